@@ -1,0 +1,98 @@
+package alert
+
+import "time"
+
+// Question asks the store for what a decision needs.
+type Question struct {
+	// Keys asks for the latest incident of each route of each key.
+	Keys []string
+	// IdempotencyKeys asks which of these were accepted before.
+	IdempotencyKeys []string
+}
+
+// Facts answers a Question: what is true in the store now.
+type Facts struct {
+	Incidents []Incident
+	// Seen maps an idempotency key to the receipt it got the first time.
+	Seen map[string]Accepted
+}
+
+// Change is what one decision wants written, all of it or nothing.
+type Change struct {
+	Alerts []Record
+	// Incidents are new (Version 1) or changed (Version is one more than the
+	// version that was loaded; otherwise the commit fails with ErrConflict).
+	Incidents []Incident
+	// Deliveries are new ones, in their order. An update is left out by the
+	// store while an earlier post or update of the same card still waits,
+	// because that one will show the newest state anyway.
+	Deliveries []Delivery
+}
+
+// Lanes lists the lanes that the change owes something to, each once.
+func (c Change) Lanes() []string {
+	seen := map[string]bool{}
+	var lanes []string
+	for _, d := range c.Deliveries {
+		if !seen[d.Lane] {
+			seen[d.Lane] = true
+			lanes = append(lanes, d.Lane)
+		}
+	}
+	return lanes
+}
+
+// Envelope is one request from Slack, as it came, kept until it is handled.
+type Envelope struct {
+	ID string
+	// Dedupe is the sender's own identity of the content (event_id, trigger_id),
+	// or empty.
+	Dedupe string
+	// Type is events_api, slash_commands or interactive.
+	Type       string
+	Payload    []byte
+	ReceivedAt time.Time
+}
+
+// Counts is one line of the ledger; Accepted is the sum of the others.
+type Counts struct {
+	Accepted  int64 `json:"accepted"`
+	Pending   int64 `json:"pending"`
+	Delivered int64 `json:"delivered"`
+	Folded    int64 `json:"folded"`
+	Silenced  int64 `json:"silenced"`
+	Dead      int64 `json:"dead"`
+}
+
+// LaneCounts is the ledger of one lane.
+type LaneCounts struct {
+	Lane string `json:"lane"`
+	Counts
+}
+
+// Ledger accounts for every accepted alert, from one consistent read.
+type Ledger struct {
+	Total Counts       `json:"total"`
+	Lanes []LaneCounts `json:"lanes"`
+}
+
+// Health is how the daemon is doing, for people and probes.
+type Health struct {
+	// Connections is how many Socket Mode connections are up (of two).
+	Connections    int       `json:"connections"`
+	ConnectedSince time.Time `json:"connected_since,omitzero"`
+	// Held says why nothing is being sent at all, or is empty.
+	Held string `json:"held,omitempty"`
+	// Waiting is how many lanes have something to send.
+	Waiting     int       `json:"waiting_lanes"`
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	// Problems are what a person should know, each with its remedy; empty means ready.
+	Problems []Problem `json:"problems,omitempty"`
+}
+
+// Problem is something wrong and what to do about it.
+type Problem struct {
+	What string `json:"error"`
+	Fix  string `json:"hint"`
+}

@@ -1,0 +1,170 @@
+package alert
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind says what a delivery does in Slack.
+type Kind string
+
+// The kinds: a new card, an edit of it, a message in its thread.
+const (
+	Post   Kind = "post"
+	Update Kind = "update"
+	Reply  Kind = "reply"
+)
+
+// DeliveryState says how far a delivery has come.
+type DeliveryState string
+
+// The states of a delivery. A superseded one was not needed any more, because
+// another delivery had shown all it would have shown.
+const (
+	Pending    DeliveryState = "pending"
+	Sending    DeliveryState = "sending"
+	Delivered  DeliveryState = "delivered"
+	Dead       DeliveryState = "dead"
+	Superseded DeliveryState = "superseded"
+)
+
+// Delivery is one thing owed to one lane.
+type Delivery struct {
+	ID       string        `json:"id"`
+	Lane     string        `json:"lane"`
+	Kind     Kind          `json:"kind"`
+	State    DeliveryState `json:"state"`
+	Incident string        `json:"incident"`
+	// Seq is the order of acceptance; the store numbers it on insert.
+	Seq int64 `json:"seq"`
+	// Priority is 0 for critical and 1 for the rest: lower goes first.
+	Priority int `json:"priority"`
+	// Note is what a reply says; nil for a post or an update.
+	Note *Note `json:"note,omitempty"`
+	// Attempts counts sends that Slack did not throttle.
+	Attempts int `json:"attempts"`
+	// CreatedAt is when it began to be owed, NextAt when it may be tried next.
+	CreatedAt time.Time `json:"created_at"`
+	NextAt    time.Time `json:"next_at"`
+	// StartedAt is when the latest attempt began (persisted before the attempt).
+	StartedAt time.Time `json:"started_at,omitzero"`
+	DoneAt    time.Time `json:"done_at,omitzero"`
+	// Plain is set when Slack refused the card's blocks: send escaped text only.
+	Plain bool `json:"plain,omitempty"`
+	// Unsure is set when an earlier attempt may have reached Slack.
+	Unsure bool `json:"unsure,omitempty"`
+	// PossibleDuplicate is set when it was sent again without being able to look.
+	PossibleDuplicate bool   `json:"possible_duplicate,omitempty"`
+	Reason            string `json:"reason,omitempty"`
+	Conversation      string `json:"conversation,omitempty"`
+	TS                string `json:"ts,omitempty"`
+}
+
+// Topic says what a note is about.
+type Topic string
+
+// The topics of a note in a card's thread.
+const (
+	TopicMore      Topic = "more"      // continues the card's text
+	TopicResolved  Topic = "resolved"  // it is over
+	TopicReopened  Topic = "reopened"  // it is back
+	TopicEscalated Topic = "escalated" // it got worse
+)
+
+// Note is what a reply says, fixed when it was decided.
+type Note struct {
+	Topic    Topic         `json:"topic"`
+	Text     string        `json:"text,omitempty"`
+	Severity Severity      `json:"severity,omitempty"`
+	Count    int           `json:"count,omitempty"`
+	After    time.Duration `json:"after,omitempty"`
+	By       string        `json:"by,omitempty"`
+	At       time.Time     `json:"at,omitzero"`
+}
+
+// Job is a claimed delivery with all that is needed to send it, as of the claim.
+type Job struct {
+	Delivery
+	Incident Incident `json:"-"`
+	// Card is where the incident is shown in this lane; TS is empty before the
+	// post was delivered.
+	Card Card `json:"-"`
+	// Known is the lane's Slack id from an earlier delivery, or empty.
+	Known string `json:"-"`
+}
+
+// Claim asks for a lane's next delivery. With Posts only posts and replies are
+// wanted, with Updates only updates; at least one must be set.
+type Claim struct {
+	Lane           string
+	Now            time.Time
+	Posts, Updates bool
+}
+
+// Sent is Slack's receipt: where a delivery is shown, and which version of the
+// incident it shows.
+type Sent struct {
+	Conversation string
+	TS           string
+	Version      int64
+}
+
+// Outcome is what became of an attempt; the queue makes it durable.
+type Outcome struct {
+	Delivery string
+	// State is Delivered, Superseded or Dead, or Pending or Sending (unsure) to
+	// try again at NextAt.
+	State  DeliveryState
+	Sent   Sent
+	NextAt time.Time
+	Now    time.Time
+	// Attempts, Plain, Kind and PossibleDuplicate replace the delivery's own.
+	Attempts          int
+	Kind              Kind
+	Plain             bool
+	PossibleDuplicate bool
+	// Reason names why, in words for a person and a log: "throttled",
+	// "channel_not_found: …".
+	Reason string
+}
+
+// Class groups Slack's answers by what has to be done about them.
+type Class string
+
+// The classes of slack-facts §2.7.
+const (
+	ClassAuth        Class = "auth"        // the whole app can't speak: hold everything
+	ClassDestination Class = "destination" // this conversation can't be reached
+	ClassPayload     Class = "payload"     // these bytes will never be taken
+	ClassThread      Class = "thread"      // not in this thread
+	ClassGone        Class = "gone"        // the card to edit is no more
+	ClassThrottled   Class = "throttled"   // wait RetryAfter
+	ClassTransient   Class = "transient"   // not applied, try again
+	ClassUnsure      Class = "unsure"      // perhaps applied: look before trying again
+	ClassUnknown     Class = "unknown"     // a code we have never met
+)
+
+// SendError is a failed attempt: its class, Slack's code, and what a person can
+// do about it.
+type SendError struct {
+	Class      Class
+	Code       string
+	RetryAfter time.Duration
+	Hint       string
+	Err        error
+}
+
+// Error says the code and the hint in one line.
+func (e *SendError) Error() string {
+	s := e.Code
+	if e.Err != nil {
+		s = fmt.Sprintf("%s: %v", e.Code, e.Err)
+	}
+	if e.Hint != "" {
+		s += " (" + e.Hint + ")"
+	}
+	return s
+}
+
+// Unwrap returns the cause, or nil.
+func (e *SendError) Unwrap() error { return e.Err }
