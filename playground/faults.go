@@ -1,0 +1,174 @@
+package playground
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Kinds of faults besides an HTTP status ("500", "502", "503", "504").
+const (
+	// FaultThrottle answers 429 with Retry-After.
+	FaultThrottle = "429"
+	// FaultSlow does the work at once and answers after Delay.
+	FaultSlow = "slow"
+	// FaultLost does the work and closes the connection without an answer.
+	FaultLost = "lost"
+	// FaultTimeout does nothing and never answers.
+	FaultTimeout = "timeout"
+	// FaultError answers ok:false with Error and does nothing.
+	FaultError = "error"
+	// FaultStoredError does the work and answers ok:false with Error ("internal_error" when empty).
+	FaultStoredError = "stored_error"
+	// FaultRefuse resets the connection before the request is read.
+	FaultRefuse = "refuse"
+	// FaultRevoked answers token_revoked.
+	FaultRevoked = "revoked"
+)
+
+// Fault is one way in which the Web API misbehaves.
+type Fault struct {
+	// Kind is one of the Fault constants or "500", "502", "503", "504" (an HTML page with that status).
+	Kind string `json:"kind"`
+	// Method is a method's name, "upload" or "response_url"; empty means all.
+	Method string `json:"method,omitempty"`
+	// Channel is a channel's id or "#name"; empty means all calls, whether they are about a channel or not.
+	Channel string `json:"channel,omitempty"`
+	// Error is Slack's code for the kinds that answer ok:false.
+	Error string `json:"error,omitempty"`
+	// RetryAfter is in seconds, for FaultThrottle; 1 when zero.
+	RetryAfter int `json:"retry_after,omitempty"`
+	// Delay is for FaultSlow; one second when zero. In JSON it is in nanoseconds.
+	Delay time.Duration `json:"delay,omitempty"`
+	// Times is how many calls it hits before it is over; zero means until it is cleared.
+	Times int `json:"times,omitempty"`
+	// Percent is how many of a hundred matching calls it hits; zero means all.
+	Percent int `json:"percent,omitempty"`
+}
+
+// faultBox holds the faults that are switched on, oldest first.
+type faultBox struct {
+	active []*Fault
+	random *rand.Rand
+}
+
+func newFaultBox(seed uint64) faultBox {
+	return faultBox{random: rand.New(rand.NewPCG(seed, 0x70c51))}
+}
+
+// SetFault switches a fault on, in addition to those that are on already; the oldest that matches a call is applied. It refuses an
+// unknown kind and numbers that make no sense.
+func (s *Server) SetFault(f Fault) error {
+	if err := f.check(); err != nil {
+		return fmt.Errorf("set fault: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if f.Channel != "" {
+		c := s.channelLocked(f.Channel)
+		if c == nil {
+			return fmt.Errorf("set fault: there is no channel %q", f.Channel)
+		}
+		f.Channel = c.ID
+	}
+	s.faults.active = append(s.faults.active, &f)
+	s.recordLocked(Entry{Kind: KindFaults, Reason: f.Kind})
+	return nil
+}
+
+// ClearFaults switches every fault off. Tokens revoked with Revoke stay revoked.
+func (s *Server) ClearFaults() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.faults.active = nil
+	s.recordLocked(Entry{Kind: KindFaults})
+}
+
+// Faults returns the faults that are on, with how many Times are left.
+func (s *Server) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.faultsLocked()
+}
+
+func (s *Server) faultsLocked() []Fault {
+	out := []Fault{}
+	for _, f := range s.faults.active {
+		out = append(out, *f)
+	}
+	return out
+}
+
+func (f Fault) check() error {
+	switch f.Kind {
+	case FaultThrottle, FaultSlow, FaultLost, FaultTimeout, FaultStoredError, FaultRefuse, FaultRevoked:
+	case FaultError:
+		if f.Error == "" {
+			return fmt.Errorf("kind %q needs the error code to answer", f.Kind)
+		}
+	default:
+		if f.httpStatus() == 0 {
+			return fmt.Errorf("unknown kind %q", f.Kind)
+		}
+	}
+	if f.RetryAfter < 0 || f.Delay < 0 || f.Times < 0 || f.Percent < 0 || f.Percent > 100 {
+		return fmt.Errorf("kind %q has a number out of range", f.Kind)
+	}
+	return nil
+}
+
+// httpStatus is the status of a fault that answers as a broken edge would, else 0.
+func (f Fault) httpStatus() int {
+	switch f.Kind {
+	case "500", "502", "503", "504":
+		n, err := strconv.Atoi(f.Kind)
+		if err == nil {
+			return n
+		}
+	}
+	return 0
+}
+
+// takeFaultLocked returns the fault for one call, if any, and counts it. Faults that reset the connection before reading are asked
+// for with early set, when neither channel nor body is known.
+func (s *Server) takeFaultLocked(method, channel string, early bool) *Fault {
+	for i, f := range s.faults.active {
+		if (f.Kind == FaultRefuse) != early || !f.matches(method, channel, early) {
+			continue
+		}
+		if f.Percent > 0 && s.faults.random.IntN(100) >= f.Percent {
+			continue
+		}
+		hit := *f
+		if f.Times == 1 {
+			s.faults.active = slices.Delete(s.faults.active, i, i+1)
+			s.recordLocked(Entry{Kind: KindFaults, Reason: "over"})
+		} else if f.Times > 1 {
+			f.Times--
+		}
+		return &hit
+	}
+	return nil
+}
+
+func (f *Fault) matches(method, channel string, early bool) bool {
+	if f.Method != "" && f.Method != method {
+		return false
+	}
+	return f.Channel == "" || f.Channel == channel && !early
+}
+
+// abort drops a connection without an answer. With reset set the far side sees a reset instead of an orderly end.
+func abort(w http.ResponseWriter, reset bool) {
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return
+	}
+	if lingerer, ok := conn.(interface{ SetLinger(int) error }); ok && reset {
+		_ = lingerer.SetLinger(0)
+	}
+	_ = conn.Close()
+}

@@ -1,0 +1,64 @@
+package playground
+
+import (
+	"context"
+	"time"
+)
+
+// Options says how a playground behaves; the zero value is a Slack with its real limits and times on a free loopback port.
+type Options struct {
+	// Listen is the TCP address, "127.0.0.1:0" when empty.
+	Listen string
+	// Team is the workspace's name, "Tocsin Playground" when empty.
+	Team string
+	// Clock tells the time, time.Now when nil.
+	Clock func() time.Time
+	// Limits are the rate limits; the zero value is Slack's, NoLimits() has none.
+	Limits Limits
+	// Seed feeds the random choices (which socket, which request a Percent fault hits).
+	Seed uint64
+	// ConnectionTime is approximate_connection_time of a socket, after which it is refreshed; 18060 s when zero.
+	ConnectionTime time.Duration
+	// PingEvery is the period of the server's WebSocket pings, 30 s when zero.
+	PingEvery time.Duration
+	// RetryScale multiplies the waits before events are sent again (0, 60 s, 300 s); 1 when zero.
+	RetryScale float64
+	// AckTimeout is how long an envelope may stay without an ack, 3 s when zero.
+	AckTimeout time.Duration
+	// GhostFor is how long a socket lost without a close frame stays registered, 5 h when zero.
+	GhostFor time.Duration
+	// Commands are the slash commands the app has registered, offered by the page's composer.
+	Commands []Command
+	// Push hands a sample alert (JSON) to the daemon under the page; nil means that there is none.
+	Push func(ctx context.Context, alert []byte) error
+}
+
+// Command is one slash command as the app's manifest declares it.
+type Command struct {
+	Command     string `json:"command"`
+	Description string `json:"description"`
+	UsageHint   string `json:"usage_hint"`
+}
+
+func (o Options) withDefaults() Options {
+	o.Listen = orDefault(o.Listen, "127.0.0.1:0")
+	o.Team = orDefault(o.Team, "Tocsin Playground")
+	if o.Clock == nil {
+		o.Clock = time.Now
+	}
+	o.Limits = o.Limits.withDefaults()
+	o.ConnectionTime = orDefault(o.ConnectionTime, 18060*time.Second)
+	o.PingEvery = orDefault(o.PingEvery, 30*time.Second)
+	o.RetryScale = orDefault(o.RetryScale, 1)
+	o.AckTimeout = orDefault(o.AckTimeout, 3*time.Second)
+	o.GhostFor = orDefault(o.GhostFor, 5*time.Hour)
+	return o
+}
+
+func orDefault[T comparable](v, def T) T {
+	var zero T
+	if v == zero {
+		return def
+	}
+	return v
+}

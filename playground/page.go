@@ -1,0 +1,5 @@
+package playground
+
+import "net/http"
+
+func (s *Server) mountPage(_ *http.ServeMux) {}

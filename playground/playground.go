@@ -1,0 +1,161 @@
+// Package playground is a small Slack in memory: the Web API, Socket Mode, a web page for people, and a test double with a journal.
+//
+// It follows Slack's own rules where a client could notice them (error codes, limits, membership, rate limits, retries) and can be
+// told to misbehave in the ways Slack does. It keeps nothing on disk, speaks only plain HTTP, and has no notion of more than one app.
+//
+// Everything the package remembers is guarded by Server.mu. A function whose name ends in Locked must be called with mu held, and
+// never blocks; nothing that touches the network runs under mu.
+package playground
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+// Server is one running playground; New starts it and Close ends it. All methods may be called from any goroutine.
+type Server struct {
+	opts Options
+	ln   net.Listener
+	http *http.Server
+	base string
+	done chan struct{}
+	wg   sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	ws      workspace
+	book    journal
+	tokens  tokens
+	faults  faultBox
+	limits  limiter
+	grants  grants
+	uploads map[string]*upload
+
+	// onMessage, when set, is told of every message posted, changed or deleted, in the order in which people see it. It is called
+	// with mu held and must neither block nor lock mu.
+	onMessage func(messageChange)
+
+	sockets socketState
+	people  peopleState
+}
+
+// New builds the workspace, binds Options.Listen and serves it; the playground is reachable when New returns.
+func New(opts Options) (*Server, error) {
+	opts = opts.withDefaults()
+	ln, err := net.Listen("tcp", opts.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for playground: %w", err)
+	}
+	s := &Server{opts: opts, ln: ln, base: baseURL(ln.Addr()), done: make(chan struct{}), uploads: map[string]*upload{}}
+	s.book = newJournal()
+	s.ws = newWorkspace(opts.Team, opts.Clock())
+	s.tokens = newTokens()
+	s.faults = newFaultBox(opts.Seed)
+	s.limits = newLimiter(opts.Limits)
+	s.grants = newGrants()
+	s.initSockets()
+	s.initPeople()
+	s.http = &http.Server{Handler: s.counted(s.routes()), ReadHeaderTimeout: 10 * time.Second}
+	s.start(s.serve)
+	return s, nil
+}
+
+// Close stops listening, cuts every connection and waits for all goroutines of the playground.
+func (s *Server) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	close(s.done)
+	s.mu.Unlock()
+	err := s.http.Close()
+	s.closeSockets()
+	s.wg.Wait()
+	return err
+}
+
+// URL returns the address of the web page, without a slash at its end.
+func (s *Server) URL() string { return s.base }
+
+// APIURL returns the address of the Web API with the slash that clients expect at its end; it is what SLACK_API_URL takes.
+func (s *Server) APIURL() string { return s.base + "/api/" }
+
+func (s *Server) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/api/{method}", s.serveAPI)
+	mux.HandleFunc("/upload/{id}", s.serveUpload)
+	mux.HandleFunc("/files/{id}/{name}", s.serveFile)
+	mux.HandleFunc("/hooks/{kind}/{team}/{id}/{secret}", s.serveHook)
+	s.mountSockets(mux)
+	s.mountPage(mux)
+	return mux
+}
+
+func (s *Server) serve() {
+	// The only end of Serve is Close: an accept error on a loopback listener has nobody to be told to.
+	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
+		_ = s.ln.Close()
+	}
+}
+
+// start runs f in a goroutine that Close waits for; it reports false, and runs nothing, once the server is closed.
+func (s *Server) start(f func()) bool {
+	if !s.enter() {
+		return false
+	}
+	go func() {
+		defer s.wg.Done()
+		f()
+	}()
+	return true
+}
+
+// startLocked is start for callers that hold mu.
+func (s *Server) startLocked(f func()) bool {
+	if s.closed {
+		return false
+	}
+	s.wg.Go(f)
+	return true
+}
+
+func (s *Server) enter() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return false
+	}
+	s.wg.Add(1)
+	return true
+}
+
+// counted makes Close wait for requests in progress, which http.Server.Close does not.
+func (s *Server) counted(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.enter() {
+			return
+		}
+		defer s.wg.Done()
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (s *Server) now() time.Time { return s.opts.Clock() }
+
+// baseURL names the listener in a form that a client on this machine can dial.
+func baseURL(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return "http://" + addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return "http://" + net.JoinHostPort(host, port)
+}

@@ -1,0 +1,70 @@
+package playground
+
+import (
+	"slices"
+	"strings"
+)
+
+// tokens are the credentials the playground accepts and what the bot token may do.
+type tokens struct {
+	app, bot string
+	known    map[string]string
+	revoked  map[string]bool
+	scopes   []string
+}
+
+func newTokens() tokens {
+	t := tokens{app: "xapp-1-A0TOCSIN-1-" + randomHex(secretLength), bot: "xoxb-1-1-" + randomHex(secretLength)}
+	t.known = map[string]string{t.app: "app", t.bot: "bot"}
+	t.revoked = map[string]bool{}
+	t.scopes = DefaultScopes()
+	return t
+}
+
+// DefaultScopes returns the bot scopes of a fresh playground: what a daemon that posts alerts and answers people asks for.
+func DefaultScopes() []string {
+	return []string{
+		"app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write", "chat:write.public", "commands", "files:read",
+		"files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write", "users:read", "users:read.email",
+	}
+}
+
+// AppToken returns the app-level token (xapp-), which opens Socket Mode connections.
+func (s *Server) AppToken() string { return s.tokens.app }
+
+// BotToken returns the bot token (xoxb-), which every other method takes.
+func (s *Server) BotToken() string { return s.tokens.bot }
+
+// Revoke makes Slack answer token_revoked to a token.
+func (s *Server) Revoke(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.revoked[token] = true
+}
+
+// Accept makes a token valid: one that was revoked, or one the playground has not seen before, whose kind its prefix tells.
+func (s *Server) Accept(token string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.tokens.revoked, token)
+	kind := "bot"
+	if strings.HasPrefix(token, "xapp-") {
+		kind = "app"
+	}
+	s.tokens.known[token] = kind
+}
+
+// SetScopes replaces the scopes that the bot token has been granted.
+func (s *Server) SetScopes(scopes []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.scopes = slices.Clone(scopes)
+}
+
+// hasScopeLocked reports whether the bot token has any of these scopes; none asked for means yes.
+func (s *Server) hasScopeLocked(anyOf ...string) bool {
+	if len(anyOf) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(anyOf, func(scope string) bool { return slices.Contains(s.tokens.scopes, scope) })
+}
