@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -56,13 +57,21 @@ func (s *Server) newTicketLocked() string {
 	return ticket
 }
 
-// takeTicket uses a ticket up; it reports false for one that was never given, was used before, or is older than 30 s.
-func (s *Server) takeTicket(ticket string) bool {
+// takeTicket uses a ticket up. It returns 101, or the status of a refused handshake as clients have seen it: 404 for a ticket that was
+// never given, 408 for one that was used before or is older than 30 s.
+func (s *Server) takeTicket(ticket string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	issued, ok := s.grants.tickets[ticket]
-	delete(s.grants.tickets, ticket)
-	return ok && s.now().Sub(issued) <= ticketLife
+	s.grants.tickets[ticket] = time.Time{}
+	switch {
+	case !ok:
+		delete(s.grants.tickets, ticket)
+		return http.StatusNotFound
+	case issued.IsZero() || s.now().Sub(issued) > ticketLife:
+		return http.StatusRequestTimeout
+	}
+	return http.StatusSwitchingProtocols
 }
 
 // newTriggerLocked returns a trigger_id for a person (by id), good for one modal within 3 s. viewID is the modal that the person was in, or empty.

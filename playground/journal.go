@@ -37,8 +37,12 @@ type Entry struct {
 	View    *View    `json:"view,omitempty"`
 	Channel string   `json:"channel,omitempty"`
 	User    string   `json:"user,omitempty"`
-	// Envelope, Socket, Attempt, Reason and Payload belong to Socket Mode.
+	// Envelope, Event, Socket, Attempt, After, Cross, Reason and Payload belong to Socket Mode. After is how long an ack took; Cross marks
+	// one that came on another socket than its envelope went out on.
 	Envelope string          `json:"envelope,omitempty"`
+	Event    string          `json:"event,omitempty"`
+	After    time.Duration   `json:"after,omitempty"`
+	Cross    bool            `json:"cross,omitempty"`
 	Type     string          `json:"type,omitempty"`
 	Socket   string          `json:"socket,omitempty"`
 	Attempt  int             `json:"attempt,omitempty"`
