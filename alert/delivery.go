@@ -47,17 +47,23 @@ type Delivery struct {
 	CreatedAt time.Time `json:"created_at"`
 	NextAt    time.Time `json:"next_at"`
 	// StartedAt is when the latest attempt began (persisted before the attempt).
+	// Claiming an unsure delivery leaves it alone, because the look for what the
+	// earlier attempt may have posted has to begin there.
 	StartedAt time.Time `json:"started_at,omitzero"`
 	DoneAt    time.Time `json:"done_at,omitzero"`
 	// Plain is set when Slack refused the card's blocks: send escaped text only.
 	Plain bool `json:"plain,omitempty"`
+	// TopLevel is set when a reply can't go into its thread: post it beside the card.
+	TopLevel bool `json:"top_level,omitempty"`
 	// Unsure is set when an earlier attempt may have reached Slack.
 	Unsure bool `json:"unsure,omitempty"`
 	// PossibleDuplicate is set when it was sent again without being able to look.
-	PossibleDuplicate bool   `json:"possible_duplicate,omitempty"`
-	Reason            string `json:"reason,omitempty"`
-	Conversation      string `json:"conversation,omitempty"`
-	TS                string `json:"ts,omitempty"`
+	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
+	// Class is that of the latest attempt that failed, or empty.
+	Class        Class  `json:"class,omitempty"`
+	Reason       string `json:"reason,omitempty"`
+	Conversation string `json:"conversation,omitempty"`
+	TS           string `json:"ts,omitempty"`
 }
 
 // Topic says what a note is about.
@@ -118,11 +124,14 @@ type Outcome struct {
 	Sent   Sent
 	NextAt time.Time
 	Now    time.Time
-	// Attempts, Plain, Kind and PossibleDuplicate replace the delivery's own.
+	// Attempts, Kind, Plain, TopLevel, PossibleDuplicate and Class replace the
+	// delivery's own.
 	Attempts          int
 	Kind              Kind
 	Plain             bool
+	TopLevel          bool
 	PossibleDuplicate bool
+	Class             Class
 	// Reason names why, in words for a person and a log: "throttled",
 	// "channel_not_found: …".
 	Reason string
