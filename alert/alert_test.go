@@ -1,0 +1,166 @@
+package alert_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func TestPrepareFillsInWhatWasLeftOut(t *testing.T) {
+	a := alert.Alert{Text: "disk full on db-3"}
+	if err := a.Prepare(noon); err != nil {
+		t.Fatal(err)
+	}
+	if a.Title != "disk full on db-3" || a.Text != "" {
+		t.Errorf("title %q, text %q: the one line of text should have become the title", a.Title, a.Text)
+	}
+	if a.Severity != alert.Error || a.Status != alert.Firing || a.Key == "" || a.ID == "" || !a.At.Equal(noon) {
+		t.Errorf("defaults are missing: %+v", a)
+	}
+}
+
+func TestPrepareKeepsTheWholeTextWhenItIsLongerThanATitle(t *testing.T) {
+	for _, text := range []string{"first line\nsecond line", strings.Repeat("long ", 100)} {
+		a := alert.Alert{Text: text}
+		if err := a.Prepare(noon); err != nil {
+			t.Fatal(err)
+		}
+		if a.Text != strings.TrimRight(text, " ") {
+			t.Errorf("text became %q", a.Text)
+		}
+	}
+}
+
+func TestOneAlertSentTwiceHasOneKey(t *testing.T) {
+	key := func(a alert.Alert) string {
+		if err := a.Prepare(noon); err != nil {
+			t.Fatal(err)
+		}
+		return a.Key
+	}
+	base := alert.Alert{Title: "disk full", Source: "db", Labels: map[string]string{"a": "1", "b": "2"}}
+	if key(base) != key(base.Clone()) {
+		t.Error("the same alert got two keys")
+	}
+	other := base.Clone()
+	other.Labels["b"] = "3"
+	if key(base) == key(other) {
+		t.Error("another label value got the same key")
+	}
+	shifted := alert.Alert{Title: "disk full", Source: "db", Labels: map[string]string{"a": "1b", "": "2"}}
+	if key(base) == key(shifted) {
+		t.Error("labels whose letters run together got the same key")
+	}
+}
+
+func TestABadAlertIsRefusedWithARemedy(t *testing.T) {
+	many := map[string]string{}
+	for i := range alert.MaxLabels + 1 {
+		many[fmt.Sprint(i)] = "x"
+	}
+	for name, c := range map[string]struct {
+		bad  alert.Alert
+		want string
+	}{
+		"empty":            {alert.Alert{}, "neither title nor text"},
+		"blank":            {alert.Alert{Title: " \n", Text: "\t"}, "neither title nor text"},
+		"unknown severity": {alert.Alert{Title: "x", Severity: "fatal"}, `unknown severity "fatal"`},
+		"unknown status":   {alert.Alert{Title: "x", Status: "broken"}, `unknown status "broken"`},
+		"bad UTF-8":        {alert.Alert{Title: "x\xff"}, "title is not valid UTF-8"},
+		"bad label":        {alert.Alert{Title: "x", Labels: map[string]string{"host": "\xff"}}, `labels["host"] is not valid UTF-8`},
+		"NUL":              {alert.Alert{Title: "x", Text: "a\x00b"}, "text holds a NUL"},
+		"long title":       {alert.Alert{Title: strings.Repeat("x", alert.MaxTitle+1)}, "title is 1001, more than 1000"},
+		"many labels":      {alert.Alert{Title: "x", Labels: many}, "number of labels is 201"},
+		"bad link":         {alert.Alert{Title: "x", Links: []alert.Link{{URL: "javascript:alert(1)"}}}, "links[0] has no usable url"},
+		"bad channel":      {alert.Alert{Title: "x", Channel: "two words"}, `channel "two words" is not a conversation`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := c.bad.Prepare(noon)
+			var bad *alert.InputError
+			if !errors.As(err, &bad) {
+				t.Fatalf("got %v, want an InputError", err)
+			}
+			if !strings.Contains(bad.Message, c.want) || bad.Hint == "" {
+				t.Errorf("got %q with hint %q, want %q with a hint", bad.Message, bad.Hint, c.want)
+			}
+		})
+	}
+}
+
+func TestASeverityOfAnotherToolGetsASuggestion(t *testing.T) {
+	a := alert.Alert{Title: "x", Severity: "Page"}
+	var bad *alert.InputError
+	if !errors.As(a.Prepare(noon), &bad) || !strings.Contains(bad.Hint, "critical?") {
+		t.Errorf("hint %v does not suggest critical", bad)
+	}
+}
+
+func TestOneConversationHasOneSpelling(t *testing.T) {
+	for in, want := range map[string]string{
+		"C0123ABCD": "C0123ABCD", "#C0123ABCD": "C0123ABCD", "<#C0123ABCD|ops>": "C0123ABCD", "<#C0123ABCD|>": "C0123ABCD",
+		"<@U01AB|ann>": "U01AB", "ops": "#ops", "#Ops": "#ops", " #db-alerts ": "#db-alerts", "@Ann": "@ann",
+		"Ann@Example.com": "ann@example.com", "DEPLOYS": "#deploys", "#größe": "#größe",
+	} {
+		got, err := alert.ParseConversation(in)
+		if err != nil || got != want {
+			t.Errorf("%q became %q (%v), want %q", in, got, err, want)
+		}
+	}
+	for _, in := range []string{"", "#", "two words", "<!channel>", "@", "a@b", "#a\x00"} {
+		if got, err := alert.ParseConversation(in); err == nil {
+			t.Errorf("%q was taken as %q", in, got)
+		}
+	}
+}
+
+func TestPagesLoseNothingAndFitWhenEscaped(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		unit := rapid.SampledFrom([]string{"a", "&", "<b>", " ", "\n", "é", "🚨", "word "})
+		text := strings.Join(rapid.SliceOfN(unit, 0, 4000).Draw(t, "units"), "")
+		pages := alert.Pages(text)
+		if strings.Join(pages, "") != text {
+			t.Fatal("the pages joined are not the text")
+		}
+		for i, p := range pages {
+			if alert.EscapedLen(p) > alert.PageSize {
+				t.Fatalf("page %d has %d escaped characters", i, alert.EscapedLen(p))
+			}
+			if p == "" && text != "" {
+				t.Fatalf("page %d is empty", i)
+			}
+		}
+	})
+}
+
+func TestASecretNeverShowsItself(t *testing.T) {
+	s := alert.Secret("xoxb-very-secret")
+	j, err := json.Marshal(map[string]any{"token": s})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := string(j) + fmt.Sprint(s) + fmt.Sprintf("%v %+v %#v %s %q %x", s, s, s, s, s, s)
+	if strings.Contains(all, "very-secret") || strings.Contains(all, fmt.Sprintf("%x", "very")) {
+		t.Errorf("it shows in %s", all)
+	}
+	if s.Reveal() != "xoxb-very-secret" {
+		t.Error("Reveal does not give the value")
+	}
+}
+
+func TestShortIDsCanBeTyped(t *testing.T) {
+	for range 1000 {
+		id := alert.NewShortID(4)
+		if len(id) != 4 || strings.ContainsAny(id, "0o1liaeu") || strings.ContainsAny(id[:1], "23456789") {
+			t.Fatalf("%q can't be typed easily", id)
+		}
+	}
+}

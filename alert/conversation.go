@@ -1,0 +1,40 @@
+package alert
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+var (
+	slackID     = regexp.MustCompile(`^[CGDUW][A-Z0-9]{2,}$`)
+	slackLink   = regexp.MustCompile(`^<[#@]([CGDUW][A-Z0-9]{2,})(\|[^>]*)?>$`)
+	channelName = regexp.MustCompile(`^#?([\p{Ll}\p{Lo}\p{N}_-]{1,80})$`)
+	userName    = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$`)
+	mailAddress = regexp.MustCompile(`^[^\s@<>|]+@[^\s@<>|]+\.[^\s@<>|]+$`)
+)
+
+// ParseConversation brings the ways of naming a conversation to one spelling,
+// so that one conversation has one lane: a Slack id (C… G… D… U… W…), #name,
+// @user, or user@mail. Slack's own <#C…|name> and <@U…> are understood, and a
+// bare word is a channel's name. The error is an *InputError.
+func ParseConversation(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	if m := slackLink.FindStringSubmatch(s); m != nil {
+		return m[1], nil
+	}
+	if id := strings.TrimLeft(s, "#@"); slackID.MatchString(id) && strings.ContainsAny(id, "0123456789") {
+		return id, nil
+	}
+	lower := strings.ToLower(s)
+	if m := channelName.FindStringSubmatch(lower); m != nil {
+		return "#" + m[1], nil
+	}
+	if userName.MatchString(s) || mailAddress.MatchString(s) {
+		return lower, nil
+	}
+	return "", &InputError{
+		Message: fmt.Sprintf("channel %q is not a conversation", s),
+		Hint:    "write a channel id (C0123ABCD), #name, @user or user@example.com",
+	}
+}

@@ -1,0 +1,74 @@
+package alert
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// PageSize is the most characters of text one page holds. Escaping turns one
+// character into at most five (&amp;), and a Slack section takes 3,000
+// (slack-facts §2.6); 2,800 escaped characters leave room for what a view adds.
+const PageSize = 2800
+
+// EscapedLen is how many characters s has once & < > are written as Slack wants
+// them (&amp; &lt; &gt;).
+func EscapedLen(s string) int {
+	return utf8.RuneCountInString(s) + 4*strings.Count(s, "&") + 3*strings.Count(s, "<") + 3*strings.Count(s, ">")
+}
+
+// Pages splits text so that each page, once escaped, has at most PageSize
+// characters. It breaks behind a line or a word where one ends in the last
+// third of a page. Nothing is lost: the pages joined are the text. The first
+// page is what a card shows, the others continue in its thread. An empty text
+// has one empty page.
+func Pages(text string) []string {
+	var pages []string
+	for {
+		end := pageEnd(text)
+		pages = append(pages, text[:end])
+		if end == len(text) {
+			return pages
+		}
+		text = text[end:]
+	}
+}
+
+// pageEnd returns the byte offset behind the first page of text.
+func pageEnd(text string) int {
+	used, line, word := 0, 0, 0
+	for i, r := range text {
+		cost := EscapedLen(string(r))
+		if used+cost > PageSize {
+			switch {
+			case line > 0:
+				return line
+			case word > 0:
+				return word
+			}
+			return i
+		}
+		used += cost
+		late := used > PageSize*2/3
+		if late && r == '\n' {
+			line = i + 1
+		}
+		if late && unicode.IsSpace(r) {
+			word = i + utf8.RuneLen(r)
+		}
+	}
+	return len(text)
+}
+
+// firstLine returns the first non-blank line of text, shortened to at most
+// limit characters with an ellipsis, and whether it is the whole text.
+func firstLine(text string, limit int) (line string, whole bool) {
+	trimmed := strings.TrimSpace(text)
+	line, rest, _ := strings.Cut(trimmed, "\n")
+	line = strings.TrimSpace(line)
+	whole = rest == ""
+	if utf8.RuneCountInString(line) > limit {
+		return string([]rune(line)[:limit-1]) + "…", false
+	}
+	return line, whole
+}
