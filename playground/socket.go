@@ -1,10 +1,260 @@
 package playground
 
-import "net/http"
+import (
+	"errors"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
 
-// socketState is what the Socket Mode half keeps, guarded by Server.mu.
-type socketState struct{}
+	"github.com/gobwas/ws"
+)
 
-func (s *Server) initSockets()                  {}
-func (s *Server) closeSockets()                 {}
-func (s *Server) mountSockets(_ *http.ServeMux) {}
+// Kinds of journal entries about sockets.
+const (
+	KindSocketOpened  = "socket_opened"
+	KindSocketRefused = "socket_refused"
+	KindHello         = "hello"
+	KindDisconnect    = "disconnect"
+	KindSocketClosed  = "socket_closed"
+	KindSocketFrozen  = "socket_frozen"
+	KindPong          = "pong"
+)
+
+// Reasons of a KindSocketClosed entry. A socket which ended as ClosedVanished or ClosedCut stays registered as a ghost.
+const (
+	// ClosedClean is a close handshake, whoever began it.
+	ClosedClean = "clean"
+	// ClosedVanished is a connection which ended without a close frame.
+	ClosedVanished = "vanished"
+	// ClosedCut is a connection which Cut ended.
+	ClosedCut = "cut"
+	// ClosedAfterDisconnect is a connection which the client dropped without a close frame after it had been told to reconnect.
+	ClosedAfterDisconnect = "dropped after disconnect"
+	// ClosedProtocol is a client's breach of RFC 6455.
+	ClosedProtocol = "protocol error"
+	// ClosedGhost is a ghost whose registration ran out.
+	ClosedGhost = "ghost expired"
+)
+
+const (
+	// maxSockets is Slack's limit of concurrent connections for one app, ghosts included.
+	maxSockets = 10
+	// debugLife is a connection's life when its URL carries debug_reconnects=true.
+	debugLife = 360 * time.Second
+	// closeWait is how long the playground waits for the other half of a close handshake.
+	closeWait = time.Second
+	// lingerWait is how long TCP stays open after the handshake; Slack leaves closing it to the client.
+	lingerWait = 5 * time.Second
+)
+
+// socketPhase is where a socket stands in its life.
+type socketPhase uint8
+
+const (
+	phaseLive    socketPhase = iota // chosen for payloads
+	phaseLeaving                    // told to disconnect, still chosen until it is closed
+	phaseRefused                    // one too many: never chosen, never counted
+	phaseClosing                    // the server's close frame is out
+	phaseGhost                      // lost without a close frame, still counted and still chosen
+	phaseGone
+)
+
+func (p socketPhase) registered() bool { return p == phaseLive || p == phaseLeaving || p == phaseGhost }
+
+func (p socketPhase) String() string {
+	return [...]string{"live", "leaving", "refused", "closing", "ghost", "gone"}[p]
+}
+
+// socket is one Socket Mode connection. Everything but wire and the channels is guarded by Server.mu.
+type socket struct {
+	id     string
+	wire   *wire
+	phase  socketPhase
+	frozen bool
+	opened time.Time
+	lost   time.Time // when it became a ghost
+	out    []ws.Frame
+	wake   chan struct{} // holds one token while out is not empty
+	ended  chan struct{} // closed when nothing may be written any more
+}
+
+// socketState is everything about Socket Mode, guarded by Server.mu.
+type socketState struct {
+	list    []*socket // registered and closing ones, oldest first
+	opened  int
+	random  *rand.Rand
+	fault   ConnectFault
+	pending map[string]*envelope
+	spent   spentEnvelopes
+	events  eventStore
+}
+
+func (s *Server) initSockets() {
+	s.sockets = socketState{
+		random:  rand.New(rand.NewPCG(s.opts.Seed, 0x70c51)),
+		pending: map[string]*envelope{},
+		spent:   spentEnvelopes{byID: map[string]spentEnvelope{}},
+		events:  eventStore{byID: map[string]*event{}},
+	}
+}
+
+func (s *Server) mountSockets(mux *http.ServeMux) { mux.HandleFunc("/link/{$}", s.serveLink) }
+
+// serveLink is the WebSocket endpoint; it reads until the socket ends.
+func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
+	status, fault := s.takeTicket(r.URL.Query().Get("ticket")), s.connectFault()
+	if fault == ConnectRefuse {
+		status = http.StatusNotFound
+	}
+	if status != http.StatusSwitchingProtocols {
+		s.record(Entry{Kind: KindSocketRefused, Reason: http.StatusText(status)})
+		http.Error(w, http.StatusText(status), status)
+		return
+	}
+	if fault == ConnectHang {
+		s.hang(r)
+		return
+	}
+	wire, err := upgrade(w, r)
+	if err != nil {
+		s.record(Entry{Kind: KindSocketRefused, Reason: err.Error()})
+		return
+	}
+	life := s.opts.ConnectionTime
+	if r.URL.Query().Get("debug_reconnects") == "true" {
+		life = min(life, debugLife)
+	}
+	k := s.openSocket(wire, life)
+	if k == nil || !s.start(func() { s.pump(k, life) }) {
+		_ = wire.conn.Close()
+		return
+	}
+	s.readSocket(k)
+}
+
+// hang keeps a handshake without an answer until the client gives up or the playground ends.
+func (s *Server) hang(r *http.Request) {
+	select {
+	case <-r.Context().Done():
+	case <-s.done:
+	}
+}
+
+// openSocket registers a connection and queues its hello; it returns nil when the connection is not to live.
+func (s *Server) openSocket(w *wire, life time.Duration) *socket {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || s.sockets.fault == ConnectDrop {
+		return nil
+	}
+	s.sockets.opened++
+	k := &socket{id: socketID(s.sockets.opened), wire: w, opened: s.now(),
+		wake: make(chan struct{}, 1), ended: make(chan struct{})}
+	s.sockets.list = append(s.sockets.list, k)
+	count := s.countSocketsLocked()
+	s.recordLocked(Entry{Kind: KindSocketOpened, Socket: k.id})
+	if s.sockets.fault == ConnectNoHello {
+		return k
+	}
+	s.sayHelloLocked(k, count, life)
+	if count > maxSockets {
+		k.phase = phaseRefused
+		s.disconnectLocked(k, ReasonTooManyWebsockets)
+		s.beginCloseLocked(k)
+		return k
+	}
+	s.replayLocked()
+	return k
+}
+
+// countSocketsLocked is num_connections: what Slack believes is connected, ghosts included.
+func (s *Server) countSocketsLocked() int {
+	s.expireGhostsLocked()
+	n := 0
+	for _, k := range s.sockets.list {
+		if k.phase.registered() {
+			n++
+		}
+	}
+	return n
+}
+
+// chooseLocked picks one registered socket by chance, as Slack does: it promises no pattern. Ghosts are picked too.
+func (s *Server) chooseLocked() *socket {
+	s.expireGhostsLocked()
+	var open []*socket
+	for _, k := range s.sockets.list {
+		if k.phase.registered() {
+			open = append(open, k)
+		}
+	}
+	if len(open) == 0 {
+		return nil
+	}
+	return open[s.sockets.random.IntN(len(open))]
+}
+
+// expireGhostsLocked forgets ghosts whose registration ran out.
+func (s *Server) expireGhostsLocked() {
+	now := s.now()
+	for _, k := range slices.Clone(s.sockets.list) {
+		if k.phase == phaseGhost && now.Sub(k.lost) >= s.opts.GhostFor {
+			s.removeLocked(k, ClosedGhost)
+		}
+	}
+}
+
+// removeLocked ends a socket's registration for good.
+func (s *Server) removeLocked(k *socket, reason string) {
+	if k.phase == phaseGone {
+		return
+	}
+	k.phase = phaseGone
+	s.sockets.list = slices.DeleteFunc(s.sockets.list, func(o *socket) bool { return o == k })
+	if k.frozen {
+		_ = k.wire.conn.Close()
+	}
+	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: reason})
+}
+
+// haunt turns a socket which ended without a close frame into a ghost.
+func (s *Server) hauntLocked(k *socket) {
+	k.phase, k.lost = phaseGhost, s.now()
+	k.stop()
+}
+
+// stop ends the pump without sending what is queued; calling it twice does no harm.
+func (k *socket) stop() {
+	select {
+	case <-k.ended:
+	default:
+		close(k.ended)
+	}
+}
+
+// queueLocked hands a frame to the pump; frames leave in the order in which they were queued.
+func (k *socket) queueLocked(f ws.Frame) {
+	if k.phase == phaseGone || k.phase == phaseGhost {
+		return
+	}
+	k.out = append(k.out, f)
+	select {
+	case k.wake <- struct{}{}:
+	default:
+	}
+}
+
+// closeSockets cuts every connection at once; Close calls it after it has set closed.
+func (s *Server) closeSockets() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.sockets.list {
+		k.stop()
+		_ = k.wire.conn.Close()
+	}
+	s.sockets.list = nil
+}
+
+// errNoSocket says that a control named a socket which is not there.
+var errNoSocket = errors.New("no such socket")

@@ -1,0 +1,233 @@
+package playground
+
+import (
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// Kinds of journal entries about envelopes.
+const (
+	// KindSent is an envelope handed to a socket for the first time; Attempt is 0.
+	KindSent = "sent"
+	// KindRedelivered is an event sent again.
+	KindRedelivered = "redelivered"
+	// KindAcked is an ack in time.
+	KindAcked = "acked"
+	// KindLate is an ack after the timeout.
+	KindLate = "late"
+	// KindAckAgain is a second ack of one envelope.
+	KindAckAgain = "acked_again"
+	// KindAckUnknown is an ack of an envelope that was never sent.
+	KindAckUnknown = "ack_unknown"
+	// KindAckDropped is an ack that Slack ignores without a word: Reason says why.
+	KindAckDropped = "ack_dropped"
+	// KindTimedOut is an envelope without an ack in time.
+	KindTimedOut = "timed_out"
+	// KindLost is an envelope that nobody can have received: Reason is LostGhost or LostNoSocket.
+	KindLost = "lost"
+	// KindAbandoned is an event after its last attempt.
+	KindAbandoned = "abandoned"
+)
+
+// Reasons of a KindLost entry.
+const (
+	LostGhost    = "ghost"
+	LostNoSocket = "no socket"
+)
+
+// Types of envelopes.
+const (
+	TypeEvents      = "events_api"
+	TypeCommand     = "slash_commands"
+	TypeInteractive = "interactive"
+)
+
+const (
+	// maxAck is the size from which on Slack drops an ack frame in silence.
+	maxAck = 20480
+	// spentKept is how many finished envelopes are remembered to tell a late ack from an unknown one.
+	spentKept = 10_000
+)
+
+// envelope is one payload on its way to one socket.
+type envelope struct {
+	id      string
+	kind    string
+	label   string // the payload's own type, for the journal: "message", "block_actions", "/notify"
+	event   string // event_id, for events
+	payload json.RawMessage
+	accepts bool
+	attempt int
+	reason  string
+	socket  string
+	sent    time.Time
+	answer  chan ack // receives the one ack in time
+}
+
+// ack is an acknowledgement in time.
+type ack struct {
+	after   time.Duration
+	payload json.RawMessage
+}
+
+// spentEnvelope is what is left of an envelope after its ack or timeout.
+type spentEnvelope struct {
+	socket   string
+	sent     time.Time
+	timedOut bool
+}
+
+type spentEnvelopes struct {
+	byID  map[string]spentEnvelope
+	order []string
+}
+
+func (sp *spentEnvelopes) add(env *envelope, timedOut bool) {
+	if _, known := sp.byID[env.id]; !known {
+		sp.order = append(sp.order, env.id)
+	}
+	sp.byID[env.id] = spentEnvelope{socket: env.socket, sent: env.sent, timedOut: timedOut}
+	if len(sp.order) > spentKept {
+		delete(sp.byID, sp.order[0])
+		sp.order = sp.order[1:]
+	}
+}
+
+func newEnvelope(kind, label string, payload any) *envelope {
+	// The payloads are built here from values that JSON can always say.
+	raw, _ := json.Marshal(payload)
+	return &envelope{id: newUUID(), kind: kind, label: label, payload: raw, answer: make(chan ack, 1)}
+}
+
+// frame is the envelope as Slack writes it.
+func (env *envelope) frame() ws.Frame {
+	body := map[string]any{
+		"envelope_id": env.id, "type": env.kind, "payload": env.payload, "accepts_response_payload": env.accepts,
+	}
+	if env.kind == TypeEvents {
+		body["retry_attempt"], body["retry_reason"] = env.attempt, env.reason
+	}
+	return textFrame(body)
+}
+
+// dispatchLocked sends an envelope to one socket by chance. It reports false when there is none at all; an envelope that goes to a
+// ghost counts as sent, because Slack does not know better.
+func (s *Server) dispatchLocked(env *envelope) bool {
+	entry := Entry{Kind: KindSent, Envelope: env.id, Type: env.kind, Text: env.label, Event: env.event, Attempt: env.attempt, Reason: env.reason}
+	k := s.chooseLocked()
+	if k == nil {
+		entry.Kind, entry.Reason = KindLost, LostNoSocket
+		s.recordLocked(entry)
+		return false
+	}
+	if env.attempt > 0 {
+		entry.Kind = KindRedelivered
+	}
+	s.handOverLocked(env, k, entry)
+	return true
+}
+
+// handOverLocked gives an envelope to a socket, records it, and begins to wait for its ack.
+func (s *Server) handOverLocked(env *envelope, k *socket, entry Entry) {
+	env.socket, env.sent = k.id, time.Now()
+	s.sockets.pending[env.id] = env
+	entry.Socket = k.id
+	s.recordLocked(entry)
+	if k.phase == phaseGhost {
+		entry.Kind, entry.Reason = KindLost, LostGhost
+		s.recordLocked(entry)
+		return
+	}
+	k.queueLocked(env.frame())
+}
+
+// awaitAck blocks until the envelope is acknowledged or its time is over; it reports false for the latter and for the playground's end.
+func (s *Server) awaitAck(env *envelope) (ack, bool) {
+	timer := time.NewTimer(s.opts.AckTimeout)
+	defer timer.Stop()
+	select {
+	case a := <-env.answer:
+		return a, true
+	case <-s.done:
+		return ack{}, false
+	case <-timer.C:
+	}
+	if s.timeOut(env) {
+		return ack{}, false
+	}
+	return <-env.answer, true
+}
+
+// timeOut ends the wait for an ack; it reports false when the ack came first after all.
+func (s *Server) timeOut(env *envelope) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sockets.pending[env.id] != env {
+		return false
+	}
+	delete(s.sockets.pending, env.id)
+	s.sockets.spent.add(env, true)
+	s.recordLocked(Entry{Kind: KindTimedOut, Envelope: env.id, Event: env.event, Type: env.kind, Text: env.label, Socket: env.socket,
+		Attempt: env.attempt, After: time.Since(env.sent)})
+	return true
+}
+
+// ackFrameLocked takes a data frame of a client, which can only be an ack.
+func (s *Server) ackFrameLocked(k *socket, f ws.Frame) {
+	reason := ""
+	switch {
+	case !f.Header.Fin || f.Header.OpCode == ws.OpContinuation:
+		reason = "fragmented"
+	case len(f.Payload) >= maxAck:
+		reason = fmt.Sprintf("%d bytes, the limit is %d", len(f.Payload), maxAck-1)
+	}
+	var body struct {
+		EnvelopeID string          `json:"envelope_id"`
+		Payload    json.RawMessage `json:"payload"`
+	}
+	if reason == "" {
+		if err := json.Unmarshal(f.Payload, &body); err != nil {
+			reason = "not JSON"
+		}
+	}
+	if reason != "" {
+		s.recordLocked(Entry{Kind: KindAckDropped, Socket: k.id, Reason: reason})
+		return
+	}
+	s.ackLocked(k, body.EnvelopeID, body.Payload)
+}
+
+// ackLocked settles an ack. One that comes on another socket than the envelope went out on is taken, and marked.
+func (s *Server) ackLocked(k *socket, id string, payload json.RawMessage) {
+	entry := Entry{Kind: KindAckUnknown, Envelope: id, Socket: k.id, Payload: payload}
+	if env := s.sockets.pending[id]; env != nil {
+		delete(s.sockets.pending, id)
+		s.sockets.spent.add(env, false)
+		after := time.Since(env.sent)
+		entry.Kind, entry.Type, entry.Text, entry.Event = KindAcked, env.kind, env.label, env.event
+		entry.After, entry.Attempt, entry.Cross = after, env.attempt, env.socket != k.id
+		s.recordLocked(entry)
+		env.answer <- ack{after: after, payload: payload}
+		return
+	}
+	if old, ok := s.sockets.spent.byID[id]; ok {
+		entry.Kind, entry.After, entry.Cross = KindAckAgain, time.Since(old.sent), old.socket != k.id
+		if old.timedOut {
+			entry.Kind = KindLate
+		}
+	}
+	s.recordLocked(entry)
+}
+
+// newUUID is a random UUID (version 4), the form of envelope ids and client_msg_ids.
+func newUUID() string {
+	var b [16]byte
+	// crypto/rand.Read always fills b: it ends the process rather than fail.
+	_, _ = rand.Read(b[:])
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}

@@ -1,0 +1,226 @@
+package playground
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// Reasons of a disconnect message.
+const (
+	ReasonWarning           = "warning"
+	ReasonRefreshRequested  = "refresh_requested"
+	ReasonLinkDisabled      = "link_disabled"
+	ReasonTooManyWebsockets = "too_many_websockets"
+)
+
+func socketID(n int) string { return "S" + strconv.Itoa(n) }
+
+// host is the name of the machine that Slack puts into hello, disconnect and pings.
+func (k *socket) host() string { return "applink-" + k.id[1:] }
+
+// sayHelloLocked queues the first message of a connection.
+func (s *Server) sayHelloLocked(k *socket, count int, life time.Duration) {
+	k.queueLocked(textFrame(map[string]any{
+		"type":            "hello",
+		"num_connections": count,
+		"connection_info": map[string]any{"app_id": s.ws.appID},
+		"debug_info": map[string]any{
+			"host":                        k.host(),
+			"started":                     k.opened.UTC().Format("2006-01-02 15:04:05.000"),
+			"build_number":                1,
+			"approximate_connection_time": max(1, int(life/time.Second)),
+		},
+	}))
+	s.recordLocked(Entry{Kind: KindHello, Socket: k.id, Text: fmt.Sprintf("num_connections %d", count)})
+}
+
+// disconnectLocked queues Slack's notice that a socket is about to end.
+func (s *Server) disconnectLocked(k *socket, reason string) {
+	if k.phase == phaseLive {
+		k.phase = phaseLeaving
+	}
+	k.queueLocked(textFrame(map[string]any{
+		"type": "disconnect", "reason": reason, "debug_info": map[string]any{"host": k.host()},
+	}))
+	s.recordLocked(Entry{Kind: KindDisconnect, Socket: k.id, Reason: reason})
+}
+
+// beginCloseLocked sends the server's close frame; what was queued before it still leaves.
+func (s *Server) beginCloseLocked(k *socket) {
+	if k.phase == phaseClosing || k.phase == phaseGhost || k.phase == phaseGone {
+		return
+	}
+	k.queueLocked(closeFrame(ws.StatusNormalClosure, ""))
+	k.phase = phaseClosing
+}
+
+// pump is the one writer of a socket. It also pings, and refreshes the socket at the end of its life.
+func (s *Server) pump(k *socket, life time.Duration) {
+	ping := time.NewTicker(max(s.opts.PingEvery, time.Millisecond))
+	defer ping.Stop()
+	end := time.NewTimer(life)
+	defer end.Stop()
+	for {
+		select {
+		case <-k.ended:
+			return
+		case <-k.wake:
+			if s.flush(k) {
+				return
+			}
+		case <-ping.C:
+			s.ping(k)
+		case <-end.C:
+			s.expireSocket(k)
+		}
+	}
+}
+
+// flush writes what is queued; it reports true once nothing may follow, and then bounds how long the client's side may take.
+func (s *Server) flush(k *socket) (over bool) {
+	for _, f := range s.takeFrames(k) {
+		if err := k.wire.write(f); err != nil {
+			s.writeFailed(k)
+			return true
+		}
+		if f.Header.OpCode == ws.OpClose {
+			return s.closeSent(k)
+		}
+	}
+	return false
+}
+
+// writeFailed closes the connection, from which the reader learns of it and does the book-keeping. A frozen one stays open.
+func (s *Server) writeFailed(k *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !k.frozen {
+		_ = k.wire.conn.Close()
+	}
+}
+
+func (s *Server) takeFrames(k *socket) []ws.Frame {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	frames := k.out
+	k.out = nil
+	if k.phase == phaseGhost {
+		return nil
+	}
+	return frames
+}
+
+// closeSent bounds the rest of the close handshake by a deadline on the reader.
+func (s *Server) closeSent(k *socket) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	wait := closeWait
+	if k.phase == phaseGone {
+		wait = lingerWait
+	}
+	_ = k.wire.conn.SetReadDeadline(time.Now().Add(wait))
+	return true
+}
+
+func (s *Server) ping(k *socket) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k.phase.registered() {
+		k.queueLocked(ws.NewPingFrame([]byte("Ping from " + k.host())))
+	}
+}
+
+// readSocket reads until the connection ends, and then settles what became of the socket.
+func (s *Server) readSocket(k *socket) {
+	for {
+		f, err := k.wire.read()
+		if err == nil {
+			err = s.received(k, f)
+		}
+		if err != nil {
+			s.readEnded(k, err)
+			return
+		}
+	}
+}
+
+// errClosed ends the reader after an orderly close handshake.
+var errClosed = errors.New("closed")
+
+// received handles one frame of the client.
+func (s *Server) received(k *socket, f ws.Frame) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch f.Header.OpCode {
+	case ws.OpText, ws.OpContinuation:
+		s.ackFrameLocked(k, f)
+	case ws.OpPing:
+		k.queueLocked(ws.NewPongFrame(f.Payload))
+	case ws.OpPong:
+		s.recordLocked(Entry{Kind: KindPong, Socket: k.id, Text: string(f.Payload)})
+	case ws.OpClose:
+		return s.clientClosedLocked(k, f)
+	}
+	return nil
+}
+
+// clientClosedLocked answers a close frame, or takes it as the answer to ours. From here on nothing else is sent.
+func (s *Server) clientClosedLocked(k *socket, f ws.Frame) error {
+	if k.phase == phaseGone || k.phase == phaseGhost {
+		return nil
+	}
+	code, _ := ws.ParseCloseFrameData(f.Payload)
+	if code.Empty() {
+		code = ws.StatusNormalClosure
+	}
+	if k.phase == phaseClosing {
+		s.removeLocked(k, ClosedClean)
+		return errClosed
+	}
+	k.queueLocked(closeFrame(code, ""))
+	s.removeLocked(k, ClosedClean)
+	return nil
+}
+
+// readEnded settles the socket after its last frame.
+func (s *Server) readEnded(k *socket, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if k.frozen {
+		return
+	}
+	switch k.phase {
+	case phaseLive:
+		s.vanishedLocked(k, err)
+	case phaseLeaving:
+		s.removeLocked(k, ClosedAfterDisconnect)
+	case phaseRefused, phaseClosing:
+		s.removeLocked(k, ClosedClean)
+	}
+	k.stop()
+	_ = k.wire.conn.Close()
+}
+
+func (s *Server) vanishedLocked(k *socket, err error) {
+	if errors.Is(err, errNotMasked) || errors.Is(err, errFrameTooLarge) {
+		s.removeLocked(k, ClosedProtocol)
+		return
+	}
+	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: ClosedVanished})
+	s.hauntLocked(k)
+}
+
+// textFrame is v as one unfragmented text frame; v is always something that JSON can say.
+func textFrame(v any) ws.Frame {
+	raw, _ := json.Marshal(v)
+	return ws.NewTextFrame(raw)
+}
+
+func closeFrame(code ws.StatusCode, reason string) ws.Frame {
+	return ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason))
+}
