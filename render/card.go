@@ -1,22 +1,137 @@
 package render
 
-import "tocsin/alert"
+import (
+	"fmt"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// ActionLink begins the action ids of buttons that only open an address. Slack
+// reports a click on them too; nothing has to be done about it.
+const ActionLink = "open_link"
 
 // Card draws an incident as the one message that shows it: a headline, and
 // under it, behind a bar in the colour of its severity (green once it is
 // resolved), labels, the first page of its text (alert.Pages), links as
-// buttons, and a line of facts.
+// buttons, and a line of facts. Its Text is PlainCard's, because that is all a
+// screen reader gets.
 func Card(i alert.Incident) Message {
-	return Message{Text: i.Title}
+	name := title(i.Title)
+	headline := fit(sign(i)+" "+name, maxHeader)
+	var blocks []slack.Block
+	if strings.HasSuffix(headline, ellipsis) && !strings.HasSuffix(name, ellipsis) {
+		blocks = append(blocks, slack.NewSectionBlock(plain(fit(name, maxSection)), nil, nil))
+	}
+	blocks = append(blocks, labelBlocks(i)...)
+	blocks = append(blocks, textBlocks(i.Text)...)
+	blocks = append(blocks, linkBlocks(i.Links)...)
+	blocks = append(blocks, small(facts(i)...), small(origin(i)...))
+	return Message{
+		Text:   PlainCard(i).Text,
+		Blocks: []slack.Block{slack.NewHeaderBlock(plain(headline))},
+		Attachments: []slack.Attachment{{
+			Color:    colour(i),
+			Fallback: fit(summary(i), maxFallback),
+			Blocks:   slack.Blocks{BlockSet: blocks},
+		}},
+	}
 }
 
-// PlainCard draws an incident as escaped text of at most 4,000 characters
-// without blocks, for when Slack has refused the card.
-func PlainCard(i alert.Incident) Message {
-	return Message{Text: i.Title}
+// summary is an incident in one line of unescaped text: sign, severity, title.
+func summary(i alert.Incident) string {
+	word := string(i.Severity)
+	if i.State == alert.StateResolved {
+		word = "Resolved"
+	} else if word != "" {
+		word = strings.ToUpper(word[:1]) + word[1:]
+	}
+	return fmt.Sprintf("%s %s: %s", sign(i), word, title(i.Title))
 }
 
-// Note draws what is said in the thread of an incident's card.
-func Note(i alert.Incident, n alert.Note) Message {
-	return Message{Text: n.Text}
+func textBlocks(text string) []slack.Block {
+	pages := alert.Pages(text)
+	var blocks []slack.Block
+	if first := strings.TrimRight(clean(pages[0]), " \t\n"); visible(first) {
+		blocks = append(blocks, section(fit(first, maxSection)))
+	}
+	if len(pages) > 1 {
+		blocks = append(blocks, small("The text goes on in the thread."))
+	}
+	return blocks
+}
+
+// linkBlocks draws links as buttons, two of one name as well. An address that
+// is none of the web's is left out.
+func linkBlocks(links []alert.Link) []slack.Block {
+	var buttons []slack.BlockElement
+	for _, l := range links {
+		if len(buttons) == maxActions {
+			break
+		}
+		address, ok := webAddress(l.URL)
+		if !ok {
+			continue
+		}
+		b := button(fmt.Sprintf("%s:%d", ActionLink, len(buttons)), linkLabel(l))
+		b.URL = address
+		buttons = append(buttons, b)
+	}
+	if len(buttons) == 0 {
+		return nil
+	}
+	return []slack.Block{slack.NewActionBlock("", buttons...)}
+}
+
+// facts is how an incident stands: state, count, when.
+func facts(i alert.Incident) []string {
+	var parts []string
+	switch i.State {
+	case alert.StateResolved:
+		state := "*Resolved*"
+		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() {
+			state += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
+		}
+		parts = append(parts, state, "was "+strings.ToLower(severityWord(i.Severity)))
+	case alert.Acked:
+		parts = append(parts, "*"+severityWord(i.Severity)+"*", "acknowledged"+by(i.AckedBy))
+	default:
+		parts = append(parts, "*"+severityWord(i.Severity)+"*")
+	}
+	parts = append(parts, "fired "+times(i.Count))
+	if !i.FirstAt.IsZero() {
+		parts = append(parts, "first "+date(i.FirstAt))
+	}
+	if i.LastAt.After(i.FirstAt) && i.Count > 1 {
+		parts = append(parts, "last "+date(i.LastAt))
+	}
+	return parts
+}
+
+// origin is where an incident comes from, whom it is for, and its name.
+func origin(i alert.Incident) []string {
+	parts := []string{quoted(orDash(i.ID))}
+	if source := literal(oneLine(i.Source)); visible(source) {
+		parts = append(parts, "from "+fit(source, 100))
+	}
+	if mention := literal(oneLine(i.Mention)); visible(mention) {
+		parts = append(parts, "for "+fit(mention, 100))
+	}
+	return parts
+}
+
+func by(person string) string {
+	if person = literal(oneLine(person)); visible(person) {
+		return " by " + fit(person, 100)
+	}
+	return ""
+}
+
+func orDash(s string) string {
+	if !visible(oneLine(s)) {
+		return "–"
+	}
+	return s
 }

@@ -1,0 +1,136 @@
+package render
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// What a card shows of labels: the fields, and one small line with more.
+const (
+	maxLabelName  = 60
+	maxLabelValue = 200
+	maxMoreLabels = 400
+)
+
+// firstLabels are the labels that say what is broken and where, in the order a
+// person asks for them. The others follow by name.
+var firstLabels = [...]string{
+	"service", "app", "component", "host", "hostname", "instance", "node", "cluster", "env", "environment",
+	"region", "zone", "namespace", "deployment", "pod", "container", "job", "team",
+}
+
+// label is one name and value, cleaned but not escaped.
+type label struct{ name, value string }
+
+// labelsOf lists the labels worth showing, the most useful first. Empty ones
+// and those that only repeat the title or the severity are left out.
+func labelsOf(i alert.Incident) []label {
+	var all []label
+	for name, value := range i.Labels {
+		l := label{literal(oneLine(name)), literal(oneLine(value))}
+		if !visible(l.name) || !visible(l.value) || repeats(i, name, value) {
+			continue
+		}
+		all = append(all, l)
+	}
+	slices.SortFunc(all, func(a, b label) int {
+		if d := rank(a.name) - rank(b.name); d != 0 {
+			return d
+		}
+		return strings.Compare(a.name+"\x00"+a.value, b.name+"\x00"+b.value)
+	})
+	return all
+}
+
+func repeats(i alert.Incident, name, value string) bool {
+	switch strings.ToLower(name) {
+	case "severity":
+		return strings.EqualFold(value, string(i.Severity))
+	case "alertname", "title", "summary":
+		return oneLine(value) == title(i.Title)
+	}
+	return false
+}
+
+func rank(name string) int {
+	if at := slices.Index(firstLabels[:], strings.ToLower(name)); at >= 0 {
+		return at
+	}
+	return len(firstLabels)
+}
+
+// labelBlocks draws the first labels as fields in two columns and as many of
+// the rest as go into one small line.
+func labelBlocks(i alert.Incident) []slack.Block {
+	all := labelsOf(i)
+	if len(all) == 0 {
+		return nil
+	}
+	shown := min(len(all), maxFields)
+	fields := make([]string, 0, shown)
+	for _, l := range all[:shown] {
+		fields = append(fields, "*"+fit(l.name, maxLabelName)+"*\n"+fit(l.value, maxLabelValue))
+	}
+	blocks := []slack.Block{fieldset(fields...)}
+	if rest := all[shown:]; len(rest) > 0 {
+		blocks = append(blocks, small(pairs(rest, maxMoreLabels)))
+	}
+	return blocks
+}
+
+// pairs writes name=value after name=value within budget characters, and says
+// how many did not fit.
+func pairs(labels []label, budget int) string {
+	var b strings.Builder
+	for at, l := range labels {
+		one := fit(l.name, maxLabelName) + "=" + fit(l.value, maxLabelValue)
+		if at > 0 {
+			one = ", " + one
+		}
+		if utf8.RuneCountInString(b.String())+utf8.RuneCountInString(one) > budget {
+			more := plural(len(labels)-at, "more label")
+			if at == 0 {
+				return "and " + more
+			}
+			return b.String() + " and " + more
+		}
+		b.WriteString(one)
+	}
+	return b.String()
+}
+
+// webAddress returns the address as Slack takes it in a button.
+func webAddress(raw string) (string, bool) {
+	u, err := url.Parse(strings.TrimSpace(raw))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
+		return "", false
+	}
+	address := u.String()
+	return address, utf8.ValidString(address) && utf8.RuneCountInString(address) <= maxURL
+}
+
+// linkLabel is a link's own label, or the host it leads to.
+func linkLabel(l alert.Link) string {
+	if s := oneLine(l.Label); visible(s) {
+		return s
+	}
+	if u, err := url.Parse(strings.TrimSpace(l.URL)); err == nil && visible(oneLine(u.Host)) {
+		return oneLine(u.Host)
+	}
+	return "Open"
+}
+
+// linkText is a link as Slack's text writes it. The three characters that would
+// end it early are written otherwise.
+func linkText(address, name string) string {
+	address = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20").Replace(address)
+	name = strings.ReplaceAll(literal(oneLine(name)), "|", "¦")
+	return fmt.Sprintf("<%s|%s>", escaper.Replace(address), fit(name, maxButton))
+}

@@ -1,0 +1,169 @@
+package render
+
+import (
+	"iter"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"tocsin/alert"
+)
+
+// ellipsis ends every text that was cut, so that no cut goes unseen.
+const ellipsis = "…"
+
+// escaper writes the three characters that Slack reads as control characters
+// (slack-facts §5).
+var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// clean makes text from outside harmless to look at: valid UTF-8, one kind of
+// line end, and without control, bidirectional and other invisible characters,
+// which can hide or reorder what a reader sees. It never gets longer.
+func clean(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	s = strings.ReplaceAll(s, "\r\n", "\n")
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == '\r', r == '\u0085', r == '\u2028', r == '\u2029':
+			return '\n'
+		case r == '\n', r == '\t':
+			return r
+		case invisible(r):
+			return -1
+		}
+		return r
+	}, s)
+}
+
+// invisible tells the characters that take no room of their own. The joiners
+// stay, because emoji and several scripts are written with them, and so do the
+// Arabic signs that Unicode counts as formatting but draws.
+func invisible(r rune) bool {
+	switch {
+	case r == '\u200C' || r == '\u200D':
+		return false
+	case r >= 0x0600 && r <= 0x0605, r == 0x06DD, r == 0x070F, r == 0x08E2:
+		return false
+	case r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0:
+		return true
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
+}
+
+// oneLine is clean with every run of white space as one blank.
+func oneLine(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
+
+// literal swaps the characters that Slack would read as markup for others that
+// look alike, because mrkdwn knows no escape for them. Between two letters or
+// digits they are no markup (disk_usage_high) and stay. It keeps the length.
+func literal(s string) string {
+	runes := []rune(s)
+	lineStart := true
+	for i, r := range runes {
+		inWord := i > 0 && i+1 < len(runes) && wordRune(runes[i-1]) && wordRune(runes[i+1])
+		runes[i] = lookalike(r, inWord, lineStart)
+		lineStart = r == '\n' || lineStart && unicode.IsSpace(r)
+	}
+	return string(runes)
+}
+
+func lookalike(r rune, inWord, lineStart bool) rune {
+	switch {
+	case r == '`':
+		return 'ˋ'
+	case r == '>' && lineStart:
+		return '›'
+	case inWord:
+		return r
+	case r == '*':
+		return '∗'
+	case r == '_':
+		return 'ˍ'
+	case r == '~':
+		return '∼'
+	}
+	return r
+}
+
+func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
+
+// fit escapes s and keeps the result within budget characters. A longer text
+// ends in an ellipsis behind a whole character as a reader sees it, so no
+// entity, emoji or accent is torn.
+func fit(s string, budget int) string {
+	if alert.EscapedLen(s) <= budget {
+		return escaper.Replace(s)
+	}
+	used, end := 0, 0
+	for cluster := range clusters(s) {
+		cost := alert.EscapedLen(cluster)
+		if used+cost > budget-1 {
+			break
+		}
+		used += cost
+		end += len(cluster)
+	}
+	return escaper.Replace(strings.TrimRight(s[:end], " \t\n")) + ellipsis
+}
+
+// maxCluster bounds a cluster, so that a letter with a thousand accents can't
+// be larger than a budget.
+const maxCluster = 24
+
+// clusters yields what a reader takes for single characters: a base with its
+// accents, an emoji with its modifiers and joined parts, a flag.
+func clusters(s string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for s != "" {
+			end := clusterEnd(s)
+			if !yield(s[:end]) {
+				return
+			}
+			s = s[end:]
+		}
+	}
+}
+
+func clusterEnd(s string) int {
+	before, end := utf8.DecodeRuneInString(s)
+	flag := regional(before)
+	for n := 1; end < len(s) && n < maxCluster; n++ {
+		r, size := utf8.DecodeRuneInString(s[end:])
+		second := flag && n == 1 && regional(r)
+		if !second && !extends(r) && before != '\u200D' {
+			return end
+		}
+		before = r
+		end += size
+	}
+	return end
+}
+
+func regional(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
+
+// extends tells characters that belong to the one before them: marks,
+// variation selectors, the joiner, skin tones, and Hangul vowels and finals.
+func extends(r rune) bool {
+	switch {
+	case r == '\u200C' || r == '\u200D':
+		return true
+	case r >= 0x1F3FB && r <= 0x1F3FF:
+		return true
+	case r >= 0x1161 && r <= 0x11FF:
+		return true
+	}
+	return unicode.Is(unicode.M, r)
+}
+
+// title is an incident's title on one line, never empty.
+func title(s string) string {
+	if s = oneLine(s); visible(s) {
+		return s
+	}
+	return "(no title)"
+}
+
+// visible tells whether s shows anything at all.
+func visible(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+}
