@@ -1,0 +1,190 @@
+package config
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"tocsin/alert"
+)
+
+// secretLike finds what must not be echoed when somebody puts it into the
+// wrong variable: tokens, webhook URLs and signing secrets.
+var secretLike = regexp.MustCompile(`(?i)(xox[a-z]|xapp)[-.][^\s"']+|hooks\.slack\.com/\S+|\b[0-9a-f]{32,}\b|//[^/@\s]*:[^/@\s]*@`)
+
+func printableTokens(text string) string { return secretLike.ReplaceAllString(text, "***") }
+
+// printable quotes a value for a message: short, on one line and without
+// anything that looks like a secret.
+func printable(value string) string {
+	value = printableTokens(value)
+	if runes := []rune(value); len(runes) > 80 {
+		value = string(runes[:80]) + "…"
+	}
+	return strconv.Quote(value)
+}
+
+func anything(value string) (string, *flaw) { return value, nil }
+
+func checkPath(value string) (string, *flaw) {
+	if !strings.HasPrefix(value, "/") {
+		return "", &flaw{message: printable(value) + " is no absolute path", advice: "begin it with /"}
+	}
+	return value, nil
+}
+
+func oneOf(choices ...string) func(string) (string, *flaw) {
+	return func(value string) (string, *flaw) {
+		if slices.Contains(choices, value) {
+			return value, nil
+		}
+		f := &flaw{message: printable(value) + " is not one of " + strings.Join(choices, ", "), write: choices}
+		if near := nearest(value, choices); near != "" {
+			f.write = []string{near}
+		}
+		return "", f
+	}
+}
+
+func checkDuration(value string) (string, *flaw) {
+	d, err := time.ParseDuration(value)
+	if err != nil {
+		return "", &flaw{message: printable(value) + " is no length of time", write: []string{"24h", "90m", "1h30m"}}
+	}
+	if d <= 0 {
+		return "", &flaw{message: printable(value) + " is not longer than nothing", write: []string{"24h"}}
+	}
+	return value, nil
+}
+
+// meansOff knows what people write who want a listener off.
+func meansOff(value string) bool {
+	return slices.Contains([]string{"off", "no", "none", "false", "disabled", "disable", "-"}, strings.ToLower(value))
+}
+
+func checkTCP(value string) (string, *flaw) {
+	if value == off {
+		return off, nil
+	}
+	if meansOff(value) {
+		return "", &flaw{message: printable(value) + " is no address", write: []string{off}}
+	}
+	host, port, err := net.SplitHostPort(value)
+	if err != nil {
+		return "", &flaw{message: printable(value) + " is not host:port", write: []string{guessAddress(value), off}}
+	}
+	if number, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", &flaw{message: fmt.Sprintf("%s has no port between 0 and 65535", printable(value)), write: []string{net.JoinHostPort(host, "8126")}}
+	} else if !isHost(host) {
+		return "", &flaw{message: printable(value) + " has no host that can be listened on", write: []string{fmt.Sprintf("127.0.0.1:%d", number)}}
+	}
+	return value, nil
+}
+
+// guessAddress completes a bare port or host, or takes the address out of a URL.
+func guessAddress(value string) string {
+	if _, err := strconv.ParseUint(value, 10, 16); err == nil {
+		return "127.0.0.1:" + value
+	}
+	if u, err := url.Parse(value); err == nil && u.Host != "" && u.Port() != "" {
+		return u.Host
+	}
+	if host := strings.Trim(value, "[]"); isHost(host) && host != "" {
+		return net.JoinHostPort(host, "8126")
+	}
+	return "127.0.0.1:8126"
+}
+
+// isHost accepts the empty host, which listens on every address.
+func isHost(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.ContainsFunc(host, func(r rune) bool {
+		return !(r == '-' || r == '.' || r == '_' || r < unicode.MaxASCII && (unicode.IsLetter(r) || unicode.IsDigit(r)))
+	})
+}
+
+func onLoopback(address string) bool {
+	host, _, err := net.SplitHostPort(address)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// maxSocketPath is what Linux's sockaddr_un holds, less the closing NUL.
+const maxSocketPath = 107
+
+func checkSocket(value string) (string, *flaw) {
+	switch {
+	case value == off:
+		return off, nil
+	case meansOff(value):
+		return "", &flaw{message: printable(value) + " is no path", write: []string{off}}
+	case strings.HasPrefix(value, "unix:"):
+		return "", &flaw{message: printable(value) + " is no absolute path", write: []string{"/" + strings.TrimLeft(strings.TrimPrefix(value, "unix:"), "/")}}
+	case !strings.HasPrefix(value, "/"), strings.HasSuffix(value, "/"):
+		return "", &flaw{message: printable(value) + " is no absolute path of a socket", write: []string{"/run/tocsin/tocsin.sock", off}}
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return "", &flaw{message: printable(value) + " holds a control character", write: []string{"/run/tocsin/tocsin.sock"}}
+	case len(value) > maxSocketPath:
+		return "", &flaw{
+			message: fmt.Sprintf("%s has %d bytes, and Linux allows a socket's path %d", printable(value), len(value), maxSocketPath),
+			write:   []string{"/run/tocsin/tocsin.sock"},
+		}
+	}
+	return value, nil
+}
+
+func checkAPIURL(value string) (string, *flaw) {
+	u, err := url.Parse(value)
+	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
+		return "", &flaw{message: printable(value) + " is no web address", write: []string{"https://slack.com/api/"}}
+	}
+	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return "", &flaw{message: printable(value) + " has more than scheme, host and path", write: []string{u.Scheme + "://" + u.Host + u.Path}}
+	}
+	return strings.TrimSuffix(value, "/") + "/", nil
+}
+
+func checkBearer(value string) (string, *flaw) {
+	token := strings.TrimSpace(value)
+	switch {
+	case strings.HasPrefix(token, "Bearer "):
+		return "", &flaw{message: "begins with the word Bearer", advice: "write the token alone; the client adds the word"}
+	case token == "":
+		return "", &flaw{message: "is empty", advice: "write a token (openssl rand -hex 32 makes one)"}
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= unicode.MaxASCII }):
+		return "", &flaw{message: "holds blanks or letters that no HTTP header can carry", advice: "use letters and digits (openssl rand -hex 32 makes one)"}
+	}
+	return token, nil
+}
+
+// checkChannel returns the one spelling of a conversation that alerts use too.
+func checkChannel(value string) (string, *flaw) {
+	f := &flaw{
+		message: printable(value) + " is no conversation",
+		write:   []string{"C0123456789", "#alerts", "@name", "name@example.com"},
+	}
+	if secretLike.MatchString(value) {
+		f.message = "is a token or webhook address where a conversation belongs"
+		return "", f
+	}
+	conversation, err := alert.ParseConversation(value)
+	if err != nil {
+		return "", f
+	}
+	return conversation, nil
+}

@@ -1,0 +1,132 @@
+// Package config reads Tocsin's settings from flags, the environment, systemd
+// credentials, secret files and one YAML file, and says everything that is
+// wrong with them at once, each mistake with its place and what to write
+// instead. It opens nothing but the files it reads settings from: whether a
+// port is free or a store can be opened is found out by whoever uses them.
+//
+// A value given twice is taken from the higher of these places: flag,
+// environment, systemd credential or secret file, YAML, default. An
+// environment variable or flag that is empty counts as not given.
+//
+// SLACK_SIGNING_SECRET is accepted and has no effect: Socket Mode does not
+// sign its requests.
+package config
+
+import (
+	"time"
+
+	"tocsin/alert"
+)
+
+// Config is what a daemon runs with: complete, checked and normalised.
+type Config struct {
+	// File is the path of the YAML file that was read, or empty when there was none.
+	File string
+
+	Slack    Slack
+	Listen   Listen
+	Store    StoreURL
+	Delivery Delivery
+	Log      Log
+
+	// DefaultChannel is where an alert goes that names no conversation and
+	// that no route claims: a channel id, #name, @user or user@mail.
+	DefaultChannel string
+
+	// Warnings are what a daemon starts in spite of, such as a token of the
+	// wrong kind. Each deserves a line in the log.
+	Warnings []Problem
+
+	settings []Setting
+}
+
+// Slack is how to reach the workspace.
+type Slack struct {
+	// AppToken opens Socket Mode (xapp-…); empty when none was given.
+	AppToken alert.Secret
+	// BotToken calls the Web API (xoxb-…); empty when none was given.
+	BotToken alert.Secret
+	// APIURL is the Web API's base and always ends in a slash.
+	APIURL string
+}
+
+// Listen is where alerts come in. At least one of TCP and Socket is set.
+type Listen struct {
+	// TCP is host:port, or empty when the TCP listener is off.
+	TCP string
+	// Socket is the absolute path of the Unix socket, or empty when it is off.
+	// Its folder need not exist yet; whoever binds it makes it with mode 0700.
+	Socket string
+	// Token is the bearer token TCP clients must show; empty means none,
+	// which Load allows on loopback only.
+	Token alert.Secret
+}
+
+// Delivery is how long to go on trying.
+type Delivery struct {
+	// GiveUpAfter is the age at which a delivery that never succeeded dies.
+	GiveUpAfter time.Duration
+}
+
+// Log is what is logged and how.
+type Log struct {
+	// Level is debug, info, warn or error.
+	Level string
+	// Format is auto, json or console; auto means console on a terminal and
+	// JSON everywhere else.
+	Format string
+}
+
+// Load reads every source of in and returns a checked configuration. When
+// anything is wrong it returns an *Errors that lists all of it. Tokens that
+// Slack will not accept are no errors but Config.Warnings, because a daemon
+// without a good token still accepts and keeps alerts.
+func Load(in Input) (*Config, error) {
+	l := newLoader(in)
+	l.readDocument()
+	for _, opt := range options() {
+		l.resolve(opt)
+	}
+	l.checkFlags()
+	l.checkTogether()
+	l.checkTokens()
+	if len(l.problems) > 0 {
+		return nil, &Errors{Problems: inOrder(l.problems)}
+	}
+	return l.config(), nil
+}
+
+// Tokens returns the app-level and the bot token as Load found them.
+func (c *Config) Tokens() (app, bot alert.Secret) {
+	return c.Slack.AppToken, c.Slack.BotToken
+}
+
+func (l *loader) config() *Config {
+	giveUp, _ := time.ParseDuration(l.value(keyGiveUpAfter)) // checked by its option
+	return &Config{
+		File: l.doc.path,
+		Slack: Slack{
+			AppToken: alert.Secret(l.value(keyAppToken)),
+			BotToken: alert.Secret(l.value(keyBotToken)),
+			APIURL:   l.value(keyAPIURL),
+		},
+		Listen: Listen{
+			TCP:    unlessOff(l.value(keyTCP)),
+			Socket: unlessOff(l.value(keySocket)),
+			Token:  alert.Secret(l.value(keyToken)),
+		},
+		Store:          StoreURL(l.value(keyStore)),
+		Delivery:       Delivery{GiveUpAfter: giveUp},
+		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
+		DefaultChannel: l.value(keyDefaultChannel),
+		Warnings:       inOrder(l.warnings),
+		settings:       l.settings(),
+	}
+}
+
+func unlessOff(value string) string {
+	if value == off {
+		return ""
+	}
+	return value
+}

@@ -1,0 +1,400 @@
+package config_test
+
+import (
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/config"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// environment is a Getenv and ReadFile of a user "u" whose only setting is the
+// default channel, unless a test says otherwise.
+type environment struct {
+	vars  map[string]string
+	files map[string]string
+	flags map[string]string
+}
+
+func (e environment) input() config.Input {
+	vars := map[string]string{"HOME": "/home/u", "SLACK_CHANNEL_ID": "C0123456789", "SLACK_APP_TOKEN": goodApp, "SLACK_BOT_TOKEN": goodBot}
+	for name, value := range e.vars {
+		vars[name] = value
+	}
+	return config.Input{
+		Getenv: func(name string) string { return vars[name] },
+		ReadFile: func(path string) ([]byte, error) {
+			if content, ok := e.files[path]; ok {
+				if content == "DENIED" {
+					return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrPermission}
+				}
+				return []byte(content), nil
+			}
+			return nil, &fs.PathError{Op: "open", Path: path, Err: fs.ErrNotExist}
+		},
+		Flags: e.flags,
+		UID:   1000,
+	}
+}
+
+const (
+	goodApp = "xapp-1-A0123-456-abc"
+	goodBot = "xoxb-123-456-abc"
+	etc     = "/etc/tocsin/tocsin.yaml"
+)
+
+func load(t *testing.T, e environment) *config.Config {
+	t.Helper()
+	c, err := config.Load(e.input())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func problems(t *testing.T, e environment) []config.Problem {
+	t.Helper()
+	_, err := config.Load(e.input())
+	list, ok := errors.AsType[*config.Errors](err)
+	if !ok {
+		t.Fatalf("got %v, want mistakes", err)
+	}
+	return list.Problems
+}
+
+func origin(t *testing.T, c *config.Config, key string) string {
+	t.Helper()
+	for _, s := range c.Settings() {
+		if s.Key == key {
+			return s.Origin.String()
+		}
+	}
+	t.Fatalf("no setting %s", key)
+	return ""
+}
+
+func TestThreeSlackVariablesAreEnough(t *testing.T) {
+	c := load(t, environment{vars: map[string]string{"SLACK_SIGNING_SECRET": "0123456789abcdef0123456789abcdef"}})
+	app, bot := c.Tokens()
+	if app.Reveal() != goodApp || bot.Reveal() != goodBot || len(c.Warnings) != 0 {
+		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
+	}
+	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery.GiveUpAfter, " ", c.Log)
+	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ 24h0m0s {info auto}"
+	if got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestMistakesAreReportedWithPlaceAndRemedy(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.yml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no test files: %v", err)
+	}
+	for _, file := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(file), ".yml"), func(t *testing.T) {
+			compareGolden(t, file, said(t, file))
+		})
+	}
+}
+
+// said returns what a person sees who starts Tocsin with this file and nothing else.
+func said(t *testing.T, file string) string {
+	t.Helper()
+	in := environment{vars: map[string]string{"SLACK_CHANNEL_ID": "", "SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": ""}}.input()
+	in.ReadFile = os.ReadFile
+	in.Flags = map[string]string{"config": file}
+	c, err := config.Load(in)
+	if err != nil {
+		return err.Error() + "\n"
+	}
+	var b strings.Builder
+	for _, p := range c.Warnings {
+		fmt.Fprintf(&b, "warning: %s: %s\n      %s\n", p.Where, p.Message, p.Fix)
+	}
+	return b.String()
+}
+
+func compareGolden(t *testing.T, file, got string) {
+	t.Helper()
+	golden := file + ".want"
+	if *update {
+		if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(golden)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+	if strings.Contains(filepath.Base(file), "invalid") && !strings.HasPrefix(got, "read configuration: ") {
+		t.Errorf("an invalid file was loaded")
+	}
+}
+
+func TestHigherSourcesWin(t *testing.T) {
+	yaml := "default_channel: '#yaml'\nlisten:\n  tcp: 127.0.0.1:1\n  token: from-yaml-token\n  token_file: \nslack:\n  bot_token: xoxb-yaml\n"
+	yaml = strings.Replace(yaml, "  token_file: \n", "", 1)
+	e := environment{
+		files: map[string]string{etc: yaml},
+		vars:  map[string]string{"SLACK_CHANNEL_ID": "", "SLACK_BOT_TOKEN": ""},
+	}
+	c := load(t, e)
+	if c.Listen.TCP != "127.0.0.1:1" || origin(t, c, "listen.tcp") != "config "+etc+":3:8" || c.DefaultChannel != "#yaml" {
+		t.Errorf("YAML: %s from %s", c.Listen.TCP, origin(t, c, "listen.tcp"))
+	}
+
+	e.vars["CREDENTIALS_DIRECTORY"] = "/creds"
+	e.files["/creds/slack_bot_token"] = "xoxb-credential\n"
+	e.files["/creds/tocsin_api_token"] = "from-credential\n"
+	c = load(t, e)
+	if c.Slack.BotToken.Reveal() != "xoxb-credential" || c.Listen.Token.Reveal() != "from-credential" || origin(t, c, "slack.bot_token") != "credential /creds/slack_bot_token" {
+		t.Errorf("credential: %q from %s", c.Slack.BotToken.Reveal(), origin(t, c, "slack.bot_token"))
+	}
+
+	e.vars["SLACK_BOT_TOKEN"], e.vars["TOCSIN_LISTEN"] = "xoxb-environment", "127.0.0.1:2"
+	c = load(t, e)
+	if c.Slack.BotToken.Reveal() != "xoxb-environment" || c.Listen.TCP != "127.0.0.1:2" || origin(t, c, "listen.tcp") != "environment TOCSIN_LISTEN" {
+		t.Errorf("environment: %q, %s", c.Slack.BotToken.Reveal(), c.Listen.TCP)
+	}
+
+	e.flags = map[string]string{"listen": "127.0.0.1:3", "store": ""}
+	c = load(t, e)
+	if c.Listen.TCP != "127.0.0.1:3" || origin(t, c, "listen.tcp") != "flag --listen" || origin(t, c, "store") != "default" {
+		t.Errorf("flag: %s from %s", c.Listen.TCP, origin(t, c, "listen.tcp"))
+	}
+}
+
+func TestAMistakeThatIsOverriddenIsStillReported(t *testing.T) {
+	got := problems(t, environment{
+		files: map[string]string{etc: "log: {level: loud}\n"},
+		flags: map[string]string{"log-level": "debug"},
+	})
+	if len(got) != 1 || got[0].Where != etc+":1:14" {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestMistakesInFileEnvironmentAndFlagsAreReportedTogether(t *testing.T) {
+	got := problems(t, environment{
+		files: map[string]string{etc: "listen:\n  tpc: off\nlog:\n  level: warning\n"},
+		vars:  map[string]string{"TOCSIN_STORE": "mysql://root:hunter2@db/x", "SLACK_CHANNEL_ID": "two words"},
+		flags: map[string]string{"listen": "8126", "shout": "yes"},
+	})
+	var where []string
+	for _, p := range got {
+		where = append(where, p.Where)
+		if p.Message == "" || p.Fix == "" || strings.Contains(p.String(), "hunter2") {
+			t.Errorf("bad problem %q", p)
+		}
+	}
+	want := etc + ":2:3 " + etc + ":4:10 --listen TOCSIN_STORE SLACK_CHANNEL_ID --shout"
+	if strings.Join(where, " ") != want {
+		t.Errorf("got  %v\nwant %s", where, want)
+	}
+	if !strings.Contains(got[2].Fix, "--listen 127.0.0.1:8126") {
+		t.Errorf("the flag's remedy is %q", got[2].Fix)
+	}
+}
+
+func TestDefaultPlacesFollowSystemdThenXDGThenTheTemporaryDirectory(t *testing.T) {
+	for name, tt := range map[string]struct {
+		vars          map[string]string
+		socket, store string
+	}{
+		"systemd": {
+			map[string]string{"RUNTIME_DIRECTORY": "/run/tocsin:/run/other", "STATE_DIRECTORY": "/var/lib/tocsin", "XDG_RUNTIME_DIR": "/run/user/1000"},
+			"/run/tocsin/tocsin.sock", "sqlite:/var/lib/tocsin/tocsin.db",
+		},
+		"session": {
+			map[string]string{"XDG_RUNTIME_DIR": "/run/user/1000", "XDG_STATE_HOME": "/state"},
+			"/run/user/1000/tocsin/tocsin.sock", "sqlite:/state/tocsin/tocsin.db",
+		},
+		"relative XDG paths are ignored": {
+			map[string]string{"XDG_RUNTIME_DIR": "run", "XDG_STATE_HOME": "state", "TMPDIR": "/scratch"},
+			"/scratch/tocsin-1000/tocsin.sock", "sqlite:/home/u/.local/state/tocsin/tocsin.db",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := load(t, environment{vars: tt.vars})
+			if c.Listen.Socket != tt.socket || c.Store.Reveal() != tt.store {
+				t.Errorf("got %s and %s", c.Listen.Socket, c.Store.Reveal())
+			}
+		})
+	}
+}
+
+func TestNoHomeAtAllAsksForAStore(t *testing.T) {
+	got := problems(t, environment{vars: map[string]string{"HOME": ""}})
+	if len(got) != 1 || got[0].Where != "store" || !strings.Contains(got[0].Fix, "TOCSIN_STORE=") {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestTheFileIsTheNamedOneElseTheSystemsElseTheUsers(t *testing.T) {
+	user := "/home/u/.config/tocsin/tocsin.yaml"
+	e := environment{files: map[string]string{user: "log: {level: warn}"}, vars: map[string]string{}}
+	if c := load(t, e); c.File != user || c.Log.Level != "warn" {
+		t.Errorf("read %q", c.File)
+	}
+	e.files[etc] = "log: {level: error}"
+	if c := load(t, e); c.File != etc || c.Log.Level != "error" {
+		t.Errorf("read %q", c.File)
+	}
+	e.files["/my.yaml"] = "log: {level: debug}"
+	e.vars["TOCSIN_CONFIG"] = "/my.yaml"
+	if c := load(t, e); c.File != "/my.yaml" || c.Log.Level != "debug" {
+		t.Errorf("read %q", c.File)
+	}
+	e.flags = map[string]string{"config": user}
+	if c := load(t, e); c.File != user {
+		t.Errorf("read %q", c.File)
+	}
+}
+
+func TestAFileThatCannotBeReadIsOneMistake(t *testing.T) {
+	named := problems(t, environment{vars: map[string]string{"TOCSIN_CONFIG": "/nowhere.yaml", "SLACK_CHANNEL_ID": ""}})
+	if len(named) != 1 || named[0].Where != "TOCSIN_CONFIG" || !strings.Contains(named[0].Message, "no such file") {
+		t.Errorf("missing: %v", named)
+	}
+	denied := problems(t, environment{files: map[string]string{etc: "DENIED"}})
+	if len(denied) != 1 || denied[0].Where != etc || !strings.Contains(denied[0].Message, "permission denied") {
+		t.Errorf("denied: %v", denied)
+	}
+	huge := problems(t, environment{files: map[string]string{etc: strings.Repeat("# x\n", 300_000)}})
+	if len(huge) != 1 || !strings.Contains(huge[0].Message, "1 MiB") {
+		t.Errorf("huge: %v", huge)
+	}
+}
+
+func TestAListenerBeyondLoopbackNeedsAToken(t *testing.T) {
+	for _, address := range []string{"0.0.0.0:8126", ":8126", "[::]:8126", "10.0.0.1:80", "alerts.example.com:80"} {
+		got := problems(t, environment{vars: map[string]string{"TOCSIN_LISTEN": address}})
+		if len(got) != 1 || got[0].Where != "TOCSIN_LISTEN" || !strings.Contains(got[0].Fix, "TOCSIN_API_TOKEN") {
+			t.Errorf("%s: %v", address, got)
+		}
+		load(t, environment{vars: map[string]string{"TOCSIN_LISTEN": address, "TOCSIN_API_TOKEN": "0123456789abcdef"}})
+	}
+	for _, address := range []string{"127.0.0.1:0", "127.1.2.3:80", "[::1]:80", "localhost:65535", "off"} {
+		load(t, environment{vars: map[string]string{"TOCSIN_LISTEN": address}})
+	}
+}
+
+func TestATokenFileThatCannotBeReadKeepsTheListenerShut(t *testing.T) {
+	got := problems(t, environment{files: map[string]string{
+		etc: "listen: {tcp: '0.0.0.0:1', token_file: /secret}\n", "/secret": "DENIED",
+	}})
+	if len(got) != 1 || got[0].Where != etc+":1:40" || !strings.Contains(got[0].Message, "permission denied") {
+		t.Errorf("got %v", got)
+	}
+}
+
+func TestValuesAreBroughtToOneSpelling(t *testing.T) {
+	c := load(t, environment{
+		vars: map[string]string{
+			"SLACK_API_URL": "http://127.0.0.1:9/api", "TOCSIN_STORE": "postgresql://u@h/db", "SLACK_CHANNEL_ID": " Ops ",
+			"TOCSIN_SOCKET": "off", "TOCSIN_API_TOKEN": "0123456789abcdef\n",
+		},
+		flags: map[string]string{"give-up-after": "90m"},
+	})
+	got := fmt.Sprintf("%s %s %s %q %s %s", c.Slack.APIURL, c.Store.Reveal(), c.DefaultChannel, c.Listen.Socket, c.Listen.Token.Reveal(), c.Delivery.GiveUpAfter)
+	if want := `http://127.0.0.1:9/api/ postgres://u@h/db #ops "" 0123456789abcdef 1h30m0s`; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if len(c.Warnings) != 0 {
+		t.Errorf("warned: %v", c.Warnings)
+	}
+}
+
+func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
+	vars := map[string]string{
+		"SLACK_CHANNEL_ID": "", "SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": "",
+		"RUNTIME_DIRECTORY": "/run/tocsin", "STATE_DIRECTORY": "/var/lib/tocsin",
+	}
+	asItStands := load(t, environment{vars: vars, files: map[string]string{etc: config.Example()}})
+	if asItStands.DefaultChannel != "#alerts" {
+		t.Errorf("default channel %q", asItStands.DefaultChannel)
+	}
+	// The alternatives to the secrets would be given twice.
+	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z_]+: )`).ReplaceAllString(config.Example(), "$1$2")
+	inline := regexp.MustCompile(`(?m)^ *[a-z_]+_file: .*\n`).ReplaceAllString(uncommented, "")
+	all := load(t, environment{vars: vars, files: map[string]string{etc: inline}})
+	for i, s := range all.Settings() {
+		isFile := strings.HasSuffix(s.Key, "_file")
+		if inFile := strings.HasPrefix(s.Origin.String(), "config "); inFile == isFile {
+			t.Errorf("%s is missing from the example, or shown twice: %s", s.Key, s.Origin)
+		}
+		secret := strings.Contains(s.Key, "token")
+		if want := asItStands.Settings()[i].Value; !secret && s.Value != want {
+			t.Errorf("the example says %s: %s, the default is %s", s.Key, s.Value, want)
+		}
+		if name := s.Key[strings.LastIndexByte(s.Key, '.')+1:]; !strings.Contains(uncommented, name+": ") {
+			t.Errorf("the example has no %s", s.Key)
+		}
+	}
+}
+
+func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
+	c := load(t, environment{vars: map[string]string{
+		"TOCSIN_STORE": "postgres://tocsin:hunter@2@db/tocsin?sslpassword=hunter3&sslmode=require", "TOCSIN_API_TOKEN": "hunter4-hunter4-hunter4",
+	}})
+	var shown strings.Builder
+	if err := c.Show(&shown); err != nil {
+		t.Fatal(err)
+	}
+	asJSON, err := json.Marshal(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	everything := shown.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %s %q", c.Store, *c, c.Store, c.Listen, c.Slack)
+	for _, secret := range []string{"hunter", "2@db", goodApp, goodBot} {
+		if strings.Contains(everything, secret) {
+			t.Errorf("%q is shown in\n%s", secret, everything)
+		}
+	}
+	for _, line := range []string{
+		`slack.app_token +\*\*\* +environment SLACK_APP_TOKEN`,
+		`slack.app_token_file +\(not set\) +default`,
+		`store +postgres://tocsin:\*\*\*@db/tocsin\?sslpassword=\*\*\*&sslmode=require +environment TOCSIN_STORE`,
+		`delivery.give_up_after +24h +default`,
+	} {
+		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(shown.String()) {
+			t.Errorf("no line %s in\n%s", line, shown.String())
+		}
+	}
+	var decoded struct {
+		Settings []struct{ Key, Value, Origin string }
+		Warnings []config.Problem
+	}
+	if err := json.Unmarshal(asJSON, &decoded); err != nil || len(decoded.Settings) != 14 || decoded.Warnings == nil {
+		t.Errorf("JSON %s: %v", asJSON, err)
+	}
+}
+
+func TestEveryFlagIsUnderstood(t *testing.T) {
+	values := map[string]string{
+		"config": "/c.yaml", "default-channel": "#a", "give-up-after": "1h", "listen": "off", "log-format": "json", "log-level": "error",
+		"slack-api-url": "https://slack-gov.com/api/", "socket": "/s", "store": "sqlite:x.db",
+	}
+	if names := config.FlagNames(); len(names) != len(values) {
+		t.Fatalf("flags %v", names)
+	}
+	c := load(t, environment{flags: values, files: map[string]string{"/c.yaml": ""}})
+	got := fmt.Sprint(c.File, c.DefaultChannel, c.Delivery.GiveUpAfter == time.Hour, c.Listen.TCP, c.Log, c.Slack.APIURL, c.Listen.Socket, c.Store)
+	if want := `/c.yaml#atrue{error json}https://slack-gov.com/api//ssqlite:x.db`; strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}

@@ -1,0 +1,113 @@
+package config
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Input is everything a configuration is read from.
+type Input struct {
+	// Getenv returns a variable or the empty string; nil means no environment.
+	Getenv func(string) string
+	// ReadFile returns a file's content; nil means that no file exists.
+	ReadFile func(string) ([]byte, error)
+	// Flags holds the flags that were given, by name without dashes (see
+	// FlagNames). Secrets have no flags, because everybody can read a
+	// command line.
+	Flags map[string]string
+	// UID is the user's number, for the socket's folder under the temporary
+	// directory.
+	UID int
+}
+
+// Process returns the input of this process: its environment and files, and
+// the flags that were parsed from its command line.
+func Process(flags map[string]string) Input {
+	return Input{Getenv: os.Getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid()}
+}
+
+func (in Input) env(name string) string {
+	if in.Getenv == nil {
+		return ""
+	}
+	return in.Getenv(name)
+}
+
+func (in Input) read(path string) ([]byte, error) {
+	if in.ReadFile == nil {
+		return nil, fs.ErrNotExist
+	}
+	return in.ReadFile(path)
+}
+
+const systemConfig = "/etc/tocsin/tocsin.yaml"
+
+// configPaths returns where the YAML file may be, and whether the user named
+// it, in which case it has to exist.
+func (in Input) configPaths() (paths []string, from Origin, named bool) {
+	if path := in.Flags["config"]; path != "" {
+		return []string{path}, Origin{kind: fromFlag, place: "config"}, true
+	}
+	if path := in.env("TOCSIN_CONFIG"); path != "" {
+		return []string{path}, Origin{kind: fromEnv, place: "TOCSIN_CONFIG"}, true
+	}
+	paths = []string{systemConfig}
+	if home := in.xdg("XDG_CONFIG_HOME", ".config"); home != "" {
+		paths = append(paths, filepath.Join(home, "tocsin", "tocsin.yaml"))
+	}
+	return paths, Origin{kind: fromDefault}, false
+}
+
+// xdg returns a base directory of the XDG specification, which says that
+// relative paths in these variables are to be ignored.
+func (in Input) xdg(variable, underHome string) string {
+	if dir := in.env(variable); filepath.IsAbs(dir) {
+		return dir
+	}
+	if home := in.env("HOME"); underHome != "" && filepath.IsAbs(home) {
+		return filepath.Join(home, underHome)
+	}
+	return ""
+}
+
+// systemdDir returns the first of the directories systemd made for the
+// service; it separates several with colons.
+func (in Input) systemdDir(variable string) string {
+	first, _, _ := strings.Cut(in.env(variable), ":")
+	return first
+}
+
+const socketName = "tocsin.sock"
+
+func (in Input) defaultSocket() string {
+	if dir := in.systemdDir("RUNTIME_DIRECTORY"); dir != "" {
+		return filepath.Join(dir, socketName)
+	}
+	if dir := in.xdg("XDG_RUNTIME_DIR", ""); dir != "" {
+		return filepath.Join(dir, "tocsin", socketName)
+	}
+	return in.temporarySocket()
+}
+
+func (in Input) temporarySocket() string {
+	dir := in.env("TMPDIR")
+	if !filepath.IsAbs(dir) {
+		dir = "/tmp"
+	}
+	return filepath.Join(dir, fmt.Sprintf("tocsin-%d", in.UID), socketName)
+}
+
+// defaultStore returns the empty string when neither systemd nor the user's
+// environment says where state belongs.
+func (in Input) defaultStore() string {
+	if dir := in.systemdDir("STATE_DIRECTORY"); dir != "" {
+		return "sqlite:" + filepath.Join(dir, "tocsin.db")
+	}
+	if dir := in.xdg("XDG_STATE_HOME", filepath.Join(".local", "state")); dir != "" {
+		return "sqlite:" + filepath.Join(dir, "tocsin", "tocsin.db")
+	}
+	return ""
+}

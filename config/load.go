@@ -1,0 +1,262 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// given is one value of an option from one source.
+type given struct {
+	value  string
+	origin Origin
+	// notText names the YAML type of a value that is no text; empty for text.
+	notText string
+	// unreadable says why a secret's file could not be read.
+	unreadable string
+	// overridden marks what a higher source hides.
+	overridden bool
+}
+
+type loader struct {
+	in       Input
+	doc      document
+	values   map[string]given
+	problems []Problem
+	warnings []Problem
+}
+
+func newLoader(in Input) *loader {
+	return &loader{in: in, values: map[string]given{}}
+}
+
+func (l *loader) value(key string) string { return l.values[key].value }
+
+func (l *loader) fail(p Problem) { l.problems = append(l.problems, p) }
+
+func (l *loader) warn(p Problem) { l.warnings = append(l.warnings, p) }
+
+// resolve checks every value an option was given, also those that a higher
+// source hides, and keeps the highest.
+func (l *loader) resolve(opt option) {
+	sources := l.sources(opt)
+	if len(sources) == 0 {
+		sources = append(sources, l.fallback(opt))
+	}
+	for i, g := range sources {
+		g.overridden = i > 0
+		g.value = l.checked(opt, g)
+		if i == 0 {
+			l.values[opt.key] = g
+		}
+	}
+	l.checkOnce(opt, sources)
+}
+
+func (l *loader) resolveKeys(keys ...string) {
+	for _, key := range keys {
+		if opt, ok := optionOf(key); ok {
+			l.resolve(opt)
+		}
+	}
+}
+
+func (l *loader) fallback(opt option) given {
+	g := given{origin: Origin{kind: fromDefault, place: opt.key}}
+	if opt.fallback != nil {
+		g.value = opt.fallback(l.in)
+	}
+	return g
+}
+
+// sources returns what was given for an option, the highest first.
+func (l *loader) sources(opt option) []given {
+	var found []given
+	if value := l.in.Flags[opt.flag]; opt.flag != "" && value != "" {
+		found = append(found, given{value: value, origin: Origin{kind: fromFlag, place: opt.flag}})
+	}
+	if value := l.in.env(opt.env); opt.env != "" && value != "" {
+		found = append(found, given{value: value, origin: Origin{kind: fromEnv, place: opt.env}})
+	}
+	if g, ok := l.credential(opt); ok {
+		found = append(found, g)
+	}
+	if g, ok := l.secretFile(opt); ok {
+		found = append(found, g)
+	}
+	if g, ok := l.doc.values[opt.key]; ok {
+		found = append(found, g)
+	}
+	return found
+}
+
+// credential reads what systemd passed with LoadCredential=. One that is
+// missing or empty was not given, so that a unit can name it unconditionally.
+func (l *loader) credential(opt option) (given, bool) {
+	dir := l.in.env("CREDENTIALS_DIRECTORY")
+	if opt.credential == "" || dir == "" {
+		return given{}, false
+	}
+	path := filepath.Join(dir, opt.credential)
+	g := l.readSecret(path, Origin{kind: fromCredential, place: path})
+	if g.unreadable == missingFile || (g.unreadable == "" && strings.TrimSpace(g.value) == "") {
+		return given{}, false
+	}
+	return g, true
+}
+
+func (l *loader) secretFile(opt option) (given, bool) {
+	named, ok := l.doc.values[opt.fileKey]
+	if opt.fileKey == "" || !ok || !strings.HasPrefix(named.value, "/") {
+		return given{}, false
+	}
+	from := Origin{kind: fromFile, place: named.value}
+	g := l.readSecret(named.value, from)
+	if g.unreadable != "" {
+		// The mistake is in the line that names the file.
+		g.origin = named.origin
+	}
+	return g, true
+}
+
+const missingFile = "there is no such file"
+
+func (l *loader) readSecret(path string, from Origin) given {
+	content, err := l.in.read(path)
+	g := given{origin: from, value: cutLineEnd(string(content))}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		g.unreadable = missingFile
+	case err != nil:
+		g.unreadable = reason(err)
+	}
+	return g
+}
+
+// cutLineEnd removes the one line end that every editor and echo leave.
+func cutLineEnd(content string) string {
+	return strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
+}
+
+// reason returns an operating system's error without the path, which the
+// message around it names already.
+func reason(err error) string {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return pathErr.Err.Error()
+	}
+	return err.Error()
+}
+
+// checked returns the value as the program wants it, and notes what is wrong.
+func (l *loader) checked(opt option, g given) string {
+	if g.unreadable != "" {
+		l.unreadable(opt, g)
+		return ""
+	}
+	if g.origin.kind == fromDefault && g.value == "" {
+		return ""
+	}
+	value, f := opt.check(g.value)
+	if f == nil && g.notText != "" {
+		f = &flaw{message: fmt.Sprintf("is %s where text belongs", g.notText), advice: "put it in quotes"}
+	}
+	if f != nil {
+		l.fail(g.origin.problem(opt.key+" "+f.message, f.fix(opt, g.origin)))
+		return ""
+	}
+	return value
+}
+
+// unreadable is only a warning for Slack's tokens: a daemon without them still
+// accepts and keeps alerts. Without its own token it would stand open.
+func (l *loader) unreadable(opt option, g given) {
+	path := l.doc.values[opt.fileKey].value
+	fix := "make it readable for the user Tocsin runs as, with the token as its only line"
+	if g.origin.kind == fromCredential {
+		path, fix = g.origin.place, "check LoadCredential= in the unit"
+	}
+	p := g.origin.problem(fmt.Sprintf("%s cannot be read from %s: %s", opt.key, printable(path), g.unreadable), fix)
+	switch {
+	case !opt.token:
+		l.fail(p)
+	case !g.overridden:
+		l.warn(p)
+	}
+}
+
+// checkOnce refuses a secret and a file for it side by side in YAML.
+func (l *loader) checkOnce(opt option, sources []given) {
+	named, ok := l.doc.values[opt.fileKey]
+	if opt.fileKey == "" || !ok {
+		return
+	}
+	for _, g := range sources {
+		if g.origin.kind == fromYAML && g.unreadable == "" {
+			l.fail(g.origin.problem(
+				fmt.Sprintf("%s is given twice: here and as %s on line %d", opt.key, opt.fileKey, named.origin.line),
+				"keep one of them, better the file"))
+		}
+	}
+}
+
+// checkFlags finds flags the table does not know, which would be ignored.
+func (l *loader) checkFlags() {
+	known := FlagNames()
+	for _, name := range slices.Sorted(maps.Keys(l.in.Flags)) {
+		if !slices.Contains(known, name) {
+			l.fail(Problem{Where: "--" + name, Message: "is not a flag for a setting", Fix: "use one of --" + strings.Join(known, ", --")})
+		}
+	}
+}
+
+// checkTogether finds values that are good alone and bad together.
+func (l *loader) checkTogether() {
+	l.checkListeners()
+	if !l.has(keyStore) && l.unsaid(keyStore) {
+		l.fail(Problem{
+			Where:   "store",
+			Message: "has no place: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set",
+			Fix:     "write TOCSIN_STORE=sqlite:/var/lib/tocsin/tocsin.db",
+		})
+	}
+	if l.unsaid(keyDefaultChannel) {
+		l.fail(Problem{
+			Where:   "default_channel",
+			Message: "is missing: an alert that names no channel has to go somewhere",
+			Fix:     fmt.Sprintf(`write SLACK_CHANNEL_ID=C0123456789, or default_channel: "#alerts" in %s`, l.doc.placeToWrite(l.in)),
+		})
+	}
+}
+
+func (l *loader) has(key string) bool { return l.values[key].value != "" }
+
+// unsaid reports whether nobody gave a value, neither good nor bad.
+func (l *loader) unsaid(key string) bool {
+	return l.values[key].origin.kind == fromDefault && !l.doc.mentioned[key] && !l.doc.broken
+}
+
+func (l *loader) checkListeners() {
+	tcp, socket := l.values[keyTCP], l.values[keySocket]
+	if tcp.value == off && socket.value == off {
+		l.fail(tcp.origin.problem(
+			"listen.tcp and listen.socket are both off: no alert could come in",
+			"leave one of them on; the socket of "+socket.origin.String()+" is off too"))
+	}
+	if tcp.value == "" || tcp.value == off || onLoopback(tcp.value) || l.mayHaveToken() {
+		return
+	}
+	opt, _ := optionOf(keyTCP)
+	l.fail(tcp.origin.problem(
+		fmt.Sprintf("listen.tcp %s can be reached from other machines, and no token protects it", printable(tcp.value)),
+		"set TOCSIN_API_TOKEN or listen.token_file (openssl rand -hex 32 makes one), or write "+tcp.origin.assign(opt, "127.0.0.1:8126")))
+}
+
+// mayHaveToken is also true of a token with a mistake, which was reported, and
+// of a file that could not be read.
+func (l *loader) mayHaveToken() bool {
+	return !l.unsaid(keyToken) || l.doc.mentioned[keyTokenFile]
+}

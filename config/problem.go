@@ -1,0 +1,80 @@
+package config
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Problem is one mistake in the configuration.
+type Problem struct {
+	// Where is file:line:column, a variable's name, --flag, or an option's key.
+	Where string `json:"where"`
+	// Message says what is wrong. It never holds a secret.
+	Message string `json:"message"`
+	// Fix says what to write instead, or where to find it.
+	Fix string `json:"fix"`
+
+	line, column int
+}
+
+// String returns the problem on one line: "where: message; fix".
+func (p Problem) String() string {
+	return fmt.Sprintf("%s: %s; %s", p.Where, p.Message, p.Fix)
+}
+
+// Errors is everything that is wrong with a configuration.
+type Errors struct {
+	// Problems holds at least one, those of the YAML file first and in its order.
+	Problems []Problem
+}
+
+// Error returns a headline and, for each problem, one line that says what is
+// wrong and an indented one that says what to write instead.
+func (e *Errors) Error() string {
+	var b strings.Builder
+	if n := len(e.Problems); n == 1 {
+		b.WriteString("read configuration: 1 mistake")
+	} else {
+		fmt.Fprintf(&b, "read configuration: %d mistakes", n)
+	}
+	for _, p := range e.Problems {
+		fmt.Fprintf(&b, "\n  %s: %s\n      %s", p.Where, p.Message, p.Fix)
+	}
+	return b.String()
+}
+
+// inOrder sorts by place in the YAML file; what has no such place comes after
+// it in the order it was found.
+func inOrder(problems []Problem) []Problem {
+	slices.SortStableFunc(problems, func(a, b Problem) int {
+		if (a.line == 0) != (b.line == 0) {
+			return cmp.Compare(b.line, a.line)
+		}
+		return cmp.Or(cmp.Compare(a.line, b.line), cmp.Compare(a.column, b.column))
+	})
+	return problems
+}
+
+// flaw is what is wrong with a value, whoever gave it.
+type flaw struct {
+	message string
+	write   []string // values to write instead
+	advice  string   // said after them, or alone when there are none
+}
+
+func (f *flaw) fix(opt option, from Origin) string {
+	var parts []string
+	if len(f.write) > 0 {
+		alternatives := make([]string, len(f.write))
+		for i, value := range f.write {
+			alternatives[i] = from.assign(opt, value)
+		}
+		parts = append(parts, "write "+strings.Join(alternatives, ", or "))
+	}
+	if f.advice != "" {
+		parts = append(parts, f.advice)
+	}
+	return strings.Join(parts, "; ")
+}

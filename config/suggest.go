@@ -1,0 +1,92 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+)
+
+// unknownOption names the nearest option there is, and returns its key.
+func unknownOption(section, name string, from Origin) (problem Problem, meant string) {
+	siblings := below(section)
+	message := fmt.Sprintf("there is no option %s", printable(join(section, name)))
+	what := "at the top level"
+	if section != "" {
+		what = "below " + section
+	}
+	takes := fmt.Sprintf("%s stand %s", what, strings.Join(siblings, ", "))
+	if near := nearest(name, siblings); near != "" {
+		return from.problem(message, fmt.Sprintf("did you mean %s? (%s)", near, takes)), join(section, near)
+	}
+	if place, key := elsewhere(section, name); key != "" {
+		return from.problem(message, fmt.Sprintf("did you mean %s? (%s)", place, takes)), key
+	}
+	return from.problem(message, fmt.Sprintf("remove it (%s)", takes)), ""
+}
+
+// elsewhere finds the option under another section that has this name or,
+// written in one word, this path.
+func elsewhere(section, name string) (place, key string) {
+	for _, opt := range options() {
+		whole := squash(join(section, name))
+		if squash(opt.name()) == squash(name) || squash(opt.key) == whole || squash(opt.key) == squash(name) {
+			if parent, leaf, ok := strings.Cut(opt.key, "."); ok {
+				return leaf + " below " + parent, opt.key
+			}
+			return opt.key + " at the top level", opt.key
+		}
+	}
+	return "", ""
+}
+
+// nearest returns the candidate that a slip of the hand could have turned into
+// word, or the empty string.
+func nearest(word string, candidates []string) string {
+	best, bestDistance := "", 0
+	typed := squash(word)
+	for _, candidate := range candidates {
+		wanted := squash(candidate)
+		d := distance(typed, wanted)
+		if len(typed) >= 4 && (strings.Contains(wanted, typed) || strings.Contains(typed, wanted)) {
+			d = min(d, 1)
+		}
+		if d <= max(1, len(wanted)/3) && (best == "" || d < bestDistance) {
+			best, bestDistance = candidate, d
+		}
+	}
+	return best
+}
+
+// squash makes appToken, app-token and APP_TOKEN the same word.
+func squash(word string) string {
+	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(word))
+}
+
+// distance is the optimal string alignment distance: insertions, deletions,
+// substitutions and swaps of neighbours.
+func distance(a, b string) int {
+	const longest = 64 // no option's name comes near; a longer word is no slip
+	if len(a) > longest || len(b) > longest {
+		return longest
+	}
+	var before []int
+	last := make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range len(a) {
+		row := make([]int, len(b)+1)
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := 1
+			if a[i] == b[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

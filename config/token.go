@@ -1,0 +1,173 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"tocsin/alert"
+)
+
+// Tokens is what is needed to talk to Slack, as the sources hold it now.
+type Tokens struct {
+	// App is the app-level token and Bot the bot token; either may be empty.
+	App, Bot alert.Secret
+	// Warnings says what looks wrong with them.
+	Warnings []Problem
+}
+
+// Tokens reads the token files, the systemd credentials, the environment and
+// the YAML file again and nothing else of them, so that a token corrected on
+// disk is used without a restart. A file that is broken at the moment yields a
+// warning and no token: keep the old ones then.
+func (in Input) Tokens() Tokens {
+	l := newLoader(in)
+	l.readDocument()
+	l.resolveKeys(keyAppToken, keyBotToken)
+	l.checkTokens()
+	if l.doc.broken {
+		l.warnings = append(l.problems, l.warnings...)
+	}
+	return Tokens{
+		App:      alert.Secret(l.value(keyAppToken)),
+		Bot:      alert.Secret(l.value(keyBotToken)),
+		Warnings: inOrder(l.warnings),
+	}
+}
+
+// tokenKind is one of the two tokens Tocsin needs.
+type tokenKind struct {
+	key, env, name, prefix string
+	without                string // what does not work without it
+	find                   string // where it is to be found
+}
+
+func tokenKinds() []tokenKind {
+	return []tokenKind{
+		{
+			key: keyAppToken, env: "SLACK_APP_TOKEN", name: "app-level token", prefix: "xapp-",
+			without: "alerts are kept, and Slack can't be heard",
+			find:    "find it at https://api.slack.com/apps → your app → Basic Information → App-Level Tokens (make one with the scope connections:write)",
+		},
+		{
+			key: keyBotToken, env: "SLACK_BOT_TOKEN", name: "bot token", prefix: "xoxb-",
+			without: "alerts are kept, and none is posted",
+			find:    "find it at https://api.slack.com/apps → your app → OAuth & Permissions → Bot User OAuth Token",
+		},
+	}
+}
+
+// checkTokens warns of what Slack would refuse, and strips what surrounds a
+// token that was pasted with quotes, blanks or the word Bearer.
+func (l *loader) checkTokens() {
+	for _, kind := range tokenKinds() {
+		g := l.values[kind.key]
+		if g.unreadable != "" || l.doc.broken && g.value == "" {
+			continue // said already
+		}
+		if g.value == "" {
+			l.warn(Problem{
+				Where:   kind.env,
+				Message: fmt.Sprintf("there is no %s (%s…): %s", kind.name, kind.prefix, kind.without),
+				Fix:     fmt.Sprintf("set %s or %s_file; %s", kind.env, kind.key, kind.find),
+			})
+			continue
+		}
+		token, notes := unwrap(g.value)
+		for _, note := range notes {
+			l.warn(g.origin.problem(fmt.Sprintf("the %s %s; Tocsin leaves that out", kind.name, note), "write the token alone"))
+		}
+		if what := kind.mistake(token); what != "" {
+			l.warn(g.origin.problem(fmt.Sprintf("the %s %s", kind.name, what), kind.find))
+		}
+		g.value = token
+		l.values[kind.key] = g
+	}
+	l.checkPlainHTTP()
+}
+
+// unwrap removes what people paste along with a token.
+func unwrap(raw string) (token string, notes []string) {
+	token = strings.TrimSpace(raw)
+	if token != raw {
+		notes = append(notes, "has blanks or line ends around it")
+	}
+	if bare := strings.Trim(token, `"'`+"`“”‘’"); bare != token {
+		token, notes = strings.TrimSpace(bare), append(notes, "has quotation marks around it")
+	}
+	if word, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(word, "bearer") {
+		token, notes = strings.TrimSpace(rest), append(notes, "begins with the word Bearer")
+	}
+	return token, notes
+}
+
+var (
+	hexSecret = regexp.MustCompile(`^[0-9a-f]{32}$`)
+	clientID  = regexp.MustCompile(`^\d+\.\d+$`)
+	appID     = regexp.MustCompile(`^A[A-Z0-9]{8,12}$`)
+)
+
+// mistake says what a token is that is not of this kind, or the empty string.
+func (k tokenKind) mistake(token string) string {
+	switch {
+	case token == "":
+		return "is empty"
+	case strings.ContainsFunc(token, unicode.IsSpace):
+		return "has a blank or line end inside: it was cut, or two were pasted"
+	case isPlaceholder(token):
+		return "is still a placeholder"
+	case strings.HasPrefix(token, k.prefix):
+		return ""
+	}
+	return fmt.Sprintf("is %s: it has to begin with %s", kindOf(token), k.prefix)
+}
+
+func isPlaceholder(token string) bool {
+	return strings.Contains(token, "...") || strings.ContainsAny(token, "…<>") || strings.Contains(strings.ToLower(token), "your-")
+}
+
+// kindOf names what else Slack's pages offer for copying.
+func kindOf(token string) string {
+	prefixes := []struct{ prefix, what string }{
+		{"xapp-", "an app-level token, which belongs in SLACK_APP_TOKEN"},
+		{"xoxb-", "a bot token, which belongs in SLACK_BOT_TOKEN"},
+		{"xoxp-", "a user's token"},
+		{"xoxe.xoxb-", "a bot token that expires after 12 hours (turn token rotation off)"},
+		{"xoxe.xoxp-", "a user's or configuration token that expires after 12 hours"},
+		{"xoxe-", "a refresh token"},
+		{"xoxr-", "a refresh token"},
+		{"xoxa-", "a token of a legacy workspace app"},
+		{"xoxc-", "a token of a browser session"},
+		{"xoxd-", "a cookie of a browser session"},
+		{"xoxs-", "a token of a browser session"},
+		{"xwfp-", "a token of a workflow"},
+		{"https://hooks.slack.com/", "the address of an incoming webhook"},
+	}
+	for _, p := range prefixes {
+		if strings.HasPrefix(token, p.prefix) {
+			return p.what
+		}
+	}
+	switch {
+	case hexSecret.MatchString(token):
+		return "a signing or client secret"
+	case clientID.MatchString(token):
+		return "a client ID"
+	case appID.MatchString(token):
+		return "an app ID"
+	}
+	return "nothing that Slack gives out as a token"
+}
+
+// checkPlainHTTP warns when tokens would travel readable.
+func (l *loader) checkPlainHTTP() {
+	address, ok := strings.CutPrefix(l.value(keyAPIURL), "http://")
+	host, _, _ := strings.Cut(address, "/")
+	if !ok || onLoopback(host) || onLoopback(host+":80") {
+		return
+	}
+	l.warn(l.values[keyAPIURL].origin.problem(
+		fmt.Sprintf("slack.api_url sends the tokens unencrypted to %s", printable(host)),
+		"write https://"))
+}

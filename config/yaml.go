@@ -1,0 +1,271 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+)
+
+// maxFile is far above any sensible configuration and far below what hurts.
+const maxFile = 1 << 20
+
+// document is the YAML file: its scalars by dotted key.
+type document struct {
+	path   string
+	values map[string]given
+	// mentioned holds the keys the file sets or means to set, also badly.
+	mentioned map[string]bool
+	lines     []string
+	// broken is set when the file could not be read or parsed, so that what
+	// is missing from values may well stand in it.
+	broken bool
+}
+
+// placeToWrite is the file a person should add a line to.
+func (d document) placeToWrite(in Input) string {
+	if d.path != "" {
+		return d.path
+	}
+	paths, _, _ := in.configPaths()
+	return paths[0]
+}
+
+// readDocument finds, reads and walks the YAML file. The walk goes on after a
+// mistake, where decoding into a struct would stop at the first one.
+func (l *loader) readDocument() {
+	l.doc.values, l.doc.mentioned = map[string]given{}, map[string]bool{}
+	content, ok := l.readConfigFile()
+	if !ok {
+		return
+	}
+	if len(content) > maxFile {
+		l.brokenFile(Problem{Where: l.doc.path, Message: "is larger than 1 MiB", Fix: "name a configuration file (tocsin config example prints one)"})
+		return
+	}
+	l.doc.lines = strings.Split(string(content), "\n")
+	file, err := parse(content)
+	if err != nil {
+		l.brokenFile(l.syntaxProblem(err))
+		return
+	}
+	l.walkFile(file)
+}
+
+func (l *loader) brokenFile(p Problem) {
+	l.doc.broken = true
+	l.fail(p)
+}
+
+func (l *loader) readConfigFile() (content []byte, ok bool) {
+	paths, from, named := l.in.configPaths()
+	for _, path := range paths {
+		content, err := l.in.read(path)
+		if err == nil {
+			l.doc.path = path
+			return content, true
+		}
+		missing := errors.Is(err, fs.ErrNotExist)
+		if missing && !named {
+			continue
+		}
+		l.brokenFile(unreadableConfig(path, from, err, missing))
+		return nil, false
+	}
+	return nil, false
+}
+
+func unreadableConfig(path string, from Origin, err error, missing bool) Problem {
+	p := Problem{
+		Where:   path,
+		Message: "cannot be read: " + reason(err),
+		Fix:     "make it readable for the user Tocsin runs as, or name another file with --config",
+	}
+	if missing {
+		p.Message, p.Fix = "cannot be read: "+missingFile, "name an existing file, or make one with tocsin config example > "+shellQuote(path)
+	}
+	if from.kind != fromDefault {
+		p.Where = from.where()
+		p.Message = path + " " + p.Message
+	}
+	return p
+}
+
+// parse turns a panic of the parser into an error: the file is not ours.
+func parse(content []byte) (file *ast.File, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.New("not YAML that can be understood")
+		}
+	}()
+	return parser.ParseBytes(content, 0, parser.AllowDuplicateMapKey())
+}
+
+// syntaxProblem uses the parser's message without its excerpt of the file,
+// which may show a token.
+func (l *loader) syntaxProblem(err error) Problem {
+	from := Origin{kind: fromYAML, place: l.doc.path, line: 1, column: 1}
+	message, fix := "is not YAML", "check the indentation and quotes of this line and the one before it"
+	if yamlErr, ok := errors.AsType[yaml.Error](err); ok {
+		if token := yamlErr.GetToken(); token != nil && token.Position != nil {
+			from.line, from.column = max(token.Position.Line, 1), max(token.Position.Column, 1)
+		}
+		message = "is not YAML: " + printableTokens(strings.Join(strings.Fields(yamlErr.GetMessage()), " "))
+	}
+	switch line := l.doc.line(from.line); {
+	case strings.Contains(line, ": @"):
+		fix = `put a value that begins with @ in quotes: "@name"`
+	case strings.HasPrefix(line, "\t"):
+		fix = "indent with spaces, not tabs"
+	}
+	return from.problem(message, fix)
+}
+
+func (d document) line(number int) string {
+	if number < 1 || number > len(d.lines) {
+		return ""
+	}
+	return d.lines[number-1]
+}
+
+func (l *loader) walkFile(file *ast.File) {
+	seen := false
+	for _, doc := range file.Docs {
+		if doc.Body == nil {
+			continue
+		}
+		if seen {
+			l.fail(l.at(doc.Body).problem("a second document begins here, and only one is read", "remove the --- and everything below it"))
+			return
+		}
+		seen = true
+		l.walkSection("", doc.Body)
+	}
+}
+
+// at returns a node's place in the file. The parser puts a group of options at
+// its first colon, a person at its first name.
+func (l *loader) at(node ast.Node) Origin {
+	if group, ok := node.(*ast.MappingNode); ok && !group.IsFlowStyle && len(group.Values) > 0 {
+		node = group.Values[0].Key
+	}
+	from := Origin{kind: fromYAML, place: l.doc.path, line: 1, column: 1}
+	if token := node.GetToken(); token != nil && token.Position != nil {
+		from.line, from.column = token.Position.Line, token.Position.Column
+	}
+	return from
+}
+
+func (l *loader) walkSection(section string, node ast.Node) {
+	switch n := node.(type) {
+	case *ast.NullNode: // a section whose every line is commented out
+	case *ast.MappingNode:
+		l.walkEntries(section, n.Values)
+	case *ast.MappingValueNode:
+		l.walkEntries(section, []*ast.MappingValueNode{n})
+	default:
+		name := section
+		if section == "" {
+			name, l.doc.broken = "the file", true
+		}
+		l.fail(l.at(node).problem(
+			fmt.Sprintf("%s is %s where options belong", name, describe(node)),
+			"write them as name: value, one to a line: "+strings.Join(below(section), ", ")))
+	}
+}
+
+func (l *loader) walkEntries(section string, entries []*ast.MappingValueNode) {
+	first := map[string]Origin{}
+	for _, entry := range entries {
+		name, from := keyText(entry.Key), l.at(entry.Key)
+		path := join(section, name)
+		if before, twice := first[name]; twice {
+			l.fail(from.problem(
+				fmt.Sprintf("%s stands twice, first on line %d", printable(path), before.line),
+				"keep one of them"))
+			continue
+		}
+		first[name] = from
+		switch opt, known := optionOf(path); {
+		case known:
+			l.doc.mentioned[path] = true
+			l.walkValue(opt, entry.Value, from)
+		case name != "" && isSection(path):
+			l.walkSection(path, entry.Value)
+		default:
+			problem, meant := unknownOption(section, name, from)
+			l.doc.mentioned[meant] = true
+			l.fail(problem)
+		}
+	}
+}
+
+func keyText(key ast.MapKeyNode) string {
+	if text, ok := key.(*ast.StringNode); ok {
+		return text.Value
+	}
+	return key.GetToken().Value
+}
+
+func join(section, name string) string {
+	if section == "" {
+		return name
+	}
+	return section + "." + name
+}
+
+func (l *loader) walkValue(opt option, node ast.Node, key Origin) {
+	from := l.at(node)
+	g := given{origin: from}
+	switch n := node.(type) {
+	case *ast.StringNode:
+		g.value = n.Value
+	case *ast.LiteralNode:
+		g.value = n.Value.Value
+	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
+		g.value, g.notText = node.GetToken().Value, describe(node)
+	case *ast.NullNode:
+		l.fail(key.problem(opt.key+" has no value", l.emptyFix(opt, key)))
+		return
+	default:
+		l.fail(from.problem(fmt.Sprintf("%s is %s where one value belongs", opt.key, describe(node)), "write one value after "+opt.name()+":"))
+		return
+	}
+	if strings.TrimSpace(g.value) == "" {
+		l.fail(from.problem(opt.key+" is empty", "write a value, or remove the line"))
+		return
+	}
+	l.doc.values[opt.key] = g
+}
+
+// emptyFix knows what happened to who wrote "default_channel: #alerts".
+func (l *loader) emptyFix(opt option, key Origin) string {
+	_, comment, commented := strings.Cut(l.doc.line(key.line), ": #")
+	word, _, _ := strings.Cut(strings.TrimSpace(comment), " ")
+	if commented && word != "" && !opt.secret {
+		return fmt.Sprintf(`a # begins a comment: write %s: %s`, opt.name(), printable("#"+word))
+	}
+	return "write a value, or remove the line"
+}
+
+func describe(node ast.Node) string {
+	switch node.(type) {
+	case *ast.MappingNode, *ast.MappingValueNode:
+		return "a group of options"
+	case *ast.SequenceNode:
+		return "a list"
+	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
+		return "a number"
+	case *ast.BoolNode:
+		return "true or false"
+	case *ast.AliasNode, *ast.AnchorNode, *ast.MergeKeyNode:
+		return "an anchor or alias (which are not used here)"
+	case *ast.TagNode:
+		return "a tagged value (tags are not used here)"
+	}
+	return "text"
+}
