@@ -1,0 +1,113 @@
+// Package api takes alerts in and answers questions, over TCP and the Unix
+// socket, as HTTP with JSON.
+//
+// It refuses to decide or to remember: it checks the form of a request, hands
+// alerts to an Engine, and puts what a Reader knows into words.
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Engine accepts alerts; see DESIGN.md §1 for what its receipts promise.
+type Engine interface {
+	// Push accepts all alerts or none.
+	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
+}
+
+// Reader answers from the store.
+type Reader interface {
+	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
+	Incident(ctx context.Context, id string) (alert.Incident, error)
+	Ledger(ctx context.Context) (alert.Ledger, error)
+	// Await returns the alert's record once it is not pending any more, or, when
+	// ctx ends first, the record as it stands together with ctx's error.
+	Await(ctx context.Context, id string) (alert.Record, error)
+}
+
+// Options are what the API is built with. Engine, Reader and Health are needed.
+type Options struct {
+	Engine Engine
+	Reader Reader
+	// Health says how the daemon is doing; it must be quick.
+	Health func() alert.Health
+	// Metrics serves /metrics; nil serves none.
+	Metrics http.Handler
+	// Token is what callers over TCP must show; empty asks for none.
+	Token alert.Secret
+	Log   *zap.Logger
+}
+
+// API is Tocsin's HTTP interface.
+type API struct {
+	opts Options
+}
+
+// New returns the API over opts.
+func New(opts Options) *API {
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
+	}
+	return &API{opts: opts}
+}
+
+// Handler serves callers whom the Unix socket's file mode has let in.
+func (a *API) Handler() http.Handler { return refuseBrowsers(a.routes()) }
+
+// TCPHandler serves callers over TCP: they show the token if there is one, and
+// without one must address this machine by a loopback name, which keeps web
+// pages out that resolve their own name to 127.0.0.1.
+func (a *API) TCPHandler() http.Handler { return refuseBrowsers(a.authorize(a.routes())) }
+
+func (a *API) routes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /v1/alerts", a.postAlerts)
+	mux.HandleFunc("GET /v1/alerts/{id}", a.readAlert)
+	mux.HandleFunc("GET /v1/incidents", a.listIncidents)
+	mux.HandleFunc("GET /v1/incidents/{id}", a.readIncident)
+	mux.HandleFunc("GET /v1/ledger", a.readLedger)
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
+	mux.HandleFunc("GET /readyz", a.readyz)
+	if a.opts.Metrics != nil {
+		mux.Handle("GET /metrics", a.opts.Metrics)
+	}
+	mux.HandleFunc("/", a.unknown)
+	return mux
+}
+
+// unknown answers what no route takes; a known path with another method too.
+func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
+	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id}, /v1/ledger, /healthz, /readyz, /metrics"
+	if r.URL.Path == "/v1/alerts" {
+		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
+		return
+	}
+	a.fail(w, r, &httpError{http.StatusNotFound, "there is nothing at " + r.Method + " " + r.URL.Path, hint})
+}
+
+// Serve is the http.Server for one listener, with the limits that keep a slow
+// or silent caller from holding a connection for ever.
+func Serve(h http.Handler, log *zap.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		WriteTimeout:      maxWait + 30*time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		ErrorLog:          zap.NewStdLog(log),
+	}
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(v) // the caller went away; there is nobody to tell
+}

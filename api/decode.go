@@ -1,0 +1,225 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tocsin/alert"
+)
+
+// input is an alert as a sender writes it in JSON.
+type input struct {
+	Source         string            `json:"source"`
+	Key            string            `json:"key"`
+	Status         alert.Status      `json:"status"`
+	Severity       alert.Severity    `json:"severity"`
+	Title          string            `json:"title"`
+	Text           string            `json:"text"`
+	Labels         map[string]scalar `json:"labels"`
+	Links          []alert.Link      `json:"links"`
+	Channel        string            `json:"channel"`
+	Mention        string            `json:"mention"`
+	At             moment            `json:"at"`
+	IdempotencyKey string            `json:"idempotency_key"`
+}
+
+func (in input) alert() alert.Alert {
+	a := alert.Alert{
+		Source: in.Source, Key: in.Key, Status: in.Status, Severity: in.Severity, Title: in.Title, Text: in.Text,
+		Links: in.Links, Channel: in.Channel, Mention: in.Mention, At: time.Time(in.At), IdempotencyKey: in.IdempotencyKey,
+	}
+	if len(in.Labels) > 0 {
+		a.Labels = make(map[string]string, len(in.Labels))
+		for k, v := range in.Labels {
+			a.Labels[k] = string(v)
+		}
+	}
+	return a
+}
+
+// scalar is a label's value: a string, or a number or boolean taken as written.
+type scalar string
+
+// UnmarshalJSON takes a string, a number, true, false or null.
+func (s *scalar) UnmarshalJSON(b []byte) error {
+	switch b[0] {
+	case '"':
+		return json.Unmarshal(b, (*string)(s))
+	case '{', '[':
+		return errors.New("a label's value is text, a number, true or false")
+	case 'n':
+		return nil
+	}
+	*s = scalar(b)
+	return nil
+}
+
+// moment is a time in RFC 3339 or in seconds since 1970.
+type moment time.Time
+
+// UnmarshalJSON takes "2026-01-02T15:04:05Z" or 1767366245.
+func (m *moment) UnmarshalJSON(b []byte) error {
+	if seconds, err := strconv.ParseFloat(string(b), 64); err == nil && seconds > 0 && seconds < 1e11 {
+		*m = moment(time.UnixMicro(int64(seconds * 1e6)))
+		return nil
+	}
+	if string(b) == "null" {
+		return nil
+	}
+	var t time.Time
+	if err := json.Unmarshal(b, &t); err != nil {
+		return fmt.Errorf("at is %s: write a time as 2026-01-02T15:04:05Z or in seconds since 1970", b)
+	}
+	*m = moment(t)
+	return nil
+}
+
+// decode reads the alerts of a request by its content type. curl -d announces a
+// form whatever it sends, so that type, like none, goes by the first character.
+func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
+	if i := invalidUTF8(body); i >= 0 {
+		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("the body is not valid UTF-8 at byte %d", i), "send text encoded as UTF-8"}
+	}
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		kind = ""
+	}
+	body = bytes.TrimSpace(body)
+	looksJSON := len(body) > 0 && (body[0] == '{' || body[0] == '[')
+	var alerts []alert.Alert
+	switch {
+	case kind == "application/x-ndjson" || kind == "application/jsonl" || kind == "application/ndjson":
+		alerts, err = decodeLines(body)
+	case kind == "application/json" || (kind == "" || kind == "application/x-www-form-urlencoded") && looksJSON:
+		alerts, err = decodeJSON(body)
+	case kind == "text/plain" || kind == "" || kind == "application/x-www-form-urlencoded":
+		alerts, err = decodeText(r.URL.Query(), body)
+	default:
+		return nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	if key := r.Header.Get("Idempotency-Key"); key != "" && len(alerts) == 1 && alerts[0].IdempotencyKey == "" {
+		alerts[0].IdempotencyKey = key
+	}
+	return alerts, nil
+}
+
+// invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
+func invalidUTF8(b []byte) int {
+	for i := 0; i < len(b); {
+		r, size := utf8.DecodeRune(b[i:])
+		if r == utf8.RuneError && size == 1 {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// decodeText takes the body as text and the query for everything else.
+func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
+	known := map[string]bool{"channel": true, "severity": true, "title": true, "key": true, "status": true, "source": true}
+	for name := range q {
+		if !known[name] {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown parameter %q", name), "text takes channel, severity, title, key, status and source; send JSON for more"}
+		}
+	}
+	return []alert.Alert{{
+		Text: string(body), Title: q.Get("title"), Channel: q.Get("channel"), Key: q.Get("key"), Source: q.Get("source"),
+		Severity: alert.Severity(q.Get("severity")), Status: alert.Status(q.Get("status")),
+	}}, nil
+}
+
+// decodeJSON takes one object or an array of them.
+func decodeJSON(body []byte) ([]alert.Alert, error) {
+	if len(body) == 0 || body[0] != '[' {
+		var in input
+		if err := unmarshal(body, &in); err != nil {
+			return nil, jsonError("", err)
+		}
+		return []alert.Alert{in.alert()}, nil
+	}
+	var raw []json.RawMessage
+	if err := unmarshal(body, &raw); err != nil {
+		return nil, jsonError("", err)
+	}
+	alerts := make([]alert.Alert, 0, len(raw))
+	for i, one := range raw {
+		var in input
+		if err := unmarshal(one, &in); err != nil {
+			return nil, jsonError(fmt.Sprintf("alert %d: ", i+1), err)
+		}
+		alerts = append(alerts, in.alert())
+	}
+	return alerts, nil
+}
+
+// decodeLines takes one object a line; blank lines are passed over.
+func decodeLines(body []byte) ([]alert.Alert, error) {
+	var alerts []alert.Alert
+	for n, line := range bytes.Split(body, []byte("\n")) {
+		line = bytes.TrimSpace(line)
+		if len(line) == 0 {
+			continue
+		}
+		var in input
+		if err := unmarshal(line, &in); err != nil {
+			return nil, jsonError(fmt.Sprintf("alert %d, line %d: ", len(alerts)+1, n+1), err)
+		}
+		alerts = append(alerts, in.alert())
+	}
+	return alerts, nil
+}
+
+// unmarshal is strict: a misspelt field is an error, not an alert that lacks it,
+// and nothing may follow the value.
+func unmarshal(b []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(into)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return fmt.Errorf("broken JSON at byte %d: it ends too early", len(b))
+	}
+	if err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("something follows the JSON value at byte %d", dec.InputOffset())
+	}
+	return nil
+}
+
+// jsonError says what is wrong with JSON, where, and how to write it.
+func jsonError(where string, err error) error {
+	hint := `write {"title": "…", "severity": "error", "labels": {"host": "db-3"}}, an array of such objects, or one a line as application/x-ndjson`
+	var syntax *json.SyntaxError
+	var wrong *json.UnmarshalTypeError
+	what := strings.TrimPrefix(err.Error(), "json: ")
+	switch {
+	case errors.As(err, &syntax):
+		what = fmt.Sprintf("broken JSON at byte %d: %s", syntax.Offset, err)
+	case errors.As(err, &wrong) && wrong.Field != "":
+		what = fmt.Sprintf("%s is a %s at byte %d, and should be a %s", wrong.Field, wrong.Value, wrong.Offset, wrong.Type)
+	case errors.As(err, &wrong):
+		what = fmt.Sprintf("the JSON is a %s, not an object", wrong.Value)
+	case errors.Is(err, io.EOF):
+		what = "the body is empty"
+	}
+	if name, ok := strings.CutPrefix(what, "unknown field "); ok {
+		what = "unknown field " + name
+		hint = "the fields are source key status severity title text labels links channel mention at idempotency_key"
+	}
+	return &httpError{http.StatusBadRequest, where + what, hint}
+}

@@ -1,0 +1,57 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// httpError is an answer that says what is wrong and what to do instead.
+type httpError struct {
+	status int
+	what   string
+	hint   string
+}
+
+func (e *httpError) Error() string { return e.what }
+
+// retryAfter is how many seconds a caller is asked to wait when the store can't
+// write: long enough for a disk to be looked at by a sender's next try.
+const retryAfter = "5"
+
+// fail answers err as {"error","hint"} with the status that fits it.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := explain(err)
+	if e.status >= http.StatusInternalServerError {
+		w.Header().Set("Retry-After", retryAfter)
+		a.opts.Log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
+	} else {
+		a.opts.Log.Debug("request refused", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
+	}
+	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
+}
+
+// explain turns an error of the packages below into an answer.
+func explain(err error) *httpError {
+	var known *httpError
+	var bad *alert.InputError
+	switch {
+	case errors.As(err, &known):
+		return known
+	case errors.As(err, &bad):
+		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
+	case errors.Is(err, alert.ErrNotFound):
+		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/incidents"}
+	case errors.Is(err, alert.ErrOverloaded):
+		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds"}
+	case errors.Is(err, alert.ErrUnavailable):
+		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "make room on the store's disk; send it again after Retry-After seconds"}
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return &httpError{http.StatusServiceUnavailable, "the answer took too long: " + err.Error(), "send it again with the same Idempotency-Key: it will not count twice"}
+	}
+	return &httpError{http.StatusServiceUnavailable, "the store did not answer: " + err.Error(), "see the daemon's log; send it again after Retry-After seconds"}
+}

@@ -1,0 +1,71 @@
+package api
+
+import (
+	"crypto/subtle"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+)
+
+// refuseBrowsers turns away what a web page of another origin sends: browsers
+// mark it with Origin or Sec-Fetch-Site (Fetch standard; RFC 6454), and no page
+// of ours exists that they could come from.
+func refuseBrowsers(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		site := r.Header.Get("Sec-Fetch-Site")
+		foreign := site != "" && site != "same-origin" && site != "none"
+		if origin := r.Header.Get("Origin"); origin != "" {
+			u, err := url.Parse(origin)
+			foreign = foreign || err != nil || u.Host != r.Host
+		}
+		if foreign {
+			writeJSON(w, http.StatusForbidden, map[string]string{
+				"error": "a web page of another origin may not talk to Tocsin",
+				"hint":  "send the alert from a server, a script or a cron job",
+			})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// authorize lets in who shows the token; health is for everybody. Without a
+// token, only requests addressed to this machine's own names get in.
+func (a *API) authorize(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if a.opts.Token == "" {
+			if !loopbackHost(r.Host) {
+				a.fail(w, r, &httpError{http.StatusForbidden, "the host " + r.Host + " is not this machine", "address it as 127.0.0.1 or localhost, or set TOCSIN_API_TOKEN"})
+				return
+			}
+			next.ServeHTTP(w, r)
+			return
+		}
+		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+		if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(a.opts.Token.Reveal())) != 1 {
+			w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
+			a.fail(w, r, &httpError{http.StatusUnauthorized, "the token is missing or wrong", "send the header Authorization: Bearer … with the value of TOCSIN_API_TOKEN"})
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// loopbackHost tells whether a Host header names this machine by loopback.
+func loopbackHost(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
+	return err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,273 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func testRules() rules {
+	n := 0
+	return rules{defaultLane: "#alerts", reopenWithin: 30 * time.Minute, newID: func() string {
+		n++
+		return fmt.Sprintf("inc%d", n)
+	}}
+}
+
+// world applies changes as a store would, so that a test can go on from them.
+type world struct {
+	t         rapid.TB
+	rules     rules
+	now       time.Time
+	incidents []alert.Incident
+	seen      map[string]alert.Accepted
+}
+
+func newWorld(t rapid.TB) *world {
+	return &world{t: t, rules: testRules(), now: noon, seen: map[string]alert.Accepted{}}
+}
+
+// push decides about alerts and remembers the change.
+func (w *world) push(alerts ...alert.Alert) *draft {
+	w.t.Helper()
+	for i := range alerts {
+		if err := alerts[i].Prepare(w.now); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	d := decide(w.rules, w.now, alert.Facts{Incidents: w.latest(), Seen: w.seen}, alerts)
+	for _, changed := range d.change.Incidents {
+		w.remember(changed)
+	}
+	for i, r := range d.receipts {
+		if k := alerts[i].IdempotencyKey; k != "" {
+			if _, ok := w.seen[k]; !ok {
+				w.seen[k] = r
+			}
+		}
+	}
+	return d
+}
+
+func (w *world) remember(changed alert.Incident) {
+	for i, have := range w.incidents {
+		if have.ID == changed.ID {
+			if changed.Version != have.Version+1 {
+				w.t.Fatalf("incident %s goes from version %d to %d", have.ID, have.Version, changed.Version)
+			}
+			w.incidents[i] = changed
+			return
+		}
+	}
+	if changed.Version != 1 {
+		w.t.Fatalf("new incident %s has version %d", changed.ID, changed.Version)
+	}
+	w.incidents = append(w.incidents, changed)
+}
+
+// latest is what Load answers: the latest incident of each key in each route.
+func (w *world) latest() []alert.Incident {
+	var out []alert.Incident
+	seen := map[ref]bool{}
+	for _, i := range slices.Backward(w.incidents) {
+		if !seen[ref{i.Key, i.Route}] {
+			seen[ref{i.Key, i.Route}] = true
+			out = append(out, i)
+		}
+	}
+	return out
+}
+
+func kinds(d *draft) []string {
+	var out []string
+	for _, del := range d.change.Deliveries {
+		k := string(del.Kind)
+		if del.Note != nil {
+			k += " " + string(del.Note.Topic)
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
+func effects(d *draft) []alert.Effect {
+	var out []alert.Effect
+	for _, r := range d.receipts {
+		out = append(out, r.Effect)
+	}
+	return out
+}
+
+func TestAFiringOpensThenFoldsThenResolves(t *testing.T) {
+	w := newWorld(t)
+	first := w.push(alert.Alert{Key: "db", Title: "disk full"})
+	if !slices.Equal(kinds(first), []string{"post"}) || first.change.Alerts[0].Delivery != first.change.Deliveries[0].ID {
+		t.Errorf("the first firing owes %v, opened by %q", kinds(first), first.change.Alerts[0].Delivery)
+	}
+	again := w.push(alert.Alert{Key: "db", Title: "disk still full"})
+	if !slices.Equal(kinds(again), []string{"update"}) || again.change.Alerts[0].Delivery != "" {
+		t.Errorf("the second firing owes %v", kinds(again))
+	}
+	w.now = noon.Add(12 * time.Minute)
+	over := w.push(alert.Alert{Key: "db", Title: "disk ok", Status: alert.Resolved})
+	if !slices.Equal(kinds(over), []string{"update", "reply resolved"}) {
+		t.Errorf("the end owes %v", kinds(over))
+	}
+	if note := over.change.Deliveries[1].Note; note.After != 12*time.Minute || note.Count != 2 {
+		t.Errorf("the end says %+v, want 12 minutes and 2 firings", note)
+	}
+	inc := w.incidents[0]
+	if len(w.incidents) != 1 || inc.State != alert.StateResolved || inc.Count != 2 || inc.Title != "disk still full" {
+		t.Errorf("the incident ended as %+v", inc)
+	}
+}
+
+func TestTwoAlertsWithOneKeyInOneBatchFold(t *testing.T) {
+	w := newWorld(t)
+	d := w.push(alert.Alert{Key: "db", Title: "a"}, alert.Alert{Key: "db", Title: "b"}, alert.Alert{Key: "web", Title: "c"})
+	if !slices.Equal(effects(d), []alert.Effect{alert.EffectOpened, alert.EffectFolded, alert.EffectOpened}) {
+		t.Errorf("effects are %v", effects(d))
+	}
+	if len(d.change.Incidents) != 2 || d.change.Incidents[0].Count != 2 || d.change.Incidents[0].Version != 1 {
+		t.Errorf("incidents are %+v", d.change.Incidents)
+	}
+}
+
+func TestARefireSoonAfterTheEndReopensLaterOpensANewOne(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	w.now = noon.Add(29 * time.Minute)
+	soon := w.push(alert.Alert{Key: "db", Title: "a"})
+	if !slices.Equal(effects(soon), []alert.Effect{alert.EffectReopened}) || !slices.Equal(kinds(soon), []string{"update", "reply reopened"}) {
+		t.Errorf("soon: %v owes %v", effects(soon), kinds(soon))
+	}
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	w.now = w.now.Add(31 * time.Minute)
+	late := w.push(alert.Alert{Key: "db", Title: "a"})
+	if !slices.Equal(effects(late), []alert.Effect{alert.EffectOpened}) || len(w.incidents) != 2 {
+		t.Errorf("late: %v with %d incidents", effects(late), len(w.incidents))
+	}
+}
+
+func TestAnEndThatNamesNoChannelEndsItWhereverItIs(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a", Channel: "#db"})
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	if len(w.incidents) != 1 || w.incidents[0].State != alert.StateResolved || d.change.Deliveries[0].Lane != "#db" {
+		t.Errorf("incidents are %+v", w.incidents)
+	}
+}
+
+func TestAnEndWithoutABeginningIsShown(t *testing.T) {
+	w := newWorld(t)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	if !slices.Equal(kinds(d), []string{"post"}) || w.incidents[0].State != alert.StateResolved {
+		t.Errorf("owes %v, incident %+v", kinds(d), w.incidents[0])
+	}
+}
+
+func TestASecondEndIsFoldedAtOnceOnlyIfTheCardShowsIt(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	early := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	if early.change.Alerts[0].Standing != alert.StandPending || !slices.Equal(kinds(early), []string{"update"}) {
+		t.Errorf("before the card: %s, owes %v", early.change.Alerts[0].Standing, kinds(early))
+	}
+	w.incidents[0].Cards = []alert.Card{{Lane: "#alerts", TS: "1.0", Version: w.incidents[0].Version}}
+	shown := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	if shown.change.Alerts[0].Standing != alert.StandFolded || len(shown.change.Deliveries) != 0 || len(shown.change.Incidents) != 0 {
+		t.Errorf("with the card: %s, owes %v", shown.change.Alerts[0].Standing, kinds(shown))
+	}
+}
+
+func TestGettingWorseIsSaidInTheThread(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	worse := w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical})
+	if !slices.Equal(kinds(worse), []string{"update", "reply escalated"}) || worse.change.Deliveries[0].Priority != 0 {
+		t.Errorf("owes %v", kinds(worse))
+	}
+}
+
+func TestLongTextContinuesInTheThread(t *testing.T) {
+	w := newWorld(t)
+	text := ""
+	for n := range 1000 {
+		text += fmt.Sprintf("line %d of a long text\n", n)
+	}
+	d := w.push(alert.Alert{Key: "db", Title: "a", Text: text})
+	shown := alert.Pages(d.change.Incidents[0].Text)[0]
+	for _, del := range d.change.Deliveries[1:] {
+		shown += del.Note.Text
+	}
+	if shown != d.change.Incidents[0].Text || len(d.change.Deliveries) < 3 {
+		t.Errorf("card and %d replies do not make up the text", len(d.change.Deliveries)-1)
+	}
+	if again := w.push(alert.Alert{Key: "db", Title: "a", Text: text}); len(again.change.Deliveries) != 1 {
+		t.Errorf("the same text again owes %v", kinds(again))
+	}
+}
+
+func TestAnIdempotencyKeyCountsOnce(t *testing.T) {
+	w := newWorld(t)
+	a := alert.Alert{Key: "db", Title: "a", IdempotencyKey: "x1"}
+	d := w.push(a, a)
+	later := w.push(a)
+	if d.receipts[0].ID != d.receipts[1].ID || later.receipts[0].ID != d.receipts[0].ID || later.receipts[0].Effect != alert.EffectDuplicate {
+		t.Errorf("receipts are %+v then %+v", d.receipts, later.receipts)
+	}
+	if w.incidents[0].Count != 1 || len(later.change.Alerts) != 0 {
+		t.Errorf("count is %d", w.incidents[0].Count)
+	}
+}
+
+// Whatever comes in whatever batches: every alert is on record once, at most
+// one incident of a key in a route is going on, and counts add up.
+func TestNothingIsLostOrCountedTwiceWhateverComes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t)
+		fired, recorded, pushed := 0, 0, 0
+		for range rapid.IntRange(1, 12).Draw(t, "batches") {
+			w.now = w.now.Add(time.Duration(rapid.IntRange(0, 45).Draw(t, "minutes")) * time.Minute)
+			batch := make([]alert.Alert, rapid.IntRange(1, 6).Draw(t, "size"))
+			for i := range batch {
+				batch[i] = alert.Alert{
+					Title:   "t",
+					Key:     rapid.SampledFrom([]string{"a", "b"}).Draw(t, "key"),
+					Status:  rapid.SampledFrom([]alert.Status{alert.Firing, alert.Firing, alert.Resolved}).Draw(t, "status"),
+					Channel: rapid.SampledFrom([]string{"", "", "#ops"}).Draw(t, "channel"),
+				}
+				if batch[i].Status == alert.Firing {
+					fired++
+				}
+			}
+			d := w.push(batch...)
+			pushed += len(batch)
+			recorded += len(d.change.Alerts)
+		}
+		counted, going := 0, map[ref]int{}
+		for _, i := range w.incidents {
+			counted += i.Count
+			if i.State != alert.StateResolved {
+				going[ref{i.Key, i.Route}]++
+			}
+		}
+		if recorded != pushed || counted != fired {
+			t.Fatalf("pushed %d, recorded %d; fired %d, counted %d", pushed, recorded, fired, counted)
+		}
+		for r, n := range going {
+			if n > 1 {
+				t.Fatalf("%d incidents of %v at once", n, r)
+			}
+		}
+	})
+}
