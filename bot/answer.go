@@ -1,0 +1,149 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+	"tocsin/render"
+)
+
+// Caller is who asked and where, which is all that a private answer needs.
+type Caller struct {
+	User    string // U…
+	Channel string // C… or D…; empty when it was asked in the App Home
+	Thread  string // thread_ts, when it was asked in a thread
+	Team    string
+	// ResponseURL takes up to 5 answers within 30 minutes (slack-facts §2.5).
+	ResponseURL alert.Secret
+}
+
+// Respond answers a person so that only they see it: by the response_url; where
+// that is spent or missing, by an ephemeral message; where the bot can't post
+// that, as a direct message. The error joins what went wrong on each way.
+func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
+	var errs []error
+	if to.ResponseURL != "" {
+		err := b.respond(ctx, to.ResponseURL, m)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if to.Channel != "" && to.User != "" {
+		err := b.whisper(ctx, to, m)
+		if err == nil {
+			return nil
+		}
+		errs = append(errs, err)
+	}
+	if to.User == "" {
+		return errors.Join(append(errs, errors.New("answer a person: nobody is named"))...)
+	}
+	if _, err := b.Say(ctx, to.User, "", m); err != nil {
+		return errors.Join(append(errs, err)...)
+	}
+	return nil
+}
+
+// respond posts to a response_url, which is called without a token.
+func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message) error {
+	body, err := json.Marshal(struct {
+		ResponseType string             `json:"response_type"`
+		Text         string             `json:"text"`
+		Blocks       []slack.Block      `json:"blocks,omitempty"`
+		Attachments  []slack.Attachment `json:"attachments,omitempty"`
+		Replace      bool               `json:"replace_original"`
+	}{"ephemeral", m.Text, m.Blocks, m.Attachments, false})
+	if err != nil {
+		return fmt.Errorf("write answer: %w", err)
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url.Reveal(), bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("use response_url: %w", withoutURL(err))
+	}
+	req.Header.Set("Content-Type", "application/json; charset=utf-8")
+	c := &call{bot: b, method: "response_url", where: "the answer"}
+	_, err = c.Do(req)
+	if c.status == http.StatusOK && string(bytes.TrimSpace(c.body)) == "ok" {
+		c.answer.OK = true
+	}
+	return c.result(err)
+}
+
+func (b *Bot) whisper(ctx context.Context, to Caller, m render.Message) error {
+	c, err := b.call("chat.postEphemeral", to.Channel)
+	if err != nil {
+		return err
+	}
+	options := m.Options()
+	if to.Thread != "" {
+		options = append(options, slack.MsgOptionTS(to.Thread))
+	}
+	_, err = c.api.PostEphemeralContext(ctx, to.Channel, to.User, options...)
+	return c.result(err)
+}
+
+// Say posts a message to a conversation, or to a person by their U… id, and
+// returns its ts. thread is the ts of the parent to reply to, or empty. The
+// error is an *alert.SendError.
+func (b *Bot) Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
+	sent, err := b.write(ctx, target{channel: channel, thread: thread, where: channel}, m.Options())
+	return sent.TS, err
+}
+
+// PublishHome shows a view as a person's App Home and returns Slack's hash of
+// it. A hash of an earlier view that is not the one shown any more fails with
+// ErrStale; an empty hash overwrites whatever is shown.
+func (b *Bot) PublishHome(ctx context.Context, user string, view slack.HomeTabViewRequest, hash string) (string, error) {
+	c, err := b.call("views.publish", user)
+	if err != nil {
+		return "", err
+	}
+	req := slack.PublishViewContextRequest{UserID: user, View: view}
+	if hash != "" {
+		req.Hash = &hash
+	}
+	_, err = c.api.PublishViewContext(ctx, req)
+	if err := c.result(err); err != nil {
+		return "", err
+	}
+	var shown struct {
+		View struct {
+			Hash string `json:"hash"`
+		} `json:"view"`
+	}
+	_ = json.Unmarshal(c.body, &shown)
+	return shown.View.Hash, nil
+}
+
+// OpenView opens a dialog for the person whose click gave the trigger, which
+// holds for three seconds and once; later it fails with ErrStale.
+func (b *Bot) OpenView(ctx context.Context, trigger string, view slack.ModalViewRequest) error {
+	c, err := b.call("views.open", "")
+	if err != nil {
+		return err
+	}
+	_, err = c.api.OpenViewContext(ctx, trigger, view)
+	return c.result(err)
+}
+
+// Permalink returns the address of a message for people.
+func (b *Bot) Permalink(ctx context.Context, channel, ts string) (string, error) {
+	c, err := b.call("chat.getPermalink", channel)
+	if err != nil {
+		return "", err
+	}
+	c.reads = true
+	_, err = c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})
+	if err := c.result(err); err != nil {
+		return "", err
+	}
+	return c.answer.Permalink, nil
+}

@@ -1,0 +1,208 @@
+// Package bot is the Slack client, both directions: it sends what the outbox
+// owes over the Web API, and hears what people do over Socket Mode.
+//
+// It decides nothing about alerts and retries no call by itself: it says what
+// became of one, and who owns the queue decides. It never logs a token, a
+// response_url or the address of a socket.
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// defaultTimeout bounds one Web API call from its first byte to its last.
+const defaultTimeout = 15 * time.Second
+
+// Options says how to reach Slack. The zero value of each field but Tokens has
+// a sensible meaning.
+type Options struct {
+	// APIURL is the root of the Web API; empty means Slack's own.
+	APIURL string
+	// Tokens gives the app-level (xapp-…) and the bot token (xoxb-…). It is asked
+	// again at each probe and each new connection, so a token that is put right
+	// is used without a restart.
+	Tokens func() (app, bot alert.Secret)
+	// Timeout bounds one Web API call; zero means 15 s.
+	Timeout time.Duration
+	Log     *zap.Logger
+	Metrics prometheus.Registerer
+	Now     func() time.Time
+}
+
+func (o Options) withDefaults() Options {
+	if o.APIURL == "" {
+		o.APIURL = slack.APIURL
+	}
+	// slack-go joins the root and the method without a slash of its own.
+	o.APIURL = strings.TrimSuffix(o.APIURL, "/") + "/"
+	if o.Tokens == nil {
+		o.Tokens = func() (app, bot alert.Secret) { return "", "" }
+	}
+	if o.Timeout == 0 {
+		o.Timeout = defaultTimeout
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Metrics == nil {
+		o.Metrics = prometheus.NewRegistry()
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return o
+}
+
+// Bot calls Slack's Web API as one app in one workspace. It is safe for use by
+// several goroutines.
+type Bot struct {
+	opts  Options
+	http  *http.Client
+	calls *prometheus.CounterVec
+	known memory
+
+	mu       sync.Mutex
+	token    alert.Secret
+	identity Identity
+}
+
+// New returns a Bot. It calls nobody yet.
+func New(opts Options) *Bot {
+	opts = opts.withDefaults()
+	_, token := opts.Tokens()
+	return &Bot{
+		opts: opts,
+		http: &http.Client{
+			Timeout: opts.Timeout,
+			// A redirect is a captive portal or a wrong address, never Slack: the
+			// token must not follow it.
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		calls: promauto.With(opts.Metrics).NewCounterVec(prometheus.CounterOpts{
+			Name: "tocsin_slack_calls_total",
+			Help: "Web API calls by method and result: ok or the class of the error.",
+		}, []string{"method", "result"}),
+		known: memory{ids: map[string]string{}},
+		token: token,
+	}
+}
+
+// Identity is who the bot is in Slack, as auth.test said last.
+type Identity struct {
+	Name   string // the bot user's name, without @
+	UserID string // U…
+	BotID  string // B…
+	Team   string
+	TeamID string // T…
+	// URL is the workspace's address, https://acme.slack.com/.
+	URL string
+	// Scopes are granted; Missing are wanted and not granted.
+	Scopes  []string
+	Missing []string
+}
+
+// Identity returns what the last successful Probe learned; it is empty before.
+func (b *Bot) Identity() Identity {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.identity
+}
+
+// wantedScopes lists the bot scopes that the daemon uses, each with what does
+// not work without it (slack-facts §2.2).
+func wantedScopes() map[string]string {
+	return map[string]string{
+		"commands":          "slash commands",
+		"chat:write":        "every message",
+		"chat:write.public": "alerts to public channels the bot has not joined",
+		"app_mentions:read": "answers to mentions",
+		"im:history":        "answers to direct messages",
+		"im:write":          "direct messages to people",
+		"channels:history":  "telling whether a message arrived, in public channels",
+		"groups:history":    "telling whether a message arrived, in private channels",
+		"channels:read":     "finding a channel by its name",
+		"groups:read":       "finding a private channel by its name",
+		"users:read":        "finding people by name",
+		"users:read.email":  "finding people by mail address",
+	}
+}
+
+// Probe asks Slack who we are (auth.test) with a token read afresh, keeps the
+// answer as the Identity, and warns of missing scopes once per change. Its error
+// is an *alert.SendError.
+func (b *Bot) Probe(ctx context.Context) error {
+	_, token := b.opts.Tokens()
+	b.mu.Lock()
+	b.token = token
+	b.mu.Unlock()
+	c, err := b.call("auth.test", "")
+	if err != nil {
+		return err
+	}
+	c.reads = true
+	_, err = c.api.AuthTestContext(ctx)
+	if err := c.result(err); err != nil {
+		return err
+	}
+	b.learn(identityOf(c))
+	return nil
+}
+
+func identityOf(c *call) Identity {
+	var who struct {
+		User   string `json:"user"`
+		UserID string `json:"user_id"`
+		BotID  string `json:"bot_id"`
+		Team   string `json:"team"`
+		TeamID string `json:"team_id"`
+		URL    string `json:"url"`
+	}
+	// Known fields of other types only leave their own field empty.
+	_ = json.Unmarshal(c.body, &who)
+	id := Identity{Name: who.User, UserID: who.UserID, BotID: who.BotID, Team: who.Team, TeamID: who.TeamID, URL: who.URL}
+	for scope := range strings.SplitSeq(c.header.Get("X-OAuth-Scopes"), ",") {
+		if scope = strings.TrimSpace(scope); scope != "" {
+			id.Scopes = append(id.Scopes, scope)
+		}
+	}
+	if len(id.Scopes) == 0 {
+		return id
+	}
+	for scope := range wantedScopes() {
+		if !slices.Contains(id.Scopes, scope) {
+			id.Missing = append(id.Missing, scope)
+		}
+	}
+	slices.Sort(id.Missing)
+	return id
+}
+
+func (b *Bot) learn(id Identity) {
+	b.mu.Lock()
+	old := b.identity
+	b.identity = id
+	b.mu.Unlock()
+	if old.UserID != id.UserID || old.TeamID != id.TeamID {
+		b.opts.Log.Info("slack knows us", zap.String("team", id.Team), zap.String("user", id.Name), zap.String("user_id", id.UserID))
+	}
+	if slices.Equal(old.Missing, id.Missing) {
+		return
+	}
+	for _, scope := range id.Missing {
+		b.opts.Log.Warn("bot token lacks a scope", zap.String("scope", scope), zap.String("needed_for", wantedScopes()[scope]),
+			zap.String("hint", "add it under OAuth & Permissions, then reinstall the app"))
+	}
+}

@@ -1,0 +1,129 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+const (
+	// findMargin is how much earlier than the attempt to look, for clocks that differ.
+	findMargin = 60 * time.Second
+	// findPages times findLimit messages are looked through at most.
+	findPages = 5
+	findLimit = 100
+)
+
+// Find looks in the conversation for a delivery whose answer was lost, by its
+// metadata, from a minute before the attempt on (slack-facts §4.2). It needs the
+// history scope and membership; the error is an *alert.SendError and means that
+// it could not look. An update is never looked for: doing it again is harmless.
+func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
+	if job.Kind == alert.Update {
+		return alert.Sent{}, false, nil
+	}
+	sent, found, err := b.find(ctx, job)
+	return sent, found, onlyHere(err)
+}
+
+func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
+	look := lookup{job: job, oldest: slackTime(job.StartedAt.Add(-findMargin))}
+	if job.Kind == alert.Reply {
+		look.channel, look.thread = job.Card.Conversation, job.Card.TS
+	} else {
+		channel, err := b.conversation(ctx, job)
+		if err != nil {
+			return alert.Sent{}, false, err
+		}
+		look.channel = channel
+	}
+	for range findPages {
+		sent, found, err := b.page(ctx, &look)
+		if err != nil || found || look.cursor == "" {
+			return sent, found, err
+		}
+	}
+	return alert.Sent{}, false, &alert.SendError{Class: alert.ClassTransient, Code: "too_much_history",
+		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Lane)}
+}
+
+// lookup is how far a search has come.
+type lookup struct {
+	job             alert.Job
+	channel, thread string
+	oldest, cursor  string
+}
+
+// page reads one page of the conversation or thread and moves the cursor on.
+func (b *Bot) page(ctx context.Context, look *lookup) (alert.Sent, bool, error) {
+	c, err := b.history(ctx, look)
+	if err != nil {
+		return alert.Sent{}, false, err
+	}
+	var page struct {
+		Messages []json.RawMessage `json:"messages"`
+	}
+	if err := json.Unmarshal(c.body, &page); err != nil {
+		return alert.Sent{}, false, c.strange("bad_answer")
+	}
+	look.cursor = c.answer.Metadata.NextCursor
+	for _, raw := range page.Messages {
+		if sent, ok := look.match(raw); ok {
+			return sent, true, nil
+		}
+	}
+	return alert.Sent{}, false, nil
+}
+
+func (b *Bot) history(ctx context.Context, look *lookup) (*call, error) {
+	method := "conversations.history"
+	if look.thread != "" {
+		method = "conversations.replies"
+	}
+	c, err := b.call(method, look.job.Lane)
+	if err != nil {
+		return nil, err
+	}
+	c.reads = true
+	if look.thread != "" {
+		_, _, _, err = c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
+			ChannelID: look.channel, Timestamp: look.thread, Oldest: look.oldest, Cursor: look.cursor, Limit: findLimit, IncludeAllMetadata: true})
+	} else {
+		_, err = c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
+			ChannelID: look.channel, Oldest: look.oldest, Cursor: look.cursor, Limit: findLimit, IncludeAllMetadata: true})
+	}
+	return c, c.result(err)
+}
+
+// match says whether one message is the delivery. Messages of other shapes are
+// passed over.
+func (l *lookup) match(raw json.RawMessage) (alert.Sent, bool) {
+	var m struct {
+		TS       string `json:"ts"`
+		Metadata struct {
+			EventType    string `json:"event_type"`
+			EventPayload struct {
+				DeliveryID string `json:"delivery_id"`
+				Version    int64  `json:"version"`
+			} `json:"event_payload"`
+		} `json:"metadata"`
+	}
+	if json.Unmarshal(raw, &m) != nil || m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != l.job.ID {
+		return alert.Sent{}, false
+	}
+	sent := alert.Sent{Conversation: l.channel, TS: m.TS}
+	if l.job.Kind == alert.Post {
+		sent.Version = m.Metadata.EventPayload.Version
+	}
+	return sent, true
+}
+
+// slackTime writes a time as Slack writes a ts.
+func slackTime(t time.Time) string {
+	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
+}

@@ -1,0 +1,132 @@
+package bot
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+	"tocsin/render"
+)
+
+// deliveryEvent is the event_type of the metadata that marks what we posted.
+const deliveryEvent = "tocsin_delivery"
+
+// updateLimit is how many characters of text chat.update takes (slack-facts §2.4).
+const updateLimit = 4000
+
+// Send shows a delivery in Slack, once. Its error is an *alert.SendError.
+func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	switch job.Kind {
+	case alert.Post:
+		return b.post(ctx, job)
+	case alert.Update:
+		return b.update(ctx, job)
+	case alert.Reply:
+		return b.reply(ctx, job)
+	}
+	return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "unknown_kind", Err: fmt.Errorf("a delivery can't be a %q", job.Kind)}
+}
+
+func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	channel := job.Known
+	if channel == "" {
+		var err error
+		if channel, err = b.resolve(ctx, job.Lane); err != nil {
+			return alert.Sent{}, err
+		}
+	}
+	options := append(card(job).Options(), mark(job))
+	sent, err := b.write(ctx, target{channel: channel, where: job.Lane}, options)
+	sent.Version = job.Incident.Version
+	return sent, err
+}
+
+func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	if job.Card.TS == "" || job.Note == nil {
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
+	}
+	message := render.Note(job.Incident, *job.Note)
+	if job.Plain {
+		message = render.Message{Text: message.Text}
+	}
+	options := append(message.Options(), mark(job))
+	return b.write(ctx, target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}, options)
+}
+
+func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	if job.Card.TS == "" {
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassGone, Code: "no_card", Err: fmt.Errorf("there is no card in %s to edit", job.Lane)}
+	}
+	c, err := b.call("chat.update", job.Lane)
+	if err != nil {
+		return alert.Sent{}, err
+	}
+	message := card(job)
+	message.Text = clip(message.Text, updateLimit)
+	_, _, _, err = c.api.UpdateMessageContext(ctx, job.Card.Conversation, job.Card.TS, message.Options()...)
+	if err := c.result(err); err != nil {
+		return alert.Sent{}, err
+	}
+	return alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Incident.Version}, nil
+}
+
+func card(job alert.Job) render.Message {
+	if job.Plain {
+		return render.PlainCard(job.Incident)
+	}
+	return render.Card(job.Incident)
+}
+
+// mark lets the message be found again after an answer was lost. The version
+// says which state of the incident it shows.
+func mark(job alert.Job) slack.MsgOption {
+	return slack.MsgOptionMetadata(slack.SlackMetadata{
+		EventType:    deliveryEvent,
+		EventPayload: map[string]any{"delivery_id": job.ID, "version": job.Incident.Version},
+	})
+}
+
+// target is where a message goes: channel is an id or a #name, where is how a
+// person calls it.
+type target struct {
+	channel, thread, where string
+}
+
+func (b *Bot) write(ctx context.Context, to target, options []slack.MsgOption) (alert.Sent, error) {
+	c, err := b.call("chat.postMessage", to.where)
+	if err != nil {
+		return alert.Sent{}, err
+	}
+	if to.thread != "" {
+		options = append(options, slack.MsgOptionTS(to.thread))
+	}
+	_, _, err = c.api.PostMessageContext(ctx, to.channel, options...)
+	if err := c.result(err); err != nil {
+		return alert.Sent{}, err
+	}
+	sent := alert.Sent{Conversation: c.answer.channel(), TS: c.answer.TS}
+	if sent.TS == "" || sent.Conversation == "" {
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassUnsure, Code: "bad_answer", Err: fmt.Errorf("slack said ok, but not where the message is")}
+	}
+	return sent, nil
+}
+
+// clip shortens escaped text to limit characters, never inside an entity or a
+// <…> sequence.
+func clip(text string, limit int) string {
+	if utf8.RuneCountInString(text) <= limit {
+		return text
+	}
+	cut := string([]rune(text)[:limit-1])
+	if i := strings.LastIndexByte(cut, '&'); i >= 0 && !strings.Contains(cut[i:], ";") {
+		cut = cut[:i]
+	}
+	if i := strings.LastIndexByte(cut, '<'); i >= 0 && !strings.Contains(cut[i:], ">") {
+		cut = cut[:i]
+	}
+	return cut + "…"
+}
