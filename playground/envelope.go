@@ -98,9 +98,7 @@ func (sp *spentEnvelopes) add(env *envelope, timedOut bool) {
 }
 
 func newEnvelope(kind, label string, payload any) *envelope {
-	// The payloads are built here from values that JSON can always say.
-	raw, _ := json.Marshal(payload)
-	return &envelope{id: newUUID(), kind: kind, label: label, payload: raw, answer: make(chan ack, 1)}
+	return &envelope{id: newUUID(), kind: kind, label: label, payload: mustJSON(payload), answer: make(chan ack, 1)}
 }
 
 // frame is the envelope as Slack writes it.

@@ -1,6 +1,7 @@
 package playground
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,7 +14,7 @@ const eventsKept = 1000
 type event struct {
 	id      string
 	kind    string // the inner event's type
-	wrapper map[string]any
+	wrapper json.RawMessage
 	last    string // envelope id of the last attempt
 }
 
@@ -53,9 +54,9 @@ func (s *Server) emitLocked(inner map[string]any) string {
 	s.sockets.events.count++
 	ev := &event{id: fmt.Sprintf("Ev0PG%05d", s.sockets.events.count), kind: fmt.Sprint(inner["type"])}
 	if inner["event_ts"] == nil {
-		inner["event_ts"] = slackTS(s.now())
+		inner["event_ts"] = tsOf(s.now())
 	}
-	ev.wrapper = s.wrapLocked(ev.id, inner)
+	ev.wrapper = mustJSON(s.wrapLocked(ev.id, inner))
 	s.sockets.events.add(ev)
 	s.deliverLocked(ev, newEventEnvelope(ev, 0))
 	return ev.id
@@ -176,8 +177,3 @@ func (s *Server) replayLocked() {
 
 // verification is the deprecated token that every payload still carries.
 const verification = "playground"
-
-// slackTS is a time as Slack writes it: seconds, a point, six digits.
-func slackTS(t time.Time) string {
-	return fmt.Sprintf("%010d.%06d", t.Unix(), t.Nanosecond()/1000)
-}

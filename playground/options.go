@@ -38,6 +38,8 @@ type Command struct {
 	Command     string `json:"command"`
 	Description string `json:"description"`
 	UsageHint   string `json:"usage_hint"`
+	// ShouldEscape makes mentions in the command's text arrive as <@U…|name> and <#C…|name> instead of as typed.
+	ShouldEscape bool `json:"should_escape,omitempty"`
 }
 
 func (o Options) withDefaults() Options {

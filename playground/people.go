@@ -1,6 +1,256 @@
 package playground
 
-// peopleState is what the people half keeps, guarded by Server.mu.
-type peopleState struct{}
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+)
 
-func (s *Server) initPeople() {}
+// Kinds of journal entries about people.
+const (
+	// KindCommand is a slash command of User: Text is what was typed, Reason is "sent", "acked", or the error the person is shown.
+	KindCommand = "command"
+	// KindToast is a short notice that only User sees, such as a click that nobody answered.
+	KindToast = "toast"
+)
+
+// What a person is told when nobody took a payload.
+const (
+	// ErrTimeout is shown when there was no ack in time.
+	ErrTimeout = "operation_timeout"
+	// ErrDispatch is shown when the app has no socket open.
+	ErrDispatch = "dispatch_failed"
+	// ErrCommand is shown for a command that the app has not registered.
+	ErrCommand = "invalid_command"
+	// ErrResponse is shown when the ack held something that Slack does not understand.
+	ErrResponse = "invalid_response"
+)
+
+var (
+	errNoPerson  = errors.New("no such person")
+	errNoChannel = errors.New("no such channel")
+	errArchived  = errors.New("the channel is archived")
+	errClosed    = errors.New("the playground is closed")
+)
+
+// peopleState is what the people half keeps, guarded by Server.mu.
+type peopleState struct {
+	picked map[pickKey]map[string]map[string]json.RawMessage
+}
+
+func (s *Server) initPeople() {
+	s.people.picked = map[pickKey]map[string]map[string]json.RawMessage{}
+	s.onMessage = s.messageChangedLocked
+}
+
+// Person is somebody who uses the workspace. All methods may be called from any goroutine; those that take a context block until the
+// app has acknowledged, until Options.AckTimeout is over, or until the context ends.
+type Person struct {
+	s   *Server
+	ref string
+}
+
+// User returns the person with this id, name or "@name". Whether there is one shows at the first thing the person does.
+func (s *Server) User(ref string) *Person { return &Person{s: s, ref: ref} }
+
+// Interaction is one payload that waited for the app's ack.
+type Interaction struct {
+	// ID is the envelope's id.
+	ID string
+	// Acked says that an ack came in time, after AckAfter and with AckPayload (nil when it had none).
+	Acked      bool
+	AckAfter   time.Duration
+	AckPayload json.RawMessage
+	// Err is what the person is shown instead: ErrTimeout, ErrDispatch, ErrCommand or ErrResponse.
+	Err string
+	// TriggerID and ResponseURL are what the app was given.
+	TriggerID   string
+	ResponseURL string
+}
+
+// CommandRun is what became of a slash command.
+type CommandRun struct{ Interaction }
+
+// meLocked finds the person's user record.
+func (p *Person) meLocked() (*User, error) {
+	u := p.s.userLocked(p.ref)
+	if u == nil || u.IsBot {
+		return nil, fmt.Errorf("%w: %q", errNoPerson, p.ref)
+	}
+	return u, nil
+}
+
+// placeLocked finds the person and a conversation that can be written to.
+func (p *Person) placeLocked(channel string) (*User, *channelState, error) {
+	u, err := p.meLocked()
+	if err != nil {
+		return nil, nil, err
+	}
+	c := p.s.channelLocked(channel)
+	switch {
+	case c == nil || c.IsIM && c.User != u.ID:
+		return nil, nil, fmt.Errorf("%w: %q", errNoChannel, channel)
+	case c.IsArchived:
+		return nil, nil, fmt.Errorf("%s: %w", channel, errArchived)
+	}
+	return u, c, nil
+}
+
+// DM writes to the bot in the Messages tab and returns the message's ts.
+func (p *Person) DM(text string) (string, error) { return p.say("@"+p.ref, "", text) }
+
+// Say writes into a channel ("#name" or id) and returns the message's ts. People join what they write in, so nothing but an archived
+// channel refuses it. "@tocsin" becomes a mention, and an app_mention event where the bot is a member.
+func (p *Person) Say(channel, text string) (string, error) { return p.say(channel, "", text) }
+
+// Reply writes into the thread of a message and returns the reply's ts.
+func (p *Person) Reply(channel, threadTS, text string) (string, error) {
+	return p.say(channel, threadTS, text)
+}
+
+func (p *Person) say(channel, threadTS, text string) (string, error) {
+	return p.post(channel, threadTS, func(n names) Message {
+		elements := typed(text, n)
+		return Message{Text: messageText(elements), Blocks: mustJSON(richText(randomHex(3), elements))}
+	})
+}
+
+// post shows a message of the person; build gets the names to resolve with.
+func (p *Person) post(channel, threadTS string, build func(names) Message) (string, error) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	u, c, err := p.placeLocked(channel)
+	if err != nil {
+		return "", fmt.Errorf("say: %w", err)
+	}
+	if threadTS != "" && c.message(threadTS) == nil {
+		return "", fmt.Errorf("say: no message %s in %s to reply to", threadTS, channel)
+	}
+	m := build(p.s.namesLocked())
+	m.User, m.ThreadTS, m.ClientMsgID = u.ID, threadTS, newUUID()
+	return p.s.postLocked(c, m).TS, nil
+}
+
+// Edit changes the text of a message the person wrote.
+func (p *Person) Edit(channel, ts, text string) error {
+	return p.own(channel, ts, func(c *channelState, m *Message) {
+		elements := typed(text, p.s.namesLocked())
+		p.s.editLocked(c, m, func(m *Message) {
+			m.Text, m.Blocks = messageText(elements), mustJSON(richText(randomHex(3), elements))
+			m.Edited = &Edited{User: m.User, TS: tsOf(p.s.now())}
+		})
+	})
+}
+
+// Delete takes a message away that the person wrote.
+func (p *Person) Delete(channel, ts string) error {
+	return p.own(channel, ts, p.s.deleteLocked)
+}
+
+// own calls f with a message of the person.
+func (p *Person) own(channel, ts string, f func(*channelState, *Message)) error {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	u, c, err := p.placeLocked(channel)
+	if err != nil {
+		return fmt.Errorf("change message: %w", err)
+	}
+	m := c.message(ts)
+	if m == nil || m.User != u.ID {
+		return fmt.Errorf("change message: %s has no message %s by %s", channel, ts, u.Name)
+	}
+	f(c, m)
+	return nil
+}
+
+// OpenHome opens the app's Home tab, which the app learns from app_home_opened; the view is in the event once one was published.
+func (p *Person) OpenHome() error { return p.openTab("home") }
+
+// OpenMessages opens the app's Messages tab.
+func (p *Person) OpenMessages() error { return p.openTab("messages") }
+
+func (p *Person) openTab(tab string) error {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	u, err := p.meLocked()
+	if err != nil {
+		return fmt.Errorf("open %s tab: %w", tab, err)
+	}
+	inner := map[string]any{"type": "app_home_opened", "user": u.ID, "channel": p.s.dmLocked(u.ID).ID, "tab": tab}
+	if view, ok := p.s.homeLocked(u.ID); ok && tab == "home" {
+		inner["view"] = view
+	}
+	p.s.emitLocked(inner)
+	return nil
+}
+
+// Home returns the person's Home tab, if one was published.
+func (p *Person) Home() (View, bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.s.homeLocked(p.ref)
+}
+
+// Modal returns the modal on top, if one is open.
+func (p *Person) Modal() (View, bool) {
+	p.s.mu.Lock()
+	defer p.s.mu.Unlock()
+	return p.s.modalLocked(p.ref)
+}
+
+// namesLocked resolves what people type. It must be used under the lock.
+func (s *Server) namesLocked() names {
+	return names{
+		user: func(name string) (string, bool) {
+			if u := s.userLocked(name); u != nil {
+				return u.ID, true
+			}
+			return "", false
+		},
+		channel: func(name string) (string, bool) {
+			if c := s.channelLocked("#" + name); c != nil && !c.IsIM {
+				return c.ID, true
+			}
+			return "", false
+		},
+	}
+}
+
+// exchange waits for the ack of an envelope that was dispatched (or not) and returns what became of it.
+func (s *Server) exchange(env *envelope, sent bool) Interaction {
+	out := Interaction{ID: env.id}
+	if !sent {
+		out.Err = ErrDispatch
+		return out
+	}
+	a, ok := s.awaitAck(env)
+	if !ok {
+		out.Err = ErrTimeout
+		return out
+	}
+	out.Acked, out.AckAfter, out.AckPayload = true, a.after, a.payload
+	return out
+}
+
+// attended runs work in a goroutine of the playground and waits for its result, or for ctx; the work goes on to its end regardless.
+func attended[T any](ctx context.Context, s *Server, work func() T) (T, error) {
+	result := make(chan T, 1)
+	var none T
+	if !s.start(func() { result <- work() }) {
+		return none, errClosed
+	}
+	select {
+	case out := <-result:
+		return out, nil
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// mustJSON encodes values that are built here and that JSON can always say.
+func mustJSON(v any) json.RawMessage {
+	raw, _ := json.Marshal(v)
+	return raw
+}

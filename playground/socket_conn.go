@@ -149,8 +149,8 @@ func (s *Server) readSocket(k *socket) {
 	}
 }
 
-// errClosed ends the reader after an orderly close handshake.
-var errClosed = errors.New("closed")
+// errHandshakeOver ends the reader after an orderly close handshake.
+var errHandshakeOver = errors.New("close handshake is over")
 
 // received handles one frame of the client.
 func (s *Server) received(k *socket, f ws.Frame) error {
@@ -180,7 +180,7 @@ func (s *Server) clientClosedLocked(k *socket, f ws.Frame) error {
 	}
 	if k.phase == phaseClosing {
 		s.removeLocked(k, ClosedClean)
-		return errClosed
+		return errHandshakeOver
 	}
 	k.queueLocked(closeFrame(code, ""))
 	s.removeLocked(k, ClosedClean)
