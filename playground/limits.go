@@ -15,6 +15,9 @@ type Limits struct {
 	PostsPerMinute int
 	// Tier1 to Tier4 and Special are calls of one method within a minute: 1, 20, 50, 100 and 600.
 	Tier1, Tier2, Tier3, Tier4, Special int
+	// StrictHistory gives conversations.history and conversations.replies one call a minute and 15 messages, as Slack does for
+	// commercially distributed apps outside its Marketplace.
+	StrictHistory bool
 }
 
 // NoLimits is for tests that are not about rate limits.
@@ -84,6 +87,9 @@ func newLimiter(l Limits) limiter {
 
 // allowMethod counts a call of a method and returns 0, or the seconds to wait when its minute is used up.
 func (l *limiter) allowMethod(method string, t tier, now time.Time) int {
+	if l.limits.StrictHistory && (method == "conversations.history" || method == "conversations.replies") {
+		t = tier1
+	}
 	return l.allowWindow(method, l.limits.perMinute(t), now)
 }
 

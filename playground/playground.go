@@ -23,6 +23,7 @@ type Server struct {
 	http *http.Server
 	base string
 	done chan struct{}
+	api  map[string]method
 	wg   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -51,6 +52,7 @@ func New(opts Options) (*Server, error) {
 		return nil, fmt.Errorf("listen for playground: %w", err)
 	}
 	s := &Server{opts: opts, ln: ln, base: baseURL(ln.Addr()), done: make(chan struct{}), uploads: map[string]*upload{}}
+	s.api = webMethods()
 	s.book = newJournal()
 	s.ws = newWorkspace(opts.Team, opts.Clock())
 	s.tokens = newTokens()

@@ -1,0 +1,234 @@
+package playground
+
+import "fmt"
+
+// blockRule is what Slack wants of one type of block.
+type blockRule struct {
+	// surfaces is where the block may be shown; empty means everywhere.
+	surfaces []surface
+	// properties are the names a block may have besides type and block_id; empty lets every name through.
+	properties string
+	check      func(*checker, object)
+}
+
+func (r blockRule) on(where surface) bool {
+	if len(r.surfaces) == 0 {
+		return true
+	}
+	for _, s := range r.surfaces {
+		if s == where {
+			return true
+		}
+	}
+	return false
+}
+
+func blockRules() map[string]blockRule {
+	message, modal := []surface{surfaceMessage}, []surface{surfaceModal}
+	return map[string]blockRule{
+		"actions":            {properties: "elements", check: (*checker).actionsBlock},
+		"alert":              {surfaces: modal, check: (*checker).alertBlock},
+		"card":               {surfaces: message, check: (*checker).cardBlock},
+		"carousel":           {surfaces: message, check: (*checker).carouselBlock},
+		"container":          {surfaces: message, check: (*checker).containerBlock},
+		"context":            {properties: "elements", check: (*checker).contextBlock},
+		"context_actions":    {surfaces: message, properties: "elements", check: (*checker).contextActionsBlock},
+		"data_table":         {surfaces: message, check: (*checker).dataTableBlock},
+		"data_visualization": {surfaces: message, check: (*checker).anyBlock},
+		"divider":            {properties: " ", check: (*checker).anyBlock},
+		"header":             {properties: "text level", check: (*checker).headerBlock},
+		"image":              {properties: "image_url slack_file alt_text title", check: (*checker).imageBlock},
+		"input":              {properties: "label element dispatch_action hint optional", check: (*checker).inputBlock},
+		"markdown":           {surfaces: message, properties: "text", check: (*checker).markdownBlock},
+		"plan":               {surfaces: message, check: (*checker).anyBlock},
+		"rich_text":          {properties: "elements", check: (*checker).richTextBlock},
+		"section":            {properties: "text fields accessory expand", check: (*checker).sectionBlock},
+		"table":              {surfaces: message, properties: "rows column_settings", check: (*checker).tableBlock},
+		"task_card":          {surfaces: message, check: (*checker).anyBlock},
+		"video":              {check: (*checker).videoBlock},
+	}
+}
+
+// anyBlock is for blocks of which nothing more is checked.
+func (c *checker) anyBlock(object) {}
+
+func (c *checker) sectionBlock(o object) {
+	fields := c.list(o, "fields", 0, 10)
+	if o.fields["text"] == nil && len(fields) == 0 {
+		c.missing(o, "text")
+	}
+	c.text(o, "text", textRule{most: maxTextObject})
+	for i, f := range fields {
+		if t, ok := c.asObject(f, fmt.Sprintf("%s/fields/%d", o.at, i)); ok {
+			c.textObject(t, textRule{most: 2000})
+		}
+	}
+	if accessory, ok := c.child(o, "accessory"); ok {
+		c.element(accessory, placeSection)
+	}
+}
+
+func (c *checker) headerBlock(o object) {
+	c.text(o, "text", textRule{most: 150, plain: true, required: true})
+	c.integer(o, "level", 1, 4)
+}
+
+func (c *checker) imageBlock(o object) {
+	c.image(o)
+	c.text(o, "title", textRule{most: 2000, plain: true})
+}
+
+// image checks what image blocks and image elements share.
+func (c *checker) image(o object) {
+	if _, ok := c.child(o, "slack_file"); !ok {
+		c.need(o, "image_url", 1, maxURL)
+	}
+	c.need(o, "alt_text", 1, 2000)
+}
+
+func (c *checker) contextBlock(o object) {
+	for i, e := range c.list(o, "elements", 1, 10) {
+		t, ok := c.asObject(e, fmt.Sprintf("%s/elements/%d", o.at, i))
+		if !ok {
+			continue
+		}
+		if t.fields["type"] == "image" {
+			c.properties(t, "image_url slack_file alt_text")
+			c.image(t)
+			continue
+		}
+		c.textObject(t, textRule{most: maxTextObject})
+	}
+}
+
+func (c *checker) actionsBlock(o object) {
+	c.elements(o, c.list(o, "elements", 1, 25), placeActions)
+}
+
+func (c *checker) contextActionsBlock(o object) {
+	c.elements(o, c.list(o, "elements", 1, 5), placeContextActions)
+}
+
+// elements checks interactive elements, whose action_ids have to differ within the block.
+func (c *checker) elements(o object, list []any, where place) {
+	seen := map[string]bool{}
+	for i, e := range list {
+		at := fmt.Sprintf("%s/elements/%d", o.at, i)
+		el, ok := c.asObject(e, at)
+		if !ok {
+			continue
+		}
+		c.element(el, where)
+		id, _ := el.fields["action_id"].(string)
+		if id != "" && seen[id] {
+			c.fail(at+"/action_id", "`action_id` %q already exists for this block", id)
+		}
+		seen[id] = true
+	}
+}
+
+func (c *checker) inputBlock(o object) {
+	c.inputs = true
+	c.text(o, "label", textRule{most: 2000, plain: true, required: true})
+	c.text(o, "hint", textRule{most: 2000, plain: true})
+	el, ok := c.child(o, "element")
+	if !ok {
+		c.missing(o, "element")
+		return
+	}
+	c.element(el, placeInput)
+}
+
+func (c *checker) markdownBlock(o object) { c.need(o, "text", 1, maxMarkdown) }
+
+func (c *checker) videoBlock(o object) {
+	c.text(o, "title", textRule{most: 200, plain: true, required: true})
+	c.need(o, "video_url", 1, maxURL)
+	c.need(o, "thumbnail_url", 1, maxURL)
+	c.need(o, "alt_text", 1, 2000)
+}
+
+func (c *checker) alertBlock(o object) {
+	if o.fields["text"] == nil {
+		c.missing(o, "text")
+	}
+	level, given := c.str(o, "level", 1, 20)
+	if given && !containsWord("default info warning error success", level) {
+		c.fail(o.at+"/level", "must be a valid enum value")
+	}
+}
+
+func (c *checker) cardBlock(o object) {
+	c.text(o, "title", textRule{most: 150})
+	c.text(o, "subtitle", textRule{most: 150})
+	c.text(o, "body", textRule{most: 200})
+}
+
+func (c *checker) carouselBlock(o object) {
+	for i, e := range c.list(o, "elements", 1, 10) {
+		if card, ok := c.asObject(e, fmt.Sprintf("%s/elements/%d", o.at, i)); ok {
+			c.cardBlock(card)
+		}
+	}
+}
+
+func (c *checker) containerBlock(o object) {
+	for i, b := range c.list(o, "blocks", 0, 10) {
+		c.nested(b, fmt.Sprintf("%s/blocks/%d", o.at, i))
+	}
+}
+
+// nested checks a block within a container; containers can't be nested.
+func (c *checker) nested(v any, at string) {
+	if fields, ok := v.(map[string]any); ok && fields["type"] == "container" {
+		c.fail(at+"/type", "unsupported type: container")
+		return
+	}
+	c.block(v, at)
+}
+
+func (c *checker) dataTableBlock(o object) {
+	if o.fields["caption"] == nil {
+		c.missing(o, "caption")
+	}
+	c.list(o, "rows", 2, 101)
+	c.integer(o, "page_size", 1, 100)
+}
+
+// tableBlock checks a table: 100 rows of 20 cells, each raw_text or rich_text, and one table in a message.
+func (c *checker) tableBlock(o object) {
+	if c.tables++; c.tables > 1 {
+		c.fail(o.at, "only_one_table_allowed")
+	}
+	c.list(o, "column_settings", 0, 20)
+	for i, row := range c.list(o, "rows", 1, 100) {
+		at := fmt.Sprintf("%s/rows/%d", o.at, i)
+		cells, ok := row.([]any)
+		if !ok {
+			c.fail(at, "must be an array")
+			continue
+		}
+		if len(cells) > 20 {
+			c.fail(at, "no more than 20 items allowed")
+			continue
+		}
+		for j, cell := range cells {
+			c.cell(cell, fmt.Sprintf("%s/%d", at, j))
+		}
+	}
+}
+
+func (c *checker) cell(v any, at string) {
+	o, ok := c.asObject(v, at)
+	if !ok {
+		return
+	}
+	switch kind, _ := o.fields["type"].(string); kind {
+	case "raw_text":
+		c.need(o, "text", 1, maxTextObject)
+	case "rich_text":
+		c.richTextBlock(o)
+	default:
+		c.fail(at+"/type", "unsupported type: %s", kind)
+	}
+}
