@@ -1,0 +1,88 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"tocsin/config"
+)
+
+type configCmd struct {
+	Check   configCheckCmd   `cmd:"" help:"Say everything that is wrong with the configuration; exit 2 if anything is."`
+	Show    configShowCmd    `cmd:"" help:"Show every option, its value, and where it came from. Secrets are masked."`
+	Example configExampleCmd `cmd:"" help:"Print a commented configuration file with every option."`
+}
+
+// input is where this process reads its configuration from.
+func (w world) input(flags map[string]string) config.Input {
+	in := config.Process(flags)
+	in.Getenv = w.getenv
+	return in
+}
+
+type configCheckCmd struct {
+	daemonFlags
+	JSON bool `help:"Print as JSON."`
+}
+
+// Help shows examples under the command's help.
+func (configCheckCmd) Help() string {
+	return "Example: tocsin config check --config /etc/tocsin/tocsin.yaml"
+}
+
+// Run checks the configuration.
+func (c configCheckCmd) Run(w world) error {
+	cfg, err := config.Load(w.input(c.given()))
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(w.stdout, map[string]any{"ok": true, "file": cfg.File, "warnings": cfg.Warnings})
+	}
+	for _, p := range cfg.Warnings {
+		fmt.Fprintf(w.stdout, "warning: %s\n", p)
+	}
+	from := "environment, flags and defaults"
+	if cfg.File != "" {
+		from = cfg.File
+	}
+	_, err = fmt.Fprintf(w.stdout, "The configuration is good (%s), with %d warnings.\n", from, len(cfg.Warnings))
+	return err
+}
+
+type configShowCmd struct {
+	daemonFlags
+	JSON bool `help:"Print as JSON."`
+}
+
+// Help shows examples under the command's help.
+func (configShowCmd) Help() string { return "Example: tocsin config show --json" }
+
+// Run shows the configuration.
+func (c configShowCmd) Run(w world) error {
+	cfg, err := config.Load(w.input(c.given()))
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(w.stdout, cfg)
+	}
+	return cfg.Show(w.stdout)
+}
+
+type configExampleCmd struct{}
+
+// Run prints config/example.yaml.
+func (configExampleCmd) Run(w world) error {
+	_, err := io.WriteString(w.stdout, config.Example())
+	return err
+}
+
+// writeJSON prints v, indented for people.
+func writeJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

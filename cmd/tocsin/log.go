@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tocsin/config"
+	"tocsin/systemd"
+)
+
+// newLog builds the daemon's log on stderr: JSON for machines (under systemd,
+// or when stderr is no terminal), one readable line an event for people.
+func newLog(w world, cfg config.Log) (*zap.Logger, error) {
+	level, err := zapcore.ParseLevel(cfg.Level)
+	if err != nil {
+		return nil, fmt.Errorf("set up log: %w", err)
+	}
+	console := cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w.stderr) && !systemd.Managed(w.getenv)
+	return buildLog(w.stderr, level, console, w.colour()), nil
+}
+
+func buildLog(to io.Writer, level zapcore.Level, console, colour bool) *zap.Logger {
+	enc := zap.NewProductionEncoderConfig()
+	enc.TimeKey, enc.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
+	enc.EncodeDuration = zapcore.StringDurationEncoder
+	encoder := zapcore.NewJSONEncoder(enc)
+	if console {
+		enc.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
+		enc.EncodeLevel = zapcore.CapitalLevelEncoder
+		if colour {
+			enc.EncodeLevel = zapcore.CapitalColorLevelEncoder
+		}
+		encoder = zapcore.NewConsoleEncoder(enc)
+	}
+	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level))
+}
+
+// colour tells whether people want colours on stderr (https://no-color.org).
+func (w world) colour() bool {
+	return w.getenv("NO_COLOR") == "" && w.getenv("TERM") != "dumb" && isTerminal(w.stderr)
+}

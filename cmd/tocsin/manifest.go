@@ -1,0 +1,70 @@
+package main
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"net/url"
+
+	"tocsin/config"
+	"tocsin/playground"
+)
+
+//go:embed manifest.yaml
+var manifestYAML string
+
+type manifestCmd struct {
+	JSON bool `help:"Print as JSON."`
+	Link bool `help:"Print only the link that creates the app."`
+}
+
+// Help shows examples under the command's help.
+func (manifestCmd) Help() string {
+	return `Open the link, choose the workspace, and press Create. Then:
+  Basic Information > App-Level Tokens > Generate, with connections:write   -> SLACK_APP_TOKEN
+  Install App > Install to Workspace > Bot User OAuth Token                 -> SLACK_BOT_TOKEN
+
+Examples:
+  tocsin manifest
+  tocsin manifest --json > app.json
+  xdg-open "$(tocsin manifest --link)"`
+}
+
+// Run prints the manifest.
+func (c manifestCmd) Run(w world) error {
+	asJSON, err := config.JSON([]byte(manifestYAML))
+	if err != nil {
+		return fmt.Errorf("read manifest: %w", err)
+	}
+	link := "https://api.slack.com/apps?new_app=1&manifest_json=" + url.QueryEscape(string(asJSON))
+	switch {
+	case c.Link:
+		_, err = fmt.Fprintln(w.stdout, link)
+	case c.JSON:
+		var v any
+		if err := json.Unmarshal(asJSON, &v); err != nil {
+			return fmt.Errorf("read manifest: %w", err)
+		}
+		err = writeJSON(w.stdout, v)
+	default:
+		_, err = fmt.Fprintf(w.stdout, "%s\n# The link that creates the app from it:\n# %s\n", manifestYAML, link)
+	}
+	return err
+}
+
+// manifestCommands are the slash commands of the manifest, for the playground.
+func manifestCommands() ([]playground.Command, error) {
+	asJSON, err := config.JSON([]byte(manifestYAML))
+	if err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	var m struct {
+		Features struct {
+			Commands []playground.Command `json:"slash_commands"`
+		} `json:"features"`
+	}
+	if err := json.Unmarshal(asJSON, &m); err != nil {
+		return nil, fmt.Errorf("read manifest: %w", err)
+	}
+	return m.Features.Commands, nil
+}
