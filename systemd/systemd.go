@@ -1,0 +1,138 @@
+// Package systemd speaks to the service manager: ready, status, stopping and
+// the watchdog's pings, which hold back while the daemon is not healthy. It
+// holds the unit files too. Outside systemd everything in it does nothing, so
+// callers need not ask where they run.
+package systemd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/coreos/go-systemd/v22/journal"
+)
+
+// Managed reports whether systemd runs this process as a service whose
+// standard error is the journal. A shell that was started from a service
+// inherits the variables, but its terminal is not the journal.
+func Managed() bool {
+	if os.Getenv("INVOCATION_ID") == "" {
+		return false
+	}
+	// A malformed JOURNAL_STREAM is not from systemd.
+	toJournal, err := journal.StderrIsJournalStream()
+	return err == nil && toJournal
+}
+
+// Notifier sends the service's state over $NOTIFY_SOCKET. The zero value is
+// ready to use; its methods may be called from several goroutines.
+type Notifier struct {
+	mu     sync.Mutex
+	status string // as shown while healthy
+	sick   bool
+}
+
+// Ready says that the service is up (READY=1), with a status line for
+// systemctl status. Call it when every listener is bound.
+func (n *Notifier) Ready(status string) error {
+	return n.keep(daemon.SdNotifyReady, status)
+}
+
+// Status replaces the status line. While Watch finds the daemon sick, the line
+// is kept and shown again when it has recovered.
+func (n *Notifier) Status(status string) error {
+	return n.keep("", status)
+}
+
+// Stopping says that the service is going down (STOPPING=1).
+func (n *Notifier) Stopping(status string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status, n.sick = status, false
+	return send(daemon.SdNotifyStopping, n.status)
+}
+
+func (n *Notifier) keep(state, status string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status = status
+	if n.sick {
+		status = ""
+	}
+	return send(state, status)
+}
+
+// Interval returns how often a ping is due: half of the unit's WatchdogSec, as
+// sd_watchdog_enabled(3) recommends, or 0 when this process is not watched.
+func Interval() (time.Duration, error) {
+	limit, err := daemon.SdWatchdogEnabled(false)
+	if err != nil {
+		return 0, fmt.Errorf("read watchdog interval: %w", err)
+	}
+	return limit / 2, nil
+}
+
+// Watch pings the watchdog for as long as healthy returns nil, and blocks until
+// ctx is done. While healthy returns an error, or does not return, no ping is
+// sent, and systemd restarts the service when WatchdogSec has passed; the error
+// is the status line until then. It returns nil when ctx is done, and an error
+// only when systemd's variables are malformed or its socket is gone.
+func (n *Notifier) Watch(ctx context.Context, healthy func() error) error {
+	interval, err := Interval()
+	if err != nil {
+		return err
+	}
+	if interval == 0 {
+		<-ctx.Done()
+		return nil
+	}
+	ticker := time.NewTicker(interval)
+	defer ticker.Stop()
+	for {
+		if err := n.ping(healthy()); err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+	}
+}
+
+func (n *Notifier) ping(health error) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	wasSick := n.sick
+	n.sick = health != nil
+	switch {
+	case n.sick:
+		return send("", "not healthy, no watchdog pings: "+health.Error())
+	case wasSick:
+		return send(daemon.SdNotifyWatchdog, n.status)
+	}
+	return send(daemon.SdNotifyWatchdog, "")
+}
+
+// send passes a state, a status line or both in one datagram, in which a line
+// end separates assignments.
+func send(state, status string) error {
+	var lines []string
+	if state != "" {
+		lines = append(lines, state)
+	}
+	if status != "" {
+		lines = append(lines, "STATUS="+strings.Join(strings.Fields(status), " "))
+	}
+	if len(lines) == 0 {
+		return nil
+	}
+	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
+		return fmt.Errorf("notify systemd: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,92 @@
+package systemd_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// analyze runs systemd-analyze on a copy of the unit whose program exists.
+func analyze(t *testing.T, args ...string) string {
+	t.Helper()
+	if _, err := exec.LookPath("systemd-analyze"); err != nil {
+		if os.Getenv("TOCSIN_CI_STRICT") == "1" {
+			t.Fatal("systemd-analyze is not installed")
+		}
+		t.Skip("systemd-analyze is not installed: the unit files are not checked")
+	}
+	unit, err := os.ReadFile("tocsin.service")
+	check(t, err)
+	program, err := os.Executable()
+	check(t, err)
+	path := filepath.Join(t.TempDir(), "tocsin.service")
+	copied := strings.ReplaceAll(string(unit), "/usr/local/bin/tocsin", program)
+	check(t, os.WriteFile(path, []byte(copied), 0o644))
+	out, err := exec.CommandContext(t.Context(), "systemd-analyze", append(args, path)...).CombinedOutput()
+	if err != nil {
+		t.Errorf("systemd-analyze %s: %v", strings.Join(args, " "), err)
+	}
+	return string(out)
+}
+
+func TestTheUnitIsCleanUnderVerify(t *testing.T) {
+	if said := analyze(t, "verify", "--man=no", "--recursive-errors=no"); said != "" {
+		t.Errorf("systemd-analyze verify says:\n%s", said)
+	}
+}
+
+// The threshold is in tenths: exposure 1.5 of 10.
+func TestTheSandboxLeavesAnExposureOfAtMost1_5(t *testing.T) {
+	said := analyze(t, "security", "--offline=true", "--threshold=15", "--no-pager")
+	if !strings.Contains(said, "Overall exposure level for tocsin.service") {
+		t.Errorf("systemd-analyze security says:\n%s", said)
+	}
+	if t.Failed() {
+		t.Log(said)
+	}
+}
+
+func TestEverySettingOfTheUnitIsExplained(t *testing.T) {
+	unit, err := os.ReadFile("tocsin.service")
+	check(t, err)
+	explained := false
+	for number, line := range strings.Split(string(unit), "\n") {
+		switch {
+		case strings.HasPrefix(line, "#"):
+			explained = true
+		case line == "" || strings.HasPrefix(line, "["):
+			explained = false
+		case !explained:
+			t.Errorf("line %d has no reason above it: %s", number+1, line)
+		}
+	}
+}
+
+func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
+	content, err := os.ReadFile("tocsin.service")
+	check(t, err)
+	unit := string(content)
+	for _, setting := range []string{
+		"Type=notify", "ExecStart=/usr/local/bin/tocsin serve", "TimeoutStopSec=20s", "Restart=always",
+		"StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750",
+		"LoadCredential=slack_app_token:", "LoadCredential=slack_bot_token:", "LoadCredential=tocsin_api_token:",
+	} {
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(setting)).MatchString(unit) {
+			t.Errorf("the unit lacks %s", setting)
+		}
+	}
+	for _, missing := range regexp.MustCompile(`(?m)^LoadCredential=(\w+):`).FindAllStringSubmatch(unit, -1) {
+		if !strings.Contains(unit, "\nSetCredential="+missing[1]+`:\n`) {
+			t.Errorf("without /etc/tocsin/%s the daemon would not start", missing[1])
+		}
+	}
+	group := regexp.MustCompile(`(?m)^Group=(.+)$`).FindStringSubmatch(unit)
+	sysusers, err := os.ReadFile("tocsin.sysusers")
+	check(t, err)
+	if group == nil || !strings.Contains(string(sysusers), "\ng "+group[1]+" ") {
+		t.Errorf("sysusers does not make the group %v", group)
+	}
+}
