@@ -68,7 +68,9 @@ func run(ctx context.Context, args []string, w world) int {
 // usageError is a mistake on the command line.
 type usageError struct{ err error }
 
-func (e *usageError) Error() string { return e.err.Error() + "\nRun tocsin --help to see what there is." }
+func (e *usageError) Error() string {
+	return e.err.Error() + "\nRun tocsin --help to see what there is."
+}
 func (e *usageError) Unwrap() error { return e.err }
 
 // report writes err for a person and returns the exit status that goes with it.

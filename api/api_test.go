@@ -1,0 +1,388 @@
+package api_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/api"
+)
+
+// engine accepts what is well-formed and keeps it; or it fails with err.
+type engine struct {
+	got []alert.Alert
+	err error
+}
+
+func (e *engine) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
+	if e.err != nil {
+		return nil, e.err
+	}
+	var receipts []alert.Accepted
+	for i, a := range alerts {
+		if err := a.Prepare(time.Unix(1767355200, 0)); err != nil {
+			var bad *alert.InputError
+			if errors.As(err, &bad) && len(alerts) > 1 {
+				bad.Item = i + 1
+			}
+			return nil, err
+		}
+		e.got = append(e.got, a)
+		receipts = append(receipts, alert.Accepted{ID: a.ID, Key: a.Key, Incident: "k7f2", Effect: alert.EffectOpened})
+	}
+	return receipts, nil
+}
+
+type reader struct{ record alert.Record }
+
+func (r *reader) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
+	return []alert.Incident{{ID: "k7f2", State: alert.Open, Title: fmt.Sprint(f.States, f.Limit)}}, nil
+}
+
+func (r *reader) Incident(_ context.Context, id string) (alert.Incident, error) {
+	if id != "k7f2" {
+		return alert.Incident{}, fmt.Errorf("incident %s: %w", id, alert.ErrNotFound)
+	}
+	return alert.Incident{ID: id}, nil
+}
+
+func (r *reader) Ledger(context.Context) (alert.Ledger, error) {
+	return alert.Ledger{Total: alert.Counts{Accepted: 3, Pending: 1, Delivered: 2}}, nil
+}
+
+func (r *reader) Await(ctx context.Context, id string) (alert.Record, error) {
+	if id != r.record.ID {
+		return alert.Record{}, fmt.Errorf("alert %s: %w", id, alert.ErrNotFound)
+	}
+	if r.record.Standing == alert.StandPending {
+		<-ctx.Done()
+		return r.record, ctx.Err()
+	}
+	return r.record, nil
+}
+
+// answer is what a caller gets.
+type answer struct {
+	status int
+	body   string
+	header http.Header
+	Error  string           `json:"error"`
+	Hint   string           `json:"hint"`
+	Alerts []alert.Accepted `json:"alerts"`
+}
+
+func ask(t *testing.T, h http.Handler, req *http.Request) answer {
+	t.Helper()
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, req)
+	a := answer{status: rec.Code, body: rec.Body.String(), header: rec.Header()}
+	if strings.HasPrefix(a.body, "{") {
+		if err := json.Unmarshal([]byte(a.body), &a); err != nil {
+			t.Fatalf("the answer is not JSON: %s", a.body)
+		}
+	}
+	return a
+}
+
+func post(t *testing.T, e *engine, kind, target, body string) answer {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+	if kind != "" {
+		req.Header.Set("Content-Type", kind)
+	}
+	return ask(t, build(e, &reader{}).Handler(), req)
+}
+
+func build(e *engine, r *reader) *api.API {
+	return api.New(api.Options{Engine: e, Reader: r, Health: func() alert.Health { return alert.Health{} }})
+}
+
+func TestAlertsAreTakenInEveryFormPeopleSendThem(t *testing.T) {
+	for name, c := range map[string]struct {
+		kind, target, body string
+		want               []string // severity/title/text of each alert
+	}{
+		"object":           {"application/json", "/v1/alerts", `{"title":"a","severity":"critical"}`, []string{"critical/a/"}},
+		"array":            {"application/json; charset=utf-8", "/v1/alerts", `[{"title":"a"},{"title":"b","text":"t"}]`, []string{"error/a/", "error/b/t"}},
+		"lines":            {"application/x-ndjson", "/v1/alerts", "{\"title\":\"a\"}\n\n{\"title\":\"b\"}\r\n", []string{"error/a/", "error/b/"}},
+		"text":             {"text/plain", "/v1/alerts?severity=warning&title=T", "disk full", []string{"warning/T/disk full"}},
+		"curl -d text":     {"application/x-www-form-urlencoded", "/v1/alerts", "disk full on db-3 = 100 % & more", []string{"error/disk full on db-3 = 100 % & more/"}},
+		"curl -d json":     {"application/x-www-form-urlencoded", "/v1/alerts", ` {"title":"a"}`, []string{"error/a/"}},
+		"no content type":  {"", "/v1/alerts", "plain", []string{"error/plain/"}},
+		"text that is {":   {"text/plain", "/v1/alerts", "{not json", []string{"error/{not json/"}},
+		"title and text":   {"text/plain", "/v1/alerts", "first\nsecond", []string{"error/first/first\nsecond"}},
+		"numbers as label": {"application/json", "/v1/alerts", `{"title":"a","labels":{"port":5432,"up":false}}`, []string{"error/a/"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{}
+			got := post(t, e, c.kind, c.target, c.body)
+			if got.status != http.StatusAccepted || len(got.Alerts) != len(c.want) {
+				t.Fatalf("answered %d %s", got.status, got.body)
+			}
+			for i, a := range e.got {
+				if s := fmt.Sprintf("%s/%s/%s", a.Severity, a.Title, a.Text); s != c.want[i] {
+					t.Errorf("alert %d is %q, want %q", i+1, s, c.want[i])
+				}
+				if got.Alerts[i].ID == "" || got.Alerts[i].Incident == "" {
+					t.Errorf("receipt %d lacks its ids: %+v", i+1, got.Alerts[i])
+				}
+			}
+		})
+	}
+}
+
+func TestEveryFieldArrives(t *testing.T) {
+	e := &engine{}
+	post(t, e, "application/json", "/v1/alerts", `{"source":"cron","key":"k","status":"resolved","severity":"INFO","title":"t","text":"x",
+		"labels":{"host":"db-3","port":1},"links":[{"label":"run","url":"https://example.com/r"}],"channel":"ops","mention":"ann",
+		"at":1767355200.5,"idempotency_key":"i"}`)
+	if len(e.got) != 1 {
+		t.Fatal("it was not accepted")
+	}
+	a := e.got[0]
+	if a.Source != "cron" || a.Key != "k" || a.Status != alert.Resolved || a.Severity != alert.Info || a.Labels["port"] != "1" ||
+		a.Links[0].URL != "https://example.com/r" || a.Channel != "#ops" || a.Mention != "ann" || a.IdempotencyKey != "i" ||
+		a.At.UnixMilli() != 1767355200500 {
+		t.Errorf("it arrived as %+v", a)
+	}
+}
+
+func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
+	jsonKind, lines := "application/json", "application/x-ndjson"
+	for name, c := range map[string]struct {
+		kind, target, body string
+		status             int
+		want               string
+	}{
+		"empty":             {jsonKind, "/v1/alerts", "", 400, "body is empty"},
+		"empty text":        {"text/plain", "/v1/alerts", " \n", 400, "neither title nor text"},
+		"no alerts":         {jsonKind, "/v1/alerts", "[]", 400, ""},
+		"broken":            {jsonKind, "/v1/alerts", `{"title": "a",}`, 400, "broken JSON at byte 15"},
+		"cut":               {jsonKind, "/v1/alerts", `{"title": "a"`, 400, "broken JSON at byte 13"},
+		"two objects":       {jsonKind, "/v1/alerts", `{"title":"a"}{"title":"b"}`, 400, "something follows the JSON value at byte 1"},
+		"no object":         {jsonKind, "/v1/alerts", `"disk"`, 400, "the JSON is a string"},
+		"misspelt":          {jsonKind, "/v1/alerts", `{"title":"a","sevrity":"info"}`, 400, `unknown field "sevrity"`},
+		"wrong type":        {jsonKind, "/v1/alerts", `{"title":5}`, 400, "title is a number at byte 10"},
+		"label of a list":   {jsonKind, "/v1/alerts", `{"title":"a","labels":{"x":[1]}}`, 400, "a label's value is text"},
+		"bad time":          {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, 400, "at is \"yesterday\""},
+		"unknown severity":  {jsonKind, "/v1/alerts", `{"title":"a","severity":"fatal"}`, 400, `unknown severity "fatal"`},
+		"item of a batch":   {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":""}]`, 400, "alert 2: "},
+		"type in a batch":   {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":7}]`, 400, "alert 2: title is a number"},
+		"line of a batch":   {lines, "/v1/alerts", "{\"title\":\"a\"}\n\n{oops}", 400, "alert 2, line 3: broken JSON at byte 2"},
+		"bad UTF-8":         {"text/plain", "/v1/alerts", "abc\xffdef", 400, "not valid UTF-8 at byte 3"},
+		"too long":          {"text/plain", "/v1/alerts", strings.Repeat("x", 1<<20+1), 413, "longer than 1048576 bytes"},
+		"strange parameter": {"text/plain", "/v1/alerts?sev=info", "a", 400, `unknown parameter "sev"`},
+		"strange type":      {"application/xml", "/v1/alerts", "<a/>", 415, "application/xml"},
+		"no such path":      {jsonKind, "/v2/alerts", "{}", 404, "/v2/alerts"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{}
+			if name == "no alerts" {
+				e.err = &alert.InputError{Message: "there is no alert in the request", Hint: "write one"}
+			}
+			got := post(t, e, c.kind, c.target, c.body)
+			if got.status != c.status || !strings.Contains(got.Error, c.want) || got.Hint == "" {
+				t.Errorf("answered %d %s, want %d with %q and a hint", got.status, got.body, c.status, c.want)
+			}
+			if len(e.got) > 0 && !strings.Contains(name, "batch") {
+				t.Error("something was accepted")
+			}
+		})
+	}
+}
+
+func TestAStoreThatCannotWriteIsAnsweredWith503AndWhenToTryAgain(t *testing.T) {
+	for _, err := range []error{alert.ErrUnavailable, alert.ErrOverloaded, errors.New("boom")} {
+		got := post(t, &engine{err: fmt.Errorf("commit alerts: %w", err)}, "text/plain", "/v1/alerts", "x")
+		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || got.Hint == "" {
+			t.Errorf("%v: answered %d %s", err, got.status, got.body)
+		}
+	}
+}
+
+func TestTheHeaderGivesAnIdempotencyKey(t *testing.T) {
+	e := &engine{}
+	req := httptest.NewRequest(http.MethodPost, "/v1/alerts", strings.NewReader(`{"title":"a"}`))
+	req.Header.Set("Idempotency-Key", "once")
+	ask(t, build(e, &reader{}).Handler(), req)
+	if len(e.got) != 1 || e.got[0].IdempotencyKey != "once" {
+		t.Errorf("accepted %+v", e.got)
+	}
+}
+
+func TestAPendingAlertIsAnsweredAsPendingWhenTheWaitIsOver(t *testing.T) {
+	r := &reader{record: alert.Record{Alert: alert.Alert{ID: "a1"}, Standing: alert.StandPending}}
+	h := build(&engine{}, r).Handler()
+	for path, want := range map[string]int{
+		"/v1/alerts/a1": 200, "/v1/alerts/a1?wait=5ms": 200, "/v1/alerts/nope": 404, "/v1/alerts/a1?wait=3h": 400, "/v1/alerts/a1?wait=soon": 400,
+	} {
+		got := ask(t, h, httptest.NewRequest(http.MethodGet, path, nil))
+		if got.status != want || want == 200 && !strings.Contains(got.body, `"standing":"pending"`) {
+			t.Errorf("%s: answered %d %s", path, got.status, got.body)
+		}
+	}
+}
+
+func TestQuestionsAreAnswered(t *testing.T) {
+	h := build(&engine{}, &reader{}).Handler()
+	for path, want := range map[string]string{
+		"/v1/incidents":                          `"k7f2"`,
+		"/v1/incidents?state=open,acked&limit=5": "[open acked] 5",
+		"/v1/incidents?state=broken":             `unknown state \"broken\"`,
+		"/v1/incidents?limit=0":                  `limit is \"0\"`,
+		"/v1/incidents/k7f2":                     `"id":"k7f2"`,
+		"/v1/incidents/zzzz":                     `not found`,
+		"/v1/ledger":                             `"lanes":[]`,
+		"/healthz":                               `"ok":true`,
+		"/readyz":                                `"ready":true`,
+	} {
+		if got := ask(t, h, httptest.NewRequest(http.MethodGet, path, nil)); !strings.Contains(got.body, want) {
+			t.Errorf("%s: answered %d %s, want %s", path, got.status, got.body, want)
+		}
+	}
+}
+
+func TestNotReadySaysWhatToDo(t *testing.T) {
+	health := alert.Health{Held: "invalid_auth", Problems: []alert.Problem{{What: "Slack refuses the bot token", Fix: "set SLACK_BOT_TOKEN"}}}
+	h := api.New(api.Options{Engine: &engine{}, Reader: &reader{}, Health: func() alert.Health { return health }}).TCPHandler()
+	req := httptest.NewRequest(http.MethodGet, "http://monitor.example/readyz", nil)
+	if got := ask(t, h, req); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "set SLACK_BOT_TOKEN") {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}
+
+func TestOnlyWhoMayTalksOverTCP(t *testing.T) {
+	for name, c := range map[string]struct {
+		token  alert.Secret
+		host   string
+		header map[string]string
+		want   int
+	}{
+		"loopback without a token":        {"", "127.0.0.1:8126", nil, 202},
+		"localhost":                       {"", "localhost:8126", nil, 202},
+		"IPv6 loopback":                   {"", "[::1]:8126", nil, 202},
+		"a name that a page resolved":     {"", "evil.example", nil, 403},
+		"a page of another origin":        {"", "127.0.0.1:8126", map[string]string{"Origin": "https://evil.example"}, 403},
+		"a page without origin":           {"", "127.0.0.1:8126", map[string]string{"Sec-Fetch-Site": "cross-site"}, 403},
+		"a page of another local port":    {"", "127.0.0.1:8126", map[string]string{"Sec-Fetch-Site": "same-site"}, 403},
+		"no token":                        {"s3cret", "127.0.0.1:8126", nil, 401},
+		"wrong token":                     {"s3cret", "127.0.0.1:8126", map[string]string{"Authorization": "Bearer s3cre"}, 401},
+		"right token":                     {"s3cret", "tocsin.example", map[string]string{"Authorization": "Bearer s3cret"}, 202},
+		"right token from another origin": {"s3cret", "tocsin.example", map[string]string{"Authorization": "Bearer s3cret", "Origin": "null"}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			h := api.New(api.Options{Engine: &engine{}, Reader: &reader{}, Token: c.token}).TCPHandler()
+			req := httptest.NewRequest(http.MethodPost, "http://"+c.host+"/v1/alerts", strings.NewReader("x"))
+			req.Host = c.host
+			for k, v := range c.header {
+				req.Header.Set(k, v)
+			}
+			got := ask(t, h, req)
+			if got.status != c.want {
+				t.Errorf("answered %d %s, want %d", got.status, got.body, c.want)
+			}
+			if strings.Contains(got.body, "s3cret") {
+				t.Error("the answer tells the token")
+			}
+		})
+	}
+}
+
+func TestTheUnixSocketIsForItsGroupAndReplacesADeadOnes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run", "tocsin.sock")
+	dead, err := net.Listen("unix", filepath.Join(t.TempDir(), "x"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.(*net.UnixListener).SetUnlinkOnClose(false)
+	leftover := dead.Addr().String()
+	if err := errors.Join(dead.Close(), os.MkdirAll(filepath.Dir(path), 0o700), os.Rename(leftover, path)); err != nil {
+		t.Fatal(err)
+	}
+	l, err := api.ListenUnix(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o660 {
+		t.Errorf("mode is %v (%v), want 0660", info.Mode(), err)
+	}
+	srv := api.Serve(build(&engine{}, &reader{}).Handler(), zap.NewNop())
+	done := make(chan error, 1)
+	go func() { done <- srv.Serve(l) }()
+	c := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	resp, err := c.Post("http://tocsin/v1/alerts", "text/plain", strings.NewReader("disk full"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, _ = io.Copy(io.Discard, resp.Body)
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusAccepted {
+		t.Errorf("answered %s", resp.Status)
+	}
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "running daemon holds "+path) {
+		t.Errorf("a second daemon got %v", err)
+	}
+	if err := srv.Close(); err != nil {
+		t.Fatal(err)
+	}
+	<-done
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the socket's file is still there: %v", err)
+	}
+}
+
+func TestAFileInTheSocketsPlaceIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notes.txt")
+	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "is no socket") {
+		t.Errorf("got %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
+		t.Error("the file was touched")
+	}
+}
+
+func TestATakenPortIsSaidPlainly(t *testing.T) {
+	l, err := api.ListenTCP(t.Context(), "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	_, err = api.ListenTCP(t.Context(), l.Addr().String())
+	if err == nil || !strings.Contains(err.Error(), "the port is taken") || !strings.Contains(err.Error(), "TOCSIN_LISTEN") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func FuzzDecodeNeverPanicsAndAcceptsOnlyGoodAlerts(f *testing.F) {
+	for _, s := range []string{`{"title":"a"}`, `[{"title":"a"}]`, "plain", "{\"title\":\"a\"}\n{\"title\":\"b\"}", `{"at":1e99,"labels":{"a":null}}`, "\xff"} {
+		for _, kind := range []string{"application/json", "application/x-ndjson", "text/plain", ""} {
+			f.Add(kind, s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, kind, body string) {
+		e := &engine{}
+		got := post(t, e, kind, "/v1/alerts", body)
+		if got.status == http.StatusAccepted && len(e.got) == 0 && len(strings.TrimSpace(body)) == 0 {
+			t.Errorf("nothing was accepted as something: %q", body)
+		}
+		if got.status >= 500 {
+			t.Errorf("%q was answered with %d", body, got.status)
+		}
+	})
+}
