@@ -57,7 +57,7 @@ func button(action, label string) *slack.ButtonBlockElement {
 // code is a block of code; backticks in it can't end it early.
 func code(lines ...string) string {
 	text := strings.ReplaceAll(strings.Join(lines, "\n"), "`", "ˋ")
-	return "```\n" + fit(text, maxSection-100) + "\n```"
+	return "```\n" + fit(text, maxSection/2) + "\n```"
 }
 
 // quoted is a word in a code span.

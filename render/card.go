@@ -20,9 +20,9 @@ const ActionLink = "open_link"
 // screen reader gets.
 func Card(i alert.Incident) Message {
 	name := title(i.Title)
-	headline := fit(sign(i)+" "+name, maxHeader)
+	headline := sign(i) + " " + name
 	var blocks []slack.Block
-	if strings.HasSuffix(headline, ellipsis) && !strings.HasSuffix(name, ellipsis) {
+	if alert.EscapedLen(headline) > maxHeader {
 		blocks = append(blocks, slack.NewSectionBlock(plain(fit(name, maxSection)), nil, nil))
 	}
 	blocks = append(blocks, labelBlocks(i)...)
@@ -31,7 +31,7 @@ func Card(i alert.Incident) Message {
 	blocks = append(blocks, small(facts(i)...), small(origin(i)...))
 	return Message{
 		Text:   PlainCard(i).Text,
-		Blocks: []slack.Block{slack.NewHeaderBlock(plain(headline))},
+		Blocks: []slack.Block{header(headline)},
 		Attachments: []slack.Attachment{{
 			Color:    colour(i),
 			Fallback: fit(summary(i), maxFallback),
@@ -98,7 +98,7 @@ func facts(i alert.Incident) []string {
 	case alert.Acked:
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "acknowledged"+by(i.AckedBy))
 	default:
-		parts = append(parts, "*"+severityWord(i.Severity)+"*")
+		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
 	}
 	parts = append(parts, "fired "+times(i.Count))
 	if !i.FirstAt.IsZero() {

@@ -113,7 +113,7 @@ func webAddress(raw string) (string, bool) {
 		return "", false
 	}
 	address := u.String()
-	return address, utf8.ValidString(address) && utf8.RuneCountInString(address) <= maxURL
+	return address, clean(address) == address && utf8.RuneCountInString(address) <= maxURL
 }
 
 // linkLabel is a link's own label, or the host it leads to.

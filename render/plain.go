@@ -14,10 +14,11 @@ import (
 // leaves, then labels and links as far as they fit.
 func PlainCard(i alert.Incident) Message {
 	text := fit(literal(strings.TrimRight(clean(alert.Pages(i.Text)[0]), " \t\n")), alert.PageSize)
-	tail := strings.Join(facts(i), dot) + dot + strings.Join(origin(i), dot)
-	budget := maxText - utf8.RuneCountInString(text) - utf8.RuneCountInString(tail) - len("\n\n")
+	state := strings.Join(facts(i), dot) + dot + strings.Join(origin(i), dot)
+	budget := maxText - utf8.RuneCountInString(text) - utf8.RuneCountInString(state) - len("\n\n")
 	lines := newLines(max(budget, maxFallback/2))
 	lines.add(fit(literal(summary(i)), lines.left))
+	lines.all = append(lines.all, state)
 	all := labelsOf(i)
 	if len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxMoreLabels)))
@@ -30,7 +31,6 @@ func PlainCard(i alert.Incident) Message {
 			lines.add(linkText(address, linkLabel(l)))
 		}
 	}
-	lines.all = append(lines.all, tail)
 	return Message{Text: strings.Join(lines.all, "\n")}
 }
 

@@ -1,0 +1,202 @@
+package render
+
+import (
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func at(clock string) time.Time {
+	t, err := time.Parse(time.TimeOnly, clock)
+	if err != nil {
+		panic(err)
+	}
+	return t.AddDate(2026, 10, 22)
+}
+
+func diskFull() alert.Incident {
+	return alert.Incident{
+		ID: "k7f2", Key: "db-3/disk", Route: alert.DefaultRoute, Version: 1, State: alert.Open, Severity: alert.Critical, Source: "prometheus",
+		Title: "disk full on db-3", Text: "/var/lib/postgresql has 0 bytes left.\nWrites fail since 14:05.",
+		Labels: map[string]string{"severity": "critical", "host": "db-3", "service": "postgres", "env": "prod", "mountpoint": "/var/lib/postgresql"},
+		Links:  []alert.Link{{Label: "Runbook", URL: "https://wiki.example/disk-full"}, {Label: "Dashboard", URL: "https://grafana.example/d/disk?var-host=db-3&from=now-1h"}},
+		Count:  1, FirstAt: at("14:05:10"), LastAt: at("14:05:10"), Lanes: []string{"#ops"},
+	}
+}
+
+func with(i alert.Incident, change func(*alert.Incident)) alert.Incident {
+	change(&i)
+	return i
+}
+
+func cards() map[string]alert.Incident {
+	manyLabels := map[string]string{}
+	for _, name := range strings.Fields("app b c d e f g h i j k l m n o p q r s t u v w x y z") {
+		manyLabels[name] = strings.Repeat(name, 20)
+	}
+	return map[string]alert.Incident{
+		"open":    diskFull(),
+		"refired": with(diskFull(), func(i *alert.Incident) { i.Count, i.LastAt, i.Severity = 7, at("14:40:00"), alert.Error }),
+		"acked": with(diskFull(), func(i *alert.Incident) {
+			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, "ann", at("14:07:00"), alert.Warning
+		}),
+		"resolved":  with(diskFull(), func(i *alert.Incident) { i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall" }),
+		"bare":      {ID: "b2b2", State: alert.Open, Severity: alert.Info, Title: "backup finished", Count: 1, FirstAt: at("03:00:00"), LastAt: at("03:00:00")},
+		"long text": with(diskFull(), func(i *alert.Incident) { i.Text = strings.Repeat("a line of the log\n", 300) }),
+		"long title": with(diskFull(), func(i *alert.Incident) {
+			i.Title, i.Text = strings.Repeat("the same words over and over ", 12), ""
+		}),
+		"many labels": with(diskFull(), func(i *alert.Incident) { i.Labels = manyLabels }),
+		"injection": with(diskFull(), func(i *alert.Incident) {
+			i.Title = "<!channel> *bold* <http://x.example|bank.com> & \u202Egnp.exe disk_usage_high"
+			i.Text = "<!here> <@U0ANN> ``` *b* &lt;"
+			i.Labels = map[string]string{"host": "<#C1|x>", "a*b": "_it_"}
+			i.Links = []alert.Link{{Label: "<!channel>", URL: "https://x.example/a|b>c"}, {Label: "script", URL: "javascript:alert(1)"}}
+			i.Source, i.Mention = "`x`", "<!subteam^S1>"
+		}),
+	}
+}
+
+func TestCardsLookAsTheGoldenFiles(t *testing.T) {
+	for name, i := range cards() {
+		t.Run(name, func(t *testing.T) {
+			card := Card(i)
+			wantValid(t, "card", checkMessage(card))
+			golden(t, "card "+name, card)
+		})
+	}
+}
+
+func TestPlainCardsLookAsTheGoldenFiles(t *testing.T) {
+	for name, i := range cards() {
+		t.Run(name, func(t *testing.T) {
+			m := PlainCard(i)
+			wantValid(t, "plain card", checkMessage(m))
+			if m.Blocks != nil || m.Attachments != nil {
+				t.Error("a plain card has blocks")
+			}
+			golden(t, "plain "+name, m)
+		})
+	}
+}
+
+func TestNotesLookAsTheGoldenFiles(t *testing.T) {
+	for name, n := range map[string]alert.Note{
+		"more":      {Topic: alert.TopicMore, Text: "…and <so> on\nand on"},
+		"resolved":  {Topic: alert.TopicResolved, After: 2*time.Hour + 5*time.Minute, Count: 7, Text: "space was freed"},
+		"reopened":  {Topic: alert.TopicReopened, After: 4 * time.Minute, Severity: alert.Error},
+		"escalated": {Topic: alert.TopicEscalated, Severity: alert.Critical},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := Note(diskFull(), n)
+			wantValid(t, "note", checkMessage(m))
+			golden(t, "note "+name, m)
+		})
+	}
+}
+
+func troubled() alert.Health {
+	return alert.Health{
+		Connections: 1, ConnectedSince: at("09:00:30"), Held: "invalid_auth", Waiting: 3,
+		LastError: "invalid_auth: the bot token is not valid", LastErrorAt: at("14:04:30"),
+		Problems: []alert.Problem{{What: "Slack refuses the bot token (invalid_auth)", Fix: "copy the token from OAuth & Permissions into SLACK_BOT_TOKEN"}},
+	}
+}
+
+func well() alert.Health { return alert.Health{Connections: 2, ConnectedSince: at("09:00:30")} }
+
+func TestHomesLookAsTheGoldenFiles(t *testing.T) {
+	shell := Shell{Server: "http://127.0.0.1:8126"}
+	shown := with(diskFull(), func(i *alert.Incident) {
+		i.Cards = []alert.Card{{Lane: "#ops", Conversation: "C0OPS", TS: "1.2"}}
+		i.Lanes = []string{"#ops", "@ann"}
+	})
+	for name, v := range map[string]HomeView{
+		"quiet": {Health: well(), Shell: shell, Version: "1.0.0", DrawnAt: at("14:06:07")},
+		"busy": {
+			Open:   []alert.Incident{shown, with(diskFull(), func(i *alert.Incident) { i.ID, i.Title, i.Severity, i.Count = "m2m2", "swap & more", alert.Warning, 12 })},
+			Health: troubled(), Shell: Shell{Server: "http://10.0.0.1:8126/", Token: true}, Version: "1.0.0",
+		},
+		"full": {Open: []alert.Incident{shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown}, More: true, Health: well()},
+	} {
+		t.Run(name, func(t *testing.T) {
+			view := Home(v)
+			wantValid(t, "home", checkView(view))
+			golden(t, "home "+name, view)
+		})
+	}
+}
+
+func TestModalLooksAsTheGoldenFile(t *testing.T) {
+	view := TestModal("#ops")
+	wantValid(t, "modal", checkView(view))
+	golden(t, "modal test", view)
+}
+
+func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
+	shell := Shell{Server: "http://127.0.0.1:8126"}
+	record := alert.Record{Standing: alert.StandPending, Lane: "#ops"}
+	record.AcceptedAt = at("14:00:00")
+	delivered := record
+	delivered.Standing, delivered.Conversation, delivered.TS = alert.StandDelivered, "C0OPS", "1.2"
+	delivered.StartedAt, delivered.DeliveredAt = at("14:00:00").Add(4*time.Millisecond), at("14:00:00").Add(130*time.Millisecond)
+	throttled, dead := record, record
+	throttled.Reason, throttled.StartedAt = "throttled", at("14:00:01")
+	dead.Standing, dead.Reason = alert.StandDead, "channel_not_found (invite me to the channel)"
+	report := func(r alert.Record, h alert.Health) TestReport {
+		return TestReport{Record: r, Asked: at("14:00:00"), Kept: at("14:00:00").Add(2500 * time.Microsecond), Permalink: "https://acme.slack.com/archives/C0OPS/p12", Health: h}
+	}
+	for name, m := range map[string]Message{
+		"help":           Help(HelpView{Shell: shell, Version: "1.0.0"}),
+		"help direct":    Help(HelpView{Direct: true, Shell: shell, Version: "1.0.0"}),
+		"status well":    Status(StatusView{Health: well(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Folded: 3}}),
+		"status trouble": Status(StatusView{Open: []alert.Incident{diskFull()}, Health: troubled(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Pending: 3}}),
+		"test delivered": TestResult(report(delivered, well())),
+		"test held":      TestResult(report(record, troubled())),
+		"test throttled": TestResult(report(throttled, well())),
+		"test dead":      TestResult(report(dead, well())),
+		"unknown":        Unknown("stauts", "status", "help"),
+		"refused":        Refused(`unknown severity "fatal"`, "write one of critical, error, warning, info (critical?)"),
+		"greeting":       Greeting(""),
+		"greeting file":  Greeting("a file"),
+		"gone":           Gone(),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, name, checkMessage(m))
+			golden(t, "answer "+name, m)
+		})
+	}
+}
+
+// golden compares what Slack would get with testdata/NAME.json.
+func golden(t *testing.T, name string, view any) {
+	t.Helper()
+	path := filepath.Join("testdata", strings.ReplaceAll(name, " ", "-")+".json")
+	body, err := json.MarshalIndent(view, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What JSON writes for HTML's sake is hard to read.
+	got := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(body)) + "\n"
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s is different (write it with -update):\n%s", path, got)
+	}
+}
