@@ -8,13 +8,9 @@ import (
 	"time"
 )
 
-// Kinds of journal entries about people.
-const (
-	// KindCommand is a slash command of User: Text is what was typed, Reason is "sent", "acked", or the error the person is shown.
-	KindCommand = "command"
-	// KindToast is a short notice that only User sees, such as a click that nobody answered.
-	KindToast = "toast"
-)
+// KindCommand is a journal entry about a slash command of User: Text is what was typed, Reason is "sent", "acked", or the error that
+// the person is shown.
+const KindCommand = "command"
 
 // What a person is told when nobody took a payload.
 const (

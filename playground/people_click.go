@@ -3,6 +3,7 @@ package playground
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 )
@@ -40,6 +41,8 @@ func (src source) elements() []element {
 	return elementsOfMessage(src.message)
 }
 
+var errNoElement = errors.New("nothing here has this action_id or block_id")
+
 // pickKey names one person's unsent choices in one message.
 type pickKey struct{ user, channel, ts string }
 
@@ -47,9 +50,11 @@ type pickKey struct{ user, channel, ts string }
 type click struct {
 	at    Place
 	ref   string // action_id or block_id
+	block string // with it, ref can only be an action_id in that block
 	picks []string
-	// value, when set, is the element's value as the page sends it and comes before picks.
+	// value, when set, is the element's value as the page sends it and comes before picks; state is what the other inputs hold.
 	value map[string]any
+	state map[string]map[string]json.RawMessage
 }
 
 // Click presses the button with this action_id or block_id and waits for the ack.
@@ -87,9 +92,12 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, ok := findElement(src.elements(), c.ref)
+	e, ok := findElement(src.elements(), c.block, c.ref)
 	if !ok {
-		return nil, fmt.Errorf("nothing here has the action_id or block_id %q", c.ref)
+		return nil, fmt.Errorf("%w: %q", errNoElement, c.ref)
+	}
+	if c.state != nil {
+		maps.Copy(p.s.storedLocked(u, src), c.state)
 	}
 	action, err := p.s.actionLocked(u, src, e, c)
 	if err != nil {
@@ -104,7 +112,6 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 	return func() Interaction {
 		out := p.s.exchange(env, sent)
 		out.TriggerID, out.ResponseURL = trigger, hookURL
-		p.s.toast(u.ID, out.Err)
 		return out
 	}, nil
 }
@@ -229,17 +236,4 @@ func viewNow(v *View) View {
 	now := *v
 	now.State = ViewState{Values: valuesOf(elementsIn(v.Blocks), v.State.Values)}
 	return now
-}
-
-// toast tells a person (by id) that something they did came to nothing; an empty problem says nothing.
-func (s *Server) toast(user, problem string) {
-	if problem == "" {
-		return
-	}
-	text := map[string]string{
-		ErrTimeout:  "That didn't work: the app did not answer in time.",
-		ErrDispatch: "That didn't work: the app is not connected.",
-		ErrResponse: "That didn't work: the app's answer made no sense.",
-	}[problem]
-	s.record(Entry{Kind: KindToast, User: user, Reason: problem, Text: text})
 }

@@ -78,15 +78,15 @@ func collectElements(v any, around element, out *[]element) {
 	}
 }
 
-// findElement finds an element by action_id or, failing that, by the block_id it stands in.
-func findElement(list []element, ref string) (element, bool) {
+// findElement finds an element by action_id or, failing that, by the block_id it stands in. With block set only that block is searched.
+func findElement(list []element, block, ref string) (element, bool) {
 	for _, e := range list {
-		if e.actionID() == ref {
+		if e.actionID() == ref && (block == "" || e.blockID == block) {
 			return e, true
 		}
 	}
 	for _, e := range list {
-		if e.blockID == ref {
+		if block == "" && e.blockID == ref {
 			return e, true
 		}
 	}

@@ -40,9 +40,9 @@ func (p *Person) beginSuggest(at Place, ref, text string) (func() Interaction, e
 	if err != nil {
 		return nil, err
 	}
-	e, ok := findElement(src.elements(), ref)
+	e, ok := findElement(src.elements(), "", ref)
 	if !ok {
-		return nil, fmt.Errorf("nothing here has the action_id or block_id %q", ref)
+		return nil, fmt.Errorf("%w: %q", errNoElement, ref)
 	}
 	payload := p.s.interactionLocked(u, "block_suggestion", nil)
 	delete(payload, "trigger_id")
@@ -101,7 +101,6 @@ func (p *Person) beginShortcut(kind, callbackID string, at *Place) (func() Inter
 	sent := p.s.dispatchLocked(env)
 	return func() Interaction {
 		out := p.s.exchange(env, sent)
-		p.s.toast(u.ID, out.Err)
 		return out
 	}, nil
 }

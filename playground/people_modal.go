@@ -75,7 +75,6 @@ func (p *Person) beginSubmit(at Place, values map[string]map[string]any) (func()
 		out := SubmitResult{Interaction: p.s.exchange(env, sent)}
 		out.TriggerID = trigger
 		p.s.submitted(user, id, &out)
-		p.s.toast(user, out.Err)
 		return out
 	}, nil
 }
