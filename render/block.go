@@ -65,6 +65,11 @@ func quoted(word string) string {
 	return "`" + fit(strings.ReplaceAll(oneLine(word), "`", "ˋ"), 100) + "`"
 }
 
+// bold makes untrusted text bold, without stars that would end it early.
+func bold(s string, budget int) string {
+	return "*" + fit(strings.ReplaceAll(literal(s), "*", "∗"), budget) + "*"
+}
+
 // answer is a message that says the same with and without blocks.
 func answer(lines ...string) Message {
 	text := strings.Join(lines, "\n")

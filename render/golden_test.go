@@ -48,7 +48,9 @@ func cards() map[string]alert.Incident {
 		"acked": with(diskFull(), func(i *alert.Incident) {
 			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, "ann", at("14:07:00"), alert.Warning
 		}),
-		"resolved":  with(diskFull(), func(i *alert.Incident) { i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall" }),
+		"resolved": with(diskFull(), func(i *alert.Incident) {
+			i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall"
+		}),
 		"bare":      {ID: "b2b2", State: alert.Open, Severity: alert.Info, Title: "backup finished", Count: 1, FirstAt: at("03:00:00"), LastAt: at("03:00:00")},
 		"long text": with(diskFull(), func(i *alert.Incident) { i.Text = strings.Repeat("a line of the log\n", 300) }),
 		"long title": with(diskFull(), func(i *alert.Incident) {

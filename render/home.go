@@ -124,7 +124,7 @@ func incidentRow(i alert.Incident) string {
 	if where := places(i); where != "" {
 		parts = append(parts, where)
 	}
-	return sign(i) + " *" + fit(literal(title(i.Title)), 300) + "*\n" + strings.Join(parts, dot)
+	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
 }
 
 // places says where an incident is shown, or will be.
@@ -191,7 +191,7 @@ func problem(p alert.Problem) string {
 	if !visible(what) {
 		what = "something is wrong"
 	}
-	text := "⚠️ *" + fit(what, 500) + "*"
+	text := "⚠️ " + bold(what, 500)
 	if fix := oneLine(p.Fix); visible(fix) {
 		text += "\n" + fit(fix, 1000)
 	}

@@ -76,7 +76,7 @@ func labelBlocks(i alert.Incident) []slack.Block {
 	shown := min(len(all), maxFields)
 	fields := make([]string, 0, shown)
 	for _, l := range all[:shown] {
-		fields = append(fields, "*"+fit(l.name, maxLabelName)+"*\n"+fit(l.value, maxLabelValue))
+		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
 	}
 	blocks := []slack.Block{fieldset(fields...)}
 	if rest := all[shown:]; len(rest) > 0 {
