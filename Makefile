@@ -1,0 +1,33 @@
+# Short names for the commands of CONTRIBUTING.md. "make" lists them.
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
+GO      ?= go
+
+.PHONY: help build test race lint fmt bench demo
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/tocsin: one static binary without C
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tocsin ./cmd/tocsin
+
+test: ## all tests; those for Chromium and PostgreSQL skip where these are absent
+	$(GO) test ./...
+
+race: ## all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+lint: ## gofmt, go vet and the rules of .golangci.yml (installs the pinned linter once)
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run make fmt' >&2; exit 1; }
+	$(GO) vet ./...
+	.ci/golangci-lint run ./...
+
+fmt: ## format every Go file in place
+	gofmt -w $$(git ls-files '*.go')
+
+bench: ## all benchmarks, below a description of the machine
+	@.ci/machine
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+demo: ## a daemon with a playground in place of Slack, and a page to watch
+	$(GO) run ./cmd/tocsin demo
