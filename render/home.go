@@ -38,7 +38,7 @@ type HomeView struct {
 // Home draws the App Home. All times in it but DrawnAt are of whole minutes and
 // counted on by the reader's Slack, so an idle workspace always gives the same
 // view.
-func Home(v HomeView) slack.HomeTabViewRequest {
+func Home(v HomeView) HomeTab {
 	blocks := []slack.Block{
 		header("Open incidents"),
 		section(tally(v.Open, v.More)),
@@ -53,7 +53,7 @@ func Home(v HomeView) slack.HomeTabViewRequest {
 		section(v.Shell.example()),
 		small(homeFoot(v)...),
 	)
-	return slack.HomeTabViewRequest{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}, CallbackID: "home"}
+	return HomeTab{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}, CallbackID: "home"}
 }
 
 func homeButtons() slack.Block {

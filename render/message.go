@@ -36,3 +36,10 @@ func (m Message) Options() []slack.MsgOption {
 		slack.MsgOptionDisableMediaUnfurl(),
 	}
 }
+
+// HomeTab and Modal are Slack's views, by names that packages which know no
+// Slack library can use.
+type (
+	HomeTab = slack.HomeTabViewRequest
+	Modal   = slack.ModalViewRequest
+)

@@ -21,8 +21,8 @@ const MaxTestTitle = 150
 
 // TestModal draws the dialog that sends a test alert. defaultChannel is where
 // it goes when no channel is named, for the hint.
-func TestModal(defaultChannel string) slack.ModalViewRequest {
-	return slack.ModalViewRequest{
+func TestModal(defaultChannel string) Modal {
+	return Modal{
 		Type:       slack.VTModal,
 		CallbackID: CallbackTest,
 		Title:      plain("Send a test alert"),
