@@ -18,7 +18,7 @@ func newLog(w world, cfg config.Log) (*zap.Logger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("set up log: %w", err)
 	}
-	console := cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w.stderr) && !systemd.Managed(w.getenv)
+	console := cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w.stderr) && !systemd.Managed()
 	return buildLog(w.stderr, level, console, w.colour()), nil
 }
 

@@ -1,0 +1,229 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"go.uber.org/goleak"
+
+	"tocsin/alert"
+	"tocsin/engine"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// memory is a store in a map. enter is called at the start of each commit and
+// may hold it or fail it.
+type memory struct {
+	mu        sync.Mutex
+	incidents map[string]alert.Incident
+	alerts    []alert.Record
+	commits   int
+	enter     func(c alert.Change) error
+}
+
+func newMemory() *memory { return &memory{incidents: map[string]alert.Incident{}} }
+
+func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var f alert.Facts
+	for _, i := range m.incidents {
+		if slices.Contains(q.Keys, i.Key) {
+			f.Incidents = append(f.Incidents, i)
+		}
+	}
+	return f, nil
+}
+
+func (m *memory) Commit(_ context.Context, c alert.Change) error {
+	if m.enter != nil {
+		if err := m.enter(c); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range c.Incidents {
+		if m.incidents[i.ID].Version != i.Version-1 {
+			return alert.ErrConflict
+		}
+	}
+	for _, i := range c.Incidents {
+		m.incidents[i.ID] = i
+	}
+	m.alerts = append(m.alerts, c.Alerts...)
+	m.commits++
+	return nil
+}
+
+// running starts an engine over m and returns its Push and a stop.
+func running(m *memory, owed func(...string)) (push func(...alert.Alert) ([]alert.Accepted, error), stop func()) {
+	e := engine.New(m, engine.Options{DefaultLane: "#alerts", Owed: owed})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = e.Run(ctx) // it has no error to give
+	}()
+	push = func(alerts ...alert.Alert) ([]alert.Accepted, error) { return e.Push(context.Background(), alerts) }
+	return push, func() {
+		cancel()
+		<-done
+	}
+}
+
+func TestWhatComesDuringACommitSharesTheNextOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, gate := newMemory(), make(chan struct{})
+		m.enter = func(alert.Change) error { <-gate; return nil }
+		push, stop := running(m, nil)
+		var group sync.WaitGroup
+		for n := range 100 {
+			group.Go(func() {
+				if _, err := push(alert.Alert{Title: "t", Key: fmt.Sprint(n % 10)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		synctest.Wait()
+		close(gate)
+		group.Wait()
+		stop()
+		if m.commits > 2 || len(m.alerts) != 100 || len(m.incidents) != 10 {
+			t.Errorf("%d commits, %d alerts, %d incidents; want at most 2, 100, 10", m.commits, len(m.alerts), len(m.incidents))
+		}
+	})
+}
+
+func TestAReceiptComesOnlyAfterTheCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, gate := newMemory(), make(chan struct{})
+		m.enter = func(alert.Change) error { <-gate; return nil }
+		push, stop := running(m, nil)
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			if _, err := push(alert.Alert{Title: "t"}); err != nil {
+				t.Error(err)
+			}
+		}()
+		synctest.Wait()
+		select {
+		case <-answered:
+			t.Error("the receipt came before the commit")
+		default:
+		}
+		close(gate)
+		<-answered
+		stop()
+	})
+}
+
+func TestAnAlertThatCannotBeWrittenDoesNotFailItsNeighbours(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, gate := newMemory(), make(chan struct{})
+		m.enter = func(c alert.Change) error {
+			<-gate
+			for _, a := range c.Alerts {
+				if a.Key == "bad" {
+					return errors.New("no such row")
+				}
+			}
+			return nil
+		}
+		push, stop := running(m, nil)
+		results := make([]error, 4)
+		var group sync.WaitGroup
+		for n, key := range []string{"a", "bad", "b", "c"} {
+			group.Go(func() { _, results[n] = push(alert.Alert{Title: "t", Key: key}) })
+		}
+		synctest.Wait()
+		close(gate)
+		group.Wait()
+		stop()
+		for n, err := range results {
+			if (err != nil) != (n == 1) {
+				t.Errorf("alert %d got %v", n, err)
+			}
+		}
+	})
+}
+
+func TestAChangeBySomebodyElseIsLoadedAgain(t *testing.T) {
+	m := newMemory()
+	others := 0
+	m.enter = func(c alert.Change) error {
+		if others++; others == 1 {
+			other := alert.Incident{ID: "other", Key: "k", Route: alert.DefaultRoute, Version: 1, State: alert.Open, Count: 1, Lanes: []string{"#alerts"}}
+			m.incidents["other"] = other
+			return alert.ErrConflict
+		}
+		return nil
+	}
+	push, stop := running(m, nil)
+	defer stop()
+	got, err := push(alert.Alert{Title: "t", Key: "k"})
+	if err != nil || got[0].Incident != "other" || got[0].Effect != alert.EffectFolded {
+		t.Errorf("got %+v, %v; want it folded into the other's incident", got, err)
+	}
+}
+
+func TestADiskThatIsFullRefusesAndThenTakesAgain(t *testing.T) {
+	m := newMemory()
+	full := true
+	m.enter = func(alert.Change) error {
+		if full {
+			return fmt.Errorf("disk full: %w", alert.ErrUnavailable)
+		}
+		return nil
+	}
+	push, stop := running(m, nil)
+	defer stop()
+	if _, err := push(alert.Alert{Title: "t"}); !errors.Is(err, alert.ErrUnavailable) {
+		t.Errorf("got %v, want ErrUnavailable", err)
+	}
+	full = false
+	if _, err := push(alert.Alert{Title: "t"}); err != nil {
+		t.Errorf("after room was made: %v", err)
+	}
+}
+
+func TestTheLanesOwedToAreWokenOnceEach(t *testing.T) {
+	var woken []string
+	push, stop := running(newMemory(), func(lanes ...string) { woken = append(woken, lanes...) })
+	if _, err := push(alert.Alert{Title: "a"}, alert.Alert{Title: "b"}, alert.Alert{Title: "c", Channel: "#ops"}); err != nil {
+		t.Fatal(err)
+	}
+	stop()
+	if !slices.Equal(woken, []string{"#alerts", "#ops"}) {
+		t.Errorf("woken were %v", woken)
+	}
+}
+
+func TestABadAlertInABatchRefusesTheBatchAndIsNamed(t *testing.T) {
+	m := newMemory()
+	push, stop := running(m, nil)
+	defer stop()
+	_, err := push(alert.Alert{Title: "a"}, alert.Alert{Title: "b", Severity: "bad"})
+	var bad *alert.InputError
+	if !errors.As(err, &bad) || bad.Item != 2 || len(m.alerts) != 0 {
+		t.Errorf("got %v with %d alerts accepted", err, len(m.alerts))
+	}
+	if _, err := push(); !errors.As(err, &bad) {
+		t.Errorf("an empty batch got %v", err)
+	}
+}
+
+func TestAfterTheEndNothingIsAccepted(t *testing.T) {
+	push, stop := running(newMemory(), nil)
+	stop()
+	if _, err := push(alert.Alert{Title: "a"}); !errors.Is(err, alert.ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+}
