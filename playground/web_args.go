@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -23,6 +24,14 @@ func (a args) text(name string) string { return a[name] }
 
 // given reports whether an argument is there and not empty.
 func (a args) given(name string) bool { return a[name] != "" }
+
+// with is a copy of a in which one argument is another; the journal keeps what was really sent.
+func (a args) with(name, value string) args {
+	changed := make(args, len(a)+1)
+	maps.Copy(changed, a)
+	changed[name] = value
+	return changed
+}
 
 func (a args) flag(name string) bool {
 	v := strings.ToLower(a[name])

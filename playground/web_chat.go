@@ -18,8 +18,7 @@ func (s *Server) chatPostMessage(c *call) (reply, *apiError) {
 	if wait := s.limits.allowPost(room.ID, s.now()); wait > 0 {
 		return nil, &apiError{Code: "ratelimited", RetryAfter: wait}
 	}
-	c.args["text"] = truncate(c.args.text("text"), maxPostText)
-	body, err := s.contentLocked(c.args, maxPostText)
+	body, err := s.contentLocked(c.args.with("text", truncate(c.args.text("text"), maxPostText)), maxPostText)
 	if err != nil {
 		return nil, err
 	}
@@ -132,8 +131,7 @@ func (s *Server) chatPostEphemeral(c *call) (reply, *apiError) {
 	if !room.members[c.args.text("user")] {
 		return nil, &apiError{Code: "user_not_in_channel"}
 	}
-	delete(c.args, "metadata")
-	body, err := s.contentLocked(c.args, maxPostText)
+	body, err := s.contentLocked(c.args.with("metadata", ""), maxPostText)
 	if err != nil {
 		return nil, err
 	}

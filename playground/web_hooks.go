@@ -78,8 +78,7 @@ func (s *Server) respondLocked(h *hook, a args) (string, *apiError) {
 	if h.Source != "" && a.flag("delete_original") {
 		return h.Source, s.deleteSourceLocked(room, h)
 	}
-	delete(a, "metadata")
-	body, err := s.contentLocked(a, maxPostText)
+	body, err := s.contentLocked(a.with("metadata", ""), maxPostText)
 	if err != nil {
 		return "", err
 	}
