@@ -1,0 +1,23 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+
+	"tocsin/render"
+)
+
+// status says how delivery does, what is open, and where all alerts stand.
+func (h *Handlers) status(ctx context.Context) render.Message {
+	open, more, err := h.open(ctx)
+	if err != nil {
+		return h.apology("I can't read what is open.", err)
+	}
+	ledger, err := h.opts.Reader.Ledger(ctx)
+	if err != nil {
+		return h.apology("I can't read where all alerts stand.", fmt.Errorf("read ledger: %w", err))
+	}
+	return render.Status(render.StatusView{
+		Open: open, More: more, Health: h.opts.Health(), Total: ledger.Total, Version: h.opts.Version,
+	})
+}

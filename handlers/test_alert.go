@@ -1,0 +1,76 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/render"
+)
+
+// testSource is the source of test alerts.
+const testSource = "notify-test"
+
+// sendTest pushes a test alert by the whole road, waits for it, and says where
+// it is and how long each leg took. once is Slack's name of what asked for it:
+// asked again after a crash, it is still one alert.
+func (h *Handlers) sendTest(ctx context.Context, order testOrder, user, once string) render.Message {
+	asked := h.opts.Now()
+	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{testAlert(order, user, once, asked)})
+	if err != nil {
+		return h.refusal(err)
+	}
+	kept := h.opts.Now()
+	record, err := h.await(ctx, receipts[0].ID)
+	if err != nil {
+		return h.apology("Your test alert is accepted and kept, but I can't see where it is.", err)
+	}
+	report := render.TestReport{Record: record, Asked: asked, Kept: kept, Health: h.opts.Health()}
+	if record.TS != "" {
+		link, err := h.opts.Slack.Permalink(ctx, record.Conversation, record.TS)
+		if err != nil {
+			h.opts.Log.Warn("link to a test alert", zap.String("alert", record.ID), zap.Error(err))
+		}
+		report.Permalink = link
+	}
+	return render.TestResult(report)
+}
+
+func testAlert(order testOrder, user, once string, now time.Time) alert.Alert {
+	a := alert.Alert{
+		Source: testSource, Key: testSource + "-" + alert.NewID(),
+		Severity: order.severity, Title: order.title, Channel: order.channel,
+		Text:   "This is only a test. It came the same road as every alert: accepted, on disk, queued, sent.",
+		Labels: map[string]string{"asked by": user},
+		At:     now,
+	}
+	if once != "" {
+		a.IdempotencyKey = testSource + "-" + once
+	}
+	return a
+}
+
+// await waits for an alert as long as a person should wait for an answer, and
+// returns how it stands then. It does not wait for what can't happen now.
+func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
+	wait := h.opts.Wait
+	if h.opts.Health().Held != "" {
+		wait = min(wait, 2*time.Second)
+	}
+	select {
+	case h.waiting <- struct{}{}:
+		defer func() { <-h.waiting }()
+	default:
+		wait = min(wait, time.Second)
+	}
+	short, cancel := context.WithTimeout(ctx, wait)
+	defer cancel()
+	record, err := h.opts.Reader.Await(short, id)
+	if err != nil && (short.Err() == nil || record.ID == "") {
+		return alert.Record{}, fmt.Errorf("await test alert: %w", err)
+	}
+	return record, nil
+}
