@@ -146,8 +146,7 @@ func compareGolden(t *testing.T, file, got string) {
 }
 
 func TestHigherSourcesWin(t *testing.T) {
-	yaml := "default_channel: '#yaml'\nlisten:\n  tcp: 127.0.0.1:1\n  token: from-yaml-token\n  token_file: \nslack:\n  bot_token: xoxb-yaml\n"
-	yaml = strings.Replace(yaml, "  token_file: \n", "", 1)
+	yaml := "default_channel: '#yaml'\nlisten:\n  tcp: 127.0.0.1:1\n  token: from-yaml-token\nslack:\n  bot_token: xoxb-yaml\n"
 	e := environment{
 		files: map[string]string{etc: yaml},
 		vars:  map[string]string{"SLACK_CHANNEL_ID": "", "SLACK_BOT_TOKEN": ""},
