@@ -1,0 +1,179 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// deliver makes one attempt at a claimed job and writes down what became of it.
+// It returns only when that is durable or calls has ended.
+func (l *lane) deliver(calls context.Context, job alert.Job) {
+	v := l.attempt(calls, job)
+	l.apply(v)
+	if l.record(calls, v) {
+		l.report(job, v)
+	}
+}
+
+// attempt finds out what to write down about job, if need be by asking Slack.
+func (l *lane) attempt(calls context.Context, job alert.Job) verdict {
+	if v, ok := l.policy.before(l.opts.Now(), job); ok {
+		l.unspend(job)
+		return v
+	}
+	if job.Kind == alert.Reply && job.Card.TS == "" {
+		job.TopLevel = true
+	}
+	if job.Unsure && job.Kind != alert.Update {
+		found, v, ok := l.look(calls, job)
+		if ok {
+			return v
+		}
+		job = found
+	}
+	if job.Kind != alert.Update {
+		l.pace.take(l.opts.Now())
+	}
+	sent, err := l.send(calls, job)
+	return l.policy.decide(l.opts.Now(), job, sent, err)
+}
+
+// unspend gives back what an update that needs no call would have used.
+func (l *lane) unspend(job alert.Job) {
+	if job.Kind == alert.Update {
+		l.updates.giveBack(l.opts.Now())
+	}
+}
+
+// look asks Slack whether an earlier attempt at job is there. When ok is false
+// the job that is returned has to be sent.
+func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, ok bool) {
+	if l.doubt.delivery != job.ID {
+		l.doubt = doubt{delivery: job.ID}
+	}
+	l.status.set("looking", l.opts.Now().Add(l.opts.CallTimeout))
+	ctx, cancel := context.WithTimeout(calls, l.opts.CallTimeout)
+	defer cancel()
+	sent, found, err := l.sender.Find(ctx, job)
+	now := l.opts.Now()
+	if err == nil && found {
+		return job, begin(now, job).delivered(nameFound, job, sent), true
+	}
+	job, v, ok = l.policy.looked(now, job, l.doubt, err)
+	l.doubt.looks++
+	if err != nil && !ok {
+		l.log.Warn("can't look whether it was shown: sending it again, possibly twice",
+			append(about(job), zap.String("reason", err.Error()))...)
+	}
+	return job, v, ok
+}
+
+// send calls Slack. A sender that panics over one job must not take the others
+// with it: the job is treated as one that Slack will never take.
+func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err error) {
+	began := l.opts.Now()
+	l.status.set("sending", began.Add(l.opts.CallTimeout))
+	ctx, cancel := context.WithTimeout(calls, l.opts.CallTimeout)
+	defer cancel()
+	defer func() {
+		l.metrics.send.Observe(l.opts.Now().Sub(began).Seconds())
+		if p := recover(); p != nil {
+			l.log.Error("send panicked", append(about(job), zap.Any("panic", p), zap.Stack("stack"))...)
+			err = &alert.SendError{Class: alert.ClassPayload, Code: "panic", Err: fmt.Errorf("%v", p)}
+		}
+	}()
+	job.PossibleDuplicate = job.PossibleDuplicate || (job.Unsure && job.Kind != alert.Update)
+	return l.sender.Send(ctx, job)
+}
+
+// apply lets a verdict have its effect on the lane and on everybody.
+func (l *lane) apply(v verdict) {
+	l.paused = latest(l.paused, v.effect.pauseLane)
+	if !v.effect.pauseUpdates.IsZero() {
+		l.updates.pause(v.effect.pauseUpdates)
+	}
+	if v.effect.hold {
+		l.hold(v.fail)
+	}
+	if v.State == alert.Sending && v.effect.lastLook {
+		l.doubt = doubt{delivery: v.Delivery, last: true}
+	} else if v.State != alert.Sending {
+		l.doubt = doubt{}
+	}
+	l.status.trouble(trouble(l.name, v))
+	if v.fail != nil && v.name != string(alert.ClassThrottled) {
+		l.recent.set(v.Now, l.name+": "+v.fail.Error())
+	}
+}
+
+// record makes a verdict durable, however often the store refuses, because going on
+// without would send the same thing again. It returns false when calls ends first.
+func (l *lane) record(calls context.Context, v verdict) bool {
+	for failures := 0; ; failures++ {
+		l.status.set("writing down an outcome", l.opts.Now().Add(l.opts.CallTimeout))
+		err := l.queue.Finish(calls, v.Outcome)
+		if err == nil {
+			return true
+		}
+		wait := retryAfter(failures, l.opts.Rand)
+		l.log.Warn("finish", zap.String("lane", l.name), zap.String("delivery", v.Delivery),
+			zap.Error(err), zap.Duration("again_in", wait))
+		if errors.Is(err, alert.ErrNotFound) {
+			return false
+		}
+		l.recent.set(l.opts.Now(), "finish: "+err.Error())
+		if !sleep(calls, wait) {
+			return false
+		}
+	}
+}
+
+// report counts and logs what became of job.
+func (l *lane) report(job alert.Job, v verdict) {
+	l.metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
+	took := v.Now.Sub(job.CreatedAt)
+	if v.State == alert.Delivered {
+		l.metrics.delivery.Observe(took.Seconds())
+	}
+	if v.PossibleDuplicate && !job.PossibleDuplicate {
+		l.metrics.duplicates.Inc()
+	}
+	fields := append(about(job), zap.String("outcome", v.name))
+	switch v.State {
+	case alert.Delivered:
+		l.log.Info("delivered", append(fields, zap.Duration("took", took),
+			zap.Bool("possible_duplicate", v.PossibleDuplicate))...)
+	case alert.Superseded:
+		l.log.Debug("needed no more", fields...)
+	case alert.Dead:
+		l.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
+	default:
+		l.reportDelay(job, v, fields)
+	}
+}
+
+// reportDelay warns once for each new reason, and whispers when it is the same again.
+func (l *lane) reportDelay(job alert.Job, v verdict, fields []zap.Field) {
+	fields = append(fields, zap.String("reason", v.Reason), zap.Time("next_at", v.NextAt))
+	if v.Reason == job.Reason {
+		l.log.Debug("will be tried again", fields...)
+		return
+	}
+	l.log.Warn("will be tried again", fields...)
+}
+
+// about names a job in the log.
+func about(job alert.Job) []zap.Field {
+	return []zap.Field{
+		zap.String("incident", job.Incident.ID),
+		zap.String("lane", job.Lane),
+		zap.String("delivery", job.ID),
+		zap.String("kind", string(job.Kind)),
+		zap.Int("attempt", job.Attempts+1),
+	}
+}

@@ -1,0 +1,275 @@
+package outbox
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/alert"
+)
+
+// The bounds of waiting. Slack's history may lag behind a post, so a look comes
+// no sooner than unsureWait (slack-facts §4.2).
+const (
+	backoffFirst = time.Second
+	backoffMost  = 5 * time.Minute
+	unsureWait   = 2 * time.Second
+	throttleMin  = time.Second
+	maxLooks     = 10
+)
+
+// The names of what became of an attempt, for log lines and the metric's label.
+const (
+	nameDelivered  = "delivered"
+	nameFound      = "found"
+	nameSuperseded = "superseded"
+	nameDead       = "dead"
+	nameNoCard     = "no_card"
+	nameLookAgain  = "look_again"
+)
+
+// policy holds what a decision needs besides the attempt itself.
+type policy struct {
+	giveUpAfter time.Duration
+	probeEvery  time.Duration
+	// jitter returns a number in [0,1).
+	jitter func() float64
+}
+
+// verdict is a decision: what to write down, its name, and what it means for
+// others.
+type verdict struct {
+	alert.Outcome
+	// name is one of the names above or the class of the failure.
+	name   string
+	effect effect
+	// fail is the failure that was decided about, or nil.
+	fail *alert.SendError
+}
+
+// effect is what an attempt means beyond its own delivery.
+type effect struct {
+	// pauseLane and pauseUpdates say how long nothing may be sent there.
+	pauseLane, pauseUpdates time.Time
+	// hold stops everything.
+	hold bool
+	// lastLook says that this was the last attempt: if a look does not find it, it is dead.
+	lastLook bool
+}
+
+// before decides what needs no call to Slack; ok is false when one is needed.
+func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
+	v = begin(now, job)
+	shown := job.Card.TS != ""
+	switch {
+	case job.Kind != alert.Reply && shown && job.Card.Version >= job.Incident.Version:
+		v.name, v.State = nameSuperseded, alert.Superseded
+		v.Sent = alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Card.Version}
+		v.Reason = "another delivery has shown it"
+		return v, true
+	case job.Kind == alert.Update && !shown:
+		v.Kind = alert.Post
+		return v.again(nameNoCard, now, "there is no card to edit: a new one is posted"), true
+	}
+	return verdict{}, false
+}
+
+// decide says what becomes of job after Slack answered a send with sent or err.
+func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error) verdict {
+	v := begin(now, job)
+	if err == nil {
+		return v.delivered(nameDelivered, job, sent)
+	}
+	v.fail = failure(err)
+	v.name = string(effectiveClass(job, v.fail.Class))
+	v.Reason = v.fail.Error()
+	switch alert.Class(v.name) {
+	case alert.ClassThrottled:
+		v = p.throttled(v, job)
+	case alert.ClassAuth:
+		v.effect.hold = true
+		v = v.again(v.name, now.Add(p.probeEvery), v.Reason)
+	default:
+		v.Attempts++
+		v.Class = alert.Class(v.name)
+		v = p.counted(v, job)
+	}
+	return v.stillUnsure(job)
+}
+
+// counted decides about an attempt that Slack answered with anything but
+// "later" and "not you".
+func (p policy) counted(v verdict, job alert.Job) verdict {
+	expired := !v.Now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	switch v.Class {
+	case alert.ClassPayload:
+		if job.Plain {
+			return v.dead("refused even as plain text: ")
+		}
+		v.Plain = true
+		return v.again(v.name, v.Now, v.Reason)
+	case alert.ClassThread:
+		v.TopLevel = true
+		return v.again(v.name, v.Now, v.Reason)
+	case alert.ClassGone:
+		v.Kind = alert.Post
+		return v.again(v.name, v.Now, v.Reason)
+	case alert.ClassUnsure:
+		v.effect.lastLook = expired
+		v.State, v.NextAt = alert.Sending, v.Now.Add(unsureWait+p.unsureMore(job))
+		return v
+	case alert.ClassUnknown:
+		if job.Class == alert.ClassUnknown {
+			return v.dead("refused twice: ")
+		}
+	}
+	if expired {
+		return v.dead(fmt.Sprintf("gave up after %v: ", p.giveUpAfter))
+	}
+	return v.again(v.name, v.Now.Add(p.backoff(job.Attempts)), v.Reason)
+}
+
+// throttled waits as long as Slack says. Slack limits posts by conversation and
+// edits by workspace (slack-facts §3.2), so an edit holds up all edits and
+// nothing else.
+func (p policy) throttled(v verdict, job alert.Job) verdict {
+	until := v.Now.Add(max(v.fail.RetryAfter, throttleMin))
+	if job.Kind == alert.Update {
+		v.effect.pauseUpdates = until
+	} else {
+		v.effect.pauseLane = until
+	}
+	return v.again(v.name, until, "throttled")
+}
+
+// backoff waits a random time (full jitter) below a ceiling that doubles with
+// each attempt made before.
+func (p policy) backoff(attempts int) time.Duration {
+	ceiling := backoffMost
+	if attempts < 9 { // 1 s doubled nine times is beyond the most
+		ceiling = min(backoffFirst<<max(attempts, 0), backoffMost)
+	}
+	return time.Duration(p.jitter() * float64(ceiling))
+}
+
+// unsureMore keeps the second and later doubtful attempts apart.
+func (p policy) unsureMore(job alert.Job) time.Duration {
+	if job.Attempts == 0 {
+		return 0
+	}
+	return p.backoff(job.Attempts)
+}
+
+// doubt is what a lane remembers about a delivery that may have been posted:
+// how many looks failed, and that no attempt is to follow.
+type doubt struct {
+	delivery string
+	looks    int
+	last     bool
+}
+
+// looked decides after a look for job. When ok is false it has to be sent, as
+// the job that is returned: no longer unsure if it was certainly not there.
+func (p policy) looked(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, ok bool) {
+	v = begin(now, job)
+	if err == nil {
+		job.Unsure = false
+		if d.last {
+			return job, v.dead(fmt.Sprintf("gave up after %v: %s", p.giveUpAfter, job.Reason)), true
+		}
+		return job, verdict{}, false
+	}
+	v.fail = failure(err)
+	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks
+	if blind && d.last {
+		v.Reason = v.fail.Error()
+		return job, v.dead("perhaps shown, could not look: "), true
+	}
+	if blind {
+		return job, verdict{}, false
+	}
+	v.State, v.name = alert.Sending, nameLookAgain
+	v.Reason = "could not look yet: " + v.fail.Error()
+	v.NextAt = now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
+	return job, v, true
+}
+
+// lookLater says whether a look that failed so may work soon; any other failure
+// means that this conversation can't be looked into.
+func lookLater(c alert.Class) bool {
+	return c == alert.ClassThrottled || c == alert.ClassTransient || c == alert.ClassUnsure
+}
+
+// begin is a verdict that changes nothing yet.
+func begin(now time.Time, job alert.Job) verdict {
+	return verdict{Outcome: alert.Outcome{
+		Delivery: job.ID, Now: now,
+		Attempts: job.Attempts, Kind: job.Kind, Plain: job.Plain, TopLevel: job.TopLevel,
+		PossibleDuplicate: job.PossibleDuplicate, Class: job.Class,
+	}}
+}
+
+// delivered ends it well. A blind second send is what makes a duplicate possible.
+func (v verdict) delivered(name string, job alert.Job, sent alert.Sent) verdict {
+	if job.Kind != alert.Reply && sent.Version == 0 {
+		sent.Version = job.Incident.Version
+	}
+	v.name, v.State, v.Sent = name, alert.Delivered, sent
+	v.Attempts++
+	v.Class = ""
+	v.PossibleDuplicate = v.PossibleDuplicate || (name == nameDelivered && job.Unsure && job.Kind != alert.Update)
+	return v
+}
+
+// again leaves it pending until at.
+func (v verdict) again(name string, at time.Time, reason string) verdict {
+	v.name, v.State, v.NextAt, v.Reason = name, alert.Pending, at, reason
+	return v
+}
+
+// dead ends it badly, with why in front of Slack's own words.
+func (v verdict) dead(why string) verdict {
+	v.name, v.State, v.Reason = nameDead, alert.Dead, why+v.Reason
+	return v
+}
+
+// stillUnsure keeps the doubt about an earlier attempt when this one, sent
+// without being able to look, was certainly not taken.
+func (v verdict) stillUnsure(job alert.Job) verdict {
+	if !job.Unsure || job.Kind == alert.Update {
+		return v
+	}
+	switch v.State {
+	case alert.Pending:
+		v.State = alert.Sending
+	case alert.Sending:
+		v.PossibleDuplicate = true
+	case alert.Dead:
+		v.Reason += "; an earlier attempt may have been shown"
+	}
+	return v
+}
+
+// effectiveClass maps answers that make no sense for the kind of delivery to
+// ClassUnknown. An edit can be repeated without harm, so a doubt about it is no doubt.
+func effectiveClass(job alert.Job, c alert.Class) alert.Class {
+	switch {
+	case c == alert.ClassUnsure && job.Kind == alert.Update:
+		return alert.ClassTransient
+	case c == alert.ClassGone && job.Kind != alert.Update,
+		c == alert.ClassThread && (job.Kind != alert.Reply || job.TopLevel),
+		c == "":
+		return alert.ClassUnknown
+	}
+	return c
+}
+
+// failure finds the SendError in err. Any other error says nothing about what
+// Slack did, so it counts as unsure.
+func failure(err error) *alert.SendError {
+	var fail *alert.SendError
+	if errors.As(err, &fail) {
+		return fail
+	}
+	return &alert.SendError{Class: alert.ClassUnsure, Code: "no_answer", Err: err}
+}

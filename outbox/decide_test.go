@@ -1,0 +1,246 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+
+func testPolicy() policy {
+	return policy{giveUpAfter: 24 * time.Hour, probeEvery: time.Minute, jitter: func() float64 { return 1 }}
+}
+
+// want is what a verdict has to say; a zero next means that it ends.
+type want struct {
+	name     string
+	state    alert.DeliveryState
+	next     time.Duration
+	attempts int
+	reason   string
+}
+
+func TestDecideByClass(t *testing.T) {
+	old := noon.Add(-24 * time.Hour)
+	post := alert.Delivery{Kind: alert.Post, CreatedAt: noon}
+	of := func(kind alert.Kind, change func(*alert.Delivery)) alert.Delivery {
+		d := post
+		d.Kind = kind
+		if change != nil {
+			change(&d)
+		}
+		return d
+	}
+	cases := map[string]struct {
+		job  alert.Delivery
+		err  error
+		want want
+	}{
+		"taken": {post, nil, want{"delivered", alert.Delivered, 0, 1, ""}},
+		"throttled waits as told and is not counted": {post,
+			&alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second},
+			want{"throttled", alert.Pending, 30 * time.Second, 0, "throttled"}},
+		"throttled without a time waits a second": {post, fail(alert.ClassThrottled, "rate_limited"),
+			want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
+		"throttled is never given up": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
+			fail(alert.ClassThrottled, "ratelimited"), want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
+		"transient backs off": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 3 }),
+			fail(alert.ClassTransient, "service_unavailable"),
+			want{"transient", alert.Pending, 8 * time.Second, 4, "service_unavailable"}},
+		"transient backs off no longer than five minutes": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 5000 }),
+			fail(alert.ClassTransient, "service_unavailable"),
+			want{"transient", alert.Pending, 5 * time.Minute, 5001, "service_unavailable"}},
+		"transient ends after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
+			fail(alert.ClassTransient, "service_unavailable"),
+			want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: service_unavailable"}},
+		"destination waits": {post, &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
+			want{"destination", alert.Pending, time.Second, 1, "is_archived (unarchive it)"}},
+		"destination ends after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
+			&alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
+			want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: is_archived (unarchive it)"}},
+		"unknown is tried once more": {post, fail(alert.ClassUnknown, "new_code"),
+			want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
+		"unknown twice is dead": {of(alert.Post, func(d *alert.Delivery) { d.Class = alert.ClassUnknown }),
+			fail(alert.ClassUnknown, "new_code"), want{"dead", alert.Dead, 0, 1, "refused twice: new_code"}},
+		"unknown after transient is tried once more": {of(alert.Post, func(d *alert.Delivery) { d.Class = alert.ClassTransient }),
+			fail(alert.ClassUnknown, "new_code"), want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
+		"payload goes plain at once": {post, fail(alert.ClassPayload, "invalid_blocks"),
+			want{"payload", alert.Pending, 0, 1, "invalid_blocks"}},
+		"payload refused plain is dead": {of(alert.Post, func(d *alert.Delivery) { d.Plain = true }),
+			fail(alert.ClassPayload, "no_text"), want{"dead", alert.Dead, 0, 1, "refused even as plain text: no_text"}},
+		"thread leaves it at once": {of(alert.Reply, nil), fail(alert.ClassThread, "thread_not_found"),
+			want{"thread", alert.Pending, 0, 1, "thread_not_found"}},
+		"thread outside a thread is unknown": {of(alert.Reply, func(d *alert.Delivery) { d.TopLevel = true }),
+			fail(alert.ClassThread, "thread_not_found"), want{"unknown", alert.Pending, time.Second, 1, "thread_not_found"}},
+		"gone card is posted afresh at once": {of(alert.Update, nil), fail(alert.ClassGone, "message_not_found"),
+			want{"gone", alert.Pending, 0, 1, "message_not_found"}},
+		"gone makes no sense for a post": {post, fail(alert.ClassGone, "message_not_found"),
+			want{"unknown", alert.Pending, time.Second, 1, "message_not_found"}},
+		"auth waits for the probe and is not counted": {post, fail(alert.ClassAuth, "token_revoked"),
+			want{"auth", alert.Pending, time.Minute, 0, "token_revoked"}},
+		"unsure stays sending": {post, fail(alert.ClassUnsure, "internal_error"),
+			want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
+		"unsure again waits longer": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 2 }),
+			fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 6 * time.Second, 3, "internal_error"}},
+		"unsure is looked for even after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
+			fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
+		"unsure edit is just made again": {of(alert.Update, nil), fail(alert.ClassUnsure, "update_failed"),
+			want{"transient", alert.Pending, time.Second, 1, "update_failed"}},
+		"any other error is unsure": {post, context.DeadlineExceeded,
+			want{"unsure", alert.Sending, 2 * time.Second, 1, "no_answer: context deadline exceeded"}},
+		"a class we don't know is unknown": {post, fail("", "odd"), want{"unknown", alert.Pending, time.Second, 1, "odd"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			v := testPolicy().decide(noon, alert.Job{Delivery: c.job}, alert.Sent{}, c.err)
+			check(t, v, c.want)
+		})
+	}
+}
+
+func check(t *testing.T, v verdict, w want) {
+	t.Helper()
+	next := time.Duration(0)
+	if !v.NextAt.IsZero() {
+		next = v.NextAt.Sub(noon)
+	}
+	got := want{v.name, v.State, next, v.Attempts, v.Reason}
+	if got != w {
+		t.Errorf("got  %+v\nwant %+v", got, w)
+	}
+}
+
+func TestDecideChangesWhatTheNextAttemptDoes(t *testing.T) {
+	p := testPolicy()
+	reply := alert.Job{Delivery: alert.Delivery{Kind: alert.Reply, CreatedAt: noon}}
+	update := alert.Job{Delivery: alert.Delivery{Kind: alert.Update, CreatedAt: noon}}
+	if v := p.decide(noon, reply, alert.Sent{}, fail(alert.ClassThread, "thread_not_found")); !v.TopLevel || v.Kind != alert.Reply {
+		t.Errorf("thread: %+v, want a reply at top level", v.Outcome)
+	}
+	if v := p.decide(noon, update, alert.Sent{}, fail(alert.ClassGone, "message_not_found")); v.Kind != alert.Post {
+		t.Errorf("gone: kind %s, want a post", v.Kind)
+	}
+	if v := p.decide(noon, reply, alert.Sent{}, fail(alert.ClassPayload, "invalid_blocks")); !v.Plain {
+		t.Error("payload: not plain")
+	}
+}
+
+func TestDecideEffects(t *testing.T) {
+	p, until := testPolicy(), noon.Add(time.Minute)
+	throttled := &alert.SendError{Class: alert.ClassThrottled, RetryAfter: time.Minute}
+	effects := func(kind alert.Kind, created time.Time, err error) effect {
+		return p.decide(noon, alert.Job{Delivery: alert.Delivery{Kind: kind, CreatedAt: created}}, alert.Sent{}, err).effect
+	}
+	if got := effects(alert.Post, noon, throttled); got != (effect{pauseLane: until}) {
+		t.Errorf("throttled post: %+v, want its lane paused", got)
+	}
+	if got := effects(alert.Update, noon, throttled); got != (effect{pauseUpdates: until}) {
+		t.Errorf("throttled update: %+v, want updates paused", got)
+	}
+	if got := effects(alert.Post, noon, fail(alert.ClassAuth, "invalid_auth")); got != (effect{hold: true}) {
+		t.Errorf("auth: %+v, want everything held", got)
+	}
+	if got := effects(alert.Post, noon.Add(-24*time.Hour), fail(alert.ClassUnsure, "x")); got != (effect{lastLook: true}) {
+		t.Errorf("unsure after a day: %+v, want one last look", got)
+	}
+}
+
+func TestDoubtOutlivesABlindAttemptThatSlackDidNotTake(t *testing.T) {
+	p := testPolicy()
+	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true}}
+	for _, class := range []alert.Class{alert.ClassThrottled, alert.ClassTransient, alert.ClassAuth, alert.ClassPayload} {
+		v := p.decide(noon, job, alert.Sent{}, fail(class, "x"))
+		if v.State != alert.Sending || v.PossibleDuplicate {
+			t.Errorf("%s: state %s, possible duplicate %t; want sending, no duplicate", class, v.State, v.PossibleDuplicate)
+		}
+	}
+	for _, err := range []error{nil, fail(alert.ClassUnsure, "x")} {
+		if v := p.decide(noon, job, alert.Sent{}, err); !v.PossibleDuplicate {
+			t.Errorf("after %v: not marked as possible duplicate", err)
+		}
+	}
+	job.Kind = alert.Update
+	if v := p.decide(noon, job, alert.Sent{}, nil); v.PossibleDuplicate {
+		t.Error("an edit made twice is marked as possible duplicate")
+	}
+}
+
+func TestWhatIsShownAlreadyNeedsNoCall(t *testing.T) {
+	p := testPolicy()
+	cases := map[string]struct {
+		kind  alert.Kind
+		card  alert.Card
+		name  string
+		state alert.DeliveryState
+	}{
+		"update shown":            {alert.Update, alert.Card{TS: "1", Version: 4}, "superseded", alert.Superseded},
+		"post shown":              {alert.Post, alert.Card{TS: "1", Version: 5}, "superseded", alert.Superseded},
+		"update not shown yet":    {alert.Update, alert.Card{TS: "1", Version: 3}, "", ""},
+		"post without a card":     {alert.Post, alert.Card{Version: 9}, "", ""},
+		"reply":                   {alert.Reply, alert.Card{TS: "1", Version: 4}, "", ""},
+		"update without its card": {alert.Update, alert.Card{}, "no_card", alert.Pending},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Kind: c.kind}, Incident: alert.Incident{Version: 4}, Card: c.card}
+			v, ok := p.before(noon, job)
+			if ok != (c.name != "") || v.name != c.name || v.State != c.state {
+				t.Errorf("got %q %q (%t), want %q %q", v.name, v.State, ok, c.name, c.state)
+			}
+		})
+	}
+}
+
+func TestLooked(t *testing.T) {
+	p := testPolicy()
+	cannot := fail(alert.ClassAuth, "missing_scope")
+	cases := map[string]struct {
+		doubt doubt
+		err   error
+		sent  bool // goes on to send
+		want  want
+	}{
+		"absent is sent":               {doubt{}, nil, true, want{}},
+		"absent after the last one":    {doubt{last: true}, nil, false, want{"dead", alert.Dead, 0, 0, "gave up after 24h0m0s: x"}},
+		"can't look: sent":             {doubt{}, cannot, true, want{}},
+		"odd error: sent":              {doubt{}, fail(alert.ClassUnknown, "odd"), true, want{}},
+		"can't look after the last":    {doubt{last: true}, cannot, false, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: missing_scope"}},
+		"network down: looks again":    {doubt{}, fail(alert.ClassTransient, "dial"), false, want{"look_again", alert.Sending, 2 * time.Second, 0, "could not look yet: dial"}},
+		"no answer: looks again later": {doubt{looks: 3}, errors.New("cut"), false, want{"look_again", alert.Sending, 8 * time.Second, 0, "could not look yet: no_answer: cut"}},
+		"throttled: looks when told": {doubt{}, &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: time.Minute}, false,
+			want{"look_again", alert.Sending, time.Minute, 0, "could not look yet: ratelimited"}},
+		"looks enough: sent": {doubt{looks: maxLooks}, fail(alert.ClassTransient, "dial"), true, want{}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true, Reason: "x"}}
+			job, v, ok := p.looked(noon, job, c.doubt, c.err)
+			if ok == c.sent {
+				t.Fatalf("sends: %t, want %t", !ok, c.sent)
+			}
+			if ok {
+				check(t, v, c.want)
+			} else if job.Unsure != (c.err != nil) {
+				t.Errorf("still unsure: %t", job.Unsure)
+			}
+		})
+	}
+}
+
+func TestBackoffStaysBelowItsCeiling(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := testPolicy()
+		p.jitter = func() float64 { return rapid.Float64Range(0, 1).Draw(t, "jitter") }
+		n := rapid.IntRange(0, 1<<40).Draw(t, "attempts")
+		d := p.backoff(n)
+		if d < 0 || d > 5*time.Minute || (n < 5 && d > time.Second<<n) {
+			t.Fatalf("after %d attempts: %v", n, d)
+		}
+	})
+}

@@ -1,0 +1,111 @@
+package outbox
+
+import (
+	"context"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// tokenHint is what to do when Slack doesn't say more.
+const tokenHint = "check the bot token (SLACK_BOT_TOKEN, xoxb-…) and the app's scopes; sending goes on by itself once Slack takes it"
+
+// gate holds all lanes while Slack does not know the app.
+type gate struct {
+	// closed signals the prober that it has work.
+	closed chan struct{}
+
+	mu   sync.Mutex
+	why  *alert.Problem
+	open chan struct{} // closed when lanes may go on; nil when they may now
+}
+
+// wait returns a channel that is closed when lanes may go on, or nil when they
+// may go on now.
+func (g *gate) wait() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.open
+}
+
+// problem says why lanes are held, or is nil.
+func (g *gate) problem() *alert.Problem {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.why
+}
+
+// shut closes the gate or, if it is closed, corrects the reason. It says
+// whether this closed it.
+func (g *gate) shut(why alert.Problem) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.why = &why
+	if g.open != nil {
+		return false
+	}
+	g.open = make(chan struct{})
+	poke(g.closed)
+	return true
+}
+
+func (g *gate) release() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	close(g.open)
+	g.open, g.why = nil, nil
+}
+
+// hold stops all lanes until a probe succeeds.
+func (o *Outbox) hold(fail *alert.SendError) {
+	if o.gate.shut(heldBecause(fail)) {
+		o.metrics.held.Set(1)
+		o.log.Error("everything is held: Slack refuses the app", zap.String("reason", fail.Error()))
+	}
+}
+
+func heldBecause(fail *alert.SendError) alert.Problem {
+	return alert.Problem{
+		What: "nothing is being sent: Slack refuses the app: " + fail.Code,
+		Fix:  hint(fail, tokenHint),
+	}
+}
+
+// probeWhenHeld asks Slack about the app while lanes are held, at once and then
+// every Options.ProbeEvery, and lets them go on when Slack says yes.
+func (o *Outbox) probeWhenHeld(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.gate.closed:
+		}
+		for !o.probe(ctx) {
+			if !sleep(ctx, o.opts.ProbeEvery) {
+				return
+			}
+		}
+		o.gate.release()
+		o.metrics.held.Set(0)
+		o.log.Info("Slack knows the app again: sending goes on")
+	}
+}
+
+// probe asks once and says whether Slack knows the app.
+func (o *Outbox) probe(ctx context.Context) bool {
+	ctx, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	defer cancel()
+	err := o.sender.Probe(ctx)
+	if err == nil {
+		return true
+	}
+	fail := failure(err)
+	if fail.Class == alert.ClassAuth {
+		o.gate.shut(heldBecause(fail))
+	}
+	o.recent.set(o.opts.Now(), "probe: "+fail.Error())
+	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", o.opts.Now().Add(o.opts.ProbeEvery)))
+	return false
+}

@@ -1,0 +1,170 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// minWait keeps a queue that says "now" but gives nothing from being asked in a
+// tight loop.
+const minWait = 20 * time.Millisecond
+
+// lane is the goroutine of one conversation and what it has to remember between
+// two deliveries. Only status is touched by others.
+type lane struct {
+	*Outbox
+	name string
+	wake chan struct{}
+	// status says to watchers what it does.
+	status status
+
+	pace     bucket
+	paused   time.Time // nothing before
+	doubt    doubt
+	failures int // claims that failed in a row
+}
+
+func newLane(o *Outbox, name string) *lane {
+	return &lane{
+		Outbox: o, name: name, wake: make(chan struct{}, 1),
+		pace: bucket{every: o.opts.Pace, burst: o.opts.Burst},
+	}
+}
+
+// rest is what a lane does after a turn: wait until a time. Zero goes on at once.
+type rest struct {
+	until time.Time
+	doing string
+	// deaf does not let a wake end the wait.
+	deaf bool
+	// idle ends the goroutine when the wait is over.
+	idle bool
+}
+
+// run takes turns until the lane is idle or stop ends; calls is the context of
+// what has begun.
+func (l *lane) run(stop, calls context.Context) {
+	for l.passGate(stop) {
+		r := l.turn(calls)
+		if r.idle && !r.until.After(l.opts.Now()) && l.retire(l) {
+			return
+		}
+		if !l.wait(stop, r) {
+			break
+		}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.forget(l)
+}
+
+// passGate waits while everything is held; false when stop has ended.
+func (l *lane) passGate(stop context.Context) bool {
+	open := l.gate.wait()
+	if open == nil {
+		return stop.Err() == nil
+	}
+	l.updates.leave(l.opts.Now(), l.wake)
+	l.status.set(doingHeld, time.Time{})
+	select {
+	case <-stop.Done():
+		return false
+	case <-open:
+		return true
+	}
+}
+
+// wait rests; false when stop has ended.
+func (l *lane) wait(stop context.Context, r rest) bool {
+	d := r.until.Sub(l.opts.Now())
+	if r.until.IsZero() || d <= 0 {
+		return stop.Err() == nil
+	}
+	l.status.set(r.doing, r.until)
+	wake := l.wake
+	if r.deaf {
+		wake = nil
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-stop.Done():
+		return false
+	case <-timer.C:
+	case <-wake:
+	}
+	return true
+}
+
+// turn makes at most one delivery.
+func (l *lane) turn(calls context.Context) rest {
+	select { // what woke the lane until here, this turn's claim will see
+	case <-l.wake:
+	default:
+	}
+	now := l.opts.Now()
+	if l.paused.After(now) {
+		l.updates.leave(l.opts.Now(), l.wake)
+		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
+	}
+	claim, later := l.allowed(now)
+	if !claim.Posts && !claim.Updates {
+		return rest{until: later, doing: "keeping the pace"}
+	}
+	l.status.set("claiming", now.Add(l.opts.CallTimeout))
+	job, next, err := l.queue.Claim(calls, claim)
+	if claim.Updates && (err != nil || job.ID == "" || job.Kind != alert.Update) {
+		l.updates.giveBack(now)
+	}
+	if err != nil {
+		return l.claimFailed(calls, now, err)
+	}
+	l.failures = 0
+	if job.ID == "" {
+		return l.nothing(now, next, later)
+	}
+	l.deliver(calls, job)
+	return rest{}
+}
+
+// allowed says what may be claimed now, and when that which may not can be
+// asked for again. It holds a token of the budget if updates are allowed.
+func (l *lane) allowed(now time.Time) (claim alert.Claim, later time.Time) {
+	claim = alert.Claim{Lane: l.name, Now: now, Posts: true}
+	if at := l.pace.at(now, 0); at.After(now) {
+		claim.Posts, later = false, at
+	}
+	ok, again := l.updates.take(now, l.wake)
+	claim.Updates = ok
+	return claim, earliest(later, again)
+}
+
+// nothing rests after a claim that gave nothing: until the queue's next, or
+// until a kind that was left out may be asked for. With neither, the lane is
+// idle, but keeps its pace in mind as long as that matters.
+func (l *lane) nothing(now, next, later time.Time) rest {
+	if !next.IsZero() {
+		next = latest(next, now.Add(minWait))
+	}
+	if until := earliest(next, later); !until.IsZero() {
+		return rest{until: until, doing: "waiting until the next is due"}
+	}
+	return rest{until: l.pace.spent, doing: doingIdle, idle: true}
+}
+
+// claimFailed rests after the store failed. A context that has ended is the end
+// of the run and no news.
+func (l *lane) claimFailed(calls context.Context, now time.Time, err error) rest {
+	if calls.Err() != nil {
+		return rest{}
+	}
+	wait := retryAfter(l.failures, l.opts.Rand)
+	l.failures++
+	l.recent.set(now, "claim: "+err.Error())
+	l.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
+	return rest{until: now.Add(wait), doing: "waiting for the store", deaf: true}
+}

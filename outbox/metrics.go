@@ -1,0 +1,48 @@
+package outbox
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+)
+
+// metrics are the outbox's figures. Labels take values from fixed lists only.
+type metrics struct {
+	deliveries *prometheus.CounterVec
+	delivery   prometheus.Histogram
+	send       prometheus.Histogram
+	lanes      prometheus.Gauge
+	held       prometheus.Gauge
+	duplicates prometheus.Counter
+}
+
+func newMetrics(reg prometheus.Registerer) *metrics {
+	auto := promauto.With(reg)
+	return &metrics{
+		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "tocsin_deliveries_total",
+			Help: "Recorded attempts at deliveries by kind (post, update, reply) and outcome.",
+		}, []string{"kind", "outcome"}),
+		delivery: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tocsin_delivery_seconds",
+			Help:    "Time from the acceptance of what is owed to Slack's receipt.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
+		}),
+		send: auto.NewHistogram(prometheus.HistogramOpts{
+			Name:    "tocsin_send_seconds",
+			Help:    "Time that one call to Slack for a delivery took.",
+			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+		}),
+		lanes: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "tocsin_lanes_active",
+			Help: "Lanes that have something to send or whose pace still matters.",
+		}),
+		held: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "tocsin_outbox_held",
+			Help: "1 while nothing is sent because Slack refuses the app, else 0.",
+		}),
+		duplicates: auto.NewCounter(prometheus.CounterOpts{
+			Name: "tocsin_possible_duplicates_total",
+			Help: "Deliveries that were sent again without being able to look for the first attempt.",
+		}),
+	}
+}

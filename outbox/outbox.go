@@ -1,0 +1,275 @@
+// Package outbox delivers what is owed, lane by lane: in order, at Slack's
+// pace, until Slack has taken it or there is a named reason to give up.
+//
+// It refuses to know how a delivery is drawn, stored or sent. Every time at
+// which something is due is in the queue or in a bucket, so that no timer can
+// be lost: a lane asks, and waits exactly until the earliest answer or a wake.
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Queue remembers what is owed.
+type Queue interface {
+	// Lanes lists the lanes that anything is owed to.
+	Lanes(ctx context.Context) ([]string, error)
+	// Claim marks the lane's next delivery as being sent, durably, and returns
+	// it. A job without an ID means that nothing may be sent now; next is when
+	// (zero: nothing of these kinds is waiting). A delivery that was being sent
+	// already comes back with Unsure set and its earlier StartedAt.
+	Claim(ctx context.Context, c alert.Claim) (job alert.Job, next time.Time, err error)
+	// Finish writes down what became of a claimed delivery, durably.
+	// alert.ErrNotFound means that nobody owes it any more.
+	Finish(ctx context.Context, o alert.Outcome) error
+}
+
+// Sender is the way to Slack. Its errors are *alert.SendError; any other one
+// counts as unsure.
+type Sender interface {
+	// Send makes one attempt.
+	Send(ctx context.Context, job alert.Job) (alert.Sent, error)
+	// Find looks in the conversation for a message that carries the job's ID,
+	// not older than its StartedAt. Sent.Version is the version that the message
+	// shows; zero is taken for the newest. An error means: could not look.
+	Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
+	// Probe returns nil when Slack knows the app (auth.test).
+	Probe(ctx context.Context) error
+}
+
+// Options are the pace and the patience of an Outbox, and where it reports to.
+// A zero field takes the default named at it.
+type Options struct {
+	// Now is the clock: time.Now.
+	Now func() time.Time
+	// Rand returns numbers in [0,1) for back-off: math/rand/v2.
+	Rand func() float64
+	// Pace is the time between two posts in one lane: 1 s (slack-facts §3.2).
+	Pace time.Duration
+	// Burst is how many posts a rested lane may send at once: 3.
+	Burst int
+	// UpdatePace is the time between two edits in the workspace: 60 s / 45, so
+	// that with the burst no minute has more than Slack's 50 (tier 3).
+	UpdatePace time.Duration
+	// UpdateBurst is how many edits may be made at once after a rest: 5.
+	UpdateBurst int
+	// GiveUpAfter is how long after it began to be owed a delivery that fails
+	// is tried again: 24 h.
+	GiveUpAfter time.Duration
+	// ProbeEvery is how often Slack is asked whether it knows the app again
+	// while everything is held: 1 min.
+	ProbeEvery time.Duration
+	// Rescan is how often the queue is asked for lanes that nobody woke: 1 min.
+	Rescan time.Duration
+	// CallTimeout is the most that one call to Slack may take: 1 min.
+	CallTimeout time.Duration
+	// Grace is how long calls in flight may go on after the end of Run's context: 5 s.
+	Grace time.Duration
+	// StuckAfter is how long past its time a lane counts as not moving: 3 min.
+	StuckAfter time.Duration
+	// Log gets one line an event; nil is silent.
+	Log *zap.Logger
+	// Metrics is where the metrics are registered; nil keeps them private.
+	Metrics prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	orDefault(&o.Pace, time.Second)
+	orDefault(&o.Burst, 3)
+	orDefault(&o.UpdatePace, time.Minute/45)
+	orDefault(&o.UpdateBurst, 5)
+	orDefault(&o.GiveUpAfter, 24*time.Hour)
+	orDefault(&o.ProbeEvery, time.Minute)
+	orDefault(&o.Rescan, time.Minute)
+	orDefault(&o.CallTimeout, time.Minute)
+	orDefault(&o.Grace, 5*time.Second)
+	orDefault(&o.StuckAfter, 3*time.Minute)
+	orDefault(&o.Log, zap.NewNop())
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	return o
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
+
+// Outbox delivers what is owed. Make one with New and let Run do the work.
+type Outbox struct {
+	queue   Queue
+	sender  Sender
+	opts    Options
+	policy  policy
+	log     *zap.Logger
+	metrics *metrics
+	updates budget
+	gate    gate
+	recent  lastError
+	scan    status
+	// bell rings when fresh has lanes that need a goroutine.
+	bell chan struct{}
+
+	mu    sync.Mutex
+	lanes map[string]*lane    // those with a goroutine
+	fresh map[string]struct{} // those to get one
+}
+
+// New returns an Outbox that sends nothing before Run.
+func New(queue Queue, sender Sender, opts Options) *Outbox {
+	opts = opts.withDefaults()
+	return &Outbox{
+		queue: queue, sender: sender, opts: opts, log: opts.Log,
+		policy:  policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, jitter: opts.Rand},
+		metrics: newMetrics(opts.Metrics),
+		updates: budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
+		gate:    gate{closed: make(chan struct{}, 1)},
+		bell:    make(chan struct{}, 1),
+		lanes:   map[string]*lane{},
+		fresh:   map[string]struct{}{},
+	}
+}
+
+// Run delivers until ctx ends. Then it begins nothing new, gives the calls in
+// flight Options.Grace to finish and to be written down, and returns nil. What
+// was cut off even so is looked for in Slack after the next start.
+func (o *Outbox) Run(ctx context.Context) error {
+	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
+	defer cutOff()
+	var work sync.WaitGroup
+	work.Go(func() { o.findLanes(ctx) })
+	work.Go(func() { o.probeWhenHeld(ctx) })
+	o.startLanes(ctx, func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
+	grace := time.AfterFunc(o.opts.Grace, cutOff)
+	defer grace.Stop()
+	work.Wait()
+	return nil
+}
+
+// Wake says that these lanes may have something new to send. It never blocks.
+func (o *Outbox) Wake(lanes ...string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range lanes {
+		if l := o.lanes[name]; l != nil {
+			poke(l.wake)
+			continue
+		}
+		o.fresh[name] = struct{}{}
+	}
+	if len(o.fresh) > 0 {
+		poke(o.bell)
+	}
+}
+
+// startLanes gives each woken lane that has none a goroutine, until ctx ends.
+func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.bell:
+		}
+		o.mu.Lock()
+		for name := range o.fresh {
+			if o.lanes[name] == nil {
+				l := newLane(o, name)
+				o.lanes[name] = l
+				o.metrics.lanes.Inc()
+				start(l)
+			}
+		}
+		clear(o.fresh)
+		o.mu.Unlock()
+	}
+}
+
+// retire forgets a lane that has nothing to do, unless it was woken meanwhile.
+// Wake holds the same lock, so no wake falls between the look and the end.
+func (o *Outbox) retire(l *lane) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(l.wake) > 0 {
+		return false
+	}
+	o.forget(l)
+	return true
+}
+
+// forget needs the lock.
+func (o *Outbox) forget(l *lane) {
+	delete(o.lanes, l.name)
+	o.metrics.lanes.Dec()
+}
+
+// findLanes wakes the lanes that the queue says are owed something: at once,
+// for what an earlier run left, and then now and again.
+func (o *Outbox) findLanes(ctx context.Context) {
+	for failures := 0; ctx.Err() == nil; {
+		o.scan.set("finding lanes", o.opts.Now().Add(o.opts.CallTimeout))
+		wait := o.opts.Rescan
+		lanes, err := o.queue.Lanes(ctx)
+		switch {
+		case err == nil:
+			failures = 0
+			o.wakeIdle(lanes)
+		case ctx.Err() == nil:
+			wait = min(wait, retryAfter(failures, o.opts.Rand))
+			failures++
+			o.log.Warn("find lanes", zap.Error(err), zap.Duration("again_in", wait))
+		}
+		o.scan.set("waiting to find lanes", o.opts.Now().Add(wait))
+		sleep(ctx, wait)
+	}
+	o.scan.set("ended", time.Time{})
+}
+
+// wakeIdle wakes those of the lanes that have no goroutine; the others know
+// themselves when to look.
+func (o *Outbox) wakeIdle(lanes []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range lanes {
+		if o.lanes[name] == nil {
+			o.fresh[name] = struct{}{}
+		}
+	}
+	poke(o.bell)
+}
+
+// retryAfter is the back-off when the store fails, in place of Slack.
+func retryAfter(failures int, jitter func() float64) time.Duration {
+	ceiling := min(storeRetryFirst<<min(failures, 10), storeRetryMost)
+	return ceiling/2 + time.Duration(jitter()*float64(ceiling/2))
+}
+
+const (
+	storeRetryFirst = 100 * time.Millisecond
+	storeRetryMost  = 10 * time.Second
+)
+
+// sleep waits for d and says whether ctx still goes on.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return false
+	case <-timer.C:
+		return true
+	}
+}

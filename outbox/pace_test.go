@@ -1,0 +1,95 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+func TestBucketNeverGivesMoreThanBurstPlusRateInAnyWindow(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := bucket{every: time.Second, burst: rapid.IntRange(1, 6).Draw(t, "burst")}
+		now := noon
+		var taken []time.Time
+		for range rapid.IntRange(1, 80).Draw(t, "steps") {
+			now = now.Add(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
+			if !b.at(now, 0).After(now) {
+				b.take(now)
+				taken = append(taken, now)
+			}
+		}
+		for i, from := range taken {
+			for n, to := range taken[i:] {
+				if most := b.burst + int(to.Sub(from)/b.every); n+1 > most {
+					t.Fatalf("%d in %v, at most %d", n+1, to.Sub(from), most)
+				}
+			}
+		}
+	})
+}
+
+func TestBucketIsPunctual(t *testing.T) {
+	b := bucket{every: time.Second, burst: 2}
+	b.take(noon)
+	if at := b.at(noon, 0); at.After(noon) {
+		t.Fatalf("second of a burst of two at %v", at)
+	}
+	b.take(noon)
+	if at := b.at(noon, 0); !at.Equal(noon.Add(time.Second)) {
+		t.Fatalf("third at %v, want a second later", at)
+	}
+}
+
+func TestPausedBucketGivesOneTokenAtTheEnd(t *testing.T) {
+	b, until := bucket{every: time.Second, burst: 5}, noon.Add(time.Minute)
+	b.pause(until)
+	if at := b.at(noon, 0); !at.Equal(until) {
+		t.Fatalf("first at %v, want %v", at, until)
+	}
+	if at := b.at(noon, 1); !at.Equal(until.Add(time.Second)) {
+		t.Fatalf("second at %v, want a second after %v", at, until)
+	}
+}
+
+func TestBudgetServesFirstComeFirst(t *testing.T) {
+	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	first, second := make(chan struct{}, 1), make(chan struct{}, 1)
+	taken := make(chan struct{}, 1)
+	if ok, _ := b.take(noon, taken); !ok {
+		t.Fatal("a full budget refused")
+	}
+	_, at := b.take(noon, first)
+	_, later := b.take(noon, second)
+	if at.Sub(noon) != time.Second || later.Sub(noon) != 2*time.Second {
+		t.Fatalf("asked to come again after %v and %v", at.Sub(noon), later.Sub(noon))
+	}
+	if ok, _ := b.take(at, second); ok {
+		t.Fatal("the second overtook the first")
+	}
+	if ok, _ := b.take(at, first); !ok {
+		t.Fatal("the first was refused at its time")
+	}
+	if ok, _ := b.take(later, second); !ok {
+		t.Fatal("the second was refused at its time")
+	}
+}
+
+func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
+	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	user, waiting, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	b.take(noon, user)
+	b.take(noon, waiting)
+	b.take(noon, behind)
+	b.giveBack(noon)
+	if len(waiting) != 1 || len(behind) != 0 {
+		t.Fatalf("told the first %d times and the one behind %d times", len(waiting), len(behind))
+	}
+	b.leave(noon, waiting)
+	if len(behind) != 1 {
+		t.Fatal("who moved up to the front was not told")
+	}
+	if ok, _ := b.take(noon, behind); !ok {
+		t.Fatal("the token that came back is lost")
+	}
+}
