@@ -86,7 +86,13 @@ func (c *call) hint(code string) string {
 	return ""
 }
 
+// appTokenHint is for every refusal of apps.connections.open.
+const appTokenHint = "set SLACK_APP_TOKEN to an App-Level Token (xapp-…) with the scope connections:write, from Basic Information > App-Level Tokens, and switch on Socket Mode"
+
 func (c *call) authHint(code string) string {
+	if c.app {
+		return appTokenHint
+	}
 	switch code {
 	case "missing_scope":
 		if c.answer.Needed == "" {

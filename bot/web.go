@@ -32,6 +32,8 @@ type call struct {
 	method string
 	// where names the conversation in hints, as a person spelled it.
 	where string
+	// app is set for the method that takes the app-level token.
+	app bool
 	// reads is set when the method changes nothing, so that no failure is unsure.
 	reads bool
 

@@ -1,0 +1,175 @@
+package bot
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/slack-go/slack/socketmode"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Handler answers people. Each method is called by one of several workers, with
+// a context that ends after 30 seconds; an error is logged and the request is
+// not tried again, unless the process is stopping: then it is, after the start.
+type Handler interface {
+	// Command answers a slash command.
+	Command(ctx context.Context, c Command) error
+	// Message answers a direct message or a mention.
+	Message(ctx context.Context, m Message) error
+	// Home is called when somebody opens the App Home.
+	Home(ctx context.Context, h Home) error
+	// Action answers a click on a button or a choice in a menu.
+	Action(ctx context.Context, a Action) error
+	// Submit judges a dialog without doing anything: errors by block id, shown in
+	// the dialog, or the work to do once the dialog has closed (nil for none). It
+	// must not block, and may be called again for the same submission.
+	Submit(s Submission) (errs map[string]string, work func(ctx context.Context) error)
+}
+
+const (
+	workers   = 8
+	workLimit = 30 * time.Second
+	// finishLimit is what the workers get to finish when the process stops; what
+	// is left then waits in the inbox.
+	finishLimit = 3 * time.Second
+)
+
+// startWorkers handles the backlog until it is closed and empty, or ctx ends.
+func (s *Socket) startWorkers(ctx context.Context) *sync.WaitGroup {
+	var group sync.WaitGroup
+	for range workers {
+		group.Go(func() {
+			for ctx.Err() == nil {
+				e, ok := s.backlog.pop()
+				if !ok {
+					return
+				}
+				s.work(ctx, e)
+			}
+		})
+	}
+	return &group
+}
+
+func (s *Socket) work(ctx context.Context, e alert.Envelope) {
+	if ctx.Err() != nil {
+		return
+	}
+	limited, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	err := s.handle(limited, e)
+	if err != nil {
+		s.log.Error("request from slack failed", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+	}
+	if err != nil && ctx.Err() != nil {
+		return // cut off by the stop: the next start does it
+	}
+	if err := s.inbox.Handled(limited, e.ID); err != nil {
+		s.log.Error("inbox can't note an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+	}
+}
+
+// handle decodes one envelope and calls the handler; a panic becomes an error.
+func (s *Socket) handle(ctx context.Context, e alert.Envelope) (err error) {
+	defer recovered(&err)
+	switch e.Type {
+	case socketmode.RequestTypeSlashCommands:
+		return s.command(ctx, e)
+	case socketmode.RequestTypeEventsAPI:
+		return s.happening(ctx, e)
+	case socketmode.RequestTypeInteractive:
+		return s.interaction(ctx, e)
+	}
+	s.log.Warn("slack sent an envelope of an unknown type", zap.String("envelope", e.ID), zap.String("type", e.Type))
+	return nil
+}
+
+func recovered(err *error) {
+	if p := recover(); p != nil {
+		*err = errors.Join(*err, fmt.Errorf("panic: %v", p))
+	}
+}
+
+func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
+	c, err := decodeCommand(e.Payload)
+	if err != nil {
+		return err
+	}
+	return s.handler.Command(ctx, c)
+}
+
+func (s *Socket) happening(ctx context.Context, e alert.Envelope) error {
+	h, err := decodeEvent(e.Payload, s.bot.Identity())
+	switch {
+	case err != nil:
+		return err
+	case h.message != nil:
+		return s.handler.Message(ctx, *h.message)
+	case h.home != nil:
+		return s.handler.Home(ctx, *h.home)
+	case h.alarm:
+		s.log.Error("slack took the app's rights away", zap.String("event", h.kind), zap.String("hint", "install the app again and renew its tokens"))
+	default:
+		s.log.Debug("event passed over", zap.String("envelope", e.ID), zap.String("event", h.kind), zap.String("why", h.why))
+	}
+	return nil
+}
+
+func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
+	i, err := decodeInteraction(e.Payload)
+	if err != nil {
+		return err
+	}
+	for _, a := range i.actions {
+		err = errors.Join(err, s.handler.Action(ctx, a))
+	}
+	if i.submission == nil {
+		return err
+	}
+	if _, work := s.handler.Submit(*i.submission); work != nil {
+		return work(ctx)
+	}
+	return nil
+}
+
+// refusals asks the handler what is wrong with a dialog, if the envelope is one
+// that may be answered (slack-facts §7.5).
+func (s *Socket) refusals(r socketmode.Request) (errs map[string]string) {
+	if r.Type != socketmode.RequestTypeInteractive || !r.AcceptsResponsePayload {
+		return nil
+	}
+	i, err := decodeInteraction(r.Payload)
+	if err != nil || i.submission == nil {
+		return nil
+	}
+	var panicked error
+	func() {
+		defer recovered(&panicked)
+		errs, _ = s.handler.Submit(*i.submission)
+	}()
+	if panicked != nil {
+		s.log.Error("dialog can't be judged", zap.String("envelope", r.EnvelopeID), zap.Error(panicked))
+	}
+	return errs
+}
+
+// recall puts back to work what an earlier run left undone. It runs before the
+// first connection, so that nothing is taken for left over that just came.
+func (s *Socket) recall(ctx context.Context) {
+	left, err := s.inbox.Unhandled(ctx)
+	if err != nil {
+		s.log.Error("inbox can't say what was left undone", zap.Error(err))
+		return
+	}
+	for _, e := range left {
+		s.backlog.push(e)
+	}
+	if len(left) > 0 {
+		s.log.Info("requests from before the start are being finished", zap.Int("count", len(left)))
+	}
+}

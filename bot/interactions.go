@@ -1,0 +1,142 @@
+package bot
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"tocsin/alert"
+)
+
+// interaction is a decoded interactive envelope; one that is neither a click nor
+// a dialog is empty.
+type interaction struct {
+	actions    []Action
+	submission *Submission
+}
+
+// rawInteraction is the part that matters to us (slack-facts §7.4, §7.5).
+type rawInteraction struct {
+	Type        string       `json:"type"`
+	Trigger     string       `json:"trigger_id"`
+	ResponseURL alert.Secret `json:"response_url"`
+	User        rawID        `json:"user"`
+	Team        rawID        `json:"team"`
+	Channel     rawID        `json:"channel"`
+	Container   struct {
+		MessageTS string `json:"message_ts"`
+		ChannelID string `json:"channel_id"`
+		Thread    string `json:"thread_ts"`
+	} `json:"container"`
+	View    rawView    `json:"view"`
+	Actions []rawInput `json:"actions"`
+}
+
+type rawID struct {
+	ID string `json:"id"`
+}
+
+type rawView struct {
+	ID         string `json:"id"`
+	CallbackID string `json:"callback_id"`
+	Private    string `json:"private_metadata"`
+	Hash       string `json:"hash"`
+	State      struct {
+		Values map[string]map[string]rawInput `json:"values"`
+	} `json:"state"`
+}
+
+func decodeInteraction(payload []byte) (interaction, error) {
+	var p rawInteraction
+	if err := lenient(payload, &p); err != nil {
+		return interaction{}, fmt.Errorf("read interaction: %w", err)
+	}
+	switch p.Type {
+	case "block_actions":
+		return interaction{actions: p.clicks()}, nil
+	case "view_submission":
+		return interaction{submission: p.dialog()}, nil
+	}
+	return interaction{}, nil
+}
+
+func (p rawInteraction) clicks() []Action {
+	channel := p.Channel.ID
+	if channel == "" {
+		channel = p.Container.ChannelID
+	}
+	caller := Caller{User: p.User.ID, Channel: channel, Thread: p.Container.Thread, Team: p.Team.ID, ResponseURL: p.ResponseURL}
+	var actions []Action
+	for _, a := range p.Actions {
+		actions = append(actions, Action{
+			Caller: caller, ActionID: a.ActionID, BlockID: a.BlockID, Value: a.input().Value,
+			MessageTS: p.Container.MessageTS, ViewID: p.View.ID, ViewHash: p.View.Hash, TriggerID: p.Trigger,
+		})
+	}
+	return actions
+}
+
+func (p rawInteraction) dialog() *Submission {
+	s := &Submission{
+		User: p.User.ID, Team: p.Team.ID, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
+		Private: p.View.Private, TriggerID: p.Trigger, Inputs: map[string]map[string]Input{},
+	}
+	for block, fields := range p.View.State.Values {
+		s.Inputs[block] = map[string]Input{}
+		for action, raw := range fields {
+			s.Inputs[block][action] = raw.input()
+		}
+	}
+	return s
+}
+
+// rawInput is one element's state; each type has a field of its own.
+type rawInput struct {
+	Type          string      `json:"type"`
+	ActionID      string      `json:"action_id"`
+	BlockID       string      `json:"block_id"`
+	Value         string      `json:"value"`
+	Option        rawOption   `json:"selected_option"`
+	Options       []rawOption `json:"selected_options"`
+	User          string      `json:"selected_user"`
+	Users         []string    `json:"selected_users"`
+	Conversation  string      `json:"selected_conversation"`
+	Conversations []string    `json:"selected_conversations"`
+	Channel       string      `json:"selected_channel"`
+	Channels      []string    `json:"selected_channels"`
+	Date          string      `json:"selected_date"`
+	Time          string      `json:"selected_time"`
+	DateTime      int64       `json:"selected_date_time"`
+}
+
+type rawOption struct {
+	Value string `json:"value"`
+}
+
+// UnmarshalJSON reads each element leniently, so that one of a new shape does
+// not hide the others.
+func (r *rawInput) UnmarshalJSON(data []byte) error {
+	type plain rawInput
+	return lenient(data, (*plain)(r))
+}
+
+var _ json.Unmarshaler = (*rawInput)(nil)
+
+func (r rawInput) input() Input {
+	in := Input{Type: r.Type}
+	for _, value := range []string{r.Value, r.Option.Value, r.User, r.Conversation, r.Channel, r.Date, r.Time} {
+		if in.Value == "" {
+			in.Value = value
+		}
+	}
+	if in.Value == "" && r.DateTime != 0 {
+		in.Value = strconv.FormatInt(r.DateTime, 10)
+	}
+	for _, o := range r.Options {
+		in.Values = append(in.Values, o.Value)
+	}
+	in.Values = append(in.Values, r.Users...)
+	in.Values = append(in.Values, r.Conversations...)
+	in.Values = append(in.Values, r.Channels...)
+	return in
+}
