@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"tocsin/bot"
 	"tocsin/render"
 )
 
@@ -57,45 +58,79 @@ func (h *homes) visit(user string) *visit {
 	return v
 }
 
-// showHome publishes a person's Home unless it shows the same already. With
-// anew it is published in any case.
-func (h *Handlers) showHome(ctx context.Context, user string, anew bool) error {
-	v := h.homes.visit(user)
+// Home publishes the App Home when somebody opens it, unless it shows the same
+// already.
+func (h *Handlers) Home(ctx context.Context, e bot.Home) error {
+	if e.User == "" || e.Tab == "messages" {
+		return nil
+	}
+	v := h.homes.visit(e.User)
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	now := h.opts.Now()
-	if !anew && now.Sub(v.last) < calm {
+	if now.Sub(v.last) < calm {
 		return nil
 	}
-	view, err := h.homeView(ctx)
+	view, hash, err := h.drawHome(ctx)
 	if err != nil {
 		return err
 	}
-	hash, err := hashOf(render.Home(view))
+	shown, err := h.opts.Homes.HomeHash(ctx, e.User)
+	if err != nil {
+		return fmt.Errorf("read what the home shows: %w", err)
+	}
+	// Slack names no hash when it has no view: whatever we remember, nothing is
+	// shown.
+	if shown == hash && e.Hash != "" {
+		v.last = now
+		return nil
+	}
+	return h.publishHome(ctx, e.User, v, published{view: view, hash: hash})
+}
+
+// refreshHome publishes a person's Home whatever it shows.
+func (h *Handlers) refreshHome(ctx context.Context, user string) error {
+	v := h.homes.visit(user)
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	view, hash, err := h.drawHome(ctx)
 	if err != nil {
 		return err
 	}
-	if !anew {
-		shown, err := h.opts.Homes.HomeHash(ctx, user)
-		if err != nil {
-			return fmt.Errorf("read what the home shows: %w", err)
-		}
-		if shown == hash {
-			v.last = now
-			return nil
-		}
-	}
+	return h.publishHome(ctx, user, v, published{view: view, hash: hash})
+}
+
+type published struct {
+	view render.HomeView
+	hash string
+}
+
+// publishHome needs v to be locked.
+func (h *Handlers) publishHome(ctx context.Context, user string, v *visit, p published) error {
 	// The time at its foot would make every view a new one, so it is no part of
 	// the hash.
-	view.DrawnAt = now
-	if _, err := h.opts.Slack.PublishHome(ctx, user, render.Home(view), ""); err != nil {
+	p.view.DrawnAt = h.opts.Now()
+	err := h.patiently(ctx, func() error {
+		_, err := h.opts.Slack.PublishHome(ctx, user, render.Home(p.view), "")
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("publish home: %w", err)
 	}
-	v.last = now
-	if err := h.opts.Homes.SetHomeHash(ctx, user, hash); err != nil {
+	v.last = h.opts.Now()
+	if err := h.opts.Homes.SetHomeHash(ctx, user, p.hash); err != nil {
 		return fmt.Errorf("remember what the home shows: %w", err)
 	}
 	return nil
+}
+
+func (h *Handlers) drawHome(ctx context.Context) (render.HomeView, string, error) {
+	view, err := h.homeView(ctx)
+	if err != nil {
+		return view, "", err
+	}
+	hash, err := hashOf(render.Home(view))
+	return view, hash, err
 }
 
 func (h *Handlers) homeView(ctx context.Context) (render.HomeView, error) {

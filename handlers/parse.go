@@ -126,19 +126,19 @@ func looksLikeConversation(word string) bool {
 }
 
 // parseChannel understands what alert.ParseConversation does, and a mail
-// address as Slack sends it.
+// address as Slack sends it. Slack's <#C…|name> is returned as it is, because
+// acceptance knows by it that this is an id for certain.
 func parseChannel(word string) (string, *alert.InputError) {
 	if address, ok := strings.CutPrefix(word, "<mailto:"); ok {
 		word, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")
 	}
-	channel, err := alert.ParseConversation(word)
-	if err != nil {
+	if _, err := alert.ParseConversation(word); err != nil {
 		return "", &alert.InputError{
 			Message: "I don't know a conversation " + unescape(word),
 			Hint:    "Write #name, @user, a mail address or an id like C0123ABCD.",
 		}
 	}
-	return channel, nil
+	return word, nil
 }
 
 func parseSeverity(w token) (alert.Severity, *alert.InputError) {

@@ -233,13 +233,9 @@ func Refused(what, hint string) Message {
 	return answer(lines...)
 }
 
-// Greeting answers a message without words (wordless says what it had instead,
-// "a file", or is empty), so that nobody is left without an answer.
-func Greeting(wordless string) Message {
-	if wordless != "" {
-		return answer("Thanks, but I can't do anything with "+fit(oneLine(wordless), 60)+".", "Write `help` to see what I can do.")
-	}
-	return answer("Hello! Write `help` to see what I can do.")
+// Greeting answers a message without words: an empty one, or only a file.
+func Greeting() Message {
+	return answer("Hello! I read words only, no files or pictures.", "Write `help` to see what I can do.")
 }
 
 // Gone answers a click on something that does nothing any more.

@@ -167,8 +167,7 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 		"test dead":      TestResult(report(dead, well())),
 		"unknown":        Unknown("stauts", "status", "help"),
 		"refused":        Refused(`unknown severity "fatal"`, "write one of critical, error, warning, info (critical?)"),
-		"greeting":       Greeting(""),
-		"greeting file":  Greeting("a file"),
+		"greeting":       Greeting(),
 		"gone":           Gone(),
 	} {
 		t.Run(name, func(t *testing.T) {

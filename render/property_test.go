@@ -123,7 +123,6 @@ func checkOthers(t *rapid.T) {
 	wantValid(t, "test result", checkMessage(TestResult(report)))
 	wantValid(t, "unknown", checkMessage(Unknown(texts().Draw(t, "said"), texts().Draw(t, "nearest"), "help")))
 	wantValid(t, "refused", checkMessage(Refused(texts().Draw(t, "what"), texts().Draw(t, "hint"))))
-	wantValid(t, "greeting", checkMessage(Greeting(texts().Draw(t, "wordless"))))
 }
 
 func TestNoIncidentMakesACardOverSlacksLimits(t *testing.T) { rapid.Check(t, checkIncident) }

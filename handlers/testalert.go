@@ -17,9 +17,9 @@ const testSource = "notify-test"
 // sendTest pushes a test alert by the whole road, waits for it, and says where
 // it is and how long each leg took. once is Slack's name of what asked for it:
 // asked again after a crash, it is still one alert.
-func (h *Handlers) sendTest(ctx context.Context, order testOrder, user, once string) render.Message {
+func (h *Handlers) sendTest(ctx context.Context, order testOrder, once string) render.Message {
 	asked := h.opts.Now()
-	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{testAlert(order, user, once, asked)})
+	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{testAlert(order, once, asked)})
 	if err != nil {
 		return h.refusal(err)
 	}
@@ -39,13 +39,12 @@ func (h *Handlers) sendTest(ctx context.Context, order testOrder, user, once str
 	return render.TestResult(report)
 }
 
-func testAlert(order testOrder, user, once string, now time.Time) alert.Alert {
+func testAlert(order testOrder, once string, now time.Time) alert.Alert {
 	a := alert.Alert{
 		Source: testSource, Key: testSource + "-" + alert.NewID(),
 		Severity: order.severity, Title: order.title, Channel: order.channel,
-		Text:   "This is only a test. It came the same road as every alert: accepted, on disk, queued, sent.",
-		Labels: map[string]string{"asked by": user},
-		At:     now,
+		Text: "This is only a test. It came the same road as every alert: accepted, on disk, queued, sent.",
+		At:   now,
 	}
 	if once != "" {
 		a.IdempotencyKey = testSource + "-" + once

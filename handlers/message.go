@@ -1,0 +1,40 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// Message answers a direct message or a mention where it was written: a
+// threaded one in its thread, a mention in the thread below it.
+func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
+	// Bots are passed over long before; an answer to one would be a loop, so it
+	// is worth a second look.
+	if m.User == "" || m.User == "USLACKBOT" {
+		return nil
+	}
+	thread := m.Thread
+	if thread == "" && m.Mention {
+		thread = m.TS
+	}
+	reply := h.reply(ctx, m)
+	err := h.patiently(ctx, func() error {
+		_, err := h.opts.Slack.Say(ctx, m.Channel, thread, reply)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("answer a message: %w", err)
+	}
+	return nil
+}
+
+func (h *Handlers) reply(ctx context.Context, m bot.Message) render.Message {
+	words := tokens(m.Text)
+	if len(words) == 0 {
+		return render.Greeting()
+	}
+	return h.answer(ctx, ask{words: words, direct: true, once: m.Channel + "-" + m.TS})
+}
