@@ -1,0 +1,149 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/alert"
+)
+
+// Lanes lists the lanes that have anything pending or sending, each once, in
+// alphabetical order.
+func (d *DB) Lanes(ctx context.Context) ([]string, error) {
+	var lanes []string
+	for after := ""; ; {
+		next := sql.NullString{}
+		query := firstLane
+		if len(lanes) > 0 {
+			query = nextLane
+		}
+		err := d.each(ctx, query, func(s scanner) error { return s.Scan(&next) }, after)
+		if err != nil {
+			return nil, fmt.Errorf("list lanes: %w", err)
+		}
+		if !next.Valid {
+			return lanes, nil
+		}
+		lanes = append(lanes, next.String)
+		after = next.String
+	}
+}
+
+// One seek finds the next lane, however much is owed to each.
+const (
+	firstLane = `SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane >= ?`
+	nextLane  = `SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane > ?`
+)
+
+// Claim marks a lane's next delivery as being sent, durably, and returns it
+// with the newest state of its incident. Without one that may be sent now the
+// job's ID is empty and next says when there will be one; it is zero when
+// nothing is owed.
+//
+// The order is by priority and acceptance, but nothing goes before an earlier
+// delivery of the same incident in the same lane, also not before one of a kind
+// that wasn't asked for. The first in that order decides: while it must wait,
+// so does the lane. One that was being sent already comes back as unsure and
+// keeps the start of the attempt that may have reached Slack.
+func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, error) {
+	var job alert.Job
+	var next time.Time
+	err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+		job, next, err = w.claim(ctx, c)
+		return err
+	})
+	if err != nil {
+		return alert.Job{}, time.Time{}, fmt.Errorf("claim in lane %s: %w", c.Lane, err)
+	}
+	return job, next, nil
+}
+
+func (w *writer) claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, error) {
+	h, found, err := w.head(ctx, c)
+	if err != nil || !found {
+		return alert.Job{}, time.Time{}, err
+	}
+	job, err := h.job()
+	if err != nil || job.NextAt.After(c.Now) {
+		return alert.Job{}, job.NextAt, err
+	}
+	if job.Incident.Cards, err = w.cards(ctx, h.incident.n); err != nil {
+		return alert.Job{}, time.Time{}, err
+	}
+	job.Card = job.Incident.Card(job.Lane)
+	if job.State == alert.Sending {
+		job.Unsure = true
+		return job, time.Time{}, nil
+	}
+	job.State, job.StartedAt = alert.Sending, fromMicros(micros(c.Now))
+	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ? WHERE n = ?",
+		micros(c.Now), job.Seq)
+	return job, time.Time{}, err
+}
+
+// head is the first delivery of a lane with its incident.
+type head struct {
+	delivery deliveryRow
+	incident incidentRow
+	known    string
+}
+
+func (h *head) dest() []any {
+	return append(append(h.delivery.dest(), h.incident.dest()...), &h.known)
+}
+
+func (h *head) job() (alert.Job, error) {
+	d, err := h.delivery.delivery()
+	i, bad := h.incident.incident()
+	d.Incident = i.ID
+	return alert.Job{Delivery: d, Incident: i, Known: h.known}, errors.Join(err, bad)
+}
+
+func (h *head) before(other *head) bool {
+	a, b := h.delivery.d, other.delivery.d
+	return a.Priority < b.Priority || a.Priority == b.Priority && a.Seq < b.Seq
+}
+
+// headQuery is one seek in deliveries_due, then one row each of the rest.
+const headQuery = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
+		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.reason,
+		d.conversation, d.ts,
+		i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
+		i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at,
+		i.resolved_at, i.lanes,
+		coalesce(l.conversation, '')
+	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane
+	WHERE d.lane = ? AND d.stage = ? ORDER BY d.priority, d.n LIMIT 1`
+
+// head finds what comes next in a lane among the kinds that are asked for.
+func (w *writer) head(ctx context.Context, c alert.Claim) (first *head, found bool, err error) {
+	for stage, wanted := range map[int64]bool{stagePost: c.Posts, stageUpdate: c.Updates} {
+		if !wanted {
+			continue
+		}
+		h := &head{}
+		ok, err := w.one(ctx, headQuery, func(s scanner) error { return s.Scan(h.dest()...) }, c.Lane, stage)
+		if err != nil {
+			return nil, false, err
+		}
+		if ok && (first == nil || h.before(first)) {
+			first = h
+		}
+	}
+	return first, first != nil, nil
+}
+
+func (w *writer) cards(ctx context.Context, incident int64) ([]alert.Card, error) {
+	var cards []alert.Card
+	err := w.each(ctx, "SELECT lane, conversation, ts, version FROM cards WHERE incident = ? ORDER BY lane",
+		func(s scanner) error {
+			var c alert.Card
+			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version)
+			cards = append(cards, c)
+			return err
+		}, incident)
+	return cards, err
+}

@@ -1,0 +1,196 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"sync/atomic"
+
+	"tocsin/alert"
+)
+
+const (
+	// queueSize is how many writes may wait for the disk.
+	queueSize = 4096
+	// groupSize is the most writes that share one transaction. A group is as
+	// large as what came in while the one before was being synced, so no timer
+	// is needed to make it large.
+	groupSize = 512
+)
+
+// The states of an op. Who moves it out of waiting owns it.
+const (
+	opWaiting int32 = iota
+	opTaken
+	opAbandoned
+)
+
+// op is one write on its way into a group.
+type op struct {
+	// change is a commit, which is written together with its neighbours.
+	change *change
+	// do is any other write. It may be called again when its group failed.
+	do     func(*writer, context.Context) error
+	state  atomic.Int32
+	err    error
+	answer chan error
+}
+
+// refusal is an error that one op earns by itself, before it wrote anything:
+// its neighbours in the group are not disturbed.
+type refusal struct{ err error }
+
+func (r refusal) Error() string { return r.err.Error() }
+func (r refusal) Unwrap() error { return r.err }
+
+// write queues do and waits until it is durable. When too much waits, it waits
+// for its place: its callers are few, and what they report has already happened.
+func (d *DB) write(ctx context.Context, do func(*writer, context.Context) error) error {
+	o := &op{do: do, answer: make(chan error, 1)}
+	select {
+	case <-d.closing:
+		return errClosed
+	default:
+	}
+	select {
+	case d.queue <- o:
+		return d.await(ctx, o)
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.closing:
+		return errClosed
+	}
+}
+
+// shed queues a commit and waits until it is durable. When too much waits it
+// refuses at once: whoever pushes alerts can try again.
+func (d *DB) shed(ctx context.Context, c *change) error {
+	o := &op{change: c, answer: make(chan error, 1)}
+	select {
+	case <-d.closing:
+		return errClosed
+	default:
+	}
+	select {
+	case d.queue <- o:
+		return d.await(ctx, o)
+	default:
+		return alert.ErrOverloaded
+	}
+}
+
+// await waits for the answer. An op that is already being written is waited
+// for even when ctx ends, so that the answer is certain.
+func (d *DB) await(ctx context.Context, o *op) error {
+	select {
+	case err := <-o.answer:
+		return err
+	case <-ctx.Done():
+		if o.state.CompareAndSwap(opWaiting, opAbandoned) {
+			return ctx.Err()
+		}
+	case <-d.stopped:
+	}
+	select {
+	case err := <-o.answer:
+		return err
+	case <-d.stopped:
+	}
+	select {
+	case err := <-o.answer:
+		return err
+	default:
+		return errClosed
+	}
+}
+
+// writeLoop is the one place that writes. It ends when the store closes and
+// everything that waits is answered.
+func (d *DB) writeLoop(w *writer) {
+	defer close(d.stopped)
+	defer w.close()
+	for {
+		select {
+		case first := <-d.queue:
+			runtime.Gosched()
+			d.writeGroup(w, d.drain(first))
+			continue
+		case <-d.closing:
+		}
+		select {
+		case first := <-d.queue:
+			d.writeGroup(w, d.drain(first))
+		default:
+			return
+		}
+	}
+}
+
+// drain takes first and what waits behind it, up to a full group.
+func (d *DB) drain(first *op) []*op {
+	group := make([]*op, 0, 64)
+	for o := first; ; {
+		if o.state.CompareAndSwap(opWaiting, opTaken) {
+			group = append(group, o)
+		}
+		if len(group) == groupSize {
+			return group
+		}
+		select {
+		case o = <-d.queue:
+		default:
+			return group
+		}
+	}
+}
+
+// writeGroup writes a group and answers each of its ops.
+func (d *DB) writeGroup(w *writer, group []*op) {
+	if len(group) == 0 {
+		return
+	}
+	err := d.transact(w, group)
+	if err != nil && len(group) > 1 && !d.hopeless(err) {
+		for _, o := range group {
+			d.writeGroup(w, []*op{o})
+		}
+		return
+	}
+	for _, o := range group {
+		if err != nil {
+			o.err = d.classify(err)
+		}
+		o.answer <- o.err
+	}
+}
+
+// hopeless: trying the group's ops one by one would fail for each, or might
+// write one twice because it is unknown whether the group was written.
+func (d *DB) hopeless(err error) bool {
+	var unknown unknownOutcome
+	return errors.As(err, &unknown) || d.dialect.unavailable(err) || errors.Is(err, alert.ErrUnavailable)
+}
+
+// transact writes a group in one transaction. An op that was refused has the
+// reason in its err.
+func (d *DB) transact(w *writer, group []*op) error {
+	ctx := context.Background()
+	if d.dialect.patience > 0 {
+		bounded, cancel := context.WithTimeout(ctx, d.dialect.patience)
+		defer cancel()
+		ctx = bounded
+	}
+	if err := w.begin(ctx); err != nil {
+		return err
+	}
+	err := w.apply(ctx, group)
+	if err != nil {
+		w.rollback()
+		return err
+	}
+	if err := w.commit(ctx); err != nil {
+		return err
+	}
+	d.bells.ring(w.shown)
+	return nil
+}

@@ -1,0 +1,192 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"tocsin/alert"
+)
+
+// Finish makes what became of an attempt durable, and in the same transaction
+// the card, the lane's Slack id and where the alerts stand. Finishing the same
+// way again changes nothing; finishing a finished delivery in another way is
+// alert.ErrConflict, an unknown one alert.ErrNotFound.
+func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
+	err := d.write(ctx, func(w *writer, ctx context.Context) error { return w.finish(ctx, o) })
+	if err != nil {
+		return fmt.Errorf("finish delivery %s: %w", o.Delivery, err)
+	}
+	return nil
+}
+
+// attempt is a delivery that is being finished, and the card it is about.
+type attempt struct {
+	alert.Outcome
+	n    int64
+	at   place
+	kind alert.Kind
+	was  alert.DeliveryState
+	card alert.Card
+}
+
+func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
+	a, err := w.attempt(ctx, o)
+	if err != nil {
+		return err
+	}
+	if finished(a.was) {
+		if a.was == o.State {
+			return nil
+		}
+		return refusal{fmt.Errorf("it is %s already: %w", a.was, alert.ErrConflict)}
+	}
+	if !finished(o.State) {
+		return w.again(ctx, a)
+	}
+	if err := w.done(ctx, a); err != nil {
+		return err
+	}
+	if err := w.settle(ctx, a); err != nil {
+		return err
+	}
+	return w.turn(ctx, a.at)
+}
+
+func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error) {
+	a := &attempt{Outcome: o}
+	found, err := w.one(ctx, `SELECT d.n, d.incident, d.lane, d.kind, d.state,
+			coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)
+		FROM deliveries d LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+		WHERE d.id = ?`,
+		func(s scanner) error {
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was,
+				&a.card.Conversation, &a.card.TS, &a.card.Version)
+		}, o.Delivery)
+	if err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, refusal{alert.ErrNotFound}
+	}
+	if o.Kind != "" {
+		a.kind = o.Kind
+	}
+	return a, nil
+}
+
+// again leaves the delivery first in its line, to be tried at NextAt.
+func (w *writer) again(ctx context.Context, a *attempt) error {
+	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, next_at = ?, attempts = ?, plain = ?,
+			possible_duplicate = ?, reason = ?, stage = CASE WHEN stage = 0 THEN 0 ELSE ? END
+		WHERE n = ?`,
+		string(a.State), string(a.kind), micros(a.NextAt), a.Attempts, number(a.Plain),
+		number(a.PossibleDuplicate), a.Reason, stageOf(a.kind), a.n)
+	return err
+}
+
+// done takes the delivery out of its line.
+func (w *writer) done(ctx context.Context, a *attempt) error {
+	conversation, ts := a.Sent.Conversation, a.Sent.TS
+	if a.State == alert.Superseded {
+		conversation, ts = a.card.Conversation, a.card.TS
+	}
+	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, stage = NULL, done_at = ?, attempts = ?,
+			plain = ?, possible_duplicate = ?, reason = ?, conversation = ?, ts = ?
+		WHERE n = ?`,
+		string(a.State), string(a.kind), micros(a.Now), a.Attempts,
+		number(a.Plain), number(a.PossibleDuplicate), a.Reason, conversation, ts, a.n)
+	return err
+}
+
+// settle writes the card and moves the alerts that it accounts for, or that
+// nobody will ever see, out of pending.
+func (w *writer) settle(ctx context.Context, a *attempt) error {
+	switch a.State {
+	case alert.Delivered:
+		if err := w.remember(ctx, a); err != nil || a.kind == alert.Reply {
+			return err
+		}
+		if err := w.draw(ctx, a); err != nil {
+			return err
+		}
+		return w.account(ctx, a, a.Sent.Version)
+	case alert.Superseded:
+		return w.account(ctx, a, a.card.Version)
+	case alert.Dead:
+		return w.bury(ctx, a)
+	}
+	return nil
+}
+
+func (w *writer) remember(ctx context.Context, a *attempt) error {
+	if a.Sent.Conversation == "" {
+		return nil
+	}
+	_, err := w.exec(ctx, `INSERT INTO lanes (lane, conversation) VALUES (?, ?)
+		ON CONFLICT (lane) DO UPDATE SET conversation = excluded.conversation
+		WHERE lanes.conversation <> excluded.conversation`, a.at.lane, a.Sent.Conversation)
+	return err
+}
+
+func (w *writer) draw(ctx context.Context, a *attempt) error {
+	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version) VALUES (?, ?, ?, ?, ?)
+		ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
+			version = excluded.version`,
+		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version)
+	return err
+}
+
+// account moves the alerts up to a version: the one that asked for this post
+// is delivered, the others are folded into the card.
+func (w *writer) account(ctx context.Context, a *attempt, version int64) error {
+	return w.move(ctx, a, `UPDATE alerts SET shown = ?,
+			standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
+		WHERE incident = ? AND lane = ? AND standing = 'pending' AND version <= ? RETURNING standing`,
+		a.n, a.n, a.at.incident, a.at.lane, version)
+}
+
+// bury gives up the alerts that only this delivery would have shown. What the
+// card shows already is folded; what another post or update will still show
+// stays pending.
+func (w *writer) bury(ctx context.Context, a *attempt) error {
+	if a.kind != alert.Post {
+		if err := w.account(ctx, a, a.card.Version); err != nil {
+			return err
+		}
+		drawing, err := w.one(ctx, `SELECT 1 FROM deliveries
+			WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`,
+			func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident, a.at.lane)
+		if err != nil || drawing {
+			return err
+		}
+	}
+	return w.move(ctx, a, `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
+		WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`,
+		a.n, a.Reason, a.at.incident, a.at.lane)
+}
+
+// move runs an update that takes alerts out of pending, keeps the ledger, and
+// has those woken who wait for these alerts.
+func (w *writer) move(ctx context.Context, a *attempt, update string, args ...any) error {
+	moved := map[alert.Standing]int64{}
+	err := w.each(ctx, update, func(s scanner) error {
+		var to alert.Standing
+		err := s.Scan(&to)
+		moved[to]++
+		return err
+	}, args...)
+	for to, n := range moved {
+		w.count(a.at.lane, to, n)
+		w.count(a.at.lane, alert.StandPending, -n)
+		w.shown[a.at] = struct{}{}
+	}
+	return err
+}
+
+// turn lets the next delivery of a card come forward.
+func (w *writer) turn(ctx context.Context, at place) error {
+	_, err := w.exec(ctx, `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
+		WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`,
+		at.incident, at.lane)
+	return err
+}

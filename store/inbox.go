@@ -1,0 +1,137 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+const (
+	// inboxKept is how long a handled envelope is known again when Slack sends
+	// it once more. Slack gives up after about an hour (its retries come
+	// after 1 and 5 minutes); a day leaves room for delayed events.
+	inboxKept = 24 * time.Hour
+	// pruneBatch holds the writer for a few milliseconds at most.
+	pruneBatch = 200
+	pruneEvery = time.Hour
+)
+
+// Receive keeps an envelope until it is handled. fresh is false when it is
+// known already, by its id or by what its sender calls its content, whether or
+// not the first copy was handled.
+func (d *DB) Receive(ctx context.Context, e alert.Envelope) (fresh bool, err error) {
+	payload := e.Payload
+	if payload == nil {
+		payload = []byte{}
+	}
+	err = d.write(ctx, func(w *writer, ctx context.Context) error {
+		n, err := w.exec(ctx, `INSERT INTO inbox (id, dedupe, type, payload, received_at, handled)
+			VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING`,
+			e.ID, e.Dedupe, e.Type, payload, micros(e.ReceivedAt))
+		fresh = n > 0
+		return err
+	})
+	if err != nil {
+		return false, fmt.Errorf("receive envelope: %w", err)
+	}
+	return fresh, nil
+}
+
+// Unhandled lists the envelopes that were received and not handled yet, in the
+// order they came.
+func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
+	var found []alert.Envelope
+	err := d.each(ctx, "SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 ORDER BY n",
+		func(s scanner) error {
+			var e alert.Envelope
+			var at int64
+			err := s.Scan(&e.ID, &e.Dedupe, &e.Type, &e.Payload, &at)
+			e.ReceivedAt = fromMicros(at)
+			found = append(found, e)
+			return err
+		})
+	if err != nil {
+		return nil, fmt.Errorf("list unhandled envelopes: %w", err)
+	}
+	return found, nil
+}
+
+// Handled notes that an envelope needs no more work. Its payload, which may
+// hold what people wrote and links that answer for them, is forgotten.
+func (d *DB) Handled(ctx context.Context, id string) error {
+	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+		n, err := w.exec(ctx, "UPDATE inbox SET handled = 1, payload = ? WHERE id = ?", []byte{}, id)
+		if err == nil && n == 0 {
+			err = refusal{alert.ErrNotFound}
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("mark envelope handled: %w", err)
+	}
+	return nil
+}
+
+// Prune forgets the handled envelopes that came more than a day before now, a
+// few at a time. The store does so by itself; calling it does no harm.
+func (d *DB) Prune(ctx context.Context, now time.Time) error {
+	for {
+		var gone int64
+		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+			gone, err = w.exec(ctx, `DELETE FROM inbox WHERE n IN
+				(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`,
+				micros(now.Add(-inboxKept)), pruneBatch)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("prune inbox: %w", err)
+		}
+		if gone < pruneBatch {
+			return nil
+		}
+	}
+}
+
+// pruneLoop prunes at once and then every hour until the store closes.
+func (d *DB) pruneLoop() {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		if err := d.Prune(context.Background(), d.now()); err != nil && !errors.Is(err, errClosed) {
+			d.log.Warn("inbox not pruned, will try again", zap.Error(err))
+		}
+		select {
+		case <-d.closing:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// HomeHash returns what SetHomeHash kept for a person, or empty.
+func (d *DB) HomeHash(ctx context.Context, user string) (string, error) {
+	var hash string
+	err := d.each(ctx, "SELECT hash FROM homes WHERE person = ?", func(s scanner) error { return s.Scan(&hash) }, user)
+	if err != nil {
+		return "", fmt.Errorf("read home of %s: %w", user, err)
+	}
+	return hash, nil
+}
+
+// SetHomeHash keeps the hash of the Home view that a person sees now.
+func (d *DB) SetHomeHash(ctx context.Context, user, hash string) error {
+	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+		_, err := w.exec(ctx, `INSERT INTO homes (person, hash) VALUES (?, ?)
+			ON CONFLICT (person) DO UPDATE SET hash = excluded.hash`, user, hash)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("keep home of %s: %w", user, err)
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+-- Times are microseconds since 1970 in UTC, 0 for none. Labels, links, lanes
+-- and notes are JSON, empty for none. The numbers (n) are given by the daemon,
+-- in order of acceptance, so that every index on them grows at its right end.
+
+-- +goose Up
+CREATE TABLE incidents (
+    n           INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    key         TEXT    NOT NULL,
+    route       TEXT    NOT NULL,
+    version     INTEGER NOT NULL,
+    state       TEXT    NOT NULL,
+    severity    TEXT    NOT NULL,
+    urgency     INTEGER NOT NULL, -- 4 for critical down to 1 for info: the order people read in
+    source      TEXT    NOT NULL,
+    title       TEXT    NOT NULL,
+    text        TEXT    NOT NULL,
+    labels      TEXT    NOT NULL,
+    links       TEXT    NOT NULL,
+    mention     TEXT    NOT NULL,
+    count       INTEGER NOT NULL,
+    first_at    INTEGER NOT NULL,
+    last_at     INTEGER NOT NULL,
+    acked_by    TEXT    NOT NULL,
+    acked_at    INTEGER NOT NULL,
+    resolved_at INTEGER NOT NULL,
+    lanes       TEXT    NOT NULL
+);
+CREATE INDEX incidents_board ON incidents (state, urgency, last_at);
+
+-- The latest incident of each route of each key.
+CREATE TABLE latest (
+    key      TEXT    NOT NULL,
+    route    TEXT    NOT NULL,
+    incident INTEGER NOT NULL,
+    PRIMARY KEY (key, route)
+) WITHOUT ROWID;
+
+CREATE TABLE cards (
+    incident     INTEGER NOT NULL REFERENCES incidents (n) ON DELETE CASCADE,
+    lane         TEXT    NOT NULL,
+    conversation TEXT    NOT NULL,
+    ts           TEXT    NOT NULL,
+    version      INTEGER NOT NULL,
+    PRIMARY KEY (incident, lane)
+) WITHOUT ROWID;
+
+-- Slack's own id of each lane that was ever reached.
+CREATE TABLE lanes (
+    lane         TEXT NOT NULL PRIMARY KEY,
+    conversation TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE alerts (
+    n               INTEGER PRIMARY KEY,
+    id              TEXT    NOT NULL UNIQUE,
+    source          TEXT    NOT NULL,
+    key             TEXT    NOT NULL,
+    status          TEXT    NOT NULL,
+    severity        TEXT    NOT NULL,
+    title           TEXT    NOT NULL,
+    text            TEXT    NOT NULL,
+    labels          TEXT    NOT NULL,
+    links           TEXT    NOT NULL,
+    channel         TEXT    NOT NULL,
+    mention         TEXT    NOT NULL,
+    at              INTEGER NOT NULL,
+    idempotency_key TEXT    NOT NULL,
+    accepted_at     INTEGER NOT NULL,
+    incident        INTEGER, -- incidents.n
+    lane            TEXT    NOT NULL,
+    version         INTEGER NOT NULL,
+    delivery        INTEGER, -- deliveries.n of the post it opened
+    standing        TEXT    NOT NULL,
+    reason          TEXT    NOT NULL,
+    shown           INTEGER  -- deliveries.n of the one that accounted for it
+);
+CREATE UNIQUE INDEX alerts_idempotency ON alerts (idempotency_key) WHERE idempotency_key <> '';
+CREATE INDEX alerts_pending ON alerts (incident, lane, version) WHERE standing = 'pending';
+
+CREATE TABLE deliveries (
+    n                  INTEGER PRIMARY KEY,
+    id                 TEXT    NOT NULL UNIQUE,
+    lane               TEXT    NOT NULL,
+    kind               TEXT    NOT NULL,
+    state              TEXT    NOT NULL,
+    incident           INTEGER NOT NULL, -- incidents.n
+    -- null: finished; 0: behind an earlier one of its incident in its lane;
+    -- 1: a post or reply whose turn it is; 2: an update whose turn it is
+    stage              INTEGER,
+    priority           INTEGER NOT NULL,
+    note               TEXT    NOT NULL,
+    attempts           INTEGER NOT NULL,
+    created_at         INTEGER NOT NULL,
+    next_at            INTEGER NOT NULL,
+    started_at         INTEGER NOT NULL,
+    done_at            INTEGER NOT NULL,
+    plain              INTEGER NOT NULL,
+    possible_duplicate INTEGER NOT NULL,
+    reason             TEXT    NOT NULL,
+    conversation       TEXT    NOT NULL,
+    ts                 TEXT    NOT NULL
+);
+CREATE INDEX deliveries_due ON deliveries (lane, stage, priority) WHERE stage IS NOT NULL;
+CREATE INDEX deliveries_turn ON deliveries (incident, lane) WHERE stage IS NOT NULL;
+
+-- The ledger: how many alerts stand where. Kept in the same transactions.
+CREATE TABLE counts (
+    lane     TEXT    NOT NULL,
+    standing TEXT    NOT NULL,
+    alerts   INTEGER NOT NULL,
+    PRIMARY KEY (lane, standing)
+) WITHOUT ROWID;
+
+CREATE TABLE inbox (
+    n           INTEGER PRIMARY KEY,
+    id          TEXT    NOT NULL UNIQUE,
+    dedupe      TEXT    NOT NULL,
+    type        TEXT    NOT NULL,
+    payload     BLOB    NOT NULL, -- emptied when it was handled
+    received_at INTEGER NOT NULL,
+    handled     INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX inbox_dedupe ON inbox (dedupe) WHERE dedupe <> '';
+CREATE INDEX inbox_handled ON inbox (handled, received_at);
+
+CREATE TABLE homes (
+    person TEXT NOT NULL PRIMARY KEY,
+    hash   TEXT NOT NULL
+) WITHOUT ROWID;

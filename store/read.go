@@ -1,0 +1,178 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tocsin/alert"
+)
+
+// Load answers a decision's question with what is true now: the latest
+// incident of each route of each key, with its cards, and the receipts of the
+// idempotency keys that were accepted before.
+func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
+	var f alert.Facts
+	var err error
+	if f.Incidents, err = d.latest(ctx, q.Keys); err != nil {
+		return alert.Facts{}, fmt.Errorf("load incidents: %w", err)
+	}
+	if f.Seen, err = d.seen(ctx, q.IdempotencyKeys); err != nil {
+		return alert.Facts{}, fmt.Errorf("load receipts: %w", err)
+	}
+	return f, nil
+}
+
+// withCards completes "SELECT … FROM" with the incident's columns and each of
+// its cards, or empty ones where there is no card.
+const withCards = `i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
+	i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes,
+	coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)`
+
+func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	return d.incidents(ctx, `SELECT `+withCards+` FROM latest t JOIN incidents i ON i.n = t.incident
+		LEFT JOIN cards c ON c.incident = i.n WHERE t.key {oneof} ORDER BY i.n, c.lane`, string(list))
+}
+
+// incidents reads rows of withCards; an incident's rows follow each other.
+func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.Incident, error) {
+	var found []alert.Incident
+	err := d.each(ctx, query, func(s scanner) error {
+		var row incidentRow
+		var c alert.Card
+		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version)...); err != nil {
+			return err
+		}
+		if len(found) == 0 || found[len(found)-1].ID != row.i.ID {
+			i, err := row.incident()
+			if err != nil {
+				return err
+			}
+			found = append(found, i)
+		}
+		if last := &found[len(found)-1]; c.TS != "" {
+			last.Cards = append(last.Cards, c)
+		}
+		return nil
+	}, args...)
+	return found, err
+}
+
+// seen finds receipts. What an alert did isn't stored by itself: it follows
+// from its status and from whether it asked for a post.
+func (d *DB) seen(ctx context.Context, keys []string) (map[string]alert.Accepted, error) {
+	found := map[string]alert.Accepted{}
+	keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { return k == "" })
+	if len(keys) == 0 {
+		return found, nil
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	err = d.each(ctx, `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
+			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
+		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
+		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`, func(s scanner) error {
+		var key string
+		var a alert.Accepted
+		err := s.Scan(&key, &a.ID, &a.Key, &a.Incident, &a.Effect)
+		found[key] = a
+		return err
+	}, string(list))
+	return found, err
+}
+
+// incidentLimit is how many incidents are listed when nothing else is asked.
+const incidentLimit = 100
+
+// Incidents lists incidents, worst first and then latest first.
+func (d *DB) Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
+	states, limit := f.States, f.Limit
+	if len(states) == 0 {
+		states = []alert.State{alert.Open, alert.Acked, alert.StateResolved}
+	}
+	if limit <= 0 {
+		limit = incidentLimit
+	}
+	var found []alert.Incident
+	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
+		more, err := d.incidents(ctx, boardQuery, string(state), limit)
+		if err != nil {
+			return nil, fmt.Errorf("list incidents: %w", err)
+		}
+		found = append(found, more...)
+	}
+	slices.SortStableFunc(found, func(a, b alert.Incident) int {
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), b.LastAt.Compare(a.LastAt))
+	})
+	return found[:min(limit, len(found))], nil
+}
+
+// boardQuery reads incidents_board backwards, one state at a time, so that it
+// needs to look at no more rows than are listed.
+const boardQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE state = ?
+	ORDER BY urgency DESC, last_at DESC LIMIT ?) i LEFT JOIN cards c ON c.incident = i.n
+	ORDER BY i.urgency DESC, i.last_at DESC, i.n, c.lane`
+
+// Incident returns one incident with its cards, or alert.ErrNotFound.
+func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
+	found, err := d.incidents(ctx, `SELECT `+withCards+` FROM incidents i
+		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`, id)
+	if err == nil && len(found) == 0 {
+		err = alert.ErrNotFound
+	}
+	if err != nil {
+		return alert.Incident{}, fmt.Errorf("find incident %s: %w", id, err)
+	}
+	return found[0], nil
+}
+
+// Ledger accounts for every alert that was ever accepted, from one read. Lanes
+// come in alphabetical order.
+func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
+	var l alert.Ledger
+	err := d.each(ctx, "SELECT lane, standing, alerts FROM counts ORDER BY lane", func(s scanner) error {
+		var lane string
+		var standing alert.Standing
+		var n int64
+		if err := s.Scan(&lane, &standing, &n); err != nil {
+			return err
+		}
+		if len(l.Lanes) == 0 || l.Lanes[len(l.Lanes)-1].Lane != lane {
+			l.Lanes = append(l.Lanes, alert.LaneCounts{Lane: lane})
+		}
+		add(&l.Total, standing, n)
+		add(&l.Lanes[len(l.Lanes)-1].Counts, standing, n)
+		return nil
+	})
+	if err != nil {
+		return alert.Ledger{}, fmt.Errorf("read ledger: %w", err)
+	}
+	return l, nil
+}
+
+func add(c *alert.Counts, s alert.Standing, n int64) {
+	c.Accepted += n
+	switch s {
+	case alert.StandPending:
+		c.Pending += n
+	case alert.StandDelivered:
+		c.Delivered += n
+	case alert.StandFolded:
+		c.Folded += n
+	case alert.StandSilenced:
+		c.Silenced += n
+	case alert.StandDead:
+		c.Dead += n
+	}
+}

@@ -1,0 +1,183 @@
+package store
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"tocsin/alert"
+)
+
+// The columns of each table, in the order of the arguments and of the scans.
+const (
+	alertColumns = "n, id, source, key, status, severity, title, text, labels, links, channel, mention, at, " +
+		"idempotency_key, accepted_at, incident, lane, version, delivery, standing, reason"
+	incidentColumns = "n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, " +
+		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes"
+	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
+		"started_at, done_at, plain, possible_duplicate, reason, conversation, ts"
+)
+
+// insertions are the multi-row inserts of a change.
+type insertions struct {
+	alerts, incidents, latest, deliveries, counts insertion
+}
+
+func newInsertions() insertions {
+	return insertions{
+		alerts: insertInto("alerts", alertColumns, ""),
+		incidents: insertInto("incidents", incidentColumns, `ON CONFLICT (n) DO UPDATE SET
+			version = excluded.version, state = excluded.state, severity = excluded.severity,
+			urgency = excluded.urgency, source = excluded.source, title = excluded.title,
+			text = excluded.text, labels = excluded.labels, links = excluded.links,
+			mention = excluded.mention, count = excluded.count, first_at = excluded.first_at,
+			last_at = excluded.last_at, acked_by = excluded.acked_by, acked_at = excluded.acked_at,
+			resolved_at = excluded.resolved_at, lanes = excluded.lanes`),
+		latest: insertInto("latest", "key, route, incident",
+			"ON CONFLICT (key, route) DO UPDATE SET incident = excluded.incident"),
+		deliveries: insertInto("deliveries", deliveryColumns, ""),
+		counts: insertInto("counts", "lane, standing, alerts",
+			"ON CONFLICT (lane, standing) DO UPDATE SET alerts = counts.alerts + excluded.alerts"),
+	}
+}
+
+// The stages of a delivery, by which a lane's next one is found in one seek.
+const (
+	stageBehind int64 = iota
+	stagePost
+	stageUpdate
+)
+
+// stageOf is the stage of a delivery of this kind when its turn has come.
+func stageOf(kind alert.Kind) int64 {
+	if kind == alert.Update {
+		return stageUpdate
+	}
+	return stagePost
+}
+
+// finished: nothing is owed any more.
+func finished(s alert.DeliveryState) bool {
+	return s == alert.Delivered || s == alert.Dead || s == alert.Superseded
+}
+
+// document is a value as JSON text; an empty map, list or nil is empty text.
+func document[T any](empty bool, v T) (string, error) {
+	if empty {
+		return "", nil
+	}
+	b, err := json.Marshal(v)
+	return string(b), err
+}
+
+// parse reads what document wrote.
+func parse(text string, into any) error {
+	if text == "" {
+		return nil
+	}
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		return fmt.Errorf("read stored text: %w", err)
+	}
+	return nil
+}
+
+// texts are the JSON columns of an alert or an incident.
+type texts struct{ labels, links, lanes string }
+
+func textsOf(labels map[string]string, links []alert.Link, lanes []string) (t texts, err error) {
+	if t.labels, err = document(len(labels) == 0, labels); err != nil {
+		return t, fmt.Errorf("write labels: %w", err)
+	}
+	if t.links, err = document(len(links) == 0, links); err != nil {
+		return t, fmt.Errorf("write links: %w", err)
+	}
+	if t.lanes, err = document(len(lanes) == 0, lanes); err != nil {
+		return t, fmt.Errorf("write lanes: %w", err)
+	}
+	return t, nil
+}
+
+func alertArgs(args []any, n int64, r *alert.Record, t texts, incident, delivery any) []any {
+	return append(args, n, r.ID, r.Source, r.Key, string(r.Status), string(r.Severity), r.Title, r.Text,
+		t.labels, t.links, r.Channel, r.Mention, micros(r.At), r.IdempotencyKey, micros(r.AcceptedAt),
+		incident, r.Lane, r.Version, delivery, string(r.Standing), r.Reason)
+}
+
+func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
+	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
+		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
+		micros(i.FirstAt), micros(i.LastAt), i.AckedBy, micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
+}
+
+func deliveryArgs(args []any, n int64, d *alert.Delivery, note string, incident int64, stage any) []any {
+	return append(args, n, d.ID, d.Lane, string(d.Kind), string(d.State), incident, stage, d.Priority, note,
+		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
+		number(d.Plain), number(d.PossibleDuplicate), d.Reason, d.Conversation, d.TS)
+}
+
+// urgency grows with the severity, so that an index read backwards gives the
+// worst and latest first.
+func urgency(s alert.Severity) int { return len(alert.Severities()) - s.Rank() }
+
+func number(yes bool) int64 {
+	if yes {
+		return 1
+	}
+	return 0
+}
+
+// incidentRow receives an incident's columns.
+type incidentRow struct {
+	n       int64
+	i       alert.Incident
+	urgency int
+	t       texts
+	first, last,
+	acked, resolved int64
+}
+
+func (r *incidentRow) dest() []any {
+	i := &r.i
+	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, &i.State, &i.Severity, &r.urgency, &i.Source,
+		&i.Title, &i.Text, &r.t.labels, &r.t.links, &i.Mention, &i.Count, &r.first, &r.last,
+		&i.AckedBy, &r.acked, &r.resolved, &r.t.lanes}
+}
+
+func (r *incidentRow) incident() (alert.Incident, error) {
+	i := r.i
+	i.FirstAt, i.LastAt = fromMicros(r.first), fromMicros(r.last)
+	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
+	for text, into := range map[*string]any{&r.t.labels: &i.Labels, &r.t.links: &i.Links, &r.t.lanes: &i.Lanes} {
+		if err := parse(*text, into); err != nil {
+			return i, err
+		}
+	}
+	return i, nil
+}
+
+// deliveryRow receives a delivery's columns.
+type deliveryRow struct {
+	d        alert.Delivery
+	incident int64
+	stage    *int64
+	note     string
+	created, next,
+	started, done int64
+}
+
+func (r *deliveryRow) dest() []any {
+	d := &r.d
+	return []any{&d.Seq, &d.ID, &d.Lane, &d.Kind, &d.State, &r.incident, &r.stage, &d.Priority, &r.note,
+		&d.Attempts, &r.created, &r.next, &r.started, &r.done, &d.Plain, &d.PossibleDuplicate,
+		&d.Reason, &d.Conversation, &d.TS}
+}
+
+func (r *deliveryRow) delivery() (alert.Delivery, error) {
+	d := r.d
+	d.CreatedAt, d.NextAt = fromMicros(r.created), fromMicros(r.next)
+	d.StartedAt, d.DoneAt = fromMicros(r.started), fromMicros(r.done)
+	if r.note == "" {
+		return d, nil
+	}
+	d.Note = &alert.Note{}
+	return d, parse(r.note, d.Note)
+}

@@ -1,0 +1,285 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+
+	"tocsin/alert"
+)
+
+const (
+	// sqliteReaders is how many questions are answered at the same time.
+	sqliteReaders = 4
+	// sqliteChecked is the largest file that is checked as a whole when it is
+	// opened; that takes some 10 ms. A larger one is checked as it is read.
+	sqliteChecked = 8 << 20
+)
+
+func sqliteDialect() dialect {
+	return dialect{
+		begin:        "BEGIN IMMEDIATE",
+		oneOf:        "IN (SELECT value FROM json_each(?))",
+		oneOfNumbers: "IN (SELECT value FROM json_each(?))",
+		unavailable:  sqliteUnavailable,
+		duplicate: func(err error, column string) bool {
+			return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT && strings.Contains(err.Error(), column)
+		},
+	}
+}
+
+func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
+	d.dialect = sqliteDialect()
+	path, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if d.release, err = takeFile(path); err != nil {
+		return nil, fmt.Errorf("open store %s: %w", path, err)
+	}
+	w, err := d.startSQLite(ctx, path)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, sqliteRemedy(err)), d.giveUp())
+	}
+	return w, nil
+}
+
+// giveUp closes what a failed open left open.
+func (d *DB) giveUp() error {
+	var errs []error
+	for _, pool := range []*sql.DB{d.readers, d.writers} {
+		if pool != nil {
+			errs = append(errs, pool.Close())
+		}
+	}
+	return errors.Join(append(errs, d.release())...)
+}
+
+func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
+	if err := checkHeader(path); err != nil {
+		return nil, err
+	}
+	// SQLite commits with fsync unless told otherwise. fdatasync also keeps
+	// data and size, and leaves out the timestamps, for which ext4 would wait.
+	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
+		return nil, fmt.Errorf("choose fdatasync: %w", err)
+	}
+	d.writers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false)})
+	d.writers.SetMaxOpenConns(1)
+	if err := quickCheck(ctx, d.writers, path); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, d.writers, goose.DialectSQLite3, "sqlite"); err != nil {
+		return nil, err
+	}
+	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true})
+	d.readers.SetMaxOpenConns(sqliteReaders)
+	d.readers.SetMaxIdleConns(sqliteReaders)
+	w := &writer{dialect: d.dialect, dial: d.writers.Conn, into: newInsertions()}
+	return w, w.connect(ctx)
+}
+
+// sqliteDSN names a connection to path. Every setting that durability hangs on
+// stands here, and sqliteConnector makes sure of it again.
+func sqliteDSN(path string, reader bool) string {
+	q := url.Values{}
+	q.Set("_error_rc", "1")
+	q.Add("_pragma", "busy_timeout(5000)")
+	q.Add("_pragma", "foreign_keys(1)")
+	q.Add("_pragma", "synchronous(FULL)")
+	if reader {
+		q.Set("mode", "ro")
+		q.Set("_query_only", "1")
+		q.Add("_pragma", "cache_size(-2000)")
+	} else {
+		// Before anything is written, or finished rows could never give their
+		// space back without a rewrite of the whole file.
+		q.Set("_auto_vacuum", "INCREMENTAL")
+		q.Add("_pragma", "journal_mode(WAL)")
+		q.Add("_pragma", "wal_autocheckpoint(2000)")
+		q.Add("_pragma", "journal_size_limit(67108864)")
+		q.Add("_pragma", "cache_size(-16000)")
+	}
+	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
+}
+
+// sqliteConnector opens connections and asserts what they promise.
+type sqliteConnector struct {
+	dsn    string
+	reader bool
+}
+
+func (c sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) {
+	conn, err := c.Driver().Open(c.dsn)
+	if err != nil {
+		return nil, err
+	}
+	want := map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"}
+	if c.reader {
+		want["query_only"] = "1"
+	}
+	for pragma, value := range want {
+		if err := assertPragma(conn, pragma, value); err != nil {
+			return nil, errors.Join(err, conn.Close())
+		}
+	}
+	return conn, nil
+}
+
+func assertPragma(conn driver.Conn, pragma, want string) error {
+	asker, ok := conn.(driver.QueryerContext)
+	if !ok {
+		return fmt.Errorf("check %s: the driver can't be asked", pragma)
+	}
+	rows, err := asker.QueryContext(context.Background(), "PRAGMA "+pragma, nil)
+	if err != nil {
+		return fmt.Errorf("check %s: %w", pragma, err)
+	}
+	got := make([]driver.Value, 1)
+	if err := errors.Join(rows.Next(got), rows.Close()); err != nil {
+		return fmt.Errorf("check %s: %w", pragma, err)
+	}
+	if fmt.Sprint(got[0]) != want {
+		return fmt.Errorf("check %s: it is %v and must be %s", pragma, got[0], want)
+	}
+	return nil
+}
+
+// takeFile makes the folder and the file, and locks path against a second
+// daemon. The returned function unlocks it.
+func takeFile(path string) (release func() error, err error) {
+	if filepath.Base(path) == "." || strings.HasSuffix(path, string(filepath.Separator)) {
+		return nil, errors.New("it names no file: write sqlite:PATH")
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, folderRemedy(err)
+	}
+	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, folderRemedy(err)
+	}
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+		return nil, errors.Join(lockRemedy(lock, err), lock.Close())
+	}
+	// The number is for people; the lock is what counts.
+	if err := errors.Join(lock.Truncate(0), writePID(lock)); err != nil {
+		return nil, errors.Join(folderRemedy(err), lock.Close())
+	}
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, errors.Join(folderRemedy(err), lock.Close())
+	}
+	return lock.Close, file.Close()
+}
+
+func writePID(lock *os.File) error {
+	_, err := fmt.Fprintln(lock, os.Getpid())
+	return err
+}
+
+func lockRemedy(lock *os.File, err error) error {
+	if !errors.Is(err, syscall.EWOULDBLOCK) {
+		return fmt.Errorf("lock it: %w", err)
+	}
+	holder, _ := io.ReadAll(io.LimitReader(lock, 20))
+	return fmt.Errorf("another tocsin (process %s) uses it: stop that one, or give this one a store of its own with TOCSIN_STORE",
+		bytes.TrimSpace(holder))
+}
+
+func folderRemedy(err error) error {
+	return fmt.Errorf("%w: give this user the right to write there, or set TOCSIN_STORE to another path", err)
+}
+
+const corruptRemedy = "move it away to begin with an empty store, or restore it from a backup"
+
+// checkHeader refuses a file that was never a SQLite database, before SQLite
+// has a chance to write to it.
+func checkHeader(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	const magic = "SQLite format 3\x00"
+	head := make([]byte, len(magic))
+	n, err := io.ReadFull(f, head)
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) {
+		return err
+	}
+	if string(head[:n]) != magic {
+		return fmt.Errorf("it is no SQLite database: %s", corruptRemedy)
+	}
+	return nil
+}
+
+// quickCheck reads a small file as a whole.
+func quickCheck(ctx context.Context, db *sql.DB, path string) error {
+	info, err := os.Stat(path)
+	if err != nil || info.Size() > sqliteChecked {
+		return err
+	}
+	var answer string
+	if err := db.QueryRowContext(ctx, "PRAGMA quick_check(1)").Scan(&answer); err != nil {
+		return fmt.Errorf("check it: %w", err)
+	}
+	if answer != "ok" {
+		return fmt.Errorf("it is damaged (%s): %s", strings.ReplaceAll(answer, "\n", " "), corruptRemedy)
+	}
+	return nil
+}
+
+// sqliteRemedy adds what to do about an error while opening.
+func sqliteRemedy(err error) error {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("it is damaged: %w: %s", err, corruptRemedy)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return folderRemedy(err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w: make room on its disk", err)
+	}
+	if errors.Is(err, fs.ErrPermission) {
+		return folderRemedy(err)
+	}
+	return err
+}
+
+// sqliteCode is SQLite's primary result code, or 0 for another error.
+func sqliteCode(err error) int {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return 0
+	}
+	return e.Code() & 0xff
+}
+
+// sqliteUnavailable: the disk is full, read-only, failing or damaged, or the
+// file is held by another program. See https://www.sqlite.org/rescode.html.
+func sqliteUnavailable(err error) bool {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN,
+		sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM, sqlite3.SQLITE_PERM,
+		sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_PROTOCOL:
+		return true
+	}
+	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, alert.ErrUnavailable)
+}

@@ -1,0 +1,126 @@
+// Package store remembers everything that was accepted and what became of it,
+// in SQLite or PostgreSQL: what it has confirmed survives a crash and a cut of
+// power.
+//
+// It decides nothing about alerts: what is written comes from the engine, what
+// is owed next follows from the order of acceptance. It refuses to be shared by
+// two daemons, and to confirm a write that isn't on disk.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Options are what a store needs from outside. Zero fields get defaults: no
+// log, the system's clock.
+type Options struct {
+	Log *zap.Logger
+	Now func() time.Time
+}
+
+// DB is an open store. All its methods may be called at the same time from
+// anywhere; writes are grouped, so many callers share one fsync.
+type DB struct {
+	log     *zap.Logger
+	now     func() time.Time
+	dialect dialect
+	readers *sql.DB
+	writers *sql.DB
+	// release gives the store free for another daemon.
+	release func() error
+
+	queue   chan *op
+	closing chan struct{}
+	once    sync.Once
+	// stopped is closed when nothing will be written any more.
+	stopped chan struct{}
+	tasks   sync.WaitGroup
+
+	bells bells
+	asked prepared
+}
+
+var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
+
+// Open opens the store that url names, sqlite:PATH or postgres://…, creates it
+// when it isn't there, and brings its tables up to date. It fails with one line
+// that names the store and what to do about it. The store prunes its inbox by
+// itself, once an hour.
+func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	d := &DB{
+		log: o.Log, now: o.Now,
+		queue:   make(chan *op, queueSize),
+		closing: make(chan struct{}),
+		stopped: make(chan struct{}),
+	}
+	if d.log == nil {
+		d.log = zap.NewNop()
+	}
+	if d.now == nil {
+		d.now = time.Now
+	}
+	w, err := d.connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	d.tasks.Go(func() { d.writeLoop(w) })
+	d.tasks.Go(d.pruneLoop)
+	return d, nil
+}
+
+func (d *DB) connect(ctx context.Context, url string) (*writer, error) {
+	if path, ok := strings.CutPrefix(url, "sqlite:"); ok {
+		return d.openSQLite(ctx, path)
+	}
+	if strings.HasPrefix(url, "postgres://") || strings.HasPrefix(url, "postgresql://") {
+		return d.openPostgres(ctx, url)
+	}
+	scheme, _, _ := strings.Cut(url, ":")
+	return nil, fmt.Errorf("open store: unknown kind %q: write sqlite:PATH or postgres://…", scheme)
+}
+
+// Ping tells whether the store can be read and written now. While writes fail
+// it tries one, so that it notices by itself when they succeed again.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.write(ctx, (*writer).ping); err != nil {
+		return fmt.Errorf("ping store: %w", err)
+	}
+	if err := d.readers.PingContext(ctx); err != nil {
+		return fmt.Errorf("ping store: %w", d.classify(err))
+	}
+	return nil
+}
+
+// Close answers what still waits, writes it out, and gives the store free. All
+// its errors are joined; closing twice is the same as once.
+func (d *DB) Close() error {
+	var err error
+	d.once.Do(func() {
+		close(d.closing)
+		d.tasks.Wait()
+		err = errors.Join(d.asked.close(), d.readers.Close(), d.writers.Close(), d.release())
+	})
+	if err != nil {
+		return fmt.Errorf("close store: %w", err)
+	}
+	return nil
+}
+
+// classify marks an error as alert.ErrUnavailable when the fault is the
+// store's and not the request's.
+func (d *DB) classify(err error) error {
+	if err == nil || errors.Is(err, alert.ErrUnavailable) || !d.dialect.unavailable(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
+}

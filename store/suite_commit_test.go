@@ -1,0 +1,164 @@
+package store
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+func testIncidentRoundTrip(t *testing.T, d *DB) {
+	i := incident("k7f2", "#db", 1)
+	i.Source, i.Text, i.Mention = "prom", "it's \"full\" é\n", "@oncall"
+	i.Labels = map[string]string{"host": "db-3", "ünï": "çode"}
+	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
+	i.Lanes = []string{"#db", "@ann"}
+	i.AckedBy, i.AckedAt, i.ResolvedAt = "U1", at(7), at(8)
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	got, err := d.Incident(t.Context(), "k7f2")
+	must(t, err)
+	if !reflect.DeepEqual(got, i) {
+		t.Errorf("got  %+v\nwant %+v", got, i)
+	}
+	i.Version, i.State, i.Labels, i.Title = 2, alert.Acked, nil, "still full"
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	got, err = d.Incident(t.Context(), "k7f2")
+	must(t, err)
+	if !reflect.DeepEqual(got, i) {
+		t.Errorf("got  %+v\nwant %+v", got, i)
+	}
+}
+
+func testRecordRoundTrip(t *testing.T, d *DB) {
+	c := fire(incident("a", "#db", 1))
+	a := &c.Alerts[0]
+	a.Source, a.Text, a.Channel, a.Mention, a.IdempotencyKey = "cron", "long\ntext", "#db", "@ann", "once"
+	a.Labels, a.Links = map[string]string{"a": "b"}, []alert.Link{{Label: "l", URL: "u"}}
+	a.Standing, a.Reason = alert.StandSilenced, "by ann until noon"
+	commit(t, d, c)
+	got, err := d.Await(t.Context(), a.ID)
+	must(t, err)
+	if !reflect.DeepEqual(got, *a) {
+		t.Errorf("got  %+v\nwant %+v", got, *a)
+	}
+}
+
+func testConflict(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	for name, i := range map[string]alert.Incident{
+		"the same again": incident("a", "#db", 1),
+		"a skipped one":  incident("a", "#db", 3),
+		"an unknown one": incident("b", "#db", 2),
+	} {
+		c := fire(i)
+		c.Incidents = append([]alert.Incident{incident("new", "#db", 1)}, c.Incidents...)
+		t.Log(name)
+		mustBe(t, d.Commit(t.Context(), c), alert.ErrConflict)
+	}
+	if _, err := d.Incident(t.Context(), "new"); err == nil {
+		t.Error("a conflicting change wrote its first incident")
+	}
+	if l := balanced(t, d); l.Total.Accepted != 1 {
+		t.Errorf("%d alerts accepted, want 1", l.Total.Accepted)
+	}
+	commit(t, d, fire(incident("a", "#db", 2)))
+}
+
+func testLatest(t *testing.T, d *DB) {
+	in := func(id, key, route string) alert.Incident {
+		i := incident(id, "#db", 1)
+		i.Key, i.Route = key, route
+		return i
+	}
+	for _, i := range []alert.Incident{in("a1", "a", "default"), in("a2", "a", "default"), in("a3", "a", "night"), in("b1", "b", "default")} {
+		commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	}
+	f, err := d.Load(t.Context(), alert.Question{Keys: []string{"a", "c"}})
+	must(t, err)
+	var ids []string
+	for _, i := range f.Incidents {
+		ids = append(ids, i.ID)
+	}
+	if !reflect.DeepEqual(ids, []string{"a2", "a3"}) {
+		t.Errorf("latest of a are %v, want a2 and a3", ids)
+	}
+}
+
+func testSeen(t *testing.T, d *DB) {
+	c := fire(incident("a", "#db", 1))
+	c.Alerts[0].IdempotencyKey = "one"
+	commit(t, d, c)
+	f, err := d.Load(t.Context(), alert.Question{IdempotencyKeys: []string{"one", "two", ""}})
+	must(t, err)
+	want := map[string]alert.Accepted{
+		"one": {ID: c.Alerts[0].ID, Key: "key-a", Incident: "a", Effect: alert.EffectOpened},
+	}
+	if !reflect.DeepEqual(f.Seen, want) {
+		t.Errorf("got %v, want %v", f.Seen, want)
+	}
+}
+
+func testIdempotencyConflict(t *testing.T, d *DB) {
+	for n, id := range []string{"a", "b"} {
+		c := fire(incident(id, "#db", 1))
+		c.Alerts[0].IdempotencyKey = "one"
+		err := d.Commit(t.Context(), c)
+		if n == 0 {
+			must(t, err)
+			continue
+		}
+		mustBe(t, err, alert.ErrConflict)
+	}
+	balanced(t, d)
+}
+
+func testBoard(t *testing.T, d *DB) {
+	for n, i := range []struct {
+		id       string
+		severity alert.Severity
+		state    alert.State
+		last     time.Time
+	}{
+		{"w", alert.Warning, alert.Open, at(9)},
+		{"c1", alert.Critical, alert.Acked, at(1)},
+		{"c2", alert.Critical, alert.Open, at(2)},
+		{"r", alert.Critical, alert.StateResolved, at(8)},
+		{"i", alert.Info, alert.Open, at(5)},
+	} {
+		in := incident(i.id, "#db", 1)
+		in.Severity, in.State, in.LastAt, in.Count = i.severity, i.state, i.last, n
+		commit(t, d, alert.Change{Incidents: []alert.Incident{in}})
+	}
+	for _, c := range []struct {
+		filter alert.IncidentFilter
+		want   []string
+	}{
+		{alert.IncidentFilter{}, []string{"r", "c2", "c1", "w", "i"}},
+		{alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked, alert.Open}}, []string{"c2", "c1", "w", "i"}},
+		{alert.IncidentFilter{States: []alert.State{alert.Open}, Limit: 2}, []string{"c2", "w"}},
+	} {
+		got, err := d.Incidents(t.Context(), c.filter)
+		must(t, err)
+		var ids []string
+		for _, i := range got {
+			ids = append(ids, i.ID)
+		}
+		if !reflect.DeepEqual(ids, c.want) {
+			t.Errorf("%+v lists %v, want %v", c.filter, ids, c.want)
+		}
+	}
+}
+
+func testNotFound(t *testing.T, d *DB) {
+	_, err := d.Incident(t.Context(), "nope")
+	mustBe(t, err, alert.ErrNotFound)
+	_, err = d.Await(t.Context(), "nope")
+	mustBe(t, err, alert.ErrNotFound)
+	mustBe(t, d.Finish(t.Context(), alert.Outcome{Delivery: "nope", State: alert.Dead}), alert.ErrNotFound)
+	mustBe(t, d.Handled(t.Context(), "nope"), alert.ErrNotFound)
+	c := fire(incident("a", "#db", 1))
+	c.Incidents = nil
+	mustBe(t, d.Commit(t.Context(), c), alert.ErrNotFound)
+	must(t, d.Ping(t.Context()))
+}

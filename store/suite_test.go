@@ -1,0 +1,239 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"tocsin/alert"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func TestSQLiteKeepsItsWord(t *testing.T) {
+	suite(t, openTemp)
+}
+
+// openTemp opens a new SQLite store that the test closes.
+func openTemp(t *testing.T) *DB {
+	t.Helper()
+	return reopen(t, "sqlite:"+filepath.Join(t.TempDir(), "tocsin.db"))
+}
+
+func reopen(t *testing.T, url string) *DB {
+	t.Helper()
+	d, err := Open(t.Context(), url, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// suite is what every engine has to do.
+func suite(t *testing.T, open func(t *testing.T) *DB) {
+	for name, test := range map[string]func(t *testing.T, d *DB){
+		"an incident comes back as it was written":            testIncidentRoundTrip,
+		"a record comes back as it was written":               testRecordRoundTrip,
+		"a stale version conflicts and writes nothing":        testConflict,
+		"load finds the latest incident of each route":        testLatest,
+		"load knows accepted idempotency keys":                testSeen,
+		"a used idempotency key conflicts":                    testIdempotencyConflict,
+		"incidents come worst first, then latest first":       testBoard,
+		"a lane is claimed by priority, then by acceptance":   testClaimOrder,
+		"an incident never overtakes itself":                  testNoOvertaking,
+		"a head that must wait holds its lane":                testHeadWaits,
+		"kinds can be claimed apart":                          testKinds,
+		"a claimed delivery comes back unsure":                testUnsure,
+		"a job carries the newest state, the card and the id": testJob,
+		"an update is left out while an earlier one waits":    testUpdateLeftOut,
+		"a critical incident goes to the front":               testHurry,
+		"a delivered post accounts for its alerts":            testDelivered,
+		"a dead post buries its alerts":                       testDeadPost,
+		"a dead update buries only what nothing will show":    testDeadUpdate,
+		"a superseded update folds what the card shows":       testSuperseded,
+		"a retry keeps its place":                             testRetry,
+		"finishing again the same way changes nothing":        testFinishTwice,
+		"waiting ends when the alert is settled":              testAwait,
+		"waiting ends with the context":                       testAwaitEnds,
+		"an envelope is fresh once":                           testInbox,
+		"only old handled envelopes are pruned":               testPrune,
+		"a home's hash is remembered":                         testHome,
+		"lanes with something owed are listed":                testLanes,
+		"unknown things are not found":                        testNotFound,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, open(t))
+		})
+	}
+}
+
+// at is a moment of the tests' day.
+func at(seconds int) time.Time {
+	return time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC).Add(time.Duration(seconds) * time.Second)
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func mustBe(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+// incident is a small incident of one lane.
+func incident(id, lane string, version int64) alert.Incident {
+	return alert.Incident{
+		ID: id, Key: "key-" + id, Route: alert.DefaultRoute, Version: version, State: alert.Open,
+		Severity: alert.Error, Title: "disk full", Count: int(version),
+		FirstAt: at(0), LastAt: at(int(version)), Lanes: []string{lane},
+	}
+}
+
+func delivery(i alert.Incident, kind alert.Kind, priority int) alert.Delivery {
+	return alert.Delivery{
+		ID: fmt.Sprintf("%s-%s-%d-%s", i.ID, kind, i.Version, alert.NewID()), Lane: i.Lanes[0], Kind: kind,
+		State: alert.Pending, Incident: i.ID, Priority: priority, CreatedAt: at(0),
+	}
+}
+
+func record(i alert.Incident, delivery string) alert.Record {
+	return alert.Record{
+		Alert: alert.Alert{ID: alert.NewID(), Key: i.Key, Status: alert.Firing, Severity: i.Severity,
+			Title: i.Title, At: at(0), AcceptedAt: at(0)},
+		Standing: alert.StandPending, Incident: i.ID, Lane: i.Lanes[0], Version: i.Version, Delivery: delivery,
+	}
+}
+
+// fire is the change of one alert: the first opens a post, later ones an update.
+func fire(i alert.Incident) alert.Change {
+	kind, opened := alert.Update, ""
+	if i.Version == 1 {
+		kind = alert.Post
+	}
+	priority := 1
+	if i.Severity == alert.Critical {
+		priority = 0
+	}
+	d := delivery(i, kind, priority)
+	if kind == alert.Post {
+		opened = d.ID
+	}
+	return alert.Change{
+		Alerts:     []alert.Record{record(i, opened)},
+		Incidents:  []alert.Incident{i},
+		Deliveries: []alert.Delivery{d},
+	}
+}
+
+func commit(t *testing.T, d *DB, c alert.Change) alert.Change {
+	t.Helper()
+	must(t, d.Commit(t.Context(), c))
+	return c
+}
+
+// claim claims whatever comes next in lane, and must find something.
+func claim(t *testing.T, d *DB, lane string, now time.Time) alert.Job {
+	t.Helper()
+	job, next, err := d.Claim(t.Context(), alert.Claim{Lane: lane, Now: now, Posts: true, Updates: true})
+	must(t, err)
+	if job.ID == "" {
+		t.Fatalf("lane %s has nothing to send, next at %v", lane, next)
+	}
+	return job
+}
+
+// idle checks that lane has nothing to send now, and returns when it will.
+func idle(t *testing.T, d *DB, c alert.Claim) time.Time {
+	t.Helper()
+	job, next, err := d.Claim(t.Context(), c)
+	must(t, err)
+	if job.ID != "" {
+		t.Fatalf("claimed %s %s, want nothing", job.Kind, job.ID)
+	}
+	return next
+}
+
+func finish(t *testing.T, d *DB, j alert.Job, state alert.DeliveryState, now time.Time) {
+	t.Helper()
+	must(t, d.Finish(t.Context(), outcome(j, state, now)))
+}
+
+func outcome(j alert.Job, state alert.DeliveryState, now time.Time) alert.Outcome {
+	o := alert.Outcome{Delivery: j.ID, State: state, Now: now, Kind: j.Kind, Attempts: j.Attempts + 1}
+	switch state {
+	case alert.Delivered:
+		o.Sent = alert.Sent{Conversation: "C1", TS: "100.1", Version: j.Incident.Version}
+	case alert.Dead:
+		o.Reason = "is_archived"
+	}
+	return o
+}
+
+// standing is where an alert stands now.
+func standing(t *testing.T, d *DB, c alert.Change) alert.Standing {
+	t.Helper()
+	ended, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	r, _, err := d.record(ended, c.Alerts[0].ID)
+	must(t, err)
+	return r.Standing
+}
+
+func wantStanding(t *testing.T, d *DB, c alert.Change, want alert.Standing) {
+	t.Helper()
+	if got := standing(t, d, c); got != want {
+		t.Errorf("alert of %s version %d is %s, want %s", c.Alerts[0].Incident, c.Alerts[0].Version, got, want)
+	}
+}
+
+// balanced checks that the ledger agrees with the rows.
+func balanced(t *testing.T, d *DB) alert.Ledger {
+	t.Helper()
+	l, err := d.Ledger(t.Context())
+	must(t, err)
+	rows := map[column]int64{}
+	must(t, d.each(t.Context(), "SELECT lane, standing, count(*) FROM alerts GROUP BY lane, standing",
+		func(s scanner) error {
+			var c column
+			var n int64
+			err := s.Scan(&c.lane, &c.standing, &n)
+			rows[c] = n
+			return err
+		}))
+	for _, lane := range l.Lanes {
+		for standing, n := range byStanding(lane.Counts) {
+			if got := rows[column{lane.Lane, standing}]; got != n {
+				t.Errorf("ledger says %d %s in %s, the rows say %d", n, standing, lane.Lane, got)
+			}
+			delete(rows, column{lane.Lane, standing})
+		}
+	}
+	if len(rows) > 0 {
+		t.Errorf("the ledger misses %v", rows)
+	}
+	return l
+}
+
+func byStanding(c alert.Counts) map[alert.Standing]int64 {
+	return map[alert.Standing]int64{
+		alert.StandPending: c.Pending, alert.StandDelivered: c.Delivered, alert.StandFolded: c.Folded,
+		alert.StandSilenced: c.Silenced, alert.StandDead: c.Dead,
+	}
+}

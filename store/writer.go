@@ -1,0 +1,271 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// place is where an incident is shown: one card.
+type place struct {
+	incident int64
+	lane     string
+}
+
+// column is one field of the ledger.
+type column struct {
+	lane     string
+	standing alert.Standing
+}
+
+// writer is the one writing connection. Only writeLoop uses it.
+type writer struct {
+	dialect dialect
+	// dial makes the connection, with the store's lock held.
+	dial  func(context.Context) (*sql.Conn, error)
+	conn  *sql.Conn
+	stmts map[string]*sql.Stmt
+	into  insertions
+	// The highest numbers given so far; a number is never given twice.
+	incidents, alerts, deliveries int64
+	// counted is what the open transaction changes in the ledger, shown the
+	// cards whose alerts it settles.
+	counted map[column]int64
+	shown   map[place]struct{}
+	// sick: the latest transaction failed for want of disk or connection.
+	sick bool
+}
+
+// rollbackPatience is how long a broken connection gets to say so.
+const rollbackPatience = 5 * time.Second
+
+// unknownOutcome: the transaction may or may not be durable.
+type unknownOutcome struct{ err error }
+
+func (u unknownOutcome) Error() string { return u.err.Error() }
+func (u unknownOutcome) Unwrap() error { return u.err }
+
+// begin starts a transaction, over a new connection when the old one is lost.
+func (w *writer) begin(ctx context.Context) error {
+	if err := w.connect(ctx); err != nil {
+		w.sick = true
+		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
+	}
+	w.counted, w.shown = map[column]int64{}, map[place]struct{}{}
+	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
+		w.rollback()
+		return err
+	}
+	return nil
+}
+
+func (w *writer) connect(ctx context.Context) error {
+	if w.conn != nil {
+		return nil
+	}
+	conn, err := w.dial(ctx)
+	if err != nil {
+		return err
+	}
+	w.conn, w.stmts = conn, map[string]*sql.Stmt{}
+	for number, query := range map[*int64]string{
+		&w.incidents:  "SELECT coalesce(max(n), 0) FROM incidents",
+		&w.alerts:     "SELECT coalesce(max(n), 0) FROM alerts",
+		&w.deliveries: "SELECT coalesce(max(n), 0) FROM deliveries",
+	} {
+		if err := conn.QueryRowContext(ctx, query).Scan(number); err != nil {
+			w.close()
+			return fmt.Errorf("number rows: %w", err)
+		}
+	}
+	return nil
+}
+
+// apply does the group's work; commits that stand next to each other together.
+func (w *writer) apply(ctx context.Context, group []*op) error {
+	var changes []*op
+	for _, o := range group {
+		o.err = nil
+		if o.change != nil {
+			changes = append(changes, o)
+			continue
+		}
+		if err := w.applyChanges(ctx, changes); err != nil {
+			return err
+		}
+		changes = nil
+		if err := o.do(w, ctx); err != nil {
+			var refused refusal
+			if !errors.As(err, &refused) {
+				return err
+			}
+			o.err = refused.err
+		}
+	}
+	if err := w.applyChanges(ctx, changes); err != nil {
+		return err
+	}
+	return w.writeCounts(ctx)
+}
+
+func (w *writer) commit(ctx context.Context) error {
+	if _, err := w.exec(ctx, "COMMIT"); err != nil {
+		w.rollback()
+		return unknownOutcome{err}
+	}
+	w.sick = false
+	return nil
+}
+
+// rollback gives up the transaction; a connection that can't even do that is
+// thrown away.
+func (w *writer) rollback() {
+	w.sick = true
+	ctx, cancel := context.WithTimeout(context.Background(), rollbackPatience)
+	defer cancel()
+	_, err := w.conn.ExecContext(ctx, "ROLLBACK")
+	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
+		w.close()
+	}
+}
+
+// close gives the connection back; closing the pool then ends it.
+func (w *writer) close() {
+	if w.conn == nil {
+		return
+	}
+	for _, s := range w.stmts {
+		_ = s.Close()
+	}
+	_ = w.conn.Close()
+	w.conn, w.stmts = nil, nil
+}
+
+// ping writes something when writing failed the last time; else it is enough
+// that it was called.
+func (w *writer) ping(ctx context.Context) error {
+	if !w.sick {
+		return nil
+	}
+	_, err := w.exec(ctx, `INSERT INTO homes (person, hash) VALUES ('', ?)
+		ON CONFLICT (person) DO UPDATE SET hash = excluded.hash`, alert.NewID())
+	return err
+}
+
+func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
+	if s := w.stmts[query]; s != nil {
+		return s, nil
+	}
+	s, err := w.conn.PrepareContext(ctx, w.dialect.say(query))
+	if err != nil {
+		return nil, err
+	}
+	w.stmts[query] = s
+	return s, nil
+}
+
+func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	s, err := w.prepare(ctx, query)
+	if err != nil {
+		return 0, err
+	}
+	result, err := s.ExecContext(ctx, args...)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+// each asks inside the transaction and hands every row to scan.
+func (w *writer) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
+	s, err := w.prepare(ctx, query)
+	if err != nil {
+		return err
+	}
+	rows, err := s.QueryContext(ctx, args...)
+	if err != nil {
+		return err
+	}
+	return scanAll(rows, scan)
+}
+
+// one asks for a single row; found is false when there is none.
+func (w *writer) one(ctx context.Context, query string, scan func(scanner) error, args ...any) (found bool, err error) {
+	err = w.each(ctx, query, func(s scanner) error {
+		found = true
+		return scan(s)
+	}, args...)
+	return found, err
+}
+
+// insertion is a multi-row insert, said for each size of chunk.
+type insertion struct {
+	width  int
+	chunks []chunk
+}
+
+type chunk struct {
+	rows  int
+	query string
+}
+
+// insertInto says how rows of these columns are inserted, and then what to do
+// about a conflict. There are few sizes, so that few statements stay prepared.
+func insertInto(table, columns, conflict string) insertion {
+	width := strings.Count(columns, ",") + 1
+	tuple := "(?" + strings.Repeat(", ?", width-1) + ")"
+	in := insertion{width: width}
+	for _, rows := range []int{32, 8, 1} {
+		in.chunks = append(in.chunks, chunk{rows, "INSERT INTO " + table + " (" + columns + ") VALUES " +
+			tuple + strings.Repeat(", "+tuple, rows-1) + " " + conflict})
+	}
+	return in
+}
+
+func (w *writer) insert(ctx context.Context, in insertion, args []any) error {
+	for _, c := range in.chunks {
+		for n := c.rows * in.width; len(args) >= n; args = args[n:] {
+			if _, err := w.exec(ctx, c.query, args[:n]...); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// count notes that the ledger changes by n.
+func (w *writer) count(lane string, standing alert.Standing, n int64) {
+	if n != 0 {
+		w.counted[column{lane, standing}] += n
+	}
+}
+
+func (w *writer) writeCounts(ctx context.Context) error {
+	args := make([]any, 0, 3*len(w.counted))
+	for c, n := range w.counted {
+		if n != 0 {
+			args = append(args, c.lane, string(c.standing), n)
+		}
+	}
+	return w.insert(ctx, w.into.counts, args)
+}
+
+// micros is how a time is stored; 0 stands for none.
+func micros(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixMicro()
+}
+
+func fromMicros(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.UnixMicro(n).UTC()
+}
