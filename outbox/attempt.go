@@ -13,6 +13,7 @@ import (
 // deliver makes one attempt at a claimed job and writes down what became of it.
 // It returns only when that is durable or calls has ended.
 func (l *lane) deliver(calls context.Context, job alert.Job) {
+	l.updates.busy(l.wake)
 	v := l.attempt(calls, job)
 	l.apply(v)
 	if l.record(calls, v) {
@@ -46,7 +47,7 @@ func (l *lane) attempt(calls context.Context, job alert.Job) verdict {
 // unspend gives back what an update that needs no call would have used.
 func (l *lane) unspend(job alert.Job) {
 	if job.Kind == alert.Update {
-		l.updates.giveBack(l.opts.Now())
+		l.updates.giveBack()
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/goleak"
 
 	"tocsin/alert"
@@ -279,23 +280,24 @@ func (s *slack) count() int {
 
 // world is an outbox between a queue and a Slack, in a bubble of its own time.
 type world struct {
-	*memory
-	*slack
+	queue *memory
+	slack *slack
 	box   *Outbox
 	began time.Time
 	stop  func() error
+	// registry holds the metrics of the outbox that was started last.
+	registry *prometheus.Registry
 }
 
 // inWorld runs test in a bubble; the outbox is started by start.
 func inWorld(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		w := &world{memory: newMemory(), slack: &slack{}, began: time.Now()}
-		test(t, w)
+		test(t, &world{queue: newMemory(), slack: &slack{}, began: time.Now()})
 	})
 }
 
-// start runs the outbox until stop or the end of the test. Back-off is at its
+// start runs an outbox until stop or the end of the test. Back-off is at its
 // ceiling, so that times are exact.
 func (w *world) start(t *testing.T, opts Options) {
 	t.Helper()
@@ -303,46 +305,66 @@ func (w *world) start(t *testing.T, opts Options) {
 		opts.Rand = func() float64 { return 1 }
 	}
 	ctx, cancel := context.WithCancel(t.Context())
-	w.box = New(w.memory, w.slack, opts)
+	w.registry = prometheus.NewRegistry()
+	opts.Metrics = w.registry
+	w.box = New(w.queue, w.slack, opts)
 	ended := make(chan error, 1)
 	go func() { ended <- w.box.Run(ctx) }()
 	w.stop = sync.OnceValue(func() error {
 		cancel()
 		return <-ended
 	})
-	t.Cleanup(func() { _ = w.stop() })
+	stop := w.stop
+	t.Cleanup(func() { _ = stop() })
 	synctest.Wait()
 }
 
 // post owes the lane a new card for an incident of its own.
 func (w *world) post(lane string, ids ...string) {
 	for _, id := range ids {
-		w.owe(alert.Delivery{ID: id, Lane: lane, Kind: alert.Post, Incident: "i-" + id, Priority: 1})
+		w.queue.owe(alert.Delivery{ID: id, Lane: lane, Kind: alert.Post, Incident: "i-" + id, Priority: 1})
 	}
-	w.wakeUp(lane)
+	w.wake(lane)
 }
 
-// shownCard adds an incident whose card is shown in lane.
-func (w *world) shownCard(lane, incident string) {
-	w.mu().Lock()
-	defer w.mu().Unlock()
-	w.incidents[incident] = &alert.Incident{ID: incident, Version: 1}
-	w.cards[incident+" "+lane] = alert.Card{Lane: lane, Conversation: "C-" + lane, TS: "1.0", Version: 1}
-}
-
-// about owes the lane an update or a reply for an incident that is shown.
+// more owes the lane an update or a reply for an incident.
 func (w *world) more(lane string, kind alert.Kind, incident string, ids ...string) {
 	for _, id := range ids {
-		w.owe(alert.Delivery{ID: id, Lane: lane, Kind: kind, Incident: incident, Priority: 1})
+		w.queue.owe(alert.Delivery{ID: id, Lane: lane, Kind: kind, Incident: incident, Priority: 1})
 	}
-	w.wakeUp(lane)
+	w.wake(lane)
 }
 
-func (w *world) mu() *sync.Mutex { return &w.memory.mu }
+// show adds an incident whose card is shown in lane.
+func (w *world) show(lane string, incidents ...string) {
+	w.queue.mu.Lock()
+	defer w.queue.mu.Unlock()
+	for _, id := range incidents {
+		w.queue.incidents[id] = &alert.Incident{ID: id, Version: 1}
+		w.queue.cards[id+" "+lane] = alert.Card{Lane: lane, Conversation: "C-" + lane, TS: "1.0", Version: 1}
+	}
+}
 
-func (w *world) wakeUp(lane string) {
+func (w *world) wake(lane string) {
 	if w.box != nil {
 		w.box.Wake(lane)
+	}
+}
+
+// wantState fails unless the delivery is in state.
+func (w *world) wantState(t *testing.T, id string, state alert.DeliveryState) {
+	t.Helper()
+	if r := w.queue.row(id); r.State != state {
+		t.Errorf("%s is %s (%s), want %s", id, r.State, r.Reason, state)
+	}
+}
+
+// wantTimes fails unless id (or with "" anything) was sent at these times from
+// the beginning.
+func (w *world) wantTimes(t *testing.T, id string, want ...time.Duration) {
+	t.Helper()
+	if got := w.slack.times(w.began, id); !slices.Equal(got, want) {
+		t.Errorf("%q was sent at %v, want %v", id, got, want)
 	}
 }
 

@@ -68,7 +68,7 @@ func (l *lane) passGate(stop context.Context) bool {
 	if open == nil {
 		return stop.Err() == nil
 	}
-	l.updates.leave(l.opts.Now(), l.wake)
+	l.updates.leave(l.wake)
 	l.status.set(doingHeld, time.Time{})
 	select {
 	case <-stop.Done():
@@ -108,7 +108,7 @@ func (l *lane) turn(calls context.Context) rest {
 	}
 	now := l.opts.Now()
 	if l.paused.After(now) {
-		l.updates.leave(l.opts.Now(), l.wake)
+		l.updates.leave(l.wake)
 		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
 	}
 	claim, later := l.allowed(now)
@@ -118,7 +118,7 @@ func (l *lane) turn(calls context.Context) rest {
 	l.status.set("claiming", now.Add(l.opts.CallTimeout))
 	job, next, err := l.queue.Claim(calls, claim)
 	if claim.Updates && (err != nil || job.ID == "" || job.Kind != alert.Update) {
-		l.updates.giveBack(now)
+		l.updates.giveBack()
 	}
 	if err != nil {
 		return l.claimFailed(calls, now, err)
@@ -162,6 +162,7 @@ func (l *lane) claimFailed(calls context.Context, now time.Time, err error) rest
 	if calls.Err() != nil {
 		return rest{}
 	}
+	l.updates.leave(l.wake)
 	wait := retryAfter(l.failures, l.opts.Rand)
 	l.failures++
 	l.recent.set(now, "claim: "+err.Error())

@@ -30,11 +30,19 @@ func (b *bucket) pause(until time.Time) {
 }
 
 // budget is a bucket that many lanes share, first come, first served. A lane is
-// known here by its wake channel.
+// known here by its wake channel. Each knows its own time to ask again, so none
+// depends on being woken; a wake only makes it earlier.
 type budget struct {
 	mu     sync.Mutex
 	bucket bucket
-	queue  []chan struct{}
+	queue  []waiter
+}
+
+// waiter is a lane with a place in the queue. A busy one keeps its place but
+// lets the others pass.
+type waiter struct {
+	who  chan struct{}
+	busy bool
 }
 
 // take gives a token, or else keeps a place in the queue and says when to ask
@@ -42,50 +50,75 @@ type budget struct {
 func (b *budget) take(now time.Time, who chan struct{}) (ok bool, again time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	place := slices.Index(b.queue, who)
-	queued := place >= 0
-	if !queued {
-		place = len(b.queue)
-	}
-	if again = b.bucket.at(now, place); again.After(now) {
-		if !queued {
-			b.queue = append(b.queue, who)
+	place, ahead := b.find(who)
+	if again = b.bucket.at(now, ahead); again.After(now) {
+		if place < 0 {
+			b.queue = append(b.queue, waiter{who: who})
+		} else {
+			b.queue[place].busy = false
 		}
 		return false, again
 	}
-	if queued {
-		b.queue = slices.Delete(b.queue, place, place+1)
-	}
 	b.bucket.take(now)
+	if place >= 0 {
+		b.queue = slices.Delete(b.queue, place, place+1)
+		b.tellFirst()
+	}
 	return true, time.Time{}
 }
 
 // giveBack returns a token that was not used.
-func (b *budget) giveBack(now time.Time) {
+func (b *budget) giveBack() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.bucket.spent = b.bucket.spent.Add(-b.bucket.every)
-	b.tell(now)
+	b.tellFirst()
 }
 
-// leave gives up a place in the queue, so that a lane that can't send anyway
-// keeps nobody waiting.
-func (b *budget) leave(now time.Time, who chan struct{}) {
+// leave gives up a place in the queue, for a lane that can't send for a while.
+func (b *budget) leave(who chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if place := slices.Index(b.queue, who); place >= 0 {
+	if place, ahead := b.find(who); place >= 0 {
 		b.queue = slices.Delete(b.queue, place, place+1)
-		b.tell(now)
+		if ahead == 0 {
+			b.tellFirst()
+		}
 	}
 }
 
-// tell wakes those in the queue who can have a token now.
-func (b *budget) tell(now time.Time) {
-	for place, who := range b.queue {
-		if b.bucket.at(now, place).After(now) {
+// busy lets others pass until who asks again.
+func (b *budget) busy(who chan struct{}) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if place, ahead := b.find(who); place >= 0 {
+		b.queue[place].busy = true
+		if ahead == 0 {
+			b.tellFirst()
+		}
+	}
+}
+
+// find returns who's place (-1 for none) and how many are to be served before.
+func (b *budget) find(who chan struct{}) (place, ahead int) {
+	for place, w := range b.queue {
+		if w.who == who {
+			return place, ahead
+		}
+		if !w.busy {
+			ahead++
+		}
+	}
+	return -1, ahead
+}
+
+// tellFirst wakes who is to be served next, because its time may have changed.
+func (b *budget) tellFirst() {
+	for _, w := range b.queue {
+		if !w.busy {
+			poke(w.who)
 			return
 		}
-		poke(who)
 	}
 }
 

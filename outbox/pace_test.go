@@ -81,15 +81,34 @@ func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
 	b.take(noon, user)
 	b.take(noon, waiting)
 	b.take(noon, behind)
-	b.giveBack(noon)
+	b.giveBack()
 	if len(waiting) != 1 || len(behind) != 0 {
 		t.Fatalf("told the first %d times and the one behind %d times", len(waiting), len(behind))
 	}
-	b.leave(noon, waiting)
+	b.leave(waiting)
 	if len(behind) != 1 {
 		t.Fatal("who moved up to the front was not told")
 	}
 	if ok, _ := b.take(noon, behind); !ok {
 		t.Fatal("the token that came back is lost")
+	}
+}
+
+func TestBusyWaiterLetsOthersPassAndKeepsItsPlace(t *testing.T) {
+	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	user, slow, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
+	b.take(noon, user)
+	b.take(noon, slow)
+	b.take(noon, behind)
+	b.busy(slow)
+	if len(behind) != 1 {
+		t.Fatal("who may pass was not told")
+	}
+	if ok, _ := b.take(noon.Add(time.Second), behind); !ok {
+		t.Fatal("the busy one is in the way")
+	}
+	b.take(noon.Add(time.Second), behind)
+	if ok, _ := b.take(noon.Add(2*time.Second), slow); !ok {
+		t.Fatal("the busy one lost its place")
 	}
 }

@@ -1,0 +1,147 @@
+package outbox
+
+import (
+	"context"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tocsin/alert"
+)
+
+// lost answers the first n sends of each job with nothing, shown or not.
+func lost(n int, shown bool) func(context.Context, call) (bool, error) {
+	seen := map[string]int{}
+	return func(_ context.Context, c call) (bool, error) {
+		if seen[c.job.ID]++; seen[c.job.ID] <= n {
+			return shown, fail(alert.ClassUnsure, "timeout")
+		}
+		return true, nil
+	}
+}
+
+func TestLostAnswerIsFoundAndNotSentAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.start(t, Options{})
+		w.post("ops", "a")
+		synctest.Wait()
+		w.wantState(t, "a", alert.Sending)
+		pass(2 * time.Second)
+		w.wantTimes(t, "a", 0)
+		if r := w.queue.row("a"); r.State != alert.Delivered || r.TS != "ts-a" || r.PossibleDuplicate {
+			t.Errorf("%+v, want delivered with the ts that was found", r)
+		}
+	})
+}
+
+func TestLostAttemptIsSentAgainAfterALook(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, false)
+		w.start(t, Options{})
+		w.post("ops", "a")
+		pass(time.Minute)
+		w.wantTimes(t, "a", 0, 2*time.Second)
+		if r := w.queue.row("a"); r.State != alert.Delivered || r.PossibleDuplicate {
+			t.Errorf("%+v, want delivered for sure", r)
+		}
+	})
+}
+
+func TestWhatCannotBeLookedForIsSentAgainAndMarked(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.slack.blind = func() error { return fail(alert.ClassAuth, "missing_scope") }
+		log, lines := observed()
+		w.start(t, Options{Log: log})
+		w.post("ops", "a")
+		pass(time.Minute)
+		w.wantTimes(t, "a", 0, 2*time.Second)
+		if !w.slack.calls[1].job.PossibleDuplicate || !w.queue.row("a").PossibleDuplicate {
+			t.Error("the second attempt is not marked as possible duplicate")
+		}
+		if n := w.metric(t, "tocsin_possible_duplicates_total"); n != 1 {
+			t.Errorf("counted %v possible duplicates", n)
+		}
+		if lines.FilterMessageSnippet("possibly twice").Len() != 1 {
+			t.Error("no warning")
+		}
+		if w.box.Health().Held != "" {
+			t.Error("a missing history scope holds everything")
+		}
+	})
+}
+
+func TestLookThatFailsForAMomentIsMadeAgain(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.slack.blind = func() error {
+			if time.Since(w.began) < 10*time.Second {
+				return fail(alert.ClassTransient, "connection refused")
+			}
+			return nil
+		}
+		w.start(t, Options{})
+		w.post("ops", "a")
+		pass(time.Minute)
+		w.wantTimes(t, "a", 0)
+		w.wantState(t, "a", alert.Delivered)
+	})
+}
+
+func TestEditWithALostAnswerIsMadeAgainWithoutALook(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.show("ops", "x")
+		w.slack.answer = lost(1, true)
+		w.start(t, Options{})
+		w.more("ops", alert.Update, "x", "edit")
+		pass(time.Minute)
+		w.wantTimes(t, "edit", 0, time.Second)
+		if w.slack.looks != 0 || w.queue.row("edit").PossibleDuplicate {
+			t.Errorf("%d looks, possible duplicate %t; want neither", w.slack.looks, w.queue.row("edit").PossibleDuplicate)
+		}
+	})
+}
+
+func TestUnsureForADayEndsWithALook(t *testing.T) {
+	for name, shown := range map[string]bool{"shown": true, "not shown": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.slack.answer = func(context.Context, call) (bool, error) {
+					late := time.Since(w.began) >= 24*time.Hour
+					return shown && late, fail(alert.ClassUnsure, "timeout")
+				}
+				w.start(t, Options{})
+				w.post("ops", "a")
+				pass(25 * time.Hour)
+				want := alert.Dead
+				if shown {
+					want = alert.Delivered
+				}
+				w.wantState(t, "a", want)
+			})
+		})
+	}
+}
+
+func TestCutOffAttemptIsLookedForAfterTheRestart(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = func(ctx context.Context, _ call) (bool, error) {
+			<-ctx.Done()
+			return true, fail(alert.ClassUnsure, "canceled")
+		}
+		w.start(t, Options{})
+		w.post("ops", "a")
+		synctest.Wait()
+		if err := w.stop(); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(w.began); took != 5*time.Second {
+			t.Errorf("stopped after %v, want the grace of 5 s", took)
+		}
+		w.wantState(t, "a", alert.Sending)
+		w.start(t, Options{})
+		w.wantState(t, "a", alert.Delivered)
+		w.wantTimes(t, "a", 0)
+	})
+}
