@@ -5,7 +5,7 @@ import { Completer } from "./complete.js";
 import { perform } from "./context.js";
 import { h, icon, replace } from "./dom.js";
 import { answerText } from "./elements.js";
-import { on, state } from "./store.js";
+import { state } from "./store.js";
 
 const HISTORY = "tocsin.history";
 
@@ -45,7 +45,6 @@ export class Composer {
     this.field.addEventListener("keydown", (e) => this.key(e));
     this.field.addEventListener("input", () => this.changed());
     this.button.addEventListener("click", () => this.send());
-    if (!this.thread) on("command", (e) => this.command(e));
   }
 
   /** refresh takes over another place: drafts stay with theirs. */
@@ -131,11 +130,6 @@ export class Composer {
       this.field.value = text;
       this.changed();
     }
-  }
-
-  command(e) {
-    if (e.state === "timeout") this.tell(`${(e.text ?? "").split(/\s/)[0]}: ${answerText({ error: e.error ?? "operation_timeout" }, state.bot.name)}`, "warn");
-    else if (e.state === "acked") this.tell("");
   }
 
   tell(words, kind = "") {

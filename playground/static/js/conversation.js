@@ -16,13 +16,14 @@ import { say } from "./toast.js";
 let list;
 let composer;
 let newSince = "";
+let unseen = 0; // arrived below while the person reads further up
 const $ = (id) => document.getElementById(id);
 
 const isBot = (channel) => Boolean(channel) && channel === botChannel();
 
 /** startConversation builds the middle and keeps it. */
 export function startConversation() {
-  list = new MessageList($("scroller"), $("messages"), { onpin: (pinned) => pinned && seen() });
+  list = new MessageList($("scroller"), $("messages"), { onpin: seen });
   composer = new Composer($("composer"), { where });
   $("to-end").addEventListener("click", () => list.toEnd());
   on("view", changed);
@@ -50,12 +51,12 @@ function changed({ before } = {}) {
   $("composer").hidden = home;
   $("to-end").hidden = true;
   if (isBot(current())) perform({ do: home ? "home" : "messages" });
+  list.reset();
   if (home) {
     drawHome();
     return;
   }
   newSince = lastRead(channel);
-  list.reset();
   draw();
   seen();
   composer.refresh();
@@ -69,7 +70,9 @@ function arrived(change) {
   const added = change?.added;
   if (added && change.channel === state.view.channel && added.user !== state.me.id) {
     say(`${author(added).name}: ${summary(added, contextOf("say", {}))}`);
+    if (!list.pinned && !isReply(added)) unseen += 1;
   }
+  if (added && (added.ephemeral || added.user === state.me.id) && change.channel === state.view.channel && !isReply(added)) list.pinned = true;
   if (due || (change && change.channel && change.channel !== state.view.channel)) return;
   due = true;
   setTimeout(() => {
@@ -89,12 +92,21 @@ function draw() {
   const mine = messages.length > 0 && messages[messages.length - 1].user === state.me.id;
   const line = messages.some((m) => m.ts <= newSince) && !mine ? newSince : "";
   list.show(channel, messages, line, countReplies(all));
-  $("to-end").hidden = list.pinned;
+  drawToEnd();
+}
+
+function drawToEnd() {
+  if (list.pinned) unseen = 0;
+  const words = unseen ? `${unseen} new ${unseen === 1 ? "message" : "messages"}` : "Latest";
+  const el = $("to-end");
+  el.hidden = list.pinned || $("scroller").hidden;
+  el.classList.toggle("fresh", unseen > 0);
+  replace(el, icon("arrow"), words);
 }
 
 function seen() {
   const { channel, tab } = state.view;
-  $("to-end").hidden = list.pinned || tab === "home";
+  drawToEnd();
   if (document.hasFocus() && list.pinned && channel && !(tab === "home" && isBot(current()))) markRead(channel);
 }
 
@@ -104,12 +116,13 @@ function empty(channel) {
   if (isBot(channel)) return emptyText("bell", `Say something to ${state.bot.name}`, ["Try ", h("code", null, "help"), ", ", h("code", null, "status"), " or ", h("code", null, "test"), ". It answers here, to you alone."]);
   if (channel.is_archived) return emptyText("archive", `#${channel.name} is archived`, ["Alerts meant for this channel go to the fallback channel, and say so."]);
   if (channel.is_private && !channel.is_member) return emptyText("lock", `${state.bot.name} is not in #${channel.name}`, ["It is private, so alerts cannot reach it: they go to the fallback channel instead. Try it:"], push);
-  const join = channel.is_member ? [] : [` ${state.bot.name} is not a member here; it joins when it must.`];
-  return emptyText("bell", `No messages in #${channel.name} yet`, ["Push an alert: ", h("code", null, `tocsin send --channel '#${channel.name}' 'disk full on db-3'`), join], push);
+  const join = channel.is_member === false ? ` ${state.bot.name} is not a member here, but may join: the channel is public.` : "";
+  const shell = h("pre", { tabindex: "0" }, `tocsin send --channel '#${channel.name}' 'disk full on db-3'`);
+  return emptyText("bell", `No messages in #${channel.name} yet`, [`Push an alert from here or from a shell, and it appears.${join}`], [shell, push]);
 }
 
-function emptyText(name, title, words, more) {
-  return [h("span.empty-icon", null, icon(name)), h("h2", null, title), h("p", null, words), more ?? null];
+function emptyText(name, title, words, more = []) {
+  return [h("span.empty-icon", null, icon(name)), h("h2", null, title), h("p", null, words), more];
 }
 
 function title(channel) {

@@ -19,7 +19,8 @@ export function answerText(answer, bot) {
 async function send(wrap, el, block, fields, ctx) {
   if (wrap.classList.contains("busy")) return;
   if (el.confirm && !(await confirm(el.confirm))) return;
-  wrap.querySelector(".element-warning")?.remove();
+  const row = wrap.closest(".block-actions") ?? wrap;
+  row.querySelector(".element-warning")?.remove();
   wrap.classList.add("busy");
   wrap.firstChild.setAttribute("aria-busy", "true");
   const answer = await ctx.click({ block_id: block.block_id, action_id: el.action_id, type: el.type, ...fields });
@@ -27,7 +28,7 @@ async function send(wrap, el, block, fields, ctx) {
   wrap.firstChild.removeAttribute("aria-busy");
   if (answer.ok !== false) return;
   const why = answerText(answer, ctx.botName);
-  wrap.append(h("span.element-warning", { role: "status", title: why, "data-testid": `warning-${el.action_id}` }, icon("warn"), h("span", null, why)));
+  row.append(h("span.element-warning", { role: "status", title: why, "data-testid": `warning-${el.action_id}` }, icon("warn"), h("span", null, why)));
 }
 
 function wrapped(node, testid) {

@@ -63,13 +63,29 @@ const ALIASES = { red_square: "large_red_square", siren: "rotating_light", heavy
 const BY_CHARACTER = new Map(Object.entries(DRAWN).map(([name, [character]]) => [character, name]));
 const TEXT = new RegExp(`:([a-z0-9_+'-]+):(?::skin-tone-\\d:)?|(${[...BY_CHARACTER.keys()].join("|")})\\uFE0F?`, "gu");
 
+// hasFont tells whether this machine can draw emoji characters: a missing one looks
+// like any other missing character.
+let font;
+function hasFont() {
+  const look = (character) => {
+    const canvas = document.createElement("canvas");
+    canvas.width = canvas.height = 24;
+    const pen = canvas.getContext("2d", { willReadFrequently: true });
+    pen.font = "18px sans-serif";
+    pen.fillText(character, 0, 20);
+    return pen.getImageData(0, 0, 24, 24).data.join();
+  };
+  font ??= look("\u{1F389}") !== look("\u{1F525}");
+  return font;
+}
+
 /** emoji is the node of one emoji name, or null when we do not know it. */
 export function emoji(name) {
   const known = ALIASES[name] ?? name;
   if (Object.hasOwn(DRAWN, known)) {
     return h("span.emoji", { role: "img", "aria-label": `${known.replaceAll("_", " ")}`, title: `:${known}:` }, svg(DRAWN[known][1], 20, "emoji-svg"));
   }
-  if (!Object.hasOwn(PLAIN, name)) return null;
+  if (!Object.hasOwn(PLAIN, name) || !hasFont()) return null;
   return h("span.emoji.emoji-char", { role: "img", "aria-label": name.replaceAll("_", " "), title: `:${name}:` }, PLAIN[name]);
 }
 
@@ -87,4 +103,10 @@ export function withEmoji(text, names = true) {
   }
   if (from < text.length) out.push(text.slice(from));
   return out;
+}
+
+/** bare is text for places that hold characters only, such as the options of a select. */
+export function bare(text) {
+  const named = text.replace(/:([a-z0-9_+'-]+):/g, (whole, name) => DRAWN[ALIASES[name] ?? name]?.[0] ?? PLAIN[name] ?? whole);
+  return hasFont() ? named : named.replace(/[\p{Extended_Pictographic}\uFE0F]+\s?/gu, "");
 }

@@ -9,12 +9,12 @@ import { toast } from "./toast.js";
 const SECOND = 1e9; // delays are in nanoseconds
 
 const KINDS = [
-  { kind: "429", label: "Throttled", note: "429, Retry-After 5 s", fault: { retry_after: 5 } },
-  { kind: "503", label: "Server errors", note: "503 and an HTML page", fault: {} },
-  { kind: "slow", label: "Slow", note: "answers after 3 s", fault: { delay: 3 * SECOND } },
-  { kind: "lost", label: "Answer lost", note: "done, but the answer never comes", fault: {} },
-  { kind: "timeout", label: "Silence", note: "nothing done, no answer", fault: {} },
-  { kind: "revoked", label: "Token revoked", note: "token_revoked on every call", fault: {} },
+  { kind: "429", label: "Throttled", note: "429, wait 5 s", fault: { retry_after: 5 } },
+  { kind: "503", label: "Server errors", note: "503", fault: {} },
+  { kind: "slow", label: "Slow", note: "after 3 s", fault: { delay: 3 * SECOND } },
+  { kind: "lost", label: "Answer lost", note: "done, no answer", fault: {} },
+  { kind: "timeout", label: "Silence", note: "not done, no answer", fault: {} },
+  { kind: "revoked", label: "Token revoked", note: "every call fails", fault: {} },
 ];
 
 const SOCKET = [
@@ -52,7 +52,7 @@ function place(fault) {
 function row(known) {
   const fault = state.faults.find((f) => f.kind === known.kind);
   return h("button.switch-row", { type: "button", role: "switch", "aria-checked": String(Boolean(fault)), "data-testid": `fault-${known.kind}`, onclick: () => toggle(known) },
-    h("span.switch-text", null, h("span", null, known.label), h("span.switch-note", null, place(fault) || known.note)), h("span.switch", { "aria-hidden": "true" }));
+    h("span.switch-name", null, known.label), h("span.switch-note", null, place(fault) || known.note), h("span.switch", { "aria-hidden": "true" }));
 }
 
 // Faults set from elsewhere (a test, another tab) are listed too, to be cleared with the rest.

@@ -3,6 +3,7 @@
 // part of view.state that Slack would send.
 
 import { h } from "./dom.js";
+import { bare } from "./emoji.js";
 import { state } from "./store.js";
 import { plain, text } from "./text.js";
 
@@ -45,20 +46,20 @@ function listSelect(el, ctx, field) {
   const [options, name, initial] = LISTS[el.type];
   const kept = field.kept?.[el.action_id];
   const node = h("select.field", named(field), options().map((o) => h("option", { value: o.value }, o.label)));
-  select(node, plain(el.placeholder), kept?.[name] ?? el[initial]);
+  select(node, bare(plain(el.placeholder)), kept?.[name] ?? el[initial]);
   return { node, read: () => ({ [name]: node.value || null }), listen: (fn) => node.addEventListener("change", fn) };
 }
 
 const optionsOf = (el) => [...(el.options ?? []), ...(el.option_groups ?? []).flatMap((group) => group.options ?? [])];
-const optionNode = (o) => h("option", { value: o.value }, plain(o.text) + (o.description ? ` (${plain(o.description)})` : ""));
+const optionNode = (o) => h("option", { value: o.value }, bare(plain(o.text) + (o.description ? ` (${plain(o.description)})` : "")));
 
 function staticSelect(el, ctx, field) {
   const all = optionsOf(el);
   const kept = field.kept?.[el.action_id];
   const node = h("select.field", named(field),
     (el.options ?? []).map(optionNode),
-    (el.option_groups ?? []).map((group) => h("optgroup", { label: plain(group.label) }, (group.options ?? []).map(optionNode))));
-  select(node, plain(el.placeholder), (kept?.selected_option ?? el.initial_option)?.value);
+    (el.option_groups ?? []).map((group) => h("optgroup", { label: bare(plain(group.label)) }, (group.options ?? []).map(optionNode))));
+  select(node, bare(plain(el.placeholder)), (kept?.selected_option ?? el.initial_option)?.value);
   return { node, read: () => ({ selected_option: all.find((o) => o.value === node.value) ?? null }), listen: (fn) => node.addEventListener("change", fn) };
 }
 

@@ -35,7 +35,7 @@ const TAKERS = [
     const body = [];
     while (lines.length && !/^\s*```/.test(lines[0])) body.push(lines.shift());
     lines.shift();
-    return h("pre.code-block", { tabindex: "0" }, body.join("\n"));
+    return h("pre.code-block", null, body.join("\n"));
   },
   function heading(lines) {
     const found = /^(#{1,6})\s+(.*)$/.exec(lines[0]);

@@ -21,7 +21,7 @@ export function mrkdwn(text, ctx, options = {}) {
   const parts = String(text ?? "").split("```");
   if (parts.length % 2 === 0) parts.push(parts.splice(-2).join("```"));
   parts.forEach((part, i) => {
-    if (i % 2 === 1) out.push(h("pre.code-block", { tabindex: "0" }, codeText(part.replace(/^\n/, "").replace(/\n$/, ""))));
+    if (i % 2 === 1) out.push(h("pre.code-block", null, codeText(part.replace(/^\n/, "").replace(/\n$/, ""))));
     else if (part) out.push(...paragraphs(trimAround(part, i, parts.length), ctx, options));
   });
   return out;

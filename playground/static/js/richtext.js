@@ -36,7 +36,7 @@ const plainOf = (elements) => (elements ?? []).map((el) => el.text ?? el.url ?? 
 
 const SECTIONS = {
   rich_text_section: (el, ctx) => h("div.rich-section", null, inlines(el.elements, ctx)),
-  rich_text_preformatted: (el) => h("pre.code-block", { tabindex: "0" }, plainOf(el.elements)),
+  rich_text_preformatted: (el) => h("pre.code-block", null, plainOf(el.elements)),
   rich_text_quote: (el, ctx) => h("blockquote", null, inlines(el.elements, ctx)),
   rich_text_list: (el, ctx) =>
     h(el.style === "ordered" ? "ol" : "ul", { class: `rich-list indent-${Math.min(el.indent ?? 0, 5)}`, start: el.offset ? el.offset + 1 : null },

@@ -5,7 +5,7 @@ import { menu, roveKeys } from "./menu.js";
 import { avatar, avatarOf } from "./people.js";
 import { botChannel, go, on, state, unreadOf } from "./store.js";
 
-const order = (a, b) => a.is_archived - b.is_archived || a.name.localeCompare(b.name);
+const order = (a, b) => Boolean(a.is_archived) - Boolean(b.is_archived) || a.name.localeCompare(b.name);
 
 function lead(channel) {
   if (channel.is_archived) return icon("archive");

@@ -159,7 +159,6 @@ const REDUCERS = {
     state.sockets = e.count ?? e.sockets ?? 0;
     emit("sockets");
   },
-  command: (e) => emit("command", e),
   toast: (e) => emit("toast", e),
 };
 

@@ -46,6 +46,7 @@ function draw() {
   panel.hidden = !thread;
   if (!thread) {
     shown = "";
+    list.reset();
     return;
   }
   const fresh = shown !== `${channel}/${thread}`;

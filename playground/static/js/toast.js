@@ -1,4 +1,4 @@
-// toast.js says short things at the bottom of the page, also to screen readers.
+// toast.js says short things at the top of the page, also to screen readers.
 
 import { h, icon } from "./dom.js";
 
@@ -7,7 +7,7 @@ export function toast(words, kind = "") {
   const box = document.getElementById("toasts");
   const el = h("div.toast", { class: kind, "data-testid": "toast" }, kind === "warn" ? icon("warn") : null, h("span", null, words));
   box.append(el);
-  while (box.children.length > 3) box.firstChild.remove();
+  while (box.children.length > 2) box.firstChild.remove();
   setTimeout(() => el.remove(), kind === "warn" ? 7000 : 3500);
 }
 
