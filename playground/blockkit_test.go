@@ -1,0 +1,215 @@
+package playground
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// repeat joins n copies of a JSON value with commas; every %d in it becomes the copy's number.
+func repeat(n int, item string) string {
+	parts := make([]string, n)
+	for i := range parts {
+		parts[i] = strings.ReplaceAll(item, "%d", fmt.Sprint(i))
+	}
+	return strings.Join(parts, ",")
+}
+
+func xs(n int) string { return strings.Repeat("x", n) }
+
+func plain(text string) string  { return `{"type":"plain_text","text":"` + text + `"}` }
+func mrkdwn(text string) string { return `{"type":"mrkdwn","text":"` + text + `"}` }
+
+func TestBlocksSlackTakes(t *testing.T) {
+	button := `{"type":"button","action_id":"a%d","text":` + plain("Ack") + `,"value":"1","style":"primary","confirm":{"title":` + plain("t") + `,"text":` + mrkdwn("sure?") + `,"confirm":` + plain("y") + `,"deny":` + plain("n") + `}}`
+	option := `{"text":` + plain("o") + `,"value":"v%d"}`
+	rows := map[string]string{
+		"section":       `{"type":"section","text":` + mrkdwn(xs(3000)) + `,"expand":true}`,
+		"fields":        `{"type":"section","fields":[` + repeat(10, mrkdwn(xs(2000))) + `]}`,
+		"accessory":     `{"type":"section","text":` + plain("x") + `,"accessory":{"type":"overflow","options":[` + repeat(5, option) + `]}}`,
+		"image inside":  `{"type":"section","text":` + plain("x") + `,"accessory":{"type":"image","image_url":"https://x.test/a.png","alt_text":"a"}}`,
+		"header":        `{"type":"header","text":` + plain(xs(150)) + `,"level":2}`,
+		"divider":       `{"type":"divider","block_id":"d"}`,
+		"context":       `{"type":"context","elements":[` + repeat(9, mrkdwn("x")) + `,{"type":"image","image_url":"https://x.test/a.png","alt_text":"a"}]}`,
+		"actions":       `{"type":"actions","elements":[` + repeat(25, button) + `]}`,
+		"select":        `{"type":"actions","elements":[{"type":"static_select","action_id":"s","placeholder":` + plain("p") + `,"options":[` + repeat(100, option) + `],"initial_option":{"text":` + plain("o") + `,"value":"v3"}}]}`,
+		"select groups": `{"type":"actions","elements":[{"type":"static_select","action_id":"s","option_groups":[{"label":` + plain("g") + `,"options":[` + repeat(2, option) + `]}]}]}`,
+		"pickers":       `{"type":"actions","elements":[{"type":"datepicker","initial_date":"2026-01-31"},{"type":"timepicker","initial_time":"09:30"},{"type":"datetimepicker","initial_date_time":1767225600},{"type":"users_select"}]}`,
+		"input":         `{"type":"input","label":` + plain("l") + `,"element":{"type":"plain_text_input","min_length":1,"max_length":3000,"multiline":true},"optional":true,"hint":` + plain("h") + `}`,
+		"choices":       `{"type":"input","label":` + plain("l") + `,"element":{"type":"checkboxes","options":[` + repeat(10, option) + `],"initial_options":[{"text":` + plain("o") + `,"value":"v1"}]}}`,
+		"number":        `{"type":"input","label":` + plain("l") + `,"element":{"type":"number_input","is_decimal_allowed":false}}`,
+		"image":         `{"type":"image","image_url":"https://x.test/a.png","alt_text":"a","title":` + plain("t") + `}`,
+		"markdown":      `{"type":"markdown","text":"` + xs(12000) + `"}`,
+		"rich text":     `{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"a","style":{"bold":true}},{"type":"link","url":"https://x.test"},{"type":"user","user_id":"U0ANN"},{"type":"broadcast","range":"here"},{"type":"date","timestamp":1767225600,"format":"{ago}"}]},{"type":"rich_text_list","style":"bullet","elements":[{"type":"rich_text_section","elements":[{"type":"emoji","name":"bell"}]}]},{"type":"rich_text_preformatted","elements":[{"type":"text","text":"code"}]},{"type":"rich_text_quote","elements":[]}]}`,
+		"table":         `{"type":"table","column_settings":[{"align":"right"}],"rows":[` + repeat(100, `[`+repeat(20, `{"type":"raw_text","text":"c"}`)+`]`) + `]}`,
+		"card":          `{"type":"card","title":` + plain("t") + `}`,
+		"carousel":      `{"type":"carousel","elements":[{"type":"card","title":` + plain("t") + `}]}`,
+		"container":     `{"type":"container","blocks":[{"type":"divider"}]}`,
+		"data table":    `{"type":"data_table","caption":"c","rows":[[],[]],"page_size":5}`,
+		"video":         `{"type":"video","title":` + plain("t") + `,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t","alt_text":"a"}`,
+	}
+	for name, block := range rows {
+		t.Run(name, func(t *testing.T) {
+			blocks, err := decodeBlocks("[" + block + "]")
+			if err != nil {
+				t.Fatalf("the test's own JSON is broken: %v", err.Code)
+			}
+			if messages := checkBlocks(surfaceMessage, blocks); len(messages) != 0 {
+				t.Errorf("refused: %v", messages)
+			}
+		})
+	}
+}
+
+func TestBlocksSlackRefuses(t *testing.T) {
+	option := `{"text":` + plain("o") + `,"value":"v%d"}`
+	actions := func(element string) string { return `{"type":"actions","elements":[` + element + `]}` }
+	input := func(element string) string {
+		return `{"type":"input","label":` + plain("l") + `,"element":` + element + `}`
+	}
+	button := `{"type":"button","action_id":"a%d","text":` + plain("b") + `}`
+	rows := map[string]struct{ blocks, want string }{
+		"no object":           {`1`, "must be an object [json-pointer:/blocks/0]"},
+		"no type":             {`{}`, "missing required field: type [json-pointer:/blocks/0]"},
+		"unknown type":        {`{"type":"nope"}`, "unsupported type: nope [json-pointer:/blocks/0/type]"},
+		"alert in a message":  {`{"type":"alert","text":` + plain("x") + `}`, "unsupported type: alert [json-pointer:/blocks/0/type]"},
+		"unknown property":    {`{"type":"divider","colour":"red"}`, "invalid additional property: colour [json-pointer:/blocks/0]"},
+		"51 blocks":           {repeat(51, `{"type":"divider"}`), "no more than 50 items allowed [json-pointer:/blocks]"},
+		"same block_id":       {repeat(2, `{"type":"divider","block_id":"d"}`), "`block_id` \"d\" already exists [json-pointer:/blocks/1/block_id]"},
+		"long block_id":       {`{"type":"divider","block_id":"` + xs(256) + `"}`, "must be less than 256 characters [json-pointer:/blocks/0/block_id]"},
+		"number as block_id":  {`{"type":"divider","block_id":1}`, "must be a string [json-pointer:/blocks/0/block_id]"},
+		"empty section":       {`{"type":"section"}`, "missing required field: text [json-pointer:/blocks/0]"},
+		"long section":        {`{"type":"section","text":` + mrkdwn(xs(3001)) + `}`, "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"},
+		"empty text":          {`{"type":"section","text":` + mrkdwn("") + `}`, "must be more than 0 characters [json-pointer:/blocks/0/text/text]"},
+		"text as a string":    {`{"type":"section","text":"x"}`, "must be an object [json-pointer:/blocks/0/text]"},
+		"text of no type":     {`{"type":"section","text":{"text":"x"}}`, "unsupported type:  [json-pointer:/blocks/0/text/type]"},
+		"11 fields":           {`{"type":"section","fields":[` + repeat(11, mrkdwn("x")) + `]}`, "no more than 10 items allowed [json-pointer:/blocks/0/fields]"},
+		"long field":          {`{"type":"section","fields":[` + mrkdwn(xs(2001)) + `]}`, "must be less than 2001 characters [json-pointer:/blocks/0/fields/0/text]"},
+		"fields no list":      {`{"type":"section","fields":{}}`, "must be an array [json-pointer:/blocks/0/fields]"},
+		"long header":         {`{"type":"header","text":` + plain(xs(151)) + `}`, "must be less than 151 characters [json-pointer:/blocks/0/text/text]"},
+		"mrkdwn header":       {`{"type":"header","text":` + mrkdwn("x") + `}`, "must be plain_text [json-pointer:/blocks/0/text/type]"},
+		"header level":        {`{"type":"header","text":` + plain("x") + `,"level":5}`, "must be between 1 and 4 [json-pointer:/blocks/0/level]"},
+		"11 in context":       {`{"type":"context","elements":[` + repeat(11, mrkdwn("x")) + `]}`, "no more than 10 items allowed [json-pointer:/blocks/0/elements]"},
+		"empty context":       {`{"type":"context","elements":[]}`, "no fewer than 1 items allowed [json-pointer:/blocks/0/elements]"},
+		"26 actions":          {actions(repeat(26, button)), "no more than 25 items allowed [json-pointer:/blocks/0/elements]"},
+		"no actions":          {`{"type":"actions"}`, "missing required field: elements [json-pointer:/blocks/0]"},
+		"same action_id":      {actions(button + "," + button), "`action_id` \"a%d\" already exists for this block [json-pointer:/blocks/0/elements/1/action_id]"},
+		"long button":         {actions(`{"type":"button","text":` + plain(xs(76)) + `}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/text/text]"},
+		"long button value":   {actions(`{"type":"button","text":` + plain("b") + `,"value":"` + xs(2001) + `"}`), "must be less than 2001 characters [json-pointer:/blocks/0/elements/0/value]"},
+		"odd style":           {actions(`{"type":"button","text":` + plain("b") + `,"style":"green"}`), "must be a valid enum value [json-pointer:/blocks/0/elements/0/style]"},
+		"no url":              {actions(`{"type":"button","text":` + plain("b") + `,"url":"nowhere"}`), "must be a valid url [json-pointer:/blocks/0/elements/0/url]"},
+		"half a confirm":      {actions(`{"type":"button","text":` + plain("b") + `,"confirm":{}}`), "missing required field: title [json-pointer:/blocks/0/elements/0/confirm]"},
+		"input in actions":    {actions(`{"type":"plain_text_input"}`), "unsupported type: plain_text_input [json-pointer:/blocks/0/elements/0/type]"},
+		"6 in overflow":       {actions(`{"type":"overflow","options":[` + repeat(6, option) + `]}`), "no more than 5 items allowed [json-pointer:/blocks/0/elements/0/options]"},
+		"101 options":         {actions(`{"type":"static_select","options":[` + repeat(101, option) + `]}`), "no more than 100 items allowed [json-pointer:/blocks/0/elements/0/options]"},
+		"unknown initial":     {actions(`{"type":"static_select","options":[` + option + `],"initial_option":{"text":` + plain("o") + `,"value":"z"}}`), "initial option was not found in options [json-pointer:/blocks/0/elements/0]"},
+		"long option":         {actions(`{"type":"static_select","options":[{"text":` + plain(xs(76)) + `,"value":"v"}]}`), "must be less than 76 characters [json-pointer:/blocks/0/elements/0/options/0/text/text]"},
+		"long option value":   {actions(`{"type":"static_select","options":[{"text":` + plain("o") + `,"value":"` + xs(151) + `"}]}`), "must be less than 151 characters [json-pointer:/blocks/0/elements/0/options/0/value]"},
+		"long placeholder":    {actions(`{"type":"users_select","placeholder":` + plain(xs(151)) + `}`), "must be less than 151 characters [json-pointer:/blocks/0/elements/0/placeholder/text]"},
+		"11 checkboxes":       {input(`{"type":"checkboxes","options":[` + repeat(11, option) + `]}`), "no more than 10 items allowed [json-pointer:/blocks/0/element/options]"},
+		"bad date":            {input(`{"type":"datepicker","initial_date":"31.1.26"}`), "must be a valid date [json-pointer:/blocks/0/element/initial_date]"},
+		"bad time":            {input(`{"type":"timepicker","initial_time":"9:30"}`), "must be a valid time [json-pointer:/blocks/0/element/initial_time]"},
+		"max_length":          {input(`{"type":"plain_text_input","max_length":3001}`), "must be between 1 and 3000 [json-pointer:/blocks/0/element/max_length]"},
+		"min over max":        {input(`{"type":"plain_text_input","min_length":5,"max_length":4}`), "must be less than or equal to max_length [json-pointer:/blocks/0/element/min_length]"},
+		"number without kind": {input(`{"type":"number_input"}`), "missing required field: is_decimal_allowed [json-pointer:/blocks/0/element]"},
+		"button in an input":  {input(button), "unsupported type: button [json-pointer:/blocks/0/element/type]"},
+		"input without label": {`{"type":"input","element":{"type":"users_select"}}`, "missing required field: label [json-pointer:/blocks/0]"},
+		"input without field": {`{"type":"input","label":` + plain("l") + `}`, "missing required field: element [json-pointer:/blocks/0]"},
+		"image without alt":   {`{"type":"image","image_url":"https://x.test"}`, "missing required field: alt_text [json-pointer:/blocks/0]"},
+		"image without url":   {`{"type":"image","alt_text":"a"}`, "missing required field: image_url [json-pointer:/blocks/0]"},
+		"long markdown":       {`{"type":"markdown","text":"` + xs(12001) + `"}`, "must be less than 12001 characters [json-pointer:/blocks/0/text]"},
+		"rich text child":     {`{"type":"rich_text","elements":[{"type":"text","text":"a"}]}`, "unsupported type: text [json-pointer:/blocks/0/elements/0/type]"},
+		"rich text empty":     {`{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":""}]}]}`, "must be more than 0 characters [json-pointer:/blocks/0/elements/0/elements/0/text]"},
+		"rich list style":     {`{"type":"rich_text","elements":[{"type":"rich_text_list","style":"star","elements":[{"type":"rich_text_section","elements":[]}]}]}`, "must be a valid enum value [json-pointer:/blocks/0/elements/0/style]"},
+		"101 rows":            {`{"type":"table","rows":[` + repeat(101, `[]`) + `]}`, "no more than 100 items allowed [json-pointer:/blocks/0/rows]"},
+		"21 columns":          {`{"type":"table","rows":[[` + repeat(21, `{"type":"raw_text","text":"c"}`) + `]]}`, "no more than 20 items allowed [json-pointer:/blocks/0/rows/0]"},
+		"number in a table":   {`{"type":"table","rows":[[{"type":"raw_number","value":1}]]}`, "unsupported type: raw_number [json-pointer:/blocks/0/rows/0/0/type]"},
+		"two tables":          {repeat(2, `{"type":"table","rows":[[]]}`), "only_one_table_allowed [json-pointer:/blocks/1]"},
+		"nested container":    {`{"type":"container","blocks":[{"type":"container"}]}`, "unsupported type: container [json-pointer:/blocks/0/blocks/0/type]"},
+	}
+	for name, row := range rows {
+		t.Run(name, func(t *testing.T) {
+			blocks, err := decodeBlocks("[" + row.blocks + "]")
+			if err != nil {
+				t.Fatalf("the test's own JSON is broken: %v", err.Code)
+			}
+			if messages := checkBlocks(surfaceMessage, blocks); !slices.Contains(messages, row.want) {
+				t.Errorf("got %q, want %q", messages, row.want)
+			}
+		})
+	}
+}
+
+func TestInvalidBlocksAnswerNamesEveryPlace(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	r := w.call("chat.postMessage", form{"channel": "C0OPS", "blocks": `[{"type":"section","text":` + mrkdwn(xs(3001)) + `},{"type":"nope"}]`})
+	errs, _ := r.body["errors"].([]any)
+	marked, _ := r.at("response_metadata.messages").([]any)
+	if len(errs) != 2 || len(marked) != 2 {
+		t.Fatalf("got %s", r.raw)
+	}
+	if want := "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"; errs[0] != want || marked[0] != "[ERROR] "+want {
+		t.Errorf("got %v, %v", errs[0], marked[0])
+	}
+}
+
+func TestTextIsEscapedOnceAndLinked(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	all := textMode{links: true, names: true}
+	rows := []struct {
+		text, want string
+		mode       textMode
+	}{
+		{"plain", "plain", all},
+		{"a & b", "a &amp; b", all},
+		{"a &amp; b &lt;", "a &amp; b &lt;", all},
+		{"1 < 2 > 0", "1 &lt; 2 &gt; 0", all},
+		{"<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", "<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", all},
+		{"(https://x.test/a).", "(<https://x.test/a>).", all},
+		{"https://x.test?a=1&b=2", "<https://x.test?a=1&amp;b=2>", all},
+		{"https://x.test", "https://x.test", textMode{}},
+		{"@here, @nobody @ann.", "<!here>, @nobody <@U0ANN>.", all},
+		{"#ops #secret #none", "<#C0OPS|ops> #secret #none", all},
+		{"mail@here.test", "mail@here.test", all},
+		{"@here", "@here", textMode{links: true}},
+	}
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	for _, row := range rows {
+		got := w.s.mutateLocked(row.text, row.mode)
+		if got != row.want {
+			t.Errorf("%q became %q, want %q", row.text, got, row.want)
+		}
+		if again := w.s.mutateLocked(got, row.mode); again != got {
+			t.Errorf("%q changed again, to %q", got, again)
+		}
+	}
+}
+
+func FuzzBlocks(f *testing.F) {
+	f.Add(`[{"type":"section","text":{"type":"mrkdwn","text":"a"}}]`)
+	f.Add(`[{"type":"actions","elements":[{"type":"static_select","option_groups":[{"options":[null]}],"initial_options":[1]}]}]`)
+	f.Add(`[{"type":"table","rows":[[{"type":"rich_text","elements":[{"type":"rich_text_list"}]}]]}]`)
+	f.Add(`[{"type":"container","blocks":[{"type":"input","element":{"type":"checkboxes","confirm":[]}}]}]`)
+	s := &Server{ws: newWorkspace("t", newManualClock().now())}
+	f.Fuzz(func(t *testing.T, raw string) {
+		blocks, err := decodeBlocks(raw)
+		if err != nil {
+			return
+		}
+		for _, where := range []surface{surfaceMessage, surfaceHome, surfaceModal} {
+			if len(checkBlocks(where, blocks)) == 0 && len(blocks) > 0 {
+				_ = encodeJSON(s.normalizeBlocksLocked(blocks))
+				_ = fallbackText(blocks)
+			}
+		}
+		_ = checkAttachments(blocks)
+		_ = encodeJSON(s.normalizeAttachmentsLocked(blocks))
+		for _, b := range blocks {
+			if fields, ok := b.(map[string]any); ok {
+				_ = checkView(surfaceModal, fields)
+			}
+		}
+	})
+}
