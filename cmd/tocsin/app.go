@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/api"
+	"tocsin/bot"
+	"tocsin/config"
+	"tocsin/engine"
+	"tocsin/handlers"
+	"tocsin/outbox"
+	"tocsin/store"
+	"tocsin/systemd"
+)
+
+// How long each part may take to stop; their sum stays below the 10 s that a
+// SIGTERM may take.
+const (
+	stopServers = time.Second
+	stopSocket  = 5 * time.Second
+	stopOutbox  = 3 * time.Second
+	stopEngine  = time.Second / 2
+)
+
+// statusEvery is how often systemd's status line is brought up to date.
+const statusEvery = 5 * time.Second
+
+// daemon is Tocsin, wired.
+type daemon struct {
+	cfg      *config.Config
+	log      *zap.Logger
+	notifier systemd.Notifier
+
+	store  *store.DB
+	bot    *bot.Bot
+	socket *bot.Socket
+	outbox *outbox.Outbox
+	engine *engine.Engine
+	api    *api.API
+	tokens *tokens
+	intro  *introduction
+
+	unix, tcp net.Listener
+}
+
+// newDaemon builds every part from the bottom up and binds the listeners. It
+// starts nothing; close gives back what it holds.
+func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) (*daemon, error) {
+	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log)}
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+
+	var err error
+	if d.store, err = store.Open(ctx, cfg.Store.Reveal(), store.Options{Log: log.Named("store")}); err != nil {
+		return nil, err
+	}
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Log: log.Named("bot"), Metrics: registry})
+	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
+	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
+		GiveUpAfter: cfg.Delivery.GiveUpAfter, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
+	})
+	d.engine = engine.New(d.store, engine.Options{
+		DefaultLane: cfg.DefaultChannel, Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
+	})
+	people := handlers.New(handlers.Options{
+		Engine: d.engine, Reader: d.store, Homes: d.store, Slack: d.bot, Health: d.health, Server: d.serverURL(),
+		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
+	})
+	d.socket = bot.NewSocket(d.bot, d.store, people)
+	d.api = api.New(api.Options{
+		Engine: d.engine, Reader: d.store, Health: d.health, Token: cfg.Listen.Token, Log: log.Named("api"),
+		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+	})
+	if err := d.listen(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	return d, nil
+}
+
+// listen binds what the configuration asks for.
+func (d *daemon) listen(ctx context.Context) (err error) {
+	if path := d.cfg.Listen.Socket; path != "" {
+		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
+			return err
+		}
+	}
+	if address := d.cfg.Listen.TCP; address != "" {
+		if d.tcp, err = api.ListenTCP(ctx, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// close gives back what newDaemon took.
+func (d *daemon) close() error {
+	var err error
+	for _, l := range []net.Listener{d.unix, d.tcp} {
+		if l != nil {
+			if e := l.Close(); !errors.Is(e, net.ErrClosed) {
+				err = errors.Join(err, e)
+			}
+		}
+	}
+	return errors.Join(err, d.store.Close())
+}
+
+// run starts the parts, says READY, and returns once ctx has ended and all of
+// them have stopped; nil if that went well.
+func (d *daemon) run(ctx context.Context) error {
+	parts := newStages(d.log)
+	parts.start("outbox", stopOutbox, d.outbox.Run)
+	parts.start("engine", stopEngine, d.engine.Run)
+	parts.start("introduction", time.Second, d.intro.run)
+	parts.start("slack", stopSocket, d.socket.Run)
+	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
+	parts.start("status", time.Second, d.tellStatus)
+	d.serve(parts, d.unix, d.api.Handler())
+	d.serve(parts, d.tcp, d.api.TCPHandler())
+	err := d.ready()
+	if err == nil {
+		err = parts.wait(ctx)
+	}
+	d.log.Info("stopping", zap.Error(err))
+	err = errors.Join(err, d.notifier.Stopping("delivering what is under way"), parts.stop(), d.close())
+	d.log.Info("stopped", zap.Error(err))
+	return err
+}
+
+// serve adds an HTTP server on l, if l is wanted.
+func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
+	if l == nil {
+		return
+	}
+	srv := api.Serve(h, d.log.Named("api"))
+	ctx, cancel := context.WithCancel(context.Background())
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	serve := func() error {
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			return err
+		}
+		return nil
+	}
+	parts.startWith("listener "+l.Addr().String(), stopServers, serve, func(limit context.Context) error {
+		// Who waits for a delivery is answered now; who pushes may still finish.
+		context.AfterFunc(limit, cancel)
+		soon := time.AfterFunc(stopServers/2, cancel)
+		defer soon.Stop()
+		defer cancel()
+		if err := srv.Shutdown(limit); err != nil {
+			return errors.Join(fmt.Errorf("close connections: %w", err), srv.Close())
+		}
+		return nil
+	})
+}
+
+// ready tells the service manager and the log that alerts are taken.
+func (d *daemon) ready() error {
+	fields := []zap.Field{zap.String("version", versionName()), zap.Stringer("store", d.cfg.Store), zap.String("default_channel", d.cfg.DefaultChannel)}
+	if d.unix != nil {
+		fields = append(fields, zap.String("socket", d.cfg.Listen.Socket))
+	}
+	if d.tcp != nil {
+		fields = append(fields, zap.Stringer("listen", d.tcp.Addr()))
+	}
+	d.log.Info("ready", fields...)
+	return d.notifier.Ready(d.statusLine())
+}
+
+// tellStatus keeps the service manager's status line up to date.
+func (d *daemon) tellStatus(ctx context.Context) error {
+	ticker := time.NewTicker(statusEvery)
+	defer ticker.Stop()
+	last := ""
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		if line := d.statusLine(); line != last {
+			last = line
+			if err := d.notifier.Status(line); err != nil {
+				d.log.Warn("status not told", zap.Error(err))
+			}
+		}
+	}
+}
+
+func (d *daemon) statusLine() string {
+	h := d.health()
+	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
+	if len(h.Problems) > 0 {
+		line += "; " + h.Problems[0].What
+	}
+	return line
+}
+
+// alive is what the watchdog's pings depend on: the store answers and the
+// lanes move. A Slack that is away is no reason to be restarted.
+func (d *daemon) alive() error {
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) {
+		return err
+	}
+	return d.outbox.Moving(time.Now())
+}
+
+// health puts together what the parts know about themselves.
+func (d *daemon) health() alert.Health {
+	h := d.outbox.Health()
+	s := d.socket.Status()
+	h.Connections, h.ConnectedSince = s.Connections, s.Since
+	if len(h.Problems) == 0 {
+		h.Problems = d.intro.problems()
+	}
+	h.Problems = append(d.tokens.problems(), h.Problems...)
+	h.Problems = append(h.Problems, s.Problems...)
+	if s.LastErrorAt.After(h.LastErrorAt) {
+		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
+	}
+	return h
+}
+
+// serverURL is the address that help shows to people, or empty.
+func (d *daemon) serverURL() string {
+	at, err := netip.ParseAddrPort(d.cfg.Listen.TCP)
+	if err != nil {
+		return ""
+	}
+	return "http://" + at.String()
+}
+
+// tokens are Slack's tokens, read anew whenever somebody connects or probes.
+type tokens struct {
+	in  config.Input
+	log *zap.Logger
+
+	mu       sync.Mutex
+	app, bot alert.Secret
+	warnings []config.Problem
+}
+
+func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
+	t := &tokens{in: in, log: log}
+	t.app, t.bot = cfg.Tokens()
+	t.warnings = cfg.Warnings
+	t.warn()
+	return t
+}
+
+// read returns the tokens as the environment, credentials and files hold them
+// now; while those are broken, the last good ones.
+func (t *tokens) read() (app, bot alert.Secret) {
+	now := t.in.Tokens()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.App != "" {
+		t.app = now.App
+	}
+	if now.Bot != "" {
+		t.bot = now.Bot
+	}
+	if fmt.Sprint(now.Warnings) != fmt.Sprint(t.warnings) {
+		t.warnings = now.Warnings
+		t.warn()
+	}
+	return t.app, t.bot
+}
+
+func (t *tokens) warn() {
+	for _, p := range t.warnings {
+		t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
+	}
+}
+
+// problems says which tokens can't work.
+func (t *tokens) problems() []alert.Problem {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []alert.Problem
+	for _, p := range t.warnings {
+		all = append(all, alert.Problem{What: p.Where + " " + p.Message, Fix: p.Fix})
+	}
+	return all
+}
