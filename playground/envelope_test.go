@@ -1,8 +1,10 @@
 package playground
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -201,12 +203,67 @@ func redeliver(t *testing.T, s *Server, id string, how Redelivery) {
 	}
 }
 
+func TestRetriesComeAtOnceAfterAMinuteAndAfterFiveMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		// Without a listener, because nothing that waits for the network lets time pass in here; the one socket is a ghost.
+		s := &Server{opts: Options{}.withDefaults(), done: make(chan struct{}), book: newJournal(), ws: newWorkspace("x", time.Now())}
+		s.initSockets()
+		s.sockets.list = []*socket{{id: "S1", phase: phaseGhost, lost: time.Now()}}
+		start := time.Now()
+		s.mu.Lock()
+		s.emitLocked(map[string]any{"type": "app_home_opened"})
+		s.mu.Unlock()
+		s.wg.Wait()
+		var at []time.Duration
+		for _, e := range s.Journal() {
+			if e.Kind == KindLost {
+				at = append(at, e.At.Sub(start))
+			}
+		}
+		const ack = 3 * time.Second
+		if want := []time.Duration{0, ack, 2*ack + time.Minute, 3*ack + 6*time.Minute}; !slices.Equal(at, want) {
+			t.Errorf("attempts after %v, want %v", at, want)
+		}
+	})
+}
+
+func TestRotatingClientsLoseNoCommand(t *testing.T) {
+	s := startPlayground(t, patient())
+	slot := serving(t, s)
+	const rotations, each = 10, 20
+	var runs []<-chan acted[*CommandRun]
+	for range rotations {
+		for range each {
+			runs = append(runs, asPerson(func() (*CommandRun, error) { return s.User("ann").Command(t.Context(), "#ops", "/notify", "") }))
+		}
+		next := serving(t, s)
+		slot.c.send(ws.NewCloseFrame(ws.NewCloseFrameBody(ws.StatusNormalClosure, "")))
+		<-slot.done
+		slot = next
+	}
+	for _, run := range runs {
+		if out := (<-run).get(t); !out.Acked {
+			t.Errorf("lost: %+v", out)
+		}
+	}
+}
+
+// slot is a client that acks everything until its socket ends.
+type slot struct {
+	c    *client
+	done chan struct{}
+}
+
+func serving(t testing.TB, s *Server) slot {
+	t.Helper()
+	out := slot{connect(t, s), make(chan struct{})}
+	go out.c.serve(out.done)
+	return out
+}
+
 func BenchmarkEnvelopes(b *testing.B) {
-	opts := Options{Limits: NoLimits(), AckTimeout: time.Minute}
-	s := startPlayground(b, opts)
-	c := connect(b, s)
-	done := make(chan struct{})
-	go c.serve(done)
+	s := startPlayground(b, Options{Limits: NoLimits(), AckTimeout: time.Minute})
+	slot := serving(b, s)
 	b.ResetTimer()
 	for range b.N {
 		say(b, s, "x")
@@ -216,6 +273,6 @@ func BenchmarkEnvelopes(b *testing.B) {
 	}
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "envelopes/s")
-	c.conn.Close()
-	<-done
+	slot.c.conn.Close()
+	<-slot.done
 }

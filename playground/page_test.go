@@ -32,11 +32,7 @@ func pageCall(t testing.TB, method, url string, body any, header map[string]stri
 	if host := header["Host"]; host != "" {
 		req.Host = host
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	res := send(t, req)
 	var answer map[string]any
 	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil {
 		t.Fatalf("%s %s: %v", method, url, err)
@@ -57,11 +53,7 @@ func TestThePageAndItsFilesAreServedWithAPolicy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		res, err := http.DefaultTransport.RoundTrip(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res.Body.Close()
+		res := send(t, req)
 		if !strings.HasPrefix(res.Header.Get("Content-Type"), kind) || res.Header.Get("Content-Security-Policy") != pagePolicy {
 			t.Errorf("%s: %d %v", path, res.StatusCode, res.Header)
 		}
@@ -244,12 +236,7 @@ func stream(t *testing.T, s *Server, user string) func() map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { res.Body.Close() })
-	lines := bufio.NewScanner(res.Body)
+	lines := bufio.NewScanner(send(t, req).Body)
 	return func() map[string]any {
 		t.Helper()
 		for lines.Scan() {
@@ -329,11 +316,7 @@ func TestAClosedPlaygroundEndsItsStreams(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
+	res := send(t, req)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

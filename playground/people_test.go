@@ -235,12 +235,7 @@ func fetch(t *testing.T, s *Server, url string) string {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.BotToken())
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	body, err := io.ReadAll(send(t, req).Body)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,7 +81,8 @@ type socket struct {
 
 // socketState is everything about Socket Mode, guarded by Server.mu.
 type socketState struct {
-	list    []*socket // registered and closing ones, oldest first
+	list    []*socket        // registered and closing ones, oldest first
+	tcp     map[*socket]bool // those whose TCP connection is still open
 	opened  int
 	random  *rand.Rand
 	fault   ConnectFault
@@ -92,6 +93,7 @@ type socketState struct {
 
 func (s *Server) initSockets() {
 	s.sockets = socketState{
+		tcp:     map[*socket]bool{},
 		random:  rand.New(rand.NewPCG(s.opts.Seed, 0x70c51)),
 		pending: map[string]*envelope{},
 		spent:   spentEnvelopes{byID: map[string]spentEnvelope{}},
@@ -152,6 +154,7 @@ func (s *Server) openSocket(w *wire, life time.Duration) *socket {
 	k := &socket{id: socketID(s.sockets.opened), wire: w, opened: s.now(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.sockets.list = append(s.sockets.list, k)
+	s.sockets.tcp[k] = true
 	count := s.countSocketsLocked()
 	s.recordLocked(Entry{Kind: KindSocketOpened, Socket: k.id})
 	if s.sockets.fault == ConnectNoHello {
@@ -213,7 +216,7 @@ func (s *Server) removeLocked(k *socket, reason string) {
 	k.phase = phaseGone
 	s.sockets.list = slices.DeleteFunc(s.sockets.list, func(o *socket) bool { return o == k })
 	if k.frozen {
-		_ = k.wire.conn.Close()
+		s.closeTCPLocked(k)
 	}
 	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: reason})
 }
@@ -249,11 +252,17 @@ func (k *socket) queueLocked(f ws.Frame) {
 func (s *Server) closeSockets() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, k := range s.sockets.list {
+	for k := range s.sockets.tcp {
 		k.stop()
-		_ = k.wire.conn.Close()
+		s.closeTCPLocked(k)
 	}
 	s.sockets.list = nil
+}
+
+func (s *Server) closeTCPLocked(k *socket) {
+	delete(s.sockets.tcp, k)
+	// The far side may have closed it already, and either way it is gone.
+	_ = k.wire.conn.Close()
 }
 
 // errNoSocket says that a control named a socket which is not there.

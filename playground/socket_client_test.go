@@ -6,9 +6,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
 	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -60,16 +60,11 @@ func openURL(t testing.TB, s *Server) string {
 		t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+s.AppToken())
-	res, err := http.DefaultClient.Do(req)
-	if err != nil {
-		t.Fatalf("apps.connections.open: %v", err)
-	}
-	defer res.Body.Close()
 	var answer struct {
 		OK         bool
 		URL, Error string
 	}
-	if err := json.NewDecoder(res.Body).Decode(&answer); err != nil || !answer.OK {
+	if err := json.NewDecoder(send(t, req).Body).Decode(&answer); err != nil || !answer.OK {
 		t.Fatalf("apps.connections.open: %v %q", err, answer.Error)
 	}
 	return answer.URL
@@ -146,8 +141,12 @@ func (e closedError) Error() string { return "closed by the server" }
 
 func (c *client) send(f ws.Frame) {
 	c.t.Helper()
-	if err := ws.WriteFrame(c.conn, ws.MaskFrame(f)); err != nil {
-		c.t.Fatalf("send frame: %v", err)
+	raw, err := ws.CompileFrame(ws.MaskFrame(f))
+	if err == nil {
+		_, err = c.conn.Write(raw)
+	}
+	if err != nil {
+		c.t.Errorf("send frame: %v", err)
 	}
 }
 
@@ -205,10 +204,7 @@ func (c *client) serve(done chan<- struct{}) {
 			return
 		}
 		if m.EnvelopeID != "" {
-			raw := []byte(`{"envelope_id":"` + m.EnvelopeID + `"}`)
-			if err := ws.WriteFrame(c.conn, ws.MaskFrame(ws.NewTextFrame(raw))); err != nil {
-				return
-			}
+			c.send(ws.NewTextFrame([]byte(`{"envelope_id":"` + m.EnvelopeID + `"}`)))
 		}
 	}
 }
@@ -221,8 +217,11 @@ func within(t testing.TB) context.Context {
 	return ctx
 }
 
-// eof says whether a read ended without any close frame.
+// eof says whether a read ended because TCP did, without any close frame.
 func eof(err error) bool {
 	var code closedError
-	return err != nil && !errors.As(err, &code) && !errors.Is(err, io.ErrShortBuffer)
+	return err != nil && !errors.As(err, &code) && !errors.Is(err, os.ErrDeadlineExceeded)
 }
+
+// closedBy says whether a read ended with this close frame.
+func closedBy(err error, code ws.StatusCode) bool { return errors.Is(err, closedError(code)) }

@@ -55,7 +55,7 @@ func (s *Server) beginCloseLocked(k *socket) {
 	if k.phase == phaseClosing || k.phase == phaseGhost || k.phase == phaseGone {
 		return
 	}
-	k.queueLocked(closeFrame(ws.StatusNormalClosure, ""))
+	k.queueLocked(closeFrame(ws.StatusNormalClosure))
 	k.phase = phaseClosing
 }
 
@@ -182,7 +182,7 @@ func (s *Server) clientClosedLocked(k *socket, f ws.Frame) error {
 		s.removeLocked(k, ClosedClean)
 		return errHandshakeOver
 	}
-	k.queueLocked(closeFrame(code, ""))
+	k.queueLocked(closeFrame(code))
 	s.removeLocked(k, ClosedClean)
 	return nil
 }
@@ -203,7 +203,7 @@ func (s *Server) readEnded(k *socket, err error) {
 		s.removeLocked(k, ClosedClean)
 	}
 	k.stop()
-	_ = k.wire.conn.Close()
+	s.closeTCPLocked(k)
 }
 
 func (s *Server) vanishedLocked(k *socket, err error) {
@@ -221,6 +221,6 @@ func textFrame(v any) ws.Frame {
 	return ws.NewTextFrame(raw)
 }
 
-func closeFrame(code ws.StatusCode, reason string) ws.Frame {
-	return ws.NewCloseFrame(ws.NewCloseFrameBody(code, reason))
+func closeFrame(code ws.StatusCode) ws.Frame {
+	return ws.NewCloseFrame(ws.NewCloseFrameBody(code, ""))
 }

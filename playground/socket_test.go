@@ -103,7 +103,7 @@ func TestTheEleventhConnectionIsToldThereAreTooMany(t *testing.T) {
 	if m := extra.next(); m.Type != "disconnect" || m.Reason != ReasonTooManyWebsockets {
 		t.Errorf("got %s", m.raw)
 	}
-	if err := extra.gone(); err != closedError(ws.StatusNormalClosure) {
+	if err := extra.gone(); !closedBy(err, ws.StatusNormalClosure) {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -119,7 +119,7 @@ func TestNothingIsSentAfterTheClientsCloseFrame(t *testing.T) {
 	if lost := await(t, s, KindLost, 1)[0]; lost.Reason != LostNoSocket {
 		t.Errorf("lost because of %q", lost.Reason)
 	}
-	if _, err := c.read(); err != closedError(ws.StatusNormalClosure) {
+	if _, err := c.read(); !closedBy(err, ws.StatusNormalClosure) {
 		t.Errorf("after its close frame the client got %v", err)
 	}
 	if left := s.Sockets(); len(left) != 0 {
@@ -211,7 +211,7 @@ func TestAWarningIsFollowedByARefreshAndAClose(t *testing.T) {
 			t.Errorf("got %s, want %s", m.raw, reason)
 		}
 	}
-	if err := c.gone(); err != closedError(ws.StatusNormalClosure) {
+	if err := c.gone(); !closedBy(err, ws.StatusNormalClosure) {
 		t.Errorf("ended with %v", err)
 	}
 }
@@ -265,14 +265,14 @@ func TestLinkDisabledAndHangupCloseAtOnce(t *testing.T) {
 	if m := c.next(); m.Reason != ReasonLinkDisabled {
 		t.Errorf("got %s", m.raw)
 	}
-	if _, err := c.read(); err != closedError(ws.StatusNormalClosure) {
+	if _, err := c.read(); !closedBy(err, ws.StatusNormalClosure) {
 		t.Errorf("ended with %v", err)
 	}
 	d := connect(t, s)
 	if err := s.Hangup("S2"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.read(); err != closedError(ws.StatusNormalClosure) {
+	if _, err := d.read(); !closedBy(err, ws.StatusNormalClosure) {
 		t.Errorf("ended with %v", err)
 	}
 	if err := s.Hangup("S9"); !errors.Is(err, errNoSocket) {
