@@ -119,20 +119,20 @@ func (c *checker) labelled(o object) {
 
 func (c *checker) overflow(o object) {
 	c.properties(o, "action_id options confirm")
-	c.options(o, "options", 1, 5, true)
+	c.options(o, 5, true)
 }
 
 func (c *checker) choices(o object) {
 	c.properties(o, "action_id options initial_options initial_option confirm focus_on_load")
-	values := c.options(o, "options", 1, 10, false)
+	values := c.options(o, 10, false)
 	c.initial(o, values)
 }
 
-// options checks a list of options and returns their values.
-func (c *checker) options(o object, key string, least, most int, plain bool) map[string]bool {
+// options checks the 1..most options of an element or group and returns their values.
+func (c *checker) options(o object, most int, plain bool) map[string]bool {
 	values := map[string]bool{}
-	for i, v := range c.list(o, key, least, most) {
-		at := fmt.Sprintf("%s/%s/%d", o.at, key, i)
+	for i, v := range c.list(o, "options", 1, most) {
+		at := fmt.Sprintf("%s/options/%d", o.at, i)
 		option, ok := c.asObject(v, at)
 		if !ok {
 			continue
@@ -167,7 +167,7 @@ func (c *checker) staticSelect(o object) {
 	c.placeholder(o)
 	groups := c.list(o, "option_groups", 0, 100)
 	if groups == nil {
-		c.initial(o, c.options(o, "options", 1, 100, true))
+		c.initial(o, c.options(o, 100, true))
 		return
 	}
 	values := map[string]bool{}
@@ -177,7 +177,7 @@ func (c *checker) staticSelect(o object) {
 			continue
 		}
 		c.text(group, "label", textRule{most: 75, plain: true, required: true})
-		for value := range c.options(group, "options", 1, 100, true) {
+		for value := range c.options(group, 100, true) {
 			values[value] = true
 		}
 	}

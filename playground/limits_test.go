@@ -8,7 +8,9 @@ import (
 
 func TestOneChannelTakesABurstAndThenOnePostASecond(t *testing.T) {
 	w := newWebTest(t, Limits{})
-	say := func(channel string) response { return w.call("chat.postMessage", form{"channel": channel, "text": "x"}) }
+	say := func(channel string) response {
+		return w.call("chat.postMessage", form{"channel": channel, "text": "x"})
+	}
 	for i := range 4 {
 		if r := say("C0OPS"); r.code() != "" {
 			t.Fatalf("post %d of the burst: %s", i, r.raw)

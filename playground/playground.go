@@ -94,6 +94,7 @@ func (s *Server) routes() http.Handler {
 	mux.HandleFunc("/upload/{id}", s.serveUpload)
 	mux.HandleFunc("/files/{id}/{name}", s.serveFile)
 	mux.HandleFunc("/hooks/{kind}/{team}/{id}/{secret}", s.serveHook)
+	mux.HandleFunc("GET /archives/{channel}/{message}", s.serveArchive)
 	s.mountSockets(mux)
 	s.mountPage(mux)
 	return mux

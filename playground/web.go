@@ -48,8 +48,8 @@ type call struct {
 	method method
 	host   string
 	get    bool
-	// ts is the message that the call was about, for the journal.
-	ts string
+	// channel and ts are the conversation and the message that the call is about, for the journal.
+	channel, ts string
 }
 
 // answer is what goes over the wire.
@@ -93,8 +93,8 @@ func (s *Server) refused(w http.ResponseWriter, name string) bool {
 func (s *Server) handle(c *call, bad *apiError) (*Fault, answer, []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	channel := s.aboutLocked(c.args)
-	fault := s.takeFaultLocked(c.name, channel, false)
+	c.channel = s.aboutLocked(c.args)
+	fault := s.takeFaultLocked(c.name, c.channel, false)
 	ans, done := faultAnswer(fault)
 	if !done {
 		r, err := s.runLocked(c, bad)
@@ -103,7 +103,7 @@ func (s *Server) handle(c *call, bad *apiError) (*Fault, answer, []string) {
 			ans = s.answerLocked(c, nil, &apiError{Code: orDefault(fault.Error, "internal_error")})
 		}
 	}
-	s.recordCallLocked(KindCall, c, channel, fault, ans)
+	s.recordCallLocked(KindCall, c, fault, ans)
 	return fault, ans, s.grantedLocked(c.token)
 }
 
@@ -233,9 +233,9 @@ func (s *Server) errorBodyLocked(c *call, err *apiError, meta map[string]any) re
 	return r
 }
 
-func (s *Server) recordCallLocked(kind string, c *call, channel string, fault *Fault, ans answer) {
+func (s *Server) recordCallLocked(kind string, c *call, fault *Fault, ans answer) {
 	rec := &Call{
-		At: s.now(), Method: c.name, Args: c.args, Channel: channel, Status: ans.status, Error: ans.errorCode, Answer: ans.body,
+		At: s.now(), Method: c.name, Args: c.args, Channel: c.channel, Status: ans.status, Error: ans.errorCode, Answer: ans.body,
 		RetryAfter: ans.retryAfter, Token: s.tokenKindLocked(c.token), TS: c.ts,
 	}
 	if ans.html {
@@ -247,7 +247,7 @@ func (s *Server) recordCallLocked(kind string, c *call, channel string, fault *F
 			rec.Status = 0
 		}
 	}
-	s.recordLocked(Entry{Kind: kind, Channel: channel, Call: rec})
+	s.recordLocked(Entry{Kind: kind, Channel: c.channel, Call: rec})
 }
 
 func (s *Server) tokenKindLocked(token string) string {

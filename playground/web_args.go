@@ -101,7 +101,7 @@ func (req *request) decodeBody(r *http.Request, body []byte) *apiError {
 	if err != nil {
 		return &apiError{Code: "invalid_post_type"}
 	}
-	if charset := strings.ToLower(params["charset"]); charset != "" && charset != "utf-8" && charset != "iso-8859-1" {
+	if !knownCharset(params["charset"]) {
 		return &apiError{Code: "invalid_charset"}
 	}
 	switch kind {
@@ -112,30 +112,42 @@ func (req *request) decodeBody(r *http.Request, body []byte) *apiError {
 		req.isJSON = true
 		return req.decodeJSON(body)
 	case "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return &apiError{Code: "invalid_form_data"}
-		}
-		req.fill(r.URL.Query(), false)
-		req.fill(form, true)
-		return nil
+		return req.decodeForm(r, body)
 	case "multipart/form-data":
-		r.Body = io.NopCloser(bytes.NewReader(body))
-		if err := r.ParseMultipartForm(maxBody); err != nil {
-			return &apiError{Code: "invalid_form_data"}
-		}
-		req.fill(r.MultipartForm.Value, true)
-		return errToAPI(r.MultipartForm.RemoveAll(), "internal_error")
+		return req.decodeMultipart(r, body)
 	default:
 		return &apiError{Code: "invalid_post_type"}
 	}
 }
 
-func errToAPI(err error, code string) *apiError {
-	if err == nil {
-		return nil
+func knownCharset(name string) bool {
+	switch strings.ToLower(name) {
+	case "", "utf-8", "iso-8859-1":
+		return true
 	}
-	return &apiError{Code: code}
+	return false
+}
+
+func (req *request) decodeForm(r *http.Request, body []byte) *apiError {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return &apiError{Code: "invalid_form_data"}
+	}
+	req.fill(r.URL.Query(), false)
+	req.fill(form, true)
+	return nil
+}
+
+func (req *request) decodeMultipart(r *http.Request, body []byte) *apiError {
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	if err := r.ParseMultipartForm(maxBody); err != nil {
+		return &apiError{Code: "invalid_form_data"}
+	}
+	req.fill(r.MultipartForm.Value, true)
+	if err := r.MultipartForm.RemoveAll(); err != nil {
+		return &apiError{Code: "internal_error"}
+	}
+	return nil
 }
 
 // fill takes the first value of each field; a token counts only in a body.

@@ -160,17 +160,24 @@ func (s *Server) chatUpdate(c *call) (reply, *apiError) {
 	if err != nil {
 		return nil, err
 	}
-	if body.empty() && !body.hasBlocks && !body.hasAttachments {
-		return nil, &apiError{Code: "no_text"}
+	after := s.updated(*m, body)
+	if err := checkUpdate(*m, after, body); err != nil {
+		return nil, err
 	}
-	if body.blocks != nil && hasRichText(m.Blocks) && !hasRichText(body.blocks) {
-		return nil, &apiError{Code: "block_mismatch"}
-	}
-	if after := s.updated(*m, body); strings.TrimSpace(after.Text) == "" && after.Blocks == nil && after.Attachments == nil {
-		return nil, &apiError{Code: "no_text"}
-	}
-	s.editLocked(room, m, func(m *Message) { *m = s.updated(*m, body) })
+	s.editLocked(room, m, func(m *Message) { *m = after })
 	return reply{"channel": room.ID, "ts": m.TS, "text": m.Text, "message": m}, nil
+}
+
+// checkUpdate refuses an update that says nothing, leaves nothing, or turns rich text into other blocks.
+func checkUpdate(before, after Message, body content) *apiError {
+	switch {
+	case body.empty() && !body.hasBlocks && !body.hasAttachments,
+		strings.TrimSpace(after.Text) == "" && after.Blocks == nil && after.Attachments == nil:
+		return &apiError{Code: "no_text"}
+	case body.blocks != nil && hasRichText(before.Blocks) && !hasRichText(body.blocks):
+		return &apiError{Code: "block_mismatch"}
+	}
+	return nil
 }
 
 // updated is m after an update: text alone removes blocks, what is absent stays, and only text without blocks is marked as edited.

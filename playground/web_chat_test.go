@@ -2,6 +2,7 @@ package playground
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -289,6 +290,26 @@ func TestPermalinkNamesChannelMessageAndThread(t *testing.T) {
 	} {
 		if r := w.call("chat.getPermalink", args); r.code() != want {
 			t.Errorf("got %s, want %s", r.raw, want)
+		}
+	}
+}
+
+func TestPermalinkLeadsToThePage(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	w.client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	for path, want := range map[string]string{
+		"/archives/C0OPS/p1767225600000000":                             "/#ops",
+		"/archives/C0OPS/p1767225600000001?thread_ts=1767225600.000000": "/#ops/1767225600.000000",
+		"/archives/C0OPS/p1?thread_ts=//evil.test":                      "/#ops",
+		"/archives/C0NONE/p1": "",
+	} {
+		res, err := w.client.Get(w.s.URL() + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if got := res.Header.Get("Location"); got != want {
+			t.Errorf("%s leads to %q, want %q", path, got, want)
 		}
 	}
 }

@@ -84,14 +84,7 @@ func (s *Server) conversationsList(c *call) (reply, *apiError) {
 	if !ok || limit < 1 || limit > 1000 {
 		return nil, &apiError{Code: "invalid_limit"}
 	}
-	var rooms []*channelState
-	for _, room := range s.ws.channels {
-		hidden := room.IsPrivate && !room.IsMember || room.IsArchived && c.args.flag("exclude_archived")
-		if !hidden && slices.Contains(types, room.kindScope()) {
-			rooms = append(rooms, room)
-		}
-	}
-	page, next, err := paged(rooms, c.args.text("cursor"), limit)
+	page, next, err := paged(s.listedLocked(types, c.args.flag("exclude_archived")), c.args.text("cursor"), limit)
 	if err != nil {
 		return nil, err
 	}
@@ -104,6 +97,18 @@ func (s *Server) conversationsList(c *call) (reply, *apiError) {
 		list = append(list, info)
 	}
 	return reply{"channels": list, "response_metadata": map[string]any{"next_cursor": next}}, nil
+}
+
+// listedLocked finds the conversations of these types that the bot can see.
+func (s *Server) listedLocked(types []string, noArchived bool) []*channelState {
+	var rooms []*channelState
+	for _, room := range s.ws.channels {
+		hidden := room.IsPrivate && !room.IsMember || room.IsArchived && noArchived
+		if !hidden && slices.Contains(types, room.kindScope()) {
+			rooms = append(rooms, room)
+		}
+	}
+	return rooms
 }
 
 // listTypesLocked reads types and checks the scope of each.

@@ -62,7 +62,7 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	if !done {
 		ans = s.receiveLocked(r.PathValue("id"), data, err)
 	}
-	s.recordCallLocked(KindUpload, c, "", fault, ans)
+	s.recordCallLocked(KindUpload, c, fault, ans)
 	s.mu.Unlock()
 	s.send(w, r, fault, ans)
 }
@@ -213,18 +213,6 @@ func (s *Server) File(id string) ([]byte, bool) {
 	defer s.mu.Unlock()
 	data, ok := s.ws.fileData[id]
 	return data, ok
-}
-
-// storeFileLocked keeps a file of a person, for messages that people send.
-func (s *Server) storeFileLocked(user, name string, data []byte) File {
-	name = path.Base(name)
-	id := s.ws.newID("F0PG")
-	file := File{
-		ID: id, Name: name, Title: name, Mimetype: mimeOf(name), Filetype: filetypeOf(name), Size: int64(len(data)), User: user,
-		URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, pathEscape(name)), Created: s.now().Unix(), Mode: "hosted",
-	}
-	s.ws.files[id], s.ws.fileData[id] = &file, data
-	return file
 }
 
 func mimeOf(name string) string {

@@ -1,7 +1,6 @@
 package playground
 
 import (
-	"encoding/json"
 	"net/http"
 	"strings"
 )
@@ -18,16 +17,15 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	if h != nil && (h.secret != r.PathValue("secret") || h.Kind != r.PathValue("kind")) {
 		h = nil
 	}
-	channel := ""
 	if h != nil {
-		channel = h.Channel
+		c.channel = h.Channel
 	}
-	fault := s.takeFaultLocked(c.name, channel, false)
+	fault := s.takeFaultLocked(c.name, c.channel, false)
 	ans, done := faultAnswer(fault)
 	if !done {
 		ans = hookAnswer(s.useHookLocked(h, c, bad))
 	}
-	s.recordCallLocked(KindHook, c, channel, fault, ans)
+	s.recordCallLocked(KindHook, c, fault, ans)
 	s.mu.Unlock()
 	s.send(w, r, fault, ans)
 }
@@ -68,8 +66,7 @@ func (s *Server) useHookLocked(h *hook, c *call, bad *apiError) *apiError {
 	return err
 }
 
-// respondLocked shows an app's answer to an interaction, whether it came to the response_url or inside the ack of a slash command. It
-// needs no membership. It returns the ts of the message it showed, changed or deleted.
+// respondLocked shows an app's answer to an interaction; it needs no membership. It returns the ts of the message it showed, changed or deleted.
 func (s *Server) respondLocked(h *hook, a args) (string, *apiError) {
 	room := s.channelLocked(h.Channel)
 	if room == nil {
@@ -97,18 +94,6 @@ func (s *Server) respondLocked(h *hook, a args) (string, *apiError) {
 		return "", err
 	}
 	return s.postLocked(room, m).TS, nil
-}
-
-// respondJSONLocked is respondLocked for the payload of an ack. An empty payload shows nothing.
-func (s *Server) respondJSONLocked(h *hook, payload json.RawMessage) (string, *apiError) {
-	req := request{args: args{}}
-	if err := req.decodeJSON(payload); err != nil {
-		return "", err
-	}
-	if len(req.args) == 0 {
-		return "", nil
-	}
-	return s.respondLocked(h, req.args)
 }
 
 func (s *Server) deleteSourceLocked(room *channelState, h *hook) *apiError {

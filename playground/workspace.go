@@ -32,9 +32,6 @@ type channelState struct {
 	lastTS     int64
 }
 
-// botLocked returns the bot user, a copy.
-func (s *Server) botLocked() User { return s.ws.bot }
-
 // AddUser adds a person and returns the id. An empty ID, RealName, TZ, Email or Color is filled in. The person joins every public
 // channel.
 func (s *Server) AddUser(u User) string {
