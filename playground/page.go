@@ -48,7 +48,11 @@ func page(next http.Handler) http.Handler {
 // be pointed at this listener.
 func sameOrigin(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		if !localHost(r.Host) || foreign(r) {
+		switch {
+		case !localHost(r.Host):
+			answerPage(w, http.StatusForbidden, refusal("forbidden", "open the page by an IP address or as localhost"))
+			return
+		case foreign(r):
 			answerPage(w, http.StatusForbidden, refusal("forbidden", "only the playground's own page may do this"))
 			return
 		}

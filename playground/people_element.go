@@ -124,7 +124,7 @@ func many(field string) bool {
 // emptyValue is the state of an element nobody touched: its initial value, or null.
 func (e element) emptyValue() map[string]any {
 	field := valueField(e.kind())
-	initial := "initial_" + strings.TrimPrefix(field, "selected_")
+	initial := "initial_" + strings.TrimPrefix(strings.TrimPrefix(field, "selected_"), "rich_text_")
 	value := map[string]any{"type": e.kind(), field: nil}
 	if many(field) {
 		value[field] = []any{}
