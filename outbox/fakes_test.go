@@ -179,11 +179,13 @@ func unfinished(d *alert.Delivery) bool {
 type call struct {
 	job alert.Job
 	at  time.Time
+	run int
 }
 
 // slack is a scripted Sender that shows what it takes.
 type slack struct {
 	mu    sync.Mutex
+	run   int // how many outboxes have been started
 	calls []call
 	shown []call
 	looks int
@@ -197,9 +199,9 @@ type slack struct {
 }
 
 func (s *slack) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	c := call{job, time.Now()}
 	shown, err := true, error(nil)
 	s.mu.Lock()
+	c := call{job, time.Now(), s.run}
 	s.calls = append(s.calls, c)
 	answer := s.answer
 	s.mu.Unlock()
@@ -305,6 +307,7 @@ func (w *world) start(t *testing.T, opts Options) {
 		opts.Rand = func() float64 { return 1 }
 	}
 	ctx, cancel := context.WithCancel(t.Context())
+	w.slack.run++
 	w.registry = prometheus.NewRegistry()
 	opts.Metrics = w.registry
 	w.box = New(w.queue, w.slack, opts)

@@ -1,0 +1,235 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+// script is a random life of an outbox, drawn before the bubble begins.
+type script struct {
+	steps []step
+	// answers are Slack's in each lane, so that a script plays the same each time.
+	answers [3][]answer
+	// blind Slack can't be looked into.
+	blind bool
+}
+
+// step is one thing that happens: a push, then time, then perhaps a restart.
+type step struct {
+	lane, incident int
+	reply          bool
+	wait           time.Duration
+	end            string // "", "stop" or "kill"
+}
+
+// answer is what Slack does with one send.
+type answer struct {
+	class alert.Class
+	shown bool // for an unsure answer
+	takes time.Duration
+	retry time.Duration
+}
+
+func drawScript(t *rapid.T) script {
+	ms := func(most int) *rapid.Generator[time.Duration] {
+		return rapid.Map(rapid.IntRange(0, most), func(n int) time.Duration { return time.Duration(n) * time.Millisecond })
+	}
+	aStep := rapid.Custom(func(t *rapid.T) step {
+		return step{
+			lane: rapid.IntRange(0, 2).Draw(t, "lane"), incident: rapid.IntRange(0, 4).Draw(t, "incident"),
+			reply: rapid.Bool().Draw(t, "reply"), wait: ms(1500).Draw(t, "wait"),
+			end: rapid.SampledFrom([]string{"", "", "", "", "", "", "", "stop", "kill"}).Draw(t, "end"),
+		}
+	})
+	anAnswer := rapid.Custom(func(t *rapid.T) answer {
+		return answer{
+			class: rapid.SampledFrom([]alert.Class{
+				"", "", alert.ClassThrottled, alert.ClassTransient, alert.ClassUnsure, alert.ClassUnsure,
+				alert.ClassDestination, alert.ClassAuth, alert.ClassThread, alert.ClassGone,
+			}).Draw(t, "class"),
+			shown: rapid.Bool().Draw(t, "shown"), takes: ms(400).Draw(t, "takes"), retry: ms(20000).Draw(t, "retry"),
+		}
+	})
+	s := script{steps: rapid.SliceOfN(aStep, 1, 40).Draw(t, "steps"), blind: rapid.Bool().Draw(t, "blind")}
+	for lane := range s.answers {
+		s.answers[lane] = rapid.SliceOfN(anAnswer, 0, 12).Draw(t, "answers")
+	}
+	return s
+}
+
+// answering gives each lane its answers in turn, and yes to everything behind
+// them. A class that makes no sense for the kind would end it, so it is a yes, too.
+func (s script) answering() func(context.Context, call) (bool, error) {
+	left := map[string]chan answer{}
+	for lane, answers := range s.answers {
+		queue := make(chan answer, len(answers))
+		for _, a := range answers {
+			queue <- a
+		}
+		left[laneName(lane)] = queue
+	}
+	return func(ctx context.Context, c call) (bool, error) {
+		var a answer
+		select {
+		case a = <-left[c.job.Lane]:
+		default:
+		}
+		select {
+		case <-ctx.Done():
+			return a.shown, fail(alert.ClassUnsure, "cut")
+		case <-time.After(a.takes):
+		}
+		nonsense := a.class == alert.ClassGone && c.job.Kind != alert.Update ||
+			a.class == alert.ClassThread && (c.job.Kind != alert.Reply || c.job.TopLevel)
+		if a.class == "" || nonsense {
+			return true, nil
+		}
+		return a.shown && a.class == alert.ClassUnsure,
+			&alert.SendError{Class: a.class, Code: string(a.class), RetryAfter: a.retry}
+	}
+}
+
+// play lives the script and lets everything settle.
+func (s script) play(t *testing.T, w *world) {
+	w.slack.answer = s.answering()
+	if s.blind {
+		w.slack.blind = func() error { return fail(alert.ClassDestination, "not_in_channel") }
+	}
+	w.start(t, Options{Grace: 200 * time.Millisecond})
+	for n, step := range s.steps {
+		s.push(w, n, step)
+		pass(step.wait)
+		if step.end != "" {
+			s.restart(t, w, step.end == "kill")
+		}
+	}
+	pass(12 * time.Hour)
+	if err := w.box.Moving(time.Now()); err != nil {
+		t.Error(err)
+	}
+	_ = w.stop()
+}
+
+func laneName(n int) string { return fmt.Sprintf("lane-%d", n) }
+
+// push owes a card for an incident's first step, and more for later ones.
+// Incident 0 of each lane is critical.
+func (s script) push(w *world, n int, step step) {
+	lane := laneName(step.lane)
+	d := alert.Delivery{
+		ID: fmt.Sprintf("d%02d", n), Lane: lane, Kind: alert.Update,
+		Incident: fmt.Sprintf("%s-i%d", lane, step.incident), Priority: min(step.incident, 1),
+	}
+	if step.reply {
+		d.Kind = alert.Reply
+	}
+	if w.queue.incidents[d.Incident] == nil {
+		d.Kind = alert.Post
+	}
+	w.queue.owe(d)
+	w.box.Wake(lane)
+}
+
+// restart ends the outbox, orderly or so that nothing more is written down.
+func (s script) restart(t *testing.T, w *world, kill bool) {
+	if kill {
+		w.queue.mu.Lock()
+		w.queue.fault = func(string) error { return errors.New("killed") }
+		w.queue.mu.Unlock()
+	}
+	_ = w.stop()
+	w.queue.mu.Lock()
+	w.queue.fault = nil
+	w.queue.mu.Unlock()
+	w.start(t, Options{Grace: 200 * time.Millisecond})
+}
+
+// faults lists what went wrong in w.
+func (s script) faults(w *world) []string {
+	var wrong []string
+	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
+	shown, messages := map[string]int{}, map[string]int{}
+	last := map[string]int64{}
+	for _, c := range w.slack.shown {
+		r := w.queue.find(c.job.ID)
+		if c.job.Kind != alert.Update { // an edit made twice shows nothing twice
+			messages[r.ID]++
+		}
+		if shown[r.ID]++; shown[r.ID] > 1 {
+			continue
+		}
+		lines := []string{"incident " + r.Incident}
+		if opened(w, r) {
+			lines = append(lines, fmt.Sprintf("cards of %s with priority %d", r.Lane, r.Priority))
+		}
+		for _, line := range lines {
+			if r.Seq < last[line] {
+				complain("%s: %s came late", line, r.ID)
+			}
+			last[line] = max(last[line], r.Seq)
+		}
+	}
+	for _, r := range w.queue.rows {
+		switch {
+		case r.State != alert.Delivered && r.State != alert.Superseded:
+			complain("%s is %s: %s", r.ID, r.State, r.Reason)
+		case r.State == alert.Delivered && shown[r.ID] == 0:
+			complain("%s was never shown", r.ID)
+		case messages[r.ID] > 1 && !(s.blind && r.PossibleDuplicate):
+			complain("%s was shown %d times", r.ID, messages[r.ID])
+		}
+	}
+	return append(wrong, tooFast(w.slack.calls)...)
+}
+
+// opened says whether r is the post that opened its incident in the lane.
+func opened(w *world, r *alert.Delivery) bool {
+	i := slices.IndexFunc(w.queue.rows, func(o *alert.Delivery) bool { return o.Incident == r.Incident })
+	return w.queue.rows[i] == r
+}
+
+// tooFast complains about posts in a lane beyond a burst of 3 and 1/s. A
+// restart begins a new count.
+func tooFast(calls []call) (wrong []string) {
+	sent := map[string][]time.Time{}
+	for _, c := range calls {
+		if c.job.Kind != alert.Update {
+			lane := fmt.Sprint(c.job.Lane, " in run ", c.run)
+			sent[lane] = append(sent[lane], c.at)
+		}
+	}
+	for lane, at := range sent {
+		for i := range at {
+			for n, to := range at[i:] {
+				if most := 3 + int(to.Sub(at[i])/time.Second); n+1 > most {
+					wrong = append(wrong, fmt.Sprintf("%s: %d posts in %v", lane, n+1, to.Sub(at[i])))
+				}
+			}
+		}
+	}
+	return wrong
+}
+
+func TestWhateverHappensNothingIsLostOrDoubledOrOutOfOrder(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := drawScript(rt)
+		var wrong []string
+		synctest.Test(t, func(t *testing.T) {
+			w := &world{queue: newMemory(), slack: &slack{}, began: time.Now()}
+			s.play(t, w)
+			wrong = s.faults(w)
+		})
+		if len(wrong) > 0 {
+			rt.Fatalf("%q", wrong)
+		}
+	})
+}
