@@ -167,7 +167,7 @@ func testHead(r TestReport) []string {
 	}
 	return []string{
 		"⏳ Your test alert is accepted and kept, but it still waits to go to " + place(where) + ".",
-		waitsFor(r) + " It is sent as soon as that is over; there is no need to send it again.",
+		waitsFor(r) + " It is sent as soon as it can be; there is no need to send it again.",
 	}
 }
 
@@ -188,7 +188,7 @@ func waitsFor(r TestReport) string {
 	case r.Health.Waiting > 1:
 		return "Other messages go first: " + plural(r.Health.Waiting, "conversation") + " have something to send."
 	}
-	return "It has not had its turn yet."
+	return "It has not had its turn yet, or Slack has asked me to slow down."
 }
 
 func stop(s string) string { return strings.TrimRight(s, ".") + "." }
