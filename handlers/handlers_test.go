@@ -31,6 +31,7 @@ type desk struct {
 	sayErrs []error
 	opened  int
 	openErr error
+	later   time.Duration // how far the clock has been put forward
 	linkErr error
 }
 
