@@ -9,6 +9,9 @@ import { state } from "./store.js";
 
 const HISTORY = "tocsin.history";
 
+// What became of a command that nobody took is told by a message of the workspace itself.
+const TOLD = new Set(["operation_timeout", "dispatch_failed", "invalid_command", "invalid_response"]);
+
 function remembered() {
   try {
     return JSON.parse(sessionStorage.getItem(HISTORY)) ?? [];
@@ -51,6 +54,7 @@ export class Composer {
   refresh() {
     const { channel = "", thread_ts = "", hint, closed } = this.where();
     const place = `${channel}/${thread_ts}`;
+    this.box.hidden = Boolean(closed);
     if (place !== this.place) {
       this.drafts.set(this.place, this.field.value);
       this.place = place;
@@ -60,19 +64,18 @@ export class Composer {
     }
     this.field.placeholder = hint ?? "";
     this.field.setAttribute("aria-label", hint ?? "Message");
-    this.box.hidden = Boolean(closed);
     if (closed) replace(this.status, h("span.composer-closed", null, icon("archive"), closed));
     else if (this.status.querySelector(".composer-closed")) this.tell("");
   }
 
   changed() {
     this.field.style.setProperty("height", "auto");
-    this.field.style.setProperty("height", `${Math.min(this.field.scrollHeight, 200)}px`);
+    if (this.field.scrollHeight) this.field.style.setProperty("height", `${Math.min(this.field.scrollHeight, 200)}px`);
     this.button.classList.toggle("ready", this.field.value.trim() !== "");
     replace(this.hint, this.usage());
   }
 
-  // usage shows what may follow a command, else how the keys work.
+  // usage says what may follow a command, else how the keys work.
   usage() {
     const word = this.field.value.split(/\s/)[0];
     const command = word.startsWith("/") && !this.thread ? state.commands.find((c) => c.command === word) : null;
@@ -120,7 +123,7 @@ export class Composer {
   }
 
   answered(text, answer) {
-    if (answer.ok !== false) {
+    if (answer.ok !== false || (text.startsWith("/") && TOLD.has(answer.error))) {
       this.tell("");
       return;
     }

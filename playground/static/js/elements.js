@@ -49,7 +49,7 @@ function button(el, block, ctx) {
     ? h("a.button", { ...props, type: null, href, target: "_blank", rel: "noopener noreferrer" }, label, icon("external"))
     : h("button.button", props, label);
   const wrap = wrapped(node, `action-${el.action_id}`);
-  node.addEventListener("click", () => send(wrap, el, block, { value: el.value, text: el.text }, ctx));
+  node.addEventListener("click", () => send(wrap, el, block, { value: el.value }, ctx));
   return wrap;
 }
 

@@ -11,8 +11,10 @@ import { dateOf, dayKey, dayLabel } from "./time.js";
 const GROUP = 5 * 60 * 1000;
 const PAGE = 150;
 
+// compact tells a message that needs no head, because the one above has the same author. A card
+// always says when it came.
 function compact(message, before) {
-  if (!before || message.ephemeral || before.ephemeral || message.subtype || before.subtype) return false;
+  if (!before || message.ephemeral || before.ephemeral || message.subtype || before.subtype || message.attachments?.length) return false;
   const [a, b] = [author(message), author(before)];
   return a.id === b.id && a.name === b.name && dateOf(message.ts) - dateOf(before.ts) < GROUP && dayKey(dateOf(message.ts)) === dayKey(dateOf(before.ts));
 }

@@ -20,8 +20,11 @@ function initials(name) {
   return (words.length > 1 ? words[0][0] + words[words.length - 1][0] : name.slice(0, 1)).toUpperCase();
 }
 
+const WORKSPACE = { id: "USLACKBOT", name: "Workspace", app: false, system: true };
+
 /** author is {id, name, app, user} of a message. */
 export function author(message) {
+  if (message.user === WORKSPACE.id) return WORKSPACE;
   const app = Boolean(message.bot_id) || message.user === state.bot.id;
   const id = message.user ?? (app ? state.bot.id : "");
   const user = state.users.get(id);
@@ -32,6 +35,7 @@ export function author(message) {
 /** avatar draws a person's or the bot's square. */
 export function avatar(who, size = "medium") {
   const drawn = /^:([^:]+):$/.exec(who.icons?.emoji ?? "");
+  if (who.system) return h(`span.avatar.avatar-${size}.avatar-system`, { "aria-hidden": "true" }, icon("warn"));
   const face = (drawn && emoji(drawn[1])) ?? (who.app ? icon("bell") : initials(who.name));
   return h(`span.avatar.avatar-${size}`, { class: who.app ? "avatar-app" : "", "aria-hidden": "true", vars: { "--avatar": who.app ? null : colourOf(who.user, who.id) } }, face);
 }

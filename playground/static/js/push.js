@@ -99,13 +99,14 @@ async function burst() {
   else toast("20 alerts pushed");
 }
 
-function resolveLast() {
+async function resolveLast() {
   if (!last) {
     toast("Nothing was pushed from here yet");
     return;
   }
-  fill({ ...last, status: "resolved" });
-  submit();
+  const answer = await push({ ...last, status: "resolved" });
+  if (answer.ok === false) toast(answerText(answer, state.bot.name), "warn");
+  else toast("Pushed: resolved");
 }
 
 function drawChannels() {

@@ -8,7 +8,7 @@ export function toast(words, kind = "") {
   const el = h("div.toast", { class: kind, "data-testid": "toast" }, kind === "warn" ? icon("warn") : null, h("span", null, words));
   box.append(el);
   while (box.children.length > 2) box.firstChild.remove();
-  setTimeout(() => el.remove(), kind === "warn" ? 7000 : 3500);
+  setTimeout(() => el.remove(), kind === "warn" ? 7000 : 2500);
 }
 
 /** say tells words to screen readers only. */
