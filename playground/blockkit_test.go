@@ -47,6 +47,8 @@ func TestBlocksSlackTakes(t *testing.T) {
 		"carousel":      `{"type":"carousel","elements":[{"type":"card","title":` + plain("t") + `}]}`,
 		"container":     `{"type":"container","blocks":[{"type":"divider"}]}`,
 		"data table":    `{"type":"data_table","caption":"c","rows":[[],[]],"page_size":5}`,
+		"feedback":      `{"type":"context_actions","elements":[{"type":"feedback_buttons","action_id":"f"},{"type":"icon_button","action_id":"i","icon":"trash","text":` + plain("Delete") + `}]}`,
+		"files":         `{"type":"input","label":` + plain("l") + `,"element":{"type":"file_input","max_files":3}}`,
 		"video":         `{"type":"video","title":` + plain("t") + `,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t","alt_text":"a"}`,
 	}
 	for name, block := range rows {
@@ -138,6 +140,20 @@ func TestBlocksSlackRefuses(t *testing.T) {
 				t.Errorf("got %q, want %q", messages, row.want)
 			}
 		})
+	}
+}
+
+func TestAlertBlockIsForModalsOnly(t *testing.T) {
+	view := func(level string) map[string]any {
+		fields, _ := decodeObject(`{"type":"modal","title":` + plain("t") + `,"blocks":[{"type":"alert","level":"` + level + `","text":` + plain("x") + `}]}`)
+		return fields
+	}
+	if messages := checkView(surfaceModal, view("error")); len(messages) != 0 {
+		t.Errorf("refused: %v", messages)
+	}
+	want := "must be a valid enum value [json-pointer:/view/blocks/0/level]"
+	if messages := checkView(surfaceModal, view("loud")); !slices.Contains(messages, want) {
+		t.Errorf("got %q, want %q", messages, want)
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"time"
 )
@@ -77,6 +78,9 @@ func (s *Server) takeTicket(ticket string) int {
 // newTriggerLocked returns a trigger_id for a person (by id), good for one modal within 3 s. viewID is the modal that the person was in, or empty.
 func (s *Server) newTriggerLocked(user, viewID string) string {
 	s.grants.serial++
+	if s.grants.serial%1000 == 0 {
+		s.grants.forget(s.now())
+	}
 	id := fmt.Sprintf("%d.%d.%s", s.grants.serial, s.now().UnixMilli(), randomHex(secretLength))
 	s.grants.triggers[id] = &trigger{user: user, viewID: viewID, issued: s.now()}
 	return id
@@ -103,6 +107,13 @@ func (s *Server) newHookLocked(h hook) string {
 	h.ID, h.secret, h.issued = fmt.Sprint(s.grants.serial), randomHex(secretLength), s.now()
 	s.grants.hooks[h.ID] = &h
 	return fmt.Sprintf("%s/hooks/%s/%s/%s/%s", s.base, h.Kind, s.ws.teamID, h.ID, h.secret)
+}
+
+// forget drops what has been dead for so long that nobody asks for it any more.
+func (g *grants) forget(now time.Time) {
+	maps.DeleteFunc(g.tickets, func(_ string, issued time.Time) bool { return now.Sub(issued) > 2*hookLife })
+	maps.DeleteFunc(g.triggers, func(_ string, t *trigger) bool { return now.Sub(t.issued) > 2*hookLife })
+	maps.DeleteFunc(g.hooks, func(_ string, h *hook) bool { return now.Sub(h.issued) > 2*hookLife })
 }
 
 func randomHex(n int) string {

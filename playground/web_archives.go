@@ -3,6 +3,7 @@ package playground
 import (
 	"net/http"
 	"net/url"
+	"strings"
 )
 
 // serveArchive leads from a permalink to the page with that conversation, and that thread, open.
@@ -18,7 +19,7 @@ func (s *Server) serveArchive(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	if ts := r.URL.Query().Get("thread_ts"); tsForm.MatchString(ts) && place[0] != '@' {
+	if ts := r.URL.Query().Get("thread_ts"); tsForm.MatchString(ts) && !strings.HasPrefix(place, "@") {
 		place += "/" + ts
 	}
 	http.Redirect(w, r, "/#"+place, http.StatusFound)

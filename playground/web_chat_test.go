@@ -301,7 +301,7 @@ func TestPermalinkLeadsToThePage(t *testing.T) {
 		"/archives/C0OPS/p1767225600000000":                             "/#ops",
 		"/archives/C0OPS/p1767225600000001?thread_ts=1767225600.000000": "/#ops/1767225600.000000",
 		"/archives/C0OPS/p1?thread_ts=//evil.test":                      "/#ops",
-		"/archives/C0NONE/p1": "",
+		"/archives/C0NONE/p1":                                           "",
 	} {
 		res, err := w.client.Get(w.s.URL() + path)
 		if err != nil {

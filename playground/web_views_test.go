@@ -152,3 +152,17 @@ func TestViewErrorsPointAtThePlace(t *testing.T) {
 		t.Errorf("got %s", r.raw)
 	}
 }
+
+func TestDeadGrantsAreForgotten(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	w.trigger("U0ANN", "")
+	w.clock.advance(2*time.Hour + 1)
+	for range 1000 {
+		w.trigger("U0ANN", "")
+	}
+	w.s.mu.Lock()
+	defer w.s.mu.Unlock()
+	if n := len(w.s.grants.triggers); n != 1000 {
+		t.Errorf("%d triggers are kept", n)
+	}
+}
