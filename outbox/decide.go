@@ -250,18 +250,28 @@ func (v verdict) stillUnsure(job alert.Job) verdict {
 	return v
 }
 
-// effectiveClass maps answers that make no sense for the kind of delivery to
-// ClassUnknown. An edit can be repeated without harm, so a doubt about it is no doubt.
+// effectiveClass is the class to decide by: one of alert's, for a label and a
+// table must know them all. Answers that make no sense for the kind of delivery
+// are unknown. An edit can be repeated without harm, so a doubt about it is none.
 func effectiveClass(job alert.Job, c alert.Class) alert.Class {
-	switch {
-	case c == alert.ClassUnsure && job.Kind == alert.Update:
-		return alert.ClassTransient
-	case c == alert.ClassGone && job.Kind != alert.Update,
-		c == alert.ClassThread && (job.Kind != alert.Reply || job.TopLevel),
-		c == "":
-		return alert.ClassUnknown
+	sensible := false
+	switch c {
+	case alert.ClassUnsure:
+		if job.Kind == alert.Update {
+			return alert.ClassTransient
+		}
+		sensible = true
+	case alert.ClassGone:
+		sensible = job.Kind == alert.Update
+	case alert.ClassThread:
+		sensible = job.Kind == alert.Reply && !job.TopLevel
+	case alert.ClassAuth, alert.ClassDestination, alert.ClassPayload, alert.ClassThrottled, alert.ClassTransient:
+		sensible = true
 	}
-	return c
+	if sensible {
+		return c
+	}
+	return alert.ClassUnknown
 }
 
 // failure finds the SendError in err. Any other error says nothing about what

@@ -26,77 +26,84 @@ type want struct {
 	reason   string
 }
 
+// of makes a delivery, changed if need be, that is owed since noon.
+func of(kind alert.Kind, changes ...func(*alert.Delivery)) alert.Delivery {
+	d := alert.Delivery{Kind: kind, CreatedAt: noon}
+	for _, change := range changes {
+		change(&d)
+	}
+	return d
+}
+
+func aDayOld(d *alert.Delivery) { d.CreatedAt = noon.Add(-24 * time.Hour) }
+
+func attempts(n int) func(*alert.Delivery) { return func(d *alert.Delivery) { d.Attempts = n } }
+
+func after(c alert.Class) func(*alert.Delivery) { return func(d *alert.Delivery) { d.Class = c } }
+
+// decideCases has a line for each class and each way it can go.
+var decideCases = map[string]struct {
+	job  alert.Delivery
+	err  error
+	want want
+}{
+	"taken": {of(alert.Post), nil, want{"delivered", alert.Delivered, 0, 1, ""}},
+	"throttled waits as told and is not counted": {of(alert.Post),
+		&alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second},
+		want{"throttled", alert.Pending, 30 * time.Second, 0, "throttled"}},
+	"throttled without a time waits a second": {of(alert.Post), fail(alert.ClassThrottled, "rate_limited"),
+		want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
+	"throttled is never given up": {of(alert.Post, aDayOld),
+		fail(alert.ClassThrottled, "ratelimited"), want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
+	"transient backs off": {of(alert.Post, attempts(3)),
+		fail(alert.ClassTransient, "service_unavailable"),
+		want{"transient", alert.Pending, 8 * time.Second, 4, "service_unavailable"}},
+	"transient backs off no longer than five minutes": {of(alert.Post, attempts(5000)),
+		fail(alert.ClassTransient, "service_unavailable"),
+		want{"transient", alert.Pending, 5 * time.Minute, 5001, "service_unavailable"}},
+	"transient ends after a day": {of(alert.Post, aDayOld),
+		fail(alert.ClassTransient, "service_unavailable"),
+		want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: service_unavailable"}},
+	"destination waits": {of(alert.Post), &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
+		want{"destination", alert.Pending, time.Second, 1, "is_archived (unarchive it)"}},
+	"destination ends after a day": {of(alert.Post, aDayOld),
+		&alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
+		want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: is_archived (unarchive it)"}},
+	"unknown is tried once more": {of(alert.Post), fail(alert.ClassUnknown, "new_code"),
+		want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
+	"unknown twice is dead": {of(alert.Post, after(alert.ClassUnknown)),
+		fail(alert.ClassUnknown, "new_code"), want{"dead", alert.Dead, 0, 1, "refused twice: new_code"}},
+	"unknown after transient is tried once more": {of(alert.Post, after(alert.ClassTransient)),
+		fail(alert.ClassUnknown, "new_code"), want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
+	"payload goes plain at once": {of(alert.Post), fail(alert.ClassPayload, "invalid_blocks"),
+		want{"payload", alert.Pending, 0, 1, "invalid_blocks"}},
+	"payload refused plain is dead": {of(alert.Post, func(d *alert.Delivery) { d.Plain = true }),
+		fail(alert.ClassPayload, "no_text"), want{"dead", alert.Dead, 0, 1, "refused even as plain text: no_text"}},
+	"thread leaves it at once": {of(alert.Reply), fail(alert.ClassThread, "thread_not_found"),
+		want{"thread", alert.Pending, 0, 1, "thread_not_found"}},
+	"thread outside a thread is unknown": {of(alert.Reply, func(d *alert.Delivery) { d.TopLevel = true }),
+		fail(alert.ClassThread, "thread_not_found"), want{"unknown", alert.Pending, time.Second, 1, "thread_not_found"}},
+	"gone card is posted afresh at once": {of(alert.Update), fail(alert.ClassGone, "message_not_found"),
+		want{"gone", alert.Pending, 0, 1, "message_not_found"}},
+	"gone makes no sense for a post": {of(alert.Post), fail(alert.ClassGone, "message_not_found"),
+		want{"unknown", alert.Pending, time.Second, 1, "message_not_found"}},
+	"auth waits for the probe and is not counted": {of(alert.Post), fail(alert.ClassAuth, "token_revoked"),
+		want{"auth", alert.Pending, time.Minute, 0, "token_revoked"}},
+	"unsure stays sending": {of(alert.Post), fail(alert.ClassUnsure, "internal_error"),
+		want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
+	"unsure again waits longer": {of(alert.Post, attempts(2)),
+		fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 6 * time.Second, 3, "internal_error"}},
+	"unsure is looked for even after a day": {of(alert.Post, aDayOld),
+		fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
+	"unsure edit is just made again": {of(alert.Update), fail(alert.ClassUnsure, "update_failed"),
+		want{"transient", alert.Pending, time.Second, 1, "update_failed"}},
+	"any other error is unsure": {of(alert.Post), context.DeadlineExceeded,
+		want{"unsure", alert.Sending, 2 * time.Second, 1, "no_answer: context deadline exceeded"}},
+	"a class we don't know is unknown": {of(alert.Post), fail("", "odd"), want{"unknown", alert.Pending, time.Second, 1, "odd"}},
+}
+
 func TestDecideByClass(t *testing.T) {
-	old := noon.Add(-24 * time.Hour)
-	post := alert.Delivery{Kind: alert.Post, CreatedAt: noon}
-	of := func(kind alert.Kind, change func(*alert.Delivery)) alert.Delivery {
-		d := post
-		d.Kind = kind
-		if change != nil {
-			change(&d)
-		}
-		return d
-	}
-	cases := map[string]struct {
-		job  alert.Delivery
-		err  error
-		want want
-	}{
-		"taken": {post, nil, want{"delivered", alert.Delivered, 0, 1, ""}},
-		"throttled waits as told and is not counted": {post,
-			&alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second},
-			want{"throttled", alert.Pending, 30 * time.Second, 0, "throttled"}},
-		"throttled without a time waits a second": {post, fail(alert.ClassThrottled, "rate_limited"),
-			want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
-		"throttled is never given up": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
-			fail(alert.ClassThrottled, "ratelimited"), want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
-		"transient backs off": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 3 }),
-			fail(alert.ClassTransient, "service_unavailable"),
-			want{"transient", alert.Pending, 8 * time.Second, 4, "service_unavailable"}},
-		"transient backs off no longer than five minutes": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 5000 }),
-			fail(alert.ClassTransient, "service_unavailable"),
-			want{"transient", alert.Pending, 5 * time.Minute, 5001, "service_unavailable"}},
-		"transient ends after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
-			fail(alert.ClassTransient, "service_unavailable"),
-			want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: service_unavailable"}},
-		"destination waits": {post, &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
-			want{"destination", alert.Pending, time.Second, 1, "is_archived (unarchive it)"}},
-		"destination ends after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
-			&alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
-			want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: is_archived (unarchive it)"}},
-		"unknown is tried once more": {post, fail(alert.ClassUnknown, "new_code"),
-			want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
-		"unknown twice is dead": {of(alert.Post, func(d *alert.Delivery) { d.Class = alert.ClassUnknown }),
-			fail(alert.ClassUnknown, "new_code"), want{"dead", alert.Dead, 0, 1, "refused twice: new_code"}},
-		"unknown after transient is tried once more": {of(alert.Post, func(d *alert.Delivery) { d.Class = alert.ClassTransient }),
-			fail(alert.ClassUnknown, "new_code"), want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
-		"payload goes plain at once": {post, fail(alert.ClassPayload, "invalid_blocks"),
-			want{"payload", alert.Pending, 0, 1, "invalid_blocks"}},
-		"payload refused plain is dead": {of(alert.Post, func(d *alert.Delivery) { d.Plain = true }),
-			fail(alert.ClassPayload, "no_text"), want{"dead", alert.Dead, 0, 1, "refused even as plain text: no_text"}},
-		"thread leaves it at once": {of(alert.Reply, nil), fail(alert.ClassThread, "thread_not_found"),
-			want{"thread", alert.Pending, 0, 1, "thread_not_found"}},
-		"thread outside a thread is unknown": {of(alert.Reply, func(d *alert.Delivery) { d.TopLevel = true }),
-			fail(alert.ClassThread, "thread_not_found"), want{"unknown", alert.Pending, time.Second, 1, "thread_not_found"}},
-		"gone card is posted afresh at once": {of(alert.Update, nil), fail(alert.ClassGone, "message_not_found"),
-			want{"gone", alert.Pending, 0, 1, "message_not_found"}},
-		"gone makes no sense for a post": {post, fail(alert.ClassGone, "message_not_found"),
-			want{"unknown", alert.Pending, time.Second, 1, "message_not_found"}},
-		"auth waits for the probe and is not counted": {post, fail(alert.ClassAuth, "token_revoked"),
-			want{"auth", alert.Pending, time.Minute, 0, "token_revoked"}},
-		"unsure stays sending": {post, fail(alert.ClassUnsure, "internal_error"),
-			want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
-		"unsure again waits longer": {of(alert.Post, func(d *alert.Delivery) { d.Attempts = 2 }),
-			fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 6 * time.Second, 3, "internal_error"}},
-		"unsure is looked for even after a day": {of(alert.Post, func(d *alert.Delivery) { d.CreatedAt = old }),
-			fail(alert.ClassUnsure, "internal_error"), want{"unsure", alert.Sending, 2 * time.Second, 1, "internal_error"}},
-		"unsure edit is just made again": {of(alert.Update, nil), fail(alert.ClassUnsure, "update_failed"),
-			want{"transient", alert.Pending, time.Second, 1, "update_failed"}},
-		"any other error is unsure": {post, context.DeadlineExceeded,
-			want{"unsure", alert.Sending, 2 * time.Second, 1, "no_answer: context deadline exceeded"}},
-		"a class we don't know is unknown": {post, fail("", "odd"), want{"unknown", alert.Pending, time.Second, 1, "odd"}},
-	}
-	for name, c := range cases {
+	for name, c := range decideCases {
 		t.Run(name, func(t *testing.T) {
 			v := testPolicy().decide(noon, alert.Job{Delivery: c.job}, alert.Sent{}, c.err)
 			check(t, v, c.want)

@@ -125,7 +125,9 @@ func (o *Outbox) Health() alert.Health {
 			What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log",
 		})
 	}
-	h.Problems = append(h.Problems, broken...)
+	if h.Held == "" { // else that is the one thing to mend
+		h.Problems = broken
+	}
 	return h
 }
 

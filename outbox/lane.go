@@ -45,8 +45,8 @@ type rest struct {
 	idle bool
 }
 
-// run takes turns until the lane is idle or stop ends; calls is the context of
-// what has begun.
+// run takes turns until the lane is idle or stop ends, which is the end of the
+// outbox, too; calls is the context of what has begun.
 func (l *lane) run(stop, calls context.Context) {
 	for l.passGate(stop) {
 		r := l.turn(calls)
@@ -54,12 +54,9 @@ func (l *lane) run(stop, calls context.Context) {
 			return
 		}
 		if !l.wait(stop, r) {
-			break
+			return
 		}
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.forget(l)
 }
 
 // passGate waits while everything is held; false when stop has ended.

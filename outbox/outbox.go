@@ -206,14 +206,9 @@ func (o *Outbox) retire(l *lane) bool {
 	if len(l.wake) > 0 {
 		return false
 	}
-	o.forget(l)
-	return true
-}
-
-// forget needs the lock.
-func (o *Outbox) forget(l *lane) {
 	delete(o.lanes, l.name)
 	o.metrics.lanes.Dec()
+	return true
 }
 
 // findLanes wakes the lanes that the queue says are owed something: at once,

@@ -154,41 +154,49 @@ func (s script) restart(t *testing.T, w *world, kill bool) {
 }
 
 // faults lists what went wrong in w.
-func (s script) faults(w *world) []string {
-	var wrong []string
-	complain := func(format string, args ...any) { wrong = append(wrong, fmt.Sprintf(format, args...)) }
-	shown, messages := map[string]int{}, map[string]int{}
-	last := map[string]int64{}
+func (s script) faults(w *world) (wrong []string) {
+	shown, messages := map[string]bool{}, map[string]int{}
+	for _, c := range w.slack.shown {
+		shown[c.job.ID] = true
+		if c.job.Kind != alert.Update { // an edit made twice shows nothing twice
+			messages[c.job.ID]++
+		}
+	}
+	for _, r := range w.queue.rows {
+		switch {
+		case r.State != alert.Delivered && r.State != alert.Superseded:
+			wrong = append(wrong, fmt.Sprintf("%s is %s: %s", r.ID, r.State, r.Reason))
+		case r.State == alert.Delivered && !shown[r.ID]:
+			wrong = append(wrong, r.ID+" was never shown")
+		case messages[r.ID] > 1 && !(s.blind && r.PossibleDuplicate):
+			wrong = append(wrong, fmt.Sprintf("%s was shown %d times", r.ID, messages[r.ID]))
+		}
+	}
+	return slices.Concat(wrong, outOfOrder(w), tooFast(w.slack.calls))
+}
+
+// outOfOrder complains about what was first shown behind a later one of its
+// incident, and about new cards shown behind later ones of their priority.
+func outOfOrder(w *world) (wrong []string) {
+	last, seen := map[string]int64{}, map[string]bool{}
 	for _, c := range w.slack.shown {
 		r := w.queue.find(c.job.ID)
-		if c.job.Kind != alert.Update { // an edit made twice shows nothing twice
-			messages[r.ID]++
-		}
-		if shown[r.ID]++; shown[r.ID] > 1 {
+		if seen[r.ID] {
 			continue
 		}
+		seen[r.ID] = true
 		lines := []string{"incident " + r.Incident}
 		if opened(w, r) {
 			lines = append(lines, fmt.Sprintf("cards of %s with priority %d", r.Lane, r.Priority))
 		}
 		for _, line := range lines {
 			if r.Seq < last[line] {
-				complain("%s: %s came late", line, r.ID)
+				wrong = append(wrong, line+": "+r.ID+" came late")
 			}
 			last[line] = max(last[line], r.Seq)
 		}
 	}
-	for _, r := range w.queue.rows {
-		switch {
-		case r.State != alert.Delivered && r.State != alert.Superseded:
-			complain("%s is %s: %s", r.ID, r.State, r.Reason)
-		case r.State == alert.Delivered && shown[r.ID] == 0:
-			complain("%s was never shown", r.ID)
-		case messages[r.ID] > 1 && !(s.blind && r.PossibleDuplicate):
-			complain("%s was shown %d times", r.ID, messages[r.ID])
-		}
-	}
-	return append(wrong, tooFast(w.slack.calls)...)
+	return wrong
 }
 
 // opened says whether r is the post that opened its incident in the lane.
