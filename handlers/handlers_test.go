@@ -41,7 +41,7 @@ func (d *desk) handlers() *handlers.Handlers {
 	}
 	return handlers.New(handlers.Options{
 		Engine: d, Reader: d, Homes: d, Slack: d, Health: func() alert.Health { return d.health },
-		Now: func() time.Time { return time.Now().Add(d.later) },
+		Now: func() time.Time { return time.Unix(1795442000, 0).Add(d.later) },
 	})
 }
 
