@@ -1,0 +1,311 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// beTocsin makes the test binary behave as tocsin itself, so that a test can
+// start, signal and kill the real program.
+const beTocsin = "TOCSIN_TEST_BE_TOCSIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(beTocsin) != "" {
+		main()
+		return
+	}
+	testscript.Main(m, map[string]func(){"tocsin": main})
+}
+
+// patience is how long a test waits for what must come; it is no measurement.
+const patience = 60 * time.Second
+
+// slack starts a playground that ends with the test.
+func slack(t testing.TB, opts playground.Options) *playground.Server {
+	t.Helper()
+	if opts.Commands == nil {
+		commands, err := manifestCommands()
+		if err != nil {
+			t.Fatal(err)
+		}
+		opts.Commands = commands
+	}
+	s, err := playground.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// process is the real program in a process of its own.
+type process struct {
+	t      testing.TB
+	dir    string
+	env    map[string]string
+	notify *net.UnixConn
+
+	cmd    *exec.Cmd
+	log    *logBuffer
+	exited chan error
+}
+
+// logBuffer keeps what a process writes.
+type logBuffer struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// prepare returns a daemon for s that is not started; extra adds to its
+// environment or, with an empty value, takes away.
+func prepare(t testing.TB, s *playground.Server, extra map[string]string) *process {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tocsin-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	notify := filepath.Join(dir, "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: notify, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{t: t, dir: dir, notify: conn, log: &logBuffer{}, env: map[string]string{
+		beTocsin: "1", "HOME": dir, "NOTIFY_SOCKET": notify,
+		"SLACK_APP_TOKEN": s.AppToken(), "SLACK_BOT_TOKEN": s.BotToken(), "SLACK_CHANNEL_ID": "#alerts", "SLACK_API_URL": s.APIURL(),
+		"TOCSIN_SOCKET": filepath.Join(dir, "tocsin.sock"), "TOCSIN_LISTEN": "off", "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
+	}}
+	maps.Copy(p.env, extra)
+	t.Cleanup(p.cleanUp)
+	return p
+}
+
+func (p *process) cleanUp() {
+	if p.cmd != nil {
+		p.kill()
+	}
+	if p.t.Failed() {
+		p.t.Logf("the daemon's log:\n%s", p.log)
+	}
+	if err := errors.Join(p.notify.Close(), os.RemoveAll(p.dir)); err != nil {
+		p.t.Error(err)
+	}
+}
+
+// start runs the daemon and returns once it has said READY.
+func (p *process) start() {
+	p.t.Helper()
+	p.launch()
+	if !p.awaitReady() {
+		p.t.Fatalf("the daemon ended before it was ready: %v\n%s", <-p.exited, p.log)
+	}
+}
+
+// launch runs the daemon without waiting for it.
+func (p *process) launch() {
+	p.t.Helper()
+	p.cmd = exec.Command(os.Args[0], "serve")
+	for k, v := range p.env {
+		if v != "" {
+			p.cmd.Env = append(p.cmd.Env, k+"="+v)
+		}
+	}
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if err := p.cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	exited := make(chan error, 1)
+	p.exited = exited
+	cmd, notify := p.cmd, p.notify
+	go func() {
+		exited <- cmd.Wait()
+		// Whoever still reads from the notify socket is told that it is over.
+		_ = notify.SetReadDeadline(time.Now())
+	}()
+}
+
+// awaitReady reads what the daemon tells its service manager up to READY=1, and
+// returns false if it ends before.
+func (p *process) awaitReady() bool {
+	p.t.Helper()
+	if err := p.notify.SetReadDeadline(time.Now().Add(patience)); err != nil {
+		p.t.Fatal(err)
+	}
+	buf := make([]byte, 4096)
+	for {
+		n, err := p.notify.Read(buf)
+		if err != nil {
+			return false
+		}
+		if strings.Contains(string(buf[:n]), "READY=1") {
+			return true
+		}
+	}
+}
+
+// kill ends the daemon as a power cut would and waits until it is gone.
+func (p *process) kill() {
+	if p.cmd == nil {
+		return
+	}
+	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may be gone already
+	<-p.exited
+	p.cmd = nil
+}
+
+// terminate ends the daemon as systemd does and returns its exit error.
+func (p *process) terminate() error {
+	p.t.Helper()
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		p.t.Fatal(err)
+	}
+	select {
+	case err := <-p.exited:
+		p.cmd = nil
+		return err
+	case <-time.After(patience):
+		p.t.Fatal("the daemon did not end")
+		return nil
+	}
+}
+
+// client is a command's way to the daemon.
+func (p *process) client() *client { return socketClient(p.env["TOCSIN_SOCKET"]) }
+
+// push sends alerts and returns their receipts.
+func (p *process) push(alerts ...map[string]any) ([]alert.Accepted, error) {
+	return push(p.t.Context(), p.client(), alerts)
+}
+
+func push(ctx context.Context, c *client, alerts []map[string]any) ([]alert.Accepted, error) {
+	var answer struct {
+		Alerts []alert.Accepted `json:"alerts"`
+	}
+	err := c.call(ctx, http.MethodPost, "/v1/alerts", alerts, &answer)
+	return answer.Alerts, err
+}
+
+// mustPush is push for alerts that are to be taken.
+func (p *process) mustPush(alerts ...map[string]any) []alert.Accepted {
+	p.t.Helper()
+	got, err := p.push(alerts...)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return got
+}
+
+// ask reads a JSON answer.
+func (p *process) ask(path string, into any) error {
+	return p.client().call(p.t.Context(), http.MethodGet, path, nil, into)
+}
+
+func (p *process) ledger() alert.Ledger {
+	p.t.Helper()
+	var l alert.Ledger
+	if err := p.ask("/v1/ledger", &l); err != nil {
+		p.t.Fatal(err)
+	}
+	return l
+}
+
+// settle waits until nothing is pending.
+func (p *process) settle(receipts ...alert.Accepted) {
+	p.t.Helper()
+	for _, r := range receipts {
+		var rec alert.Record
+		if err := p.ask("/v1/alerts/"+r.ID+"?wait=60s", &rec); err != nil {
+			p.t.Fatal(err)
+		}
+		if rec.Standing == alert.StandPending {
+			p.t.Fatalf("alert %s is still pending", r.ID)
+		}
+	}
+}
+
+// until waits until the playground is as ok wants it.
+func until(t testing.TB, s *playground.Server, what string, ok func(*playground.Snapshot) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	if err := s.Wait(ctx, ok); err != nil {
+		t.Fatalf("waiting for %s: %v", what, err)
+	}
+}
+
+// cards are the top-level messages of a channel; threads lists the others.
+func cards(messages []playground.Message) (top, threads []playground.Message) {
+	for _, m := range messages {
+		if m.ThreadTS == "" || m.ThreadTS == m.TS {
+			top = append(top, m)
+		} else {
+			threads = append(threads, m)
+		}
+	}
+	return top, threads
+}
+
+// shown is everything a message says, as JSON.
+func shown(m playground.Message) string {
+	b, err := json.Marshal(m)
+	if err != nil {
+		return err.Error()
+	}
+	return string(b)
+}
+
+func firing(key, title string) map[string]any { return map[string]any{"key": key, "title": title} }
+
+func inChannel(a map[string]any, channel string) map[string]any {
+	a = maps.Clone(a)
+	a["channel"] = channel
+	return a
+}
+
+func resolved(a map[string]any) map[string]any {
+	a = maps.Clone(a)
+	a["status"] = "resolved"
+	return a
+}
+
+func addChannels(s *playground.Server, n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = s.AddChannel(playground.Channel{Name: fmt.Sprintf("lane-%d", i), IsMember: true})
+	}
+	return names
+}
