@@ -18,7 +18,10 @@ func (l *lane) deliver(calls context.Context, job alert.Job) {
 	l.apply(v)
 	if l.record(calls, v) {
 		l.report(job, v)
+		return
 	}
+	// Should the queue go on to give what it says nobody owes, that must not spin.
+	l.paused = latest(l.paused, l.opts.Now().Add(l.opts.Pace))
 }
 
 // attempt finds out what to write down about job, if need be by asking Slack.
@@ -113,7 +116,8 @@ func (l *lane) apply(v verdict) {
 }
 
 // record makes a verdict durable, however often the store refuses, because going on
-// without would send the same thing again. It returns false when calls ends first.
+// without would send the same thing again. It returns false when calls ends first
+// or when nobody owes the delivery any more.
 func (l *lane) record(calls context.Context, v verdict) bool {
 	for failures := 0; ; failures++ {
 		l.status.set("writing down an outcome", l.opts.Now().Add(l.opts.CallTimeout))
@@ -121,12 +125,14 @@ func (l *lane) record(calls context.Context, v verdict) bool {
 		if err == nil {
 			return true
 		}
-		wait := retryAfter(failures, l.opts.Rand)
-		l.log.Warn("finish", zap.String("lane", l.name), zap.String("delivery", v.Delivery),
-			zap.Error(err), zap.Duration("again_in", wait))
+		fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery),
+			zap.String("outcome", v.name), zap.Error(err)}
 		if errors.Is(err, alert.ErrNotFound) {
+			l.log.Warn("nobody owes this any more", fields...)
 			return false
 		}
+		wait := retryAfter(failures, l.opts.Rand)
+		l.log.Warn("finish", append(fields, zap.Duration("again_in", wait))...)
 		l.recent.set(l.opts.Now(), "finish: "+err.Error())
 		if !sleep(calls, wait) {
 			return false

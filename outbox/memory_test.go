@@ -167,4 +167,3 @@ func (m *memory) row(id string) alert.Delivery {
 func unfinished(d *alert.Delivery) bool {
 	return d.State == alert.Pending || d.State == alert.Sending
 }
-
