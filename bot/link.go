@@ -31,6 +31,9 @@ const (
 	// unnamedPause is the wait after apps.connections.open was refused as too
 	// frequent without a time: as long as Slack's Python client waits.
 	unnamedPause = 30 * time.Second
+	// usualLife is how long Slack's documentation says that a connection lasts,
+	// for a hello that does not say (slack-facts §1.2).
+	usualLife = time.Hour
 	// neverPing keeps the library's watchdog from acting: it knows only the
 	// server's pings, whose period Slack does not promise. The wire watches.
 	neverPing = 24 * time.Hour
@@ -68,6 +71,8 @@ type link struct {
 	tick   chan struct{} // the counts have changed
 	wire   atomic.Pointer[wire]
 	once   struct{ stop, open sync.Once }
+	mu     sync.Mutex
+	barred bool // under mu: no connection may be admitted any more
 
 	settled atomic.Int64 // messages done with
 	acks    atomic.Int64 // acks handed to the library
@@ -117,7 +122,7 @@ func (l *link) dialer(d dialer, idle time.Duration) *websocket.Dialer {
 			if err != nil {
 				return nil, err
 			}
-			return l.wired(conn, idle), nil
+			return l.admit(l.wired(conn, idle))
 		}
 	}
 	return &websocket.Dialer{
@@ -128,7 +133,7 @@ func (l *link) dialer(d dialer, idle time.Duration) *websocket.Dialer {
 	}
 }
 
-func (l *link) wired(conn net.Conn, idle time.Duration) net.Conn {
+func (l *link) wired(conn net.Conn, idle time.Duration) *wire {
 	w := newWire(conn, idle)
 	w.moved = l.touch
 	w.odd = func(what string) { l.log.Warn("slack sent something unusual", zap.String("what", what)) }
@@ -139,8 +144,28 @@ func (l *link) wired(conn net.Conn, idle time.Duration) net.Conn {
 		default:
 		}
 	}
-	l.wire.Store(w)
 	return w
+}
+
+// admit lets a connection become this link's, unless the end came first: one
+// that Slack knows must be closed in order, or it stays registered there.
+func (l *link) admit(w *wire) (net.Conn, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.barred {
+		_ = w.Close()
+		return nil, errClosing
+	}
+	l.wire.Store(w)
+	return w, nil
+}
+
+// bar admits no connection any more, and says whether there was one already.
+func (l *link) bar() (admitted bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.barred = true
+	return l.wire.Load() != nil
 }
 
 // run opens the connection and returns when it has ended and nothing of it is
@@ -167,10 +192,11 @@ func (l *link) run(ctx context.Context) {
 }
 
 // pump moves events out of the library until it has ended; it never waits for
-// anything else, so the library always goes on reading.
+// anything else, so the library always goes on reading. An end that is asked for
+// while the connection is being made waits for it, shortly, to end it in order.
 func (l *link) pump(ctx context.Context, over <-chan struct{}, group *sync.WaitGroup) {
-	stop := l.stop
-	connected := false
+	stop, connected := l.stop, false
+	var late <-chan time.Time
 	for {
 		select {
 		case e := <-l.client.Events:
@@ -181,8 +207,13 @@ func (l *link) pump(ctx context.Context, over <-chan struct{}, group *sync.WaitG
 			l.event(e)
 		case <-stop:
 			stop = nil
+			if admitted := l.bar(); !admitted {
+				l.cancel()
+			}
+			late = time.After(drainLimit)
+		case <-late:
 			if !connected {
-				l.giveUp()
+				l.cancel()
 			}
 		case <-over:
 			for len(l.client.Events) > 0 {
@@ -191,14 +222,6 @@ func (l *link) pump(ctx context.Context, over <-chan struct{}, group *sync.WaitG
 			return
 		}
 	}
-}
-
-// giveUp ends a connection that is not up yet.
-func (l *link) giveUp() {
-	if w := l.wire.Load(); w != nil {
-		w.sendClose()
-	}
-	l.cancel()
 }
 
 func (l *link) event(e socketmode.Event) {
@@ -253,40 +276,52 @@ func (l *link) greet(r socketmode.Request) {
 	if l.ready.Swap(true) {
 		return
 	}
-	l.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: time.Duration(r.DebugInfo.ApproximateConnectionTime) * time.Second}
+	lasts := time.Duration(r.DebugInfo.ApproximateConnectionTime) * time.Second
+	if lasts <= 0 {
+		lasts = usualLife
+	}
+	l.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: lasts}
 }
 
 // care watches over an established connection and ends it in order: every
 // message handled, goodbye said, and only then the library told.
 func (l *link) care(ctx context.Context) {
 	w := l.wire.Load()
+	defer w.letGo()
+	if !l.watch(ctx, w) {
+		return
+	}
+	l.drain(w)
+	w.sendClose()
+	within(drainLimit, w.ended)
+	l.drain(w)
+	l.cancel()
+}
+
+// watch keeps an established connection talking until it ends or is to end, and
+// says whether the library is still there.
+func (l *link) watch(ctx context.Context, w *wire) bool {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	late := time.NewTimer(helloLimit)
 	defer late.Stop()
-	for ending := false; !ending; {
+	for {
 		select {
 		case <-ping.C:
 			w.ping()
 		case <-late.C:
-			if ending = !l.ready.Load(); ending {
+			if !l.ready.Load() {
 				l.fail(errors.New("slack did not say hello"))
+				return true
 			}
 		case <-ctx.Done():
-			ending = true
+			return false
 		case <-w.ended:
-			ending = true
+			return true
 		case <-l.stop:
-			l.drain(w)
-			w.sendClose()
-			within(drainLimit, w.ended)
-			ending = true
+			return true
 		}
 	}
-	l.drain(w)
-	w.sendClose()
-	l.cancel()
-	w.letGo()
 }
 
 // drain waits until each message that came was handled and each ack written.
@@ -355,9 +390,12 @@ func (l *link) over() bool {
 	}
 }
 
-// fail keeps the first reason why the connection is no more.
+// fail keeps the first reason why the connection is no more; that the library
+// may not open another is none.
 func (l *link) fail(err error) {
-	err = withoutURL(err)
+	if err = withoutURL(err); errors.Is(err, errSpent) || errors.Is(err, context.Canceled) {
+		return
+	}
 	l.cause.CompareAndSwap(nil, &err)
 }
 
@@ -375,11 +413,6 @@ func (l *link) reason() error {
 	if cause := l.cause.Load(); cause != nil {
 		return *cause
 	}
-	return l.heard()
-}
-
-// heard is how the wire ended.
-func (l *link) heard() error {
 	if w := l.wire.Load(); w != nil {
 		select {
 		case <-w.ended:

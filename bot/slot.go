@@ -114,17 +114,17 @@ func (s *slot) use(ctx context.Context, l *link, h hello) time.Duration {
 func (s *slot) turn(h hello) time.Duration {
 	turn := s.timing.rotate
 	if turn == 0 {
-		turn = h.lasts / 2
-	}
-	if h.lasts == 0 && s.timing.rotate == 0 {
-		turn = 30 * time.Minute // Slack's documented hour, halved
+		turn = max(h.lasts/2, shortestTurn)
 	}
 	if s.first && s.n > 0 {
 		turn /= 2
 	}
 	s.first = false
-	return max(turn, time.Second/2)
+	return turn
 }
+
+// shortestTurn keeps a strange announcement from making us reconnect all the time.
+const shortestTurn = 30 * time.Second
 
 // noticed says how long to wait after Slack's notice that it will drop the
 // connection (slack-facts §1.6).

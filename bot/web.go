@@ -165,7 +165,7 @@ func (c *call) strange(code string) *alert.SendError {
 	if c.status >= 500 || c.status == http.StatusOK {
 		e.Class = alert.ClassUnsure
 	}
-	if c.status < 500 {
+	if c.status < 500 && c.api != nil {
 		e.Hint = "something that is not Slack answered: check SLACK_API_URL and the proxy"
 	}
 	return e

@@ -17,8 +17,9 @@ import (
 
 const (
 	// idleLimit is how long a connection may be silent: our own pings make the
-	// other side speak every pingEvery (slack-facts §1.8).
-	idleLimit = 20 * time.Second
+	// other side speak every pingEvery (slack-facts §1.8). It leaves time to have
+	// another connection up within 20 seconds of the silence.
+	idleLimit = 18 * time.Second
 	pingEvery = 5 * time.Second
 	// writeLimit bounds one write; an ack is due after three seconds.
 	writeLimit = 2 * time.Second

@@ -1,0 +1,307 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// patience is how long a test waits for what has to come.
+const patience = 20 * time.Second
+
+// TestMain fails the run when a goroutine is left behind.
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+// logBook keeps every line that is logged, at every level.
+type logBook struct {
+	mu    sync.Mutex
+	lines bytes.Buffer
+}
+
+func (b *logBook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines.Write(p)
+}
+
+func (b *logBook) Sync() error { return nil }
+
+func (b *logBook) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lines.String()
+}
+
+func (b *logBook) logger() *zap.Logger {
+	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), b, zap.DebugLevel))
+}
+
+// secrets are what must never be logged: tokens, and the addresses that work
+// without one.
+func secrets(slack *playground.Server) []string {
+	return []string{slack.AppToken(), slack.BotToken(), "/link/", "ticket=", "/hooks/"}
+}
+
+func noSecrets(t *testing.T, log string, slack *playground.Server) {
+	t.Helper()
+	for _, secret := range secrets(slack) {
+		if strings.Contains(log, secret) {
+			t.Errorf("the log holds %q:\n%s", secret, log)
+		}
+	}
+}
+
+// startSlack starts a playground without rate limits.
+func startSlack(t testing.TB, opts playground.Options) *playground.Server {
+	t.Helper()
+	if opts.Limits == (playground.Limits{}) {
+		opts.Limits = playground.NoLimits()
+	}
+	opts.Seed = 1
+	slack, err := playground.New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := slack.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return slack
+}
+
+func tokensOf(slack *playground.Server) func() (app, bot alert.Secret) {
+	return func() (app, bot alert.Secret) { return alert.Secret(slack.AppToken()), alert.Secret(slack.BotToken()) }
+}
+
+func newBot(t testing.TB, slack *playground.Server, book *logBook) *Bot {
+	t.Helper()
+	b := New(Options{APIURL: slack.APIURL(), Tokens: tokensOf(slack), Log: book.logger()})
+	t.Cleanup(b.http.CloseIdleConnections)
+	return b
+}
+
+// memoryInbox is an inbox without a disk.
+type memoryInbox struct {
+	mu      sync.Mutex
+	seen    map[string]bool
+	left    []alert.Envelope
+	handled []string
+	broken  error
+}
+
+func newMemoryInbox(left ...alert.Envelope) *memoryInbox {
+	return &memoryInbox{seen: map[string]bool{}, left: left}
+}
+
+func (i *memoryInbox) Receive(_ context.Context, e alert.Envelope) (bool, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if i.broken != nil {
+		return false, i.broken
+	}
+	if i.seen[e.ID] || e.Dedupe != "" && i.seen[e.Dedupe] {
+		return false, nil
+	}
+	i.seen[e.ID], i.seen[e.Dedupe] = true, true
+	i.left = append(i.left, e)
+	return true, nil
+}
+
+func (i *memoryInbox) Unhandled(context.Context) ([]alert.Envelope, error) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return append([]alert.Envelope(nil), i.left...), i.broken
+}
+
+func (i *memoryInbox) Handled(_ context.Context, id string) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	for n, e := range i.left {
+		if e.ID == id {
+			i.left = append(i.left[:n], i.left[n+1:]...)
+			break
+		}
+	}
+	i.handled = append(i.handled, id)
+	return i.broken
+}
+
+func (i *memoryInbox) unhandled() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.left)
+}
+
+// listener is a handler that notes what it heard.
+type listener struct {
+	commands chan Command
+	messages chan Message
+	homes    chan Home
+	actions  chan Action
+	done     chan Submission
+	command  func(Command) error
+	submit   func(Submission) map[string]string
+}
+
+func newListener() *listener {
+	return &listener{
+		commands: make(chan Command, 10_000), messages: make(chan Message, 100), homes: make(chan Home, 100),
+		actions: make(chan Action, 100), done: make(chan Submission, 100),
+	}
+}
+
+func (l *listener) Command(_ context.Context, c Command) error {
+	l.commands <- c
+	if l.command != nil {
+		return l.command(c)
+	}
+	return nil
+}
+
+func (l *listener) Message(_ context.Context, m Message) error {
+	l.messages <- m
+	return nil
+}
+
+func (l *listener) Home(_ context.Context, h Home) error {
+	l.homes <- h
+	return nil
+}
+
+func (l *listener) Action(_ context.Context, a Action) error {
+	l.actions <- a
+	return nil
+}
+
+func (l *listener) Submit(s Submission) (map[string]string, func(context.Context) error) {
+	if l.submit != nil {
+		if errs := l.submit(s); errs != nil {
+			return errs, nil
+		}
+	}
+	return nil, func(context.Context) error {
+		l.done <- s
+		return nil
+	}
+}
+
+// stage is a running Socket with a playground on the other side.
+type stage struct {
+	t      testing.TB
+	slack  *playground.Server
+	bot    *Bot
+	socket *Socket
+	heard  *listener
+	inbox  *memoryInbox
+	log    *logBook
+	stop   func()
+}
+
+// connect starts a socket; change may alter it before. At the end of the test it
+// is stopped, and the log is searched for secrets.
+func connect(t testing.TB, opts playground.Options, change func(*stage)) *stage {
+	t.Helper()
+	s := &stage{t: t, slack: startSlack(t, opts), heard: newListener(), inbox: newMemoryInbox(), log: &logBook{}}
+	s.bot = newBot(t, s.slack, s.log)
+	s.socket = NewSocket(s.bot, s.inbox, s.heard)
+	s.socket.timing.stagger = 0
+	s.socket.timing.refused = 20 * time.Millisecond
+	if change != nil {
+		change(s)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- s.socket.Run(ctx) }()
+	s.stop = sync.OnceFunc(func() {
+		cancel()
+		if err := <-ended; err != nil {
+			t.Errorf("run: %v", err)
+		}
+	})
+	t.Cleanup(func() {
+		s.stop()
+		if test, ok := t.(*testing.T); ok {
+			noSecrets(test, s.log.text(), s.slack)
+		}
+	})
+	return s
+}
+
+// wait waits until the playground shows what the test wants.
+func (s *stage) wait(what string, done func(*playground.Snapshot) bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	if err := s.slack.Wait(ctx, done); err != nil {
+		s.t.Fatalf("%s: %v\n%s", what, err, s.log.text())
+	}
+}
+
+// live waits until n sockets are live.
+func (s *stage) live(n int) {
+	s.t.Helper()
+	s.wait(fmt.Sprintf("%d sockets live", n), func(sn *playground.Snapshot) bool { return len(liveOf(sn.Sockets())) == n })
+}
+
+func liveOf(sockets []playground.SocketInfo) []string {
+	var ids []string
+	for _, k := range sockets {
+		if k.State == "live" {
+			ids = append(ids, k.ID)
+		}
+	}
+	return ids
+}
+
+// command types a command and fails the test if nobody took it.
+func (s *stage) command(text string) {
+	s.t.Helper()
+	run, err := s.slack.User("ann").Command(s.t.Context(), "#alerts", "/notify-test", text)
+	if err != nil || !run.Acked {
+		s.t.Fatalf("command: %v %+v\n%s", err, run, s.log.text())
+	}
+}
+
+// next takes one from a channel that has to deliver.
+func next[T any](t testing.TB, from <-chan T) T {
+	t.Helper()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	select {
+	case v := <-from:
+		return v
+	case <-limit.C:
+		t.Fatal("nothing came")
+		panic("unreachable")
+	}
+}
+
+func sendErrorOf(t testing.TB, err error) *alert.SendError {
+	t.Helper()
+	var e *alert.SendError
+	if !errors.As(err, &e) {
+		t.Fatalf("not a SendError: %v", err)
+	}
+	return e
+}
