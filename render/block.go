@@ -11,7 +11,6 @@ const (
 	maxText     = 4000 // what chat.update takes as text
 	maxSection  = 3000
 	maxHeader   = 150
-	maxFields   = 10
 	maxButton   = 75
 	maxURL      = 3000
 	maxActions  = 25

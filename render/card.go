@@ -28,7 +28,7 @@ func Card(i alert.Incident) Message {
 	blocks = append(blocks, labelBlocks(i)...)
 	blocks = append(blocks, textBlocks(i.Text)...)
 	blocks = append(blocks, linkBlocks(i.Links)...)
-	blocks = append(blocks, small(facts(i)...), small(origin(i)...))
+	blocks = append(blocks, small(append(facts(i), origin(i)...)...))
 	return Message{
 		Text:   PlainCard(i).Text,
 		Blocks: []slack.Block{header(headline)},
@@ -101,11 +101,12 @@ func facts(i alert.Incident) []string {
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
 	}
 	parts = append(parts, "fired "+times(i.Count))
-	if !i.FirstAt.IsZero() {
-		parts = append(parts, "first "+date(i.FirstAt))
-	}
-	if i.LastAt.After(i.FirstAt) && i.Count > 1 {
-		parts = append(parts, "last "+date(i.LastAt))
+	switch {
+	case i.FirstAt.IsZero():
+	case i.Count > 1 && i.LastAt.After(i.FirstAt):
+		parts = append(parts, "first "+date(i.FirstAt), "last "+date(i.LastAt))
+	default:
+		parts = append(parts, "began "+date(i.FirstAt))
 	}
 	return parts
 }

@@ -14,9 +14,10 @@ import (
 
 // What a card shows of labels: the fields, and one small line with more.
 const (
-	maxLabelName  = 60
-	maxLabelValue = 200
-	maxMoreLabels = 400
+	maxLabelFields = 6 // of the 10 that fit: a card is read at a glance
+	maxLabelName   = 60
+	maxLabelValue  = 200
+	maxMoreLabels  = 400
 )
 
 // firstLabels are the labels that say what is broken and where, in the order a
@@ -73,7 +74,7 @@ func labelBlocks(i alert.Incident) []slack.Block {
 	if len(all) == 0 {
 		return nil
 	}
-	shown := min(len(all), maxFields)
+	shown := min(len(all), maxLabelFields)
 	fields := make([]string, 0, shown)
 	for _, l := range all[:shown] {
 		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
