@@ -60,12 +60,13 @@ function size(bytes) {
   return bytes < 1e6 ? `${(bytes / 1000).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
-// local keeps a file's address on this server: files live in the playground itself.
+// local keeps a file's address on this server, under whatever name the page was opened:
+// files live in the playground itself.
 function local(file) {
   const url = file.url_private_download ?? file.url_private ?? file.permalink;
   if (!url) return null;
   const parsed = new URL(url, location.href);
-  return parsed.origin === location.origin ? parsed.pathname + parsed.search : url;
+  return parsed.origin === location.origin || parsed.pathname.startsWith("/files/") ? parsed.pathname + parsed.search : url;
 }
 
 const isText = (file) => /^text\/|json|yaml|xml/.test(file.mimetype ?? "") || ["text", "log", "csv", "json", "yaml", "markdown"].includes(file.filetype);

@@ -78,7 +78,6 @@ export class Completer {
         onclick: () => this.take(i),
       }, option.lead, h("span.option-title", null, option.title), h("span.option-note", null, option.note))));
     this.el.hidden = false;
-    this.field.setAttribute("aria-expanded", "true");
     this.field.setAttribute("aria-activedescendant", id(this.at));
     this.el.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
   }
@@ -87,7 +86,6 @@ export class Completer {
     this.now = null;
     this.at = 0;
     this.el.hidden = true;
-    this.field.setAttribute("aria-expanded", "false");
     this.field.removeAttribute("aria-activedescendant");
   }
 

@@ -34,7 +34,7 @@ export class Composer {
     Object.assign(this, { el, where, thread, back: 0, drafts: new Map(), place: "" });
     const id = `${testid}-menu`;
     this.menu = h("div.complete", { id, role: "listbox", "aria-label": "Suggestions", hidden: true, "data-testid": thread ? "thread-command-menu" : "command-menu" });
-    this.field = h("textarea.composer-field", { rows: "1", "data-testid": testid, role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": id, autocomplete: "off", spellcheck: "true" });
+    this.field = h("textarea.composer-field", { rows: "1", "data-testid": testid, "aria-autocomplete": "list", "aria-haspopup": "listbox", "aria-controls": id, autocomplete: "off", spellcheck: "true" });
     this.button = h("button.composer-send", { type: "button", "aria-label": "Send", title: "Send (Enter)", "data-testid": `${testid}-send` }, icon("send"));
     this.hint = h("span.composer-hint");
     this.status = h("div.composer-status", { role: "status", "data-testid": thread ? "thread-status" : "command-status" });

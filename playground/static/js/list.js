@@ -56,7 +56,8 @@ export class MessageList {
       const first = !lined && message.ts > newSince;
       if (first) wanted.push(this.line("new-line", "New", "new-line"));
       lined ||= first;
-      wanted.push(this.item(channel, message, `${!first && compact(message, before)}-${replies.get(message.ts) ?? 0}`));
+      const alone = first || (this.options.thread && message === messages[1]);
+      wanted.push(this.item(channel, message, `${!alone && compact(message, before)}-${replies.get(message.ts) ?? 0}`));
       before = message;
     }
     this.sync(wanted);
@@ -77,7 +78,7 @@ export class MessageList {
 
   line(key, label, className) {
     const known = this.shown.get(key);
-    return [key, known?.node ?? h(`li.${className}`, { role: "separator", "aria-label": label, "data-testid": className }, h("span", null, label)), ""];
+    return [key, known?.node ?? h(`li.${className}`, { "data-testid": className }, h("span", null, label)), ""];
   }
 
   // item reuses the node of a message that looks the same as before.

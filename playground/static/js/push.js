@@ -73,8 +73,18 @@ async function pushForm(el) {
   el.classList.add("busy");
   const answer = await push(values);
   el.classList.remove("busy");
-  complain(el, answer.ok === false ? answerText(answer, state.bot.name) : "");
-  if (answer.ok !== false) toast(values.status === "resolved" ? "Pushed: resolved" : "Alert pushed");
+  told(answer, values.status === "resolved" ? "Pushed: resolved" : "Pushed");
+}
+
+const note = h("p.form-note", { role: "status", "data-testid": "alert-note" });
+let noted = 0;
+
+// told says beside the form what became of a push.
+function told(answer, words) {
+  complain(fields.title.form, answer.ok === false ? answerText(answer, state.bot.name) : "");
+  replace(note, answer.ok === false ? [] : [icon("check"), words]);
+  clearTimeout(noted);
+  noted = setTimeout(() => replace(note), 3000);
 }
 
 function complain(el, words) {
@@ -94,9 +104,7 @@ async function burst() {
   const channel = fields.channel.value;
   const all = Array.from({ length: 20 }, (_, i) => push({ title: `queue ${i + 1} is stuck`, text: `No message was taken for ${2 + i} minutes.`, severity: SEVERITIES[i % 4], key: `burst-${run}-${i + 1}`, channel }));
   const answers = await Promise.all(all);
-  const bad = answers.find((answer) => answer.ok === false);
-  if (bad) toast(answerText(bad, state.bot.name), "warn");
-  else toast("20 alerts pushed");
+  told(answers.find((answer) => answer.ok === false) ?? {}, "20 alerts pushed");
 }
 
 async function resolveLast() {
@@ -104,9 +112,7 @@ async function resolveLast() {
     toast("Nothing was pushed from here yet");
     return;
   }
-  const answer = await push({ ...last, status: "resolved" });
-  if (answer.ok === false) toast(answerText(answer, state.bot.name), "warn");
-  else toast("Pushed: resolved");
+  told(await push({ ...last, status: "resolved" }), "Pushed: resolved");
 }
 
 function drawChannels() {
@@ -118,7 +124,7 @@ function drawChannels() {
 
 /** pushSection is the part of the panel with the samples and the form. */
 export function pushSection() {
-  const el = h("section.panel-section", { "aria-label": "Push an alert" }, h("h3", null, "Push an alert"), presets(), form());
+  const el = h("section.panel-section", { "aria-label": "Push an alert" }, h("div.section-head", null, h("h3", null, "Push an alert"), note), presets(), form());
   on("channels", drawChannels);
   return el;
 }
