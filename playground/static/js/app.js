@@ -112,6 +112,11 @@ function start() {
     banner.hidden = state.online;
     replace(banner, h("span.spinner"), "The playground does not answer. Trying again…");
   });
+  // The address after # names a conversation, so the skip link moves focus by hand.
+  document.querySelector(".skip").addEventListener("click", (e) => {
+    e.preventDefault();
+    document.getElementById("conversation").focus();
+  });
   addEventListener("hashchange", () => state.ready && go(fromAddress()));
   begin(user);
 }

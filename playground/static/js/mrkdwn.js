@@ -8,7 +8,7 @@ import { formatDate, full } from "./time.js";
 
 const STYLES = { "*": "b", _: "i", "~": "s" };
 const WORD = /[\p{L}\p{N}]/u;
-const BARE_URL = /https?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]/;
+const BARE_URL = /https?:\/\/[^\s<>"'`]+[^\s<>"'`.,;:!?)\]}]/y;
 
 /** unescape undoes the three escapes of Slack's text. */
 export function unescape(text) {
@@ -62,7 +62,7 @@ export function inline(text, ctx, options = {}) {
   let plain = "";
   let i = 0;
   const flush = () => {
-    if (plain) out.push(...plainText(plain, options));
+    if (plain) out.push(...withEmoji(unescape(plain)));
     plain = "";
   };
   while (i < text.length) {
@@ -86,7 +86,14 @@ function special(text, i, ctx, options) {
   if (c === "`") return codeSpan(text, i);
   if (c === "<") return control(text, i, ctx);
   if (c in STYLES) return styled(text, i, ctx, options);
+  if (c === "h" && !options.verbatim) return bareURL(text, i);
   return null;
+}
+
+function bareURL(text, i) {
+  BARE_URL.lastIndex = i;
+  const found = i > 0 && WORD.test(text[i - 1]) ? null : BARE_URL.exec(text);
+  return found && { node: link(unescape(found[0]), null), end: i + found[0].length };
 }
 
 function codeSpan(text, i) {
@@ -178,16 +185,6 @@ export function link(url, children) {
   const safe = safeURL(url);
   if (safe === null || safe.startsWith("#") || safe.startsWith("/")) return children ? [...children] : `<${url}>`;
   return h("a", { href: safe, target: "_blank", rel: "noopener noreferrer" }, children ?? safe.replace(/^mailto:/, ""));
-}
-
-function plainText(text, options) {
-  const out = [];
-  let rest = text;
-  for (let found; !options.verbatim && (found = BARE_URL.exec(rest)); ) {
-    out.push(...withEmoji(unescape(rest.slice(0, found.index))), link(unescape(found[0]), null));
-    rest = rest.slice(found.index + found[0].length);
-  }
-  return [...out, ...withEmoji(unescape(rest))];
 }
 
 /** toPlain is a text as a screen reader or a preview line would say it. */
