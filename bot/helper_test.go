@@ -36,12 +36,41 @@ func TestMain(m *testing.M) {
 type logBook struct {
 	mu    sync.Mutex
 	lines bytes.Buffer
+	wake  chan struct{}
 }
 
 func (b *logBook) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.wake != nil {
+		close(b.wake)
+		b.wake = nil
+	}
 	return b.lines.Write(p)
+}
+
+// await waits until the log holds text n times.
+func (b *logBook) await(t testing.TB, text string, n int) {
+	t.Helper()
+	limit := time.NewTimer(patience)
+	defer limit.Stop()
+	for {
+		b.mu.Lock()
+		found := strings.Count(b.lines.String(), text)
+		if b.wake == nil {
+			b.wake = make(chan struct{})
+		}
+		wake := b.wake
+		b.mu.Unlock()
+		if found >= n {
+			return
+		}
+		select {
+		case <-wake:
+		case <-limit.C:
+			t.Fatalf("the log holds %q %d times, not %d:\n%s", text, found, n, b.text())
+		}
+	}
 }
 
 func (b *logBook) Sync() error { return nil }

@@ -44,7 +44,7 @@ func (m *memory) keep(spelling, id string) {
 }
 
 // slackID matches the ids of conversations and people (slack-facts §2.1).
-var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{5,}$`)
+var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{3,}$`)
 
 // resolve turns a lane's spelling into what chat.postMessage takes: an id, or a
 // #name as it is. Only people have to be looked up.

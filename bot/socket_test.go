@@ -15,7 +15,7 @@ import (
 
 func TestACommandIsAckedAndHandled(t *testing.T) {
 	s := connect(t, playground.Options{}, nil)
-	s.live(2)
+	s.log.await(t, "slack connection is up", 2)
 	s.command("#ops critical")
 	c := next(t, s.heard.commands)
 	if c.Name != "/notify-test" || c.Text != "#ops critical" || c.User == "" || c.Channel == "" || c.ResponseURL == "" || c.TriggerID == "" {
@@ -124,7 +124,7 @@ func TestACutIsNoticedAtOnce(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := connect(t, playground.Options{}, nil)
-			s.live(2)
+			s.log.await(t, "slack connection is up", 2)
 			start := time.Now()
 			if err := s.slack.Cut(liveOf(s.slack.Sockets())[0], modes...); err != nil {
 				t.Fatal(err)
@@ -256,13 +256,13 @@ func TestATokenThatIsPutRightLaterIsUsedWithoutARestart(t *testing.T) {
 		app.Store(alert.Secret("xapp-wrong"))
 		s.bot.opts.Tokens = func() (a, b alert.Secret) { return app.Load().(alert.Secret), alert.Secret(s.slack.BotToken()) }
 	})
-	s.wait("refused", func(sn *playground.Snapshot) bool { return sn.CallCount("apps.connections.open") >= 4 })
+	s.log.await(t, "slack refuses connections", 2)
 	st := s.socket.Status()
 	if len(st.Problems) != 1 || !strings.Contains(st.Problems[0].What, "invalid_auth") || !strings.Contains(st.Problems[0].Fix, "SLACK_APP_TOKEN") {
 		t.Errorf("status: %+v", st)
 	}
 	app.Store(alert.Secret(s.slack.AppToken()))
-	s.live(2)
+	s.log.await(t, "slack connection is up", 2)
 	s.command("")
 	if st := s.socket.Status(); len(st.Problems) != 0 || st.Connections != 2 {
 		t.Errorf("status: %+v", st)
@@ -409,7 +409,11 @@ func TestGhostsAreReportedOnce(t *testing.T) {
 	if err := s.slack.Cut(liveOf(s.slack.Sockets())[0]); err != nil {
 		t.Fatal(err)
 	}
-	s.live(2)
+	s.log.await(t, "slack connection is up", 3)
+	if err := s.slack.Hangup(liveOf(s.slack.Sockets())[0]); err != nil {
+		t.Fatal(err)
+	}
+	s.log.await(t, "slack connection is up", 4)
 	s.stop()
 	if n := strings.Count(s.log.text(), "slack counts more connections than ours"); n != 1 {
 		t.Errorf("%d warnings:\n%s", n, s.log.text())

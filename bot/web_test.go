@@ -1,0 +1,283 @@
+package bot
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+const testToken = "xoxb-1-secret"
+
+// against returns a bot that talks to a bare server, for what no Slack would do.
+func against(t *testing.T, handler http.HandlerFunc) (*Bot, *logBook) {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	return pointedAt(t, server.URL+"/api")
+}
+
+func pointedAt(t *testing.T, url string) (*Bot, *logBook) {
+	t.Helper()
+	book := &logBook{}
+	b := New(Options{APIURL: url, Timeout: 300 * time.Millisecond, Log: book.logger(),
+		Tokens: func() (app, bot alert.Secret) { return "xapp-1-secret", testToken }})
+	t.Cleanup(b.http.CloseIdleConnections)
+	return b, book
+}
+
+func answering(status int, header, body string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		if name, value, ok := strings.Cut(header, ": "); ok {
+			w.Header().Set(name, value)
+		}
+		w.WriteHeader(status)
+		_, _ = w.Write([]byte(body))
+	}
+}
+
+func aPost() alert.Job {
+	return alert.Job{Delivery: alert.Delivery{ID: "d1", Lane: "#ops", Kind: alert.Post}, Incident: alert.Incident{ID: "k7f2", Title: "disk full", Version: 3}}
+}
+
+func TestEachAnswerToAPostHasItsClass(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		class   alert.Class
+		code    string
+		after   time.Duration
+		hint    string
+	}{
+		{"429", answering(429, "Retry-After: 7", `{"ok":false,"error":"ratelimited"}`), alert.ClassThrottled, "ratelimited", 7 * time.Second, ""},
+		{"429 without a time", answering(429, "", ""), alert.ClassThrottled, "ratelimited", time.Second, ""},
+		{"429 with an odd time", answering(429, "Retry-After: later", "<html>"), alert.ClassThrottled, "ratelimited", time.Second, ""},
+		{"ratelimited in a 200", answering(200, "Retry-After: 3", `{"ok":false,"error":"ratelimited"}`), alert.ClassThrottled, "ratelimited", 3 * time.Second, ""},
+		{"rate_limited in a 200", answering(200, "", `{"ok":false,"error":"rate_limited"}`), alert.ClassThrottled, "rate_limited", time.Second, ""},
+		{"the workspace is full", answering(200, "", `{"ok":false,"error":"message_limit_exceeded"}`), alert.ClassThrottled, "message_limit_exceeded", volumePause, ""},
+		{"500", answering(500, "", "<html>"), alert.ClassUnsure, "http_500", 0, ""},
+		{"503", answering(503, "Retry-After: 9", ""), alert.ClassUnsure, "http_503", 0, ""},
+		{"404", answering(404, "", "<html>"), alert.ClassTransient, "http_404", 0, "SLACK_API_URL"},
+		{"a portal's redirect", answering(302, "Location: https://portal.example/", ""), alert.ClassTransient, "http_302", 0, "proxy"},
+		{"a portal's page", answering(200, "", "<html>log in</html>"), alert.ClassUnsure, "bad_answer", 0, "proxy"},
+		{"an empty object", answering(200, "", "{}"), alert.ClassUnsure, "bad_answer", 0, ""},
+		{"ok without a ts", answering(200, "", `{"ok":true,"channel":"C1"}`), alert.ClassUnsure, "bad_answer", 0, ""},
+		{"not in the channel", answering(200, "", `{"ok":false,"error":"not_in_channel"}`), alert.ClassDestination, "not_in_channel", 0, "in #ops, type: /invite @tocsin"},
+		{"a missing scope", answering(200, "", `{"ok":false,"error":"missing_scope","needed":"chat:write","provided":"commands"}`), alert.ClassAuth, "missing_scope", 0, "chat:write"},
+		{"a wrong token", answering(200, "", `{"ok":false,"error":"invalid_auth"}`), alert.ClassAuth, "invalid_auth", 0, "SLACK_BOT_TOKEN"},
+		{"bad blocks", answering(200, "", `{"ok":false,"error":"invalid_blocks","response_metadata":{"messages":["[ERROR] too long [json-pointer:/blocks/0]"]}}`), alert.ClassPayload, "invalid_blocks", 0, ""},
+		{"half applied", answering(200, "", `{"ok":false,"error":"fatal_error"}`), alert.ClassUnsure, "fatal_error", 0, ""},
+		{"a new code", answering(200, "", `{"ok":false,"error":"moon_phase"}`), alert.ClassUnknown, "moon_phase", 0, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, _ := against(t, c.handler)
+			_, err := b.Send(t.Context(), aPost())
+			e := sendErrorOf(t, err)
+			if e.Class != c.class || e.Code != c.code || e.RetryAfter != c.after || !strings.Contains(e.Hint, c.hint) {
+				t.Errorf("got %s %s %s %q", e.Class, e.Code, e.RetryAfter, e.Hint)
+			}
+			if strings.Contains(err.Error(), testToken) {
+				t.Errorf("the error holds the token: %v", err)
+			}
+		})
+	}
+}
+
+func TestAnOddShapeInAnAnswerDoesNotHideThatItWasPosted(t *testing.T) {
+	b, _ := against(t, answering(200, "", `{"ok":true,"channel":"C1","ts":"1.2","message":{"blocks":[{"type":"header","text":7}]},"response_metadata":7}`))
+	sent, err := b.Send(t.Context(), aPost())
+	if err != nil || sent != (alert.Sent{Conversation: "C1", TS: "1.2", Version: 3}) {
+		t.Errorf("got %+v, %v", sent, err)
+	}
+}
+
+func TestNoAnswerIsUnsureOnlyWhenTheRequestHadBeenWritten(t *testing.T) {
+	free, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = free.Close()
+	tlsOnly := startTLS(t)
+	silent := make(chan bool)
+	hanging := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { <-silent }))
+	t.Cleanup(hanging.Close)
+	t.Cleanup(func() { close(silent) })
+	dropping := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }))
+	t.Cleanup(dropping.Close)
+	for _, c := range []struct {
+		name, url string
+		class     alert.Class
+		code      string
+	}{
+		{"nobody listens", "http://" + free.Addr().String(), alert.ClassTransient, "unreachable"},
+		{"no such host", "http://slack.invalid", alert.ClassTransient, "unreachable"},
+		{"a certificate that nobody vouches for", tlsOnly.URL, alert.ClassTransient, "unreachable"},
+		{"it never answers", hanging.URL, alert.ClassUnsure, "timeout"},
+		{"it drops the connection", dropping.URL, alert.ClassUnsure, "no_answer"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			b, _ := pointedAt(t, c.url)
+			_, err := b.Send(t.Context(), aPost())
+			e := sendErrorOf(t, err)
+			if e.Class != c.class || e.Code != c.code {
+				t.Errorf("got %s %s: %v", e.Class, e.Code, err)
+			}
+			if strings.Contains(err.Error(), "chat.postMessage\"") || strings.Contains(err.Error(), testToken) {
+				t.Errorf("the error says too much: %v", err)
+			}
+		})
+	}
+}
+
+func TestWithoutATokenNobodyIsCalled(t *testing.T) {
+	b := New(Options{APIURL: "http://127.0.0.1:1/"})
+	e := sendErrorOf(t, b.Probe(t.Context()))
+	if e.Class != alert.ClassAuth || e.Code != "not_authed" || !strings.Contains(e.Hint, "SLACK_BOT_TOKEN") {
+		t.Errorf("got %+v", e)
+	}
+}
+
+func TestALookupThatFailedWasNeverAPost(t *testing.T) {
+	for body, want := range map[string]alert.Class{
+		`{"ok":false,"error":"internal_error"}`:                                  alert.ClassTransient,
+		`{"ok":false,"error":"missing_scope","needed":"users:read.email"}`:       alert.ClassDestination,
+		`{"ok":false,"error":"users_not_found"}`:                                 alert.ClassDestination,
+		`{"ok":false,"error":"invalid_auth"}`:                                    alert.ClassAuth,
+		`{"ok":true,"user":{}}`:                                                  alert.ClassDestination,
+		`{"ok":false,"error":"ratelimited","response_metadata":{"messages":[]}}`: alert.ClassThrottled,
+	} {
+		b, _ := against(t, answering(200, "", body))
+		job := aPost()
+		job.Lane = "ann@example.com"
+		_, err := b.Send(t.Context(), job)
+		if e := sendErrorOf(t, err); e.Class != want {
+			t.Errorf("%s: %s", body, e.Class)
+		}
+	}
+}
+
+func TestPeopleAreFoundByNameOnce(t *testing.T) {
+	pages := map[string]string{
+		"":   `{"ok":true,"members":[{"id":"U0GONE","name":"bob","deleted":true},{"id":"U0ANN","name":"ann"}],"response_metadata":{"next_cursor":"c2"}}`,
+		"c2": `{"ok":true,"members":[{"id":"U0BOB","name":"robert","profile":{"display_name":"Bob"}}]}`,
+	}
+	lists, posted := 0, ""
+	b, _ := against(t, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "users.list") {
+			lists++
+			_, _ = w.Write([]byte(pages[r.FormValue("cursor")]))
+			return
+		}
+		posted = r.FormValue("channel")
+		_, _ = w.Write([]byte(`{"ok":true,"channel":"D0BOB","ts":"1.2"}`))
+	})
+	for range 2 {
+		job := aPost()
+		job.Lane = "@bob"
+		sent, err := b.Send(t.Context(), job)
+		if err != nil || sent.Conversation != "D0BOB" || posted != "U0BOB" {
+			t.Fatalf("sent %+v to %s, %v", sent, posted, err)
+		}
+	}
+	if lists != 2 {
+		t.Errorf("the list was read %d times", lists)
+	}
+}
+
+func TestMemoryIsBounded(t *testing.T) {
+	m := memory{ids: map[string]string{}}
+	for i := range 3 * rememberAtMost {
+		m.keep(strings.Repeat("x", i), "U1")
+	}
+	if len(m.ids) != rememberAtMost {
+		t.Errorf("%d remembered", len(m.ids))
+	}
+}
+
+func TestEveryWayToAPersonIsTried(t *testing.T) {
+	var asked []string
+	b, book := against(t, func(w http.ResponseWriter, r *http.Request) {
+		asked = append(asked, r.URL.Path)
+		switch r.URL.Path {
+		case "/api/chat.postMessage":
+			_, _ = w.Write([]byte(`{"ok":true,"channel":"D1","ts":"1.2"}`))
+		case "/api/chat.postEphemeral":
+			_, _ = w.Write([]byte(`{"ok":false,"error":"user_not_in_channel"}`))
+		default:
+			w.WriteHeader(404)
+			_, _ = w.Write([]byte(`{"ok":false,"error":"used_url"}`))
+		}
+	})
+	to := Caller{User: "U1", Channel: "C1", ResponseURL: alert.Secret(strings.TrimSuffix(b.opts.APIURL, "api/") + "hooks/secret")}
+	if err := b.Respond(t.Context(), to, cardOf("hello")); err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(asked, " "); got != "/hooks/secret /api/chat.postEphemeral /api/chat.postMessage" {
+		t.Errorf("asked %s", got)
+	}
+	to.ResponseURL = "http://127.0.0.1:1/hooks/secret"
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := b.Respond(ctx, to, cardOf("hello")); err == nil || strings.Contains(err.Error()+book.text(), "hooks/secret") {
+		t.Errorf("error: %v, log: %s", err, book.text())
+	}
+}
+
+func TestStaleScreensAreToldApart(t *testing.T) {
+	b, _ := against(t, answering(200, "", `{"ok":false,"error":"hash_conflict"}`))
+	if _, err := b.PublishHome(t.Context(), "U1", homeOf("x"), "old"); !errors.Is(err, ErrStale) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDialerReachesTLSServersAlsoThroughAProxy(t *testing.T) {
+	server := startTLS(t)
+	asked := make(chan *http.Request, 1)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r
+		relay(w, r.Host)
+	}))
+	t.Cleanup(proxy.Close)
+	trust := &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+	for name, via := range map[string]string{"direct": "", "proxy": strings.Replace(proxy.URL, "://", "://me:pw@", 1)} {
+		t.Run(name, func(t *testing.T) {
+			d := dialer{proxy: proxyTo(t, via), tls: trust}
+			conn, err := d.dial(t.Context(), server.Listener.Addr().String(), true)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = conn.Close() }()
+			if _, secure := conn.(*tls.Conn); !secure {
+				t.Errorf("got a %T", conn)
+			}
+			if via != "" {
+				if r := next(t, asked); r.Method != "CONNECT" || r.Header.Get("Proxy-Authorization") != "Basic bWU6cHc=" {
+					t.Errorf("asked %s %v", r.Method, r.Header)
+				}
+			}
+		})
+	}
+}
+
+func TestDialerSaysWhatIsWrongWithAProxy(t *testing.T) {
+	refusing := httptest.NewServer(answering(403, "", ""))
+	t.Cleanup(refusing.Close)
+	for via, want := range map[string]string{
+		refusing.URL:             "answered 403",
+		"socks5://127.0.0.1:1":   "socks5",
+		"http://127.0.0.1:1":     "reach proxy",
+		"http://me:pw@127.0.0.1": "reach proxy",
+	} {
+		_, err := dialer{proxy: proxyTo(t, via)}.dial(t.Context(), "slack.invalid:443", true)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pw") {
+			t.Errorf("%s: %v", via, err)
+		}
+	}
+}
