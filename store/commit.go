@@ -62,6 +62,15 @@ func prepareChange(c alert.Change) (*change, error) {
 	return p, nil
 }
 
+// The questions and the one correction of Commit; each seeks in one index.
+const (
+	marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
+	linesQuery = `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind <> 'reply' THEN 1 ELSE 0 END)
+	FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers} GROUP BY incident, lane`
+	hurryQuery = `UPDATE deliveries SET priority = 0
+	WHERE incident = ? AND stage IS NOT NULL AND n <= ? AND priority <> 0`
+)
+
 // mark is what the store knows of an incident.
 type mark struct {
 	n, version int64
@@ -111,7 +120,7 @@ func (w *writer) marks(ctx context.Context, ops []*op) (map[string]mark, error) 
 	if err != nil {
 		return nil, fmt.Errorf("list incidents: %w", err)
 	}
-	err = w.each(ctx, "SELECT id, n, version FROM incidents WHERE id {oneof}", func(s scanner) error {
+	err = w.each(ctx, marksQuery, func(s scanner) error {
 		var id string
 		var m mark
 		err := s.Scan(&id, &m.n, &m.version)
@@ -265,8 +274,7 @@ func (m *merge) findLines(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	return m.w.each(ctx, `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind <> 'reply' THEN 1 ELSE 0 END)
-		FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers} GROUP BY incident, lane`,
+	return m.w.each(ctx, linesQuery,
 		func(s scanner) error {
 			var p place
 			l := line{waiting: true}
@@ -307,8 +315,7 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 // hurry moves what is owed for incidents that became critical to the front.
 func (m *merge) hurry(ctx context.Context) error {
 	for _, u := range m.urgent {
-		_, err := m.w.exec(ctx, `UPDATE deliveries SET priority = 0
-			WHERE incident = ? AND stage IS NOT NULL AND n <= ? AND priority <> 0`, u.incident, u.upTo)
+		_, err := m.w.exec(ctx, hurryQuery, u.incident, u.upTo)
 		if err != nil {
 			return err
 		}

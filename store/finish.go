@@ -9,8 +9,8 @@ import (
 
 // Finish makes what became of an attempt durable, and in the same transaction
 // the card, the lane's Slack id and where the alerts stand. Finishing the same
-// way again changes nothing; finishing a finished delivery in another way is
-// alert.ErrConflict, an unknown one alert.ErrNotFound.
+// way again changes nothing; a delivery that ended in another way, or that nobody
+// knows, is alert.ErrNotFound.
 func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 	err := d.write(ctx, func(w *writer, ctx context.Context) error { return w.finish(ctx, o) })
 	if err != nil {
@@ -18,6 +18,23 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 	}
 	return nil
 }
+
+// The queries of Finish; each seeks in one index.
+const (
+	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state,
+		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)
+	FROM deliveries d LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+	WHERE d.id = ?`
+	accountQuery = `UPDATE alerts SET shown = ?,
+		standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
+	WHERE incident = ? AND lane = ? AND standing = 'pending' AND version <= ? RETURNING standing`
+	drawingQuery = `SELECT 1 FROM deliveries
+		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`
+	dieQuery = `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
+	WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`
+	turnQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
+	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
+)
 
 // attempt is a delivery that is being finished, and the card it is about.
 type attempt struct {
@@ -38,7 +55,7 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		if a.was == o.State {
 			return nil
 		}
-		return refusal{fmt.Errorf("it is %s already: %w", a.was, alert.ErrConflict)}
+		return refusal{fmt.Errorf("it is %s already and owed no more: %w", a.was, alert.ErrNotFound)}
 	}
 	if !finished(o.State) {
 		return w.again(ctx, a)
@@ -54,10 +71,7 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 
 func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error) {
 	a := &attempt{Outcome: o}
-	found, err := w.one(ctx, `SELECT d.n, d.incident, d.lane, d.kind, d.state,
-			coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)
-		FROM deliveries d LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
-		WHERE d.id = ?`,
+	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
 			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was,
 				&a.card.Conversation, &a.card.TS, &a.card.Version)
@@ -139,9 +153,7 @@ func (w *writer) draw(ctx context.Context, a *attempt) error {
 // account moves the alerts up to a version: the one that asked for this post
 // is delivered, the others are folded into the card.
 func (w *writer) account(ctx context.Context, a *attempt, version int64) error {
-	return w.move(ctx, a, `UPDATE alerts SET shown = ?,
-			standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
-		WHERE incident = ? AND lane = ? AND standing = 'pending' AND version <= ? RETURNING standing`,
+	return w.move(ctx, a, accountQuery,
 		a.n, a.n, a.at.incident, a.at.lane, version)
 }
 
@@ -153,15 +165,13 @@ func (w *writer) bury(ctx context.Context, a *attempt) error {
 		if err := w.account(ctx, a, a.card.Version); err != nil {
 			return err
 		}
-		drawing, err := w.one(ctx, `SELECT 1 FROM deliveries
-			WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`,
+		drawing, err := w.one(ctx, drawingQuery,
 			func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident, a.at.lane)
 		if err != nil || drawing {
 			return err
 		}
 	}
-	return w.move(ctx, a, `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
-		WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`,
+	return w.move(ctx, a, dieQuery,
 		a.n, a.Reason, a.at.incident, a.at.lane)
 }
 
@@ -185,8 +195,7 @@ func (w *writer) move(ctx context.Context, a *attempt, update string, args ...an
 
 // turn lets the next delivery of a card come forward.
 func (w *writer) turn(ctx context.Context, at place) error {
-	_, err := w.exec(ctx, `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
-		WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`,
+	_, err := w.exec(ctx, turnQuery,
 		at.incident, at.lane)
 	return err
 }

@@ -21,6 +21,12 @@ const (
 	pruneEvery = time.Hour
 )
 
+const (
+	unhandledQuery = `SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 ORDER BY n`
+	pruneQuery     = `DELETE FROM inbox WHERE n IN
+		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
+)
+
 // Receive keeps an envelope until it is handled. fresh is false when it is
 // known already, by its id or by what its sender calls its content, whether or
 // not the first copy was handled.
@@ -46,7 +52,7 @@ func (d *DB) Receive(ctx context.Context, e alert.Envelope) (fresh bool, err err
 // order they came.
 func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
 	var found []alert.Envelope
-	err := d.each(ctx, "SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 ORDER BY n",
+	err := d.each(ctx, unhandledQuery,
 		func(s scanner) error {
 			var e alert.Envelope
 			var at int64
@@ -83,8 +89,7 @@ func (d *DB) Prune(ctx context.Context, now time.Time) error {
 	for {
 		var gone int64
 		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
-			gone, err = w.exec(ctx, `DELETE FROM inbox WHERE n IN
-				(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`,
+			gone, err = w.exec(ctx, pruneQuery,
 				micros(now.Add(-inboxKept)), pruneBatch)
 			return err
 		})

@@ -31,6 +31,18 @@ const withCards = `i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.
 	i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes,
 	coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)`
 
+// The questions that name what they want; each seeks in one index.
+const (
+	latestQuery = `SELECT ` + withCards + ` FROM latest t JOIN incidents i ON i.n = t.incident
+		LEFT JOIN cards c ON c.incident = i.n WHERE t.key {oneof} ORDER BY i.n, c.lane`
+	seenQuery = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
+			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
+		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
+		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`
+	incidentQuery = `SELECT ` + withCards + ` FROM incidents i
+		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`
+)
+
 func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error) {
 	if len(keys) == 0 {
 		return nil, nil
@@ -39,8 +51,7 @@ func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error
 	if err != nil {
 		return nil, err
 	}
-	return d.incidents(ctx, `SELECT `+withCards+` FROM latest t JOIN incidents i ON i.n = t.incident
-		LEFT JOIN cards c ON c.incident = i.n WHERE t.key {oneof} ORDER BY i.n, c.lane`, string(list))
+	return d.incidents(ctx, latestQuery, string(list))
 }
 
 // incidents reads rows of withCards; an incident's rows follow each other.
@@ -79,10 +90,7 @@ func (d *DB) seen(ctx context.Context, keys []string) (map[string]alert.Accepted
 	if err != nil {
 		return nil, err
 	}
-	err = d.each(ctx, `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
-			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
-		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
-		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`, func(s scanner) error {
+	err = d.each(ctx, seenQuery, func(s scanner) error {
 		var key string
 		var a alert.Accepted
 		err := s.Scan(&key, &a.ID, &a.Key, &a.Incident, &a.Effect)
@@ -126,8 +134,7 @@ const boardQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE
 
 // Incident returns one incident with its cards, or alert.ErrNotFound.
 func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
-	found, err := d.incidents(ctx, `SELECT `+withCards+` FROM incidents i
-		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`, id)
+	found, err := d.incidents(ctx, incidentQuery, id)
 	if err == nil && len(found) == 0 {
 		err = alert.ErrNotFound
 	}

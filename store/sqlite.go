@@ -44,6 +44,9 @@ func sqliteDialect() dialect {
 
 func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
 	d.dialect = sqliteDialect()
+	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
+		return nil, fmt.Errorf("open store %q: it names no file: write sqlite:PATH", path)
+	}
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -164,9 +167,6 @@ func assertPragma(conn driver.Conn, pragma, want string) error {
 // takeFile makes the folder and the file, and locks path against a second
 // daemon. The returned function unlocks it.
 func takeFile(path string) (release func() error, err error) {
-	if filepath.Base(path) == "." || strings.HasSuffix(path, string(filepath.Separator)) {
-		return nil, errors.New("it names no file: write sqlite:PATH")
-	}
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, folderRemedy(err)
 	}

@@ -100,7 +100,7 @@ func testFinishTwice(t *testing.T, d *DB) {
 	j := claim(t, d, "#db", at(1))
 	finish(t, d, j, alert.Delivered, at(1))
 	finish(t, d, j, alert.Delivered, at(2))
-	mustBe(t, d.Finish(t.Context(), outcome(j, alert.Pending, at(3))), alert.ErrConflict)
+	mustBe(t, d.Finish(t.Context(), outcome(j, alert.Pending, at(3))), alert.ErrNotFound)
 	idle(t, d, alert.Claim{Lane: "#db", Now: at(4), Posts: true, Updates: true})
 	if l := balanced(t, d); l.Total.Delivered != 1 {
 		t.Errorf("ledger is %+v", l)

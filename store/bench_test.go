@@ -1,0 +1,199 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// lanesInBench is how many conversations the benchmarks deliver to.
+const lanesInBench = 50
+
+// benchText makes an alert about 600 bytes, as in the measurements of stores.
+var benchText = strings.Repeat("the disk of db-3 is full; ", 17)
+
+// benchChange is a change of n alerts, each opening an incident of its own.
+func benchChange(n int, serial *atomic.Int64) alert.Change {
+	var c alert.Change
+	for range n {
+		k := serial.Add(1)
+		i := incident(alert.NewShortID(9), fmt.Sprintf("#lane-%02d", k%lanesInBench), 1)
+		i.Text, i.Labels = benchText, map[string]string{"host": "db-3", "job": "node"}
+		one := fire(i)
+		one.Alerts[0].Text, one.Alerts[0].Labels = i.Text, i.Labels
+		one.Deliveries[0].ID = alert.NewID()
+		one.Alerts[0].Delivery = one.Deliveries[0].ID
+		c.Alerts = append(c.Alerts, one.Alerts...)
+		c.Incidents = append(c.Incidents, one.Incidents...)
+		c.Deliveries = append(c.Deliveries, one.Deliveries...)
+	}
+	return c
+}
+
+func openBench(b *testing.B) *DB {
+	b.Helper()
+	return openBenchAt(b, "sqlite:"+filepath.Join(b.TempDir(), "tocsin.db"))
+}
+
+func openBenchAt(b *testing.B, url string) *DB {
+	b.Helper()
+	d, err := Open(context.Background(), url, Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { _ = d.Close() })
+	return d
+}
+
+// producers runs do b.N times, spread over n goroutines, and reports alerts/s.
+func producers(b *testing.B, n, alerts int, do func() error) {
+	b.Helper()
+	b.ResetTimer()
+	busy := cpuTime(b)
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := do(); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	b.ReportMetric(float64(b.N*alerts)/b.Elapsed().Seconds(), "alerts/s")
+	b.ReportMetric(float64((cpuTime(b)-busy).Microseconds())/float64(b.N*alerts), "cpu-µs/alert")
+}
+
+// cpuTime is what the process has used so far, which other programs on the
+// machine disturb less than the clock.
+func cpuTime(b *testing.B) time.Duration {
+	b.Helper()
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		b.Fatal(err)
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+func BenchmarkCommit(b *testing.B) {
+	for _, c := range []struct{ producers, batch int }{{1, 1}, {64, 1}, {1, 100}, {1, 500}, {4, 500}} {
+		b.Run(fmt.Sprintf("producers=%d/batch=%d", c.producers, c.batch), func(b *testing.B) {
+			benchCommit(b, openBench(b), c.producers, c.batch)
+		})
+	}
+}
+
+func benchCommit(b *testing.B, d *DB, n, batch int) {
+	var serial atomic.Int64
+	producers(b, n, batch, func() error {
+		return d.Commit(context.Background(), benchChange(batch, &serial))
+	})
+}
+
+// BenchmarkBareGroupCommit writes the same rows, already prepared, with nothing
+// around them but a group commit: what the machine can do at best.
+func BenchmarkBareGroupCommit(b *testing.B) {
+	b.Run("producers=64/batch=1", func(b *testing.B) { bareGroupCommit(b, 64) })
+	b.Run("producers=1/batch=1", func(b *testing.B) { bareGroupCommit(b, 1) })
+}
+
+func bareGroupCommit(b *testing.B, n int) {
+	d := openBench(b)
+	var serial atomic.Int64
+	producers(b, n, 1, func() error {
+		c := benchChange(1, &serial)
+		k := serial.Add(1)
+		t, err := textsOf(c.Incidents[0].Labels, nil, c.Incidents[0].Lanes)
+		incidents := incidentArgs(nil, k, &c.Incidents[0], t)
+		deliveries := deliveryArgs(nil, k, &c.Deliveries[0], "", k, stagePost)
+		alerts := alertArgs(nil, k, &c.Alerts[0], t, k, k)
+		return errors.Join(err, d.write(context.Background(), func(w *writer, ctx context.Context) error {
+			return errors.Join(
+				w.insert(ctx, w.into.incidents, incidents),
+				w.insert(ctx, w.into.deliveries, deliveries),
+				w.insert(ctx, w.into.alerts, alerts))
+		}))
+	})
+}
+
+// BenchmarkClaimFinish delivers what waits in 50 lanes, each by one goroutine.
+func BenchmarkClaimFinish(b *testing.B) { benchClaimFinish(b, openBench(b)) }
+
+func benchClaimFinish(b *testing.B, d *DB) {
+	fill(b, d, b.N+lanesInBench)
+	b.ResetTimer()
+	deliverAll(b, d, b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+}
+
+// BenchmarkMixed commits with 64 producers while 50 lanes deliver.
+func BenchmarkMixed(b *testing.B) {
+	d := openBench(b)
+	fill(b, d, b.N+lanesInBench)
+	var serial atomic.Int64
+	var delivering sync.WaitGroup
+	b.ResetTimer()
+	delivering.Go(func() { deliverAll(b, d, b.N) })
+	producers(b, 64, 1, func() error { return d.Commit(context.Background(), benchChange(1, &serial)) })
+	delivering.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts+deliveries/s")
+}
+
+// BenchmarkBacklog commits into a store in which 1,000,000
+// deliveries wait in 1,000 lanes.
+func BenchmarkBacklog(b *testing.B) {
+	d := openBench(b)
+	fill(b, d, 1_000_000)
+	var serial atomic.Int64
+	producers(b, 64, 1, func() error { return d.Commit(context.Background(), benchChange(1, &serial)) })
+}
+
+func fill(b *testing.B, d *DB, n int) {
+	b.Helper()
+	var serial atomic.Int64
+	for left := n; left > 0; left -= 500 {
+		if err := d.Commit(context.Background(), benchChange(min(left, 500), &serial)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func deliverAll(b *testing.B, d *DB, n int) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	var all sync.WaitGroup
+	for k := range lanesInBench {
+		lane := fmt.Sprintf("#lane-%02d", k)
+		all.Go(func() {
+			for left.Add(-1) >= 0 {
+				if err := deliverOne(d, lane); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+func deliverOne(d *DB, lane string) error {
+	ctx := context.Background()
+	j, _, err := d.Claim(ctx, alert.Claim{Lane: lane, Now: at(9), Posts: true, Updates: true})
+	if err != nil || j.ID == "" {
+		return err
+	}
+	return d.Finish(ctx, outcome(j, alert.Delivered, at(9)))
+}

@@ -1,0 +1,63 @@
+package store
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestHotQueriesSeek holds that no query of the daily work looks at more rows
+// than it returns, whatever is in the store.
+func TestHotQueriesSeek(t *testing.T) {
+	d := openTemp(t)
+	for name, c := range map[string]struct {
+		query string
+		index string
+	}{
+		"claim":        {headQuery, "deliveries_due (lane=? AND stage=?)"},
+		"lanes":        {nextLane, "deliveries_due (lane>?)"},
+		"turn":         {turnQuery, "deliveries_turn (incident=? AND lane=?)"},
+		"bury":         {drawingQuery, "deliveries_turn (incident=? AND lane=?)"},
+		"finish":       {attemptQuery, "(id=?)"},
+		"account":      {accountQuery, "alerts_pending (incident=? AND lane=? AND version<?)"},
+		"die":          {dieQuery, "alerts_pending (incident=? AND lane=?)"},
+		"lines":        {linesQuery, "deliveries_turn (incident=?)"},
+		"hurry":        {hurryQuery, "deliveries_turn (incident=?)"},
+		"marks":        {marksQuery, "(id=?)"},
+		"latest":       {latestQuery, "(key=?)"},
+		"seen":         {seenQuery, "alerts_idempotency (idempotency_key=?)"},
+		"board":        {boardQuery, "incidents_board (state=?)"},
+		"await":        {recordQuery, "(id=?)"},
+		"unhandled":    {unhandledQuery, "inbox_handled (handled=?)"},
+		"prune":        {pruneQuery, "inbox_handled (handled=? AND received_at<?)"},
+		"one incident": {incidentQuery, "(id=?)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			plan := explain(t, d, c.query)
+			if !strings.Contains(plan, c.index) {
+				t.Errorf("doesn't use %s:\n%s", c.index, plan)
+			}
+			for line := range strings.Lines(plan) {
+				if strings.Contains(line, "SCAN") && !strings.Contains(line, "json_each") && !strings.Contains(line, "SCAN i\n") {
+					t.Errorf("scans: %s", line)
+				}
+				if strings.Contains(line, "TEMP B-TREE") && name == "claim" {
+					t.Errorf("sorts: %s", line)
+				}
+			}
+		})
+	}
+}
+
+func explain(t *testing.T, d *DB, query string) string {
+	t.Helper()
+	rows, err := d.readers.Query("EXPLAIN QUERY PLAN "+d.dialect.say(query), make([]any, strings.Count(d.dialect.say(query), "?"))...)
+	must(t, err)
+	var plan strings.Builder
+	must(t, scanAll(rows, func(s scanner) error {
+		var detail string
+		err := s.Scan(new(int), new(int), new(int), &detail)
+		plan.WriteString(detail + "\n")
+		return err
+	}))
+	return plan.String()
+}

@@ -1,0 +1,103 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"tocsin/alert"
+)
+
+func TestPostgresKeepsItsWord(t *testing.T) {
+	suite(t, func(t *testing.T) *DB { return reopen(t, postgresSchema(t)) })
+}
+
+// postgresSchema makes a schema that goes with the test, and returns the URL of
+// a store in it.
+func postgresSchema(t testing.TB) string {
+	t.Helper()
+	server := os.Getenv("TOCSIN_TEST_POSTGRES")
+	if server == "" {
+		if os.Getenv("TOCSIN_CI_STRICT") == "1" {
+			t.Fatal("TOCSIN_TEST_POSTGRES is not set, and no test may be skipped here")
+		}
+		t.Skip("needs PostgreSQL: set TOCSIN_TEST_POSTGRES to a postgres:// URL")
+	}
+	db, err := sql.Open("pgx", server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	schema := "tocsin_" + strings.ToLower(alert.NewShortID(12))
+	if _, err := db.Exec("CREATE SCHEMA " + schema); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_, err := db.Exec("DROP SCHEMA " + schema + " CASCADE")
+		if err != nil {
+			t.Error(err)
+		}
+		_ = db.Close()
+	})
+	u, err := url.Parse(server)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := u.Query()
+	q.Set("search_path", schema)
+	u.RawQuery = q.Encode()
+	return u.String()
+}
+
+func TestPostgresSecondDaemonIsRefused(t *testing.T) {
+	url := postgresSchema(t)
+	first := reopen(t, url)
+	_, err := Open(t.Context(), url, Options{})
+	mustSay(t, err, "another tocsin uses it")
+	must(t, first.Close())
+	reopen(t, url)
+}
+
+func TestPostgresLostConnectionIsMadeAgain(t *testing.T) {
+	d := reopen(t, postgresSchema(t))
+	commit(t, d, fire(incident("a", "#db", 1)))
+	must(t, d.each(t.Context(), `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+		WHERE l.locktype = 'advisory' AND l.objid = (hashtext(current_schema())::bigint & 4294967295)::oid`,
+		func(s scanner) error { return s.Scan(new(bool)) }))
+	mustBe(t, d.Commit(t.Context(), fire(incident("b", "#db", 1))), alert.ErrUnavailable)
+	commit(t, d, fire(incident("c", "#db", 1)))
+	must(t, d.Ping(t.Context()))
+	if l := balanced(t, d); l.Total.Accepted != 2 {
+		t.Errorf("%d alerts accepted, want 2", l.Total.Accepted)
+	}
+}
+
+func TestPostgresURLIsNeverQuoted(t *testing.T) {
+	_, err := Open(t.Context(), "postgres://me:secret@host:notaport/db", Options{})
+	mustSay(t, err, "write postgres://")
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the password is in the error: %v", err)
+	}
+	_, err = Open(t.Context(), "postgres://me:secret@127.0.0.1:1/db?sslmode=disable", Options{})
+	mustSay(t, err, "127.0.0.1:1/db")
+	if strings.Contains(err.Error(), "secret") {
+		t.Errorf("the password is in the error: %v", err)
+	}
+}
+
+func BenchmarkPostgres(b *testing.B) {
+	_ = stdlib.GetDefaultDriver()
+	for _, n := range []int{1, 64} {
+		b.Run(fmt.Sprintf("commit/producers=%d/batch=1", n), func(b *testing.B) {
+			benchCommit(b, openBenchAt(b, postgresSchema(b)), n, 1)
+		})
+	}
+	b.Run("commit/producers=1/batch=500", func(b *testing.B) {
+		benchCommit(b, openBenchAt(b, postgresSchema(b)), 1, 500)
+	})
+	b.Run("claim+finish", func(b *testing.B) { benchClaimFinish(b, openBenchAt(b, postgresSchema(b))) })
+}
