@@ -108,7 +108,7 @@ func TestOneConversationHasOneSpelling(t *testing.T) {
 	for in, want := range map[string]string{
 		"C0123ABCD": "C0123ABCD", "#C0123ABCD": "C0123ABCD", "<#C0123ABCD|ops>": "C0123ABCD", "<#C0123ABCD|>": "C0123ABCD",
 		"<@U01AB|ann>": "U01AB", "ops": "#ops", "#Ops": "#ops", " #db-alerts ": "#db-alerts", "@Ann": "@ann",
-		"Ann@Example.com": "ann@example.com", "DEPLOYS": "#deploys", "#größe": "#größe",
+		"Ann@Example.com": "ann@example.com", "DEPLOYS": "#deploys", "CABCDEFGH": "CABCDEFGH", "#größe": "#größe",
 	} {
 		got, err := alert.ParseConversation(in)
 		if err != nil || got != want {

@@ -14,6 +14,10 @@ var (
 	mailAddress = regexp.MustCompile(`^[^\s@<>|]+@[^\s@<>|]+\.[^\s@<>|]+$`)
 )
 
+// shortestID is the length from which capitals alone are an id: some ids have
+// no digit, and no channel's name has capitals.
+const shortestID = 9
+
 // ParseConversation brings the ways of naming a conversation to one spelling,
 // so that one conversation has one lane: a Slack id (C… G… D… U… W…), #name,
 // @user, or user@mail. Slack's own <#C…|name> and <@U…> are understood, and a
@@ -23,7 +27,7 @@ func ParseConversation(s string) (string, error) {
 	if m := slackLink.FindStringSubmatch(s); m != nil {
 		return m[1], nil
 	}
-	if id := strings.TrimLeft(s, "#@"); slackID.MatchString(id) && strings.ContainsAny(id, "0123456789") {
+	if id := strings.TrimLeft(s, "#@"); slackID.MatchString(id) && (len(id) >= shortestID || strings.ContainsAny(id, "0123456789")) {
 		return id, nil
 	}
 	lower := strings.ToLower(s)
