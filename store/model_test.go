@@ -1,0 +1,271 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+// modelDelivery is a delivery as the simplest possible store would keep it.
+type modelDelivery struct {
+	alert.Delivery
+	seq int
+}
+
+// modelAlert is an alert as the simplest possible store would keep it.
+type modelAlert struct {
+	id, incident, lane, delivery string
+	version                      int64
+	standing                     alert.Standing
+}
+
+// model is the store in two lists, with every rule as a loop over them.
+type model struct {
+	t          *rapid.T
+	d          *DB
+	clock      int
+	incidents  map[string]alert.Incident
+	deliveries []*modelDelivery
+	alerts     []*modelAlert
+	cards      map[[2]string]int64
+}
+
+func TestStoreAgreesWithASimpleModel(t *testing.T) {
+	dir := t.TempDir()
+	round := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		url := "sqlite:" + filepath.Join(dir, fmt.Sprintf("%d.db", round))
+		d, err := Open(context.Background(), url, Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		m := &model{t: rt, d: d, incidents: map[string]alert.Incident{}, cards: map[[2]string]int64{}}
+		defer func() { m.ok(m.d.Close()) }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"commit": m.commit, "attempt": m.attempt, "attempt again": m.attempt, "wait": m.wait,
+			"reopen": func(*rapid.T) {
+				m.ok(m.d.Close())
+				m.d, err = Open(context.Background(), url, Options{})
+				m.ok(err)
+			},
+			"": m.compare,
+		})
+	})
+}
+
+func (m *model) ok(err error) {
+	if err != nil {
+		m.t.Fatal(err)
+	}
+}
+
+func (m *model) now() time.Time { return at(m.clock) }
+
+func (m *model) wait(*rapid.T) { m.clock += 5 }
+
+// commit fires or resolves one key, with the deliveries an engine would ask for.
+func (m *model) commit(t *rapid.T) {
+	id := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "incident")
+	i, known := m.incidents[id]
+	if !known {
+		i = incident(id, "#x", 0)
+		i.Lanes = [][]string{{"#x"}, {"#y"}, {"#x", "#y"}}[rapid.IntRange(0, 2).Draw(t, "lanes")]
+	}
+	i.Version++
+	i.Severity = rapid.SampledFrom([]alert.Severity{alert.Critical, alert.Error}).Draw(t, "severity")
+	c := alert.Change{Incidents: []alert.Incident{i}}
+	reply := known && rapid.Bool().Draw(t, "reply")
+	for _, lane := range i.Lanes {
+		c.Deliveries = append(c.Deliveries, m.owed(i, lane, known, reply)...)
+	}
+	for n := range rapid.IntRange(1, 3).Draw(t, "alerts") {
+		opened := ""
+		if !known && n == 0 {
+			opened = c.Deliveries[0].ID
+		}
+		c.Alerts = append(c.Alerts, record(i, opened))
+	}
+	m.ok(m.d.Commit(context.Background(), c))
+	stale := alert.Change{Incidents: []alert.Incident{i}}
+	if err := m.d.Commit(context.Background(), stale); !errors.Is(err, alert.ErrConflict) {
+		m.t.Fatalf("a stale version got %v", err)
+	}
+	m.write(c, known)
+}
+
+func (m *model) owed(i alert.Incident, lane string, known, reply bool) []alert.Delivery {
+	priority := min(i.Severity.Rank(), 1)
+	make := func(kind alert.Kind) alert.Delivery {
+		d := delivery(i, kind, priority)
+		d.Lane = lane
+		return d
+	}
+	if !known {
+		return []alert.Delivery{make(alert.Post)}
+	}
+	owed := []alert.Delivery{make(alert.Update)}
+	if reply {
+		owed = append(owed, make(alert.Reply))
+	}
+	return owed
+}
+
+// write does to the model what a commit has to do.
+func (m *model) write(c alert.Change, known bool) {
+	i := c.Incidents[0]
+	m.incidents[i.ID] = i
+	for _, a := range c.Alerts {
+		m.alerts = append(m.alerts, &modelAlert{a.ID, a.Incident, a.Lane, a.Delivery, a.Version, a.Standing})
+	}
+	for _, d := range c.Deliveries {
+		covered := slices.ContainsFunc(m.line(d.Incident, d.Lane), func(e *modelDelivery) bool {
+			return e.State == alert.Pending && e.Kind != alert.Reply
+		})
+		if d.Kind != alert.Update || !covered {
+			m.deliveries = append(m.deliveries, &modelDelivery{d, len(m.deliveries)})
+		}
+	}
+	for _, d := range m.deliveries {
+		if known && i.Severity == alert.Critical && d.Incident == i.ID && !finished(d.State) {
+			d.Priority = 0
+		}
+	}
+}
+
+// line is what is owed to one card, first accepted first.
+func (m *model) line(incident, lane string) []*modelDelivery {
+	var line []*modelDelivery
+	for _, d := range m.deliveries {
+		if d.Incident == incident && d.Lane == lane && !finished(d.State) {
+			line = append(line, d)
+		}
+	}
+	return line
+}
+
+// head is the delivery that a claim has to find, or nil.
+func (m *model) head(c alert.Claim) *modelDelivery {
+	var first *modelDelivery
+	for _, d := range m.deliveries {
+		wanted := c.Updates && d.Kind == alert.Update || c.Posts && d.Kind != alert.Update
+		if d.Lane != c.Lane || finished(d.State) || !wanted || m.line(d.Incident, d.Lane)[0] != d {
+			continue
+		}
+		if first == nil || cmp.Or(cmp.Compare(d.Priority, first.Priority), cmp.Compare(d.seq, first.seq)) < 0 {
+			first = d
+		}
+	}
+	return first
+}
+
+// attempt claims in a lane, and perhaps finishes what it got.
+func (m *model) attempt(t *rapid.T) {
+	c := alert.Claim{Lane: rapid.SampledFrom([]string{"#x", "#y"}).Draw(t, "lane"), Now: m.now()}
+	kinds := rapid.IntRange(0, 4).Draw(t, "kinds")
+	c.Posts, c.Updates = kinds != 1, kinds != 2
+	job, next, err := m.d.Claim(context.Background(), c)
+	m.ok(err)
+	want := m.head(c)
+	switch {
+	case want == nil:
+		if job.ID != "" || !next.IsZero() {
+			m.t.Fatalf("claimed %q, next %v; want nothing", job.ID, next)
+		}
+		return
+	case want.NextAt.After(m.now()):
+		if job.ID != "" || !next.Equal(want.NextAt) {
+			m.t.Fatalf("claimed %q, next %v; want to wait until %v", job.ID, next, want.NextAt)
+		}
+		return
+	case job.ID != want.ID || job.Unsure != (want.State == alert.Sending):
+		m.t.Fatalf("claimed %s of %s (unsure %v), want %s of %s in state %s",
+			job.ID, job.Delivery.Incident, job.Unsure, want.ID, want.Incident, want.State)
+	}
+	if job.Incident.Version != m.incidents[want.Incident].Version {
+		m.t.Fatalf("job shows version %d, want the newest", job.Incident.Version)
+	}
+	want.State = alert.Sending
+	m.finish(t, job, want)
+}
+
+func (m *model) finish(t *rapid.T, job alert.Job, d *modelDelivery) {
+	states := []alert.DeliveryState{
+		"crash", alert.Delivered, alert.Delivered, alert.Delivered, alert.Dead, alert.Pending, alert.Sending,
+	}
+	if job.Kind == alert.Update && job.Card.TS != "" && job.Card.Version == job.Incident.Version {
+		states = append(states, alert.Superseded)
+	}
+	state := rapid.SampledFrom(states).Draw(t, "outcome")
+	if state == "crash" {
+		return
+	}
+	o := outcome(job, state, m.now())
+	if !finished(state) {
+		o.NextAt = m.now().Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "wait")) * time.Second)
+		d.NextAt = o.NextAt
+	}
+	m.ok(m.d.Finish(context.Background(), o))
+	d.State = state
+	m.settle(d, o)
+}
+
+// settle does to the model's alerts what a finish has to do.
+func (m *model) settle(d *modelDelivery, o alert.Outcome) {
+	card := [2]string{d.Incident, d.Lane}
+	drawn := d.Kind != alert.Reply
+	if d.State == alert.Delivered && drawn {
+		m.cards[card] = o.Sent.Version
+	}
+	shown := d.State == alert.Delivered && drawn || d.State == alert.Superseded || d.State == alert.Dead && d.Kind != alert.Post
+	more := slices.ContainsFunc(m.line(d.Incident, d.Lane), func(e *modelDelivery) bool { return e.Kind != alert.Reply })
+	for _, a := range m.alerts {
+		if a.incident != d.Incident || a.lane != d.Lane || a.standing != alert.StandPending {
+			continue
+		}
+		switch {
+		case shown && a.version <= m.cards[card] && a.delivery == d.ID:
+			a.standing = alert.StandDelivered
+		case shown && a.version <= m.cards[card]:
+			a.standing = alert.StandFolded
+		case d.State == alert.Dead && (d.Kind == alert.Post || !more):
+			a.standing = alert.StandDead
+		}
+	}
+}
+
+// compare holds the ledger and every standing against the model.
+func (m *model) compare(t *rapid.T) {
+	want := map[column]int64{}
+	for _, a := range m.alerts {
+		want[column{a.lane, a.standing}]++
+		r, _, err := m.d.record(context.Background(), a.id)
+		m.ok(err)
+		if r.Standing != a.standing {
+			t.Fatalf("alert of %s version %d is %s, want %s", a.incident, a.version, r.Standing, a.standing)
+		}
+	}
+	l, err := m.d.Ledger(context.Background())
+	m.ok(err)
+	var sum alert.Counts
+	for _, lane := range l.Lanes {
+		for standing, n := range byStanding(lane.Counts) {
+			if n != want[column{lane.Lane, standing}] {
+				t.Fatalf("ledger says %d %s in %s, want %d", n, standing, lane.Lane, want[column{lane.Lane, standing}])
+			}
+			add(&sum, standing, n)
+		}
+	}
+	if sum != l.Total || int(sum.Accepted) != len(m.alerts) {
+		t.Fatalf("ledger's total is %+v, its lanes add up to %+v, %d were accepted", l.Total, sum, len(m.alerts))
+	}
+}
