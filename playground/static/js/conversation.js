@@ -114,8 +114,8 @@ function empty(channel) {
   if (!channel) return [];
   const push = h("button.button.primary", { type: "button", onclick: () => openPanel({ channel: channel.is_im ? "" : `#${channel.name}` }) }, "Push an alert…");
   if (isBot(channel)) return emptyText("bell", `Say something to ${state.bot.name}`, ["Try ", h("code", null, "help"), ", ", h("code", null, "status"), " or ", h("code", null, "test"), ". It answers here, to you alone."]);
-  if (channel.is_archived) return emptyText("archive", `#${channel.name} is archived`, ["Alerts meant for this channel go to the fallback channel, and say so."]);
-  if (channel.is_private && !channel.is_member) return emptyText("lock", `${state.bot.name} is not in #${channel.name}`, ["It is private, so alerts cannot reach it: they go to the fallback channel instead. Try it:"], push);
+  if (channel.is_archived) return emptyText("archive", `#${channel.name} is archived`, ["Alerts meant for this channel wait until somebody unarchives it."]);
+  if (channel.is_private && !channel.is_member) return emptyText("lock", `${state.bot.name} is not in #${channel.name}`, ["It is private, so alerts for it are kept and wait until the bot is invited. Try it:"], push);
   const join = channel.is_member === false ? ` ${state.bot.name} is not a member here, but may join: the channel is public.` : "";
   const shell = h("pre", { tabindex: "0" }, `tocsin send --channel '#${channel.name}' 'disk full on db-3'`);
   return emptyText("bell", `No messages in #${channel.name} yet`, [`Push an alert from here or from a shell, and it appears.${join}`], [shell, push]);
