@@ -309,3 +309,18 @@ func addChannels(s *playground.Server, n int) []string {
 	}
 	return names
 }
+
+// awaitHTTP asks the daemon of another process for its health until it answers.
+func awaitHTTP(ts *testscript.TestScript, c *client) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	for {
+		err := c.call(ctx, http.MethodGet, "/healthz", nil, &struct{}{})
+		if err == nil {
+			return
+		}
+		if !pause(ctx, 20*time.Millisecond) {
+			ts.Fatalf("no daemon answered: %v", err)
+		}
+	}
+}
