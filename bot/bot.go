@@ -86,7 +86,8 @@ func New(opts Options) *Bot {
 	return &Bot{
 		opts: opts,
 		http: &http.Client{
-			Timeout: opts.Timeout,
+			Timeout:   opts.Timeout,
+			Transport: transport(),
 			// A redirect is a captive portal or a wrong address, never Slack: the
 			// token must not follow it.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -98,6 +99,26 @@ func New(opts Options) *Bot {
 		known: memory{ids: map[string]string{}},
 		token: token,
 	}
+}
+
+// transport keeps a connection for each lane that posts at the same time, and
+// notices when one has died: over HTTP/2 all calls would wait on it in vain.
+func transport() http.RoundTripper {
+	standard, ok := http.DefaultTransport.(*http.Transport)
+	if !ok {
+		return http.DefaultTransport
+	}
+	t := standard.Clone()
+	t.MaxIdleConnsPerHost = 32
+	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}
+	return t
+}
+
+// Close drops the connections to the Web API that are not in use. The Bot can
+// still be used.
+func (b *Bot) Close() error {
+	b.http.CloseIdleConnections()
+	return nil
 }
 
 // Identity is who the bot is in Slack, as auth.test said last.

@@ -6,7 +6,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
 	"net/url"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -37,6 +40,36 @@ func startTLS(t *testing.T) *httptest.Server {
 	server.StartTLS()
 	t.Cleanup(server.Close)
 	return server
+}
+
+// behindTLS puts a TLS server in front of a playground, whose sockets then have
+// wss addresses.
+func behindTLS(t testing.TB, slack *playground.Server) *httptest.Server {
+	t.Helper()
+	target, err := url.Parse(slack.URL())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var front *httptest.Server
+	proxy := &httputil.ReverseProxy{
+		Rewrite:  func(r *httputil.ProxyRequest) { r.SetURL(target) },
+		ErrorLog: log.New(io.Discard, "", 0),
+		ModifyResponse: func(r *http.Response) error {
+			if r.StatusCode != http.StatusOK {
+				return nil
+			}
+			body, err := io.ReadAll(r.Body)
+			text := strings.ReplaceAll(string(body), "ws://"+target.Host, strings.Replace(front.URL, "https", "wss", 1))
+			r.Body, r.ContentLength = io.NopCloser(strings.NewReader(text)), int64(len(text))
+			r.Header.Set("Content-Length", strconv.Itoa(len(text)))
+			return err
+		},
+	}
+	front = httptest.NewUnstartedServer(proxy)
+	front.Config.ErrorLog = log.New(io.Discard, "", 0)
+	front.StartTLS()
+	t.Cleanup(front.Close)
+	return front
 }
 
 // relay is the far end of a CONNECT.
@@ -70,7 +103,9 @@ func homeOf(text string) slack.HomeTabViewRequest {
 }
 
 func dialogOf(block string) slack.ModalViewRequest {
-	text := func(s string) *slack.TextBlockObject { return slack.NewTextBlockObject(slack.PlainTextType, s, false, false) }
+	text := func(s string) *slack.TextBlockObject {
+		return slack.NewTextBlockObject(slack.PlainTextType, s, false, false)
+	}
 	input := slack.NewInputBlock(block, text("Why"), nil, slack.NewPlainTextInputBlockElement(nil, "text"))
 	return slack.ModalViewRequest{Type: slack.VTModal, CallbackID: "silence", Title: text("Silence"), Submit: text("Save"),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{input}}}

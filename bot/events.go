@@ -2,6 +2,7 @@ package bot
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -90,7 +91,7 @@ func decodeCommand(payload []byte) (Command, error) {
 // lenient decodes what it can: a field of an unexpected type stays empty.
 func lenient(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
-	if _, odd := err.(*json.UnmarshalTypeError); odd {
+	if _, odd := errors.AsType[*json.UnmarshalTypeError](err); odd {
 		return nil
 	}
 	return err
@@ -170,15 +171,13 @@ func (e rawEvent) sort(team string, self Identity) happening {
 // bots, edits or Slack's own notices would make a loop or noise (slack-facts
 // §7.2).
 func (e rawEvent) deaf(self Identity) string {
+	if why := e.stranger(self); why != "" {
+		return why
+	}
 	direct := e.ChannelType == "im" || strings.HasPrefix(e.Channel, "D")
+	edited := len(e.Edited) > 0 && string(e.Edited) != "null"
 	switch {
-	case e.User == "":
-		return "nobody wrote it"
-	case e.User == self.UserID || self.BotID != "" && e.BotID == self.BotID:
-		return "the bot wrote it"
-	case e.BotID != "" || e.User == "USLACKBOT":
-		return "another bot wrote it"
-	case e.Hidden || len(e.Edited) > 0 && string(e.Edited) != "null":
+	case e.Hidden || edited:
 		return "it is an edit"
 	case e.Subtype != "" && e.Subtype != "file_share" && e.Subtype != "thread_broadcast":
 		return "subtype " + e.Subtype
@@ -186,6 +185,22 @@ func (e rawEvent) deaf(self Identity) string {
 		return "it is not a direct message"
 	case e.Type == "app_mention" && direct:
 		return "it comes as a direct message too"
+	}
+	return ""
+}
+
+// stranger says why the author is nobody to answer, or is empty. Our own posts
+// may lack the user or the bot id, so both are compared.
+func (e rawEvent) stranger(self Identity) string {
+	switch {
+	case e.User == "":
+		return "nobody wrote it"
+	case e.User == self.UserID:
+		return "the bot wrote it"
+	case e.BotID != "" && e.BotID == self.BotID:
+		return "the bot wrote it"
+	case e.BotID != "" || e.User == "USLACKBOT":
+		return "another bot wrote it"
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 )
@@ -20,6 +21,9 @@ const (
 
 // closeNormal is the status of an orderly end (RFC 6455 §7.4.1).
 const closeNormal = 1000
+
+// errFrame is about bytes that are no frame for us.
+var errFrame = errors.New("not a WebSocket frame")
 
 // frameHead is the head of one frame from the server, which is never masked.
 type frameHead struct {
@@ -39,11 +43,11 @@ func readHead(r *bufio.Reader) (frameHead, error) {
 	}
 	h := frameHead{fin: b[0]&0x80 != 0, op: b[0] & 0x0f, length: uint64(b[1] & 0x7f)}
 	if b[0]&0x70 != 0 || b[1]&0x80 != 0 {
-		return frameHead{}, fmt.Errorf("frame head %x: not from a server without extensions", b[:2])
+		return frameHead{}, fmt.Errorf("%w: head %x is not of a server without extensions", errFrame, b[:2])
 	}
 	more := map[uint64]int{126: 2, 127: 8}[h.length]
 	if h.control() && (more > 0 || !h.fin) {
-		return frameHead{}, fmt.Errorf("frame head %x: a control frame must be short and whole", b[:2])
+		return frameHead{}, fmt.Errorf("%w: head %x, but a control frame is short and whole", errFrame, b[:2])
 	}
 	if more == 0 {
 		return h, nil

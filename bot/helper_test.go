@@ -126,7 +126,7 @@ func tokensOf(slack *playground.Server) func() (app, bot alert.Secret) {
 func newBot(t testing.TB, slack *playground.Server, book *logBook) *Bot {
 	t.Helper()
 	b := New(Options{APIURL: slack.APIURL(), Tokens: tokensOf(slack), Log: book.logger()})
-	t.Cleanup(b.http.CloseIdleConnections)
+	t.Cleanup(func() { _ = b.Close() })
 	return b
 }
 

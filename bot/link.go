@@ -2,17 +2,12 @@ package bot
 
 import (
 	"context"
-	"crypto/tls"
 	"encoding/json"
 	"errors"
-	"net"
-	"net/http"
-	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/gorilla/websocket"
 	"github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
@@ -97,75 +92,6 @@ func (b *Bot) newLink(d dialer, idle time.Duration, on linkEvents) *link {
 		socketmode.OptionReadLimit(messageLimit+64),
 		socketmode.OptionPingInterval(neverPing))
 	return l
-}
-
-// opener lets the library call apps.connections.open once; what it would do
-// after a failure is the slot's to decide.
-type opener struct{ link *link }
-
-// Do makes the first call and refuses the others.
-func (o *opener) Do(req *http.Request) (*http.Response, error) {
-	err := errSpent
-	var resp *http.Response
-	o.link.once.open.Do(func() {
-		ctx, cancel := context.WithTimeout(req.Context(), openLimit)
-		defer cancel()
-		resp, err = o.link.open.Do(req.WithContext(ctx))
-	})
-	return resp, err
-}
-
-func (l *link) dialer(d dialer, idle time.Duration) *websocket.Dialer {
-	dial := func(secure bool) func(context.Context, string, string) (net.Conn, error) {
-		return func(ctx context.Context, _, addr string) (net.Conn, error) {
-			conn, err := d.dial(ctx, addr, secure)
-			if err != nil {
-				return nil, err
-			}
-			return l.admit(l.wired(conn, idle))
-		}
-	}
-	return &websocket.Dialer{
-		HandshakeTimeout:  dialLimit,
-		WriteBufferSize:   32 << 10, // an ack must be one frame: slack-facts §1.4
-		NetDialContext:    dial(false),
-		NetDialTLSContext: dial(true),
-	}
-}
-
-func (l *link) wired(conn net.Conn, idle time.Duration) *wire {
-	w := newWire(conn, idle)
-	w.moved = l.touch
-	w.odd = func(what string) { l.log.Warn("slack sent something unusual", zap.String("what", what)) }
-	w.notice = func(reason string) {
-		l.noticed.Store(true)
-		select {
-		case l.notice <- reason:
-		default:
-		}
-	}
-	return w
-}
-
-// admit lets a connection become this link's, unless the end came first: one
-// that Slack knows must be closed in order, or it stays registered there.
-func (l *link) admit(w *wire) (net.Conn, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.barred {
-		_ = w.Close()
-		return nil, errClosing
-	}
-	l.wire.Store(w)
-	return w, nil
-}
-
-// bar admits no connection any more, and says whether there was one already.
-func (l *link) bar() (admitted bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.barred = true
-	return l.wire.Load() != nil
 }
 
 // run opens the connection and returns when it has ended and nothing of it is
@@ -431,9 +357,4 @@ func within(d time.Duration, ch <-chan struct{}) {
 	case <-ch:
 	case <-limit.C:
 	}
-}
-
-// secureDialer is how links reach Slack outside of tests.
-func secureDialer() dialer {
-	return dialer{proxy: func(r *http.Request) (*url.URL, error) { return http.ProxyFromEnvironment(r) }, tls: &tls.Config{MinVersion: tls.VersionTLS12}}
 }

@@ -106,6 +106,7 @@ func (s *Socket) Run(ctx context.Context) error {
 	defer stop()
 	s.recall(ctx)
 	hands := s.startWorkers(working)
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishLimit, stop) })()
 	var group sync.WaitGroup
 	for n := range slots {
 		group.Go(func() { s.slot(n).run(ctx) })
@@ -113,8 +114,6 @@ func (s *Socket) Run(ctx context.Context) error {
 	group.Wait()
 	s.receivers.Wait()
 	s.backlog.close()
-	late := time.AfterFunc(finishLimit, stop)
-	defer late.Stop()
 	hands.Wait()
 	return nil
 }

@@ -3,6 +3,8 @@ package bot
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -400,6 +402,78 @@ func TestStrangeMessagesDoNoHarm(t *testing.T) {
 	s.command("")
 	if n := len(liveOf(s.slack.Sockets())); n != 2 || len(s.slack.Sockets()) != 2 {
 		t.Errorf("%d live sockets", n)
+	}
+}
+
+func TestABurstBeforeTheEndIsAckedWhereItCame(t *testing.T) {
+	for name, end := range map[string]func(*playground.Server, string) error{
+		"close frame": (*playground.Server).Hangup,
+		"disconnect and close frame": func(s *playground.Server, id string) error {
+			return s.Refresh(id, playground.ReasonTooManyWebsockets)
+		},
+		"a burst on both sides of disconnect": func(s *playground.Server, id string) error {
+			err := s.Linger(id, playground.ReasonRefreshRequested)
+			return errors.Join(err, burst(s, id, "late"), s.Hangup(id))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.crowded = time.Millisecond })
+			s.log.await(t, "slack connection is up", 2)
+			id := liveOf(s.slack.Sockets())[0]
+			if err := errors.Join(burst(s.slack, id, "early"), end(s.slack, id)); err != nil {
+				t.Fatal(err)
+			}
+			s.wait("closed", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindSocketClosed) == 1 })
+			want := 50
+			if strings.Contains(name, "both") {
+				want = 100
+			}
+			acks := 0
+			for _, e := range s.slack.Journal() {
+				if e.Kind == playground.KindAckUnknown && e.Socket == id {
+					acks++
+				}
+				if e.Kind == playground.KindSocketClosed && e.Reason != playground.ClosedClean {
+					t.Errorf("socket ended %q", e.Reason)
+				}
+			}
+			if acks != want {
+				t.Errorf("%d of %d acked where they came", acks, want)
+			}
+			for range want {
+				next(t, s.heard.commands)
+			}
+		})
+	}
+}
+
+// burst sends 50 commands to one socket at once.
+func burst(s *playground.Server, id, name string) error {
+	var err error
+	for i := range 50 {
+		err = errors.Join(err, s.SendRaw(id, fmt.Sprintf(`{"type":"slash_commands","envelope_id":"%s-%d","payload":{"command":"/notify","text":"%d"}}`, name, i, i)))
+	}
+	return err
+}
+
+func TestOverTLSItIsTheSame(t *testing.T) {
+	s := connect(t, playground.Options{}, func(s *stage) {
+		front := behindTLS(s.t, s.slack)
+		s.bot.opts.APIURL = front.URL + "/api/"
+		s.bot.http.Transport = front.Client().Transport
+		s.socket.dialer.tls = front.Client().Transport.(*http.Transport).TLSClientConfig
+		s.socket.timing.rotate = 100 * time.Millisecond
+	})
+	s.log.await(t, "slack connection is up", 2)
+	s.wait("six rotations", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindSocketClosed) >= 6 })
+	for range 50 {
+		s.command("")
+	}
+	s.stop()
+	for _, e := range s.slack.Journal() {
+		if e.Kind == playground.KindSocketClosed && e.Reason != playground.ClosedClean {
+			t.Errorf("socket %s ended %q", e.Socket, e.Reason)
+		}
 	}
 }
 

@@ -59,7 +59,7 @@ type wire struct {
 	sent     atomic.Int64 // messages written
 
 	write   sync.Mutex
-	closing bool // under write: a close frame was sent
+	closing bool // under write: a close frame was sent, or nobody is there any more
 
 	ended   chan struct{} // nothing more will be read
 	release chan struct{} // the end may be handed up
@@ -156,7 +156,7 @@ func (w *wire) nextLine() {
 func (w *wire) nextFrame() {
 	head, err := readHead(w.r)
 	if err != nil {
-		w.end(err)
+		w.lost(err)
 		return
 	}
 	if head.control() {
@@ -167,7 +167,7 @@ func (w *wire) nextFrame() {
 		w.message, w.skip = w.message[:0], head.op != opText
 	}
 	if err := w.nextPart(head); err != nil {
-		w.end(err)
+		w.lost(err)
 		return
 	}
 	if head.fin {
@@ -228,7 +228,7 @@ func disconnectReason(message []byte) (string, bool) {
 func (w *wire) nextControl(head frameHead) {
 	payload := make([]byte, head.length)
 	if _, err := io.ReadFull(w.r, payload); err != nil {
-		w.end(err)
+		w.lost(err)
 		return
 	}
 	if head.op == opClose {
@@ -246,15 +246,27 @@ func closedBy(payload []byte) error {
 	return fmt.Errorf("slack closed the connection (status %d)", binary.BigEndian.Uint16(payload))
 }
 
+// lost is the end without a close frame.
+func (w *wire) lost(cause error) {
+	if errors.Is(cause, errFrame) {
+		w.end(cause) // somebody is there, and can be told goodbye
+		return
+	}
+	w.write.Lock()
+	w.closing = true
+	w.write.Unlock()
+	switch {
+	case errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF):
+		cause = errors.New("connection was cut")
+	case isTimeout(cause):
+		cause = fmt.Errorf("nothing was heard for %s", w.idle)
+	}
+	w.end(cause)
+}
+
 // end says that nothing more will be read, and waits until the end may be handed
 // up: the library drops messages it has not passed on when it sees the end.
 func (w *wire) end(cause error) {
-	if errors.Is(cause, io.EOF) || errors.Is(cause, io.ErrUnexpectedEOF) {
-		cause = errors.New("connection was cut")
-	}
-	if isTimeout(cause) {
-		cause = fmt.Errorf("nothing was heard for %s", w.idle)
-	}
 	w.over = cause
 	w.once.end.Do(func() { close(w.ended) })
 	hold := time.NewTimer(holdLimit)
@@ -323,13 +335,9 @@ func (w *wire) sendClose() {
 	}
 }
 
-// open says whether messages can still be written.
+// open says whether messages can still be written; that goes on after the
+// server's close frame, until ours.
 func (w *wire) open() bool {
-	select {
-	case <-w.ended:
-		return false
-	default:
-	}
 	w.write.Lock()
 	defer w.write.Unlock()
 	return w.upgraded.Load() && !w.closing
