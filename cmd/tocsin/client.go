@@ -10,7 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
@@ -62,31 +61,48 @@ func (f clientFlags) connect(w world) (*client, error) {
 		}
 		return &client{http: &http.Client{}, base: strings.TrimSuffix(f.Server, "/"), token: found.Token, place: f.Server}, nil
 	}
-	if socket := firstSocket(found.Sockets); socket != "" {
-		return socketClient(socket), nil
+	var places []place
+	for _, path := range found.Sockets {
+		places = append(places, place{"unix", path})
 	}
-	if found.TCP == "" {
+	if found.TCP != "" {
+		places = append(places, place{"tcp", found.TCP})
+	}
+	if len(places) == 0 {
 		return nil, errors.New("no daemon can be reached: it is configured to listen nowhere")
 	}
-	return &client{http: &http.Client{}, base: "http://" + found.TCP, token: found.Token, place: strings.Join(append(found.Sockets, found.TCP), ", ")}, nil
+	c := clientAt(places...)
+	c.token = found.Token
+	return c, nil
 }
 
-// firstSocket returns the first path that exists, or the only one there is.
-func firstSocket(paths []string) string {
-	for _, p := range paths {
-		if _, err := os.Stat(p); err == nil {
-			return p
-		}
-	}
-	return ""
-}
+// place is where a daemon may listen: a network and an address.
+type place struct{ network, address string }
 
-func socketClient(path string) *client {
+// clientAt talks to whoever answers at the first of places, found out anew for
+// each connection, since a daemon that restarts is away for a moment.
+func clientAt(places ...place) *client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return (&net.Dialer{}).DialContext(ctx, "unix", path)
+		var all error
+		for _, p := range places {
+			conn, err := (&net.Dialer{}).DialContext(ctx, p.network, p.address)
+			if err == nil {
+				return conn, nil
+			}
+			all = errors.Join(all, err)
+		}
+		return nil, all
 	}
-	return &client{http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://localhost", place: path}
+	var names []string
+	for _, p := range places {
+		names = append(names, p.address)
+	}
+	return &client{
+		http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://localhost", place: strings.Join(names, " or "),
+	}
 }
+
+func socketClient(path string) *client { return clientAt(place{"unix", path}) }
 
 // call sends body (nil: none) and decodes the answer into into. An answer
 // other than 2xx is an *answerError.
@@ -136,9 +152,9 @@ func (c *client) answer(resp *http.Response, into any) error {
 
 // unreachable says what to do when nobody answers.
 func (c *client) unreachable(err error) error {
-	var inner *url.Error
+	var inner *net.OpError
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fmt.Errorf("no daemon answers at %s: %w; start one with tocsin serve (or tocsin demo), or name another with --server or --socket", c.place, err)
+	return fmt.Errorf("no daemon answers at %s (%w): start one with tocsin serve (or tocsin demo), or name another with --server or --socket", c.place, err)
 }
