@@ -33,7 +33,7 @@ func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 
 func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
 	look := lookup{job: job, oldest: slackTime(job.StartedAt.Add(-findMargin))}
-	if job.Kind == alert.Reply {
+	if job.Kind == alert.Reply && !job.TopLevel && job.Card.TS != "" {
 		look.channel, look.thread = job.Card.Conversation, job.Card.TS
 	} else {
 		channel, err := b.conversation(ctx, job)

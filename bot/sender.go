@@ -32,12 +32,9 @@ func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
 }
 
 func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	channel := job.Known
-	if channel == "" {
-		var err error
-		if channel, err = b.resolve(ctx, job.Lane); err != nil {
-			return alert.Sent{}, err
-		}
+	channel, err := b.address(ctx, job)
+	if err != nil {
+		return alert.Sent{}, err
 	}
 	options := append(card(job).Options(), mark(job))
 	sent, err := b.write(ctx, target{channel: channel, where: job.Lane}, options)
@@ -45,16 +42,35 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return sent, err
 }
 
+// address is what chat.postMessage takes for the job's lane.
+func (b *Bot) address(ctx context.Context, job alert.Job) (string, error) {
+	if job.Known != "" {
+		return job.Known, nil
+	}
+	return b.resolve(ctx, job.Lane)
+}
+
+// reply posts a note in the card's thread or, when the job has left it, beside
+// the card.
 func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	if job.Card.TS == "" || job.Note == nil {
+	if job.Note == nil || job.Card.TS == "" && !job.TopLevel {
 		return alert.Sent{}, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
+	}
+	to := target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}
+	if job.TopLevel {
+		to.thread = ""
+	}
+	if to.channel == "" {
+		var err error
+		if to.channel, err = b.address(ctx, job); err != nil {
+			return alert.Sent{}, err
+		}
 	}
 	message := render.Note(job.Incident, *job.Note)
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}
-	options := append(message.Options(), mark(job))
-	return b.write(ctx, target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}, options)
+	return b.write(ctx, to, append(message.Options(), mark(job)))
 }
 
 func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {

@@ -48,7 +48,8 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Recor
 
 const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
 		a.channel, a.mention, a.at, a.idempotency_key, a.accepted_at, coalesce(a.incident, 0), coalesce(i.id, ''),
-		a.lane, a.version, a.standing, a.reason, coalesce(p.id, ''), coalesce(s.started_at, 0),
+		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
+		coalesce(p.id, ''), coalesce(s.started_at, 0),
 		CASE WHEN a.standing IN ('delivered', 'folded') THEN coalesce(s.done_at, 0) ELSE 0 END,
 		coalesce(s.conversation, ''), coalesce(s.ts, '')
 	FROM alerts a LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery

@@ -109,7 +109,7 @@ func (h *head) before(other *head) bool {
 
 // headQuery is one seek in deliveries_due, then one row each of the rest.
 const headQuery = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
-		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.reason,
+		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
 		d.conversation, d.ts,
 		i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
 		i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at,

@@ -91,10 +91,10 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 // again leaves the delivery first in its line, to be tried at NextAt.
 func (w *writer) again(ctx context.Context, a *attempt) error {
 	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, next_at = ?, attempts = ?, plain = ?,
-			possible_duplicate = ?, reason = ?, stage = CASE WHEN stage = 0 THEN 0 ELSE ? END
+			possible_duplicate = ?, top_level = ?, class = ?, reason = ?, stage = CASE WHEN stage = 0 THEN 0 ELSE ? END
 		WHERE n = ?`,
 		string(a.State), string(a.kind), micros(a.NextAt), a.Attempts, number(a.Plain),
-		number(a.PossibleDuplicate), a.Reason, stageOf(a.kind), a.n)
+		number(a.PossibleDuplicate), number(a.TopLevel), string(a.Class), a.Reason, stageOf(a.kind), a.n)
 	return err
 }
 
@@ -105,10 +105,10 @@ func (w *writer) done(ctx context.Context, a *attempt) error {
 		conversation, ts = a.card.Conversation, a.card.TS
 	}
 	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, stage = NULL, done_at = ?, attempts = ?,
-			plain = ?, possible_duplicate = ?, reason = ?, conversation = ?, ts = ?
+			plain = ?, possible_duplicate = ?, top_level = ?, class = ?, reason = ?, conversation = ?, ts = ?
 		WHERE n = ?`,
 		string(a.State), string(a.kind), micros(a.Now), a.Attempts,
-		number(a.Plain), number(a.PossibleDuplicate), a.Reason, conversation, ts, a.n)
+		number(a.Plain), number(a.PossibleDuplicate), number(a.TopLevel), string(a.Class), a.Reason, conversation, ts, a.n)
 	return err
 }
 

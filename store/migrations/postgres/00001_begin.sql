@@ -97,6 +97,9 @@ CREATE TABLE deliveries (
     done_at            BIGINT NOT NULL,
     plain              BIGINT NOT NULL,
     possible_duplicate BIGINT NOT NULL,
+    -- what a failed attempt leaves for the next: away from its thread, and why
+    top_level          BIGINT NOT NULL DEFAULT 0,
+    class              TEXT    NOT NULL DEFAULT '',
     reason             TEXT    NOT NULL,
     conversation       TEXT    NOT NULL,
     ts                 TEXT    NOT NULL

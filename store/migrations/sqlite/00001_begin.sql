@@ -97,6 +97,9 @@ CREATE TABLE deliveries (
     done_at            INTEGER NOT NULL,
     plain              INTEGER NOT NULL,
     possible_duplicate INTEGER NOT NULL,
+    -- what a failed attempt leaves for the next: away from its thread, and why
+    top_level          INTEGER NOT NULL DEFAULT 0,
+    class              TEXT    NOT NULL DEFAULT '',
     reason             TEXT    NOT NULL,
     conversation       TEXT    NOT NULL,
     ts                 TEXT    NOT NULL
