@@ -175,9 +175,8 @@ func (e rawEvent) deaf(self Identity) string {
 		return why
 	}
 	direct := e.ChannelType == "im" || strings.HasPrefix(e.Channel, "D")
-	edited := len(e.Edited) > 0 && string(e.Edited) != "null"
 	switch {
-	case e.Hidden || edited:
+	case e.edit():
 		return "it is an edit"
 	case e.Subtype != "" && e.Subtype != "file_share" && e.Subtype != "thread_broadcast":
 		return "subtype " + e.Subtype
@@ -187,6 +186,10 @@ func (e rawEvent) deaf(self Identity) string {
 		return "it comes as a direct message too"
 	}
 	return ""
+}
+
+func (e rawEvent) edit() bool {
+	return e.Hidden || len(e.Edited) > 0 && string(e.Edited) != "null"
 }
 
 // stranger says why the author is nobody to answer, or is empty. Our own posts

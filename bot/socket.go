@@ -88,7 +88,7 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
 			Help: "Envelopes from Slack by type."}, []string{"type"}),
 		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
-			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
+			Help: "From an envelope's arrival until its ack is handed over for writing.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
 		rotations:  counter("tocsin_slack_rotations_total", "Connections replaced before they ended."),
 		reconnects: counter("tocsin_slack_reconnects_total", "Connections opened after one was lost or refused."),
 		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the envelope came on."),
