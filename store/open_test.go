@@ -117,7 +117,7 @@ func TestEveryConnectionIsDurable(t *testing.T) {
 	d := openTemp(t)
 	want := map[string]string{
 		"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1", "busy_timeout": "5000",
-		"auto_vacuum": "2", "journal_size_limit": "67108864",
+		"auto_vacuum": "2", "journal_size_limit": "67108864", "wal_autocheckpoint": "8000",
 	}
 	for pragma, value := range want {
 		var got string

@@ -77,7 +77,7 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 		return nil, fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", err)
 	}
 	var held bool
-	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1::int, hashtext(current_schema()))",
+	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))",
 		postgresLock).Scan(&held)
 	if err == nil && !held {
 		err = errors.New("another tocsin uses it: stop that one, or give this one a database of its own with TOCSIN_STORE")

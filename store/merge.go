@@ -1,0 +1,236 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"tocsin/alert"
+)
+
+// merge is several changes on their way into the tables as one.
+type merge struct {
+	w       *writer
+	known   map[string]mark
+	changes []*change
+	// lines says what is owed already, for each card that gets more.
+	lines map[place]*line
+	// posts gives the number of each delivery of the change being written.
+	posts  map[string]int64
+	urgent []urgent
+}
+
+// urgent is an incident that became critical: its deliveries up to a number
+// go to the front, those of later changes say themselves where they stand.
+type urgent struct{ incident, upTo int64 }
+
+// line is what is owed to one card.
+type line struct {
+	// waiting: something is, so what comes now stands behind it.
+	waiting bool
+	// drawing: a post or update will show the newest state anyway.
+	drawing bool
+}
+
+// check finds out whether a change still fits what the store knows, and if it
+// does, lets the store know it.
+func (m *merge) check(c *change) error {
+	for n, i := range c.Incidents {
+		at, exists := m.known[i.ID]
+		if exists == (i.Version == 1) || at.version != i.Version-1 {
+			m.undo(c, n)
+			return fmt.Errorf("incident %s version %d: %w", i.ID, i.Version, alert.ErrConflict)
+		}
+		if !exists {
+			m.w.incidents++
+			at = mark{n: m.w.incidents, fresh: true}
+		}
+		at.version = i.Version
+		m.known[i.ID] = at
+	}
+	if err := m.names(c); err != nil {
+		m.undo(c, len(c.Incidents))
+		return err
+	}
+	return nil
+}
+
+// undo forgets what the first n incidents of a refused change did.
+func (m *merge) undo(c *change, n int) {
+	for ; n > 0; n-- {
+		i := c.Incidents[n-1]
+		at := m.known[i.ID]
+		if at.version--; at.version == 0 {
+			delete(m.known, i.ID)
+			continue
+		}
+		m.known[i.ID] = at
+	}
+}
+
+// names refuses a change that speaks of incidents nobody knows.
+func (m *merge) names(c *change) error {
+	for _, d := range c.Deliveries {
+		if _, ok := m.known[d.Incident]; !ok {
+			return fmt.Errorf("delivery %s is for incident %q: %w", d.ID, d.Incident, alert.ErrNotFound)
+		}
+	}
+	for _, a := range c.Alerts {
+		if _, ok := m.known[a.Incident]; !ok && a.Incident != "" {
+			return fmt.Errorf("alert %s belongs to incident %q: %w", a.ID, a.Incident, alert.ErrNotFound)
+		}
+	}
+	return nil
+}
+
+func (m *merge) write(ctx context.Context) error {
+	if err := m.writeIncidents(ctx); err != nil {
+		return err
+	}
+	if err := m.findLines(ctx); err != nil {
+		return err
+	}
+	var alerts, deliveries []any
+	for _, c := range m.changes {
+		deliveries = m.addDeliveries(deliveries, c)
+		alerts = m.addAlerts(alerts, c)
+	}
+	if err := m.w.insert(ctx, m.w.into.deliveries, deliveries); err != nil {
+		return err
+	}
+	if err := m.hurry(ctx); err != nil {
+		return err
+	}
+	return m.w.insert(ctx, m.w.into.alerts, alerts)
+}
+
+// writeIncidents writes the last state of each incident, once.
+func (m *merge) writeIncidents(ctx context.Context) error {
+	var incidents, latest []any
+	seen := map[string]bool{}
+	routes := map[[2]string]bool{}
+	for n := len(m.changes) - 1; n >= 0; n-- {
+		c := m.changes[n]
+		for k := len(c.Incidents) - 1; k >= 0; k-- {
+			i := &c.Incidents[k]
+			at := m.known[i.ID]
+			if !seen[i.ID] {
+				seen[i.ID] = true
+				incidents = incidentArgs(incidents, at.n, i, c.incidents[k])
+			}
+			route := [2]string{i.Key, i.Route}
+			if i.Version == 1 && !routes[route] {
+				routes[route] = true
+				latest = append(latest, i.Key, i.Route, at.n)
+			}
+		}
+	}
+	if err := m.w.insert(ctx, m.w.into.incidents, incidents); err != nil {
+		return err
+	}
+	return m.w.insert(ctx, m.w.into.latest, latest)
+}
+
+// findLines asks what is already owed for the older incidents.
+func (m *merge) findLines(ctx context.Context) error {
+	m.lines = map[place]*line{}
+	var older []int64
+	seen := map[int64]bool{}
+	for _, c := range m.changes {
+		for _, d := range c.Deliveries {
+			at := m.known[d.Incident]
+			if !at.fresh && !seen[at.n] {
+				seen[at.n] = true
+				older = append(older, at.n)
+			}
+		}
+	}
+	if len(older) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(older)
+	if err != nil {
+		return fmt.Errorf("list incidents: %w", err)
+	}
+	return m.w.each(ctx, linesQuery,
+		func(s scanner) error {
+			var p place
+			l := line{waiting: true}
+			err := s.Scan(&p.incident, &p.lane, &l.drawing)
+			m.lines[p] = &l
+			return err
+		}, string(list))
+}
+
+func (m *merge) addDeliveries(args []any, c *change) []any {
+	m.posts = map[string]int64{}
+	for n := range c.Deliveries {
+		d := c.Deliveries[n]
+		if d.State == "" {
+			d.State = alert.Pending
+		}
+		p := place{m.known[d.Incident].n, d.Lane}
+		l := m.lines[p]
+		if l == nil {
+			l = &line{}
+			m.lines[p] = l
+		}
+		if d.Kind == alert.Update && l.drawing {
+			continue
+		}
+		m.w.deliveries++
+		m.posts[d.ID] = m.w.deliveries
+		args = deliveryArgs(args, m.w.deliveries, &d, c.notes[n], p.incident, l.join(&d))
+	}
+	for _, i := range c.Incidents {
+		if i.Version > 1 && i.Severity == alert.Critical {
+			m.urgent = append(m.urgent, urgent{m.known[i.ID].n, m.w.deliveries})
+		}
+	}
+	return args
+}
+
+// hurry moves what is owed for incidents that became critical to the front.
+func (m *merge) hurry(ctx context.Context) error {
+	for _, u := range m.urgent {
+		_, err := m.w.exec(ctx, hurryQuery, u.incident, u.upTo)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// join puts a delivery at the end of its line and returns its stage.
+func (l *line) join(d *alert.Delivery) any {
+	if finished(d.State) {
+		return nil
+	}
+	stage := stageBehind
+	if !l.waiting {
+		stage = stageOf(d.Kind)
+	}
+	l.waiting = true
+	l.drawing = l.drawing || d.State == alert.Pending && d.Kind != alert.Reply
+	return stage
+}
+
+func (m *merge) addAlerts(args []any, c *change) []any {
+	for n := range c.Alerts {
+		a := c.Alerts[n]
+		if a.Standing == "" {
+			a.Standing = alert.StandPending
+		}
+		var incident, delivery any
+		if at, ok := m.known[a.Incident]; ok {
+			incident = at.n
+		}
+		if post, ok := m.posts[a.Delivery]; ok {
+			delivery = post
+		}
+		m.w.alerts++
+		m.w.count(a.Lane, a.Standing, 1)
+		args = alertArgs(args, m.w.alerts, &a, c.alerts[n], incident, delivery)
+	}
+	return args
+}
