@@ -107,25 +107,31 @@ func (h *head) before(other *head) bool {
 	return a.Priority < b.Priority || a.Priority == b.Priority && a.Seq < b.Seq
 }
 
-// headQuery is one seek in deliveries_due, then one row each of the rest.
-const headQuery = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
+// headPost and headUpdate are one seek in deliveries_due, then one row each of
+// the rest. The stage is no parameter, because SQLite would plan the query
+// again for every value that decides about a partial index.
+const (
+	headPost   = headSelect + ` WHERE d.lane = ? AND d.stage = 1 ORDER BY d.priority, d.n LIMIT 1`
+	headUpdate = headSelect + ` WHERE d.lane = ? AND d.stage = 2 ORDER BY d.priority, d.n LIMIT 1`
+)
+
+const headSelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
 		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
 		d.conversation, d.ts,
 		i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
 		i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at,
 		i.resolved_at, i.lanes,
 		coalesce(l.conversation, '')
-	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane
-	WHERE d.lane = ? AND d.stage = ? ORDER BY d.priority, d.n LIMIT 1`
+	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane`
 
 // head finds what comes next in a lane among the kinds that are asked for.
 func (w *writer) head(ctx context.Context, c alert.Claim) (first *head, found bool, err error) {
-	for stage, wanted := range map[int64]bool{stagePost: c.Posts, stageUpdate: c.Updates} {
+	for query, wanted := range map[string]bool{headPost: c.Posts, headUpdate: c.Updates} {
 		if !wanted {
 			continue
 		}
 		h := &head{}
-		ok, err := w.one(ctx, headQuery, func(s scanner) error { return s.Scan(h.dest()...) }, c.Lane, stage)
+		ok, err := w.one(ctx, query, func(s scanner) error { return s.Scan(h.dest()...) }, c.Lane)
 		if err != nil {
 			return nil, false, err
 		}

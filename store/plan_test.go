@@ -13,7 +13,8 @@ func TestHotQueriesSeek(t *testing.T) {
 		query string
 		index string
 	}{
-		"claim":        {headQuery, "deliveries_due (lane=? AND stage=?)"},
+		"claim":        {headPost, "deliveries_due (lane=? AND stage=?)"},
+		"claim update": {headUpdate, "deliveries_due (lane=? AND stage=?)"},
 		"lanes":        {nextLane, "deliveries_due (lane>?)"},
 		"turn":         {turnQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"bury":         {drawingQuery, "deliveries_turn (incident=? AND lane=?)"},
@@ -40,7 +41,7 @@ func TestHotQueriesSeek(t *testing.T) {
 				if strings.Contains(line, "SCAN") && !strings.Contains(line, "json_each") && !strings.Contains(line, "SCAN i\n") {
 					t.Errorf("scans: %s", line)
 				}
-				if strings.Contains(line, "TEMP B-TREE") && name == "claim" {
+				if strings.Contains(line, "TEMP B-TREE") && strings.HasPrefix(name, "claim") {
 					t.Errorf("sorts: %s", line)
 				}
 			}
