@@ -14,7 +14,21 @@ const PageSize = 2800
 // EscapedLen is how many characters s has once & < > are written as Slack wants
 // them (&amp; &lt; &gt;).
 func EscapedLen(s string) int {
-	return utf8.RuneCountInString(s) + 4*strings.Count(s, "&") + 3*strings.Count(s, "<") + 3*strings.Count(s, ">")
+	n := 0
+	for _, r := range s {
+		n += escapedCost(r)
+	}
+	return n
+}
+
+func escapedCost(r rune) int {
+	switch r {
+	case '&':
+		return len("&amp;")
+	case '<', '>':
+		return len("&lt;")
+	}
+	return 1
 }
 
 // Pages splits text so that each page, once escaped, has at most PageSize
@@ -23,6 +37,9 @@ func EscapedLen(s string) int {
 // page is what a card shows, the others continue in its thread. An empty text
 // has one empty page.
 func Pages(text string) []string {
+	if EscapedLen(text) <= PageSize {
+		return []string{text}
+	}
 	var pages []string
 	for {
 		end := pageEnd(text)
@@ -38,7 +55,7 @@ func Pages(text string) []string {
 func pageEnd(text string) int {
 	used, line, word := 0, 0, 0
 	for i, r := range text {
-		cost := EscapedLen(string(r))
+		cost := escapedCost(r)
 		if used+cost > PageSize {
 			switch {
 			case line > 0:

@@ -65,6 +65,7 @@ func slack(t testing.TB, opts playground.Options) *playground.Server {
 type process struct {
 	t      testing.TB
 	dir    string
+	path   string // of the program
 	env    map[string]string
 	notify *net.UnixConn
 
@@ -104,7 +105,7 @@ func prepare(t testing.TB, s *playground.Server, extra map[string]string) *proce
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &process{t: t, dir: dir, notify: conn, log: &logBuffer{}, env: map[string]string{
+	p := &process{t: t, dir: dir, path: os.Args[0], notify: conn, log: &logBuffer{}, env: map[string]string{
 		beTocsin: "1", "HOME": dir, "NOTIFY_SOCKET": notify,
 		"SLACK_APP_TOKEN": s.AppToken(), "SLACK_BOT_TOKEN": s.BotToken(), "SLACK_CHANNEL_ID": "#alerts", "SLACK_API_URL": s.APIURL(),
 		"TOCSIN_SOCKET": filepath.Join(dir, "tocsin.sock"), "TOCSIN_LISTEN": "off", "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
@@ -138,7 +139,7 @@ func (p *process) start() {
 // launch runs the daemon without waiting for it.
 func (p *process) launch() {
 	p.t.Helper()
-	p.cmd = exec.Command(os.Args[0], "serve")
+	p.cmd = exec.Command(p.path, "serve")
 	for k, v := range p.env {
 		if v != "" {
 			p.cmd.Env = append(p.cmd.Env, k+"="+v)
@@ -152,9 +153,11 @@ func (p *process) launch() {
 	p.exited = exited
 	cmd, notify := p.cmd, p.notify
 	go func() {
-		exited <- cmd.Wait()
-		// Whoever still reads from the notify socket is told that it is over.
+		err := cmd.Wait()
+		// Whoever still reads from the notify socket is told that it is over,
+		// before anybody can start the next process.
 		_ = notify.SetReadDeadline(time.Now())
+		exited <- err
 	}()
 }
 
