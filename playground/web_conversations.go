@@ -76,15 +76,26 @@ func (s *Server) conversationLocked(room *channelState) map[string]any {
 
 // conversationsList pages through the conversations of the wanted types that the bot can see.
 func (s *Server) conversationsList(c *call) (reply, *apiError) {
+	return s.listing(c, func(*channelState) bool { return true })
+}
+
+// usersConversations is conversations.list for those that the bot is a member of.
+func (s *Server) usersConversations(c *call) (reply, *apiError) {
+	return s.listing(c, func(room *channelState) bool { return room.IsMember || room.IsIM })
+}
+
+func (s *Server) listing(c *call, wanted func(*channelState) bool) (reply, *apiError) {
 	types, err := s.listTypesLocked(c.args)
 	if err != nil {
 		return nil, err
 	}
-	limit, ok := c.args.number("limit", 100)
-	if !ok || limit < 1 || limit > 1000 {
-		return nil, &apiError{Code: "invalid_limit"}
+	var rooms []*channelState
+	for _, room := range s.listedLocked(types, c.args.flag("exclude_archived")) {
+		if wanted(room) {
+			rooms = append(rooms, room)
+		}
 	}
-	page, next, err := paged(s.listedLocked(types, c.args.flag("exclude_archived")), c.args.text("cursor"), limit)
+	page, next, err := pageOf(c, rooms)
 	if err != nil {
 		return nil, err
 	}
@@ -97,6 +108,15 @@ func (s *Server) conversationsList(c *call) (reply, *apiError) {
 		list = append(list, info)
 	}
 	return reply{"channels": list, "response_metadata": map[string]any{"next_cursor": next}}, nil
+}
+
+// pageOf cuts the page out of list that limit and cursor ask for.
+func pageOf[T any](c *call, list []T) (page []T, next string, err *apiError) {
+	limit, ok := c.args.number("limit", 100)
+	if !ok || limit < 1 || limit > 1000 {
+		return nil, "", &apiError{Code: "invalid_limit"}
+	}
+	return paged(list, c.args.text("cursor"), limit)
 }
 
 // listedLocked finds the conversations of these types that the bot can see.

@@ -181,6 +181,22 @@ func TestUserOutcomes(t *testing.T) {
 	})
 }
 
+func TestPeopleAndTheBotsOwnConversationsAreListedInPages(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	first := w.ok("users.list", form{"limit": "2"})
+	second := w.ok("users.list", form{"limit": "2", "cursor": first.str("response_metadata.next_cursor")})
+	if all := first.raw + second.raw; !strings.Contains(all, `"U0ANN"`) || !strings.Contains(all, `"U0BOB"`) || first.str("response_metadata.next_cursor") == "" {
+		t.Errorf("people: %s then %s", first.raw, second.raw)
+	}
+	r := w.ok("users.conversations", form{"types": "public_channel,private_channel"})
+	if !strings.Contains(r.raw, `"C0OPS"`) || strings.Contains(r.raw, `"C0RANDOM"`) {
+		t.Errorf("conversations: %s", r.raw)
+	}
+	if r := w.call("users.list", form{"limit": "0"}); r.code() != "invalid_limit" {
+		t.Errorf("limit 0: %s", r.raw)
+	}
+}
+
 func TestUserHasAZoneAndShowsTheAddressOnlyWithItsScope(t *testing.T) {
 	w := newWebTest(t, NoLimits())
 	r := w.ok("users.info", form{"user": "U0ANN"})

@@ -31,6 +31,8 @@ func webMethods() map[string]method {
 		"conversations.replies": {tier: tier3, noJSON: true, scopes: historyScopes, run: (*Server).conversationsReplies},
 
 		"users.info":          {tier: tier4, noJSON: true, scopes: users, run: (*Server).usersInfo},
+		"users.list":          {tier: tier2, noJSON: true, scopes: users, run: (*Server).usersList},
+		"users.conversations": {tier: tier3, noJSON: true, scopes: readScopes, run: (*Server).usersConversations},
 		"users.lookupByEmail": {tier: tier3, noJSON: true, scopes: []string{"users:read.email"}, run: (*Server).usersLookupByEmail},
 
 		"views.publish": {tier: tier4, run: (*Server).viewsPublish},

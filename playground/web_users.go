@@ -28,6 +28,19 @@ func (s *Server) usersLookupByEmail(c *call) (reply, *apiError) {
 	return nil, &apiError{Code: "users_not_found"}
 }
 
+// usersList pages through everybody in the workspace.
+func (s *Server) usersList(c *call) (reply, *apiError) {
+	page, next, err := pageOf(c, s.ws.users)
+	if err != nil {
+		return nil, err
+	}
+	members := make([]map[string]any, 0, len(page))
+	for _, u := range page {
+		members = append(members, s.userObjectLocked(u))
+	}
+	return reply{"members": members, "response_metadata": map[string]any{"next_cursor": next}}, nil
+}
+
 // userObjectLocked is Slack's user object; the address is in it only with users:read.email.
 func (s *Server) userObjectLocked(u *User) map[string]any {
 	profile := map[string]any{
