@@ -95,6 +95,23 @@ func testSuperseded(t *testing.T, d *DB) {
 	balanced(t, d)
 }
 
+func testRetryKeeps(t *testing.T, d *DB) {
+	c := commit(t, d, fire(incident("a", "#db", 1)))
+	j := claim(t, d, "#db", at(1))
+	o := outcome(j, alert.Pending, at(1))
+	o.NextAt, o.TopLevel, o.Class, o.Plain, o.Attempts, o.Reason = at(2), true, alert.ClassUnknown, true, 3, "new_code"
+	must(t, d.Finish(t.Context(), o))
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if r, err := d.Await(over, c.Alerts[0].ID); !errors.Is(err, context.Canceled) || r.Standing != alert.StandPending || r.Reason != "new_code" {
+		t.Errorf("while it waits: %+v, %v", r, err)
+	}
+	again := claim(t, d, "#db", at(2))
+	if again.ID != j.ID || !again.TopLevel || again.Class != alert.ClassUnknown || !again.Plain || again.Attempts != 3 || again.Reason != "new_code" {
+		t.Errorf("claimed again as %+v", again.Delivery)
+	}
+}
+
 func testFinishTwice(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("a", "#db", 1)))
 	j := claim(t, d, "#db", at(1))

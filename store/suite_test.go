@@ -61,6 +61,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a dead post buries its alerts":                       testDeadPost,
 		"a dead update buries only what nothing will show":    testDeadUpdate,
 		"a superseded update folds what the card shows":       testSuperseded,
+		"a retry keeps what the last attempt learned":         testRetryKeeps,
 		"a retry keeps its place":                             testRetry,
 		"finishing again the same way changes nothing":        testFinishTwice,
 		"waiting ends when the alert is settled":              testAwait,

@@ -1,0 +1,52 @@
+package bot
+
+import (
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+func TestAReplyThatLeftItsThreadStandsBesideTheCard(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	reply := delivery(alert.Reply, "#alerts")
+	reply.TopLevel, reply.Note = true, &alert.Note{Topic: alert.TopicMore, Text: "the rest of it"}
+	sent := posted(t, b, reply)
+	shown, ok := slack.Message("#alerts", sent.TS)
+	if !ok || shown.ThreadTS != "" || !strings.Contains(shown.Text, "the rest of it") {
+		t.Errorf("shown %+v", shown)
+	}
+	reply.Known = sent.Conversation
+	if found, ok, err := b.Find(t.Context(), reply); err != nil || !ok || found.TS != sent.TS {
+		t.Errorf("found %+v, %v, %v", found, ok, err)
+	}
+}
+
+func TestTheFirstPostToANamedChannelIsFoundByTheBotsOwnConversations(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	job := delivery(alert.Post, "#alerts")
+	sent := posted(t, b, job)
+	if found, ok, err := b.Find(t.Context(), job); err != nil || !ok || found != sent {
+		t.Errorf("found %+v, %v, %v; want %+v", found, ok, err, sent)
+	}
+	if found, ok, err := b.Find(t.Context(), delivery(alert.Post, "#alerts")); err != nil || ok {
+		t.Errorf("a delivery never sent was found as %+v, %v", found, err)
+	}
+	if _, _, err := b.Find(t.Context(), delivery(alert.Post, "#random")); err == nil {
+		t.Error("it could look into a channel it is not a member of")
+	}
+}
+
+func TestAPersonIsReachedByName(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	if sent := posted(t, b, delivery(alert.Post, "@bob")); !strings.HasPrefix(sent.Conversation, "D") {
+		t.Errorf("sent to %+v", sent)
+	}
+	if _, err := b.Send(t.Context(), delivery(alert.Post, "@nobody")); err == nil || !strings.Contains(err.Error(), "users_not_found") {
+		t.Errorf("nobody was reached: %v", err)
+	}
+}
