@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"time"
 
 	"tocsin/alert"
 )
@@ -46,6 +47,9 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Recor
 	}
 }
 
+// recordLimit bounds one look at a record.
+const recordLimit = 5 * time.Second
+
 const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
 		a.channel, a.mention, a.at, a.idempotency_key, a.accepted_at, coalesce(a.incident, 0), coalesce(i.id, ''),
 		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
@@ -58,7 +62,12 @@ const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title
 
 // record reads an alert and where it stands: the times and the place of the
 // delivery that accounted for it, or else of the one it waits for.
+//
+// It is read even when ctx has ended, because then too the record as it stands
+// is the answer.
 func (d *DB) record(ctx context.Context, id string) (alert.Record, place, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
+	defer cancel()
 	var r alert.Record
 	var at place
 	var t texts

@@ -96,6 +96,10 @@ func TestAThrottledConversationDoesNotSlowAnother(t *testing.T) {
 	p := prepare(t, s, nil)
 	p.start()
 	slow := p.mustPush(inChannel(firing("ops", "throttled"), "#ops"))
+	var rec alert.Record
+	if err := p.ask("/v1/alerts/"+slow[0].ID, &rec); err != nil || rec.Standing != alert.StandPending {
+		t.Errorf("the alert stands as %q, %v; want it pending", rec.Standing, err)
+	}
 	until(t, s, "the 429", func(sn *playground.Snapshot) bool { return sn.CallCount("chat.postMessage") == 1 })
 	p.settle(p.mustPush(firing("free", "not throttled"))...)
 	if top, _ := cards(s.Messages("#ops")); len(top) != 0 {
