@@ -55,6 +55,10 @@ func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 	if config.ConnectTimeout == 0 {
 		config.ConnectTimeout = postgresDial
 	}
+	// Every query of ours has its index. Statements that were planned while the
+	// tables were empty would go on reading them whole until the next ANALYZE.
+	config.RuntimeParams["enable_seqscan"] = "off"
+	config.RuntimeParams["jit"] = "off"
 	name := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 	d.writers, d.readers = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
 	d.writers.SetMaxOpenConns(2)
