@@ -10,10 +10,10 @@ import (
 const description = `Takes alerts in over a Unix socket or loopback HTTP and gets them to the right Slack
 conversation: accepted means kept, in order, at Slack's pace, not twice.
 
-Try it without a workspace:   tocsin demo
-Run it with one:              tocsin serve     (see tocsin manifest, tocsin config example)
-Push an alert:                tocsin send 'disk full on db-3'
-                              curl -d 'disk full on db-3' http://127.0.0.1:8126/v1/alerts`
+  Try it without a workspace:   tocsin demo
+  Run it with one:              tocsin serve     (first: tocsin manifest)
+  Push an alert:                tocsin send 'disk full on db-3'
+                                curl -d 'disk full' http://127.0.0.1:8126/v1/alerts`
 
 // cli is the command line: one field and one file for each command.
 type cli struct {
