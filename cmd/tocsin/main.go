@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -43,9 +44,7 @@ type world struct {
 // run is the program: it parses args, does what they say until ctx ends, and
 // returns the exit status.
 func run(ctx context.Context, args []string, w world) int {
-	if len(args) == 0 {
-		args = []string{"--help"}
-	}
+	args = asMeant(args)
 	var c cli
 	parser, err := kong.New(&c,
 		kong.Name("tocsin"), kong.Description(description), kong.NoDefaultHelp(),
@@ -65,6 +64,20 @@ func run(ctx context.Context, args []string, w world) int {
 	return report(w, parsed.Run())
 }
 
+// asMeant turns what people try first into what kong understands: no argument
+// at all, "help", "help send" and "--version".
+func asMeant(args []string) []string {
+	switch {
+	case len(args) == 0:
+		return []string{"--help"}
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case args[0] == "--version":
+		return append([]string{"version"}, args[1:]...)
+	}
+	return args
+}
+
 // usageError is a mistake on the command line.
 type usageError struct{ err error }
 
@@ -78,7 +91,7 @@ func report(w world, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	fmt.Fprintf(w.stderr, "tocsin: %v\n", err)
+	_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\n", err) // the status says it too
 	var usage *usageError
 	var wrong *config.Errors
 	if errors.As(err, &usage) || errors.As(err, &wrong) {

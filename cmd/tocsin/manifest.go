@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"tocsin/config"
 	"tocsin/playground"
@@ -36,7 +38,10 @@ func (c manifestCmd) Run(w world) error {
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
 	}
-	link := "https://api.slack.com/apps?new_app=1&manifest_json=" + url.QueryEscape(string(asJSON))
+	link, err := manifestLink(asJSON)
+	if err != nil {
+		return err
+	}
 	switch {
 	case c.Link:
 		_, err = fmt.Fprintln(w.stdout, link)
@@ -50,6 +55,16 @@ func (c manifestCmd) Run(w world) error {
 		_, err = fmt.Fprintf(w.stdout, "%s\n# The link that creates the app from it:\n# %s\n", manifestYAML, link)
 	}
 	return err
+}
+
+// manifestLink is where Slack creates the app. Blanks are %20, which every
+// decoder of an address takes for a blank; not all take a plus sign for one.
+func manifestLink(asJSON []byte) (string, error) {
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, asJSON); err != nil {
+		return "", fmt.Errorf("read manifest: %w", err)
+	}
+	return "https://api.slack.com/apps?new_app=1&manifest_json=" + strings.ReplaceAll(url.QueryEscape(compact.String()), "+", "%20"), nil
 }
 
 // manifestCommands are the slash commands of the manifest, for the playground.
