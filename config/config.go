@@ -91,7 +91,7 @@ func Load(in Input) (*Config, error) {
 	l.checkTogether()
 	l.checkTokens()
 	if len(l.problems) > 0 {
-		return nil, &Errors{Problems: inOrder(l.problems)}
+		return nil, &Errors{Problems: inOrder(l.problems), Warnings: inOrder(l.warnings)}
 	}
 	return l.config(), nil
 }
@@ -119,7 +119,7 @@ func (l *loader) config() *Config {
 		Delivery:       Delivery{GiveUpAfter: giveUp},
 		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel: l.value(keyDefaultChannel),
-		Warnings:       inOrder(l.warnings),
+		Warnings:       inOrder(append(l.warnings, l.absent...)),
 		settings:       l.settings(),
 	}
 }

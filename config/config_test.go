@@ -209,6 +209,17 @@ func TestMistakesInFileEnvironmentAndFlagsAreReportedTogether(t *testing.T) {
 	}
 }
 
+func TestAWrongTokenIsToldTogetherWithTheMistakes(t *testing.T) {
+	_, err := config.Load(environment{vars: map[string]string{"SLACK_APP_TOKEN": goodBot, "TOCSIN_STORE": "mysql://db/x"}}.input())
+	list, ok := errors.AsType[*config.Errors](err)
+	if !ok || len(list.Problems) != 1 || len(list.Warnings) != 1 || list.Warnings[0].Where != "SLACK_APP_TOKEN" {
+		t.Fatalf("got %v", err)
+	}
+	if !strings.Contains(err.Error(), "belongs in SLACK_BOT_TOKEN") || strings.Contains(err.Error(), goodBot) {
+		t.Errorf("a person sees %s", err)
+	}
+}
+
 func TestDefaultPlacesFollowSystemdThenXDGThenTheTemporaryDirectory(t *testing.T) {
 	for name, tt := range map[string]struct {
 		vars          map[string]string

@@ -28,6 +28,7 @@ type loader struct {
 	values   map[string]given
 	problems []Problem
 	warnings []Problem
+	absent   []Problem // warnings of what nobody gave, which is no mistake
 }
 
 func newLoader(in Input) *loader {

@@ -28,10 +28,13 @@ func (p Problem) String() string {
 type Errors struct {
 	// Problems holds at least one, those of the YAML file first and in its order.
 	Problems []Problem
+	// Warnings is what would not keep the daemon from starting, such as a token
+	// of the wrong kind; who mends the rest mends it in the same go.
+	Warnings []Problem
 }
 
-// Error returns a headline and, for each problem, one line that says what is
-// wrong and an indented one that says what to write instead.
+// Error returns a headline and, for each problem and warning, one line that
+// says what is wrong and an indented one that says what to write instead.
 func (e *Errors) Error() string {
 	var b strings.Builder
 	if n := len(e.Problems); n == 1 {
@@ -41,6 +44,9 @@ func (e *Errors) Error() string {
 	}
 	for _, p := range e.Problems {
 		fmt.Fprintf(&b, "\n  %s: %s\n      %s", p.Where, p.Message, p.Fix)
+	}
+	for _, p := range e.Warnings {
+		fmt.Fprintf(&b, "\n  warning: %s: %s\n      %s", p.Where, p.Message, p.Fix)
 	}
 	return b.String()
 }

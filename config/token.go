@@ -32,7 +32,7 @@ func (in Input) Tokens() Tokens {
 	return Tokens{
 		App:      alert.Secret(l.value(keyAppToken)),
 		Bot:      alert.Secret(l.value(keyBotToken)),
-		Warnings: inOrder(l.warnings),
+		Warnings: inOrder(append(l.warnings, l.absent...)),
 	}
 }
 
@@ -67,7 +67,7 @@ func (l *loader) checkTokens() {
 			continue // said already
 		}
 		if g.value == "" {
-			l.warn(Problem{
+			l.absent = append(l.absent, Problem{
 				Where:   kind.env,
 				Message: fmt.Sprintf("there is no %s (%s…): %s", kind.name, kind.prefix, kind.without),
 				Fix:     fmt.Sprintf("set %s or %s_file; %s", kind.env, kind.key, kind.find),

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -34,21 +36,38 @@ func (configCheckCmd) Help() string {
 // Run checks the configuration.
 func (c configCheckCmd) Run(w world) error {
 	cfg, err := config.Load(w.input(c.given()))
-	if err != nil {
+	wrong, ok := errors.AsType[*config.Errors](err)
+	switch {
+	case ok && c.JSON:
+		return errors.Join(writeJSON(w.stdout, checked("", wrong.Problems, wrong.Warnings)), err)
+	case err != nil:
 		return err
-	}
-	if c.JSON {
-		return writeJSON(w.stdout, map[string]any{"ok": true, "file": cfg.File, "warnings": cfg.Warnings})
+	case c.JSON:
+		return writeJSON(w.stdout, checked(cfg.File, nil, cfg.Warnings))
 	}
 	for _, p := range cfg.Warnings {
-		fmt.Fprintf(w.stdout, "warning: %s\n", p)
+		if _, err := fmt.Fprintf(w.stdout, "warning: %s\n", p); err != nil {
+			return err
+		}
 	}
-	from := "environment, flags and defaults"
-	if cfg.File != "" {
-		from = cfg.File
-	}
-	_, err = fmt.Fprintf(w.stdout, "The configuration is good (%s), with %d warnings.\n", from, len(cfg.Warnings))
+	_, err = fmt.Fprintf(w.stdout, "The configuration is good (%s)%s.\n", cmp.Or(cfg.File, "environment, flags and defaults"), count(cfg.Warnings))
 	return err
+}
+
+// checked is what config check says to programs.
+func checked(file string, problems, warnings []config.Problem) map[string]any {
+	none := []config.Problem{} // a list in JSON too
+	return map[string]any{"ok": len(problems) == 0, "file": file, "problems": append(none, problems...), "warnings": append(none, warnings...)}
+}
+
+func count(warnings []config.Problem) string {
+	switch len(warnings) {
+	case 0:
+		return ""
+	case 1:
+		return ", with 1 warning"
+	}
+	return fmt.Sprintf(", with %d warnings", len(warnings))
 }
 
 type configShowCmd struct {
