@@ -84,25 +84,20 @@ func (m *moment) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// decode reads the alerts of a request by its content type. curl -d announces a
-// form whatever it sends, so that type, like none, goes by the first character.
+// decode reads the alerts of a request by its content type.
 func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
 	if i := invalidUTF8(body); i >= 0 {
 		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("the body is not valid UTF-8 at byte %d", i), "send text encoded as UTF-8"}
 	}
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil {
-		kind = ""
-	}
 	body = bytes.TrimSpace(body)
-	looksJSON := len(body) > 0 && (body[0] == '{' || body[0] == '[')
 	var alerts []alert.Alert
-	switch {
-	case kind == "application/x-ndjson" || kind == "application/jsonl" || kind == "application/ndjson":
+	var err error
+	switch kind := kindOf(r.Header.Get("Content-Type"), body); kind {
+	case "application/x-ndjson", "application/jsonl", "application/ndjson":
 		alerts, err = decodeLines(body)
-	case kind == "application/json" || (kind == "" || kind == "application/x-www-form-urlencoded") && looksJSON:
+	case "application/json":
 		alerts, err = decodeJSON(body)
-	case kind == "text/plain" || kind == "" || kind == "application/x-www-form-urlencoded":
+	case "text/plain":
 		alerts, err = decodeText(r.URL.Query(), body)
 	default:
 		return nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
@@ -114,6 +109,19 @@ func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
 		alerts[0].IdempotencyKey = key
 	}
 	return alerts, nil
+}
+
+// kindOf is the body's media type. curl -d announces a form whatever it sends,
+// so that type, like none, goes by the first character.
+func kindOf(contentType string, body []byte) string {
+	kind, _, err := mime.ParseMediaType(contentType)
+	if err == nil && kind != "application/x-www-form-urlencoded" {
+		return kind
+	}
+	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+		return "application/json"
+	}
+	return "text/plain"
 }
 
 // invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
