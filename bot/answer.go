@@ -70,7 +70,7 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message) e
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	c := &call{bot: b, method: "response_url", where: "the answer"}
-	_, err = c.Do(req)
+	_, err = c.Do(req) //nolint:bodyclose // Do has read the body and closed it
 	if c.status == http.StatusOK && string(bytes.TrimSpace(c.body)) == "ok" {
 		c.answer.OK = true
 	}

@@ -65,7 +65,8 @@ type link struct {
 	done   chan struct{} // everything has ended
 	tick   chan struct{} // the counts have changed
 	wire   atomic.Pointer[wire]
-	once   struct{ stop, open sync.Once }
+	ending sync.Once
+	opened atomic.Bool // apps.connections.open was called
 	mu     sync.Mutex
 	barred bool // under mu: no connection may be admitted any more
 
@@ -105,9 +106,7 @@ func (l *link) run(ctx context.Context) {
 	over := make(chan struct{})
 	group.Go(func() {
 		defer close(over)
-		if err := l.client.RunContext(ctx); err != nil && !errors.Is(err, context.Canceled) {
-			l.fail(err)
-		}
+		l.fail(l.client.RunContext(ctx))
 		cancel()
 	})
 	l.pump(ctx, over, &group)
@@ -304,7 +303,7 @@ func (l *link) lost() {
 }
 
 // close asks for an orderly end; done says when.
-func (l *link) close() { l.once.stop.Do(func() { close(l.stop) }) }
+func (l *link) close() { l.ending.Do(func() { close(l.stop) }) }
 
 // over says whether it has ended.
 func (l *link) over() bool {
@@ -317,7 +316,7 @@ func (l *link) over() bool {
 }
 
 // fail keeps the first reason why the connection is no more; that the library
-// may not open another is none.
+// may not open another, or was told to end, is none.
 func (l *link) fail(err error) {
 	if err = withoutURL(err); errors.Is(err, errSpent) || errors.Is(err, context.Canceled) {
 		return

@@ -17,14 +17,12 @@ type opener struct{ link *link }
 
 // Do makes the first call and refuses the others.
 func (o *opener) Do(req *http.Request) (*http.Response, error) {
-	err := errSpent
-	var resp *http.Response
-	o.link.once.open.Do(func() {
-		ctx, cancel := context.WithTimeout(req.Context(), openLimit)
-		defer cancel()
-		resp, err = o.link.open.Do(req.WithContext(ctx))
-	})
-	return resp, err
+	if o.link.opened.Swap(true) {
+		return nil, errSpent
+	}
+	ctx, cancel := context.WithTimeout(req.Context(), openLimit)
+	defer cancel()
+	return o.link.open.Do(req.WithContext(ctx))
 }
 
 func (l *link) dialer(d dialer, idle time.Duration) *websocket.Dialer {
