@@ -180,13 +180,13 @@ func (c *checker) length(text, at string, least, most int) {
 	}
 }
 
-// need is str for a field that must be there.
-func (c *checker) need(o object, key string, least, most int) string {
+// need is str for a field that must be there and not be empty.
+func (c *checker) need(o object, key string, most int) string {
 	if v, there := o.fields[key]; !there || v == nil {
 		c.missing(o, key)
 		return ""
 	}
-	text, _ := c.str(o, key, least, most)
+	text, _ := c.str(o, key, 1, most)
 	return text
 }
 
@@ -267,7 +267,7 @@ func (c *checker) textObject(t object, rule textRule) {
 		c.fail(t.at+"/type", "unsupported type: %s", kind)
 		return
 	}
-	c.need(t, "text", 1, rule.most)
+	c.need(t, "text", rule.most)
 }
 
 // integer checks an optional number of least..most.

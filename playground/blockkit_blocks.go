@@ -81,9 +81,9 @@ func (c *checker) imageBlock(o object) {
 // image checks what image blocks and image elements share.
 func (c *checker) image(o object) {
 	if _, ok := c.child(o, "slack_file"); !ok {
-		c.need(o, "image_url", 1, maxURL)
+		c.need(o, "image_url", maxURL)
 	}
-	c.need(o, "alt_text", 1, 2000)
+	c.need(o, "alt_text", 2000)
 }
 
 func (c *checker) contextBlock(o object) {
@@ -139,13 +139,13 @@ func (c *checker) inputBlock(o object) {
 	c.element(el, placeInput)
 }
 
-func (c *checker) markdownBlock(o object) { c.need(o, "text", 1, maxMarkdown) }
+func (c *checker) markdownBlock(o object) { c.need(o, "text", maxMarkdown) }
 
 func (c *checker) videoBlock(o object) {
 	c.text(o, "title", textRule{most: 200, plain: true, required: true})
-	c.need(o, "video_url", 1, maxURL)
-	c.need(o, "thumbnail_url", 1, maxURL)
-	c.need(o, "alt_text", 1, 2000)
+	c.need(o, "video_url", maxURL)
+	c.need(o, "thumbnail_url", maxURL)
+	c.need(o, "alt_text", 2000)
 }
 
 func (c *checker) alertBlock(o object) {
@@ -225,7 +225,7 @@ func (c *checker) cell(v any, at string) {
 	}
 	switch kind, _ := o.fields["type"].(string); kind {
 	case "raw_text":
-		c.need(o, "text", 1, maxTextObject)
+		c.need(o, "text", maxTextObject)
 	case "rich_text":
 		c.richTextBlock(o)
 	default:

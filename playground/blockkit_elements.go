@@ -140,7 +140,7 @@ func (c *checker) options(o object, most int, plain bool) map[string]bool {
 		c.properties(option, "text value description url")
 		c.text(option, "text", textRule{most: 75, plain: plain, required: true})
 		c.text(option, "description", textRule{most: 75, plain: plain})
-		values[c.need(option, "value", 1, 150)] = true
+		values[c.need(option, "value", 150)] = true
 	}
 	return values
 }

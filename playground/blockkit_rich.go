@@ -22,7 +22,7 @@ func (c *checker) richTextBlock(o object) {
 }
 
 func (c *checker) richList(o object) {
-	if style := c.need(o, "style", 1, 10); style != "" && style != "bullet" && style != "ordered" {
+	if style := c.need(o, "style", 10); style != "" && style != "bullet" && style != "ordered" {
 		c.fail(o.at+"/style", "must be a valid enum value")
 	}
 	c.integer(o, "indent", 0, 8)
@@ -61,7 +61,7 @@ func (c *checker) richElement(o object) {
 		c.fail(o.at+"/type", "unsupported type: %s", kind)
 		return
 	}
-	c.need(o, key, 1, maxPostText)
+	c.need(o, key, maxPostText)
 	if kind == "broadcast" && !containsWord("here channel everyone", fmt.Sprint(o.fields["range"])) {
 		c.fail(o.at+"/range", "must be a valid enum value")
 	}

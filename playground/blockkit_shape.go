@@ -6,26 +6,24 @@ import (
 	"strings"
 )
 
-// decodeAny reads one JSON value with nothing after it; numbers stay as they were written.
-func decodeAny(raw string) (any, bool) {
+// decodeAny reads one JSON value with nothing after it; numbers stay as they were written. It is nil where there is none.
+func decodeAny(raw string) any {
 	dec := json.NewDecoder(bytes.NewReader([]byte(raw)))
 	dec.UseNumber()
 	var v any
 	if dec.Decode(&v) != nil || dec.More() {
-		return nil, false
+		return nil
 	}
-	return v, true
+	return v
 }
 
 func decodeObject(raw string) (map[string]any, bool) {
-	v, _ := decodeAny(raw)
-	object, ok := v.(map[string]any)
+	object, ok := decodeAny(raw).(map[string]any)
 	return object, ok
 }
 
 func decodeList(raw string) ([]any, *apiError) {
-	v, _ := decodeAny(raw)
-	list, ok := v.([]any)
+	list, ok := decodeAny(raw).([]any)
 	if !ok {
 		return nil, &apiError{Code: "invalid_array_arg"}
 	}

@@ -48,9 +48,9 @@ const (
 	RedeliverOnConnect Redelivery = "on_connect"
 )
 
-// emitLocked sends an inner event to the app and sees to its redelivery; it returns the event_id. The caller gives the type and all
-// other fields; event_ts is filled in where it is missing.
-func (s *Server) emitLocked(inner map[string]any) string {
+// emitLocked sends an inner event to the app and sees to its redelivery. The caller gives the type and all other fields; event_ts is
+// filled in where it is missing.
+func (s *Server) emitLocked(inner map[string]any) {
 	s.sockets.events.count++
 	ev := &event{id: fmt.Sprintf("Ev0PG%05d", s.sockets.events.count), kind: fmt.Sprint(inner["type"])}
 	if inner["event_ts"] == nil {
@@ -59,7 +59,6 @@ func (s *Server) emitLocked(inner map[string]any) string {
 	ev.wrapper = mustJSON(s.wrapLocked(ev.id, inner))
 	s.sockets.events.add(ev)
 	s.deliverLocked(ev, newEventEnvelope(ev, 0))
-	return ev.id
 }
 
 // wrapLocked is the event_callback around an inner event.

@@ -99,10 +99,10 @@ func (s *Server) recordLocked(e Entry) int64 {
 }
 
 // record is recordLocked for callers that do not hold mu.
-func (s *Server) record(e Entry) int64 {
+func (s *Server) record(e Entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.recordLocked(e)
+	s.recordLocked(e)
 }
 
 // since returns the entries after number seq and a channel that is closed at the next one. A subscriber keeps the last number it has

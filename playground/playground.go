@@ -8,6 +8,7 @@
 package playground
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -47,7 +48,7 @@ type Server struct {
 // New builds the workspace, binds Options.Listen and serves it; the playground is reachable when New returns.
 func New(opts Options) (*Server, error) {
 	opts = opts.withDefaults()
-	ln, err := net.Listen("tcp", opts.Listen)
+	ln, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", opts.Listen)
 	if err != nil {
 		return nil, fmt.Errorf("listen for playground: %w", err)
 	}
@@ -120,12 +121,10 @@ func (s *Server) start(f func()) bool {
 }
 
 // startLocked is start for callers that hold mu.
-func (s *Server) startLocked(f func()) bool {
-	if s.closed {
-		return false
+func (s *Server) startLocked(f func()) {
+	if !s.closed {
+		s.wg.Go(f)
 	}
-	s.wg.Go(f)
-	return true
 }
 
 func (s *Server) enter() bool {

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -99,7 +100,13 @@ func (c *client) frame() (ws.Frame, error) {
 	if err := c.conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return ws.Frame{}, err
 	}
-	return ws.ReadFrame(c.in)
+	h, err := ws.ReadHeader(c.in)
+	if err != nil {
+		return ws.Frame{}, err
+	}
+	f := ws.Frame{Header: h, Payload: make([]byte, h.Length)}
+	_, err = io.ReadFull(c.in, f.Payload)
+	return f, err
 }
 
 // next reads to the next text message and answers pings on the way.
