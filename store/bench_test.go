@@ -118,8 +118,8 @@ func bareGroupCommit(b *testing.B, n int) {
 		k := serial.Add(1)
 		t, err := textsOf(c.Incidents[0].Labels, nil, c.Incidents[0].Lanes)
 		incidents := incidentArgs(nil, k, &c.Incidents[0], t)
-		deliveries := deliveryArgs(nil, k, &c.Deliveries[0], "", k, stagePost)
-		alerts := alertArgs(nil, k, &c.Alerts[0], t, k, k)
+		deliveries := keys{n: k, incident: k}.deliveryArgs(nil, &c.Deliveries[0], "", stagePost)
+		alerts := keys{k, k, k}.alertArgs(nil, &c.Alerts[0], t)
 		return errors.Join(err, d.write(context.Background(), func(w *writer, ctx context.Context) error {
 			return errors.Join(
 				w.insert(ctx, w.into.incidents, incidents),

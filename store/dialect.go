@@ -69,7 +69,7 @@ func (d *DB) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := d.asked.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := d.readers.PrepareContext(ctx, d.dialect.say(query))
+	s, err := d.readers.PrepareContext(ctx, d.dialect.say(query)) //nolint:sqlclosecheck // kept until prepared.close
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (d *DB) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 
 // each asks the readers and hands every row to scan.
 func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
-	stmt, err := d.reading(ctx, query)
+	stmt, err := d.reading(ctx, query) //nolint:sqlclosecheck // kept until prepared.close
 	if err != nil {
 		return d.classify(err)
 	}

@@ -180,7 +180,7 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 		}
 		m.w.deliveries++
 		m.posts[d.ID] = m.w.deliveries
-		args = deliveryArgs(args, m.w.deliveries, &d, c.notes[n], p.incident, l.join(&d))
+		args = keys{n: m.w.deliveries, incident: p.incident}.deliveryArgs(args, &d, c.notes[n], l.join(&d))
 	}
 	for _, i := range c.Incidents {
 		if i.Version > 1 && i.Severity == alert.Critical {
@@ -221,16 +221,16 @@ func (m *merge) addAlerts(args []any, c *change) []any {
 		if a.Standing == "" {
 			a.Standing = alert.StandPending
 		}
-		var incident, delivery any
-		if at, ok := m.known[a.Incident]; ok {
-			incident = at.n
-		}
-		if post, ok := m.posts[a.Delivery]; ok {
-			delivery = post
-		}
 		m.w.alerts++
 		m.w.count(a.Lane, a.Standing, 1)
-		args = alertArgs(args, m.w.alerts, &a, c.alerts[n], incident, delivery)
+		at := keys{n: m.w.alerts}
+		if known, ok := m.known[a.Incident]; ok {
+			at.incident = known.n
+		}
+		if post, ok := m.posts[a.Delivery]; ok {
+			at.delivery = post
+		}
+		args = at.alertArgs(args, &a, c.alerts[n])
 	}
 	return args
 }

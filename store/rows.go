@@ -96,10 +96,16 @@ func textsOf(labels map[string]string, links []alert.Link, lanes []string) (t te
 	return t, nil
 }
 
-func alertArgs(args []any, n int64, r *alert.Record, t texts, incident, delivery any) []any {
-	return append(args, n, r.ID, r.Source, r.Key, string(r.Status), string(r.Severity), r.Title, r.Text,
+// keys are a row's own number and those of the rows it belongs to; nil: none.
+type keys struct {
+	n                  int64
+	incident, delivery any
+}
+
+func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
+	return append(args, at.n, r.ID, r.Source, r.Key, string(r.Status), string(r.Severity), r.Title, r.Text,
 		t.labels, t.links, r.Channel, r.Mention, micros(r.At), r.IdempotencyKey, micros(r.AcceptedAt),
-		incident, r.Lane, r.Version, delivery, string(r.Standing), r.Reason)
+		at.incident, r.Lane, r.Version, at.delivery, string(r.Standing), r.Reason)
 }
 
 func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
@@ -108,8 +114,8 @@ func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
 		micros(i.FirstAt), micros(i.LastAt), i.AckedBy, micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
 }
 
-func deliveryArgs(args []any, n int64, d *alert.Delivery, note string, incident int64, stage any) []any {
-	return append(args, n, d.ID, d.Lane, string(d.Kind), string(d.State), incident, stage, d.Priority, note,
+func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
+	return append(args, at.n, d.ID, d.Lane, string(d.Kind), string(d.State), at.incident, stage, d.Priority, note,
 		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
 		number(d.Plain), number(d.PossibleDuplicate), d.Reason, d.Conversation, d.TS)
 }

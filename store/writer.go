@@ -170,7 +170,7 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	s, err := w.prepare(ctx, query)
+	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return 0, err
 	}
@@ -183,7 +183,7 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 
 // each asks inside the transaction and hands every row to scan.
 func (w *writer) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
-	s, err := w.prepare(ctx, query)
+	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return err
 	}
