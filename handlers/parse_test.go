@@ -47,7 +47,7 @@ func TestAWrongTestOrderIsAnsweredWithWhatToWrite(t *testing.T) {
 	for text, want := range map[string][2]string{
 		"fatal":                       {"severity fatal", "Did you mean critical?"},
 		"warnign":                     {"severity warnign", "Did you mean warning?"},
-		"crtical #ops":                {"severity crtical", "Did you mean critical?"},
+		"citical #ops":                {"severity citical", "Did you mean critical?"},
 		"ops":                         {"severity ops", "write #ops"},
 		"&lt;b&gt;":                   {"conversation <b>", "#name"},
 		"#ops #dev":                   {"second channel", "[channel] [severity]"},

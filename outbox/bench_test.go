@@ -56,5 +56,7 @@ func BenchmarkWakeToSend(b *testing.B) {
 		<-far.called
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err != nil {
+		b.Error(err)
+	}
 }

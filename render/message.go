@@ -37,9 +37,9 @@ func (m Message) Options() []slack.MsgOption {
 	}
 }
 
-// HomeTab and Modal are Slack's views, by names that packages which know no
-// Slack library can use.
-type (
-	HomeTab = slack.HomeTabViewRequest
-	Modal   = slack.ModalViewRequest
-)
+// HomeTab is Slack's view in the App Home, by a name that packages which know
+// no Slack library can use.
+type HomeTab = slack.HomeTabViewRequest
+
+// Modal is Slack's view in a dialog, named here for the same reason.
+type Modal = slack.ModalViewRequest
