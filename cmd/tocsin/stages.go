@@ -86,6 +86,11 @@ func (st *stage) end() error {
 	case <-st.done:
 		return errors.Join(err, st.err)
 	case <-ctx.Done():
+	}
+	select { // stopping may have taken all of its time and still have worked
+	case <-st.done:
+		return errors.Join(err, st.err)
+	default:
 		return errors.Join(err, fmt.Errorf("%s: did not stop within %s", st.name, st.limit))
 	}
 }
