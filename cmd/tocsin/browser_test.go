@@ -48,7 +48,7 @@ func browser(t *testing.T) context.Context {
 // page is the playground's page in a browser.
 type page struct {
 	t   *testing.T
-	ctx context.Context
+	ctx context.Context //nolint:containedctx // chromedp keeps the tab itself in it
 }
 
 func (p *page) do(what string, actions ...chromedp.Action[chromedp.Void]) {

@@ -63,7 +63,9 @@ func (c demoCmd) Run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
-	c.greet(w, slack.URL(), d.serverURL())
+	if err := c.greet(w, slack.URL(), d.serverURL()); err != nil {
+		return errors.Join(err, d.close())
+	}
 	if !c.NoBrowser && isTerminal(w.stdout) {
 		openBrowser(ctx, slack.URL())
 	}
@@ -115,8 +117,8 @@ func freeAddress(address string) string {
 	return l.Addr().String()
 }
 
-func (c demoCmd) greet(w world, page, server string) {
-	fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
+func (c demoCmd) greet(w world, page, server string) error {
+	_, err := fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
 
   The page:    %s
   Try this:    curl -d 'disk full on db-3' %s/v1/alerts
@@ -124,6 +126,7 @@ func (c demoCmd) greet(w world, page, server string) {
 
 Stop it with Ctrl-C.
 `, page, server)
+	return err
 }
 
 // openBrowser shows the page to a person who has a browser; without one the

@@ -26,16 +26,18 @@ type introduction struct {
 
 // run asks until Slack has answered once.
 func (i *introduction) run(ctx context.Context) error {
-	for {
-		err := i.probe(ctx)
-		if ctx.Err() != nil {
-			return nil
-		}
-		i.note(err)
-		if err == nil || !pause(ctx, introduceAgain) {
-			return nil
-		}
+	for !i.known(ctx) && pause(ctx, introduceAgain) {
 	}
+	return nil
+}
+
+// known asks once; an end that came meanwhile says nothing about Slack.
+func (i *introduction) known(ctx context.Context) bool {
+	err := i.probe(ctx)
+	if ctx.Err() == nil {
+		i.note(err)
+	}
+	return err == nil
 }
 
 // note keeps what Slack has against us, and logs it when it is new.

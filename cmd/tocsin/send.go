@@ -108,7 +108,7 @@ func (c sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Aler
 			return alert.Accepted{}, err
 		}
 		if !told {
-			fmt.Fprintf(w.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.Timeout)
+			_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.Timeout)
 		}
 		if !pause(ctx, time.Second) {
 			return alert.Accepted{}, fmt.Errorf("the alert was not accepted: %w", err)
