@@ -106,7 +106,7 @@ func prepare(t testing.TB, s *playground.Server, extra map[string]string) *proce
 		t.Fatal(err)
 	}
 	p := &process{t: t, dir: dir, path: os.Args[0], notify: conn, log: &logBuffer{}, env: map[string]string{
-		beTocsin: "1", "GOGC": "200", "HOME": dir, "NOTIFY_SOCKET": notify,
+		beTocsin: "1", "HOME": dir, "NOTIFY_SOCKET": notify,
 		"SLACK_APP_TOKEN": s.AppToken(), "SLACK_BOT_TOKEN": s.BotToken(), "SLACK_CHANNEL_ID": "#alerts", "SLACK_API_URL": s.APIURL(),
 		"TOCSIN_SOCKET": filepath.Join(dir, "tocsin.sock"), "TOCSIN_LISTEN": "off", "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
 	}}
