@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -171,8 +172,11 @@ func (en *entry) show(a alert.Alert, now time.Time) {
 }
 
 // continueText owes the thread what the card has no room for.
-func (d *draft) continueText(en *entry) {
-	for _, page := range alert.Pages(en.Text)[1:] {
+func (d *draft) continueText(en *entry) { d.oweMore(en, alert.Pages(en.Text)[1:]) }
+
+// oweMore owes the thread the further pages of a text.
+func (d *draft) oweMore(en *entry, pages []string) {
+	for _, page := range pages {
 		d.owe(en, alert.Reply, &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now})
 	}
 }
@@ -219,9 +223,23 @@ func (d *draft) end(en *entry, a alert.Alert) {
 	d.touch(en)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
 	d.owe(en, alert.Update, nil)
+	pages := alert.Pages(en.lastWords(a))
 	d.owe(en, alert.Reply, &alert.Note{
-		Topic: alert.TopicResolved, Text: a.Text, Count: en.Count, After: d.now.Sub(en.FirstAt), By: a.Source, At: d.now,
+		Topic: alert.TopicResolved, Text: pages[0], Count: en.Count, After: d.now.Sub(en.FirstAt), By: a.Source, At: d.now,
 	})
+	d.oweMore(en, pages[1:])
+}
+
+// lastWords is what the alert that ends an incident says that its card does not
+// show: its text and, unless the card or the text has it, its title.
+func (en *entry) lastWords(a alert.Alert) string {
+	switch begins := strings.TrimSuffix(a.Title, "…"); {
+	case a.Title == en.Title, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
+		return a.Text
+	case a.Text == "":
+		return a.Title
+	}
+	return a.Title + "\n" + a.Text
 }
 
 // endAgain accounts for the end of something already ended. If every card

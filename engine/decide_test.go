@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -214,6 +215,41 @@ func TestLongTextContinuesInTheThread(t *testing.T) {
 	}
 	if again := w.push(alert.Alert{Key: "db", Title: "a", Text: text}); len(again.change.Deliveries) != 1 {
 		t.Errorf("the same text again owes %v", kinds(again))
+	}
+}
+
+func TestWhatTheEndSaysIsInTheThreadWhole(t *testing.T) {
+	long := strings.Repeat("a line of what was done\n", 500)
+	for name, c := range map[string]struct {
+		end  alert.Alert
+		want string
+	}{
+		"one line":                      {alert.Alert{Text: "disk has room again"}, "disk has room again"},
+		"another title":                 {alert.Alert{Title: "disk ok"}, "disk ok"},
+		"another title and a text":      {alert.Alert{Title: "disk ok", Text: "logs were moved"}, "disk ok\nlogs were moved"},
+		"the card's title":              {alert.Alert{Title: "disk full"}, ""},
+		"the card's title and a text":   {alert.Alert{Title: "disk full", Text: "logs were moved"}, "logs were moved"},
+		"a long text without a title":   {alert.Alert{Text: long}, strings.TrimRight(long, "\n")},
+		"a long text behind a title":    {alert.Alert{Title: "disk full", Text: long}, strings.TrimRight(long, "\n")},
+		"a long line without any title": {alert.Alert{Text: strings.Repeat("x", 400)}, strings.Repeat("x", 400)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.push(alert.Alert{Key: "db", Title: "disk full"})
+			c.end.Key, c.end.Status = "db", alert.Resolved
+			said := ""
+			for _, owed := range w.push(c.end).change.Deliveries {
+				if owed.Note != nil {
+					said += owed.Note.Text
+				}
+				if owed.Note != nil && len(alert.Pages(owed.Note.Text)) > 1 {
+					t.Error("a reply holds more than one page")
+				}
+			}
+			if said != c.want {
+				t.Errorf("the thread says %.200q, want %.200q", said, c.want)
+			}
+		})
 	}
 }
 
