@@ -176,6 +176,7 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		"no object":         {jsonKind, "/v1/alerts", `"disk"`, 400, "the JSON is a string"},
 		"misspelt":          {jsonKind, "/v1/alerts", `{"title":"a","sevrity":"info"}`, 400, `unknown field "sevrity"`},
 		"wrong type":        {jsonKind, "/v1/alerts", `{"title":5}`, 400, "title is a number at byte 10"},
+		"labels of a list":  {jsonKind, "/v1/alerts", `{"title":"a","labels":["x"]}`, 400, "labels is an array at byte 23, and should be an object"},
 		"label of a list":   {jsonKind, "/v1/alerts", `{"title":"a","labels":{"x":[1]}}`, 400, "a label's value is text"},
 		"bad time":          {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, 400, "at is \"yesterday\""},
 		"unknown severity":  {jsonKind, "/v1/alerts", `{"title":"a","severity":"fatal"}`, 400, `unknown severity "fatal"`},
@@ -210,6 +211,20 @@ func TestAStoreThatCannotWriteIsAnsweredWith503AndWhenToTryAgain(t *testing.T) {
 		if got.status != http.StatusServiceUnavailable || got.header.Get("Retry-After") == "" || got.Hint == "" {
 			t.Errorf("%v: answered %d %s", err, got.status, got.body)
 		}
+	}
+}
+
+func TestTheHeaderMakesABatchSafeToSendAgain(t *testing.T) {
+	e := &engine{}
+	req := httptest.NewRequest(http.MethodPost, "/v1/alerts", strings.NewReader(`[{"title":"a"},{"title":"b","idempotency_key":"own"},{"title":"c"}]`))
+	req.Header.Set("Idempotency-Key", "once")
+	ask(t, build(e, &reader{}).Handler(), req)
+	var keys []string
+	for _, a := range e.got {
+		keys = append(keys, a.IdempotencyKey)
+	}
+	if want := "once/1 own once/3"; strings.Join(keys, " ") != want {
+		t.Errorf("the keys are %q, want %q", keys, want)
 	}
 }
 

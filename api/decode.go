@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -105,10 +106,24 @@ func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
 	if err != nil {
 		return nil, err
 	}
-	if key := r.Header.Get("Idempotency-Key"); key != "" && len(alerts) == 1 && alerts[0].IdempotencyKey == "" {
-		alerts[0].IdempotencyKey = key
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		nameAlerts(alerts, key)
 	}
 	return alerts, nil
+}
+
+// nameAlerts gives the alerts of a request that have no idempotency key of
+// their own the request's, in a batch together with their place in it.
+func nameAlerts(alerts []alert.Alert, key string) {
+	for i := range alerts {
+		switch {
+		case alerts[i].IdempotencyKey != "":
+		case len(alerts) == 1:
+			alerts[i].IdempotencyKey = key
+		default:
+			alerts[i].IdempotencyKey = fmt.Sprintf("%s/%d", key, i+1)
+		}
+	}
 }
 
 // kindOf is the body's media type. curl -d announces a form whatever it sends,
@@ -219,9 +234,9 @@ func jsonError(where string, err error) error {
 	case errors.As(err, &syntax):
 		what = fmt.Sprintf("broken JSON at byte %d: %s", syntax.Offset, err)
 	case errors.As(err, &wrong) && wrong.Field != "":
-		what = fmt.Sprintf("%s is a %s at byte %d, and should be a %s", wrong.Field, wrong.Value, wrong.Offset, wrong.Type)
+		what = fmt.Sprintf("%s is %s at byte %d, and should be %s", wrong.Field, article(wrong.Value), wrong.Offset, article(kindInJSON(wrong.Type)))
 	case errors.As(err, &wrong):
-		what = fmt.Sprintf("the JSON is a %s, not an object", wrong.Value)
+		what = fmt.Sprintf("the JSON is %s, not an object", article(wrong.Value))
 	case errors.Is(err, io.EOF):
 		what = "the body is empty"
 	}
@@ -230,4 +245,22 @@ func jsonError(where string, err error) error {
 		hint = "the fields are source key status severity title text labels links channel mention at idempotency_key"
 	}
 	return &httpError{http.StatusBadRequest, where + what, hint}
+}
+
+// kindInJSON is what a sender calls the values that t takes.
+func kindInJSON(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Map, reflect.Struct:
+		return "object"
+	case reflect.Slice:
+		return "array"
+	}
+	return "string"
+}
+
+func article(noun string) string {
+	if strings.HasPrefix(noun, "a") || strings.HasPrefix(noun, "o") {
+		return "an " + noun
+	}
+	return "a " + noun
 }
