@@ -131,6 +131,7 @@ func TestAPersonInABrowser(t *testing.T) {
 	p.readsTheHomeTab()
 	p.sendsATestByTheDialog()
 	p.writesADirectMessage()
+	p.readsFurtherUp()
 	p.takesPictures(s, proc)
 }
 
@@ -188,6 +189,17 @@ func (p *page) writesADirectMessage() {
 	p.click(at("tab-messages"))
 	p.say("help")
 	p.see(at("message"), "/notify-test")
+}
+
+// readsFurtherUp finds the way back to the end offered above the messages, not
+// beside them.
+func (p *page) readsFurtherUp() {
+	p.t.Helper()
+	p.do("make the window low", chromedp.EmulateViewport(1000, 400))
+	script := fmt.Sprintf(`(() => { const at = (s) => document.querySelector(s); at("#scroller").scrollTop = 0;
+		return at(%s).checkVisibility() && at("#head").offsetWidth === at("#conversation").offsetWidth; })()`, quoted(at("to-end")))
+	p.do("scroll up", chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(patience/2)))
+	p.do("make the window as it was", chromedp.EmulateViewport(1440, 900))
 }
 
 // takesPictures shows the demonstration's alerts in light and in dark.
