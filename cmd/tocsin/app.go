@@ -26,9 +26,10 @@ import (
 	"tocsin/systemd"
 )
 
-// How long each part may take to stop; their sum stays below the 10 s that a
-// SIGTERM may take.
+// How long each part may take to stop, and all of them together: below the 10 s
+// that a SIGTERM may take.
 const (
+	stopAll     = 9 * time.Second
 	stopServers = time.Second
 	stopSocket  = 5 * time.Second
 	stopOutbox  = 3 * time.Second

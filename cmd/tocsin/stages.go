@@ -66,20 +66,23 @@ func (s *stages) wait(ctx context.Context) error {
 }
 
 // stop ends the parts in reverse order and joins their errors. A part that
-// does not end within its limit is left behind.
+// does not end within its limit is left behind; once stopAll is used up, the
+// others are only asked.
 func (s *stages) stop() error {
+	ctx, cancel := context.WithTimeout(context.Background(), stopAll)
+	defer cancel()
 	var all error
 	for i := len(s.started) - 1; i >= 0; i-- {
 		st := s.started[i]
 		began := time.Now()
-		all = errors.Join(all, st.end())
+		all = errors.Join(all, st.end(ctx))
 		s.log.Debug("stopped", zap.String("part", st.name), zap.Duration("took", time.Since(began)))
 	}
 	return all
 }
 
-func (st *stage) end() error {
-	ctx, cancel := context.WithTimeout(context.Background(), st.limit)
+func (st *stage) end(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, st.limit)
 	defer cancel()
 	err := st.stop(ctx)
 	select {
