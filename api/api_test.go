@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -358,6 +359,52 @@ func TestTheUnixSocketIsForItsGroupAndReplacesADeadOnes(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket's file is still there: %v", err)
+	}
+}
+
+// A daemon that hangs does not accept, so that further callers are turned away
+// by the kernel. Its socket is its own even so.
+func TestTheSocketOfABusyDaemonIsLeftAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.sock")
+	busy, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Close(busy) }()
+	if err := errors.Join(syscall.Bind(busy, &syscall.SockaddrUnix{Name: path}), syscall.Listen(busy, 0)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil {
+		var waiting net.Conn
+		if waiting, err = net.Dial("unix", path); err == nil {
+			t.Cleanup(func() { _ = waiting.Close() })
+		}
+	}
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "a daemon may hold "+path) {
+		t.Errorf("listening answered %v", err)
+	}
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the busy daemon's socket is gone: %v", err)
+	}
+}
+
+func TestClosingTwiceLeavesTheNextDaemonsSocketAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tocsin.sock")
+	first, err := api.ListenUnix(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := api.ListenUnix(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = next.Close() }()
+	_ = first.Close() // what it answers does not matter
+	if _, err := os.Stat(path); err != nil {
+		t.Errorf("the next daemon's socket is gone: %v", err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -35,7 +36,7 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := errors.Join(os.Chmod(temporary, socketMode), os.Rename(temporary, path)); err != nil {
 		return nil, errors.Join(fmt.Errorf("listen on unix socket %s: %w", path, err), l.Close(), os.Remove(temporary))
 	}
-	return &unixListener{l, path}, nil
+	return &unixListener{Listener: l, path: path}, nil
 }
 
 // privateFolder makes sure that dir exists and that nobody but root or this
@@ -59,15 +60,20 @@ func privateFolder(dir string) error {
 type unixListener struct {
 	net.Listener
 	path string
+	once sync.Once
+	err  error
 }
 
-// Close ends the listener and removes the socket's file.
+// Close ends the listener and removes the socket's file. It does so once: the
+// file that is there later is another daemon's.
 func (l *unixListener) Close() error {
-	err := os.Remove(l.path)
-	if errors.Is(err, fs.ErrNotExist) {
-		err = nil
-	}
-	return errors.Join(err, l.Listener.Close())
+	l.once.Do(func() {
+		if err := os.Remove(l.path); !errors.Is(err, fs.ErrNotExist) {
+			l.err = err
+		}
+		l.err = errors.Join(l.err, l.Listener.Close())
+	})
+	return l.err
 }
 
 // clearSocket removes a socket file nobody listens on.
@@ -84,9 +90,12 @@ func clearSocket(ctx context.Context, path string) error {
 	}
 	d := net.Dialer{Timeout: time.Second}
 	conn, err := d.DialContext(ctx, "unix", path)
-	if err == nil {
+	switch {
+	case err == nil:
 		return errors.Join(
 			fmt.Errorf("listen on unix socket: a running daemon holds %s: stop it, or choose another path with TOCSIN_SOCKET", path), conn.Close())
+	case !errors.Is(err, syscall.ECONNREFUSED): // a living daemon may be too busy to answer
+		return fmt.Errorf("listen on unix socket: a daemon may hold %s: stop it, or choose another path with TOCSIN_SOCKET: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("listen on unix socket: remove the old one: %w", err)
