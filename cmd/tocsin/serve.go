@@ -41,8 +41,8 @@ func (c serveCmd) Run(ctx context.Context, w world) error {
 	return runDaemon(ctx, cfg, in, log)
 }
 
-// gcPercent lets a small heap grow to three times what lives in it: measured,
-// a sixth more alerts per second for one and a half megabytes when idle.
+// gcPercent lets a small heap grow to three times what lives in it: up to
+// a sixth more alerts per second, measured, for one and a half megabytes when idle.
 const gcPercent = 200
 
 func runDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) error {
