@@ -65,7 +65,9 @@ func (f clientFlags) connect(w world) (*client, error) {
 	for _, path := range found.Sockets {
 		places = append(places, place{"unix", path})
 	}
-	if found.TCP != "" {
+	// A socket that was named is the only place: another daemon at the usual
+	// address is not the one that was meant.
+	if found.TCP != "" && (f.Socket == "" || len(places) == 0) {
 		places = append(places, place{"tcp", found.TCP})
 	}
 	if len(places) == 0 {
