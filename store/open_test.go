@@ -1,7 +1,9 @@
 package store
 
 import (
+	"bytes"
 	"context"
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
@@ -49,6 +51,31 @@ func TestOpenRefusesASecondDaemon(t *testing.T) {
 	must(t, first.Close())
 	second := reopen(t, "sqlite:"+path)
 	must(t, second.Ping(t.Context()))
+}
+
+func TestOpenRefusesASecondDaemonUnderAnotherName(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "tocsin.db"), filepath.Join(dir, "link.db")
+	must(t, reopen(t, "sqlite:"+path).Close())
+	must(t, os.Symlink(path, link))
+	reopen(t, "sqlite:"+link)
+	_, err := Open(t.Context(), "sqlite:"+path, Options{})
+	mustSay(t, err, path, "another tocsin")
+}
+
+func TestOpenLeavesTheDatabaseOfAnotherProgramAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "places.sqlite")
+	db := sql.OpenDB(onlookerConnector("file:" + path))
+	_, err := db.ExecContext(t.Context(), "CREATE TABLE bookmarks (url TEXT)")
+	must(t, err)
+	must(t, db.Close())
+	before, err := os.ReadFile(path)
+	must(t, err)
+	_, err = Open(t.Context(), "sqlite:"+path, Options{})
+	mustSay(t, err, path, "another program", "TOCSIN_STORE")
+	if after, err := os.ReadFile(path); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the file was changed (%v)", err)
+	}
 }
 
 func TestOpenRefusesWhatItCannotUse(t *testing.T) {

@@ -51,6 +51,9 @@ func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target // one file has one lock, whatever it is called
+	}
 	if d.release, err = takeFile(path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, err)
 	}
@@ -74,6 +77,9 @@ func (d *DB) giveUp() error {
 
 func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	if err := checkHeader(path); err != nil {
+		return nil, err
+	}
+	if err := refuseForeign(ctx, path); err != nil {
 		return nil, err
 	}
 	// SQLite commits with fsync unless told otherwise. fdatasync also keeps
@@ -231,6 +237,29 @@ func checkHeader(path string) error {
 		return fmt.Errorf("it is no SQLite database: %s", corruptRemedy)
 	}
 	return nil
+}
+
+// refuseForeign refuses the database of another program, before anything is
+// written to it. A file that can't be read is for others to explain.
+func refuseForeign(ctx context.Context, path string) error {
+	db := sql.OpenDB(onlookerConnector((&url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}).String()))
+	defer func() { _ = db.Close() }() // nothing was written
+	var tables, ours int
+	const question = "SELECT count(*), count(CASE WHEN name = 'goose_db_version' THEN 1 END) FROM sqlite_master WHERE type = 'table'"
+	err := db.QueryRowContext(ctx, question).Scan(&tables, &ours)
+	if err == nil && tables > 0 && ours == 0 {
+		return errors.New("it is the database of another program: give tocsin one of its own with TOCSIN_STORE")
+	}
+	return nil
+}
+
+// onlookerConnector opens a file as it is, without the settings of a store.
+type onlookerConnector string
+
+func (c onlookerConnector) Driver() driver.Driver { return &sqlite.Driver{} }
+
+func (c onlookerConnector) Connect(context.Context) (driver.Conn, error) {
+	return c.Driver().Open(string(c))
 }
 
 // quickCheck reads a small file as a whole.
