@@ -39,12 +39,25 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Recor
 		case <-rung:
 		case <-ctx.Done():
 			leave()
-			return now, ctx.Err()
+			return d.recordAtEnd(ctx, now)
 		case <-d.closing:
 			leave()
 			return now, errClosed
 		}
 	}
+}
+
+// recordAtEnd looks once more when ctx has ended: what is still pending may have
+// been tried since r was read, and have a reason now.
+func (d *DB) recordAtEnd(ctx context.Context, r alert.Record) (alert.Record, error) {
+	now, _, err := d.record(ctx, r.ID)
+	switch {
+	case err != nil:
+		return r, ctx.Err()
+	case now.Standing != alert.StandPending:
+		return now, nil
+	}
+	return now, ctx.Err()
 }
 
 // recordLimit bounds one look at a record.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"reflect"
+	"runtime"
 	"testing"
 	"time"
 
@@ -158,5 +159,27 @@ func testAwaitEnds(t *testing.T, d *DB) {
 	}
 	if len(d.bells.at) != 0 {
 		t.Errorf("%d bells are left over", len(d.bells.at))
+	}
+}
+
+func testAwaitEndsWithTheNewest(t *testing.T, d *DB) {
+	c := commit(t, d, fire(incident("a", "#db", 1)))
+	ctx, cancel := context.WithCancel(t.Context())
+	got := make(chan alert.Record)
+	go func() {
+		r, _ := d.Await(ctx, c.Alerts[0].ID)
+		got <- r
+	}()
+	for waiting := false; !waiting; runtime.Gosched() {
+		d.bells.mu.Lock()
+		waiting = len(d.bells.at) == 1
+		d.bells.mu.Unlock()
+	}
+	o := outcome(claim(t, d, "#db", at(1)), alert.Pending, at(1))
+	o.NextAt, o.Reason = at(2), "is_archived"
+	must(t, d.Finish(t.Context(), o))
+	cancel()
+	if r := <-got; r.Reason != "is_archived" {
+		t.Errorf("what happened meanwhile is not told: %+v", r)
 	}
 }

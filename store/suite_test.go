@@ -66,6 +66,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"finishing again the same way changes nothing":        testFinishTwice,
 		"waiting ends when the alert is settled":              testAwait,
 		"waiting ends with the context":                       testAwaitEnds,
+		"waiting that ends tells the newest":                  testAwaitEndsWithTheNewest,
 		"an envelope is fresh once":                           testInbox,
 		"only old handled envelopes are pruned":               testPrune,
 		"a home's hash is remembered":                         testHome,
