@@ -95,4 +95,6 @@ type Health struct {
 type Problem struct {
 	What string `json:"error"`
 	Fix  string `json:"hint"`
+	// Lane is the conversation it concerns; empty if it is more than one.
+	Lane string `json:"lane,omitempty"`
 }

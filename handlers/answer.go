@@ -35,7 +35,7 @@ func (h *Handlers) answer(ctx context.Context, a ask) render.Message {
 		a.words = a.words[1:]
 		return h.answer(ctx, a)
 	case "test", "notify-test":
-		return h.test(ctx, a.words[1:], a.once)
+		return h.test(ctx, a.words[1:], a)
 	case "status":
 		return h.status(ctx)
 	case "help", "?", "hi", "hello", "hey", "hallo":
@@ -55,13 +55,17 @@ func (h *Handlers) help(a ask) render.Message {
 	return render.Help(render.HelpView{Direct: a.direct, Shell: h.shell(), Version: h.opts.Version})
 }
 
-// test reads what kind of test alert is wanted, and sends it.
-func (h *Handlers) test(ctx context.Context, words []token, once string) render.Message {
+// test reads what kind of test alert is wanted, and sends it; a person who only
+// asks what could be written there is told.
+func (h *Handlers) test(ctx context.Context, words []token, a ask) render.Message {
+	if len(words) == 1 && slices.Contains([]string{"help", "?", "--help", "-h"}, words[0].key) {
+		return h.help(a)
+	}
 	order, bad := parseTest(words)
 	if bad != nil {
 		return render.Refused(bad.Message, bad.Hint)
 	}
-	return h.sendTest(ctx, order, once)
+	return h.sendTest(ctx, order, a.once)
 }
 
 // respond answers so that only the person who asked sees it.

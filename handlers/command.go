@@ -12,8 +12,9 @@ import (
 // taken.
 func (h *Handlers) Command(ctx context.Context, c bot.Command) error {
 	words := tokens(c.Text)
+	a := ask{words: words, once: c.TriggerID}
 	if strings.HasSuffix(c.Name, "-test") {
-		return h.respond(ctx, c.Caller, h.test(ctx, words, c.TriggerID))
+		return h.respond(ctx, c.Caller, h.test(ctx, words, a))
 	}
-	return h.respond(ctx, c.Caller, h.answer(ctx, ask{words: words, once: c.TriggerID}))
+	return h.respond(ctx, c.Caller, h.answer(ctx, a))
 }

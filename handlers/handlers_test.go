@@ -161,6 +161,35 @@ func TestManyWaitingTestsDoNotKeepTheNextPersonWaiting(t *testing.T) {
 	})
 }
 
+func TestABrokenConversationIsToldSoonAndByItsOwnReason(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{health: alert.Health{
+			LastError: "#old: is_archived", LastErrorAt: time.Unix(1795442001, 0),
+			Problems: []alert.Problem{{Lane: "#old", What: "#old can't be reached: is_archived"}, {Lane: "#ops", What: "#ops can't be reached: channel_not_found", Fix: "invite me"}},
+		}}
+		start := time.Now()
+		ok(t, d.handlers().Command(t.Context(), command("#ops")))
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("told after %v", took)
+		}
+		d.wantAnswer(t, "#ops can't be reached: channel_not_found; invite me.")
+		if strings.Contains(d.answers[0], "archived") {
+			t.Errorf("told of another conversation: %s", d.answers[0])
+		}
+	})
+}
+
+func TestNotifyTestHelpIsHelp(t *testing.T) {
+	d := &desk{}
+	for _, text := range []string{"help", "?"} {
+		ok(t, d.handlers().Command(t.Context(), command(text)))
+		d.wantAnswer(t, "`/notify-test [channel] [severity]`")
+	}
+	if len(d.pushed) != 0 {
+		t.Errorf("a test alert was sent: %+v", d.pushed)
+	}
+}
+
 func TestATestThatWasNotAcceptedIsNotClaimedToBe(t *testing.T) {
 	for err, want := range map[error]string{
 		alert.ErrUnavailable:  "was not accepted",

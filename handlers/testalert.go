@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -57,7 +58,7 @@ func testAlert(order testOrder, once string, now time.Time) alert.Alert {
 func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 	wait := h.opts.Wait
 	if h.opts.Health().Held != "" {
-		wait = min(wait, 2*time.Second)
+		wait = min(wait, brokenWait)
 	}
 	select {
 	case h.waiting <- struct{}{}:
@@ -65,6 +66,23 @@ func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 	default:
 		wait = min(wait, time.Second)
 	}
+	record, err := h.awaitFor(ctx, id, min(wait, brokenWait))
+	if err != nil || record.Standing != alert.StandPending || wait <= brokenWait || h.broken(record.Lane) {
+		return record, err
+	}
+	return h.awaitFor(ctx, id, wait-brokenWait)
+}
+
+// brokenWait is how long a conversation that can't be reached is given to be
+// reached after all, before the person is told.
+const brokenWait = 2 * time.Second
+
+// broken tells whether a conversation is known to need a person's hand.
+func (h *Handlers) broken(lane string) bool {
+	return slices.ContainsFunc(h.opts.Health().Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == lane })
+}
+
+func (h *Handlers) awaitFor(ctx context.Context, id string, wait time.Duration) (alert.Record, error) {
 	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	record, err := h.opts.Reader.Await(short, id)

@@ -68,7 +68,7 @@ func trouble(lane string, v verdict) (p *alert.Problem, known bool) {
 	case v.fail == nil:
 		return nil, false
 	case v.name == string(alert.ClassDestination) || v.name == string(alert.ClassAuth):
-		return &alert.Problem{What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail,
+		return &alert.Problem{Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail,
 			"check that the conversation exists and that the app is a member of it")}, true
 	}
 	return nil, false

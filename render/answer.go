@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -176,12 +177,16 @@ func waitsFor(r TestReport) string {
 	held := fit(literal(oneLine(r.Health.Held)), 500)
 	reason := fit(literal(oneLine(r.Record.Reason)), 500)
 	last := fit(literal(oneLine(r.Health.LastError)), 500)
+	broken := slices.IndexFunc(r.Health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == r.Record.Lane })
 	switch {
 	case held != "":
 		return "Nothing is sent at the moment: " + stop(held)
 	case reason != "":
 		return "Slack's last word on it: " + stop(reason)
-	case last != "" && r.Health.LastErrorAt.After(r.Asked):
+	case broken >= 0:
+		p := r.Health.Problems[broken]
+		return "An earlier message there waits too: " + stop(fit(literal(oneLine(p.What+"; "+p.Fix)), 500))
+	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
 		return "The last error was: " + stop(last)
 	case !r.Record.StartedAt.IsZero():
 		return "Slack has been asked and has not answered yet."

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,7 +163,8 @@ func (c sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert
 	}
 	switch {
 	case rec.Standing == alert.StandPending:
-		return fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: see /readyz of the daemon", got.Incident, c.Timeout)
+		return fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
+			got.Incident, c.Timeout, cmp.Or(rec.Reason, "see /readyz of the daemon"))
 	case rec.Standing == alert.StandDead:
 		return fmt.Errorf("the alert was given up (incident %s): %s", got.Incident, rec.Reason)
 	case c.JSON:
