@@ -76,6 +76,10 @@ func Interval() (time.Duration, error) {
 	return limit / 2, nil
 }
 
+// recheck is how many times as often health is asked for while it is bad: what
+// passes by itself must not cost the ping that systemd waits for.
+const recheck = 5
+
 // Watch pings the watchdog for as long as healthy returns nil, and blocks until
 // ctx is done. While healthy returns an error, or does not return, no ping is
 // sent, and systemd restarts the service when WatchdogSec has passed; the error
@@ -90,16 +94,19 @@ func (n *Notifier) Watch(ctx context.Context, healthy func() error) error {
 		<-ctx.Done()
 		return nil
 	}
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
 	for {
-		if err := n.ping(healthy()); err != nil {
+		health := healthy()
+		if err := n.ping(health); err != nil {
 			return err
+		}
+		wait := interval
+		if health != nil {
+			wait /= recheck
 		}
 		select {
 		case <-ctx.Done():
 			return nil
-		case <-ticker.C:
+		case <-time.After(wait):
 		}
 	}
 }
@@ -110,6 +117,8 @@ func (n *Notifier) ping(health error) error {
 	wasSick := n.sick
 	n.sick = health != nil
 	switch {
+	case n.sick && wasSick:
+		return nil
 	case n.sick:
 		return send("", "not healthy, no watchdog pings: "+health.Error())
 	case wasSick:

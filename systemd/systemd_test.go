@@ -160,6 +160,31 @@ func TestTheWatchdogIsPingedOnlyWhileHealthy(t *testing.T) {
 	})
 }
 
+func TestOneSickMomentDoesNotEndTheDaemon(t *testing.T) {
+	m := listen(t)
+	t.Setenv("WATCHDOG_USEC", "30000000")
+	t.Setenv("WATCHDOG_PID", strconv.Itoa(os.Getpid()))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var n systemd.Notifier
+		var asked atomic.Int64
+		done := make(chan error, 1)
+		check(t, n.Ready("up"))
+		go func() {
+			done <- n.Watch(ctx, func() error {
+				if asked.Add(1) == 2 {
+					return errors.New("the store does not answer")
+				}
+				return nil
+			})
+		}()
+		pass(29 * time.Second) // systemd's patience after the first ping is 30 s
+		m.expect("READY=1\nSTATUS=up", "WATCHDOG=1", "STATUS=not healthy, no watchdog pings: the store does not answer", "WATCHDOG=1\nSTATUS=up")
+		cancel()
+		check(t, <-done)
+	})
+}
+
 // pass lets d go by and everybody come to rest.
 func pass(d time.Duration) {
 	<-time.After(d)
