@@ -214,7 +214,8 @@ func (d *daemon) statusLine() string {
 }
 
 // alive is what the watchdog's pings depend on: the store answers and the
-// lanes move. A Slack that is away is no reason to be restarted.
+// lanes move. A Slack that is away is no reason to be restarted, nor is a store
+// that says what is wrong with it: a restart makes no room on a disk.
 func (d *daemon) alive() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()

@@ -41,10 +41,8 @@ var homes = map[string][]string{
 }
 
 type goPackage struct {
-	ImportPath   string
-	Imports      []string
-	TestImports  []string
-	XTestImports []string
+	ImportPath string
+	Imports    []string
 }
 
 func listPackages(t *testing.T) []goPackage {
