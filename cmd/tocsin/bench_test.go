@@ -38,7 +38,7 @@ func shipped(b *testing.B) string {
 // benchDaemon is a running daemon with both doors open.
 func benchDaemon(b *testing.B, s *playground.Server) (p *process, tcp string) {
 	b.Helper()
-	tcp = freeAddress("127.0.0.1:0")
+	tcp = freeAddress(b.Context(), "127.0.0.1:0")
 	p = prepare(b, s, map[string]string{"TOCSIN_LISTEN": tcp})
 	p.start()
 	return p, tcp

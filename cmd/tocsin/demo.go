@@ -50,7 +50,7 @@ func (c demoCmd) Run(ctx context.Context, w world) (err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	socket := filepath.Join(dir, "tocsin.sock")
-	slack, err := c.slack(socketClient(socket))
+	slack, err := c.slack(ctx, socketClient(socket))
 	if err != nil {
 		return err
 	}
@@ -75,13 +75,13 @@ func (c demoCmd) Run(ctx context.Context, w world) (err error) {
 }
 
 // slack starts the playground; its page pushes alerts through daemon.
-func (c demoCmd) slack(daemon *client) (*playground.Server, error) {
+func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server, error) {
 	commands, err := manifestCommands()
 	if err != nil {
 		return nil, err
 	}
 	return playground.New(playground.Options{
-		Listen: freeAddress(c.Listen), Commands: commands,
+		Listen: freeAddress(ctx, c.Listen), Commands: commands,
 		Push: func(ctx context.Context, alert []byte) error {
 			return daemon.call(ctx, http.MethodPost, "/v1/alerts", json.RawMessage(alert), &struct{}{})
 		},
@@ -90,11 +90,11 @@ func (c demoCmd) slack(daemon *client) (*playground.Server, error) {
 
 // config is that of a daemon which knows the playground alone; nothing of the
 // user's own settings gets in.
-func (c demoCmd) config(_ context.Context, slack *playground.Server, dir, socket string) (*config.Config, config.Input, error) {
+func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, socket string) (*config.Config, config.Input, error) {
 	env := map[string]string{
 		"SLACK_APP_TOKEN": slack.AppToken(), "SLACK_BOT_TOKEN": slack.BotToken(), "SLACK_CHANNEL_ID": "#alerts",
 		"SLACK_API_URL": slack.APIURL(), "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
-		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(c.API),
+		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(ctx, c.API),
 	}
 	in := config.Input{Getenv: func(name string) string { return env[name] }, UID: os.Getuid()}
 	cfg, err := config.Load(in)
@@ -102,14 +102,15 @@ func (c demoCmd) config(_ context.Context, slack *playground.Server, dir, socket
 }
 
 // freeAddress returns address, or one with another port if that is in use.
-func freeAddress(address string) string {
-	l, err := net.Listen("tcp", address)
+func freeAddress(ctx context.Context, address string) string {
+	var in net.ListenConfig
+	l, err := in.Listen(ctx, "tcp", address)
 	if err != nil {
 		host, _, splitErr := net.SplitHostPort(address)
 		if splitErr != nil {
 			return address
 		}
-		if l, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+		if l, err = in.Listen(ctx, "tcp", net.JoinHostPort(host, "0")); err != nil {
 			return address
 		}
 	}

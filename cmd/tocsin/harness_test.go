@@ -186,7 +186,7 @@ func (p *process) kill() {
 		return
 	}
 	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may be gone already
-	_ = <-p.exited                            // it says that it was killed
+	p.t.Logf("the daemon was ended: %v", <-p.exited)
 	p.cmd = nil
 }
 
