@@ -156,11 +156,22 @@ func (d *DB) writeGroup(w *writer, group []*op) {
 		}
 		return
 	}
+	err = d.classify(err)
+	d.note(w, err)
 	for _, o := range group {
 		if err != nil {
-			o.err = d.classify(err)
+			o.err = err
 		}
 		o.answer <- o.err
+	}
+}
+
+// note keeps the store's trouble, until something was written again.
+func (d *DB) note(w *writer, err error) {
+	if errors.Is(err, alert.ErrUnavailable) {
+		d.trouble.Store(&err)
+	} else if !w.sick {
+		d.trouble.Store(nil)
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -52,12 +53,17 @@ func TestFullStoreRefusesAndRecoversByItself(t *testing.T) {
 	pragma(t, d, "max_page_count = 120")
 	accepted := fillUp(t, d)
 	mustBe(t, d.Commit(t.Context(), bigFire()), alert.ErrUnavailable)
+	if _, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#nothing", Now: time.Unix(1, 0), Posts: true}); err != nil {
+		t.Errorf("a claim that finds nothing needs no room: %v", err)
+	}
+	mustBe(t, d.Trouble(), alert.ErrUnavailable)
 	l := balanced(t, d)
 	if int(l.Total.Accepted) != len(accepted) {
 		t.Errorf("%d alerts are in a full store, %d were accepted", l.Total.Accepted, len(accepted))
 	}
 	pragma(t, d, "max_page_count = 100000")
 	must(t, d.Ping(t.Context()))
+	must(t, d.Trouble())
 	commit(t, d, bigFire())
 	balanced(t, d)
 }

@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -48,6 +49,8 @@ type DB struct {
 
 	bells bells
 	asked prepared
+	// trouble is why nothing can be written.
+	trouble atomic.Pointer[error]
 }
 
 var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
@@ -97,6 +100,15 @@ func (d *DB) Ping(ctx context.Context) error {
 	}
 	if err := d.readers.PingContext(ctx); err != nil {
 		return fmt.Errorf("ping store: %w", d.classify(err))
+	}
+	return nil
+}
+
+// Trouble returns why nothing can be written, an error that wraps
+// alert.ErrUnavailable, or nil while that works. It asks nobody: Ping finds out.
+func (d *DB) Trouble() error {
+	if err := d.trouble.Load(); err != nil {
+		return *err
 	}
 	return nil
 }

@@ -37,7 +37,9 @@ type writer struct {
 	// cards whose alerts it settles.
 	counted map[column]int64
 	shown   map[place]struct{}
-	// sick: the latest transaction failed for want of disk or connection.
+	// wrote: the open transaction has changed something.
+	wrote bool
+	// sick: a transaction failed, and none that wrote has succeeded since.
 	sick bool
 }
 
@@ -61,6 +63,7 @@ func (w *writer) begin(ctx context.Context) error {
 		w.rollback()
 		return err
 	}
+	w.wrote = false
 	return nil
 }
 
@@ -114,11 +117,12 @@ func (w *writer) apply(ctx context.Context, group []*op) error {
 }
 
 func (w *writer) commit(ctx context.Context) error {
+	wrote := w.wrote // COMMIT itself repeats the count of what came before
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		w.rollback()
 		return unknownOutcome{err}
 	}
-	w.sick = false
+	w.sick = w.sick && !wrote
 	return nil
 }
 
@@ -178,7 +182,9 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 	if err != nil {
 		return 0, err
 	}
-	return result.RowsAffected()
+	n, err := result.RowsAffected()
+	w.wrote = w.wrote || n > 0
+	return n, err
 }
 
 // each asks inside the transaction and hands every row to scan.
