@@ -195,6 +195,7 @@ func (d *daemon) tellStatus(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
+		d.retryStore(ctx)
 		if line := d.statusLine(); line != last {
 			last = line
 			if err := d.notifier.Status(line); err != nil {
@@ -202,6 +203,17 @@ func (d *daemon) tellStatus(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// retryStore finds out whether a store that could not write can again, for
+// when nobody pushes anything.
+func (d *daemon) retryStore(ctx context.Context) {
+	if d.store.Trouble() == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, statusEvery)
+	defer cancel()
+	_ = d.store.Ping(ctx) // the store keeps what it finds
 }
 
 func (d *daemon) statusLine() string {
@@ -235,6 +247,11 @@ func (d *daemon) health() alert.Health {
 	}
 	h.Problems = append(d.tokens.problems(), h.Problems...)
 	h.Problems = append(h.Problems, s.Problems...)
+	if err := d.store.Trouble(); err != nil {
+		h.Problems = append([]alert.Problem{{
+			What: "nothing is accepted or sent: " + err.Error(), Fix: "make room on the store's disk and see that it can be written; it goes on by itself",
+		}}, h.Problems...)
+	}
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
 	}

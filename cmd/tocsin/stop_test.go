@@ -2,10 +2,17 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"tocsin/playground"
 )
@@ -28,4 +35,66 @@ func TestSIGTERMEndsCleanlyAlthoughAClientNeverFinishesItsRequest(t *testing.T) 
 	if err := p.terminate(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
+}
+
+func TestAFullDiskShowsInReadyzUntilThereIsRoomAgain(t *testing.T) {
+	t.Parallel()
+	disk := t.TempDir()
+	if err := syscall.Mount("tmpfs", disk, "tmpfs", 0, "size=4m"); err != nil {
+		t.Skipf("needs the right to mount a small disk: %v", err)
+	}
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_STORE": "sqlite:" + filepath.Join(disk, "tocsin.db")})
+	p.start()
+	// Unmounting needs the daemon to be gone, which its own clean-up sees to.
+	t.Cleanup(func() {
+		p.kill()
+		if err := syscall.Unmount(disk, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	kept := p.mustPush(firing("a", "before"))
+	p.settle(kept...)
+	until(t, s, "both connections", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) == 2 })
+	ballast := filepath.Join(disk, "ballast")
+	if err := os.WriteFile(ballast, make([]byte, 4<<20), 0o600); !errors.Is(err, syscall.ENOSPC) {
+		t.Fatalf("filling the disk: %v", err)
+	}
+	for {
+		big := firing("b", "during")
+		big["text"] = strings.Repeat("x", 100_000)
+		if _, err := p.push(big); err != nil {
+			break
+		}
+	}
+	if status, body := readiness(t, p); status != http.StatusServiceUnavailable || !strings.Contains(body, "make room") {
+		t.Errorf("on a full disk /readyz answers %d with %s", status, body)
+	}
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(patience); ; {
+		status, body := readiness(t, p)
+		if status == http.StatusOK {
+			break
+		}
+		if !pause(t.Context(), 100*time.Millisecond) || time.Now().After(deadline) {
+			t.Fatalf("with room again /readyz answers %d with %s", status, body)
+		}
+	}
+	p.settle(append(kept, p.mustPush(firing("c", "after"))...)...)
+}
+
+func readiness(t *testing.T, p *process) (status int, body string) {
+	t.Helper()
+	resp, err := p.client().http.Get("http://localhost/readyz")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = resp.Body.Close() }()
+	all, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(all)
 }
