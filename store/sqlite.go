@@ -211,6 +211,9 @@ func lockRemedy(lock *os.File, err error) error {
 }
 
 func folderRemedy(err error) error {
+	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: make room on its disk", err)
+	}
 	return fmt.Errorf("%w: give this user the right to write there, or set TOCSIN_STORE to another path", err)
 }
 
