@@ -111,7 +111,7 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 
 func TestOpenOnAFullDiskAsksForRoom(t *testing.T) {
 	disk := smallDisk(t)
-	if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 4<<20), 0o600); err == nil {
+	if err := os.WriteFile(filepath.Join(disk, "ballast"), make([]byte, 5<<20), 0o600); err == nil {
 		t.Fatal("the disk is not full")
 	}
 	_, err := Open(t.Context(), "sqlite:"+filepath.Join(disk, "tocsin.db"), Options{})
