@@ -13,6 +13,16 @@ func (w *webTest) hook(h hook) string {
 	return w.s.newHookLocked(h)
 }
 
+func TestARevokedTokenLeavesTheResponseURLAlone(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	if err := w.s.SetFault(Fault{Kind: FaultRevoked}); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.send(w.hook(hook{Kind: "commands", User: "U0ANN", Channel: "C0OPS"}), jsonType, `{"text":"still here"}`); r.body["ok"] != true {
+		t.Errorf("got %d %s", r.status, r.raw)
+	}
+}
+
 const jsonType = "application/json; charset=utf-8"
 
 func TestResponseURLIsPrivateByDefaultAndNeedsNoMembership(t *testing.T) {
