@@ -32,7 +32,7 @@ func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 }
 
 func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
-	look := lookup{job: job, oldest: slackTime(job.StartedAt.Add(-findMargin))}
+	look := lookup{job: job, oldest: b.since(job)}
 	if job.Kind == alert.Reply && !job.TopLevel && job.Card.TS != "" {
 		look.channel, look.thread = job.Card.Conversation, job.Card.TS
 	} else {
@@ -50,6 +50,16 @@ func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 	}
 	return alert.Sent{}, false, &alert.SendError{Class: alert.ClassTransient, Code: "too_much_history",
 		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Lane)}
+}
+
+// since is from where on to look. An attempt that is still to come was started
+// by a clock that was put back since and tells nothing: then the newest pages
+// have to do.
+func (b *Bot) since(job alert.Job) string {
+	if job.StartedAt.After(b.opts.Now()) {
+		return ""
+	}
+	return slackTime(job.StartedAt.Add(-findMargin))
 }
 
 // lookup is how far a search has come.

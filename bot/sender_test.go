@@ -157,6 +157,17 @@ func TestAPostWhoseAnswerWasLostIsFound(t *testing.T) {
 	}
 }
 
+func TestAPostStartedByAClockThatWasAheadIsFound(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	job := delivery(alert.Post, "#alerts")
+	job.StartedAt = time.Now().Add(time.Hour)
+	posted(t, b, job)
+	if sent, found, err := b.Find(t.Context(), job); err != nil || !found {
+		t.Errorf("found %t %+v, %v", found, sent, err)
+	}
+}
+
 func TestWhereItCantLookFindSaysSo(t *testing.T) {
 	slack := startSlack(t, playground.Options{})
 	b := newBot(t, slack, &logBook{})

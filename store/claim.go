@@ -67,7 +67,7 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time
 		return alert.Job{}, time.Time{}, err
 	}
 	job, err := h.job()
-	if err != nil || job.NextAt.After(c.Now) {
+	if err != nil || mustWait(job.Delivery, c.Now) {
 		return alert.Job{}, job.NextAt, err
 	}
 	if job.Incident.Cards, err = w.cards(ctx, h.incident.n); err != nil {
@@ -82,6 +82,23 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time
 	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ? WHERE n = ?",
 		micros(c.Now), job.Seq)
 	return job, time.Time{}, err
+}
+
+// longestDoubt bounds how long a delivery in doubt waits for a look.
+const longestDoubt = time.Hour
+
+// mustWait says whether a delivery's time has not come. Only a clock that was
+// put back can be before the moment at which the wait began; what was accepted
+// then must not wait until that clock has caught up. One in doubt keeps the
+// start of its attempt, so that for it the length of the wait has to tell.
+func mustWait(d alert.Delivery, now time.Time) bool {
+	if !d.NextAt.After(now) {
+		return false
+	}
+	if d.State == alert.Sending {
+		return d.NextAt.Sub(now) <= longestDoubt
+	}
+	return !now.Before(d.CreatedAt) && !now.Before(d.StartedAt)
 }
 
 // head is the first delivery of a lane with its incident.

@@ -67,6 +67,26 @@ func testHeadWaits(t *testing.T, d *DB) {
 	}
 }
 
+func testClockPutBack(t *testing.T, d *DB) {
+	c := fire(incident("a", "#db", 1))
+	c.Deliveries[0].CreatedAt, c.Deliveries[0].NextAt = at(100_000), at(100_000)
+	commit(t, d, c)
+	claim(t, d, "#db", at(1)) // never tried
+	j := claim(t, d, "#db", at(100_010))
+	o := outcome(j, alert.Pending, at(100_010))
+	o.NextAt = at(100_060)
+	must(t, d.Finish(t.Context(), o))
+	if next := idle(t, d, alert.Claim{Lane: "#db", Now: at(100_020), Posts: true}); !next.Equal(at(100_060)) {
+		t.Errorf("the lane waits until %v, want %v", next, at(100_060))
+	}
+	j = claim(t, d, "#db", at(20)) // tried by a clock that was ahead
+	o = outcome(j, alert.Sending, at(20))
+	o.NextAt = at(100_000)
+	must(t, d.Finish(t.Context(), o))
+	idle(t, d, alert.Claim{Lane: "#db", Now: at(99_000), Posts: true})
+	claim(t, d, "#db", at(30)) // in doubt
+}
+
 func testKinds(t *testing.T, d *DB) {
 	a := incident("a", "#db", 1)
 	commit(t, d, fire(a))

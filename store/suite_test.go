@@ -52,6 +52,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a lane is claimed by priority, then by acceptance":   testClaimOrder,
 		"an incident never overtakes itself":                  testNoOvertaking,
 		"a head that must wait holds its lane":                testHeadWaits,
+		"a clock that was put back holds up nothing":          testClockPutBack,
 		"kinds can be claimed apart":                          testKinds,
 		"a claimed delivery comes back unsure":                testUnsure,
 		"a job carries the newest state, the card and the id": testJob,
