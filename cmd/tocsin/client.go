@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -154,6 +155,9 @@ func (c *client) answer(resp *http.Response, into any) error {
 
 // unreachable says what to do when nobody answers.
 func (c *client) unreachable(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("you may not use the daemon's socket (%w): have yourself put into its group, as in usermod -aG tocsin-clients alice, or name another with --server or --socket", err)
+	}
 	var inner *net.OpError
 	if errors.As(err, &inner) {
 		err = inner.Err

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"io"
+	"io/fs"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -9,6 +12,13 @@ import (
 	"sync/atomic"
 	"testing"
 )
+
+func TestWhoMayNotUseTheSocketIsToldHow(t *testing.T) {
+	err := socketClient("/run/tocsin/tocsin.sock").unreachable(&net.OpError{Op: "dial", Net: "unix", Err: fs.ErrPermission})
+	if !strings.Contains(err.Error(), "tocsin-clients") || !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("it said %q", err)
+	}
+}
 
 func TestASocketThatIsNamedIsTheOnlyPlaceToLook(t *testing.T) {
 	var asked atomic.Int64

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"time"
@@ -105,7 +106,8 @@ func (c sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Aler
 			return answer.Alerts[0], nil
 		}
 		var said *answerError
-		if errors.As(err, &said) && said.status != http.StatusServiceUnavailable && said.status != http.StatusTooManyRequests {
+		refused := errors.As(err, &said) && said.status != http.StatusServiceUnavailable && said.status != http.StatusTooManyRequests
+		if refused || errors.Is(err, fs.ErrPermission) {
 			return alert.Accepted{}, err
 		}
 		if !told {
