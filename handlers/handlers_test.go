@@ -179,6 +179,22 @@ func TestABrokenConversationIsToldSoonAndByItsOwnReason(t *testing.T) {
 	})
 }
 
+func TestATestThatFindsOutThatAllIsHeldIsToldSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		start := time.Now()
+		var person sync.WaitGroup
+		person.Go(func() { _ = d.handlers().Command(t.Context(), command("")) })
+		synctest.Wait()
+		d.health = alert.Health{Held: "Slack refuses the app: token_revoked"}
+		person.Wait()
+		if took := time.Since(start); took > 2*time.Second {
+			t.Errorf("told after %v", took)
+		}
+		d.wantAnswer(t, "token_revoked")
+	})
+}
+
 func TestNotifyTestHelpIsHelp(t *testing.T) {
 	d := &desk{}
 	for _, text := range []string{"help", "?"} {

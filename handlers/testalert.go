@@ -77,9 +77,11 @@ func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 // reached after all, before the person is told.
 const brokenWait = 2 * time.Second
 
-// broken tells whether a conversation is known to need a person's hand.
+// broken tells whether what goes to a conversation is known to need a person's
+// hand; perhaps by this very alert.
 func (h *Handlers) broken(lane string) bool {
-	return slices.ContainsFunc(h.opts.Health().Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == lane })
+	health := h.opts.Health()
+	return health.Held != "" || slices.ContainsFunc(health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == lane })
 }
 
 func (h *Handlers) awaitFor(ctx context.Context, id string, wait time.Duration) (alert.Record, error) {
