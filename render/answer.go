@@ -182,10 +182,10 @@ func waitsFor(r TestReport) string {
 	case held != "":
 		return "Nothing is sent at the moment: " + stop(held)
 	case reason != "":
-		return "Slack's last word on it: " + stop(reason)
+		return "Slack's last word on it: " + named(stop(reason), r.Record.Lane)
 	case broken >= 0:
 		p := r.Health.Problems[broken]
-		return "An earlier message there waits too: " + stop(fit(literal(oneLine(p.What+"; "+p.Fix)), 500))
+		return "An earlier message there waits too: " + named(stop(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
 	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
 		return "The last error was: " + stop(last)
 	case !r.Record.StartedAt.IsZero():

@@ -201,3 +201,18 @@ func golden(t *testing.T, name string, view any) {
 		t.Errorf("%s is different (write it with -update):\n%s", path, got)
 	}
 }
+
+func TestAChannelIsCalledByItsNameInProblems(t *testing.T) {
+	m := Status(StatusView{Health: alert.Health{
+		LastError: "C0OLD1234: is_archived (C0OLD1234 is archived)",
+		Problems:  []alert.Problem{{Lane: "C0OLD1234", What: "C0OLD1234 can't be reached: is_archived", Fix: "C0OLD1234 is archived: unarchive it"}},
+	}})
+	wantValid(t, "status", checkMessage(m))
+	body, err := json.Marshal(m.Blocks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if rest := strings.ReplaceAll(string(body), `\u003c#C0OLD1234\u003e`, ""); rest == string(body) || strings.Contains(rest, "C0OLD1234") {
+		t.Errorf("got %s", body)
+	}
+}

@@ -164,7 +164,8 @@ func deliveryFields(h alert.Health) []string {
 	}
 	fields := []string{"*Slack*\n" + connection, "*Sending*\n" + sending}
 	if last := literal(oneLine(h.LastError)); visible(last) {
-		text := "*Last error*\n" + fit(last, 500)
+		lane, _, _ := strings.Cut(last, ": ")
+		text := "*Last error*\n" + named(fit(last, 500), lane)
 		if !h.LastErrorAt.IsZero() {
 			text += "\n" + date(h.LastErrorAt.Truncate(time.Minute))
 		}
@@ -191,9 +192,17 @@ func problem(p alert.Problem) string {
 	if !visible(what) {
 		what = "something is wrong"
 	}
-	text := "⚠️ " + bold(what, 500)
+	text := "⚠️ " + named(bold(what, 500), p.Lane)
 	if fix := oneLine(p.Fix); visible(fix) {
-		text += "\n" + fit(fix, 1000)
+		text += "\n" + named(fit(fix, 1000), p.Lane)
 	}
 	return text
+}
+
+// named puts a channel's name where text speaks of it by its id.
+func named(text, lane string) string {
+	if !channelID(lane) {
+		return text
+	}
+	return strings.ReplaceAll(text, lane, place(lane))
 }
