@@ -16,6 +16,10 @@ const (
 	unsureWait   = 2 * time.Second
 	throttleMin  = time.Second
 	maxLooks     = 10
+	// fewestTries is how often a delivery is tried before its age counts. After
+	// a weekend without a daemon everything is old, and the network may be up a
+	// minute later than we are.
+	fewestTries = 10
 )
 
 // The names of what became of an attempt, for log lines and the metric's label.
@@ -101,6 +105,9 @@ func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error)
 // "later" and "not you".
 func (p policy) counted(v verdict, job alert.Job) verdict {
 	expired := !v.Now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	if v.Class == alert.ClassTransient || v.Class == alert.ClassUnsure {
+		expired = expired && v.Attempts >= fewestTries
+	}
 	switch v.Class {
 	case alert.ClassPayload:
 		if job.Plain {

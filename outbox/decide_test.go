@@ -61,9 +61,12 @@ var decideCases = map[string]struct {
 	"transient backs off no longer than five minutes": {of(alert.Post, attempts(5000)),
 		fail(alert.ClassTransient, "service_unavailable"),
 		want{"transient", alert.Pending, 5 * time.Minute, 5001, "service_unavailable"}},
-	"transient ends after a day": {of(alert.Post, aDayOld),
+	"transient ends after a day": {of(alert.Post, aDayOld, attempts(9)),
 		fail(alert.ClassTransient, "service_unavailable"),
-		want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: service_unavailable"}},
+		want{"dead", alert.Dead, 0, 10, "gave up after 24h0m0s: service_unavailable"}},
+	"transient goes on after a day in which nobody tried": {of(alert.Post, aDayOld, attempts(2)),
+		fail(alert.ClassTransient, "unreachable"),
+		want{"transient", alert.Pending, 4 * time.Second, 3, "unreachable"}},
 	"destination waits": {of(alert.Post), &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
 		want{"destination", alert.Pending, time.Second, 1, "is_archived (unarchive it)"}},
 	"destination ends after a day": {of(alert.Post, aDayOld),
@@ -142,7 +145,7 @@ func TestDecideEffects(t *testing.T) {
 	p, until := testPolicy(), noon.Add(time.Minute)
 	throttled := &alert.SendError{Class: alert.ClassThrottled, RetryAfter: time.Minute}
 	effects := func(kind alert.Kind, created time.Time, err error) effect {
-		return p.decide(noon, alert.Job{Delivery: alert.Delivery{Kind: kind, CreatedAt: created}}, alert.Sent{}, err).effect
+		return p.decide(noon, alert.Job{Delivery: alert.Delivery{Kind: kind, CreatedAt: created, Attempts: fewestTries - 1}}, alert.Sent{}, err).effect
 	}
 	if got := effects(alert.Post, noon, throttled); got != (effect{pauseLane: until}) {
 		t.Errorf("throttled post: %+v, want its lane paused", got)

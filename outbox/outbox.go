@@ -62,7 +62,8 @@ type Options struct {
 	// UpdateBurst is how many edits may be made at once after a rest: 5.
 	UpdateBurst int
 	// GiveUpAfter is how long after it began to be owed a delivery that fails
-	// is tried again: 24 h.
+	// is tried again: 24 h. While Slack can't be reached it is tried ten times
+	// however old it is.
 	GiveUpAfter time.Duration
 	// ProbeEvery is how often Slack is asked whether it knows the app again
 	// while everything is held: 1 min.
