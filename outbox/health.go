@@ -106,7 +106,7 @@ func (o *Outbox) Health() alert.Health {
 	var h alert.Health
 	h.LastError, h.LastErrorAt = o.recent.read()
 	if p := o.gate.problem(); p != nil {
-		h.Held = p.What
+		h.Held = strings.TrimPrefix(p.What, heldWhat)
 		h.Problems = append(h.Problems, *p)
 	}
 	var broken []alert.Problem

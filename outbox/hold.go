@@ -66,9 +66,12 @@ func (o *Outbox) hold(fail *alert.SendError) {
 	}
 }
 
+// heldWhat begins the problem of an outbox that is held; the rest says why.
+const heldWhat = "nothing is being sent: "
+
 func heldBecause(fail *alert.SendError) alert.Problem {
 	return alert.Problem{
-		What: "nothing is being sent: Slack refuses the app: " + fail.Code,
+		What: heldWhat + "Slack refuses the app: " + fail.Code,
 		Fix:  hint(fail, tokenHint),
 	}
 }

@@ -204,7 +204,7 @@ func TestRefusedAppHoldsEverythingUntilAProbeSucceeds(t *testing.T) {
 		pass(80 * time.Second)
 		w.wantTimes(t, "b")
 		h := w.box.Health()
-		if !strings.Contains(h.Held, "token_revoked") || len(h.Problems) == 0 || h.Problems[0].Fix != "install the app again" {
+		if h.Held != "Slack refuses the app: token_revoked" || len(h.Problems) == 0 || h.Problems[0].Fix != "install the app again" {
 			t.Errorf("health %+v, want why and what to do", h)
 		}
 		if w.metric(t, "tocsin_outbox_held") != 1 {
