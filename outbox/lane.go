@@ -77,11 +77,14 @@ func (l *lane) passGate(stop context.Context) bool {
 
 // wait rests; false when stop has ended.
 func (l *lane) wait(stop context.Context, r rest) bool {
-	d := r.until.Sub(l.opts.Now())
+	now := l.opts.Now()
+	d := r.until.Sub(now)
 	if r.until.IsZero() || d <= 0 {
 		return stop.Err() == nil
 	}
-	l.status.set(r.doing, r.until)
+	// Not r.until: what the queue said is wall time, and a lane that sleeps on
+	// while the wall clock is put forward is not stuck.
+	l.status.set(r.doing, now.Add(d))
 	wake := l.wake
 	if r.deaf {
 		wake = nil

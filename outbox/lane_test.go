@@ -320,3 +320,13 @@ func TestDeliveryThatNobodyOwesAnyMoreDoesNotHoldTheLane(t *testing.T) {
 		w.wantState(t, "b", alert.Delivered)
 	})
 }
+
+func TestWaitingIsMeasuredByAClockThatDoesNotJump(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	l := newLane(New(nil, nil, Options{}), "#db")
+	l.wait(ctx, rest{until: time.Now().Add(time.Hour).Round(0), doing: "waiting until the next is due"})
+	if _, by, _ := l.status.read(); by == by.Round(0) {
+		t.Error("a watcher would take a clock that is put forward for a lane that is stuck")
+	}
+}
