@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -23,8 +24,8 @@ type sendCmd struct {
 	Key            string            `short:"k" help:"What it is about: alerts with one key share a card (default: by source, labels and title)."`
 	Resolve        bool              `short:"r" help:"It is over: resolve the incident of this key."`
 	Source         string            `placeholder:"NAME" help:"Who sends it."`
-	Label          map[string]string `short:"l" placeholder:"NAME=VALUE" help:"A label; may be repeated."`
-	Link           map[string]string `placeholder:"LABEL=URL" help:"A link shown as a button; may be repeated."`
+	Label          map[string]string `short:"l" placeholder:"NAME=VALUE" mapsep:"none" help:"A label; may be repeated."`
+	Link           []string          `placeholder:"LABEL=URL" sep:"none" help:"A link shown as a button; may be repeated."`
 	Mention        string            `placeholder:"WHO" help:"Whom it concerns."`
 	At             time.Time         `placeholder:"TIME" help:"When it happened, as 2026-01-02T15:04:05Z (default: now)."`
 	IdempotencyKey string            `placeholder:"KEY" help:"The same key is counted once (default: a new one, so that trying again is safe)."`
@@ -74,8 +75,9 @@ func (c sendCmd) alert(w world) (alert.Alert, error) {
 	if c.Resolve {
 		a.Status = alert.Resolved
 	}
-	for label, target := range c.Link {
-		a.Links = append(a.Links, alert.Link{Label: label, URL: target})
+	var err error
+	if a.Links, err = c.links(); err != nil {
+		return a, err
 	}
 	if a.IdempotencyKey == "" {
 		a.IdempotencyKey = alert.NewID()
@@ -91,6 +93,20 @@ func (c sendCmd) alert(w world) (alert.Alert, error) {
 		a.Text = string(text)
 	}
 	return a, nil
+}
+
+// links are those given, in their order; an address may hold more signs of
+// equality.
+func (c sendCmd) links() ([]alert.Link, error) {
+	var links []alert.Link
+	for _, link := range c.Link {
+		label, target, ok := strings.Cut(link, "=")
+		if !ok {
+			return nil, &usageError{fmt.Errorf("--link %s: write it as LABEL=URL, for example --link Runbook=https://example.com/disk", link)}
+		}
+		links = append(links, alert.Link{Label: label, URL: target})
+	}
+	return links, nil
 }
 
 // push sends a until the daemon took it: nothing listening and a store that
