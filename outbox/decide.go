@@ -71,11 +71,21 @@ func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
 		v.Sent = alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Card.Version}
 		v.Reason = "another delivery has shown it"
 		return v, true
+	case job.Unsure && job.Kind != alert.Update && soon(now, job.StartedAt):
+		v.name, v.State, v.NextAt = nameLookAgain, alert.Sending, job.StartedAt.Add(unsureWait)
+		v.Reason = "Slack may not list yet what was sent before the restart"
+		return v, true
 	case job.Kind == alert.Update && !shown:
 		v.Kind = alert.Post
 		return v.again(nameNoCard, now, "there is no card to edit: a new one is posted"), true
 	}
 	return verdict{}, false
+}
+
+// soon says whether an attempt began so lately that a look may come too early.
+func soon(now, started time.Time) bool {
+	since := now.Sub(started)
+	return since >= 0 && since < unsureWait
 }
 
 // decide says what becomes of job after Slack answered a send with sent or err.
