@@ -5,6 +5,7 @@ import (
 	"os"
 
 	"github.com/alecthomas/kong"
+	"github.com/mattn/go-isatty"
 )
 
 const description = `Takes alerts in over a Unix socket or loopback HTTP and gets them to the right Slack
@@ -67,9 +68,5 @@ func (f daemonFlags) given() map[string]string {
 // isTerminal tells whether f is a terminal that a person looks at.
 func isTerminal(f any) bool {
 	file, ok := f.(*os.File)
-	if !ok {
-		return false
-	}
-	info, err := file.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0 && info.Mode()&os.ModeDevice != 0
+	return ok && isatty.IsTerminal(file.Fd())
 }

@@ -36,6 +36,7 @@ var homes = map[string][]string{
 	"github.com/pressly/goose/v3":      {"store"},
 	"github.com/goccy/go-yaml":         {"config"},
 	"github.com/alecthomas/kong":       {"cmd/tocsin"},
+	"github.com/mattn/go-isatty":       {"cmd/tocsin"},
 	"github.com/coreos/go-systemd/v22": {"systemd"},
 	"github.com/google/uuid":           {"alert"},
 }
