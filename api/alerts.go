@@ -13,6 +13,9 @@ import (
 const (
 	// maxBody is the most bytes of one request; 413 above.
 	maxBody = 1 << 20
+	// maxAlerts is the most alerts of one request; they are one transaction, which
+	// everybody else's alerts wait for.
+	maxAlerts = 10_000
 	// maxWait bounds ?wait= of GET /v1/alerts/{id}.
 	maxWait = 2 * time.Minute
 )
@@ -27,6 +30,10 @@ func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 	alerts, err := decode(r, body)
 	if err != nil {
 		a.fail(w, r, err)
+		return
+	}
+	if len(alerts) > maxAlerts {
+		a.fail(w, r, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"})
 		return
 	}
 	receipts, err := a.opts.Engine.Push(r.Context(), alerts)

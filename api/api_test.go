@@ -186,6 +186,7 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		"line of a batch":   {lines, "/v1/alerts", "{\"title\":\"a\"}\n\n{oops}", 400, "alert 2, line 3: broken JSON at byte 2"},
 		"bad UTF-8":         {"text/plain", "/v1/alerts", "abc\xffdef", 400, "not valid UTF-8 at byte 3"},
 		"too long":          {"text/plain", "/v1/alerts", strings.Repeat("x", 1<<20+1), 413, "longer than 1048576 bytes"},
+		"too many":          {lines, "/v1/alerts", strings.Repeat("{\"title\":\"a\"}\n", 10_001), 413, "10001 alerts, more than 10000"},
 		"strange parameter": {"text/plain", "/v1/alerts?sev=info", "a", 400, `unknown parameter "sev"`},
 		"strange type":      {"application/xml", "/v1/alerts", "<a/>", 415, "application/xml"},
 		"no such path":      {jsonKind, "/v2/alerts", "{}", 404, "/v2/alerts"},

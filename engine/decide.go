@@ -21,7 +21,8 @@ type draft struct {
 	now       time.Time
 	incidents map[ref]*entry
 	byKey     map[string][]*entry
-	order     []*entry // changed ones, in the order of their first change
+	ids       map[string]bool // of the incidents of this change
+	order     []*entry        // changed ones, in the order of their first change
 	seen      map[string]alert.Accepted
 	change    alert.Change
 	receipts  []alert.Accepted
@@ -49,7 +50,7 @@ func (e *Engine) decide(facts alert.Facts, alerts []alert.Alert) *draft {
 
 func decide(r rules, now time.Time, facts alert.Facts, alerts []alert.Alert) *draft {
 	d := &draft{
-		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, seen: map[string]alert.Accepted{},
+		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, ids: map[string]bool{}, seen: map[string]alert.Accepted{},
 	}
 	for _, i := range facts.Incidents {
 		d.know(&entry{Incident: i})
@@ -126,7 +127,7 @@ func (d *draft) fire(a alert.Alert) (*entry, alert.Effect) {
 // open begins a new incident with a post in each lane of its route.
 func (d *draft) open(a alert.Alert, route string, lanes []string) *entry {
 	en := &entry{Incident: alert.Incident{
-		ID: d.rules.newID(), Key: a.Key, Route: route, State: alert.Open, FirstAt: d.now, Lanes: lanes,
+		ID: d.freshID(), Key: a.Key, Route: route, State: alert.Open, FirstAt: d.now, Lanes: lanes,
 	}}
 	d.know(en)
 	d.touch(en)
@@ -134,6 +135,18 @@ func (d *draft) open(a alert.Alert, route string, lanes []string) *entry {
 	en.opener = d.owe(en, alert.Post, nil)
 	d.continueText(en)
 	return en
+}
+
+// freshID returns an id that no other incident of this change has; the store
+// finds out whether an older one has it.
+func (d *draft) freshID() string {
+	for {
+		id := d.rules.newID()
+		if !d.ids[id] {
+			d.ids[id] = true
+			return id
+		}
+	}
 }
 
 // reopen brings a resolved incident back in its thread.

@@ -9,10 +9,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"go.uber.org/zap"
 
 	"tocsin/alert"
 )
@@ -37,7 +37,6 @@ type Options struct {
 	Owed func(lanes ...string)
 	// Now is the clock. Default time.Now.
 	Now     func() time.Time
-	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
 
@@ -45,6 +44,9 @@ const (
 	// maxWaiting is how many requests may wait for a commit; further ones are
 	// turned away with alert.ErrOverloaded.
 	maxWaiting = 4096
+	// maxWaitingAlerts is the same in alerts, so that what waits has a bound in
+	// memory too, however large the requests are.
+	maxWaitingAlerts = 50_000
 	// maxBatch is how many alerts one commit gathers from waiting requests.
 	maxBatch = 512
 	// maxTries bounds load-decide-commit rounds that end in a conflict.
@@ -58,6 +60,7 @@ type Engine struct {
 	store   Store
 	opts    Options
 	waiting chan *request
+	held    atomic.Int64 // alerts that wait or are being committed
 	ended   chan struct{}
 	idLen   int // used by Run's goroutine only
 	metrics metrics
@@ -84,9 +87,6 @@ func New(store Store, opts Options) *Engine {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if opts.Log == nil {
-		opts.Log = zap.NewNop()
-	}
 	return &Engine{
 		store: store, opts: opts, idLen: firstIDLength, metrics: newMetrics(opts.Metrics),
 		waiting: make(chan *request, maxWaiting), ended: make(chan struct{}),
@@ -103,15 +103,8 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 		return nil, err
 	}
 	r := &request{alerts: prepared, done: make(chan result, 1)}
-	select {
-	case <-e.ended:
-		return nil, fmt.Errorf("accept: shutting down: %w", alert.ErrUnavailable)
-	default:
-	}
-	select {
-	case e.waiting <- r:
-	default:
-		return nil, fmt.Errorf("accept: %w", alert.ErrOverloaded)
+	if err := e.enqueue(r); err != nil {
+		return nil, fmt.Errorf("accept: %w", err)
 	}
 	select {
 	case got := <-r.done:
@@ -120,6 +113,28 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 		return nil, ctx.Err()
 	case <-e.ended:
 		return e.lastWord(r)
+	}
+}
+
+// enqueue hands r to Run, unless too much waits there already. A request that
+// is too large by itself is let in when nothing else waits.
+func (e *Engine) enqueue(r *request) error {
+	select {
+	case <-e.ended:
+		return fmt.Errorf("shutting down: %w", alert.ErrUnavailable)
+	default:
+	}
+	size := int64(len(r.alerts))
+	if held := e.held.Add(size); held > maxWaitingAlerts && held > size {
+		e.held.Add(-size)
+		return alert.ErrOverloaded
+	}
+	select {
+	case e.waiting <- r:
+		return nil
+	default:
+		e.held.Add(-size)
+		return alert.ErrOverloaded
 	}
 }
 
@@ -206,14 +221,12 @@ func (e *Engine) serve(batch []*request) {
 		}
 		return
 	}
-	if err != nil {
-		e.opts.Log.Error("alerts refused", zap.Int("alerts", len(batch[0].alerts)), zap.Error(err))
-	}
 	for _, r := range batch {
 		got := result{err: err}
 		if err == nil {
 			got.accepted, receipts = receipts[:len(r.alerts)], receipts[len(r.alerts):]
 		}
+		e.held.Add(-int64(len(r.alerts)))
 		r.done <- got
 	}
 }

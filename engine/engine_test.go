@@ -220,6 +220,33 @@ func TestABadAlertInABatchRefusesTheBatchAndIsNamed(t *testing.T) {
 	}
 }
 
+func TestWhatWaitsHasABoundInAlerts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, gate := newMemory(), make(chan struct{})
+		m.enter = func(alert.Change) error { <-gate; return nil }
+		push, stop := running(m, nil)
+		large := make([]alert.Alert, 30_000)
+		for n := range large {
+			large[n] = alert.Alert{Title: "t", Key: fmt.Sprint(n)}
+		}
+		var group sync.WaitGroup
+		results := make([]error, 2)
+		for n := range results {
+			group.Go(func() { _, results[n] = push(large...) })
+			synctest.Wait()
+		}
+		if !errors.Is(results[1], alert.ErrOverloaded) {
+			t.Errorf("the second large batch got %v", results[1])
+		}
+		close(gate)
+		group.Wait()
+		if _, err := push(large...); results[0] != nil || err != nil {
+			t.Errorf("the first large batch got %v, one after it %v", results[0], err)
+		}
+		stop()
+	})
+}
+
 func TestAfterTheEndNothingIsAccepted(t *testing.T) {
 	push, stop := running(newMemory(), nil)
 	stop()

@@ -74,7 +74,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		GiveUpAfter: cfg.Delivery.GiveUpAfter, ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		DefaultLane: cfg.DefaultChannel, Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
+		DefaultLane: cfg.DefaultChannel, Owed: d.outbox.Wake, Metrics: registry,
 	})
 	people := handlers.New(handlers.Options{
 		Engine: d.engine, Reader: d.store, Homes: d.store, Slack: d.bot, Health: d.health, Server: d.serverURL(),

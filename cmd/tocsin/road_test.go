@@ -89,10 +89,18 @@ func TestTenChannelsAtOnceKeepTheirOwnOrder(t *testing.T) {
 	}
 }
 
+// fault switches a fault of s on.
+func fault(t testing.TB, s *playground.Server, f playground.Fault) {
+	t.Helper()
+	if err := s.SetFault(f); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestAThrottledConversationDoesNotSlowAnother(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
-	s.SetFault(playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", Channel: "#ops", RetryAfter: 5, Times: 1})
+	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", Channel: "#ops", RetryAfter: 5, Times: 1})
 	p := prepare(t, s, nil)
 	p.start()
 	slow := p.mustPush(inChannel(firing("ops", "throttled"), "#ops"))
@@ -124,7 +132,7 @@ func TestAThrottledConversationDoesNotSlowAnother(t *testing.T) {
 func TestSIGTERMDeliversWhatIsUnderWayAndEndsCleanly(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
-	s.SetFault(playground.Fault{Kind: playground.FaultSlow, Method: "chat.postMessage", Delay: time.Second})
+	fault(t, s, playground.Fault{Kind: playground.FaultSlow, Method: "chat.postMessage", Delay: time.Second})
 	p := prepare(t, s, nil)
 	p.start()
 	until(t, s, "both connections", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) == 2 })
@@ -307,10 +315,12 @@ func TestSecretsNeverAppearInTheLog(t *testing.T) {
 	if run, err := s.User("ann").Command(t.Context(), "#alerts", "/notify-test", ""); err != nil || !run.Acked {
 		t.Fatalf("the command got %+v, %v", run, err)
 	}
-	s.SetFault(playground.Fault{Kind: playground.FaultRefuse, Times: 2})
+	fault(t, s, playground.Fault{Kind: playground.FaultRefuse, Times: 2})
 	p.settle(p.mustPush(firing("a", "over a broken connection"))...)
 	for _, socket := range s.Sockets() {
-		s.Cut(socket.ID, 0)
+		if err := s.Cut(socket.ID); err != nil {
+			t.Fatal(err)
+		}
 	}
 	until(t, s, "new connections", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) >= 3 })
 	if err := p.terminate(); err != nil {
