@@ -68,13 +68,15 @@ const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title
 		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
 		coalesce(p.id, ''), coalesce(s.started_at, 0),
 		CASE WHEN a.standing IN ('delivered', 'folded') THEN coalesce(s.done_at, 0) ELSE 0 END,
-		coalesce(s.conversation, ''), coalesce(s.ts, '')
+		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, '')
 	FROM alerts a LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
+		LEFT JOIN cards c ON a.standing = 'folded' AND c.incident = a.incident AND c.lane = a.lane
 	WHERE a.id = ?`
 
 // record reads an alert and where it stands: the times and the place of the
-// delivery that accounted for it, or else of the one it waits for.
+// delivery that accounted for it, or else of the one it waits for. One that was
+// folded as soon as it was accepted has the place of the card that showed it.
 //
 // It is read even when ctx has ended, because then too the record as it stands
 // is the answer.

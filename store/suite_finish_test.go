@@ -36,6 +36,20 @@ func testDelivered(t *testing.T, d *DB) {
 	}
 }
 
+func testFoldedAtOnce(t *testing.T, d *DB) {
+	i := incident("a", "#db", 1)
+	commit(t, d, fire(i))
+	finish(t, d, claim(t, d, "#db", at(1)), alert.Delivered, at(2))
+	again := record(i, "")
+	again.Standing = alert.StandFolded
+	commit(t, d, alert.Change{Alerts: []alert.Record{again}})
+	r, err := d.Await(t.Context(), again.ID)
+	must(t, err)
+	if r.Standing != alert.StandFolded || r.Conversation != "C1" || r.TS != "100.1" {
+		t.Errorf("it is %s at %q %q, want the place of its card", r.Standing, r.Conversation, r.TS)
+	}
+}
+
 func testDeadPost(t *testing.T, d *DB) {
 	a := incident("a", "#db", 1)
 	first := commit(t, d, fire(a))

@@ -59,6 +59,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"an update is left out while an earlier one waits":    testUpdateLeftOut,
 		"a critical incident goes to the front":               testHurry,
 		"a delivered post accounts for its alerts":            testDelivered,
+		"what adds nothing is folded into the card":           testFoldedAtOnce,
 		"a dead post buries its alerts":                       testDeadPost,
 		"a dead update buries only what nothing will show":    testDeadUpdate,
 		"a superseded update folds what the card shows":       testSuperseded,
