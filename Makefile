@@ -3,7 +3,7 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO      ?= go
 
-.PHONY: help build test race lint fmt bench demo
+.PHONY: help build test race soak lint fmt bench demo
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ test: ## all tests; those for Chromium and PostgreSQL skip where these are absen
 
 race: ## all tests under the race detector (needs a C compiler)
 	CGO_ENABLED=1 $(GO) test -race ./...
+
+soak: ## the crash oracle for minutes; SOAK=10m lasts longer, SEED=7 does the same again
+	TOCSIN_SOAK=$(or $(SOAK),3m) TOCSIN_SOAK_SEED=$(SEED) $(GO) test -run TestCrashOracle -count=1 -v -timeout 0 ./cmd/tocsin
 
 lint: ## gofmt, go vet and the rules of .golangci.yml (installs the pinned linter once)
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { gofmt -l $$(git ls-files '*.go'); echo 'run make fmt' >&2; exit 1; }

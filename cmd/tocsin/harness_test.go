@@ -146,6 +146,7 @@ func (p *process) launch() {
 		}
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.forget()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
@@ -159,6 +160,18 @@ func (p *process) launch() {
 		_ = notify.SetReadDeadline(time.Now())
 		exited <- err
 	}()
+}
+
+// forget throws away what a killed daemon had still told its service manager.
+func (p *process) forget() {
+	if err := p.notify.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+		p.t.Fatal(err)
+	}
+	for buf := make([]byte, 4096); ; {
+		if _, err := p.notify.Read(buf); err != nil {
+			return
+		}
+	}
 }
 
 // awaitReady reads what the daemon tells its service manager up to READY=1, and

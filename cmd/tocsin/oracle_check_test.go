@@ -1,0 +1,277 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+var (
+	shownKey   = regexp.MustCompile(`oracle a\d{7} of (\w+)`)
+	shownCount = regexp.MustCompile(`fired (once|(\d+) times)`)
+	shownWord  = regexp.MustCompile(`(a\d{7})w(\d{4})`)
+)
+
+// exhibit is what the playground has shown: each story's cards and threads, and
+// how often each delivery was posted.
+type exhibit struct {
+	journal  []playground.Entry
+	channels map[string]string             // lane to Slack's id
+	cards    map[string][]playground.Entry // key to the posts of its card, as they came
+	edits    map[string][]playground.Message
+	threads  map[string][]playground.Message // ts of the card to what was said there
+	now      map[string]playground.Message   // channel and ts to what is shown now
+	posts    map[string][]int64              // delivery to the journal's numbers
+	marks    []mark
+	log      string // of the daemon
+}
+
+// spot is where a message is: channel and ts.
+func spot(m playground.Message) string { return m.Channel + " " + m.TS }
+
+func (o *oracle) collect() *exhibit {
+	s := o.slack
+	x := &exhibit{
+		marks: o.marks, log: o.daemon.log.String(), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
+		edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
+		now: map[string]playground.Message{}, posts: map[string][]int64{},
+	}
+	for _, c := range s.Channels() {
+		x.channels["#"+c.Name] = c.ID
+		for _, m := range s.Messages(c.ID) {
+			m.Channel = c.ID
+			x.now[spot(m)] = m
+		}
+	}
+	for _, e := range x.journal {
+		if e.Message == nil {
+			continue
+		}
+		m := *e.Message
+		m.Channel = e.Channel
+		switch e.Kind {
+		case playground.KindMessage:
+			x.posted(e, m)
+		case playground.KindMessageChanged:
+			x.edits[spot(m)] = append(x.edits[spot(m)], m)
+		}
+	}
+	return x
+}
+
+func (x *exhibit) posted(e playground.Entry, m playground.Message) {
+	if id := deliveryOf(m); id != "" {
+		x.posts[id] = append(x.posts[id], e.Seq)
+	}
+	if m.ThreadTS != "" && m.ThreadTS != m.TS {
+		at := m.Channel + " " + m.ThreadTS
+		x.threads[at] = append(x.threads[at], m)
+		return
+	}
+	if found := shownKey.FindStringSubmatch(m.Text); found != nil {
+		x.cards[found[1]] = append(x.cards[found[1]], e)
+	}
+}
+
+func deliveryOf(m playground.Message) string {
+	var payload struct {
+		ID string `json:"delivery_id"`
+	}
+	if m.Metadata == nil || json.Unmarshal(m.Metadata.EventPayload, &payload) != nil {
+		return ""
+	}
+	return payload.ID
+}
+
+// findings compares what has to be shown with what is; each finding names the
+// alert, its incident and lane, and ends with the journal's lines about it.
+func (x *exhibit) findings(pushers []*pusher) []string {
+	var all []string
+	for id, numbers := range x.posts {
+		if len(numbers) > 1 {
+			all = append(all, fmt.Sprintf("delivery %s was posted %d times\n%s", id, len(numbers), x.lines(id)))
+		}
+	}
+	for _, p := range pushers {
+		for _, s := range p.order {
+			if wrong := x.story(s); wrong != "" {
+				all = append(all, fmt.Sprintf("%s: %s\n%s", describe(s), wrong, x.lines(s.key)+x.logged(s)))
+			}
+		}
+		all = append(all, x.disorder(p)...)
+	}
+	return all
+}
+
+func describe(s *story) string {
+	return fmt.Sprintf("alert %s (the first of %d), incident %s (key %s), lane %s", s.opened().tag, len(s.alerts), s.opened().receipt.Incident, s.key, s.lane)
+}
+
+// story says what is wrong with how one story is shown, or is empty.
+func (x *exhibit) story(s *story) string {
+	cards := x.cards[s.key]
+	switch {
+	case len(cards) == 0 && s.doubtful:
+		return ""
+	case len(cards) == 0:
+		return "LOST: no card shows it"
+	case len(cards) > 1:
+		return fmt.Sprintf("TWICE: %d cards show it", len(cards))
+	case cards[0].Channel != x.channels[s.lane]:
+		return "STRAYED: its card is in " + cards[0].Channel
+	}
+	at := cards[0].Channel + " " + cards[0].Message.TS
+	card := x.now[at]
+	if wrong := s.compare(card); wrong != "" {
+		return wrong + ": " + shown(card)
+	}
+	if wrong := backwards(append([]playground.Message{*cards[0].Message}, x.edits[at]...)); wrong != "" {
+		return wrong
+	}
+	return s.compareThread(card, x.threads[at])
+}
+
+// compare says how the card differs from the story's end.
+func (s *story) compare(card playground.Message) string {
+	switch {
+	case !strings.Contains(card.Text, s.latest.title()):
+		return "STALE: the card does not show " + s.latest.title()
+	case strings.Contains(card.Text, "*Resolved*") != s.resolved:
+		return fmt.Sprintf("STALE: the card does not show resolved=%t", s.resolved)
+	case countOn(card) != max(s.count, 1):
+		return fmt.Sprintf("STALE: the card counts %d, want %d", countOn(card), s.count)
+	}
+	return ""
+}
+
+// countOn is how often a card says that it fired.
+func countOn(card playground.Message) int {
+	found := shownCount.FindStringSubmatch(card.Text)
+	if found == nil {
+		return 0
+	}
+	if found[2] == "" {
+		return 1
+	}
+	n, err := strconv.Atoi(found[2])
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// backwards finds an edit that shows an older state than the one before.
+func backwards(versions []playground.Message) string {
+	for i := 1; i < len(versions); i++ {
+		if before, after := countOn(versions[i-1]), countOn(versions[i]); after < before {
+			return fmt.Sprintf("OUT OF ORDER: the card counted %d and then %d", before, after)
+		}
+	}
+	return ""
+}
+
+// compareThread says how the thread differs from the notes of the story: their
+// order, and each word of each long text.
+func (s *story) compareThread(card playground.Message, thread []playground.Message) string {
+	var said, want []alert.Topic
+	words := map[string][]string{}
+	for _, m := range thread {
+		topic, about := topicOf(m.Text)
+		if n := len(said); topic != alert.TopicMore || n == 0 || said[n-1] != topic || len(words[about]) == 0 {
+			said = append(said, topic)
+		}
+		for _, w := range shownWord.FindAllStringSubmatch(m.Text, -1) {
+			words[w[1]] = append(words[w[1]], w[0])
+		}
+	}
+	for _, n := range s.notes {
+		want = append(want, n.topic)
+		if n.topic == alert.TopicResolved && n.by.long() {
+			want = append(want, alert.TopicMore)
+		}
+	}
+	if !slices.Equal(said, want) {
+		return fmt.Sprintf("THREAD: it says %v, want %v (%v)", said, want, s.notes)
+	}
+	for _, n := range s.notes {
+		if wrong := n.complete(words[n.by.tag], s.latest, card); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+// topicOf tells the kinds of notes apart, and whose text goes on.
+func topicOf(text string) (topic alert.Topic, about string) {
+	switch {
+	case strings.Contains(text, "*Resolved*"):
+		return alert.TopicResolved, ""
+	case strings.Contains(text, "*Firing again*"):
+		return alert.TopicReopened, ""
+	case strings.Contains(text, "*Now "):
+		return alert.TopicEscalated, ""
+	}
+	if found := shownWord.FindStringSubmatch(text); found != nil {
+		return alert.TopicMore, found[1]
+	}
+	return alert.Topic("unknown: " + text), ""
+}
+
+// complete checks the words of one note: to the last one, in order, without a
+// gap, and from where the card leaves off if the card still shows that text.
+func (n note) complete(got []string, latest *sent, card playground.Message) string {
+	words := n.by.words
+	if words == 0 || n.topic == alert.TopicReopened || n.topic == alert.TopicEscalated {
+		return ""
+	}
+	first := words - len(got)
+	for i, w := range got {
+		if w != n.by.word(max(first, 0)+i) {
+			return fmt.Sprintf("TEXT of %s: word %d in the thread is %s, want %s", n.by.tag, i, w, n.by.word(max(first, 0)+i))
+		}
+	}
+	switch {
+	case n.topic == alert.TopicResolved && first != 0, first < 0, first > 200:
+		return fmt.Sprintf("TEXT of %s: the thread has %d of %d words", n.by.tag, len(got), words)
+	case n.topic == alert.TopicMore && n.by == latest:
+		return n.begins(card, first)
+	}
+	return ""
+}
+
+// begins checks that the card shows the words before the thread's first.
+func (n note) begins(card playground.Message, first int) string {
+	for i := range first {
+		if !strings.Contains(card.Text, n.by.word(i)) {
+			return fmt.Sprintf("TEXT of %s: neither card nor thread shows word %d of %d", n.by.tag, i, n.by.words)
+		}
+	}
+	return ""
+}
+
+// disorder finds first posts of one lane that are not shown in the order of
+// acceptance.
+func (x *exhibit) disorder(p *pusher) []string {
+	var all []string
+	byLane := map[string][]*story{}
+	for _, s := range p.order {
+		if len(x.cards[s.key]) == 0 {
+			continue
+		}
+		for _, earlier := range byLane[s.lane] {
+			e, l := x.cards[earlier.key][0], x.cards[s.key][0]
+			if l.Seq < e.Seq && !s.goesAhead(earlier, l.At) {
+				all = append(all, fmt.Sprintf("OUT OF ORDER in lane %s: %s was accepted before %s and is shown after it\n%s%s",
+					s.lane, describe(earlier), describe(s), x.lines(earlier.key)+x.logged(earlier), x.lines(s.key)+x.logged(s)))
+			}
+		}
+		byLane[s.lane] = append(byLane[s.lane], s)
+	}
+	return all
+}

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/playground"
+)
+
+// mark is something the oracle did to the daemon or to Slack.
+type mark struct {
+	at   time.Time
+	what string
+}
+
+// linesAround is how much of the time around a finding's own lines is shown.
+const linesAround = 5 * time.Second
+
+// lines are the journal's entries about a key or a delivery, and what the
+// oracle did around them.
+func (x *exhibit) lines(about string) string {
+	deliveries := map[string]bool{}
+	if strings.Contains(about, "-") {
+		deliveries[about] = true
+	}
+	for _, e := range x.journal {
+		if e.Message != nil && mentions(e.Message.Text, about) && deliveryOf(*e.Message) != "" {
+			deliveries[deliveryOf(*e.Message)] = true
+		}
+	}
+	var all []mark
+	for _, e := range x.journal {
+		if line := journalLine(e, about, deliveries); line != "" {
+			all = append(all, mark{e.At, line})
+		}
+	}
+	if len(all) == 0 {
+		return "    the journal says nothing about " + about + "\n"
+	}
+	from, to := all[0].at.Add(-linesAround), all[len(all)-1].at.Add(linesAround)
+	for _, m := range x.marks {
+		if m.at.After(from) && m.at.Before(to) {
+			all = append(all, mark{m.at, "-- " + m.what})
+		}
+	}
+	slices.SortStableFunc(all, func(a, b mark) int { return a.at.Compare(b.at) })
+	var b strings.Builder
+	for _, m := range all {
+		fmt.Fprintf(&b, "    %s %s\n", m.at.Format("15:04:05.000"), m.what)
+	}
+	return b.String()
+}
+
+// logged is what the daemon has logged about the incident of a story.
+func (x *exhibit) logged(s *story) string {
+	incident := `"incident":"` + s.opened().receipt.Incident + `"`
+	var b strings.Builder
+	for line := range strings.Lines(x.log) {
+		if strings.Contains(line, incident) {
+			b.WriteString("    " + line)
+		}
+	}
+	return b.String()
+}
+
+// mentions says whether a text is about a key: as a whole word.
+func mentions(text, key string) bool {
+	found := shownKey.FindStringSubmatch(text)
+	return found != nil && found[1] == key
+}
+
+func journalLine(e playground.Entry, about string, deliveries map[string]bool) string {
+	switch {
+	case e.Message != nil:
+		id := deliveryOf(*e.Message)
+		if deliveries[id] || mentions(e.Message.Text, about) {
+			return fmt.Sprintf("#%d %s %s ts=%s thread=%s delivery=%s %.80q", e.Seq, e.Kind, e.Channel, e.Message.TS, e.Message.ThreadTS, id, e.Message.Text)
+		}
+	case e.Call != nil:
+		c := e.Call
+		if mentions(c.Args["text"], about) || named(c.Args["metadata"], deliveries) {
+			return fmt.Sprintf("#%d call %s %s status=%d error=%q fault=%q ts=%s", e.Seq, c.Method, e.Channel, c.Status, c.Error, c.Fault, c.TS)
+		}
+	}
+	return ""
+}
+
+func named(metadata string, deliveries map[string]bool) bool {
+	for id := range deliveries {
+		if strings.Contains(metadata, id) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"slices"
+	"time"
+
+	"tocsin/alert"
+)
+
+// pusher sends alerts into lanes of its own, one request after the other, so
+// that the order of acceptance in a lane is the order in which it asked. What it
+// sends depends on its random numbers alone, never on an answer.
+type pusher struct {
+	o      *oracle
+	n      int
+	random *rand.Rand
+	lanes  []string
+	client *client
+	every  time.Duration // between two steps
+
+	made    int
+	stories map[string]*story
+	order   []*story // as they began
+	keyed   []*sent  // accepted with an idempotency key
+	err     error
+}
+
+func (p *pusher) run(ctx context.Context, steps int) {
+	for range steps {
+		if p.err = p.step(ctx); p.err != nil {
+			return
+		}
+		p.o.steps.Add(1)
+		if !pause(ctx, time.Duration(p.random.Int64N(int64(2*p.every)))) {
+			return
+		}
+	}
+}
+
+// step makes one request.
+func (p *pusher) step(ctx context.Context) error {
+	lane := p.lanes[p.random.IntN(len(p.lanes))]
+	switch dice := p.random.IntN(100); {
+	case dice < 33:
+		return p.send(ctx, p.alert(p.fresh(), lane, alert.Firing))
+	case dice < 52:
+		return p.send(ctx, p.alert(p.hot(lane), lane, alert.Firing))
+	case dice < 64:
+		return p.send(ctx, p.alert(p.hot(lane), lane, alert.Resolved))
+	case dice < 68: // the end of what never began
+		return p.send(ctx, p.alert(p.fresh(), lane, alert.Resolved))
+	case dice < 82:
+		return p.send(ctx, p.batch(lane)...)
+	case dice < 91:
+		return p.again(ctx, p.random.IntN(1<<30))
+	}
+	a := p.alert(p.fresh(), lane, alert.Firing)
+	a.idempotency = ""
+	return p.send(ctx, a)
+}
+
+// batch is several alerts for one request: new ones, and one that fires twice
+// or ends at once.
+func (p *pusher) batch(lane string) []*sent {
+	var all []*sent
+	for range 1 + p.random.IntN(3) {
+		all = append(all, p.alert(p.fresh(), p.lanes[p.random.IntN(len(p.lanes))], alert.Firing))
+	}
+	last := all[len(all)-1]
+	status := alert.Firing
+	if p.random.IntN(3) == 0 {
+		status = alert.Resolved
+	}
+	return append(all, p.alert(last.key, last.lane, status), p.alert(p.hot(lane), lane, alert.Firing))
+}
+
+// fresh is a key never used before, hot the one of a lane that comes back again
+// and again: edits share one budget of the workspace, so only few may need them.
+func (p *pusher) fresh() string { return fmt.Sprintf("p%dn%d", p.n, p.made) }
+func (p *pusher) hot(lane string) string {
+	return fmt.Sprintf("p%dhot%d", p.n, slices.Index(p.lanes, lane))
+}
+
+func (p *pusher) alert(key, lane string, status alert.Status) *sent {
+	a := &sent{
+		tag: fmt.Sprintf("a%02d%05d", p.n, p.made), key: key, lane: lane, status: status,
+		severity: []alert.Severity{alert.Critical, alert.Error, alert.Error, alert.Warning, alert.Warning, alert.Info}[p.random.IntN(6)],
+	}
+	p.made++
+	switch dice := p.random.IntN(100); {
+	case dice < 8:
+		a.words = 210 + p.random.IntN(300)
+	case dice < 50:
+		a.words = 1 + p.random.IntN(30)
+	}
+	a.idempotency = "key-" + a.tag
+	return a
+}
+
+// send asks until the alerts are accepted. One without an idempotency key is
+// sent once; what became of it without an answer the end has to show.
+func (p *pusher) send(ctx context.Context, batch ...*sent) error {
+	now := time.Now()
+	bodies := make([]map[string]any, 0, len(batch))
+	for _, a := range batch {
+		a.pushed = now
+		bodies = append(bodies, a.body())
+	}
+	p.o.tried.Add(int64(len(batch)))
+	for try := 0; ; try++ {
+		got, err := push(ctx, p.client, bodies)
+		switch {
+		case err == nil:
+			p.o.accepted.Add(int64(len(batch)))
+			return p.take(batch, got, try > 0)
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case refusedForGood(err):
+			return fmt.Errorf("%s (%s) was refused: %w", batch[0].tag, batch[0].key, err)
+		case batch[0].idempotency == "":
+			p.story(batch[0]).doubtful = true
+			p.story(batch[0]).add(batch[0])
+			return nil
+		}
+		pause(ctx, 20*time.Millisecond)
+	}
+}
+
+// refusedForGood says whether the daemon said that it will never take this.
+func refusedForGood(err error) bool {
+	var no *answerError
+	return errors.As(err, &no) && no.status/100 == 4 && no.status != http.StatusTooManyRequests
+}
+
+// take compares the receipts with what the stories say.
+func (p *pusher) take(batch []*sent, got []alert.Accepted, again bool) error {
+	if len(got) != len(batch) {
+		return fmt.Errorf("%d alerts from %s on got %d receipts", len(batch), batch[0].tag, len(got))
+	}
+	for i, a := range batch {
+		a.receipt = got[i]
+		s := p.story(a)
+		want := s.add(a)
+		if a.idempotency != "" {
+			p.keyed = append(p.keyed, a)
+		}
+		if effect := a.receipt.Effect; effect != want && (!again || effect != alert.EffectDuplicate) {
+			return fmt.Errorf("alert %s of %s in %s got the receipt %+v, want the effect %q", a.tag, a.key, a.lane, a.receipt, want)
+		}
+		if first := s.opened().receipt.Incident; a.receipt.Incident != first {
+			return fmt.Errorf("alert %s of %s in %s went to incident %s, the one before to %s", a.tag, a.key, a.lane, a.receipt.Incident, first)
+		}
+	}
+	return nil
+}
+
+// again sends something accepted once more, as a sender does that lost the
+// answer: it has to get the same receipt and to count no second time.
+func (p *pusher) again(ctx context.Context, pick int) error {
+	if len(p.keyed) == 0 {
+		return nil
+	}
+	a := p.keyed[pick%len(p.keyed)]
+	for {
+		got, err := push(ctx, p.client, []map[string]any{a.body()})
+		if err != nil {
+			if refusedForGood(err) || !pause(ctx, 20*time.Millisecond) {
+				return err
+			}
+			continue
+		}
+		if len(got) != 1 || got[0].ID != a.receipt.ID || got[0].Effect != alert.EffectDuplicate {
+			return fmt.Errorf("alert %s of %s was accepted as %+v and, sent again, as %+v", a.tag, a.key, a.receipt, got)
+		}
+		return nil
+	}
+}
+
+func (p *pusher) story(a *sent) *story {
+	s := p.stories[a.key]
+	if s == nil {
+		s = &story{key: a.key, lane: a.lane}
+		p.stories[a.key] = s
+		p.order = append(p.order, s)
+	}
+	return s
+}

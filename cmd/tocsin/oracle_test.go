@@ -1,0 +1,390 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// soakFor and soakSeed lengthen and repeat the oracle: a duration, a number.
+const (
+	soakFor  = "TOCSIN_SOAK"
+	soakSeed = "TOCSIN_SOAK_SEED"
+)
+
+// TestCrashOracleLosesNothingKeepsOrderAndShowsNothingTwice pushes a random mix
+// while Slack misbehaves and the daemon is killed again and again, and then
+// compares what was accepted with what the playground showed.
+//
+// The seed decides what is pushed, into which conversation, in which order, and
+// which faults and kills follow each other after which waits. Time decides at
+// which byte a kill strikes and which calls a fault meets.
+func TestCrashOracleLosesNothingKeepsOrderAndShowsNothingTwice(t *testing.T) {
+	o := newOracle(t, planFromEnvironment(t))
+	t.Logf("seed %d: %d kills, %d pushers with %d steps into %d conversations; repeat it with %s=%d",
+		o.plan.seed, o.plan.kills, o.plan.pushers, o.plan.steps, o.plan.pushers*o.plan.lanes, soakSeed, o.plan.seed)
+	o.run()
+}
+
+// plan is how much of everything.
+type plan struct {
+	seed           uint64
+	long           bool
+	kills          int
+	cycle          time.Duration // between two kills, on average
+	pushers, lanes int           // lanes of each pusher
+	steps          int           // of each pusher
+	every          time.Duration
+	patience       time.Duration // for all to be delivered at the end
+}
+
+func planFromEnvironment(t *testing.T) plan {
+	p := plan{
+		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second,
+		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: patience,
+	}
+	if s := os.Getenv(soakSeed); s != "" {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil {
+			t.Fatalf("%s is %q: write a number", soakSeed, s)
+		}
+		p.seed = n
+	}
+	if s := os.Getenv(soakFor); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 10*time.Second {
+			t.Fatalf("%s is %q: write a duration of 10s or more", soakFor, s)
+		}
+		p.long, p.kills, p.cycle = true, max(25, int(d/(4*time.Second))), min(4*time.Second, d/25)
+		p.pushers, p.lanes, p.every = 6, 4, 700*time.Millisecond
+		p.steps, p.patience = int(d/p.every), 15*time.Minute
+	}
+	return p
+}
+
+// limits are Slack's own in every second long run. Elsewhere only a conversation
+// has its pace: many restarts in seconds use up what Slack allows in a minute.
+func (p plan) limits() playground.Limits {
+	if p.long && p.seed%2 == 1 {
+		return playground.Limits{}
+	}
+	return playground.Limits{PostsPerMinute: 1 << 20, Tier2: 1 << 20, Tier3: 1 << 20, Tier4: 1 << 20}
+}
+
+// oracle knows what has to be shown, because it has pushed it.
+type oracle struct {
+	t      *testing.T
+	plan   plan
+	slack  *playground.Server
+	daemon *process
+	random *rand.Rand // of faults and kills
+
+	pushers         []*pusher
+	steps           atomic.Int64
+	tried, accepted atomic.Int64 // alerts, each once
+	marks           []mark
+	looks           atomic.Int64
+}
+
+func newOracle(t *testing.T, p plan) *oracle {
+	s := slack(t, playground.Options{Limits: p.limits(), Seed: p.seed})
+	o := &oracle{t: t, plan: p, slack: s, daemon: prepare(t, s, nil), random: rand.New(rand.NewPCG(p.seed, 1))}
+	names := append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
+	for n := range p.pushers {
+		o.pushers = append(o.pushers, &pusher{
+			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: names[n*p.lanes : (n+1)*p.lanes],
+			client: o.daemon.client(), every: p.every, stories: map[string]*story{},
+		})
+	}
+	return o
+}
+
+func laneNames(s *playground.Server, n int) []string {
+	addChannels(s, n)
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("#lane-%d", i)
+	}
+	return names
+}
+
+func (o *oracle) run() {
+	ctx, cancel := context.WithCancel(o.t.Context())
+	var work, watch sync.WaitGroup
+	defer func() { cancel(); work.Wait(); watch.Wait() }()
+	o.start()
+	watched := make(chan error, 1)
+	watch.Go(func() { watched <- o.watchLedger(ctx) })
+	for _, p := range o.pushers {
+		work.Go(func() { p.run(ctx, o.plan.steps) })
+	}
+	o.chaos(ctx)
+	work.Wait()
+	for _, p := range o.pushers {
+		if p.err != nil {
+			o.t.Errorf("pusher %d: %v", p.n, p.err)
+		}
+	}
+	o.slack.ClearFaults()
+	o.mark("faults over")
+	o.settle(ctx)
+	cancel()
+	watch.Wait()
+	if err := <-watched; err != nil {
+		o.t.Error(err)
+	}
+	o.t.Logf("%d alerts accepted in %d stories, %d looks at the ledger, %d calls to Slack",
+		o.accepted.Load(), o.stories(), o.looks.Load(), len(o.slack.Calls()))
+}
+
+func (o *oracle) stories() (n int) {
+	for _, p := range o.pushers {
+		n += len(p.order)
+	}
+	return n
+}
+
+func (o *oracle) mark(what string) { o.marks = append(o.marks, mark{time.Now(), what}) }
+
+// start starts the daemon and looks at its ledger at once.
+func (o *oracle) start() {
+	o.t.Helper()
+	o.daemon.start()
+	o.mark("ready")
+	low := o.accepted.Load()
+	l := o.daemon.ledger()
+	if err := o.balanced(l, low); err != nil {
+		o.t.Errorf("right after a restart: %v", err)
+	}
+}
+
+// chaos switches faults and kills the daemon until the kills are used up.
+func (o *oracle) chaos(ctx context.Context) {
+	o.t.Helper()
+	began := time.Now()
+	for kill := range o.plan.kills {
+		phases := 1 + o.random.IntN(3)
+		for range phases {
+			o.misbehave()
+			pause(ctx, o.wait(o.plan.cycle/time.Duration(phases)))
+		}
+		o.mark("kill -9")
+		o.daemon.kill()
+		if o.random.IntN(4) == 0 { // once more, before it is ready
+			o.daemon.launch()
+			pause(ctx, o.wait(100*time.Millisecond))
+			o.mark("kill -9 during the start")
+			o.daemon.kill()
+		}
+		pause(ctx, o.wait(100*time.Millisecond))
+		o.start()
+		o.progress(kill+1, time.Since(began))
+		if o.t.Failed() {
+			return
+		}
+	}
+}
+
+// wait is a random time of about d.
+func (o *oracle) wait(d time.Duration) time.Duration {
+	return time.Duration(o.random.Int64N(int64(2 * d)))
+}
+
+func (o *oracle) progress(kills int, took time.Duration) {
+	if o.plan.long {
+		l := o.daemon.ledger().Total
+		o.t.Logf("%6.1fs kill %d of %d, %d steps, accepted %d pending %d, %d calls", took.Seconds(), kills, o.plan.kills,
+			o.steps.Load(), l.Accepted, l.Pending, len(o.slack.Calls()))
+	}
+}
+
+// misbehave adds a fault, clears them, or cuts the sockets.
+func (o *oracle) misbehave() {
+	if o.random.IntN(2) == 0 {
+		o.slack.ClearFaults()
+	}
+	choices := []playground.Fault{
+		{Kind: playground.FaultThrottle, RetryAfter: 1, Percent: 40},
+		{Kind: playground.FaultThrottle, Method: "chat.update", RetryAfter: 2, Percent: 60},
+		{Kind: "500", Percent: 40},
+		{Kind: "503", Method: "chat.postMessage", Percent: 60},
+		{Kind: "502", Method: "conversations.history", Percent: 60},
+		{Kind: playground.FaultSlow, Delay: 400 * time.Millisecond, Percent: 60},
+		{Kind: playground.FaultLost, Percent: 50},
+		{Kind: playground.FaultLost, Method: "chat.postMessage"},
+		{Kind: playground.FaultStoredError, Percent: 40},
+		{Kind: playground.FaultStoredError, Method: "chat.postMessage", Error: "fatal_error", Percent: 70},
+		{Kind: playground.FaultRefuse, Percent: 40},
+		{}, // the sockets
+	}
+	f := choices[o.random.IntN(len(choices))]
+	if f.Kind == "" {
+		o.mark("sockets cut")
+		for _, socket := range o.slack.Sockets() {
+			if socket.State == "live" {
+				_ = o.slack.Cut(socket.ID) // it may have gone by itself meanwhile
+			}
+		}
+		return
+	}
+	o.mark(fmt.Sprintf("fault %s %s %d%%", f.Kind, f.Method, f.Percent))
+	if err := o.slack.SetFault(f); err != nil {
+		o.t.Fatal(err)
+	}
+}
+
+// watchLedger looks at the ledger all the time and returns the first thing that
+// is wrong with it.
+func (o *oracle) watchLedger(ctx context.Context) error {
+	c := o.daemon.client()
+	var before alert.Counts
+	for pause(ctx, 50*time.Millisecond) {
+		var l alert.Ledger
+		low := o.accepted.Load()
+		if err := c.call(ctx, "GET", "/v1/ledger", nil, &l); err != nil {
+			continue // it is dead at the moment
+		}
+		o.looks.Add(1)
+		if err := o.balanced(l, low); err != nil {
+			return err
+		}
+		if l.Total.Delivered < before.Delivered || l.Total.Folded < before.Folded || l.Total.Accepted < before.Accepted {
+			return fmt.Errorf("the ledger went back from %+v to %+v", before, l.Total)
+		}
+		before = l.Total
+	}
+	return nil
+}
+
+// balanced checks one look at the ledger; low is how many alerts had been
+// answered with 202 before it.
+func (o *oracle) balanced(l alert.Ledger, low int64) error {
+	var sum alert.Counts
+	for _, lane := range append(l.Lanes, alert.LaneCounts{Counts: l.Total}) {
+		c := lane.Counts
+		if c.Accepted != c.Pending+c.Delivered+c.Folded+c.Silenced+c.Dead {
+			return fmt.Errorf("the ledger of lane %q does not balance: %+v", lane.Lane, c)
+		}
+		if lane.Lane != "" {
+			sum.Accepted += c.Accepted
+			sum.Pending += c.Pending
+		}
+	}
+	high := o.tried.Load()
+	switch {
+	case sum.Accepted != l.Total.Accepted || sum.Pending != l.Total.Pending:
+		return fmt.Errorf("the lanes add up to %+v, the total is %+v", sum, l.Total)
+	case l.Total.Accepted < low:
+		return fmt.Errorf("LOST: %d alerts were answered with 202, the ledger has %d", low, l.Total.Accepted)
+	case l.Total.Accepted > high:
+		return fmt.Errorf("the ledger has %d alerts, no more than %d were sent", l.Total.Accepted, high)
+	case l.Total.Dead > 0 || l.Total.Silenced > 0:
+		return fmt.Errorf("alerts died or were silenced: %+v", l.Total)
+	}
+	return nil
+}
+
+// settle waits until everything is shown as it should be, or says what is not,
+// and looks once more when the daemon has ended.
+func (o *oracle) settle(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, o.plan.patience)
+	defer cancel()
+	var l alert.Ledger
+	var found []string
+	for {
+		l = o.daemon.ledger()
+		if l.Total.Pending == 0 {
+			if found = o.findings(); len(found) == 0 {
+				break
+			}
+		}
+		if !pause(ctx, 500*time.Millisecond) {
+			o.t.Errorf("still pending: %+v", l.Total)
+			o.tell(o.findings())
+			return
+		}
+	}
+	o.compareLedger(l)
+	o.compareRecords()
+	if err := o.daemon.terminate(); err != nil {
+		o.t.Errorf("it ended with %v", err)
+	}
+	o.tell(o.findings())
+}
+
+func (o *oracle) findings() []string { return o.collect().findings(o.pushers) }
+
+// mostTold keeps a failure readable.
+const mostTold = 8
+
+func (o *oracle) tell(found []string) {
+	for _, f := range found[:min(len(found), mostTold)] {
+		o.t.Error(f)
+	}
+	if more := len(found) - mostTold; more > 0 {
+		o.t.Errorf("and %d more findings", more)
+	}
+}
+
+// compareLedger holds the ledger's end against what was accepted and shown. An
+// alert without an answer was accepted if and only if it is shown.
+func (o *oracle) compareLedger(l alert.Ledger) {
+	o.t.Helper()
+	x := o.collect()
+	accepted, posts := o.accepted.Load(), int64(0)
+	for _, p := range o.pushers {
+		for _, s := range p.order {
+			if len(x.cards[s.key]) == 0 {
+				continue
+			}
+			posts++
+			if s.doubtful {
+				accepted++
+			}
+		}
+	}
+	if l.Total.Accepted != accepted || l.Total.Delivered != posts || l.Total.Folded != accepted-posts {
+		o.t.Errorf("the ledger ends with %+v; %d alerts were accepted or shown, on %d cards", l.Total, accepted, posts)
+	}
+}
+
+// compareRecords asks for each alert where it is shown.
+func (o *oracle) compareRecords() {
+	x := o.collect()
+	c := o.daemon.client()
+	for _, p := range o.pushers {
+		for _, s := range p.order {
+			for _, a := range s.alerts {
+				if s.doubtful {
+					continue
+				}
+				var rec alert.Record
+				if err := c.call(o.t.Context(), "GET", "/v1/alerts/"+a.receipt.ID, nil, &rec); err != nil {
+					o.t.Errorf("alert %s of %s: %v", a.tag, describe(s), err)
+					return
+				}
+				if card := x.cards[s.key][0]; rec.TS != card.Message.TS || rec.Conversation != card.Channel {
+					o.t.Errorf("alert %s of %s is %s at %s %s, its card at %s %s\n%s", a.tag, describe(s), rec.Standing,
+						rec.Conversation, rec.TS, card.Channel, card.Message.TS, x.lines(s.key))
+				}
+			}
+		}
+	}
+}
+
+func TestTheOraclesOwnTextSurvivesEscaping(t *testing.T) {
+	a := &sent{tag: "a0000001", key: "k", words: 12}
+	if n := strings.Count(a.text(), a.tag); n != 12 {
+		t.Errorf("the text has %d of 12 words", n)
+	}
+}
