@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -134,8 +135,18 @@ func (w *writer) rollback() {
 	defer cancel()
 	_, err := w.conn.ExecContext(ctx, "ROLLBACK")
 	if err != nil && !strings.Contains(err.Error(), "no transaction is active") {
-		w.close()
+		w.discard()
 	}
+}
+
+// discard ends the connection and with it what it had open. To give it back
+// would mean to get it again, with the transaction that could not be ended.
+func (w *writer) discard() {
+	for _, s := range w.stmts {
+		_ = s.Close()
+	}
+	_ = w.conn.Raw(func(any) error { return driver.ErrBadConn })
+	w.conn, w.stmts = nil, nil
 }
 
 // close gives the connection back; closing the pool then ends it.
