@@ -156,11 +156,30 @@ func TestASecretNeverShowsItself(t *testing.T) {
 	}
 }
 
-func TestShortIDsCanBeTyped(t *testing.T) {
-	for range 1000 {
-		id := alert.NewShortID(4)
-		if len(id) != 4 || strings.ContainsAny(id, "0o1liaeu") || strings.ContainsAny(id[:1], "23456789") {
+func TestShortIDsCanBeTypedAndAscend(t *testing.T) {
+	last, seen := "", map[string]bool{}
+	for n := range 200_000 {
+		id := alert.NextShortID(last, 1+n%7)
+		if strings.ContainsAny(id, "0o1liaeu") || strings.ContainsAny(id[:1], "23456789") {
 			t.Fatalf("%q can't be typed easily", id)
 		}
+		if seen[id] || len(id) < len(last) || len(id) == len(last) && id <= last {
+			t.Fatalf("%q comes behind %q", id, last)
+		}
+		seen[id], last = true, id
+	}
+	if len(last) != 5 {
+		t.Errorf("the last of 200,000 is %q, want five characters", last)
+	}
+}
+
+func TestTheFirstShortIDFollowsNothing(t *testing.T) {
+	for _, last := range []string{"", "inc1", "K7F2", "zzzzzzzzzzzzzzzz"} {
+		if id := alert.NextShortID(last, 1); id != "b222" {
+			t.Errorf("behind %q comes %q, want b222", last, id)
+		}
+	}
+	if id := alert.NextShortID("zzzz", 1); id != "b2222" {
+		t.Errorf("behind zzzz comes %q, want b2222", id)
 	}
 }

@@ -15,6 +15,8 @@ type Facts struct {
 	Incidents []Incident
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted
+	// LastID is the id of the latest incident of all, or empty.
+	LastID string
 }
 
 // Change is what one decision wants written, all of it or nothing.

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"math/rand/v2"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 type rules struct {
 	defaultLane  string
 	reopenWithin time.Duration
-	newID        func() string // of an incident
+	skip         func() int // how far apart the ids of two incidents are
 }
 
 // draft is a decision in the making: the incidents as loaded and as changed by
@@ -21,8 +22,8 @@ type draft struct {
 	now       time.Time
 	incidents map[ref]*entry
 	byKey     map[string][]*entry
-	ids       map[string]bool // of the incidents of this change
-	order     []*entry        // changed ones, in the order of their first change
+	lastID    string   // of the latest incident
+	order     []*entry // changed ones, in the order of their first change
 	seen      map[string]alert.Accepted
 	change    alert.Change
 	receipts  []alert.Accepted
@@ -39,18 +40,22 @@ type entry struct {
 	opener string
 }
 
+// maxSkip is how far apart the ids of two incidents are at most, so that a
+// mistyped one is likely to be nobody's.
+const maxSkip = 15
+
 // decide says what alerts change, given the facts. It is pure but for new ids.
 func (e *Engine) decide(facts alert.Facts, alerts []alert.Alert) *draft {
 	r := rules{
 		defaultLane: e.opts.DefaultLane, reopenWithin: e.opts.ReopenWithin,
-		newID: func() string { return alert.NewShortID(e.idLen) },
+		skip: func() int { return 1 + rand.IntN(maxSkip) },
 	}
 	return decide(r, e.opts.Now().UTC().Truncate(time.Microsecond), facts, alerts)
 }
 
 func decide(r rules, now time.Time, facts alert.Facts, alerts []alert.Alert) *draft {
 	d := &draft{
-		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, ids: map[string]bool{}, seen: map[string]alert.Accepted{},
+		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, lastID: facts.LastID, seen: map[string]alert.Accepted{},
 	}
 	for _, i := range facts.Incidents {
 		d.know(&entry{Incident: i})
@@ -127,7 +132,7 @@ func (d *draft) fire(a alert.Alert) (*entry, alert.Effect) {
 // open begins a new incident with a post in each lane of its route.
 func (d *draft) open(a alert.Alert, route string, lanes []string) *entry {
 	en := &entry{Incident: alert.Incident{
-		ID: d.freshID(), Key: a.Key, Route: route, State: alert.Open, FirstAt: d.now, Lanes: lanes,
+		ID: d.nextID(), Key: a.Key, Route: route, State: alert.Open, FirstAt: d.now, Lanes: lanes,
 	}}
 	d.know(en)
 	d.touch(en)
@@ -137,16 +142,10 @@ func (d *draft) open(a alert.Alert, route string, lanes []string) *entry {
 	return en
 }
 
-// freshID returns an id that no other incident of this change has; the store
-// finds out whether an older one has it.
-func (d *draft) freshID() string {
-	for {
-		id := d.rules.newID()
-		if !d.ids[id] {
-			d.ids[id] = true
-			return id
-		}
-	}
+// nextID returns the id of the next new incident.
+func (d *draft) nextID() string {
+	d.lastID = alert.NextShortID(d.lastID, d.rules.skip())
+	return d.lastID
 }
 
 // reopen brings a resolved incident back in its thread.

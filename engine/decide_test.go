@@ -15,11 +15,7 @@ import (
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
 func testRules() rules {
-	n := 0
-	return rules{defaultLane: "#alerts", reopenWithin: 30 * time.Minute, newID: func() string {
-		n++
-		return fmt.Sprintf("inc%d", n)
-	}}
+	return rules{defaultLane: "#alerts", reopenWithin: 30 * time.Minute, skip: func() int { return 1 }}
 }
 
 // world applies changes as a store would, so that a test can go on from them.
@@ -29,6 +25,7 @@ type world struct {
 	now       time.Time
 	incidents []alert.Incident
 	seen      map[string]alert.Accepted
+	lastID    string
 }
 
 func newWorld(t rapid.TB) *world {
@@ -43,7 +40,7 @@ func (w *world) push(alerts ...alert.Alert) *draft {
 			w.t.Fatal(err)
 		}
 	}
-	d := decide(w.rules, w.now, alert.Facts{Incidents: w.latest(), Seen: w.seen}, alerts)
+	d := decide(w.rules, w.now, alert.Facts{Incidents: w.latest(), Seen: w.seen, LastID: w.lastID}, alerts)
 	for _, changed := range d.change.Incidents {
 		w.remember(changed)
 	}
@@ -71,6 +68,7 @@ func (w *world) remember(changed alert.Incident) {
 		w.t.Fatalf("new incident %s has version %d", changed.ID, changed.Version)
 	}
 	w.incidents = append(w.incidents, changed)
+	w.lastID = changed.ID
 }
 
 // latest is what Load answers: the latest incident of each key in each route.

@@ -51,8 +51,6 @@ const (
 	maxBatch = 512
 	// maxTries bounds load-decide-commit rounds that end in a conflict.
 	maxTries = 8
-	// firstIDLength is that of k7f2; it grows when short ids become scarce.
-	firstIDLength = 4
 )
 
 // Engine accepts alerts. Push may be called from any goroutine while Run runs.
@@ -62,7 +60,6 @@ type Engine struct {
 	waiting chan *request
 	held    atomic.Int64 // alerts that wait or are being committed
 	ended   chan struct{}
-	idLen   int // used by Run's goroutine only
 	metrics metrics
 }
 
@@ -88,7 +85,7 @@ func New(store Store, opts Options) *Engine {
 		opts.Now = time.Now
 	}
 	return &Engine{
-		store: store, opts: opts, idLen: firstIDLength, metrics: newMetrics(opts.Metrics),
+		store: store, opts: opts, metrics: newMetrics(opts.Metrics),
 		waiting: make(chan *request, maxWaiting), ended: make(chan struct{}),
 	}
 }
@@ -247,7 +244,6 @@ func (e *Engine) commit(batch []*request) ([]alert.Accepted, error) {
 		d := e.decide(facts, alerts)
 		err = e.store.Commit(ctx, d.change)
 		if errors.Is(err, alert.ErrConflict) && try < maxTries {
-			e.idLen++ // perhaps a short id was taken: they have become scarce
 			continue
 		}
 		if err != nil {

@@ -26,7 +26,7 @@ func benchChange(n int, serial *atomic.Int64) alert.Change {
 	var c alert.Change
 	for range n {
 		k := serial.Add(1)
-		i := incident(alert.NewShortID(9), fmt.Sprintf("#lane-%02d", k%lanesInBench), 1)
+		i := incident(alert.NextShortID("", int(k)), fmt.Sprintf("#lane-%02d", k%lanesInBench), 1)
 		i.Text, i.Labels = benchText, map[string]string{"host": "db-3", "job": "node"}
 		one := fire(i)
 		one.Alerts[0].Text, one.Alerts[0].Labels = i.Text, i.Labels

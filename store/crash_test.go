@@ -31,7 +31,7 @@ func TestCrashChild(t *testing.T) {
 	for range 8 {
 		all.Go(func() {
 			for {
-				c := fire(incident(alert.NewShortID(12), "#db", 1))
+				c := fire(incident(alert.NewID(), "#db", 1))
 				if d.Commit(context.Background(), c) != nil {
 					return
 				}

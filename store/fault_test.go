@@ -18,7 +18,7 @@ import (
 
 // bigFire is fire with a text of 20 kB.
 func bigFire() alert.Change {
-	c := fire(incident(alert.NewShortID(12), "#db", 1))
+	c := fire(incident(alert.NewID(), "#db", 1))
 	c.Alerts[0].Text = strings.Repeat("x", 20_000)
 	return c
 }

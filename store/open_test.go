@@ -122,7 +122,7 @@ func TestOpenRefusesADamagedPage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tocsin.db")
 	d := reopen(t, "sqlite:"+path)
 	for n := range 50 {
-		commit(t, d, fire(incident(alert.NewShortID(8), "#db", 1)))
+		commit(t, d, fire(incident(alert.NewID(), "#db", 1)))
 		_ = n
 	}
 	must(t, d.Close())

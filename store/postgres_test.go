@@ -32,7 +32,7 @@ func postgresSchema(t testing.TB) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	schema := "tocsin_" + strings.ToLower(alert.NewShortID(12))
+	schema := "tocsin_" + strings.ReplaceAll(alert.NewID(), "-", "")
 	if _, err := db.Exec("CREATE SCHEMA " + schema); err != nil {
 		t.Fatal(err)
 	}

@@ -22,6 +22,10 @@ func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
 	if f.Seen, err = d.seen(ctx, q.IdempotencyKeys); err != nil {
 		return alert.Facts{}, fmt.Errorf("load receipts: %w", err)
 	}
+	err = d.each(ctx, lastIDQuery, func(s scanner) error { return s.Scan(&f.LastID) })
+	if err != nil {
+		return alert.Facts{}, fmt.Errorf("load latest incident: %w", err)
+	}
 	return f, nil
 }
 
@@ -39,6 +43,7 @@ const (
 			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
 		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
 		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`
+	lastIDQuery   = `SELECT id FROM incidents ORDER BY n DESC LIMIT 1`
 	incidentQuery = `SELECT ` + withCards + ` FROM incidents i
 		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`
 )
