@@ -479,7 +479,7 @@ func TestOverTLSItIsTheSame(t *testing.T) {
 
 func TestGhostsAreReportedOnce(t *testing.T) {
 	s := connect(t, playground.Options{}, nil)
-	s.live(2)
+	s.log.await(t, "slack connection is up", 2)
 	if err := s.slack.Cut(liveOf(s.slack.Sockets())[0]); err != nil {
 		t.Fatal(err)
 	}
