@@ -16,6 +16,9 @@ var (
 	shownKey   = regexp.MustCompile(`oracle a\d{7} of (\w+)`)
 	shownCount = regexp.MustCompile(`fired (once|(\d+) times)`)
 	shownWord  = regexp.MustCompile(`(a\d{7})w(\d{4})`)
+	// A digest stands for many incidents; its thread lists each of them.
+	digestTitle = regexp.MustCompile(`^\S+ \d+ incidents? at once`)
+	digestList  = regexp.MustCompile(`^\*Complete list\*`)
 )
 
 // exhibit is what the playground has shown: each story's cards and threads, and
@@ -24,6 +27,8 @@ type exhibit struct {
 	journal  []playground.Entry
 	channels map[string]string             // lane to Slack's id
 	cards    map[string][]playground.Entry // key to the posts of its card, as they came
+	digests  map[string]playground.Entry   // spot to the post of a digest
+	listed   map[string][]playground.Entry // key to the digests that list it
 	edits    map[string][]playground.Message
 	threads  map[string][]playground.Message // ts of the card to what was said there
 	now      map[string]playground.Message   // channel and ts to what is shown now
@@ -39,7 +44,7 @@ func (o *oracle) collect() *exhibit {
 	s := o.slack
 	x := &exhibit{
 		marks: o.marks, log: o.daemon.log.String(), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
-		edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
+		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
 	}
 	for _, c := range s.Channels() {
@@ -72,6 +77,15 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
 		at := m.Channel + " " + m.ThreadTS
 		x.threads[at] = append(x.threads[at], m)
+		if digest, ok := x.digests[at]; ok && digestList.MatchString(m.Text) {
+			for _, found := range shownKey.FindAllStringSubmatch(m.Text, -1) {
+				x.listed[found[1]] = append(x.listed[found[1]], digest)
+			}
+		}
+		return
+	}
+	if digestTitle.MatchString(m.Text) {
+		x.digests[spot(m)] = e
 		return
 	}
 	if found := shownKey.FindStringSubmatch(m.Text); found != nil {
@@ -116,11 +130,18 @@ func describe(s *story) string {
 // story says what is wrong with how one story is shown, or is empty.
 func (x *exhibit) story(s *story) string {
 	cards := x.cards[s.key]
+	digests := x.listed[s.key]
 	switch {
-	case len(cards) == 0 && s.doubtful:
+	case len(digests) > 1:
+		return fmt.Sprintf("TWICE: %d digests list it", len(digests))
+	case len(digests) == 1 && digests[0].Channel != x.channels[s.lane]:
+		return "STRAYED: the digest that lists it is in " + digests[0].Channel
+	case len(cards) == 0 && (s.doubtful || len(digests) == 1):
 		return ""
 	case len(cards) == 0:
-		return "LOST: no card shows it"
+		return "LOST: no card shows it, no digest lists it"
+	case len(digests) == 1 && s.firstCritical.IsZero():
+		return "TWICE: a digest lists it, and it has a card without having been critical"
 	case len(cards) > 1:
 		return fmt.Sprintf("TWICE: %d cards show it", len(cards))
 	case cards[0].Channel != x.channels[s.lane]:
@@ -133,6 +154,9 @@ func (x *exhibit) story(s *story) string {
 	}
 	if wrong := backwards(append([]playground.Message{*cards[0].Message}, x.edits[at]...)); wrong != "" {
 		return wrong
+	}
+	if len(digests) == 1 {
+		return "" // what was said before it got its own card is in the list
 	}
 	return s.compareThread(card, x.threads[at])
 }
@@ -255,17 +279,28 @@ func (n note) begins(card playground.Message, first int) string {
 	return ""
 }
 
+// first is where a story was shown first: in a digest or as a card.
+func (x *exhibit) first(s *story) (playground.Entry, bool) {
+	for _, all := range [][]playground.Entry{x.listed[s.key], x.cards[s.key]} {
+		if len(all) > 0 {
+			return all[0], true
+		}
+	}
+	return playground.Entry{}, false
+}
+
 // disorder finds first posts of one lane that are not shown in the order of
 // acceptance.
 func (x *exhibit) disorder(p *pusher) []string {
 	var all []string
 	byLane := map[string][]*story{}
 	for _, s := range p.order {
-		if len(x.cards[s.key]) == 0 {
+		l, ok := x.first(s)
+		if !ok {
 			continue
 		}
 		for _, earlier := range byLane[s.lane] {
-			e, l := x.cards[earlier.key][0], x.cards[s.key][0]
+			e, _ := x.first(earlier)
 			if l.Seq < e.Seq && !s.goesAhead(earlier, l.At) {
 				all = append(all, fmt.Sprintf("OUT OF ORDER in lane %s: %s was accepted before %s and is shown after it\n%s%s",
 					s.lane, describe(earlier), describe(s), x.lines(earlier.key)+x.logged(earlier), x.lines(s.key)+x.logged(s)))

@@ -65,10 +65,9 @@ func (x *exhibit) logged(s *story) string {
 	return b.String()
 }
 
-// mentions says whether a text is about a key: as a whole word.
+// mentions says whether a text is about a key.
 func mentions(text, key string) bool {
-	found := shownKey.FindStringSubmatch(text)
-	return found != nil && found[1] == key
+	return slices.ContainsFunc(shownKey.FindAllStringSubmatch(text, -1), func(found []string) bool { return found[1] == key })
 }
 
 func journalLine(e playground.Entry, about string, deliveries map[string]bool) string {
