@@ -8,12 +8,19 @@ import (
 // Kind says what a delivery does in Slack.
 type Kind string
 
-// The kinds: a new card, an edit of it, a message in its thread.
+// The kinds: a new card, an edit of it, a message in its thread; and one card
+// for many incidents, and a part of their complete list in its thread.
 const (
 	Post   Kind = "post"
 	Update Kind = "update"
 	Reply  Kind = "reply"
+	Digest Kind = "digest"
+	List   Kind = "list"
 )
+
+// InThread says whether a delivery of this kind goes into a card's thread. The
+// others show the newest state of what they are about.
+func (k Kind) InThread() bool { return k == Reply || k == List }
 
 // DeliveryState says how far a delivery has come.
 type DeliveryState string
@@ -75,6 +82,8 @@ const (
 	TopicResolved  Topic = "resolved"  // it is over
 	TopicReopened  Topic = "reopened"  // it is back
 	TopicEscalated Topic = "escalated" // it got worse
+	TopicList      Topic = "list"      // Count of a digest's incidents behind the first From
+	TopicFile      Topic = "file"      // all of a digest's incidents, as a file
 )
 
 // Note is what a reply says, fixed when it was decided.
@@ -83,6 +92,7 @@ type Note struct {
 	Text     string        `json:"text,omitempty"`
 	Severity Severity      `json:"severity,omitempty"`
 	Count    int           `json:"count,omitempty"`
+	From     int           `json:"from,omitempty"`
 	After    time.Duration `json:"after,omitempty"`
 	By       string        `json:"by,omitempty"`
 	At       time.Time     `json:"at,omitzero"`
@@ -97,6 +107,16 @@ type Job struct {
 	Card Card `json:"-"`
 	// Known is the lane's Slack id from an earlier delivery, or empty.
 	Known string `json:"-"`
+	// Digest is what a digest, its edits and its lists show; nil for all others.
+	Digest *Summary `json:"-"`
+}
+
+// Anew is the kind that shows the job's subject where no card can be edited.
+func (j Job) Anew() Kind {
+	if j.Digest != nil {
+		return Digest
+	}
+	return Post
 }
 
 // Claim asks for a lane's next delivery. With Posts only posts and replies are
@@ -105,6 +125,10 @@ type Claim struct {
 	Lane           string
 	Now            time.Time
 	Posts, Updates bool
+	// DigestAbove gathers posts in one digest when more of one priority than
+	// this have been waiting for DigestAfter; 0 never does.
+	DigestAbove int
+	DigestAfter time.Duration
 }
 
 // Sent is Slack's receipt: where a delivery is shown, and which version of the

@@ -10,6 +10,10 @@ const (
 	Open          State = "open"
 	Acked         State = "acked"
 	StateResolved State = "resolved"
+	// StateDigest is that of the stand-in for a digest, which has a version, a
+	// card and deliveries as an incident has. It is none of the states people
+	// see, and no list of incidents shows it.
+	StateDigest State = "digest"
 )
 
 // DefaultRoute names the route every alert takes that asks for no channel.
@@ -53,6 +57,8 @@ type Card struct {
 	TS           string `json:"ts"`
 	// Version is the incident's version the card shows.
 	Version int64 `json:"version"`
+	// Digest is set when the message is a digest that shows many incidents.
+	Digest bool `json:"digest,omitempty"`
 }
 
 // Card returns the incident's card in lane; its TS is empty when there is none.

@@ -1,0 +1,196 @@
+package alert
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+	"unicode/utf8"
+)
+
+// The bounds of a digest.
+const (
+	// TopLines is how many incidents a digest names itself.
+	TopLines = 10
+	// ListPage is how many incidents one reply with a part of the list names.
+	ListPage = 20
+	// ListAsFile is from how many incidents on the list is one file.
+	ListAsFile = 61
+	// topValues is how many values of the label that splits best are counted.
+	topValues = 5
+	// talliedLabels, talliedValues and talliedLength bound what a tally counts.
+	talliedLabels, talliedValues, talliedLength = 50, 200, 100
+)
+
+// Summary is what a digest says about its incidents, as they stand now.
+type Summary struct {
+	// Total is how many incidents it stands for, Alerts how many firing alerts.
+	Total, Alerts int
+	// Severities counts the incidents that are not resolved.
+	Severities map[Severity]int
+	// Acked and Resolved count incidents by state, Own those that have got a
+	// card of their own since.
+	Acked, Resolved, Own int
+	// Label splits the incidents best; empty when none does. Values are its most
+	// common ones, and Others is how many incidents have none of them.
+	Label  string
+	Values []Share
+	Others int
+	// Top are the worst incidents, at most TopLines.
+	Top []Line
+	// FirstAt and LastAt span the alerts.
+	FirstAt, LastAt time.Time
+	// ListTS is the message in the thread that the complete list begins with,
+	// or empty while there is none.
+	ListTS string
+	// Lines is the part of the complete list that a delivery of kind List shows,
+	// in order of acceptance.
+	Lines []Line
+}
+
+// Share is how many incidents have a value.
+type Share struct {
+	Value string
+	Count int
+}
+
+// Line is an incident in a list.
+type Line struct {
+	ID       string
+	Severity Severity
+	State    State
+	Title    string
+	// Text is the beginning of its text; TextLeft counts the characters that
+	// are left out.
+	Text     string
+	TextLeft int
+	Labels   map[string]string
+	Count    int
+	FirstAt  time.Time
+	LastAt   time.Time
+	// Own is set when it has a card of its own.
+	Own bool
+}
+
+// rank orders lines worst first; what is resolved comes last.
+func (l Line) rank() int {
+	if l.State == StateResolved {
+		return len(Severities()) + 1
+	}
+	return l.Severity.Rank()
+}
+
+// Tally counts lines into a Summary, in bounded memory.
+type Tally struct {
+	sum    Summary
+	labels map[string]map[string]int
+}
+
+// Add counts one incident.
+func (t *Tally) Add(l Line) {
+	s := &t.sum
+	if s.Severities == nil {
+		s.Severities, t.labels = map[Severity]int{}, map[string]map[string]int{}
+	}
+	s.Total++
+	s.Alerts += l.Count
+	if l.Own {
+		s.Own++
+	}
+	switch l.State {
+	case StateResolved:
+		s.Resolved++
+	case Acked:
+		s.Acked++
+	}
+	if l.State != StateResolved {
+		s.Severities[l.Severity]++
+	}
+	if s.FirstAt.IsZero() || l.FirstAt.Before(s.FirstAt) {
+		s.FirstAt = l.FirstAt
+	}
+	if l.LastAt.After(s.LastAt) {
+		s.LastAt = l.LastAt
+	}
+	t.rise(l)
+	t.split(l.Labels)
+}
+
+// rise keeps the line if it is among the worst.
+func (t *Tally) rise(l Line) {
+	top := t.sum.Top
+	at := len(top)
+	for at > 0 && top[at-1].rank() > l.rank() {
+		at--
+	}
+	if at < TopLines {
+		top = slices.Insert(top, at, l)
+		t.sum.Top = top[:min(len(top), TopLines)]
+	}
+}
+
+func (t *Tally) split(labels map[string]string) {
+	for name, value := range labels {
+		if utf8.RuneCountInString(name) > talliedLength || utf8.RuneCountInString(value) > talliedLength || value == "" {
+			continue
+		}
+		values := t.labels[name]
+		if values == nil {
+			if len(t.labels) == talliedLabels {
+				continue
+			}
+			values = map[string]int{}
+			t.labels[name] = values
+		}
+		if _, known := values[value]; known || len(values) < talliedValues {
+			values[value]++
+		}
+	}
+}
+
+// Summary returns what was counted.
+func (t *Tally) Summary() Summary {
+	s := t.sum
+	best := 0
+	for _, name := range slices.Sorted(maps.Keys(t.labels)) {
+		shares := sharesOf(t.labels[name])
+		if score := t.score(shares); score > best {
+			best = score
+			s.Label, s.Values = name, shares[:min(len(shares), topValues)]
+		}
+	}
+	if s.Label != "" {
+		s.Others = s.Total
+		for _, v := range s.Values {
+			s.Others -= v.Count
+		}
+	}
+	return s
+}
+
+// sharesOf lists values, the most common first.
+func sharesOf(values map[string]int) []Share {
+	shares := make([]Share, 0, len(values))
+	for value, n := range values {
+		shares = append(shares, Share{value, n})
+	}
+	slices.SortFunc(shares, func(a, b Share) int {
+		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))
+	})
+	return shares
+}
+
+// score says how well values split the incidents: how many pairs of incidents
+// they tell apart by the few values that are shown. One value for all splits
+// nothing, and neither does a value of its own for each.
+func (t *Tally) score(shares []Share) int {
+	if len(shares) < 2 || shares[0].Count < 2 {
+		return 0
+	}
+	named, same := 0, 0
+	for _, v := range shares[:min(len(shares), topValues)] {
+		named += v.Count
+		same += v.Count * v.Count
+	}
+	return named*named - same
+}

@@ -1,0 +1,73 @@
+package alert_test
+
+import (
+	"fmt"
+	"testing"
+
+	"tocsin/alert"
+)
+
+func TestADigestIsSplitByTheLabelThatTellsMost(t *testing.T) {
+	var tally alert.Tally
+	for i := range 100 {
+		tally.Add(alert.Line{Severity: alert.Error, Labels: map[string]string{
+			"instance": fmt.Sprint("db-", i),              // one for each says nothing
+			"env":      "prod",                            // the same for all says nothing
+			"rack":     fmt.Sprint("r", i%20),             // too many to show
+			"service":  []string{"db", "web", "q"}[i%3],   // this is it
+			"rare":     map[bool]string{true: "x"}[i < 5], // hardly anybody has it
+		}})
+	}
+	s := tally.Summary()
+	if s.Label != "service" || len(s.Values) != 3 || s.Values[0] != (alert.Share{Value: "db", Count: 34}) || s.Others != 0 {
+		t.Errorf("split by %s: %v, others %d", s.Label, s.Values, s.Others)
+	}
+}
+
+func TestNothingIsSplitWhereNoLabelSaysMore(t *testing.T) {
+	var tally alert.Tally
+	for i := range 10 {
+		tally.Add(alert.Line{Labels: map[string]string{"host": fmt.Sprint(i), "env": "prod"}})
+	}
+	if s := tally.Summary(); s.Label != "" || s.Values != nil || s.Others != 0 {
+		t.Errorf("split by %q: %v", s.Label, s.Values)
+	}
+}
+
+func TestADigestCountsAndNamesTheWorstFirst(t *testing.T) {
+	var tally alert.Tally
+	for i := range 30 {
+		l := alert.Line{ID: fmt.Sprint(i), Severity: alert.Warning, State: alert.Open, Count: 2, FirstAt: noon, LastAt: noon}
+		switch {
+		case i == 0:
+			l.State, l.Severity = alert.StateResolved, alert.Critical
+		case i == 20:
+			l.State = alert.Acked
+		case i > 25:
+			l.Severity = alert.Critical
+		}
+		tally.Add(l)
+	}
+	s := tally.Summary()
+	if s.Total != 30 || s.Alerts != 60 || s.Resolved != 1 || s.Acked != 1 ||
+		s.Severities[alert.Critical] != 4 || s.Severities[alert.Warning] != 25 {
+		t.Errorf("counted %+v", s)
+	}
+	got := ""
+	for _, l := range s.Top {
+		got += l.ID + " "
+	}
+	if want := "26 27 28 29 1 2 3 4 5 6 "; got != want {
+		t.Errorf("top lines are %q, want %q", got, want)
+	}
+}
+
+func TestATallyOfManyLabelsStaysSmall(t *testing.T) {
+	var tally alert.Tally
+	for i := range 5000 {
+		tally.Add(alert.Line{Labels: map[string]string{fmt.Sprint("name", i): "v", "host": fmt.Sprint(i)}})
+	}
+	if s := tally.Summary(); s.Total != 5000 || len(s.Top) != alert.TopLines {
+		t.Errorf("counted %d, top %d", s.Total, len(s.Top))
+	}
+}
