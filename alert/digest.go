@@ -14,6 +14,8 @@ const (
 	TopLines = 10
 	// ListPage is how many incidents one reply with a part of the list names.
 	ListPage = 20
+	// ListLongPage is the same for a list that was to be a file.
+	ListLongPage = 100
 	// ListAsFile is from how many incidents on the list is one file.
 	ListAsFile = 61
 	// topValues is how many values of the label that splits best are counted.
@@ -40,8 +42,9 @@ type Summary struct {
 	Top []Line
 	// FirstAt and LastAt span the alerts.
 	FirstAt, LastAt time.Time
-	// ListTS is the message in the thread that the complete list begins with,
-	// or empty while there is none.
+	// Listed is set when the complete list stands in the thread, ListTS is the
+	// message that it begins with, or empty where Slack does not say.
+	Listed bool
 	ListTS string
 	// Lines is the part of the complete list that a delivery of kind List shows,
 	// in order of acceptance.

@@ -152,6 +152,7 @@ func wantedScopes() map[string]string {
 		"app_mentions:read": "answers to mentions",
 		"im:history":        "answers to direct messages",
 		"im:write":          "direct messages to people",
+		"files:write":       "the complete list of a large digest as a file",
 		"channels:history":  "telling whether a message arrived, in public channels",
 		"groups:history":    "telling whether a message arrived, in private channels",
 		"channels:read":     "finding a channel by its name",

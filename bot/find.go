@@ -33,7 +33,7 @@ func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 
 func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
 	look := lookup{job: job, oldest: b.since(job)}
-	if job.Kind == alert.Reply && !job.TopLevel && job.Card.TS != "" {
+	if job.Kind.InThread() && !job.TopLevel && job.Card.TS != "" {
 		look.channel, look.thread = job.Card.Conversation, job.Card.TS
 	} else {
 		channel, err := b.conversation(ctx, job)
@@ -114,7 +114,10 @@ func (b *Bot) history(ctx context.Context, look *lookup) (*call, error) {
 // passed over.
 func (l *lookup) match(raw json.RawMessage) (alert.Sent, bool) {
 	var m struct {
-		TS       string `json:"ts"`
+		TS    string `json:"ts"`
+		Files []struct {
+			Name string `json:"name"`
+		} `json:"files"`
 		Metadata struct {
 			EventType    string `json:"event_type"`
 			EventPayload struct {
@@ -123,11 +126,17 @@ func (l *lookup) match(raw json.RawMessage) (alert.Sent, bool) {
 			} `json:"event_payload"`
 		} `json:"metadata"`
 	}
-	if json.Unmarshal(raw, &m) != nil || m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != l.job.ID {
+	if json.Unmarshal(raw, &m) != nil {
 		return alert.Sent{}, false
 	}
 	sent := alert.Sent{Conversation: l.channel, TS: m.TS}
-	if l.job.Kind == alert.Post {
+	if sharesFile(l.job) {
+		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(l.job)
+	}
+	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != l.job.ID {
+		return alert.Sent{}, false
+	}
+	if !l.job.Kind.InThread() {
 		sent.Version = m.Metadata.EventPayload.Version
 	}
 	return sent, true

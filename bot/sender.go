@@ -21,12 +21,14 @@ const updateLimit = 4000
 // Send shows a delivery in Slack, once. Its error is an *alert.SendError.
 func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	switch job.Kind {
-	case alert.Post:
+	case alert.Post, alert.Digest:
 		return b.post(ctx, job)
 	case alert.Update:
 		return b.update(ctx, job)
 	case alert.Reply:
 		return b.reply(ctx, job)
+	case alert.List:
+		return b.list(ctx, job)
 	}
 	return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "unknown_kind", Err: fmt.Errorf("a delivery can't be a %q", job.Kind)}
 }
@@ -36,7 +38,7 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	options := append(card(job).Options(), mark(job))
+	options := append(card(job, "").Options(), mark(job))
 	sent, err := b.write(ctx, target{channel: channel, where: job.Lane}, options)
 	sent.Version = job.Incident.Version
 	return sent, err
@@ -53,18 +55,9 @@ func (b *Bot) address(ctx context.Context, job alert.Job) (string, error) {
 // reply posts a note in the card's thread or, when the job has left it, beside
 // the card.
 func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	if job.Note == nil || job.Card.TS == "" && !job.TopLevel {
-		return alert.Sent{}, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
-	}
-	to := target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}
-	if job.TopLevel {
-		to.thread = ""
-	}
-	if to.channel == "" {
-		var err error
-		if to.channel, err = b.address(ctx, job); err != nil {
-			return alert.Sent{}, err
-		}
+	to, err := b.thread(ctx, job)
+	if err != nil {
+		return alert.Sent{}, err
 	}
 	message := render.Note(job.Incident, *job.Note)
 	if job.Plain {
@@ -73,15 +66,35 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return b.write(ctx, to, append(message.Options(), mark(job)))
 }
 
+// thread is where a job's reply goes: into the thread of the card or, when the
+// job has left it, beside the card.
+func (b *Bot) thread(ctx context.Context, job alert.Job) (to target, err error) {
+	if job.Note == nil || job.Card.TS == "" && !job.TopLevel {
+		return to, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
+	}
+	to = target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}
+	if job.TopLevel {
+		to.thread = ""
+	}
+	if to.channel == "" {
+		to.channel, err = b.address(ctx, job)
+	}
+	return to, err
+}
+
 func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Card.TS == "" {
 		return alert.Sent{}, &alert.SendError{Class: alert.ClassGone, Code: "no_card", Err: fmt.Errorf("there is no card in %s to edit", job.Lane)}
+	}
+	listed, err := b.listed(ctx, job)
+	if err != nil {
+		return alert.Sent{}, err
 	}
 	c, err := b.call("chat.update", job.Lane)
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	message := card(job)
+	message := card(job, listed)
 	message.Text = clip(message.Text, updateLimit)
 	_, _, _, err = c.api.UpdateMessageContext(ctx, job.Card.Conversation, job.Card.TS, message.Options()...)
 	if err := c.result(err); err != nil {
@@ -90,8 +103,14 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Incident.Version}, nil
 }
 
-func card(job alert.Job) render.Message {
-	if job.Plain {
+// card draws what the job shows; listed is the address of a digest's list.
+func card(job alert.Job, listed string) render.Message {
+	switch {
+	case job.Digest != nil && job.Plain:
+		return render.PlainDigest(*job.Digest, listed)
+	case job.Digest != nil:
+		return render.Digest(*job.Digest, listed)
+	case job.Plain:
 		return render.PlainCard(job.Incident)
 	}
 	return render.Card(job.Incident)

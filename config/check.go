@@ -69,6 +69,17 @@ func meansOff(value string) bool {
 	return slices.Contains([]string{"off", "no", "none", "false", "disabled", "disable", "-"}, strings.ToLower(value))
 }
 
+// mostCounted bounds checkCount: a digest above more would come too late.
+const mostCounted = 1000
+
+func checkCount(value string) (string, *flaw) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > mostCounted {
+		return "", &flaw{message: fmt.Sprintf("%s is no number from 1 to %d", printable(value), mostCounted), write: []string{"5"}}
+	}
+	return strconv.Itoa(n), nil
+}
+
 func checkTCP(value string) (string, *flaw) {
 	if value == off {
 		return off, nil

@@ -13,6 +13,7 @@
 package config
 
 import (
+	"strconv"
 	"time"
 
 	"tocsin/alert"
@@ -62,8 +63,11 @@ type Listen struct {
 	Token alert.Secret
 }
 
-// Delivery is how long to go on trying.
+// Delivery is how alerts go out.
 type Delivery struct {
+	// DigestAbove is how many posts may wait for one conversation before a
+	// digest stands for them.
+	DigestAbove int
 	// GiveUpAfter is the age at which a delivery that never succeeded dies.
 	GiveUpAfter time.Duration
 }
@@ -102,6 +106,7 @@ func (c *Config) Tokens() (app, bot alert.Secret) {
 }
 
 func (l *loader) config() *Config {
+	digestAbove, _ := strconv.Atoi(l.value(keyDigestAbove))
 	giveUp, _ := time.ParseDuration(l.value(keyGiveUpAfter)) // checked by its option
 	return &Config{
 		File: l.doc.path,
@@ -116,7 +121,7 @@ func (l *loader) config() *Config {
 			Token:  alert.Secret(l.value(keyToken)),
 		},
 		Store:          StoreURL(l.value(keyStore)),
-		Delivery:       Delivery{GiveUpAfter: giveUp},
+		Delivery:       Delivery{DigestAbove: digestAbove, GiveUpAfter: giveUp},
 		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel: l.value(keyDefaultChannel),
 		Warnings:       inOrder(append(l.warnings, l.absent...)),

@@ -89,8 +89,8 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 	if app.Reveal() != goodApp || bot.Reveal() != goodBot || len(c.Warnings) != 0 {
 		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
 	}
-	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery.GiveUpAfter, " ", c.Log)
-	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ 24h0m0s {info auto}"
+	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery, " ", c.Log)
+	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s} {info auto}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -379,6 +379,7 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 		`slack.app_token +\*\*\* +environment SLACK_APP_TOKEN`,
 		`slack.app_token_file +\(not set\) +default`,
 		`store +postgres://tocsin:\*\*\*@db/tocsin\?sslpassword=\*\*\*&sslmode=require +environment TOCSIN_STORE`,
+		`delivery.digest_above +5 +default`,
 		`delivery.give_up_after +24h +default`,
 	} {
 		if !regexp.MustCompile(`(?m)^` + line + `$`).MatchString(shown.String()) {
@@ -389,22 +390,22 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 		Settings []struct{ Key, Value, Origin string }
 		Warnings []config.Problem
 	}
-	if err := json.Unmarshal(asJSON, &decoded); err != nil || len(decoded.Settings) != 14 || decoded.Warnings == nil {
+	if err := json.Unmarshal(asJSON, &decoded); err != nil || len(decoded.Settings) != 15 || decoded.Warnings == nil {
 		t.Errorf("JSON %s: %v", asJSON, err)
 	}
 }
 
 func TestEveryFlagIsUnderstood(t *testing.T) {
 	values := map[string]string{
-		"config": "/c.yaml", "default-channel": "#a", "give-up-after": "1h", "listen": "off", "log-format": "json", "log-level": "error",
+		"config": "/c.yaml", "default-channel": "#a", "digest-above": "7", "give-up-after": "1h", "listen": "off", "log-format": "json", "log-level": "error",
 		"slack-api-url": "https://slack-gov.com/api/", "socket": "/s", "store": "sqlite:x.db",
 	}
 	if names := config.FlagNames(); len(names) != len(values) {
 		t.Fatalf("flags %v", names)
 	}
 	c := load(t, environment{flags: values, files: map[string]string{"/c.yaml": ""}})
-	got := fmt.Sprint(c.File, c.DefaultChannel, c.Delivery.GiveUpAfter == time.Hour, c.Listen.TCP, c.Log, c.Slack.APIURL, c.Listen.Socket, c.Store)
-	if want := `/c.yaml#atrue{error json}https://slack-gov.com/api//ssqlite:x.db`; strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
+	got := fmt.Sprint(c.File, c.DefaultChannel, c.Delivery.DigestAbove, c.Delivery.GiveUpAfter == time.Hour, c.Listen.TCP, c.Log, c.Slack.APIURL, c.Listen.Socket, c.Store)
+	if want := `/c.yaml#a7true{error json}https://slack-gov.com/api//ssqlite:x.db`; strings.ReplaceAll(got, " ", "") != strings.ReplaceAll(want, " ", "") {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }

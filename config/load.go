@@ -162,7 +162,7 @@ func (l *loader) checked(opt option, g given) string {
 		return ""
 	}
 	value, f := opt.check(g.value)
-	if f == nil && g.notText != "" {
+	if f == nil && g.notText != "" && !opt.number {
 		f = &flaw{message: fmt.Sprintf("is %s where text belongs", g.notText), advice: "put it in quotes"}
 	}
 	if f != nil {

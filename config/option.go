@@ -17,6 +17,7 @@ const (
 	keyTokenFile      = "listen.token_file"
 	keyStore          = "store"
 	keyDefaultChannel = "default_channel"
+	keyDigestAbove    = "delivery.digest_above"
 	keyGiveUpAfter    = "delivery.give_up_after"
 	keyLogLevel       = "log.level"
 	keyLogFormat      = "log.format"
@@ -34,6 +35,8 @@ type option struct {
 	secret     bool
 	// token marks Slack's tokens, whose faults are warnings.
 	token bool
+	// number marks an option that YAML may write as one.
+	number bool
 	// check returns the value as the program wants it, or what is wrong with it.
 	check func(string) (string, *flaw)
 	// fallback returns the default; nil means empty.
@@ -61,6 +64,7 @@ func options() []option {
 		{key: keyTokenFile, check: checkPath},
 		{key: keyStore, flag: "store", env: "TOCSIN_STORE", check: checkStore, fallback: Input.defaultStore},
 		{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID", check: checkChannel},
+		{key: keyDigestAbove, flag: "digest-above", number: true, check: checkCount, fallback: constant("5")},
 		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
 		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
 		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},

@@ -30,7 +30,7 @@ func (l *lane) attempt(calls context.Context, job alert.Job) verdict {
 		l.unspend(job)
 		return v
 	}
-	if job.Kind == alert.Reply && job.Card.TS == "" {
+	if job.Kind.InThread() && job.Card.TS == "" {
 		job.TopLevel = true
 	}
 	if job.Unsure && job.Kind != alert.Update {

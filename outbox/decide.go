@@ -66,7 +66,7 @@ func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
 	v = begin(now, job)
 	shown := job.Card.TS != ""
 	switch {
-	case job.Kind != alert.Reply && shown && job.Card.Version >= job.Incident.Version:
+	case !job.Kind.InThread() && shown && job.Card.Version >= job.Incident.Version:
 		v.name, v.State = nameSuperseded, alert.Superseded
 		v.Sent = alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Card.Version}
 		v.Reason = "another delivery has shown it"
@@ -76,7 +76,7 @@ func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
 		v.Reason = "Slack may not list yet what was sent before the restart"
 		return v, true
 	case job.Kind == alert.Update && !shown:
-		v.Kind = alert.Post
+		v.Kind = job.Anew()
 		return v.again(nameNoCard, now, "there is no card to edit: a new one is posted"), true
 	}
 	return verdict{}, false
@@ -114,6 +114,9 @@ func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error)
 // counted decides about an attempt that Slack answered with anything but
 // "later" and "not you".
 func (p policy) counted(v verdict, job alert.Job) verdict {
+	if file(job) && (v.Class == alert.ClassDestination || v.Class == alert.ClassUnknown) {
+		v.Class = alert.ClassPayload // a conversation that takes text need not take files
+	}
 	expired := !v.Now.Before(job.CreatedAt.Add(p.giveUpAfter))
 	if v.Class == alert.ClassTransient || v.Class == alert.ClassUnsure {
 		expired = expired && v.Attempts >= fewestTries
@@ -129,7 +132,7 @@ func (p policy) counted(v verdict, job alert.Job) verdict {
 		v.TopLevel = true
 		return v.again(v.name, v.Now, v.Reason)
 	case alert.ClassGone:
-		v.Kind = alert.Post
+		v.Kind = job.Anew()
 		return v.again(v.name, v.Now, v.Reason)
 	case alert.ClassUnsure:
 		v.effect.lastLook = expired
@@ -144,6 +147,11 @@ func (p policy) counted(v verdict, job alert.Job) verdict {
 		return v.dead(fmt.Sprintf("gave up after %v: ", p.giveUpAfter))
 	}
 	return v.again(v.name, v.Now.Add(p.backoff(job.Attempts)), v.Reason)
+}
+
+// file says whether the job is a file that can be text as well.
+func file(job alert.Job) bool {
+	return job.Kind == alert.List && !job.Plain && job.Note != nil && job.Note.Topic == alert.TopicFile
 }
 
 // throttled waits as long as Slack says. Slack limits posts by conversation and
@@ -228,7 +236,7 @@ func begin(now time.Time, job alert.Job) verdict {
 
 // delivered ends it well. A blind second send is what makes a duplicate possible.
 func (v verdict) delivered(name string, job alert.Job, sent alert.Sent) verdict {
-	if job.Kind != alert.Reply && sent.Version == 0 {
+	if !job.Kind.InThread() && sent.Version == 0 {
 		sent.Version = job.Incident.Version
 	}
 	v.name, v.State, v.Sent = name, alert.Delivered, sent
@@ -281,7 +289,7 @@ func effectiveClass(job alert.Job, c alert.Class) alert.Class {
 	case alert.ClassGone:
 		sensible = job.Kind == alert.Update
 	case alert.ClassThread:
-		sensible = job.Kind == alert.Reply && !job.TopLevel
+		sensible = job.Kind.InThread() && !job.TopLevel
 	case alert.ClassAuth, alert.ClassDestination, alert.ClassPayload, alert.ClassThrottled, alert.ClassTransient:
 		sensible = true
 	}

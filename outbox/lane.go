@@ -134,7 +134,9 @@ func (l *lane) turn(calls context.Context) rest {
 // allowed says what may be claimed now, and when that which may not can be
 // asked for again. It holds a token of the budget if updates are allowed.
 func (l *lane) allowed(now time.Time) (claim alert.Claim, later time.Time) {
-	claim = alert.Claim{Lane: l.name, Now: now, Posts: true}
+	claim = alert.Claim{
+		Lane: l.name, Now: now, Posts: true, DigestAbove: l.opts.DigestAbove, DigestAfter: l.opts.DigestAfter,
+	}
 	if at := l.pace.at(now, 0); at.After(now) {
 		claim.Posts, later = false, at
 	}

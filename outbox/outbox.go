@@ -61,6 +61,11 @@ type Options struct {
 	UpdatePace time.Duration
 	// UpdateBurst is how many edits may be made at once after a rest: 5.
 	UpdateBurst int
+	// DigestAbove is how many posts of one priority may wait in a lane before a
+	// digest stands for them: 5. They have to have waited for DigestAfter, so
+	// that a flood is gathered and a few alerts at once get their cards: 5 s.
+	DigestAbove int
+	DigestAfter time.Duration
 	// GiveUpAfter is how long after it began to be owed a delivery that fails
 	// is tried again: 24 h. While Slack can't be reached it is tried ten times
 	// however old it is.
@@ -87,6 +92,8 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.Burst, 3)
 	orDefault(&o.UpdatePace, time.Minute/45)
 	orDefault(&o.UpdateBurst, 5)
+	orDefault(&o.DigestAbove, 5)
+	orDefault(&o.DigestAfter, 5*time.Second)
 	orDefault(&o.GiveUpAfter, 24*time.Hour)
 	orDefault(&o.ProbeEvery, time.Minute)
 	orDefault(&o.Rescan, time.Minute)

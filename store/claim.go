@@ -48,40 +48,51 @@ const (
 // that wasn't asked for. The first in that order decides: while it must wait,
 // so does the lane. One that was being sent already comes back as unsure and
 // keeps the start of the attempt that may have reached Slack.
+//
+// When more posts than c.DigestAbove have been waiting, a digest stands for
+// them from then on, and that is what is claimed.
 func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, error) {
-	var job alert.Job
+	var h *head
 	var next time.Time
 	err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
-		job, next, err = w.claim(ctx, c)
+		h, next, err = w.claim(ctx, c)
 		return err
 	})
+	var job alert.Job
+	if err == nil && h != nil {
+		job = h.claimed
+		err = d.summarise(ctx, h.incident.n, &job)
+	}
 	if err != nil {
 		return alert.Job{}, time.Time{}, fmt.Errorf("claim in lane %s: %w", c.Lane, err)
 	}
 	return job, next, nil
 }
 
-func (w *writer) claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, error) {
+func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, error) {
 	h, found, err := w.head(ctx, c)
 	if err != nil || !found {
-		return alert.Job{}, time.Time{}, err
+		return nil, time.Time{}, err
 	}
-	job, err := h.job()
-	if err != nil || mustWait(job.Delivery, c.Now) {
-		return alert.Job{}, job.NextAt, err
+	if h.claimed, err = h.job(); err != nil || mustWait(h.claimed.Delivery, c.Now) {
+		return nil, h.claimed.NextAt, err
 	}
+	if h, err = w.gather(ctx, c, h); err != nil {
+		return nil, time.Time{}, err
+	}
+	job := &h.claimed
 	if job.Incident.Cards, err = w.cards(ctx, h.incident.n); err != nil {
-		return alert.Job{}, time.Time{}, err
+		return nil, time.Time{}, err
 	}
 	job.Card = job.Incident.Card(job.Lane)
 	if job.State == alert.Sending {
 		job.Unsure = true
-		return job, time.Time{}, nil
+		return h, time.Time{}, nil
 	}
 	job.State, job.StartedAt = alert.Sending, fromMicros(micros(c.Now))
-	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ? WHERE n = ?",
-		micros(c.Now), job.Seq)
-	return job, time.Time{}, err
+	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ?, drawn = ? WHERE n = ?",
+		micros(c.Now), w.alerts, job.Seq)
+	return h, time.Time{}, err
 }
 
 // longestDoubt bounds how long a delivery in doubt waits for a look.
@@ -106,6 +117,8 @@ type head struct {
 	delivery deliveryRow
 	incident incidentRow
 	known    string
+	// claimed is the job that it becomes.
+	claimed alert.Job
 }
 
 func (h *head) dest() []any {
@@ -161,10 +174,10 @@ func (w *writer) head(ctx context.Context, c alert.Claim) (first *head, found bo
 
 func (w *writer) cards(ctx context.Context, incident int64) ([]alert.Card, error) {
 	var cards []alert.Card
-	err := w.each(ctx, "SELECT lane, conversation, ts, version FROM cards WHERE incident = ? ORDER BY lane",
+	err := w.each(ctx, "SELECT lane, conversation, ts, version, CASE WHEN digest IS NULL THEN 0 ELSE 1 END FROM cards WHERE incident = ? ORDER BY lane",
 		func(s scanner) error {
 			var c alert.Card
-			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version)
+			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Digest)
 			cards = append(cards, c)
 			return err
 		}, incident)

@@ -65,9 +65,11 @@ func prepareChange(c alert.Change) (*change, error) {
 // The questions and the one correction of Commit; each seeks in one index.
 const (
 	marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
-	linesQuery = `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind <> 'reply' THEN 1 ELSE 0 END)
+	linesQuery = `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind NOT IN ('reply', 'list') THEN 1 ELSE 0 END),
+		max(CASE WHEN kind = 'post' THEN 1 ELSE 0 END)
 	FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers} GROUP BY incident, lane`
-	hurryQuery = `UPDATE deliveries SET priority = 0
+	digestedQuery = `SELECT incident, lane, digest FROM cards WHERE incident {oneofnumbers} AND digest IS NOT NULL`
+	hurryQuery    = `UPDATE deliveries SET priority = 0
 	WHERE incident = ? AND stage IS NOT NULL AND n <= ? AND priority <> 0`
 )
 

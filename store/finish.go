@@ -21,9 +21,10 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 
 // The queries of Finish; each seeks in one index.
 const (
-	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state,
-		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)
-	FROM deliveries d LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.drawn, d.note, i.state,
+		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0)
+	FROM deliveries d JOIN incidents i ON i.n = d.incident
+		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.id = ?`
 	accountQuery = `UPDATE alerts SET shown = ?,
 		standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
@@ -44,6 +45,13 @@ type attempt struct {
 	kind alert.Kind
 	was  alert.DeliveryState
 	card alert.Card
+	// shownIn is the digest that shows the incident, or 0.
+	shownIn int64
+	// about is the state of the incident; that of a digest tells it from one.
+	about alert.State
+	// drawn is the latest alert that the attempt can have shown.
+	drawn int64
+	note  string
 }
 
 func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
@@ -52,13 +60,19 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		return err
 	}
 	if finished(a.was) {
-		if a.was == o.State {
+		if a.was == o.State || a.was == alert.Superseded && o.State == alert.Dead && a.kind == alert.Digest {
 			return nil
 		}
 		return refusal{fmt.Errorf("it is %s already and owed no more: %w", a.was, alert.ErrNotFound)}
 	}
 	if !finished(o.State) {
+		if a.asText() {
+			return w.listAsText(ctx, a)
+		}
 		return w.again(ctx, a)
+	}
+	if a.about == alert.StateDigest {
+		return w.finishDigest(ctx, a)
 	}
 	if err := w.done(ctx, a); err != nil {
 		return err
@@ -73,8 +87,8 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	a := &attempt{Outcome: o}
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was,
-				&a.card.Conversation, &a.card.TS, &a.card.Version)
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.drawn, &a.note, &a.about,
+				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.shownIn)
 		}, o.Delivery)
 	if err != nil {
 		return nil, err
@@ -123,6 +137,9 @@ func (w *writer) settle(ctx context.Context, a *attempt) error {
 		if err := w.draw(ctx, a); err != nil {
 			return err
 		}
+		if err := w.leaveDigest(ctx, a); err != nil {
+			return err
+		}
 		return w.account(ctx, a, a.Sent.Version)
 	case alert.Superseded:
 		return w.account(ctx, a, a.card.Version)
@@ -145,7 +162,7 @@ func (w *writer) remember(ctx context.Context, a *attempt) error {
 func (w *writer) draw(ctx context.Context, a *attempt) error {
 	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version) VALUES (?, ?, ?, ?, ?)
 		ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
-			version = excluded.version`,
+			version = excluded.version, digest = NULL`,
 		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version)
 	return err
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"time"
 
 	"tocsin/alert"
 )
@@ -18,6 +20,9 @@ type merge struct {
 	// posts gives the number of each delivery of the change being written.
 	posts  map[string]int64
 	urgent []urgent
+	// edits are the digests that show something else now, each with when that
+	// began.
+	edits map[place]time.Time
 }
 
 // urgent is an incident that became critical: its deliveries up to a number
@@ -30,6 +35,10 @@ type line struct {
 	waiting bool
 	// drawing: a post or update will show the newest state anyway.
 	drawing bool
+	// posting: it is a post that is owed, so it will have a card of its own.
+	posting bool
+	// digest is the one whose message is the card now, or 0.
+	digest int64
 }
 
 // check finds out whether a change still fits what the store knows, and if it
@@ -98,6 +107,11 @@ func (m *merge) write(ctx context.Context) error {
 	if err := m.w.insert(ctx, m.w.into.deliveries, deliveries); err != nil {
 		return err
 	}
+	for at, since := range m.edits {
+		if err := m.w.oweEdit(ctx, at, since); err != nil {
+			return err
+		}
+	}
 	if err := m.hurry(ctx); err != nil {
 		return err
 	}
@@ -133,7 +147,7 @@ func (m *merge) writeIncidents(ctx context.Context) error {
 
 // findLines asks what is already owed for the older incidents.
 func (m *merge) findLines(ctx context.Context) error {
-	m.lines = map[place]*line{}
+	m.lines, m.edits = map[place]*line{}, map[place]time.Time{}
 	var older []int64
 	seen := map[int64]bool{}
 	for _, c := range m.changes {
@@ -152,14 +166,34 @@ func (m *merge) findLines(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	return m.w.each(ctx, linesQuery,
+	err = m.w.each(ctx, linesQuery,
 		func(s scanner) error {
 			var p place
 			l := line{waiting: true}
-			err := s.Scan(&p.incident, &p.lane, &l.drawing)
+			err := s.Scan(&p.incident, &p.lane, &l.drawing, &l.posting)
 			m.lines[p] = &l
 			return err
 		}, string(list))
+	if err != nil {
+		return err
+	}
+	return m.w.each(ctx, digestedQuery,
+		func(s scanner) error {
+			var p place
+			var digest int64
+			err := s.Scan(&p.incident, &p.lane, &digest)
+			m.line(p).digest = digest
+			return err
+		}, string(list))
+}
+
+func (m *merge) line(p place) *line {
+	l := m.lines[p]
+	if l == nil {
+		l = &line{}
+		m.lines[p] = l
+	}
+	return l
 }
 
 func (m *merge) addDeliveries(args []any, c *change) []any {
@@ -170,10 +204,10 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 			d.State = alert.Pending
 		}
 		p := place{m.known[d.Incident].n, d.Lane}
-		l := m.lines[p]
-		if l == nil {
-			l = &line{}
-			m.lines[p] = l
+		l := m.line(p)
+		if l.absorbs(&d, c.Incidents) {
+			m.edits[place{l.digest, d.Lane}] = d.CreatedAt
+			continue
 		}
 		if d.Kind == alert.Update && l.drawing {
 			continue
@@ -201,6 +235,20 @@ func (m *merge) hurry(ctx context.Context) error {
 	return nil
 }
 
+// absorbs says whether a digest shows what d would show. A critical incident
+// that is open gets a card of its own instead: then d becomes the post of it.
+func (l *line) absorbs(d *alert.Delivery, incidents []alert.Incident) bool {
+	if l.digest == 0 || l.posting {
+		return false
+	}
+	at := slices.IndexFunc(incidents, func(i alert.Incident) bool { return i.ID == d.Incident })
+	if d.Kind == alert.Reply || at < 0 || incidents[at].State != alert.Open || incidents[at].Severity != alert.Critical {
+		return true
+	}
+	d.Kind = alert.Post
+	return false
+}
+
 // join puts a delivery at the end of its line and returns its stage.
 func (l *line) join(d *alert.Delivery) any {
 	if finished(d.State) {
@@ -212,6 +260,7 @@ func (l *line) join(d *alert.Delivery) any {
 	}
 	l.waiting = true
 	l.drawing = l.drawing || d.State == alert.Pending && d.Kind != alert.Reply
+	l.posting = l.posting || d.Kind == alert.Post
 	return stage
 }
 

@@ -33,7 +33,8 @@ func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
 // its cards, or empty ones where there is no card.
 const withCards = `i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
 	i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes,
-	coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0)`
+	coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0),
+	CASE WHEN c.digest IS NULL THEN 0 ELSE 1 END`
 
 // The questions that name what they want; each seeks in one index.
 const (
@@ -65,7 +66,7 @@ func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.
 	err := d.each(ctx, query, func(s scanner) error {
 		var row incidentRow
 		var c alert.Card
-		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version)...); err != nil {
+		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Digest)...); err != nil {
 			return err
 		}
 		if len(found) == 0 || found[len(found)-1].ID != row.i.ID {

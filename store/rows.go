@@ -45,6 +45,9 @@ const (
 	stageBehind int64 = iota
 	stagePost
 	stageUpdate
+	// stageGathered is a post that a digest stands for: no claim finds it, and
+	// what is owed to its card stays behind it until the digest is finished.
+	stageGathered
 )
 
 // stageOf is the stage of a delivery of this kind when its turn has come.

@@ -51,6 +51,7 @@ type daemonFlags struct {
 	Store          string `placeholder:"URL" help:"Where to remember: sqlite:PATH or postgres://…"`
 	DefaultChannel string `placeholder:"NAME" help:"Conversation of alerts that name none: C…, #name, @user, user@mail."`
 	SlackAPIURL    string `placeholder:"URL" name:"slack-api-url" help:"Root of Slack's Web API; for playgrounds and GovSlack."`
+	DigestAbove    string `placeholder:"NUMBER" help:"How many alerts may wait for one conversation before a digest stands for them (default: 5)."`
 	GiveUpAfter    string `placeholder:"DURATION" help:"Age at which a delivery that never worked is given up (default: 24h)."`
 	LogLevel       string `placeholder:"LEVEL" help:"debug, info, warn or error."`
 	LogFormat      string `placeholder:"FORMAT" help:"auto, json or console."`
@@ -60,7 +61,7 @@ type daemonFlags struct {
 func (f daemonFlags) given() map[string]string {
 	return map[string]string{
 		"config": f.Config, "listen": f.Listen, "socket": f.Socket, "store": f.Store,
-		"default-channel": f.DefaultChannel, "slack-api-url": f.SlackAPIURL, "give-up-after": f.GiveUpAfter,
+		"default-channel": f.DefaultChannel, "slack-api-url": f.SlackAPIURL, "give-up-after": f.GiveUpAfter, "digest-above": f.DigestAbove,
 		"log-level": f.LogLevel, "log-format": f.LogFormat,
 	}
 }

@@ -1,0 +1,133 @@
+package bot
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+	"tocsin/render"
+)
+
+// list puts a part of a digest's complete list, or all of it as a file, into
+// the digest's thread.
+func (b *Bot) list(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	to, err := b.thread(ctx, job)
+	if err != nil {
+		return alert.Sent{}, err
+	}
+	if job.Digest == nil {
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "no_list", Err: fmt.Errorf("a list of nothing")}
+	}
+	if sharesFile(job) {
+		return b.share(ctx, job, to)
+	}
+	return b.write(ctx, to, append(render.List(*job.Digest, *job.Note).Options(), mark(job)))
+}
+
+func sharesFile(job alert.Job) bool {
+	return job.Kind == alert.List && job.Note != nil && job.Note.Topic == alert.TopicFile && !job.Plain
+}
+
+// fileName names the file of a list. A shared file has no metadata, so the name
+// is what it is found by after an answer was lost.
+func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
+
+// share uploads the list and shares it in the thread, in the three steps of
+// slack-facts §2.2. Only the last can show anything, so a doubt about the others
+// is none. What forbids files forbids only them.
+func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
+	content := render.ListFile(*job.Digest)
+	id, err := b.upload(ctx, job, content)
+	if err != nil {
+		return alert.Sent{}, onlyFiles(err)
+	}
+	c, err := b.call("files.completeUploadExternal", job.Lane)
+	if err != nil {
+		return alert.Sent{}, err
+	}
+	_, err = c.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
+		Files:   []slack.FileSummary{{ID: id, Title: fmt.Sprintf("Complete list of %d incidents", len(job.Digest.Lines))}},
+		Channel: to.channel, ThreadTimestamp: to.thread,
+	})
+	if err := c.result(err); err != nil {
+		return alert.Sent{}, onlyFiles(err)
+	}
+	// The answer does not say where the file is shown. It can be told without, so
+	// that a look that fails is no failure.
+	job.TopLevel = to.thread == ""
+	if sent, found, err := b.find(ctx, job); err == nil && found {
+		return sent, nil
+	}
+	return alert.Sent{Conversation: to.channel}, nil
+}
+
+// upload sends the bytes of a file that nobody sees yet, and returns its id.
+func (b *Bot) upload(ctx context.Context, job alert.Job, content []byte) (string, error) {
+	c, err := b.call("files.getUploadURLExternal", job.Lane)
+	if err != nil {
+		return "", err
+	}
+	c.reads = true
+	to, err := c.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: fileName(job), FileSize: len(content)})
+	if err := c.result(err); err != nil {
+		return "", err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.UploadURL, bytes.NewReader(content))
+	if err != nil {
+		return "", &alert.SendError{Class: alert.ClassTransient, Code: "bad_answer", Err: withoutURL(err)}
+	}
+	req.Header.Set("Content-Type", "application/octet-stream")
+	return to.FileID, b.send(req)
+}
+
+// send makes the request of an upload, which is answered in plain text.
+func (b *Bot) send(req *http.Request) error {
+	resp, err := b.http.Do(req)
+	if err != nil {
+		return &alert.SendError{Class: alert.ClassTransient, Code: "upload", Err: withoutURL(err)}
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		b.calls.WithLabelValues("upload", string(alert.ClassTransient)).Inc()
+		return &alert.SendError{Class: alert.ClassTransient, Code: fmt.Sprintf("upload_http_%d", resp.StatusCode)}
+	}
+	b.calls.WithLabelValues("upload", "ok").Inc()
+	return nil
+}
+
+// onlyFiles narrows a missing right from the whole app to its files.
+func onlyFiles(err error) error {
+	narrowed, ok := onlyHere(err).(*alert.SendError)
+	if ok && (narrowed.Code == "access_denied" || narrowed.Code == "no_permission") {
+		only := *narrowed
+		only.Class = alert.ClassDestination
+		return &only
+	}
+	return onlyHere(err)
+}
+
+// listed is the permalink to the list of a digest that is being edited, or
+// empty while there is none.
+func (b *Bot) listed(ctx context.Context, job alert.Job) (string, error) {
+	if job.Digest == nil || !job.Digest.Listed {
+		return "", nil
+	}
+	ts := job.Digest.ListTS
+	if ts == "" {
+		ts = job.Card.TS
+	}
+	c, err := b.call("chat.getPermalink", job.Lane)
+	if err != nil {
+		return "", err
+	}
+	c.reads = true
+	_, err = c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: job.Card.Conversation, Ts: ts})
+	if err := c.result(err); err != nil {
+		return "", err
+	}
+	return c.answer.Permalink, nil
+}

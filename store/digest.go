@@ -1,0 +1,322 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"tocsin/alert"
+)
+
+// The queries that finish a digest. What they look at is bounded by how many
+// incidents it stands for.
+const (
+	showQuery = `INSERT INTO cards (incident, lane, conversation, ts, version, digest)
+	SELECT d.incident, d.lane, ?, ?, coalesce((SELECT max(a.version) FROM alerts a WHERE a.incident = d.incident
+		AND a.lane = d.lane AND a.standing = 'pending' AND a.n <= ?), 0), d.digest
+	FROM deliveries d WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3
+	ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
+		version = excluded.version, digest = excluded.digest`
+	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ? WHERE digest = ?`
+	foldQuery      = `UPDATE alerts SET shown = ?, standing = 'folded'
+	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	dieAllQuery = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
+	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	shownQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
+		conversation = ?, ts = ?
+	WHERE digest = ? AND kind = 'post' AND stage = 3`
+	// ownQuery gives those that became critical while the digest was on its way
+	// a card of their own.
+	ownQuery = `UPDATE deliveries SET kind = 'post', stage = 1 WHERE stage = 0 AND kind = 'update' AND lane = ?
+		AND incident IN (SELECT d.incident FROM deliveries d JOIN incidents i ON i.n = d.incident
+			WHERE d.digest = ? AND d.kind = 'post' AND i.state = 'open' AND i.severity = 'critical')`
+	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
+		AND state = 'pending' AND kind IN ('update', 'digest') LIMIT 1`
+	aheadQuery  = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
+	membersDie  = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ? WHERE digest = ? AND kind = 'post' AND stage = 3`
+	nextInLines = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
+	WHERE n IN (SELECT min(n) FROM deliveries WHERE stage IS NOT NULL AND lane = ? AND incident IN (` + membersQuery + `) GROUP BY incident)`
+)
+
+// finishDigest settles what a digest stands for, in the way its delivery ended.
+func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
+	if a.State == alert.Dead && a.kind == alert.Digest {
+		return w.killDigest(ctx, a)
+	}
+	if err := w.done(ctx, a); err != nil {
+		return err
+	}
+	if err := w.settleDigest(ctx, a); err != nil {
+		return err
+	}
+	return w.turn(ctx, a.at)
+}
+
+func (w *writer) settleDigest(ctx context.Context, a *attempt) error {
+	if a.State == alert.Delivered {
+		if err := w.remember(ctx, a); err != nil {
+			return err
+		}
+	}
+	switch {
+	case a.kind == alert.List:
+		return nil
+	case a.State == alert.Dead:
+		return w.moveAll(ctx, a, dieAllQuery, a.n, a.Reason, a.at.lane, a.drawn, a.at.incident)
+	case a.State == alert.Superseded:
+		return w.fold(ctx, a)
+	}
+	if err := w.draw(ctx, a); err != nil {
+		return err
+	}
+	if a.kind == alert.Digest {
+		return w.show(ctx, a)
+	}
+	return w.fold(ctx, a)
+}
+
+func (w *writer) fold(ctx context.Context, a *attempt) error {
+	return w.moveAll(ctx, a, foldQuery, a.n, a.at.lane, a.drawn, a.at.incident)
+}
+
+// show makes the digest the card of all its incidents, and owes what goes into
+// its thread. An edit behind that adds the link to it.
+func (w *writer) show(ctx context.Context, a *attempt) error {
+	to, g := a.Sent, a.at.incident
+	if _, err := w.exec(ctx, showQuery, to.Conversation, to.TS, a.drawn, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, moveCardsQuery, to.Conversation, to.TS, g); err != nil {
+		return err
+	}
+	if err := w.fold(ctx, a); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, shownQuery, micros(a.Now), to.Conversation, to.TS, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, ownQuery, a.at.lane, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
+		return err
+	}
+	// A digest that was posted anew has a thread without a list.
+	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", g); err != nil {
+		return err
+	}
+	if err := w.oweList(ctx, a, true); err != nil {
+		return err
+	}
+	return w.oweEdit(ctx, a.at, a.Now)
+}
+
+// killDigest makes each post that a digest stood for a dead one of its own, with
+// its own alerts, so that a person can decide about each.
+func (w *writer) killDigest(ctx context.Context, a *attempt) error {
+	g := a.at.incident
+	if err := w.moveAll(ctx, a, dieAllQuery, a.n, a.Reason, a.at.lane, int64(1)<<62, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, membersDie, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, nextInLines, a.at.lane, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ?", g); err != nil {
+		return err
+	}
+	a.State = alert.Superseded
+	return w.done(ctx, a)
+}
+
+// leaveDigest has a digest edited when one of its incidents got a card of its
+// own.
+func (w *writer) leaveDigest(ctx context.Context, a *attempt) error {
+	if a.shownIn == 0 {
+		return nil
+	}
+	return w.oweEdit(ctx, place{a.shownIn, a.at.lane}, a.Now)
+}
+
+// oweEdit says that a digest shows something else now. One edit that waits
+// shows all that changed until it is made.
+func (w *writer) oweEdit(ctx context.Context, at place, since time.Time) error {
+	if _, err := w.exec(ctx, "UPDATE incidents SET version = version + 1 WHERE n = ?", at.incident); err != nil {
+		return err
+	}
+	has := func(query string) (bool, error) {
+		return w.one(ctx, query, func(s scanner) error { return s.Scan(new(int64)) }, at.incident, at.lane)
+	}
+	pending, err := has(editedQuery)
+	if err != nil || pending {
+		return err
+	}
+	stage := stageUpdate
+	if ahead, err := has(aheadQuery); err != nil {
+		return err
+	} else if ahead {
+		stage = stageBehind
+	}
+	return w.oweDigest(ctx, at, alert.Delivery{Kind: alert.Update, CreatedAt: since, NextAt: since}, stage)
+}
+
+// oweDigest adds a delivery of a digest itself.
+func (w *writer) oweDigest(ctx context.Context, at place, d alert.Delivery, stage int64) error {
+	note, err := document(d.Note == nil, d.Note)
+	if err != nil {
+		return fmt.Errorf("write note: %w", err)
+	}
+	w.deliveries++
+	d.ID, d.Lane, d.State, d.Priority = alert.NewID(), at.lane, alert.Pending, 1
+	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
+}
+
+// oweList owes the thread the complete list: a file when it is long and files
+// can be sent, else as text in parts.
+func (w *writer) oweList(ctx context.Context, a *attempt, files bool) error {
+	total := 0
+	_, err := w.one(ctx, "SELECT count(*) FROM deliveries WHERE digest = ? AND kind = 'post'",
+		func(s scanner) error { return s.Scan(&total) }, a.at.incident)
+	if err != nil {
+		return err
+	}
+	d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now}
+	long, page := total >= alert.ListAsFile, alert.ListPage
+	if long && files {
+		d.Note = &alert.Note{Topic: alert.TopicFile, Count: total, At: a.Now}
+		err = w.oweDigest(ctx, a.at, d, stageBehind)
+	}
+	if long {
+		page = alert.ListLongPage
+	}
+	for from := 0; from < total && !(long && files) && err == nil; from += page {
+		d.Note = &alert.Note{Topic: alert.TopicList, From: from, Count: min(page, total-from), At: a.Now}
+		err = w.oweDigest(ctx, a.at, d, stageBehind)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = w.exec(ctx, "UPDATE deliveries SET digest = incident WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'",
+		a.at.incident, a.at.lane)
+	return err
+}
+
+// asText says whether a list that was to be a file has to be text, because
+// Slack does not take the file.
+func (a *attempt) asText() bool {
+	if a.kind != alert.List || !a.Plain || a.State != alert.Pending {
+		return false
+	}
+	var note alert.Note
+	return parse(a.note, &note) == nil && note.Topic == alert.TopicFile
+}
+
+// listAsText ends the file that Slack does not take, and owes its text. The
+// edit that waited behind it waits behind that.
+func (w *writer) listAsText(ctx context.Context, a *attempt) error {
+	a.State = alert.Superseded
+	if err := w.done(ctx, a); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, "DELETE FROM deliveries WHERE incident = ? AND lane = ? AND stage = 0 AND kind = 'update'",
+		a.at.incident, a.at.lane); err != nil {
+		return err
+	}
+	if err := w.oweList(ctx, a, false); err != nil {
+		return err
+	}
+	if err := w.oweEdit(ctx, a.at, a.Now); err != nil {
+		return err
+	}
+	return w.turn(ctx, a.at)
+}
+
+// moveAll is move for the alerts of all incidents of a digest.
+func (w *writer) moveAll(ctx context.Context, a *attempt, update string, args ...any) error {
+	moved := map[alert.Standing]int64{}
+	err := w.each(ctx, update, func(s scanner) error {
+		var incident int64
+		var to alert.Standing
+		err := s.Scan(&incident, &to)
+		moved[to]++
+		w.shown[place{incident, a.at.lane}] = struct{}{}
+		return err
+	}, args...)
+	for to, n := range moved {
+		w.count(a.at.lane, to, n)
+		w.count(a.at.lane, alert.StandPending, -n)
+	}
+	return err
+}
+
+// The bounds of one incident in a list.
+const (
+	lineText   = 2000
+	lineLabels = 20
+	lineLabel  = 100
+)
+
+const lineQuery = `SELECT i.id, i.severity, i.state, i.title, substr(i.text, 1, ?), length(i.text), i.labels, i.count, i.first_at, i.last_at,
+		CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
+	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+	WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n LIMIT ? OFFSET ?`
+
+// summarise adds to the job of a digest what it shows, as of now: that is never
+// less than was true when it was claimed.
+func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error {
+	if job.Incident.State != alert.StateDigest {
+		return nil
+	}
+	job.Digest = &alert.Summary{}
+	if job.Kind == alert.List && job.Note != nil {
+		return d.lines(ctx, &job.Digest.Lines, lineText, digest, job.Note.Count, job.Note.From)
+	}
+	var tally alert.Tally
+	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, gatherMost, 0)
+	*job.Digest = tally.Summary()
+	return errors.Join(err, d.each(ctx, `SELECT ts FROM deliveries WHERE digest = ? AND kind = 'list' AND state = 'delivered' ORDER BY n LIMIT 1`,
+		func(s scanner) error {
+			job.Digest.Listed = true
+			return s.Scan(&job.Digest.ListTS)
+		}, digest))
+}
+
+// lines appends the lines that args ask for, each with bounded labels.
+func (d *DB) lines(ctx context.Context, into *[]alert.Line, args ...any) error {
+	return d.eachLine(ctx, func(l alert.Line) {
+		for name, value := range l.Labels {
+			if len(l.Labels) > lineLabels || len(name)+len(value) > lineLabel {
+				delete(l.Labels, name)
+			}
+		}
+		*into = append(*into, l)
+	}, args...)
+}
+
+func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) error {
+	return d.each(ctx, lineQuery, func(s scanner) error {
+		var l alert.Line
+		var labels string
+		var length int
+		var first, last int64
+		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Title, &l.Text, &length, &labels, &l.Count, &first, &last, &l.Own)
+		if err != nil {
+			return err
+		}
+		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
+		l.TextLeft = max(0, length-lineText)
+		if labels == "" {
+			use(l)
+			return nil
+		}
+		if err := json.Unmarshal([]byte(labels), &l.Labels); err != nil {
+			return fmt.Errorf("read stored labels: %w", err)
+		}
+		use(l)
+		return nil
+	}, args...)
+}
