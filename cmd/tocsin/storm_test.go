@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// storm sends n alerts of so many keys in requests of 500.
+func storm(p *process, n, keys int) (receipts []alert.Accepted) {
+	p.t.Helper()
+	for from := 0; from < n; from += 500 {
+		batch := make([]map[string]any, 0, 500)
+		for i := from; i < min(from+500, n); i++ {
+			a := firing(fmt.Sprint("key-", i%keys), fmt.Sprintf("disk full on db-%d", i%keys))
+			a["labels"] = map[string]string{"host": fmt.Sprint("db-", i%keys), "service": []string{"postgres", "web", "queue"}[i%3]}
+			batch = append(batch, a)
+		}
+		receipts = append(receipts, p.mustPush(batch...)...)
+	}
+	return receipts
+}
+
+// calm waits until the ledger has nothing pending, and checks that it balances.
+func calm(p *process, accepted int) alert.Counts {
+	p.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
+	defer cancel()
+	for {
+		c := p.ledger().Total
+		if c.Pending == 0 && c.Accepted >= int64(accepted) {
+			if c.Accepted != int64(accepted) || c.Delivered+c.Folded != c.Accepted {
+				p.t.Fatalf("the ledger says %+v after %d alerts", c, accepted)
+			}
+			return c
+		}
+		if !pause(ctx, 20*time.Millisecond) {
+			p.t.Fatalf("still pending: %+v", c)
+		}
+	}
+}
+
+// quiet waits until everything that is owed to Slack is done, also what shows no
+// further alert, and returns the calls of Slack's methods that it took.
+func quiet(t testing.TB, s *playground.Server) (calls int) {
+	t.Helper()
+	until(t, s, "the last edit", func(sn *playground.Snapshot) bool {
+		for _, m := range sn.Messages("#alerts") {
+			if strings.Contains(shown(m), "follows in the thread") {
+				return false
+			}
+		}
+		return true
+	})
+	for _, c := range s.Calls() {
+		if c.Method != "apps.connections.open" && c.Method != "auth.test" {
+			calls++
+		}
+	}
+	return calls
+}
+
+// told is all that a channel says: its messages and its files.
+func told(s *playground.Server, channel string) string {
+	var b strings.Builder
+	for _, m := range s.Messages(channel) {
+		b.WriteString(shown(m))
+		for _, f := range m.Files {
+			data, _ := s.File(f.ID)
+			b.Write(data)
+		}
+	}
+	return b.String()
+}
+
+func TestAFloodIsADigestThatListsEveryAlert(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	storm(p, 600, 600)
+	calm(p, 600)
+	if calls := quiet(t, s); calls > 30 {
+		t.Errorf("it took %d calls to Slack", calls)
+	}
+	all := told(s, "#alerts")
+	for i := range 600 {
+		if n := strings.Count(all, fmt.Sprintf("disk full on db-%d\\", i)) + strings.Count(all, fmt.Sprintf("disk full on db-%d\n", i)) +
+			strings.Count(all, fmt.Sprintf("disk full on db-%d\"", i)); n == 0 {
+			t.Errorf("alert %d is shown nowhere", i)
+		}
+	}
+}
+
+func TestAFewKeysThatFireOftenKeepTheirCards(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	storm(p, 3000, 10)
+	calm(p, 3000)
+	top, _ := cards(s.Messages("#alerts"))
+	if len(top) != 10 {
+		t.Errorf("10 keys have %d cards", len(top))
+	}
+	if calls := quiet(t, s); calls > 40 {
+		t.Errorf("it took %d calls to Slack", calls)
+	}
+}
+
+// BenchmarkStorm is how long it takes until 10,000 alerts that come at once
+// into one conversation are accounted for and shown, within Slack's own limits,
+// and how many calls to Slack that is.
+func BenchmarkStorm(b *testing.B) {
+	for _, keys := range []int{10_000, 10} {
+		b.Run(fmt.Sprintf("keys=%d", keys), func(b *testing.B) {
+			for range b.N {
+				s := slack(b, playground.Options{})
+				p := prepare(b, s, nil)
+				p.start()
+				began := time.Now()
+				storm(p, 10_000, keys)
+				accepted := time.Since(began)
+				calm(p, 10_000)
+				took := time.Since(began)
+				calls := quiet(b, s)
+				top, _ := cards(s.Messages("#alerts"))
+				b.ReportMetric(accepted.Seconds(), "accept-s")
+				b.ReportMetric(took.Seconds(), "shown-s")
+				b.ReportMetric(time.Since(began).Seconds(), "done-s")
+				b.ReportMetric(float64(calls), "slack-calls")
+				b.ReportMetric(float64(len(top)), "messages")
+				b.ReportMetric(residentMB(b, p.cmd.Process.Pid), "rss-MB")
+			}
+		})
+	}
+}
