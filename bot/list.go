@@ -3,6 +3,7 @@ package bot
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -101,13 +102,13 @@ func (b *Bot) send(req *http.Request) error {
 
 // onlyFiles narrows a missing right from the whole app to its files.
 func onlyFiles(err error) error {
-	narrowed, ok := onlyHere(err).(*alert.SendError)
-	if ok && (narrowed.Code == "access_denied" || narrowed.Code == "no_permission") {
-		only := *narrowed
-		only.Class = alert.ClassDestination
-		return &only
+	e, ok := errors.AsType[*alert.SendError](err)
+	if !ok || e.Code != "access_denied" && e.Code != "no_permission" {
+		return onlyHere(err)
 	}
-	return onlyHere(err)
+	narrowed := *e
+	narrowed.Class = alert.ClassDestination
+	return &narrowed
 }
 
 // listed is the permalink to the list of a digest that is being edited, or

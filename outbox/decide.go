@@ -114,9 +114,6 @@ func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error)
 // counted decides about an attempt that Slack answered with anything but
 // "later" and "not you".
 func (p policy) counted(v verdict, job alert.Job) verdict {
-	if file(job) && (v.Class == alert.ClassDestination || v.Class == alert.ClassUnknown) {
-		v.Class = alert.ClassPayload // a conversation that takes text need not take files
-	}
 	expired := !v.Now.Before(job.CreatedAt.Add(p.giveUpAfter))
 	if v.Class == alert.ClassTransient || v.Class == alert.ClassUnsure {
 		expired = expired && v.Attempts >= fewestTries
@@ -279,6 +276,9 @@ func (v verdict) stillUnsure(job alert.Job) verdict {
 // table must know them all. Answers that make no sense for the kind of delivery
 // are unknown. An edit can be repeated without harm, so a doubt about it is none.
 func effectiveClass(job alert.Job, c alert.Class) alert.Class {
+	if file(job) && (c == alert.ClassDestination || c == alert.ClassUnknown) {
+		return alert.ClassPayload // a conversation that takes text need not take files
+	}
 	sensible := false
 	switch c {
 	case alert.ClassUnsure:

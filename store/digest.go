@@ -29,15 +29,18 @@ const (
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 	// ownQuery gives those that became critical while the digest was on its way
 	// a card of their own.
-	ownQuery = `UPDATE deliveries SET kind = 'post', stage = 1 WHERE stage = 0 AND kind = 'update' AND lane = ?
-		AND incident IN (SELECT d.incident FROM deliveries d JOIN incidents i ON i.n = d.incident
-			WHERE d.digest = ? AND d.kind = 'post' AND i.state = 'open' AND i.severity = 'critical')`
+	ownQuery = `UPDATE deliveries SET kind = 'post', stage = 1 WHERE n IN (SELECT b.n
+		FROM deliveries m CROSS JOIN incidents i CROSS JOIN deliveries b
+		WHERE m.digest = ? AND m.kind = 'post' AND i.n = m.incident AND i.state = 'open' AND i.severity = 'critical'
+			AND b.incident = m.incident AND b.lane = m.lane AND b.stage IS NOT NULL AND +b.stage = 0 AND b.kind = 'update')`
 	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
 		AND state = 'pending' AND kind IN ('update', 'digest') LIMIT 1`
-	aheadQuery  = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
-	membersDie  = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ? WHERE digest = ? AND kind = 'post' AND stage = 3`
+	aheadQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
+	membersDie = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
+	WHERE digest = ? AND kind = 'post' AND stage = 3`
 	nextInLines = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
-	WHERE n IN (SELECT min(n) FROM deliveries WHERE stage IS NOT NULL AND lane = ? AND incident IN (` + membersQuery + `) GROUP BY incident)`
+	WHERE n IN (SELECT (SELECT min(d.n) FROM deliveries d WHERE d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL)
+		FROM deliveries m WHERE m.digest = ? AND m.kind = 'post')`
 )
 
 // finishDigest settles what a digest stands for, in the way its delivery ended.
@@ -97,7 +100,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, shownQuery, micros(a.Now), to.Conversation, to.TS, g); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, ownQuery, a.at.lane, g); err != nil {
+	if _, err := w.exec(ctx, ownQuery, g); err != nil {
 		return err
 	}
 	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
@@ -123,7 +126,7 @@ func (w *writer) killDigest(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, membersDie, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, nextInLines, a.at.lane, g); err != nil {
+	if _, err := w.exec(ctx, nextInLines, g); err != nil {
 		return err
 	}
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ?", g); err != nil {

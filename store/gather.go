@@ -18,13 +18,15 @@ const (
 	floodQuery = `SELECT count(*) FROM (SELECT kind, state, created_at FROM deliveries
 		WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?) q
 	WHERE kind = 'post' AND state = 'pending' AND created_at <= ?`
-	gatherQuery = `UPDATE deliveries SET digest = ?, stage = 3, state = 'sending' WHERE n IN (SELECT n FROM deliveries
+	gatherQuery = `UPDATE deliveries SET digest = ?, stage = ?, state = 'sending' WHERE n IN (SELECT n FROM deliveries
 		WHERE lane = ? AND stage = 1 AND priority = ? AND kind = 'post' AND state = 'pending' AND next_at <= ?
 		ORDER BY n LIMIT ?)`
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = 'post'`
 	// coverQuery ends what stands behind the posts of a digest, which shows it.
+	// The plus keeps SQLite from looking at all that stands behind something in
+	// the lane.
 	coverQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest'
-	WHERE stage = 0 AND lane = ? AND incident IN (` + membersQuery + `)
+	WHERE stage IS NOT NULL AND +stage = 0 AND lane = ? AND incident IN (` + membersQuery + `)
 		AND NOT EXISTS (SELECT 1 FROM deliveries own WHERE own.incident = deliveries.incident
 			AND own.lane = deliveries.lane AND own.stage IN (1, 2))`
 	headNumbered = headSelect + ` WHERE d.n = ?`
@@ -45,7 +47,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 		return first, err
 	}
 	w.incidents++
-	members, err := w.exec(ctx, gatherQuery, w.incidents, c.Lane, d.Priority, micros(c.Now), gatherMost)
+	members, err := w.exec(ctx, gatherQuery, w.incidents, stageGathered, c.Lane, d.Priority, micros(c.Now), gatherMost)
 	if err != nil {
 		return nil, err
 	}

@@ -74,6 +74,17 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a home's hash is remembered":                         testHome,
 		"lanes with something owed are listed":                testLanes,
 		"unknown things are not found":                        testNotFound,
+		"a flood is one digest":                               testDigest,
+		"a few posts, and new ones, are no flood":             testNoDigest,
+		"criticals are a digest of their own, ahead":          testDigestOrder,
+		"a claimed digest comes back unsure":                  testDigestUnsure,
+		"what changes in a digest is one edit":                testDigestEdits,
+		"what fires critical leaves its digest":               testDigestLeft,
+		"what fires critical leaves a digest on its way":      testDigestLeftOnTheWay,
+		"a dead digest is a dead letter for each":             testDigestDies,
+		"a deleted digest is shown anew":                      testDigestAnew,
+		"a long list is a file, or text where none is taken":  testDigestFile,
+		"each lane has its own digest":                        testDigestOfManyLanes,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -86,6 +97,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 func at(seconds int) time.Time {
 	return time.Date(2030, 1, 2, 3, 4, 5, 6000, time.UTC).Add(time.Duration(seconds) * time.Second)
 }
+
+func secondsLong(n int) time.Duration { return time.Duration(n) * time.Second }
 
 func must(t *testing.T, err error) {
 	t.Helper()

@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+// flood is a random life of one lane that makes digests of more than two.
+type flood struct {
+	model
+	next int
+}
+
+// TestDigestsLoseNothingWhateverHappens holds that, whatever was committed,
+// claimed, finished and cut off: the ledger agrees with the rows at any instant,
+// nothing is claimed that a digest stands for, no incident overtakes itself, and
+// once everything goes well nothing is owed and nothing pending.
+func TestDigestsLoseNothingWhateverHappens(t *testing.T) {
+	dir := t.TempDir()
+	empty := emptyStore(t)
+	round := 0
+	rapid.Check(t, func(rt *rapid.T) {
+		round++
+		path := filepath.Join(dir, fmt.Sprintf("%d.db", round))
+		if err := os.WriteFile(path, empty, 0o600); err != nil {
+			rt.Fatal(err)
+		}
+		d, err := Open(context.Background(), "sqlite:"+path, Options{})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		f := &flood{model: model{t: rt, d: d, clock: 100, incidents: map[string]alert.Incident{}}}
+		defer func() { f.ok(f.d.Close()) }()
+		rt.Repeat(map[string]func(*rapid.T){
+			"fire": f.fire, "change": f.change, "change more": f.change, "send": f.send, "send more": f.send, "wait": f.wait, "": f.check,
+		})
+		f.settle()
+	})
+}
+
+// fire opens a few incidents.
+func (f *flood) fire(t *rapid.T) {
+	for range rapid.IntRange(1, 6).Draw(t, "posts") {
+		f.next++
+		i := incident(fmt.Sprint("i", f.next), "#db", 1)
+		i.Severity = rapid.SampledFrom([]alert.Severity{alert.Critical, alert.Error, alert.Error}).Draw(t, "severity")
+		f.commit(i, false)
+	}
+}
+
+// change fires one again, or ends it.
+func (f *flood) change(t *rapid.T) {
+	if f.next == 0 {
+		return
+	}
+	i := f.incidents[fmt.Sprint("i", rapid.IntRange(1, f.next).Draw(t, "incident"))]
+	i.Version++
+	i.State = rapid.SampledFrom([]alert.State{alert.Open, alert.StateResolved}).Draw(t, "state")
+	if i.State == alert.Open {
+		i.Severity = rapid.SampledFrom([]alert.Severity{alert.Critical, alert.Error}).Draw(t, "severity")
+	}
+	f.commit(i, rapid.Bool().Draw(t, "reply"))
+}
+
+func (f *flood) commit(i alert.Incident, reply bool) {
+	c := fire(i)
+	if reply {
+		c.Deliveries = append(c.Deliveries, delivery(i, alert.Reply, c.Deliveries[0].Priority))
+	}
+	f.ok(f.d.Commit(context.Background(), c))
+	f.incidents[i.ID] = i
+}
+
+func (f *flood) claim(posts, updates bool) alert.Job {
+	job, _, err := f.d.Claim(context.Background(), alert.Claim{Lane: "#db", Now: f.now(), Posts: posts, Updates: updates, DigestAbove: 2})
+	f.ok(err)
+	if job.ID != "" && job.Digest == nil {
+		gathered := 0
+		f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE stage = 3 AND id = ?",
+			func(s scanner) error { return s.Scan(&gathered) }, job.ID))
+		if gathered > 0 {
+			f.t.Fatalf("claimed a %s of %s, which a digest stands for", job.Kind, job.Incident.ID)
+		}
+	}
+	return job
+}
+
+// send makes an attempt that ends in any way.
+func (f *flood) send(t *rapid.T) {
+	kinds := rapid.IntRange(0, 4).Draw(t, "kinds")
+	job := f.claim(kinds != 1, kinds != 2)
+	if job.ID == "" {
+		return
+	}
+	state := rapid.SampledFrom([]alert.DeliveryState{
+		"crash", alert.Delivered, alert.Delivered, alert.Delivered, alert.Delivered, alert.Dead, alert.Pending, alert.Sending,
+	}).Draw(t, "outcome")
+	if state == "crash" {
+		return
+	}
+	if job.Kind == alert.Update && job.Card.TS == "" {
+		state = alert.Dead // an outbox posts it anew; here it is enough that it ends
+	}
+	o := outcome(job, state, f.now())
+	o.Plain = state == alert.Pending && job.Kind == alert.List
+	if state == alert.Pending && job.Kind == alert.Update && rapid.Bool().Draw(t, "deleted") {
+		o.Kind = job.Anew()
+	}
+	o.NextAt = f.now()
+	f.ok(f.d.Finish(context.Background(), o))
+}
+
+// check holds the ledger against the rows.
+func (f *flood) check(t *rapid.T) {
+	rows := map[alert.Standing]int64{}
+	f.ok(f.d.each(context.Background(), "SELECT standing, count(*) FROM alerts GROUP BY standing", func(s scanner) error {
+		var standing alert.Standing
+		var n int64
+		err := s.Scan(&standing, &n)
+		rows[standing] = n
+		return err
+	}))
+	l, err := f.d.Ledger(context.Background())
+	f.ok(err)
+	for standing, n := range byStanding(l.Total) {
+		if n != rows[standing] {
+			t.Fatalf("ledger says %d %s, the rows say %d", n, standing, rows[standing])
+		}
+	}
+}
+
+// settle lets everything go well, and then nothing may be left.
+func (f *flood) settle() {
+	for {
+		f.clock += 10
+		job := f.claim(true, true)
+		if job.ID == "" {
+			break
+		}
+		o := outcome(job, alert.Delivered, f.now())
+		f.ok(f.d.Finish(context.Background(), o))
+	}
+	f.check(f.t)
+	l, err := f.d.Ledger(context.Background())
+	f.ok(err)
+	owed := 0
+	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE stage IS NOT NULL OR state IN ('pending', 'sending')",
+		func(s scanner) error { return s.Scan(&owed) }))
+	if l.Total.Pending != 0 || owed != 0 {
+		f.t.Fatalf("%d alerts are pending and %d deliveries owed for ever", l.Total.Pending, owed)
+	}
+}
