@@ -35,6 +35,10 @@ func of(kind alert.Kind, changes ...func(*alert.Delivery)) alert.Delivery {
 	return d
 }
 
+func aList(topic alert.Topic) alert.Delivery {
+	return of(alert.List, func(d *alert.Delivery) { d.Note = &alert.Note{Topic: topic} })
+}
+
 func aDayOld(d *alert.Delivery) { d.CreatedAt = noon.Add(-24 * time.Hour) }
 
 func attempts(n int) func(*alert.Delivery) { return func(d *alert.Delivery) { d.Attempts = n } }
@@ -72,6 +76,14 @@ var decideCases = map[string]struct {
 	"destination ends after a day": {of(alert.Post, aDayOld),
 		&alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"},
 		want{"dead", alert.Dead, 0, 1, "gave up after 24h0m0s: is_archived (unarchive it)"}},
+	"a list that is refused as a file goes on as text": {aList(alert.TopicFile), fail(alert.ClassDestination, "not_in_channel"),
+		want{"payload", alert.Pending, 0, 1, "not_in_channel"}},
+	"a list that is refused as text waits as any reply": {aList(alert.TopicList), fail(alert.ClassDestination, "not_in_channel"),
+		want{"destination", alert.Pending, time.Second, 1, "not_in_channel"}},
+	"a list leaves a thread that is closed": {aList(alert.TopicList), fail(alert.ClassThread, "thread_not_found"),
+		want{"thread", alert.Pending, 0, 1, "thread_not_found"}},
+	"a digest backs off": {of(alert.Digest), fail(alert.ClassTransient, "unreachable"),
+		want{"transient", alert.Pending, time.Second, 1, "unreachable"}},
 	"unknown is tried once more": {of(alert.Post), fail(alert.ClassUnknown, "new_code"),
 		want{"unknown", alert.Pending, time.Second, 1, "new_code"}},
 	"unknown twice is dead": {of(alert.Post, after(alert.ClassUnknown)),
