@@ -156,8 +156,13 @@ func (d *DB) writeGroup(w *writer, group []*op) {
 		}
 		return
 	}
+	var unknown unknownOutcome
+	inDoubt := errors.As(err, &unknown)
 	err = d.classify(err)
 	d.note(w, err)
+	if inDoubt {
+		err = doubt{err}
+	}
 	for _, o := range group {
 		if err != nil {
 			o.err = err

@@ -24,6 +24,8 @@ type dialect struct {
 	patience time.Duration
 	// unavailable: the store is at fault, not the request.
 	unavailable func(error) bool
+	// aborted: a COMMIT that failed in this way was certainly not done.
+	aborted func(error) bool
 	// duplicate: the request breaks the unique index on this column.
 	duplicate func(err error, column string) bool
 }

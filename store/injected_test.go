@@ -167,11 +167,12 @@ func openBroken(t *testing.T) (*DB, *breaker) {
 // ways lists them by name.
 func ways() map[string]way {
 	return map[string]way{
-		"once":                       {err: errInjected},
-		"from then on":               {err: errInjected, stays: true},
-		"the disk, from then on":     {err: fmt.Errorf("write: %w", alert.ErrUnavailable), stays: true},
-		"after it was done":          {err: errInjected, done: true},
-		"from then on, but all done": {err: errInjected, done: true, stays: true},
+		"once":                        {err: errInjected},
+		"from then on":                {err: errInjected, stays: true},
+		"the disk, from then on":      {err: fmt.Errorf("write: %w", alert.ErrUnavailable), stays: true},
+		"after it was done":           {err: errInjected, done: true},
+		"the disk, after it was done": {err: fmt.Errorf("write: %w", alert.ErrUnavailable), done: true},
+		"from then on, but all done":  {err: errInjected, done: true, stays: true},
 	}
 }
 

@@ -37,6 +37,10 @@ func postgresDialect() dialect {
 		oneOfNumbers: "= ANY(ARRAY(SELECT json_array_elements_text(?::json)::bigint))",
 		patience:     postgresPatience,
 		unavailable:  postgresUnavailable,
+		aborted: func(err error) bool {
+			var e *pgconn.PgError
+			return errors.As(err, &e) && e.Severity == "ERROR"
+		},
 		duplicate: func(err error, column string) bool {
 			var e *pgconn.PgError
 			return errors.As(err, &e) && e.Code == "23505" && strings.Contains(e.ConstraintName, column)

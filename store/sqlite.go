@@ -36,6 +36,7 @@ func sqliteDialect() dialect {
 		oneOf:        "IN (SELECT value FROM json_each(?))",
 		oneOfNumbers: "IN (SELECT value FROM json_each(?))",
 		unavailable:  sqliteUnavailable,
+		aborted:      func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL },
 		duplicate: func(err error, column string) bool {
 			return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT && strings.Contains(err.Error(), column)
 		},

@@ -53,6 +53,12 @@ type unknownOutcome struct{ err error }
 func (u unknownOutcome) Error() string { return u.err.Error() }
 func (u unknownOutcome) Unwrap() error { return u.err }
 
+// doubt is an unknown outcome as a caller sees it: none of the errors that say
+// that nothing was written.
+type doubt struct{ why error }
+
+func (d doubt) Error() string { return "unknown whether it was written: " + d.why.Error() }
+
 // begin starts a transaction, over a new connection when the old one is lost.
 func (w *writer) begin(ctx context.Context) error {
 	if err := w.connect(ctx); err != nil {
@@ -121,6 +127,9 @@ func (w *writer) commit(ctx context.Context) error {
 	wrote := w.wrote // COMMIT itself repeats the count of what came before
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		w.rollback()
+		if w.dialect.aborted(err) {
+			return err
+		}
 		return unknownOutcome{err}
 	}
 	w.sick = w.sick && !wrote
