@@ -40,9 +40,15 @@ func (d *desk) handlers() *handlers.Handlers {
 		d.hashes = map[string]string{}
 	}
 	return handlers.New(handlers.Options{
-		Engine: d, Reader: d, Homes: d, Slack: d, Health: func() alert.Health { return d.health },
+		Engine: d, Reader: d, Homes: d, Slack: d, Health: d.state,
 		Now: func() time.Time { return time.Unix(1795442000, 0).Add(d.later) },
 	})
+}
+
+func (d *desk) state() alert.Health {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.health
 }
 
 func (d *desk) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
@@ -186,7 +192,9 @@ func TestATestThatFindsOutThatAllIsHeldIsToldSoon(t *testing.T) {
 		var person sync.WaitGroup
 		person.Go(func() { _ = d.handlers().Command(t.Context(), command("")) })
 		synctest.Wait()
+		d.mu.Lock()
 		d.health = alert.Health{Held: "Slack refuses the app: token_revoked"}
+		d.mu.Unlock()
 		person.Wait()
 		if took := time.Since(start); took > 2*time.Second {
 			t.Errorf("told after %v", took)
