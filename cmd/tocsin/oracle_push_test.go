@@ -54,8 +54,10 @@ func (p *pusher) step(ctx context.Context) error {
 		return p.send(ctx, p.alert(p.hot(lane), lane, alert.Resolved))
 	case dice < 68: // the end of what never began
 		return p.send(ctx, p.alert(p.fresh(), lane, alert.Resolved))
-	case dice < 82:
+	case dice < 80:
 		return p.send(ctx, p.batch(lane)...)
+	case dice < 82:
+		return p.send(ctx, p.flood(lane)...)
 	case dice < 91:
 		return p.again(ctx, p.random.IntN(1<<30))
 	}
@@ -77,6 +79,15 @@ func (p *pusher) batch(lane string) []*sent {
 		status = alert.Resolved
 	}
 	return append(all, p.alert(last.key, last.lane, status), p.alert(p.hot(lane), lane, alert.Firing))
+}
+
+// flood is more for one lane than anybody reads one by one.
+func (p *pusher) flood(lane string) []*sent {
+	all := make([]*sent, 20+p.random.IntN(60))
+	for i := range all {
+		all[i] = p.alert(p.fresh(), lane, alert.Firing)
+	}
+	return all
 }
 
 // fresh is a key never used before, hot the one of a lane that comes back again

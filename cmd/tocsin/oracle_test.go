@@ -144,8 +144,9 @@ func (o *oracle) run() {
 	if err := <-watched; err != nil {
 		o.t.Error(err)
 	}
-	o.t.Logf("%d alerts accepted in %d stories, %d looks at the ledger, %d calls to Slack",
-		o.accepted.Load(), o.stories(), o.looks.Load(), len(o.slack.Calls()))
+	x := o.collect()
+	o.t.Logf("%d alerts accepted in %d stories, %d of them listed in %d digests, %d looks at the ledger, %d calls to Slack",
+		o.accepted.Load(), o.stories(), len(x.listed), len(x.digests), o.looks.Load(), len(o.slack.Calls()))
 }
 
 func (o *oracle) stories() (n int) {
