@@ -18,7 +18,6 @@ var (
 	shownWord  = regexp.MustCompile(`(a\d{7})w(\d{4})`)
 	// A digest stands for many incidents; its thread lists each of them.
 	digestTitle = regexp.MustCompile(`^\S+ \d+ incidents? at once`)
-	digestList  = regexp.MustCompile(`^\*Complete list\*`)
 )
 
 // exhibit is what the playground has shown: each story's cards and threads, and
@@ -35,6 +34,7 @@ type exhibit struct {
 	posts    map[string][]int64              // delivery to the journal's numbers
 	marks    []mark
 	log      string // of the daemon
+	files    func(id string) []byte
 }
 
 // spot is where a message is: channel and ts.
@@ -46,6 +46,10 @@ func (o *oracle) collect() *exhibit {
 		marks: o.marks, log: o.daemon.log.String(), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
 		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
+	}
+	x.files = func(id string) []byte {
+		content, _ := s.File(id)
+		return content
 	}
 	for _, c := range s.Channels() {
 		x.channels["#"+c.Name] = c.ID
@@ -77,10 +81,8 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
 		at := m.Channel + " " + m.ThreadTS
 		x.threads[at] = append(x.threads[at], m)
-		if digest, ok := x.digests[at]; ok && digestList.MatchString(m.Text) {
-			for _, found := range shownKey.FindAllStringSubmatch(m.Text, -1) {
-				x.listed[found[1]] = append(x.listed[found[1]], digest)
-			}
+		if digest, ok := x.digests[at]; ok {
+			x.list(digest, m)
 		}
 		return
 	}
@@ -90,6 +92,19 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	}
 	if found := shownKey.FindStringSubmatch(m.Text); found != nil {
 		x.cards[found[1]] = append(x.cards[found[1]], e)
+	}
+}
+
+// list reads what a message in a digest's thread says, in words or as a file. A
+// file has its delivery in its name.
+func (x *exhibit) list(digest playground.Entry, m playground.Message) {
+	text := m.Text
+	for _, f := range m.Files {
+		x.posts[f.Name] = append(x.posts[f.Name], m.Seq)
+		text += string(x.files(f.ID))
+	}
+	for _, found := range shownKey.FindAllStringSubmatch(text, -1) {
+		x.listed[found[1]] = append(x.listed[found[1]], digest)
 	}
 }
 
