@@ -31,6 +31,7 @@ const (
 // which faults and kills follow each other after which waits. Time decides at
 // which byte a kill strikes and which calls a fault meets.
 func TestCrashOracleLosesNothingKeepsOrderAndShowsNothingTwice(t *testing.T) {
+	t.Parallel()
 	o := newOracle(t, planFromEnvironment(t))
 	t.Logf("seed %d: %d kills, %d pushers with %d steps into %d conversations; repeat it with %s=%d",
 		o.plan.seed, o.plan.kills, o.plan.pushers, o.plan.steps, o.plan.pushers*o.plan.lanes, soakSeed, o.plan.seed)
@@ -52,7 +53,7 @@ type plan struct {
 func planFromEnvironment(t *testing.T) plan {
 	p := plan{
 		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second,
-		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: patience,
+		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: 2 * patience,
 	}
 	if s := os.Getenv(soakSeed); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
