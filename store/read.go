@@ -44,7 +44,8 @@ const (
 			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
 		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
 		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`
-	lastIDQuery   = `SELECT id FROM incidents ORDER BY n DESC LIMIT 1`
+	// A digest is in the same table, but the ids of incidents don't follow its.
+	lastIDQuery   = `SELECT id FROM incidents WHERE state <> 'digest' ORDER BY n DESC LIMIT 1`
 	incidentQuery = `SELECT ` + withCards + ` FROM incidents i
 		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`
 )

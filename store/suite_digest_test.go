@@ -305,3 +305,13 @@ func testDigestOfManyLanes(t *testing.T, d *DB) {
 		t.Errorf("the other lane has a %s of %+v", j.Kind, j.Digest)
 	}
 }
+
+func testDigestHasNoID(t *testing.T, d *DB) {
+	all := flooded(t, d, alert.Error, 6)
+	claimDigest(t, d, 10, alert.Digest)
+	facts, err := d.Load(t.Context(), alert.Question{})
+	must(t, err)
+	if want := all[5].Incidents[0].ID; facts.LastID != want {
+		t.Errorf("the latest id is %q, want that of the latest incident, %q", facts.LastID, want)
+	}
+}
