@@ -131,8 +131,8 @@ func (p *pusher) send(ctx context.Context, batch ...*sent) error {
 			return p.take(batch, got, try > 0)
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case refusedForGood(err):
-			return fmt.Errorf("%s (%s) was refused: %w", batch[0].tag, batch[0].key, err)
+		case refusedForGood(err), time.Since(now) > patience:
+			return fmt.Errorf("%s (%s) was refused, or not accepted in %s: %w", batch[0].tag, batch[0].key, patience, err)
 		case batch[0].idempotency == "":
 			p.story(batch[0]).doubtful = true
 			p.story(batch[0]).add(batch[0])
@@ -176,12 +176,12 @@ func (p *pusher) again(ctx context.Context, pick int) error {
 	if len(p.keyed) == 0 {
 		return nil
 	}
-	a := p.keyed[pick%len(p.keyed)]
+	a, began := p.keyed[pick%len(p.keyed)], time.Now()
 	for {
 		got, err := push(ctx, p.client, []map[string]any{a.body()})
 		if err != nil {
-			if refusedForGood(err) || !pause(ctx, 20*time.Millisecond) {
-				return err
+			if refusedForGood(err) || time.Since(began) > patience || !pause(ctx, 20*time.Millisecond) {
+				return fmt.Errorf("%s (%s) sent again: %w", a.tag, a.key, err)
 			}
 			continue
 		}
