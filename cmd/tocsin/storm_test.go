@@ -140,3 +140,117 @@ func BenchmarkStorm(b *testing.B) {
 		})
 	}
 }
+
+// standIn finds the one message that stands for many.
+func standIn(t *testing.T, s *playground.Server) playground.Message {
+	t.Helper()
+	top, _ := cards(s.Messages("#alerts"))
+	for _, m := range top {
+		if strings.Contains(m.Text, "incidents at once") {
+			return m
+		}
+	}
+	t.Fatalf("no digest among %d messages", len(top))
+	return playground.Message{}
+}
+
+// severe is a storm's alert i, as severe as said.
+func severe(i int, severity string) map[string]any {
+	a := firing(fmt.Sprint("key-", i), fmt.Sprintf("disk full on db-%d", i))
+	a["severity"] = severity
+	return a
+}
+
+func TestIncidentsInADigestKeepWorking(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	storm(p, 60, 60)
+	calm(p, 60)
+	quiet(t, s)
+	digest := standIn(t, s)
+	before := len(s.Calls())
+	var ends []map[string]any
+	for i := 40; i < 60; i++ {
+		ends = append(ends, resolved(severe(i, "error")))
+	}
+	p.settle(p.mustPush(ends...)...)
+	p.settle(p.mustPush(severe(30, "error"))...)
+	now, _ := s.Message("#alerts", digest.TS)
+	if !strings.Contains(now.Text, "*20* resolved") {
+		t.Errorf("after 20 ends the digest says\n%s", now.Text)
+	}
+	if calls := len(s.Calls()) - before; calls > 8 {
+		t.Errorf("20 ends and a re-fire took %d calls", calls)
+	}
+	p.settle(p.mustPush(severe(31, "critical"))...)
+	top, _ := cards(s.Messages("#alerts"))
+	if last := top[len(top)-1]; !strings.Contains(last.Text, "Critical: disk full on db-31") || strings.Contains(last.Text, "at once") {
+		t.Errorf("a critical one that fires again is shown as\n%s", last.Text)
+	}
+	until(t, s, "the digest to tell it", func(sn *playground.Snapshot) bool {
+		return strings.Contains(fmt.Sprint(sn.Messages("#alerts")), "1 got a card of their own")
+	})
+}
+
+func TestCriticalsDoNotWaitForADigest(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	storm(p, 200, 200)
+	p.settle(p.mustPush(severe(1000, "critical"), severe(1001, "critical"))...)
+	calm(p, 202)
+	quiet(t, s)
+	digest := standIn(t, s)
+	top, _ := cards(s.Messages("#alerts"))
+	for _, m := range top {
+		if strings.Contains(m.Text, "Critical: ") && !strings.Contains(m.Text, "at once") && m.TS > digest.TS {
+			t.Errorf("a critical card came behind the digest: %s", m.Text)
+		}
+	}
+}
+
+func TestADigestIsShownOnceWhateverGetsLost(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	storm(p, 30, 30) // the first have cards, the rest are in one digest with a list in two parts
+	until(t, s, "the first cards", func(sn *playground.Snapshot) bool { return sn.CallCount("chat.postMessage") >= 5 })
+	fault(t, s, playground.Fault{Kind: playground.FaultLost, Method: "chat.postMessage", Times: 4})
+	until(t, s, "the digest", func(sn *playground.Snapshot) bool {
+		return strings.Contains(fmt.Sprint(sn.Messages("#alerts")), "incidents at once")
+	})
+	p.kill()
+	fault(t, s, playground.Fault{Kind: playground.FaultLost, Method: "chat.update", Times: 1})
+	p.start()
+	calm(p, 30)
+	quiet(t, s)
+	shownAt := map[string]int{}
+	digests := 0
+	for _, m := range s.Messages("#alerts") {
+		switch {
+		case strings.Contains(m.Text, "incidents at once"):
+			digests++
+		case strings.HasPrefix(m.Text, "*Complete list*"):
+			for line := range strings.Lines(m.Text) {
+				if _, title, ok := strings.Cut(line, "disk full on "); ok {
+					shownAt[strings.Fields(title)[0]]++
+				}
+			}
+		default:
+			_, title, _ := strings.Cut(m.Text, "disk full on ")
+			shownAt[strings.Fields(title)[0]]++
+		}
+	}
+	for i := range 30 {
+		if n := shownAt[fmt.Sprint("db-", i)]; n != 1 {
+			t.Errorf("alert %d is shown %d times", i, n)
+		}
+	}
+	if digests != 1 {
+		t.Errorf("there are %d digests", digests)
+	}
+}
