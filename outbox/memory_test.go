@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -17,6 +18,8 @@ type memory struct {
 	incidents map[string]*alert.Incident
 	cards     map[string]alert.Card // by incident and lane
 	claims    int
+	// members are the posts that each digest stands for.
+	members map[string][]*alert.Delivery
 	// fault, when set, may refuse a call ("lanes", "claim", "finish").
 	fault func(call string) error
 	// asked, when set, is called after each claim that gave nothing, unlocked.
@@ -24,7 +27,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}}
+	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}}
 }
 
 // owe adds a delivery; an update is left out while an earlier post or update of
@@ -88,7 +91,7 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 	if err := m.refused("claim"); err != nil {
 		return alert.Job{}, time.Time{}, err
 	}
-	head := m.head(c)
+	head := m.gather(c, m.head(c))
 	if head == nil {
 		return alert.Job{}, time.Time{}, nil
 	}
@@ -96,6 +99,9 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 		return alert.Job{}, head.NextAt, nil
 	}
 	job := alert.Job{Delivery: *head, Incident: *m.incidents[head.Incident], Card: m.cards[head.Incident+" "+head.Lane]}
+	if _, ok := m.members[head.Incident]; ok {
+		job.Digest = &alert.Summary{Total: len(m.members[head.Incident])}
+	}
 	job.Unsure = head.State == alert.Sending
 	if !job.Unsure {
 		head.StartedAt = c.Now
@@ -103,6 +109,62 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 	head.State = alert.Sending
 	job.State, job.StartedAt = head.State, head.StartedAt
 	return job, time.Time{}, nil
+}
+
+// gather returns first, or a digest that stands for it and all posts like it.
+func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
+	if c.DigestAbove == 0 || first == nil || first.Kind != alert.Post || first.State != alert.Pending || first.NextAt.After(c.Now) {
+		return first
+	}
+	var posts []*alert.Delivery
+	waiting, begun := 0, map[string]bool{}
+	for _, r := range m.rows {
+		if r.Lane != c.Lane || !unfinished(r) || begun[r.Incident] {
+			continue
+		}
+		begun[r.Incident] = true
+		if r.Kind == alert.Post && r.State == alert.Pending && r.Priority == first.Priority && !r.NextAt.After(c.Now) {
+			posts = append(posts, r)
+			if !r.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
+				waiting++
+			}
+		}
+	}
+	if waiting <= c.DigestAbove {
+		return first
+	}
+	return m.newDigest(posts)
+}
+
+// newDigest takes the place of the first of posts in the lane.
+func (m *memory) newDigest(posts []*alert.Delivery) *alert.Delivery {
+	d := *posts[0]
+	d.ID, d.Incident, d.Kind = "digest-of-"+d.ID, "digest-of-"+d.Incident, alert.Digest
+	m.members[d.Incident] = posts
+	m.incidents[d.Incident] = &alert.Incident{ID: d.Incident, Version: 1, State: alert.StateDigest}
+	gathered := map[string]bool{}
+	for _, p := range posts {
+		gathered[p.Incident+p.Lane] = true
+	}
+	for _, r := range m.rows {
+		if gathered[r.Incident+r.Lane] && unfinished(r) {
+			r.State = alert.Superseded
+		}
+	}
+	m.rows = slices.Insert(m.rows, slices.Index(m.rows, posts[0]), &d)
+	return &d
+}
+
+// list owes the list of a digest that was shown, and the edit that links to it.
+func (m *memory) list(d *alert.Delivery) {
+	m.incidents[d.Incident].Version++
+	for _, kind := range []alert.Kind{alert.List, alert.Update} {
+		next := alert.Delivery{
+			ID: fmt.Sprint(kind, "-of-", d.ID, "-", len(m.rows)), Lane: d.Lane, Incident: d.Incident, Kind: kind, State: alert.Pending, Priority: 1,
+			Seq: int64(len(m.rows) + 1), CreatedAt: d.CreatedAt, Note: &alert.Note{Topic: alert.TopicFile},
+		}
+		m.rows = append(m.rows, &next)
+	}
 }
 
 func (m *memory) head(c alert.Claim) *alert.Delivery {
@@ -140,7 +202,15 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 	if !unfinished(r) {
 		r.DoneAt = o.Now
 	}
-	if o.State == alert.Delivered && r.Kind != alert.Reply {
+	if o.State == alert.Delivered && r.Kind == alert.Digest {
+		for _, p := range m.members[r.Incident] {
+			m.cards[p.Incident+" "+p.Lane] = alert.Card{
+				Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: m.incidents[p.Incident].Version,
+			}
+		}
+		m.list(r)
+	}
+	if o.State == alert.Delivered && !r.Kind.InThread() {
 		m.cards[r.Incident+" "+r.Lane] = alert.Card{
 			Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: o.Sent.Version,
 		}

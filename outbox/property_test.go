@@ -21,6 +21,8 @@ type script struct {
 	answers [3][]answer
 	// blind Slack can't be looked into.
 	blind bool
+	// digestAbove is from how many posts on a lane makes a digest.
+	digestAbove int
 }
 
 // step is one thing that happens: a push, then time, then perhaps a restart.
@@ -45,7 +47,7 @@ func drawScript(t *rapid.T) script {
 	}
 	aStep := rapid.Custom(func(t *rapid.T) step {
 		return step{
-			lane: rapid.IntRange(0, 2).Draw(t, "lane"), incident: rapid.IntRange(0, 4).Draw(t, "incident"),
+			lane: rapid.IntRange(0, 2).Draw(t, "lane"), incident: rapid.IntRange(0, 7).Draw(t, "incident"),
 			reply: rapid.Bool().Draw(t, "reply"), wait: ms(1500).Draw(t, "wait"),
 			end: rapid.SampledFrom([]string{"", "", "", "", "", "", "", "stop", "kill"}).Draw(t, "end"),
 		}
@@ -60,6 +62,7 @@ func drawScript(t *rapid.T) script {
 		}
 	})
 	s := script{steps: rapid.SliceOfN(aStep, 1, 40).Draw(t, "steps"), blind: rapid.Bool().Draw(t, "blind")}
+	s.digestAbove = rapid.IntRange(1, 5).Draw(t, "digest above")
 	for lane := range s.answers {
 		s.answers[lane] = rapid.SliceOfN(anAnswer, 0, 12).Draw(t, "answers")
 	}
@@ -104,7 +107,7 @@ func (s script) play(t *testing.T, w *world) {
 	if s.blind {
 		w.slack.blind = func() error { return fail(alert.ClassDestination, "not_in_channel") }
 	}
-	w.start(t, Options{Grace: 200 * time.Millisecond})
+	w.start(t, Options{Grace: 200 * time.Millisecond, DigestAbove: s.digestAbove})
 	for n, step := range s.steps {
 		s.push(w, n, step)
 		pass(step.wait)
@@ -150,7 +153,7 @@ func (s script) restart(t *testing.T, w *world, kill bool) {
 	w.queue.mu.Lock()
 	w.queue.fault = nil
 	w.queue.mu.Unlock()
-	w.start(t, Options{Grace: 200 * time.Millisecond})
+	w.start(t, Options{Grace: 200 * time.Millisecond, DigestAbove: s.digestAbove})
 }
 
 // faults lists what went wrong in w.

@@ -1,0 +1,89 @@
+package outbox
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// kinds says what was sent, in order, by kind.
+func (w *world) kinds() string {
+	w.slack.mu.Lock()
+	defer w.slack.mu.Unlock()
+	var all []string
+	for _, c := range w.slack.calls {
+		all = append(all, string(c.job.Kind))
+	}
+	return strings.Join(all, " ")
+}
+
+// firstOf fails the first send of a kind, shown or not.
+func firstOf(kind alert.Kind, shown bool, err error) func(context.Context, call) (bool, error) {
+	left := err
+	return func(_ context.Context, c call) (bool, error) {
+		if c.job.Kind != kind || left == nil {
+			return true, nil
+		}
+		left = nil
+		return shown, err
+	}
+}
+
+func manyPosts(w *world, n int) {
+	for i := range n {
+		w.post("ops", fmt.Sprintf("p%02d", i))
+	}
+}
+
+func TestAFloodIsGatheredAndThenSentAsOneDigest(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.start(t, Options{})
+		manyPosts(w, 40)
+		pass(time.Minute)
+		if want := "post post post post post post post digest list update"; w.kinds() != want {
+			t.Errorf("sent %s, want %s", w.kinds(), want)
+		}
+		w.wantTimes(t, "digest-of-p07", 5*time.Second)
+	})
+}
+
+func TestAFewPostsAreNoDigest(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.start(t, Options{})
+		manyPosts(w, 10)
+		pass(time.Minute)
+		if kinds := w.kinds(); strings.Contains(kinds, "digest") || strings.Count(kinds, "post") != 10 {
+			t.Errorf("sent %s, want ten posts", kinds)
+		}
+	})
+}
+
+func TestADigestWhoseAnswerWasLostIsFoundAndThenListed(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		manyPosts(w, 40)
+		pass(10 * time.Second)
+		w.slack.answer = firstOf(alert.Digest, true, fail(alert.ClassUnsure, "no_answer"))
+		w.start(t, Options{})
+		pass(time.Minute)
+		if want := "digest list update"; w.kinds() != want {
+			t.Errorf("sent %s, want %s", w.kinds(), want)
+		}
+	})
+}
+
+func TestADigestThatWasDeletedIsPostedAnew(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		manyPosts(w, 40)
+		pass(10 * time.Second)
+		w.slack.answer = firstOf(alert.Update, false, fail(alert.ClassGone, "message_not_found"))
+		w.start(t, Options{})
+		pass(time.Minute)
+		if want := "digest list update digest list update"; w.kinds() != want {
+			t.Errorf("sent %s, want %s", w.kinds(), want)
+		}
+	})
+}
