@@ -12,6 +12,11 @@ import (
 // long the store is busy with one, and what has to be held in memory.
 const gatherMost = 2500
 
+// amongThem is how many rows the look at a lane's front goes beyond the limit,
+// for replies that stand among the posts: those go first, and then it is looked
+// at again.
+const amongThem = 5
+
 // The queries that gather. The first is all that the ordinary claim needs: it
 // looks at a few rows at the front of the lane.
 const (
@@ -42,7 +47,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	}
 	waiting := 0
 	_, err := w.one(ctx, floodQuery, func(s scanner) error { return s.Scan(&waiting) },
-		c.Lane, d.Priority, 2*c.DigestAbove+20, micros(c.Now.Add(-c.DigestAfter)))
+		c.Lane, d.Priority, c.DigestAbove+amongThem, micros(c.Now.Add(-c.DigestAfter)))
 	if err != nil || waiting <= c.DigestAbove {
 		return first, err
 	}
