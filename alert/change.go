@@ -89,8 +89,12 @@ type Health struct {
 	Waiting     int       `json:"waiting_lanes"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	// DeadLetters is how many deliveries were given up and wait for a person.
+	DeadLetters int64 `json:"dead_letters"`
 	// Problems are what a person should know, each with its remedy; empty means ready.
 	Problems []Problem `json:"problems,omitempty"`
+	// Notes are what a person should look at although alerts come through.
+	Notes []Problem `json:"notes,omitempty"`
 }
 
 // Problem is something wrong and what to do about it.

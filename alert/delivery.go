@@ -26,13 +26,15 @@ func (k Kind) InThread() bool { return k == Reply || k == List }
 type DeliveryState string
 
 // The states of a delivery. A superseded one was not needed any more, because
-// another delivery had shown all it would have shown.
+// another delivery had shown all it would have shown. A dropped one was dead,
+// and a person decided that nobody needs it.
 const (
 	Pending    DeliveryState = "pending"
 	Sending    DeliveryState = "sending"
 	Delivered  DeliveryState = "delivered"
 	Dead       DeliveryState = "dead"
 	Superseded DeliveryState = "superseded"
+	Dropped    DeliveryState = "dropped"
 )
 
 // Delivery is one thing owed to one lane.

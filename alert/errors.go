@@ -13,6 +13,10 @@ var (
 	ErrUnavailable = errors.New("store can't write")
 	// ErrOverloaded: nothing was accepted because too much waits for the disk.
 	ErrOverloaded = errors.New("too many alerts at once")
+	// ErrBacklog: nothing was accepted because too many alerts wait for Slack.
+	ErrBacklog = errors.New("too many alerts wait for Slack")
+	// ErrNotDead: what is to be retried or dropped is no dead letter.
+	ErrNotDead = errors.New("no dead letter")
 	// ErrNotFound: there is no such thing.
 	ErrNotFound = errors.New("not found")
 )

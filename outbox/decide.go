@@ -268,6 +268,7 @@ func (v verdict) stillUnsure(job alert.Job) verdict {
 		v.PossibleDuplicate = true
 	case alert.Dead:
 		v.Reason += "; an earlier attempt may have been shown"
+		v.Class = alert.ClassUnsure // who sends it again after all has to look first
 	}
 	return v
 }

@@ -63,7 +63,7 @@ func (d *DB) recordAtEnd(ctx context.Context, r alert.Record) (alert.Record, err
 // recordLimit bounds one look at a record.
 const recordLimit = 5 * time.Second
 
-const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
+const recordSelect = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
 		a.channel, a.mention, a.at, a.idempotency_key, a.accepted_at, coalesce(a.incident, 0), coalesce(i.id, ''),
 		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
 		coalesce(p.id, ''), coalesce(s.started_at, 0),
@@ -71,8 +71,9 @@ const recordQuery = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title
 		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, '')
 	FROM alerts a LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
-		LEFT JOIN cards c ON a.standing = 'folded' AND c.incident = a.incident AND c.lane = a.lane
-	WHERE a.id = ?`
+		LEFT JOIN cards c ON a.standing = 'folded' AND c.incident = a.incident AND c.lane = a.lane`
+
+const recordQuery = recordSelect + ` WHERE a.id = ?`
 
 // record reads an alert and where it stands: the times and the place of the
 // delivery that accounted for it, or else of the one it waits for. One that was
@@ -85,21 +86,28 @@ func (d *DB) record(ctx context.Context, id string) (alert.Record, place, error)
 	defer cancel()
 	var r alert.Record
 	var at place
+	found := false
+	err := d.each(ctx, recordQuery, func(s scanner) (err error) {
+		found = true
+		r, at, err = scanRecord(s)
+		return err
+	}, id)
+	if err == nil && !found {
+		err = alert.ErrNotFound
+	}
+	return r, at, err
+}
+
+// scanRecord reads a row of recordSelect.
+func scanRecord(s scanner) (r alert.Record, at place, err error) {
 	var t texts
 	var when [4]int64
-	found := false
-	err := d.each(ctx, recordQuery, func(s scanner) error {
-		found = true
-		return s.Scan(&r.ID, &r.Source, &r.Key, &r.Status, &r.Severity, &r.Title, &r.Text, &t.labels, &t.links,
-			&r.Channel, &r.Mention, &when[0], &r.IdempotencyKey, &when[1], &at.incident, &r.Incident,
-			&r.Lane, &r.Version, &r.Standing, &r.Reason, &r.Delivery, &when[2], &when[3],
-			&r.Conversation, &r.TS)
-	}, id)
+	err = s.Scan(&r.ID, &r.Source, &r.Key, &r.Status, &r.Severity, &r.Title, &r.Text, &t.labels, &t.links,
+		&r.Channel, &r.Mention, &when[0], &r.IdempotencyKey, &when[1], &at.incident, &r.Incident,
+		&r.Lane, &r.Version, &r.Standing, &r.Reason, &r.Delivery, &when[2], &when[3],
+		&r.Conversation, &r.TS)
 	if err != nil {
 		return r, at, err
-	}
-	if !found {
-		return r, at, alert.ErrNotFound
 	}
 	at.lane = r.Lane
 	r.At, r.AcceptedAt = fromMicros(when[0]), fromMicros(when[1])

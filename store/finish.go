@@ -144,6 +144,7 @@ func (w *writer) settle(ctx context.Context, a *attempt) error {
 	case alert.Superseded:
 		return w.account(ctx, a, a.card.Version)
 	case alert.Dead:
+		w.buried++
 		return w.bury(ctx, a)
 	}
 	return nil

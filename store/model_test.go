@@ -27,6 +27,8 @@ type modelAlert struct {
 	id, incident, lane, delivery string
 	version                      int64
 	standing                     alert.Standing
+	// grave is the delivery that it died with.
+	grave string
 }
 
 // model is the store in two lists, with every rule as a loop over them.
@@ -59,6 +61,7 @@ func TestStoreAgreesWithASimpleModel(t *testing.T) {
 		defer func() { m.ok(m.d.Close()) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "attempt": m.attempt, "attempt again": m.attempt, "wait": m.wait,
+			"retry": m.retry, "drop": m.drop,
 			"reopen": func(*rapid.T) {
 				m.ok(m.d.Close())
 				m.d, err = Open(context.Background(), url, Options{})
@@ -143,7 +146,7 @@ func (m *model) write(c alert.Change, known bool) {
 	i := c.Incidents[0]
 	m.incidents[i.ID] = i
 	for _, a := range c.Alerts {
-		m.alerts = append(m.alerts, &modelAlert{a.ID, a.Incident, a.Lane, a.Delivery, a.Version, a.Standing})
+		m.alerts = append(m.alerts, &modelAlert{a.ID, a.Incident, a.Lane, a.Delivery, a.Version, a.Standing, ""})
 	}
 	for _, d := range c.Deliveries {
 		covered := slices.ContainsFunc(m.line(d.Incident, d.Lane), func(e *modelDelivery) bool {
@@ -256,8 +259,52 @@ func (m *model) settle(d *modelDelivery, o alert.Outcome) {
 		case shown && a.version <= m.cards[card]:
 			a.standing = alert.StandFolded
 		case d.State == alert.Dead && (d.Kind == alert.Post || !more):
-			a.standing = alert.StandDead
+			a.standing, a.grave = alert.StandDead, d.ID
 		}
+	}
+}
+
+// retry has a person try a dead letter again, or all of a lane.
+func (m *model) retry(t *rapid.T) {
+	m.decide(t, m.d.Retry, func(d *modelDelivery) {
+		d.State, d.NextAt = alert.Pending, time.Time{}
+		for _, a := range m.alerts {
+			if a.grave == d.ID {
+				a.standing, a.grave = alert.StandPending, ""
+			}
+		}
+	})
+}
+
+// drop has a person forgo a dead letter, or all of a lane.
+func (m *model) drop(t *rapid.T) {
+	m.decide(t, m.d.Drop, func(d *modelDelivery) { d.State = alert.Dropped })
+}
+
+func (m *model) decide(t *rapid.T, do func(context.Context, alert.Letters) (alert.Moved, error), then func(*modelDelivery)) {
+	lane := rapid.SampledFrom([]string{"#x", "#y", ""}).Draw(t, "lane")
+	all := rapid.Bool().Draw(t, "all")
+	chosen := alert.Letters{Lane: lane}
+	var want []*modelDelivery
+	for _, d := range m.deliveries {
+		if d.State == alert.Dead && (d.Lane == lane || lane == "") {
+			want = append(want, d)
+		}
+	}
+	if !all {
+		if len(want) == 0 {
+			return
+		}
+		want = want[:1]
+		chosen = alert.Letters{ID: want[0].ID}
+	}
+	moved, err := do(context.Background(), chosen)
+	m.ok(err)
+	if moved.Deliveries != len(want) {
+		m.t.Fatalf("moved %d dead letters, want %d", moved.Deliveries, len(want))
+	}
+	for _, d := range want {
+		then(d)
 	}
 }
 
@@ -280,6 +327,15 @@ func (m *model) compare(t *rapid.T) {
 	}
 	l, err := m.d.Ledger(context.Background())
 	m.ok(err)
+	dead := 0
+	for _, d := range m.deliveries {
+		if d.State == alert.Dead {
+			dead++
+		}
+	}
+	if m.d.Pending() != l.Total.Pending || m.d.DeadLetters() != int64(dead) {
+		t.Fatalf("the tally says %d pending and %d dead letters, want %d and %d", m.d.Pending(), m.d.DeadLetters(), l.Total.Pending, dead)
+	}
 	var sum alert.Counts
 	for _, lane := range l.Lanes {
 		for standing, n := range byStanding(lane.Counts) {

@@ -42,6 +42,12 @@ func TestHotQueriesSeek(t *testing.T) {
 		"unhandled":     {unhandledQuery, "inbox_handled (handled=?)"},
 		"prune":         {pruneQuery, "inbox_handled (handled=? AND received_at<?)"},
 		"one incident":  {incidentQuery, "(id=?)"},
+		"retry":         {reviveQuery, "alerts_shown (shown=?)"},
+		"drop":          {forgoQuery, "alerts_shown (shown=?)"},
+		"retry all":     {nextLetters, "deliveries_dead (n>?)"},
+		"line up":       {lineUpQuery, "deliveries_turn (incident=? AND lane=?)"},
+		"one letter":    {deliveryQuery, "(id=?)"},
+		"its alerts":    {shownQuery, "alerts_shown (shown=?)"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			plan := explain(t, d, c.query)

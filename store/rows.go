@@ -60,7 +60,7 @@ func stageOf(kind alert.Kind) int64 {
 
 // finished: nothing is owed any more.
 func finished(s alert.DeliveryState) bool {
-	return s == alert.Delivered || s == alert.Dead || s == alert.Superseded
+	return s == alert.Delivered || s == alert.Dead || s == alert.Superseded || s == alert.Dropped
 }
 
 // document is a value as JSON text; an empty map, list or nil is empty text.

@@ -48,6 +48,7 @@ type DB struct {
 	tasks   sync.WaitGroup
 
 	bells bells
+	tally tally
 	asked prepared
 	// trouble is why nothing can be written.
 	trouble atomic.Pointer[error]

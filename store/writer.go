@@ -38,6 +38,12 @@ type writer struct {
 	// cards whose alerts it settles.
 	counted map[column]int64
 	shown   map[place]struct{}
+	// buried is by how many dead letters the open transaction makes more.
+	buried int64
+	// tally is what others may ask for without a query. It is stale when it is
+	// unknown whether a transaction took place.
+	tally *tally
+	stale bool
 	// wrote: the open transaction has changed something.
 	wrote bool
 	// sick: a transaction failed, and none that wrote has succeeded since.
@@ -65,12 +71,15 @@ func (w *writer) begin(ctx context.Context) error {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
-	w.counted, w.shown = map[column]int64{}, map[place]struct{}{}
+	w.counted, w.shown, w.buried = map[column]int64{}, map[place]struct{}{}, 0
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
 		w.rollback()
 		return err
 	}
 	w.wrote = false
+	if w.stale {
+		return w.takeStock(ctx)
+	}
 	return nil
 }
 
@@ -92,6 +101,10 @@ func (w *writer) connect(ctx context.Context) error {
 			w.close()
 			return fmt.Errorf("number rows: %w", err)
 		}
+	}
+	if err := w.takeStock(ctx); err != nil {
+		w.close()
+		return err
 	}
 	return nil
 }
@@ -130,8 +143,10 @@ func (w *writer) commit(ctx context.Context) error {
 		if w.dialect.aborted(err) {
 			return err
 		}
+		w.stale = true
 		return unknownOutcome{err}
 	}
+	w.keepTally()
 	w.sick = w.sick && !wrote
 	return nil
 }

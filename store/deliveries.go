@@ -1,0 +1,127 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"math"
+	"slices"
+
+	"tocsin/alert"
+)
+
+// deliveryLimit is how many deliveries are listed when nothing else is asked.
+const deliveryLimit = 100
+
+const deliverySelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
+		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
+		d.conversation, d.ts, coalesce(i.id, '')
+	FROM deliveries d LEFT JOIN incidents i ON i.n = d.incident`
+
+// listQuery says how deliveries in a state are listed. The state is no
+// parameter, so that the partial indexes can be used; ok is false for a word
+// that is none.
+func listQuery(state alert.DeliveryState) (query string, ok bool) {
+	where := map[alert.DeliveryState]string{
+		alert.Pending:    `d.stage IS NOT NULL AND d.state = 'pending'`,
+		alert.Sending:    `d.stage IS NOT NULL AND d.state = 'sending'`,
+		alert.Dead:       `d.state = 'dead'`,
+		alert.Delivered:  `d.state = 'delivered'`,
+		alert.Superseded: `d.state = 'superseded'`,
+		alert.Dropped:    `d.state = 'dropped'`,
+	}[state]
+	return deliverySelect + ` WHERE ` + where + ` AND d.n < ? AND (? = '' OR d.lane = ?) ORDER BY d.n DESC LIMIT ?`, where != ""
+}
+
+// Deliveries lists deliveries, the latest first.
+func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error) {
+	states := f.States
+	if len(states) == 0 {
+		states = alert.DeliveryStates()
+	}
+	before, limit := cmp.Or(f.Before, math.MaxInt64), cmp.Or(max(f.Limit, 0), deliveryLimit)
+	found := []alert.Delivery{}
+	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
+		query, ok := listQuery(state)
+		if !ok {
+			return nil, fmt.Errorf("list deliveries: unknown state %q", state)
+		}
+		err := d.each(ctx, query, func(s scanner) error {
+			one, _, err := scanDelivery(s)
+			found = append(found, one)
+			return err
+		}, before, f.Lane, f.Lane, limit)
+		if err != nil {
+			return nil, fmt.Errorf("list deliveries: %w", err)
+		}
+	}
+	slices.SortFunc(found, func(a, b alert.Delivery) int { return cmp.Compare(b.Seq, a.Seq) })
+	return found[:min(limit, len(found))], nil
+}
+
+// scanDelivery reads a row of deliverySelect, and the number of its incident.
+func scanDelivery(s scanner) (alert.Delivery, int64, error) {
+	var row deliveryRow
+	var incident string
+	if err := s.Scan(append(row.dest(), &incident)...); err != nil {
+		return alert.Delivery{}, 0, err
+	}
+	one, err := row.delivery()
+	one.Incident = incident
+	return one, row.incident, err
+}
+
+// letterAlerts is how many of a delivery's alerts are told in full.
+const letterAlerts = 100
+
+// The alerts of a delivery: those it has accounted for, and while it is owed
+// those that its card will account for.
+const (
+	deliveryQuery = deliverySelect + ` WHERE d.id = ?`
+	shownQuery    = recordSelect + ` WHERE a.shown = ? ORDER BY a.n LIMIT ?`
+	shownCount    = `SELECT count(*) FROM alerts WHERE shown = ?`
+	waitingQuery  = recordSelect + ` WHERE a.incident = ? AND a.lane = ? AND a.standing = 'pending' ORDER BY a.n LIMIT ?`
+	waitingCount  = `SELECT count(*) FROM alerts WHERE incident = ? AND lane = ? AND standing = 'pending'`
+)
+
+// Delivery returns a delivery with its incident and its alerts, or
+// alert.ErrNotFound.
+func (d *DB) Delivery(ctx context.Context, id string) (alert.Letter, error) {
+	l := alert.Letter{Alerts: []alert.Record{}}
+	at := place{incident: -1}
+	err := d.each(ctx, deliveryQuery, func(s scanner) (err error) {
+		l.Delivery, at.incident, err = scanDelivery(s)
+		at.lane = l.Lane
+		return err
+	}, id)
+	if err == nil && l.ID == "" {
+		err = alert.ErrNotFound
+	}
+	if err == nil && l.Incident != "" {
+		var about alert.Incident
+		about, err = d.Incident(ctx, l.Incident)
+		l.About = &about
+	}
+	if err == nil {
+		err = d.letterAlerts(ctx, &l, at)
+	}
+	if err != nil {
+		return alert.Letter{}, fmt.Errorf("find delivery %s: %w", id, err)
+	}
+	return l, nil
+}
+
+func (d *DB) letterAlerts(ctx context.Context, l *alert.Letter, at place) error {
+	query, count, args := shownQuery, shownCount, []any{l.Seq}
+	if !finished(l.State) {
+		query, count, args = waitingQuery, waitingCount, []any{at.incident, at.lane}
+	}
+	if err := d.each(ctx, count, func(s scanner) error { return s.Scan(&l.AlertCount) }, args...); err != nil {
+		return err
+	}
+	return d.each(ctx, query, func(s scanner) error {
+		r, _, err := scanRecord(s)
+		l.Alerts = append(l.Alerts, r)
+		return err
+	}, append(args, letterAlerts)...)
+}
