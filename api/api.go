@@ -32,10 +32,26 @@ type Reader interface {
 	Await(ctx context.Context, id string) (alert.Record, error)
 }
 
-// Options are what the API is built with. Engine, Reader and Health are needed.
+// Queue shows what is owed to Slack and does what a person decides about dead
+// letters.
+type Queue interface {
+	// Deliveries lists deliveries, the latest first.
+	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
+	Delivery(ctx context.Context, id string) (alert.Letter, error)
+	// Retry owes dead letters again, Drop notes that nobody needs them. What is
+	// no dead letter is alert.ErrNotDead.
+	Retry(ctx context.Context, l alert.Letters) (alert.Moved, error)
+	Drop(ctx context.Context, l alert.Letters) (alert.Moved, error)
+}
+
+// Options are what the API is built with. Engine, Reader, Queue and Health are
+// needed.
 type Options struct {
 	Engine Engine
 	Reader Reader
+	Queue  Queue
+	// Owed is told which lanes are owed something again. It must not block.
+	Owed func(lanes ...string)
 	// Health says how the daemon is doing; it must be quick.
 	Health func() alert.Health
 	// Metrics serves /metrics; nil serves none.
@@ -55,6 +71,9 @@ func New(opts Options) *API {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
+	if opts.Owed == nil {
+		opts.Owed = func(...string) {}
+	}
 	return &API{opts: opts}
 }
 
@@ -73,6 +92,12 @@ func (a *API) routes() http.Handler {
 	mux.HandleFunc("GET /v1/incidents", a.listIncidents)
 	mux.HandleFunc("GET /v1/incidents/{id}", a.readIncident)
 	mux.HandleFunc("GET /v1/ledger", a.readLedger)
+	mux.HandleFunc("GET /v1/deliveries", a.listDeliveries)
+	mux.HandleFunc("GET /v1/deliveries/{id}", a.readDelivery)
+	mux.HandleFunc("POST /v1/deliveries/{id}/retry", a.decideLetter(a.opts.Queue.Retry))
+	mux.HandleFunc("POST /v1/deliveries/{id}/drop", a.decideLetter(a.opts.Queue.Drop))
+	mux.HandleFunc("POST /v1/deliveries/retry", a.decideLetters(a.opts.Queue.Retry))
+	mux.HandleFunc("POST /v1/deliveries/drop", a.decideLetters(a.opts.Queue.Drop))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if a.opts.Metrics != nil {
@@ -84,7 +109,7 @@ func (a *API) routes() http.Handler {
 
 // unknown answers what no route takes; a known path with another method too.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id}, /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id}, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

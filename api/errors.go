@@ -26,7 +26,7 @@ const retryAfter = "5"
 // fail answers err as {"error","hint"} with the status that fits it.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := explain(err)
-	if e.status >= http.StatusInternalServerError {
+	if e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", retryAfter)
 		a.opts.Log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
 	} else {
@@ -46,6 +46,8 @@ func explain(err error) *httpError {
 		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
 	case errors.Is(err, alert.ErrNotFound):
 		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/incidents"}
+	case errors.Is(err, alert.ErrBacklog):
+		return &httpError{http.StatusTooManyRequests, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds; /readyz says what keeps alerts from being delivered, delivery.max_pending how many may wait"}
 	case errors.Is(err, alert.ErrOverloaded):
 		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds"}
 	case errors.Is(err, alert.ErrUnavailable):

@@ -82,8 +82,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, people)
 	d.api = api.New(api.Options{
-		Engine: d.engine, Reader: d.store, Health: d.health, Token: cfg.Listen.Token, Log: log.Named("api"),
-		Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Engine: d.engine, Reader: d.store, Queue: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
+		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())

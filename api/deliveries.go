@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// listDeliveries answers ?state=dead,pending&lane=#ops&limit=50, the latest
+// first. When there may be more, next is the ?cursor= of the following page.
+func (a *API) listDeliveries(w http.ResponseWriter, r *http.Request) {
+	f, err := deliveryFilter(r)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	list, err := a.opts.Queue.Deliveries(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	next := ""
+	if len(list) == f.Limit {
+		next = strconv.FormatInt(list[len(list)-1].Seq, 10)
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Deliveries []alert.Delivery `json:"deliveries"`
+		Next       string           `json:"next,omitempty"`
+	}{append([]alert.Delivery{}, list...), next})
+}
+
+// defaultPage is how many deliveries a page has when nobody says.
+const defaultPage = 100
+
+func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
+	f := alert.DeliveryFilter{Limit: defaultPage}
+	q := r.URL.Query()
+	if s := q.Get("state"); s != "" && s != "all" {
+		for word := range strings.SplitSeq(s, ",") {
+			if !slices.Contains(alert.DeliveryStates(), alert.DeliveryState(word)) {
+				return f, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write dead, pending, sending, delivered, superseded, dropped or all"}
+			}
+			f.States = append(f.States, alert.DeliveryState(word))
+		}
+	}
+	var err error
+	if f.Lane, err = laneOf(q.Get("lane")); err != nil {
+		return f, err
+	}
+	if s := q.Get("limit"); s != "" {
+		if f.Limit, err = strconv.Atoi(s); err != nil || f.Limit < 1 || f.Limit > 1000 {
+			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("limit is %q", s), "write a number from 1 to 1000"}
+		}
+	}
+	if s := q.Get("cursor"); s != "" {
+		if f.Before, err = strconv.ParseInt(s, 10, 64); err != nil || f.Before < 1 {
+			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("cursor is %q", s), "pass on what the page before gave as next"}
+		}
+	}
+	return f, nil
+}
+
+// laneOf brings what a person calls a lane to its one spelling.
+func laneOf(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	return alert.ParseConversation(s)
+}
+
+func (a *API) readDelivery(w http.ResponseWriter, r *http.Request) {
+	l, err := a.opts.Queue.Delivery(r.Context(), r.PathValue("id"))
+	if err != nil {
+		a.fail(w, r, explainLetter(err))
+		return
+	}
+	writeJSON(w, http.StatusOK, l)
+}
+
+// decideLetter answers POST /v1/deliveries/{id}/retry or drop.
+func (a *API) decideLetter(decide decision) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a.decide(w, r, decide, alert.Letters{ID: r.PathValue("id")})
+	}
+}
+
+// decideLetters answers POST /v1/deliveries/retry or drop, for many at once.
+// They have to be named: ?lane=#ops, or ?all=true.
+func (a *API) decideLetters(decide decision) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := r.URL.Query()
+		lane, err := laneOf(q.Get("lane"))
+		if all, _ := strconv.ParseBool(q.Get("all")); err == nil && lane == "" && !all {
+			err = &httpError{http.StatusBadRequest, "it is not said which dead letters", "write ?lane= with a conversation, or ?all=true"}
+		}
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		a.decide(w, r, decide, alert.Letters{Lane: lane})
+	}
+}
+
+// decision is Retry or Drop of a Queue.
+type decision func(context.Context, alert.Letters) (alert.Moved, error)
+
+// decide does as a person decided. What was done before an error stays done, so
+// its lanes are woken all the same.
+func (a *API) decide(w http.ResponseWriter, r *http.Request, decide decision, l alert.Letters) {
+	moved, err := decide(r.Context(), l)
+	a.opts.Owed(moved.Lanes...)
+	if err != nil {
+		a.fail(w, r, explainLetter(err))
+		return
+	}
+	writeJSON(w, http.StatusOK, moved)
+}
+
+func explainLetter(err error) error {
+	switch {
+	case errors.Is(err, alert.ErrNotFound):
+		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/deliveries?state=dead (tocsin queue list)"}
+	case errors.Is(err, alert.ErrNotDead):
+		return &httpError{http.StatusConflict, err.Error(), "only a dead letter can be retried or dropped; what is pending or sending goes on by itself"}
+	}
+	return err
+}
