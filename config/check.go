@@ -64,6 +64,27 @@ func checkDuration(value string) (string, *flaw) {
 	return value, nil
 }
 
+// checkPatience accepts a length of time without an end, too.
+func checkPatience(value string) (string, *flaw) {
+	if value == forever {
+		return value, nil
+	}
+	value, f := checkDuration(value)
+	if f != nil {
+		f.write = append([]string{forever}, f.write...)
+	}
+	return value, f
+}
+
+// checkMany accepts 1_000_000 as YAML does.
+func checkMany(value string) (string, *flaw) {
+	n, err := strconv.ParseInt(strings.ReplaceAll(value, "_", ""), 10, 64)
+	if err != nil || n < 1 {
+		return "", &flaw{message: printable(value) + " is no number from 1 up", write: []string{"1000000"}}
+	}
+	return strconv.FormatInt(n, 10), nil
+}
+
 // meansOff knows what people write who want a listener off.
 func meansOff(value string) bool {
 	return slices.Contains([]string{"off", "no", "none", "false", "disabled", "disable", "-"}, strings.ToLower(value))

@@ -63,13 +63,20 @@ type Listen struct {
 	Token alert.Secret
 }
 
-// Delivery is how alerts go out.
+// Delivery is how alerts go out, how much may wait for that, and how long it is
+// remembered.
 type Delivery struct {
 	// DigestAbove is how many posts may wait for one conversation before a
 	// digest stands for them.
 	DigestAbove int
 	// GiveUpAfter is the age at which a delivery that never succeeded dies.
 	GiveUpAfter time.Duration
+	// MaxPending is how many alerts may wait for Slack; more are not accepted.
+	MaxPending int64
+	// Retention is how long is remembered what is over.
+	Retention time.Duration
+	// DeadRetention is how long dead letters are kept; 0 is for ever.
+	DeadRetention time.Duration
 }
 
 // Log is what is logged and how.
@@ -106,8 +113,6 @@ func (c *Config) Tokens() (app, bot alert.Secret) {
 }
 
 func (l *loader) config() *Config {
-	digestAbove, _ := strconv.Atoi(l.value(keyDigestAbove))
-	giveUp, _ := time.ParseDuration(l.value(keyGiveUpAfter)) // checked by its option
 	return &Config{
 		File: l.doc.path,
 		Slack: Slack{
@@ -121,12 +126,25 @@ func (l *loader) config() *Config {
 			Token:  alert.Secret(l.value(keyToken)),
 		},
 		Store:          StoreURL(l.value(keyStore)),
-		Delivery:       Delivery{DigestAbove: digestAbove, GiveUpAfter: giveUp},
+		Delivery:       l.delivery(),
 		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel: l.value(keyDefaultChannel),
 		Warnings:       inOrder(append(l.warnings, l.absent...)),
 		settings:       l.settings(),
 	}
+}
+
+// delivery reads values that their options have checked.
+func (l *loader) delivery() Delivery {
+	var d Delivery
+	d.DigestAbove, _ = strconv.Atoi(l.value(keyDigestAbove))
+	d.GiveUpAfter, _ = time.ParseDuration(l.value(keyGiveUpAfter))
+	d.MaxPending, _ = strconv.ParseInt(l.value(keyMaxPending), 10, 64)
+	d.Retention, _ = time.ParseDuration(l.value(keyRetention))
+	if kept := l.value(keyDeadRetention); kept != forever {
+		d.DeadRetention, _ = time.ParseDuration(kept)
+	}
+	return d
 }
 
 func unlessOff(value string) string {

@@ -390,8 +390,21 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 		Settings []struct{ Key, Value, Origin string }
 		Warnings []config.Problem
 	}
-	if err := json.Unmarshal(asJSON, &decoded); err != nil || len(decoded.Settings) != 15 || decoded.Warnings == nil {
+	if err := json.Unmarshal(asJSON, &decoded); err != nil || len(decoded.Settings) != len(c.Settings()) || decoded.Warnings == nil {
 		t.Errorf("JSON %s: %v", asJSON, err)
+	}
+}
+
+func TestHowMuchIsKeptCanBeChosen(t *testing.T) {
+	vars := map[string]string{"SLACK_CHANNEL_ID": "#a"}
+	plain := load(t, environment{vars: vars}).Delivery
+	if want := (config.Delivery{DigestAbove: 5, GiveUpAfter: 24 * time.Hour, MaxPending: 1_000_000, Retention: 30 * 24 * time.Hour}); plain != want {
+		t.Errorf("by default %+v, want %+v", plain, want)
+	}
+	const file = "delivery:\n  max_pending: 5_000\n  retention: 1h\n  dead_retention: 90m\n"
+	chosen := load(t, environment{vars: vars, files: map[string]string{etc: file}}).Delivery
+	if want := (config.Delivery{DigestAbove: 5, GiveUpAfter: 24 * time.Hour, MaxPending: 5000, Retention: time.Hour, DeadRetention: 90 * time.Minute}); chosen != want {
+		t.Errorf("chosen %+v, want %+v", chosen, want)
 	}
 }
 

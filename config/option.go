@@ -19,11 +19,17 @@ const (
 	keyDefaultChannel = "default_channel"
 	keyDigestAbove    = "delivery.digest_above"
 	keyGiveUpAfter    = "delivery.give_up_after"
+	keyMaxPending     = "delivery.max_pending"
+	keyRetention      = "delivery.retention"
+	keyDeadRetention  = "delivery.dead_retention"
 	keyLogLevel       = "log.level"
 	keyLogFormat      = "log.format"
 )
 
-const off = "off"
+const (
+	off     = "off"
+	forever = "forever"
+)
 
 // option is one thing that can be set, and everywhere it can be set.
 type option struct {
@@ -66,6 +72,9 @@ func options() []option {
 		{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID", check: checkChannel},
 		{key: keyDigestAbove, flag: "digest-above", number: true, check: checkCount, fallback: constant("5")},
 		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
+		{key: keyMaxPending, number: true, check: checkMany, fallback: constant("1000000")},
+		{key: keyRetention, check: checkDuration, fallback: constant("720h")},
+		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},
 		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
 		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},
 	}

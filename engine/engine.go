@@ -33,6 +33,11 @@ type Options struct {
 	// ReopenWithin is how long after its end an incident comes back in the same
 	// thread; later the same key opens a new one. Default 30 min.
 	ReopenWithin time.Duration
+	// MaxPending is how many alerts may wait for Slack before further ones are
+	// turned away with alert.ErrBacklog, and Pending says how many do; it must be
+	// quick. Without Pending there is no limit.
+	MaxPending int64
+	Pending    func() int64
 	// Owed is told which lanes a commit owes something to. It must not block.
 	Owed func(lanes ...string)
 	// Now is the clock. Default time.Now.
@@ -92,12 +97,15 @@ func New(store Store, opts Options) *Engine {
 
 // Push accepts alerts, all or none: once it returns receipts they are on disk
 // and will be delivered. The error is an *alert.InputError for a bad alert, or
-// wraps alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first, its
+// wraps alert.ErrBacklog, alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first, its
 // error is returned and the alerts may have been accepted or not.
 func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
 	prepared, err := e.prepare(alerts)
 	if err != nil {
 		return nil, err
+	}
+	if e.opts.Pending != nil && e.opts.Pending()+int64(len(alerts)) > e.opts.MaxPending {
+		return nil, fmt.Errorf("accept: %w (at most %d may)", alert.ErrBacklog, e.opts.MaxPending)
 	}
 	r := &request{alerts: prepared, done: make(chan result, 1)}
 	if err := e.enqueue(r); err != nil {

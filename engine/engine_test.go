@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 
@@ -245,6 +246,33 @@ func TestWhatWaitsHasABoundInAlerts(t *testing.T) {
 		}
 		stop()
 	})
+}
+
+func TestAboveTheMostThatMayWaitNothingIsAcceptedAndNothingIsDropped(t *testing.T) {
+	m := newMemory()
+	var waiting atomic.Int64
+	e := engine.New(m, engine.Options{DefaultLane: "#alerts", MaxPending: 10, Pending: waiting.Load})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- e.Run(ctx) }()
+	defer func() {
+		cancel()
+		<-ended
+	}()
+	two := []alert.Alert{{Title: "a"}, {Title: "b"}}
+	for _, c := range []struct {
+		waiting  int64
+		accepted bool
+	}{{8, true}, {9, false}, {10, false}, {0, true}} {
+		waiting.Store(c.waiting)
+		_, err := e.Push(ctx, two)
+		if accepted := err == nil; accepted != c.accepted || !accepted && !errors.Is(err, alert.ErrBacklog) {
+			t.Errorf("two more than %d of 10 got %v", c.waiting, err)
+		}
+	}
+	if len(m.alerts) != 4 {
+		t.Errorf("%d alerts are kept, want 4", len(m.alerts))
+	}
 }
 
 func TestAfterTheEndNothingIsAccepted(t *testing.T) {

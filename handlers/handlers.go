@@ -129,6 +129,8 @@ func (h *Handlers) refusal(err error) render.Message {
 	switch {
 	case errors.Is(err, alert.ErrUnavailable):
 		return render.Refused("The alert was not accepted, because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong.")
+	case errors.Is(err, alert.ErrBacklog):
+		return render.Refused("The alert was not accepted, because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
 	case errors.Is(err, alert.ErrOverloaded):
 		return render.Refused("The alert was not accepted, because too much arrives at the moment.", "Please try again in a minute.")
 	}

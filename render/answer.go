@@ -106,6 +106,8 @@ func verdict(h alert.Health) string {
 		return "*I am at work, but something needs a person.*"
 	case h.Connections == 0:
 		return "*Alerts are sent, but I can't hear anybody in Slack.*"
+	case h.DeadLetters > 0:
+		return "*Alerts are sent, but some could not be delivered.*"
 	}
 	return "*All is well.*"
 }

@@ -108,7 +108,7 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 func troubled() alert.Health {
 	return alert.Health{
 		Connections: 1, ConnectedSince: at("09:00:30"), Held: "invalid_auth", Waiting: 3,
-		LastError: "invalid_auth: the bot token is not valid", LastErrorAt: at("14:04:30"),
+		LastError: "invalid_auth: the bot token is not valid", LastErrorAt: at("14:04:30"), DeadLetters: 2,
 		Problems: []alert.Problem{{What: "Slack refuses the bot token (invalid_auth)", Fix: "copy the token from OAuth & Permissions into SLACK_BOT_TOKEN"}},
 	}
 }

@@ -163,6 +163,9 @@ func deliveryFields(h alert.Health) []string {
 		sending = "held: " + fit(held, 500)
 	}
 	fields := []string{"*Slack*\n" + connection, "*Sending*\n" + sending}
+	if h.DeadLetters > 0 {
+		fields = append(fields, "*Given up*\n"+plural(h.DeadLetters, "dead letter")+": `tocsin queue list --state dead` says why")
+	}
 	if last := literal(oneLine(h.LastError)); visible(last) {
 		lane, _, _ := strings.Cut(last, ": ")
 		text := "*Last error*\n" + named(fit(last, 500), lane)

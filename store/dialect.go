@@ -22,6 +22,9 @@ type dialect struct {
 	// patience ends a group of writes that the engine doesn't answer; 0 for an
 	// engine in this process.
 	patience time.Duration
+	// free counts the pages that hold nothing any more, shrink gives some back
+	// to the disk; empty for an engine that does so by itself.
+	free, shrink string
 	// unavailable: the store is at fault, not the request.
 	unavailable func(error) bool
 	// aborted: a COMMIT that failed in this way was certainly not done.

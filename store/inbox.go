@@ -2,29 +2,19 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
-
-	"go.uber.org/zap"
 
 	"tocsin/alert"
 )
 
-const (
-	// inboxKept is how long a handled envelope is known again when Slack sends
-	// it once more. Slack gives up after about an hour (its retries come
-	// after 1 and 5 minutes); a day leaves room for delayed events.
-	inboxKept = 24 * time.Hour
-	// pruneBatch holds the writer for a few milliseconds at most.
-	pruneBatch = 200
-	pruneEvery = time.Hour
-)
+// inboxKept is how long a handled envelope is known again when Slack sends
+// it once more. Slack gives up after about an hour (its retries come
+// after 1 and 5 minutes); a day leaves room for delayed events.
+const inboxKept = 24 * time.Hour
 
 const (
 	unhandledQuery = `SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 ORDER BY n`
-	pruneQuery     = `DELETE FROM inbox WHERE n IN
-		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
 )
 
 // Receive keeps an envelope until it is handled. fresh is false when it is
@@ -81,41 +71,6 @@ func (d *DB) Handled(ctx context.Context, id string) error {
 		return fmt.Errorf("mark envelope handled: %w", err)
 	}
 	return nil
-}
-
-// Prune forgets the handled envelopes that came more than a day before now, a
-// few at a time. The store does so by itself; calling it does no harm.
-func (d *DB) Prune(ctx context.Context, now time.Time) error {
-	for {
-		var gone int64
-		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
-			gone, err = w.exec(ctx, pruneQuery,
-				micros(now.Add(-inboxKept)), pruneBatch)
-			return err
-		})
-		if err != nil {
-			return fmt.Errorf("prune inbox: %w", err)
-		}
-		if gone < pruneBatch {
-			return nil
-		}
-	}
-}
-
-// pruneLoop prunes at once and then every hour until the store closes.
-func (d *DB) pruneLoop() {
-	tick := time.NewTicker(pruneEvery)
-	defer tick.Stop()
-	for {
-		if err := d.Prune(context.Background(), d.now()); err != nil && !errors.Is(err, errClosed) {
-			d.log.Warn("inbox not pruned, will try again", zap.Error(err))
-		}
-		select {
-		case <-d.closing:
-			return
-		case <-tick.C:
-		}
-	}
 }
 
 // HomeHash returns what SetHomeHash kept for a person, or empty.

@@ -77,16 +77,19 @@ func (m *merge) undo(c *change, n int) {
 	}
 }
 
+// errForgotten: there is no such incident, perhaps no more since it was loaded.
+var errForgotten = fmt.Errorf("%w: %w", alert.ErrConflict, alert.ErrNotFound)
+
 // names refuses a change that speaks of incidents nobody knows.
 func (m *merge) names(c *change) error {
 	for _, d := range c.Deliveries {
 		if _, ok := m.known[d.Incident]; !ok {
-			return fmt.Errorf("delivery %s is for incident %q: %w", d.ID, d.Incident, alert.ErrNotFound)
+			return fmt.Errorf("delivery %s is for incident %q: %w", d.ID, d.Incident, errForgotten)
 		}
 	}
 	for _, a := range c.Alerts {
 		if _, ok := m.known[a.Incident]; !ok && a.Incident != "" {
-			return fmt.Errorf("alert %s belongs to incident %q: %w", a.ID, a.Incident, alert.ErrNotFound)
+			return fmt.Errorf("alert %s belongs to incident %q: %w", a.ID, a.Incident, errForgotten)
 		}
 	}
 	return nil

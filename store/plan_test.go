@@ -40,7 +40,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"board":         {boardQuery, "incidents_board (state=?)"},
 		"await":         {recordQuery, "(id=?)"},
 		"unhandled":     {unhandledQuery, "inbox_handled (handled=?)"},
-		"prune":         {pruneQuery, "inbox_handled (handled=? AND received_at<?)"},
+		"prune":         {pruneInbox, "inbox_handled (handled=? AND received_at<?)"},
 		"one incident":  {incidentQuery, "(id=?)"},
 		"retry":         {reviveQuery, "alerts_shown (shown=?)"},
 		"drop":          {forgoQuery, "alerts_shown (shown=?)"},

@@ -35,6 +35,8 @@ func sqliteDialect() dialect {
 		begin:        "BEGIN IMMEDIATE",
 		oneOf:        "IN (SELECT value FROM json_each(?))",
 		oneOfNumbers: "IN (SELECT value FROM json_each(?))",
+		free:         "PRAGMA freelist_count",
+		shrink:       "PRAGMA incremental_vacuum(200)",
 		unavailable:  sqliteUnavailable,
 		aborted:      func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL },
 		duplicate: func(err error, column string) bool {

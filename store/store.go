@@ -27,6 +27,10 @@ import (
 type Options struct {
 	Log *zap.Logger
 	Now func() time.Time
+	// Retention is how long is remembered what is over; 0 means 30 days.
+	Retention time.Duration
+	// DeadRetention is how long dead letters are kept; 0 means for ever.
+	DeadRetention time.Duration
 }
 
 // DB is an open store. All its methods may be called at the same time from
@@ -35,6 +39,9 @@ type DB struct {
 	log     *zap.Logger
 	now     func() time.Time
 	dialect dialect
+	// retention and deadRetention are those of Options.
+	retention, deadRetention time.Duration
+
 	readers *sql.DB
 	writers *sql.DB
 	// release gives the store free for another daemon.
@@ -58,11 +65,11 @@ var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 
 // Open opens the store that url names, sqlite:PATH or postgres://…, creates it
 // when it isn't there, and brings its tables up to date. It fails with one line
-// that names the store and what to do about it. The store prunes its inbox by
-// itself, once an hour.
+// that names the store and what to do about it. The store forgets what is over
+// and old by itself, once an hour.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
-		log: o.Log, now: o.Now,
+		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
 		queue:   make(chan *op, queueSize),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),
@@ -72,6 +79,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	if d.now == nil {
 		d.now = time.Now
+	}
+	if d.retention == 0 {
+		d.retention = 30 * 24 * time.Hour
 	}
 	w, err := d.connect(ctx, url)
 	if err != nil {

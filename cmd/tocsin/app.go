@@ -65,16 +65,20 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
 	var err error
-	if d.store, err = store.Open(ctx, cfg.Store.Reveal(), store.Options{Log: log.Named("store")}); err != nil {
+	if d.store, err = store.Open(ctx, cfg.Store.Reveal(), store.Options{
+		Retention: cfg.Delivery.Retention, DeadRetention: cfg.Delivery.DeadRetention, Log: log.Named("store"),
+	}); err != nil {
 		return nil, err
 	}
+	registerTally(registry, d.store)
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		DefaultLane: cfg.DefaultChannel, Owed: d.outbox.Wake, Metrics: registry,
+		DefaultLane: cfg.DefaultChannel, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Owed: d.outbox.Wake, Metrics: registry,
 	})
 	people := handlers.New(handlers.Options{
 		Engine: d.engine, Reader: d.store, Homes: d.store, Slack: d.bot, Health: d.health, Server: d.serverURL(),
@@ -251,6 +255,15 @@ func (d *daemon) health() alert.Health {
 		h.Problems = append([]alert.Problem{{
 			What: "nothing is accepted or sent: " + err.Error(), Fix: "make room on the store's disk and see that it can be written; it goes on by itself",
 		}}, h.Problems...)
+	}
+	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
+		h.Problems = append(h.Problems, alert.Problem{
+			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "see what keeps them from being delivered (tocsin queue), or raise delivery.max_pending",
+		})
+	}
+	h.DeadLetters = d.store.DeadLetters()
+	if h.DeadLetters > 0 {
+		h.Notes = append(h.Notes, deadNote(h.DeadLetters))
 	}
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt

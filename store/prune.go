@@ -1,0 +1,284 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+const (
+	// pruneBatch holds the writer for a few milliseconds at most.
+	pruneBatch = 200
+	pruneEvery = time.Hour
+	// prunePace leaves the writer to others between two batches.
+	prunePace = 20 * time.Millisecond
+)
+
+// aged says how the finished rows of a table are forgotten: look walks the
+// table from its oldest row and tells how far a batch reaches and whether
+// anything in it is old, forget deletes in that batch what is old and over. The
+// last row stays, so that its number is never given again.
+type aged struct{ table, look, forget string }
+
+// agedTables come in the order in which nothing is left that refers to what is
+// forgotten: alerts name deliveries, and both name incidents.
+func agedTables() []aged {
+	return []aged{
+		{"alerts", lookAlerts, forgetAlerts},
+		{"deliveries", lookDeliveries, forgetDeliveries},
+		{"incidents", lookIncidents, forgetIncidents},
+	}
+}
+
+const (
+	lookAlerts     = `SELECT n, accepted_at FROM alerts WHERE n > ? ORDER BY n LIMIT ?`
+	lookDeliveries = `SELECT n, created_at FROM deliveries WHERE n > ? ORDER BY n LIMIT ?`
+	lookIncidents  = `SELECT n, first_at FROM incidents WHERE n > ? ORDER BY n LIMIT ?`
+
+	// What is dead stays, unless a person has dropped it.
+	forgetAlerts = `DELETE FROM alerts WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM alerts) AND accepted_at < ?
+		AND (standing IN ('delivered', 'folded', 'silenced')
+			AND coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown), 0) < ?
+		OR standing = 'dead'
+			AND EXISTS (SELECT 1 FROM deliveries s WHERE s.n = alerts.shown AND s.state = 'dropped' AND s.done_at < ?))`
+	forgetDeliveries = `DELETE FROM deliveries WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM deliveries)
+		AND state IN ('delivered', 'superseded', 'dropped') AND done_at < ?
+		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shown = deliveries.n)`
+	forgetIncidents = `DELETE FROM incidents WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM incidents)
+		AND state = 'resolved' AND resolved_at < ?
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.stage IS NOT NULL)
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = 'dead')
+		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = 'pending')
+		RETURNING n, key, route`
+
+	pruneInbox = `DELETE FROM inbox WHERE n IN
+		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
+	oldLetters = `SELECT n FROM deliveries WHERE state = 'dead' AND done_at < ?
+		AND n < (SELECT max(n) FROM deliveries) ORDER BY n LIMIT ?`
+	emptyLetter = `DELETE FROM alerts WHERE n IN
+		(SELECT n FROM alerts WHERE shown = ? AND standing = 'dead' ORDER BY n LIMIT ?)`
+)
+
+// Prune forgets what was over before the store's retention ended at now:
+// handled envelopes, alerts that were delivered, folded or silenced, what was
+// sent or dropped, resolved incidents with their cards, and dead letters if
+// they are not kept for ever. Then it gives the space back to the disk. It goes
+// a few rows at a time, with pauses for others. The ledger goes on counting
+// what it forgets. The store prunes by itself; calling it does no harm.
+func (d *DB) Prune(ctx context.Context, now time.Time) error {
+	err := d.pruneInbox(ctx, now)
+	if err == nil && d.deadRetention > 0 {
+		err = d.pruneLetters(ctx, micros(now.Add(-d.deadRetention)))
+	}
+	for _, t := range agedTables() {
+		if err == nil {
+			err = d.pruneTable(ctx, t, micros(now.Add(-d.retention)))
+		}
+	}
+	if err == nil {
+		err = d.shrink(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("prune store: %w", err)
+	}
+	return nil
+}
+
+// pruneLoop prunes at once and then every hour until the store closes.
+func (d *DB) pruneLoop() {
+	tick := time.NewTicker(pruneEvery)
+	defer tick.Stop()
+	for {
+		if err := d.Prune(context.Background(), d.now()); err != nil && !errors.Is(err, errClosed) {
+			d.log.Warn("store not pruned, will try again", zap.Error(err))
+		}
+		select {
+		case <-d.closing:
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// breathe leaves the writer to others for a moment.
+func (d *DB) breathe(ctx context.Context) error {
+	timer := time.NewTimer(prunePace)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.closing:
+		return errClosed
+	}
+}
+
+func (d *DB) pruneInbox(ctx context.Context, now time.Time) error {
+	for {
+		var gone int64
+		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+			gone, err = w.exec(ctx, pruneInbox, micros(now.Add(-inboxKept)), pruneBatch)
+			return err
+		})
+		if err == nil && gone == pruneBatch {
+			err = d.breathe(ctx)
+		}
+		if err != nil || gone < pruneBatch {
+			return err
+		}
+	}
+}
+
+// pruneTable walks a table from its oldest row until nothing is old any more.
+func (d *DB) pruneTable(ctx context.Context, t aged, before int64) error {
+	for last := int64(0); ; {
+		from, old := last, false
+		err := d.each(ctx, t.look, func(s scanner) error {
+			var at int64
+			err := s.Scan(&last, &at)
+			old = old || at < before
+			return err
+		}, from, pruneBatch)
+		if err != nil || !old {
+			return err
+		}
+		err = d.write(ctx, func(w *writer, ctx context.Context) error { return w.forget(ctx, t, batch{from, last}, before) })
+		if err == nil {
+			err = d.breathe(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+// batch is the rows after one number up to another.
+type batch struct{ after, upTo int64 }
+
+func (w *writer) forget(ctx context.Context, t aged, b batch, before int64) error {
+	switch t.forget {
+	case forgetIncidents:
+		return w.forgetIncidents(ctx, b, before)
+	case forgetAlerts:
+		_, err := w.exec(ctx, t.forget, b.after, b.upTo, before, before, before)
+		return err
+	}
+	_, err := w.exec(ctx, t.forget, b.after, b.upTo, before)
+	return err
+}
+
+// forgetIncidents forgets incidents, their cards, and that they were the latest
+// of their keys.
+func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) error {
+	type gone struct {
+		n          int64
+		key, route string
+	}
+	var all []gone
+	err := w.each(ctx, forgetIncidents, func(s scanner) error {
+		var g gone
+		err := s.Scan(&g.n, &g.key, &g.route)
+		all = append(all, g)
+		return err
+	}, b.after, b.upTo, before)
+	for _, g := range all {
+		if err != nil {
+			return err
+		}
+		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", g.key, g.route, g.n)
+	}
+	return err
+}
+
+// pruneLetters forgets dead letters with their alerts, and says so.
+func (d *DB) pruneLetters(ctx context.Context, before int64) error {
+	var letters, alerts int64
+	defer func() {
+		if letters > 0 {
+			d.log.Warn("dead letters forgotten after their retention", zap.Int64("deliveries", letters), zap.Int64("alerts", alerts))
+		}
+	}()
+	for {
+		var gone forgotten
+		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+			gone, err = w.forgetLetters(ctx, before)
+			return err
+		})
+		letters, alerts = letters+gone.letters, alerts+gone.alerts
+		if err == nil && gone.more {
+			err = d.breathe(ctx)
+		}
+		if err != nil || !gone.more {
+			return err
+		}
+	}
+}
+
+// forgotten is what one batch of dead letters was.
+type forgotten struct {
+	letters, alerts int64
+	more            bool
+}
+
+// forgetLetters forgets a batch of rows. A letter goes after the last of its
+// alerts.
+func (w *writer) forgetLetters(ctx context.Context, before int64) (gone forgotten, err error) {
+	var found []int64
+	err = w.each(ctx, oldLetters, func(s scanner) error {
+		var n int64
+		err := s.Scan(&n)
+		found = append(found, n)
+		return err
+	}, before, pruneBatch)
+	for _, n := range found {
+		room := pruneBatch - gone.letters - gone.alerts
+		if err != nil || room <= 1 {
+			break
+		}
+		var alerts int64
+		if alerts, err = w.exec(ctx, emptyLetter, n, room); err != nil {
+			break
+		}
+		gone.alerts += alerts
+		if alerts == room {
+			break
+		}
+		_, err = w.exec(ctx, "DELETE FROM deliveries WHERE n = ?", n)
+		gone.letters++
+		w.buried--
+	}
+	gone.more = gone.letters+gone.alerts > 0
+	return gone, err
+}
+
+// shrink gives the pages that hold nothing any more back to the disk.
+func (d *DB) shrink(ctx context.Context) error {
+	if d.dialect.shrink == "" {
+		return nil
+	}
+	for {
+		var before, after int64
+		err := d.write(ctx, func(w *writer, ctx context.Context) error {
+			count := func(into *int64) error {
+				return w.each(ctx, d.dialect.free, func(s scanner) error { return s.Scan(into) })
+			}
+			if err := count(&before); err != nil || before == 0 {
+				return err
+			}
+			if err := w.each(ctx, d.dialect.shrink, func(scanner) error { return nil }); err != nil {
+				return err
+			}
+			return count(&after)
+		})
+		if err != nil || after == 0 || after >= before {
+			return err
+		}
+		if err := d.breathe(ctx); err != nil {
+			return err
+		}
+	}
+}
