@@ -16,11 +16,7 @@ var migrations embed.FS
 // migrate brings the tables up to date and refuses a store that a newer
 // version wrote, before it changes anything.
 func migrate(ctx context.Context, db *sql.DB, engine goose.Dialect, folder string) error {
-	files, err := fs.Sub(migrations, "migrations/"+folder)
-	if err != nil {
-		return fmt.Errorf("read migrations: %w", err)
-	}
-	p, err := goose.NewProvider(engine, db, files, goose.WithDisableGlobalRegistry(true))
+	p, err := migrator(db, engine, folder)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
@@ -39,4 +35,13 @@ func migrate(ctx context.Context, db *sql.DB, engine goose.Dialect, folder strin
 		return fmt.Errorf("bring tables up to date: %w", err)
 	}
 	return nil
+}
+
+// migrator reads the migrations of an engine.
+func migrator(db *sql.DB, engine goose.Dialect, folder string) (*goose.Provider, error) {
+	files, err := fs.Sub(migrations, "migrations/"+folder)
+	if err != nil {
+		return nil, err
+	}
+	return goose.NewProvider(engine, db, files, goose.WithDisableGlobalRegistry(true))
 }

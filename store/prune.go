@@ -48,7 +48,7 @@ const (
 		AND state IN ('delivered', 'superseded', 'dropped') AND done_at < ?
 		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shown = deliveries.n)`
 	forgetIncidents = `DELETE FROM incidents WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM incidents)
-		AND state = 'resolved' AND resolved_at < ?
+		AND resolved_at <> 0 AND resolved_at < ?
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.stage IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = 'dead')
 		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = 'pending')

@@ -1,0 +1,101 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/pressly/goose/v3"
+
+	"tocsin/alert"
+)
+
+// firstRows is what a store of the first schema may hold: a post that waits,
+// one that is shown, and one that is dead, each with its alert.
+const firstRows = `
+INSERT INTO incidents (n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, mention,
+	count, first_at, last_at, acked_by, acked_at, resolved_at, lanes) VALUES
+	(1, 'k7f2', 'a', 'default', 1, 'open', 'error', 3, '', 'disk full', '', '{"host":"db-3"}', '', '', 1, 1000000, 1000000, '', 0, 0, '["#db"]'),
+	(2, 'k7f3', 'b', 'default', 1, 'open', 'error', 3, '', 'disk slow', '', '', '', '', 1, 1000000, 1000000, '', 0, 0, '["#db"]'),
+	(3, 'k7f4', 'c', 'default', 1, 'open', 'error', 3, '', 'disk gone', '', '', '', '', 1, 1000000, 1000000, '', 0, 0, '["#db"]');
+INSERT INTO latest (key, route, incident) VALUES ('a', 'default', 1), ('b', 'default', 2), ('c', 'default', 3);
+INSERT INTO cards (incident, lane, conversation, ts, version) VALUES (2, '#db', 'C1', '100.1', 1);
+INSERT INTO deliveries (n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, started_at,
+	done_at, plain, possible_duplicate, reason, conversation, ts) VALUES
+	(1, 'd1', '#db', 'post', 'pending', 1, 1, 1, '', 0, 1000000, 0, 0, 0, 0, 0, '', '', ''),
+	(2, 'd2', '#db', 'post', 'delivered', 2, NULL, 1, '', 1, 1000000, 0, 1000000, 1000000, 0, 0, '', 'C1', '100.1'),
+	(3, 'd3', '#db', 'post', 'dead', 3, NULL, 1, '', 1, 1000000, 0, 1000000, 1000000, 0, 0, 'is_archived', '', '');
+INSERT INTO alerts (n, id, source, key, status, severity, title, text, labels, links, channel, mention, at, idempotency_key,
+	accepted_at, incident, lane, version, delivery, standing, reason, shown) VALUES
+	(1, 'a1', '', 'a', 'firing', 'error', 'disk full', 'all of it', '', '', '', '', 1000000, 'once', 1000000, 1, '#db', 1, 1, 'pending', '', NULL),
+	(2, 'a2', '', 'b', 'firing', 'error', 'disk slow', '', '', '', '', '', 1000000, '', 1000000, 2, '#db', 1, 2, 'delivered', '', 2),
+	(3, 'a3', '', 'c', 'firing', 'error', 'disk gone', '', '', '', '', '', 1000000, '', 1000000, 3, '#db', 1, 3, 'dead', 'is_archived', 3);
+INSERT INTO counts (lane, standing, alerts) VALUES ('#db', 'pending', 1), ('#db', 'delivered', 1), ('#db', 'dead', 1);
+`
+
+// TestAStoreOfEachEarlierSchemaKeepsWhatItHolds brings a store of each schema
+// there ever was up to date, over both engines.
+func TestAStoreOfEachEarlierSchemaKeepsWhatItHolds(t *testing.T) {
+	t.Run("SQLite", func(t *testing.T) {
+		fromEachSchema(t, goose.DialectSQLite3, "sqlite", func(t *testing.T) (string, *sql.DB) {
+			path := filepath.Join(t.TempDir(), "tocsin.db")
+			return "sqlite:" + path, sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false)})
+		})
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		fromEachSchema(t, goose.DialectPostgres, "postgres", func(t *testing.T) (string, *sql.DB) {
+			url := postgresSchema(t)
+			db, err := sql.Open("pgx", url)
+			must(t, err)
+			return url, db
+		})
+	})
+}
+
+func fromEachSchema(t *testing.T, engine goose.Dialect, folder string, begin func(*testing.T) (string, *sql.DB)) {
+	for version := int64(1); ; version++ {
+		url, db := begin(t)
+		p, err := migrator(db, engine, folder)
+		must(t, err)
+		if sources := p.ListSources(); version > sources[len(sources)-1].Version {
+			must(t, db.Close())
+			return
+		}
+		_, err = p.UpTo(t.Context(), 1)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), strings.ReplaceAll(firstRows, "1000000", strconv.FormatInt(micros(at(0)), 10)))
+		must(t, err)
+		_, err = p.UpTo(t.Context(), version)
+		must(t, err)
+		must(t, db.Close())
+		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) { keepsFirstRows(t, reopen(t, url)) })
+	}
+}
+
+func keepsFirstRows(t *testing.T, d *DB) {
+	tallies(t, d, 1, 1)
+	if l := balanced(t, d); l.Total != (alert.Counts{Accepted: 3, Pending: 1, Delivered: 1, Dead: 1}) {
+		t.Errorf("ledger is %+v", l.Total)
+	}
+	facts, err := d.Load(t.Context(), alert.Question{Keys: []string{"b"}, IdempotencyKeys: []string{"once"}})
+	must(t, err)
+	if len(facts.Incidents) != 1 || facts.Incidents[0].Card("#db").TS != "100.1" || facts.Seen["once"].ID != "a1" {
+		t.Errorf("facts are %+v", facts)
+	}
+	j := claim(t, d, "#db", at(1))
+	if j.ID != "d1" || j.Incident.Labels["host"] != "db-3" {
+		t.Errorf("claimed %+v", j)
+	}
+	finish(t, d, j, alert.Delivered, at(1))
+	retry(t, d, alert.Letters{ID: "d3"})
+	if j := claim(t, d, "#db", at(2)); j.ID != "d3" {
+		t.Errorf("claimed %+v", j)
+	}
+	commit(t, d, fire(incident("new", "#db", 1)))
+	if l := balanced(t, d); l.Total != (alert.Counts{Accepted: 4, Pending: 2, Delivered: 2}) {
+		t.Errorf("ledger is %+v", l.Total)
+	}
+}
