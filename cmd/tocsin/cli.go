@@ -22,6 +22,7 @@ type cli struct {
 	Serve    serveCmd    `cmd:"" help:"Run the daemon."`
 	Demo     demoCmd     `cmd:"" help:"Run the daemon against a small Slack in this process, with a web page."`
 	Send     sendCmd     `cmd:"" help:"Push an alert to the running daemon."`
+	Queue    queueCmd    `cmd:"" help:"Show where alerts stand; list, retry or drop what could not be delivered."`
 	Config   configCmd   `cmd:"" help:"Check or show the configuration."`
 	Manifest manifestCmd `cmd:"" help:"Print the Slack app's manifest and the link that creates the app from it."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
