@@ -41,15 +41,10 @@ const defaultPage = 100
 func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
 	f := alert.DeliveryFilter{Limit: defaultPage}
 	q := r.URL.Query()
-	if s := q.Get("state"); s != "" && s != "all" {
-		for word := range strings.SplitSeq(s, ",") {
-			if !slices.Contains(alert.DeliveryStates(), alert.DeliveryState(word)) {
-				return f, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write dead, pending, sending, delivered, superseded, dropped or all"}
-			}
-			f.States = append(f.States, alert.DeliveryState(word))
-		}
-	}
 	var err error
+	if f.States, err = deliveryStates(q.Get("state")); err != nil {
+		return f, err
+	}
 	if f.Lane, err = laneOf(q.Get("lane")); err != nil {
 		return f, err
 	}
@@ -64,6 +59,20 @@ func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
 		}
 	}
 	return f, nil
+}
+
+func deliveryStates(s string) ([]alert.DeliveryState, error) {
+	if s == "" || s == "all" {
+		return nil, nil
+	}
+	var states []alert.DeliveryState
+	for word := range strings.SplitSeq(s, ",") {
+		if !slices.Contains(alert.DeliveryStates(), alert.DeliveryState(word)) {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write dead, pending, sending, delivered, superseded, dropped or all"}
+		}
+		states = append(states, alert.DeliveryState(word))
+	}
+	return states, nil
 }
 
 // laneOf brings what a person calls a lane to its one spelling.

@@ -253,12 +253,10 @@ func TestAboveTheMostThatMayWaitNothingIsAcceptedAndNothingIsDropped(t *testing.
 	var waiting atomic.Int64
 	e := engine.New(m, engine.Options{DefaultLane: "#alerts", MaxPending: 10, Pending: waiting.Load})
 	ctx, cancel := context.WithCancel(t.Context())
-	ended := make(chan error, 1)
-	go func() { ended <- e.Run(ctx) }()
-	defer func() {
-		cancel()
-		<-ended
-	}()
+	var run sync.WaitGroup
+	run.Go(func() { _ = e.Run(ctx) }) // it has no error to give
+	defer run.Wait()
+	defer cancel()
 	two := []alert.Alert{{Title: "a"}, {Title: "b"}}
 	for _, c := range []struct {
 		waiting  int64

@@ -38,7 +38,11 @@ func (c queueDropCmd) Run(ctx context.Context, w world) error {
 	if c.JSON {
 		return writeJSON(w.stdout, moved)
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s dropped, %s stay dead\n", letterCount(moved.Deliveries), alertCount(moved.Alerts))
+	stay := "stay"
+	if moved.Alerts == 1 {
+		stay = "stays"
+	}
+	_, err = fmt.Fprintf(w.stdout, "%s dropped, %s %s dead\n", letterCount(moved.Deliveries), alertCount(moved.Alerts), stay)
 	return err
 }
 

@@ -35,6 +35,7 @@ func TestCommandLine(t *testing.T) {
 			"ready":  waitReady,
 			"answer": waitAnswer,
 			"shows":  playgroundShows,
+			"invent": playgroundInvent,
 		},
 		UpdateScripts: os.Getenv("UPDATE_SCRIPTS") != "",
 	})
@@ -55,6 +56,15 @@ func waitAnswer(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: answer URL")
 	}
 	awaitHTTP(ts, &client{http: &http.Client{}, base: args[0], place: args[0]})
+}
+
+// invent (invent CHANNEL) makes a channel that was not there, with the bot in it.
+func playgroundInvent(ts *testscript.TestScript, neg bool, args []string) {
+	s, ok := ts.Value("playground").(*playground.Server)
+	if neg || !ok || len(args) != 1 {
+		ts.Fatalf("usage: invent CHANNEL")
+	}
+	s.AddChannel(playground.Channel{Name: args[0], IsMember: true})
 }
 
 // shows (shows CHANNEL TEXT) tells whether a message of the playground holds a text.
