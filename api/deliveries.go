@@ -54,7 +54,7 @@ func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
 		}
 	}
 	if s := q.Get("cursor"); s != "" {
-		if f.Before, err = strconv.ParseInt(s, 10, 64); err != nil || f.Before < 1 {
+		if f.Before, err = strconv.ParseInt(s, 10, 64); err != nil || f.Before == 0 {
 			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("cursor is %q", s), "pass on what the page before gave as next"}
 		}
 	}

@@ -78,8 +78,8 @@ const letterAlerts = 100
 // those that its card will account for.
 const (
 	deliveryQuery = deliverySelect + ` WHERE d.id = ?`
-	shownQuery    = recordSelect + ` WHERE a.shown = ? ORDER BY a.n LIMIT ?`
-	shownCount    = `SELECT count(*) FROM alerts WHERE shown = ?`
+	storyQuery    = recordSelect + ` WHERE a.shown = ? ORDER BY a.n LIMIT ?`
+	storyCount    = `SELECT count(*) FROM alerts WHERE shown = ?`
 	waitingQuery  = recordSelect + ` WHERE a.incident = ? AND a.lane = ? AND a.standing = 'pending' ORDER BY a.n LIMIT ?`
 	waitingCount  = `SELECT count(*) FROM alerts WHERE incident = ? AND lane = ? AND standing = 'pending'`
 )
@@ -112,7 +112,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.Letter, error) {
 }
 
 func (d *DB) letterAlerts(ctx context.Context, l *alert.Letter, at place) error {
-	query, count, args := shownQuery, shownCount, []any{l.Seq}
+	query, count, args := storyQuery, storyCount, []any{l.Seq}
 	if !finished(l.State) {
 		query, count, args = waitingQuery, waitingCount, []any{at.incident, at.lane}
 	}

@@ -24,6 +24,10 @@ const (
 	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
 	dieAllQuery = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
 	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	// killQuery has the alerts die with the post that would have shown them.
+	killQuery = `UPDATE alerts SET shown = coalesce((SELECT max(m.n) FROM deliveries m WHERE m.incident = alerts.incident
+		AND m.lane = alerts.lane AND m.stage IS NOT NULL AND m.digest = ? AND m.kind = 'post'), ?), standing = 'dead', reason = ?
+	WHERE standing = 'pending' AND lane = ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
 	shownQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
 		conversation = ?, ts = ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
@@ -46,7 +50,10 @@ const (
 // finishDigest settles what a digest stands for, in the way its delivery ended.
 func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
 	if a.State == alert.Dead && a.kind == alert.Digest {
-		return w.killDigest(ctx, a)
+		killed, err := w.killDigest(ctx, a)
+		if err != nil || killed {
+			return err
+		}
 	}
 	if err := w.done(ctx, a); err != nil {
 		return err
@@ -117,23 +124,31 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 }
 
 // killDigest makes each post that a digest stood for a dead one of its own, with
-// its own alerts, so that a person can decide about each.
-func (w *writer) killDigest(ctx context.Context, a *attempt) error {
+// its own alerts, so that a person can decide about each. One that was shown
+// before stands for no post any more: then it does nothing and returns false.
+func (w *writer) killDigest(ctx context.Context, a *attempt) (killed bool, err error) {
 	g := a.at.incident
-	if err := w.moveAll(ctx, a, dieAllQuery, a.n, a.Reason, a.at.lane, int64(1)<<62, g); err != nil {
-		return err
+	gathered, err := w.one(ctx, "SELECT 1 FROM deliveries WHERE digest = ? AND kind = 'post' AND stage = 3 LIMIT 1",
+		func(s scanner) error { return s.Scan(new(int64)) }, g)
+	if err != nil || !gathered {
+		return false, err
 	}
-	if _, err := w.exec(ctx, membersDie, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g); err != nil {
-		return err
+	if err := w.moveAll(ctx, a, killQuery, g, a.n, a.Reason, a.at.lane, g); err != nil {
+		return false, err
 	}
+	dead, err := w.exec(ctx, membersDie, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g)
+	if err != nil {
+		return false, err
+	}
+	w.buried += dead
 	if _, err := w.exec(ctx, nextInLines, g); err != nil {
-		return err
+		return false, err
 	}
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ?", g); err != nil {
-		return err
+		return false, err
 	}
 	a.State = alert.Superseded
-	return w.done(ctx, a)
+	return true, w.done(ctx, a)
 }
 
 // leaveDigest has a digest edited when one of its incidents got a card of its

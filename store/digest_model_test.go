@@ -40,6 +40,7 @@ func TestDigestsLoseNothingWhateverHappens(t *testing.T) {
 		defer func() { f.ok(f.d.Close()) }()
 		rt.Repeat(map[string]func(*rapid.T){
 			"fire": f.fire, "change": f.change, "change more": f.change, "send": f.send, "send more": f.send, "wait": f.wait, "": f.check,
+			"retry": f.retry,
 		})
 		f.settle()
 	})
@@ -117,6 +118,12 @@ func (f *flood) send(t *rapid.T) {
 	f.ok(f.d.Finish(context.Background(), o))
 }
 
+// retry has a person try all dead letters again.
+func (f *flood) retry(*rapid.T) {
+	_, err := f.d.Retry(context.Background(), alert.Letters{})
+	f.ok(err)
+}
+
 // check holds the ledger against the rows.
 func (f *flood) check(t *rapid.T) {
 	rows := map[alert.Standing]int64{}
@@ -129,6 +136,11 @@ func (f *flood) check(t *rapid.T) {
 	}))
 	l, err := f.d.Ledger(context.Background())
 	f.ok(err)
+	var letters int64
+	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = 'dead'", func(s scanner) error { return s.Scan(&letters) }))
+	if f.d.Pending() != l.Total.Pending || f.d.DeadLetters() != letters {
+		t.Fatalf("the tally says %d pending and %d dead letters, want %d and %d", f.d.Pending(), f.d.DeadLetters(), l.Total.Pending, letters)
+	}
 	for standing, n := range byStanding(l.Total) {
 		if n != rows[standing] {
 			t.Fatalf("ledger says %d %s, the rows say %d", n, standing, rows[standing])

@@ -114,6 +114,9 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 
 // done takes the delivery out of its line.
 func (w *writer) done(ctx context.Context, a *attempt) error {
+	if a.State == alert.Dead {
+		w.buried++
+	}
 	conversation, ts := a.Sent.Conversation, a.Sent.TS
 	if a.State == alert.Superseded {
 		conversation, ts = a.card.Conversation, a.card.TS
@@ -144,7 +147,6 @@ func (w *writer) settle(ctx context.Context, a *attempt) error {
 	case alert.Superseded:
 		return w.account(ctx, a, a.card.Version)
 	case alert.Dead:
-		w.buried++
 		return w.bury(ctx, a)
 	}
 	return nil

@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"go.uber.org/zap"
@@ -24,8 +24,11 @@ const (
 	WHERE state = 'dead' AND n > ? AND (? = '' OR lane = ?) ORDER BY n LIMIT ?`
 	reviveQuery = `UPDATE alerts SET standing = 'pending', reason = '', shown = NULL
 	WHERE shown = ? AND standing = 'dead' RETURNING lane`
-	forgoQuery  = `UPDATE alerts SET reason = ? WHERE shown = ? AND standing = 'dead' RETURNING lane`
-	lineUpQuery = `UPDATE deliveries SET stage = 0 WHERE incident = ? AND lane = ? AND stage IS NOT NULL`
+	forgoQuery = `UPDATE alerts SET reason = ? WHERE shown = ? AND standing = 'dead' RETURNING lane`
+	// Posts that are gathered in a digest stay so, and what goes back into their
+	// line waits for the digest.
+	lineUpQuery   = `UPDATE deliveries SET stage = 0 WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND stage <> 3`
+	gatheredQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND stage = 3 LIMIT 1`
 )
 
 // Retry owes dead letters again, in their old places and from now on. Their
@@ -76,7 +79,7 @@ func (l *letter) scan(s scanner) error {
 // writer is never held long.
 func (d *DB) moveLetters(ctx context.Context, chosen alert.Letters, what decision) (alert.Moved, error) {
 	moved := alert.Moved{Lanes: []string{}}
-	for last := int64(0); ; {
+	for last := int64(math.MinInt64); ; {
 		var batch []*letter
 		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
 			if batch, err = w.letters(ctx, chosen, last); err != nil {
@@ -158,7 +161,14 @@ func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 			class = CASE class WHEN 'unsure' THEN class ELSE '' END, attempts = 0, created_at = ?, next_at = ?,
 			done_at = 0, plain = 0, top_level = 0, reason = ''
 		WHERE n = ?`, now, now, l.n)
-	return errors.Join(err, w.turn(ctx, l.at))
+	if err != nil {
+		return err
+	}
+	gathered, err := w.one(ctx, gatheredQuery, func(s scanner) error { return s.Scan(new(int64)) }, l.at.incident, l.at.lane)
+	if err != nil || gathered {
+		return err
+	}
+	return w.turn(ctx, l.at)
 }
 
 func (w *writer) drop(ctx context.Context, l *letter, now int64) error {

@@ -47,7 +47,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"retry all":         {nextLetters, "deliveries_dead (n>?)"},
 		"line up":           {lineUpQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"one letter":        {deliveryQuery, "(id=?)"},
-		"its alerts":        {shownQuery, "alerts_shown (shown=?)"},
+		"its alerts":        {storyQuery, "alerts_shown (shown=?)"},
 		"forget alerts":     {forgetAlerts, "SEARCH alerts USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
 		"forget deliveries": {forgetDeliveries, "SEARCH deliveries USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},
 		"forget incidents":  {forgetIncidents, "SEARCH incidents USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)"},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,7 +39,8 @@ const (
 	lookDeliveries = `SELECT n, created_at FROM deliveries WHERE n > ? ORDER BY n LIMIT ?`
 	lookIncidents  = `SELECT n, first_at FROM incidents WHERE n > ? ORDER BY n LIMIT ?`
 
-	// What is dead stays, unless a person has dropped it.
+	// A digest that is the card of an incident can be drawn again, so what it
+	// lists is remembered with it. What is dead stays, unless a person has dropped it.
 	forgetAlerts = `DELETE FROM alerts WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM alerts) AND accepted_at < ?
 		AND (standing IN ('delivered', 'folded', 'silenced')
 			AND coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown), 0) < ?
@@ -46,9 +48,11 @@ const (
 			AND EXISTS (SELECT 1 FROM deliveries s WHERE s.n = alerts.shown AND s.state = 'dropped' AND s.done_at < ?))`
 	forgetDeliveries = `DELETE FROM deliveries WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM deliveries)
 		AND state IN ('delivered', 'superseded', 'dropped') AND done_at < ?
-		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shown = deliveries.n)`
+		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shown = deliveries.n)
+		AND (digest IS NULL OR NOT EXISTS (SELECT 1 FROM cards c WHERE c.digest = deliveries.digest))`
 	forgetIncidents = `DELETE FROM incidents WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM incidents)
-		AND resolved_at <> 0 AND resolved_at < ?
+		AND (resolved_at <> 0 AND resolved_at < ? OR last_at < ? AND state = 'digest'
+			AND NOT EXISTS (SELECT 1 FROM cards c WHERE c.digest = incidents.n))
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.stage IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = 'dead')
 		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = 'pending')
@@ -135,7 +139,7 @@ func (d *DB) pruneInbox(ctx context.Context, now time.Time) error {
 
 // pruneTable walks a table from its oldest row until nothing is old any more.
 func (d *DB) pruneTable(ctx context.Context, t aged, before int64) error {
-	for last := int64(0); ; {
+	for last := int64(math.MinInt64); ; {
 		from, old := last, false
 		err := d.each(ctx, t.look, func(s scanner) error {
 			var at int64
@@ -184,7 +188,7 @@ func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) err
 		err := s.Scan(&g.n, &g.key, &g.route)
 		all = append(all, g)
 		return err
-	}, b.after, b.upTo, before)
+	}, b.after, b.upTo, before, before)
 	for _, g := range all {
 		if err != nil {
 			return err
