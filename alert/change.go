@@ -8,7 +8,21 @@ type Question struct {
 	Keys []string
 	// IdempotencyKeys asks which of these were accepted before.
 	IdempotencyKeys []string
+	// IDs asks for these incidents.
+	IDs []string
+	// Now asks for the silences that hold then and for all subscriptions.
+	Now time.Time
+	// Due asks for the incidents whose DueAt is not after Now, at most MaxFound.
+	Due bool
+	// Open asks for the incidents that are open or acknowledged, worst first, at
+	// most MaxFound.
+	Open bool
+	// Silence asks for the silence of this id, ended or not.
+	Silence string
 }
+
+// MaxFound bounds how many incidents one question brings by Due or Open.
+const MaxFound = 1000
 
 // Facts answers a Question: what is true in the store now.
 type Facts struct {
@@ -17,6 +31,13 @@ type Facts struct {
 	Seen map[string]Accepted
 	// LastID is the id of the latest incident of all, or empty.
 	LastID string
+	// Silences are those that hold at the question's Now, and the one it names.
+	Silences []Silence
+	// LastSilence is the id of the latest silence of all, or empty.
+	LastSilence   string
+	Subscriptions []Subscription
+	// NextDue is the earliest DueAt of all incidents; zero when there is none.
+	NextDue time.Time
 }
 
 // Change is what one decision wants written, all of it or nothing.
@@ -29,6 +50,11 @@ type Change struct {
 	// store while an earlier post or update of the same card still waits,
 	// because that one will show the newest state anyway.
 	Deliveries []Delivery
+	// Silences are new or changed. An incident that is kept quiet by one of them
+	// becomes due when it ends, if it was to be later.
+	Silences []Silence
+	// History are lines to add.
+	History []Event
 }
 
 // Lanes lists the lanes that the change owes something to, each once.

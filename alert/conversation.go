@@ -10,6 +10,7 @@ var (
 	slackID     = regexp.MustCompile(`^[CGDUW][A-Z0-9]{2,}$`)
 	slackLink   = regexp.MustCompile(`^<[#@]([CGDUW][A-Z0-9]{2,})(\|[^>]*)?>$`)
 	channelName = regexp.MustCompile(`^#?([\p{Ll}\p{Lo}\p{N}_-]{1,80})$`)
+	mentionID   = regexp.MustCompile(`^[USW][A-Z0-9]{2,}$`)
 	userName    = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$`)
 	mailAddress = regexp.MustCompile(`^[^\s@<>|]+@[^\s@<>|]+\.[^\s@<>|]+$`)
 )

@@ -80,12 +80,20 @@ type Topic string
 
 // The topics of a note in a card's thread.
 const (
-	TopicMore      Topic = "more"      // continues the card's text
-	TopicResolved  Topic = "resolved"  // it is over
-	TopicReopened  Topic = "reopened"  // it is back
-	TopicEscalated Topic = "escalated" // it got worse
-	TopicList      Topic = "list"      // Count of a digest's incidents behind the first From
-	TopicFile      Topic = "file"      // all of a digest's incidents, as a file
+	TopicMore       Topic = "more"       // continues the card's text
+	TopicResolved   Topic = "resolved"   // it is over
+	TopicReopened   Topic = "reopened"   // it is back
+	TopicEscalated  Topic = "escalated"  // it got worse
+	TopicList       Topic = "list"       // Count of a digest's incidents behind the first From
+	TopicFile       Topic = "file"       // all of a digest's incidents, as a file
+	TopicRefired    Topic = "refired"    // it fired again while it was open
+	TopicAcked      Topic = "acked"      // By takes care of it
+	TopicAssigned   Topic = "assigned"   // By gave it to To
+	TopicNote       Topic = "note"       // By says Text
+	TopicSilenced   Topic = "silenced"   // By keeps it quiet until At, because of Text
+	TopicUnanswered Topic = "unanswered" // nobody has acknowledged it for After
+	TopicReminder   Topic = "reminder"   // By acknowledged it After ago, and it is still open
+	TopicHidden     Topic = "hidden"     // a silence (Text) hides this critical one until At
 )
 
 // Note is what a reply says, fixed when it was decided.
@@ -96,8 +104,13 @@ type Note struct {
 	Count    int           `json:"count,omitempty"`
 	From     int           `json:"from,omitempty"`
 	After    time.Duration `json:"after,omitempty"`
-	By       string        `json:"by,omitempty"`
+	By       Person        `json:"by,omitzero"`
+	To       Person        `json:"to,omitzero"`
 	At       time.Time     `json:"at,omitzero"`
+	// Mention are who is pinged by it (see ParseMention).
+	Mention []string `json:"mention,omitempty"`
+	// Broadcast shows the reply in the channel as well.
+	Broadcast bool `json:"broadcast,omitempty"`
 }
 
 // Job is a claimed delivery with all that is needed to send it, as of the claim.

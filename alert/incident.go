@@ -16,9 +16,6 @@ const (
 	StateDigest State = "digest"
 )
 
-// DefaultRoute names the route every alert takes that asks for no channel.
-const DefaultRoute = "default"
-
 // Incident is what all alerts with one key in one route are about. Title,
 // Text, Severity, Labels and Links are those of the latest firing alert.
 type Incident struct {
@@ -37,12 +34,31 @@ type Incident struct {
 	Links    []Link            `json:"links,omitempty"`
 	Mention  string            `json:"mention,omitempty"`
 	// Count is how many firing alerts it stands for.
-	Count      int       `json:"count"`
-	FirstAt    time.Time `json:"first_at"`
-	LastAt     time.Time `json:"last_at"`
-	AckedBy    string    `json:"acked_by,omitempty"`
-	AckedAt    time.Time `json:"acked_at,omitzero"`
+	Count   int       `json:"count"`
+	FirstAt time.Time `json:"first_at"`
+	LastAt  time.Time `json:"last_at"`
+	// OpenedAt is when it last became open: FirstAt, or when it was reopened.
+	OpenedAt time.Time `json:"opened_at,omitzero"`
+	AckedBy  Person    `json:"acked_by,omitzero"`
+	AckedAt  time.Time `json:"acked_at,omitzero"`
+	// Assignee is who is to care for it; who acknowledges it becomes that.
+	Assignee   Person    `json:"assignee,omitzero"`
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
+	// ResolvedBy is who closed it; empty when an alert said that it is over.
+	ResolvedBy Person `json:"resolved_by,omitzero"`
+	// Silence is the id of the silence that keeps it quiet until SilencedUntil;
+	// empty for none.
+	Silence       string    `json:"silence,omitempty"`
+	SilencedUntil time.Time `json:"silenced_until,omitzero"`
+	// HeldUntil is when its card is posted, while quiet hours or a silence keep
+	// it back; zero once a card is owed.
+	HeldUntil time.Time `json:"held_until,omitzero"`
+	// Escalated is how many steps of its escalation were taken since OpenedAt.
+	Escalated int `json:"escalated,omitempty"`
+	// DueAt is when the clock has to look at it next; zero for never.
+	DueAt time.Time `json:"due_at,omitzero"`
+	// Mentions are who is pinged by its card in a lane (see ParseMention).
+	Mentions map[string][]string `json:"mentions,omitempty"`
 	// Lanes are the conversations that show it, in the order of the route.
 	Lanes []string `json:"lanes"`
 	// Cards are where it is shown; a lane without a card has not been reached yet.
@@ -75,6 +91,12 @@ func (i Incident) Card(lane string) Card {
 type IncidentFilter struct {
 	// States keeps incidents in one of these states.
 	States []State
+	// Matchers keeps incidents that match.
+	Matchers Matchers
+	// Mine keeps those that this person (U…) acknowledged or is to care for.
+	Mine string
+	// Offset leaves out the first ones.
+	Offset int
 	// Limit is the most that are returned, worst first, then latest first;
 	// 0 means 100.
 	Limit int

@@ -151,11 +151,11 @@ func (d *draft) nextID() string {
 // reopen brings a resolved incident back in its thread.
 func (d *draft) reopen(en *entry, a alert.Alert) {
 	d.touch(en)
-	en.State, en.ResolvedAt, en.AckedAt, en.AckedBy = alert.Open, time.Time{}, time.Time{}, ""
+	en.State, en.ResolvedAt, en.AckedAt, en.AckedBy = alert.Open, time.Time{}, time.Time{}, alert.Person{}
 	textBefore := en.Text
 	en.show(a, d.now)
 	d.owe(en, alert.Update, nil)
-	d.owe(en, alert.Reply, &alert.Note{Topic: alert.TopicReopened, Severity: a.Severity, Count: en.Count, By: a.Source, At: d.now})
+	d.owe(en, alert.Reply, &alert.Note{Topic: alert.TopicReopened, Severity: a.Severity, Count: en.Count, By: alert.Person{Name: a.Source}, At: d.now})
 	if en.Text != textBefore {
 		d.continueText(en)
 	}
@@ -168,7 +168,7 @@ func (d *draft) fold(en *entry, a alert.Alert) {
 	en.show(a, d.now)
 	d.owe(en, alert.Update, nil)
 	if en.Severity.Rank() < severityBefore.Rank() {
-		d.owe(en, alert.Reply, &alert.Note{Topic: alert.TopicEscalated, Severity: en.Severity, Count: en.Count, By: a.Source, At: d.now})
+		d.owe(en, alert.Reply, &alert.Note{Topic: alert.TopicEscalated, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: a.Source}, At: d.now})
 	}
 	if en.Text != textBefore {
 		d.continueText(en)
@@ -237,7 +237,7 @@ func (d *draft) end(en *entry, a alert.Alert) {
 	d.owe(en, alert.Update, nil)
 	pages := alert.Pages(en.lastWords(a))
 	d.owe(en, alert.Reply, &alert.Note{
-		Topic: alert.TopicResolved, Text: pages[0], Count: en.Count, After: d.now.Sub(en.FirstAt), By: a.Source, At: d.now,
+		Topic: alert.TopicResolved, Text: pages[0], Count: en.Count, After: d.now.Sub(en.FirstAt), By: alert.Person{Name: a.Source}, At: d.now,
 	})
 	d.oweMore(en, pages[1:])
 }

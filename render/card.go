@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -123,8 +124,8 @@ func origin(i alert.Incident) []string {
 	return parts
 }
 
-func by(person string) string {
-	if person = literal(oneLine(person)); visible(person) {
+func by(p alert.Person) string {
+	if person := literal(oneLine(cmp.Or(p.Name, p.ID))); visible(person) {
 		return " by " + fit(person, 100)
 	}
 	return ""

@@ -46,7 +46,7 @@ func cards() map[string]alert.Incident {
 		"open":    diskFull(),
 		"refired": with(diskFull(), func(i *alert.Incident) { i.Count, i.LastAt, i.Severity = 7, at("14:40:00"), alert.Error }),
 		"acked": with(diskFull(), func(i *alert.Incident) {
-			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, "ann", at("14:07:00"), alert.Warning
+			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, alert.Person{ID: "U1", Name: "ann"}, at("14:07:00"), alert.Warning
 		}),
 		"resolved": with(diskFull(), func(i *alert.Incident) {
 			i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall"

@@ -47,7 +47,7 @@ func incidents() *rapid.Generator[alert.Incident] {
 			Labels:  rapid.MapOfN(texts(), texts(), 0, 40).Draw(t, "labels"),
 			Mention: texts().Draw(t, "mention"), Count: rapid.Int().Draw(t, "count"),
 			FirstAt: instants().Draw(t, "first"), LastAt: instants().Draw(t, "last"), ResolvedAt: instants().Draw(t, "resolved"),
-			AckedBy: texts().Draw(t, "acked by"),
+			AckedBy: alert.Person{Name: texts().Draw(t, "acked by")},
 			Lanes:   rapid.SliceOfN(texts(), 0, 5).Draw(t, "lanes"),
 		}
 		for range rapid.IntRange(0, 30).Draw(t, "links") {
@@ -99,7 +99,7 @@ func checkIncident(t *rapid.T) {
 	n := alert.Note{
 		Topic: rapid.SampledFrom([]alert.Topic{alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, "strange"}).Draw(t, "topic"),
 		Text:  texts().Draw(t, "note"), Severity: severities().Draw(t, "note severity"), Count: rapid.Int().Draw(t, "note count"),
-		After: time.Duration(rapid.Int64().Draw(t, "after")), By: texts().Draw(t, "by"),
+		After: time.Duration(rapid.Int64().Draw(t, "after")), By: alert.Person{Name: texts().Draw(t, "by")},
 	}
 	wantValid(t, "note", checkMessage(Note(i, n)))
 }

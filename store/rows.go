@@ -114,7 +114,7 @@ func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
 func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
 	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
 		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
-		micros(i.FirstAt), micros(i.LastAt), i.AckedBy, micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
+		micros(i.FirstAt), micros(i.LastAt), i.AckedBy.String(), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
 }
 
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
@@ -142,18 +142,20 @@ type incidentRow struct {
 	t       texts
 	first, last,
 	acked, resolved int64
+	ackedBy string
 }
 
 func (r *incidentRow) dest() []any {
 	i := &r.i
 	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, &i.State, &i.Severity, &r.urgency, &i.Source,
 		&i.Title, &i.Text, &r.t.labels, &r.t.links, &i.Mention, &i.Count, &r.first, &r.last,
-		&i.AckedBy, &r.acked, &r.resolved, &r.t.lanes}
+		&r.ackedBy, &r.acked, &r.resolved, &r.t.lanes}
 }
 
 func (r *incidentRow) incident() (alert.Incident, error) {
 	i := r.i
 	i.FirstAt, i.LastAt = fromMicros(r.first), fromMicros(r.last)
+	i.AckedBy = alert.ParsePerson(r.ackedBy)
 	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
 	for text, into := range map[*string]any{&r.t.labels: &i.Labels, &r.t.links: &i.Links, &r.t.lanes: &i.Lanes} {
 		if err := parse(*text, into); err != nil {

@@ -14,7 +14,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Labels = map[string]string{"host": "db-3", "ünï": "çode"}
 	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
 	i.Lanes = []string{"#db", "@ann"}
-	i.AckedBy, i.AckedAt, i.ResolvedAt = "U1", at(7), at(8)
+	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	got, err := d.Incident(t.Context(), "k7f2")
 	must(t, err)

@@ -1,0 +1,257 @@
+package alert
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// Subject is what matchers look at: an alert, or the incident it is part of.
+type Subject struct {
+	Severity Severity
+	Source   string
+	Key      string
+	Title    string
+	// Channel is the conversation that the sender named, or empty.
+	Channel string
+	Labels  map[string]string
+}
+
+// Subject is what matchers see of the alert.
+func (a Alert) Subject() Subject {
+	return Subject{Severity: a.Severity, Source: a.Source, Key: a.Key, Title: a.Title, Channel: a.Channel, Labels: a.Labels}
+}
+
+// Subject is what matchers see of the incident: its latest firing alert.
+func (i Incident) Subject() Subject {
+	channel, _ := strings.CutPrefix(i.Route, channelRoute)
+	if channel == i.Route {
+		channel = ""
+	}
+	return Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels}
+}
+
+// Value is what a matcher of that name compares with: one of the alert's own
+// fields severity, source, key, title and channel, else the label; empty when
+// there is none.
+func (s Subject) Value(name string) string {
+	switch name {
+	case "severity":
+		return string(s.Severity)
+	case "source":
+		return s.Source
+	case "key":
+		return s.Key
+	case "title":
+		return s.Title
+	case "channel":
+		return s.Channel
+	}
+	return s.Labels[name]
+}
+
+// Matcher is one condition in Alertmanager's syntax: name="value", name!="value",
+// name=~"regexp", name!~"regexp". A regular expression must match the whole value.
+type Matcher struct {
+	Name  string
+	Op    string
+	Value string
+	re    *regexp.Regexp
+}
+
+// The bounds of what a person or a file may write as matchers.
+const (
+	maxMatchers = 20
+	maxMatcher  = 1000
+)
+
+// NewMatcher makes a matcher; its error is an *InputError.
+func NewMatcher(name, op, value string) (Matcher, error) {
+	m := Matcher{Name: name, Op: op, Value: value}
+	if len(name)+len(value) > maxMatcher {
+		return m, &InputError{Message: fmt.Sprintf("the matcher on %.40q is longer than %d characters", name, maxMatcher), Hint: "match on a shorter label"}
+	}
+	if op != "=~" && op != "!~" {
+		return m, nil
+	}
+	var err error
+	if m.re, err = regexp.Compile("^(?s:" + value + ")$"); err != nil {
+		return m, &InputError{Message: fmt.Sprintf("%s is no regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
+	}
+	return m, nil
+}
+
+// Match tells whether the condition holds for s.
+func (m Matcher) Match(s Subject) bool {
+	value := s.Value(m.Name)
+	switch m.Op {
+	case "=":
+		return value == m.Value
+	case "!=":
+		return value != m.Value
+	case "=~":
+		return m.re.MatchString(value)
+	case "!~":
+		return !m.re.MatchString(value)
+	}
+	return false
+}
+
+// String is the matcher as it is written.
+func (m Matcher) String() string {
+	name := m.Name
+	if !plainName(name) {
+		name = strconv.Quote(name)
+	}
+	return name + m.Op + strconv.Quote(m.Value)
+}
+
+// Matchers are conditions that must all hold. JSON and YAML have them as one
+// string in Alertmanager's syntax.
+type Matchers []Matcher
+
+// Match tells whether every condition holds for s.
+func (ms Matchers) Match(s Subject) bool {
+	for _, m := range ms {
+		if !m.Match(s) {
+			return false
+		}
+	}
+	return true
+}
+
+// Everything tells whether they ask for nothing: they match what has no labels
+// at all.
+func (ms Matchers) Everything() bool { return ms.Match(Subject{}) }
+
+// String is the matchers as they are written: severity="critical", service=~"db-.*".
+func (ms Matchers) String() string {
+	parts := make([]string, len(ms))
+	for n, m := range ms {
+		parts[n] = m.String()
+	}
+	return strings.Join(parts, ", ")
+}
+
+// MarshalText writes what String does.
+func (ms Matchers) MarshalText() ([]byte, error) { return []byte(ms.String()), nil }
+
+// UnmarshalText reads what ParseMatchers does.
+func (ms *Matchers) UnmarshalText(text []byte) error {
+	parsed, err := ParseMatchers(string(text))
+	*ms = parsed
+	return err
+}
+
+// straight undoes what keyboards make of quotation marks.
+var straight = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "‘", "'", "’", "'", "\u00a0", " ")
+
+// ParseMatchers reads matchers in Alertmanager's syntax, with or without braces,
+// between commas or blanks, values with or without quotes. An empty text has
+// none. The error is an *InputError.
+func ParseMatchers(s string) (Matchers, error) {
+	p := matcherText{rest: strings.TrimSpace(straight.Replace(s))}
+	if inner, ok := strings.CutPrefix(p.rest, "{"); ok {
+		if p.rest, ok = strings.CutSuffix(inner, "}"); !ok {
+			return nil, &InputError{Message: "the brace { is never closed", Hint: `write {severity="critical", service=~"db-.*"}`}
+		}
+	}
+	var all Matchers
+	for p.skip(); p.rest != ""; p.skip() {
+		m, err := p.next()
+		if err != nil {
+			return nil, err
+		}
+		if all = append(all, m); len(all) > maxMatchers {
+			return nil, &InputError{Message: fmt.Sprintf("these are more than %d matchers", maxMatchers), Hint: "match with a regular expression"}
+		}
+	}
+	return all, nil
+}
+
+// matcherText is what of a text is still to be read.
+type matcherText struct{ rest string }
+
+func (p *matcherText) skip() { p.rest = strings.TrimLeft(p.rest, ", \t\r\n") }
+
+func (p *matcherText) next() (Matcher, error) {
+	whole := p.rest
+	name, err := p.word("=!")
+	if err != nil {
+		return Matcher{}, err
+	}
+	p.rest = strings.TrimLeft(p.rest, " \t")
+	op := p.operator()
+	if op == "" || name == "" {
+		first, _, _ := strings.Cut(whole, " ")
+		return Matcher{}, &InputError{
+			Message: fmt.Sprintf("%.60q is no matcher", first),
+			Hint:    `write label="value"; the operators are = != =~ !~`,
+		}
+	}
+	p.rest = strings.TrimLeft(p.rest, " \t")
+	value, err := p.word(",")
+	if err != nil {
+		return Matcher{}, err
+	}
+	return NewMatcher(name, op, value)
+}
+
+func (p *matcherText) operator() string {
+	for _, op := range []string{"=~", "!~", "!=", "=="} {
+		if rest, ok := strings.CutPrefix(p.rest, op); ok {
+			p.rest = rest
+			return strings.Replace(op, "==", "=", 1)
+		}
+	}
+	if rest, ok := strings.CutPrefix(p.rest, "="); ok {
+		p.rest = rest
+		return "="
+	}
+	return ""
+}
+
+// word reads a quoted text, or up to a blank or one of the characters in ends.
+func (p *matcherText) word(ends string) (string, error) {
+	if p.rest != "" && (p.rest[0] == '"' || p.rest[0] == '\'') {
+		return p.quoted(p.rest[0])
+	}
+	end := strings.IndexFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(ends, r) })
+	if end < 0 {
+		end = len(p.rest)
+	}
+	word := p.rest[:end]
+	p.rest = p.rest[end:]
+	return word, nil
+}
+
+// quoted reads up to the next quote of the same kind; a backslash before a
+// quote or a backslash takes its meaning away, and \n is a line end.
+func (p *matcherText) quoted(quote byte) (string, error) {
+	var b strings.Builder
+	for n := 1; n < len(p.rest); n++ {
+		switch c := p.rest[n]; {
+		case c == quote:
+			p.rest = p.rest[n+1:]
+			return b.String(), nil
+		case c == '\\' && n+1 < len(p.rest) && strings.IndexByte(`\"'`, p.rest[n+1]) >= 0:
+			n++
+			b.WriteByte(p.rest[n])
+		case c == '\\' && n+1 < len(p.rest) && p.rest[n+1] == 'n':
+			n++
+			b.WriteByte('\n')
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return "", &InputError{Message: "a quotation mark is never closed", Hint: `write label="value"`}
+}
+
+// plainName tells names that need no quotes.
+func plainName(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:/-", r)
+	})
+}

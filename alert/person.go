@@ -1,0 +1,56 @@
+package alert
+
+import (
+	"encoding/json"
+	"strings"
+)
+
+// Person is who did something: somebody in Slack, whose ID (U…) is known, or
+// only a name, such as that of a shell's user or of what sent an alert.
+type Person struct {
+	ID   string `json:"id,omitempty"`
+	Name string `json:"name,omitempty"`
+}
+
+// ParsePerson reads what String has written. What is no Slack id is a name.
+func ParsePerson(s string) Person {
+	id, name, both := strings.Cut(s, "|")
+	switch {
+	case both:
+		return Person{ID: id, Name: name}
+	case slackID.MatchString(s):
+		return Person{ID: s}
+	}
+	return Person{Name: s}
+}
+
+// String is the person in one word, U0ANN|ann as in Slack's own <@U0ANN|ann>.
+func (p Person) String() string {
+	switch {
+	case p.ID == "":
+		return strings.ReplaceAll(p.Name, "|", "¦")
+	case p.Name == "":
+		return p.ID
+	}
+	return p.ID + "|" + p.Name
+}
+
+// Is tells whether two say the same person: by id where both have one.
+func (p Person) Is(other Person) bool {
+	if p.ID != "" && other.ID != "" {
+		return p.ID == other.ID
+	}
+	return p == other
+}
+
+// UnmarshalJSON reads a person, or a name alone as earlier versions wrote it.
+func (p *Person) UnmarshalJSON(data []byte) error {
+	if len(data) > 0 && data[0] == '"' {
+		var name string
+		err := json.Unmarshal(data, &name)
+		*p = ParsePerson(name)
+		return err
+	}
+	type plain Person
+	return json.Unmarshal(data, (*plain)(p))
+}

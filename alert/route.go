@@ -1,0 +1,234 @@
+package alert
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// DefaultRoute names the route of alerts that no other one takes.
+const DefaultRoute = "default"
+
+// channelRoute begins the name of the route of an alert that names a channel.
+const channelRoute = "channel:"
+
+// ThreadPolicy says what is told in a card's thread besides what has no room on
+// the card, which always goes there.
+type ThreadPolicy string
+
+// The policies: every firing again as well; what people do, and an end, a
+// return and a worse severity; nothing.
+const (
+	ThreadAll       ThreadPolicy = "all"
+	ThreadImportant ThreadPolicy = "important"
+	ThreadNone      ThreadPolicy = "none"
+)
+
+// Route says where alerts that match go and what is done until somebody takes
+// them. Routes are asked in order; the first that matches takes the alert, and
+// with Continue further ones send it to their conversations as well.
+type Route struct {
+	// Name tells routes apart; two alerts with one key in one route are one incident.
+	Name     string
+	Matchers Matchers
+	// To are conversations as ParseConversation writes them; empty means the default.
+	To []string
+	// Mention are pinged in these conversations when a card is posted: U… and S…
+	// (user group) ids, @name, user@mail, here, channel.
+	Mention  []string
+	Continue bool
+	// Escalate are the steps that are taken while nobody has acknowledged, by After.
+	Escalate []Step
+	// Remind is how often who acknowledged is reminded that it is still open; 0 is never.
+	Remind time.Duration
+	// Quiet are hours in which cards wait; nil for none.
+	Quiet *Quiet
+	// Thread and Broadcast (replies that matter show in the channel as well) are
+	// the defaults where they are empty or nil.
+	Thread    ThreadPolicy
+	Broadcast *bool
+	// HoldUnsure leaves to a person what can't be looked for after its answer was
+	// lost, in place of sending it again; nil is the default.
+	HoldUnsure *bool
+}
+
+// Step is one step of an escalation: who else hears of it, and when.
+type Step struct {
+	// After is counted from when the incident began to be open and was not held back.
+	After   time.Duration
+	To      []string
+	Mention []string
+}
+
+// Quiet are the hours of a day, in a zone, in which what is less severe than
+// Below waits for their end.
+type Quiet struct {
+	// From and Till are times since midnight; From after Till spans midnight.
+	From, Till time.Duration
+	Zone       *time.Location
+	// Days are those on which the quiet begins; empty means every day.
+	Days  []time.Weekday
+	Below Severity
+}
+
+// Until returns the end of the quiet hours that hold back an alert of this
+// severity at now, and whether there are any.
+func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
+	if q == nil || severity.Rank() <= q.Below.Rank() {
+		return time.Time{}, false
+	}
+	local := now.In(q.Zone)
+	for _, back := range []int{0, 1} {
+		day := local.AddDate(0, 0, -back)
+		if len(q.Days) > 0 && !slices.Contains(q.Days, day.Weekday()) {
+			continue
+		}
+		from, till := clock(day, q.From, q.Zone), clock(day, q.Till, q.Zone)
+		if q.Till <= q.From {
+			till = clock(day.AddDate(0, 0, 1), q.Till, q.Zone)
+		}
+		if !now.Before(from) && now.Before(till) {
+			return till, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// clock is a time of day as the clocks of a zone show it.
+func clock(day time.Time, at time.Duration, zone *time.Location) time.Time {
+	return time.Date(day.Year(), day.Month(), day.Day(), int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
+}
+
+// Routing is all routes and what holds where they say nothing.
+type Routing struct {
+	Default    string
+	Routes     []Route
+	Thread     ThreadPolicy
+	Broadcast  bool
+	HoldUnsure bool
+}
+
+// Plan is what the routes say about one alert.
+type Plan struct {
+	// Route names the first route that took it.
+	Route string
+	// Stops are the conversations it goes to, each once, with who is pinged there.
+	Stops      []Stop
+	Steps      []Step
+	Remind     time.Duration
+	Quiet      *Quiet
+	Thread     ThreadPolicy
+	Broadcast  bool
+	HoldUnsure bool
+	// Taken are the places in Routes of those that took it.
+	Taken []int
+}
+
+// Stop is a conversation of a plan.
+type Stop struct {
+	Lane    string
+	Mention []string
+}
+
+// Lanes are the conversations of the plan.
+func (p Plan) Lanes() []string {
+	lanes := make([]string, len(p.Stops))
+	for n, s := range p.Stops {
+		lanes[n] = s.Lane
+	}
+	return lanes
+}
+
+// Plan asks the routes where s goes. An alert that names a channel goes there
+// and nowhere else; all the rest holds for it as for others.
+func (r Routing) Plan(s Subject) Plan {
+	p := Plan{Route: DefaultRoute, Thread: cmp.Or(r.Thread, ThreadImportant), Broadcast: r.Broadcast, HoldUnsure: r.HoldUnsure}
+	for n, route := range r.Routes {
+		if !route.Matchers.Match(s) {
+			continue
+		}
+		r.take(&p, n, s)
+		if !route.Continue {
+			break
+		}
+	}
+	if s.Channel != "" && s.Channel != r.Default {
+		p.Route = channelRoute + s.Channel
+	} else if s.Channel != "" {
+		p.Route = DefaultRoute
+	}
+	if len(p.Stops) == 0 {
+		p.stop(cmp.Or(s.Channel, r.Default), nil)
+	}
+	slices.SortStableFunc(p.Steps, func(a, b Step) int { return cmp.Compare(a.After, b.After) })
+	return p
+}
+
+// take adds what the n-th route says; the first that took the alert has the
+// say where only one can.
+func (r Routing) take(p *Plan, n int, s Subject) {
+	route := r.Routes[n]
+	if len(p.Taken) == 0 {
+		p.Route, p.Quiet, p.Remind = route.Name, route.Quiet, route.Remind
+		p.Thread = cmp.Or(route.Thread, p.Thread)
+		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)
+	}
+	p.Taken = append(p.Taken, n)
+	p.Steps = append(p.Steps, route.Escalate...)
+	lanes := route.To
+	if s.Channel != "" {
+		lanes = []string{s.Channel}
+	} else if len(lanes) == 0 {
+		lanes = []string{r.Default}
+	}
+	for _, lane := range lanes {
+		p.stop(lane, route.Mention)
+	}
+}
+
+func orElse(choice *bool, otherwise bool) bool {
+	if choice == nil {
+		return otherwise
+	}
+	return *choice
+}
+
+func (p *Plan) stop(lane string, mention []string) {
+	at := slices.IndexFunc(p.Stops, func(s Stop) bool { return s.Lane == lane })
+	if at < 0 {
+		p.Stops = append(p.Stops, Stop{Lane: lane})
+		at = len(p.Stops) - 1
+	}
+	p.Stops[at].Mention = Union(p.Stops[at].Mention, mention)
+}
+
+// Union is a and what b has besides, in their order.
+func Union(a, b []string) []string {
+	all := slices.Clone(a)
+	for _, s := range b {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+// ParseMention brings a mention to one spelling: here, channel, a U…, W… or S…
+// id, @name or user@mail. The error is an *InputError.
+func ParseMention(s string) (string, error) {
+	s = strings.TrimSpace(s)
+	switch word := strings.ToLower(strings.Trim(s, "@<!>")); {
+	case word == "here", word == "channel":
+		return word, nil
+	case mentionID.MatchString(strings.TrimPrefix(s, "@")):
+		return strings.TrimPrefix(s, "@"), nil
+	case userName.MatchString(s), mailAddress.MatchString(s):
+		return strings.ToLower(s), nil
+	}
+	return "", &InputError{
+		Message: fmt.Sprintf("%q is nobody to mention", s),
+		Hint:    "write here, channel, @name, user@example.com, or the id of a person (U…) or a user group (S…)",
+	}
+}
