@@ -66,4 +66,7 @@ type Event struct {
 	By       Person    `json:"by,omitzero"`
 	To       Person    `json:"to,omitzero"`
 	Text     string    `json:"text,omitempty"`
+	// Once is that of the act it tells of. The store takes an incident's or a
+	// silence's line with a Once that it has already for a conflict.
+	Once string `json:"-"`
 }

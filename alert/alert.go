@@ -88,6 +88,9 @@ type Record struct {
 	Reason   string   `json:"reason,omitempty"`
 	Incident string   `json:"incident"`
 	Lane     string   `json:"lane"`
+	// Silence is the id of the silence that hides it, which counts it when it is
+	// committed; afterwards Reason tells.
+	Silence string `json:"-"`
 	// Version is the incident's version that first counted this alert; a card
 	// that shows this version or a later one accounts for it.
 	Version int64 `json:"-"`

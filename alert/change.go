@@ -8,11 +8,14 @@ type Question struct {
 	Keys []string
 	// IdempotencyKeys asks which of these were accepted before.
 	IdempotencyKeys []string
+	// Acts asks for the lines of the history that have one of these as Once.
+	Acts []string
 	// IDs asks for these incidents.
 	IDs []string
 	// Now asks for the silences that hold then and for all subscriptions.
 	Now time.Time
-	// Due asks for the incidents whose DueAt is not after Now, at most MaxFound.
+	// Due asks for the incidents whose DueAt is not after Now, at most MaxFound,
+	// those that are due longest first, and for NextDue.
 	Due bool
 	// Open asks for the incidents that are open or acknowledged, worst first, at
 	// most MaxFound.
@@ -29,14 +32,18 @@ type Facts struct {
 	Incidents []Incident
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted
+	// Done are the lines that the question's Acts have left.
+	Done []Event
 	// LastID is the id of the latest incident of all, or empty.
 	LastID string
-	// Silences are those that hold at the question's Now, and the one it names.
+	// Silences are those that hold at the question's Now, the latest first, and
+	// the one it names. Only for the latter Hidden is up to date.
 	Silences []Silence
 	// LastSilence is the id of the latest silence of all, or empty.
 	LastSilence   string
 	Subscriptions []Subscription
-	// NextDue is the earliest DueAt of all incidents; zero when there is none.
+	// NextDue is the earliest DueAt of all incidents, those that are due included;
+	// zero when there is none.
 	NextDue time.Time
 }
 
@@ -51,9 +58,11 @@ type Change struct {
 	// because that one will show the newest state anyway.
 	Deliveries []Delivery
 	// Silences are new or changed. An incident that is kept quiet by one of them
-	// becomes due when it ends, if it was to be later.
+	// becomes due when it ends, if it was to be later. Hidden is not taken from
+	// here: the store counts the alerts whose Silence names it.
 	Silences []Silence
-	// History are lines to add.
+	// History are lines to add. That an incident was first opened needs none: the
+	// store tells it from FirstAt.
 	History []Event
 }
 

@@ -2,7 +2,7 @@ package alert
 
 import "time"
 
-// Stats sums up the alerts that were accepted from From on, before Till.
+// Stats sums up the firing alerts that were accepted from From on, before Till.
 type Stats struct {
 	From       time.Time          `json:"from"`
 	Till       time.Time          `json:"till"`
