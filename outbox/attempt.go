@@ -69,7 +69,11 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 		return job, begin(now, job).delivered(nameFound, job, sent), true
 	}
 	job, v, ok = l.policy.looked(now, job, l.doubt, err)
-	l.doubt.looks++
+	if err == nil {
+		l.doubt.absent++
+	} else {
+		l.doubt.looks++
+	}
 	if err != nil && !ok {
 		l.log.Warn("can't look whether it was shown: sending it again, possibly twice",
 			append(about(job), zap.String("reason", err.Error()))...)
@@ -104,10 +108,11 @@ func (l *lane) apply(v verdict) {
 	if v.effect.hold {
 		l.hold(v.fail)
 	}
-	if v.State == alert.Sending && v.effect.lastLook {
-		l.doubt = doubt{delivery: v.Delivery, last: true}
-	} else if v.State != alert.Sending {
+	switch {
+	case v.State != alert.Sending:
 		l.doubt = doubt{}
+	case v.name != nameLookAgain: // it was sent, perhaps
+		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
 	}
 	l.status.trouble(trouble(l.name, v))
 	if v.fail != nil && v.name != string(alert.ClassThrottled) {

@@ -16,6 +16,9 @@ const (
 	unsureWait   = 2 * time.Second
 	throttleMin  = time.Second
 	maxLooks     = 10
+	// absentLooks is how many looks in a row have to find nothing before it counts
+	// as not there.
+	absentLooks = 3
 	// fewestTries is how often a delivery is tried before its age counts. After
 	// a weekend without a daemon everything is old, and the network may be up a
 	// minute later than we are.
@@ -36,6 +39,8 @@ const (
 type policy struct {
 	giveUpAfter time.Duration
 	probeEvery  time.Duration
+	// holdUnsure leaves to a person what may be shown and can't be looked for.
+	holdUnsure bool
 	// jitter returns a number in [0,1).
 	jitter func() float64
 }
@@ -183,37 +188,52 @@ func (p policy) unsureMore(job alert.Job) time.Duration {
 }
 
 // doubt is what a lane remembers about a delivery that may have been posted:
-// how many looks failed, and that no attempt is to follow.
+// how many looks failed, how many found nothing since the latest attempt, and
+// that no attempt is to follow.
 type doubt struct {
 	delivery string
 	looks    int
+	absent   int
 	last     bool
 }
 
-// looked decides after a look for job. When ok is false it has to be sent, as
-// the job that is returned: no longer unsure if it was certainly not there.
+// looked decides after a look for job that found nothing, or with err could not
+// look. When ok is false it has to be sent, as the job that is returned: no longer
+// unsure if it was certainly not there.
 func (p policy) looked(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, ok bool) {
 	v = begin(now, job)
 	if err == nil {
-		job.Unsure = false
-		if d.last {
-			return job, v.dead(fmt.Sprintf("gave up after %v: %s", p.giveUpAfter, job.Reason)), true
-		}
-		return job, verdict{}, false
+		return p.notThere(v, job, d)
 	}
 	v.fail = failure(err)
-	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks
-	if blind && d.last {
+	expired := p.holdUnsure && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks && !p.holdUnsure || expired
+	switch {
+	case blind && (d.last || p.holdUnsure):
 		v.Reason = v.fail.Error()
 		return job, v.dead("perhaps shown, could not look: "), true
-	}
-	if blind {
+	case blind:
 		return job, verdict{}, false
 	}
 	v.State, v.name = alert.Sending, nameLookAgain
 	v.Reason = "could not look yet: " + v.fail.Error()
 	v.NextAt = now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
 	return job, v, true
+}
+
+// notThere decides after a look that found nothing. Because history may lag, a
+// few looks in a row have to say so.
+func (p policy) notThere(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verdict, ok bool) {
+	if d.absent+1 < absentLooks {
+		v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
+		v.NextAt = v.Now.Add(unsureWait)
+		return job, v, true
+	}
+	job.Unsure = false
+	if d.last {
+		return job, v.dead(fmt.Sprintf("gave up after %v: %s", p.giveUpAfter, job.Reason)), true
+	}
+	return job, verdict{}, false
 }
 
 // lookLater says whether a look that failed so may work soon; any other failure

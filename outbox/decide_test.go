@@ -228,8 +228,10 @@ func TestLooked(t *testing.T) {
 		sent  bool // goes on to send
 		want  want
 	}{
-		"absent is sent":               {doubt{}, nil, true, want{}},
-		"absent after the last one":    {doubt{last: true}, nil, false, want{"dead", alert.Dead, 0, 0, "gave up after 24h0m0s: x"}},
+		"absent once: looks again":     {doubt{}, nil, false, want{"look_again", alert.Sending, 2 * time.Second, 0, "x"}},
+		"absent twice: looks again":    {doubt{absent: 1}, nil, false, want{"look_again", alert.Sending, 2 * time.Second, 0, "x"}},
+		"absent three times is sent":   {doubt{absent: 2}, nil, true, want{}},
+		"absent after the last one":    {doubt{last: true, absent: 2}, nil, false, want{"dead", alert.Dead, 0, 0, "gave up after 24h0m0s: x"}},
 		"can't look: sent":             {doubt{}, cannot, true, want{}},
 		"odd error: sent":              {doubt{}, fail(alert.ClassUnknown, "odd"), true, want{}},
 		"can't look after the last":    {doubt{last: true}, cannot, false, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: missing_scope"}},
@@ -252,6 +254,36 @@ func TestLooked(t *testing.T) {
 				t.Errorf("still unsure: %t", job.Unsure)
 			}
 		})
+	}
+}
+
+func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
+	p := testPolicy()
+	p.holdUnsure = true
+	cannot, down := fail(alert.ClassDestination, "not_in_channel"), fail(alert.ClassTransient, "dial")
+	cases := map[string]struct {
+		created time.Time
+		looks   int
+		err     error
+		want    want
+	}{
+		"can't look":                       {noon, 0, cannot, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: not_in_channel"}},
+		"network down: looks again":        {noon, maxLooks, down, want{"look_again", alert.Sending, 5 * time.Minute, 0, "could not look yet: dial"}},
+		"network down for as long as goes": {noon.Add(-24 * time.Hour), maxLooks, down, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: dial"}},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: c.created, Unsure: true}}
+			_, v, ok := p.looked(noon, job, doubt{looks: c.looks}, c.err)
+			if !ok {
+				t.Fatal("it is sent again")
+			}
+			check(t, v, c.want)
+		})
+	}
+	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true}}
+	if job, _, ok := p.looked(noon, job, doubt{absent: absentLooks - 1}, nil); ok || job.Unsure {
+		t.Error("what is certainly not there is not sent")
 	}
 }
 

@@ -32,6 +32,8 @@ type slack struct {
 	looks int
 	// answer, when set, scripts a send: an error, and whether it is shown even so.
 	answer func(ctx context.Context, c call) (shown bool, err error)
+	// lag is how long a look doesn't find what is shown.
+	lag time.Duration
 	// blind, when set, is the error of a look.
 	blind func() error
 	// probe, when set, answers probes.
@@ -74,7 +76,7 @@ func (s *slack) Find(_ context.Context, job alert.Job) (alert.Sent, bool, error)
 		}
 	}
 	for _, c := range s.shown {
-		if c.job.ID == job.ID {
+		if c.job.ID == job.ID && time.Since(c.at) >= s.lag {
 			return receipt(c.job), true, nil
 		}
 	}

@@ -70,6 +70,9 @@ type Options struct {
 	// is tried again: 24 h. While Slack can't be reached it is tried ten times
 	// however old it is.
 	GiveUpAfter time.Duration
+	// HoldUnsure gives up, for a person to decide, what may be shown already and
+	// can't be looked for; else it is sent again and marked as possible duplicate.
+	HoldUnsure bool
 	// ProbeEvery is how often Slack is asked whether it knows the app again
 	// while everything is held: 1 min.
 	ProbeEvery time.Duration
@@ -142,7 +145,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 	opts = opts.withDefaults()
 	return &Outbox{
 		queue: queue, sender: sender, opts: opts, log: opts.Log,
-		policy:  policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, jitter: opts.Rand},
+		policy:  policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
 		metrics: newMetrics(opts.Metrics),
 		updates: budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
 		gate:    gate{closed: make(chan struct{}, 1)},

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -35,13 +36,16 @@ func TestLostAnswerIsFoundAndNotSentAgain(t *testing.T) {
 	})
 }
 
-func TestLostAttemptIsSentAgainAfterALook(t *testing.T) {
+func TestLostAttemptIsSentAgainAfterThreeLooks(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = lost(1, false)
 		w.start(t, Options{})
 		w.post("ops", "a")
 		pass(time.Minute)
-		w.wantTimes(t, "a", 0, 2*time.Second)
+		w.wantTimes(t, "a", 0, 6*time.Second)
+		if w.slack.looks != absentLooks {
+			t.Errorf("%d looks, want %d", w.slack.looks, absentLooks)
+		}
 		if r := w.queue.row("a"); r.State != alert.Delivered || r.PossibleDuplicate {
 			t.Errorf("%+v, want delivered for sure", r)
 		}
@@ -68,6 +72,33 @@ func TestWhatCannotBeLookedForIsSentAgainAndMarked(t *testing.T) {
 		}
 		if w.box.Health().Held != "" {
 			t.Error("a missing history scope holds everything")
+		}
+	})
+}
+
+func TestWhatIsShownLateInHistoryIsFoundByALaterLook(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.slack.lag = 5 * time.Second
+		w.start(t, Options{})
+		w.post("ops", "a")
+		pass(time.Minute)
+		w.wantTimes(t, "a", 0)
+		w.wantState(t, "a", alert.Delivered)
+	})
+}
+
+func TestWhatCannotBeLookedForIsHeldForAPersonIfWanted(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.slack.blind = func() error { return fail(alert.ClassAuth, "missing_scope") }
+		w.start(t, Options{HoldUnsure: true})
+		w.post("ops", "a", "b")
+		pass(time.Minute)
+		w.wantTimes(t, "a", 0)
+		w.wantState(t, "a", alert.Dead)
+		if reason := w.queue.row("a").Reason; !strings.Contains(reason, "perhaps shown") {
+			t.Errorf("the reason is %q", reason)
 		}
 	})
 }
