@@ -100,6 +100,9 @@ type Record struct {
 	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
 	Conversation string    `json:"conversation,omitempty"`
 	TS           string    `json:"ts,omitempty"`
+	// PossibleDuplicate: it may be shown twice, because an answer was lost and
+	// Slack could not be searched for the first attempt.
+	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
 }
 
 // Effect says what an accepted alert did.

@@ -105,12 +105,17 @@ type Counts struct {
 type LaneCounts struct {
 	Lane string `json:"lane"`
 	Counts
+	// PossibleDuplicates is how many deliveries may be shown twice, because they
+	// were sent again without being able to look. It is no part of the sum.
+	PossibleDuplicates int64 `json:"possible_duplicates,omitempty"`
 }
 
 // Ledger accounts for every accepted alert, from one consistent read.
 type Ledger struct {
 	Total Counts       `json:"total"`
 	Lanes []LaneCounts `json:"lanes"`
+	// PossibleDuplicates is the sum over all lanes.
+	PossibleDuplicates int64 `json:"possible_duplicates"`
 }
 
 // Health is how the daemon is doing, for people and probes.

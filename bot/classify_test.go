@@ -46,7 +46,9 @@ func TestEachCodeThatSlackAnswersHasItsClass(t *testing.T) {
 		for code := range strings.FieldsSeq(codes) {
 			t.Run(code, func(t *testing.T) {
 				slack.ClearFaults()
-				slack.SetFault(playground.Fault{Kind: playground.FaultError, Error: code})
+				if err := slack.SetFault(playground.Fault{Kind: playground.FaultError, Error: code}); err != nil {
+					t.Fatal(err)
+				}
 				_, err := b.Send(t.Context(), delivery(alert.Post, "C0PGALERTS"))
 				fail, ok := errors.AsType[*alert.SendError](err)
 				if !ok || fail.Class != class || fail.Code != code {

@@ -77,6 +77,9 @@ type Delivery struct {
 	Retention time.Duration
 	// DeadRetention is how long dead letters are kept; 0 is for ever.
 	DeadRetention time.Duration
+	// HoldUnsure: what may be shown already and can't be looked for is not sent
+	// again but left to a person.
+	HoldUnsure bool
 }
 
 // Log is what is logged and how.
@@ -144,6 +147,7 @@ func (l *loader) delivery() Delivery {
 	if kept := l.value(keyDeadRetention); kept != forever {
 		d.DeadRetention, _ = time.ParseDuration(kept)
 	}
+	d.HoldUnsure = l.value(keyWhenUnsure) == hold
 	return d
 }
 

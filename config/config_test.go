@@ -90,7 +90,7 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
 	}
 	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery, " ", c.Log)
-	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s 1000000 720h0m0s 0s} {info auto}"
+	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s 1000000 720h0m0s 0s false} {info auto}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

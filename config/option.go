@@ -22,6 +22,7 @@ const (
 	keyMaxPending     = "delivery.max_pending"
 	keyRetention      = "delivery.retention"
 	keyDeadRetention  = "delivery.dead_retention"
+	keyWhenUnsure     = "delivery.when_unsure"
 	keyLogLevel       = "log.level"
 	keyLogFormat      = "log.format"
 )
@@ -29,6 +30,12 @@ const (
 const (
 	off     = "off"
 	forever = "forever"
+)
+
+// What delivery.when_unsure may say.
+const (
+	resend = "resend"
+	hold   = "hold"
 )
 
 // option is one thing that can be set, and everywhere it can be set.
@@ -75,6 +82,7 @@ func options() []option {
 		{key: keyMaxPending, number: true, check: checkMany, fallback: constant("1000000")},
 		{key: keyRetention, check: checkDuration, fallback: constant("720h")},
 		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},
+		{key: keyWhenUnsure, check: oneOf(resend, hold), fallback: constant(resend)},
 		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
 		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},
 	}

@@ -68,7 +68,7 @@ const recordSelect = `SELECT a.id, a.source, a.key, a.status, a.severity, a.titl
 		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
 		coalesce(p.id, ''), coalesce(s.started_at, 0),
 		CASE WHEN a.standing IN ('delivered', 'folded') THEN coalesce(s.done_at, 0) ELSE 0 END,
-		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, '')
+		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, ''), coalesce(s.possible_duplicate, 0) = 1
 	FROM alerts a LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
 		LEFT JOIN cards c ON a.standing = 'folded' AND c.incident = a.incident AND c.lane = a.lane`
@@ -105,7 +105,7 @@ func scanRecord(s scanner) (r alert.Record, at place, err error) {
 	err = s.Scan(&r.ID, &r.Source, &r.Key, &r.Status, &r.Severity, &r.Title, &r.Text, &t.labels, &t.links,
 		&r.Channel, &r.Mention, &when[0], &r.IdempotencyKey, &when[1], &at.incident, &r.Incident,
 		&r.Lane, &r.Version, &r.Standing, &r.Reason, &r.Delivery, &when[2], &when[3],
-		&r.Conversation, &r.TS)
+		&r.Conversation, &r.TS, &r.PossibleDuplicate)
 	if err != nil {
 		return r, at, err
 	}

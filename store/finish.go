@@ -21,7 +21,7 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 
 // The queries of Finish; each seeks in one index.
 const (
-	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.drawn, d.note, i.state,
+	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, i.state,
 		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0)
 	FROM deliveries d JOIN incidents i ON i.n = d.incident
 		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
@@ -36,6 +36,10 @@ const (
 	turnQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
 	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
 )
+
+// possiblyTwice is the ledger's column of possible duplicates: deliveries, where
+// the others count alerts.
+const possiblyTwice alert.Standing = "possible_duplicate"
 
 // attempt is a delivery that is being finished, and the card it is about.
 type attempt struct {
@@ -52,6 +56,16 @@ type attempt struct {
 	// drawn is the latest alert that the attempt can have shown.
 	drawn int64
 	note  string
+	// doubted: it was marked as possible duplicate before.
+	doubted bool
+}
+
+// newlyDoubted is 1 when this attempt makes it a possible duplicate, else 0.
+func (a *attempt) newlyDoubted() int64 {
+	if a.PossibleDuplicate && !a.doubted {
+		return 1
+	}
+	return 0
 }
 
 func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
@@ -65,6 +79,7 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		}
 		return refusal{fmt.Errorf("it is %s already and owed no more: %w", a.was, alert.ErrNotFound)}
 	}
+	w.count(a.at.lane, possiblyTwice, a.newlyDoubted())
 	if !finished(o.State) {
 		if a.asText() {
 			return w.listAsText(ctx, a)
@@ -87,7 +102,7 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	a := &attempt{Outcome: o}
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.drawn, &a.note, &a.about,
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.about,
 				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.shownIn)
 		}, o.Delivery)
 	if err != nil {

@@ -165,8 +165,14 @@ func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
 		if len(l.Lanes) == 0 || l.Lanes[len(l.Lanes)-1].Lane != lane {
 			l.Lanes = append(l.Lanes, alert.LaneCounts{Lane: lane})
 		}
+		last := &l.Lanes[len(l.Lanes)-1]
+		if standing == possiblyTwice {
+			l.PossibleDuplicates += n
+			last.PossibleDuplicates += n
+			return nil
+		}
 		add(&l.Total, standing, n)
-		add(&l.Lanes[len(l.Lanes)-1].Counts, standing, n)
+		add(&last.Counts, standing, n)
 		return nil
 	})
 	if err != nil {

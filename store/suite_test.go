@@ -65,6 +65,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a superseded update folds what the card shows":       testSuperseded,
 		"a retry keeps what the last attempt learned":         testRetryKeeps,
 		"a retry keeps its place":                             testRetry,
+		"a possible duplicate is counted once":                testPossibleDuplicate,
 		"finishing again the same way changes nothing":        testFinishTwice,
 		"waiting ends when the alert is settled":              testAwait,
 		"waiting ends with the context":                       testAwaitEnds,
