@@ -63,6 +63,7 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}
+	message = message.Below(asides(job)...)
 	return b.write(ctx, to, append(message.Options(), mark(job)))
 }
 
@@ -107,13 +108,21 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 func card(job alert.Job, listed string) render.Message {
 	switch {
 	case job.Digest != nil && job.Plain:
-		return render.PlainDigest(*job.Digest, listed)
+		return render.PlainDigest(*job.Digest, listed, asides(job)...)
 	case job.Digest != nil:
-		return render.Digest(*job.Digest, listed)
+		return render.Digest(*job.Digest, listed, asides(job)...)
 	case job.Plain:
-		return render.PlainCard(job.Incident)
+		return render.PlainCard(job.Incident, asides(job)...)
 	}
-	return render.Card(job.Incident)
+	return render.Card(job.Incident, asides(job)...)
+}
+
+// asides is the small print of what the job shows.
+func asides(job alert.Job) (lines []string) {
+	if job.PossibleDuplicate {
+		lines = append(lines, render.Twice)
+	}
+	return lines
 }
 
 // mark lets the message be found again after an answer was lost. The version

@@ -112,6 +112,9 @@ func (l *lane) apply(v verdict) {
 	case v.State != alert.Sending:
 		l.doubt = doubt{}
 	case v.name != nameLookAgain: // it was sent, perhaps
+		if l.doubt.delivery != v.Delivery {
+			l.doubt = doubt{delivery: v.Delivery}
+		}
 		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
 	}
 	l.status.trouble(trouble(l.name, v))

@@ -206,20 +206,32 @@ func (p policy) looked(now time.Time, job alert.Job, d doubt, err error) (_ aler
 		return p.notThere(v, job, d)
 	}
 	v.fail = failure(err)
-	expired := p.holdUnsure && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	expired := p.holdUnsure && v.fail.Class != alert.ClassAuth && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
 	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks && !p.holdUnsure || expired
 	switch {
-	case blind && (d.last || p.holdUnsure):
-		v.Reason = v.fail.Error()
+	case blind && (d.last || p.holdUnsure && !retried(job)):
+		v.Reason, v.Class = v.fail.Error(), alert.ClassUnsure // who sends it again after all has to look first
 		return job, v.dead("perhaps shown, could not look: "), true
 	case blind:
 		return job, verdict{}, false
 	}
+	return job, p.lookAgain(v, d), true
+}
+
+// lookAgain waits after a look that failed.
+func (p policy) lookAgain(v verdict, d doubt) verdict {
 	v.State, v.name = alert.Sending, nameLookAgain
 	v.Reason = "could not look yet: " + v.fail.Error()
-	v.NextAt = now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
-	return job, v, true
+	v.NextAt = v.Now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
+	if v.fail.Class == alert.ClassAuth {
+		v.effect.hold, v.NextAt = true, v.Now.Add(p.probeEvery)
+	}
+	return v
 }
+
+// retried says whether a person wants the job, which may be shown, sent again: it
+// is in doubt, and no attempt at it counts.
+func retried(job alert.Job) bool { return job.Class == alert.ClassUnsure && job.Attempts == 0 }
 
 // notThere decides after a look that found nothing. Because history may lag, a
 // few looks in a row have to say so.
@@ -236,10 +248,14 @@ func (p policy) notThere(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verd
 	return job, verdict{}, false
 }
 
-// lookLater says whether a look that failed so may work soon; any other failure
+// lookLater says whether a look that failed so may work later; any other failure
 // means that this conversation can't be looked into.
 func lookLater(c alert.Class) bool {
-	return c == alert.ClassThrottled || c == alert.ClassTransient || c == alert.ClassUnsure
+	switch c {
+	case alert.ClassThrottled, alert.ClassTransient, alert.ClassUnsure, alert.ClassAuth:
+		return true
+	}
+	return false
 }
 
 // begin is a verdict that changes nothing yet.

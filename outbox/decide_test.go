@@ -221,7 +221,7 @@ func TestWhatIsShownAlreadyNeedsNoCall(t *testing.T) {
 
 func TestLooked(t *testing.T) {
 	p := testPolicy()
-	cannot := fail(alert.ClassAuth, "missing_scope")
+	cannot := fail(alert.ClassDestination, "missing_scope")
 	cases := map[string]struct {
 		doubt doubt
 		err   error
@@ -239,7 +239,8 @@ func TestLooked(t *testing.T) {
 		"no answer: looks again later": {doubt{looks: 3}, errors.New("cut"), false, want{"look_again", alert.Sending, 8 * time.Second, 0, "could not look yet: no_answer: cut"}},
 		"throttled: looks when told": {doubt{}, &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: time.Minute}, false,
 			want{"look_again", alert.Sending, time.Minute, 0, "could not look yet: ratelimited"}},
-		"looks enough: sent": {doubt{looks: maxLooks}, fail(alert.ClassTransient, "dial"), true, want{}},
+		"refused as an app: looks after the probe": {doubt{}, fail(alert.ClassAuth, "token_revoked"), false, want{"look_again", alert.Sending, time.Minute, 0, "could not look yet: token_revoked"}},
+		"looks enough: sent":                       {doubt{looks: maxLooks}, fail(alert.ClassTransient, "dial"), true, want{}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -284,6 +285,10 @@ func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
 	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true}}
 	if job, _, ok := p.looked(noon, job, doubt{absent: absentLooks - 1}, nil); ok || job.Unsure {
 		t.Error("what is certainly not there is not sent")
+	}
+	job.Class = alert.ClassUnsure // and no attempt: a person had it tried again
+	if job, _, ok := p.looked(noon, job, doubt{}, cannot); ok || !job.Unsure {
+		t.Error("what a person wants sent again is not sent")
 	}
 }
 

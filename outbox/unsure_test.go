@@ -55,7 +55,7 @@ func TestLostAttemptIsSentAgainAfterThreeLooks(t *testing.T) {
 func TestWhatCannotBeLookedForIsSentAgainAndMarked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = lost(1, true)
-		w.slack.blind = func() error { return fail(alert.ClassAuth, "missing_scope") }
+		w.slack.blind = func() error { return fail(alert.ClassDestination, "missing_scope") }
 		log, lines := observed()
 		w.start(t, Options{Log: log})
 		w.post("ops", "a")
@@ -91,7 +91,7 @@ func TestWhatIsShownLateInHistoryIsFoundByALaterLook(t *testing.T) {
 func TestWhatCannotBeLookedForIsHeldForAPersonIfWanted(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = lost(1, true)
-		w.slack.blind = func() error { return fail(alert.ClassAuth, "missing_scope") }
+		w.slack.blind = func() error { return fail(alert.ClassDestination, "missing_scope") }
 		w.start(t, Options{HoldUnsure: true})
 		w.post("ops", "a", "b")
 		pass(time.Minute)
@@ -100,6 +100,25 @@ func TestWhatCannotBeLookedForIsHeldForAPersonIfWanted(t *testing.T) {
 		if reason := w.queue.row("a").Reason; !strings.Contains(reason, "perhaps shown") {
 			t.Errorf("the reason is %q", reason)
 		}
+	})
+}
+
+func TestLastAttemptThatIsNotThereIsNotFollowedByAnother(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		tries := 0
+		w.slack.answer = func(context.Context, call) (bool, error) {
+			if tries++; tries < fewestTries {
+				return false, fail(alert.ClassTransient, "dial")
+			}
+			return false, fail(alert.ClassUnsure, "cut")
+		}
+		w.start(t, Options{GiveUpAfter: time.Second})
+		w.post("ops", "a")
+		pass(12 * time.Hour)
+		if tries != fewestTries {
+			t.Errorf("it was tried %d times, want %d", tries, fewestTries)
+		}
+		w.wantState(t, "a", alert.Dead)
 	})
 }
 

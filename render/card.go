@@ -18,8 +18,8 @@ const ActionLink = "open_link"
 // under it, behind a bar in the colour of its severity (green once it is
 // resolved), labels, the first page of its text (alert.Pages), links as
 // buttons, and a line of facts. Its Text is PlainCard's, because that is all a
-// screen reader gets.
-func Card(i alert.Incident) Message {
+// screen reader gets. Lines of unescaped small print go under the headline.
+func Card(i alert.Incident, aside ...string) Message {
 	name := title(i.Title)
 	headline := sign(i) + " " + name
 	var blocks []slack.Block
@@ -31,8 +31,8 @@ func Card(i alert.Incident) Message {
 	blocks = append(blocks, linkBlocks(i.Links)...)
 	blocks = append(blocks, small(append(facts(i), origin(i)...)...))
 	return Message{
-		Text:   PlainCard(i).Text,
-		Blocks: []slack.Block{header(headline)},
+		Text:   PlainCard(i, aside...).Text,
+		Blocks: smallPrint(header(headline), aside),
 		Attachments: []slack.Attachment{{
 			Color:    colour(i),
 			Fallback: fit(summary(i), maxFallback),

@@ -22,18 +22,18 @@ const (
 // Digest draws the one message that stands for many incidents: how many of
 // which severity, how the label that splits them best divides them, the worst
 // of them, and the way to the complete list; listed is its permalink, or empty
-// while it is not there yet.
-func Digest(s alert.Summary, listed string) Message {
+// while it is not there yet. Lines of unescaped small print go under the headline.
+func Digest(s alert.Summary, listed string, aside ...string) Message {
 	var blocks []slack.Block
 	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
 		if part != "" {
 			blocks = append(blocks, section(part))
 		}
 	}
-	plainText := PlainDigest(s, listed)
+	plainText := PlainDigest(s, listed, aside...)
 	return Message{
 		Text:   plainText.Text,
-		Blocks: []slack.Block{header(digestTitle(s))},
+		Blocks: smallPrint(header(digestTitle(s)), aside),
 		Attachments: []slack.Attachment{{
 			Color: digestColour(s), Fallback: fit(digestTitle(s), maxFallback), Blocks: slack.Blocks{BlockSet: blocks},
 		}},
@@ -42,9 +42,9 @@ func Digest(s alert.Summary, listed string) Message {
 
 // PlainDigest is Digest as escaped text of at most 4,000 characters, for when
 // Slack has refused the blocks.
-func PlainDigest(s alert.Summary, listed string) Message {
-	var parts []string
-	for _, part := range []string{digestTitle(s), bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
+func PlainDigest(s alert.Summary, listed string, aside ...string) Message {
+	parts := append([]string{digestTitle(s)}, asides(aside)...)
+	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
 		if part != "" {
 			parts = append(parts, part)
 		}

@@ -11,14 +11,16 @@ import (
 // without blocks, for when Slack has refused the card.
 //
 // The first page of its text is always shown whole; the title gets what that
-// leaves, then labels and links as far as they fit.
-func PlainCard(i alert.Incident) Message {
+// leaves, then labels and links as far as they fit. Lines of unescaped small
+// print go under the headline.
+func PlainCard(i alert.Incident, aside ...string) Message {
 	text := fit(literal(strings.TrimRight(clean(alert.Pages(i.Text)[0]), " \t\n")), alert.PageSize)
 	state := strings.Join(facts(i), dot) + dot + strings.Join(origin(i), dot)
-	budget := maxText - utf8.RuneCountInString(text) - utf8.RuneCountInString(state) - len("\n\n")
+	print := strings.Join(append(asides(aside), state), "\n")
+	budget := maxText - utf8.RuneCountInString(text) - utf8.RuneCountInString(print) - len("\n\n")
 	lines := newLines(max(budget, maxFallback/2))
 	lines.add(fit(literal(summary(i)), lines.left))
-	lines.all = append(lines.all, state)
+	lines.all = append(lines.all, print)
 	all := labelsOf(i)
 	if len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxMoreLabels)))

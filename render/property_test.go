@@ -94,8 +94,9 @@ func wantValid(t rapid.TB, view string, problems []string) {
 
 func checkIncident(t *rapid.T) {
 	i := incidents().Draw(t, "incident")
-	wantValid(t, "card", checkMessage(Card(i)))
-	wantValid(t, "plain card", checkMessage(PlainCard(i)))
+	aside := rapid.SliceOfN(texts(), 0, 2).Draw(t, "small print")
+	wantValid(t, "card", checkMessage(Card(i, aside...)))
+	wantValid(t, "plain card", checkMessage(PlainCard(i, aside...)))
 	n := alert.Note{
 		Topic: rapid.SampledFrom([]alert.Topic{alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, "strange"}).Draw(t, "topic"),
 		Text:  texts().Draw(t, "note"), Severity: severities().Draw(t, "note severity"), Count: rapid.Int().Draw(t, "note count"),

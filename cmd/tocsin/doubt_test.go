@@ -1,23 +1,25 @@
 package main
 
 import (
-	"os"
-	"path/filepath"
+	"os/exec"
 	"strings"
 	"testing"
 
 	"tocsin/alert"
 	"tocsin/playground"
+	"tocsin/render"
 )
 
-// configured gives the daemon a configuration file.
-func (p *process) configured(yaml string) {
+// command runs a client command against the daemon and returns what it prints.
+func (p *process) command(args ...string) string {
 	p.t.Helper()
-	path := filepath.Join(p.dir, "tocsin.yaml")
-	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
-		p.t.Fatal(err)
+	cmd := exec.CommandContext(p.t.Context(), p.path, args...)
+	cmd.Env = []string{beTocsin + "=1", "HOME=" + p.dir, "TOCSIN_SOCKET=" + p.env["TOCSIN_SOCKET"]}
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("tocsin %v: %v\n%s", args, err, out)
 	}
-	p.env["TOCSIN_CONFIG"] = path
+	return string(out)
 }
 
 // blindSlack takes the first post, loses its answer, and lets nobody read.
@@ -45,8 +47,23 @@ func TestWhatCannotBeLookedForIsSentAgainAndCountedInTheLedger(t *testing.T) {
 	if l := p.ledger(); l.PossibleDuplicates != 1 || l.Total.Accepted != 1 || l.Total.Delivered != 1 {
 		t.Errorf("the ledger is %+v", l)
 	}
-	if top, _ := cards(s.Messages("#alerts")); len(top) != 2 {
-		t.Errorf("%d cards are shown, want the one whose answer was lost and the other", len(top))
+	top, _ := cards(s.Messages("#alerts"))
+	if len(top) != 2 {
+		t.Fatalf("%d cards are shown, want the one whose answer was lost and the other", len(top))
+	}
+	for n, m := range top {
+		if marked := strings.Contains(m.Text, render.Twice) && strings.Contains(string(m.Blocks), render.Twice); marked != (n == 1) {
+			t.Errorf("card %d says that it is possibly shown twice: %t\n%s", n, marked, shown(m))
+		}
+	}
+	if queue := p.command("queue"); !strings.Contains(queue, "1 message may be shown twice in #alerts (1)") {
+		t.Errorf("tocsin queue says %s", queue)
+	}
+	if !strings.Contains(p.metrics(), "\ntocsin_possible_duplicates_total 1\n") {
+		t.Error("no metric counts it")
+	}
+	if !strings.Contains(p.log.String(), "possibly twice") {
+		t.Error("the log does not tell of it")
 	}
 }
 
@@ -54,7 +71,7 @@ func TestWhatCannotBeLookedForWaitsForAPersonWithHold(t *testing.T) {
 	t.Parallel()
 	s := blindSlack(t)
 	p := prepare(t, s, nil)
-	p.configured("delivery:\n  when_unsure: hold\n")
+	p.configure("delivery:\n  when_unsure: hold\n")
 	p.start()
 	receipts := p.mustPush(firing("a", "perhaps twice"))
 	p.settle(receipts...)
@@ -64,5 +81,10 @@ func TestWhatCannotBeLookedForWaitsForAPersonWithHold(t *testing.T) {
 	}
 	if top, _ := cards(s.Messages("#alerts")); len(top) != 1 {
 		t.Errorf("%d cards are shown, want one", len(top))
+	}
+	p.command("queue", "retry", "--all") // somebody looked, and it is to be sent
+	p.settle(receipts...)
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 2 || p.ledger().PossibleDuplicates != 1 {
+		t.Errorf("%d cards are shown after the retry, the ledger is %+v", len(top), p.ledger())
 	}
 }

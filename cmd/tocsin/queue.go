@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -44,12 +45,28 @@ func (c queueLedgerCmd) Run(ctx context.Context, w world) error {
 	if c.JSON {
 		return writeJSON(w.stdout, l)
 	}
-	return table(w.stdout, func(line func(cells ...any)) {
+	err := table(w.stdout, func(line func(cells ...any)) {
 		line("LANE", "ACCEPTED", "PENDING", "DELIVERED", "FOLDED", "SILENCED", "DEAD")
 		for _, lane := range append(l.Lanes, alert.LaneCounts{Lane: "total", Counts: l.Total}) {
 			line(lane.Lane, lane.Accepted, lane.Pending, lane.Delivered, lane.Folded, lane.Silenced, lane.Dead)
 		}
 	})
+	if err != nil || l.PossibleDuplicates == 0 {
+		return err
+	}
+	_, err = fmt.Fprintf(w.stdout, "\n%s may be shown twice%s\n", counted(l.PossibleDuplicates, "message"), twiceIn(l))
+	return err
+}
+
+// twiceIn says in which lanes messages may be shown twice.
+func twiceIn(l alert.Ledger) string {
+	var lanes []string
+	for _, lane := range l.Lanes {
+		if lane.PossibleDuplicates > 0 {
+			lanes = append(lanes, fmt.Sprintf("%s (%d)", lane.Lane, lane.PossibleDuplicates))
+		}
+	}
+	return " in " + strings.Join(lanes, ", ")
 }
 
 // ask sends a request without a body and decodes the answer into into.
