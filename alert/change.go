@@ -12,7 +12,8 @@ type Question struct {
 	Acts []string
 	// IDs asks for these incidents.
 	IDs []string
-	// Now asks for the silences that hold then and for all subscriptions.
+	// Now asks for the silences that hold then and for all subscriptions. The
+	// store has them in memory.
 	Now time.Time
 	// Due asks for the incidents whose DueAt is not after Now, at most MaxFound,
 	// those that are due longest first, and for NextDue.
@@ -29,6 +30,8 @@ const MaxFound = 1000
 
 // Facts answers a Question: what is true in the store now.
 type Facts struct {
+	// Incidents come once each: the latest of the question's Keys first, and
+	// behind them what else is asked for, perhaps an older one of such a key.
 	Incidents []Incident
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted

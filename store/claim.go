@@ -148,10 +148,7 @@ const (
 const headSelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
 		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
 		d.conversation, d.ts,
-		i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
-		i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at,
-		i.resolved_at, i.lanes,
-		coalesce(l.conversation, '')
+		` + incidentOf + `, coalesce(l.conversation, '')
 	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane`
 
 // head finds what comes next in a lane among the kinds that are asked for.

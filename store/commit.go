@@ -14,12 +14,14 @@ type change struct {
 	alert.Change
 	alerts, incidents []texts
 	notes             []string
+	// silences are the matchers of each.
+	silences []string
 }
 
 // Commit writes a decision, all of it or nothing, and returns nil only when it
 // is durable. It returns alert.ErrConflict when an incident is not at the
 // version before the one it is to get, or when an idempotency key was accepted
-// meanwhile; alert.ErrOverloaded when too much waits for the disk; and an error
+// or an act done meanwhile; alert.ErrOverloaded when too much waits for the disk; and an error
 // that wraps alert.ErrUnavailable when the disk is full or the store is gone.
 // After any other error than those three it is unknown whether it was written.
 func (d *DB) Commit(ctx context.Context, c alert.Change) error {
@@ -30,7 +32,7 @@ func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	if err == nil {
 		return nil
 	}
-	if d.dialect.duplicate(err, "idempotency") {
+	if d.dialect.duplicate(err, "idempotency") || d.dialect.duplicate(err, "history_once") {
 		err = alert.ErrConflict
 	}
 	return fmt.Errorf("commit change: %w", err)
@@ -42,6 +44,7 @@ func prepareChange(c alert.Change) (*change, error) {
 		alerts:    make([]texts, len(c.Alerts)),
 		incidents: make([]texts, len(c.Incidents)),
 		notes:     make([]string, len(c.Deliveries)),
+		silences:  make([]string, len(c.Silences)),
 	}
 	var err error
 	for n, a := range c.Alerts {
@@ -50,13 +53,18 @@ func prepareChange(c alert.Change) (*change, error) {
 		}
 	}
 	for n, i := range c.Incidents {
-		if p.incidents[n], err = textsOf(i.Labels, i.Links, i.Lanes); err != nil {
+		if p.incidents[n], err = incidentTexts(&i); err != nil {
 			return nil, err
 		}
 	}
 	for n, d := range c.Deliveries {
 		if p.notes[n], err = document(d.Note == nil, d.Note); err != nil {
 			return nil, fmt.Errorf("write note: %w", err)
+		}
+	}
+	for n, s := range c.Silences {
+		if p.silences[n], err = matchersText(s.Matchers); err != nil {
+			return nil, err
 		}
 	}
 	return p, nil
@@ -76,8 +84,9 @@ const (
 // mark is what the store knows of an incident.
 type mark struct {
 	n, version int64
-	// fresh: it is new in this transaction, so nothing else can be owed for it.
-	fresh bool
+	// born is the change of this transaction that it is new in, so that nothing
+	// else can be owed for it; nil for an older one.
+	born *change
 }
 
 // applyChanges writes the commits that stand next to each other in a group as
@@ -111,6 +120,11 @@ func (w *writer) marks(ctx context.Context, ops []*op) (map[string]mark, error) 
 		}
 		for _, d := range o.change.Deliveries {
 			known[d.Incident] = mark{}
+		}
+		for _, e := range o.change.History {
+			if e.Incident != "" {
+				known[e.Incident] = mark{}
+			}
 		}
 	}
 	ids := make([]string, 0, len(known))

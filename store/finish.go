@@ -22,6 +22,7 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 // The queries of Finish; each seeks in one index.
 const (
 	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, i.state,
+		i.held_until,
 		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0)
 	FROM deliveries d JOIN incidents i ON i.n = d.incident
 		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
@@ -53,6 +54,8 @@ type attempt struct {
 	shownIn int64
 	// about is the state of the incident; that of a digest tells it from one.
 	about alert.State
+	// held: the incident's card is still to be owed.
+	held bool
 	// drawn is the latest alert that the attempt can have shown.
 	drawn int64
 	note  string
@@ -100,9 +103,10 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 
 func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error) {
 	a := &attempt{Outcome: o}
+	var heldUntil int64
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.about,
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.about, &heldUntil,
 				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.shownIn)
 		}, o.Delivery)
 	if err != nil {
@@ -111,6 +115,7 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	if !found {
 		return nil, refusal{alert.ErrNotFound}
 	}
+	a.held = heldUntil != 0
 	if o.Kind != "" {
 		a.kind = o.Kind
 	}
@@ -194,10 +199,10 @@ func (w *writer) account(ctx context.Context, a *attempt, version int64) error {
 
 // bury gives up the alerts that only this delivery would have shown. What the
 // card shows already is folded; what another post or update will still show
-// stays pending.
+// stays pending, and so does what is held back.
 func (w *writer) bury(ctx context.Context, a *attempt) error {
 	if a.kind != alert.Post {
-		if err := w.account(ctx, a, a.card.Version); err != nil {
+		if err := w.account(ctx, a, a.card.Version); err != nil || a.held {
 			return err
 		}
 		drawing, err := w.one(ctx, drawingQuery,

@@ -17,9 +17,12 @@ type merge struct {
 	changes []*change
 	// lines says what is owed already, for each card that gets more.
 	lines map[place]*line
-	// posts gives the number of each delivery of the change being written.
+	// posts gives the numbers of those posts of the change being written that no
+	// alert has asked for.
 	posts  map[string]int64
 	urgent []urgent
+	// late are the posts that come after the alerts they show.
+	late []late
 	// edits are the digests that show something else now, each with when that
 	// began.
 	edits map[place]time.Time
@@ -52,7 +55,7 @@ func (m *merge) check(c *change) error {
 		}
 		if !exists {
 			m.w.incidents++
-			at = mark{n: m.w.incidents, fresh: true}
+			at = mark{n: m.w.incidents, born: c}
 		}
 		at.version = i.Version
 		m.known[i.ID] = at
@@ -92,11 +95,19 @@ func (m *merge) names(c *change) error {
 			return fmt.Errorf("alert %s belongs to incident %q: %w", a.ID, a.Incident, errForgotten)
 		}
 	}
+	for _, e := range c.History {
+		if _, ok := m.known[e.Incident]; !ok && e.Incident != "" {
+			return fmt.Errorf("%s happened to incident %q: %w", e.Verb, e.Incident, errForgotten)
+		}
+	}
 	return nil
 }
 
 func (m *merge) write(ctx context.Context) error {
 	if err := m.writeIncidents(ctx); err != nil {
+		return err
+	}
+	if err := m.writeHistory(ctx); err != nil {
 		return err
 	}
 	if err := m.findLines(ctx); err != nil {
@@ -106,6 +117,7 @@ func (m *merge) write(ctx context.Context) error {
 	for _, c := range m.changes {
 		deliveries = m.addDeliveries(deliveries, c)
 		alerts = m.addAlerts(alerts, c)
+		m.addLate(c)
 	}
 	if err := m.w.insert(ctx, m.w.into.deliveries, deliveries); err != nil {
 		return err
@@ -118,7 +130,13 @@ func (m *merge) write(ctx context.Context) error {
 	if err := m.hurry(ctx); err != nil {
 		return err
 	}
-	return m.w.insert(ctx, m.w.into.alerts, alerts)
+	if err := m.w.insert(ctx, m.w.into.alerts, alerts); err != nil {
+		return err
+	}
+	if err := m.adopt(ctx); err != nil {
+		return err
+	}
+	return m.writeSilences(ctx)
 }
 
 // writeIncidents writes the last state of each incident, once.
@@ -156,7 +174,7 @@ func (m *merge) findLines(ctx context.Context) error {
 	for _, c := range m.changes {
 		for _, d := range c.Deliveries {
 			at := m.known[d.Incident]
-			if !at.fresh && !seen[at.n] {
+			if at.born == nil && !seen[at.n] {
 				seen[at.n] = true
 				older = append(older, at.n)
 			}
@@ -216,7 +234,9 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 			continue
 		}
 		m.w.deliveries++
-		m.posts[d.ID] = m.w.deliveries
+		if c.Deliveries[n].Kind == alert.Post {
+			m.posts[d.ID] = m.w.deliveries
+		}
 		args = keys{n: m.w.deliveries, incident: p.incident}.deliveryArgs(args, &d, c.notes[n], l.join(&d))
 	}
 	for _, i := range c.Incidents {
@@ -281,6 +301,7 @@ func (m *merge) addAlerts(args []any, c *change) []any {
 		}
 		if post, ok := m.posts[a.Delivery]; ok {
 			at.delivery = post
+			delete(m.posts, a.Delivery)
 		}
 		args = at.alertArgs(args, &a, c.alerts[n])
 	}

@@ -85,6 +85,9 @@ func keepsFirstRows(t *testing.T, d *DB) {
 	if len(facts.Incidents) != 1 || facts.Incidents[0].Card("#db").TS != "100.1" || facts.Seen["once"].ID != "a1" {
 		t.Errorf("facts are %+v", facts)
 	}
+	if i := facts.Incidents[0]; !i.OpenedAt.Equal(i.FirstAt) || !i.DueAt.IsZero() || i.Silence != "" {
+		t.Errorf("the incident is %+v", i)
+	}
 	j := claim(t, d, "#db", at(1))
 	if j.ID != "d1" || j.Incident.Labels["host"] != "db-3" {
 		t.Errorf("claimed %+v", j)

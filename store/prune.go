@@ -31,6 +31,7 @@ func agedTables() []aged {
 		{"alerts", lookAlerts, forgetAlerts},
 		{"deliveries", lookDeliveries, forgetDeliveries},
 		{"incidents", lookIncidents, forgetIncidents},
+		{"silences", lookSilences, forgetSilences},
 	}
 }
 
@@ -38,6 +39,7 @@ const (
 	lookAlerts     = `SELECT n, accepted_at FROM alerts WHERE n > ? ORDER BY n LIMIT ?`
 	lookDeliveries = `SELECT n, created_at FROM deliveries WHERE n > ? ORDER BY n LIMIT ?`
 	lookIncidents  = `SELECT n, first_at FROM incidents WHERE n > ? ORDER BY n LIMIT ?`
+	lookSilences   = `SELECT n, created_at FROM silences WHERE n > ? ORDER BY n LIMIT ?`
 
 	// A digest that is the card of an incident can be drawn again, so what it
 	// lists is remembered with it. What is dead stays, unless a person has dropped it.
@@ -53,10 +55,13 @@ const (
 	forgetIncidents = `DELETE FROM incidents WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM incidents)
 		AND (resolved_at <> 0 AND resolved_at < ? OR last_at < ? AND state = 'digest'
 			AND NOT EXISTS (SELECT 1 FROM cards c WHERE c.digest = incidents.n))
+		AND due_at = 0
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.stage IS NOT NULL)
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = 'dead')
 		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = 'pending')
 		RETURNING n, key, route`
+	forgetSilences = `DELETE FROM silences WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM silences) AND ends_at < ?
+		RETURNING id`
 
 	pruneInbox = `DELETE FROM inbox WHERE n IN
 		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
@@ -68,8 +73,8 @@ const (
 
 // Prune forgets what was over before the store's retention ended at now:
 // handled envelopes, alerts that were delivered, folded or silenced, what was
-// sent or dropped, resolved incidents with their cards, and dead letters if
-// they are not kept for ever. Then it gives the space back to the disk. It goes
+// sent or dropped, resolved incidents and ended silences with their history, and
+// dead letters if they are not kept for ever. Then it gives the space back to the disk. It goes
 // a few rows at a time, with pauses for others. The ledger goes on counting
 // what it forgets. The store prunes by itself; calling it does no harm.
 func (d *DB) Prune(ctx context.Context, now time.Time) error {
@@ -167,6 +172,8 @@ func (w *writer) forget(ctx context.Context, t aged, b batch, before int64) erro
 	switch t.forget {
 	case forgetIncidents:
 		return w.forgetIncidents(ctx, b, before)
+	case forgetSilences:
+		return w.forgetSilences(ctx, b, before)
 	case forgetAlerts:
 		_, err := w.exec(ctx, t.forget, b.after, b.upTo, before, before, before)
 		return err
@@ -175,7 +182,7 @@ func (w *writer) forget(ctx context.Context, t aged, b batch, before int64) erro
 	return err
 }
 
-// forgetIncidents forgets incidents, their cards, and that they were the latest
+// forgetIncidents forgets incidents, their cards and history, and that they were the latest
 // of their keys.
 func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) error {
 	type gone struct {
@@ -194,6 +201,26 @@ func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) err
 			return err
 		}
 		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", g.key, g.route, g.n)
+	}
+	return err
+}
+
+// forgetSilences forgets silences and what was done to them. That they kept an
+// incident quiet stays in its history.
+func (w *writer) forgetSilences(ctx context.Context, b batch, before int64) error {
+	var gone []string
+	err := w.each(ctx, forgetSilences, func(s scanner) error {
+		var id string
+		err := s.Scan(&id)
+		gone = append(gone, id)
+		return err
+	}, b.after, b.upTo, before)
+	for _, id := range gone {
+		if err != nil {
+			return err
+		}
+		w.ruled = true
+		_, err = w.exec(ctx, "DELETE FROM history WHERE silence = ? AND silence <> '' AND incident IS NULL", id)
 	}
 	return err
 }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -10,14 +9,22 @@ import (
 	"tocsin/alert"
 )
 
-// Load answers a decision's question with what is true now: the latest
-// incident of each route of each key, with its cards, and the receipts of the
-// idempotency keys that were accepted before.
+// Load answers a decision's question with what is true now. Each incident comes
+// once and with its cards, the latest of the keys before all others.
 func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
 	var f alert.Facts
 	var err error
 	if f.Incidents, err = d.latest(ctx, q.Keys); err != nil {
 		return alert.Facts{}, fmt.Errorf("load incidents: %w", err)
+	}
+	if err := d.loadOthers(ctx, &f, q); err != nil {
+		return alert.Facts{}, fmt.Errorf("load incidents: %w", err)
+	}
+	if err := d.loadRules(ctx, &f, q); err != nil {
+		return alert.Facts{}, err
+	}
+	if f.Done, err = d.done(ctx, q.Acts); err != nil {
+		return alert.Facts{}, fmt.Errorf("load acts: %w", err)
 	}
 	if f.Seen, err = d.seen(ctx, q.IdempotencyKeys); err != nil {
 		return alert.Facts{}, fmt.Errorf("load receipts: %w", err)
@@ -29,11 +36,80 @@ func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
 	return f, nil
 }
 
+// loadOthers adds the incidents that are asked for by something else than a key,
+// and when the next one is due.
+func (d *DB) loadOthers(ctx context.Context, f *alert.Facts, q alert.Question) error {
+	if len(q.IDs) > 0 {
+		list, err := json.Marshal(q.IDs)
+		if err != nil {
+			return err
+		}
+		if err := d.addIncidents(ctx, f, namedQuery, string(list)); err != nil {
+			return err
+		}
+	}
+	if q.Due {
+		if err := d.addIncidents(ctx, f, dueQuery, micros(q.Now), alert.MaxFound); err != nil {
+			return err
+		}
+		var next int64
+		if err := d.each(ctx, nextDueQuery, func(s scanner) error { return s.Scan(&next) }); err != nil {
+			return err
+		}
+		f.NextDue = fromMicros(next)
+	}
+	if !q.Open {
+		return nil
+	}
+	open, err := d.board(ctx, alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Limit: alert.MaxFound})
+	f.Incidents = unite(f.Incidents, open)
+	return err
+}
+
+func (d *DB) addIncidents(ctx context.Context, f *alert.Facts, query string, args ...any) error {
+	found, err := d.incidents(ctx, query, args...)
+	f.Incidents = unite(f.Incidents, found)
+	return err
+}
+
+// unite is a and what b has besides.
+func unite(a, b []alert.Incident) []alert.Incident {
+	if len(a) == 0 || len(b) == 0 {
+		return append(a, b...)
+	}
+	known := make(map[string]bool, len(a))
+	for _, i := range a {
+		known[i.ID] = true
+	}
+	for _, i := range b {
+		if !known[i.ID] {
+			a = append(a, i)
+		}
+	}
+	return a
+}
+
+// loadRules adds silences and subscriptions.
+func (d *DB) loadRules(ctx context.Context, f *alert.Facts, q alert.Question) error {
+	if !q.Now.IsZero() {
+		if err := d.rule(ctx, f, q.Now); err != nil {
+			return err
+		}
+	}
+	if q.Silence == "" {
+		return nil
+	}
+	named, err := d.silences(ctx, silenceQuery, q.Silence)
+	if err != nil {
+		return fmt.Errorf("load silence %s: %w", q.Silence, err)
+	}
+	f.Silences = append(slices.DeleteFunc(f.Silences, func(s alert.Silence) bool { return s.ID == q.Silence }), named...)
+	return nil
+}
+
 // withCards completes "SELECT … FROM" with the incident's columns and each of
 // its cards, or empty ones where there is no card.
-const withCards = `i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text,
-	i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes,
-	coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0),
+const withCards = incidentOf + `, coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0),
 	CASE WHEN c.digest IS NULL THEN 0 ELSE 1 END`
 
 // The questions that name what they want; each seeks in one index.
@@ -48,6 +124,11 @@ const (
 	lastIDQuery   = `SELECT id FROM incidents WHERE state <> 'digest' ORDER BY n DESC LIMIT 1`
 	incidentQuery = `SELECT ` + withCards + ` FROM incidents i
 		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`
+	namedQuery = `SELECT ` + withCards + ` FROM incidents i
+		LEFT JOIN cards c ON c.incident = i.n WHERE i.id {oneof} AND i.state <> 'digest' ORDER BY i.n, c.lane`
+	dueQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0 AND due_at <= ?
+		ORDER BY due_at, n LIMIT ?) i LEFT JOIN cards c ON c.incident = i.n ORDER BY i.due_at, i.n, c.lane`
+	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )
 
 func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error) {
@@ -106,38 +187,6 @@ func (d *DB) seen(ctx context.Context, keys []string) (map[string]alert.Accepted
 	}, string(list))
 	return found, err
 }
-
-// incidentLimit is how many incidents are listed when nothing else is asked.
-const incidentLimit = 100
-
-// Incidents lists incidents, worst first and then latest first.
-func (d *DB) Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
-	states, limit := f.States, f.Limit
-	if len(states) == 0 {
-		states = []alert.State{alert.Open, alert.Acked, alert.StateResolved}
-	}
-	if limit <= 0 {
-		limit = incidentLimit
-	}
-	var found []alert.Incident
-	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
-		more, err := d.incidents(ctx, boardQuery, string(state), limit)
-		if err != nil {
-			return nil, fmt.Errorf("list incidents: %w", err)
-		}
-		found = append(found, more...)
-	}
-	slices.SortStableFunc(found, func(a, b alert.Incident) int {
-		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), b.LastAt.Compare(a.LastAt))
-	})
-	return found[:min(limit, len(found))], nil
-}
-
-// boardQuery reads incidents_board backwards, one state at a time, so that it
-// needs to look at no more rows than are listed.
-const boardQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE state = ?
-	ORDER BY urgency DESC, last_at DESC LIMIT ?) i LEFT JOIN cards c ON c.incident = i.n
-	ORDER BY i.urgency DESC, i.last_at DESC, i.n, c.lane`
 
 // Incident returns one incident with its cards, or alert.ErrNotFound.
 func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {

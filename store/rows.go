@@ -2,6 +2,7 @@ package store
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"tocsin/alert"
@@ -12,14 +13,21 @@ const (
 	alertColumns = "n, id, source, key, status, severity, title, text, labels, links, channel, mention, at, " +
 		"idempotency_key, accepted_at, incident, lane, version, delivery, standing, reason"
 	incidentColumns = "n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, " +
-		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes"
+		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes, opened_at, assignee, resolved_by, " +
+		"silence, silenced_until, held_until, escalated, due_at, mentions"
+	// incidentOf are the same in an answer.
+	incidentOf = "i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text, " +
+		"i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes, " +
+		"i.opened_at, i.assignee, i.resolved_by, i.silence, i.silenced_until, i.held_until, i.escalated, i.due_at, i.mentions"
 	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
-		"started_at, done_at, plain, possible_duplicate, reason, conversation, ts"
+		"started_at, done_at, plain, possible_duplicate, top_level, reason, conversation, ts"
+	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
+	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden"
 )
 
 // insertions are the multi-row inserts of a change.
 type insertions struct {
-	alerts, incidents, latest, deliveries, counts insertion
+	alerts, incidents, latest, deliveries, counts, history, silences insertion
 }
 
 func newInsertions() insertions {
@@ -31,12 +39,19 @@ func newInsertions() insertions {
 			text = excluded.text, labels = excluded.labels, links = excluded.links,
 			mention = excluded.mention, count = excluded.count, first_at = excluded.first_at,
 			last_at = excluded.last_at, acked_by = excluded.acked_by, acked_at = excluded.acked_at,
-			resolved_at = excluded.resolved_at, lanes = excluded.lanes`),
+			resolved_at = excluded.resolved_at, lanes = excluded.lanes, opened_at = excluded.opened_at,
+			assignee = excluded.assignee, resolved_by = excluded.resolved_by, silence = excluded.silence,
+			silenced_until = excluded.silenced_until, held_until = excluded.held_until,
+			escalated = excluded.escalated, due_at = excluded.due_at, mentions = excluded.mentions`),
 		latest: insertInto("latest", "key, route, incident",
 			"ON CONFLICT (key, route) DO UPDATE SET incident = excluded.incident"),
 		deliveries: insertInto("deliveries", deliveryColumns, ""),
 		counts: insertInto("counts", "lane, standing, alerts",
 			"ON CONFLICT (lane, standing) DO UPDATE SET alerts = counts.alerts + excluded.alerts"),
+		history: insertInto("history", historyColumns, ""),
+		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
+			matchers = excluded.matchers, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
+			why = excluded.why, ended_by = excluded.ended_by`),
 	}
 }
 
@@ -84,7 +99,7 @@ func parse(text string, into any) error {
 }
 
 // texts are the JSON columns of an alert or an incident.
-type texts struct{ labels, links, lanes string }
+type texts struct{ labels, links, lanes, mentions string }
 
 func textsOf(labels map[string]string, links []alert.Link, lanes []string) (t texts, err error) {
 	if t.labels, err = document(len(labels) == 0, labels); err != nil {
@@ -95,6 +110,18 @@ func textsOf(labels map[string]string, links []alert.Link, lanes []string) (t te
 	}
 	if t.lanes, err = document(len(lanes) == 0, lanes); err != nil {
 		return t, fmt.Errorf("write lanes: %w", err)
+	}
+	return t, nil
+}
+
+// incidentTexts are the JSON columns of an incident.
+func incidentTexts(i *alert.Incident) (texts, error) {
+	t, err := textsOf(i.Labels, i.Links, i.Lanes)
+	if err != nil {
+		return t, err
+	}
+	if t.mentions, err = document(len(i.Mentions) == 0, i.Mentions); err != nil {
+		return t, fmt.Errorf("write mentions: %w", err)
 	}
 	return t, nil
 }
@@ -114,13 +141,19 @@ func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
 func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
 	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
 		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
-		micros(i.FirstAt), micros(i.LastAt), i.AckedBy.String(), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
+		micros(i.FirstAt), micros(i.LastAt), i.AckedBy.String(), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes,
+		micros(i.OpenedAt), i.Assignee.String(), i.ResolvedBy.String(), i.Silence, micros(i.SilencedUntil),
+		micros(i.HeldUntil), i.Escalated, micros(i.DueAt), t.mentions)
 }
 
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
 	return append(args, at.n, d.ID, d.Lane, string(d.Kind), string(d.State), at.incident, stage, d.Priority, note,
 		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
-		number(d.Plain), number(d.PossibleDuplicate), d.Reason, d.Conversation, d.TS)
+		number(d.Plain), number(d.PossibleDuplicate), number(d.TopLevel), d.Reason, d.Conversation, d.TS)
+}
+
+func (at keys) eventArgs(args []any, e *alert.Event) []any {
+	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), e.By.String(), e.To.String(), e.Text, e.Once)
 }
 
 // urgency grows with the severity, so that an index read backwards gives the
@@ -141,28 +174,35 @@ type incidentRow struct {
 	urgency int
 	t       texts
 	first, last,
-	acked, resolved int64
-	ackedBy string
+	acked, resolved,
+	opened, silenced, held, due int64
+	ackedBy, assignee, resolvedBy string
 }
 
 func (r *incidentRow) dest() []any {
 	i := &r.i
 	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, &i.State, &i.Severity, &r.urgency, &i.Source,
 		&i.Title, &i.Text, &r.t.labels, &r.t.links, &i.Mention, &i.Count, &r.first, &r.last,
-		&r.ackedBy, &r.acked, &r.resolved, &r.t.lanes}
+		&r.ackedBy, &r.acked, &r.resolved, &r.t.lanes, &r.opened, &r.assignee, &r.resolvedBy,
+		&i.Silence, &r.silenced, &r.held, &i.Escalated, &r.due, &r.t.mentions}
 }
 
 func (r *incidentRow) incident() (alert.Incident, error) {
 	i := r.i
 	i.FirstAt, i.LastAt = fromMicros(r.first), fromMicros(r.last)
-	i.AckedBy = alert.ParsePerson(r.ackedBy)
-	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
-	for text, into := range map[*string]any{&r.t.labels: &i.Labels, &r.t.links: &i.Links, &r.t.lanes: &i.Lanes} {
-		if err := parse(*text, into); err != nil {
-			return i, err
-		}
+	i.AckedBy, i.Assignee, i.ResolvedBy = person(r.ackedBy), person(r.assignee), person(r.resolvedBy)
+	i.AckedAt, i.ResolvedAt, i.OpenedAt = fromMicros(r.acked), fromMicros(r.resolved), fromMicros(r.opened)
+	i.SilencedUntil, i.HeldUntil, i.DueAt = fromMicros(r.silenced), fromMicros(r.held), fromMicros(r.due)
+	return i, errors.Join(parse(r.t.labels, &i.Labels), parse(r.t.links, &i.Links),
+		parse(r.t.lanes, &i.Lanes), parse(r.t.mentions, &i.Mentions))
+}
+
+// person reads what a person's String wrote; most are nobody.
+func person(s string) alert.Person {
+	if s == "" {
+		return alert.Person{}
 	}
-	return i, nil
+	return alert.ParsePerson(s)
 }
 
 // deliveryRow receives a delivery's columns.

@@ -56,6 +56,7 @@ type DB struct {
 
 	bells bells
 	tally tally
+	rules rules
 	asked prepared
 	// trouble is why nothing can be written.
 	trouble atomic.Pointer[error]

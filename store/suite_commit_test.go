@@ -15,6 +15,9 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
 	i.Lanes = []string{"#db", "@ann"}
 	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
+	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U22"}, alert.Person{Name: "root"}
+	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt = "s-k7f2", at(90), at(91), at(92)
+	i.Escalated, i.Mentions = 2, map[string][]string{"#db": {"here", "S123"}, "@ann": {"ann@example.org"}}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	got, err := d.Incident(t.Context(), "k7f2")
 	must(t, err)
@@ -22,6 +25,8 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 		t.Errorf("got  %+v\nwant %+v", got, i)
 	}
 	i.Version, i.State, i.Labels, i.Title = 2, alert.Acked, nil, "still full"
+	i.OpenedAt, i.AckedBy, i.Assignee, i.ResolvedBy, i.Mentions = at(2), alert.Person{Name: "bob"}, alert.Person{}, alert.Person{}, nil
+	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt, i.Escalated = "", time.Time{}, time.Time{}, time.Time{}, 0
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	got, err = d.Incident(t.Context(), "k7f2")
 	must(t, err)

@@ -100,6 +100,21 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a long list is a file, or text where none is taken":  testDigestFile,
 		"a digest is none of the incidents that ids follow":   testDigestHasNoID,
 		"each lane has its own digest":                        testDigestOfManyLanes,
+		"incidents are found by id":                           testNamed,
+		"incidents are found by when they are due":            testDue,
+		"the open incidents are found, each once":             testOpen,
+		"a decision gets the silences that hold":              testRulesSilences,
+		"silences are listed, the latest first":               testSilences,
+		"a changed silence keeps its count and its place":     testSilenceChanged,
+		"a silence that ends wakes what it keeps quiet":       testSilenceWakes,
+		"subscriptions are kept, each once":                   testSubscriptions,
+		"a silenced alert is counted by its silence":          testHidden,
+		"history is told in order, with that of silences":     testHistory,
+		"history goes with its incident":                      testHistoryForgotten,
+		"an act is known by its name, and done once":          testOnce,
+		"a held alert is delivered by the later post":         testHeld,
+		"a held alert outlives a reply":                       testHeldReply,
+		"a reply beside the thread stays one":                 testTopLevel,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -134,7 +149,7 @@ func incident(id, lane string, version int64) alert.Incident {
 	return alert.Incident{
 		ID: id, Key: "key-" + id, Route: alert.DefaultRoute, Version: version, State: alert.Open,
 		Severity: alert.Error, Title: "disk full", Count: int(version),
-		FirstAt: at(0), LastAt: at(int(version)), Lanes: []string{lane},
+		FirstAt: at(0), OpenedAt: at(0), LastAt: at(int(version)), Lanes: []string{lane},
 	}
 }
 

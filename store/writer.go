@@ -33,7 +33,7 @@ type writer struct {
 	stmts map[string]*sql.Stmt
 	into  insertions
 	// The highest numbers given so far; a number is never given twice.
-	incidents, alerts, deliveries int64
+	incidents, alerts, deliveries, events, silences int64
 	// counted is what the open transaction changes in the ledger, shown the
 	// cards whose alerts it settles.
 	counted map[column]int64
@@ -44,6 +44,10 @@ type writer struct {
 	// unknown whether a transaction took place.
 	tally *tally
 	stale bool
+	// ruled: the open transaction has changed silences or subscriptions, which
+	// rules keeps for decisions.
+	ruled bool
+	rules *rules
 	// wrote: the open transaction has changed something.
 	wrote bool
 	// sick: a transaction failed, and none that wrote has succeeded since.
@@ -71,7 +75,7 @@ func (w *writer) begin(ctx context.Context) error {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
-	w.counted, w.shown, w.buried = map[column]int64{}, map[place]struct{}{}, 0
+	w.counted, w.shown, w.buried, w.ruled = map[column]int64{}, map[place]struct{}{}, 0, false
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
 		w.rollback()
 		return err
@@ -92,10 +96,13 @@ func (w *writer) connect(ctx context.Context) error {
 		return err
 	}
 	w.conn, w.stmts = conn, map[string]*sql.Stmt{}
+	w.rules.forget()
 	for number, query := range map[*int64]string{
 		&w.incidents:  "SELECT coalesce(max(n), 0) FROM incidents",
 		&w.alerts:     "SELECT coalesce(max(n), 0) FROM alerts",
 		&w.deliveries: "SELECT coalesce(max(n), 0) FROM deliveries",
+		&w.events:     "SELECT coalesce(max(n), 0) FROM history",
+		&w.silences:   "SELECT coalesce(max(n), 0) FROM silences",
 	} {
 		if err := conn.QueryRowContext(ctx, query).Scan(number); err != nil {
 			w.close()
@@ -144,7 +151,11 @@ func (w *writer) commit(ctx context.Context) error {
 			return err
 		}
 		w.stale = true
+		w.rules.forget()
 		return unknownOutcome{err}
+	}
+	if w.ruled {
+		w.rules.forget()
 	}
 	w.keepTally()
 	w.sick = w.sick && !wrote

@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"tocsin/alert"
+)
+
+// rules are the silences and subscriptions, kept ready for decisions, of which
+// each needs all. Only this store writes them, and it forgets what it has read
+// before it confirms that one is written.
+type rules struct {
+	forgotten atomic.Int64
+	read      atomic.Pointer[ruleset]
+}
+
+// ruleset is what was read at one time.
+type ruleset struct {
+	// after is how often the rules had been forgotten before.
+	after int64
+	// since: silences that had ended by then are left out.
+	since         time.Time
+	silences      []alert.Silence
+	lastSilence   string
+	subscriptions []alert.Subscription
+}
+
+// forget has the rules read again.
+func (r *rules) forget() { r.forgotten.Add(1) }
+
+const (
+	silenceSelect     = `SELECT id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden FROM silences`
+	activeQuery       = silenceSelect + ` WHERE ends_at > ? ORDER BY created_at DESC, n DESC LIMIT ?`
+	silenceQuery      = silenceSelect + ` WHERE id = ?`
+	silencesQuery     = silenceSelect + ` ORDER BY n DESC LIMIT ?`
+	lastSilenceQuery  = `SELECT id FROM silences ORDER BY n DESC LIMIT 1`
+	subscriptionQuery = `SELECT person, matchers, created_at FROM subscriptions`
+	// mostRules is how many silences a decision looks at.
+	mostRules = 10_000
+)
+
+// ruling returns the rules as of now.
+func (d *DB) ruling(ctx context.Context, now time.Time) (*ruleset, error) {
+	after := d.rules.forgotten.Load()
+	if r := d.rules.read.Load(); r != nil && r.after == after && !now.Before(r.since) {
+		return r, nil
+	}
+	r := &ruleset{after: after, since: now}
+	var err error
+	if r.silences, err = d.silences(ctx, activeQuery, micros(now), mostRules); err != nil {
+		return nil, fmt.Errorf("load silences: %w", err)
+	}
+	err = d.each(ctx, lastSilenceQuery, func(s scanner) error { return s.Scan(&r.lastSilence) })
+	if err != nil {
+		return nil, fmt.Errorf("load latest silence: %w", err)
+	}
+	if r.subscriptions, err = d.subscriptions(ctx, subscriptionQuery+` ORDER BY n`); err != nil {
+		return nil, fmt.Errorf("load subscriptions: %w", err)
+	}
+	d.rules.read.Store(r)
+	return r, nil
+}
+
+// rule adds to the facts what decisions at now go by.
+func (d *DB) rule(ctx context.Context, f *alert.Facts, now time.Time) error {
+	r, err := d.ruling(ctx, now)
+	if err != nil {
+		return err
+	}
+	f.LastSilence, f.Subscriptions = r.lastSilence, slices.Clone(r.subscriptions)
+	for _, s := range r.silences {
+		if s.Active(now) {
+			f.Silences = append(f.Silences, s)
+		}
+	}
+	return nil
+}
+
+func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.Silence, error) {
+	found := []alert.Silence{}
+	err := d.each(ctx, query, func(row scanner) error {
+		var s alert.Silence
+		var matchers, by, endedBy string
+		var created, ends int64
+		err := row.Scan(&s.ID, &matchers, &created, &ends, &by, &s.Why, &endedBy, &s.Hidden)
+		if err == nil {
+			s.Matchers, err = parseMatchers(matchers)
+		}
+		s.CreatedAt, s.EndsAt, s.By, s.EndedBy = fromMicros(created), fromMicros(ends), person(by), person(endedBy)
+		found = append(found, s)
+		return err
+	}, args...)
+	return found, err
+}
+
+func (d *DB) subscriptions(ctx context.Context, query string, args ...any) ([]alert.Subscription, error) {
+	found := []alert.Subscription{}
+	err := d.each(ctx, query, func(row scanner) error {
+		var s alert.Subscription
+		var matchers string
+		var created int64
+		err := row.Scan(&s.Person, &matchers, &created)
+		if err == nil {
+			s.Matchers, err = parseMatchers(matchers)
+		}
+		s.CreatedAt = fromMicros(created)
+		found = append(found, s)
+		return err
+	}, args...)
+	return found, err
+}
+
+// silenceLimit is how many silences are listed when nothing else is asked.
+const silenceLimit = 100
+
+// Silences lists silences, the latest first.
+func (d *DB) Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = silenceLimit
+	}
+	query, args := silencesQuery, []any{limit}
+	switch {
+	case f.ID != "":
+		query, args = silenceQuery, []any{f.ID}
+	case !f.At.IsZero():
+		query, args = activeQuery, []any{micros(f.At), limit}
+	}
+	found, err := d.silences(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list silences: %w", err)
+	}
+	if !f.At.IsZero() {
+		found = slices.DeleteFunc(found, func(s alert.Silence) bool { return !s.Active(f.At) })
+	}
+	return found, nil
+}
+
+// Subscribe brings a person alerts that match. The same again changes nothing.
+func (d *DB) Subscribe(ctx context.Context, s alert.Subscription) error {
+	matchers, err := matchersText(s.Matchers)
+	if err == nil {
+		err = d.write(ctx, func(w *writer, ctx context.Context) error {
+			w.ruled = true
+			_, err := w.exec(ctx, `INSERT INTO subscriptions (n, person, matchers, created_at)
+				SELECT coalesce(max(n), 0) + 1, ?, ?, ? FROM subscriptions WHERE true ON CONFLICT DO NOTHING`,
+				s.Person, matchers, micros(s.CreatedAt))
+			return err
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("subscribe %s: %w", s.Person, err)
+	}
+	return nil
+}
+
+// Unsubscribe ends all subscriptions of a person and returns how many there were.
+func (d *DB) Unsubscribe(ctx context.Context, person string) (int, error) {
+	var gone int64
+	err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+		w.ruled = true
+		gone, err = w.exec(ctx, "DELETE FROM subscriptions WHERE person = ?", person)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("unsubscribe %s: %w", person, err)
+	}
+	return int(gone), nil
+}
+
+// Subscriptions lists those of a person, the oldest first.
+func (d *DB) Subscriptions(ctx context.Context, person string) ([]alert.Subscription, error) {
+	found, err := d.subscriptions(ctx, subscriptionQuery+` WHERE person = ? ORDER BY n`, person)
+	if err != nil {
+		return nil, fmt.Errorf("list subscriptions of %s: %w", person, err)
+	}
+	return found, nil
+}
