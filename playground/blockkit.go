@@ -34,28 +34,38 @@ type object struct {
 // checker collects what is wrong with blocks. Each message ends with a JSON pointer, as Slack's do.
 type checker struct {
 	surface  surface
+	around   surroundings
 	messages []string
 	blockIDs map[string]bool
 	inputs   bool
 	tables   int
+	charts   int
 	rules    map[string]blockRule
 	elems    map[string]elementRule
 }
 
-func newChecker(where surface) *checker {
-	return &checker{surface: where, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
+// surroundings are what blocks are checked against besides the rules.
+type surroundings struct {
+	// unknown are types of blocks that are refused as if Slack did not know them.
+	unknown map[string]bool
+	// picture reports whether a file, named by its id or else by its address, can be shown.
+	picture func(id, address string) bool
+}
+
+func newChecker(where surface, around surroundings) *checker {
+	return &checker{surface: where, around: around, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
 }
 
 // checkBlocks returns what is wrong with the blocks argument of a message; nothing means that Slack would take it.
-func checkBlocks(where surface, blocks []any) []string {
-	c := newChecker(where)
+func checkBlocks(where surface, blocks []any, around surroundings) []string {
+	c := newChecker(where, around)
 	c.blocks(blocks, "/blocks", maxMessageBlocks)
 	return c.messages
 }
 
 // checkAttachments returns what is wrong with the attachments of a message.
-func checkAttachments(attachments []any) []string {
-	c := newChecker(surfaceMessage)
+func checkAttachments(attachments []any, around surroundings) []string {
+	c := newChecker(surfaceMessage, around)
 	for i, a := range attachments {
 		at := fmt.Sprintf("/attachments/%d", i)
 		fields, ok := a.(map[string]any)
@@ -113,7 +123,7 @@ func (c *checker) block(v any, at string) {
 		return
 	}
 	rule, known := c.rules[kind]
-	if !known || !rule.on(c.surface) {
+	if !known || c.around.unknown[kind] || !rule.on(c.surface) {
 		c.fail(at+"/type", "unsupported type: %s", kind)
 		return
 	}
@@ -288,8 +298,8 @@ func (c *checker) integer(o object, key string, least, most int) (int, bool) {
 }
 
 // checkView returns what is wrong with a view.
-func checkView(where surface, fields map[string]any) []string {
-	c := newChecker(where)
+func checkView(where surface, fields map[string]any, around surroundings) []string {
+	c := newChecker(where, around)
 	v := object{fields, "/view"}
 	if kind, _ := fields["type"].(string); kind != string(where) {
 		c.fail("/view/type", "must be %s", where)

@@ -1,6 +1,9 @@
 package playground
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // blockRule is what Slack wants of one type of block.
 type blockRule struct {
@@ -24,17 +27,17 @@ func (r blockRule) on(where surface) bool {
 }
 
 func blockRules() map[string]blockRule {
-	message, modal := []surface{surfaceMessage}, []surface{surfaceModal}
+	message, modal, noModal := []surface{surfaceMessage}, []surface{surfaceModal}, []surface{surfaceMessage, surfaceHome}
 	return map[string]blockRule{
 		"actions":            {properties: "elements", check: (*checker).actionsBlock},
 		"alert":              {surfaces: modal, check: (*checker).alertBlock},
-		"card":               {surfaces: message, check: (*checker).cardBlock},
-		"carousel":           {surfaces: message, check: (*checker).carouselBlock},
+		"card":               {check: (*checker).cardBlock},
+		"carousel":           {surfaces: noModal, check: (*checker).carouselBlock},
 		"container":          {surfaces: message, check: (*checker).containerBlock},
 		"context":            {properties: "elements", check: (*checker).contextBlock},
 		"context_actions":    {surfaces: message, properties: "elements", check: (*checker).contextActionsBlock},
 		"data_table":         {surfaces: message, check: (*checker).dataTableBlock},
-		"data_visualization": {surfaces: message, check: (*checker).anyBlock},
+		"data_visualization": {surfaces: message, properties: "title chart", check: (*checker).chartBlock},
 		"divider":            {properties: " ", check: (*checker).anyBlock},
 		"header":             {properties: "text level", check: (*checker).headerBlock},
 		"image":              {properties: "image_url slack_file alt_text title", check: (*checker).imageBlock},
@@ -43,7 +46,7 @@ func blockRules() map[string]blockRule {
 		"plan":               {surfaces: message, check: (*checker).anyBlock},
 		"rich_text":          {properties: "elements", check: (*checker).richTextBlock},
 		"section":            {properties: "text fields accessory expand", check: (*checker).sectionBlock},
-		"table":              {surfaces: message, properties: "rows column_settings", check: (*checker).tableBlock},
+		"table":              {surfaces: noModal, properties: "rows column_settings", check: (*checker).tableBlock},
 		"task_card":          {surfaces: message, check: (*checker).anyBlock},
 		"video":              {check: (*checker).videoBlock},
 	}
@@ -78,12 +81,36 @@ func (c *checker) imageBlock(o object) {
 	c.text(o, "title", textRule{most: 2000, plain: true})
 }
 
-// image checks what image blocks and image elements share.
+// image checks what image blocks and image elements share: one address, or one file.
 func (c *checker) image(o object) {
-	if _, ok := c.child(o, "slack_file"); !ok {
-		c.need(o, "image_url", maxURL)
-	}
 	c.need(o, "alt_text", 2000)
+	file, ok := c.child(o, "slack_file")
+	switch {
+	case !ok && o.fields["slack_file"] == nil:
+		c.need(o, "image_url", maxURL)
+	case !ok:
+	case o.fields["image_url"] != nil:
+		c.fail(o.at, "only one of image_url and slack_file allowed")
+	default:
+		c.slackFile(file)
+	}
+}
+
+var fileID = regexp.MustCompile(`^F[A-Z0-9]{8,}$`)
+
+// slackFile checks that the file, named by id or by url but not by both, is a picture that Slack has finished looking at.
+func (c *checker) slackFile(o object) {
+	c.properties(o, "id url")
+	id, byID := c.str(o, "id", 1, maxID)
+	address, byURL := c.str(o, "url", 1, maxURL)
+	switch {
+	case byID == byURL:
+		c.fail(o.at, "exactly one of id and url required")
+	case byID && !fileID.MatchString(id):
+		c.fail(o.at+"/id", "input must match regex pattern: %s", fileID)
+	case c.around.picture == nil || !c.around.picture(id, address):
+		c.fail(o.at, "invalid slack file")
+	}
 }
 
 func (c *checker) contextBlock(o object) {

@@ -126,8 +126,9 @@ func (s *Server) finishObjectLocked(o map[string]any) {
 		if _, given := o["emoji"]; !given {
 			o["emoji"] = true
 		}
-	case "button", "static_select", "overflow", "datepicker", "plain_text_input", "checkboxes", "radio_buttons":
-		if id, _ := o["action_id"].(string); id == "" {
+	default:
+		kind, _ := o["type"].(string)
+		if id, _ := o["action_id"].(string); id == "" && (valueField(kind) != "" || kind == "button" || kind == "overflow") {
 			o["action_id"] = randomHex(3)[:5]
 		}
 	}

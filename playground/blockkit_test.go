@@ -21,6 +21,10 @@ func xs(n int) string { return strings.Repeat("x", n) }
 func plain(text string) string  { return `{"type":"plain_text","text":"` + text + `"}` }
 func mrkdwn(text string) string { return `{"type":"mrkdwn","text":"` + text + `"}` }
 
+func chart(body string) string {
+	return `{"type":"data_visualization","title":"` + xs(50) + `","chart":` + body + `}`
+}
+
 func TestBlocksSlackTakes(t *testing.T) {
 	button := `{"type":"button","action_id":"a%d","text":` + plain("Ack") + `,"value":"1","style":"primary","confirm":{"title":` + plain("t") + `,"text":` + mrkdwn("sure?") + `,"confirm":` + plain("y") + `,"deny":` + plain("n") + `}}`
 	option := `{"text":` + plain("o") + `,"value":"v%d"}`
@@ -48,6 +52,9 @@ func TestBlocksSlackTakes(t *testing.T) {
 		"container":     `{"type":"container","blocks":[{"type":"divider"}]}`,
 		"data table":    `{"type":"data_table","caption":"c","rows":[[],[]],"page_size":5}`,
 		"feedback":      `{"type":"context_actions","elements":[{"type":"feedback_buttons","action_id":"f"},{"type":"icon_button","action_id":"i","icon":"trash","text":` + plain("Delete") + `}]}`,
+		"pie":           chart(`{"type":"pie","segments":[` + repeat(6, `{"label":"`+xs(19)+`%d","value":0.5}`) + `]}`),
+		"bars":          chart(`{"type":"bar","axis_config":{"categories":["a","b"],"x_label":"` + xs(50) + `"},"series":[` + repeat(6, `{"name":"s%d","data":[{"label":"a","value":-1},{"label":"b","value":2.5}]}`) + `]}`),
+		"line":          chart(`{"type":"line","axis_config":{"categories":[` + repeat(20, `"%d"`) + `]},"series":[{"name":"s","data":[` + repeat(20, `{"label":"%d","value":%d}`) + `]}]}`),
 		"files":         `{"type":"input","label":` + plain("l") + `,"element":{"type":"file_input","max_files":3}}`,
 		"video":         `{"type":"video","title":` + plain("t") + `,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t","alt_text":"a"}`,
 	}
@@ -57,7 +64,7 @@ func TestBlocksSlackTakes(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the test's own JSON is broken: %v", err.Code)
 			}
-			if messages := checkBlocks(surfaceMessage, blocks); len(messages) != 0 {
+			if messages := checkBlocks(surfaceMessage, blocks, surroundings{}); len(messages) != 0 {
 				t.Errorf("refused: %v", messages)
 			}
 		})
@@ -71,7 +78,29 @@ func TestBlocksSlackRefuses(t *testing.T) {
 		return `{"type":"input","label":` + plain("l") + `,"element":` + element + `}`
 	}
 	button := `{"type":"button","action_id":"a%d","text":` + plain("b") + `}`
+	series := func(axis, data string) string {
+		return chart(`{"type":"area","axis_config":` + axis + `,"series":[{"name":"s","data":[` + data + `]}]}`)
+	}
+	point := `{"label":"a","value":1}`
 	rows := map[string]struct{ blocks, want string }{
+		"chart without title": {`{"type":"data_visualization","chart":{"type":"pie","segments":[{"label":"a","value":1}]}}`, "missing required field: title [json-pointer:/blocks/0]"},
+		"no chart":            {`{"type":"data_visualization","title":"t"}`, "missing required field: chart [json-pointer:/blocks/0]"},
+		"unknown chart":       {chart(`{"type":"donut"}`), "must be a valid enum value [json-pointer:/blocks/0/chart/type]"},
+		"seven slices":        {chart(`{"type":"pie","segments":[` + repeat(7, `{"label":"%d","value":1}`) + `]}`), "no more than 6 items allowed [json-pointer:/blocks/0/chart/segments]"},
+		"empty slice":         {chart(`{"type":"pie","segments":[{"label":"a","value":0}]}`), "must be greater than 0 [json-pointer:/blocks/0/chart/segments/0/value]"},
+		"no categories":       {series(`{}`, point), "missing required field: categories [json-pointer:/blocks/0/chart/axis_config]"},
+		"21 categories":       {series(`{"categories":[`+repeat(21, `"%d"`)+`]}`, point), "no more than 20 items allowed [json-pointer:/blocks/0/chart/axis_config/categories]"},
+		"long category":       {series(`{"categories":["`+xs(21)+`"]}`, point), "must be less than 21 characters [json-pointer:/blocks/0/chart/axis_config/categories/0]"},
+		"category twice":      {series(`{"categories":["a","a"]}`, point), "must be unique [json-pointer:/blocks/0/chart/axis_config/categories/1]"},
+		"foreign point":       {series(`{"categories":["b"]}`, point), "must match one of the categories, each once [json-pointer:/blocks/0/chart/series/0/data/0/label]"},
+		"point missing":       {series(`{"categories":["a","b"]}`, point), "must have a point for every category [json-pointer:/blocks/0/chart/series/0/data]"},
+		"value as text":       {series(`{"categories":["a"]}`, `{"label":"a","value":"1"}`), "must be a number [json-pointer:/blocks/0/chart/series/0/data/0/value]"},
+		"series twice":        {chart(`{"type":"bar","axis_config":{"categories":["a"]},"series":[` + repeat(2, `{"name":"s","data":[`+point+`]}`) + `]}`), "must be unique [json-pointer:/blocks/0/chart/series/1/name]"},
+		"three charts":        {repeat(3, chart(`{"type":"pie","segments":[{"label":"a","value":1}]}`)), "no more than 2 data_visualization blocks allowed [json-pointer:/blocks/2]"},
+		"file and address":    {`{"type":"image","alt_text":"a","image_url":"https://x.test/a.png","slack_file":{"id":"F00PG0001"}}`, "only one of image_url and slack_file allowed [json-pointer:/blocks/0]"},
+		"file by both":        {`{"type":"image","alt_text":"a","slack_file":{"id":"F00PG0001","url":"https://x.test/a.png"}}`, "exactly one of id and url required [json-pointer:/blocks/0/slack_file]"},
+		"no file id":          {`{"type":"image","alt_text":"a","slack_file":{"id":"https://x.test/a.png"}}`, "input must match regex pattern: ^F[A-Z0-9]{8,}$ [json-pointer:/blocks/0/slack_file/id]"},
+		"unknown file":        {`{"type":"image","alt_text":"a","slack_file":{"id":"F00PG0001"}}`, "invalid slack file [json-pointer:/blocks/0/slack_file]"},
 		"no object":           {`1`, "must be an object [json-pointer:/blocks/0]"},
 		"no type":             {`{}`, "missing required field: type [json-pointer:/blocks/0]"},
 		"unknown type":        {`{"type":"nope"}`, "unsupported type: nope [json-pointer:/blocks/0/type]"},
@@ -136,7 +165,7 @@ func TestBlocksSlackRefuses(t *testing.T) {
 			if err != nil {
 				t.Fatalf("the test's own JSON is broken: %v", err.Code)
 			}
-			if messages := checkBlocks(surfaceMessage, blocks); !slices.Contains(messages, row.want) {
+			if messages := checkBlocks(surfaceMessage, blocks, surroundings{}); !slices.Contains(messages, row.want) {
 				t.Errorf("got %q, want %q", messages, row.want)
 			}
 		})
@@ -148,12 +177,39 @@ func TestAlertBlockIsForModalsOnly(t *testing.T) {
 		fields, _ := decodeObject(`{"type":"modal","title":` + plain("t") + `,"blocks":[{"type":"alert","level":"` + level + `","text":` + plain("x") + `}]}`)
 		return fields
 	}
-	if messages := checkView(surfaceModal, view("error")); len(messages) != 0 {
+	if messages := checkView(surfaceModal, view("error"), surroundings{}); len(messages) != 0 {
 		t.Errorf("refused: %v", messages)
 	}
 	want := "must be a valid enum value [json-pointer:/view/blocks/0/level]"
-	if messages := checkView(surfaceModal, view("loud")); !slices.Contains(messages, want) {
+	if messages := checkView(surfaceModal, view("loud"), surroundings{}); !slices.Contains(messages, want) {
 		t.Errorf("got %q, want %q", messages, want)
+	}
+}
+
+func TestChartsAreForMessagesOnly(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	pie := chart(`{"type":"pie","segments":[{"label":"a","value":1}]}`)
+	w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "blocks": "[" + pie + "]"})
+	r := w.call("views.publish", form{"user_id": "U0ANN", "view": `{"type":"home","blocks":[` + pie + `]}`})
+	if want := "unsupported type: data_visualization [json-pointer:/view/blocks/0/type]"; r.code() != "invalid_arguments" || !strings.Contains(r.raw, want) {
+		t.Errorf("a Home tab with a chart: %s", r.raw)
+	}
+}
+
+func TestABlockCanBeRefusedAsUnknown(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	if err := w.s.SetFault(Fault{Kind: FaultBlock, Block: "data_visualization"}); err != nil {
+		t.Fatal(err)
+	}
+	blocks := form{"channel": "C0OPS", "text": "x", "blocks": "[" + chart(`{"type":"pie","segments":[{"label":"a","value":1}]}`) + "]"}
+	if r := w.call("chat.postMessage", blocks); r.code() != "invalid_blocks" || !strings.Contains(r.raw, "unsupported type: data_visualization") {
+		t.Errorf("answered %s", r.raw)
+	}
+	w.post("C0OPS", "anything else goes through")
+	w.s.ClearFaults()
+	w.ok("chat.postMessage", blocks)
+	if err := w.s.SetFault(Fault{Kind: FaultBlock, Block: "table", Times: 1}); err == nil {
+		t.Error("a fault of a block took a count it would not keep")
 	}
 }
 
@@ -215,16 +271,16 @@ func FuzzBlocks(f *testing.F) {
 			return
 		}
 		for _, where := range []surface{surfaceMessage, surfaceHome, surfaceModal} {
-			if len(checkBlocks(where, blocks)) == 0 && len(blocks) > 0 {
+			if len(checkBlocks(where, blocks, surroundings{})) == 0 && len(blocks) > 0 {
 				_ = encodeJSON(s.normalizeBlocksLocked(blocks))
 				_ = fallbackText(blocks)
 			}
 		}
-		_ = checkAttachments(blocks)
+		_ = checkAttachments(blocks, surroundings{})
 		_ = encodeJSON(s.normalizeAttachmentsLocked(blocks))
 		for _, b := range blocks {
 			if fields, ok := b.(map[string]any); ok {
-				_ = checkView(surfaceModal, fields)
+				_ = checkView(surfaceModal, fields, surroundings{})
 			}
 		}
 	})

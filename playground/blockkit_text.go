@@ -111,6 +111,9 @@ func (s *Server) mentionLocked(sign, name string) string {
 	if u := s.userLocked(name); u != nil && u.Name == name {
 		return "<@" + u.ID + ">"
 	}
+	if g := s.groupLocked(name); g != nil && g.Handle == name && !g.Disabled {
+		return "<!subteam^" + g.ID + ">"
+	}
 	return ""
 }
 

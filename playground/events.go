@@ -69,9 +69,9 @@ func (s *Server) pageEventLocked(user string, e Entry) map[string]any {
 			return map[string]any{"type": e.Kind, "view": e.View}
 		}
 	case KindChannel:
-		if c, me := s.channelLocked(e.Channel), s.userLocked(user); c != nil && (!c.IsIM || c.User == user) {
-			return map[string]any{"type": e.Kind, "channel": s.pageChannelLocked(me, c)}
-		}
+		return s.channelEventLocked(user, e)
+	case KindPeople:
+		return map[string]any{"type": e.Kind, "users": s.ws.users, "groups": orEmpty(s.ws.groups)}
 	case KindFaults:
 		return map[string]any{"type": e.Kind, "faults": s.faultsLocked()}
 	case KindSocketOpened, KindSocketClosed, KindSocketFrozen:
@@ -82,6 +82,14 @@ func (s *Server) pageEventLocked(user string, e Entry) map[string]any {
 		}
 	}
 	return nil
+}
+
+func (s *Server) channelEventLocked(user string, e Entry) map[string]any {
+	c, me := s.channelLocked(e.Channel), s.userLocked(user)
+	if c == nil || c.IsIM && c.User != user {
+		return nil
+	}
+	return map[string]any{"type": e.Kind, "channel": s.pageChannelLocked(me, c)}
 }
 
 // messageEventLocked keeps direct conversations and ephemeral messages to those they are for.

@@ -27,6 +27,8 @@ const (
 	FaultRefuse = "refuse"
 	// FaultRevoked answers token_revoked.
 	FaultRevoked = "revoked"
+	// FaultBlock refuses a type of block as if Slack did not know it, wherever it stands; only Block counts.
+	FaultBlock = "block"
 )
 
 // Fault is one way in which the Web API misbehaves.
@@ -39,6 +41,8 @@ type Fault struct {
 	Channel string `json:"channel,omitempty"`
 	// Error is Slack's code for the kinds that answer ok:false.
 	Error string `json:"error,omitempty"`
+	// Block is the type that FaultBlock refuses, such as data_visualization.
+	Block string `json:"block,omitempty"`
 	// RetryAfter is in seconds, for FaultThrottle; 1 when zero.
 	RetryAfter int `json:"retry_after,omitempty"`
 	// Delay is for FaultSlow; one second when zero. In JSON it is in nanoseconds.
@@ -109,13 +113,26 @@ func (f Fault) check() error {
 		if f.Error == "" {
 			return fmt.Errorf("kind %q needs the error code to answer", f.Kind)
 		}
+	case FaultBlock:
+		return f.checkBlock()
 	default:
 		if f.httpStatus() == 0 {
 			return fmt.Errorf("unknown kind %q", f.Kind)
 		}
 	}
+	return f.checkNumbers()
+}
+
+func (f Fault) checkNumbers() error {
 	if f.RetryAfter < 0 || f.Delay < 0 || f.Times < 0 || f.Percent < 0 || f.Percent > 100 {
 		return fmt.Errorf("kind %q has a number out of range", f.Kind)
+	}
+	return nil
+}
+
+func (f Fault) checkBlock() error {
+	if f.Block == "" || f != (Fault{Kind: f.Kind, Block: f.Block}) {
+		return fmt.Errorf("kind %q takes the type of a block, and nothing else", f.Kind)
 	}
 	return nil
 }
@@ -136,7 +153,7 @@ func (f Fault) httpStatus() int {
 // for with early set, when neither channel nor body is known.
 func (s *Server) takeFaultLocked(method, channel string, early bool) *Fault {
 	for i, f := range s.faults.active {
-		if (f.Kind == FaultRefuse) != early || !f.matches(method, channel, early) {
+		if f.Kind == FaultBlock || (f.Kind == FaultRefuse) != early || !f.matches(method, channel, early) {
 			continue
 		}
 		if f.Percent > 0 && s.faults.random.IntN(100) >= f.Percent {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"slices"
 	"time"
 )
@@ -20,6 +21,7 @@ const (
 	KindModalUpdate    = "modal_update"
 	KindModalClose     = "modal_close"
 	KindChannel        = "channel"
+	KindPeople         = "people"
 	KindFaults         = "faults"
 	KindHook           = "response_url"
 	KindUpload         = "upload"
@@ -78,6 +80,8 @@ type journal struct {
 	entries []Entry
 	wake    chan struct{}
 	counts  map[string]int
+	// throttled counts the calls that went over a rate limit.
+	throttled int
 }
 
 func newJournal() journal {
@@ -92,6 +96,9 @@ func (s *Server) recordLocked(e Entry) int64 {
 	s.book.counts[e.Kind]++
 	if e.Call != nil && e.Kind == KindCall {
 		s.book.counts["call "+e.Call.Method]++
+		if e.Call.Status == http.StatusTooManyRequests && e.Call.Fault == "" {
+			s.book.throttled++
+		}
 	}
 	close(s.book.wake)
 	s.book.wake = make(chan struct{})
@@ -125,6 +132,14 @@ func (s *Server) Calls() []Call {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.callsLocked("")
+}
+
+// Throttled returns how many calls went over a rate limit and were answered with 429: none from a client that keeps to Slack's rates.
+// Those that a fault answered so do not count.
+func (s *Server) Throttled() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.book.throttled
 }
 
 func (s *Server) callsLocked(method string) []Call {

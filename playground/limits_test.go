@@ -22,6 +22,9 @@ func TestOneChannelTakesABurstAndThenOnePostASecond(t *testing.T) {
 			t.Errorf("over the burst: %d %s, Retry-After %q", r.status, r.raw, r.header.Get("Retry-After"))
 		}
 	}
+	if got := w.s.Throttled(); got == 0 {
+		t.Error("nothing is counted as throttled")
+	}
 	if c := w.lastCall(); c.RetryAfter != 1 || c.Status != 429 {
 		t.Errorf("journal: %+v", c)
 	}

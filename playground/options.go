@@ -27,6 +27,9 @@ type Options struct {
 	AckTimeout time.Duration
 	// GhostFor is how long a socket lost without a close frame stays registered, 5 h when zero.
 	GhostFor time.Duration
+	// FileScan is how long Slack looks at an uploaded file, during which blocks that show it are refused (invalid slack file); 300 ms when
+	// zero. Slack does so for a moment of unknown length; files.info tells when it is over.
+	FileScan time.Duration
 	// Commands are the slash commands the app has registered, offered by the page's composer.
 	Commands []Command
 	// Push hands a sample alert (JSON) to the daemon under the page; nil means that there is none.
@@ -53,6 +56,7 @@ func (o Options) withDefaults() Options {
 	o.PingEvery = orDefault(o.PingEvery, 30*time.Second)
 	o.RetryScale = orDefault(o.RetryScale, 1)
 	o.AckTimeout = orDefault(o.AckTimeout, 3*time.Second)
+	o.FileScan = orDefault(o.FileScan, 300*time.Millisecond)
 	o.GhostFor = orDefault(o.GhostFor, 5*time.Hour)
 	return o
 }

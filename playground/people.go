@@ -205,6 +205,12 @@ func (s *Server) namesLocked() names {
 			}
 			return "", false
 		},
+		group: func(handle string) (string, bool) {
+			if g := s.groupLocked(handle); g != nil && !g.Disabled {
+				return g.ID, true
+			}
+			return "", false
+		},
 		channel: func(name string) (string, bool) {
 			if c := s.channelLocked("#" + name); c != nil && !c.IsIM {
 				return c.ID, true

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 )
 
 // Place is where a person clicks: on a message, in the Home tab, or in a modal.
@@ -41,7 +42,7 @@ func (src source) elements() []element {
 	return elementsOfMessage(src.message)
 }
 
-var errNoElement = errors.New("nothing here has this action_id or block_id")
+var errNoElement = errors.New("nothing here can be used by this name")
 
 // pickKey names one person's unsent choices in one message.
 type pickKey struct{ user, channel, ts string }
@@ -52,6 +53,8 @@ type click struct {
 	ref   string // action_id or block_id
 	block string // with it, ref can only be an action_id in that block
 	picks []string
+	// byOption makes ref the value or text of an option that the element offers.
+	byOption bool
 	// value, when set, is the element's value as the page sends it and comes before picks; state is what the other inputs hold.
 	value map[string]any
 	state map[string]map[string]json.RawMessage
@@ -66,6 +69,12 @@ func (p *Person) Click(ctx context.Context, at Place, ref string) (*Interaction,
 // block_id, or types into it, and waits for the ack.
 func (p *Person) Select(ctx context.Context, at Place, ref string, picks ...string) (*Interaction, error) {
 	return p.use(ctx, click{at: at, ref: ref, picks: picks})
+}
+
+// Choose picks the option with this value or text, wherever on the message or view it is offered (an overflow menu, say), and waits for
+// the ack.
+func (p *Person) Choose(ctx context.Context, at Place, option string) (*Interaction, error) {
+	return p.use(ctx, click{at: at, ref: option, byOption: true, picks: []string{option}})
 }
 
 func (p *Person) use(ctx context.Context, c click) (*Interaction, error) {
@@ -92,9 +101,9 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, ok := findElement(src.elements(), c.block, c.ref)
-	if !ok {
-		return nil, fmt.Errorf("%w: %q", errNoElement, c.ref)
+	e, err := c.find(src.elements())
+	if err != nil {
+		return nil, err
 	}
 	if c.state != nil {
 		maps.Copy(p.s.storedLocked(u, src), c.state)
@@ -114,6 +123,30 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 		out.TriggerID, out.ResponseURL = trigger, hookURL
 		return out
 	}, nil
+}
+
+// find finds the element that is used. Those in an input block send nothing before the view is submitted, unless they have dispatch_action.
+func (c click) find(list []element) (element, error) {
+	e, ok := findElement(list, c.block, c.ref)
+	if c.byOption {
+		e, ok = offering(list, c.ref)
+	}
+	switch {
+	case !ok:
+		return element{}, fmt.Errorf("%w: %q", errNoElement, c.ref)
+	case e.inInput && !e.dispatches:
+		return element{}, fmt.Errorf("%w: %q is sent with the view", errNoElement, c.ref)
+	}
+	return e, nil
+}
+
+// offering finds the first element that offers an option.
+func offering(list []element, option string) (element, bool) {
+	i := slices.IndexFunc(list, func(e element) bool { _, err := e.option(option); return err == nil })
+	if i < 0 {
+		return element{}, false
+	}
+	return list[i], true
 }
 
 // sourceLocked resolves a place for a person.

@@ -44,6 +44,45 @@ func TestAClickOnAMessageCarriesEverythingAHandlerNeeds(t *testing.T) {
 	}
 }
 
+func TestAnOptionIsChosenWhereverItIsOffered(t *testing.T) {
+	s := startPlayground(t, patient())
+	c := connect(t, s)
+	option := func(value string) map[string]any {
+		return map[string]any{"text": map[string]any{"type": "plain_text", "text": "Do " + value}, "value": value}
+	}
+	more := map[string]any{"type": "overflow", "action_id": "more", "options": []any{option("assign:k7f2"), option("mute:k7f2")}}
+	card := map[string]any{"type": "actions", "block_id": "inc-1", "elements": []any{button("ack", "k7f2"), more}}
+	ts := post(t, s, "#ops", map[string]any{"text": "x", "attachments": []any{map[string]any{"color": "danger", "blocks": []any{card}}}})
+	done := asPerson(func() (*Interaction, error) {
+		return s.User("bob").Choose(t.Context(), AtMessage("#ops", ts), "mute:k7f2")
+	})
+	m := c.next()
+	c.ack(m.EnvelopeID, nil)
+	p := m.payload(t)
+	want(t, p, "U0BOB", "user", "id")
+	want(t, p, "overflow", "actions", 0, "type")
+	want(t, p, "more", "actions", 0, "action_id")
+	want(t, p, "mute:k7f2", "actions", 0, "selected_option", "value")
+	want(t, p, "message_attachment", "container", "type")
+	want(t, p, ts, "message", "ts")
+	want(t, p, "inc-1", "message", "attachments", 0, "blocks", 0, "block_id")
+	if out := (<-done).get(t); !out.Acked {
+		t.Errorf("out: %+v", out)
+	}
+	if _, err := s.User("bob").Choose(t.Context(), AtMessage("#ops", ts), "explode:k7f2"); err == nil {
+		t.Error("an option was chosen that is not offered")
+	}
+}
+
+func TestAnInputSendsNothingBeforeItsViewIsSubmitted(t *testing.T) {
+	s := startPlayground(t, patient())
+	connect(t, s)
+	openModal(t, s, durationModal())
+	if _, err := s.User("ann").Select(t.Context(), AtModal(), "minutes", "30"); err == nil {
+		t.Error("an input without dispatch_action was sent by itself")
+	}
+}
+
 func TestATriggerOpensOneModal(t *testing.T) {
 	s := startPlayground(t, patient())
 	c := connect(t, s)

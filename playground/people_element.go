@@ -15,6 +15,7 @@ type element struct {
 	attachment int // 1 for the first attachment, 0 outside of attachments
 	inInput    bool
 	optional   bool
+	dispatches bool // an input that tells of each change
 	fields     map[string]any
 }
 
@@ -66,6 +67,7 @@ func collectElements(v any, around element, out *[]element) {
 		if id, ok := v["block_id"].(string); ok {
 			around.blockID, around.inInput = id, v["type"] == "input"
 			around.optional, _ = v["optional"].(bool)
+			around.dispatches, _ = v["dispatch_action"].(bool)
 		}
 		if _, ok := v["action_id"].(string); ok {
 			around.fields = v

@@ -11,7 +11,7 @@ func (p *Person) DMFile(name, text string, content []byte) (string, error) {
 
 // keepFileLocked stores a file of a person so that url_private serves it.
 func (s *Server) keepFileLocked(user, name string, content []byte) File {
-	id := s.ws.newID("F0PG")
+	id := s.ws.newID("F00PG")
 	file := File{
 		ID: id, Name: name, Title: name, Mimetype: mimeOf(name), Filetype: filetypeOf(name), Size: int64(len(content)),
 		User: s.userLocked(user).ID, URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, pathEscape(name)),

@@ -9,6 +9,7 @@ import (
 type names struct {
 	user    func(name string) (id string, ok bool)
 	channel func(name string) (id string, ok bool)
+	group   func(handle string) (id string, ok bool)
 }
 
 // richElement is one inline element of a rich_text block.
@@ -20,6 +21,7 @@ type richElement struct {
 	URL       string `json:"url,omitempty"`
 	Name      string `json:"name,omitempty"`
 	Range     string `json:"range,omitempty"`
+	GroupID   string `json:"usergroup_id,omitempty"`
 
 	label string // how the element was typed, for the long form <@U…|ann> of slash commands
 }
@@ -77,6 +79,9 @@ func (n names) mention(token string) (richElement, int) {
 		if id, ok := n.user(name); ok {
 			return richElement{Type: "user", UserID: id, label: name}, len(name) + 1
 		}
+		if id, ok := n.group(name); ok {
+			return richElement{Type: "usergroup", GroupID: id, label: name}, len(name) + 1
+		}
 	}
 	return richElement{}, 0
 }
@@ -95,8 +100,11 @@ var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 // messageText is the mrkdwn text of a message made of these elements, as events carry it.
 func messageText(elements []richElement) string {
 	return joinElements(elements, func(e richElement) string {
-		if e.Type == "user" {
+		switch e.Type {
+		case "user":
 			return "<@" + e.UserID + ">"
+		case "usergroup":
+			return "<!subteam^" + e.GroupID + ">"
 		}
 		return "<#" + e.ChannelID + "|>"
 	})
@@ -105,8 +113,11 @@ func messageText(elements []richElement) string {
 // commandText is the argument of a slash command with should_escape: mentions carry the name as well.
 func commandText(elements []richElement) string {
 	return joinElements(elements, func(e richElement) string {
-		if e.Type == "user" {
+		switch e.Type {
+		case "user":
 			return "<@" + e.UserID + "|" + e.label + ">"
+		case "usergroup":
+			return "<!subteam^" + e.GroupID + "|@" + e.label + ">"
 		}
 		return "<#" + e.ChannelID + "|" + e.label + ">"
 	})
@@ -118,7 +129,7 @@ func joinElements(elements []richElement, mention func(richElement) string) stri
 		switch e.Type {
 		case "text":
 			b.WriteString(escaper.Replace(e.Text))
-		case "user", "channel":
+		case "user", "usergroup", "channel":
 			b.WriteString(mention(e))
 		case "broadcast":
 			b.WriteString("<!" + e.Range + ">")

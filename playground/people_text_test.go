@@ -6,12 +6,13 @@ func TestTypedTextBecomesWhatSlacksClientSends(t *testing.T) {
 	find := func(known string, id string) func(string) (string, bool) {
 		return func(name string) (string, bool) { return id, name == known }
 	}
-	n := names{user: find("ann", "U1"), channel: find("ops", "C1")}
+	n := names{user: find("ann", "U1"), channel: find("ops", "C1"), group: find("oncall", "S1")}
 	for _, c := range []struct{ typed, message, command string }{
 		{"help", "help", "help"},
 		{"a < b & c > d", "a &lt; b &amp; c &gt; d", "a &lt; b &amp; c &gt; d"},
 		{"@ann, look", "<@U1>, look", "<@U1|ann>, look"},
 		{"ask @ann.", "ask <@U1>.", "ask <@U1|ann>."},
+		{"@oncall: look", "<!subteam^S1>: look", "<!subteam^S1|@oncall>: look"},
 		{"@annabel", "@annabel", "@annabel"},
 		{"see #ops and #nowhere", "see <#C1|> and #nowhere", "see <#C1|ops> and #nowhere"},
 		{"@here: down", "<!here>: down", "<!here>: down"},

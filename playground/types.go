@@ -102,6 +102,9 @@ type File struct {
 	Created    int64  `json:"created"`
 	Mode       string `json:"mode,omitempty"`
 	AltTxt     string `json:"alt_txt,omitempty"`
+
+	// scanned is when Slack has looked at it; before that no block can show it.
+	scanned time.Time
 }
 
 // View is a modal or a person's Home tab; its JSON is Slack's own view object. User, who sees it, stays out of the JSON.

@@ -2,6 +2,7 @@ package playground
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,6 +45,19 @@ func (s *Server) conversationsInfo(c *call) (reply, *apiError) {
 		info["num_members"] = room.memberCount()
 	}
 	return reply{"channel": info}, nil
+}
+
+// conversationsMembers pages through the ids of who is in a conversation.
+func (s *Server) conversationsMembers(c *call) (reply, *apiError) {
+	room, err := s.readableLocked(c.args, "read")
+	if err != nil {
+		return nil, err
+	}
+	page, next, err := pageOf(c, slices.DeleteFunc(slices.Sorted(maps.Keys(room.members)), func(id string) bool { return !room.members[id] }))
+	if err != nil {
+		return nil, err
+	}
+	return reply{"members": orEmpty(page), "response_metadata": map[string]any{"next_cursor": next}}, nil
 }
 
 func (c *channelState) memberCount() int {

@@ -7,6 +7,7 @@ import (
 	"mime"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -41,7 +42,7 @@ func (s *Server) filesGetUploadURL(c *call) (reply, *apiError) {
 		return nil, &apiError{Code: "alt_txt_too_large"}
 	}
 	name := path.Base(c.args.text("filename"))
-	id := s.ws.newID("F0PG")
+	id := s.ws.newID("F00PG")
 	s.uploads[id] = &upload{length: length, file: File{
 		ID: id, Name: name, Title: name, Mimetype: mimeOf(name), Filetype: filetypeOf(name), Size: int64(length), User: s.ws.bot.ID,
 		URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, pathEscape(name)), Created: s.now().Unix(), Mode: "hosted", AltTxt: c.args.text("alt_txt"),
@@ -132,10 +133,56 @@ func (s *Server) filesCompleteUpload(c *call) (reply, *apiError) {
 		c.ts = s.postLocked(room, m).TS
 	}
 	for i := range files {
+		files[i].scanned = s.now().Add(s.opts.FileScan)
 		s.ws.files[files[i].ID] = &files[i]
 		delete(s.uploads, files[i].ID)
 	}
-	return reply{"files": files}, nil
+	return reply{"files": s.filesNowLocked(files...)}, nil
+}
+
+// filesInfo tells about one file; its type is empty until Slack has looked at it.
+func (s *Server) filesInfo(c *call) (reply, *apiError) {
+	if err := c.args.require("file"); err != nil {
+		return nil, err
+	}
+	file := s.ws.files[c.args.text("file")]
+	if file == nil {
+		return nil, &apiError{Code: "file_not_found"}
+	}
+	return reply{"file": s.filesNowLocked(*file)[0]}, nil
+}
+
+// filesNowLocked are files as calls show them: while Slack still looks at one, its type is not known.
+func (s *Server) filesNowLocked(files ...File) []File {
+	out := slices.Clone(files)
+	for i := range out {
+		if s.now().Before(out[i].scanned) {
+			out[i].Mimetype, out[i].Filetype = "", ""
+		}
+	}
+	return out
+}
+
+// surroundingsLocked are what blocks may refer to and which of them the active faults refuse.
+func (s *Server) surroundingsLocked() surroundings {
+	unknown := map[string]bool{}
+	for _, f := range s.faults.active {
+		if f.Kind == FaultBlock {
+			unknown[f.Block] = true
+		}
+	}
+	return surroundings{unknown: unknown, picture: s.isPictureLocked}
+}
+
+// isPictureLocked says whether blocks can show a file: png, jpg and gif, once Slack has looked at it.
+func (s *Server) isPictureLocked(id, address string) bool {
+	file := s.ws.files[id]
+	for _, f := range s.ws.files {
+		if id == "" && f.URLPrivate == address {
+			file = f
+		}
+	}
+	return file != nil && !s.now().Before(file.scanned) && slices.Contains([]string{"image/png", "image/jpeg", "image/gif"}, file.Mimetype)
 }
 
 // uploadedLocked reads the files argument; each file has to be announced and received.

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 )
 
 // upload announces a file, sends data and returns the file's id.
@@ -28,6 +29,34 @@ func (w *webTest) send(url, kind, body string) response {
 		w.Fatal(err)
 	}
 	return r
+}
+
+func TestAPictureCanBeShownOnceSlackHasLookedAtIt(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	id := w.upload("chart.png", "bytes")
+	done := w.ok("files.completeUploadExternal", form{"files": `[{"id":"` + id + `"}]`})
+	if files, _ := done.body["files"].([]any); dig(files, 0, "mimetype") != "" {
+		t.Errorf("the type is known at once: %s", done.raw)
+	}
+	home := form{"user_id": "U0ANN", "view": `{"type":"home","blocks":[{"type":"image","alt_text":"a","slack_file":{"id":"` + id + `"}}]}`}
+	if r := w.call("views.publish", home); r.code() != "invalid_arguments" || !strings.Contains(r.raw, "invalid slack file [json-pointer:/view/blocks/0/slack_file]") {
+		t.Errorf("shown while Slack looks at it: %s", r.raw)
+	}
+	w.clock.advance(time.Second)
+	if got := w.ok("files.info", form{"file": id}); got.str("file.mimetype") != "image/png" {
+		t.Errorf("info: %s", got.raw)
+	}
+	w.ok("views.publish", home)
+	w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "blocks": `[{"type":"image","alt_text":"a","slack_file":{"url":"` + w.ok("files.info", form{"file": id}).str("file.url_private") + `"}}]`})
+	text := w.upload("list.txt", "bytes")
+	w.ok("files.completeUploadExternal", form{"files": `[{"id":"` + text + `"}]`})
+	w.clock.advance(time.Second)
+	if r := w.call("chat.postMessage", form{"channel": "C0OPS", "blocks": `[{"type":"image","alt_text":"a","slack_file":{"id":"` + text + `"}}]`}); r.code() != "invalid_blocks" {
+		t.Errorf("a text shown as a picture: %s", r.raw)
+	}
+	if r := w.call("files.info", form{"file": "F00NOTHERE"}); r.code() != "file_not_found" {
+		t.Errorf("info of no file: %s", r.raw)
+	}
 }
 
 func TestUploadedFileIsSharedAndCanBeRead(t *testing.T) {

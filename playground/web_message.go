@@ -67,7 +67,7 @@ func (s *Server) takeBlocksLocked(c *content, a args) *apiError {
 	if err != nil {
 		return err
 	}
-	if messages := checkBlocks(surfaceMessage, blocks); len(messages) > 0 {
+	if messages := checkBlocks(surfaceMessage, blocks, s.surroundingsLocked()); len(messages) > 0 {
 		return &apiError{Code: "invalid_blocks", Messages: messages}
 	}
 	c.hasBlocks = true
@@ -91,7 +91,7 @@ func (s *Server) takeAttachmentsLocked(c *content, a args) *apiError {
 	if len(attachments) > maxAttachments {
 		return &apiError{Code: "too_many_attachments"}
 	}
-	if messages := checkAttachments(attachments); len(messages) > 0 {
+	if messages := checkAttachments(attachments, s.surroundingsLocked()); len(messages) > 0 {
 		return &apiError{Code: "invalid_attachments", Messages: messages}
 	}
 	c.hasAttachments = true

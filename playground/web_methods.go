@@ -24,6 +24,7 @@ func webMethods() map[string]method {
 		"chat.getPermalink":  {tier: tierSpecial, noJSON: true, run: (*Server).chatGetPermalink},
 
 		"conversations.info":    {tier: tier3, noJSON: true, scopes: readScopes, run: (*Server).conversationsInfo},
+		"conversations.members": {tier: tier4, noJSON: true, scopes: readScopes, run: (*Server).conversationsMembers},
 		"conversations.list":    {tier: tier2, noJSON: true, scopes: readScopes, run: (*Server).conversationsList},
 		"conversations.open":    {tier: tier3, scopes: []string{"im:write", "mpim:write"}, run: (*Server).conversationsOpen},
 		"conversations.join":    {tier: tier3, scopes: []string{"channels:join"}, run: (*Server).conversationsJoin},
@@ -35,12 +36,16 @@ func webMethods() map[string]method {
 		"users.conversations": {tier: tier3, noJSON: true, scopes: readScopes, run: (*Server).usersConversations},
 		"users.lookupByEmail": {tier: tier3, noJSON: true, scopes: []string{"users:read.email"}, run: (*Server).usersLookupByEmail},
 
+		"usergroups.list":       {tier: tier2, noJSON: true, scopes: []string{"usergroups:read"}, run: (*Server).usergroupsList},
+		"usergroups.users.list": {tier: tier2, noJSON: true, scopes: []string{"usergroups:read"}, run: (*Server).usergroupsUsersList},
+
 		"views.publish": {tier: tier4, run: (*Server).viewsPublish},
 		"views.open":    {tier: tier4, run: (*Server).viewsOpen},
 		"views.push":    {tier: tier4, run: (*Server).viewsPush},
 		"views.update":  {tier: tier4, run: (*Server).viewsUpdate},
 
 		"files.getUploadURLExternal":   {tier: tier4, noJSON: true, scopes: []string{"files:write"}, run: (*Server).filesGetUploadURL},
+		"files.info":                   {tier: tier4, noJSON: true, scopes: []string{"files:read"}, run: (*Server).filesInfo},
 		"files.completeUploadExternal": {tier: tier4, scopes: []string{"files:write"}, run: (*Server).filesCompleteUpload},
 	}
 }

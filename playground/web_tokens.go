@@ -25,7 +25,8 @@ func newTokens() tokens {
 func DefaultScopes() []string {
 	return []string{
 		"app_mentions:read", "channels:history", "channels:join", "channels:read", "chat:write", "chat:write.public", "commands", "files:read",
-		"files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write", "users:read", "users:read.email",
+		"files:write", "groups:history", "groups:read", "im:history", "im:read", "im:write", "usergroups:read", "users:read",
+		"users:read.email",
 	}
 }
 

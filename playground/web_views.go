@@ -121,7 +121,7 @@ func (s *Server) parseViewLocked(raw string, where surface) (View, *apiError) {
 	if !ok {
 		return View{}, invalidArguments("must be a valid view object [json-pointer:/view]")
 	}
-	if messages := checkView(where, fields); len(messages) > 0 {
+	if messages := checkView(where, fields, s.surroundingsLocked()); len(messages) > 0 {
 		return View{}, invalidArguments(messages...)
 	}
 	blocks, _ := fields["blocks"].([]any)

@@ -13,6 +13,7 @@ type workspace struct {
 	bot                  User
 	botID, appID         string
 	users                []*User
+	groups               []*UserGroup
 	channels             []*channelState
 	files                map[string]*File
 	fileData             map[string][]byte
@@ -44,8 +45,24 @@ func (s *Server) AddUser(u User) string {
 			c.members[u.ID] = true
 		}
 	}
-	s.recordLocked(Entry{Kind: KindChannel, User: u.ID})
+	s.recordLocked(Entry{Kind: KindPeople, User: u.ID})
 	return u.ID
+}
+
+// ChangeUser changes a person (by id or name), as when somebody moves to another zone or leaves (Deleted); ID and Name stay.
+func (s *Server) ChangeUser(ref string, change func(*User)) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	u := s.userLocked(ref)
+	if u == nil {
+		return fmt.Errorf("change user: %w: %q", errNoPerson, ref)
+	}
+	changed := *u
+	change(&changed)
+	changed.ID, changed.Name = u.ID, u.Name
+	*u = changed
+	s.recordLocked(Entry{Kind: KindPeople, User: u.ID})
+	return nil
 }
 
 // AddChannel adds a conversation with all people in it (the bot as well when IsMember is set) and returns the id.
@@ -87,6 +104,26 @@ func (s *Server) Invite(channel string) error {
 func (s *Server) setBotMember(c *channelState, member bool) {
 	c.IsMember = member
 	c.members[s.ws.bot.ID] = member
+}
+
+// AddMember puts a person (by id or name) into a channel.
+func (s *Server) AddMember(channel, user string) error { return s.setMember(channel, user, true) }
+
+// RemoveMember takes a person out of a channel. They still see it on the page, as a public channel is seen by everybody.
+func (s *Server) RemoveMember(channel, user string) error { return s.setMember(channel, user, false) }
+
+func (s *Server) setMember(channel, user string, member bool) error {
+	found := true
+	err := s.changeChannel(channel, func(c *channelState) {
+		u := s.userLocked(user)
+		if found = u != nil && !u.IsBot; found {
+			c.members[u.ID] = member
+		}
+	})
+	if err == nil && !found {
+		return fmt.Errorf("change members of %q: %w: %q", channel, errNoPerson, user)
+	}
+	return err
 }
 
 func (s *Server) changeChannel(ref string, change func(*channelState)) error {
