@@ -89,8 +89,7 @@ type mark struct {
 	born *change
 }
 
-// applyChanges writes the commits that stand next to each other in a group as
-// if they were one. Those that conflict are left out and told so.
+// applyChanges writes the commits of a group as if they were one. Those that conflict are left out and told so.
 func (w *writer) applyChanges(ctx context.Context, ops []*op) error {
 	if len(ops) == 0 {
 		return nil

@@ -3,18 +3,18 @@ package store
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync/atomic"
 
 	"tocsin/alert"
 )
 
 const (
-	// queueSize is how many writes may wait for the disk.
+	// queueSize is how many commits, and how many other writes, may wait for the
+	// disk.
 	queueSize = 4096
-	// groupSize is the most writes that share one transaction. A group is as
-	// large as what came in while the one before was being synced, so no timer
-	// is needed to make it large.
+	// groupSize is the most commits, and the most other writes, that share one
+	// transaction. A group is as large as what came in while the one before was
+	// being synced, so no timer is needed to make it large.
 	groupSize = 512
 )
 
@@ -27,7 +27,7 @@ const (
 
 // op is one write on its way into a group.
 type op struct {
-	// change is a commit, which is written together with its neighbours.
+	// change is a commit, which is written together with the others of its group.
 	change *change
 	// do is any other write. It may be called again when its group failed.
 	do     func(*writer, context.Context) error
@@ -72,7 +72,7 @@ func (d *DB) shed(ctx context.Context, c *change) error {
 	default:
 	}
 	select {
-	case d.queue <- o:
+	case d.commits <- o:
 		return d.await(ctx, o)
 	default:
 		return alert.ErrOverloaded
@@ -109,50 +109,27 @@ func (d *DB) await(ctx context.Context, o *op) error {
 func (d *DB) writeLoop(w *writer) {
 	defer close(d.stopped)
 	defer w.close()
+	turns := turns{DB: d}
 	for {
-		select {
-		case first := <-d.queue:
-			runtime.Gosched()
-			d.writeGroup(w, d.drain(first))
-			continue
-		case <-d.closing:
-		}
-		select {
-		case first := <-d.queue:
-			d.writeGroup(w, d.drain(first))
-		default:
+		group := turns.next()
+		if group == nil {
 			return
 		}
+		d.writeGroup(w, group, turns.more)
+		turns.over()
 	}
 }
 
-// drain takes first and what waits behind it, up to a full group.
-func (d *DB) drain(first *op) []*op {
-	group := make([]*op, 0, 64)
-	for o := first; ; {
-		if o.state.CompareAndSwap(opWaiting, opTaken) {
-			group = append(group, o)
-		}
-		if len(group) == groupSize {
-			return group
-		}
-		select {
-		case o = <-d.queue:
-		default:
-			return group
-		}
-	}
-}
+// take makes the op the writer's, unless its caller has given it up.
+func (o *op) take() bool { return o.state.CompareAndSwap(opWaiting, opTaken) }
 
-// writeGroup writes a group and answers each of its ops.
-func (d *DB) writeGroup(w *writer, group []*op) {
-	if len(group) == 0 {
-		return
-	}
-	err := d.transact(w, group)
+// writeGroup writes a group, with more as long as that gives any, and answers
+// each of its ops.
+func (d *DB) writeGroup(w *writer, group []*op, more func() *op) {
+	group, err := d.transact(w, group, more)
 	if err != nil && len(group) > 1 && !d.hopeless(err) {
 		for _, o := range group {
-			d.writeGroup(w, []*op{o})
+			d.writeGroup(w, []*op{o}, nothing)
 		}
 		return
 	}
@@ -187,9 +164,12 @@ func (d *DB) hopeless(err error) bool {
 	return errors.As(err, &unknown) || d.dialect.unavailable(err) || errors.Is(err, alert.ErrUnavailable)
 }
 
-// transact writes a group in one transaction. An op that was refused has the
-// reason in its err.
-func (d *DB) transact(w *writer, group []*op) error {
+// nothing goes with an op that is tried by itself.
+func nothing() *op { return nil }
+
+// transact writes a group in one transaction, and returns it with what more
+// gave. An op that was refused has the reason in its err.
+func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 	ctx := context.Background()
 	if d.dialect.patience > 0 {
 		bounded, cancel := context.WithTimeout(ctx, d.dialect.patience)
@@ -197,16 +177,16 @@ func (d *DB) transact(w *writer, group []*op) error {
 		ctx = bounded
 	}
 	if err := w.begin(ctx); err != nil {
-		return err
+		return group, err
 	}
-	err := w.apply(ctx, group)
+	group, err := w.apply(ctx, group, more)
 	if err != nil {
 		w.rollback()
-		return err
+		return group, err
 	}
 	if err := w.commit(ctx); err != nil {
-		return err
+		return group, err
 	}
 	d.bells.ring(w.shown)
-	return nil
+	return group, nil
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -160,7 +162,7 @@ func together(t *testing.T, d *DB, changes []alert.Change) []error {
 		prepared, err := prepareChange(c)
 		must(t, err)
 		o := &op{change: prepared, answer: make(chan error, 1)}
-		d.queue <- o
+		d.commits <- o
 		all.Go(func() { errs[n] = d.await(context.Background(), o) })
 	}
 	release()
@@ -210,6 +212,7 @@ func TestFullQueueShedsAlerts(t *testing.T) {
 	var all sync.WaitGroup
 	for full := false; !full; { // the store's own pruning may have a place in it
 		select {
+		case d.commits <- &op{change: &change{}, answer: make(chan error, 1)}:
 		case d.queue <- &op{do: (*writer).ping, answer: make(chan error, 1)}:
 		default:
 			full = true
@@ -228,6 +231,42 @@ func TestFullQueueShedsAlerts(t *testing.T) {
 		t.Error("an envelope was refused instead of waiting for its place")
 	}
 	commit(t, d, fire(incident("a", "#db", 1)))
+}
+
+func TestCommitsDoNotWaitForMuchOtherWork(t *testing.T) {
+	var ticks atomic.Int64
+	d, err := Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "tocsin.db"), Options{
+		Now: func() time.Time { return time.Unix(0, ticks.Add(int64(turnTime))) }, // each look finds a turn over
+	})
+	must(t, err)
+	defer func() { must(t, d.Close()) }()
+	release := hold(t, d)
+	const others = 50
+	before, order := 0, []int(nil)
+	for n := range others {
+		d.queue <- &op{answer: make(chan error, 1), do: func(w *writer, ctx context.Context) error {
+			order = append(order, n)
+			written, err := w.one(ctx, "SELECT n FROM alerts", func(s scanner) error { return s.Scan(new(int)) })
+			if !written {
+				before++
+			}
+			return err
+		}}
+	}
+	committed := make(chan error, 1)
+	go func() { committed <- d.Commit(context.Background(), fire(incident("a", "#db", 1))) }()
+	for len(d.commits) == 0 {
+		runtime.Gosched()
+	}
+	release()
+	must(t, <-committed)
+	must(t, d.Ping(t.Context()))
+	if before > 1 {
+		t.Errorf("a commit waited for %d other writes", before)
+	}
+	if len(order) != others || !slices.IsSorted(order) {
+		t.Errorf("the others were done in the order %v", order)
+	}
 }
 
 func TestCommitGivenUpWhileWaitingIsNotWritten(t *testing.T) {
@@ -254,7 +293,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 		c, err := prepareChange(fire(incident(fmt.Sprintf("i%d", n), "#db", 1)))
 		must(t, err)
 		o := &op{change: c, answer: make(chan error, 1)}
-		d.queue <- o
+		d.commits <- o
 		go func() { answers <- d.await(context.Background(), o) }()
 	}
 	closed := make(chan error, 1)

@@ -47,9 +47,10 @@ type DB struct {
 	// release gives the store free for another daemon.
 	release func() error
 
-	queue   chan *op
-	closing chan struct{}
-	once    sync.Once
+	// commits are the writes that senders wait for, queue all others.
+	commits, queue chan *op
+	closing        chan struct{}
+	once           sync.Once
 	// stopped is closed when nothing will be written any more.
 	stopped chan struct{}
 	tasks   sync.WaitGroup
@@ -71,6 +72,7 @@ var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
 		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
+		commits: make(chan *op, queueSize),
 		queue:   make(chan *op, queueSize),
 		closing: make(chan struct{}),
 		stopped: make(chan struct{}),

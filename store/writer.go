@@ -116,31 +116,37 @@ func (w *writer) connect(ctx context.Context) error {
 	return nil
 }
 
-// apply does the group's work; commits that stand next to each other together.
-func (w *writer) apply(ctx context.Context, group []*op) error {
-	var changes []*op
-	for _, o := range group {
-		o.err = nil
-		if o.change != nil {
-			changes = append(changes, o)
-			continue
-		}
-		if err := w.applyChanges(ctx, changes); err != nil {
-			return err
-		}
-		changes = nil
-		if err := o.do(w, ctx); err != nil {
-			var refused refusal
-			if !errors.As(err, &refused) {
-				return err
+// apply does the group's work: its commits, which stand first, together, then
+// the other writes and what more gives of them. It returns the group with those.
+func (w *writer) apply(ctx context.Context, group []*op, more func() *op) ([]*op, error) {
+	commits := 0
+	for commits < len(group) && group[commits].change != nil {
+		commits++
+	}
+	if err := w.applyChanges(ctx, group[:commits]); err != nil {
+		return group, err
+	}
+	for n := commits; ; n++ {
+		if n == len(group) {
+			o := more()
+			if o == nil {
+				return group, w.writeCounts(ctx)
 			}
-			o.err = refused.err
+			group = append(group, o)
+		}
+		if err := w.applyOther(ctx, group[n]); err != nil {
+			return group, err
 		}
 	}
-	if err := w.applyChanges(ctx, changes); err != nil {
-		return err
+}
+
+func (w *writer) applyOther(ctx context.Context, o *op) error {
+	var refused refusal
+	if o.err = o.do(w, ctx); errors.As(o.err, &refused) {
+		o.err = refused.err
+		return nil
 	}
-	return w.writeCounts(ctx)
+	return o.err
 }
 
 func (w *writer) commit(ctx context.Context) error {
