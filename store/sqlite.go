@@ -127,6 +127,9 @@ func sqliteDSN(path string, reader bool) string {
 		q.Add("_pragma", "wal_autocheckpoint(8000)")
 		q.Add("_pragma", "journal_size_limit(67108864)")
 		q.Add("_pragma", "cache_size(-16000)")
+		// What a statement may have to take back, which is little and never in
+		// a file: those of one insert would be files in /var/tmp.
+		q.Add("_pragma", "temp_store(MEMORY)")
 	}
 	return (&url.URL{Scheme: "file", Path: path, RawQuery: q.Encode()}).String()
 }
