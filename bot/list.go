@@ -26,7 +26,7 @@ func (b *Bot) list(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if sharesFile(job) {
 		return b.share(ctx, job, to)
 	}
-	return b.write(ctx, to, append(render.List(*job.Digest, *job.Note).Below(asides(job)...).Options(), mark(job)))
+	return b.write(ctx, to, append(render.DigestList(*job.Digest, *job.Note).Below(asides(job)...).Options(), mark(job)))
 }
 
 func sharesFile(job alert.Job) bool {

@@ -63,8 +63,11 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}
-	message = message.Below(asides(job)...)
-	return b.write(ctx, to, append(message.Options(), mark(job)))
+	options := append(message.Below(asides(job)...).Options(), mark(job))
+	if job.Note.Broadcast && to.thread != "" {
+		options = append(options, slack.MsgOptionBroadcast())
+	}
+	return b.write(ctx, to, options)
 }
 
 // thread is where a job's reply goes: into the thread of the card or, when the
@@ -112,9 +115,9 @@ func card(job alert.Job, listed string) render.Message {
 	case job.Digest != nil:
 		return render.Digest(*job.Digest, listed, asides(job)...)
 	case job.Plain:
-		return render.PlainCard(job.Incident, asides(job)...)
+		return render.PlainCard(job.Incident, job.Lane, asides(job)...)
 	}
-	return render.Card(job.Incident, asides(job)...)
+	return render.Card(job.Incident, job.Lane, asides(job)...)
 }
 
 // asides is the small print of what the job shows.

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -33,40 +34,6 @@ func (s Shell) example() string {
 	return code(lines...)
 }
 
-// HelpView is what help says. Direct is for a direct message or a mention,
-// where words stand without a slash.
-type HelpView struct {
-	Direct  bool
-	Shell   Shell
-	Version string
-}
-
-// Help lists what a person can do.
-func Help(v HelpView) Message {
-	rows := [][2]string{
-		{"/notify-test [channel] [severity]", "send a test alert by the whole road and see how long each leg took"},
-		{"/notify status", "how delivery does, and what is open"},
-		{"/notify help", "this list"},
-	}
-	foot := "The same words work in a direct message to me: `test`, `status`, `help`."
-	if v.Direct {
-		rows = [][2]string{
-			{"test [channel] [severity]", "send a test alert by the whole road and see how long each leg took"},
-			{"status", "how delivery does, and what is open"},
-			{"help", "this list"},
-		}
-		foot = "In any channel, type `/notify-test` or `/notify`."
-	}
-	lines := []string{"*I bring alerts to Slack.* You can write:"}
-	for _, r := range rows {
-		lines = append(lines, "• `"+r[0]+"`: "+r[1])
-	}
-	lines = append(lines, "", foot, "", "*From the shell*", v.Shell.example())
-	m := answer(lines...)
-	m.Blocks = append(m.Blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
-	return m
-}
-
 // StatusView is what status says.
 type StatusView struct {
 	Open    []alert.Incident
@@ -80,7 +47,7 @@ type StatusView struct {
 func Status(v StatusView) Message {
 	fields := append(deliveryFields(v.Health), "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
-	blocks = append(blocks, problemBlocks(v.Health.Problems)...)
+	blocks = append(blocks, problemBlocks(v.Health.Problems, 10)...)
 	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
 	lines := []string{verdict(v.Health)}
 	for _, f := range fields {
@@ -126,8 +93,10 @@ func counts(c alert.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
-// TestReport is what became of a test alert.
+// TestReport is what became of an alert that a person sent.
 type TestReport struct {
+	// What it is called; empty means "test alert".
+	What string
 	// Record is the alert as it stands.
 	Record alert.Record
 	// Asked is when the person asked for it, Kept when it was safe on disk.
@@ -155,21 +124,22 @@ func testHead(r TestReport) []string {
 	if where == "" {
 		where = r.Record.Lane
 	}
+	what := "Your " + cmp.Or(r.What, "test alert")
 	reason := fit(literal(oneLine(r.Record.Reason)), 500)
 	switch r.Record.Standing {
 	case alert.StandDelivered, alert.StandFolded:
-		line := "✅ Your test alert is in " + place(where) + "."
+		line := "✅ " + what + " is in " + place(where) + "."
 		if address, ok := webAddress(r.Permalink); ok {
 			line += " " + linkText(address, "Open it")
 		}
 		return []string{line}
 	case alert.StandDead:
-		return []string{"❌ Your test alert could not be delivered to " + place(where) + ".", reason}
+		return []string{"❌ " + what + " could not be delivered to " + place(where) + ".", reason}
 	case alert.StandSilenced:
-		return []string{"🔕 Your test alert was accepted, and a silence keeps it out of " + place(where) + ".", reason}
+		return []string{"🔕 " + what + " was accepted, and a silence keeps it out of " + place(where) + ".", reason}
 	}
 	return []string{
-		"⏳ Your test alert is accepted and kept, but it still waits to go to " + place(where) + ".",
+		"⏳ " + what + " is accepted and kept, but it still waits to go to " + place(where) + ".",
 		waitsFor(r) + " It is sent as soon as it can be; there is no need to send it again.",
 	}
 }

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,35 +9,61 @@ import (
 	"tocsin/alert"
 )
 
-// ActionLink begins the action ids of buttons that only open an address. Slack
-// reports a click on them too; nothing has to be done about it.
-const ActionLink = "open_link"
-
-// Card draws an incident as the one message that shows it: a headline, and
-// under it, behind a bar in the colour of its severity (green once it is
-// resolved), labels, the first page of its text (alert.Pages), links as
-// buttons, and a line of facts. Its Text is PlainCard's, because that is all a
-// screen reader gets. Lines of unescaped small print go under the headline.
-func Card(i alert.Incident, aside ...string) Message {
+// Card draws an incident as the one message that shows it in lane. Above are the
+// headline and whom it pings (alert.Incident.Mentions); behind a bar in the
+// colour of its severity and state are text (the first page, alert.Pages),
+// labels, who is at it, buttons, links, and a line of facts. Its Text is
+// PlainCard's, because that is all a screen reader gets. Lines of unescaped small
+// print go under the headline.
+//
+// The buttons are among the first five blocks behind the bar, for Slack may hide
+// what comes later behind "Show more".
+func Card(i alert.Incident, lane string, aside ...string) Message {
 	name := title(i.Title)
 	headline := sign(i) + " " + name
-	var blocks []slack.Block
-	if alert.EscapedLen(headline) > maxHeader {
-		blocks = append(blocks, slack.NewSectionBlock(plain(fit(name, maxSection)), nil, nil))
+	top := smallPrint(header(headline), aside)
+	if who := ping(i.Mentions[lane]); who != "" {
+		top = append(top, section(who))
 	}
-	blocks = append(blocks, labelBlocks(i)...)
-	blocks = append(blocks, textBlocks(i.Text)...)
-	blocks = append(blocks, linkBlocks(i.Links)...)
-	blocks = append(blocks, small(append(facts(i), origin(i)...)...))
 	return Message{
-		Text:   PlainCard(i, aside...).Text,
-		Blocks: smallPrint(header(headline), aside),
+		Text:   PlainCard(i, lane, aside...).Text,
+		Blocks: top,
 		Attachments: []slack.Attachment{{
 			Color:    colour(i),
 			Fallback: fit(summary(i), maxFallback),
-			Blocks:   slack.Blocks{BlockSet: blocks},
+			Blocks:   slack.Blocks{BlockSet: cardBody(i, headline)},
 		}},
 	}
+}
+
+func cardBody(i alert.Incident, headline string) []slack.Block {
+	var blocks []slack.Block
+	if alert.EscapedLen(headline) > maxHeader {
+		blocks = append(blocks, slack.NewSectionBlock(plain(fit(title(i.Title), maxSection)), nil, nil))
+	}
+	blocks = append(blocks, textBlocks(i.Text)...)
+	blocks = append(blocks, labelBlocks(i)...)
+	if status := standing(i, shown); len(status) > 0 {
+		blocks = append(blocks, small(status...))
+	}
+	blocks = append(blocks, incidentActions(i)...)
+	blocks = append(blocks, linkBlocks(i.Links)...)
+	if more := moreLine(i); more != "" {
+		blocks = append(blocks, small(more))
+	}
+	return append(blocks, small(append(facts(i), origin(i)...)...))
+}
+
+// moreLine says what of an incident is not on its card.
+func moreLine(i alert.Incident) string {
+	var parts []string
+	if all := labelsOf(i); len(all) > maxLabelFields {
+		parts = append(parts, pairs(all[maxLabelFields:], maxMoreLabels))
+	}
+	if len(alert.Pages(i.Text)) > 1 {
+		parts = append(parts, "The text goes on in the thread.")
+	}
+	return strings.Join(parts, "\n")
 }
 
 // summary is an incident in one line of unescaped text: sign, severity, title.
@@ -53,15 +78,11 @@ func summary(i alert.Incident) string {
 }
 
 func textBlocks(text string) []slack.Block {
-	pages := alert.Pages(text)
-	var blocks []slack.Block
-	if first := strings.TrimRight(clean(pages[0]), " \t\n"); visible(first) {
-		blocks = append(blocks, section(fit(first, maxSection)))
+	first := strings.TrimRight(clean(alert.Pages(text)[0]), " \t\n")
+	if !visible(first) {
+		return nil
 	}
-	if len(pages) > 1 {
-		blocks = append(blocks, small("The text goes on in the thread."))
-	}
-	return blocks
+	return []slack.Block{section(fit(first, maxSection))}
 }
 
 // linkBlocks draws links as buttons, two of one name as well. An address that
@@ -86,7 +107,7 @@ func linkBlocks(links []alert.Link) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", buttons...)}
 }
 
-// facts is how an incident stands: state, count, when.
+// facts is how an incident stands: severity, state, count, when.
 func facts(i alert.Incident) []string {
 	var parts []string
 	switch i.State {
@@ -97,7 +118,8 @@ func facts(i alert.Incident) []string {
 		}
 		parts = append(parts, state, "was "+strings.ToLower(severityWord(i.Severity)))
 	case alert.Acked:
-		parts = append(parts, "*"+severityWord(i.Severity)+"*", "acknowledged"+by(i.AckedBy))
+		// Who acknowledged it is said by standing.
+		parts = append(parts, "*"+severityWord(i.Severity)+"*")
 	default:
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
 	}
@@ -112,6 +134,37 @@ func facts(i alert.Incident) []string {
 	return parts
 }
 
+// standing is what people have done about an incident: who is at it, who closed
+// it, and how long it is kept quiet.
+func standing(i alert.Incident, who func(alert.Person) string) []string {
+	var parts []string
+	switch {
+	case i.State == alert.StateResolved && !nobody(i.ResolvedBy):
+		parts = append(parts, "✅ Resolved by "+who(i.ResolvedBy))
+	case i.State == alert.Acked:
+		line := "✋ Acknowledged" + by(i.AckedBy, who)
+		if !i.AckedAt.IsZero() {
+			line += " " + date(i.AckedAt)
+		}
+		parts = append(parts, line)
+	}
+	if i.State != alert.StateResolved && !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
+		parts = append(parts, "👤 Assigned to "+who(i.Assignee))
+	}
+	if i.State != alert.StateResolved && i.Silence != "" {
+		parts = append(parts, quiet(i))
+	}
+	return parts
+}
+
+func quiet(i alert.Incident) string {
+	line := "🔕 Quiet"
+	if !i.SilencedUntil.IsZero() {
+		line += " until " + date(i.SilencedUntil)
+	}
+	return line + " by silence " + quoted(i.Silence)
+}
+
 // origin is where an incident comes from, whom it is for, and its name.
 func origin(i alert.Incident) []string {
 	parts := []string{quoted(orDash(i.ID))}
@@ -122,13 +175,6 @@ func origin(i alert.Incident) []string {
 		parts = append(parts, "for "+fit(mention, 100))
 	}
 	return parts
-}
-
-func by(p alert.Person) string {
-	if person := literal(oneLine(cmp.Or(p.Name, p.ID))); visible(person) {
-		return " by " + fit(person, 100)
-	}
-	return ""
 }
 
 func orDash(s string) string {

@@ -143,8 +143,8 @@ func digestFacts(s alert.Summary, listed string) string {
 	return strings.Join(append(parts, "the complete list follows in the thread"), dot)
 }
 
-// List draws one part of a digest's complete list for its thread.
-func List(s alert.Summary, n alert.Note) Message {
+// DigestList draws one part of a digest's complete list for its thread.
+func DigestList(s alert.Summary, n alert.Note) Message {
 	lines := make([]string, 0, len(s.Lines)+1)
 	lines = append(lines, fmt.Sprintf("*Complete list*, %d to %d, in the order they came", n.From+1, n.From+len(s.Lines)))
 	for _, l := range s.Lines {

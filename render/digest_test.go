@@ -60,12 +60,12 @@ func someLines(n int, title string) (lines []alert.Line) {
 
 func TestAPartOfTheListFitsWhateverTheTitles(t *testing.T) {
 	for _, title := range []string{"disk full", strings.Repeat("&<>", 400), strings.Repeat("👩‍🚒", 300), ""} {
-		m := List(alert.Summary{Lines: someLines(alert.ListPage, title)}, alert.Note{Topic: alert.TopicList, From: 20, Count: alert.ListPage})
+		m := DigestList(alert.Summary{Lines: someLines(alert.ListPage, title)}, alert.Note{Topic: alert.TopicList, From: 20, Count: alert.ListPage})
 		wantValid(t, "list", checkMessage(m))
 		if n := strings.Count(m.Text, "\n"); n != alert.ListPage {
 			t.Errorf("%d lines, want one for each", n)
 		}
-		long := List(alert.Summary{Lines: someLines(alert.ListLongPage, title)}, alert.Note{Topic: alert.TopicList})
+		long := DigestList(alert.Summary{Lines: someLines(alert.ListLongPage, title)}, alert.Note{Topic: alert.TopicList})
 		if n := utf8.RuneCountInString(long.Text); n > 40_000 {
 			t.Errorf("a long part has %d characters, which Slack would cut", n)
 		}

@@ -46,7 +46,7 @@ func cards() map[string]alert.Incident {
 		"open":    diskFull(),
 		"refired": with(diskFull(), func(i *alert.Incident) { i.Count, i.LastAt, i.Severity = 7, at("14:40:00"), alert.Error }),
 		"acked": with(diskFull(), func(i *alert.Incident) {
-			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, alert.Person{ID: "U1", Name: "ann"}, at("14:07:00"), alert.Warning
+			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, alert.Person{ID: "U0ANN", Name: "ann"}, at("14:07:00"), alert.Warning
 		}),
 		"resolved": with(diskFull(), func(i *alert.Incident) {
 			i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall"
@@ -70,7 +70,7 @@ func cards() map[string]alert.Incident {
 func TestCardsLookAsTheGoldenFiles(t *testing.T) {
 	for name, i := range cards() {
 		t.Run(name, func(t *testing.T) {
-			card := Card(i)
+			card := Card(i, "#ops")
 			wantValid(t, "card", checkMessage(card))
 			golden(t, "card "+name, card)
 		})
@@ -80,7 +80,7 @@ func TestCardsLookAsTheGoldenFiles(t *testing.T) {
 func TestPlainCardsLookAsTheGoldenFiles(t *testing.T) {
 	for name, i := range cards() {
 		t.Run(name, func(t *testing.T) {
-			m := PlainCard(i)
+			m := PlainCard(i, "#ops")
 			wantValid(t, "plain card", checkMessage(m))
 			if m.Blocks != nil || m.Attachments != nil {
 				t.Error("a plain card has blocks")

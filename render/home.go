@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,18 +17,32 @@ const (
 	ActionRefresh = "home_refresh"
 )
 
-// homeRows is how many incidents the Home shows; with everything else it stays
-// far below the 100 blocks of a view.
-const homeRows = 20
+// How much the Home shows: with everything else it stays below the 100 blocks of
+// a view.
+const (
+	homeMine     = 5
+	homeOpen     = 14
+	homeSilences = 8
+	homeProblems = 8
+)
 
 // HomeView is what the App Home shows.
 type HomeView struct {
-	// Open are the incidents that are not resolved, worst first. More says that
-	// there are others besides.
+	// Mine are the incidents that the reader is at, worst first.
+	Mine []alert.Incident
+	// Open are all that are not resolved, worst first. More says that there are
+	// others besides.
 	Open []alert.Incident
 	More bool
+	// Silences are those that hold.
+	Silences []alert.Silence
 	// Health is how delivery does.
 	Health alert.Health
+	// Subscriptions are the reader's.
+	Subscriptions []alert.Subscription
+	// Stats are those of the last day, for Chart.
+	Stats alert.Stats
+	Chart Chart
 	// Shell is how to reach the daemon from its own machine.
 	Shell   Shell
 	Version string
@@ -39,18 +54,21 @@ type HomeView struct {
 // counted on by the reader's Slack, so an idle workspace always gives the same
 // view.
 func Home(v HomeView) HomeTab {
-	blocks := []slack.Block{
-		header("Open incidents"),
-		section(tally(v.Open, v.More)),
-		homeButtons(),
+	blocks := []slack.Block{header("Open incidents"), section(tally(v.Open, v.More)), homeButtons()}
+	blocks = append(blocks, homeIncidents(v)...)
+	if chart := chartBlocks(v.Stats, v.Chart); len(chart) > 0 {
+		blocks = append(blocks, slack.NewDividerBlock(), header("The last day"))
+		blocks = append(blocks, chart...)
 	}
-	blocks = append(blocks, incidentRows(v)...)
+	if len(v.Silences) > 0 {
+		blocks = append(blocks, slack.NewDividerBlock(), header("Silences"))
+		blocks = append(blocks, silenceBlocks(SilencesView{Silences: v.Silences}, homeSilences, shown)...)
+	}
 	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
-	blocks = append(blocks, problemBlocks(v.Health.Problems)...)
+	blocks = append(blocks, problemBlocks(v.Health.Problems, homeProblems)...)
 	blocks = append(blocks,
-		slack.NewDividerBlock(),
-		header("Push an alert from the shell"),
-		section(v.Shell.example()),
+		slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")),
+		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
 		small(homeFoot(v)...),
 	)
 	return HomeTab{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}, CallbackID: "home"}
@@ -94,37 +112,49 @@ func tally(open []alert.Incident, more bool) string {
 	return strings.Join(parts, dot)
 }
 
-func incidentRows(v HomeView) []slack.Block {
+// homeIncidents are the reader's own incidents and then the others by severity,
+// each with its buttons.
+func homeIncidents(v HomeView) []slack.Block {
 	var blocks []slack.Block
-	for at, i := range v.Open {
-		if at == homeRows {
-			break
+	mine := v.Mine[:min(len(v.Mine), homeMine)]
+	if len(mine) > 0 {
+		blocks = append(blocks, section("*Yours*"))
+	}
+	for _, i := range mine {
+		blocks = append(blocks, homeRow(i)...)
+	}
+	others := slices.DeleteFunc(slices.Clone(v.Open), func(i alert.Incident) bool {
+		return slices.ContainsFunc(mine, func(m alert.Incident) bool { return m.ID == i.ID })
+	})
+	var last alert.Severity
+	for at, i := range others[:min(len(others), homeOpen)] {
+		if at == 0 || i.Severity != last {
+			blocks = append(blocks, section("*"+severityWord(i.Severity)+"*"))
 		}
-		blocks = append(blocks, section(incidentRow(i)))
+		last = i.Severity
+		blocks = append(blocks, homeRow(i)...)
 	}
-	switch hidden := len(v.Open) - homeRows; {
-	case hidden > 0 && v.More:
-		blocks = append(blocks, small(fmt.Sprintf("and more than %d others", hidden)))
-	case hidden > 0:
-		blocks = append(blocks, small("and "+plural(hidden, "other")))
-	case v.More:
-		blocks = append(blocks, small("and others"))
-	}
-	return blocks
+	return append(blocks, homeHidden(len(others)-homeOpen, v.More)...)
 }
 
-func incidentRow(i alert.Incident) string {
-	parts := []string{quoted(orDash(i.ID)), "fired " + times(i.Count)}
-	if !i.LastAt.IsZero() {
-		parts = append(parts, "last "+ago(i.LastAt.Truncate(time.Minute)))
+func homeHidden(hidden int, more bool) []slack.Block {
+	switch {
+	case hidden > 0 && more:
+		return []slack.Block{small(fmt.Sprintf("and more than %d others: `/notify list` shows them all", hidden))}
+	case hidden > 0:
+		return []slack.Block{small("and " + plural(hidden, "other") + ": `/notify list` shows them all")}
+	case more:
+		return []slack.Block{small("and others: `/notify list` shows them all")}
 	}
-	if i.State == alert.Acked {
-		parts = append(parts, "acknowledged"+by(i.AckedBy))
-	}
+	return nil
+}
+
+func homeRow(i alert.Incident) []slack.Block {
+	text := row(i, shown)
 	if where := places(i); where != "" {
-		parts = append(parts, where)
+		text += dot + where
 	}
-	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
+	return append([]slack.Block{section(text)}, incidentActions(i)...)
 }
 
 // places says where an incident is shown, or will be.
@@ -177,9 +207,8 @@ func deliveryFields(h alert.Health) []string {
 	return fields
 }
 
-// problemBlocks draws each problem with its remedy.
-func problemBlocks(problems []alert.Problem) []slack.Block {
-	const most = 10
+// problemBlocks draws the first problems, each with its remedy.
+func problemBlocks(problems []alert.Problem, most int) []slack.Block {
 	var blocks []slack.Block
 	for at, p := range problems {
 		if at == most {

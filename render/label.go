@@ -31,7 +31,7 @@ var firstLabels = [...]string{
 type label struct{ name, value string }
 
 // labelsOf lists the labels worth showing, the most useful first. Empty ones
-// and those that only repeat the title or the severity are left out.
+// and those that only repeat the title or a severity are left out.
 func labelsOf(i alert.Incident) []label {
 	var all []label
 	for name, value := range i.Labels {
@@ -53,7 +53,8 @@ func labelsOf(i alert.Incident) []label {
 func repeats(i alert.Incident, name, value string) bool {
 	switch strings.ToLower(name) {
 	case "severity":
-		return strings.EqualFold(value, string(i.Severity))
+		// The incident's own is on the card, and it may have changed since.
+		return slices.Contains(alert.Severities(), alert.Severity(strings.ToLower(value)))
 	case "alertname", "title", "summary":
 		return oneLine(value) == title(i.Title)
 	}
@@ -67,8 +68,7 @@ func rank(name string) int {
 	return len(firstLabels)
 }
 
-// labelBlocks draws the first labels as fields in two columns and as many of
-// the rest as go into one small line.
+// labelBlocks draws the first labels as fields in two columns.
 func labelBlocks(i alert.Incident) []slack.Block {
 	all := labelsOf(i)
 	if len(all) == 0 {
@@ -79,11 +79,7 @@ func labelBlocks(i alert.Incident) []slack.Block {
 	for _, l := range all[:shown] {
 		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
 	}
-	blocks := []slack.Block{fieldset(fields...)}
-	if rest := all[shown:]; len(rest) > 0 {
-		blocks = append(blocks, small(pairs(rest, maxMoreLabels)))
-	}
-	return blocks
+	return []slack.Block{fieldset(fields...)}
 }
 
 // pairs writes name=value after name=value within budget characters, and says

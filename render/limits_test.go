@@ -14,22 +14,33 @@ import (
 // A validator of slack-facts §2.6 that looks at the JSON Slack would get, not
 // at our types.
 
-// allowed are the only things in angle brackets that a view may hold.
+// allowed are the only things in angle brackets that a view may hold anywhere.
 var allowed = regexp.MustCompile(`<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<https?://[^<>|\s]+\|[^<>|]*>`)
+
+// quietly are those that notify somebody, unless they stand in an attachment or
+// a view.
+var quietly = regexp.MustCompile(`<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>`)
 
 var entity = regexp.MustCompile(`&(amp|lt|gt);`)
 
 type validator struct {
 	problems []string
-	actions  map[string]bool
+	// pings are what may stand in angle brackets besides, where loud is set: in a
+	// message's text and its own blocks, which notify.
+	pings []string
+	loud  bool
+	// blockIDs are those seen so far.
+	blockIDs map[string]bool
 }
 
-func checkMessage(m Message) []string {
-	v := &validator{actions: map[string]bool{}}
+// checkMessage checks a message that may notify pings and nobody else.
+func checkMessage(m Message, pings ...string) []string {
+	v := &validator{pings: pings, loud: true, blockIDs: map[string]bool{}}
 	v.text("text", m.Text, maxText)
 	var blocks []any
 	decode(m.Blocks, &blocks)
 	v.blocks("blocks", blocks, 50)
+	v.loud = false
 	var attachments []map[string]any
 	decode(m.Attachments, &attachments)
 	if len(attachments) > 100 {
@@ -37,13 +48,14 @@ func checkMessage(m Message) []string {
 	}
 	for i, a := range attachments {
 		v.text(fmt.Sprintf("attachments/%d/fallback", i), a["fallback"].(string), 3000)
-		v.blocks(fmt.Sprintf("attachments/%d/blocks", i), a["blocks"].([]any), 50)
+		// Slack has been seen to refuse more than 20 blocks in one attachment.
+		v.blocks(fmt.Sprintf("attachments/%d/blocks", i), a["blocks"].([]any), 20)
 	}
 	return v.problems
 }
 
 func checkView(view any) []string {
-	v := &validator{actions: map[string]bool{}}
+	v := &validator{blockIDs: map[string]bool{}}
 	body, err := json.Marshal(view)
 	if err != nil {
 		return []string{err.Error()}
@@ -54,6 +66,9 @@ func checkView(view any) []string {
 	var decoded map[string]any
 	decode(view, &decoded)
 	blocks := decoded["blocks"].([]any)
+	if len(blocks) == 0 {
+		v.report("a view without blocks")
+	}
 	v.blocks("blocks", blocks, 100)
 	for _, part := range []string{"title", "submit", "close"} {
 		if decoded[part] != nil {
@@ -64,11 +79,16 @@ func checkView(view any) []string {
 	if isHome && (decoded["submit"] != nil || decoded["close"] != nil) {
 		v.report("a home has no submit or close")
 	}
-	if len(fmt.Sprint(decoded["callback_id"])) > 255 {
-		v.report("callback_id too long")
+	for name, limit := range map[string]int{"callback_id": 255, "external_id": 255, "private_metadata": 3000} {
+		if s, _ := decoded[name].(string); utf8.RuneCountInString(s) > limit {
+			v.report("%s too long", name)
+		}
 	}
 	if strings.Contains(string(body), `"type":"input"`) && decoded["submit"] == nil {
 		v.report("inputs without submit")
+	}
+	if isHome && strings.Contains(string(body), `"type":"data_visualization"`) {
+		v.report("a home with a block that only messages take")
 	}
 	return v.problems
 }
@@ -100,6 +120,15 @@ func (v *validator) text(at, s string, limit int) {
 		v.report("%s: not UTF-8", at)
 	}
 	rest := allowed.ReplaceAllString(s, "")
+	if !v.loud {
+		rest = quietly.ReplaceAllString(rest, "")
+	} else if len(v.pings) > 0 {
+		begin, after, _ := strings.Cut(rest, "\n")
+		for _, p := range v.pings {
+			begin = strings.Replace(begin, p, "", 1)
+		}
+		rest = begin + after
+	}
 	rest = entity.ReplaceAllString(rest, "")
 	if i := strings.IndexAny(rest, "<>&"); i >= 0 {
 		v.report("%s: unescaped: %.40q", at, rest[i:])
@@ -133,24 +162,49 @@ func (v *validator) blocks(at string, blocks []any, limit int) {
 }
 
 func (v *validator) block(at string, b map[string]any) {
-	if id, _ := b["block_id"].(string); len(id) > 255 {
-		v.report("%s: block_id too long", at)
+	id, _ := b["block_id"].(string)
+	if len(id) > 255 || id != "" && v.blockIDs[id] {
+		v.report("%s: block_id %q is long or used twice", at, id)
 	}
+	v.blockIDs[id] = true
 	switch b["type"] {
 	case "header":
 		v.object(at, b["text"], 150)
 	case "section":
 		v.section(at, b)
 	case "context":
-		v.elements(at, b, 10, func(at string, e map[string]any) { v.object(at, e, 3000) })
+		for i, e := range v.list(at, b, "elements", 10) {
+			v.object(fmt.Sprintf("%s/%d", at, i), e, 3000)
+		}
 	case "actions":
-		v.elements(at, b, 25, v.button)
+		seen := map[any]bool{}
+		for i, e := range v.list(at, b, "elements", 25) {
+			element := e.(map[string]any)
+			v.element(fmt.Sprintf("%s/%d", at, i), element)
+			if seen[element["action_id"]] {
+				v.report("%s: action_id %v twice in one block", at, element["action_id"])
+			}
+			seen[element["action_id"]] = true
+		}
+	case "image":
+		v.image(at, b)
 	case "input":
 		v.input(at, b)
+	case "data_visualization":
+		v.chart(at, b)
 	case "divider":
 	default:
 		v.report("%s: block %v is not known here", at, b["type"])
 	}
+}
+
+// list is a list of 1 to limit.
+func (v *validator) list(at string, b map[string]any, name string, limit int) []any {
+	list, _ := b[name].([]any)
+	if len(list) == 0 || len(list) > limit {
+		v.report("%s: %d %s", at, len(list), name)
+	}
+	return list
 }
 
 func (v *validator) section(at string, b map[string]any) {
@@ -167,34 +221,76 @@ func (v *validator) section(at string, b map[string]any) {
 	for i, f := range fields {
 		v.object(fmt.Sprintf("%s/fields/%d", at, i), f, 2000)
 	}
-}
-
-func (v *validator) elements(at string, b map[string]any, limit int, check func(string, map[string]any)) {
-	elements := b["elements"].([]any)
-	if len(elements) == 0 || len(elements) > limit {
-		v.report("%s: %d elements", at, len(elements))
-	}
-	for i, e := range elements {
-		check(fmt.Sprintf("%s/%d", at, i), e.(map[string]any))
+	if accessory, ok := b["accessory"].(map[string]any); ok {
+		v.element(at+"/accessory", accessory)
 	}
 }
 
-func (v *validator) action(at string, e map[string]any) {
-	id, _ := e["action_id"].(string)
-	if id == "" || len(id) > 255 || v.actions[id] {
-		v.report("%s: action_id %q is empty, long or used twice", at, id)
+func (v *validator) image(at string, b map[string]any) {
+	file, _ := b["slack_file"].(map[string]any)
+	if id, _ := file["id"].(string); !fileID(id) {
+		v.report("%s: file %q", at, id)
 	}
-	v.actions[id] = true
+	alt, _ := b["alt_text"].(string)
+	v.text(at+"/alt_text", alt, 1000)
+	v.object(at+"/title", b["title"], 2000)
+}
+
+// element checks whatever can be clicked or filled in.
+func (v *validator) element(at string, e map[string]any) {
+	if id, _ := e["action_id"].(string); id == "" || len(id) > 255 {
+		v.report("%s: action_id %q", at, id)
+	}
+	if e["placeholder"] != nil {
+		v.object(at+"/placeholder", e["placeholder"], 150)
+	}
+	if confirm, ok := e["confirm"].(map[string]any); ok {
+		for name, limit := range map[string]int{"title": 100, "text": 300, "confirm": 30, "deny": 30} {
+			v.object(at+"/confirm/"+name, confirm[name], limit)
+		}
+	}
+	switch e["type"] {
+	case "button":
+		v.button(at, e)
+	case "overflow":
+		v.options(at, e, 5)
+	case "static_select":
+		v.options(at, e, 100)
+	case "plain_text_input":
+		value, _ := e["initial_value"].(string)
+		most, limited := e["max_length"].(float64)
+		if most > 3000 || limited && utf8.RuneCountInString(value) > int(most) || utf8.RuneCountInString(value) > 3000 {
+			v.report("%s: %d characters begin an input of %v", at, utf8.RuneCountInString(value), most)
+		}
+	case "users_select", "datetimepicker":
+	default:
+		v.report("%s: element %v is not known here", at, e["type"])
+	}
 }
 
 func (v *validator) button(at string, e map[string]any) {
-	v.action(at, e)
 	v.object(at, e["text"], 75)
 	if u, _ := e["url"].(string); utf8.RuneCountInString(u) > 3000 || (u != "" && !strings.HasPrefix(u, "http")) {
 		v.report("%s: url %.40q", at, u)
 	}
 	if value, _ := e["value"].(string); len(value) > 2000 {
 		v.report("%s: value too long", at)
+	}
+	if style, _ := e["style"].(string); style != "" && style != "primary" && style != "danger" {
+		v.report("%s: style %q", at, style)
+	}
+}
+
+func (v *validator) options(at string, e map[string]any, limit int) {
+	seen := map[string]bool{}
+	for i, o := range v.list(at, e, "options", limit) {
+		option := o.(map[string]any)
+		v.object(fmt.Sprintf("%s/options/%d", at, i), option["text"], 75)
+		value, _ := option["value"].(string)
+		if value == "" || len(value) > 75 || seen[value] {
+			v.report("%s: option value %q", at, value)
+		}
+		seen[value] = true
 	}
 }
 
@@ -204,19 +300,22 @@ func (v *validator) input(at string, b map[string]any) {
 		v.object(at+"/hint", b["hint"], 2000)
 	}
 	e := b["element"].(map[string]any)
-	v.action(at, e)
-	if e["placeholder"] != nil {
-		v.object(at+"/placeholder", e["placeholder"], 150)
+	v.element(at, e)
+	if b["block_id"] != e["action_id"] {
+		v.report("%s: input %v in block %v", at, e["action_id"], b["block_id"])
 	}
-	options, _ := e["options"].([]any)
-	if len(options) > 100 {
-		v.report("%s: %d options", at, len(options))
+}
+
+func (v *validator) chart(at string, b map[string]any) {
+	body, err := json.Marshal(b)
+	if err != nil {
+		v.report("%s: %v", at, err)
+		return
 	}
-	for i, o := range options {
-		option := o.(map[string]any)
-		v.object(fmt.Sprintf("%s/options/%d", at, i), option["text"], 75)
-		if value, _ := option["value"].(string); value == "" || len(value) > 75 {
-			v.report("%s: option value %q", at, value)
-		}
+	var block slack.DataVisualizationBlock
+	if err := json.Unmarshal(body, &block); err != nil {
+		v.report("%s: %v", at, err)
+	} else if err := block.Validate(); err != nil {
+		v.report("%s: %v", at, err)
 	}
 }

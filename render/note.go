@@ -4,20 +4,50 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/slack-go/slack"
+
 	"tocsin/alert"
 )
 
 // Note draws what is said in the thread of an incident's card: more of its
-// text, or that it is over, back, or worse.
+// text, what people did, that it is over, back, worse or forgotten. It begins
+// with whom it pings (n.Mention). People stand in it by name; one whose name is
+// not known is added behind it, where nobody is pinged.
 func Note(i alert.Incident, n alert.Note) Message {
-	if n.Topic == alert.TopicMore {
-		return Message{Text: fit(noteText(n.Text), maxText)}
+	who := ping(n.Mention)
+	if who != "" {
+		who += " "
 	}
-	head := noteHead(i, n)
+	if n.Topic == alert.TopicMore {
+		return Message{Text: who + fit(noteText(n.Text), maxText-utf8.RuneCountInString(who))}
+	}
+	head := who + noteHead(i, n)
 	if text := clean(n.Text); visible(text) {
 		head += "\n" + fit(text, maxText-1-utf8.RuneCountInString(head))
 	}
-	return Message{Text: head}
+	return Message{Text: head, Attachments: unnamed(n.By, n.To)}
+}
+
+// unnamed says who people are whose names are not known.
+func unnamed(by, to alert.Person) []slack.Attachment {
+	var parts []string
+	if nameless(by) {
+		parts = append(parts, "by "+shown(by))
+	}
+	if nameless(to) {
+		parts = append(parts, "to "+shown(to))
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	return hushed(strings.Join(parts, " "))
+}
+
+// hushed is a line beside a message in which a mention pings nobody.
+func hushed(line string) []slack.Attachment {
+	return []slack.Attachment{{
+		Color: colourAcked, Fallback: "Who it is", Blocks: slack.Blocks{BlockSet: []slack.Block{small(line)}},
+	}}
 }
 
 func noteText(s string) string {
@@ -29,34 +59,113 @@ func noteText(s string) string {
 
 // noteHead is a note's one line, escaped.
 func noteHead(i alert.Incident, n alert.Note) string {
-	about := ": " + fit(literal(title(i.Title)), 1000)
-	switch n.Topic {
-	case alert.TopicResolved:
-		head := "✅ *Resolved*" + by(n.By)
-		if n.After > 0 {
-			head += " after " + span(n.After)
-		}
-		if n.Count > 1 {
-			head += ", fired " + times(n.Count)
-		}
-		return head + about
-	case alert.TopicReopened:
-		head := severitySign(noteSeverity(i, n)) + " *Firing again*"
-		if n.After > 0 {
-			head += ", " + span(n.After) + " after it was resolved"
-		}
-		return head + about
-	case alert.TopicEscalated:
-		severity := noteSeverity(i, n)
-		return severitySign(severity) + " *Now " + strings.ToLower(severityWord(severity)) + "*" + by(n.By) + about
-	}
-	return severitySign(noteSeverity(i, n)) + " " + fit(literal(oneLine(string(n.Topic))), 100) + by(n.By) + about
+	return noteSign(i, n) + " " + noteWords(i, n) + ": " + fit(literal(title(i.Title)), 1000)
 }
 
-// noteSeverity is what the note says, or the incident's where it says nothing.
-func noteSeverity(i alert.Incident, n alert.Note) alert.Severity {
-	if n.Severity != "" {
-		return n.Severity
+func noteSign(i alert.Incident, n alert.Note) string {
+	switch n.Topic {
+	case alert.TopicResolved:
+		return "✅"
+	case alert.TopicAcked:
+		return "✋"
+	case alert.TopicAssigned:
+		return "👤"
+	case alert.TopicNote:
+		return "💬"
+	case alert.TopicSilenced, alert.TopicHidden:
+		return "🔕"
+	case alert.TopicUnanswered, alert.TopicReminder:
+		return "⏰"
 	}
-	return i.Severity
+	if n.Severity != "" {
+		return severitySign(n.Severity)
+	}
+	return severitySign(i.Severity)
+}
+
+// noteWords says what happened.
+func noteWords(i alert.Incident, n alert.Note) string {
+	switch n.Topic {
+	case alert.TopicResolved:
+		return resolvedWords(n)
+	case alert.TopicReopened, alert.TopicRefired, alert.TopicEscalated:
+		return firingWords(i, n)
+	case alert.TopicAcked, alert.TopicAssigned, alert.TopicNote:
+		return peopleWords(n)
+	case alert.TopicSilenced, alert.TopicHidden:
+		return silenceWords(n)
+	case alert.TopicUnanswered:
+		return "*Nobody has taken this*" + after(n, " for ")
+	case alert.TopicReminder:
+		if n.After <= 0 {
+			return "*Still open*, taken" + by(n.By, called)
+		}
+		return "*Still open*, " + span(n.After) + " after " + takenBy(n.By)
+	}
+	return fit(literal(oneLine(string(n.Topic))), 100) + by(n.By, called)
+}
+
+func takenBy(p alert.Person) string {
+	if nobody(p) {
+		return "it was acknowledged"
+	}
+	return called(p) + " took it"
+}
+
+func after(n alert.Note, word string) string {
+	if n.After <= 0 {
+		return ""
+	}
+	return word + span(n.After)
+}
+
+func resolvedWords(n alert.Note) string {
+	words := "*Resolved*" + by(n.By, called) + after(n, " after ")
+	if n.Count > 1 {
+		words += ", fired " + times(n.Count)
+	}
+	return words
+}
+
+func firingWords(i alert.Incident, n alert.Note) string {
+	switch n.Topic {
+	case alert.TopicReopened:
+		if n.After > 0 {
+			return "*Firing again*, " + span(n.After) + " after it was resolved"
+		}
+		return "*Firing again*"
+	case alert.TopicEscalated:
+		severity := i.Severity
+		if n.Severity != "" {
+			severity = n.Severity
+		}
+		return "*Now " + strings.ToLower(severityWord(severity)) + "*" + by(n.By, called)
+	}
+	if n.Count > 1 {
+		return "*Fired once more*, " + times(n.Count) + " so far"
+	}
+	return "*Fired once more*"
+}
+
+func peopleWords(n alert.Note) string {
+	switch {
+	case n.Topic == alert.TopicNote:
+		return "*Note*" + by(n.By, called)
+	case n.Topic == alert.TopicAcked:
+		return "*Acknowledged*" + by(n.By, called)
+	case n.By.Is(n.To) || nobody(n.By):
+		return "*" + sentence(called(n.To)) + " takes care of this*"
+	}
+	return "*" + sentence(called(n.By)) + " gave this to " + called(n.To) + "*"
+}
+
+func silenceWords(n alert.Note) string {
+	until := ""
+	if !n.At.IsZero() {
+		until = " until " + date(n.At)
+	}
+	if n.Topic == alert.TopicHidden {
+		return "*A silence hides a critical alert*" + until + by(n.By, called)
+	}
+	return "*Quiet*" + until + by(n.By, called)
 }

@@ -1,26 +1,36 @@
 package render
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"tocsin/alert"
 )
 
+// minTitle is what a plain card always has for its headline.
+const minTitle = 250
+
 // PlainCard draws an incident as escaped text of at most 4,000 characters
 // without blocks, for when Slack has refused the card.
 //
-// The first page of its text is always shown whole; the title gets what that
-// leaves, then labels and links as far as they fit. Lines of unescaped small
-// print go under the headline.
-func PlainCard(i alert.Incident, aside ...string) Message {
-	text := fit(literal(strings.TrimRight(clean(alert.Pages(i.Text)[0]), " \t\n")), alert.PageSize)
-	state := strings.Join(facts(i), dot) + dot + strings.Join(origin(i), dot)
-	print := strings.Join(append(asides(aside), state), "\n")
-	budget := maxText - utf8.RuneCountInString(text) - utf8.RuneCountInString(print) - len("\n\n")
-	lines := newLines(max(budget, maxFallback/2))
+// It begins with whom it pings in lane; lines of unescaped small print go under
+// the headline. The first page of its text is shown whole, unless a dozen long
+// names leave no room; the title gets what that leaves, then labels and links as
+// far as they fit.
+func PlainCard(i alert.Incident, lane string, aside ...string) Message {
+	state := strings.Join(slices.Concat(facts(i), standing(i, called), origin(i)), dot)
+	state = strings.Join(append(asides(aside), state), "\n")
+	who := ping(i.Mentions[lane])
+	if who != "" {
+		who += " "
+	}
+	left := maxText - utf8.RuneCountInString(who+state) - len("\n\n")
+	text := fit(literal(strings.TrimRight(clean(alert.Pages(i.Text)[0]), " \t\n")), min(alert.PageSize, left-minTitle))
+	lines := newLines(left - utf8.RuneCountInString(text))
 	lines.add(fit(literal(summary(i)), lines.left))
-	lines.all = append(lines.all, print)
+	lines.all[0] = who + lines.all[0]
+	lines.all = append(lines.all, state)
 	all := labelsOf(i)
 	if len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxMoreLabels)))
@@ -52,3 +62,6 @@ func (l *lines) add(line string) {
 		l.left -= size
 	}
 }
+
+// text is all lines that were added.
+func (l *lines) text() string { return strings.Join(l.all, "\n") }

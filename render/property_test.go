@@ -95,8 +95,8 @@ func wantValid(t rapid.TB, view string, problems []string) {
 func checkIncident(t *rapid.T) {
 	i := incidents().Draw(t, "incident")
 	aside := rapid.SliceOfN(texts(), 0, 2).Draw(t, "small print")
-	wantValid(t, "card", checkMessage(Card(i, aside...)))
-	wantValid(t, "plain card", checkMessage(PlainCard(i, aside...)))
+	wantValid(t, "card", checkMessage(Card(i, "#ops", aside...)))
+	wantValid(t, "plain card", checkMessage(PlainCard(i, "#ops", aside...)))
 	n := alert.Note{
 		Topic: rapid.SampledFrom([]alert.Topic{alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, "strange"}).Draw(t, "topic"),
 		Text:  texts().Draw(t, "note"), Severity: severities().Draw(t, "note severity"), Count: rapid.Int().Draw(t, "note count"),

@@ -106,6 +106,21 @@ func fit(s string, budget int) string {
 	return escaper.Replace(strings.TrimRight(s[:end], " \t\n")) + ellipsis
 }
 
+// cut is fit for text that Slack takes as it is: it escapes nothing.
+func cut(s string, budget int) string {
+	if utf8.RuneCountInString(s) <= budget {
+		return s
+	}
+	used, end := 0, 0
+	for cluster := range clusters(s) {
+		if used += utf8.RuneCountInString(cluster); used > budget-1 {
+			break
+		}
+		end += len(cluster)
+	}
+	return s[:end] + ellipsis
+}
+
 // maxCluster bounds a cluster, so that a letter with a thousand accents can't
 // be larger than a budget.
 const maxCluster = 24

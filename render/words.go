@@ -146,3 +146,20 @@ func slackID(s string) bool {
 	}
 	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
+
+// sentence is s with a capital at its front, as a sentence begins, unless it
+// is somebody's name.
+func sentence(s string) string {
+	if s == somebody {
+		return "Somebody"
+	}
+	return s
+}
+
+// when is t behind a blank, or empty if it is not known.
+func when(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " " + date(t)
+}

@@ -1,0 +1,183 @@
+package render
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// Chart says how the course of alerts is drawn. The zero Chart draws none.
+type Chart struct {
+	// Native draws it as Slack's own block (data_visualization), which messages
+	// take and the App Home may not.
+	Native bool
+	// File is Slack's id of an uploaded Picture; it goes before Native.
+	File string
+	// Zone is that in which times are named; nil is UTC.
+	Zone *time.Location
+}
+
+// Slack's limits of the block, in slack-go's block_data_visualization.go.
+const (
+	maxPoints     = 20
+	maxChartLabel = 20
+	maxChartTitle = 50
+	maxAlt        = 1000 // what an upload takes; a block would take 2,000
+)
+
+// chartBlocks draws the chart of s, or nothing when there is nothing to see.
+func chartBlocks(s alert.Stats, c Chart) []slack.Block {
+	used := severitiesOf(s.Buckets)
+	switch {
+	case len(used) == 0:
+		return nil
+	case fileID(c.File):
+		return []slack.Block{slack.NewImageBlockSlackFile(&slack.SlackFileObject{ID: c.File}, PictureText(s, c.Zone), "", plain(chartTitle(s.Buckets, s.Till)))}
+	case !c.Native:
+		return nil
+	}
+	buckets := merged(s.Buckets, maxPoints)
+	names := labels(buckets, s.Till, c.Zone)
+	var series []slack.DataVisualizationDataSeries
+	for _, severity := range used {
+		var points []slack.DataVisualizationDataPoint
+		for n, b := range buckets {
+			points = append(points, slack.NewDataVisualizationDataPoint(names[n], float64(b.BySeverity[severity])))
+		}
+		series = append(series, slack.NewDataVisualizationDataSeries(severityWord(severity), points...))
+	}
+	axis := slack.NewDataVisualizationAxisConfig(names...).WithXLabel("Times in " + zoneName(c.Zone))
+	return []slack.Block{slack.NewDataVisualizationBlock(chartTitle(buckets, s.Till), slack.NewDataVisualizationBarChart(axis, series...))}
+}
+
+func fileID(s string) bool { return strings.HasPrefix(s, "F") && slackID(s) }
+
+// severitiesOf are those that occur, worst first.
+func severitiesOf(buckets []alert.Bucket) []alert.Severity {
+	var used []alert.Severity
+	for _, severity := range alert.Severities() {
+		if slices.ContainsFunc(buckets, func(b alert.Bucket) bool { return b.BySeverity[severity] > 0 }) {
+			used = append(used, severity)
+		}
+	}
+	return used
+}
+
+// merged adds neighbours up until at most so many are left, all of them of the
+// same length where that can be.
+func merged(buckets []alert.Bucket, most int) []alert.Bucket {
+	least := (len(buckets) + most - 1) / most
+	each := least
+	for try := least; try <= 2*least; try++ {
+		if try > 0 && len(buckets)%try == 0 {
+			each = try
+			break
+		}
+	}
+	if each <= 1 {
+		return buckets
+	}
+	var all []alert.Bucket
+	for part := range slices.Chunk(buckets, each) {
+		sum := alert.Bucket{At: part[0].At, BySeverity: map[alert.Severity]int64{}}
+		for _, b := range part {
+			for severity, n := range b.BySeverity {
+				sum.BySeverity[severity] += n
+			}
+		}
+		all = append(all, sum)
+	}
+	return all
+}
+
+// length is that of one bucket.
+func length(buckets []alert.Bucket, till time.Time) time.Duration {
+	if len(buckets) > 1 {
+		return buckets[1].At.Sub(buckets[0].At)
+	}
+	return till.Sub(buckets[0].At)
+}
+
+func chartTitle(buckets []alert.Bucket, till time.Time) string {
+	switch each := length(buckets, till); {
+	case each == time.Hour:
+		return "Alerts per hour"
+	case each == 24*time.Hour:
+		return "Alerts per day"
+	case each >= time.Hour && each%time.Hour == 0:
+		return fmt.Sprintf("Alerts every %d hours", each/time.Hour)
+	default:
+		return cut("Alerts every "+span(each), maxChartTitle)
+	}
+}
+
+// labels name the buckets by when they begin, each differently.
+func labels(buckets []alert.Bucket, till time.Time, zone *time.Location) []string {
+	layout := "15:04"
+	switch each := length(buckets, till); {
+	case each >= 24*time.Hour:
+		layout = "Mon 2 Jan"
+	case each*time.Duration(len(buckets)) > 48*time.Hour:
+		layout = "Mon 2, 15:04"
+	}
+	seen := map[string]int{}
+	names := make([]string, len(buckets))
+	for n, b := range buckets {
+		name := b.At.In(cmp.Or(zone, time.UTC)).Format(layout)
+		if seen[name]++; seen[name] > 1 {
+			name = fmt.Sprintf("%s (%d)", name, seen[name])
+		}
+		names[n] = name
+	}
+	return names
+}
+
+func zoneName(zone *time.Location) string {
+	return cut(oneLine(cmp.Or(zone, time.UTC).String()), 30)
+}
+
+// PictureText says the numbers of Picture for who can't see it, in at most 1,000
+// characters.
+func PictureText(s alert.Stats, zone *time.Location) string {
+	used := severitiesOf(s.Buckets)
+	if len(used) == 0 {
+		return "No alerts."
+	}
+	names := labels(s.Buckets, s.Till, zone)
+	total := map[alert.Severity]int64{}
+	var parts []string
+	for n, b := range s.Buckets {
+		for severity, count := range b.BySeverity {
+			total[severity] += count
+		}
+		if said := tallied(b.BySeverity, used); said != "" {
+			parts = append(parts, names[n]+" "+said)
+		}
+	}
+	text := fmt.Sprintf("%s, %s: %s.", chartTitle(s.Buckets, s.Till), zoneName(zone), tallied(total, used))
+	const more = " And more."
+	for _, part := range parts {
+		if len([]rune(text+part))+len(more)+2 > maxAlt {
+			return text + more
+		}
+		text += " " + part + "."
+	}
+	return text
+}
+
+// tallied is 1 critical, 2 error; empty when all are zero.
+func tallied(counts map[alert.Severity]int64, used []alert.Severity) string {
+	var parts []string
+	for _, severity := range used {
+		if n := counts[severity]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, severity))
+		}
+	}
+	return strings.Join(parts, ", ")
+}

@@ -1,0 +1,77 @@
+package render
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// What Details shows at most.
+const (
+	maxDetailPages  = 3
+	maxDetailLabels = 20 // fields; the rest is in lines
+)
+
+// Details draws all that is known about an incident as a dialog that is only
+// read: text, labels, links, where it is shown, and its history.
+func Details(i alert.Incident, history []alert.Event) Modal {
+	blocks := []slack.Block{section(about(i))}
+	blocks = append(blocks, detailText(i)...)
+	blocks = append(blocks, detailLabels(i)...)
+	blocks = append(blocks, detailLinks(i)...)
+	blocks = append(blocks, small(append(origin(i), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
+	if lines := told(history, shown, maxSection-1); lines != "" {
+		blocks = append(blocks, slack.NewDividerBlock(), header("History"), section(lines))
+	}
+	return Modal{
+		Type: slack.VTModal, CallbackID: "details", Title: plain("Details"), Close: plain("Close"),
+		Blocks: slack.Blocks{BlockSet: blocks},
+	}
+}
+
+func detailText(i alert.Incident) []slack.Block {
+	var blocks []slack.Block
+	pages := alert.Pages(i.Text)
+	for at, page := range pages {
+		if at == maxDetailPages {
+			return append(blocks, small("The rest of the text is in the thread of its card."))
+		}
+		if page = strings.TrimRight(clean(page), " \t\n"); visible(page) {
+			blocks = append(blocks, section(fit(page, maxSection)))
+		}
+	}
+	return blocks
+}
+
+func detailLabels(i alert.Incident) []slack.Block {
+	const perBlock = 10
+	all := labelsOf(i)
+	var fields []string
+	for _, l := range all[:min(len(all), maxDetailLabels)] {
+		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, 500))
+	}
+	var blocks []slack.Block
+	for part := range slices.Chunk(fields, perBlock) {
+		blocks = append(blocks, fieldset(part...))
+	}
+	if rest := all[min(len(all), maxDetailLabels):]; len(rest) > 0 {
+		blocks = append(blocks, section(pairs(rest, maxSection-len(" and 200 more labels"))))
+	}
+	return blocks
+}
+
+func detailLinks(i alert.Incident) []slack.Block {
+	lines := newLines(maxSection)
+	for _, l := range i.Links {
+		if address, ok := webAddress(l.URL); ok {
+			lines.add("🔗 " + linkText(address, linkLabel(l)))
+		}
+	}
+	if len(lines.all) == 0 {
+		return nil
+	}
+	return []slack.Block{section(lines.text())}
+}

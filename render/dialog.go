@@ -1,0 +1,164 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// The dialogs about an incident, by callback id.
+const (
+	CallbackSilence = "silence"
+	CallbackAssign  = "assign"
+	CallbackNote    = "note"
+)
+
+// The inputs of these dialogs: each is a block of this id with one element of
+// the same action id.
+const (
+	InputMatchers = "matchers"
+	InputDuration = "duration"
+	InputUntil    = "until"
+	InputReason   = "reason"
+	InputPerson   = "person"
+	InputText     = "text"
+)
+
+// DurationUntil is the option of InputDuration that says: until the time in
+// InputUntil.
+const DurationUntil = "until"
+
+// The most characters that a person may write in a dialog.
+const (
+	MaxMatchers = 3000
+	MaxReason   = 300
+	MaxNote     = 3000
+)
+
+// Durations are the other options of InputDuration, as time.ParseDuration and
+// people's own words read them.
+func Durations() []string { return []string{"30m", "1h", "2h", "4h", "8h", "24h", "7d"} }
+
+// durationWords are Durations for people.
+func durationWords(d string) string {
+	return map[string]string{
+		"30m": "30 minutes", "1h": "1 hour", "2h": "2 hours", "4h": "4 hours", "8h": "8 hours", "24h": "1 day", "7d": "1 week",
+	}[d]
+}
+
+// SilenceView is what the dialog for a silence shows.
+type SilenceView struct {
+	// Matchers are what it begins with.
+	Matchers string
+	// Matching is how many open incidents they match; More says that there are
+	// others besides.
+	Matching int
+	More     bool
+	// Private comes back with the dialog, at most 3,000 characters.
+	Private string
+}
+
+// SilenceModal draws the dialog for a silence. Enter in its matchers is a click
+// (InputMatchers as action id), so that the number can be drawn anew.
+func SilenceModal(v SilenceView) Modal {
+	return dialog(CallbackSilence, "Silence alerts", "Silence", v.Private,
+		section(matchingLine(v)),
+		matchersInput(v.Matchers),
+		durationInput(),
+		slack.NewInputBlock(InputUntil, plain("Until"), plain("Only needed if you chose a time of your own above."), slack.NewDateTimePickerBlockElement(InputUntil)).WithOptional(true),
+		textInput(InputReason, "Reason", "Why, for those who wonder where the alerts are", MaxReason, true),
+		small("Alerts that match are kept, not lost. What is still open at the end is shown then."),
+	)
+}
+
+func matchingLine(v SilenceView) string {
+	switch {
+	case v.More:
+		return fmt.Sprintf("This quiets *more than %d* open incidents.", v.Matching)
+	case v.Matching == 0:
+		return "No open incident matches at the moment. Alerts to come will be kept quiet."
+	}
+	return fmt.Sprintf("This quiets *%s*, and alerts to come.", plural(v.Matching, "open incident"))
+}
+
+func matchersInput(matchers string) slack.Block {
+	element := slack.NewPlainTextInputBlockElement(plain(`service="db", host=~"db-.*"`), InputMatchers)
+	element.MaxLength = MaxMatchers
+	if visible(matchers) {
+		element.InitialValue = cut(clean(matchers), MaxMatchers)
+	}
+	element.DispatchActionConfig = &slack.DispatchActionConfig{TriggerActionsOn: []string{"on_enter_pressed"}}
+	hint := plain(`All of them must match. severity, source, key, title, channel and every label can be used, with = != =~ !~. Press Enter to count again.`)
+	block := slack.NewInputBlock(InputMatchers, plain("Which alerts"), hint, element)
+	block.DispatchAction = true
+	return block
+}
+
+func durationInput() slack.Block {
+	var options []*slack.OptionBlockObject
+	for _, d := range Durations() {
+		options = append(options, slack.NewOptionBlockObject(d, plain(durationWords(d)), nil))
+	}
+	options = append(options, slack.NewOptionBlockObject(DurationUntil, plain("Until a time…"), nil))
+	element := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, InputDuration, options...)
+	element.InitialOption = options[1]
+	return slack.NewInputBlock(InputDuration, plain("For how long"), nil, element)
+}
+
+// AssignView is what the dialog shows that gives an incident to a person.
+type AssignView struct {
+	Incident alert.Incident
+	// Private comes back with the dialog, at most 3,000 characters.
+	Private string
+}
+
+// AssignModal draws the dialog that gives an incident to a person.
+func AssignModal(v AssignView) Modal {
+	element := slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person"), InputPerson)
+	return dialog(CallbackAssign, "Assign", "Assign", v.Private,
+		section(about(v.Incident)),
+		slack.NewInputBlock(InputPerson, plain("Who takes care of it"), plain("It counts as acknowledged by them."), element),
+		textInput(InputText, "Note", "What they should know", MaxNote, true),
+	)
+}
+
+// NoteView is what the dialog for a note shows.
+type NoteView struct {
+	Incident alert.Incident
+	// Private comes back with the dialog, at most 3,000 characters.
+	Private string
+}
+
+// NoteModal draws the dialog for a note in the thread of an incident.
+func NoteModal(v NoteView) Modal {
+	return dialog(CallbackNote, "Add a note", "Add", v.Private,
+		section(about(v.Incident)),
+		textInput(InputText, "Note", "What you found, or what you did", MaxNote, false),
+		small("It goes into the thread of the card, with your name."),
+	)
+}
+
+// about is an incident in two lines, for the top of a dialog.
+func about(i alert.Incident) string {
+	parts := slices.Concat(facts(i), standing(i, shown), []string{quoted(orDash(i.ID))})
+	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
+}
+
+func textInput(id, label, placeholder string, most int, optional bool) slack.Block {
+	element := slack.NewPlainTextInputBlockElement(plain(placeholder), id)
+	element.Multiline, element.MaxLength = true, most
+	return slack.NewInputBlock(id, plain(label), nil, element).WithOptional(optional)
+}
+
+// dialog is a view with a button that submits it.
+func dialog(callback, name, submit, private string, blocks ...slack.Block) Modal {
+	return Modal{
+		Type: slack.VTModal, CallbackID: callback, PrivateMetadata: private,
+		Title: plain(name), Submit: plain(submit), Close: plain("Cancel"),
+		Blocks: slack.Blocks{BlockSet: blocks},
+	}
+}

@@ -1,0 +1,193 @@
+package render
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// ListRows is how many incidents one page of a list shows.
+const ListRows = 10
+
+// ListView is one page of a list of incidents.
+type ListView struct {
+	// Title says what is listed: "Open incidents".
+	Title string
+	// Incidents are those of the page; those behind ListRows are left out.
+	Incidents []alert.Incident
+	// From is how many come before the page. Total is how many there are in all;
+	// TotalMore says that it is only the least.
+	From, Total int
+	TotalMore   bool
+	// Newer and Older are the values of the buttons to the pages beside this one;
+	// empty for none.
+	Newer, Older string
+}
+
+// List draws one page of a list of incidents, each with the button for what
+// comes next, and buttons to page.
+func List(v ListView) Message {
+	name := title(v.Title)
+	if len(v.Incidents) == 0 {
+		m := answer("*"+fit(literal(name), maxHeader)+"*", "There are none.")
+		m.Blocks = append(m.Blocks, pages(v)...)
+		return m
+	}
+	rows := v.Incidents[:min(len(v.Incidents), ListRows)]
+	blocks := []slack.Block{header(name), small(rangeLine(v, len(rows)))}
+	l := newLines(maxText)
+	l.add("*" + fit(literal(name), maxHeader) + "*, " + rangeLine(v, len(rows)))
+	for _, i := range rows {
+		blocks = append(blocks, slack.NewSectionBlock(markdown(row(i, called)), nil, next(i)))
+		l.add(strings.ReplaceAll(row(i, called), "\n", dot))
+	}
+	return Message{Text: l.text(), Blocks: append(blocks, pages(v)...)}
+}
+
+func rangeLine(v ListView, n int) string {
+	total := fmt.Sprint(v.Total)
+	if v.TotalMore {
+		total = "more than " + total
+	}
+	if v.From == 0 && n >= v.Total && !v.TotalMore {
+		return plural(n, "incident")
+	}
+	return fmt.Sprintf("%d to %d of %s", v.From+1, v.From+n, total)
+}
+
+// row is an incident in two short lines.
+func row(i alert.Incident, who func(alert.Person) string) string {
+	parts := []string{quoted(orDash(i.ID))}
+	switch i.State {
+	case alert.StateResolved:
+		parts = append(parts, "resolved"+by(i.ResolvedBy, who))
+	case alert.Acked:
+		parts = append(parts, "acknowledged"+by(i.AckedBy, who))
+	default:
+		parts = append(parts, "open")
+	}
+	parts = append(parts, "fired "+times(i.Count))
+	if !i.LastAt.IsZero() {
+		parts = append(parts, "last "+ago(i.LastAt.Truncate(time.Minute)))
+	}
+	return sign(i) + " " + bold(title(i.Title), 150) + "\n" + strings.Join(append(parts, aside(i, who)...), dot)
+}
+
+// aside is what a row says besides: whose it is, and why it is not seen.
+func aside(i alert.Incident, who func(alert.Person) string) []string {
+	if i.State == alert.StateResolved {
+		return nil
+	}
+	var parts []string
+	if !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
+		parts = append(parts, "assigned to "+who(i.Assignee))
+	}
+	switch {
+	case i.Silence != "":
+		parts = append(parts, quiet(i))
+	case !i.HeldUntil.IsZero():
+		parts = append(parts, "🌙 waits until "+date(i.HeldUntil))
+	}
+	return parts
+}
+
+// pages are the buttons to the pages before and behind.
+func pages(v ListView) []slack.Block {
+	const maxValue = 2000
+	var buttons []slack.BlockElement
+	for _, b := range []struct{ id, label, value string }{{":newer", "◀ Back", v.Newer}, {":older", "More ▶", v.Older}} {
+		if b.value != "" && len(b.value) <= maxValue {
+			buttons = append(buttons, valued(ActionPage+b.id, b.label, b.value))
+		}
+	}
+	if len(buttons) == 0 {
+		return nil
+	}
+	return []slack.Block{slack.NewActionBlock("", buttons...)}
+}
+
+// Show draws one incident with its history, as an answer to who asked for it;
+// permalink leads to its card, or is empty.
+func Show(i alert.Incident, history []alert.Event, permalink string) Message {
+	m := Card(i, "")
+	lines := newLines(maxText - len([]rune(m.Text)))
+	for _, e := range history {
+		lines.add(eventLine(e, called))
+	}
+	if len(lines.all) > 0 {
+		m.Text += "\n" + lines.text()
+	}
+	var blocks []slack.Block
+	if told := told(history, shown, maxSection); told != "" {
+		blocks = append(blocks, section("*History*\n"+told))
+	}
+	if address, ok := webAddress(permalink); ok {
+		blocks = append(blocks, section(linkText(address, "Open its card")))
+	}
+	if len(blocks) > 0 {
+		m.Attachments = append(m.Attachments, slack.Attachment{Color: colour(i), Fallback: "History", Blocks: slack.Blocks{BlockSet: blocks}})
+	}
+	return m
+}
+
+// told is as much of a history as fits, the latest lines if it is too long, in
+// the order they came.
+func told(history []alert.Event, who func(alert.Person) string, budget int) string {
+	lines := newLines(budget - len("*History*\n… 100000 earlier lines\n"))
+	for at, e := range slices.Backward(history) {
+		before := len(lines.all)
+		if lines.add(eventLine(e, who)); len(lines.all) == before {
+			slices.Reverse(lines.all)
+			return "… " + plural(at+1, "earlier line") + "\n" + lines.text()
+		}
+	}
+	slices.Reverse(lines.all)
+	return lines.text()
+}
+
+// eventLine is one line of a history.
+func eventLine(e alert.Event, who func(alert.Person) string) string {
+	line := eventWords(e, who)
+	if !e.At.IsZero() {
+		line = date(e.At) + "  " + line
+	}
+	if text := literal(oneLine(e.Text)); visible(text) {
+		line += ": " + fit(text, 300)
+	}
+	return line
+}
+
+// eventWords says what happened and who did it.
+func eventWords(e alert.Event, who func(alert.Person) string) string {
+	switch e.Verb {
+	case alert.VerbAssign:
+		line := "👤 assigned"
+		if !nobody(e.To) {
+			line += " to " + who(e.To)
+		}
+		return line + by(e.By, who)
+	case alert.VerbSilence, alert.VerbUnsilence:
+		line := "🔕 silenced"
+		if e.Verb == alert.VerbUnsilence {
+			line = "🔔 silence ended"
+		}
+		if e.Silence != "" {
+			line += " (" + quoted(e.Silence) + ")"
+		}
+		return line + by(e.By, who)
+	}
+	word, known := map[alert.Verb]string{
+		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
+		alert.VerbNote: "💬 note", alert.VerbEscalate: "⏰ nobody had taken it, so others were told", alert.VerbRemind: "⏰ reminded",
+		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
+	}[e.Verb]
+	if !known {
+		word = fit(literal(oneLine(string(e.Verb))), 100)
+	}
+	return word + by(e.By, who)
+}

@@ -1,0 +1,134 @@
+package render
+
+import (
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// The most routes and incidents that OnCall lists.
+const (
+	maxRoutes = 15
+	maxTaken  = 10
+)
+
+// OnCallView is what oncall says.
+type OnCallView struct {
+	Routing alert.Routing
+	// Taken are incidents that somebody is at. More says that there are others.
+	Taken []alert.Incident
+	More  bool
+	// Names are how to call the ids (U…, S…) in Routing: "ann", "@db-oncall: ann
+	// and bob". What has no name here is shown by Slack where that pings nobody.
+	Names map[string]string
+	// Now is when it is asked, for quiet hours.
+	Now time.Time
+}
+
+// OnCall says who hears of which alerts, when others are told, and who is at
+// what now.
+func OnCall(v OnCallView) Message {
+	text, seen := newLines(maxText), newLines(maxSection)
+	text.add("📟 *Who is told of what*")
+	for _, r := range routes(v.Routing) {
+		text.add(routeLine(r, v, func(m string) string { return mentioned(m, v.Names) }))
+		seen.add(routeLine(r, v, func(m string) string { return known(m, v.Names) }))
+	}
+	if hidden := len(v.Routing.Routes) + 1 - maxRoutes; hidden > 0 {
+		text.add("… and " + plural(hidden, "other route"))
+		seen.add("… and " + plural(hidden, "other route"))
+	}
+	bodies := []slack.Block{section(seen.text())}
+	if taken := takenLines(v, called); len(taken) > 0 {
+		text.add("✋ *Who is at what now*")
+		for _, line := range taken {
+			text.add(line)
+		}
+		bodies = append(bodies, section("✋ *Who is at what now*\n"+strings.Join(takenLines(v, shown), "\n")))
+	}
+	return Message{
+		Text:   text.text(),
+		Blocks: []slack.Block{section("📟 *Who is told of what*")},
+		Attachments: []slack.Attachment{{
+			Color: colourInfo, Fallback: "Who is told of what", Blocks: slack.Blocks{BlockSet: bodies},
+		}},
+	}
+}
+
+// routes are the first of them, with what the rest gets as the last one.
+func routes(r alert.Routing) []alert.Route {
+	all := append([]alert.Route{}, r.Routes[:min(len(r.Routes), maxRoutes-1)]...)
+	return append(all, alert.Route{Name: alert.DefaultRoute, To: []string{r.Default}})
+}
+
+func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
+	which := matchers(r.Matchers, 150)
+	if r.Name == alert.DefaultRoute && len(r.Matchers) == 0 {
+		which = "all others"
+	}
+	to := r.To
+	if len(to) == 0 {
+		to = []string{v.Routing.Default}
+	}
+	line := "• " + bold(orDash(oneLine(r.Name)), 60) + " (" + which + "): " + targets(to, r.Mention, who)
+	for at, step := range r.Escalate {
+		const most = 3
+		if at == most {
+			line += ", and so on"
+			break
+		}
+		line += ", after " + span(step.After) + " " + targets(step.To, step.Mention, who)
+	}
+	if end, quiet := r.Quiet.Until(v.Now, alert.Info); quiet {
+		line += dot + "🌙 quiet until " + date(end) + " below " + literal(oneLine(string(r.Quiet.Below)))
+	}
+	return line
+}
+
+// known is who a mention means, by name or as Slack shows an id where it pings
+// nobody.
+func known(mention string, names map[string]string) string {
+	if names[mention] == "" && (userID(mention) || groupID(mention)) {
+		return pingOne(mention)
+	}
+	return mentioned(mention, names)
+}
+
+// targets are conversations and who is mentioned there.
+func targets(to, mention []string, who func(string) string) string {
+	const most = 5
+	var parts []string
+	for _, lane := range to[:min(len(to), most)] {
+		parts = append(parts, place(lane))
+	}
+	for _, m := range mention[:min(len(mention), most)] {
+		if name := who(m); name != "" {
+			parts = append(parts, name)
+		}
+	}
+	if len(parts) == 0 {
+		return "nobody else"
+	}
+	return strings.Join(parts, ", ")
+}
+
+func takenLines(v OnCallView, who func(alert.Person) string) []string {
+	var lines []string
+	for at, i := range v.Taken {
+		if at == maxTaken {
+			return append(lines, "… and others")
+		}
+		person := i.Assignee
+		if nobody(person) {
+			person = i.AckedBy
+		}
+		lines = append(lines, "• "+who(person)+": "+sign(i)+" "+fit(literal(title(i.Title)), 120)+dot+quoted(orDash(i.ID)))
+	}
+	if v.More {
+		lines = append(lines, "… and others")
+	}
+	return lines
+}

@@ -1,0 +1,102 @@
+package render
+
+import (
+	"strings"
+
+	"tocsin/alert"
+)
+
+// somebody stands for a person whose name is not known, in text that would ping
+// them if it said their id.
+const somebody = "somebody"
+
+// shown is a person as Slack itself calls them. It pings whoever reads it in a
+// message's own text or blocks, so it belongs into attachments and views only.
+func shown(p alert.Person) string {
+	if userID(p.ID) {
+		return "<@" + p.ID + ">"
+	}
+	return called(p)
+}
+
+// called is a person by name, which pings nobody.
+func called(p alert.Person) string {
+	if name := literal(oneLine(p.Name)); visible(name) {
+		return fit(name, maxLabelName)
+	}
+	if id := literal(oneLine(p.ID)); visible(id) && !userID(p.ID) {
+		return fit(id, maxLabelName)
+	}
+	return somebody
+}
+
+// nameless tells whether only Slack knows what a person is called.
+func nameless(p alert.Person) bool { return userID(p.ID) && !visible(oneLine(p.Name)) }
+
+// nobody tells whether no person is meant at all.
+func nobody(p alert.Person) bool { return !visible(oneLine(p.ID)) && !visible(oneLine(p.Name)) }
+
+// by is " by ann", or empty when it was no person.
+func by(p alert.Person, who func(alert.Person) string) string {
+	if nobody(p) {
+		return ""
+	}
+	return " by " + who(p)
+}
+
+func userID(s string) bool {
+	return (strings.HasPrefix(s, "U") || strings.HasPrefix(s, "W")) && slackID(s)
+}
+
+func groupID(s string) bool { return strings.HasPrefix(s, "S") && slackID(s) }
+
+// ping is who is mentioned, in alert.ParseMention's spelling, as Slack reads it:
+// the only text of this package that notifies anybody. A name that bot could
+// not resolve stands there as it is written.
+func ping(mentions []string) string {
+	const most = 10
+	var all []string
+	for _, m := range mentions {
+		if len(all) == most {
+			break
+		}
+		if one := pingOne(m); one != "" {
+			all = append(all, one)
+		}
+	}
+	return strings.Join(all, " ")
+}
+
+func pingOne(mention string) string {
+	switch {
+	case mention == "here", mention == "channel":
+		return "<!" + mention + ">"
+	case userID(mention):
+		return "<@" + mention + ">"
+	case groupID(mention):
+		return "<!subteam^" + mention + ">"
+	}
+	if name := literal(oneLine(mention)); visible(name) {
+		return fit(name, 40)
+	}
+	return ""
+}
+
+// mentioned is one mention as words that ping nobody: names has what ids are
+// called.
+func mentioned(mention string, names map[string]string) string {
+	if name := literal(oneLine(names[mention])); visible(name) {
+		return fit(name, 200)
+	}
+	switch {
+	case mention == "here":
+		return "everybody who is active there"
+	case mention == "channel":
+		return "everybody there"
+	case userID(mention):
+		return somebody
+	case groupID(mention):
+		return "a user group"
+	}
+	return fit(literal(oneLine(mention)), 100)
+}

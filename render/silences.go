@@ -1,0 +1,114 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// silenceRows is how many silences are listed at once.
+const silenceRows = 15
+
+// SilencesView is what a list of silences shows.
+type SilencesView struct {
+	// Silences are those that hold. More says that there are others besides.
+	Silences []alert.Silence
+	More     bool
+}
+
+// Silences lists what is kept quiet, until when, by whom and why, each with a
+// button that ends it.
+func Silences(v SilencesView) Message {
+	if len(v.Silences) == 0 {
+		return answer("🔔 Nothing is silenced.", "`silence service=\"db\" for 2h because we are moving it` would do that.")
+	}
+	head := "🔕 *Silences*"
+	l := newLines(maxText)
+	l.add(head)
+	for _, s := range v.Silences {
+		l.add(strings.ReplaceAll(silenceRow(s, called), "\n", dot))
+	}
+	return Message{Text: l.text(), Blocks: append([]slack.Block{section(head)}, silenceBlocks(v, silenceRows, called)...)}
+}
+
+func silenceBlocks(v SilencesView, most int, who func(alert.Person) string) []slack.Block {
+	var blocks []slack.Block
+	for _, s := range v.Silences[:min(len(v.Silences), most)] {
+		blocks = append(blocks, slack.NewSectionBlock(markdown(silenceRow(s, who)), nil, expire(s)))
+	}
+	switch hidden := len(v.Silences) - most; {
+	case v.More:
+		blocks = append(blocks, small("and others"))
+	case hidden > 0:
+		blocks = append(blocks, small("and "+plural(hidden, "other")))
+	}
+	return blocks
+}
+
+func silenceRow(s alert.Silence, who func(alert.Person) string) string {
+	parts := []string{quoted(orDash(s.ID))}
+	if !s.EndsAt.IsZero() {
+		parts = append(parts, "until "+date(s.EndsAt))
+	}
+	if !nobody(s.By) {
+		parts = append(parts, "by "+who(s.By))
+	}
+	parts = append(parts, hidden(s))
+	line := matchers(s.Matchers, 500) + "\n" + strings.Join(parts, dot)
+	if why := literal(oneLine(s.Why)); visible(why) {
+		line += "\n" + fit(why, MaxReason)
+	}
+	return line
+}
+
+func hidden(s alert.Silence) string {
+	if s.Hidden == 0 {
+		return "nothing kept back so far"
+	}
+	return plural(s.Hidden, "alert") + " kept back"
+}
+
+// expire is the button that ends a silence, after a question.
+func expire(s alert.Silence) *slack.Accessory {
+	if !incidentID.MatchString(s.ID) {
+		return nil
+	}
+	ask := slack.NewConfirmationBlockObject(plain("End this silence?"), plain("What it kept back and is still open is shown then."), plain("End it"), plain("Leave it"))
+	return slack.NewAccessory(valued(ActionExpire, "End now", s.ID).WithConfirm(ask))
+}
+
+// Silenced tells a person that their silence holds; n is how many open incidents
+// it quiets.
+func Silenced(s alert.Silence, n int) Message {
+	lines := []string{"🔕 Silenced" + until(s.EndsAt) + ": " + matchers(s.Matchers, 1000)}
+	if n > 0 {
+		lines = append(lines, fmt.Sprintf("%s %s quiet now.", plural(n, "open incident"), isAre(n)))
+	} else {
+		lines = append(lines, "No open incident matches at the moment; alerts to come will be kept quiet.")
+	}
+	lines = append(lines, "It is "+quoted(orDash(s.ID))+"; `unsilence` with this id ends it earlier.")
+	return answer(lines...)
+}
+
+// Unsilenced tells a person that a silence has ended.
+func Unsilenced(s alert.Silence) Message {
+	return answer("🔔 Ended: " + matchers(s.Matchers, 1000) + " (" + quoted(orDash(s.ID)) + ", " + hidden(s) + "). What is still open is shown now.")
+}
+
+func until(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " until " + date(t)
+}
+
+func isAre(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
+}

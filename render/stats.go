@@ -1,0 +1,94 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// StatsView is what stats says.
+type StatsView struct {
+	Stats alert.Stats
+	Chart Chart
+}
+
+// Stats sums up the alerts of some time: how many of which severity, how fast
+// people and Slack were, which keys made the most noise, and a chart.
+func Stats(v StatsView) Message {
+	s := v.Stats
+	head := "📊 *Alerts" + period(s) + "*"
+	fields := []string{
+		"*Alerts*\n" + severityCounts(s), "*Incidents*\n" + fmt.Sprint(s.Incidents),
+		"*Until acknowledged*\n" + median(s.ToAck), "*Until resolved*\n" + median(s.ToResolve),
+		"*From alert to Slack*\n" + latency(s),
+	}
+	noisy := noisiest(s.Noisiest)
+	blocks := []slack.Block{section(head), fieldset(fields...)}
+	blocks = append(blocks, chartBlocks(s, v.Chart)...)
+	l := newLines(maxText)
+	l.add(head)
+	for _, f := range fields {
+		l.add(strings.Replace(f, "\n", ": ", 1))
+	}
+	if len(noisy) > 0 {
+		blocks = append(blocks, section("*Noisiest*\n"+strings.Join(noisy, "\n")))
+		l.add("*Noisiest*")
+		for _, line := range noisy {
+			l.add(line)
+		}
+	}
+	return Message{Text: l.text(), Blocks: blocks}
+}
+
+func period(s alert.Stats) string {
+	if s.From.IsZero() {
+		return ""
+	}
+	line := " since " + date(s.From)
+	if !s.Till.IsZero() {
+		line += ", " + span(s.Till.Sub(s.From))
+	}
+	return line
+}
+
+func severityCounts(s alert.Stats) string {
+	parts := []string{fmt.Sprint(s.Alerts)}
+	for _, severity := range alert.Severities() {
+		if n := s.BySeverity[severity]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s %d %s", severitySign(severity), n, severity))
+		}
+	}
+	return strings.Join(parts, dot)
+}
+
+func median(d time.Duration) string {
+	if d <= 0 {
+		return "none was"
+	}
+	return span(d) + " (median)"
+}
+
+func latency(s alert.Stats) string {
+	if s.Latency <= 0 {
+		return "none was shown"
+	}
+	return brief(s.Latency) + " (median), " + brief(s.LatencyMost) + " (slowest 1 %)"
+}
+
+// noisiest are the keys with the most alerts, on a line each.
+func noisiest(keys []alert.KeyCount) []string {
+	const most = 10
+	var lines []string
+	for _, k := range keys[:min(len(keys), most)] {
+		line := fmt.Sprintf("• *%d*  %s", k.Alerts, fit(literal(title(k.Title)), 120))
+		if key := oneLine(k.Key); visible(key) {
+			line += dot + quoted(key)
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
