@@ -31,6 +31,8 @@ type actRequest struct {
 	ActionID  string `json:"action_id"`
 	Action    string `json:"action"`
 	Socket    string `json:"socket"`
+	Archived  *bool  `json:"archived"`
+	Member    *bool  `json:"member"`
 	State     struct {
 		Values map[string]map[string]json.RawMessage `json:"values"`
 	} `json:"state"`
@@ -52,6 +54,7 @@ type act func(ctx context.Context, p *Person, req actRequest) (actAnswer, error)
 func acts() map[string]act {
 	return map[string]act{
 		"send": actSend, "click": actClick, "submit": actSubmit, "alert": actAlert, "fault": actFault, "socket": actSocket,
+		"channel": actChannel,
 		"close": func(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
 			return actAnswer{}, p.closeAt(AtView(req.ViewID), false)
 		},
@@ -212,6 +215,18 @@ func actFault(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
 		return actAnswer{}, fmt.Errorf("decode fault: %w", err)
 	}
 	return actAnswer{}, p.s.SetFault(fault)
+}
+
+// actChannel archives a channel or opens it again, and throws the bot out or lets it in.
+func actChannel(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
+	return actAnswer{}, p.s.changeChannel(req.Channel, func(c *channelState) {
+		if req.Archived != nil {
+			c.IsArchived = *req.Archived
+		}
+		if req.Member != nil {
+			p.s.setBotMember(c, *req.Member)
+		}
+	})
 }
 
 // actSocket does something to the named socket, or to the oldest live one.

@@ -60,6 +60,33 @@ func TestThePageAndItsFilesAreServedWithAPolicy(t *testing.T) {
 	}
 }
 
+func TestThePageSpoilsAChannel(t *testing.T) {
+	s := startPlayground(t, patient())
+	want(t, perform(t, s, map[string]any{"do": "channel", "channel": "C0OPS", "archived": true}), true, "ok")
+	want(t, tryAPI(t, s, "chat.postMessage", map[string]any{"channel": "C0OPS", "text": "x"}), "is_archived", "error")
+	perform(t, s, map[string]any{"do": "channel", "channel": "C0OPS", "archived": false, "member": false})
+	if got := s.Channels()[1]; got.IsArchived || got.IsMember {
+		t.Errorf("#ops is %+v", got)
+	}
+	want(t, perform(t, s, map[string]any{"do": "channel", "channel": "C0NOWHERE", "member": true}), false, "ok")
+}
+
+func TestWhoJoinsShowsOnThePage(t *testing.T) {
+	s := startPlayground(t, patient())
+	next := stream(t, s, "ann")
+	if _, err := s.AddUserGroup(UserGroup{Handle: "oncall", Users: []string{"ann"}}); err != nil {
+		t.Fatal(err)
+	}
+	got := next()
+	want(t, got, "people", "type")
+	want(t, got, "oncall", "groups", 0, "handle")
+	want(t, got, "U0ANN", "groups", 0, "users", 0)
+	s.AddUser(User{Name: "dora"})
+	want(t, next(), "dora", "users", 4, "name")
+	_, state := pageCall(t, http.MethodGet, s.URL()+"/playground/state?user=ann", nil, nil)
+	want(t, state, "oncall", "groups", 0, "handle")
+}
+
 func TestTheStateIsWhatOnePersonSees(t *testing.T) {
 	opts := patient()
 	opts.Commands = []Command{{Command: "/notify", Description: "Alerts", UsageHint: "help"}}

@@ -2,7 +2,8 @@
 // discreet placeholder, never an error.
 
 import { h, icon } from "./dom.js";
-import { element, pictureOf } from "./elements.js";
+import { chart } from "./chart.js";
+import { addressOf, element, pictureOf } from "./elements.js";
 import { markdown } from "./markdown.js";
 import { richText, table } from "./richtext.js";
 import { folded, plain, text, tooLong } from "./text.js";
@@ -18,12 +19,12 @@ function section(block, ctx, key) {
 
 function context(block, ctx) {
   return h("div.block-context", null, (block.elements ?? []).map((el) =>
-    el.type === "image" ? pictureOf(el.image_url, el.alt_text, "context-image") : h("span.preserve", null, text(el, ctx))));
+    el.type === "image" ? pictureOf(addressOf(el), el.alt_text, "context-image") : h("span.preserve", null, text(el, ctx))));
 }
 
 function image(block, ctx) {
   const title = block.title ? h("figcaption", null, text(block.title, ctx)) : null;
-  return h("figure.block-image", null, title, pictureOf(block.image_url ?? block.slack_file?.url, block.alt_text, "picture"));
+  return h("figure.block-image", null, title, pictureOf(addressOf(block), block.alt_text, "picture"));
 }
 
 function input(block, ctx) {
@@ -53,6 +54,7 @@ const DRAW = {
     return tooLong(node.textContent, 25) ? folded(node, key) : node;
   },
   table,
+  data_visualization: chart,
   markdown: (block, ctx, key) => {
     const node = h("div.markdown", null, markdown(block.text));
     return tooLong(block.text ?? "", 25) ? folded(node, key) : node;

@@ -17,10 +17,16 @@ function commands(typed) {
   }));
 }
 
-function people(typed) {
-  return [...state.users.values()].filter((u) => u.name.startsWith(typed) || u.real_name?.toLowerCase().startsWith(typed)).map((u) => ({
-    key: `@${u.name}`, text: `@${u.name} `, lead: avatarOf(u.id, "small"), title: [h("strong", null, u.name)], note: u.real_name,
+function groups(typed) {
+  return [...state.groups.values()].filter((g) => !g.disabled && (g.handle.startsWith(typed) || g.name.toLowerCase().startsWith(typed))).map((g) => ({
+    key: `@${g.handle}`, text: `@${g.handle} `, lead: h("span.hash", null, "@"), title: [h("strong", null, g.handle)], note: g.name === g.handle ? "" : g.name,
   }));
+}
+
+function people(typed) {
+  return [...[...state.users.values()].filter((u) => !u.deleted && (u.name.startsWith(typed) || u.real_name?.toLowerCase().startsWith(typed))).map((u) => ({
+    key: `@${u.name}`, text: `@${u.name} `, lead: avatarOf(u.id, "small"), title: [h("strong", null, u.name)], note: u.real_name,
+  })), ...groups(typed)];
 }
 
 function channels(typed) {

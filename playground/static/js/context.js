@@ -25,6 +25,7 @@ export function contextOf(key, address, extra = {}) {
     me: state.me.id,
     botName: state.bot.name ?? "The bot",
     user: (id) => state.users.get(id),
+    group: (id) => state.groups.get(id),
     channel: (id) => state.channels.get(id),
     open: openChannel,
     inputs: new Map(),

@@ -2,7 +2,7 @@
 // goes back to where it was.
 
 import { h, iconButton } from "./dom.js";
-import { plain } from "./text.js";
+import { plain, text } from "./text.js";
 
 const FOCUSABLE = "a[href], button:not([disabled]), input:not([disabled]), select:not([disabled]), textarea:not([disabled]), [tabindex='0']";
 
@@ -40,7 +40,7 @@ export function titled(title, body, foot, close) {
 }
 
 /** confirm asks with a Block Kit confirm object; resolves to true or false. */
-export function confirm(object) {
+export function confirm(object, ctx) {
   return new Promise((resolve) => {
     const done = (yes) => () => el.close(yes ? "yes" : "");
     const foot = [
@@ -48,7 +48,7 @@ export function confirm(object) {
       h("button.button", { type: "button", class: object.style === "danger" ? "danger" : "primary", onclick: done(true), autofocus: true, "data-testid": "confirm-ok" }, plain(object.confirm) || "Yes"),
     ];
     const el = dialog({ class: "dialog-small", "aria-labelledby": "dialog-title", "data-testid": "confirm" },
-      titled(plain(object.title) || "Are you sure?", h("p.preserve", null, plain(object.text)), foot, done(false)),
+      titled(plain(object.title) || "Are you sure?", h("p.preserve", null, text(object.text, ctx)), foot, done(false)),
       (value) => resolve(value === "yes"));
   });
 }

@@ -18,7 +18,7 @@ export function answerText(answer, bot) {
 // send reports one action; while the answer is out, the element is busy.
 async function send(wrap, el, block, fields, ctx) {
   if (wrap.classList.contains("busy")) return;
-  if (el.confirm && !(await confirm(el.confirm))) return;
+  if (el.confirm && !(await confirm(el.confirm, ctx))) return;
   const row = wrap.closest(".block-actions") ?? wrap;
   row.querySelector(".element-warning")?.remove();
   wrap.classList.add("busy");
@@ -68,7 +68,14 @@ function overflow(el, block, ctx) {
 }
 
 function image(el) {
-  return pictureOf(el.image_url, el.alt_text, "element-image");
+  return pictureOf(addressOf(el), el.alt_text, "element-image");
+}
+
+/** addressOf is where an image block's or element's picture is; files lie on this server, under whatever name the page was opened. */
+export function addressOf(image) {
+  if (image.image_url) return image.image_url;
+  const id = image.slack_file?.id ?? /\/files\/([^/]+)\//.exec(image.slack_file?.url ?? "")?.[1];
+  return id ? `/files/${id}/picture` : "";
 }
 
 /** pictureOf shows an image; one from elsewhere is fetched only when asked for. */

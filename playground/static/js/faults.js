@@ -3,7 +3,7 @@
 import { perform } from "./context.js";
 import { h, icon, replace } from "./dom.js";
 import { answerText } from "./elements.js";
-import { on, state } from "./store.js";
+import { current, on, state } from "./store.js";
 import { toast } from "./toast.js";
 
 const SECOND = 1e9; // delays are in nanoseconds
@@ -15,6 +15,7 @@ const KINDS = [
   { kind: "lost", label: "Answer lost", note: "done, no answer", fault: {} },
   { kind: "timeout", label: "Silence", note: "not done, no answer", fault: {} },
   { kind: "revoked", label: "Token revoked", note: "every call fails", fault: {} },
+  { kind: "block", label: "Charts unknown", note: "block refused", fault: { block: "data_visualization" }, everywhere: true },
 ];
 
 const SOCKET = [
@@ -36,7 +37,7 @@ async function report(promise) {
 async function toggle(known) {
   const rest = state.faults.filter((fault) => fault.kind !== known.kind);
   if (rest.length === state.faults.length) {
-    await report(perform({ do: "fault", kind: known.kind, channel: where.value || undefined, ...known.fault }));
+    await report(perform({ do: "fault", kind: known.kind, channel: (!known.everywhere && where.value) || undefined, ...known.fault }));
     return;
   }
   await report(perform({ do: "clear_faults" }));
@@ -80,6 +81,28 @@ export function faultsSection() {
     where.value = keep;
   });
   return h("section.panel-section", { "aria-label": "Faults" }, h("div.section-head", null, h("h3", null, "Slack misbehaves"), clear), h("label.form-inline", null, "New faults apply", where), list);
+}
+
+function channelSwitch(name, label, note, on, change) {
+  return h("button.switch-row", { type: "button", role: "switch", "aria-checked": String(on), "data-testid": `channel-${name}-switch`, onclick: () => report(perform({ do: "channel", channel: current().id, ...change })) },
+    h("span.switch-name", null, label), h("span.switch-note", null, note), h("span.switch", { "aria-hidden": "true" }));
+}
+
+/** channelSection is the part of the panel that spoils the conversation one looks at. */
+export function channelSection() {
+  const el = h("section.panel-section", { "aria-label": "This channel" });
+  const drawSwitches = () => {
+    const channel = current();
+    el.hidden = !channel || channel.is_im;
+    if (el.hidden) return;
+    const focus = el.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
+    replace(el, h("div.section-head", null, h("h3", null, `#${channel.name}`)),
+      channelSwitch("archived", "Archived", "nobody can write", channel.is_archived, { archived: !channel.is_archived }),
+      channelSwitch("without", `Without ${state.bot.name}`, "the bot is thrown out", !channel.is_member, { member: !channel.is_member }));
+    if (focus) el.querySelector(`[data-testid="${focus}"]`)?.focus();
+  };
+  on("channels view", drawSwitches);
+  return el;
 }
 
 /** socketsSection is the part of the panel with the Socket Mode connections. */

@@ -22,7 +22,8 @@ function textField(el, ctx, field) {
   };
 }
 
-const people = () => [...state.users.values()].map((user) => ({ value: user.id, label: user.real_name ? `${user.name} (${user.real_name})` : user.name }));
+const people = () => [...state.users.values()].filter((user) => !user.deleted).sort((a, b) => Boolean(a.is_bot) - Boolean(b.is_bot))
+  .map((user) => ({ value: user.id, label: `${user.real_name && user.real_name !== user.name ? `${user.real_name} (@${user.name})` : `@${user.name}`}${user.id === state.me.id ? ", you" : ""}` }));
 const places = (all) => () => [...state.channels.values()].filter((c) => !c.is_archived && (all || !c.is_im))
   .map((c) => ({ value: c.id, label: c.is_im ? (state.users.get(c.user)?.name ?? c.name) : `#${c.name}` }));
 

@@ -7,7 +7,7 @@ import { showJSON } from "./dialog.js";
 import { h, icon, iconButton } from "./dom.js";
 import { mrkdwn, toPlain } from "./mrkdwn.js";
 import { appBadge, author, avatar, avatarOf } from "./people.js";
-import { dismiss, go, repliesOf } from "./store.js";
+import { dismiss, go, listOf, repliesOf } from "./store.js";
 import { folded, tooLong } from "./text.js";
 import { ago, clock, dateOf, full } from "./time.js";
 import { toast } from "./toast.js";
@@ -69,6 +69,13 @@ function threadLink(message, channel) {
     last ? h("span.thread-last", { title: full(dateOf(last.ts)) }, `Last reply ${ago(dateOf(last.ts))}`) : null);
 }
 
+// origin says of a reply that shows in the channel as well to what it replies.
+function origin(message, channel, ctx) {
+  const parent = listOf(channel).find((m) => m.ts === message.thread_ts);
+  return h("button.thread-origin", { type: "button", "data-testid": "thread-origin", onclick: () => go({ thread: message.thread_ts }) },
+    "replied to a thread: ", h("span", null, parent ? summary(parent, ctx) : "an earlier message"));
+}
+
 function stamp(message) {
   const d = dateOf(message.ts);
   return h("time.message-time", { datetime: d.toISOString(), title: full(d) }, clock(d));
@@ -98,6 +105,7 @@ export function drawMessage(message, channel, how = {}) {
   const body = system ? note(message, who, ctx) : h("div.message-body", null,
     message.ephemeral ? ephemeralNote(message, channel) : null,
     how.compact ? null : head(message, who),
+    message.subtype === "thread_broadcast" && !how.inThread ? origin(message, channel, ctx) : null,
     h("div.message-content", null, content(message, ctx)),
     how.compact ? edited(message) : null,
     how.inThread ? null : threadLink(message, channel));

@@ -146,7 +146,7 @@ function controlNode(body, ctx) {
   if (/^@[UWB]\w+$/.test(head)) return userMention(head.slice(1), ctx, label);
   if (/^#[CG]\w+$/.test(head)) return channelLink(head.slice(1), ctx, label);
   if (head.startsWith("!date^")) return date(head.slice(6), label);
-  if (head.startsWith("!subteam^")) return h("span.mention", null, label || "@group");
+  if (head.startsWith("!subteam^")) return groupMention(head.slice(9), ctx, label);
   if (/^!(here|channel|everyone)$/.test(head)) return broadcast(head.slice(1));
   if (head.startsWith("!")) return label || `<${body}>`;
   return link(unescape(head), label ? withEmoji(label) : null);
@@ -156,6 +156,13 @@ function controlNode(body, ctx) {
 export function userMention(id, ctx, label = "") {
   const user = ctx.user(id);
   return h("span.mention", { class: id === ctx.me ? "mention-me" : "", title: user?.real_name, "data-user": id }, `@${user?.name ?? (label.replace(/^@/, "") || id)}`);
+}
+
+/** groupMention shows a group's handle; a group one is in is marked. */
+export function groupMention(id, ctx, label = "") {
+  const group = ctx.group?.(id);
+  const names = (group?.users ?? []).map((user) => ctx.user(user)?.real_name ?? user).join(", ");
+  return h("span.mention", { class: group?.users.includes(ctx.me) ? "mention-me" : "", title: names || null, "data-group": id }, `@${group?.handle ?? (label.replace(/^@/, "") || "group")}`);
 }
 
 /** channelLink opens a channel on this page. */

@@ -2,7 +2,7 @@
 // see how many sockets are open. It folds to a rail when there is no room.
 
 import { h, icon, iconButton, replace } from "./dom.js";
-import { faultsSection, socketsSection } from "./faults.js";
+import { channelSection, faultsSection, socketsSection } from "./faults.js";
 import { on, state } from "./store.js";
 import { pushSection, prefill } from "./push.js";
 
@@ -21,7 +21,7 @@ export function startPanel() {
   const panel = $("panel");
   replace(panel,
     h("header.side-panel-head", null, h("div", null, h("h2", null, "Try it out"), h("p.side-panel-note", null, "Only on this page, not in Slack")), iconButton("close", "Fold the panel", () => setOpen(false), { "data-testid": "panel-close" })),
-    h("div.panel-body", null, pushSection(), faultsSection(), socketsSection()));
+    h("div.panel-body", null, pushSection(), faultsSection(), channelSection(), socketsSection()));
   panel.addEventListener("keydown", (e) => e.key === "Escape" && tight() && setOpen(false));
   drawRail();
   narrow.addEventListener("change", sync);

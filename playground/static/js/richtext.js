@@ -3,7 +3,7 @@
 
 import { h } from "./dom.js";
 import { emoji, withEmoji } from "./emoji.js";
-import { broadcast, channelLink, date, link, userMention } from "./mrkdwn.js";
+import { broadcast, channelLink, date, groupMention, link, userMention } from "./mrkdwn.js";
 
 const STYLES = { bold: "b", italic: "i", strike: "s", underline: "u", code: "code", highlight: "mark" };
 
@@ -19,7 +19,7 @@ const INLINE = {
   emoji: (el) => emoji(el.name) ?? `:${el.name}:`,
   user: (el, ctx) => userMention(el.user_id, ctx),
   channel: (el, ctx) => channelLink(el.channel_id, ctx),
-  usergroup: (el) => h("span.mention", null, "@group"),
+  usergroup: (el, ctx) => groupMention(el.usergroup_id, ctx),
   broadcast: (el) => broadcast(el.range),
   date: (el) => date([el.timestamp, el.format, el.url].filter(Boolean).join("^"), el.fallback),
   color: (el) => h("span.colour-chip", null, h("span.colour-swatch", { vars: { "--swatch": /^#[0-9a-f]{3,8}$/i.test(el.value) ? el.value : "transparent" } }), el.value),

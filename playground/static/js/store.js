@@ -13,6 +13,7 @@ export const state = {
   me: {},
   bot: {},
   users: new Map(),
+  groups: new Map(),
   channels: new Map(),
   commands: [],
   sockets: 0,
@@ -47,6 +48,14 @@ function stored(kind, key) {
 const dismissed = new Set(Object.values(stored(sessionStorage, DISMISSED)));
 let read = {};
 
+// people are everybody and the groups, by id.
+function people(data) {
+  return {
+    users: new Map((data.users ?? []).map((user) => [user.id, user])),
+    groups: new Map((data.groups ?? []).map((group) => [group.id, group])),
+  };
+}
+
 /** load takes a whole state from the server; the view stays where it is if it can. */
 export function load(data) {
   Object.assign(state, {
@@ -54,7 +63,7 @@ export function load(data) {
     team: data.team ?? {},
     me: data.me ?? {},
     bot: data.bot ?? {},
-    users: new Map((data.users ?? []).map((user) => [user.id, user])),
+    ...people(data),
     channels: new Map((data.channels ?? []).map((channel) => [channel.id, channel])),
     commands: data.commands ?? [],
     sockets: data.sockets ?? 0,
@@ -144,6 +153,12 @@ const REDUCERS = {
     const id = e.view?.id ?? e.view_id;
     state.modals = id ? state.modals.filter((view) => view.id !== id) : [];
     emit("modals");
+  },
+  people(e) {
+    Object.assign(state, people(e));
+    state.me = state.users.get(state.me.id) ?? state.me;
+    emit("me");
+    emit("messages");
   },
   channel(e) {
     const channel = typeof e.channel === "object" ? e.channel : null;
