@@ -94,6 +94,7 @@ const (
 	TopicUnanswered Topic = "unanswered" // nobody has acknowledged it for After
 	TopicReminder   Topic = "reminder"   // By acknowledged it After ago, and it is still open
 	TopicHidden     Topic = "hidden"     // a silence (Text) hides this critical one until At
+	TopicUnsilenced Topic = "unsilenced" // the silence is over, and it is still open
 )
 
 // Note is what a reply says, fixed when it was decided.

@@ -37,7 +37,8 @@ type Incident struct {
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
-	// OpenedAt is when it last became open: FirstAt, or when it was reopened.
+	// OpenedAt is when it last became open for people to see: FirstAt, when it was
+	// reopened, or when what kept it quiet ended. Escalation counts from it.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
 	AckedBy  Person    `json:"acked_by,omitzero"`
 	AckedAt  time.Time `json:"acked_at,omitzero"`
@@ -51,9 +52,11 @@ type Incident struct {
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
 	// HeldUntil is when its card is posted, while quiet hours or a silence keep
-	// it back; zero once a card is owed.
+	// it back; zero once a card is owed. It is SilencedUntil when only silenced
+	// alerts are in it, and another time when one waits to be shown.
 	HeldUntil time.Time `json:"held_until,omitzero"`
-	// Escalated is how many steps of its escalation were taken since OpenedAt.
+	// Escalated is how many steps of its escalation were taken since it was opened
+	// or reopened.
 	Escalated int `json:"escalated,omitempty"`
 	// DueAt is when the clock has to look at it next; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`

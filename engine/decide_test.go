@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -14,77 +15,87 @@ import (
 
 var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
 
-func testRules() rules {
-	return rules{defaultLane: "#alerts", reopenWithin: 30 * time.Minute, skip: func() int { return 1 }}
-}
-
-// world applies changes as a store would, so that a test can go on from them.
+// world decides about things at a time, and keeps the changes in memory so that
+// a test can go on from them.
 type world struct {
-	t         rapid.TB
-	rules     rules
-	now       time.Time
-	incidents []alert.Incident
-	seen      map[string]alert.Accepted
-	lastID    string
+	*memory
+	t     rapid.TB
+	rules rules
+	now   time.Time
 }
 
-func newWorld(t rapid.TB) *world {
-	return &world{t: t, rules: testRules(), now: noon, seen: map[string]alert.Accepted{}}
+func newWorld(t rapid.TB, routes ...alert.Route) *world {
+	return &world{
+		memory: newMemory(), t: t, now: noon,
+		rules: rules{routing: alert.Routing{Default: "#alerts", Routes: routes}, reopenWithin: 30 * time.Minute, skip: func() int { return 1 }},
+	}
 }
 
-// push decides about alerts and remembers the change.
-func (w *world) push(alerts ...alert.Alert) *draft {
+// decided is what came of an input.
+type decided struct {
+	change   alert.Change
+	receipts []alert.Accepted
+	result
+}
+
+func (w *world) decide(in input) decided {
+	w.t.Helper()
+	q := question([]input{in})
+	q.Now = w.now
+	facts, _ := w.Load(context.Background(), q)
+	c, results := decide(w.rules, w.now, facts, []input{in})
+	w.commit(c)
+	return decided{c, results[0].accepted, results[0]}
+}
+
+func (w *world) commit(c alert.Change) {
+	w.t.Helper()
+	if err := w.Commit(context.Background(), c); err != nil {
+		w.t.Fatalf("commit: %v", err)
+	}
+}
+
+// push decides about alerts.
+func (w *world) push(alerts ...alert.Alert) decided {
 	w.t.Helper()
 	for i := range alerts {
 		if err := alerts[i].Prepare(w.now); err != nil {
 			w.t.Fatal(err)
 		}
 	}
-	d := decide(w.rules, w.now, alert.Facts{Incidents: w.latest(), Seen: w.seen, LastID: w.lastID}, alerts)
-	for _, changed := range d.change.Incidents {
-		w.remember(changed)
-	}
-	for i, r := range d.receipts {
-		if k := alerts[i].IdempotencyKey; k != "" {
-			if _, ok := w.seen[k]; !ok {
-				w.seen[k] = r
-			}
-		}
-	}
-	return d
+	return w.decide(input{alerts: alerts})
 }
 
-func (w *world) remember(changed alert.Incident) {
-	for i, have := range w.incidents {
-		if have.ID == changed.ID {
-			if changed.Version != have.Version+1 {
-				w.t.Fatalf("incident %s goes from version %d to %d", have.ID, have.Version, changed.Version)
-			}
-			w.incidents[i] = changed
-			return
-		}
+func (w *world) act(acts ...alert.Act) decided { return w.decide(input{acts: acts}) }
+
+// silence keeps what matches quiet for some time.
+func (w *world) silence(matchers string, length time.Duration) alert.Silence {
+	ms, err := alert.ParseMatchers(matchers)
+	if err != nil {
+		w.t.Fatal(err)
 	}
-	if changed.Version != 1 {
-		w.t.Fatalf("new incident %s has version %d", changed.ID, changed.Version)
-	}
-	w.incidents = append(w.incidents, changed)
-	w.lastID = changed.ID
+	s := alert.Silence{Matchers: ms, EndsAt: w.now.Add(length), By: alert.Person{ID: "U1", Name: "ann"}, Why: "planned work"}
+	return w.decide(input{silence: &s}).silence
 }
 
-// latest is what Load answers: the latest incident of each key in each route.
-func (w *world) latest() []alert.Incident {
-	var out []alert.Incident
-	seen := map[ref]bool{}
-	for _, i := range slices.Backward(w.incidents) {
-		if !seen[ref{i.Key, i.Route}] {
-			seen[ref{i.Key, i.Route}] = true
-			out = append(out, i)
+// until lets the time come, with all that is due on the way done late, at once.
+func (w *world) until(now time.Time) decided {
+	w.t.Helper()
+	w.now = now
+	facts, _ := w.Load(context.Background(), alert.Question{Now: now, Due: true})
+	c := decideDue(w.rules, now, facts)
+	w.commit(c)
+	for _, i := range w.incidents {
+		if !i.DueAt.IsZero() && !i.DueAt.After(now) {
+			w.t.Fatalf("incident %s stays due", i.ID)
 		}
 	}
-	return out
+	return decided{change: c}
 }
 
-func kinds(d *draft) []string {
+func (w *world) after(d time.Duration) decided { w.t.Helper(); return w.until(w.now.Add(d)) }
+
+func kinds(d decided) []string {
 	var out []string
 	for _, del := range d.change.Deliveries {
 		k := string(del.Kind)
@@ -96,7 +107,7 @@ func kinds(d *draft) []string {
 	return out
 }
 
-func effects(d *draft) []alert.Effect {
+func effects(d decided) []alert.Effect {
 	var out []alert.Effect
 	for _, r := range d.receipts {
 		out = append(out, r.Effect)

@@ -9,10 +9,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
 
 	"tocsin/alert"
 )
@@ -28,8 +30,9 @@ type Store interface {
 
 // Options are what the engine is built with; zero values get the defaults.
 type Options struct {
-	// DefaultLane is the conversation of alerts that name none.
-	DefaultLane string
+	// Routing says where alerts go and what happens until somebody takes them. Its
+	// Default must be set.
+	Routing alert.Routing
 	// ReopenWithin is how long after its end an incident comes back in the same
 	// thread; later the same key opens a new one. Default 30 min.
 	ReopenWithin time.Duration
@@ -41,7 +44,9 @@ type Options struct {
 	// Owed is told which lanes a commit owes something to. It must not block.
 	Owed func(lanes ...string)
 	// Now is the clock. Default time.Now.
-	Now     func() time.Time
+	Now func() time.Time
+	// Log is told when what is due can't be done. Default: nobody.
+	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
 
@@ -52,31 +57,35 @@ const (
 	// maxWaitingAlerts is the same in alerts, so that what waits has a bound in
 	// memory too, however large the requests are.
 	maxWaitingAlerts = 50_000
-	// maxBatch is how many alerts one commit gathers from waiting requests.
+	// maxBatch is how many alerts and acts one commit gathers from waiting requests.
 	maxBatch = 512
 	// maxTries bounds load-decide-commit rounds that end in a conflict.
 	maxTries = 8
+	// maxSkip is how far apart the ids of two incidents are at most, so that a
+	// mistyped one is likely to be nobody's.
+	maxSkip = 15
 )
 
-// Engine accepts alerts. Push may be called from any goroutine while Run runs.
+// Engine accepts alerts and what people do, and minds the clock. Its methods may
+// be called from any goroutine while Run runs.
 type Engine struct {
 	store   Store
 	opts    Options
 	waiting chan *request
-	held    atomic.Int64 // alerts that wait or are being committed
+	held    atomic.Int64 // alerts and acts that wait or are being committed
 	ended   chan struct{}
 	metrics metrics
+	// due is when the clock has to be looked at next; only Run uses it.
+	due time.Time
 }
 
 type request struct {
-	alerts []alert.Alert
-	done   chan result // has room for the one result
+	input
+	done chan result // has room for the one result
 }
 
-type result struct {
-	accepted []alert.Accepted
-	err      error
-}
+// size is how many alerts and acts a request holds.
+func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)) }
 
 // New returns an engine that accepts nothing until Run is called.
 func New(store Store, opts Options) *Engine {
@@ -88,6 +97,9 @@ func New(store Store, opts Options) *Engine {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		opts.Log = zap.NewNop()
 	}
 	return &Engine{
 		store: store, opts: opts, metrics: newMetrics(opts.Metrics),
@@ -107,15 +119,24 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 	if e.opts.Pending != nil && e.opts.Pending()+int64(len(alerts)) > e.opts.MaxPending {
 		return nil, fmt.Errorf("accept: %w (at most %d may)", alert.ErrBacklog, e.opts.MaxPending)
 	}
-	r := &request{alerts: prepared, done: make(chan result, 1)}
-	if err := e.enqueue(r); err != nil {
+	r, err := e.ask(ctx, input{alerts: prepared})
+	if err != nil {
 		return nil, fmt.Errorf("accept: %w", err)
+	}
+	return r.accepted, nil
+}
+
+// ask has Run decide about in and returns what became of it.
+func (e *Engine) ask(ctx context.Context, in input) (result, error) {
+	r := &request{input: in, done: make(chan result, 1)}
+	if err := e.enqueue(r); err != nil {
+		return result{}, err
 	}
 	select {
 	case got := <-r.done:
-		return got.accepted, got.err
+		return got, got.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return result{}, ctx.Err()
 	case <-e.ended:
 		return e.lastWord(r)
 	}
@@ -129,7 +150,7 @@ func (e *Engine) enqueue(r *request) error {
 		return fmt.Errorf("shutting down: %w", alert.ErrUnavailable)
 	default:
 	}
-	size := int64(len(r.alerts))
+	size := int64(r.size())
 	if held := e.held.Add(size); held > maxWaitingAlerts && held > size {
 		e.held.Add(-size)
 		return alert.ErrOverloaded
@@ -144,12 +165,12 @@ func (e *Engine) enqueue(r *request) error {
 }
 
 // lastWord looks once more for a result that came as the engine ended.
-func (e *Engine) lastWord(r *request) ([]alert.Accepted, error) {
+func (e *Engine) lastWord(r *request) (result, error) {
 	select {
 	case got := <-r.done:
-		return got.accepted, got.err
+		return got, got.err
 	default:
-		return nil, fmt.Errorf("accept: shutting down: %w", alert.ErrUnavailable)
+		return result{}, fmt.Errorf("shutting down: %w", alert.ErrUnavailable)
 	}
 }
 
@@ -174,18 +195,23 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	return prepared, nil
 }
 
-// Run commits what Push brings until ctx ends; what was waiting by then is
-// still committed.
+// Run commits what people and alerts bring, and does what is due, until ctx ends;
+// what was waiting by then is still committed.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.ended)
+	clock := time.NewTimer(0) // what became due while nobody ran is due now
+	defer clock.Stop()
 	for {
 		select {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
+		case <-clock.C:
+			e.passTime(ctx)
 		case <-ctx.Done():
 			e.drain()
 			return nil
 		}
+		clock.Reset(e.pause())
 	}
 }
 
@@ -201,14 +227,15 @@ func (e *Engine) drain() {
 }
 
 // gather takes what came while the last commit was being synced, so that one
-// sync carries many alerts.
+// sync carries many alerts and acts.
 func (e *Engine) gather(first *request) []*request {
-	batch, alerts := []*request{first}, len(first.alerts)
-	for alerts < maxBatch {
+	batch, size := []*request{first}, first.size()
+	// One commit ends one silence: a question names only one.
+	for size < maxBatch && batch[len(batch)-1].unsilence == nil {
 		select {
 		case r := <-e.waiting:
 			batch = append(batch, r)
-			alerts += len(r.alerts)
+			size += r.size()
 		default:
 			return batch
 		}
@@ -219,62 +246,113 @@ func (e *Engine) gather(first *request) []*request {
 // serve commits a batch. One bad neighbour must not fail the others, so a batch
 // that can't be committed is tried again request by request.
 func (e *Engine) serve(batch []*request) {
-	receipts, err := e.commit(batch)
+	results, err := e.decideBatch(batch)
 	if err != nil && len(batch) > 1 {
 		for _, r := range batch {
 			e.serve([]*request{r})
 		}
 		return
 	}
-	for _, r := range batch {
+	for n, r := range batch {
 		got := result{err: err}
 		if err == nil {
-			got.accepted, receipts = receipts[:len(r.alerts)], receipts[len(r.alerts):]
+			got = results[n]
 		}
-		e.held.Add(-int64(len(r.alerts)))
+		e.held.Add(-int64(r.size()))
 		r.done <- got
 	}
 }
 
-// commit loads, decides and commits, again while somebody else was faster. It
-// is not cut short by a sender that went away: others wait for the same sync.
-func (e *Engine) commit(batch []*request) ([]alert.Accepted, error) {
-	var alerts []alert.Alert
-	for _, r := range batch {
-		alerts = append(alerts, r.alerts...)
+// decideBatch decides about all requests of a batch and commits that. It is not
+// cut short by somebody who went away: others wait for the same sync.
+func (e *Engine) decideBatch(batch []*request) ([]result, error) {
+	inputs := make([]input, len(batch))
+	for n, r := range batch {
+		inputs[n] = r.input
 	}
-	ctx := context.Background()
+	var results []result
+	err := e.commit(context.Background(), question(inputs), func(now time.Time, facts alert.Facts) (c alert.Change) {
+		c, results = decide(e.rules(), now, facts, inputs)
+		return c
+	})
+	if err != nil {
+		return nil, err
+	}
+	e.metrics.committed(inputs, results)
+	return results, nil
+}
+
+// commit loads, decides and commits, again while somebody else was faster.
+func (e *Engine) commit(ctx context.Context, q alert.Question, decide func(time.Time, alert.Facts) alert.Change) error {
 	for try := 1; ; try++ {
-		facts, err := e.store.Load(ctx, question(alerts))
+		q.Now = e.now()
+		facts, err := e.store.Load(ctx, q)
 		if err != nil {
-			return nil, fmt.Errorf("load incidents: %w", err)
+			return fmt.Errorf("load incidents: %w", err)
 		}
-		d := e.decide(facts, alerts)
-		err = e.store.Commit(ctx, d.change)
+		e.soonest(facts.NextDue)
+		c := decide(q.Now, facts)
+		if empty(c) {
+			return nil
+		}
+		err = e.store.Commit(ctx, c)
 		if errors.Is(err, alert.ErrConflict) && try < maxTries {
 			continue
 		}
 		if err != nil {
-			return nil, fmt.Errorf("commit alerts: %w", err)
+			return fmt.Errorf("commit change: %w", err)
 		}
-		e.metrics.committed(d.receipts)
-		e.opts.Owed(d.change.Lanes()...)
-		return d.receipts, nil
+		e.expect(c)
+		e.opts.Owed(c.Lanes()...)
+		return nil
 	}
 }
 
-// question asks for what deciding about alerts needs.
-func question(alerts []alert.Alert) alert.Question {
+// empty says whether there is nothing to write.
+func empty(c alert.Change) bool {
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History) == 0
+}
+
+// now is the clock's time in the precision that stores keep.
+func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Microsecond) }
+
+func (e *Engine) rules() rules {
+	return rules{
+		routing: e.opts.Routing, reopenWithin: e.opts.ReopenWithin,
+		skip: func() int { return 1 + rand.IntN(maxSkip) },
+	}
+}
+
+// question asks for what deciding about the inputs needs.
+func question(inputs []input) alert.Question {
 	var q alert.Question
-	seen := make(map[string]bool, len(alerts))
-	for _, a := range alerts {
-		if !seen[a.Key] {
-			seen[a.Key] = true
-			q.Keys = append(q.Keys, a.Key)
+	keys, ids := map[string]bool{}, map[string]bool{}
+	for _, in := range inputs {
+		for _, a := range in.alerts {
+			q.Keys = once(keys, q.Keys, a.Key)
+			if a.IdempotencyKey != "" {
+				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
+			}
 		}
-		if a.IdempotencyKey != "" {
-			q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
+		for _, a := range in.acts {
+			q.IDs = once(ids, q.IDs, a.Incident)
+			if a.Once != "" {
+				q.Acts = append(q.Acts, a.Once)
+			}
+		}
+		q.Open = q.Open || in.silence != nil
+		if in.unsilence != nil {
+			q.Silence = in.unsilence.id
 		}
 	}
 	return q
+}
+
+// once appends s unless it has been seen.
+func once(seen map[string]bool, list []string, s string) []string {
+	if seen[s] {
+		return list
+	}
+	seen[s] = true
+	return append(list, s)
 }

@@ -1,4 +1,4 @@
-package engine_test
+package engine
 
 import (
 	"context"
@@ -13,59 +13,13 @@ import (
 	"go.uber.org/goleak"
 
 	"tocsin/alert"
-	"tocsin/engine"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// memory is a store in a map. enter is called at the start of each commit and
-// may hold it or fail it.
-type memory struct {
-	mu        sync.Mutex
-	incidents map[string]alert.Incident
-	alerts    []alert.Record
-	commits   int
-	enter     func(c alert.Change) error
-}
-
-func newMemory() *memory { return &memory{incidents: map[string]alert.Incident{}} }
-
-func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var f alert.Facts
-	for _, i := range m.incidents {
-		if slices.Contains(q.Keys, i.Key) {
-			f.Incidents = append(f.Incidents, i)
-		}
-	}
-	return f, nil
-}
-
-func (m *memory) Commit(_ context.Context, c alert.Change) error {
-	if m.enter != nil {
-		if err := m.enter(c); err != nil {
-			return err
-		}
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for _, i := range c.Incidents {
-		if m.incidents[i.ID].Version != i.Version-1 {
-			return alert.ErrConflict
-		}
-	}
-	for _, i := range c.Incidents {
-		m.incidents[i.ID] = i
-	}
-	m.alerts = append(m.alerts, c.Alerts...)
-	m.commits++
-	return nil
-}
-
 // running starts an engine over m and returns its Push and a stop.
 func running(m *memory, owed func(...string)) (push func(...alert.Alert) ([]alert.Accepted, error), stop func()) {
-	e := engine.New(m, engine.Options{DefaultLane: "#alerts", Owed: owed})
+	e := New(m, Options{Routing: alert.Routing{Default: "#alerts"}, Owed: owed})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -162,7 +116,7 @@ func TestAChangeBySomebodyElseIsLoadedAgain(t *testing.T) {
 	m.enter = func(c alert.Change) error {
 		if others++; others == 1 {
 			other := alert.Incident{ID: "other", Key: "k", Route: alert.DefaultRoute, Version: 1, State: alert.Open, Count: 1, Lanes: []string{"#alerts"}}
-			m.incidents["other"] = other
+			m.write(alert.Change{Incidents: []alert.Incident{other}})
 			return alert.ErrConflict
 		}
 		return nil
@@ -251,7 +205,7 @@ func TestWhatWaitsHasABoundInAlerts(t *testing.T) {
 func TestAboveTheMostThatMayWaitNothingIsAcceptedAndNothingIsDropped(t *testing.T) {
 	m := newMemory()
 	var waiting atomic.Int64
-	e := engine.New(m, engine.Options{DefaultLane: "#alerts", MaxPending: 10, Pending: waiting.Load})
+	e := New(m, Options{Routing: alert.Routing{Default: "#alerts"}, MaxPending: 10, Pending: waiting.Load})
 	ctx, cancel := context.WithCancel(t.Context())
 	var run sync.WaitGroup
 	run.Go(func() { _ = e.Run(ctx) }) // it has no error to give

@@ -8,6 +8,7 @@ import (
 
 type metrics struct {
 	accepted *prometheus.CounterVec
+	acted    *prometheus.CounterVec
 	batch    prometheus.Histogram
 }
 
@@ -16,20 +17,37 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		accepted: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "tocsin_alerts_accepted_total", Help: "Alerts that were answered with 202, by what they did.",
 		}, []string{"effect"}),
+		acted: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "tocsin_acts_total", Help: "What people did with incidents, by verb and by whether it changed anything.",
+		}, []string{"verb", "effect"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tocsin_commit_alerts", Help: "Alerts in one commit.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.accepted, m.batch)
+		reg.MustRegister(m.accepted, m.acted, m.batch)
 	}
 	return m
 }
 
-func (m metrics) committed(receipts []alert.Accepted) {
-	m.batch.Observe(float64(len(receipts)))
-	for _, r := range receipts {
-		m.accepted.WithLabelValues(string(r.Effect)).Inc()
+// committed counts what became of the inputs of one commit.
+func (m metrics) committed(inputs []input, results []result) {
+	alerts := 0
+	for n, r := range results {
+		alerts += len(r.accepted)
+		for _, receipt := range r.accepted {
+			m.accepted.WithLabelValues(string(receipt.Effect)).Inc()
+		}
+		for k, acted := range r.acted {
+			m.act(inputs[n].acts[k].Verb, acted.Effect)
+		}
 	}
+	if alerts > 0 {
+		m.batch.Observe(float64(alerts))
+	}
+}
+
+func (m metrics) act(v alert.Verb, e alert.ActEffect) {
+	m.acted.WithLabelValues(string(v), string(e)).Inc()
 }

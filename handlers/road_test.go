@@ -52,7 +52,7 @@ func (r *road) start(t *testing.T) {
 		return alert.Secret(r.slack.AppToken()), alert.Secret(r.slack.BotToken())
 	}})
 	out := outbox.New(r.db, client, outbox.Options{})
-	r.engine = engine.New(r.db, engine.Options{DefaultLane: "#alerts", Owed: out.Wake})
+	r.engine = engine.New(r.db, engine.Options{Routing: alert.Routing{Default: "#alerts"}, Owed: out.Wake})
 	var socket *bot.Socket
 	people := handlers.New(handlers.Options{
 		Engine: r.engine, Reader: r.db, Homes: r.db, Slack: client,

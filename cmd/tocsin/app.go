@@ -77,8 +77,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: cfg.Delivery.HoldUnsure, ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		DefaultLane: cfg.DefaultChannel, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
-		Owed: d.outbox.Wake, Metrics: registry,
+		Routing: alert.Routing{Default: cfg.DefaultChannel}, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	people := handlers.New(handlers.Options{
 		Engine: d.engine, Reader: d.store, Homes: d.store, Slack: d.bot, Health: d.health, Server: d.serverURL(),

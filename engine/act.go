@@ -1,0 +1,94 @@
+package engine
+
+import "tocsin/alert"
+
+// act decides about what a person wants done with an incident.
+func (d *draft) act(a alert.Act) alert.Acted {
+	en := d.byID[a.Incident]
+	if en == nil {
+		return alert.Acted{Incident: alert.Incident{ID: a.Incident}, Effect: alert.ActUnknown}
+	}
+	acted := alert.Acted{Incident: alert.Incident{ID: en.ID}, Effect: alert.ActDone}
+	name := deed{a.Once, en.ID}
+	if a.Once != "" && d.done[name] {
+		return acted
+	}
+	d.catchUp(en)
+	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, Once: a.Once}); {
+	case d.does(en, line):
+	case a.Text != "":
+		// What it says is worth keeping although somebody else was first.
+		d.note(en, line)
+		acted.Effect = alert.ActAlready
+	default:
+		acted.Effect = alert.ActAlready
+		return acted
+	}
+	d.done[name] = true
+	return acted
+}
+
+// does changes the incident as the line of its history is to say, and says
+// whether there was anything to change.
+func (d *draft) does(en *entry, line alert.Event) bool {
+	switch line.Verb {
+	case alert.VerbAck:
+		return d.ack(en, line)
+	case alert.VerbAssign:
+		return d.assign(en, line)
+	case alert.VerbResolve:
+		if en.State == alert.StateResolved {
+			return false
+		}
+		en.ResolvedBy = line.By
+		d.close(en, line, line.Text)
+		return true
+	case alert.VerbNote:
+		d.note(en, line)
+		return true
+	}
+	return false
+}
+
+func (d *draft) ack(en *entry, line alert.Event) bool {
+	if en.State != alert.Open {
+		return false
+	}
+	d.touch(en)
+	d.taken(en, line.By)
+	if en.Assignee == (alert.Person{}) {
+		en.Assignee = line.By
+	}
+	d.tell(en, line)
+	d.owe(en, alert.Update)
+	d.say(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
+	return true
+}
+
+// assign gives the incident to somebody, who has taken it thereby.
+func (d *draft) assign(en *entry, line alert.Event) bool {
+	if en.State == alert.StateResolved || en.Assignee.Is(line.To) {
+		return false
+	}
+	d.touch(en)
+	if en.State == alert.Open {
+		d.taken(en, line.To)
+	}
+	en.Assignee = line.To
+	d.tell(en, line)
+	d.owe(en, alert.Update)
+	d.say(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, nil)
+	return true
+}
+
+// taken makes the incident acknowledged.
+func (d *draft) taken(en *entry, by alert.Person) {
+	en.State, en.AckedBy, en.AckedAt, en.reminder = alert.Acked, by, d.now, noTime
+}
+
+// note adds what a person says. The card shows nothing of it.
+func (d *draft) note(en *entry, line alert.Event) {
+	line.Verb = alert.VerbNote
+	d.tell(en, line)
+	d.say(en, alert.Note{Topic: alert.TopicNote, By: line.By, Text: line.Text}, nil)
+}

@@ -1,0 +1,62 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+const (
+	// longestPause is how long the clock is left alone at most: it may have been
+	// set, and another daemon at the same store may have left something due.
+	longestPause = time.Minute
+	// duePause is how long to wait when what is due can't be done.
+	duePause = 5 * time.Second
+)
+
+// passTime does what is due now, and finds out when something is due next.
+func (e *Engine) passTime(ctx context.Context) {
+	e.due = time.Time{}
+	idle := false
+	err := e.commit(ctx, alert.Question{Due: true}, func(now time.Time, facts alert.Facts) alert.Change {
+		c := decideDue(e.rules(), now, facts)
+		idle = empty(c)
+		return c
+	})
+	if err != nil && ctx.Err() == nil {
+		e.opts.Log.Warn("what is due waits", zap.Error(err))
+	}
+	// Should the store say that something is due which it does not give, that must
+	// not spin either.
+	if err != nil || idle && e.pause() == 0 {
+		e.due = e.now().Add(duePause)
+	}
+}
+
+// expect remembers when what a change leaves behind is due.
+func (e *Engine) expect(c alert.Change) {
+	for _, i := range c.Incidents {
+		e.soonest(i.DueAt)
+	}
+	for _, s := range c.Silences {
+		e.soonest(s.EndsAt)
+	}
+}
+
+// soonest remembers at as when something is due, unless something is before.
+func (e *Engine) soonest(at time.Time) {
+	if !at.IsZero() && (e.due.IsZero() || at.Before(e.due)) {
+		e.due = at
+	}
+}
+
+// pause is how long nothing is due.
+func (e *Engine) pause() time.Duration {
+	if e.due.IsZero() {
+		return longestPause
+	}
+	return min(max(e.due.Sub(e.now()), 0), longestPause)
+}

@@ -1,0 +1,217 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tocsin/alert"
+)
+
+// verdict is what became of one alert.
+type verdict struct {
+	en       *entry
+	effect   alert.Effect
+	standing alert.Standing
+	// silence is the id of what hides a silenced alert, reason says it in words.
+	silence, reason string
+}
+
+// take decides about one alert.
+func (d *draft) take(a alert.Alert) alert.Accepted {
+	if first, ok := d.seen[a.IdempotencyKey]; ok && a.IdempotencyKey != "" {
+		first.Effect = alert.EffectDuplicate
+		return first
+	}
+	var v verdict
+	if a.Status == alert.Resolved {
+		v = d.resolve(a)
+	} else {
+		v = d.fire(a)
+	}
+	return d.record(a, v)
+}
+
+// record writes the alert down and returns its receipt.
+func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
+	en := v.en
+	d.change.Alerts = append(d.change.Alerts, alert.Record{
+		Alert: a, Standing: v.standing, Reason: v.reason, Silence: v.silence, Incident: en.ID, Lane: en.Lanes[0],
+		Version: en.Version, Delivery: en.opener,
+	})
+	en.opener = ""
+	receipt := alert.Accepted{ID: a.ID, Key: a.Key, Incident: en.ID, Effect: v.effect}
+	if a.IdempotencyKey != "" {
+		d.seen[a.IdempotencyKey] = receipt
+	}
+	return receipt
+}
+
+// fire opens, reopens or folds.
+func (d *draft) fire(a alert.Alert) verdict {
+	plan := d.rules.routing.Plan(a.Subject())
+	en := d.incidents[ref{a.Key, plan.Route}]
+	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > d.rules.reopenWithin {
+		en = d.open(a, &plan)
+		return d.present(en, alert.EffectOpened, nil)
+	}
+	before := en.Incident
+	if en.State == alert.StateResolved {
+		d.touch(en)
+		en.anew(d.now)
+		en.show(a, d.now)
+		d.tell(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
+		return d.present(en, alert.EffectReopened, &before)
+	}
+	d.catchUp(en)
+	d.touch(en)
+	en.show(a, d.now)
+	return d.present(en, alert.EffectFolded, &before)
+}
+
+// open begins a new incident, which nobody is shown yet.
+func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
+	en := &entry{
+		Incident: alert.Incident{
+			ID: d.nextID(), Key: a.Key, Route: plan.Route, State: alert.Open, FirstAt: d.now, OpenedAt: d.now,
+			Lanes: plan.Lanes(), Mentions: mentions(plan.Stops),
+		},
+		unshown: true,
+	}
+	for _, s := range d.subscriptions {
+		if s.Matchers.Match(a.Subject()) {
+			en.Lanes = alert.Union(en.Lanes, []string{s.Person})
+		}
+	}
+	d.know(en)
+	d.touch(en)
+	en.show(a, d.now)
+	en.plan = plan
+	return en
+}
+
+// mentions are who is pinged where.
+func mentions(stops []alert.Stop) map[string][]string {
+	var all map[string][]string
+	for _, s := range stops {
+		if len(s.Mention) > 0 {
+			if all == nil {
+				all = map[string][]string{}
+			}
+			all[s.Lane] = s.Mention
+		}
+	}
+	return all
+}
+
+// nextID returns the id of the next new incident.
+func (d *draft) nextID() string {
+	d.lastID = alert.NextShortID(d.lastID, d.rules.skip())
+	return d.lastID
+}
+
+// anew makes a resolved incident open as if nobody had cared for it yet.
+func (en *entry) anew(now time.Time) {
+	en.State, en.OpenedAt, en.Escalated = alert.Open, now, 0
+	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
+	en.AckedAt, en.AckedBy, en.Assignee = noTime, alert.Person{}, alert.Person{}
+}
+
+// show makes the incident tell what its newest firing alert tells.
+func (en *entry) show(a alert.Alert, now time.Time) {
+	en.Count++
+	en.LastAt = now
+	en.Severity, en.Source, en.Title, en.Text = a.Severity, a.Source, a.Title, a.Text
+	en.Labels, en.Links, en.Mention = a.Labels, a.Links, a.Mention
+	en.plan = nil
+}
+
+// present decides whether people see what a firing alert has changed: a silence
+// hides it, and quiet hours make a first card wait. before is nil for a new
+// incident.
+func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
+	v := verdict{en: en, effect: effect, standing: alert.StandPending}
+	if s := d.silencing(en); s != nil {
+		d.hide(en, s, before)
+		v.standing, v.silence, v.reason = alert.StandSilenced, s.ID, reason(s.Silence)
+		return v
+	}
+	if en.Silence != "" {
+		en.Silence, en.SilencedUntil, en.OpenedAt = "", noTime, d.now
+	}
+	switch {
+	case en.unshown:
+		d.hold(en)
+	case effect == alert.EffectReopened:
+		d.owe(en, alert.Update)
+		d.widen(en)
+		d.say(en, alert.Note{Topic: alert.TopicReopened, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}, nil)
+		d.textChanged(en, before)
+	default:
+		d.folded(en, before)
+	}
+	return v
+}
+
+// hold lets a first card wait for the end of quiet hours, or owes it.
+func (d *draft) hold(en *entry) {
+	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
+	if !quiet {
+		d.post(en)
+		return
+	}
+	if !en.waiting {
+		d.tell(en, alert.Event{Verb: alert.VerbHold, Text: "quiet hours until " + end.Format("Mon 15:04 MST")})
+	}
+	en.HeldUntil, en.waiting = end.UTC(), true
+}
+
+// folded shows that an incident fired again, and says so where it got worse.
+func (d *draft) folded(en *entry, before *alert.Incident) {
+	d.owe(en, alert.Update)
+	n := alert.Note{Topic: alert.TopicRefired, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
+	var pings map[string][]string
+	if en.Severity.Rank() < before.Severity.Rank() {
+		n.Topic = alert.TopicEscalated
+		pings = d.widen(en)
+	}
+	d.say(en, n, pings)
+	d.textChanged(en, before)
+}
+
+// widen posts the incident where its routes send it now and have not before. It
+// returns who is to be pinged in the other conversations and was not yet.
+func (d *draft) widen(en *entry) map[string][]string {
+	pings := map[string][]string{}
+	for _, stop := range d.planOf(en).Stops {
+		if !slices.Contains(en.Lanes, stop.Lane) {
+			d.join(en, stop.Lane, stop.Mention)
+			continue
+		}
+		had := en.Mentions[stop.Lane]
+		if all := alert.Union(had, stop.Mention); len(all) > len(had) {
+			pings[stop.Lane] = all[len(had):]
+			en.mention(stop.Lane, all)
+		}
+	}
+	return pings
+}
+
+// mention sets who is pinged in a lane, in a map of its own.
+func (en *entry) mention(lane string, who []string) {
+	if len(who) == 0 {
+		return
+	}
+	en.Mentions = maps.Clone(en.Mentions)
+	if en.Mentions == nil {
+		en.Mentions = map[string][]string{}
+	}
+	en.Mentions[lane] = who
+}
+
+// textChanged continues a text in the thread if it is not the one from before.
+func (d *draft) textChanged(en *entry, before *alert.Incident) {
+	if en.Text != before.Text {
+		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
+	}
+}

@@ -1,0 +1,199 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+
+	"tocsin/alert"
+)
+
+// memory is a store in maps. enter is called at the start of each commit and
+// may hold it or fail it.
+type memory struct {
+	enter func(c alert.Change) error
+
+	mu            sync.Mutex
+	incidents     []alert.Incident // in the order of their beginning
+	places        map[string]int   // of incidents by id
+	alerts        []alert.Record
+	deliveries    []alert.Delivery
+	silences      []alert.Silence
+	subscriptions []alert.Subscription
+	history       []alert.Event
+	seen          map[string]alert.Accepted
+	commits       int
+}
+
+func newMemory() *memory { return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}} }
+
+func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := alert.Facts{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions}
+	f.Incidents = m.asked(q)
+	for _, k := range q.IdempotencyKeys {
+		if receipt, ok := m.seen[k]; ok {
+			f.Seen[k] = receipt
+		}
+	}
+	for _, line := range m.history {
+		if line.Once != "" && slices.Contains(q.Acts, line.Once) {
+			f.Done = append(f.Done, line)
+		}
+	}
+	for _, s := range slices.Backward(m.silences) {
+		if s.Active(q.Now) || s.ID == q.Silence {
+			f.Silences = append(f.Silences, s)
+		}
+	}
+	if n := len(m.incidents); n > 0 {
+		f.LastID = m.incidents[n-1].ID
+	}
+	if n := len(m.silences); n > 0 {
+		f.LastSilence = m.silences[n-1].ID
+	}
+	if q.Due {
+		for _, i := range m.incidents {
+			if !i.DueAt.IsZero() && (f.NextDue.IsZero() || i.DueAt.Before(f.NextDue)) {
+				f.NextDue = i.DueAt
+			}
+		}
+	}
+	return f, nil
+}
+
+// asked are the incidents that a question is about, each once.
+func (m *memory) asked(q alert.Question) []alert.Incident {
+	var found []alert.Incident
+	latest := map[ref]bool{}
+	due := 0
+	keys := map[string]bool{}
+	for _, k := range q.Keys {
+		keys[k] = true
+	}
+	for _, i := range slices.Backward(m.incidents) {
+		at := ref{i.Key, i.Route}
+		late := q.Due && due < alert.MaxFound && !i.DueAt.IsZero() && !i.DueAt.After(q.Now)
+		if late {
+			due++
+		}
+		if keys[i.Key] && !latest[at] || slices.Contains(q.IDs, i.ID) || q.Open && i.State != alert.StateResolved || late {
+			found = append(found, i)
+		}
+		latest[at] = true
+	}
+	return found
+}
+
+func (m *memory) Commit(_ context.Context, c alert.Change) error {
+	if m.enter != nil {
+		if err := m.enter(c); err != nil {
+			return err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, i := range c.Incidents {
+		if at := m.place(i.ID); at < 0 && i.Version != 1 || at >= 0 && m.incidents[at].Version != i.Version-1 {
+			return alert.ErrConflict
+		}
+	}
+	for _, line := range c.History {
+		if line.Once != "" && slices.ContainsFunc(m.history, func(have alert.Event) bool { return have.Once == line.Once && have.Incident == line.Incident }) {
+			return alert.ErrConflict
+		}
+	}
+	m.write(c)
+	m.commits++
+	return nil
+}
+
+func (m *memory) write(c alert.Change) {
+	for _, i := range c.Incidents {
+		if at := m.place(i.ID); at >= 0 {
+			m.incidents[at] = i
+		} else {
+			m.places[i.ID] = len(m.incidents)
+			m.incidents = append(m.incidents, i)
+		}
+	}
+	for _, s := range c.Silences {
+		if at := slices.IndexFunc(m.silences, func(have alert.Silence) bool { return have.ID == s.ID }); at >= 0 {
+			m.silences[at] = s
+		} else {
+			m.silences = append(m.silences, s)
+		}
+		for n, i := range m.incidents {
+			if i.Silence == s.ID && i.DueAt.After(s.EndsAt) {
+				m.incidents[n].DueAt = s.EndsAt
+			}
+		}
+	}
+	for _, a := range c.Alerts {
+		if a.IdempotencyKey != "" {
+			m.seen[a.IdempotencyKey] = alert.Accepted{ID: a.ID, Key: a.Key, Incident: a.Incident}
+		}
+	}
+	m.alerts = append(m.alerts, c.Alerts...)
+	m.deliveries = append(m.deliveries, c.Deliveries...)
+	m.history = append(m.history, c.History...)
+}
+
+func (m *memory) place(id string) int {
+	if at, ok := m.places[id]; ok {
+		return at
+	}
+	return -1
+}
+
+// incident is the one of this id as it is now.
+func (m *memory) incident(id string) alert.Incident {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if at := m.place(id); at >= 0 {
+		return m.incidents[at]
+	}
+	return alert.Incident{}
+}
+
+// owed lists what is owed from the n-th delivery on: lane, kind and topic.
+func (m *memory) owed(n int) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var list []string
+	for _, d := range m.deliveries[n:] {
+		list = append(list, describe(d))
+	}
+	return list
+}
+
+func describe(d alert.Delivery) string {
+	text := d.Lane + " " + string(d.Kind)
+	if d.Note != nil {
+		text += " " + string(d.Note.Topic)
+		for _, who := range d.Note.Mention {
+			text += " @" + who
+		}
+		if d.Note.Broadcast {
+			text += " broadcast"
+		}
+	}
+	return text
+}
+
+// began is when an incident began to be owed a card in a lane; zero if never.
+func (m *memory) began(id, lane string) time.Time {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	posts := slices.DeleteFunc(slices.Clone(m.deliveries), func(d alert.Delivery) bool {
+		return d.Kind != alert.Post || d.Incident != id || d.Lane != lane
+	})
+	slices.SortStableFunc(posts, func(a, b alert.Delivery) int { return cmp.Compare(a.CreatedAt.UnixNano(), b.CreatedAt.UnixNano()) })
+	if len(posts) == 0 {
+		return time.Time{}
+	}
+	return posts[0].CreatedAt
+}

@@ -1,0 +1,111 @@
+package engine
+
+import (
+	"slices"
+
+	"tocsin/alert"
+)
+
+// post owes the incident's first card to all its lanes.
+func (d *draft) post(en *entry) {
+	if !en.HeldUntil.IsZero() {
+		d.tell(en, alert.Event{Verb: alert.VerbShow})
+	}
+	if en.State != alert.StateResolved {
+		en.OpenedAt = d.now
+	}
+	en.unshown, en.waiting, en.HeldUntil = false, false, noTime
+	en.opener = d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Post})
+	d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
+}
+
+// join adds a lane and owes the card to it.
+func (d *draft) join(en *entry, lane string, mention []string) {
+	en.Lanes = append(slices.Clone(en.Lanes), lane)
+	en.mention(lane, mention)
+	if en.unshown {
+		return
+	}
+	to := []string{lane}
+	d.oweIn(en, to, alert.Delivery{Kind: alert.Post})
+	d.oweMore(en, to, alert.Pages(en.Text)[1:])
+}
+
+// owe adds one delivery for each lane of the incident.
+func (d *draft) owe(en *entry, kind alert.Kind) {
+	d.oweIn(en, en.Lanes, alert.Delivery{Kind: kind})
+}
+
+// oweMore owes the thread the further pages of a text.
+func (d *draft) oweMore(en *entry, lanes, pages []string) {
+	for _, page := range pages {
+		d.oweIn(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now}})
+	}
+}
+
+// say owes the thread a note, if the policy wants it told; pings are who is
+// pinged by it in which lane.
+func (d *draft) say(en *entry, n alert.Note, pings map[string][]string) {
+	plan := d.planOf(en)
+	if !told(plan.Thread, n) && len(pings) == 0 {
+		return
+	}
+	n.Broadcast = plan.Broadcast && matters(n.Topic)
+	if n.At.IsZero() {
+		n.At = d.now
+	}
+	pages := alert.Pages(n.Text)
+	n.Text = pages[0]
+	for _, lane := range en.Lanes {
+		note := n
+		who, pinged := pings[lane]
+		note.Mention = who
+		note.Broadcast = n.Broadcast || pinged && n.Topic == alert.TopicUnanswered
+		d.oweIn(en, []string{lane}, alert.Delivery{Kind: alert.Reply, Note: &note})
+	}
+	d.oweMore(en, en.Lanes, pages[1:])
+}
+
+// told says whether a thread policy wants a note. What people wrote, and what
+// routes ask for by themselves, no policy keeps back.
+func told(policy alert.ThreadPolicy, n alert.Note) bool {
+	switch n.Topic {
+	case alert.TopicNote, alert.TopicUnanswered, alert.TopicReminder:
+		return true
+	case alert.TopicRefired:
+		return policy == alert.ThreadAll
+	case alert.TopicResolved, alert.TopicAcked, alert.TopicAssigned:
+		return policy != alert.ThreadNone || n.Text != ""
+	}
+	return policy != alert.ThreadNone
+}
+
+// matters tells the notes that a route may want to show in the channel as well.
+func matters(t alert.Topic) bool {
+	switch t {
+	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced:
+		return true
+	}
+	return false
+}
+
+// oweIn adds a delivery for each of the lanes and returns the id of the first.
+// What has no card yet, and none on the way, has nothing to edit or reply to.
+func (d *draft) oweIn(en *entry, lanes []string, what alert.Delivery) (first string) {
+	if en.unshown && !what.TopLevel {
+		return ""
+	}
+	what.Incident, what.State, what.CreatedAt, what.NextAt = en.ID, alert.Pending, d.now, d.now
+	what.Priority = 1
+	if en.Severity == alert.Critical {
+		what.Priority = 0
+	}
+	for n, lane := range lanes {
+		what.ID, what.Lane = alert.NewID(), lane
+		if n == 0 {
+			first = what.ID
+		}
+		d.change.Deliveries = append(d.change.Deliveries, what)
+	}
+	return first
+}

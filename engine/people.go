@@ -1,0 +1,117 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"tocsin/alert"
+)
+
+// The bounds of what a person may ask for.
+const (
+	// maxActs is how many incidents one request may act on.
+	maxActs = 1000
+	// maxNote is how many characters a note may have, maxWhy the reason of a silence.
+	maxNote = 20_000
+	maxWhy  = 1000
+)
+
+// Act does what people want done with incidents, all or nothing, and says what
+// became of each act. The error is an *alert.InputError for one that makes no
+// sense, or wraps alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first,
+// its error is returned and the acts may have been done or not.
+func (e *Engine) Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error) {
+	if len(acts) == 0 || len(acts) > maxActs {
+		return nil, &alert.InputError{Message: fmt.Sprintf("there are %d incidents in the request", len(acts)), Hint: fmt.Sprintf("name 1 to %d of them", maxActs)}
+	}
+	for _, a := range acts {
+		if err := checkAct(a); err != nil {
+			return nil, err
+		}
+	}
+	r, err := e.ask(ctx, input{acts: slices.Clone(acts)})
+	if err != nil {
+		return nil, fmt.Errorf("act: %w", err)
+	}
+	return r.acted, nil
+}
+
+func checkAct(a alert.Act) error {
+	switch a.Verb {
+	case alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote:
+	default:
+		return &alert.InputError{Message: fmt.Sprintf("nobody can %q an incident", string(a.Verb)), Hint: "write ack, resolve, assign or note"}
+	}
+	if a.Verb == alert.VerbAssign && a.To == (alert.Person{}) {
+		return &alert.InputError{Message: "nobody is named to care for the incident", Hint: "say who is to"}
+	}
+	if a.Verb == alert.VerbNote && strings.TrimSpace(a.Text) == "" {
+		return &alert.InputError{Message: "the note is empty", Hint: "write what others should know"}
+	}
+	for _, s := range []string{a.Incident, a.Once, a.By.ID, a.By.Name, a.To.ID, a.To.Name} {
+		if err := checkWritten("a name", s, alert.MaxKey); err != nil {
+			return err
+		}
+	}
+	return checkWritten("the note", a.Text, maxNote)
+}
+
+// checkWritten refuses what no store can keep.
+func checkWritten(what, s string, most int) error {
+	switch {
+	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
+		return &alert.InputError{Message: what + " is no text", Hint: "send text encoded as UTF-8, without NUL characters"}
+	case utf8.RuneCountInString(s) > most:
+		return &alert.InputError{Message: fmt.Sprintf("%s is longer than %d characters", what, most), Hint: "write less"}
+	}
+	return nil
+}
+
+// Silence begins a silence: its matchers, end, who and why are taken from s. It
+// returns the silence as kept, and how many of the open incidents it quiets (at
+// most alert.MaxFound are looked at). The error is an *alert.InputError, or as
+// that of Act.
+func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error) {
+	now := e.now()
+	s = alert.Silence{Matchers: slices.Clone(s.Matchers), EndsAt: s.EndsAt.UTC().Truncate(time.Microsecond), By: s.By, Why: strings.TrimSpace(s.Why)}
+	if err := checkSilence(s, now); err != nil {
+		return alert.Silence{}, 0, err
+	}
+	r, err := e.ask(ctx, input{silence: &s})
+	if err != nil {
+		return alert.Silence{}, 0, fmt.Errorf("silence: %w", err)
+	}
+	return r.silence, r.quieted, nil
+}
+
+func checkSilence(s alert.Silence, now time.Time) error {
+	switch {
+	case s.Matchers.Everything():
+		return &alert.InputError{Message: "this would silence everything", Hint: `say what to silence, such as service="db"`}
+	case !s.EndsAt.After(now):
+		return &alert.InputError{Message: "the silence would be over already", Hint: "write an end that is still to come"}
+	case s.EndsAt.After(now.AddDate(1, 0, 0)):
+		return &alert.InputError{Message: "the silence would last longer than a year", Hint: "write an end within a year"}
+	}
+	for _, text := range []string{s.Matchers.String(), s.By.ID, s.By.Name} {
+		if err := checkWritten("a matcher or name", text, maxNote); err != nil {
+			return err
+		}
+	}
+	return checkWritten("the reason", s.Why, maxWhy)
+}
+
+// Unsilence ends a silence before its time and returns it; one that is over
+// already stays as it is. The error wraps alert.ErrNotFound if there is none of
+// this id, or is as that of Act.
+func (e *Engine) Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error) {
+	r, err := e.ask(ctx, input{unsilence: &ending{id: id, by: by}})
+	if err != nil {
+		return alert.Silence{}, fmt.Errorf("end silence: %w", err)
+	}
+	return r.silence, nil
+}

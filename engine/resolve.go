@@ -1,0 +1,140 @@
+package engine
+
+import (
+	"strings"
+
+	"tocsin/alert"
+)
+
+// resolve ends what a is about: the incidents of its key, and with a channel
+// only that of its own route. An end whose beginning was never seen is shown as
+// well: nothing is swallowed.
+func (d *draft) resolve(a alert.Alert) verdict {
+	plan := d.rules.routing.Plan(a.Subject())
+	own := d.incidents[ref{a.Key, plan.Route}]
+	going := d.going(a, own)
+	if len(going) > 0 {
+		v := d.end(going[0], a)
+		for _, en := range going[1:] {
+			d.end(en, a)
+		}
+		return v
+	}
+	if own == nil && a.Channel == "" {
+		own = d.latest(a.Key)
+	}
+	if own != nil {
+		return d.endAgain(own)
+	}
+	en := d.open(a, &plan)
+	en.Count = 0
+	v := d.present(en, alert.EffectResolved, nil)
+	en.State, en.ResolvedAt = alert.StateResolved, d.now
+	return v
+}
+
+// going are the incidents that the end of a key ends, that of its own route
+// first. Severity or labels may have changed the route since they began, so
+// without a channel those of all configured routes end, and if there are none,
+// those that were sent to a channel by name: a sender may leave it out.
+func (d *draft) going(a alert.Alert, own *entry) []*entry {
+	var here, elsewhere []*entry
+	if own != nil && own.State != alert.StateResolved {
+		here = append(here, own)
+	}
+	if a.Channel != "" {
+		return here
+	}
+	for _, en := range d.byKey[a.Key] {
+		switch {
+		case en == own || en.State == alert.StateResolved:
+		case en.Subject().Channel == "":
+			here = append(here, en)
+		default:
+			elsewhere = append(elsewhere, en)
+		}
+	}
+	if len(here) > 0 {
+		return here
+	}
+	return elsewhere
+}
+
+// latest is the key's latest incident in any route, or nil.
+func (d *draft) latest(key string) *entry {
+	var found *entry
+	for _, en := range d.byKey[key] {
+		if found == nil || later(en.ID, found.ID) {
+			found = en
+		}
+	}
+	return found
+}
+
+// end is what an alert that says so does to an incident.
+func (d *draft) end(en *entry, a alert.Alert) verdict {
+	d.catchUp(en)
+	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.lastWords(a))
+	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
+	if en.unshown && !en.waiting {
+		d.hushed(&v)
+	}
+	return v
+}
+
+// hushed has an end stand where the incident that nobody saw stands.
+func (d *draft) hushed(v *verdict) {
+	v.standing, v.silence, v.reason = alert.StandSilenced, v.en.Silence, "silence "+v.en.Silence
+	if s := d.silenceOf(v.en); s != nil {
+		v.reason = reason(s.Silence)
+	}
+}
+
+// close ends an incident. What nobody has seen ends without a word; what waits
+// to be shown is shown at its time.
+func (d *draft) close(en *entry, line alert.Event, words string) {
+	d.touch(en)
+	en.State, en.ResolvedAt = alert.StateResolved, d.now
+	d.tell(en, line)
+	d.owe(en, alert.Update)
+	d.say(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
+}
+
+// lastWords is what the alert that ends an incident says that its card does not
+// show: its text and, unless the card or the text has it, its title.
+func (en *entry) lastWords(a alert.Alert) string {
+	switch begins := strings.TrimSuffix(a.Title, "…"); {
+	case a.Title == en.Title, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
+		return a.Text
+	case a.Text == "":
+		return a.Title
+	}
+	return a.Title + "\n" + a.Text
+}
+
+// endAgain accounts for the end of something already ended. If every card
+// shows it, there is nothing to change.
+func (d *draft) endAgain(en *entry) verdict {
+	v := verdict{en: en, effect: alert.EffectFolded, standing: alert.StandPending}
+	switch {
+	case en.unshown && en.waiting:
+	case en.unshown:
+		d.hushed(&v)
+	case d.upToDate(en):
+		v.standing = alert.StandFolded
+	default:
+		d.touch(en)
+		d.owe(en, alert.Update)
+	}
+	return v
+}
+
+// upToDate says whether every card shows the incident as it is.
+func (d *draft) upToDate(en *entry) bool {
+	for _, lane := range en.Lanes {
+		if c := en.Card(lane); en.changed || c.TS == "" || c.Version < en.Version {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,158 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"tocsin/alert"
+)
+
+// noTime is the zero time.
+var noTime time.Time
+
+// silencing is the silence that hides the incident's newest alert: of those that
+// match, the one that ends last. It is nil if there is none.
+func (d *draft) silencing(en *entry) *quietness {
+	var found *quietness
+	for _, s := range d.silences {
+		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(en.Subject()) {
+			found = s
+		}
+	}
+	return found
+}
+
+// silenceOf is the silence that keeps the incident quiet now, or nil.
+func (d *draft) silenceOf(en *entry) *quietness {
+	if en.Silence == "" {
+		return nil
+	}
+	n := slices.IndexFunc(d.silences, func(s *quietness) bool { return s.ID == en.Silence && s.Active(d.now) })
+	if n < 0 {
+		return nil
+	}
+	return d.silences[n]
+}
+
+// reason is why an alert is silenced, in words.
+func reason(s alert.Silence) string {
+	text := "silence " + s.ID
+	if by := s.By.Name; by != "" {
+		text += " by " + by
+	} else if s.By.ID != "" {
+		text += " by " + s.By.ID
+	}
+	if s.Why != "" {
+		text += ": " + s.Why
+	}
+	return text
+}
+
+// hide keeps what a firing alert has changed out of Slack. That a silence hides
+// a critical alert is told once, where people would have seen it.
+func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
+	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
+	d.quieten(en, s)
+	if en.Severity != alert.Critical || known {
+		return
+	}
+	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.EndsAt}
+	if s.Why != "" {
+		note.Text += ": " + s.Why
+	}
+	d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
+}
+
+// quieten makes the incident one that s keeps quiet, and says whether it was not
+// before.
+func (d *draft) quieten(en *entry, s *quietness) bool {
+	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
+		return false
+	}
+	d.touch(en)
+	en.Silence, en.SilencedUntil = s.ID, s.EndsAt
+	switch {
+	case en.unshown && !en.waiting:
+		en.HeldUntil = s.EndsAt
+	case en.unshown && en.HeldUntil.Equal(s.EndsAt):
+		en.HeldUntil = en.HeldUntil.Add(time.Microsecond) // so that it can be told that something waits
+	}
+	d.tell(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
+	return true
+}
+
+// hush begins a silence and returns it with how many incidents it keeps quiet.
+func (d *draft) hush(s alert.Silence) (alert.Silence, int) {
+	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
+	s.ID, s.CreatedAt = d.lastSilence, d.now
+	q := &quietness{Silence: s, changed: true}
+	d.silences = append(d.silences, q)
+	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
+	quieted := 0
+	for _, en := range d.all {
+		if en.State == alert.StateResolved || !s.Matchers.Match(en.Subject()) {
+			continue
+		}
+		quieted++
+		d.catchUp(en)
+		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
+			d.quieten(en, q)
+			d.owe(en, alert.Update)
+			d.say(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
+		}
+	}
+	return s, quieted
+}
+
+// unhush ends a silence. What it keeps quiet becomes due.
+func (d *draft) unhush(e ending) (alert.Silence, error) {
+	n := slices.IndexFunc(d.silences, func(s *quietness) bool { return s.ID == e.id })
+	if n < 0 {
+		return alert.Silence{}, fmt.Errorf("silence %.20s: %w", e.id, alert.ErrNotFound)
+	}
+	s := d.silences[n]
+	if s.Active(d.now) {
+		s.EndsAt, s.EndedBy, s.changed = d.now, e.by, true
+		d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbUnsilence, By: e.by})
+	}
+	return s.Silence, nil
+}
+
+// catchUp ends what kept an incident quiet and is over by now, whether or not
+// the clock has looked at it yet. What waits and has ended is shown although a
+// silence would hide it.
+func (d *draft) catchUp(en *entry) {
+	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
+		d.unquieten(en)
+	}
+	if en.waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
+		d.release(en)
+	}
+}
+
+// unquieten hands the incident to another silence that matches it, or shows it.
+func (d *draft) unquieten(en *entry) {
+	if next := d.silencing(en); next != nil {
+		d.quieten(en, next)
+		return
+	}
+	d.touch(en)
+	en.Silence, en.SilencedUntil = "", noTime
+	if !en.waiting || !en.HeldUntil.After(d.now) {
+		d.release(en)
+	}
+}
+
+// release shows what nothing keeps quiet any more.
+func (d *draft) release(en *entry) {
+	d.touch(en)
+	if en.unshown {
+		d.hold(en)
+		return
+	}
+	en.OpenedAt = d.now
+	d.owe(en, alert.Update)
+	d.say(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
+	d.tell(en, alert.Event{Verb: alert.VerbShow})
+}
