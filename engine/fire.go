@@ -143,12 +143,11 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	case en.unshown:
 		d.hold(en)
 	case effect == alert.EffectReopened:
-		d.owe(en, alert.Update)
-		d.widen(en)
-		d.say(en, alert.Note{Topic: alert.TopicReopened, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}, nil)
-		d.textChanged(en, before)
+		d.changed(en, before, alert.TopicReopened)
+	case en.Severity.Rank() < before.Severity.Rank():
+		d.changed(en, before, alert.TopicEscalated)
 	default:
-		d.folded(en, before)
+		d.changed(en, before, alert.TopicRefired)
 	}
 	return v
 }
@@ -166,35 +165,46 @@ func (d *draft) hold(en *entry) {
 	en.HeldUntil, en.waiting = end.UTC(), true
 }
 
-// folded shows that an incident fired again, and says so where it got worse.
-func (d *draft) folded(en *entry, before *alert.Incident) {
+// changed shows what a firing alert has changed about an incident that has
+// cards. When that is more than one firing more, it is posted as well where its
+// routes send it now and have not before.
+func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 	d.owe(en, alert.Update)
-	n := alert.Note{Topic: alert.TopicRefired, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
-	var pings map[string][]string
-	if en.Severity.Rank() < before.Severity.Rank() {
-		n.Topic = alert.TopicEscalated
-		pings = d.widen(en)
+	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
+	if topic == alert.TopicRefired {
+		d.say(en, n, nil)
+	} else {
+		d.say(en, n, d.unpinged(en))
 	}
-	d.say(en, n, pings)
-	d.textChanged(en, before)
+	if en.Text != before.Text {
+		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
+	}
+	if topic != alert.TopicRefired {
+		d.widen(en)
+	}
 }
 
-// widen posts the incident where its routes send it now and have not before. It
-// returns who is to be pinged in the other conversations and was not yet.
-func (d *draft) widen(en *entry) map[string][]string {
+// unpinged are those whom its routes want to hear of the incident now, in
+// conversations that show it, and who have not been pinged there.
+func (d *draft) unpinged(en *entry) map[string][]string {
 	pings := map[string][]string{}
 	for _, stop := range d.planOf(en).Stops {
-		if !slices.Contains(en.Lanes, stop.Lane) {
-			d.join(en, stop.Lane, stop.Mention)
-			continue
-		}
 		had := en.Mentions[stop.Lane]
-		if all := alert.Union(had, stop.Mention); len(all) > len(had) {
+		if all := alert.Union(had, stop.Mention); len(all) > len(had) && slices.Contains(en.Lanes, stop.Lane) {
 			pings[stop.Lane] = all[len(had):]
 			en.mention(stop.Lane, all)
 		}
 	}
 	return pings
+}
+
+// widen posts the incident where its routes send it now and have not before.
+func (d *draft) widen(en *entry) {
+	for _, stop := range d.planOf(en).Stops {
+		if !slices.Contains(en.Lanes, stop.Lane) {
+			d.join(en, stop.Lane, stop.Mention)
+		}
+	}
 }
 
 // mention sets who is pinged in a lane, in a map of its own.
@@ -207,11 +217,4 @@ func (en *entry) mention(lane string, who []string) {
 		en.Mentions = map[string][]string{}
 	}
 	en.Mentions[lane] = who
-}
-
-// textChanged continues a text in the thread if it is not the one from before.
-func (d *draft) textChanged(en *entry, before *alert.Incident) {
-	if en.Text != before.Text {
-		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
-	}
 }

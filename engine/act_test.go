@@ -1,0 +1,155 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+var (
+	ann = alert.Person{ID: "U1", Name: "ann"}
+	bob = alert.Person{ID: "U2", Name: "bob"}
+)
+
+// verbs lists what an incident's history says.
+func (w *world) verbs() []alert.Verb {
+	var out []alert.Verb
+	for _, line := range w.history {
+		out = append(out, line.Verb)
+	}
+	return out
+}
+
+func wantOwed(t *testing.T, d decided, want ...string) {
+	t.Helper()
+	var got []string
+	for _, owed := range d.change.Deliveries {
+		got = append(got, describe(owed))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("owed is %q, want %q", got, want)
+	}
+}
+
+func TestWhoAcknowledgesFirstHasIt(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
+	w.now = noon.Add(time.Minute)
+	d := w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann}, alert.Act{Verb: alert.VerbAck, Incident: id, By: bob})
+	wantOwed(t, d, "#alerts update", "#alerts reply acked")
+	if d.acted[0].Effect != alert.ActDone || d.acted[1].Effect != alert.ActAlready || d.acted[1].Incident.AckedBy != ann {
+		t.Errorf("the acts became %+v", d.acted)
+	}
+	if i := w.incidents[0]; i.State != alert.Acked || i.Assignee != ann || !i.AckedAt.Equal(w.now) {
+		t.Errorf("the incident is %+v", i)
+	}
+	again := w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob, Text: "I look at the disk"})
+	wantOwed(t, again, "#alerts reply note")
+	if again.acted[0].Effect != alert.ActAlready || !slices.Equal(w.verbs(), []alert.Verb{alert.VerbAck, alert.VerbNote}) {
+		t.Errorf("a late acknowledgement with a note is %+v, the history %v", again.acted, w.verbs())
+	}
+}
+
+func TestAnIncidentIsAssignedResolvedAndThenLeftAlone(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned")
+	if i := w.incidents[0]; i.State != alert.Acked || i.AckedBy != bob || i.Assignee != bob {
+		t.Errorf("assigning left %+v", i)
+	}
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}))
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned")
+	if i := w.incidents[0]; i.AckedBy != bob || i.Assignee != ann {
+		t.Errorf("handing on left %+v", i)
+	}
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann}), "#alerts update", "#alerts reply resolved")
+	if i := w.incidents[0]; i.State != alert.StateResolved || i.ResolvedBy != ann {
+		t.Errorf("resolving left %+v", i)
+	}
+	for _, verb := range []alert.Verb{alert.VerbAck, alert.VerbResolve, alert.VerbAssign} {
+		d := w.act(alert.Act{Verb: verb, Incident: id, By: bob, To: bob})
+		if wantOwed(t, d); d.acted[0].Effect != alert.ActAlready || d.acted[0].Incident.ResolvedBy != ann {
+			t.Errorf("%s of a resolved one is %+v", verb, d.acted[0])
+		}
+	}
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbNote, Incident: id, By: bob, Text: "it was the logs"}), "#alerts reply note")
+}
+
+func TestAnUnknownIncidentIsSaidToBeUnknown(t *testing.T) {
+	w := newWorld(t)
+	d := w.act(alert.Act{Verb: alert.VerbAck, Incident: "zzzz", By: ann})
+	if d.acted[0].Effect != alert.ActUnknown || d.acted[0].Incident.ID != "zzzz" || !empty(d.change) {
+		t.Errorf("got %+v", d.acted)
+	}
+}
+
+func TestARequestThatComesTwiceIsDoneOnce(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
+	click := alert.Act{Verb: alert.VerbAck, Incident: id, By: ann, Text: "mine", Once: "trigger-1"}
+	first := w.act(click, click)
+	later := w.act(click)
+	for _, acted := range append(first.acted, later.acted...) {
+		if acted.Effect != alert.ActDone || acted.Incident.AckedBy != ann {
+			t.Errorf("a click was answered %+v", acted)
+		}
+	}
+	wantOwed(t, first, "#alerts update", "#alerts reply acked")
+	wantOwed(t, later)
+	if len(w.history) != 1 {
+		t.Errorf("the history is %+v", w.history)
+	}
+}
+
+func TestAReturnBeginsAnew(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
+	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
+	w.now = noon.Add(time.Minute)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Source: "grafana"})
+	wantOwed(t, d, "#alerts update", "#alerts reply reopened")
+	i := w.incidents[0]
+	if i.State != alert.Open || i.AckedBy != (alert.Person{}) || i.Assignee != (alert.Person{}) || i.ResolvedBy != (alert.Person{}) || !i.OpenedAt.Equal(w.now) || !i.FirstAt.Equal(noon) {
+		t.Errorf("after its return it is %+v", i)
+	}
+	if line := w.history[len(w.history)-1]; line.Verb != alert.VerbReopen || line.By.Name != "grafana" || line.Incident != id {
+		t.Errorf("the history ends with %+v", line)
+	}
+}
+
+func TestAThreadTellsWhatItsPolicyWants(t *testing.T) {
+	yes := true
+	for _, c := range []struct {
+		policy alert.ThreadPolicy
+		want   []string
+	}{
+		{alert.ThreadAll, []string{"refired", "escalated", "acked", "note", "resolved", "reopened", "resolved"}},
+		{alert.ThreadImportant, []string{"escalated", "acked", "note", "resolved", "reopened", "resolved"}},
+		{alert.ThreadNone, []string{"note", "resolved"}},
+	} {
+		w := newWorld(t, alert.Route{Name: "all", Thread: c.policy, Broadcast: &yes})
+		id := w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning}).receipts[0].Incident
+		w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+		w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Error})
+		w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann}, alert.Act{Verb: alert.VerbNote, Incident: id, By: ann, Text: "hm"})
+		w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+		w.push(alert.Alert{Key: "db", Title: "a"})
+		w.push(alert.Alert{Key: "db", Title: "a", Text: "what it says has no other place", Status: alert.Resolved})
+		var told []string
+		for _, d := range w.deliveries {
+			if d.Note == nil {
+				continue
+			}
+			told = append(told, string(d.Note.Topic))
+			if matter := slices.Contains([]string{"escalated", "resolved", "reopened"}, told[len(told)-1]); d.Note.Broadcast != matter {
+				t.Errorf("%s: a note of %s is broadcast: %v", c.policy, d.Note.Topic, d.Note.Broadcast)
+			}
+		}
+		if !slices.Equal(told, c.want) {
+			t.Errorf("%s tells %v, want %v", c.policy, told, c.want)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package engine
+
+import (
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// night are quiet hours from 22:00 to 06:00 for what is less severe than error.
+func night() *alert.Quiet {
+	return &alert.Quiet{From: 22 * time.Hour, Till: 6 * time.Hour, Zone: time.UTC, Below: alert.Error}
+}
+
+func at(hour, minute int) time.Time { return time.Date(2026, 1, 2, hour, minute, 0, 0, time.UTC) }
+
+func TestQuietHoursHoldACardUntilMorning(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(23, 0)
+	for _, a := range []alert.Alert{{Key: "db", Title: "a", Severity: alert.Warning}, {Key: "db", Title: "a", Severity: alert.Warning}, {Key: "db", Title: "a", Status: alert.Resolved}} {
+		d := w.push(a)
+		wantOwed(t, d)
+		wantStanding(t, d, alert.StandPending)
+	}
+	wantOwed(t, w.push(alert.Alert{Key: "web", Title: "a", Severity: alert.Error}), "#alerts post")
+	if i := w.incidents[0]; !i.HeldUntil.Equal(at(30, 0)) || !i.DueAt.Equal(at(30, 0)) || i.State != alert.StateResolved {
+		t.Errorf("it is held as %+v", i)
+	}
+	wantOwed(t, w.until(at(29, 59)))
+	wantOwed(t, w.until(at(30, 0)), "#alerts post")
+	if i := w.incidents[0]; !i.HeldUntil.IsZero() || !i.DueAt.IsZero() {
+		t.Errorf("shown it is %+v", i)
+	}
+}
+
+func TestGettingWorseInQuietHoursIsShownAtOnce(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(23, 0)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Error}), "#alerts post")
+	wantOwed(t, w.until(at(31, 0)))
+}
+
+func TestWhatWaitsForTheMorningIsShownAlthoughItEndsUnderASilence(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(23, 0)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	w.silence(`key="db"`, 7*time.Hour)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantStanding(t, d, alert.StandPending)
+	wantOwed(t, w.until(at(31, 0)), "#alerts post")
+}
+
+func TestWhatWaitsForTheMorningWaitsForASilenceToo(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(23, 0)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	w.silence(`key="db"`, 9*time.Hour)
+	wantOwed(t, w.until(at(30, 0)))
+	wantOwed(t, w.until(at(32, 0)), "#alerts post")
+}
+
+func TestASilenceThatEndsInQuietHoursLeavesACardToThem(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(21, 0)
+	w.silence(`key="db"`, 2*time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	wantOwed(t, w.until(at(23, 0)))
+	wantOwed(t, w.until(at(30, 0)), "#alerts post")
+}
+
+// climbing is a route with three steps of escalation, in disorder.
+func climbing() alert.Route {
+	return alert.Route{Name: "all", To: []string{"#a"}, Escalate: []alert.Step{
+		{After: 20 * time.Minute, To: []string{"#b", "#a"}, Mention: []string{"U2"}},
+		{After: 10 * time.Minute, Mention: []string{"U1"}},
+		{After: 30 * time.Minute, To: []string{"#b"}, Mention: []string{"here"}},
+	}}
+}
+
+func TestStepsAreTakenInOrderAtTheirTime(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	wantOwed(t, w.after(10*time.Minute-time.Microsecond))
+	wantOwed(t, w.after(time.Microsecond), "#a reply unanswered @U1 broadcast")
+	wantOwed(t, w.after(9*time.Minute))
+	d := w.after(time.Minute)
+	wantOwed(t, d, "#a reply unanswered @U2 broadcast", "#b post")
+	if note := d.change.Deliveries[0].Note; note.After != 20*time.Minute {
+		t.Errorf("nobody has answered for %s", note.After)
+	}
+	if who := w.incidents[0].Mentions["#b"]; len(who) != 1 || who[0] != "U2" {
+		t.Errorf("the new card pings %v", who)
+	}
+	wantOwed(t, w.after(10*time.Minute), "#a reply unanswered", "#b reply unanswered @here broadcast")
+	wantOwed(t, w.after(100*time.Hour))
+	if w.incidents[0].Escalated != 3 || !w.incidents[0].DueAt.IsZero() {
+		t.Errorf("at the end it is %+v", w.incidents[0])
+	}
+}
+
+func TestLateStepsAreTakenAtOnceInOrder(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	wantOwed(t, w.after(time.Hour),
+		"#a reply unanswered @U1 broadcast", "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
+}
+
+func TestNoStepIsTakenAfterSomebodyTookIt(t *testing.T) {
+	for _, verb := range []alert.Verb{alert.VerbAck, alert.VerbAssign, alert.VerbResolve} {
+		w := newWorld(t, climbing())
+		id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
+		// The step was due, but whoever minds the clock comes second.
+		w.now = noon.Add(15 * time.Minute)
+		w.act(alert.Act{Verb: verb, Incident: id, By: ann, To: bob})
+		wantOwed(t, w.after(time.Hour))
+	}
+}
+
+func TestASilenceStopsStepsWhichThenBeginAtItsEnd(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.after(10 * time.Minute)
+	w.silence(`key="db"`, time.Hour)
+	wantOwed(t, w.after(59*time.Minute))
+	wantOwed(t, w.after(time.Minute), "#a update", "#a reply unsilenced")
+	wantOwed(t, w.after(19*time.Minute))
+	wantOwed(t, w.after(time.Minute), "#a reply unanswered @U2 broadcast", "#b post")
+}
+
+func TestAReturnBeginsTheStepsAnew(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.after(20 * time.Minute)
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, w.after(9*time.Minute))
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	wantOwed(t, w.after(9*time.Minute))
+	wantOwed(t, w.after(time.Minute), "#a reply unanswered @U1 broadcast", "#b reply unanswered @U1 broadcast")
+}
+
+func TestStepsWaitForTheEndOfQuietHours(t *testing.T) {
+	route := climbing()
+	route.Quiet = night()
+	w := newWorld(t, route)
+	w.now = at(21, 45)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	wantOwed(t, w.until(at(21, 55)), "#a reply unanswered @U1 broadcast")
+	wantOwed(t, w.until(at(29, 59)))
+	wantOwed(t, w.until(at(30, 0)), "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
+}
+
+func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", To: []string{"#a"}, Remind: time.Hour})
+	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
+	w.now = noon.Add(time.Minute)
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
+	wantOwed(t, w.after(59*time.Minute))
+	d := w.after(time.Minute)
+	wantOwed(t, d, "#a reply reminder @U1")
+	if note := d.change.Deliveries[0].Note; note.After != time.Hour || note.By != ann {
+		t.Errorf("the reminder says %+v", note)
+	}
+	// One that is late comes once, also when something else happened meanwhile.
+	w.now = w.now.Add(2*time.Hour + time.Minute)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	wantOwed(t, w.after(0), "#a reply reminder @U1")
+	wantOwed(t, w.after(58*time.Minute))
+	wantOwed(t, w.after(time.Minute), "#a reply reminder @U1")
+	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
+	wantOwed(t, w.after(10*time.Hour))
+}

@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// standings lists where the alerts stand when they are recorded.
+func standings(d decided) []alert.Standing {
+	var out []alert.Standing
+	for _, a := range d.change.Alerts {
+		out = append(out, a.Standing)
+	}
+	return out
+}
+
+func wantStanding(t *testing.T, d decided, want ...alert.Standing) {
+	t.Helper()
+	if got := standings(d); !slices.Equal(got, want) {
+		t.Errorf("the alerts stand %v, want %v", got, want)
+	}
+}
+
+func TestASilencedAlertIsKeptAndShownWhenTheSilenceEnds(t *testing.T) {
+	w := newWorld(t)
+	s := w.silence(`key="db"`, time.Hour)
+	d := w.push(alert.Alert{Key: "db", Title: "a"}, alert.Alert{Key: "db", Title: "b"})
+	wantOwed(t, d)
+	wantStanding(t, d, alert.StandSilenced, alert.StandSilenced)
+	if a := d.change.Alerts[0]; a.Silence != s.ID || a.Reason != "silence "+s.ID+" by ann: planned work" {
+		t.Errorf("it is silenced by %q because of %q", a.Silence, a.Reason)
+	}
+	if i := w.incidents[0]; i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.HeldUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) || i.Count != 2 {
+		t.Errorf("hidden it is %+v", i)
+	}
+	wantOwed(t, w.after(time.Hour-time.Microsecond))
+	wantOwed(t, w.after(time.Microsecond), "#alerts post")
+	if i := w.incidents[0]; i.Silence != "" || !i.HeldUntil.IsZero() || !i.DueAt.IsZero() || !i.OpenedAt.Equal(w.now) {
+		t.Errorf("shown it is %+v", i)
+	}
+}
+
+func TestWhatEndsWhileItIsHiddenEndsWithoutAWord(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`key="db"`, time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	for range 2 {
+		d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+		wantOwed(t, d)
+		wantStanding(t, d, alert.StandSilenced)
+	}
+	wantOwed(t, w.after(2*time.Hour))
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, d)
+	wantStanding(t, d, alert.StandSilenced)
+}
+
+func TestAnEndThatComesAfterTheSilenceIsShownHoweverLateTheClockIs(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`key="db"`, time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.now = noon.Add(time.Hour)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, d, "#alerts post", "#alerts update", "#alerts reply resolved")
+	wantStanding(t, d, alert.StandPending)
+}
+
+func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
+	w.push(alert.Alert{Key: "web", Title: "a"})
+	d := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.Add(time.Hour), By: ann, Why: "w"}})
+	wantOwed(t, d, "#alerts update", "#alerts reply silenced")
+	if d.quieted != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
+		t.Errorf("%d incidents are quieted by %+v", d.quieted, d.silence)
+	}
+	hidden := w.push(alert.Alert{Key: "db", Title: "again"})
+	wantOwed(t, hidden)
+	wantStanding(t, hidden, alert.StandSilenced)
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob}), "#alerts update", "#alerts reply acked")
+	wantOwed(t, w.after(time.Hour), "#alerts update", "#alerts reply unsilenced")
+	want := []alert.Verb{alert.VerbSilence, alert.VerbSilence, alert.VerbAck, alert.VerbShow}
+	if !slices.Equal(w.verbs(), want) {
+		t.Errorf("the history says %v, want %v", w.verbs(), want)
+	}
+}
+
+func TestTheEndOfSomethingShownIsShownAlthoughItIsSilenced(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.silence(`key="db"`, time.Hour)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, d, "#alerts update", "#alerts reply resolved")
+	wantStanding(t, d, alert.StandPending)
+	wantOwed(t, w.after(2*time.Hour))
+}
+
+func TestASilenceThatSomebodyEndsShowsWhatItHid(t *testing.T) {
+	w := newWorld(t)
+	s := w.silence(`key="db"`, time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.now = noon.Add(time.Minute)
+	d := w.decide(input{unsilence: &ending{s.ID, bob}})
+	if d.err != nil || !d.silence.EndsAt.Equal(w.now) || d.silence.EndedBy != bob {
+		t.Errorf("ending it gave %+v, %v", d.silence, d.err)
+	}
+	wantOwed(t, w.after(0), "#alerts post")
+	again := w.decide(input{unsilence: &ending{s.ID, ann}})
+	if again.err != nil || again.silence.EndedBy != bob || !empty(again.change) {
+		t.Errorf("ending it again gave %+v, %v", again.silence, again.err)
+	}
+	if d := w.decide(input{unsilence: &ending{"s-zzzz", ann}}); !errors.Is(d.err, alert.ErrNotFound) {
+		t.Errorf("ending an unknown one gave %v", d.err)
+	}
+}
+
+func TestWhatTwoSilencesHideIsShownAfterTheLastOne(t *testing.T) {
+	w := newWorld(t)
+	first := w.silence(`key="db"`, time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	second := w.silence(`severity="error"`, 2*time.Hour)
+	if i := w.incidents[0]; i.Silence != second.ID || !i.DueAt.Equal(second.EndsAt) || !i.HeldUntil.Equal(second.EndsAt) {
+		t.Errorf("it is kept quiet as %+v", i)
+	}
+	w.decide(input{unsilence: &ending{second.ID, bob}})
+	wantOwed(t, w.after(0))
+	if i := w.incidents[0]; i.Silence != first.ID || !i.DueAt.Equal(first.EndsAt) {
+		t.Errorf("after the second it is kept quiet as %+v", i)
+	}
+	wantOwed(t, w.after(time.Hour), "#alerts post")
+}
+
+func TestAnAlertThatASilenceDoesNotMatchShowsTheHiddenIncident(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`host="db-1"`, time.Hour)
+	w.push(alert.Alert{Key: "db", Title: "a", Labels: map[string]string{"host": "db-1"}})
+	d := w.push(alert.Alert{Key: "db", Title: "a", Labels: map[string]string{"host": "db-2"}})
+	wantOwed(t, d, "#alerts post")
+	wantStanding(t, d, alert.StandPending)
+	wantOwed(t, w.after(2*time.Hour))
+}
+
+func TestThatASilenceHidesACriticalAlertIsToldOnce(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", To: []string{"#a", "#b"}, Mention: []string{"here"}})
+	s := w.silence(`key="db"`, time.Hour)
+	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning}))
+	d := w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical})
+	wantOwed(t, d, "#a reply hidden", "#b reply hidden")
+	if owed := d.change.Deliveries[0]; !owed.TopLevel || owed.Note.Text != s.ID+": planned work" || owed.Note.By != ann || !owed.Note.At.Equal(s.EndsAt) {
+		t.Errorf("it is told as %+v", owed.Note)
+	}
+	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
+	wantOwed(t, w.after(time.Hour), "#a post", "#b post")
+}
+
+func TestAnEndWithoutABeginningIsSilencedAsWell(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`key="db"`, time.Hour)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+	wantOwed(t, d)
+	wantStanding(t, d, alert.StandSilenced)
+	wantOwed(t, w.after(2*time.Hour))
+}
