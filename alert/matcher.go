@@ -1,11 +1,13 @@
 package alert
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
-	"strconv"
+	"regexp/syntax"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 )
 
 // Subject is what matchers look at: an alert, or the incident it is part of.
@@ -65,6 +67,8 @@ type Matcher struct {
 const (
 	maxMatchers = 20
 	maxMatcher  = 1000
+	// maxRegexp is how many instructions an expression may be compiled to.
+	maxRegexp = 5000
 )
 
 // NewMatcher makes a matcher; its error is an *InputError.
@@ -76,14 +80,32 @@ func NewMatcher(name, op, value string) (Matcher, error) {
 	if op != "=~" && op != "!~" {
 		return m, nil
 	}
-	var err error
-	if m.re, err = regexp.Compile("^(?s:" + value + ")$"); err != nil {
-		return m, &InputError{Message: fmt.Sprintf("%s is no regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
+	err := checkRegexp(value)
+	if err == nil {
+		m.re, err = regexp.Compile("^(?s:" + value + ")$")
+	}
+	if err != nil {
+		return m, &InputError{Message: fmt.Sprintf("%.60q is no regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
 	}
 	return m, nil
 }
 
-// Match tells whether the condition holds for s.
+// checkRegexp looks at an expression by itself, for a)|(b is none but would be
+// one between brackets, and refuses one that would cost every alert much time.
+func checkRegexp(value string) error {
+	re, err := syntax.Parse(value, syntax.Perl)
+	if err != nil {
+		return err
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	if err == nil && len(prog.Inst) > maxRegexp {
+		err = errors.New("it repeats too much")
+	}
+	return err
+}
+
+// Match tells whether the condition holds for s. One with a regular expression
+// that NewMatcher did not make holds for nothing.
 func (m Matcher) Match(s Subject) bool {
 	value := s.Value(m.Name)
 	switch m.Op {
@@ -92,9 +114,9 @@ func (m Matcher) Match(s Subject) bool {
 	case "!=":
 		return value != m.Value
 	case "=~":
-		return m.re.MatchString(value)
+		return m.re != nil && m.re.MatchString(value)
 	case "!~":
-		return !m.re.MatchString(value)
+		return m.re != nil && !m.re.MatchString(value)
 	}
 	return false
 }
@@ -103,10 +125,15 @@ func (m Matcher) Match(s Subject) bool {
 func (m Matcher) String() string {
 	name := m.Name
 	if !plainName(name) {
-		name = strconv.Quote(name)
+		name = quote(name)
 	}
-	return name + m.Op + strconv.Quote(m.Value)
+	return name + m.Op + quote(m.Value)
 }
+
+// quoting is what a quoted text can't hold as it is.
+var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+func quote(s string) string { return `"` + quoting.Replace(s) + `"` }
 
 // Matchers are conditions that must all hold. JSON and YAML have them as one
 // string in Alertmanager's syntax.
@@ -145,21 +172,30 @@ func (ms *Matchers) UnmarshalText(text []byte) error {
 	return err
 }
 
-// straight undoes what keyboards make of quotation marks.
-var straight = strings.NewReplacer("“", `"`, "”", `"`, "„", `"`, "«", `"`, "»", `"`, "‘", "'", "’", "'", "\u00a0", " ")
+// closing are the marks that may end a quotation, by those that begin one: what
+// keyboards make of quotation marks pairs in every way.
+var closing = map[rune]string{'"': `"`, '\'': "'", '“': smartDouble, '”': smartDouble, '„': smartDouble, '«': smartDouble, '»': smartDouble, '‘': smartSingle, '’': smartSingle}
+
+const (
+	smartDouble = `”“"»«`
+	smartSingle = `’‘'`
+)
 
 // ParseMatchers reads matchers in Alertmanager's syntax, with or without braces,
 // between commas or blanks, values with or without quotes. An empty text has
 // none. The error is an *InputError.
 func ParseMatchers(s string) (Matchers, error) {
-	p := matcherText{rest: strings.TrimSpace(straight.Replace(s))}
+	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+		return nil, &InputError{Message: "the matchers are no text", Hint: "send text encoded as UTF-8, without NUL characters"}
+	}
+	p := matcherText{rest: strings.TrimSpace(s)}
 	if inner, ok := strings.CutPrefix(p.rest, "{"); ok {
 		if p.rest, ok = strings.CutSuffix(inner, "}"); !ok {
 			return nil, &InputError{Message: "the brace { is never closed", Hint: `write {severity="critical", service=~"db-.*"}`}
 		}
 	}
 	var all Matchers
-	for p.skip(); p.rest != ""; p.skip() {
+	for p.skip(","); p.rest != ""; p.skip(",") {
 		m, err := p.next()
 		if err != nil {
 			return nil, err
@@ -174,7 +210,10 @@ func ParseMatchers(s string) (Matchers, error) {
 // matcherText is what of a text is still to be read.
 type matcherText struct{ rest string }
 
-func (p *matcherText) skip() { p.rest = strings.TrimLeft(p.rest, ", \t\r\n") }
+// skip leaves out blanks and the characters in others.
+func (p *matcherText) skip(others string) {
+	p.rest = strings.TrimLeftFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(others, r) })
+}
 
 func (p *matcherText) next() (Matcher, error) {
 	whole := p.rest
@@ -182,7 +221,7 @@ func (p *matcherText) next() (Matcher, error) {
 	if err != nil {
 		return Matcher{}, err
 	}
-	p.rest = strings.TrimLeft(p.rest, " \t")
+	p.skip("")
 	op := p.operator()
 	if op == "" || name == "" {
 		first, _, _ := strings.Cut(whole, " ")
@@ -191,7 +230,7 @@ func (p *matcherText) next() (Matcher, error) {
 			Hint:    `write label="value"; the operators are = != =~ !~`,
 		}
 	}
-	p.rest = strings.TrimLeft(p.rest, " \t")
+	p.skip("")
 	value, err := p.word(",")
 	if err != nil {
 		return Matcher{}, err
@@ -215,8 +254,10 @@ func (p *matcherText) operator() string {
 
 // word reads a quoted text, or up to a blank or one of the characters in ends.
 func (p *matcherText) word(ends string) (string, error) {
-	if p.rest != "" && (p.rest[0] == '"' || p.rest[0] == '\'') {
-		return p.quoted(p.rest[0])
+	first, size := utf8.DecodeRuneInString(p.rest)
+	if marks, ok := closing[first]; ok {
+		p.rest = p.rest[size:]
+		return p.quoted(marks)
 	}
 	end := strings.IndexFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(ends, r) })
 	if end < 0 {
@@ -227,26 +268,38 @@ func (p *matcherText) word(ends string) (string, error) {
 	return word, nil
 }
 
-// quoted reads up to the next quote of the same kind; a backslash before a
-// quote or a backslash takes its meaning away, and \n is a line end.
-func (p *matcherText) quoted(quote byte) (string, error) {
+// quoted reads up to the next of the marks; a backslash before a quote or a
+// backslash takes its meaning away, and \n is a line end.
+func (p *matcherText) quoted(marks string) (string, error) {
 	var b strings.Builder
-	for n := 1; n < len(p.rest); n++ {
-		switch c := p.rest[n]; {
-		case c == quote:
-			p.rest = p.rest[n+1:]
+	escaped := false
+	for n, r := range p.rest {
+		switch {
+		case escaped:
+			escaped = false
+			b.WriteString(unescape(r))
+		case r == '\\':
+			escaped = true
+		case strings.ContainsRune(marks, r):
+			p.rest = p.rest[n+utf8.RuneLen(r):]
 			return b.String(), nil
-		case c == '\\' && n+1 < len(p.rest) && strings.IndexByte(`\"'`, p.rest[n+1]) >= 0:
-			n++
-			b.WriteByte(p.rest[n])
-		case c == '\\' && n+1 < len(p.rest) && p.rest[n+1] == 'n':
-			n++
-			b.WriteByte('\n')
 		default:
-			b.WriteByte(c)
+			b.WriteRune(r)
 		}
 	}
 	return "", &InputError{Message: "a quotation mark is never closed", Hint: `write label="value"`}
+}
+
+// unescape is what a backslash and r stand for. Before other characters the
+// backslash stands for itself, so that a regular expression needs no second one.
+func unescape(r rune) string {
+	switch {
+	case r == 'n':
+		return "\n"
+	case r == '\\' || closing[r] != "":
+		return string(r)
+	}
+	return `\` + string(r)
 }
 
 // plainName tells names that need no quotes.

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 )
 
@@ -12,24 +13,28 @@ type Person struct {
 	Name string `json:"name,omitempty"`
 }
 
+// personID is a person's id in Slack.
+var personID = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+
 // ParsePerson reads what String has written. What is no Slack id is a name.
 func ParsePerson(s string) Person {
 	id, name, both := strings.Cut(s, "|")
 	switch {
 	case both:
 		return Person{ID: id, Name: name}
-	case slackID.MatchString(s):
+	case personID.MatchString(s):
 		return Person{ID: s}
 	}
 	return Person{Name: s}
 }
 
-// String is the person in one word, U0ANN|ann as in Slack's own <@U0ANN|ann>.
+// String is the person in one word, U0ANN|ann as in Slack's own <@U0ANN|ann>. A
+// name alone that could be taken for more stands behind a bar of its own.
 func (p Person) String() string {
 	switch {
-	case p.ID == "":
-		return strings.ReplaceAll(p.Name, "|", "¦")
-	case p.Name == "":
+	case p.ID == "" && !strings.Contains(p.Name, "|") && !personID.MatchString(p.Name):
+		return p.Name
+	case p.Name == "" && personID.MatchString(p.ID):
 		return p.ID
 	}
 	return p.ID + "|" + p.Name
@@ -46,10 +51,8 @@ func (p Person) Is(other Person) bool {
 // UnmarshalJSON reads a person, or a name alone as earlier versions wrote it.
 func (p *Person) UnmarshalJSON(data []byte) error {
 	if len(data) > 0 && data[0] == '"' {
-		var name string
-		err := json.Unmarshal(data, &name)
-		*p = ParsePerson(name)
-		return err
+		*p = Person{}
+		return json.Unmarshal(data, &p.Name)
 	}
 	type plain Person
 	return json.Unmarshal(data, (*plain)(p))

@@ -3,6 +3,7 @@ package alert
 import (
 	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -73,23 +74,46 @@ type Quiet struct {
 	Below Severity
 }
 
+// longestQuiet is how many quiet times on end are taken as one, so that nothing
+// waits for ever where the quiet never ends.
+const longestQuiet = 7
+
 // Until returns the end of the quiet hours that hold back an alert of this
-// severity at now, and whether there are any.
+// severity at now, and whether there are any. Where the next ones begin at that
+// end or before, it is theirs.
 func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
 	if q == nil || severity.Rank() <= q.Below.Rank() {
 		return time.Time{}, false
 	}
-	local := now.In(q.Zone)
+	end := now
+	for range longestQuiet {
+		next, ok := q.end(end)
+		if !ok {
+			break
+		}
+		end = next
+	}
+	return end, end.After(now)
+}
+
+// end is when the quiet that holds at a time ends.
+func (q *Quiet) end(at time.Time) (time.Time, bool) {
+	zone := q.Zone
+	if zone == nil {
+		zone = time.UTC
+	}
+	year, month, today := at.In(zone).Date()
 	for _, back := range []int{0, 1} {
-		day := local.AddDate(0, 0, -back)
+		// Noon is on every day in every zone; midnight is not.
+		day := time.Date(year, month, today-back, 12, 0, 0, 0, zone)
 		if len(q.Days) > 0 && !slices.Contains(q.Days, day.Weekday()) {
 			continue
 		}
-		from, till := clock(day, q.From, q.Zone), clock(day, q.Till, q.Zone)
+		from, till := clock(day, q.From, zone), clock(day, q.Till, zone)
 		if q.Till <= q.From {
-			till = clock(day.AddDate(0, 0, 1), q.Till, q.Zone)
+			till = clock(day.AddDate(0, 0, 1), q.Till, zone)
 		}
-		if !now.Before(from) && now.Before(till) {
+		if !at.Before(from) && at.Before(till) {
 			return till, true
 		}
 	}
@@ -215,20 +239,34 @@ func Union(a, b []string) []string {
 	return all
 }
 
+// slackGroup is how Slack writes a user group in a message.
+var slackGroup = regexp.MustCompile(`^<!subteam\^(S[A-Z0-9]{2,})(\|[^>]*)?>$`)
+
 // ParseMention brings a mention to one spelling: here, channel, a U…, W… or S…
-// id, @name or user@mail. The error is an *InputError.
+// id, @name or user@mail. Slack's own <@U…>, <!subteam^S…> and <!here> are
+// understood. The error is an *InputError.
 func ParseMention(s string) (string, error) {
 	s = strings.TrimSpace(s)
+	for _, own := range []*regexp.Regexp{slackLink, slackGroup} {
+		if m := own.FindStringSubmatch(s); m != nil && mentionID.MatchString(m[1]) {
+			return m[1], nil
+		}
+	}
 	switch word := strings.ToLower(strings.Trim(s, "@<!>")); {
 	case word == "here", word == "channel":
 		return word, nil
-	case mentionID.MatchString(strings.TrimPrefix(s, "@")):
+	case isMentionID(strings.TrimPrefix(s, "@")):
 		return strings.TrimPrefix(s, "@"), nil
 	case userName.MatchString(s), mailAddress.MatchString(s):
 		return strings.ToLower(s), nil
 	}
 	return "", &InputError{
-		Message: fmt.Sprintf("%q is nobody to mention", s),
+		Message: fmt.Sprintf("%.60q is nobody to mention", s),
 		Hint:    "write here, channel, @name, user@example.com, or the id of a person (U…) or a user group (S…)",
 	}
+}
+
+// isMentionID tells an id from a name in capitals, such as @SRE.
+func isMentionID(s string) bool {
+	return mentionID.MatchString(s) && (len(s) >= shortestID || strings.ContainsAny(s, "0123456789"))
 }

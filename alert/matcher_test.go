@@ -1,0 +1,186 @@
+package alert_test
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                  "",
+		"  ":                                "",
+		"{}":                                "",
+		`severity="critical"`:               `severity="critical"`,
+		`{severity="critical",host!="a b"}`: `severity="critical", host!="a b"`,
+		`severity=critical service=~db-.*`:  `severity="critical", service=~"db-.*"`,
+		`severity == critical,`:             `severity="critical"`,
+		`title=“disk full” host=‘db-1’`:     `title="disk full", host="db-1"`,
+		`title=„voll“`:                      `title="voll"`,
+		"title=\u00a0“voll”\u00a0a=b":       `title="voll", a="b"`,
+		`title="it’s “down”"`:               `title="it’s “down”"`,
+		`title=it’s`:                        `title="it’s"`,
+		`title='say "hi"'`:                  `title="say \"hi\""`,
+		`path=~"C:\\.*|\d+"`:                `path=~"C:\\.*|\\d+"`,
+		`text="a\nb"`:                       `text="a\nb"`,
+		`"my label"="x",ünï!~"ç.*"`:         `"my label"="x", ünï!~"ç.*"`,
+		`host=`:                             `host=""`,
+		`host=""`:                           `host=""`,
+	} {
+		got, err := alert.ParseMatchers(text)
+		if err != nil || got.String() != want {
+			t.Errorf("%s is read as %s, %v; want %s", text, got, err, want)
+		}
+	}
+}
+
+func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
+	for text, want := range map[string]string{
+		"severity":                          "is no matcher",
+		`="x"`:                              "is no matcher",
+		`{severity="x"`:                     "brace",
+		`severity="x`:                       "never closed",
+		`a="b" and c="d"`:                   "is no matcher",
+		`a=~"("`:                            "no regular expression",
+		`a=~"b)|(c"`:                        "no regular expression",
+		`a=~"*"`:                            "no regular expression",
+		"a=\"\xff\"":                        "no text",
+		"a=" + strings.Repeat("x", 1000):    "longer than 1000",
+		strings.Repeat("a=b ", 21):          "more than 20",
+		`a=~"` + strings.Repeat("(", 900):   "never closed",
+		`a=~"(x{900}){900}"`:                "no regular expression",
+		`{severity="critical"} host="db-1"`: "brace",
+		`a=~"` + strings.Repeat(`x{1000}`, 9) + `"`: "repeats too much",
+	} {
+		_, err := alert.ParseMatchers(text)
+		var bad *alert.InputError
+		if !errors.As(err, &bad) || !strings.Contains(bad.Message, want) || bad.Hint == "" {
+			t.Errorf("%.60s got %v, want one that says %q", text, err, want)
+		}
+	}
+}
+
+func TestMatchersLookAtFieldsAndLabels(t *testing.T) {
+	s := alert.Subject{
+		Severity: alert.Critical, Source: "grafana", Key: "db", Title: "disk full\non db-1", Channel: "#db",
+		Labels: map[string]string{"host": "db-1", "severity": "low"},
+	}
+	for text, want := range map[string]bool{
+		``: true, `severity=critical`: true, `severity=low`: false, `source=grafana key=db channel="#db"`: true,
+		`host=~"db-.*"`: true, `host=~"b-1"`: false, `host!~"web.*"`: true, `host!="db-1"`: false,
+		`missing=""`: true, `missing!=""`: false, `missing=~".*"`: true, `title=~"disk.*db-1"`: true,
+		`host=~"db-1|web"`: true, `host=db-1 severity=warning`: false,
+	} {
+		ms, err := alert.ParseMatchers(text)
+		if err != nil || ms.Match(s) != want {
+			t.Errorf("%s matches: %v, %v", text, ms.Match(s), err)
+		}
+	}
+	if (alert.Matcher{Name: "host", Op: "=~", Value: ".*"}).Match(s) || (alert.Matcher{Name: "host", Op: "~", Value: ".*"}).Match(s) {
+		t.Error("a matcher that nobody has checked matches")
+	}
+}
+
+func TestMatchersThatAskForNothingAreKnown(t *testing.T) {
+	for text, want := range map[string]bool{
+		``: true, `host!="a"`: true, `host=~".*"`: true, `missing=""`: true, `severity!="info"`: true,
+		`host="a"`: false, `host=~".+"`: false, `host!="" a=~".*"`: false,
+	} {
+		if ms, err := alert.ParseMatchers(text); err != nil || ms.Everything() != want {
+			t.Errorf("%s asks for everything: %v, %v", text, ms.Everything(), err)
+		}
+	}
+}
+
+func TestAnIncidentMatchesAsItsAlertDid(t *testing.T) {
+	routing := alert.Routing{Default: "#alerts", Routes: []alert.Route{{Name: "db", Matchers: matchers(t, `host="db-1"`)}}}
+	for _, channel := range []string{"", "#ops", "#alerts"} {
+		a := alert.Alert{Key: "k", Severity: alert.Error, Source: "s", Title: "t", Channel: channel, Labels: map[string]string{"host": "db-1"}}
+		i := alert.Incident{Key: a.Key, Severity: a.Severity, Source: a.Source, Title: a.Title, Labels: a.Labels, Route: routing.Plan(a.Subject()).Route}
+		if got := i.Subject().Channel; got != channel && channel != "#alerts" {
+			t.Errorf("an alert for %q became an incident for %q", channel, got)
+		}
+	}
+}
+
+func TestMatchersGoThroughJSON(t *testing.T) {
+	s := alert.Silence{Matchers: matchers(t, `a="b", c=~"d\\.e"`)}
+	text, err := json.Marshal(s)
+	if err != nil || !strings.Contains(string(text), `"matchers":"a=\"b\", c=~\"d\\\\.e\""`) {
+		t.Errorf("wrote %s, %v", text, err)
+	}
+	var back alert.Silence
+	if err := json.Unmarshal(text, &back); err != nil || back.Matchers.String() != s.Matchers.String() {
+		t.Errorf("read %+v, %v", back.Matchers, err)
+	}
+	if err := json.Unmarshal([]byte(`{"matchers":"a"}`), &back); err == nil {
+		t.Error("what is no matcher was read")
+	}
+}
+
+func matchers(t testing.TB, s string) alert.Matchers {
+	t.Helper()
+	ms, err := alert.ParseMatchers(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+// Whatever names and values are: what String writes is read as the same.
+func TestMatchersAreReadAsTheyAreWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var ms alert.Matchers
+		for range rapid.IntRange(0, 5).Draw(t, "matchers") {
+			m, err := alert.NewMatcher(rapid.StringN(1, 20, -1).Draw(t, "name"), rapid.SampledFrom([]string{"=", "!="}).Draw(t, "op"), rapid.String().Draw(t, "value"))
+			if err != nil || strings.ContainsRune(m.Name+m.Value, 0) {
+				t.Skip()
+			}
+			ms = append(ms, m)
+		}
+		back, err := alert.ParseMatchers(ms.String())
+		if err != nil || len(back) != len(ms) {
+			t.Fatalf("%s is read as %s, %v", ms, back, err)
+		}
+		for n := range ms {
+			if back[n].Name != ms[n].Name || back[n].Op != ms[n].Op || back[n].Value != ms[n].Value {
+				t.Fatalf("%s is read as %s", ms[n], back[n])
+			}
+		}
+	})
+}
+
+// FuzzParseMatchers: whatever people write, it is refused with words for a
+// person, or it is the same when it is written and read again.
+func FuzzParseMatchers(f *testing.F) {
+	for _, seed := range []string{
+		`severity="critical", service=~"db-.*"`, `{a!="b",c!~'d'}`, `“x”=„y“`, `a=~"\\d+\"" b='\''`, `a = b`, `{`, `=~`, "a=\"\n\"", `"`, `a=b\`, "\u00a0",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		ms, err := alert.ParseMatchers(text)
+		if err != nil {
+			var bad *alert.InputError
+			if !errors.As(err, &bad) || bad.Hint == "" {
+				t.Fatalf("%q got %v", text, err)
+			}
+			return
+		}
+		again, err := alert.ParseMatchers(ms.String())
+		if err != nil || again.String() != ms.String() || len(again) != len(ms) {
+			t.Fatalf("%q is %s, and that is %s, %v", text, ms, again, err)
+		}
+		for n, m := range ms {
+			if again[n].Name != m.Name || again[n].Op != m.Op || again[n].Value != m.Value {
+				t.Fatalf("%q is %q, and that is %q", text, m, again[n])
+			}
+		}
+		ms.Match(alert.Subject{Severity: alert.Error, Title: text})
+	})
+}
