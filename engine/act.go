@@ -60,7 +60,7 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 		en.Assignee = line.By
 	}
 	d.tell(en, line)
-	d.owe(en, alert.Update)
+	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
 	return true
 }
@@ -76,7 +76,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	}
 	en.Assignee = line.To
 	d.tell(en, line)
-	d.owe(en, alert.Update)
+	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, nil)
 	return true
 }

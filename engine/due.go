@@ -135,8 +135,8 @@ func (d *draft) nextReminder(en *entry) time.Time {
 	case !en.reminder.IsZero() && !en.reminder.After(d.now):
 		return en.reminder
 	}
-	times := max(d.now.Sub(en.AckedAt)/plan.Remind, 0) + 1
-	return awake(plan, en.AckedAt.Add(times*plan.Remind), en.Severity)
+	since := max(d.now.Sub(en.AckedAt), 0)
+	return awake(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
 }
 
 // awake is at, or the end of the quiet hours that it falls into.

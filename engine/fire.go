@@ -169,7 +169,7 @@ func (d *draft) hold(en *entry) {
 // cards. When that is more than one firing more, it is posted as well where its
 // routes send it now and have not before.
 func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
-	d.owe(en, alert.Update)
+	d.update(en)
 	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
 	if topic == alert.TopicRefired {
 		d.say(en, n, nil)

@@ -1,11 +1,9 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"sync"
-	"time"
 
 	"tocsin/alert"
 )
@@ -149,27 +147,6 @@ func (m *memory) place(id string) int {
 	return -1
 }
 
-// incident is the one of this id as it is now.
-func (m *memory) incident(id string) alert.Incident {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if at := m.place(id); at >= 0 {
-		return m.incidents[at]
-	}
-	return alert.Incident{}
-}
-
-// owed lists what is owed from the n-th delivery on: lane, kind and topic.
-func (m *memory) owed(n int) []string {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	var list []string
-	for _, d := range m.deliveries[n:] {
-		list = append(list, describe(d))
-	}
-	return list
-}
-
 func describe(d alert.Delivery) string {
 	text := d.Lane + " " + string(d.Kind)
 	if d.Note != nil {
@@ -182,18 +159,4 @@ func describe(d alert.Delivery) string {
 		}
 	}
 	return text
-}
-
-// began is when an incident began to be owed a card in a lane; zero if never.
-func (m *memory) began(id, lane string) time.Time {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	posts := slices.DeleteFunc(slices.Clone(m.deliveries), func(d alert.Delivery) bool {
-		return d.Kind != alert.Post || d.Incident != id || d.Lane != lane
-	})
-	slices.SortStableFunc(posts, func(a, b alert.Delivery) int { return cmp.Compare(a.CreatedAt.UnixNano(), b.CreatedAt.UnixNano()) })
-	if len(posts) == 0 {
-		return time.Time{}
-	}
-	return posts[0].CreatedAt
 }

@@ -31,10 +31,8 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 	d.oweMore(en, to, alert.Pages(en.Text)[1:])
 }
 
-// owe adds one delivery for each lane of the incident.
-func (d *draft) owe(en *entry, kind alert.Kind) {
-	d.oweIn(en, en.Lanes, alert.Delivery{Kind: kind})
-}
+// update owes an edit to each card of the incident.
+func (d *draft) update(en *entry) { d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
 
 // oweMore owes the thread the further pages of a text.
 func (d *draft) oweMore(en *entry, lanes, pages []string) {

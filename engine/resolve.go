@@ -96,7 +96,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
 	d.tell(en, line)
-	d.owe(en, alert.Update)
+	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }
 
@@ -124,7 +124,7 @@ func (d *draft) endAgain(en *entry) verdict {
 		v.standing = alert.StandFolded
 	default:
 		d.touch(en)
-		d.owe(en, alert.Update)
+		d.update(en)
 	}
 	return v
 }

@@ -64,11 +64,10 @@ func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
 	d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
 }
 
-// quieten makes the incident one that s keeps quiet, and says whether it was not
-// before.
-func (d *draft) quieten(en *entry, s *quietness) bool {
+// quieten makes the incident one that s keeps quiet.
+func (d *draft) quieten(en *entry, s *quietness) {
 	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
-		return false
+		return
 	}
 	d.touch(en)
 	en.Silence, en.SilencedUntil = s.ID, s.EndsAt
@@ -79,7 +78,6 @@ func (d *draft) quieten(en *entry, s *quietness) bool {
 		en.HeldUntil = en.HeldUntil.Add(time.Microsecond) // so that it can be told that something waits
 	}
 	d.tell(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
-	return true
 }
 
 // hush begins a silence and returns it with how many incidents it keeps quiet.
@@ -98,7 +96,7 @@ func (d *draft) hush(s alert.Silence) (alert.Silence, int) {
 		d.catchUp(en)
 		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
 			d.quieten(en, q)
-			d.owe(en, alert.Update)
+			d.update(en)
 			d.say(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
 		}
 	}
@@ -152,7 +150,7 @@ func (d *draft) release(en *entry) {
 		return
 	}
 	en.OpenedAt = d.now
-	d.owe(en, alert.Update)
+	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
 	d.tell(en, alert.Event{Verb: alert.VerbShow})
 }
