@@ -137,6 +137,9 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 		return v
 	}
 	if en.Silence != "" {
+		if !en.unshown && effect == alert.EffectFolded {
+			d.tell(en, alert.Event{Verb: alert.VerbShow})
+		}
 		en.Silence, en.SilencedUntil, en.OpenedAt = "", noTime, d.now
 	}
 	switch {

@@ -125,8 +125,9 @@ func (m *memory) write(c alert.Change) {
 			m.silences = append(m.silences, s)
 		}
 		for n, i := range m.incidents {
-			if i.Silence == s.ID && i.DueAt.After(s.EndsAt) {
+			if i.Silence == s.ID && (i.DueAt.IsZero() || i.DueAt.After(s.EndsAt)) {
 				m.incidents[n].DueAt = s.EndsAt
+				m.incidents[n].Version++
 			}
 		}
 	}
