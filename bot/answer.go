@@ -17,6 +17,7 @@ import (
 // Caller is who asked and where, which is all that a private answer needs.
 type Caller struct {
 	User    string // U…
+	Name    string // their user name; empty where Slack does not say it
 	Channel string // C… or D…; empty when it was asked in the App Home
 	Thread  string // thread_ts, when it was asked in a thread
 	Team    string
@@ -30,7 +31,7 @@ type Caller struct {
 func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
 	var errs []error
 	if to.ResponseURL != "" {
-		err := b.respond(ctx, to.ResponseURL, m)
+		err := b.respond(ctx, to.ResponseURL, m, false)
 		if err == nil {
 			return nil
 		}
@@ -52,15 +53,25 @@ func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
 	return nil
 }
 
+// Replace puts m in the place of the message that a click was in, by its
+// response_url; where that is spent or missing, it is a private answer.
+func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
+	if to.ResponseURL == "" || b.respond(ctx, to.ResponseURL, m, true) != nil {
+		to.ResponseURL = ""
+		return b.Respond(ctx, to, m)
+	}
+	return nil
+}
+
 // respond posts to a response_url, which is called without a token.
-func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message) error {
+func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, replace bool) error {
 	body, err := json.Marshal(struct {
 		ResponseType string             `json:"response_type"`
 		Text         string             `json:"text"`
 		Blocks       []slack.Block      `json:"blocks,omitempty"`
 		Attachments  []slack.Attachment `json:"attachments,omitempty"`
 		Replace      bool               `json:"replace_original"`
-	}{"ephemeral", m.Text, m.Blocks, m.Attachments, false})
+	}{"ephemeral", m.Text, m.Blocks, m.Attachments, replace})
 	if err != nil {
 		return fmt.Errorf("write answer: %w", err)
 	}
@@ -131,6 +142,17 @@ func (b *Bot) OpenView(ctx context.Context, trigger string, view slack.ModalView
 		return err
 	}
 	_, err = c.api.OpenViewContext(ctx, trigger, view)
+	return c.result(err)
+}
+
+// UpdateView shows another view in a dialog that is open, unless it has changed
+// since hash: then it fails with ErrStale.
+func (b *Bot) UpdateView(ctx context.Context, id, hash string, view slack.ModalViewRequest) error {
+	c, err := b.call("views.update", "")
+	if err != nil {
+		return err
+	}
+	_, err = c.api.UpdateViewContext(ctx, view, "", hash, id)
 	return c.result(err)
 }
 

@@ -73,6 +73,12 @@ type Bot struct {
 	http  *http.Client
 	calls *prometheus.CounterVec
 	known memory
+	// What Slack said about people: by id, by group or conversation, by how a
+	// mention is written, and all user groups.
+	profiles *answers[profile]
+	members  *answers[[]string]
+	mentions *answers[string]
+	groups   *answers[map[string]string]
 
 	mu       sync.Mutex
 	token    alert.Secret
@@ -97,6 +103,12 @@ func New(opts Options) *Bot {
 			Help: "Web API calls by method and result: ok or the class of the error.",
 		}, []string{"method", "result"}),
 		known: memory{ids: map[string]string{}},
+
+		profiles: newAnswers[profile](keepPeople, opts.Now),
+		members:  newAnswers[[]string](keepMembers, opts.Now),
+		mentions: newAnswers[string](keepPeople, opts.Now),
+		groups:   newAnswers[map[string]string](keepMembers, opts.Now),
+
 		token: token,
 	}
 }
@@ -155,9 +167,10 @@ func wantedScopes() map[string]string {
 		"files:write":       "the complete list of a large digest as a file",
 		"channels:history":  "telling whether a message arrived, in public channels",
 		"groups:history":    "telling whether a message arrived, in private channels",
-		"channels:read":     "finding a channel by its name",
+		"channels:read":     "finding a channel by its name, and who is in it",
 		"groups:read":       "finding a private channel by its name",
-		"users:read":        "finding people by name",
+		"usergroups:read":   "mentions and permissions of user groups",
+		"users:read":        "finding people by name, and their time zones",
 		"users:read.email":  "finding people by mail address",
 	}
 }

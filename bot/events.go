@@ -43,14 +43,19 @@ type Action struct {
 	BlockID   string
 	Value     string // the button's value, or what was chosen
 	MessageTS string // of the message it was in; empty in a view
+	// Ephemeral is set when only the person sees that message.
+	Ephemeral bool
 	ViewID    string // of the view it was in; empty in a message
 	ViewHash  string
+	// Private is that view's private_metadata.
+	Private   string
 	TriggerID string
 }
 
 // Submission is a filled-in dialog.
 type Submission struct {
 	User       string
+	Name       string // the person's user name, or empty
 	Team       string
 	ViewID     string
 	CallbackID string
@@ -73,6 +78,7 @@ func decodeCommand(payload []byte) (Command, error) {
 		Command     string       `json:"command"`
 		Text        string       `json:"text"`
 		User        string       `json:"user_id"`
+		UserName    string       `json:"user_name"`
 		Channel     string       `json:"channel_id"`
 		ChannelName string       `json:"channel_name"`
 		Team        string       `json:"team_id"`
@@ -83,7 +89,7 @@ func decodeCommand(payload []byte) (Command, error) {
 		return Command{}, fmt.Errorf("read command: %w", err)
 	}
 	return Command{
-		Caller: Caller{User: p.User, Channel: p.Channel, Team: p.Team, ResponseURL: p.ResponseURL},
+		Caller: Caller{User: p.User, Name: p.UserName, Channel: p.Channel, Team: p.Team, ResponseURL: p.ResponseURL},
 		Name:   p.Command, Text: strings.TrimSpace(p.Text), ChannelName: p.ChannelName, TriggerID: p.Trigger,
 	}, nil
 }

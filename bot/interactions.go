@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -20,13 +21,14 @@ type rawInteraction struct {
 	Type        string       `json:"type"`
 	Trigger     string       `json:"trigger_id"`
 	ResponseURL alert.Secret `json:"response_url"`
-	User        rawID        `json:"user"`
+	User        rawUser      `json:"user"`
 	Team        rawID        `json:"team"`
 	Channel     rawID        `json:"channel"`
 	Container   struct {
 		MessageTS string `json:"message_ts"`
 		ChannelID string `json:"channel_id"`
 		Thread    string `json:"thread_ts"`
+		Ephemeral bool   `json:"is_ephemeral"`
 	} `json:"container"`
 	View    rawView    `json:"view"`
 	Actions []rawInput `json:"actions"`
@@ -34,6 +36,12 @@ type rawInteraction struct {
 
 type rawID struct {
 	ID string `json:"id"`
+}
+
+type rawUser struct {
+	ID       string `json:"id"`
+	Username string `json:"username"`
+	Name     string `json:"name"`
 }
 
 type rawView struct {
@@ -65,12 +73,12 @@ func (p rawInteraction) clicks() []Action {
 	if channel == "" {
 		channel = p.Container.ChannelID
 	}
-	caller := Caller{User: p.User.ID, Channel: channel, Thread: p.Container.Thread, Team: p.Team.ID, ResponseURL: p.ResponseURL}
+	caller := Caller{User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Channel: channel, Thread: p.Container.Thread, Team: p.Team.ID, ResponseURL: p.ResponseURL}
 	var actions []Action
 	for _, a := range p.Actions {
 		actions = append(actions, Action{
 			Caller: caller, ActionID: a.ActionID, BlockID: a.BlockID, Value: a.input().Value,
-			MessageTS: p.Container.MessageTS, ViewID: p.View.ID, ViewHash: p.View.Hash, TriggerID: p.Trigger,
+			MessageTS: p.Container.MessageTS, Ephemeral: p.Container.Ephemeral, ViewID: p.View.ID, ViewHash: p.View.Hash, Private: p.View.Private, TriggerID: p.Trigger,
 		})
 	}
 	return actions
@@ -78,7 +86,7 @@ func (p rawInteraction) clicks() []Action {
 
 func (p rawInteraction) dialog() *Submission {
 	s := &Submission{
-		User: p.User.ID, Team: p.Team.ID, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
+		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
 		Private: p.View.Private, TriggerID: p.Trigger, Inputs: map[string]map[string]Input{},
 	}
 	for block, fields := range p.View.State.Values {

@@ -42,19 +42,12 @@ func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 // is none. What forbids files forbids only them.
 func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
 	content := render.ListFile(*job.Digest)
-	id, err := b.upload(ctx, job, content)
+	id, err := b.upload(ctx, job.Lane, file{name: fileName(job), content: content})
 	if err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
-	c, err := b.call("files.completeUploadExternal", job.Lane)
-	if err != nil {
-		return alert.Sent{}, err
-	}
-	_, err = c.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
-		Files:   []slack.FileSummary{{ID: id, Title: fmt.Sprintf("Complete list of %d incidents", len(job.Digest.Lines))}},
-		Channel: to.channel, ThreadTimestamp: to.thread,
-	})
-	if err := c.result(err); err != nil {
+	to.where = job.Lane
+	if err := b.complete(ctx, to, slack.FileSummary{ID: id, Title: fmt.Sprintf("Complete list of %d incidents", len(job.Digest.Lines))}); err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
 	// The answer does not say where the file is shown. It can be told without, so
@@ -66,18 +59,48 @@ func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, 
 	return alert.Sent{Conversation: to.channel}, nil
 }
 
+// Upload keeps a picture in Slack that is shared nowhere, for views to show by
+// the id it returns; alt says in at most 1,000 characters what it shows. The
+// error is an *alert.SendError.
+func (b *Bot) Upload(ctx context.Context, name, alt string, content []byte) (id string, err error) {
+	if id, err = b.upload(ctx, name, file{name: name, alt: alt, content: content}); err != nil {
+		return "", onlyFiles(err)
+	}
+	if err := b.complete(ctx, target{where: name}, slack.FileSummary{ID: id, Title: name}); err != nil {
+		return "", onlyFiles(err)
+	}
+	return id, nil
+}
+
+type file struct {
+	name, alt string
+	content   []byte
+}
+
+// complete makes a file of what was uploaded, and shares it if to says where.
+func (b *Bot) complete(ctx context.Context, to target, f slack.FileSummary) error {
+	c, err := b.call("files.completeUploadExternal", to.where)
+	if err != nil {
+		return err
+	}
+	_, err = c.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
+		Files: []slack.FileSummary{f}, Channel: to.channel, ThreadTimestamp: to.thread,
+	})
+	return c.result(err)
+}
+
 // upload sends the bytes of a file that nobody sees yet, and returns its id.
-func (b *Bot) upload(ctx context.Context, job alert.Job, content []byte) (string, error) {
-	c, err := b.call("files.getUploadURLExternal", job.Lane)
+func (b *Bot) upload(ctx context.Context, where string, f file) (string, error) {
+	c, err := b.call("files.getUploadURLExternal", where)
 	if err != nil {
 		return "", err
 	}
 	c.reads = true
-	to, err := c.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: fileName(job), FileSize: len(content)})
+	to, err := c.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: f.name, FileSize: len(f.content), AltTxt: f.alt})
 	if err := c.result(err); err != nil {
 		return "", err
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.UploadURL, bytes.NewReader(content))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.UploadURL, bytes.NewReader(f.content))
 	if err != nil {
 		return "", &alert.SendError{Class: alert.ClassTransient, Code: "bad_answer", Err: withoutURL(err)}
 	}

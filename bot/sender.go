@@ -20,6 +20,7 @@ const updateLimit = 4000
 
 // Send shows a delivery in Slack, once. Its error is an *alert.SendError.
 func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	job = b.addressed(ctx, job)
 	switch job.Kind {
 	case alert.Post, alert.Digest:
 		return b.post(ctx, job)

@@ -1,0 +1,237 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/slack-go/slack"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// askLimit bounds one question about people: somebody waits for the answer.
+const askLimit = 5 * time.Second
+
+// profile is what Slack says about a person.
+type profile struct {
+	name string
+	zone *time.Location
+}
+
+// Zone returns the time zone that a person (U…) has set in Slack.
+func (b *Bot) Zone(ctx context.Context, user string) (*time.Location, error) {
+	p, err := b.profile(ctx, user)
+	return p.zone, err
+}
+
+// Name returns a person's (U…) user name, without @.
+func (b *Bot) Name(ctx context.Context, user string) (string, error) {
+	p, err := b.profile(ctx, user)
+	return p.name, err
+}
+
+func (b *Bot) profile(ctx context.Context, user string) (profile, error) {
+	return b.profiles.ask(user, func() (profile, error) {
+		ctx, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		c, err := b.call("users.info", user)
+		if err != nil {
+			return profile{}, err
+		}
+		c.reads = true
+		_, err = c.api.GetUserInfoContext(ctx, user)
+		if err := c.result(err); err != nil {
+			return profile{}, onlyHere(err)
+		}
+		return profileOf(c.body), nil
+	})
+}
+
+// profileOf reads users.info. A zone that this machine does not know is its
+// offset of now.
+func profileOf(body []byte) profile {
+	var found struct {
+		User struct {
+			Name   string `json:"name"`
+			Zone   string `json:"tz"`
+			Label  string `json:"tz_label"`
+			Offset int    `json:"tz_offset"`
+		} `json:"user"`
+	}
+	_ = json.Unmarshal(body, &found)
+	zone, err := time.LoadLocation(found.User.Zone)
+	if err != nil || found.User.Zone == "" {
+		zone = time.FixedZone(found.User.Label, found.User.Offset)
+	}
+	return profile{name: found.User.Name, zone: zone}
+}
+
+// Person finds who is meant by @name, user@mail or an id (U…). The error is an
+// *alert.SendError, of alert.ClassDestination when there is nobody like that.
+func (b *Bot) Person(ctx context.Context, spelling string) (alert.Person, error) {
+	id, err := b.resolve(ctx, spelling)
+	if err != nil {
+		return alert.Person{}, err
+	}
+	name, err := b.Name(ctx, id)
+	if err != nil {
+		return alert.Person{}, err
+	}
+	return alert.Person{ID: id, Name: name}, nil
+}
+
+// groupID matches the ids of user groups.
+var groupID = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
+
+// Members lists the people (U…) of a user group (S…, @handle) or a conversation
+// (C…, G…, or #name if the bot is in it); of a person (@name, user@mail) it is
+// just them. The answer may be some minutes old, and older while Slack is away.
+func (b *Bot) Members(ctx context.Context, who string) ([]string, error) {
+	return b.members.ask(who, func() ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, askLimit)
+		defer cancel()
+		people, err := b.belonging(ctx, who)
+		return people, onlyHere(err)
+	})
+}
+
+func (b *Bot) belonging(ctx context.Context, who string) ([]string, error) {
+	if strings.HasPrefix(who, "#") {
+		id, err := b.byChannelName(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		who = id
+	}
+	if strings.Contains(who, "@") {
+		id, err := b.mentioned(ctx, who)
+		if err != nil {
+			return nil, err
+		}
+		who = id
+	}
+	switch {
+	case groupID.MatchString(who):
+		return b.groupMembers(ctx, who)
+	case strings.HasPrefix(who, "U") || strings.HasPrefix(who, "W"):
+		return []string{who}, nil
+	}
+	return b.conversationMembers(ctx, who)
+}
+
+func (b *Bot) groupMembers(ctx context.Context, group string) ([]string, error) {
+	c, err := b.call("usergroups.users.list", group)
+	if err != nil {
+		return nil, err
+	}
+	c.reads = true
+	people, err := c.api.GetUserGroupMembersContext(ctx, group)
+	return people, c.result(err)
+}
+
+// memberPages bounds how many people of a conversation are read: 20,000.
+const memberPages = 20
+
+func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string, error) {
+	var all []string
+	for cursor, page := "", 0; page < memberPages; page++ {
+		c, err := b.call("conversations.members", channel)
+		if err != nil {
+			return nil, err
+		}
+		c.reads = true
+		people, next, err := c.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: channel, Cursor: cursor, Limit: 1000})
+		if err := c.result(err); err != nil {
+			return nil, err
+		}
+		all = append(all, people...)
+		if cursor = next; cursor == "" {
+			break
+		}
+	}
+	return all, nil
+}
+
+// mentioned finds the id behind @name or a mail address: a user group's handle
+// goes first, because it takes one question, then people.
+func (b *Bot) mentioned(ctx context.Context, spelling string) (string, error) {
+	handle, isName := strings.CutPrefix(spelling, "@")
+	if isName && !slackID.MatchString(handle) {
+		groups, err := b.groups.ask("", func() (map[string]string, error) { return b.handles(ctx) })
+		if id := groups[strings.ToLower(handle)]; id != "" {
+			return id, nil
+		}
+		if err != nil && !final(err) {
+			b.opts.Log.Debug("user groups are not known", zap.Error(err))
+		}
+	}
+	return b.resolve(ctx, spelling)
+}
+
+// handles are the ids of all user groups by their handles.
+func (b *Bot) handles(ctx context.Context) (map[string]string, error) {
+	c, err := b.call("usergroups.list", "")
+	if err != nil {
+		return nil, err
+	}
+	c.reads = true
+	_, err = c.api.GetUserGroupsContext(ctx)
+	if err := c.result(err); err != nil {
+		return nil, onlyHere(err)
+	}
+	var list struct {
+		Groups []struct {
+			ID      string `json:"id"`
+			Handle  string `json:"handle"`
+			Deleted int64  `json:"date_delete"`
+		} `json:"usergroups"`
+	}
+	if err := json.Unmarshal(c.body, &list); err != nil {
+		return nil, fmt.Errorf("read user groups: %w", err)
+	}
+	all := map[string]string{}
+	for _, g := range list.Groups {
+		if g.Deleted == 0 {
+			all[strings.ToLower(g.Handle)] = g.ID
+		}
+	}
+	return all, nil
+}
+
+// pinged is mentions with an id for each name that is found. One that is not
+// stays as it is and is shown as words: the alert matters more.
+func (b *Bot) pinged(ctx context.Context, mentions []string) []string {
+	all := make([]string, 0, len(mentions))
+	for _, m := range mentions {
+		if strings.Contains(m, "@") {
+			id, err := b.mentions.ask(m, func() (string, error) {
+				ctx, cancel := context.WithTimeout(ctx, askLimit)
+				defer cancel()
+				return b.mentioned(ctx, m)
+			})
+			if err == nil {
+				m = id
+			}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// addressed is the job with ids for whom it mentions.
+func (b *Bot) addressed(ctx context.Context, job alert.Job) alert.Job {
+	if names := job.Incident.Mentions[job.Lane]; len(names) > 0 {
+		job.Incident.Mentions = map[string][]string{job.Lane: b.pinged(ctx, names)}
+	}
+	if job.Note != nil && len(job.Note.Mention) > 0 {
+		note := *job.Note
+		note.Mention = b.pinged(ctx, note.Mention)
+		job.Note = &note
+	}
+	return job
+}
