@@ -9,7 +9,9 @@ import (
 // HelpView is what help says. Direct is for a direct message or a mention,
 // where words stand without a slash.
 type HelpView struct {
-	Direct  bool
+	Direct bool
+	// Word is the command that is to be explained; empty for all of them.
+	Word    string
 	Shell   Shell
 	Version string
 }
@@ -29,6 +31,7 @@ func grammar() []helpPart {
 			{"ack ID… [note]", "you take care of it"},
 			{"resolve ID…", "it is over"},
 			{"assign ID @user", "somebody else takes care of it"},
+			{"note ID text…", "say something in its thread"},
 			{"send [#channel] [severity] text…", "send an alert yourself"},
 		}},
 		{"Peace", [][2]string{
@@ -45,16 +48,69 @@ func grammar() []helpPart {
 		{"Me", [][2]string{
 			{"status", "how delivery does, and what is open"},
 			{"test [channel] [severity]", "send a test alert by the whole road and see how long each leg took"},
-			{"help", "this list"},
+			{"help [word]", "this list, or more about one word"},
 		}},
 	}
 }
 
-// Help lists what a person can do.
+// examples are what people may copy, by the word they begin with.
+func examples(word string) []string {
+	return map[string][]string{
+		"list":        {"list", "list critical", `list service=db all`, `list service=~"db-.*" mine`},
+		"show":        {"show k7f2"},
+		"ack":         {"ack k7f2", "ack k7f2, k7f3 looking into it"},
+		"resolve":     {"resolve k7f2", "resolve k7f2 k7f3 the disk was replaced"},
+		"assign":      {"assign k7f2 @ann", "assign k7f2 me", "assign k7f2 @ann can you look?"},
+		"note":        {"note k7f2 it is the backup"},
+		"send":        {"send the disk is filling up", "send #ops warning the disk is filling up"},
+		"silence":     {"silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m"},
+		"silences":    {"silences"},
+		"unsilence":   {"unsilence s-k7f2"},
+		"subscribe":   {"subscribe service=db", "subscribe critical", "subscribe"},
+		"unsubscribe": {"unsubscribe"},
+		"oncall":      {"oncall"},
+		"stats":       {"stats", "stats 7d"},
+		"status":      {"status"},
+		"test":        {"test", "test #ops warning"},
+	}[word]
+}
+
+// helpWord explains one command.
+func helpWord(word, slash string) (Message, bool) {
+	for _, part := range grammar() {
+		for _, r := range part.rows {
+			if first, _, _ := strings.Cut(r[0], " "); first != word {
+				continue
+			}
+			lines := []string{"`" + slash + r[0] + "`", strings.ToUpper(r[1][:1]) + r[1][1:] + ".", "For example:"}
+			for _, example := range examples(word) {
+				lines = append(lines, "• `"+slash+example+"`")
+			}
+			if strings.Contains(r[0], "atchers") || strings.Contains(r[0], "MATCHERS") {
+				lines = append(lines, matchersHelp)
+			}
+			if strings.Contains(r[1], "until") {
+				lines = append(lines, timesHelp)
+			}
+			return answer(lines...), true
+		}
+	}
+	return Message{}, false
+}
+
+const (
+	matchersHelp = "Matchers are `name=value`, `!=`, and with regular expressions `=~` and `!~`, on any label or on severity, source, key, title and channel. All of them must hold."
+	timesHelp    = "A time is `for 2h30m`, `for 1d`, `until 18:00`, `until tomorrow 9am`, `until monday` (9 am), each where you are, or `until 2027-01-31 18:00 UTC`."
+)
+
+// Help lists what a person can do, or explains one command.
 func Help(v HelpView) Message {
 	slash, foot := "/notify ", "The same words work in a direct message to me, and behind my name in a channel."
 	if v.Direct {
 		slash, foot = "", "In any channel, the same words work behind `/notify`, and `/notify-test` sends a test."
+	}
+	if m, ok := helpWord(v.Word, slash); ok {
+		return m
 	}
 	intro := "*I bring alerts to Slack.* You can write:"
 	lines := []string{intro}
