@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -31,9 +32,18 @@ var (
 	errClosed    = errors.New("the playground is closed")
 )
 
-// peopleState is what the people half keeps, guarded by Server.mu.
+// peopleState is what the people half keeps; all but turn is guarded by Server.mu.
 type peopleState struct {
 	picked map[pickKey]map[string]map[string]json.RawMessage
+	// turn is held by the one person who is about to do something.
+	turn sync.Mutex
+}
+
+// inTurn makes people wait for each other before they wait for Server.mu, so that in a crowd the app's answers do not queue behind
+// everybody who has not clicked yet; what it returns ends the turn. peopleState.turn comes before Server.mu.
+func (s *Server) inTurn() func() {
+	s.people.turn.Lock()
+	return s.people.turn.Unlock
 }
 
 func (s *Server) initPeople() {

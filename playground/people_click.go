@@ -33,13 +33,8 @@ type source struct {
 	channel *channelState
 	message *Message
 	view    *View
-}
-
-func (src source) elements() []element {
-	if src.view != nil {
-		return elementsIn(src.view.Blocks)
-	}
-	return elementsOfMessage(src.message)
+	// elements are those that the message or view offers.
+	elements []element
 }
 
 var errNoElement = errors.New("nothing here can be used by this name")
@@ -91,6 +86,7 @@ func (p *Person) use(ctx context.Context, c click) (*Interaction, error) {
 
 // beginClick sends block_actions and returns what waits for the outcome.
 func (p *Person) beginClick(c click) (func() Interaction, error) {
+	defer p.s.inTurn()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, err := p.meLocked()
@@ -101,7 +97,7 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := c.find(src.elements())
+	e, err := c.find(src.elements)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +163,7 @@ func (s *Server) sourceLocked(u *User, at Place) (source, error) {
 	if view == nil || view.User != u.ID {
 		return source{}, fmt.Errorf("%s has no such view open", u.Name)
 	}
-	return source{view: view}, nil
+	return source{view: view, elements: elementsIn(view.Blocks)}, nil
 }
 
 func (s *Server) messageSourceLocked(u *User, at Place) (source, error) {
@@ -182,7 +178,7 @@ func (s *Server) messageSourceLocked(u *User, at Place) (source, error) {
 	if m == nil || m.Ephemeral && m.EphemeralTo != u.ID {
 		return source{}, fmt.Errorf("%s sees no message %s in %s", u.Name, at.ts, at.channel)
 	}
-	return source{channel: c, message: m}, nil
+	return source{channel: c, message: m, elements: elementsOfMessage(m)}, nil
 }
 
 // actionLocked is the entry in actions for one use of an element, and keeps the element's value.
@@ -240,7 +236,7 @@ func (s *Server) interactionLocked(u *User, kind string, view *View) map[string]
 
 // describeSourceLocked adds where the click happened: container, channel, message, state and response_url, or the view.
 func (s *Server) describeSourceLocked(u *User, src source, e element, payload map[string]any) string {
-	state := map[string]any{"values": valuesOf(src.elements(), s.storedLocked(u, src))}
+	state := map[string]any{"values": valuesOf(src.elements, s.storedLocked(u, src))}
 	if src.view != nil {
 		payload["container"] = map[string]any{"type": "view", "view_id": src.view.ID}
 		payload["view"] = viewNow(src.view)
@@ -255,7 +251,7 @@ func (s *Server) describeSourceLocked(u *User, src source, e element, payload ma
 		container["thread_ts"] = m.ThreadTS
 	}
 	if !m.Ephemeral {
-		payload["message"] = messageFields(m)
+		payload["message"] = *m
 	}
 	payload["container"], payload["state"] = container, state
 	payload["channel"] = map[string]any{"id": src.channel.ID, "name": commandChannel(src.channel)}

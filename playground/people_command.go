@@ -27,6 +27,7 @@ func (p *Person) Command(ctx context.Context, channel, command, text string) (*C
 
 // beginCommand sends the command and returns what waits for its outcome.
 func (p *Person) beginCommand(channel, command, text string) (func() CommandRun, error) {
+	defer p.s.inTurn()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, c, err := p.placeLocked(channel)

@@ -40,7 +40,7 @@ func (p *Person) beginSuggest(at Place, ref, text string) (func() Interaction, e
 	if err != nil {
 		return nil, err
 	}
-	e, ok := findElement(src.elements(), "", ref)
+	e, ok := findElement(src.elements, "", ref)
 	if !ok {
 		return nil, fmt.Errorf("%w: %q", errNoElement, ref)
 	}

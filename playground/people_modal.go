@@ -50,6 +50,7 @@ func (p *Person) submit(ctx context.Context, at Place, values map[string]map[str
 
 // beginSubmit sends view_submission and returns what waits for the outcome.
 func (p *Person) beginSubmit(at Place, values map[string]map[string]any) (func() SubmitResult, error) {
+	defer p.s.inTurn()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, v, err := p.modalAtLocked(at)

@@ -18,8 +18,20 @@ function textField(el, ctx, field) {
   return {
     node,
     read: () => ({ value: node.value === "" ? null : node.value }),
-    listen: (fn) => node.addEventListener("keydown", (e) => e.key === "Enter" && !el.multiline && fn()),
+    listen: (fn) => typing(node, el, fn),
   };
+}
+
+// typing reports what dispatch_action_config asks for: Enter, which then sends no form, or each character.
+function typing(node, el, fn) {
+  const when = el.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
+  if (when.includes("on_character_entered")) node.addEventListener("input", fn);
+  if (!when.includes("on_enter_pressed")) return;
+  node.addEventListener("keydown", (e) => {
+    if (e.key !== "Enter" || e.isComposing || (el.multiline && !e.ctrlKey)) return;
+    e.preventDefault();
+    fn();
+  });
 }
 
 const people = () => [...state.users.values()].filter((user) => !user.deleted).sort((a, b) => Boolean(a.is_bot) - Boolean(b.is_bot))
