@@ -16,20 +16,37 @@ import (
 	"tocsin/alert"
 )
 
-// Engine accepts alerts; see DESIGN.md §1 for what its receipts promise.
+// Engine accepts alerts, and what people do about them; see DESIGN.md §1 for
+// what its receipts promise.
 type Engine interface {
 	// Push accepts all alerts or none.
 	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
+	// Act does what people want done, and says of each act what it changed.
+	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
+	// Silence begins a silence and returns it with its id, and how many open
+	// incidents it keeps quiet.
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
+	// Unsilence ends a silence before its time.
+	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
 // Reader answers from the store.
 type Reader interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
 	Incident(ctx context.Context, id string) (alert.Incident, error)
+	// History is what was done to an incident, the oldest first.
+	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns the alert's record once it is not pending any more, or, when
 	// ctx ends first, the record as it stands together with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
+}
+
+// Overview answers about many incidents at once.
+type Overview interface {
+	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
+	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
+	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
 }
 
 // Queue shows what is owed to Slack and does what a person decides about dead
@@ -44,12 +61,13 @@ type Queue interface {
 	Drop(ctx context.Context, l alert.Letters) (alert.Moved, error)
 }
 
-// Options are what the API is built with. Engine, Reader, Queue and Health are
-// needed.
+// Options are what the API is built with. Engine, Reader, Overview, Queue and
+// Health are needed.
 type Options struct {
-	Engine Engine
-	Reader Reader
-	Queue  Queue
+	Engine   Engine
+	Reader   Reader
+	Overview Overview
+	Queue    Queue
 	// Owed is told which lanes are owed something again. It must not block.
 	Owed func(lanes ...string)
 	// Health says how the daemon is doing; it must be quick.
@@ -59,6 +77,8 @@ type Options struct {
 	// Token is what callers over TCP must show; empty asks for none.
 	Token alert.Secret
 	Log   *zap.Logger
+	// Now is the clock: time.Now.
+	Now func() time.Time
 }
 
 // API is Tocsin's HTTP interface.
@@ -70,6 +90,9 @@ type API struct {
 func New(opts Options) *API {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
 	}
 	if opts.Owed == nil {
 		opts.Owed = func(...string) {}
@@ -91,6 +114,12 @@ func (a *API) routes() http.Handler {
 	mux.HandleFunc("GET /v1/alerts/{id}", a.readAlert)
 	mux.HandleFunc("GET /v1/incidents", a.listIncidents)
 	mux.HandleFunc("GET /v1/incidents/{id}", a.readIncident)
+	for _, verb := range []alert.Verb{alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote} {
+		mux.HandleFunc("POST /v1/incidents/{id}/"+string(verb), a.act(verb))
+	}
+	mux.HandleFunc("GET /v1/silences", a.listSilences)
+	mux.HandleFunc("POST /v1/silences", a.postSilence)
+	mux.HandleFunc("DELETE /v1/silences/{id}", a.endSilence)
 	mux.HandleFunc("GET /v1/ledger", a.readLedger)
 	mux.HandleFunc("GET /v1/deliveries", a.listDeliveries)
 	mux.HandleFunc("GET /v1/deliveries/{id}", a.readDelivery)
@@ -109,7 +138,7 @@ func (a *API) routes() http.Handler {
 
 // unknown answers what no route takes; a known path with another method too.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id}, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return
@@ -128,6 +157,7 @@ func Serve(h http.Handler, log *zap.Logger) *http.Server {
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
 		ErrorLog:          zap.NewStdLog(log),
+		ConnContext:       withPeer,
 	}
 }
 

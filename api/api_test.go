@@ -24,8 +24,10 @@ import (
 
 // engine accepts what is well-formed and keeps it; or it fails with err.
 type engine struct {
-	got []alert.Alert
-	err error
+	got      []alert.Alert
+	acts     []alert.Act
+	silenced []alert.Silence
+	err      error
 }
 
 func (e *engine) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
@@ -47,9 +49,15 @@ func (e *engine) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted
 	return receipts, nil
 }
 
-type reader struct{ record alert.Record }
+// reader knows the incident k7f2 and the silence s-k7f2, and notes what it is
+// asked.
+type reader struct {
+	record alert.Record
+	asked  []string
+}
 
 func (r *reader) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
+	r.asked = append(r.asked, fmt.Sprintf("%v %s mine=%s %d from %d", f.States, f.Matchers, f.Mine, f.Limit, f.Offset))
 	return []alert.Incident{{ID: "k7f2", State: alert.Open, Title: fmt.Sprint(f.States, f.Limit)}}, nil
 }
 
@@ -108,7 +116,7 @@ func post(t *testing.T, e *engine, kind, target, body string) answer {
 }
 
 func build(e *engine, r *reader) *api.API {
-	return api.New(api.Options{Engine: e, Reader: r, Queue: &queue{}, Health: func() alert.Health { return alert.Health{} }})
+	return api.New(api.Options{Engine: e, Reader: r, Overview: r, Queue: &queue{}, Now: func() time.Time { return noon }, Health: func() alert.Health { return alert.Health{} }})
 }
 
 func TestAlertsAreTakenInEveryFormPeopleSendThem(t *testing.T) {

@@ -45,7 +45,7 @@ func explain(err error) *httpError {
 	case errors.As(err, &bad):
 		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
 	case errors.Is(err, alert.ErrNotFound):
-		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/incidents"}
+		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/incidents (tocsin incidents)"}
 	case errors.Is(err, alert.ErrBacklog):
 		return &httpError{http.StatusTooManyRequests, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds; /readyz says what keeps alerts from being delivered, delivery.max_pending how many may wait"}
 	case errors.Is(err, alert.ErrOverloaded):

@@ -2,11 +2,7 @@ package api
 
 import (
 	"context"
-	"fmt"
 	"net/http"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -20,55 +16,6 @@ func contextWithWait(ctx context.Context, wait time.Duration) (context.Context, 
 		return ended, func() {}
 	}
 	return context.WithTimeout(ctx, wait)
-}
-
-// listIncidents answers ?state=open,acked&limit=50, worst first, then latest.
-func (a *API) listIncidents(w http.ResponseWriter, r *http.Request) {
-	f, err := incidentFilter(r)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	list, err := a.opts.Reader.Incidents(r.Context(), f)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	if list == nil {
-		list = []alert.Incident{}
-	}
-	writeJSON(w, http.StatusOK, map[string]any{"incidents": list})
-}
-
-func incidentFilter(r *http.Request) (alert.IncidentFilter, error) {
-	var f alert.IncidentFilter
-	q := r.URL.Query()
-	states := []alert.State{alert.Open, alert.Acked, alert.StateResolved}
-	if s := q.Get("state"); s != "" && s != "all" {
-		for word := range strings.SplitSeq(s, ",") {
-			if !slices.Contains(states, alert.State(word)) {
-				return f, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write open, acked, resolved or all"}
-			}
-			f.States = append(f.States, alert.State(word))
-		}
-	}
-	if s := q.Get("limit"); s != "" {
-		n, err := strconv.Atoi(s)
-		if err != nil || n < 1 || n > 1000 {
-			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("limit is %q", s), "write a number from 1 to 1000"}
-		}
-		f.Limit = n
-	}
-	return f, nil
-}
-
-func (a *API) readIncident(w http.ResponseWriter, r *http.Request) {
-	inc, err := a.opts.Reader.Incident(r.Context(), r.PathValue("id"))
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, inc)
 }
 
 func (a *API) readLedger(w http.ResponseWriter, r *http.Request) {

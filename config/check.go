@@ -112,10 +112,14 @@ func checkTCP(value string) (string, *flaw) {
 	if err != nil {
 		return "", &flaw{message: printable(value) + " is not host:port", write: []string{guessAddress(value), off}}
 	}
-	if number, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", &flaw{message: fmt.Sprintf("%s has no port between 0 and 65535", printable(value)), write: []string{net.JoinHostPort(host, "8126")}}
-	} else if !isHost(host) {
+	number, err := strconv.ParseUint(port, 10, 16)
+	switch {
+	case !isHost(host) && err == nil:
 		return "", &flaw{message: printable(value) + " has no host that can be listened on", write: []string{fmt.Sprintf("127.0.0.1:%d", number)}}
+	case !isHost(host):
+		return "", &flaw{message: printable(value) + " has neither a host nor a port that can be listened on", write: []string{"127.0.0.1:8126"}}
+	case err != nil:
+		return "", &flaw{message: fmt.Sprintf("%s has no port between 0 and 65535", printable(value)), write: []string{net.JoinHostPort(host, "8126")}}
 	}
 	return value, nil
 }

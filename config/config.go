@@ -30,6 +30,9 @@ type Config struct {
 	Delivery Delivery
 	Log      Log
 
+	// Routing says where alerts go and what is done about them.
+	Routing alert.Routing
+
 	// DefaultChannel is where an alert goes that names no conversation and
 	// that no route claims: a channel id, #name, @user or user@mail.
 	DefaultChannel string
@@ -77,9 +80,6 @@ type Delivery struct {
 	Retention time.Duration
 	// DeadRetention is how long dead letters are kept; 0 is for ever.
 	DeadRetention time.Duration
-	// HoldUnsure: what may be shown already and can't be looked for is not sent
-	// again but left to a person.
-	HoldUnsure bool
 }
 
 // Log is what is logged and how.
@@ -130,6 +130,7 @@ func (l *loader) config() *Config {
 		},
 		Store:          StoreURL(l.value(keyStore)),
 		Delivery:       l.delivery(),
+		Routing:        l.routing(),
 		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel: l.value(keyDefaultChannel),
 		Warnings:       inOrder(append(l.warnings, l.absent...)),
@@ -147,7 +148,6 @@ func (l *loader) delivery() Delivery {
 	if kept := l.value(keyDeadRetention); kept != forever {
 		d.DeadRetention, _ = time.ParseDuration(kept)
 	}
-	d.HoldUnsure = l.value(keyWhenUnsure) == hold
 	return d
 }
 

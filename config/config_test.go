@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -90,7 +91,7 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
 	}
 	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery, " ", c.Log)
-	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s 1000000 720h0m0s 0s false} {info auto}"
+	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s 1000000 720h0m0s 0s} {info auto}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -329,6 +330,17 @@ func TestValuesAreBroughtToOneSpelling(t *testing.T) {
 	}
 }
 
+// exampleUncommented is the example with every option in force.
+func exampleUncommented() string {
+	return regexp.MustCompile(`(?m)^( *)#((?:  +(?:- )?)?[a-z_]+:(?: |$))`).ReplaceAllString(config.Example(), "$1$2")
+}
+
+// withoutSecretFiles leaves out the alternatives to secrets, which would be
+// given twice.
+func withoutSecretFiles(file string) string {
+	return regexp.MustCompile(`(?m)^ *[a-z_]+_file: .*\n`).ReplaceAllString(file, "")
+}
+
 func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	vars := map[string]string{
 		"SLACK_CHANNEL_ID": "", "SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": "",
@@ -338,21 +350,40 @@ func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
 	if asItStands.DefaultChannel != "#alerts" {
 		t.Errorf("default channel %q", asItStands.DefaultChannel)
 	}
-	// The alternatives to the secrets would be given twice.
-	uncommented := regexp.MustCompile(`(?m)^( *)#([a-z_]+: )`).ReplaceAllString(config.Example(), "$1$2")
-	inline := regexp.MustCompile(`(?m)^ *[a-z_]+_file: .*\n`).ReplaceAllString(uncommented, "")
-	all := load(t, environment{vars: vars, files: map[string]string{etc: inline}})
+	uncommented := exampleUncommented()
+	all := load(t, environment{vars: vars, files: map[string]string{etc: withoutSecretFiles(uncommented)}})
 	for i, s := range all.Settings() {
 		isFile := strings.HasSuffix(s.Key, "_file")
 		if inFile := strings.HasPrefix(s.Origin.String(), "config "); inFile == isFile {
 			t.Errorf("%s is missing from the example, or shown twice: %s", s.Key, s.Origin)
 		}
 		secret := strings.Contains(s.Key, "token")
-		if want := asItStands.Settings()[i].Value; !secret && s.Value != want {
+		if want := asItStands.Settings()[i].Value; !secret && s.Key != "routes" && s.Value != want {
 			t.Errorf("the example says %s: %s, the default is %s", s.Key, s.Value, want)
 		}
-		if name := s.Key[strings.LastIndexByte(s.Key, '.')+1:]; !strings.Contains(uncommented, name+": ") {
+		if name := s.Key[strings.LastIndexByte(s.Key, '.')+1:]; !strings.Contains(uncommented, name+":") {
 			t.Errorf("the example has no %s", s.Key)
+		}
+	}
+}
+
+func TestTheExampleHasEveryOptionOfARoute(t *testing.T) {
+	file := exampleUncommented()
+	c := load(t, environment{files: map[string]string{etc: withoutSecretFiles(file)}})
+	if len(c.Routing.Routes) != 1 || len(c.Warnings) != 0 {
+		t.Fatalf("routes %+v, warnings %v", c.Routing.Routes, c.Warnings)
+	}
+	everyFieldSet(t, reflect.ValueOf(c.Routing.Routes[0]))
+	everyFieldSet(t, reflect.ValueOf(c.Routing.Routes[0].Escalate[1]))
+	everyFieldSet(t, reflect.ValueOf(*c.Routing.Routes[0].Quiet))
+}
+
+// everyFieldSet fails for each field that is as if nobody had said anything.
+func everyFieldSet(t *testing.T, v reflect.Value) {
+	t.Helper()
+	for n := range v.NumField() {
+		if v.Field(n).IsZero() {
+			t.Errorf("the example sets no %s of a %s", v.Type().Field(n).Name, v.Type().Name())
 		}
 	}
 }

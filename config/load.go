@@ -20,6 +20,8 @@ type given struct {
 	unreadable string
 	// overridden marks what a higher source hides.
 	overridden bool
+	// items are the values of a list, each with its place; nil for one value.
+	items []given
 }
 
 type loader struct {
@@ -29,6 +31,7 @@ type loader struct {
 	problems []Problem
 	warnings []Problem
 	absent   []Problem // warnings of what nobody gave, which is no mistake
+	routes   []placedRoute
 }
 
 func newLoader(in Input) *loader {
@@ -161,8 +164,11 @@ func (l *loader) checked(opt option, g given) string {
 	if g.origin.kind == fromDefault && g.value == "" {
 		return ""
 	}
+	if g.items != nil {
+		return strings.Join(l.checkedItems(opt, g), listed)
+	}
 	value, f := opt.check(g.value)
-	if f == nil && g.notText != "" && !opt.number {
+	if f == nil && g.notText != "" && !opt.bare {
 		f = &flaw{message: fmt.Sprintf("is %s where text belongs", g.notText), advice: "put it in quotes"}
 	}
 	if f != nil {
@@ -170,6 +176,20 @@ func (l *loader) checked(opt option, g given) string {
 		return ""
 	}
 	return value
+}
+
+// listed stands between the values of a list where a person reads them.
+const listed = ", "
+
+// checkedItems are the values of a list without those that are wrong.
+func (l *loader) checkedItems(opt option, g given) []string {
+	var good []string
+	for _, item := range g.items {
+		if value := l.checked(opt, item); value != "" {
+			good = append(good, value)
+		}
+	}
+	return good
 }
 
 // unreadable is only a warning for Slack's tokens: a daemon without them still
@@ -217,6 +237,7 @@ func (l *loader) checkFlags() {
 // checkTogether finds values that are good alone and bad together.
 func (l *loader) checkTogether() {
 	l.checkListeners()
+	l.checkRoutes()
 	if !l.has(keyStore) && l.unsaid(keyStore) {
 		l.fail(Problem{
 			Where:   "store",

@@ -3,6 +3,8 @@ package config
 import (
 	"slices"
 	"strings"
+
+	"tocsin/alert"
 )
 
 const (
@@ -22,7 +24,10 @@ const (
 	keyMaxPending     = "delivery.max_pending"
 	keyRetention      = "delivery.retention"
 	keyDeadRetention  = "delivery.dead_retention"
+	keyThread         = "delivery.thread"
+	keyBroadcast      = "delivery.broadcast"
 	keyWhenUnsure     = "delivery.when_unsure"
+	keyRoutes         = "routes"
 	keyLogLevel       = "log.level"
 	keyLogFormat      = "log.format"
 )
@@ -30,9 +35,11 @@ const (
 const (
 	off     = "off"
 	forever = "forever"
+	yes     = "true"
+	no      = "false"
 )
 
-// What delivery.when_unsure may say.
+// What delivery.when_unsure and that of a route may say.
 const (
 	resend = "resend"
 	hold   = "hold"
@@ -48,8 +55,10 @@ type option struct {
 	secret     bool
 	// token marks Slack's tokens, whose faults are warnings.
 	token bool
-	// number marks an option that YAML may write as one.
-	number bool
+	// bare marks an option that YAML may write as a number, or as true or false.
+	bare bool
+	// list marks an option that may have several values.
+	list bool
 	// check returns the value as the program wants it, or what is wrong with it.
 	check func(string) (string, *flaw)
 	// fallback returns the default; nil means empty.
@@ -77,12 +86,15 @@ func options() []option {
 		{key: keyTokenFile, check: checkPath},
 		{key: keyStore, flag: "store", env: "TOCSIN_STORE", check: checkStore, fallback: Input.defaultStore},
 		{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID", check: checkChannel},
-		{key: keyDigestAbove, flag: "digest-above", number: true, check: checkCount, fallback: constant("5")},
+		{key: keyDigestAbove, flag: "digest-above", bare: true, check: checkCount, fallback: constant("5")},
 		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
-		{key: keyMaxPending, number: true, check: checkMany, fallback: constant("1000000")},
+		{key: keyMaxPending, bare: true, check: checkMany, fallback: constant("1000000")},
 		{key: keyRetention, check: checkDuration, fallback: constant("720h")},
 		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},
+		{key: keyThread, check: checkThread(), fallback: constant(string(alert.ThreadImportant))},
+		{key: keyBroadcast, bare: true, check: checkTruth, fallback: constant(no)},
 		{key: keyWhenUnsure, check: oneOf(resend, hold), fallback: constant(resend)},
+		{key: keyRoutes, check: anything},
 		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
 		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},
 	}
@@ -100,8 +112,9 @@ func FlagNames() []string {
 	return names
 }
 
+// optionOf finds an option of the file, also one that stands in each route.
 func optionOf(key string) (option, bool) {
-	all := options()
+	all := slices.Concat(options(), routeOptions())
 	i := slices.IndexFunc(all, func(o option) bool { return o.key == key })
 	if i < 0 {
 		return option{}, false
@@ -113,7 +126,7 @@ func optionOf(key string) (option, bool) {
 // when section is empty, each once and in the table's order.
 func below(section string) []string {
 	var names []string
-	for _, opt := range options() {
+	for _, opt := range slices.Concat(options(), routeOptions()) {
 		rest, inside := opt.key, section == ""
 		if section != "" {
 			rest, inside = strings.CutPrefix(opt.key, section+".")

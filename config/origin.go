@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"strings"
+	"unicode"
 )
 
 type originKind string
@@ -46,7 +47,18 @@ func (o Origin) where() string {
 }
 
 func (o Origin) problem(message, fix string) Problem {
-	return Problem{Where: o.where(), Message: message, Fix: fix, line: o.line, column: o.column}
+	return Problem{Where: o.where(), Message: onOneLine(message), Fix: onOneLine(fix), line: o.line, column: o.column}
+}
+
+// onOneLine takes from a text that quotes a file what could end the line or
+// steer a terminal.
+func onOneLine(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
 }
 
 // assign shows how value is written at this origin: as a flag, a variable, the

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,11 +27,11 @@ func unknownOption(section, name string, from Origin) (problem Problem, meant st
 // elsewhere finds the option under another section that has this name or,
 // written in one word, this path.
 func elsewhere(section, name string) (place, key string) {
-	for _, opt := range options() {
+	for _, opt := range slices.Concat(options(), routeOptions()) {
 		whole := squash(join(section, name))
 		if squash(opt.name()) == squash(name) || squash(opt.key) == whole || squash(opt.key) == squash(name) {
-			if parent, leaf, ok := strings.Cut(opt.key, "."); ok {
-				return leaf + " below " + parent, opt.key
+			if parent, ok := strings.CutSuffix(opt.key, "."+opt.name()); ok {
+				return opt.name() + " below " + parent, opt.key
 			}
 			return opt.key + " at the top level", opt.key
 		}

@@ -179,6 +179,29 @@ func (l *loader) walkSection(section string, node ast.Node) {
 }
 
 func (l *loader) walkEntries(section string, entries []*ast.MappingValueNode) {
+	meant := l.eachEntry(section, entries, func(path string, entry *ast.MappingValueNode, from Origin) bool {
+		opt, known := optionOf(path)
+		switch {
+		case path == keyRoutes:
+			l.readRoutes(entry.Value, from)
+		case known:
+			l.doc.mentioned[path] = true
+			l.walkValue(opt, entry.Value, from)
+		case isSection(path):
+			l.walkSection(path, entry.Value)
+		default:
+			return false
+		}
+		return true
+	})
+	for _, key := range meant {
+		l.doc.mentioned[key] = true
+	}
+}
+
+// eachEntry hands each option of a group to visit, which tells whether there
+// is such a one. It returns the keys that were probably meant by those unknown.
+func (l *loader) eachEntry(section string, entries []*ast.MappingValueNode, visit func(path string, entry *ast.MappingValueNode, from Origin) bool) (meant []string) {
 	first := map[string]Origin{}
 	for _, entry := range entries {
 		name, from := keyText(entry.Key), l.at(entry.Key)
@@ -190,18 +213,13 @@ func (l *loader) walkEntries(section string, entries []*ast.MappingValueNode) {
 			continue
 		}
 		first[name] = from
-		switch opt, known := optionOf(path); {
-		case known:
-			l.doc.mentioned[path] = true
-			l.walkValue(opt, entry.Value, from)
-		case name != "" && isSection(path):
-			l.walkSection(path, entry.Value)
-		default:
-			problem, meant := unknownOption(section, name, from)
-			l.doc.mentioned[meant] = true
+		if name == "" || !visit(path, entry, from) {
+			problem, key := unknownOption(section, name, from)
+			meant = append(meant, key)
 			l.fail(problem)
 		}
 	}
+	return meant
 }
 
 func keyText(key ast.MapKeyNode) string {
@@ -219,6 +237,13 @@ func join(section, name string) string {
 }
 
 func (l *loader) walkValue(opt option, node ast.Node, key Origin) {
+	if g, ok := l.readValue(opt, node, key); ok {
+		l.doc.values[opt.key] = g
+	}
+}
+
+// readValue reads what stands behind an option, or says what is wrong with it.
+func (l *loader) readValue(opt option, node ast.Node, key Origin) (given, bool) {
 	from := l.at(node)
 	g := given{origin: from}
 	switch n := node.(type) {
@@ -230,16 +255,42 @@ func (l *loader) walkValue(opt option, node ast.Node, key Origin) {
 		g.value, g.notText = node.GetToken().Value, describe(node)
 	case *ast.NullNode:
 		l.fail(key.problem(opt.key+" has no value", l.emptyFix(opt, key)))
-		return
+		return g, false
+	case *ast.SequenceNode:
+		if opt.list {
+			return l.readItems(opt, n)
+		}
+		l.fail(oneValue(opt, node, from))
+		return g, false
 	default:
-		l.fail(from.problem(fmt.Sprintf("%s is %s where one value belongs", opt.key, describe(node)), "write one value after "+opt.name()+":"))
-		return
+		l.fail(oneValue(opt, node, from))
+		return g, false
 	}
 	if strings.TrimSpace(g.value) == "" {
 		l.fail(from.problem(opt.key+" is empty", "write a value, or remove the line"))
-		return
+		return g, false
 	}
-	l.doc.values[opt.key] = g
+	return g, true
+}
+
+func oneValue(opt option, node ast.Node, from Origin) Problem {
+	return from.problem(fmt.Sprintf("%s is %s where one value belongs", opt.key, describe(node)), "write one value after "+opt.name()+":")
+}
+
+// readItems reads the values of a list.
+func (l *loader) readItems(opt option, list *ast.SequenceNode) (given, bool) {
+	g := given{origin: l.at(list), items: []given{}}
+	alone := opt
+	alone.list = false
+	for _, node := range list.Values {
+		if item, ok := l.readValue(alone, node, l.at(node)); ok {
+			g.items = append(g.items, item)
+		}
+	}
+	if len(list.Values) == 0 {
+		l.fail(g.origin.problem(opt.key+" is an empty list", "write a value, or remove the line"))
+	}
+	return g, len(g.items) > 0
 }
 
 // emptyFix knows what happened to who wrote "default_channel: #alerts".

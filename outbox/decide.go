@@ -39,8 +39,9 @@ const (
 type policy struct {
 	giveUpAfter time.Duration
 	probeEvery  time.Duration
-	// holdUnsure leaves to a person what may be shown and can't be looked for.
-	holdUnsure bool
+	// holdUnsure says what is left to a person that may be shown and can't be
+	// looked for.
+	holdUnsure func(alert.Job) bool
 	// jitter returns a number in [0,1).
 	jitter func() float64
 }
@@ -206,10 +207,11 @@ func (p policy) looked(now time.Time, job alert.Job, d doubt, err error) (_ aler
 		return p.notThere(v, job, d)
 	}
 	v.fail = failure(err)
-	expired := p.holdUnsure && v.fail.Class != alert.ClassAuth && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
-	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks && !p.holdUnsure || expired
+	held := p.holdUnsure(job)
+	expired := held && v.fail.Class != alert.ClassAuth && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks && !held || expired
 	switch {
-	case blind && (d.last || p.holdUnsure && !retried(job)):
+	case blind && (d.last || held && !retried(job)):
 		v.Reason, v.Class = v.fail.Error(), alert.ClassUnsure // who sends it again after all has to look first
 		return job, v.dead("perhaps shown, could not look: "), true
 	case blind:

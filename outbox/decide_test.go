@@ -14,7 +14,7 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 func testPolicy() policy {
-	return policy{giveUpAfter: 24 * time.Hour, probeEvery: time.Minute, jitter: func() float64 { return 1 }}
+	return policy{giveUpAfter: 24 * time.Hour, probeEvery: time.Minute, holdUnsure: func(alert.Job) bool { return false }, jitter: func() float64 { return 1 }}
 }
 
 // want is what a verdict has to say; a zero next means that it ends.
@@ -260,7 +260,7 @@ func TestLooked(t *testing.T) {
 
 func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
 	p := testPolicy()
-	p.holdUnsure = true
+	p.holdUnsure = func(alert.Job) bool { return true }
 	cannot, down := fail(alert.ClassDestination, "not_in_channel"), fail(alert.ClassTransient, "dial")
 	cases := map[string]struct {
 		created time.Time

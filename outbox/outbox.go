@@ -70,9 +70,10 @@ type Options struct {
 	// is tried again: 24 h. While Slack can't be reached it is tried ten times
 	// however old it is.
 	GiveUpAfter time.Duration
-	// HoldUnsure gives up, for a person to decide, what may be shown already and
-	// can't be looked for; else it is sent again and marked as possible duplicate.
-	HoldUnsure bool
+	// HoldUnsure says of a job that may be shown already and can't be looked for
+	// whether it is given up, for a person to decide; else it is sent again and
+	// marked as possible duplicate. nil never gives up. It must be quick.
+	HoldUnsure func(job alert.Job) bool
 	// ProbeEvery is how often Slack is asked whether it knows the app again
 	// while everything is held: 1 min.
 	ProbeEvery time.Duration
@@ -91,6 +92,9 @@ type Options struct {
 }
 
 func (o Options) withDefaults() Options {
+	if o.HoldUnsure == nil {
+		o.HoldUnsure = func(alert.Job) bool { return false }
+	}
 	orDefault(&o.Pace, time.Second)
 	orDefault(&o.Burst, 3)
 	orDefault(&o.UpdatePace, time.Minute/45)

@@ -74,10 +74,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
-		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: cfg.Delivery.HoldUnsure, ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
+		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: holdUnsure(cfg.Routing), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		Routing: alert.Routing{Default: cfg.DefaultChannel}, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Routing: cfg.Routing, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	people := handlers.New(handlers.Options{
@@ -86,13 +86,24 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, people)
 	d.api = api.New(api.Options{
-		Engine: d.engine, Reader: d.store, Queue: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
+		Engine: d.engine, Reader: d.store, Overview: d.store, Queue: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
 		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
+}
+
+// holdUnsure asks the job's route; a digest, which stands for many, has the
+// choice that holds where routes say nothing.
+func holdUnsure(routing alert.Routing) func(alert.Job) bool {
+	return func(job alert.Job) bool {
+		if job.Digest != nil {
+			return routing.HoldUnsure
+		}
+		return routing.Plan(job.Incident.Subject()).HoldUnsure
+	}
 }
 
 // listen binds what the configuration asks for.
@@ -293,8 +304,10 @@ type tokens struct {
 func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
 	t := &tokens{in: in, log: log}
 	t.app, t.bot = cfg.Tokens()
-	t.warnings = cfg.Warnings
-	t.warn()
+	t.warnings = in.Tokens().Warnings
+	for _, p := range cfg.Warnings { // also those that are not about tokens
+		t.warn(p)
+	}
 	return t
 }
 
@@ -312,15 +325,15 @@ func (t *tokens) read() (app, bot alert.Secret) {
 	}
 	if fmt.Sprint(now.Warnings) != fmt.Sprint(t.warnings) {
 		t.warnings = now.Warnings
-		t.warn()
+		for _, p := range t.warnings {
+			t.warn(p)
+		}
 	}
 	return t.app, t.bot
 }
 
-func (t *tokens) warn() {
-	for _, p := range t.warnings {
-		t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
-	}
+func (t *tokens) warn(p config.Problem) {
+	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
 }
 
 // problems says which tokens can't work.

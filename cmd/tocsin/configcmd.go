@@ -13,6 +13,7 @@ import (
 type configCmd struct {
 	Check   configCheckCmd   `cmd:"" help:"Say everything that is wrong with the configuration; exit 2 if anything is."`
 	Show    configShowCmd    `cmd:"" help:"Show every option, its value, and where it came from. Secrets are masked."`
+	Routes  configRoutesCmd  `cmd:"" help:"Explain where an alert with these labels would go, and why."`
 	Example configExampleCmd `cmd:"" help:"Print a commented configuration file with every option."`
 }
 

@@ -69,9 +69,23 @@ func TestWhatCannotBeLookedForIsSentAgainAndCountedInTheLedger(t *testing.T) {
 
 func TestWhatCannotBeLookedForWaitsForAPersonWithHold(t *testing.T) {
 	t.Parallel()
+	for name, yaml := range map[string]string{
+		"everywhere":  "delivery:\n  when_unsure: hold\n",
+		"in a route":  "routes:\n  - name: careful\n    match: severity=\"error\"\n    when_unsure: hold\n",
+		"but for one": "delivery:\n  when_unsure: hold\nroutes:\n  - name: careless\n    match: severity=\"info\"\n    when_unsure: resend\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			heldForAPerson(t, yaml)
+		})
+	}
+}
+
+func heldForAPerson(t *testing.T, yaml string) {
+	t.Helper()
 	s := blindSlack(t)
 	p := prepare(t, s, nil)
-	p.configure("delivery:\n  when_unsure: hold\n")
+	p.configure(yaml)
 	p.start()
 	receipts := p.mustPush(firing("a", "perhaps twice"))
 	p.settle(receipts...)

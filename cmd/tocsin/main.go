@@ -13,6 +13,7 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
+	_ "time/tzdata" // quiet hours have zones, and a small container has no files for them
 
 	"github.com/alecthomas/kong"
 

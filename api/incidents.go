@@ -1,0 +1,119 @@
+package api
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// mostListed is the most incidents or silences of one answer, and mostSkipped
+// the most that ?offset= leaves out.
+const (
+	mostListed  = 1000
+	mostSkipped = 100_000
+)
+
+// listIncidents answers ?match=team="web"&state=open,acked&mine=U…&limit=50&offset=50,
+// worst first, then latest, with how many there are in total (up to 1,000).
+func (a *API) listIncidents(w http.ResponseWriter, r *http.Request) {
+	f, err := incidentFilter(r.URL.Query())
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	list, err := a.opts.Reader.Incidents(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	total, err := a.opts.Overview.Count(r.Context(), f)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		Incidents []alert.Incident `json:"incidents"`
+		Total     int              `json:"total"`
+	}{append([]alert.Incident{}, list...), total})
+}
+
+func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
+	f := alert.IncidentFilter{Mine: q.Get("mine")}
+	var err error
+	if f.States, err = incidentStates(q.Get("state")); err != nil {
+		return f, err
+	}
+	for _, text := range q["match"] {
+		matchers, err := alert.ParseMatchers(text)
+		if err != nil {
+			return f, err
+		}
+		f.Matchers = append(f.Matchers, matchers...)
+	}
+	if f.Limit, err = number(q, "limit", 1, mostListed); err != nil {
+		return f, err
+	}
+	f.Offset, err = number(q, "offset", 0, mostSkipped)
+	return f, err
+}
+
+func incidentStates(s string) ([]alert.State, error) {
+	if s == "" || s == "all" {
+		return nil, nil
+	}
+	known := []alert.State{alert.Open, alert.Acked, alert.StateResolved}
+	var states []alert.State
+	for word := range strings.SplitSeq(s, ",") {
+		if !slices.Contains(known, alert.State(word)) {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write open, acked, resolved or all"}
+		}
+		states = append(states, alert.State(word))
+	}
+	return states, nil
+}
+
+// number reads a whole number between least and most; 0 if there is none.
+func number(q url.Values, name string, least, most int) (int, error) {
+	s := q.Get(name)
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < least || n > most {
+		return 0, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %q", name, s), fmt.Sprintf("write a number from %d to %d", least, most)}
+	}
+	return n, nil
+}
+
+// readIncident answers the incident with its history.
+func (a *API) readIncident(w http.ResponseWriter, r *http.Request) {
+	incident, err := a.opts.Reader.Incident(r.Context(), r.PathValue("id"))
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	history, err := a.opts.Reader.History(r.Context(), incident.ID)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, struct {
+		alert.Incident
+		History []alert.Event `json:"history"`
+	}{incident, append([]alert.Event{}, history...)})
+}
+
+// parseSpan reads a length of time, also in days: 90m, 24h, 7d.
+func parseSpan(s string) (time.Duration, error) {
+	if days, ok := strings.CutSuffix(s, "d"); ok {
+		n, err := strconv.ParseUint(days, 10, 16)
+		return time.Duration(n) * 24 * time.Hour, err
+	}
+	return time.ParseDuration(s)
+}

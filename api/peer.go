@@ -1,0 +1,55 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"os/user"
+	"strconv"
+	"syscall"
+
+	"tocsin/alert"
+)
+
+// peer is the key of a connection's peer in its context: the number of the user
+// at the other end of the Unix socket.
+type peer struct{}
+
+// withPeer asks the kernel who is at the other end (SO_PEERCRED, unix(7)).
+func withPeer(ctx context.Context, conn net.Conn) context.Context {
+	unix, ok := conn.(*net.UnixConn)
+	if !ok {
+		return ctx
+	}
+	raw, err := unix.SyscallConn()
+	if err != nil {
+		return ctx // the connection is gone
+	}
+	var cred *syscall.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) {
+		cred, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
+	})
+	if err != nil || failed != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, peer{}, cred.Uid)
+}
+
+// orCaller is p, or else who calls, as far as that is known.
+func orCaller(p alert.Person, r *http.Request) alert.Person {
+	if p != (alert.Person{}) {
+		return p
+	}
+	uid, ok := r.Context().Value(peer{}).(uint32)
+	if !ok {
+		return alert.Person{Name: "the HTTP API"}
+	}
+	number := strconv.FormatUint(uint64(uid), 10)
+	u, err := user.LookupId(number)
+	if err != nil {
+		return alert.Person{Name: fmt.Sprintf("user %s", number)}
+	}
+	return alert.Person{Name: u.Username}
+}

@@ -1,0 +1,227 @@
+package api_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/api"
+)
+
+var noon = time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+
+func (e *engine) Act(_ context.Context, acts []alert.Act) ([]alert.Acted, error) {
+	e.acts = append(e.acts, acts...)
+	if acts[0].Incident != "k7f2" {
+		return []alert.Acted{{Incident: alert.Incident{ID: acts[0].Incident}, Effect: alert.ActUnknown}}, e.err
+	}
+	effect := alert.ActDone
+	if acts[0].Verb == alert.VerbResolve {
+		effect = alert.ActAlready
+	}
+	return []alert.Acted{{Incident: alert.Incident{ID: "k7f2", AckedBy: acts[0].By}, Effect: effect}}, e.err
+}
+
+func (e *engine) Silence(_ context.Context, s alert.Silence) (alert.Silence, int, error) {
+	if s.Matchers.Everything() {
+		return s, 0, &alert.InputError{Message: "these matchers match everything", Hint: "name a label"}
+	}
+	e.silenced = append(e.silenced, s)
+	s.ID = "s-k7f2"
+	return s, 3, e.err
+}
+
+func (e *engine) Unsilence(_ context.Context, id string, by alert.Person) (alert.Silence, error) {
+	if id != "s-k7f2" {
+		return alert.Silence{}, fmt.Errorf("silence %s: %w", id, alert.ErrNotFound)
+	}
+	return alert.Silence{ID: id, EndedBy: by}, e.err
+}
+
+func (r *reader) History(_ context.Context, id string) ([]alert.Event, error) {
+	return []alert.Event{{Incident: id, Verb: alert.VerbAck, By: alert.Person{ID: "U0ANN", Name: "ann"}, Text: "on it"}}, nil
+}
+
+func (r *reader) Count(context.Context, alert.IncidentFilter) (int, error) { return 17, nil }
+
+func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silence, error) {
+	r.asked = append(r.asked, fmt.Sprintf("silences at %d, %d", f.At.Hour(), f.Limit))
+	return []alert.Silence{{ID: "s-k7f2", Why: "works", EndsAt: noon}}, nil
+}
+
+func TestIncidentsAndSilencesAreAskedFor(t *testing.T) {
+	for name, c := range map[string]struct {
+		target      string
+		status      int
+		asked, body string
+	}{
+		"all":              {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
+		"some":             {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
+		"a bad matcher":    {"/v1/incidents?match=team", 400, "", `the operators are`},
+		"an unknown state": {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
+		"a wrong offset":   {"/v1/incidents?offset=-1", 400, "", `from 0 to`},
+		"one":              {"/v1/incidents/k7f2", 200, "", `"history":[{"incident":"k7f2","at":"0001-01-01T00:00:00Z","verb":"ack","by":{"id":"U0ANN","name":"ann"},"text":"on it"}]`},
+		"nobody":           {"/v1/incidents/zzzz", 404, "", `tocsin incidents`},
+		"silences":         {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
+		"ended silences":   {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
+		"unknown silences": {"/v1/silences?state=old", 400, "", `write active or all`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := &reader{}
+			got := httptest.NewRecorder()
+			build(&engine{}, r).Handler().ServeHTTP(got, httptest.NewRequest(http.MethodGet, c.target, nil))
+			body := got.Body.String()
+			if asked := strings.Join(r.asked, "; "); got.Code != c.status || !strings.Contains(body, c.body) || asked != c.asked {
+				t.Errorf("answered %d %s and asked for %q", got.Code, body, asked)
+			}
+			if got.Code/100 != 2 && !strings.Contains(body, `"hint":"`) {
+				t.Errorf("the refusal has no hint: %s", body)
+			}
+		})
+	}
+}
+
+func TestPeopleActOnIncidentsOverHTTP(t *testing.T) {
+	for name, c := range map[string]struct {
+		target, body string
+		status       int
+		act, answer  string
+	}{
+		"ack":                {"/v1/incidents/k7f2/ack", ``, 200, "ack k7f2 by the HTTP API", `"effect":"done"`},
+		"ack by a name":      {"/v1/incidents/k7f2/ack", `{"by":"@ann","note":" on it "}`, 200, `ack k7f2 by ann: on it`, `"acked_by":{"name":"ann"}`},
+		"ack by an id":       {"/v1/incidents/k7f2/ack", `{"by":{"id":"U0ANN","name":"ann"}}`, 200, "ack k7f2 by U0ANN|ann", `"U0ANN"`},
+		"resolved already":   {"/v1/incidents/k7f2/resolve", `{}`, 200, "resolve k7f2 by the HTTP API", `"effect":"already"`},
+		"assign":             {"/v1/incidents/k7f2/assign", `{"to":"U0123456789","by":"bob"}`, 200, "assign k7f2 by bob to U0123456789", `"done"`},
+		"note":               {"/v1/incidents/k7f2/note", `{"note":"raid"}`, 200, "note k7f2 by the HTTP API: raid", `"done"`},
+		"nobody knows it":    {"/v1/incidents/zzzz/ack", ``, 404, "ack zzzz by the HTTP API", `GET /v1/incidents`},
+		"an empty note":      {"/v1/incidents/k7f2/note", `{"note":" "}`, 400, "", `the note is empty`},
+		"assign to nobody":   {"/v1/incidents/k7f2/assign", `{}`, 400, "", `it is not said to whom`},
+		"assign to a place":  {"/v1/incidents/k7f2/assign", `{"to":"C0123456789"}`, 400, "", `which is no person`},
+		"an unknown field":   {"/v1/incidents/k7f2/ack", `{"nota":"x"}`, 400, "", `unknown field \"nota\"`},
+		"no object":          {"/v1/incidents/k7f2/ack", `ann`, 400, "", `write one JSON object`},
+		"two objects":        {"/v1/incidents/k7f2/ack", `{}{}`, 400, "", `more follows`},
+		"a name that steers": {"/v1/incidents/k7f2/ack", `{"by":"ann\u202e"}`, 400, "", `by is no name of a person`},
+		"an unknown verb":    {"/v1/incidents/k7f2/close", ``, 404, "", `/resolve`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{}
+			got := post(t, e, "", c.target, c.body)
+			act := ""
+			for _, a := range e.acts {
+				act = fmt.Sprintf("%s %s by %s", a.Verb, a.Incident, a.By)
+				if a.To != (alert.Person{}) {
+					act += " to " + a.To.String()
+				}
+				if a.Text != "" {
+					act += ": " + a.Text
+				}
+			}
+			if got.status != c.status || act != c.act || !strings.Contains(got.body, c.answer) {
+				t.Errorf("answered %d %s and did %q", got.status, got.body, act)
+			}
+			if got.status/100 != 2 && got.Hint == "" {
+				t.Errorf("the refusal has no hint: %s", got.body)
+			}
+		})
+	}
+}
+
+func TestAnIdempotencyKeyNamesTheAct(t *testing.T) {
+	e := &engine{}
+	req := httptest.NewRequest(http.MethodPost, "/v1/incidents/k7f2/ack", nil)
+	req.Header.Set("Idempotency-Key", "one")
+	if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusOK || e.acts[0].Once != "http:one" {
+		t.Errorf("answered %d for %+v", got.status, e.acts)
+	}
+	req.Header.Set("Idempotency-Key", strings.Repeat("x", alert.MaxKey+1))
+	if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusBadRequest {
+		t.Errorf("a key that is too long got %d", got.status)
+	}
+}
+
+func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
+	for name, c := range map[string]struct {
+		method, target, body string
+		status               int
+		silence, answer      string
+	}{
+		"for a time":       {"POST", "/v1/silences", `{"matchers":"{team=web}","for":"2h","why":" works "}`, 201, `team="web" until 14:00 by the HTTP API: works`, `"incidents":3`},
+		"for days":         {"POST", "/v1/silences", `{"matchers":"team=web","for":"1d","by":"ann"}`, 201, `team="web" until 12:00 by ann: `, `"id":"s-k7f2"`},
+		"until a time":     {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"2026-01-02T18:00:00Z"}`, 201, `team="web" until 18:00 by the HTTP API: `, `"ends_at":"2026-01-02T18:00:00Z"`},
+		"of everything":    {"POST", "/v1/silences", `{"matchers":"","for":"2h"}`, 400, "", `match everything`},
+		"without matchers": {"POST", "/v1/silences", `{"for":"2h"}`, 400, "", `match everything`},
+		"a bad matcher":    {"POST", "/v1/silences", `{"matchers":"team","for":"2h"}`, 400, "", `is no matcher`},
+		"without an end":   {"POST", "/v1/silences", `{"matchers":"team=web"}`, 400, "", `either \"for\"`},
+		"with two ends":    {"POST", "/v1/silences", `{"matchers":"team=web","for":"2h","ends_at":"2026-01-02T18:00:00Z"}`, 400, "", `either \"for\"`},
+		"for ever":         {"POST", "/v1/silences", `{"matchers":"team=web","for":"ever"}`, 400, "", `a length of time`},
+		"a bad time":       {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"soon"}`, 400, "", `can't be read`},
+		"ended":            {"DELETE", "/v1/silences/s-k7f2?by=U0ANN%7Cann", ``, 200, "", `"ended_by":{"id":"U0ANN","name":"ann"}`},
+		"ended by nobody":  {"DELETE", "/v1/silences/s-k7f2", ``, 200, "", `"ended_by":{"name":"the HTTP API"}`},
+		"unknown":          {"DELETE", "/v1/silences/s-zzzz", ``, 404, "", `tocsin silence list`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{}
+			got := ask(t, build(e, &reader{}).Handler(), httptest.NewRequest(c.method, c.target, strings.NewReader(c.body)))
+			silence := ""
+			for _, s := range e.silenced {
+				silence = fmt.Sprintf("%s until %s by %s: %s", s.Matchers, s.EndsAt.Format("15:04"), s.By, s.Why)
+			}
+			if got.status != c.status || silence != c.silence || !strings.Contains(got.body, c.answer) {
+				t.Errorf("answered %d %s and began %q", got.status, got.body, silence)
+			}
+			if got.status/100 != 2 && got.Hint == "" {
+				t.Errorf("the refusal has no hint: %s", got.body)
+			}
+		})
+	}
+}
+
+func TestWhoCallsOverTheUnixSocketIsKnownByName(t *testing.T) {
+	dir, err := os.MkdirTemp("", "tocsin-api-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.RemoveAll(dir) }() // it is under the temporary directory
+	e := &engine{}
+	path := filepath.Join(dir, "s")
+	l, err := api.ListenUnix(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	srv := api.Serve(build(e, &reader{}).Handler(), zap.NewNop())
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(l) }()
+	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
+	for _, body := range []string{"", `{"by":"ann"}`} {
+		resp, err := client.Post("http://tocsin/v1/incidents/k7f2/ack", "application/json", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close() // the acts tell
+	}
+	if err := srv.Close(); err != nil {
+		t.Error(err)
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("serving ended with %v", err)
+	}
+	me, err := user.Current()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(e.acts) != 2 || e.acts[0].By != (alert.Person{Name: me.Username}) || e.acts[1].By != (alert.Person{Name: "ann"}) {
+		t.Errorf("the acts are %+v", e.acts)
+	}
+}

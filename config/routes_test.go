@@ -1,0 +1,107 @@
+package config_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/config"
+)
+
+func matchers(t *testing.T, s string) alert.Matchers {
+	t.Helper()
+	ms, err := alert.ParseMatchers(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ms
+}
+
+func TestRoutesAreReadInTheirOrderAndBroughtToOneSpelling(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: `
+delivery: {thread: all, broadcast: true, when_unsure: hold}
+routes:
+  - name: database
+    match: [severity="critical", 'service=~"db-\\d+", env!=test']
+    to: [DBA, "#dba", "<#C0123456789|alerts>"]
+    mention: ["<!here>", "@DBA", S0123456789]
+    continue: true
+    escalate:
+      - {after: 10m, mention: "@ann"}
+      - {after: 1h30m, to: Ann@Example.com}
+    remind: 4h
+    quiet: {from: 22:00, till: 7:30, zone: Europe/Berlin, days: [Monday, tue, mon], below: error}
+    thread: none
+    broadcast: false
+    when_unsure: resend
+  - name: everything else
+`}})
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := false
+	want := alert.Routing{
+		Default: "C0123456789", Thread: alert.ThreadAll, Broadcast: true, HoldUnsure: true,
+		Routes: []alert.Route{{
+			Name: "database", Matchers: matchers(t, `severity="critical", service=~"db-\\d+", env!="test"`),
+			To: []string{"#dba", "C0123456789"}, Mention: []string{"here", "@dba", "S0123456789"}, Continue: true,
+			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"@ann"}}, {After: 90 * time.Minute, To: []string{"ann@example.com"}}},
+			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no,
+			Quiet: &alert.Quiet{
+				From: 22 * time.Hour, Till: 7*time.Hour + 30*time.Minute, Zone: berlin,
+				Days: []time.Weekday{time.Monday, time.Tuesday}, Below: alert.Error,
+			},
+		}, {Name: "everything else"}},
+	}
+	if !reflect.DeepEqual(c.Routing, want) {
+		t.Errorf("got  %+v\nwant %+v", c.Routing, want)
+	}
+	if got := origin(t, c, "routes"); got != "config "+etc+":3:1" {
+		t.Errorf("routes come from %s", got)
+	}
+}
+
+func TestQuietHoursMayEndAtMidnightAndLastAWeekend(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: `
+routes:
+  - name: evening
+    match: team="a"
+    quiet: {from: "18:00", till: "24:00", zone: UTC}
+  - name: weekend
+    quiet: {from: "00:00", till: "00:00", zone: UTC, days: [sat, sun]}
+`}})
+	evening, weekend := c.Routing.Routes[0].Quiet, c.Routing.Routes[1].Quiet
+	saturday := time.Date(2026, 1, 3, 23, 0, 0, 0, time.UTC)
+	midnight := saturday.Add(time.Hour)
+	if till, quiet := evening.Until(saturday, alert.Error); !quiet || !till.Equal(midnight) {
+		t.Errorf("the evening ends at %s, %t", till, quiet)
+	}
+	if till, quiet := weekend.Until(saturday, alert.Error); !quiet || !till.Equal(midnight.AddDate(0, 0, 1)) {
+		t.Errorf("the weekend ends at %s, %t", till, quiet)
+	}
+	if _, quiet := weekend.Until(midnight.AddDate(0, 0, 1), alert.Error); quiet {
+		t.Error("Monday is quiet")
+	}
+}
+
+func TestWithoutRoutesEverythingGoesToTheDefaultChannel(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: "routes:\n#  - name: web\n"}})
+	want := alert.Routing{Default: "C0123456789", Thread: alert.ThreadImportant}
+	if !reflect.DeepEqual(c.Routing, want) || origin(t, c, "routes") != "default" {
+		t.Errorf("got %+v", c.Routing)
+	}
+}
+
+func TestARouteNobodyReachesIsNoReasonToDistrustTheTokens(t *testing.T) {
+	in := environment{files: map[string]string{etc: "routes:\n  - name: all\n  - name: never\n"}}.input()
+	c, err := config.Load(in)
+	if err != nil || len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "never") {
+		t.Fatalf("warned %v, %v", c.Warnings, err)
+	}
+	if now := in.Tokens(); len(now.Warnings) != 0 {
+		t.Errorf("the tokens are said to be wrong: %v", now.Warnings)
+	}
+}
