@@ -18,14 +18,18 @@ conversation: accepted means kept, in order, at Slack's pace, not twice.
 
 // cli is the command line: one field and one file for each command.
 type cli struct {
-	Help     helpFlag    `short:"h" help:"Show help for a command."`
-	Serve    serveCmd    `cmd:"" help:"Run the daemon."`
-	Demo     demoCmd     `cmd:"" help:"Run the daemon against a small Slack in this process, with a web page."`
-	Send     sendCmd     `cmd:"" help:"Push an alert to the running daemon."`
-	Queue    queueCmd    `cmd:"" help:"Show where alerts stand; list, retry or drop what could not be delivered."`
-	Config   configCmd   `cmd:"" help:"Check or show the configuration."`
-	Manifest manifestCmd `cmd:"" help:"Print the Slack app's manifest and the link that creates the app from it."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Help      helpFlag     `short:"h" help:"Show help for a command."`
+	Serve     serveCmd     `cmd:"" help:"Run the daemon."`
+	Demo      demoCmd      `cmd:"" help:"Run the daemon against a small Slack in this process, with a web page."`
+	Send      sendCmd      `cmd:"" help:"Push an alert to the running daemon."`
+	Incidents incidentsCmd `cmd:"" help:"List what is open, or show an incident with its history."`
+	Ack       ackCmd       `cmd:"" help:"Acknowledge incidents: you take care of them."`
+	Resolve   resolveCmd   `cmd:"" help:"Resolve incidents: they are over."`
+	Silence   silenceCmd   `cmd:"" help:"Keep what matches quiet for a time; list or end silences."`
+	Queue     queueCmd     `cmd:"" help:"Show where alerts stand; list, retry or drop what could not be delivered."`
+	Config    configCmd    `cmd:"" help:"Check or show the configuration."`
+	Manifest  manifestCmd  `cmd:"" help:"Print the Slack app's manifest and the link that creates the app from it."`
+	Version   versionCmd   `cmd:"" help:"Print the version."`
 }
 
 var errHelpShown = errors.New("help was shown")

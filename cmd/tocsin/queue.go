@@ -71,13 +71,24 @@ func twiceIn(l alert.Ledger) string {
 
 // ask sends a request without a body and decodes the answer into into.
 func (f clientFlags) ask(ctx context.Context, w world, method, path string, into any) error {
+	return f.tell(ctx, w, message{method: method, path: path}, into)
+}
+
+// message is a request with a body.
+type message struct {
+	method, path string
+	body         any
+}
+
+// tell sends a request and decodes the answer into into.
+func (f clientFlags) tell(ctx context.Context, w world, m message, into any) error {
 	daemon, err := f.connect(w)
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestAsk)
 	defer cancel()
-	return daemon.call(ctx, method, path, nil, into)
+	return daemon.call(ctx, m.method, m.path, m.body, into)
 }
 
 // table prints lines in columns.

@@ -1,0 +1,135 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+type incidentsShowCmd struct {
+	clientFlags
+	ID   string `arg:"" help:"Id of an incident (see tocsin incidents)."`
+	JSON bool   `help:"Print as JSON."`
+}
+
+// Help shows examples under the command's help.
+func (incidentsShowCmd) Help() string { return "Example: tocsin incidents show k7f2" }
+
+// chronicle is an incident with all that was done to it.
+type chronicle struct {
+	alert.Incident
+	History []alert.Event `json:"history"`
+}
+
+// Run shows the incident.
+func (c incidentsShowCmd) Run(ctx context.Context, w world) error {
+	var i chronicle
+	if err := c.ask(ctx, w, http.MethodGet, incidentPath(c.ID), &i); err != nil {
+		return err
+	}
+	if c.JSON {
+		return writeJSON(w.stdout, i)
+	}
+	return i.print(w.stdout)
+}
+
+// incidentPath is where the daemon knows an incident; ids have no capitals.
+func incidentPath(id string) string {
+	return "/v1/incidents/" + url.PathEscape(strings.ToLower(strings.TrimSpace(id)))
+}
+
+func (i chronicle) print(out io.Writer) error {
+	err := table(out, func(line func(cells ...any)) {
+		for _, f := range i.fields() {
+			if f[1] != "" && f[1] != "-" {
+				line(f[0]+":", strings.Map(visible, f[1]))
+			}
+		}
+		for _, name := range slices.Sorted(maps.Keys(i.Labels)) {
+			line("label:", strings.Map(visible, name+"="+i.Labels[name]))
+		}
+		for _, link := range i.Links {
+			line("link:", strings.Map(visible, link.Label+" "+link.URL))
+		}
+	})
+	if err == nil && i.Text != "" {
+		_, err = fmt.Fprintf(out, "\n%s\n", strings.TrimRight(strings.Map(visible, i.Text), "\n"))
+	}
+	if err != nil || len(i.History) == 0 {
+		return err
+	}
+	if _, err := fmt.Fprintln(out, "\nHistory:"); err != nil {
+		return err
+	}
+	return table(out, func(line func(cells ...any)) {
+		for _, e := range i.History {
+			line("  "+clock(e.At), happened(e))
+		}
+	})
+}
+
+func (i chronicle) fields() [][2]string {
+	fields := [][2]string{
+		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
+		{"first", clock(i.FirstAt)}, {"last", clock(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
+		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
+	}
+	if i.Silence != "" && i.State != alert.StateResolved {
+		fields = append(fields, [2]string{"silenced", "until " + clock(i.SilencedUntil) + " by " + i.Silence})
+	}
+	if !i.HeldUntil.IsZero() {
+		fields = append(fields, [2]string{"held back", "until " + clock(i.HeldUntil)})
+	}
+	for _, lane := range i.Lanes {
+		where := lane
+		if card := i.Card(lane); card.TS != "" {
+			where += " (" + card.Conversation + " " + card.TS + ")"
+		}
+		fields = append(fields, [2]string{"shown in", where})
+	}
+	return fields
+}
+
+func byAt(p alert.Person, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	if name := who(p); name != "" {
+		return clock(at) + " by " + name
+	}
+	return clock(at)
+}
+
+// happened is one line of the history in words.
+func happened(e alert.Event) string {
+	words := map[alert.Verb]string{
+		alert.VerbAck: "acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
+		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
+		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown",
+	}
+	what := words[e.Verb]
+	if what == "" {
+		what = string(e.Verb)
+	}
+	if e.Silence != "" {
+		what += " (" + e.Silence + ")"
+	}
+	if to := who(e.To); to != "" {
+		what += " to " + to
+	}
+	if by := who(e.By); by != "" {
+		what += " by " + by
+	}
+	if e.Text != "" {
+		what += ": " + brief(e.Text)
+	}
+	return what
+}
