@@ -183,6 +183,8 @@ func (s *story) compare(card playground.Message) string {
 		return "STALE: the card does not show " + s.latest.title()
 	case strings.Contains(card.Text, "*Resolved*") != s.resolved:
 		return fmt.Sprintf("STALE: the card does not show resolved=%t", s.resolved)
+	case strings.Contains(card.Text, "Acknowledged by oracle") != (s.acked && !s.resolved):
+		return fmt.Sprintf("STALE: the card does not show acknowledged=%t", s.acked && !s.resolved)
 	case countOn(card) != max(s.count, 1):
 		return fmt.Sprintf("STALE: the card counts %d, want %d", countOn(card), s.count)
 	}
@@ -255,6 +257,10 @@ func topicOf(text string) (topic alert.Topic, about string) {
 		return alert.TopicReopened, ""
 	case strings.Contains(text, "*Now "):
 		return alert.TopicEscalated, ""
+	case strings.Contains(text, "*Acknowledged* by oracle"):
+		return alert.TopicAcked, ""
+	case strings.Contains(text, "*Note* by oracle"):
+		return alert.TopicNote, ""
 	}
 	if found := shownWord.FindStringSubmatch(text); found != nil {
 		return alert.TopicMore, found[1]

@@ -58,8 +58,10 @@ func (p *pusher) step(ctx context.Context) error {
 		return p.send(ctx, p.batch(lane)...)
 	case dice < 82:
 		return p.send(ctx, p.flood(lane)...)
-	case dice < 91:
+	case dice < 88:
 		return p.again(ctx, p.random.IntN(1<<30))
+	case dice < 96:
+		return p.person(ctx, p.hot(lane))
 	}
 	a := p.alert(p.fresh(), lane, alert.Firing)
 	a.idempotency = ""

@@ -74,6 +74,7 @@ type story struct {
 
 	latest   *sent // whose title, text and severity the card shows
 	resolved bool
+	acked    bool
 	count    int
 	notes    []note
 	// firstCritical is when it may first have been critical.
@@ -119,9 +120,27 @@ func (s *story) fire(a *sent, first bool) alert.Effect {
 	case a.severity.Rank() < before.severity.Rank():
 		s.notes = append(s.notes, note{alert.TopicEscalated, a})
 	}
+	s.acked = s.acked && !s.resolved
 	s.resolved = false
 	s.more(a)
 	return effect
+}
+
+// person tells the story on by what somebody does, and says what the answer has
+// to call it.
+func (s *story) person(verb alert.Verb, by *sent) alert.ActEffect {
+	topic := alert.TopicNote
+	switch {
+	case verb == alert.VerbNote:
+	case s.resolved, verb == alert.VerbAck && s.acked:
+		return alert.ActAlready
+	case verb == alert.VerbAck:
+		s.acked, topic = true, alert.TopicAcked
+	default:
+		s.resolved, topic = true, alert.TopicResolved
+	}
+	s.notes = append(s.notes, note{topic, by})
+	return alert.ActDone
 }
 
 // more expects the end of a long text in the thread.

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// person acknowledges, resolves or writes a note about the incident of a key,
+// and asks again under the same name until there is an answer.
+func (p *pusher) person(ctx context.Context, key string) error {
+	verb := []alert.Verb{alert.VerbAck, alert.VerbAck, alert.VerbResolve, alert.VerbNote}[p.random.IntN(4)]
+	s := p.stories[key]
+	if s == nil || s.doubtful {
+		return nil
+	}
+	by := &sent{tag: fmt.Sprintf("%s %d of a person", verb, p.made), key: key, lane: s.lane}
+	p.made++
+	for began := time.Now(); ; {
+		got, err := p.act(ctx, s.opened().receipt.Incident, verb, fmt.Sprintf("p%d-%s", p.n, by.tag))
+		if err == nil {
+			if want := s.person(verb, by); got.Effect != want {
+				return fmt.Errorf("%s had the effect %q, want %q", describe(s), got.Effect, want)
+			}
+			return nil
+		}
+		if refusedForGood(err) || time.Since(began) > patience || !pause(ctx, 20*time.Millisecond) {
+			return fmt.Errorf("%s (%s): %w", by.tag, key, err)
+		}
+	}
+}
+
+// act asks the daemon once.
+func (p *pusher) act(ctx context.Context, incident string, verb alert.Verb, once string) (got actAnswer, err error) {
+	body := `{"by": "oracle"}`
+	if verb == alert.VerbNote {
+		body = `{"by": "oracle", "note": "seen"}`
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client.base+incidentPath(incident)+"/"+string(verb), strings.NewReader(body))
+	if err != nil {
+		return got, err
+	}
+	req.Header.Set("Idempotency-Key", once)
+	resp, err := p.client.http.Do(req)
+	if err != nil {
+		return got, err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was only read
+	return got, p.client.answer(resp, &got)
+}
