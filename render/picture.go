@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/go-analyze/charts"
@@ -25,7 +26,7 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	used := severitiesOf(s.Buckets)
 	values, names := make([][]float64, len(used)), make([]string, len(used))
 	for n, severity := range used {
-		names[n] = severityWord(severity)
+		names[n] = " " + severityWord(severity)
 		for _, b := range s.Buckets {
 			values[n] = append(values[n], float64(b.BySeverity[severity]))
 		}
@@ -33,8 +34,12 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	if len(used) == 0 {
 		values, names = [][]float64{make([]float64, len(s.Buckets))}, []string{"Alerts"}
 	}
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: pictureWidth, Height: pictureHeight, Theme: pictureTheme(used)})
-	if err := p.BarChart(pictureOption(s, zone, values, names)); err != nil {
+	theme := pictureTheme(used)
+	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: pictureWidth, Height: pictureHeight, Theme: theme})
+	p.FilledRect(0, 0, pictureWidth, pictureHeight, theme.GetBackgroundColor(), theme.GetBackgroundColor(), 0)
+	opt := pictureOption(s, zone, values, names)
+	opt.Theme = theme
+	if err := p.BarChart(opt); err != nil {
 		return nil, fmt.Errorf("draw chart: %w", err)
 	}
 	png, err := p.Bytes()
@@ -46,31 +51,72 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 
 func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names []string) charts.BarChartOption {
 	opt := charts.NewBarChartOptionWithData(values)
-	opt.Padding = charts.NewBoxEqual(28)
+	opt.Padding = charts.NewBoxEqual(32)
 	opt.Title.Text = chartTitle(s.Buckets, s.Till) + ", " + zoneName(zone)
 	opt.Title.FontStyle = charts.NewFontStyleWithSize(20)
 	opt.Legend.SeriesNames = names
 	opt.Legend.FontStyle = charts.NewFontStyleWithSize(18)
 	opt.Legend.Offset = charts.OffsetRight
+	opt.Legend.Padding = charts.NewBox(0, 0, 0, 24)
 	opt.Legend.Symbol = charts.SymbolSquare
-	opt.CategoryAxis.Labels = labels(s.Buckets, s.Till, zone)
+	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Till, zone))
+	opt.CategoryAxis.LabelCount = len(s.Buckets)
 	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(16)
+	step, steps := scale(s.Buckets)
+	opt.ValueAxis[0].Min, opt.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(step*float64(steps))
+	opt.ValueAxis[0].LabelCount = steps + 1
 	opt.ValueAxis[0].LabelFontStyle = charts.NewFontStyleWithSize(16)
-	opt.ValueAxis[0].Min = charts.Ptr(0.0)
 	opt.StackSeries = charts.Ptr(true)
 	opt.ValueFormatter = func(f float64) string { return fmt.Sprintf("%.0f", f) }
 	return opt
 }
 
+// sparse blanks labels until they have room beside each other.
+func sparse(names []string) []string {
+	const room = 100 // characters in the width of a picture
+	widest := 1
+	for _, name := range names {
+		widest = max(widest, len([]rune(name))+2)
+	}
+	every := (len(names)*widest + room - 1) / room
+	for n := range names {
+		if n%every != 0 {
+			names[n] = ""
+		}
+	}
+	return names
+}
+
+// scale divides the height into steps of 1, 2 or 5 times a power of ten, all of
+// them whole numbers, that reach over the highest bar.
+func scale(buckets []alert.Bucket) (step float64, steps int) {
+	const most = 5
+	highest := 4.0 // a single alert is no tower
+	for _, b := range buckets {
+		sum := 0.0
+		for _, n := range b.BySeverity {
+			sum += float64(n)
+		}
+		highest = max(highest, sum)
+	}
+	for power := 1.0; ; power *= 10 {
+		for _, factor := range []float64{1, 2, 5} {
+			if step = factor * power; step*most >= highest {
+				return step, int(math.Ceil(highest / step))
+			}
+		}
+	}
+}
+
 // pictureTheme has the colours of the cards' bars on a dark ground.
 func pictureTheme(used []alert.Severity) charts.ColorPalette {
 	text, line := charts.ColorFromHex("#D5D9DE"), charts.ColorFromHex("#3A414B")
-	var series []charts.Color
+	series := make([]charts.Color, 0, len(used)+1)
 	for _, severity := range used {
 		series = append(series, charts.ColorFromHex(colour(alert.Incident{Severity: severity})))
 	}
 	return charts.MakeTheme(charts.ThemeOption{
 		IsDarkMode: true, BackgroundColor: charts.ColorFromHex("#1E232A"), TextColor: text,
-		AxisStrokeColor: line, AxisSplitLineColor: line, SeriesColors: series,
+		AxisStrokeColor: line, AxisSplitLineColor: line, SeriesColors: append(series, charts.ColorFromHex(colourInfo)),
 	})
 }

@@ -1,0 +1,235 @@
+package render
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+func ann() alert.Person { return alert.Person{ID: "U0ANN", Name: "ann"} }
+
+// bob is known by his id alone, as Slack's dialogs tell it.
+func bob() alert.Person { return alert.Person{ID: "U0BOB"} }
+
+func must(matchers string) alert.Matchers {
+	ms, err := alert.ParseMatchers(matchers)
+	if err != nil {
+		panic(err)
+	}
+	return ms
+}
+
+func acked() alert.Incident {
+	return with(diskFull(), func(i *alert.Incident) {
+		i.ID, i.Title, i.State, i.Severity = "m2m2", "replica lags behind", alert.Acked, alert.Error
+		i.AckedBy, i.AckedAt, i.Assignee = ann(), at("14:07:00"), ann()
+	})
+}
+
+func closed() alert.Incident {
+	return with(diskFull(), func(i *alert.Incident) {
+		i.ID, i.Title, i.State, i.Severity = "p4p4", "certificate expires soon", alert.StateResolved, alert.Warning
+		i.ResolvedBy, i.ResolvedAt, i.Count = ann(), at("16:10:10"), 3
+	})
+}
+
+func hushedIncident() alert.Incident {
+	return with(diskFull(), func(i *alert.Incident) {
+		i.ID, i.Title, i.Severity, i.Silence, i.SilencedUntil, i.Assignee = "q5q5", "queue is long", alert.Info, "s-b2b2", at("18:00:00"), bob()
+	})
+}
+
+func peopleCards() map[string]alert.Incident {
+	return map[string]alert.Incident{
+		"mentions": with(diskFull(), func(i *alert.Incident) {
+			i.Mentions = map[string][]string{"#ops": {"U0ANN", "S0DBOPS", "here", "@carol"}, "#other": {"channel"}}
+		}),
+		"assigned":    with(acked(), func(i *alert.Incident) { i.Assignee = bob() }),
+		"resolved by": closed(),
+		"silenced":    hushedIncident(),
+		"no name":     with(acked(), func(i *alert.Incident) { i.AckedBy, i.Assignee = bob(), bob() }),
+	}
+}
+
+func TestCardsShowWhatPeopleDid(t *testing.T) {
+	for name, i := range peopleCards() {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, "card", checkMessage(Card(i, "#ops"), "<@U0ANN>", "<!subteam^S0DBOPS>", "<!here>"))
+			golden(t, "card "+name, Card(i, "#ops"))
+			wantValid(t, "plain card", checkMessage(PlainCard(i, "#ops"), "<@U0ANN>", "<!subteam^S0DBOPS>", "<!here>"))
+			golden(t, "plain "+name, PlainCard(i, "#ops"))
+		})
+	}
+}
+
+func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
+	for name, n := range map[string]alert.Note{
+		"refired":       {Topic: alert.TopicRefired, Count: 7},
+		"acked":         {Topic: alert.TopicAcked, By: ann(), Text: "looking at it *now*"},
+		"acked no name": {Topic: alert.TopicAcked, By: bob()},
+		"assigned":      {Topic: alert.TopicAssigned, By: ann(), To: alert.Person{ID: "U0BOB", Name: "bob"}, Mention: []string{"U0BOB"}},
+		"taken":         {Topic: alert.TopicAssigned, By: ann(), To: ann()},
+		"note":          {Topic: alert.TopicNote, By: ann(), Text: "the vacuum <!channel> was stuck\nsecond line"},
+		"silenced":      {Topic: alert.TopicSilenced, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
+		"unanswered":    {Topic: alert.TopicUnanswered, After: 10 * time.Minute, Mention: []string{"S0DBOPS", "here"}, Broadcast: true},
+		"reminder":      {Topic: alert.TopicReminder, By: ann(), After: 2 * time.Hour},
+		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
+		"resolved by":   {Topic: alert.TopicResolved, By: ann(), After: 2 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := Note(diskFull(), n)
+			wantValid(t, "note", checkMessage(m, "<@U0BOB>", "<!subteam^S0DBOPS>", "<!here>"))
+			golden(t, "note "+name, m)
+		})
+	}
+}
+
+func history() []alert.Event {
+	return []alert.Event{
+		{At: at("14:05:10"), Verb: alert.VerbOpen},
+		{At: at("14:06:00"), Verb: alert.VerbSilence, Silence: "s-b2b2", By: ann(), Text: "we move the disks"},
+		{At: at("14:16:00"), Verb: alert.VerbUnsilence, Silence: "s-b2b2", By: ann()},
+		{At: at("14:20:00"), Verb: alert.VerbEscalate, Text: "#managers"},
+		{At: at("14:21:00"), Verb: alert.VerbAssign, By: ann(), To: bob()},
+		{At: at("14:30:00"), Verb: alert.VerbNote, By: bob(), Text: "the <!channel> vacuum was stuck"},
+		{At: at("16:10:10"), Verb: alert.VerbResolve, By: alert.Person{Name: "root"}},
+	}
+}
+
+func TestDialogsLookAsTheGoldenFiles(t *testing.T) {
+	for name, view := range map[string]Modal{
+		"silence":      SilenceModal(SilenceView{Matchers: `key="db-3/disk"`, Matching: 3, Private: `{"incident":"k7f2"}`}),
+		"silence none": SilenceModal(SilenceView{}),
+		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100, More: true}),
+		"assign":       AssignModal(AssignView{Incident: diskFull(), Private: "k7f2"}),
+		"note":         NoteModal(NoteView{Incident: acked(), Private: "k7f2"}),
+		"details":      Details(diskFull(), history()),
+		"details long": Details(cards()["many labels"], longHistory()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, "modal", checkView(view))
+			golden(t, "modal "+name, view)
+		})
+	}
+}
+
+func longHistory() []alert.Event {
+	var all []alert.Event
+	for n := range 200 {
+		all = append(all, alert.Event{At: at("14:00:00").Add(time.Duration(n) * time.Minute), Verb: alert.VerbNote, By: ann(), Text: fmt.Sprintf("note %d", n)})
+	}
+	return all
+}
+
+func dayOfStats() alert.Stats {
+	s := alert.Stats{
+		From: at("00:00:00"), Till: at("00:00:00").AddDate(0, 0, 1), Alerts: 130, Incidents: 12,
+		BySeverity: map[alert.Severity]int64{alert.Critical: 10, alert.Warning: 120},
+		Noisiest:   []alert.KeyCount{{Key: "db-3/disk", Title: "disk full on db-3", Incident: "k7f2", Alerts: 90}, {Key: "lag", Title: "replica <!here> lags", Incident: "m2m2", Alerts: 40}},
+		ToAck:      4 * time.Minute, ToResolve: 65 * time.Minute, Latency: 2300 * time.Microsecond, LatencyMost: 1200 * time.Millisecond,
+	}
+	for n := range 24 {
+		s.Buckets = append(s.Buckets, alert.Bucket{At: s.From.Add(time.Duration(n) * time.Hour), BySeverity: map[alert.Severity]int64{
+			alert.Critical: int64(n % 8 / 6), alert.Warning: int64(n * 7 % 11),
+		}})
+	}
+	return s
+}
+
+func routing() alert.Routing {
+	return alert.Routing{Default: "#alerts", Routes: []alert.Route{
+		{
+			Name: "databases", Matchers: must(`service=~"db-.*"`), To: []string{"C0DBOPS", "#ops"}, Mention: []string{"S0DBOPS"},
+			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"U0ANN"}}, {After: 30 * time.Minute, To: []string{"#managers"}, Mention: []string{"here"}}},
+			Quiet:    &alert.Quiet{From: 22 * time.Hour, Till: 7 * time.Hour, Zone: time.UTC, Below: alert.Error},
+		},
+		{Name: "web", Matchers: must(`service="web"`), Mention: []string{"@carol"}},
+	}}
+}
+
+func lists() map[string]Message {
+	page := []alert.Incident{diskFull(), acked(), closed(), hushedIncident()}
+	many := make([]alert.Incident, ListRows)
+	for n := range many {
+		many[n] = with(diskFull(), func(i *alert.Incident) { i.ID = fmt.Sprintf("k7f%d", n) })
+	}
+	silences := []alert.Silence{
+		{ID: "s-b2b2", Matchers: must(`service="db", severity!="critical"`), EndsAt: at("18:00:00"), By: ann(), Why: "we move the disks", Hidden: 12},
+		{ID: "s-c3c3", Matchers: must("title=~\".*`*<!channel>.*\""), EndsAt: at("19:00:00")},
+	}
+	subscriptions := []alert.Subscription{{Person: "U0ANN", Matchers: must(`service="db"`)}, {Person: "U0ANN", Matchers: must(`severity="critical", env="prod"`)}}
+	return map[string]Message{
+		"list":            List(ListView{Title: "Open incidents", Incidents: page, Total: 4}),
+		"list empty":      List(ListView{Title: "Resolved incidents"}),
+		"list middle":     List(ListView{Title: "Open incidents", Incidents: many, From: 20, Total: 1000, TotalMore: true, Newer: "n", Older: "o"}),
+		"show":            Show(acked(), history(), "https://acme.slack.com/archives/C0OPS/p12"),
+		"show bare":       Show(diskFull(), nil, ""),
+		"silences":        Silences(SilencesView{Silences: silences, More: true}),
+		"silences none":   Silences(SilencesView{}),
+		"silenced":        Silenced(silences[0], 3),
+		"silenced none":   Silenced(silences[1], 0),
+		"unsilenced":      Unsilenced(silences[0]),
+		"stats":           Stats(StatsView{Stats: dayOfStats(), Chart: Chart{Native: true}}),
+		"stats picture":   Stats(StatsView{Stats: dayOfStats(), Chart: Chart{Native: true, File: "F0CHART"}}),
+		"stats empty":     Stats(StatsView{Stats: alert.Stats{From: at("00:00:00"), Till: at("12:00:00")}, Chart: Chart{Native: true}}),
+		"oncall":          OnCall(OnCallView{Routing: routing(), Taken: []alert.Incident{acked(), with(acked(), func(i *alert.Incident) { i.Assignee = bob() })}, Names: map[string]string{"U0ANN": "ann"}, Now: at("23:00:00")}),
+		"oncall nothing":  OnCall(OnCallView{Routing: alert.Routing{Default: "#alerts"}}),
+		"subscriptions":   Subscriptions(subscriptions),
+		"no subscription": Subscriptions(nil),
+		"subscribed":      Subscribed(subscriptions[0]),
+		"unsubscribed":    Unsubscribed(2),
+		"denied":          Denied("silence alerts", []string{"U0ANN", "S0DBOPS", "C0OPS", "@carol"}),
+		"denied to all":   Denied("send alerts", nil),
+		"id":              ShortID("k7f2"),
+		"sent":            Sent(TestReport{Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
+	}
+}
+
+func TestListsAndFiguresLookAsTheGoldenFiles(t *testing.T) {
+	for name, m := range lists() {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, name, checkMessage(m))
+			golden(t, "answer "+name, m)
+		})
+	}
+}
+
+func TestActsAreAnswered(t *testing.T) {
+	strange := alert.Incident{ID: "zzzz"}
+	for name, m := range map[string]Message{
+		"ack":     Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActDone}, {Incident: strange, Effect: alert.ActUnknown}, {Incident: closed(), Effect: alert.ActAlready}}, alert.VerbAck),
+		"resolve": Acted([]alert.Acted{{Incident: closed(), Effect: alert.ActDone}}, alert.VerbResolve),
+		"assign":  Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActDone}}, alert.VerbAssign),
+		"note":    Acted([]alert.Acted{{Incident: diskFull(), Effect: alert.ActDone}}, alert.VerbNote),
+		"already": Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActAlready}}, alert.VerbAck),
+		"nothing": Acted(nil, alert.VerbAck),
+	} {
+		t.Run(name, func(t *testing.T) {
+			wantValid(t, name, checkMessage(m))
+			golden(t, "acted "+name, m)
+		})
+	}
+}
+
+func TestTheHomeHasEverythingInItsPlace(t *testing.T) {
+	view := Home(fullHome())
+	wantValid(t, "home", checkView(view))
+	golden(t, "home everything", view)
+}
+
+func fullHome() HomeView {
+	return HomeView{
+		Mine: []alert.Incident{acked()}, Open: []alert.Incident{diskFull(), acked(), hushedIncident()},
+		Silences: []alert.Silence{{ID: "s-b2b2", Matchers: must(`service="db"`), EndsAt: at("18:00:00"), By: ann(), Why: "we move the disks", Hidden: 12}},
+		Health: alert.Health{
+			Connections: 2, ConnectedSince: at("09:00:30"), Waiting: 2, LastError: "C0OLD1234: is_archived", LastErrorAt: at("14:04:30"),
+			Problems: []alert.Problem{{What: "C0OLD1234 can't be reached: is_archived", Fix: "unarchive C0OLD1234 or send its alerts elsewhere", Lane: "C0OLD1234"}},
+		},
+		Subscriptions: []alert.Subscription{{Person: "U0ANN", Matchers: must(`service="db"`)}},
+		Stats:         dayOfStats(), Chart: Chart{File: "F0CHART"},
+		Shell: Shell{Server: "http://127.0.0.1:8126"}, Version: "1.0.0", DrawnAt: at("14:06:07"),
+	}
+}
