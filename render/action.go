@@ -42,9 +42,12 @@ func ActionOf(id string) string {
 
 var incidentID = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-// incidentActions is the row of buttons under an incident: what comes next for
-// it first, and an overflow with the rest.
-func incidentActions(i alert.Incident) []slack.Block {
+// incidentActions is the row of buttons under an incident.
+func incidentActions(i alert.Incident) []slack.Block { return actionRow(incidentElements(i)) }
+
+// incidentElements is what can be done with an incident: what comes next first,
+// and an overflow with the rest.
+func incidentElements(i alert.Incident) []slack.BlockElement {
 	if !incidentID.MatchString(i.ID) {
 		return nil
 	}
@@ -56,7 +59,7 @@ func incidentActions(i alert.Incident) []slack.Block {
 	default:
 		elements = append(elements, primary(valued(ActionAck, "Acknowledge", i.ID)), valued(ActionResolve, "Resolve", i.ID), valued(ActionSilence, "Silence…", i.ID))
 	}
-	return []slack.Block{slack.NewActionBlock("", append(elements, overflow(i))...)}
+	return append(elements, overflow(i))
 }
 
 func overflow(i alert.Incident) slack.BlockElement {
@@ -81,7 +84,7 @@ func next(i alert.Incident) *slack.Accessory {
 	case alert.Acked:
 		return slack.NewAccessory(valued(ActionResolve, "Resolve", i.ID))
 	}
-	return slack.NewAccessory(primary(valued(ActionAck, "Acknowledge", i.ID)))
+	return slack.NewAccessory(valued(ActionAck, "Acknowledge", i.ID))
 }
 
 func valued(action, label, value string) *slack.ButtonBlockElement {

@@ -27,7 +27,7 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 	name := quoted(orDash(a.Incident.ID))
 	switch a.Effect {
 	case alert.ActUnknown:
-		return "❓ I know no incident " + name + ". Perhaps it is old and forgotten; `list all` shows those I know."
+		return "❓ I know no incident " + name + ". Perhaps it is old and forgotten; `/notify list all` shows those I know."
 	case alert.ActAlready:
 		return alreadyLine(a.Incident, name)
 	}
@@ -96,7 +96,7 @@ func Sent(r TestReport) Message {
 // Subscribed tells a person that alerts which match come as direct messages
 // from now on.
 func Subscribed(s alert.Subscription) Message {
-	return answer("📬 From now on you get alerts with "+matchers(s.Matchers, 1000)+" as direct messages.", "`unsubscribe` ends that.")
+	return answer("📬 From now on you get alerts with "+matchers(s.Matchers, 1000)+" as direct messages.", "`/notify unsubscribe` ends that.")
 }
 
 // Unsubscribed tells a person how many subscriptions they had and now have no more.
@@ -116,7 +116,7 @@ func Subscriptions(list []alert.Subscription) Message {
 // subscriptionLines are within half a section.
 func subscriptionLines(list []alert.Subscription) []string {
 	if len(list) == 0 {
-		return []string{"You get no alerts as direct messages. For example, `subscribe service=\"db\"` brings you those of one service."}
+		return []string{"You get no alerts as direct messages. For example, `/notify subscribe service=\"db\"` brings you those of one service."}
 	}
 	l := newLines(maxSection / 2)
 	for at, s := range list {

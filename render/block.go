@@ -33,6 +33,11 @@ func section(escaped string) slack.Block {
 	return slack.NewSectionBlock(markdown(escaped), nil, nil)
 }
 
+// unfolded is a section that Slack shows whole, without "Show more".
+func unfolded(escaped string) slack.Block {
+	return slack.NewSectionBlock(markdown(escaped), nil, nil, slack.SectionBlockOptionExpand(true))
+}
+
 func header(s string) slack.Block { return slack.NewHeaderBlock(plain(fit(s, maxHeader))) }
 
 // small is a context line; its parts stand side by side.

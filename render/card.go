@@ -46,8 +46,7 @@ func cardBody(i alert.Incident, headline string) []slack.Block {
 	if status := standing(i, shown); len(status) > 0 {
 		blocks = append(blocks, small(status...))
 	}
-	blocks = append(blocks, incidentActions(i)...)
-	blocks = append(blocks, linkBlocks(i.Links)...)
+	blocks = append(blocks, cardActions(i)...)
 	if more := moreLine(i); more != "" {
 		blocks = append(blocks, small(more))
 	}
@@ -85,9 +84,27 @@ func textBlocks(text string) []slack.Block {
 	return []slack.Block{section(fit(first, maxSection))}
 }
 
-// linkBlocks draws links as buttons, two of one name as well. An address that
+// cardActions are the buttons of a card: what can be done, and where to go for
+// more. They share a row once there is next to nothing left to do.
+func cardActions(i alert.Incident) []slack.Block {
+	actions, links := incidentElements(i), linkButtons(i.Links)
+	if i.State == alert.StateResolved {
+		links = links[:min(len(links), maxActions-len(actions))]
+		return actionRow(append(links, actions...))
+	}
+	return append(actionRow(actions), actionRow(links)...)
+}
+
+func actionRow(elements []slack.BlockElement) []slack.Block {
+	if len(elements) == 0 {
+		return nil
+	}
+	return []slack.Block{slack.NewActionBlock("", elements...)}
+}
+
+// linkButtons draws links as buttons, two of one name as well. An address that
 // is none of the web's is left out.
-func linkBlocks(links []alert.Link) []slack.Block {
+func linkButtons(links []alert.Link) []slack.BlockElement {
 	var buttons []slack.BlockElement
 	for _, l := range links {
 		if len(buttons) == maxActions {
@@ -101,10 +118,7 @@ func linkBlocks(links []alert.Link) []slack.Block {
 		b.URL = address
 		buttons = append(buttons, b)
 	}
-	if len(buttons) == 0 {
-		return nil
-	}
-	return []slack.Block{slack.NewActionBlock("", buttons...)}
+	return buttons
 }
 
 // facts is how an incident stands: severity, state, count, when.

@@ -18,13 +18,13 @@ const (
 // Details draws all that is known about an incident as a dialog that is only
 // read: text, labels, links, where it is shown, and its history.
 func Details(i alert.Incident, history []alert.Event) Modal {
-	blocks := []slack.Block{section(about(i))}
+	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), standing(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	blocks = append(blocks, detailLinks(i)...)
 	blocks = append(blocks, small(append(origin(i), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
 	if lines := told(history, shown, maxSection-1); lines != "" {
-		blocks = append(blocks, slack.NewDividerBlock(), header("History"), section(lines))
+		blocks = append(blocks, slack.NewDividerBlock(), header("History"), unfolded(lines))
 	}
 	return Modal{
 		Type: slack.VTModal, CallbackID: "details", Title: plain("Details"), Close: plain("Close"),
@@ -40,7 +40,7 @@ func detailText(i alert.Incident) []slack.Block {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}
 		if page = strings.TrimRight(clean(page), " \t\n"); visible(page) {
-			blocks = append(blocks, section(fit(page, maxSection)))
+			blocks = append(blocks, unfolded(fit(page, maxSection)))
 		}
 	}
 	return blocks

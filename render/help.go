@@ -123,7 +123,7 @@ func Help(v HelpView) Message {
 			rows = append(rows, "• `"+words+"`  "+r[1])
 		}
 		lines = append(lines, rows...)
-		blocks = append(blocks, section(strings.Join(rows, "\n")))
+		blocks = append(blocks, unfolded(strings.Join(rows, "\n")))
 	}
 	matching := "MATCHERS are conditions such as `service=\"db\"` or `host=~\"db-.*\"`; an ID such as `k7f2` stands on every card. " + foot
 	shell := "*From the shell*\n" + v.Shell.example()

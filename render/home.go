@@ -75,9 +75,7 @@ func Home(v HomeView) HomeTab {
 }
 
 func homeButtons() slack.Block {
-	test := button(ActionTest, "Send a test alert…")
-	test.Style = slack.StylePrimary
-	return slack.NewActionBlock("", test, button(ActionRefresh, "Refresh"))
+	return slack.NewActionBlock("", button(ActionTest, "Send a test alert…"), button(ActionRefresh, "Refresh"))
 }
 
 func homeFoot(v HomeView) []string {
@@ -151,7 +149,7 @@ func homeHidden(hidden int, more bool) []slack.Block {
 
 func homeRow(i alert.Incident) []slack.Block {
 	text := row(i, shown)
-	if where := places(i); where != "" {
+	if where := places(i); where != "" && i.Silence == "" && i.HeldUntil.IsZero() {
 		text += dot + where
 	}
 	return append([]slack.Block{section(text)}, incidentActions(i)...)

@@ -43,7 +43,7 @@ func List(v ListView) Message {
 	l := newLines(maxText)
 	l.add("*" + fit(literal(name), maxHeader) + "*, " + rangeLine(v, len(rows)))
 	for _, i := range rows {
-		blocks = append(blocks, slack.NewSectionBlock(markdown(row(i, called)), nil, next(i)))
+		blocks = append(blocks, slack.NewSectionBlock(markdown(row(i, called)), nil, next(i), slack.SectionBlockOptionExpand(true)))
 		l.add(strings.ReplaceAll(row(i, called), "\n", dot))
 	}
 	return Message{Text: l.text(), Blocks: append(blocks, pages(v)...)}
@@ -124,7 +124,7 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 	}
 	var blocks []slack.Block
 	if told := told(history, shown, maxSection); told != "" {
-		blocks = append(blocks, section("*History*\n"+told))
+		blocks = append(blocks, unfolded("*History*\n"+told))
 	}
 	if address, ok := webAddress(permalink); ok {
 		blocks = append(blocks, section(linkText(address, "Open its card")))

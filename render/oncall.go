@@ -41,7 +41,7 @@ func OnCall(v OnCallView) Message {
 		text.add("… and " + plural(hidden, "other route"))
 		seen.add("… and " + plural(hidden, "other route"))
 	}
-	bodies := []slack.Block{section(seen.text())}
+	bodies := []slack.Block{unfolded(seen.text())}
 	if taken := takenLines(v, called); len(taken) > 0 {
 		text.add("✋ *Who is at what now*")
 		for _, line := range taken {
@@ -67,25 +67,33 @@ func routes(r alert.Routing) []alert.Route {
 func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
 	which := matchers(r.Matchers, 150)
 	if r.Name == alert.DefaultRoute && len(r.Matchers) == 0 {
-		which = "all others"
+		which = "all other alerts"
 	}
 	to := r.To
 	if len(to) == 0 {
 		to = []string{v.Routing.Default}
 	}
-	line := "• " + bold(orDash(oneLine(r.Name)), 60) + " (" + which + "): " + targets(to, r.Mention, who)
-	for at, step := range r.Escalate {
-		const most = 3
-		if at == most {
-			line += ", and so on"
-			break
-		}
-		line += ", after " + span(step.After) + " " + targets(step.To, step.Mention, who)
+	line := bold(orDash(oneLine(r.Name)), 60) + "  " + which + "\n→ " + targets(to, r.Mention, who)
+	if steps := stepWords(r.Escalate, who); steps != "" {
+		line += "\n⏰ " + steps
 	}
 	if end, quiet := r.Quiet.Until(v.Now, alert.Info); quiet {
-		line += dot + "🌙 quiet until " + date(end) + " below " + literal(oneLine(string(r.Quiet.Below)))
+		line += "\n🌙 quiet until " + date(end) + ", except for " + literal(oneLine(string(r.Quiet.Below))) + " and worse"
 	}
 	return line
+}
+
+// stepWords say who else is told while nobody acknowledges.
+func stepWords(steps []alert.Step, who func(string) string) string {
+	const most = 3
+	var parts []string
+	for _, step := range steps[:min(len(steps), most)] {
+		parts = append(parts, "after "+span(step.After)+": "+targets(step.To, step.Mention, who))
+	}
+	if len(steps) > most {
+		parts = append(parts, "and so on")
+	}
+	return strings.Join(parts, dot)
 }
 
 // known is who a mention means, by name or as Slack shows an id where it pings

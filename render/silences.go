@@ -24,7 +24,7 @@ type SilencesView struct {
 // button that ends it.
 func Silences(v SilencesView) Message {
 	if len(v.Silences) == 0 {
-		return answer("🔔 Nothing is silenced.", "`silence service=\"db\" for 2h because we are moving it` would do that.")
+		return answer("🔔 Nothing is silenced.", "`/notify silence service=\"db\" for 2h because we are moving it` would do that.")
 	}
 	head := "🔕 *Silences*"
 	l := newLines(maxText)
@@ -90,7 +90,7 @@ func Silenced(s alert.Silence, n int) Message {
 	} else {
 		lines = append(lines, "No open incident matches at the moment; alerts to come will be kept quiet.")
 	}
-	lines = append(lines, "It is "+quoted(orDash(s.ID))+"; `unsilence` with this id ends it earlier.")
+	lines = append(lines, quoted("/notify unsilence "+orDash(s.ID))+" ends it earlier.")
 	return answer(lines...)
 }
 

@@ -20,7 +20,7 @@ type StatsView struct {
 // people and Slack were, which keys made the most noise, and a chart.
 func Stats(v StatsView) Message {
 	s := v.Stats
-	head := "📊 *Alerts" + period(s) + "*"
+	head := "📊 *Alerts" + period(s)
 	fields := []string{
 		"*Alerts*\n" + severityCounts(s), "*Incidents*\n" + fmt.Sprint(s.Incidents),
 		"*Until acknowledged*\n" + median(s.ToAck), "*Until resolved*\n" + median(s.ToResolve),
@@ -45,14 +45,23 @@ func Stats(v StatsView) Message {
 }
 
 func period(s alert.Stats) string {
-	if s.From.IsZero() {
-		return ""
+	line := "*"
+	if !s.From.IsZero() && s.Till.After(s.From) {
+		line = " of " + days(s.Till.Sub(s.From)) + "*"
 	}
-	line := " since " + date(s.From)
-	if !s.Till.IsZero() {
-		line += ", " + span(s.Till.Sub(s.From))
+	if !s.From.IsZero() {
+		line += ", since " + date(s.From)
 	}
 	return line
+}
+
+// days is a duration in whole days where it is some.
+func days(d time.Duration) string {
+	const day = 24 * time.Hour
+	if d%day == 0 {
+		return plural(int64(d/day), "day")
+	}
+	return span(d)
 }
 
 func severityCounts(s alert.Stats) string {
