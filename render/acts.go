@@ -71,7 +71,7 @@ func Denied(what string, may []string) Message {
 			parts = append(parts, "everybody in "+place(m))
 			continue
 		}
-		if one := pingOne(m); one != "" {
+		if one := known(m, nil); one != "" {
 			parts = append(parts, one)
 		}
 	}

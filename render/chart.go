@@ -38,7 +38,7 @@ func chartBlocks(s alert.Stats, c Chart) []slack.Block {
 	case len(used) == 0:
 		return nil
 	case fileID(c.File):
-		return []slack.Block{slack.NewImageBlockSlackFile(&slack.SlackFileObject{ID: c.File}, PictureText(s, c.Zone), "", plain(chartTitle(s.Buckets, s.Till)))}
+		return []slack.Block{slack.NewImageBlockSlackFile(&slack.SlackFileObject{ID: c.File}, PictureText(s, c.Zone), "", plain(chartTitle(s.Buckets, s.Till)+", "+zoneName(c.Zone)))}
 	case !c.Native:
 		return nil
 	}
@@ -138,8 +138,16 @@ func labels(buckets []alert.Bucket, till time.Time, zone *time.Location) []strin
 	return names
 }
 
+// zoneName is the zone's own, without what Slack would have to be told not to
+// read as markup.
 func zoneName(zone *time.Location) string {
-	return cut(oneLine(cmp.Or(zone, time.UTC).String()), 30)
+	name := strings.Map(func(r rune) rune {
+		if strings.ContainsRune("<>&", r) {
+			return -1
+		}
+		return r
+	}, oneLine(cmp.Or(zone, time.UTC).String()))
+	return cut(name, 30)
 }
 
 // PictureText says the numbers of Picture for who can't see it, in at most 1,000

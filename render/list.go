@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -115,7 +116,7 @@ func pages(v ListView) []slack.Block {
 // permalink leads to its card, or is empty.
 func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 	m := Card(i, "")
-	lines := newLines(maxText - len([]rune(m.Text)))
+	lines := newLines(maxText - utf8.RuneCountInString(m.Text) - len("\n"))
 	for _, e := range history {
 		lines.add(eventLine(e, called))
 	}

@@ -10,14 +10,14 @@ import (
 	"tocsin/alert"
 )
 
-// The size of Picture in pixels: twice what Slack shows, for sharp screens.
+// The size of Picture in pixels: about twice what Slack shows, for sharp screens.
 const (
-	pictureWidth  = 1440
-	pictureHeight = 480
+	pictureWidth  = 1000
+	pictureHeight = 400
 )
 
 // Picture draws the course of alerts as a PNG: a bar for each bucket, stacked by
-// severity. Its ground is dark, so that it looks the same in Slack's light and
+// severity; the block that shows it has the title. Its ground is dark, so that it looks the same in Slack's light and
 // dark themes. PictureText says the same in words.
 func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	if len(s.Buckets) == 0 {
@@ -36,7 +36,6 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	}
 	theme := pictureTheme(used)
 	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: pictureWidth, Height: pictureHeight, Theme: theme})
-	p.FilledRect(0, 0, pictureWidth, pictureHeight, theme.GetBackgroundColor(), theme.GetBackgroundColor(), 0)
 	opt := pictureOption(s, zone, values, names)
 	opt.Theme = theme
 	if err := p.BarChart(opt); err != nil {
@@ -51,21 +50,19 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 
 func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names []string) charts.BarChartOption {
 	opt := charts.NewBarChartOptionWithData(values)
-	opt.Padding = charts.NewBoxEqual(32)
-	opt.Title.Text = chartTitle(s.Buckets, s.Till) + ", " + zoneName(zone)
-	opt.Title.FontStyle = charts.NewFontStyleWithSize(20)
+	opt.Padding = charts.NewBoxEqual(28)
 	opt.Legend.SeriesNames = names
 	opt.Legend.FontStyle = charts.NewFontStyleWithSize(18)
-	opt.Legend.Offset = charts.OffsetRight
+	opt.Legend.Offset = charts.OffsetLeft
 	opt.Legend.Padding = charts.NewBox(0, 0, 0, 24)
 	opt.Legend.Symbol = charts.SymbolSquare
 	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Till, zone))
 	opt.CategoryAxis.LabelCount = len(s.Buckets)
-	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(16)
+	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(18)
 	step, steps := scale(s.Buckets)
 	opt.ValueAxis[0].Min, opt.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(step*float64(steps))
 	opt.ValueAxis[0].LabelCount = steps + 1
-	opt.ValueAxis[0].LabelFontStyle = charts.NewFontStyleWithSize(16)
+	opt.ValueAxis[0].LabelFontStyle = charts.NewFontStyleWithSize(18)
 	opt.StackSeries = charts.Ptr(true)
 	opt.ValueFormatter = func(f float64) string { return fmt.Sprintf("%.0f", f) }
 	return opt
@@ -73,7 +70,7 @@ func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names
 
 // sparse blanks labels until they have room beside each other.
 func sparse(names []string) []string {
-	const room = 100 // characters in the width of a picture
+	const room = 65 // characters in the width of a picture
 	widest := 1
 	for _, name := range names {
 		widest = max(widest, len([]rune(name))+2)
