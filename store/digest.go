@@ -35,7 +35,7 @@ const (
 	// a card of their own.
 	ownQuery = `UPDATE deliveries SET kind = 'post', stage = 1 WHERE n IN (SELECT b.n
 		FROM deliveries m CROSS JOIN incidents i CROSS JOIN deliveries b
-		WHERE m.digest = ? AND m.kind = 'post' AND i.n = m.incident AND i.state = 'open' AND i.severity = 'critical'
+		WHERE m.digest = ? AND m.kind = 'post' AND i.n = m.incident AND i.state = 'open' AND i.severity = 'critical' AND i.silence = ''
 			AND b.incident = m.incident AND b.lane = m.lane AND b.stage IS NOT NULL AND +b.stage = 0 AND b.kind = 'update')`
 	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
 		AND state = 'pending' AND kind IN ('update', 'digest') LIMIT 1`
@@ -111,6 +111,9 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 		return err
 	}
 	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, nextInLines, g); err != nil {
 		return err
 	}
 	// A digest that was posted anew has a thread without a list.

@@ -199,10 +199,11 @@ func (w *writer) account(ctx context.Context, a *attempt, version int64) error {
 
 // bury gives up the alerts that only this delivery would have shown. What the
 // card shows already is folded; what another post or update will still show
-// stays pending, and so does what is held back.
+// stays pending, and so does what is held back or waits for an edit of a digest.
 func (w *writer) bury(ctx context.Context, a *attempt) error {
 	if a.kind != alert.Post {
-		if err := w.account(ctx, a, a.card.Version); err != nil || a.held {
+		listed := a.kind == alert.Reply && a.shownIn != 0
+		if err := w.account(ctx, a, a.card.Version); err != nil || a.held || listed {
 			return err
 		}
 		drawing, err := w.one(ctx, drawingQuery,

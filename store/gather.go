@@ -27,13 +27,15 @@ const (
 		WHERE lane = ? AND stage = 1 AND priority = ? AND kind = 'post' AND state = 'pending' AND next_at <= ?
 		ORDER BY n LIMIT ?)`
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = 'post'`
-	// coverQuery ends what stands behind the posts of a digest, which shows it.
+	// coverQuery ends what stands behind the posts of a digest, which shows it,
+	// but for what must be said.
 	// The plus keeps SQLite from looking at all that stands behind something in
 	// the lane.
 	coverQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest'
 	WHERE stage IS NOT NULL AND +stage = 0 AND lane = ? AND incident IN (` + membersQuery + `)
 		AND NOT EXISTS (SELECT 1 FROM deliveries own WHERE own.incident = deliveries.incident
-			AND own.lane = deliveries.lane AND own.stage IN (1, 2))`
+			AND own.lane = deliveries.lane AND own.stage IN (1, 2))
+		AND NOT ` + saidClause
 	headNumbered = headSelect + ` WHERE d.n = ?`
 )
 

@@ -259,17 +259,23 @@ func (m *merge) hurry(ctx context.Context) error {
 }
 
 // absorbs says whether a digest shows what d would show. A critical incident
-// that is open gets a card of its own instead: then d becomes the post of it.
+// that is open and not silenced gets a card of its own instead: then d becomes
+// the post of it.
 func (l *line) absorbs(d *alert.Delivery, incidents []alert.Incident) bool {
-	if l.digest == 0 || l.posting {
+	if l.digest == 0 || l.posting || mustBeSaid(d) {
 		return false
 	}
 	at := slices.IndexFunc(incidents, func(i alert.Incident) bool { return i.ID == d.Incident })
-	if d.Kind == alert.Reply || at < 0 || incidents[at].State != alert.Open || incidents[at].Severity != alert.Critical {
+	if d.Kind == alert.Reply || at < 0 || !demandsCard(incidents[at]) {
 		return true
 	}
 	d.Kind = alert.Post
 	return false
+}
+
+// demandsCard tells whether an incident is too important for a line of a digest.
+func demandsCard(i alert.Incident) bool {
+	return i.State == alert.Open && i.Severity == alert.Critical && i.Silence == ""
 }
 
 // join puts a delivery at the end of its line and returns its stage.

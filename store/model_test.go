@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -59,6 +58,7 @@ func TestStoreAgreesWithASimpleModel(t *testing.T) {
 		}
 		m := &model{t: rt, d: d, incidents: map[string]alert.Incident{}, cards: map[[2]string]int64{}}
 		defer func() { m.ok(m.d.Close()) }()
+		m.ok(d.Commit(context.Background(), alert.Change{Silences: []alert.Silence{{ID: "s-1", EndsAt: at(doomsday)}}}))
 		rt.Repeat(map[string]func(*rapid.T){
 			"commit": m.commit, "attempt": m.attempt, "attempt again": m.attempt, "wait": m.wait,
 			"retry": m.retry, "drop": m.drop,
@@ -94,36 +94,6 @@ func (m *model) now() time.Time { return at(m.clock) }
 
 func (m *model) wait(*rapid.T) { m.clock += 5 }
 
-// commit fires or resolves one key, with the deliveries an engine would ask for.
-func (m *model) commit(t *rapid.T) {
-	id := rapid.SampledFrom([]string{"a", "b", "c", "d"}).Draw(t, "incident")
-	i, known := m.incidents[id]
-	if !known {
-		i = incident(id, "#x", 0)
-		i.Lanes = [][]string{{"#x"}, {"#y"}, {"#x", "#y"}}[rapid.IntRange(0, 2).Draw(t, "lanes")]
-	}
-	i.Version++
-	i.Severity = rapid.SampledFrom([]alert.Severity{alert.Critical, alert.Error}).Draw(t, "severity")
-	c := alert.Change{Incidents: []alert.Incident{i}}
-	reply := known && rapid.Bool().Draw(t, "reply")
-	for _, lane := range i.Lanes {
-		c.Deliveries = append(c.Deliveries, m.owed(i, lane, known, reply)...)
-	}
-	for n := range rapid.IntRange(1, 3).Draw(t, "alerts") {
-		opened := ""
-		if !known && n == 0 {
-			opened = c.Deliveries[0].ID
-		}
-		c.Alerts = append(c.Alerts, record(i, opened))
-	}
-	m.ok(m.d.Commit(context.Background(), c))
-	stale := alert.Change{Incidents: []alert.Incident{i}}
-	if err := m.d.Commit(context.Background(), stale); !errors.Is(err, alert.ErrConflict) {
-		m.t.Fatalf("a stale version got %v", err)
-	}
-	m.write(c, known)
-}
-
 func (m *model) owed(i alert.Incident, lane string, known, reply bool) []alert.Delivery {
 	priority := min(i.Severity.Rank(), 1)
 	make := func(kind alert.Kind) alert.Delivery {
@@ -154,6 +124,11 @@ func (m *model) write(c alert.Change, known bool) {
 		})
 		if d.Kind != alert.Update || !covered {
 			m.deliveries = append(m.deliveries, &modelDelivery{d, len(m.deliveries)})
+		}
+	}
+	for _, d := range c.Deliveries {
+		if known && d.Kind == alert.Post && !asked(c, d.ID) {
+			m.adopt(d)
 		}
 	}
 	for _, d := range m.deliveries {
@@ -258,7 +233,7 @@ func (m *model) settle(d *modelDelivery, o alert.Outcome) {
 			a.standing = alert.StandDelivered
 		case shown && a.version <= m.cards[card]:
 			a.standing = alert.StandFolded
-		case d.State == alert.Dead && (d.Kind == alert.Post || !more):
+		case d.State == alert.Dead && (d.Kind == alert.Post || !more && m.incidents[d.Incident].HeldUntil.IsZero()):
 			a.standing, a.grave = alert.StandDead, d.ID
 		}
 	}
@@ -310,6 +285,7 @@ func (m *model) decide(t *rapid.T, do func(context.Context, alert.Letters) (aler
 
 // compare holds the ledger and every standing against the model.
 func (m *model) compare(t *rapid.T) {
+	m.compareRules(t)
 	got := map[string]alert.Standing{}
 	m.ok(m.d.each(context.Background(), "SELECT id, standing FROM alerts", func(s scanner) error {
 		var id string

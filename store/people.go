@@ -96,7 +96,7 @@ func (m *merge) writeSilence(ctx context.Context, s *alert.Silence, matchers str
 	m.w.silences++
 	m.w.ruled = true
 	err := m.w.insert(ctx, m.w.into.silences, []any{m.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
-		s.By.String(), s.Why, s.EndedBy.String(), 0})
+		personText(s.By), s.Why, personText(s.EndedBy), 0})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	"tocsin/alert"
 )
@@ -141,8 +142,8 @@ func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
 func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
 	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
 		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
-		micros(i.FirstAt), micros(i.LastAt), i.AckedBy.String(), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes,
-		micros(i.OpenedAt), i.Assignee.String(), i.ResolvedBy.String(), i.Silence, micros(i.SilencedUntil),
+		micros(i.FirstAt), micros(i.LastAt), personText(i.AckedBy), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes,
+		micros(i.OpenedAt), personText(i.Assignee), personText(i.ResolvedBy), i.Silence, micros(i.SilencedUntil),
 		micros(i.HeldUntil), i.Escalated, micros(i.DueAt), t.mentions)
 }
 
@@ -153,7 +154,7 @@ func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage an
 }
 
 func (at keys) eventArgs(args []any, e *alert.Event) []any {
-	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), e.By.String(), e.To.String(), e.Text, e.Once)
+	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), personText(e.By), personText(e.To), e.Text, e.Once)
 }
 
 // urgency grows with the severity, so that an index read backwards gives the
@@ -197,7 +198,16 @@ func (r *incidentRow) incident() (alert.Incident, error) {
 		parse(r.t.lanes, &i.Lanes), parse(r.t.mentions, &i.Mentions))
 }
 
-// person reads what a person's String wrote; most are nobody.
+// personText is a person's String, or with a bar what would be read as another.
+func personText(p alert.Person) string {
+	s := p.String()
+	if s == "" || alert.ParsePerson(s) == p {
+		return s
+	}
+	return p.ID + "|" + strings.ReplaceAll(p.Name, "|", "¦")
+}
+
+// person reads what personText wrote; most are nobody.
 func person(s string) alert.Person {
 	if s == "" {
 		return alert.Person{}

@@ -15,7 +15,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
 	i.Lanes = []string{"#db", "@ann"}
 	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
-	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U22"}, alert.Person{Name: "root"}
+	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U1"}, alert.Person{Name: "ROOT1"}
 	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt = "s-k7f2", at(90), at(91), at(92)
 	i.Escalated, i.Mentions = 2, map[string][]string{"#db": {"here", "S123"}, "@ann": {"ann@example.org"}}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})

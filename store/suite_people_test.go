@@ -1,8 +1,10 @@
 package store
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -437,5 +439,76 @@ func testTopLevel(t *testing.T, d *DB) {
 	j := claim(t, d, "#db", at(1))
 	if !j.TopLevel || !reflect.DeepEqual(j.Note, reply.Note) {
 		t.Errorf("claimed %+v, note %+v", j.Delivery, j.Note)
+	}
+}
+
+func testBoardFiltered(t *testing.T, d *DB) {
+	const many = boardChunk + 30
+	c := alert.Change{}
+	for n := range many {
+		i := incident(fmt.Sprintf("i%04d", n), "#db", 1)
+		i.LastAt, i.Labels = at(n/3), map[string]string{"host": fmt.Sprint("db-", n%5)}
+		switch {
+		case n%7 == 0:
+			i.State, i.AckedBy = alert.Acked, alert.ParsePerson("U1|ann")
+		case n%7 == 1:
+			i.State, i.Assignee = alert.StateResolved, alert.Person{ID: "U1"}
+		case n%100 == 2:
+			i.Severity, i.Route = alert.Critical, "channel:#db"
+		}
+		c.Incidents = append(c.Incidents, i)
+	}
+	commit(t, d, c)
+	open := []alert.State{alert.Open, alert.Acked}
+	for name, f := range map[string]alert.IncidentFilter{
+		"all":        {},
+		"by state":   {States: open},
+		"by label":   {Matchers: matchers(t, `host=~"db-[12]"`)},
+		"by channel": {Matchers: matchers(t, `channel="#db", severity=critical`), States: open},
+		"mine":       {Mine: "U1"},
+		"mine open":  {Mine: "U1", States: open, Matchers: matchers(t, `host!="db-0"`)},
+		"nobody's":   {Mine: "U2"},
+	} {
+		want := []string{}
+		for _, i := range sorted(c.Incidents) {
+			if wanted(f, i) {
+				want = append(want, i.ID)
+			}
+		}
+		for offset := 0; offset <= len(want); offset += 100 {
+			f.Offset, f.Limit = offset, 100
+			got, err := d.Incidents(t.Context(), f)
+			must(t, err)
+			wantIDs(t, name, got, want[offset:min(offset+100, len(want))]...)
+		}
+		if n, err := d.Count(t.Context(), f); err != nil || n != len(want) {
+			t.Errorf("%s: counted %d, %v; want %d", name, n, err, len(want))
+		}
+	}
+}
+
+// wanted is the filter, said plainly.
+func wanted(f alert.IncidentFilter, i alert.Incident) bool {
+	return (len(f.States) == 0 || slices.Contains(f.States, i.State)) && f.Matchers.Match(i.Subject()) &&
+		(f.Mine == "" || i.AckedBy.ID == f.Mine || i.Assignee.ID == f.Mine)
+}
+
+// sorted is how people read incidents: worst first, then latest first.
+func sorted(incidents []alert.Incident) []alert.Incident {
+	all := slices.Clone(incidents)
+	slices.SortFunc(all, func(a, b alert.Incident) int {
+		return cmp.Or(cmp.Compare(a.Severity.Rank(), b.Severity.Rank()), b.LastAt.Compare(a.LastAt), cmp.Compare(b.ID, a.ID))
+	})
+	return all
+}
+
+func testCountEnds(t *testing.T, d *DB) {
+	c := alert.Change{}
+	for n := range countMost + 5 {
+		c.Incidents = append(c.Incidents, incident(fmt.Sprint("i", n), "#db", 1))
+	}
+	commit(t, d, c)
+	if n, err := d.Count(t.Context(), alert.IncidentFilter{Limit: 3, Offset: 7}); err != nil || n != countMost {
+		t.Errorf("counted %d, %v", n, err)
 	}
 }

@@ -101,6 +101,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a digest is none of the incidents that ids follow":   testDigestHasNoID,
 		"each lane has its own digest":                        testDigestOfManyLanes,
 		"incidents are found by id":                           testNamed,
+		"incidents are listed by matchers and person":         testBoardFiltered,
+		"more than a thousand are not counted":                testCountEnds,
 		"incidents are found by when they are due":            testDue,
 		"the open incidents are found, each once":             testOpen,
 		"a decision gets the silences that hold":              testRulesSilences,
@@ -115,6 +117,9 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a held alert is delivered by the later post":         testHeld,
 		"a held alert outlives a reply":                       testHeldReply,
 		"a reply beside the thread stays one":                 testTopLevel,
+		"what must be said comes behind a digest":             testSaidBehindDigest,
+		"what must be said is said in a digest's thread":      testSaidInDigest,
+		"what is silenced stays in its digest":                testSilencedStaysInDigest,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
