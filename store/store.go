@@ -58,7 +58,9 @@ type DB struct {
 	bells bells
 	tally tally
 	rules rules
-	asked prepared
+	// surveying is held by who sums up alerts.
+	surveying chan struct{}
+	asked     prepared
 	// trouble is why nothing can be written.
 	trouble atomic.Pointer[error]
 }
@@ -72,10 +74,11 @@ var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
 		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
-		commits: make(chan *op, queueSize),
-		queue:   make(chan *op, queueSize),
-		closing: make(chan struct{}),
-		stopped: make(chan struct{}),
+		commits:   make(chan *op, queueSize),
+		surveying: make(chan struct{}, 1),
+		queue:     make(chan *op, queueSize),
+		closing:   make(chan struct{}),
+		stopped:   make(chan struct{}),
 	}
 	if d.log == nil {
 		d.log = zap.NewNop()
