@@ -70,9 +70,9 @@ func newSurvey(d *DB, from, till time.Time, buckets int) *survey {
 	s.From, s.Till, s.BySeverity, s.Noisiest = from, till, map[alert.Severity]int64{}, []alert.KeyCount{}
 	s.Buckets = make([]alert.Bucket, max(buckets, 0))
 	for n := range s.Buckets {
-		parts, part := time.Duration(buckets), time.Duration(n)
-		at := till.Sub(from)/parts*part + till.Sub(from)%parts*part/parts
-		s.Buckets[n] = alert.Bucket{At: from.Add(at), BySeverity: map[alert.Severity]int64{}}
+		span, parts, part := till.Sub(from).Nanoseconds(), int64(buckets), int64(n)
+		at := span/parts*part + span%parts*part/parts
+		s.Buckets[n] = alert.Bucket{At: from.Add(time.Duration(at)), BySeverity: map[alert.Severity]int64{}}
 	}
 	return s
 }
