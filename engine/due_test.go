@@ -170,3 +170,14 @@ func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
 	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
 	wantOwed(t, w.after(10*time.Hour))
 }
+
+func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.silence(`key="db"`, time.Hour)
+	longer := w.silence(`severity="error"`, 2*time.Hour)
+	w.now = noon.Add(30 * time.Minute)
+	w.decide(input{unsilence: &ending{longer.ID, bob}})
+	wantOwed(t, w.after(0))
+	wantOwed(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
+}

@@ -19,17 +19,19 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // running starts an engine over m and returns its Push and a stop.
 func running(m *memory, owed func(...string)) (push func(...alert.Alert) ([]alert.Accepted, error), stop func()) {
-	e := New(m, Options{Routing: alert.Routing{Default: "#alerts"}, Owed: owed})
+	e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Owed: owed})
+	return func(alerts ...alert.Alert) ([]alert.Accepted, error) { return e.Push(context.Background(), alerts) }, stop
+}
+
+// runWith runs an engine until stop is called.
+func runWith(s Store, opts Options) (e *Engine, stop func()) {
+	e = New(s, opts)
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = e.Run(ctx) // it has no error to give
-	}()
-	push = func(alerts ...alert.Alert) ([]alert.Accepted, error) { return e.Push(context.Background(), alerts) }
-	return push, func() {
+	var done sync.WaitGroup
+	done.Go(func() { _ = e.Run(ctx) }) // it has no error to give
+	return e, func() {
 		cancel()
-		<-done
+		done.Wait()
 	}
 }
 

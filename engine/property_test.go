@@ -101,6 +101,7 @@ func TestTheEngineKeepsItsRulesWhateverHappens(t *testing.T) {
 // story is an engine with what has to be true about its store.
 type story struct {
 	*memory
+	store   Store
 	routing alert.Routing
 	engine  *Engine
 	stop    func()
@@ -113,19 +114,13 @@ type story struct {
 }
 
 func newStory(t testing.TB) *story {
-	return &story{memory: newMemory(), routing: storyRouting(t), states: map[string]alert.State{}, fired: map[string]int{}}
+	m := newMemory()
+	return &story{memory: m, store: m, routing: storyRouting(t), states: map[string]alert.State{}, fired: map[string]int{}}
 }
 
 func (s *story) start() {
 	s.began = append(s.began, time.Now())
-	s.engine = New(s.memory, Options{Routing: s.routing})
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		_ = s.engine.Run(ctx) // it has no error to give
-	}()
-	s.stop = func() { cancel(); <-done }
+	s.engine, s.stop = run(s.store, s.routing)
 }
 
 func (s *story) run(all []happening) error {
