@@ -77,7 +77,11 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	en.Assignee = line.To
 	d.tell(en, line)
 	d.update(en)
-	d.say(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, nil)
+	var pings map[string][]string
+	if !line.To.Is(line.By) {
+		pings = en.pinging(line.To)
+	}
+	d.say(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, pings)
 	return true
 }
 

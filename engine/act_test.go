@@ -9,8 +9,8 @@ import (
 )
 
 var (
-	ann = alert.Person{ID: "U1", Name: "ann"}
-	bob = alert.Person{ID: "U2", Name: "bob"}
+	ann = alert.Person{ID: "U0ANN", Name: "ann"}
+	bob = alert.Person{ID: "U0BOB", Name: "bob"}
 )
 
 // verbs lists what an incident's history says.
@@ -55,14 +55,18 @@ func TestWhoAcknowledgesFirstHasIt(t *testing.T) {
 func TestAnIncidentIsAssignedResolvedAndThenLeftAlone(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned")
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned @U0BOB")
 	if i := w.incidents[0]; i.State != alert.Acked || i.AckedBy != bob || i.Assignee != bob {
 		t.Errorf("assigning left %+v", i)
 	}
 	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}))
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned")
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned @U0ANN")
 	if i := w.incidents[0]; i.AckedBy != bob || i.Assignee != ann {
 		t.Errorf("handing on left %+v", i)
+	}
+	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: bob}), "#alerts update", "#alerts reply assigned")
+	for _, nobody := range []alert.Person{{Name: "carol"}, {ID: "here"}, {ID: "S0DBOPS"}} {
+		wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: nobody}), "#alerts update", "#alerts reply assigned")
 	}
 	wantOwed(t, w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann}), "#alerts update", "#alerts reply resolved")
 	if i := w.incidents[0]; i.State != alert.StateResolved || i.ResolvedBy != ann {

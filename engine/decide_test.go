@@ -74,7 +74,7 @@ func (w *world) silence(matchers string, length time.Duration) alert.Silence {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := alert.Silence{Matchers: ms, EndsAt: w.now.Add(length), By: alert.Person{ID: "U1", Name: "ann"}, Why: "planned work"}
+	s := alert.Silence{Matchers: ms, EndsAt: w.now.Add(length), By: ann, Why: "planned work"}
 	return w.decide(input{silence: &s}).silence
 }
 

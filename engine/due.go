@@ -84,15 +84,9 @@ func (d *draft) remind(en *entry) {
 	if d.planOf(en).Remind <= 0 {
 		return
 	}
-	var pings map[string][]string
-	if id := en.Assignee.ID; id != "" {
-		pings = map[string][]string{}
-		for _, lane := range en.Lanes {
-			pings[lane] = []string{id}
-		}
-	}
 	d.tell(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
-	d.say(en, alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}, pings)
+	n := alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}
+	d.say(en, n, en.pinging(en.Assignee))
 }
 
 // nextDue is when the clock has to look at an incident next; zero for never.

@@ -157,16 +157,16 @@ func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
 	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
 	wantOwed(t, w.after(59*time.Minute))
 	d := w.after(time.Minute)
-	wantOwed(t, d, "#a reply reminder @U1")
+	wantOwed(t, d, "#a reply reminder @U0ANN")
 	if note := d.change.Deliveries[0].Note; note.After != time.Hour || note.By != ann {
 		t.Errorf("the reminder says %+v", note)
 	}
 	// One that is late comes once, also when something else happened meanwhile.
 	w.now = w.now.Add(2*time.Hour + time.Minute)
 	w.push(alert.Alert{Key: "db", Title: "a"})
-	wantOwed(t, w.after(0), "#a reply reminder @U1")
+	wantOwed(t, w.after(0), "#a reply reminder @U0ANN")
 	wantOwed(t, w.after(58*time.Minute))
-	wantOwed(t, w.after(time.Minute), "#a reply reminder @U1")
+	wantOwed(t, w.after(time.Minute), "#a reply reminder @U0ANN")
 	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
 	wantOwed(t, w.after(10*time.Hour))
 }

@@ -174,6 +174,9 @@ func (d *draft) hold(en *entry) {
 func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 	d.update(en)
 	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
+	if topic == alert.TopicReopened {
+		n.After = d.now.Sub(before.ResolvedAt)
+	}
 	if topic == alert.TopicRefired {
 		d.say(en, n, nil)
 	} else {

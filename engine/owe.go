@@ -64,6 +64,19 @@ func (d *draft) say(en *entry, n alert.Note, pings map[string][]string) {
 	d.oweMore(en, en.Lanes, pages[1:])
 }
 
+// pinging pings a person wherever the incident is shown, if it is somebody whom
+// Slack knows.
+func (en *entry) pinging(p alert.Person) map[string][]string {
+	if id := alert.ParsePerson(p.ID); id.ID == "" || id.Name != "" {
+		return nil
+	}
+	pings := map[string][]string{}
+	for _, lane := range en.Lanes {
+		pings[lane] = []string{p.ID}
+	}
+	return pings
+}
+
 // told says whether a thread policy wants a note. What people wrote, and what
 // routes ask for by themselves, no policy keeps back.
 func told(policy alert.ThreadPolicy, n alert.Note) bool {

@@ -74,6 +74,8 @@ func noteSign(i alert.Incident, n alert.Note) string {
 		return "💬"
 	case alert.TopicSilenced, alert.TopicHidden:
 		return "🔕"
+	case alert.TopicUnsilenced:
+		return "🔔"
 	case alert.TopicUnanswered, alert.TopicReminder:
 		return "⏰"
 	}
@@ -92,7 +94,7 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return firingWords(i, n)
 	case alert.TopicAcked, alert.TopicAssigned, alert.TopicNote:
 		return peopleWords(n)
-	case alert.TopicSilenced, alert.TopicHidden:
+	case alert.TopicSilenced, alert.TopicHidden, alert.TopicUnsilenced:
 		return silenceWords(n)
 	case alert.TopicUnanswered:
 		return "*Nobody has taken this*" + after(n, " for ")
@@ -160,6 +162,9 @@ func peopleWords(n alert.Note) string {
 }
 
 func silenceWords(n alert.Note) string {
+	if n.Topic == alert.TopicUnsilenced {
+		return "*No longer quiet*, still open"
+	}
 	until := ""
 	if !n.At.IsZero() {
 		until = " until " + date(n.At)

@@ -137,7 +137,7 @@ func checkIncident(t *rapid.T) {
 func notes() *rapid.Generator[alert.Note] {
 	topics := []alert.Topic{
 		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned,
-		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, "strange", "<!channel>", "",
+		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced, "strange", "<!channel>", "",
 	}
 	return rapid.Custom(func(t *rapid.T) alert.Note {
 		return alert.Note{

@@ -77,6 +77,7 @@ func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
 		"unanswered":    {Topic: alert.TopicUnanswered, After: 10 * time.Minute, Mention: []string{"S0DBOPS", "here"}, Broadcast: true},
 		"reminder":      {Topic: alert.TopicReminder, By: ann(), After: 2 * time.Hour},
 		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
+		"unsilenced":    {Topic: alert.TopicUnsilenced, Count: 7},
 		"resolved by":   {Topic: alert.TopicResolved, By: ann(), After: 2 * time.Hour},
 	} {
 		t.Run(name, func(t *testing.T) {
