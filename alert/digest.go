@@ -22,6 +22,8 @@ const (
 	topValues = 5
 	// talliedLabels, talliedValues and talliedLength bound what a tally counts.
 	talliedLabels, talliedValues, talliedLength = 50, 200, 100
+	// talliedMentions bounds whom a digest pings.
+	talliedMentions = 20
 )
 
 // Summary is what a digest says about its incidents, as they stand now.
@@ -33,6 +35,9 @@ type Summary struct {
 	// Acked and Resolved count incidents by state, Own those that have got a
 	// card of their own since.
 	Acked, Resolved, Own int
+	// Mention are who is pinged by the digest: each of those whom the card of an
+	// open incident of it would have pinged, once (see ParseMention).
+	Mention []string
 	// Label splits the incidents best; empty when none does. Values are its most
 	// common ones, and Others is how many incidents have none of them.
 	Label  string
@@ -73,6 +78,8 @@ type Line struct {
 	LastAt   time.Time
 	// Own is set when it has a card of its own.
 	Own bool
+	// Mention are who is pinged by its card in the digest's lane.
+	Mention []string
 }
 
 // rank orders lines worst first; what is resolved comes last.
@@ -105,6 +112,9 @@ func (t *Tally) Add(l Line) {
 		s.Resolved++
 	case Acked:
 		s.Acked++
+	case Open:
+		s.Mention = Union(s.Mention, l.Mention)
+		s.Mention = s.Mention[:min(len(s.Mention), talliedMentions)]
 	}
 	if l.State != StateResolved {
 		s.Severities[l.Severity]++

@@ -40,11 +40,11 @@ func TestADigestCountsAndNamesTheWorstFirst(t *testing.T) {
 		l := alert.Line{ID: fmt.Sprint(i), Severity: alert.Warning, State: alert.Open, Count: 2, FirstAt: noon, LastAt: noon}
 		switch {
 		case i == 0:
-			l.State, l.Severity = alert.StateResolved, alert.Critical
+			l.State, l.Severity, l.Mention = alert.StateResolved, alert.Critical, []string{"U0LATE"}
 		case i == 20:
-			l.State = alert.Acked
+			l.State, l.Mention = alert.Acked, []string{"U0BUSY"}
 		case i > 25:
-			l.Severity = alert.Critical
+			l.Severity, l.Mention = alert.Critical, []string{"S0OPS", fmt.Sprint("U0", i%2)}
 		}
 		tally.Add(l)
 	}
@@ -52,6 +52,9 @@ func TestADigestCountsAndNamesTheWorstFirst(t *testing.T) {
 	if s.Total != 30 || s.Alerts != 60 || s.Resolved != 1 || s.Acked != 1 ||
 		s.Severities[alert.Critical] != 4 || s.Severities[alert.Warning] != 25 {
 		t.Errorf("counted %+v", s)
+	}
+	if got := fmt.Sprint(s.Mention); got != "[S0OPS U00 U01]" {
+		t.Errorf("it pings %s, want each of the open ones' once", got)
 	}
 	got := ""
 	for _, l := range s.Top {

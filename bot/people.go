@@ -228,6 +228,11 @@ func (b *Bot) addressed(ctx context.Context, job alert.Job) alert.Job {
 	if names := job.Incident.Mentions[job.Lane]; len(names) > 0 {
 		job.Incident.Mentions = map[string][]string{job.Lane: b.pinged(ctx, names)}
 	}
+	if job.Digest != nil && len(job.Digest.Mention) > 0 {
+		digest := *job.Digest
+		digest.Mention = b.pinged(ctx, digest.Mention)
+		job.Digest = &digest
+	}
 	if job.Note != nil && len(job.Note.Mention) > 0 {
 		note := *job.Note
 		note.Mention = b.pinged(ctx, note.Mention)

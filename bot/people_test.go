@@ -131,6 +131,17 @@ func TestNamesThatAreMentionedBecomeIds(t *testing.T) {
 	}
 }
 
+func TestADigestMentionsWhomItsCardsWouldHave(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	job := aDigest(alert.Digest, 8)
+	job.Digest.Mention = []string{"@bob", "here"}
+	shown, _ := slack.Message("#alerts", posted(t, b, job).TS)
+	if !strings.HasPrefix(shown.Text, "<@U0BOB> <!here> ") || job.Digest.Mention[0] != "@bob" {
+		t.Errorf("shown %q, mentions %v", shown.Text, job.Digest.Mention)
+	}
+}
+
 func TestAnAlertIsSentEvenIfWhomItMentionsIsNotKnown(t *testing.T) {
 	slack := startSlack(t, playground.Options{})
 	b := newBot(t, slack, &logBook{})

@@ -22,7 +22,8 @@ const (
 // Digest draws the one message that stands for many incidents: how many of
 // which severity, how the label that splits them best divides them, the worst
 // of them, and the way to the complete list; listed is its permalink, or empty
-// while it is not there yet. Lines of unescaped small print go under the headline.
+// while it is not there yet. Lines of unescaped small print go under the headline,
+// and whom it pings (alert.Summary.Mention) stands there and begins its Text.
 func Digest(s alert.Summary, listed string, aside ...string) Message {
 	var blocks []slack.Block
 	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
@@ -30,10 +31,13 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 			blocks = append(blocks, section(part))
 		}
 	}
-	plainText := PlainDigest(s, listed, aside...)
+	top := smallPrint(header(digestTitle(s)), aside)
+	if who := ping(s.Mention); who != "" {
+		top = append(top, section(who))
+	}
 	return Message{
-		Text:   plainText.Text,
-		Blocks: smallPrint(header(digestTitle(s)), aside),
+		Text:   PlainDigest(s, listed, aside...).Text,
+		Blocks: top,
 		Attachments: []slack.Attachment{{
 			Color: digestColour(s), Fallback: fit(digestTitle(s), maxFallback), Blocks: slack.Blocks{BlockSet: blocks},
 		}},
@@ -43,7 +47,8 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 // PlainDigest is Digest as escaped text of at most 4,000 characters, for when
 // Slack has refused the blocks.
 func PlainDigest(s alert.Summary, listed string, aside ...string) Message {
-	parts := append([]string{digestTitle(s)}, asides(aside)...)
+	head := strings.TrimLeft(ping(s.Mention)+" "+digestTitle(s), " ")
+	parts := append([]string{head}, asides(aside)...)
 	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
 		if part != "" {
 			parts = append(parts, part)

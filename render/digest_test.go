@@ -21,6 +21,7 @@ func digests() map[string]alert.Summary {
 		if n%50 == 0 {
 			l.State, l.Own = alert.Acked, true
 		}
+		l.Mention = []string{"S0DBOPS", []string{"here", "@carol"}[n%2]}
 		flood.Add(l)
 		l.State, l.Own = alert.StateResolved, false
 		over.Add(l)
@@ -41,8 +42,8 @@ func TestDigestsLookAsTheGoldenFiles(t *testing.T) {
 				link = "https://acme.slack.com/archives/C0OPS/p1700000000000100?thread_ts=1700000000.000000&cid=C0OPS"
 			}
 			m := Digest(s, link)
-			wantValid(t, "digest", checkMessage(m))
-			wantValid(t, "plain digest", checkMessage(PlainDigest(s, link)))
+			wantValid(t, "digest", checkMessage(m, "<!subteam^S0DBOPS>", "<!here>"))
+			wantValid(t, "plain digest", checkMessage(PlainDigest(s, link), "<!subteam^S0DBOPS>", "<!here>"))
 			golden(t, "digest "+name, m)
 		})
 	}

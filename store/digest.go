@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -281,7 +280,7 @@ const (
 	lineLabel  = 100
 )
 
-const lineQuery = `SELECT i.id, i.severity, i.state, i.title, substr(i.text, 1, ?), length(i.text), i.labels, i.count, i.first_at, i.last_at,
+const lineQuery = `SELECT i.id, i.severity, i.state, i.title, substr(i.text, 1, ?), length(i.text), i.labels, i.count, i.first_at, i.last_at, i.mentions, d.lane,
 		CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
 	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n LIMIT ? OFFSET ?`
@@ -321,22 +320,20 @@ func (d *DB) lines(ctx context.Context, into *[]alert.Line, args ...any) error {
 func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) error {
 	return d.each(ctx, lineQuery, func(s scanner) error {
 		var l alert.Line
-		var labels string
+		var labels, mentions, lane string
 		var length int
 		var first, last int64
-		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Title, &l.Text, &length, &labels, &l.Count, &first, &last, &l.Own)
+		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Title, &l.Text, &length, &labels, &l.Count, &first, &last, &mentions, &lane, &l.Own)
 		if err != nil {
 			return err
 		}
 		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
 		l.TextLeft = max(0, length-lineText)
-		if labels == "" {
-			use(l)
-			return nil
+		var pinged map[string][]string
+		if err := errors.Join(parse(labels, &l.Labels), parse(mentions, &pinged)); err != nil {
+			return err
 		}
-		if err := json.Unmarshal([]byte(labels), &l.Labels); err != nil {
-			return fmt.Errorf("read stored labels: %w", err)
-		}
+		l.Mention = pinged[lane]
 		use(l)
 		return nil
 	}, args...)

@@ -73,6 +73,19 @@ func happen(t *testing.T, d *DB, id string, with func(i *alert.Incident)) alert.
 
 func resolve(i *alert.Incident) { i.State = alert.StateResolved }
 
+// testDigestPings: who was to be told by the cards is told by the digest.
+func testDigestPings(t *testing.T, d *DB) {
+	for k := range 8 {
+		i := incident(fmt.Sprint("pings-", k), "#db", 1)
+		i.Mentions = map[string][]string{"#db": {"here", fmt.Sprint("U0", k%2)}, "#other": {"channel"}}
+		commit(t, d, fire(i))
+	}
+	j := claimDigest(t, d, 10, alert.Digest)
+	if got := fmt.Sprint(j.Digest.Mention); got != "[here U00 U01]" {
+		t.Errorf("the digest pings %s", got)
+	}
+}
+
 func testDigest(t *testing.T, d *DB) {
 	all := flooded(t, d, alert.Error, 8)
 	j := claimDigest(t, d, 10, alert.Digest)

@@ -89,6 +89,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"lanes with something owed are listed":                testLanes,
 		"unknown things are not found":                        testNotFound,
 		"a flood is one digest":                               testDigest,
+		"a digest pings whom its cards would have":            testDigestPings,
 		"a few posts, and new ones, are no flood":             testNoDigest,
 		"criticals are a digest of their own, ahead":          testDigestOrder,
 		"a claimed digest comes back unsure":                  testDigestUnsure,
