@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 
 	"github.com/slack-go/slack"
 
@@ -27,20 +28,21 @@ type Caller struct {
 
 // Respond answers a person so that only they see it: by the response_url; where
 // that is spent or missing, by an ephemeral message; where the bot can't post
-// that, as a direct message. The error joins what went wrong on each way.
+// that, as a direct message. The error joins what went wrong on each way; what
+// Slack refuses as a message is tried on no other.
 func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
 	var errs []error
 	if to.ResponseURL != "" {
 		err := b.respond(ctx, to.ResponseURL, m, false)
-		if err == nil {
-			return nil
+		if err == nil || unfit(err) {
+			return err
 		}
 		errs = append(errs, err)
 	}
 	if to.Channel != "" && to.User != "" {
 		err := b.whisper(ctx, to, m)
-		if err == nil {
-			return nil
+		if err == nil || unfit(err) {
+			return err
 		}
 		errs = append(errs, err)
 	}
@@ -53,15 +55,26 @@ func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
 	return nil
 }
 
+// unfit tells that no way of sending these bytes will do.
+func unfit(err error) bool {
+	e, ok := errors.AsType[*alert.SendError](err)
+	return ok && e.Class == alert.ClassPayload
+}
+
 // Replace puts m in the place of the message that a click was in, by its
 // response_url; where that is spent or missing, it is a private answer.
 func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
-	if to.ResponseURL == "" || b.respond(ctx, to.ResponseURL, m, true) != nil {
+	if to.ResponseURL != "" {
+		if err := b.respond(ctx, to.ResponseURL, m, true); err == nil || unfit(err) {
+			return err
+		}
 		to.ResponseURL = ""
-		return b.Respond(ctx, to, m)
 	}
-	return nil
+	return b.Respond(ctx, to, m)
 }
+
+// errorCode matches Slack's error codes.
+var errorCode = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
 
 // respond posts to a response_url, which is called without a token.
 func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, replace bool) error {
@@ -82,8 +95,16 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, r
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
 	c := &call{bot: b, method: "response_url", where: "the answer"}
 	_, err = c.Do(req) //nolint:bodyclose // Do has read the body and closed it
-	if c.status == http.StatusOK && string(bytes.TrimSpace(c.body)) == "ok" {
+	said := string(bytes.TrimSpace(c.body))
+	if c.status == http.StatusOK && said == "ok" {
 		c.answer.OK = true
+	}
+	// Unlike the Web API it refuses by status, and its code may be all it says.
+	if c.answer.Error == "" && errorCode.MatchString(said) {
+		c.answer.Error = said
+	}
+	if c.status >= 400 && c.status < 500 && c.status != http.StatusTooManyRequests && c.answer.Error != "" {
+		c.status = http.StatusOK
 	}
 	return c.result(err)
 }
