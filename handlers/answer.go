@@ -14,56 +14,136 @@ import (
 
 // ask is what somebody wants in words, however the words came.
 type ask struct {
-	words []token
+	by   bot.Caller
+	said phrase
 	// direct words stand without a slash: a direct message or a mention.
 	direct bool
 	// once is Slack's name of the request, the same if it is handled twice.
 	once string
 }
 
-// words are all a person can begin with.
-func words() []string { return []string{"help", "status", "test"} }
+// reply is what is said to a person.
+type reply struct {
+	render.Message
+	// draw draws it with a chart of figures, in place of Message; nil for none.
+	draw    func(c render.Chart) render.Message
+	figures figures
+}
+
+// command is a word that a person can begin with.
+type command struct {
+	name string
+	// also are other words for it; an empty one is what one alone does.
+	also []string
+	// needs is the right that it takes, or empty.
+	needs right
+	do    func(h *Handlers, ctx context.Context, a ask) reply
+}
+
+// commands are all of them, in the order of help.
+func commands() []command {
+	plain := func(do func(h *Handlers, ctx context.Context, a ask) render.Message) func(*Handlers, context.Context, ask) reply {
+		return func(h *Handlers, ctx context.Context, a ask) reply { return reply{Message: do(h, ctx, a)} }
+	}
+	return []command{
+		{"list", []string{"ls", "incidents", "alerts"}, "", plain((*Handlers).list)},
+		{"show", []string{"details", "incident", "info"}, "", plain((*Handlers).show)},
+		{"ack", []string{"acknowledge", "take"}, rightAck, plain(acting(alert.VerbAck))},
+		{"resolve", []string{"close", "done"}, rightAck, plain(acting(alert.VerbResolve))},
+		{"assign", []string{"give"}, rightAck, plain((*Handlers).assign)},
+		{"note", []string{"comment"}, rightAck, plain(acting(alert.VerbNote))},
+		{"silence", []string{"mute"}, rightSilence, plain((*Handlers).silence)},
+		{"silences", []string{"mutes"}, "", plain((*Handlers).silences)},
+		{"unsilence", []string{"unmute", "expire"}, rightSilence, plain((*Handlers).unsilence)},
+		{"send", []string{"post", "alert"}, rightSend, plain((*Handlers).send)},
+		{"test", []string{"notify-test"}, rightSend, plain((*Handlers).test)},
+		{"subscribe", []string{"subscriptions"}, "", plain((*Handlers).subscribe)},
+		{"unsubscribe", nil, "", plain((*Handlers).unsubscribe)},
+		{"oncall", []string{"on-call", "who"}, "", plain((*Handlers).oncall)},
+		{"stats", []string{"statistics", "figures"}, "", (*Handlers).stats},
+		{"status", []string{"health"}, "", plain((*Handlers).status)},
+		{"help", []string{"?", "hi", "hello", "hey", "hallo", "--help", "-h"}, "", plain((*Handlers).help)},
+	}
+}
+
+// commandOf finds the command that a word means, or else the name of the one it
+// was probably meant to be.
+func commandOf(word string) (found command, near string) {
+	var names []string
+	for _, c := range commands() {
+		if c.name == word || slices.Contains(c.also, word) {
+			return c, ""
+		}
+		names = append(names, c.name)
+	}
+	return command{}, nearest(word, names)
+}
 
 // answer does what was asked and returns what to say.
-func (h *Handlers) answer(ctx context.Context, a ask) render.Message {
-	if len(a.words) == 0 {
-		return h.help(a)
+func (h *Handlers) answer(ctx context.Context, a ask) reply {
+	if len(a.said.words) == 0 {
+		return reply{Message: h.help(ctx, a)}
 	}
-	first := strings.TrimPrefix(a.words[0].key, "/")
-	switch first {
-	case "notify":
-		a.words = a.words[1:]
+	whole, said := a.said, a.said.words[0]
+	first := strings.TrimPrefix(said.key, "/")
+	a.said = a.said.from(1)
+	if first == "notify" {
 		return h.answer(ctx, a)
-	case "test", "notify-test":
-		return h.test(ctx, a.words[1:], a)
-	case "status":
-		return h.status(ctx)
-	case "help", "?", "hi", "hello", "hey", "hallo":
-		return h.help(a)
 	}
-	near := nearest(first, words())
-	if a.direct {
-		return render.Unknown(a.words[0].raw, near, "help")
+	c, near := commandOf(first)
+	if c.do == nil && idShape.MatchString(first) {
+		if _, err := h.opts.Reader.Incident(ctx, first); err == nil {
+			a.said = whole
+			return reply{Message: h.show(ctx, a)}
+		}
+	}
+	if c.do == nil {
+		return reply{Message: unknown(said.raw, near, a.direct)}
+	}
+	return h.do(ctx, c, a)
+}
+
+// do runs a command for who may, except that anybody may ask how it is written.
+func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
+	if len(a.said.words) == 1 && slices.Contains([]string{"help", "?", "--help", "-h"}, a.said.words[0].key) {
+		a.said = read(c.name)
+		return reply{Message: h.help(ctx, a)}
+	}
+	if no, ok := h.allowed(ctx, a.by, c.needs); !ok {
+		return reply{Message: no}
+	}
+	return c.do(h, ctx, a)
+}
+
+func unknown(said, near string, direct bool) render.Message {
+	if direct {
+		return render.Unknown(said, near, "help")
 	}
 	if near != "" {
 		near = "/notify " + near
 	}
-	return render.Unknown(a.words[0].raw, near, "/notify help")
+	return render.Unknown(said, near, "/notify help")
 }
 
-func (h *Handlers) help(a ask) render.Message {
-	return render.Help(render.HelpView{Direct: a.direct, Shell: h.shell(), Version: h.opts.Version})
-}
-
-// test reads what kind of test alert is wanted, and sends it; a person who only
-// asks what could be written there is told.
-func (h *Handlers) test(ctx context.Context, words []token, a ask) render.Message {
-	if len(words) == 1 && slices.Contains([]string{"help", "?", "--help", "-h"}, words[0].key) {
-		return h.help(a)
+// help lists what can be written, or how one command is.
+func (h *Handlers) help(_ context.Context, a ask) render.Message {
+	view := render.HelpView{Direct: a.direct, Shell: h.shell(), Version: h.opts.Version}
+	if len(a.said.words) > 0 {
+		word := a.said.words[0]
+		c, near := commandOf(strings.TrimPrefix(word.key, "/"))
+		if c.do == nil && near != "" {
+			return unknown(word.raw, "help "+near, a.direct)
+		}
+		view.Word = c.name
 	}
-	order, bad := parseTest(words)
+	return render.Help(view)
+}
+
+// test reads what kind of test alert is wanted, and sends it.
+func (h *Handlers) test(ctx context.Context, a ask) render.Message {
+	order, bad := parseTest(a.said.words)
 	if bad != nil {
-		return render.Refused(bad.Message, bad.Hint)
+		return refused(bad)
 	}
 	return h.sendTest(ctx, order, a.once)
 }
@@ -71,6 +151,16 @@ func (h *Handlers) test(ctx context.Context, words []token, a ask) render.Messag
 // respond answers so that only the person who asked sees it.
 func (h *Handlers) respond(ctx context.Context, to bot.Caller, m render.Message) error {
 	return h.patiently(ctx, func() error { return h.opts.Slack.Respond(ctx, to, m) })
+}
+
+// deliver says a reply by send.
+func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Message) error) error {
+	if r.draw == nil {
+		return h.patiently(ctx, func() error { return send(r.Message) })
+	}
+	return h.charted(ctx, r.figures, &h.charts.message, func(c render.Chart) error {
+		return h.patiently(ctx, func() error { return send(r.draw(c)) })
+	})
 }
 
 // maxPatience is how often Slack is asked again.
@@ -88,13 +178,21 @@ func (h *Handlers) patiently(ctx context.Context, try func() error) error {
 		if until, ok := ctx.Deadline(); ok && time.Until(until) < pause {
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if !rest(ctx, pause) {
 			return err
 		}
+	}
+}
+
+// rest waits, and tells whether ctx lasted.
+func rest(ctx context.Context, pause time.Duration) bool {
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
 	}
 }
 

@@ -5,16 +5,18 @@ import (
 	"strings"
 
 	"tocsin/bot"
+	"tocsin/render"
 )
 
 // Command answers /notify-test and /notify, privately. A command under another
 // name that ends in -test is a test as well, for workspaces where ours was
 // taken.
 func (h *Handlers) Command(ctx context.Context, c bot.Command) error {
-	words := tokens(c.Text)
-	a := ask{words: words, once: c.TriggerID}
+	a := ask{by: c.Caller, said: read(c.Text), once: c.TriggerID}
+	send := func(m render.Message) error { return h.opts.Slack.Respond(ctx, c.Caller, m) }
 	if strings.HasSuffix(c.Name, "-test") {
-		return h.respond(ctx, c.Caller, h.test(ctx, words, a))
+		test, _ := commandOf("test")
+		return h.deliver(ctx, h.do(ctx, test, a), send)
 	}
-	return h.respond(ctx, c.Caller, h.answer(ctx, a))
+	return h.deliver(ctx, h.answer(ctx, a), send)
 }

@@ -20,18 +20,45 @@ import (
 	"tocsin/render"
 )
 
-// Engine accepts alerts. Once Push returns receipts they are on disk.
+// Engine does what people want done. Once it has answered, it is on disk.
 type Engine interface {
 	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
+	// Act answers for each act what became of it.
+	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
+	// Silence returns the silence with its id, and how many open incidents it
+	// quiets.
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
+	// Unsilence ends a silence; alert.ErrNotFound if none of this id holds.
+	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
-// Reader answers what is known.
+// Reader answers what is known of incidents and silences.
 type Reader interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
+	// Incident is the one of this id, or alert.ErrNotFound.
+	Incident(ctx context.Context, id string) (alert.Incident, error)
+	// Count is exact up to 1,000; more is 1,000.
+	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
+	// History is oldest first.
+	History(ctx context.Context, incident string) ([]alert.Event, error)
+	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+}
+
+// Figures sums up alerts.
+type Figures interface {
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns an alert's record as soon as it is not pending any more, or
 	// at the end of ctx as it stands then, with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
+	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
+}
+
+// Subscriptions remembers who wants which alerts as direct messages.
+type Subscriptions interface {
+	Subscribe(ctx context.Context, s alert.Subscription) error
+	// Unsubscribe ends all of a person's and says how many there were.
+	Unsubscribe(ctx context.Context, person string) (int, error)
+	Subscriptions(ctx context.Context, person string) ([]alert.Subscription, error)
 }
 
 // Homes remembers which view each person's App Home shows. The hash of a person
@@ -44,21 +71,52 @@ type Homes interface {
 // Slack is how answers reach people.
 type Slack interface {
 	Respond(ctx context.Context, to bot.Caller, m render.Message) error
+	// Replace answers in the place of the message that was clicked in.
+	Replace(ctx context.Context, to bot.Caller, m render.Message) error
 	Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error)
-	PublishHome(ctx context.Context, user string, view render.HomeTab, hash string) (string, error)
-	OpenView(ctx context.Context, trigger string, view render.Modal) error
 	Permalink(ctx context.Context, channel, ts string) (string, error)
+	// Upload keeps a picture that is shown by the id it returns; alt says what it
+	// shows.
+	Upload(ctx context.Context, name, alt string, content []byte) (id string, err error)
 }
 
-// Options are what handlers work with. Engine, Reader, Homes, Slack and Health
-// are needed, the rest is optional.
+// Views are what people see besides messages.
+type Views interface {
+	PublishHome(ctx context.Context, user string, view render.HomeTab, hash string) (string, error)
+	OpenView(ctx context.Context, trigger string, view render.Modal) error
+	UpdateView(ctx context.Context, id, hash string, view render.Modal) error
+}
+
+// People says who somebody is.
+type People interface {
+	// Zone is the time zone of a person (U…).
+	Zone(ctx context.Context, user string) (*time.Location, error)
+	// Name is the user name of a person (U…).
+	Name(ctx context.Context, user string) (string, error)
+	// Person finds who is meant by @name, user@mail or U…; nobody like that is an
+	// *alert.SendError of alert.ClassDestination.
+	Person(ctx context.Context, spelling string) (alert.Person, error)
+	// Members lists the people (U…) of a user group or a conversation.
+	Members(ctx context.Context, who string) ([]string, error)
+}
+
+// Options are what handlers work with. The interfaces and Health are needed,
+// the rest is optional.
 type Options struct {
-	Engine Engine
-	Reader Reader
-	Homes  Homes
-	Slack  Slack
+	Engine        Engine
+	Reader        Reader
+	Figures       Figures
+	Subscriptions Subscriptions
+	Homes         Homes
+	Slack         Slack
+	Views         Views
+	People        People
 	// Health says how the daemon is doing.
 	Health func() alert.Health
+	// Permissions say who may do what; the zero value lets everyone do all.
+	Permissions Permissions
+	// Routing is what oncall tells of.
+	Routing alert.Routing
 	// Server is the address of the HTTP API that help shows, and ServerToken says
 	// that it asks for a bearer token. An empty address is not shown.
 	Server      string
@@ -77,14 +135,15 @@ type Options struct {
 type Handlers struct {
 	opts    Options
 	homes   *homes
-	waiting chan struct{} // holds one for each test alert being awaited
+	charts  charts
+	waiting chan struct{} // holds one for each alert being awaited
 }
 
-// maxWaiting is how many test alerts are awaited at once, fewer than the bot
-// has workers: a held outbox must not keep everybody else waiting.
+// maxWaiting is how many alerts are awaited at once, fewer than the bot has
+// workers: a held outbox must not keep everybody else waiting.
 const maxWaiting = 4
 
-// New returns handlers that are ready to be called.
+// New returns handlers that are ready to be called. The App Home needs Run.
 func New(opts Options) *Handlers {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
@@ -102,14 +161,16 @@ func (h *Handlers) shell() render.Shell {
 	return render.Shell{Server: h.opts.Server, Token: h.opts.ServerToken}
 }
 
+// unresolved are the states of what is not over.
+func unresolved() []alert.State { return []alert.State{alert.Open, alert.Acked} }
+
 // maxOpen is how many open incidents a view counts before it says "and more".
 const maxOpen = 100
 
 // open returns the incidents that are not over, worst first, and whether there
 // are more.
 func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more bool, err error) {
-	states := []alert.State{alert.Open, alert.Acked}
-	incidents, err = h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: states, Limit: maxOpen + 1})
+	incidents, err = h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxOpen + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read open incidents: %w", err)
 	}
@@ -119,23 +180,26 @@ func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more b
 	return incidents, false, nil
 }
 
-// refusal says why an alert was not accepted, and logs what a person can't help.
-func (h *Handlers) refusal(err error) render.Message {
+// refusal says why something was not done, and logs what a person can't help.
+// what is a sentence: "The alert was not accepted".
+func (h *Handlers) refusal(what string, err error) render.Message {
 	var bad *alert.InputError
 	if errors.As(err, &bad) {
-		return render.Refused(bad.Message, bad.Hint)
+		return refused(bad)
 	}
-	h.opts.Log.Error("accept a test alert", zap.Error(err))
+	h.opts.Log.Error("do what a person wants", zap.String("answer", what), zap.Error(err))
 	switch {
 	case errors.Is(err, alert.ErrUnavailable):
-		return render.Refused("The alert was not accepted, because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong.")
+		return render.Refused(what+", because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong.")
 	case errors.Is(err, alert.ErrBacklog):
-		return render.Refused("The alert was not accepted, because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
+		return render.Refused(what+", because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
 	case errors.Is(err, alert.ErrOverloaded):
-		return render.Refused("The alert was not accepted, because too much arrives at the moment.", "Please try again in a minute.")
+		return render.Refused(what+", because too much arrives at the moment.", "Please try again in a minute.")
 	}
-	return render.Refused("I can't tell whether the alert was accepted.", "The log says what went wrong.")
+	return render.Refused("I can't tell whether that was done.", "Please look, and try again if it was not; the log says what went wrong.")
 }
+
+func refused(bad *alert.InputError) render.Message { return render.Refused(bad.Message, bad.Hint) }
 
 // apology answers a person whom an error of ours keeps from what they asked
 // for, and logs it. what begins "I can't …".

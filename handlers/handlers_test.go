@@ -3,11 +3,16 @@ package handlers_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"tocsin/alert"
 	"tocsin/bot"
@@ -20,27 +25,44 @@ type desk struct {
 	mu      sync.Mutex
 	pushed  []alert.Alert
 	pushErr error
+	acts    []alert.Act
 	open    []alert.Incident
 	readErr error
 	health  alert.Health
 	settled bool // alerts are delivered at once
 	hashes  map[string]string
-	homes   int
+	homes   []string // whose Home was published, in this order
+	homeErr func(view render.HomeTab) error
 	said    []string // channel, thread and text
 	answers []string
+	inPlace []string
 	sayErrs []error
-	opened  int
+	opened  []render.Modal
 	openErr error
+	updated int
 	later   time.Duration // how far the clock has been put forward
 	linkErr error
+	uploads int
+	members map[string][]string
+	zone    *time.Location
+	zoneErr error
+	logged  strings.Builder
+
+	silences    []alert.Silence
+	wishes      []alert.Subscription
+	stats       alert.Stats
+	permissions handlers.Permissions
+	counted     int
 }
 
 func (d *desk) handlers() *handlers.Handlers {
 	if d.hashes == nil {
 		d.hashes = map[string]string{}
 	}
+	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&d.logged), zap.InfoLevel)
 	return handlers.New(handlers.Options{
-		Engine: d, Reader: d, Homes: d, Slack: d, Health: d.state,
+		Engine: d, Reader: d, Figures: d, Subscriptions: d, Homes: d, Slack: d, Views: d, People: d, Health: d.state,
+		Permissions: d.permissions, Log: zap.New(core),
 		Now: func() time.Time { return time.Unix(1795442000, 0).Add(d.later) },
 	})
 }
@@ -61,11 +83,102 @@ func (d *desk) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted, 
 	return []alert.Accepted{{ID: "a1"}}, nil
 }
 
-func (d *desk) Incidents(context.Context, alert.IncidentFilter) ([]alert.Incident, error) {
-	return d.open, d.readErr
+func (d *desk) Act(_ context.Context, acts []alert.Act) ([]alert.Acted, error) {
+	if d.pushErr != nil {
+		return nil, d.pushErr
+	}
+	d.acts = append(d.acts, acts...)
+	acted := make([]alert.Acted, len(acts))
+	for n, a := range acts {
+		acted[n] = alert.Acted{Incident: alert.Incident{ID: a.Incident}, Effect: alert.ActUnknown}
+		for at, i := range d.open {
+			switch {
+			case i.ID != a.Incident:
+			case i.State == alert.Acked && a.Verb == alert.VerbAck:
+				acted[n] = alert.Acted{Incident: i, Effect: alert.ActAlready}
+			default:
+				if a.Verb == alert.VerbAck {
+					d.open[at].State, d.open[at].AckedBy = alert.Acked, a.By
+				}
+				acted[n] = alert.Acted{Incident: d.open[at], Effect: alert.ActDone}
+			}
+		}
+	}
+	return acted, nil
+}
+
+func (d *desk) Silence(_ context.Context, s alert.Silence) (alert.Silence, int, error) {
+	if d.pushErr != nil {
+		return s, 0, d.pushErr
+	}
+	s.ID = "s-k7f" + strconv.Itoa(2+len(d.silences))
+	d.silences = append(d.silences, s)
+	return s, 1, nil
+}
+
+func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.Silence, error) {
+	for n, s := range d.silences {
+		if s.ID == id && s.EndedBy == (alert.Person{}) {
+			d.silences[n].EndedBy = by
+			return d.silences[n], nil
+		}
+	}
+	return alert.Silence{}, alert.ErrNotFound
+}
+
+func (d *desk) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
+	if f.Mine != "" || f.Offset >= len(d.open) {
+		return nil, d.readErr
+	}
+	rows := slices.Clone(d.open[f.Offset:])
+	return rows[:min(len(rows), f.Limit)], d.readErr
+}
+
+func (d *desk) Incident(_ context.Context, id string) (alert.Incident, error) {
+	for _, i := range d.open {
+		if i.ID == id {
+			return i, d.readErr
+		}
+	}
+	return alert.Incident{}, alert.ErrNotFound
+}
+
+func (d *desk) Count(context.Context, alert.IncidentFilter) (int, error) {
+	return max(d.counted, len(d.open)), d.readErr
+}
+
+func (d *desk) History(context.Context, string) ([]alert.Event, error) { return nil, d.readErr }
+
+func (d *desk) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silence, error) {
+	var all []alert.Silence
+	for _, s := range d.silences {
+		if (f.ID == "" || s.ID == f.ID) && (f.At.IsZero() || s.Active(f.At) && s.EndedBy == (alert.Person{})) {
+			all = append(all, s)
+		}
+	}
+	return all, d.readErr
 }
 
 func (d *desk) Ledger(context.Context) (alert.Ledger, error) { return alert.Ledger{}, d.readErr }
+
+func (d *desk) Stats(context.Context, time.Time, time.Time, int) (alert.Stats, error) {
+	return d.stats, d.readErr
+}
+
+func (d *desk) Subscribe(_ context.Context, s alert.Subscription) error {
+	d.wishes = append(d.wishes, s)
+	return d.pushErr
+}
+
+func (d *desk) Unsubscribe(context.Context, string) (int, error) {
+	n := len(d.wishes)
+	d.wishes = nil
+	return n, d.pushErr
+}
+
+func (d *desk) Subscriptions(context.Context, string) ([]alert.Subscription, error) {
+	return d.wishes, d.readErr
+}
 
 func (d *desk) Await(ctx context.Context, id string) (alert.Record, error) {
 	r := alert.Record{Standing: alert.StandPending, Lane: "#ops"}
@@ -88,7 +201,17 @@ func (d *desk) SetHomeHash(_ context.Context, user, hash string) error {
 func (d *desk) Respond(_ context.Context, to bot.Caller, m render.Message) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	if len(d.sayErrs) > 0 {
+		err := d.sayErrs[0]
+		d.sayErrs = d.sayErrs[1:]
+		return err
+	}
 	d.answers = append(d.answers, to.User+" "+m.Text)
+	return nil
+}
+
+func (d *desk) Replace(_ context.Context, to bot.Caller, m render.Message) error {
+	d.inPlace = append(d.inPlace, to.User+" "+m.Text)
 	return nil
 }
 
@@ -102,18 +225,59 @@ func (d *desk) Say(_ context.Context, channel, thread string, m render.Message) 
 	return "1.3", nil
 }
 
-func (d *desk) PublishHome(context.Context, string, render.HomeTab, string) (string, error) {
-	d.homes++
+func (d *desk) PublishHome(_ context.Context, user string, view render.HomeTab, _ string) (string, error) {
+	if d.homeErr != nil {
+		if err := d.homeErr(view); err != nil {
+			return "", err
+		}
+	}
+	d.homes = append(d.homes, user)
 	return "hash", nil
 }
 
-func (d *desk) OpenView(context.Context, string, render.Modal) error {
-	d.opened++
+func (d *desk) OpenView(_ context.Context, _ string, view render.Modal) error {
+	d.opened = append(d.opened, view)
 	return d.openErr
+}
+
+func (d *desk) UpdateView(context.Context, string, string, render.Modal) error {
+	d.updated++
+	return nil
 }
 
 func (d *desk) Permalink(context.Context, string, string) (string, error) {
 	return "https://acme.slack.com/p1", d.linkErr
+}
+
+func (d *desk) Upload(context.Context, string, string, []byte) (string, error) {
+	d.uploads++
+	return "F0CHART1", nil
+}
+
+func (d *desk) Zone(context.Context, string) (*time.Location, error) {
+	if d.zone == nil {
+		return time.UTC, d.zoneErr
+	}
+	return d.zone, d.zoneErr
+}
+
+func (d *desk) Name(_ context.Context, user string) (string, error) {
+	return strings.ToLower(strings.TrimPrefix(user, "U0")), nil
+}
+
+func (d *desk) Person(_ context.Context, said string) (alert.Person, error) {
+	if said == "@bob" {
+		return alert.Person{ID: "U0BOB", Name: "bob"}, nil
+	}
+	return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found"}
+}
+
+func (d *desk) Members(_ context.Context, who string) ([]string, error) {
+	people, known := d.members[who]
+	if !known {
+		return nil, errors.New("slack is away")
+	}
+	return people, nil
 }
 
 func (d *desk) wantAnswer(t *testing.T, want string) {
@@ -207,7 +371,7 @@ func TestNotifyTestHelpIsHelp(t *testing.T) {
 	d := &desk{}
 	for _, text := range []string{"help", "?"} {
 		ok(t, d.handlers().Command(t.Context(), command(text)))
-		d.wantAnswer(t, "`/notify-test [channel] [severity]`")
+		d.wantAnswer(t, "`/notify test [channel] [severity]`")
 	}
 	if len(d.pushed) != 0 {
 		t.Errorf("a test alert was sent: %+v", d.pushed)
@@ -279,58 +443,6 @@ func TestNobodyInParticularIsNotAnswered(t *testing.T) {
 	}
 }
 
-func TestTheHomeIsPublishedWhenWhatItShowsHasChanged(t *testing.T) {
-	d := &desk{}
-	h := d.handlers()
-	open := func(h *handlers.Handlers, hash string, want int, why string) {
-		t.Helper()
-		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home", Hash: hash}))
-		if d.homes != want {
-			t.Errorf("%s: %d publishes, want %d", why, d.homes, want)
-		}
-		d.later += 3 * time.Second
-	}
-	ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "messages"}))
-	open(h, "", 1, "first opening")
-	open(h, "x", 1, "nothing changed")
-	d.health = alert.Health{Connections: 2, ConnectedSince: time.Unix(1795442700, 0)}
-	open(h, "x", 2, "connected")
-	d.health.ConnectedSince = d.health.ConnectedSince.Add(time.Second)
-	open(h, "x", 2, "a change below a minute")
-	d.open = []alert.Incident{{ID: "k7f2", Severity: alert.Error, Title: "disk full", Count: 1}}
-	open(h, "x", 3, "an incident")
-	open(d.handlers(), "x", 3, "after a restart")
-	open(h, "", 4, "Slack has lost the view")
-}
-
-func TestOpeningTheHomeAgainAndAgainIsOneLook(t *testing.T) {
-	d := &desk{}
-	h := d.handlers()
-	for range 5 {
-		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
-		d.later += 100 * time.Millisecond
-	}
-	ok(t, h.Home(t.Context(), bot.Home{User: "U0BOB", Tab: "home"}))
-	if d.homes != 2 {
-		t.Errorf("%d publishes for two people", d.homes)
-	}
-}
-
-func TestAHomeThatCantBeReadIsNoEmptyHome(t *testing.T) {
-	d := &desk{readErr: alert.ErrUnavailable}
-	h := d.handlers()
-	if err := h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}); err == nil {
-		t.Error("no error")
-	}
-	ok(t, h.Action(t.Context(), bot.Action{Caller: bot.Caller{User: "U0ANN"}, ActionID: render.ActionRefresh}))
-	d.wantAnswer(t, "can't refresh")
-	ok(t, h.Command(t.Context(), bot.Command{Name: "/notify", Text: "status"}))
-	d.wantAnswer(t, "can't read what is open")
-	if d.homes != 0 {
-		t.Errorf("%d publishes", d.homes)
-	}
-}
-
 func TestButtonsAreAnswered(t *testing.T) {
 	d := &desk{}
 	h := d.handlers()
@@ -340,8 +452,8 @@ func TestButtonsAreAnswered(t *testing.T) {
 	}
 	click(render.ActionLink + ":3")
 	click(render.ActionTest)
-	if len(d.answers) != 0 || d.opened != 1 {
-		t.Errorf("answers %q, %d dialogs", d.answers, d.opened)
+	if len(d.answers) != 0 || len(d.opened) != 1 {
+		t.Errorf("answers %q, %d dialogs", d.answers, len(d.opened))
 	}
 	click("from_an_older_version")
 	d.wantAnswer(t, "does nothing any more")

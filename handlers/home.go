@@ -5,140 +5,147 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
+	"tocsin/alert"
 	"tocsin/bot"
 	"tocsin/render"
 )
 
-// calm is how long after one look at a person's Home another opening of it is
-// not worth a second look: Slack reports each change between the tabs.
-const calm = 2 * time.Second
-
-// homes keeps one person's publishing in order and calm.
-type homes struct {
-	now func() time.Time
-
-	mu     sync.Mutex
-	visits map[string]*visit
-}
-
-type visit struct {
-	mu   sync.Mutex // held while the Home is drawn and published
-	last time.Time  // guarded by mu
-	used time.Time  // guarded by homes.mu
-}
-
-func newHomes(now func() time.Time) *homes {
-	return &homes{now: now, visits: map[string]*visit{}}
-}
-
-// maxVisits bounds the memory for people who have left.
-const maxVisits = 1000
-
-func (h *homes) visit(user string) *visit {
-	now := h.now()
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if len(h.visits) >= maxVisits {
-		for who, v := range h.visits {
-			if now.Sub(v.used) > time.Minute {
-				delete(h.visits, who)
-			}
-		}
-	}
-	v := h.visits[user]
-	if v == nil {
-		v = &visit{}
-		h.visits[user] = v
-	}
-	v.used = now
-	return v
-}
-
-// Home publishes the App Home when somebody opens it, unless it shows the same
-// already.
-func (h *Handlers) Home(ctx context.Context, e bot.Home) error {
+// Home notes that somebody opened the App Home. Run publishes it, unless it
+// shows the same already.
+func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 	if e.User == "" || e.Tab == "messages" {
 		return nil
 	}
-	v := h.homes.visit(e.User)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	now := h.opts.Now()
-	if now.Sub(v.last) < calm {
-		return nil
+	// Slack names no hash when it has no view: whatever we remember, nothing is
+	// shown.
+	h.homes.want(e.User, wish{opened: true, empty: e.Hash == ""})
+	return nil
+}
+
+// homeLimit bounds the work on one person's Home.
+const homeLimit = 30 * time.Second
+
+// Run publishes the App Homes that people wait for, in the order they came and
+// at a pace that Slack takes from the whole app, until ctx ends.
+func (h *Handlers) Run(ctx context.Context) error {
+	for {
+		user, wanted, ok := h.homes.next(ctx)
+		if !ok || !rest(ctx, h.homes.pace.wait(time.Now())) {
+			return nil
+		}
+		again := h.serveHome(ctx, user, wanted)
+		if again == 0 {
+			continue
+		}
+		h.homes.want(user, wanted)
+		if !rest(ctx, again) {
+			return nil
+		}
 	}
-	view, hash, err := h.drawHome(ctx)
+}
+
+// serveHome brings one person's Home up to date. again is how long to wait
+// before it has to be tried again; 0 if it need not.
+func (h *Handlers) serveHome(ctx context.Context, user string, wanted wish) (again time.Duration) {
+	limited, cancel := context.WithTimeout(ctx, homeLimit)
+	defer cancel()
+	err := h.showHome(limited, user, wanted)
+	if err == nil || ctx.Err() != nil {
+		return 0
+	}
+	var sent *alert.SendError
+	if errors.As(err, &sent) && sent.Class == alert.ClassThrottled {
+		return max(sent.RetryAfter, time.Second)
+	}
+	if wanted.by.User == "" {
+		h.opts.Log.Error("show the home", zap.String("user", user), zap.Error(err))
+		return 0
+	}
+	if err := h.respond(limited, wanted.by, h.apology("I can't refresh the Home tab.", err)); err != nil {
+		h.opts.Log.Warn("answer a person", zap.String("user", user), zap.Error(err))
+	}
+	return 0
+}
+
+// showHome publishes a person's Home unless it shows the same already.
+func (h *Handlers) showHome(ctx context.Context, user string, wanted wish) error {
+	view, err := h.homeView(ctx, user)
 	if err != nil {
 		return err
 	}
-	shown, err := h.opts.Homes.HomeHash(ctx, e.User)
+	hash, err := hashOf(render.Home(view))
+	if err != nil {
+		return err
+	}
+	shown, err := h.opts.Homes.HomeHash(ctx, user)
 	if err != nil {
 		return fmt.Errorf("read what the home shows: %w", err)
 	}
-	// Slack names no hash when it has no view: whatever we remember, nothing is
-	// shown.
-	if shown == hash && e.Hash != "" {
-		v.last = now
+	if shown == hash && !wanted.force && !wanted.empty {
 		return nil
 	}
-	return h.publishHome(ctx, e.User, v, published{view: view, hash: hash})
-}
-
-// refreshHome publishes a person's Home whatever it shows.
-func (h *Handlers) refreshHome(ctx context.Context, user string) error {
-	v := h.homes.visit(user)
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	view, hash, err := h.drawHome(ctx)
-	if err != nil {
-		return err
-	}
-	return h.publishHome(ctx, user, v, published{view: view, hash: hash})
-}
-
-type published struct {
-	view render.HomeView
-	hash string
-}
-
-// publishHome needs v to be locked.
-func (h *Handlers) publishHome(ctx context.Context, user string, v *visit, p published) error {
 	// The time at its foot would make every view a new one, so it is no part of
 	// the hash.
-	p.view.DrawnAt = h.opts.Now()
-	err := h.patiently(ctx, func() error {
-		_, err := h.opts.Slack.PublishHome(ctx, user, render.Home(p.view), "")
-		return err
-	})
-	if err != nil {
+	view.DrawnAt = h.opts.Now()
+	if err := h.publish(ctx, user, view); err != nil {
 		return fmt.Errorf("publish home: %w", err)
 	}
-	v.last = h.opts.Now()
-	if err := h.opts.Homes.SetHomeHash(ctx, user, p.hash); err != nil {
+	if err := h.opts.Homes.SetHomeHash(ctx, user, hash); err != nil {
 		return fmt.Errorf("remember what the home shows: %w", err)
 	}
 	return nil
 }
 
-func (h *Handlers) drawHome(ctx context.Context) (render.HomeView, string, error) {
-	view, err := h.homeView(ctx)
-	if err != nil {
-		return view, "", err
-	}
-	hash, err := hashOf(render.Home(view))
-	return view, hash, err
+// publish shows a view.
+func (h *Handlers) publish(ctx context.Context, user string, view render.HomeView) error {
+	return h.charted(ctx, figures{view.Stats, view.Chart.Zone}, &h.charts.home, func(c render.Chart) error {
+		h.homes.pace.take(time.Now())
+		view.Chart = c
+		_, err := h.opts.Views.PublishHome(ctx, user, render.Home(view), "")
+		return err
+	})
 }
 
-func (h *Handlers) homeView(ctx context.Context) (render.HomeView, error) {
-	open, more, err := h.open(ctx)
-	if err != nil {
-		return render.HomeView{}, err
+// homeMine is how many of a person's own incidents are read for the Home.
+const homeMine = 10
+
+func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, error) {
+	view := render.HomeView{Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version}
+	var err error
+	if view.Open, view.More, err = h.open(ctx); err != nil {
+		return view, err
 	}
-	return render.HomeView{Open: open, More: more, Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version}, nil
+	if view.Mine, err = h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
+		return view, fmt.Errorf("read a person's incidents: %w", err)
+	}
+	if view.Silences, _, err = h.holding(ctx); err != nil {
+		return view, err
+	}
+	if view.Subscriptions, err = h.opts.Subscriptions.Subscriptions(ctx, user); err != nil {
+		return view, fmt.Errorf("read subscriptions: %w", err)
+	}
+	if view.Stats, err = h.homes.lastDay(ctx, h.opts.Figures); err != nil {
+		return view, fmt.Errorf("read figures: %w", err)
+	}
+	// Whether Slack takes it or gets a picture, it shows the same.
+	view.Chart = render.Chart{Native: true, Zone: h.zone(ctx, user)}
+	return view, nil
+}
+
+// zone is a person's time zone; UTC where Slack can't say.
+func (h *Handlers) zone(ctx context.Context, user string) *time.Location {
+	zone, err := h.opts.People.Zone(ctx, user)
+	if err != nil {
+		h.opts.Log.Warn("time zone of a person", zap.String("user", user), zap.Error(err))
+		return time.UTC
+	}
+	return zone
 }
 
 func hashOf(view render.HomeTab) (string, error) {

@@ -20,9 +20,8 @@ func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
 	if thread == "" && m.Mention {
 		thread = m.TS
 	}
-	reply := h.reply(ctx, m)
-	err := h.patiently(ctx, func() error {
-		_, err := h.opts.Slack.Say(ctx, m.Channel, thread, reply)
+	err := h.deliver(ctx, h.reply(ctx, m), func(r render.Message) error {
+		_, err := h.opts.Slack.Say(ctx, m.Channel, thread, r)
 		return err
 	})
 	if err != nil {
@@ -31,10 +30,10 @@ func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
 	return nil
 }
 
-func (h *Handlers) reply(ctx context.Context, m bot.Message) render.Message {
-	words := tokens(m.Text)
-	if len(words) == 0 {
-		return render.Greeting()
+func (h *Handlers) reply(ctx context.Context, m bot.Message) reply {
+	said := read(m.Text)
+	if len(said.words) == 0 {
+		return reply{Message: render.Greeting()}
 	}
-	return h.answer(ctx, ask{words: words, direct: true, once: m.Channel + "-" + m.TS})
+	return h.answer(ctx, ask{by: m.Caller, said: said, direct: true, once: m.Channel + "-" + m.TS})
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -16,28 +18,185 @@ import (
 )
 
 // Submit judges a filled-in dialog: its errors by block id, or the work to do.
+// It looks at nothing but the dialog and the clock.
 func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(ctx context.Context) error) {
-	caller := bot.Caller{User: s.User, Team: s.Team}
-	if s.CallbackID != render.CallbackTest {
-		return nil, func(ctx context.Context) error {
-			h.opts.Log.Warn("dialog of an unknown kind", zap.String("callback", s.CallbackID), zap.String("user", s.User))
-			return h.respond(ctx, caller, render.Gone())
-		}
+	switch s.CallbackID {
+	case render.CallbackTest:
+		return h.submitTest(s)
+	case render.CallbackSilence:
+		return h.submitSilence(s)
+	case render.CallbackAssign:
+		return h.submitAssign(s)
+	case render.CallbackNote:
+		return h.submitNote(s)
 	}
+	_, by := opened(s)
+	return nil, func(ctx context.Context) error {
+		h.opts.Log.Warn("dialog of an unknown kind", zap.String("callback", s.CallbackID), zap.String("user", s.User))
+		return h.respond(ctx, by, render.Gone())
+	}
+}
+
+// field is what was filled into the input of this name.
+func field(s bot.Submission, name string) string { return s.Inputs[name][name].Value }
+
+func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
 	order, errs := readTest(s)
 	if len(errs) > 0 {
 		return errs, nil
 	}
+	_, by := opened(s)
 	return nil, func(ctx context.Context) error {
-		return h.respond(ctx, caller, h.sendTest(ctx, order, s.TriggerID))
+		if no, ok := h.allowed(ctx, by, rightSend); !ok {
+			return h.respond(ctx, by, no)
+		}
+		return h.respond(ctx, by, h.sendTest(ctx, order, s.TriggerID))
+	}
+}
+
+func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+	wanted, errs := readSilence(s, h.opts.Now())
+	if len(errs) > 0 {
+		return errs, nil
+	}
+	from, by := opened(s)
+	return nil, func(ctx context.Context) error {
+		if no, ok := h.allowed(ctx, by, rightSilence); !ok {
+			return h.respond(ctx, by, no)
+		}
+		wanted.By = h.person(ctx, by)
+		said, holds := h.quiet(ctx, wanted)
+		if holds && from.Home {
+			h.homes.want(by.User, wish{})
+			return nil
+		}
+		return h.respond(ctx, by, said)
+	}
+}
+
+// readSilence reads the dialog for a silence, or says by block what is wrong.
+func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]string) {
+	errs := map[string]string{}
+	wanted := alert.Silence{Why: prose(field(s, render.InputReason))}
+	matchers, bad := parseMatchers(field(s, render.InputMatchers))
+	switch {
+	case bad != nil:
+		errs[render.InputMatchers] = sentence(bad)
+	case len(matchers) == 0:
+		errs[render.InputMatchers] = "Say which alerts, for example: service=\"db\""
+	case matchers.Everything():
+		errs[render.InputMatchers] = "This matches alerts without any labels, and so perhaps all. Add what they have in common, for example: service=\"db\""
+	}
+	wanted.Matchers = matchers
+	ends, block, wrong := readEnd(s, now)
+	if wrong != "" {
+		errs[block] = wrong
+	}
+	wanted.EndsAt = ends
+	if n := utf8.RuneCountInString(wanted.Why); n > render.MaxReason {
+		errs[render.InputReason] = fmt.Sprintf("The reason has %d characters; at most %d fit.", n, render.MaxReason)
+	}
+	return wanted, errs
+}
+
+// readEnd reads when a silence is to end. A time that was chosen counts, even if
+// the menu above still says a duration: nobody chooses one by accident.
+func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong string) {
+	chosen, until := field(s, render.InputDuration), field(s, render.InputUntil)
+	if until == "" && chosen == render.DurationUntil {
+		return ends, render.InputUntil, "Choose the day and the time here."
+	}
+	if until == "" {
+		d, ok := compact(chosen)
+		if !ok || d > longest {
+			return ends, render.InputDuration, "Choose how long."
+		}
+		return now.Add(d), "", ""
+	}
+	seconds, err := strconv.ParseInt(until, 10, 64)
+	ends = time.Unix(seconds, 0)
+	switch {
+	case err != nil:
+		return ends, render.InputUntil, "Choose the day and the time again."
+	case !ends.After(now):
+		return ends, render.InputUntil, "This time is over. Choose one that is still to come."
+	case ends.Sub(now) > longest:
+		return ends, render.InputUntil, "At most a year goes at once."
+	}
+	return ends, "", ""
+}
+
+// sentence is an error as it stands below a field, in plain text.
+func sentence(bad *alert.InputError) string {
+	return strings.TrimRight(bad.Message, ".") + ". " + strings.ToUpper(bad.Hint[:min(1, len(bad.Hint))]) + bad.Hint[min(1, len(bad.Hint)):]
+}
+
+// prose is what a person wrote into a field of several lines, without what can't
+// be seen.
+func prose(s string) string {
+	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD")))
+}
+
+func (h *Handlers) submitAssign(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+	to, note := field(s, render.InputPerson), prose(field(s, render.InputText))
+	errs := tooLong(note)
+	if !isPerson(to) {
+		errs[render.InputPerson] = "Choose a person."
+	}
+	if len(errs) > 0 {
+		return errs, nil
+	}
+	return nil, h.acts(s, func(ctx context.Context) alert.Act {
+		return alert.Act{Verb: alert.VerbAssign, To: h.person(ctx, bot.Caller{User: to}), Text: note}
+	})
+}
+
+func (h *Handlers) submitNote(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+	note := prose(field(s, render.InputText))
+	errs := tooLong(note)
+	if note == "" {
+		errs[render.InputText] = "Write what is to be noted."
+	}
+	if len(errs) > 0 {
+		return errs, nil
+	}
+	return nil, h.acts(s, func(context.Context) alert.Act { return alert.Act{Verb: alert.VerbNote, Text: note} })
+}
+
+func tooLong(note string) map[string]string {
+	errs := map[string]string{}
+	if n := utf8.RuneCountInString(note); n > render.MaxNote {
+		errs[render.InputText] = fmt.Sprintf("The note has %d characters; at most %d fit.", n, render.MaxNote)
+	}
+	return errs
+}
+
+// acts is the work of a dialog about one incident. Who sees its card sees there
+// what came of it.
+func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert.Act) func(ctx context.Context) error {
+	from, by := opened(s)
+	return func(ctx context.Context) error {
+		if no, ok := h.allowed(ctx, by, rightAck); !ok {
+			return h.respond(ctx, by, no)
+		}
+		act := wanted(ctx)
+		act.Incident, act.By, act.Once = from.Incident, h.person(ctx, by), s.TriggerID
+		acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
+		if err != nil {
+			return h.respond(ctx, by, h.refusal("Nothing was changed", err))
+		}
+		if from.Home && act.Verb != alert.VerbNote {
+			h.homes.want(by.User, wish{})
+			return nil
+		}
+		return h.tell(ctx, bot.Action{Caller: by, MessageTS: from.Message}, acted, act.Verb)
 	}
 }
 
 // readTest reads the test dialog, or says by block what is wrong.
 func readTest(s bot.Submission) (testOrder, map[string]string) {
-	field := func(name string) string { return s.Inputs[name][name].Value }
 	errs := map[string]string{}
-	order := testOrder{severity: alert.Severity(field(render.InputSeverity)), title: title(field(render.InputTitle))}
+	order := testOrder{severity: alert.Severity(field(s, render.InputSeverity)), title: title(field(s, render.InputTitle))}
 	if !slices.Contains(alert.Severities(), order.severity) {
 		errs[render.InputSeverity] = "Choose one of critical, error, warning, info."
 	}
@@ -47,7 +206,7 @@ func readTest(s bot.Submission) (testOrder, map[string]string) {
 	case n > render.MaxTestTitle:
 		errs[render.InputTitle] = fmt.Sprintf("The title has %d characters; at most %d fit.", n, render.MaxTestTitle)
 	}
-	switch words := tokens(field(render.InputChannel)); len(words) {
+	switch words := read(field(s, render.InputChannel)).words; len(words) {
 	case 0:
 	case 1:
 		channel, bad := parseChannel(words[0].raw)

@@ -1,106 +1,264 @@
 package handlers
 
 import (
-	"slices"
+	"fmt"
 	"strings"
 	"testing"
+	"time"
 	"unicode/utf8"
 
 	"tocsin/alert"
 )
 
-func TestATestOrderIsReadInAnyOrderAndSpelling(t *testing.T) {
-	for text, want := range map[string]testOrder{
-		"":                                   {"", alert.Info, ""},
-		"   \u00a0 ":                         {"", alert.Info, ""},
-		"#ops":                               {"#ops", alert.Info, ""},
-		"critical":                           {"", alert.Critical, ""},
-		"#ops critical":                      {"#ops", alert.Critical, ""},
-		"Critical #ops":                      {"#ops", alert.Critical, ""},
-		"#Ops\u00a0WARNING":                  {"#ops", alert.Warning, ""},
-		"<#C0OPS1|ops> error":                {"C0OPS1", alert.Error, ""},
-		"<#C0OPS1|>":                         {"C0OPS1", alert.Info, ""},
-		"<#C0OPS1>critical":                  {"C0OPS1", alert.Critical, ""},
-		"C0OPS1 warning":                     {"C0OPS1", alert.Warning, ""},
-		"@ann":                               {"@ann", alert.Info, ""},
-		"<@U0ANN1> info":                     {"U0ANN1", alert.Info, ""},
-		"<@U0ANN1|ann smith> info":           {"U0ANN1", alert.Info, ""},
-		"\u201c#ops\u201d \u2018error\u2019": {"#ops", alert.Error, ""},
-		"`#ops`, *critical*!":                {"#ops", alert.Critical, ""},
-		"ann@example.com":                    {"ann@example.com", alert.Info, ""},
-		"<mailto:ann@example.com|ann@example.com> error": {"ann@example.com", alert.Error, ""},
-		"\u200b#ops\u200b critical\ufeff":                {"#ops", alert.Critical, ""},
-		"#größe":                                         {"#größe", alert.Info, ""},
-	} {
-		got, err := parseTest(tokens(text))
-		want.title = "Test alert"
-		if got.channel != "" {
-			got.channel, _ = alert.ParseConversation(got.channel)
-		}
-		if err != nil || got != want {
-			t.Errorf("%q: got %+v, %v; want %+v", text, got, err, want)
-		}
+func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
 	}
-}
-
-func TestAWrongTestOrderIsAnsweredWithWhatToWrite(t *testing.T) {
-	for text, want := range map[string][2]string{
-		"fatal":                       {"severity fatal", "Did you mean critical?"},
-		"warnign":                     {"severity warnign", "Did you mean warning?"},
-		"citical #ops":                {"severity citical", "Did you mean critical?"},
-		"ops":                         {"severity ops", "write #ops"},
-		"&lt;b&gt;":                   {"conversation <b>", "#name"},
-		"#ops #dev":                   {"second channel", "[channel] [severity]"},
-		"info error":                  {"second severity", "[channel] [severity]"},
-		"#":                           {"conversation #", "#name"},
-		"<!channel>":                  {"conversation <!channel>", "#name"},
-		"<http://x|#ops>":             {"conversation <http://x|#ops>", "#name"},
-		"#two&amp;words":              {"conversation #two&words", "#name"},
-		"#" + strings.Repeat("x", 90): {"conversation #xxx", "#name"},
+	now := time.Date(2027, 1, 27, 15, 30, 0, 0, zone) // a Wednesday
+	for said, want := range map[string]string{
+		"2h": "27 17:30", "2h30m": "27 18:00", "for 90m": "27 17:00", "1d": "28 15:30", "for 2 hours": "27 17:30", "for an hour,": "27 16:30",
+		"for half an hour": "27 16:00", "for 1 hour and 15 minutes": "27 16:45", "1.5h": "27 17:00", "for the next": "", "1w": "34 15:30",
+		"until 18:00": "27 18:00", "until 9:30": "28 09:30", "until 6pm": "27 18:00", "until 6 p.m.": "27 18:00", "until 18.45": "27 18:45",
+		"until tomorrow": "28 09:00", "until tomorrow 9am": "28 09:00", "until tomorrow at 18:15": "28 18:15", "until 7am tomorrow": "28 07:00",
+		"until monday": "32 09:00", "until Mon 8:00": "32 08:00", "until next friday noon": "29 12:00", "until wednesday": "34 09:00", "until wed 18:00": "27 18:00",
+		"until midnight": "28 00:00", "until 24:00": "28 00:00", "until 2027-01-30": "30 09:00", "until 2027-01-30 08:00": "30 08:00", "until 2027-01-30T07:15": "30 07:15",
+		"until 18:00 UTC": "27 19:00", "until 2027-01-30T12:00Z": "30 13:00", "until 2h": "27 17:30", "till 12am": "28 00:00", "until 12 pm": "28 12:00",
 	} {
-		_, err := parseTest(tokens(text))
-		if err == nil {
-			t.Errorf("%q: no error", text)
+		w, n, bad := timing(read(said).words)
+		if want == "" {
+			if bad == nil {
+				t.Errorf("%q: understood", said)
+			}
 			continue
 		}
-		if !strings.Contains(err.Message, want[0]) || !strings.Contains(err.Hint, want[1]) {
-			t.Errorf("%q: %q, %q; want %q, %q", text, err.Message, err.Hint, want[0], want[1])
+		if bad != nil || n != len(read(said).words) {
+			t.Errorf("%q: %v, read %d words", said, bad, n)
+			continue
+		}
+		got, bad := w.end(now)
+		// The day of the year and the time on the wall there.
+		if have := fmt.Sprint(got.In(zone).YearDay(), got.In(zone).Format(" 15:04")); bad != nil || have != want {
+			t.Errorf("%q: %s, %v; want %s", said, have, bad, want)
 		}
 	}
 }
 
-func TestNearMissesAreRecognised(t *testing.T) {
-	words := []string{"help", "status", "test"}
+func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
+	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
-		"stauts": "status", "statu": "status", "hlep": "help", "hepl": "help", "tset": "test", "tests": "test",
-		"x": "", "": "", "silence": "", "state": "status", strings.Repeat("help", 1000): "",
+		"for": "how long", "for 90": "90m", "for ever": "no duration", "for 0h": "no duration", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
+		"until today 9am": "is over", "until 2020-01-01": "is over", "for 400d": "a year", "for 99999999d": "no duration", "for 999999d": "a year", "until 18:00 CET": "time zone",
 	} {
-		if got := nearest(said, words); got != want {
-			t.Errorf("%q: got %q, want %q", said, got, want)
+		w, _, bad := timing(read(said).words)
+		if bad == nil {
+			_, bad = w.end(now)
+		}
+		if bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) {
+			t.Errorf("%q: %+v, want %q", said, bad, want)
 		}
 	}
 }
 
-func FuzzParseTest(f *testing.F) {
-	for _, seed := range []string{"", "#ops critical", "<#C0OPS1|ops>", "<@U1|x y> \u201cinfo\u201d", "<", "\xff", "&lt;&gt;", "<mailto:a@b.c|"} {
+func TestASilenceIsReadInManySpellings(t *testing.T) {
+	for said, want := range map[string][3]string{
+		`service=db for 2h`: {`service="db"`, "2h0m0s", ""},
+		`service=db 2h`:     {`service="db"`, "2h0m0s", ""},
+		`2h service=db`:     {`service="db"`, "2h0m0s", ""},
+		`{service="db", severity!=info} for 1d because disks`:     {`service="db", severity!="info"`, "24h0m0s", "disks"},
+		"service=“db two” for 2 hours because it’s “me”":          {`service="db two"`, "2h0m0s", "it’s “me”"},
+		`title="gone for 2h" for 1h`:                              {`title="gone for 2h"`, "1h0m0s", ""},
+		`title = "x" for 1h`:                                      {`title="x"`, "1h0m0s", ""},
+		`a =b c= d e!~f for 1h`:                                   {`a="b", c="d", e!~"f"`, "1h0m0s", ""},
+		`critical for 1h`:                                         {`severity="critical"`, "1h0m0s", ""},
+		`service=db for 2h severity=info reason: deploying`:       {`service="db", severity="info"`, "2h0m0s", "deploying"},
+		`service=db for 2h we are deploying a=b`:                  {`service="db"`, "2h0m0s", "we are deploying a=b"},
+		`host=<http://db-1.example.com|db-1.example.com> 2h`:      {`host="db-1.example.com"`, "2h0m0s", ""},
+		`channel=<#C0OPS1|ops> 2h because <@U0ANN1|ann> &amp; co`: {`channel="C0OPS1"`, "2h0m0s", "@ann & co"},
+		"service=db for 2h because <http://x.example|bank.com>":   {`service="db"`, "2h0m0s", "bank.com (http://x.example)"},
+		"service=db for 2h because <!channel> <!subteam^S1|@g>":   {`service="db"`, "2h0m0s", "@channel @g"},
+		"service=db for=\"2h\" for 1h":                            {`service="db", for="2h"`, "1h0m0s", ""},
+		"K7F2 for 1h":                                             {"", "1h0m0s", ""},
+	} {
+		got, bad := parseSilence(read(said))
+		if bad != nil {
+			t.Errorf("%s: %v", said, bad)
+			continue
+		}
+		if have := [3]string{got.matchers.String(), got.ends.after.String(), got.why}; have != want {
+			t.Errorf("%s: got %q, want %q", said, have, want)
+		}
+		if (got.incident == "k7f2") != (want[0] == "") {
+			t.Errorf("%s: incident %q", said, got.incident)
+		}
+	}
+}
+
+func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
+	for said, want := range map[string]string{
+		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `service!="db" 1h`: "perhaps all",
+		"service=db fro 2h": "Did you mean for?", "service for 2h": "no matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "no regular expression",
+		"service=db for 90": "90m", "k7f2 a=b for 1h": "at once", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
+	} {
+		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {
+			t.Errorf("%q: %+v, want %q", said, bad, want)
+		}
+	}
+}
+
+func TestAListIsReadInAnyOrder(t *testing.T) {
+	for said, want := range map[string]string{
+		"": "open acked|", "open": "open|", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
+		"critical": `open acked|severity="critical"`, "critical alerts mine": `open acked|severity="critical"|mine`, "warnings service=~“db-.*”": `open acked|severity="warning", service=~"db-.*"`,
+	} {
+		got, bad := parseList(read(said))
+		var states []string
+		for _, s := range got.states {
+			states = append(states, string(s))
+		}
+		have := strings.Join(states, " ") + "|" + got.matchers.String()
+		if got.mine {
+			have += "|mine"
+		}
+		if bad != nil || have != want {
+			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
+		}
+	}
+	for said, want := range map[string]string{"opne": "Did you mean open?", "service": "states are", "a=~(": "no regular"} {
+		if _, bad := parseList(read(said)); bad == nil || !strings.Contains(bad.Message+bad.Hint, want) {
+			t.Errorf("%q: %+v", said, bad)
+		}
+	}
+}
+
+func TestIdsAreReadWithWhatPeoplePutAround(t *testing.T) {
+	for said, want := range map[string]string{
+		"k7f2": "k7f2|", "K7F2,": "k7f2|", "`k7f2` #k7f3": "k7f2 k7f3|", "k7f2,k7f3 I am on it": "k7f2 k7f3|I am on it", "k7f2, bcdf and k7f4": "k7f2 bcdf k7f4|",
+		"k7f2 bcdf": "k7f2 bcdf?|", "k7f2 hmmm let me see": "k7f2 hmmm?|let me see", "nonsense": "nonsense|", "k7f2 & k7f3": "k7f2 k7f3|", "k7f2: looking": "k7f2|looking",
+	} {
+		p := read(said)
+		ids, behind, bad := parseIDs(p)
+		var got []string
+		for _, c := range ids {
+			if !c.sure {
+				c.id += "?"
+			}
+			got = append(got, c.id)
+		}
+		if have := strings.Join(got, " ") + "|" + p.from(behind).prose(); bad != nil || have != want {
+			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
+		}
+	}
+	if _, _, bad := parseIDs(read("")); bad == nil {
+		t.Error("no id is an id")
+	}
+	if _, _, bad := parseIDs(read(strings.Repeat("k7f2 ", 51))); bad == nil {
+		t.Error("51 ids at once")
+	}
+}
+
+func TestAnAssignmentIsReadInAnyOrder(t *testing.T) {
+	for said, want := range map[string]string{
+		"k7f2 <@U0ANN1|ann>": "k7f2 <@U0ANN1|ann> ", "k7f2 to @ann": "k7f2 @ann ", "@ann k7f2": "k7f2 @ann ", "k7f2 me": "k7f2 me ", "k7f2 U0ANN1 look at it": "k7f2 U0ANN1 look at it",
+		"k7f2, k7f3 @ann@example.com": "k7f2,k7f3 @ann@example.com ",
+	} {
+		p := read(said)
+		got, bad := parseAssign(p)
+		var ids []string
+		for _, c := range got.ids {
+			ids = append(ids, c.id)
+		}
+		if have := strings.Join(ids, ",") + " " + got.to + " " + p.from(got.behind).prose(); bad != nil || have != want {
+			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
+		}
+	}
+	for said, want := range map[string]string{"": "which incident", "@ann": "which incident", "k7f2": "to whom", "k7f2 ann": "who ann is"} {
+		if _, bad := parseAssign(read(said)); bad == nil || !strings.Contains(bad.Message, want) {
+			t.Errorf("%q: %+v", said, bad)
+		}
+	}
+}
+
+func TestWhatIsSentBeginsBehindChannelAndSeverity(t *testing.T) {
+	for said, want := range map[string]sendOrder{
+		"disk full":                         {"", "", "disk full"},
+		"#ops critical disk full":           {"#ops", alert.Critical, "disk full"},
+		"Warning: #ops look at #dev":        {"#ops", alert.Warning, "look at #dev"},
+		"<#C0OPS1|ops> <!channel> come":     {"<#C0OPS1|ops>", "", "@channel come"},
+		"DATABASES down":                    {"", "", "DATABASES down"},
+		"info two lines\nand the second":    {"", alert.Info, "two lines\nand the second"},
+		"page the owner":                    {"", "", "page the owner"},
+		"error <http://x.example|bank.com>": {"", alert.Error, "bank.com (http://x.example)"},
+		"@ann info \u202egnp.exe":           {"@ann", alert.Info, "gnp.exe"},
+	} {
+		if got, bad := parseSend(read(said)); bad != nil || got != want {
+			t.Errorf("%q: got %+v, %v", said, got, bad)
+		}
+	}
+	for _, said := range []string{"", "#ops", "critical", "#ops info"} {
+		if _, bad := parseSend(read(said)); bad == nil {
+			t.Errorf("%q is something to send", said)
+		}
+	}
+}
+
+func TestFiguresAreOfTheTimeThatWasSaid(t *testing.T) {
+	for said, want := range map[string]time.Duration{"": 24 * time.Hour, "7d": 168 * time.Hour, "last 2 days": 48 * time.Hour, "week": 168 * time.Hour, "24h": 24 * time.Hour} {
+		if got, bad := parseStats(read(said)); bad != nil || got != want {
+			t.Errorf("%q: %v, %v", said, got, bad)
+		}
+	}
+	for _, said := range []string{"7", "yesterday", "1m", "400d", "7d please now"} {
+		if got, bad := parseStats(read(said)); bad == nil {
+			t.Errorf("%q: %v", said, got)
+		}
+	}
+}
+
+func FuzzGrammar(f *testing.F) {
+	for _, seed := range []string{
+		"", "service=db for 2h because x", "k7f2, k7f3 on it", "{a=\"b\"} until tomorrow 9am", "critical all", "k7f2 <@U0ANN1|ann>", "#ops critical <http://x|bank.com>",
+		"until 2027-01-30T12:00Z", "a='b \\' for", "<", "<@U1|x y", "\xff", "&lt;!channel&gt;", "for half an", "1.5h30m", "s-k7f2,and", "=", "“", "\u202e",
+	} {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, text string) {
-		order, err := parseTest(tokens(text))
-		if err != nil {
-			if err.Message == "" || err.Hint == "" || !utf8.ValidString(err.Message) {
-				t.Errorf("%q: answer %+v", text, err)
+	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
+	f.Fuzz(func(t *testing.T, said string) {
+		p := read(said)
+		answered := func(what string, bad *alert.InputError) {
+			if bad != nil && (bad.Message == "" || !utf8.ValidString(bad.Message+bad.Hint)) {
+				t.Errorf("%s %q: answer %+v", what, said, bad)
 			}
-			return
 		}
-		if !slices.Contains(alert.Severities(), order.severity) {
-			t.Errorf("%q: severity %q", text, order.severity)
+		silence, bad := parseSilence(p)
+		answered("silence", bad)
+		if bad == nil {
+			if silence.incident == "" && (len(silence.matchers) == 0 || silence.matchers.Everything()) {
+				t.Errorf("%q silences everything", said)
+			}
+			if at, bad := silence.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > longest) {
+				t.Errorf("%q ends at %v", said, at)
+			}
 		}
-		if order.channel == "" {
-			return
+		_, bad = parseList(p)
+		answered("list", bad)
+		ids, behind, bad := parseIDs(p)
+		answered("ids", bad)
+		if bad == nil && (len(ids) == 0 || !ids[0].sure || behind < 1 || behind > len(p.words)) {
+			t.Errorf("%q: ids %+v up to %d", said, ids, behind)
 		}
-		if _, err := alert.ParseConversation(order.channel); err != nil {
-			t.Errorf("%q: channel %q: %v", text, order.channel, err)
+		_, bad = parseAssign(p)
+		answered("assign", bad)
+		_, bad = parseSilenceIDs(p)
+		answered("unsilence", bad)
+		order, bad := parseSend(p)
+		answered("send", bad)
+		if strings.Contains(order.text, "\u202e") {
+			t.Errorf("%q: sends marks of direction", said)
 		}
+		_, bad = parseStats(p)
+		answered("stats", bad)
+		_, bad = parseWish(p)
+		answered("subscribe", bad)
 	})
 }

@@ -22,12 +22,16 @@ type road struct {
 	slack  *playground.Server
 	db     *store.DB
 	engine *engine.Engine
+	may    handlers.Permissions
+	routes []alert.Route
+	stop   func()
 }
 
 // patience bounds how long a test waits for something that happens.
 const patience = 15 * time.Second
 
-func newRoad(t *testing.T) *road {
+// newRoad starts a road; change may alter it before.
+func newRoad(t *testing.T, change ...func(*road)) *road {
 	t.Helper()
 	commands := []playground.Command{{Command: "/notify-test", ShouldEscape: true}, {Command: "/notify", ShouldEscape: true}}
 	slack, err := playground.New(playground.Options{Limits: playground.NoLimits(), Commands: commands})
@@ -41,6 +45,9 @@ func newRoad(t *testing.T) *road {
 	}
 	t.Cleanup(func() { _ = db.Close() })
 	r := &road{slack: slack, db: db}
+	for _, f := range change {
+		f(r)
+	}
 	r.start(t)
 	return r
 }
@@ -52,10 +59,12 @@ func (r *road) start(t *testing.T) {
 		return alert.Secret(r.slack.AppToken()), alert.Secret(r.slack.BotToken())
 	}})
 	out := outbox.New(r.db, client, outbox.Options{})
-	r.engine = engine.New(r.db, engine.Options{Routing: alert.Routing{Default: "#alerts"}, Owed: out.Wake})
+	routing := alert.Routing{Default: "#alerts", Routes: r.routes}
+	r.engine = engine.New(r.db, engine.Options{Routing: routing, Owed: out.Wake})
 	var socket *bot.Socket
 	people := handlers.New(handlers.Options{
-		Engine: r.engine, Reader: r.db, Homes: r.db, Slack: client,
+		Engine: r.engine, Reader: r.db, Figures: r.db, Subscriptions: r.db, Homes: r.db, Slack: client, Views: client, People: client,
+		Permissions: r.may, Routing: routing,
 		Health: func() alert.Health {
 			h := out.Health()
 			h.Connections, h.ConnectedSince = 2, socket.Status().Since
@@ -66,17 +75,18 @@ func (r *road) start(t *testing.T) {
 	socket = bot.NewSocket(client, r.db, people)
 	ctx, stop := context.WithCancel(context.Background())
 	var running sync.WaitGroup
-	for _, run := range []func(context.Context) error{r.engine.Run, out.Run, socket.Run} {
+	for _, run := range []func(context.Context) error{r.engine.Run, out.Run, socket.Run, people.Run} {
 		running.Go(func() {
 			if err := run(ctx); err != nil {
 				t.Errorf("run: %v", err)
 			}
 		})
 	}
-	t.Cleanup(func() {
+	r.stop = sync.OnceFunc(func() {
 		stop()
 		running.Wait()
 	})
+	t.Cleanup(r.stop)
 	if err := client.Probe(ctx); err != nil {
 		t.Fatal(err)
 	}

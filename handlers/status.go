@@ -8,12 +8,12 @@ import (
 )
 
 // status says how delivery does, what is open, and where all alerts stand.
-func (h *Handlers) status(ctx context.Context) render.Message {
+func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	open, more, err := h.open(ctx)
 	if err != nil {
 		return h.apology("I can't read what is open.", err)
 	}
-	ledger, err := h.opts.Reader.Ledger(ctx)
+	ledger, err := h.opts.Figures.Ledger(ctx)
 	if err != nil {
 		return h.apology("I can't read where all alerts stand.", fmt.Errorf("read ledger: %w", err))
 	}

@@ -19,25 +19,37 @@ const testSource = "notify-test"
 // it is and how long each leg took. once is Slack's name of what asked for it:
 // asked again after a crash, it is still one alert.
 func (h *Handlers) sendTest(ctx context.Context, order testOrder, once string) render.Message {
+	report, failed := h.push(ctx, testAlert(order, once, h.opts.Now()))
+	if failed != nil {
+		return *failed
+	}
+	return render.TestResult(report)
+}
+
+// push has a person's alert accepted and waits until Slack shows it, as long as
+// a person should wait. failed is what to say instead of the report.
+func (h *Handlers) push(ctx context.Context, a alert.Alert) (report render.TestReport, failed *render.Message) {
 	asked := h.opts.Now()
-	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{testAlert(order, once, asked)})
+	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{a})
 	if err != nil {
-		return h.refusal(err)
+		no := h.refusal("The alert was not accepted", err)
+		return report, &no
 	}
 	kept := h.opts.Now()
 	record, err := h.await(ctx, receipts[0].ID)
 	if err != nil {
-		return h.apology("Your test alert is accepted and kept, but I can't see where it is.", err)
+		no := h.apology("Your alert is accepted and kept, but I can't see where it is.", err)
+		return report, &no
 	}
-	report := render.TestReport{Record: record, Asked: asked, Kept: kept, Health: h.opts.Health()}
+	report = render.TestReport{Record: record, Asked: asked, Kept: kept, Health: h.opts.Health()}
 	if record.TS != "" {
 		link, err := h.opts.Slack.Permalink(ctx, record.Conversation, record.TS)
 		if err != nil {
-			h.opts.Log.Warn("link to a test alert", zap.String("alert", record.ID), zap.Error(err))
+			h.opts.Log.Warn("link to an alert", zap.String("alert", record.ID), zap.Error(err))
 		}
 		report.Permalink = link
 	}
-	return render.TestResult(report)
+	return report, nil
 }
 
 func testAlert(order testOrder, once string, now time.Time) alert.Alert {
@@ -87,9 +99,9 @@ func (h *Handlers) broken(lane string) bool {
 func (h *Handlers) awaitFor(ctx context.Context, id string, wait time.Duration) (alert.Record, error) {
 	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	record, err := h.opts.Reader.Await(short, id)
+	record, err := h.opts.Figures.Await(short, id)
 	if err != nil && (short.Err() == nil || record.ID == "") {
-		return alert.Record{}, fmt.Errorf("await test alert: %w", err)
+		return alert.Record{}, fmt.Errorf("await alert: %w", err)
 	}
 	return record, nil
 }

@@ -50,6 +50,7 @@ type daemon struct {
 	socket *bot.Socket
 	outbox *outbox.Outbox
 	engine *engine.Engine
+	people *handlers.Handlers
 	api    *api.API
 	tokens *tokens
 	intro  *introduction
@@ -80,11 +81,12 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		Routing: cfg.Routing, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
-	people := handlers.New(handlers.Options{
-		Engine: d.engine, Reader: d.store, Homes: d.store, Slack: d.bot, Health: d.health, Server: d.serverURL(),
+	d.people = handlers.New(handlers.Options{
+		Engine: d.engine, Reader: d.store, Figures: d.store, Subscriptions: d.store, Homes: d.store,
+		Slack: d.bot, Views: d.bot, People: d.bot, Health: d.health, Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})
-	d.socket = bot.NewSocket(d.bot, d.store, people)
+	d.socket = bot.NewSocket(d.bot, d.store, d.people)
 	d.api = api.New(api.Options{
 		Engine: d.engine, Reader: d.store, Overview: d.store, Queue: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
 		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
@@ -141,6 +143,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("outbox", stopOutbox, d.outbox.Run)
 	parts.start("engine", stopEngine, d.engine.Run)
 	parts.start("introduction", time.Second, d.intro.run)
+	parts.start("homes", time.Second, d.people.Run)
 	parts.start("slack", stopSocket, d.socket.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.tellStatus)

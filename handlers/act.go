@@ -1,0 +1,141 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// person is who asks, by name where it can be known.
+func (h *Handlers) person(ctx context.Context, by bot.Caller) alert.Person {
+	p := alert.Person{ID: by.User, Name: by.Name}
+	if p.Name == "" && p.ID != "" {
+		name, err := h.opts.People.Name(ctx, p.ID)
+		if err != nil {
+			h.opts.Log.Warn("name of a person", zap.String("user", p.ID), zap.Error(err))
+		}
+		p.Name = name
+	}
+	return p
+}
+
+// acting is the command that does verb with incidents: ID… [note].
+func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) render.Message {
+	return func(h *Handlers, ctx context.Context, a ask) render.Message {
+		candidates, behind, bad := parseIDs(a.said)
+		if bad != nil {
+			return refused(bad)
+		}
+		ids, note := h.split(ctx, a.said, candidates, behind)
+		switch {
+		case utf8.RuneCountInString(note) > render.MaxNote:
+			return render.Refused(fmt.Sprintf("The note is longer than %d characters.", render.MaxNote), "Say it shorter, or in several notes.")
+		case note == "" && verb == alert.VerbNote:
+			return render.Refused("There is no note behind the id.", "Write `note k7f2 what you found`.")
+		}
+		return h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: note, Once: a.once}, ids)
+	}
+}
+
+// split tells the ids from a note that begins with a word like one: the first
+// that is no incident's, behind one that surely is.
+func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidate, behind int) (ids []string, note string) {
+	for _, c := range candidates {
+		if !c.sure {
+			if _, err := h.opts.Reader.Incident(ctx, c.id); errors.Is(err, alert.ErrNotFound) {
+				behind = c.word
+				break
+			}
+		}
+		ids = append(ids, c.id)
+	}
+	return alert.Union(nil, ids), strings.TrimLeft(said.from(behind).prose(), ":-–— ")
+}
+
+// act does with each incident what wanted says.
+func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) render.Message {
+	acts := make([]alert.Act, len(ids))
+	for n, id := range ids {
+		acts[n] = wanted
+		acts[n].Incident = id
+	}
+	acted, err := h.opts.Engine.Act(ctx, acts)
+	if err != nil {
+		return h.refusal("Nothing was changed", err)
+	}
+	if len(acted) == 1 && acted[0].Effect == alert.ActUnknown {
+		return h.noIncident(ctx, ids[0])
+	}
+	return render.Acted(acted, wanted.Verb)
+}
+
+// noIncident says that nobody knows an id, and which one is nearly the same.
+func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
+	open, _, err := h.open(ctx)
+	if err != nil {
+		h.opts.Log.Warn("look for a similar id", zap.Error(err))
+	}
+	var ids []string
+	for _, i := range open {
+		ids = append(ids, i.ID)
+	}
+	if near := nearest(id, ids); near != "" && near != id {
+		return render.Refused("I know no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open.")
+	}
+	return forgotten(id)
+}
+
+// forgotten says that nobody knows an incident, or not any more.
+func forgotten(id string) render.Message {
+	return render.Acted([]alert.Acted{{Incident: alert.Incident{ID: id}, Effect: alert.ActUnknown}}, "")
+}
+
+// assign gives incidents to a person: ID… @user [note].
+func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
+	order, bad := parseAssign(a.said)
+	if bad != nil {
+		return refused(bad)
+	}
+	to, bad := h.found(ctx, order.to, a.by)
+	if bad != nil {
+		return refused(bad)
+	}
+	ids, note := h.split(ctx, a.said, order.ids, order.behind)
+	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, Once: a.once}, ids)
+}
+
+// found is the person that somebody has named.
+func (h *Handlers) found(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
+	if key := strings.ToLower(said); key == "me" || key == "myself" {
+		return h.person(ctx, by), nil
+	}
+	if m := personLink.FindStringSubmatch(said); m != nil {
+		return h.person(ctx, bot.Caller{User: m[1], Name: m[2]}), nil
+	}
+	if address, ok := strings.CutPrefix(said, "<mailto:"); ok {
+		said, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")
+	}
+	if bare := strings.TrimPrefix(said, "@"); surelyPerson(bare) {
+		said = bare
+	} else {
+		said = strings.ToLower(said)
+	}
+	person, err := h.opts.People.Person(ctx, said)
+	var sent *alert.SendError
+	switch {
+	case err == nil:
+		return person, nil
+	case errors.As(err, &sent) && sent.Class == alert.ClassDestination:
+		return person, &alert.InputError{Message: "I find nobody called " + said, Hint: "Name the person as @name or by mail address, or choose them with *Assign to…* on the card."}
+	}
+	h.opts.Log.Warn("look for a person", zap.Error(err))
+	return person, &alert.InputError{Message: "I can't look for " + said + " at the moment", Hint: "Choose them with *Assign to…* on the card, or try again in a minute."}
+}

@@ -1,0 +1,345 @@
+package handlers_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/handlers"
+	"tocsin/render"
+)
+
+// ann is who asks in these tests, in a channel.
+func ann() bot.Caller { return bot.Caller{User: "U0ANN", Name: "ann", Channel: "C0OPS"} }
+
+// disk is an incident with a card.
+func disk() alert.Incident {
+	return alert.Incident{
+		ID: "k7f2", Key: "disk-db-3", State: alert.Open, Severity: alert.Error, Title: "disk full", Labels: map[string]string{"service": "db", "host": "db-3"},
+		Lanes: []string{"#ops"}, Cards: []alert.Card{{Lane: "#ops", Conversation: "C0OPS", TS: "1.1"}},
+	}
+}
+
+// types types a command and returns the answer.
+func (d *desk) types(t *testing.T, h *handlers.Handlers, text string) string {
+	t.Helper()
+	d.answers = nil
+	ok(t, h.Command(t.Context(), bot.Command{Caller: ann(), Name: "/notify", Text: text, TriggerID: "t"}))
+	if len(d.answers) != 1 {
+		t.Fatalf("%q has the answers %q", text, d.answers)
+	}
+	return d.answers[0]
+}
+
+func TestEachWordIsAnswered(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}, settled: true}
+	h := d.handlers()
+	for _, c := range [][2]string{
+		{"list", "disk full"}, {"list critical", "with severity"}, {"list opne", "Did you mean open?"}, {"list service=~(", "regular expression"},
+		{"show k7f2", "disk full"}, {"k7f2", "disk full"}, {"show K7F2,", "disk full"}, {"show k7f3", "Did you mean `k7f2`?"}, {"show", "which incident?"}, {"show zzzz", "no incident"},
+		{"ack k7f2 looking", "You acknowledged `k7f2`"}, {"ack k7f2", "acknowledged already"}, {"ack k7f3", "Did you mean `k7f2`?"}, {"resolve k7f2, zzzz", "no incident `zzzz`"},
+		{"assign k7f2 @bob", "`k7f2`"}, {"assign k7f2 @ghost", "nobody called @ghost"}, {"assign k7f2", "to whom"}, {"note k7f2", "no note behind"}, {"note k7f2 it is the backup", "Your note"},
+		{"silences", "Nothing is silenced"}, {"silence service=db for 2h because disks", "s-k7f2"}, {"silences", "disks"}, {"silence k7f2 for 30m", "key="}, {"silence", "which alerts"},
+		{"silence zzzz for 1h", "no incident"}, {"silence service=db", "how long"}, {"unsilence s-k7f9", "Did you mean `s-k7f2`?"}, {"unsilence K7F2", "Ended"}, {"unsilence s-k7f2", "over already"}, {"unsilence", "which silence"},
+		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
+		{"subscribe", "no alerts as direct messages"}, {"subscribe critical", "severity"}, {"subscribe", "severity"}, {"unsubscribe service=db", "all of your subscriptions"}, {"unsubscribe", "1 subscription"}, {"unsubscribe", "no subscriptions"},
+		{"oncall", "Who is told of what"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"status", "All is well"},
+		{"help", "silence MATCHERS"}, {"help silence", "until tomorrow 9am"}, {"silence help", "until tomorrow 9am"}, {"help slience", "Did you mean `/notify help silence`?"}, {"slience x=y", "Did you mean `/notify silence`?"}, {"dance", "lists what I can do"},
+		{"\u201cshow\u201d <!channel>", "no incident"}, {"*_~", "lists what I can do"}, {"<http://x|bank.com>", "lists what I can do"},
+	} {
+		if c[0] == "status" {
+			d.health.Connections = 2
+		}
+		got := d.types(t, h, c[0])
+		if !strings.Contains(got, c[1]) {
+			t.Errorf("%q is answered with %q, want %q", c[0], got, c[1])
+		}
+		if strings.Contains(got, "<!channel>") || strings.Contains(got, "<http://x|") {
+			t.Errorf("%q is answered with %q", c[0], got)
+		}
+	}
+}
+
+func TestANoteMayBeginWithAWordThatLooksLikeAnID(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}}
+	d.types(t, d.handlers(), "ack k7f2 hmmm let me <@U0BOB|bob> see")
+	if len(d.acts) != 1 || d.acts[0].Text != "hmmm let me @bob see" || d.acts[0].Incident != "k7f2" || d.acts[0].By != (alert.Person{ID: "U0ANN", Name: "ann"}) || d.acts[0].Once != "t" {
+		t.Errorf("acts %+v", d.acts)
+	}
+}
+
+func TestAPersonIsNamedInManyWays(t *testing.T) {
+	for said, want := range map[string]alert.Person{
+		"<@U0BOB|bob>": {ID: "U0BOB", Name: "bob"}, "<@U0BOB>": {ID: "U0BOB", Name: "bob"}, "@bob": {ID: "U0BOB", Name: "bob"}, "@Bob,": {ID: "U0BOB", Name: "bob"}, "me": {ID: "U0ANN", Name: "ann"},
+	} {
+		d := &desk{open: []alert.Incident{disk()}}
+		d.types(t, d.handlers(), "assign k7f2 to "+said)
+		if len(d.acts) != 1 || d.acts[0].To != want || d.acts[0].Verb != alert.VerbAssign {
+			t.Errorf("%s: acts %+v", said, d.acts)
+		}
+	}
+}
+
+func TestAClockIsReadInTheCallersZone(t *testing.T) {
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{zone: zone}
+	h := d.handlers()
+	d.types(t, h, "silence service=db until 18:00")
+	now := time.Unix(1795442000, 0).In(zone)
+	if got := d.silences[0].EndsAt.In(zone); got.Hour() != 18 || got.Sub(now) > 24*time.Hour || got.Before(now) {
+		t.Errorf("it is %v, and it ends at %v", now, got)
+	}
+	d.zoneErr = errors.New("slack is away")
+	if got := d.types(t, h, "silence service=web until 18:00"); !strings.Contains(got, "your time zone") || len(d.silences) != 1 {
+		t.Errorf("answered %q, silences %+v", got, d.silences)
+	}
+	if got := d.types(t, h, "silence service=web until 18:00 UTC"); len(d.silences) != 2 {
+		t.Errorf("answered %q", got)
+	}
+}
+
+func TestAskingTwiceForTheSameSilenceIsOne(t *testing.T) {
+	d := &desk{}
+	h := d.handlers()
+	d.types(t, h, "silence service=db for 2h")
+	d.later = 5 * time.Second
+	if got := d.types(t, h, "silence service=“db” 2h"); len(d.silences) != 1 || !strings.Contains(got, "s-k7f2") {
+		t.Errorf("answered %q, silences %+v", got, d.silences)
+	}
+	if d.types(t, h, "silence service=db for 3h"); len(d.silences) != 2 {
+		t.Errorf("a longer one: %+v", d.silences)
+	}
+}
+
+func TestALongListIsPagedAndThePagesOutliveARestart(t *testing.T) {
+	d := &desk{}
+	for n := range 25 {
+		d.open = append(d.open, alert.Incident{ID: fmt.Sprintf("k7%02d", n), State: alert.Open, Title: fmt.Sprintf("number %d", n)})
+	}
+	var page render.Message
+	h := d.handlers()
+	ok(t, h.Command(t.Context(), bot.Command{Caller: ann(), Name: "/notify", Text: "list service=db"}))
+	if !strings.Contains(d.answers[0], "1 to 10 of 25") {
+		t.Fatalf("answered %q", d.answers[0])
+	}
+	_ = page
+	click := func(value, where string, ephemeral bool) {
+		t.Helper()
+		caller := ann()
+		caller.Channel = where
+		ok(t, d.handlers().Action(t.Context(), bot.Action{Caller: caller, ActionID: render.ActionPage + ":older", Value: value, MessageTS: "1.2", Ephemeral: ephemeral}))
+	}
+	click(`{"m":"service=\"db\"","s":["open","acked"],"f":20}`, "C0OPS", true)
+	if len(d.inPlace) != 1 || !strings.Contains(d.inPlace[0], "21 to 25 of 25") {
+		t.Fatalf("in place of the page: %q", d.inPlace)
+	}
+	click(`{"s":["open"],"f":10}`, "D0ANN", false)
+	if len(d.inPlace) != 2 || !strings.Contains(d.inPlace[1], "11 to 20") {
+		t.Fatalf("in a direct message: %q", d.inPlace)
+	}
+	d.open = d.open[:12]
+	click(`{"s":["open"],"f":20}`, "C0OPS", false)
+	if len(d.inPlace) != 2 || !strings.Contains(d.answers[len(d.answers)-1], "11 to 12 of 12") {
+		t.Errorf("where others read it, and behind the end: %q, %q", d.inPlace, d.answers)
+	}
+	click(`{"s":`, "C0OPS", true)
+	d.wantAnswer(t, "does nothing any more")
+}
+
+func (d *desk) clicks(t *testing.T, h *handlers.Handlers, a bot.Action) []string {
+	t.Helper()
+	d.answers = nil
+	if a.User == "" {
+		a.Caller = ann()
+	}
+	if a.TriggerID == "" {
+		a.TriggerID = "t"
+	}
+	ok(t, h.Action(t.Context(), a))
+	return d.answers
+}
+
+func TestAClickIsAnsweredOnlyWhereItWouldNotBeSeen(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}}
+	h := d.handlers()
+	card := bot.Action{ActionID: render.ActionAck, Value: "k7f2", MessageTS: "1.1"}
+	if got := d.clicks(t, h, card); len(got) != 0 || len(d.acts) != 1 || d.acts[0].Once != "t" {
+		t.Errorf("on its card: %q, acts %+v", got, d.acts)
+	}
+	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "acknowledged already by ann") {
+		t.Errorf("the second click: %q", got)
+	}
+	card.ActionID = render.ActionResolve
+	if got := d.clicks(t, h, card); len(got) != 0 {
+		t.Errorf("resolve on its card: %q", got)
+	}
+	for name, elsewhere := range map[string]bot.Action{
+		"a list":           {ActionID: render.ActionResolve, Value: "k7f2", MessageTS: "9.9"},
+		"a private answer": {ActionID: render.ActionResolve, Value: "k7f2", MessageTS: "9.9", Ephemeral: true},
+	} {
+		if got := d.clicks(t, h, elsewhere); len(got) != 1 || !strings.Contains(got[0], "You resolved") {
+			t.Errorf("in %s: %q", name, got)
+		}
+	}
+	d.open[0].Cards[0].Digest = true
+	if got := d.clicks(t, h, card); len(got) != 1 {
+		t.Errorf("in a digest: %q", got)
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionResolve, Value: "k7f2", ViewID: "V1"}); len(got) != 0 {
+		t.Errorf("at home: %q", got)
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionAck, Value: "zzzz", MessageTS: "1.1"}); len(got) != 1 || !strings.Contains(got[0], "old and forgotten") {
+		t.Errorf("a forgotten incident: %q", got)
+	}
+	d.pushErr = alert.ErrUnavailable
+	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "Nothing was changed") {
+		t.Errorf("without a store: %q", got)
+	}
+}
+
+func TestTheMenuOfACardOffersMore(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}}
+	h := d.handlers()
+	choose := func(value string) []string {
+		t.Helper()
+		return d.clicks(t, h, bot.Action{ActionID: render.ActionMore, Value: value, MessageTS: "1.1"})
+	}
+	for n, value := range []string{"assign:k7f2", "note:k7f2", "details:k7f2"} {
+		if got := choose(value); len(got) != 0 || len(d.opened) != n+1 {
+			t.Errorf("%s: %q, %d dialogs", value, got, len(d.opened))
+		}
+		if got := choose(strings.Replace(value, "k7f2", "zzzz", 1)); len(got) != 1 || len(d.opened) != n+1 {
+			t.Errorf("%s of a forgotten incident: %q", value, got)
+		}
+	}
+	if got := choose("copy:k7f2"); len(got) != 1 || !strings.Contains(got[0], "`k7f2`") {
+		t.Errorf("copy: %q", got)
+	}
+	if got := choose("mute:k7f2"); len(got) != 1 || len(d.silences) != 1 || d.silences[0].Matchers.String() != `key="disk-db-3"` || d.silences[0].EndsAt.Sub(d.silences[0].CreatedAt) != time.Hour {
+		t.Errorf("mute: %q, %+v", got, d.silences)
+	}
+	if choose("mute:k7f2"); len(d.silences) != 1 {
+		t.Errorf("a double click: %+v", d.silences)
+	}
+	if got := choose("dance:k7f2"); len(got) != 1 || !strings.Contains(got[0], "does nothing any more") {
+		t.Errorf("an unknown choice: %q", got)
+	}
+	d.openErr = errors.New("expired_trigger_id")
+	if got := choose("note:k7f2"); len(got) != 1 || !strings.Contains(got[0], "click again") {
+		t.Errorf("too late: %q", got)
+	}
+}
+
+func TestExpireEndsASilenceAndDrawsItsListAnew(t *testing.T) {
+	d := &desk{}
+	h := d.handlers()
+	d.types(t, h, "silence service=db for 2h")
+	d.types(t, h, "silence service=web for 2h")
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionExpire, Value: "s-k7f2", MessageTS: "1.2", Ephemeral: true}); len(got) != 0 || len(d.inPlace) != 1 || strings.Contains(d.inPlace[0], "s-k7f2") {
+		t.Errorf("answered %q, in place %q", got, d.inPlace)
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionExpire, Value: "s-k7f3", MessageTS: "1.2"}); len(got) != 1 || !strings.Contains(got[0], "Ended") {
+		t.Errorf("in a channel: %q", got)
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionExpire, Value: "s-k7f3", MessageTS: "1.2"}); len(got) != 1 || !strings.Contains(got[0], "over already") {
+		t.Errorf("twice: %q", got)
+	}
+}
+
+func TestWhoMayNotIsToldPolitelyAndLogged(t *testing.T) {
+	incident := disk()
+	do := map[string]func(t *testing.T, d *desk, h *handlers.Handlers) []string{
+		"ack": func(t *testing.T, d *desk, h *handlers.Handlers) []string { return []string{d.types(t, h, "ack k7f2")} },
+		"assign": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return []string{d.types(t, h, "assign k7f2 me")}
+		},
+		"silence": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return []string{d.types(t, h, "silence a=b 1h")}
+		},
+		"send": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return []string{d.types(t, h, "send hello")}
+		},
+		"test": func(t *testing.T, d *desk, h *handlers.Handlers) []string { return []string{d.types(t, h, "test")} },
+		"click": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return d.clicks(t, h, bot.Action{ActionID: render.ActionAck, Value: "k7f2", MessageTS: "1.1"})
+		},
+		"menu": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return d.clicks(t, h, bot.Action{ActionID: render.ActionMore, Value: "mute:k7f2", MessageTS: "1.1"})
+		},
+		"dialog": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return d.clicks(t, h, bot.Action{ActionID: render.ActionSilence, Value: "k7f2", MessageTS: "1.1"})
+		},
+		"home": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			return d.clicks(t, h, bot.Action{ActionID: render.ActionTest, ViewID: "V1"})
+		},
+		"filled in": func(t *testing.T, d *desk, h *handlers.Handlers) []string {
+			d.answers = nil
+			_, work := h.Submit(bot.Submission{User: "U0ANN", CallbackID: render.CallbackNote, Private: `{"i":"k7f2"}`, Inputs: inputs("text", "x")})
+			ok(t, work(t.Context()))
+			return d.answers
+		},
+	}
+	all := func(who ...string) handlers.Permissions {
+		return handlers.Permissions{Ack: who, Silence: who, Send: who}
+	}
+	for _, c := range []struct {
+		name string
+		may  handlers.Permissions
+		want string // empty: they may
+	}{
+		{"by default", handlers.Permissions{}, ""},
+		{"everyone", all("everyone"), ""},
+		{"nobody", all("nobody"), "you may not"},
+		{"by id", all("U0BOB", "U0ANN"), ""},
+		{"somebody else", all("U0BOB"), "you may not"},
+		{"in the group", all("S0ONCALL"), ""},
+		{"in the channel", all("#ops"), ""},
+		{"in another channel", all("#other", "S0OTHER"), "you may not"},
+		{"in an unknown group or known one", all("S0GONE", "#ops"), ""},
+		{"in an unknown group", all("S0GONE"), "can't see at the moment whether you may"},
+	} {
+		for what, try := range do {
+			d := &desk{open: []alert.Incident{incident}, settled: true, permissions: c.may, members: map[string][]string{
+				"S0ONCALL": {"U0BOB", "U0ANN"}, "#ops": {"U0ANN"}, "#other": {"U0BOB"}, "S0OTHER": nil,
+			}}
+			got := strings.Join(try(t, d, d.handlers()), " ")
+			did := len(d.acts)+len(d.silences)+len(d.pushed)+len(d.opened) > 0
+			if did != (c.want == "") || !strings.Contains(got, c.want) {
+				t.Errorf("%s, %s: answered %q, done: %v", c.name, what, got, did)
+			}
+			if logged := d.logged.String(); (c.want != "") != strings.Contains(logged, `"msg":"refused"`) || c.want != "" && !strings.Contains(logged, "U0ANN") {
+				t.Errorf("%s, %s: logged %s", c.name, what, logged)
+			}
+		}
+	}
+}
+
+func TestWhoMayNotChangeAnythingMayStillLook(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}, permissions: handlers.Permissions{Ack: []string{"nobody"}, Silence: []string{"nobody"}, Send: []string{"nobody"}}}
+	h := d.handlers()
+	for _, text := range []string{"list", "show k7f2", "silences", "status", "oncall", "stats", "help", "ack help", "subscribe a=b", "unsubscribe"} {
+		if got := d.types(t, h, text); strings.Contains(got, "may not") {
+			t.Errorf("%s: %q", text, got)
+		}
+	}
+}
+
+func TestAStatisticWhoseChartIsRefusedIsToldWithAPicture(t *testing.T) {
+	d := &desk{stats: alert.Stats{Alerts: 1, Till: time.Unix(1795442000, 0), Buckets: []alert.Bucket{{At: time.Unix(1795440000, 0), BySeverity: map[alert.Severity]int64{alert.Error: 1}}}}}
+	d.sayErrs = []error{&alert.SendError{Class: alert.ClassPayload, Code: "invalid_blocks"}}
+	h := d.handlers()
+	d.types(t, h, "stats")
+	if d.uploads != 1 {
+		t.Errorf("%d uploads", d.uploads)
+	}
+	if d.types(t, h, "stats"); d.uploads != 1 {
+		t.Errorf("the same picture is uploaded %d times", d.uploads)
+	}
+}

@@ -1,0 +1,167 @@
+package handlers
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"unicode"
+
+	"tocsin/alert"
+)
+
+// cells splits a text at white space outside of quotation marks, so that
+// title="disk full" is one.
+func cells(text string) []token {
+	var all []token
+	var q quoting
+	start := -1
+	for at, r := range text {
+		blank := unicode.IsSpace(r) && q.open == 0
+		switch {
+		case blank && start >= 0:
+			all, start = append(all, newToken(text[start:at], start)), -1
+		case !blank && start < 0:
+			start = at
+		}
+		q.read(r)
+	}
+	if start >= 0 {
+		all = append(all, newToken(text[start:], start))
+	}
+	return all
+}
+
+// quoting is whether a text is within quotation marks at some place. They begin
+// where a value or a name may, so that it's is a word.
+type quoting struct {
+	open    rune // the mark that ends it, 0 outside
+	before  rune
+	escaped bool
+}
+
+func (q *quoting) read(r rune) {
+	mark := plainQuote(r)
+	switch {
+	case q.open != 0 && !q.escaped && mark == q.open:
+		q.open = 0
+	case q.open != 0:
+		q.escaped = r == '\\' && !q.escaped
+	case mark != 0 && (q.before == 0 || unicode.IsSpace(q.before) || strings.ContainsRune("=~,{", q.before)):
+		q.open, q.escaped = mark, false
+	}
+	q.before = r
+}
+
+// plainQuote is the quotation mark that r is a kind of, or 0.
+func plainQuote(r rune) rune {
+	switch {
+	case strings.ContainsRune("\"“”„«»", r):
+		return '"'
+	case strings.ContainsRune("'‘’", r):
+		return '\''
+	}
+	return 0
+}
+
+// matcherText gathers the cells of a text that belong to matchers.
+type matcherText struct {
+	text  string
+	cells []token
+	parts []string
+	last  int // the cell taken last, -1 for none
+}
+
+func newMatcherText(p phrase) *matcherText {
+	return &matcherText{text: p.text, cells: cells(p.text), last: -1}
+}
+
+// cell is the n-th cell as it stands in the text.
+func (m *matcherText) cell(n int) string {
+	end := len(m.text)
+	if n+1 < len(m.cells) {
+		end = m.cells[n+1].at
+	}
+	return strings.TrimSpace(m.text[m.cells[n].at:end])
+}
+
+// rest is the text from the n-th cell on.
+func (m *matcherText) rest(n int) phrase {
+	if n >= len(m.cells) {
+		return phrase{}
+	}
+	return read(m.text[m.cells[n].at:])
+}
+
+// take adds the n-th cell if it belongs to a matcher, which may be written with
+// blanks around its operator.
+func (m *matcherText) take(n int) bool {
+	word := m.cell(n)
+	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
+	behind := n+1 < len(m.cells) && strings.IndexAny(m.cell(n+1), "=!") == 0
+	inside := strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
+	if !before && !behind && !inside {
+		return false
+	}
+	m.parts, m.last = append(m.parts, phrase{text: word}.code()), n
+	return true
+}
+
+func endsInOperator(s string) bool {
+	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~")
+}
+
+// severity adds the matcher for a bare severity, if the n-th cell is one.
+func (m *matcherText) severity(n int) bool {
+	s, ok := severityOf(m.cells[n].key)
+	if ok {
+		m.parts, m.last = append(m.parts, "severity="+string(s)), n
+	}
+	return ok
+}
+
+// severityOf knows the severities, in the plural too, and what other tools call them.
+func severityOf(word string) (alert.Severity, bool) {
+	for _, s := range []alert.Severity{alert.Severity(word), alert.Severity(strings.TrimSuffix(word, "s")), synonyms()[word]} {
+		if slices.Contains(alert.Severities(), s) {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+// matchers reads what was gathered.
+func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {
+	return parseMatchers(strings.Join(m.parts, " "))
+}
+
+// parseMatchers reads matchers, and says what to write where they are wrong.
+func parseMatchers(text string) (alert.Matchers, *alert.InputError) {
+	matchers, err := alert.ParseMatchers(text)
+	if err != nil {
+		return nil, inputError(err)
+	}
+	return matchers, nil
+}
+
+// inputError is what a person can do about an error of package alert.
+func inputError(err error) *alert.InputError {
+	if bad, ok := errors.AsType[*alert.InputError](err); ok {
+		return bad
+	}
+	return &alert.InputError{Message: err.Error()}
+}
+
+// wanted are the matchers that were gathered, at least one that asks for
+// something; what is written in the hint of those that ask for nothing.
+func (m *matcherText) wanted(hint string) (alert.Matchers, *alert.InputError) {
+	matchers, bad := m.matchers()
+	switch {
+	case bad != nil:
+		return nil, bad
+	case len(matchers) == 0:
+		return nil, &alert.InputError{Message: "say which alerts", Hint: hint}
+	case matchers.Everything():
+		return nil, &alert.InputError{Message: matchers.String() + " matches alerts without any labels, and so perhaps all", Hint: "Add what they have in common: " + hint}
+	}
+	return matchers, nil
+}

@@ -1,0 +1,159 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// origin is where a dialog was opened from. It comes back with the dialog.
+type origin struct {
+	Incident string `json:"i,omitempty"`
+	Channel  string `json:"c,omitempty"`
+	Thread   string `json:"t,omitempty"`
+	Home     bool   `json:"h,omitempty"`
+	// Message is set when the dialog was opened on a message that everybody sees.
+	Message string `json:"m,omitempty"`
+}
+
+func originOf(a bot.Action) string {
+	o := origin{Incident: a.Value, Channel: a.Channel, Thread: a.Thread, Home: atHome(a)}
+	if !a.Ephemeral {
+		o.Message = a.MessageTS
+	}
+	private, err := json.Marshal(o)
+	if err != nil {
+		return ""
+	}
+	return string(private)
+}
+
+// opened is where the dialog of s was opened from, and who filled it in. What
+// can't be read is an older version's, and answered as from nowhere.
+func opened(s bot.Submission) (origin, bot.Caller) {
+	var o origin
+	_ = json.Unmarshal([]byte(s.Private), &o)
+	return o, bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Channel: o.Channel, Thread: o.Thread}
+}
+
+// open shows a dialog. Slack's trigger holds for three seconds, so there is no
+// second try with it.
+func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal) error {
+	err := h.opts.Views.OpenView(ctx, a.TriggerID, view)
+	if err == nil {
+		return nil
+	}
+	h.opts.Log.Warn("open dialog", zap.String("user", a.User), zap.Error(err))
+	return h.respond(ctx, a.Caller, render.Refused("I could not open the dialog in time.", "Please click again."))
+}
+
+func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
+	if no, ok := h.allowed(ctx, a.Caller, rightSend); !ok {
+		return h.respond(ctx, a.Caller, no)
+	}
+	return h.openView(ctx, a, render.TestModal(h.opts.DefaultChannel))
+}
+
+// openSilence opens the dialog for a silence, prefilled with what the incident
+// has.
+func (h *Handlers) openSilence(ctx context.Context, a bot.Action) error {
+	if no, ok := h.allowed(ctx, a.Caller, rightSilence); !ok {
+		return h.respond(ctx, a.Caller, no)
+	}
+	i, no := h.incident(ctx, a.Value)
+	if no != nil {
+		return h.respond(ctx, a.Caller, *no)
+	}
+	matchers := suggested(i)
+	n, more, err := h.matching(ctx, matchers)
+	if err != nil {
+		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
+	}
+	return h.openView(ctx, a, render.SilenceModal(render.SilenceView{Matchers: matchers.String(), Matching: n, More: more, Private: originOf(a)}))
+}
+
+// maxSuggested is how many labels make a suggestion, and maxSuggestedLabel how
+// many bytes each: with more of them nobody can tell which matter.
+const (
+	maxSuggested      = 8
+	maxSuggestedLabel = 200
+)
+
+// suggested matches what is like an incident: what has the same labels, as
+// Alertmanager does it. An incident without labels, or with very many or very
+// long ones, is known by its key.
+func suggested(i alert.Incident) alert.Matchers {
+	if len(i.Labels) == 0 || len(i.Labels) > maxSuggested {
+		return sameKey(i)
+	}
+	var all alert.Matchers
+	for name, value := range i.Labels {
+		m := alert.Matcher{Name: name, Op: "=", Value: value}
+		if value != "" && m.Match(i.Subject()) && len(name)+len(value) <= maxSuggestedLabel {
+			all = append(all, m)
+		}
+	}
+	slices.SortFunc(all, func(a, b alert.Matcher) int { return strings.Compare(a.Name, b.Name) })
+	if len(all) == 0 {
+		return sameKey(i)
+	}
+	return all
+}
+
+// recount draws the dialog for a silence anew when its matchers were changed.
+// While they are wrong it stays as it is; sending it says why.
+func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
+	matchers, err := alert.ParseMatchers(a.Value)
+	if err != nil || a.ViewID == "" {
+		return nil //nolint:nilerr // the person is told at the field once they send it
+	}
+	n, more, err := h.matching(ctx, matchers)
+	if err != nil {
+		return err
+	}
+	view := render.SilenceModal(render.SilenceView{Matchers: a.Value, Matching: n, More: more, Private: a.Private})
+	return h.opts.Views.UpdateView(ctx, a.ViewID, a.ViewHash, view)
+}
+
+func (h *Handlers) openAssign(ctx context.Context, a bot.Action) error {
+	return h.openAbout(ctx, a, func(i alert.Incident) render.Modal {
+		return render.AssignModal(render.AssignView{Incident: i, Private: originOf(a)})
+	})
+}
+
+func (h *Handlers) openNote(ctx context.Context, a bot.Action) error {
+	return h.openAbout(ctx, a, func(i alert.Incident) render.Modal {
+		return render.NoteModal(render.NoteView{Incident: i, Private: originOf(a)})
+	})
+}
+
+// openAbout opens a dialog of who may acknowledge.
+func (h *Handlers) openAbout(ctx context.Context, a bot.Action, draw func(i alert.Incident) render.Modal) error {
+	if no, ok := h.allowed(ctx, a.Caller, rightAck); !ok {
+		return h.respond(ctx, a.Caller, no)
+	}
+	i, no := h.incident(ctx, a.Value)
+	if no != nil {
+		return h.respond(ctx, a.Caller, *no)
+	}
+	return h.openView(ctx, a, draw(i))
+}
+
+func (h *Handlers) openDetails(ctx context.Context, a bot.Action) error {
+	i, no := h.incident(ctx, a.Value)
+	if no != nil {
+		return h.respond(ctx, a.Caller, *no)
+	}
+	history, err := h.opts.Reader.History(ctx, i.ID)
+	if err != nil {
+		return h.respond(ctx, a.Caller, h.apology("I can't read its history.", err))
+	}
+	return h.openView(ctx, a, render.Details(i, history))
+}

@@ -1,0 +1,180 @@
+package handlers_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/handlers"
+	"tocsin/render"
+)
+
+// running runs the publishing of Homes until the test ends.
+func running(t *testing.T, h *handlers.Handlers) *handlers.Handlers {
+	t.Helper()
+	ctx, stop := context.WithCancel(t.Context())
+	var run sync.WaitGroup
+	run.Go(func() { _ = h.Run(ctx) })
+	t.Cleanup(func() {
+		stop()
+		run.Wait()
+	})
+	return h
+}
+
+func TestTheHomeIsPublishedWhenWhatItShowsHasChanged(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		h := running(t, d.handlers())
+		open := func(h *handlers.Handlers, hash string, want int, why string) {
+			t.Helper()
+			ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home", Hash: hash}))
+			synctest.Wait()
+			if len(d.homes) != want {
+				t.Errorf("%s: %d publishes, want %d", why, len(d.homes), want)
+			}
+			d.later += 3 * time.Second
+		}
+		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "messages"}))
+		open(h, "", 1, "first opening")
+		open(h, "x", 1, "nothing changed")
+		d.health = alert.Health{Connections: 2, ConnectedSince: time.Unix(1795442700, 0)}
+		open(h, "x", 2, "connected")
+		d.health.ConnectedSince = d.health.ConnectedSince.Add(time.Second)
+		open(h, "x", 2, "a change below a minute")
+		d.open = []alert.Incident{{ID: "k7f2", Severity: alert.Error, Title: "disk full", Count: 1}}
+		open(h, "x", 3, "an incident")
+		d.wishes = []alert.Subscription{{Person: "U0ANN"}}
+		open(h, "x", 4, "a subscription")
+		d.silences = []alert.Silence{{ID: "s-k7f2", EndsAt: time.Unix(1795452000, 0)}}
+		open(h, "x", 5, "a silence")
+		open(running(t, d.handlers()), "x", 5, "after a restart")
+		open(h, "", 6, "Slack has lost the view")
+	})
+}
+
+func TestOpeningTheHomeAgainAndAgainIsOneLook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		h := running(t, d.handlers())
+		for range 5 {
+			ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home", Hash: "x"}))
+			synctest.Wait()
+			d.open = append(d.open, alert.Incident{ID: "k7f2"})
+			d.later += 100 * time.Millisecond
+		}
+		ok(t, h.Home(t.Context(), bot.Home{User: "U0BOB", Tab: "home"}))
+		synctest.Wait()
+		if len(d.homes) != 2 {
+			t.Errorf("%d publishes for two people", len(d.homes))
+		}
+	})
+}
+
+func TestAThousandPeopleAtOnceStayBelowSlacksPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		var at []time.Time
+		d.homeErr = func(render.HomeTab) error {
+			at = append(at, time.Now())
+			return nil
+		}
+		h := running(t, d.handlers())
+		for n := range 1000 {
+			for range 2 {
+				ok(t, h.Home(t.Context(), bot.Home{User: fmt.Sprintf("U%04d", n), Tab: "home"}))
+			}
+		}
+		<-time.After(15 * time.Minute) // the bubble's clock
+		if len(d.homes) != 1000 {
+			t.Fatalf("%d of 1000 people see their Home", len(d.homes))
+		}
+		for n := range at {
+			behind := slices.IndexFunc(at, func(b time.Time) bool { return b.Sub(at[n]) >= time.Minute })
+			if behind > 0 && behind-n > 100 {
+				t.Fatalf("%d publishes in a minute", behind-n)
+			}
+		}
+	})
+}
+
+func TestAThrottledHomeIsPublishedLater(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		times := 0
+		d.homeErr = func(render.HomeTab) error {
+			if times++; times == 1 {
+				return &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second}
+			}
+			return nil
+		}
+		h := running(t, d.handlers())
+		start := time.Now()
+		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
+		synctest.Wait()
+		<-time.After(31 * time.Second) // the bubble's clock
+		if len(d.homes) != 1 || time.Since(start) < 30*time.Second {
+			t.Errorf("published for %v", d.homes)
+		}
+	})
+}
+
+func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var buckets []alert.Bucket
+		for n := range 24 {
+			buckets = append(buckets, alert.Bucket{At: time.Unix(1795440000, 0).Add(time.Duration(n) * time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: int64(n)}})
+		}
+		d := &desk{stats: alert.Stats{Alerts: 3, Buckets: buckets, Till: time.Unix(1795440000, 0).Add(24 * time.Hour)}}
+		scans := 0
+		d.homeErr = func(view render.HomeTab) error {
+			for _, b := range view.Blocks.BlockSet {
+				switch b.BlockType() {
+				case "data_visualization":
+					return &alert.SendError{Class: alert.ClassPayload, Code: "invalid_arguments"}
+				case "image":
+					if scans++; scans == 1 {
+						return &alert.SendError{Class: alert.ClassPayload, Code: "invalid_blocks"} // not looked at yet
+					}
+				}
+			}
+			return nil
+		}
+		h := running(t, d.handlers())
+		for _, user := range []string{"U0ANN", "U0BOB"} {
+			ok(t, h.Home(t.Context(), bot.Home{User: user, Tab: "home"}))
+			synctest.Wait()
+			<-time.After(5 * time.Second) // the bubble's clock
+		}
+		if len(d.homes) != 2 || d.uploads != 1 || scans != 3 {
+			t.Errorf("%d Homes, %d uploads, a picture shown %d times", len(d.homes), d.uploads, scans)
+		}
+	})
+}
+
+func TestAHomeThatCantBeReadIsNoEmptyHome(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{readErr: alert.ErrUnavailable}
+		h := running(t, d.handlers())
+		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
+		synctest.Wait()
+		if !strings.Contains(d.logged.String(), "show the home") {
+			t.Errorf("logged %s", d.logged.String())
+		}
+		ok(t, h.Action(t.Context(), bot.Action{Caller: bot.Caller{User: "U0ANN"}, ActionID: render.ActionRefresh}))
+		synctest.Wait()
+		d.wantAnswer(t, "can't refresh")
+		ok(t, h.Command(t.Context(), bot.Command{Name: "/notify", Text: "status"}))
+		d.wantAnswer(t, "can't read what is open")
+		if len(d.homes) != 0 {
+			t.Errorf("%d publishes", len(d.homes))
+		}
+	})
+}

@@ -1,0 +1,130 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// page is which part of which list is shown. It is the value of the buttons
+// below a list, so that they work as long as the message stands.
+type page struct {
+	Matchers string        `json:"m,omitempty"`
+	States   []alert.State `json:"s"`
+	Mine     string        `json:"u,omitempty"`
+	From     int           `json:"f,omitempty"`
+}
+
+// maxPage bounds the value of a button (slack-facts §2.6).
+const maxPage = 2000
+
+// at is the value of the button to the page that begins there.
+func (p page) at(from int) string {
+	value, err := json.Marshal(page{Matchers: p.Matchers, States: p.States, Mine: p.Mine, From: from})
+	if err != nil || len(value) > maxPage {
+		return ""
+	}
+	return string(value)
+}
+
+// filter is the page as the store knows it.
+func (p page) filter() (alert.IncidentFilter, error) {
+	matchers, err := alert.ParseMatchers(p.Matchers)
+	return alert.IncidentFilter{States: p.States, Matchers: matchers, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
+}
+
+// title says what is listed.
+func (p page) title() string {
+	name := "Incidents"
+	switch {
+	case slices.Equal(p.States, unresolved()):
+		name = "Unresolved incidents"
+	case len(p.States) == 1:
+		name = map[alert.State]string{alert.Open: "Open incidents", alert.Acked: "Acknowledged incidents", alert.StateResolved: "Resolved incidents"}[p.States[0]]
+	}
+	if p.Mine != "" {
+		name = "Your " + strings.ToLower(name[:1]) + name[1:]
+	}
+	if p.Matchers != "" {
+		name += " with " + p.Matchers
+	}
+	return name
+}
+
+// list shows incidents, page by page.
+func (h *Handlers) list(ctx context.Context, a ask) render.Message {
+	order, bad := parseList(a.said)
+	if bad != nil {
+		return refused(bad)
+	}
+	p := page{Matchers: order.matchers.String(), States: order.states}
+	if order.mine {
+		p.Mine = a.by.User
+	}
+	m, err := h.page(ctx, p)
+	if err != nil {
+		return h.apology("I can't read the list.", err)
+	}
+	return m
+}
+
+// page draws one page of a list; behind the end, which may have come nearer
+// since the button was drawn, it is the last one.
+func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
+	filter, err := p.filter()
+	if err != nil {
+		return render.Message{}, err
+	}
+	total, err := h.opts.Reader.Count(ctx, filter)
+	if err != nil {
+		return render.Message{}, fmt.Errorf("count incidents: %w", err)
+	}
+	if p.From < 0 || p.From >= total && total < countLimit {
+		p.From = max(0, total-1) / render.ListRows * render.ListRows
+		filter.Offset = p.From
+	}
+	rows, err := h.opts.Reader.Incidents(ctx, filter)
+	if err != nil {
+		return render.Message{}, fmt.Errorf("read incidents: %w", err)
+	}
+	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: total >= countLimit}
+	if p.From > 0 {
+		view.Newer = p.at(max(0, p.From-render.ListRows))
+	}
+	if len(rows) == render.ListRows && (p.From+len(rows) < total || total >= countLimit) {
+		view.Older = p.at(p.From + len(rows))
+	}
+	return render.List(view), nil
+}
+
+// countLimit is how far incidents are counted.
+const countLimit = 1000
+
+// turn shows another page: in place of the one that only this person sees,
+// else privately, because everybody else is still reading it.
+func (h *Handlers) turn(ctx context.Context, a bot.Action) error {
+	var p page
+	if json.Unmarshal([]byte(a.Value), &p) != nil {
+		return h.respond(ctx, a.Caller, render.Gone())
+	}
+	m, err := h.page(ctx, p)
+	if err != nil {
+		return h.respond(ctx, a.Caller, h.apology("I can't read the list.", err))
+	}
+	return h.inPlace(ctx, a, m)
+}
+
+// inPlace answers a click in a message that nobody else sees by replacing it,
+// and any other one privately.
+func (h *Handlers) inPlace(ctx context.Context, a bot.Action, m render.Message) error {
+	if !a.Ephemeral && !strings.HasPrefix(a.Channel, "D") {
+		return h.respond(ctx, a.Caller, m)
+	}
+	return h.patiently(ctx, func() error { return h.opts.Slack.Replace(ctx, a.Caller, m) })
+}

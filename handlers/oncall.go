@@ -1,0 +1,84 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/render"
+)
+
+// oncall says who hears of which alerts, and who is at what now.
+func (h *Handlers) oncall(ctx context.Context, a ask) render.Message {
+	const most = 10
+	taken, err := h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: []alert.State{alert.Acked}, Limit: most + 1})
+	if err != nil {
+		return h.apology("I can't read who is at what.", fmt.Errorf("read incidents: %w", err))
+	}
+	view := render.OnCallView{Routing: h.opts.Routing, Taken: taken[:min(len(taken), most)], More: len(taken) > most, Now: h.opts.Now()}
+	view.Names = h.names(ctx, mentions(h.opts.Routing))
+	return render.OnCall(view)
+}
+
+// mentions are whom the routes mention, each once.
+func mentions(r alert.Routing) []string {
+	var all []string
+	for _, route := range r.Routes {
+		all = alert.Union(all, route.Mention)
+		for _, step := range route.Escalate {
+			all = alert.Union(all, step.Mention)
+		}
+	}
+	return all
+}
+
+// What names costs at most: so many mentions, so many people of each, so long.
+const (
+	maxNames   = 20
+	maxInGroup = 5
+	namesLimit = 3 * time.Second
+)
+
+// names says what mentions are called: a person by name, a group by who is in
+// it. Those that Slack does not tell in time are left out.
+func (h *Handlers) names(ctx context.Context, mentions []string) map[string]string {
+	ctx, cancel := context.WithTimeout(ctx, namesLimit)
+	defer cancel()
+	names := map[string]string{}
+	for _, m := range mentions[:min(len(mentions), maxNames)] {
+		if m == "here" || m == "channel" || ctx.Err() != nil {
+			continue
+		}
+		people, err := h.opts.People.Members(ctx, m)
+		if err != nil {
+			h.opts.Log.Debug("who is mentioned is not known", zap.String("mention", m), zap.Error(err))
+			continue
+		}
+		if name := h.called(ctx, people); name != "" && isPerson(m) {
+			names[m] = name
+		} else if name != "" && !strings.Contains(m, "@") {
+			names[m] = "a group (" + name + ")"
+		} else if name != "" {
+			names[m] = m + " (" + name + ")"
+		}
+	}
+	return names
+}
+
+// called are people by their names: ann, bob and 3 more.
+func (h *Handlers) called(ctx context.Context, people []string) string {
+	var all []string
+	for _, id := range people[:min(len(people), maxInGroup)] {
+		if name, err := h.opts.People.Name(ctx, id); err == nil && name != "" {
+			all = append(all, name)
+		}
+	}
+	if hidden := len(people) - len(all); hidden > 0 && len(all) > 0 {
+		all = append(all, fmt.Sprintf("%d more", hidden))
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,149 @@
+package handlers
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// candidate is a word that may be an incident's id. Further ones that are not
+// sure may just as well begin a note: "hmm" looks like an id.
+type candidate struct {
+	id   string
+	word int // its place in the phrase
+	sure bool
+}
+
+// maxIDs is how many incidents one line may name.
+const maxIDs = 50
+
+// parseIDs reads ids from the beginning of a phrase, in any case, with commas
+// and "and" between them, and returns the place of the word behind them.
+func parseIDs(p phrase) (ids []candidate, behind int, bad *alert.InputError) {
+	glued := false
+	for n, word := range p.words {
+		if word.key == "and" || strings.Trim(word.key, ",&+") == "" {
+			glued = true
+			continue
+		}
+		found, ok := idsOf(word, n)
+		if !ok && len(ids) > 0 {
+			break
+		}
+		for at := range found {
+			found[at].sure = found[at].sure || glued || len(ids) == 0
+		}
+		ids, behind = append(ids, found...), n+1
+		glued = strings.HasSuffix(p.raw(n), ",")
+	}
+	switch {
+	case len(ids) == 0:
+		return nil, 0, &alert.InputError{Message: "which incident?", Hint: "Name it by its id, for example k7f2; `list` shows what is open."}
+	case len(ids) > maxIDs:
+		return nil, 0, &alert.InputError{Message: "these are more than 50 incidents", Hint: "Name at most 50 at once."}
+	}
+	return ids, behind, nil
+}
+
+// raw is the n-th word with what was trimmed off it.
+func (p phrase) raw(n int) string {
+	end := len(p.text)
+	if n+1 < len(p.words) {
+		end = p.words[n+1].at
+	}
+	return strings.TrimSpace(p.text[p.words[n].at:end])
+}
+
+// idsOf reads one word: an id, or several between commas.
+func idsOf(word token, n int) (ids []candidate, looksRight bool) {
+	parts := strings.FieldsFunc(word.key, func(r rune) bool { return r == ',' || r == ';' })
+	looksRight = true
+	for _, part := range parts {
+		part = strings.TrimPrefix(trim(part), "#")
+		looksRight = looksRight && idShape.MatchString(part)
+		ids = append(ids, candidate{id: part, word: n, sure: len(parts) > 1 || strings.ContainsAny(part, "23456789")})
+	}
+	return ids, looksRight && len(ids) > 0
+}
+
+// assignOrder is who shall care for what. The person is as they were written.
+type assignOrder struct {
+	ids    []candidate
+	to     string
+	behind int // the place of the word where a note begins
+}
+
+// parseAssign reads ID… @user [note]; the person may stand first.
+func parseAssign(p phrase) (assignOrder, *alert.InputError) {
+	order := assignOrder{behind: len(p.words)}
+	for n, word := range p.words {
+		switch {
+		case order.to == "" && looksLikePerson(word):
+			order.to = word.raw
+		case slices.Contains([]string{"to", "and"}, word.key):
+		default:
+			found, ok := idsOf(word, n)
+			if !ok && order.to != "" && len(order.ids) > 0 {
+				order.behind = n
+				return order, nil
+			}
+			order.ids = append(order.ids, found...)
+		}
+	}
+	return order, order.lacks(p)
+}
+
+// lacks says what was left out.
+func (o assignOrder) lacks(p phrase) *alert.InputError {
+	switch {
+	case len(o.ids) == 0:
+		return &alert.InputError{Message: "assign which incident?", Hint: "Write `assign k7f2 @ann`; `list` shows what is open."}
+	case o.to == "" && len(o.ids) > 1:
+		return &alert.InputError{Message: "I don't know who " + p.words[len(p.words)-1].raw + " is", Hint: "Name the person as @name, by mail address, or write `me`."}
+	case o.to == "":
+		return &alert.InputError{Message: "assign it to whom?", Hint: "Write `assign " + o.ids[0].id + " @ann`, or `me`."}
+	}
+	return nil
+}
+
+var (
+	personLink = regexp.MustCompile(`^<@([UW][A-Z0-9]{2,})(?:\|([^>]*))?>$`)
+	userID     = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
+)
+
+// isPerson tells an id of a person (slack-facts §2.1).
+func isPerson(s string) bool { return userID.MatchString(s) }
+
+// surelyPerson tells it where a word in capitals may stand just as well.
+func surelyPerson(s string) bool {
+	return isPerson(s) && (len(s) > 8 || strings.ContainsAny(s, "0123456789"))
+}
+
+func looksLikePerson(word token) bool {
+	return word.key == "me" || word.key == "myself" || strings.Contains(word.raw, "@") || surelyPerson(word.raw)
+}
+
+// parseSilenceIDs reads the ids of silences, with or without their s-.
+func parseSilenceIDs(p phrase) ([]string, *alert.InputError) {
+	var ids []string
+	for _, word := range p.words {
+		for _, part := range strings.FieldsFunc(word.key, func(r rune) bool { return r == ',' || r == ';' }) {
+			part = "s-" + strings.TrimPrefix(trim(part), "s-")
+			if !idShape.MatchString(part[2:]) && part != "s-and" {
+				return nil, &alert.InputError{Message: word.raw + " is no id of a silence", Hint: "It looks like s-k7f2; `silences` lists them."}
+			}
+			if part != "s-and" && !slices.Contains(ids, part) {
+				ids = append(ids, part)
+			}
+		}
+	}
+	switch {
+	case len(ids) == 0:
+		return nil, &alert.InputError{Message: "which silence?", Hint: "Write `unsilence s-k7f2`; `silences` lists them."}
+	case len(ids) > maxIDs:
+		return nil, &alert.InputError{Message: "these are more than 50 silences", Hint: "Name at most 50 at once."}
+	}
+	return ids, nil
+}

@@ -1,0 +1,79 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// sendOrder is an alert that a person writes by hand.
+type sendOrder struct {
+	channel  string
+	severity alert.Severity
+	text     string
+}
+
+// parseSend reads [#channel] [severity] text…; the text begins with the first
+// word that is neither.
+func parseSend(p phrase) (sendOrder, *alert.InputError) {
+	var order sendOrder
+	for n, word := range p.words {
+		severity := alert.Severity(word.key)
+		switch {
+		case order.channel == "" && namesConversation(word.raw):
+			channel, bad := parseChannel(word.raw)
+			if bad != nil {
+				return order, bad
+			}
+			order.channel = channel
+			continue
+		case order.severity == "" && slices.Contains(alert.Severities(), severity):
+			order.severity = severity
+			continue
+		}
+		order.text = p.from(n).prose()
+		return order, nil
+	}
+	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
+}
+
+// namesConversation tells a conversation from the beginning of a text; a bare
+// word in capitals is no id here.
+func namesConversation(word string) bool {
+	return len(word) > 1 && (strings.HasPrefix(word, "#") || strings.HasPrefix(word, "<#") || strings.HasPrefix(word, "<@") || strings.HasPrefix(word, "@") || strings.HasPrefix(word, "<mailto:"))
+}
+
+// maxStats is how far back figures go.
+const maxStats = 90 * 24 * time.Hour
+
+// parseStats reads how far back figures shall go: 24h if nothing is said.
+func parseStats(p phrase) (time.Duration, *alert.InputError) {
+	words := slices.DeleteFunc(slices.Clone(p.words), func(w token) bool {
+		return slices.Contains([]string{"for", "of", "in", "the", "last", "past"}, w.key)
+	})
+	usage := "Write `stats 24h` or `stats 7d`."
+	if len(words) == 0 {
+		return 24 * time.Hour, nil
+	}
+	d, n := span(words)
+	if named, ok := periods()[words[0].key]; ok {
+		d, n = named, len(words)
+	}
+	switch {
+	case n < len(words) && number.MatchString(words[0].key):
+		return 0, &alert.InputError{Message: words[0].key + " of what?", Hint: usage}
+	case n < len(words):
+		return 0, &alert.InputError{Message: words[n].raw + " is no time that figures are kept for", Hint: usage}
+	case d < time.Hour || d > maxStats:
+		return 0, &alert.InputError{Message: "figures are of one hour up to 90 days", Hint: usage}
+	}
+	return d, nil
+}
+
+// periods are the words for times back from now.
+func periods() map[string]time.Duration {
+	const day = 24 * time.Hour
+	return map[string]time.Duration{"day": day, "today": day, "daily": day, "week": 7 * day, "weekly": 7 * day, "month": 30 * day, "monthly": 30 * day}
+}

@@ -1,0 +1,71 @@
+package handlers
+
+import (
+	"context"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// Permissions say who may do what, each a list of: everyone, nobody, a person
+// (U…, @name, user@mail), a user group (S…, @handle) or a conversation (C…,
+// #name), which stands for its members. An empty list is everyone.
+type Permissions struct {
+	// Ack is for acknowledging, resolving, assigning and notes.
+	Ack []string
+	// Silence is for silences and their end.
+	Silence []string
+	// Send is for sending alerts, test alerts included.
+	Send []string
+}
+
+// right is one of the permissions.
+type right string
+
+const (
+	rightAck     right = "ack"
+	rightSilence right = "silence"
+	rightSend    right = "send"
+)
+
+func (p Permissions) of(r right) (who []string, what string) {
+	switch r {
+	case rightAck:
+		return p.Ack, "acknowledge, resolve or assign alerts"
+	case rightSilence:
+		return p.Silence, "silence alerts"
+	case rightSend:
+		return p.Send, "send alerts"
+	}
+	return nil, ""
+}
+
+// allowed tells whether a person has a right, or else what to say to them.
+func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right) (render.Message, bool) {
+	who, what := h.opts.Permissions.of(r)
+	if len(who) == 0 || slices.Contains(who, "everyone") || slices.Contains(who, by.User) {
+		return render.Message{}, true
+	}
+	var unsure error
+	for _, one := range who {
+		if one == "nobody" || isPerson(one) {
+			continue
+		}
+		people, err := h.opts.People.Members(ctx, one)
+		if err != nil {
+			h.opts.Log.Warn("who may is not known", zap.String("permission", string(r)), zap.String("who", one), zap.Error(err))
+			unsure = err
+		}
+		if slices.Contains(people, by.User) {
+			return render.Message{}, true
+		}
+	}
+	h.opts.Log.Info("refused", zap.String("permission", string(r)), zap.String("user", by.User), zap.String("name", by.Name), zap.String("channel", by.Channel))
+	if unsure != nil {
+		return render.Refused("I can't see at the moment whether you may "+what+".", "Please try again in a minute; the log says what is wrong."), false
+	}
+	return render.Denied(what, slices.DeleteFunc(slices.Clone(who), func(s string) bool { return s == "nobody" })), false
+}

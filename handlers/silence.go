@@ -1,0 +1,188 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// silence keeps alerts quiet: MATCHERS for 2h [because …].
+func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
+	order, bad := parseSilence(a.said)
+	if bad != nil {
+		return refused(bad)
+	}
+	if order.incident != "" {
+		i, err := h.opts.Reader.Incident(ctx, order.incident)
+		if errors.Is(err, alert.ErrNotFound) {
+			return h.noIncident(ctx, order.incident)
+		}
+		if err != nil {
+			return h.apology("I can't read that incident.", err)
+		}
+		order.matchers = sameKey(i)
+	}
+	ends, bad := h.ends(ctx, order.ends, a.by)
+	if bad != nil {
+		return refused(bad)
+	}
+	m, _ := h.quiet(ctx, alert.Silence{Matchers: order.matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: order.why})
+	return m
+}
+
+// sameKey matches the alerts of one key, and no others.
+func sameKey(i alert.Incident) alert.Matchers {
+	return alert.Matchers{{Name: "key", Op: "=", Value: i.Key}}
+}
+
+// ends is the time that a person means; a clock is read in their own zone.
+func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, *alert.InputError) {
+	now := h.opts.Now()
+	if !w.relative() && !w.utc {
+		zone, err := h.opts.People.Zone(ctx, by.User)
+		if err != nil {
+			h.opts.Log.Warn("time zone of a person", zap.String("user", by.User), zap.Error(err))
+			return now, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or the time with UTC behind it."}
+		}
+		now = now.In(zone)
+	}
+	return w.end(now)
+}
+
+// sameEnd is how much later a silence may be asked to end than one that is the
+// same and holds already: a double click is no second silence.
+const sameEnd = time.Minute
+
+// quiet makes a silence, unless the same one holds already, and tells
+// whether it holds now.
+func (h *Handlers) quiet(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
+	s.CreatedAt = h.opts.Now()
+	holding, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
+	if err != nil {
+		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false
+	}
+	for _, old := range holding {
+		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(sameEnd)) {
+			n, _, err := h.matching(ctx, old.Matchers)
+			if err != nil {
+				return h.apology("I can't read what is open.", err), true
+			}
+			return render.Silenced(old, n), true
+		}
+	}
+	made, n, err := h.opts.Engine.Silence(ctx, s)
+	if err != nil {
+		return h.refusal("Nothing was silenced", err), false
+	}
+	return render.Silenced(made, n), true
+}
+
+// matching counts the incidents that are not over and match.
+func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
+	n, err = h.opts.Reader.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
+	if err != nil {
+		return 0, false, fmt.Errorf("count incidents: %w", err)
+	}
+	return n, n >= countLimit, nil
+}
+
+// maxSilences is how many silences are listed.
+const maxSilences = 50
+
+// silences lists what is kept quiet.
+func (h *Handlers) silences(ctx context.Context, _ ask) render.Message {
+	m, err := h.listSilences(ctx)
+	if err != nil {
+		return h.apology("I can't read the silences.", err)
+	}
+	return m
+}
+
+func (h *Handlers) listSilences(ctx context.Context) (render.Message, error) {
+	holding, more, err := h.holding(ctx)
+	if err != nil {
+		return render.Message{}, err
+	}
+	return render.Silences(render.SilencesView{Silences: holding, More: more}), nil
+}
+
+// holding are the silences that hold now, and whether there are more.
+func (h *Handlers) holding(ctx context.Context) (all []alert.Silence, more bool, err error) {
+	all, err = h.opts.Reader.Silences(ctx, alert.SilenceFilter{At: h.opts.Now(), Limit: maxSilences + 1})
+	if err != nil {
+		return nil, false, fmt.Errorf("read silences: %w", err)
+	}
+	if len(all) > maxSilences {
+		return all[:maxSilences], true, nil
+	}
+	return all, false, nil
+}
+
+// unsilence ends silences: ID…
+func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
+	ids, bad := parseSilenceIDs(a.said)
+	if bad != nil {
+		return refused(bad)
+	}
+	by := h.person(ctx, a.by)
+	all := make([]render.Message, 0, len(ids))
+	for _, id := range ids {
+		all = append(all, h.end(ctx, id, by))
+	}
+	return together(all)
+}
+
+// end ends one silence.
+func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.Message {
+	ended, err := h.opts.Engine.Unsilence(ctx, id, by)
+	switch {
+	case err == nil:
+		return render.Unsilenced(ended)
+	case errors.Is(err, alert.ErrNotFound):
+		return h.noSilence(ctx, id)
+	}
+	return h.refusal("The silence was not ended", err)
+}
+
+// noSilence says that no silence of this id holds: it is over, or another one is
+// meant.
+func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
+	over, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{ID: id})
+	if err == nil && len(over) > 0 {
+		return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
+	}
+	holding, _, err := h.holding(ctx)
+	if err != nil {
+		h.opts.Log.Warn("look for a similar silence", zap.Error(err))
+	}
+	var ids []string
+	for _, s := range holding {
+		ids = append(ids, s.ID)
+	}
+	if near := nearest(id, ids); near != "" {
+		return render.Refused("I know no silence "+id+".", "Did you mean `"+near+"`? `silences` lists them.")
+	}
+	return render.Refused("I know no silence "+id+".", "`silences` lists those that hold.")
+}
+
+// together says several answers in one message.
+func together(all []render.Message) render.Message {
+	if len(all) == 1 {
+		return all[0]
+	}
+	var m render.Message
+	for n, one := range all {
+		if n > 0 {
+			m.Text += "\n"
+		}
+		m.Text += one.Text
+	}
+	return m
+}

@@ -1,0 +1,45 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"tocsin/render"
+)
+
+// stats sums up alerts, with a chart: [24h|7d].
+func (h *Handlers) stats(ctx context.Context, a ask) reply {
+	back, bad := parseStats(a.said)
+	if bad != nil {
+		return reply{Message: refused(bad)}
+	}
+	from, till, buckets := period(h.opts.Now(), back)
+	sums, err := h.opts.Figures.Stats(ctx, from, till, buckets)
+	if err != nil {
+		return reply{Message: h.apology("I can't sum up the alerts.", fmt.Errorf("read figures: %w", err))}
+	}
+	return reply{
+		draw:    func(c render.Chart) render.Message { return render.Stats(render.StatsView{Stats: sums, Chart: c}) },
+		figures: figures{sums, h.zone(ctx, a.by.User)},
+	}
+}
+
+// period divides the time up to now into parts that people count in: hours, and
+// days from a week on.
+func period(now time.Time, back time.Duration) (from, till time.Time, buckets int) {
+	const day = 24 * time.Hour
+	part := time.Hour
+	switch {
+	case back >= 7*day:
+		part = day
+	case back > 2*day:
+		part = 6 * time.Hour
+	case back > day:
+		part = 2 * time.Hour
+	case back <= 4*time.Hour:
+		part = 10 * time.Minute
+	}
+	buckets = int((back + part - 1) / part)
+	return now.Add(-time.Duration(buckets) * part), now, buckets
+}

@@ -1,0 +1,369 @@
+package handlers
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// longest is the longest time that a person may keep something quiet.
+const longest = 365 * 24 * time.Hour
+
+// morning is when a day begins of which nobody says a time.
+const morning = 9 * time.Hour
+
+// when is a time as people say it: after a duration, or at a time of a day by
+// the clock on their wall.
+type when struct {
+	after time.Duration
+	// One of these says the day; with none it is the next time the clock shows it.
+	ahead   int // days from today, -1 for none
+	weekday int // time.Weekday, -1 for none
+	date    time.Time
+	clock   time.Duration // since midnight, -1 for none
+	utc     bool
+}
+
+// relative tells whether no clock and so no time zone is needed.
+func (w when) relative() bool { return w.after > 0 }
+
+// end is the time that is meant by somebody for whom it is now, in their zone.
+func (w when) end(now time.Time) (time.Time, *alert.InputError) {
+	at := now.Add(w.after)
+	if !w.relative() {
+		if w.utc {
+			now = now.UTC()
+		}
+		at = w.on(now)
+	}
+	switch {
+	case !at.After(now):
+		return at, &alert.InputError{Message: at.Format("15:04 on Monday, 2 January 2006") + " is over", Hint: "Name a time that is still to come, for example `until tomorrow 9am`."}
+	case at.Sub(now) > longest:
+		return at, &alert.InputError{Message: "that is more than a year", Hint: "At most a year goes at once, for example `for 30d`."}
+	}
+	return at, nil
+}
+
+func (w when) on(now time.Time) time.Time {
+	clock := w.clock
+	if clock < 0 {
+		clock = morning
+	}
+	switch {
+	case !w.date.IsZero():
+		return clockOn(w.date.Year(), w.date.Month(), w.date.Day(), clock, now.Location())
+	case w.weekday >= 0:
+		days := (w.weekday - int(now.Weekday()) + 7) % 7
+		at := clockOn(now.Year(), now.Month(), now.Day()+days, clock, now.Location())
+		if !at.After(now) || days == 0 && w.clock < 0 {
+			at = clockOn(now.Year(), now.Month(), now.Day()+days+7, clock, now.Location())
+		}
+		return at
+	case w.ahead >= 0:
+		return clockOn(now.Year(), now.Month(), now.Day()+w.ahead, clock, now.Location())
+	}
+	at := clockOn(now.Year(), now.Month(), now.Day(), clock, now.Location())
+	if !at.After(now) {
+		at = clockOn(now.Year(), now.Month(), now.Day()+1, clock, now.Location())
+	}
+	return at
+}
+
+func clockOn(year int, month time.Month, day int, at time.Duration, zone *time.Location) time.Time {
+	return time.Date(year, month, day, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
+}
+
+// span reads a duration from the beginning of words: 2h30m, 1d, 2 hours and 30
+// minutes, an hour. n is how many words it took, 0 if there is none.
+func span(words []token) (d time.Duration, n int) {
+	for n < len(words) {
+		more, took := spanPart(words[n:])
+		if took == 0 && n > 0 && words[n].key == "and" {
+			if more, took = spanPart(words[n+1:]); took > 0 {
+				took++
+			}
+		}
+		if took == 0 {
+			break
+		}
+		d += more
+		n += took
+	}
+	return min(d, 100*longest), n
+}
+
+// spanPart reads one part: 2h30m, 2 hours, an hour, half an hour.
+func spanPart(words []token) (time.Duration, int) {
+	if len(words) == 0 {
+		return 0, 0
+	}
+	if d, ok := compact(words[0].key); ok {
+		return d, 1
+	}
+	amount, took := quantity(words)
+	if took == 0 || took >= len(words) || units()[words[took].key] == 0 {
+		return 0, 0
+	}
+	return times(amount, units()[words[took].key]), took + 1
+}
+
+// quantity reads a number, "a", or "half an".
+func quantity(words []token) (amount float64, took int) {
+	switch first := words[0].key; {
+	case first == "a" || first == "an" || first == "one":
+		return 1, 1
+	case first == "half" && len(words) > 1 && (words[1].key == "a" || words[1].key == "an"):
+		return 0.5, 2
+	case first == "half":
+		return 0.5, 1
+	case !number.MatchString(first):
+		return 0, 0
+	}
+	amount, err := strconv.ParseFloat(words[0].key, 64)
+	if err != nil {
+		return 0, 0
+	}
+	return amount, 1
+}
+
+var (
+	number = regexp.MustCompile(`^\d{1,6}(\.\d{1,3})?$`)
+	piece  = regexp.MustCompile(`^(\d{1,6}(?:\.\d{1,3})?)([a-z]+)`)
+)
+
+// compact reads 2h30m, 1d, 90min.
+func compact(word string) (time.Duration, bool) {
+	var d time.Duration
+	for rest := word; rest != ""; {
+		m := piece.FindStringSubmatch(rest)
+		if m == nil || units()[m[2]] == 0 {
+			return 0, false
+		}
+		amount, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return 0, false
+		}
+		d += times(amount, units()[m[2]])
+		rest = rest[len(m[0]):]
+	}
+	return d, d > 0
+}
+
+// times is so many units, at most far more than anybody may ask for.
+func times(amount float64, unit time.Duration) time.Duration {
+	return time.Duration(min(amount*float64(unit), float64(100*longest)))
+}
+
+func units() map[string]time.Duration {
+	const day = 24 * time.Hour
+	return map[string]time.Duration{
+		"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
+		"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+		"h": time.Hour, "hr": time.Hour, "hrs": time.Hour, "hour": time.Hour, "hours": time.Hour, "std": time.Hour,
+		"d": day, "day": day, "days": day, "w": 7 * day, "wk": 7 * day, "wks": 7 * day, "week": 7 * day, "weeks": 7 * day,
+	}
+}
+
+// moment reads what follows "until": 18:00, tomorrow 9am, monday, 2027-01-31
+// 08:00, in any order. n is how many words it took, 0 if there is none.
+func moment(words []token) (w when, n int, bad *alert.InputError) {
+	w = when{ahead: -1, weekday: -1, clock: -1}
+	taken := 0
+	for n < len(words) {
+		if slices.Contains([]string{"at", "on", "the", "next", "this"}, words[n].key) && n+1 < len(words) {
+			n++
+			continue
+		}
+		took := w.take(words[n:])
+		if took == 0 {
+			break
+		}
+		n += took
+		taken = n
+	}
+	if taken < len(words) && zoneName.MatchString(words[taken].raw) && w.clock >= 0 {
+		return w, taken, &alert.InputError{
+			Message: words[taken].raw + " is a time zone I don't read",
+			Hint:    "Leave it out to mean the time where you are, or write UTC.",
+		}
+	}
+	return w, taken, nil
+}
+
+var (
+	zoneName = regexp.MustCompile(`^[A-Z]{1,4}T$|^[A-Z][a-z]+/[A-Z][A-Za-z_]+$`)
+	hours    = regexp.MustCompile(`^(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s?([ap]\.?m)?$`)
+)
+
+// take reads one part of a moment and returns how many words it took.
+func (w *when) take(words []token) int {
+	switch word := words[0].key; {
+	case w.unnamed() && w.takeDay(words[0]):
+		return 1
+	case w.clock < 0:
+		return w.takeClock(words)
+	case word == "utc" || word == "gmt" || word == "z":
+		w.utc = true
+		return 1
+	}
+	return 0
+}
+
+// unnamed tells whether no day has been named yet.
+func (w *when) unnamed() bool { return w.ahead < 0 && w.weekday < 0 && w.date.IsZero() }
+
+// takeDay reads today, tomorrow, monday or a date, which may have a time.
+func (w *when) takeDay(word token) bool {
+	if word.key == "today" || word.key == "tomorrow" {
+		w.ahead = strings.Count(word.key, "morrow")
+		return true
+	}
+	if w.weekday = weekday(word.key); w.weekday >= 0 {
+		return true
+	}
+	date, clock, ok := isoDate(word.raw)
+	if ok {
+		w.date, w.clock, w.utc = date, max(w.clock, clock), strings.HasSuffix(word.key, "z")
+	}
+	return ok
+}
+
+// takeClock reads a time of day: 18:00, 9am, 9 am, noon.
+func (w *when) takeClock(words []token) int {
+	switch words[0].key {
+	case "noon", "midday":
+		w.clock = 12 * time.Hour
+		return 1
+	case "midnight":
+		w.clock = 0
+		return 1
+	}
+	text, took := words[0].key, 1
+	if len(words) > 1 && slices.Contains([]string{"am", "pm", "a.m", "p.m"}, words[1].key) {
+		text, took = text+words[1].key, 2
+	}
+	clock, ok := clockTime(text)
+	if !ok {
+		return 0
+	}
+	w.clock = clock
+	return took
+}
+
+// clockTime reads 18:00, 18.00, 9am and 9:30pm; a bare 9 is no time.
+func clockTime(text string) (time.Duration, bool) {
+	m := hours.FindStringSubmatch(text)
+	if m == nil || m[2] == "" && m[3] == "" {
+		return 0, false
+	}
+	hour, _ := strconv.Atoi(m[1])
+	minute, _ := strconv.Atoi("0" + m[2])
+	if m[3] == "" {
+		return clockOf(hour%24, minute), hour <= 24 && minute <= 59
+	}
+	half := hour % 12
+	if m[3][0] == 'p' {
+		half += 12
+	}
+	return clockOf(half, minute), 1 <= hour && hour <= 12 && minute <= 59
+}
+
+func clockOf(hour, minute int) time.Duration {
+	return time.Duration(hour)*time.Hour + time.Duration(minute)*time.Minute
+}
+
+func weekday(word string) int {
+	if len(word) < 3 {
+		return -1
+	}
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		if name := strings.ToLower(day.String()); word == name || word == name[:3] || word == "tues" && day == time.Tuesday || word == "thurs" && day == time.Thursday {
+			return int(day)
+		}
+	}
+	return -1
+}
+
+// isoDate reads 2027-01-31 and 2027-01-31T18:00; clock is -1 for the former.
+func isoDate(word string) (date time.Time, clock time.Duration, ok bool) {
+	for _, layout := range []string{"2006-01-02", "2006-01-02T15:04", "2006-01-02T15:04:05", "2006-01-02T15:04Z", "2006-01-02T15:04:05Z"} {
+		if t, err := time.Parse(layout, strings.ToUpper(word)); err == nil {
+			clock = -1
+			if strings.Contains(layout, "T") {
+				clock = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+			}
+			return t, clock, true
+		}
+	}
+	return time.Time{}, -1, false
+}
+
+// timing reads how long something is to hold from the beginning of words: a
+// duration, with or without "for", or "until" and a moment. n is how many words
+// it took, 0 if they say nothing about time.
+func timing(words []token) (w when, n int, bad *alert.InputError) {
+	switch first := words[0].key; {
+	case first == "until" || first == "till" || first == "til":
+		return until(words)
+	case first == "for" || first == "during":
+		if len(words) > 1 && words[1].key == "the" {
+			n++
+		}
+		d, took := span(words[n+1:])
+		if took == 0 {
+			return w, 0, notLong(words[n+1:])
+		}
+		return when{after: d}, n + 1 + took, checkSpan(d)
+	}
+	d, took := span(words)
+	if took == 0 {
+		return w, 0, nil
+	}
+	return when{after: d}, took, checkSpan(d)
+}
+
+func until(words []token) (when, int, *alert.InputError) {
+	w, n, bad := moment(words[1:])
+	if bad != nil {
+		return w, n + 1, bad
+	}
+	if n > 0 {
+		return w, n + 1, nil
+	}
+	if d, took := span(words[1:]); took > 0 {
+		return when{after: d}, took + 1, checkSpan(d)
+	}
+	what := "nothing"
+	if len(words) > 1 {
+		what = words[1].raw
+	}
+	return w, 0, &alert.InputError{
+		Message: "I don't know a time called " + what,
+		Hint:    "Write `until 18:00`, `until tomorrow 9am`, `until monday`, or `for 2h`.",
+	}
+}
+
+func checkSpan(d time.Duration) *alert.InputError {
+	if d <= 0 {
+		return &alert.InputError{Message: "that is no time at all", Hint: "Write for example `for 2h30m`."}
+	}
+	return nil
+}
+
+// notLong says what is wrong with what follows "for".
+func notLong(words []token) *alert.InputError {
+	if len(words) == 0 {
+		return &alert.InputError{Message: "for how long?", Hint: "Write for example `for 2h` or `until 18:00`."}
+	}
+	said := words[0].raw
+	if number.MatchString(said) {
+		return &alert.InputError{Message: said + " of what?", Hint: fmt.Sprintf("Write `%sm` for minutes, `%sh` for hours or `%sd` for days.", said, said, said)}
+	}
+	return &alert.InputError{Message: said + " is no duration", Hint: "Write for example `for 30m`, `for 2h30m`, `for 1d` or `until 18:00`."}
+}
