@@ -68,6 +68,9 @@ type Delivery struct {
 	Unsure bool `json:"unsure,omitempty"`
 	// PossibleDuplicate is set when it was sent again without being able to look.
 	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
+	// Via is the conversation that the latest attempt went to in place of the
+	// lane (persisted before the attempt); empty: to the lane itself.
+	Via string `json:"via,omitempty"`
 	// Class is that of the latest attempt that failed, or empty.
 	Class        Class  `json:"class,omitempty"`
 	Reason       string `json:"reason,omitempty"`
@@ -121,8 +124,11 @@ type Job struct {
 	// Card is where the incident is shown in this lane; TS is empty before the
 	// post was delivered.
 	Card Card `json:"-"`
-	// Known is the lane's Slack id from an earlier delivery, or empty.
+	// Known is the Slack id of the job's Place from an earlier delivery, or empty.
 	Known string `json:"-"`
+	// Refused is Slack's word for why the lane can't be reached while something
+	// stands in for it, or empty.
+	Refused string `json:"-"`
 	// Digest is what a digest, its edits and its lists show; nil for all others.
 	Digest *Summary `json:"-"`
 }
@@ -145,6 +151,9 @@ type Claim struct {
 	// this have been waiting for DigestAfter; 0 never does.
 	DigestAbove int
 	DigestAfter time.Duration
+	// Via is the conversation that stands in for the lane; empty for none. What
+	// concerns a card goes where that is.
+	Via string
 }
 
 // Sent is Slack's receipt: where a delivery is shown, and which version of the
@@ -175,6 +184,12 @@ type Outcome struct {
 	// Reason names why, in words for a person and a log: "throttled",
 	// "channel_not_found: …".
 	Reason string
+	// CardFirst owes a new card before the delivery, which waits for it.
+	CardFirst bool
+	// Broken is the destination that this attempt found broken, or nil; Mended is
+	// the lane of one that was, and has taken this delivery, or empty.
+	Broken *Destination
+	Mended string
 }
 
 // Class groups Slack's answers by what has to be done about them.

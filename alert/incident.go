@@ -76,6 +76,9 @@ type Card struct {
 	TS           string `json:"ts"`
 	// Version is the incident's version the card shows.
 	Version int64 `json:"version"`
+	// Via is the conversation that stood in for the lane when the card was
+	// posted; empty: it is in the lane itself.
+	Via string `json:"via,omitempty"`
 	// Digest is set when the message is a digest that shows many incidents.
 	Digest bool `json:"digest,omitempty"`
 }

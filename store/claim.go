@@ -87,12 +87,25 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	job.Card = job.Incident.Card(job.Lane)
 	if job.State == alert.Sending {
 		job.Unsure = true
-		return h, time.Time{}, nil
+		return h, time.Time{}, w.know(ctx, job)
 	}
-	job.State, job.StartedAt = alert.Sending, fromMicros(micros(c.Now))
-	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ?, drawn = ? WHERE n = ?",
-		micros(c.Now), w.alerts, job.Seq)
-	return h, time.Time{}, err
+	job.State, job.StartedAt, job.Via = alert.Sending, fromMicros(micros(c.Now)), c.Via
+	if (job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel) && job.Card.TS != "" {
+		job.Via = job.Card.Via
+	}
+	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ?, drawn = ?, via = ? WHERE n = ?",
+		micros(c.Now), w.alerts, job.Via, job.Seq)
+	return h, time.Time{}, errors.Join(err, w.know(ctx, job))
+}
+
+// know finds Slack's id of what stands in for the job's lane.
+func (w *writer) know(ctx context.Context, job *alert.Job) error {
+	if job.Via == "" {
+		return nil
+	}
+	job.Known = ""
+	_, err := w.one(ctx, "SELECT conversation FROM lanes WHERE lane = ?", func(s scanner) error { return s.Scan(&job.Known) }, job.Via)
+	return err
 }
 
 // longestDoubt bounds how long a delivery in doubt waits for a look.
@@ -147,7 +160,7 @@ const (
 
 const headSelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
 		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
-		d.conversation, d.ts,
+		d.conversation, d.ts, d.via,
 		` + incidentOf + `, coalesce(l.conversation, '')
 	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane`
 
@@ -171,10 +184,10 @@ func (w *writer) head(ctx context.Context, c alert.Claim) (first *head, found bo
 
 func (w *writer) cards(ctx context.Context, incident int64) ([]alert.Card, error) {
 	var cards []alert.Card
-	err := w.each(ctx, "SELECT lane, conversation, ts, version, CASE WHEN digest IS NULL THEN 0 ELSE 1 END FROM cards WHERE incident = ? ORDER BY lane",
+	err := w.each(ctx, "SELECT lane, conversation, ts, version, via, CASE WHEN digest IS NULL THEN 0 ELSE 1 END FROM cards WHERE incident = ? ORDER BY lane",
 		func(s scanner) error {
 			var c alert.Card
-			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Digest)
+			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Via, &c.Digest)
 			cards = append(cards, c)
 			return err
 		}, incident)

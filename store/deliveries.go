@@ -15,7 +15,7 @@ const deliveryLimit = 100
 
 const deliverySelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
 		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
-		d.conversation, d.ts, coalesce(i.id, '')
+		d.conversation, d.ts, d.via, coalesce(i.id, '')
 	FROM deliveries d LEFT JOIN incidents i ON i.n = d.incident`
 
 // listQuery says how deliveries in a state are listed. The state is no

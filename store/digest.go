@@ -12,13 +12,13 @@ import (
 // The queries that finish a digest. What they look at is bounded by how many
 // incidents it stands for.
 const (
-	showQuery = `INSERT INTO cards (incident, lane, conversation, ts, version, digest)
-	SELECT d.incident, d.lane, ?, ?, coalesce((SELECT max(a.version) FROM alerts a WHERE a.incident = d.incident
+	showQuery = `INSERT INTO cards (incident, lane, conversation, ts, via, version, digest)
+	SELECT d.incident, d.lane, ?, ?, ?, coalesce((SELECT max(a.version) FROM alerts a WHERE a.incident = d.incident
 		AND a.lane = d.lane AND a.standing = 'pending' AND a.n <= ?), 0), d.digest
 	FROM deliveries d WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3
 	ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
-		version = excluded.version, digest = excluded.digest`
-	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ? WHERE digest = ?`
+		via = excluded.via, version = excluded.version, digest = excluded.digest`
+	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ?, via = ? WHERE digest = ?`
 	foldQuery      = `UPDATE alerts SET shown = ?, standing = 'folded'
 	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
 	dieAllQuery = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
@@ -36,6 +36,8 @@ const (
 		FROM deliveries m CROSS JOIN incidents i CROSS JOIN deliveries b
 		WHERE m.digest = ? AND m.kind = 'post' AND i.n = m.incident AND i.state = 'open' AND i.severity = 'critical' AND i.silence = ''
 			AND b.incident = m.incident AND b.lane = m.lane AND b.stage IS NOT NULL AND +b.stage = 0 AND b.kind = 'update')`
+	unlistQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed anew'
+	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'`
 	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
 		AND state = 'pending' AND kind IN ('update', 'digest') LIMIT 1`
 	aheadQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
@@ -94,10 +96,10 @@ func (w *writer) fold(ctx context.Context, a *attempt) error {
 // its thread. An edit behind that adds the link to it.
 func (w *writer) show(ctx context.Context, a *attempt) error {
 	to, g := a.Sent, a.at.incident
-	if _, err := w.exec(ctx, showQuery, to.Conversation, to.TS, a.drawn, g); err != nil {
+	if _, err := w.exec(ctx, showQuery, to.Conversation, to.TS, a.via, a.drawn, g); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, moveCardsQuery, to.Conversation, to.TS, g); err != nil {
+	if _, err := w.exec(ctx, moveCardsQuery, to.Conversation, to.TS, a.via, g); err != nil {
 		return err
 	}
 	if err := w.fold(ctx, a); err != nil {
@@ -115,7 +117,11 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, nextInLines, g); err != nil {
 		return err
 	}
-	// A digest that was posted anew has a thread without a list.
+	// A digest that was posted anew has a thread without a list; what was still
+	// owed to the old one begins again.
+	if _, err := w.exec(ctx, unlistQuery, micros(a.Now), g, a.at.lane); err != nil {
+		return err
+	}
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", g); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -21,7 +22,7 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 
 // The queries of Finish; each seeks in one index.
 const (
-	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, i.state,
+	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, d.via, i.state,
 		i.held_until,
 		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0)
 	FROM deliveries d JOIN incidents i ON i.n = d.incident
@@ -61,6 +62,8 @@ type attempt struct {
 	note  string
 	// doubted: it was marked as possible duplicate before.
 	doubted bool
+	// via is what stood in for the lane, or empty.
+	via string
 }
 
 // newlyDoubted is 1 when this attempt makes it a possible duplicate, else 0.
@@ -83,11 +86,11 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		return refusal{fmt.Errorf("it is %s already and owed no more: %w", a.was, alert.ErrNotFound)}
 	}
 	w.count(a.at.lane, possiblyTwice, a.newlyDoubted())
+	if err := w.remark(ctx, o); err != nil {
+		return err
+	}
 	if !finished(o.State) {
-		if a.asText() {
-			return w.listAsText(ctx, a)
-		}
-		return w.again(ctx, a)
+		return w.postpone(ctx, a)
 	}
 	if a.about == alert.StateDigest {
 		return w.finishDigest(ctx, a)
@@ -106,7 +109,7 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	var heldUntil int64
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.about, &heldUntil,
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.via, &a.about, &heldUntil,
 				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.shownIn)
 		}, o.Delivery)
 	if err != nil {
@@ -120,6 +123,36 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 		a.kind = o.Kind
 	}
 	return a, nil
+}
+
+// postpone keeps owing the delivery, in one way or another.
+func (w *writer) postpone(ctx context.Context, a *attempt) error {
+	if a.asText() {
+		return w.listAsText(ctx, a)
+	}
+	if err := w.again(ctx, a); err != nil || !a.CardFirst {
+		return err
+	}
+	return w.oweCard(ctx, a)
+}
+
+// oweCard owes a new card before the delivery, which then waits behind it. Like
+// a digest it has a number below all others.
+func (w *writer) oweCard(ctx context.Context, a *attempt) error {
+	var d alert.Delivery
+	var created int64
+	_, err := w.one(ctx, "SELECT priority, created_at FROM deliveries WHERE n = ?",
+		func(s scanner) error { return s.Scan(&d.Priority, &created) }, a.n)
+	if err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, "UPDATE deliveries SET stage = 0 WHERE n = ?", a.n); err != nil {
+		return err
+	}
+	w.deliveries++
+	d.ID, d.Lane, d.Kind, d.State = alert.NewID(), a.at.lane, alert.Post, alert.Pending
+	d.CreatedAt, d.NextAt = fromMicros(created), a.Now
+	return w.insert(ctx, w.into.deliveries, keys{n: -w.deliveries, incident: a.at.incident}.deliveryArgs(nil, &d, "", stagePost))
 }
 
 // again leaves the delivery first in its line, to be tried at NextAt.
@@ -178,15 +211,15 @@ func (w *writer) remember(ctx context.Context, a *attempt) error {
 	}
 	_, err := w.exec(ctx, `INSERT INTO lanes (lane, conversation) VALUES (?, ?)
 		ON CONFLICT (lane) DO UPDATE SET conversation = excluded.conversation
-		WHERE lanes.conversation <> excluded.conversation`, a.at.lane, a.Sent.Conversation)
+		WHERE lanes.conversation <> excluded.conversation`, cmp.Or(a.via, a.at.lane), a.Sent.Conversation)
 	return err
 }
 
 func (w *writer) draw(ctx context.Context, a *attempt) error {
-	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version) VALUES (?, ?, ?, ?, ?)
+	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version, via) VALUES (?, ?, ?, ?, ?, ?)
 		ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
-			version = excluded.version, digest = NULL`,
-		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version)
+			version = excluded.version, via = excluded.via, digest = NULL`,
+		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version, a.via)
 	return err
 }
 

@@ -109,7 +109,7 @@ func (d *DB) loadRules(ctx context.Context, f *alert.Facts, q alert.Question) er
 
 // withCards completes "SELECT … FROM" with the incident's columns and each of
 // its cards, or empty ones where there is no card.
-const withCards = incidentOf + `, coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0),
+const withCards = incidentOf + `, coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.via, ''),
 	CASE WHEN c.digest IS NULL THEN 0 ELSE 1 END`
 
 // The questions that name what they want; each seeks in one index.
@@ -148,7 +148,7 @@ func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.
 	err := d.each(ctx, query, func(s scanner) error {
 		var row incidentRow
 		var c alert.Card
-		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Digest)...); err != nil {
+		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Via, &c.Digest)...); err != nil {
 			return err
 		}
 		if len(found) == 0 || found[len(found)-1].ID != row.i.ID {

@@ -229,7 +229,7 @@ func (r *deliveryRow) dest() []any {
 	d := &r.d
 	return []any{&d.Seq, &d.ID, &d.Lane, &d.Kind, &d.State, &r.incident, &r.stage, &d.Priority, &r.note,
 		&d.Attempts, &r.created, &r.next, &r.started, &r.done, &d.Plain, &d.PossibleDuplicate,
-		&d.TopLevel, &d.Class, &d.Reason, &d.Conversation, &d.TS}
+		&d.TopLevel, &d.Class, &d.Reason, &d.Conversation, &d.TS, &d.Via}
 }
 
 func (r *deliveryRow) delivery() (alert.Delivery, error) {

@@ -98,9 +98,10 @@ func (w *writer) connect(ctx context.Context) error {
 	w.conn, w.stmts = conn, map[string]*sql.Stmt{}
 	w.rules.forget()
 	for number, query := range map[*int64]string{
-		&w.incidents:  "SELECT coalesce(max(n), 0) FROM incidents",
-		&w.alerts:     "SELECT coalesce(max(n), 0) FROM alerts",
-		&w.deliveries: "SELECT coalesce(max(n), 0) FROM deliveries",
+		&w.incidents: "SELECT coalesce(max(n), 0) FROM incidents",
+		&w.alerts:    "SELECT coalesce(max(n), 0) FROM alerts",
+		// Those that go first in their lanes have numbers below zero.
+		&w.deliveries: "SELECT max(m) FROM (SELECT coalesce(max(n), 0) AS m FROM deliveries UNION ALL SELECT coalesce(-min(n), 0) FROM deliveries) q",
 		&w.events:     "SELECT coalesce(max(n), 0) FROM history",
 		&w.silences:   "SELECT coalesce(max(n), 0) FROM silences",
 	} {
