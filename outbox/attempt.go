@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -12,22 +13,25 @@ import (
 
 // deliver makes one attempt at a claimed job and writes down what became of it.
 // It returns only when that is durable or calls has ended.
-func (l *lane) deliver(calls context.Context, job alert.Job) {
+func (l *lane) deliver(calls context.Context, t turn) {
 	l.updates.busy(l.wake)
-	v := l.attempt(calls, job)
-	l.apply(v)
+	l.fallback.busy(l.wake)
+	v := l.attempt(calls, t)
+	l.apply(v, t.job.Via)
 	if l.record(calls, v) {
-		l.report(job, v)
+		l.report(t.job, v)
+		l.destinations.learn(v.Outcome)
 		return
 	}
 	// Should the queue go on to give what it says nobody owes, that must not spin.
 	l.paused = latest(l.paused, l.opts.Now().Add(l.opts.Pace))
 }
 
-// attempt finds out what to write down about job, if need be by asking Slack.
-func (l *lane) attempt(calls context.Context, job alert.Job) verdict {
+// attempt finds out what to write down about a job, if need be by asking Slack.
+func (l *lane) attempt(calls context.Context, t turn) verdict {
+	job := t.job
 	if v, ok := l.policy.before(l.opts.Now(), job); ok {
-		l.unspend(job)
+		l.unspend(t)
 		return v
 	}
 	if job.Kind.InThread() && job.Card.TS == "" {
@@ -36,22 +40,46 @@ func (l *lane) attempt(calls context.Context, job alert.Job) verdict {
 	if job.Unsure && job.Kind != alert.Update {
 		found, v, ok := l.look(calls, job)
 		if ok {
+			l.unspend(t)
 			return v
 		}
 		job = found
 	}
-	if job.Kind != alert.Update {
-		l.pace.take(l.opts.Now())
+	if v, ok := t.ways.moved(l.opts.Now(), job); ok {
+		l.unspend(t)
+		return v
 	}
+	if v, ok := l.crossing(t, job); ok {
+		return v
+	}
+	job.Refused = t.ways.refused(job)
 	sent, err := l.send(calls, job)
-	return l.policy.decide(l.opts.Now(), job, sent, err)
+	return t.ways.settle(l.policy.decide(l.opts.Now(), job, sent, err), job, l.opts.ReachEvery)
 }
 
-// unspend gives back what an update that needs no call would have used.
-func (l *lane) unspend(job alert.Job) {
-	if job.Kind == alert.Update {
+// unspend gives back what an attempt that needs no call would have used.
+func (l *lane) unspend(t turn) {
+	if t.job.Kind == alert.Update {
 		l.updates.giveBack()
+		return
 	}
+	t.road.giveBack()
+}
+
+// crossing takes a token of another conversation in place of that which the job
+// was claimed with. When there is none, the job waits for it.
+func (l *lane) crossing(t turn, job alert.Job) (v verdict, ok bool) {
+	road := l.road(job.Via)
+	if job.Kind == alert.Update || road == t.road {
+		return verdict{}, false
+	}
+	t.road.giveBack()
+	now := l.opts.Now()
+	ok, at := road.take(now, l.wake)
+	if ok {
+		return verdict{}, false
+	}
+	return begin(now, job).again(namePaced, at, job.Reason).stillUnsure(job), true
 }
 
 // look asks Slack whether an earlier attempt at job is there. When ok is false
@@ -100,14 +128,15 @@ func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err 
 }
 
 // apply lets a verdict have its effect on the lane and on everybody.
-func (l *lane) apply(v verdict) {
-	l.paused = latest(l.paused, v.effect.pauseLane)
+func (l *lane) apply(v verdict, via string) {
+	l.pause(v.effect.pauseLane, via)
 	if !v.effect.pauseUpdates.IsZero() {
 		l.updates.pause(v.effect.pauseUpdates)
 	}
 	if v.effect.hold {
 		l.hold(v.fail)
 	}
+	l.status.refuse(l.name, v)
 	switch {
 	case v.State != alert.Sending:
 		l.doubt = doubt{}
@@ -117,9 +146,22 @@ func (l *lane) apply(v verdict) {
 		}
 		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
 	}
-	l.status.trouble(trouble(l.name, v))
 	if v.fail != nil && v.name != string(alert.ClassThrottled) {
 		l.recent.set(v.Now, l.name+": "+v.fail.Error())
+	}
+}
+
+// pause sends nothing before until to where the job went: to the lane, or to
+// what stood in for it and for others.
+func (l *lane) pause(until time.Time, via string) {
+	if until.IsZero() {
+		return
+	}
+	if road := l.road(via); road == l.fallback {
+		road.pause(until)
+	}
+	if via == "" {
+		l.paused = latest(l.paused, until)
 	}
 }
 
@@ -159,6 +201,9 @@ func (l *lane) report(job alert.Job, v verdict) {
 		l.metrics.duplicates.Inc()
 	}
 	fields := append(about(job), zap.String("outcome", v.name))
+	if job.Via != "" {
+		fields = append(fields, zap.String("via", job.Via))
+	}
 	switch v.State {
 	case alert.Delivered:
 		l.log.Info("delivered", append(fields, zap.Duration("took", took),

@@ -39,6 +39,12 @@ func (o *one) Find(context.Context, alert.Job) (alert.Sent, bool, error) {
 
 func (o *one) Probe(context.Context) error { return nil }
 
+func (o *one) Broken(context.Context) ([]alert.Destination, error) { return nil, nil }
+
+func (o *one) Mark(context.Context, alert.Destination) error { return nil }
+
+func (o *one) Reach(context.Context, alert.Destination) (bool, error) { return true, nil }
+
 // BenchmarkWakeToSend measures the outbox's own share of accepted → Slack's
 // endpoint called, for a lane that has no goroutine when it is woken.
 func BenchmarkWakeToSend(b *testing.B) {

@@ -33,6 +33,8 @@ const (
 	nameDead       = "dead"
 	nameNoCard     = "no_card"
 	nameLookAgain  = "look_again"
+	nameMoved      = "moved"
+	namePaced      = "paced"
 )
 
 // policy holds what a decision needs besides the attempt itself.

@@ -39,6 +39,9 @@ type slack struct {
 	// probe, when set, answers probes.
 	probe  func() error
 	probes []time.Time
+	// reach, when set, answers looks at broken destinations.
+	reach   func(d alert.Destination) (bool, error)
+	reaches []reach
 }
 
 func (s *slack) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
@@ -63,7 +66,7 @@ func (s *slack) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
 }
 
 func receipt(job alert.Job) alert.Sent {
-	return alert.Sent{Conversation: "C-" + job.Lane, TS: "ts-" + job.ID, Version: job.Incident.Version}
+	return alert.Sent{Conversation: "C-" + job.Place(), TS: "ts-" + job.ID, Version: job.Incident.Version}
 }
 
 func (s *slack) Find(_ context.Context, job alert.Job) (alert.Sent, bool, error) {
@@ -91,6 +94,22 @@ func (s *slack) Probe(context.Context) error {
 		return nil
 	}
 	return s.probe()
+}
+
+func (s *slack) Reach(_ context.Context, d alert.Destination) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.reaches = append(s.reaches, reach{d.Lane, time.Now()})
+	if s.reach == nil {
+		return true, nil
+	}
+	return s.reach(d)
+}
+
+// reach is one look at a broken destination.
+type reach struct {
+	lane string
+	at   time.Time
 }
 
 // sends lists the ids of what was sent, in order.

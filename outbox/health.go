@@ -22,10 +22,11 @@ const mostProblems = 10
 // status is what a goroutine tells its watchers: what it does and by when it
 // means to do something else (zero: it can't know).
 type status struct {
-	mu      sync.Mutex
-	doing   string
-	by      time.Time
-	problem *alert.Problem
+	mu    sync.Mutex
+	doing string
+	by    time.Time
+	// refused is set while Slack refuses the app in this lane alone.
+	refused *alert.Problem
 }
 
 func (s *status) set(doing string, by time.Time) {
@@ -34,44 +35,37 @@ func (s *status) set(doing string, by time.Time) {
 	s.doing, s.by = doing, by
 }
 
-// trouble notes the conversation's problem, or with nil that it has none.
-func (s *status) trouble(p *alert.Problem, known bool) {
-	if !known {
-		return
-	}
+// refuse notes what v says about the app in a lane.
+func (s *status) refuse(lane string, v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.problem = p
+	switch {
+	case v.effect.hold:
+		s.refused = &alert.Problem{Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
+	case v.State == alert.Delivered:
+		s.refused = nil
+	}
 }
 
-func (s *status) read() (doing string, by time.Time, problem *alert.Problem) {
+func (s *status) refusal() *alert.Problem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.doing, s.by, s.problem
+	return s.refused
+}
+
+func (s *status) read() (doing string, by time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.doing, s.by
 }
 
 // overdue says by how much the goroutine is past its time.
 func (s *status) overdue(now time.Time) (time.Duration, string) {
-	doing, by, _ := s.read()
+	doing, by := s.read()
 	if by.IsZero() {
 		return 0, doing
 	}
 	return now.Sub(by), doing
-}
-
-// trouble says what v tells about its conversation; known is false when it tells
-// nothing.
-func trouble(lane string, v verdict) (p *alert.Problem, known bool) {
-	switch {
-	case v.State == alert.Delivered:
-		return nil, true
-	case v.fail == nil:
-		return nil, false
-	case v.name == string(alert.ClassDestination) || v.name == string(alert.ClassAuth):
-		return &alert.Problem{Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail,
-			"check that the conversation exists and that the app is a member of it")}, true
-	}
-	return nil, false
 }
 
 func hint(fail *alert.SendError, otherwise string) string {
@@ -100,35 +94,69 @@ func (e *lastError) read() (string, time.Time) {
 	return e.text, e.at
 }
 
-// Health fills Held, Waiting, LastError, LastErrorAt and Problems; the rest of
-// alert.Health is for others to fill.
+// Health fills Held, Waiting, LastError, LastErrorAt, Problems and Notes; the
+// rest of alert.Health is for others to fill.
 func (o *Outbox) Health() alert.Health {
 	var h alert.Health
 	h.LastError, h.LastErrorAt = o.recent.read()
-	if p := o.gate.problem(); p != nil {
-		h.Held = strings.TrimPrefix(p.What, heldWhat)
-		h.Problems = append(h.Problems, *p)
-	}
-	var broken []alert.Problem
 	for _, l := range o.active() {
-		doing, _, problem := l.status.read()
-		if doing != doingIdle {
+		if doing, _ := l.status.read(); doing != doingIdle {
 			h.Waiting++
 		}
-		if problem != nil {
-			broken = append(broken, *problem)
+		if p := l.status.refusal(); p != nil {
+			h.Problems = append(h.Problems, *p)
 		}
 	}
-	slices.SortFunc(broken, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })
-	if more := len(broken) - mostProblems; more > 0 {
-		broken = append(broken[:mostProblems], alert.Problem{
-			What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log",
-		})
+	if p := o.gate.problem(); p != nil { // the one thing to mend
+		h.Held = strings.TrimPrefix(p.What, heldWhat)
+		h.Problems = []alert.Problem{*p}
+		return h
 	}
-	if h.Held == "" { // else that is the one thing to mend
-		h.Problems = broken
+	w := o.destinations.ways()
+	for _, m := range w.inOrder() {
+		if o.pressing(w, m) {
+			h.Problems = append(h.Problems, w.problem(m))
+		} else {
+			h.Notes = append(h.Notes, w.problem(m))
+		}
 	}
+	slices.SortFunc(h.Problems, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })
+	h.Problems, h.Notes = atMost(h.Problems), atMost(h.Notes)
 	return h
+}
+
+// pressing says whether alerts wait, or will wait, because of a broken
+// destination. It is no more than a note while something stands in for it, and
+// when nobody wants to send there.
+func (o *Outbox) pressing(w ways, m mark) bool {
+	if w.aim(m.Lane) != "" {
+		return false
+	}
+	_, both := w.broken[w.fallback]
+	return both && len(w.broken) > 1 || o.owed(m.Lane)
+}
+
+// problem says what is wrong with a destination and how it is mended.
+func (w ways) problem(m mark) alert.Problem {
+	p := alert.Problem{Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint}
+	if p.Fix == "" {
+		p.Fix = "check that the conversation exists and that the app is a member of it"
+	}
+	switch {
+	case w.fallback == m.Lane:
+		p.What += "; it is the fallback for all others"
+	case w.aim(m.Lane) != "":
+		p.What += "; alerts for it are sent to " + w.fallback
+	}
+	return p
+}
+
+// atMost keeps a list of destinations short.
+func atMost(all []alert.Problem) []alert.Problem {
+	if more := len(all) - mostProblems; more > 0 {
+		all = append(all[:mostProblems], alert.Problem{What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log"})
+	}
+	return all
 }
 
 // Moving is for a watchdog: an error says that a lane, or the search for lanes,

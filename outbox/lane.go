@@ -22,17 +22,33 @@ type lane struct {
 	// status says to watchers what it does.
 	status status
 
-	pace     bucket
+	pace     *budget   // of posts to the lane itself
 	paused   time.Time // nothing before
 	doubt    doubt
 	failures int // claims that failed in a row
 }
 
 func newLane(o *Outbox, name string) *lane {
-	return &lane{
-		Outbox: o, name: name, wake: make(chan struct{}, 1),
-		pace: bucket{every: o.opts.Pace, burst: o.opts.Burst},
+	l := &lane{Outbox: o, name: name, wake: make(chan struct{}, 1), pace: o.fallback}
+	if name != o.opts.Fallback {
+		l.pace = o.opts.newPace()
 	}
+	return l
+}
+
+// road is the pace of posts that go via something that stands in for the lane,
+// or to the lane itself.
+func (l *lane) road(via string) *budget {
+	if via != "" && via == l.opts.Fallback {
+		return l.fallback
+	}
+	return l.pace
+}
+
+// leave gives up all places in queues, for a lane that can't send for a while.
+func (l *lane) leave() {
+	l.updates.leave(l.wake)
+	l.fallback.leave(l.wake)
 }
 
 // rest is what a lane does after a turn: wait until a time. Zero goes on at once.
@@ -65,7 +81,7 @@ func (l *lane) passGate(stop context.Context) bool {
 	if open == nil {
 		return stop.Err() == nil
 	}
-	l.updates.leave(l.wake)
+	l.leave()
 	l.status.set(doingHeld, time.Time{})
 	select {
 	case <-stop.Done():
@@ -108,10 +124,11 @@ func (l *lane) turn(calls context.Context) rest {
 	}
 	now := l.opts.Now()
 	if l.paused.After(now) {
-		l.updates.leave(l.wake)
+		l.leave()
 		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
 	}
-	claim, later := l.allowed(now)
+	ways := l.destinations.ways()
+	claim, later := l.allowed(now, ways.aim(l.name))
 	if !claim.Posts && !claim.Updates {
 		return rest{until: later, doing: "keeping the pace"}
 	}
@@ -120,6 +137,9 @@ func (l *lane) turn(calls context.Context) rest {
 	if claim.Updates && (err != nil || job.ID == "" || job.Kind != alert.Update) {
 		l.updates.giveBack()
 	}
+	if claim.Posts && (err != nil || job.ID == "" || job.Kind == alert.Update) {
+		l.road(claim.Via).giveBack()
+	}
 	if err != nil {
 		return l.claimFailed(calls, now, err)
 	}
@@ -127,19 +147,25 @@ func (l *lane) turn(calls context.Context) rest {
 	if job.ID == "" {
 		return l.nothing(now, next, later)
 	}
-	l.deliver(calls, job)
+	l.deliver(calls, turn{job: job, ways: ways, road: l.road(claim.Via)})
 	return rest{}
 }
 
+// turn is a claimed job and what it was claimed with: what was known about
+// destinations, and the pace of which a token was taken if it is no edit.
+type turn struct {
+	job  alert.Job
+	ways ways
+	road *budget
+}
+
 // allowed says what may be claimed now, and when that which may not can be
-// asked for again. It holds a token of the budget if updates are allowed.
-func (l *lane) allowed(now time.Time) (claim alert.Claim, later time.Time) {
+// asked for again. It holds a token for each kind that is allowed.
+func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	claim = alert.Claim{
-		Lane: l.name, Now: now, Posts: true, DigestAbove: l.opts.DigestAbove, DigestAfter: l.opts.DigestAfter,
+		Lane: l.name, Now: now, DigestAbove: l.opts.DigestAbove, DigestAfter: l.opts.DigestAfter, Via: via,
 	}
-	if at := l.pace.at(now, 0); at.After(now) {
-		claim.Posts, later = false, at
-	}
+	claim.Posts, later = l.road(via).take(now, l.wake)
 	ok, again := l.updates.take(now, l.wake)
 	claim.Updates = ok
 	return claim, earliest(later, again)
@@ -155,7 +181,8 @@ func (l *lane) nothing(now, next, later time.Time) rest {
 	if until := earliest(next, later); !until.IsZero() {
 		return rest{until: until, doing: "waiting until the next is due"}
 	}
-	return rest{until: l.pace.spent, doing: doingIdle, idle: true}
+	l.fallback.leave(l.wake)
+	return rest{until: l.pace.full(), doing: doingIdle, idle: true}
 }
 
 // claimFailed rests after the store failed. A context that has ended is the end
@@ -164,7 +191,7 @@ func (l *lane) claimFailed(calls context.Context, now time.Time, err error) rest
 	if calls.Err() != nil {
 		return rest{}
 	}
-	l.updates.leave(l.wake)
+	l.leave()
 	wait := retryAfter(l.failures, l.opts.Rand)
 	l.failures++
 	l.recent.set(now, "claim: "+err.Error())

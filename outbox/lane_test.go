@@ -257,7 +257,9 @@ func TestSenderThatPanicsLosesOneDeliveryAndNoOther(t *testing.T) {
 
 func TestBrokenDestinationIsGivenUpAfterADay(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.slack.answer = always(&alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"})
+		archived := &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"}
+		w.slack.answer = always(archived)
+		w.slack.reach = func(alert.Destination) (bool, error) { return false, archived }
 		log, lines := observed()
 		w.start(t, Options{Log: log})
 		w.post("ops", "a")
@@ -326,7 +328,7 @@ func TestWaitingIsMeasuredByAClockThatDoesNotJump(t *testing.T) {
 	cancel()
 	l := newLane(New(nil, nil, Options{}), "#db")
 	l.wait(ctx, rest{until: time.Now().Add(time.Hour).Round(0), doing: "waiting until the next is due"})
-	if _, by, _ := l.status.read(); by == by.Round(0) {
+	if _, by := l.status.read(); by == by.Round(0) {
 		t.Error("a watcher would take a clock that is put forward for a lane that is stuck")
 	}
 }

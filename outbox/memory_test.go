@@ -20,6 +20,7 @@ type memory struct {
 	claims    int
 	// members are the posts that each digest stands for.
 	members map[string][]*alert.Delivery
+	broken  map[string]alert.Destination
 	// fault, when set, may refuse a call ("lanes", "claim", "finish").
 	fault func(call string) error
 	// asked, when set, is called after each claim that gave nothing, unlocked.
@@ -27,7 +28,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}}
+	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}, broken: map[string]alert.Destination{}}
 }
 
 // owe adds a delivery; an update is left out while an earlier post or update of
@@ -104,10 +105,13 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 	}
 	job.Unsure = head.State == alert.Sending
 	if !job.Unsure {
-		head.StartedAt = c.Now
+		head.StartedAt, head.Via = c.Now, c.Via
+		if (head.Kind == alert.Update || head.Kind.InThread() && !head.TopLevel) && job.Card.TS != "" {
+			head.Via = job.Card.Via
+		}
 	}
 	head.State = alert.Sending
-	job.State, job.StartedAt = head.State, head.StartedAt
+	job.State, job.StartedAt, job.Via = head.State, head.StartedAt, head.Via
 	return job, time.Time{}, nil
 }
 
@@ -199,23 +203,68 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 	r.State, r.NextAt, r.Attempts, r.Kind, r.Plain = o.State, o.NextAt, o.Attempts, o.Kind, o.Plain
 	r.TopLevel, r.PossibleDuplicate, r.Class, r.Reason = o.TopLevel, o.PossibleDuplicate, o.Class, o.Reason
 	r.Conversation, r.TS = o.Sent.Conversation, o.Sent.TS
+	if o.Broken != nil {
+		m.mark(*o.Broken)
+	} else if o.Mended != "" {
+		m.mark(alert.Destination{Lane: o.Mended, ProbeAt: o.Now})
+	}
+	if o.CardFirst {
+		card := alert.Delivery{ID: "card-before-" + r.ID, Lane: r.Lane, Incident: r.Incident, Kind: alert.Post, State: alert.Pending,
+			Priority: r.Priority, Seq: r.Seq, CreatedAt: r.CreatedAt, NextAt: o.Now}
+		m.rows = slices.Insert(m.rows, slices.Index(m.rows, r), &card)
+	}
 	if !unfinished(r) {
 		r.DoneAt = o.Now
 	}
 	if o.State == alert.Delivered && r.Kind == alert.Digest {
 		for _, p := range m.members[r.Incident] {
 			m.cards[p.Incident+" "+p.Lane] = alert.Card{
-				Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: m.incidents[p.Incident].Version,
+				Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: m.incidents[p.Incident].Version, Via: r.Via,
 			}
 		}
 		m.list(r)
 	}
 	if o.State == alert.Delivered && !r.Kind.InThread() {
 		m.cards[r.Incident+" "+r.Lane] = alert.Card{
-			Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: o.Sent.Version,
+			Lane: r.Lane, Conversation: o.Sent.Conversation, TS: o.Sent.TS, Version: o.Sent.Version, Via: r.Via,
 		}
 	}
 	return nil
+}
+
+// mark needs the lock.
+func (m *memory) mark(d alert.Destination) {
+	if !d.Since.IsZero() {
+		m.broken[d.Lane] = d
+		return
+	}
+	delete(m.broken, d.Lane)
+	for _, r := range m.rows {
+		_, waits := m.broken[r.Lane]
+		if (waits || r.Lane == d.Lane) && r.State == alert.Pending && r.Class == alert.ClassDestination && r.NextAt.After(d.ProbeAt) {
+			r.NextAt = d.ProbeAt
+		}
+	}
+}
+
+func (m *memory) Mark(_ context.Context, d alert.Destination) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refused("mark"); err != nil {
+		return err
+	}
+	m.mark(d)
+	return nil
+}
+
+func (m *memory) Broken(context.Context) ([]alert.Destination, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var all []alert.Destination
+	for _, d := range m.broken {
+		all = append(all, d)
+	}
+	return all, m.refused("broken")
 }
 
 // find needs the lock.

@@ -13,6 +13,7 @@ type metrics struct {
 	lanes      prometheus.Gauge
 	held       prometheus.Gauge
 	duplicates prometheus.Counter
+	broken     prometheus.Gauge
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -43,6 +44,10 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		duplicates: auto.NewCounter(prometheus.CounterOpts{
 			Name: "tocsin_possible_duplicates_total",
 			Help: "Deliveries that were sent again without being able to look for the first attempt.",
+		}),
+		broken: auto.NewGauge(prometheus.GaugeOpts{
+			Name: "tocsin_broken_destinations",
+			Help: "Conversations that take no messages until somebody mends something there.",
 		}),
 	}
 }

@@ -30,6 +30,11 @@ type Queue interface {
 	// Finish writes down what became of a claimed delivery, durably.
 	// alert.ErrNotFound means that nobody owes it any more.
 	Finish(ctx context.Context, o alert.Outcome) error
+	// Broken lists the destinations that are known to be broken.
+	Broken(ctx context.Context) ([]alert.Destination, error)
+	// Mark keeps what a look at a destination found, durably. With a zero Since
+	// it is broken no more, and what waited for it may go on.
+	Mark(ctx context.Context, d alert.Destination) error
 }
 
 // Sender is the way to Slack. Its errors are *alert.SendError; any other one
@@ -43,6 +48,10 @@ type Sender interface {
 	Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 	// Probe returns nil when Slack knows the app (auth.test).
 	Probe(ctx context.Context) error
+	// Reach looks without a post whether a broken destination takes messages
+	// again; if it has to, it joins. An error says that it is broken still;
+	// without one, sure is false when only a post can tell.
+	Reach(ctx context.Context, d alert.Destination) (sure bool, err error)
 }
 
 // Options are the pace and the patience of an Outbox, and where it reports to.
@@ -74,6 +83,11 @@ type Options struct {
 	// whether it is given up, for a person to decide; else it is sent again and
 	// marked as possible duplicate. nil never gives up. It must be quick.
 	HoldUnsure func(job alert.Job) bool
+	// Fallback is the conversation that stands in for those that can't be reached;
+	// empty: what is owed to them waits.
+	Fallback string
+	// ReachEvery is how often a broken destination is looked at: 5 min.
+	ReachEvery time.Duration
 	// ProbeEvery is how often Slack is asked whether it knows the app again
 	// while everything is held: 1 min.
 	ProbeEvery time.Duration
@@ -102,6 +116,7 @@ func (o Options) withDefaults() Options {
 	orDefault(&o.DigestAbove, 5)
 	orDefault(&o.DigestAfter, 5*time.Second)
 	orDefault(&o.GiveUpAfter, 24*time.Hour)
+	orDefault(&o.ReachEvery, 5*time.Minute)
 	orDefault(&o.ProbeEvery, time.Minute)
 	orDefault(&o.Rescan, time.Minute)
 	orDefault(&o.CallTimeout, time.Minute)
@@ -115,6 +130,10 @@ func (o Options) withDefaults() Options {
 		o.Rand = rand.Float64
 	}
 	return o
+}
+
+func (o Options) newPace() *budget {
+	return &budget{bucket: bucket{every: o.Pace, burst: o.Burst}}
 }
 
 func orDefault[T comparable](field *T, value T) {
@@ -133,9 +152,12 @@ type Outbox struct {
 	log     *zap.Logger
 	metrics *metrics
 	updates budget
-	gate    gate
-	recent  lastError
-	scan    status
+	// fallback is the pace of posts to the conversation that stands in for others.
+	fallback     *budget
+	destinations *destinations
+	gate         gate
+	recent       lastError
+	scan         status
 	// bell rings when fresh has lanes that need a goroutine.
 	bell chan struct{}
 
@@ -147,15 +169,18 @@ type Outbox struct {
 // New returns an Outbox that sends nothing before Run.
 func New(queue Queue, sender Sender, opts Options) *Outbox {
 	opts = opts.withDefaults()
+	metrics := newMetrics(opts.Metrics)
 	return &Outbox{
 		queue: queue, sender: sender, opts: opts, log: opts.Log,
-		policy:  policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
-		metrics: newMetrics(opts.Metrics),
-		updates: budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
-		gate:    gate{closed: make(chan struct{}, 1)},
-		bell:    make(chan struct{}, 1),
-		lanes:   map[string]*lane{},
-		fresh:   map[string]struct{}{},
+		policy:       policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
+		metrics:      metrics,
+		updates:      budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
+		fallback:     opts.newPace(),
+		destinations: newDestinations(opts, metrics.broken),
+		gate:         gate{closed: make(chan struct{}, 1)},
+		bell:         make(chan struct{}, 1),
+		lanes:        map[string]*lane{},
+		fresh:        map[string]struct{}{},
 	}
 }
 
@@ -165,9 +190,13 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 func (o *Outbox) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
+	if !o.remember(ctx) {
+		return nil
+	}
 	var work sync.WaitGroup
 	work.Go(func() { o.findLanes(ctx) })
 	work.Go(func() { o.probeWhenHeld(ctx) })
+	work.Go(func() { o.probeBroken(ctx) })
 	o.startLanes(ctx, func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
 	grace := time.AfterFunc(o.opts.Grace, cutOff)
 	defer grace.Stop()

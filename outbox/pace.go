@@ -112,6 +112,13 @@ func (b *budget) find(who chan struct{}) (place, ahead int) {
 	return -1, ahead
 }
 
+// full says when all tokens will be there again.
+func (b *budget) full() time.Time {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bucket.spent
+}
+
 // tellFirst wakes who is to be served next, because its time may have changed.
 func (b *budget) tellFirst() {
 	for _, w := range b.queue {

@@ -1,0 +1,197 @@
+package outbox
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// destinations are those that are known to be broken, as the queue remembers
+// them.
+type destinations struct {
+	fallback string
+	log      *zap.Logger
+	gauge    prometheus.Gauge
+	// changed signals that there may be something to look at.
+	changed chan struct{}
+
+	mu     sync.Mutex
+	broken map[string]mark // never changed in place: ways share it
+}
+
+func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
+	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1)}
+}
+
+// ways is what is known now.
+func (d *destinations) ways() ways {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return ways{fallback: d.fallback, broken: d.broken}
+}
+
+// learn takes in what an attempt said, once it is durable.
+func (d *destinations) learn(o alert.Outcome) {
+	switch {
+	case o.Broken != nil:
+		if d.set(mark{Destination: *o.Broken}) {
+			d.log.Error("a conversation can't be reached", zap.String("lane", o.Broken.Lane), zap.String("reason", o.Broken.Code),
+				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.fallback))
+		}
+	case o.Mended != "":
+		d.mended(o.Mended)
+	}
+}
+
+// set keeps a mark and says whether it is a new one.
+func (d *destinations) set(m mark) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, known := d.broken[m.Lane]
+	next := maps.Clone(d.broken)
+	if next == nil {
+		next = map[string]mark{}
+	}
+	next[m.Lane] = m
+	d.replace(next)
+	return !known
+}
+
+// mended forgets a mark.
+func (d *destinations) mended(lane string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	m, known := d.broken[lane]
+	if !known {
+		return
+	}
+	next := maps.Clone(d.broken)
+	delete(next, lane)
+	d.replace(next)
+	d.log.Info("a conversation can be reached again", zap.String("lane", lane), zap.Time("broken_since", m.Since))
+}
+
+func (d *destinations) replace(broken map[string]mark) {
+	d.broken = broken
+	d.gauge.Set(float64(len(broken)))
+	poke(d.changed)
+}
+
+// inOrder lists marks by name.
+func (w ways) inOrder() []mark {
+	all := make([]mark, 0, len(w.broken))
+	for _, lane := range slices.Sorted(maps.Keys(w.broken)) {
+		all = append(all, w.broken[lane])
+	}
+	return all
+}
+
+// refused is Slack's word for why the job's lane can't be reached, if something
+// stands in for it.
+func (w ways) refused(job alert.Job) string {
+	if job.Via == "" {
+		return ""
+	}
+	return w.broken[job.Lane].Code
+}
+
+// remember loads what an earlier run knew, however often the queue refuses.
+func (o *Outbox) remember(ctx context.Context) bool {
+	for failures := 0; ; failures++ {
+		known, err := o.queue.Broken(ctx)
+		if err == nil {
+			for _, d := range known {
+				o.destinations.set(mark{Destination: d})
+			}
+			return true
+		}
+		wait := retryAfter(failures, o.opts.Rand)
+		o.log.Warn("load broken destinations", zap.Error(err), zap.Duration("again_in", wait))
+		if !sleep(ctx, wait) {
+			return false
+		}
+	}
+}
+
+// probeBroken looks at broken destinations, each every Options.ReachEvery, until
+// they take messages again.
+func (o *Outbox) probeBroken(ctx context.Context) {
+	for ctx.Err() == nil {
+		now := o.opts.Now()
+		next := now.Add(time.Hour)
+		for _, m := range o.destinations.ways().inOrder() {
+			if !m.ProbeAt.After(now) {
+				m.ProbeAt = o.reach(ctx, m)
+			}
+			next = earliest(next, m.ProbeAt)
+		}
+		timer := time.NewTimer(max(next.Sub(o.opts.Now()), minWait))
+		select {
+		case <-ctx.Done():
+		case <-timer.C:
+		case <-o.destinations.changed:
+		}
+		timer.Stop()
+	}
+}
+
+// reach looks at one destination, keeps what that finds, and returns when to
+// look again.
+func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
+	at := o.opts.Now().Add(o.opts.ReachEvery)
+	if o.gate.wait() != nil { // Slack refuses the app itself
+		return at
+	}
+	ctx, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	defer cancel()
+	sure, err := o.sender.Reach(ctx, m.Destination)
+	now := o.opts.Now()
+	found := m
+	found.ProbeAt, found.trial = at, err == nil
+	if fail := failure(err); err != nil && fail.Class == alert.ClassDestination {
+		found.Code, found.Hint = fail.Code, fail.Hint
+	}
+	forgotten := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.owed(m.Lane)
+	if err == nil && sure || forgotten {
+		found.Destination = alert.Destination{Lane: m.Lane, ProbeAt: now}
+	}
+	if err := o.queue.Mark(ctx, found.Destination); err != nil {
+		o.log.Warn("mark a destination", zap.String("lane", m.Lane), zap.Error(err))
+		return at
+	}
+	if !found.Since.IsZero() {
+		o.destinations.set(found)
+		return at
+	}
+	o.destinations.mended(m.Lane)
+	o.wakeBroken(m.Lane)
+	return at
+}
+
+// wakeBroken has those lanes look that may go on now that one is mended.
+func (o *Outbox) wakeBroken(mended string) {
+	lanes := []string{mended}
+	for _, m := range o.destinations.ways().inOrder() {
+		lanes = append(lanes, m.Lane)
+	}
+	o.Wake(lanes...)
+}
+
+// owed says whether anything waits for a lane.
+func (o *Outbox) owed(lane string) bool {
+	o.mu.Lock()
+	l := o.lanes[lane]
+	o.mu.Unlock()
+	if l == nil {
+		return false
+	}
+	doing, _ := l.status.read()
+	return doing != doingIdle
+}

@@ -1,0 +1,109 @@
+package outbox
+
+import (
+	"cmp"
+	"maps"
+	"time"
+
+	"tocsin/alert"
+)
+
+// ways is what is known about where messages can go: pure input to decisions. A
+// destination on trial is broken as far as anybody knows, but only a post can
+// find out.
+type ways struct {
+	fallback string
+	broken   map[string]mark
+}
+
+// mark says that a destination is broken.
+type mark struct {
+	alert.Destination
+	trial bool
+}
+
+// reachable says whether it makes sense to send something there.
+func (w ways) reachable(place string) bool {
+	m, broken := w.broken[place]
+	return !broken || m.trial
+}
+
+// aim is what stands in for a lane, or empty while new cards go to the lane itself.
+func (w ways) aim(lane string) string {
+	if w.fallback == "" || w.fallback == lane || w.reachable(lane) || !w.reachable(w.fallback) {
+		return ""
+	}
+	return w.fallback
+}
+
+// stranded says whether a lane can't be reached and nothing stands in for it.
+func (w ways) stranded(lane string) bool { return !w.reachable(lane) && w.aim(lane) == "" }
+
+// route says where a job has to go. What concerns a card goes where that is; when
+// nobody can see it there and there is another way, it needs a new card.
+func (w ways) route(job alert.Job) (via string, anew bool) {
+	via = w.aim(job.Lane)
+	atCard := job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel
+	if !atCard || job.Card.TS == "" {
+		return via, false
+	}
+	if w.reachable(job.Card.Place()) || !w.reachable(cmp.Or(via, job.Lane)) {
+		return job.Card.Via, false
+	}
+	return via, true
+}
+
+// moved decides about a job that was claimed for another place than it has to go
+// to. Then it is claimed again, so that where it goes is written down before the
+// attempt. A doubt about the place that it leaves becomes a mark.
+func (w ways) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
+	via, anew := w.route(job)
+	if !anew && via == job.Via {
+		return verdict{}, false
+	}
+	v = begin(now, job)
+	v.PossibleDuplicate = v.PossibleDuplicate || job.Unsure && job.Kind != alert.Update
+	if anew {
+		v.TopLevel = false
+		switch job.Kind {
+		case alert.Reply:
+			v.CardFirst = true
+		default: // an edit becomes the card, and a list comes with it
+			v.Kind, v.Plain = job.Anew(), false
+		}
+	}
+	return v.again(nameMoved, now, "it goes to "+cmp.Or(via, job.Lane)+" now"), true
+}
+
+// settle adds to a verdict what the attempt says about its destination. What was
+// refused goes the other way at once, if there is one.
+func (w ways) settle(v verdict, job alert.Job, probeEvery time.Duration) verdict {
+	place := job.Place()
+	known, marked := w.broken[place]
+	if v.name == nameDelivered && job.Kind != alert.Update && marked {
+		v.Mended = place
+	}
+	if v.fail == nil || effectiveClass(job, v.fail.Class) != alert.ClassDestination {
+		return v
+	}
+	if !marked {
+		known.Since = v.Now
+	}
+	v.Broken = &alert.Destination{Lane: place, Known: job.Known, Code: v.fail.Code, Hint: v.fail.Hint,
+		Since: known.Since, ProbeAt: v.Now.Add(probeEvery)}
+	if via, anew := w.with(*v.Broken).route(job); anew || via != job.Via {
+		v.Class = alert.ClassDestination
+		return v.again(string(alert.ClassDestination), v.Now, v.fail.Error()).stillUnsure(job)
+	}
+	return v
+}
+
+// with is w and one more broken destination.
+func (w ways) with(d alert.Destination) ways {
+	broken := maps.Clone(w.broken)
+	if broken == nil {
+		broken = map[string]mark{}
+	}
+	broken[d.Lane] = mark{Destination: d}
+	return ways{fallback: w.fallback, broken: broken}
+}
