@@ -49,7 +49,7 @@ func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 		}
 	}
 	return alert.Sent{}, false, &alert.SendError{Class: alert.ClassTransient, Code: "too_much_history",
-		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Lane)}
+		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Place())}
 }
 
 // since is from where on to look. An attempt that is still to come was started
@@ -95,7 +95,7 @@ func (b *Bot) history(ctx context.Context, look *lookup) (*call, error) {
 	if look.thread != "" {
 		method = "conversations.replies"
 	}
-	c, err := b.call(method, look.job.Lane)
+	c, err := b.call(method, look.job.Place())
 	if err != nil {
 		return nil, err
 	}

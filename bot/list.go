@@ -46,7 +46,7 @@ func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, 
 	if err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
-	to.where = job.Lane
+	to.where = job.Place()
 	if err := b.complete(ctx, to, slack.FileSummary{ID: id, Title: fmt.Sprintf("Complete list of %d incidents", len(job.Digest.Lines))}); err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
@@ -144,7 +144,7 @@ func (b *Bot) listed(ctx context.Context, job alert.Job) (string, error) {
 	if ts == "" {
 		ts = job.Card.TS
 	}
-	c, err := b.call("chat.getPermalink", job.Lane)
+	c, err := b.call("chat.getPermalink", job.Place())
 	if err != nil {
 		return "", err
 	}

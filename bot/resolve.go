@@ -163,7 +163,7 @@ func (b *Bot) conversation(ctx context.Context, job alert.Job) (string, error) {
 	if job.Known != "" {
 		return job.Known, nil
 	}
-	id, err := b.resolve(ctx, job.Lane)
+	id, err := b.resolve(ctx, job.Place())
 	if err != nil {
 		return "", err
 	}

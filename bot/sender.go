@@ -40,17 +40,17 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 		return alert.Sent{}, err
 	}
 	options := append(card(job, "").Options(), mark(job))
-	sent, err := b.write(ctx, target{channel: channel, where: job.Lane}, options)
+	sent, err := b.write(ctx, target{channel: channel, where: job.Place()}, options)
 	sent.Version = job.Incident.Version
 	return sent, err
 }
 
-// address is what chat.postMessage takes for the job's lane.
+// address is what chat.postMessage takes for the job's place.
 func (b *Bot) address(ctx context.Context, job alert.Job) (string, error) {
 	if job.Known != "" {
 		return job.Known, nil
 	}
-	return b.resolve(ctx, job.Lane)
+	return b.resolve(ctx, job.Place())
 }
 
 // reply posts a note in the card's thread or, when the job has left it, beside
@@ -77,11 +77,9 @@ func (b *Bot) thread(ctx context.Context, job alert.Job) (to target, err error) 
 	if job.Note == nil || job.Card.TS == "" && !job.TopLevel {
 		return to, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
 	}
-	to = target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Lane}
+	to = target{channel: job.Card.Conversation, thread: job.Card.TS, where: job.Place()}
 	if job.TopLevel {
 		to.thread = ""
-	}
-	if to.channel == "" {
 		to.channel, err = b.address(ctx, job)
 	}
 	return to, err
@@ -95,14 +93,17 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	c, err := b.call("chat.update", job.Lane)
-	if err != nil {
-		return alert.Sent{}, err
-	}
 	message := card(job, listed)
 	message.Text = clip(message.Text, updateLimit)
-	_, _, _, err = c.api.UpdateMessageContext(ctx, job.Card.Conversation, job.Card.TS, message.Options()...)
-	if err := c.result(err); err != nil {
+	err = b.joining(ctx, job.Card.Conversation, job.Place(), func() error {
+		c, err := b.call("chat.update", job.Place())
+		if err != nil {
+			return err
+		}
+		_, _, _, err = c.api.UpdateMessageContext(ctx, job.Card.Conversation, job.Card.TS, message.Options()...)
+		return c.result(err)
+	})
+	if err != nil {
 		return alert.Sent{}, err
 	}
 	return alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Incident.Version}, nil
@@ -123,6 +124,9 @@ func card(job alert.Job, listed string) render.Message {
 
 // asides is the small print of what the job shows.
 func asides(job alert.Job) (lines []string) {
+	if job.Via != "" && (!job.Kind.InThread() || job.TopLevel) {
+		lines = append(lines, render.MeantFor(job.Lane, job.Refused))
+	}
 	if job.PossibleDuplicate {
 		lines = append(lines, render.Twice)
 	}
@@ -145,15 +149,18 @@ type target struct {
 }
 
 func (b *Bot) write(ctx context.Context, to target, options []slack.MsgOption) (alert.Sent, error) {
-	c, err := b.call("chat.postMessage", to.where)
-	if err != nil {
-		return alert.Sent{}, err
-	}
 	if to.thread != "" {
 		options = append(options, slack.MsgOptionTS(to.thread))
 	}
-	_, _, err = c.api.PostMessageContext(ctx, to.channel, options...)
-	if err := c.result(err); err != nil {
+	var c *call
+	err := b.joining(ctx, to.channel, to.where, func() (err error) {
+		if c, err = b.call("chat.postMessage", to.where); err != nil {
+			return err
+		}
+		_, _, err = c.api.PostMessageContext(ctx, to.channel, options...)
+		return c.result(err)
+	})
+	if err != nil {
 		return alert.Sent{}, err
 	}
 	sent := alert.Sent{Conversation: c.answer.channel(), TS: c.answer.TS}

@@ -37,3 +37,31 @@ func smallPrint(headline slack.Block, lines []string) []slack.Block {
 	}
 	return blocks
 }
+
+// MeantFor is the small print of a message that is shown elsewhere than it was
+// meant to be; code is Slack's word for why, or empty once that is over.
+func MeantFor(lane, code string) string {
+	if code == "" {
+		return "Meant for " + lane + ", which could not be reached."
+	}
+	return "Meant for " + lane + ", " + unreachable(code) + "."
+}
+
+// unreachable says what a code means for a conversation.
+func unreachable(code string) string {
+	switch code {
+	case "is_archived", "is_inactive":
+		return "which is archived"
+	case "channel_not_found":
+		return "which does not exist, or is private and without the bot"
+	case "not_in_channel":
+		return "where the bot is not a member"
+	case "restricted_action", "restricted_action_read_only_channel", "posting_to_channel_denied", "channel_is_limited_access":
+		return "where apps may not post"
+	case "user_not_found", "users_not_found", "user_not_visible":
+		return "whom nobody knows here"
+	case "user_disabled":
+		return "whose account is deactivated"
+	}
+	return "which Slack refuses (" + code + ")"
+}

@@ -1,0 +1,108 @@
+package bot
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
+
+// joining runs send, and once more if it needs the bot to be a member of a
+// public channel and the bot could join that. What can't be joined stays as
+// send said.
+func (b *Bot) joining(ctx context.Context, channel, where string, send func() error) error {
+	err := send()
+	e, ok := errors.AsType[*alert.SendError](err)
+	if !ok || e.Code != "not_in_channel" || !slackID.MatchString(channel) {
+		return err
+	}
+	if b.join(ctx, channel, where) != nil {
+		return err
+	}
+	return send()
+}
+
+func (b *Bot) join(ctx context.Context, channel, where string) error {
+	c, err := b.call("conversations.join", where)
+	if err != nil {
+		return err
+	}
+	c.reads = true // to do it again is harmless
+	_, _, _, err = c.api.JoinConversationContext(ctx, channel)
+	return c.result(err)
+}
+
+// Reach looks without a post whether a broken destination takes messages again,
+// and joins it if it is a public channel that has lost the bot. An error, which
+// is an *alert.SendError, says that it does not; without one, sure is false when
+// what was wrong can't be seen by looking (a right to post, a person's account).
+func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err error) {
+	id, err := b.conversation(ctx, alert.Job{Delivery: alert.Delivery{Lane: d.Lane}, Known: d.Known})
+	if err != nil {
+		return false, unlessBlind(err)
+	}
+	room, err := b.room(ctx, id, d.Lane)
+	if err != nil {
+		return false, unlessBlind(err)
+	}
+	switch {
+	case room.Archived:
+		return false, (&call{bot: b, where: d.Lane}).refused("is_archived")
+	case room.Member || room.Direct:
+	case room.Private:
+		return false, (&call{bot: b, where: d.Lane}).refused("not_in_channel")
+	case b.join(ctx, id, d.Lane) != nil:
+		return false, nil // it may take posts even so (chat:write.public)
+	}
+	return visible(d.Code), nil
+}
+
+// visible says whether a look can tell that what this code says is over.
+func visible(code string) bool {
+	switch code {
+	case "channel_not_found", "not_in_channel", "is_archived", "is_inactive":
+		return true
+	}
+	return false
+}
+
+// unlessBlind is nil for an error that says only that the app may not look, or
+// that the bot is no member of a channel it knows by name: then only a post can
+// tell.
+func unlessBlind(err error) error {
+	e, ok := errors.AsType[*alert.SendError](onlyHere(err))
+	if ok && (e.Code == "missing_scope" || e.Code == "unknown_method" || e.Code == "not_in_channel") {
+		return nil
+	}
+	return err
+}
+
+// room is what can be seen of a conversation.
+type room struct {
+	Archived bool `json:"is_archived"`
+	Member   bool `json:"is_member"`
+	Private  bool `json:"is_private"`
+	Direct   bool `json:"is_im"`
+}
+
+func (b *Bot) room(ctx context.Context, id, where string) (room, error) {
+	c, err := b.call("conversations.info", where)
+	if err != nil {
+		return room{}, err
+	}
+	c.reads = true
+	_, err = c.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
+	if err := c.result(err); err != nil {
+		return room{}, err
+	}
+	var page struct {
+		Channel room `json:"channel"`
+	}
+	if err := json.Unmarshal(c.body, &page); err != nil {
+		return room{}, c.strange("bad_answer")
+	}
+	return page.Channel, nil
+}
