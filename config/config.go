@@ -36,6 +36,9 @@ type Config struct {
 	// DefaultChannel is where an alert goes that names no conversation and
 	// that no route claims: a channel id, #name, @user or user@mail.
 	DefaultChannel string
+	// FallbackChannel is where goes what is meant for a conversation that can't
+	// be reached, or empty.
+	FallbackChannel string
 
 	// Warnings are what a daemon starts in spite of, such as a token of the
 	// wrong kind. Each deserves a line in the log.
@@ -74,6 +77,8 @@ type Delivery struct {
 	DigestAbove int
 	// GiveUpAfter is the age at which a delivery that never succeeded dies.
 	GiveUpAfter time.Duration
+	// ProbeEvery is how often a conversation that can't be reached is looked at.
+	ProbeEvery time.Duration
 	// MaxPending is how many alerts may wait for Slack; more are not accepted.
 	MaxPending int64
 	// Retention is how long is remembered what is over.
@@ -128,13 +133,14 @@ func (l *loader) config() *Config {
 			Socket: unlessOff(l.value(keySocket)),
 			Token:  alert.Secret(l.value(keyToken)),
 		},
-		Store:          StoreURL(l.value(keyStore)),
-		Delivery:       l.delivery(),
-		Routing:        l.routing(),
-		Log:            Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
-		DefaultChannel: l.value(keyDefaultChannel),
-		Warnings:       inOrder(append(l.warnings, l.absent...)),
-		settings:       l.settings(),
+		Store:           StoreURL(l.value(keyStore)),
+		Delivery:        l.delivery(),
+		Routing:         l.routing(),
+		Log:             Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
+		DefaultChannel:  l.value(keyDefaultChannel),
+		FallbackChannel: l.value(keyFallback),
+		Warnings:        inOrder(append(l.warnings, l.absent...)),
+		settings:        l.settings(),
 	}
 }
 
@@ -143,6 +149,7 @@ func (l *loader) delivery() Delivery {
 	var d Delivery
 	d.DigestAbove, _ = strconv.Atoi(l.value(keyDigestAbove))
 	d.GiveUpAfter, _ = time.ParseDuration(l.value(keyGiveUpAfter))
+	d.ProbeEvery, _ = time.ParseDuration(l.value(keyProbeEvery))
 	d.MaxPending, _ = strconv.ParseInt(l.value(keyMaxPending), 10, 64)
 	d.Retention, _ = time.ParseDuration(l.value(keyRetention))
 	if kept := l.value(keyDeadRetention); kept != forever {

@@ -19,11 +19,13 @@ const (
 	keyTokenFile      = "listen.token_file"
 	keyStore          = "store"
 	keyDefaultChannel = "default_channel"
+	keyFallback       = "fallback_channel"
 	keyDigestAbove    = "delivery.digest_above"
 	keyGiveUpAfter    = "delivery.give_up_after"
 	keyMaxPending     = "delivery.max_pending"
 	keyRetention      = "delivery.retention"
 	keyDeadRetention  = "delivery.dead_retention"
+	keyProbeEvery     = "delivery.probe_every"
 	keyThread         = "delivery.thread"
 	keyBroadcast      = "delivery.broadcast"
 	keyWhenUnsure     = "delivery.when_unsure"
@@ -86,8 +88,10 @@ func options() []option {
 		{key: keyTokenFile, check: checkPath},
 		{key: keyStore, flag: "store", env: "TOCSIN_STORE", check: checkStore, fallback: Input.defaultStore},
 		{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID", check: checkChannel},
+		{key: keyFallback, check: checkChannel},
 		{key: keyDigestAbove, flag: "digest-above", bare: true, check: checkCount, fallback: constant("5")},
 		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
+		{key: keyProbeEvery, check: checkDuration, fallback: constant("5m")},
 		{key: keyMaxPending, bare: true, check: checkMany, fallback: constant("1000000")},
 		{key: keyRetention, check: checkDuration, fallback: constant("720h")},
 		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},

@@ -47,7 +47,7 @@ type StatusView struct {
 func Status(v StatusView) Message {
 	fields := append(deliveryFields(v.Health), "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
-	blocks = append(blocks, problemBlocks(v.Health.Problems, 10)...)
+	blocks = append(blocks, problemBlocks(worries(v.Health), 10)...)
 	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
 	lines := []string{verdict(v.Health)}
 	for _, f := range fields {
@@ -73,6 +73,8 @@ func verdict(h alert.Health) string {
 		return "*I am at work, but something needs a person.*"
 	case h.Connections == 0:
 		return "*Alerts are sent, but I can't hear anybody in Slack.*"
+	case len(worries(h)) > 0:
+		return "*Alerts are sent, but not everything where it was meant to be.*"
 	case h.DeadLetters > 0:
 		return "*Alerts are sent, but some could not be delivered.*"
 	}

@@ -65,7 +65,7 @@ func Home(v HomeView) HomeTab {
 		blocks = append(blocks, silenceBlocks(SilencesView{Silences: v.Silences}, homeSilences, shown)...)
 	}
 	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
-	blocks = append(blocks, problemBlocks(v.Health.Problems, homeProblems)...)
+	blocks = append(blocks, problemBlocks(worries(v.Health), homeProblems)...)
 	blocks = append(blocks,
 		slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")),
 		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
@@ -203,6 +203,18 @@ func deliveryFields(h alert.Health) []string {
 		fields = append(fields, text)
 	}
 	return fields
+}
+
+// worries are what needs a person, and after it the conversations that can't be
+// reached and have something else stand in for them.
+func worries(h alert.Health) []alert.Problem {
+	all := slices.Clone(h.Problems)
+	for _, n := range h.Notes {
+		if n.Lane != "" {
+			all = append(all, n)
+		}
+	}
+	return all
 }
 
 // problemBlocks draws the first problems, each with its remedy.
