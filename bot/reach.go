@@ -46,7 +46,7 @@ func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err er
 	}
 	room, err := b.room(ctx, id, d.Lane)
 	if err != nil {
-		return false, unlessBlind(err)
+		return false, b.unlessRenamed(d, err)
 	}
 	switch {
 	case room.Archived:
@@ -54,8 +54,8 @@ func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err er
 	case room.Member || room.Direct:
 	case room.Private:
 		return false, (&call{bot: b, where: d.Lane}).refused("not_in_channel")
-	case b.join(ctx, id, d.Lane) != nil:
-		return false, nil // it may take posts even so (chat:write.public)
+	default: // it may take posts even of a bot that can't join (chat:write.public)
+		return b.join(ctx, id, d.Lane) == nil && visible(d.Code), nil
 	}
 	return visible(d.Code), nil
 }
@@ -78,6 +78,17 @@ func unlessBlind(err error) error {
 		return nil
 	}
 	return err
+}
+
+// unlessRenamed is nil when a name was looked up under an id that is gone: the
+// name may mean another conversation by now, and only a post can tell.
+func (b *Bot) unlessRenamed(d alert.Destination, err error) error {
+	e, ok := errors.AsType[*alert.SendError](err)
+	if !ok || e.Code != "channel_not_found" || slackID.MatchString(d.Lane) {
+		return unlessBlind(err)
+	}
+	b.known.forget(d.Lane)
+	return nil
 }
 
 // room is what can be seen of a conversation.

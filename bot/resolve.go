@@ -43,6 +43,12 @@ func (m *memory) keep(spelling, id string) {
 	m.ids[spelling] = id
 }
 
+func (m *memory) forget(spelling string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.ids, spelling)
+}
+
 // slackID matches the ids of conversations and people (slack-facts §2.1).
 var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{3,}$`)
 

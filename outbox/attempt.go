@@ -30,7 +30,7 @@ func (l *lane) deliver(calls context.Context, t turn) {
 // attempt finds out what to write down about a job, if need be by asking Slack.
 func (l *lane) attempt(calls context.Context, t turn) verdict {
 	job := t.job
-	if v, ok := l.policy.before(l.opts.Now(), job); ok {
+	if v, ok := l.policy.before(l.opts.Now(), job); ok && !(v.name == nameSuperseded && t.ways.unseen(job)) {
 		l.unspend(t)
 		return v
 	}

@@ -79,7 +79,7 @@ func (s *slack) Find(_ context.Context, job alert.Job) (alert.Sent, bool, error)
 		}
 	}
 	for _, c := range s.shown {
-		if c.job.ID == job.ID && time.Since(c.at) >= s.lag {
+		if c.job.ID == job.ID && c.job.Place() == job.Place() && time.Since(c.at) >= s.lag {
 			return receipt(c.job), true, nil
 		}
 	}

@@ -134,12 +134,7 @@ func (l *lane) turn(calls context.Context) rest {
 	}
 	l.status.set("claiming", now.Add(l.opts.CallTimeout))
 	job, next, err := l.queue.Claim(calls, claim)
-	if claim.Updates && (err != nil || job.ID == "" || job.Kind != alert.Update) {
-		l.updates.giveBack()
-	}
-	if claim.Posts && (err != nil || job.ID == "" || job.Kind == alert.Update) {
-		l.road(claim.Via).giveBack()
-	}
+	l.giveBack(claim, job)
 	if err != nil {
 		return l.claimFailed(calls, now, err)
 	}
@@ -149,6 +144,17 @@ func (l *lane) turn(calls context.Context) rest {
 	}
 	l.deliver(calls, turn{job: job, ways: ways, road: l.road(claim.Via)})
 	return rest{}
+}
+
+// giveBack returns the tokens that were taken for a claim and not for its job,
+// which is empty when nothing was claimed.
+func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
+	if claim.Updates && job.Kind != alert.Update {
+		l.updates.giveBack()
+	}
+	if claim.Posts && (job.ID == "" || job.Kind == alert.Update) {
+		l.road(claim.Via).giveBack()
+	}
 }
 
 // turn is a claimed job and what it was claimed with: what was known about

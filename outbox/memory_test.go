@@ -209,7 +209,7 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 		m.mark(alert.Destination{Lane: o.Mended, ProbeAt: o.Now})
 	}
 	if o.CardFirst {
-		card := alert.Delivery{ID: "card-before-" + r.ID, Lane: r.Lane, Incident: r.Incident, Kind: alert.Post, State: alert.Pending,
+		card := alert.Delivery{ID: fmt.Sprint("card-", len(m.rows), "-before-", r.ID), Lane: r.Lane, Incident: r.Incident, Kind: alert.Post, State: alert.Pending,
 			Priority: r.Priority, Seq: r.Seq, CreatedAt: r.CreatedAt, NextAt: o.Now}
 		m.rows = slices.Insert(m.rows, slices.Index(m.rows, r), &card)
 	}

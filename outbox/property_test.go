@@ -23,6 +23,8 @@ type script struct {
 	blind bool
 	// digestAbove is from how many posts on a lane makes a digest.
 	digestAbove int
+	// fallback stands in for lanes that are refused; empty for none.
+	fallback string
 }
 
 // step is one thing that happens: a push, then time, then perhaps a restart.
@@ -62,6 +64,7 @@ func drawScript(t *rapid.T) script {
 		}
 	})
 	s := script{steps: rapid.SliceOfN(aStep, 1, 40).Draw(t, "steps"), blind: rapid.Bool().Draw(t, "blind")}
+	s.fallback = rapid.SampledFrom([]string{"", "fallback", laneName(0)}).Draw(t, "fallback")
 	s.digestAbove = rapid.IntRange(1, 5).Draw(t, "digest above")
 	for lane := range s.answers {
 		s.answers[lane] = rapid.SliceOfN(anAnswer, 0, 12).Draw(t, "answers")
@@ -107,7 +110,7 @@ func (s script) play(t *testing.T, w *world) {
 	if s.blind {
 		w.slack.blind = func() error { return fail(alert.ClassDestination, "not_in_channel") }
 	}
-	w.start(t, Options{Grace: 200 * time.Millisecond, DigestAbove: s.digestAbove})
+	w.start(t, s.options())
 	for n, step := range s.steps {
 		s.push(w, n, step)
 		pass(step.wait)
@@ -153,7 +156,11 @@ func (s script) restart(t *testing.T, w *world, kill bool) {
 	w.queue.mu.Lock()
 	w.queue.fault = nil
 	w.queue.mu.Unlock()
-	w.start(t, Options{Grace: 200 * time.Millisecond, DigestAbove: s.digestAbove})
+	w.start(t, s.options())
+}
+
+func (s script) options() Options {
+	return Options{Grace: 200 * time.Millisecond, DigestAbove: s.digestAbove, Fallback: s.fallback}
 }
 
 // faults lists what went wrong in w.
@@ -214,7 +221,7 @@ func tooFast(calls []call) (wrong []string) {
 	sent := map[string][]time.Time{}
 	for _, c := range calls {
 		if c.job.Kind != alert.Update {
-			lane := fmt.Sprint(c.job.Lane, " in run ", c.run)
+			lane := fmt.Sprint(c.job.Place(), " in run ", c.run)
 			sent[lane] = append(sent[lane], c.at)
 		}
 	}

@@ -36,9 +36,6 @@ func (w ways) aim(lane string) string {
 	return w.fallback
 }
 
-// stranded says whether a lane can't be reached and nothing stands in for it.
-func (w ways) stranded(lane string) bool { return !w.reachable(lane) && w.aim(lane) == "" }
-
 // route says where a job has to go. What concerns a card goes where that is; when
 // nobody can see it there and there is another way, it needs a new card.
 func (w ways) route(job alert.Job) (via string, anew bool) {
@@ -51,6 +48,17 @@ func (w ways) route(job alert.Job) (via string, anew bool) {
 		return job.Card.Via, false
 	}
 	return via, true
+}
+
+// unseen says whether a new card is owed because nobody can see the one that
+// there is, although that shows the same.
+func (w ways) unseen(job alert.Job) bool {
+	if job.Kind == alert.Update || job.Card.TS == "" {
+		return false
+	}
+	job.Kind = alert.Update
+	_, anew := w.route(job)
+	return anew
 }
 
 // moved decides about a job that was claimed for another place than it has to go

@@ -1,0 +1,127 @@
+package outbox
+
+import (
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+func brokenWays(fallback string, lanes ...string) ways {
+	w := ways{fallback: fallback, broken: map[string]mark{}}
+	for _, l := range lanes {
+		w.broken[l] = mark{Destination: alert.Destination{Lane: l, Code: "is_archived", Since: noon}}
+	}
+	return w
+}
+
+func TestWhereAJobGoes(t *testing.T) {
+	shown := func(via string) alert.Card { return alert.Card{Lane: "ops", TS: "1.0", Via: via} }
+	trial := brokenWays("f", "ops")
+	trial.broken["ops"] = mark{trial: true}
+	cases := map[string]struct {
+		ways ways
+		kind alert.Kind
+		top  bool
+		card alert.Card
+		via  string
+		anew bool
+	}{
+		"all is well":                             {brokenWays("f"), alert.Post, false, alert.Card{}, "", false},
+		"broken, without a fallback":              {brokenWays("", "ops"), alert.Post, false, alert.Card{}, "", false},
+		"broken: to the fallback":                 {brokenWays("f", "ops"), alert.Post, false, alert.Card{}, "f", false},
+		"on trial: to the lane":                   {trial, alert.Post, false, alert.Card{}, "", false},
+		"both broken: stays":                      {brokenWays("f", "ops", "f"), alert.Post, false, alert.Card{}, "", false},
+		"the fallback itself is broken":           {brokenWays("ops", "ops"), alert.Post, false, alert.Card{}, "", false},
+		"an edit goes where the card is":          {brokenWays("f"), alert.Update, false, shown("f"), "f", false},
+		"a reply goes where the card is":          {brokenWays("f"), alert.Reply, false, shown("f"), "f", false},
+		"a digest is posted anew":                 {brokenWays("f", "ops"), alert.Digest, false, shown(""), "f", false},
+		"an edit nobody would see":                {brokenWays("f", "ops"), alert.Update, false, shown(""), "f", true},
+		"a reply nobody would see":                {brokenWays("f", "ops"), alert.Reply, false, shown(""), "f", true},
+		"a list nobody would see":                 {brokenWays("f", "ops"), alert.List, false, shown(""), "f", true},
+		"a reply beside its card":                 {brokenWays("f", "ops"), alert.Reply, true, shown(""), "f", false},
+		"the fallback broke, the lane is back":    {brokenWays("f", "f"), alert.Update, false, shown("f"), "", true},
+		"both broken: an edit waits at its card":  {brokenWays("f", "ops", "f"), alert.Update, false, shown("f"), "f", false},
+		"the card is in a fallback of other days": {brokenWays("f", "ops"), alert.Update, false, shown("old"), "old", false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: c.kind, TopLevel: c.top}, Card: c.card}
+			if via, anew := c.ways.route(job); via != c.via || anew != c.anew {
+				t.Errorf("goes via %q anew=%t, want %q %t", via, anew, c.via, c.anew)
+			}
+		})
+	}
+}
+
+func TestWhatIsMovedBecomesANewCard(t *testing.T) {
+	w := brokenWays("f", "ops")
+	cases := map[string]struct {
+		job   alert.Job
+		kind  alert.Kind
+		first bool
+	}{
+		"an edit":          {alert.Job{Delivery: alert.Delivery{Kind: alert.Update}}, alert.Post, false},
+		"a reply":          {alert.Job{Delivery: alert.Delivery{Kind: alert.Reply}}, alert.Reply, true},
+		"an edited digest": {alert.Job{Delivery: alert.Delivery{Kind: alert.Update}, Digest: &alert.Summary{}}, alert.Digest, false},
+		"a digest's list":  {alert.Job{Delivery: alert.Delivery{Kind: alert.List, Plain: true}, Digest: &alert.Summary{}}, alert.Digest, false},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			c.job.Lane, c.job.Card = "ops", alert.Card{Lane: "ops", TS: "1.0"}
+			v, ok := w.moved(noon, c.job)
+			if !ok || v.State != alert.Pending || v.Kind != c.kind || v.CardFirst != c.first || v.Plain || !v.NextAt.Equal(noon) {
+				t.Errorf("decided %+v %t", v, ok)
+			}
+		})
+	}
+	unsure := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: alert.Post, Unsure: true}}
+	if v, ok := w.moved(noon, unsure); !ok || !v.PossibleDuplicate {
+		t.Errorf("a doubt that can't be settled is not marked: %+v", v)
+	}
+	if _, ok := w.moved(noon, alert.Job{Delivery: alert.Delivery{Lane: "ops", Via: "f", Kind: alert.Post}}); ok {
+		t.Error("what is where it belongs is moved")
+	}
+}
+
+func TestWhatAnAttemptSaysAboutItsDestination(t *testing.T) {
+	p := testPolicy()
+	archived := &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"}
+	old := noon.Add(-48 * time.Hour)
+	cases := map[string]struct {
+		ways    ways
+		via     string
+		created time.Time
+		err     error
+		state   alert.DeliveryState
+		at      time.Duration
+		broken  string
+		mended  string
+	}{
+		"the first refusal, with a fallback":  {brokenWays("f"), "", noon, archived, alert.Pending, 0, "ops", ""},
+		"however old it is":                   {brokenWays("f"), "", old, archived, alert.Pending, 0, "ops", ""},
+		"the first refusal, without":          {brokenWays(""), "", noon, archived, alert.Pending, time.Second, "ops", ""},
+		"too old, without":                    {brokenWays(""), "", old, archived, alert.Dead, 0, "ops", ""},
+		"the fallback refuses, too":           {brokenWays("f", "ops"), "f", noon, archived, alert.Pending, 0, "f", ""},
+		"and then it waits":                   {brokenWays("f", "ops", "f"), "", noon, archived, alert.Pending, time.Second, "ops", ""},
+		"delivered to the fallback":           {brokenWays("f", "ops"), "f", noon, nil, alert.Delivered, 0, "", ""},
+		"delivered where nobody could before": {brokenWays("f", "ops"), "", noon, nil, alert.Delivered, 0, "", "ops"},
+		"a failure of another kind":           {brokenWays("f"), "", noon, fail(alert.ClassTransient, "dial"), alert.Pending, time.Second, "", ""},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Lane: "ops", Via: c.via, Kind: alert.Post, CreatedAt: c.created}}
+			v := c.ways.settle(p.decide(noon, job, alert.Sent{}, c.err), job, time.Minute)
+			broken := ""
+			if v.Broken != nil {
+				broken = v.Broken.Lane
+				if !v.Broken.ProbeAt.Equal(noon.Add(time.Minute)) || !v.Broken.Since.Equal(noon) {
+					t.Errorf("marked %+v", v.Broken)
+				}
+			}
+			if v.State != c.state || broken != c.broken || v.Mended != c.mended || v.State == alert.Pending && v.NextAt.Sub(noon) != c.at {
+				t.Errorf("decided %s at %v, broken %q, mended %q; want %+v", v.State, v.NextAt.Sub(noon), broken, v.Mended, c)
+			}
+		})
+	}
+}

@@ -1,0 +1,110 @@
+package store
+
+import (
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// rejection is the outcome of an attempt at a conversation that is broken.
+func rejection(j alert.Job, now time.Time) alert.Outcome {
+	o := outcome(j, alert.Pending, now)
+	o.Class, o.NextAt = alert.ClassDestination, now.Add(time.Minute)
+	o.Broken = &alert.Destination{Lane: j.Place(), Code: "is_archived", Hint: "unarchive it", Since: now, ProbeAt: now.Add(5 * time.Minute)}
+	return o
+}
+
+// claimVia claims what comes next in a lane that something stands in for.
+func claimVia(t *testing.T, d *DB, lane, via string, now time.Time) alert.Job {
+	t.Helper()
+	j, _, err := d.Claim(t.Context(), alert.Claim{Lane: lane, Now: now, Posts: true, Updates: true, Via: via})
+	must(t, err)
+	if j.ID == "" {
+		t.Fatalf("lane %s has nothing to send", lane)
+	}
+	return j
+}
+
+func testDestination(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	must(t, d.Finish(t.Context(), rejection(claim(t, d, "#db", at(1)), at(1))))
+	must(t, d.Mark(t.Context(), alert.Destination{Lane: "#db", Code: "channel_not_found", Hint: "look", Since: at(9), ProbeAt: at(10)}))
+	all, err := d.Broken(t.Context())
+	must(t, err)
+	if len(all) != 1 || all[0] != (alert.Destination{Lane: "#db", Code: "channel_not_found", Hint: "look", Since: at(1), ProbeAt: at(10)}) {
+		t.Errorf("broken are %+v", all)
+	}
+	if next := idle(t, d, alert.Claim{Lane: "#db", Now: at(2), Posts: true}); !next.After(at(2)) {
+		t.Errorf("what was refused is due at %v", next)
+	}
+	must(t, d.Mark(t.Context(), alert.Destination{Lane: "#db", ProbeAt: at(3)}))
+	if all, err := d.Broken(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("broken are %+v (%v), want none", all, err)
+	}
+	claim(t, d, "#db", at(3))
+}
+
+func testFallbackMended(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	must(t, d.Finish(t.Context(), rejection(claim(t, d, "#db", at(1)), at(1))))
+	o := rejection(claimVia(t, d, "#db", "#fallback", at(120)), at(120))
+	must(t, d.Finish(t.Context(), o))
+	must(t, d.Mark(t.Context(), alert.Destination{Lane: "#fallback", ProbeAt: at(121)}))
+	if j := claimVia(t, d, "#db", "#fallback", at(121)); j.Via != "#fallback" {
+		t.Errorf("claimed %+v", j)
+	}
+}
+
+func testVia(t *testing.T, d *DB) {
+	c := commit(t, d, fire(incident("a", "#db", 1)))
+	j := claimVia(t, d, "#db", "#fallback", at(1))
+	if j.Via != "#fallback" || j.Known != "" {
+		t.Errorf("claimed %+v, known as %q", j, j.Known)
+	}
+	if again := claimVia(t, d, "#db", "", at(2)); !again.Unsure || again.Via != "#fallback" {
+		t.Errorf("where the attempt went is forgotten: %+v", again)
+	}
+	o := outcome(j, alert.Delivered, at(2))
+	o.Sent.Conversation = "CFALLBACK"
+	must(t, d.Finish(t.Context(), o))
+	wantStanding(t, d, c, alert.StandDelivered)
+	found, err := d.Incident(t.Context(), "a")
+	must(t, err)
+	if card := found.Card("#db"); card.Via != "#fallback" || card.Conversation != "CFALLBACK" {
+		t.Errorf("the card is %+v", card)
+	}
+	commit(t, d, fire(incident("a", "#db", 2)))
+	edit := claimVia(t, d, "#db", "", at(3))
+	if edit.Kind != alert.Update || edit.Via != "#fallback" || edit.Known != "CFALLBACK" {
+		t.Errorf("the edit goes via %q, known as %q", edit.Via, edit.Known)
+	}
+	finish(t, d, edit, alert.Delivered, at(3))
+	commit(t, d, fire(incident("b", "#db", 1)))
+	if j := claimVia(t, d, "#db", "", at(4)); j.Via != "" || j.Known != "" {
+		t.Errorf("the lane is known as %q via %q, but was never reached", j.Known, j.Via)
+	}
+}
+
+func testCardFirst(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	finish(t, d, claim(t, d, "#db", at(1)), alert.Delivered, at(1))
+	reply := delivery(incident("a", "#db", 2), alert.Reply, 1)
+	reply.Note = &alert.Note{Topic: alert.TopicMore, Text: "more"}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{incident("a", "#db", 2)}, Deliveries: []alert.Delivery{reply}})
+	o := outcome(claim(t, d, "#db", at(2)), alert.Pending, at(2))
+	o.CardFirst, o.NextAt = true, at(2)
+	must(t, d.Finish(t.Context(), o))
+	card := claimVia(t, d, "#db", "#fallback", at(3))
+	if card.Kind != alert.Post || card.Incident.ID != "a" || card.ID == reply.ID {
+		t.Fatalf("claimed %+v, want a new card", card)
+	}
+	if j, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#other", Now: at(3), Posts: true}); err != nil || j.ID != "" {
+		t.Errorf("claimed %+v (%v) elsewhere", j, err)
+	}
+	finish(t, d, card, alert.Delivered, at(3))
+	if j := claim(t, d, "#db", at(4)); j.ID != reply.ID || j.Via != "#fallback" {
+		t.Errorf("claimed %+v, want the reply", j)
+	}
+	balanced(t, d)
+}
