@@ -42,7 +42,7 @@ func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 // is none. What forbids files forbids only them.
 func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
 	content := render.ListFile(*job.Digest)
-	id, err := b.upload(ctx, job.Lane, file{name: fileName(job), content: content})
+	id, err := b.upload(ctx, job.Place(), file{name: fileName(job), content: content})
 	if err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -64,7 +65,7 @@ func TestADeadLetterIsShownToProbesAndMetricsUntilAPersonDecides(t *testing.T) {
 		Ready bool `json:"ready"`
 	}
 	p.eventually("ready with a note", func() bool { return p.ask("/readyz", &ready) == nil && ready.Ready })
-	if ready.DeadLetters != 1 || len(ready.Notes) != 1 || !strings.Contains(ready.Notes[0].Fix, "tocsin queue") {
+	if ready.DeadLetters != 1 || !slices.ContainsFunc(ready.Notes, func(p alert.Problem) bool { return strings.Contains(p.Fix, "tocsin queue") }) {
 		t.Errorf("/readyz says %+v", ready)
 	}
 	if !strings.Contains(p.metrics(), "\ntocsin_dead_letters 1\n") {
