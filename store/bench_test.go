@@ -117,12 +117,12 @@ func bareGroupCommit(b *testing.B, n int) {
 		c := benchChange(1, &serial)
 		k := serial.Add(1)
 		t, err := textsOf(c.Incidents[0].Labels, nil, c.Incidents[0].Lanes)
-		incidents := incidentArgs(nil, k, &c.Incidents[0], t)
+		incidents := plainArgs(nil, k, &c.Incidents[0], t)
 		deliveries := keys{n: k, incident: k}.deliveryArgs(nil, &c.Deliveries[0], "", stagePost)
 		alerts := keys{k, k, k}.alertArgs(nil, &c.Alerts[0], t)
 		return errors.Join(err, d.write(context.Background(), func(w *writer, ctx context.Context) error {
 			return errors.Join(
-				w.insert(ctx, w.into.incidents, incidents),
+				w.insert(ctx, w.into.plainIncidents, incidents),
 				w.insert(ctx, w.into.deliveries, deliveries),
 				w.insert(ctx, w.into.alerts, alerts))
 		}))

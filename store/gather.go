@@ -81,7 +81,7 @@ func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delive
 	if err != nil {
 		return nil, err
 	}
-	if err := w.insert(ctx, w.into.incidents, incidentArgs(nil, w.incidents, &i, t)); err != nil {
+	if err := w.insert(ctx, w.into.plainIncidents, plainArgs(nil, w.incidents, &i, t)); err != nil {
 		return nil, err
 	}
 	d := alert.Delivery{

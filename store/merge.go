@@ -21,6 +21,10 @@ type merge struct {
 	// alert has asked for.
 	posts  map[string]int64
 	urgent []urgent
+	// alerts are the arguments of all alerts.
+	alerts []any
+	// beside are the replies that go beside their thread.
+	beside []int64
 	// late are the posts that come after the alerts they show.
 	late []late
 	// edits are the digests that show something else now, each with when that
@@ -104,44 +108,44 @@ func (m *merge) names(c *change) error {
 }
 
 func (m *merge) write(ctx context.Context) error {
-	if err := m.writeIncidents(ctx); err != nil {
-		return err
+	for _, step := range []func(context.Context) error{
+		m.writeIncidents, m.writeHistory, m.findLines, m.writeDeliveries, m.hurry, m.writeAlerts, m.adopt, m.writeSilences,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
 	}
-	if err := m.writeHistory(ctx); err != nil {
-		return err
-	}
-	if err := m.findLines(ctx); err != nil {
-		return err
-	}
-	var alerts, deliveries []any
+	return nil
+}
+
+func (m *merge) writeDeliveries(ctx context.Context) error {
+	var deliveries []any
 	for _, c := range m.changes {
 		deliveries = m.addDeliveries(deliveries, c)
-		alerts = m.addAlerts(alerts, c)
+		m.alerts = m.addAlerts(m.alerts, c)
 		m.addLate(c)
 	}
 	if err := m.w.insert(ctx, m.w.into.deliveries, deliveries); err != nil {
 		return err
+	}
+	for _, n := range m.beside {
+		if _, err := m.w.exec(ctx, "UPDATE deliveries SET top_level = 1 WHERE n = ?", n); err != nil {
+			return err
+		}
 	}
 	for at, since := range m.edits {
 		if err := m.w.oweEdit(ctx, at, since); err != nil {
 			return err
 		}
 	}
-	if err := m.hurry(ctx); err != nil {
-		return err
-	}
-	if err := m.w.insert(ctx, m.w.into.alerts, alerts); err != nil {
-		return err
-	}
-	if err := m.adopt(ctx); err != nil {
-		return err
-	}
-	return m.writeSilences(ctx)
+	return nil
 }
+
+func (m *merge) writeAlerts(ctx context.Context) error { return m.w.insert(ctx, m.w.into.alerts, m.alerts) }
 
 // writeIncidents writes the last state of each incident, once.
 func (m *merge) writeIncidents(ctx context.Context) error {
-	var incidents, latest []any
+	var plains, incidents, latest []any
 	seen := map[string]bool{}
 	routes := map[[2]string]bool{}
 	for n := len(m.changes) - 1; n >= 0; n-- {
@@ -151,7 +155,11 @@ func (m *merge) writeIncidents(ctx context.Context) error {
 			at := m.known[i.ID]
 			if !seen[i.ID] {
 				seen[i.ID] = true
-				incidents = incidentArgs(incidents, at.n, i, c.incidents[k])
+				if plain(i) {
+					plains = plainArgs(plains, at.n, i, c.incidents[k])
+				} else {
+					incidents = peopleArgs(plainArgs(incidents, at.n, i, c.incidents[k]), i, c.incidents[k])
+				}
 			}
 			route := [2]string{i.Key, i.Route}
 			if i.Version == 1 && !routes[route] {
@@ -159,6 +167,9 @@ func (m *merge) writeIncidents(ctx context.Context) error {
 				latest = append(latest, i.Key, i.Route, at.n)
 			}
 		}
+	}
+	if err := m.w.insert(ctx, m.w.into.plainIncidents, plains); err != nil {
+		return err
 	}
 	if err := m.w.insert(ctx, m.w.into.incidents, incidents); err != nil {
 		return err
@@ -234,6 +245,9 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 			continue
 		}
 		m.w.deliveries++
+		if d.TopLevel {
+			m.beside = append(m.beside, m.w.deliveries)
+		}
 		if c.Deliveries[n].Kind == alert.Post {
 			m.posts[d.ID] = m.w.deliveries
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,37 +14,42 @@ import (
 const (
 	alertColumns = "n, id, source, key, status, severity, title, text, labels, links, channel, mention, at, " +
 		"idempotency_key, accepted_at, incident, lane, version, delivery, standing, reason"
-	incidentColumns = "n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, " +
-		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes, opened_at, assignee, resolved_by, " +
-		"silence, silenced_until, held_until, escalated, due_at, mentions"
+	plainColumns = "n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, " +
+		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes"
+	peopleColumns = "opened_at, assignee, resolved_by, silence, silenced_until, held_until, escalated, due_at, mentions"
 	// incidentOf are the same in an answer.
 	incidentOf = "i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text, " +
 		"i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes, " +
 		"i.opened_at, i.assignee, i.resolved_by, i.silence, i.silenced_until, i.held_until, i.escalated, i.due_at, i.mentions"
 	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
-		"started_at, done_at, plain, possible_duplicate, top_level, reason, conversation, ts"
+		"started_at, done_at, plain, possible_duplicate, reason, conversation, ts"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
 	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden"
 )
 
 // insertions are the multi-row inserts of a change.
 type insertions struct {
-	alerts, incidents, latest, deliveries, counts, history, silences insertion
+	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences insertion
 }
+
+// replaceIncident completes an insert of incidents that may be there.
+const replaceIncident = `ON CONFLICT (n) DO UPDATE SET
+	version = excluded.version, state = excluded.state, severity = excluded.severity,
+	urgency = excluded.urgency, source = excluded.source, title = excluded.title,
+	text = excluded.text, labels = excluded.labels, links = excluded.links,
+	mention = excluded.mention, count = excluded.count, first_at = excluded.first_at,
+	last_at = excluded.last_at, acked_by = excluded.acked_by, acked_at = excluded.acked_at,
+	resolved_at = excluded.resolved_at, lanes = excluded.lanes, opened_at = excluded.opened_at,
+	assignee = excluded.assignee, resolved_by = excluded.resolved_by, silence = excluded.silence,
+	silenced_until = excluded.silenced_until, held_until = excluded.held_until,
+	escalated = excluded.escalated, due_at = excluded.due_at, mentions = excluded.mentions`
 
 func newInsertions() insertions {
 	return insertions{
 		alerts: insertInto("alerts", alertColumns, ""),
-		incidents: insertInto("incidents", incidentColumns, `ON CONFLICT (n) DO UPDATE SET
-			version = excluded.version, state = excluded.state, severity = excluded.severity,
-			urgency = excluded.urgency, source = excluded.source, title = excluded.title,
-			text = excluded.text, labels = excluded.labels, links = excluded.links,
-			mention = excluded.mention, count = excluded.count, first_at = excluded.first_at,
-			last_at = excluded.last_at, acked_by = excluded.acked_by, acked_at = excluded.acked_at,
-			resolved_at = excluded.resolved_at, lanes = excluded.lanes, opened_at = excluded.opened_at,
-			assignee = excluded.assignee, resolved_by = excluded.resolved_by, silence = excluded.silence,
-			silenced_until = excluded.silenced_until, held_until = excluded.held_until,
-			escalated = excluded.escalated, due_at = excluded.due_at, mentions = excluded.mentions`),
+		// What is left out gets its default, also as excluded.
+		plainIncidents: insertInto("incidents", plainColumns, replaceIncident),
+		incidents:      insertInto("incidents", plainColumns+", "+peopleColumns, replaceIncident),
 		latest: insertInto("latest", "key, route, incident",
 			"ON CONFLICT (key, route) DO UPDATE SET incident = excluded.incident"),
 		deliveries: insertInto("deliveries", deliveryColumns, ""),
@@ -139,18 +145,33 @@ func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
 		at.incident, r.Lane, r.Version, at.delivery, string(r.Standing), r.Reason)
 }
 
-func incidentArgs(args []any, n int64, i *alert.Incident, t texts) []any {
+func plainArgs(args []any, n int64, i *alert.Incident, t texts) []any {
 	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
 		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
-		micros(i.FirstAt), micros(i.LastAt), personText(i.AckedBy), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes,
-		micros(i.OpenedAt), personText(i.Assignee), personText(i.ResolvedBy), i.Silence, micros(i.SilencedUntil),
+		micros(i.FirstAt), micros(i.LastAt), personText(i.AckedBy), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
+}
+
+// peopleArgs are what plainArgs leaves out.
+func peopleArgs(args []any, i *alert.Incident, t texts) []any {
+	opened := micros(i.OpenedAt)
+	if i.OpenedAt.Equal(i.FirstAt) {
+		opened = 0
+	}
+	return append(args, opened, personText(i.Assignee), personText(i.ResolvedBy), i.Silence, micros(i.SilencedUntil),
 		micros(i.HeldUntil), i.Escalated, micros(i.DueAt), t.mentions)
+}
+
+// plain tells whether peopleArgs would be nothing but defaults: so are most
+// incidents that an alert opens, and they are written quicker.
+func plain(i *alert.Incident) bool {
+	return i.OpenedAt.Equal(i.FirstAt) && i.DueAt.IsZero() && i.Silence == "" && i.HeldUntil.IsZero() && i.SilencedUntil.IsZero() &&
+		i.Escalated == 0 && len(i.Mentions) == 0 && i.Assignee == alert.Person{} && i.ResolvedBy == alert.Person{}
 }
 
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
 	return append(args, at.n, d.ID, d.Lane, string(d.Kind), string(d.State), at.incident, stage, d.Priority, note,
 		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
-		number(d.Plain), number(d.PossibleDuplicate), number(d.TopLevel), d.Reason, d.Conversation, d.TS)
+		number(d.Plain), number(d.PossibleDuplicate), d.Reason, d.Conversation, d.TS)
 }
 
 func (at keys) eventArgs(args []any, e *alert.Event) []any {
@@ -192,7 +213,7 @@ func (r *incidentRow) incident() (alert.Incident, error) {
 	i := r.i
 	i.FirstAt, i.LastAt = fromMicros(r.first), fromMicros(r.last)
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(r.ackedBy), person(r.assignee), person(r.resolvedBy)
-	i.AckedAt, i.ResolvedAt, i.OpenedAt = fromMicros(r.acked), fromMicros(r.resolved), fromMicros(r.opened)
+	i.AckedAt, i.ResolvedAt, i.OpenedAt = fromMicros(r.acked), fromMicros(r.resolved), fromMicros(cmp.Or(r.opened, r.first))
 	i.SilencedUntil, i.HeldUntil, i.DueAt = fromMicros(r.silenced), fromMicros(r.held), fromMicros(r.due)
 	return i, errors.Join(parse(r.t.labels, &i.Labels), parse(r.t.links, &i.Links),
 		parse(r.t.lanes, &i.Lanes), parse(r.t.mentions, &i.Mentions))

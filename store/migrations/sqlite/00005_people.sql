@@ -2,6 +2,7 @@
 -- name; mentions are JSON.
 
 -- +goose Up
+-- 0: at first_at
 ALTER TABLE incidents ADD COLUMN opened_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incidents ADD COLUMN assignee TEXT NOT NULL DEFAULT '';
 ALTER TABLE incidents ADD COLUMN resolved_by TEXT NOT NULL DEFAULT '';
@@ -13,7 +14,6 @@ ALTER TABLE incidents ADD COLUMN escalated INTEGER NOT NULL DEFAULT 0;
 -- when the clock has to look at it next; 0 for never
 ALTER TABLE incidents ADD COLUMN due_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE incidents ADD COLUMN mentions TEXT NOT NULL DEFAULT '';
-UPDATE incidents SET opened_at = first_at;
 CREATE INDEX incidents_due ON incidents (due_at) WHERE due_at <> 0;
 CREATE INDEX incidents_silence ON incidents (silence) WHERE silence <> '';
 
