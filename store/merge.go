@@ -141,7 +141,9 @@ func (m *merge) writeDeliveries(ctx context.Context) error {
 	return nil
 }
 
-func (m *merge) writeAlerts(ctx context.Context) error { return m.w.insert(ctx, m.w.into.alerts, m.alerts) }
+func (m *merge) writeAlerts(ctx context.Context) error {
+	return m.w.insert(ctx, m.w.into.alerts, m.alerts)
+}
 
 // writeIncidents writes the last state of each incident, once.
 func (m *merge) writeIncidents(ctx context.Context) error {
