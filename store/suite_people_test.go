@@ -512,3 +512,36 @@ func testCountEnds(t *testing.T, d *DB) {
 		t.Errorf("counted %d, %v", n, err)
 	}
 }
+
+func testHeldNeverForgotten(t *testing.T, d *DB) {
+	commit(t, d, alert.Change{Silences: []alert.Silence{silence(t, "s-a", 50), silence(t, "s-b", 50)}})
+	i := incident("held", "#db", 1)
+	held := holdBack(t, d, i)
+	i.Version, i.HeldUntil, i.DueAt, i.State, i.ResolvedAt = 2, at(50), at(50), alert.StateResolved, at(2)
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	loud := incident("silenced", "#db", 1)
+	loud.Silence, loud.SilencedUntil, loud.HeldUntil, loud.DueAt = "s-a", at(50), at(50), at(50)
+	silenced := hide(t, d, loud, "s-a")
+	over := incident("over", "#db", 1)
+	over.State, over.ResolvedAt = alert.StateResolved, at(2)
+	hide(t, d, over, "s-a")
+	guard(t, d)
+	before := ledgerOf(t, d)
+	must(t, d.Prune(t.Context(), later(d)))
+	for id, want := range map[string]error{"held": nil, "silenced": nil, "over": alert.ErrNotFound} {
+		_, err := d.Incident(t.Context(), id)
+		mustBe(t, err, want)
+	}
+	wantStanding(t, d, held, alert.StandPending)
+	_, err := d.Await(t.Context(), silenced.Alerts[0].ID)
+	mustBe(t, err, alert.ErrNotFound)
+	if after := ledgerOf(t, d); after.Total != before.Total || after.Total.Silenced != 2 || after.Total.Pending != 1 {
+		t.Errorf("the ledger was %+v and is %+v", before.Total, after.Total)
+	}
+	f := load(t, d, alert.Question{Now: later(d), Due: true})
+	wantIDs(t, "still due", f.Incidents, "held", "silenced")
+	i.Version = 3
+	release(t, d, i)
+	finish(t, d, claim(t, d, "#db", later(d)), alert.Delivered, later(d))
+	wantStanding(t, d, held, alert.StandDelivered)
+}

@@ -125,6 +125,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"an act is known by its name, and done once":          testOnce,
 		"a held alert is delivered by the later post":         testHeld,
 		"a held alert outlives a reply":                       testHeldReply,
+		"what is held or silenced is not forgotten":           testHeldNeverForgotten,
 		"a reply beside the thread stays one":                 testTopLevel,
 		"what must be said comes behind a digest":             testSaidBehindDigest,
 		"what must be said is said in a digest's thread":      testSaidInDigest,
