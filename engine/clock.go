@@ -26,13 +26,23 @@ func (e *Engine) passTime(ctx context.Context) {
 		idle = empty(c)
 		return c
 	})
-	if err != nil && ctx.Err() == nil {
-		e.opts.Log.Warn("what is due waits", zap.Error(err))
-	}
+	e.noteDue(ctx, err)
 	// Should the store say that something is due which it does not give, that must
 	// not spin either.
 	if err != nil || idle && e.pause() == 0 {
 		e.due = e.now().Add(duePause)
+	}
+}
+
+// noteDue logs that what is due can't be done, once until it can.
+func (e *Engine) noteDue(ctx context.Context, err error) {
+	switch {
+	case err != nil && !e.stuck && ctx.Err() == nil:
+		e.opts.Log.Warn("what is due waits", zap.Error(err))
+		e.stuck = true
+	case err == nil && e.stuck:
+		e.opts.Log.Info("what is due is done again")
+		e.stuck = false
 	}
 }
 

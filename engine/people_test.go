@@ -10,6 +10,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"tocsin/alert"
 )
 
@@ -56,7 +59,8 @@ func TestFiveHundredClicksAtOnceShareFewCommits(t *testing.T) {
 func TestWhatIsDueIsTriedAgainWhenItCouldNotBeWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, begin := newMemory(), time.Now()
-		e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#a", Routes: []alert.Route{climbing()}}})
+		core, logged := observer.New(zap.InfoLevel)
+		e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#a", Routes: []alert.Route{climbing()}}, Log: zap.New(core)})
 		if _, err := e.Push(t.Context(), []alert.Alert{{Key: "a", Title: "t"}}); err != nil {
 			t.Fatal(err)
 		}
@@ -72,6 +76,9 @@ func TestWhatIsDueIsTriedAgainWhenItCouldNotBeWritten(t *testing.T) {
 		stop()
 		if got := unanswered(m.deliveries, begin); len(got) != 1 || !strings.HasPrefix(got[0], "10m10s #a reply unanswered") {
 			t.Errorf("after two failures in a row: %q", got)
+		}
+		if lines := logged.All(); len(lines) != 2 || lines[0].Level != zap.WarnLevel {
+			t.Errorf("the log says %+v", lines)
 		}
 	})
 }

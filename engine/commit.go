@@ -1,0 +1,86 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"tocsin/alert"
+)
+
+// commit loads, decides and commits, again while somebody else was faster.
+func (e *Engine) commit(ctx context.Context, q alert.Question, decide func(time.Time, alert.Facts) alert.Change) error {
+	for try := 1; ; try++ {
+		q.Now = e.now()
+		facts, err := e.store.Load(ctx, q)
+		if err != nil {
+			return fmt.Errorf("load incidents: %w", err)
+		}
+		e.soonest(facts.NextDue)
+		c := decide(q.Now, facts)
+		if empty(c) {
+			return nil
+		}
+		err = e.store.Commit(ctx, c)
+		if errors.Is(err, alert.ErrConflict) && try < maxTries {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("commit change: %w", err)
+		}
+		e.expect(c)
+		e.opts.Owed(c.Lanes()...)
+		return nil
+	}
+}
+
+// empty says whether there is nothing to write.
+func empty(c alert.Change) bool {
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History) == 0
+}
+
+// now is the clock's time in the precision that stores keep.
+func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Microsecond) }
+
+func (e *Engine) rules() rules {
+	return rules{
+		routing: e.opts.Routing, reopenWithin: e.opts.ReopenWithin,
+		skip: func() int { return 1 + rand.IntN(maxSkip) },
+	}
+}
+
+// question asks for what deciding about the inputs needs.
+func question(inputs []input) alert.Question {
+	var q alert.Question
+	keys, ids := map[string]bool{}, map[string]bool{}
+	for _, in := range inputs {
+		for _, a := range in.alerts {
+			q.Keys = once(keys, q.Keys, a.Key)
+			if a.IdempotencyKey != "" {
+				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
+			}
+		}
+		for _, a := range in.acts {
+			q.IDs = once(ids, q.IDs, a.Incident)
+			if a.Once != "" {
+				q.Acts = append(q.Acts, a.Once)
+			}
+		}
+		q.Open = q.Open || in.silence != nil
+		if in.unsilence != nil {
+			q.Silence = in.unsilence.id
+		}
+	}
+	return q
+}
+
+// once appends s unless it has been seen.
+func once(seen map[string]bool, list []string, s string) []string {
+	if seen[s] {
+		return list
+	}
+	seen[s] = true
+	return append(list, s)
+}
