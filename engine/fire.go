@@ -59,13 +59,13 @@ func (d *draft) fire(a alert.Alert) verdict {
 	if en.State == alert.StateResolved {
 		d.touch(en)
 		en.anew(d.now)
-		en.show(a, d.now)
+		en.show(a, &plan, d.now)
 		d.tell(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
 		return d.present(en, alert.EffectReopened, &before)
 	}
 	d.catchUp(en)
 	d.touch(en)
-	en.show(a, d.now)
+	en.show(a, &plan, d.now)
 	return d.present(en, alert.EffectFolded, &before)
 }
 
@@ -85,8 +85,7 @@ func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
 	}
 	d.know(en)
 	d.touch(en)
-	en.show(a, d.now)
-	en.plan = plan
+	en.show(a, plan, d.now)
 	return en
 }
 
@@ -117,13 +116,14 @@ func (en *entry) anew(now time.Time) {
 	en.AckedAt, en.AckedBy, en.Assignee = noTime, alert.Person{}, alert.Person{}
 }
 
-// show makes the incident tell what its newest firing alert tells.
-func (en *entry) show(a alert.Alert, now time.Time) {
+// show makes the incident tell what its newest firing alert tells, and go where
+// the routes send that.
+func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
 	en.Severity, en.Source, en.Title, en.Text = a.Severity, a.Source, a.Title, a.Text
 	en.Labels, en.Links, en.Mention = a.Labels, a.Links, a.Mention
-	en.plan = nil
+	en.plan = plan
 }
 
 // present decides whether people see what a firing alert has changed: a silence
@@ -180,7 +180,7 @@ func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 	if topic == alert.TopicRefired {
 		d.say(en, n, nil)
 	} else {
-		d.say(en, n, d.unpinged(en))
+		d.say(en, n, en.unpinged())
 	}
 	if en.Text != before.Text {
 		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
@@ -192,9 +192,9 @@ func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 
 // unpinged are those whom its routes want to hear of the incident now, in
 // conversations that show it, and who have not been pinged there.
-func (d *draft) unpinged(en *entry) map[string][]string {
+func (en *entry) unpinged() map[string][]string {
 	pings := map[string][]string{}
-	for _, stop := range d.planOf(en).Stops {
+	for _, stop := range en.plan.Stops {
 		had := en.Mentions[stop.Lane]
 		if all := alert.Union(had, stop.Mention); len(all) > len(had) && slices.Contains(en.Lanes, stop.Lane) {
 			pings[stop.Lane] = all[len(had):]
@@ -206,7 +206,7 @@ func (d *draft) unpinged(en *entry) map[string][]string {
 
 // widen posts the incident where its routes send it now and have not before.
 func (d *draft) widen(en *entry) {
-	for _, stop := range d.planOf(en).Stops {
+	for _, stop := range en.plan.Stops {
 		if !slices.Contains(en.Lanes, stop.Lane) {
 			d.join(en, stop.Lane, stop.Mention)
 		}

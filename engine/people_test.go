@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -79,6 +80,27 @@ func TestWhatIsDueIsTriedAgainWhenItCouldNotBeWritten(t *testing.T) {
 		}
 		if lines := logged.All(); len(lines) != 2 || lines[0].Level != zap.WarnLevel {
 			t.Errorf("the log says %+v", lines)
+		}
+	})
+}
+
+func TestAClockThatIsSetForwardIsNoticedWithinAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, begin := newMemory(), time.Now()
+		var ahead atomic.Int64
+		e, stop := runWith(m, Options{
+			Routing: alert.Routing{Default: "#a", Routes: []alert.Route{climbing()}},
+			Now:     func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+		})
+		if _, err := e.Push(t.Context(), []alert.Alert{{Key: "a", Title: "t"}}); err != nil {
+			t.Fatal(err)
+		}
+		ahead.Store(int64(10 * time.Minute)) // a computer has slept
+		<-time.After(time.Minute)
+		synctest.Wait()
+		stop()
+		if got := unanswered(m.deliveries, begin); len(got) != 1 {
+			t.Errorf("owed is %q", got)
 		}
 	})
 }

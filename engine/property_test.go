@@ -71,6 +71,7 @@ func storyAlert(t *rapid.T) alert.Alert {
 		Key:      rapid.SampledFrom([]string{"a", "a", "b"}).Draw(t, "key"),
 		Status:   rapid.SampledFrom([]alert.Status{alert.Firing, alert.Firing, alert.Firing, alert.Resolved}).Draw(t, "status"),
 		Severity: rapid.SampledFrom([]alert.Severity{alert.Critical, alert.Error, alert.Warning, alert.Warning}).Draw(t, "severity"),
+		Mention:  "channel", // which no route has
 		Labels:   map[string]string{"host": rapid.SampledFrom([]string{"1", "2"}).Draw(t, "host")},
 	}
 	if a.Severity != alert.Critical && rapid.IntRange(0, 3).Draw(t, "elsewhere") == 0 {
@@ -410,7 +411,17 @@ func (s *story) firedAt(id string, at time.Time) []alert.Record {
 func (s *story) checkOwed() error {
 	type card struct{ incident, lane string }
 	posts := map[card]int{}
+	for _, i := range s.incidents {
+		for lane, who := range i.Mentions {
+			if slices.ContainsFunc(who, func(s string) bool { return s != "here" && s != "U9" }) {
+				return fmt.Errorf("a card pings %v in %s", who, lane)
+			}
+		}
+	}
 	for _, d := range s.deliveries {
+		if d.Note != nil && slices.ContainsFunc(d.Note.Mention, func(who string) bool { return !slices.Contains([]string{"here", "U9", ann.ID, bob.ID}, who) }) {
+			return fmt.Errorf("nobody wants that %s", describe(d))
+		}
 		at := card{d.Incident, d.Lane}
 		switch {
 		case d.Kind == alert.Post:

@@ -75,3 +75,15 @@ func TestGettingWorseReachesWhomItsRoutesNameThen(t *testing.T) {
 	again := w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Labels: labels})
 	wantOwed(t, again, "#db update", "#oncall update")
 }
+
+func TestAnAlertThatNamesAChannelStaysThere(t *testing.T) {
+	for _, channel := range []string{"#ops", "#alerts"} {
+		w := newWorld(t, alert.Route{Name: "all", To: []string{"#all"}, Mention: []string{"here"}})
+		w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Warning, Channel: channel})
+		d := w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Channel: channel})
+		wantOwed(t, d, channel+" update", channel+" reply escalated")
+		w.push(alert.Alert{Key: "a", Title: "t", Status: alert.Resolved, Channel: channel})
+		d = w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Channel: channel})
+		wantOwed(t, d, channel+" update", channel+" reply reopened")
+	}
+}
