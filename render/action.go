@@ -87,9 +87,11 @@ func next(i alert.Incident) *slack.Accessory {
 	return slack.NewAccessory(valued(ActionAck, "Acknowledge", i.ID))
 }
 
-func valued(action, label, value string) *slack.ButtonBlockElement {
+// valued is a button for one incident or silence. It says for which to who can't
+// see where it stands.
+func valued(action, label, id string) *slack.ButtonBlockElement {
 	b := button(action, label)
-	b.Value = value
+	b.Value, b.AccessibilityLabel = id, strings.TrimSuffix(label, "…")+" "+id
 	return b
 }
 

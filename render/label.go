@@ -103,13 +103,17 @@ func pairs(labels []label, budget int) string {
 	return b.String()
 }
 
+// harmless writes the characters of an address otherwise that would end a link
+// early or begin another.
+var harmless = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20")
+
 // webAddress returns the address as Slack takes it in a button.
 func webAddress(raw string) (string, bool) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
 		return "", false
 	}
-	address := u.String()
+	address := harmless.Replace(u.String())
 	return address, clean(address) == address && utf8.RuneCountInString(address) <= maxURL
 }
 
@@ -124,10 +128,8 @@ func linkLabel(l alert.Link) string {
 	return "Open"
 }
 
-// linkText is a link as Slack's text writes it. The three characters that would
-// end it early are written otherwise.
+// linkText is a link as Slack's text writes it; the address is webAddress's.
 func linkText(address, name string) string {
-	address = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20").Replace(address)
 	name = strings.ReplaceAll(literal(oneLine(name)), "|", "¦")
 	return fmt.Sprintf("<%s|%s>", escaper.Replace(address), fit(name, maxButton))
 }

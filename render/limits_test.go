@@ -273,6 +273,9 @@ func (v *validator) button(at string, e map[string]any) {
 	if u, _ := e["url"].(string); utf8.RuneCountInString(u) > 3000 || (u != "" && !strings.HasPrefix(u, "http")) {
 		v.report("%s: url %.40q", at, u)
 	}
+	if label, given := e["accessibility_label"].(string); given {
+		v.text(at+"/accessibility_label", label, 75)
+	}
 	if value, _ := e["value"].(string); len(value) > 2000 {
 		v.report("%s: value too long", at)
 	}

@@ -103,7 +103,9 @@ func pages(v ListView) []slack.Block {
 	var buttons []slack.BlockElement
 	for _, b := range []struct{ id, label, value string }{{":newer", "◀ Back", v.Newer}, {":older", "More ▶", v.Older}} {
 		if b.value != "" && len(b.value) <= maxValue {
-			buttons = append(buttons, valued(ActionPage+b.id, b.label, b.value))
+			page := button(ActionPage+b.id, b.label)
+			page.Value = b.value
+			buttons = append(buttons, page)
 		}
 	}
 	if len(buttons) == 0 {

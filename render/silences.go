@@ -11,7 +11,7 @@ import (
 )
 
 // silenceRows is how many silences are listed at once.
-const silenceRows = 15
+const silenceRows = 30
 
 // SilencesView is what a list of silences shows.
 type SilencesView struct {
