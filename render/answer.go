@@ -131,7 +131,7 @@ func testHead(r TestReport) []string {
 	switch r.Record.Standing {
 	case alert.StandDelivered, alert.StandFolded:
 		line := "✅ " + what + " is in " + place(where) + "."
-		if address, ok := webAddress(r.Permalink); ok {
+		if address, ok := ownAddress(r.Permalink); ok {
 			line += " " + linkText(address, "Open it")
 		}
 		return []string{line}

@@ -142,7 +142,7 @@ func digestFacts(s alert.Summary, listed string) string {
 	if s.Own > 0 {
 		parts = append(parts, fmt.Sprintf("%d got a card of their own", s.Own))
 	}
-	if address, ok := webAddress(listed); ok {
+	if address, ok := ownAddress(listed); ok {
 		return strings.Join(append(parts, linkText(address, "Complete list")), dot)
 	}
 	return strings.Join(append(parts, "the complete list follows in the thread"), dot)

@@ -117,6 +117,14 @@ func webAddress(raw string) (string, bool) {
 	return address, clean(address) == address && utf8.RuneCountInString(address) <= maxURL
 }
 
+// ownAddress is webAddress for what Slack itself has made: a permalink is short,
+// so that it goes into a text without being counted.
+func ownAddress(raw string) (string, bool) {
+	const most = 500
+	address, ok := webAddress(raw)
+	return address, ok && alert.EscapedLen(address) <= most
+}
+
 // linkLabel is a link's own label, or the host it leads to.
 func linkLabel(l alert.Link) string {
 	if s := oneLine(l.Label); visible(s) {

@@ -129,7 +129,7 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 	if told := told(history, shown, maxSection); told != "" {
 		blocks = append(blocks, unfolded("*History*\n"+told))
 	}
-	if address, ok := webAddress(permalink); ok {
+	if address, ok := ownAddress(permalink); ok {
 		blocks = append(blocks, section(linkText(address, "Open its card")))
 	}
 	if len(blocks) > 0 {
