@@ -203,6 +203,33 @@ func TestAnAnswerTakesThePlaceOfThePrivateMessageThatWasClicked(t *testing.T) {
 	}
 }
 
+func TestAnAnswerThatSlackRefusesIsTriedOnNoOtherWay(t *testing.T) {
+	s := connect(t, playground.Options{}, nil)
+	s.live(2)
+	s.command("")
+	command := next(t, s.heard.commands)
+	chart := render.Stats(render.StatsView{Chart: render.Chart{Native: true}, Stats: alert.Stats{Alerts: 1, Till: time.Now(), Buckets: []alert.Bucket{
+		{At: time.Now().Add(-time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: 1}},
+	}}})
+	if err := s.slack.SetFault(playground.Fault{Kind: playground.FaultBlock, Block: "data_visualization"}); err != nil {
+		t.Fatal(err)
+	}
+	if e := sendErrorOf(t, s.bot.Respond(t.Context(), command.Caller, chart)); e.Class != alert.ClassPayload || e.Code != "invalid_blocks" {
+		t.Errorf("refused with %+v", e)
+	}
+	if n := callsOf(s.slack, "chat.postEphemeral") + callsOf(s.slack, "chat.postMessage"); n != 0 {
+		t.Errorf("%d other tries", n)
+	}
+	// An address that is spent is no fault of the answer.
+	command.ResponseURL += "x"
+	if err := s.bot.Respond(t.Context(), command.Caller, render.Message{Text: "by another way"}); err != nil {
+		t.Error(err)
+	}
+	if all := s.slack.Ephemerals("ann", "#alerts"); len(all) != 1 || all[0].Text != "by another way" {
+		t.Errorf("shown %+v", all)
+	}
+}
+
 func TestAPictureIsKeptWithoutBeingShared(t *testing.T) {
 	slack := startSlack(t, playground.Options{})
 	b := newBot(t, slack, &logBook{})

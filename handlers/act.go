@@ -118,7 +118,8 @@ func (h *Handlers) found(ctx context.Context, said string, by bot.Caller) (alert
 		return h.person(ctx, by), nil
 	}
 	if m := personLink.FindStringSubmatch(said); m != nil {
-		return h.person(ctx, bot.Caller{User: m[1], Name: m[2]}), nil
+		// The name behind the bar may be anything that somebody has typed.
+		return h.person(ctx, bot.Caller{User: m[1]}), nil
 	}
 	if address, ok := strings.CutPrefix(said, "<mailto:"); ok {
 		said, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")

@@ -109,7 +109,7 @@ func (o assignOrder) lacks(p phrase) *alert.InputError {
 }
 
 var (
-	personLink = regexp.MustCompile(`^<@([UW][A-Z0-9]{2,})(?:\|([^>]*))?>$`)
+	personLink = regexp.MustCompile(`^<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>$`)
 	userID     = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 )
 

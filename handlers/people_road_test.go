@@ -156,6 +156,10 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 	r.click(t, "ann", playground.AtMessage("#ops", card.TS), "silence")
 	r.dialog(t, "ann", "2 open incidents")
 	ann := r.slack.User("ann")
+	if _, err := ann.Select(t.Context(), playground.AtModal(), "matchers", `host=~"db-.*"`); err != nil {
+		t.Fatal(err)
+	}
+	r.dialog(t, "ann", "1 open incident")
 	got, err := ann.Submit(t.Context(), map[string]map[string]any{"matchers": {"matchers": "service"}, "duration": {"duration": "until"}})
 	if err != nil || got.Closed || !strings.Contains(got.Errors["matchers"], "no matcher") || got.Errors["until"] == "" {
 		t.Fatalf("a wrong dialog is answered with %+v, %v", got, err)
@@ -401,4 +405,14 @@ func TestChartsAreSlacksOwnOrPictures(t *testing.T) {
 		v, ok := s.Home("ann")
 		return ok && strings.Contains(string(v.Blocks), "slack_file")
 	})
+}
+
+func TestADialogThatSlackOpensNoMoreIsAskedForAgain(t *testing.T) {
+	r := newRoad(t)
+	_, card := r.fires(t, "disk full", nil)
+	if err := r.slack.SetFault(playground.Fault{Kind: playground.FaultError, Method: "views.open", Error: "expired_trigger_id"}); err != nil {
+		t.Fatal(err)
+	}
+	r.click(t, "ann", playground.AtMessage("#ops", card.TS), "silence")
+	r.whisper(t, "ann", "#ops", "click again")
 }
