@@ -29,6 +29,12 @@ func running(t *testing.T, h *handlers.Handlers) *handlers.Handlers {
 	return h
 }
 
+// pass lets time pass in a bubble, and all that happens in it.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
+}
+
 func TestTheHomeIsPublishedWhenWhatItShowsHasChanged(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{}
@@ -92,7 +98,7 @@ func TestAThousandPeopleAtOnceStayBelowSlacksPace(t *testing.T) {
 				ok(t, h.Home(t.Context(), bot.Home{User: fmt.Sprintf("U%04d", n), Tab: "home"}))
 			}
 		}
-		<-time.After(15 * time.Minute) // the bubble's clock
+		pass(15 * time.Minute)
 		if len(d.homes) != 1000 {
 			t.Fatalf("%d of 1000 people see their Home", len(d.homes))
 		}
@@ -119,7 +125,7 @@ func TestAThrottledHomeIsPublishedLater(t *testing.T) {
 		start := time.Now()
 		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
 		synctest.Wait()
-		<-time.After(31 * time.Second) // the bubble's clock
+		pass(31 * time.Second)
 		if len(d.homes) != 1 || time.Since(start) < 30*time.Second {
 			t.Errorf("published for %v", d.homes)
 		}
@@ -151,7 +157,7 @@ func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {
 		for _, user := range []string{"U0ANN", "U0BOB"} {
 			ok(t, h.Home(t.Context(), bot.Home{User: user, Tab: "home"}))
 			synctest.Wait()
-			<-time.After(5 * time.Second) // the bubble's clock
+			pass(5 * time.Second)
 		}
 		if len(d.homes) != 2 || d.uploads != 1 || scans != 3 {
 			t.Errorf("%d Homes, %d uploads, a picture shown %d times", len(d.homes), d.uploads, scans)
