@@ -111,8 +111,9 @@ func TestAnEscalationGoesOnAfterARestartOnceInOrderAndEndsWithTheAck(t *testing.
 	pause(t.Context(), 4*time.Second) // both steps become due while nobody is there
 	p.start()
 	until(t, s, "the second step", func(sn *playground.Snapshot) bool { return sn.MessageCount("#boss") > 0 })
-	until(t, s, "the reminder of who took the other", func(sn *playground.Snapshot) bool {
-		return len(saying(sn.Messages("#ops"), "Still open")) > 0
+	until(t, s, "both steps in the thread, and the reminder of who took the other", func(sn *playground.Snapshot) bool {
+		ops := sn.Messages("#ops")
+		return len(saying(ops, "Nobody has taken this")) > 1 && len(saying(ops, "Still open")) > 0
 	})
 	p.settle(p.mustPush(firing("other", "comes after it"))...)
 	p.kill()
