@@ -47,6 +47,7 @@ type Overview interface {
 	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
 	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
 }
 
 // Queue shows what is owed to Slack and does what a person decides about dead
@@ -120,6 +121,7 @@ func (a *API) routes() http.Handler {
 	mux.HandleFunc("GET /v1/silences", a.listSilences)
 	mux.HandleFunc("POST /v1/silences", a.postSilence)
 	mux.HandleFunc("DELETE /v1/silences/{id}", a.endSilence)
+	mux.HandleFunc("GET /v1/stats", a.readStats)
 	mux.HandleFunc("GET /v1/ledger", a.readLedger)
 	mux.HandleFunc("GET /v1/deliveries", a.listDeliveries)
 	mux.HandleFunc("GET /v1/deliveries/{id}", a.readDelivery)
@@ -138,7 +140,7 @@ func (a *API) routes() http.Handler {
 
 // unknown answers what no route takes; a known path with another method too.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

@@ -109,6 +109,32 @@ func (a *API) readIncident(w http.ResponseWriter, r *http.Request) {
 	}{incident, append([]alert.Event{}, history...)})
 }
 
+// The bounds of ?window= of GET /v1/stats: what the store still knows.
+const (
+	shortestWindow = time.Minute
+	longestWindow  = 30 * 24 * time.Hour
+	statsBuckets   = 24
+)
+
+// readStats sums up the time until now: ?window=24h, or 7d.
+func (a *API) readStats(w http.ResponseWriter, r *http.Request) {
+	window := 24 * time.Hour
+	if s := r.URL.Query().Get("window"); s != "" {
+		var err error
+		if window, err = parseSpan(s); err != nil || window < shortestWindow || window > longestWindow {
+			a.fail(w, r, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a time from 1m to 30d, as in ?window=24h or ?window=7d"})
+			return
+		}
+	}
+	now := a.opts.Now()
+	stats, err := a.opts.Overview.Stats(r.Context(), now.Add(-window), now, statsBuckets)
+	if err != nil {
+		a.fail(w, r, err)
+		return
+	}
+	writeJSON(w, http.StatusOK, stats)
+}
+
 // parseSpan reads a length of time, also in days: 90m, 24h, 7d.
 func parseSpan(s string) (time.Duration, error) {
 	if days, ok := strings.CutSuffix(s, "d"); ok {

@@ -61,22 +61,31 @@ func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Sil
 	return []alert.Silence{{ID: "s-k7f2", Why: "works", EndsAt: noon}}, nil
 }
 
-func TestIncidentsAndSilencesAreAskedFor(t *testing.T) {
+func (r *reader) Stats(_ context.Context, from, till time.Time, buckets int) (alert.Stats, error) {
+	r.asked = append(r.asked, fmt.Sprintf("stats of %s in %d", till.Sub(from), buckets))
+	return alert.Stats{Alerts: 5}, nil
+}
+
+func TestIncidentsSilencesAndFiguresAreAskedFor(t *testing.T) {
 	for name, c := range map[string]struct {
 		target      string
 		status      int
 		asked, body string
 	}{
-		"all":              {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
-		"some":             {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
-		"a bad matcher":    {"/v1/incidents?match=team", 400, "", `the operators are`},
-		"an unknown state": {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
-		"a wrong offset":   {"/v1/incidents?offset=-1", 400, "", `from 0 to`},
-		"one":              {"/v1/incidents/k7f2", 200, "", `"history":[{"incident":"k7f2","at":"0001-01-01T00:00:00Z","verb":"ack","by":{"id":"U0ANN","name":"ann"},"text":"on it"}]`},
-		"nobody":           {"/v1/incidents/zzzz", 404, "", `tocsin incidents`},
-		"silences":         {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
-		"ended silences":   {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
-		"unknown silences": {"/v1/silences?state=old", 400, "", `write active or all`},
+		"all":                 {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
+		"some":                {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
+		"a bad matcher":       {"/v1/incidents?match=team", 400, "", `the operators are`},
+		"an unknown state":    {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
+		"a wrong offset":      {"/v1/incidents?offset=-1", 400, "", `from 0 to`},
+		"one":                 {"/v1/incidents/k7f2", 200, "", `"history":[{"incident":"k7f2","at":"0001-01-01T00:00:00Z","verb":"ack","by":{"id":"U0ANN","name":"ann"},"text":"on it"}]`},
+		"nobody":              {"/v1/incidents/zzzz", 404, "", `tocsin incidents`},
+		"silences":            {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
+		"ended silences":      {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
+		"unknown silences":    {"/v1/silences?state=old", 400, "", `write active or all`},
+		"figures":             {"/v1/stats", 200, "stats of 24h0m0s in 24", `"alerts":5`},
+		"figures of a week":   {"/v1/stats?window=7d", 200, "stats of 168h0m0s in 24", `"alerts":5`},
+		"figures of a year":   {"/v1/stats?window=365d", 400, "", `?window=7d`},
+		"figures of a moment": {"/v1/stats?window=soon", 400, "", `?window=7d`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reader{}

@@ -132,7 +132,9 @@ func (p *process) start() {
 	p.t.Helper()
 	p.launch()
 	if !p.awaitReady() {
-		p.t.Fatalf("the daemon ended before it was ready: %v\n%s", <-p.exited, p.log)
+		err := <-p.exited
+		p.cmd = nil
+		p.t.Fatalf("the daemon ended before it was ready: %v\n%s", err, p.log)
 	}
 }
 
