@@ -32,6 +32,8 @@ type Config struct {
 
 	// Routing says where alerts go and what is done about them.
 	Routing alert.Routing
+	// Permissions say who may do what in Slack.
+	Permissions Permissions
 
 	// DefaultChannel is where an alert goes that names no conversation and
 	// that no route claims: a channel id, #name, @user or user@mail.
@@ -87,6 +89,15 @@ type Delivery struct {
 	DeadRetention time.Duration
 }
 
+// Permissions are who may do what: each is a list of everyone or nobody alone,
+// or of people (U…, @name, user@mail), user groups (S…, @name), and channels
+// (C…, #name), whose members may.
+type Permissions struct {
+	Ack     []string
+	Silence []string
+	Send    []string
+}
+
 // Log is what is logged and how.
 type Log struct {
 	// Level is debug, info, warn or error.
@@ -136,6 +147,7 @@ func (l *loader) config() *Config {
 		Store:           StoreURL(l.value(keyStore)),
 		Delivery:        l.delivery(),
 		Routing:         l.routing(),
+		Permissions:     l.permissions(),
 		Log:             Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel:  l.value(keyDefaultChannel),
 		FallbackChannel: l.value(keyFallback),

@@ -238,6 +238,7 @@ func (l *loader) checkFlags() {
 func (l *loader) checkTogether() {
 	l.checkListeners()
 	l.checkRoutes()
+	l.checkPermissions()
 	if !l.has(keyStore) && l.unsaid(keyStore) {
 		l.fail(Problem{
 			Where:   "store",

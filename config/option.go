@@ -30,6 +30,9 @@ const (
 	keyBroadcast      = "delivery.broadcast"
 	keyWhenUnsure     = "delivery.when_unsure"
 	keyRoutes         = "routes"
+	keyMayAck         = "permissions.ack"
+	keyMaySilence     = "permissions.silence"
+	keyMaySend        = "permissions.send"
 	keyLogLevel       = "log.level"
 	keyLogFormat      = "log.format"
 )
@@ -99,6 +102,9 @@ func options() []option {
 		{key: keyBroadcast, bare: true, check: checkTruth, fallback: constant(no)},
 		{key: keyWhenUnsure, check: oneOf(resend, hold), fallback: constant(resend)},
 		{key: keyRoutes, check: anything},
+		{key: keyMayAck, list: true, check: checkPermit, fallback: constant(everyone)},
+		{key: keyMaySilence, list: true, check: checkPermit, fallback: constant(everyone)},
+		{key: keyMaySend, list: true, check: checkPermit, fallback: constant(everyone)},
 		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
 		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},
 	}

@@ -93,6 +93,20 @@ func TestWithoutRoutesEverythingGoesToTheDefaultChannel(t *testing.T) {
 	if !reflect.DeepEqual(c.Routing, want) || origin(t, c, "routes") != "default" {
 		t.Errorf("got %+v", c.Routing)
 	}
+	everyone := []string{"everyone"}
+	if got := c.Permissions; !reflect.DeepEqual(got, config.Permissions{Ack: everyone, Silence: everyone, Send: everyone}) {
+		t.Errorf("permitted are %+v", got)
+	}
+}
+
+func TestPermissionsAreListsOfPeopleGroupsAndChannels(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: "permissions:\n  ack: ['@Ann', U0123456789, '#Ops', '#ops', S0123456789, C0123456789, Ann@Example.com]\n  silence: Nobody\n  send: '@ann'\n"}})
+	want := config.Permissions{
+		Ack: []string{"@ann", "U0123456789", "#ops", "S0123456789", "C0123456789", "ann@example.com"}, Silence: []string{"nobody"}, Send: []string{"@ann"},
+	}
+	if !reflect.DeepEqual(c.Permissions, want) {
+		t.Errorf("got %+v", c.Permissions)
+	}
 }
 
 func TestARouteNobodyReachesIsNoReasonToDistrustTheTokens(t *testing.T) {

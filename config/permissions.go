@@ -1,0 +1,63 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// What a permission may say in place of a list of people.
+const (
+	everyone = "everyone"
+	nobody   = "nobody"
+)
+
+var (
+	memberID   = regexp.MustCompile(`^[UWSCG][A-Z0-9]{8,}$|^[UWSCG][A-Z]*[0-9][A-Z0-9]+$`) // some ids have no digit
+	memberName = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$|^[^\s@<>|,]+@[^\s@<>|,]+\.[^\s@<>|,]+$`)
+)
+
+// checkPermit returns the one spelling of who may do something.
+func checkPermit(value string) (string, *flaw) {
+	value = strings.TrimSpace(value)
+	switch lower := strings.ToLower(value); {
+	case lower == everyone, lower == nobody, memberName.MatchString(value):
+		return lower, nil
+	case memberID.MatchString(value):
+		return value, nil
+	case strings.HasPrefix(value, "#"):
+		if channel, err := alert.ParseConversation(value); err == nil {
+			return channel, nil
+		}
+	}
+	return "", &flaw{
+		message: printable(value) + " is nobody who could be permitted", write: []string{everyone, nobody, "@name", "name@example.com", "#channel"},
+		advice: "or the id of a person (U…), a user group (S…) or a channel (C…)",
+	}
+}
+
+// checkPermissions finds everyone or nobody beside others.
+func (l *loader) checkPermissions() {
+	for _, key := range []string{keyMayAck, keyMaySilence, keyMaySend} {
+		who := l.permitted(key)
+		for _, word := range []string{everyone, nobody} {
+			if len(who) > 1 && slices.Contains(who, word) {
+				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))
+			}
+		}
+	}
+}
+
+func (l *loader) permitted(key string) []string {
+	if l.value(key) == "" {
+		return nil
+	}
+	return unique(strings.Split(l.value(key), listed))
+}
+
+func (l *loader) permissions() Permissions {
+	return Permissions{Ack: l.permitted(keyMayAck), Silence: l.permitted(keyMaySilence), Send: l.permitted(keyMaySend)}
+}
