@@ -84,7 +84,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.people = handlers.New(handlers.Options{
 		Engine: d.engine, Reader: d.store, Figures: d.store, Subscriptions: d.store, Homes: d.store,
-		Slack: d.bot, Views: d.bot, People: d.bot, Health: d.health, Routing: cfg.Routing, Server: d.serverURL(),
+		Slack: d.bot, Views: d.bot, People: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
