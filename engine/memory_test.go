@@ -27,6 +27,13 @@ type memory struct {
 
 func newMemory() *memory { return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}} }
 
+// before has enter called at the start of each commit from now on.
+func (m *memory) before(enter func(c alert.Change) error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.enter = enter
+}
+
 func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -87,8 +94,11 @@ func (m *memory) asked(q alert.Question) []alert.Incident {
 }
 
 func (m *memory) Commit(_ context.Context, c alert.Change) error {
-	if m.enter != nil {
-		if err := m.enter(c); err != nil {
+	m.mu.Lock()
+	enter := m.enter
+	m.mu.Unlock()
+	if enter != nil {
+		if err := enter(c); err != nil {
 			return err
 		}
 	}
