@@ -88,7 +88,7 @@ const (
 	TopicReopened   Topic = "reopened"   // it is back
 	TopicEscalated  Topic = "escalated"  // it got worse
 	TopicList       Topic = "list"       // Count of a digest's incidents behind the first From
-	TopicFile       Topic = "file"       // all of a digest's incidents, as a file
+	TopicFile       Topic = "file"       // the same as a file, with all that they say
 	TopicRefired    Topic = "refired"    // it fired again while it was open
 	TopicAcked      Topic = "acked"      // By takes care of it
 	TopicAssigned   Topic = "assigned"   // By gave it to To

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"cmp"
+	"context"
 	"maps"
 	"slices"
 	"time"
@@ -16,7 +17,7 @@ const (
 	ListPage = 20
 	// ListLongPage is the same for a list that was to be a file.
 	ListLongPage = 100
-	// ListAsFile is from how many incidents on the list is one file.
+	// ListAsFile is from how many incidents on the list is a file.
 	ListAsFile = 61
 	// topValues is how many values of the label that splits best are counted.
 	topValues = 5
@@ -51,9 +52,10 @@ type Summary struct {
 	// message that it begins with, or empty where Slack does not say.
 	Listed bool
 	ListTS string
-	// Lines is the part of the complete list that a delivery of kind List shows,
-	// in order of acceptance.
-	Lines []Line
+	// Read is set for a delivery of kind List alone. It reads the part of the
+	// complete list that this one shows, in order of acceptance: with text for a
+	// file, which may be some MB, without for a reply.
+	Read func(context.Context) ([]Line, error)
 }
 
 // Share is how many incidents have a value.
@@ -67,12 +69,11 @@ type Line struct {
 	ID       string
 	Severity Severity
 	State    State
+	Source   string
 	Title    string
-	// Text is the beginning of its text; TextLeft counts the characters that
-	// are left out.
 	Text     string
-	TextLeft int
 	Labels   map[string]string
+	Links    []Link
 	Count    int
 	FirstAt  time.Time
 	LastAt   time.Time

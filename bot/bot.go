@@ -79,6 +79,8 @@ type Bot struct {
 	members  *answers[[]string]
 	mentions *answers[string]
 	groups   *answers[map[string]string]
+	// lists holds one for each list that is being drawn and uploaded.
+	lists chan struct{}
 
 	mu       sync.Mutex
 	token    alert.Secret
@@ -90,7 +92,8 @@ func New(opts Options) *Bot {
 	opts = opts.withDefaults()
 	_, token := opts.Tokens()
 	return &Bot{
-		opts: opts,
+		opts:  opts,
+		lists: make(chan struct{}, listsAtOnce),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
 			Transport: transport(),

@@ -13,20 +13,29 @@ import (
 	"tocsin/render"
 )
 
-// list puts a part of a digest's complete list, or all of it as a file, into
-// the digest's thread.
+// list puts a part of a digest's complete list into the digest's thread, as text
+// or as a file.
 func (b *Bot) list(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	to, err := b.thread(ctx, job)
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	if job.Digest == nil {
+	if job.Digest == nil || job.Digest.Read == nil || job.Note == nil {
 		return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "no_list", Err: fmt.Errorf("a list of nothing")}
 	}
 	if sharesFile(job) {
 		return b.share(ctx, job, to)
 	}
-	return b.write(ctx, to, append(render.DigestList(*job.Digest, *job.Note).Below(asides(job)...).Options(), mark(job)))
+	lines, err := job.Digest.Read(ctx)
+	if err != nil {
+		return alert.Sent{}, unread(err)
+	}
+	return b.write(ctx, to, append(render.DigestList(lines, *job.Note).Below(asides(job)...).Options(), mark(job)))
+}
+
+// unread says that a list could not be read from the store.
+func unread(err error) error {
+	return &alert.SendError{Class: alert.ClassTransient, Code: "list_unread", Err: err}
 }
 
 func sharesFile(job alert.Job) bool {
@@ -41,13 +50,17 @@ func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 // slack-facts §2.2. Only the last can show anything, so a doubt about the others
 // is none. What forbids files forbids only them.
 func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
-	content := render.ListFile(*job.Digest)
+	content, title, done, err := b.draw(ctx, job)
+	if err != nil {
+		return alert.Sent{}, err
+	}
+	defer done()
 	id, err := b.upload(ctx, job.Place(), file{name: fileName(job), content: content})
 	if err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
 	to.where = job.Place()
-	if err := b.complete(ctx, to, slack.FileSummary{ID: id, Title: fmt.Sprintf("Complete list of %d incidents", len(job.Digest.Lines))}); err != nil {
+	if err := b.complete(ctx, to, slack.FileSummary{ID: id, Title: title}); err != nil {
 		return alert.Sent{}, onlyFiles(err)
 	}
 	// The answer does not say where the file is shown. It can be told without, so
@@ -57,6 +70,26 @@ func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, 
 		return sent, nil
 	}
 	return alert.Sent{Conversation: to.channel}, nil
+}
+
+// listsAtOnce is how many lists are drawn and uploaded at the same time, however
+// many lanes have one: each may be some MB.
+const listsAtOnce = 4
+
+// draw makes the file of a list. Its caller calls done when it needs it no more.
+func (b *Bot) draw(ctx context.Context, job alert.Job) (content []byte, title string, done func(), err error) {
+	select {
+	case b.lists <- struct{}{}:
+		done = func() { <-b.lists }
+	case <-ctx.Done():
+		return nil, "", nil, unread(fmt.Errorf("wait for other lists: %w", ctx.Err()))
+	}
+	lines, err := job.Digest.Read(ctx)
+	if err != nil {
+		done()
+		return nil, "", nil, unread(err)
+	}
+	return render.ListFile(lines, *job.Note), render.ListTitle(lines, *job.Note), done, nil
 }
 
 // Upload keeps a picture in Slack that is shared nowhere, for views to show by

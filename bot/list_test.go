@@ -1,8 +1,10 @@
 package bot
 
 import (
+	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 
 	"tocsin/alert"
@@ -19,7 +21,7 @@ func aDigest(kind alert.Kind, n int) alert.Job {
 		tally.Add(l)
 	}
 	sum := tally.Summary()
-	sum.Lines = lines
+	sum.Read = func(context.Context) ([]alert.Line, error) { return lines, nil }
 	job := delivery(kind, "#alerts")
 	job.Incident.State, job.Digest = alert.StateDigest, &sum
 	return job
@@ -28,7 +30,7 @@ func aDigest(kind alert.Kind, n int) alert.Job {
 // inThread gives job the card that sent is.
 func inThread(job alert.Job, sent alert.Sent, topic alert.Topic) alert.Job {
 	job.Card = alert.Card{Lane: job.Lane, Conversation: sent.Conversation, TS: sent.TS}
-	job.Note = &alert.Note{Topic: topic, Count: len(job.Digest.Lines)}
+	job.Note = &alert.Note{Topic: topic, Count: job.Digest.Total}
 	return job
 }
 
@@ -126,4 +128,37 @@ func TestAnUploadThatFailsIsTriedAgain(t *testing.T) {
 			t.Errorf("%s failed as %+v, want %s", method, e, class)
 		}
 	}
+}
+
+func TestOnlyAFewListsAreHeldInMemoryAtOnce(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	sent := posted(t, b, aDigest(alert.Digest, 100))
+	entered, release := make(chan struct{}), make(chan struct{})
+	var all sync.WaitGroup
+	for range listsAtOnce {
+		list := inThread(aDigest(alert.List, 100), sent, alert.TopicFile)
+		read := list.Digest.Read
+		list.Digest.Read = func(ctx context.Context) ([]alert.Line, error) {
+			entered <- struct{}{}
+			<-release
+			return read(ctx)
+		}
+		all.Go(func() { posted(t, b, list) })
+		<-entered
+	}
+	late := inThread(aDigest(alert.List, 100), sent, alert.TopicFile)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	late.Digest.Read = func(context.Context) ([]alert.Line, error) {
+		t.Error("one more list was read")
+		return nil, nil
+	}
+	_, err := b.Send(ctx, late)
+	if e := sendErrorOf(t, err); e.Class != alert.ClassTransient {
+		t.Errorf("one more list got %+v, want it to be tried again", e)
+	}
+	close(release)
+	all.Wait()
+	posted(t, b, inThread(aDigest(alert.List, 100), sent, alert.TopicFile))
 }

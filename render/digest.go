@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
 	"slices"
@@ -149,33 +150,46 @@ func digestFacts(s alert.Summary, listed string) string {
 }
 
 // DigestList draws one part of a digest's complete list for its thread.
-func DigestList(s alert.Summary, n alert.Note) Message {
-	lines := make([]string, 0, len(s.Lines)+1)
-	lines = append(lines, fmt.Sprintf("*Complete list*, %d to %d, in the order they came", n.From+1, n.From+len(s.Lines)))
-	for _, l := range s.Lines {
-		lines = append(lines, listLine(l, maxListLine))
+func DigestList(lines []alert.Line, n alert.Note) Message {
+	text := make([]string, 0, len(lines)+1)
+	text = append(text, "*Complete list*, "+listPart(lines, n))
+	for _, l := range lines {
+		text = append(text, listLine(l, maxListLine))
 	}
-	return Message{Text: strings.Join(lines, "\n")}
+	return Message{Text: strings.Join(text, "\n")}
 }
 
-// ListFile is a digest's complete list as plain text, for a file.
-func ListFile(s alert.Summary) []byte {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s, in the order they came\n", plural(len(s.Lines), "incident"))
-	for _, l := range s.Lines {
+// ListTitle is the title of a file with a part of a digest's complete list.
+func ListTitle(lines []alert.Line, n alert.Note) string {
+	return "Complete list, " + listPart(lines, n)
+}
+
+func listPart(lines []alert.Line, n alert.Note) string {
+	return fmt.Sprintf("%d to %d, in the order they came", n.From+1, n.From+len(lines))
+}
+
+// ListFile is a part of a digest's complete list as plain text, for a file, with
+// all that the newest alert of each incident says.
+func ListFile(lines []alert.Line, n alert.Note) []byte {
+	var b bytes.Buffer
+	fmt.Fprintln(&b, ListTitle(lines, n))
+	for _, l := range lines {
 		fmt.Fprintf(&b, "\n%-8s  %s  %s\n", strings.ToUpper(string(l.Severity)), l.ID, title(l.Title))
 		fmt.Fprintf(&b, "          %s, fired %s, first %s, last %s\n", l.State, times(l.Count), utc(l.FirstAt), utc(l.LastAt))
+		if l.Source != "" {
+			fmt.Fprintf(&b, "          from %s\n", oneLine(l.Source))
+		}
 		for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
 			fmt.Fprintf(&b, "          %s=%s\n", oneLine(name), oneLine(l.Labels[name]))
+		}
+		for _, link := range l.Links {
+			fmt.Fprintf(&b, "          %s\n", oneLine(link.Label+" "+link.URL))
 		}
 		for line := range strings.Lines(clean(l.Text)) {
 			fmt.Fprintf(&b, "          %s\n", strings.TrimRight(line, "\n"))
 		}
-		if l.TextLeft > 0 {
-			fmt.Fprintf(&b, "          … %s more: GET /v1/incidents/%s\n", plural(l.TextLeft, "character"), l.ID)
-		}
 	}
-	return []byte(b.String())
+	return b.Bytes()
 }
 
 func utc(t time.Time) string { return t.UTC().Format(time.RFC3339) }

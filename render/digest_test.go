@@ -53,7 +53,8 @@ func someLines(n int, title string) (lines []alert.Line) {
 	for i := range n {
 		lines = append(lines, alert.Line{
 			ID: fmt.Sprintf("k%d", i), Severity: alert.Critical, State: alert.StateResolved, Title: title, Count: 1 + i, FirstAt: at("14:05:10"), LastAt: at("14:06:00"),
-			Text: "a line\n\x1banother", TextLeft: i, Labels: map[string]string{"host": "db-3"}, Own: true,
+			Text: "a line\n\x1banother", Source: "prometheus", Labels: map[string]string{"host": "db-3"}, Own: true,
+			Links: []alert.Link{{Label: "Runbook", URL: "https://wiki/disk"}},
 		})
 	}
 	return lines
@@ -61,12 +62,12 @@ func someLines(n int, title string) (lines []alert.Line) {
 
 func TestAPartOfTheListFitsWhateverTheTitles(t *testing.T) {
 	for _, title := range []string{"disk full", strings.Repeat("&<>", 400), strings.Repeat("👩‍🚒", 300), ""} {
-		m := DigestList(alert.Summary{Lines: someLines(alert.ListPage, title)}, alert.Note{Topic: alert.TopicList, From: 20, Count: alert.ListPage})
+		m := DigestList(someLines(alert.ListPage, title), alert.Note{Topic: alert.TopicList, From: 20, Count: alert.ListPage})
 		wantValid(t, "list", checkMessage(m))
 		if n := strings.Count(m.Text, "\n"); n != alert.ListPage {
 			t.Errorf("%d lines, want one for each", n)
 		}
-		long := DigestList(alert.Summary{Lines: someLines(alert.ListLongPage, title)}, alert.Note{Topic: alert.TopicList})
+		long := DigestList(someLines(alert.ListLongPage, title), alert.Note{Topic: alert.TopicList})
 		if n := utf8.RuneCountInString(long.Text); n > 40_000 {
 			t.Errorf("a long part has %d characters, which Slack would cut", n)
 		}
@@ -74,7 +75,7 @@ func TestAPartOfTheListFitsWhateverTheTitles(t *testing.T) {
 }
 
 func TestTheListAsAFileLooksAsTheGoldenFile(t *testing.T) {
-	got := string(ListFile(alert.Summary{Lines: someLines(3, "disk <full> & *bold*")}))
+	got := string(ListFile(someLines(3, "disk <full> & *bold*"), alert.Note{Topic: alert.TopicFile, From: 40, Count: 3}))
 	path := filepath.Join("testdata", "list-file.txt")
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o600); err != nil {

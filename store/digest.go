@@ -125,7 +125,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", g); err != nil {
 		return err
 	}
-	if err := w.oweList(ctx, a, true); err != nil {
+	if err := w.oweList(ctx, a); err != nil {
 		return err
 	}
 	return w.oweEdit(ctx, a.at, a.Now)
@@ -201,49 +201,82 @@ func (w *writer) oweDigest(ctx context.Context, at place, d alert.Delivery, stag
 	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
 }
 
-// oweList owes the thread the complete list: a file when it is long and files
-// can be sent, else as text in parts.
-func (w *writer) oweList(ctx context.Context, a *attempt, files bool) error {
-	total := 0
-	_, err := w.one(ctx, "SELECT count(*) FROM deliveries WHERE digest = ? AND kind = 'post'",
-		func(s scanner) error { return s.Scan(&total) }, a.at.incident)
-	if err != nil {
+// fileMost is about how many bytes of one file are what alerts say. A list that
+// says more is several files, so that none has to be held in memory as a whole.
+const fileMost = 4 << 20
+
+const sizesQuery = `SELECT octet_length(i.title) + octet_length(i.text) + octet_length(i.labels) + octet_length(i.links)
+	FROM deliveries d JOIN incidents i ON i.n = d.incident WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n`
+
+// oweList owes the thread the complete list: as text, or in files when it is long.
+func (w *writer) oweList(ctx context.Context, a *attempt) error {
+	var sizes []int
+	err := w.each(ctx, sizesQuery, func(s scanner) error {
+		n := 0
+		err := s.Scan(&n)
+		sizes = append(sizes, n)
 		return err
+	}, a.at.incident)
+	switch {
+	case err != nil:
+		return err
+	case len(sizes) < alert.ListAsFile:
+		return w.oweParts(ctx, a, alert.TopicList, pages(part{0, len(sizes)}, alert.ListPage))
 	}
+	return w.oweParts(ctx, a, alert.TopicFile, volumes(sizes, fileMost))
+}
+
+// part are the incidents of a list that stand behind the first from.
+type part struct{ from, count int }
+
+// pages splits a part into those of equal length.
+func pages(of part, length int) (all []part) {
+	for from := of.from; from < of.from+of.count; from += length {
+		all = append(all, part{from, min(length, of.from+of.count-from)})
+	}
+	return all
+}
+
+// volumes splits what has these sizes into parts of about most, at least.
+func volumes(sizes []int, most int) (all []part) {
+	full := most
+	for n, size := range sizes {
+		if full >= most {
+			all, full = append(all, part{from: n}), 0
+		}
+		all[len(all)-1].count++
+		full += size
+	}
+	return all
+}
+
+func (w *writer) oweParts(ctx context.Context, a *attempt, topic alert.Topic, parts []part) error {
 	d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now}
-	long, page := total >= alert.ListAsFile, alert.ListPage
-	if long && files {
-		d.Note = &alert.Note{Topic: alert.TopicFile, Count: total, At: a.Now}
-		err = w.oweDigest(ctx, a.at, d, stageBehind)
+	for _, p := range parts {
+		d.Note = &alert.Note{Topic: topic, From: p.from, Count: p.count, At: a.Now}
+		if err := w.oweDigest(ctx, a.at, d, stageBehind); err != nil {
+			return err
+		}
 	}
-	if long {
-		page = alert.ListLongPage
-	}
-	for from := 0; from < total && !(long && files) && err == nil; from += page {
-		d.Note = &alert.Note{Topic: alert.TopicList, From: from, Count: min(page, total-from), At: a.Now}
-		err = w.oweDigest(ctx, a.at, d, stageBehind)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = w.exec(ctx, "UPDATE deliveries SET digest = incident WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'",
+	_, err := w.exec(ctx, "UPDATE deliveries SET digest = incident WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'",
 		a.at.incident, a.at.lane)
 	return err
 }
 
-// asText says whether a list that was to be a file has to be text, because
-// Slack does not take the file.
-func (a *attempt) asText() bool {
+// asText returns the part of a list that was to be a file and has to be text,
+// because Slack does not take the file.
+func (a *attempt) asText() (of part, yes bool) {
 	if a.kind != alert.List || !a.Plain || a.State != alert.Pending {
-		return false
+		return part{}, false
 	}
 	var note alert.Note
-	return parse(a.note, &note) == nil && note.Topic == alert.TopicFile
+	yes = parse(a.note, &note) == nil && note.Topic == alert.TopicFile
+	return part{note.From, note.Count}, yes
 }
 
 // listAsText ends the file that Slack does not take, and owes its text. The
 // edit that waited behind it waits behind that.
-func (w *writer) listAsText(ctx context.Context, a *attempt) error {
+func (w *writer) listAsText(ctx context.Context, a *attempt, of part) error {
 	a.State = alert.Superseded
 	if err := w.done(ctx, a); err != nil {
 		return err
@@ -252,7 +285,7 @@ func (w *writer) listAsText(ctx context.Context, a *attempt) error {
 		a.at.incident, a.at.lane); err != nil {
 		return err
 	}
-	if err := w.oweList(ctx, a, false); err != nil {
+	if err := w.oweParts(ctx, a, alert.TopicList, pages(of, alert.ListLongPage)); err != nil {
 		return err
 	}
 	if err := w.oweEdit(ctx, a.at, a.Now); err != nil {
@@ -279,15 +312,8 @@ func (w *writer) moveAll(ctx context.Context, a *attempt, update string, args ..
 	return err
 }
 
-// The bounds of one incident in a list.
-const (
-	lineText   = 2000
-	lineLabels = 20
-	lineLabel  = 100
-)
-
-const lineQuery = `SELECT i.id, i.severity, i.state, i.title, substr(i.text, 1, ?), length(i.text), i.labels, i.count, i.first_at, i.last_at, i.mentions, d.lane,
-		CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
+const lineQuery = `SELECT i.id, i.severity, i.state, i.source, i.title, CASE WHEN ? > 0 THEN i.text ELSE '' END, i.labels, i.links,
+		i.count, i.first_at, i.last_at, i.mentions, d.lane, CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
 	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n LIMIT ? OFFSET ?`
 
@@ -299,7 +325,13 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 	}
 	job.Digest = &alert.Summary{}
 	if job.Kind == alert.List && job.Note != nil {
-		return d.lines(ctx, &job.Digest.Lines, lineText, digest, job.Note.Count, job.Note.From)
+		note := *job.Note
+		job.Digest.Read = func(ctx context.Context) (lines []alert.Line, err error) {
+			whole := number(note.Topic == alert.TopicFile)
+			err = d.eachLine(ctx, func(l alert.Line) { lines = append(lines, l) }, whole, digest, note.Count, note.From)
+			return lines, err
+		}
+		return nil
 	}
 	var tally alert.Tally
 	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, gatherMost, 0)
@@ -311,32 +343,20 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 		}, digest))
 }
 
-// lines appends the lines that args ask for, each with bounded labels.
-func (d *DB) lines(ctx context.Context, into *[]alert.Line, args ...any) error {
-	return d.eachLine(ctx, func(l alert.Line) {
-		for name, value := range l.Labels {
-			if len(l.Labels) > lineLabels || len(name)+len(value) > lineLabel {
-				delete(l.Labels, name)
-			}
-		}
-		*into = append(*into, l)
-	}, args...)
-}
-
 func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) error {
 	return d.each(ctx, lineQuery, func(s scanner) error {
 		var l alert.Line
-		var labels, mentions, lane string
-		var length int
+		var t texts
+		var mentions, lane string
 		var first, last int64
-		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Title, &l.Text, &length, &labels, &l.Count, &first, &last, &mentions, &lane, &l.Own)
+		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Source, &l.Title, &l.Text, &t.labels, &t.links,
+			&l.Count, &first, &last, &mentions, &lane, &l.Own)
 		if err != nil {
 			return err
 		}
 		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
-		l.TextLeft = max(0, length-lineText)
 		var pinged map[string][]string
-		if err := errors.Join(parse(labels, &l.Labels), parse(mentions, &pinged)); err != nil {
+		if err := errors.Join(parse(t.labels, &l.Labels), parse(t.links, &l.Links), parse(mentions, &pinged)); err != nil {
 			return err
 		}
 		l.Mention = pinged[lane]

@@ -127,8 +127,8 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 
 // postpone keeps owing the delivery, in one way or another.
 func (w *writer) postpone(ctx context.Context, a *attempt) error {
-	if a.asText() {
-		return w.listAsText(ctx, a)
+	if of, yes := a.asText(); yes {
+		return w.listAsText(ctx, a, of)
 	}
 	if err := w.again(ctx, a); err != nil || !a.CardFirst {
 		return err

@@ -25,6 +25,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"move cards":        {moveCardsQuery, "cards_digest (digest=?)"},
 		"own":               {ownQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"next in lines":     {nextInLines, "deliveries_turn (incident=? AND lane=?)"},
+		"digest list sizes": {sizesQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"digest list":       {lineQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"lanes":             {nextLane, "deliveries_due (lane>?)"},
 		"turn":              {turnQuery, "deliveries_turn (incident=? AND lane=?)"},

@@ -102,7 +102,7 @@ func testDigest(t *testing.T, d *DB) {
 		}
 	}
 	list := claimDigest(t, d, 11, alert.List)
-	if list.Card.TS != ts || len(list.Digest.Lines) != 8 || list.Digest.Lines[7].ID != "error-7" || list.Note.Topic != alert.TopicList {
+	if lines := readList(t, list); list.Card.TS != ts || len(lines) != 8 || lines[7].ID != "error-7" || list.Note.Topic != alert.TopicList {
 		t.Errorf("the list is %+v of %+v", list.Note, list.Digest)
 	}
 	listed := deliver(t, d, list, 11)
@@ -279,7 +279,7 @@ func testDigestFile(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 130)
 	deliver(t, d, claimDigest(t, d, 10, alert.Digest), 10)
 	j := claimDigest(t, d, 11, alert.List)
-	if j.Note.Topic != alert.TopicFile || len(j.Digest.Lines) != 130 {
+	if j.Note.Topic != alert.TopicFile || len(readList(t, j)) != 130 {
 		t.Errorf("the list of 130 is %+v", j.Note)
 	}
 	o := outcome(j, alert.Pending, at(11))
@@ -288,7 +288,7 @@ func testDigestFile(t *testing.T, d *DB) {
 	listed := 0
 	for range 2 {
 		j = claimDigest(t, d, 12, alert.List)
-		listed += len(j.Digest.Lines)
+		listed += len(readList(t, j))
 		deliver(t, d, j, 12)
 	}
 	if listed != 130 {

@@ -97,6 +97,43 @@ func TestAFloodIsADigestThatListsEveryAlert(t *testing.T) {
 	}
 }
 
+func TestTheFileOfADigestHoldsCompleteAlerts(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	batch := make([]map[string]any, 80)
+	for i := range batch {
+		labels := map[string]string{"wide": strings.Repeat("w", 3000) + fmt.Sprintf("-%d-end", i)}
+		for l := range 60 {
+			labels[fmt.Sprint("label-", l)] = fmt.Sprintf("value-%d-%d", l, i)
+		}
+		batch[i] = firing(fmt.Sprint("key-", i), fmt.Sprintf("disk full on db-%d", i))
+		batch[i]["labels"] = labels
+		batch[i]["links"] = []map[string]string{{"label": "Runbook", "url": fmt.Sprintf("https://wiki/db-%d/end", i)}}
+		batch[i]["text"] = strings.Repeat("word ", 1500) + fmt.Sprintf("last-word-%d-end", i)
+	}
+	p.mustPush(batch...)
+	calm(p, len(batch))
+	quiet(t, s)
+	all := told(s, "#alerts")
+	listed := 0
+	for i := range batch {
+		if !strings.Contains(all, fmt.Sprintf("https://wiki/db-%d/end\n", i)) {
+			continue // it got a card of its own before it was a flood
+		}
+		listed++
+		for _, part := range []string{"-%d-end\n", "label-59=value-59-%d\n", "last-word-%d-end\n"} {
+			if part = fmt.Sprintf(part, i); !strings.Contains(all, part) {
+				t.Errorf("the file does not hold %q of alert %d", part, i)
+			}
+		}
+	}
+	if listed < alert.ListAsFile {
+		t.Errorf("the file lists %d", listed)
+	}
+}
+
 func TestAFewKeysThatFireOftenKeepTheirCards(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})

@@ -1,0 +1,89 @@
+package store
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+)
+
+// readList reads what a list shows.
+func readList(t *testing.T, j alert.Job) []alert.Line {
+	t.Helper()
+	lines, err := j.Digest.Read(t.Context())
+	must(t, err)
+	return lines
+}
+
+// wordy commits n alerts of 100 kB each, and returns the last.
+func wordy(t *testing.T, d *DB, n int) (last alert.Incident) {
+	t.Helper()
+	for k := range n {
+		last = incident(fmt.Sprintf("wordy-%03d", k), "#db", 1)
+		last.Text, last.Source, last.Links = strings.Repeat("x", 100_000), "probe", []alert.Link{{Label: "Runbook", URL: "https://wiki/disk"}}
+		last.Labels = map[string]string{strings.Repeat("n", 200): strings.Repeat("v", 4000)}
+		for l := range 40 {
+			last.Labels[fmt.Sprint("label-", l)] = "value"
+		}
+		commit(t, d, fire(last))
+	}
+	return last
+}
+
+func testDigestFiles(t *testing.T, d *DB) {
+	const n = 100
+	last := wordy(t, d, n)
+	deliver(t, d, claimDigest(t, d, 10, alert.Digest), 10)
+	refused := claimDigest(t, d, 11, alert.List)
+	first := len(readList(t, refused))
+	if refused.Note.Topic != alert.TopicFile || first < 30 || first > 50 {
+		t.Errorf("the first file lists %d: %+v", first, refused.Note)
+	}
+	o := outcome(refused, alert.Pending, at(11))
+	o.Plain, o.NextAt = true, at(11) // Slack takes no file any more
+	must(t, d.Finish(t.Context(), o))
+	var listed []alert.Line
+	for files := 0; files < 2; files++ {
+		j := claimDigest(t, d, 12, alert.List)
+		if j.Note.Topic != alert.TopicFile || j.Note.From != first+len(listed) {
+			t.Errorf("file %d is %+v", files+2, j.Note)
+		}
+		listed = append(listed, readList(t, j)...)
+		deliver(t, d, j, 12)
+	}
+	got := listed[len(listed)-1]
+	if got.ID != last.ID || got.Text != last.Text || got.Source != last.Source || !maps.Equal(got.Labels, last.Labels) || !slices.Equal(got.Links, last.Links) {
+		t.Errorf("the last one is listed as %.200v", got)
+	}
+	text := claimDigest(t, d, 13, alert.List)
+	if lines := readList(t, text); text.Note.Topic != alert.TopicList || len(lines) != first || len(listed)+first != n || lines[0].Text != "" {
+		t.Errorf("what was refused is listed as %+v", text.Note)
+	}
+	deliver(t, d, text, 13)
+	if got := drain(t, d, 14); got != "update " {
+		t.Errorf("then came %s", got)
+	}
+}
+
+func TestAListIsSplitIntoAllOfItsParts(t *testing.T) {
+	for _, c := range []struct {
+		what string
+		got  []part
+		want []part
+	}{
+		{"nothing", volumes(nil, 10), nil},
+		{"all in one", volumes([]int{3, 3, 3}, 10), []part{{0, 3}}},
+		{"as soon as it is full", volumes([]int{3, 9, 3, 3}, 10), []part{{0, 2}, {2, 2}}},
+		{"a large one alone", volumes([]int{99, 1, 99}, 10), []part{{0, 1}, {1, 2}}},
+		{"no page", pages(part{5, 0}, 10), nil},
+		{"one page", pages(part{0, 10}, 10), []part{{0, 10}}},
+		{"pages of a part", pages(part{5, 21}, 10), []part{{5, 10}, {15, 10}, {25, 1}}},
+	} {
+		if !slices.Equal(c.got, c.want) {
+			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
+		}
+	}
+}
