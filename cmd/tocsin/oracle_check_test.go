@@ -135,7 +135,7 @@ func (x *exhibit) findings(pushers []*pusher) []string {
 		}
 		all = append(all, x.disorder(p)...)
 	}
-	return all
+	return append(all, x.miscounted(pushers)...)
 }
 
 func describe(s *story) string {
