@@ -152,25 +152,6 @@ func BenchmarkMixed(b *testing.B) {
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts+deliveries/s")
 }
 
-// BenchmarkBacklog commits into a store in which 1,000,000 deliveries wait.
-func BenchmarkBacklog(b *testing.B) {
-	url := "sqlite:" + filepath.Join(b.TempDir(), "tocsin.db")
-	d := openBenchAt(b, url)
-	fill(b, d, 1_000_000)
-	if err := d.Close(); err != nil {
-		b.Fatal(err)
-	}
-	began := time.Now()
-	d = openBenchAt(b, url)
-	if _, err := d.Lanes(context.Background()); err != nil {
-		b.Fatal(err)
-	}
-	opened := time.Since(began)
-	defer func() { b.ReportMetric(float64(opened.Milliseconds()), "open-ms") }()
-	var serial atomic.Int64
-	producers(b, 64, 1, func() error { return d.Commit(context.Background(), benchChange(1, &serial)) })
-}
-
 func fill(b *testing.B, d *DB, n int) {
 	b.Helper()
 	var serial atomic.Int64
