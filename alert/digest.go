@@ -27,9 +27,12 @@ const (
 	talliedMentions = 20
 )
 
-// Summary is what a digest says about its incidents, as they stand now.
+// Summary is what a digest says about its incidents, as they stand now. One that
+// has got a card of its own is told about there: but for Total and Own, the
+// digest counts the others.
 type Summary struct {
-	// Total is how many incidents it stands for, Alerts how many firing alerts.
+	// Total is how many incidents it was made of, Alerts how many firing alerts
+	// it counts.
 	Total, Alerts int
 	// Severities counts the incidents that are not resolved.
 	Severities map[Severity]int
@@ -104,10 +107,11 @@ func (t *Tally) Add(l Line) {
 		s.Severities, t.labels = map[Severity]int{}, map[string]map[string]int{}
 	}
 	s.Total++
-	s.Alerts += l.Count
 	if l.Own {
 		s.Own++
+		return
 	}
+	s.Alerts += l.Count
 	switch l.State {
 	case StateResolved:
 		s.Resolved++
@@ -174,7 +178,7 @@ func (t *Tally) Summary() Summary {
 		}
 	}
 	if s.Label != "" {
-		s.Others = s.Total
+		s.Others = s.Total - s.Own
 		for _, v := range s.Values {
 			s.Others -= v.Count
 		}

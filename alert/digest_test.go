@@ -34,6 +34,20 @@ func TestNothingIsSplitWhereNoLabelSaysMore(t *testing.T) {
 	}
 }
 
+func TestWhatHasACardOfItsOwnIsNotCountedByTheDigest(t *testing.T) {
+	var tally alert.Tally
+	for i := range 10 {
+		tally.Add(alert.Line{
+			Severity: alert.Critical, State: []alert.State{alert.Open, alert.StateResolved}[i%2], Count: 1 + i, FirstAt: noon, LastAt: noon,
+			Own: i < 4, Labels: map[string]string{"service": []string{"db", "web"}[i/5]},
+		})
+	}
+	s := tally.Summary()
+	if s.Total != 10 || s.Own != 4 || s.Alerts != 5+6+7+8+9+10 || s.Severities[alert.Critical] != 3 || s.Resolved != 3 || len(s.Top) != 6 || s.Others != 0 {
+		t.Errorf("counted %+v", s)
+	}
+}
+
 func TestADigestCountsAndNamesTheWorstFirst(t *testing.T) {
 	var tally alert.Tally
 	for i := range 30 {

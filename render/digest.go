@@ -62,6 +62,8 @@ func digestTitle(s alert.Summary) string {
 	sign := "✅"
 	if worst, ok := worstOf(s); ok {
 		sign = severitySign(worst)
+	} else if s.Own > 0 {
+		sign = "⚪" // their cards say how they are
 	}
 	return sign + " " + plural(s.Total, "incident") + " at once"
 }
@@ -78,10 +80,13 @@ func worstOf(s alert.Summary) (alert.Severity, bool) {
 
 func digestColour(s alert.Summary) string {
 	worst, ok := worstOf(s)
-	if !ok {
-		return colourResolved
+	switch {
+	case ok:
+		return colour(alert.Incident{Severity: worst})
+	case s.Own > 0:
+		return colourAcked
 	}
-	return colour(alert.Incident{Severity: worst})
+	return colourResolved
 }
 
 func bySeverity(s alert.Summary) string {

@@ -12,14 +12,15 @@ import (
 )
 
 func digests() map[string]alert.Summary {
-	var flood, over, wild alert.Tally
+	var flood, over, wild, left alert.Tally
 	for n := range 2000 {
 		l := alert.Line{
 			ID: fmt.Sprintf("k%d", n), Severity: alert.Severities()[1+n%3], State: alert.Open, Title: fmt.Sprintf("disk full on db-%d", n),
 			Labels: map[string]string{"host": fmt.Sprint("db-", n), "service": []string{"postgres", "web"}[n%7/4]}, Count: 1 + n%2, FirstAt: at("14:05:10"), LastAt: at("14:06:00"),
 		}
-		if n%50 == 0 {
-			l.State, l.Own = alert.Acked, true
+		l.Own = n%50 == 0
+		if n%50 < 2 {
+			l.State = alert.Acked
 		}
 		l.Mention = []string{"S0DBOPS", []string{"here", "@carol"}[n%2]}
 		flood.Add(l)
@@ -28,10 +29,12 @@ func digests() map[string]alert.Summary {
 		l.Title, l.Severity = strings.Repeat("<!channel> *b* `c` & ", 50), "odd & <new>"
 		l.ID, l.Labels = "", map[string]string{"<!here>": strings.Repeat("&", 100), "*x*": fmt.Sprint(n % 2)}
 		wild.Add(l)
+		l.Own = true
+		left.Add(l)
 	}
 	listed := flood.Summary()
 	listed.ListTS = "1.2"
-	return map[string]alert.Summary{"flood": flood.Summary(), "listed": listed, "over": over.Summary(), "wild": wild.Summary(), "empty": {}}
+	return map[string]alert.Summary{"flood": flood.Summary(), "listed": listed, "over": over.Summary(), "wild": wild.Summary(), "left": left.Summary(), "empty": {}}
 }
 
 func TestDigestsLookAsTheGoldenFiles(t *testing.T) {

@@ -23,6 +23,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"fold":              {foldQuery, "alerts_pending (incident=? AND lane=?)"},
 		"show":              {showQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"move cards":        {moveCardsQuery, "cards_digest (digest=?)"},
+		"former digests":    {formerQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"own":               {ownQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"next in lines":     {nextInLines, "deliveries_turn (incident=? AND lane=?)"},
 		"digest list sizes": {sizesQuery, "deliveries_digest (digest=? AND kind=?)"},

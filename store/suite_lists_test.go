@@ -68,6 +68,32 @@ func testDigestFiles(t *testing.T, d *DB) {
 	}
 }
 
+func testDigestLeftForAnother(t *testing.T, d *DB) {
+	flooded(t, d, alert.Error, 8)
+	drain(t, d, 10)
+	for k := range 6 {
+		happen(t, d, fmt.Sprint("error-", k), worsen)
+	}
+	deliver(t, d, claimDigest(t, d, 20, alert.Digest), 20)
+	for edits := 0; ; {
+		j, _, err := d.Claim(t.Context(), digestClaim(21))
+		must(t, err)
+		if j.ID == "" {
+			if edits == 0 {
+				t.Error("the first digest was not edited")
+			}
+			return
+		}
+		if j.Kind == alert.Update && j.Digest.Total == 8 {
+			edits++
+			if j.Digest.Own != 6 || j.Digest.Severities[alert.Error] != 2 || j.Digest.Severities[alert.Critical] != 0 {
+				t.Errorf("the first digest counts %+v", j.Digest)
+			}
+		}
+		deliver(t, d, j, 21)
+	}
+}
+
 func TestAListIsSplitIntoAllOfItsParts(t *testing.T) {
 	for _, c := range []struct {
 		what string

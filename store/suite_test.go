@@ -104,6 +104,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a deleted digest is shown anew":                      testDigestAnew,
 		"a long list is a file, or text where none is taken":  testDigestFile,
 		"a list that says much is complete, in several files": testDigestFiles,
+		"a digest that loses incidents to another is edited":  testDigestLeftForAnother,
 		"a digest is none of the incidents that ids follow":   testDigestHasNoID,
 		"each lane has its own digest":                        testDigestOfManyLanes,
 		"statistics count what a time brought":                testStats,

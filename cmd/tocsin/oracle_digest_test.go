@@ -59,10 +59,11 @@ func numberIn(pattern *regexp.Regexp, text string) int {
 // take counts a story as it ended.
 func (c *census) take(s *story, ownCard bool) {
 	c.incidents++
-	c.alerts += s.count
 	if ownCard {
 		c.own++
+		return
 	}
+	c.alerts += s.count
 	if s.resolved {
 		c.resolved++
 		return
