@@ -28,3 +28,22 @@ func (d Delivery) Place() string { return cmp.Or(d.Via, d.Lane) }
 // Place is the conversation that the card was posted to: its lane, or what stood
 // in for that.
 func (c Card) Place() string { return cmp.Or(c.Via, c.Lane) }
+
+// Stranded is what waits for a conversation that can't be reached while nothing
+// stands in for it.
+type Stranded struct {
+	Destination
+	// Fallback is the conversation that should stand in and can't be reached,
+	// either; its Lane is empty when there is none.
+	Fallback Destination
+	Jobs     []Job
+}
+
+// Graves are the dead letters of a lane that nobody was told of yet.
+type Graves struct {
+	Lane  string
+	Count int64
+	// Reason is why the last of them died, Last its Seq.
+	Reason string
+	Last   int64
+}

@@ -38,6 +38,9 @@ type Config struct {
 	// DefaultChannel is where an alert goes that names no conversation and
 	// that no route claims: a channel id, #name, @user or user@mail.
 	DefaultChannel string
+	// LastResort is the program, with its arguments, that is told of what nothing
+	// in Slack can take; empty for none.
+	LastResort []string
 	// FallbackChannel is where goes what is meant for a conversation that can't
 	// be reached, or empty.
 	FallbackChannel string
@@ -150,6 +153,7 @@ func (l *loader) config() *Config {
 		Permissions:     l.permissions(),
 		Log:             Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
 		DefaultChannel:  l.value(keyDefaultChannel),
+		LastResort:      l.list(keyLastResort),
 		FallbackChannel: l.value(keyFallback),
 		Warnings:        inOrder(append(l.warnings, l.absent...)),
 		settings:        l.settings(),
@@ -168,6 +172,19 @@ func (l *loader) delivery() Delivery {
 		d.DeadRetention, _ = time.ParseDuration(kept)
 	}
 	return d
+}
+
+// list is the values of an option that may have several.
+func (l *loader) list(key string) []string {
+	g := l.values[key]
+	if g.items == nil && g.value != "" {
+		return []string{g.value}
+	}
+	var all []string
+	for _, item := range g.items {
+		all = append(all, item.value)
+	}
+	return all
 }
 
 func unlessOff(value string) string {

@@ -358,7 +358,7 @@ func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
 			t.Errorf("%s is missing from the example, or shown twice: %s", s.Key, s.Origin)
 		}
 		secret := strings.Contains(s.Key, "token")
-		example := s.Key == "routes" || s.Key == "fallback_channel"
+		example := s.Key == "routes" || s.Key == "fallback_channel" || s.Key == "delivery.last_resort"
 		if want := asItStands.Settings()[i].Value; !secret && !example && s.Value != want {
 			t.Errorf("the example says %s: %s, the default is %s", s.Key, s.Value, want)
 		}
@@ -385,6 +385,18 @@ func everyFieldSet(t *testing.T, v reflect.Value) {
 	for n := range v.NumField() {
 		if v.Field(n).IsZero() {
 			t.Errorf("the example sets no %s of a %s", v.Type().Field(n).Name, v.Type().Name())
+		}
+	}
+}
+
+func TestTheLastResortIsAProgramWithItsArguments(t *testing.T) {
+	for yaml, want := range map[string]string{
+		`["/usr/bin/mail", "-s", "two words", 7]`: `["/usr/bin/mail" "-s" "two words" "7"]`,
+		`/usr/local/bin/page`:                     `["/usr/local/bin/page"]`,
+	} {
+		c := load(t, environment{files: map[string]string{etc: "default_channel: '#a'\ndelivery:\n  last_resort: " + yaml + "\n"}})
+		if got := fmt.Sprintf("%q", c.LastResort); got != want {
+			t.Errorf("%s is read as %s", yaml, got)
 		}
 	}
 }

@@ -28,6 +28,7 @@ const (
 	keyProbeEvery     = "delivery.probe_every"
 	keyThread         = "delivery.thread"
 	keyBroadcast      = "delivery.broadcast"
+	keyLastResort     = "delivery.last_resort"
 	keyWhenUnsure     = "delivery.when_unsure"
 	keyRoutes         = "routes"
 	keyMayAck         = "permissions.ack"
@@ -101,6 +102,7 @@ func options() []option {
 		{key: keyThread, check: checkThread(), fallback: constant(string(alert.ThreadImportant))},
 		{key: keyBroadcast, bare: true, check: checkTruth, fallback: constant(no)},
 		{key: keyWhenUnsure, check: oneOf(resend, hold), fallback: constant(resend)},
+		{key: keyLastResort, list: true, bare: true, check: anything},
 		{key: keyRoutes, check: anything},
 		{key: keyMayAck, list: true, check: checkPermit, fallback: constant(everyone)},
 		{key: keyMaySilence, list: true, check: checkPermit, fallback: constant(everyone)},

@@ -211,6 +211,7 @@ func (l *lane) report(job alert.Job, v verdict) {
 	case alert.Superseded:
 		l.log.Debug("needed no more", fields...)
 	case alert.Dead:
+		poke(l.buried)
 		l.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
 	default:
 		l.reportDelay(job, v, fields)

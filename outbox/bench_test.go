@@ -43,6 +43,8 @@ func (o *one) Broken(context.Context) ([]alert.Destination, error) { return nil,
 
 func (o *one) Mark(context.Context, alert.Destination) error { return nil }
 
+func (o *one) Announce(context.Context, string, alert.Graves) error { return nil }
+
 func (o *one) Reach(context.Context, alert.Destination) (bool, error) { return true, nil }
 
 // BenchmarkWakeToSend measures the outbox's own share of accepted → Slack's

@@ -21,13 +21,15 @@ type destinations struct {
 	gauge    prometheus.Gauge
 	// changed signals that there may be something to look at.
 	changed chan struct{}
+	// worse signals that something may be stranded.
+	worse chan struct{}
 
 	mu     sync.Mutex
 	broken map[string]mark // never changed in place: ways share it
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
-	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1)}
+	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
 }
 
 // ways is what is known now.
@@ -82,6 +84,7 @@ func (d *destinations) replace(broken map[string]mark) {
 	d.broken = broken
 	d.gauge.Set(float64(len(broken)))
 	poke(d.changed)
+	poke(d.worse)
 }
 
 // inOrder lists marks by name.

@@ -42,6 +42,9 @@ type slack struct {
 	// reach, when set, answers looks at broken destinations.
 	reach   func(d alert.Destination) (bool, error)
 	reaches []reach
+	// announced is what was said about dead letters; mute, when set, is the answer.
+	announced []announcement
+	mute      error
 }
 
 func (s *slack) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
@@ -104,6 +107,20 @@ func (s *slack) Reach(_ context.Context, d alert.Destination) (bool, error) {
 		return true, nil
 	}
 	return s.reach(d)
+}
+
+func (s *slack) Announce(_ context.Context, lane string, g alert.Graves) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.announced = append(s.announced, announcement{lane, g, time.Now()})
+	return s.mute
+}
+
+// announcement is what was said about dead letters.
+type announcement struct {
+	to     string
+	graves alert.Graves
+	at     time.Time
 }
 
 // reach is one look at a broken destination.
@@ -171,7 +188,7 @@ func (w *world) start(t *testing.T, opts Options) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.slack.run++
 	w.registry = prometheus.NewRegistry()
-	opts.Metrics = w.registry
+	opts.Metrics, opts.Strands = w.registry, w.queue
 	w.box = New(w.queue, w.slack, opts)
 	ended := make(chan error, 1)
 	go func() { ended <- w.box.Run(ctx) }()

@@ -120,6 +120,9 @@ func (o *Outbox) Health() alert.Health {
 			h.Notes = append(h.Notes, w.problem(m))
 		}
 	}
+	if why, _ := o.helpless.read(); why != "" {
+		h.Problems = append(h.Problems, alert.Problem{What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
+	}
 	slices.SortFunc(h.Problems, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })
 	h.Problems, h.Notes = atMost(h.Problems), atMost(h.Notes)
 	return h

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -21,6 +22,8 @@ type memory struct {
 	// members are the posts that each digest stands for.
 	members map[string][]*alert.Delivery
 	broken  map[string]alert.Destination
+	rescued map[string]int
+	told    map[string]bool
 	// fault, when set, may refuse a call ("lanes", "claim", "finish").
 	fault func(call string) error
 	// asked, when set, is called after each claim that gave nothing, unlocked.
@@ -28,7 +31,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}, broken: map[string]alert.Destination{}}
+	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}, broken: map[string]alert.Destination{}, rescued: map[string]int{}, told: map[string]bool{}}
 }
 
 // owe adds a delivery; an update is left out while an earlier post or update of
@@ -265,6 +268,62 @@ func (m *memory) Broken(context.Context) ([]alert.Destination, error) {
 		all = append(all, d)
 	}
 	return all, m.refused("broken")
+}
+
+func (m *memory) Stranded(_ context.Context, lane string, most int) ([]alert.Job, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var jobs []alert.Job
+	for _, r := range m.rows {
+		if r.Lane == lane && unfinished(r) && !r.Kind.InThread() && m.rescued[r.ID] == 0 && len(jobs) < most {
+			jobs = append(jobs, alert.Job{Delivery: *r, Incident: *m.incidents[r.Incident]})
+		}
+	}
+	return jobs, m.refused("stranded")
+}
+
+func (m *memory) Rescued(_ context.Context, ids []string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.refused("rescued"); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		m.rescued[id]++
+	}
+	return nil
+}
+
+func (m *memory) Untold(context.Context) ([]alert.Graves, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	byLane := map[string]*alert.Graves{}
+	for _, r := range m.rows {
+		if r.State != alert.Dead || m.told[r.ID] {
+			continue
+		}
+		if byLane[r.Lane] == nil {
+			byLane[r.Lane] = &alert.Graves{Lane: r.Lane}
+		}
+		g := byLane[r.Lane]
+		g.Count, g.Reason, g.Last = g.Count+1, r.Reason, max(g.Last, r.Seq)
+	}
+	var all []alert.Graves
+	for _, lane := range slices.Sorted(maps.Keys(byLane)) {
+		all = append(all, *byLane[lane])
+	}
+	return all, m.refused("untold")
+}
+
+func (m *memory) Told(_ context.Context, g alert.Graves) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, r := range m.rows {
+		if r.State == alert.Dead && r.Lane == g.Lane && r.Seq <= g.Last {
+			m.told[r.ID] = true
+		}
+	}
+	return m.refused("told")
 }
 
 // find needs the lock.

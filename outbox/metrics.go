@@ -14,6 +14,7 @@ type metrics struct {
 	held       prometheus.Gauge
 	duplicates prometheus.Counter
 	broken     prometheus.Gauge
+	rescues    *prometheus.CounterVec
 }
 
 func newMetrics(reg prometheus.Registerer) *metrics {
@@ -49,5 +50,9 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name: "tocsin_broken_destinations",
 			Help: "Conversations that take no messages until somebody mends something there.",
 		}),
+		rescues: auto.NewCounterVec(prometheus.CounterOpts{
+			Name: "tocsin_last_resort_total",
+			Help: "Runs of the last resort by result (taken, failed).",
+		}, []string{"result"}),
 	}
 }

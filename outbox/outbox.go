@@ -52,6 +52,8 @@ type Sender interface {
 	// again; if it has to, it joins. An error says that it is broken still;
 	// without one, sure is false when only a post can tell.
 	Reach(ctx context.Context, d alert.Destination) (sure bool, err error)
+	// Announce tells a conversation of dead letters in one line.
+	Announce(ctx context.Context, lane string, g alert.Graves) error
 }
 
 // Options are the pace and the patience of an Outbox, and where it reports to.
@@ -86,6 +88,12 @@ type Options struct {
 	// Fallback is the conversation that stands in for those that can't be reached;
 	// empty: what is owed to them waits.
 	Fallback string
+	// LastResort tells somebody outside Slack what is stranded: nil when it was
+	// taken. It is called for one lane at a time and never twice for a delivery
+	// that it took. nil: there is none.
+	LastResort func(ctx context.Context, s alert.Stranded) error
+	// Strands is needed for LastResort, and to tell Fallback of dead letters.
+	Strands Strands
 	// ReachEvery is how often a broken destination is looked at: 5 min.
 	ReachEvery time.Duration
 	// ProbeEvery is how often Slack is asked whether it knows the app again
@@ -155,9 +163,13 @@ type Outbox struct {
 	// fallback is the pace of posts to the conversation that stands in for others.
 	fallback     *budget
 	destinations *destinations
-	gate         gate
-	recent       lastError
-	scan         status
+	// helpless is the latest failure of the last resort, until it works again.
+	helpless lastError
+	// buried signals a dead letter.
+	buried chan struct{}
+	gate   gate
+	recent lastError
+	scan   status
 	// bell rings when fresh has lanes that need a goroutine.
 	bell chan struct{}
 
@@ -177,6 +189,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		updates:      budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
 		fallback:     opts.newPace(),
 		destinations: newDestinations(opts, metrics.broken),
+		buried:       make(chan struct{}, 1),
 		gate:         gate{closed: make(chan struct{}, 1)},
 		bell:         make(chan struct{}, 1),
 		lanes:        map[string]*lane{},
@@ -197,6 +210,8 @@ func (o *Outbox) Run(ctx context.Context) error {
 	work.Go(func() { o.findLanes(ctx) })
 	work.Go(func() { o.probeWhenHeld(ctx) })
 	work.Go(func() { o.probeBroken(ctx) })
+	work.Go(func() { o.rescue(ctx, calls) })
+	work.Go(func() { o.announce(ctx) })
 	o.startLanes(ctx, func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
 	grace := time.AfterFunc(o.opts.Grace, cutOff)
 	defer grace.Stop()

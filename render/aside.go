@@ -1,6 +1,12 @@
 package render
 
-import "github.com/slack-go/slack"
+import (
+	"fmt"
+
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
+)
 
 // Twice is the small print of a message that may be shown a second time.
 const Twice = "Possibly shown twice: the answer to an earlier attempt was lost, and Slack could not be searched for it."
@@ -64,4 +70,15 @@ func unreachable(code string) string {
 		return "whose account is deactivated"
 	}
 	return "which Slack refuses (" + code + ")"
+}
+
+// Graves says that messages for a conversation were given up, and where they are
+// kept.
+func Graves(g alert.Graves) Message {
+	what := fmt.Sprintf("%d messages for %s were", g.Count, g.Lane)
+	if g.Count == 1 {
+		what = "1 message for " + g.Lane + " was"
+	}
+	return answer("⚠️ "+bold(oneLine(what)+" given up", maxAside)+": "+fit(literal(oneLine(g.Reason)), maxAside),
+		"`tocsin queue list --state dead` shows what is kept, `tocsin queue retry` sends it after all.")
 }

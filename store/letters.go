@@ -159,7 +159,7 @@ func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 	}
 	_, err = w.exec(ctx, `UPDATE deliveries SET stage = 0, state = CASE class WHEN 'unsure' THEN 'sending' ELSE 'pending' END,
 			class = CASE class WHEN 'unsure' THEN class ELSE '' END, attempts = 0, created_at = ?, next_at = ?,
-			done_at = 0, plain = 0, top_level = 0, reason = ''
+			done_at = 0, plain = 0, top_level = 0, reason = '', rescued = 0, told = 0
 		WHERE n = ?`, now, now, l.n)
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -107,4 +108,76 @@ func testCardFirst(t *testing.T, d *DB) {
 		t.Errorf("claimed %+v, want the reply", j)
 	}
 	balanced(t, d)
+}
+
+// strandedIn lists the incidents that are stranded in a lane.
+func strandedIn(t *testing.T, d *DB, lane string) (incidents []string) {
+	t.Helper()
+	jobs, err := d.Stranded(t.Context(), lane, 10)
+	must(t, err)
+	for _, j := range jobs {
+		incidents = append(incidents, j.Incident.ID)
+	}
+	return incidents
+}
+
+func testStranded(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	commit(t, d, fire(incident("elsewhere", "#x", 1)))
+	worst := incident("b", "#db", 1)
+	worst.Severity = alert.Critical
+	commit(t, d, fire(worst))
+	if got := strandedIn(t, d, "#db"); !slices.Equal(got, []string{"b", "a"}) {
+		t.Errorf("stranded are %v, want the critical one first", got)
+	}
+	j := claim(t, d, "#db", at(1))
+	must(t, d.Rescued(t.Context(), []string{j.ID}))
+	if got := strandedIn(t, d, "#db"); !slices.Equal(got, []string{"a"}) {
+		t.Errorf("stranded are %v, want the one that was not taken", got)
+	}
+	finish(t, d, j, alert.Dead, at(1))
+	retry(t, d, alert.Letters{ID: j.ID})
+	if got := strandedIn(t, d, "#db"); len(got) != 2 {
+		t.Errorf("stranded are %v, want the one that a person retried as well", got)
+	}
+	for n := range 6 {
+		commit(t, d, fire(incident(string(rune('m'+n)), "#flood", 1)))
+	}
+	digest, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#flood", Now: at(60), Posts: true, DigestAbove: 5})
+	must(t, err)
+	jobs, err := d.Stranded(t.Context(), "#flood", 10)
+	must(t, err)
+	if digest.Kind != alert.Digest || len(jobs) != 1 || jobs[0].Digest == nil || len(jobs[0].Digest.Lines) != 6 {
+		t.Errorf("a %s is stranded as %+v, want it with its six incidents", digest.Kind, jobs)
+	}
+}
+
+func testUntold(t *testing.T, d *DB) {
+	for _, id := range []string{"a", "b", "c"} {
+		commit(t, d, fire(incident(id, "#db", 1)))
+	}
+	first := claim(t, d, "#db", at(1))
+	finish(t, d, first, alert.Dead, at(1))
+	finish(t, d, claim(t, d, "#db", at(2)), alert.Dead, at(2))
+	untold := func() []alert.Graves {
+		t.Helper()
+		all, err := d.Untold(t.Context())
+		must(t, err)
+		return all
+	}
+	graves := untold()
+	if len(graves) != 1 || graves[0].Lane != "#db" || graves[0].Count != 2 || graves[0].Reason != "is_archived" {
+		t.Fatalf("untold are %+v", graves)
+	}
+	finish(t, d, claim(t, d, "#db", at(3)), alert.Dead, at(3))
+	must(t, d.Told(t.Context(), graves[0]))
+	if left := untold(); len(left) != 1 || left[0].Count != 1 {
+		t.Errorf("untold are %+v, want the one that died meanwhile", left)
+	}
+	must(t, d.Told(t.Context(), untold()[0]))
+	retry(t, d, alert.Letters{ID: first.ID})
+	finish(t, d, claim(t, d, "#db", at(1000)), alert.Dead, at(1000))
+	if left := untold(); len(left) != 1 || left[0].Count != 1 {
+		t.Errorf("untold are %+v, want the one that died again", left)
+	}
 }

@@ -68,6 +68,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a fallback that is mended ends the waiting for it":   testFallbackMended,
 		"where an attempt went and a card is are remembered":  testVia,
 		"a reply can have a new card come first":              testCardFirst,
+		"what the last resort took is stranded no more":       testStranded,
+		"dead letters are told of once":                       testUntold,
 		"a retry keeps its place":                             testRetry,
 		"a possible duplicate is counted once":                testPossibleDuplicate,
 		"finishing again the same way changes nothing":        testFinishTwice,

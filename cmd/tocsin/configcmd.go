@@ -43,7 +43,9 @@ func (c configCheckCmd) Run(w world) error {
 		return errors.Join(writeJSON(w.stdout, checked("", wrong.Problems, wrong.Warnings)), err)
 	case err != nil:
 		return err
-	case c.JSON:
+	}
+	cfg.Warnings = append(cfg.Warnings, missingProgram(cfg.LastResort)...)
+	if c.JSON {
 		return writeJSON(w.stdout, checked(cfg.File, nil, cfg.Warnings))
 	}
 	for _, p := range cfg.Warnings {

@@ -1,0 +1,159 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/config"
+)
+
+// The bounds of one run of the last resort.
+const (
+	lastResortTime = time.Minute
+	lastResortSays = 4096 // bytes of its output that the log gets
+)
+
+// missingProgram warns of a last resort that can't be run.
+func missingProgram(command []string) []config.Problem {
+	if len(command) == 0 {
+		return nil
+	}
+	_, err := exec.LookPath(command[0])
+	if err == nil {
+		return nil
+	}
+	return []config.Problem{{
+		Where: "delivery.last_resort", Message: "can't be run: " + err.Error(),
+		Fix: "install it, or write the whole path of a program that there is",
+	}}
+}
+
+// lastResort returns what hands over to a program, without a shell, what nothing
+// in Slack can take; nil without a program.
+func lastResort(command []string, log *zap.Logger) func(context.Context, alert.Stranded) error {
+	if len(command) == 0 {
+		return nil
+	}
+	for _, p := range missingProgram(command) {
+		log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
+	}
+	return func(ctx context.Context, s alert.Stranded) error {
+		ctx, cancel := context.WithTimeout(ctx, lastResortTime)
+		defer cancel()
+		return runProgram(ctx, command, strandedText(s), log)
+	}
+}
+
+// runProgram runs a program in a process group of its own, which ends with ctx.
+func runProgram(ctx context.Context, command []string, text string, log *zap.Logger) error {
+	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
+	cmd.WaitDelay = time.Second // for what it left behind with its output open
+	cmd.Stdin = strings.NewReader(text)
+	cmd.Env = withoutSecrets(os.Environ())
+	said := &head{}
+	cmd.Stdout, cmd.Stderr = said, said
+	err := cmd.Run()
+	if errors.Is(err, exec.ErrWaitDelay) {
+		err = nil // it said yes, and something that it began goes on
+	}
+	log.Info("ran", zap.String("program", command[0]), zap.String("output", said.String()), zap.Error(err))
+	if ctx.Err() != nil {
+		return fmt.Errorf("%s took too long: %w", command[0], ctx.Err())
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", command[0], err)
+	}
+	return nil
+}
+
+// withoutSecrets is an environment less what is meant for Tocsin alone.
+func withoutSecrets(env []string) []string {
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return strings.HasPrefix(name, "SLACK_") || strings.HasPrefix(name, "TOCSIN_") || strings.HasPrefix(name, "WATCHDOG_") ||
+			name == "CREDENTIALS_DIRECTORY" || name == "NOTIFY_SOCKET"
+	})
+}
+
+// head keeps the beginning of what is written to it.
+type head struct{ buf bytes.Buffer }
+
+// Write takes everything and never fails.
+func (h *head) Write(p []byte) (int, error) {
+	h.buf.Write(p[:min(len(p), lastResortSays-h.buf.Len())])
+	return len(p), nil
+}
+
+func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
+
+// strandedText is what is stranded, for a person to read.
+func strandedText(s alert.Stranded) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nMeant for: %s\nWhy: %s\n", counted(int64(len(s.Jobs)), "alert"), s.Lane, why(s.Destination))
+	if s.Fallback.Lane != "" {
+		fmt.Fprintf(&b, "The fallback %s can't be reached, either: %s\n", s.Fallback.Lane, why(s.Fallback))
+	}
+	b.WriteString("It stays owed to Slack and is shown there once that is mended.\n")
+	for _, j := range s.Jobs {
+		if j.Digest == nil {
+			strandedIncident(&b, j)
+			continue
+		}
+		for _, l := range j.Digest.Lines {
+			strandedLine(&b, l)
+		}
+	}
+	return b.String()
+}
+
+func why(d alert.Destination) string {
+	if d.Hint == "" {
+		return d.Code
+	}
+	return d.Code + " (" + d.Hint + ")"
+}
+
+func strandedIncident(b *strings.Builder, j alert.Job) {
+	i := j.Incident
+	fmt.Fprintf(b, "\n%s: %s\n", strings.ToUpper(string(i.Severity)), flat(i.Title))
+	fmt.Fprintf(b, "  incident %s, %s, fired %d times, first %s, last %s\n  key %s, delivery %s\n",
+		i.ID, i.State, i.Count, i.FirstAt.UTC().Format(time.RFC3339), i.LastAt.UTC().Format(time.RFC3339), flat(i.Key), j.ID)
+	for _, name := range slices.Sorted(maps.Keys(i.Labels)) {
+		fmt.Fprintf(b, "  %s\n", flat(name+"="+i.Labels[name]))
+	}
+	for _, link := range i.Links {
+		fmt.Fprintf(b, "  %s %s\n", flat(link.Label), flat(link.URL))
+	}
+	strandedBody(b, i.Text)
+}
+
+func strandedLine(b *strings.Builder, l alert.Line) {
+	fmt.Fprintf(b, "\n%s: %s\n  incident %s, %s, fired %d times\n", strings.ToUpper(string(l.Severity)), flat(l.Title), l.ID, l.State, l.Count)
+	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
+		fmt.Fprintf(b, "  %s\n", flat(name+"="+l.Labels[name]))
+	}
+	strandedBody(b, l.Text)
+}
+
+// flat is s on one line, without what could steer a terminal.
+func flat(s string) string { return strings.Join(strings.Fields(strings.Map(visible, s)), " ") }
+
+func strandedBody(b *strings.Builder, text string) {
+	for line := range strings.Lines(strings.Map(visible, text)) {
+		fmt.Fprintf(b, "  | %s\n", strings.TrimRight(line, "\n"))
+	}
+}

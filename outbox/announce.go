@@ -1,0 +1,101 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// The fallback conversation is told of a lane's dead letters no more often than
+// this, and asked again after tellAgain when it could not be told.
+const (
+	tellEvery = 5 * time.Minute
+	tellAgain = time.Minute
+)
+
+// announce tells the fallback conversation of dead letters, with one line for
+// all of a lane, until ctx ends.
+func (o *Outbox) announce(ctx context.Context) {
+	if o.opts.Strands == nil || o.opts.Fallback == "" {
+		return
+	}
+	told := map[string]time.Time{}
+	for ctx.Err() == nil {
+		var again <-chan time.Time
+		if wait := o.announceAll(ctx, told); wait > 0 {
+			again = time.After(wait)
+		}
+		select {
+		case <-ctx.Done():
+		case <-o.buried:
+		case <-again:
+		}
+	}
+}
+
+// announceAll tells what may be told now, and says when to look again for what
+// may not; zero: when there is more.
+func (o *Outbox) announceAll(ctx context.Context, told map[string]time.Time) (wait time.Duration) {
+	graves, err := o.opts.Strands.Untold(ctx)
+	if err != nil {
+		o.log.Warn("look for dead letters", zap.Error(err))
+		return tellAgain
+	}
+	for _, g := range graves {
+		now := o.opts.Now()
+		if since := now.Sub(told[g.Lane]); !told[g.Lane].IsZero() && since < tellEvery {
+			wait = sooner(wait, tellEvery-since)
+			continue
+		}
+		if !o.tell(ctx, g) {
+			wait = sooner(wait, tellAgain)
+			continue
+		}
+		told[g.Lane] = now
+	}
+	return wait
+}
+
+// sooner is the shorter of two times to wait; zero is none.
+func sooner(a, b time.Duration) time.Duration {
+	if a == 0 {
+		return b
+	}
+	return min(a, b)
+}
+
+// tell says one line in the fallback conversation, at its pace. That it was
+// perhaps said is enough.
+func (o *Outbox) tell(ctx context.Context, g alert.Graves) bool {
+	if !o.destinations.ways().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
+		return false
+	}
+	call, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	defer cancel()
+	if err := o.sender.Announce(call, o.opts.Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
+		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
+		return false
+	}
+	if err := o.opts.Strands.Told(ctx, g); err != nil {
+		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
+	}
+	return true
+}
+
+// awaitToken waits until the fallback's pace lets one more message through.
+func (o *Outbox) awaitToken(ctx context.Context) bool {
+	who := make(chan struct{}, 1)
+	for {
+		ok, at := o.fallback.take(o.opts.Now(), who)
+		if ok {
+			return true
+		}
+		if !sleep(ctx, at.Sub(o.opts.Now())) {
+			o.fallback.leave(who)
+			return false
+		}
+	}
+}

@@ -1,0 +1,121 @@
+package outbox
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Strands remembers what has to be told in another way than by a card.
+type Strands interface {
+	// Stranded lists what waits for a lane and was not rescued yet, the most
+	// urgent first and at most so much.
+	Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error)
+	// Rescued notes that the last resort has taken these deliveries, durably.
+	Rescued(ctx context.Context, ids []string) error
+	// Untold counts the dead letters of each lane that nobody was told of.
+	Untold(ctx context.Context) ([]alert.Graves, error)
+	// Told notes that somebody was told of these, durably.
+	Told(ctx context.Context, g alert.Graves) error
+}
+
+// The bounds of the last resort: how much it is given at once, how long it has
+// peace afterwards, and how long when it failed.
+const (
+	rescueAtOnce = 100
+	rescueEvery  = 5 * time.Second
+	rescueFirst  = 10 * time.Second
+	rescueMost   = 10 * time.Minute
+)
+
+// stranded lists the broken destinations that nothing stands in for.
+func (w ways) stranded() []alert.Stranded {
+	var all []alert.Stranded
+	for _, m := range w.inOrder() {
+		if w.reachable(m.Lane) || w.aim(m.Lane) != "" {
+			continue
+		}
+		s := alert.Stranded{Destination: m.Destination}
+		if w.fallback != m.Lane {
+			s.Fallback = w.broken[w.fallback].Destination
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// rescue hands what is stranded to the last resort, one lane at a time, until
+// stop ends; calls is the context of what has begun.
+func (o *Outbox) rescue(stop, calls context.Context) {
+	if o.opts.LastResort == nil {
+		return
+	}
+	for failures := 0; stop.Err() == nil; {
+		lanes := o.destinations.ways().stranded()
+		if len(lanes) == 0 {
+			o.helpless.set(time.Time{}, "")
+			select {
+			case <-stop.Done():
+			case <-o.destinations.worse:
+			}
+			continue
+		}
+		wait := rescueEvery
+		if o.rescueAll(stop, calls, lanes) {
+			failures = 0
+			o.helpless.set(time.Time{}, "")
+		} else {
+			wait = min(rescueFirst<<min(failures, 6), rescueMost)
+			failures++
+		}
+		sleep(stop, wait)
+	}
+}
+
+// rescueAll tries each lane and says whether all that was there was taken.
+func (o *Outbox) rescueAll(stop, calls context.Context, lanes []alert.Stranded) bool {
+	ok := true
+	for _, s := range lanes {
+		if stop.Err() == nil {
+			ok = o.rescueLane(calls, s) && ok
+		}
+	}
+	return ok
+}
+
+func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
+	var err error
+	if s.Jobs, err = o.opts.Strands.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
+		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
+		return false
+	}
+	if len(s.Jobs) == 0 {
+		return true
+	}
+	if err := o.opts.LastResort(calls, s); err != nil {
+		o.metrics.rescues.WithLabelValues("failed").Inc()
+		o.helpless.set(o.opts.Now(), err.Error())
+		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))
+		return false
+	}
+	o.metrics.rescues.WithLabelValues("taken").Inc()
+	o.log.Warn("the last resort has taken what nothing else could", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
+	ids := make([]string, 0, len(s.Jobs))
+	for _, j := range s.Jobs {
+		ids = append(ids, j.ID)
+	}
+	// However often the store refuses: it must not be told again.
+	for failures := 0; ; failures++ {
+		err := o.opts.Strands.Rescued(calls, ids)
+		if err == nil {
+			return true
+		}
+		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
+		if !sleep(calls, retryAfter(failures, o.opts.Rand)) {
+			return false
+		}
+	}
+}

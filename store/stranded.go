@@ -1,0 +1,91 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"tocsin/alert"
+)
+
+// The queries about what somebody has to be told of in another way than by a
+// card.
+const (
+	strandedQuery = headSelect + ` WHERE d.lane = ? AND d.stage IS NOT NULL AND d.stage <> 3 AND d.rescued = 0
+		AND d.kind IN ('post', 'update', 'digest') ORDER BY d.priority, d.n LIMIT ?`
+	rescuedQuery = `UPDATE deliveries SET rescued = 1 WHERE id = ?`
+	untoldQuery  = `SELECT g.lane, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
+		FROM deliveries WHERE state = 'dead' AND told = 0 GROUP BY lane) g JOIN deliveries d ON d.n = g.latest ORDER BY g.lane`
+	toldQuery = `UPDATE deliveries SET told = 1 WHERE state = 'dead' AND told = 0 AND lane = ? AND n <= ?`
+)
+
+// Stranded lists what waits for a lane and was not taken by the last resort yet,
+// in its order and at most so much: each card with its incident as it is now, a
+// digest with its list.
+func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error) {
+	var found []*head
+	err := d.each(ctx, strandedQuery, func(s scanner) error {
+		h := &head{}
+		found = append(found, h)
+		return s.Scan(h.dest()...)
+	}, lane, most)
+	jobs := make([]alert.Job, 0, len(found))
+	for _, h := range found {
+		if err != nil {
+			break
+		}
+		var job alert.Job
+		if job, err = h.job(); err == nil && job.Incident.State == alert.StateDigest {
+			job.Digest = &alert.Summary{}
+			err = d.lines(ctx, &job.Digest.Lines, lineText, h.incident.n, gatherMost, 0)
+		}
+		jobs = append(jobs, job)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list what is stranded: %w", err)
+	}
+	return jobs, nil
+}
+
+// Rescued notes that the last resort has taken these deliveries, durably. They
+// are owed to Slack as before.
+func (d *DB) Rescued(ctx context.Context, ids []string) error {
+	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+		for _, id := range ids {
+			if _, err := w.exec(ctx, rescuedQuery, id); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("note what was rescued: %w", err)
+	}
+	return nil
+}
+
+// Untold counts the dead letters of each lane that nobody was told of.
+func (d *DB) Untold(ctx context.Context) ([]alert.Graves, error) {
+	var all []alert.Graves
+	err := d.each(ctx, untoldQuery, func(s scanner) error {
+		var g alert.Graves
+		err := s.Scan(&g.Lane, &g.Count, &g.Last, &g.Reason)
+		all = append(all, g)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count dead letters: %w", err)
+	}
+	return all, nil
+}
+
+// Told notes that somebody was told of these dead letters, durably.
+func (d *DB) Told(ctx context.Context, g alert.Graves) error {
+	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+		_, err := w.exec(ctx, toldQuery, g.Lane, g.Last)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("note what was told: %w", err)
+	}
+	return nil
+}
