@@ -55,9 +55,9 @@ type Summary struct {
 	// message that it begins with, or empty where Slack does not say.
 	Listed bool
 	ListTS string
-	// Read is set for a delivery of kind List alone. It reads the part of the
-	// complete list that this one shows, in order of acceptance: with text for a
-	// file, which may be some MB, without for a reply.
+	// Read is set for a delivery of kind List, and for what is Stranded. It reads
+	// the part of the complete list that this one shows, in order of acceptance:
+	// with text for a file, which may be some MB, without for a reply.
 	Read func(context.Context) ([]Line, error)
 }
 

@@ -20,7 +20,7 @@ const (
 
 // Stranded lists what waits for a lane and was not taken by the last resort yet,
 // in its order and at most so much: each card with its incident as it is now, a
-// digest with its list.
+// digest with a way to read its list.
 func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error) {
 	var found []*head
 	err := d.each(ctx, strandedQuery, func(s scanner) error {
@@ -35,8 +35,10 @@ func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, 
 		}
 		var job alert.Job
 		if job, err = h.job(); err == nil && job.Incident.State == alert.StateDigest {
-			job.Digest = &alert.Summary{}
-			err = d.lines(ctx, &job.Digest.Lines, lineText, h.incident.n, gatherMost, 0)
+			job.Digest = &alert.Summary{Read: func(ctx context.Context) (lines []alert.Line, err error) {
+				err = d.eachLine(ctx, func(l alert.Line) { lines = append(lines, l) }, 1, h.incident.n, gatherMost, 0)
+				return lines, err
+			}}
 		}
 		jobs = append(jobs, job)
 	}

@@ -52,7 +52,11 @@ func lastResort(command []string, log *zap.Logger) func(context.Context, alert.S
 	return func(ctx context.Context, s alert.Stranded) error {
 		ctx, cancel := context.WithTimeout(ctx, lastResortTime)
 		defer cancel()
-		return runProgram(ctx, command, strandedText(s), log)
+		text, err := strandedText(ctx, s)
+		if err != nil {
+			return fmt.Errorf("read what is stranded: %w", err)
+		}
+		return runProgram(ctx, command, text, log)
 	}
 }
 
@@ -101,7 +105,7 @@ func (h *head) Write(p []byte) (int, error) {
 func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
 
 // strandedText is what is stranded, for a person to read.
-func strandedText(s alert.Stranded) string {
+func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nMeant for: %s\nWhy: %s\n", counted(int64(len(s.Jobs)), "alert"), s.Lane, why(s.Destination))
 	if s.Fallback.Lane != "" {
@@ -113,11 +117,15 @@ func strandedText(s alert.Stranded) string {
 			strandedIncident(&b, j)
 			continue
 		}
-		for _, l := range j.Digest.Lines {
+		lines, err := j.Digest.Read(ctx)
+		if err != nil {
+			return "", err
+		}
+		for _, l := range lines {
 			strandedLine(&b, l)
 		}
 	}
-	return b.String()
+	return b.String(), nil
 }
 
 func why(d alert.Destination) string {
