@@ -12,12 +12,17 @@ import (
 // Place is where a person clicks: on a message, in the Home tab, or in a modal.
 type Place struct {
 	channel, ts string
+	shown       *Message
 	view        string
 	home, modal bool
 }
 
 // AtMessage is the message with this ts in a channel ("#name", id, or "@person" for the Messages tab); ephemeral ones can be clicked too.
 func AtMessage(channel, ts string) Place { return Place{channel: channel, ts: ts} }
+
+// AtShown is a message as it was when the person saw it (Message or Messages returned it): what has been changed since can still be
+// clicked as it was, as in a client that has not caught up.
+func AtShown(m Message) Place { return Place{channel: m.Channel, ts: m.TS, shown: &m} }
 
 // AtHome is the person's Home tab.
 func AtHome() Place { return Place{home: true} }
@@ -126,6 +131,8 @@ func (c click) find(list []element) (element, error) {
 	e, ok := findElement(list, c.block, c.ref)
 	if c.byOption {
 		e, ok = offering(list, c.ref)
+	} else if !ok && c.block != "" {
+		e, ok = c.redrawn(list)
 	}
 	switch {
 	case !ok:
@@ -134,6 +141,17 @@ func (c click) find(list []element) (element, error) {
 		return element{}, fmt.Errorf("%w: %q is sent with the view", errNoElement, c.ref)
 	}
 	return e, nil
+}
+
+// redrawn finds the element again whose block has got another id since the person saw it: by action_id and value.
+func (c click) redrawn(list []element) (element, bool) {
+	i := slices.IndexFunc(list, func(e element) bool {
+		return e.actionID() == c.ref && e.fields["value"] == c.value["value"]
+	})
+	if i < 0 {
+		return element{}, false
+	}
+	return list[i], true
 }
 
 // offering finds the first element that offers an option.
@@ -178,7 +196,11 @@ func (s *Server) messageSourceLocked(u *User, at Place) (source, error) {
 	if m == nil || m.Ephemeral && m.EphemeralTo != u.ID {
 		return source{}, fmt.Errorf("%s sees no message %s in %s", u.Name, at.ts, at.channel)
 	}
-	return source{channel: c, message: m, elements: elementsOfMessage(m)}, nil
+	seen := m
+	if at.shown != nil {
+		seen = at.shown
+	}
+	return source{channel: c, message: m, elements: elementsOfMessage(seen)}, nil
 }
 
 // actionLocked is the entry in actions for one use of an element, and keeps the element's value.

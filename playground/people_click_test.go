@@ -74,6 +74,25 @@ func TestAnOptionIsChosenWhereverItIsOffered(t *testing.T) {
 	}
 }
 
+func TestAButtonThatIsGoneCanStillBeClickedByWhoHasSeenIt(t *testing.T) {
+	s := startPlayground(t, patient())
+	c := connect(t, s)
+	ts := post(t, s, "#ops", map[string]any{"blocks": []any{actions("b", button("ack", "k7f2"))}})
+	seen, _ := s.Message("#ops", ts)
+	callAPI(t, s, "chat.update", map[string]any{"channel": "C0OPS", "ts": ts, "text": "taken"})
+	if _, err := s.User("ann").Click(t.Context(), AtMessage("#ops", ts), "ack"); err == nil {
+		t.Error("a button was clicked that is not shown")
+	}
+	done := asPerson(func() (*Interaction, error) { return s.User("ann").Click(t.Context(), AtShown(seen), "ack") })
+	m := c.next()
+	c.ack(m.EnvelopeID, nil)
+	want(t, m.payload(t), "k7f2", "actions", 0, "value")
+	want(t, m.payload(t), "taken", "message", "text")
+	if out := (<-done).get(t); !out.Acked {
+		t.Errorf("out: %+v", out)
+	}
+}
+
 func TestAnInputSendsNothingBeforeItsViewIsSubmitted(t *testing.T) {
 	s := startPlayground(t, patient())
 	connect(t, s)

@@ -30,19 +30,16 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	s.send(w, r, fault, ans)
 }
 
+// hookAnswer says less than the Web API does: blocks that Slack does not take have been seen to be answered with 404 and the bare code.
 func hookAnswer(err *apiError) answer {
 	if err == nil {
 		return answer{status: http.StatusOK, body: encodeJSON(reply{"ok": true})}
 	}
 	status := http.StatusBadRequest
-	if strings.HasSuffix(err.Code, "_url") {
+	if strings.HasSuffix(err.Code, "_url") || err.Code == "invalid_blocks" {
 		status = http.StatusNotFound
 	}
-	ans := plainError(err.Code, status, 0)
-	if len(err.Messages) > 0 {
-		ans.body = encodeJSON(reply{"ok": false, "error": err.Code, "errors": err.Messages})
-	}
-	return ans
+	return plainError(err.Code, status, 0)
 }
 
 func (s *Server) useHookLocked(h *hook, c *call, bad *apiError) *apiError {

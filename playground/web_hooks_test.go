@@ -72,14 +72,17 @@ func TestResponseURLWorksFiveTimesWithinThirtyMinutes(t *testing.T) {
 func TestResponseURLRefusesWhatIsNoMessage(t *testing.T) {
 	w := newWebTest(t, NoLimits())
 	url := w.hook(hook{Kind: "commands", User: "U0ANN", Channel: "C0OPS"})
-	rows := []struct{ kind, body, want string }{
-		{"application/x-www-form-urlencoded", "text=x", "invalid_payload"},
-		{jsonType, `{"text":`, "invalid_json"},
-		{jsonType, `{"blocks":[{"type":"nope"}]}`, "invalid_blocks"},
-		{jsonType, `{"text":"x","response_type":"in_channel","thread_ts":"1.1"}`, "thread_not_found"},
+	rows := []struct {
+		kind, body, want string
+		status           int
+	}{
+		{"application/x-www-form-urlencoded", "text=x", "invalid_payload", http.StatusBadRequest},
+		{jsonType, `{"text":`, "invalid_json", http.StatusBadRequest},
+		{jsonType, `{"blocks":[{"type":"nope"}]}`, "invalid_blocks", http.StatusNotFound},
+		{jsonType, `{"text":"x","response_type":"in_channel","thread_ts":"1.1"}`, "thread_not_found", http.StatusBadRequest},
 	}
 	for _, row := range rows {
-		if r := w.send(url, row.kind, row.body); r.status != http.StatusBadRequest || r.code() != row.want {
+		if r := w.send(url, row.kind, row.body); r.status != row.status || r.code() != row.want {
 			t.Errorf("%s: %d %s, want %s", row.body, r.status, r.raw, row.want)
 		}
 	}

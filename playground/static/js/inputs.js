@@ -27,11 +27,8 @@ function typing(node, el, fn) {
   const when = el.dispatch_action_config?.trigger_actions_on ?? ["on_enter_pressed"];
   if (when.includes("on_character_entered")) node.addEventListener("input", fn);
   if (!when.includes("on_enter_pressed")) return;
-  node.addEventListener("keydown", (e) => {
-    if (e.key !== "Enter" || e.isComposing || (el.multiline && !e.ctrlKey)) return;
-    e.preventDefault();
-    fn();
-  });
+  const enter = (e) => e.key === "Enter" && !e.isComposing && (!el.multiline || e.ctrlKey);
+  node.addEventListener("keydown", (e) => enter(e) && (e.preventDefault(), fn()));
 }
 
 const people = () => [...state.users.values()].filter((user) => !user.deleted).sort((a, b) => Boolean(a.is_bot) - Boolean(b.is_bot))
