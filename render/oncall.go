@@ -68,6 +68,9 @@ func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
 	which := matchers(r.Matchers, 150)
 	if r.Name == alert.DefaultRoute && len(r.Matchers) == 0 {
 		which = "all other alerts"
+		if len(v.Routing.Routes) == 0 {
+			which = "all alerts"
+		}
 	}
 	to := r.To
 	if len(to) == 0 {

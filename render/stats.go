@@ -65,13 +65,13 @@ func days(d time.Duration) string {
 }
 
 func severityCounts(s alert.Stats) string {
-	parts := []string{fmt.Sprint(s.Alerts)}
+	parts := []string{fmt.Sprintf("*%d*", s.Alerts)}
 	for _, severity := range alert.Severities() {
 		if n := s.BySeverity[severity]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%s %d %s", severitySign(severity), n, severity))
 		}
 	}
-	return strings.Join(parts, dot)
+	return strings.Join(parts, "  ")
 }
 
 func median(d time.Duration) string {
