@@ -283,9 +283,7 @@ func TestSwitchedOffSocketModeIsAnAlarm(t *testing.T) {
 		}
 	}
 	s.wait("both gone", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindSocketClosed) == 2 })
-	if !strings.Contains(s.log.text(), "Socket Mode is switched off") {
-		t.Error(s.log.text())
-	}
+	s.log.await(t, "Socket Mode is switched off", 2)
 	s.live(2)
 }
 
