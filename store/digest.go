@@ -48,7 +48,7 @@ const (
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 	nextInLines = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
 	WHERE n IN (SELECT (SELECT min(d.n) FROM deliveries d WHERE d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL)
-		FROM deliveries m WHERE m.digest = ? AND m.kind = 'post')`
+		FROM deliveries m WHERE m.digest = ? AND m.kind = 'post') AND stage <> 3`
 )
 
 // finishDigest settles what a digest stands for, in the way its delivery ended.
@@ -121,6 +121,9 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 		return err
 	}
 	if _, err := w.exec(ctx, nextInLines, g); err != nil {
+		return err
+	}
+	if err := w.askOnce(ctx, g, a.Now); err != nil {
 		return err
 	}
 	// A digest that was posted anew has a thread without a list; what was still

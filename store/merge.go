@@ -25,6 +25,9 @@ type merge struct {
 	alerts []any
 	// beside are the replies that go beside their thread.
 	beside []int64
+	// asking are the digests whose incidents get replies that ask for something,
+	// each with when.
+	asking map[int64]time.Time
 	// late are the posts that come after the alerts they show.
 	late []late
 	// edits are the digests that show something else now, each with when that
@@ -133,6 +136,11 @@ func (m *merge) writeDeliveries(ctx context.Context) error {
 			return err
 		}
 	}
+	for digest, now := range m.asking {
+		if err := m.w.askOnce(ctx, digest, now); err != nil {
+			return err
+		}
+	}
 	for at, since := range m.edits {
 		if err := m.w.oweEdit(ctx, at, since); err != nil {
 			return err
@@ -181,7 +189,7 @@ func (m *merge) writeIncidents(ctx context.Context) error {
 
 // findLines asks what is already owed for the older incidents.
 func (m *merge) findLines(ctx context.Context) error {
-	m.lines, m.edits = map[place]*line{}, map[place]time.Time{}
+	m.lines, m.edits, m.asking = map[place]*line{}, map[place]time.Time{}, map[int64]time.Time{}
 	var older []int64
 	seen := map[int64]bool{}
 	for _, c := range m.changes {
@@ -247,12 +255,7 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 			continue
 		}
 		m.w.deliveries++
-		if d.TopLevel {
-			m.beside = append(m.beside, m.w.deliveries)
-		}
-		if c.Deliveries[n].Kind == alert.Post {
-			m.posts[d.ID] = m.w.deliveries
-		}
+		m.numbered(&c.Deliveries[n], l)
 		args = keys{n: m.w.deliveries, incident: p.incident}.deliveryArgs(args, &d, c.notes[n], l.join(&d))
 	}
 	for _, i := range c.Incidents {
@@ -261,6 +264,20 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 		}
 	}
 	return args
+}
+
+// numbered notes what is to be done besides for a delivery that has just got the
+// latest number.
+func (m *merge) numbered(d *alert.Delivery, l *line) {
+	if l.digest != 0 && asks(d) {
+		m.asking[l.digest] = d.CreatedAt
+	}
+	if d.TopLevel {
+		m.beside = append(m.beside, m.w.deliveries)
+	}
+	if d.Kind == alert.Post {
+		m.posts[d.ID] = m.w.deliveries
+	}
 }
 
 // hurry moves what is owed for incidents that became critical to the front.

@@ -52,6 +52,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"done":              {doneQuery, "history_once (once=?)"},
 		"history":           {ownEvents, "history_incident (incident=?)"},
 		"its silences":      {silenceEvents, "history_silence (silence=?)"},
+		"asked":             {askedQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"survey":            {alertStats, "SEARCH alerts USING INTEGER PRIMARY KEY (rowid>?)"},
 		"survey incidents":  {incidentStats, "SEARCH incidents USING INTEGER PRIMARY KEY (rowid>?)"},
 		"begin survey":      {alertsFrom, "SEARCH alerts USING INTEGER PRIMARY KEY (rowid>?)"},

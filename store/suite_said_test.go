@@ -118,3 +118,32 @@ func testSilencedStaysInDigest(t *testing.T, d *DB) {
 		t.Errorf("one that is loud again became %s", got)
 	}
 }
+
+// testAskedOnce: a digest's incidents together ask the same people once.
+func testAskedOnce(t *testing.T, d *DB) {
+	flooded(t, d, alert.Error, 8)
+	ask := func(n int, mention ...string) {
+		r := delivery(incident(fmt.Sprint("error-", n), "#db", 1), alert.Reply, 1)
+		r.Note = &alert.Note{Topic: alert.TopicUnanswered, Count: n, At: at(n), Mention: mention}
+		say(t, d, fmt.Sprint("error-", n), r)
+	}
+	for n := range 6 {
+		ask(n, "here")
+	}
+	ask(6, "U1")
+	deliver(t, d, claimDigest(t, d, 10, alert.Digest), 10)
+	if got := drain(t, d, 11); got != "reply reply list update " {
+		t.Errorf("behind the digest came %s", got)
+	}
+	for n := range 8 {
+		ask(n, "here")
+		happen(t, d, fmt.Sprint("error-", n), func(i *alert.Incident) { i.Count++ })
+	}
+	ask(3, "U1", "here")
+	if got := drain(t, d, 20); got != "reply update reply " && got != "update reply reply " && got != "reply reply update " {
+		t.Errorf("later came %s", got)
+	}
+	if l := balanced(t, d); l.Total.Pending != 0 || rows(t, d, "deliveries WHERE stage IS NOT NULL") != 0 {
+		t.Errorf("something is left: %+v", l.Total)
+	}
+}

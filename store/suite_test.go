@@ -134,6 +134,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"what must be said comes behind a digest":             testSaidBehindDigest,
 		"what must be said is said in a digest's thread":      testSaidInDigest,
 		"what is silenced stays in its digest":                testSilencedStaysInDigest,
+		"one asks for all of a digest":                        testAskedOnce,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
