@@ -65,7 +65,7 @@ func TestPostgresSecondDaemonIsRefused(t *testing.T) {
 func TestPostgresLostConnectionIsMadeAgain(t *testing.T) {
 	d := reopen(t, postgresSchema(t))
 	commit(t, d, fire(incident("a", "#db", 1)))
-	must(t, d.each(t.Context(), `SELECT pg_terminate_backend(l.pid) FROM pg_locks l
+	must(t, d.each(t.Context(), `SELECT pg_terminate_backend(l.pid, 10000) FROM pg_locks l
 		WHERE l.locktype = 'advisory' AND l.objid = (hashtext(current_schema())::bigint & 4294967295)::oid`,
 		func(s scanner) error { return s.Scan(new(bool)) }))
 	mustBe(t, d.Commit(t.Context(), fire(incident("b", "#db", 1))), alert.ErrUnavailable)
