@@ -67,7 +67,7 @@ func (h *Handlers) more(ctx context.Context, a bot.Action) error {
 // click does verb with the incident of the button. Who sees its card, or the
 // Home, sees there what came of it; all others are told.
 func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightAck); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	act := alert.Act{Verb: verb, Incident: a.Value, By: h.person(ctx, a.Caller), Once: a.TriggerID}
@@ -126,7 +126,7 @@ const mutes = time.Hour
 
 // mute keeps the key of an incident quiet for an hour.
 func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	i, no := h.incident(ctx, a.Value)
@@ -159,7 +159,7 @@ func (h *Handlers) incident(ctx context.Context, id string) (alert.Incident, *re
 // expire ends the silence of the button. A list of silences is drawn anew; the
 // person is told only where that is not seen.
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	said := h.end(ctx, a.Value, h.person(ctx, a.Caller))

@@ -314,7 +314,7 @@ func TestWhoMayNotIsToldPolitelyAndLogged(t *testing.T) {
 			if did != (c.want == "") || !strings.Contains(got, c.want) {
 				t.Errorf("%s, %s: answered %q, done: %v", c.name, what, got, did)
 			}
-			if logged := d.logged.String(); (c.want != "") != strings.Contains(logged, `"msg":"refused"`) || c.want != "" && !strings.Contains(logged, "U0ANN") {
+			if logged := d.logged.String(); (c.want != "") != strings.Contains(logged, `"msg":"refused"`) || c.want != "" && (!strings.Contains(logged, `"user":"U0ANN"`) || !strings.Contains(logged, `"wanted":"`)) {
 				t.Errorf("%s, %s: logged %s", c.name, what, logged)
 			}
 		}

@@ -109,10 +109,19 @@ func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 		a.said = read(c.name)
 		return reply{Message: h.help(ctx, a)}
 	}
-	if no, ok := h.allowed(ctx, a.by, c.needs); !ok {
+	if no, ok := h.allowed(ctx, a.by, c.needs, c.name+" "+beginning(a.said.text)); !ok {
 		return reply{Message: no}
 	}
 	return c.do(h, ctx, a)
+}
+
+// beginning is as much of a text as a line of the log should have.
+func beginning(text string) string {
+	const most = 100
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return text
 }
 
 func unknown(said, near string, direct bool) render.Message {

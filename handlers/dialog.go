@@ -55,7 +55,7 @@ func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal
 }
 
 func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSend); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightSend, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	return h.openView(ctx, a, render.TestModal(h.opts.DefaultChannel))
@@ -64,7 +64,7 @@ func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
 // openSilence opens the dialog for a silence, prefilled with what the incident
 // has.
 func (h *Handlers) openSilence(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	i, no := h.incident(ctx, a.Value)
@@ -136,7 +136,7 @@ func (h *Handlers) openNote(ctx context.Context, a bot.Action) error {
 
 // openAbout opens a dialog of who may acknowledge.
 func (h *Handlers) openAbout(ctx context.Context, a bot.Action, draw func(i alert.Incident) render.Modal) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightAck); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
 	i, no := h.incident(ctx, a.Value)

@@ -47,7 +47,7 @@ func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx con
 	}
 	_, by := opened(s)
 	return nil, func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightSend); !ok {
+		if no, ok := h.allowed(ctx, by, rightSend, s.CallbackID+" "+order.channel); !ok {
 			return h.respond(ctx, by, no)
 		}
 		return h.respond(ctx, by, h.sendTest(ctx, order, s.TriggerID))
@@ -61,7 +61,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 	}
 	from, by := opened(s)
 	return nil, func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightSilence); !ok {
+		if no, ok := h.allowed(ctx, by, rightSilence, s.CallbackID+" "+wanted.Matchers.String()); !ok {
 			return h.respond(ctx, by, no)
 		}
 		wanted.By = h.person(ctx, by)
@@ -176,7 +176,7 @@ func tooLong(note string) map[string]string {
 func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert.Act) func(ctx context.Context) error {
 	from, by := opened(s)
 	return func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightAck); !ok {
+		if no, ok := h.allowed(ctx, by, rightAck, s.CallbackID+" "+from.Incident); !ok {
 			return h.respond(ctx, by, no)
 		}
 		act := wanted(ctx)

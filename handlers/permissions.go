@@ -43,8 +43,9 @@ func (p Permissions) of(r right) (who []string, what string) {
 	return nil, ""
 }
 
-// allowed tells whether a person has a right, or else what to say to them.
-func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right) (render.Message, bool) {
+// allowed tells whether a person has a right, or else what to say to them. about
+// is what they want to use it for, for the log.
+func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about string) (render.Message, bool) {
 	who, what := h.opts.Permissions.of(r)
 	if len(who) == 0 || slices.Contains(who, "everyone") || slices.Contains(who, by.User) {
 		return render.Message{}, true
@@ -63,7 +64,7 @@ func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right) (render.
 			return render.Message{}, true
 		}
 	}
-	h.opts.Log.Info("refused", zap.String("permission", string(r)), zap.String("user", by.User), zap.String("name", by.Name), zap.String("channel", by.Channel))
+	h.opts.Log.Info("refused", zap.String("permission", string(r)), zap.String("user", by.User), zap.String("name", by.Name), zap.String("channel", by.Channel), zap.String("wanted", about))
 	if unsure != nil {
 		return render.Refused("I can't see at the moment whether you may "+what+".", "Please try again in a minute; the log says what is wrong."), false
 	}
