@@ -62,9 +62,11 @@ func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 
 func TestASilenceIsReadInManySpellings(t *testing.T) {
 	for said, want := range map[string][3]string{
-		`service=db for 2h`: {`service="db"`, "2h0m0s", ""},
-		`service=db 2h`:     {`service="db"`, "2h0m0s", ""},
-		`2h service=db`:     {`service="db"`, "2h0m0s", ""},
+		`service=db for 2h`:                 {`service="db"`, "2h0m0s", ""},
+		`service=db 2h`:                     {`service="db"`, "2h0m0s", ""},
+		`2h service=db`:                     {`service="db"`, "2h0m0s", ""},
+		`service=db 1d because of the move`: {`service="db"`, "24h0m0s", "the move"},
+		`service=db 1d because of`:          {`service="db"`, "24h0m0s", ""},
 		`{service="db", severity!=info} for 1d because disks`:     {`service="db", severity!="info"`, "24h0m0s", "disks"},
 		"service=“db two” for 2 hours because it’s “me”":          {`service="db two"`, "2h0m0s", "it’s “me”"},
 		`title="gone for 2h" for 1h`:                              {`title="gone for 2h"`, "1h0m0s", ""},
