@@ -51,10 +51,7 @@ func (r *silenceReader) take(n int) (took int, bad *alert.InputError) {
 	}
 	word, left := r.m.cells[n], len(r.m.cells)-n
 	if slices.Contains([]string{"because", "reason", "cause"}, word.key) {
-		if n++; n < len(r.m.cells) && r.m.cells[n].key == "of" {
-			n++
-		}
-		r.order.why = r.m.rest(n).prose()
+		r.order.why = strings.TrimSpace(strings.TrimPrefix(r.m.rest(n+1).prose()+" ", "of "))
 		return left, nil
 	}
 	if !r.timed {
