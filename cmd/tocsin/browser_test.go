@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,13 +12,12 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/input"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
 	"tocsin/playground"
 )
-
-var screenshots = flag.String("screenshots", "", "folder to write the README's screenshots to; empty writes none that are kept")
 
 // browser starts Chromium, or skips where there is none.
 func browser(t *testing.T) context.Context {
@@ -89,7 +87,24 @@ func (p *page) fill(selector, text string) {
 func (p *page) say(text string) {
 	p.t.Helper()
 	p.act(at("composer"), "focus")
-	p.do("say "+text, chromedp.KeyEvent(text), chromedp.KeyEvent(kb.Escape), chromedp.KeyEvent(kb.Enter))
+	p.do("say "+text, chromedp.KeyEvent(text), chromedp.KeyEvent(kb.Escape), pressEnter())
+}
+
+// pressEnter presses Enter as a keyboard does: what stops the key, stops the line
+// break as well, which chromedp sends by itself.
+func pressEnter() chromedp.Action[chromedp.Void] {
+	return chromedp.Func(func(ctx context.Context, tab *chromedp.Target) error {
+		for _, kind := range []input.DispatchKeyEventType{input.DispatchKeyEventTypeKeyDown, input.DispatchKeyEventTypeKeyUp} {
+			key := input.DispatchKeyEventParams{Type: kind, Key: "Enter", Code: "Enter", WindowsVirtualKeyCode: 13}
+			if kind == input.DispatchKeyEventTypeKeyDown {
+				key.Text = "\r"
+			}
+			if _, err := cdp.Call(ctx, tab, input.DispatchKeyEvent, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // see waits until an element that matches selector holds text.
@@ -132,7 +147,6 @@ func TestAPersonInABrowser(t *testing.T) {
 	p.sendsATestByTheDialog()
 	p.writesADirectMessage()
 	p.readsFurtherUp()
-	p.takesPictures(s, proc)
 }
 
 func (p *page) pushesAnAlertAndSeesItsCardChange(s *playground.Server) {
@@ -200,44 +214,6 @@ func (p *page) readsFurtherUp() {
 		return at(%s).checkVisibility() && at("#head").offsetWidth === at("#conversation").offsetWidth; })()`, quoted(at("to-end")))
 	p.do("scroll up", chromedp.Poll[chromedp.Void](script, chromedp.WithPollingTimeout(patience/2)))
 	p.do("make the window as it was", chromedp.EmulateViewport(1440, 900))
-}
-
-// takesPictures shows the demonstration's alerts in light and in dark.
-func (p *page) takesPictures(s *playground.Server, proc *process) {
-	p.t.Helper()
-	for _, a := range demoScenes(p.t) {
-		proc.settle(proc.mustPush(a)...)
-	}
-	folder := *screenshots
-	if folder == "" {
-		folder = p.t.TempDir()
-	}
-	p.do("open the page again", chromedp.Navigate(s.URL()+"/?user=bob"), chromedp.WaitVisible(chromedp.CSS("body.ready")))
-	for _, scheme := range []string{"light", "dark"} {
-		file := filepath.Join(folder, "playground-"+scheme+".png")
-		p.do("choose "+scheme, colourScheme(scheme))
-		p.see(at("message"), "Nightly backup failed")
-		p.shoot(file)
-		if info, err := os.Stat(file); err != nil || info.Size() < 20_000 {
-			p.t.Errorf("the %s picture is empty: %v", scheme, err)
-		}
-	}
-}
-
-// demoScenes are the sample alerts of tocsin demo.
-func demoScenes(t *testing.T) []map[string]any {
-	t.Helper()
-	var scenes []struct {
-		Alert map[string]any `json:"alert"`
-	}
-	if err := json.Unmarshal(demoAlerts, &scenes); err != nil {
-		t.Fatal(err)
-	}
-	alerts := make([]map[string]any, len(scenes))
-	for i, s := range scenes {
-		alerts[i] = s.Alert
-	}
-	return alerts
 }
 
 // colourScheme makes the browser's person prefer light or dark.

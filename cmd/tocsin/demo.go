@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -37,10 +39,28 @@ Examples:
   tocsin demo --no-browser --listen 127.0.0.1:9000`
 }
 
-// demoAlerts are a few seconds of an ordinary bad morning.
-//
-//go:embed demo.json
-var demoAlerts []byte
+// demoStory are two minutes of an ordinary bad morning, demoConfig the routes
+// they take.
+var (
+	//go:embed demo.json
+	demoStory []byte
+	//go:embed demo.yaml
+	demoConfig []byte
+)
+
+// scene is one thing that happens in the demonstration, After the one before.
+type scene struct {
+	After string `json:"after"`
+	// Alert is pushed to the daemon.
+	Alert json.RawMessage `json:"alert,omitempty"`
+	// By is who does something in Slack: types Command into Channel, or presses
+	// Click on the newest message there that says On.
+	By      string `json:"by,omitempty"`
+	Channel string `json:"channel,omitempty"`
+	Command string `json:"command,omitempty"`
+	Click   string `json:"click,omitempty"`
+	On      string `json:"on,omitempty"`
+}
 
 // Run runs the demonstration until ctx ends.
 func (c demoCmd) Run(ctx context.Context, w world) (err error) {
@@ -70,7 +90,7 @@ func (c demoCmd) Run(ctx context.Context, w world) (err error) {
 		openBrowser(ctx, slack.URL())
 	}
 	parts := newStages(d.log)
-	parts.start("demo", time.Second, func(ctx context.Context) error { return c.play(ctx, socketClient(socket)) })
+	parts.start("demo", time.Second, func(ctx context.Context) error { return c.play(ctx, slack, socketClient(socket)) })
 	return errors.Join(d.run(ctx), parts.stop())
 }
 
@@ -80,25 +100,49 @@ func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server,
 	if err != nil {
 		return nil, err
 	}
-	return playground.New(playground.Options{
+	s, err := playground.New(playground.Options{
 		Listen: freeAddress(ctx, c.Listen), Commands: commands,
 		Push: func(ctx context.Context, alert []byte) error {
 			return daemon.call(ctx, http.MethodPost, "/v1/alerts", json.RawMessage(alert), &struct{}{})
 		},
 	})
+	if err != nil {
+		return nil, err
+	}
+	if err := peopleDemo(s); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
 }
 
-// config is that of a daemon which knows the playground alone; nothing of the
-// user's own settings gets in.
+// peopleDemo adds who is on call, some hours behind.
+func peopleDemo(s *playground.Server) error {
+	s.AddUser(playground.User{Name: "dora", RealName: "Dora Quist", TZ: "America/Denver", Color: "7a4f9a"})
+	if _, err := s.AddUserGroup(playground.UserGroup{Handle: "oncall", Name: "On call", Users: []string{"ann", "dora"}}); err != nil {
+		return fmt.Errorf("prepare the demo's people: %w", err)
+	}
+	return nil
+}
+
+// config is that of a daemon which knows the playground alone and takes the
+// demo's own routes; nothing of the user's settings gets in.
 func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, socket string) (*config.Config, config.Input, error) {
 	env := map[string]string{
 		"SLACK_APP_TOKEN": slack.AppToken(), "SLACK_BOT_TOKEN": slack.BotToken(), "SLACK_CHANNEL_ID": "#alerts",
 		"SLACK_API_URL": slack.APIURL(), "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
-		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(ctx, c.API),
+		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(ctx, c.API), "TOCSIN_CONFIG": "/demo.yaml",
 	}
-	in := config.Input{Getenv: func(name string) string { return env[name] }, UID: os.Getuid()}
+	in := config.Input{Getenv: func(name string) string { return env[name] }, ReadFile: readDemo, UID: os.Getuid()}
 	cfg, err := config.Load(in)
 	return cfg, in, err
+}
+
+// readDemo is a machine on which the demo's configuration is the only file.
+func readDemo(path string) ([]byte, error) {
+	if path != "/demo.yaml" {
+		return nil, fs.ErrNotExist
+	}
+	return demoConfig, nil
 }
 
 // freeAddress returns address, or one with another port if that is in use.
@@ -122,10 +166,12 @@ func (c demoCmd) greet(w world, page, server string) error {
 	_, err := fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
 
   The page:    %s
-  Try this:    curl -d 'disk full on db-3' %s/v1/alerts
-  And this:    type /notify-test in the page, or write "help" to Tocsin under Apps
+  Try this:    press the buttons of a card; look at tocsin's Home, under Apps
+  Or type:     /notify list, /notify stats, /notify silences, /notify help
+  And this:    curl -d 'disk full on db-3' %s/v1/alerts
 
-Stop it with Ctrl-C.
+Nobody answers the checkout alert: its route pings @here after 40 seconds, and
+#ops and carol after 80, unless somebody acknowledges it. Stop it with Ctrl-C.
 `, page, server)
 	return err
 }
@@ -144,29 +190,47 @@ func openBrowser(ctx context.Context, page string) {
 	}
 }
 
-// play pushes the sample alerts, each after its pause.
-func (c demoCmd) play(ctx context.Context, daemon *client) error {
+// play lets the story happen, each scene after its pause.
+func (c demoCmd) play(ctx context.Context, slack *playground.Server, daemon *client) error {
 	if c.Quiet {
 		return nil
 	}
-	var scenes []struct {
-		After string          `json:"after"`
-		Alert json.RawMessage `json:"alert"`
+	var story []scene
+	if err := json.Unmarshal(demoStory, &story); err != nil {
+		return fmt.Errorf("read the demo's story: %w", err)
 	}
-	if err := json.Unmarshal(demoAlerts, &scenes); err != nil {
-		return fmt.Errorf("read sample alerts: %w", err)
-	}
-	for _, s := range scenes {
+	for _, s := range story {
 		after, err := time.ParseDuration(s.After)
 		if err != nil {
-			return fmt.Errorf("read sample alerts: %w", err)
+			return fmt.Errorf("read the demo's story: %w", err)
 		}
 		if !pause(ctx, after) {
 			return nil
 		}
-		err = daemon.call(ctx, http.MethodPost, "/v1/alerts", s.Alert, &struct{}{})
+		err = s.happen(ctx, slack, daemon)
 		if err != nil && ctx.Err() == nil && !strings.Contains(err.Error(), "shutting down") {
-			return fmt.Errorf("push sample alert: %w", err)
+			return fmt.Errorf("play the demo's story: %w", err)
+		}
+	}
+	return nil
+}
+
+// happen does what a scene says. Somebody who was quicker on the page may have
+// taken away what was to be pressed, which is no error.
+func (s scene) happen(ctx context.Context, slack *playground.Server, daemon *client) error {
+	switch {
+	case s.Alert != nil:
+		return daemon.call(ctx, http.MethodPost, "/v1/alerts", s.Alert, &struct{}{})
+	case s.Command != "":
+		name, text, _ := strings.Cut(s.Command, " ")
+		_, err := slack.User(s.By).Command(ctx, s.Channel, name, text)
+		return err
+	}
+	messages := slack.Messages(s.Channel)
+	for _, m := range slices.Backward(messages) {
+		if strings.Contains(m.Text, s.On) && m.ThreadTS == "" {
+			_, _ = slack.User(s.By).Click(ctx, playground.AtMessage(s.Channel, m.TS), s.Click)
+			break
 		}
 	}
 	return nil
