@@ -103,13 +103,14 @@ func newEnvelope(kind, label string, payload any) *envelope {
 
 // frame is the envelope as Slack writes it.
 func (env *envelope) frame() ws.Frame {
-	body := map[string]any{
-		"envelope_id": env.id, "type": env.kind, "payload": env.payload, "accepts_response_payload": env.accepts,
-	}
+	body := map[string]any{"envelope_id": env.id, "type": env.kind, "accepts_response_payload": env.accepts}
 	if env.kind == TypeEvents {
 		body["retry_attempt"], body["retry_reason"] = env.attempt, env.reason
 	}
-	return textFrame(body)
+	// The payload is put in as it is: it may be large, and a crowd of people send many.
+	head := mustJSON(body)
+	text := append(head[:len(head)-1:len(head)-1], `,"payload":`...)
+	return ws.NewTextFrame(append(append(text, env.payload...), '}'))
 }
 
 // dispatchLocked sends an envelope to one socket by chance. It reports false when there is none at all; an envelope that goes to a

@@ -71,6 +71,12 @@ func TestTiersGiveEachMethodItsOwnMinute(t *testing.T) {
 		{"conversations.list", nil, 20},
 		{"conversations.info", form{"channel": "C0OPS"}, 50},
 		{"users.info", form{"user": "U0ANN"}, 100},
+		{"conversations.members", form{"channel": "C0OPS"}, 100},
+		{"conversations.join", form{"channel": "C0OPS"}, 50},
+		{"usergroups.list", nil, 20},
+		{"users.list", nil, 20},
+		{"users.lookupByEmail", form{"email": "ann@example.com"}, 50},
+		{"views.publish", form{"user_id": "U0ANN", "view": `{"type":"home","blocks":[{"type":"divider"}]}`}, 100},
 		{"auth.test", nil, 600},
 	}
 	for _, row := range rows {

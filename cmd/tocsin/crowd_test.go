@@ -166,6 +166,11 @@ func BenchmarkCrowd(b *testing.B) {
 			}
 			waits.add(p.out.AckAfter)
 		}
+		b.StopTimer()
+		until(b, s, "an answer to each who came too late", func(sn *playground.Snapshot) bool {
+			return sn.Count(playground.KindEphemeral) >= (round+1)*(crowdPeople-crowdCards)
+		})
+		b.StartTimer()
 	}
 	waits.report(b)
 	b.ReportMetric(float64(slowest(&waits))/float64(time.Millisecond), "max-ms")
