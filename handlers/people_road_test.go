@@ -244,7 +244,7 @@ func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
 	ann := r.slack.User("ann")
 	for nth, c := range [][2]string{
 		{"list service=“db”", "disk full"}, {"show " + strings.ToUpper(id) + ",", "disk full"}, {"ack " + id + " I am on it", "You acknowledged"}, {"ack " + id, "acknowledged already by ann"},
-		{"assign " + id + " to <@U0BOB|bob>", "is with bob now"}, {"silence service=db until tomorrow 9am because disks", "1 open incident is quiet now"}, {"silences", "disks"},
+		{"assign " + id + " to <@U0BOB|bob>", "is with bob now"}, {"assign " + id + " @bob", "is with bob already"}, {"silence service=db until tomorrow 9am because disks", "1 open incident is quiet now"}, {"silences", "disks"},
 		{"subscribe service=web", "direct messages"}, {"stats", "Until acknowledged"}, {"oncall", "Who is told of what"}, {"resolve " + id, "You resolved"}, {"unsubscribe", "1 subscription"},
 		{"sho " + id, "Did you mean `show`?"}, {"help silence", "until monday"},
 	} {

@@ -29,7 +29,7 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 	case alert.ActUnknown:
 		return "❓ I know no incident " + name + ". Perhaps it is old and forgotten; `/notify list all` shows those I know."
 	case alert.ActAlready:
-		return alreadyLine(a.Incident, name)
+		return alreadyLine(a.Incident, name, verb)
 	}
 	name += " " + bold(title(a.Incident.Title), 150)
 	switch verb {
@@ -46,12 +46,14 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 }
 
 // alreadyLine says who was faster.
-func alreadyLine(i alert.Incident, name string) string {
+func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	name += " " + bold(title(i.Title), 150)
-	switch i.State {
-	case alert.StateResolved:
+	switch {
+	case i.State == alert.StateResolved:
 		return "✅ " + name + " is resolved already" + by(i.ResolvedBy, called) + when(i.ResolvedAt) + "."
-	case alert.Acked:
+	case verb == alert.VerbAssign:
+		return "👤 " + name + " is with " + called(i.Assignee) + " already."
+	case i.State == alert.Acked:
 		return "✋ " + name + " is acknowledged already" + by(i.AckedBy, called) + when(i.AckedAt) + "."
 	}
 	return "☑️ " + name + " was so already."

@@ -206,6 +206,7 @@ func TestActsAreAnswered(t *testing.T) {
 		"assign":  Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActDone}}, alert.VerbAssign),
 		"note":    Acted([]alert.Acted{{Incident: diskFull(), Effect: alert.ActDone}}, alert.VerbNote),
 		"already": Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActAlready}}, alert.VerbAck),
+		"given":   Acted([]alert.Acted{{Incident: with(acked(), func(i *alert.Incident) { i.Assignee = alert.Person{ID: "U0BOB", Name: "bob"} }), Effect: alert.ActAlready}}, alert.VerbAssign),
 		"nothing": Acted(nil, alert.VerbAck),
 	} {
 		t.Run(name, func(t *testing.T) {
