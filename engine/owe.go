@@ -108,7 +108,9 @@ func (d *draft) oweIn(en *entry, lanes []string, what alert.Delivery) (first str
 	}
 	what.Incident, what.State, what.CreatedAt, what.NextAt = en.ID, alert.Pending, d.now, d.now
 	what.Priority = 1
-	if en.Severity == alert.Critical {
+	// That a silence hides something must not make wait what is critical and
+	// hidden by none: many may be hidden at once.
+	if en.Severity == alert.Critical && !what.TopLevel {
 		what.Priority = 0
 	}
 	for n, lane := range lanes {

@@ -159,6 +159,16 @@ func TestThatASilenceHidesACriticalAlertIsToldOnce(t *testing.T) {
 	wantOwed(t, w.after(time.Hour), "#a post", "#b post")
 }
 
+func TestWhatASilenceHidesDoesNotMakeACriticalAlertWait(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`key=~"db-.*"`, time.Hour)
+	d := w.push(alert.Alert{Key: "db-1", Title: "a", Severity: alert.Critical}, alert.Alert{Key: "web", Title: "a", Severity: alert.Critical})
+	wantOwed(t, d, "#alerts reply hidden", "#alerts post")
+	if hidden, shown := d.change.Deliveries[0], d.change.Deliveries[1]; shown.Priority >= hidden.Priority {
+		t.Errorf("what is hidden goes with priority %d, what is not with %d", hidden.Priority, shown.Priority)
+	}
+}
+
 func TestAnEndWithoutABeginningIsSilencedAsWell(t *testing.T) {
 	w := newWorld(t)
 	w.silence(`key="db"`, time.Hour)
