@@ -118,9 +118,14 @@ func (d *desk) Silence(_ context.Context, s alert.Silence) (alert.Silence, int, 
 
 func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.Silence, error) {
 	for n, s := range d.silences {
-		if s.ID == id && s.EndedBy == (alert.Person{}) {
+		switch {
+		case s.ID != id:
+		case s.EndedBy == (alert.Person{}):
 			d.silences[n].EndedBy = by
 			return d.silences[n], nil
+		default:
+			s.EndsAt = time.Unix(1795442000, 0).Add(d.later - time.Minute)
+			return s, nil
 		}
 	}
 	return alert.Silence{}, alert.ErrNotFound

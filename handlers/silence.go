@@ -139,10 +139,17 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	return together(all)
 }
 
+// twice is how long after its end a silence is answered as ended just now: a
+// double click ends it once.
+const twice = time.Second
+
 // end ends one silence.
 func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.Message {
+	asked := h.opts.Now()
 	ended, err := h.opts.Engine.Unsilence(ctx, id, by)
 	switch {
+	case err == nil && ended.EndsAt.Before(asked.Add(-twice)):
+		return over(id)
 	case err == nil:
 		return render.Unsilenced(ended)
 	case errors.Is(err, alert.ErrNotFound):
@@ -154,9 +161,9 @@ func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.M
 // noSilence says that no silence of this id holds: it is over, or another one is
 // meant.
 func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
-	over, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{ID: id})
-	if err == nil && len(over) > 0 {
-		return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
+	known, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{ID: id})
+	if err == nil && len(known) > 0 {
+		return over(id)
 	}
 	holding, _, err := h.holding(ctx)
 	if err != nil {
@@ -170,6 +177,10 @@ func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 		return render.Refused("I know no silence "+id+".", "Did you mean `"+near+"`? `silences` lists them.")
 	}
 	return render.Refused("I know no silence "+id+".", "`silences` lists those that hold.")
+}
+
+func over(id string) render.Message {
+	return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
 }
 
 // together says several answers in one message.

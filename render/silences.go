@@ -96,7 +96,7 @@ func Silenced(s alert.Silence, n int) Message {
 
 // Unsilenced tells a person that a silence has ended.
 func Unsilenced(s alert.Silence) Message {
-	return answer("🔔 Ended: " + matchers(s.Matchers, 1000) + " (" + quoted(orDash(s.ID)) + ", " + hidden(s) + "). What is still open is shown now.")
+	return answer("🔔 Ended: " + matchers(s.Matchers, 1000) + " (" + quoted(orDash(s.ID)) + ", " + hidden(s) + "). What is still open is shown now, unless another silence matches it.")
 }
 
 func until(t time.Time) string {
