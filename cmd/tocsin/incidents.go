@@ -10,7 +10,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"tocsin/alert"
 )
@@ -78,7 +77,7 @@ func (c incidentsListCmd) print(w world, page incidentPage, matchers alert.Match
 	err := table(w.stdout, func(line func(cells ...any)) {
 		line("ID", "STATE", "SEVERITY", "FIRED", "SINCE", "WHO", "WHERE", "TITLE")
 		for _, i := range page.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(began(i)), cmp.Or(who(carer(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(i.FirstAt), cmp.Or(who(carer(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
 		}
 	})
 	if more := page.Total - len(page.Incidents); err == nil && more > 0 {
@@ -95,14 +94,7 @@ func stateOf(i alert.Incident) string {
 	return string(i.State)
 }
 
-// began is when an incident began to be open, carer who is to care for it.
-func began(i alert.Incident) time.Time {
-	if !i.OpenedAt.IsZero() {
-		return i.OpenedAt
-	}
-	return i.FirstAt
-}
-
+// carer is who is to care for an incident.
 func carer(i alert.Incident) alert.Person {
 	if i.Assignee != (alert.Person{}) {
 		return i.Assignee

@@ -82,18 +82,27 @@ func (i chronicle) fields() [][2]string {
 		{"first", clock(i.FirstAt)}, {"last", clock(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
-	if i.Silence != "" && i.State != alert.StateResolved {
+	return append(fields, i.whereabouts()...)
+}
+
+// whereabouts are where people see the incident, or why they don't.
+func (i chronicle) whereabouts() (fields [][2]string) {
+	over := i.State == alert.StateResolved
+	if over && i.Silence != "" && i.HeldUntil.Equal(i.SilencedUntil) {
+		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
+	}
+	if i.Silence != "" && !over {
 		fields = append(fields, [2]string{"silenced", "until " + clock(i.SilencedUntil) + " by " + i.Silence})
 	}
 	if !i.HeldUntil.IsZero() {
 		fields = append(fields, [2]string{"held back", "until " + clock(i.HeldUntil)})
 	}
 	for _, lane := range i.Lanes {
-		where := lane
 		if card := i.Card(lane); card.TS != "" {
-			where += " (" + card.Conversation + " " + card.TS + ")"
+			fields = append(fields, [2]string{"shown in", lane + " (" + card.Conversation + " " + card.TS + ")"})
+			continue
 		}
-		fields = append(fields, [2]string{"shown in", where})
+		fields = append(fields, [2]string{"not yet in", lane})
 	}
 	return fields
 }
