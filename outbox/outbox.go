@@ -176,6 +176,8 @@ type Outbox struct {
 	mu    sync.Mutex
 	lanes map[string]*lane    // those with a goroutine
 	fresh map[string]struct{} // those to get one
+
+	recalled chan struct{}
 }
 
 // New returns an Outbox that sends nothing before Run.
@@ -194,6 +196,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		bell:         make(chan struct{}, 1),
 		lanes:        map[string]*lane{},
 		fresh:        map[string]struct{}{},
+		recalled:     make(chan struct{}),
 	}
 }
 
@@ -206,6 +209,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	if !o.remember(ctx) {
 		return nil
 	}
+	close(o.recalled)
 	var work sync.WaitGroup
 	work.Go(func() { o.findLanes(ctx) })
 	work.Go(func() { o.probeWhenHeld(ctx) })
@@ -218,6 +222,10 @@ func (o *Outbox) Run(ctx context.Context) error {
 	work.Wait()
 	return nil
 }
+
+// Recalled is closed once Run knows what an earlier run knew of destinations:
+// from then on Health tells of those that are broken.
+func (o *Outbox) Recalled() <-chan struct{} { return o.recalled }
 
 // Wake says that these lanes may have something new to send. It never blocks.
 func (o *Outbox) Wake(lanes ...string) {

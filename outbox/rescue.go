@@ -101,8 +101,6 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))
 		return false
 	}
-	o.metrics.rescues.WithLabelValues("taken").Inc()
-	o.log.Warn("the last resort has taken what nothing else could", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
 	ids := make([]string, 0, len(s.Jobs))
 	for _, j := range s.Jobs {
 		ids = append(ids, j.ID)
@@ -111,11 +109,14 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	for failures := 0; ; failures++ {
 		err := o.opts.Strands.Rescued(calls, ids)
 		if err == nil {
-			return true
+			break
 		}
 		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
 		if !sleep(calls, retryAfter(failures, o.opts.Rand)) {
 			return false
 		}
 	}
+	o.metrics.rescues.WithLabelValues("taken").Inc()
+	o.log.Warn("the last resort has taken what nothing else could", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
+	return true
 }

@@ -142,6 +142,10 @@ func (d *daemon) close() error {
 func (d *daemon) run(ctx context.Context) error {
 	parts := newStages(d.log)
 	parts.start("outbox", stopOutbox, d.outbox.Run)
+	select { // who asks right after the start must not hear that all is well
+	case <-d.outbox.Recalled():
+	case <-ctx.Done():
+	}
 	parts.start("engine", stopEngine, d.engine.Run)
 	parts.start("introduction", time.Second, d.intro.run)
 	parts.start("homes", time.Second, d.people.Run)
