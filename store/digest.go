@@ -114,16 +114,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, shownQuery, micros(a.Now), to.Conversation, to.TS, g); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, ownQuery, g); err != nil {
-		return err
-	}
-	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
-		return err
-	}
-	if _, err := w.exec(ctx, nextInLines, g); err != nil {
-		return err
-	}
-	if err := w.askOnce(ctx, g, a.Now); err != nil {
+	if err := w.cover(ctx, a); err != nil {
 		return err
 	}
 	// A digest that was posted anew has a thread without a list; what was still
@@ -138,6 +129,22 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 		return err
 	}
 	return w.oweEdit(ctx, a.at, a.Now)
+}
+
+// cover ends what stands behind the posts of a digest that has been shown, and
+// lets come forward what it does not stand for.
+func (w *writer) cover(ctx context.Context, a *attempt) error {
+	g := a.at.incident
+	if _, err := w.exec(ctx, ownQuery, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
+		return err
+	}
+	if _, err := w.exec(ctx, nextInLines, g); err != nil {
+		return err
+	}
+	return w.askOnce(ctx, g, a.Now)
 }
 
 // killDigest makes each post that a digest stood for a dead one of its own, with
