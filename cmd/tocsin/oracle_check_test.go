@@ -146,6 +146,9 @@ func describe(s *story) string {
 func (x *exhibit) story(s *story) string {
 	cards := x.cards[s.key]
 	digests := x.listed[s.key]
+	if s.lane == shakyLane {
+		return x.shaky(s)
+	}
 	switch {
 	case len(digests) > 1:
 		return fmt.Sprintf("TWICE: %d digests list it", len(digests))
@@ -174,6 +177,41 @@ func (x *exhibit) story(s *story) string {
 		return "" // what was said before it got its own card is in the list
 	}
 	return s.compareThread(card, x.threads[at])
+}
+
+// shaky is story for the lane that is archived now and then. What it could not
+// take is in the fallback, and what was shown before may be there once more.
+func (x *exhibit) shaky(s *story) string {
+	cards, digests := x.cards[s.key], x.listed[s.key]
+	if len(cards)+len(digests) == 0 {
+		if s.doubtful {
+			return ""
+		}
+		return "LOST: nothing shows it, in its lane or in the fallback"
+	}
+	in := map[string]int{}
+	for _, e := range cards {
+		if in[e.Channel]++; in[e.Channel] > 1 {
+			return fmt.Sprintf("TWICE: %d cards show it in %s", in[e.Channel], e.Channel)
+		}
+	}
+	for _, e := range slices.Concat(cards, digests) {
+		if e.Channel != x.channels[shakyLane] && e.Channel != x.channels[fallbackLane] {
+			return "STRAYED: it is shown in " + e.Channel
+		}
+	}
+	if len(digests) > 0 {
+		return ""
+	}
+	last := cards[len(cards)-1]
+	card := x.now[last.Channel+" "+last.Message.TS]
+	if meant := strings.Contains(card.Text, "Meant for "+shakyLane); meant != (last.Channel == x.channels[fallbackLane]) {
+		return fmt.Sprintf("it says that it was meant for another conversation: %t: %s", meant, shown(card))
+	}
+	if wrong := s.compare(card); wrong != "" {
+		return wrong + ": " + shown(card)
+	}
+	return ""
 }
 
 // compare says how the card differs from the story's end.
@@ -302,12 +340,13 @@ func (n note) begins(card playground.Message, first int) string {
 
 // first is where a story was shown first: in a digest or as a card.
 func (x *exhibit) first(s *story) (playground.Entry, bool) {
+	var first playground.Entry
 	for _, all := range [][]playground.Entry{x.listed[s.key], x.cards[s.key]} {
-		if len(all) > 0 {
-			return all[0], true
+		if len(all) > 0 && (first.Seq == 0 || all[0].Seq < first.Seq) {
+			first = all[0]
 		}
 	}
-	return playground.Entry{}, false
+	return first, first.Seq > 0
 }
 
 // disorder finds first posts of one lane that are not shown in the order of

@@ -90,6 +90,9 @@ func (x *exhibit) miscounted(pushers []*pusher) []string {
 	}
 	var all []string
 	for _, at := range slices.SortedFunc(maps.Keys(want), func(a, b string) int { return cmp.Compare(x.digests[a].Seq, x.digests[b].Seq) }) {
+		if channel := x.digests[at].Channel; channel == x.channels[shakyLane] || channel == x.channels[fallbackLane] {
+			continue // nobody edits what nobody can see
+		}
 		now, listed := said(x.now[at]), *want[at]
 		if now.String() != listed.String() {
 			all = append(all, fmt.Sprintf("MISCOUNTED: the digest at %s says %s; it lists %s: %s\n%s", at, now, listed, x.now[at].Text, x.lines(deliveryOf(x.now[at]))))

@@ -96,12 +96,15 @@ type oracle struct {
 	tried, accepted atomic.Int64 // alerts, each once
 	marks           []mark
 	looks           atomic.Int64
+	archived        bool // the shaky lane
 }
 
 func newOracle(t *testing.T, p plan) *oracle {
 	s := slack(t, playground.Options{Limits: p.limits(), Seed: p.seed})
 	o := &oracle{t: t, plan: p, slack: s, daemon: prepare(t, s, nil), random: rand.New(rand.NewPCG(p.seed, 1))}
 	names := append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
+	s.AddChannel(playground.Channel{Name: strings.TrimPrefix(fallbackLane, "#"), IsMember: true})
+	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n", fallbackLane))
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, &pusher{
 			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: names[n*p.lanes : (n+1)*p.lanes],
@@ -138,6 +141,7 @@ func (o *oracle) run() {
 		}
 	}
 	o.slack.ClearFaults()
+	archive(o.t, o.slack.Unarchive, shakyLane)
 	o.mark("faults over")
 	o.settle(ctx)
 	cancel()
@@ -146,8 +150,8 @@ func (o *oracle) run() {
 		o.t.Error(err)
 	}
 	x := o.collect()
-	o.t.Logf("%d alerts accepted in %d stories, %d of them listed in %d digests, %d looks at the ledger, %d calls to Slack",
-		o.accepted.Load(), o.stories(), len(x.listed), len(x.digests), o.looks.Load(), len(o.slack.Calls()))
+	o.t.Logf("%d alerts accepted in %d stories, %d of them listed in %d digests, %d messages in the fallback, %d looks at the ledger, %d calls to Slack",
+		o.accepted.Load(), o.stories(), len(x.listed), len(x.digests), len(o.slack.Messages(fallbackLane)), o.looks.Load(), len(o.slack.Calls()))
 }
 
 func (o *oracle) stories() (n int) {
@@ -229,8 +233,13 @@ func (o *oracle) misbehave() {
 		{Kind: playground.FaultStoredError, Method: "chat.postMessage", Error: "fatal_error", Percent: 70},
 		{Kind: playground.FaultRefuse, Percent: 40},
 		{}, // the sockets
+		{Kind: archiving}, {Kind: archiving},
 	}
 	f := choices[o.random.IntN(len(choices))]
+	if f.Kind == archiving {
+		o.archive()
+		return
+	}
 	if f.Kind == "" {
 		o.mark("sockets cut")
 		for _, socket := range o.slack.Sockets() {
@@ -244,6 +253,25 @@ func (o *oracle) misbehave() {
 	if err := o.slack.SetFault(f); err != nil {
 		o.t.Fatal(err)
 	}
+}
+
+// The conversation that is archived now and then, what stands in for it, and
+// how misbehave calls that.
+const (
+	shakyLane    = "#lane-0"
+	fallbackLane = "#fallback"
+	archiving    = "archive"
+)
+
+// archive archives the shaky lane, or opens it again.
+func (o *oracle) archive() {
+	change, what := o.slack.Archive, "archived"
+	if o.archived {
+		change, what = o.slack.Unarchive, "opened again"
+	}
+	o.archived = !o.archived
+	o.mark(shakyLane + " " + what)
+	archive(o.t, change, shakyLane)
 }
 
 // watchLedger looks at the ledger all the time and returns the first thing that
@@ -350,7 +378,7 @@ func (o *oracle) compareLedger(l alert.Ledger) {
 			if _, ok := x.first(s); ok && s.doubtful {
 				accepted++
 			}
-			if len(x.cards[s.key]) > 0 && len(x.listed[s.key]) == 0 {
+			if first, _ := x.first(s); slices.ContainsFunc(x.cards[s.key], func(e playground.Entry) bool { return e.Seq == first.Seq }) {
 				posts++
 			}
 		}
