@@ -213,7 +213,7 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 	}
 	if o.CardFirst {
 		card := alert.Delivery{ID: fmt.Sprint("card-", len(m.rows), "-before-", r.ID), Lane: r.Lane, Incident: r.Incident, Kind: alert.Post, State: alert.Pending,
-			Priority: r.Priority, Seq: r.Seq, CreatedAt: r.CreatedAt, NextAt: o.Now}
+			Priority: r.Priority, Seq: r.Seq, CreatedAt: r.CreatedAt, NextAt: o.Now, Class: o.Class}
 		m.rows = slices.Insert(m.rows, slices.Index(m.rows, r), &card)
 	}
 	if !unfinished(r) {

@@ -61,10 +61,22 @@ func (w ways) unseen(job alert.Job) bool {
 	return anew
 }
 
+// seenAgain says whether a card that was to be shown anew, because nobody could
+// see it, can be edited after all.
+func (w ways) seenAgain(job alert.Job) bool {
+	return job.Kind == alert.Post && job.Class == alert.ClassDestination && !job.Unsure &&
+		job.Card.TS != "" && !job.Card.Digest && w.reachable(job.Card.Place())
+}
+
 // moved decides about a job that was claimed for another place than it has to go
 // to. Then it is claimed again, so that where it goes is written down before the
 // attempt. A doubt about the place that it leaves becomes a mark.
 func (w ways) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
+	if w.seenAgain(job) {
+		v = begin(now, job)
+		v.Kind = alert.Update
+		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited again"), true
+	}
 	via, anew := w.route(job)
 	if !anew && via == job.Via {
 		return verdict{}, false
@@ -72,7 +84,7 @@ func (w ways) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
 	v = begin(now, job)
 	v.PossibleDuplicate = v.PossibleDuplicate || job.Unsure && job.Kind != alert.Update
 	if anew {
-		v.TopLevel = false
+		v.TopLevel, v.Class = false, alert.ClassDestination
 		switch job.Kind {
 		case alert.Reply:
 			v.CardFirst = true

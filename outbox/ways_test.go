@@ -84,6 +84,26 @@ func TestWhatIsMovedBecomesANewCard(t *testing.T) {
 	}
 }
 
+func TestACardThatCanBeEditedAgainIsNotShownAnew(t *testing.T) {
+	post := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: alert.Post, Class: alert.ClassDestination}, Card: alert.Card{Lane: "ops", TS: "1.0"}}
+	if v, ok := brokenWays("f").moved(noon, post); !ok || v.Kind != alert.Update {
+		t.Errorf("the lane is back, decided %+v %t", v, ok)
+	}
+	for name, change := range map[string]func(*alert.Job){
+		"it is gone":            func(j *alert.Job) { j.Class = alert.ClassGone },
+		"there is none":         func(j *alert.Job) { j.Card.TS = "" },
+		"it is a digest":        func(j *alert.Job) { j.Card.Digest = true },
+		"a post may be shown":   func(j *alert.Job) { j.Unsure = true },
+		"nobody was in its way": func(j *alert.Job) { j.Class = "" },
+	} {
+		job := post
+		change(&job)
+		if v, ok := brokenWays("f").moved(noon, job); ok {
+			t.Errorf("%s: decided %+v", name, v)
+		}
+	}
+}
+
 func TestWhatAnAttemptSaysAboutItsDestination(t *testing.T) {
 	p := testPolicy()
 	archived := &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"}

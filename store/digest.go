@@ -117,12 +117,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if err := w.cover(ctx, a); err != nil {
 		return err
 	}
-	// A digest that was posted anew has a thread without a list; what was still
-	// owed to the old one begins again.
-	if _, err := w.exec(ctx, unlistQuery, micros(a.Now), g, a.at.lane); err != nil {
-		return err
-	}
-	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", g); err != nil {
+	if err := w.unlist(ctx, a); err != nil {
 		return err
 	}
 	if err := w.oweList(ctx, a); err != nil {
@@ -145,6 +140,16 @@ func (w *writer) cover(ctx context.Context, a *attempt) error {
 		return err
 	}
 	return w.askOnce(ctx, g, a.Now)
+}
+
+// unlist forgets the list of a digest: one that was posted anew has a thread
+// without it, and what was still owed to the old one begins again.
+func (w *writer) unlist(ctx context.Context, a *attempt) error {
+	if _, err := w.exec(ctx, unlistQuery, micros(a.Now), a.at.incident, a.at.lane); err != nil {
+		return err
+	}
+	_, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", a.at.incident)
+	return err
 }
 
 // killDigest makes each post that a digest stood for a dead one of its own, with

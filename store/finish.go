@@ -152,7 +152,12 @@ func (w *writer) oweCard(ctx context.Context, a *attempt) error {
 	w.deliveries++
 	d.ID, d.Lane, d.Kind, d.State = alert.NewID(), a.at.lane, alert.Post, alert.Pending
 	d.CreatedAt, d.NextAt = fromMicros(created), a.Now
-	return w.insert(ctx, w.into.deliveries, keys{n: -w.deliveries, incident: a.at.incident}.deliveryArgs(nil, &d, "", stagePost))
+	at := keys{n: -w.deliveries, incident: a.at.incident}
+	if err := w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost)); err != nil {
+		return err
+	}
+	_, err = w.exec(ctx, "UPDATE deliveries SET class = ? WHERE n = ?", string(a.Class), at.n)
+	return err
 }
 
 // again leaves the delivery first in its line, to be tried at NextAt.
