@@ -62,9 +62,10 @@ func (w ways) unseen(job alert.Job) bool {
 }
 
 // seenAgain says whether a card that was to be shown anew, because nobody could
-// see it, can be edited after all.
+// see it, can be edited after all. One that is gone is shown anew, and so is what
+// was never tried in another way.
 func (w ways) seenAgain(job alert.Job) bool {
-	return job.Kind == alert.Post && job.Class == alert.ClassDestination && !job.Unsure &&
+	return job.Kind == alert.Post && job.Class != alert.ClassGone && job.Class != "" && !job.Unsure &&
 		job.Card.TS != "" && !job.Card.Digest && w.reachable(job.Card.Place())
 }
 

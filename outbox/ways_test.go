@@ -89,6 +89,11 @@ func TestACardThatCanBeEditedAgainIsNotShownAnew(t *testing.T) {
 	if v, ok := brokenWays("f").moved(noon, post); !ok || v.Kind != alert.Update {
 		t.Errorf("the lane is back, decided %+v %t", v, ok)
 	}
+	lost := post
+	lost.Class, lost.Via = alert.ClassUnsure, "f"
+	if v, ok := brokenWays("f").moved(noon, lost); !ok || v.Kind != alert.Update {
+		t.Errorf("the lane is back and nothing is in the fallback, decided %+v %t", v, ok)
+	}
 	for name, change := range map[string]func(*alert.Job){
 		"it is gone":            func(j *alert.Job) { j.Class = alert.ClassGone },
 		"there is none":         func(j *alert.Job) { j.Card.TS = "" },
