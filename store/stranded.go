@@ -10,8 +10,12 @@ import (
 // The queries about what somebody has to be told of in another way than by a
 // card.
 const (
-	strandedQuery = headSelect + ` WHERE d.lane = ? AND d.stage IS NOT NULL AND d.stage <> 3 AND d.rescued = 0
-		AND d.kind IN ('post', 'update', 'digest') ORDER BY d.priority, d.n LIMIT ?`
+	// strandedQuery has the posts that a digest gathered in place of the digest:
+	// some of them may have been taken before.
+	strandedQuery = headSelect + ` WHERE d.lane = ? AND d.stage IS NOT NULL AND d.rescued = 0
+		AND (d.kind IN ('post', 'update') OR d.kind = 'digest' AND NOT EXISTS (SELECT 1 FROM deliveries m
+			WHERE m.digest = d.incident AND m.kind = 'post' AND m.stage = 3))
+	ORDER BY d.priority, d.n LIMIT ?`
 	rescuedQuery = `UPDATE deliveries SET rescued = 1 WHERE id = ?`
 	untoldQuery  = `SELECT g.lane, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
 		FROM deliveries WHERE state = 'dead' AND told = 0 GROUP BY lane) g JOIN deliveries d ON d.n = g.latest ORDER BY g.lane`
@@ -19,8 +23,9 @@ const (
 )
 
 // Stranded lists what waits for a lane and was not taken by the last resort yet,
-// in its order and at most so much: each card with its incident as it is now, a
-// digest with a way to read its list.
+// in its order and at most so much: each card with its incident as it is now, also
+// when a digest is to stand for it; a digest that was shown before with a way to
+// read its list.
 func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error) {
 	var found []*head
 	err := d.each(ctx, strandedQuery, func(s scanner) error {

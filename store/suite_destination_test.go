@@ -140,15 +140,29 @@ func testStranded(t *testing.T, d *DB) {
 	if got := strandedIn(t, d, "#db"); len(got) != 2 {
 		t.Errorf("stranded are %v, want the one that a person retried as well", got)
 	}
+	testStrandedDigest(t, d)
+}
+
+// testStrandedDigest: what was taken before it was gathered is not handed over
+// again, and a digest that was shown has a list.
+func testStrandedDigest(t *testing.T, d *DB) {
+	t.Helper()
 	for n := range 6 {
 		commit(t, d, fire(incident(string(rune('m'+n)), "#flood", 1)))
 	}
+	first, err := d.Stranded(t.Context(), "#flood", 2)
+	must(t, err)
+	must(t, d.Rescued(t.Context(), []string{first[0].ID, first[1].ID}))
 	digest, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#flood", Now: at(60), Posts: true, DigestAbove: 5})
 	must(t, err)
+	if got := strandedIn(t, d, "#flood"); digest.Kind != alert.Digest || !slices.Equal(got, []string{"o", "p", "q", "r"}) {
+		t.Fatalf("with a %s, stranded are %v, want the four that were not taken", digest.Kind, got)
+	}
+	finish(t, d, digest, alert.Delivered, at(61))
 	jobs, err := d.Stranded(t.Context(), "#flood", 10)
 	must(t, err)
-	if digest.Kind != alert.Digest || len(jobs) != 1 || jobs[0].Digest == nil {
-		t.Fatalf("a %s is stranded as %+v", digest.Kind, jobs)
+	if len(jobs) != 1 || jobs[0].Kind != alert.Update || jobs[0].Digest == nil {
+		t.Fatalf("stranded are %+v, want the edit of the digest", jobs)
 	}
 	if lines, err := jobs[0].Digest.Read(t.Context()); err != nil || len(lines) != 6 {
 		t.Errorf("it stands for %+v (%v), want six incidents", lines, err)
