@@ -76,6 +76,9 @@ func (o *Outbox) tell(ctx context.Context, g alert.Graves) bool {
 	call, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
 	defer cancel()
 	if err := o.sender.Announce(call, o.opts.Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
+		if fail := failure(err); fail.Class == alert.ClassThrottled {
+			o.fallback.pause(o.opts.Now().Add(max(fail.RetryAfter, throttleMin)))
+		}
 		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
 	}

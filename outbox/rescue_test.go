@@ -169,3 +169,26 @@ func TestDeadLettersAreToldOnceTheFallbackTakesMessages(t *testing.T) {
 		}
 	})
 }
+
+func TestAThrottledLineAboutDeadLettersHoldsUpTheFallback(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.mute = &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 90 * time.Second}
+		w.slack.answer = func(_ context.Context, c call) (bool, error) {
+			if c.job.Lane == "ops" {
+				return false, fail(alert.ClassPayload, "invalid_blocks")
+			}
+			return true, nil
+		}
+		w.start(t, Options{Fallback: "fallback"})
+		w.post("ops", "a")
+		pass(time.Second)
+		w.post("fallback", "b")
+		pass(80 * time.Second)
+		w.wantTimes(t, "b")
+		if n := len(w.slack.announced); n != 1 {
+			t.Errorf("it was said %d times within the time that Slack asked for", n)
+		}
+		pass(time.Minute)
+		w.wantState(t, "b", alert.Delivered)
+	})
+}
