@@ -110,7 +110,10 @@ func (o *Outbox) remember(ctx context.Context) bool {
 	for failures := 0; ; failures++ {
 		known, err := o.queue.Broken(ctx)
 		if err == nil {
+			// A clock that was put back since must not put off the look.
+			last := o.opts.Now().Add(o.opts.ReachEvery)
 			for _, d := range known {
+				d.ProbeAt = earliest(d.ProbeAt, last)
 				o.destinations.set(mark{Destination: d})
 			}
 			return true

@@ -224,3 +224,14 @@ func TestADestinationThatNobodyWantsAnyMoreIsForgottenAfterADay(t *testing.T) {
 		}
 	})
 }
+
+func TestAClockThatWasPutBackBeforeARestartDoesNotPutOffTheLook(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.queue.broken["ops"] = alert.Destination{Lane: "ops", Code: "is_archived", Since: w.began.Add(23 * time.Hour), ProbeAt: w.began.Add(24 * time.Hour)}
+		w.start(t, Options{Fallback: "fallback"})
+		pass(6 * time.Minute)
+		if n := w.metric(t, "tocsin_broken_destinations"); n != 0 {
+			t.Errorf("%v destinations are still broken after a look that is due each five minutes", n)
+		}
+	})
+}
