@@ -30,7 +30,7 @@ fmt: ## format every Go file in place
 
 bench: ## all benchmarks, below a description of the machine
 	@.ci/machine
-	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) test -run '^$$' -bench . -benchmem -timeout 30m ./...
 
 demo: ## a daemon with a playground in place of Slack, and a page to watch
 	$(GO) run ./cmd/tocsin demo
