@@ -19,6 +19,9 @@ type Silence struct {
 	EndedBy Person `json:"ended_by,omitzero"`
 	// Hidden counts the alerts it has kept out so far.
 	Hidden int64 `json:"hidden"`
+	// Told are the conversations in which it was said that it hides something
+	// critical.
+	Told []string `json:"told,omitempty"`
 }
 
 // Active tells whether the silence holds at now.

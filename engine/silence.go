@@ -50,18 +50,21 @@ func reason(s alert.Silence) string {
 }
 
 // hide keeps what a firing alert has changed out of Slack. That a silence hides
-// a critical alert is told once, where people would have seen it.
+// a critical alert is told once in each conversation where people would have
+// seen it: a silence is there so that a flood is not read.
 func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.quieten(en, s)
-	if en.Severity != alert.Critical || known {
+	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.Told, lane) })
+	if en.Severity != alert.Critical || known || len(lanes) == 0 {
 		return
 	}
+	s.Told, s.changed = alert.Union(s.Told, lanes), true
 	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.EndsAt}
 	if s.Why != "" {
 		note.Text += ": " + s.Why
 	}
-	d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
+	d.oweIn(en, lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
 }
 
 // quieten makes the incident one that s keeps quiet.

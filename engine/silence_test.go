@@ -177,3 +177,16 @@ func TestAnEndWithoutABeginningIsSilencedAsWell(t *testing.T) {
 	wantStanding(t, d, alert.StandSilenced)
 	wantOwed(t, w.after(2*time.Hour))
 }
+
+func TestAFloodOfHiddenCriticalsIsToldOnceInEachConversation(t *testing.T) {
+	w := newWorld(t)
+	w.silence(`source="mover"`, time.Hour)
+	critical := func(key, channel string) alert.Alert {
+		return alert.Alert{Key: key, Title: key, Source: "mover", Severity: alert.Critical, Channel: channel}
+	}
+	wantOwed(t, w.push(critical("a", ""), critical("b", "")), "#alerts reply hidden")
+	wantOwed(t, w.push(critical("c", ""), critical("d", "#ops")), "#ops reply hidden")
+	wantOwed(t, w.push(critical("a", ""), critical("e", "#ops")))
+	w.silence(`source="mover"`, 2*time.Hour)
+	wantOwed(t, w.push(critical("f", "")), "#alerts reply hidden")
+}

@@ -22,6 +22,9 @@ func Note(i alert.Incident, n alert.Note) Message {
 		return Message{Text: who + fit(noteText(n.Text), maxText-utf8.RuneCountInString(who))}
 	}
 	head := who + noteHead(i, n)
+	if n.Topic == alert.TopicHidden {
+		head += "\nIf it hides more of them, that is only counted: `/notify silences` shows how many alerts."
+	}
 	if text := clean(n.Text); visible(text) {
 		head += "\n" + fit(text, maxText-1-utf8.RuneCountInString(head))
 	}

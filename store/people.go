@@ -95,8 +95,12 @@ func (m *merge) writeSilences(ctx context.Context) error {
 func (m *merge) writeSilence(ctx context.Context, s *alert.Silence, matchers string) error {
 	m.w.silences++
 	m.w.ruled = true
-	err := m.w.insert(ctx, m.w.into.silences, []any{m.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
-		personText(s.By), s.Why, personText(s.EndedBy), 0})
+	told, err := document(len(s.Told) == 0, s.Told)
+	if err != nil {
+		return fmt.Errorf("write lanes: %w", err)
+	}
+	err = m.w.insert(ctx, m.w.into.silences, []any{m.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
+		personText(s.By), s.Why, personText(s.EndedBy), 0, told})
 	if err != nil {
 		return err
 	}

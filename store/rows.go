@@ -24,7 +24,7 @@ const (
 	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
 		"started_at, done_at, plain, possible_duplicate, reason, conversation, ts"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
-	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden"
+	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told"
 )
 
 // insertions are the multi-row inserts of a change.
@@ -58,7 +58,7 @@ func newInsertions() insertions {
 		history: insertInto("history", historyColumns, ""),
 		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
 			matchers = excluded.matchers, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
-			why = excluded.why, ended_by = excluded.ended_by`),
+			why = excluded.why, ended_by = excluded.ended_by, told = excluded.told`),
 	}
 }
 

@@ -33,7 +33,7 @@ type ruleset struct {
 func (r *rules) forget() { r.forgotten.Add(1) }
 
 const (
-	silenceSelect     = `SELECT id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden FROM silences`
+	silenceSelect     = `SELECT id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told FROM silences`
 	activeQuery       = silenceSelect + ` WHERE ends_at > ? ORDER BY created_at DESC, n DESC LIMIT ?`
 	silenceQuery      = silenceSelect + ` WHERE id = ?`
 	silencesQuery     = silenceSelect + ` ORDER BY n DESC LIMIT ?`
@@ -84,11 +84,14 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 	found := []alert.Silence{}
 	err := d.each(ctx, query, func(row scanner) error {
 		var s alert.Silence
-		var matchers, by, endedBy string
+		var matchers, by, endedBy, told string
 		var created, ends int64
-		err := row.Scan(&s.ID, &matchers, &created, &ends, &by, &s.Why, &endedBy, &s.Hidden)
+		err := row.Scan(&s.ID, &matchers, &created, &ends, &by, &s.Why, &endedBy, &s.Hidden, &told)
 		if err == nil {
 			s.Matchers, err = parseMatchers(matchers)
+		}
+		if err == nil {
+			err = parse(told, &s.Told)
 		}
 		s.CreatedAt, s.EndsAt, s.By, s.EndedBy = fromMicros(created), fromMicros(ends), person(by), person(endedBy)
 		found = append(found, s)
