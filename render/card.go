@@ -126,6 +126,9 @@ func facts(i alert.Incident) []string {
 	var parts []string
 	switch i.State {
 	case alert.StateResolved:
+		if i.Count == 0 {
+			return []string{"*Resolved*", fired(0)}
+		}
 		state := "*Resolved*"
 		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() {
 			state += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
@@ -137,7 +140,7 @@ func facts(i alert.Incident) []string {
 	default:
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
 	}
-	parts = append(parts, "fired "+times(i.Count))
+	parts = append(parts, fired(i.Count))
 	switch {
 	case i.FirstAt.IsZero():
 	case i.Count > 1 && i.LastAt.After(i.FirstAt):

@@ -51,8 +51,9 @@ func cards() map[string]alert.Incident {
 		"resolved": with(diskFull(), func(i *alert.Incident) {
 			i.State, i.ResolvedAt, i.Count, i.Mention = alert.StateResolved, at("16:10:10"), 7, "@db-oncall"
 		}),
-		"bare":      {ID: "b2b2", State: alert.Open, Severity: alert.Info, Title: "backup finished", Count: 1, FirstAt: at("03:00:00"), LastAt: at("03:00:00")},
-		"long text": with(diskFull(), func(i *alert.Incident) { i.Text = strings.Repeat("a line of the log\n", 300) }),
+		"only its end": with(diskFull(), func(i *alert.Incident) { i.State, i.ResolvedAt, i.Count = alert.StateResolved, i.FirstAt, 0 }),
+		"bare":         {ID: "b2b2", State: alert.Open, Severity: alert.Info, Title: "backup finished", Count: 1, FirstAt: at("03:00:00"), LastAt: at("03:00:00")},
+		"long text":    with(diskFull(), func(i *alert.Incident) { i.Text = strings.Repeat("a line of the log\n", 300) }),
 		"long title": with(diskFull(), func(i *alert.Incident) {
 			i.Title, i.Text = strings.Repeat("the same words over and over ", 12), ""
 		}),

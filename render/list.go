@@ -72,7 +72,7 @@ func row(i alert.Incident, who func(alert.Person) string) string {
 	default:
 		parts = append(parts, "open")
 	}
-	parts = append(parts, "fired "+times(i.Count))
+	parts = append(parts, fired(i.Count))
 	if !i.LastAt.IsZero() {
 		parts = append(parts, "last "+ago(i.LastAt.Truncate(time.Minute)))
 	}

@@ -74,6 +74,14 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
+// fired is how often an incident did. Of some, only the end was ever told.
+func fired(n int) string {
+	if n == 0 {
+		return "never seen firing"
+	}
+	return "fired " + times(n)
+}
+
 // plural is "1 alert" or "3 alerts".
 func plural[N int | int64](n N, word string) string {
 	if n == 1 {

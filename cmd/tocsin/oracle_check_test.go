@@ -223,7 +223,7 @@ func (s *story) compare(card playground.Message) string {
 		return fmt.Sprintf("STALE: the card does not show resolved=%t", s.resolved)
 	case strings.Contains(card.Text, "Acknowledged by oracle") != (s.acked && !s.resolved):
 		return fmt.Sprintf("STALE: the card does not show acknowledged=%t", s.acked && !s.resolved)
-	case countOn(card) != max(s.count, 1):
+	case countOn(card) != s.count:
 		return fmt.Sprintf("STALE: the card counts %d, want %d", countOn(card), s.count)
 	}
 	return ""
