@@ -190,6 +190,29 @@ func (r Routing) Plan(s Subject) Plan {
 	return p
 }
 
+// HoldsIn says whether a message in lane that stands for alerts of many routes
+// is left to a person when it is unsure: when one of the routes that send there
+// wants that. Where no route sends, alerts go that name the conversation, by any
+// route.
+func (r Routing) HoldsIn(lane string) bool {
+	sends := lane == r.Default
+	holds := sends && r.HoldUnsure
+	somewhere := r.HoldUnsure
+	for _, route := range r.Routes {
+		wants := orElse(route.HoldUnsure, r.HoldUnsure)
+		somewhere = somewhere || wants
+		if route.sends(lane) || len(route.To) == 0 && lane == r.Default {
+			sends, holds = true, holds || wants
+		}
+	}
+	return holds || !sends && somewhere
+}
+
+// sends says whether the route names the conversation, perhaps in a step.
+func (r Route) sends(lane string) bool {
+	return slices.Contains(r.To, lane) || slices.ContainsFunc(r.Escalate, func(s Step) bool { return slices.Contains(s.To, lane) })
+}
+
 // take adds what the n-th route says; the first that took the alert has the
 // say where only one can.
 func (r Routing) take(p *Plan, n int, s Subject) {

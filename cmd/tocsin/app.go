@@ -98,12 +98,12 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	return d, nil
 }
 
-// holdUnsure asks the job's route; a digest, which stands for many, has the
-// choice that holds where routes say nothing.
+// holdUnsure asks the job's route, and for a digest, which stands for many, all
+// routes that send to its conversation.
 func holdUnsure(routing alert.Routing) func(alert.Job) bool {
 	return func(job alert.Job) bool {
 		if job.Digest != nil {
-			return routing.HoldUnsure
+			return routing.HoldsIn(job.Lane)
 		}
 		return routing.Plan(job.Incident.Subject()).HoldUnsure
 	}
