@@ -190,20 +190,20 @@ func TestAMentionHasOneSpelling(t *testing.T) {
 
 func TestADigestIsHeldWhereARouteThatSendsThereWantsIt(t *testing.T) {
 	yes, no := true, false
-	careful := Routing{Default: "#alerts", Routes: []Route{
-		{Name: "db", To: []string{"#db"}, HoldUnsure: &yes, Escalate: []Step{{To: []string{"#boss"}}}},
+	careful := alert.Routing{Default: "#alerts", Routes: []alert.Route{
+		{Name: "db", To: []string{"#db"}, HoldUnsure: &yes, Escalate: []alert.Step{{To: []string{"#boss"}}}},
 		{Name: "web", To: []string{"#web"}},
 	}}
-	reckless := Routing{Default: "#alerts", HoldUnsure: true, Routes: []Route{{Name: "web", To: []string{"#web"}, HoldUnsure: &no}, {Name: "rest", HoldUnsure: &no}}}
+	reckless := alert.Routing{Default: "#alerts", HoldUnsure: true, Routes: []alert.Route{{Name: "web", To: []string{"#web"}, HoldUnsure: &no}, {Name: "rest", HoldUnsure: &no}}}
 	for _, c := range []struct {
-		routing Routing
+		routing alert.Routing
 		lane    string
 		want    bool
 	}{
 		{careful, "#db", true}, {careful, "#boss", true}, {careful, "#web", false}, {careful, "#alerts", false},
 		{careful, "#named", true}, // by an alert of any route
 		{reckless, "#web", false}, {reckless, "#alerts", true}, {reckless, "#named", true},
-		{Routing{Default: "#alerts"}, "#alerts", false}, {Routing{Default: "#alerts"}, "#named", false},
+		{alert.Routing{Default: "#alerts"}, "#alerts", false}, {alert.Routing{Default: "#alerts"}, "#named", false},
 	} {
 		if got := c.routing.HoldsIn(c.lane); got != c.want {
 			t.Errorf("of %d routes a digest in %s is held: %t", len(c.routing.Routes), c.lane, got)
