@@ -19,6 +19,10 @@ const (
 	// absentLooks is how many looks in a row have to find nothing before it counts
 	// as not there.
 	absentLooks = 3
+	// settled is how long after an attempt history shows what it left there for
+	// certain, so that one look is enough: many are in doubt after a crash, and
+	// Slack allows some fifty looks a minute.
+	settled = 30 * time.Second
 	// fewestTries is how often a delivery is tried before its age counts. After
 	// a weekend without a daemon everything is old, and the network may be up a
 	// minute later than we are.
@@ -240,7 +244,7 @@ func retried(job alert.Job) bool { return job.Class == alert.ClassUnsure && job.
 // notThere decides after a look that found nothing. Because history may lag, a
 // few looks in a row have to say so.
 func (p policy) notThere(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verdict, ok bool) {
-	if d.absent+1 < absentLooks {
+	if d.absent+1 < absentLooks && v.Now.Sub(job.StartedAt) < settled {
 		v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
 		v.NextAt = v.Now.Add(unsureWait)
 		return job, v, true

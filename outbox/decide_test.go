@@ -244,7 +244,7 @@ func TestLooked(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true, Reason: "x"}}
+			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true, Reason: "x"}}
 			job, v, ok := p.looked(noon, job, c.doubt, c.err)
 			if ok == c.sent {
 				t.Fatalf("sends: %t, want %t", !ok, c.sent)
@@ -255,6 +255,16 @@ func TestLooked(t *testing.T) {
 				t.Errorf("still unsure: %t", job.Unsure)
 			}
 		})
+	}
+}
+
+func TestOneLookLongAfterTheAttemptIsEnough(t *testing.T) {
+	p := testPolicy()
+	for since, sent := range map[time.Duration]bool{settled - 1: false, settled: true, time.Hour: true} {
+		job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true}}
+		if job, _, ok := p.looked(noon.Add(since), job, doubt{}, nil); ok == sent || job.Unsure == sent {
+			t.Errorf("%v after the attempt it is sent: %t", since, !ok)
+		}
 	}
 }
 
