@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -154,6 +155,24 @@ func TestAThreadTellsWhatItsPolicyWants(t *testing.T) {
 		}
 		if !slices.Equal(told, c.want) {
 			t.Errorf("%s tells %v, want %v", c.policy, told, c.want)
+		}
+	}
+}
+
+func TestThatSomethingCriticalIsOverMakesNothingWait(t *testing.T) {
+	w := newWorld(t)
+	critical := alert.Alert{Key: "db", Title: "disk full", Severity: alert.Critical}
+	for _, owed := range w.push(critical).change.Deliveries {
+		if owed.Priority != 0 {
+			t.Errorf("%s has priority %d", describe(owed), owed.Priority)
+		}
+	}
+	critical.Status, critical.Text = alert.Resolved, strings.Repeat("it is over ", 500)
+	d := w.push(critical)
+	wantOwed(t, d, "#alerts update", "#alerts reply resolved", "#alerts reply more")
+	for _, owed := range d.change.Deliveries[1:] {
+		if owed.Priority != 1 {
+			t.Errorf("%s has priority %d", describe(owed), owed.Priority)
 		}
 	}
 }

@@ -108,9 +108,10 @@ func (d *draft) oweIn(en *entry, lanes []string, what alert.Delivery) (first str
 	}
 	what.Incident, what.State, what.CreatedAt, what.NextAt = en.ID, alert.Pending, d.now, d.now
 	what.Priority = 1
-	// That a silence hides something must not make wait what is critical and
-	// hidden by none: many may be hidden at once.
-	if en.Severity == alert.Critical && !what.TopLevel {
+	// What is critical must not wait for what is only told: that a silence hides
+	// something, or that something is over. There may be much of both at once.
+	told := what.TopLevel || what.Kind == alert.Reply && en.State == alert.StateResolved
+	if en.Severity == alert.Critical && !told {
 		what.Priority = 0
 	}
 	for n, lane := range lanes {

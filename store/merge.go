@@ -35,7 +35,7 @@ type merge struct {
 	edits map[place]time.Time
 }
 
-// urgent is an incident that became critical: its deliveries up to a number
+// urgent is an incident that became critical and goes on: its deliveries up to a number
 // go to the front, those of later changes say themselves where they stand.
 type urgent struct{ incident, upTo int64 }
 
@@ -259,7 +259,7 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 		args = keys{n: m.w.deliveries, incident: p.incident}.deliveryArgs(args, &d, c.notes[n], l.join(&d))
 	}
 	for _, i := range c.Incidents {
-		if i.Version > 1 && i.Severity == alert.Critical {
+		if i.Version > 1 && i.Severity == alert.Critical && i.State != alert.StateResolved {
 			m.urgent = append(m.urgent, urgent{m.known[i.ID].n, m.w.deliveries})
 		}
 	}

@@ -132,7 +132,7 @@ func (m *model) write(c alert.Change, known bool) {
 		}
 	}
 	for _, d := range m.deliveries {
-		if known && i.Severity == alert.Critical && d.Incident == i.ID && !finished(d.State) {
+		if known && i.Severity == alert.Critical && i.State != alert.StateResolved && d.Incident == i.ID && !finished(d.State) {
 			d.Priority = 0
 		}
 	}
