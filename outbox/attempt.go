@@ -88,6 +88,10 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if l.doubt.delivery != job.ID {
 		l.doubt = doubt{delivery: job.ID}
 	}
+	if l.doubt.turn = l.looks.turn(l.opts.Now(), l.doubt.turn); l.doubt.turn.After(l.opts.Now()) {
+		return job, l.policy.lookAt(l.opts.Now(), job, l.doubt.turn), true
+	}
+	l.doubt.turn = time.Time{}
 	l.status.set("looking", l.opts.Now().Add(l.opts.CallTimeout))
 	ctx, cancel := context.WithTimeout(calls, l.opts.CallTimeout)
 	defer cancel()
@@ -101,6 +105,9 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 		l.doubt.absent++
 	} else {
 		l.doubt.looks++
+	}
+	if v.fail != nil && v.fail.Class == alert.ClassThrottled {
+		l.looks.pause(v.NextAt)
 	}
 	if err != nil && !ok {
 		l.log.Warn("can't look whether it was shown: sending it again, possibly twice",

@@ -16,6 +16,10 @@ const (
 	unsureWait   = 2 * time.Second
 	throttleMin  = time.Second
 	maxLooks     = 10
+	// lookPace keeps looks below Slack's 50 a minute once it has asked for a
+	// pause; before that as many as lookBurst are made without asking.
+	lookPace  = time.Minute / 40
+	lookBurst = 1000
 	// absentLooks is how many looks in a row have to find nothing before it counts
 	// as not there.
 	absentLooks = 3
@@ -202,6 +206,17 @@ type doubt struct {
 	looks    int
 	absent   int
 	last     bool
+	// turn is when it may look; zero for none yet.
+	turn time.Time
+}
+
+// lookAt has it wait for its turn to look, and see now and then whether that
+// has changed.
+func (p policy) lookAt(now time.Time, job alert.Job, turn time.Time) verdict {
+	v := begin(now, job)
+	v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
+	v.NextAt = earliest(turn, now.Add(backoffMost))
+	return v
 }
 
 // looked decides after a look for job that found nothing, or with err could not

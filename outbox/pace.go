@@ -158,3 +158,33 @@ func earliest(a, b time.Time) time.Time {
 	}
 	return a
 }
+
+// turns hands out the times at which lanes may look into history, which Slack
+// limits for the workspace (tier 3, slack-facts §3.2): after a crash a thousand
+// lanes may want to look at once.
+type turns struct {
+	mu     sync.Mutex
+	bucket bucket
+	// until is the end of the latest pause: what was handed out for before is void.
+	until time.Time
+}
+
+// turn returns when a lane may look that was given the turn had, or none yet.
+func (t *turns) turn(now, had time.Time) time.Time {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !had.IsZero() && !had.Before(t.until) {
+		return had
+	}
+	at := latest(t.bucket.at(now, 0), now)
+	t.bucket.take(now)
+	return at
+}
+
+// pause hands out nothing before until.
+func (t *turns) pause(until time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.until = latest(t.until, until)
+	t.bucket.pause(until)
+}

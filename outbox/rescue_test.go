@@ -185,7 +185,10 @@ func TestAThrottledLineAboutDeadLettersHoldsUpTheFallback(t *testing.T) {
 		w.post("fallback", "b")
 		pass(80 * time.Second)
 		w.wantTimes(t, "b")
-		if n := len(w.slack.announced); n != 1 {
+		w.slack.mu.Lock()
+		n := len(w.slack.announced)
+		w.slack.mu.Unlock()
+		if n != 1 {
 			t.Errorf("it was said %d times within the time that Slack asked for", n)
 		}
 		pass(time.Minute)
