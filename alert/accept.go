@@ -118,12 +118,7 @@ func (a *Alert) checkWords() *InputError {
 
 // nearest suggests the severity that people of other tools mean.
 func nearest(word string) string {
-	others := map[string]Severity{
-		"crit": Critical, "fatal": Critical, "emergency": Critical, "page": Critical, "high": Critical, "p1": Critical,
-		"err": Error, "major": Error, "p2": Error, "warn": Warning, "minor": Warning, "medium": Warning, "p3": Warning,
-		"information": Info, "notice": Info, "debug": Info, "low": Info, "ok": Info, "p4": Info,
-	}
-	if s, ok := others[word]; ok {
+	if s := SeverityMeant(word); s != "" {
 		return fmt.Sprintf(" (%s?)", s)
 	}
 	return ""

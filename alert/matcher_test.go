@@ -139,7 +139,7 @@ func TestMatchersAreReadAsTheyAreWritten(t *testing.T) {
 		for range rapid.IntRange(0, 5).Draw(t, "matchers") {
 			m, err := alert.NewMatcher(rapid.StringN(1, 20, -1).Draw(t, "name"), rapid.SampledFrom([]string{"=", "!="}).Draw(t, "op"), rapid.String().Draw(t, "value"))
 			if err != nil || strings.ContainsRune(m.Name+m.Value, 0) {
-				t.Skip()
+				continue // it is refused, or holds what acceptance refuses
 			}
 			ms = append(ms, m)
 		}

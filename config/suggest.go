@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tocsin/alert"
 )
 
 // unknownOption names the nearest option there is, and returns its key.
@@ -46,11 +48,12 @@ func nearest(word string, candidates []string) string {
 	typed := squash(word)
 	for _, candidate := range candidates {
 		wanted := squash(candidate)
-		d := distance(typed, wanted)
+		most := max(1, len(wanted)/3)
+		d := alert.Distance(typed, wanted, most)
 		if len(typed) >= 4 && (strings.Contains(wanted, typed) || strings.Contains(typed, wanted)) {
 			d = min(d, 1)
 		}
-		if d <= max(1, len(wanted)/3) && (best == "" || d < bestDistance) {
+		if d <= most && (best == "" || d < bestDistance) {
 			best, bestDistance = candidate, d
 		}
 	}
@@ -60,34 +63,4 @@ func nearest(word string, candidates []string) string {
 // squash makes appToken, app-token and APP_TOKEN the same word.
 func squash(word string) string {
 	return strings.ToLower(strings.NewReplacer("_", "", "-", "", ".", "").Replace(word))
-}
-
-// distance is the optimal string alignment distance: insertions, deletions,
-// substitutions and swaps of neighbours.
-func distance(a, b string) int {
-	const longest = 64 // no option's name comes near; a longer word is no slip
-	if len(a) > longest || len(b) > longest {
-		return longest
-	}
-	var before []int
-	last := make([]int, len(b)+1)
-	for j := range last {
-		last[j] = j
-	}
-	for i := range len(a) {
-		row := make([]int, len(b)+1)
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
-			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
-				row[j+1] = min(row[j+1], before[j-1]+1)
-			}
-		}
-		before, last = last, row
-	}
-	return last[len(b)]
 }

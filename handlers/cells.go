@@ -121,7 +121,7 @@ func (m *matcherText) severity(n int) bool {
 
 // severityOf knows the severities, in the plural too, and what other tools call them.
 func severityOf(word string) (alert.Severity, bool) {
-	for _, s := range []alert.Severity{alert.Severity(word), alert.Severity(strings.TrimSuffix(word, "s")), synonyms()[word]} {
+	for _, s := range []alert.Severity{alert.Severity(word), alert.Severity(strings.TrimSuffix(word, "s")), alert.SeverityMeant(word)} {
 		if slices.Contains(alert.Severities(), s) {
 			return s, true
 		}

@@ -3,6 +3,8 @@ package handlers
 import (
 	"strings"
 	"unicode/utf8"
+
+	"tocsin/alert"
 )
 
 // nearest returns the candidate that word was probably meant to be: at most two
@@ -11,7 +13,7 @@ import (
 func nearest(word string, candidates []string) string {
 	best, bestAt := "", 2
 	for _, c := range candidates {
-		d := distance(word, c)
+		d := alert.Distance(word, c, 2)
 		if 2*d >= len(c) || d > bestAt || d == bestAt && best != "" && lacking(c, word) >= lacking(best, word) {
 			continue
 		}
@@ -31,35 +33,4 @@ func lacking(candidate, word string) int {
 		}
 	}
 	return n
-}
-
-// distance counts the letters to insert, delete, change or swap with their
-// neighbour to make b out of a.
-func distance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	if len(x) > len(y)+2 || len(y) > len(x)+2 {
-		return 3
-	}
-	rows := make([][]int, len(x)+1)
-	for i := range rows {
-		rows[i] = make([]int, len(y)+1)
-		rows[i][0] = i
-	}
-	for j := range y {
-		rows[0][j+1] = j + 1
-	}
-	for i := range x {
-		for j := range y {
-			cost := 1
-			if x[i] == y[j] {
-				cost = 0
-			}
-			d := min(rows[i][j]+cost, rows[i][j+1]+1, rows[i+1][j]+1)
-			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
-				d = min(d, rows[i-1][j-1]+1)
-			}
-			rows[i+1][j+1] = d
-		}
-	}
-	return rows[len(x)][len(y)]
 }

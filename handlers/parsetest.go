@@ -78,8 +78,8 @@ func parseSeverity(w token) (alert.Severity, *alert.InputError) {
 	}
 	err := &alert.InputError{Message: "I don't know a severity " + w.raw, Hint: "It is one of critical, error, warning, info."}
 	switch {
-	case synonyms()[w.key] != "":
-		err.Hint = "Did you mean " + string(synonyms()[w.key]) + "? " + err.Hint
+	case alert.SeverityMeant(w.key) != "":
+		err.Hint = "Did you mean " + string(alert.SeverityMeant(w.key)) + "? " + err.Hint
 	default:
 		if near := nearest(w.key, []string{"critical", "error", "warning", "info"}); near != "" {
 			err.Hint = "Did you mean " + near + "? " + err.Hint
@@ -90,13 +90,4 @@ func parseSeverity(w token) (alert.Severity, *alert.InputError) {
 		}
 	}
 	return "", err
-}
-
-// synonyms are the words other tools have for the severities.
-func synonyms() map[string]alert.Severity {
-	return map[string]alert.Severity{
-		"crit": alert.Critical, "fatal": alert.Critical, "emergency": alert.Critical, "page": alert.Critical, "high": alert.Critical, "p1": alert.Critical,
-		"err": alert.Error, "major": alert.Error, "p2": alert.Error, "warn": alert.Warning, "minor": alert.Warning, "medium": alert.Warning, "p3": alert.Warning,
-		"notice": alert.Info, "debug": alert.Info, "low": alert.Info, "ok": alert.Info, "p4": alert.Info,
-	}
 }

@@ -89,7 +89,7 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 		l.doubt = doubt{delivery: job.ID}
 	}
 	if l.doubt.turn = l.looks.turn(l.opts.Now(), l.doubt.turn); l.doubt.turn.After(l.opts.Now()) {
-		return job, l.policy.lookAt(l.opts.Now(), job, l.doubt.turn), true
+		return job, lookAt(l.opts.Now(), job, l.doubt.turn), true
 	}
 	l.doubt.turn = time.Time{}
 	l.status.set("looking", l.opts.Now().Add(l.opts.CallTimeout))

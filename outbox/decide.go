@@ -212,7 +212,7 @@ type doubt struct {
 
 // lookAt has it wait for its turn to look, and see now and then whether that
 // has changed.
-func (p policy) lookAt(now time.Time, job alert.Job, turn time.Time) verdict {
+func lookAt(now time.Time, job alert.Job, turn time.Time) verdict {
 	v := begin(now, job)
 	v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
 	v.NextAt = earliest(turn, now.Add(backoffMost))

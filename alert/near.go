@@ -1,0 +1,48 @@
+package alert
+
+// Distance counts the letters to insert, delete, change or swap with their
+// neighbour to make b out of a (the optimal string alignment distance). What is
+// more than most is most+1, found quickly for words of very different length.
+func Distance(a, b string, most int) int {
+	x, y := []rune(a), []rune(b)
+	if len(x) > len(y)+most || len(y) > len(x)+most {
+		return most + 1
+	}
+	var before []int
+	last := make([]int, len(y)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := range x {
+		row := make([]int, len(y)+1)
+		row[0] = i + 1
+		for j := range y {
+			cost := 1
+			if x[i] == y[j] {
+				cost = 0
+			}
+			row[j+1] = min(last[j+1]+1, row[j]+1, last[j]+cost)
+			if i > 0 && j > 0 && x[i] == y[j-1] && x[i-1] == y[j] {
+				row[j+1] = min(row[j+1], before[j-1]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return min(last[len(y)], most+1)
+}
+
+// SeverityMeant is the severity that other tools call by this word in lower
+// case, or empty when none does.
+func SeverityMeant(word string) Severity {
+	switch word {
+	case "crit", "fatal", "emergency", "page", "high", "p1":
+		return Critical
+	case "err", "major", "p2":
+		return Error
+	case "warn", "minor", "medium", "p3":
+		return Warning
+	case "information", "notice", "debug", "low", "ok", "p4":
+		return Info
+	}
+	return ""
+}
