@@ -2,8 +2,8 @@ package alert
 
 import "time"
 
-// Question asks the store for what a decision needs.
-type Question struct {
+// Query asks the store for what a decision needs.
+type Query struct {
 	// Keys asks for the latest incident of each route of each key.
 	Keys []string
 	// IdempotencyKeys asks which of these were accepted before.
@@ -25,21 +25,21 @@ type Question struct {
 	Silence string
 }
 
-// MaxFound bounds how many incidents one question brings by Due or Open.
+// MaxFound bounds how many incidents one query returns by Due or Open.
 const MaxFound = 1000
 
-// Facts answers a Question: what is true in the store now.
-type Facts struct {
-	// Incidents come once each: the latest of the question's Keys first, and
+// Snapshot answers a Query: what is true in the store now.
+type Snapshot struct {
+	// Incidents come once each: the latest of the query's Keys first, and
 	// behind them what else is asked for, perhaps an older one of such a key.
 	Incidents []Incident
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted
-	// Done are the lines that the question's Acts have left.
+	// Done are the lines that the query's Acts have left.
 	Done []Event
 	// LastID is the id of the latest incident of all, or empty.
 	LastID string
-	// Silences are those that hold at the question's Now, the latest first, and
+	// Silences are those that hold at the query's Now, the latest first, and
 	// the one it names. Only for the latter Hidden is up to date.
 	Silences []Silence
 	// LastSilence is the id of the latest silence of all, or empty.

@@ -21,8 +21,8 @@ const (
 func (e *Engine) passTime(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
-	err := e.commit(ctx, alert.Question{Due: true}, func(now time.Time, facts alert.Facts) alert.Change {
-		c := decideDue(e.rules(), now, facts)
+	err := e.commit(ctx, alert.Query{Due: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
+		c := decideDue(e.rules(), now, snapshot)
 		idle = empty(c)
 		return c
 	})

@@ -11,15 +11,15 @@ import (
 )
 
 // commit loads, decides and commits, again while somebody else was faster.
-func (e *Engine) commit(ctx context.Context, q alert.Question, decide func(time.Time, alert.Facts) alert.Change) error {
+func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Time, alert.Snapshot) alert.Change) error {
 	for try := 1; ; try++ {
 		q.Now = e.now()
-		facts, err := e.store.Load(ctx, q)
+		snapshot, err := e.store.Load(ctx, q)
 		if err != nil {
 			return fmt.Errorf("load incidents: %w", err)
 		}
-		e.soonest(facts.NextDue)
-		c := decide(q.Now, facts)
+		e.soonest(snapshot.NextDue)
+		c := decide(q.Now, snapshot)
 		if empty(c) {
 			return nil
 		}
@@ -51,9 +51,9 @@ func (e *Engine) rules() rules {
 	}
 }
 
-// question asks for what deciding about the inputs needs.
-func question(inputs []input) alert.Question {
-	var q alert.Question
+// query returns what deciding about the inputs needs.
+func query(inputs []input) alert.Query {
+	var q alert.Query
 	keys, ids := map[string]bool{}, map[string]bool{}
 	for _, in := range inputs {
 		for _, a := range in.alerts {

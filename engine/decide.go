@@ -84,24 +84,24 @@ type entry struct {
 	plan     *alert.Plan
 }
 
-func newDraft(r rules, now time.Time, facts alert.Facts) *draft {
+func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	d := &draft{
 		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, byID: map[string]*entry{},
-		subscriptions: facts.Subscriptions, seen: map[string]alert.Accepted{}, done: map[deed]bool{},
-		lastID: facts.LastID, lastSilence: facts.LastSilence,
+		subscriptions: snapshot.Subscriptions, seen: map[string]alert.Accepted{}, done: map[deed]bool{},
+		lastID: snapshot.LastID, lastSilence: snapshot.LastSilence,
 	}
-	for _, i := range facts.Incidents {
+	for _, i := range snapshot.Incidents {
 		if d.byID[i.ID] == nil {
 			d.know(loaded(i))
 		}
 	}
-	for _, s := range facts.Silences {
+	for _, s := range snapshot.Silences {
 		d.silences = append(d.silences, &quietness{Silence: s})
 	}
-	for k, receipt := range facts.Seen {
+	for k, receipt := range snapshot.Seen {
 		d.seen[k] = receipt
 	}
-	for _, line := range facts.Done {
+	for _, line := range snapshot.Done {
 		d.done[deed{line.Once, line.Incident}] = true
 	}
 	return d
@@ -133,10 +133,10 @@ func later(id, than string) bool {
 	return cmp.Or(cmp.Compare(len(id), len(than)), cmp.Compare(id, than)) > 0
 }
 
-// decide says what the inputs change, given the facts, and what each is
+// decide says what the inputs change, given the snapshot, and what each is
 // answered. It is pure but for new ids.
-func decide(r rules, now time.Time, facts alert.Facts, inputs []input) (alert.Change, []result) {
-	d := newDraft(r, now, facts)
+func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (alert.Change, []result) {
+	d := newDraft(r, now, snapshot)
 	results := make([]result, len(inputs))
 	for n, in := range inputs {
 		results[n] = d.settle(in)

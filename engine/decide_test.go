@@ -40,10 +40,10 @@ type decided struct {
 
 func (w *world) decide(in input) decided {
 	w.t.Helper()
-	q := question([]input{in})
+	q := query([]input{in})
 	q.Now = w.now
-	facts, _ := w.Load(context.Background(), q)
-	c, results := decide(w.rules, w.now, facts, []input{in})
+	snapshot, _ := w.Load(context.Background(), q)
+	c, results := decide(w.rules, w.now, snapshot, []input{in})
 	w.commit(c)
 	return decided{c, results[0].accepted, results[0]}
 }
@@ -82,8 +82,8 @@ func (w *world) silence(matchers string, length time.Duration) alert.Silence {
 func (w *world) until(now time.Time) decided {
 	w.t.Helper()
 	w.now = now
-	facts, _ := w.Load(context.Background(), alert.Question{Now: now, Due: true})
-	c := decideDue(w.rules, now, facts)
+	snapshot, _ := w.Load(context.Background(), alert.Query{Now: now, Due: true})
+	c := decideDue(w.rules, now, snapshot)
 	w.commit(c)
 	for _, i := range w.incidents {
 		if !i.DueAt.IsZero() && !i.DueAt.After(now) {

@@ -10,8 +10,8 @@ import (
 
 // decideDue says what the clock changes: each incident that is due gets what its
 // time has come for, and its next time.
-func decideDue(r rules, now time.Time, facts alert.Facts) alert.Change {
-	d := newDraft(r, now, facts)
+func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
+	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {
 		if !en.DueAt.IsZero() && !en.DueAt.After(now) {
 			d.wake(en)

@@ -21,7 +21,7 @@ import (
 // Store is what the engine remembers with.
 type Store interface {
 	// Load answers what is true now.
-	Load(ctx context.Context, q alert.Question) (alert.Facts, error)
+	Load(ctx context.Context, q alert.Query) (alert.Snapshot, error)
 	// Commit writes all of c or nothing and returns nil only once it is durable.
 	// The error is alert.ErrConflict if something c builds on has changed.
 	Commit(ctx context.Context, c alert.Change) error
@@ -231,7 +231,7 @@ func (e *Engine) drain() {
 // sync carries many alerts and acts.
 func (e *Engine) gather(first *request) []*request {
 	batch, size := []*request{first}, first.size()
-	// One commit ends one silence: a question names only one.
+	// One commit ends one silence: a query names only one.
 	for size < maxBatch && batch[len(batch)-1].unsilence == nil {
 		select {
 		case r := <-e.waiting:
@@ -272,8 +272,8 @@ func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 		inputs[n] = r.input
 	}
 	var results []result
-	err := e.commit(context.Background(), question(inputs), func(now time.Time, facts alert.Facts) (c alert.Change) {
-		c, results = decide(e.rules(), now, facts, inputs)
+	err := e.commit(context.Background(), query(inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
+		c, results = decide(e.rules(), now, snapshot, inputs)
 		return c
 	})
 	if err != nil {

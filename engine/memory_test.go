@@ -34,10 +34,10 @@ func (m *memory) before(enter func(c alert.Change) error) {
 	m.enter = enter
 }
 
-func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) {
+func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := alert.Facts{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions}
+	f := alert.Snapshot{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions}
 	f.Incidents = m.asked(q)
 	for _, k := range q.IdempotencyKeys {
 		if receipt, ok := m.seen[k]; ok {
@@ -70,8 +70,8 @@ func (m *memory) Load(_ context.Context, q alert.Question) (alert.Facts, error) 
 	return f, nil
 }
 
-// asked are the incidents that a question is about, each once.
-func (m *memory) asked(q alert.Question) []alert.Incident {
+// asked are the incidents that a query is about, each once.
+func (m *memory) asked(q alert.Query) []alert.Incident {
 	var found []alert.Incident
 	latest := map[ref]bool{}
 	due := 0

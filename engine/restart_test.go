@@ -22,7 +22,7 @@ type onDisk struct {
 	*memory
 }
 
-func (d onDisk) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
+func (d onDisk) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
 	return d.DB.Load(ctx, q)
 }
 

@@ -80,12 +80,12 @@ func keepsFirstRows(t *testing.T, d *DB) {
 	if l := balanced(t, d); l.Total != (alert.Counts{Accepted: 3, Pending: 1, Delivered: 1, Dead: 1}) {
 		t.Errorf("ledger is %+v", l.Total)
 	}
-	facts, err := d.Load(t.Context(), alert.Question{Keys: []string{"b"}, IdempotencyKeys: []string{"once"}})
+	snapshot, err := d.Load(t.Context(), alert.Query{Keys: []string{"b"}, IdempotencyKeys: []string{"once"}})
 	must(t, err)
-	if len(facts.Incidents) != 1 || facts.Incidents[0].Card("#db").TS != "100.1" || facts.Seen["once"].ID != "a1" {
-		t.Errorf("facts are %+v", facts)
+	if len(snapshot.Incidents) != 1 || snapshot.Incidents[0].Card("#db").TS != "100.1" || snapshot.Seen["once"].ID != "a1" {
+		t.Errorf("snapshot are %+v", snapshot)
 	}
-	if i := facts.Incidents[0]; !i.OpenedAt.Equal(i.FirstAt) || !i.DueAt.IsZero() || i.Silence != "" {
+	if i := snapshot.Incidents[0]; !i.OpenedAt.Equal(i.FirstAt) || !i.DueAt.IsZero() || i.Silence != "" {
 		t.Errorf("the incident is %+v", i)
 	}
 	j := claim(t, d, "#db", at(1))

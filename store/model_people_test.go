@@ -94,7 +94,7 @@ func (m *model) adopt(d alert.Delivery) {
 
 // compareRules holds what silences have hidden, and what is due, against the model.
 func (m *model) compareRules(t *rapid.T) {
-	f, err := m.d.Load(context.Background(), alert.Question{Now: at(doomsday), Due: true, Silence: "s-1"})
+	f, err := m.d.Load(context.Background(), alert.Query{Now: at(doomsday), Due: true, Silence: "s-1"})
 	m.ok(err)
 	var held []string
 	hidden := int64(0)

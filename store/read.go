@@ -9,36 +9,36 @@ import (
 	"tocsin/alert"
 )
 
-// Load answers a decision's question with what is true now. Each incident comes
+// Load returns what a decision's query asks for, as it is now. Each incident comes
 // once and with its cards, the latest of the keys before all others.
-func (d *DB) Load(ctx context.Context, q alert.Question) (alert.Facts, error) {
-	var f alert.Facts
+func (d *DB) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
+	var f alert.Snapshot
 	var err error
 	if f.Incidents, err = d.latest(ctx, q.Keys); err != nil {
-		return alert.Facts{}, fmt.Errorf("load incidents: %w", err)
+		return alert.Snapshot{}, fmt.Errorf("load incidents: %w", err)
 	}
 	if err := d.loadOthers(ctx, &f, q); err != nil {
-		return alert.Facts{}, fmt.Errorf("load incidents: %w", err)
+		return alert.Snapshot{}, fmt.Errorf("load incidents: %w", err)
 	}
 	if err := d.loadRules(ctx, &f, q); err != nil {
-		return alert.Facts{}, err
+		return alert.Snapshot{}, err
 	}
 	if f.Done, err = d.done(ctx, q.Acts); err != nil {
-		return alert.Facts{}, fmt.Errorf("load acts: %w", err)
+		return alert.Snapshot{}, fmt.Errorf("load acts: %w", err)
 	}
 	if f.Seen, err = d.seen(ctx, q.IdempotencyKeys); err != nil {
-		return alert.Facts{}, fmt.Errorf("load receipts: %w", err)
+		return alert.Snapshot{}, fmt.Errorf("load receipts: %w", err)
 	}
 	err = d.each(ctx, lastIDQuery, func(s scanner) error { return s.Scan(&f.LastID) })
 	if err != nil {
-		return alert.Facts{}, fmt.Errorf("load latest incident: %w", err)
+		return alert.Snapshot{}, fmt.Errorf("load latest incident: %w", err)
 	}
 	return f, nil
 }
 
 // loadOthers adds the incidents that are asked for by something else than a key,
 // and when the next one is due.
-func (d *DB) loadOthers(ctx context.Context, f *alert.Facts, q alert.Question) error {
+func (d *DB) loadOthers(ctx context.Context, f *alert.Snapshot, q alert.Query) error {
 	if len(q.IDs) > 0 {
 		list, err := json.Marshal(q.IDs)
 		if err != nil {
@@ -66,7 +66,7 @@ func (d *DB) loadOthers(ctx context.Context, f *alert.Facts, q alert.Question) e
 	return err
 }
 
-func (d *DB) addIncidents(ctx context.Context, f *alert.Facts, query string, args ...any) error {
+func (d *DB) addIncidents(ctx context.Context, f *alert.Snapshot, query string, args ...any) error {
 	found, err := d.incidents(ctx, query, args...)
 	f.Incidents = unite(f.Incidents, found)
 	return err
@@ -90,7 +90,7 @@ func unite(a, b []alert.Incident) []alert.Incident {
 }
 
 // loadRules adds silences and subscriptions.
-func (d *DB) loadRules(ctx context.Context, f *alert.Facts, q alert.Question) error {
+func (d *DB) loadRules(ctx context.Context, f *alert.Snapshot, q alert.Query) error {
 	if !q.Now.IsZero() {
 		if err := d.rule(ctx, f, q.Now); err != nil {
 			return err

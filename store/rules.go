@@ -65,8 +65,8 @@ func (d *DB) ruling(ctx context.Context, now time.Time) (*ruleset, error) {
 	return r, nil
 }
 
-// rule adds to the facts what decisions at now go by.
-func (d *DB) rule(ctx context.Context, f *alert.Facts, now time.Time) error {
+// rule adds to the snapshot what decisions at now depend on.
+func (d *DB) rule(ctx context.Context, f *alert.Snapshot, now time.Time) error {
 	r, err := d.ruling(ctx, now)
 	if err != nil {
 		return err

@@ -254,8 +254,8 @@ func refuseForeign(ctx context.Context, path string) error {
 	db := sql.OpenDB(onlookerConnector((&url.URL{Scheme: "file", Path: path, RawQuery: "mode=ro"}).String()))
 	defer func() { _ = db.Close() }() // nothing was written
 	var tables, ours int
-	const question = "SELECT count(*), count(CASE WHEN name = 'goose_db_version' THEN 1 END) FROM sqlite_master WHERE type = 'table'"
-	err := db.QueryRowContext(ctx, question).Scan(&tables, &ours)
+	const query = "SELECT count(*), count(CASE WHEN name = 'goose_db_version' THEN 1 END) FROM sqlite_master WHERE type = 'table'"
+	err := db.QueryRowContext(ctx, query).Scan(&tables, &ours)
 	if err == nil && tables > 0 && ours == 0 {
 		return errors.New("it is the database of another program: give tocsin one of its own with TOCSIN_STORE")
 	}

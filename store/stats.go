@@ -22,7 +22,7 @@ const (
 const (
 	alertsFrom    = `SELECT n, accepted_at FROM alerts WHERE n >= ? ORDER BY n LIMIT 1`
 	incidentsFrom = `SELECT n, first_at FROM incidents WHERE n >= ? ORDER BY n LIMIT 1`
-	// The inner question, which no planner can turn around, is one seek for each row.
+	// The inner query, which no planner can turn around, is one seek for each row.
 	alertStats = `SELECT n, accepted_at, status, severity, key,
 		coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown AND alerts.standing IN ('delivered', 'folded')), 0)
 	FROM alerts WHERE n >= ? ORDER BY n LIMIT ?`

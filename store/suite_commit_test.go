@@ -79,7 +79,7 @@ func testLatest(t *testing.T, d *DB) {
 	for _, i := range []alert.Incident{in("a1", "a", "default"), in("a2", "a", "default"), in("a3", "a", "night"), in("b1", "b", "default")} {
 		commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	}
-	f, err := d.Load(t.Context(), alert.Question{Keys: []string{"a", "c"}})
+	f, err := d.Load(t.Context(), alert.Query{Keys: []string{"a", "c"}})
 	must(t, err)
 	var ids []string
 	for _, i := range f.Incidents {
@@ -94,7 +94,7 @@ func testSeen(t *testing.T, d *DB) {
 	c := fire(incident("a", "#db", 1))
 	c.Alerts[0].IdempotencyKey = "one"
 	commit(t, d, c)
-	f, err := d.Load(t.Context(), alert.Question{IdempotencyKeys: []string{"one", "two", ""}})
+	f, err := d.Load(t.Context(), alert.Query{IdempotencyKeys: []string{"one", "two", ""}})
 	must(t, err)
 	want := map[string]alert.Accepted{
 		"one": {ID: c.Alerts[0].ID, Key: "key-a", Incident: "a", Effect: alert.EffectOpened},

@@ -322,9 +322,9 @@ func testDigestOfManyLanes(t *testing.T, d *DB) {
 func testDigestHasNoID(t *testing.T, d *DB) {
 	all := flooded(t, d, alert.Error, 6)
 	claimDigest(t, d, 10, alert.Digest)
-	facts, err := d.Load(t.Context(), alert.Question{})
+	snapshot, err := d.Load(t.Context(), alert.Query{})
 	must(t, err)
-	if want := all[5].Incidents[0].ID; facts.LastID != want {
-		t.Errorf("the latest id is %q, want that of the latest incident, %q", facts.LastID, want)
+	if want := all[5].Incidents[0].ID; snapshot.LastID != want {
+		t.Errorf("the latest id is %q, want that of the latest incident, %q", snapshot.LastID, want)
 	}
 }

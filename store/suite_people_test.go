@@ -11,7 +11,7 @@ import (
 	"tocsin/alert"
 )
 
-func load(t *testing.T, d *DB, q alert.Question) alert.Facts {
+func load(t *testing.T, d *DB, q alert.Query) alert.Snapshot {
 	t.Helper()
 	f, err := d.Load(t.Context(), q)
 	must(t, err)
@@ -61,15 +61,15 @@ func testNamed(t *testing.T, d *DB) {
 		commit(t, d, fire(incident(id, "#db", 1)))
 	}
 	finish(t, d, claim(t, d, "#db", at(1)), alert.Delivered, at(1))
-	f := load(t, d, alert.Question{IDs: []string{"c", "nope", "a"}})
+	f := load(t, d, alert.Query{IDs: []string{"c", "nope", "a"}})
 	wantIDs(t, "named", f.Incidents, "a", "c")
 	if f.Incidents[0].Card("#db").TS == "" {
 		t.Error("the card is missing")
 	}
-	f = load(t, d, alert.Question{Keys: []string{"key-c"}, IDs: []string{"c", "b"}})
+	f = load(t, d, alert.Query{Keys: []string{"key-c"}, IDs: []string{"c", "b"}})
 	wantIDs(t, "latest of keys and named", f.Incidents, "c", "b")
 	if job, _ := flood7(t, d); job.Digest != nil {
-		if f := load(t, d, alert.Question{IDs: []string{job.Incident.ID}}); len(f.Incidents) != 0 {
+		if f := load(t, d, alert.Query{IDs: []string{job.Incident.ID}}); len(f.Incidents) != 0 {
 			t.Error("a digest is no incident that people name")
 		}
 	}
@@ -94,7 +94,7 @@ func testDue(t *testing.T, d *DB) {
 		}
 		commit(t, d, fire(i))
 	}
-	f := load(t, d, alert.Question{Now: at(5), Due: true})
+	f := load(t, d, alert.Query{Now: at(5), Due: true})
 	wantIDs(t, "due", f.Incidents, "soon", "now")
 	if !f.NextDue.Equal(at(3)) {
 		t.Errorf("next due at %v, want %v", f.NextDue, at(3))
@@ -103,10 +103,10 @@ func testDue(t *testing.T, d *DB) {
 		i.Version, i.DueAt = 2, time.Time{}
 		commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	}
-	if f = load(t, d, alert.Question{Now: at(5), Due: true}); len(f.Incidents) != 0 || !f.NextDue.Equal(at(9)) {
+	if f = load(t, d, alert.Query{Now: at(5), Due: true}); len(f.Incidents) != 0 || !f.NextDue.Equal(at(9)) {
 		t.Errorf("due are %v, next %v", idsOf(f.Incidents), f.NextDue)
 	}
-	if f = load(t, d, alert.Question{Now: at(5)}); len(f.Incidents) != 0 || !f.NextDue.IsZero() {
+	if f = load(t, d, alert.Query{Now: at(5)}); len(f.Incidents) != 0 || !f.NextDue.IsZero() {
 		t.Errorf("nobody asked for %v, %v", idsOf(f.Incidents), f.NextDue)
 	}
 }
@@ -119,15 +119,15 @@ func testOpen(t *testing.T, d *DB) {
 		}
 		commit(t, d, fire(i))
 	}
-	q := alert.Question{Open: true}
+	q := alert.Query{Open: true}
 	wantIDs(t, "open", load(t, d, q).Incidents, "i3", "i1", "i0")
 	q.Keys, q.IDs, q.Due, q.Now = []string{"key-i2"}, []string{"i0"}, true, at(1)
 	wantIDs(t, "open and others", load(t, d, q).Incidents, "i2", "i0", "i3", "i1")
 }
 
 func testRulesSilences(t *testing.T, d *DB) {
-	if f := load(t, d, alert.Question{Now: at(5)}); len(f.Silences) != 0 || f.LastSilence != "" {
-		t.Errorf("facts of an empty store are %+v", f)
+	if f := load(t, d, alert.Query{Now: at(5)}); len(f.Silences) != 0 || f.LastSilence != "" {
+		t.Errorf("snapshot of an empty store are %+v", f)
 	}
 	a, b, c := silence(t, "s-a", 5), silence(t, "s-b", 9), silence(t, "s-c", 7)
 	a.CreatedAt, b.CreatedAt, c.CreatedAt = at(1), at(2), at(3)
@@ -137,7 +137,7 @@ func testRulesSilences(t *testing.T, d *DB) {
 		second int
 		ids    string
 	}{{1, "[s-c s-b s-a]"}, {5, "[s-c s-b]"}, {8, "[s-b]"}, {4, "[s-c s-b s-a]"}, {9, "[]"}} {
-		f := load(t, d, alert.Question{Now: at(want.second)})
+		f := load(t, d, alert.Query{Now: at(want.second)})
 		if silenceIDs(f.Silences) != want.ids || f.LastSilence != "s-c" {
 			t.Errorf("at %d s: %s, latest %s; want %s", want.second, silenceIDs(f.Silences), f.LastSilence, want.ids)
 		}
@@ -147,11 +147,11 @@ func testRulesSilences(t *testing.T, d *DB) {
 			}
 		}
 	}
-	f := load(t, d, alert.Question{Now: at(8), Silence: "s-a"})
+	f := load(t, d, alert.Query{Now: at(8), Silence: "s-a"})
 	if silenceIDs(f.Silences) != "[s-b s-a]" {
 		t.Errorf("silences are %s, want the named one besides", silenceIDs(f.Silences))
 	}
-	if f := load(t, d, alert.Question{Keys: []string{"x"}}); len(f.Silences)+len(f.Subscriptions) != 0 {
+	if f := load(t, d, alert.Query{Keys: []string{"x"}}); len(f.Silences)+len(f.Subscriptions) != 0 {
 		t.Errorf("nobody asked for %+v", f)
 	}
 }
@@ -198,7 +198,7 @@ func testSilenceChanged(t *testing.T, d *DB) {
 	if len(got) != 1 || !reflect.DeepEqual(got[0], odd) {
 		t.Errorf("got  %+v\nwant %+v", got, odd)
 	}
-	if f := load(t, d, alert.Question{Now: at(2)}); f.LastSilence != "s-last" || silenceIDs(f.Silences) != "[s-last s-odd]" {
+	if f := load(t, d, alert.Query{Now: at(2)}); f.LastSilence != "s-last" || silenceIDs(f.Silences) != "[s-last s-odd]" {
 		t.Errorf("the latest is %s of %s", f.LastSilence, silenceIDs(f.Silences))
 	}
 }
@@ -221,7 +221,7 @@ func testHidden(t *testing.T, d *DB) {
 	}
 	hide(t, d, incident("b", "#other", 1), "s-b")
 	wantStanding(t, d, first, alert.StandSilenced)
-	f := load(t, d, alert.Question{Now: at(1), Silence: "s-a"})
+	f := load(t, d, alert.Query{Now: at(1), Silence: "s-a"})
 	if named := f.Silences[len(f.Silences)-1]; named.Hidden != 4 {
 		t.Errorf("the silence has hidden %d alerts, want 4", named.Hidden)
 	}
@@ -249,7 +249,7 @@ func testSilenceWakes(t *testing.T, d *DB) {
 	})
 	s.EndsAt = at(4)
 	commit(t, d, alert.Change{Silences: []alert.Silence{s}})
-	f := load(t, d, alert.Question{Now: at(5), Due: true})
+	f := load(t, d, alert.Query{Now: at(5), Due: true})
 	wantIDs(t, "due", f.Incidents, "sooner", "a")
 	stale := quiet("a", 9)
 	stale.Version = 2
@@ -266,10 +266,10 @@ func testSubscriptions(t *testing.T, d *DB) {
 	again.CreatedAt = at(3)
 	more := alert.Subscription{Person: "U1", Matchers: matchers(t, `host="db"`), CreatedAt: at(4)}
 	for _, s := range []alert.Subscription{ann, bob, again, more} {
-		load(t, d, alert.Question{Now: at(1)})
+		load(t, d, alert.Query{Now: at(1)})
 		must(t, d.Subscribe(t.Context(), s))
 	}
-	if f := load(t, d, alert.Question{Now: at(1)}); !reflect.DeepEqual(f.Subscriptions, []alert.Subscription{ann, bob, more}) {
+	if f := load(t, d, alert.Query{Now: at(1)}); !reflect.DeepEqual(f.Subscriptions, []alert.Subscription{ann, bob, more}) {
 		t.Errorf("subscriptions are %+v", f.Subscriptions)
 	}
 	if got, err := d.Subscriptions(t.Context(), "U1"); err != nil || !reflect.DeepEqual(got, []alert.Subscription{ann, more}) {
@@ -281,7 +281,7 @@ func testSubscriptions(t *testing.T, d *DB) {
 	if n, err := d.Unsubscribe(t.Context(), "U1"); n != 0 || err != nil {
 		t.Errorf("ended %d, %v", n, err)
 	}
-	if f := load(t, d, alert.Question{Now: at(1)}); !reflect.DeepEqual(f.Subscriptions, []alert.Subscription{bob}) {
+	if f := load(t, d, alert.Query{Now: at(1)}); !reflect.DeepEqual(f.Subscriptions, []alert.Subscription{bob}) {
 		t.Errorf("subscriptions are %+v", f.Subscriptions)
 	}
 }
@@ -337,7 +337,7 @@ func testHistoryForgotten(t *testing.T, d *DB) {
 	if n := rows(t, d, "history"); n != 2 {
 		t.Errorf("%d lines are left, want 2", n)
 	}
-	if f := load(t, d, alert.Question{Now: at(1)}); silenceIDs(f.Silences) != "[s-last s-long]" {
+	if f := load(t, d, alert.Query{Now: at(1)}); silenceIDs(f.Silences) != "[s-last s-long]" {
 		t.Errorf("a decision sees %s", silenceIDs(f.Silences))
 	}
 }
@@ -360,7 +360,7 @@ func testOnce(t *testing.T, d *DB) {
 	}
 	again.History[0].Once = ""
 	commit(t, d, again)
-	f := load(t, d, alert.Question{Acts: []string{"click", "other"}})
+	f := load(t, d, alert.Query{Acts: []string{"click", "other"}})
 	want := []alert.Event{{Incident: "a", At: at(1), Verb: alert.VerbAck, Once: "click"}, {Incident: "b", At: at(1), Verb: alert.VerbAck, Once: "click"}}
 	if !reflect.DeepEqual(f.Done, want) {
 		t.Errorf("done are %+v", f.Done)
@@ -538,7 +538,7 @@ func testHeldNeverForgotten(t *testing.T, d *DB) {
 	if after := ledgerOf(t, d); after.Total != before.Total || after.Total.Silenced != 2 || after.Total.Pending != 1 {
 		t.Errorf("the ledger was %+v and is %+v", before.Total, after.Total)
 	}
-	f := load(t, d, alert.Question{Now: later(d), Due: true})
+	f := load(t, d, alert.Query{Now: later(d), Due: true})
 	wantIDs(t, "still due", f.Incidents, "held", "silenced")
 	i.Version = 3
 	release(t, d, i)

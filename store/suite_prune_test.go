@@ -108,7 +108,7 @@ func testForgottenKey(t *testing.T, d *DB) {
 	live(t, d, "old", "#db", 1)
 	guard(t, d)
 	must(t, d.Prune(t.Context(), later(d)))
-	f, err := d.Load(t.Context(), alert.Question{Keys: []string{"key-old"}})
+	f, err := d.Load(t.Context(), alert.Query{Keys: []string{"key-old"}})
 	must(t, err)
 	if len(f.Incidents) != 0 {
 		t.Errorf("the key still has %+v", f.Incidents)
@@ -120,7 +120,7 @@ func testForgottenKey(t *testing.T, d *DB) {
 	again := incident("new", "#db", 1)
 	again.Key = "key-old"
 	commit(t, d, fire(again))
-	f, err = d.Load(t.Context(), alert.Question{Keys: []string{"key-old"}})
+	f, err = d.Load(t.Context(), alert.Query{Keys: []string{"key-old"}})
 	must(t, err)
 	if len(f.Incidents) != 1 || f.Incidents[0].ID != "new" {
 		t.Errorf("the key has %+v", f.Incidents)
