@@ -34,9 +34,9 @@ type Act struct {
 	To Person
 	// Text is a note, which may come with every verb.
 	Text string
-	// Once is Slack's or the caller's name of the request: a second one of the
-	// same name changes nothing more. Empty for none.
-	Once string
+	// RequestID identifies the request, in Slack or at an HTTP caller: a second one of the
+	// same id changes nothing more. Empty for none.
+	RequestID string
 }
 
 // Acted is what became of an act.
@@ -66,7 +66,7 @@ type Event struct {
 	By       Person    `json:"by,omitzero"`
 	To       Person    `json:"to,omitzero"`
 	Text     string    `json:"text,omitempty"`
-	// Once is that of the act it tells of. The store takes an incident's or a
-	// silence's line with a Once that it has already for a conflict.
-	Once string `json:"-"`
+	// RequestID is that of the act it records. The store takes an incident's or a
+	// silence's line with a RequestID that it has already for a conflict.
+	RequestID string `json:"-"`
 }

@@ -8,7 +8,7 @@ type Query struct {
 	Keys []string
 	// IdempotencyKeys asks which of these were accepted before.
 	IdempotencyKeys []string
-	// Acts asks for the lines of the history that have one of these as Once.
+	// Acts asks for the lines of the history that have one of these as RequestID.
 	Acts []string
 	// IDs asks for these incidents.
 	IDs []string

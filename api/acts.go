@@ -24,8 +24,8 @@ type actBody struct {
 	Note string       `json:"note"`
 }
 
-// onceOverHTTP keeps callers' names of requests apart from Slack's.
-const onceOverHTTP = "http:"
+// httpRequestPrefix keeps the request ids of HTTP callers apart from Slack's.
+const httpRequestPrefix = "http:"
 
 // act answers POST /v1/incidents/{id}/ack, resolve, assign or note. One that
 // was done already is answered with 200 as well, with the effect "already".
@@ -66,11 +66,11 @@ func readAct(w http.ResponseWriter, r *http.Request, verb alert.Verb) (alert.Act
 	}
 	act := alert.Act{Verb: verb, Incident: r.PathValue("id"), By: orCaller(by, r), To: to, Text: strings.TrimSpace(body.Note)}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
-		act.Once = onceOverHTTP + key
+		act.RequestID = httpRequestPrefix + key
 	}
 	nobody := alert.Person{}
 	switch {
-	case utf8.RuneCountInString(act.Once) > alert.MaxKey:
+	case utf8.RuneCountInString(act.RequestID) > alert.MaxKey:
 		return act, &httpError{http.StatusBadRequest, "the Idempotency-Key is too long", "use a UUID"}
 	case verb == alert.VerbNote && act.Text == "":
 		return act, &httpError{http.StatusBadRequest, "the note is empty", `write {"note": "looks like the raid controller"}`}

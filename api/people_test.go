@@ -151,7 +151,7 @@ func TestAnIdempotencyKeyNamesTheAct(t *testing.T) {
 	e := &engine{}
 	req := httptest.NewRequest(http.MethodPost, "/v1/incidents/k7f2/ack", nil)
 	req.Header.Set("Idempotency-Key", "one")
-	if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusOK || e.acts[0].Once != "http:one" {
+	if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusOK || e.acts[0].RequestID != "http:one" {
 		t.Errorf("answered %d for %+v", got.status, e.acts)
 	}
 	req.Header.Set("Idempotency-Key", strings.Repeat("x", alert.MaxKey+1))

@@ -9,12 +9,12 @@ func (d *draft) act(a alert.Act) alert.Acted {
 		return alert.Acted{Incident: alert.Incident{ID: a.Incident}, Effect: alert.ActUnknown}
 	}
 	acted := alert.Acted{Incident: alert.Incident{ID: en.ID}, Effect: alert.ActDone}
-	name := deed{a.Once, en.ID}
-	if a.Once != "" && d.done[name] {
+	name := deed{a.RequestID, en.ID}
+	if a.RequestID != "" && d.done[name] {
 		return acted
 	}
 	d.catchUp(en)
-	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, Once: a.Once}); {
+	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.does(en, line):
 	case a.Text != "":
 		// What it says is worth keeping although somebody else was first.

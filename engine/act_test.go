@@ -93,7 +93,7 @@ func TestAnUnknownIncidentIsSaidToBeUnknown(t *testing.T) {
 func TestARequestThatComesTwiceIsDoneOnce(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
-	click := alert.Act{Verb: alert.VerbAck, Incident: id, By: ann, Text: "mine", Once: "trigger-1"}
+	click := alert.Act{Verb: alert.VerbAck, Incident: id, By: ann, Text: "mine", RequestID: "trigger-1"}
 	first := w.act(click, click)
 	later := w.act(click)
 	for _, acted := range append(first.acted, later.acted...) {

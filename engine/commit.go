@@ -64,8 +64,8 @@ func query(inputs []input) alert.Query {
 		}
 		for _, a := range in.acts {
 			q.IDs = once(ids, q.IDs, a.Incident)
-			if a.Once != "" {
-				q.Acts = append(q.Acts, a.Once)
+			if a.RequestID != "" {
+				q.Acts = append(q.Acts, a.RequestID)
 			}
 		}
 		q.Open = q.Open || in.silence != nil

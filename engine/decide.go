@@ -102,7 +102,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 		d.seen[k] = receipt
 	}
 	for _, line := range snapshot.Done {
-		d.done[deed{line.Once, line.Incident}] = true
+		d.done[deed{line.RequestID, line.Incident}] = true
 	}
 	return d
 }

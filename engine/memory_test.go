@@ -45,7 +45,7 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 		}
 	}
 	for _, line := range m.history {
-		if line.Once != "" && slices.Contains(q.Acts, line.Once) {
+		if line.RequestID != "" && slices.Contains(q.Acts, line.RequestID) {
 			f.Done = append(f.Done, line)
 		}
 	}
@@ -110,7 +110,7 @@ func (m *memory) Commit(_ context.Context, c alert.Change) error {
 		}
 	}
 	for _, line := range c.History {
-		if line.Once != "" && slices.ContainsFunc(m.history, func(have alert.Event) bool { return have.Once == line.Once && have.Incident == line.Incident }) {
+		if line.RequestID != "" && slices.ContainsFunc(m.history, func(have alert.Event) bool { return have.RequestID == line.RequestID && have.Incident == line.Incident }) {
 			return alert.ErrConflict
 		}
 	}

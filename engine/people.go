@@ -52,7 +52,7 @@ func checkAct(a alert.Act) error {
 	if a.Verb == alert.VerbNote && strings.TrimSpace(a.Text) == "" {
 		return &alert.InputError{Message: "the note is empty", Hint: "write what others should know"}
 	}
-	for _, s := range []string{a.Incident, a.Once, a.By.ID, a.By.Name, a.To.ID, a.To.Name} {
+	for _, s := range []string{a.Incident, a.RequestID, a.By.ID, a.By.Name, a.To.ID, a.To.Name} {
 		if err := checkWritten("a name", s, alert.MaxKey); err != nil {
 			return err
 		}

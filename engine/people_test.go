@@ -31,7 +31,7 @@ func TestFiveHundredClicksAtOnceShareFewCommits(t *testing.T) {
 		for n := range effects {
 			group.Go(func() {
 				acted, err := e.Act(context.Background(), []alert.Act{{
-					Verb: alert.VerbAck, Incident: receipts[0].Incident, By: alert.Person{ID: fmt.Sprintf("U%d", n)}, Once: fmt.Sprint(n),
+					Verb: alert.VerbAck, Incident: receipts[0].Incident, By: alert.Person{ID: fmt.Sprintf("U%d", n)}, RequestID: fmt.Sprint(n),
 				}})
 				if err != nil || acted[0].Incident.State != alert.Acked {
 					t.Errorf("click %d got %+v, %v", n, acted, err)
@@ -113,7 +113,7 @@ func TestAnActThatIsDoneMeanwhileElsewhereIsNotDoneAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	click := alert.Act{Verb: alert.VerbNote, Incident: receipts[0].Incident, By: ann, Text: "hm", Once: "trigger-1"}
+	click := alert.Act{Verb: alert.VerbNote, Incident: receipts[0].Incident, By: ann, Text: "hm", RequestID: "trigger-1"}
 	tries := 0
 	m.before(func(c alert.Change) error {
 		if tries++; tries > 1 {

@@ -41,7 +41,7 @@ func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) rende
 		case note == "" && verb == alert.VerbNote:
 			return render.Refused("There is no note behind the id.", "Write `note k7f2 what you found`.")
 		}
-		return h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: note, Once: a.once}, ids)
+		return h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: note, RequestID: a.requestID}, ids)
 	}
 }
 
@@ -109,7 +109,7 @@ func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	ids, note := h.split(ctx, a.said, order.ids, order.behind)
-	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, Once: a.once}, ids)
+	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, RequestID: a.requestID}, ids)
 }
 
 // found is the person that somebody has named.

@@ -70,7 +70,7 @@ func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) err
 	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
-	act := alert.Act{Verb: verb, Incident: a.Value, By: h.person(ctx, a.Caller), Once: a.TriggerID}
+	act := alert.Act{Verb: verb, Incident: a.Value, By: h.person(ctx, a.Caller), RequestID: a.TriggerID}
 	acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.refusal("Nothing was changed", err))

@@ -67,7 +67,7 @@ func TestEachWordIsAnswered(t *testing.T) {
 func TestANoteMayBeginWithAWordThatLooksLikeAnID(t *testing.T) {
 	d := &desk{open: []alert.Incident{disk()}}
 	d.types(t, d.handlers(), "ack k7f2 hmmm let me <@U0BOB|bob> see")
-	if len(d.acts) != 1 || d.acts[0].Text != "hmmm let me @bob see" || d.acts[0].Incident != "k7f2" || d.acts[0].By != (alert.Person{ID: "U0ANN", Name: "ann"}) || d.acts[0].Once != "t" {
+	if len(d.acts) != 1 || d.acts[0].Text != "hmmm let me @bob see" || d.acts[0].Incident != "k7f2" || d.acts[0].By != (alert.Person{ID: "U0ANN", Name: "ann"}) || d.acts[0].RequestID != "t" {
 		t.Errorf("acts %+v", d.acts)
 	}
 }
@@ -170,7 +170,7 @@ func TestAClickIsAnsweredOnlyWhereItWouldNotBeSeen(t *testing.T) {
 	d := &desk{open: []alert.Incident{disk()}}
 	h := d.handlers()
 	card := bot.Action{ActionID: render.ActionAck, Value: "k7f2", MessageTS: "1.1"}
-	if got := d.clicks(t, h, card); len(got) != 0 || len(d.acts) != 1 || d.acts[0].Once != "t" {
+	if got := d.clicks(t, h, card); len(got) != 0 || len(d.acts) != 1 || d.acts[0].RequestID != "t" {
 		t.Errorf("on its card: %q, acts %+v", got, d.acts)
 	}
 	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "acknowledged already by ann") {

@@ -18,8 +18,8 @@ type ask struct {
 	said phrase
 	// direct words stand without a slash: a direct message or a mention.
 	direct bool
-	// once is Slack's name of the request, the same if it is handled twice.
-	once string
+	// requestID identifies the request in Slack; it is the same when the request is handled twice.
+	requestID string
 }
 
 // reply is what is said to a person.
@@ -154,7 +154,7 @@ func (h *Handlers) test(ctx context.Context, a ask) render.Message {
 	if bad != nil {
 		return refused(bad)
 	}
-	return h.sendTest(ctx, order, a.once)
+	return h.sendTest(ctx, order, a.requestID)
 }
 
 // respond answers so that only the person who asked sees it.

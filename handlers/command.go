@@ -12,7 +12,7 @@ import (
 // name that ends in -test is a test as well, for workspaces where ours was
 // taken.
 func (h *Handlers) Command(ctx context.Context, c bot.Command) error {
-	a := ask{by: c.Caller, said: read(c.Text), once: c.TriggerID}
+	a := ask{by: c.Caller, said: read(c.Text), requestID: c.TriggerID}
 	send := func(m render.Message) error { return h.opts.Slack.Respond(ctx, c.Caller, m) }
 	if strings.HasSuffix(c.Name, "-test") {
 		test, _ := commandOf("test")

@@ -133,7 +133,7 @@ func TestTheOtherDialogsActOnTheirIncident(t *testing.T) {
 	if errs, _ := submit(render.CallbackAssign, onCard, inputs("person", "", "text", strings.Repeat("x", 3001))); errs["person"] == "" || errs["text"] == "" || len(d.acts) != 0 {
 		t.Errorf("errors %q", errs)
 	}
-	if errs, got := submit(render.CallbackAssign, onCard, inputs("person", "U0BOB1", "text", "yours")); len(errs)+len(got) != 0 || d.acts[0].To.ID != "U0BOB1" || d.acts[0].Once != "t9" || d.acts[0].Text != "yours" {
+	if errs, got := submit(render.CallbackAssign, onCard, inputs("person", "U0BOB1", "text", "yours")); len(errs)+len(got) != 0 || d.acts[0].To.ID != "U0BOB1" || d.acts[0].RequestID != "t9" || d.acts[0].Text != "yours" {
 		t.Errorf("assign: %q, %q, %+v", errs, got, d.acts)
 	}
 	if errs, _ := submit(render.CallbackNote, onCard, inputs("text", " \n ")); errs["text"] == "" {

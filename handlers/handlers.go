@@ -20,7 +20,7 @@ import (
 	"tocsin/render"
 )
 
-// Engine does what people want done. Once it has answered, it is on disk.
+// Engine carries out what people ask for. Its answer means that the change is durable.
 type Engine interface {
 	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
 	// Act answers for each act what became of it.

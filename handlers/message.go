@@ -35,5 +35,5 @@ func (h *Handlers) reply(ctx context.Context, m bot.Message) reply {
 	if len(said.words) == 0 {
 		return reply{Message: render.Greeting()}
 	}
-	return h.answer(ctx, ask{by: m.Caller, said: said, direct: true, once: m.Channel + "-" + m.TS})
+	return h.answer(ctx, ask{by: m.Caller, said: said, direct: true, requestID: m.Channel + "-" + m.TS})
 }

@@ -180,7 +180,7 @@ func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert
 			return h.respond(ctx, by, no)
 		}
 		act := wanted(ctx)
-		act.Incident, act.By, act.Once = from.Incident, h.person(ctx, by), s.TriggerID
+		act.Incident, act.By, act.RequestID = from.Incident, h.person(ctx, by), s.TriggerID
 		acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
 		if err != nil {
 			return h.respond(ctx, by, h.refusal("Nothing was changed", err))

@@ -22,8 +22,8 @@ func (h *Handlers) send(ctx context.Context, a ask) render.Message {
 		Source: sendSource, Key: sendSource + "-" + alert.NewID(), Severity: order.severity, Channel: order.channel, Text: order.text,
 		Labels: map[string]string{"from": cmp.Or(by.Name, by.ID)}, At: h.opts.Now(),
 	}
-	if a.once != "" {
-		wanted.IdempotencyKey = sendSource + "-" + a.once
+	if a.requestID != "" {
+		wanted.IdempotencyKey = sendSource + "-" + a.requestID
 	}
 	report, failed := h.push(ctx, wanted)
 	if failed != nil {

@@ -16,10 +16,10 @@ import (
 const testSource = "notify-test"
 
 // sendTest pushes a test alert by the whole road, waits for it, and says where
-// it is and how long each leg took. once is Slack's name of what asked for it:
+// it is and how long each leg took. requestID identifies the request in Slack:
 // asked again after a crash, it is still one alert.
-func (h *Handlers) sendTest(ctx context.Context, order testOrder, once string) render.Message {
-	report, failed := h.push(ctx, testAlert(order, once, h.opts.Now()))
+func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID string) render.Message {
+	report, failed := h.push(ctx, testAlert(order, requestID, h.opts.Now()))
 	if failed != nil {
 		return *failed
 	}
@@ -52,15 +52,15 @@ func (h *Handlers) push(ctx context.Context, a alert.Alert) (report render.TestR
 	return report, nil
 }
 
-func testAlert(order testOrder, once string, now time.Time) alert.Alert {
+func testAlert(order testOrder, requestID string, now time.Time) alert.Alert {
 	a := alert.Alert{
 		Source: testSource, Key: testSource + "-" + alert.NewID(),
 		Severity: order.severity, Title: order.title, Channel: order.channel,
 		Text: "This is only a test. It came the same road as every alert: accepted, on disk, queued, sent.",
 		At:   now,
 	}
-	if once != "" {
-		a.IdempotencyKey = testSource + "-" + once
+	if requestID != "" {
+		a.IdempotencyKey = testSource + "-" + requestID
 	}
 	return a
 }

@@ -35,7 +35,7 @@ func (d *DB) events(ctx context.Context, query string, args ...any) ([]event, er
 		var e event
 		var at int64
 		var by, to string
-		err := s.Scan(&e.n, &e.Incident, &e.Silence, &at, &e.Verb, &by, &to, &e.Text, &e.Once)
+		err := s.Scan(&e.n, &e.Incident, &e.Silence, &at, &e.Verb, &by, &to, &e.Text, &e.RequestID)
 		e.At, e.By, e.To = fromMicros(at), person(by), person(to)
 		found = append(found, e)
 		return err

@@ -175,7 +175,7 @@ func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage an
 }
 
 func (at keys) eventArgs(args []any, e *alert.Event) []any {
-	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), personText(e.By), personText(e.To), e.Text, e.Once)
+	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), personText(e.By), personText(e.To), e.Text, e.RequestID)
 }
 
 // urgency grows with the severity, so that an index read backwards gives the

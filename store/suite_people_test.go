@@ -295,7 +295,7 @@ func testHistory(t *testing.T, d *DB) {
 	commit(t, d, fire(i))
 	commit(t, d, fire(incident("b", "#db", 1)))
 	lines := []alert.Event{
-		{Incident: "a", At: at(2), Verb: alert.VerbAck, By: ann, Text: "mine", Once: "click-1"},
+		{Incident: "a", At: at(2), Verb: alert.VerbAck, By: ann, Text: "mine", RequestID: "click-1"},
 		{Incident: "a", Silence: "s-b", At: at(3), Verb: alert.VerbSilence, By: bob},
 		{Incident: "a", At: at(4), Verb: alert.VerbAssign, By: ann, To: bob},
 	}
@@ -323,7 +323,7 @@ func testHistoryForgotten(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("stays", "#stays", 1)))
 	commit(t, d, alert.Change{History: []alert.Event{
 		{Incident: "gone", At: at(1), Verb: alert.VerbAck}, {Incident: "stays", Silence: "s-old", At: at(1), Verb: alert.VerbSilence},
-		{Silence: "s-old", At: at(1), Verb: alert.VerbSilence, Once: "once"}, {Silence: "s-long", At: at(1), Verb: alert.VerbSilence},
+		{Silence: "s-old", At: at(1), Verb: alert.VerbSilence, RequestID: "once"}, {Silence: "s-long", At: at(1), Verb: alert.VerbSilence},
 	}})
 	long := silence(t, "s-long", 2)
 	long.EndsAt = later(d).Add(time.Hour)
@@ -348,7 +348,7 @@ func testOnce(t *testing.T, d *DB) {
 	ack := func(id, once string) alert.Change {
 		i := incident(id, "#db", 2)
 		i.State = alert.Acked
-		return alert.Change{Incidents: []alert.Incident{i}, History: []alert.Event{{Incident: id, At: at(1), Verb: alert.VerbAck, Once: once}}}
+		return alert.Change{Incidents: []alert.Incident{i}, History: []alert.Event{{Incident: id, At: at(1), Verb: alert.VerbAck, RequestID: once}}}
 	}
 	commit(t, d, ack("a", "click"))
 	commit(t, d, ack("b", "click"))
@@ -358,10 +358,10 @@ func testOnce(t *testing.T, d *DB) {
 	if i, err := d.Incident(t.Context(), "a"); err != nil || i.Version != 2 {
 		t.Errorf("the incident is %+v, %v", i, err)
 	}
-	again.History[0].Once = ""
+	again.History[0].RequestID = ""
 	commit(t, d, again)
 	f := load(t, d, alert.Query{Acts: []string{"click", "other"}})
-	want := []alert.Event{{Incident: "a", At: at(1), Verb: alert.VerbAck, Once: "click"}, {Incident: "b", At: at(1), Verb: alert.VerbAck, Once: "click"}}
+	want := []alert.Event{{Incident: "a", At: at(1), Verb: alert.VerbAck, RequestID: "click"}, {Incident: "b", At: at(1), Verb: alert.VerbAck, RequestID: "click"}}
 	if !reflect.DeepEqual(f.Done, want) {
 		t.Errorf("done are %+v", f.Done)
 	}
