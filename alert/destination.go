@@ -39,11 +39,12 @@ type Stranded struct {
 	Jobs     []Job
 }
 
-// Graves are the dead letters of a lane that nobody was told of yet.
-type Graves struct {
+// UnreportedDeadLetters are the dead letters of a lane that have not been
+// reported in the fallback conversation yet.
+type UnreportedDeadLetters struct {
 	Lane  string
 	Count int64
-	// Reason is why the last of them died, Last its Seq.
+	// Reason is why the latest of them was given up, Last its Seq.
 	Reason string
 	Last   int64
 }

@@ -55,11 +55,11 @@ type Overview interface {
 type Queue interface {
 	// Deliveries lists deliveries, the latest first.
 	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
-	Delivery(ctx context.Context, id string) (alert.Letter, error)
+	Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error)
 	// Retry owes dead letters again, Drop notes that nobody needs them. What is
 	// no dead letter is alert.ErrNotDead.
-	Retry(ctx context.Context, l alert.Letters) (alert.Moved, error)
-	Drop(ctx context.Context, l alert.Letters) (alert.Moved, error)
+	Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
+	Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 }
 
 // Options are what the API is built with. Engine, Reader, Overview, Queue and

@@ -95,7 +95,7 @@ func (a *API) readDelivery(w http.ResponseWriter, r *http.Request) {
 // decideLetter answers POST /v1/deliveries/{id}/retry or drop.
 func (a *API) decideLetter(decide decision) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		a.decide(w, r, decide, alert.Letters{ID: r.PathValue("id")})
+		a.decide(w, r, decide, alert.DeadLetterSelector{ID: r.PathValue("id")})
 	}
 }
 
@@ -112,16 +112,16 @@ func (a *API) decideLetters(decide decision) http.HandlerFunc {
 			a.fail(w, r, err)
 			return
 		}
-		a.decide(w, r, decide, alert.Letters{Lane: lane})
+		a.decide(w, r, decide, alert.DeadLetterSelector{Lane: lane})
 	}
 }
 
 // decision is Retry or Drop of a Queue.
-type decision func(context.Context, alert.Letters) (alert.Moved, error)
+type decision func(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error)
 
 // decide does as a person decided. What was done before an error stays done, so
 // its lanes are woken all the same.
-func (a *API) decide(w http.ResponseWriter, r *http.Request, decide decision, l alert.Letters) {
+func (a *API) decide(w http.ResponseWriter, r *http.Request, decide decision, l alert.DeadLetterSelector) {
 	moved, err := decide(r.Context(), l)
 	a.opts.Owed(moved.Lanes...)
 	if err != nil {

@@ -26,30 +26,30 @@ func (q *queue) Deliveries(_ context.Context, f alert.DeliveryFilter) ([]alert.D
 	return all[:min(f.Limit, len(all))], nil
 }
 
-func (q *queue) Delivery(_ context.Context, id string) (alert.Letter, error) {
+func (q *queue) Delivery(_ context.Context, id string) (alert.DeliveryDetail, error) {
 	if id != "d1" {
-		return alert.Letter{}, fmt.Errorf("find delivery %s: %w", id, alert.ErrNotFound)
+		return alert.DeliveryDetail{}, fmt.Errorf("find delivery %s: %w", id, alert.ErrNotFound)
 	}
-	return alert.Letter{Delivery: alert.Delivery{ID: id, Reason: "is_archived"}, About: &alert.Incident{ID: "k7f2"}, Alerts: []alert.Record{{Alert: alert.Alert{Text: "all of it"}}}}, nil
+	return alert.DeliveryDetail{Delivery: alert.Delivery{ID: id, Reason: "is_archived"}, About: &alert.Incident{ID: "k7f2"}, Alerts: []alert.Record{{Alert: alert.Alert{Text: "all of it"}}}}, nil
 }
 
-func (q *queue) Retry(_ context.Context, l alert.Letters) (alert.Moved, error) {
+func (q *queue) Retry(_ context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	return q.move("retry", l)
 }
 
-func (q *queue) Drop(_ context.Context, l alert.Letters) (alert.Moved, error) {
+func (q *queue) Drop(_ context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	return q.move("drop", l)
 }
 
-func (q *queue) move(what string, l alert.Letters) (alert.Moved, error) {
+func (q *queue) move(what string, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	q.asked = append(q.asked, strings.TrimSpace(fmt.Sprintf("%s %s %s", what, l.ID, l.Lane)))
 	switch l.ID {
 	case "p1":
-		return alert.Moved{}, fmt.Errorf("%s: delivery p1 is pending: %w", what, alert.ErrNotDead)
+		return alert.RetryResult{}, fmt.Errorf("%s: delivery p1 is pending: %w", what, alert.ErrNotDead)
 	case "nobody":
-		return alert.Moved{}, fmt.Errorf("%s: %w", what, alert.ErrNotFound)
+		return alert.RetryResult{}, fmt.Errorf("%s: %w", what, alert.ErrNotFound)
 	}
-	return alert.Moved{Deliveries: 1, Alerts: 2, Lanes: []string{"#ops"}}, q.err
+	return alert.RetryResult{Deliveries: 1, Alerts: 2, Lanes: []string{"#ops"}}, q.err
 }
 
 func TestDeliveriesAreListedShownRetriedAndDropped(t *testing.T) {

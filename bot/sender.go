@@ -186,13 +186,13 @@ func clip(text string, limit int) string {
 	return cut + "…"
 }
 
-// Announce tells a conversation of dead letters in one line. Its error is an
+// Announce reports dead letters in a conversation, in one line. Its error is an
 // *alert.SendError.
-func (b *Bot) Announce(ctx context.Context, lane string, g alert.Graves) error {
+func (b *Bot) Announce(ctx context.Context, lane string, g alert.UnreportedDeadLetters) error {
 	channel, err := b.resolve(ctx, lane)
 	if err != nil {
 		return err
 	}
-	_, err = b.write(ctx, target{channel: channel, where: lane}, render.Graves(g).Options())
+	_, err = b.write(ctx, target{channel: channel, where: lane}, render.DeadLetters(g).Options())
 	return err
 }

@@ -39,12 +39,12 @@ func (o *Outbox) announce(ctx context.Context) {
 // announceAll tells what may be told now, and says when to look again for what
 // may not; zero: when there is more.
 func (o *Outbox) announceAll(ctx context.Context, told map[string]time.Time) (wait time.Duration) {
-	graves, err := o.opts.Strands.Untold(ctx)
+	unreported, err := o.opts.Strands.UnreportedDeadLetters(ctx)
 	if err != nil {
 		o.log.Warn("look for dead letters", zap.Error(err))
 		return tellAgain
 	}
-	for _, g := range graves {
+	for _, g := range unreported {
 		now := o.opts.Now()
 		if since := now.Sub(told[g.Lane]); !told[g.Lane].IsZero() && since < tellEvery {
 			wait = sooner(wait, tellEvery-since)
@@ -69,7 +69,7 @@ func sooner(a, b time.Duration) time.Duration {
 
 // tell says one line in the fallback conversation, at its pace. That it was
 // perhaps said is enough.
-func (o *Outbox) tell(ctx context.Context, g alert.Graves) bool {
+func (o *Outbox) tell(ctx context.Context, g alert.UnreportedDeadLetters) bool {
 	if !o.destinations.ways().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
 		return false
 	}
@@ -82,7 +82,7 @@ func (o *Outbox) tell(ctx context.Context, g alert.Graves) bool {
 		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
 	}
-	if err := o.opts.Strands.Told(ctx, g); err != nil {
+	if err := o.opts.Strands.MarkReported(ctx, g); err != nil {
 		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
 	}
 	return true

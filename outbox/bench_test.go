@@ -43,7 +43,7 @@ func (o *one) Broken(context.Context) ([]alert.Destination, error) { return nil,
 
 func (o *one) Mark(context.Context, alert.Destination) error { return nil }
 
-func (o *one) Announce(context.Context, string, alert.Graves) error { return nil }
+func (o *one) Announce(context.Context, string, alert.UnreportedDeadLetters) error { return nil }
 
 func (o *one) Reach(context.Context, alert.Destination) (bool, error) { return true, nil }
 

@@ -109,7 +109,7 @@ func (s *slack) Reach(_ context.Context, d alert.Destination) (bool, error) {
 	return s.reach(d)
 }
 
-func (s *slack) Announce(_ context.Context, lane string, g alert.Graves) error {
+func (s *slack) Announce(_ context.Context, lane string, g alert.UnreportedDeadLetters) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.announced = append(s.announced, announcement{lane, g, time.Now()})
@@ -118,9 +118,9 @@ func (s *slack) Announce(_ context.Context, lane string, g alert.Graves) error {
 
 // announcement is what was said about dead letters.
 type announcement struct {
-	to     string
-	graves alert.Graves
-	at     time.Time
+	to   string
+	dead alert.UnreportedDeadLetters
+	at   time.Time
 }
 
 // reach is one look at a broken destination.

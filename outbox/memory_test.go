@@ -294,28 +294,28 @@ func (m *memory) Rescued(_ context.Context, ids []string) error {
 	return nil
 }
 
-func (m *memory) Untold(context.Context) ([]alert.Graves, error) {
+func (m *memory) UnreportedDeadLetters(context.Context) ([]alert.UnreportedDeadLetters, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	byLane := map[string]*alert.Graves{}
+	byLane := map[string]*alert.UnreportedDeadLetters{}
 	for _, r := range m.rows {
 		if r.State != alert.Dead || m.told[r.ID] {
 			continue
 		}
 		if byLane[r.Lane] == nil {
-			byLane[r.Lane] = &alert.Graves{Lane: r.Lane}
+			byLane[r.Lane] = &alert.UnreportedDeadLetters{Lane: r.Lane}
 		}
 		g := byLane[r.Lane]
 		g.Count, g.Reason, g.Last = g.Count+1, r.Reason, max(g.Last, r.Seq)
 	}
-	var all []alert.Graves
+	var all []alert.UnreportedDeadLetters
 	for _, lane := range slices.Sorted(maps.Keys(byLane)) {
 		all = append(all, *byLane[lane])
 	}
 	return all, m.refused("untold")
 }
 
-func (m *memory) Told(_ context.Context, g alert.Graves) error {
+func (m *memory) MarkReported(_ context.Context, g alert.UnreportedDeadLetters) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, r := range m.rows {

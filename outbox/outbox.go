@@ -53,7 +53,7 @@ type Sender interface {
 	// without one, sure is false when only a post can tell.
 	Reach(ctx context.Context, d alert.Destination) (sure bool, err error)
 	// Announce tells a conversation of dead letters in one line.
-	Announce(ctx context.Context, lane string, g alert.Graves) error
+	Announce(ctx context.Context, lane string, g alert.UnreportedDeadLetters) error
 }
 
 // Options are the pace and the patience of an Outbox, and where it reports to.

@@ -16,10 +16,10 @@ type Strands interface {
 	Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error)
 	// Rescued notes that the last resort has taken these deliveries, durably.
 	Rescued(ctx context.Context, ids []string) error
-	// Untold counts the dead letters of each lane that nobody was told of.
-	Untold(ctx context.Context) ([]alert.Graves, error)
-	// Told notes that somebody was told of these, durably.
-	Told(ctx context.Context, g alert.Graves) error
+	// UnreportedDeadLetters counts the unreported dead letters of each lane.
+	UnreportedDeadLetters(ctx context.Context) ([]alert.UnreportedDeadLetters, error)
+	// MarkReported records durably that these were reported.
+	MarkReported(ctx context.Context, dead alert.UnreportedDeadLetters) error
 }
 
 // The bounds of the last resort: how much it is given at once, how long it has

@@ -138,10 +138,10 @@ func TestDeadLettersAreToldInTheFallbackInOneLineAndNotOften(t *testing.T) {
 		pass(10 * time.Minute)
 		var told int64
 		for _, a := range w.slack.announced {
-			if a.to != "fallback" || a.graves.Lane != "ops" || a.graves.Reason == "" {
+			if a.to != "fallback" || a.dead.Lane != "ops" || a.dead.Reason == "" {
 				t.Errorf("announced %+v", a)
 			}
-			told += a.graves.Count
+			told += a.dead.Count
 		}
 		if told != 4 || len(w.slack.announced) > 2 {
 			t.Errorf("announced %+v", w.slack.announced)

@@ -72,9 +72,9 @@ func unreachable(code string) string {
 	return "which Slack refuses (" + code + ")"
 }
 
-// Graves says that messages for a conversation were given up, and where they are
-// kept.
-func Graves(g alert.Graves) Message {
+// DeadLetters reports that messages for a conversation were given up, and where
+// they are kept.
+func DeadLetters(g alert.UnreportedDeadLetters) Message {
 	what := fmt.Sprintf("%d messages for %s were", g.Count, g.Lane)
 	if g.Count == 1 {
 		what = "1 message for " + g.Lane + " was"

@@ -86,8 +86,8 @@ const (
 
 // Delivery returns a delivery with its incident and its alerts, or
 // alert.ErrNotFound.
-func (d *DB) Delivery(ctx context.Context, id string) (alert.Letter, error) {
-	l := alert.Letter{Alerts: []alert.Record{}}
+func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error) {
+	l := alert.DeliveryDetail{Alerts: []alert.Record{}}
 	at := place{incident: -1}
 	err := d.each(ctx, deliveryQuery, func(s scanner) (err error) {
 		l.Delivery, at.incident, err = scanDelivery(s)
@@ -106,12 +106,12 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.Letter, error) {
 		err = d.letterAlerts(ctx, &l, at)
 	}
 	if err != nil {
-		return alert.Letter{}, fmt.Errorf("find delivery %s: %w", id, err)
+		return alert.DeliveryDetail{}, fmt.Errorf("find delivery %s: %w", id, err)
 	}
 	return l, nil
 }
 
-func (d *DB) letterAlerts(ctx context.Context, l *alert.Letter, at place) error {
+func (d *DB) letterAlerts(ctx context.Context, l *alert.DeliveryDetail, at place) error {
 	query, count, args := storyQuery, storyCount, []any{l.Seq}
 	if !finished(l.State) {
 		query, count, args = waitingQuery, waitingCount, []any{at.incident, at.lane}

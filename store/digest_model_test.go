@@ -151,7 +151,7 @@ func (f *flood) send(t *rapid.T) {
 
 // retry has a person try all dead letters again.
 func (f *flood) retry(*rapid.T) {
-	_, err := f.d.Retry(context.Background(), alert.Letters{})
+	_, err := f.d.Retry(context.Background(), alert.DeadLetterSelector{})
 	f.ok(err)
 }
 

@@ -35,8 +35,8 @@ const (
 // alerts go from dead back to pending in the same transaction. One that may
 // have been shown is looked for before it is sent. The error is
 // alert.ErrNotFound or alert.ErrNotDead for an ID that is none; when it comes
-// in the middle of many, Moved says what has been done.
-func (d *DB) Retry(ctx context.Context, l alert.Letters) (alert.Moved, error) {
+// in the middle of many, RetryResult says what has been done.
+func (d *DB) Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	m, err := d.moveLetters(ctx, l, decision{"dead letter retried", (*writer).retry})
 	if err != nil {
 		return m, fmt.Errorf("retry: %w", err)
@@ -46,7 +46,7 @@ func (d *DB) Retry(ctx context.Context, l alert.Letters) (alert.Moved, error) {
 
 // Drop notes that nobody needs these dead letters any more. Their alerts stay
 // dead, dropped by a person, and the log names each. The errors are Retry's.
-func (d *DB) Drop(ctx context.Context, l alert.Letters) (alert.Moved, error) {
+func (d *DB) Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	m, err := d.moveLetters(ctx, l, decision{"dead letter dropped by a person", (*writer).drop})
 	if err != nil {
 		return m, fmt.Errorf("drop: %w", err)
@@ -77,8 +77,8 @@ func (l *letter) scan(s scanner) error {
 
 // moveLetters decides about a few letters in each transaction, so that the
 // writer is never held long.
-func (d *DB) moveLetters(ctx context.Context, chosen alert.Letters, what decision) (alert.Moved, error) {
-	moved := alert.Moved{Lanes: []string{}}
+func (d *DB) moveLetters(ctx context.Context, chosen alert.DeadLetterSelector, what decision) (alert.RetryResult, error) {
+	moved := alert.RetryResult{Lanes: []string{}}
 	for last := int64(math.MinInt64); ; {
 		var batch []*letter
 		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
@@ -107,7 +107,7 @@ func (d *DB) moveLetters(ctx context.Context, chosen alert.Letters, what decisio
 	}
 }
 
-func (d *DB) moved(m *alert.Moved, l *letter, said string) {
+func (d *DB) moved(m *alert.RetryResult, l *letter, said string) {
 	m.Deliveries++
 	m.Alerts += l.alerts
 	if !slices.Contains(m.Lanes, l.at.lane) {
@@ -118,7 +118,7 @@ func (d *DB) moved(m *alert.Moved, l *letter, said string) {
 }
 
 // letters finds the chosen dead letters, those after number last if they are many.
-func (w *writer) letters(ctx context.Context, chosen alert.Letters, last int64) ([]*letter, error) {
+func (w *writer) letters(ctx context.Context, chosen alert.DeadLetterSelector, last int64) ([]*letter, error) {
 	var found []*letter
 	add := func(s scanner) error {
 		l := &letter{}

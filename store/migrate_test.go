@@ -93,7 +93,7 @@ func keepsFirstRows(t *testing.T, d *DB) {
 		t.Errorf("claimed %+v", j)
 	}
 	finish(t, d, j, alert.Delivered, at(1))
-	retry(t, d, alert.Letters{ID: "d3"})
+	retry(t, d, alert.DeadLetterSelector{ID: "d3"})
 	if j := claim(t, d, "#db", at(2)); j.ID != "d3" {
 		t.Errorf("claimed %+v", j)
 	}

@@ -256,10 +256,10 @@ func (m *model) drop(t *rapid.T) {
 	m.decide(t, m.d.Drop, func(d *modelDelivery) { d.State = alert.Dropped })
 }
 
-func (m *model) decide(t *rapid.T, do func(context.Context, alert.Letters) (alert.Moved, error), then func(*modelDelivery)) {
+func (m *model) decide(t *rapid.T, do func(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error), then func(*modelDelivery)) {
 	lane := rapid.SampledFrom([]string{"#x", "#y", ""}).Draw(t, "lane")
 	all := rapid.Bool().Draw(t, "all")
-	chosen := alert.Letters{Lane: lane}
+	chosen := alert.DeadLetterSelector{Lane: lane}
 	var want []*modelDelivery
 	for _, d := range m.deliveries {
 		if d.State == alert.Dead && (d.Lane == lane || lane == "") {
@@ -271,7 +271,7 @@ func (m *model) decide(t *rapid.T, do func(context.Context, alert.Letters) (aler
 			return
 		}
 		want = want[:1]
-		chosen = alert.Letters{ID: want[0].ID}
+		chosen = alert.DeadLetterSelector{ID: want[0].ID}
 	}
 	moved, err := do(context.Background(), chosen)
 	m.ok(err)

@@ -16,10 +16,10 @@ const (
 		AND (d.kind IN ('post', 'update') OR d.kind = 'digest' AND NOT EXISTS (SELECT 1 FROM deliveries m
 			WHERE m.digest = d.incident AND m.kind = 'post' AND m.stage = 3))
 	ORDER BY d.priority, d.n LIMIT ?`
-	rescuedQuery = `UPDATE deliveries SET rescued = 1 WHERE id = ?`
-	untoldQuery  = `SELECT g.lane, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
+	rescuedQuery    = `UPDATE deliveries SET rescued = 1 WHERE id = ?`
+	unreportedQuery = `SELECT g.lane, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
 		FROM deliveries WHERE state = 'dead' AND told = 0 GROUP BY lane) g JOIN deliveries d ON d.n = g.latest ORDER BY g.lane`
-	toldQuery = `UPDATE deliveries SET told = 1 WHERE state = 'dead' AND told = 0 AND lane = ? AND n <= ?`
+	markReportedQuery = `UPDATE deliveries SET told = 1 WHERE state = 'dead' AND told = 0 AND lane = ? AND n <= ?`
 )
 
 // Stranded lists what waits for a lane and was not taken by the last resort yet,
@@ -70,11 +70,11 @@ func (d *DB) Rescued(ctx context.Context, ids []string) error {
 	return nil
 }
 
-// Untold counts the dead letters of each lane that nobody was told of.
-func (d *DB) Untold(ctx context.Context) ([]alert.Graves, error) {
-	var all []alert.Graves
-	err := d.each(ctx, untoldQuery, func(s scanner) error {
-		var g alert.Graves
+// UnreportedDeadLetters counts the unreported dead letters of each lane.
+func (d *DB) UnreportedDeadLetters(ctx context.Context) ([]alert.UnreportedDeadLetters, error) {
+	var all []alert.UnreportedDeadLetters
+	err := d.each(ctx, unreportedQuery, func(s scanner) error {
+		var g alert.UnreportedDeadLetters
 		err := s.Scan(&g.Lane, &g.Count, &g.Last, &g.Reason)
 		all = append(all, g)
 		return err
@@ -85,14 +85,14 @@ func (d *DB) Untold(ctx context.Context) ([]alert.Graves, error) {
 	return all, nil
 }
 
-// Told notes that somebody was told of these dead letters, durably.
-func (d *DB) Told(ctx context.Context, g alert.Graves) error {
+// MarkReported records durably that these dead letters were reported.
+func (d *DB) MarkReported(ctx context.Context, g alert.UnreportedDeadLetters) error {
 	err := d.write(ctx, func(w *writer, ctx context.Context) error {
-		_, err := w.exec(ctx, toldQuery, g.Lane, g.Last)
+		_, err := w.exec(ctx, markReportedQuery, g.Lane, g.Last)
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("note what was told: %w", err)
+		return fmt.Errorf("mark dead letters as reported: %w", err)
 	}
 	return nil
 }

@@ -136,7 +136,7 @@ func testStranded(t *testing.T, d *DB) {
 		t.Errorf("stranded are %v, want the one that was not taken", got)
 	}
 	finish(t, d, j, alert.Dead, at(1))
-	retry(t, d, alert.Letters{ID: j.ID})
+	retry(t, d, alert.DeadLetterSelector{ID: j.ID})
 	if got := strandedIn(t, d, "#db"); len(got) != 2 {
 		t.Errorf("stranded are %v, want the one that a person retried as well", got)
 	}
@@ -169,32 +169,32 @@ func testStrandedDigest(t *testing.T, d *DB) {
 	}
 }
 
-func testUntold(t *testing.T, d *DB) {
+func testUnreportedDeadLetters(t *testing.T, d *DB) {
 	for _, id := range []string{"a", "b", "c"} {
 		commit(t, d, fire(incident(id, "#db", 1)))
 	}
 	first := claim(t, d, "#db", at(1))
 	finish(t, d, first, alert.Dead, at(1))
 	finish(t, d, claim(t, d, "#db", at(2)), alert.Dead, at(2))
-	untold := func() []alert.Graves {
+	unreported := func() []alert.UnreportedDeadLetters {
 		t.Helper()
-		all, err := d.Untold(t.Context())
+		all, err := d.UnreportedDeadLetters(t.Context())
 		must(t, err)
 		return all
 	}
-	graves := untold()
+	graves := unreported()
 	if len(graves) != 1 || graves[0].Lane != "#db" || graves[0].Count != 2 || graves[0].Reason != "is_archived" {
-		t.Fatalf("untold are %+v", graves)
+		t.Fatalf("unreported are %+v", graves)
 	}
 	finish(t, d, claim(t, d, "#db", at(3)), alert.Dead, at(3))
-	must(t, d.Told(t.Context(), graves[0]))
-	if left := untold(); len(left) != 1 || left[0].Count != 1 {
-		t.Errorf("untold are %+v, want the one that died meanwhile", left)
+	must(t, d.MarkReported(t.Context(), graves[0]))
+	if left := unreported(); len(left) != 1 || left[0].Count != 1 {
+		t.Errorf("unreported are %+v, want the one that died meanwhile", left)
 	}
-	must(t, d.Told(t.Context(), untold()[0]))
-	retry(t, d, alert.Letters{ID: first.ID})
+	must(t, d.MarkReported(t.Context(), unreported()[0]))
+	retry(t, d, alert.DeadLetterSelector{ID: first.ID})
 	finish(t, d, claim(t, d, "#db", at(1000)), alert.Dead, at(1000))
-	if left := untold(); len(left) != 1 || left[0].Count != 1 {
-		t.Errorf("untold are %+v, want the one that died again", left)
+	if left := unreported(); len(left) != 1 || left[0].Count != 1 {
+		t.Errorf("unreported are %+v, want the one that died again", left)
 	}
 }

@@ -19,7 +19,7 @@ func die(t *testing.T, d *DB, c alert.Change, now int) string {
 	return j.ID
 }
 
-func retry(t *testing.T, d *DB, l alert.Letters) alert.Moved {
+func retry(t *testing.T, d *DB, l alert.DeadLetterSelector) alert.RetryResult {
 	t.Helper()
 	m, err := d.Retry(t.Context(), l)
 	must(t, err)
@@ -46,7 +46,7 @@ func testRetryDead(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("later", "#db", 1)))
 	tallies(t, d, 1, 1)
 
-	m := retry(t, d, alert.Letters{ID: j.ID})
+	m := retry(t, d, alert.DeadLetterSelector{ID: j.ID})
 	if m.Deliveries != 1 || m.Alerts != 2 || !slices.Equal(m.Lanes, []string{"#db"}) {
 		t.Errorf("moved %+v", m)
 	}
@@ -76,7 +76,7 @@ func testRetryUnsure(t *testing.T, d *DB) {
 	o := outcome(j, alert.Dead, at(2))
 	o.Class = alert.ClassUnsure
 	must(t, d.Finish(t.Context(), o))
-	retry(t, d, alert.Letters{ID: j.ID})
+	retry(t, d, alert.DeadLetterSelector{ID: j.ID})
 	again := claim(t, d, "#db", d.now())
 	if again.ID != j.ID || !again.Unsure || !again.StartedAt.Equal(at(1)) {
 		t.Errorf("claimed %+v, want it unsure since its first attempt", again.Delivery)
@@ -89,7 +89,7 @@ func testRetryBefore(t *testing.T, d *DB) {
 	a.Version = 2
 	update := commit(t, d, fire(a))
 	flying := claim(t, d, "#db", at(2))
-	retry(t, d, alert.Letters{ID: post})
+	retry(t, d, alert.DeadLetterSelector{ID: post})
 	o := outcome(flying, alert.Pending, at(2))
 	o.NextAt = at(2)
 	must(t, d.Finish(t.Context(), o))
@@ -108,7 +108,7 @@ func testRetryBefore(t *testing.T, d *DB) {
 func testDrop(t *testing.T, d *DB) {
 	c := fire(incident("a", "#db", 1))
 	id := die(t, d, c, 1)
-	m, err := d.Drop(t.Context(), alert.Letters{ID: id})
+	m, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: id})
 	must(t, err)
 	if m.Deliveries != 1 || m.Alerts != 1 {
 		t.Errorf("moved %+v", m)
@@ -133,11 +133,11 @@ func testDrop(t *testing.T, d *DB) {
 func testNotDead(t *testing.T, d *DB) {
 	c := commit(t, d, fire(incident("a", "#db", 1)))
 	id := c.Deliveries[0].ID
-	_, err := d.Retry(t.Context(), alert.Letters{ID: id})
+	_, err := d.Retry(t.Context(), alert.DeadLetterSelector{ID: id})
 	mustBe(t, err, alert.ErrNotDead)
-	_, err = d.Drop(t.Context(), alert.Letters{ID: id})
+	_, err = d.Drop(t.Context(), alert.DeadLetterSelector{ID: id})
 	mustBe(t, err, alert.ErrNotDead)
-	_, err = d.Drop(t.Context(), alert.Letters{ID: "nobody"})
+	_, err = d.Drop(t.Context(), alert.DeadLetterSelector{ID: "nobody"})
 	mustBe(t, err, alert.ErrNotFound)
 	_, err = d.Delivery(t.Context(), "nobody")
 	mustBe(t, err, alert.ErrNotFound)
@@ -151,7 +151,7 @@ func testRetryAll(t *testing.T, d *DB) {
 	}
 	die(t, d, fire(incident("other", "#web", 1)), 1)
 	tallies(t, d, 0, many+1)
-	if m := retry(t, d, alert.Letters{Lane: "#db"}); m.Deliveries != many || m.Alerts != many || !slices.Equal(m.Lanes, []string{"#db"}) {
+	if m := retry(t, d, alert.DeadLetterSelector{Lane: "#db"}); m.Deliveries != many || m.Alerts != many || !slices.Equal(m.Lanes, []string{"#db"}) {
 		t.Errorf("moved %+v", m)
 	}
 	tallies(t, d, many, 1)
@@ -162,7 +162,7 @@ func testRetryAll(t *testing.T, d *DB) {
 		}
 		finish(t, d, j, alert.Delivered, d.now())
 	}
-	if m := retry(t, d, alert.Letters{}); m.Deliveries != 1 || !slices.Equal(m.Lanes, []string{"#web"}) {
+	if m := retry(t, d, alert.DeadLetterSelector{}); m.Deliveries != 1 || !slices.Equal(m.Lanes, []string{"#web"}) {
 		t.Errorf("moved %+v", m)
 	}
 	balanced(t, d)

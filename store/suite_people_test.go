@@ -424,7 +424,7 @@ func testHeldReply(t *testing.T, d *DB) {
 	release(t, d, i)
 	finish(t, d, claim(t, d, "#db", at(51)), alert.Dead, at(51))
 	wantStanding(t, d, held, alert.StandDead)
-	moved := retry(t, d, alert.Letters{Lane: "#db"})
+	moved := retry(t, d, alert.DeadLetterSelector{Lane: "#db"})
 	if moved.Deliveries != 2 || moved.Alerts != 1 {
 		t.Errorf("retried %+v", moved)
 	}

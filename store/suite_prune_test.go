@@ -98,7 +98,7 @@ func testNeverForgotten(t *testing.T, d *DB) {
 	}
 	_, err := d.Await(t.Context(), open.Alerts[0].ID)
 	mustBe(t, err, alert.ErrNotFound)
-	retry(t, d, alert.Letters{ID: letter})
+	retry(t, d, alert.DeadLetterSelector{ID: letter})
 	finish(t, d, claim(t, d, "#dead", d.now()), alert.Delivered, at(70))
 	wantStanding(t, d, dead, alert.StandDelivered)
 	ledgerOf(t, d)
@@ -140,7 +140,7 @@ func testDeadRetention(t *testing.T, d *DB) {
 	young := fire(incident("young", "#db", 1))
 	die(t, d, young, 40)
 	dropped := die(t, d, fire(incident("dropped", "#db", 1)), 1)
-	_, err := d.Drop(t.Context(), alert.Letters{ID: dropped})
+	_, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: dropped})
 	must(t, err)
 	guard(t, d)
 	before := ledgerOf(t, d)

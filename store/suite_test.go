@@ -69,7 +69,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"where an attempt went and a card is are remembered":  testVia,
 		"a reply can have a new card come first":              testCardFirst,
 		"what the last resort took is stranded no more":       testStranded,
-		"dead letters are told of once":                       testUntold,
+		"dead letters are reported once":                      testUnreportedDeadLetters,
 		"a retry keeps its place":                             testRetry,
 		"a possible duplicate is counted once":                testPossibleDuplicate,
 		"finishing again the same way changes nothing":        testFinishTwice,

@@ -136,19 +136,19 @@ func (l letters) Validate() error {
 }
 
 // decide has the daemon retry or drop the letters, and adds up what it did.
-func (l letters) decide(ctx context.Context, w world, f clientFlags, verb string) (alert.Moved, error) {
+func (l letters) decide(ctx context.Context, w world, f clientFlags, verb string) (alert.RetryResult, error) {
 	if l.All {
 		q := url.Values{"all": {"true"}}
 		if l.Lane != "" {
 			q = url.Values{"lane": {l.Lane}}
 		}
-		var moved alert.Moved
+		var moved alert.RetryResult
 		err := f.ask(ctx, w, http.MethodPost, "/v1/deliveries/"+verb+"?"+q.Encode(), &moved)
 		return moved, err
 	}
-	sum := alert.Moved{Lanes: []string{}}
+	sum := alert.RetryResult{Lanes: []string{}}
 	for _, id := range l.IDs {
-		var moved alert.Moved
+		var moved alert.RetryResult
 		if err := f.ask(ctx, w, http.MethodPost, "/v1/deliveries/"+url.PathEscape(id)+"/"+verb, &moved); err != nil {
 			return sum, err
 		}

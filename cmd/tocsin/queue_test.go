@@ -76,7 +76,7 @@ func TestADeadLetterIsShownToProbesAndMetricsUntilAPersonDecides(t *testing.T) {
 	if !strings.Contains(p.metrics(), "\ntocsin_dead_letters 1\n") {
 		t.Error("after a crash no metric counts the dead letter")
 	}
-	var moved alert.Moved
+	var moved alert.RetryResult
 	if err := p.client().call(t.Context(), http.MethodPost, "/v1/deliveries/drop?all=true", nil, &moved); err != nil || moved.Deliveries != 1 {
 		t.Fatalf("dropped %+v: %v", moved, err)
 	}

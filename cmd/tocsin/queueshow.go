@@ -26,7 +26,7 @@ func (queueShowCmd) Help() string {
 
 // Run shows the delivery.
 func (c queueShowCmd) Run(ctx context.Context, w world) error {
-	var l alert.Letter
+	var l alert.DeliveryDetail
 	if err := c.ask(ctx, w, http.MethodGet, "/v1/deliveries/"+url.PathEscape(c.ID), &l); err != nil {
 		return err
 	}
@@ -36,7 +36,7 @@ func (c queueShowCmd) Run(ctx context.Context, w world) error {
 	return showLetter(w.stdout, l)
 }
 
-func showLetter(w io.Writer, l alert.Letter) error {
+func showLetter(w io.Writer, l alert.DeliveryDetail) error {
 	err := table(w, func(line func(cells ...any)) {
 		for _, f := range letterFields(l) {
 			if f[1] != "" {
@@ -55,7 +55,7 @@ func showLetter(w io.Writer, l alert.Letter) error {
 	return err
 }
 
-func letterFields(l alert.Letter) [][2]string {
+func letterFields(l alert.DeliveryDetail) [][2]string {
 	fields := [][2]string{
 		{"delivery", l.ID}, {"state", string(l.State)}, {"reason", brief(l.Reason)}, {"lane", l.Lane}, {"kind", string(l.Kind)},
 		{"attempts", fmt.Sprint(l.Attempts)}, {"owed since", clock(l.CreatedAt)}, {"last attempt", clock(l.StartedAt)}, {"done", clock(l.DoneAt)},

@@ -17,27 +17,27 @@ func DeliveryStates() []DeliveryState {
 	return []DeliveryState{Pending, Sending, Delivered, Superseded, Dead, Dropped}
 }
 
-// Letter is a delivery with all that it was to tell.
-type Letter struct {
+// DeliveryDetail is a delivery with everything it was to show.
+type DeliveryDetail struct {
 	Delivery
 	// About is the incident as it is now; nil once it is forgotten.
 	About *Incident `json:"about"`
-	// Alerts are those that the delivery has accounted for or buried or, while
-	// it is owed, that wait for its card: the oldest first, and at most 100.
+	// Alerts are those that the delivery has accounted for, or, while it is
+	// pending, those that wait for its card: oldest first, at most 100.
 	Alerts []Record `json:"alerts"`
 	// AlertCount is how many there are, listed or not.
 	AlertCount int64 `json:"alert_count"`
 }
 
-// Letters chooses dead letters: the one with this ID, or without an ID every
-// one of Lane (of every lane if that is empty, too).
-type Letters struct {
+// DeadLetterSelector chooses dead letters: the one with this ID; without an ID
+// all of Lane; without either, all.
+type DeadLetterSelector struct {
 	ID   string
 	Lane string
 }
 
-// Moved says what a person's decision about dead letters changed.
-type Moved struct {
+// RetryResult counts what retrying or dropping dead letters changed.
+type RetryResult struct {
 	Deliveries int      `json:"deliveries"`
 	Alerts     int64    `json:"alerts"`
 	Lanes      []string `json:"lanes"`
