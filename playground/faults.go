@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// Kinds of faults besides an HTTP status ("500", "502", "503", "504").
+// Kinds of faults. Any HTTP status from "100" to "599" is a kind too.
 const (
-	// FaultThrottle answers 429 with Retry-After.
+	// FaultThrottle answers 429 as Slack does: with Retry-After and ratelimited in JSON, unless Body is set.
 	FaultThrottle = "429"
 	// FaultSlow does the work at once and answers after Delay.
 	FaultSlow = "slow"
@@ -31,19 +31,32 @@ const (
 	FaultBlock = "block"
 )
 
+// Bodies of the kinds that answer with an HTTP status.
+const (
+	// BodyHTML is a short page such as a proxy sends; it is what a status answers with when Body is empty.
+	BodyHTML = "html"
+	// BodyEmpty is no body at all.
+	BodyEmpty = "empty"
+	// BodyJSON is {"ok":false} with Error, or {"ok":true} and nothing else when Error is empty.
+	BodyJSON = "json"
+)
+
 // Fault is one way in which the Web API misbehaves.
 type Fault struct {
-	// Kind is one of the Fault constants or "500", "502", "503", "504" (an HTML page with that status).
+	// Kind is one of the Fault constants or an HTTP status, with which the call is answered without being done. After an informational
+	// status (1xx except 101) the connection ends without a final one.
 	Kind string `json:"kind"`
 	// Method is a method's name, "upload" or "response_url"; empty means all.
 	Method string `json:"method,omitempty"`
 	// Channel is a channel's id or "#name"; empty means all calls, whether they are about a channel or not.
 	Channel string `json:"channel,omitempty"`
-	// Error is Slack's code for the kinds that answer ok:false.
+	// Body is one of the Body constants, for an HTTP status.
+	Body string `json:"body,omitempty"`
+	// Error is Slack's code for the kinds that answer ok:false, and for BodyJSON.
 	Error string `json:"error,omitempty"`
 	// Block is the type that FaultBlock refuses, such as data_visualization.
 	Block string `json:"block,omitempty"`
-	// RetryAfter is in seconds, for FaultThrottle; 1 when zero.
+	// RetryAfter is the header in seconds, for an HTTP status; there is none when it is zero, except that FaultThrottle without Body takes 1.
 	RetryAfter int `json:"retry_after,omitempty"`
 	// Delay is for FaultSlow; one second when zero. In JSON it is in nanoseconds.
 	Delay time.Duration `json:"delay,omitempty"`
@@ -108,7 +121,7 @@ func (s *Server) faultsLocked() []Fault {
 
 func (f Fault) check() error {
 	switch f.Kind {
-	case FaultThrottle, FaultSlow, FaultLost, FaultTimeout, FaultStoredError, FaultRefuse, FaultRevoked:
+	case FaultSlow, FaultLost, FaultTimeout, FaultStoredError, FaultRefuse, FaultRevoked:
 	case FaultError:
 		if f.Error == "" {
 			return fmt.Errorf("kind %q needs the error code to answer", f.Kind)
@@ -120,7 +133,23 @@ func (f Fault) check() error {
 			return fmt.Errorf("unknown kind %q", f.Kind)
 		}
 	}
+	if err := f.checkBody(); err != nil {
+		return err
+	}
 	return f.checkNumbers()
+}
+
+func (f Fault) checkBody() error {
+	switch f.Body {
+	case "":
+		return nil
+	case BodyHTML, BodyEmpty, BodyJSON:
+		if f.httpStatus() != 0 {
+			return nil
+		}
+		return fmt.Errorf("kind %q takes no body", f.Kind)
+	}
+	return fmt.Errorf("unknown body %q: want html, empty or json", f.Body)
 }
 
 func (f Fault) checkNumbers() error {
@@ -137,16 +166,16 @@ func (f Fault) checkBlock() error {
 	return nil
 }
 
-// httpStatus is the status of a fault that answers as a broken edge would, else 0.
-func (f Fault) httpStatus() int {
-	switch f.Kind {
-	case "500", "502", "503", "504":
-		n, err := strconv.Atoi(f.Kind)
-		if err == nil {
-			return n
-		}
+// httpStatus is the status that the fault answers with, or 0.
+func (f Fault) httpStatus() int { return parseStatus(f.Kind) }
+
+// parseStatus reads an HTTP status from 100 to 599; anything else is 0.
+func parseStatus(text string) int {
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 100 || n > 599 {
+		return 0
 	}
-	return 0
+	return n
 }
 
 // takeFaultLocked returns the fault for one call, if any, and counts it. Faults that reset the connection before reading are asked

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -199,7 +200,7 @@ func TestFaultsReachUploadsAndResponseURLs(t *testing.T) {
 func TestSenselessFaultsAreRefused(t *testing.T) {
 	w := newWebTest(t, NoLimits())
 	for _, f := range []Fault{
-		{}, {Kind: "404"}, {Kind: "nonsense"}, {Kind: FaultError}, {Kind: "429", RetryAfter: -1}, {Kind: "slow", Delay: -1}, {Kind: "lost", Times: -1},
+		{}, {Kind: "99"}, {Kind: "600"}, {Kind: "404", Body: "xml"}, {Kind: FaultLost, Body: BodyJSON}, {Kind: "nonsense"}, {Kind: FaultError}, {Kind: "429", RetryAfter: -1}, {Kind: "slow", Delay: -1}, {Kind: "lost", Times: -1},
 		{Kind: "lost", Percent: 101}, {Kind: "lost", Channel: "#nowhere"},
 	} {
 		if err := w.s.SetFault(f); err == nil {
@@ -216,4 +217,58 @@ func TestRevokedTokenWorksAgainWhenAccepted(t *testing.T) {
 	}
 	w.s.Accept(w.s.BotToken())
 	w.ok("auth.test", nil)
+}
+
+func TestEveryHTTPStatusCanBeTheAnswerOfAnyMethod(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	for status := 100; status <= 599; status++ {
+		w.fault(Fault{Kind: strconv.Itoa(status), Method: "apps.connections.open", Times: 1})
+		r, err := w.do(w.request("apps.connections.open", "", w.s.AppToken(), ""))
+		switch {
+		case status < 200 && status != 101:
+			if err == nil {
+				t.Errorf("%d was followed by %d", status, r.status)
+			}
+		case err != nil || r.status != status:
+			t.Errorf("%d: got %d, %v", status, r.status, err)
+		}
+		if c := w.lastCall(); c.Status != status || c.Method != "apps.connections.open" {
+			t.Errorf("%d: journal: %+v", status, c)
+		}
+	}
+	w.fault(Fault{Kind: "404", Times: len(w.s.api)})
+	for name := range w.s.api {
+		if r := w.call(name, nil); r.status != http.StatusNotFound {
+			t.Errorf("%s: %d %s", name, r.status, r.raw)
+		}
+	}
+}
+
+func TestAStatusAnswersWithTheBodyAskedFor(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	rows := []struct {
+		fault             Fault
+		kind, retry, code string
+		body              string
+	}{
+		{Fault{Kind: "404"}, "text/html; charset=utf-8", "", "", "<!DOCTYPE html>"},
+		{Fault{Kind: "503", Body: BodyEmpty, RetryAfter: 9}, "", "9", "", ""},
+		{Fault{Kind: "429", Body: BodyHTML}, "text/html; charset=utf-8", "", "", "<!DOCTYPE html>"},
+		{Fault{Kind: "500", Body: BodyJSON, Error: "fatal_error"}, "application/json; charset=utf-8", "", "fatal_error", `{"error":"fatal_error","ok":false}`},
+		{Fault{Kind: "200", Body: BodyJSON}, "application/json; charset=utf-8", "", "", `{"ok":true}`},
+	}
+	for _, row := range rows {
+		w.s.ClearFaults()
+		w.fault(row.fault)
+		r := w.call("chat.postMessage", form{"channel": "C0OPS", "text": "x"})
+		if r.header.Get("Content-Type") != row.kind || r.header.Get("Retry-After") != row.retry {
+			t.Errorf("%+v: header is %v", row.fault, r.header)
+		}
+		if !strings.HasPrefix(r.raw, row.body) || row.body == "" && r.raw != "" || r.code() != row.code {
+			t.Errorf("%+v: body is %q", row.fault, r.raw)
+		}
+	}
+	if n := len(w.s.Messages("#ops")); n != 0 {
+		t.Errorf("%d messages were stored", n)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // maxAct bounds the body of one act of the page.
@@ -21,18 +22,20 @@ var (
 
 // actRequest is what the page posts; which fields count depends on Do.
 type actRequest struct {
-	Do        string `json:"do"`
-	Channel   string `json:"channel"`
-	Text      string `json:"text"`
-	ThreadTS  string `json:"thread_ts"`
-	MessageTS string `json:"message_ts"`
-	ViewID    string `json:"view_id"`
-	BlockID   string `json:"block_id"`
-	ActionID  string `json:"action_id"`
-	Action    string `json:"action"`
-	Socket    string `json:"socket"`
-	Archived  *bool  `json:"archived"`
-	Member    *bool  `json:"member"`
+	Do        string  `json:"do"`
+	Channel   string  `json:"channel"`
+	Text      string  `json:"text"`
+	ThreadTS  string  `json:"thread_ts"`
+	MessageTS string  `json:"message_ts"`
+	ViewID    string  `json:"view_id"`
+	BlockID   string  `json:"block_id"`
+	ActionID  string  `json:"action_id"`
+	Action    string  `json:"action"`
+	Socket    string  `json:"socket"`
+	Reason    string  `json:"reason"`
+	Seconds   float64 `json:"seconds"`
+	Archived  *bool   `json:"archived"`
+	Member    *bool   `json:"member"`
 	State     struct {
 		Values map[string]map[string]json.RawMessage `json:"values"`
 	} `json:"state"`
@@ -229,7 +232,8 @@ func actChannel(_ context.Context, p *Person, req actRequest) (actAnswer, error)
 	})
 }
 
-// actSocket does something to the named socket, or to the oldest live one.
+// actSocket does something to the named socket, or to the oldest live one; recycle refreshes one every so many seconds until it is
+// given 0.
 func actSocket(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
 	switch req.Action {
 	case "cut":
@@ -238,6 +242,9 @@ func actSocket(_ context.Context, p *Person, req actRequest) (actAnswer, error) 
 		return actAnswer{}, p.s.Freeze(req.Socket)
 	case "refresh":
 		return actAnswer{}, p.s.Refresh(req.Socket, ReasonRefreshRequested)
+	case "recycle":
+		every := time.Duration(req.Seconds * float64(time.Second))
+		return actAnswer{}, p.s.Recycle(every, orDefault(req.Reason, ReasonRefreshRequested))
 	}
 	return actAnswer{}, fmt.Errorf("%w: socket %s", errUnknown, req.Action)
 }

@@ -81,14 +81,16 @@ type socket struct {
 
 // socketState is everything about Socket Mode, guarded by Server.mu.
 type socketState struct {
-	list    []*socket        // registered and closing ones, oldest first
-	tcp     map[*socket]bool // those whose TCP connection is still open
-	opened  int
-	random  *rand.Rand
-	fault   ConnectFault
-	pending map[string]*envelope
-	spent   spentEnvelopes
-	events  eventStore
+	list   []*socket        // registered and closing ones, oldest first
+	tcp    map[*socket]bool // those whose TCP connection is still open
+	opened int
+	random *rand.Rand
+	fault  ConnectFault
+	// endRecycling ends the goroutine of Recycle; nil when there is none.
+	endRecycling chan struct{}
+	pending      map[string]*envelope
+	spent        spentEnvelopes
+	events       eventStore
 }
 
 func (s *Server) initSockets() {
@@ -106,8 +108,8 @@ func (s *Server) mountSockets(mux *http.ServeMux) { mux.HandleFunc("/link/{$}", 
 // serveLink is the WebSocket endpoint; it reads until the socket ends.
 func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 	status, fault := s.takeTicket(r.URL.Query().Get("ticket")), s.connectFault()
-	if fault == ConnectRefuse {
-		status = http.StatusNotFound
+	if refused := fault.status(); refused != 0 {
+		status = refused
 	}
 	if status != http.StatusSwitchingProtocols {
 		s.record(Entry{Kind: KindSocketRefused, Reason: http.StatusText(status)})

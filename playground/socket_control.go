@@ -2,12 +2,14 @@ package playground
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/gobwas/ws"
 )
 
-// ConnectFault is a way in which opening a Socket Mode connection goes wrong.
+// ConnectFault is a way in which opening a Socket Mode connection goes wrong: one of the constants, or an HTTP status from "200" to "599"
+// with which the handshake is answered.
 type ConnectFault string
 
 // What can go wrong with each connection until the fault is set back to ConnectOK.
@@ -70,6 +72,17 @@ func (s *Server) SetConnectFault(fault ConnectFault) {
 	s.sockets.fault = fault
 }
 
+// status is what the handshake is answered with, or 0 when it is not answered with a status.
+func (f ConnectFault) status() int {
+	if f == ConnectRefuse {
+		return http.StatusNotFound
+	}
+	if n := parseStatus(string(f)); n >= http.StatusOK {
+		return n
+	}
+	return 0
+}
+
 func (s *Server) connectFault() ConnectFault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -87,6 +100,47 @@ func (s *Server) Refresh(socket, reason string) error {
 	}
 	s.refreshLocked(k, reason)
 	return nil
+}
+
+// Recycle makes Slack refresh one socket every so often, the oldest that has not been told to go yet, with ReasonWarning or
+// ReasonRefreshRequested. It replaces an earlier Recycle; a period of zero ends it.
+func (s *Server) Recycle(every time.Duration, reason string) error {
+	if every < 0 || reason != ReasonWarning && reason != ReasonRefreshRequested && every > 0 {
+		return fmt.Errorf("recycle: %s with reason %q is not a planned refresh", every, reason)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sockets.endRecycling != nil {
+		close(s.sockets.endRecycling)
+		s.sockets.endRecycling = nil
+	}
+	if every > 0 {
+		end := make(chan struct{})
+		s.sockets.endRecycling = end
+		s.startLocked(func() { s.recycle(end, every, reason) })
+	}
+	return nil
+}
+
+func (s *Server) recycle(end chan struct{}, every time.Duration, reason string) {
+	for s.pause(end, every) {
+		s.recycleOne(end, reason)
+	}
+}
+
+// recycleOne refreshes the oldest socket that has not been told to go, unless recycling ended meanwhile.
+func (s *Server) recycleOne(end chan struct{}, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.sockets.endRecycling != end {
+		return
+	}
+	for _, k := range s.sockets.list {
+		if k.phase == phaseLive {
+			s.refreshLocked(k, reason)
+			return
+		}
+	}
 }
 
 // Linger sends the disconnect message and never closes the socket, which goes on being chosen.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -280,11 +281,50 @@ func TestLinkDisabledAndHangupCloseAtOnce(t *testing.T) {
 	}
 }
 
+func TestRecyclingRefreshesOneSocketAfterTheOther(t *testing.T) {
+	s := startPlayground(t, quick())
+	for range 3 {
+		connect(t, s)
+	}
+	want(t, perform(t, s, map[string]any{"do": "socket", "action": "recycle", "seconds": 0.001}), true, "ok")
+	for i, e := range await(t, s, KindDisconnect, 3)[:3] {
+		if e.Socket != socketID(i+1) || e.Reason != ReasonRefreshRequested {
+			t.Errorf("refresh %d: %+v", i+1, e)
+		}
+	}
+	if err := s.Recycle(time.Millisecond, ReasonWarning); err != nil {
+		t.Fatal(err)
+	}
+	connect(t, s)
+	if e := await(t, s, KindDisconnect, 4)[3]; e.Socket != "S4" || e.Reason != ReasonWarning {
+		t.Errorf("after a warning was asked for: %+v", e)
+	}
+	if err := s.Recycle(0, ""); err != nil {
+		t.Fatal(err)
+	}
+	await(t, s, KindSocketClosed, 4)
+	connect(t, s)
+	if got := s.Sockets(); len(got) != 1 || got[0].State != "live" {
+		t.Errorf("after recycling ended: %+v", got)
+	}
+	for _, bad := range []error{s.Recycle(-1, ReasonWarning), s.Recycle(time.Second, ReasonLinkDisabled)} {
+		if bad == nil {
+			t.Error("a recycling that makes no sense was accepted")
+		}
+	}
+}
+
 func TestConnectFaults(t *testing.T) {
 	s := startPlayground(t, patient())
 	s.SetConnectFault(ConnectRefuse)
 	if status := refusedWith(t, openURL(t, s)); status != http.StatusNotFound {
 		t.Errorf("refused with %d", status)
+	}
+	for _, status := range []int{200, 302, 403, 429, 500, 503, 599} {
+		s.SetConnectFault(ConnectFault(strconv.Itoa(status)))
+		if got := refusedWith(t, openURL(t, s)); got != status {
+			t.Errorf("refused with %d, want %d", got, status)
+		}
 	}
 	s.SetConnectFault(ConnectDrop)
 	if _, err := dial(t, openURL(t, s)).read(); !eof(err) {

@@ -265,19 +265,31 @@ func faultAnswer(f *Fault) (ans answer, done bool) {
 	switch f.Kind {
 	case FaultTimeout:
 		return answer{}, true
-	case FaultThrottle:
-		wait := orDefault(f.RetryAfter, 1)
-		return plainError("ratelimited", http.StatusTooManyRequests, wait), true
 	case FaultError:
 		return plainError(f.Error, http.StatusOK, 0), true
 	case FaultRevoked:
 		return plainError("token_revoked", http.StatusOK, 0), true
 	}
 	if status := f.httpStatus(); status != 0 {
-		page := fmt.Sprintf("<!DOCTYPE html><html><head><title>%d</title></head><body><h1>%s</h1></body></html>", status, http.StatusText(status))
-		return answer{status: status, html: true, body: []byte(page)}, true
+		return f.statusAnswer(status), true
 	}
 	return answer{}, false
+}
+
+// statusAnswer is the answer of a fault whose kind is an HTTP status.
+func (f *Fault) statusAnswer(status int) answer {
+	switch {
+	case f.Kind == FaultThrottle && f.Body == "":
+		return plainError(orDefault(f.Error, "ratelimited"), status, orDefault(f.RetryAfter, 1))
+	case f.Body == BodyEmpty:
+		return answer{status: status, retryAfter: f.RetryAfter}
+	case f.Body == BodyJSON && f.Error != "":
+		return plainError(f.Error, status, f.RetryAfter)
+	case f.Body == BodyJSON:
+		return answer{status: status, retryAfter: f.RetryAfter, body: encodeJSON(reply{"ok": true})}
+	}
+	page := fmt.Sprintf("<!DOCTYPE html><html><head><title>%d</title></head><body><h1>%s</h1></body></html>", status, http.StatusText(status))
+	return answer{status: status, html: true, retryAfter: f.RetryAfter, body: []byte(page)}
 }
 
 func plainError(code string, status, retryAfter int) answer {
@@ -308,9 +320,16 @@ func (s *Server) send(w http.ResponseWriter, r *http.Request, fault *Fault, ans 
 	if ans.html {
 		kind = "text/html; charset=utf-8"
 	}
-	w.Header().Set("Content-Type", kind)
+	if len(ans.body) > 0 {
+		w.Header().Set("Content-Type", kind)
+	}
 	w.WriteHeader(ans.status)
-	// A client that went away has nobody to be told.
+	if ans.status < http.StatusOK && ans.status != http.StatusSwitchingProtocols {
+		// net/http would follow an informational status with 200.
+		abort(w, false)
+		return
+	}
+	// An error here means that the client has gone away, or that this status has no body.
 	_, _ = w.Write(ans.body)
 }
 
