@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+
+	"tocsin/playground/blockkit"
 )
 
 var (
@@ -201,7 +203,7 @@ func (s *Server) takeAnswerLocked(user string, v *View, answer submissionAnswer,
 		out.Errors = answer.Errors
 		return len(answer.Errors) > 0 && inputsOnly(v, answer.Errors)
 	case "update", "push":
-		next, problem := s.parseViewLocked(string(answer.View), surfaceModal)
+		next, problem := s.parseViewLocked(string(answer.View), blockkit.Modal)
 		if problem != nil {
 			return false
 		}

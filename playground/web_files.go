@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"tocsin/playground/blockkit"
 )
 
 // maxShare is to how many channels one completeUploadExternal can share a file; maxUpload bounds a file in memory.
@@ -163,15 +165,15 @@ func (s *Server) filesNowLocked(files ...File) []File {
 	return out
 }
 
-// surroundingsLocked are what blocks may refer to and which of them the active faults refuse.
-func (s *Server) surroundingsLocked() surroundings {
+// blockOptionsLocked say which files blocks may show, and which blocks the active faults refuse.
+func (s *Server) blockOptionsLocked() blockkit.Options {
 	unknown := map[string]bool{}
 	for _, f := range s.faults.active {
 		if f.Kind == FaultBlock {
 			unknown[f.Block] = true
 		}
 	}
-	return surroundings{unknown: unknown, picture: s.isPictureLocked}
+	return blockkit.Options{Unknown: unknown, Picture: s.isPictureLocked}
 }
 
 // isPictureLocked says whether blocks can show a file: png, jpg and gif, once Slack has looked at it.

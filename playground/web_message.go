@@ -5,13 +5,14 @@ import (
 	"regexp"
 	"strings"
 	"unicode/utf8"
+
+	"tocsin/playground/blockkit"
 )
 
 // Slack's limits for the text of a message, in characters, and for attachments; the one for metadata is a guess.
 const (
 	maxPostText    = 40000
 	maxUpdateText  = 4000
-	maxMarkdown    = 12000
 	maxAttachments = 100
 	maxMetadata    = 8000
 )
@@ -52,7 +53,7 @@ func (c *content) takeMarkdown(a args) *apiError {
 	if a.given("text") || a.given("blocks") {
 		return &apiError{Code: "markdown_text_conflict"}
 	}
-	if utf8.RuneCountInString(a.text("markdown_text")) > maxMarkdown {
+	if utf8.RuneCountInString(a.text("markdown_text")) > blockkit.MaxMarkdown {
 		return &apiError{Code: "msg_too_long"}
 	}
 	c.text, c.hasText = a.text("markdown_text"), true
@@ -67,7 +68,7 @@ func (s *Server) takeBlocksLocked(c *content, a args) *apiError {
 	if err != nil {
 		return err
 	}
-	if messages := checkBlocks(surfaceMessage, blocks, s.surroundingsLocked()); len(messages) > 0 {
+	if messages := blockkit.Blocks(blockkit.Message, blocks, s.blockOptionsLocked()); len(messages) > 0 {
 		return &apiError{Code: "invalid_blocks", Messages: messages}
 	}
 	c.hasBlocks = true
@@ -91,7 +92,7 @@ func (s *Server) takeAttachmentsLocked(c *content, a args) *apiError {
 	if len(attachments) > maxAttachments {
 		return &apiError{Code: "too_many_attachments"}
 	}
-	if messages := checkAttachments(attachments, s.surroundingsLocked()); len(messages) > 0 {
+	if messages := blockkit.Attachments(attachments, s.blockOptionsLocked()); len(messages) > 0 {
 		return &apiError{Code: "invalid_attachments", Messages: messages}
 	}
 	c.hasAttachments = true

@@ -1,6 +1,10 @@
 package playground
 
-import "encoding/json"
+import (
+	"encoding/json"
+
+	"tocsin/playground/blockkit"
+)
 
 // viewsPublish makes a view a person's Home tab; with hash only if it still is the one the app has seen.
 func (s *Server) viewsPublish(c *call) (reply, *apiError) {
@@ -11,7 +15,7 @@ func (s *Server) viewsPublish(c *call) (reply, *apiError) {
 	if u == nil || u.ID != c.args.text("user_id") || u.IsBot {
 		return nil, invalidArguments("user not found: user_id")
 	}
-	v, err := s.parseViewLocked(c.args.text("view"), surfaceHome)
+	v, err := s.parseViewLocked(c.args.text("view"), blockkit.Home)
 	if err != nil {
 		return nil, err
 	}
@@ -59,7 +63,7 @@ func (s *Server) triggeredLocked(c *call) (View, *trigger, *apiError) {
 	if err := c.args.require("trigger_id", "view"); err != nil {
 		return View{}, nil, err
 	}
-	v, err := s.parseViewLocked(c.args.text("view"), surfaceModal)
+	v, err := s.parseViewLocked(c.args.text("view"), blockkit.Modal)
 	if err != nil {
 		return View{}, nil, err
 	}
@@ -94,7 +98,7 @@ func (s *Server) viewsUpdate(c *call) (reply, *apiError) {
 	if open == nil {
 		return nil, &apiError{Code: "not_found"}
 	}
-	next, err := s.parseViewLocked(c.args.text("view"), surface(open.Type))
+	next, err := s.parseViewLocked(c.args.text("view"), blockkit.Surface(open.Type))
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +117,7 @@ const maxView = 250000
 
 // parseViewLocked checks a view's JSON against the rules of its surface and normalises its blocks. The people half uses it for the
 // views inside the ack of a view_submission.
-func (s *Server) parseViewLocked(raw string, where surface) (View, *apiError) {
+func (s *Server) parseViewLocked(raw string, where blockkit.Surface) (View, *apiError) {
 	if len(raw) > maxView {
 		return View{}, &apiError{Code: "view_too_large"}
 	}
@@ -121,7 +125,7 @@ func (s *Server) parseViewLocked(raw string, where surface) (View, *apiError) {
 	if !ok {
 		return View{}, invalidArguments("must be a valid view object [json-pointer:/view]")
 	}
-	if messages := checkView(where, fields, s.surroundingsLocked()); len(messages) > 0 {
+	if messages := blockkit.View(where, fields, s.blockOptionsLocked()); len(messages) > 0 {
 		return View{}, invalidArguments(messages...)
 	}
 	blocks, _ := fields["blocks"].([]any)

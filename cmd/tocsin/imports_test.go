@@ -14,16 +14,18 @@ import (
 var allowed = map[string][]string{
 	"alert":      {},
 	"systemd":    {},
-	"playground": {},
-	"api":        {"alert"},
-	"engine":     {"alert"},
-	"outbox":     {"alert"},
-	"store":      {"alert"},
-	"render":     {"alert"},
-	"config":     {"alert"},
-	"bot":        {"alert", "render"},
-	"handlers":   {"alert", "render", "bot"},
-	"cmd/tocsin": {"alert", "systemd", "playground", "api", "engine", "outbox", "store", "render", "config", "bot", "handlers"},
+	"playground": {"playground/blockkit"},
+
+	"playground/blockkit": {},
+	"api":                 {"alert"},
+	"engine":              {"alert"},
+	"outbox":              {"alert"},
+	"store":               {"alert"},
+	"render":              {"alert"},
+	"config":              {"alert"},
+	"bot":                 {"alert", "render"},
+	"handlers":            {"alert", "render", "bot"},
+	"cmd/tocsin":          {"alert", "systemd", "playground", "api", "engine", "outbox", "store", "render", "config", "bot", "handlers"},
 }
 
 // homes are the third parties with the packages that may know them.

@@ -1,19 +1,25 @@
-package playground
+// Package blockkit validates Block Kit as Slack does: the blocks of a message, its attachments, and views.
+//
+// It answers with Slack's own messages, each ending with a JSON pointer to the place. It changes nothing, and holds only rules that
+// Slack documents or has been seen to apply.
+package blockkit
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 )
 
-// surface is where blocks are shown; the words are those of a view's type.
-type surface string
+// Surface is where blocks are shown; the words are those of a view's type.
+type Surface string
 
+// The surfaces.
 const (
-	surfaceMessage surface = "message"
-	surfaceHome    surface = "home"
-	surfaceModal   surface = "modal"
+	Message Surface = "message"
+	Home    Surface = "home"
+	Modal   Surface = "modal"
 )
 
 // Limits that several objects share, in characters unless the name says otherwise.
@@ -23,7 +29,12 @@ const (
 	maxID            = 255
 	maxTextObject    = 3000
 	maxURL           = 3000
+
+	maxText = 40000
 )
+
+// MaxMarkdown is how many characters of Markdown a message may have.
+const MaxMarkdown = 12000
 
 // object is a JSON object with the place where it stands.
 type object struct {
@@ -33,8 +44,8 @@ type object struct {
 
 // checker collects what is wrong with blocks. Each message ends with a JSON pointer, as Slack's do.
 type checker struct {
-	surface  surface
-	around   surroundings
+	surface  Surface
+	opts     Options
 	messages []string
 	blockIDs map[string]bool
 	inputs   bool
@@ -44,28 +55,28 @@ type checker struct {
 	elems    map[string]elementRule
 }
 
-// surroundings are what blocks are checked against besides the rules.
-type surroundings struct {
-	// unknown are types of blocks that are refused as if Slack did not know them.
-	unknown map[string]bool
-	// picture reports whether a file, named by its id or else by its address, can be shown.
-	picture func(id, address string) bool
+// Options are what blocks are checked against besides the rules.
+type Options struct {
+	// Unknown are types of blocks that are refused as if Slack did not know them.
+	Unknown map[string]bool
+	// Picture reports whether a file, named by its id or else by its address, can be shown; nil means that none can.
+	Picture func(id, address string) bool
 }
 
-func newChecker(where surface, around surroundings) *checker {
-	return &checker{surface: where, around: around, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
+func newChecker(where Surface, opts Options) *checker {
+	return &checker{surface: where, opts: opts, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
 }
 
-// checkBlocks returns what is wrong with the blocks argument of a message; nothing means that Slack would take it.
-func checkBlocks(where surface, blocks []any, around surroundings) []string {
-	c := newChecker(where, around)
+// Blocks returns what is wrong with the blocks argument of a message; nothing means that Slack would take it.
+func Blocks(where Surface, blocks []any, opts Options) []string {
+	c := newChecker(where, opts)
 	c.blocks(blocks, "/blocks", maxMessageBlocks)
 	return c.messages
 }
 
-// checkAttachments returns what is wrong with the attachments of a message.
-func checkAttachments(attachments []any, around surroundings) []string {
-	c := newChecker(surfaceMessage, around)
+// Attachments returns what is wrong with the attachments of a message.
+func Attachments(attachments []any, opts Options) []string {
+	c := newChecker(Message, opts)
 	for i, a := range attachments {
 		at := fmt.Sprintf("/attachments/%d", i)
 		fields, ok := a.(map[string]any)
@@ -82,7 +93,7 @@ func (c *checker) attachment(o object) {
 	c.str(o, "footer", 0, 300)
 	c.str(o, "color", 0, 20)
 	for _, key := range []string{"text", "pretext", "title", "fallback"} {
-		c.str(o, key, 0, maxPostText)
+		c.str(o, key, 0, maxText)
 	}
 	blocks, given := o.fields["blocks"]
 	if !given || blocks == nil {
@@ -123,7 +134,7 @@ func (c *checker) block(v any, at string) {
 		return
 	}
 	rule, known := c.rules[kind]
-	if !known || c.around.unknown[kind] || !rule.on(c.surface) {
+	if !known || c.opts.Unknown[kind] || !rule.on(c.surface) {
 		c.fail(at+"/type", "unsupported type: %s", kind)
 		return
 	}
@@ -156,14 +167,8 @@ func (c *checker) properties(o object, known string) {
 	}
 }
 
-func containsWord(words, word string) bool {
-	for w := range strings.FieldsSeq(words) {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}
+// containsWord reports whether word is one of the words, which are separated by spaces.
+func containsWord(words, word string) bool { return slices.Contains(strings.Fields(words), word) }
 
 // str checks an optional string of least..most characters; given is false when it is absent or no string.
 func (c *checker) str(o object, key string, least, most int) (value string, given bool) {
@@ -297,9 +302,9 @@ func (c *checker) integer(o object, key string, least, most int) (int, bool) {
 	return n, true
 }
 
-// checkView returns what is wrong with a view.
-func checkView(where surface, fields map[string]any, around surroundings) []string {
-	c := newChecker(where, around)
+// View returns what is wrong with a view.
+func View(where Surface, fields map[string]any, opts Options) []string {
+	c := newChecker(where, opts)
 	v := object{fields, "/view"}
 	if kind, _ := fields["type"].(string); kind != string(where) {
 		c.fail("/view/type", "must be %s", where)
@@ -315,7 +320,7 @@ func checkView(where surface, fields map[string]any, around surroundings) []stri
 
 // viewFrame checks what is around the blocks: only a modal has a title and buttons, and one with inputs needs submit.
 func (c *checker) viewFrame(v object) {
-	if c.surface == surfaceHome {
+	if c.surface == Home {
 		for _, key := range []string{"submit", "close"} {
 			if v.fields[key] != nil {
 				c.fail("/view", "invalid additional property: %s", key)

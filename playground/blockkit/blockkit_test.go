@@ -1,6 +1,7 @@
-package playground
+package blockkit
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -23,6 +24,18 @@ func mrkdwn(text string) string { return `{"type":"mrkdwn","text":"` + text + `"
 
 func chart(body string) string {
 	return `{"type":"data_visualization","title":"` + xs(50) + `","chart":` + body + `}`
+}
+
+// decode reads a test's own JSON as the playground does, numbers as they were written.
+func decode[T any](t *testing.T, raw string) T {
+	t.Helper()
+	dec := json.NewDecoder(strings.NewReader(raw))
+	dec.UseNumber()
+	var v T
+	if err := dec.Decode(&v); err != nil {
+		t.Fatalf("the test's own JSON is broken: %v", err)
+	}
+	return v
 }
 
 func TestBlocksSlackTakes(t *testing.T) {
@@ -60,11 +73,8 @@ func TestBlocksSlackTakes(t *testing.T) {
 	}
 	for name, block := range rows {
 		t.Run(name, func(t *testing.T) {
-			blocks, err := decodeBlocks("[" + block + "]")
-			if err != nil {
-				t.Fatalf("the test's own JSON is broken: %v", err.Code)
-			}
-			if messages := checkBlocks(surfaceMessage, blocks, surroundings{}); len(messages) != 0 {
+			blocks := decode[[]any](t, "["+block+"]")
+			if messages := Blocks(Message, blocks, Options{}); len(messages) != 0 {
 				t.Errorf("refused: %v", messages)
 			}
 		})
@@ -161,11 +171,8 @@ func TestBlocksSlackRefuses(t *testing.T) {
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
-			blocks, err := decodeBlocks("[" + row.blocks + "]")
-			if err != nil {
-				t.Fatalf("the test's own JSON is broken: %v", err.Code)
-			}
-			if messages := checkBlocks(surfaceMessage, blocks, surroundings{}); !slices.Contains(messages, row.want) {
+			blocks := decode[[]any](t, "["+row.blocks+"]")
+			if messages := Blocks(Message, blocks, Options{}); !slices.Contains(messages, row.want) {
 				t.Errorf("got %q, want %q", messages, row.want)
 			}
 		})
@@ -174,88 +181,14 @@ func TestBlocksSlackRefuses(t *testing.T) {
 
 func TestAlertBlockIsForModalsOnly(t *testing.T) {
 	view := func(level string) map[string]any {
-		fields, _ := decodeObject(`{"type":"modal","title":` + plain("t") + `,"blocks":[{"type":"alert","level":"` + level + `","text":` + plain("x") + `}]}`)
-		return fields
+		return decode[map[string]any](t, `{"type":"modal","title":`+plain("t")+`,"blocks":[{"type":"alert","level":"`+level+`","text":`+plain("x")+`}]}`)
 	}
-	if messages := checkView(surfaceModal, view("error"), surroundings{}); len(messages) != 0 {
+	if messages := View(Modal, view("error"), Options{}); len(messages) != 0 {
 		t.Errorf("refused: %v", messages)
 	}
 	want := "must be a valid enum value [json-pointer:/view/blocks/0/level]"
-	if messages := checkView(surfaceModal, view("loud"), surroundings{}); !slices.Contains(messages, want) {
+	if messages := View(Modal, view("loud"), Options{}); !slices.Contains(messages, want) {
 		t.Errorf("got %q, want %q", messages, want)
-	}
-}
-
-func TestChartsAreForMessagesOnly(t *testing.T) {
-	w := newWebTest(t, NoLimits())
-	pie := chart(`{"type":"pie","segments":[{"label":"a","value":1}]}`)
-	w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "blocks": "[" + pie + "]"})
-	r := w.call("views.publish", form{"user_id": "U0ANN", "view": `{"type":"home","blocks":[` + pie + `]}`})
-	if want := "unsupported type: data_visualization [json-pointer:/view/blocks/0/type]"; r.code() != "invalid_arguments" || !strings.Contains(r.raw, want) {
-		t.Errorf("a Home tab with a chart: %s", r.raw)
-	}
-}
-
-func TestABlockCanBeRefusedAsUnknown(t *testing.T) {
-	w := newWebTest(t, NoLimits())
-	if err := w.s.SetFault(Fault{Kind: FaultBlock, Block: "data_visualization"}); err != nil {
-		t.Fatal(err)
-	}
-	blocks := form{"channel": "C0OPS", "text": "x", "blocks": "[" + chart(`{"type":"pie","segments":[{"label":"a","value":1}]}`) + "]"}
-	if r := w.call("chat.postMessage", blocks); r.code() != "invalid_blocks" || !strings.Contains(r.raw, "unsupported type: data_visualization") {
-		t.Errorf("answered %s", r.raw)
-	}
-	w.post("C0OPS", "anything else goes through")
-	w.s.ClearFaults()
-	w.ok("chat.postMessage", blocks)
-	if err := w.s.SetFault(Fault{Kind: FaultBlock, Block: "table", Times: 1}); err == nil {
-		t.Error("a fault of a block took a count it would not keep")
-	}
-}
-
-func TestInvalidBlocksAnswerNamesEveryPlace(t *testing.T) {
-	w := newWebTest(t, NoLimits())
-	r := w.call("chat.postMessage", form{"channel": "C0OPS", "blocks": `[{"type":"section","text":` + mrkdwn(xs(3001)) + `},{"type":"nope"}]`})
-	errs, _ := r.body["errors"].([]any)
-	marked, _ := r.at("response_metadata.messages").([]any)
-	if len(errs) != 2 || len(marked) != 2 {
-		t.Fatalf("got %s", r.raw)
-	}
-	if want := "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"; errs[0] != want || marked[0] != "[ERROR] "+want {
-		t.Errorf("got %v, %v", errs[0], marked[0])
-	}
-}
-
-func TestTextIsEscapedOnceAndLinked(t *testing.T) {
-	w := newWebTest(t, NoLimits())
-	all := textMode{links: true, names: true}
-	rows := []struct {
-		text, want string
-		mode       textMode
-	}{
-		{"plain", "plain", all},
-		{"a & b", "a &amp; b", all},
-		{"a &amp; b &lt;", "a &amp; b &lt;", all},
-		{"1 < 2 > 0", "1 &lt; 2 &gt; 0", all},
-		{"<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", "<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", all},
-		{"(https://x.test/a).", "(<https://x.test/a>).", all},
-		{"https://x.test?a=1&b=2", "<https://x.test?a=1&amp;b=2>", all},
-		{"https://x.test", "https://x.test", textMode{}},
-		{"@here, @nobody @ann.", "<!here>, @nobody <@U0ANN>.", all},
-		{"#ops #secret #none", "<#C0OPS|ops> #secret #none", all},
-		{"mail@here.test", "mail@here.test", all},
-		{"@here", "@here", textMode{links: true}},
-	}
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	for _, row := range rows {
-		got := w.s.mutateLocked(row.text, row.mode)
-		if got != row.want {
-			t.Errorf("%q became %q, want %q", row.text, got, row.want)
-		}
-		if again := w.s.mutateLocked(got, row.mode); again != got {
-			t.Errorf("%q changed again, to %q", got, again)
-		}
 	}
 }
 
@@ -264,23 +197,18 @@ func FuzzBlocks(f *testing.F) {
 	f.Add(`[{"type":"actions","elements":[{"type":"static_select","option_groups":[{"options":[null]}],"initial_options":[1]}]}]`)
 	f.Add(`[{"type":"table","rows":[[{"type":"rich_text","elements":[{"type":"rich_text_list"}]}]]}]`)
 	f.Add(`[{"type":"container","blocks":[{"type":"input","element":{"type":"checkboxes","confirm":[]}}]}]`)
-	s := &Server{ws: newWorkspace("t", newManualClock().now())}
 	f.Fuzz(func(t *testing.T, raw string) {
-		blocks, err := decodeBlocks(raw)
-		if err != nil {
+		var blocks []any
+		if json.Unmarshal([]byte(raw), &blocks) != nil {
 			return
 		}
-		for _, where := range []surface{surfaceMessage, surfaceHome, surfaceModal} {
-			if len(checkBlocks(where, blocks, surroundings{})) == 0 && len(blocks) > 0 {
-				_ = encodeJSON(s.normalizeBlocksLocked(blocks))
-				_ = fallbackText(blocks)
-			}
+		for _, where := range []Surface{Message, Home, Modal} {
+			_ = Blocks(where, blocks, Options{})
 		}
-		_ = checkAttachments(blocks, surroundings{})
-		_ = encodeJSON(s.normalizeAttachmentsLocked(blocks))
+		_ = Attachments(blocks, Options{})
 		for _, b := range blocks {
 			if fields, ok := b.(map[string]any); ok {
-				_ = checkView(surfaceModal, fields, surroundings{})
+				_ = View(Modal, fields, Options{})
 			}
 		}
 	})

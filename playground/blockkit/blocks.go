@@ -1,33 +1,26 @@
-package playground
+package blockkit
 
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // blockRule is what Slack wants of one type of block.
 type blockRule struct {
 	// surfaces is where the block may be shown; empty means everywhere.
-	surfaces []surface
+	surfaces []Surface
 	// properties are the names a block may have besides type and block_id; empty lets every name through.
 	properties string
 	check      func(*checker, object)
 }
 
-func (r blockRule) on(where surface) bool {
-	if len(r.surfaces) == 0 {
-		return true
-	}
-	for _, s := range r.surfaces {
-		if s == where {
-			return true
-		}
-	}
-	return false
+func (r blockRule) on(where Surface) bool {
+	return len(r.surfaces) == 0 || slices.Contains(r.surfaces, where)
 }
 
 func blockRules() map[string]blockRule {
-	message, modal, noModal := []surface{surfaceMessage}, []surface{surfaceModal}, []surface{surfaceMessage, surfaceHome}
+	message, modal, noModal := []Surface{Message}, []Surface{Modal}, []Surface{Message, Home}
 	return map[string]blockRule{
 		"actions":            {properties: "elements", check: (*checker).actionsBlock},
 		"alert":              {surfaces: modal, check: (*checker).alertBlock},
@@ -108,7 +101,7 @@ func (c *checker) slackFile(o object) {
 		c.fail(o.at, "exactly one of id and url required")
 	case byID && !fileID.MatchString(id):
 		c.fail(o.at+"/id", "input must match regex pattern: %s", fileID)
-	case c.around.picture == nil || !c.around.picture(id, address):
+	case c.opts.Picture == nil || !c.opts.Picture(id, address):
 		c.fail(o.at, "invalid slack file")
 	}
 }
@@ -166,7 +159,7 @@ func (c *checker) inputBlock(o object) {
 	c.element(el, placeInput)
 }
 
-func (c *checker) markdownBlock(o object) { c.need(o, "text", maxMarkdown) }
+func (c *checker) markdownBlock(o object) { c.need(o, "text", MaxMarkdown) }
 
 func (c *checker) videoBlock(o object) {
 	c.text(o, "title", textRule{most: 200, plain: true, required: true})

@@ -1,4 +1,4 @@
-package playground
+package blockkit
 
 import "fmt"
 
@@ -61,7 +61,7 @@ func (c *checker) richElement(o object) {
 		c.fail(o.at+"/type", "unsupported type: %s", kind)
 		return
 	}
-	c.need(o, key, maxPostText)
+	c.need(o, key, maxText)
 	if kind == "broadcast" && !containsWord("here channel everyone", fmt.Sprint(o.fields["range"])) {
 		c.fail(o.at+"/range", "must be a valid enum value")
 	}

@@ -1,4 +1,4 @@
-package playground
+package blockkit
 
 import (
 	"encoding/json"
