@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"tocsin/playground/page"
 )
 
 // heartbeat is how often an idle event stream says something, so that proxies and browsers keep it.
@@ -16,7 +18,7 @@ func (s *Server) serveEvents(w http.ResponseWriter, r *http.Request) {
 	seq := int64(len(s.book.entries))
 	s.mu.Unlock()
 	if err != nil {
-		answerPage(w, http.StatusNotFound, refusal("user_not_found", err.Error()))
+		page.Refuse(w, http.StatusNotFound, "user_not_found", err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")

@@ -1,95 +1,24 @@
 package playground
 
 import (
-	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
+
+	"tocsin/playground/page"
 )
-
-// pageFiles is the web page: hand-written HTML, CSS and ES modules, served as they are.
-//
-//go:embed static
-var pageFiles embed.FS
-
-// pagePolicy lets the page load nothing but its own files, except for images, which cards may link from anywhere.
-const pagePolicy = "default-src 'self'; img-src 'self' data: http: https:; object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // shownMessages bounds how many messages of one conversation the page is given at once: the newest.
 const shownMessages = 1000
 
 func (s *Server) mountPage(mux *http.ServeMux) {
-	mux.Handle("GET /static/", page(http.FileServerFS(pageFiles)))
-	mux.Handle("GET /{$}", page(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		http.ServeFileFS(w, r, pageFiles, "static/index.html")
-	})))
-	mux.HandleFunc("GET /playground/state", sameOrigin(s.serveState))
-	mux.HandleFunc("GET /playground/events", sameOrigin(s.serveEvents))
-	mux.HandleFunc("POST /playground/act", sameOrigin(s.serveAct))
-}
-
-// page serves files with the headers that a page which shows other people's text ought to have.
-func page(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Security-Policy", pagePolicy)
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cache-Control", "no-cache")
-		next.ServeHTTP(w, r)
-	})
-}
-
-// sameOrigin refuses what another site makes a browser send. The Host has to be an address or localhost, so that no foreign name can
-// be pointed at this listener.
-func sameOrigin(next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case !localHost(r.Host):
-			answerPage(w, http.StatusForbidden, refusal("forbidden", "open the page by an IP address or as localhost"))
-			return
-		case foreign(r):
-			answerPage(w, http.StatusForbidden, refusal("forbidden", "only the playground's own page may do this"))
-			return
-		}
-		next(w, r)
-	}
-}
-
-func localHost(hostport string) bool {
-	host := hostport
-	if h, _, err := net.SplitHostPort(hostport); err == nil {
-		host = h
-	}
-	return host == "localhost" || strings.HasSuffix(host, ".localhost") || net.ParseIP(strings.Trim(host, "[]")) != nil
-}
-
-func foreign(r *http.Request) bool {
-	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
-		return true
-	}
-	origin := r.Header.Get("Origin")
-	if origin == "" {
-		return false
-	}
-	u, err := url.Parse(origin)
-	return err != nil || u.Host != r.Host
-}
-
-func refusal(code, hint string) map[string]any {
-	return map[string]any{"ok": false, "error": code, "hint": hint}
-}
-
-func answerPage(w http.ResponseWriter, status int, body any) {
-	w.Header().Set("Content-Type", "application/json; charset=utf-8")
-	w.Header().Set("Cache-Control", "no-store")
-	w.WriteHeader(status)
-	// A page that has gone away needs no answer.
-	_, _ = w.Write(append(mustJSON(body), '\n'))
+	page.Mount(mux)
+	mux.HandleFunc("GET /playground/state", page.SameOrigin(s.serveState))
+	mux.HandleFunc("GET /playground/events", page.SameOrigin(s.serveEvents))
+	mux.HandleFunc("POST /playground/act", page.SameOrigin(s.serveAct))
 }
 
 // viewerLocked is the person who looks at the page.
@@ -107,10 +36,10 @@ func (s *Server) serveState(w http.ResponseWriter, r *http.Request) {
 	body, err := s.stateLocked(r)
 	s.mu.Unlock()
 	if err != nil {
-		answerPage(w, http.StatusNotFound, refusal("user_not_found", err.Error()))
+		page.Refuse(w, http.StatusNotFound, "user_not_found", err.Error())
 		return
 	}
-	answerPage(w, http.StatusOK, body)
+	page.Answer(w, http.StatusOK, body)
 }
 
 // stateLocked is encoded under the lock, because it refers to what the workspace holds.

@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"tocsin/playground/page"
 )
 
 // maxAct bounds the body of one act of the page.
@@ -76,33 +78,33 @@ func acts() map[string]act {
 func (s *Server) serveAct(w http.ResponseWriter, r *http.Request) {
 	req, err := readAct(r)
 	if err != nil {
-		answerPage(w, http.StatusBadRequest, refusal("invalid_json", err.Error()))
+		page.Refuse(w, http.StatusBadRequest, "invalid_json", err.Error())
 		return
 	}
 	s.mu.Lock()
 	me, err := s.viewerLocked(r)
 	s.mu.Unlock()
 	if err != nil {
-		answerPage(w, http.StatusNotFound, refusal("user_not_found", err.Error()))
+		page.Refuse(w, http.StatusNotFound, "user_not_found", err.Error())
 		return
 	}
 	do, ok := acts()[req.Do]
 	if !ok {
-		answerPage(w, http.StatusBadRequest, refusal("unknown_act", errUnknown.Error()+": "+req.Do))
+		page.Refuse(w, http.StatusBadRequest, "unknown_act", errUnknown.Error()+": "+req.Do)
 		return
 	}
 	answer, err := do(r.Context(), s.User(me.ID), req)
-	answerPage(w, http.StatusOK, actReply(answer, err))
+	page.Answer(w, http.StatusOK, actReply(answer, err))
 }
 
 func actReply(answer actAnswer, err error) map[string]any {
 	switch {
 	case errors.Is(err, errNoPush):
-		return refusal("no_daemon", err.Error())
+		return page.Refusal("no_daemon", err.Error())
 	case err != nil:
-		return refusal(codeOf(err), err.Error())
+		return page.Refusal(codeOf(err), err.Error())
 	case answer.problem != "":
-		return refusal(answer.problem, problemHint(answer.problem))
+		return page.Refusal(answer.problem, problemHint(answer.problem))
 	}
 	reply := map[string]any{"ok": true}
 	maps.Copy(reply, answer.fields)

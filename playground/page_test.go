@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"tocsin/playground/page"
 )
 
 // pageCall does one request as the page does and decodes the answer.
@@ -54,7 +56,7 @@ func TestThePageAndItsFilesAreServedWithAPolicy(t *testing.T) {
 			t.Fatal(err)
 		}
 		res := send(t, req)
-		if !strings.HasPrefix(res.Header.Get("Content-Type"), kind) || res.Header.Get("Content-Security-Policy") != pagePolicy {
+		if !strings.HasPrefix(res.Header.Get("Content-Type"), kind) || res.Header.Get("Content-Security-Policy") != page.Policy {
 			t.Errorf("%s: %d %v", path, res.StatusCode, res.Header)
 		}
 	}

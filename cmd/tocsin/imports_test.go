@@ -14,9 +14,10 @@ import (
 var allowed = map[string][]string{
 	"alert":      {},
 	"systemd":    {},
-	"playground": {"playground/blockkit"},
+	"playground": {"playground/blockkit", "playground/page"},
 
 	"playground/blockkit": {},
+	"playground/page":     {},
 	"api":                 {"alert"},
 	"engine":              {"alert"},
 	"outbox":              {"alert"},

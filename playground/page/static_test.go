@@ -1,4 +1,4 @@
-package playground
+package page
 
 import (
 	"io/fs"
@@ -11,11 +11,11 @@ import (
 // eachStatic calls check with every file of the page.
 func eachStatic(t *testing.T, check func(name, text string)) {
 	t.Helper()
-	err := fs.WalkDir(pageFiles, "static", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(files, "static", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		raw, err := pageFiles.ReadFile(name)
+		raw, err := files.ReadFile(name)
 		check(name, string(raw))
 		return err
 	})
@@ -55,7 +55,7 @@ func TestEveryFileThePageRefersToIsThere(t *testing.T) {
 			if found[1] != "" {
 				file = path.Join(path.Dir(name), found[1])
 			}
-			if _, err := fs.Stat(pageFiles, file); err != nil {
+			if _, err := fs.Stat(files, file); err != nil {
 				t.Errorf("%s refers to %s, which is missing", name, file)
 			}
 		}
