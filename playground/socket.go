@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"tocsin/playground/wire"
 )
 
 // Kinds of journal entries about sockets.
@@ -66,10 +68,10 @@ func (p socketPhase) String() string {
 	return [...]string{"live", "leaving", "refused", "closing", "ghost", "gone"}[p]
 }
 
-// socket is one Socket Mode connection. Everything but wire and the channels is guarded by Server.mu.
+// socket is one Socket Mode connection. Everything but conn and the channels is guarded by Server.mu.
 type socket struct {
 	id     string
-	wire   *wire
+	conn   *wire.Conn
 	phase  socketPhase
 	frozen bool
 	opened time.Time
@@ -120,7 +122,7 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 		s.hang(r)
 		return
 	}
-	wire, err := upgrade(w, r)
+	conn, err := wire.Upgrade(w, r)
 	if err != nil {
 		s.record(Entry{Kind: KindSocketRefused, Reason: err.Error()})
 		return
@@ -129,9 +131,9 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Query().Get("debug_reconnects") == "true" {
 		life = min(life, debugLife)
 	}
-	k := s.openSocket(wire, life)
+	k := s.openSocket(conn, life)
 	if k == nil || !s.start(func() { s.pump(k, life) }) {
-		_ = wire.conn.Close()
+		_ = conn.Close()
 		return
 	}
 	s.readSocket(k)
@@ -146,14 +148,14 @@ func (s *Server) hang(r *http.Request) {
 }
 
 // openSocket registers a connection and queues its hello; it returns nil when the connection is not to live.
-func (s *Server) openSocket(w *wire, life time.Duration) *socket {
+func (s *Server) openSocket(conn *wire.Conn, life time.Duration) *socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || s.sockets.fault == ConnectDrop {
 		return nil
 	}
 	s.sockets.opened++
-	k := &socket{id: socketID(s.sockets.opened), wire: w, opened: s.now(),
+	k := &socket{id: socketID(s.sockets.opened), conn: conn, opened: s.now(),
 		wake: make(chan struct{}, 1), ended: make(chan struct{})}
 	s.sockets.list = append(s.sockets.list, k)
 	s.sockets.tcp[k] = true
@@ -264,7 +266,7 @@ func (s *Server) closeSockets() {
 func (s *Server) closeTCPLocked(k *socket) {
 	delete(s.sockets.tcp, k)
 	// The far side may have closed it already, and either way it is gone.
-	_ = k.wire.conn.Close()
+	_ = k.conn.Close()
 }
 
 // errNoSocket says that a control named a socket which is not there.

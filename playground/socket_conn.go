@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+
+	"tocsin/playground/wire"
 )
 
 // Reasons of a disconnect message.
@@ -84,7 +86,7 @@ func (s *Server) pump(k *socket, life time.Duration) {
 // flush writes what is queued; it reports true once nothing may follow, and then bounds how long the client's side may take.
 func (s *Server) flush(k *socket) (over bool) {
 	for _, f := range s.takeFrames(k) {
-		if err := k.wire.write(f); err != nil {
+		if err := k.conn.WriteFrame(f); err != nil {
 			s.writeFailed(k)
 			return true
 		}
@@ -100,7 +102,7 @@ func (s *Server) writeFailed(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !k.frozen {
-		_ = k.wire.conn.Close()
+		_ = k.conn.Close()
 	}
 }
 
@@ -123,7 +125,7 @@ func (s *Server) closeSent(k *socket) bool {
 	if k.phase == phaseGone {
 		wait = lingerWait
 	}
-	_ = k.wire.conn.SetReadDeadline(time.Now().Add(wait))
+	_ = k.conn.SetReadDeadline(time.Now().Add(wait))
 	return true
 }
 
@@ -138,7 +140,7 @@ func (s *Server) ping(k *socket) {
 // readSocket reads until the connection ends, and then settles what became of the socket.
 func (s *Server) readSocket(k *socket) {
 	for {
-		f, err := k.wire.read()
+		f, err := k.conn.ReadFrame()
 		if err == nil {
 			err = s.received(k, f)
 		}
@@ -207,7 +209,7 @@ func (s *Server) readEnded(k *socket, err error) {
 }
 
 func (s *Server) vanishedLocked(k *socket, err error) {
-	if errors.Is(err, errNotMasked) || errors.Is(err, errFrameTooLarge) {
+	if errors.Is(err, wire.ErrProtocol) {
 		s.removeLocked(k, ClosedProtocol)
 		return
 	}

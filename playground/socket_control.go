@@ -187,9 +187,9 @@ func (s *Server) Cut(socket string, modes ...CutMode) error {
 		s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: ClosedCut})
 		s.hauntLocked(k)
 	}
-	end := k.wire.reset
+	end := k.conn.Reset
 	if mode&CutFIN != 0 {
-		end = k.wire.conn.Close
+		end = k.conn.Close
 	}
 	if err := end(); err != nil {
 		return fmt.Errorf("cut %s: %w", socket, err)
@@ -208,7 +208,7 @@ func (s *Server) Freeze(socket string) error {
 	k.frozen = true
 	s.recordLocked(Entry{Kind: KindSocketFrozen, Socket: k.id})
 	s.hauntLocked(k)
-	if err := k.wire.conn.SetDeadline(time.Unix(1, 0)); err != nil {
+	if err := k.conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		return fmt.Errorf("freeze %s: %w", socket, err)
 	}
 	return nil

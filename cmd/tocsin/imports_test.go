@@ -14,10 +14,11 @@ import (
 var allowed = map[string][]string{
 	"alert":      {},
 	"systemd":    {},
-	"playground": {"playground/blockkit", "playground/page"},
+	"playground": {"playground/blockkit", "playground/page", "playground/wire"},
 
 	"playground/blockkit": {},
 	"playground/page":     {},
+	"playground/wire":     {},
 	"api":                 {"alert"},
 	"engine":              {"alert"},
 	"outbox":              {"alert"},
@@ -34,7 +35,7 @@ var homes = map[string][]string{
 	"github.com/slack-go/slack":        {"bot", "render"},
 	"github.com/go-analyze/charts":     {"render"},
 	"github.com/gorilla/websocket":     {"bot"},
-	"github.com/gobwas/ws":             {"playground"},
+	"github.com/gobwas/ws":             {"playground", "playground/wire"},
 	"modernc.org/sqlite":               {"store"},
 	"github.com/jackc/pgx/v5":          {"store"},
 	"github.com/pressly/goose/v3":      {"store"},
