@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"tocsin/playground/mrkdwn"
 )
 
 // KindCommand is a journal entry about a slash command of User: Text is what was typed, Reason is "sent", "acked", or the error that
@@ -117,14 +119,14 @@ func (p *Person) Reply(channel, threadTS, text string) (string, error) {
 }
 
 func (p *Person) say(channel, threadTS, text string) (string, error) {
-	return p.post(channel, threadTS, func(n names) Message {
-		elements := typed(text, n)
-		return Message{Text: messageText(elements), Blocks: mustJSON(richText(randomHex(3), elements))}
+	return p.post(channel, threadTS, func(n mrkdwn.Names) Message {
+		elements := mrkdwn.Typed(text, n)
+		return Message{Text: mrkdwn.MessageText(elements), Blocks: mustJSON(mrkdwn.RichText(randomHex(3), elements))}
 	})
 }
 
 // post shows a message of the person; build gets the names to resolve with.
-func (p *Person) post(channel, threadTS string, build func(names) Message) (string, error) {
+func (p *Person) post(channel, threadTS string, build func(mrkdwn.Names) Message) (string, error) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, c, err := p.placeLocked(channel)
@@ -142,9 +144,9 @@ func (p *Person) post(channel, threadTS string, build func(names) Message) (stri
 // Edit changes the text of a message the person wrote.
 func (p *Person) Edit(channel, ts, text string) error {
 	return p.own(channel, ts, func(c *channelState, m *Message) {
-		elements := typed(text, p.s.namesLocked())
+		elements := mrkdwn.Typed(text, p.s.namesLocked())
 		p.s.editLocked(c, m, func(m *Message) {
-			m.Text, m.Blocks = messageText(elements), mustJSON(richText(randomHex(3), elements))
+			m.Text, m.Blocks = mrkdwn.MessageText(elements), mustJSON(mrkdwn.RichText(randomHex(3), elements))
 			m.Edited = &Edited{User: m.User, TS: tsOf(p.s.now())}
 		})
 	})
@@ -204,30 +206,6 @@ func (p *Person) Modal() (View, bool) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	return p.s.modalLocked(p.ref)
-}
-
-// namesLocked resolves what people type. It must be used under the lock.
-func (s *Server) namesLocked() names {
-	return names{
-		user: func(name string) (string, bool) {
-			if u := s.userLocked(name); u != nil {
-				return u.ID, true
-			}
-			return "", false
-		},
-		group: func(handle string) (string, bool) {
-			if g := s.groupLocked(handle); g != nil && !g.Disabled {
-				return g.ID, true
-			}
-			return "", false
-		},
-		channel: func(name string) (string, bool) {
-			if c := s.channelLocked("#" + name); c != nil && !c.IsIM {
-				return c.ID, true
-			}
-			return "", false
-		},
-	}
 }
 
 // exchange waits for the ack of an envelope that was dispatched (or not) and returns what became of it.

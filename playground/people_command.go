@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tocsin/playground/mrkdwn"
 )
 
 // slackbot is who tells a person that a command came to nothing.
@@ -41,7 +43,7 @@ func (p *Person) beginCommand(channel, command, text string) (func() CommandRun,
 		return func() CommandRun { return CommandRun{Interaction{Err: ErrCommand}} }, nil
 	}
 	if spec.ShouldEscape {
-		text = commandText(typed(text, p.s.namesLocked()))
+		text = mrkdwn.CommandText(mrkdwn.Typed(text, p.s.namesLocked()))
 	}
 	hookURL := p.s.newHookLocked(hook{Kind: "commands", User: u.ID, Channel: c.ID})
 	trigger := p.s.newTriggerLocked(u.ID, "")

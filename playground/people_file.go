@@ -1,11 +1,16 @@
 package playground
 
-import "fmt"
+import (
+	"fmt"
+	"net/url"
+
+	"tocsin/playground/mrkdwn"
+)
 
 // DMFile sends the bot a file in the Messages tab, as a message with subtype file_share, and returns its ts.
 func (p *Person) DMFile(name, text string, content []byte) (string, error) {
-	return p.post("@"+p.ref, "", func(n names) Message {
-		return Message{Subtype: "file_share", Text: messageText(typed(text, n)), Files: []File{p.s.keepFileLocked(p.ref, name, content)}}
+	return p.post("@"+p.ref, "", func(n mrkdwn.Names) Message {
+		return Message{Subtype: "file_share", Text: mrkdwn.MessageText(mrkdwn.Typed(text, n)), Files: []File{p.s.keepFileLocked(p.ref, name, content)}}
 	})
 }
 
@@ -14,7 +19,7 @@ func (s *Server) keepFileLocked(user, name string, content []byte) File {
 	id := s.ws.newID("F00PG")
 	file := File{
 		ID: id, Name: name, Title: name, Mimetype: mimeOf(name), Filetype: filetypeOf(name), Size: int64(len(content)),
-		User: s.userLocked(user).ID, URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, pathEscape(name)),
+		User: s.userLocked(user).ID, URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, url.PathEscape(name)),
 		Created: s.now().Unix(), Mode: "hosted",
 	}
 	s.ws.files[id], s.ws.fileData[id] = &file, content

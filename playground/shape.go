@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"strings"
+
+	"tocsin/playground/mrkdwn"
 )
 
 // decodeAny reads one JSON value with nothing after it; numbers stay as they were written. It is nil where there is none.
@@ -83,7 +85,7 @@ func (s *Server) attachmentFieldLocked(key string, v any) any {
 	}
 	switch key {
 	case "text", "pretext":
-		return s.mutateLocked(text, textMode{links: true})
+		return s.linkLocked(text, mrkdwn.Mode{Links: true})
 	case "color":
 		return strings.TrimPrefix(text, "#")
 	default:
@@ -120,7 +122,7 @@ func (s *Server) finishObjectLocked(o map[string]any) {
 			return
 		}
 		verbatim, _ := o["verbatim"].(bool)
-		o["text"] = s.mutateLocked(text, textMode{links: !verbatim, names: !verbatim})
+		o["text"] = s.linkLocked(text, mrkdwn.Mode{Links: !verbatim, Names: !verbatim})
 		o["verbatim"] = verbatim
 	case "plain_text":
 		if _, given := o["emoji"]; !given {

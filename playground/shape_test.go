@@ -9,8 +9,8 @@ import (
 
 func xs(n int) string { return strings.Repeat("x", n) }
 
-func plain(text string) string  { return `{"type":"plain_text","text":"` + text + `"}` }
-func mrkdwn(text string) string { return `{"type":"mrkdwn","text":"` + text + `"}` }
+func plain(text string) string      { return `{"type":"plain_text","text":"` + text + `"}` }
+func mrkdwnText(text string) string { return `{"type":"mrkdwn","text":"` + text + `"}` }
 
 func chart(body string) string {
 	return `{"type":"data_visualization","title":"` + xs(50) + `","chart":` + body + `}`
@@ -45,7 +45,7 @@ func TestABlockCanBeRefusedAsUnknown(t *testing.T) {
 
 func TestInvalidBlocksAnswerNamesEveryPlace(t *testing.T) {
 	w := newWebTest(t, NoLimits())
-	r := w.call("chat.postMessage", form{"channel": "C0OPS", "blocks": `[{"type":"section","text":` + mrkdwn(xs(3001)) + `},{"type":"nope"}]`})
+	r := w.call("chat.postMessage", form{"channel": "C0OPS", "blocks": `[{"type":"section","text":` + mrkdwnText(xs(3001)) + `},{"type":"nope"}]`})
 	errs, _ := r.body["errors"].([]any)
 	marked, _ := r.at("response_metadata.messages").([]any)
 	if len(errs) != 2 || len(marked) != 2 {
@@ -53,39 +53,6 @@ func TestInvalidBlocksAnswerNamesEveryPlace(t *testing.T) {
 	}
 	if want := "must be less than 3001 characters [json-pointer:/blocks/0/text/text]"; errs[0] != want || marked[0] != "[ERROR] "+want {
 		t.Errorf("got %v, %v", errs[0], marked[0])
-	}
-}
-
-func TestTextIsEscapedOnceAndLinked(t *testing.T) {
-	w := newWebTest(t, NoLimits())
-	all := textMode{links: true, names: true}
-	rows := []struct {
-		text, want string
-		mode       textMode
-	}{
-		{"plain", "plain", all},
-		{"a & b", "a &amp; b", all},
-		{"a &amp; b &lt;", "a &amp; b &lt;", all},
-		{"1 < 2 > 0", "1 &lt; 2 &gt; 0", all},
-		{"<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", "<@U0ANN> <#C0OPS> <!here> <https://x.test|x>", all},
-		{"(https://x.test/a).", "(<https://x.test/a>).", all},
-		{"https://x.test?a=1&b=2", "<https://x.test?a=1&amp;b=2>", all},
-		{"https://x.test", "https://x.test", textMode{}},
-		{"@here, @nobody @ann.", "<!here>, @nobody <@U0ANN>.", all},
-		{"#ops #secret #none", "<#C0OPS|ops> #secret #none", all},
-		{"mail@here.test", "mail@here.test", all},
-		{"@here", "@here", textMode{links: true}},
-	}
-	w.s.mu.Lock()
-	defer w.s.mu.Unlock()
-	for _, row := range rows {
-		got := w.s.mutateLocked(row.text, row.mode)
-		if got != row.want {
-			t.Errorf("%q became %q, want %q", row.text, got, row.want)
-		}
-		if again := w.s.mutateLocked(got, row.mode); again != got {
-			t.Errorf("%q changed again, to %q", got, again)
-		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"path"
 	"slices"
 	"strings"
@@ -47,7 +48,7 @@ func (s *Server) filesGetUploadURL(c *call) (reply, *apiError) {
 	id := s.ws.newID("F00PG")
 	s.uploads[id] = &upload{length: length, file: File{
 		ID: id, Name: name, Title: name, Mimetype: mimeOf(name), Filetype: filetypeOf(name), Size: int64(length), User: s.ws.bot.ID,
-		URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, pathEscape(name)), Created: s.now().Unix(), Mode: "hosted", AltTxt: c.args.text("alt_txt"),
+		URLPrivate: fmt.Sprintf("%s/files/%s/%s", s.base, id, url.PathEscape(name)), Created: s.now().Unix(), Mode: "hosted", AltTxt: c.args.text("alt_txt"),
 	}}
 	return reply{"upload_url": s.base + "/upload/" + id, "file_id": id}, nil
 }

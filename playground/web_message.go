@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"tocsin/playground/blockkit"
+	"tocsin/playground/mrkdwn"
 )
 
 // Slack's limits for the text of a message, in characters, and for attachments; the one for metadata is a guess.
@@ -27,6 +28,18 @@ type content struct {
 	hasMetadata         bool
 }
 
+// modeOf reads parse, link_names and mrkdwn arguments of a message.
+func modeOf(a args) mrkdwn.Mode {
+	switch a.text("parse") {
+	case "none":
+		return mrkdwn.Mode{Names: a.flag("link_names")}
+	case "full":
+		return mrkdwn.Mode{Links: true, Names: true}
+	default:
+		return mrkdwn.Mode{Links: true, Names: a.flag("link_names")}
+	}
+}
+
 // contentLocked reads text, blocks, attachments, markdown_text and metadata. maxText, in characters, is a limit for text.
 func (s *Server) contentLocked(a args, maxText int) (content, *apiError) {
 	c := content{text: a.text("text"), hasText: a.given("text")}
@@ -39,7 +52,7 @@ func (s *Server) contentLocked(a args, maxText int) (content, *apiError) {
 		return c, &apiError{Code: "msg_too_long"}
 	}
 	mode := modeOf(a)
-	c.text = s.mutateLocked(c.text, mode)
+	c.text = s.linkLocked(c.text, mode)
 	if err := s.takeBlocksLocked(&c, a); err != nil {
 		return c, err
 	}

@@ -14,9 +14,10 @@ import (
 var allowed = map[string][]string{
 	"alert":      {},
 	"systemd":    {},
-	"playground": {"playground/blockkit", "playground/page", "playground/wire"},
+	"playground": {"playground/blockkit", "playground/mrkdwn", "playground/page", "playground/wire"},
 
 	"playground/blockkit": {},
+	"playground/mrkdwn":   {},
 	"playground/page":     {},
 	"playground/wire":     {},
 	"api":                 {"alert"},

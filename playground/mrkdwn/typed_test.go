@@ -1,4 +1,4 @@
-package playground
+package mrkdwn
 
 import "testing"
 
@@ -6,7 +6,7 @@ func TestTypedTextBecomesWhatSlacksClientSends(t *testing.T) {
 	find := func(known string, id string) func(string) (string, bool) {
 		return func(name string) (string, bool) { return id, name == known }
 	}
-	n := names{user: find("ann", "U1"), channel: find("ops", "C1"), group: find("oncall", "S1")}
+	n := Names{User: find("ann", "U1"), Channel: find("ops", "C1"), Group: find("oncall", "S1")}
 	for _, c := range []struct{ typed, message, command string }{
 		{"help", "help", "help"},
 		{"a < b & c > d", "a &lt; b &amp; c &gt; d", "a &lt; b &amp; c &gt; d"},
@@ -20,11 +20,11 @@ func TestTypedTextBecomesWhatSlacksClientSends(t *testing.T) {
 		{"nice :tada:", "nice :tada:", "nice :tada:"},
 		{"mail me@ann", "mail me<@U1>", "mail me<@U1|ann>"},
 	} {
-		elements := typed(c.typed, n)
-		if got := messageText(elements); got != c.message {
+		elements := Typed(c.typed, n)
+		if got := MessageText(elements); got != c.message {
 			t.Errorf("message %q became %q, want %q", c.typed, got, c.message)
 		}
-		if got := commandText(elements); got != c.command {
+		if got := CommandText(elements); got != c.command {
 			t.Errorf("command %q became %q, want %q", c.typed, got, c.command)
 		}
 	}

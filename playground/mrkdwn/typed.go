@@ -1,19 +1,12 @@
-package playground
+package mrkdwn
 
 import (
 	"regexp"
 	"strings"
 )
 
-// names resolves what people type after @ and # to ids.
-type names struct {
-	user    func(name string) (id string, ok bool)
-	channel func(name string) (id string, ok bool)
-	group   func(handle string) (id string, ok bool)
-}
-
-// richElement is one inline element of a rich_text block.
-type richElement struct {
+// Element is one inline element of a rich_text block.
+type Element struct {
 	Type      string `json:"type"`
 	Text      string `json:"text,omitempty"`
 	UserID    string `json:"user_id,omitempty"`
@@ -29,17 +22,17 @@ type richElement struct {
 // typedToken finds what Slack's composer turns into something else than plain text.
 var typedToken = regexp.MustCompile(`https?://[^\s<>|]+|[@#][\p{L}\p{N}._-]+|:[a-z0-9_+-]+:`)
 
-// typed cuts a typed line into the inline elements that Slack's own client would send for it.
-func typed(text string, n names) []richElement {
-	var out []richElement
+// Typed cuts a typed line into the inline elements that Slack's own client would send for it.
+func Typed(text string, n Names) []Element {
+	var out []Element
 	plain := func(s string) {
 		if s != "" {
-			out = append(out, richElement{Type: "text", Text: s})
+			out = append(out, Element{Type: "text", Text: s})
 		}
 	}
 	at := 0
 	for _, span := range typedToken.FindAllStringIndex(text, -1) {
-		element, size := n.element(text[span[0]:span[1]])
+		element, size := n.typed(text[span[0]:span[1]])
 		if size == 0 {
 			continue
 		}
@@ -51,39 +44,39 @@ func typed(text string, n names) []richElement {
 	return out
 }
 
-// element resolves one token; size says how many of its bytes belong to it, 0 when it is plain text after all.
-func (n names) element(token string) (richElement, int) {
+// typed resolves one token; size says how many of its bytes belong to it, 0 when it is plain text after all.
+func (n Names) typed(token string) (Element, int) {
 	switch token[0] {
 	case '@':
-		return n.mention(token)
+		return n.typedMention(token)
 	case '#':
 		for name := token[1:]; name != ""; name = shorter(name) {
-			if id, ok := n.channel(name); ok {
-				return richElement{Type: "channel", ChannelID: id, label: name}, len(name) + 1
+			if id, ok := n.Channel(name); ok {
+				return Element{Type: "channel", ChannelID: id, label: name}, len(name) + 1
 			}
 		}
-		return richElement{}, 0
+		return Element{}, 0
 	case ':':
-		return richElement{Type: "emoji", Name: strings.Trim(token, ":")}, len(token)
+		return Element{Type: "emoji", Name: strings.Trim(token, ":")}, len(token)
 	}
 	url := strings.TrimRight(token, ".,;:!?)")
-	return richElement{Type: "link", URL: url}, len(url)
+	return Element{Type: "link", URL: url}, len(url)
 }
 
-func (n names) mention(token string) (richElement, int) {
+func (n Names) typedMention(token string) (Element, int) {
 	switch word := token[1:]; word {
 	case "here", "channel", "everyone":
-		return richElement{Type: "broadcast", Range: word}, len(token)
+		return Element{Type: "broadcast", Range: word}, len(token)
 	}
 	for name := token[1:]; name != ""; name = shorter(name) {
-		if id, ok := n.user(name); ok {
-			return richElement{Type: "user", UserID: id, label: name}, len(name) + 1
+		if id, ok := n.User(name); ok {
+			return Element{Type: "user", UserID: id, label: name}, len(name) + 1
 		}
-		if id, ok := n.group(name); ok {
-			return richElement{Type: "usergroup", GroupID: id, label: name}, len(name) + 1
+		if id, ok := n.Group(name); ok {
+			return Element{Type: "usergroup", GroupID: id, label: name}, len(name) + 1
 		}
 	}
-	return richElement{}, 0
+	return Element{}, 0
 }
 
 // shorter drops one trailing dot or dash, so that "@ann." still means ann; any other ending ends the search.
@@ -97,9 +90,9 @@ func shorter(name string) string {
 // escaper is Slack's whole escaping rule: these three characters, nothing else.
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// messageText is the mrkdwn text of a message made of these elements, as events carry it.
-func messageText(elements []richElement) string {
-	return joinElements(elements, func(e richElement) string {
+// MessageText is the mrkdwn text of a message made of these elements, as events carry it.
+func MessageText(elements []Element) string {
+	return joinElements(elements, func(e Element) string {
 		switch e.Type {
 		case "user":
 			return "<@" + e.UserID + ">"
@@ -110,9 +103,9 @@ func messageText(elements []richElement) string {
 	})
 }
 
-// commandText is the argument of a slash command with should_escape: mentions carry the name as well.
-func commandText(elements []richElement) string {
-	return joinElements(elements, func(e richElement) string {
+// CommandText is the argument of a slash command with should_escape: mentions carry the name as well.
+func CommandText(elements []Element) string {
+	return joinElements(elements, func(e Element) string {
 		switch e.Type {
 		case "user":
 			return "<@" + e.UserID + "|" + e.label + ">"
@@ -123,7 +116,7 @@ func commandText(elements []richElement) string {
 	})
 }
 
-func joinElements(elements []richElement, mention func(richElement) string) string {
+func joinElements(elements []Element, mention func(Element) string) string {
 	var b strings.Builder
 	for _, e := range elements {
 		switch e.Type {
@@ -142,8 +135,8 @@ func joinElements(elements []richElement, mention func(richElement) string) stri
 	return b.String()
 }
 
-// richText wraps elements in the one rich_text block a typed message has.
-func richText(blockID string, elements []richElement) []map[string]any {
+// RichText wraps elements in the one rich_text block a typed message has.
+func RichText(blockID string, elements []Element) []map[string]any {
 	section := map[string]any{"type": "rich_text_section", "elements": elements}
 	return []map[string]any{{"type": "rich_text", "block_id": blockID, "elements": []any{section}}}
 }
