@@ -10,8 +10,8 @@ import (
 )
 
 // Await returns an alert's record as soon as its standing is not pending. When
-// ctx ends before, it returns the record as it stood, with ctx's error. It
-// returns alert.ErrNotFound for an alert nobody has heard of.
+// ctx ends first, it returns the record as it stands, with ctx's error. It
+// returns alert.ErrNotFound for an unknown alert.
 func (d *DB) Await(ctx context.Context, id string) (alert.Record, error) {
 	r, at, err := d.record(ctx, id)
 	if err == nil && r.Standing == alert.StandPending {
@@ -23,10 +23,10 @@ func (d *DB) Await(ctx context.Context, id string) (alert.Record, error) {
 	return r, nil
 }
 
-func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Record, error) {
+func (d *DB) awaitAt(ctx context.Context, r alert.Record, at cardKey) (alert.Record, error) {
 	for {
-		// The bell is taken before the look, so that no ring is missed between.
-		rung, leave := d.bells.listen(at)
+		// Waiting begins before the look, so that no change is missed between them.
+		settled, leave := d.waiters.add(at)
 		now, _, err := d.record(ctx, r.ID)
 		if err != nil || now.Standing != alert.StandPending {
 			leave()
@@ -36,7 +36,7 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Recor
 			return now, err
 		}
 		select {
-		case <-rung:
+		case <-settled:
 		case <-ctx.Done():
 			leave()
 			return d.recordAtEnd(ctx, now)
@@ -47,8 +47,8 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at place) (alert.Recor
 	}
 }
 
-// recordAtEnd looks once more when ctx has ended: what is still pending may have
-// been tried since r was read, and have a reason now.
+// recordAtEnd reads the record once more when ctx has ended: a pending alert may
+// have been tried since r was read, and have a reason now.
 func (d *DB) recordAtEnd(ctx context.Context, r alert.Record) (alert.Record, error) {
 	now, _, err := d.record(ctx, r.ID)
 	switch {
@@ -60,7 +60,7 @@ func (d *DB) recordAtEnd(ctx context.Context, r alert.Record) (alert.Record, err
 	return now, ctx.Err()
 }
 
-// recordLimit bounds one look at a record.
+// recordLimit bounds how long reading a record may take.
 const recordLimit = 5 * time.Second
 
 const recordSelect = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
@@ -75,17 +75,17 @@ const recordSelect = `SELECT a.id, a.source, a.key, a.status, a.severity, a.titl
 
 const recordQuery = recordSelect + ` WHERE a.id = ?`
 
-// record reads an alert and where it stands: the times and the place of the
-// delivery that accounted for it, or else of the one it waits for. One that was
-// folded as soon as it was accepted has the place of the card that showed it.
+// record reads an alert and where it stands: the times and the message of the
+// delivery that accounted for it, or else of the one it waits for. An alert that
+// was folded as soon as it was accepted has the message of the card that shows it.
 //
-// It is read even when ctx has ended, because then too the record as it stands
-// is the answer.
-func (d *DB) record(ctx context.Context, id string) (alert.Record, place, error) {
+// It is read even when ctx has ended, because the record as it stands is the
+// answer then too.
+func (d *DB) record(ctx context.Context, id string) (alert.Record, cardKey, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
 	defer cancel()
 	var r alert.Record
-	var at place
+	var at cardKey
 	found := false
 	err := d.each(ctx, recordQuery, func(s scanner) (err error) {
 		found = true
@@ -99,7 +99,7 @@ func (d *DB) record(ctx context.Context, id string) (alert.Record, place, error)
 }
 
 // scanRecord reads a row of recordSelect.
-func scanRecord(s scanner) (r alert.Record, at place, err error) {
+func scanRecord(s scanner) (r alert.Record, at cardKey, err error) {
 	var t texts
 	var when [4]int64
 	err = s.Scan(&r.ID, &r.Source, &r.Key, &r.Status, &r.Severity, &r.Title, &r.Text, &t.labels, &t.links,
@@ -118,51 +118,53 @@ func scanRecord(s scanner) (r alert.Record, at place, err error) {
 	return r, at, parse(t.links, &r.Links)
 }
 
-// bells wake those who wait for alerts of one incident in one lane. Waiting
-// costs a place in a map, however many wait.
-type bells struct {
-	mu sync.Mutex
-	at map[place]*bell
+// waiters are those who wait for the alerts of a card, an incident in a lane,
+// to be settled. Waiting costs an entry in a map, however many wait.
+type waiters struct {
+	mu     sync.Mutex
+	byCard map[cardKey]*waiter
 }
 
-type bell struct {
-	rung      chan struct{}
-	listeners int
+// waiter stands for all who wait for one card.
+type waiter struct {
+	settled chan struct{}
+	count   int
 }
 
-// listen returns a channel that is closed when alerts there were settled, and
-// what to call when the listener leaves before that.
-func (b *bells) listen(at place) (rung <-chan struct{}, leave func()) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	one := b.at[at]
+// add returns a channel that is closed when alerts of the card were settled, and
+// a function that the caller must call when it stops waiting before that.
+func (w *waiters) add(at cardKey) (settled <-chan struct{}, leave func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	one := w.byCard[at]
 	if one == nil {
-		one = &bell{rung: make(chan struct{})}
-		if b.at == nil {
-			b.at = map[place]*bell{}
+		one = &waiter{settled: make(chan struct{})}
+		if w.byCard == nil {
+			w.byCard = map[cardKey]*waiter{}
 		}
-		b.at[at] = one
+		w.byCard[at] = one
 	}
-	one.listeners++
-	return one.rung, func() { b.leave(at, one) }
+	one.count++
+	return one.settled, func() { w.remove(at, one) }
 }
 
-func (b *bells) leave(at place, one *bell) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	one.listeners--
-	if one.listeners == 0 && b.at[at] == one {
-		delete(b.at, at)
+func (w *waiters) remove(at cardKey, one *waiter) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	one.count--
+	if one.count == 0 && w.byCard[at] == one {
+		delete(w.byCard, at)
 	}
 }
 
-func (b *bells) ring(shown map[place]struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for at := range shown {
-		if one := b.at[at]; one != nil {
-			close(one.rung)
-			delete(b.at, at)
+// wake wakes all who wait for these cards.
+func (w *waiters) wake(settled map[cardKey]struct{}) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for at := range settled {
+		if one := w.byCard[at]; one != nil {
+			close(one.settled)
+			delete(w.byCard, at)
 		}
 	}
 }

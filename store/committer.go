@@ -187,6 +187,6 @@ func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 	if err := w.commit(ctx); err != nil {
 		return group, err
 	}
-	d.bells.ring(w.shown)
+	d.waiters.wake(w.settled)
 	return group, nil
 }

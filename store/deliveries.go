@@ -88,7 +88,7 @@ const (
 // alert.ErrNotFound.
 func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error) {
 	l := alert.DeliveryDetail{Alerts: []alert.Record{}}
-	at := place{incident: -1}
+	at := cardKey{incident: -1}
 	err := d.each(ctx, deliveryQuery, func(s scanner) (err error) {
 		l.Delivery, at.incident, err = scanDelivery(s)
 		at.lane = l.Lane
@@ -111,7 +111,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 	return l, nil
 }
 
-func (d *DB) letterAlerts(ctx context.Context, l *alert.DeliveryDetail, at place) error {
+func (d *DB) letterAlerts(ctx context.Context, l *alert.DeliveryDetail, at cardKey) error {
 	query, count, args := storyQuery, storyCount, []any{l.Seq}
 	if !finished(l.State) {
 		query, count, args = waitingQuery, waitingCount, []any{at.incident, at.lane}

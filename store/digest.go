@@ -186,7 +186,7 @@ func (w *writer) leaveDigest(ctx context.Context, a *attempt) error {
 	if a.shownIn == 0 {
 		return nil
 	}
-	return w.oweEdit(ctx, place{a.shownIn, a.at.lane}, a.Now)
+	return w.oweEdit(ctx, cardKey{a.shownIn, a.at.lane}, a.Now)
 }
 
 // leaveDigests has those digests edited whose incidents this one shows from now on.
@@ -199,14 +199,14 @@ func (w *writer) leaveDigests(ctx context.Context, a *attempt) error {
 		return err
 	}, a.at.incident)
 	for _, n := range former {
-		err = errors.Join(err, w.oweEdit(ctx, place{n, a.at.lane}, a.Now))
+		err = errors.Join(err, w.oweEdit(ctx, cardKey{n, a.at.lane}, a.Now))
 	}
 	return err
 }
 
 // oweEdit says that a digest shows something else now. One edit that waits
 // shows all that changed until it is made.
-func (w *writer) oweEdit(ctx context.Context, at place, since time.Time) error {
+func (w *writer) oweEdit(ctx context.Context, at cardKey, since time.Time) error {
 	if _, err := w.exec(ctx, "UPDATE incidents SET version = version + 1 WHERE n = ?", at.incident); err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (w *writer) oweEdit(ctx context.Context, at place, since time.Time) error {
 }
 
 // oweDigest adds a delivery of a digest itself.
-func (w *writer) oweDigest(ctx context.Context, at place, d alert.Delivery, stage int64) error {
+func (w *writer) oweDigest(ctx context.Context, at cardKey, d alert.Delivery, stage int64) error {
 	note, err := document(d.Note == nil, d.Note)
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)
@@ -245,7 +245,7 @@ func (w *writer) moveAll(ctx context.Context, a *attempt, update string, args ..
 		var to alert.Standing
 		err := s.Scan(&incident, &to)
 		moved[to]++
-		w.shown[place{incident, a.at.lane}] = struct{}{}
+		w.settled[cardKey{incident, a.at.lane}] = struct{}{}
 		return err
 	}, args...)
 	for to, n := range moved {

@@ -47,7 +47,7 @@ const possiblyTwice alert.Standing = "possible_duplicate"
 type attempt struct {
 	alert.Outcome
 	n    int64
-	at   place
+	at   cardKey
 	kind alert.Kind
 	was  alert.DeliveryState
 	card alert.Card
@@ -267,13 +267,13 @@ func (w *writer) move(ctx context.Context, a *attempt, update string, args ...an
 	for to, n := range moved {
 		w.count(a.at.lane, to, n)
 		w.count(a.at.lane, alert.StandPending, -n)
-		w.shown[a.at] = struct{}{}
+		w.settled[a.at] = struct{}{}
 	}
 	return err
 }
 
 // turn lets the next delivery of a card come forward.
-func (w *writer) turn(ctx context.Context, at place) error {
+func (w *writer) turn(ctx context.Context, at cardKey) error {
 	_, err := w.exec(ctx, turnQuery,
 		at.incident, at.lane)
 	return err

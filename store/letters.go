@@ -65,7 +65,7 @@ type decision struct {
 type letter struct {
 	n          int64
 	id, reason string
-	at         place
+	at         cardKey
 	state      alert.DeliveryState
 	// alerts is how many the decision moved.
 	alerts int64

@@ -16,7 +16,7 @@ type merge struct {
 	known   map[string]mark
 	changes []*change
 	// lines says what is owed already, for each card that gets more.
-	lines map[place]*line
+	lines map[cardKey]*line
 	// posts gives the numbers of those posts of the change being written that no
 	// alert has asked for.
 	posts  map[string]int64
@@ -32,7 +32,7 @@ type merge struct {
 	late []late
 	// edits are the digests that show something else now, each with when that
 	// began.
-	edits map[place]time.Time
+	edits map[cardKey]time.Time
 }
 
 // urgent is an incident that became critical and goes on: its deliveries up to a number
@@ -189,7 +189,7 @@ func (m *merge) writeIncidents(ctx context.Context) error {
 
 // findLines asks what is already owed for the older incidents.
 func (m *merge) findLines(ctx context.Context) error {
-	m.lines, m.edits, m.asking = map[place]*line{}, map[place]time.Time{}, map[int64]time.Time{}
+	m.lines, m.edits, m.asking = map[cardKey]*line{}, map[cardKey]time.Time{}, map[int64]time.Time{}
 	var older []int64
 	seen := map[int64]bool{}
 	for _, c := range m.changes {
@@ -210,7 +210,7 @@ func (m *merge) findLines(ctx context.Context) error {
 	}
 	err = m.w.each(ctx, linesQuery,
 		func(s scanner) error {
-			var p place
+			var p cardKey
 			l := line{waiting: true}
 			err := s.Scan(&p.incident, &p.lane, &l.drawing, &l.posting)
 			m.lines[p] = &l
@@ -221,7 +221,7 @@ func (m *merge) findLines(ctx context.Context) error {
 	}
 	return m.w.each(ctx, digestedQuery,
 		func(s scanner) error {
-			var p place
+			var p cardKey
 			var digest int64
 			err := s.Scan(&p.incident, &p.lane, &digest)
 			m.line(p).digest = digest
@@ -229,7 +229,7 @@ func (m *merge) findLines(ctx context.Context) error {
 		}, string(list))
 }
 
-func (m *merge) line(p place) *line {
+func (m *merge) line(p cardKey) *line {
 	l := m.lines[p]
 	if l == nil {
 		l = &line{}
@@ -245,10 +245,10 @@ func (m *merge) addDeliveries(args []any, c *change) []any {
 		if d.State == "" {
 			d.State = alert.Pending
 		}
-		p := place{m.known[d.Incident].n, d.Lane}
+		p := cardKey{m.known[d.Incident].n, d.Lane}
 		l := m.line(p)
 		if l.absorbs(&d, c.Incidents) {
-			m.edits[place{l.digest, d.Lane}] = d.CreatedAt
+			m.edits[cardKey{l.digest, d.Lane}] = d.CreatedAt
 			continue
 		}
 		if d.Kind == alert.Update && l.drawing {

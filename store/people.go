@@ -24,7 +24,7 @@ const (
 // they do in quiet hours.
 type late struct {
 	post int64
-	at   place
+	at   cardKey
 }
 
 // addLate notes the posts of a change that no alert of its own asks for and
@@ -36,7 +36,7 @@ func (m *merge) addLate(c *change) {
 	for _, d := range c.Deliveries {
 		post, unasked := m.posts[d.ID]
 		if at := m.known[d.Incident]; unasked && at.born != c {
-			m.late = append(m.late, late{post, place{at.n, d.Lane}})
+			m.late = append(m.late, late{post, cardKey{at.n, d.Lane}})
 		}
 	}
 }

@@ -55,9 +55,9 @@ type DB struct {
 	stopped chan struct{}
 	tasks   sync.WaitGroup
 
-	bells bells
-	tally tally
-	rules rules
+	waiters waiters
+	tally   tally
+	rules   rules
 	// surveying is held by who sums up alerts.
 	surveying chan struct{}
 	asked     prepared

@@ -158,8 +158,8 @@ func testAwait(t *testing.T, d *DB) {
 			t.Errorf("woken while %s", s)
 		}
 	}
-	if len(d.bells.at) != 0 {
-		t.Errorf("%d bells are left over", len(d.bells.at))
+	if len(d.waiters.byCard) != 0 {
+		t.Errorf("%d waiters are left over", len(d.waiters.byCard))
 	}
 }
 
@@ -171,8 +171,8 @@ func testAwaitEnds(t *testing.T, d *DB) {
 	if !errors.Is(err, context.DeadlineExceeded) || r.Standing != alert.StandPending || r.Title != "disk full" {
 		t.Errorf("got %+v, %v", r, err)
 	}
-	if len(d.bells.at) != 0 {
-		t.Errorf("%d bells are left over", len(d.bells.at))
+	if len(d.waiters.byCard) != 0 {
+		t.Errorf("%d waiters are left over", len(d.waiters.byCard))
 	}
 }
 
@@ -185,9 +185,9 @@ func testAwaitEndsWithTheNewest(t *testing.T, d *DB) {
 		got <- r
 	}()
 	for waiting := false; !waiting; runtime.Gosched() {
-		d.bells.mu.Lock()
-		waiting = len(d.bells.at) == 1
-		d.bells.mu.Unlock()
+		d.waiters.mu.Lock()
+		waiting = len(d.waiters.byCard) == 1
+		d.waiters.mu.Unlock()
 	}
 	o := outcome(claim(t, d, "#db", at(1)), alert.Pending, at(1))
 	o.NextAt, o.Reason = at(2), "is_archived"

@@ -12,8 +12,8 @@ import (
 	"tocsin/alert"
 )
 
-// place is where an incident is shown: one card.
-type place struct {
+// cardKey names one card: an incident in a lane.
+type cardKey struct {
 	incident int64
 	lane     string
 }
@@ -34,10 +34,10 @@ type writer struct {
 	into  insertions
 	// The highest numbers given so far; a number is never given twice.
 	incidents, alerts, deliveries, events, silences int64
-	// counted is what the open transaction changes in the ledger, shown the
+	// counted is what the open transaction changes in the ledger, settled are the
 	// cards whose alerts it settles.
 	counted map[column]int64
-	shown   map[place]struct{}
+	settled map[cardKey]struct{}
 	// buried is by how many dead letters the open transaction makes more.
 	buried int64
 	// tally is what others may ask for without a query. It is stale when it is
@@ -75,7 +75,7 @@ func (w *writer) begin(ctx context.Context) error {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
-	w.counted, w.shown, w.buried, w.ruled = map[column]int64{}, map[place]struct{}{}, 0, false
+	w.counted, w.settled, w.buried, w.ruled = map[column]int64{}, map[cardKey]struct{}{}, 0, false
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
 		w.rollback()
 		return err
