@@ -88,19 +88,80 @@ func cpuTime(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
+// batcher commits as the engine does: one goroutine loads and commits together
+// what came while it committed before.
+type batcher struct {
+	d       *DB
+	serial  *atomic.Int64
+	waiting chan batched
+}
+
+// batched is a request of so many alerts.
+type batched struct {
+	alerts int
+	answer chan error
+}
+
+func startBatcher(b *testing.B, d *DB, serial *atomic.Int64) *batcher {
+	b.Helper()
+	e := &batcher{d: d, serial: serial, waiting: make(chan batched, queueSize)}
+	var running sync.WaitGroup
+	running.Go(func() {
+		for first := range e.waiting {
+			e.serve(first)
+		}
+	})
+	b.Cleanup(func() {
+		close(e.waiting)
+		running.Wait()
+	})
+	return e
+}
+
+func (e *batcher) serve(first batched) {
+	const most = 512 // alerts
+	batch, size := []batched{first}, first.alerts
+	for more := true; more && size < most; {
+		select {
+		case r := <-e.waiting:
+			batch, size = append(batch, r), size+r.alerts
+		default:
+			more = false
+		}
+	}
+	c := benchChange(size, e.serial)
+	q := alert.Query{Now: at(0)}
+	for _, i := range c.Incidents {
+		q.Keys = append(q.Keys, i.Key)
+	}
+	_, err := e.d.Load(context.Background(), q)
+	if err == nil {
+		err = e.d.Commit(context.Background(), c)
+	}
+	for _, r := range batch {
+		r.answer <- err
+	}
+}
+
+func (e *batcher) push(alerts int) error {
+	r := batched{alerts, make(chan error, 1)}
+	e.waiting <- r
+	return <-r.answer
+}
+
+// BenchmarkCommit loads and commits as the engine does for so many senders with
+// so many alerts a request.
 func BenchmarkCommit(b *testing.B) {
-	for _, c := range []struct{ producers, batch int }{{1, 1}, {64, 1}, {1, 100}, {1, 500}, {4, 500}} {
-		b.Run(fmt.Sprintf("producers=%d/batch=%d", c.producers, c.batch), func(b *testing.B) {
-			benchCommit(b, openBench(b), c.producers, c.batch)
+	for _, c := range []struct{ senders, batch int }{{1, 1}, {64, 1}, {1, 500}, {4, 500}} {
+		b.Run(fmt.Sprintf("senders=%d/batch=%d", c.senders, c.batch), func(b *testing.B) {
+			benchCommit(b, openBench(b), c.senders, c.batch)
 		})
 	}
 }
 
 func benchCommit(b *testing.B, d *DB, n, batch int) {
-	var serial atomic.Int64
-	producers(b, n, batch, func() error {
-		return d.Commit(context.Background(), benchChange(batch, &serial))
-	})
+	e := startBatcher(b, d, &atomic.Int64{})
+	producers(b, n, batch, func() error { return e.push(batch) })
 }
 
 // BenchmarkBareGroupCommit writes the same rows, already prepared, with nothing
@@ -133,31 +194,33 @@ func bareGroupCommit(b *testing.B, n int) {
 func BenchmarkClaimFinish(b *testing.B) { benchClaimFinish(b, openBench(b)) }
 
 func benchClaimFinish(b *testing.B, d *DB) {
-	fill(b, d, b.N+lanesInBench)
+	fill(b, d, b.N+lanesInBench, &atomic.Int64{})
 	b.ResetTimer()
+	busy := cpuTime(b)
 	deliverAll(b, d, b.N)
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "deliveries/s")
+	b.ReportMetric(float64((cpuTime(b)-busy).Microseconds())/float64(b.N), "cpu-µs/delivery")
 }
 
-// BenchmarkMixed commits with 64 producers while 50 lanes deliver.
+// BenchmarkMixed commits for 64 senders while 50 lanes deliver as much.
 func BenchmarkMixed(b *testing.B) {
 	d := openBench(b)
-	fill(b, d, b.N+lanesInBench)
 	var serial atomic.Int64
+	fill(b, d, b.N+lanesInBench, &serial)
+	e := startBatcher(b, d, &serial)
 	var delivering sync.WaitGroup
 	b.ResetTimer()
 	delivering.Go(func() { deliverAll(b, d, b.N) })
-	producers(b, 64, 1, func() error { return d.Commit(context.Background(), benchChange(1, &serial)) })
+	producers(b, 64, 1, func() error { return e.push(1) })
 	delivering.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "alerts+deliveries/s")
 }
 
-func fill(b *testing.B, d *DB, n int) {
+func fill(b *testing.B, d *DB, n int, serial *atomic.Int64) {
 	b.Helper()
-	var serial atomic.Int64
 	const batch = 10_000
 	for left := n; left > 0; left -= batch {
-		if err := d.Commit(context.Background(), benchChange(min(left, batch), &serial)); err != nil {
+		if err := d.Commit(context.Background(), benchChange(min(left, batch), serial)); err != nil {
 			b.Fatal(err)
 		}
 	}

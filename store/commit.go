@@ -4,30 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
 	"tocsin/alert"
 )
 
-// change is an alert.Change with its JSON columns already written, which its
-// caller does so that the one writing goroutine need not.
-type change struct {
-	alert.Change
-	alerts, incidents []texts
-	notes             []string
-	// silences are the matchers of each.
-	silences []string
-}
-
 // Commit writes a decision, all of it or nothing, and returns nil only when it
 // is durable. It returns alert.ErrConflict when an incident is not at the
 // version before the one it is to get, or when an idempotency key was accepted
-// or an act done meanwhile; alert.ErrOverloaded when too much waits for the disk; and an error
-// that wraps alert.ErrUnavailable when the disk is full or the store is gone.
-// After any other error than those three it is unknown whether it was written.
+// or an act done meanwhile; and an error that wraps alert.ErrUnavailable when
+// the disk is full or the store is gone. After any other error it is unknown
+// whether the decision was written.
 func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	prepared, err := prepareChange(c)
 	if err == nil {
-		err = d.shed(ctx, prepared)
+		err = d.submit(ctx, d.commits, func(w *writer, ctx context.Context) error { return w.commitChange(ctx, prepared) })
 	}
 	if err == nil {
 		return nil
@@ -36,6 +27,16 @@ func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 		err = alert.ErrConflict
 	}
 	return fmt.Errorf("commit change: %w", err)
+}
+
+// change is an alert.Change with its JSON columns encoded, which the caller does
+// so that the writing goroutine need not.
+type change struct {
+	alert.Change
+	alerts, incidents []texts
+	notes             []string
+	// silences are the matchers of each.
+	silences []string
 }
 
 func prepareChange(c alert.Change) (*change, error) {
@@ -70,62 +71,82 @@ func prepareChange(c alert.Change) (*change, error) {
 	return p, nil
 }
 
-// The questions and the one correction of Commit; each seeks in one index.
+// The queries of Commit; each seeks in one index.
 const (
 	marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
 	linesQuery = `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind NOT IN ('reply', 'list') THEN 1 ELSE 0 END),
 		max(CASE WHEN kind = 'post' THEN 1 ELSE 0 END)
 	FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers} GROUP BY incident, lane`
 	digestedQuery = `SELECT incident, lane, digest FROM cards WHERE incident {oneofnumbers} AND digest IS NOT NULL`
-	hurryQuery    = `UPDATE deliveries SET priority = 0
-	WHERE incident = ? AND stage IS NOT NULL AND n <= ? AND priority <> 0`
+	hurryQuery    = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
 )
 
 // mark is what the store knows of an incident.
 type mark struct {
 	n, version int64
-	// born is the change of this transaction that it is new in, so that nothing
-	// else can be owed for it; nil for an older one.
-	born *change
+	// created: the change that is being written creates it.
+	created bool
 }
 
-// applyChanges writes the commits of a group as if they were one. Those that conflict are left out and told so.
-func (w *writer) applyChanges(ctx context.Context, ops []*op) error {
-	if len(ops) == 0 {
-		return nil
-	}
-	known, err := w.marks(ctx, ops)
+// changeWriter writes one change.
+type changeWriter struct {
+	*change
+	w *writer
+	// known are the incidents that the change names.
+	known map[string]mark
+	// lines are what is already owed to each card that gets more.
+	lines map[cardKey]*line
+	// posts are the numbers of the change's posts, by delivery id, that none of
+	// its alerts has asked for.
+	posts map[string]int64
+	// asking are the digests whose incidents get replies that ask for something,
+	// each with when.
+	asking map[int64]time.Time
+	// edits are the digests that show something else now, each with when that
+	// began.
+	edits map[cardKey]time.Time
+}
+
+// commitChange writes a change. It refuses one that conflicts before it has
+// written anything.
+func (w *writer) commitChange(ctx context.Context, p *change) error {
+	known, err := w.marks(ctx, p)
 	if err != nil {
 		return err
 	}
-	m := merge{w: w, known: known}
-	for _, o := range ops {
-		if o.err = m.check(o.change); o.err == nil {
-			m.changes = append(m.changes, o.change)
+	c := &changeWriter{
+		change: p, w: w, known: known, lines: map[cardKey]*line{}, posts: map[string]int64{},
+		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{},
+	}
+	if err := c.check(); err != nil {
+		return refusal{err}
+	}
+	for _, step := range []func(context.Context) error{
+		c.writeIncidents, c.writeHistory, c.findLines, c.writeDeliveries, c.hurry, c.writeAlerts, c.adopt, c.writeSilences,
+	} {
+		if err := step(ctx); err != nil {
+			return err
 		}
 	}
-	return m.write(ctx)
+	return nil
 }
 
-// marks looks up all incidents that the changes name.
-func (w *writer) marks(ctx context.Context, ops []*op) (map[string]mark, error) {
+// marks looks up all incidents that a change names.
+func (w *writer) marks(ctx context.Context, c *change) (map[string]mark, error) {
 	known := map[string]mark{}
-	for _, o := range ops {
-		for _, i := range o.change.Incidents {
-			known[i.ID] = mark{}
-		}
-		for _, a := range o.change.Alerts {
-			known[a.Incident] = mark{}
-		}
-		for _, d := range o.change.Deliveries {
-			known[d.Incident] = mark{}
-		}
-		for _, e := range o.change.History {
-			if e.Incident != "" {
-				known[e.Incident] = mark{}
-			}
-		}
+	for _, i := range c.Incidents {
+		known[i.ID] = mark{}
 	}
+	for _, a := range c.Alerts {
+		known[a.Incident] = mark{}
+	}
+	for _, d := range c.Deliveries {
+		known[d.Incident] = mark{}
+	}
+	for _, e := range c.History {
+		known[e.Incident] = mark{}
+	}
+	delete(known, "")
 	ids := make([]string, 0, len(known))
 	for id := range known {
 		ids = append(ids, id)
@@ -143,4 +164,94 @@ func (w *writer) marks(ctx context.Context, ops []*op) (map[string]mark, error) 
 		return err
 	}, string(list))
 	return known, err
+}
+
+// check asserts that each incident is at the version that the decision has
+// seen, and numbers the new ones.
+func (c *changeWriter) check() error {
+	for _, i := range c.Incidents {
+		at, exists := c.known[i.ID]
+		if exists == (i.Version == 1) || at.version != i.Version-1 {
+			return fmt.Errorf("incident %s version %d: %w", i.ID, i.Version, alert.ErrConflict)
+		}
+		if !exists {
+			c.w.incidents++
+			at = mark{n: c.w.incidents, created: true}
+		}
+		at.version = i.Version
+		c.known[i.ID] = at
+	}
+	return c.checkNames()
+}
+
+// errForgotten: there is no such incident; it may have been pruned after it was
+// loaded.
+var errForgotten = fmt.Errorf("%w: %w", alert.ErrConflict, alert.ErrNotFound)
+
+// checkNames refuses a change that names an unknown incident.
+func (c *changeWriter) checkNames() error {
+	for _, d := range c.Deliveries {
+		if _, ok := c.known[d.Incident]; !ok {
+			return fmt.Errorf("delivery %s is for incident %q: %w", d.ID, d.Incident, errForgotten)
+		}
+	}
+	for _, a := range c.Alerts {
+		if _, ok := c.known[a.Incident]; !ok && a.Incident != "" {
+			return fmt.Errorf("alert %s belongs to incident %q: %w", a.ID, a.Incident, errForgotten)
+		}
+	}
+	for _, e := range c.History {
+		if _, ok := c.known[e.Incident]; !ok && e.Incident != "" {
+			return fmt.Errorf("%s happened to incident %q: %w", e.Verb, e.Incident, errForgotten)
+		}
+	}
+	return nil
+}
+
+func (c *changeWriter) writeIncidents(ctx context.Context) error {
+	var plains, incidents, latest []any
+	newest := map[[2]string]int64{}
+	for k := range c.Incidents {
+		i, n := &c.Incidents[k], c.known[c.Incidents[k].ID].n
+		if plain(i) {
+			plains = plainArgs(plains, n, i, c.incidents[k])
+		} else {
+			incidents = peopleArgs(plainArgs(incidents, n, i, c.incidents[k]), i, c.incidents[k])
+		}
+		if i.Version == 1 {
+			newest[[2]string{i.Key, i.Route}] = n
+		}
+	}
+	for route, n := range newest {
+		latest = append(latest, route[0], route[1], n)
+	}
+	if err := c.w.insert(ctx, c.w.into.plainIncidents, plains); err != nil {
+		return err
+	}
+	if err := c.w.insert(ctx, c.w.into.incidents, incidents); err != nil {
+		return err
+	}
+	return c.w.insert(ctx, c.w.into.latest, latest)
+}
+
+func (c *changeWriter) writeAlerts(ctx context.Context) error {
+	var args []any
+	for n := range c.Alerts {
+		a := c.Alerts[n]
+		if a.Standing == "" {
+			a.Standing = alert.StandPending
+		}
+		c.w.alerts++
+		c.w.count(a.Lane, a.Standing, 1)
+		at := keys{n: c.w.alerts}
+		if known, ok := c.known[a.Incident]; ok {
+			at.incident = known.n
+		}
+		if post, ok := c.posts[a.Delivery]; ok {
+			at.delivery = post
+			delete(c.posts, a.Delivery)
+		}
+		args = at.alertArgs(args, &a, c.alerts[n])
+	}
+	return c.w.insert(ctx, c.w.into.alerts, args)
 }

@@ -8,44 +8,43 @@ import (
 	"tocsin/alert"
 )
 
-const (
-	// queueSize is how many commits, and how many other writes, may wait for the
-	// disk.
-	queueSize = 4096
-	// groupSize is the most commits, and the most other writes, that share one
-	// transaction. A group is as large as what came in while the one before was
-	// being synced, so no timer is needed to make it large.
-	groupSize = 512
-)
+// queueSize is how many writes other than commits may wait before their callers
+// wait for room.
+const queueSize = 512
 
-// The states of an op. Who moves it out of waiting owns it.
+// The states of an op. Whoever moves it out of waiting owns it.
 const (
 	opWaiting int32 = iota
-	opTaken
+	opStarted
 	opAbandoned
 )
 
-// op is one write on its way into a group.
+// op is one write that waits for the writer.
 type op struct {
-	// change is a commit, which is written together with the others of its group.
-	change *change
-	// do is any other write. It may be called again when its group failed.
+	// do may be called again when the group it was written with has failed.
 	do     func(*writer, context.Context) error
 	state  atomic.Int32
 	err    error
 	answer chan error
 }
 
-// refusal is an error that one op earns by itself, before it wrote anything:
-// its neighbours in the group are not disturbed.
+// start makes the op the writer's, unless its caller has given up.
+func (o *op) start() bool { return o.state.CompareAndSwap(opWaiting, opStarted) }
+
+// refusal is an error of one op that has written nothing: the others of its
+// group are not disturbed.
 type refusal struct{ err error }
 
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
-// write queues do and waits until it is durable. When too much waits, it waits
-// for its place: its callers are few, and what they report has already happened.
+// write waits until do is written and durable, together with other writes.
 func (d *DB) write(ctx context.Context, do func(*writer, context.Context) error) error {
+	return d.submit(ctx, d.others, do)
+}
+
+// submit waits until do, queued in commits or others, is written and durable.
+func (d *DB) submit(ctx context.Context, queue chan<- *op, do func(*writer, context.Context) error) error {
 	o := &op{do: do, answer: make(chan error, 1)}
 	select {
 	case <-d.closing:
@@ -53,29 +52,12 @@ func (d *DB) write(ctx context.Context, do func(*writer, context.Context) error)
 	default:
 	}
 	select {
-	case d.queue <- o:
+	case queue <- o:
 		return d.await(ctx, o)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-d.closing:
 		return errClosed
-	}
-}
-
-// shed queues a commit and waits until it is durable. When too much waits it
-// refuses at once: whoever pushes alerts can try again.
-func (d *DB) shed(ctx context.Context, c *change) error {
-	o := &op{change: c, answer: make(chan error, 1)}
-	select {
-	case <-d.closing:
-		return errClosed
-	default:
-	}
-	select {
-	case d.commits <- o:
-		return d.await(ctx, o)
-	default:
-		return alert.ErrOverloaded
 	}
 }
 
@@ -104,27 +86,25 @@ func (d *DB) await(ctx context.Context, o *op) error {
 	}
 }
 
-// writeLoop is the one place that writes. It ends when the store closes and
-// everything that waits is answered.
+// writeLoop is the only writer. It ends when the store closes and everything
+// that waits is answered.
 func (d *DB) writeLoop(w *writer) {
 	defer close(d.stopped)
 	defer w.close()
-	turns := turns{DB: d}
+	s := scheduler{commits: d.commits, others: d.others, closing: d.closing, now: d.now}
 	for {
-		group := turns.next()
+		group := s.next()
 		if group == nil {
 			return
 		}
-		d.writeGroup(w, group, turns.more)
-		turns.over()
+		d.writeGroup(w, group, s.more)
+		s.done()
 	}
 }
 
-// take makes the op the writer's, unless its caller has given it up.
-func (o *op) take() bool { return o.state.CompareAndSwap(opWaiting, opTaken) }
-
-// writeGroup writes a group, with more as long as that gives any, and answers
-// each of its ops.
+// writeGroup writes a group, and the ops that more returns until it returns nil,
+// in one transaction, and answers each op. If that fails it writes each op by
+// itself, so that one bad op does not fail the others.
 func (d *DB) writeGroup(w *writer, group []*op, more func() *op) {
 	group, err := d.transact(w, group, more)
 	if err != nil && len(group) > 1 && !d.hopeless(err) {
@@ -148,7 +128,7 @@ func (d *DB) writeGroup(w *writer, group []*op, more func() *op) {
 	}
 }
 
-// note keeps the store's trouble, until something was written again.
+// note remembers why nothing can be written, until something was written again.
 func (d *DB) note(w *writer, err error) {
 	if errors.Is(err, alert.ErrUnavailable) {
 		d.trouble.Store(&err)
@@ -157,18 +137,18 @@ func (d *DB) note(w *writer, err error) {
 	}
 }
 
-// hopeless: trying the group's ops one by one would fail for each, or might
+// hopeless: writing the group's ops one by one would fail for each, or might
 // write one twice because it is unknown whether the group was written.
 func (d *DB) hopeless(err error) bool {
 	var unknown unknownOutcome
 	return errors.As(err, &unknown) || d.dialect.unavailable(err) || errors.Is(err, alert.ErrUnavailable)
 }
 
-// nothing goes with an op that is tried by itself.
+// nothing adds no op to a group.
 func nothing() *op { return nil }
 
-// transact writes a group in one transaction, and returns it with what more
-// gave. An op that was refused has the reason in its err.
+// transact writes a group in one transaction, and returns it with the ops that
+// more added. The err of an op that was refused says why.
 func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 	ctx := context.Background()
 	if d.dialect.patience > 0 {

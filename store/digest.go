@@ -65,7 +65,7 @@ func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
 	if err := w.settleDigest(ctx, a); err != nil {
 		return err
 	}
-	return w.turn(ctx, a.at)
+	return w.advance(ctx, a.at)
 }
 
 func (w *writer) settleDigest(ctx context.Context, a *attempt) error {

@@ -35,7 +35,7 @@ const (
 		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`
 	dieQuery = `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
 	WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`
-	turnQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
+	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
 	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
 )
 
@@ -101,7 +101,7 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 	if err := w.settle(ctx, a); err != nil {
 		return err
 	}
-	return w.turn(ctx, a.at)
+	return w.advance(ctx, a.at)
 }
 
 func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error) {
@@ -151,13 +151,9 @@ func (w *writer) oweCard(ctx context.Context, a *attempt) error {
 	}
 	w.deliveries++
 	d.ID, d.Lane, d.Kind, d.State = alert.NewID(), a.at.lane, alert.Post, alert.Pending
-	d.CreatedAt, d.NextAt = fromMicros(created), a.Now
+	d.CreatedAt, d.NextAt, d.Class = fromMicros(created), a.Now, a.Class
 	at := keys{n: -w.deliveries, incident: a.at.incident}
-	if err := w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost)); err != nil {
-		return err
-	}
-	_, err = w.exec(ctx, "UPDATE deliveries SET class = ? WHERE n = ?", string(a.Class), at.n)
-	return err
+	return w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost))
 }
 
 // again leaves the delivery first in its line, to be tried at NextAt.
@@ -272,9 +268,8 @@ func (w *writer) move(ctx context.Context, a *attempt, update string, args ...an
 	return err
 }
 
-// turn lets the next delivery of a card come forward.
-func (w *writer) turn(ctx context.Context, at cardKey) error {
-	_, err := w.exec(ctx, turnQuery,
-		at.incident, at.lane)
+// advance makes the next delivery of a card claimable.
+func (w *writer) advance(ctx context.Context, at cardKey) error {
+	_, err := w.exec(ctx, advanceQuery, at.incident, at.lane)
 	return err
 }

@@ -168,7 +168,7 @@ func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 	if err != nil || gathered {
 		return err
 	}
-	return w.turn(ctx, l.at)
+	return w.advance(ctx, l.at)
 }
 
 func (w *writer) drop(ctx context.Context, l *letter, now int64) error {

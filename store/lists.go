@@ -97,7 +97,7 @@ func (w *writer) listAsText(ctx context.Context, a *attempt, of part) error {
 	if err := w.oweEdit(ctx, a.at, a.Now); err != nil {
 		return err
 	}
-	return w.turn(ctx, a.at)
+	return w.advance(ctx, a.at)
 }
 
 const lineQuery = `SELECT i.id, i.severity, i.state, i.source, i.title, CASE WHEN ? > 0 THEN i.text ELSE '' END, i.labels, i.links,

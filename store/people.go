@@ -8,103 +8,84 @@ import (
 	"tocsin/alert"
 )
 
-// The corrections that silences and late posts make; each seeks in one index.
+// The updates that silences and late posts need; each seeks in one index.
 const (
 	// adoptQuery gives a post to the alert that has waited longest for one.
 	adoptQuery = `UPDATE alerts SET delivery = ? WHERE delivery IS NULL AND n = (SELECT n FROM alerts
 		WHERE incident = ? AND lane = ? AND standing = 'pending' ORDER BY version, n LIMIT 1)`
-	// wakeQuery makes incidents due when their silence ends. It counts as a
-	// change of them: what was decided before must be decided again.
+	// wakeQuery makes incidents due when their silence ends. It changes their
+	// version: what was decided before must be decided again.
 	wakeQuery = `UPDATE incidents SET due_at = ?, version = version + 1
 	WHERE silence = ? AND silence <> '' AND (due_at = 0 OR due_at > ?)`
 	hiddenQuery = `UPDATE silences SET hidden = hidden + ? WHERE id = ?`
 )
 
-// late is a post for an incident whose alerts may have waited without any, as
-// they do in quiet hours.
-type late struct {
-	post int64
-	at   cardKey
-}
-
-// addLate notes the posts of a change that no alert of its own asks for and
-// that are not the first of their incident.
-func (m *merge) addLate(c *change) {
-	if len(m.posts) == 0 {
-		return
-	}
+// adopt gives the posts that no alert of the change has asked for to the alerts
+// that have waited without a post, as they do in quiet hours. A new incident has
+// no such alerts.
+func (c *changeWriter) adopt(ctx context.Context) error {
 	for _, d := range c.Deliveries {
-		post, unasked := m.posts[d.ID]
-		if at := m.known[d.Incident]; unasked && at.born != c {
-			m.late = append(m.late, late{post, cardKey{at.n, d.Lane}})
+		post, unasked := c.posts[d.ID]
+		at := c.known[d.Incident]
+		if !unasked || at.created {
+			continue
 		}
-	}
-}
-
-// adopt gives late posts to the alerts that have waited for them.
-func (m *merge) adopt(ctx context.Context) error {
-	for _, l := range m.late {
-		if _, err := m.w.exec(ctx, adoptQuery, l.post, l.at.incident, l.at.lane); err != nil {
+		if _, err := c.w.exec(ctx, adoptQuery, post, at.n, d.Lane); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// writeHistory adds lines, in the order of the changes.
-func (m *merge) writeHistory(ctx context.Context) error {
+func (c *changeWriter) writeHistory(ctx context.Context) error {
 	var args []any
-	for _, c := range m.changes {
-		for n := range c.History {
-			e := &c.History[n]
-			m.w.events++
-			at := keys{n: m.w.events}
-			if e.Incident != "" {
-				at.incident = m.known[e.Incident].n
-			}
-			args = at.eventArgs(args, e)
+	for n := range c.History {
+		e := &c.History[n]
+		c.w.events++
+		at := keys{n: c.w.events}
+		if e.Incident != "" {
+			at.incident = c.known[e.Incident].n
 		}
+		args = at.eventArgs(args, e)
 	}
-	return m.w.insert(ctx, m.w.into.history, args)
+	return c.w.insert(ctx, c.w.into.history, args)
 }
 
-// writeSilences writes silences, wakes what they keep quiet, and counts what
-// they have hidden.
-func (m *merge) writeSilences(ctx context.Context) error {
-	hidden := map[string]int64{}
-	for _, c := range m.changes {
-		for n := range c.Silences {
-			if err := m.writeSilence(ctx, &c.Silences[n], c.silences[n]); err != nil {
-				return err
-			}
+// writeSilences writes silences, makes what they hide due when they end, and
+// counts the alerts they have hidden.
+func (c *changeWriter) writeSilences(ctx context.Context) error {
+	for n := range c.Silences {
+		if err := c.writeSilence(ctx, &c.Silences[n], c.silences[n]); err != nil {
+			return err
 		}
-		for n := range c.Alerts {
-			if id := c.Alerts[n].Silence; id != "" {
-				hidden[id]++
-			}
+	}
+	hidden := map[string]int64{}
+	for n := range c.Alerts {
+		if id := c.Alerts[n].Silence; id != "" {
+			hidden[id]++
 		}
 	}
 	for id, n := range hidden {
-		if _, err := m.w.exec(ctx, hiddenQuery, n, id); err != nil {
+		if _, err := c.w.exec(ctx, hiddenQuery, n, id); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (m *merge) writeSilence(ctx context.Context, s *alert.Silence, matchers string) error {
-	m.w.silences++
-	m.w.ruled = true
+func (c *changeWriter) writeSilence(ctx context.Context, s *alert.Silence, matchers string) error {
+	c.w.silences++
+	c.w.ruled = true
 	told, err := document(len(s.Told) == 0, s.Told)
 	if err != nil {
 		return fmt.Errorf("write lanes: %w", err)
 	}
-	err = m.w.insert(ctx, m.w.into.silences, []any{m.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
+	err = c.w.insert(ctx, c.w.into.silences, []any{c.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
 		personText(s.By), s.Why, personText(s.EndedBy), 0, told})
 	if err != nil {
 		return err
 	}
-	_, err = m.w.exec(ctx, wakeQuery, micros(s.EndsAt), s.ID, micros(s.EndsAt))
+	_, err = c.w.exec(ctx, wakeQuery, micros(s.EndsAt), s.ID, micros(s.EndsAt))
 	return err
 }
 

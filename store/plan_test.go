@@ -29,7 +29,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"digest list sizes": {sizesQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"digest list":       {lineQuery, "deliveries_digest (digest=? AND kind=?)"},
 		"lanes":             {nextLane, "deliveries_due (lane>?)"},
-		"turn":              {turnQuery, "deliveries_turn (incident=? AND lane=?)"},
+		"advance":           {advanceQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"bury":              {drawingQuery, "deliveries_turn (incident=? AND lane=?)"},
 		"finish":            {attemptQuery, "(id=?)"},
 		"account":           {accountQuery, "alerts_pending (incident=? AND lane=? AND version<?)"},

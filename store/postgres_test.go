@@ -92,11 +92,11 @@ func TestPostgresURLIsNeverQuoted(t *testing.T) {
 func BenchmarkPostgres(b *testing.B) {
 	_ = stdlib.GetDefaultDriver()
 	for _, n := range []int{1, 64} {
-		b.Run(fmt.Sprintf("commit/producers=%d/batch=1", n), func(b *testing.B) {
+		b.Run(fmt.Sprintf("commit/senders=%d/batch=1", n), func(b *testing.B) {
 			benchCommit(b, openBenchAt(b, postgresSchema(b)), n, 1)
 		})
 	}
-	b.Run("commit/producers=1/batch=500", func(b *testing.B) {
+	b.Run("commit/senders=1/batch=500", func(b *testing.B) {
 		benchCommit(b, openBenchAt(b, postgresSchema(b)), 1, 500)
 	})
 	b.Run("claim+finish", func(b *testing.B) { benchClaimFinish(b, openBenchAt(b, postgresSchema(b))) })

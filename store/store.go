@@ -1,10 +1,9 @@
-// Package store remembers everything that was accepted and what became of it,
-// in SQLite or PostgreSQL: what it has confirmed survives a crash and a cut of
-// power.
+// Package store keeps everything that was accepted and what became of it, in
+// SQLite or PostgreSQL: what it has confirmed survives a crash and a power cut.
 //
-// It decides nothing about alerts: what is written comes from the engine, what
-// is owed next follows from the order of acceptance. It refuses to be shared by
-// two daemons, and to confirm a write that isn't on disk.
+// It decides nothing about alerts: the engine decides what is written, and the
+// order of acceptance what is sent next. It refuses to be shared by two daemons,
+// and to confirm a write that is not on disk.
 package store
 
 import (
@@ -27,14 +26,14 @@ import (
 type Options struct {
 	Log *zap.Logger
 	Now func() time.Time
-	// Retention is how long is remembered what is over; 0 means 30 days.
+	// Retention is how long finished things are kept; 0 means 30 days.
 	Retention time.Duration
-	// DeadRetention is how long dead letters are kept; 0 means for ever.
+	// DeadRetention is how long dead letters are kept; 0 means forever.
 	DeadRetention time.Duration
 }
 
-// DB is an open store. All its methods may be called at the same time from
-// anywhere; writes are grouped, so many callers share one fsync.
+// DB is an open store. Its methods may be called from any goroutine; writes are
+// grouped, so that many callers share one fsync.
 type DB struct {
 	log     *zap.Logger
 	now     func() time.Time
@@ -44,13 +43,13 @@ type DB struct {
 
 	readers *sql.DB
 	writers *sql.DB
-	// release gives the store free for another daemon.
+	// release drops the store's lock.
 	release func() error
 
-	// commits are the writes that senders wait for, queue all others.
-	commits, queue chan *op
-	closing        chan struct{}
-	once           sync.Once
+	// commits are the writes that senders wait for.
+	commits, others chan *op
+	closing         chan struct{}
+	once            sync.Once
 	// stopped is closed when nothing will be written any more.
 	stopped chan struct{}
 	tasks   sync.WaitGroup
@@ -58,7 +57,7 @@ type DB struct {
 	waiters waiters
 	tally   tally
 	rules   rules
-	// surveying is held by who sums up alerts.
+	// surveying is held by whoever sums up alerts.
 	surveying chan struct{}
 	asked     prepared
 	// trouble is why nothing can be written.
@@ -68,15 +67,14 @@ type DB struct {
 var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 
 // Open opens the store that url names, sqlite:PATH or postgres://…, creates it
-// when it isn't there, and brings its tables up to date. It fails with one line
-// that names the store and what to do about it. The store forgets what is over
-// and old by itself, once an hour.
+// if it does not exist, and brings its tables up to date. An error is one line
+// that names the store and says what to do. The store prunes itself once an hour.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
 		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
-		commits:   make(chan *op, queueSize),
+		commits:   make(chan *op, 1), // the engine commits one change at a time
+		others:    make(chan *op, queueSize),
 		surveying: make(chan struct{}, 1),
-		queue:     make(chan *op, queueSize),
 		closing:   make(chan struct{}),
 		stopped:   make(chan struct{}),
 	}
@@ -109,8 +107,8 @@ func (d *DB) connect(ctx context.Context, url string) (*writer, error) {
 	return nil, fmt.Errorf("open store: unknown kind %q: write sqlite:PATH or postgres://…", scheme)
 }
 
-// Ping tells whether the store can be read and written now. While writes fail
-// it tries one, so that it notices by itself when they succeed again.
+// Ping reports whether the store can be read and written now. While writes fail
+// it tries one, so that it notices when they succeed again.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.write(ctx, (*writer).ping); err != nil {
 		return fmt.Errorf("ping store: %w", err)
@@ -122,7 +120,8 @@ func (d *DB) Ping(ctx context.Context) error {
 }
 
 // Trouble returns why nothing can be written, an error that wraps
-// alert.ErrUnavailable, or nil while that works. It asks nobody: Ping finds out.
+// alert.ErrUnavailable, or nil. It reports what the latest write found: Ping
+// makes one.
 func (d *DB) Trouble() error {
 	if err := d.trouble.Load(); err != nil {
 		return *err
@@ -130,8 +129,8 @@ func (d *DB) Trouble() error {
 	return nil
 }
 
-// Close answers what still waits, writes it out, and gives the store free. All
-// its errors are joined; closing twice is the same as once.
+// Close writes and answers what still waits, and drops the store's lock. All its
+// errors are joined; closing twice is the same as once.
 func (d *DB) Close() error {
 	var err error
 	d.once.Do(func() {

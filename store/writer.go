@@ -117,17 +117,10 @@ func (w *writer) connect(ctx context.Context) error {
 	return nil
 }
 
-// apply does the group's work: its commits, which stand first, together, then
-// the other writes and what more gives of them. It returns the group with those.
+// apply runs the ops of a group, then those that more returns until it returns
+// nil. It returns the group with those.
 func (w *writer) apply(ctx context.Context, group []*op, more func() *op) ([]*op, error) {
-	commits := 0
-	for commits < len(group) && group[commits].change != nil {
-		commits++
-	}
-	if err := w.applyChanges(ctx, group[:commits]); err != nil {
-		return group, err
-	}
-	for n := commits; ; n++ {
+	for n := 0; ; n++ {
 		if n == len(group) {
 			o := more()
 			if o == nil {
@@ -135,19 +128,14 @@ func (w *writer) apply(ctx context.Context, group []*op, more func() *op) ([]*op
 			}
 			group = append(group, o)
 		}
-		if err := w.applyOther(ctx, group[n]); err != nil {
-			return group, err
+		o := group[n]
+		var refused refusal
+		if o.err = o.do(w, ctx); errors.As(o.err, &refused) {
+			o.err = refused.err
+		} else if o.err != nil {
+			return group, o.err
 		}
 	}
-}
-
-func (w *writer) applyOther(ctx context.Context, o *op) error {
-	var refused refusal
-	if o.err = o.do(w, ctx); errors.As(o.err, &refused) {
-		o.err = refused.err
-		return nil
-	}
-	return o.err
 }
 
 func (w *writer) commit(ctx context.Context) error {
