@@ -77,30 +77,32 @@ func (a *Alert) checkText() *InputError {
 	if a.Title == "" && strings.TrimSpace(a.Text) == "" {
 		return &InputError{Message: "the alert has neither title nor text", Hint: `write at least {"title": "disk full on db-3"}`}
 	}
-	for name, s := range a.strings() {
-		if !utf8.ValidString(s) {
-			return &InputError{Message: name + " is not valid UTF-8", Hint: "send text encoded as UTF-8"}
+	for _, f := range []struct{ name, value string }{
+		{"title", a.Title}, {"text", a.Text}, {"key", a.Key}, {"source", a.Source}, {"channel", a.Channel},
+		{"mention", a.Mention}, {"idempotency_key", a.IdempotencyKey},
+	} {
+		if !ValidText(f.value) {
+			return notStorable(f.name, f.value)
 		}
-		if strings.ContainsRune(s, 0) {
-			return &InputError{Message: name + " holds a NUL character", Hint: `leave out \u0000`}
+	}
+	for k, v := range a.Labels {
+		if !ValidText(k) || !ValidText(v) {
+			return notStorable(fmt.Sprintf("labels[%q]", k), k+v)
+		}
+	}
+	for i, l := range a.Links {
+		if !ValidText(l.Label) || !ValidText(l.URL) {
+			return notStorable(fmt.Sprintf("links[%d]", i), l.Label+l.URL)
 		}
 	}
 	return nil
 }
 
-// strings lists every text of the alert by the name its sender knows.
-func (a *Alert) strings() map[string]string {
-	all := map[string]string{
-		"title": a.Title, "text": a.Text, "key": a.Key, "source": a.Source, "channel": a.Channel,
-		"mention": a.Mention, "idempotency_key": a.IdempotencyKey,
+func notStorable(name, s string) *InputError {
+	if !utf8.ValidString(s) {
+		return &InputError{Message: name + " is not valid UTF-8", Hint: "send text encoded as UTF-8"}
 	}
-	for k, v := range a.Labels {
-		all[fmt.Sprintf("labels[%q]", k)] = k + v
-	}
-	for i, l := range a.Links {
-		all[fmt.Sprintf("links[%d]", i)] = l.Label + l.URL
-	}
-	return all
+	return &InputError{Message: name + " holds a NUL character", Hint: `leave out \u0000`}
 }
 
 func (a *Alert) checkWords() *InputError {

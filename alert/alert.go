@@ -4,10 +4,7 @@
 // It refuses to do I/O, to read a clock, and to know Slack, SQL or HTTP.
 package alert
 
-import (
-	"maps"
-	"time"
-)
+import "time"
 
 // Severity says how bad an alert is, from Info up to Critical.
 type Severity string
@@ -123,11 +120,4 @@ type Accepted struct {
 	Key      string `json:"key"`
 	Incident string `json:"incident"`
 	Effect   Effect `json:"effect"`
-}
-
-// Clone returns a copy that shares no map or slice with a.
-func (a Alert) Clone() Alert {
-	a.Labels = maps.Clone(a.Labels)
-	a.Links = append([]Link(nil), a.Links...)
-	return a
 }

@@ -185,7 +185,7 @@ const (
 // between commas or blanks, values with or without quotes. An empty text has
 // none. The error is an *InputError.
 func ParseMatchers(s string) (Matchers, error) {
-	if !utf8.ValidString(s) || strings.ContainsRune(s, 0) {
+	if !ValidText(s) {
 		return nil, &InputError{Message: "the matchers are no text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	}
 	p := matcherText{rest: strings.TrimSpace(s)}

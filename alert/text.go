@@ -14,11 +14,8 @@ const PageSize = 2800
 // EscapedLen is how many characters s has once & < > are written as Slack wants
 // them (&amp; &lt; &gt;).
 func EscapedLen(s string) int {
-	n := 0
-	for _, r := range s {
-		n += escapedCost(r)
-	}
-	return n
+	return utf8.RuneCountInString(s) + strings.Count(s, "&")*(escapedCost('&')-1) +
+		(strings.Count(s, "<")+strings.Count(s, ">"))*(escapedCost('<')-1)
 }
 
 func escapedCost(r rune) int {
@@ -89,3 +86,7 @@ func firstLine(text string, limit int) (line string, whole bool) {
 	}
 	return line, whole
 }
+
+// ValidText says whether every store can keep s: it is valid UTF-8 and has no NUL
+// character, which PostgreSQL refuses.
+func ValidText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }

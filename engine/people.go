@@ -63,7 +63,7 @@ func checkAct(a alert.Act) error {
 // checkWritten refuses what no store can keep.
 func checkWritten(what, s string, most int) error {
 	switch {
-	case !utf8.ValidString(s) || strings.ContainsRune(s, 0):
+	case !alert.ValidText(s):
 		return &alert.InputError{Message: what + " is no text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	case utf8.RuneCountInString(s) > most:
 		return &alert.InputError{Message: fmt.Sprintf("%s is longer than %d characters", what, most), Hint: "write less"}
