@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -137,6 +138,12 @@ func later(id, than string) bool {
 // answered. It is pure but for new ids.
 func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (alert.Change, []result) {
 	d := newDraft(r, now, snapshot)
+	alerts := 0
+	for _, in := range inputs {
+		alerts += len(in.alerts)
+	}
+	d.change.Alerts = slices.Grow(d.change.Alerts, alerts)
+	d.change.Deliveries = slices.Grow(d.change.Deliveries, alerts)
 	results := make([]result, len(inputs))
 	for n, in := range inputs {
 		results[n] = d.settle(in)

@@ -111,7 +111,8 @@ func New(store Store, opts Options) *Engine {
 // Push accepts alerts, all or none: once it returns receipts they are on disk
 // and will be delivered. The error is an *alert.InputError for a bad alert, or
 // wraps alert.ErrBacklog, alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first, its
-// error is returned and the alerts may have been accepted or not.
+// error is returned and the alerts may have been accepted or not. The alerts' labels
+// and links must not be changed afterwards.
 func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
 	prepared, err := e.prepare(alerts)
 	if err != nil {
@@ -183,7 +184,6 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	now := e.opts.Now()
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
-		a = a.Clone()
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {
