@@ -1,9 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"time"
 
@@ -48,7 +48,12 @@ func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
 }
 
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	var buf bytes.Buffer
+	if r.ContentLength > 0 {
+		// The room that ReadFrom wants to have left at the end.
+		buf.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead)
+	}
+	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
@@ -56,7 +61,7 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "the body did not arrive: " + err.Error(), "send it again"}
 	}
-	return body, nil
+	return buf.Bytes(), nil
 }
 
 // readAlert answers where an accepted alert stands. With ?wait=30s it answers

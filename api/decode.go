@@ -129,6 +129,9 @@ func nameAlerts(alerts []alert.Alert, key string) {
 // kindOf is the body's media type. curl -d announces a form whatever it sends,
 // so that type, like none, goes by the first character.
 func kindOf(contentType string, body []byte) string {
+	if contentType == "application/json" || contentType == "application/x-ndjson" {
+		return contentType
+	}
 	kind, _, err := mime.ParseMediaType(contentType)
 	if err == nil && kind != "application/x-www-form-urlencoded" {
 		return kind
@@ -141,6 +144,9 @@ func kindOf(contentType string, body []byte) string {
 
 // invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
 func invalidUTF8(b []byte) int {
+	if utf8.Valid(b) {
+		return -1
+	}
 	for i := 0; i < len(b); {
 		r, size := utf8.DecodeRune(b[i:])
 		if r == utf8.RuneError && size == 1 {
@@ -168,11 +174,11 @@ func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
 // decodeJSON takes one object or an array of them.
 func decodeJSON(body []byte) ([]alert.Alert, error) {
 	if len(body) == 0 || body[0] != '[' {
-		var in input
-		if err := unmarshal(body, &in); err != nil {
+		a, err := decodeAlert(body)
+		if err != nil {
 			return nil, jsonError("", err)
 		}
-		return []alert.Alert{in.alert()}, nil
+		return []alert.Alert{a}, nil
 	}
 	var raw []json.RawMessage
 	if err := unmarshal(body, &raw); err != nil {
@@ -180,28 +186,41 @@ func decodeJSON(body []byte) ([]alert.Alert, error) {
 	}
 	alerts := make([]alert.Alert, 0, len(raw))
 	for i, one := range raw {
-		var in input
-		if err := unmarshal(one, &in); err != nil {
+		a, err := decodeAlert(one)
+		if err != nil {
 			return nil, jsonError(fmt.Sprintf("alert %d: ", i+1), err)
 		}
-		alerts = append(alerts, in.alert())
+		alerts = append(alerts, a)
 	}
 	return alerts, nil
 }
 
+// decodeAlert reads one alert. b must be valid UTF-8: encoding/json would replace
+// other bytes without an error.
+func decodeAlert(b []byte) (alert.Alert, error) {
+	if a, ok := scanAlert(b); ok {
+		return a, nil
+	}
+	var in input
+	err := unmarshal(b, &in)
+	return in.alert(), err
+}
+
 // decodeLines takes one object a line; blank lines are passed over.
 func decodeLines(body []byte) ([]alert.Alert, error) {
-	var alerts []alert.Alert
-	for n, line := range bytes.Split(body, []byte("\n")) {
+	alerts := make([]alert.Alert, 0, min(bytes.Count(body, []byte("\n"))+1, maxAlerts))
+	n := 0
+	for line := range bytes.SplitSeq(body, []byte("\n")) {
+		n++
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
 		}
-		var in input
-		if err := unmarshal(line, &in); err != nil {
-			return nil, jsonError(fmt.Sprintf("alert %d, line %d: ", len(alerts)+1, n+1), err)
+		a, err := decodeAlert(line)
+		if err != nil {
+			return nil, jsonError(fmt.Sprintf("alert %d, line %d: ", len(alerts)+1, n), err)
 		}
-		alerts = append(alerts, in.alert())
+		alerts = append(alerts, a)
 	}
 	return alerts, nil
 }
