@@ -1,107 +1,110 @@
 package bot
 
 import (
-	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/base64"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/gorilla/websocket"
+	"github.com/slack-go/slack"
+
+	"tocsin/alert"
 )
 
-// dialer opens the connection below a WebSocket. It does the proxy and TLS
-// itself, because gorilla's Dialer takes a NetDialTLSContext for the way to the
-// proxy and then leaves out TLS to the server.
-type dialer struct {
-	proxy func(*http.Request) (*url.URL, error)
-	tls   *tls.Config
+const (
+	openLimit = 10 * time.Second // apps.connections.open
+	dialLimit = 10 * time.Second // TCP, TLS and the upgrade together
+	// unnamedPause is the wait after apps.connections.open was refused as too
+	// frequent without a time: as long as Slack's Python client waits.
+	unnamedPause = 30 * time.Second
+)
+
+// newDialer is how connections reach Slack outside of tests.
+func newDialer() websocket.Dialer {
+	return websocket.Dialer{
+		Proxy:           http.ProxyFromEnvironment,
+		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		WriteBufferSize: writeBuffer,
+	}
 }
 
-// dial connects to host:port, over TLS if secure, until ctx ends.
-func (d dialer) dial(ctx context.Context, addr string, secure bool) (net.Conn, error) {
-	scheme := "http"
-	if secure {
-		scheme = "https"
+// socketURL asks Slack for the address of a new connection, which is as good as
+// a password. Its error is an *alert.SendError.
+func (b *Bot) socketURL(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, openLimit)
+	defer cancel()
+	app, _ := b.opts.Tokens()
+	c := &call{bot: b, method: "apps.connections.open", app: true}
+	c.api = slack.New("", slack.OptionAppLevelToken(app.Reveal()), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(c))
+	_, address, err := c.api.StartSocketModeContext(ctx)
+	err = c.result(err)
+	if e, ok := errors.AsType[*alert.SendError](err); ok && e.Class == alert.ClassThrottled && c.header.Get("Retry-After") == "" {
+		e.RetryAfter = unnamedPause
 	}
-	via, err := d.proxy(&http.Request{URL: &url.URL{Scheme: scheme, Host: addr}})
+	if err == nil && address == "" {
+		return "", c.strange("bad_answer")
+	}
+	return address, err
+}
+
+// dial opens a WebSocket. An end of ctx ends it too: gorilla heeds only a
+// context's deadline once TCP is connected.
+func dial(ctx context.Context, dialer websocket.Dialer, address string) (ws *websocket.Conn, err error) {
+	defer recovered(&err) // gorilla panics at a proxy's status line without a reason
+	ctx, cancel := context.WithTimeout(ctx, dialLimit)
+	defer cancel()
+	via, err := proxyFor(dialer.Proxy, address)
 	if err != nil {
-		return nil, fmt.Errorf("choose proxy: %w", withoutURL(err))
+		return nil, err
 	}
-	conn, err := d.connect(ctx, via, addr)
-	if err != nil || !secure {
+	dialer.Proxy = http.ProxyURL(via)
+	alive := func() bool { return true }
+	dialer.NetDialContext = func(_ context.Context, network, addr string) (net.Conn, error) {
+		conn, err := (&net.Dialer{KeepAlive: 15 * time.Second}).DialContext(ctx, network, addr)
+		if err == nil {
+			alive = context.AfterFunc(ctx, func() { _ = conn.Close() })
+		}
 		return conn, err
 	}
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		_ = conn.Close()
-		return nil, err
+	ws, resp, err := dialer.DialContext(ctx, address, nil)
+	switch {
+	case errors.Is(err, websocket.ErrBadHandshake):
+		return nil, fmt.Errorf("open WebSocket: slack answered %d", resp.StatusCode)
+	case err != nil && via != nil:
+		return nil, fmt.Errorf("open WebSocket through the proxy %s: %w", via.Host, withoutURL(err))
+	case err != nil:
+		return nil, fmt.Errorf("open WebSocket: %w", withoutURL(err))
+	case !alive():
+		_ = ws.Close()
+		return nil, fmt.Errorf("open WebSocket: %w", ctx.Err())
 	}
-	return d.handshake(ctx, conn, host)
+	return ws, nil
 }
 
-func (d dialer) connect(ctx context.Context, via *url.URL, addr string) (net.Conn, error) {
-	direct := net.Dialer{KeepAlive: 15 * time.Second}
-	if via == nil {
-		return direct.DialContext(ctx, "tcp", addr)
-	}
-	port, known := map[string]string{"http": "80", "https": "443"}[via.Scheme]
-	if !known {
-		return nil, fmt.Errorf("proxy: %q proxies can't be used for Socket Mode: set HTTPS_PROXY to an http:// or https:// one", via.Scheme)
-	}
-	if via.Port() != "" {
-		port = via.Port()
-	}
-	conn, err := direct.DialContext(ctx, "tcp", net.JoinHostPort(via.Hostname(), port))
-	if err == nil && via.Scheme == "https" {
-		conn, err = d.handshake(ctx, conn, via.Hostname())
-	}
-	if err != nil {
-		return nil, fmt.Errorf("reach proxy: %w", err)
-	}
-	if err := tunnel(ctx, conn, via, addr); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return conn, nil
-}
+// errProxy is about a proxy that can't be used for Socket Mode.
+var errProxy = errors.New("the proxy can't be used for Socket Mode")
 
-func (d dialer) handshake(ctx context.Context, conn net.Conn, host string) (net.Conn, error) {
-	config := d.tls.Clone()
-	if config == nil {
-		config = &tls.Config{MinVersion: tls.VersionTLS12}
-	}
-	config.ServerName = host
-	secure := tls.Client(conn, config)
-	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = conn.Close()
-		return nil, err
-	}
-	return secure, nil
-}
-
-// tunnel asks a proxy for a way through (RFC 9110 §9.3.6).
-func tunnel(ctx context.Context, conn net.Conn, via *url.URL, addr string) error {
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
-	defer stop()
-	req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: addr}, Host: addr, Header: http.Header{}}
-	if user := via.User; user != nil {
-		password, _ := user.Password()
-		req.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(user.Username()+":"+password)))
-	}
-	if err := req.Write(conn); err != nil {
-		return fmt.Errorf("ask proxy: %w", err)
-	}
-	// The server speaks only after us, so nothing of it can be in this buffer.
-	resp, err := http.ReadResponse(bufio.NewReaderSize(conn, 16), req)
+// proxyFor chooses the proxy for an address, or none. The error says nothing of
+// the proxy's password.
+func proxyFor(choose func(*http.Request) (*url.URL, error), address string) (*url.URL, error) {
+	u, err := url.Parse(address)
 	if err != nil {
-		return fmt.Errorf("ask proxy: %w", err)
+		return nil, fmt.Errorf("open WebSocket: %w", withoutURL(err))
 	}
-	defer func() { _ = resp.Body.Close() }()
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("ask proxy: it answered %d", resp.StatusCode)
+	u.Scheme = strings.Replace(u.Scheme, "ws", "http", 1)
+	via, err := choose(&http.Request{URL: u})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%w: it is not a URL", errProxy)
+	case via != nil && !slices.Contains([]string{"http", "socks5"}, via.Scheme):
+		return nil, fmt.Errorf("%w: %s:// is not supported", errProxy, via.Scheme)
 	}
-	return nil
+	return via, nil
 }

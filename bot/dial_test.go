@@ -19,19 +19,6 @@ import (
 	"tocsin/render"
 )
 
-// proxyTo chooses one proxy for everything, or none.
-func proxyTo(t *testing.T, via string) func(*http.Request) (*url.URL, error) {
-	t.Helper()
-	if via == "" {
-		return func(*http.Request) (*url.URL, error) { return nil, nil }
-	}
-	u, err := url.Parse(via)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func(*http.Request) (*url.URL, error) { return u, nil }
-}
-
 // startTLS starts a server whose certificate only its own client trusts.
 func startTLS(t *testing.T) *httptest.Server {
 	t.Helper()

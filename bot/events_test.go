@@ -117,7 +117,6 @@ func FuzzDecodersSurviveAnything(f *testing.F) {
 		_, _ = decodeEvent(data, Identity{})
 		_, _ = decodeInteraction(data)
 		_ = identity("events_api", data)
-		_ = requestOf(data)
 		_ = memberID(data, "x")
 		_ = channelID(data, "x")
 	})

@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -312,6 +315,37 @@ func (s *stage) command(text string) {
 	}
 }
 
+// crowd lets eight people type commands until there are enough of them and
+// enough sockets were closed, and counts those that nobody acked.
+func (s *stage) crowd(commands, closed int) (typed, lost int) {
+	s.t.Helper()
+	var all, unacked atomic.Int64
+	var people sync.WaitGroup
+	for range 8 {
+		people.Go(func() {
+			for all.Load() < int64(commands) || s.count(playground.KindSocketClosed) < closed {
+				run, err := s.slack.User("ann").Command(s.t.Context(), "#alerts", "/notify-test", "")
+				if all.Add(1); err != nil || !run.Acked {
+					unacked.Add(1)
+				}
+			}
+		})
+	}
+	people.Wait()
+	return int(all.Load()), int(unacked.Load())
+}
+
+// count counts entries of a kind in the playground's journal.
+func (s *stage) count(kind string) int {
+	n := 0
+	for _, e := range s.slack.Journal() {
+		if e.Kind == kind {
+			n++
+		}
+	}
+	return n
+}
+
 // next takes one from a channel that has to deliver.
 func next[T any](t testing.TB, from <-chan T) T {
 	t.Helper()
@@ -333,4 +367,28 @@ func sendErrorOf(t testing.TB, err error) *alert.SendError {
 		t.Fatalf("not a SendError: %v", err)
 	}
 	return e
+}
+
+// methodsCalled are the Web API's methods that the package's source names.
+func methodsCalled(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`"((?:api|apps|auth|chat|conversations|files|usergroups|users|views)\.[a-zA-Z.]+)"`)
+	var all []string
+	for _, file := range files {
+		source, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		for _, found := range name.FindAllStringSubmatch(string(source), -1) {
+			all = append(all, found[1])
+		}
+	}
+	return all
 }

@@ -33,32 +33,32 @@ const (
 	receiveAtOnce = 512
 )
 
-// envelope takes one in without keeping the connection waiting.
-func (s *Socket) envelope(ctx context.Context, l *link, r socketmode.Request) {
+// envelope accepts an envelope without keeping the connection waiting.
+func (s *Socket) envelope(ctx context.Context, c *connection, r socketmode.Request) {
 	s.room <- struct{}{}
 	s.receivers.Go(func() {
 		defer func() {
 			<-s.room
-			l.settle()
+			c.acked()
 		}()
-		s.receive(ctx, l, r)
+		s.receive(ctx, c, r)
 	})
 }
 
 // receive makes an envelope durable, acks it on the connection it came on, and
 // hands it to the workers. A dialog is answered in the ack: what is refused
 // there leaves nothing to do.
-func (s *Socket) receive(ctx context.Context, l *link, r socketmode.Request) {
+func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Request) {
 	start := time.Now()
 	s.metrics.envelopes.WithLabelValues(kindOf(r.Type)).Inc()
 	errs := s.refusals(r)
 	if len(errs) > 0 {
-		s.ack(ctx, l, r.EnvelopeID, map[string]any{"response_action": "errors", "errors": errs})
+		s.ack(c, r.EnvelopeID, map[string]any{"response_action": "errors", "errors": errs})
 		return
 	}
 	e := alert.Envelope{ID: r.EnvelopeID, Dedupe: identity(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
 	fresh := s.keep(ctx, e)
-	s.ack(ctx, l, r.EnvelopeID, nil)
+	s.ack(c, r.EnvelopeID, nil)
 	s.metrics.ackSeconds.Observe(time.Since(start).Seconds())
 	if fresh {
 		s.backlog.push(e)
@@ -78,37 +78,20 @@ func (s *Socket) keep(ctx context.Context, e alert.Envelope) (fresh bool) {
 	return fresh
 }
 
-// ack acks on the connection the envelope came on; once that is closing, on any
+// ack acks on the connection the envelope came on; where that is closing, on any
 // other.
-func (s *Socket) ack(ctx context.Context, l *link, envelope string, payload any) {
-	err := l.ack(ctx, envelope, payload)
+func (s *Socket) ack(c *connection, envelope string, payload any) {
+	err := c.ack(envelope, payload)
 	if err == nil {
 		return
 	}
-	if err = s.ackElsewhere(ctx, l, envelope, payload); err != nil {
-		s.log.Warn("ack lost", zap.String("envelope", envelope), zap.Error(err))
-	}
-}
-
-func (s *Socket) ackElsewhere(ctx context.Context, not *link, envelope string, payload any) error {
-	err := errClosing
-	for _, other := range s.others(not) {
-		if err = other.ack(ctx, envelope, payload); err == nil {
+	for _, other := range s.siblings(c) {
+		if other.ack(envelope, payload) == nil {
 			s.metrics.crossed.Inc()
-			return nil
+			return
 		}
 	}
-	return err
-}
-
-// unsent acks again what one connection could not write.
-func (s *Socket) unsent(ctx context.Context, l *link, r *socketmode.Response) {
-	s.receivers.Go(func() {
-		defer l.lost()
-		if err := s.ackElsewhere(ctx, l, r.EnvelopeID, r.Payload); err != nil {
-			s.log.Warn("ack lost", zap.String("envelope", r.EnvelopeID), zap.Error(err))
-		}
-	})
+	s.log.Warn("ack lost", zap.String("envelope", envelope), zap.Error(err))
 }
 
 // identity is Slack's own identity of the content, beside that of the envelope:

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"sync"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -12,138 +12,143 @@ import (
 	"tocsin/alert"
 )
 
+// lingerAtMost is how many connections a slot keeps reading that Slack is
+// recycling. With the current and the next one it has four, and both slots have
+// eight of the ten that Slack allows an app.
+const lingerAtMost = 2
+
 // slot keeps one connection up for as long as the process runs.
 type slot struct {
-	*Socket
-	n        int
-	log      *zap.Logger
-	back     backoff
-	first    bool // no connection has been used yet
-	retiring sync.WaitGroup
+	socket    *Socket
+	n         int
+	log       *zap.Logger
+	back      backoff
+	first     bool          // no connection has been used yet
+	lingering []*connection // replaced and perhaps not closed, oldest first
 }
 
-func (s *Socket) slot(n int) *slot {
-	return &slot{Socket: s, n: n, log: s.log.With(zap.Int("slot", n+1)), first: true}
+func newSlot(s *Socket, n int) *slot {
+	return &slot{socket: s, n: n, log: s.log.With(zap.Int("slot", n+1)), first: true}
 }
 
 // run opens a connection, uses it until another is wanted, and opens that one
-// before it lets the old one go. It returns when ctx has ended and all its
-// connections are closed.
+// before it closes the old one. When ctx has ended it asks all its connections to
+// close, and returns.
 func (s *slot) run(ctx context.Context) {
-	var live *link
-	pause := time.Duration(s.n) * s.timing.stagger
+	var live *connection
+	pause := time.Duration(s.n) * s.socket.timing.stagger
 	for sleep(ctx, pause) {
-		next, greeting, err := s.open(ctx)
+		s.makeRoom()
+		next, greeting, err := s.socket.connect(ctx)
 		if err != nil {
 			pause = s.refused(ctx, err)
 			continue
 		}
-		s.ready(s.n, next, greeting)
-		s.replace(ctx, live)
+		s.socket.ready(s.n, next, greeting)
+		s.retire(ctx, live)
 		live = next
 		pause = s.use(ctx, live, greeting)
 	}
 	if live != nil {
 		live.close()
-		<-live.done
-	}
-	s.retiring.Wait()
-}
-
-// open returns a connection that has said hello.
-func (s *slot) open(ctx context.Context) (*link, hello, error) {
-	l := s.begin(ctx)
-	select {
-	case greeting := <-l.hello:
-		return l, greeting, nil
-	case <-ctx.Done():
-		l.close()
-		<-l.done
-		return nil, hello{}, ctx.Err()
-	case <-l.done:
-		return nil, hello{}, l.reason()
 	}
 }
 
-// replace lets an old connection go. One that Slack is recycling goes on being
+// makeRoom closes the oldest of too many lingering connections.
+func (s *slot) makeRoom() {
+	s.lingering = slices.DeleteFunc(s.lingering, (*connection).closed)
+	for ; len(s.lingering) > lingerAtMost; s.lingering = s.lingering[1:] {
+		s.lingering[0].close()
+		<-s.lingering[0].done
+	}
+}
+
+// retire closes a connection that was replaced. One that Slack is recycling is
 // read until Slack closes it, because Slack may still send on it.
-func (s *slot) replace(ctx context.Context, old *link) {
+func (s *slot) retire(ctx context.Context, old *connection) {
 	if old == nil || old.over() {
 		return
 	}
-	s.metrics.rotations.Inc()
-	s.retiring.Go(func() {
-		if old.noticed.Load() {
-			linger, cancel := context.WithTimeout(ctx, s.timing.linger)
-			defer cancel()
-			select {
-			case <-old.done:
-			case <-linger.Done():
-			}
+	s.socket.metrics.rotations.Inc()
+	s.lingering = append(s.lingering, old)
+	if !old.recycled() {
+		old.close()
+		return
+	}
+	s.socket.receivers.Go(func() {
+		linger := time.NewTimer(s.socket.timing.linger)
+		defer linger.Stop()
+		select {
+		case <-ctx.Done():
+		case <-old.ended:
+		case <-linger.C:
 		}
 		old.close()
-		<-old.done
 	})
 }
 
 // use waits until another connection is wanted, and says how long to wait before
 // opening it.
-func (s *slot) use(ctx context.Context, l *link, h hello) time.Duration {
-	turn := time.NewTimer(s.turn(h))
-	defer turn.Stop()
+func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
+	rotate := time.NewTimer(s.rotateAfter(h))
+	defer rotate.Stop()
 	select {
 	case <-ctx.Done():
 		return 0
-	case <-turn.C:
+	case <-rotate.C:
 		s.log.Debug("connection is replaced before slack recycles it")
 		return 0
-	case <-l.done:
-		s.metrics.reconnects.Inc()
-		s.back.lived(time.Since(h.at))
-		s.failed(l.reason(), alert.Problem{})
-		s.log.Warn("slack connection was lost", zap.Error(l.reason()))
-		return s.back.next()
-	case reason := <-l.notice:
-		s.back.lived(time.Since(h.at))
-		return s.noticed(l, h, reason)
+	case <-c.told:
+	case <-c.ended:
 	}
+	s.back.lived(time.Since(h.at))
+	if c.recycled() {
+		return s.noticed(c, h)
+	}
+	s.socket.metrics.reconnects.Inc()
+	s.socket.failed(c.err, alert.Problem{})
+	wait := s.back.next()
+	s.log.Warn("slack connection was lost", zap.Error(c.err), zap.Duration("pause", wait))
+	return wait
 }
 
-// turn is how long to use a connection: half of what Slack gives it. The second
-// slot's first turn is shorter, so that the two are not replaced together.
-func (s *slot) turn(h hello) time.Duration {
-	turn := s.timing.rotate
-	if turn == 0 {
-		turn = max(h.lasts/2, shortestTurn)
+// rotateAfter is how long to use a connection: half of what Slack gives it. The
+// first one of the second slot is used for half of that, so that the two are not
+// replaced together.
+func (s *slot) rotateAfter(h hello) time.Duration {
+	after := s.socket.timing.rotate
+	if after == 0 {
+		after = max(h.lasts/2, shortestUse)
 	}
 	if s.first && s.n > 0 {
-		turn /= 2
+		after /= 2
 	}
 	s.first = false
-	return turn
+	return after
 }
 
-// shortestTurn keeps a strange announcement from making us reconnect all the time.
-const shortestTurn = 30 * time.Second
+// shortestUse keeps a strange announcement from making us reconnect all the time.
+const shortestUse = 30 * time.Second
 
 // noticed says how long to wait after Slack's notice that it will drop the
 // connection (slack-facts §1.6).
-func (s *slot) noticed(l *link, h hello, reason string) time.Duration {
-	switch reason {
+func (s *slot) noticed(c *connection, h hello) time.Duration {
+	switch c.notice {
 	case "link_disabled":
-		l.close()
-		s.alarm(errors.New(reason), "Socket Mode is switched off: switch it on in the app's settings, under Socket Mode")
-		return s.timing.refused
+		c.close()
+		s.alarm(errors.New(c.notice), "Socket Mode is switched off: switch it on in the app's settings, under Socket Mode")
+		return s.socket.timing.refused
 	case "too_many_websockets":
-		l.close()
-		s.alarm(errors.New(reason), "the app has more than ten connections: stop other processes that use the same app token")
-		return s.timing.crowded + rand.N(s.timing.crowded)
+		c.close()
+		s.alarm(errors.New(c.notice), "the app has more than ten connections: stop other processes that use the same app token")
+		return s.socket.timing.crowded + rand.N(s.socket.timing.crowded)
 	}
-	s.log.Info("slack recycles the connection", zap.String("reason", reason))
-	if time.Since(h.at) >= stableAfter {
-		return 0
+	wait := time.Duration(0)
+	if time.Since(h.at) < stableAfter {
+		wait = s.back.next()
 	}
-	return s.back.next()
+	s.log.Info("slack recycles the connection", zap.String("reason", c.notice), zap.Duration("pause", wait))
+	return wait
 }
 
 // refused says how long to wait after a connection that never came up.
@@ -151,34 +156,28 @@ func (s *slot) refused(ctx context.Context, err error) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
-	s.metrics.reconnects.Inc()
+	s.socket.metrics.reconnects.Inc()
+	if errors.Is(err, errProxy) {
+		s.alarm(err, "set HTTPS_PROXY to an http:// proxy, or NO_PROXY to Slack's hosts")
+		return s.socket.timing.refused
+	}
 	var e *alert.SendError
-	if !errors.As(err, &e) {
-		return s.unreachable(err)
-	}
-	switch e.Class {
-	case alert.ClassAuth:
+	if errors.As(err, &e) && e.Class == alert.ClassAuth {
 		s.alarm(err, e.Hint)
-		return s.timing.refused
-	case alert.ClassThrottled:
-		s.failed(err, alert.Problem{})
-		wait := max(e.RetryAfter, s.back.next())
-		s.log.Warn("slack asks for a pause before the next connection", zap.Duration("pause", wait))
-		return wait
+		return s.socket.timing.refused
 	}
-	return s.unreachable(err)
-}
-
-func (s *slot) unreachable(err error) time.Duration {
-	s.failed(err, alert.Problem{})
+	s.socket.failed(err, alert.Problem{})
 	wait := s.back.next()
+	if e != nil && e.Class == alert.ClassThrottled {
+		wait = max(e.RetryAfter, wait)
+	}
 	s.log.Warn("no connection to slack", zap.Error(err), zap.Duration("pause", wait))
 	return wait
 }
 
 // alarm is for what a person has to put right.
 func (s *slot) alarm(err error, fix string) {
-	s.failed(err, alert.Problem{What: "no connection to Slack: " + code(err), Fix: fix})
+	s.socket.failed(err, alert.Problem{What: "no connection to Slack: " + code(err), Fix: fix})
 	s.log.Error("slack refuses connections", zap.String("error", code(err)), zap.String("hint", fix))
 }
 

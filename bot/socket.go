@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/gorilla/websocket"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/slack-go/slack/socketmode"
@@ -18,7 +19,7 @@ const slots = 2
 
 // Socket keeps two Socket Mode connections and hands what people do to a
 // Handler. Each connection is replaced before Slack recycles it, and the
-// replacement is up before the old one goes.
+// replacement is up before the old one is closed.
 type Socket struct {
 	bot     *Bot
 	inbox   Inbox
@@ -28,14 +29,15 @@ type Socket struct {
 	backlog *backlog
 	room    chan struct{}
 	timing  timing
-	dialer  dialer
+	dialer  websocket.Dialer
 
 	receivers sync.WaitGroup
 
 	mu       sync.Mutex
-	links    map[*link]bool // all that have not ended
-	current  [slots]*link   // the one of each slot, or nil
-	since    time.Time      // when the first of current came up after none was
+	open     map[*connection]bool // all that are not closed
+	sockets  int                  // those of open, and what is being opened
+	current  [slots]*connection   // the one of each slot, or nil
+	since    time.Time            // when the first of current came up after none was
 	trouble  string
 	troubled time.Time
 	problem  alert.Problem
@@ -72,7 +74,7 @@ type socketMetrics struct {
 func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 	s := &Socket{
 		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: newBacklog(),
-		room: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: secureDialer(), links: map[*link]bool{},
+		room: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
 	}
 	s.metrics = s.register(promauto.With(b.opts.Metrics))
 	return s
@@ -88,7 +90,7 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
 			Help: "Envelopes from Slack by type."}, []string{"type"}),
 		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
-			Help: "From an envelope's arrival until its ack is handed over for writing.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
+			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
 		rotations:  counter("tocsin_slack_rotations_total", "Connections replaced before they ended."),
 		reconnects: counter("tocsin_slack_reconnects_total", "Connections opened after one was lost or refused."),
 		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the envelope came on."),
@@ -101,15 +103,13 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 // acks, says goodbye to Slack, and gives the handlers a moment. What is not done
 // by then is done after the next start. It returns nil.
 func (s *Socket) Run(ctx context.Context) error {
-	steady := context.WithoutCancel(ctx)
-	working, stop := context.WithCancel(steady)
+	working, stop := outlive(ctx, finishLimit)
 	defer stop()
 	s.recall(ctx)
 	hands := s.startWorkers(working)
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(finishLimit, stop) })()
 	var group sync.WaitGroup
 	for n := range slots {
-		group.Go(func() { s.slot(n).run(ctx) })
+		group.Go(func() { newSlot(s, n).run(ctx) })
 	}
 	group.Wait()
 	s.receivers.Wait()
@@ -147,56 +147,107 @@ func (s *Socket) Status() Status {
 // alive counts the slots whose connection is up. The caller holds mu.
 func (s *Socket) alive() int {
 	n := 0
-	for _, l := range s.current {
-		if l != nil && !l.over() {
+	for _, c := range s.current {
+		if c != nil && !c.over() {
 			n++
 		}
 	}
 	return n
 }
 
-// begin starts a connection and forgets it when it has ended.
-func (s *Socket) begin(ctx context.Context) *link {
-	steady := context.WithoutCancel(ctx)
-	l := s.bot.newLink(s.dialer, s.timing.idle, linkEvents{
-		envelope: func(l *link, r socketmode.Request) { s.envelope(steady, l, r) },
-		unsent:   func(l *link, r *socketmode.Response) { s.unsent(steady, l, r) },
-	})
-	s.mu.Lock()
-	s.links[l] = true
-	s.mu.Unlock()
-	s.receivers.Go(func() {
-		l.run(steady)
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		delete(s.links, l)
-	})
-	return l
+// connect returns a connection that has received hello.
+func (s *Socket) connect(ctx context.Context) (*connection, hello, error) {
+	address, err := s.bot.socketURL(ctx)
+	if err != nil {
+		return nil, hello{}, err
+	}
+	c, err := s.start(ctx, address)
+	if err != nil {
+		return nil, hello{}, err
+	}
+	select {
+	case greeting := <-c.hello:
+		return c, greeting, nil
+	case <-c.ended:
+		select {
+		case greeting := <-c.hello: // and then the end
+			return c, greeting, nil
+		default:
+			return nil, hello{}, c.err
+		}
+	case <-ctx.Done():
+		c.close()
+		return nil, hello{}, ctx.Err()
+	}
 }
 
-// others are the connections that may carry an ack instead of l.
-func (s *Socket) others(not *link) []*link {
+// start dials and runs a connection, which ends by close and not with ctx.
+func (s *Socket) start(ctx context.Context, address string) (*connection, error) {
+	s.count(+1)
+	// An upgrade that is under way gets a moment: a connection that Slack knows has
+	// to be closed in order.
+	dialing, cancel := outlive(ctx, drainLimit)
+	defer cancel()
+	ws, err := dial(dialing, s.dialer, address)
+	if err != nil {
+		s.count(-1)
+		return nil, err
+	}
+	steady := context.WithoutCancel(ctx)
+	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) { s.envelope(steady, c, r) })
+	s.mu.Lock()
+	s.open[c] = true
+	s.mu.Unlock()
+	s.receivers.Go(func() {
+		defer s.count(-1)
+		c.run()
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.open, c)
+	})
+	return c, nil
+}
+
+// count keeps the number of our connections, from the dial to the end.
+func (s *Socket) count(change int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var found []*link
-	for l := range s.links {
-		if l != not && l.ready.Load() {
-			found = append(found, l)
+	s.sockets += change
+}
+
+// outlive returns a context that ends d after ctx does.
+func outlive(ctx context.Context, d time.Duration) (context.Context, context.CancelFunc) {
+	longer, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(d, cancel) })
+	return longer, func() {
+		stop()
+		cancel()
+	}
+}
+
+// siblings are the connections that may carry an ack instead of c.
+func (s *Socket) siblings(c *connection) []*connection {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var found []*connection
+	for other := range s.open {
+		if other != c && other.isReady() {
+			found = append(found, other)
 		}
 	}
 	return found
 }
 
 // ready notes that a slot's connection is up, and how many Slack counts.
-func (s *Socket) ready(slot int, l *link, h hello) {
+func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.metrics.registered.Set(float64(h.connections))
 	s.mu.Lock()
 	if s.alive() == 0 {
 		s.since = h.at
 	}
-	s.current[slot] = l
+	s.current[slot] = c
 	s.problem = alert.Problem{}
-	strange := max(h.connections-len(s.links), 0)
+	strange := max(h.connections-s.sockets, 0)
 	changed := strange != s.strange
 	s.strange = strange
 	s.mu.Unlock()

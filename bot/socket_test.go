@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -31,28 +30,7 @@ func TestACommandIsAckedAndHandled(t *testing.T) {
 func TestTwentyPlannedRotationsLoseNoneOfAThousandCommands(t *testing.T) {
 	s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.rotate = 150 * time.Millisecond })
 	s.live(2)
-	var typed, lost atomic.Int64
-	closed := func() int {
-		n := 0
-		for _, e := range s.slack.Journal() {
-			if e.Kind == playground.KindSocketClosed {
-				n++
-			}
-		}
-		return n
-	}
-	var people sync.WaitGroup
-	for range 8 {
-		people.Go(func() {
-			for typed.Load() < 1000 || closed() < 20 {
-				run, err := s.slack.User("ann").Command(t.Context(), "#alerts", "/notify-test", "")
-				if typed.Add(1); err != nil || !run.Acked {
-					lost.Add(1)
-				}
-			}
-		})
-	}
-	people.Wait()
+	typed, lost := s.crowd(1000, 20)
 	s.stop()
 	kinds := map[string]int{}
 	for _, e := range s.slack.Journal() {
@@ -61,11 +39,11 @@ func TestTwentyPlannedRotationsLoseNoneOfAThousandCommands(t *testing.T) {
 			t.Errorf("socket %s ended %q", e.Socket, e.Reason)
 		}
 	}
-	if lost.Load() > 0 || kinds[playground.KindLost]+kinds[playground.KindTimedOut] > 0 {
-		t.Errorf("%d of %d commands lost; journal: %v", lost.Load(), typed.Load(), kinds)
+	if lost > 0 || kinds[playground.KindLost]+kinds[playground.KindTimedOut] > 0 {
+		t.Errorf("%d of %d commands lost; journal: %v", lost, typed, kinds)
 	}
-	if handled := int64(len(s.heard.commands)); handled != typed.Load() {
-		t.Errorf("%d of %d commands handled", handled, typed.Load())
+	if handled := len(s.heard.commands); handled != typed {
+		t.Errorf("%d of %d commands handled", handled, typed)
 	}
 	cross := 0
 	for _, e := range s.slack.Journal() {
@@ -73,7 +51,7 @@ func TestTwentyPlannedRotationsLoseNoneOfAThousandCommands(t *testing.T) {
 			cross++
 		}
 	}
-	t.Logf("%d commands, %d sockets closed, %d acks crossed", typed.Load(), kinds[playground.KindSocketClosed], cross)
+	t.Logf("%d commands, %d sockets closed, %d acks crossed", typed, kinds[playground.KindSocketClosed], cross)
 }
 
 func TestARefreshFromSlackOpensTheReplacementFirst(t *testing.T) {
@@ -459,7 +437,7 @@ func TestOverTLSItIsTheSame(t *testing.T) {
 		front := behindTLS(s.t, s.slack)
 		s.bot.opts.APIURL = front.URL + "/api/"
 		s.bot.http.Transport = front.Client().Transport
-		s.socket.dialer.tls = front.Client().Transport.(*http.Transport).TLSClientConfig
+		s.socket.dialer.TLSClientConfig = front.Client().Transport.(*http.Transport).TLSClientConfig
 		s.socket.timing.rotate = 100 * time.Millisecond
 	})
 	s.log.await(t, "slack connection is up", 2)

@@ -4,14 +4,20 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/gorilla/websocket"
+
 	"tocsin/alert"
+	"tocsin/playground"
 )
 
 const testToken = "xoxb-1-secret"
@@ -237,25 +243,49 @@ func TestStaleScreensAreToldApart(t *testing.T) {
 	}
 }
 
-func TestDialerReachesTLSServersAlsoThroughAProxy(t *testing.T) {
-	server := startTLS(t)
+// throughProxy is a dialer that trusts a server and goes through a proxy, if via
+// is not empty.
+func throughProxy(t *testing.T, trust *tls.Config, via string) websocket.Dialer {
+	t.Helper()
+	dialer := newDialer()
+	dialer.TLSClientConfig = trust
+	if via == "" {
+		dialer.Proxy = http.ProxyURL(nil)
+		return dialer
+	}
+	u, err := url.Parse(via)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dialer.Proxy = http.ProxyURL(u)
+	return dialer
+}
+
+func TestSlackIsReachedOverTLSAlsoThroughAProxy(t *testing.T) {
 	asked := make(chan *http.Request, 1)
 	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		asked <- r
 		relay(w, r.Host)
 	}))
 	t.Cleanup(proxy.Close)
-	trust := &tls.Config{RootCAs: server.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs}
+	slack := startSlack(t, playground.Options{})
+	front := behindTLS(t, slack)
+	b := newBot(t, slack, &logBook{})
+	b.opts.APIURL, b.http.Transport = front.URL+"/api/", front.Client().Transport
+	trust := front.Client().Transport.(*http.Transport).TLSClientConfig
 	for name, via := range map[string]string{"direct": "", "proxy": strings.Replace(proxy.URL, "://", "://me:pw@", 1)} {
 		t.Run(name, func(t *testing.T) {
-			d := dialer{proxy: proxyTo(t, via), tls: trust}
-			conn, err := d.dial(t.Context(), server.Listener.Addr().String(), true)
+			address, err := b.socketURL(t.Context())
+			if err != nil || !strings.HasPrefix(address, "wss://") {
+				t.Fatal(address, err)
+			}
+			ws, err := dial(t.Context(), throughProxy(t, trust, via), address)
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer func() { _ = conn.Close() }()
-			if _, secure := conn.(*tls.Conn); !secure {
-				t.Errorf("got a %T", conn)
+			defer func() { _ = ws.Close() }()
+			if _, hello, err := ws.ReadMessage(); err != nil || !strings.Contains(string(hello), "hello") {
+				t.Errorf("read %s, %v", hello, err)
 			}
 			if via != "" {
 				if r := next(t, asked); r.Method != "CONNECT" || r.Header.Get("Proxy-Authorization") != "Basic bWU6cHc=" {
@@ -266,18 +296,47 @@ func TestDialerReachesTLSServersAlsoThroughAProxy(t *testing.T) {
 	}
 }
 
-func TestDialerSaysWhatIsWrongWithAProxy(t *testing.T) {
+func TestWhatIsWrongWithAProxyIsSaid(t *testing.T) {
 	refusing := httptest.NewServer(answering(403, "", ""))
 	t.Cleanup(refusing.Close)
+	curt := answeringRaw(t, "HTTP/1.1 407\r\n\r\n")
 	for via, want := range map[string]string{
-		refusing.URL:             "answered 403",
-		"socks5://127.0.0.1:1":   "socks5",
-		"http://127.0.0.1:1":     "reach proxy",
-		"http://me:pw@127.0.0.1": "reach proxy",
+		refusing.URL:             "Forbidden",
+		"http://" + curt:         "panic",
+		"https://me:pw@proxy":    "https:// is not supported",
+		"http://127.0.0.1:1":     "through the proxy 127.0.0.1:1",
+		"http://me:pw@127.0.0.1": "through the proxy 127.0.0.1",
 	} {
-		_, err := dialer{proxy: proxyTo(t, via)}.dial(t.Context(), "slack.invalid:443", true)
-		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pw") {
+		_, err := dial(t.Context(), throughProxy(t, nil, via), "wss://slack.invalid/link?ticket=1")
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "pw") || strings.Contains(err.Error(), "ticket") {
 			t.Errorf("%s: %v", via, err)
 		}
 	}
+}
+
+// answeringRaw answers each connection with these bytes, whatever is asked.
+func answeringRaw(t *testing.T, answer string) (addr string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var group sync.WaitGroup
+	group.Go(func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.WriteString(conn, answer)
+			_ = conn.(*net.TCPConn).CloseWrite()
+			_, _ = io.Copy(io.Discard, conn)
+			_ = conn.Close()
+		}
+	})
+	t.Cleanup(func() {
+		_ = listener.Close()
+		group.Wait()
+	})
+	return listener.Addr().String()
 }
