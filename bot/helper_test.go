@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -344,6 +345,18 @@ func (s *stage) count(kind string) int {
 		}
 	}
 	return n
+}
+
+// mostSockets is the largest number of sockets that Slack has counted at once.
+func (s *stage) mostSockets() int {
+	most := 0
+	for _, e := range s.slack.Journal() {
+		n, err := strconv.Atoi(strings.TrimPrefix(e.Text, "num_connections "))
+		if err == nil && e.Kind == playground.KindHello {
+			most = max(most, n)
+		}
+	}
+	return most
 }
 
 // next takes one from a channel that has to deliver.

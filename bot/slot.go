@@ -103,7 +103,7 @@ func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 	}
 	s.back.lived(time.Since(h.at))
 	if c.recycled() {
-		return s.noticed(c, h)
+		return s.noticed(c)
 	}
 	s.socket.metrics.reconnects.Inc()
 	s.socket.failed(c.err, alert.Problem{})
@@ -131,8 +131,9 @@ func (s *slot) rotateAfter(h hello) time.Duration {
 const shortestUse = 30 * time.Second
 
 // noticed says how long to wait after Slack's notice that it will drop the
-// connection (slack-facts §1.6).
-func (s *slot) noticed(c *connection, h hello) time.Duration {
+// connection (slack-facts §1.6). A planned notice is not a failure: as long as
+// the budget for it lasts, the replacement is opened at once.
+func (s *slot) noticed(c *connection) time.Duration {
 	switch c.notice {
 	case "link_disabled":
 		c.close()
@@ -143,10 +144,7 @@ func (s *slot) noticed(c *connection, h hello) time.Duration {
 		s.alarm(errors.New(c.notice), "the app has more than ten connections: stop other processes that use the same app token")
 		return s.socket.timing.crowded + rand.N(s.socket.timing.crowded)
 	}
-	wait := time.Duration(0)
-	if time.Since(h.at) < stableAfter {
-		wait = s.back.next()
-	}
+	wait := s.socket.replacements.Reserve().Delay()
 	s.log.Info("slack recycles the connection", zap.String("reason", c.notice), zap.Duration("pause", wait))
 	return wait
 }

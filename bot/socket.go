@@ -10,12 +10,18 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"tocsin/alert"
 )
 
 // slots is how many connections are kept; Slack allows 10 for an app.
 const slots = 2
+
+// replaceAtOnce is how many connections that Slack recycles are replaced without
+// a wait, before there is one each timing.replace. Slack allows 50 opens a minute
+// (slack-facts §1.1).
+const replaceAtOnce = 5
 
 // Socket keeps two Socket Mode connections and hands what people do to a
 // Handler. Each connection is replaced before Slack recycles it, and the
@@ -30,6 +36,8 @@ type Socket struct {
 	room    chan struct{}
 	timing  timing
 	dialer  websocket.Dialer
+	// replacements is the budget for connections that Slack recycles.
+	replacements *rate.Limiter
 
 	receivers sync.WaitGroup
 
@@ -52,12 +60,13 @@ type timing struct {
 	linger  time.Duration // how long a connection that Slack is recycling is still read
 	refused time.Duration // wait after a refused token or a disabled Socket Mode
 	crowded time.Duration // wait after too_many_websockets, at least
+	replace time.Duration // how often a recycled connection is replaced at once
 }
 
 func realTiming() timing {
 	return timing{
 		idle: idleLimit, stagger: 2 * time.Second, linger: 12 * time.Second,
-		refused: time.Minute, crowded: 30 * time.Second,
+		refused: time.Minute, crowded: 30 * time.Second, replace: 3 * time.Second,
 	}
 }
 
@@ -105,6 +114,7 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 func (s *Socket) Run(ctx context.Context) error {
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
+	s.replacements = rate.NewLimiter(rate.Every(s.timing.replace), replaceAtOnce)
 	s.recall(ctx)
 	hands := s.startWorkers(working)
 	var group sync.WaitGroup

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +53,64 @@ func TestTwentyPlannedRotationsLoseNoneOfAThousandCommands(t *testing.T) {
 		}
 	}
 	t.Logf("%d commands, %d sockets closed, %d acks crossed", typed, kinds[playground.KindSocketClosed], cross)
+}
+
+func TestASocketRecycledEveryThreeSecondsLosesNoneOfAThousandCommands(t *testing.T) {
+	t.Parallel()
+	s := connect(t, playground.Options{}, nil)
+	s.live(2)
+	if err := s.slack.Recycle(3*time.Second, playground.ReasonRefreshRequested); err != nil {
+		t.Fatal(err)
+	}
+	var lost atomic.Int64
+	var people sync.WaitGroup
+	pace := time.NewTicker(25 * time.Millisecond)
+	defer pace.Stop()
+	for range 1000 {
+		<-pace.C
+		people.Go(func() {
+			run, err := s.slack.User("ann").Command(t.Context(), "#alerts", "/notify-test", "")
+			if err != nil || !run.Acked {
+				lost.Add(1)
+			}
+		})
+	}
+	people.Wait()
+	s.stop()
+	if n := lost.Load(); n > 0 || s.count(playground.KindLost)+s.count(playground.KindTimedOut) > 0 {
+		t.Errorf("%d commands lost:\n%s", n, s.log.text())
+	}
+	recycled := s.count(playground.KindDisconnect)
+	if recycled < 7 || s.mostSockets() > 9 {
+		t.Errorf("%d recycled, %d sockets at once", recycled, s.mostSockets())
+	}
+	t.Logf("%d recycled, %d opens, at most %d sockets", recycled, s.count(playground.KindHello), s.mostSockets())
+}
+
+func TestRecycledSocketsAreReplacedWithinTheBudgetAndNeverMoreThanNineAtOnce(t *testing.T) {
+	s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.linger = time.Minute })
+	s.live(2)
+	for n := range replaceAtOnce {
+		id := liveOf(s.slack.Sockets())[0]
+		if err := s.slack.Linger(id, playground.ReasonWarning); err != nil {
+			t.Fatal(err)
+		}
+		s.wait("replaced at once", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) == 3+n })
+		s.live(2)
+	}
+	if err := s.slack.Linger(liveOf(s.slack.Sockets())[0], playground.ReasonWarning); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	s.log.await(t, "slack recycles the connection", replaceAtOnce+1)
+	if text := s.log.text(); strings.Count(text, `"pause":0`) < replaceAtOnce {
+		t.Error(text)
+	}
+	s.live(2)
+	t.Logf("the one beyond the budget after %s", time.Since(start).Round(time.Millisecond))
+	if n := s.mostSockets(); n > 9 {
+		t.Errorf("%d sockets at once", n)
+	}
 }
 
 func TestARefreshFromSlackOpensTheReplacementFirst(t *testing.T) {
