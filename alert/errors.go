@@ -15,6 +15,8 @@ var (
 	ErrOverloaded = errors.New("too many alerts at once")
 	// ErrBacklog: nothing was accepted because too many alerts wait for Slack.
 	ErrBacklog = errors.New("too many alerts wait for Slack")
+	// ErrInternal: nothing was changed because a decision panicked.
+	ErrInternal = errors.New("internal error")
 	// ErrNotDead: what is to be retried or dropped is no dead letter.
 	ErrNotDead = errors.New("no dead letter")
 	// ErrNotFound: there is no such thing.

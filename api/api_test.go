@@ -224,6 +224,13 @@ func TestAStoreThatCannotWriteIsAnsweredWith503AndWhenToTryAgain(t *testing.T) {
 	}
 }
 
+func TestABugIsAnsweredWith500AndNoPromiseForASecondTry(t *testing.T) {
+	got := post(t, &engine{err: fmt.Errorf("accept: %w", alert.ErrInternal)}, "text/plain", "/v1/alerts", "x")
+	if got.status != http.StatusInternalServerError || got.header.Get("Retry-After") != "" || got.Hint == "" {
+		t.Errorf("answered %d %s", got.status, got.body)
+	}
+}
+
 func TestTheHeaderMakesABatchSafeToSendAgain(t *testing.T) {
 	e := &engine{}
 	req := httptest.NewRequest(http.MethodPost, "/v1/alerts", strings.NewReader(`[{"title":"a"},{"title":"b","idempotency_key":"own"},{"title":"c"}]`))

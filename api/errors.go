@@ -27,7 +27,9 @@ const retryAfter = "5"
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := explain(err)
 	if e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests {
-		w.Header().Set("Retry-After", retryAfter)
+		if e.status != http.StatusInternalServerError {
+			w.Header().Set("Retry-After", retryAfter)
+		}
 		a.opts.Log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
 	} else {
 		a.opts.Log.Debug("request refused", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
@@ -52,6 +54,8 @@ func explain(err error) *httpError {
 		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds"}
 	case errors.Is(err, alert.ErrUnavailable):
 		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "make room on the store's disk; send it again after Retry-After seconds"}
+	case errors.Is(err, alert.ErrInternal):
+		return &httpError{http.StatusInternalServerError, "nothing was changed: internal error", "this is a bug in Tocsin: please report it with the stack trace from the daemon's log"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return &httpError{http.StatusServiceUnavailable, "the answer took too long: " + err.Error(), "send it again with the same Idempotency-Key: it will not count twice"}
 	}

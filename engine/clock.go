@@ -2,6 +2,8 @@ package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,17 +23,40 @@ const (
 func (e *Engine) passTime(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
+	var due []alert.Incident
 	err := e.commit(ctx, alert.Query{Due: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
+		due = snapshot.Incidents
 		c := decideDue(e.rules(), now, snapshot)
 		idle = empty(c)
 		return c
 	})
+	if errors.Is(err, alert.ErrInternal) {
+		err = e.passTimeOfEach(ctx, due)
+	}
 	e.noteDue(ctx, err)
 	// Should the store say that something is due which it does not give, that must
 	// not spin either.
 	if err != nil || idle && e.pause() == 0 {
 		e.due = e.now().Add(duePause)
 	}
+}
+
+// passTimeOfEach does what each incident is due for by itself, so that one that
+// nobody can decide about does not hold up the others.
+func (e *Engine) passTimeOfEach(ctx context.Context, due []alert.Incident) error {
+	var all error
+	for _, i := range due {
+		err := e.commit(ctx, alert.Query{IDs: []string{i.ID}}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
+			return decideDue(e.rules(), now, snapshot)
+		})
+		if err != nil {
+			if !e.stuck {
+				e.logPanic(err)
+			}
+			all = errors.Join(all, fmt.Errorf("incident %s: %w", i.ID, err))
+		}
+	}
+	return all
 }
 
 // noteDue logs that what is due can't be done, once until it can.

@@ -19,7 +19,10 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 			return fmt.Errorf("load incidents: %w", err)
 		}
 		e.soonest(snapshot.NextDue)
-		c := decide(q.Now, snapshot)
+		c, err := recovered(func() alert.Change { return decide(q.Now, snapshot) })
+		if err != nil {
+			return fmt.Errorf("decide: %w", err)
+		}
 		if empty(c) {
 			return nil
 		}

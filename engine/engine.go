@@ -110,7 +110,7 @@ func New(store Store, opts Options) *Engine {
 
 // Push accepts alerts, all or none: once it returns receipts they are on disk
 // and will be delivered. The error is an *alert.InputError for a bad alert, or
-// wraps alert.ErrBacklog, alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first, its
+// wraps alert.ErrBacklog, alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal. If ctx ends first, its
 // error is returned and the alerts may have been accepted or not. The alerts' labels
 // and links must not be changed afterwards.
 func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
@@ -245,7 +245,7 @@ func (e *Engine) gather(first *request) []*request {
 }
 
 // serve commits a batch. One bad neighbour must not fail the others, so a batch
-// that can't be committed is tried again request by request.
+// that can't be decided or committed is tried again request by request.
 func (e *Engine) serve(batch []*request) {
 	results, err := e.decideBatch(batch)
 	if err != nil && len(batch) > 1 {
@@ -254,6 +254,7 @@ func (e *Engine) serve(batch []*request) {
 		}
 		return
 	}
+	e.logPanic(err)
 	for n, r := range batch {
 		got := result{err: err}
 		if err == nil {
@@ -261,6 +262,14 @@ func (e *Engine) serve(batch []*request) {
 		}
 		e.held.Add(-int64(r.size()))
 		r.done <- got
+	}
+}
+
+// logPanic logs the stack of a panic, which the caller does not get to see.
+func (e *Engine) logPanic(err error) {
+	var p *panicError
+	if errors.As(err, &p) {
+		e.opts.Log.Error("a decision panicked", zap.Any("panic", p.value), zap.ByteString("stack", p.stack))
 	}
 }
 

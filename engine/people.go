@@ -22,8 +22,8 @@ const (
 
 // Act does what people want done with incidents, all or nothing, and says what
 // became of each act. The error is an *alert.InputError for one that makes no
-// sense, or wraps alert.ErrOverloaded or alert.ErrUnavailable. If ctx ends first,
-// its error is returned and the acts may have been done or not.
+// sense, or wraps alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal.
+// If ctx ends first, its error is returned and the acts may have been done or not.
 func (e *Engine) Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error) {
 	if len(acts) == 0 || len(acts) > maxActs {
 		return nil, &alert.InputError{Message: fmt.Sprintf("there are %d incidents in the request", len(acts)), Hint: fmt.Sprintf("name 1 to %d of them", maxActs)}
