@@ -202,6 +202,40 @@ func benchClaimFinish(b *testing.B, d *DB) {
 	b.ReportMetric(float64((cpuTime(b)-busy).Microseconds())/float64(b.N), "cpu-µs/delivery")
 }
 
+// BenchmarkDigest claims and finishes a digest of as many posts as one can stand
+// for, behind each of which two replies wait.
+func BenchmarkDigest(b *testing.B) {
+	busy := time.Duration(0)
+	for b.Loop() {
+		b.StopTimer()
+		d := openBench(b)
+		var serial atomic.Int64
+		c := benchChange(gatherMost, &serial)
+		for n, i := range c.Incidents {
+			c.Deliveries[n].Lane, c.Alerts[n].Lane, c.Incidents[n].Lanes = "#db", "#db", []string{"#db"}
+			for _, topic := range []alert.Topic{alert.TopicRefired, alert.TopicNote} {
+				r := delivery(i, alert.Reply, 1)
+				r.ID, r.Lane, r.Note = alert.NewID(), "#db", &alert.Note{Topic: topic}
+				c.Deliveries = append(c.Deliveries, r)
+			}
+		}
+		if err := d.Commit(context.Background(), c); err != nil {
+			b.Fatal(err)
+		}
+		b.StartTimer()
+		before := cpuTime(b)
+		j, _, err := d.Claim(context.Background(), alert.Claim{Lane: "#db", Now: at(9), Posts: true, DigestAbove: 5})
+		if err != nil || j.Digest == nil || j.Digest.Total != gatherMost {
+			b.Fatal(err, j.Digest)
+		}
+		if err := d.Finish(context.Background(), outcome(j, alert.Delivered, at(9))); err != nil {
+			b.Fatal(err)
+		}
+		busy += cpuTime(b) - before
+	}
+	b.ReportMetric(float64(busy.Milliseconds())/float64(b.N), "cpu-ms/digest")
+}
+
 // BenchmarkMixed commits for 64 senders while 50 lanes deliver as much.
 func BenchmarkMixed(b *testing.B) {
 	d := openBench(b)

@@ -33,12 +33,6 @@ const (
 	shownQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
 		conversation = ?, ts = ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
-	// ownQuery gives those that became critical while the digest was on its way
-	// a card of their own.
-	ownQuery = `UPDATE deliveries SET kind = 'post', stage = 1 WHERE n IN (SELECT b.n
-		FROM deliveries m CROSS JOIN incidents i CROSS JOIN deliveries b
-		WHERE m.digest = ? AND m.kind = 'post' AND i.n = m.incident AND i.state = 'open' AND i.severity = 'critical' AND i.silence = ''
-			AND b.incident = m.incident AND b.lane = m.lane AND b.stage IS NOT NULL AND +b.stage = 0 AND b.kind = 'update')`
 	unlistQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed anew'
 	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'`
 	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
@@ -46,9 +40,6 @@ const (
 	aheadQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
 	membersDie = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
-	nextInLines = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
-	WHERE n IN (SELECT (SELECT min(d.n) FROM deliveries d WHERE d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL)
-		FROM deliveries m WHERE m.digest = ? AND m.kind = 'post') AND stage <> 3`
 )
 
 // finishDigest settles what a digest stands for, in the way its delivery ended.
@@ -114,7 +105,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, shownQuery, micros(a.Now), to.Conversation, to.TS, g); err != nil {
 		return err
 	}
-	if err := w.cover(ctx, a); err != nil {
+	if err := w.followUp(ctx, g, a.Now, alert.AfterShowing); err != nil {
 		return err
 	}
 	if err := w.unlist(ctx, a); err != nil {
@@ -124,22 +115,6 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 		return err
 	}
 	return w.oweEdit(ctx, a.at, a.Now)
-}
-
-// cover ends what stands behind the posts of a digest that has been shown, and
-// lets come forward what it does not stand for.
-func (w *writer) cover(ctx context.Context, a *attempt) error {
-	g := a.at.incident
-	if _, err := w.exec(ctx, ownQuery, g); err != nil {
-		return err
-	}
-	if _, err := w.exec(ctx, coverQuery, micros(a.Now), a.at.lane, g); err != nil {
-		return err
-	}
-	if _, err := w.exec(ctx, nextInLines, g); err != nil {
-		return err
-	}
-	return w.askOnce(ctx, g, a.Now)
 }
 
 // unlist forgets the list of a digest: one that was posted anew has a thread
@@ -170,7 +145,7 @@ func (w *writer) killDigest(ctx context.Context, a *attempt) (killed bool, err e
 		return false, err
 	}
 	w.buried += dead
-	if _, err := w.exec(ctx, nextInLines, g); err != nil {
+	if err := w.followUp(ctx, g, a.Now, alert.AfterGivingUp); err != nil {
 		return false, err
 	}
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ?", g); err != nil {

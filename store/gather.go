@@ -12,30 +12,20 @@ import (
 // long the store is busy with one, and what has to be held in memory.
 const gatherMost = 2500
 
-// amongThem is how many rows the look at a lane's front goes beyond the limit,
-// for replies that stand among the posts: those go first, and then it is looked
-// at again.
-const amongThem = 5
+// frontExtra is how many rows more than claim.DigestAbove are looked at, for
+// replies among the posts. When there are more, those are sent first and the
+// next claim looks again.
+const frontExtra = 5
 
-// The queries that gather. The first is all that the ordinary claim needs: it
-// looks at a few rows at the front of the lane.
+// The queries that gather. The first is all that most claims need: it looks at a
+// few rows at the front of the lane.
 const (
-	floodQuery = `SELECT count(*) FROM (SELECT kind, state, created_at FROM deliveries
-		WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?) q
-	WHERE kind = 'post' AND state = 'pending' AND created_at <= ?`
-	gatherQuery = `UPDATE deliveries SET digest = ?, stage = ?, state = 'sending' WHERE n IN (SELECT n FROM deliveries
-		WHERE lane = ? AND stage = 1 AND priority = ? AND kind = 'post' AND state = 'pending' AND next_at <= ?
-		ORDER BY n LIMIT ?)`
+	frontQuery = `SELECT n, kind, state, created_at, next_at FROM deliveries
+	WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?`
+	postsQuery = `SELECT n, kind, state, created_at, next_at FROM deliveries
+	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = 'post' AND state = 'pending' ORDER BY n LIMIT ?`
+	gatherQuery  = `UPDATE deliveries SET digest = ?, stage = 3, state = 'sending' WHERE n {oneofnumbers}`
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = 'post'`
-	// coverQuery ends what stands behind the posts of a digest, which shows it,
-	// but for what must be said.
-	// The plus keeps SQLite from looking at all that stands behind something in
-	// the lane.
-	coverQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest'
-	WHERE stage IS NOT NULL AND +stage = 0 AND lane = ? AND incident IN (` + membersQuery + `)
-		AND NOT EXISTS (SELECT 1 FROM deliveries own WHERE own.incident = deliveries.incident
-			AND own.lane = deliveries.lane AND own.stage IN (1, 2))
-		AND NOT ` + saidClause
 	headNumbered = headSelect + ` WHERE d.n = ?`
 )
 
@@ -47,32 +37,53 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending {
 		return first, nil
 	}
-	waiting := 0
-	_, err := w.one(ctx, floodQuery, func(s scanner) error { return s.Scan(&waiting) },
-		c.Lane, d.Priority, c.DigestAbove+amongThem, micros(c.Now.Add(-c.DigestAfter)))
-	if err != nil || waiting <= c.DigestAbove {
+	front, err := w.deliveriesOf(ctx, frontQuery, c.Lane, d.Priority, c.DigestAbove+frontExtra)
+	if err != nil || !c.Flooded(front) {
 		return first, err
 	}
-	w.incidents++
-	members, err := w.exec(ctx, gatherQuery, w.incidents, stageGathered, c.Lane, d.Priority, micros(c.Now), gatherMost)
+	posts, err := w.deliveriesOf(ctx, postsQuery, c.Lane, d.Priority, gatherMost)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.exec(ctx, coverQuery, micros(c.Now), c.Lane, w.incidents); err != nil {
+	var gathered []int64
+	for _, p := range posts {
+		if c.Gathers(p) {
+			gathered = append(gathered, p.Seq)
+		}
+	}
+	w.incidents++
+	if err := w.execAll(ctx, gatherQuery, gathered, w.incidents); err != nil {
 		return nil, err
 	}
-	return w.newDigest(ctx, c.Now, d, members)
+	if err := w.followUp(ctx, w.incidents, c.Now, alert.AfterGathering); err != nil {
+		return nil, err
+	}
+	return w.newDigest(ctx, c.Now, d, len(gathered))
+}
+
+// deliveriesOf loads what decides whether a digest gathers deliveries.
+func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([]alert.Delivery, error) {
+	var all []alert.Delivery
+	err := w.each(ctx, query, func(s scanner) error {
+		var d alert.Delivery
+		var created, next int64
+		err := s.Scan(&d.Seq, &d.Kind, &d.State, &created, &next)
+		d.CreatedAt, d.NextAt = fromMicros(created), fromMicros(next)
+		all = append(all, d)
+		return err
+	}, args...)
+	return all, err
 }
 
 // newDigest writes the stand-in for the posts that are numbered with it, and
 // the delivery that shows it. That goes first in its lane, as the posts would,
 // so its number is below all others.
-func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delivery, members int64) (*head, error) {
+func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delivery, members int) (*head, error) {
 	w.deliveries++
 	at := keys{n: -w.deliveries, incident: w.incidents}
 	i := alert.Incident{
 		ID: "digest-" + alert.NewID(), Route: "digest", Version: 1, State: alert.StateDigest, Severity: alert.Error,
-		Title: fmt.Sprintf("%d alerts in one digest", members), Count: int(members), FirstAt: now, LastAt: now, Lanes: []string{like.Lane},
+		Title: fmt.Sprintf("%d alerts in one digest", members), Count: members, FirstAt: now, LastAt: now, Lanes: []string{like.Lane},
 	}
 	if like.Priority == 0 {
 		i.Severity = alert.Critical

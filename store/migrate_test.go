@@ -39,26 +39,41 @@ INSERT INTO counts (lane, standing, alerts) VALUES ('#db', 'pending', 1), ('#db'
 // TestAStoreOfEachEarlierSchemaKeepsWhatItHolds brings a store of each schema
 // there ever was up to date, over both engines.
 func TestAStoreOfEachEarlierSchemaKeepsWhatItHolds(t *testing.T) {
+	fromEachSchema(t, strings.ReplaceAll(firstRows, "1000000", strconv.FormatInt(micros(at(0)), 10)), keepsFirstRows)
+}
+
+// fromEachSchema writes rows into a store of the first schema, brings that to
+// each later one and then up to date, and checks what became of them.
+func fromEachSchema(t *testing.T, rows string, check func(*testing.T, *DB)) {
 	t.Run("SQLite", func(t *testing.T) {
-		fromEachSchema(t, goose.DialectSQLite3, "sqlite", func(t *testing.T) (string, *sql.DB) {
+		e := engineTest{goose.DialectSQLite3, "sqlite", func(t *testing.T) (string, *sql.DB) {
 			path := filepath.Join(t.TempDir(), "tocsin.db")
 			return "sqlite:" + path, sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false)})
-		})
+		}}
+		e.fromEachSchema(t, rows, check)
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
-		fromEachSchema(t, goose.DialectPostgres, "postgres", func(t *testing.T) (string, *sql.DB) {
+		e := engineTest{goose.DialectPostgres, "postgres", func(t *testing.T) (string, *sql.DB) {
 			url := postgresSchema(t)
 			db, err := sql.Open("pgx", url)
 			must(t, err)
 			return url, db
-		})
+		}}
+		e.fromEachSchema(t, rows, check)
 	})
 }
 
-func fromEachSchema(t *testing.T, engine goose.Dialect, folder string, begin func(*testing.T) (string, *sql.DB)) {
+// engineTest makes empty stores of one engine.
+type engineTest struct {
+	dialect goose.Dialect
+	folder  string
+	begin   func(*testing.T) (string, *sql.DB)
+}
+
+func (e engineTest) fromEachSchema(t *testing.T, rows string, check func(*testing.T, *DB)) {
 	for version := int64(1); ; version++ {
-		url, db := begin(t)
-		p, err := migrator(db, engine, folder)
+		url, db := e.begin(t)
+		p, err := migrator(db, e.dialect, e.folder)
 		must(t, err)
 		if sources := p.ListSources(); version > sources[len(sources)-1].Version {
 			must(t, db.Close())
@@ -66,12 +81,12 @@ func fromEachSchema(t *testing.T, engine goose.Dialect, folder string, begin fun
 		}
 		_, err = p.UpTo(t.Context(), 1)
 		must(t, err)
-		_, err = db.ExecContext(t.Context(), strings.ReplaceAll(firstRows, "1000000", strconv.FormatInt(micros(at(0)), 10)))
+		_, err = db.ExecContext(t.Context(), rows)
 		must(t, err)
 		_, err = p.UpTo(t.Context(), version)
 		must(t, err)
 		must(t, db.Close())
-		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) { keepsFirstRows(t, reopen(t, url)) })
+		t.Run(fmt.Sprint("schema ", version), func(t *testing.T) { check(t, reopen(t, url)) })
 	}
 }
 

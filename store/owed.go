@@ -78,7 +78,7 @@ func (c *changeWriter) writeDeliveries(ctx context.Context) error {
 		return err
 	}
 	for digest, now := range c.asking {
-		if err := c.w.askOnce(ctx, digest, now); err != nil {
+		if err := c.w.followUp(ctx, digest, now, alert.AfterAsking); err != nil {
 			return err
 		}
 	}
@@ -106,7 +106,7 @@ func (c *changeWriter) addDelivery(args []any, d alert.Delivery, note string) []
 		return args
 	}
 	c.w.deliveries++
-	if l.digest != 0 && asks(&d) {
+	if l.digest != 0 && d.Asks() {
 		c.asking[l.digest] = d.CreatedAt
 	}
 	if d.Kind == alert.Post {
@@ -131,20 +131,15 @@ func (c *changeWriter) hurry(ctx context.Context) error {
 // that is open and not silenced gets a card of its own instead: then d becomes
 // the post of it.
 func (l *line) absorbs(d *alert.Delivery, incidents []alert.Incident) bool {
-	if l.digest == 0 || l.posting || mustBeSaid(d) {
+	if l.digest == 0 || l.posting || d.MustSay() {
 		return false
 	}
 	at := slices.IndexFunc(incidents, func(i alert.Incident) bool { return i.ID == d.Incident })
-	if d.Kind == alert.Reply || at < 0 || !demandsCard(incidents[at]) {
+	if d.Kind == alert.Reply || at < 0 || !incidents[at].NeedsCard() {
 		return true
 	}
 	d.Kind = alert.Post
 	return false
-}
-
-// demandsCard tells whether an incident is too important for a line of a digest.
-func demandsCard(i alert.Incident) bool {
-	return i.State == alert.Open && i.Severity == alert.Critical && i.Silence == ""
 }
 
 // join puts a delivery at the end of its line and returns its stage.

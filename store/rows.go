@@ -22,7 +22,7 @@ const (
 		"i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes, " +
 		"i.opened_at, i.assignee, i.resolved_by, i.silence, i.silenced_until, i.held_until, i.escalated, i.due_at, i.mentions"
 	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
-		"started_at, done_at, plain, possible_duplicate, top_level, class, reason, conversation, ts"
+		"started_at, done_at, plain, possible_duplicate, top_level, class, reason, conversation, ts, must_say"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
 	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told"
 )
@@ -171,7 +171,8 @@ func plain(i *alert.Incident) bool {
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
 	return append(args, at.n, d.ID, d.Lane, string(d.Kind), string(d.State), at.incident, stage, d.Priority, note,
 		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
-		number(d.Plain), number(d.PossibleDuplicate), number(d.TopLevel), string(d.Class), d.Reason, d.Conversation, d.TS)
+		number(d.Plain), number(d.PossibleDuplicate), number(d.TopLevel), string(d.Class), d.Reason, d.Conversation, d.TS,
+		number(d.Kind == alert.Reply && d.Note.MustSay()))
 }
 
 func (at keys) eventArgs(args []any, e *alert.Event) []any {

@@ -275,6 +275,32 @@ func testDigestAnew(t *testing.T, d *DB) {
 	}
 }
 
+// testDigestAnewLeavesCards: what an incident that has left a digest waits for
+// comes, also when the digest is posted again.
+func testDigestAnewLeavesCards(t *testing.T, d *DB) {
+	flooded(t, d, alert.Error, 8)
+	drain(t, d, 10)
+	happen(t, d, "error-3", worsen)
+	drain(t, d, 11)
+	happen(t, d, "error-0", resolve)
+	j := claimDigest(t, d, 20, alert.Update)
+	o := outcome(j, alert.Pending, at(20))
+	o.Kind, o.NextAt = j.Anew(), at(20) // its message was deleted
+	must(t, d.Finish(t.Context(), o))
+	happen(t, d, "error-3", worsen)
+	c := digestClaim(21)
+	c.Updates = false
+	j, _, err := d.Claim(t.Context(), c)
+	must(t, err)
+	if j.Kind != alert.Digest {
+		t.Fatalf("claimed a %s", j.Kind)
+	}
+	deliver(t, d, j, 21)
+	if got := drain(t, d, 22); got != "update reply list update " {
+		t.Errorf("then came %s", got)
+	}
+}
+
 func testDigestFile(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 130)
 	deliver(t, d, claimDigest(t, d, 10, alert.Digest), 10)

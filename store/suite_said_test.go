@@ -44,7 +44,7 @@ func testSaidBehindDigest(t *testing.T, d *DB) {
 	say(t, d, "error-3", all...)
 	want := ""
 	for _, r := range all {
-		if mustBeSaid(&r) {
+		if r.MustSay() {
 			want += r.ID + " "
 		}
 	}

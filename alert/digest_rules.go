@@ -1,0 +1,205 @@
+package alert
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+)
+
+// MustSay reports whether a note has to be sent even when a digest shows its
+// incident. A digest shows the state of its incidents, but not what people
+// write, what they are asked to do, or that a silence hides a critical one.
+func (n *Note) MustSay() bool {
+	if n == nil {
+		return false
+	}
+	if len(n.Mention) > 0 {
+		return true
+	}
+	switch n.Topic {
+	case TopicNote, TopicUnanswered, TopicReminder, TopicHidden:
+		return true
+	case TopicAcked, TopicAssigned:
+		return n.Text != ""
+	}
+	return false
+}
+
+// MustSay reports whether a delivery is a reply that no digest replaces.
+func (d Delivery) MustSay() bool {
+	return d.Kind == Reply && d.Note != nil && (d.TopLevel || d.Note.MustSay())
+}
+
+// Asks reports whether a delivery is a reply that asks somebody to act.
+func (d Delivery) Asks() bool {
+	return d.Kind == Reply && d.Note != nil && (d.Note.Topic == TopicUnanswered || d.Note.Topic == TopicReminder)
+}
+
+// NeedsCard reports whether an incident is too important for a line of a digest.
+func (i Incident) NeedsCard() bool {
+	return i.State == Open && i.Severity == Critical && i.Silence == ""
+}
+
+// Flooded reports whether a digest has to stand for the posts of the lane. front
+// are the lane's first deliveries of one priority, in order.
+func (c Claim) Flooded(front []Delivery) bool {
+	if c.DigestAbove <= 0 {
+		return false
+	}
+	waiting := 0
+	for _, d := range front {
+		if d.Kind == Post && d.State == Pending && !d.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
+			waiting++
+		}
+	}
+	return waiting > c.DigestAbove
+}
+
+// Gathers reports whether a digest that is made by this claim includes a
+// delivery.
+func (c Claim) Gathers(d Delivery) bool {
+	return d.Kind == Post && d.State == Pending && !d.NextAt.After(c.Now)
+}
+
+// Waiting is an unfinished delivery in the queue of one card.
+type Waiting struct {
+	Delivery
+	// Gathered is set on a post that a digest stands for, Claimable on a delivery
+	// that can be claimed: the first of its queue, if that is not gathered.
+	Gathered, Claimable bool
+}
+
+// Member is one incident of a digest with what waits for its card, in order.
+type Member struct {
+	Incident Incident
+	Waiting  []Waiting
+}
+
+// moves reports whether something can be claimed. Then nothing waits for the
+// digest: an incident that has left it has its own card, and a digest may be
+// posted again.
+func (m Member) moves() bool {
+	return slices.ContainsFunc(m.Waiting, func(w Waiting) bool { return w.Claimable })
+}
+
+// Followup is what happens to the deliveries that wait for the cards of a
+// digest's members.
+type Followup struct {
+	// OwnCards are updates that become posts: their incidents get cards of their
+	// own.
+	OwnCards []Waiting
+	// Listed are superseded, because the digest shows what they would have shown.
+	Listed []Waiting
+	// Repeated are superseded, because another one asks the same people the same.
+	Repeated []Waiting
+	// Next are the first of their cards' queues now and can be claimed.
+	Next []Waiting
+}
+
+// AfterGathering decides what waits on behind the posts that a digest was made
+// of.
+func AfterGathering(members []Member) Followup {
+	var f Followup
+	for _, m := range members {
+		f.list(m)
+	}
+	return f
+}
+
+// AfterShowing decides what waits on once a digest was posted: what its members
+// still have to say, and cards for those that became critical meanwhile.
+func AfterShowing(members []Member) Followup {
+	var f Followup
+	for n := range members {
+		if !f.giveCard(&members[n]) {
+			f.list(members[n])
+		}
+	}
+	f.askOnce(members)
+	f.advance(members)
+	return f
+}
+
+// AfterAsking decides what waits on when another reply asks somebody to act.
+func AfterAsking(members []Member) Followup {
+	var f Followup
+	if f.askOnce(members); len(f.Repeated) > 0 {
+		f.advance(members)
+	}
+	return f
+}
+
+// AfterGivingUp decides what comes next when the posts of a digest are dead.
+func AfterGivingUp(members []Member) Followup {
+	var f Followup
+	f.advance(members)
+	return f
+}
+
+// giveCard turns the waiting update of a member that needs a card into its post.
+func (f *Followup) giveCard(m *Member) bool {
+	if !m.Incident.NeedsCard() || m.moves() {
+		return false
+	}
+	for n := range m.Waiting {
+		if w := &m.Waiting[n]; w.Kind == Update {
+			w.Kind = Post
+			f.OwnCards = append(f.OwnCards, *w)
+			return true
+		}
+	}
+	return false
+}
+
+func (f *Followup) list(m Member) {
+	if m.moves() {
+		return
+	}
+	for _, w := range m.Waiting {
+		if !w.Gathered && !w.MustSay() {
+			f.Listed = append(f.Listed, w)
+		}
+	}
+}
+
+// askOnce keeps the first of the replies that ask the same people the same:
+// nobody is pinged a thousand times for one flood.
+func (f *Followup) askOnce(members []Member) {
+	var asking []Waiting
+	for _, m := range members {
+		for _, w := range m.Waiting {
+			if w.Asks() && !w.TopLevel {
+				asking = append(asking, w)
+			}
+		}
+	}
+	slices.SortFunc(asking, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
+	asked := map[string]bool{}
+	for _, w := range asking {
+		what := fmt.Sprint(w.Note.Topic, w.Note.Mention, w.Note.Text)
+		if asked[what] && w.State == Pending {
+			f.Repeated = append(f.Repeated, w)
+		}
+		asked[what] = true
+	}
+}
+
+// advance lets the first of each queue come forward, unless a digest stands for
+// it.
+func (f *Followup) advance(members []Member) {
+	over := map[int64]bool{}
+	for _, list := range [][]Waiting{f.Listed, f.Repeated} {
+		for _, w := range list {
+			over[w.Seq] = true
+		}
+	}
+	for _, m := range members {
+		first := slices.IndexFunc(m.Waiting, func(w Waiting) bool { return !over[w.Seq] })
+		if first < 0 {
+			continue
+		}
+		if w := m.Waiting[first]; !w.Gathered && !w.Claimable {
+			f.Next = append(f.Next, w)
+		}
+	}
+}
