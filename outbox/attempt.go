@@ -14,23 +14,23 @@ import (
 // deliver makes one attempt at a claimed job and writes down what became of it.
 // It returns only when that is durable or calls has ended.
 func (l *lane) deliver(calls context.Context, t turn) {
-	l.updates.busy(l.wake)
-	l.fallback.busy(l.wake)
+	l.outbox.updates.busy(l.wake)
+	l.outbox.fallback.busy(l.wake)
 	v := l.attempt(calls, t)
 	l.apply(v, t.job.Via)
 	if l.record(calls, v) {
 		l.report(t.job, v)
-		l.destinations.learn(v.Outcome)
+		l.outbox.destinations.learn(v.Outcome)
 		return
 	}
 	// Should the queue go on to give what it says nobody owes, that must not spin.
-	l.paused = latest(l.paused, l.opts.Now().Add(l.opts.Pace))
+	l.paused = latest(l.paused, l.now().Add(l.outbox.opts.Pace))
 }
 
 // attempt finds out what to write down about a job, if need be by asking Slack.
 func (l *lane) attempt(calls context.Context, t turn) verdict {
 	job := t.job
-	if v, ok := l.policy.before(l.opts.Now(), job); ok && !(v.name == nameSuperseded && t.ways.unseen(job)) {
+	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.ways.unseen(job)) {
 		l.unspend(t)
 		return v
 	}
@@ -45,7 +45,7 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 		}
 		job = found
 	}
-	if v, ok := t.ways.moved(l.opts.Now(), job); ok {
+	if v, ok := t.ways.moved(l.now(), job); ok {
 		l.unspend(t)
 		return v
 	}
@@ -54,13 +54,13 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 	}
 	job.Refused = t.ways.refused(job)
 	sent, err := l.send(calls, job)
-	return t.ways.settle(l.policy.decide(l.opts.Now(), job, sent, err), job, l.opts.ReachEvery)
+	return t.ways.settle(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
 // unspend gives back what an attempt that needs no call would have used.
 func (l *lane) unspend(t turn) {
 	if t.job.Kind == alert.Update {
-		l.updates.giveBack()
+		l.outbox.updates.giveBack()
 		return
 	}
 	t.road.giveBack()
@@ -74,7 +74,7 @@ func (l *lane) crossing(t turn, job alert.Job) (v verdict, ok bool) {
 		return verdict{}, false
 	}
 	t.road.giveBack()
-	now := l.opts.Now()
+	now := l.now()
 	ok, at := road.take(now, l.wake)
 	if ok {
 		return verdict{}, false
@@ -88,29 +88,29 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if l.doubt.delivery != job.ID {
 		l.doubt = doubt{delivery: job.ID}
 	}
-	if l.doubt.turn = l.looks.turn(l.opts.Now(), l.doubt.turn); l.doubt.turn.After(l.opts.Now()) {
-		return job, lookAt(l.opts.Now(), job, l.doubt.turn), true
+	if l.doubt.turn = l.outbox.looks.turn(l.now(), l.doubt.turn); l.doubt.turn.After(l.now()) {
+		return job, lookAt(l.now(), job, l.doubt.turn), true
 	}
 	l.doubt.turn = time.Time{}
-	l.status.set("looking", l.opts.Now().Add(l.opts.CallTimeout))
-	ctx, cancel := context.WithTimeout(calls, l.opts.CallTimeout)
+	l.status.set("looking", l.now().Add(l.outbox.opts.CallTimeout))
+	ctx, cancel := context.WithTimeout(calls, l.outbox.opts.CallTimeout)
 	defer cancel()
-	sent, found, err := l.sender.Find(ctx, job)
-	now := l.opts.Now()
+	sent, found, err := l.outbox.sender.Find(ctx, job)
+	now := l.now()
 	if err == nil && found {
 		return job, begin(now, job).delivered(nameFound, job, sent), true
 	}
-	job, v, ok = l.policy.looked(now, job, l.doubt, err)
+	job, v, ok = l.outbox.policy.looked(now, job, l.doubt, err)
 	if err == nil {
 		l.doubt.absent++
 	} else {
 		l.doubt.looks++
 	}
 	if v.fail != nil && v.fail.Class == alert.ClassThrottled {
-		l.looks.pause(v.NextAt)
+		l.outbox.looks.pause(v.NextAt)
 	}
 	if err != nil && !ok {
-		l.log.Warn("can't look whether it was shown: sending it again, possibly twice",
+		l.outbox.log.Warn("can't look whether it was shown: sending it again, possibly twice",
 			append(about(job), zap.String("reason", err.Error()))...)
 	}
 	return job, v, ok
@@ -119,29 +119,29 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 // send calls Slack. A sender that panics over one job must not take the others
 // with it: the job is treated as one that Slack will never take.
 func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err error) {
-	began := l.opts.Now()
-	l.status.set("sending", began.Add(l.opts.CallTimeout))
-	ctx, cancel := context.WithTimeout(calls, l.opts.CallTimeout)
+	began := l.now()
+	l.status.set("sending", began.Add(l.outbox.opts.CallTimeout))
+	ctx, cancel := context.WithTimeout(calls, l.outbox.opts.CallTimeout)
 	defer cancel()
 	defer func() {
-		l.metrics.send.Observe(l.opts.Now().Sub(began).Seconds())
+		l.outbox.metrics.send.Observe(l.now().Sub(began).Seconds())
 		if p := recover(); p != nil {
-			l.log.Error("send panicked", append(about(job), zap.Any("panic", p), zap.Stack("stack"))...)
+			l.outbox.log.Error("send panicked", append(about(job), zap.Any("panic", p), zap.Stack("stack"))...)
 			err = &alert.SendError{Class: alert.ClassPayload, Code: "panic", Err: fmt.Errorf("%v", p)}
 		}
 	}()
 	job.PossibleDuplicate = job.PossibleDuplicate || (job.Unsure && job.Kind != alert.Update)
-	return l.sender.Send(ctx, job)
+	return l.outbox.sender.Send(ctx, job)
 }
 
 // apply lets a verdict have its effect on the lane and on everybody.
 func (l *lane) apply(v verdict, via string) {
 	l.pause(v.effect.pauseLane, via)
 	if !v.effect.pauseUpdates.IsZero() {
-		l.updates.pause(v.effect.pauseUpdates)
+		l.outbox.updates.pause(v.effect.pauseUpdates)
 	}
 	if v.effect.hold {
-		l.hold(v.fail)
+		l.outbox.hold(v.fail)
 	}
 	l.status.refuse(l.name, v)
 	switch {
@@ -154,7 +154,7 @@ func (l *lane) apply(v verdict, via string) {
 		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
 	}
 	if v.fail != nil && v.name != string(alert.ClassThrottled) {
-		l.recent.set(v.Now, l.name+": "+v.fail.Error())
+		l.outbox.recent.set(v.Now, l.name+": "+v.fail.Error())
 	}
 }
 
@@ -164,7 +164,7 @@ func (l *lane) pause(until time.Time, via string) {
 	if until.IsZero() {
 		return
 	}
-	if road := l.road(via); road == l.fallback {
+	if road := l.road(via); road == l.outbox.fallback {
 		road.pause(until)
 	}
 	if via == "" {
@@ -177,20 +177,20 @@ func (l *lane) pause(until time.Time, via string) {
 // or when nobody owes the delivery any more.
 func (l *lane) record(calls context.Context, v verdict) bool {
 	for failures := 0; ; failures++ {
-		l.status.set("writing down an outcome", l.opts.Now().Add(l.opts.CallTimeout))
-		err := l.queue.Finish(calls, v.Outcome)
+		l.status.set("writing down an outcome", l.now().Add(l.outbox.opts.CallTimeout))
+		err := l.outbox.queue.Finish(calls, v.Outcome)
 		if err == nil {
 			return true
 		}
 		fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery),
 			zap.String("outcome", v.name), zap.Error(err)}
 		if errors.Is(err, alert.ErrNotFound) {
-			l.log.Warn("nobody owes this any more", fields...)
+			l.outbox.log.Warn("nobody owes this any more", fields...)
 			return false
 		}
-		wait := retryAfter(failures, l.opts.Rand)
-		l.log.Warn("finish", append(fields, zap.Duration("again_in", wait))...)
-		l.recent.set(l.opts.Now(), "finish: "+err.Error())
+		wait := retryAfter(failures, l.outbox.opts.Rand)
+		l.outbox.log.Warn("finish", append(fields, zap.Duration("again_in", wait))...)
+		l.outbox.recent.set(l.now(), "finish: "+err.Error())
 		if !sleep(calls, wait) {
 			return false
 		}
@@ -199,13 +199,13 @@ func (l *lane) record(calls context.Context, v verdict) bool {
 
 // report counts and logs what became of job.
 func (l *lane) report(job alert.Job, v verdict) {
-	l.metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
+	l.outbox.metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
 	took := v.Now.Sub(job.CreatedAt)
 	if v.State == alert.Delivered {
-		l.metrics.delivery.Observe(took.Seconds())
+		l.outbox.metrics.delivery.Observe(took.Seconds())
 	}
 	if v.PossibleDuplicate && !job.PossibleDuplicate {
-		l.metrics.duplicates.Inc()
+		l.outbox.metrics.duplicates.Inc()
 	}
 	fields := append(about(job), zap.String("outcome", v.name))
 	if job.Via != "" {
@@ -213,13 +213,13 @@ func (l *lane) report(job alert.Job, v verdict) {
 	}
 	switch v.State {
 	case alert.Delivered:
-		l.log.Info("delivered", append(fields, zap.Duration("took", took),
+		l.outbox.log.Info("delivered", append(fields, zap.Duration("took", took),
 			zap.Bool("possible_duplicate", v.PossibleDuplicate))...)
 	case alert.Superseded:
-		l.log.Debug("needed no more", fields...)
+		l.outbox.log.Debug("needed no more", fields...)
 	case alert.Dead:
-		poke(l.buried)
-		l.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
+		poke(l.outbox.buried)
+		l.outbox.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
 	default:
 		l.reportDelay(job, v, fields)
 	}
@@ -229,10 +229,10 @@ func (l *lane) report(job alert.Job, v verdict) {
 func (l *lane) reportDelay(job alert.Job, v verdict, fields []zap.Field) {
 	fields = append(fields, zap.String("reason", v.Reason), zap.Time("next_at", v.NextAt))
 	if v.Reason == job.Reason {
-		l.log.Debug("will be tried again", fields...)
+		l.outbox.log.Debug("will be tried again", fields...)
 		return
 	}
-	l.log.Warn("will be tried again", fields...)
+	l.outbox.log.Warn("will be tried again", fields...)
 }
 
 // about names a job in the log.

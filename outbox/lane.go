@@ -16,9 +16,9 @@ const minWait = 20 * time.Millisecond
 // lane is the goroutine of one conversation and what it has to remember between
 // two deliveries. Only status is touched by others.
 type lane struct {
-	*Outbox
-	name string
-	wake chan struct{}
+	outbox *Outbox
+	name   string
+	wake   chan struct{}
 	// status says to watchers what it does.
 	status status
 
@@ -29,26 +29,28 @@ type lane struct {
 }
 
 func newLane(o *Outbox, name string) *lane {
-	l := &lane{Outbox: o, name: name, wake: make(chan struct{}, 1), pace: o.fallback}
+	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), pace: o.fallback}
 	if name != o.opts.Fallback {
 		l.pace = o.opts.newPace()
 	}
 	return l
 }
 
+func (l *lane) now() time.Time { return l.outbox.opts.Now() }
+
 // road is the pace of posts that go via something that stands in for the lane,
 // or to the lane itself.
 func (l *lane) road(via string) *budget {
-	if via != "" && via == l.opts.Fallback {
-		return l.fallback
+	if via != "" && via == l.outbox.opts.Fallback {
+		return l.outbox.fallback
 	}
 	return l.pace
 }
 
 // leave gives up all places in queues, for a lane that can't send for a while.
 func (l *lane) leave() {
-	l.updates.leave(l.wake)
-	l.fallback.leave(l.wake)
+	l.outbox.updates.leave(l.wake)
+	l.outbox.fallback.leave(l.wake)
 }
 
 // rest is what a lane does after a turn: wait until a time. Zero goes on at once.
@@ -66,7 +68,7 @@ type rest struct {
 func (l *lane) run(stop, calls context.Context) {
 	for l.passGate(stop) {
 		r := l.turn(calls)
-		if r.idle && !r.until.After(l.opts.Now()) && l.retire(l) {
+		if r.idle && !r.until.After(l.now()) && l.outbox.retire(l) {
 			return
 		}
 		if !l.wait(stop, r) {
@@ -77,7 +79,7 @@ func (l *lane) run(stop, calls context.Context) {
 
 // passGate waits while everything is held; false when stop has ended.
 func (l *lane) passGate(stop context.Context) bool {
-	open := l.gate.wait()
+	open := l.outbox.gate.wait()
 	if open == nil {
 		return stop.Err() == nil
 	}
@@ -93,7 +95,7 @@ func (l *lane) passGate(stop context.Context) bool {
 
 // wait rests; false when stop has ended.
 func (l *lane) wait(stop context.Context, r rest) bool {
-	now := l.opts.Now()
+	now := l.now()
 	d := r.until.Sub(now)
 	if r.until.IsZero() || d <= 0 {
 		return stop.Err() == nil
@@ -122,18 +124,18 @@ func (l *lane) turn(calls context.Context) rest {
 	case <-l.wake:
 	default:
 	}
-	now := l.opts.Now()
+	now := l.now()
 	if l.paused.After(now) {
 		l.leave()
 		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
 	}
-	ways := l.destinations.ways()
+	ways := l.outbox.destinations.ways()
 	claim, later := l.allowed(now, ways.aim(l.name))
 	if !claim.Posts && !claim.Updates {
 		return rest{until: later, doing: "keeping the pace"}
 	}
-	l.status.set("claiming", now.Add(l.opts.CallTimeout))
-	job, next, err := l.queue.Claim(calls, claim)
+	l.status.set("claiming", now.Add(l.outbox.opts.CallTimeout))
+	job, next, err := l.outbox.queue.Claim(calls, claim)
 	l.giveBack(claim, job)
 	if err != nil {
 		return l.claimFailed(calls, now, err)
@@ -150,7 +152,7 @@ func (l *lane) turn(calls context.Context) rest {
 // which is empty when nothing was claimed.
 func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 	if claim.Updates && job.Kind != alert.Update {
-		l.updates.giveBack()
+		l.outbox.updates.giveBack()
 	}
 	if claim.Posts && (job.ID == "" || job.Kind == alert.Update) {
 		l.road(claim.Via).giveBack()
@@ -169,10 +171,10 @@ type turn struct {
 // asked for again. It holds a token for each kind that is allowed.
 func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	claim = alert.Claim{
-		Lane: l.name, Now: now, DigestAbove: l.opts.DigestAbove, DigestAfter: l.opts.DigestAfter, Via: via,
+		Lane: l.name, Now: now, DigestAbove: l.outbox.opts.DigestAbove, DigestAfter: l.outbox.opts.DigestAfter, Via: via,
 	}
 	claim.Posts, later = l.road(via).take(now, l.wake)
-	ok, again := l.updates.take(now, l.wake)
+	ok, again := l.outbox.updates.take(now, l.wake)
 	claim.Updates = ok
 	return claim, earliest(later, again)
 }
@@ -187,7 +189,7 @@ func (l *lane) nothing(now, next, later time.Time) rest {
 	if until := earliest(next, later); !until.IsZero() {
 		return rest{until: until, doing: "waiting until the next is due"}
 	}
-	l.fallback.leave(l.wake)
+	l.outbox.fallback.leave(l.wake)
 	return rest{until: l.pace.full(), doing: doingIdle, idle: true}
 }
 
@@ -198,9 +200,9 @@ func (l *lane) claimFailed(calls context.Context, now time.Time, err error) rest
 		return rest{}
 	}
 	l.leave()
-	wait := retryAfter(l.failures, l.opts.Rand)
+	wait := retryAfter(l.failures, l.outbox.opts.Rand)
 	l.failures++
-	l.recent.set(now, "claim: "+err.Error())
-	l.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
+	l.outbox.recent.set(now, "claim: "+err.Error())
+	l.outbox.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
 	return rest{until: now.Add(wait), doing: "waiting for the store", deaf: true}
 }
