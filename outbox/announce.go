@@ -70,7 +70,7 @@ func sooner(a, b time.Duration) time.Duration {
 // tell says one line in the fallback conversation, at its pace. That it was
 // perhaps said is enough.
 func (o *Outbox) tell(ctx context.Context, g alert.UnreportedDeadLetters) bool {
-	if !o.destinations.ways().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
+	if !o.destinations.known().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
 		return false
 	}
 	call, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)

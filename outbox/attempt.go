@@ -30,7 +30,7 @@ func (l *lane) deliver(calls context.Context, t turn) {
 // attempt finds out what to write down about a job, if need be by asking Slack.
 func (l *lane) attempt(calls context.Context, t turn) verdict {
 	job := t.job
-	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.ways.unseen(job)) {
+	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.reach.unseen(job)) {
 		l.unspend(t)
 		return v
 	}
@@ -45,16 +45,16 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 		}
 		job = found
 	}
-	if v, ok := t.ways.moved(l.now(), job); ok {
+	if v, ok := t.reach.moved(l.now(), job); ok {
 		l.unspend(t)
 		return v
 	}
 	if v, ok := l.crossing(t, job); ok {
 		return v
 	}
-	job.Refused = t.ways.refused(job)
+	job.Refused = t.reach.refused(job)
 	sent, err := l.send(calls, job)
-	return t.ways.settle(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
+	return t.reach.settle(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
 // unspend gives back what an attempt that needs no call would have used.

@@ -25,18 +25,18 @@ type destinations struct {
 	worse chan struct{}
 
 	mu     sync.Mutex
-	broken map[string]mark // never changed in place: ways share it
+	broken map[string]mark // never changed in place: reachability values share it
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
 	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
 }
 
-// ways is what is known now.
-func (d *destinations) ways() ways {
+// known is what is known now about where messages can go.
+func (d *destinations) known() reachability {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return ways{fallback: d.fallback, broken: d.broken}
+	return reachability{fallback: d.fallback, broken: d.broken}
 }
 
 // learn takes in what an attempt said, once it is durable.
@@ -88,21 +88,21 @@ func (d *destinations) replace(broken map[string]mark) {
 }
 
 // inOrder lists marks by name.
-func (w ways) inOrder() []mark {
-	all := make([]mark, 0, len(w.broken))
-	for _, lane := range slices.Sorted(maps.Keys(w.broken)) {
-		all = append(all, w.broken[lane])
+func (r reachability) inOrder() []mark {
+	all := make([]mark, 0, len(r.broken))
+	for _, lane := range slices.Sorted(maps.Keys(r.broken)) {
+		all = append(all, r.broken[lane])
 	}
 	return all
 }
 
 // refused is Slack's word for why the job's lane can't be reached, if something
 // stands in for it.
-func (w ways) refused(job alert.Job) string {
+func (r reachability) refused(job alert.Job) string {
 	if job.Via == "" {
 		return ""
 	}
-	return w.broken[job.Lane].Code
+	return r.broken[job.Lane].Code
 }
 
 // remember loads what an earlier run knew, however often the queue refuses.
@@ -132,7 +132,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := o.opts.Now()
 		next := now.Add(time.Hour)
-		for _, m := range o.destinations.ways().inOrder() {
+		for _, m := range o.destinations.known().inOrder() {
 			if !m.ProbeAt.After(now) {
 				m.ProbeAt = o.reach(ctx, m)
 			}
@@ -184,7 +184,7 @@ func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
 // wakeBroken has those lanes look that may go on now that one is mended.
 func (o *Outbox) wakeBroken(mended string) {
 	lanes := []string{mended}
-	for _, m := range o.destinations.ways().inOrder() {
+	for _, m := range o.destinations.known().inOrder() {
 		lanes = append(lanes, m.Lane)
 	}
 	o.Wake(lanes...)

@@ -112,12 +112,12 @@ func (o *Outbox) Health() alert.Health {
 		h.Problems = []alert.Problem{*p}
 		return h
 	}
-	w := o.destinations.ways()
-	for _, m := range w.inOrder() {
-		if o.pressing(w, m) {
-			h.Problems = append(h.Problems, w.problem(m))
+	r := o.destinations.known()
+	for _, m := range r.inOrder() {
+		if o.pressing(r, m) {
+			h.Problems = append(h.Problems, r.problem(m))
 		} else {
-			h.Notes = append(h.Notes, w.problem(m))
+			h.Notes = append(h.Notes, r.problem(m))
 		}
 	}
 	if why, _ := o.helpless.read(); why != "" {
@@ -131,25 +131,25 @@ func (o *Outbox) Health() alert.Health {
 // pressing says whether alerts wait, or will wait, because of a broken
 // destination. It is no more than a note while something stands in for it, and
 // when nobody wants to send there.
-func (o *Outbox) pressing(w ways, m mark) bool {
-	if w.aim(m.Lane) != "" {
+func (o *Outbox) pressing(r reachability, m mark) bool {
+	if r.aim(m.Lane) != "" {
 		return false
 	}
-	_, both := w.broken[w.fallback]
-	return both && len(w.broken) > 1 || o.owed(m.Lane)
+	_, both := r.broken[r.fallback]
+	return both && len(r.broken) > 1 || o.owed(m.Lane)
 }
 
 // problem says what is wrong with a destination and how it is mended.
-func (w ways) problem(m mark) alert.Problem {
+func (r reachability) problem(m mark) alert.Problem {
 	p := alert.Problem{Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint}
 	if p.Fix == "" {
 		p.Fix = "check that the conversation exists and that the app is a member of it"
 	}
 	switch {
-	case w.fallback == m.Lane:
+	case r.fallback == m.Lane:
 		p.What += "; it is the fallback for all others"
-	case w.aim(m.Lane) != "":
-		p.What += "; alerts for it are sent to " + w.fallback
+	case r.aim(m.Lane) != "":
+		p.What += "; alerts for it are sent to " + r.fallback
 	}
 	return p
 }

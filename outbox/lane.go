@@ -129,8 +129,8 @@ func (l *lane) turn(calls context.Context) rest {
 		l.leave()
 		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
 	}
-	ways := l.outbox.destinations.ways()
-	claim, later := l.allowed(now, ways.aim(l.name))
+	reach := l.outbox.destinations.known()
+	claim, later := l.allowed(now, reach.aim(l.name))
 	if !claim.Posts && !claim.Updates {
 		return rest{until: later, doing: "keeping the pace"}
 	}
@@ -144,7 +144,7 @@ func (l *lane) turn(calls context.Context) rest {
 	if job.ID == "" {
 		return l.nothing(now, next, later)
 	}
-	l.deliver(calls, turn{job: job, ways: ways, road: l.road(claim.Via)})
+	l.deliver(calls, turn{job: job, reach: reach, road: l.road(claim.Via)})
 	return rest{}
 }
 
@@ -162,9 +162,9 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 // turn is a claimed job and what it was claimed with: what was known about
 // destinations, and the pace of which a token was taken if it is no edit.
 type turn struct {
-	job  alert.Job
-	ways ways
-	road *budget
+	job   alert.Job
+	reach reachability
+	road  *budget
 }
 
 // allowed says what may be claimed now, and when that which may not can be

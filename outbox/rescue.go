@@ -32,15 +32,15 @@ const (
 )
 
 // stranded lists the broken destinations that nothing stands in for.
-func (w ways) stranded() []alert.Stranded {
+func (r reachability) stranded() []alert.Stranded {
 	var all []alert.Stranded
-	for _, m := range w.inOrder() {
-		if w.reachable(m.Lane) || w.aim(m.Lane) != "" {
+	for _, m := range r.inOrder() {
+		if r.reachable(m.Lane) || r.aim(m.Lane) != "" {
 			continue
 		}
 		s := alert.Stranded{Destination: m.Destination}
-		if w.fallback != m.Lane {
-			s.Fallback = w.broken[w.fallback].Destination
+		if r.fallback != m.Lane {
+			s.Fallback = r.broken[r.fallback].Destination
 		}
 		all = append(all, s)
 	}
@@ -54,7 +54,7 @@ func (o *Outbox) rescue(stop, calls context.Context) {
 		return
 	}
 	for failures := 0; stop.Err() == nil; {
-		lanes := o.destinations.ways().stranded()
+		lanes := o.destinations.known().stranded()
 		if len(lanes) == 0 {
 			o.helpless.set(time.Time{}, "")
 			select {

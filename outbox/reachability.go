@@ -8,10 +8,10 @@ import (
 	"tocsin/alert"
 )
 
-// ways is what is known about where messages can go: pure input to decisions. A
+// reachability is what is known about where messages can go: pure input to decisions. A
 // destination on trial is broken as far as anybody knows, but only a post can
 // find out.
-type ways struct {
+type reachability struct {
 	fallback string
 	broken   map[string]mark
 }
@@ -23,28 +23,28 @@ type mark struct {
 }
 
 // reachable says whether it makes sense to send something there.
-func (w ways) reachable(place string) bool {
-	m, broken := w.broken[place]
+func (r reachability) reachable(place string) bool {
+	m, broken := r.broken[place]
 	return !broken || m.trial
 }
 
 // aim is what stands in for a lane, or empty while new cards go to the lane itself.
-func (w ways) aim(lane string) string {
-	if w.fallback == "" || w.fallback == lane || w.reachable(lane) || !w.reachable(w.fallback) {
+func (r reachability) aim(lane string) string {
+	if r.fallback == "" || r.fallback == lane || r.reachable(lane) || !r.reachable(r.fallback) {
 		return ""
 	}
-	return w.fallback
+	return r.fallback
 }
 
 // route says where a job has to go. What concerns a card goes where that is; when
 // nobody can see it there and there is another way, it needs a new card.
-func (w ways) route(job alert.Job) (via string, anew bool) {
-	via = w.aim(job.Lane)
+func (r reachability) route(job alert.Job) (via string, anew bool) {
+	via = r.aim(job.Lane)
 	atCard := job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel
 	if !atCard || job.Card.TS == "" {
 		return via, false
 	}
-	if w.reachable(job.Card.Place()) || !w.reachable(cmp.Or(via, job.Lane)) {
+	if r.reachable(job.Card.Place()) || !r.reachable(cmp.Or(via, job.Lane)) {
 		return job.Card.Via, false
 	}
 	return via, true
@@ -52,33 +52,33 @@ func (w ways) route(job alert.Job) (via string, anew bool) {
 
 // unseen says whether a new card is owed because nobody can see the one that
 // there is, although that shows the same.
-func (w ways) unseen(job alert.Job) bool {
+func (r reachability) unseen(job alert.Job) bool {
 	if job.Kind == alert.Update || job.Card.TS == "" {
 		return false
 	}
 	job.Kind = alert.Update
-	_, anew := w.route(job)
+	_, anew := r.route(job)
 	return anew
 }
 
 // seenAgain says whether a card that was to be shown anew, because nobody could
 // see it, can be edited after all. One that is gone is shown anew, and so is what
 // was never tried in another way.
-func (w ways) seenAgain(job alert.Job) bool {
+func (r reachability) seenAgain(job alert.Job) bool {
 	return job.Kind == alert.Post && job.Class != alert.ClassGone && job.Class != "" && !job.Unsure &&
-		job.Card.TS != "" && !job.Card.Digest && w.reachable(job.Card.Place())
+		job.Card.TS != "" && !job.Card.Digest && r.reachable(job.Card.Place())
 }
 
 // moved decides about a job that was claimed for another place than it has to go
 // to. Then it is claimed again, so that where it goes is written down before the
 // attempt. A doubt about the place that it leaves becomes a mark.
-func (w ways) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
-	if w.seenAgain(job) {
+func (r reachability) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
+	if r.seenAgain(job) {
 		v = begin(now, job)
 		v.Kind = alert.Update
 		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited again"), true
 	}
-	via, anew := w.route(job)
+	via, anew := r.route(job)
 	if !anew && via == job.Via {
 		return verdict{}, false
 	}
@@ -98,9 +98,9 @@ func (w ways) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
 
 // settle adds to a verdict what the attempt says about its destination. What was
 // refused goes the other way at once, if there is one.
-func (w ways) settle(v verdict, job alert.Job, probeEvery time.Duration) verdict {
+func (r reachability) settle(v verdict, job alert.Job, probeEvery time.Duration) verdict {
 	place := job.Place()
-	known, marked := w.broken[place]
+	known, marked := r.broken[place]
 	if v.name == nameDelivered && job.Kind != alert.Update && marked {
 		v.Mended = place
 	}
@@ -112,19 +112,19 @@ func (w ways) settle(v verdict, job alert.Job, probeEvery time.Duration) verdict
 	}
 	v.Broken = &alert.Destination{Lane: place, Known: job.Known, Code: v.fail.Code, Hint: v.fail.Hint,
 		Since: known.Since, ProbeAt: v.Now.Add(probeEvery)}
-	if via, anew := w.with(*v.Broken).route(job); anew || via != job.Via {
+	if via, anew := r.with(*v.Broken).route(job); anew || via != job.Via {
 		v.Class = alert.ClassDestination
 		return v.again(string(alert.ClassDestination), v.Now, v.fail.Error()).stillUnsure(job)
 	}
 	return v
 }
 
-// with is w and one more broken destination.
-func (w ways) with(d alert.Destination) ways {
-	broken := maps.Clone(w.broken)
+// with is r and one more broken destination.
+func (r reachability) with(d alert.Destination) reachability {
+	broken := maps.Clone(r.broken)
 	if broken == nil {
 		broken = map[string]mark{}
 	}
 	broken[d.Lane] = mark{Destination: d}
-	return ways{fallback: w.fallback, broken: broken}
+	return reachability{fallback: r.fallback, broken: broken}
 }
