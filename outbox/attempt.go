@@ -30,7 +30,7 @@ func (l *lane) deliver(calls context.Context, t turn) {
 // attempt finds out what to write down about a job, if need be by asking Slack.
 func (l *lane) attempt(calls context.Context, t turn) verdict {
 	job := t.job
-	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.reach.unseen(job)) {
+	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.reach.needsNewCard(job)) {
 		l.unspend(t)
 		return v
 	}

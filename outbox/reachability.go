@@ -50,9 +50,9 @@ func (r reachability) route(job alert.Job) (via string, anew bool) {
 	return via, true
 }
 
-// unseen says whether a new card is owed because nobody can see the one that
-// there is, although that shows the same.
-func (r reachability) unseen(job alert.Job) bool {
+// needsNewCard says whether the job needs a new card because nobody can see the
+// existing one, which shows the same.
+func (r reachability) needsNewCard(job alert.Job) bool {
 	if job.Kind == alert.Update || job.Card.TS == "" {
 		return false
 	}
