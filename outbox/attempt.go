@@ -45,7 +45,7 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 		}
 		job = found
 	}
-	if v, ok := t.reach.moved(l.now(), job); ok {
+	if v, ok := t.reach.reroute(l.now(), job); ok {
 		l.unspend(t)
 		return v
 	}
@@ -54,7 +54,7 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 	}
 	job.Refused = t.reach.refused(job)
 	sent, err := l.send(calls, job)
-	return t.reach.settle(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
+	return t.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
 // unspend gives back what an attempt that needs no call would have used.

@@ -87,8 +87,8 @@ func (d *destinations) replace(broken map[string]mark) {
 	poke(d.worse)
 }
 
-// inOrder lists marks by name.
-func (r reachability) inOrder() []mark {
+// sorted lists marks by name.
+func (r reachability) sorted() []mark {
 	all := make([]mark, 0, len(r.broken))
 	for _, lane := range slices.Sorted(maps.Keys(r.broken)) {
 		all = append(all, r.broken[lane])
@@ -132,7 +132,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := o.opts.Now()
 		next := now.Add(time.Hour)
-		for _, m := range o.destinations.known().inOrder() {
+		for _, m := range o.destinations.known().sorted() {
 			if !m.ProbeAt.After(now) {
 				m.ProbeAt = o.reach(ctx, m)
 			}
@@ -184,7 +184,7 @@ func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
 // wakeBroken has those lanes look that may go on now that one is mended.
 func (o *Outbox) wakeBroken(mended string) {
 	lanes := []string{mended}
-	for _, m := range o.destinations.known().inOrder() {
+	for _, m := range o.destinations.known().sorted() {
 		lanes = append(lanes, m.Lane)
 	}
 	o.Wake(lanes...)

@@ -113,7 +113,7 @@ func (o *Outbox) Health() alert.Health {
 		return h
 	}
 	r := o.destinations.known()
-	for _, m := range r.inOrder() {
+	for _, m := range r.sorted() {
 		if o.pressing(r, m) {
 			h.Problems = append(h.Problems, r.problem(m))
 		} else {
@@ -132,7 +132,7 @@ func (o *Outbox) Health() alert.Health {
 // destination. It is no more than a note while something stands in for it, and
 // when nobody wants to send there.
 func (o *Outbox) pressing(r reachability, m mark) bool {
-	if r.aim(m.Lane) != "" {
+	if r.fallbackFor(m.Lane) != "" {
 		return false
 	}
 	_, both := r.broken[r.fallback]
@@ -148,7 +148,7 @@ func (r reachability) problem(m mark) alert.Problem {
 	switch {
 	case r.fallback == m.Lane:
 		p.What += "; it is the fallback for all others"
-	case r.aim(m.Lane) != "":
+	case r.fallbackFor(m.Lane) != "":
 		p.What += "; alerts for it are sent to " + r.fallback
 	}
 	return p

@@ -130,7 +130,7 @@ func (l *lane) turn(calls context.Context) rest {
 		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
 	}
 	reach := l.outbox.destinations.known()
-	claim, later := l.allowed(now, reach.aim(l.name))
+	claim, later := l.allowed(now, reach.fallbackFor(l.name))
 	if !claim.Posts && !claim.Updates {
 		return rest{until: later, doing: "keeping the pace"}
 	}

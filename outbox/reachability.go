@@ -28,8 +28,8 @@ func (r reachability) reachable(place string) bool {
 	return !broken || m.trial
 }
 
-// aim is what stands in for a lane, or empty while new cards go to the lane itself.
-func (r reachability) aim(lane string) string {
+// fallbackFor is the conversation to use in place of a lane, or empty while new cards go to the lane itself.
+func (r reachability) fallbackFor(lane string) string {
 	if r.fallback == "" || r.fallback == lane || r.reachable(lane) || !r.reachable(r.fallback) {
 		return ""
 	}
@@ -38,8 +38,8 @@ func (r reachability) aim(lane string) string {
 
 // route says where a job has to go. What concerns a card goes where that is; when
 // nobody can see it there and there is another way, it needs a new card.
-func (r reachability) route(job alert.Job) (via string, anew bool) {
-	via = r.aim(job.Lane)
+func (r reachability) route(job alert.Job) (via string, newCard bool) {
+	via = r.fallbackFor(job.Lane)
 	atCard := job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel
 	if !atCard || job.Card.TS == "" {
 		return via, false
@@ -57,34 +57,34 @@ func (r reachability) needsNewCard(job alert.Job) bool {
 		return false
 	}
 	job.Kind = alert.Update
-	_, anew := r.route(job)
-	return anew
+	_, newCard := r.route(job)
+	return newCard
 }
 
-// seenAgain says whether a card that was to be shown anew, because nobody could
-// see it, can be edited after all. One that is gone is shown anew, and so is what
+// canEditAgain says whether a card that was to be posted again, because nobody could
+// see it, can be edited after all. One that is gone is posted again, and so is what
 // was never tried in another way.
-func (r reachability) seenAgain(job alert.Job) bool {
+func (r reachability) canEditAgain(job alert.Job) bool {
 	return job.Kind == alert.Post && job.Class != alert.ClassGone && job.Class != "" && !job.Unsure &&
 		job.Card.TS != "" && !job.Card.Digest && r.reachable(job.Card.Place())
 }
 
-// moved decides about a job that was claimed for another place than it has to go
+// reroute decides about a job that was claimed for another place than it has to go
 // to. Then it is claimed again, so that where it goes is written down before the
 // attempt. A doubt about the place that it leaves becomes a mark.
-func (r reachability) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
-	if r.seenAgain(job) {
+func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool) {
+	if r.canEditAgain(job) {
 		v = begin(now, job)
 		v.Kind = alert.Update
 		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited again"), true
 	}
-	via, anew := r.route(job)
-	if !anew && via == job.Via {
+	via, newCard := r.route(job)
+	if !newCard && via == job.Via {
 		return verdict{}, false
 	}
 	v = begin(now, job)
 	v.PossibleDuplicate = v.PossibleDuplicate || job.Unsure && job.Kind != alert.Update
-	if anew {
+	if newCard {
 		v.TopLevel, v.Class = false, alert.ClassDestination
 		switch job.Kind {
 		case alert.Reply:
@@ -96,9 +96,9 @@ func (r reachability) moved(now time.Time, job alert.Job) (v verdict, ok bool) {
 	return v.again(nameMoved, now, "it goes to "+cmp.Or(via, job.Lane)+" now"), true
 }
 
-// settle adds to a verdict what the attempt says about its destination. What was
+// withDestination adds to a verdict what the attempt says about its destination. What was
 // refused goes the other way at once, if there is one.
-func (r reachability) settle(v verdict, job alert.Job, probeEvery time.Duration) verdict {
+func (r reachability) withDestination(v verdict, job alert.Job, probeEvery time.Duration) verdict {
 	place := job.Place()
 	known, marked := r.broken[place]
 	if v.name == nameDelivered && job.Kind != alert.Update && marked {
@@ -112,15 +112,15 @@ func (r reachability) settle(v verdict, job alert.Job, probeEvery time.Duration)
 	}
 	v.Broken = &alert.Destination{Lane: place, Known: job.Known, Code: v.fail.Code, Hint: v.fail.Hint,
 		Since: known.Since, ProbeAt: v.Now.Add(probeEvery)}
-	if via, anew := r.with(*v.Broken).route(job); anew || via != job.Via {
+	if via, newCard := r.withBroken(*v.Broken).route(job); newCard || via != job.Via {
 		v.Class = alert.ClassDestination
 		return v.again(string(alert.ClassDestination), v.Now, v.fail.Error()).stillUnsure(job)
 	}
 	return v
 }
 
-// with is r and one more broken destination.
-func (r reachability) with(d alert.Destination) reachability {
+// withBroken is r and one more broken destination.
+func (r reachability) withBroken(d alert.Destination) reachability {
 	broken := maps.Clone(r.broken)
 	if broken == nil {
 		broken = map[string]mark{}

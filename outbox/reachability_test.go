@@ -20,12 +20,12 @@ func TestWhereAJobGoes(t *testing.T) {
 	trial := withBroken("f", "ops")
 	trial.broken["ops"] = mark{trial: true}
 	cases := map[string]struct {
-		reach reachability
-		kind  alert.Kind
-		top   bool
-		card  alert.Card
-		via   string
-		anew  bool
+		reach   reachability
+		kind    alert.Kind
+		top     bool
+		card    alert.Card
+		via     string
+		newCard bool
 	}{
 		"all is well":                             {withBroken("f"), alert.Post, false, alert.Card{}, "", false},
 		"broken, without a fallback":              {withBroken("", "ops"), alert.Post, false, alert.Card{}, "", false},
@@ -47,8 +47,8 @@ func TestWhereAJobGoes(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			job := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: c.kind, TopLevel: c.top}, Card: c.card}
-			if via, anew := c.reach.route(job); via != c.via || anew != c.anew {
-				t.Errorf("goes via %q anew=%t, want %q %t", via, anew, c.via, c.anew)
+			if via, newCard := c.reach.route(job); via != c.via || newCard != c.newCard {
+				t.Errorf("goes via %q newCard=%t, want %q %t", via, newCard, c.via, c.newCard)
 			}
 		})
 	}
@@ -69,29 +69,29 @@ func TestWhatIsMovedBecomesANewCard(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			c.job.Lane, c.job.Card = "ops", alert.Card{Lane: "ops", TS: "1.0"}
-			v, ok := r.moved(noon, c.job)
+			v, ok := r.reroute(noon, c.job)
 			if !ok || v.State != alert.Pending || v.Kind != c.kind || v.CardFirst != c.first || v.Plain || !v.NextAt.Equal(noon) {
 				t.Errorf("decided %+v %t", v, ok)
 			}
 		})
 	}
 	unsure := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: alert.Post, Unsure: true}}
-	if v, ok := r.moved(noon, unsure); !ok || !v.PossibleDuplicate {
+	if v, ok := r.reroute(noon, unsure); !ok || !v.PossibleDuplicate {
 		t.Errorf("a doubt that can't be settled is not marked: %+v", v)
 	}
-	if _, ok := r.moved(noon, alert.Job{Delivery: alert.Delivery{Lane: "ops", Via: "f", Kind: alert.Post}}); ok {
+	if _, ok := r.reroute(noon, alert.Job{Delivery: alert.Delivery{Lane: "ops", Via: "f", Kind: alert.Post}}); ok {
 		t.Error("what is where it belongs is moved")
 	}
 }
 
 func TestACardThatCanBeEditedAgainIsNotShownAnew(t *testing.T) {
 	post := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: alert.Post, Class: alert.ClassDestination}, Card: alert.Card{Lane: "ops", TS: "1.0"}}
-	if v, ok := withBroken("f").moved(noon, post); !ok || v.Kind != alert.Update {
+	if v, ok := withBroken("f").reroute(noon, post); !ok || v.Kind != alert.Update {
 		t.Errorf("the lane is back, decided %+v %t", v, ok)
 	}
 	lost := post
 	lost.Class, lost.Via = alert.ClassUnsure, "f"
-	if v, ok := withBroken("f").moved(noon, lost); !ok || v.Kind != alert.Update {
+	if v, ok := withBroken("f").reroute(noon, lost); !ok || v.Kind != alert.Update {
 		t.Errorf("the lane is back and nothing is in the fallback, decided %+v %t", v, ok)
 	}
 	for name, change := range map[string]func(*alert.Job){
@@ -103,7 +103,7 @@ func TestACardThatCanBeEditedAgainIsNotShownAnew(t *testing.T) {
 	} {
 		job := post
 		change(&job)
-		if v, ok := withBroken("f").moved(noon, job); ok {
+		if v, ok := withBroken("f").reroute(noon, job); ok {
 			t.Errorf("%s: decided %+v", name, v)
 		}
 	}
@@ -136,7 +136,7 @@ func TestWhatAnAttemptSaysAboutItsDestination(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			job := alert.Job{Delivery: alert.Delivery{Lane: "ops", Via: c.via, Kind: alert.Post, CreatedAt: c.created}}
-			v := c.reach.settle(p.decide(noon, job, alert.Sent{}, c.err), job, time.Minute)
+			v := c.reach.withDestination(p.decide(noon, job, alert.Sent{}, c.err), job, time.Minute)
 			broken := ""
 			if v.Broken != nil {
 				broken = v.Broken.Lane

@@ -34,8 +34,8 @@ const (
 // stranded lists the broken destinations that nothing stands in for.
 func (r reachability) stranded() []alert.Stranded {
 	var all []alert.Stranded
-	for _, m := range r.inOrder() {
-		if r.reachable(m.Lane) || r.aim(m.Lane) != "" {
+	for _, m := range r.sorted() {
+		if r.reachable(m.Lane) || r.fallbackFor(m.Lane) != "" {
 			continue
 		}
 		s := alert.Stranded{Destination: m.Destination}
