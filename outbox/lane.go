@@ -22,7 +22,7 @@ type lane struct {
 	// status says to watchers what it does.
 	status status
 
-	pace     *budget   // of posts to the lane itself
+	pace     *pacer    // of posts to the lane itself
 	paused   time.Time // nothing before
 	doubt    doubt
 	failures int // claims that failed in a row
@@ -31,7 +31,7 @@ type lane struct {
 func newLane(o *Outbox, name string) *lane {
 	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), pace: o.fallback}
 	if name != o.opts.Fallback {
-		l.pace = o.opts.newPace()
+		l.pace = o.opts.newPacer()
 	}
 	return l
 }
@@ -40,7 +40,7 @@ func (l *lane) now() time.Time { return l.outbox.opts.Now() }
 
 // road is the pace of posts that go via something that stands in for the lane,
 // or to the lane itself.
-func (l *lane) road(via string) *budget {
+func (l *lane) road(via string) *pacer {
 	if via != "" && via == l.outbox.opts.Fallback {
 		return l.outbox.fallback
 	}
@@ -164,7 +164,7 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 type turn struct {
 	job   alert.Job
 	reach reachability
-	road  *budget
+	road  *pacer
 }
 
 // allowed says what may be claimed now, and when that which may not can be

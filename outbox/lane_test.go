@@ -182,7 +182,7 @@ func TestManyEditsStayWithinSlacksMinute(t *testing.T) {
 			}
 		}
 		if last := at[len(at)-1]; last > 5*time.Minute+20*time.Second {
-			t.Errorf("the budget was not used up: last edit after %v", last)
+			t.Errorf("the tokens were not used up: last edit after %v", last)
 		}
 	})
 }

@@ -140,8 +140,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-func (o Options) newPace() *budget {
-	return &budget{bucket: bucket{every: o.Pace, burst: o.Burst}}
+func (o Options) newPacer() *pacer {
+	return &pacer{bucket: bucket{every: o.Pace, burst: o.Burst}}
 }
 
 func orDefault[T comparable](field *T, value T) {
@@ -159,10 +159,10 @@ type Outbox struct {
 	policy  policy
 	log     *zap.Logger
 	metrics *metrics
-	updates budget
+	updates pacer
 	looks   turns
 	// fallback is the pace of posts to the conversation that stands in for others.
-	fallback     *budget
+	fallback     *pacer
 	destinations *destinations
 	// helpless is the latest failure of the last resort, until it works again.
 	helpless lastError
@@ -190,8 +190,8 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		policy:       policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
 		metrics:      metrics,
 		looks:        turns{bucket: bucket{every: lookPace, burst: lookBurst}},
-		updates:      budget{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
-		fallback:     opts.newPace(),
+		updates:      pacer{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
+		fallback:     opts.newPacer(),
 		destinations: newDestinations(opts, metrics.broken),
 		buried:       make(chan struct{}, 1),
 		gate:         gate{closed: make(chan struct{}, 1)},

@@ -29,10 +29,10 @@ func (b *bucket) pause(until time.Time) {
 	b.spent = latest(b.spent, until.Add(time.Duration(b.burst-1)*b.every))
 }
 
-// budget is a bucket that many lanes share, first come, first served. A lane is
+// pacer is a bucket that many lanes share, first come, first served. A lane is
 // known here by its wake channel. Each knows its own time to ask again, so none
 // depends on being woken; a wake only makes it earlier.
-type budget struct {
+type pacer struct {
 	mu     sync.Mutex
 	bucket bucket
 	queue  []waiter
@@ -47,61 +47,61 @@ type waiter struct {
 
 // take gives a token, or else keeps a place in the queue and says when to ask
 // again.
-func (b *budget) take(now time.Time, who chan struct{}) (ok bool, again time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	place, ahead := b.find(who)
-	if again = b.bucket.at(now, ahead); again.After(now) {
+func (p *pacer) take(now time.Time, who chan struct{}) (ok bool, again time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	place, ahead := p.find(who)
+	if again = p.bucket.at(now, ahead); again.After(now) {
 		if place < 0 {
-			b.queue = append(b.queue, waiter{who: who})
+			p.queue = append(p.queue, waiter{who: who})
 		} else {
-			b.queue[place].busy = false
+			p.queue[place].busy = false
 		}
 		return false, again
 	}
-	b.bucket.take(now)
+	p.bucket.take(now)
 	if place >= 0 {
-		b.queue = slices.Delete(b.queue, place, place+1)
-		b.tellFirst()
+		p.queue = slices.Delete(p.queue, place, place+1)
+		p.tellFirst()
 	}
 	return true, time.Time{}
 }
 
 // giveBack returns a token that was not used.
-func (b *budget) giveBack() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bucket.spent = b.bucket.spent.Add(-b.bucket.every)
-	b.tellFirst()
+func (p *pacer) giveBack() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bucket.spent = p.bucket.spent.Add(-p.bucket.every)
+	p.tellFirst()
 }
 
 // leave gives up a place in the queue, for a lane that can't send for a while.
-func (b *budget) leave(who chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if place, ahead := b.find(who); place >= 0 {
-		b.queue = slices.Delete(b.queue, place, place+1)
+func (p *pacer) leave(who chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if place, ahead := p.find(who); place >= 0 {
+		p.queue = slices.Delete(p.queue, place, place+1)
 		if ahead == 0 {
-			b.tellFirst()
+			p.tellFirst()
 		}
 	}
 }
 
 // busy lets others pass until who asks again.
-func (b *budget) busy(who chan struct{}) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if place, ahead := b.find(who); place >= 0 {
-		b.queue[place].busy = true
+func (p *pacer) busy(who chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if place, ahead := p.find(who); place >= 0 {
+		p.queue[place].busy = true
 		if ahead == 0 {
-			b.tellFirst()
+			p.tellFirst()
 		}
 	}
 }
 
 // find returns who's place (-1 for none) and how many are to be served before.
-func (b *budget) find(who chan struct{}) (place, ahead int) {
-	for place, w := range b.queue {
+func (p *pacer) find(who chan struct{}) (place, ahead int) {
+	for place, w := range p.queue {
 		if w.who == who {
 			return place, ahead
 		}
@@ -113,15 +113,15 @@ func (b *budget) find(who chan struct{}) (place, ahead int) {
 }
 
 // full says when all tokens will be there again.
-func (b *budget) full() time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.bucket.spent
+func (p *pacer) full() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.bucket.spent
 }
 
 // tellFirst wakes who is to be served next, because its time may have changed.
-func (b *budget) tellFirst() {
-	for _, w := range b.queue {
+func (p *pacer) tellFirst() {
+	for _, w := range p.queue {
 		if !w.busy {
 			poke(w.who)
 			return
@@ -130,10 +130,10 @@ func (b *budget) tellFirst() {
 }
 
 // pause hands out nothing before until.
-func (b *budget) pause(until time.Time) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.bucket.pause(until)
+func (p *pacer) pause(until time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bucket.pause(until)
 }
 
 // poke signals c, which holds one signal, without ever blocking.

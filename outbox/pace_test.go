@@ -53,62 +53,62 @@ func TestPausedBucketGivesOneTokenAtTheEnd(t *testing.T) {
 }
 
 func TestBudgetServesFirstComeFirst(t *testing.T) {
-	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	first, second := make(chan struct{}, 1), make(chan struct{}, 1)
 	taken := make(chan struct{}, 1)
-	if ok, _ := b.take(noon, taken); !ok {
-		t.Fatal("a full budget refused")
+	if ok, _ := p.take(noon, taken); !ok {
+		t.Fatal("a full pacer refused")
 	}
-	_, at := b.take(noon, first)
-	_, later := b.take(noon, second)
+	_, at := p.take(noon, first)
+	_, later := p.take(noon, second)
 	if at.Sub(noon) != time.Second || later.Sub(noon) != 2*time.Second {
 		t.Fatalf("asked to come again after %v and %v", at.Sub(noon), later.Sub(noon))
 	}
-	if ok, _ := b.take(at, second); ok {
+	if ok, _ := p.take(at, second); ok {
 		t.Fatal("the second overtook the first")
 	}
-	if ok, _ := b.take(at, first); !ok {
+	if ok, _ := p.take(at, first); !ok {
 		t.Fatal("the first was refused at its time")
 	}
-	if ok, _ := b.take(later, second); !ok {
+	if ok, _ := p.take(later, second); !ok {
 		t.Fatal("the second was refused at its time")
 	}
 }
 
 func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
-	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	user, waiting, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	b.take(noon, user)
-	b.take(noon, waiting)
-	b.take(noon, behind)
-	b.giveBack()
+	p.take(noon, user)
+	p.take(noon, waiting)
+	p.take(noon, behind)
+	p.giveBack()
 	if len(waiting) != 1 || len(behind) != 0 {
 		t.Fatalf("told the first %d times and the one behind %d times", len(waiting), len(behind))
 	}
-	b.leave(waiting)
+	p.leave(waiting)
 	if len(behind) != 1 {
 		t.Fatal("who moved up to the front was not told")
 	}
-	if ok, _ := b.take(noon, behind); !ok {
+	if ok, _ := p.take(noon, behind); !ok {
 		t.Fatal("the token that came back is lost")
 	}
 }
 
 func TestBusyWaiterLetsOthersPassAndKeepsItsPlace(t *testing.T) {
-	b := &budget{bucket: bucket{every: time.Second, burst: 1}}
+	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	user, slow, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	b.take(noon, user)
-	b.take(noon, slow)
-	b.take(noon, behind)
-	b.busy(slow)
+	p.take(noon, user)
+	p.take(noon, slow)
+	p.take(noon, behind)
+	p.busy(slow)
 	if len(behind) != 1 {
 		t.Fatal("who may pass was not told")
 	}
-	if ok, _ := b.take(noon.Add(time.Second), behind); !ok {
+	if ok, _ := p.take(noon.Add(time.Second), behind); !ok {
 		t.Fatal("the busy one is in the way")
 	}
-	b.take(noon.Add(time.Second), behind)
-	if ok, _ := b.take(noon.Add(2*time.Second), slow); !ok {
+	p.take(noon.Add(time.Second), behind)
+	if ok, _ := p.take(noon.Add(2*time.Second), slow); !ok {
 		t.Fatal("the busy one lost its place")
 	}
 }
