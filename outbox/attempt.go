@@ -63,19 +63,19 @@ func (l *lane) unspend(t turn) {
 		l.outbox.updates.giveBack()
 		return
 	}
-	t.road.giveBack()
+	t.pacer.giveBack()
 }
 
 // crossing takes a token of another conversation in place of that which the job
 // was claimed with. When there is none, the job waits for it.
 func (l *lane) crossing(t turn, job alert.Job) (v verdict, ok bool) {
-	road := l.road(job.Via)
-	if job.Kind == alert.Update || road == t.road {
+	pacer := l.pacer(job.Via)
+	if job.Kind == alert.Update || pacer == t.pacer {
 		return verdict{}, false
 	}
-	t.road.giveBack()
+	t.pacer.giveBack()
 	now := l.now()
-	ok, at := road.take(now, l.wake)
+	ok, at := pacer.take(now, l.wake)
 	if ok {
 		return verdict{}, false
 	}
@@ -164,8 +164,8 @@ func (l *lane) pause(until time.Time, via string) {
 	if until.IsZero() {
 		return
 	}
-	if road := l.road(via); road == l.outbox.fallback {
-		road.pause(until)
+	if pacer := l.pacer(via); pacer == l.outbox.fallback {
+		pacer.pause(until)
 	}
 	if via == "" {
 		l.paused = latest(l.paused, until)

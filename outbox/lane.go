@@ -38,9 +38,9 @@ func newLane(o *Outbox, name string) *lane {
 
 func (l *lane) now() time.Time { return l.outbox.opts.Now() }
 
-// road is the pace of posts that go via something that stands in for the lane,
+// pacer is the pacer of posts that are sent via the fallback in place of the lane,
 // or to the lane itself.
-func (l *lane) road(via string) *pacer {
+func (l *lane) pacer(via string) *pacer {
 	if via != "" && via == l.outbox.opts.Fallback {
 		return l.outbox.fallback
 	}
@@ -144,7 +144,7 @@ func (l *lane) turn(calls context.Context) rest {
 	if job.ID == "" {
 		return l.nothing(now, next, later)
 	}
-	l.deliver(calls, turn{job: job, reach: reach, road: l.road(claim.Via)})
+	l.deliver(calls, turn{job: job, reach: reach, pacer: l.pacer(claim.Via)})
 	return rest{}
 }
 
@@ -155,7 +155,7 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 		l.outbox.updates.giveBack()
 	}
 	if claim.Posts && (job.ID == "" || job.Kind == alert.Update) {
-		l.road(claim.Via).giveBack()
+		l.pacer(claim.Via).giveBack()
 	}
 }
 
@@ -164,7 +164,7 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 type turn struct {
 	job   alert.Job
 	reach reachability
-	road  *pacer
+	pacer *pacer
 }
 
 // allowed says what may be claimed now, and when that which may not can be
@@ -173,7 +173,7 @@ func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time
 	claim = alert.Claim{
 		Lane: l.name, Now: now, DigestAbove: l.outbox.opts.DigestAbove, DigestAfter: l.outbox.opts.DigestAfter, Via: via,
 	}
-	claim.Posts, later = l.road(via).take(now, l.wake)
+	claim.Posts, later = l.pacer(via).take(now, l.wake)
 	ok, again := l.outbox.updates.take(now, l.wake)
 	claim.Updates = ok
 	return claim, earliest(later, again)
