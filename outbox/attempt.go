@@ -49,7 +49,7 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 		l.unspend(t)
 		return v
 	}
-	if v, ok := l.crossing(t, job); ok {
+	if v, ok := l.switchPacer(t, job); ok {
 		return v
 	}
 	job.Refused = t.reach.refused(job)
@@ -66,9 +66,9 @@ func (l *lane) unspend(t turn) {
 	t.pacer.giveBack()
 }
 
-// crossing takes a token of another conversation in place of that which the job
+// switchPacer takes a token of another conversation in place of that which the job
 // was claimed with. When there is none, the job waits for it.
-func (l *lane) crossing(t turn, job alert.Job) (v verdict, ok bool) {
+func (l *lane) switchPacer(t turn, job alert.Job) (v verdict, ok bool) {
 	pacer := l.pacer(job.Via)
 	if job.Kind == alert.Update || pacer == t.pacer {
 		return verdict{}, false
