@@ -92,7 +92,7 @@ func (o *Outbox) tell(ctx context.Context, g alert.UnreportedDeadLetters) bool {
 func (o *Outbox) awaitToken(ctx context.Context) bool {
 	who := make(chan struct{}, 1)
 	for {
-		ok, at := o.fallback.take(o.opts.Now(), who)
+		ok, at := o.fallback.acquire(o.opts.Now(), who)
 		if ok {
 			return true
 		}

@@ -31,7 +31,7 @@ func (l *lane) deliver(calls context.Context, t turn) {
 func (l *lane) attempt(calls context.Context, t turn) verdict {
 	job := t.job
 	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.reach.needsNewCard(job)) {
-		l.unspend(t)
+		l.returnToken(t)
 		return v
 	}
 	if job.Kind.InThread() && job.Card.TS == "" {
@@ -40,13 +40,13 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 	if job.Unsure && job.Kind != alert.Update {
 		found, v, ok := l.look(calls, job)
 		if ok {
-			l.unspend(t)
+			l.returnToken(t)
 			return v
 		}
 		job = found
 	}
 	if v, ok := t.reach.reroute(l.now(), job); ok {
-		l.unspend(t)
+		l.returnToken(t)
 		return v
 	}
 	if v, ok := l.switchPacer(t, job); ok {
@@ -57,8 +57,8 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 	return t.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
-// unspend gives back what an attempt that needs no call would have used.
-func (l *lane) unspend(t turn) {
+// returnToken gives back the token that an attempt that needs no call would have used.
+func (l *lane) returnToken(t turn) {
 	if t.job.Kind == alert.Update {
 		l.outbox.updates.giveBack()
 		return
@@ -75,7 +75,7 @@ func (l *lane) switchPacer(t turn, job alert.Job) (v verdict, ok bool) {
 	}
 	t.pacer.giveBack()
 	now := l.now()
-	ok, at := pacer.take(now, l.wake)
+	ok, at := pacer.acquire(now, l.wake)
 	if ok {
 		return verdict{}, false
 	}

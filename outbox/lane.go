@@ -173,8 +173,8 @@ func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time
 	claim = alert.Claim{
 		Lane: l.name, Now: now, DigestAbove: l.outbox.opts.DigestAbove, DigestAfter: l.outbox.opts.DigestAfter, Via: via,
 	}
-	claim.Posts, later = l.pacer(via).take(now, l.wake)
-	ok, again := l.outbox.updates.take(now, l.wake)
+	claim.Posts, later = l.pacer(via).acquire(now, l.wake)
+	ok, again := l.outbox.updates.acquire(now, l.wake)
 	claim.Updates = ok
 	return claim, earliest(later, again)
 }

@@ -21,8 +21,8 @@ func (b *bucket) at(now time.Time, place int) time.Time {
 	return latest(b.spent, now).Add(time.Duration(place-b.burst+1) * b.every)
 }
 
-// take uses one token, whether there is one or not.
-func (b *bucket) take(now time.Time) { b.spent = latest(b.spent, now).Add(b.every) }
+// spend uses one token, whether there is one or not.
+func (b *bucket) spend(now time.Time) { b.spent = latest(b.spent, now).Add(b.every) }
 
 // pause leaves no token before until, and exactly one then.
 func (b *bucket) pause(until time.Time) {
@@ -45,9 +45,9 @@ type waiter struct {
 	busy bool
 }
 
-// take gives a token, or else keeps a place in the queue and says when to ask
+// acquire takes a token, or else keeps a place in the queue and says when to ask
 // again.
-func (p *pacer) take(now time.Time, who chan struct{}) (ok bool, again time.Time) {
+func (p *pacer) acquire(now time.Time, who chan struct{}) (ok bool, again time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	place, ahead := p.find(who)
@@ -59,10 +59,10 @@ func (p *pacer) take(now time.Time, who chan struct{}) (ok bool, again time.Time
 		}
 		return false, again
 	}
-	p.bucket.take(now)
+	p.bucket.spend(now)
 	if place >= 0 {
 		p.queue = slices.Delete(p.queue, place, place+1)
-		p.tellFirst()
+		p.wakeFirst()
 	}
 	return true, time.Time{}
 }
@@ -72,7 +72,7 @@ func (p *pacer) giveBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.bucket.spent = p.bucket.spent.Add(-p.bucket.every)
-	p.tellFirst()
+	p.wakeFirst()
 }
 
 // leave gives up a place in the queue, for a lane that can't send for a while.
@@ -82,7 +82,7 @@ func (p *pacer) leave(who chan struct{}) {
 	if place, ahead := p.find(who); place >= 0 {
 		p.queue = slices.Delete(p.queue, place, place+1)
 		if ahead == 0 {
-			p.tellFirst()
+			p.wakeFirst()
 		}
 	}
 }
@@ -94,7 +94,7 @@ func (p *pacer) busy(who chan struct{}) {
 	if place, ahead := p.find(who); place >= 0 {
 		p.queue[place].busy = true
 		if ahead == 0 {
-			p.tellFirst()
+			p.wakeFirst()
 		}
 	}
 }
@@ -119,8 +119,8 @@ func (p *pacer) full() time.Time {
 	return p.bucket.spent
 }
 
-// tellFirst wakes who is to be served next, because its time may have changed.
-func (p *pacer) tellFirst() {
+// wakeFirst wakes who is to be served next, because its time may have changed.
+func (p *pacer) wakeFirst() {
 	for _, w := range p.queue {
 		if !w.busy {
 			poke(w.who)
@@ -177,7 +177,7 @@ func (t *turns) turn(now, had time.Time) time.Time {
 		return had
 	}
 	at := latest(t.bucket.at(now, 0), now)
-	t.bucket.take(now)
+	t.bucket.spend(now)
 	return at
 }
 

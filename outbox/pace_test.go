@@ -15,7 +15,7 @@ func TestBucketNeverGivesMoreThanBurstPlusRateInAnyWindow(t *testing.T) {
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			now = now.Add(time.Duration(rapid.IntRange(0, 1500).Draw(t, "ms")) * time.Millisecond)
 			if !b.at(now, 0).After(now) {
-				b.take(now)
+				b.spend(now)
 				taken = append(taken, now)
 			}
 		}
@@ -31,11 +31,11 @@ func TestBucketNeverGivesMoreThanBurstPlusRateInAnyWindow(t *testing.T) {
 
 func TestBucketIsPunctual(t *testing.T) {
 	b := bucket{every: time.Second, burst: 2}
-	b.take(noon)
+	b.spend(noon)
 	if at := b.at(noon, 0); at.After(noon) {
 		t.Fatalf("second of a burst of two at %v", at)
 	}
-	b.take(noon)
+	b.spend(noon)
 	if at := b.at(noon, 0); !at.Equal(noon.Add(time.Second)) {
 		t.Fatalf("third at %v, want a second later", at)
 	}
@@ -56,21 +56,21 @@ func TestBudgetServesFirstComeFirst(t *testing.T) {
 	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	first, second := make(chan struct{}, 1), make(chan struct{}, 1)
 	taken := make(chan struct{}, 1)
-	if ok, _ := p.take(noon, taken); !ok {
+	if ok, _ := p.acquire(noon, taken); !ok {
 		t.Fatal("a full pacer refused")
 	}
-	_, at := p.take(noon, first)
-	_, later := p.take(noon, second)
+	_, at := p.acquire(noon, first)
+	_, later := p.acquire(noon, second)
 	if at.Sub(noon) != time.Second || later.Sub(noon) != 2*time.Second {
 		t.Fatalf("asked to come again after %v and %v", at.Sub(noon), later.Sub(noon))
 	}
-	if ok, _ := p.take(at, second); ok {
+	if ok, _ := p.acquire(at, second); ok {
 		t.Fatal("the second overtook the first")
 	}
-	if ok, _ := p.take(at, first); !ok {
+	if ok, _ := p.acquire(at, first); !ok {
 		t.Fatal("the first was refused at its time")
 	}
-	if ok, _ := p.take(later, second); !ok {
+	if ok, _ := p.acquire(later, second); !ok {
 		t.Fatal("the second was refused at its time")
 	}
 }
@@ -78,9 +78,9 @@ func TestBudgetServesFirstComeFirst(t *testing.T) {
 func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
 	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	user, waiting, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	p.take(noon, user)
-	p.take(noon, waiting)
-	p.take(noon, behind)
+	p.acquire(noon, user)
+	p.acquire(noon, waiting)
+	p.acquire(noon, behind)
 	p.giveBack()
 	if len(waiting) != 1 || len(behind) != 0 {
 		t.Fatalf("told the first %d times and the one behind %d times", len(waiting), len(behind))
@@ -89,7 +89,7 @@ func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
 	if len(behind) != 1 {
 		t.Fatal("who moved up to the front was not told")
 	}
-	if ok, _ := p.take(noon, behind); !ok {
+	if ok, _ := p.acquire(noon, behind); !ok {
 		t.Fatal("the token that came back is lost")
 	}
 }
@@ -97,18 +97,18 @@ func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
 func TestBusyWaiterLetsOthersPassAndKeepsItsPlace(t *testing.T) {
 	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	user, slow, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
-	p.take(noon, user)
-	p.take(noon, slow)
-	p.take(noon, behind)
+	p.acquire(noon, user)
+	p.acquire(noon, slow)
+	p.acquire(noon, behind)
 	p.busy(slow)
 	if len(behind) != 1 {
 		t.Fatal("who may pass was not told")
 	}
-	if ok, _ := p.take(noon.Add(time.Second), behind); !ok {
+	if ok, _ := p.acquire(noon.Add(time.Second), behind); !ok {
 		t.Fatal("the busy one is in the way")
 	}
-	p.take(noon.Add(time.Second), behind)
-	if ok, _ := p.take(noon.Add(2*time.Second), slow); !ok {
+	p.acquire(noon.Add(time.Second), behind)
+	if ok, _ := p.acquire(noon.Add(2*time.Second), slow); !ok {
 		t.Fatal("the busy one lost its place")
 	}
 }
