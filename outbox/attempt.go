@@ -13,13 +13,13 @@ import (
 
 // deliver makes one attempt at a claimed job and writes down what became of it.
 // It returns only when that is durable or calls has ended.
-func (l *lane) deliver(calls context.Context, t turn) {
+func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.busy(l.wake)
 	l.outbox.fallback.busy(l.wake)
-	v := l.attempt(calls, t)
-	l.apply(v, t.job.Via)
+	v := l.attempt(calls, c)
+	l.apply(v, c.job.Via)
 	if l.record(calls, v) {
-		l.report(t.job, v)
+		l.report(c.job, v)
 		l.outbox.destinations.learn(v.Outcome)
 		return
 	}
@@ -28,10 +28,10 @@ func (l *lane) deliver(calls context.Context, t turn) {
 }
 
 // attempt finds out what to write down about a job, if need be by asking Slack.
-func (l *lane) attempt(calls context.Context, t turn) verdict {
-	job := t.job
-	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && t.reach.needsNewCard(job)) {
-		l.returnToken(t)
+func (l *lane) attempt(calls context.Context, c claimed) verdict {
+	job := c.job
+	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+		l.returnToken(c)
 		return v
 	}
 	if job.Kind.InThread() && job.Card.TS == "" {
@@ -40,40 +40,40 @@ func (l *lane) attempt(calls context.Context, t turn) verdict {
 	if job.Unsure && job.Kind != alert.Update {
 		found, v, ok := l.look(calls, job)
 		if ok {
-			l.returnToken(t)
+			l.returnToken(c)
 			return v
 		}
 		job = found
 	}
-	if v, ok := t.reach.reroute(l.now(), job); ok {
-		l.returnToken(t)
+	if v, ok := c.reach.reroute(l.now(), job); ok {
+		l.returnToken(c)
 		return v
 	}
-	if v, ok := l.switchPacer(t, job); ok {
+	if v, ok := l.switchPacer(c, job); ok {
 		return v
 	}
-	job.Refused = t.reach.refused(job)
+	job.Refused = c.reach.refused(job)
 	sent, err := l.send(calls, job)
-	return t.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
+	return c.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
 // returnToken gives back the token that an attempt that needs no call would have used.
-func (l *lane) returnToken(t turn) {
-	if t.job.Kind == alert.Update {
+func (l *lane) returnToken(c claimed) {
+	if c.job.Kind == alert.Update {
 		l.outbox.updates.giveBack()
 		return
 	}
-	t.pacer.giveBack()
+	c.pacer.giveBack()
 }
 
 // switchPacer takes a token of another conversation in place of that which the job
 // was claimed with. When there is none, the job waits for it.
-func (l *lane) switchPacer(t turn, job alert.Job) (v verdict, ok bool) {
+func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, ok bool) {
 	pacer := l.pacer(job.Via)
-	if job.Kind == alert.Update || pacer == t.pacer {
+	if job.Kind == alert.Update || pacer == c.pacer {
 		return verdict{}, false
 	}
-	t.pacer.giveBack()
+	c.pacer.giveBack()
 	now := l.now()
 	ok, at := pacer.acquire(now, l.wake)
 	if ok {

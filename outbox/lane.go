@@ -53,7 +53,7 @@ func (l *lane) leave() {
 	l.outbox.fallback.leave(l.wake)
 }
 
-// rest is what a lane does after a turn: wait until a time. Zero goes on at once.
+// rest is what a lane does after a delivery: wait until a time. Zero goes on at once.
 type rest struct {
 	until time.Time
 	doing string
@@ -63,11 +63,11 @@ type rest struct {
 	idle bool
 }
 
-// run takes turns until the lane is idle or stop ends, which is the end of the
+// run delivers until the lane is idle or stop ends, which is the end of the
 // outbox, too; calls is the context of what has begun.
 func (l *lane) run(stop, calls context.Context) {
 	for l.passGate(stop) {
-		r := l.turn(calls)
+		r := l.deliverNext(calls)
 		if r.idle && !r.until.After(l.now()) && l.outbox.retire(l) {
 			return
 		}
@@ -118,9 +118,9 @@ func (l *lane) wait(stop context.Context, r rest) bool {
 	return true
 }
 
-// turn makes at most one delivery.
-func (l *lane) turn(calls context.Context) rest {
-	select { // what woke the lane until here, this turn's claim will see
+// deliverNext makes at most one delivery.
+func (l *lane) deliverNext(calls context.Context) rest {
+	select { // what woke the lane until here, the claim below will see
 	case <-l.wake:
 	default:
 	}
@@ -144,7 +144,7 @@ func (l *lane) turn(calls context.Context) rest {
 	if job.ID == "" {
 		return l.nothing(now, next, later)
 	}
-	l.deliver(calls, turn{job: job, reach: reach, pacer: l.pacer(claim.Via)})
+	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via)})
 	return rest{}
 }
 
@@ -159,9 +159,9 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 	}
 }
 
-// turn is a claimed job and what it was claimed with: what was known about
+// claimed is a job and what it was claimed with: what was known about
 // destinations, and the pace of which a token was taken if it is no edit.
-type turn struct {
+type claimed struct {
 	job   alert.Job
 	reach reachability
 	pacer *pacer
