@@ -88,10 +88,10 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if l.doubt.delivery != job.ID {
 		l.doubt = doubt{delivery: job.ID}
 	}
-	if l.doubt.turn = l.outbox.looks.turn(l.now(), l.doubt.turn); l.doubt.turn.After(l.now()) {
-		return job, lookAt(l.now(), job, l.doubt.turn), true
+	if l.doubt.lookAt = l.outbox.looks.next(l.now(), l.doubt.lookAt); l.doubt.lookAt.After(l.now()) {
+		return job, waitToLook(l.now(), job, l.doubt.lookAt), true
 	}
-	l.doubt.turn = time.Time{}
+	l.doubt.lookAt = time.Time{}
 	l.status.set("looking", l.now().Add(l.outbox.opts.CallTimeout))
 	ctx, cancel := context.WithTimeout(calls, l.outbox.opts.CallTimeout)
 	defer cancel()

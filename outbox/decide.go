@@ -206,16 +206,16 @@ type doubt struct {
 	looks    int
 	absent   int
 	last     bool
-	// turn is when it may look; zero for none yet.
-	turn time.Time
+	// lookAt is when it may look; zero for none yet.
+	lookAt time.Time
 }
 
-// lookAt has it wait for its turn to look, and see now and then whether that
+// waitToLook waits until the time of the next look, and checks now and then whether that
 // has changed.
-func lookAt(now time.Time, job alert.Job, turn time.Time) verdict {
+func waitToLook(now time.Time, job alert.Job, at time.Time) verdict {
 	v := begin(now, job)
 	v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
-	v.NextAt = earliest(turn, now.Add(backoffMost))
+	v.NextAt = earliest(at, now.Add(backoffMost))
 	return v
 }
 

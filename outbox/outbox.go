@@ -160,7 +160,7 @@ type Outbox struct {
 	log     *zap.Logger
 	metrics *metrics
 	updates pacer
-	looks   turns
+	looks   lookTimes
 	// fallback is the pace of posts to the conversation that stands in for others.
 	fallback     *pacer
 	destinations *destinations
@@ -189,7 +189,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		queue: queue, sender: sender, opts: opts, log: opts.Log,
 		policy:       policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
 		metrics:      metrics,
-		looks:        turns{bucket: bucket{every: lookPace, burst: lookBurst}},
+		looks:        lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}},
 		updates:      pacer{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
 		fallback:     opts.newPacer(),
 		destinations: newDestinations(opts, metrics.broken),

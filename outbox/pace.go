@@ -159,18 +159,18 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// turns hands out the times at which lanes may look into history, which Slack
+// lookTimes hands out the times at which lanes may look into history, which Slack
 // limits for the workspace (tier 3, slack-facts §3.2): after a crash a thousand
 // lanes may want to look at once.
-type turns struct {
+type lookTimes struct {
 	mu     sync.Mutex
 	bucket bucket
 	// until is the end of the latest pause: what was handed out for before is void.
 	until time.Time
 }
 
-// turn returns when a lane may look that was given the turn had, or none yet.
-func (t *turns) turn(now, had time.Time) time.Time {
+// next returns when a lane may look that was given the time had before, zero for none.
+func (t *lookTimes) next(now, had time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if !had.IsZero() && !had.Before(t.until) {
@@ -182,7 +182,7 @@ func (t *turns) turn(now, had time.Time) time.Time {
 }
 
 // pause hands out nothing before until.
-func (t *turns) pause(until time.Time) {
+func (t *lookTimes) pause(until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.until = latest(t.until, until)

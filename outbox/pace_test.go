@@ -114,25 +114,25 @@ func TestBusyWaiterLetsOthersPassAndKeepsItsPlace(t *testing.T) {
 }
 
 func TestAfterAPauseLooksTakeTurns(t *testing.T) {
-	looks := turns{bucket: bucket{every: lookPace, burst: lookBurst}}
+	looks := lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}}
 	var had time.Time
 	for range 500 {
-		if had = looks.turn(noon, time.Time{}); had.After(noon) {
+		if had = looks.next(noon, time.Time{}); had.After(noon) {
 			t.Fatalf("a look has to wait until %v although Slack has not asked for it", had)
 		}
 	}
 	end := noon.Add(time.Minute)
 	looks.pause(end)
-	if again := looks.turn(noon, had); !again.Equal(end) {
-		t.Errorf("a turn from before the pause is %v, want its end", again)
+	if again := looks.next(noon, had); !again.Equal(end) {
+		t.Errorf("a time from before the pause is %v, want its end", again)
 	}
 	for n := 1; n < 100; n++ {
-		at := looks.turn(noon, time.Time{})
+		at := looks.next(noon, time.Time{})
 		if want := end.Add(time.Duration(n) * lookPace); !at.Equal(want) {
-			t.Fatalf("turn %d is %v after the pause, want %v", n, at.Sub(end), want.Sub(end))
+			t.Fatalf("look %d is %v after the pause, want %v", n, at.Sub(end), want.Sub(end))
 		}
-		if kept := looks.turn(noon, at); !kept.Equal(at) {
-			t.Fatalf("turn %d was moved by %v", n, kept.Sub(at))
+		if kept := looks.next(noon, at); !kept.Equal(at) {
+			t.Fatalf("look %d was moved by %v", n, kept.Sub(at))
 		}
 	}
 }
