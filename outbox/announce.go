@@ -10,10 +10,10 @@ import (
 )
 
 // The fallback conversation is told of a lane's dead letters no more often than
-// this, and asked again after tellAgain when it could not be told.
+// this, and asked again after announceAgain when it could not be reported.
 const (
-	tellEvery = 5 * time.Minute
-	tellAgain = time.Minute
+	announceEvery = 5 * time.Minute
+	announceAgain = time.Minute
 )
 
 // announce tells the fallback conversation of dead letters, with one line for
@@ -22,10 +22,10 @@ func (o *Outbox) announce(ctx context.Context) {
 	if o.opts.Strands == nil || o.opts.Fallback == "" {
 		return
 	}
-	told := map[string]time.Time{}
+	announcedAt := map[string]time.Time{}
 	for ctx.Err() == nil {
 		var again <-chan time.Time
-		if wait := o.announceAll(ctx, told); wait > 0 {
+		if wait := o.announceAll(ctx, announcedAt); wait > 0 {
 			again = time.After(wait)
 		}
 		select {
@@ -36,25 +36,25 @@ func (o *Outbox) announce(ctx context.Context) {
 	}
 }
 
-// announceAll tells what may be told now, and says when to look again for what
+// announceAll reports what may be reported now, and says when to look again for what
 // may not; zero: when there is more.
-func (o *Outbox) announceAll(ctx context.Context, told map[string]time.Time) (wait time.Duration) {
+func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (wait time.Duration) {
 	unreported, err := o.opts.Strands.UnreportedDeadLetters(ctx)
 	if err != nil {
 		o.log.Warn("look for dead letters", zap.Error(err))
-		return tellAgain
+		return announceAgain
 	}
 	for _, g := range unreported {
 		now := o.opts.Now()
-		if since := now.Sub(told[g.Lane]); !told[g.Lane].IsZero() && since < tellEvery {
-			wait = sooner(wait, tellEvery-since)
+		if since := now.Sub(announcedAt[g.Lane]); !announcedAt[g.Lane].IsZero() && since < announceEvery {
+			wait = sooner(wait, announceEvery-since)
 			continue
 		}
-		if !o.tell(ctx, g) {
-			wait = sooner(wait, tellAgain)
+		if !o.announceLane(ctx, g) {
+			wait = sooner(wait, announceAgain)
 			continue
 		}
-		told[g.Lane] = now
+		announcedAt[g.Lane] = now
 	}
 	return wait
 }
@@ -67,9 +67,9 @@ func sooner(a, b time.Duration) time.Duration {
 	return min(a, b)
 }
 
-// tell says one line in the fallback conversation, at its pace. That it was
-// perhaps said is enough.
-func (o *Outbox) tell(ctx context.Context, g alert.UnreportedDeadLetters) bool {
+// announceLane posts one line to the fallback conversation, at its pace. A post that
+// may have been taken counts as done.
+func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters) bool {
 	if !o.destinations.known().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
 		return false
 	}
@@ -79,11 +79,11 @@ func (o *Outbox) tell(ctx context.Context, g alert.UnreportedDeadLetters) bool {
 		if fail := failure(err); fail.Class == alert.ClassThrottled {
 			o.fallback.pause(o.opts.Now().Add(max(fail.RetryAfter, throttleMin)))
 		}
-		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
+		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
 	}
 	if err := o.opts.Strands.MarkReported(ctx, g); err != nil {
-		o.log.Warn("tell of dead letters", zap.String("lane", g.Lane), zap.Error(err))
+		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
 	}
 	return true
 }

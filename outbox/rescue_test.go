@@ -146,7 +146,7 @@ func TestDeadLettersAreToldInTheFallbackInOneLineAndNotOften(t *testing.T) {
 		if told != 4 || len(w.slack.announced) > 2 {
 			t.Errorf("announced %+v", w.slack.announced)
 		}
-		if n := len(w.slack.announced); n == 2 && w.slack.announced[1].at.Sub(w.slack.announced[0].at) < tellEvery {
+		if n := len(w.slack.announced); n == 2 && w.slack.announced[1].at.Sub(w.slack.announced[0].at) < announceEvery {
 			t.Error("told twice within five minutes")
 		}
 	})
