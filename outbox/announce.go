@@ -30,7 +30,7 @@ func (o *Outbox) announce(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-o.buried:
+		case <-o.newDeadLetter:
 		case <-again:
 		}
 	}

@@ -120,7 +120,7 @@ func (o *Outbox) Health() alert.Health {
 			h.Notes = append(h.Notes, r.problem(m))
 		}
 	}
-	if why, _ := o.helpless.read(); why != "" {
+	if why, _ := o.lastResortError.read(); why != "" {
 		h.Problems = append(h.Problems, alert.Problem{What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
 	}
 	slices.SortFunc(h.Problems, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })

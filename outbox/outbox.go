@@ -164,13 +164,13 @@ type Outbox struct {
 	// fallback is the pace of posts to the conversation that stands in for others.
 	fallback     *pacer
 	destinations *destinations
-	// helpless is the latest failure of the last resort, until it works again.
-	helpless lastError
-	// buried signals a dead letter.
-	buried chan struct{}
-	gate   gate
-	recent lastError
-	scan   status
+	// lastResortError is the latest failure of the last resort; empty once it works again.
+	lastResortError lastError
+	// newDeadLetter signals that a delivery was given up.
+	newDeadLetter chan struct{}
+	gate          gate
+	recent        lastError
+	scan          status
 	// bell rings when fresh has lanes that need a goroutine.
 	bell chan struct{}
 
@@ -187,18 +187,18 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 	metrics := newMetrics(opts.Metrics)
 	return &Outbox{
 		queue: queue, sender: sender, opts: opts, log: opts.Log,
-		policy:       policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
-		metrics:      metrics,
-		looks:        lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}},
-		updates:      pacer{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
-		fallback:     opts.newPacer(),
-		destinations: newDestinations(opts, metrics.broken),
-		buried:       make(chan struct{}, 1),
-		gate:         gate{closed: make(chan struct{}, 1)},
-		bell:         make(chan struct{}, 1),
-		lanes:        map[string]*lane{},
-		fresh:        map[string]struct{}{},
-		recalled:     make(chan struct{}),
+		policy:        policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
+		metrics:       metrics,
+		looks:         lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}},
+		updates:       pacer{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
+		fallback:      opts.newPacer(),
+		destinations:  newDestinations(opts, metrics.broken),
+		newDeadLetter: make(chan struct{}, 1),
+		gate:          gate{closed: make(chan struct{}, 1)},
+		bell:          make(chan struct{}, 1),
+		lanes:         map[string]*lane{},
+		fresh:         map[string]struct{}{},
+		recalled:      make(chan struct{}),
 	}
 }
 

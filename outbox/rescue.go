@@ -56,7 +56,7 @@ func (o *Outbox) rescue(stop, calls context.Context) {
 	for failures := 0; stop.Err() == nil; {
 		lanes := o.destinations.known().stranded()
 		if len(lanes) == 0 {
-			o.helpless.set(time.Time{}, "")
+			o.lastResortError.set(time.Time{}, "")
 			select {
 			case <-stop.Done():
 			case <-o.destinations.worse:
@@ -66,7 +66,7 @@ func (o *Outbox) rescue(stop, calls context.Context) {
 		wait := rescueEvery
 		if o.rescueAll(stop, calls, lanes) {
 			failures = 0
-			o.helpless.set(time.Time{}, "")
+			o.lastResortError.set(time.Time{}, "")
 		} else {
 			wait = min(rescueFirst<<min(failures, 6), rescueMost)
 			failures++
@@ -97,7 +97,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	}
 	if err := o.opts.LastResort(calls, s); err != nil {
 		o.metrics.rescues.WithLabelValues("failed").Inc()
-		o.helpless.set(o.opts.Now(), err.Error())
+		o.lastResortError.set(o.opts.Now(), err.Error())
 		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))
 		return false
 	}
