@@ -218,7 +218,7 @@ func (l *lane) report(job alert.Job, v verdict) {
 	case alert.Superseded:
 		l.outbox.log.Debug("needed no more", fields...)
 	case alert.Dead:
-		poke(l.outbox.newDeadLetter)
+		signal(l.outbox.newDeadLetter)
 		l.outbox.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
 	default:
 		l.reportDelay(job, v, fields)

@@ -83,8 +83,8 @@ func (d *destinations) mended(lane string) {
 func (d *destinations) replace(broken map[string]mark) {
 	d.broken = broken
 	d.gauge.Set(float64(len(broken)))
-	poke(d.changed)
-	poke(d.worse)
+	signal(d.changed)
+	signal(d.worse)
 }
 
 // sorted lists marks by name.

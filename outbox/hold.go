@@ -47,7 +47,7 @@ func (g *gate) shut(why alert.Problem) bool {
 		return false
 	}
 	g.open = make(chan struct{})
-	poke(g.closed)
+	signal(g.closed)
 	return true
 }
 

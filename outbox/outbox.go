@@ -171,12 +171,12 @@ type Outbox struct {
 	gate          gate
 	recent        lastError
 	scan          status
-	// bell rings when fresh has lanes that need a goroutine.
-	bell chan struct{}
+	// startSignal says that toStart is not empty.
+	startSignal chan struct{}
 
-	mu    sync.Mutex
-	lanes map[string]*lane    // those with a goroutine
-	fresh map[string]struct{} // those to get one
+	mu      sync.Mutex
+	lanes   map[string]*lane    // have a goroutine
+	toStart map[string]struct{} // are to get one
 
 	recalled chan struct{}
 }
@@ -195,9 +195,9 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		destinations:  newDestinations(opts, metrics.broken),
 		newDeadLetter: make(chan struct{}, 1),
 		gate:          gate{closed: make(chan struct{}, 1)},
-		bell:          make(chan struct{}, 1),
+		startSignal:   make(chan struct{}, 1),
 		lanes:         map[string]*lane{},
-		fresh:         map[string]struct{}{},
+		toStart:       map[string]struct{}{},
 		recalled:      make(chan struct{}),
 	}
 }
@@ -235,13 +235,13 @@ func (o *Outbox) Wake(lanes ...string) {
 	defer o.mu.Unlock()
 	for _, name := range lanes {
 		if l := o.lanes[name]; l != nil {
-			poke(l.wake)
+			signal(l.wake)
 			continue
 		}
-		o.fresh[name] = struct{}{}
+		o.toStart[name] = struct{}{}
 	}
-	if len(o.fresh) > 0 {
-		poke(o.bell)
+	if len(o.toStart) > 0 {
+		signal(o.startSignal)
 	}
 }
 
@@ -251,10 +251,10 @@ func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
 		select {
 		case <-ctx.Done():
 			return
-		case <-o.bell:
+		case <-o.startSignal:
 		}
 		o.mu.Lock()
-		for name := range o.fresh {
+		for name := range o.toStart {
 			if o.lanes[name] == nil {
 				l := newLane(o, name)
 				o.lanes[name] = l
@@ -262,7 +262,7 @@ func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
 				start(l)
 			}
 		}
-		clear(o.fresh)
+		clear(o.toStart)
 		o.mu.Unlock()
 	}
 }
@@ -309,10 +309,10 @@ func (o *Outbox) wakeIdle(lanes []string) {
 	defer o.mu.Unlock()
 	for _, name := range lanes {
 		if o.lanes[name] == nil {
-			o.fresh[name] = struct{}{}
+			o.toStart[name] = struct{}{}
 		}
 	}
-	poke(o.bell)
+	signal(o.startSignal)
 }
 
 // retryAfter is the back-off when the store fails, in place of Slack.

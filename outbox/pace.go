@@ -123,7 +123,7 @@ func (p *pacer) full() time.Time {
 func (p *pacer) wakeFirst() {
 	for _, w := range p.queue {
 		if !w.busy {
-			poke(w.who)
+			signal(w.who)
 			return
 		}
 	}
@@ -136,8 +136,8 @@ func (p *pacer) pause(until time.Time) {
 	p.bucket.pause(until)
 }
 
-// poke signals c, which holds one signal, without ever blocking.
-func poke(c chan struct{}) {
+// signal signals c, which holds one signal, without ever blocking.
+func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
 	default:
