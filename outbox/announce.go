@@ -19,7 +19,7 @@ const (
 // announce tells the fallback conversation of dead letters, with one line for
 // all of a lane, until ctx ends.
 func (o *Outbox) announce(ctx context.Context) {
-	if o.opts.Strands == nil || o.opts.Fallback == "" {
+	if o.opts.Fallback == "" {
 		return
 	}
 	announcedAt := map[string]time.Time{}
@@ -39,7 +39,7 @@ func (o *Outbox) announce(ctx context.Context) {
 // announceAll reports what may be reported now, and says when to look again for what
 // may not; zero: when there is more.
 func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (wait time.Duration) {
-	unreported, err := o.opts.Strands.UnreportedDeadLetters(ctx)
+	unreported, err := o.queue.UnreportedDeadLetters(ctx)
 	if err != nil {
 		o.log.Warn("look for dead letters", zap.Error(err))
 		return announceAgain
@@ -82,7 +82,7 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
 	}
-	if err := o.opts.Strands.MarkReported(ctx, g); err != nil {
+	if err := o.queue.MarkReported(ctx, g); err != nil {
 		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
 	}
 	return true

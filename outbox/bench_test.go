@@ -11,6 +11,8 @@ import (
 // one is a queue with one delivery at a time, and a sender that says when it
 // was called.
 type one struct {
+	Queue  // for what is never called here
+	Sender // likewise
 	owed   chan alert.Job
 	called chan struct{}
 }
@@ -33,19 +35,7 @@ func (o *one) Send(context.Context, alert.Job) (alert.Sent, error) {
 	return alert.Sent{TS: "1.0", Version: 1}, nil
 }
 
-func (o *one) Find(context.Context, alert.Job) (alert.Sent, bool, error) {
-	return alert.Sent{}, false, nil
-}
-
-func (o *one) Probe(context.Context) error { return nil }
-
 func (o *one) Broken(context.Context) ([]alert.Destination, error) { return nil, nil }
-
-func (o *one) Mark(context.Context, alert.Destination) error { return nil }
-
-func (o *one) Announce(context.Context, string, alert.UnreportedDeadLetters) error { return nil }
-
-func (o *one) Reach(context.Context, alert.Destination) (bool, error) { return true, nil }
 
 // BenchmarkWakeToSend measures the outbox's own share of accepted → Slack's
 // endpoint called, for a lane that has no goroutine when it is woken.

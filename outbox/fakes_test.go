@@ -188,7 +188,7 @@ func (w *world) start(t *testing.T, opts Options) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w.slack.run++
 	w.registry = prometheus.NewRegistry()
-	opts.Metrics, opts.Strands = w.registry, w.queue
+	opts.Metrics = w.registry
 	w.box = New(w.queue, w.slack, opts)
 	ended := make(chan error, 1)
 	go func() { ended <- w.box.Run(ctx) }()

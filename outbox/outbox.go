@@ -18,23 +18,32 @@ import (
 	"tocsin/alert"
 )
 
-// Queue remembers what is owed.
+// Queue stores deliveries and what is known about destinations.
 type Queue interface {
-	// Lanes lists the lanes that anything is owed to.
+	// Lanes lists the lanes that have pending deliveries.
 	Lanes(ctx context.Context) ([]string, error)
 	// Claim marks the lane's next delivery as being sent, durably, and returns
 	// it. A job without an ID means that nothing may be sent now; next is when
-	// (zero: nothing of these kinds is waiting). A delivery that was being sent
+	// (zero: nothing of these kinds is pending). A delivery that was being sent
 	// already comes back with Unsure set and its earlier StartedAt.
 	Claim(ctx context.Context, c alert.Claim) (job alert.Job, next time.Time, err error)
-	// Finish writes down what became of a claimed delivery, durably.
-	// alert.ErrNotFound means that nobody owes it any more.
+	// Finish records the outcome of a claimed delivery, durably.
+	// alert.ErrNotFound means that the delivery is no longer pending.
 	Finish(ctx context.Context, o alert.Outcome) error
 	// Broken lists the destinations that are known to be broken.
 	Broken(ctx context.Context) ([]alert.Destination, error)
-	// Mark keeps what a look at a destination found, durably. With a zero Since
-	// it is broken no more, and what waited for it may go on.
+	// Mark records the result of checking a destination, durably. With a zero
+	// Since it is no longer broken, and what waited for it may be sent.
 	Mark(ctx context.Context, d alert.Destination) error
+	// Stranded lists what waits for a lane and was not rescued yet, the most
+	// urgent first, at most so many.
+	Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error)
+	// Rescued records durably that the last resort has taken these deliveries.
+	Rescued(ctx context.Context, ids []string) error
+	// UnreportedDeadLetters counts the unreported dead letters of each lane.
+	UnreportedDeadLetters(ctx context.Context) ([]alert.UnreportedDeadLetters, error)
+	// MarkReported records durably that these were reported.
+	MarkReported(ctx context.Context, dead alert.UnreportedDeadLetters) error
 }
 
 // Sender is the way to Slack. Its errors are *alert.SendError; any other one
@@ -92,8 +101,6 @@ type Options struct {
 	// taken. It is called for one lane at a time and never twice for a delivery
 	// that it took. nil: there is none.
 	LastResort func(ctx context.Context, s alert.Stranded) error
-	// Strands is needed for LastResort, and to tell Fallback of dead letters.
-	Strands Strands
 	// ReachEvery is how often a broken destination is looked at: 5 min.
 	ReachEvery time.Duration
 	// ProbeEvery is how often Slack is asked whether it knows the app again

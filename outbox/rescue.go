@@ -9,19 +9,6 @@ import (
 	"tocsin/alert"
 )
 
-// Strands remembers what has to be told in another way than by a card.
-type Strands interface {
-	// Stranded lists what waits for a lane and was not rescued yet, the most
-	// urgent first and at most so much.
-	Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error)
-	// Rescued notes that the last resort has taken these deliveries, durably.
-	Rescued(ctx context.Context, ids []string) error
-	// UnreportedDeadLetters counts the unreported dead letters of each lane.
-	UnreportedDeadLetters(ctx context.Context) ([]alert.UnreportedDeadLetters, error)
-	// MarkReported records durably that these were reported.
-	MarkReported(ctx context.Context, dead alert.UnreportedDeadLetters) error
-}
-
 // The bounds of the last resort: how much it is given at once, how long it has
 // peace afterwards, and how long when it failed.
 const (
@@ -88,7 +75,7 @@ func (o *Outbox) rescueAll(stop, calls context.Context, lanes []alert.Stranded) 
 
 func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	var err error
-	if s.Jobs, err = o.opts.Strands.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
+	if s.Jobs, err = o.queue.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
 		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
 		return false
 	}
@@ -107,7 +94,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	}
 	// However often the store refuses: it must not be told again.
 	for failures := 0; ; failures++ {
-		err := o.opts.Strands.Rescued(calls, ids)
+		err := o.queue.Rescued(calls, ids)
 		if err == nil {
 			break
 		}
