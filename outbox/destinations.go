@@ -105,8 +105,8 @@ func (r reachability) refused(job alert.Job) string {
 	return r.broken[job.Lane].Code
 }
 
-// remember loads what an earlier run knew, however often the queue refuses.
-func (o *Outbox) remember(ctx context.Context) bool {
+// loadBroken loads what an earlier run knew and retries until it works; false when ctx ends first.
+func (o *Outbox) loadBroken(ctx context.Context) bool {
 	for failures := 0; ; failures++ {
 		known, err := o.queue.Broken(ctx)
 		if err == nil {
@@ -164,7 +164,7 @@ func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
 	if fail := failure(err); err != nil && fail.Class == alert.ClassDestination {
 		found.Code, found.Hint = fail.Code, fail.Hint
 	}
-	forgotten := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.owed(m.Lane)
+	forgotten := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.hasPending(m.Lane)
 	if err == nil && sure || forgotten {
 		found.Destination = alert.Destination{Lane: m.Lane, ProbeAt: now}
 	}
@@ -190,8 +190,8 @@ func (o *Outbox) wakeBroken(mended string) {
 	o.Wake(lanes...)
 }
 
-// owed says whether anything waits for a lane.
-func (o *Outbox) owed(lane string) bool {
+// hasPending reports whether a lane has pending deliveries.
+func (o *Outbox) hasPending(lane string) bool {
 	o.mu.Lock()
 	l := o.lanes[lane]
 	o.mu.Unlock()

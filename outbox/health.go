@@ -114,7 +114,7 @@ func (o *Outbox) Health() alert.Health {
 	}
 	r := o.destinations.known()
 	for _, m := range r.sorted() {
-		if o.pressing(r, m) {
+		if o.blocksAlerts(r, m) {
 			h.Problems = append(h.Problems, r.problem(m))
 		} else {
 			h.Notes = append(h.Notes, r.problem(m))
@@ -128,15 +128,15 @@ func (o *Outbox) Health() alert.Health {
 	return h
 }
 
-// pressing says whether alerts wait, or will wait, because of a broken
+// blocksAlerts reports whether alerts wait, or will wait, because of a broken
 // destination. It is no more than a note while something stands in for it, and
 // when nobody wants to send there.
-func (o *Outbox) pressing(r reachability, m mark) bool {
+func (o *Outbox) blocksAlerts(r reachability, m mark) bool {
 	if r.fallbackFor(m.Lane) != "" {
 		return false
 	}
 	_, both := r.broken[r.fallback]
-	return both && len(r.broken) > 1 || o.owed(m.Lane)
+	return both && len(r.broken) > 1 || o.hasPending(m.Lane)
 }
 
 // problem says what is wrong with a destination and how it is mended.

@@ -185,7 +185,7 @@ type Outbox struct {
 	lanes   map[string]*lane    // have a goroutine
 	toStart map[string]struct{} // are to get one
 
-	recalled chan struct{}
+	loaded chan struct{}
 }
 
 // New returns an Outbox that sends nothing before Run.
@@ -205,7 +205,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		startSignal:   make(chan struct{}, 1),
 		lanes:         map[string]*lane{},
 		toStart:       map[string]struct{}{},
-		recalled:      make(chan struct{}),
+		loaded:        make(chan struct{}),
 	}
 }
 
@@ -215,10 +215,10 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 func (o *Outbox) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	if !o.remember(ctx) {
+	if !o.loadBroken(ctx) {
 		return nil
 	}
-	close(o.recalled)
+	close(o.loaded)
 	var work sync.WaitGroup
 	work.Go(func() { o.findLanes(ctx) })
 	work.Go(func() { o.probeWhenHeld(ctx) })
@@ -232,9 +232,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return nil
 }
 
-// Recalled is closed once Run knows what an earlier run knew of destinations:
+// Loaded is closed once Run knows what an earlier run knew of destinations:
 // from then on Health tells of those that are broken.
-func (o *Outbox) Recalled() <-chan struct{} { return o.recalled }
+func (o *Outbox) Loaded() <-chan struct{} { return o.loaded }
 
 // Wake says that these lanes may have something new to send. It never blocks.
 func (o *Outbox) Wake(lanes ...string) {

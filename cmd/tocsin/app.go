@@ -143,7 +143,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts := newStages(d.log)
 	parts.start("outbox", stopOutbox, d.outbox.Run)
 	select { // who asks right after the start must not hear that all is well
-	case <-d.outbox.Recalled():
+	case <-d.outbox.Loaded():
 	case <-ctx.Done():
 	}
 	parts.start("engine", stopEngine, d.engine.Run)
