@@ -30,7 +30,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 // attempt finds out what to write down about a job, if need be by asking Slack.
 func (l *lane) attempt(calls context.Context, c claimed) verdict {
 	job := c.job
-	if v, ok := l.outbox.policy.before(l.now(), job); ok && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+	if v, ok := l.outbox.policy.decideWithoutCall(l.now(), job); ok && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
 		l.returnToken(c)
 		return v
 	}
@@ -79,7 +79,7 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, ok bool) {
 	if ok {
 		return verdict{}, false
 	}
-	return begin(now, job).again(namePaced, at, job.Reason).stillUnsure(job), true
+	return newVerdict(now, job).again(namePaced, at, job.Reason).stillUnsure(job), true
 }
 
 // look asks Slack whether an earlier attempt at job is there. When ok is false
@@ -98,9 +98,9 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	sent, found, err := l.outbox.sender.Find(ctx, job)
 	now := l.now()
 	if err == nil && found {
-		return job, begin(now, job).delivered(nameFound, job, sent), true
+		return job, newVerdict(now, job).delivered(nameFound, job, sent), true
 	}
-	job, v, ok = l.outbox.policy.looked(now, job, l.doubt, err)
+	job, v, ok = l.outbox.policy.decideAfterLook(now, job, l.doubt, err)
 	if err == nil {
 		l.doubt.absent++
 	} else {

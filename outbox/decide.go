@@ -77,9 +77,9 @@ type effect struct {
 	lastLook bool
 }
 
-// before decides what needs no call to Slack; ok is false when one is needed.
-func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
-	v = begin(now, job)
+// decideWithoutCall decides what needs no call to Slack; ok is false when one is needed.
+func (p policy) decideWithoutCall(now time.Time, job alert.Job) (v verdict, ok bool) {
+	v = newVerdict(now, job)
 	shown := job.Card.TS != ""
 	switch {
 	case !job.Kind.InThread() && shown && job.Card.Version >= job.Incident.Version:
@@ -87,7 +87,7 @@ func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
 		v.Sent = alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Card.Version}
 		v.Reason = "another delivery has shown it"
 		return v, true
-	case job.Unsure && job.Kind != alert.Update && soon(now, job.StartedAt):
+	case job.Unsure && job.Kind != alert.Update && lookTooEarly(now, job.StartedAt):
 		v.name, v.State, v.NextAt = nameLookAgain, alert.Sending, job.StartedAt.Add(unsureWait)
 		v.Reason = "Slack may not list yet what was sent before the restart"
 		return v, true
@@ -98,15 +98,15 @@ func (p policy) before(now time.Time, job alert.Job) (v verdict, ok bool) {
 	return verdict{}, false
 }
 
-// soon says whether an attempt began so lately that a look may come too early.
-func soon(now, started time.Time) bool {
+// lookTooEarly reports whether an attempt began so lately that a look may come too early.
+func lookTooEarly(now, started time.Time) bool {
 	since := now.Sub(started)
 	return since >= 0 && since < unsureWait
 }
 
 // decide says what becomes of job after Slack answered a send with sent or err.
 func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error) verdict {
-	v := begin(now, job)
+	v := newVerdict(now, job)
 	if err == nil {
 		return v.delivered(nameDelivered, job, sent)
 	}
@@ -122,14 +122,14 @@ func (p policy) decide(now time.Time, job alert.Job, sent alert.Sent, err error)
 	default:
 		v.Attempts++
 		v.Class = alert.Class(v.name)
-		v = p.counted(v, job)
+		v = p.decideFailure(v, job)
 	}
 	return v.stillUnsure(job)
 }
 
-// counted decides about an attempt that Slack answered with anything but
+// decideFailure decides about an attempt that Slack answered with anything but
 // "later" and "not you".
-func (p policy) counted(v verdict, job alert.Job) verdict {
+func (p policy) decideFailure(v verdict, job alert.Job) verdict {
 	expired := !v.Now.Before(job.CreatedAt.Add(p.giveUpAfter))
 	if v.Class == alert.ClassTransient || v.Class == alert.ClassUnsure {
 		expired = expired && v.Attempts >= fewestTries
@@ -162,8 +162,8 @@ func (p policy) counted(v verdict, job alert.Job) verdict {
 	return v.again(v.name, v.Now.Add(p.backoff(job.Attempts)), v.Reason)
 }
 
-// file says whether the job is a file that can be text as well.
-func file(job alert.Job) bool {
+// isFile reports whether the job is a file that can be text as well.
+func isFile(job alert.Job) bool {
 	return job.Kind == alert.List && !job.Plain && job.Note != nil && job.Note.Topic == alert.TopicFile
 }
 
@@ -213,24 +213,24 @@ type doubt struct {
 // waitToLook waits until the time of the next look, and checks now and then whether that
 // has changed.
 func waitToLook(now time.Time, job alert.Job, at time.Time) verdict {
-	v := begin(now, job)
+	v := newVerdict(now, job)
 	v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
 	v.NextAt = earliest(at, now.Add(backoffMost))
 	return v
 }
 
-// looked decides after a look for job that found nothing, or with err could not
+// decideAfterLook decides after a look for job that found nothing, or with err could not
 // look. When ok is false it has to be sent, as the job that is returned: no longer
 // unsure if it was certainly not there.
-func (p policy) looked(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, ok bool) {
-	v = begin(now, job)
+func (p policy) decideAfterLook(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, ok bool) {
+	v = newVerdict(now, job)
 	if err == nil {
 		return p.notThere(v, job, d)
 	}
 	v.fail = failure(err)
 	held := p.holdUnsure(job)
 	expired := held && v.fail.Class != alert.ClassAuth && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
-	blind := !lookLater(v.fail.Class) || d.looks >= maxLooks && !held || expired
+	blind := !lookMayWorkLater(v.fail.Class) || d.looks >= maxLooks && !held || expired
 	switch {
 	case blind && (d.last || held && !retried(job)):
 		v.Reason, v.Class = v.fail.Error(), alert.ClassUnsure // who sends it again after all has to look first
@@ -271,9 +271,9 @@ func (p policy) notThere(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verd
 	return job, verdict{}, false
 }
 
-// lookLater says whether a look that failed so may work later; any other failure
+// lookMayWorkLater says whether a look that failed so may work later; any other failure
 // means that this conversation can't be looked into.
-func lookLater(c alert.Class) bool {
+func lookMayWorkLater(c alert.Class) bool {
 	switch c {
 	case alert.ClassThrottled, alert.ClassTransient, alert.ClassUnsure, alert.ClassAuth:
 		return true
@@ -281,8 +281,8 @@ func lookLater(c alert.Class) bool {
 	return false
 }
 
-// begin is a verdict that changes nothing yet.
-func begin(now time.Time, job alert.Job) verdict {
+// newVerdict is a verdict that changes nothing yet.
+func newVerdict(now time.Time, job alert.Job) verdict {
 	return verdict{Outcome: alert.Outcome{
 		Delivery: job.ID, Now: now,
 		Attempts: job.Attempts, Kind: job.Kind, Plain: job.Plain, TopLevel: job.TopLevel,
@@ -336,7 +336,7 @@ func (v verdict) stillUnsure(job alert.Job) verdict {
 // table must know them all. Answers that make no sense for the kind of delivery
 // are unknown. An edit can be repeated without harm, so a doubt about it is none.
 func effectiveClass(job alert.Job, c alert.Class) alert.Class {
-	if file(job) && (c == alert.ClassDestination || c == alert.ClassUnknown) {
+	if isFile(job) && (c == alert.ClassDestination || c == alert.ClassUnknown) {
 		return alert.ClassPayload // a conversation that takes text need not take files
 	}
 	sensible := false

@@ -211,7 +211,7 @@ func TestWhatIsShownAlreadyNeedsNoCall(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			job := alert.Job{Delivery: alert.Delivery{Kind: c.kind}, Incident: alert.Incident{Version: 4}, Card: c.card}
-			v, ok := p.before(noon, job)
+			v, ok := p.decideWithoutCall(noon, job)
 			if ok != (c.name != "") || v.name != c.name || v.State != c.state {
 				t.Errorf("got %q %q (%t), want %q %q", v.name, v.State, ok, c.name, c.state)
 			}
@@ -245,7 +245,7 @@ func TestLooked(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true, Reason: "x"}}
-			job, v, ok := p.looked(noon, job, c.doubt, c.err)
+			job, v, ok := p.decideAfterLook(noon, job, c.doubt, c.err)
 			if ok == c.sent {
 				t.Fatalf("sends: %t, want %t", !ok, c.sent)
 			}
@@ -262,7 +262,7 @@ func TestOneLookLongAfterTheAttemptIsEnough(t *testing.T) {
 	p := testPolicy()
 	for since, sent := range map[time.Duration]bool{settled - 1: false, settled: true, time.Hour: true} {
 		job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true}}
-		if job, _, ok := p.looked(noon.Add(since), job, doubt{}, nil); ok == sent || job.Unsure == sent {
+		if job, _, ok := p.decideAfterLook(noon.Add(since), job, doubt{}, nil); ok == sent || job.Unsure == sent {
 			t.Errorf("%v after the attempt it is sent: %t", since, !ok)
 		}
 	}
@@ -285,7 +285,7 @@ func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: c.created, Unsure: true}}
-			_, v, ok := p.looked(noon, job, doubt{looks: c.looks}, c.err)
+			_, v, ok := p.decideAfterLook(noon, job, doubt{looks: c.looks}, c.err)
 			if !ok {
 				t.Fatal("it is sent again")
 			}
@@ -293,11 +293,11 @@ func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
 		})
 	}
 	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true}}
-	if job, _, ok := p.looked(noon, job, doubt{absent: absentLooks - 1}, nil); ok || job.Unsure {
+	if job, _, ok := p.decideAfterLook(noon, job, doubt{absent: absentLooks - 1}, nil); ok || job.Unsure {
 		t.Error("what is certainly not there is not sent")
 	}
 	job.Class = alert.ClassUnsure // and no attempt: a person had it tried again
-	if job, _, ok := p.looked(noon, job, doubt{}, cannot); ok || !job.Unsure {
+	if job, _, ok := p.decideAfterLook(noon, job, doubt{}, cannot); ok || !job.Unsure {
 		t.Error("what a person wants sent again is not sent")
 	}
 }

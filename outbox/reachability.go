@@ -74,7 +74,7 @@ func (r reachability) canEditAgain(job alert.Job) bool {
 // attempt. A doubt about the place that it leaves becomes a mark.
 func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool) {
 	if r.canEditAgain(job) {
-		v = begin(now, job)
+		v = newVerdict(now, job)
 		v.Kind = alert.Update
 		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited again"), true
 	}
@@ -82,7 +82,7 @@ func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool)
 	if !newCard && via == job.Via {
 		return verdict{}, false
 	}
-	v = begin(now, job)
+	v = newVerdict(now, job)
 	v.PossibleDuplicate = v.PossibleDuplicate || job.Unsure && job.Kind != alert.Update
 	if newCard {
 		v.TopLevel, v.Class = false, alert.ClassDestination

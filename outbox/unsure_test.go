@@ -198,11 +198,11 @@ func TestCutOffAttemptIsLookedForAfterTheRestart(t *testing.T) {
 
 func TestALookRightAfterACrashWaitsUntilSlackListsThePost(t *testing.T) {
 	job := alert.Job{Delivery: alert.Delivery{ID: "a", Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true}}
-	v, ok := testPolicy().before(noon.Add(300*time.Millisecond), job)
+	v, ok := testPolicy().decideWithoutCall(noon.Add(300*time.Millisecond), job)
 	if !ok || v.State != alert.Sending || !v.NextAt.Equal(noon.Add(2*time.Second)) {
 		t.Errorf("decided %t %+v, want to look 2 s after the attempt", ok, v.Outcome)
 	}
-	if v, ok := testPolicy().before(noon.Add(2*time.Second), job); ok {
+	if v, ok := testPolicy().decideWithoutCall(noon.Add(2*time.Second), job); ok {
 		t.Errorf("decided %+v, want a look", v.Outcome)
 	}
 }
