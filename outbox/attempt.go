@@ -17,10 +17,10 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.busy(l.wake)
 	l.outbox.fallback.busy(l.wake)
 	v := l.attempt(calls, c)
-	l.apply(v, c.job.Via)
-	if l.record(calls, v) {
-		l.report(c.job, v)
-		l.outbox.destinations.learn(v.Outcome)
+	l.applyEffect(v, c.job.Via)
+	if l.recordOutcome(calls, v) {
+		l.logOutcome(c.job, v)
+		l.outbox.destinations.update(v.Outcome)
 		return
 	}
 	// Should the queue go on to give what it says nobody owes, that must not spin.
@@ -135,7 +135,7 @@ func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err 
 }
 
 // apply lets a verdict have its effect on the lane and on everybody.
-func (l *lane) apply(v verdict, via string) {
+func (l *lane) applyEffect(v verdict, via string) {
 	l.pause(v.effect.pauseLane, via)
 	if !v.effect.pauseUpdates.IsZero() {
 		l.outbox.updates.pause(v.effect.pauseUpdates)
@@ -175,7 +175,7 @@ func (l *lane) pause(until time.Time, via string) {
 // record makes a verdict durable, however often the store refuses, because going on
 // without would send the same thing again. It returns false when calls ends first
 // or when nobody owes the delivery any more.
-func (l *lane) record(calls context.Context, v verdict) bool {
+func (l *lane) recordOutcome(calls context.Context, v verdict) bool {
 	for failures := 0; ; failures++ {
 		l.status.set("writing down an outcome", l.now().Add(l.outbox.opts.CallTimeout))
 		err := l.outbox.queue.Finish(calls, v.Outcome)
@@ -198,7 +198,7 @@ func (l *lane) record(calls context.Context, v verdict) bool {
 }
 
 // report counts and logs what became of job.
-func (l *lane) report(job alert.Job, v verdict) {
+func (l *lane) logOutcome(job alert.Job, v verdict) {
 	l.outbox.metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
 	took := v.Now.Sub(job.CreatedAt)
 	if v.State == alert.Delivered {
@@ -221,12 +221,12 @@ func (l *lane) report(job alert.Job, v verdict) {
 		signal(l.outbox.newDeadLetter)
 		l.outbox.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
 	default:
-		l.reportDelay(job, v, fields)
+		l.logRetry(job, v, fields)
 	}
 }
 
 // reportDelay warns once for each new reason, and whispers when it is the same again.
-func (l *lane) reportDelay(job alert.Job, v verdict, fields []zap.Field) {
+func (l *lane) logRetry(job alert.Job, v verdict, fields []zap.Field) {
 	fields = append(fields, zap.String("reason", v.Reason), zap.Time("next_at", v.NextAt))
 	if v.Reason == job.Reason {
 		l.outbox.log.Debug("will be tried again", fields...)

@@ -40,20 +40,20 @@ func (d *destinations) known() reachability {
 }
 
 // learn takes in what an attempt said, once it is durable.
-func (d *destinations) learn(o alert.Outcome) {
+func (d *destinations) update(o alert.Outcome) {
 	switch {
 	case o.Broken != nil:
-		if d.set(mark{Destination: *o.Broken}) {
+		if d.setBroken(mark{Destination: *o.Broken}) {
 			d.log.Error("a conversation can't be reached", zap.String("lane", o.Broken.Lane), zap.String("reason", o.Broken.Code),
 				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.fallback))
 		}
 	case o.Mended != "":
-		d.mended(o.Mended)
+		d.setWorking(o.Mended)
 	}
 }
 
 // set keeps a mark and says whether it is a new one.
-func (d *destinations) set(m mark) bool {
+func (d *destinations) setBroken(m mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, known := d.broken[m.Lane]
@@ -67,7 +67,7 @@ func (d *destinations) set(m mark) bool {
 }
 
 // mended forgets a mark.
-func (d *destinations) mended(lane string) {
+func (d *destinations) setWorking(lane string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m, known := d.broken[lane]
@@ -114,7 +114,7 @@ func (o *Outbox) loadBroken(ctx context.Context) bool {
 			last := o.opts.Now().Add(o.opts.ReachEvery)
 			for _, d := range known {
 				d.ProbeAt = earliest(d.ProbeAt, last)
-				o.destinations.set(mark{Destination: d})
+				o.destinations.setBroken(mark{Destination: d})
 			}
 			return true
 		}
@@ -134,7 +134,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 		next := now.Add(time.Hour)
 		for _, m := range o.destinations.known().sorted() {
 			if !m.ProbeAt.After(now) {
-				m.ProbeAt = o.reach(ctx, m)
+				m.ProbeAt = o.check(ctx, m)
 			}
 			next = earliest(next, m.ProbeAt)
 		}
@@ -150,7 +150,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 
 // reach looks at one destination, keeps what that finds, and returns when to
 // look again.
-func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
+func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	at := o.opts.Now().Add(o.opts.ReachEvery)
 	if o.gate.wait() != nil { // Slack refuses the app itself
 		return at
@@ -173,10 +173,10 @@ func (o *Outbox) reach(ctx context.Context, m mark) time.Time {
 		return at
 	}
 	if !found.Since.IsZero() {
-		o.destinations.set(found)
+		o.destinations.setBroken(found)
 		return at
 	}
-	o.destinations.mended(m.Lane)
+	o.destinations.setWorking(m.Lane)
 	o.wakeBroken(m.Lane)
 	return at
 }

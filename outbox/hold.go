@@ -39,7 +39,7 @@ func (g *gate) problem() *alert.Problem {
 
 // shut closes the gate or, if it is closed, corrects the reason. It says
 // whether this closed it.
-func (g *gate) shut(why alert.Problem) bool {
+func (g *gate) close(why alert.Problem) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.why = &why
@@ -51,7 +51,7 @@ func (g *gate) shut(why alert.Problem) bool {
 	return true
 }
 
-func (g *gate) release() {
+func (g *gate) reopen() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	close(g.open)
@@ -60,7 +60,7 @@ func (g *gate) release() {
 
 // hold stops all lanes until a probe succeeds.
 func (o *Outbox) hold(fail *alert.SendError) {
-	if o.gate.shut(heldBecause(fail)) {
+	if o.gate.close(heldBecause(fail)) {
 		o.metrics.held.Set(1)
 		o.log.Error("everything is held: Slack refuses the app", zap.String("reason", fail.Error()))
 	}
@@ -90,7 +90,7 @@ func (o *Outbox) probeWhenHeld(ctx context.Context) {
 				return
 			}
 		}
-		o.gate.release()
+		o.gate.reopen()
 		o.metrics.held.Set(0)
 		o.log.Info("Slack knows the app again: sending goes on")
 	}
@@ -106,7 +106,7 @@ func (o *Outbox) probe(ctx context.Context) bool {
 	}
 	fail := failure(err)
 	if fail.Class == alert.ClassAuth {
-		o.gate.shut(heldBecause(fail))
+		o.gate.close(heldBecause(fail))
 	}
 	o.recent.set(o.opts.Now(), "probe: "+fail.Error())
 	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", o.opts.Now().Add(o.opts.ProbeEvery)))

@@ -53,12 +53,12 @@ func (l *lane) leave() {
 	l.outbox.fallback.leave(l.wake)
 }
 
-// rest is what a lane does after a delivery: wait until a time. Zero goes on at once.
-type rest struct {
+// pause is what a lane does after a delivery: wait until a time. Zero goes on at once.
+type pause struct {
 	until time.Time
 	doing string
-	// deaf does not let a wake end the wait.
-	deaf bool
+	// ignoreWake does not let a wake end the wait.
+	ignoreWake bool
 	// idle ends the goroutine when the wait is over.
 	idle bool
 }
@@ -66,7 +66,7 @@ type rest struct {
 // run delivers until the lane is idle or stop ends, which is the end of the
 // outbox, too; calls is the context of what has begun.
 func (l *lane) run(stop, calls context.Context) {
-	for l.passGate(stop) {
+	for l.waitForGate(stop) {
 		r := l.deliverNext(calls)
 		if r.idle && !r.until.After(l.now()) && l.outbox.retire(l) {
 			return
@@ -77,8 +77,8 @@ func (l *lane) run(stop, calls context.Context) {
 	}
 }
 
-// passGate waits while everything is held; false when stop has ended.
-func (l *lane) passGate(stop context.Context) bool {
+// waitForGate waits while everything is held; false when stop has ended.
+func (l *lane) waitForGate(stop context.Context) bool {
 	open := l.outbox.gate.wait()
 	if open == nil {
 		return stop.Err() == nil
@@ -94,7 +94,7 @@ func (l *lane) passGate(stop context.Context) bool {
 }
 
 // wait rests; false when stop has ended.
-func (l *lane) wait(stop context.Context, r rest) bool {
+func (l *lane) wait(stop context.Context, r pause) bool {
 	now := l.now()
 	d := r.until.Sub(now)
 	if r.until.IsZero() || d <= 0 {
@@ -104,7 +104,7 @@ func (l *lane) wait(stop context.Context, r rest) bool {
 	// while the wall clock is put forward is not stuck.
 	l.status.set(r.doing, now.Add(d))
 	wake := l.wake
-	if r.deaf {
+	if r.ignoreWake {
 		wake = nil
 	}
 	timer := time.NewTimer(d)
@@ -119,7 +119,7 @@ func (l *lane) wait(stop context.Context, r rest) bool {
 }
 
 // deliverNext makes at most one delivery.
-func (l *lane) deliverNext(calls context.Context) rest {
+func (l *lane) deliverNext(calls context.Context) pause {
 	select { // what woke the lane until here, the claim below will see
 	case <-l.wake:
 	default:
@@ -127,12 +127,12 @@ func (l *lane) deliverNext(calls context.Context) rest {
 	now := l.now()
 	if l.paused.After(now) {
 		l.leave()
-		return rest{until: l.paused, doing: "waiting as Slack asked", deaf: true}
+		return pause{until: l.paused, doing: "waiting as Slack asked", ignoreWake: true}
 	}
 	reach := l.outbox.destinations.known()
 	claim, later := l.allowed(now, reach.fallbackFor(l.name))
 	if !claim.Posts && !claim.Updates {
-		return rest{until: later, doing: "keeping the pace"}
+		return pause{until: later, doing: "keeping the pace"}
 	}
 	l.status.set("claiming", now.Add(l.outbox.opts.CallTimeout))
 	job, next, err := l.outbox.queue.Claim(calls, claim)
@@ -142,10 +142,10 @@ func (l *lane) deliverNext(calls context.Context) rest {
 	}
 	l.failures = 0
 	if job.ID == "" {
-		return l.nothing(now, next, later)
+		return l.afterEmptyClaim(now, next, later)
 	}
 	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via)})
-	return rest{}
+	return pause{}
 }
 
 // giveBack returns the tokens that were taken for a claim and not for its job,
@@ -179,30 +179,30 @@ func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time
 	return claim, earliest(later, again)
 }
 
-// nothing rests after a claim that gave nothing: until the queue's next, or
+// afterEmptyClaim waits after a claim that returned nothing: until the queue's next, or
 // until a kind that was left out may be asked for. With neither, the lane is
 // idle, but keeps its pace in mind as long as that matters.
-func (l *lane) nothing(now, next, later time.Time) rest {
+func (l *lane) afterEmptyClaim(now, next, later time.Time) pause {
 	if !next.IsZero() {
 		next = latest(next, now.Add(minWait))
 	}
 	if until := earliest(next, later); !until.IsZero() {
-		return rest{until: until, doing: "waiting until the next is due"}
+		return pause{until: until, doing: "waiting until the next is due"}
 	}
 	l.outbox.fallback.leave(l.wake)
-	return rest{until: l.pace.full(), doing: doingIdle, idle: true}
+	return pause{until: l.pace.full(), doing: doingIdle, idle: true}
 }
 
 // claimFailed rests after the store failed. A context that has ended is the end
 // of the run and no news.
-func (l *lane) claimFailed(calls context.Context, now time.Time, err error) rest {
+func (l *lane) claimFailed(calls context.Context, now time.Time, err error) pause {
 	if calls.Err() != nil {
-		return rest{}
+		return pause{}
 	}
 	l.leave()
 	wait := retryAfter(l.failures, l.outbox.opts.Rand)
 	l.failures++
 	l.outbox.recent.set(now, "claim: "+err.Error())
 	l.outbox.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
-	return rest{until: now.Add(wait), doing: "waiting for the store", deaf: true}
+	return pause{until: now.Add(wait), doing: "waiting for the store", ignoreWake: true}
 }
