@@ -9,21 +9,20 @@ import (
 	"tocsin/alert"
 )
 
-// minWait keeps a queue that says "now" but gives nothing from being asked in a
-// tight loop.
+// minWait keeps a lane from asking in a tight loop when the queue says that a
+// delivery is due and then returns none.
 const minWait = 20 * time.Millisecond
 
-// lane is the goroutine of one conversation and what it has to remember between
-// two deliveries. Only status is touched by others.
+// lane is the goroutine of one conversation and what it remembers between two
+// deliveries. Other goroutines use only wake and status.
 type lane struct {
 	outbox *Outbox
 	name   string
 	wake   chan struct{}
-	// status says to watchers what it does.
 	status status
 
 	pace     *pacer    // of posts to the lane itself
-	paused   time.Time // nothing before
+	paused   time.Time // nothing is sent before
 	doubt    doubt
 	failures int // claims that failed in a row
 }
@@ -38,8 +37,8 @@ func newLane(o *Outbox, name string) *lane {
 
 func (l *lane) now() time.Time { return l.outbox.opts.Now() }
 
-// pacer is the pacer of posts that are sent via the fallback in place of the lane,
-// or to the lane itself.
+// pacer returns the pacer for posts that are sent via another conversation, or
+// to the lane itself when via is empty.
 func (l *lane) pacer(via string) *pacer {
 	if via != "" && via == l.outbox.opts.Fallback {
 		return l.outbox.fallback
@@ -47,43 +46,45 @@ func (l *lane) pacer(via string) *pacer {
 	return l.pace
 }
 
-// leave gives up all places in queues, for a lane that can't send for a while.
-func (l *lane) leave() {
+// leaveQueues gives up the places in the shared pacers' queues, for a lane that
+// can't send for a while.
+func (l *lane) leaveQueues() {
 	l.outbox.updates.leave(l.wake)
 	l.outbox.fallback.leave(l.wake)
 }
 
-// pause is what a lane does after a delivery: wait until a time. Zero goes on at once.
-type pause struct {
+// delay is how long a lane waits before its next delivery, and why. The zero
+// value does not wait.
+type delay struct {
 	until time.Time
 	doing string
-	// ignoreWake does not let a wake end the wait.
+	// ignoreWake keeps a wake from ending the wait.
 	ignoreWake bool
-	// idle ends the goroutine when the wait is over.
-	idle bool
+	// retire ends the goroutine after the wait.
+	retire bool
 }
 
-// run delivers until the lane is idle or stop ends, which is the end of the
-// outbox, too; calls is the context of what has begun.
+// run delivers until the lane has nothing to do or stop ends. calls is the
+// context of deliveries that have begun, which outlives stop.
 func (l *lane) run(stop, calls context.Context) {
 	for l.waitForGate(stop) {
-		r := l.deliverNext(calls)
-		if r.idle && !r.until.After(l.now()) && l.outbox.retire(l) {
+		d := l.deliverNext(calls)
+		if d.retire && !d.until.After(l.now()) && l.outbox.retire(l) {
 			return
 		}
-		if !l.wait(stop, r) {
+		if !l.wait(stop, d) {
 			return
 		}
 	}
 }
 
-// waitForGate waits while everything is held; false when stop has ended.
+// waitForGate waits while all lanes are held. It returns false when stop ends.
 func (l *lane) waitForGate(stop context.Context) bool {
 	open := l.outbox.gate.wait()
 	if open == nil {
 		return stop.Err() == nil
 	}
-	l.leave()
+	l.leaveQueues()
 	l.status.set(doingHeld, time.Time{})
 	select {
 	case <-stop.Done():
@@ -93,21 +94,21 @@ func (l *lane) waitForGate(stop context.Context) bool {
 	}
 }
 
-// wait rests; false when stop has ended.
-func (l *lane) wait(stop context.Context, r pause) bool {
+// wait waits for d. It returns false when stop ends.
+func (l *lane) wait(stop context.Context, d delay) bool {
 	now := l.now()
-	d := r.until.Sub(now)
-	if r.until.IsZero() || d <= 0 {
+	left := d.until.Sub(now)
+	if d.until.IsZero() || left <= 0 {
 		return stop.Err() == nil
 	}
-	// Not r.until: what the queue said is wall time, and a lane that sleeps on
-	// while the wall clock is put forward is not stuck.
-	l.status.set(r.doing, now.Add(d))
+	// Not d.until: the queue's times are wall time, and a lane that keeps
+	// sleeping after the wall clock was set forward is not stuck.
+	l.status.set(d.doing, now.Add(left))
 	wake := l.wake
-	if r.ignoreWake {
+	if d.ignoreWake {
 		wake = nil
 	}
-	timer := time.NewTimer(d)
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	select {
 	case <-stop.Done():
@@ -119,38 +120,51 @@ func (l *lane) wait(stop context.Context, r pause) bool {
 }
 
 // deliverNext makes at most one delivery.
-func (l *lane) deliverNext(calls context.Context) pause {
-	select { // what woke the lane until here, the claim below will see
+func (l *lane) deliverNext(calls context.Context) delay {
+	select { // the claim below sees everything that has woken the lane so far
 	case <-l.wake:
 	default:
 	}
 	now := l.now()
 	if l.paused.After(now) {
-		l.leave()
-		return pause{until: l.paused, doing: "waiting as Slack asked", ignoreWake: true}
+		l.leaveQueues()
+		return delay{until: l.paused, doing: "waiting as Slack asked", ignoreWake: true}
 	}
 	reach := l.outbox.destinations.known()
-	claim, later := l.allowed(now, reach.fallbackFor(l.name))
+	claim, later := l.acquireTokens(now, reach.fallbackFor(l.name))
 	if !claim.Posts && !claim.Updates {
-		return pause{until: later, doing: "keeping the pace"}
+		return delay{until: later, doing: "keeping the pace"}
 	}
 	l.status.set("claiming", now.Add(l.outbox.opts.CallTimeout))
 	job, next, err := l.outbox.queue.Claim(calls, claim)
-	l.giveBack(claim, job)
+	l.returnUnusedTokens(claim, job)
 	if err != nil {
-		return l.claimFailed(calls, now, err)
+		return l.afterFailedClaim(calls, now, err)
 	}
 	l.failures = 0
 	if job.ID == "" {
 		return l.afterEmptyClaim(now, next, later)
 	}
 	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via)})
-	return pause{}
+	return delay{}
 }
 
-// giveBack returns the tokens that were taken for a claim and not for its job,
-// which is empty when nothing was claimed.
-func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
+// acquireTokens returns a claim for the kinds of delivery that may be sent now,
+// holding a token for each, and when the other kinds can be asked for again.
+func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
+	opts := l.outbox.opts
+	claim = alert.Claim{
+		Lane: l.name, Now: now, DigestAbove: opts.DigestAbove, DigestAfter: opts.DigestAfter, Via: via,
+	}
+	var postsAt, updatesAt time.Time
+	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)
+	claim.Updates, updatesAt = l.outbox.updates.acquire(now, l.wake)
+	return claim, earliest(postsAt, updatesAt)
+}
+
+// returnUnusedTokens returns the tokens of a claim that its job does not need.
+// An empty job needs none.
+func (l *lane) returnUnusedTokens(claim alert.Claim, job alert.Job) {
 	if claim.Updates && job.Kind != alert.Update {
 		l.outbox.updates.giveBack()
 	}
@@ -160,49 +174,37 @@ func (l *lane) giveBack(claim alert.Claim, job alert.Job) {
 }
 
 // claimed is a job and what it was claimed with: what was known about
-// destinations, and the pace of which a token was taken if it is no edit.
+// destinations, and the pacer that gave the token, unless the job is an update.
 type claimed struct {
 	job   alert.Job
 	reach reachability
 	pacer *pacer
 }
 
-// allowed says what may be claimed now, and when that which may not can be
-// asked for again. It holds a token for each kind that is allowed.
-func (l *lane) allowed(now time.Time, via string) (claim alert.Claim, later time.Time) {
-	claim = alert.Claim{
-		Lane: l.name, Now: now, DigestAbove: l.outbox.opts.DigestAbove, DigestAfter: l.outbox.opts.DigestAfter, Via: via,
-	}
-	claim.Posts, later = l.pacer(via).acquire(now, l.wake)
-	ok, again := l.outbox.updates.acquire(now, l.wake)
-	claim.Updates = ok
-	return claim, earliest(later, again)
-}
-
-// afterEmptyClaim waits after a claim that returned nothing: until the queue's next, or
-// until a kind that was left out may be asked for. With neither, the lane is
-// idle, but keeps its pace in mind as long as that matters.
-func (l *lane) afterEmptyClaim(now, next, later time.Time) pause {
+// afterEmptyClaim waits until the queue's next delivery is due or until a kind
+// that was left out may be asked for. With neither, the goroutine ends as soon
+// as the lane's pace no longer matters.
+func (l *lane) afterEmptyClaim(now, next, later time.Time) delay {
 	if !next.IsZero() {
 		next = latest(next, now.Add(minWait))
 	}
 	if until := earliest(next, later); !until.IsZero() {
-		return pause{until: until, doing: "waiting until the next is due"}
+		return delay{until: until, doing: "waiting until the next is due"}
 	}
 	l.outbox.fallback.leave(l.wake)
-	return pause{until: l.pace.full(), doing: doingIdle, idle: true}
+	return delay{until: l.pace.full(), doing: doingIdle, retire: true}
 }
 
-// claimFailed rests after the store failed. A context that has ended is the end
-// of the run and no news.
-func (l *lane) claimFailed(calls context.Context, now time.Time, err error) pause {
+// afterFailedClaim waits after the store has failed. When calls has ended, the
+// error only says so.
+func (l *lane) afterFailedClaim(calls context.Context, now time.Time, err error) delay {
 	if calls.Err() != nil {
-		return pause{}
+		return delay{}
 	}
-	l.leave()
+	l.leaveQueues()
 	wait := retryAfter(l.failures, l.outbox.opts.Rand)
 	l.failures++
 	l.outbox.recent.set(now, "claim: "+err.Error())
 	l.outbox.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
-	return pause{until: now.Add(wait), doing: "waiting for the store", ignoreWake: true}
+	return delay{until: now.Add(wait), doing: "waiting for the store", ignoreWake: true}
 }

@@ -327,7 +327,7 @@ func TestWaitingIsMeasuredByAClockThatDoesNotJump(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	l := newLane(New(nil, nil, Options{}), "#db")
-	l.wait(ctx, pause{until: time.Now().Add(time.Hour).Round(0), doing: "waiting until the next is due"})
+	l.wait(ctx, delay{until: time.Now().Add(time.Hour).Round(0), doing: "waiting until the next is due"})
 	if _, by := l.status.read(); by == by.Round(0) {
 		t.Error("a watcher would take a clock that is put forward for a lane that is stuck")
 	}
