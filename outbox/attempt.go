@@ -11,11 +11,11 @@ import (
 	"tocsin/alert"
 )
 
-// deliver makes one attempt at a claimed job and writes down what became of it.
-// It returns only when that is durable or calls has ended.
+// deliver makes one attempt at a claimed job and records the outcome. It returns
+// when that is durable or calls has ended.
 func (l *lane) deliver(calls context.Context, c claimed) {
-	l.outbox.updates.busy(l.wake)
-	l.outbox.fallback.busy(l.wake)
+	l.outbox.updates.letOthersPass(l.wake)
+	l.outbox.fallback.letOthersPass(l.wake)
 	v := l.attempt(calls, c)
 	l.applyEffect(v, c.job.Via)
 	if l.recordOutcome(calls, v) {
@@ -23,33 +23,18 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 		l.outbox.destinations.update(v.Outcome)
 		return
 	}
-	// Should the queue go on to give what it says nobody owes, that must not spin.
+	// If the queue returned the same delivery again, the lane would spin.
 	l.paused = latest(l.paused, l.now().Add(l.outbox.opts.Pace))
 }
 
-// attempt finds out what to write down about a job, if need be by asking Slack.
+// attempt decides the outcome of a job, asking Slack if necessary.
 func (l *lane) attempt(calls context.Context, c claimed) verdict {
-	job := c.job
-	if v, ok := l.outbox.policy.decideWithoutCall(l.now(), job); ok && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+	job, v, done := l.prepare(calls, c)
+	if done {
 		l.returnToken(c)
 		return v
 	}
-	if job.Kind.InThread() && job.Card.TS == "" {
-		job.TopLevel = true
-	}
-	if job.Unsure && job.Kind != alert.Update {
-		found, v, ok := l.look(calls, job)
-		if ok {
-			l.returnToken(c)
-			return v
-		}
-		job = found
-	}
-	if v, ok := c.reach.reroute(l.now(), job); ok {
-		l.returnToken(c)
-		return v
-	}
-	if v, ok := l.switchPacer(c, job); ok {
+	if v, wait := l.switchPacer(c, job); wait {
 		return v
 	}
 	job.Refused = c.reach.refused(job)
@@ -57,7 +42,26 @@ func (l *lane) attempt(calls context.Context, c claimed) verdict {
 	return c.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
-// returnToken gives back the token that an attempt that needs no call would have used.
+// prepare decides what needs no send. When done is false, the returned job has
+// to be sent.
+func (l *lane) prepare(calls context.Context, c claimed) (job alert.Job, v verdict, done bool) {
+	job = c.job
+	if v, done = l.outbox.policy.decideWithoutCall(l.now(), job); done && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+		return job, v, true
+	}
+	if job.Kind.InThread() && job.Card.TS == "" {
+		job.TopLevel = true
+	}
+	if job.Unsure && job.Kind != alert.Update {
+		if job, v, done = l.look(calls, job); done {
+			return job, v, true
+		}
+	}
+	v, done = c.reach.reroute(l.now(), job)
+	return job, v, done
+}
+
+// returnToken gives back the token of a job that was not sent.
 func (l *lane) returnToken(c claimed) {
 	if c.job.Kind == alert.Update {
 		l.outbox.updates.giveBack()
@@ -66,9 +70,10 @@ func (l *lane) returnToken(c claimed) {
 	c.pacer.giveBack()
 }
 
-// switchPacer takes a token of another conversation in place of that which the job
-// was claimed with. When there is none, the job waits for it.
-func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, ok bool) {
+// switchPacer replaces the token of the pacer that the job was claimed with by
+// one of the conversation that it goes to. When wait is true there is none yet,
+// and the verdict says when there will be.
+func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, wait bool) {
 	pacer := l.pacer(job.Via)
 	if job.Kind == alert.Update || pacer == c.pacer {
 		return verdict{}, false
@@ -82,9 +87,9 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, ok bool) {
 	return newVerdict(now, job).again(namePaced, at, job.Reason).stillUnsure(job), true
 }
 
-// look asks Slack whether an earlier attempt at job is there. When ok is false
-// the job that is returned has to be sent.
-func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, ok bool) {
+// look asks Slack whether an earlier attempt at job was shown. When done is
+// false, the returned job has to be sent.
+func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, done bool) {
 	if l.doubt.delivery != job.ID {
 		l.doubt = doubt{delivery: job.ID}
 	}
@@ -100,7 +105,7 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if err == nil && found {
 		return job, newVerdict(now, job).delivered(nameFound, job, sent), true
 	}
-	job, v, ok = l.outbox.policy.decideAfterLook(now, job, l.doubt, err)
+	job, v, done = l.outbox.policy.decideAfterLook(now, job, l.doubt, err)
 	if err == nil {
 		l.doubt.absent++
 	} else {
@@ -109,15 +114,15 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if v.fail != nil && v.fail.Class == alert.ClassThrottled {
 		l.outbox.looks.pause(v.NextAt)
 	}
-	if err != nil && !ok {
+	if err != nil && !done {
 		l.outbox.log.Warn("can't look whether it was shown: sending it again, possibly twice",
 			append(about(job), zap.String("reason", err.Error()))...)
 	}
-	return job, v, ok
+	return job, v, done
 }
 
-// send calls Slack. A sender that panics over one job must not take the others
-// with it: the job is treated as one that Slack will never take.
+// send calls Slack. When the sender panics over one job, the others go on: the
+// job is treated as one that Slack will never take.
 func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err error) {
 	began := l.now()
 	l.status.set("sending", began.Add(l.outbox.opts.CallTimeout))
@@ -134,16 +139,24 @@ func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err 
 	return l.outbox.sender.Send(ctx, job)
 }
 
-// apply lets a verdict have its effect on the lane and on everybody.
+// applyEffect applies what a verdict means for the lane and for all others.
 func (l *lane) applyEffect(v verdict, via string) {
-	l.pause(v.effect.pauseLane, via)
+	l.pausePosts(v.effect.pauseLane, via)
 	if !v.effect.pauseUpdates.IsZero() {
 		l.outbox.updates.pause(v.effect.pauseUpdates)
 	}
 	if v.effect.hold {
 		l.outbox.hold(v.fail)
 	}
-	l.status.refuse(l.name, v)
+	l.status.setRefusal(l.name, v)
+	l.updateDoubt(v)
+	if v.fail != nil && v.name != string(alert.ClassThrottled) {
+		l.outbox.recent.set(v.Now, l.name+": "+v.fail.Error())
+	}
+}
+
+// updateDoubt remembers whether the delivery may have been posted.
+func (l *lane) updateDoubt(v verdict) {
 	switch {
 	case v.State != alert.Sending:
 		l.doubt = doubt{}
@@ -153,14 +166,11 @@ func (l *lane) applyEffect(v verdict, via string) {
 		}
 		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
 	}
-	if v.fail != nil && v.name != string(alert.ClassThrottled) {
-		l.outbox.recent.set(v.Now, l.name+": "+v.fail.Error())
-	}
 }
 
-// pause sends nothing before until to where the job went: to the lane, or to
-// what stood in for it and for others.
-func (l *lane) pause(until time.Time, via string) {
+// pausePosts sends nothing before until to the conversation that the job went
+// to: the lane's own, or the fallback, which other lanes use too.
+func (l *lane) pausePosts(until time.Time, via string) {
 	if until.IsZero() {
 		return
 	}
@@ -172,40 +182,38 @@ func (l *lane) pause(until time.Time, via string) {
 	}
 }
 
-// record makes a verdict durable, however often the store refuses, because going on
-// without would send the same thing again. It returns false when calls ends first
-// or when nobody owes the delivery any more.
+// recordOutcome makes a verdict durable and retries until it is, because the
+// next attempt would send the same thing again. It returns false when calls ends
+// first or when the delivery is no longer pending.
 func (l *lane) recordOutcome(calls context.Context, v verdict) bool {
-	for failures := 0; ; failures++ {
-		l.status.set("writing down an outcome", l.now().Add(l.outbox.opts.CallTimeout))
+	fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery), zap.String("outcome", v.name)}
+	pending := true
+	recorded := l.outbox.retry(calls, "finish", func() error {
+		l.status.set("recording an outcome", l.now().Add(l.outbox.opts.CallTimeout))
 		err := l.outbox.queue.Finish(calls, v.Outcome)
-		if err == nil {
-			return true
+		switch {
+		case errors.Is(err, alert.ErrNotFound):
+			l.outbox.log.Warn("the delivery is no longer pending", append(fields, zap.Error(err))...)
+			pending = false
+			return nil
+		case err != nil:
+			l.outbox.recent.set(l.now(), "finish: "+err.Error())
 		}
-		fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery),
-			zap.String("outcome", v.name), zap.Error(err)}
-		if errors.Is(err, alert.ErrNotFound) {
-			l.outbox.log.Warn("nobody owes this any more", fields...)
-			return false
-		}
-		wait := retryAfter(failures, l.outbox.opts.Rand)
-		l.outbox.log.Warn("finish", append(fields, zap.Duration("again_in", wait))...)
-		l.outbox.recent.set(l.now(), "finish: "+err.Error())
-		if !sleep(calls, wait) {
-			return false
-		}
-	}
+		return err
+	}, fields...)
+	return recorded && pending
 }
 
-// report counts and logs what became of job.
+// logOutcome counts and logs the outcome of job.
 func (l *lane) logOutcome(job alert.Job, v verdict) {
-	l.outbox.metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
+	log, metrics := l.outbox.log, l.outbox.metrics
+	metrics.deliveries.WithLabelValues(string(job.Kind), v.name).Inc()
 	took := v.Now.Sub(job.CreatedAt)
 	if v.State == alert.Delivered {
-		l.outbox.metrics.delivery.Observe(took.Seconds())
+		metrics.delivery.Observe(took.Seconds())
 	}
 	if v.PossibleDuplicate && !job.PossibleDuplicate {
-		l.outbox.metrics.duplicates.Inc()
+		metrics.duplicates.Inc()
 	}
 	fields := append(about(job), zap.String("outcome", v.name))
 	if job.Via != "" {
@@ -213,19 +221,18 @@ func (l *lane) logOutcome(job alert.Job, v verdict) {
 	}
 	switch v.State {
 	case alert.Delivered:
-		l.outbox.log.Info("delivered", append(fields, zap.Duration("took", took),
-			zap.Bool("possible_duplicate", v.PossibleDuplicate))...)
+		log.Info("delivered", append(fields, zap.Duration("took", took), zap.Bool("possible_duplicate", v.PossibleDuplicate))...)
 	case alert.Superseded:
-		l.outbox.log.Debug("needed no more", fields...)
+		log.Debug("superseded", fields...)
 	case alert.Dead:
 		signal(l.outbox.newDeadLetter)
-		l.outbox.log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
+		log.Error("gave up", append(fields, zap.String("reason", v.Reason))...)
 	default:
 		l.logRetry(job, v, fields)
 	}
 }
 
-// reportDelay warns once for each new reason, and whispers when it is the same again.
+// logRetry warns once for each new reason and logs repetitions at debug level.
 func (l *lane) logRetry(job alert.Job, v verdict, fields []zap.Field) {
 	fields = append(fields, zap.String("reason", v.Reason), zap.Time("next_at", v.NextAt))
 	if v.Reason == job.Reason {
@@ -235,7 +242,7 @@ func (l *lane) logRetry(job alert.Job, v verdict, fields []zap.Field) {
 	l.outbox.log.Warn("will be tried again", fields...)
 }
 
-// about names a job in the log.
+// about returns the log fields that identify a job.
 func about(job alert.Job) []zap.Field {
 	return []zap.Field{
 		zap.String("incident", job.Incident.ID),

@@ -105,25 +105,19 @@ func (r reachability) refused(job alert.Job) string {
 	return r.broken[job.Lane].Code
 }
 
-// loadBroken loads what an earlier run knew and retries until it works; false when ctx ends first.
+// loadBroken loads what an earlier run knew and retries until it can. It returns
+// false when ctx ends first.
 func (o *Outbox) loadBroken(ctx context.Context) bool {
-	for failures := 0; ; failures++ {
+	return o.retry(ctx, "load broken destinations", func() error {
 		known, err := o.queue.Broken(ctx)
-		if err == nil {
-			// A clock that was put back since must not put off the look.
-			last := o.opts.Now().Add(o.opts.ReachEvery)
-			for _, d := range known {
-				d.ProbeAt = earliest(d.ProbeAt, last)
-				o.destinations.setBroken(mark{Destination: d})
-			}
-			return true
+		// If the clock was set back since, the next check still comes in time.
+		last := o.opts.Now().Add(o.opts.ReachEvery)
+		for _, d := range known {
+			d.ProbeAt = earliest(d.ProbeAt, last)
+			o.destinations.setBroken(mark{Destination: d})
 		}
-		wait := retryAfter(failures, o.opts.Rand)
-		o.log.Warn("load broken destinations", zap.Error(err), zap.Duration("again_in", wait))
-		if !sleep(ctx, wait) {
-			return false
-		}
-	}
+		return err
+	})
 }
 
 // probeBroken looks at broken destinations, each every Options.ReachEvery, until

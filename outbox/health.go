@@ -35,8 +35,8 @@ func (s *status) set(doing string, by time.Time) {
 	s.doing, s.by = doing, by
 }
 
-// refuse notes what v says about the app in a lane.
-func (s *status) refuse(lane string, v verdict) {
+// setRefusal notes what v says about the app in a lane.
+func (s *status) setRefusal(lane string, v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {

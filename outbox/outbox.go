@@ -322,7 +322,23 @@ func (o *Outbox) wakeIdle(lanes []string) {
 	signal(o.startSignal)
 }
 
-// retryAfter is the back-off when the store fails, in place of Slack.
+// retry calls f until it succeeds, backing off and logging each failure. It
+// returns false when ctx ends first.
+func (o *Outbox) retry(ctx context.Context, step string, f func() error, fields ...zap.Field) bool {
+	for failures := 0; ; failures++ {
+		err := f()
+		if err == nil {
+			return true
+		}
+		wait := retryAfter(failures, o.opts.Rand)
+		o.log.Warn(step, append(fields, zap.Error(err), zap.Duration("again_in", wait))...)
+		if !sleep(ctx, wait) {
+			return false
+		}
+	}
+}
+
+// retryAfter is the back-off after the store has failed.
 func retryAfter(failures int, jitter func() float64) time.Duration {
 	ceiling := min(storeRetryFirst<<min(failures, 10), storeRetryMost)
 	return ceiling/2 + time.Duration(jitter()*float64(ceiling/2))

@@ -87,8 +87,8 @@ func (p *pacer) leave(who chan struct{}) {
 	}
 }
 
-// busy lets others pass until who asks again.
-func (p *pacer) busy(who chan struct{}) {
+// letOthersPass serves others first until who asks again.
+func (p *pacer) letOthersPass(who chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if place, ahead := p.find(who); place >= 0 {

@@ -100,7 +100,7 @@ func TestBusyWaiterLetsOthersPassAndKeepsItsPlace(t *testing.T) {
 	p.acquire(noon, user)
 	p.acquire(noon, slow)
 	p.acquire(noon, behind)
-	p.busy(slow)
+	p.letOthersPass(slow)
 	if len(behind) != 1 {
 		t.Fatal("who may pass was not told")
 	}

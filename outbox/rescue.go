@@ -92,16 +92,9 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	for _, j := range s.Jobs {
 		ids = append(ids, j.ID)
 	}
-	// However often the store refuses: it must not be told again.
-	for failures := 0; ; failures++ {
-		err := o.queue.Rescued(calls, ids)
-		if err == nil {
-			break
-		}
-		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
-		if !sleep(calls, retryAfter(failures, o.opts.Rand)) {
-			return false
-		}
+	// Until this is recorded, the last resort must not get the same jobs again.
+	if !o.retry(calls, "last resort", func() error { return o.queue.Rescued(calls, ids) }, zap.String("lane", s.Lane)) {
+		return false
 	}
 	o.metrics.rescues.WithLabelValues("taken").Inc()
 	o.log.Warn("the last resort has taken what nothing else could", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
