@@ -86,8 +86,8 @@ func parseWait(s string) (time.Duration, error) {
 	if s == "" {
 		return 0, nil
 	}
-	wait, err := time.ParseDuration(s)
-	if err != nil || wait < 0 || wait > maxWait {
+	wait, err := alert.ParseDuration(s)
+	if err != nil || wait > maxWait {
 		return 0, &httpError{http.StatusBadRequest, fmt.Sprintf("wait is %q", s), "write a duration up to 2m, as in ?wait=30s"}
 	}
 	return wait, nil

@@ -121,7 +121,7 @@ func (a *API) readStats(w http.ResponseWriter, r *http.Request) {
 	window := 24 * time.Hour
 	if s := r.URL.Query().Get("window"); s != "" {
 		var err error
-		if window, err = parseSpan(s); err != nil || window < shortestWindow || window > longestWindow {
+		if window, err = alert.ParseDuration(s); err != nil || window < shortestWindow || window > longestWindow {
 			a.fail(w, r, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a time from 1m to 30d, as in ?window=24h or ?window=7d"})
 			return
 		}
@@ -133,13 +133,4 @@ func (a *API) readStats(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	writeJSON(w, http.StatusOK, stats)
-}
-
-// parseSpan reads a length of time, also in days: 90m, 24h, 7d.
-func parseSpan(s string) (time.Duration, error) {
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		n, err := strconv.ParseUint(days, 10, 16)
-		return time.Duration(n) * 24 * time.Hour, err
-	}
-	return time.ParseDuration(s)
 }

@@ -174,7 +174,7 @@ func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
 		"a bad matcher":    {"POST", "/v1/silences", `{"matchers":"team","for":"2h"}`, 400, "", `is no matcher`},
 		"without an end":   {"POST", "/v1/silences", `{"matchers":"team=web"}`, 400, "", `either \"for\"`},
 		"with two ends":    {"POST", "/v1/silences", `{"matchers":"team=web","for":"2h","ends_at":"2026-01-02T18:00:00Z"}`, 400, "", `either \"for\"`},
-		"for ever":         {"POST", "/v1/silences", `{"matchers":"team=web","for":"ever"}`, 400, "", `a length of time`},
+		"for ever":         {"POST", "/v1/silences", `{"matchers":"team=web","for":"ever"}`, 400, "", `write a duration`},
 		"a bad time":       {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"soon"}`, 400, "", `can't be read`},
 		"ended":            {"DELETE", "/v1/silences/s-k7f2?by=U0ANN%7Cann", ``, 200, "", `"ended_by":{"id":"U0ANN","name":"ann"}`},
 		"ended by nobody":  {"DELETE", "/v1/silences/s-k7f2", ``, 200, "", `"ended_by":{"name":"the HTTP API"}`},

@@ -76,9 +76,9 @@ func (a *API) readSilence(w http.ResponseWriter, r *http.Request) (alert.Silence
 	case (body.For == "") == body.EndsAt.IsZero():
 		return s, &httpError{http.StatusBadRequest, "it is not said once how long it holds", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
 	case body.For != "":
-		d, err := parseSpan(body.For)
+		d, err := alert.ParseDuration(body.For)
 		if err != nil || d <= 0 {
-			return s, &httpError{http.StatusBadRequest, fmt.Sprintf("for is %q", body.For), `write a length of time, as in "for": "90m", "2h" or "7d"`}
+			return s, &httpError{http.StatusBadRequest, fmt.Sprintf("for is %q", body.For), `write a duration, as in "for": "90m", "2h" or "7d"`}
 		}
 		s.EndsAt = a.opts.Now().Add(d)
 	}

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 	"unicode"
 
 	"tocsin/alert"
@@ -54,17 +53,17 @@ func oneOf(choices ...string) func(string) (string, *flaw) {
 }
 
 func checkDuration(value string) (string, *flaw) {
-	d, err := time.ParseDuration(value)
+	d, err := alert.ParseDuration(value)
 	if err != nil {
-		return "", &flaw{message: printable(value) + " is no length of time", write: []string{"24h", "90m", "1h30m"}}
+		return "", &flaw{message: printable(value) + " is not a duration", write: []string{"24h", "90m", "30d"}}
 	}
-	if d <= 0 {
-		return "", &flaw{message: printable(value) + " is not longer than nothing", write: []string{"24h"}}
+	if d == 0 {
+		return "", &flaw{message: printable(value) + " is zero", write: []string{"24h"}}
 	}
 	return value, nil
 }
 
-// checkPatience accepts a length of time without an end, too.
+// checkPatience accepts a duration, or one without an end.
 func checkPatience(value string) (string, *flaw) {
 	if value == forever {
 		return value, nil

@@ -164,12 +164,12 @@ func (l *loader) config() *Config {
 func (l *loader) delivery() Delivery {
 	var d Delivery
 	d.DigestAbove, _ = strconv.Atoi(l.value(keyDigestAbove))
-	d.GiveUpAfter, _ = time.ParseDuration(l.value(keyGiveUpAfter))
-	d.ProbeEvery, _ = time.ParseDuration(l.value(keyProbeEvery))
+	d.GiveUpAfter, _ = alert.ParseDuration(l.value(keyGiveUpAfter))
+	d.ProbeEvery, _ = alert.ParseDuration(l.value(keyProbeEvery))
 	d.MaxPending, _ = strconv.ParseInt(l.value(keyMaxPending), 10, 64)
-	d.Retention, _ = time.ParseDuration(l.value(keyRetention))
+	d.Retention, _ = alert.ParseDuration(l.value(keyRetention))
 	if kept := l.value(keyDeadRetention); kept != forever {
-		d.DeadRetention, _ = time.ParseDuration(kept)
+		d.DeadRetention, _ = alert.ParseDuration(kept)
 	}
 	return d
 }

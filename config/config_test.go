@@ -97,6 +97,21 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 	}
 }
 
+func TestADurationMayBeWrittenAsPeopleDo(t *testing.T) {
+	in := environment{vars: map[string]string{"SLACK_CHANNEL_ID": "C0123456789", "SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": ""}}.input()
+	in.Flags = map[string]string{"config": "x.yaml"}
+	in.ReadFile = func(string) ([]byte, error) {
+		return []byte("delivery: {retention: 45d, give_up_after: 1 week, probe_every: 2h30m}\n"), nil
+	}
+	c, err := config.Load(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d := c.Delivery; d.Retention != 45*24*time.Hour || d.GiveUpAfter != 7*24*time.Hour || d.ProbeEvery != 150*time.Minute {
+		t.Errorf("read as %+v", d)
+	}
+}
+
 func TestMistakesAreReportedWithPlaceAndRemedy(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yml")
 	if err != nil || len(files) == 0 {

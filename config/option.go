@@ -97,7 +97,7 @@ func options() []option {
 		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
 		{key: keyProbeEvery, check: checkDuration, fallback: constant("5m")},
 		{key: keyMaxPending, bare: true, check: checkMany, fallback: constant("1000000")},
-		{key: keyRetention, check: checkDuration, fallback: constant("720h")},
+		{key: keyRetention, check: checkDuration, fallback: constant("30d")},
 		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},
 		{key: keyThread, check: checkThread(), fallback: constant(string(alert.ThreadImportant))},
 		{key: keyBroadcast, bare: true, check: checkTruth, fallback: constant(no)},

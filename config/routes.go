@@ -163,9 +163,9 @@ func (g group) truth(key, is string) *bool {
 	return &holds
 }
 
-// wait reads a length of time that was checked.
+// wait reads a duration that was checked.
 func (g group) wait(key string) time.Duration {
-	d, _ := time.ParseDuration(g.text(key))
+	d, _ := alert.ParseDuration(g.text(key))
 	return d
 }
 

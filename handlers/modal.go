@@ -107,8 +107,8 @@ func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong stri
 		return ends, render.InputUntil, "Choose the day and the time here."
 	}
 	if until == "" {
-		d, ok := compact(chosen)
-		if !ok || d > longest {
+		d, err := alert.ParseDuration(chosen)
+		if err != nil || d <= 0 || d > longest {
 			return ends, render.InputDuration, "Choose how long."
 		}
 		return now.Add(d), "", ""

@@ -47,8 +47,8 @@ func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
 func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
-		"for": "how long", "for 90": "90m", "for ever": "no duration", "for 0h": "no duration", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
-		"until today 9am": "is over", "until 2020-01-01": "is over", "for 400d": "a year", "for 99999999d": "no duration", "for 999999d": "a year", "until 18:00 CET": "time zone",
+		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
+		"until today 9am": "is over", "until 2020-01-01": "is over", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CET": "time zone",
 	} {
 		w, _, bad := timing(read(said).words)
 		if bad == nil {

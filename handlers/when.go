@@ -79,95 +79,14 @@ func clockOn(year int, month time.Month, day int, at time.Duration, zone *time.L
 	return time.Date(year, month, day, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
-// span reads a duration from the beginning of words: 2h30m, 1d, 2 hours and 30
-// minutes, an hour. n is how many words it took, 0 if there is none.
+// span reads a duration from the beginning of words. n is how many words it took,
+// 0 if there is none.
 func span(words []token) (d time.Duration, n int) {
-	for n < len(words) {
-		more, took := spanPart(words[n:])
-		if took == 0 && n > 0 && words[n].key == "and" {
-			if more, took = spanPart(words[n+1:]); took > 0 {
-				took++
-			}
-		}
-		if took == 0 {
-			break
-		}
-		d += more
-		n += took
+	keys := make([]string, len(words))
+	for i, w := range words {
+		keys[i] = w.key
 	}
-	return min(d, 100*longest), n
-}
-
-// spanPart reads one part: 2h30m, 2 hours, an hour, half an hour.
-func spanPart(words []token) (time.Duration, int) {
-	if len(words) == 0 {
-		return 0, 0
-	}
-	if d, ok := compact(words[0].key); ok {
-		return d, 1
-	}
-	amount, took := quantity(words)
-	if took == 0 || took >= len(words) || units()[words[took].key] == 0 {
-		return 0, 0
-	}
-	return times(amount, units()[words[took].key]), took + 1
-}
-
-// quantity reads a number, "a", or "half an".
-func quantity(words []token) (amount float64, took int) {
-	switch first := words[0].key; {
-	case first == "a" || first == "an" || first == "one":
-		return 1, 1
-	case first == "half" && len(words) > 1 && (words[1].key == "a" || words[1].key == "an"):
-		return 0.5, 2
-	case first == "half":
-		return 0.5, 1
-	case !number.MatchString(first):
-		return 0, 0
-	}
-	amount, err := strconv.ParseFloat(words[0].key, 64)
-	if err != nil {
-		return 0, 0
-	}
-	return amount, 1
-}
-
-var (
-	number = regexp.MustCompile(`^\d{1,6}(\.\d{1,3})?$`)
-	piece  = regexp.MustCompile(`^(\d{1,6}(?:\.\d{1,3})?)([a-z]+)`)
-)
-
-// compact reads 2h30m, 1d, 90min.
-func compact(word string) (time.Duration, bool) {
-	var d time.Duration
-	for rest := word; rest != ""; {
-		m := piece.FindStringSubmatch(rest)
-		if m == nil || units()[m[2]] == 0 {
-			return 0, false
-		}
-		amount, err := strconv.ParseFloat(m[1], 64)
-		if err != nil {
-			return 0, false
-		}
-		d += times(amount, units()[m[2]])
-		rest = rest[len(m[0]):]
-	}
-	return d, d > 0
-}
-
-// times is so many units, at most far more than anybody may ask for.
-func times(amount float64, unit time.Duration) time.Duration {
-	return time.Duration(min(amount*float64(unit), float64(100*longest)))
-}
-
-func units() map[string]time.Duration {
-	const day = 24 * time.Hour
-	return map[string]time.Duration{
-		"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
-		"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
-		"h": time.Hour, "hr": time.Hour, "hrs": time.Hour, "hour": time.Hour, "hours": time.Hour, "std": time.Hour,
-		"d": day, "day": day, "days": day, "w": 7 * day, "wk": 7 * day, "wks": 7 * day, "week": 7 * day, "weeks": 7 * day,
-	}
+	return alert.LeadingDuration(keys)
 }
 
 // moment reads what follows "until": 18:00, tomorrow 9am, monday, 2027-01-31
@@ -351,10 +270,13 @@ func until(words []token) (when, int, *alert.InputError) {
 
 func checkSpan(d time.Duration) *alert.InputError {
 	if d <= 0 {
-		return &alert.InputError{Message: "that is no time at all", Hint: "Write for example `for 2h30m`."}
+		return &alert.InputError{Message: "the duration is zero", Hint: "Write for example `for 2h30m`."}
 	}
 	return nil
 }
+
+// number is one without a unit.
+var number = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
 // notLong says what is wrong with what follows "for".
 func notLong(words []token) *alert.InputError {
@@ -365,5 +287,5 @@ func notLong(words []token) *alert.InputError {
 	if number.MatchString(said) {
 		return &alert.InputError{Message: said + " of what?", Hint: fmt.Sprintf("Write `%sm` for minutes, `%sh` for hours or `%sd` for days.", said, said, said)}
 	}
-	return &alert.InputError{Message: said + " is no duration", Hint: "Write for example `for 30m`, `for 2h30m`, `for 1d` or `until 18:00`."}
+	return &alert.InputError{Message: said + " is not a duration", Hint: "Write for example `for 30m`, `for 2h30m`, `for 1d` or `until 18:00`."}
 }

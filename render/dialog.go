@@ -39,8 +39,8 @@ const (
 	MaxNote     = 3000
 )
 
-// Durations are the other options of InputDuration, as time.ParseDuration and
-// people's own words read them.
+// Durations are the other options of InputDuration, as alert.ParseDuration reads
+// them.
 func Durations() []string { return []string{"30m", "1h", "2h", "4h", "8h", "24h", "7d"} }
 
 // durationWords are Durations for people.

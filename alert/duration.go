@@ -1,0 +1,116 @@
+package alert
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// day is 24 hours. No duration knows of daylight saving time.
+const day = 24 * time.Hour
+
+// maxDuration is what longer durations are cut to, 100 years: more than anything
+// allows, and little enough to add to a time.
+const maxDuration = 36500 * day
+
+// ParseDuration reads a whole text as a duration: 90m, 2h30m, 30d, 1 week, 2 hours
+// and 30 minutes, half an hour. Everything that time.ParseDuration reads and that
+// is not negative is understood. The error is an *InputError.
+func ParseDuration(s string) (time.Duration, error) {
+	words := strings.Fields(strings.ToLower(s))
+	if d, n := LeadingDuration(words); n > 0 && n == len(words) {
+		return d, nil
+	}
+	return 0, &InputError{Message: fmt.Sprintf("%q is not a duration", s), Hint: "write for example 90m, 2h30m, 30d or 1 week"}
+}
+
+// LeadingDuration reads a duration from the beginning of words, which are in
+// lower case. n is how many words it took, 0 if there is none.
+func LeadingDuration(words []string) (d time.Duration, n int) {
+	for n < len(words) {
+		part, took := durationPart(words[n:])
+		if took == 0 && n > 0 && words[n] == "and" {
+			if part, took = durationPart(words[n+1:]); took > 0 {
+				took++
+			}
+		}
+		if took == 0 {
+			break
+		}
+		d = min(d+part, maxDuration)
+		n += took
+	}
+	return d, n
+}
+
+// durationPart reads one part: 2h30m, 2 hours, an hour, half an hour.
+func durationPart(words []string) (time.Duration, int) {
+	if len(words) == 0 {
+		return 0, 0
+	}
+	if d, ok := compactDuration(words[0]); ok {
+		return d, 1
+	}
+	amount, took := quantity(words)
+	if took == 0 || took >= len(words) || durationUnits()[words[took]] == 0 {
+		return 0, 0
+	}
+	return times(amount, durationUnits()[words[took]]), took + 1
+}
+
+// quantity reads a number, "a", or "half an".
+func quantity(words []string) (amount float64, took int) {
+	switch first := words[0]; first {
+	case "a", "an", "one":
+		return 1, 1
+	case "half":
+		if len(words) > 1 && (words[1] == "a" || words[1] == "an") {
+			return 0.5, 2
+		}
+		return 0.5, 1
+	default:
+		amount, err := strconv.ParseFloat(first, 64)
+		if err != nil || !plainNumber.MatchString(first) {
+			return 0, 0
+		}
+		return amount, 1
+	}
+}
+
+var (
+	plainNumber   = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)$`)
+	compactPieces = regexp.MustCompile(`^(\d+\.?\d*|\.\d+)(\pL+)`)
+)
+
+// compactDuration reads 2h30m, 1d, 90min; and 0, which needs no unit.
+func compactDuration(word string) (d time.Duration, ok bool) {
+	for rest := word; rest != ""; {
+		m := compactPieces.FindStringSubmatch(rest)
+		if m == nil || durationUnits()[m[2]] == 0 {
+			return 0, word == "0"
+		}
+		amount, err := strconv.ParseFloat(m[1], 64)
+		if err != nil {
+			return 0, false
+		}
+		d = min(d+times(amount, durationUnits()[m[2]]), maxDuration)
+		rest = rest[len(m[0]):]
+	}
+	return d, word != ""
+}
+
+func times(amount float64, unit time.Duration) time.Duration {
+	return time.Duration(min(amount*float64(unit), float64(maxDuration)))
+}
+
+func durationUnits() map[string]time.Duration {
+	return map[string]time.Duration{
+		"ns": time.Nanosecond, "us": time.Microsecond, "µs": time.Microsecond, "μs": time.Microsecond, "ms": time.Millisecond,
+		"s": time.Second, "sec": time.Second, "secs": time.Second, "second": time.Second, "seconds": time.Second,
+		"m": time.Minute, "min": time.Minute, "mins": time.Minute, "minute": time.Minute, "minutes": time.Minute,
+		"h": time.Hour, "hr": time.Hour, "hrs": time.Hour, "hour": time.Hour, "hours": time.Hour, "std": time.Hour,
+		"d": day, "day": day, "days": day, "w": 7 * day, "wk": 7 * day, "wks": 7 * day, "week": 7 * day, "weeks": 7 * day,
+	}
+}
