@@ -41,13 +41,13 @@ func TestEachWordIsAnswered(t *testing.T) {
 	for _, c := range [][2]string{
 		{"list", "disk full"}, {"list critical", "with severity"}, {"list opne", "Did you mean open?"}, {"list service=~(", "regular expression"},
 		{"show k7f2", "disk full"}, {"k7f2", "disk full"}, {"show K7F2,", "disk full"}, {"show k7f3", "Did you mean `k7f2`?"}, {"show", "which incident?"}, {"show zzzz", "no incident"},
-		{"ack k7f2 looking", "You acknowledged `k7f2`"}, {"ack k7f2", "acknowledged already"}, {"ack k7f3", "Did you mean `k7f2`?"}, {"resolve k7f2, zzzz", "no incident `zzzz`"},
+		{"ack k7f2 looking", "You acknowledged `k7f2`"}, {"ack k7f2", "already acknowledged"}, {"ack k7f3", "Did you mean `k7f2`?"}, {"resolve k7f2, zzzz", "no incident `zzzz`"},
 		{"assign k7f2 @bob", "`k7f2`"}, {"assign k7f2 @ghost", "nobody called @ghost"}, {"assign k7f2", "to whom"}, {"note k7f2", "no note behind"}, {"note k7f2 it is the backup", "Your note"},
 		{"silences", "Nothing is silenced"}, {"silence service=db for 2h because disks", "s-k7f2"}, {"silences", "disks"}, {"silence k7f2 for 30m", "key="}, {"silence", "which alerts"},
 		{"silence zzzz for 1h", "no incident"}, {"silence service=db", "how long"}, {"unsilence s-k7f9", "Did you mean `s-k7f2`?"}, {"unsilence K7F2", "Ended"}, {"unsilence s-k7f2", "over already"}, {"unsilence", "which silence"},
 		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
 		{"subscribe", "no alerts as direct messages"}, {"subscribe critical", "severity"}, {"subscribe", "severity"}, {"unsubscribe service=db", "all of your subscriptions"}, {"unsubscribe", "1 subscription"}, {"unsubscribe", "no subscriptions"},
-		{"oncall", "Who is told of what"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"status", "All is well"},
+		{"oncall", "Who is notified of what"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"status", "Delivery works"},
 		{"help", "silence MATCHERS"}, {"help silence", "until tomorrow 9am"}, {"silence help", "until tomorrow 9am"}, {"help slience", "Did you mean `/notify help silence`?"}, {"slience x=y", "Did you mean `/notify silence`?"}, {"dance", "lists what I can do"},
 		{"\u201cshow\u201d <!channel>", "no incident"}, {"*_~", "lists what I can do"}, {"<http://x|bank.com>", "lists what I can do"},
 	} {
@@ -150,7 +150,7 @@ func TestALongListIsPagedAndThePagesOutliveARestart(t *testing.T) {
 		t.Errorf("where others read it, and behind the end: %q, %q", d.inPlace, d.answers)
 	}
 	click(`{"s":`, "C0OPS", true)
-	d.wantAnswer(t, "does nothing any more")
+	d.wantAnswer(t, "no longer works")
 }
 
 func (d *desk) clicks(t *testing.T, h *handlers.Handlers, a bot.Action) []string {
@@ -173,7 +173,7 @@ func TestAClickIsAnsweredOnlyWhereItWouldNotBeSeen(t *testing.T) {
 	if got := d.clicks(t, h, card); len(got) != 0 || len(d.acts) != 1 || d.acts[0].RequestID != "t" {
 		t.Errorf("on its card: %q, acts %+v", got, d.acts)
 	}
-	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "acknowledged already by ann") {
+	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "already acknowledged by ann") {
 		t.Errorf("the second click: %q", got)
 	}
 	card.ActionID = render.ActionResolve
@@ -195,7 +195,7 @@ func TestAClickIsAnsweredOnlyWhereItWouldNotBeSeen(t *testing.T) {
 	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionResolve, Value: "k7f2", ViewID: "V1"}); len(got) != 0 {
 		t.Errorf("at home: %q", got)
 	}
-	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionAck, Value: "zzzz", MessageTS: "1.1"}); len(got) != 1 || !strings.Contains(got[0], "old and forgotten") {
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionAck, Value: "zzzz", MessageTS: "1.1"}); len(got) != 1 || !strings.Contains(got[0], "old and deleted") {
 		t.Errorf("a forgotten incident: %q", got)
 	}
 	d.pushErr = alert.ErrUnavailable
@@ -228,7 +228,7 @@ func TestTheMenuOfACardOffersMore(t *testing.T) {
 	if choose("mute:k7f2"); len(d.silences) != 1 {
 		t.Errorf("a double click: %+v", d.silences)
 	}
-	if got := choose("dance:k7f2"); len(got) != 1 || !strings.Contains(got[0], "does nothing any more") {
+	if got := choose("dance:k7f2"); len(got) != 1 || !strings.Contains(got[0], "no longer works") {
 		t.Errorf("an unknown choice: %q", got)
 	}
 	d.openErr = errors.New("expired_trigger_id")

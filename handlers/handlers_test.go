@@ -461,7 +461,7 @@ func TestButtonsAreAnswered(t *testing.T) {
 		t.Errorf("answers %q, %d dialogs", d.answers, len(d.opened))
 	}
 	click("from_an_older_version")
-	d.wantAnswer(t, "does nothing any more")
+	d.wantAnswer(t, "no longer works")
 	d.openErr = errors.New("expired_trigger_id")
 	click(render.ActionTest)
 	d.wantAnswer(t, "click again")
@@ -513,5 +513,5 @@ func TestADialogNobodyKnowsIsAnswered(t *testing.T) {
 		t.Fatalf("errors %q", errs)
 	}
 	ok(t, work(t.Context()))
-	d.wantAnswer(t, "does nothing any more")
+	d.wantAnswer(t, "no longer works")
 }

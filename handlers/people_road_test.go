@@ -130,7 +130,7 @@ func TestOfTwoWhoClickAtOnceOneHasItAndTheOtherIsTold(t *testing.T) {
 		return len(s.Ephemerals("ann", "#ops"))+len(s.Ephemerals("bob", "#ops")) == 3
 	})
 	for _, m := range append(r.slack.Ephemerals("ann", "#ops"), r.slack.Ephemerals("bob", "#ops")...) {
-		if !strings.Contains(m.Text, "acknowledged already") {
+		if !strings.Contains(m.Text, "already acknowledged") {
 			t.Errorf("told %q", m.Text)
 		}
 	}
@@ -168,8 +168,8 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 	if err != nil || !got.Closed {
 		t.Fatalf("a right dialog is answered with %+v, %v", got, err)
 	}
-	r.whisper(t, "ann", "#ops", "2 open incidents are quiet now")
-	r.becomes(t, "#ops", card.TS, "Quiet until")
+	r.whisper(t, "ann", "#ops", "2 open incidents are silenced now")
+	r.becomes(t, "#ops", card.TS, "Silenced until")
 	r.says(t, "#ops", card.TS, "new &lt;disks&gt;")
 
 	r.types(t, "bob", "#random", "silences")
@@ -179,7 +179,7 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 	r.whisper(t, "bob", "#random", "Nothing is silenced")
 	r.until(t, "the card without its silence", func(s *playground.Snapshot) bool {
 		for _, m := range s.Messages("#ops") {
-			if m.TS == card.TS && strings.Contains(shown(m), "Quiet until") {
+			if m.TS == card.TS && strings.Contains(shown(m), "Silenced until") {
 				return false
 			}
 		}
@@ -200,7 +200,7 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	r.becomes(t, "#ops", card.TS, "U0BOB")
-	r.says(t, "#ops", card.TS, "ann gave this to bob")
+	r.says(t, "#ops", card.TS, "ann assigned this to bob")
 
 	r.choose(t, "bob", at, "note:"+id)
 	r.dialog(t, "bob", "Note")
@@ -213,8 +213,8 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 	r.dialog(t, "ann", "backup")
 
 	r.choose(t, "ann", at, "mute:"+id)
-	r.whisper(t, "ann", "#ops", "1 open incident is quiet now")
-	r.becomes(t, "#ops", card.TS, "Quiet until")
+	r.whisper(t, "ann", "#ops", "1 open incident is silenced now")
+	r.becomes(t, "#ops", card.TS, "Silenced until")
 }
 
 func TestAClickOnAForgottenIncidentIsAnsweredPolitely(t *testing.T) {
@@ -235,7 +235,7 @@ func TestAClickOnAForgottenIncidentIsAnsweredPolitely(t *testing.T) {
 	if err != nil || !got.Acked {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	r.whisper(t, "bob", "#ops", "old and forgotten")
+	r.whisper(t, "bob", "#ops", "old and deleted")
 }
 
 func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
@@ -243,9 +243,9 @@ func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
 	id, card := r.fires(t, "disk full", map[string]string{"service": "db"})
 	ann := r.slack.User("ann")
 	for nth, c := range [][2]string{
-		{"list service=“db”", "disk full"}, {"show " + strings.ToUpper(id) + ",", "disk full"}, {"ack " + id + " I am on it", "You acknowledged"}, {"ack " + id, "acknowledged already by ann"},
-		{"assign " + id + " to <@U0BOB|bob>", "is with bob now"}, {"assign " + id + " @bob", "is with bob already"}, {"silence service=db until tomorrow 9am because disks", "1 open incident is quiet now"}, {"silences", "disks"},
-		{"subscribe service=web", "direct messages"}, {"stats", "Until acknowledged"}, {"oncall", "Who is told of what"}, {"resolve " + id, "You resolved"}, {"unsubscribe", "1 subscription"},
+		{"list service=“db”", "disk full"}, {"show " + strings.ToUpper(id) + ",", "disk full"}, {"ack " + id + " I am on it", "You acknowledged"}, {"ack " + id, "already acknowledged by ann"},
+		{"assign " + id + " to <@U0BOB|bob>", "is assigned to bob now"}, {"assign " + id + " @bob", "is already assigned to bob"}, {"silence service=db until tomorrow 9am because disks", "1 open incident is silenced now"}, {"silences", "disks"},
+		{"subscribe service=web", "direct messages"}, {"stats", "Until acknowledged"}, {"oncall", "Who is notified of what"}, {"resolve " + id, "You resolved"}, {"unsubscribe", "1 subscription"},
 		{"sho " + id, "Did you mean `show`?"}, {"help silence", "until monday"},
 	} {
 		if _, err := ann.DM(c[0]); err != nil {
@@ -315,7 +315,7 @@ func TestACommandWhereTheBotIsNotIsAnswered(t *testing.T) {
 		r.whisper(t, "ann", channel, "cknowledged")
 	}
 	r.types(t, "ann", "#secret", "send #secret critical hello")
-	r.whisper(t, "ann", "#secret", "waits")
+	r.whisper(t, "ann", "#secret", "waiting")
 }
 
 func TestWhatAPersonSendsPingsNobody(t *testing.T) {

@@ -170,7 +170,7 @@ func TestNotifyTestPostsACardAndTellsTheCallerPrivately(t *testing.T) {
 	}
 	r.until(t, "four private answers", func(s *playground.Snapshot) bool { return len(s.Ephemerals("ann", "#random")) == 4 })
 	for _, m := range r.slack.Ephemerals("ann", "#random") {
-		for _, want := range []string{"Your test alert is in", "|Open it>", "*accepted*", "*queued*", "*Slack*", "*together*"} {
+		for _, want := range []string{"Your test alert is in", "|Open it>", "*accepted*", "*queued*", "*Slack*", "*total*"} {
 			if !strings.Contains(m.Text, want) {
 				t.Errorf("the answer %q lacks %q", m.Text, want)
 			}
@@ -194,13 +194,13 @@ func TestNotifyTestSaysThatItStillWaitsAndWhy(t *testing.T) {
 	if _, err := r.slack.User("ann").Command(t.Context(), "#random", "/notify-test", "#ops"); err != nil {
 		t.Fatal(err)
 	}
-	r.whisper(t, "ann", "#random", "it still waits to go to <#C0OPS>")
+	r.whisper(t, "ann", "#random", "still waiting to go to <#C0OPS>")
 }
 
 func TestNotifyHelpStatusAndNearMisses(t *testing.T) {
 	r := newRoad(t)
 	for text, want := range map[string]string{
-		"help": "/notify-test [channel] [severity]", "": "/notify-test [channel] [severity]", "status": "All is well", "Status": "0 accepted",
+		"help": "/notify-test [channel] [severity]", "": "/notify-test [channel] [severity]", "status": "Delivery works", "Status": "0 accepted",
 		"stauts": "Did you mean `/notify status`?", "dance": "`/notify help` lists",
 	} {
 		if _, err := r.slack.User("ann").Command(t.Context(), "#random", "/notify", text); err != nil {
@@ -214,7 +214,7 @@ func TestADirectMessageIsAlwaysAnswered(t *testing.T) {
 	r := newRoad(t)
 	ann := r.slack.User("ann")
 	for nth, c := range []struct{ text, want string }{
-		{"help", "`test [channel] [severity]`"}, {"status", "All is well"}, {"hello!", "I bring alerts"}, {"test #ops error", "Your test alert is in"},
+		{"help", "`test [channel] [severity]`"}, {"status", "Delivery works"}, {"hello!", "I bring alerts"}, {"test #ops error", "Your test alert is in"},
 		{"staus", "Did you mean `status`?"}, {"what is this?", "`help` lists what I can do"}, {"<!channel> *_~`", "lists what I can do"},
 	} {
 		if _, err := ann.DM(c.text); err != nil {
@@ -235,13 +235,13 @@ func TestADirectMessageWithoutWordsIsAnswered(t *testing.T) {
 	if _, err := ann.DMFile("photo.png", "", []byte("x")); err != nil {
 		t.Fatal(err)
 	}
-	if m := r.dm(t, "ann", 1); !strings.Contains(m.Text, "words only") {
+	if m := r.dm(t, "ann", 1); !strings.Contains(m.Text, "can only read text") {
 		t.Errorf("a file is answered with %q", m.Text)
 	}
 	if _, err := ann.DM("\u00a0 "); err != nil {
 		t.Fatal(err)
 	}
-	if m := r.dm(t, "ann", 2); !strings.Contains(m.Text, "words only") {
+	if m := r.dm(t, "ann", 2); !strings.Contains(m.Text, "can only read text") {
 		t.Errorf("an empty message is answered with %q", m.Text)
 	}
 }
@@ -272,7 +272,7 @@ func TestAMentionIsAnsweredInTheThreadBelowIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.until(t, "an answer", func(s *playground.Snapshot) bool { return len(answers(s.Messages("#ops"))) == 1 })
-	if m := answers(r.slack.Messages("#ops"))[0]; m.ThreadTS != ts || !strings.Contains(m.Text, "All is well") {
+	if m := answers(r.slack.Messages("#ops"))[0]; m.ThreadTS != ts || !strings.Contains(m.Text, "Delivery works") {
 		t.Errorf("answered in %q with %q", m.ThreadTS, m.Text)
 	}
 }
@@ -293,7 +293,7 @@ func TestARedeliveredMessageIsAnsweredOnce(t *testing.T) {
 	if _, err := ann.DM("status"); err != nil {
 		t.Fatal(err)
 	}
-	if m := r.dm(t, "ann", 2); !strings.Contains(m.Text, "All is well") {
+	if m := r.dm(t, "ann", 2); !strings.Contains(m.Text, "Delivery works") {
 		t.Errorf("the second answer is %q", m.Text)
 	}
 	if n := len(answers(r.slack.Messages("@ann"))); n != 2 {
@@ -341,7 +341,7 @@ func TestTheHomeIsPublishedOnceWhileNothingChanges(t *testing.T) {
 	}
 	open(1)
 	view, _ := ann.Home()
-	for _, want := range []string{"All quiet", "nothing waits", "http://127.0.0.1:8126/v1/alerts", "tocsin send", "Send a test alert…", "Refresh"} {
+	for _, want := range []string{"All quiet", "nothing is waiting", "http://127.0.0.1:8126/v1/alerts", "tocsin send", "Send a test alert…", "Refresh"} {
 		if !strings.Contains(string(view.Blocks), want) {
 			t.Errorf("the Home lacks %q", want)
 		}

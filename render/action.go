@@ -9,10 +9,10 @@ import (
 	"tocsin/alert"
 )
 
-// The action ids of what people click. The value of a button is an incident's
-// id; that of ActionExpire is a silence's, that of ActionPage the page to show.
-// Slack wants the ids within one block to differ, so some go on behind a colon:
-// ActionOf brings them back to these.
+// The action ids of what people click. A button's value is an incident's id; for
+// ActionExpire it is a silence's id, for ActionPage the page to show. Slack wants
+// the ids within one block to differ, so some continue after a colon: ActionOf
+// returns the part before it.
 const (
 	ActionAck     = "ack"
 	ActionResolve = "resolve"
@@ -20,12 +20,12 @@ const (
 	ActionMore    = "more"
 	ActionExpire  = "expire"
 	ActionPage    = "page"
-	// ActionLink is of buttons that only open an address. Slack reports a click
-	// on them too; nothing has to be done about it.
+	// ActionLink is the id of buttons that only open an address. Slack reports
+	// clicks on them too; there is nothing to do.
 	ActionLink = "open_link"
 )
 
-// What an option of ActionMore begins with; the incident's id follows.
+// The prefixes of ActionMore's options; the incident's id follows.
 const (
 	MoreAssign  = "assign:"
 	MoreNote    = "note:"
@@ -34,7 +34,7 @@ const (
 	MoreCopy    = "copy:"
 )
 
-// ActionOf is which of the actions an action id says.
+// ActionOf returns which of the actions above an action id stands for.
 func ActionOf(id string) string {
 	action, _, _ := strings.Cut(id, ":")
 	return action
@@ -45,8 +45,8 @@ var incidentID = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 // incidentActions is the row of buttons under an incident.
 func incidentActions(i alert.Incident) []slack.Block { return actionRow(incidentElements(i)) }
 
-// incidentElements is what can be done with an incident: what comes next first,
-// and an overflow with the rest.
+// incidentElements are the buttons of an incident, the most likely one first, and
+// a menu with the rest.
 func incidentElements(i alert.Incident) []slack.BlockElement {
 	if !incidentID.MatchString(i.ID) {
 		return nil
@@ -73,7 +73,7 @@ func overflow(i alert.Incident) slack.BlockElement {
 	return slack.NewOverflowBlockElement(ActionMore, option(MoreAssign, "Assign to…"), details, note, option(MoreMute, "Mute this key 1 h"), copied)
 }
 
-// next is the button for what comes next for an incident, or nil.
+// next is the button of an incident's most likely next action, or nil.
 func next(i alert.Incident) *slack.Accessory {
 	if !incidentID.MatchString(i.ID) {
 		return nil
@@ -87,8 +87,8 @@ func next(i alert.Incident) *slack.Accessory {
 	return slack.NewAccessory(valued(ActionAck, "Acknowledge", i.ID))
 }
 
-// valued is a button for one incident or silence. It says for which to who can't
-// see where it stands.
+// valued is a button for one incident or silence. Its accessibility label says
+// which one, for readers who can't see where it is.
 func valued(action, label, id string) *slack.ButtonBlockElement {
 	b := button(action, label)
 	b.Value, b.AccessibilityLabel = id, strings.TrimSuffix(label, "…")+" "+id

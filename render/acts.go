@@ -7,10 +7,10 @@ import (
 	"tocsin/alert"
 )
 
-// Acted tells a person what became of what they wanted done with incidents.
+// Acted tells a person the result of their action on incidents.
 func Acted(acted []alert.Acted, verb alert.Verb) Message {
 	if len(acted) == 0 {
-		return answer("That was no incident's id.", "Write one or more, such as `k7f2`; they stand on the cards.")
+		return answer("That is not an incident's id.", "Write one or more, such as `k7f2`; each card shows its id.")
 	}
 	l := newLines(maxSection - len("… and 100000 others"))
 	for at, a := range acted {
@@ -27,7 +27,7 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 	name := quoted(orDash(a.Incident.ID))
 	switch a.Effect {
 	case alert.ActUnknown:
-		return "❓ I know no incident " + name + ". Perhaps it is old and forgotten; `/notify list all` shows those I know."
+		return "❓ There is no incident " + name + ". It may be old and deleted; `/notify list all` shows the ones there are."
 	case alert.ActAlready:
 		return alreadyLine(a.Incident, name, verb)
 	}
@@ -38,33 +38,33 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 	case alert.VerbResolve:
 		return "✅ You resolved " + name + "."
 	case alert.VerbAssign:
-		return "👤 " + name + " is with " + called(a.Incident.Assignee) + " now."
+		return "👤 " + name + " is assigned to " + called(a.Incident.Assignee) + " now."
 	case alert.VerbNote:
 		return "💬 Your note is in the thread of " + name + "."
 	}
 	return "☑️ Done: " + name + "."
 }
 
-// alreadyLine says who was faster.
+// alreadyLine says who had done it before.
 func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	name += " " + bold(title(i.Title), 150)
 	switch {
 	case i.State == alert.StateResolved:
-		return "✅ " + name + " is resolved already" + by(i.ResolvedBy, called) + when(i.ResolvedAt) + "."
+		return "✅ " + name + " was already resolved" + by(i.ResolvedBy, called) + when(i.ResolvedAt) + "."
 	case verb == alert.VerbAssign:
-		return "👤 " + name + " is with " + called(i.Assignee) + " already."
+		return "👤 " + name + " is already assigned to " + called(i.Assignee) + "."
 	case i.State == alert.Acked:
-		return "✋ " + name + " is acknowledged already" + by(i.AckedBy, called) + when(i.AckedAt) + "."
+		return "✋ " + name + " was already acknowledged" + by(i.AckedBy, called) + when(i.AckedAt) + "."
 	}
-	return "☑️ " + name + " was so already."
+	return "☑️ " + name + " needed no change."
 }
 
-// Denied tells a person politely that they may not do what they wanted ("silence
-// alerts"); may are those who may, in Slack's ids (U…, S…, C…) or names.
+// Denied tells a person that they may not do something ("silence alerts"); may
+// lists who may, as Slack's ids (U…, S…, C…) or names.
 func Denied(what string, may []string) Message {
 	line := "🔒 Sorry, you may not " + fit(literal(oneLine(what)), 200) + " here."
 	if len(may) == 0 {
-		return answer(line, "Ask whoever looks after Tocsin: the key `permissions` in its configuration says who may.")
+		return answer(line, "Ask whoever runs Tocsin: `permissions` in its configuration says who may.")
 	}
 	const most = 20
 	var parts []string
@@ -77,9 +77,9 @@ func Denied(what string, may []string) Message {
 			parts = append(parts, one)
 		}
 	}
-	m := answer(line, "Ask one of those who may.")
+	m := answer(line, "Ask somebody who may.")
 	if len(parts) > 0 {
-		m.Attachments = hushed(strings.Join(parts, ", "))
+		m.Attachments = namesWithoutPing(strings.Join(parts, ", "))
 	}
 	return m
 }
@@ -89,19 +89,19 @@ func ShortID(id string) Message {
 	return answer("Its id is " + quoted(orDash(id)) + ", for example for `/notify show`.")
 }
 
-// Sent tells a person what became of an alert that they sent by a command.
+// Sent tells a person what happened to an alert that they sent with a command.
 func Sent(r TestReport) Message {
 	r.What = "alert"
 	return TestResult(r)
 }
 
-// Subscribed tells a person that alerts which match come as direct messages
-// from now on.
+// Subscribed tells a person that they will get matching alerts as direct
+// messages.
 func Subscribed(s alert.Subscription) Message {
 	return answer("📬 From now on you get alerts with "+matchers(s.Matchers, 1000)+" as direct messages.", "`/notify unsubscribe` ends that.")
 }
 
-// Unsubscribed tells a person how many subscriptions they had and now have no more.
+// Unsubscribed tells a person how many subscriptions have ended.
 func Unsubscribed(n int) Message {
 	if n == 0 {
 		return answer("You had no subscriptions, so nothing has changed.")
@@ -115,10 +115,10 @@ func Subscriptions(list []alert.Subscription) Message {
 	return answer(append([]string{"📬 *Your subscriptions*"}, lines...)...)
 }
 
-// subscriptionLines are within half a section.
+// subscriptionLines fit into half a section.
 func subscriptionLines(list []alert.Subscription) []string {
 	if len(list) == 0 {
-		return []string{"You get no alerts as direct messages. For example, `/notify subscribe service=\"db\"` brings you those of one service."}
+		return []string{"You get no alerts as direct messages. For example, `/notify subscribe service=\"db\"` sends you those of one service."}
 	}
 	l := newLines(maxSection / 2)
 	for at, s := range list {

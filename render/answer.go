@@ -21,7 +21,7 @@ type Shell struct {
 	Token bool
 }
 
-// example is a block of code with a line for each way.
+// example is a code block with one line for each way to send.
 func (s Shell) example() string {
 	lines := []string{`tocsin send --severity error "disk full on db-3"`}
 	if server := strings.TrimRight(oneLine(s.Server), "/"); server != "" {
@@ -43,7 +43,7 @@ type StatusView struct {
 	Version string
 }
 
-// Status says how delivery does, what is open, and where all alerts stand.
+// Status says whether delivery works, what is open, and where all alerts stand.
 func Status(v StatusView) Message {
 	fields := append(deliveryFields(v.Health), "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
@@ -56,7 +56,7 @@ func Status(v StatusView) Message {
 	return Message{Text: bounded(lines), Blocks: blocks}
 }
 
-// bounded joins lines and drops those at the end that a message can't hold.
+// bounded joins lines and drops those at the end that do not fit into a message.
 func bounded(all []string) string {
 	l := newLines(maxText)
 	for _, line := range all {
@@ -70,15 +70,15 @@ func verdict(h alert.Health) string {
 	case oneLine(h.Held) != "":
 		return "*Alerts are accepted and kept, but nothing is sent at the moment.*"
 	case len(h.Problems) > 0:
-		return "*I am at work, but something needs a person.*"
+		return "*Delivery works, but something needs attention.*"
 	case h.Connections == 0:
-		return "*Alerts are sent, but I can't hear anybody in Slack.*"
+		return "*Alerts are sent, but I can't receive anything from Slack.*"
 	case len(worries(h)) > 0:
-		return "*Alerts are sent, but not everything where it was meant to be.*"
+		return "*Alerts are sent, but not all of them where they were meant to go.*"
 	case h.DeadLetters > 0:
 		return "*Alerts are sent, but some could not be delivered.*"
 	}
-	return "*All is well.*"
+	return "*Delivery works.*"
 }
 
 // counts is the ledger in words; accepted is the sum of the rest.
@@ -95,28 +95,28 @@ func counts(c alert.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
-// TestReport is what became of an alert that a person sent.
+// TestReport is what happened to an alert that a person sent.
 type TestReport struct {
-	// What it is called; empty means "test alert".
+	// What is what to call it; empty means "test alert".
 	What string
 	// Record is the alert as it stands.
 	Record alert.Record
-	// Asked is when the person asked for it, Kept when it was safe on disk.
+	// Asked is when the person asked for it, Kept when it was synced to disk.
 	Asked, Kept time.Time
 	// Permalink leads to the card, or is empty.
 	Permalink string
-	// Health explains why it still waits, if it does.
+	// Health explains why it is still waiting, if it is.
 	Health alert.Health
 }
 
-// TestResult tells a person where their test alert is and how long each leg of
-// its way took.
+// TestResult tells a person where their test alert is and how long each step
+// took.
 func TestResult(r TestReport) Message {
 	head := testHead(r)
 	m := answer(head...)
-	if legs := legs(r); len(legs) > 0 {
-		m.Text += "\n" + strings.Join(legs, ", ")
-		m.Blocks = append(m.Blocks, small(legs...))
+	if steps := steps(r); len(steps) > 0 {
+		m.Text += "\n" + strings.Join(steps, ", ")
+		m.Blocks = append(m.Blocks, small(steps...))
 	}
 	return m
 }
@@ -141,8 +141,8 @@ func testHead(r TestReport) []string {
 		return []string{"🔕 " + what + " was accepted, and a silence keeps it out of " + place(where) + ".", reason}
 	}
 	return []string{
-		"⏳ " + what + " is accepted and kept, but it still waits to go to " + place(where) + ".",
-		waitsFor(r) + " It is sent as soon as it can be; there is no need to send it again.",
+		"⏳ " + what + " is accepted and stored, but still waiting to go to " + place(where) + ".",
+		waitsFor(r) + " It will be sent as soon as possible; you don't need to send it again.",
 	}
 }
 
@@ -154,56 +154,56 @@ func waitsFor(r TestReport) string {
 	broken := slices.IndexFunc(r.Health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == r.Record.Lane })
 	switch {
 	case held != "":
-		return "Nothing is sent at the moment: " + stop(held)
+		return "Nothing is sent at the moment: " + ended(held)
 	case reason != "":
-		return "Slack's last word on it: " + named(stop(reason), r.Record.Lane)
+		return "Slack's last answer: " + named(ended(reason), r.Record.Lane)
 	case broken >= 0:
 		p := r.Health.Problems[broken]
-		return "An earlier message there waits too: " + named(stop(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
+		return "An earlier message there is waiting too: " + named(ended(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
 	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
-		return "The last error was: " + stop(last)
+		return "The last error was: " + ended(last)
 	case !r.Record.StartedAt.IsZero():
 		return "Slack has been asked and has not answered yet."
 	case r.Health.Waiting > 1:
-		return "Other messages go first: " + plural(r.Health.Waiting, "conversation") + " have something to send."
+		return "Other messages go first: " + plural(r.Health.Waiting, "conversation") + " have messages to send."
 	}
-	return "It has not had its turn yet, or Slack has asked me to slow down."
+	return "It is still queued, or Slack has asked me to slow down."
 }
 
-func stop(s string) string { return strings.TrimRight(s, ".") + "." }
+func ended(s string) string { return strings.TrimRight(s, ".") + "." }
 
-// legs are the times of an alert's way, as far as it has come.
-func legs(r TestReport) []string {
+// steps are how long each step took, as far as the alert has come.
+func steps(r TestReport) []string {
 	var parts []string
 	from := r.Asked
-	for _, leg := range []struct {
+	for _, step := range []struct {
 		name string
 		at   time.Time
 	}{{"accepted", r.Kept}, {"queued", r.Record.StartedAt}, {"Slack", r.Record.DeliveredAt}} {
-		if from.IsZero() || leg.at.IsZero() {
+		if from.IsZero() || step.at.IsZero() {
 			return parts
 		}
-		parts = append(parts, "*"+leg.name+"* "+brief(leg.at.Sub(from)))
-		// The lane may have begun before the person's own receipt came back.
-		if leg.at.After(from) {
-			from = leg.at
+		parts = append(parts, "*"+step.name+"* "+brief(step.at.Sub(from)))
+		// The lane may have started before the sender's receipt came back.
+		if step.at.After(from) {
+			from = step.at
 		}
 	}
-	return append(parts, "*together* "+brief(from.Sub(r.Asked)))
+	return append(parts, "*total* "+brief(from.Sub(r.Asked)))
 }
 
-// Unknown answers what nobody understood: the nearest word that would have been
-// (or none), and where all of them are listed.
+// Unknown answers an unknown command with the nearest known word (or none), and
+// with the command that lists all of them.
 func Unknown(said, nearest, help string) Message {
-	line := "I don't know what to do with " + quoted(said) + "."
+	line := "I don't understand " + quoted(said) + "."
 	if nearest != "" {
 		line += " Did you mean " + quoted(nearest) + "?"
 	}
 	return answer(line, quoted(help)+" lists what I can do.")
 }
 
-// Refused says what is wrong with what a person asked for and what to write
-// instead; hint may be empty.
+// Refused says what is wrong with a request and what to write instead; hint may
+// be empty.
 func Refused(what, hint string) Message {
 	lines := []string{"⚠️ " + fit(literal(oneLine(what)), 1000)}
 	if hint = oneLine(hint); hint != "" {
@@ -214,10 +214,10 @@ func Refused(what, hint string) Message {
 
 // Greeting answers a message without words: an empty one, or only a file.
 func Greeting() Message {
-	return answer("Hello! I read words only, no files or pictures.", "Write `help` to see what I can do.")
+	return answer("Hello! I can only read text, not files or pictures.", "Write `help` to see what I can do.")
 }
 
-// Gone answers a click on something that does nothing any more.
+// Gone answers a click on a button that no longer works.
 func Gone() Message {
-	return answer("This button does nothing any more, perhaps because the message is from an older version of me.", "`/notify help` lists what I can do.")
+	return answer("This button no longer works, perhaps because the message is from an older version.", "`/notify help` lists what I can do.")
 }

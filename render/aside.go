@@ -8,15 +8,15 @@ import (
 	"tocsin/alert"
 )
 
-// Twice is the small print of a message that may be shown a second time.
-const Twice = "Possibly shown twice: the answer to an earlier attempt was lost, and Slack could not be searched for it."
+// Twice is the small print of a message that may be a duplicate.
+const Twice = "Possibly a duplicate: Slack's answer to an earlier attempt was lost, and the message could not be looked for."
 
 // maxAside bounds one line of small print, so that two of them and the first
 // page of a text fit into one message.
 const maxAside = 250
 
-// Below adds lines of unescaped small print to the end of a message of text
-// alone.
+// Below adds lines of unescaped small print to the end of a message without
+// blocks.
 func (m Message) Below(lines ...string) Message {
 	for _, line := range asides(lines) {
 		m.Text += "\n_" + line + "_"
@@ -44,8 +44,8 @@ func smallPrint(headline slack.Block, lines []string) []slack.Block {
 	return blocks
 }
 
-// MeantFor is the small print of a message that is shown elsewhere than it was
-// meant to be; code is Slack's word for why, or empty once that is over.
+// MeantFor is the small print of a message that is shown in another conversation
+// than intended; code is Slack's reason, or empty once that is over.
 func MeantFor(lane, code string) string {
 	if code == "" {
 		return "Meant for " + lane + ", which could not be reached."
@@ -53,7 +53,7 @@ func MeantFor(lane, code string) string {
 	return "Meant for " + lane + ", " + unreachable(code) + "."
 }
 
-// unreachable says what a code means for a conversation.
+// unreachable says in words why a conversation can't be reached.
 func unreachable(code string) string {
 	switch code {
 	case "is_archived", "is_inactive":
@@ -65,20 +65,20 @@ func unreachable(code string) string {
 	case "restricted_action", "restricted_action_read_only_channel", "posting_to_channel_denied", "channel_is_limited_access":
 		return "where apps may not post"
 	case "user_not_found", "users_not_found", "user_not_visible":
-		return "whom nobody knows here"
+		return "who is not in this workspace"
 	case "user_disabled":
 		return "whose account is deactivated"
 	}
 	return "which Slack refuses (" + code + ")"
 }
 
-// DeadLetters reports that messages for a conversation were given up, and where
-// they are kept.
+// DeadLetters reports that messages for a conversation were given up, and how to
+// see them.
 func DeadLetters(g alert.UnreportedDeadLetters) Message {
 	what := fmt.Sprintf("%d messages for %s were", g.Count, g.Lane)
 	if g.Count == 1 {
 		what = "1 message for " + g.Lane + " was"
 	}
 	return answer("⚠️ "+bold(oneLine(what)+" given up", maxAside)+": "+fit(literal(oneLine(g.Reason)), maxAside),
-		"`tocsin queue list --state dead` shows what is kept, `tocsin queue retry` sends it after all.")
+		"`tocsin queue list --state dead` lists them, `tocsin queue retry` sends them again.")
 }

@@ -6,7 +6,7 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// Slack's limits in characters (slack-facts §2.6).
+// Slack's limits in characters (docs/slack.md §2.6).
 const (
 	maxText     = 4000 // what chat.update takes as text
 	maxSection  = 3000
@@ -17,8 +17,8 @@ const (
 	maxFallback = 500
 )
 
-// markdown is a text object in which nothing is linked or mentioned but what
-// this package wrote as <…> itself.
+// markdown is a text object in which only the <…> that this package wrote are
+// links or mentions.
 func markdown(escaped string) *slack.TextBlockObject {
 	return &slack.TextBlockObject{Type: slack.MarkdownType, Text: escaped, Verbatim: true}
 }
@@ -33,14 +33,14 @@ func section(escaped string) slack.Block {
 	return slack.NewSectionBlock(markdown(escaped), nil, nil)
 }
 
-// unfolded is a section that Slack shows whole, without "Show more".
+// unfolded is a section that Slack shows in full, without "Show more".
 func unfolded(escaped string) slack.Block {
 	return slack.NewSectionBlock(markdown(escaped), nil, nil, slack.SectionBlockOptionExpand(true))
 }
 
 func header(s string) slack.Block { return slack.NewHeaderBlock(plain(fit(s, maxHeader))) }
 
-// small is a context line; its parts stand side by side.
+// small is a context line with its parts side by side.
 func small(parts ...string) slack.Block {
 	return slack.NewContextBlock("", markdown(strings.Join(parts, dot)))
 }

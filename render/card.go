@@ -9,15 +9,15 @@ import (
 	"tocsin/alert"
 )
 
-// Card draws an incident as the one message that shows it in lane. Above are the
-// headline and whom it pings (alert.Incident.Mentions); behind a bar in the
-// colour of its severity and state are text (the first page, alert.Pages),
-// labels, who is at it, buttons, links, and a line of facts. Its Text is
+// Card draws an incident as the one message that shows it in lane. At the top are
+// the headline and whom it pings (alert.Incident.Mentions). Below, beside a bar in
+// the colour of its severity and state, are text (the first page, alert.Pages),
+// labels, who is working on it, buttons, links, and a line of facts. Its Text is
 // PlainCard's, because that is all a screen reader gets. Lines of unescaped small
 // print go under the headline.
 //
-// The buttons are among the first five blocks behind the bar, for Slack may hide
-// what comes later behind "Show more".
+// The buttons are among the first five blocks beside the bar, because Slack may
+// hide later ones until "Show more" is clicked.
 func Card(i alert.Incident, lane string, aside ...string) Message {
 	name := title(i.Title)
 	headline := sign(i) + " " + name
@@ -53,14 +53,14 @@ func cardBody(i alert.Incident, headline string) []slack.Block {
 	return append(blocks, small(append(facts(i), origin(i)...)...))
 }
 
-// moreLine says what of an incident is not on its card.
+// moreLine says what the card leaves out.
 func moreLine(i alert.Incident) string {
 	var parts []string
 	if all := labelsOf(i); len(all) > maxLabelFields {
 		parts = append(parts, pairs(all[maxLabelFields:], maxMoreLabels))
 	}
 	if len(alert.Pages(i.Text)) > 1 {
-		parts = append(parts, "The text goes on in the thread.")
+		parts = append(parts, "The text continues in the thread.")
 	}
 	return strings.Join(parts, "\n")
 }
@@ -84,8 +84,8 @@ func textBlocks(text string) []slack.Block {
 	return []slack.Block{section(fit(first, maxSection))}
 }
 
-// cardActions are the buttons of a card: what can be done, and where to go for
-// more. They share a row once there is next to nothing left to do.
+// cardActions are the buttons of a card: actions, and links. They share a row
+// once the incident is resolved.
 func cardActions(i alert.Incident) []slack.Block {
 	actions, links := incidentElements(i), linkButtons(i.Links)
 	if i.State == alert.StateResolved {
@@ -102,8 +102,8 @@ func actionRow(elements []slack.BlockElement) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", elements...)}
 }
 
-// linkButtons draws links as buttons, two of one name as well. An address that
-// is none of the web's is left out.
+// linkButtons draws links as buttons, also two with one name. Addresses other
+// than http and https are left out.
 func linkButtons(links []alert.Link) []slack.BlockElement {
 	var buttons []slack.BlockElement
 	for _, l := range links {
@@ -121,7 +121,7 @@ func linkButtons(links []alert.Link) []slack.BlockElement {
 	return buttons
 }
 
-// facts is how an incident stands: severity, state, count, when.
+// facts are an incident's severity, state, count and times.
 func facts(i alert.Incident) []string {
 	var parts []string
 	switch i.State {
@@ -135,7 +135,7 @@ func facts(i alert.Incident) []string {
 		}
 		parts = append(parts, state, "was "+strings.ToLower(severityWord(i.Severity)))
 	case alert.Acked:
-		// Who acknowledged it is said by standing.
+		// standing says who acknowledged it.
 		parts = append(parts, "*"+severityWord(i.Severity)+"*")
 	default:
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
@@ -151,8 +151,8 @@ func facts(i alert.Incident) []string {
 	return parts
 }
 
-// standing is what people have done about an incident: who is at it, who closed
-// it, and how long it is kept quiet.
+// standing is what people have done about an incident: who acknowledged or
+// resolved it, who it is assigned to, and how long it is silenced.
 func standing(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	switch {
@@ -169,20 +169,20 @@ func standing(i alert.Incident, who func(alert.Person) string) []string {
 		parts = append(parts, "👤 Assigned to "+who(i.Assignee))
 	}
 	if i.State != alert.StateResolved && i.Silence != "" {
-		parts = append(parts, quiet(i))
+		parts = append(parts, silenced(i))
 	}
 	return parts
 }
 
-func quiet(i alert.Incident) string {
-	line := "🔕 Quiet"
+func silenced(i alert.Incident) string {
+	line := "🔕 Silenced"
 	if !i.SilencedUntil.IsZero() {
 		line += " until " + date(i.SilencedUntil)
 	}
-	return line + " by silence " + quoted(i.Silence)
+	return line + " (" + quoted(i.Silence) + ")"
 }
 
-// origin is where an incident comes from, whom it is for, and its name.
+// origin is an incident's id, where it comes from, and whom it concerns.
 func origin(i alert.Incident) []string {
 	parts := []string{quoted(orDash(i.ID))}
 	if source := literal(oneLine(i.Source)); visible(source) {

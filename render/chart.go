@@ -12,14 +12,14 @@ import (
 	"tocsin/alert"
 )
 
-// Chart says how the course of alerts is drawn. The zero Chart draws none.
+// Chart says how the chart of alerts over time is drawn. The zero Chart draws none.
 type Chart struct {
 	// Native draws it as Slack's own block (data_visualization), which messages
 	// take and the App Home may not.
 	Native bool
-	// File is Slack's id of an uploaded Picture; it goes before Native.
+	// File is Slack's id of an uploaded Picture; it takes precedence over Native.
 	File string
-	// Zone is that in which times are named; nil is UTC.
+	// Zone is the time zone of the labels; nil is UTC.
 	Zone *time.Location
 }
 
@@ -58,7 +58,7 @@ func chartBlocks(s alert.Stats, c Chart) []slack.Block {
 
 func fileID(s string) bool { return strings.HasPrefix(s, "F") && slackID(s) }
 
-// severitiesOf are those that occur, worst first.
+// severitiesOf are the severities that occur, worst first.
 func severitiesOf(buckets []alert.Bucket) []alert.Severity {
 	var used []alert.Severity
 	for _, severity := range alert.Severities() {
@@ -69,8 +69,8 @@ func severitiesOf(buckets []alert.Bucket) []alert.Severity {
 	return used
 }
 
-// merged adds neighbours up until at most so many are left, all of them of the
-// same length where that can be.
+// merged adds up neighbouring buckets until at most so many are left, all of the
+// same length if possible.
 func merged(buckets []alert.Bucket, most int) []alert.Bucket {
 	least := (len(buckets) + most - 1) / most
 	each := least
@@ -96,7 +96,7 @@ func merged(buckets []alert.Bucket, most int) []alert.Bucket {
 	return all
 }
 
-// length is that of one bucket.
+// length is how much time one bucket covers.
 func length(buckets []alert.Bucket, till time.Time) time.Duration {
 	if len(buckets) > 1 {
 		return buckets[1].At.Sub(buckets[0].At)
@@ -117,7 +117,7 @@ func chartTitle(buckets []alert.Bucket, till time.Time) string {
 	}
 }
 
-// labels name the buckets by when they begin, each differently.
+// labels names each bucket by its beginning; no two names are equal.
 func labels(buckets []alert.Bucket, till time.Time, zone *time.Location) []string {
 	layout := "15:04"
 	switch each := length(buckets, till); {
@@ -138,8 +138,7 @@ func labels(buckets []alert.Bucket, till time.Time, zone *time.Location) []strin
 	return names
 }
 
-// zoneName is the zone's own, without what Slack would have to be told not to
-// read as markup.
+// zoneName is the zone's name without characters that Slack reads as markup.
 func zoneName(zone *time.Location) string {
 	name := strings.Map(func(r rune) rune {
 		if strings.ContainsRune("<>&", r) {
@@ -150,8 +149,7 @@ func zoneName(zone *time.Location) string {
 	return cut(name, 30)
 }
 
-// PictureText says the numbers of Picture for who can't see it, in at most 1,000
-// characters.
+// PictureText is Picture in words, in at most 1,000 characters.
 func PictureText(s alert.Stats, zone *time.Location) string {
 	used := severitiesOf(s.Buckets)
 	if len(used) == 0 {

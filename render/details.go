@@ -15,15 +15,15 @@ const (
 	maxDetailLabels = 20 // fields; the rest is in lines
 )
 
-// Details draws all that is known about an incident as a dialog that is only
-// read: text, labels, links, where it is shown, and its history.
+// Details draws everything about an incident as a dialog without inputs: text,
+// labels, links, where it is shown, and its history.
 func Details(i alert.Incident, history []alert.Event) Modal {
 	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), standing(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	blocks = append(blocks, detailLinks(i)...)
 	blocks = append(blocks, small(append(origin(i), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
-	if lines := told(history, shown, maxSection-1); lines != "" {
+	if lines := historyText(history, shown, maxSection-1); lines != "" {
 		blocks = append(blocks, slack.NewDividerBlock(), header("History"), unfolded(lines))
 	}
 	return Modal{

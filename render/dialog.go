@@ -43,7 +43,7 @@ const (
 // them.
 func Durations() []string { return []string{"30m", "1h", "2h", "4h", "8h", "24h", "7d"} }
 
-// durationWords are Durations for people.
+// durationWords is one of Durations in words.
 func durationWords(d string) string {
 	return map[string]string{
 		"30m": "30 minutes", "1h": "1 hour", "2h": "2 hours", "4h": "4 hours", "8h": "8 hours", "24h": "1 day", "7d": "1 week",
@@ -55,34 +55,34 @@ type SilenceView struct {
 	// Matchers are what it begins with.
 	Matchers string
 	// Matching is how many open incidents they match; More says that there are
-	// others besides.
+	// more than that.
 	Matching int
 	More     bool
 	// Private comes back with the dialog, at most 3,000 characters.
 	Private string
 }
 
-// SilenceModal draws the dialog for a silence. Enter in its matchers is a click
-// (InputMatchers as action id), so that the number can be drawn anew.
+// SilenceModal draws the dialog for a silence. Enter in its matchers is reported
+// as a click (InputMatchers as action id), so that the number can be updated.
 func SilenceModal(v SilenceView) Modal {
 	return dialog(CallbackSilence, "Silence alerts", "Silence", v.Private,
 		section(matchingLine(v)),
 		matchersInput(v.Matchers),
 		durationInput(),
-		slack.NewInputBlock(InputUntil, plain("Until"), plain("Only needed if you chose a time of your own above."), slack.NewDateTimePickerBlockElement(InputUntil)).WithOptional(true),
-		textInput(InputReason, "Reason", "Why, for those who wonder where the alerts are", MaxReason, true),
-		small("Alerts that match are kept, not lost. What is still open at the end is shown then."),
+		slack.NewInputBlock(InputUntil, plain("Until"), plain("Only used if you chose “Until a time…” above."), slack.NewDateTimePickerBlockElement(InputUntil)).WithOptional(true),
+		textInput(InputReason, "Reason", "Why, for anyone wondering where the alerts are", MaxReason, true),
+		small("Matching alerts are kept, not lost. What is still open when the silence ends is shown then."),
 	)
 }
 
 func matchingLine(v SilenceView) string {
 	switch {
 	case v.More:
-		return fmt.Sprintf("This quiets *more than %d* open incidents.", v.Matching)
+		return fmt.Sprintf("This silences *more than %d* open incidents.", v.Matching)
 	case v.Matching == 0:
-		return "No open incident matches at the moment. Alerts to come will be kept quiet."
+		return "No open incident matches now. Future alerts that match will be silenced."
 	}
-	return fmt.Sprintf("This quiets *%s*, and alerts to come.", plural(v.Matching, "open incident"))
+	return fmt.Sprintf("This silences *%s*, and future alerts that match.", plural(v.Matching, "open incident"))
 }
 
 func matchersInput(matchers string) slack.Block {
@@ -92,7 +92,7 @@ func matchersInput(matchers string) slack.Block {
 		element.InitialValue = cut(clean(matchers), MaxMatchers)
 	}
 	element.DispatchActionConfig = &slack.DispatchActionConfig{TriggerActionsOn: []string{"on_enter_pressed"}}
-	hint := plain(`All of them must match. severity, source, key, title, channel and every label can be used, with = != =~ !~. Press Enter to count again.`)
+	hint := plain(`All of them must match. You can use severity, source, key, title, channel and every label, with = != =~ !~. Press Enter to count again.`)
 	block := slack.NewInputBlock(InputMatchers, plain("Which alerts"), hint, element)
 	block.DispatchAction = true
 	return block
@@ -109,19 +109,19 @@ func durationInput() slack.Block {
 	return slack.NewInputBlock(InputDuration, plain("For how long"), nil, element)
 }
 
-// AssignView is what the dialog shows that gives an incident to a person.
+// AssignView is what the dialog for assigning an incident shows.
 type AssignView struct {
 	Incident alert.Incident
 	// Private comes back with the dialog, at most 3,000 characters.
 	Private string
 }
 
-// AssignModal draws the dialog that gives an incident to a person.
+// AssignModal draws the dialog for assigning an incident to a person.
 func AssignModal(v AssignView) Modal {
 	element := slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person"), InputPerson)
 	return dialog(CallbackAssign, "Assign", "Assign", v.Private,
 		section(about(v.Incident)),
-		slack.NewInputBlock(InputPerson, plain("Who takes care of it"), plain("It counts as acknowledged by them."), element),
+		slack.NewInputBlock(InputPerson, plain("Assign to"), plain("This also acknowledges it for them."), element),
 		textInput(InputText, "Note", "What they should know", MaxNote, true),
 	)
 }

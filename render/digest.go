@@ -20,11 +20,11 @@ const (
 	maxListLine = 190
 )
 
-// Digest draws the one message that stands for many incidents: how many of
-// which severity, how the label that splits them best divides them, the worst
-// of them, and the way to the complete list; listed is its permalink, or empty
-// while it is not there yet. Lines of unescaped small print go under the headline,
-// and whom it pings (alert.Summary.Mention) stands there and begins its Text.
+// Digest draws the one message that represents many incidents: how many of each
+// severity, how the most telling label divides them, the worst of them, and a
+// link to the complete list; listed is its permalink, or empty until there is
+// one. Lines of unescaped small print go under the headline, and so does whom it
+// pings (alert.Summary.Mention), which is also the beginning of its Text.
 func Digest(s alert.Summary, listed string, aside ...string) Message {
 	var blocks []slack.Block
 	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
@@ -63,12 +63,12 @@ func digestTitle(s alert.Summary) string {
 	if worst, ok := worstOf(s); ok {
 		sign = severitySign(worst)
 	} else if s.Own > 0 {
-		sign = "⚪" // their cards say how they are
+		sign = "⚪" // their own cards show their state
 	}
 	return sign + " " + plural(s.Total, "incident") + " at once"
 }
 
-// worstOf is the worst severity that is not resolved yet, if there is any.
+// worstOf is the worst severity of those not resolved, if there is any.
 func worstOf(s alert.Summary) (alert.Severity, bool) {
 	for _, severity := range alert.Severities() {
 		if s.Severities[severity] > 0 {
@@ -114,7 +114,7 @@ func byLabel(s alert.Summary) string {
 		parts = append(parts, fmt.Sprintf("%s *%d*", fit(literal(oneLine(v.Value)), maxLabelName), v.Count))
 	}
 	if s.Others > 0 {
-		parts = append(parts, fmt.Sprintf("others *%d*", s.Others))
+		parts = append(parts, fmt.Sprintf("other *%d*", s.Others))
 	}
 	return bold(oneLine(s.Label), maxLabelName) + ": " + strings.Join(parts, dot)
 }
@@ -135,7 +135,7 @@ func listLine(l alert.Line, budget int) string {
 		tail += dot + times(l.Count)
 	}
 	if l.Own {
-		tail += dot + "has a card of its own"
+		tail += dot + "has its own card"
 	}
 	return mark + " " + fit(literal(title(l.Title)), budget-len([]rune(tail))-3) + tail
 }
@@ -146,7 +146,7 @@ func digestFacts(s alert.Summary, listed string) string {
 		parts = append(parts, "first "+date(s.FirstAt), "last "+date(s.LastAt))
 	}
 	if s.Own > 0 {
-		parts = append(parts, fmt.Sprintf("%d got a card of their own", s.Own))
+		parts = append(parts, fmt.Sprintf("%d shown separately", s.Own))
 	}
 	if address, ok := ownAddress(listed); ok {
 		return strings.Join(append(parts, linkText(address, "Complete list")), dot)
@@ -170,11 +170,11 @@ func ListTitle(lines []alert.Line, n alert.Note) string {
 }
 
 func listPart(lines []alert.Line, n alert.Note) string {
-	return fmt.Sprintf("%d to %d, in the order they came", n.From+1, n.From+len(lines))
+	return fmt.Sprintf("%d to %d, in order of arrival", n.From+1, n.From+len(lines))
 }
 
 // ListFile is a part of a digest's complete list as plain text, for a file, with
-// all that the newest alert of each incident says.
+// everything that the latest alert of each incident says.
 func ListFile(lines []alert.Line, n alert.Note) []byte {
 	var b bytes.Buffer
 	fmt.Fprintln(&b, ListTitle(lines, n))

@@ -6,54 +6,54 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// HelpView is what help says. Direct is for a direct message or a mention,
-// where words stand without a slash.
+// HelpView is what help says. Direct is for a direct message or a mention, where
+// commands have no slash.
 type HelpView struct {
 	Direct bool
-	// Word is the command that is to be explained; empty for all of them.
+	// Word is the command to explain; empty for all of them.
 	Word    string
 	Shell   Shell
 	Version string
 }
 
-// helpPart is a few commands of one kind.
+// helpPart is a section of the help: a few commands of one kind.
 type helpPart struct {
 	title string
 	rows  [][2]string
 }
 
-// grammar is all that a person can write.
+// grammar is everything that a person can write.
 func grammar() []helpPart {
 	return []helpPart{
 		{"Alerts", [][2]string{
 			{"list [matchers] [open|acked|resolved|all]", "what is open, worst first"},
-			{"show ID", "all about one, with its history"},
-			{"ack ID… [note]", "you take care of it"},
-			{"resolve ID…", "it is over"},
-			{"assign ID @user", "somebody else takes care of it"},
-			{"note ID text…", "say something in its thread"},
-			{"send [#channel] [severity] text…", "send an alert yourself"},
+			{"show ID", "one incident with its history"},
+			{"ack ID… [note]", "acknowledge: you are working on it"},
+			{"resolve ID…", "resolve: it is over"},
+			{"assign ID @user", "assign it to somebody"},
+			{"note ID text…", "add a note to its thread"},
+			{"send [#channel] [severity] text…", "send an alert of your own"},
 		}},
-		{"Peace", [][2]string{
+		{"Silences", [][2]string{
 			{"silence MATCHERS for 2h [because …]", "keep alerts out of Slack for a while; `until 18:00` works too"},
 			{"silences", "what is silenced, by whom and why"},
 			{"unsilence ID", "end a silence"},
 		}},
 		{"You and your team", [][2]string{
 			{"subscribe MATCHERS", "get alerts as direct messages"},
-			{"unsubscribe", "no more of them"},
-			{"oncall", "who is told of what, and who is at what"},
+			{"unsubscribe", "stop getting them"},
+			{"oncall", "who is notified of what, and who is working on what"},
 			{"stats [24h|7d]", "how many, how fast, how noisy"},
 		}},
-		{"Me", [][2]string{
-			{"status", "how delivery does, and what is open"},
-			{"test [channel] [severity]", "send a test alert by the whole road and see how long each leg took"},
+		{"Tocsin", [][2]string{
+			{"status", "whether delivery works, and what is open"},
+			{"test [channel] [severity]", "send a test alert through the full path and see how long each step takes"},
 			{"help [word]", "this list, or more about one word"},
 		}},
 	}
 }
 
-// examples are what people may copy, by the word they begin with.
+// examples are commands to copy, by their first word.
 func examples(word string) []string {
 	return map[string][]string{
 		"list":        {"list", "list critical", `list service=db all`, `list service=~"db-.*" mine`},
@@ -99,15 +99,15 @@ func helpWord(word, slash string) (Message, bool) {
 }
 
 const (
-	matchersHelp = "Matchers are `name=value`, `!=`, and with regular expressions `=~` and `!~`, on any label or on severity, source, key, title and channel. All of them must hold."
-	timesHelp    = "A time is `for 2h30m`, `for 1d`, `until 18:00`, `until tomorrow 9am`, `until monday` (9 am), each where you are, or `until 2027-01-31 18:00 UTC`."
+	matchersHelp = "Matchers are `name=value`, `!=`, and with regular expressions `=~` and `!~`, on any label or on severity, source, key, title and channel. All of them must match."
+	timesHelp    = "A time is `for 2h30m`, `for 1d`, `until 18:00`, `until tomorrow 9am`, `until monday` (9 am), each in your time zone, or `until 2027-01-31 18:00 UTC`."
 )
 
 // Help lists what a person can do, or explains one command.
 func Help(v HelpView) Message {
-	slash, foot := "/notify ", "The same words work in a direct message to me, and behind my name in a channel."
+	slash, foot := "/notify ", "The same commands work in a direct message to me, and after my name in a channel."
 	if v.Direct {
-		slash, foot = "", "In any channel, the same words work behind `/notify`, and `/notify-test` sends a test."
+		slash, foot = "", "In any channel, the same commands work after `/notify`, and `/notify-test` sends a test."
 	}
 	if m, ok := helpWord(v.Word, slash); ok {
 		return m
@@ -125,7 +125,7 @@ func Help(v HelpView) Message {
 		lines = append(lines, rows...)
 		blocks = append(blocks, unfolded(strings.Join(rows, "\n")))
 	}
-	matching := "MATCHERS are conditions such as `service=\"db\"` or `host=~\"db-.*\"`; an ID such as `k7f2` stands on every card. " + foot
+	matching := "MATCHERS are conditions such as `service=\"db\"` or `host=~\"db-.*\"`; an ID such as `k7f2` is on every card. " + foot
 	shell := "*From the shell*\n" + v.Shell.example()
 	return Message{
 		Text:   bounded(append(lines, matching, shell)),

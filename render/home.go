@@ -11,14 +11,14 @@ import (
 	"tocsin/alert"
 )
 
-// The action ids of the Home's buttons.
+// The action ids of the Home tab's buttons.
 const (
 	ActionTest    = "home_test"
 	ActionRefresh = "home_refresh"
 )
 
-// How much the Home shows: with everything else it stays below the 100 blocks of
-// a view.
+// How much the Home tab shows: with everything else it stays below the 100 blocks
+// of a view.
 const (
 	homeMine     = 5
 	homeOpen     = 14
@@ -28,19 +28,19 @@ const (
 
 // HomeView is what the App Home shows.
 type HomeView struct {
-	// Mine are the incidents that the reader is at, worst first.
+	// Mine are the reader's incidents, worst first.
 	Mine []alert.Incident
-	// Open are all that are not resolved, worst first. More says that there are
-	// others besides.
+	// Open are all incidents that are not resolved, worst first. More says that
+	// there are others.
 	Open []alert.Incident
 	More bool
-	// Silences are those that hold.
+	// Silences are the active ones.
 	Silences []alert.Silence
-	// Health is how delivery does.
+	// Health is the state of delivery.
 	Health alert.Health
 	// Subscriptions are the reader's.
 	Subscriptions []alert.Subscription
-	// Stats are those of the last day, for Chart.
+	// Stats are the last day's, for Chart.
 	Stats alert.Stats
 	Chart Chart
 	// Shell is how to reach the daemon from its own machine.
@@ -50,8 +50,8 @@ type HomeView struct {
 	DrawnAt time.Time
 }
 
-// Home draws the App Home. All times in it but DrawnAt are of whole minutes and
-// counted on by the reader's Slack, so an idle workspace always gives the same
+// Home draws the Home tab. All its times but DrawnAt are whole minutes, and the
+// reader's Slack keeps them current, so an idle workspace always gives the same
 // view.
 func Home(v HomeView) HomeTab {
 	blocks := []slack.Block{header("Open incidents"), section(tally(v.Open, v.More)), homeButtons()}
@@ -110,8 +110,8 @@ func tally(open []alert.Incident, more bool) string {
 	return strings.Join(parts, dot)
 }
 
-// homeIncidents are the reader's own incidents and then the others by severity,
-// each with its buttons.
+// homeIncidents are the reader's incidents, then the others by severity, each with
+// its buttons.
 func homeIncidents(v HomeView) []slack.Block {
 	var blocks []slack.Block
 	mine := v.Mine[:min(len(v.Mine), homeMine)]
@@ -174,7 +174,7 @@ func places(i alert.Incident) string {
 	return strings.Join(all, ", ")
 }
 
-// deliveryFields says in two columns how delivery does.
+// deliveryFields is the state of delivery in two columns.
 func deliveryFields(h alert.Health) []string {
 	connection := "not connected"
 	if h.Connections > 0 {
@@ -183,9 +183,9 @@ func deliveryFields(h alert.Health) []string {
 			connection += ", since " + date(h.ConnectedSince.Truncate(time.Minute))
 		}
 	}
-	sending := "nothing waits"
+	sending := "nothing is waiting"
 	if h.Waiting > 0 {
-		sending = plural(h.Waiting, "conversation") + " with something to send"
+		sending = plural(h.Waiting, "conversation") + " with messages to send"
 	}
 	if held := literal(oneLine(h.Held)); visible(held) {
 		sending = "held: " + fit(held, 500)
@@ -205,8 +205,8 @@ func deliveryFields(h alert.Health) []string {
 	return fields
 }
 
-// worries are what needs a person, and after it the conversations that can't be
-// reached and have something else stand in for them.
+// worries are the problems that need a person, followed by the conversations
+// that the fallback replaces.
 func worries(h alert.Health) []alert.Problem {
 	all := slices.Clone(h.Problems)
 	for _, n := range h.Notes {
@@ -241,7 +241,7 @@ func problem(p alert.Problem) string {
 	return text
 }
 
-// named puts a channel's name where text speaks of it by its id.
+// named replaces a channel's id in text by a link that shows its name.
 func named(text, lane string) string {
 	if !channelID(lane) {
 		return text

@@ -12,7 +12,7 @@ import (
 	"tocsin/alert"
 )
 
-// What a card shows of labels: the fields, and one small line with more.
+// How many labels a card shows: as fields, and in one small line with more.
 const (
 	maxLabelFields = 6 // of the 10 that fit: a card is read at a glance
 	maxLabelName   = 60
@@ -20,8 +20,8 @@ const (
 	maxMoreLabels  = 400
 )
 
-// firstLabels are the labels that say what is broken and where, in the order a
-// person asks for them. The others follow by name.
+// firstLabels are the labels that say what is broken and where, the most useful
+// first. The others follow by name.
 var firstLabels = [...]string{
 	"service", "app", "component", "host", "hostname", "instance", "node", "cluster", "env", "environment",
 	"region", "zone", "namespace", "deployment", "pod", "container", "job", "team",
@@ -30,8 +30,8 @@ var firstLabels = [...]string{
 // label is one name and value, cleaned but not escaped.
 type label struct{ name, value string }
 
-// labelsOf lists the labels worth showing, the most useful first. Empty ones
-// and those that only repeat the title or a severity are left out.
+// labelsOf lists the labels worth showing, the most useful first. It leaves out
+// empty ones and those that only repeat the title or a severity.
 func labelsOf(i alert.Incident) []label {
 	var all []label
 	for name, value := range i.Labels {
@@ -53,7 +53,7 @@ func labelsOf(i alert.Incident) []label {
 func repeats(i alert.Incident, name, value string) bool {
 	switch strings.ToLower(name) {
 	case "severity":
-		// The incident's own is on the card, and it may have changed since.
+		// The card shows the incident's own, which may have changed since.
 		return slices.Contains(alert.Severities(), alert.Severity(strings.ToLower(value)))
 	case "alertname", "title", "summary":
 		return oneLine(value) == title(i.Title)
@@ -82,8 +82,8 @@ func labelBlocks(i alert.Incident) []slack.Block {
 	return []slack.Block{fieldset(fields...)}
 }
 
-// pairs writes name=value after name=value within budget characters, and says
-// how many did not fit.
+// pairs lists labels as name=value within budget characters, and says how many
+// did not fit.
 func pairs(labels []label, budget int) string {
 	var b strings.Builder
 	for at, l := range labels {
@@ -103,11 +103,11 @@ func pairs(labels []label, budget int) string {
 	return b.String()
 }
 
-// harmless writes the characters of an address otherwise that would end a link
-// early or begin another.
+// harmless percent-encodes the characters that would end a link early or begin
+// another.
 var harmless = strings.NewReplacer("|", "%7C", "<", "%3C", ">", "%3E", " ", "%20")
 
-// webAddress returns the address as Slack takes it in a button.
+// webAddress returns an http or https address in the form that a button takes.
 func webAddress(raw string) (string, bool) {
 	u, err := url.Parse(strings.TrimSpace(raw))
 	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
@@ -117,8 +117,8 @@ func webAddress(raw string) (string, bool) {
 	return address, clean(address) == address && utf8.RuneCountInString(address) <= maxURL
 }
 
-// ownAddress is webAddress for what Slack itself has made: a permalink is short,
-// so that it goes into a text without being counted.
+// ownAddress is webAddress for Slack's permalinks, which are short enough to go
+// into a text without being counted.
 func ownAddress(raw string) (string, bool) {
 	const most = 500
 	address, ok := webAddress(raw)
@@ -136,7 +136,7 @@ func linkLabel(l alert.Link) string {
 	return "Open"
 }
 
-// linkText is a link as Slack's text writes it; the address is webAddress's.
+// linkText is a link in mrkdwn; the address comes from webAddress.
 func linkText(address, name string) string {
 	name = strings.ReplaceAll(literal(oneLine(name)), "|", "¦")
 	return fmt.Sprintf("<%s|%s>", escaper.Replace(address), fit(name, maxButton))

@@ -11,7 +11,7 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// A validator of slack-facts §2.6 that looks at the JSON Slack would get, not
+// A validator of docs/slack.md §2.6 that looks at the JSON Slack would get, not
 // at our types.
 
 // allowed are the only things in angle brackets that a view may hold anywhere.

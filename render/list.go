@@ -19,19 +19,19 @@ const ListRows = 10
 type ListView struct {
 	// Title says what is listed: "Open incidents".
 	Title string
-	// Incidents are those of the page; those behind ListRows are left out.
+	// Incidents are those of the page; more than ListRows are left out.
 	Incidents []alert.Incident
 	// From is how many come before the page. Total is how many there are in all;
-	// TotalMore says that it is only the least.
+	// TotalMore says that there are more than Total.
 	From, Total int
 	TotalMore   bool
-	// Newer and Older are the values of the buttons to the pages beside this one;
-	// empty for none.
+	// Newer and Older are the values of the buttons to the previous and the next
+	// page; empty for none.
 	Newer, Older string
 }
 
-// List draws one page of a list of incidents, each with the button for what
-// comes next, and buttons to page.
+// List draws one page of a list of incidents, each with the button of its next
+// action, and buttons to page.
 func List(v ListView) Message {
 	name := title(v.Title)
 	if len(v.Incidents) == 0 {
@@ -61,7 +61,7 @@ func rangeLine(v ListView, n int) string {
 	return fmt.Sprintf("%d to %d of %s", v.From+1, v.From+n, total)
 }
 
-// row is an incident in two short lines.
+// row is an incident in two lines.
 func row(i alert.Incident, who func(alert.Person) string) string {
 	parts := []string{quoted(orDash(i.ID))}
 	switch i.State {
@@ -79,7 +79,7 @@ func row(i alert.Incident, who func(alert.Person) string) string {
 	return sign(i) + " " + bold(title(i.Title), 150) + "\n" + strings.Join(append(parts, aside(i, who)...), dot)
 }
 
-// aside is what a row says besides: whose it is, and why it is not seen.
+// aside is the rest of a row: who it is assigned to, and why it is not shown.
 func aside(i alert.Incident, who func(alert.Person) string) []string {
 	if i.State == alert.StateResolved {
 		return nil
@@ -90,14 +90,14 @@ func aside(i alert.Incident, who func(alert.Person) string) []string {
 	}
 	switch {
 	case i.Silence != "":
-		parts = append(parts, quiet(i))
+		parts = append(parts, silenced(i))
 	case !i.HeldUntil.IsZero():
 		parts = append(parts, "🌙 waits until "+date(i.HeldUntil))
 	}
 	return parts
 }
 
-// pages are the buttons to the pages before and behind.
+// pages are the buttons to the previous and the next page.
 func pages(v ListView) []slack.Block {
 	const maxValue = 2000
 	var buttons []slack.BlockElement
@@ -114,8 +114,8 @@ func pages(v ListView) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", buttons...)}
 }
 
-// Show draws one incident with its history, as an answer to who asked for it;
-// permalink leads to its card, or is empty.
+// Show draws one incident with its history, as an answer to a person; permalink
+// leads to its card, or is empty.
 func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 	m := Card(i, "")
 	lines := newLines(maxText - utf8.RuneCountInString(m.Text) - len("\n"))
@@ -126,8 +126,8 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 		m.Text += "\n" + lines.text()
 	}
 	var blocks []slack.Block
-	if told := told(history, shown, maxSection); told != "" {
-		blocks = append(blocks, unfolded("*History*\n"+told))
+	if text := historyText(history, shown, maxSection); text != "" {
+		blocks = append(blocks, unfolded("*History*\n"+text))
 	}
 	if address, ok := ownAddress(permalink); ok {
 		blocks = append(blocks, section(linkText(address, "Open its card")))
@@ -138,9 +138,9 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 	return m
 }
 
-// told is as much of a history as fits, the latest lines if it is too long, in
-// the order they came.
-func told(history []alert.Event, who func(alert.Person) string, budget int) string {
+// historyText is as much of a history as fits, oldest first; if it is too long,
+// the oldest lines are left out.
+func historyText(history []alert.Event, who func(alert.Person) string, budget int) string {
 	lines := newLines(budget - len("*History*\n… 100000 earlier lines\n"))
 	for at, e := range slices.Backward(history) {
 		before := len(lines.all)
@@ -186,7 +186,7 @@ func eventWords(e alert.Event, who func(alert.Person) string) string {
 	}
 	word, known := map[alert.Verb]string{
 		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
-		alert.VerbNote: "💬 note", alert.VerbEscalate: "⏰ nobody had taken it, so others were told", alert.VerbRemind: "⏰ reminded",
+		alert.VerbNote: "💬 note", alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
 	}[e.Verb]
 	if !known {

@@ -1,27 +1,25 @@
-// Package render draws domain values as Block Kit: the card of an incident,
-// what is said in its thread, the App Home, the dialogs and the answers to
-// people.
+// Package render draws domain values as Block Kit: the card of an incident, the
+// messages in its thread, the Home tab, the dialogs and the answers to people.
 //
-// It is pure: it refuses to do I/O, to read a clock, and to send anything. Every
-// text from outside is escaped, and no view is over a limit of Slack's
-// (slack-facts §2.6), whatever it is given.
+// It is pure: it does no I/O, reads no clock, and sends nothing. It escapes every
+// text from outside, and no message or view exceeds a limit of Slack's
+// (docs/slack.md §2.6), whatever it is given.
 package render
 
 import "github.com/slack-go/slack"
 
-// Message is what a Slack message shows. Text is what notifications and screen
-// readers say; it is the whole message when there are no Blocks and no
-// Attachments.
+// Message is what a Slack message shows. Text is what notifications show and
+// screen readers read; without Blocks and Attachments it is the whole message.
 type Message struct {
 	Text        string
 	Blocks      []slack.Block
 	Attachments []slack.Attachment
 }
 
-// Options says the message to slack-go, for a post as well as for an edit:
-// blocks and attachments of an earlier version are cleared when this one has
-// none. Names, links and channels in the text are not turned into mentions, and
-// no link is unfurled.
+// Options are the message for slack-go, for a post as well as for an edit: blocks
+// and attachments of an earlier version are cleared if this one has none. Names,
+// links and channels in the text do not become mentions, and no link is
+// unfurled.
 func (m Message) Options() []slack.MsgOption {
 	attachments := m.Attachments
 	if attachments == nil {
@@ -37,9 +35,9 @@ func (m Message) Options() []slack.MsgOption {
 	}
 }
 
-// HomeTab is Slack's view in the App Home, by a name that packages which know
-// no Slack library can use.
+// HomeTab is a view of the Home tab, named here for packages that do not import
+// slack-go.
 type HomeTab = slack.HomeTabViewRequest
 
-// Modal is Slack's view in a dialog, named here for the same reason.
+// Modal is the view of a dialog, named here for the same reason.
 type Modal = slack.ModalViewRequest

@@ -29,7 +29,7 @@ func TestModal(defaultChannel string) Modal {
 		Submit:     plain("Send"),
 		Close:      plain("Cancel"),
 		Blocks: slack.Blocks{BlockSet: []slack.Block{
-			section("It goes the whole road, from being accepted to Slack, and I tell you how long each leg took."),
+			section("It takes the full path to Slack, and I tell you how long each step took."),
 			channelInput(defaultChannel),
 			severityInput(),
 			titleInput(),

@@ -9,10 +9,10 @@ import (
 	"tocsin/alert"
 )
 
-// Note draws what is said in the thread of an incident's card: more of its
-// text, what people did, that it is over, back, worse or forgotten. It begins
-// with whom it pings (n.Mention). People stand in it by name; one whose name is
-// not known is added behind it, where nobody is pinged.
+// Note draws a message in the thread of an incident's card: more of its text, what
+// people did, that it is resolved, reopened, worse or not acknowledged. It begins
+// with whom it pings (n.Mention). People are named; one whose name is not known is
+// shown in an attachment, where nobody is pinged.
 func Note(i alert.Incident, n alert.Note) Message {
 	who := ping(n.Mention)
 	if who != "" {
@@ -23,7 +23,7 @@ func Note(i alert.Incident, n alert.Note) Message {
 	}
 	head := who + noteHead(i, n)
 	if n.Topic == alert.TopicHidden {
-		head += "\nIf it hides more of them, that is only counted: `/notify silences` shows how many alerts."
+		head += "\nFurther ones are only counted: `/notify silences` shows how many alerts it hides."
 	}
 	if text := clean(n.Text); visible(text) {
 		head += "\n" + fit(text, maxText-1-utf8.RuneCountInString(head))
@@ -31,7 +31,7 @@ func Note(i alert.Incident, n alert.Note) Message {
 	return Message{Text: head, Attachments: unnamed(n.By, n.To)}
 }
 
-// unnamed says who people are whose names are not known.
+// unnamed shows the people whose names are not known.
 func unnamed(by, to alert.Person) []slack.Attachment {
 	var parts []string
 	if nameless(by) {
@@ -43,11 +43,11 @@ func unnamed(by, to alert.Person) []slack.Attachment {
 	if len(parts) == 0 {
 		return nil
 	}
-	return hushed(strings.Join(parts, " "))
+	return namesWithoutPing(strings.Join(parts, " "))
 }
 
-// hushed is a line beside a message in which a mention pings nobody.
-func hushed(line string) []slack.Attachment {
+// namesWithoutPing is an attachment with a line in which mentions ping nobody.
+func namesWithoutPing(line string) []slack.Attachment {
 	return []slack.Attachment{{
 		Color: colourAcked, Fallback: "Who it is", Blocks: slack.Blocks{BlockSet: []slack.Block{small(line)}},
 	}}
@@ -60,7 +60,7 @@ func noteText(s string) string {
 	return "(nothing to show)"
 }
 
-// noteHead is a note's one line, escaped.
+// noteHead is a note's first line, escaped.
 func noteHead(i alert.Incident, n alert.Note) string {
 	return noteSign(i, n) + " " + noteWords(i, n) + ": " + fit(literal(title(i.Title)), 1000)
 }
@@ -100,21 +100,21 @@ func noteWords(i alert.Incident, n alert.Note) string {
 	case alert.TopicSilenced, alert.TopicHidden, alert.TopicUnsilenced:
 		return silenceWords(n)
 	case alert.TopicUnanswered:
-		return "*Nobody has taken this*" + after(n, " for ")
+		return "*Nobody has acknowledged this*" + after(n, " for ")
 	case alert.TopicReminder:
 		if n.After <= 0 {
-			return "*Still open*, taken" + by(n.By, called)
+			return "*Still open*, acknowledged" + by(n.By, called)
 		}
-		return "*Still open*, " + span(n.After) + " after " + takenBy(n.By)
+		return "*Still open*, " + span(n.After) + " after " + ackedBy(n.By)
 	}
 	return fit(literal(oneLine(string(n.Topic))), 100) + by(n.By, called)
 }
 
-func takenBy(p alert.Person) string {
+func ackedBy(p alert.Person) string {
 	if nobody(p) {
 		return "it was acknowledged"
 	}
-	return called(p) + " took it"
+	return called(p) + " acknowledged it"
 }
 
 func after(n alert.Note, word string) string {
@@ -147,9 +147,9 @@ func firingWords(i alert.Incident, n alert.Note) string {
 		return "*Now " + strings.ToLower(severityWord(severity)) + "*" + by(n.By, called)
 	}
 	if n.Count > 1 {
-		return "*Fired once more*, " + times(n.Count) + " so far"
+		return "*Fired again*, " + times(n.Count) + " so far"
 	}
-	return "*Fired once more*"
+	return "*Fired again*"
 }
 
 func peopleWords(n alert.Note) string {
@@ -159,14 +159,14 @@ func peopleWords(n alert.Note) string {
 	case n.Topic == alert.TopicAcked:
 		return "*Acknowledged*" + by(n.By, called)
 	case n.By.Is(n.To) || nobody(n.By):
-		return "*" + sentence(called(n.To)) + " takes care of this*"
+		return "*" + sentence(called(n.To)) + " is working on this*"
 	}
-	return "*" + sentence(called(n.By)) + " gave this to " + called(n.To) + "*"
+	return "*" + sentence(called(n.By)) + " assigned this to " + called(n.To) + "*"
 }
 
 func silenceWords(n alert.Note) string {
 	if n.Topic == alert.TopicUnsilenced {
-		return "*No longer quiet*, still open"
+		return "*No longer silenced*, still open"
 	}
 	until := ""
 	if !n.At.IsZero() {
@@ -175,5 +175,5 @@ func silenceWords(n alert.Note) string {
 	if n.Topic == alert.TopicHidden {
 		return "*A silence hides a critical alert*" + until + by(n.By, called)
 	}
-	return "*Quiet*" + until + by(n.By, called)
+	return "*Silenced*" + until + by(n.By, called)
 }

@@ -18,21 +18,23 @@ const (
 // OnCallView is what oncall says.
 type OnCallView struct {
 	Routing alert.Routing
-	// Taken are incidents that somebody is at. More says that there are others.
+	// Taken are incidents that somebody is working on. More says that there are
+	// others.
 	Taken []alert.Incident
 	More  bool
-	// Names are how to call the ids (U…, S…) in Routing: "ann", "@db-oncall: ann
-	// and bob". What has no name here is shown by Slack where that pings nobody.
+	// Names are the names of the ids (U…, S…) in Routing: "ann", "@db-oncall: ann
+	// and bob". Ids without a name are left to Slack to show, where that pings
+	// nobody.
 	Names map[string]string
-	// Now is when it is asked, for quiet hours.
+	// Now is the time of the question, for quiet hours.
 	Now time.Time
 }
 
-// OnCall says who hears of which alerts, when others are told, and who is at
-// what now.
+// OnCall says who is notified of which alerts, when others are notified, and who
+// is working on what.
 func OnCall(v OnCallView) Message {
 	text, seen := newLines(maxText), newLines(maxSection)
-	text.add("📟 *Who is told of what*")
+	text.add("📟 *Who is notified of what*")
 	for _, r := range routes(v.Routing) {
 		text.add(routeLine(r, v, func(m string) string { return mentioned(m, v.Names) }))
 		seen.add(routeLine(r, v, func(m string) string { return known(m, v.Names) }))
@@ -43,22 +45,22 @@ func OnCall(v OnCallView) Message {
 	}
 	bodies := []slack.Block{unfolded(seen.text())}
 	if taken := takenLines(v, called); len(taken) > 0 {
-		text.add("✋ *Who is at what now*")
+		text.add("✋ *Who is working on what*")
 		for _, line := range taken {
 			text.add(line)
 		}
-		bodies = append(bodies, section("✋ *Who is at what now*\n"+strings.Join(takenLines(v, shown), "\n")))
+		bodies = append(bodies, section("✋ *Who is working on what*\n"+strings.Join(takenLines(v, shown), "\n")))
 	}
 	return Message{
 		Text:   text.text(),
-		Blocks: []slack.Block{section("📟 *Who is told of what*")},
+		Blocks: []slack.Block{section("📟 *Who is notified of what*")},
 		Attachments: []slack.Attachment{{
-			Color: colourInfo, Fallback: "Who is told of what", Blocks: slack.Blocks{BlockSet: bodies},
+			Color: colourInfo, Fallback: "Who is notified of what", Blocks: slack.Blocks{BlockSet: bodies},
 		}},
 	}
 }
 
-// routes are the first of them, with what the rest gets as the last one.
+// routes are the first of them, and the default route as the last one.
 func routes(r alert.Routing) []alert.Route {
 	all := append([]alert.Route{}, r.Routes[:min(len(r.Routes), maxRoutes-1)]...)
 	return append(all, alert.Route{Name: alert.DefaultRoute, To: []string{r.Default}})
@@ -86,7 +88,7 @@ func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
 	return line
 }
 
-// stepWords say who else is told while nobody acknowledges.
+// stepWords say who else is notified while nobody acknowledges.
 func stepWords(steps []alert.Step, who func(string) string) string {
 	const most = 3
 	var parts []string
@@ -99,8 +101,8 @@ func stepWords(steps []alert.Step, who func(string) string) string {
 	return strings.Join(parts, dot)
 }
 
-// known is who a mention means, by name or as Slack shows an id where it pings
-// nobody.
+// known names whom a mention means, or leaves the id for Slack to show, where it
+// pings nobody.
 func known(mention string, names map[string]string) string {
 	if names[mention] == "" && (userID(mention) || groupID(mention)) {
 		return pingOne(mention)

@@ -6,12 +6,12 @@ import (
 	"tocsin/alert"
 )
 
-// somebody stands for a person whose name is not known, in text that would ping
-// them if it said their id.
+// somebody replaces a person whose name is not known, in text where their id
+// would ping them.
 const somebody = "somebody"
 
-// shown is a person as Slack itself calls them. It pings whoever reads it in a
-// message's own text or blocks, so it belongs into attachments and views only.
+// shown is a person as a mention, for which Slack shows the name. In a message's
+// text or blocks it pings them, so it is for attachments and views only.
 func shown(p alert.Person) string {
 	if userID(p.ID) {
 		return "<@" + p.ID + ">"
@@ -30,10 +30,10 @@ func called(p alert.Person) string {
 	return somebody
 }
 
-// nameless tells whether only Slack knows what a person is called.
+// nameless says whether only Slack knows a person's name.
 func nameless(p alert.Person) bool { return userID(p.ID) && !visible(oneLine(p.Name)) }
 
-// nobody tells whether no person is meant at all.
+// nobody says whether p is no person at all.
 func nobody(p alert.Person) bool { return !visible(oneLine(p.ID)) && !visible(oneLine(p.Name)) }
 
 // by is " by ann", or empty when it was no person.
@@ -50,9 +50,9 @@ func userID(s string) bool {
 
 func groupID(s string) bool { return strings.HasPrefix(s, "S") && slackID(s) }
 
-// ping is who is mentioned, in alert.ParseMention's spelling, as Slack reads it:
-// the only text of this package that notifies anybody. A name that bot could
-// not resolve stands there as it is written.
+// ping turns mentions, in alert.ParseMention's spelling, into Slack's: the only
+// text of this package that notifies anybody. A name that bot could not resolve
+// stays as it is written.
 func ping(mentions []string) string {
 	const most = 10
 	var all []string
@@ -82,8 +82,7 @@ func pingOne(mention string) string {
 	return ""
 }
 
-// mentioned is one mention as words that ping nobody: names has what ids are
-// called.
+// mentioned is one mention in words that ping nobody; names has the names of ids.
 func mentioned(mention string, names map[string]string) string {
 	if name := literal(oneLine(names[mention])); visible(name) {
 		return fit(name, 200)

@@ -16,9 +16,10 @@ const (
 	pictureHeight = 400
 )
 
-// Picture draws the course of alerts as a PNG: a bar for each bucket, stacked by
-// severity; the block that shows it has the title. Its ground is dark, so that it looks the same in Slack's light and
-// dark themes. PictureText says the same in words.
+// Picture draws alerts over time as a PNG: a bar for each bucket, stacked by
+// severity; the block that shows it has the title. Its background is dark, so that
+// it looks the same in Slack's light and dark themes. PictureText says the same in
+// words.
 func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	if len(s.Buckets) == 0 {
 		return nil, fmt.Errorf("draw chart: it has no buckets")
@@ -68,7 +69,7 @@ func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names
 	return opt
 }
 
-// sparse blanks labels until they have room beside each other.
+// sparse blanks labels until the others have room side by side.
 func sparse(names []string) []string {
 	const room = 65 // characters in the width of a picture
 	widest := 1
@@ -85,10 +86,10 @@ func sparse(names []string) []string {
 }
 
 // scale divides the height into steps of 1, 2 or 5 times a power of ten, all of
-// them whole numbers, that reach over the highest bar.
+// them whole numbers, up to above the highest bar.
 func scale(buckets []alert.Bucket) (step float64, steps int) {
 	const most = 5
-	highest := 4.0 // a single alert is no tower
+	highest := 4.0 // so that a single alert does not fill the height
 	for _, b := range buckets {
 		sum := 0.0
 		for _, n := range b.BySeverity {
@@ -105,7 +106,7 @@ func scale(buckets []alert.Bucket) (step float64, steps int) {
 	}
 }
 
-// pictureTheme has the colours of the cards' bars on a dark ground.
+// pictureTheme has the colours of the cards' bars on a dark background.
 func pictureTheme(used []alert.Severity) charts.ColorPalette {
 	text, line := charts.ColorFromHex("#D5D9DE"), charts.ColorFromHex("#3A414B")
 	series := make([]charts.Color, 0, len(used)+1)

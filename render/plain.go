@@ -8,16 +8,15 @@ import (
 	"tocsin/alert"
 )
 
-// minTitle is what a plain card always has for its headline.
+// minTitle is how many characters a plain card always has for its headline.
 const minTitle = 250
 
 // PlainCard draws an incident as escaped text of at most 4,000 characters
 // without blocks, for when Slack has refused the card.
 //
 // It begins with whom it pings in lane; lines of unescaped small print go under
-// the headline. The first page of its text is shown whole, unless a dozen long
-// names leave no room; the title gets what that leaves, then labels and links as
-// far as they fit.
+// the headline. It shows the first page of the text in full, unless a dozen long
+// names leave no room; then as much of the title, labels and links as fits.
 func PlainCard(i alert.Incident, lane string, aside ...string) Message {
 	state := strings.Join(slices.Concat(facts(i), standing(i, called), origin(i)), dot)
 	state = strings.Join(append(asides(aside), state), "\n")
@@ -63,5 +62,5 @@ func (l *lines) add(line string) {
 	}
 }
 
-// text is all lines that were added.
+// text joins the lines that were added.
 func (l *lines) text() string { return strings.Join(l.all, "\n") }

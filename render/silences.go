@@ -15,16 +15,16 @@ const silenceRows = 30
 
 // SilencesView is what a list of silences shows.
 type SilencesView struct {
-	// Silences are those that hold. More says that there are others besides.
+	// Silences are the active ones. More says that there are others.
 	Silences []alert.Silence
 	More     bool
 }
 
-// Silences lists what is kept quiet, until when, by whom and why, each with a
-// button that ends it.
+// Silences lists what is silenced, until when, by whom and why, each with a button
+// that ends it.
 func Silences(v SilencesView) Message {
 	if len(v.Silences) == 0 {
-		return answer("🔔 Nothing is silenced.", "`/notify silence service=\"db\" for 2h because we are moving it` would do that.")
+		return answer("🔔 Nothing is silenced.", "`/notify silence service=\"db\" for 2h because we are moving it` would silence something.")
 	}
 	head := "🔕 *Silences*"
 	l := newLines(maxText)
@@ -67,30 +67,30 @@ func silenceRow(s alert.Silence, who func(alert.Person) string) string {
 
 func hidden(s alert.Silence) string {
 	if s.Hidden == 0 {
-		return "nothing kept back so far"
+		return "nothing hidden so far"
 	}
-	return plural(s.Hidden, "alert") + " kept back"
+	return plural(s.Hidden, "alert") + " hidden"
 }
 
-// expire is the button that ends a silence, after a question.
+// expire is the button that ends a silence, with a confirmation.
 func expire(s alert.Silence) *slack.Accessory {
 	if !incidentID.MatchString(s.ID) {
 		return nil
 	}
-	ask := slack.NewConfirmationBlockObject(plain("End this silence?"), plain("What it kept back and is still open is shown then."), plain("End it"), plain("Leave it"))
+	ask := slack.NewConfirmationBlockObject(plain("End this silence?"), plain("Alerts that it hides and that are still open are shown then."), plain("End it"), plain("Keep it"))
 	return slack.NewAccessory(valued(ActionExpire, "End now", s.ID).WithConfirm(ask))
 }
 
-// Silenced tells a person that their silence holds; n is how many open incidents
-// it quiets.
+// Silenced tells a person that their silence is active; n is how many open
+// incidents it hides.
 func Silenced(s alert.Silence, n int) Message {
 	lines := []string{"🔕 Silenced" + until(s.EndsAt) + ": " + matchers(s.Matchers, 1000)}
 	if n > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s quiet now.", plural(n, "open incident"), isAre(n)))
+		lines = append(lines, fmt.Sprintf("%s %s silenced now.", plural(n, "open incident"), isAre(n)))
 	} else {
-		lines = append(lines, "No open incident matches at the moment; alerts to come will be kept quiet.")
+		lines = append(lines, "No open incident matches now; future alerts that match will be silenced.")
 	}
-	lines = append(lines, quoted("/notify unsilence "+orDash(s.ID))+" ends it earlier.")
+	lines = append(lines, quoted("/notify unsilence "+orDash(s.ID))+" ends it early.")
 	return answer(lines...)
 }
 

@@ -16,8 +16,8 @@ type StatsView struct {
 	Chart Chart
 }
 
-// Stats sums up the alerts of some time: how many of which severity, how fast
-// people and Slack were, which keys made the most noise, and a chart.
+// Stats sums up the alerts of a period: how many of each severity, how fast people
+// and Slack were, which keys were the noisiest, and a chart.
 func Stats(v StatsView) Message {
 	s := v.Stats
 	head := "📊 *Alerts" + period(s)
@@ -55,7 +55,7 @@ func period(s alert.Stats) string {
 	return line
 }
 
-// days is a duration in whole days where it is some.
+// days is a duration in days if it is a whole number of them.
 func days(d time.Duration) string {
 	const day = 24 * time.Hour
 	if d%day == 0 {
@@ -76,19 +76,19 @@ func severityCounts(s alert.Stats) string {
 
 func median(d time.Duration) string {
 	if d <= 0 {
-		return "none was"
+		return "none yet"
 	}
 	return span(d) + " (median)"
 }
 
 func latency(s alert.Stats) string {
 	if s.Latency <= 0 {
-		return "none was shown"
+		return "none yet"
 	}
 	return brief(s.Latency) + " (median), " + brief(s.LatencyMost) + " (slowest 1 %)"
 }
 
-// noisiest are the keys with the most alerts, on a line each.
+// noisiest are the keys with the most alerts, one line each.
 func noisiest(keys []alert.KeyCount) []string {
 	const most = 10
 	var lines []string

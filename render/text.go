@@ -9,16 +9,16 @@ import (
 	"tocsin/alert"
 )
 
-// ellipsis ends every text that was cut, so that no cut goes unseen.
+// ellipsis ends every text that was cut, so that every cut is visible.
 const ellipsis = "…"
 
 // escaper writes the three characters that Slack reads as control characters
-// (slack-facts §5).
+// (docs/slack.md §5).
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// clean makes text from outside harmless to look at: valid UTF-8, one kind of
-// line end, and without control, bidirectional and other invisible characters,
-// which can hide or reorder what a reader sees. It never gets longer.
+// clean makes text from outside safe to show: valid UTF-8, one kind of line end,
+// and without control, bidirectional and other invisible characters, which can
+// hide or reorder text. The result is never longer.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
@@ -35,9 +35,9 @@ func clean(s string) string {
 	}, s)
 }
 
-// invisible tells the characters that take no room of their own. The joiners
-// stay, because emoji and several scripts are written with them, and so do the
-// Arabic signs that Unicode counts as formatting but draws.
+// invisible says whether a character has no width. The joiners stay, because
+// emoji and several scripts need them, and so do the Arabic signs that Unicode
+// counts as formatting but that are drawn.
 func invisible(r rune) bool {
 	switch {
 	case r == '\u200C' || r == '\u200D':
@@ -50,12 +50,12 @@ func invisible(r rune) bool {
 	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
 }
 
-// oneLine is clean with every run of white space as one blank.
+// oneLine is clean with every run of white space replaced by one space.
 func oneLine(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
 
-// literal swaps the characters that Slack would read as markup for others that
-// look alike, because mrkdwn knows no escape for them. Between two letters or
-// digits they are no markup (disk_usage_high) and stay. It keeps the length.
+// literal replaces the characters that Slack would read as markup by others that
+// look alike, because mrkdwn has no escape for them. Between two letters or digits
+// they are not markup (disk_usage_high) and stay. The length does not change.
 func literal(s string) string {
 	runes := []rune(s)
 	lineStart := true
@@ -87,9 +87,9 @@ func lookalike(r rune, inWord, lineStart bool) rune {
 
 func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
 
-// fit escapes s and keeps the result within budget characters. A longer text
-// ends in an ellipsis behind a whole character as a reader sees it, so no
-// entity, emoji or accent is torn.
+// fit escapes s and keeps the result within budget characters. A longer text ends
+// in an ellipsis after a whole character as a reader sees it, so no entity, emoji
+// or accent is split.
 func fit(s string, budget int) string {
 	if alert.EscapedLen(s) <= budget {
 		return escaper.Replace(s)
@@ -106,7 +106,7 @@ func fit(s string, budget int) string {
 	return escaper.Replace(strings.TrimRight(s[:end], " \t\n")) + ellipsis
 }
 
-// cut is fit for text that Slack takes as it is: it escapes nothing.
+// cut is fit without escaping.
 func cut(s string, budget int) string {
 	if utf8.RuneCountInString(s) <= budget {
 		return s
@@ -125,7 +125,7 @@ func cut(s string, budget int) string {
 // be larger than a budget.
 const maxCluster = 24
 
-// clusters yields what a reader takes for single characters: a base with its
+// clusters yields what a reader sees as single characters: a base with its
 // accents, an emoji with its modifiers and joined parts, a flag.
 func clusters(s string) iter.Seq[string] {
 	return func(yield func(string) bool) {
@@ -156,8 +156,8 @@ func clusterEnd(s string) int {
 
 func regional(r rune) bool { return r >= 0x1F1E6 && r <= 0x1F1FF }
 
-// extends tells characters that belong to the one before them: marks,
-// variation selectors, the joiner, skin tones, and Hangul vowels and finals.
+// extends says whether a character belongs to the one before it: marks, variation
+// selectors, the joiner, skin tones, and Hangul vowels and finals.
 func extends(r rune) bool {
 	switch {
 	case r == '\u200C' || r == '\u200D':
@@ -178,7 +178,7 @@ func title(s string) string {
 	return "(no title)"
 }
 
-// visible tells whether s shows anything at all.
+// visible says whether s shows anything at all.
 func visible(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }

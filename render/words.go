@@ -21,8 +21,8 @@ const (
 // dot joins the parts of a line of facts.
 const dot = "  ·  "
 
-// colour is the bar's: the severity's, grey while a person is on it, green when
-// it is over.
+// colour is the bar's colour: the severity's, grey once acknowledged, green once
+// resolved.
 func colour(i alert.Incident) string {
 	switch i.State {
 	case alert.StateResolved:
@@ -55,11 +55,11 @@ func severityWord(s alert.Severity) string {
 	return fit(strings.ToUpper(string(runes[:1]))+string(runes[1:]), 30)
 }
 
-// date shows t in the reader's own zone, and in UTC where Slack can't.
+// date shows t in the reader's time zone, or in UTC where Slack can't.
 func date(t time.Time) string { return dateAs(t, "{date_short_pretty} {time}") }
 
-// ago shows how long ago t was. The text stays the same while time goes on,
-// since the reader's Slack counts.
+// ago shows how long ago t was. The text stays the same over time, because the
+// reader's Slack does the counting.
 func ago(t time.Time) string { return dateAs(t, "{ago}") }
 
 func dateAs(t time.Time, format string) string {
@@ -74,7 +74,7 @@ func times(n int) string {
 	return fmt.Sprintf("%d times", n)
 }
 
-// fired is how often an incident did. Of some, only the end was ever told.
+// fired is how often an incident fired: 0 if only its end was reported.
 func fired(n int) string {
 	if n == 0 {
 		return "never seen firing"
@@ -90,7 +90,7 @@ func plural[N int | int64](n N, word string) string {
 	return fmt.Sprintf("%d %ss", n, word)
 }
 
-// span says a duration in its two largest units: 45 s, 12 min, 2 h 5 min, 3 d 4 h.
+// span is a duration in its two largest units: 45 s, 12 min, 2 h 5 min, 3 d 4 h.
 func span(d time.Duration) string {
 	d = max(d, 0)
 	units := []struct {
@@ -113,7 +113,7 @@ func span(d time.Duration) string {
 	return "a moment"
 }
 
-// brief says a leg of an alert's way: 0.8 ms, 34 ms, 2.4 s, 3 min.
+// brief is a short duration: 0.8 ms, 34 ms, 2.4 s, 3 min.
 func brief(d time.Duration) string {
 	switch {
 	case d < 0:
@@ -128,8 +128,8 @@ func brief(d time.Duration) string {
 	return span(d)
 }
 
-// place names a conversation as Slack shows it: a link to a channel where its
-// id is known, else what the sender wrote.
+// place names a conversation: a link to a channel if its id is known, else what
+// the sender wrote.
 func place(name string) string {
 	if name == "" {
 		return "the default channel"
@@ -155,8 +155,8 @@ func slackID(s string) bool {
 	return !strings.ContainsFunc(s, func(r rune) bool { return (r < 'A' || r > 'Z') && (r < '0' || r > '9') })
 }
 
-// sentence is s with a capital at its front, as a sentence begins, unless it
-// is somebody's name.
+// sentence capitalizes the word for an unnamed person at the beginning of a
+// sentence; names stay as they are.
 func sentence(s string) string {
 	if s == somebody {
 		return "Somebody"
@@ -164,7 +164,7 @@ func sentence(s string) string {
 	return s
 }
 
-// when is t behind a blank, or empty if it is not known.
+// when is t after a space, or empty if it is not known.
 func when(t time.Time) string {
 	if t.IsZero() {
 		return ""

@@ -1,7 +1,6 @@
-// Package systemd speaks to the service manager: ready, status, stopping and
-// the watchdog's pings, which hold back while the daemon is not healthy. It
-// holds the unit files too. Outside systemd everything in it does nothing, so
-// callers need not ask where they run.
+// Package systemd tells the service manager that the daemon is ready or stopping,
+// its status, and by watchdog pings that it is healthy. It also holds the unit
+// files. Outside systemd it does nothing, so callers need no check.
 package systemd
 
 import (
@@ -33,7 +32,7 @@ func Managed() bool {
 type Notifier struct {
 	mu     sync.Mutex
 	status string // as shown while healthy
-	sick   bool
+	sick   bool   // the latest check failed, and status shows why
 }
 
 // Ready says that the service is up (READY=1), with a status line for
@@ -42,8 +41,8 @@ func (n *Notifier) Ready(status string) error {
 	return n.keep(daemon.SdNotifyReady, status)
 }
 
-// Status replaces the status line. While Watch finds the daemon sick, the line
-// is kept and shown again when it has recovered.
+// Status replaces the status line. While Watch finds the daemon unhealthy, the
+// line is kept and shown once it has recovered.
 func (n *Notifier) Status(status string) error {
 	return n.keep("", status)
 }
@@ -76,8 +75,8 @@ func Interval() (time.Duration, error) {
 	return limit / 2, nil
 }
 
-// recheck is how many times as often health is asked for while it is bad: what
-// passes by itself must not cost the ping that systemd waits for.
+// recheck is how many times as often health is checked while it is bad, so that a
+// short problem does not cost the ping that systemd waits for.
 const recheck = 5
 
 // Watch pings the watchdog for as long as healthy returns nil, and blocks until
@@ -127,8 +126,8 @@ func (n *Notifier) ping(health error) error {
 	return send(daemon.SdNotifyWatchdog, "")
 }
 
-// send passes a state, a status line or both in one datagram, in which a line
-// end separates assignments.
+// send sends a state, a status line or both in one datagram, one assignment per
+// line.
 func send(state, status string) error {
 	var lines []string
 	if state != "" {

@@ -94,7 +94,7 @@ func (p *page) silencesByTheDialog() {
 	p.fill(at("field-reason"), "It is being rolled back.")
 	p.click(at("modal-submit"))
 	p.gone(at("modal"))
-	p.see(inMessages("message"), "Quiet until")
+	p.see(inMessages("message"), "Silenced until")
 }
 
 func (p *page) assignsFromTheMenu() {

@@ -18,7 +18,7 @@ var (
 	saidSeverity  = regexp.MustCompile(`\*(\d+)\* (critical|error|warning|info)\b`)
 	saidResolved  = regexp.MustCompile(`\*(\d+)\* resolved`)
 	saidAlerts    = regexp.MustCompile(`(?m)^(\d+) alerts?\b`)
-	saidOwn       = regexp.MustCompile(`(\d+) got a card of their own`)
+	saidOwn       = regexp.MustCompile(`(\d+) shown separately`)
 )
 
 // census is what a digest counts.

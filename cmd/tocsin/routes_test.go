@@ -113,7 +113,7 @@ func TestAnEscalationGoesOnAfterARestartOnceInOrderAndEndsWithTheAck(t *testing.
 	until(t, s, "the second step", func(sn *playground.Snapshot) bool { return sn.MessageCount("#boss") > 0 })
 	until(t, s, "both steps in the thread, and the reminder of who took the other", func(sn *playground.Snapshot) bool {
 		ops := sn.Messages("#ops")
-		return len(saying(ops, "Nobody has taken this")) > 1 && len(saying(ops, "Still open")) > 0
+		return len(saying(ops, "Nobody has acknowledged this")) > 1 && len(saying(ops, "Still open")) > 0
 	})
 	p.settle(p.mustPush(firing("other", "comes after it"))...)
 	p.kill()
@@ -124,7 +124,7 @@ func TestAnEscalationGoesOnAfterARestartOnceInOrderAndEndsWithTheAck(t *testing.
 	if len(boss) != 2 || !strings.Contains(boss[0].Text, "left alone") || !strings.Contains(boss[0].Text, "<!channel>") {
 		t.Errorf("#boss shows %v", boss)
 	}
-	steps := saying(s.Messages("#ops"), "Nobody has taken this")
+	steps := saying(s.Messages("#ops"), "Nobody has acknowledged this")
 	if len(steps) != 2 || !strings.Contains(steps[0].Text, "<!here>") || strings.Contains(steps[1].Text, "<!") {
 		t.Errorf("the steps are told as %v", steps)
 	}

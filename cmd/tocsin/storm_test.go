@@ -227,7 +227,7 @@ func TestIncidentsInADigestKeepWorking(t *testing.T) {
 		t.Errorf("a critical one that fires again is shown as\n%s", last.Text)
 	}
 	until(t, s, "the digest to tell it", func(sn *playground.Snapshot) bool {
-		return strings.Contains(fmt.Sprint(sn.Messages("#alerts")), "1 got a card of their own")
+		return strings.Contains(fmt.Sprint(sn.Messages("#alerts")), "1 shown separately")
 	})
 }
 
