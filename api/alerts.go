@@ -74,7 +74,7 @@ func (a *API) readAlert(w http.ResponseWriter, r *http.Request) {
 	}
 	ctx, cancel := contextWithWait(r.Context(), wait)
 	defer cancel()
-	rec, err := a.opts.Reader.Await(ctx, r.PathValue("id"))
+	rec, err := a.opts.Store.Await(ctx, r.PathValue("id"))
 	if err != nil && (rec.ID == "" || r.Context().Err() != nil) {
 		a.fail(w, r, err)
 		return

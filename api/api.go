@@ -30,45 +30,34 @@ type Engine interface {
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
-// Reader answers from the store.
-type Reader interface {
+// Store answers what is known, and does what a person decides about dead letters.
+type Store interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
+	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
+	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	Incident(ctx context.Context, id string) (alert.Incident, error)
 	// History is what was done to an incident, the oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
+	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns the alert's record once it is not pending any more, or, when
 	// ctx ends first, the record as it stands together with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
-}
 
-// Overview answers about many incidents at once.
-type Overview interface {
-	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
-	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
-	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
-	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
-}
-
-// Queue shows what is owed to Slack and does what a person decides about dead
-// letters.
-type Queue interface {
 	// Deliveries lists deliveries, the latest first.
 	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
 	Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error)
-	// Retry owes dead letters again, Drop notes that nobody needs them. What is
-	// no dead letter is alert.ErrNotDead.
+	// Retry makes dead letters pending again, Drop marks them as not needed any
+	// more. The error for any other delivery is alert.ErrNotDead.
 	Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 	Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 }
 
-// Options are what the API is built with. Engine, Reader, Overview, Queue and
-// Health are needed.
+// Options are what the API is built with. Engine, Store and Health are needed.
 type Options struct {
-	Engine   Engine
-	Reader   Reader
-	Overview Overview
-	Queue    Queue
+	Engine Engine
+	Store  Store
 	// Owed is told which lanes are owed something again. It must not block.
 	Owed func(lanes ...string)
 	// Health says how the daemon is doing; it must be quick.
@@ -125,10 +114,10 @@ func (a *API) routes() http.Handler {
 	mux.HandleFunc("GET /v1/ledger", a.readLedger)
 	mux.HandleFunc("GET /v1/deliveries", a.listDeliveries)
 	mux.HandleFunc("GET /v1/deliveries/{id}", a.readDelivery)
-	mux.HandleFunc("POST /v1/deliveries/{id}/retry", a.decideLetter(a.opts.Queue.Retry))
-	mux.HandleFunc("POST /v1/deliveries/{id}/drop", a.decideLetter(a.opts.Queue.Drop))
-	mux.HandleFunc("POST /v1/deliveries/retry", a.decideLetters(a.opts.Queue.Retry))
-	mux.HandleFunc("POST /v1/deliveries/drop", a.decideLetters(a.opts.Queue.Drop))
+	mux.HandleFunc("POST /v1/deliveries/{id}/retry", a.decideLetter(a.opts.Store.Retry))
+	mux.HandleFunc("POST /v1/deliveries/{id}/drop", a.decideLetter(a.opts.Store.Drop))
+	mux.HandleFunc("POST /v1/deliveries/retry", a.decideLetters(a.opts.Store.Retry))
+	mux.HandleFunc("POST /v1/deliveries/drop", a.decideLetters(a.opts.Store.Drop))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if a.opts.Metrics != nil {

@@ -83,6 +83,12 @@ func (r *reader) Await(ctx context.Context, id string) (alert.Record, error) {
 	return r.record, nil
 }
 
+// knows is the whole store.
+type knows struct {
+	*reader
+	*queue
+}
+
 // answer is what a caller gets.
 type answer struct {
 	status int
@@ -116,7 +122,7 @@ func post(t *testing.T, e *engine, kind, target, body string) answer {
 }
 
 func build(e *engine, r *reader) *api.API {
-	return api.New(api.Options{Engine: e, Reader: r, Overview: r, Queue: &queue{}, Now: func() time.Time { return noon }, Health: func() alert.Health { return alert.Health{} }})
+	return api.New(api.Options{Engine: e, Store: knows{r, &queue{}}, Now: func() time.Time { return noon }, Health: func() alert.Health { return alert.Health{} }})
 }
 
 func TestAlertsAreTakenInEveryFormPeopleSendThem(t *testing.T) {
@@ -289,7 +295,7 @@ func TestQuestionsAreAnswered(t *testing.T) {
 
 func TestNotReadySaysWhatToDo(t *testing.T) {
 	health := alert.Health{Held: "invalid_auth", Problems: []alert.Problem{{What: "Slack refuses the bot token", Fix: "set SLACK_BOT_TOKEN"}}}
-	h := api.New(api.Options{Engine: &engine{}, Reader: &reader{}, Queue: &queue{}, Health: func() alert.Health { return health }}).TCPHandler()
+	h := api.New(api.Options{Engine: &engine{}, Store: knows{&reader{}, &queue{}}, Health: func() alert.Health { return health }}).TCPHandler()
 	req := httptest.NewRequest(http.MethodGet, "http://monitor.example/readyz", nil)
 	if got := ask(t, h, req); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "set SLACK_BOT_TOKEN") {
 		t.Errorf("answered %d %s", got.status, got.body)
@@ -316,7 +322,7 @@ func TestOnlyWhoMayTalksOverTCP(t *testing.T) {
 		"right token from another origin": {"s3cret", "tocsin.example", map[string]string{"Authorization": "Bearer s3cret", "Origin": "null"}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			h := api.New(api.Options{Engine: &engine{}, Reader: &reader{}, Queue: &queue{}, Token: c.token}).TCPHandler()
+			h := api.New(api.Options{Engine: &engine{}, Store: knows{&reader{}, &queue{}}, Token: c.token}).TCPHandler()
 			req := httptest.NewRequest(http.MethodPost, "http://"+c.host+"/v1/alerts", strings.NewReader("x"))
 			req.Host = c.host
 			for k, v := range c.header {

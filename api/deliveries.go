@@ -20,7 +20,7 @@ func (a *API) listDeliveries(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	list, err := a.opts.Queue.Deliveries(r.Context(), f)
+	list, err := a.opts.Store.Deliveries(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -84,7 +84,7 @@ func laneOf(s string) (string, error) {
 }
 
 func (a *API) readDelivery(w http.ResponseWriter, r *http.Request) {
-	l, err := a.opts.Queue.Delivery(r.Context(), r.PathValue("id"))
+	l, err := a.opts.Store.Delivery(r.Context(), r.PathValue("id"))
 	if err != nil {
 		a.fail(w, r, explainLetter(err))
 		return

@@ -27,12 +27,12 @@ func (a *API) listIncidents(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	list, err := a.opts.Reader.Incidents(r.Context(), f)
+	list, err := a.opts.Store.Incidents(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	total, err := a.opts.Overview.Count(r.Context(), f)
+	total, err := a.opts.Store.Count(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -93,12 +93,12 @@ func number(q url.Values, name string, least, most int) (int, error) {
 
 // readIncident answers the incident with its history.
 func (a *API) readIncident(w http.ResponseWriter, r *http.Request) {
-	incident, err := a.opts.Reader.Incident(r.Context(), r.PathValue("id"))
+	incident, err := a.opts.Store.Incident(r.Context(), r.PathValue("id"))
 	if err != nil {
 		a.fail(w, r, err)
 		return
 	}
-	history, err := a.opts.Reader.History(r.Context(), incident.ID)
+	history, err := a.opts.Store.History(r.Context(), incident.ID)
 	if err != nil {
 		a.fail(w, r, err)
 		return
@@ -127,7 +127,7 @@ func (a *API) readStats(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	now := a.opts.Now()
-	stats, err := a.opts.Overview.Stats(r.Context(), now.Add(-window), now, statsBuckets)
+	stats, err := a.opts.Store.Stats(r.Context(), now.Add(-window), now, statsBuckets)
 	if err != nil {
 		a.fail(w, r, err)
 		return

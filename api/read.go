@@ -19,7 +19,7 @@ func contextWithWait(ctx context.Context, wait time.Duration) (context.Context, 
 }
 
 func (a *API) readLedger(w http.ResponseWriter, r *http.Request) {
-	l, err := a.opts.Reader.Ledger(r.Context())
+	l, err := a.opts.Store.Ledger(r.Context())
 	if err != nil {
 		a.fail(w, r, err)
 		return

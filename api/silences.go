@@ -26,7 +26,7 @@ func (a *API) listSilences(w http.ResponseWriter, r *http.Request) {
 		a.fail(w, r, err)
 		return
 	}
-	list, err := a.opts.Overview.Silences(r.Context(), f)
+	list, err := a.opts.Store.Silences(r.Context(), f)
 	if err != nil {
 		a.fail(w, r, err)
 		return

@@ -18,7 +18,7 @@ import (
 func (h *Handlers) person(ctx context.Context, by bot.Caller) alert.Person {
 	p := alert.Person{ID: by.User, Name: by.Name}
 	if p.Name == "" && p.ID != "" {
-		name, err := h.opts.People.Name(ctx, p.ID)
+		name, err := h.opts.Slack.Name(ctx, p.ID)
 		if err != nil {
 			h.opts.Log.Warn("name of a person", zap.String("user", p.ID), zap.Error(err))
 		}
@@ -50,7 +50,7 @@ func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) rende
 func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidate, behind int) (ids []string, note string) {
 	for _, c := range candidates {
 		if !c.sure {
-			if _, err := h.opts.Reader.Incident(ctx, c.id); errors.Is(err, alert.ErrNotFound) {
+			if _, err := h.opts.Store.Incident(ctx, c.id); errors.Is(err, alert.ErrNotFound) {
 				behind = c.word
 				break
 			}
@@ -129,7 +129,7 @@ func (h *Handlers) found(ctx context.Context, said string, by bot.Caller) (alert
 	} else {
 		said = strings.ToLower(said)
 	}
-	person, err := h.opts.People.Person(ctx, said)
+	person, err := h.opts.Slack.Person(ctx, said)
 	var sent *alert.SendError
 	switch {
 	case err == nil:

@@ -107,7 +107,7 @@ func (h *Handlers) onCard(ctx context.Context, a bot.Action, i alert.Incident) b
 	if len(i.Cards) >= len(i.Lanes) || !rest(ctx, noting) {
 		return false
 	}
-	i, err := h.opts.Reader.Incident(ctx, i.ID)
+	i, err := h.opts.Store.Incident(ctx, i.ID)
 	return err == nil && shows(i, a)
 }
 
@@ -143,7 +143,7 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
 
 // incident is the one that somebody clicked on, or else what to say to them.
 func (h *Handlers) incident(ctx context.Context, id string) (alert.Incident, *render.Message) {
-	i, err := h.opts.Reader.Incident(ctx, id)
+	i, err := h.opts.Store.Incident(ctx, id)
 	if err == nil {
 		return i, nil
 	}

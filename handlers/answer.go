@@ -92,7 +92,7 @@ func (h *Handlers) answer(ctx context.Context, a ask) reply {
 	}
 	c, near := commandOf(first)
 	if c.do == nil && idShape.MatchString(first) {
-		if _, err := h.opts.Reader.Incident(ctx, first); err == nil {
+		if _, err := h.opts.Store.Incident(ctx, first); err == nil {
 			a.said = whole
 			return reply{Message: h.show(ctx, a)}
 		}

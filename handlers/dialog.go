@@ -46,7 +46,7 @@ func opened(s bot.Submission) (origin, bot.Caller) {
 // open shows a dialog. Slack's trigger holds for three seconds, so there is no
 // second try with it.
 func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal) error {
-	err := h.opts.Views.OpenView(ctx, a.TriggerID, view)
+	err := h.opts.Slack.OpenView(ctx, a.TriggerID, view)
 	if err == nil {
 		return nil
 	}
@@ -119,7 +119,7 @@ func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 		return err
 	}
 	view := render.SilenceModal(render.SilenceView{Matchers: a.Value, Matching: n, More: more, Private: a.Private})
-	return h.opts.Views.UpdateView(ctx, a.ViewID, a.ViewHash, view)
+	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, view)
 }
 
 func (h *Handlers) openAssign(ctx context.Context, a bot.Action) error {
@@ -151,7 +151,7 @@ func (h *Handlers) openDetails(ctx context.Context, a bot.Action) error {
 	if no != nil {
 		return h.respond(ctx, a.Caller, *no)
 	}
-	history, err := h.opts.Reader.History(ctx, i.ID)
+	history, err := h.opts.Store.History(ctx, i.ID)
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read its history.", err))
 	}

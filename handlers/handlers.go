@@ -32,8 +32,8 @@ type Engine interface {
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
-// Reader answers what is known of incidents and silences.
-type Reader interface {
+// Store answers what is known, and keeps subscriptions and the state of App Homes.
+type Store interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
 	// Incident is the one of this id, or alert.ErrNotFound.
 	Incident(ctx context.Context, id string) (alert.Incident, error)
@@ -42,59 +42,42 @@ type Reader interface {
 	// History is oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
-}
-
-// Figures sums up alerts.
-type Figures interface {
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns an alert's record as soon as it is not pending any more, or
 	// at the end of ctx as it stands then, with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
 	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
-}
 
-// Subscriptions remembers who wants which alerts as direct messages.
-type Subscriptions interface {
 	Subscribe(ctx context.Context, s alert.Subscription) error
 	// Unsubscribe ends all of a person's and says how many there were.
 	Unsubscribe(ctx context.Context, person string) (int, error)
 	Subscriptions(ctx context.Context, person string) ([]alert.Subscription, error)
-}
 
-// Homes remembers which view each person's App Home shows. The hash of a person
-// without one is empty.
-type Homes interface {
+	// HomeHash is which view a person's App Home shows; empty if none was published.
 	HomeHash(ctx context.Context, user string) (string, error)
 	SetHomeHash(ctx context.Context, user, hash string) error
 }
 
-// Slack is how answers reach people.
+// Slack shows answers to people, and knows who they are.
 type Slack interface {
 	Respond(ctx context.Context, to bot.Caller, m render.Message) error
-	// Replace answers in the place of the message that was clicked in.
+	// Replace replaces the message that was clicked in.
 	Replace(ctx context.Context, to bot.Caller, m render.Message) error
 	Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error)
 	Permalink(ctx context.Context, channel, ts string) (string, error)
-	// Upload keeps a picture that is shown by the id it returns; alt says what it
-	// shows.
+	// Upload uploads a picture and returns the id by which a message shows it; alt
+	// describes it.
 	Upload(ctx context.Context, name, alt string, content []byte) (id string, err error)
-}
-
-// Views are what people see besides messages.
-type Views interface {
 	PublishHome(ctx context.Context, user string, view render.HomeTab, hash string) (string, error)
 	OpenView(ctx context.Context, trigger string, view render.Modal) error
 	UpdateView(ctx context.Context, id, hash string, view render.Modal) error
-}
 
-// People says who somebody is.
-type People interface {
 	// Zone is the time zone of a person (U…).
 	Zone(ctx context.Context, user string) (*time.Location, error)
 	// Name is the user name of a person (U…).
 	Name(ctx context.Context, user string) (string, error)
-	// Person finds who is meant by @name, user@mail or U…; nobody like that is an
-	// *alert.SendError of alert.ClassDestination.
+	// Person finds who is meant by @name, user@mail or U…. The error for an unknown
+	// person is an *alert.SendError of alert.ClassDestination.
 	Person(ctx context.Context, spelling string) (alert.Person, error)
 	// Members lists the people (U…) of a user group or a conversation.
 	Members(ctx context.Context, who string) ([]string, error)
@@ -103,14 +86,9 @@ type People interface {
 // Options are what handlers work with. The interfaces and Health are needed,
 // the rest is optional.
 type Options struct {
-	Engine        Engine
-	Reader        Reader
-	Figures       Figures
-	Subscriptions Subscriptions
-	Homes         Homes
-	Slack         Slack
-	Views         Views
-	People        People
+	Engine Engine
+	Store  Store
+	Slack  Slack
 	// Health says how the daemon is doing.
 	Health func() alert.Health
 	// Permissions say who may do what; the zero value lets everyone do all.
@@ -170,7 +148,7 @@ const maxOpen = 100
 // open returns the incidents that are not over, worst first, and whether there
 // are more.
 func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more bool, err error) {
-	incidents, err = h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxOpen + 1})
+	incidents, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxOpen + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read open incidents: %w", err)
 	}

@@ -83,7 +83,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted wish) error
 	if err != nil {
 		return err
 	}
-	shown, err := h.opts.Homes.HomeHash(ctx, user)
+	shown, err := h.opts.Store.HomeHash(ctx, user)
 	if err != nil {
 		return fmt.Errorf("read what the home shows: %w", err)
 	}
@@ -96,7 +96,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted wish) error
 	if err := h.publish(ctx, user, view); err != nil {
 		return fmt.Errorf("publish home: %w", err)
 	}
-	if err := h.opts.Homes.SetHomeHash(ctx, user, hash); err != nil {
+	if err := h.opts.Store.SetHomeHash(ctx, user, hash); err != nil {
 		return fmt.Errorf("remember what the home shows: %w", err)
 	}
 	return nil
@@ -107,7 +107,7 @@ func (h *Handlers) publish(ctx context.Context, user string, view render.HomeVie
 	return h.charted(ctx, figures{view.Stats, view.Chart.Zone}, &h.charts.home, func(c render.Chart) error {
 		h.homes.pace.take(time.Now())
 		view.Chart = c
-		_, err := h.opts.Views.PublishHome(ctx, user, render.Home(view), "")
+		_, err := h.opts.Slack.PublishHome(ctx, user, render.Home(view), "")
 		return err
 	})
 }
@@ -121,16 +121,16 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 	if view.Open, view.More, err = h.open(ctx); err != nil {
 		return view, err
 	}
-	if view.Mine, err = h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
+	if view.Mine, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
 		return view, fmt.Errorf("read a person's incidents: %w", err)
 	}
 	if view.Silences, _, err = h.holding(ctx); err != nil {
 		return view, err
 	}
-	if view.Subscriptions, err = h.opts.Subscriptions.Subscriptions(ctx, user); err != nil {
+	if view.Subscriptions, err = h.opts.Store.Subscriptions(ctx, user); err != nil {
 		return view, fmt.Errorf("read subscriptions: %w", err)
 	}
-	if view.Stats, err = h.homes.lastDay(ctx, h.opts.Figures); err != nil {
+	if view.Stats, err = h.homes.lastDay(ctx, h.opts.Store); err != nil {
 		return view, fmt.Errorf("read figures: %w", err)
 	}
 	// Whether Slack takes it or gets a picture, it shows the same.
@@ -140,7 +140,7 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 
 // zone is a person's time zone; UTC where Slack can't say.
 func (h *Handlers) zone(ctx context.Context, user string) *time.Location {
-	zone, err := h.opts.People.Zone(ctx, user)
+	zone, err := h.opts.Slack.Zone(ctx, user)
 	if err != nil {
 		h.opts.Log.Warn("time zone of a person", zap.String("user", user), zap.Error(err))
 		return time.UTC

@@ -155,13 +155,13 @@ type lastDay struct {
 
 // lastDay are the figures of the last 24 hours up to the end of this hour. It
 // belongs to the goroutine of Run.
-func (h *homes) lastDay(ctx context.Context, figures Figures) (alert.Stats, error) {
+func (h *homes) lastDay(ctx context.Context, store Store) (alert.Stats, error) {
 	now := h.now()
 	if now.Before(h.stats.until) {
 		return h.stats.stats, nil
 	}
 	till := now.Truncate(time.Hour).Add(time.Hour)
-	stats, err := figures.Stats(ctx, till.Add(-24*time.Hour), till, 24)
+	stats, err := store.Stats(ctx, till.Add(-24*time.Hour), till, 24)
 	if err != nil {
 		return alert.Stats{}, err
 	}

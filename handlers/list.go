@@ -81,7 +81,7 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, err
 	}
-	total, err := h.opts.Reader.Count(ctx, filter)
+	total, err := h.opts.Store.Count(ctx, filter)
 	if err != nil {
 		return render.Message{}, fmt.Errorf("count incidents: %w", err)
 	}
@@ -89,7 +89,7 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 		p.From = max(0, total-1) / render.ListRows * render.ListRows
 		filter.Offset = p.From
 	}
-	rows, err := h.opts.Reader.Incidents(ctx, filter)
+	rows, err := h.opts.Store.Incidents(ctx, filter)
 	if err != nil {
 		return render.Message{}, fmt.Errorf("read incidents: %w", err)
 	}

@@ -15,7 +15,7 @@ import (
 // oncall says who hears of which alerts, and who is at what now.
 func (h *Handlers) oncall(ctx context.Context, a ask) render.Message {
 	const most = 10
-	taken, err := h.opts.Reader.Incidents(ctx, alert.IncidentFilter{States: []alert.State{alert.Acked}, Limit: most + 1})
+	taken, err := h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: []alert.State{alert.Acked}, Limit: most + 1})
 	if err != nil {
 		return h.apology("I can't read who is at what.", fmt.Errorf("read incidents: %w", err))
 	}
@@ -53,7 +53,7 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 		if m == "here" || m == "channel" || ctx.Err() != nil {
 			continue
 		}
-		people, err := h.opts.People.Members(ctx, m)
+		people, err := h.opts.Slack.Members(ctx, m)
 		if err != nil {
 			h.opts.Log.Debug("who is mentioned is not known", zap.String("mention", m), zap.Error(err))
 			continue
@@ -73,7 +73,7 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 func (h *Handlers) called(ctx context.Context, people []string) string {
 	var all []string
 	for _, id := range people[:min(len(people), maxInGroup)] {
-		if name, err := h.opts.People.Name(ctx, id); err == nil && name != "" {
+		if name, err := h.opts.Slack.Name(ctx, id); err == nil && name != "" {
 			all = append(all, name)
 		}
 	}

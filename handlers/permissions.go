@@ -55,7 +55,7 @@ func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about st
 		if one == "nobody" || isPerson(one) {
 			continue
 		}
-		people, err := h.opts.People.Members(ctx, one)
+		people, err := h.opts.Slack.Members(ctx, one)
 		if err != nil {
 			h.opts.Log.Warn("who may is not known", zap.String("permission", string(r)), zap.String("who", one), zap.Error(err))
 			unsure = err

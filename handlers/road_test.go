@@ -63,7 +63,7 @@ func (r *road) start(t *testing.T) {
 	r.engine = engine.New(r.db, engine.Options{Routing: routing, Owed: out.Wake})
 	var socket *bot.Socket
 	people := handlers.New(handlers.Options{
-		Engine: r.engine, Reader: r.db, Figures: r.db, Subscriptions: r.db, Homes: r.db, Slack: client, Views: client, People: client,
+		Engine: r.engine, Store: r.db, Slack: client,
 		Permissions: r.may, Routing: routing,
 		Health: func() alert.Health {
 			h := out.Health()

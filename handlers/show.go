@@ -29,11 +29,11 @@ func (h *Handlers) show(ctx context.Context, a ask) render.Message {
 
 // story is an incident with its history.
 func (h *Handlers) story(ctx context.Context, id string) (alert.Incident, []alert.Event, error) {
-	i, err := h.opts.Reader.Incident(ctx, id)
+	i, err := h.opts.Store.Incident(ctx, id)
 	if err != nil {
 		return i, nil, fmt.Errorf("read incident: %w", err)
 	}
-	history, err := h.opts.Reader.History(ctx, id)
+	history, err := h.opts.Store.History(ctx, id)
 	if err != nil {
 		return i, nil, fmt.Errorf("read history: %w", err)
 	}

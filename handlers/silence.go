@@ -20,7 +20,7 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	if order.incident != "" {
-		i, err := h.opts.Reader.Incident(ctx, order.incident)
+		i, err := h.opts.Store.Incident(ctx, order.incident)
 		if errors.Is(err, alert.ErrNotFound) {
 			return h.noIncident(ctx, order.incident)
 		}
@@ -46,7 +46,7 @@ func sameKey(i alert.Incident) alert.Matchers {
 func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, *alert.InputError) {
 	now := h.opts.Now()
 	if !w.relative() && !w.utc {
-		zone, err := h.opts.People.Zone(ctx, by.User)
+		zone, err := h.opts.Slack.Zone(ctx, by.User)
 		if err != nil {
 			h.opts.Log.Warn("time zone of a person", zap.String("user", by.User), zap.Error(err))
 			return now, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or the time with UTC behind it."}
@@ -64,7 +64,7 @@ const sameEnd = time.Minute
 // whether it holds now.
 func (h *Handlers) quiet(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
 	s.CreatedAt = h.opts.Now()
-	holding, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
+	holding, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
 	if err != nil {
 		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false
 	}
@@ -86,7 +86,7 @@ func (h *Handlers) quiet(ctx context.Context, s alert.Silence) (m render.Message
 
 // matching counts the incidents that are not over and match.
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
-	n, err = h.opts.Reader.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
+	n, err = h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
 	if err != nil {
 		return 0, false, fmt.Errorf("count incidents: %w", err)
 	}
@@ -115,7 +115,7 @@ func (h *Handlers) listSilences(ctx context.Context) (render.Message, error) {
 
 // holding are the silences that hold now, and whether there are more.
 func (h *Handlers) holding(ctx context.Context) (all []alert.Silence, more bool, err error) {
-	all, err = h.opts.Reader.Silences(ctx, alert.SilenceFilter{At: h.opts.Now(), Limit: maxSilences + 1})
+	all, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{At: h.opts.Now(), Limit: maxSilences + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read silences: %w", err)
 	}
@@ -161,7 +161,7 @@ func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.M
 // noSilence says that no silence of this id holds: it is over, or another one is
 // meant.
 func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
-	known, err := h.opts.Reader.Silences(ctx, alert.SilenceFilter{ID: id})
+	known, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: id})
 	if err == nil && len(known) > 0 {
 		return over(id)
 	}

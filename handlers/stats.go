@@ -15,7 +15,7 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 		return reply{Message: refused(bad)}
 	}
 	from, till, buckets := period(h.opts.Now(), back)
-	sums, err := h.opts.Figures.Stats(ctx, from, till, buckets)
+	sums, err := h.opts.Store.Stats(ctx, from, till, buckets)
 	if err != nil {
 		return reply{Message: h.apology("I can't sum up the alerts.", fmt.Errorf("read figures: %w", err))}
 	}

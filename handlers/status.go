@@ -13,7 +13,7 @@ func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	if err != nil {
 		return h.apology("I can't read what is open.", err)
 	}
-	ledger, err := h.opts.Figures.Ledger(ctx)
+	ledger, err := h.opts.Store.Ledger(ctx)
 	if err != nil {
 		return h.apology("I can't read where all alerts stand.", fmt.Errorf("read ledger: %w", err))
 	}

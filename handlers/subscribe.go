@@ -14,7 +14,7 @@ const maxSubscriptions = 20
 // subscribe brings a person alerts as direct messages: MATCHERS; without them it
 // lists what they have.
 func (h *Handlers) subscribe(ctx context.Context, a ask) render.Message {
-	have, err := h.opts.Subscriptions.Subscriptions(ctx, a.by.User)
+	have, err := h.opts.Store.Subscriptions(ctx, a.by.User)
 	if err != nil {
 		return h.apology("I can't read your subscriptions.", fmt.Errorf("read subscriptions: %w", err))
 	}
@@ -34,7 +34,7 @@ func (h *Handlers) subscribe(ctx context.Context, a ask) render.Message {
 	if len(have) >= maxSubscriptions {
 		return render.Refused(fmt.Sprintf("You have %d subscriptions, and more is too many.", len(have)), "`unsubscribe` ends them all; one with a regular expression does the work of many.")
 	}
-	if err := h.opts.Subscriptions.Subscribe(ctx, wish); err != nil {
+	if err := h.opts.Store.Subscribe(ctx, wish); err != nil {
 		return h.refusal("Your subscription was not kept", fmt.Errorf("subscribe: %w", err))
 	}
 	return render.Subscribed(wish)
@@ -45,7 +45,7 @@ func (h *Handlers) unsubscribe(ctx context.Context, a ask) render.Message {
 	if len(a.said.words) > 0 && a.said.words[0].key != "all" {
 		return render.Refused("I can only end all of your subscriptions at once.", "Write `unsubscribe` alone, and then `subscribe` for what you still want.")
 	}
-	n, err := h.opts.Subscriptions.Unsubscribe(ctx, a.by.User)
+	n, err := h.opts.Store.Unsubscribe(ctx, a.by.User)
 	if err != nil {
 		return h.refusal("Your subscriptions were not ended", fmt.Errorf("unsubscribe: %w", err))
 	}

@@ -99,7 +99,7 @@ func (h *Handlers) broken(lane string) bool {
 func (h *Handlers) awaitFor(ctx context.Context, id string, wait time.Duration) (alert.Record, error) {
 	short, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	record, err := h.opts.Figures.Await(short, id)
+	record, err := h.opts.Store.Await(short, id)
 	if err != nil && (short.Err() == nil || record.ID == "") {
 		return alert.Record{}, fmt.Errorf("await alert: %w", err)
 	}

@@ -83,13 +83,13 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	d.people = handlers.New(handlers.Options{
-		Engine: d.engine, Reader: d.store, Figures: d.store, Subscriptions: d.store, Homes: d.store,
-		Slack: d.bot, Views: d.bot, People: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
+		Engine: d.engine, Store: d.store,
+		Slack: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
 	d.api = api.New(api.Options{
-		Engine: d.engine, Reader: d.store, Overview: d.store, Queue: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
+		Engine: d.engine, Store: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
 		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {

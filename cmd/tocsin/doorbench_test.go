@@ -45,7 +45,7 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 	}{{"one", "application/json", 64, 1}, {"ndjson", "application/x-ndjson", 4, 500}} {
 		b.Run(c.name, func(b *testing.B) {
 			e := engine.New(noStore{}, engine.Options{Routing: alert.Routing{Default: "#alerts"}})
-			h := api.New(api.Options{Engine: e, Queue: &store.DB{}}).Handler()
+			h := api.New(api.Options{Engine: e, Store: &store.DB{}}).Handler()
 			ctx, stop := context.WithCancel(b.Context())
 			var group sync.WaitGroup
 			group.Go(func() { _ = e.Run(ctx) })
