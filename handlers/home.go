@@ -36,7 +36,7 @@ const homeLimit = 30 * time.Second
 func (h *Handlers) Run(ctx context.Context) error {
 	for {
 		user, wanted, ok := h.homes.next(ctx)
-		if !ok || !rest(ctx, h.homes.pace.wait(time.Now())) {
+		if !ok {
 			return nil
 		}
 		again := h.serveHome(ctx, user, wanted)
@@ -105,7 +105,9 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted wish) error
 // publish shows a view.
 func (h *Handlers) publish(ctx context.Context, user string, view render.HomeView) error {
 	return h.charted(ctx, figures{view.Stats, view.Chart.Zone}, &h.charts.home, func(c render.Chart) error {
-		h.homes.pace.take(time.Now())
+		if err := h.homes.pace.Wait(ctx); err != nil {
+			return err
+		}
 		view.Chart = c
 		_, err := h.opts.Slack.PublishHome(ctx, user, render.Home(view), "")
 		return err

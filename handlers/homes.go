@@ -5,6 +5,8 @@ import (
 	"sync"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"tocsin/alert"
 	"tocsin/bot"
 )
@@ -24,7 +26,7 @@ type wish struct {
 // homes are the people who wait for their App Home, each once.
 type homes struct {
 	now   func() time.Time
-	pace  *pace
+	pace  *rate.Limiter // of publishes
 	wake  chan struct{}
 	stats lastDay
 
@@ -36,7 +38,7 @@ type homes struct {
 
 func newHomes(now func() time.Time) *homes {
 	return &homes{
-		now: now, pace: newPace(homesBurst, homesPerMinute-homesBurst), wake: make(chan struct{}, 1),
+		now: now, pace: rate.NewLimiter(rate.Every(time.Minute/(homesPerMinute-homesBurst)), homesBurst), wake: make(chan struct{}, 1),
 		wanted: map[string]wish{}, looked: map[string]time.Time{},
 	}
 }
@@ -109,39 +111,6 @@ const (
 	homesPerMinute = 100
 	homesBurst     = 20
 )
-
-// pace is a token bucket. It belongs to one goroutine.
-type pace struct {
-	most, left float64
-	each       time.Duration
-	at         time.Time
-}
-
-func newPace(burst, perMinute int) *pace {
-	return &pace{most: float64(burst), left: float64(burst), each: time.Minute / time.Duration(perMinute)}
-}
-
-func (p *pace) fill(now time.Time) {
-	if !p.at.IsZero() && now.After(p.at) {
-		p.left = min(p.most, p.left+float64(now.Sub(p.at))/float64(p.each))
-	}
-	p.at = now
-}
-
-// wait is how long until there is a token.
-func (p *pace) wait(now time.Time) time.Duration {
-	p.fill(now)
-	if p.left >= 1 {
-		return 0
-	}
-	return time.Duration((1-p.left)*float64(p.each)) + time.Millisecond
-}
-
-// take uses a token, if need be one of the future.
-func (p *pace) take(now time.Time) {
-	p.fill(now)
-	p.left--
-}
 
 // statsHold is how long the figures for the Home hold: they are the same for
 // everybody, and a chart need not be of this second.
