@@ -71,15 +71,7 @@ func prepareChange(c alert.Change) (*change, error) {
 	return p, nil
 }
 
-// The queries of Commit; each seeks in one index.
-const (
-	marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
-	linesQuery = `SELECT incident, lane, max(CASE WHEN state = 'pending' AND kind NOT IN ('reply', 'list') THEN 1 ELSE 0 END),
-		max(CASE WHEN kind = 'post' THEN 1 ELSE 0 END)
-	FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers} GROUP BY incident, lane`
-	digestedQuery = `SELECT incident, lane, digest FROM cards WHERE incident {oneofnumbers} AND digest IS NOT NULL`
-	hurryQuery    = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
-)
+const marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
 
 // mark is what the store knows of an incident.
 type mark struct {
@@ -94,8 +86,8 @@ type changeWriter struct {
 	w *writer
 	// known are the incidents that the change names.
 	known map[string]mark
-	// lines are what is already owed to each card that gets more.
-	lines map[cardKey]*line
+	// queues are what waits for the cards already.
+	queues cardQueues
 	// posts are the numbers of the change's posts, by delivery id, that none of
 	// its alerts has asked for.
 	posts map[string]int64
@@ -115,14 +107,14 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return err
 	}
 	c := &changeWriter{
-		change: p, w: w, known: known, lines: map[cardKey]*line{}, posts: map[string]int64{},
+		change: p, w: w, known: known, posts: map[string]int64{},
 		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{},
 	}
 	if err := c.check(); err != nil {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.findLines, c.writeDeliveries, c.hurry, c.writeAlerts, c.adopt, c.writeSilences,
+		c.writeIncidents, c.writeHistory, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"tocsin/alert"
 )
@@ -35,9 +34,6 @@ const (
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 	unlistQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed anew'
 	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'`
-	editedQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL
-		AND state = 'pending' AND kind IN ('update', 'digest') LIMIT 1`
-	aheadQuery = `SELECT 1 FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL LIMIT 1`
 	membersDie = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 )
@@ -114,7 +110,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if err := w.oweList(ctx, a); err != nil {
 		return err
 	}
-	return w.oweEdit(ctx, a.at, a.Now)
+	return w.addEdit(ctx, a.at, a.Now)
 }
 
 // unlist forgets the list of a digest: one that was posted anew has a thread
@@ -161,7 +157,7 @@ func (w *writer) leaveDigest(ctx context.Context, a *attempt) error {
 	if a.shownIn == 0 {
 		return nil
 	}
-	return w.oweEdit(ctx, cardKey{a.shownIn, a.at.lane}, a.Now)
+	return w.addEdit(ctx, cardKey{a.shownIn, a.at.lane}, a.Now)
 }
 
 // leaveDigests has those digests edited whose incidents this one shows from now on.
@@ -174,35 +170,13 @@ func (w *writer) leaveDigests(ctx context.Context, a *attempt) error {
 		return err
 	}, a.at.incident)
 	for _, n := range former {
-		err = errors.Join(err, w.oweEdit(ctx, cardKey{n, a.at.lane}, a.Now))
+		err = errors.Join(err, w.addEdit(ctx, cardKey{n, a.at.lane}, a.Now))
 	}
 	return err
 }
 
-// oweEdit says that a digest shows something else now. One edit that waits
-// shows all that changed until it is made.
-func (w *writer) oweEdit(ctx context.Context, at cardKey, since time.Time) error {
-	if _, err := w.exec(ctx, "UPDATE incidents SET version = version + 1 WHERE n = ?", at.incident); err != nil {
-		return err
-	}
-	has := func(query string) (bool, error) {
-		return w.one(ctx, query, func(s scanner) error { return s.Scan(new(int64)) }, at.incident, at.lane)
-	}
-	pending, err := has(editedQuery)
-	if err != nil || pending {
-		return err
-	}
-	stage := stageUpdate
-	if ahead, err := has(aheadQuery); err != nil {
-		return err
-	} else if ahead {
-		stage = stageBehind
-	}
-	return w.oweDigest(ctx, at, alert.Delivery{Kind: alert.Update, CreatedAt: since, NextAt: since}, stage)
-}
-
-// oweDigest adds a delivery of a digest itself.
-func (w *writer) oweDigest(ctx context.Context, at cardKey, d alert.Delivery, stage int64) error {
+// addOfDigest adds a delivery of a digest itself.
+func (w *writer) addOfDigest(ctx context.Context, at cardKey, d alert.Delivery, stage any) error {
 	note, err := document(d.Note == nil, d.Note)
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)

@@ -60,7 +60,7 @@ func (w *writer) oweParts(ctx context.Context, a *attempt, topic alert.Topic, pa
 	d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now}
 	for _, p := range parts {
 		d.Note = &alert.Note{Topic: topic, From: p.from, Count: p.count, At: a.Now}
-		if err := w.oweDigest(ctx, a.at, d, stageBehind); err != nil {
+		if err := w.addOfDigest(ctx, a.at, d, stageBehind); err != nil {
 			return err
 		}
 	}
@@ -94,7 +94,7 @@ func (w *writer) listAsText(ctx context.Context, a *attempt, of part) error {
 	if err := w.oweParts(ctx, a, alert.TopicList, pages(of, alert.ListLongPage)); err != nil {
 		return err
 	}
-	if err := w.oweEdit(ctx, a.at, a.Now); err != nil {
+	if err := w.addEdit(ctx, a.at, a.Now); err != nil {
 		return err
 	}
 	return w.advance(ctx, a.at)

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"tocsin/alert"
+)
+
+// The queries about what waits for cards already.
+const (
+	queuesQuery   = `SELECT DISTINCT incident, lane, kind, state FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers}`
+	digestedQuery = `SELECT incident, lane, digest FROM cards WHERE incident {oneofnumbers} AND digest IS NOT NULL`
+	toFrontQuery  = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
+)
+
+// cardQueue is what waits for a card, and the digest that the card is, or 0.
+type cardQueue struct {
+	alert.CardQueue
+	digest int64
+}
+
+// stage is that of a new delivery, which it counts in.
+func (q *cardQueue) stage(d *alert.Delivery) any {
+	if finished(d.State) {
+		return nil
+	}
+	stage := stageBehind
+	if !q.Waiting {
+		stage = stageOf(d.Kind)
+	}
+	q.Count(d.Kind, d.State)
+	return stage
+}
+
+// cardQueues are loaded for the incidents that are asked for, and empty for all
+// others.
+type cardQueues map[cardKey]*cardQueue
+
+func (all cardQueues) of(at cardKey) *cardQueue {
+	q := all[at]
+	if q == nil {
+		q = &cardQueue{}
+		all[at] = q
+	}
+	return q
+}
+
+// queues loads what waits for the cards of incidents.
+func (w *writer) queues(ctx context.Context, incidents []int64) (cardQueues, error) {
+	all := cardQueues{}
+	if len(incidents) == 0 {
+		return all, nil
+	}
+	list, err := json.Marshal(incidents)
+	if err != nil {
+		return nil, fmt.Errorf("list incidents: %w", err)
+	}
+	err = w.each(ctx, queuesQuery, func(s scanner) error {
+		var at cardKey
+		var kind alert.Kind
+		var state alert.DeliveryState
+		err := s.Scan(&at.incident, &at.lane, &kind, &state)
+		all.of(at).Count(kind, state)
+		return err
+	}, string(list))
+	if err != nil {
+		return nil, err
+	}
+	return all, w.each(ctx, digestedQuery, func(s scanner) error {
+		var at cardKey
+		var digest int64
+		err := s.Scan(&at.incident, &at.lane, &digest)
+		q := all.of(at)
+		q.digest, q.InDigest = digest, true
+		return err
+	}, string(list))
+}
+
+// loadQueues loads what waits for the cards of the older incidents.
+func (c *changeWriter) loadQueues(ctx context.Context) (err error) {
+	var older []int64
+	seen := map[int64]bool{}
+	for _, d := range c.Deliveries {
+		at := c.known[d.Incident]
+		if !at.created && !seen[at.n] {
+			seen[at.n] = true
+			older = append(older, at.n)
+		}
+	}
+	c.queues, err = c.w.queues(ctx, older)
+	return err
+}
+
+func (c *changeWriter) writeDeliveries(ctx context.Context) error {
+	var args []any
+	for n := range c.Deliveries {
+		args = c.addDelivery(args, c.Deliveries[n], c.notes[n])
+	}
+	if err := c.w.insert(ctx, c.w.into.deliveries, args); err != nil {
+		return err
+	}
+	for digest, now := range c.asking {
+		if err := c.w.followUp(ctx, digest, now, alert.AfterAsking); err != nil {
+			return err
+		}
+	}
+	for at, since := range c.edits {
+		if err := c.w.addEdit(ctx, at, since); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addDelivery numbers a delivery and appends its row, unless something else will
+// show what it would show.
+func (c *changeWriter) addDelivery(args []any, d alert.Delivery, note string) []any {
+	if d.State == "" {
+		d.State = alert.Pending
+	}
+	at := cardKey{c.known[d.Incident].n, d.Lane}
+	q := c.queues.of(at)
+	var i *alert.Incident
+	if q.InDigest {
+		i = c.incident(d.Incident)
+	}
+	switch q.Place(&d, i) {
+	case alert.ShownByDigest:
+		c.edits[cardKey{q.digest, d.Lane}] = d.CreatedAt
+		return args
+	case alert.LeftOut:
+		return args
+	}
+	c.w.deliveries++
+	if q.InDigest && d.Asks() {
+		c.asking[q.digest] = d.CreatedAt
+	}
+	if d.Kind == alert.Post {
+		c.posts[d.ID] = c.w.deliveries
+	}
+	return keys{n: c.w.deliveries, incident: at.incident}.deliveryArgs(args, &d, note, q.stage(&d))
+}
+
+// incident is an incident as the change leaves it, or nil.
+func (c *changeWriter) incident(id string) *alert.Incident {
+	for n := range c.Incidents {
+		if c.Incidents[n].ID == id {
+			return &c.Incidents[n]
+		}
+	}
+	return nil
+}
+
+// moveToFront moves what waits for urgent incidents to the front of its lanes.
+func (c *changeWriter) moveToFront(ctx context.Context) error {
+	for _, i := range c.Incidents {
+		if i.Urgent() && !c.known[i.ID].created {
+			if _, err := c.w.exec(ctx, toFrontQuery, c.known[i.ID].n); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// addEdit adds an edit of a digest that shows something else now, unless one
+// waits.
+func (w *writer) addEdit(ctx context.Context, at cardKey, since time.Time) error {
+	if _, err := w.exec(ctx, "UPDATE incidents SET version = version + 1 WHERE n = ?", at.incident); err != nil {
+		return err
+	}
+	queues, err := w.queues(ctx, []int64{at.incident})
+	if err != nil {
+		return err
+	}
+	d := alert.Delivery{Kind: alert.Update, State: alert.Pending, CreatedAt: since, NextAt: since}
+	q := queues.of(at)
+	if q.Place(&d, nil) != alert.Queued {
+		return nil
+	}
+	return w.addOfDigest(ctx, at, d, q.stage(&d))
+}
