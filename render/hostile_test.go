@@ -12,7 +12,7 @@ import (
 	"tocsin/alert"
 )
 
-// evil is all that people have smuggled into alerts, in every text an incident has.
+// evil has what attackers put into alerts, in every text of an incident.
 func evil() alert.Incident {
 	const text = "<!channel> <!here|x> <@U0VICTIM> <#C0OPS|general> <!subteam^S0ALL> *b* _i_ ~s~ `c` ```x``` <http://evil.example|bank.com> \u202Egpj.exe\u2069 &lt;!everyone&gt; @channel > q\n> q"
 	i := alert.Incident{
@@ -29,7 +29,7 @@ func evil() alert.Incident {
 	return i
 }
 
-// evilViews are all views, with nothing in them that may be trusted.
+// evilViews are all views, filled with untrusted text only.
 func evilViews() map[string]any {
 	i := evil()
 	silence := alert.Silence{ID: i.ID, Matchers: alert.Matchers{{Name: i.Key, Op: "=", Value: i.Text[:500]}}, By: i.AckedBy, Why: i.Text}
@@ -53,7 +53,7 @@ func evilViews() map[string]any {
 	}
 }
 
-// control is whatever Slack reads as more than text: mentions, links, dates.
+// control matches what Slack does not read as plain text: mentions, links, dates.
 var control = regexp.MustCompile(`<([^<> ][^<>]*)>`)
 
 func TestHostileTextsPingNobodyAndForgeNothing(t *testing.T) {

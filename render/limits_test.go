@@ -11,22 +11,21 @@ import (
 	"github.com/slack-go/slack"
 )
 
-// A validator of docs/slack.md §2.6 that looks at the JSON Slack would get, not
-// at our types.
+// A validator for docs/slack.md §2.6 that checks the JSON Slack would get, not our
+// types.
 
-// allowed are the only things in angle brackets that a view may hold anywhere.
+// allowed are the only things in angle brackets that a view may contain anywhere.
 var allowed = regexp.MustCompile(`<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<https?://[^<>|\s]+\|[^<>|]*>`)
 
-// quietly are those that notify somebody, unless they stand in an attachment or
-// a view.
+// quietly are those that notify somebody, except in an attachment or a view.
 var quietly = regexp.MustCompile(`<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>`)
 
 var entity = regexp.MustCompile(`&(amp|lt|gt);`)
 
 type validator struct {
 	problems []string
-	// pings are what may stand in angle brackets besides, where loud is set: in a
-	// message's text and its own blocks, which notify.
+	// pings are what else may be in angle brackets where loud is set: in a message's
+	// text and its own blocks, which notify.
 	pings []string
 	loud  bool
 	// blockIDs are those seen so far.
@@ -48,7 +47,7 @@ func checkMessage(m Message, pings ...string) []string {
 	}
 	for i, a := range attachments {
 		v.text(fmt.Sprintf("attachments/%d/fallback", i), a["fallback"].(string), 3000)
-		// Slack has been seen to refuse more than 20 blocks in one attachment.
+		// Slack was seen to refuse more than 20 blocks in one attachment.
 		v.blocks(fmt.Sprintf("attachments/%d/blocks", i), a["blocks"].([]any), 20)
 	}
 	return v.problems
@@ -107,8 +106,8 @@ func (v *validator) report(format string, args ...any) {
 	v.problems = append(v.problems, fmt.Sprintf(format, args...))
 }
 
-// text checks one text: its length, that it shows something, that it is
-// escaped, mentions nobody and hides nothing.
+// text checks one text: its length, that it is visible and escaped, and that it
+// mentions nobody and hides nothing.
 func (v *validator) text(at, s string, limit int) {
 	if n := utf8.RuneCountInString(s); n > limit {
 		v.report("%s: %d characters, more than %d", at, n, limit)
@@ -198,7 +197,7 @@ func (v *validator) block(at string, b map[string]any) {
 	}
 }
 
-// list is a list of 1 to limit.
+// list checks that there are 1 to limit elements.
 func (v *validator) list(at string, b map[string]any, name string, limit int) []any {
 	list, _ := b[name].([]any)
 	if len(list) == 0 || len(list) > limit {
@@ -236,7 +235,7 @@ func (v *validator) image(at string, b map[string]any) {
 	v.object(at+"/title", b["title"], 2000)
 }
 
-// element checks whatever can be clicked or filled in.
+// element checks what can be clicked or filled in.
 func (v *validator) element(at string, e map[string]any) {
 	if id, _ := e["action_id"].(string); id == "" || len(id) > 255 {
 		v.report("%s: action_id %q", at, id)

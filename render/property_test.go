@@ -11,7 +11,7 @@ import (
 	"tocsin/alert"
 )
 
-// hostile are the texts that have broken other people's cards.
+// hostile are texts that have broken cards in other tools.
 var hostile = []string{
 	"<!channel>", "<!here|x>", "<@U0ANN>", "<http://evil.example|bank.com>", "&lt;!channel&gt;", "&amp;", "&", "<", ">", "> quoted",
 	"*bold* _it_ ~no~ `code` ```block```", "@channel", "#general", "\u202Egnp.exe", "\u2066x\u2069", "\u200B", "\u200F", "\x00", "\x1b[31m",
@@ -68,13 +68,13 @@ func people() *rapid.Generator[alert.Person] {
 	})
 }
 
-// mentions may be anything, for what bot can't resolve is drawn as it is.
+// mentions may be anything, because what bot can't resolve is drawn as it is.
 func mentions() *rapid.Generator[[]string] {
 	one := rapid.OneOf(rapid.SampledFrom([]string{"here", "channel", "U0ANN", "S0OPS", "W0BOB", "@carol", "everyone", "U0ANN>", "<!channel>"}), texts())
 	return rapid.SliceOfN(one, 0, 30)
 }
 
-// pings are what of mentions may notify.
+// pings are those mentions that may notify.
 func pings(mentions []string) []string {
 	spelled := map[string]string{"here": "<!here>", "channel": "<!channel>", "U0ANN": "<@U0ANN>", "W0BOB": "<@W0BOB>", "S0OPS": "<!subteam^S0OPS>"}
 	var all []string

@@ -11,7 +11,7 @@ import (
 
 func ann() alert.Person { return alert.Person{ID: "U0ANN", Name: "ann"} }
 
-// bob is known by his id alone, as Slack's dialogs tell it.
+// bob is known only by his id, as Slack's dialogs report it.
 func bob() alert.Person { return alert.Person{ID: "U0BOB"} }
 
 func must(matchers string) alert.Matchers {

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// manager is the far side of $NOTIFY_SOCKET.
+// manager is the other side of $NOTIFY_SOCKET.
 type manager struct {
 	t    *testing.T
 	conn *net.UnixConn
@@ -178,14 +178,14 @@ func TestOneSickMomentDoesNotEndTheDaemon(t *testing.T) {
 				return nil
 			})
 		}()
-		pass(29 * time.Second) // systemd's patience after the first ping is 30 s
+		pass(29 * time.Second) // systemd waits 30 s after the first ping
 		m.expect("READY=1\nSTATUS=up", "WATCHDOG=1", "STATUS=not healthy, no watchdog pings: the store does not answer", "WATCHDOG=1\nSTATUS=up")
 		cancel()
 		check(t, <-done)
 	})
 }
 
-// pass lets d go by and everybody come to rest.
+// pass lets d go by, and waits until all goroutines are blocked.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()
