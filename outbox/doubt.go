@@ -1,0 +1,110 @@
+package outbox
+
+import (
+	"fmt"
+	"time"
+
+	"tocsin/alert"
+)
+
+// The limits of looks.
+const (
+	// unsureWait is the least time between an attempt and a look, because Slack's
+	// history may lag behind a post (slack-facts §4.2).
+	unsureWait = 2 * time.Second
+	// maxLooks is how many looks may fail before the job is sent without one.
+	maxLooks = 10
+	// absentLooks is how many looks in a row have to find nothing before the
+	// delivery counts as not shown.
+	absentLooks = 3
+	// settled is how long after an attempt history surely shows it. From then on
+	// one look is enough: after a crash many deliveries are in doubt, and Slack
+	// allows about 50 looks a minute.
+	settled = 30 * time.Second
+	// lookPace and lookBurst are the pace of looks in the workspace. lookBurst of
+	// them are made freely; once Slack has asked for a pause, lookPace keeps them
+	// below its limit of 50 a minute.
+	lookPace  = time.Minute / 40
+	lookBurst = 1000
+)
+
+// doubt is what a lane remembers about a delivery that may have been shown.
+type doubt struct {
+	delivery string
+	looks    int  // looks that failed
+	absent   int  // looks since the latest attempt that found nothing
+	last     bool // no further attempt is made
+	// lookAt is when the lane may look; zero if it has no time yet.
+	lookAt time.Time
+}
+
+// waitToLook waits until at, but asks for the time again after backoffMost,
+// because it may have changed.
+func waitToLook(now time.Time, job alert.Job, at time.Time) verdict {
+	v := newVerdict(now, job)
+	v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
+	v.NextAt = earliest(at, now.Add(backoffMost))
+	return v
+}
+
+// decideAfterLook decides after a look for job that found nothing or failed with
+// err. When done is false, the returned job has to be sent; it is no longer
+// unsure if the earlier attempt was certainly not shown.
+func (p policy) decideAfterLook(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, done bool) {
+	v = newVerdict(now, job)
+	if err == nil {
+		return p.notFound(v, job, d)
+	}
+	v.fail = failure(err)
+	held := p.holdUnsure(job)
+	expired := held && v.fail.Class != alert.ClassAuth && !now.Before(job.CreatedAt.Add(p.giveUpAfter))
+	blind := !lookMayWorkLater(v.fail.Class) || d.looks >= maxLooks && !held || expired
+	switch {
+	case blind && (d.last || held && !retried(job)):
+		v.Reason, v.Class = v.fail.Error(), alert.ClassUnsure // a person's retry has to look first
+		return job, v.dead("perhaps shown, could not look: "), true
+	case blind:
+		return job, verdict{}, false
+	}
+	return job, p.lookAgain(v, d), true
+}
+
+// lookAgain waits after a failed look.
+func (p policy) lookAgain(v verdict, d doubt) verdict {
+	v.State, v.name = alert.Sending, nameLookAgain
+	v.Reason = "could not look yet: " + v.fail.Error()
+	v.NextAt = v.Now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
+	if v.fail.Class == alert.ClassAuth {
+		v.effect.hold, v.NextAt = true, v.Now.Add(p.probeEvery)
+	}
+	return v
+}
+
+// retried reports whether a person has asked to send the job again although it
+// may have been shown: it is in doubt, and no attempt counts.
+func retried(job alert.Job) bool { return job.Class == alert.ClassUnsure && job.Attempts == 0 }
+
+// notFound decides after a look that found nothing. Because history may lag,
+// several looks in a row have to find nothing.
+func (p policy) notFound(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verdict, done bool) {
+	if d.absent+1 < absentLooks && v.Now.Sub(job.StartedAt) < settled {
+		v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
+		v.NextAt = v.Now.Add(unsureWait)
+		return job, v, true
+	}
+	job.Unsure = false
+	if d.last {
+		return job, v.dead(fmt.Sprintf("gave up after %v: %s", p.giveUpAfter, job.Reason)), true
+	}
+	return job, verdict{}, false
+}
+
+// lookMayWorkLater reports whether a look may work later although it failed this
+// way; any other failure means that this conversation can't be searched.
+func lookMayWorkLater(c alert.Class) bool {
+	switch c {
+	case alert.ClassThrottled, alert.ClassTransient, alert.ClassUnsure, alert.ClassAuth:
+		return true
+	}
+	return false
+}
