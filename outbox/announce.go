@@ -9,14 +9,14 @@ import (
 	"tocsin/alert"
 )
 
-// The fallback conversation is told of a lane's dead letters no more often than
-// this, and asked again after announceAgain when it could not be reported.
+// A lane's dead letters are announced in the fallback conversation at most every
+// announceEvery, and after announceAgain when that failed.
 const (
 	announceEvery = 5 * time.Minute
 	announceAgain = time.Minute
 )
 
-// announce tells the fallback conversation of dead letters, with one line for
+// announce announces dead letters in the fallback conversation, with one line for
 // all of a lane, until ctx ends.
 func (o *Outbox) announce(ctx context.Context) {
 	if o.opts.Fallback == "" {
@@ -36,12 +36,12 @@ func (o *Outbox) announce(ctx context.Context) {
 	}
 }
 
-// announceAll reports what may be reported now, and says when to look again for what
-// may not; zero: when there is more.
+// announceAll announces what may be announced now and returns how long the rest
+// has to wait; zero when there is no rest.
 func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (wait time.Duration) {
 	unreported, err := o.queue.UnreportedDeadLetters(ctx)
 	if err != nil {
-		o.log.Warn("look for dead letters", zap.Error(err))
+		o.log.Warn("list unreported dead letters", zap.Error(err))
 		return announceAgain
 	}
 	for _, g := range unreported {
@@ -59,7 +59,7 @@ func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Ti
 	return wait
 }
 
-// sooner is the shorter of two times to wait; zero is none.
+// sooner returns the shorter of two waits; zero is none.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 {
 		return b
@@ -79,16 +79,17 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 		if fail := failure(err); fail.Class == alert.ClassThrottled {
 			o.fallback.pause(o.opts.Now().Add(max(fail.RetryAfter, throttleMin)))
 		}
-		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
+		o.log.Warn("announce dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
 	}
 	if err := o.queue.MarkReported(ctx, g); err != nil {
-		o.log.Warn("report dead letters", zap.String("lane", g.Lane), zap.Error(err))
+		o.log.Warn("announce dead letters", zap.String("lane", g.Lane), zap.Error(err))
 	}
 	return true
 }
 
-// awaitToken waits until the fallback's pace lets one more message through.
+// awaitToken waits for a token of the fallback's pacer. It returns false when ctx
+// ends first.
 func (o *Outbox) awaitToken(ctx context.Context) bool {
 	who := make(chan struct{}, 1)
 	for {

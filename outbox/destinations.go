@@ -13,33 +13,30 @@ import (
 	"tocsin/alert"
 )
 
-// destinations are those that are known to be broken, as the queue remembers
-// them.
+// destinations holds the broken destinations, as the queue has stored them.
 type destinations struct {
 	fallback string
 	log      *zap.Logger
 	gauge    prometheus.Gauge
-	// changed signals that there may be something to look at.
-	changed chan struct{}
-	// worse signals that something may be stranded.
-	worse chan struct{}
+	// changed tells probeBroken, and worse tells rescue, that broken has changed.
+	changed, worse chan struct{}
 
 	mu     sync.Mutex
-	broken map[string]mark // never changed in place: reachability values share it
+	broken map[string]mark // never changed in place, because reachability values share it
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
 	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
 }
 
-// known is what is known now about where messages can go.
+// known returns what is known now.
 func (d *destinations) known() reachability {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return reachability{fallback: d.fallback, broken: d.broken}
 }
 
-// learn takes in what an attempt said, once it is durable.
+// update applies a recorded outcome.
 func (d *destinations) update(o alert.Outcome) {
 	switch {
 	case o.Broken != nil:
@@ -52,7 +49,7 @@ func (d *destinations) update(o alert.Outcome) {
 	}
 }
 
-// set keeps a mark and says whether it is a new one.
+// setBroken adds or replaces a mark and reports whether its lane had none.
 func (d *destinations) setBroken(m mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +63,7 @@ func (d *destinations) setBroken(m mark) bool {
 	return !known
 }
 
-// mended forgets a mark.
+// setWorking removes a lane's mark.
 func (d *destinations) setWorking(lane string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -87,7 +84,7 @@ func (d *destinations) replace(broken map[string]mark) {
 	signal(d.worse)
 }
 
-// sorted lists marks by name.
+// sorted returns the marks in the order of their lanes.
 func (r reachability) sorted() []mark {
 	all := make([]mark, 0, len(r.broken))
 	for _, lane := range slices.Sorted(maps.Keys(r.broken)) {
@@ -96,8 +93,8 @@ func (r reachability) sorted() []mark {
 	return all
 }
 
-// refused is Slack's word for why the job's lane can't be reached, if something
-// stands in for it.
+// refused returns Slack's code for why the job's lane can't be reached, if the job
+// goes elsewhere.
 func (r reachability) refused(job alert.Job) string {
 	if job.Via == "" {
 		return ""
@@ -120,8 +117,8 @@ func (o *Outbox) loadBroken(ctx context.Context) bool {
 	})
 }
 
-// probeBroken looks at broken destinations, each every Options.ReachEvery, until
-// they take messages again.
+// probeBroken checks broken destinations, each every Options.ReachEvery, until
+// they accept messages again.
 func (o *Outbox) probeBroken(ctx context.Context) {
 	for ctx.Err() == nil {
 		now := o.opts.Now()
@@ -142,8 +139,8 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 	}
 }
 
-// reach looks at one destination, keeps what that finds, and returns when to
-// look again.
+// check asks Slack about one destination, records the result, and returns when to check
+// again.
 func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	at := o.opts.Now().Add(o.opts.ReachEvery)
 	if o.gate.wait() != nil { // Slack refuses the app itself
@@ -158,8 +155,8 @@ func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	if fail := failure(err); err != nil && fail.Class == alert.ClassDestination {
 		found.Code, found.Hint = fail.Code, fail.Hint
 	}
-	forgotten := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.hasPending(m.Lane)
-	if err == nil && sure || forgotten {
+	abandoned := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.hasPending(m.Lane)
+	if err == nil && sure || abandoned {
 		found.Destination = alert.Destination{Lane: m.Lane, ProbeAt: now}
 	}
 	if err := o.queue.Mark(ctx, found.Destination); err != nil {
@@ -175,7 +172,7 @@ func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	return at
 }
 
-// wakeBroken has those lanes look that may go on now that one is mended.
+// wakeBroken wakes the lanes that may go on now that one works again.
 func (o *Outbox) wakeBroken(mended string) {
 	lanes := []string{mended}
 	for _, m := range o.destinations.known().sorted() {

@@ -10,17 +10,17 @@ import (
 	"tocsin/alert"
 )
 
-// What a lane may be doing that watchers have to tell from the rest.
+// What Health distinguishes among the things that a lane may be doing.
 const (
 	doingHeld = "held"
 	doingIdle = "idle"
 )
 
-// mostProblems bounds how many broken conversations Health names one by one.
+// mostProblems is how many broken conversations Health lists one by one.
 const mostProblems = 10
 
-// status is what a goroutine tells its watchers: what it does and by when it
-// means to do something else (zero: it can't know).
+// status is what a goroutine is doing, for those who watch it, and by when it will
+// do something else (zero: it can't know).
 type status struct {
 	mu    sync.Mutex
 	doing string
@@ -35,7 +35,7 @@ func (s *status) set(doing string, by time.Time) {
 	s.doing, s.by = doing, by
 }
 
-// setRefusal notes what v says about the app in a lane.
+// setRefusal notes whether Slack refuses the app in a lane.
 func (s *status) setRefusal(lane string, v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -59,7 +59,7 @@ func (s *status) read() (doing string, by time.Time) {
 	return s.doing, s.by
 }
 
-// overdue says by how much the goroutine is past its time.
+// overdue returns by how much the goroutine is past its time.
 func (s *status) overdue(now time.Time) (time.Duration, string) {
 	doing, by := s.read()
 	if by.IsZero() {
@@ -75,7 +75,7 @@ func hint(fail *alert.SendError, otherwise string) string {
 	return otherwise
 }
 
-// lastError keeps the latest failure for people to see.
+// lastError is the latest failure, for people to see.
 type lastError struct {
 	mu   sync.Mutex
 	text string
@@ -94,8 +94,8 @@ func (e *lastError) read() (string, time.Time) {
 	return e.text, e.at
 }
 
-// Health fills Held, Waiting, LastError, LastErrorAt, Problems and Notes; the
-// rest of alert.Health is for others to fill.
+// Health returns Held, Waiting, LastError, LastErrorAt, Problems and Notes; others
+// fill the rest of alert.Health.
 func (o *Outbox) Health() alert.Health {
 	var h alert.Health
 	h.LastError, h.LastErrorAt = o.recent.read()
@@ -107,7 +107,7 @@ func (o *Outbox) Health() alert.Health {
 			h.Problems = append(h.Problems, *p)
 		}
 	}
-	if p := o.gate.problem(); p != nil { // the one thing to mend
+	if p := o.gate.problem(); p != nil { // the one thing to fix
 		h.Held = strings.TrimPrefix(p.What, heldWhat)
 		h.Problems = []alert.Problem{*p}
 		return h
@@ -129,17 +129,16 @@ func (o *Outbox) Health() alert.Health {
 }
 
 // blocksAlerts reports whether alerts wait, or will wait, because of a broken
-// destination. It is no more than a note while something stands in for it, and
-// when nobody wants to send there.
+// destination. They do not while the fallback is used, or when nobody sends there.
 func (o *Outbox) blocksAlerts(r reachability, m mark) bool {
 	if r.fallbackFor(m.Lane) != "" {
 		return false
 	}
-	_, both := r.broken[r.fallback]
-	return both && len(r.broken) > 1 || o.hasPending(m.Lane)
+	_, fallbackBroken := r.broken[r.fallback]
+	return fallbackBroken && len(r.broken) > 1 || o.hasPending(m.Lane)
 }
 
-// problem says what is wrong with a destination and how it is mended.
+// problem describes a broken destination and how to fix it.
 func (r reachability) problem(m mark) alert.Problem {
 	p := alert.Problem{Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint}
 	if p.Fix == "" {
@@ -154,7 +153,7 @@ func (r reachability) problem(m mark) alert.Problem {
 	return p
 }
 
-// atMost keeps a list of destinations short.
+// atMost shortens a list of broken destinations.
 func atMost(all []alert.Problem) []alert.Problem {
 	if more := len(all) - mostProblems; more > 0 {
 		all = append(all[:mostProblems], alert.Problem{What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log"})
@@ -162,9 +161,9 @@ func atMost(all []alert.Problem) []alert.Problem {
 	return all
 }
 
-// Moving is for a watchdog: an error says that a lane, or the search for lanes,
-// is Options.StuckAfter past the time at which it meant to go on. While
-// everything is held, waiting is what lanes are supposed to do.
+// Moving is for a watchdog. An error means that a lane, or the search for lanes, is
+// Options.StuckAfter past the time at which it should have continued. While all
+// deliveries are held, lanes are supposed to wait.
 func (o *Outbox) Moving(now time.Time) error {
 	if late, doing := o.scan.overdue(now); late > o.opts.StuckAfter {
 		return fmt.Errorf("outbox is stuck: %s, %v late", doing, late.Round(time.Second))
@@ -177,7 +176,7 @@ func (o *Outbox) Moving(now time.Time) error {
 	return nil
 }
 
-// active lists the lanes that have a goroutine.
+// active returns the lanes that have a goroutine.
 func (o *Outbox) active() []*lane {
 	o.mu.Lock()
 	defer o.mu.Unlock()

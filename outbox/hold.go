@@ -10,11 +10,11 @@ import (
 )
 
 // tokenHint is what to do when Slack doesn't say more.
-const tokenHint = "check the bot token (SLACK_BOT_TOKEN, xoxb-…) and the app's scopes; sending goes on by itself once Slack takes it"
+const tokenHint = "check the bot token (SLACK_BOT_TOKEN, xoxb-…) and the app's scopes; sending resumes by itself once Slack accepts them"
 
-// gate holds all lanes while Slack does not know the app.
+// gate holds all lanes while Slack refuses the app.
 type gate struct {
-	// closed signals the prober that it has work.
+	// closed tells the prober that the gate was closed.
 	closed chan struct{}
 
 	mu   sync.Mutex
@@ -22,23 +22,23 @@ type gate struct {
 	open chan struct{} // closed when lanes may go on; nil when they may now
 }
 
-// wait returns a channel that is closed when lanes may go on, or nil when they
-// may go on now.
+// wait returns a channel that is closed when the gate opens, or nil when it is
+// open.
 func (g *gate) wait() <-chan struct{} {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.open
 }
 
-// problem says why lanes are held, or is nil.
+// problem returns why lanes are held, or nil.
 func (g *gate) problem() *alert.Problem {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return g.why
 }
 
-// shut closes the gate or, if it is closed, corrects the reason. It says
-// whether this closed it.
+// close closes the gate and reports whether it was open. If it was closed
+// already, the new reason replaces the old one.
 func (g *gate) close(why alert.Problem) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -62,11 +62,11 @@ func (g *gate) reopen() {
 func (o *Outbox) hold(fail *alert.SendError) {
 	if o.gate.close(heldBecause(fail)) {
 		o.metrics.held.Set(1)
-		o.log.Error("everything is held: Slack refuses the app", zap.String("reason", fail.Error()))
+		o.log.Error("all deliveries are held: Slack refuses the app", zap.String("reason", fail.Error()))
 	}
 }
 
-// heldWhat begins the problem of an outbox that is held; the rest says why.
+// heldWhat begins the problem of an outbox that is held; the reason follows.
 const heldWhat = "nothing is being sent: "
 
 func heldBecause(fail *alert.SendError) alert.Problem {
@@ -77,7 +77,7 @@ func heldBecause(fail *alert.SendError) alert.Problem {
 }
 
 // probeWhenHeld asks Slack about the app while lanes are held, at once and then
-// every Options.ProbeEvery, and lets them go on when Slack says yes.
+// every Options.ProbeEvery, and opens the gate when Slack accepts the app.
 func (o *Outbox) probeWhenHeld(ctx context.Context) {
 	for {
 		select {
@@ -92,11 +92,11 @@ func (o *Outbox) probeWhenHeld(ctx context.Context) {
 		}
 		o.gate.reopen()
 		o.metrics.held.Set(0)
-		o.log.Info("Slack knows the app again: sending goes on")
+		o.log.Info("Slack accepts the app again: sending resumes")
 	}
 }
 
-// probe asks once and says whether Slack knows the app.
+// probe asks once and reports whether Slack accepts the app.
 func (o *Outbox) probe(ctx context.Context) bool {
 	ctx, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
 	defer cancel()

@@ -5,7 +5,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promauto"
 )
 
-// metrics are the outbox's figures. Labels take values from fixed lists only.
+// metrics are the outbox's metrics. Label values come from fixed lists only.
 type metrics struct {
 	deliveries *prometheus.CounterVec
 	delivery   prometheus.Histogram
@@ -26,12 +26,12 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}, []string{"kind", "outcome"}),
 		delivery: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tocsin_delivery_seconds",
-			Help:    "Time from the acceptance of what is owed to Slack's receipt.",
+			Help:    "Time from the creation of a delivery to Slack's receipt.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
 		}),
 		send: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tocsin_send_seconds",
-			Help:    "Time that one call to Slack for a delivery took.",
+			Help:    "Duration of one call to Slack for a delivery.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
 		}),
 		lanes: auto.NewGauge(prometheus.GaugeOpts{
@@ -48,7 +48,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		broken: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "tocsin_broken_destinations",
-			Help: "Conversations that take no messages until somebody mends something there.",
+			Help: "Conversations that accept no messages until somebody fixes them.",
 		}),
 		rescues: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "tocsin_last_resort_total",

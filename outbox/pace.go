@@ -7,45 +7,45 @@ import (
 )
 
 // bucket is a token bucket kept as one instant, the time at which it will be
-// full again (the generic cell rate algorithm). It is exact, needs no timer,
-// and a zero spent means full.
+// full again (the generic cell rate algorithm). It is exact and needs no timer.
+// With a zero fullAt it is full.
 type bucket struct {
-	every time.Duration // a new token each
-	burst int           // tokens when full
-	spent time.Time     // full again from here on
+	every  time.Duration // between two new tokens
+	burst  int           // tokens when full
+	fullAt time.Time
 }
 
-// at says when the token behind place others can be taken; now or earlier means
-// at once.
-func (b *bucket) at(now time.Time, place int) time.Time {
-	return latest(b.spent, now).Add(time.Duration(place-b.burst+1) * b.every)
+// at returns when a token can be taken by somebody with so many others ahead; now
+// or earlier means at once.
+func (b *bucket) at(now time.Time, ahead int) time.Time {
+	return latest(b.fullAt, now).Add(time.Duration(ahead-b.burst+1) * b.every)
 }
 
-// spend uses one token, whether there is one or not.
-func (b *bucket) spend(now time.Time) { b.spent = latest(b.spent, now).Add(b.every) }
+// spend takes one token, whether there is one or not.
+func (b *bucket) spend(now time.Time) { b.fullAt = latest(b.fullAt, now).Add(b.every) }
 
-// pause leaves no token before until, and exactly one then.
+// pause leaves no token before until, and one at until.
 func (b *bucket) pause(until time.Time) {
-	b.spent = latest(b.spent, until.Add(time.Duration(b.burst-1)*b.every))
+	b.fullAt = latest(b.fullAt, until.Add(time.Duration(b.burst-1)*b.every))
 }
 
-// pacer is a bucket that many lanes share, first come, first served. A lane is
-// known here by its wake channel. Each knows its own time to ask again, so none
-// depends on being woken; a wake only makes it earlier.
+// pacer is a bucket that lanes share, first come, first served. A lane is known by
+// its wake channel. Each lane knows when to ask again, so none depends on being
+// woken; a wake only makes it earlier.
 type pacer struct {
 	mu     sync.Mutex
 	bucket bucket
 	queue  []waiter
 }
 
-// waiter is a lane with a place in the queue. A busy one keeps its place but
-// lets the others pass.
+// waiter is a lane with a place in the queue. While it is busy it keeps its place
+// and others are served first.
 type waiter struct {
 	who  chan struct{}
 	busy bool
 }
 
-// acquire takes a token, or else keeps a place in the queue and says when to ask
+// acquire takes a token, or takes a place in the queue and returns when to ask
 // again.
 func (p *pacer) acquire(now time.Time, who chan struct{}) (ok bool, again time.Time) {
 	p.mu.Lock()
@@ -71,7 +71,7 @@ func (p *pacer) acquire(now time.Time, who chan struct{}) (ok bool, again time.T
 func (p *pacer) giveBack() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.bucket.spent = p.bucket.spent.Add(-p.bucket.every)
+	p.bucket.fullAt = p.bucket.fullAt.Add(-p.bucket.every)
 	p.wakeFirst()
 }
 
@@ -99,7 +99,7 @@ func (p *pacer) letOthersPass(who chan struct{}) {
 	}
 }
 
-// find returns who's place (-1 for none) and how many are to be served before.
+// find returns who's place (-1 for none) and how many are served first.
 func (p *pacer) find(who chan struct{}) (place, ahead int) {
 	for place, w := range p.queue {
 		if w.who == who {
@@ -112,14 +112,14 @@ func (p *pacer) find(who chan struct{}) (place, ahead int) {
 	return -1, ahead
 }
 
-// full says when all tokens will be there again.
+// full returns when all tokens will be there again.
 func (p *pacer) full() time.Time {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.bucket.spent
+	return p.bucket.fullAt
 }
 
-// wakeFirst wakes who is to be served next, because its time may have changed.
+// wakeFirst wakes the lane that is served next, because its time may have changed.
 func (p *pacer) wakeFirst() {
 	for _, w := range p.queue {
 		if !w.busy {
@@ -129,14 +129,14 @@ func (p *pacer) wakeFirst() {
 	}
 }
 
-// pause hands out nothing before until.
+// pause gives no token before until.
 func (p *pacer) pause(until time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.bucket.pause(until)
 }
 
-// signal signals c, which holds one signal, without ever blocking.
+// signal sends to c, which holds one signal, without ever blocking.
 func signal(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -151,7 +151,7 @@ func latest(a, b time.Time) time.Time {
 	return b
 }
 
-// earliest ignores zero times; zero only when both are.
+// earliest ignores zero times. It is zero only when both are.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b
@@ -159,17 +159,18 @@ func earliest(a, b time.Time) time.Time {
 	return a
 }
 
-// lookTimes hands out the times at which lanes may look into history, which Slack
+// lookTimes assigns the times at which lanes may search history, which Slack
 // limits for the workspace (tier 3, slack-facts §3.2): after a crash a thousand
 // lanes may want to look at once.
 type lookTimes struct {
 	mu     sync.Mutex
 	bucket bucket
-	// until is the end of the latest pause: what was handed out for before is void.
+	// until is the end of the latest pause. Times before it are no longer valid.
 	until time.Time
 }
 
-// next returns when a lane may look that was given the time had before, zero for none.
+// next returns when a lane may look: the time had that it got before (zero for
+// none), if that is still valid, or else a new one.
 func (t *lookTimes) next(now, had time.Time) time.Time {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -181,7 +182,7 @@ func (t *lookTimes) next(now, had time.Time) time.Time {
 	return at
 }
 
-// pause hands out nothing before until.
+// pause assigns no time before until.
 func (t *lookTimes) pause(until time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

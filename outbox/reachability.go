@@ -8,27 +8,28 @@ import (
 	"tocsin/alert"
 )
 
-// reachability is what is known about where messages can go: pure input to decisions. A
-// destination on trial is broken as far as anybody knows, but only a post can
-// find out.
+// reachability is what is known about where messages can go: pure input to
+// decisions.
 type reachability struct {
 	fallback string
 	broken   map[string]mark
 }
 
-// mark says that a destination is broken.
+// mark says that a destination is broken. One on trial may work again, which
+// only a post can find out.
 type mark struct {
 	alert.Destination
 	trial bool
 }
 
-// reachable says whether it makes sense to send something there.
-func (r reachability) reachable(place string) bool {
-	m, broken := r.broken[place]
+// reachable reports whether it makes sense to send to a conversation.
+func (r reachability) reachable(conversation string) bool {
+	m, broken := r.broken[conversation]
 	return !broken || m.trial
 }
 
-// fallbackFor is the conversation to use in place of a lane, or empty while new cards go to the lane itself.
+// fallbackFor returns the conversation that new cards go to in place of a lane's
+// own, or empty while they go to the lane's own.
 func (r reachability) fallbackFor(lane string) string {
 	if r.fallback == "" || r.fallback == lane || r.reachable(lane) || !r.reachable(r.fallback) {
 		return ""
@@ -36,8 +37,9 @@ func (r reachability) fallbackFor(lane string) string {
 	return r.fallback
 }
 
-// route says where a job has to go. What concerns a card goes where that is; when
-// nobody can see it there and there is another way, it needs a new card.
+// route decides where a job has to go. What concerns a card goes where the card
+// is. When people can't see it there and another conversation can be reached,
+// the job needs a new card.
 func (r reachability) route(job alert.Job) (via string, newCard bool) {
 	via = r.fallbackFor(job.Lane)
 	atCard := job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel
@@ -50,8 +52,8 @@ func (r reachability) route(job alert.Job) (via string, newCard bool) {
 	return via, true
 }
 
-// needsNewCard says whether the job needs a new card because nobody can see the
-// existing one, which shows the same.
+// needsNewCard reports whether the job needs a new card because nobody can see
+// the existing one, which shows the same.
 func (r reachability) needsNewCard(job alert.Job) bool {
 	if job.Kind == alert.Update || job.Card.TS == "" {
 		return false
@@ -61,17 +63,18 @@ func (r reachability) needsNewCard(job alert.Job) bool {
 	return newCard
 }
 
-// canEditAgain says whether a card that was to be posted again, because nobody could
-// see it, can be edited after all. One that is gone is posted again, and so is what
-// was never tried in another way.
+// canEditAgain reports whether a card that was to be posted again, because nobody
+// could see it, can be edited after all. A card that was deleted is posted again,
+// and so is a post that was not tried yet.
 func (r reachability) canEditAgain(job alert.Job) bool {
 	return job.Kind == alert.Post && job.Class != alert.ClassGone && job.Class != "" && !job.Unsure &&
 		job.Card.TS != "" && !job.Card.Digest && r.reachable(job.Card.Place())
 }
 
-// reroute decides about a job that was claimed for another place than it has to go
-// to. Then it is claimed again, so that where it goes is written down before the
-// attempt. A doubt about the place that it leaves becomes a mark.
+// reroute decides about a job that was claimed for another conversation than the
+// one it has to go to. It is claimed again, so that its destination is stored
+// before the attempt. If it may have been shown in the conversation that it
+// leaves, it is marked as a possible duplicate.
 func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool) {
 	if r.canEditAgain(job) {
 		v = newVerdict(now, job)
@@ -89,15 +92,15 @@ func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool)
 		switch job.Kind {
 		case alert.Reply:
 			v.CardFirst = true
-		default: // an edit becomes the card, and a list comes with it
+		default: // an update becomes the card, and a list follows its digest
 			v.Kind, v.Plain = job.Anew(), false
 		}
 	}
 	return v.again(nameMoved, now, "it goes to "+cmp.Or(via, job.Lane)+" now"), true
 }
 
-// withDestination adds to a verdict what the attempt says about its destination. What was
-// refused goes the other way at once, if there is one.
+// withDestination adds to a verdict what the attempt says about its destination.
+// A job that was refused goes to the fallback at once, if that can be reached.
 func (r reachability) withDestination(v verdict, job alert.Job, probeEvery time.Duration) verdict {
 	place := job.Place()
 	known, marked := r.broken[place]
@@ -119,7 +122,7 @@ func (r reachability) withDestination(v verdict, job alert.Job, probeEvery time.
 	return v
 }
 
-// withBroken is r and one more broken destination.
+// withBroken returns r with one more broken destination.
 func (r reachability) withBroken(d alert.Destination) reachability {
 	broken := maps.Clone(r.broken)
 	if broken == nil {

@@ -9,8 +9,8 @@ import (
 	"tocsin/alert"
 )
 
-// The bounds of the last resort: how much it is given at once, how long it has
-// peace afterwards, and how long when it failed.
+// The limits of the last resort: how many deliveries it gets at once, the wait
+// after a run, and the waits after failures.
 const (
 	rescueAtOnce = 100
 	rescueEvery  = 5 * time.Second
@@ -18,7 +18,7 @@ const (
 	rescueMost   = 10 * time.Minute
 )
 
-// stranded lists the broken destinations that nothing stands in for.
+// stranded lists the broken destinations for which there is no fallback either.
 func (r reachability) stranded() []alert.Stranded {
 	var all []alert.Stranded
 	for _, m := range r.sorted() {
@@ -34,8 +34,8 @@ func (r reachability) stranded() []alert.Stranded {
 	return all
 }
 
-// rescue hands what is stranded to the last resort, one lane at a time, until
-// stop ends; calls is the context of what has begun.
+// rescue hands stranded deliveries to the last resort, one lane at a time, until
+// stop ends. calls is the context of runs that have begun, which outlives stop.
 func (o *Outbox) rescue(stop, calls context.Context) {
 	if o.opts.LastResort == nil {
 		return
@@ -62,7 +62,7 @@ func (o *Outbox) rescue(stop, calls context.Context) {
 	}
 }
 
-// rescueAll tries each lane and says whether all that was there was taken.
+// rescueAll tries each lane and reports whether everything was taken.
 func (o *Outbox) rescueAll(stop, calls context.Context, lanes []alert.Stranded) bool {
 	ok := true
 	for _, s := range lanes {
@@ -76,7 +76,7 @@ func (o *Outbox) rescueAll(stop, calls context.Context, lanes []alert.Stranded) 
 func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	var err error
 	if s.Jobs, err = o.queue.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
-		o.log.Warn("last resort", zap.String("lane", s.Lane), zap.Error(err))
+		o.log.Warn("list stranded deliveries", zap.String("lane", s.Lane), zap.Error(err))
 		return false
 	}
 	if len(s.Jobs) == 0 {
@@ -93,10 +93,10 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 		ids = append(ids, j.ID)
 	}
 	// Until this is recorded, the last resort must not get the same jobs again.
-	if !o.retry(calls, "last resort", func() error { return o.queue.Rescued(calls, ids) }, zap.String("lane", s.Lane)) {
+	if !o.retry(calls, "record rescued deliveries", func() error { return o.queue.Rescued(calls, ids) }, zap.String("lane", s.Lane)) {
 		return false
 	}
 	o.metrics.rescues.WithLabelValues("taken").Inc()
-	o.log.Warn("the last resort has taken what nothing else could", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
+	o.log.Warn("the last resort has taken stranded deliveries", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
 	return true
 }
