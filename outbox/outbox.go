@@ -1,18 +1,16 @@
-// Package outbox delivers what is owed, lane by lane: in order, at Slack's
-// pace, until Slack has taken it or there is a named reason to give up.
+// Package outbox delivers pending messages, lane by lane: in order, at Slack's
+// pace, until Slack has accepted them or there is a reason to give up.
 //
-// It refuses to know how a delivery is drawn, stored or sent. Every time at
-// which something is due is in the queue or in a bucket, so that no timer can
-// be lost: a lane asks, and waits exactly until the earliest answer or a wake.
+// It does not know how a delivery is rendered, stored or sent. Every due time is
+// stored in the queue or follows from a token bucket, so no timer can be lost: a
+// lane asks both when it may go on, and waits until then or until it is woken.
 package outbox
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
@@ -46,119 +44,26 @@ type Queue interface {
 	MarkReported(ctx context.Context, dead alert.UnreportedDeadLetters) error
 }
 
-// Sender is the way to Slack. Its errors are *alert.SendError; any other one
-// counts as unsure.
+// Sender sends to Slack. Its errors are *alert.SendError; any other error counts
+// as unsure.
 type Sender interface {
 	// Send makes one attempt.
 	Send(ctx context.Context, job alert.Job) (alert.Sent, error)
-	// Find looks in the conversation for a message that carries the job's ID,
-	// not older than its StartedAt. Sent.Version is the version that the message
-	// shows; zero is taken for the newest. An error means: could not look.
+	// Find looks in the conversation for a message with the job's ID that is not
+	// older than its StartedAt. Sent.Version is the version that the message
+	// shows; zero means the newest. An error means that it could not look.
 	Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
-	// Probe returns nil when Slack knows the app (auth.test).
+	// Probe returns nil when Slack accepts the app (auth.test).
 	Probe(ctx context.Context) error
-	// Reach looks without a post whether a broken destination takes messages
-	// again; if it has to, it joins. An error says that it is broken still;
-	// without one, sure is false when only a post can tell.
+	// Reach checks without a post whether a broken destination accepts messages
+	// again, and joins it if necessary. An error means that it is still broken.
+	// Without one, sure is false when only a post can tell.
 	Reach(ctx context.Context, d alert.Destination) (sure bool, err error)
-	// Announce tells a conversation of dead letters in one line.
-	Announce(ctx context.Context, lane string, g alert.UnreportedDeadLetters) error
+	// Announce posts one line about dead letters to a conversation.
+	Announce(ctx context.Context, conversation string, dead alert.UnreportedDeadLetters) error
 }
 
-// Options are the pace and the patience of an Outbox, and where it reports to.
-// A zero field takes the default named at it.
-type Options struct {
-	// Now is the clock: time.Now.
-	Now func() time.Time
-	// Rand returns numbers in [0,1) for back-off: math/rand/v2.
-	Rand func() float64
-	// Pace is the time between two posts in one lane: 1 s (slack-facts §3.2).
-	Pace time.Duration
-	// Burst is how many posts a rested lane may send at once: 3.
-	Burst int
-	// UpdatePace is the time between two edits in the workspace: 60 s / 45, so
-	// that with the burst no minute has more than Slack's 50 (tier 3).
-	UpdatePace time.Duration
-	// UpdateBurst is how many edits may be made at once after a rest: 5.
-	UpdateBurst int
-	// DigestAbove is how many posts of one priority may wait in a lane before a
-	// digest stands for them: 5. They have to have waited for DigestAfter, so
-	// that a flood is gathered and a few alerts at once get their cards: 5 s.
-	DigestAbove int
-	DigestAfter time.Duration
-	// GiveUpAfter is how long after it began to be owed a delivery that fails
-	// is tried again: 24 h. While Slack can't be reached it is tried ten times
-	// however old it is.
-	GiveUpAfter time.Duration
-	// HoldUnsure says of a job that may be shown already and can't be looked for
-	// whether it is given up, for a person to decide; else it is sent again and
-	// marked as possible duplicate. nil never gives up. It must be quick.
-	HoldUnsure func(job alert.Job) bool
-	// Fallback is the conversation that stands in for those that can't be reached;
-	// empty: what is owed to them waits.
-	Fallback string
-	// LastResort tells somebody outside Slack what is stranded: nil when it was
-	// taken. It is called for one lane at a time and never twice for a delivery
-	// that it took. nil: there is none.
-	LastResort func(ctx context.Context, s alert.Stranded) error
-	// ReachEvery is how often a broken destination is looked at: 5 min.
-	ReachEvery time.Duration
-	// ProbeEvery is how often Slack is asked whether it knows the app again
-	// while everything is held: 1 min.
-	ProbeEvery time.Duration
-	// Rescan is how often the queue is asked for lanes that nobody woke: 1 min.
-	Rescan time.Duration
-	// CallTimeout is the most that one call to Slack may take: 1 min.
-	CallTimeout time.Duration
-	// Grace is how long calls in flight may go on after the end of Run's context: 5 s.
-	Grace time.Duration
-	// StuckAfter is how long past its time a lane counts as not moving: 3 min.
-	StuckAfter time.Duration
-	// Log gets one line an event; nil is silent.
-	Log *zap.Logger
-	// Metrics is where the metrics are registered; nil keeps them private.
-	Metrics prometheus.Registerer
-}
-
-func (o Options) withDefaults() Options {
-	if o.HoldUnsure == nil {
-		o.HoldUnsure = func(alert.Job) bool { return false }
-	}
-	orDefault(&o.Pace, time.Second)
-	orDefault(&o.Burst, 3)
-	orDefault(&o.UpdatePace, time.Minute/45)
-	orDefault(&o.UpdateBurst, 5)
-	orDefault(&o.DigestAbove, 5)
-	orDefault(&o.DigestAfter, 5*time.Second)
-	orDefault(&o.GiveUpAfter, 24*time.Hour)
-	orDefault(&o.ReachEvery, 5*time.Minute)
-	orDefault(&o.ProbeEvery, time.Minute)
-	orDefault(&o.Rescan, time.Minute)
-	orDefault(&o.CallTimeout, time.Minute)
-	orDefault(&o.Grace, 5*time.Second)
-	orDefault(&o.StuckAfter, 3*time.Minute)
-	orDefault(&o.Log, zap.NewNop())
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	if o.Rand == nil {
-		o.Rand = rand.Float64
-	}
-	return o
-}
-
-func (o Options) newPacer() *pacer {
-	return &pacer{bucket: bucket{every: o.Pace, burst: o.Burst}}
-}
-
-func orDefault[T comparable](field *T, value T) {
-	var zero T
-	if *field == zero {
-		*field = value
-	}
-}
-
-// Outbox delivers what is owed. Make one with New and let Run do the work.
+// Outbox delivers pending messages. New creates one and Run does the work.
 type Outbox struct {
 	queue   Queue
 	sender  Sender
@@ -168,7 +73,7 @@ type Outbox struct {
 	metrics *metrics
 	updates pacer
 	looks   lookTimes
-	// fallback is the pace of posts to the conversation that stands in for others.
+	// fallback is the pacer of posts to Options.Fallback, which lanes share.
 	fallback     *pacer
 	destinations *destinations
 	// lastResortError is the latest failure of the last resort; empty once it works again.
@@ -178,7 +83,7 @@ type Outbox struct {
 	gate          gate
 	recent        lastError
 	scan          status
-	// startSignal says that toStart is not empty.
+	// startSignal tells startLanes that toStart is not empty.
 	startSignal chan struct{}
 
 	mu      sync.Mutex
@@ -188,7 +93,7 @@ type Outbox struct {
 	loaded chan struct{}
 }
 
-// New returns an Outbox that sends nothing before Run.
+// New returns an Outbox, which sends nothing before Run.
 func New(queue Queue, sender Sender, opts Options) *Outbox {
 	opts = opts.withDefaults()
 	metrics := newMetrics(opts.Metrics)
@@ -210,8 +115,8 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 }
 
 // Run delivers until ctx ends. Then it begins nothing new, gives the calls in
-// flight Options.Grace to finish and to be written down, and returns nil. What
-// was cut off even so is looked for in Slack after the next start.
+// flight Options.Grace to finish and be recorded, and returns nil. Calls that were
+// cut off are looked for in Slack after the next start.
 func (o *Outbox) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
@@ -232,11 +137,12 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return nil
 }
 
-// Loaded is closed once Run knows what an earlier run knew of destinations:
-// from then on Health tells of those that are broken.
+// Loaded is closed once Run has loaded which destinations are broken. From then
+// on Health lists them.
 func (o *Outbox) Loaded() <-chan struct{} { return o.loaded }
 
-// Wake says that these lanes may have something new to send. It never blocks.
+// Wake tells the outbox that these lanes may have something new to send. It never
+// blocks.
 func (o *Outbox) Wake(lanes ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -252,7 +158,7 @@ func (o *Outbox) Wake(lanes ...string) {
 	}
 }
 
-// startLanes gives each woken lane that has none a goroutine, until ctx ends.
+// startLanes starts a goroutine for each woken lane that has none, until ctx ends.
 func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
 	for {
 		select {
@@ -274,8 +180,8 @@ func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
 	}
 }
 
-// retire forgets a lane that has nothing to do, unless it was woken meanwhile.
-// Wake holds the same lock, so no wake falls between the look and the end.
+// retire removes a lane that has nothing to do and reports true, unless the lane
+// was woken meanwhile. Wake holds the same lock, so no wake is lost in between.
 func (o *Outbox) retire(l *lane) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -287,8 +193,8 @@ func (o *Outbox) retire(l *lane) bool {
 	return true
 }
 
-// findLanes wakes the lanes that the queue says are owed something: at once,
-// for what an earlier run left, and then now and again.
+// findLanes wakes the lanes that have pending deliveries: at once, for those that
+// an earlier run left, and then every Options.Rescan.
 func (o *Outbox) findLanes(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
 		o.scan.set("finding lanes", o.opts.Now().Add(o.opts.CallTimeout))
@@ -309,8 +215,7 @@ func (o *Outbox) findLanes(ctx context.Context) {
 	o.scan.set("ended", time.Time{})
 }
 
-// wakeIdle wakes those of the lanes that have no goroutine; the others know
-// themselves when to look.
+// wakeIdle wakes the lanes that have no goroutine. The others know when to ask.
 func (o *Outbox) wakeIdle(lanes []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -349,7 +254,7 @@ const (
 	storeRetryMost  = 10 * time.Second
 )
 
-// sleep waits for d and says whether ctx still goes on.
+// sleep waits for d. It returns false when ctx ends first.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

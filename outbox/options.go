@@ -1,0 +1,104 @@
+package outbox
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Options are the settings of an Outbox. A zero field takes the default given at
+// the end of its comment.
+type Options struct {
+	// Now is the clock: time.Now.
+	Now func() time.Time
+	// Rand returns numbers in [0,1) for back-off: math/rand/v2.
+	Rand func() float64
+	// Pace is the time between two posts in one lane: 1 s (slack-facts §3.2).
+	Pace time.Duration
+	// Burst is how many posts a lane may send at once after a pause: 3.
+	Burst int
+	// UpdatePace is the time between two updates in the workspace: 60 s / 45, so
+	// that with the burst no minute has more than Slack's 50 (tier 3).
+	UpdatePace time.Duration
+	// UpdateBurst is how many updates may be sent at once after a pause: 5.
+	UpdateBurst int
+	// DigestAbove is how many posts of one priority may wait in a lane before they
+	// become a digest: 5. They must have waited for DigestAfter, so that a flood
+	// becomes a digest and a few alerts at once still get cards: 5 s.
+	DigestAbove int
+	DigestAfter time.Duration
+	// GiveUpAfter is the age at which a failing delivery is given up: 24 h. If
+	// Slack can't be reached it is tried at least ten times, however old it is.
+	GiveUpAfter time.Duration
+	// HoldUnsure reports whether a job that may have been shown and can't be looked
+	// for is given up, so that a person decides. Otherwise it is sent again and
+	// marked as a possible duplicate. It must be quick. nil never gives up.
+	HoldUnsure func(job alert.Job) bool
+	// Fallback is the conversation that is used in place of those that can't be
+	// reached. Empty: their deliveries wait.
+	Fallback string
+	// LastResort reports stranded deliveries outside Slack and returns nil when
+	// they were taken. It is called for one lane at a time and never again for a
+	// delivery that it has taken. nil: there is none.
+	LastResort func(ctx context.Context, s alert.Stranded) error
+	// ReachEvery is how often a broken destination is checked: 5 min.
+	ReachEvery time.Duration
+	// ProbeEvery is how often Slack is asked whether it accepts the app again
+	// while all deliveries are held: 1 min.
+	ProbeEvery time.Duration
+	// Rescan is how often the queue is asked for lanes that were not woken: 1 min.
+	Rescan time.Duration
+	// CallTimeout is how long one call to Slack may take: 1 min.
+	CallTimeout time.Duration
+	// Grace is how long calls in flight may go on after the end of Run's context: 5 s.
+	Grace time.Duration
+	// StuckAfter is how long past its time a lane counts as stuck: 3 min.
+	StuckAfter time.Duration
+	// Log gets one line for each event; nil is silent.
+	Log *zap.Logger
+	// Metrics is where the metrics are registered; nil keeps them private.
+	Metrics prometheus.Registerer
+}
+
+func (o Options) withDefaults() Options {
+	if o.HoldUnsure == nil {
+		o.HoldUnsure = func(alert.Job) bool { return false }
+	}
+	orDefault(&o.Pace, time.Second)
+	orDefault(&o.Burst, 3)
+	orDefault(&o.UpdatePace, time.Minute/45)
+	orDefault(&o.UpdateBurst, 5)
+	orDefault(&o.DigestAbove, 5)
+	orDefault(&o.DigestAfter, 5*time.Second)
+	orDefault(&o.GiveUpAfter, 24*time.Hour)
+	orDefault(&o.ReachEvery, 5*time.Minute)
+	orDefault(&o.ProbeEvery, time.Minute)
+	orDefault(&o.Rescan, time.Minute)
+	orDefault(&o.CallTimeout, time.Minute)
+	orDefault(&o.Grace, 5*time.Second)
+	orDefault(&o.StuckAfter, 3*time.Minute)
+	orDefault(&o.Log, zap.NewNop())
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Float64
+	}
+	return o
+}
+
+func (o Options) newPacer() *pacer {
+	return &pacer{bucket: bucket{every: o.Pace, burst: o.Burst}}
+}
+
+func orDefault[T comparable](field *T, value T) {
+	var zero T
+	if *field == zero {
+		*field = value
+	}
+}
