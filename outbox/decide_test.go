@@ -17,7 +17,7 @@ func testPolicy() policy {
 	return policy{giveUpAfter: 24 * time.Hour, probeEvery: time.Minute, holdUnsure: func(alert.Job) bool { return false }, jitter: func() float64 { return 1 }}
 }
 
-// want is what a verdict has to say; a zero next means that it ends.
+// want is what a verdict has to be; a zero next means that the delivery ends.
 type want struct {
 	name     string
 	state    alert.DeliveryState
@@ -26,7 +26,7 @@ type want struct {
 	reason   string
 }
 
-// of makes a delivery, changed if need be, that is owed since noon.
+// of returns a delivery of this kind that is pending since noon, with changes.
 func of(kind alert.Kind, changes ...func(*alert.Delivery)) alert.Delivery {
 	d := alert.Delivery{Kind: kind, CreatedAt: noon}
 	for _, change := range changes {
@@ -45,7 +45,7 @@ func attempts(n int) func(*alert.Delivery) { return func(d *alert.Delivery) { d.
 
 func after(c alert.Class) func(*alert.Delivery) { return func(d *alert.Delivery) { d.Class = c } }
 
-// decideCases has a line for each class and each way it can go.
+// decideCases has a line for each class and each of its outcomes.
 var decideCases = map[string]struct {
 	job  alert.Delivery
 	err  error
@@ -98,7 +98,7 @@ var decideCases = map[string]struct {
 		want{"thread", alert.Pending, 0, 1, "thread_not_found"}},
 	"thread outside a thread is unknown": {of(alert.Reply, func(d *alert.Delivery) { d.TopLevel = true }),
 		fail(alert.ClassThread, "thread_not_found"), want{"unknown", alert.Pending, time.Second, 1, "thread_not_found"}},
-	"gone card is posted afresh at once": {of(alert.Update), fail(alert.ClassGone, "message_not_found"),
+	"gone card is posted again at once": {of(alert.Update), fail(alert.ClassGone, "message_not_found"),
 		want{"gone", alert.Pending, 0, 1, "message_not_found"}},
 	"gone makes no sense for a post": {of(alert.Post), fail(alert.ClassGone, "message_not_found"),
 		want{"unknown", alert.Pending, time.Second, 1, "message_not_found"}},

@@ -173,8 +173,8 @@ func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 }
 
 // wakeBroken wakes the lanes that may go on now that one works again.
-func (o *Outbox) wakeBroken(mended string) {
-	lanes := []string{mended}
+func (o *Outbox) wakeBroken(working string) {
+	lanes := []string{working}
 	for _, m := range o.destinations.known().sorted() {
 		lanes = append(lanes, m.Lane)
 	}

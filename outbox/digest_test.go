@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// kinds says what was sent, in order, by kind.
+// kinds lists the kinds of what was sent, in order.
 func (w *world) kinds() string {
 	w.slack.mu.Lock()
 	defer w.slack.mu.Unlock()

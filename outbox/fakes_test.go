@@ -23,16 +23,16 @@ type call struct {
 	run int
 }
 
-// slack is a scripted Sender that shows what it takes.
+// slack is a scripted Sender that shows what it accepts.
 type slack struct {
 	mu    sync.Mutex
 	run   int // how many outboxes have been started
 	calls []call
 	shown []call
 	looks int
-	// answer, when set, scripts a send: an error, and whether it is shown even so.
+	// answer, when set, scripts a send: an error, and whether it is shown nevertheless.
 	answer func(ctx context.Context, c call) (shown bool, err error)
-	// lag is how long a look doesn't find what is shown.
+	// lag is how long a look does not find what is shown.
 	lag time.Duration
 	// blind, when set, is the error of a look.
 	blind func() error
@@ -42,7 +42,7 @@ type slack struct {
 	// reach, when set, answers looks at broken destinations.
 	reach   func(d alert.Destination) (bool, error)
 	reaches []reach
-	// announced is what was said about dead letters; mute, when set, is the answer.
+	// announced are the lines about dead letters; mute, when set, is the answer to them.
 	announced []announcement
 	mute      error
 }
@@ -116,7 +116,7 @@ func (s *slack) Announce(_ context.Context, lane string, g alert.UnreportedDeadL
 	return s.mute
 }
 
-// announcement is what was said about dead letters.
+// announcement is one line about dead letters.
 type announcement struct {
 	to   string
 	dead alert.UnreportedDeadLetters
@@ -201,18 +201,18 @@ func (w *world) start(t *testing.T, opts Options) {
 	synctest.Wait()
 }
 
-// post owes the lane a new card for an incident of its own.
+// post adds a delivery for the lane: a new card for an incident of its own.
 func (w *world) post(lane string, ids ...string) {
 	for _, id := range ids {
-		w.queue.owe(alert.Delivery{ID: id, Lane: lane, Kind: alert.Post, Incident: "i-" + id, Priority: 1})
+		w.queue.add(alert.Delivery{ID: id, Lane: lane, Kind: alert.Post, Incident: "i-" + id, Priority: 1})
 	}
 	w.wake(lane)
 }
 
-// more owes the lane an update or a reply for an incident.
+// more adds an update or a reply for an incident.
 func (w *world) more(lane string, kind alert.Kind, incident string, ids ...string) {
 	for _, id := range ids {
-		w.queue.owe(alert.Delivery{ID: id, Lane: lane, Kind: kind, Incident: incident, Priority: 1})
+		w.queue.add(alert.Delivery{ID: id, Lane: lane, Kind: kind, Incident: incident, Priority: 1})
 	}
 	w.wake(lane)
 }
@@ -250,7 +250,7 @@ func (w *world) wantTimes(t *testing.T, id string, want ...time.Duration) {
 	}
 }
 
-// pass lets d go by, and then everything come to rest.
+// pass advances time by d and waits until all goroutines wait.
 func pass(d time.Duration) {
 	<-time.After(d)
 	synctest.Wait()

@@ -13,7 +13,7 @@ import (
 
 var archived = &alert.SendError{Class: alert.ClassDestination, Code: "is_archived", Hint: "unarchive it"}
 
-// closed refuses what goes to these places, until until.
+// closed refuses what is sent to these conversations before until.
 func (w *world) closed(until time.Duration, places ...string) {
 	open := func(place string) bool { return !slices.Contains(places, place) || time.Since(w.began) >= until }
 	w.slack.answer = func(_ context.Context, c call) (bool, error) {

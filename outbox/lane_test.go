@@ -47,7 +47,7 @@ func TestCriticalGoesAheadOfWhatWaits(t *testing.T) {
 		w.start(t, Options{})
 		w.post("ops", "a", "b", "c", "d", "e")
 		synctest.Wait()
-		w.queue.owe(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
 		w.wake("ops")
 		pass(10 * time.Second)
 		if got := w.slack.sends(); !slices.Equal(got, []string{"a", "b", "c", "fire", "d", "e"}) {
@@ -74,7 +74,7 @@ func TestThrottledLaneWaitsAsToldAndDoesNotCount(t *testing.T) {
 		w.post("ops", "a", "b")
 		w.post("dev", "x")
 		pass(10 * time.Second)
-		w.queue.owe(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
 		w.wake("ops")
 		pass(time.Minute)
 		w.wantTimes(t, "a", 0, 30*time.Second)

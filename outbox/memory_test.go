@@ -12,7 +12,7 @@ import (
 	"tocsin/alert"
 )
 
-// memory is a Queue in memory that follows the rules of Claim to the letter.
+// memory is a Queue in memory that follows exactly the rules of Claim.
 type memory struct {
 	mu        sync.Mutex
 	rows      []*alert.Delivery
@@ -26,7 +26,7 @@ type memory struct {
 	told    map[string]bool
 	// fault, when set, may refuse a call ("lanes", "claim", "finish").
 	fault func(call string) error
-	// asked, when set, is called after each claim that gave nothing, unlocked.
+	// asked, when set, is called, unlocked, after each claim that returned nothing.
 	asked func(c alert.Claim)
 }
 
@@ -34,9 +34,9 @@ func newMemory() *memory {
 	return &memory{incidents: map[string]*alert.Incident{}, cards: map[string]alert.Card{}, members: map[string][]*alert.Delivery{}, broken: map[string]alert.Destination{}, rescued: map[string]int{}, told: map[string]bool{}}
 }
 
-// owe adds a delivery; an update is left out while an earlier post or update of
+// add adds a delivery; an update is left out while an earlier post or update of
 // its card is pending. A new delivery is a change, so the version rises.
-func (m *memory) owe(d alert.Delivery) {
+func (m *memory) add(d alert.Delivery) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	in := m.incidents[d.Incident]
@@ -143,7 +143,7 @@ func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
 	return m.newDigest(posts)
 }
 
-// newDigest takes the place of the first of posts in the lane.
+// newDigest replaces the posts in the lane.
 func (m *memory) newDigest(posts []*alert.Delivery) *alert.Delivery {
 	d := *posts[0]
 	d.ID, d.Incident, d.Kind = "digest-of-"+d.ID, "digest-of-"+d.Incident, alert.Digest
@@ -162,7 +162,7 @@ func (m *memory) newDigest(posts []*alert.Delivery) *alert.Delivery {
 	return &d
 }
 
-// list owes the list of a digest that was shown, and the edit that links to it.
+// list adds the list of a digest that was shown, and the update that links to it.
 func (m *memory) list(d *alert.Delivery) {
 	m.incidents[d.Incident].Version++
 	for _, kind := range []alert.Kind{alert.List, alert.Update} {

@@ -23,8 +23,7 @@ func observed() (*zap.Logger, *observer.ObservedLogs) {
 // lanes counts those that have a goroutine.
 func (w *world) lanes() int { return len(w.box.active()) }
 
-// metric reads one metric; of a histogram, how often it was observed; with
-// labels, the sum over them.
+// metric reads one metric: the count of a histogram, the sum over all labels.
 func (w *world) metric(t *testing.T, name string) (sum float64) {
 	t.Helper()
 	families, err := w.registry.Gather()
@@ -101,7 +100,7 @@ func TestStoreThatFailsAtTheStartIsAskedAgain(t *testing.T) {
 func TestLaneThatNobodyWokeIsFoundWithinAMinute(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.start(t, Options{})
-		w.queue.owe(alert.Delivery{ID: "a", Lane: "ops", Kind: alert.Post, Incident: "x"})
+		w.queue.add(alert.Delivery{ID: "a", Lane: "ops", Kind: alert.Post, Incident: "x"})
 		pass(time.Minute)
 		w.wantState(t, "a", alert.Delivered)
 	})

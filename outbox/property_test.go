@@ -14,16 +14,16 @@ import (
 	"tocsin/alert"
 )
 
-// script is a random life of an outbox, drawn before the bubble begins.
+// script is what happens to an outbox, at random, drawn before the bubble begins.
 type script struct {
 	steps []step
 	// answers are Slack's in each lane, so that a script plays the same each time.
 	answers [3][]answer
-	// blind Slack can't be looked into.
+	// blind says that looks fail.
 	blind bool
-	// digestAbove is from how many posts on a lane makes a digest.
+	// digestAbove is Options.DigestAbove.
 	digestAbove int
-	// fallback stands in for lanes that are refused; empty for none.
+	// fallback is Options.Fallback; empty for none.
 	fallback string
 }
 
@@ -72,8 +72,9 @@ func drawScript(t *rapid.T) script {
 	return s
 }
 
-// answering gives each lane its answers in turn, and yes to everything behind
-// them. A class that makes no sense for the kind would end it, so it is a yes, too.
+// answering gives each lane its answers in order, and accepts everything after
+// them. A class that makes no sense for the kind would end the delivery, so it is
+// accepted too.
 func (s script) answering() func(context.Context, call) (bool, error) {
 	left := map[string]chan answer{}
 	for lane, answers := range s.answers {
@@ -104,7 +105,7 @@ func (s script) answering() func(context.Context, call) (bool, error) {
 	}
 }
 
-// play lives the script and lets everything settle.
+// play runs the script and lets everything settle.
 func (s script) play(t *testing.T, w *world) {
 	w.slack.answer = s.answering()
 	if s.blind {
@@ -127,7 +128,7 @@ func (s script) play(t *testing.T, w *world) {
 
 func laneName(n int) string { return fmt.Sprintf("lane-%d", n) }
 
-// push owes a card for an incident's first step, and more for later ones.
+// push adds a card for an incident's first step, and an update or reply for later ones.
 // Incident 0 of each lane is critical.
 func (s script) push(w *world, n int, step step) {
 	lane := laneName(step.lane)
@@ -141,11 +142,11 @@ func (s script) push(w *world, n int, step step) {
 	if w.queue.incidents[d.Incident] == nil {
 		d.Kind = alert.Post
 	}
-	w.queue.owe(d)
+	w.queue.add(d)
 	w.box.Wake(lane)
 }
 
-// restart ends the outbox, orderly or so that nothing more is written down.
+// restart ends the outbox, orderly or so that nothing more is recorded.
 func (s script) restart(t *testing.T, w *world, kill bool) {
 	if kill {
 		w.queue.mu.Lock()
@@ -185,8 +186,8 @@ func (s script) faults(w *world) (wrong []string) {
 	return slices.Concat(wrong, outOfOrder(w), tooFast(w.slack.calls))
 }
 
-// outOfOrder complains about what was first shown behind a later one of its
-// incident, and about new cards shown behind later ones of their priority.
+// outOfOrder lists deliveries that were first shown after a later one of their
+// incident, and new cards shown after later ones of their priority.
 func outOfOrder(w *world) (wrong []string) {
 	last, seen := map[string]int64{}, map[string]bool{}
 	for _, c := range w.slack.shown {
@@ -209,14 +210,14 @@ func outOfOrder(w *world) (wrong []string) {
 	return wrong
 }
 
-// opened says whether r is the post that opened its incident in the lane.
+// opened reports whether r is the post that opened its incident in the lane.
 func opened(w *world, r *alert.Delivery) bool {
 	i := slices.IndexFunc(w.queue.rows, func(o *alert.Delivery) bool { return o.Incident == r.Incident })
 	return w.queue.rows[i] == r
 }
 
-// tooFast complains about posts in a lane beyond a burst of 3 and 1/s. A
-// restart begins a new count.
+// tooFast lists posts in a lane beyond a burst of 3 and 1/s. Counting starts again
+// after a restart.
 func tooFast(calls []call) (wrong []string) {
 	sent := map[string][]time.Time{}
 	for _, c := range calls {

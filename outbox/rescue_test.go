@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// helper is a last resort that writes down what it is given.
+// helper is a last resort that records what it is given.
 type helper struct {
 	calls []alert.Stranded
 	at    []time.Time

@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// lost answers the first n sends of each job with nothing, shown or not.
+// lost gives no answer to the first n sends of each job, shown or not.
 func lost(n int, shown bool) func(context.Context, call) (bool, error) {
 	seen := map[string]int{}
 	return func(_ context.Context, c call) (bool, error) {
