@@ -9,7 +9,6 @@ import (
 
 func xs(n int) string { return strings.Repeat("x", n) }
 
-func plain(text string) string      { return `{"type":"plain_text","text":"` + text + `"}` }
 func mrkdwnText(text string) string { return `{"type":"mrkdwn","text":"` + text + `"}` }
 
 func chart(body string) string {
