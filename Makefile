@@ -3,13 +3,16 @@
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo devel)
 GO      ?= go
 
-.PHONY: help build test race soak lint fmt bench demo
+.PHONY: help build man test race soak lint fmt bench demo
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/tocsin: one static binary without C
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tocsin ./cmd/tocsin
+
+man: ## bin/man: a man page for each command
+	$(GO) test ./cmd/tocsin -run '^TestEachCommandHasAManPage$$' -count=1 -ldflags '-X main.version=$(VERSION)' -man $(CURDIR)/bin/man
 
 test: ## all tests; those for Chromium and PostgreSQL skip where these are absent
 	$(GO) test ./...

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"tocsin/alert"
 	"tocsin/config"
 )
@@ -21,9 +23,17 @@ import (
 // clientFlags say where the daemon is; without any, the places where a daemon
 // of this user or of the system listens are tried.
 type clientFlags struct {
-	Server string `placeholder:"URL" help:"Talk to the daemon at this http:// address instead of the Unix socket."`
-	Socket string `placeholder:"PATH" help:"Talk to the daemon at this Unix socket."`
-	Config string `placeholder:"FILE" help:"Find the daemon by this configuration file."`
+	server string
+	socket string
+	config string
+}
+
+func (f *clientFlags) register(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.server, "server", "", "talk to the daemon at this http:// `URL` instead of its Unix socket")
+	cmd.Flags().StringVar(&f.socket, "socket", "", "talk to the daemon at the Unix socket with this `PATH`")
+	cmd.Flags().StringVar(&f.config, "config", "", "find the daemon by this configuration `FILE`")
+	completeFlag(cmd, "socket", completeFile)
+	completeFlag(cmd, "config", completeFile)
 }
 
 // client talks to a running daemon.
@@ -34,7 +44,7 @@ type client struct {
 	place string // for people: where the daemon was looked for
 }
 
-// answerError is a daemon's answer that says no.
+// answerError is a daemon's answer with a status other than 2xx.
 type answerError struct {
 	status     int
 	retryAfter time.Duration
@@ -50,29 +60,29 @@ func (e *answerError) Error() string {
 }
 
 // connect finds the daemon. It does not call it yet.
-func (f clientFlags) connect(w world) (*client, error) {
-	found, err := config.LoadClient(w.input(map[string]string{"config": f.Config, "socket": f.Socket}))
+func (f *clientFlags) connect(w world) (*client, error) {
+	found, err := config.LoadClient(w.input(map[string]string{"config": f.config, "socket": f.socket}))
 	if err != nil {
 		return nil, err
 	}
-	if f.Server != "" {
-		u, err := url.Parse(f.Server)
+	if f.server != "" {
+		u, err := url.Parse(f.server)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, &usageError{fmt.Errorf("--server is %q: write an address as http://127.0.0.1:8126", f.Server)}
+			return nil, &usageError{fmt.Errorf("--server is %q: write an address such as http://127.0.0.1:8126", f.server)}
 		}
-		return &client{http: &http.Client{}, base: strings.TrimSuffix(f.Server, "/"), token: found.Token, place: f.Server}, nil
+		return &client{http: &http.Client{}, base: strings.TrimSuffix(f.server, "/"), token: found.Token, place: f.server}, nil
 	}
 	var places []place
 	for _, path := range found.Sockets {
 		places = append(places, place{"unix", path})
 	}
-	// A socket that was named is the only place: another daemon at the usual
-	// address is not the one that was meant.
-	if found.TCP != "" && (f.Socket == "" || len(places) == 0) {
+	// A socket that was given is the only place: a daemon at the usual address
+	// may be another one.
+	if found.TCP != "" && (f.socket == "" || len(places) == 0) {
 		places = append(places, place{"tcp", found.TCP})
 	}
 	if len(places) == 0 {
-		return nil, errors.New("no daemon can be reached: it is configured to listen nowhere")
+		return nil, errors.New("no daemon can be reached: both of its listeners are off")
 	}
 	c := clientAt(places...)
 	c.token = found.Token
@@ -82,8 +92,8 @@ func (f clientFlags) connect(w world) (*client, error) {
 // place is where a daemon may listen: a network and an address.
 type place struct{ network, address string }
 
-// clientAt talks to whoever answers at the first of places, found out anew for
-// each connection, since a daemon that restarts is away for a moment.
+// clientAt talks to the first of places where a daemon answers. Each connection
+// tries them anew, because a daemon that restarts is away for a moment.
 func clientAt(places ...place) *client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var all error
@@ -107,7 +117,7 @@ func clientAt(places ...place) *client {
 
 func socketClient(path string) *client { return clientAt(place{"unix", path}) }
 
-// call sends body (nil: none) and decodes the answer into into. An answer
+// call sends body (nil for none) and decodes the answer into into. An answer
 // other than 2xx is an *answerError.
 func (c *client) call(ctx context.Context, method, path string, body, into any) error {
 	var payload io.Reader
@@ -143,24 +153,49 @@ func (c *client) answer(resp *http.Response, into any) error {
 		}
 		return nil
 	}
-	said := &answerError{status: resp.StatusCode}
-	if err := json.NewDecoder(resp.Body).Decode(said); err != nil || said.What == "" {
-		said.What, said.Hint = "the daemon answered "+resp.Status, "is something else listening at "+c.place+"?"
+	refusal := &answerError{status: resp.StatusCode}
+	if err := json.NewDecoder(resp.Body).Decode(refusal); err != nil || refusal.What == "" {
+		refusal.What, refusal.Hint = "the daemon answered "+resp.Status, "is something else listening at "+c.place+"?"
 	}
 	if after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
-		said.retryAfter = after
+		refusal.retryAfter = after
 	}
-	return said
+	return refusal
 }
 
-// unreachable says what to do when nobody answers.
+// unreachable says what to do when no daemon answers.
 func (c *client) unreachable(err error) error {
 	if errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("you may not use the daemon's socket (%w): have yourself put into its group, as in usermod -aG tocsin-clients alice, or name another with --server or --socket", err)
+		return fmt.Errorf("no permission to use the daemon's socket (%w): join its group (usermod -aG tocsin-clients alice), or give another daemon with --server or --socket", err)
 	}
 	var inner *net.OpError
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fmt.Errorf("no daemon answers at %s (%w): start one with tocsin serve (or tocsin demo), or name another with --server or --socket", c.place, err)
+	return fmt.Errorf("no daemon answers at %s (%w): start one with tocsin serve (or tocsin demo), or give another with --server or --socket", c.place, err)
+}
+
+// longestCall is how long one request to the daemon may take.
+const longestCall = time.Minute
+
+// request is what a command asks of the daemon; body is nil for none.
+type request struct {
+	method, path string
+	body         any
+}
+
+// call finds the daemon, sends it a request and decodes the answer into into.
+func (f *clientFlags) call(ctx context.Context, w world, r request, into any) error {
+	daemon, err := f.connect(w)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestCall)
+	defer cancel()
+	return daemon.call(ctx, r.method, r.path, r.body, into)
+}
+
+// get is call for a request that only reads.
+func (f *clientFlags) get(ctx context.Context, w world, path string, into any) error {
+	return f.call(ctx, w, request{method: http.MethodGet, path: path}, into)
 }

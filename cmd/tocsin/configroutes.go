@@ -7,52 +7,59 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"tocsin/alert"
 	"tocsin/config"
 )
 
 type configRoutesCmd struct {
-	daemonFlags
-	Fields []string  `arg:"" optional:"" name:"label=value" help:"What the alert has: labels, and severity, source, key, title, channel."`
-	At     time.Time `placeholder:"TIME" help:"When it comes, as 2026-01-02T23:00:00Z, for quiet hours (default: now)."`
-	JSON   bool      `help:"Print as JSON."`
+	at   time.Time
+	json bool
 }
 
-// Help shows examples under the command's help.
-func (configRoutesCmd) Help() string {
-	return `It reads the configuration alone; no daemon is needed. Without severity it is error, as for
-an alert that says none.
-
-Examples:
-  tocsin config routes severity=critical service=db-3
-  tocsin config routes --at 2026-01-03T03:00:00+01:00 severity=warning team=web --json`
+func newConfigRoutes(w world) *cobra.Command {
+	var c configRoutesCmd
+	cmd := &cobra.Command{
+		Use:   "routes [LABEL=VALUE...]",
+		Short: "Explain where an alert with these labels would go, and why",
+		Long: `Explain where an alert with these labels would go, and why. Besides labels an alert has
+severity (error unless given), source, key, title and channel. Only the configuration is
+read; no daemon is needed.`,
+		Example: `  tocsin config routes severity=critical service=db-3
+  tocsin config routes --at 2026-01-03T03:00:00+01:00 severity=warning team=web --json`,
+	}
+	flags := daemonFlags(cmd)
+	cmd.Flags().TimeVar(&c.at, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	cmd.RunE = func(_ *cobra.Command, fields []string) error { return c.run(w, flags(), fields) }
+	return cmd
 }
 
-// Run explains where an alert would go.
-func (c configRoutesCmd) Run(w world) error {
-	subject, err := c.subject()
+func (c *configRoutesCmd) run(w world, flags map[string]string, fields []string) error {
+	subject, err := parseSubject(fields)
 	if err != nil {
 		return &usageError{err}
 	}
-	cfg, err := config.Load(w.input(c.given()))
+	cfg, err := config.Load(w.input(flags))
 	if err != nil {
 		return err
 	}
-	at := c.At
+	at := c.at
 	if at.IsZero() {
 		at = time.Now()
 	}
 	x := explain(cfg.Routing, subject, at)
-	if c.JSON {
+	if c.json {
 		return writeJSON(w.stdout, x)
 	}
 	return x.print(w.stdout)
 }
 
-// subject is what the arguments say about the alert.
-func (c configRoutesCmd) subject() (alert.Subject, error) {
+// parseSubject reads what the arguments say about the alert.
+func parseSubject(fields []string) (alert.Subject, error) {
 	s := alert.Subject{Severity: alert.Error, Labels: map[string]string{}}
-	for _, field := range c.Fields {
+	for _, field := range fields {
 		name, value, ok := strings.Cut(field, "=")
 		if !ok || name == "" {
 			return s, fmt.Errorf("%s: write it as LABEL=VALUE, for example service=db-3", field)

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
 	"tocsin/config"
@@ -23,20 +24,29 @@ import (
 )
 
 type demoCmd struct {
-	Listen    string `default:"127.0.0.1:8127" placeholder:"ADDR" help:"Address of the page; another port is taken if it is in use."`
-	API       string `default:"127.0.0.1:8126" placeholder:"ADDR" help:"Address alerts are taken at; another port is taken if it is in use."`
-	NoBrowser bool   `help:"Do not open the page in a browser."`
-	Quiet     bool   `help:"Push no sample alerts."`
+	listen    string
+	api       string
+	noBrowser bool
+	quiet     bool
 }
 
-// Help shows examples under the command's help.
-func (demoCmd) Help() string {
-	return `It is the daemon of tocsin serve, with a small Slack in this process in place of the real
-one and a store that is thrown away at the end. Nothing leaves this machine.
-
-Examples:
-  tocsin demo
-  tocsin demo --no-browser --listen 127.0.0.1:9000`
+func newDemo(w world) *cobra.Command {
+	var c demoCmd
+	cmd := &cobra.Command{
+		Use:   "demo",
+		Short: "Run the daemon with a small Slack in the same process, and a web page",
+		Long: `Run the daemon of tocsin serve with a small Slack in the same process instead of the real
+one, and a store that is deleted at the end. Nothing leaves this machine.`,
+		Example: `  tocsin demo
+  tocsin demo --no-browser --listen 127.0.0.1:9000`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), w) },
+	}
+	cmd.Flags().StringVar(&c.listen, "listen", "127.0.0.1:8127", "serve the page at this `ADDRESS`, or at another port if it is in use")
+	cmd.Flags().StringVar(&c.api, "api", "127.0.0.1:8126", "accept alerts at this `ADDRESS`, or at another port if it is in use")
+	cmd.Flags().BoolVar(&c.noBrowser, "no-browser", false, "do not open the page in a browser")
+	cmd.Flags().BoolVar(&c.quiet, "quiet", false, "push no sample alerts")
+	return cmd
 }
 
 // demoStory are two minutes of an ordinary bad morning, demoConfig the routes
@@ -62,8 +72,8 @@ type scene struct {
 	On      string `json:"on,omitempty"`
 }
 
-// Run runs the demonstration until ctx ends.
-func (c demoCmd) Run(ctx context.Context, w world) (err error) {
+// run runs the demo until ctx ends.
+func (c demoCmd) run(ctx context.Context, w world) (err error) {
 	dir, err := os.MkdirTemp("", "tocsin-demo-")
 	if err != nil {
 		return fmt.Errorf("make a place for the demo's store: %w", err)
@@ -86,7 +96,7 @@ func (c demoCmd) Run(ctx context.Context, w world) (err error) {
 	if err := c.greet(w, slack.URL(), d.serverURL()); err != nil {
 		return errors.Join(err, d.close())
 	}
-	if !c.NoBrowser && isTerminal(w.stdout) {
+	if !c.noBrowser && isTerminal(w.stdout) {
 		openBrowser(ctx, slack.URL())
 	}
 	parts := newStages(d.log)
@@ -101,7 +111,7 @@ func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server,
 		return nil, err
 	}
 	s, err := playground.New(playground.Options{
-		Listen: freeAddress(ctx, c.Listen), Commands: commands,
+		Listen: freeAddress(ctx, c.listen), Commands: commands,
 		Push: func(ctx context.Context, alert []byte) error {
 			return daemon.call(ctx, http.MethodPost, "/v1/alerts", json.RawMessage(alert), &struct{}{})
 		},
@@ -130,7 +140,7 @@ func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, sock
 	env := map[string]string{
 		"SLACK_APP_TOKEN": slack.AppToken(), "SLACK_BOT_TOKEN": slack.BotToken(), "SLACK_CHANNEL_ID": "#alerts",
 		"SLACK_API_URL": slack.APIURL(), "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
-		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(ctx, c.API), "TOCSIN_CONFIG": "/demo.yaml",
+		"TOCSIN_SOCKET": socket, "TOCSIN_LISTEN": freeAddress(ctx, c.api), "TOCSIN_CONFIG": "/demo.yaml",
 	}
 	in := config.Input{Getenv: func(name string) string { return env[name] }, ReadFile: readDemo, UID: os.Getuid()}
 	cfg, err := config.Load(in)
@@ -192,7 +202,7 @@ func openBrowser(ctx context.Context, page string) {
 
 // play lets the story happen, each scene after its pause.
 func (c demoCmd) play(ctx context.Context, slack *playground.Server, daemon *client) error {
-	if c.Quiet {
+	if c.quiet {
 		return nil
 	}
 	var story []scene

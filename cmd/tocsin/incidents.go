@@ -5,35 +5,56 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"tocsin/alert"
 )
 
-// incidentsCmd is the family of commands that look at incidents.
-type incidentsCmd struct {
-	List incidentsListCmd `cmd:"" default:"withargs" help:"List incidents, worst first (the default)."`
-	Show incidentsShowCmd `cmd:"" help:"Show an incident with its history."`
+// newIncidents lists incidents itself, as its command list does.
+func newIncidents(w world) *cobra.Command {
+	cmd := newIncidentsList(w)
+	cmd.Use = "incidents [MATCHER...]"
+	cmd.Short = "List incidents, or show one with its history"
+	cmd.AddCommand(newIncidentsList(w), newIncidentsShow(w))
+	return cmd
 }
 
 type incidentsListCmd struct {
 	clientFlags
-	Matchers []string `arg:"" optional:"" name:"matchers" help:"Only what matches, in Alertmanager's syntax: team=web, severity!=info, service=~'db-.*'."`
-	State    string   `placeholder:"STATE" default:"open,acked" help:"open, acked, resolved, several with commas, or all (default: ${default})."`
-	Limit    int      `default:"50" help:"At most so many, up to 1000 (default: ${default})."`
-	JSON     bool     `help:"Print as JSON."`
+	state string
+	limit int
+	json  bool
 }
 
-// Help shows examples under the command's help.
-func (incidentsListCmd) Help() string {
-	return `Examples:
-  tocsin incidents
+func newIncidentsList(w world) *cobra.Command {
+	var c incidentsListCmd
+	cmd := &cobra.Command{
+		Use:   "list [MATCHER...]",
+		Short: "List incidents, the worst first",
+		Long: `List incidents, the worst first: those that match every MATCHER, in Alertmanager's syntax
+(team=web, severity!=info, service=~'db-.*').`,
+		Example: `  tocsin incidents
   tocsin incidents severity=critical 'service=~db-.*' --state all
-  tocsin incidents team=web --json | jq -r '.[].id' | xargs tocsin ack`
+  tocsin incidents team=web --json | jq -r '.[].id' | xargs tocsin ack`,
+	}
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		matchers, err := parseMatchers(args)
+		if err != nil {
+			return orMistyped(cmd, args, err)
+		}
+		return c.run(cmd.Context(), w, matchers)
+	}
+	c.register(cmd)
+	cmd.Flags().StringVar(&c.state, "state", "open,acked", "only in this `STATE`: open, acked, resolved, several with commas, or all")
+	cmd.Flags().IntVar(&c.limit, "limit", 50, "show at most this `NUMBER`, up to 1000")
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
+	return cmd
 }
 
 // incidentPage is an answer of GET /v1/incidents.
@@ -42,30 +63,25 @@ type incidentPage struct {
 	Total     int              `json:"total"`
 }
 
-// Run lists incidents.
-func (c incidentsListCmd) Run(ctx context.Context, w world) error {
-	matchers, err := parseMatchers(c.Matchers)
-	if err != nil {
-		return err
-	}
-	q := url.Values{"state": {c.State}, "limit": {strconv.Itoa(c.Limit)}}
+func (c *incidentsListCmd) run(ctx context.Context, w world, matchers alert.Matchers) error {
+	q := url.Values{"state": {c.state}, "limit": {strconv.Itoa(c.limit)}}
 	if len(matchers) > 0 {
 		q.Set("match", matchers.String())
 	}
 	var page incidentPage
-	if err := c.ask(ctx, w, http.MethodGet, "/v1/incidents?"+q.Encode(), &page); err != nil {
+	if err := c.get(ctx, w, "/v1/incidents?"+q.Encode(), &page); err != nil {
 		return err
 	}
-	if c.JSON {
+	if c.json {
 		return writeJSON(w.stdout, page.Incidents)
 	}
 	return c.print(w, page, matchers)
 }
 
-func (c incidentsListCmd) print(w world, page incidentPage, matchers alert.Matchers) error {
+func (c *incidentsListCmd) print(w world, page incidentPage, matchers alert.Matchers) error {
 	if len(page.Incidents) == 0 {
-		what := "nothing: no incident is " + strings.ReplaceAll(c.State, ",", " or ")
-		if c.State == "all" {
+		what := "nothing: no incident is " + strings.ReplaceAll(c.state, ",", " or ")
+		if c.state == "all" {
 			what = "nothing: there is no incident"
 		}
 		if len(matchers) > 0 {
@@ -77,16 +93,16 @@ func (c incidentsListCmd) print(w world, page incidentPage, matchers alert.Match
 	err := table(w.stdout, func(line func(cells ...any)) {
 		line("ID", "STATE", "SEVERITY", "FIRED", "SINCE", "WHO", "WHERE", "TITLE")
 		for _, i := range page.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(i.FirstAt), cmp.Or(who(carer(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(i.FirstAt), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
 		}
 	})
 	if more := page.Total - len(page.Incidents); err == nil && more > 0 {
-		_, err = fmt.Fprintf(w.stdout, "and %d more: --limit %d shows them\n", more, min(page.Total, mostAsked))
+		_, err = fmt.Fprintf(w.stdout, "and %d more: --limit %d shows them\n", more, min(page.Total, mostListed))
 	}
 	return err
 }
 
-// stateOf is an incident's state, and whether a silence keeps it quiet.
+// stateOf is an incident's state, and whether a silence hides it.
 func stateOf(i alert.Incident) string {
 	if i.Silence != "" && i.State != alert.StateResolved {
 		return string(i.State) + " (silenced)"
@@ -94,15 +110,15 @@ func stateOf(i alert.Incident) string {
 	return string(i.State)
 }
 
-// carer is who is to care for an incident.
-func carer(i alert.Incident) alert.Person {
+// owner is the person an incident is assigned to, or who acknowledged it.
+func owner(i alert.Incident) alert.Person {
 	if i.Assignee != (alert.Person{}) {
 		return i.Assignee
 	}
 	return i.AckedBy
 }
 
-// who is what to call a person.
+// who is a person's name.
 func who(p alert.Person) string { return strings.Map(visible, cmp.Or(p.Name, p.ID)) }
 
 var bareMatcher = regexp.MustCompile(`^([^=!~"'{},\s]+)\s*(=~|!~|!=|=)\s*([^"']*)$`)
@@ -118,17 +134,16 @@ func parseMatchers(args []string) (alert.Matchers, error) {
 			matchers = alert.Matchers{m}
 		}
 		if err != nil {
-			return nil, &usageError{hinted(err)}
+			return nil, &usageError{withHint(err)}
 		}
 		all = append(all, matchers...)
 	}
 	return all, nil
 }
 
-// hinted is err with its remedy.
-func hinted(err error) error {
-	var bad *alert.InputError
-	if errors.As(err, &bad) && bad.Hint != "" {
+// withHint is err with its remedy.
+func withHint(err error) error {
+	if bad, ok := errors.AsType[*alert.InputError](err); ok && bad.Hint != "" {
 		return fmt.Errorf("%w; %s", err, bad.Hint)
 	}
 	return err

@@ -13,7 +13,7 @@ func TestIncidentsAreListedSinceTheyBeganHoweverLateTheyWereShown(t *testing.T) 
 	var out bytes.Buffer
 	began := time.Date(2027, 1, 27, 1, 2, 3, 0, time.Local)
 	page := incidentPage{Total: 1, Incidents: []alert.Incident{{ID: "k7f2", State: alert.Open, FirstAt: began, OpenedAt: began.Add(8 * time.Hour)}}}
-	if err := (incidentsListCmd{}).print(world{stdout: &out}, page, nil); err != nil {
+	if err := (&incidentsListCmd{}).print(world{stdout: &out}, page, nil); err != nil {
 		t.Fatal(err)
 	}
 	if !strings.Contains(out.String(), "2027-01-27 01:02:03") {
@@ -35,7 +35,7 @@ func TestAnIncidentIsSaidToBeShownOnlyWhereItIs(t *testing.T) {
 		"never shown": {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "never shown:", "held back"},
 	} {
 		var out bytes.Buffer
-		if err := (chronicle{Incident: c.i}).print(&out); err != nil {
+		if err := (incidentDetail{Incident: c.i}).print(&out); err != nil {
 			t.Fatal(err)
 		}
 		if got := out.String(); !strings.Contains(got, c.want) || strings.Contains(got, c.nots) {

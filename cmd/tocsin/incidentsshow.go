@@ -5,48 +5,59 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/cobra"
 
 	"tocsin/alert"
 )
 
 type incidentsShowCmd struct {
 	clientFlags
-	ID   string `arg:"" help:"Id of an incident (see tocsin incidents)."`
-	JSON bool   `help:"Print as JSON."`
+	json bool
 }
 
-// Help shows examples under the command's help.
-func (incidentsShowCmd) Help() string { return "Example: tocsin incidents show k7f2" }
+func newIncidentsShow(w world) *cobra.Command {
+	var c incidentsShowCmd
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show an incident with its history",
+		Example: "  tocsin incidents show k7f2",
+		Args:    arguments(1, 1, "which incident? give one id (tocsin incidents lists them)"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), w, args[0]) },
+	}
+	c.register(cmd)
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	cmd.ValidArgsFunction = c.completeOne(w, incidentIDs("all"))
+	return cmd
+}
 
-// chronicle is an incident with all that was done to it.
-type chronicle struct {
+// incidentDetail is an incident with its history.
+type incidentDetail struct {
 	alert.Incident
 	History []alert.Event `json:"history"`
 }
 
-// Run shows the incident.
-func (c incidentsShowCmd) Run(ctx context.Context, w world) error {
-	var i chronicle
-	if err := c.ask(ctx, w, http.MethodGet, incidentPath(c.ID), &i); err != nil {
+func (c *incidentsShowCmd) run(ctx context.Context, w world, id string) error {
+	var i incidentDetail
+	if err := c.get(ctx, w, incidentPath(id), &i); err != nil {
 		return err
 	}
-	if c.JSON {
+	if c.json {
 		return writeJSON(w.stdout, i)
 	}
 	return i.print(w.stdout)
 }
 
-// incidentPath is where the daemon knows an incident; ids have no capitals.
+// incidentPath is an incident's path in the API; ids have no capitals.
 func incidentPath(id string) string {
 	return "/v1/incidents/" + url.PathEscape(strings.ToLower(strings.TrimSpace(id)))
 }
 
-func (i chronicle) print(out io.Writer) error {
+func (i incidentDetail) print(out io.Writer) error {
 	err := table(out, func(line func(cells ...any)) {
 		for _, f := range i.fields() {
 			if f[1] != "" && f[1] != "-" {
@@ -71,12 +82,12 @@ func (i chronicle) print(out io.Writer) error {
 	}
 	return table(out, func(line func(cells ...any)) {
 		for _, e := range i.History {
-			line("  "+clock(e.At), happened(e))
+			line("  "+clock(e.At), eventText(e))
 		}
 	})
 }
 
-func (i chronicle) fields() [][2]string {
+func (i incidentDetail) fields() [][2]string {
 	fields := [][2]string{
 		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
 		{"first", clock(i.FirstAt)}, {"last", clock(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
@@ -85,8 +96,8 @@ func (i chronicle) fields() [][2]string {
 	return append(fields, i.whereabouts()...)
 }
 
-// whereabouts are where people see the incident, or why they don't.
-func (i chronicle) whereabouts() (fields [][2]string) {
+// whereabouts say where the incident is shown, or why it is not.
+func (i incidentDetail) whereabouts() (fields [][2]string) {
 	over := i.State == alert.StateResolved
 	if over && i.Silence != "" && i.HeldUntil.Equal(i.SilencedUntil) {
 		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
@@ -117,8 +128,8 @@ func byAt(p alert.Person, at time.Time) string {
 	return clock(at)
 }
 
-// happened is one line of the history in words.
-func happened(e alert.Event) string {
+// eventText is one line of the history in words.
+func eventText(e alert.Event) string {
 	words := map[alert.Verb]string{
 		alert.VerbAck: "acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
 		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",

@@ -157,9 +157,6 @@ func strandedLine(b *strings.Builder, l alert.Line) {
 	strandedBody(b, l.Text)
 }
 
-// flat is s on one line, without what could steer a terminal.
-func flat(s string) string { return strings.Join(strings.Fields(strings.Map(visible, s)), " ") }
-
 func strandedBody(b *strings.Builder, text string) {
 	for line := range strings.Lines(strings.Map(visible, text)) {
 		fmt.Fprintf(b, "  | %s\n", strings.TrimRight(line, "\n"))

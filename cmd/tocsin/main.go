@@ -1,4 +1,4 @@
-// Command tocsin takes alerts in and gets them to Slack, exactly as promised.
+// Command tocsin accepts alerts and delivers them to Slack.
 //
 // This package is the wiring and the command line; what the daemon does lives
 // in the packages beside it.
@@ -13,9 +13,9 @@ import (
 	"os/signal"
 	"slices"
 	"syscall"
-	_ "time/tzdata" // quiet hours have zones, and a small container has no files for them
+	_ "time/tzdata" // quiet hours have time zones, and a small container has no files for them
 
-	"github.com/alecthomas/kong"
+	"github.com/spf13/cobra"
 
 	"tocsin/config"
 )
@@ -42,60 +42,33 @@ type world struct {
 	getenv func(string) string
 }
 
-// run is the program: it parses args, does what they say until ctx ends, and
-// returns the exit status.
+// run is the program: it parses args, runs the command they name until it is
+// done or ctx ends, and returns the exit status.
 func run(ctx context.Context, args []string, w world) int {
-	args = asMeant(args)
-	var c cli
-	parser, err := kong.New(&c,
-		kong.Name("tocsin"), kong.Description(description), kong.NoDefaultHelp(),
-		kong.Writers(w.stdout, w.stderr), kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(w),
-	)
-	if err != nil {
-		return report(w, fmt.Errorf("build command line: %w", err))
-	}
-	parsed, err := parser.Parse(args)
-	if errors.Is(err, errHelpShown) {
-		return exitOK
-	}
-	if err != nil {
-		return report(w, &usageError{err})
-	}
-	return report(w, parsed.Run())
-}
-
-// asMeant turns what people try first into what kong understands: no argument
-// at all, "help", "help send" and "--version".
-func asMeant(args []string) []string {
-	switch {
-	case len(args) == 0:
-		return []string{"--help"}
-	case args[0] == "help":
-		return append(slices.Clone(args[1:]), "--help")
-	case args[0] == "--version":
-		return append([]string{"version"}, args[1:]...)
-	}
-	return args
+	root := newRoot(w)
+	root.SetArgs(slices.Concat([]string{}, args)) // nil would stand for the process's own
+	cmd, err := root.ExecuteContextC(ctx)
+	return report(w, cmd, err)
 }
 
 // usageError is a mistake on the command line.
 type usageError struct{ err error }
 
-func (e *usageError) Error() string {
-	return e.err.Error() + "\nRun tocsin --help to see what there is."
-}
+func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
-// report writes err for a person and returns the exit status that goes with it.
-func report(w world, err error) int {
+// report writes cmd's err for a person and returns the exit status that goes
+// with it.
+func report(w world, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
 	}
 	_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\n", err) // the status says it too
-	var usage *usageError
-	var wrong *config.Errors
-	if errors.As(err, &usage) || errors.As(err, &wrong) {
+	if _, ok := errors.AsType[*usageError](err); ok {
+		_, _ = fmt.Fprintf(w.stderr, "Run %s --help for usage.\n", cmd.CommandPath())
+		return exitUsage
+	}
+	if _, ok := errors.AsType[*config.Errors](err); ok {
 		return exitUsage
 	}
 	return exitFailure

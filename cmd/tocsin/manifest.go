@@ -8,6 +8,8 @@ import (
 	"net/url"
 	"strings"
 
+	"github.com/spf13/cobra"
+
 	"tocsin/config"
 	"tocsin/playground"
 )
@@ -16,24 +18,32 @@ import (
 var manifestYAML string
 
 type manifestCmd struct {
-	JSON bool `help:"Print as JSON."`
-	Link bool `help:"Print only the link that creates the app."`
+	json bool
+	link bool
 }
 
-// Help shows examples under the command's help.
-func (manifestCmd) Help() string {
-	return `Open the link, choose the workspace, and press Create. Then:
-  Basic Information > App-Level Tokens > Generate, with connections:write   -> SLACK_APP_TOKEN
-  Install App > Install to Workspace > Bot User OAuth Token                 -> SLACK_BOT_TOKEN
+func newManifest(w world) *cobra.Command {
+	var c manifestCmd
+	cmd := &cobra.Command{
+		Use:   "manifest",
+		Short: "Print the Slack app's manifest and the link that creates the app from it",
+		Long: `Print the Slack app's manifest and the link that creates the app from it. Open the link,
+choose the workspace, and press Create. Then:
 
-Examples:
-  tocsin manifest
+    Basic Information > App-Level Tokens > Generate, with connections:write   -> SLACK_APP_TOKEN
+    Install App > Install to Workspace > Bot User OAuth Token                 -> SLACK_BOT_TOKEN`,
+		Example: `  tocsin manifest
   tocsin manifest --json > app.json
-  xdg-open "$(tocsin manifest --link)"`
+  xdg-open "$(tocsin manifest --link)"`,
+		Args: noArgs,
+		RunE: func(*cobra.Command, []string) error { return c.run(w) },
+	}
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	cmd.Flags().BoolVar(&c.link, "link", false, "print only the link")
+	return cmd
 }
 
-// Run prints the manifest.
-func (c manifestCmd) Run(w world) error {
+func (c manifestCmd) run(w world) error {
 	asJSON, err := config.JSON([]byte(manifestYAML))
 	if err != nil {
 		return fmt.Errorf("read manifest: %w", err)
@@ -43,9 +53,9 @@ func (c manifestCmd) Run(w world) error {
 		return err
 	}
 	switch {
-	case c.Link:
+	case c.link:
 		_, err = fmt.Fprintln(w.stdout, link)
-	case c.JSON:
+	case c.json:
 		var v any
 		if err := json.Unmarshal(asJSON, &v); err != nil {
 			return fmt.Errorf("read manifest: %w", err)
@@ -57,8 +67,8 @@ func (c manifestCmd) Run(w world) error {
 	return err
 }
 
-// manifestLink is where Slack creates the app. Blanks are %20, which every
-// decoder of an address takes for a blank; not all take a plus sign for one.
+// manifestLink is where Slack creates the app. Spaces are encoded as %20, because
+// not every decoder takes a plus sign for a space.
 func manifestLink(asJSON []byte) (string, error) {
 	var compact bytes.Buffer
 	if err := json.Compact(&compact, asJSON); err != nil {

@@ -6,53 +6,62 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/spf13/cobra"
 )
 
 type queueDropCmd struct {
-	clientFlags
-	letters
-	Yes bool `short:"y" help:"Do not ask."`
+	deadLetterFlags
+	yes bool
 }
 
-// Help shows examples under the command's help.
-func (queueDropCmd) Help() string {
-	return `Their alerts stay dead, with the reason "dropped by a person", and the daemon's log names each.
-On a terminal it asks first.
-
-Examples:
-  tocsin queue drop 01964f2e-7c1d-7f00-8000-0123456789ab
-  tocsin queue drop --all --lane '#gone' --yes`
+func newQueueDrop(w world) *cobra.Command {
+	var c queueDropCmd
+	cmd := &cobra.Command{
+		Use:   "drop [ID...]",
+		Short: "Drop dead letters that nobody needs any more",
+		Long: `Drop dead letters that nobody needs any more. Their alerts stay dead, with the reason
+"dropped by a person", and the daemon's log names each. On a terminal it asks first.`,
+		Example: `  tocsin queue drop 01964f2e-7c1d-7f00-8000-0123456789ab
+  tocsin queue drop --all --lane '#gone' --yes`,
+		RunE: func(cmd *cobra.Command, ids []string) error { return c.run(cmd.Context(), w, ids) },
+	}
+	c.register(cmd, w)
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask")
+	return cmd
 }
 
-// Run drops dead letters.
-func (c queueDropCmd) Run(ctx context.Context, w world) error {
-	if !c.Yes && isTerminal(w.stdin) {
-		if err := c.confirm(w); err != nil {
+func (c *queueDropCmd) run(ctx context.Context, w world, ids []string) error {
+	if err := c.check(ids); err != nil {
+		return err
+	}
+	if !c.yes && isTerminal(w.stdin) {
+		if err := c.confirm(w, len(ids)); err != nil {
 			return err
 		}
 	}
-	moved, err := c.decide(ctx, w, c.clientFlags, "drop")
+	result, err := c.decide(ctx, w, ids, "drop")
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return writeJSON(w.stdout, moved)
+	if c.json {
+		return writeJSON(w.stdout, result)
 	}
 	stay := "stay"
-	if moved.Alerts == 1 {
+	if result.Alerts == 1 {
 		stay = "stays"
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s dropped, %s %s dead\n", letterCount(moved.Deliveries), alertCount(moved.Alerts), stay)
+	_, err = fmt.Fprintf(w.stdout, "%s dropped, %s %s dead\n", letterCount(result.Deliveries), alertCount(result.Alerts), stay)
 	return err
 }
 
 // confirm asks the person at the terminal.
-func (c queueDropCmd) confirm(w world) error {
-	what := counted(int64(len(c.IDs)), "dead letter")
+func (c *queueDropCmd) confirm(w world, ids int) error {
+	what := letterCount(ids)
 	switch {
-	case c.All && c.Lane != "":
-		what = "all dead letters of " + c.Lane
-	case c.All:
+	case c.all && c.lane != "":
+		what = "all dead letters of " + c.lane
+	case c.all:
 		what = "all dead letters"
 	}
 	if _, err := fmt.Fprintf(w.stderr, "Drop %s? Their alerts will not be shown in Slack. [y/N] ", what); err != nil {

@@ -3,32 +3,43 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
+
+	"github.com/spf13/cobra"
 
 	"tocsin/alert"
 )
 
 type queueListCmd struct {
 	clientFlags
-	State string `placeholder:"STATE" default:"dead,pending,sending" help:"dead, pending, sending, delivered, superseded, dropped, several with commas, or all (default: ${default})."`
-	Lane  string `placeholder:"NAME" help:"Only those of this conversation."`
-	Limit int    `default:"50" help:"At most so many (default: ${default})."`
-	JSON  bool   `help:"Print as JSON."`
+	state string
+	lane  string
+	limit int
+	json  bool
 }
 
-// Help shows examples under the command's help.
-func (queueListCmd) Help() string {
-	return `The latest come first.
-
-Examples:
-  tocsin queue list --state dead
+func newQueueList(w world) *cobra.Command {
+	var c queueListCmd
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, the latest first",
+		Example: `  tocsin queue list --state dead
   tocsin queue list --lane '#ops' --limit 500
-  tocsin queue list --state dead --json | jq -r '.[].id' | xargs tocsin queue retry`
+  tocsin queue list --state dead --json | jq -r '.[].id' | xargs tocsin queue retry`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), w) },
+	}
+	c.register(cmd)
+	cmd.Flags().StringVar(&c.state, "state", "dead,pending,sending", "only in this `STATE`: dead, pending, sending, delivered, superseded, dropped,\nseveral with commas, or all")
+	cmd.Flags().StringVar(&c.lane, "lane", "", "only those of the conversation with this `NAME`")
+	cmd.Flags().IntVar(&c.limit, "limit", 50, "show at most this `NUMBER`")
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	completeFlag(cmd, "state", oneOf("dead", "pending", "sending", "delivered", "superseded", "dropped", "all"))
+	completeFlag(cmd, "lane", c.completeConversation(w))
+	return cmd
 }
 
 // deliveryPage is one answer of GET /v1/deliveries.
@@ -37,17 +48,16 @@ type deliveryPage struct {
 	Next       string           `json:"next"`
 }
 
-// Run lists deliveries.
-func (c queueListCmd) Run(ctx context.Context, w world) error {
+func (c *queueListCmd) run(ctx context.Context, w world) error {
 	list, more, err := c.list(ctx, w)
 	if err != nil {
 		return err
 	}
-	if c.JSON {
+	if c.json {
 		return writeJSON(w.stdout, list)
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w.stdout, "nothing: no delivery is "+strings.ReplaceAll(c.State, ",", " or "))
+		_, err := fmt.Fprintln(w.stdout, "nothing: no delivery is "+strings.ReplaceAll(c.state, ",", " or "))
 		return err
 	}
 	err = table(w.stdout, func(line func(cells ...any)) {
@@ -57,12 +67,12 @@ func (c queueListCmd) Run(ctx context.Context, w world) error {
 		}
 	})
 	if err == nil && more {
-		_, err = fmt.Fprintf(w.stdout, "and more: --limit %d shows them\n", c.Limit*10)
+		_, err = fmt.Fprintf(w.stdout, "and more: --limit %d shows them\n", c.limit*10)
 	}
 	return err
 }
 
-// since is when a delivery came into its state, or began to be owed.
+// since is when a delivery was done, or else when it was created.
 func since(d alert.Delivery) time.Time {
 	if !d.DoneAt.IsZero() {
 		return d.DoneAt
@@ -70,19 +80,19 @@ func since(d alert.Delivery) time.Time {
 	return d.CreatedAt
 }
 
-// mostAsked is how many the daemon gives in one answer.
-const mostAsked = 1000
+// mostListed is how many the daemon lists in one answer.
+const mostListed = 1000
 
 // list asks page by page.
-func (c queueListCmd) list(ctx context.Context, w world) (list []alert.Delivery, more bool, err error) {
-	if c.Limit < 1 {
-		return nil, false, &usageError{fmt.Errorf("--limit is %d: write a number from 1 up", c.Limit)}
+func (c *queueListCmd) list(ctx context.Context, w world) (list []alert.Delivery, more bool, err error) {
+	if c.limit < 1 {
+		return nil, false, &usageError{fmt.Errorf("--limit is %d: write a number from 1 up", c.limit)}
 	}
 	list = []alert.Delivery{}
-	for cursor := ""; len(list) < c.Limit; {
-		q := url.Values{"state": {c.State}, "lane": {c.Lane}, "cursor": {cursor}, "limit": {strconv.Itoa(min(c.Limit-len(list), mostAsked))}}
+	for cursor := ""; len(list) < c.limit; {
+		q := url.Values{"state": {c.state}, "lane": {c.lane}, "cursor": {cursor}, "limit": {strconv.Itoa(min(c.limit-len(list), mostListed))}}
 		var p deliveryPage
-		if err := c.ask(ctx, w, http.MethodGet, "/v1/deliveries?"+q.Encode(), &p); err != nil {
+		if err := c.get(ctx, w, "/v1/deliveries?"+q.Encode(), &p); err != nil {
 			return nil, false, err
 		}
 		list = append(list, p.Deliveries...)
@@ -91,21 +101,4 @@ func (c queueListCmd) list(ctx context.Context, w world) (list []alert.Delivery,
 		}
 	}
 	return list, true, nil
-}
-
-// brief is a reason on one line, without what could steer a terminal.
-func brief(reason string) string {
-	const most = 100
-	runes := []rune(strings.Join(strings.Fields(strings.Map(visible, reason)), " "))
-	if len(runes) > most {
-		return string(runes[:most]) + "…"
-	}
-	return string(runes)
-}
-
-func visible(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' && r != '\t' {
-		return -1
-	}
-	return r
 }

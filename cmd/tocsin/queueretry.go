@@ -3,52 +3,36 @@ package main
 import (
 	"context"
 	"fmt"
-	"slices"
+
+	"github.com/spf13/cobra"
 )
 
-type queueRetryCmd struct {
-	clientFlags
-	letters
+func newQueueRetry(w world) *cobra.Command {
+	var f deadLetterFlags
+	cmd := &cobra.Command{
+		Use:   "retry [ID...]",
+		Short: "Deliver dead letters again, in their old places",
+		Long: `Deliver dead letters again, in their old places. Their alerts become pending. One that may
+have been shown already is looked for in Slack first.`,
+		Example: `  tocsin queue retry 01964f2e-7c1d-7f00-8000-0123456789ab
+  tocsin queue retry --all --lane '#ops'`,
+		RunE: func(cmd *cobra.Command, ids []string) error { return f.retry(cmd.Context(), w, ids) },
+	}
+	f.register(cmd, w)
+	return cmd
 }
 
-// Help shows examples under the command's help.
-func (queueRetryCmd) Help() string {
-	return `Their alerts are pending again. One that may have been shown is looked for first.
-
-Examples:
-  tocsin queue retry 01964f2e-7c1d-7f00-8000-0123456789ab
-  tocsin queue retry --all --lane '#ops'`
-}
-
-// Run retries dead letters.
-func (c queueRetryCmd) Run(ctx context.Context, w world) error {
-	moved, err := c.decide(ctx, w, c.clientFlags, "retry")
+func (f *deadLetterFlags) retry(ctx context.Context, w world, ids []string) error {
+	if err := f.check(ids); err != nil {
+		return err
+	}
+	result, err := f.decide(ctx, w, ids, "retry")
 	if err != nil {
 		return err
 	}
-	if c.JSON {
-		return writeJSON(w.stdout, moved)
+	if f.json {
+		return writeJSON(w.stdout, result)
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s owed again, %s pending\n", letterCount(moved.Deliveries), alertCount(moved.Alerts))
+	_, err = fmt.Fprintf(w.stdout, "%s owed again, %s pending\n", letterCount(result.Deliveries), alertCount(result.Alerts))
 	return err
-}
-
-func letterCount(n int) string  { return counted(int64(n), "dead letter") }
-func alertCount(n int64) string { return counted(n, "alert") }
-
-func counted(n int64, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// union adds to a what b has besides.
-func union(a, b []string) []string {
-	for _, s := range b {
-		if !slices.Contains(a, s) {
-			a = append(a, s)
-		}
-	}
-	return a
 }

@@ -5,49 +5,58 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
+
+	"github.com/spf13/cobra"
 
 	"tocsin/alert"
 )
 
 type queueShowCmd struct {
 	clientFlags
-	ID   string `arg:"" help:"Id of a delivery (see tocsin queue list)."`
-	JSON bool   `help:"Print as JSON."`
+	json bool
 }
 
-// Help shows examples under the command's help.
-func (queueShowCmd) Help() string {
-	return `Example: tocsin queue show 01964f2e-7c1d-7f00-8000-0123456789ab`
+func newQueueShow(w world) *cobra.Command {
+	var c queueShowCmd
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a delivery with its incident and its alerts in full",
+		Example: "  tocsin queue show 01964f2e-7c1d-7f00-8000-0123456789ab",
+		Args:    arguments(1, 1, "which delivery? give one id (tocsin queue list lists them)"),
+		RunE:    func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), w, args[0]) },
+	}
+	c.register(cmd)
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	cmd.ValidArgsFunction = c.completeOne(w, deliveryIDs("dead,pending,sending"))
+	return cmd
 }
 
-// Run shows the delivery.
-func (c queueShowCmd) Run(ctx context.Context, w world) error {
-	var l alert.DeliveryDetail
-	if err := c.ask(ctx, w, http.MethodGet, "/v1/deliveries/"+url.PathEscape(c.ID), &l); err != nil {
+func (c *queueShowCmd) run(ctx context.Context, w world, id string) error {
+	var d alert.DeliveryDetail
+	if err := c.get(ctx, w, "/v1/deliveries/"+url.PathEscape(id), &d); err != nil {
 		return err
 	}
-	if c.JSON {
-		return writeJSON(w.stdout, l)
+	if c.json {
+		return writeJSON(w.stdout, d)
 	}
-	return showLetter(w.stdout, l)
+	return showDelivery(w.stdout, d)
 }
 
-func showLetter(w io.Writer, l alert.DeliveryDetail) error {
+func showDelivery(w io.Writer, d alert.DeliveryDetail) error {
 	err := table(w, func(line func(cells ...any)) {
-		for _, f := range letterFields(l) {
+		for _, f := range deliveryFields(d) {
 			if f[1] != "" {
 				line(f[0]+":", strings.Map(visible, f[1]))
 			}
 		}
 	})
-	if err == nil && l.AlertCount > int64(len(l.Alerts)) {
-		_, err = fmt.Fprintf(w, "\nThe first %d of its %d alerts:\n", len(l.Alerts), l.AlertCount)
+	if err == nil && d.AlertCount > int64(len(d.Alerts)) {
+		_, err = fmt.Fprintf(w, "\nThe first %d of its %d alerts:\n", len(d.Alerts), d.AlertCount)
 	}
-	for _, a := range l.Alerts {
+	for _, a := range d.Alerts {
 		if err == nil {
 			err = showRecord(w, a)
 		}
@@ -55,27 +64,27 @@ func showLetter(w io.Writer, l alert.DeliveryDetail) error {
 	return err
 }
 
-func letterFields(l alert.DeliveryDetail) [][2]string {
+func deliveryFields(d alert.DeliveryDetail) [][2]string {
 	fields := [][2]string{
-		{"delivery", l.ID}, {"state", string(l.State)}, {"reason", brief(l.Reason)}, {"lane", l.Lane}, {"kind", string(l.Kind)},
-		{"attempts", fmt.Sprint(l.Attempts)}, {"owed since", clock(l.CreatedAt)}, {"last attempt", clock(l.StartedAt)}, {"done", clock(l.DoneAt)},
+		{"delivery", d.ID}, {"state", string(d.State)}, {"reason", brief(d.Reason)}, {"lane", d.Lane}, {"kind", string(d.Kind)},
+		{"attempts", fmt.Sprint(d.Attempts)}, {"owed since", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
 	}
-	if l.State == alert.Pending || l.State == alert.Sending {
-		fields = append(fields, [2]string{"next attempt", clock(l.NextAt)})
+	if d.State == alert.Pending || d.State == alert.Sending {
+		fields = append(fields, [2]string{"next attempt", clock(d.NextAt)})
 	}
-	if l.TS != "" {
-		fields = append(fields, [2]string{"shown as", l.Conversation + " " + l.TS})
+	if d.TS != "" {
+		fields = append(fields, [2]string{"shown as", d.Conversation + " " + d.TS})
 	}
-	if l.PossibleDuplicate {
+	if d.PossibleDuplicate {
 		fields = append(fields, [2]string{"note", "possibly shown twice"})
 	}
-	if l.Note != nil && l.Note.Text != "" {
-		fields = append(fields, [2]string{"says", l.Note.Text})
+	if d.Note != nil && d.Note.Text != "" {
+		fields = append(fields, [2]string{"says", d.Note.Text})
 	}
-	if i := l.About; i != nil {
+	if i := d.About; i != nil {
 		fields = append(fields, [2]string{"incident", fmt.Sprintf("%s (%s, %s, fired %d×): %s", i.ID, i.State, i.Severity, i.Count, brief(i.Title))})
 	}
-	return append(fields, [2]string{"alerts", fmt.Sprint(l.AlertCount)})
+	return append(fields, [2]string{"alerts", fmt.Sprint(d.AlertCount)})
 }
 
 // showRecord prints an alert in full.

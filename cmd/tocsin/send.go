@@ -12,41 +12,69 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/cobra"
+
 	"tocsin/alert"
 )
 
 type sendCmd struct {
 	clientFlags
-	Text           string            `arg:"" optional:"" help:"What happened; - or nothing reads it from standard input."`
-	Title          string            `short:"t" help:"Title (default: the text's first line)."`
-	Severity       string            `short:"s" placeholder:"SEVERITY" help:"critical, error, warning or info (default: error)."`
-	Channel        string            `short:"c" placeholder:"NAME" help:"Conversation: C…, #name, @user, user@mail (default: the daemon's)."`
-	Key            string            `short:"k" help:"What it is about: alerts with one key share a card (default: by source, labels and title)."`
-	Resolve        bool              `short:"r" help:"It is over: resolve the incident of this key."`
-	Source         string            `placeholder:"NAME" help:"Who sends it."`
-	Label          map[string]string `short:"l" placeholder:"NAME=VALUE" mapsep:"none" help:"A label; may be repeated."`
-	Link           []string          `placeholder:"LABEL=URL" sep:"none" help:"A link shown as a button; may be repeated."`
-	Mention        string            `placeholder:"WHO" help:"Whom it concerns."`
-	At             time.Time         `placeholder:"TIME" help:"When it happened, as 2026-01-02T15:04:05Z (default: now)."`
-	IdempotencyKey string            `placeholder:"KEY" help:"The same key is counted once (default: a new one, so that trying again is safe)."`
-	Wait           bool              `short:"w" help:"Wait until Slack shows it; exit 1 if it does not within --timeout."`
-	Timeout        time.Duration     `default:"30s" help:"How long to go on trying while the daemon restarts, and to --wait."`
-	JSON           bool              `help:"Print as JSON."`
+	alert   alert.Alert
+	labels  []string
+	links   []string
+	resolve bool
+	wait    bool
+	timeout time.Duration
+	json    bool
 }
 
-// Help shows examples under the command's help.
-func (sendCmd) Help() string {
-	return `Examples:
-  tocsin send 'disk full on db-3'
+func newSend(w world) *cobra.Command {
+	var c sendCmd
+	cmd := &cobra.Command{
+		Use:   "send [TEXT]",
+		Short: "Push an alert to the running daemon",
+		Long: `Push an alert to the running daemon. TEXT says what happened; without it, or with -, the
+text is read from standard input.`,
+		Example: `  tocsin send 'disk full on db-3'
   tocsin send -s critical -k db-3/disk -l host=db-3 -l mount=/var 'disk full'
   tocsin send -k db-3/disk --resolve 'disk has room again'
   journalctl -u backup -n 50 | tocsin send -t 'backup failed' -c '#ops' --wait -
-  0 3 * * *  backup.sh || tocsin send -s error -k backup 'backup failed'     (crontab)`
+  0 3 * * *  backup.sh || tocsin send -s error -k backup 'backup failed'     (crontab)`,
+		Args: arguments(0, 1, "send takes one text; put it in quotes"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				c.alert.Text = args[0]
+			}
+			return c.run(cmd.Context(), w)
+		},
+	}
+	c.clientFlags.register(cmd)
+	c.register(cmd, w)
+	return cmd
 }
 
-// Run sends the alert.
-func (c sendCmd) Run(ctx context.Context, w world) error {
-	a, err := c.alert(w)
+func (c *sendCmd) register(cmd *cobra.Command, w world) {
+	f, a := cmd.Flags(), &c.alert
+	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: the first line of its text)")
+	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY`: critical, error, warning or info (default: error)")
+	f.StringVarP(&a.Channel, "channel", "c", "", "conversation by `NAME`: C…, #name, @user, user@mail (default: the daemon's)")
+	f.StringVarP(&a.Key, "key", "k", "", "`KEY` of the incident: alerts with one key share a card\n(default: from source, labels and title)")
+	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
+	f.StringVar(&a.Source, "source", "", "`NAME` of the sender")
+	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
+	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
+	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns")
+	f.TimeVar(&a.At, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` it happened, such as 2026-01-02T15:04:05Z (default: now)")
+	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
+	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
+	f.DurationVar(&c.timeout, "timeout", 30*time.Second, "`DURATION` to keep trying while the daemon restarts, and to --wait")
+	f.BoolVar(&c.json, "json", false, "print as JSON")
+	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
+	completeFlag(cmd, "channel", c.completeConversation(w))
+}
+
+func (c *sendCmd) run(ctx context.Context, w world) error {
+	a, err := c.build(w)
 	if err != nil {
 		return err
 	}
@@ -54,66 +82,72 @@ func (c sendCmd) Run(ctx context.Context, w world) error {
 	if err != nil {
 		return err
 	}
-	deadline, cancel := context.WithTimeout(ctx, c.Timeout)
+	deadline, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	accepted, err := c.push(deadline, w, daemon, a)
 	if err != nil {
 		return err
 	}
-	if !c.Wait {
+	if !c.wait {
 		return c.printAccepted(w, accepted)
 	}
 	return c.waitFor(deadline, w, daemon, accepted)
 }
 
-// alert puts the flags into words the daemon takes; it checks nothing itself.
-func (c sendCmd) alert(w world) (alert.Alert, error) {
-	a := alert.Alert{
-		Title: c.Title, Text: c.Text, Severity: alert.Severity(c.Severity), Channel: c.Channel, Key: c.Key,
-		Source: c.Source, Labels: c.Label, Mention: c.Mention, At: c.At, IdempotencyKey: c.IdempotencyKey,
-	}
-	if c.Resolve {
+// build returns the alert that the flags and standard input describe. The
+// daemon checks it.
+func (c *sendCmd) build(w world) (alert.Alert, error) {
+	a := c.alert
+	if c.resolve {
 		a.Status = alert.Resolved
-	}
-	var err error
-	if a.Links, err = c.links(); err != nil {
-		return a, err
 	}
 	if a.IdempotencyKey == "" {
 		a.IdempotencyKey = alert.NewID()
 	}
-	if a.Text == "" && a.Title == "" && isTerminal(w.stdin) {
-		return a, &usageError{errors.New("there is nothing to send: write the text behind send, or pipe it in")}
-	}
-	if a.Text == "-" || a.Text == "" && a.Title == "" {
-		text, err := io.ReadAll(w.stdin)
-		if err != nil {
-			return a, fmt.Errorf("read standard input: %w", err)
+	for _, label := range c.labels {
+		name, value, ok := strings.Cut(label, "=")
+		if !ok {
+			return a, &usageError{fmt.Errorf("--label %s: write it as NAME=VALUE, for example --label host=db-3", label)}
 		}
-		a.Text = string(text)
+		if a.Labels == nil {
+			a.Labels = map[string]string{}
+		}
+		a.Labels[name] = value
 	}
-	return a, nil
-}
-
-// links are those given, in their order; an address may hold more signs of
-// equality.
-func (c sendCmd) links() ([]alert.Link, error) {
-	var links []alert.Link
-	for _, link := range c.Link {
+	for _, link := range c.links { // a URL may contain more equals signs
 		label, target, ok := strings.Cut(link, "=")
 		if !ok {
-			return nil, &usageError{fmt.Errorf("--link %s: write it as LABEL=URL, for example --link Runbook=https://example.com/disk", link)}
+			return a, &usageError{fmt.Errorf("--link %s: write it as LABEL=URL, for example --link Runbook=https://example.com/disk", link)}
 		}
-		links = append(links, alert.Link{Label: label, URL: target})
+		a.Links = append(a.Links, alert.Link{Label: label, URL: target})
 	}
-	return links, nil
+	err := readText(w, &a)
+	return a, err
 }
 
-// push sends a until the daemon took it: nothing listening and a store that
-// can't write are worth another try, because both end by themselves, and the
-// idempotency key keeps a second try from counting twice.
-func (c sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Alert) (alert.Accepted, error) {
-	for told := false; ; told = true {
+// readText reads the alert's text from standard input if the arguments have
+// none.
+func readText(w world, a *alert.Alert) error {
+	none := a.Text == "" && a.Title == ""
+	if none && isTerminal(w.stdin) {
+		return &usageError{errors.New("there is nothing to send: write a text after send, or pipe one in")}
+	}
+	if !none && a.Text != "-" {
+		return nil
+	}
+	text, err := io.ReadAll(w.stdin)
+	if err != nil {
+		return fmt.Errorf("read standard input: %w", err)
+	}
+	a.Text = string(text)
+	return nil
+}
+
+// push sends a until the daemon accepts it. It retries when nothing listens and
+// when the store can't write, because both may pass; the idempotency key keeps
+// a retry from counting twice.
+func (c *sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Alert) (alert.Accepted, error) {
+	for warned := false; ; warned = true {
 		var answer struct {
 			Alerts []alert.Accepted `json:"alerts"`
 		}
@@ -121,13 +155,13 @@ func (c sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Aler
 		if err == nil && len(answer.Alerts) == 1 {
 			return answer.Alerts[0], nil
 		}
-		var said *answerError
-		refused := errors.As(err, &said) && said.status != http.StatusServiceUnavailable && said.status != http.StatusTooManyRequests
-		if refused || errors.Is(err, fs.ErrPermission) {
+		refusal, refused := errors.AsType[*answerError](err)
+		final := refused && refusal.status != http.StatusServiceUnavailable && refusal.status != http.StatusTooManyRequests
+		if final || errors.Is(err, fs.ErrPermission) {
 			return alert.Accepted{}, err
 		}
-		if !told {
-			_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.Timeout)
+		if !warned {
+			_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.timeout)
 		}
 		if !pause(ctx, time.Second) {
 			return alert.Accepted{}, fmt.Errorf("the alert was not accepted: %w", err)
@@ -135,7 +169,7 @@ func (c sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Aler
 	}
 }
 
-// wire is a as the daemon reads it: what it fills in itself is left out.
+// wire is a as the daemon reads it, without the fields that the daemon sets.
 func wire(a alert.Alert) map[string]any {
 	m := map[string]any{
 		"title": a.Title, "text": a.Text, "severity": a.Severity, "status": a.Status, "channel": a.Channel, "key": a.Key,
@@ -147,7 +181,7 @@ func wire(a alert.Alert) map[string]any {
 	return m
 }
 
-// pause waits for d and tells whether ctx still goes on.
+// pause waits for d; it returns false if ctx ended first.
 func pause(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
@@ -159,8 +193,8 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (c sendCmd) printAccepted(w world, got alert.Accepted) error {
-	if c.JSON {
+func (c *sendCmd) printAccepted(w world, got alert.Accepted) error {
+	if c.json {
 		return writeJSON(w.stdout, got)
 	}
 	_, err := fmt.Fprintf(w.stdout, "accepted: incident %s %s (alert %s)\n", got.Incident, got.Effect, got.ID)
@@ -168,13 +202,13 @@ func (c sendCmd) printAccepted(w world, got alert.Accepted) error {
 }
 
 // waitFor waits until Slack shows the alert.
-func (c sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert.Accepted) error {
+func (c *sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert.Accepted) error {
 	began := time.Now()
 	rec, err := c.await(ctx, daemon, got)
 	if err != nil {
 		return fmt.Errorf("the alert is accepted and kept (incident %s), but it is not known whether Slack shows it: %w", got.Incident, err)
 	}
-	if c.JSON {
+	if c.json {
 		if err := writeJSON(w.stdout, rec); err != nil {
 			return err
 		}
@@ -182,10 +216,10 @@ func (c sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert
 	switch {
 	case rec.Standing == alert.StandPending:
 		return fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
-			got.Incident, c.Timeout, cmp.Or(rec.Reason, "see /readyz of the daemon"))
+			got.Incident, c.timeout, cmp.Or(rec.Reason, "see /readyz of the daemon"))
 	case rec.Standing == alert.StandDead:
 		return fmt.Errorf("the alert was given up (incident %s): %s", got.Incident, rec.Reason)
-	case c.JSON:
+	case c.json:
 		return nil
 	}
 	_, err = fmt.Fprintf(w.stdout, "%s: incident %s in %s (%s), after %s\n",
@@ -193,20 +227,17 @@ func (c sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert
 	return err
 }
 
-// longestAsk is how long one question to the daemon may stay open.
-const longestAsk = time.Minute
-
-// await asks until the alert is not pending or ctx ends, across restarts of the
-// daemon. The error is the last one, if the daemon never answered.
-func (c sendCmd) await(ctx context.Context, daemon *client, got alert.Accepted) (alert.Record, error) {
+// await asks until the alert is no longer pending or ctx ends, across restarts
+// of the daemon. The error is the last one, if the daemon never answered.
+func (c *sendCmd) await(ctx context.Context, daemon *client, got alert.Accepted) (alert.Record, error) {
 	deadline, _ := ctx.Deadline()
 	var rec alert.Record
 	for {
-		wait := min(longestAsk, max(time.Until(deadline)-time.Second/2, time.Millisecond)).Round(time.Millisecond)
+		wait := min(longestCall, max(time.Until(deadline)-time.Second/2, time.Millisecond)).Round(time.Millisecond)
 		err := daemon.call(ctx, http.MethodGet, "/v1/alerts/"+url.PathEscape(got.ID)+"?wait="+wait.String(), nil, &rec)
-		var said *answerError
+		refusal, refused := errors.AsType[*answerError](err)
 		switch {
-		case err == nil && rec.Standing != alert.StandPending, errors.As(err, &said) && said.status == http.StatusNotFound:
+		case err == nil && rec.Standing != alert.StandPending, refused && refusal.status == http.StatusNotFound:
 			return rec, err
 		case err != nil && !pause(ctx, time.Second):
 			return rec, err

@@ -4,29 +4,34 @@ import (
 	"context"
 	"runtime/debug"
 
+	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
 	"tocsin/config"
 )
 
-type serveCmd struct {
-	daemonFlags
+func newServe(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon",
+		Long: `Run the daemon. These three variables are enough:
+
+    SLACK_APP_TOKEN=xapp-…  SLACK_BOT_TOKEN=xoxb-…  SLACK_CHANNEL_ID=C0123ABCD  tocsin serve
+
+With a token missing or wrong it starts anyway: it accepts and keeps alerts, and delivers
+them as soon as Slack accepts the token, without a restart.
+
+SIGTERM or Ctrl-C stops it within 10 s. What is not delivered by then is kept.`,
+		Args: noArgs,
+	}
+	flags := daemonFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return serve(cmd.Context(), w, flags()) }
+	return cmd
 }
 
-// Help shows examples under the command's help.
-func (serveCmd) Help() string {
-	return `With these three set and nothing else, it works:
-  SLACK_APP_TOKEN=xapp-…  SLACK_BOT_TOKEN=xoxb-…  SLACK_CHANNEL_ID=C0123ABCD  tocsin serve
-
-A token that is missing or wrong does not keep it from starting: alerts are accepted and
-kept, and go out as soon as Slack takes the token, without a restart.
-
-It stops on SIGTERM or Ctrl-C within 10 s and keeps what is not delivered yet.`
-}
-
-// Run runs the daemon until ctx ends.
-func (c serveCmd) Run(ctx context.Context, w world) error {
-	in := w.input(c.given())
+// serve runs the daemon until ctx ends.
+func serve(ctx context.Context, w world, flags map[string]string) error {
+	in := w.input(flags)
 	cfg, err := config.Load(in)
 	if err != nil {
 		return err
@@ -51,4 +56,33 @@ func runDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		return err
 	}
 	return d.run(ctx)
+}
+
+// daemonFlags adds the settings that can be given as flags, and returns what
+// reads them once they are parsed, by the names that config knows.
+func daemonFlags(cmd *cobra.Command) func() map[string]string {
+	f := cmd.Flags()
+	f.String("config", "", "read this YAML `FILE` (default: /etc/tocsin/tocsin.yaml, else ~/.config/tocsin/tocsin.yaml)")
+	f.String("listen", "", "accept alerts at this TCP `ADDRESS`, or off (default: 127.0.0.1:8126)")
+	f.String("socket", "", "accept alerts at the Unix socket with this `PATH`, or off")
+	f.String("store", "", "store at this `URL`: sqlite:PATH or postgres://…")
+	f.String("default-channel", "", "conversation for alerts that name none, by `NAME`: C…, #name, @user, user@mail")
+	f.String("slack-api-url", "", "base `URL` of Slack's Web API, for playgrounds and GovSlack")
+	f.String("digest-above", "", "send a digest when more than `NUMBER` alerts wait for one conversation (default: 5)")
+	f.String("give-up-after", "", "give up a delivery after this `DURATION` (default: 24h)")
+	f.String("log-level", "", "`LEVEL` of the log: debug, info, warn or error")
+	f.String("log-format", "", "`FORMAT` of the log: auto, json or console")
+	completeFlag(cmd, "config", completeFile)
+	completeFlag(cmd, "socket", completeFile)
+	completeFlag(cmd, "log-level", oneOf("debug", "info", "warn", "error"))
+	completeFlag(cmd, "log-format", oneOf("auto", "json", "console"))
+	return func() map[string]string {
+		given := map[string]string{}
+		for _, name := range config.FlagNames() {
+			if flag := f.Lookup(name); flag != nil && flag.Changed {
+				given[name] = flag.Value.String()
+			}
+		}
+		return given
+	}
 }
