@@ -168,7 +168,7 @@ func (d *draft) settle(in input) result {
 		r.acted = append(r.acted, d.act(a))
 	}
 	if in.silence != nil {
-		r.silence, r.quieted = d.hush(*in.silence)
+		r.silence, r.quieted = d.createSilence(*in.silence)
 	}
 	if in.unsilence != nil {
 		r.silence, r.err = d.unhush(*in.unsilence)

@@ -83,8 +83,8 @@ func (d *draft) quieten(en *entry, s *quietness) {
 	d.tell(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
 
-// hush begins a silence and returns it with how many incidents it keeps quiet.
-func (d *draft) hush(s alert.Silence) (alert.Silence, int) {
+// createSilence begins a silence and returns it with how many incidents it keeps quiet.
+func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
 	s.ID, s.CreatedAt = d.lastSilence, d.now
 	q := &quietness{Silence: s, changed: true}
