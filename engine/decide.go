@@ -20,11 +20,11 @@ type input struct {
 	alerts    []alert.Alert
 	acts      []alert.Act
 	silence   *alert.Silence
-	unsilence *ending
+	unsilence *endRequest
 }
 
-// ending is the wish to end a silence.
-type ending struct {
+// endRequest is the wish to end a silence.
+type endRequest struct {
 	id string
 	by alert.Person
 }
@@ -171,7 +171,7 @@ func (d *draft) settle(in input) result {
 		r.silence, r.quieted = d.createSilence(*in.silence)
 	}
 	if in.unsilence != nil {
-		r.silence, r.err = d.unhush(*in.unsilence)
+		r.silence, r.err = d.endSilence(*in.unsilence)
 	}
 	return r
 }

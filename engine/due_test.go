@@ -177,7 +177,7 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	w.silence(`key="db"`, time.Hour)
 	longer := w.silence(`severity="error"`, 2*time.Hour)
 	w.now = noon.Add(30 * time.Minute)
-	w.decide(input{unsilence: &ending{longer.ID, bob}})
+	w.decide(input{unsilence: &endRequest{longer.ID, bob}})
 	wantOwed(t, w.after(0))
 	wantOwed(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
 }

@@ -109,7 +109,7 @@ func checkSilence(s alert.Silence, now time.Time) error {
 // already stays as it is. The error wraps alert.ErrNotFound if there is none of
 // this id, or is as that of Act.
 func (e *Engine) Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error) {
-	r, err := e.ask(ctx, input{unsilence: &ending{id: id, by: by}})
+	r, err := e.ask(ctx, input{unsilence: &endRequest{id: id, by: by}})
 	if err != nil {
 		return alert.Silence{}, fmt.Errorf("end silence: %w", err)
 	}

@@ -106,8 +106,8 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	return s, quieted
 }
 
-// unhush ends a silence. What it keeps quiet becomes due.
-func (d *draft) unhush(e ending) (alert.Silence, error) {
+// endSilence ends a silence. What it keeps quiet becomes due.
+func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	n := slices.IndexFunc(d.silences, func(s *quietness) bool { return s.ID == e.id })
 	if n < 0 {
 		return alert.Silence{}, fmt.Errorf("silence %.20s: %w", e.id, alert.ErrNotFound)

@@ -104,16 +104,16 @@ func TestASilenceThatSomebodyEndsShowsWhatItHid(t *testing.T) {
 	s := w.silence(`key="db"`, time.Hour)
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.now = noon.Add(time.Minute)
-	d := w.decide(input{unsilence: &ending{s.ID, bob}})
+	d := w.decide(input{unsilence: &endRequest{s.ID, bob}})
 	if d.err != nil || !d.silence.EndsAt.Equal(w.now) || d.silence.EndedBy != bob {
 		t.Errorf("ending it gave %+v, %v", d.silence, d.err)
 	}
 	wantOwed(t, w.after(0), "#alerts post")
-	again := w.decide(input{unsilence: &ending{s.ID, ann}})
+	again := w.decide(input{unsilence: &endRequest{s.ID, ann}})
 	if again.err != nil || again.silence.EndedBy != bob || !empty(again.change) {
 		t.Errorf("ending it again gave %+v, %v", again.silence, again.err)
 	}
-	if d := w.decide(input{unsilence: &ending{"s-zzzz", ann}}); !errors.Is(d.err, alert.ErrNotFound) {
+	if d := w.decide(input{unsilence: &endRequest{"s-zzzz", ann}}); !errors.Is(d.err, alert.ErrNotFound) {
 		t.Errorf("ending an unknown one gave %v", d.err)
 	}
 }
@@ -126,7 +126,7 @@ func TestWhatTwoSilencesHideIsShownAfterTheLastOne(t *testing.T) {
 	if i := w.incidents[0]; i.Silence != second.ID || !i.DueAt.Equal(second.EndsAt) || !i.HeldUntil.Equal(second.EndsAt) {
 		t.Errorf("it is kept quiet as %+v", i)
 	}
-	w.decide(input{unsilence: &ending{second.ID, bob}})
+	w.decide(input{unsilence: &endRequest{second.ID, bob}})
 	wantOwed(t, w.after(0))
 	if i := w.incidents[0]; i.Silence != first.ID || !i.DueAt.Equal(first.EndsAt) {
 		t.Errorf("after the second it is kept quiet as %+v", i)
