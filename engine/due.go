@@ -30,7 +30,7 @@ func (d *draft) wake(en *entry) {
 	}
 	if s := d.silencing(en); s != nil {
 		// When the silence began more were open than it looked at.
-		d.quieten(en, s)
+		d.applySilence(en, s)
 		return
 	}
 	switch en.State {

@@ -54,7 +54,7 @@ func reason(s alert.Silence) string {
 // seen it: a silence is there so that a flood is not read.
 func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
-	d.quieten(en, s)
+	d.applySilence(en, s)
 	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.Told, lane) })
 	if en.Severity != alert.Critical || known || len(lanes) == 0 {
 		return
@@ -67,8 +67,8 @@ func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
 	d.oweIn(en, lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
 }
 
-// quieten makes the incident one that s keeps quiet.
-func (d *draft) quieten(en *entry, s *quietness) {
+// applySilence makes the incident one that s keeps quiet.
+func (d *draft) applySilence(en *entry, s *quietness) {
 	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
 		return
 	}
@@ -98,7 +98,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 		quieted++
 		d.catchUp(en)
 		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
-			d.quieten(en, q)
+			d.applySilence(en, q)
 			d.update(en)
 			d.say(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
 		}
@@ -135,7 +135,7 @@ func (d *draft) catchUp(en *entry) {
 // unquieten hands the incident to another silence that matches it, or shows it.
 func (d *draft) unquieten(en *entry) {
 	if next := d.silencing(en); next != nil {
-		d.quieten(en, next)
+		d.applySilence(en, next)
 		return
 	}
 	d.touch(en)
