@@ -125,15 +125,15 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 // silence would hide it.
 func (d *draft) catchUp(en *entry) {
 	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
-		d.unquieten(en)
+		d.liftSilence(en)
 	}
 	if en.waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
 		d.release(en)
 	}
 }
 
-// unquieten hands the incident to another silence that matches it, or shows it.
-func (d *draft) unquieten(en *entry) {
+// liftSilence hands the incident to another silence that matches it, or shows it.
+func (d *draft) liftSilence(en *entry) {
 	if next := d.silencing(en); next != nil {
 		d.applySilence(en, next)
 		return
