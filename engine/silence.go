@@ -128,7 +128,7 @@ func (d *draft) catchUp(en *entry) {
 		d.liftSilence(en)
 	}
 	if en.waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
-		d.release(en)
+		d.showNow(en)
 	}
 }
 
@@ -141,12 +141,12 @@ func (d *draft) liftSilence(en *entry) {
 	d.touch(en)
 	en.Silence, en.SilencedUntil = "", noTime
 	if !en.waiting || !en.HeldUntil.After(d.now) {
-		d.release(en)
+		d.showNow(en)
 	}
 }
 
-// release shows what nothing keeps quiet any more.
-func (d *draft) release(en *entry) {
+// showNow shows what nothing keeps quiet any more.
+func (d *draft) showNow(en *entry) {
 	d.touch(en)
 	if en.unshown {
 		d.hold(en)
