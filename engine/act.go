@@ -13,7 +13,7 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	if a.RequestID != "" && d.done[name] {
 		return acted
 	}
-	d.catchUp(en)
+	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.does(en, line):
 	case a.Text != "":

@@ -24,7 +24,7 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 // wake does what an incident is due for.
 func (d *draft) wake(en *entry) {
 	d.touch(en)
-	d.catchUp(en)
+	d.expireHolds(en)
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
 		return
 	}

@@ -63,7 +63,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 		d.tell(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
 		return d.present(en, alert.EffectReopened, &before)
 	}
-	d.catchUp(en)
+	d.expireHolds(en)
 	d.touch(en)
 	en.show(a, &plan, d.now)
 	return d.present(en, alert.EffectFolded, &before)

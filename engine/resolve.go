@@ -73,7 +73,7 @@ func (d *draft) latest(key string) *entry {
 
 // end is what an alert that says so does to an incident.
 func (d *draft) end(en *entry, a alert.Alert) verdict {
-	d.catchUp(en)
+	d.expireHolds(en)
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.lastWords(a))
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.waiting {

@@ -96,7 +96,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 			continue
 		}
 		quieted++
-		d.catchUp(en)
+		d.expireHolds(en)
 		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
 			d.applySilence(en, q)
 			d.update(en)
@@ -120,10 +120,10 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	return s.Silence, nil
 }
 
-// catchUp ends what kept an incident quiet and is over by now, whether or not
+// expireHolds ends what kept an incident quiet and is over by now, whether or not
 // the clock has looked at it yet. What waits and has ended is shown although a
 // silence would hide it.
-func (d *draft) catchUp(en *entry) {
+func (d *draft) expireHolds(en *entry) {
 	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
 		d.liftSilence(en)
 	}
