@@ -77,13 +77,13 @@ func (d *draft) end(en *entry, a alert.Alert) verdict {
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.lastWords(a))
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.waiting {
-		d.hushed(&v)
+		d.markSilenced(&v)
 	}
 	return v
 }
 
-// hushed has an end stand where the incident that nobody saw stands.
-func (d *draft) hushed(v *verdict) {
+// markSilenced has an end stand where the incident that nobody saw stands.
+func (d *draft) markSilenced(v *verdict) {
 	v.standing, v.silence, v.reason = alert.StandSilenced, v.en.Silence, "silence "+v.en.Silence
 	if s := d.silenceOf(v.en); s != nil {
 		v.reason = reason(s.Silence)
@@ -119,7 +119,7 @@ func (d *draft) endAgain(en *entry) verdict {
 	switch {
 	case en.unshown && en.waiting:
 	case en.unshown:
-		d.hushed(&v)
+		d.markSilenced(&v)
 	case d.upToDate(en):
 		v.standing = alert.StandFolded
 	default:
