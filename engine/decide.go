@@ -49,7 +49,7 @@ type draft struct {
 	byID          map[string]*entry
 	all           []*entry
 	order         []*entry // changed ones, in the order of their first change
-	silences      []*quietness
+	silences      []*silenceState
 	subscriptions []alert.Subscription
 	seen          map[string]alert.Accepted
 	done          map[deed]bool
@@ -64,8 +64,8 @@ type ref struct{ key, route string }
 // deed is an act on an incident by the name of the request.
 type deed struct{ once, incident string }
 
-// quietness is a silence in a draft.
-type quietness struct {
+// silenceState is a silence in a draft.
+type silenceState struct {
 	alert.Silence
 	changed bool
 }
@@ -97,7 +97,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 		}
 	}
 	for _, s := range snapshot.Silences {
-		d.silences = append(d.silences, &quietness{Silence: s})
+		d.silences = append(d.silences, &silenceState{Silence: s})
 	}
 	for k, receipt := range snapshot.Seen {
 		d.seen[k] = receipt

@@ -13,8 +13,8 @@ var noTime time.Time
 
 // silencing is the silence that hides the incident's newest alert: of those that
 // match, the one that ends last. It is nil if there is none.
-func (d *draft) silencing(en *entry) *quietness {
-	var found *quietness
+func (d *draft) silencing(en *entry) *silenceState {
+	var found *silenceState
 	for _, s := range d.silences {
 		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(en.Subject()) {
 			found = s
@@ -24,11 +24,11 @@ func (d *draft) silencing(en *entry) *quietness {
 }
 
 // silenceOf is the silence that keeps the incident quiet now, or nil.
-func (d *draft) silenceOf(en *entry) *quietness {
+func (d *draft) silenceOf(en *entry) *silenceState {
 	if en.Silence == "" {
 		return nil
 	}
-	n := slices.IndexFunc(d.silences, func(s *quietness) bool { return s.ID == en.Silence && s.Active(d.now) })
+	n := slices.IndexFunc(d.silences, func(s *silenceState) bool { return s.ID == en.Silence && s.Active(d.now) })
 	if n < 0 {
 		return nil
 	}
@@ -52,7 +52,7 @@ func reason(s alert.Silence) string {
 // hide keeps what a firing alert has changed out of Slack. That a silence hides
 // a critical alert is told once in each conversation where people would have
 // seen it: a silence is there so that a flood is not read.
-func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
+func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.applySilence(en, s)
 	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.Told, lane) })
@@ -68,7 +68,7 @@ func (d *draft) hide(en *entry, s *quietness, before *alert.Incident) {
 }
 
 // applySilence makes the incident one that s keeps quiet.
-func (d *draft) applySilence(en *entry, s *quietness) {
+func (d *draft) applySilence(en *entry, s *silenceState) {
 	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
 		return
 	}
@@ -87,7 +87,7 @@ func (d *draft) applySilence(en *entry, s *quietness) {
 func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
 	s.ID, s.CreatedAt = d.lastSilence, d.now
-	q := &quietness{Silence: s, changed: true}
+	q := &silenceState{Silence: s, changed: true}
 	d.silences = append(d.silences, q)
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 	quieted := 0
@@ -108,7 +108,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 
 // endSilence ends a silence. What it keeps quiet becomes due.
 func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
-	n := slices.IndexFunc(d.silences, func(s *quietness) bool { return s.ID == e.id })
+	n := slices.IndexFunc(d.silences, func(s *silenceState) bool { return s.ID == e.id })
 	if n < 0 {
 		return alert.Silence{}, fmt.Errorf("silence %.20s: %w", e.id, alert.ErrNotFound)
 	}
