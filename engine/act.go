@@ -9,7 +9,7 @@ func (d *draft) act(a alert.Act) alert.Acted {
 		return alert.Acted{Incident: alert.Incident{ID: a.Incident}, Effect: alert.ActUnknown}
 	}
 	acted := alert.Acted{Incident: alert.Incident{ID: en.ID}, Effect: alert.ActDone}
-	name := deed{a.RequestID, en.ID}
+	name := actKey{a.RequestID, en.ID}
 	if a.RequestID != "" && d.done[name] {
 		return acted
 	}

@@ -52,7 +52,7 @@ type draft struct {
 	silences      []*silenceState
 	subscriptions []alert.Subscription
 	seen          map[string]alert.Accepted
-	done          map[deed]bool
+	done          map[actKey]bool
 	lastID        string // of the latest incident
 	lastSilence   string
 	change        alert.Change
@@ -61,8 +61,8 @@ type draft struct {
 // ref is what makes two alerts be about the same thing.
 type ref struct{ key, route string }
 
-// deed is an act on an incident by the name of the request.
-type deed struct{ once, incident string }
+// actKey is an act on an incident by the name of the request.
+type actKey struct{ once, incident string }
 
 // silenceState is a silence in a draft.
 type silenceState struct {
@@ -88,7 +88,7 @@ type entry struct {
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	d := &draft{
 		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, byID: map[string]*entry{},
-		subscriptions: snapshot.Subscriptions, seen: map[string]alert.Accepted{}, done: map[deed]bool{},
+		subscriptions: snapshot.Subscriptions, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
 		lastID: snapshot.LastID, lastSilence: snapshot.LastSilence,
 	}
 	for _, i := range snapshot.Incidents {
@@ -103,7 +103,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 		d.seen[k] = receipt
 	}
 	for _, line := range snapshot.Done {
-		d.done[deed{line.RequestID, line.Incident}] = true
+		d.done[actKey{line.RequestID, line.Incident}] = true
 	}
 	return d
 }
