@@ -58,7 +58,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 	before := en.Incident
 	if en.State == alert.StateResolved {
 		d.touch(en)
-		en.anew(d.now)
+		en.reopen(d.now)
 		en.show(a, &plan, d.now)
 		d.tell(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
 		return d.present(en, alert.EffectReopened, &before)
@@ -109,8 +109,8 @@ func (d *draft) nextID() string {
 	return d.lastID
 }
 
-// anew makes a resolved incident open as if nobody had cared for it yet.
-func (en *entry) anew(now time.Time) {
+// reopen makes a resolved incident open as if nobody had cared for it yet.
+func (en *entry) reopen(now time.Time) {
 	en.State, en.OpenedAt, en.Escalated = alert.Open, now, 0
 	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
 	en.AckedAt, en.AckedBy, en.Assignee = noTime, alert.Person{}, alert.Person{}
