@@ -59,7 +59,7 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 	if en.Assignee == (alert.Person{}) {
 		en.Assignee = line.By
 	}
-	d.tell(en, line)
+	d.addHistory(en, line)
 	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
 	return true
@@ -75,7 +75,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 		d.taken(en, line.To)
 	}
 	en.Assignee = line.To
-	d.tell(en, line)
+	d.addHistory(en, line)
 	d.update(en)
 	var pings map[string][]string
 	if !line.To.Is(line.By) {
@@ -93,6 +93,6 @@ func (d *draft) taken(en *entry, by alert.Person) {
 // note adds what a person says. The card shows nothing of it.
 func (d *draft) note(en *entry, line alert.Event) {
 	line.Verb = alert.VerbNote
-	d.tell(en, line)
+	d.addHistory(en, line)
 	d.say(en, alert.Note{Topic: alert.TopicNote, By: line.By, Text: line.Text}, nil)
 }

@@ -207,8 +207,8 @@ func (d *draft) planOf(en *entry) *alert.Plan {
 	return en.plan
 }
 
-// tell adds a line to the incident's history.
-func (d *draft) tell(en *entry, line alert.Event) {
+// addHistory adds a line to the incident's history.
+func (d *draft) addHistory(en *entry, line alert.Event) {
 	line.Incident, line.At = en.ID, d.now
 	d.change.History = append(d.change.History, line)
 }

@@ -53,7 +53,7 @@ func (d *draft) escalate(en *entry) {
 // step tells who else is to hear of an incident that nobody has acknowledged:
 // with a card in conversations that have none, else in the thread.
 func (d *draft) step(en *entry, s alert.Step) {
-	d.tell(en, alert.Event{Verb: alert.VerbEscalate, Text: strings.Join(append(slices.Clone(s.To), s.Mention...), " ")})
+	d.addHistory(en, alert.Event{Verb: alert.VerbEscalate, Text: strings.Join(append(slices.Clone(s.To), s.Mention...), " ")})
 	to := s.To
 	if len(to) == 0 {
 		to = en.Lanes
@@ -84,7 +84,7 @@ func (d *draft) remind(en *entry) {
 	if d.planOf(en).Remind <= 0 {
 		return
 	}
-	d.tell(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
+	d.addHistory(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
 	n := alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}
 	d.say(en, n, en.pinging(en.Assignee))
 }

@@ -60,7 +60,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 		d.touch(en)
 		en.reopen(d.now)
 		en.show(a, &plan, d.now)
-		d.tell(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
+		d.addHistory(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
 		return d.present(en, alert.EffectReopened, &before)
 	}
 	d.expireHolds(en)
@@ -138,7 +138,7 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	}
 	if en.Silence != "" {
 		if !en.unshown && effect == alert.EffectFolded {
-			d.tell(en, alert.Event{Verb: alert.VerbShow})
+			d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 		}
 		en.Silence, en.SilencedUntil, en.OpenedAt = "", noTime, d.now
 	}
@@ -163,7 +163,7 @@ func (d *draft) hold(en *entry) {
 		return
 	}
 	if !en.waiting {
-		d.tell(en, alert.Event{Verb: alert.VerbHold, Text: "quiet hours until " + end.Format("Mon 15:04 MST")})
+		d.addHistory(en, alert.Event{Verb: alert.VerbHold, Text: "quiet hours until " + end.Format("Mon 15:04 MST")})
 	}
 	en.HeldUntil, en.waiting = end.UTC(), true
 }

@@ -9,7 +9,7 @@ import (
 // post owes the incident's first card to all its lanes.
 func (d *draft) post(en *entry) {
 	if !en.HeldUntil.IsZero() {
-		d.tell(en, alert.Event{Verb: alert.VerbShow})
+		d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 	}
 	if en.State != alert.StateResolved {
 		en.OpenedAt = d.now

@@ -95,7 +95,7 @@ func (d *draft) markSilenced(v *verdict) {
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
-	d.tell(en, line)
+	d.addHistory(en, line)
 	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }

@@ -80,7 +80,7 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 	case en.unshown && en.HeldUntil.Equal(s.EndsAt):
 		en.HeldUntil = en.HeldUntil.Add(time.Microsecond) // so that it can be told that something waits
 	}
-	d.tell(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
+	d.addHistory(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
 
 // createSilence begins a silence and returns it with how many incidents it keeps quiet.
@@ -155,5 +155,5 @@ func (d *draft) showNow(en *entry) {
 	en.OpenedAt = d.now
 	d.update(en)
 	d.say(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
-	d.tell(en, alert.Event{Verb: alert.VerbShow})
+	d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 }
