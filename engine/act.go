@@ -61,7 +61,7 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 	}
 	d.addHistory(en, line)
 	d.update(en)
-	d.say(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
+	d.addNote(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
 	return true
 }
 
@@ -81,7 +81,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	if !line.To.Is(line.By) {
 		pings = en.pinging(line.To)
 	}
-	d.say(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, pings)
+	d.addNote(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, pings)
 	return true
 }
 
@@ -94,5 +94,5 @@ func (d *draft) taken(en *entry, by alert.Person) {
 func (d *draft) note(en *entry, line alert.Event) {
 	line.Verb = alert.VerbNote
 	d.addHistory(en, line)
-	d.say(en, alert.Note{Topic: alert.TopicNote, By: line.By, Text: line.Text}, nil)
+	d.addNote(en, alert.Note{Topic: alert.TopicNote, By: line.By, Text: line.Text}, nil)
 }

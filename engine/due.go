@@ -64,7 +64,7 @@ func (d *draft) step(en *entry, s alert.Step) {
 			pings[lane] = s.Mention
 		}
 	}
-	d.say(en, alert.Note{
+	d.addNote(en, alert.Note{
 		Topic: alert.TopicUnanswered, Severity: en.Severity, Count: en.Count, After: d.now.Sub(en.OpenedAt),
 	}, pings)
 	for _, lane := range to {
@@ -86,7 +86,7 @@ func (d *draft) remind(en *entry) {
 	}
 	d.addHistory(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
 	n := alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}
-	d.say(en, n, en.pinging(en.Assignee))
+	d.addNote(en, n, en.pinging(en.Assignee))
 }
 
 // nextDue is when the clock has to look at an incident next; zero for never.

@@ -178,9 +178,9 @@ func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 		n.After = d.now.Sub(before.ResolvedAt)
 	}
 	if topic == alert.TopicRefired {
-		d.say(en, n, nil)
+		d.addNote(en, n, nil)
 	} else {
-		d.say(en, n, en.unpinged())
+		d.addNote(en, n, en.unpinged())
 	}
 	if en.Text != before.Text {
 		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])

@@ -41,9 +41,9 @@ func (d *draft) oweMore(en *entry, lanes, pages []string) {
 	}
 }
 
-// say owes the thread a note, if the policy wants it told; pings are who is
+// addNote owes the thread a note, if the policy wants it told; pings are who is
 // pinged by it in which lane.
-func (d *draft) say(en *entry, n alert.Note, pings map[string][]string) {
+func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	plan := d.planOf(en)
 	if !told(plan.Thread, n) && len(pings) == 0 {
 		return

@@ -97,7 +97,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
 	d.addHistory(en, line)
 	d.update(en)
-	d.say(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
+	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }
 
 // lastWords is what the alert that ends an incident says that its card does not

@@ -100,7 +100,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
 			d.applySilence(en, q)
 			d.update(en)
-			d.say(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
+			d.addNote(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
 		}
 	}
 	return s, quieted
@@ -154,6 +154,6 @@ func (d *draft) showNow(en *entry) {
 	}
 	en.OpenedAt = d.now
 	d.update(en)
-	d.say(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
+	d.addNote(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
 	d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 }
