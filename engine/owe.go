@@ -45,7 +45,7 @@ func (d *draft) oweMore(en *entry, lanes, pages []string) {
 // pinged by it in which lane.
 func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	plan := d.planOf(en)
-	if !told(plan.Thread, n) && len(pings) == 0 {
+	if !noteWanted(plan.Thread, n) && len(pings) == 0 {
 		return
 	}
 	n.Broadcast = plan.Broadcast && matters(n.Topic)
@@ -77,9 +77,9 @@ func (en *entry) pinging(p alert.Person) map[string][]string {
 	return pings
 }
 
-// told says whether a thread policy wants a note. What people wrote, and what
+// noteWanted says whether a thread policy wants a note. What people wrote, and what
 // routes ask for by themselves, no policy keeps back.
-func told(policy alert.ThreadPolicy, n alert.Note) bool {
+func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 	switch n.Topic {
 	case alert.TopicNote, alert.TopicUnanswered, alert.TopicReminder:
 		return true
