@@ -162,7 +162,7 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 func (d *draft) settle(in input) result {
 	var r result
 	for _, a := range in.alerts {
-		r.accepted = append(r.accepted, d.take(a))
+		r.accepted = append(r.accepted, d.accept(a))
 	}
 	for _, a := range in.acts {
 		r.acted = append(r.acted, d.act(a))

@@ -17,8 +17,8 @@ type verdict struct {
 	silence, reason string
 }
 
-// take decides about one alert.
-func (d *draft) take(a alert.Alert) alert.Accepted {
+// accept decides about one alert.
+func (d *draft) accept(a alert.Alert) alert.Accepted {
 	if first, ok := d.seen[a.IdempotencyKey]; ok && a.IdempotencyKey != "" {
 		first.Effect = alert.EffectDuplicate
 		return first
