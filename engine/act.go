@@ -15,7 +15,7 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	}
 	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
-	case d.does(en, line):
+	case d.perform(en, line):
 	case a.Text != "":
 		// What it says is worth keeping although somebody else was first.
 		d.note(en, line)
@@ -28,9 +28,9 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	return acted
 }
 
-// does changes the incident as the line of its history is to say, and says
+// perform changes the incident as the line of its history is to say, and says
 // whether there was anything to change.
-func (d *draft) does(en *entry, line alert.Event) bool {
+func (d *draft) perform(en *entry, line alert.Event) bool {
 	switch line.Verb {
 	case alert.VerbAck:
 		return d.ack(en, line)
@@ -55,7 +55,7 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 		return false
 	}
 	d.touch(en)
-	d.taken(en, line.By)
+	d.markAcked(en, line.By)
 	if en.Assignee == (alert.Person{}) {
 		en.Assignee = line.By
 	}
@@ -72,7 +72,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	}
 	d.touch(en)
 	if en.State == alert.Open {
-		d.taken(en, line.To)
+		d.markAcked(en, line.To)
 	}
 	en.Assignee = line.To
 	d.addHistory(en, line)
@@ -85,8 +85,8 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	return true
 }
 
-// taken makes the incident acknowledged.
-func (d *draft) taken(en *entry, by alert.Person) {
+// markAcked makes the incident acknowledged.
+func (d *draft) markAcked(en *entry, by alert.Person) {
 	en.State, en.AckedBy, en.AckedAt, en.reminder = alert.Acked, by, d.now, noTime
 }
 
