@@ -146,7 +146,7 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 	d.change.Deliveries = slices.Grow(d.change.Deliveries, alerts)
 	results := make([]result, len(inputs))
 	for n, in := range inputs {
-		results[n] = d.settle(in)
+		results[n] = d.decideInput(in)
 	}
 	d.finish()
 	for n := range results {
@@ -159,7 +159,7 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 	return d.change, results
 }
 
-func (d *draft) settle(in input) result {
+func (d *draft) decideInput(in input) result {
 	var r result
 	for _, a := range in.alerts {
 		r.accepted = append(r.accepted, d.accept(a))

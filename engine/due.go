@@ -14,15 +14,15 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {
 		if !en.DueAt.IsZero() && !en.DueAt.After(now) {
-			d.wake(en)
+			d.processDue(en)
 		}
 	}
 	d.finish()
 	return d.change
 }
 
-// wake does what an incident is due for.
-func (d *draft) wake(en *entry) {
+// processDue does what an incident is due for.
+func (d *draft) processDue(en *entry) {
 	d.touch(en)
 	d.expireHolds(en)
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
