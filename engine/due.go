@@ -116,7 +116,7 @@ func (d *draft) nextStep(en *entry) time.Time {
 	if en.Escalated >= len(plan.Steps) {
 		return noTime
 	}
-	return awake(plan, en.OpenedAt.Add(plan.Steps[en.Escalated].After), en.Severity)
+	return afterQuietHours(plan, en.OpenedAt.Add(plan.Steps[en.Escalated].After), en.Severity)
 }
 
 // nextReminder is when who acknowledged it is to be reminded, which may be
@@ -130,11 +130,11 @@ func (d *draft) nextReminder(en *entry) time.Time {
 		return en.reminder
 	}
 	since := max(d.now.Sub(en.AckedAt), 0)
-	return awake(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
+	return afterQuietHours(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
 }
 
-// awake is at, or the end of the quiet hours that it falls into.
-func awake(plan *alert.Plan, at time.Time, severity alert.Severity) time.Time {
+// afterQuietHours is at, or the end of the quiet hours that it falls into.
+func afterQuietHours(plan *alert.Plan, at time.Time, severity alert.Severity) time.Time {
 	if end, quiet := plan.Quiet.Until(at, severity); quiet {
 		return end.UTC()
 	}
