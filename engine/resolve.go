@@ -12,11 +12,11 @@ import (
 func (d *draft) resolve(a alert.Alert) verdict {
 	plan := d.rules.routing.Plan(a.Subject())
 	own := d.incidents[ref{a.Key, plan.Route}]
-	going := d.going(a, own)
+	going := d.toResolve(a, own)
 	if len(going) > 0 {
-		v := d.end(going[0], a)
+		v := d.resolveIncident(going[0], a)
 		for _, en := range going[1:] {
-			d.end(en, a)
+			d.resolveIncident(en, a)
 		}
 		return v
 	}
@@ -24,7 +24,7 @@ func (d *draft) resolve(a alert.Alert) verdict {
 		own = d.latest(a.Key)
 	}
 	if own != nil {
-		return d.endAgain(own)
+		return d.resolveAgain(own)
 	}
 	en := d.open(a, &plan)
 	en.Count = 0
@@ -33,11 +33,11 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	return v
 }
 
-// going are the incidents that the end of a key ends, that of its own route
+// toResolve are the incidents that the end of a key ends, that of its own route
 // first. Severity or labels may have changed the route since they began, so
 // without a channel those of all configured routes end, and if there are none,
 // those that were sent to a channel by name: a sender may leave it out.
-func (d *draft) going(a alert.Alert, own *entry) []*entry {
+func (d *draft) toResolve(a alert.Alert, own *entry) []*entry {
 	var here, elsewhere []*entry
 	if own != nil && own.State != alert.StateResolved {
 		here = append(here, own)
@@ -71,10 +71,10 @@ func (d *draft) latest(key string) *entry {
 	return found
 }
 
-// end is what an alert that says so does to an incident.
-func (d *draft) end(en *entry, a alert.Alert) verdict {
+// resolveIncident is what an alert that says so does to an incident.
+func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
-	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.lastWords(a))
+	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.resolveText(a))
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.waiting {
 		d.markSilenced(&v)
@@ -100,9 +100,9 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }
 
-// lastWords is what the alert that ends an incident says that its card does not
+// resolveText is what the alert that ends an incident says that its card does not
 // show: its text and, unless the card or the text has it, its title.
-func (en *entry) lastWords(a alert.Alert) string {
+func (en *entry) resolveText(a alert.Alert) string {
 	switch begins := strings.TrimSuffix(a.Title, "…"); {
 	case a.Title == en.Title, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
 		return a.Text
@@ -112,9 +112,9 @@ func (en *entry) lastWords(a alert.Alert) string {
 	return a.Title + "\n" + a.Text
 }
 
-// endAgain accounts for the end of something already ended. If every card
+// resolveAgain accounts for the end of something already ended. If every card
 // shows it, there is nothing to change.
-func (d *draft) endAgain(en *entry) verdict {
+func (d *draft) resolveAgain(en *entry) verdict {
 	v := verdict{en: en, effect: alert.EffectFolded, standing: alert.StandPending}
 	switch {
 	case en.unshown && en.waiting:
