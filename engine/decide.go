@@ -93,7 +93,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	}
 	for _, i := range snapshot.Incidents {
 		if d.byID[i.ID] == nil {
-			d.know(loaded(i))
+			d.index(newEntry(i))
 		}
 	}
 	for _, s := range snapshot.Silences {
@@ -108,8 +108,8 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	return d
 }
 
-// loaded is an incident as the store has it.
-func loaded(i alert.Incident) *entry {
+// newEntry is an incident as the store has it.
+func newEntry(i alert.Incident) *entry {
 	en := &entry{Incident: i, unshown: !i.HeldUntil.IsZero()}
 	en.waiting = en.unshown && (i.Silence == "" || !i.HeldUntil.Equal(i.SilencedUntil))
 	if i.State == alert.Acked && i.Silence == "" && !en.unshown {
@@ -118,8 +118,8 @@ func loaded(i alert.Incident) *entry {
 	return en
 }
 
-// know makes en the incident of its key in its route, unless a later one is.
-func (d *draft) know(en *entry) {
+// index makes en the incident of its key in its route, unless a later one is.
+func (d *draft) index(en *entry) {
 	at := ref{en.Key, en.Route}
 	if have := d.incidents[at]; have == nil || later(en.ID, have.ID) {
 		d.incidents[at] = en

@@ -83,7 +83,7 @@ func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
 			en.Lanes = alert.Union(en.Lanes, []string{s.Person})
 		}
 	}
-	d.know(en)
+	d.index(en)
 	d.touch(en)
 	en.show(a, plan, d.now)
 	return en
