@@ -183,7 +183,7 @@ func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 		d.addNote(en, n, en.unpinged())
 	}
 	if en.Text != before.Text {
-		d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
+		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
 	}
 	if topic != alert.TopicRefired {
 		d.widen(en)

@@ -15,8 +15,8 @@ func (d *draft) post(en *entry) {
 		en.OpenedAt = d.now
 	}
 	en.unshown, en.waiting, en.HeldUntil = false, false, noTime
-	en.opener = d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Post})
-	d.oweMore(en, en.Lanes, alert.Pages(en.Text)[1:])
+	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
+	d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
 }
 
 // join adds a lane and owes the card to it.
@@ -27,17 +27,17 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 		return
 	}
 	to := []string{lane}
-	d.oweIn(en, to, alert.Delivery{Kind: alert.Post})
-	d.oweMore(en, to, alert.Pages(en.Text)[1:])
+	d.deliver(en, to, alert.Delivery{Kind: alert.Post})
+	d.deliverPages(en, to, alert.Pages(en.Text)[1:])
 }
 
 // update owes an edit to each card of the incident.
-func (d *draft) update(en *entry) { d.oweIn(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
+func (d *draft) update(en *entry) { d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
 
-// oweMore owes the thread the further pages of a text.
-func (d *draft) oweMore(en *entry, lanes, pages []string) {
+// deliverPages owes the thread the further pages of a text.
+func (d *draft) deliverPages(en *entry, lanes, pages []string) {
 	for _, page := range pages {
-		d.oweIn(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now}})
+		d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now}})
 	}
 }
 
@@ -59,9 +59,9 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 		who, pinged := pings[lane]
 		note.Mention = who
 		note.Broadcast = n.Broadcast || pinged && n.Topic == alert.TopicUnanswered
-		d.oweIn(en, []string{lane}, alert.Delivery{Kind: alert.Reply, Note: &note})
+		d.deliver(en, []string{lane}, alert.Delivery{Kind: alert.Reply, Note: &note})
 	}
-	d.oweMore(en, en.Lanes, pages[1:])
+	d.deliverPages(en, en.Lanes, pages[1:])
 }
 
 // pinging pings a person wherever the incident is shown, if it is somebody whom
@@ -100,9 +100,9 @@ func matters(t alert.Topic) bool {
 	return false
 }
 
-// oweIn adds a delivery for each of the lanes and returns the id of the first.
+// deliver adds a delivery for each of the lanes and returns the id of the first.
 // What has no card yet, and none on the way, has nothing to edit or reply to.
-func (d *draft) oweIn(en *entry, lanes []string, what alert.Delivery) (first string) {
+func (d *draft) deliver(en *entry, lanes []string, what alert.Delivery) (first string) {
 	if en.unshown && !what.TopLevel {
 		return ""
 	}

@@ -64,7 +64,7 @@ func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	if s.Why != "" {
 		note.Text += ": " + s.Why
 	}
-	d.oweIn(en, lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
+	d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
 }
 
 // applySilence makes the incident one that s keeps quiet.
