@@ -79,7 +79,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	d.update(en)
 	var pings map[string][]string
 	if !line.To.Is(line.By) {
-		pings = en.pinging(line.To)
+		pings = en.mentionEverywhere(line.To)
 	}
 	d.addNote(en, alert.Note{Topic: alert.TopicAssigned, By: line.By, To: line.To, Text: line.Text}, pings)
 	return true

@@ -86,7 +86,7 @@ func (d *draft) remind(en *entry) {
 	}
 	d.addHistory(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
 	n := alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}
-	d.addNote(en, n, en.pinging(en.Assignee))
+	d.addNote(en, n, en.mentionEverywhere(en.Assignee))
 }
 
 // nextDue is when the clock has to look at an incident next; zero for never.

@@ -180,19 +180,19 @@ func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
 	if topic == alert.TopicRefired {
 		d.addNote(en, n, nil)
 	} else {
-		d.addNote(en, n, en.unpinged())
+		d.addNote(en, n, en.newMentions())
 	}
 	if en.Text != before.Text {
 		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
 	}
 	if topic != alert.TopicRefired {
-		d.widen(en)
+		d.postToNewLanes(en)
 	}
 }
 
-// unpinged are those whom its routes want to hear of the incident now, in
+// newMentions are those whom its routes want to hear of the incident now, in
 // conversations that show it, and who have not been pinged there.
-func (en *entry) unpinged() map[string][]string {
+func (en *entry) newMentions() map[string][]string {
 	pings := map[string][]string{}
 	for _, stop := range en.plan.Stops {
 		had := en.Mentions[stop.Lane]
@@ -204,8 +204,8 @@ func (en *entry) unpinged() map[string][]string {
 	return pings
 }
 
-// widen posts the incident where its routes send it now and have not before.
-func (d *draft) widen(en *entry) {
+// postToNewLanes posts the incident where its routes send it now and have not before.
+func (d *draft) postToNewLanes(en *entry) {
 	for _, stop := range en.plan.Stops {
 		if !slices.Contains(en.Lanes, stop.Lane) {
 			d.join(en, stop.Lane, stop.Mention)

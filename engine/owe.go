@@ -64,9 +64,9 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	d.deliverPages(en, en.Lanes, pages[1:])
 }
 
-// pinging pings a person wherever the incident is shown, if it is somebody whom
+// mentionEverywhere pings a person wherever the incident is shown, if it is somebody whom
 // Slack knows.
-func (en *entry) pinging(p alert.Person) map[string][]string {
+func (en *entry) mentionEverywhere(p alert.Person) map[string][]string {
 	if id := alert.ParsePerson(p.ID); id.ID == "" || id.Name != "" {
 		return nil
 	}
