@@ -28,7 +28,7 @@ func (d *draft) processDue(en *entry) {
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
 		return
 	}
-	if s := d.silencing(en); s != nil {
+	if s := d.silenceFor(en); s != nil {
 		// When the silence began more were open than it looked at.
 		d.applySilence(en, s)
 		return

@@ -131,7 +131,7 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 // incident.
 func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
 	v := verdict{en: en, effect: effect, standing: alert.StandPending}
-	if s := d.silencing(en); s != nil {
+	if s := d.silenceFor(en); s != nil {
 		d.hide(en, s, before)
 		v.standing, v.silence, v.reason = alert.StandSilenced, s.ID, reason(s.Silence)
 		return v
@@ -144,19 +144,19 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	}
 	switch {
 	case en.unshown:
-		d.hold(en)
+		d.holdOrPost(en)
 	case effect == alert.EffectReopened:
-		d.changed(en, before, alert.TopicReopened)
+		d.showChange(en, before, alert.TopicReopened)
 	case en.Severity.Rank() < before.Severity.Rank():
-		d.changed(en, before, alert.TopicEscalated)
+		d.showChange(en, before, alert.TopicEscalated)
 	default:
-		d.changed(en, before, alert.TopicRefired)
+		d.showChange(en, before, alert.TopicRefired)
 	}
 	return v
 }
 
-// hold lets a first card wait for the end of quiet hours, or owes it.
-func (d *draft) hold(en *entry) {
+// holdOrPost lets a first card wait for the end of quiet hours, or owes it.
+func (d *draft) holdOrPost(en *entry) {
 	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
 	if !quiet {
 		d.post(en)
@@ -168,10 +168,10 @@ func (d *draft) hold(en *entry) {
 	en.HeldUntil, en.waiting = end.UTC(), true
 }
 
-// changed shows what a firing alert has changed about an incident that has
+// showChange shows what a firing alert has changed about an incident that has
 // cards. When that is more than one firing more, it is posted as well where its
 // routes send it now and have not before.
-func (d *draft) changed(en *entry, before *alert.Incident, topic alert.Topic) {
+func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic) {
 	d.update(en)
 	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
 	if topic == alert.TopicReopened {

@@ -48,7 +48,7 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	if !noteWanted(plan.Thread, n) && len(pings) == 0 {
 		return
 	}
-	n.Broadcast = plan.Broadcast && matters(n.Topic)
+	n.Broadcast = plan.Broadcast && broadcastable(n.Topic)
 	if n.At.IsZero() {
 		n.At = d.now
 	}
@@ -91,8 +91,8 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 	return policy != alert.ThreadNone
 }
 
-// matters tells the notes that a route may want to show in the channel as well.
-func matters(t alert.Topic) bool {
+// broadcastable tells the notes that a route may want to show in the channel as well.
+func broadcastable(t alert.Topic) bool {
 	switch t {
 	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced:
 		return true

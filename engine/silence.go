@@ -11,9 +11,9 @@ import (
 // noTime is the zero time.
 var noTime time.Time
 
-// silencing is the silence that hides the incident's newest alert: of those that
+// silenceFor is the silence that hides the incident's newest alert: of those that
 // match, the one that ends last. It is nil if there is none.
-func (d *draft) silencing(en *entry) *silenceState {
+func (d *draft) silenceFor(en *entry) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
 		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(en.Subject()) {
@@ -134,7 +134,7 @@ func (d *draft) expireHolds(en *entry) {
 
 // liftSilence hands the incident to another silence that matches it, or shows it.
 func (d *draft) liftSilence(en *entry) {
-	if next := d.silencing(en); next != nil {
+	if next := d.silenceFor(en); next != nil {
 		d.applySilence(en, next)
 		return
 	}
@@ -149,7 +149,7 @@ func (d *draft) liftSilence(en *entry) {
 func (d *draft) showNow(en *entry) {
 	d.touch(en)
 	if en.unshown {
-		d.hold(en)
+		d.holdOrPost(en)
 		return
 	}
 	en.OpenedAt = d.now
