@@ -19,8 +19,8 @@ const (
 	duePause = 5 * time.Second
 )
 
-// passTime does what is due now, and finds out when something is due next.
-func (e *Engine) passTime(ctx context.Context) {
+// runDue does what is due now, and finds out when something is due next.
+func (e *Engine) runDue(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
 	var due []alert.Incident
@@ -31,9 +31,9 @@ func (e *Engine) passTime(ctx context.Context) {
 		return c
 	})
 	if errors.Is(err, alert.ErrInternal) {
-		err = e.passTimeOfEach(ctx, due)
+		err = e.runEachDue(ctx, due)
 	}
-	e.noteDue(ctx, err)
+	e.logDue(ctx, err)
 	// Should the store say that something is due which it does not give, that must
 	// not spin either.
 	if err != nil || idle && e.pause() == 0 {
@@ -41,9 +41,9 @@ func (e *Engine) passTime(ctx context.Context) {
 	}
 }
 
-// passTimeOfEach does what each incident is due for by itself, so that one that
+// runEachDue does what each incident is due for by itself, so that one that
 // nobody can decide about does not hold up the others.
-func (e *Engine) passTimeOfEach(ctx context.Context, due []alert.Incident) error {
+func (e *Engine) runEachDue(ctx context.Context, due []alert.Incident) error {
 	var all error
 	for _, i := range due {
 		err := e.commit(ctx, alert.Query{IDs: []string{i.ID}}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
@@ -59,8 +59,8 @@ func (e *Engine) passTimeOfEach(ctx context.Context, due []alert.Incident) error
 	return all
 }
 
-// noteDue logs that what is due can't be done, once until it can.
-func (e *Engine) noteDue(ctx context.Context, err error) {
+// logDue logs that what is due can't be done, once until it can.
+func (e *Engine) logDue(ctx context.Context, err error) {
 	switch {
 	case err != nil && !e.stuck && ctx.Err() == nil:
 		e.opts.Log.Warn("what is due waits", zap.Error(err))
@@ -71,18 +71,18 @@ func (e *Engine) noteDue(ctx context.Context, err error) {
 	}
 }
 
-// expect remembers when what a change leaves behind is due.
-func (e *Engine) expect(c alert.Change) {
+// expectDue remembers when what a change leaves behind is due.
+func (e *Engine) expectDue(c alert.Change) {
 	for _, i := range c.Incidents {
-		e.soonest(i.DueAt)
+		e.dueBy(i.DueAt)
 	}
 	for _, s := range c.Silences {
-		e.soonest(s.EndsAt)
+		e.dueBy(s.EndsAt)
 	}
 }
 
-// soonest remembers at as when something is due, unless something is before.
-func (e *Engine) soonest(at time.Time) {
+// dueBy remembers at as when something is due, unless something is before.
+func (e *Engine) dueBy(at time.Time) {
 	if !at.IsZero() && (e.due.IsZero() || at.Before(e.due)) {
 		e.due = at
 	}

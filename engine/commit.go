@@ -18,7 +18,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if err != nil {
 			return fmt.Errorf("load incidents: %w", err)
 		}
-		e.soonest(snapshot.NextDue)
+		e.dueBy(snapshot.NextDue)
 		c, err := recovered(func() alert.Change { return decide(q.Now, snapshot) })
 		if err != nil {
 			return fmt.Errorf("decide: %w", err)
@@ -33,7 +33,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if err != nil {
 			return fmt.Errorf("commit change: %w", err)
 		}
-		e.expect(c)
+		e.expectDue(c)
 		e.opts.Owed(c.Lanes()...)
 		return nil
 	}

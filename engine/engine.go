@@ -207,7 +207,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
 		case <-clock.C:
-			e.passTime(ctx)
+			e.runDue(ctx)
 		case <-ctx.Done():
 			e.drain()
 			return nil
