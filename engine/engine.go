@@ -71,7 +71,7 @@ type Engine struct {
 	store   Store
 	opts    Options
 	waiting chan *request
-	held    atomic.Int64 // alerts and acts that wait or are being committed
+	queued atomic.Int64 // alerts and acts that wait or are being committed
 	ended   chan struct{}
 	metrics metrics
 	// due is when the clock has to be looked at next, and stuck is set while what
@@ -121,15 +121,15 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 	if e.opts.Pending != nil && e.opts.Pending()+int64(len(alerts)) > e.opts.MaxPending {
 		return nil, fmt.Errorf("accept: %w (at most %d may)", alert.ErrBacklog, e.opts.MaxPending)
 	}
-	r, err := e.ask(ctx, input{alerts: prepared})
+	r, err := e.submit(ctx, input{alerts: prepared})
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", err)
 	}
 	return r.accepted, nil
 }
 
-// ask has Run decide about in and returns what became of it.
-func (e *Engine) ask(ctx context.Context, in input) (result, error) {
+// submit has Run decide about in and returns what became of it.
+func (e *Engine) submit(ctx context.Context, in input) (result, error) {
 	r := &request{input: in, done: make(chan result, 1)}
 	if err := e.enqueue(r); err != nil {
 		return result{}, err
@@ -140,7 +140,7 @@ func (e *Engine) ask(ctx context.Context, in input) (result, error) {
 	case <-ctx.Done():
 		return result{}, ctx.Err()
 	case <-e.ended:
-		return e.lastWord(r)
+		return e.finalResult(r)
 	}
 }
 
@@ -153,21 +153,21 @@ func (e *Engine) enqueue(r *request) error {
 	default:
 	}
 	size := int64(r.size())
-	if held := e.held.Add(size); held > maxWaitingAlerts && held > size {
-		e.held.Add(-size)
+	if held := e.queued.Add(size); held > maxWaitingAlerts && held > size {
+		e.queued.Add(-size)
 		return alert.ErrOverloaded
 	}
 	select {
 	case e.waiting <- r:
 		return nil
 	default:
-		e.held.Add(-size)
+		e.queued.Add(-size)
 		return alert.ErrOverloaded
 	}
 }
 
-// lastWord looks once more for a result that came as the engine ended.
-func (e *Engine) lastWord(r *request) (result, error) {
+// finalResult looks once more for a result that came as the engine ended.
+func (e *Engine) finalResult(r *request) (result, error) {
 	select {
 	case got := <-r.done:
 		return got, got.err
@@ -260,7 +260,7 @@ func (e *Engine) serve(batch []*request) {
 		if err == nil {
 			got = results[n]
 		}
-		e.held.Add(-int64(r.size()))
+		e.queued.Add(-int64(r.size()))
 		r.done <- got
 	}
 }

@@ -33,7 +33,7 @@ func (e *Engine) Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, erro
 			return nil, err
 		}
 	}
-	r, err := e.ask(ctx, input{acts: slices.Clone(acts)})
+	r, err := e.submit(ctx, input{acts: slices.Clone(acts)})
 	if err != nil {
 		return nil, fmt.Errorf("act: %w", err)
 	}
@@ -81,7 +81,7 @@ func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, i
 	if err := checkSilence(s, now); err != nil {
 		return alert.Silence{}, 0, err
 	}
-	r, err := e.ask(ctx, input{silence: &s})
+	r, err := e.submit(ctx, input{silence: &s})
 	if err != nil {
 		return alert.Silence{}, 0, fmt.Errorf("silence: %w", err)
 	}
@@ -109,7 +109,7 @@ func checkSilence(s alert.Silence, now time.Time) error {
 // already stays as it is. The error wraps alert.ErrNotFound if there is none of
 // this id, or is as that of Act.
 func (e *Engine) Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error) {
-	r, err := e.ask(ctx, input{unsilence: &endRequest{id: id, by: by}})
+	r, err := e.submit(ctx, input{unsilence: &endRequest{id: id, by: by}})
 	if err != nil {
 		return alert.Silence{}, fmt.Errorf("end silence: %w", err)
 	}
