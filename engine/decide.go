@@ -34,7 +34,7 @@ type result struct {
 	accepted []alert.Accepted
 	acted    []alert.Acted
 	silence  alert.Silence
-	quieted  int
+	silenced int
 	err      error
 }
 
@@ -168,7 +168,7 @@ func (d *draft) decideInput(in input) result {
 		r.acted = append(r.acted, d.act(a))
 	}
 	if in.silence != nil {
-		r.silence, r.quieted = d.createSilence(*in.silence)
+		r.silence, r.silenced = d.createSilence(*in.silence)
 	}
 	if in.unsilence != nil {
 		r.silence, r.err = d.endSilence(*in.unsilence)

@@ -71,7 +71,7 @@ type Engine struct {
 	store   Store
 	opts    Options
 	waiting chan *request
-	queued atomic.Int64 // alerts and acts that wait or are being committed
+	queued  atomic.Int64 // alerts and acts that wait or are being committed
 	ended   chan struct{}
 	metrics metrics
 	// due is when the clock has to be looked at next, and stuck is set while what

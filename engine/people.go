@@ -85,7 +85,7 @@ func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, i
 	if err != nil {
 		return alert.Silence{}, 0, fmt.Errorf("silence: %w", err)
 	}
-	return r.silence, r.quieted, nil
+	return r.silence, r.silenced, nil
 }
 
 func checkSilence(s alert.Silence, now time.Time) error {

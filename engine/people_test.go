@@ -136,9 +136,9 @@ func TestASilenceKnowsWhatItQuietsAndItsEndIsTold(t *testing.T) {
 		if _, err := e.Push(t.Context(), []alert.Alert{{Key: "a", Title: "t"}, {Key: "b", Title: "t"}, {Key: "c", Title: "t"}}); err != nil {
 			t.Fatal(err)
 		}
-		s, quieted, err := e.Silence(t.Context(), alert.Silence{ID: "mine", Matchers: matchers(t, `key=~"a|b"`), EndsAt: begin.Add(time.Hour), By: ann, Hidden: 7})
-		if err != nil || quieted != 2 || s.ID == "mine" || s.Hidden != 0 || !s.CreatedAt.Equal(begin) {
-			t.Errorf("got %+v, %d, %v", s, quieted, err)
+		s, silenced, err := e.Silence(t.Context(), alert.Silence{ID: "mine", Matchers: matchers(t, `key=~"a|b"`), EndsAt: begin.Add(time.Hour), By: ann, Hidden: 7})
+		if err != nil || silenced != 2 || s.ID == "mine" || s.Hidden != 0 || !s.CreatedAt.Equal(begin) {
+			t.Errorf("got %+v, %d, %v", s, silenced, err)
 		}
 		<-time.After(time.Minute)
 		ended, err := e.Unsilence(t.Context(), s.ID, bob)

@@ -12,10 +12,10 @@ import (
 func (d *draft) resolve(a alert.Alert) verdict {
 	plan := d.rules.routing.Plan(a.Subject())
 	own := d.incidents[ref{a.Key, plan.Route}]
-	going := d.toResolve(a, own)
-	if len(going) > 0 {
-		v := d.resolveIncident(going[0], a)
-		for _, en := range going[1:] {
+	open := d.toResolve(a, own)
+	if len(open) > 0 {
+		v := d.resolveIncident(open[0], a)
+		for _, en := range open[1:] {
 			d.resolveIncident(en, a)
 		}
 		return v

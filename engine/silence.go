@@ -90,12 +90,12 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	q := &silenceState{Silence: s, changed: true}
 	d.silences = append(d.silences, q)
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
-	quieted := 0
+	silenced := 0
 	for _, en := range d.all {
 		if en.State == alert.StateResolved || !s.Matchers.Match(en.Subject()) {
 			continue
 		}
-		quieted++
+		silenced++
 		d.expireHolds(en)
 		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
 			d.applySilence(en, q)
@@ -103,7 +103,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 			d.addNote(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
 		}
 	}
-	return s, quieted
+	return s, silenced
 }
 
 // endSilence ends a silence. What it keeps quiet becomes due.

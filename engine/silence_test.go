@@ -75,8 +75,8 @@ func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
 	w.push(alert.Alert{Key: "web", Title: "a"})
 	d := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.Add(time.Hour), By: ann, Why: "w"}})
 	wantOwed(t, d, "#alerts update", "#alerts reply silenced")
-	if d.quieted != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
-		t.Errorf("%d incidents are quieted by %+v", d.quieted, d.silence)
+	if d.silenced != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
+		t.Errorf("%d incidents are silenced by %+v", d.silenced, d.silence)
 	}
 	hidden := w.push(alert.Alert{Key: "db", Title: "again"})
 	wantOwed(t, hidden)
