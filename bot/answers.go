@@ -83,5 +83,5 @@ func (a *answers[T]) ask(key string, fetch func() (T, error)) (T, error) {
 // final tells Slack's no from a failure to ask.
 func final(err error) bool {
 	e, ok := errors.AsType[*alert.SendError](err)
-	return ok && e.Class == alert.ClassDestination && e.Code != "missing_scope" && e.Code != "unknown_method"
+	return ok && e.Class == alert.ClassDestination && !alert.ExplainSlackError(e.Code).Method
 }

@@ -61,20 +61,14 @@ func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err er
 }
 
 // visible says whether a look can tell that what this code says is over.
-func visible(code string) bool {
-	switch code {
-	case "channel_not_found", "not_in_channel", "is_archived", "is_inactive":
-		return true
-	}
-	return false
-}
+func visible(code string) bool { return alert.ExplainSlackError(code).Visible }
 
 // unlessBlind is nil for an error that says only that the app may not look, or
 // that the bot is no member of a channel it knows by name: then only a post can
 // tell.
 func unlessBlind(err error) error {
 	e, ok := errors.AsType[*alert.SendError](onlyHere(err))
-	if ok && (e.Code == "missing_scope" || e.Code == "unknown_method" || e.Code == "not_in_channel") {
+	if ok && (alert.ExplainSlackError(e.Code).Method || e.Code == "not_in_channel") {
 		return nil
 	}
 	return err

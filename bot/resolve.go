@@ -88,7 +88,7 @@ func (b *Bot) person(ctx context.Context, spelling string, look lookupFunc) (str
 // needed it.
 func onlyHere(err error) error {
 	e, ok := errors.AsType[*alert.SendError](err)
-	if !ok || e.Code != "missing_scope" && e.Code != "unknown_method" {
+	if !ok || !alert.ExplainSlackError(e.Code).Method {
 		return err
 	}
 	narrowed := *e

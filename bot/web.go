@@ -173,14 +173,15 @@ func (c *call) strange(code string) *alert.SendError {
 
 // refused is Slack's own error code.
 func (c *call) refused(code string) *alert.SendError {
-	e := &alert.SendError{Class: classOf(code), Code: code, Hint: c.hint(code)}
+	known := alert.ExplainSlackError(code)
+	e := &alert.SendError{Class: known.Class, Code: code, Hint: c.hint(code)}
 	if e.Class == alert.ClassThrottled {
 		e.RetryAfter = retryAfter(c.header, c.bot.opts.Now())
 		if code == "message_limit_exceeded" {
 			e.RetryAfter = max(e.RetryAfter, volumePause)
 		}
 	}
-	if stale(code) {
+	if known.Stale {
 		e.Err = ErrStale
 	} else if len(c.answer.Metadata.Messages) > 0 {
 		e.Err = errors.New(strings.Join(c.answer.Metadata.Messages, "; "))

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/slack-go/slack"
@@ -55,21 +56,7 @@ func MeantFor(lane, code string) string {
 
 // unreachable says in words why a conversation can't be reached.
 func unreachable(code string) string {
-	switch code {
-	case "is_archived", "is_inactive":
-		return "which is archived"
-	case "channel_not_found":
-		return "which does not exist, or is private and without the bot"
-	case "not_in_channel":
-		return "where the bot is not a member"
-	case "restricted_action", "restricted_action_read_only_channel", "posting_to_channel_denied", "channel_is_limited_access":
-		return "where apps may not post"
-	case "user_not_found", "users_not_found", "user_not_visible":
-		return "who is not in this workspace"
-	case "user_disabled":
-		return "whose account is deactivated"
-	}
-	return "which Slack refuses (" + code + ")"
+	return cmp.Or(alert.ExplainSlackError(code).Lane, "which Slack refuses ("+code+")")
 }
 
 // DeadLetters reports that messages for a conversation were given up, and how to
