@@ -73,6 +73,9 @@ func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
 	return b.Respond(ctx, to, m)
 }
 
+// responseURL is what stands for the method in metrics.
+const responseURL = "response_url"
+
 // errorCode matches Slack's error codes.
 var errorCode = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
 
@@ -93,40 +96,35 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, r
 		return fmt.Errorf("use response_url: %w", withoutURL(err))
 	}
 	req.Header.Set("Content-Type", "application/json; charset=utf-8")
-	c := &call{bot: b, method: "response_url", where: "the answer"}
-	_, err = c.Do(req) //nolint:bodyclose // Do has read the body and closed it
-	said := string(bytes.TrimSpace(c.body))
-	if c.status == http.StatusOK && said == "ok" {
-		c.answer.OK = true
+	x := &exchange{bot: b, request: request{method: responseURL, where: "the answer"}, reply: &reply{}}
+	x.send(req)
+	x.decode(x.reply)
+	text := string(bytes.TrimSpace(x.body))
+	if x.status == http.StatusOK && text == "ok" {
+		x.reply.OK = true
 	}
-	// Unlike the Web API it refuses by status, and its code may be all it says.
-	if c.answer.Error == "" && errorCode.MatchString(said) {
-		c.answer.Error = said
+	// Unlike the Web API it refuses by status, and the code may be the whole answer.
+	if x.reply.Error == "" && errorCode.MatchString(text) {
+		x.reply.Error = text
 	}
-	if c.status >= 400 && c.status < 500 && c.status != http.StatusTooManyRequests && c.answer.Error != "" {
-		c.status = http.StatusOK
+	if x.status >= 400 && x.status < 500 && x.status != http.StatusTooManyRequests && x.reply.Error != "" {
+		x.status = http.StatusOK
 	}
-	return c.result(err)
+	return x.result(x.failure())
 }
 
+// whisper posts a message that only one person sees.
 func (b *Bot) whisper(ctx context.Context, to Caller, m render.Message) error {
-	c, err := b.call("chat.postEphemeral", to.Channel)
-	if err != nil {
-		return err
-	}
-	options := m.Options()
-	if to.Thread != "" {
-		options = append(options, slack.MsgOptionTS(to.Thread))
-	}
-	_, err = c.api.PostEphemeralContext(ctx, to.Channel, to.User, options...)
-	return c.result(err)
+	args := messageArgs(m)
+	args["channel"], args["user"], args["thread_ts"] = to.Channel, to.User, to.Thread
+	return b.call(ctx, request{"chat.postEphemeral", to.Channel, args}, nil)
 }
 
 // Say posts a message to a conversation, or to a person by their U… id, and
 // returns its ts. thread is the ts of the parent to reply to, or empty. The
 // error is an *alert.SendError.
 func (b *Bot) Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
-	sent, err := b.write(ctx, target{channel: channel, thread: thread, where: channel}, m.Options())
+	sent, err := b.write(ctx, target{channel: channel, thread: thread, where: channel}, messageArgs(m))
 	return sent.TS, err
 }
 
@@ -134,59 +132,41 @@ func (b *Bot) Say(ctx context.Context, channel, thread string, m render.Message)
 // it. A hash of an earlier view that is not the one shown any more fails with
 // ErrStale; an empty hash overwrites whatever is shown.
 func (b *Bot) PublishHome(ctx context.Context, user string, view slack.HomeTabViewRequest, hash string) (string, error) {
-	c, err := b.call("views.publish", user)
-	if err != nil {
-		return "", err
-	}
-	req := slack.PublishViewContextRequest{UserID: user, View: view}
-	if hash != "" {
-		req.Hash = &hash
-	}
-	_, err = c.api.PublishViewContext(ctx, req)
-	if err := c.result(err); err != nil {
-		return "", err
-	}
-	var shown struct {
+	shown := struct {
+		reply
 		View struct {
 			Hash string `json:"hash"`
 		} `json:"view"`
-	}
-	_ = json.Unmarshal(c.body, &shown)
-	return shown.View.Hash, nil
+	}{}
+	args := map[string]string{"user_id": user, "view": asJSON(view), "hash": hash}
+	err := b.call(ctx, request{"views.publish", user, args}, &shown)
+	return shown.View.Hash, err
 }
 
 // OpenView opens a dialog for the person whose click gave the trigger, which
 // holds for three seconds and once; later it fails with ErrStale.
 func (b *Bot) OpenView(ctx context.Context, trigger string, view slack.ModalViewRequest) error {
-	c, err := b.call("views.open", "")
-	if err != nil {
-		return err
-	}
-	_, err = c.api.OpenViewContext(ctx, trigger, view)
-	return c.result(err)
+	args := map[string]string{"trigger_id": trigger, "view": asJSON(view)}
+	return b.call(ctx, request{method: "views.open", args: args}, nil)
 }
 
 // UpdateView shows another view in a dialog that is open, unless it has changed
 // since hash: then it fails with ErrStale.
 func (b *Bot) UpdateView(ctx context.Context, id, hash string, view slack.ModalViewRequest) error {
-	c, err := b.call("views.update", "")
-	if err != nil {
-		return err
-	}
-	_, err = c.api.UpdateViewContext(ctx, view, "", hash, id)
-	return c.result(err)
+	args := map[string]string{"view_id": id, "hash": hash, "view": asJSON(view)}
+	return b.call(ctx, request{method: "views.update", args: args}, nil)
 }
 
 // Permalink returns the address of a message for people.
 func (b *Bot) Permalink(ctx context.Context, channel, ts string) (string, error) {
-	c, err := b.call("chat.getPermalink", channel)
-	if err != nil {
-		return "", err
+	return b.permalink(ctx, channel, ts, channel)
+}
+
+func (b *Bot) permalink(ctx context.Context, channel, ts, where string) (string, error) {
+	var found struct {
+		reply
+		Permalink string `json:"permalink"`
 	}
-	c.reads = true
-	_, err = c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: channel, Ts: ts})
-	if err := c.result(err); err != nil {
-		return "", err
-	}
-	return c.answer.Permalink, nil
+	err := b.call(ctx, request{"chat.getPermalink", where, map[string]string{"channel": channel, "message_ts": ts}}, &found)
+	return found.Permalink, err
 }

@@ -8,7 +8,6 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -186,32 +185,28 @@ func (b *Bot) Probe(ctx context.Context) error {
 	b.mu.Lock()
 	b.token = token
 	b.mu.Unlock()
-	c, err := b.call("auth.test", "")
-	if err != nil {
+	var who whoWeAre
+	if err := b.call(ctx, request{method: "auth.test"}, &who); err != nil {
 		return err
 	}
-	c.reads = true
-	_, err = c.api.AuthTestContext(ctx)
-	if err := c.result(err); err != nil {
-		return err
-	}
-	b.learn(identityOf(c))
+	b.learn(who.identity())
 	return nil
 }
 
-func identityOf(c *call) Identity {
-	var who struct {
-		User   string `json:"user"`
-		UserID string `json:"user_id"`
-		BotID  string `json:"bot_id"`
-		Team   string `json:"team"`
-		TeamID string `json:"team_id"`
-		URL    string `json:"url"`
-	}
-	// Known fields of other types only leave their own field empty.
-	_ = json.Unmarshal(c.body, &who)
+// whoWeAre is the answer of auth.test.
+type whoWeAre struct {
+	reply
+	User   string `json:"user"`
+	UserID string `json:"user_id"`
+	BotID  string `json:"bot_id"`
+	Team   string `json:"team"`
+	TeamID string `json:"team_id"`
+	URL    string `json:"url"`
+}
+
+func (who whoWeAre) identity() Identity {
 	id := Identity{Name: who.User, UserID: who.UserID, BotID: who.BotID, Team: who.Team, TeamID: who.TeamID, URL: who.URL}
-	for scope := range strings.SplitSeq(c.header.Get("X-OAuth-Scopes"), ",") {
+	for scope := range strings.SplitSeq(who.header.Get("X-OAuth-Scopes"), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			id.Scopes = append(id.Scopes, scope)
 		}

@@ -41,17 +41,17 @@ func (b *Bot) socketURL(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	app, _ := b.opts.Tokens()
-	c := &call{bot: b, method: "apps.connections.open", app: true}
-	c.api = slack.New("", slack.OptionAppLevelToken(app.Reveal()), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(c))
-	_, address, err := c.api.StartSocketModeContext(ctx)
-	err = c.result(err)
-	if e, ok := errors.AsType[*alert.SendError](err); ok && e.Class == alert.ClassThrottled && c.header.Get("Retry-After") == "" {
-		e.RetryAfter = unnamedPause
+	x := &exchange{bot: b, request: request{method: "apps.connections.open"}, reply: &reply{}, app: true}
+	api := slack.New("", slack.OptionAppLevelToken(app.Reveal()), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(x))
+	_, address, _ := api.StartSocketModeContext(ctx) // what went wrong is known from x
+	failure := x.failure()
+	if failure == nil && address == "" {
+		failure = x.strange("bad_answer")
 	}
-	if err == nil && address == "" {
-		return "", c.strange("bad_answer")
+	if failure != nil && failure.Class == alert.ClassThrottled && x.header.Get("Retry-After") == "" {
+		failure.RetryAfter = unnamedPause
 	}
-	return address, err
+	return address, x.result(failure)
 }
 
 // dial opens a WebSocket. An end of ctx ends it too: gorilla heeds only a

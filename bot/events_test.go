@@ -117,7 +117,9 @@ func FuzzDecodersSurviveAnything(f *testing.F) {
 		_, _ = decodeEvent(data, Identity{})
 		_, _ = decodeInteraction(data)
 		_ = identity("events_api", data)
-		_ = memberID(data, "x")
-		_ = channelID(data, "x")
+		var members memberPage
+		var channels channelPage
+		_, _ = json.Unmarshal(data, &members), json.Unmarshal(data, &channels)
+		_, _ = members.find("x"), channels.find("x")
 	})
 }

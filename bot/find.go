@@ -4,9 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
-
-	"github.com/slack-go/slack"
 
 	"tocsin/alert"
 )
@@ -71,17 +70,11 @@ type lookup struct {
 
 // page reads one page of the conversation or thread and moves the cursor on.
 func (b *Bot) page(ctx context.Context, look *lookup) (alert.Sent, bool, error) {
-	c, err := b.history(ctx, look)
+	page, err := b.history(ctx, look)
 	if err != nil {
 		return alert.Sent{}, false, err
 	}
-	var page struct {
-		Messages []json.RawMessage `json:"messages"`
-	}
-	if err := json.Unmarshal(c.body, &page); err != nil {
-		return alert.Sent{}, false, c.strange("bad_answer")
-	}
-	look.cursor = c.answer.Metadata.NextCursor
+	look.cursor = page.Metadata.NextCursor
 	for _, raw := range page.Messages {
 		if sent, ok := look.match(raw); ok {
 			return sent, true, nil
@@ -90,24 +83,25 @@ func (b *Bot) page(ctx context.Context, look *lookup) (alert.Sent, bool, error) 
 	return alert.Sent{}, false, nil
 }
 
-func (b *Bot) history(ctx context.Context, look *lookup) (*call, error) {
-	method := "conversations.history"
+// messagePage is a page of a conversation or a thread.
+type messagePage struct {
+	reply
+	Messages []json.RawMessage `json:"messages"`
+}
+
+func (b *Bot) history(ctx context.Context, look *lookup) (page messagePage, err error) {
+	r := request{"conversations.history", look.job.Place(), map[string]string{
+		"channel": look.channel, "ts": look.thread, "oldest": look.oldest, "cursor": look.cursor,
+		"limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
+	}}
 	if look.thread != "" {
-		method = "conversations.replies"
+		r.method = "conversations.replies"
 	}
-	c, err := b.call(method, look.job.Place())
-	if err != nil {
-		return nil, err
+	err = b.call(ctx, r, &page)
+	if err == nil && page.Messages == nil {
+		err = badAnswer()
 	}
-	c.reads = true
-	if look.thread != "" {
-		_, _, _, err = c.api.GetConversationRepliesContext(ctx, &slack.GetConversationRepliesParameters{
-			ChannelID: look.channel, Timestamp: look.thread, Oldest: look.oldest, Cursor: look.cursor, Limit: findLimit, IncludeAllMetadata: true})
-	} else {
-		_, err = c.api.GetConversationHistoryContext(ctx, &slack.GetConversationHistoryParameters{
-			ChannelID: look.channel, Oldest: look.oldest, Cursor: look.cursor, Limit: findLimit, IncludeAllMetadata: true})
-	}
-	return c, c.result(err)
+	return page, err
 }
 
 // match says whether one message is the delivery. Messages of other shapes are

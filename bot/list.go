@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 
 	"github.com/slack-go/slack"
 
@@ -30,7 +31,9 @@ func (b *Bot) list(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if err != nil {
 		return alert.Sent{}, unread(err)
 	}
-	return b.write(ctx, to, append(render.DigestList(lines, *job.Note).Below(asides(job)...).Options(), mark(job)))
+	args := messageArgs(render.DigestList(lines, *job.Note).Below(asides(job)...))
+	args["metadata"] = metadata(job)
+	return b.write(ctx, to, args)
 }
 
 // unread says that a list could not be read from the store.
@@ -112,25 +115,19 @@ type file struct {
 
 // complete makes a file of what was uploaded, and shares it if to says where.
 func (b *Bot) complete(ctx context.Context, to target, f slack.FileSummary) error {
-	c, err := b.call("files.completeUploadExternal", to.where)
-	if err != nil {
-		return err
-	}
-	_, err = c.api.CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
-		Files: []slack.FileSummary{f}, Channel: to.channel, ThreadTimestamp: to.thread,
-	})
-	return c.result(err)
+	args := map[string]string{"files": asJSON([]slack.FileSummary{f}), "channel_id": to.channel, "thread_ts": to.thread}
+	return b.call(ctx, request{"files.completeUploadExternal", to.where, args}, nil)
 }
 
 // upload sends the bytes of a file that nobody sees yet, and returns its id.
 func (b *Bot) upload(ctx context.Context, where string, f file) (string, error) {
-	c, err := b.call("files.getUploadURLExternal", where)
-	if err != nil {
-		return "", err
+	var to struct {
+		reply
+		UploadURL string `json:"upload_url"`
+		FileID    string `json:"file_id"`
 	}
-	c.reads = true
-	to, err := c.api.GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: f.name, FileSize: len(f.content), AltTxt: f.alt})
-	if err := c.result(err); err != nil {
+	args := map[string]string{"filename": f.name, "length": strconv.Itoa(len(f.content)), "alt_txt": f.alt}
+	if err := b.call(ctx, request{"files.getUploadURLExternal", where, args}, &to); err != nil {
 		return "", err
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, to.UploadURL, bytes.NewReader(f.content))
@@ -177,14 +174,5 @@ func (b *Bot) listed(ctx context.Context, job alert.Job) (string, error) {
 	if ts == "" {
 		ts = job.Card.TS
 	}
-	c, err := b.call("chat.getPermalink", job.Place())
-	if err != nil {
-		return "", err
-	}
-	c.reads = true
-	_, err = c.api.GetPermalinkContext(ctx, &slack.PermalinkParameters{Channel: job.Card.Conversation, Ts: ts})
-	if err := c.result(err); err != nil {
-		return "", err
-	}
-	return c.answer.Permalink, nil
+	return b.permalink(ctx, job.Card.Conversation, ts, job.Place())
 }

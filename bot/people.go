@@ -2,13 +2,10 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
 	"regexp"
 	"strings"
 	"time"
 
-	"github.com/slack-go/slack"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
@@ -39,31 +36,28 @@ func (b *Bot) profile(ctx context.Context, user string) (profile, error) {
 	return b.profiles.ask(user, func() (profile, error) {
 		ctx, cancel := context.WithTimeout(ctx, askLimit)
 		defer cancel()
-		c, err := b.call("users.info", user)
-		if err != nil {
-			return profile{}, err
-		}
-		c.reads = true
-		_, err = c.api.GetUserInfoContext(ctx, user)
-		if err := c.result(err); err != nil {
+		var found personFound
+		if err := b.call(ctx, request{"users.info", user, map[string]string{"user": user}}, &found); err != nil {
 			return profile{}, onlyHere(err)
 		}
-		return profileOf(c.body), nil
+		return found.profile(), nil
 	})
 }
 
-// profileOf reads users.info. A zone that this machine does not know is its
-// offset of now.
-func profileOf(body []byte) profile {
-	var found struct {
-		User struct {
-			Name   string `json:"name"`
-			Zone   string `json:"tz"`
-			Label  string `json:"tz_label"`
-			Offset int    `json:"tz_offset"`
-		} `json:"user"`
-	}
-	_ = json.Unmarshal(body, &found)
+// personFound is the answer of users.info.
+type personFound struct {
+	reply
+	User struct {
+		Name   string `json:"name"`
+		Zone   string `json:"tz"`
+		Label  string `json:"tz_label"`
+		Offset int    `json:"tz_offset"`
+	} `json:"user"`
+}
+
+// profile reads the answer. A zone that this machine does not know is its offset
+// of now.
+func (found personFound) profile() profile {
 	zone, err := time.LoadLocation(found.User.Zone)
 	if err != nil || found.User.Zone == "" {
 		zone = time.FixedZone(found.User.Label, found.User.Offset)
@@ -125,13 +119,17 @@ func (b *Bot) belonging(ctx context.Context, who string) ([]string, error) {
 }
 
 func (b *Bot) groupMembers(ctx context.Context, group string) ([]string, error) {
-	c, err := b.call("usergroups.users.list", group)
-	if err != nil {
-		return nil, err
-	}
-	c.reads = true
-	people, err := c.api.GetUserGroupMembersContext(ctx, group)
-	return people, c.result(err)
+	var page userPage
+	err := b.call(ctx, request{"usergroups.users.list", group, map[string]string{"usergroup": group}}, &page)
+	return page.Users, err
+}
+
+// userPage is an answer that lists people: those of a group are its users, those
+// of a conversation its members.
+type userPage struct {
+	reply
+	Users   []string `json:"users"`
+	Members []string `json:"members"`
 }
 
 // memberPages bounds how many people of a conversation are read: 20,000.
@@ -140,17 +138,13 @@ const memberPages = 20
 func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string, error) {
 	var all []string
 	for cursor, page := "", 0; page < memberPages; page++ {
-		c, err := b.call("conversations.members", channel)
-		if err != nil {
+		var people userPage
+		args := map[string]string{"channel": channel, "cursor": cursor, "limit": "1000"}
+		if err := b.call(ctx, request{"conversations.members", channel, args}, &people); err != nil {
 			return nil, err
 		}
-		c.reads = true
-		people, next, err := c.api.GetUsersInConversationContext(ctx, &slack.GetUsersInConversationParameters{ChannelID: channel, Cursor: cursor, Limit: 1000})
-		if err := c.result(err); err != nil {
-			return nil, err
-		}
-		all = append(all, people...)
-		if cursor = next; cursor == "" {
+		all = append(all, people.Members...)
+		if cursor = people.Metadata.NextCursor; cursor == "" {
 			break
 		}
 	}
@@ -175,24 +169,16 @@ func (b *Bot) mentioned(ctx context.Context, spelling string) (string, error) {
 
 // handles are the ids of all user groups by their handles.
 func (b *Bot) handles(ctx context.Context) (map[string]string, error) {
-	c, err := b.call("usergroups.list", "")
-	if err != nil {
-		return nil, err
-	}
-	c.reads = true
-	_, err = c.api.GetUserGroupsContext(ctx)
-	if err := c.result(err); err != nil {
-		return nil, onlyHere(err)
-	}
 	var list struct {
+		reply
 		Groups []struct {
 			ID      string `json:"id"`
 			Handle  string `json:"handle"`
 			Deleted int64  `json:"date_delete"`
 		} `json:"usergroups"`
 	}
-	if err := json.Unmarshal(c.body, &list); err != nil {
-		return nil, fmt.Errorf("read user groups: %w", err)
+	if err := b.call(ctx, request{method: "usergroups.list"}, &list); err != nil {
+		return nil, onlyHere(err)
 	}
 	all := map[string]string{}
 	for _, g := range list.Groups {

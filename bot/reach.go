@@ -2,10 +2,7 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-
-	"github.com/slack-go/slack"
 
 	"tocsin/alert"
 )
@@ -26,13 +23,7 @@ func (b *Bot) joining(ctx context.Context, channel, where string, send func() er
 }
 
 func (b *Bot) join(ctx context.Context, channel, where string) error {
-	c, err := b.call("conversations.join", where)
-	if err != nil {
-		return err
-	}
-	c.reads = true // to do it again is harmless
-	_, _, _, err = c.api.JoinConversationContext(ctx, channel)
-	return c.result(err)
+	return b.call(ctx, request{"conversations.join", where, map[string]string{"channel": channel}}, nil)
 }
 
 // Reach looks without a post whether a broken destination takes messages again,
@@ -50,10 +41,10 @@ func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err er
 	}
 	switch {
 	case room.Archived:
-		return false, (&call{bot: b, where: d.Lane}).refused("is_archived")
+		return false, b.refusal("is_archived", d.Lane, "")
 	case room.Member || room.Direct:
 	case room.Private:
-		return false, (&call{bot: b, where: d.Lane}).refused("not_in_channel")
+		return false, b.refusal("not_in_channel", d.Lane, "")
 	default: // it may take posts even of a bot that can't join (chat:write.public)
 		return b.join(ctx, id, d.Lane) == nil && visible(d.Code), nil
 	}
@@ -94,20 +85,13 @@ type room struct {
 }
 
 func (b *Bot) room(ctx context.Context, id, where string) (room, error) {
-	c, err := b.call("conversations.info", where)
-	if err != nil {
-		return room{}, err
-	}
-	c.reads = true
-	_, err = c.api.GetConversationInfoContext(ctx, &slack.GetConversationInfoInput{ChannelID: id})
-	if err := c.result(err); err != nil {
-		return room{}, err
-	}
-	var page struct {
+	var found struct {
+		reply
 		Channel room `json:"channel"`
 	}
-	if err := json.Unmarshal(c.body, &page); err != nil {
-		return room{}, c.strange("bad_answer")
+	err := b.call(ctx, request{"conversations.info", where, map[string]string{"channel": id}}, &found)
+	if err == nil && found.odd {
+		err = badAnswer()
 	}
-	return page.Channel, nil
+	return found.Channel, err
 }

@@ -2,14 +2,11 @@ package bot
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
 	"strings"
 	"sync"
-
-	"github.com/slack-go/slack"
 
 	"tocsin/alert"
 )
@@ -97,25 +94,17 @@ func onlyHere(err error) error {
 }
 
 func (b *Bot) byMail(ctx context.Context, mail string) (string, error) {
-	c, err := b.call("users.lookupByEmail", mail)
-	if err != nil {
-		return "", err
-	}
-	c.reads = true
-	_, err = c.api.GetUserByEmailContext(ctx, mail)
-	if err := c.result(err); err != nil {
-		return "", err
-	}
 	var found struct {
+		reply
 		User struct {
 			ID string `json:"id"`
 		} `json:"user"`
 	}
-	_ = json.Unmarshal(c.body, &found)
-	if found.User.ID == "" {
-		return "", c.refused("users_not_found")
+	err := b.call(ctx, request{"users.lookupByEmail", mail, map[string]string{"email": mail}}, &found)
+	if err == nil && found.User.ID == "" {
+		err = b.refusal("users_not_found", mail, "")
 	}
-	return found.User.ID, nil
+	return found.User.ID, err
 }
 
 // byName goes through the workspace's people page by page: Slack has no method
@@ -123,38 +112,36 @@ func (b *Bot) byMail(ctx context.Context, mail string) (string, error) {
 func (b *Bot) byName(ctx context.Context, spelling string) (string, error) {
 	name := strings.TrimPrefix(spelling, "@")
 	for cursor := ""; ; {
-		c, err := b.call("users.list", spelling)
-		if err != nil {
+		var page memberPage
+		args := map[string]string{"limit": "200", "cursor": cursor}
+		if err := b.call(ctx, request{"users.list", spelling, args}, &page); err != nil {
 			return "", err
 		}
-		c.reads = true
-		_, err = c.api.GetUsersPaginated(slack.GetUsersOptionLimit(200), slack.GetUsersOptionCursor(cursor)).Next(ctx)
-		if err := c.result(err); err != nil {
-			return "", err
-		}
-		if id := memberID(c.body, name); id != "" {
+		if id := page.find(name); id != "" {
 			return id, nil
 		}
-		if cursor = c.answer.Metadata.NextCursor; cursor == "" {
-			return "", c.refused("users_not_found")
+		if cursor = page.Metadata.NextCursor; cursor == "" {
+			return "", b.refusal("users_not_found", spelling, "")
 		}
 	}
 }
 
-// memberID finds a living person by user name or display name in one page.
-func memberID(body []byte, name string) string {
-	var page struct {
-		Members []struct {
-			ID      string `json:"id"`
-			Name    string `json:"name"`
-			Deleted bool   `json:"deleted"`
-			Profile struct {
-				DisplayName string `json:"display_name"`
-			} `json:"profile"`
-		} `json:"members"`
-	}
-	_ = json.Unmarshal(body, &page)
-	for _, m := range page.Members {
+// memberPage is a page of users.list.
+type memberPage struct {
+	reply
+	Members []struct {
+		ID      string `json:"id"`
+		Name    string `json:"name"`
+		Deleted bool   `json:"deleted"`
+		Profile struct {
+			DisplayName string `json:"display_name"`
+		} `json:"profile"`
+	} `json:"members"`
+}
+
+// find finds a person who is not deactivated by user name or display name.
+func (p memberPage) find(name string) string {
+	for _, m := range p.Members {
 		if !m.Deleted && (strings.EqualFold(m.Name, name) || strings.EqualFold(m.Profile.DisplayName, name)) {
 			return m.ID
 		}
@@ -183,51 +170,54 @@ func (b *Bot) conversation(ctx context.Context, job alert.Job) (string, error) {
 }
 
 func (b *Bot) openDM(ctx context.Context, user string) (string, error) {
-	c, err := b.call("conversations.open", user)
-	if err != nil {
-		return "", err
+	var opened struct {
+		reply
+		Channel struct {
+			ID string `json:"id"`
+		} `json:"channel"`
 	}
-	c.reads = true
-	_, _, _, err = c.api.OpenConversationContext(ctx, &slack.OpenConversationParameters{Users: []string{user}})
-	return c.answer.channel(), c.result(err)
+	err := b.call(ctx, request{"conversations.open", user, map[string]string{"users": user}}, &opened)
+	if err == nil && opened.Channel.ID == "" {
+		err = badAnswer()
+	}
+	return opened.Channel.ID, err
 }
 
+// byChannelName goes through the channels that the bot is a member of.
 func (b *Bot) byChannelName(ctx context.Context, spelling string) (string, error) {
 	if id, ok := b.known.recall(spelling); ok {
 		return id, nil
 	}
 	name := strings.TrimPrefix(spelling, "#")
 	for cursor := ""; ; {
-		c, err := b.call("users.conversations", spelling)
-		if err != nil {
+		var page channelPage
+		args := map[string]string{"types": "public_channel,private_channel", "limit": "200", "cursor": cursor}
+		if err := b.call(ctx, request{"users.conversations", spelling, args}, &page); err != nil {
 			return "", err
 		}
-		c.reads = true
-		_, _, err = c.api.GetConversationsForUserContext(ctx, &slack.GetConversationsForUserParameters{
-			Cursor: cursor, Limit: 200, Types: []string{"public_channel", "private_channel"}})
-		if err := c.result(err); err != nil {
-			return "", err
-		}
-		if id := channelID(c.body, name); id != "" {
+		if id := page.find(name); id != "" {
 			b.known.keep(spelling, id)
 			return id, nil
 		}
-		if cursor = c.answer.Metadata.NextCursor; cursor == "" {
-			return "", &alert.SendError{Class: alert.ClassDestination, Code: "not_in_channel", Hint: c.hint("not_in_channel"),
-				Err: fmt.Errorf("the bot is not a member of %s, so it can't read there", spelling)}
+		if cursor = page.Metadata.NextCursor; cursor == "" {
+			e := b.refusal("not_in_channel", spelling, "")
+			e.Err = fmt.Errorf("the bot is not a member of %s, so it can't read there", spelling)
+			return "", e
 		}
 	}
 }
 
-func channelID(body []byte, name string) string {
-	var page struct {
-		Channels []struct {
-			ID   string `json:"id"`
-			Name string `json:"name"`
-		} `json:"channels"`
-	}
-	_ = json.Unmarshal(body, &page)
-	for _, ch := range page.Channels {
+// channelPage is a page of users.conversations.
+type channelPage struct {
+	reply
+	Channels []struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"channels"`
+}
+
+func (p channelPage) find(name string) string {
+	for _, ch := range p.Channels {
 		if strings.EqualFold(ch.Name, name) {
 			return ch.ID
 		}

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"unicode/utf8"
@@ -39,8 +41,9 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	options := append(card(job, "").Options(), mark(job))
-	sent, err := b.write(ctx, target{channel: channel, where: job.Place()}, options)
+	args := messageArgs(card(job, ""))
+	args["metadata"] = metadata(job)
+	sent, err := b.write(ctx, target{channel: channel, where: job.Place()}, args)
 	sent.Version = job.Incident.Version
 	return sent, err
 }
@@ -64,11 +67,12 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}
-	options := append(message.Below(asides(job)...).Options(), mark(job))
+	args := messageArgs(message.Below(asides(job)...))
+	args["metadata"] = metadata(job)
 	if job.Note.Broadcast && to.thread != "" {
-		options = append(options, slack.MsgOptionBroadcast())
+		args["reply_broadcast"] = "true"
 	}
-	return b.write(ctx, to, options)
+	return b.write(ctx, to, args)
 }
 
 // thread is where a job's reply goes: into the thread of the card or, when the
@@ -95,13 +99,10 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	}
 	message := card(job, listed)
 	message.Text = clip(message.Text, updateLimit)
+	args := messageArgs(message)
+	args["channel"], args["ts"] = job.Card.Conversation, job.Card.TS
 	err = b.joining(ctx, job.Card.Conversation, job.Place(), func() error {
-		c, err := b.call("chat.update", job.Place())
-		if err != nil {
-			return err
-		}
-		_, _, _, err = c.api.UpdateMessageContext(ctx, job.Card.Conversation, job.Card.TS, message.Options()...)
-		return c.result(err)
+		return b.call(ctx, request{"chat.update", job.Place(), args}, nil)
 	})
 	if err != nil {
 		return alert.Sent{}, err
@@ -133,10 +134,10 @@ func asides(job alert.Job) (lines []string) {
 	return lines
 }
 
-// mark lets the message be found again after an answer was lost. The version
+// metadata lets the message be found again after an answer was lost. The version
 // says which state of the incident it shows.
-func mark(job alert.Job) slack.MsgOption {
-	return slack.MsgOptionMetadata(slack.SlackMetadata{
+func metadata(job alert.Job) string {
+	return asJSON(slack.SlackMetadata{
 		EventType:    deliveryEvent,
 		EventPayload: map[string]any{"delivery_id": job.ID, "version": job.Incident.Version},
 	})
@@ -148,26 +149,50 @@ type target struct {
 	channel, thread, where string
 }
 
-func (b *Bot) write(ctx context.Context, to target, options []slack.MsgOption) (alert.Sent, error) {
-	if to.thread != "" {
-		options = append(options, slack.MsgOptionTS(to.thread))
-	}
-	var c *call
-	err := b.joining(ctx, to.channel, to.where, func() (err error) {
-		if c, err = b.call("chat.postMessage", to.where); err != nil {
-			return err
-		}
-		_, _, err = c.api.PostMessageContext(ctx, to.channel, options...)
-		return c.result(err)
+// messagePosted is the answer of chat.postMessage.
+type messagePosted struct {
+	reply
+	Channel string `json:"channel"`
+	TS      string `json:"ts"`
+}
+
+func (b *Bot) write(ctx context.Context, to target, args map[string]string) (alert.Sent, error) {
+	args["channel"], args["thread_ts"] = to.channel, to.thread
+	var posted messagePosted
+	err := b.joining(ctx, to.channel, to.where, func() error {
+		posted = messagePosted{}
+		return b.call(ctx, request{"chat.postMessage", to.where, args}, &posted)
 	})
 	if err != nil {
 		return alert.Sent{}, err
 	}
-	sent := alert.Sent{Conversation: c.answer.channel(), TS: c.answer.TS}
-	if sent.TS == "" || sent.Conversation == "" {
-		return alert.Sent{}, &alert.SendError{Class: alert.ClassUnsure, Code: "bad_answer", Err: fmt.Errorf("slack said ok, but not where the message is")}
+	if posted.TS == "" || posted.Channel == "" {
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassUnsure, Code: "bad_answer", Err: errors.New("slack said ok, but not where the message is")}
 	}
-	return sent, nil
+	return alert.Sent{Conversation: posted.Channel, TS: posted.TS}, nil
+}
+
+// messageArgs are a message's arguments for every method that writes one. An
+// edited message loses the blocks and attachments that it has no more; Slack
+// expands no links and guesses no mentions.
+func messageArgs(m render.Message) map[string]string {
+	blocks, attachments := m.Blocks, m.Attachments
+	if blocks == nil {
+		blocks = []slack.Block{}
+	}
+	if attachments == nil {
+		attachments = []slack.Attachment{}
+	}
+	return map[string]string{
+		"text": m.Text, "blocks": asJSON(blocks), "attachments": asJSON(attachments),
+		"parse": "none", "unfurl_links": "false", "unfurl_media": "false",
+	}
+}
+
+// asJSON encodes an argument that is no text; what we send can always be encoded.
+func asJSON(v any) string {
+	raw, _ := json.Marshal(v)
+	return string(raw)
 }
 
 // clip shortens escaped text to limit characters, never inside an entity or a
@@ -193,6 +218,6 @@ func (b *Bot) Announce(ctx context.Context, lane string, g alert.UnreportedDeadL
 	if err != nil {
 		return err
 	}
-	_, err = b.write(ctx, target{channel: channel, where: lane}, render.DeadLetters(g).Options())
+	_, err = b.write(ctx, target{channel: channel, where: lane}, messageArgs(render.DeadLetters(g)))
 	return err
 }

@@ -2,6 +2,8 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,8 +16,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/slack-go/slack"
-
 	"tocsin/alert"
 )
 
@@ -23,133 +23,173 @@ import (
 // of 100 messages with their blocks.
 const maxAnswer = 16 << 20
 
-// call is one Web API method on its way: it is the http client below slack-go,
-// and keeps what slack-go drops, which is what it takes to tell "not applied"
-// from "perhaps applied" and to read an answer leniently.
-type call struct {
-	bot    *Bot
-	api    *slack.Client
+// request is one call of a method of the Web API.
+type request struct {
 	method string
-	// where names the conversation in hints, as a person spelled it.
+	// where is the conversation or the person in hints, as a person spelled it.
 	where string
+	// args are sent as a form; those that are no text are JSON (slack-facts §2.1).
+	args map[string]string
+}
+
+// repeatable lists the methods that change nothing, or nothing more when they are
+// called again: a call of them that failed leaves no doubt.
+var repeatable = map[string]bool{
+	"auth.test": true, "chat.getPermalink": true,
+	"conversations.history": true, "conversations.info": true, "conversations.join": true, "conversations.members": true,
+	"conversations.open": true, "conversations.replies": true,
+	"files.getUploadURLExternal": true,
+	"usergroups.list":            true, "usergroups.users.list": true,
+	"users.conversations": true, "users.info": true, "users.list": true, "users.lookupByEmail": true,
+}
+
+// reply is what every answer of Slack may hold. The answer of each method embeds
+// it.
+type reply struct {
+	OK       bool   `json:"ok"`
+	Error    string `json:"error"`
+	Needed   string `json:"needed"`
+	Metadata struct {
+		Messages   []string `json:"messages"`
+		NextCursor string   `json:"next_cursor"`
+	} `json:"response_metadata"`
+
+	header http.Header
+	// odd is set when a field has another type than we know, and is empty.
+	odd bool
+}
+
+func (r *reply) common() *reply { return r }
+
+type answer interface{ common() *reply }
+
+// call calls a method and reads its answer into out, or only whether it was done
+// when out is nil. The error is an *alert.SendError; without one Slack said ok. A
+// field of an unexpected type must not hide the others, because the message may
+// have been posted: it is empty, and odd is set.
+func (b *Bot) call(ctx context.Context, r request, out answer) error {
+	if out == nil {
+		out = &reply{}
+	}
+	x := &exchange{bot: b, request: r, reply: out.common()}
+	b.mu.Lock()
+	token := b.token
+	b.mu.Unlock()
+	if token == "" {
+		return x.result(x.refused("not_authed"))
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, b.opts.APIURL+r.method, strings.NewReader(form(r.args)))
+	if err != nil {
+		return x.result(&alert.SendError{Class: alert.ClassPayload, Code: "bad_request", Err: withoutURL(err)})
+	}
+	req.Header.Set("Authorization", "Bearer "+token.Reveal())
+	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	x.send(req)
+	x.decode(out)
+	return x.result(x.failure())
+}
+
+// form encodes arguments and leaves out empty ones, except for text: that of an
+// edited message may have to go.
+func form(args map[string]string) string {
+	values := url.Values{}
+	for name, value := range args {
+		if value != "" || name == "text" {
+			values.Set(name, value)
+		}
+	}
+	return values.Encode()
+}
+
+// exchange is one HTTP request to Slack and what was seen of its outcome, which
+// is what it takes to tell "not applied" from "perhaps applied".
+type exchange struct {
+	bot     *Bot
+	request request
+	reply   *reply
 	// app is set for the method that takes the app-level token.
 	app bool
-	// reads is set when the method changes nothing, so that no failure is unsure.
-	reads bool
 
 	wrote  atomic.Bool
 	err    error
 	status int
 	header http.Header
 	body   []byte
-	answer answer
 }
 
-// answer is what every answer of Slack may hold, of whatever method.
-type answer struct {
-	OK        bool            `json:"ok"`
-	Error     string          `json:"error"`
-	Needed    string          `json:"needed"`
-	Provided  string          `json:"provided"`
-	Channel   json.RawMessage `json:"channel"`
-	TS        string          `json:"ts"`
-	Permalink string          `json:"permalink"`
-	Metadata  struct {
-		Messages   []string `json:"messages"`
-		NextCursor string   `json:"next_cursor"`
-	} `json:"response_metadata"`
-}
-
-// call prepares one method; without a token it fails as Slack would.
-func (b *Bot) call(method, where string) (*call, error) {
-	b.mu.Lock()
-	token := b.token
-	b.mu.Unlock()
-	c := &call{bot: b, method: method, where: where}
-	if token == "" {
-		b.calls.WithLabelValues(method, string(alert.ClassAuth)).Inc()
-		return nil, c.refused("not_authed")
-	}
-	c.api = slack.New(token.Reveal(), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(c))
-	return c, nil
-}
-
-// Do sends one request and reads its whole answer, for slack-go.
-func (c *call) Do(req *http.Request) (*http.Response, error) {
+// send makes the request and reads its whole answer.
+func (x *exchange) send(req *http.Request) {
 	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
 		if i.Err == nil {
-			c.wrote.Store(true)
+			x.wrote.Store(true)
 		}
 	}}
-	resp, err := c.bot.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := x.bot.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
-		c.err = withoutURL(err)
-		return nil, c.err
+		x.err = withoutURL(err)
+		return
 	}
 	defer func() { _ = resp.Body.Close() }()
-	c.status, c.header = resp.StatusCode, resp.Header
-	if c.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
-		c.err = withoutURL(err)
-		return nil, c.err
-	}
-	c.decode()
-	resp.Body = io.NopCloser(bytes.NewReader(c.body))
-	return resp, nil
-}
-
-// decode reads the common fields. One of an unexpected type must not hide the
-// others: the message may have been posted.
-func (c *call) decode() {
-	c.answer = answer{}
-	if err := json.Unmarshal(c.body, &c.answer); err != nil {
-		if _, odd := errors.AsType[*json.UnmarshalTypeError](err); !odd {
-			c.answer = answer{}
-		}
+	x.status, x.header = resp.StatusCode, resp.Header
+	if x.body, err = io.ReadAll(io.LimitReader(resp.Body, maxAnswer)); err != nil {
+		x.err = withoutURL(err)
 	}
 }
 
-// result says what became of the call: nil, or an *alert.SendError. It goes by
-// what was seen on the wire; slack-go's own error counts only when nothing was
-// sent at all.
-func (c *call) result(err error) error {
-	failure := c.failure(err)
-	result := "ok"
+// decode reads the answer into out, whose common part is x.reply.
+func (x *exchange) decode(out any) {
+	_, x.reply.odd = errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(x.body, out))
+	x.reply.header = x.header
+}
+
+// Do makes the request for slack-go, as its HTTP client.
+func (x *exchange) Do(req *http.Request) (*http.Response, error) {
+	x.send(req)
+	if x.err != nil {
+		return nil, x.err
+	}
+	x.decode(x.reply)
+	return &http.Response{StatusCode: x.status, Status: http.StatusText(x.status), Header: x.header, Body: io.NopCloser(bytes.NewReader(x.body)), Request: req}, nil
+}
+
+// result counts the outcome and returns it as an error.
+func (x *exchange) result(failure *alert.SendError) error {
+	outcome := "ok"
 	if failure != nil {
-		result = string(failure.Class)
+		outcome = string(failure.Class)
 	}
-	c.bot.calls.WithLabelValues(c.method, result).Inc()
+	x.bot.calls.WithLabelValues(x.request.method, outcome).Inc()
 	if failure == nil {
 		return nil
 	}
-	if c.reads && failure.Class == alert.ClassUnsure {
+	if failure.Class == alert.ClassUnsure && repeatable[x.request.method] {
 		failure.Class = alert.ClassTransient
 	}
 	return failure
 }
 
-func (c *call) failure(err error) *alert.SendError {
+// failure is what went wrong, as seen on the wire, or nil.
+func (x *exchange) failure() *alert.SendError {
 	switch {
-	case c.err != nil:
-		return c.broken(c.err)
-	case c.status == 0 && err != nil:
-		return &alert.SendError{Class: alert.ClassPayload, Code: "bad_request", Err: withoutURL(err)}
-	case c.status == http.StatusTooManyRequests:
-		return c.refused("ratelimited")
-	case c.status != http.StatusOK:
-		return c.strange(fmt.Sprintf("http_%d", c.status))
-	case c.answer.OK:
+	case x.err != nil:
+		return x.broken(x.err)
+	case x.status == http.StatusTooManyRequests:
+		return x.refused("ratelimited")
+	case x.status != http.StatusOK:
+		return x.strange(fmt.Sprintf("http_%d", x.status))
+	case x.reply.OK:
 		return nil
-	case c.answer.Error == "":
-		return c.strange("bad_answer")
+	case x.reply.Error == "":
+		return x.strange("bad_answer")
 	}
-	return c.refused(c.answer.Error)
+	return x.refused(x.reply.Error)
 }
 
 // broken is a failure of the transport: nothing reached Slack unless the whole
 // request had been written.
-func (c *call) broken(err error) *alert.SendError {
+func (x *exchange) broken(err error) *alert.SendError {
 	e := &alert.SendError{Class: alert.ClassTransient, Code: "unreachable", Err: err}
-	if c.wrote.Load() {
+	if x.wrote.Load() {
 		e.Class, e.Code = alert.ClassUnsure, "no_answer"
 	}
 	if isTimeout(err) {
@@ -160,31 +200,54 @@ func (c *call) broken(err error) *alert.SendError {
 
 // strange is an answer that is not Slack's API speaking. From 5xx on, and behind
 // a 200, Slack may have done its part; any other status means that it did not.
-func (c *call) strange(code string) *alert.SendError {
+func (x *exchange) strange(code string) *alert.SendError {
 	e := &alert.SendError{Class: alert.ClassTransient, Code: code}
-	if c.status >= 500 || c.status == http.StatusOK {
+	if x.status >= 500 || x.status == http.StatusOK {
 		e.Class = alert.ClassUnsure
 	}
-	if c.status < 500 && c.api != nil {
+	if x.status < 500 && x.request.method != responseURL {
 		e.Hint = "something that is not Slack answered: check SLACK_API_URL and the proxy"
 	}
 	return e
 }
 
 // refused is Slack's own error code.
-func (c *call) refused(code string) *alert.SendError {
-	known := alert.ExplainSlackError(code)
-	e := &alert.SendError{Class: known.Class, Code: code, Hint: c.hint(code)}
+func (x *exchange) refused(code string) *alert.SendError {
+	e := x.bot.refusal(code, x.request.where, x.reply.Needed)
+	if e.Class == alert.ClassAuth && x.app {
+		e.Hint = appTokenHint
+	}
 	if e.Class == alert.ClassThrottled {
-		e.RetryAfter = retryAfter(c.header, c.bot.opts.Now())
+		e.RetryAfter = retryAfter(x.header, x.bot.opts.Now())
 		if code == "message_limit_exceeded" {
 			e.RetryAfter = max(e.RetryAfter, volumePause)
 		}
 	}
+	if e.Err == nil && len(x.reply.Metadata.Messages) > 0 {
+		e.Err = errors.New(strings.Join(x.reply.Metadata.Messages, "; "))
+	}
+	return e
+}
+
+// appTokenHint is for every refusal of apps.connections.open.
+const appTokenHint = "set SLACK_APP_TOKEN to an App-Level Token (xapp-…) with the scope connections:write, from Basic Information > App-Level Tokens, and switch on Socket Mode"
+
+// ErrStale is wrapped by errors about a screen that has changed since (a spent
+// trigger_id, a newer view): the person has to do it again.
+var ErrStale = errors.New("the screen has changed since")
+
+// refusal is one of Slack's error codes about a conversation or person; scope is
+// the scope that was missing, if Slack named it.
+func (b *Bot) refusal(code, where, scope string) *alert.SendError {
+	known := alert.ExplainSlackError(code)
+	missing := "the missing scope"
+	if scope != "" {
+		missing = "the scope " + scope
+	}
+	fill := strings.NewReplacer("{where}", cmp.Or(where, "the conversation"), "{bot}", cmp.Or(b.Identity().Name, "tocsin"), "{scope}", missing)
+	e := &alert.SendError{Class: known.Class, Code: code, Hint: fill.Replace(known.Hint)}
 	if known.Stale {
 		e.Err = ErrStale
-	} else if len(c.answer.Metadata.Messages) > 0 {
-		e.Err = errors.New(strings.Join(c.answer.Metadata.Messages, "; "))
 	}
 	return e
 }
@@ -220,16 +283,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// channel is the conversation's id, which chat methods answer as a string and
-// conversations.open as an object.
-func (a answer) channel() string {
-	var id string
-	if json.Unmarshal(a.Channel, &id) == nil {
-		return id
-	}
-	var object struct {
-		ID string `json:"id"`
-	}
-	_ = json.Unmarshal(a.Channel, &object)
-	return object.ID
+// badAnswer is an answer that says ok and lacks what was asked for.
+func badAnswer() *alert.SendError {
+	return &alert.SendError{Class: alert.ClassTransient, Code: "bad_answer", Hint: "something that is not Slack answered: check SLACK_API_URL and the proxy"}
 }

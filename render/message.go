@@ -16,25 +16,6 @@ type Message struct {
 	Attachments []slack.Attachment
 }
 
-// Options are the message for slack-go, for a post as well as for an edit: blocks
-// and attachments of an earlier version are cleared if this one has none. Names,
-// links and channels in the text do not become mentions, and no link is
-// unfurled.
-func (m Message) Options() []slack.MsgOption {
-	attachments := m.Attachments
-	if attachments == nil {
-		attachments = []slack.Attachment{}
-	}
-	return []slack.MsgOption{
-		slack.MsgOptionText(m.Text, false),
-		slack.MsgOptionBlocks(m.Blocks...),
-		slack.MsgOptionAttachments(attachments...),
-		slack.MsgOptionParse(false),
-		slack.MsgOptionDisableLinkUnfurl(),
-		slack.MsgOptionDisableMediaUnfurl(),
-	}
-}
-
 // HomeTab is a view of the Home tab, named here for packages that do not import
 // slack-go.
 type HomeTab = slack.HomeTabViewRequest
