@@ -219,7 +219,7 @@ func TestWhatIsShownAlreadyNeedsNoCall(t *testing.T) {
 	}
 }
 
-func TestLooked(t *testing.T) {
+func TestDecideAfterLook(t *testing.T) {
 	p := testPolicy()
 	cannot := fail(alert.ClassDestination, "missing_scope")
 	cases := map[string]struct {

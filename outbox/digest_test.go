@@ -75,7 +75,7 @@ func TestADigestWhoseAnswerWasLostIsFoundAndThenListed(t *testing.T) {
 	})
 }
 
-func TestADigestThatWasDeletedIsPostedAnew(t *testing.T) {
+func TestADigestThatWasDeletedIsPostedAgain(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		manyPosts(w, 40)
 		pass(10 * time.Second)

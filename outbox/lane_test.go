@@ -67,7 +67,7 @@ func TestPaceIsKeptAcrossIdleMoments(t *testing.T) {
 	})
 }
 
-func TestThrottledLaneWaitsAsToldAndDoesNotCount(t *testing.T) {
+func TestAThrottledLaneWaitsAsSlackAsksAndTheAttemptDoesNotCount(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = first("a", &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second})
 		w.start(t, Options{})
@@ -139,7 +139,7 @@ func TestTransientFailureBacksOffAndIsDelivered(t *testing.T) {
 	})
 }
 
-func TestEditsShareABudgetAndPostsOfTheirLaneGoOn(t *testing.T) {
+func TestUpdatesShareAPacerAndPostsOfTheirLaneGoOn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.start(t, Options{UpdatePace: 2 * time.Second})
 		for n := range 7 {
@@ -305,7 +305,7 @@ func TestFailingFinishSendsNothingTwiceAndHoldsTheLane(t *testing.T) {
 	})
 }
 
-func TestDeliveryThatNobodyOwesAnyMoreDoesNotHoldTheLane(t *testing.T) {
+func TestADeliveryThatIsNoLongerPendingDoesNotHoldTheLane(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = func(_ context.Context, c call) (bool, error) {
 			w.queue.mu.Lock()

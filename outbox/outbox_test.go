@@ -46,7 +46,7 @@ func (w *world) metric(t *testing.T, name string) (sum float64) {
 	return sum
 }
 
-func TestWhatIsOwedAtTheStartIsSent(t *testing.T) {
+func TestPendingDeliveriesAreSentAtTheStart(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.post("ops", "a")
 		w.post("dev", "b")

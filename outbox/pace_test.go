@@ -52,7 +52,7 @@ func TestPausedBucketGivesOneTokenAtTheEnd(t *testing.T) {
 	}
 }
 
-func TestBudgetServesFirstComeFirst(t *testing.T) {
+func TestPacerServesFirstComeFirst(t *testing.T) {
 	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	first, second := make(chan struct{}, 1), make(chan struct{}, 1)
 	taken := make(chan struct{}, 1)
@@ -75,7 +75,7 @@ func TestBudgetServesFirstComeFirst(t *testing.T) {
 	}
 }
 
-func TestBudgetTellsTheNextWhenATokenComesBack(t *testing.T) {
+func TestPacerWakesTheNextWhenATokenComesBack(t *testing.T) {
 	p := &pacer{bucket: bucket{every: time.Second, burst: 1}}
 	user, waiting, behind := make(chan struct{}, 1), make(chan struct{}, 1), make(chan struct{}, 1)
 	p.acquire(noon, user)

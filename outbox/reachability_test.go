@@ -84,7 +84,7 @@ func TestWhatIsMovedBecomesANewCard(t *testing.T) {
 	}
 }
 
-func TestACardThatCanBeEditedAgainIsNotShownAnew(t *testing.T) {
+func TestACardThatCanBeEditedAgainIsNotPostedAgain(t *testing.T) {
 	post := alert.Job{Delivery: alert.Delivery{Lane: "ops", Kind: alert.Post, Class: alert.ClassDestination}, Card: alert.Card{Lane: "ops", TS: "1.0"}}
 	if v, ok := withBroken("f").reroute(noon, post); !ok || v.Kind != alert.Update {
 		t.Errorf("the lane is back, decided %+v %t", v, ok)

@@ -34,7 +34,7 @@ func (h *helper) told() (ids []string) {
 	return ids
 }
 
-func TestWhatNothingCanTakeIsHandedToTheLastResortOnceAndStaysOwed(t *testing.T) {
+func TestStrandedDeliveriesGoToTheLastResortOnceAndStayPending(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.closed(time.Hour, "ops", "fallback")
 		h := &helper{}
@@ -63,7 +63,7 @@ func TestWhatNothingCanTakeIsHandedToTheLastResortOnceAndStaysOwed(t *testing.T)
 	})
 }
 
-func TestAnythingThatCanStandInKeepsTheLastResortOut(t *testing.T) {
+func TestAReachableFallbackKeepsTheLastResortOut(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.closed(time.Hour, "ops")
 		h := &helper{}
@@ -76,7 +76,7 @@ func TestAnythingThatCanStandInKeepsTheLastResortOut(t *testing.T) {
 	})
 }
 
-func TestALastResortThatFailsIsTriedAgainMoreAndMoreSlowlyAndTold(t *testing.T) {
+func TestALastResortThatFailsIsTriedAgainMoreAndMoreSlowlyAndReported(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.closed(100*time.Hour, "ops")
 		h := &helper{}
@@ -125,7 +125,7 @@ func TestAStoreThatFailsDoesNotHaveTheLastResortRunAgain(t *testing.T) {
 	})
 }
 
-func TestDeadLettersAreToldInTheFallbackInOneLineAndNotOften(t *testing.T) {
+func TestDeadLettersAreAnnouncedInTheFallbackInOneLineAndNotOften(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = func(_ context.Context, c call) (bool, error) {
 			if c.job.Lane == "ops" {
@@ -152,7 +152,7 @@ func TestDeadLettersAreToldInTheFallbackInOneLineAndNotOften(t *testing.T) {
 	})
 }
 
-func TestDeadLettersAreToldOnceTheFallbackTakesMessages(t *testing.T) {
+func TestDeadLettersAreAnnouncedOnceTheFallbackAcceptsMessages(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.mute = fail(alert.ClassTransient, "dial")
 		w.slack.answer = always(fail(alert.ClassPayload, "invalid_blocks"))
