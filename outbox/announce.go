@@ -45,7 +45,7 @@ func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Ti
 		return announceAgain
 	}
 	for _, g := range unreported {
-		now := o.opts.Now()
+		now := time.Now()
 		if since := now.Sub(announcedAt[g.Lane]); !announcedAt[g.Lane].IsZero() && since < announceEvery {
 			wait = sooner(wait, announceEvery-since)
 			continue
@@ -73,11 +73,11 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 	if !o.destinations.known().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
 		return false
 	}
-	call, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	if err := o.sender.Announce(call, o.opts.Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
 		if fail := failure(err); fail.Class == alert.ClassThrottled {
-			o.fallback.pause(o.opts.Now().Add(max(fail.RetryAfter, throttleMin)))
+			o.fallback.pause(time.Now().Add(max(fail.RetryAfter, throttleMin)))
 		}
 		o.log.Warn("announce dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false
@@ -93,11 +93,11 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 func (o *Outbox) awaitToken(ctx context.Context) bool {
 	who := make(chan struct{}, 1)
 	for {
-		ok, at := o.fallback.acquire(o.opts.Now(), who)
+		ok, at := o.fallback.acquire(time.Now(), who)
 		if ok {
 			return true
 		}
-		if !sleep(ctx, at.Sub(o.opts.Now())) {
+		if !sleep(ctx, at.Sub(time.Now())) {
 			o.fallback.leave(who)
 			return false
 		}

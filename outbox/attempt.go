@@ -24,7 +24,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 		return
 	}
 	// If the queue returned the same delivery again, the lane would spin.
-	l.paused = latest(l.paused, l.now().Add(l.outbox.opts.Pace))
+	l.paused = latest(l.paused, time.Now().Add(l.outbox.opts.Pace))
 }
 
 // attempt decides the outcome of a job, asking Slack if necessary.
@@ -39,14 +39,14 @@ func (l *lane) attempt(calls context.Context, c claimed) verdict {
 	}
 	job.Refused = c.reach.refused(job)
 	sent, err := l.send(calls, job)
-	return c.reach.withDestination(l.outbox.policy.decide(l.now(), job, sent, err), job, l.outbox.opts.ReachEvery)
+	return c.reach.withDestination(l.outbox.policy.decide(time.Now(), job, sent, err), job, l.outbox.opts.ReachEvery)
 }
 
 // prepare decides what needs no send. When done is false, the returned job has
 // to be sent.
 func (l *lane) prepare(calls context.Context, c claimed) (job alert.Job, v verdict, done bool) {
 	job = c.job
-	if v, done = l.outbox.policy.decideWithoutCall(l.now(), job); done && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+	if v, done = l.outbox.policy.decideWithoutCall(time.Now(), job); done && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
 		return job, v, true
 	}
 	if job.Kind.InThread() && job.Card.TS == "" {
@@ -57,7 +57,7 @@ func (l *lane) prepare(calls context.Context, c claimed) (job alert.Job, v verdi
 			return job, v, true
 		}
 	}
-	v, done = c.reach.reroute(l.now(), job)
+	v, done = c.reach.reroute(time.Now(), job)
 	return job, v, done
 }
 
@@ -79,7 +79,7 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, wait bool) {
 		return verdict{}, false
 	}
 	c.pacer.giveBack()
-	now := l.now()
+	now := time.Now()
 	ok, at := pacer.acquire(now, l.wake)
 	if ok {
 		return verdict{}, false
@@ -93,15 +93,15 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if l.doubt.delivery != job.ID {
 		l.doubt = doubt{delivery: job.ID}
 	}
-	if l.doubt.lookAt = l.outbox.looks.next(l.now(), l.doubt.lookAt); l.doubt.lookAt.After(l.now()) {
-		return job, waitToLook(l.now(), job, l.doubt.lookAt), true
+	if l.doubt.lookAt = l.outbox.looks.next(time.Now(), l.doubt.lookAt); l.doubt.lookAt.After(time.Now()) {
+		return job, waitToLook(time.Now(), job, l.doubt.lookAt), true
 	}
 	l.doubt.lookAt = time.Time{}
-	l.status.set("looking", l.now().Add(l.outbox.opts.CallTimeout))
-	ctx, cancel := context.WithTimeout(calls, l.outbox.opts.CallTimeout)
+	l.status.set("looking", time.Now().Add(callTimeout))
+	ctx, cancel := context.WithTimeout(calls, callTimeout)
 	defer cancel()
 	sent, found, err := l.outbox.sender.Find(ctx, job)
-	now := l.now()
+	now := time.Now()
 	if err == nil && found {
 		return job, newVerdict(now, job).delivered(nameFound, job, sent), true
 	}
@@ -124,12 +124,12 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 // send calls Slack. When the sender panics over one job, the others go on: the
 // job is treated as one that Slack will never take.
 func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err error) {
-	began := l.now()
-	l.status.set("sending", began.Add(l.outbox.opts.CallTimeout))
-	ctx, cancel := context.WithTimeout(calls, l.outbox.opts.CallTimeout)
+	began := time.Now()
+	l.status.set("sending", began.Add(callTimeout))
+	ctx, cancel := context.WithTimeout(calls, callTimeout)
 	defer cancel()
 	defer func() {
-		l.outbox.metrics.send.Observe(l.now().Sub(began).Seconds())
+		l.outbox.metrics.send.Observe(time.Now().Sub(began).Seconds())
 		if p := recover(); p != nil {
 			l.outbox.log.Error("send panicked", append(about(job), zap.Any("panic", p), zap.Stack("stack"))...)
 			err = &alert.SendError{Class: alert.ClassPayload, Code: "panic", Err: fmt.Errorf("%v", p)}
@@ -189,7 +189,7 @@ func (l *lane) recordOutcome(calls context.Context, v verdict) bool {
 	fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery), zap.String("outcome", v.name)}
 	pending := true
 	recorded := l.outbox.retry(calls, "finish", func() error {
-		l.status.set("recording an outcome", l.now().Add(l.outbox.opts.CallTimeout))
+		l.status.set("recording an outcome", time.Now().Add(callTimeout))
 		err := l.outbox.queue.Finish(calls, v.Outcome)
 		switch {
 		case errors.Is(err, alert.ErrNotFound):
@@ -197,7 +197,7 @@ func (l *lane) recordOutcome(calls context.Context, v verdict) bool {
 			pending = false
 			return nil
 		case err != nil:
-			l.outbox.recent.set(l.now(), "finish: "+err.Error())
+			l.outbox.recent.set(time.Now(), "finish: "+err.Error())
 		}
 		return err
 	}, fields...)

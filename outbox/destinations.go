@@ -108,7 +108,7 @@ func (o *Outbox) loadBroken(ctx context.Context) bool {
 	return o.retry(ctx, "load broken destinations", func() error {
 		known, err := o.queue.Broken(ctx)
 		// If the clock was set back since, the next check still comes in time.
-		last := o.opts.Now().Add(o.opts.ReachEvery)
+		last := time.Now().Add(o.opts.ReachEvery)
 		for _, d := range known {
 			d.ProbeAt = earliest(d.ProbeAt, last)
 			o.destinations.setBroken(mark{Destination: d})
@@ -121,7 +121,7 @@ func (o *Outbox) loadBroken(ctx context.Context) bool {
 // they accept messages again.
 func (o *Outbox) probeBroken(ctx context.Context) {
 	for ctx.Err() == nil {
-		now := o.opts.Now()
+		now := time.Now()
 		next := now.Add(time.Hour)
 		for _, m := range o.destinations.known().sorted() {
 			if !m.ProbeAt.After(now) {
@@ -129,7 +129,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 			}
 			next = earliest(next, m.ProbeAt)
 		}
-		timer := time.NewTimer(max(next.Sub(o.opts.Now()), minWait))
+		timer := time.NewTimer(max(next.Sub(time.Now()), minWait))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
@@ -142,14 +142,14 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 // check asks Slack about one destination, records the result, and returns when to check
 // again.
 func (o *Outbox) check(ctx context.Context, m mark) time.Time {
-	at := o.opts.Now().Add(o.opts.ReachEvery)
+	at := time.Now().Add(o.opts.ReachEvery)
 	if o.gate.wait() != nil { // Slack refuses the app itself
 		return at
 	}
-	ctx, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	sure, err := o.sender.Reach(ctx, m.Destination)
-	now := o.opts.Now()
+	now := time.Now()
 	found := m
 	found.ProbeAt, found.trial = at, err == nil
 	if fail := failure(err); err != nil && fail.Class == alert.ClassDestination {

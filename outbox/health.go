@@ -162,14 +162,14 @@ func atMost(all []alert.Problem) []alert.Problem {
 }
 
 // Moving is for a watchdog. An error means that a lane, or the search for lanes, is
-// Options.StuckAfter past the time at which it should have continued. While all
+// stuckAfter past the time at which it should have continued. While all
 // deliveries are held, lanes are supposed to wait.
 func (o *Outbox) Moving(now time.Time) error {
-	if late, doing := o.scan.overdue(now); late > o.opts.StuckAfter {
+	if late, doing := o.scan.overdue(now); late > stuckAfter {
 		return fmt.Errorf("outbox is stuck: %s, %v late", doing, late.Round(time.Second))
 	}
 	for _, l := range o.active() {
-		if late, doing := l.status.overdue(now); late > o.opts.StuckAfter {
+		if late, doing := l.status.overdue(now); late > stuckAfter {
 			return fmt.Errorf("lane %s is stuck: %s, %v late", l.name, doing, late.Round(time.Second))
 		}
 	}

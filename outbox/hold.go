@@ -3,6 +3,7 @@ package outbox
 import (
 	"context"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -98,7 +99,7 @@ func (o *Outbox) probeWhenHeld(ctx context.Context) {
 
 // probe asks once and reports whether Slack accepts the app.
 func (o *Outbox) probe(ctx context.Context) bool {
-	ctx, cancel := context.WithTimeout(ctx, o.opts.CallTimeout)
+	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	err := o.sender.Probe(ctx)
 	if err == nil {
@@ -108,7 +109,7 @@ func (o *Outbox) probe(ctx context.Context) bool {
 	if fail.Class == alert.ClassAuth {
 		o.gate.close(heldBecause(fail))
 	}
-	o.recent.set(o.opts.Now(), "probe: "+fail.Error())
-	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", o.opts.Now().Add(o.opts.ProbeEvery)))
+	o.recent.set(time.Now(), "probe: "+fail.Error())
+	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", time.Now().Add(o.opts.ProbeEvery)))
 	return false
 }

@@ -35,8 +35,6 @@ func newLane(o *Outbox, name string) *lane {
 	return l
 }
 
-func (l *lane) now() time.Time { return l.outbox.opts.Now() }
-
 // pacer returns the pacer for posts that are sent via another conversation, or
 // to the lane itself when via is empty.
 func (l *lane) pacer(via string) *pacer {
@@ -69,7 +67,7 @@ type delay struct {
 func (l *lane) run(stop, calls context.Context) {
 	for l.waitForGate(stop) {
 		d := l.deliverNext(calls)
-		if d.retire && !d.until.After(l.now()) && l.outbox.retire(l) {
+		if d.retire && !d.until.After(time.Now()) && l.outbox.retire(l) {
 			return
 		}
 		if !l.wait(stop, d) {
@@ -96,7 +94,7 @@ func (l *lane) waitForGate(stop context.Context) bool {
 
 // wait waits for d. It returns false when stop ends.
 func (l *lane) wait(stop context.Context, d delay) bool {
-	now := l.now()
+	now := time.Now()
 	left := d.until.Sub(now)
 	if d.until.IsZero() || left <= 0 {
 		return stop.Err() == nil
@@ -125,7 +123,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 	case <-l.wake:
 	default:
 	}
-	now := l.now()
+	now := time.Now()
 	if l.paused.After(now) {
 		l.leaveQueues()
 		return delay{until: l.paused, doing: "waiting as Slack asked", ignoreWake: true}
@@ -135,7 +133,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 	if !claim.Posts && !claim.Updates {
 		return delay{until: later, doing: "keeping the pace"}
 	}
-	l.status.set("claiming", now.Add(l.outbox.opts.CallTimeout))
+	l.status.set("claiming", now.Add(callTimeout))
 	job, next, err := l.outbox.queue.Claim(calls, claim)
 	l.returnUnusedTokens(claim, job)
 	if err != nil {
@@ -154,7 +152,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	opts := l.outbox.opts
 	claim = alert.Claim{
-		Lane: l.name, Now: now, DigestAbove: opts.DigestAbove, DigestAfter: opts.DigestAfter, Via: via,
+		Lane: l.name, Now: now, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
 	}
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)

@@ -141,7 +141,7 @@ func TestTransientFailureBacksOffAndIsDelivered(t *testing.T) {
 
 func TestUpdatesShareAPacerAndPostsOfTheirLaneGoOn(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.start(t, Options{UpdatePace: 2 * time.Second})
+		w.start(t, Options{})
 		for n := range 7 {
 			lane := fmt.Sprintf("lane-%d", n)
 			w.show(lane, lane)
@@ -152,10 +152,10 @@ func TestUpdatesShareAPacerAndPostsOfTheirLaneGoOn(t *testing.T) {
 		w.more("lane-6", alert.Reply, "lane-6", "reply")
 		pass(time.Minute)
 		w.wantTimes(t, "edit-lane-4", 0)
-		w.wantTimes(t, "edit-lane-5", 2*time.Second)
-		w.wantTimes(t, "edit-lane-6", 4*time.Second)
+		w.wantTimes(t, "edit-lane-5", updatePace)
+		w.wantTimes(t, "edit-lane-6", 2*updatePace)
 		w.wantTimes(t, "post", 0)
-		w.wantTimes(t, "reply", 4*time.Second) // behind the edit of its own card
+		w.wantTimes(t, "reply", 2*updatePace) // after the update of its own card
 	})
 }
 

@@ -11,27 +11,36 @@ import (
 	"tocsin/alert"
 )
 
+// What needs no setting.
+const (
+	// burst is how many posts a lane may send at once after a pause.
+	burst = 3
+	// updatePace is the time between two updates in the workspace and updateBurst
+	// how many may be sent at once after a pause, so that no minute has more than
+	// Slack's 50 (tier 3).
+	updatePace  = time.Minute / 45
+	updateBurst = 5
+	// digestAfter is how long posts must have waited to become a digest, so that a
+	// few alerts at once still get cards.
+	digestAfter = 5 * time.Second
+	// rescanEvery is how often the queue is asked for lanes that were not woken.
+	rescanEvery = time.Minute
+	// callTimeout is how long one call to Slack may take.
+	callTimeout = time.Minute
+	// stuckAfter is how long past its time a lane counts as stuck.
+	stuckAfter = 3 * time.Minute
+)
+
 // Options are the settings of an Outbox. A zero field takes the default given at
 // the end of its comment.
 type Options struct {
-	// Now is the clock: time.Now.
-	Now func() time.Time
 	// Rand returns numbers in [0,1) for back-off: math/rand/v2.
 	Rand func() float64
 	// Pace is the time between two posts in one lane: 1 s (slack-facts §3.2).
 	Pace time.Duration
-	// Burst is how many posts a lane may send at once after a pause: 3.
-	Burst int
-	// UpdatePace is the time between two updates in the workspace: 60 s / 45, so
-	// that with the burst no minute has more than Slack's 50 (tier 3).
-	UpdatePace time.Duration
-	// UpdateBurst is how many updates may be sent at once after a pause: 5.
-	UpdateBurst int
 	// DigestAbove is how many posts of one priority may wait in a lane before they
-	// become a digest: 5. They must have waited for DigestAfter, so that a flood
-	// becomes a digest and a few alerts at once still get cards: 5 s.
+	// become a digest: 5.
 	DigestAbove int
-	DigestAfter time.Duration
 	// GiveUpAfter is the age at which a failing delivery is given up: 24 h. If
 	// Slack can't be reached it is tried at least ten times, however old it is.
 	GiveUpAfter time.Duration
@@ -51,14 +60,8 @@ type Options struct {
 	// ProbeEvery is how often Slack is asked whether it accepts the app again
 	// while all deliveries are held: 1 min.
 	ProbeEvery time.Duration
-	// Rescan is how often the queue is asked for lanes that were not woken: 1 min.
-	Rescan time.Duration
-	// CallTimeout is how long one call to Slack may take: 1 min.
-	CallTimeout time.Duration
 	// Grace is how long calls in flight may go on after the end of Run's context: 5 s.
 	Grace time.Duration
-	// StuckAfter is how long past its time a lane counts as stuck: 3 min.
-	StuckAfter time.Duration
 	// Log gets one line for each event; nil is silent.
 	Log *zap.Logger
 	// Metrics is where the metrics are registered; nil keeps them private.
@@ -70,22 +73,12 @@ func (o Options) withDefaults() Options {
 		o.HoldUnsure = func(alert.Job) bool { return false }
 	}
 	orDefault(&o.Pace, time.Second)
-	orDefault(&o.Burst, 3)
-	orDefault(&o.UpdatePace, time.Minute/45)
-	orDefault(&o.UpdateBurst, 5)
 	orDefault(&o.DigestAbove, 5)
-	orDefault(&o.DigestAfter, 5*time.Second)
 	orDefault(&o.GiveUpAfter, 24*time.Hour)
 	orDefault(&o.ReachEvery, 5*time.Minute)
 	orDefault(&o.ProbeEvery, time.Minute)
-	orDefault(&o.Rescan, time.Minute)
-	orDefault(&o.CallTimeout, time.Minute)
 	orDefault(&o.Grace, 5*time.Second)
-	orDefault(&o.StuckAfter, 3*time.Minute)
 	orDefault(&o.Log, zap.NewNop())
-	if o.Now == nil {
-		o.Now = time.Now
-	}
 	if o.Rand == nil {
 		o.Rand = rand.Float64
 	}
@@ -93,7 +86,7 @@ func (o Options) withDefaults() Options {
 }
 
 func (o Options) newPacer() *pacer {
-	return &pacer{bucket: bucket{every: o.Pace, burst: o.Burst}}
+	return &pacer{bucket: bucket{every: o.Pace, burst: burst}}
 }
 
 func orDefault[T comparable](field *T, value T) {

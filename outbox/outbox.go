@@ -102,7 +102,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		policy:        policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
 		metrics:       metrics,
 		looks:         lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}},
-		updates:       pacer{bucket: bucket{every: opts.UpdatePace, burst: opts.UpdateBurst}},
+		updates:       pacer{bucket: bucket{every: updatePace, burst: updateBurst}},
 		fallback:      opts.newPacer(),
 		destinations:  newDestinations(opts, metrics.broken),
 		newDeadLetter: make(chan struct{}, 1),
@@ -194,11 +194,11 @@ func (o *Outbox) retire(l *lane) bool {
 }
 
 // findLanes wakes the lanes that have pending deliveries: at once, for those that
-// an earlier run left, and then every Options.Rescan.
+// an earlier run left, and then every rescanEvery.
 func (o *Outbox) findLanes(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
-		o.scan.set("finding lanes", o.opts.Now().Add(o.opts.CallTimeout))
-		wait := o.opts.Rescan
+		o.scan.set("finding lanes", time.Now().Add(callTimeout))
+		wait := rescanEvery
 		lanes, err := o.queue.Lanes(ctx)
 		switch {
 		case err == nil:
@@ -209,7 +209,7 @@ func (o *Outbox) findLanes(ctx context.Context) {
 			failures++
 			o.log.Warn("find lanes", zap.Error(err), zap.Duration("again_in", wait))
 		}
-		o.scan.set("waiting to find lanes", o.opts.Now().Add(wait))
+		o.scan.set("waiting to find lanes", time.Now().Add(wait))
 		sleep(ctx, wait)
 	}
 	o.scan.set("ended", time.Time{})
