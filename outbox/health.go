@@ -176,7 +176,7 @@ func (o *Outbox) Moving(now time.Time) error {
 	return nil
 }
 
-// active returns the lanes that have a goroutine.
+// active returns the lanes that are not retired.
 func (o *Outbox) active() []*lane {
 	o.mu.Lock()
 	defer o.mu.Unlock()

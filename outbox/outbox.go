@@ -83,14 +83,11 @@ type Outbox struct {
 	gate          gate
 	recent        lastError
 	scan          status
-	// startSignal tells startLanes that toStart is not empty.
-	startSignal chan struct{}
+	loaded        chan struct{}
 
-	mu      sync.Mutex
-	lanes   map[string]*lane    // have a goroutine
-	toStart map[string]struct{} // are to get one
-
-	loaded chan struct{}
+	mu    sync.Mutex
+	lanes map[string]*lane // those with something to send or a pace that matters
+	start func(*lane)      // begins a lane's goroutine; nil before and after Run
 }
 
 // New returns an Outbox, which sends nothing before Run.
@@ -107,9 +104,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		destinations:  newDestinations(opts, metrics.broken),
 		newDeadLetter: make(chan struct{}, 1),
 		gate:          gate{closed: make(chan struct{}, 1)},
-		startSignal:   make(chan struct{}, 1),
 		lanes:         map[string]*lane{},
-		toStart:       map[string]struct{}{},
 		loaded:        make(chan struct{}),
 	}
 }
@@ -130,7 +125,9 @@ func (o *Outbox) Run(ctx context.Context) error {
 	work.Go(func() { o.probeBroken(ctx) })
 	work.Go(func() { o.rescue(ctx, calls) })
 	work.Go(func() { o.announce(ctx) })
-	o.startLanes(ctx, func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
+	o.startWith(func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
+	<-ctx.Done()
+	o.startWith(nil)
 	grace := time.AfterFunc(o.opts.Grace, cutOff)
 	defer grace.Stop()
 	work.Wait()
@@ -151,32 +148,42 @@ func (o *Outbox) Wake(lanes ...string) {
 			signal(l.wake)
 			continue
 		}
-		o.toStart[name] = struct{}{}
-	}
-	if len(o.toStart) > 0 {
-		signal(o.startSignal)
+		o.addLane(name)
 	}
 }
 
-// startLanes starts a goroutine for each woken lane that has none, until ctx ends.
-func (o *Outbox) startLanes(ctx context.Context, start func(*lane)) {
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-o.startSignal:
+// wakeIdle wakes the lanes that have no goroutine. The others know when to ask.
+func (o *Outbox) wakeIdle(lanes []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for _, name := range lanes {
+		if o.lanes[name] == nil {
+			o.addLane(name)
 		}
-		o.mu.Lock()
-		for name := range o.toStart {
-			if o.lanes[name] == nil {
-				l := newLane(o, name)
-				o.lanes[name] = l
-				o.metrics.lanes.Inc()
-				start(l)
-			}
-		}
-		clear(o.toStart)
-		o.mu.Unlock()
+	}
+}
+
+// addLane adds a lane and starts its goroutine, if Run has begun. o.mu is held.
+func (o *Outbox) addLane(name string) {
+	l := newLane(o, name)
+	o.lanes[name] = l
+	o.metrics.lanes.Inc()
+	if o.start != nil {
+		o.start(l)
+	}
+}
+
+// startWith has start begin the goroutines of the lanes, those that were woken
+// already included; nil begins no more.
+func (o *Outbox) startWith(start func(*lane)) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.start = start
+	if start == nil {
+		return
+	}
+	for _, l := range o.lanes {
+		start(l)
 	}
 }
 
@@ -213,18 +220,6 @@ func (o *Outbox) findLanes(ctx context.Context) {
 		sleep(ctx, wait)
 	}
 	o.scan.set("ended", time.Time{})
-}
-
-// wakeIdle wakes the lanes that have no goroutine. The others know when to ask.
-func (o *Outbox) wakeIdle(lanes []string) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	for _, name := range lanes {
-		if o.lanes[name] == nil {
-			o.toStart[name] = struct{}{}
-		}
-	}
-	signal(o.startSignal)
 }
 
 // retry calls f until it succeeds, backing off and logging each failure. It
