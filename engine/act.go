@@ -2,34 +2,34 @@ package engine
 
 import "tocsin/alert"
 
-// act decides about what a person wants done with an incident.
+// act decides what a person's act changes.
 func (d *draft) act(a alert.Act) alert.Acted {
 	en := d.byID[a.Incident]
 	if en == nil {
 		return alert.Acted{Incident: alert.Incident{ID: a.Incident}, Effect: alert.ActUnknown}
 	}
 	acted := alert.Acted{Incident: alert.Incident{ID: en.ID}, Effect: alert.ActDone}
-	name := actKey{a.RequestID, en.ID}
-	if a.RequestID != "" && d.done[name] {
+	key := actKey{a.RequestID, en.ID}
+	if a.RequestID != "" && d.done[key] {
 		return acted
 	}
 	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.perform(en, line):
 	case a.Text != "":
-		// What it says is worth keeping although somebody else was first.
+		// Somebody else was first, but the text is worth keeping.
 		d.note(en, line)
 		acted.Effect = alert.ActAlready
 	default:
 		acted.Effect = alert.ActAlready
 		return acted
 	}
-	d.done[name] = true
+	d.done[key] = true
 	return acted
 }
 
-// perform changes the incident as the line of its history is to say, and says
-// whether there was anything to change.
+// perform changes the incident as line says and reports whether there was anything
+// to change.
 func (d *draft) perform(en *entry, line alert.Event) bool {
 	switch line.Verb {
 	case alert.VerbAck:
@@ -65,7 +65,7 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 	return true
 }
 
-// assign gives the incident to somebody, who has taken it thereby.
+// assign assigns the incident to somebody, which also acknowledges it.
 func (d *draft) assign(en *entry, line alert.Event) bool {
 	if en.State == alert.StateResolved || en.Assignee.Is(line.To) {
 		return false
@@ -85,12 +85,12 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 	return true
 }
 
-// markAcked makes the incident acknowledged.
+// markAcked marks the incident as acknowledged by a person.
 func (d *draft) markAcked(en *entry, by alert.Person) {
 	en.State, en.AckedBy, en.AckedAt, en.reminder = alert.Acked, by, d.now, noTime
 }
 
-// note adds what a person says. The card shows nothing of it.
+// note adds a person's note to the history and the thread. The card does not show it.
 func (d *draft) note(en *entry, line alert.Event) {
 	line.Verb = alert.VerbNote
 	d.addHistory(en, line)

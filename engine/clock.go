@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// longestPause is how long the clock is left alone at most: it may have been
-	// set, and another daemon at the same store may have left something due.
+	// longestPause is the longest time between two looks at the clock: it may have
+	// been set, and another daemon may have left something due in the same store.
 	longestPause = time.Minute
-	// duePause is how long to wait when what is due can't be done.
+	// duePause is how long to wait after an error.
 	duePause = 5 * time.Second
 )
 
-// runDue does what is due now, and finds out when something is due next.
+// runDue processes the incidents that are due, and finds out when the next one is.
 func (e *Engine) runDue(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
@@ -34,15 +34,15 @@ func (e *Engine) runDue(ctx context.Context) {
 		err = e.runEachDue(ctx, due)
 	}
 	e.logDue(ctx, err)
-	// Should the store say that something is due which it does not give, that must
-	// not spin either.
+	// A store that reports something as due but does not return it must not make
+	// this loop spin.
 	if err != nil || idle && e.pause() == 0 {
 		e.due = e.now().Add(duePause)
 	}
 }
 
-// runEachDue does what each incident is due for by itself, so that one that
-// nobody can decide about does not hold up the others.
+// runEachDue processes the incidents one by one, so that one whose decision panics
+// does not block the others.
 func (e *Engine) runEachDue(ctx context.Context, due []alert.Incident) error {
 	var all error
 	for _, i := range due {
@@ -59,19 +59,19 @@ func (e *Engine) runEachDue(ctx context.Context, due []alert.Incident) error {
 	return all
 }
 
-// logDue logs that what is due can't be done, once until it can.
+// logDue logs the first error of a series, and its end.
 func (e *Engine) logDue(ctx context.Context, err error) {
 	switch {
 	case err != nil && !e.stuck && ctx.Err() == nil:
-		e.opts.Log.Warn("what is due waits", zap.Error(err))
+		e.opts.Log.Warn("due incidents could not be processed", zap.Error(err))
 		e.stuck = true
 	case err == nil && e.stuck:
-		e.opts.Log.Info("what is due is done again")
+		e.opts.Log.Info("due incidents are processed again")
 		e.stuck = false
 	}
 }
 
-// expectDue remembers when what a change leaves behind is due.
+// expectDue remembers when the incidents and silences of a change are due.
 func (e *Engine) expectDue(c alert.Change) {
 	for _, i := range c.Incidents {
 		e.dueBy(i.DueAt)
@@ -81,14 +81,14 @@ func (e *Engine) expectDue(c alert.Change) {
 	}
 }
 
-// dueBy remembers at as when something is due, unless something is before.
+// dueBy remembers that something is due at a time. The earliest time counts.
 func (e *Engine) dueBy(at time.Time) {
 	if !at.IsZero() && (e.due.IsZero() || at.Before(e.due)) {
 		e.due = at
 	}
 }
 
-// pause is how long nothing is due.
+// pause is how long to wait until something is due.
 func (e *Engine) pause() time.Duration {
 	if e.due.IsZero() {
 		return longestPause

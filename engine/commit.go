@@ -10,7 +10,8 @@ import (
 	"tocsin/alert"
 )
 
-// commit loads, decides and commits, again while somebody else was faster.
+// commit loads, decides and commits, and starts again if what it loaded has changed
+// in the meantime.
 func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Time, alert.Snapshot) alert.Change) error {
 	for try := 1; ; try++ {
 		q.Now = e.now()
@@ -39,12 +40,12 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 	}
 }
 
-// empty says whether there is nothing to write.
+// empty reports whether there is nothing to write.
 func empty(c alert.Change) bool {
 	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History) == 0
 }
 
-// now is the clock's time in the precision that stores keep.
+// now is the current time at the precision that stores keep.
 func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Microsecond) }
 
 func (e *Engine) rules() rules {
@@ -54,7 +55,7 @@ func (e *Engine) rules() rules {
 	}
 }
 
-// query returns what deciding about the inputs needs.
+// query asks for everything that deciding the inputs needs.
 func query(inputs []input) alert.Query {
 	var q alert.Query
 	keys, ids := map[string]bool{}, map[string]bool{}
@@ -79,7 +80,7 @@ func query(inputs []input) alert.Query {
 	return q
 }
 
-// once appends s unless it has been seen.
+// once appends s to list unless it was seen before.
 func once(seen map[string]bool, list []string, s string) []string {
 	if seen[s] {
 		return list

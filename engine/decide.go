@@ -12,10 +12,10 @@ import (
 type rules struct {
 	routing      alert.Routing
 	reopenWithin time.Duration
-	skip         func() int // how far apart the ids of two incidents are
+	skip         func() int // the distance between the ids of two new incidents
 }
 
-// input is what one request wants decided; one of its fields is set.
+// input is one request. Exactly one of its fields is set.
 type input struct {
 	alerts    []alert.Alert
 	acts      []alert.Act
@@ -23,13 +23,13 @@ type input struct {
 	unsilence *endRequest
 }
 
-// endRequest is the wish to end a silence.
+// endRequest is a request to end a silence.
 type endRequest struct {
 	id string
 	by alert.Person
 }
 
-// result is what became of one input.
+// result is the answer to one input.
 type result struct {
 	accepted []alert.Accepted
 	acted    []alert.Acted
@@ -38,12 +38,12 @@ type result struct {
 	err      error
 }
 
-// draft is a decision in the making: what was loaded, as changed by what has
-// been decided so far, so that two alerts with one key in one batch fold.
+// draft is an unfinished decision: what was loaded, with the changes decided so
+// far, so that two alerts with one key in one batch fold into one incident.
 type draft struct {
 	rules rules
 	now   time.Time
-	// incidents are the latest of each key in each route.
+	// incidents has the latest one of each key in each route.
 	incidents     map[ref]*entry
 	byKey         map[string][]*entry
 	byID          map[string]*entry
@@ -58,11 +58,11 @@ type draft struct {
 	change        alert.Change
 }
 
-// ref is what makes two alerts be about the same thing.
+// ref identifies an incident: alerts with the same key and route fold into it.
 type ref struct{ key, route string }
 
-// actKey is an act on an incident by the name of the request.
-type actKey struct{ once, incident string }
+// actKey identifies an act: what one request did to one incident.
+type actKey struct{ request, incident string }
 
 // silenceState is a silence in a draft.
 type silenceState struct {
@@ -74,13 +74,13 @@ type silenceState struct {
 type entry struct {
 	alert.Incident
 	changed bool
-	// opener is the post that shows a new incident first, until the alert that
-	// opened it is recorded.
+	// opener is the id of a new incident's first post, until the alert that opened
+	// the incident is recorded.
 	opener string
-	// unshown: no card of it was ever owed. waiting: an alert that no silence
-	// hides waits for that card.
+	// unshown: it has never had a card, not even a pending one. waiting: an alert
+	// that is not silenced is waiting for that card.
 	unshown, waiting bool
-	// reminder is when who acknowledged it is to be reminded, as it was loaded.
+	// reminder is when the person who acknowledged it is to be reminded, as loaded.
 	reminder time.Time
 	plan     *alert.Plan
 }
@@ -108,7 +108,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	return d
 }
 
-// newEntry is an incident as the store has it.
+// newEntry returns the entry of an incident as loaded.
 func newEntry(i alert.Incident) *entry {
 	en := &entry{Incident: i, unshown: !i.HeldUntil.IsZero()}
 	en.waiting = en.unshown && (i.Silence == "" || !i.HeldUntil.Equal(i.SilencedUntil))
@@ -118,7 +118,8 @@ func newEntry(i alert.Incident) *entry {
 	return en
 }
 
-// index makes en the incident of its key in its route, unless a later one is.
+// index adds en to the draft. It becomes the incident of its key and route unless
+// there is a later one.
 func (d *draft) index(en *entry) {
 	at := ref{en.Key, en.Route}
 	if have := d.incidents[at]; have == nil || later(en.ID, have.ID) {
@@ -129,13 +130,13 @@ func (d *draft) index(en *entry) {
 	d.all = append(d.all, en)
 }
 
-// later tells the order of incidents by their ids, which ascend.
+// later compares incidents by their ids, which ascend.
 func later(id, than string) bool {
 	return cmp.Or(cmp.Compare(len(id), len(than)), cmp.Compare(id, than)) > 0
 }
 
-// decide says what the inputs change, given the snapshot, and what each is
-// answered. It is pure but for new ids.
+// decide returns what the inputs change, given the snapshot, and the answer to each.
+// It is pure except for new ids.
 func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (alert.Change, []result) {
 	d := newDraft(r, now, snapshot)
 	alerts := 0
@@ -176,7 +177,7 @@ func (d *draft) decideInput(in input) result {
 	return r
 }
 
-// finish puts what was changed into the change.
+// finish collects the changed incidents and silences.
 func (d *draft) finish() {
 	for _, en := range d.order {
 		en.DueAt = d.nextDue(en)
@@ -189,7 +190,7 @@ func (d *draft) finish() {
 	}
 }
 
-// touch marks the incident as changed and raises its version, once a batch.
+// touch marks the incident as changed and raises its version once per batch.
 func (d *draft) touch(en *entry) {
 	if !en.changed {
 		en.changed = true
@@ -198,7 +199,7 @@ func (d *draft) touch(en *entry) {
 	}
 }
 
-// planOf is what the routes say about the incident as it is now.
+// planOf is the routing of the incident as it is now.
 func (d *draft) planOf(en *entry) *alert.Plan {
 	if en.plan == nil {
 		p := d.rules.routing.Plan(en.Subject())

@@ -8,8 +8,8 @@ import (
 	"tocsin/alert"
 )
 
-// decideDue says what the clock changes: each incident that is due gets what its
-// time has come for, and its next time.
+// decideDue decides what the clock changes: every incident that is due is processed
+// and gets its next due time.
 func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {
@@ -21,7 +21,7 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	return d.change
 }
 
-// processDue does what an incident is due for.
+// processDue decides what happens to one incident that is due.
 func (d *draft) processDue(en *entry) {
 	d.touch(en)
 	d.expireHolds(en)
@@ -29,7 +29,7 @@ func (d *draft) processDue(en *entry) {
 		return
 	}
 	if s := d.silenceFor(en); s != nil {
-		// When the silence began more were open than it looked at.
+		// More incidents were open when the silence began than it looked at.
 		d.applySilence(en, s)
 		return
 	}
@@ -41,7 +41,7 @@ func (d *draft) processDue(en *entry) {
 	}
 }
 
-// escalate takes the steps whose time has come, in order.
+// escalate performs the escalation steps that are due, in order.
 func (d *draft) escalate(en *entry) {
 	for at := d.nextStep(en); !at.IsZero() && !at.After(d.now); at = d.nextStep(en) {
 		s := d.planOf(en).Steps[en.Escalated]
@@ -50,8 +50,8 @@ func (d *draft) escalate(en *entry) {
 	}
 }
 
-// step tells who else is to hear of an incident that nobody has acknowledged:
-// with a card in conversations that have none, else in the thread.
+// step performs one escalation step of an incident that nobody has acknowledged: it
+// posts a card in conversations that have none, and replies in the others' threads.
 func (d *draft) step(en *entry, s alert.Step) {
 	d.addHistory(en, alert.Event{Verb: alert.VerbEscalate, Text: strings.Join(append(slices.Clone(s.To), s.Mention...), " ")})
 	to := s.To
@@ -74,8 +74,8 @@ func (d *draft) step(en *entry, s alert.Step) {
 	}
 }
 
-// remind tells who acknowledged an incident that it is still open, when it is
-// time to.
+// remind reminds the person who acknowledged an incident that it is still open, if
+// the reminder is due.
 func (d *draft) remind(en *entry) {
 	if en.reminder.IsZero() || en.reminder.After(d.now) {
 		return
@@ -89,7 +89,7 @@ func (d *draft) remind(en *entry) {
 	d.addNote(en, n, en.mentionEverywhere(en.Assignee))
 }
 
-// nextDue is when the clock has to look at an incident next; zero for never.
+// nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
 	switch {
 	case en.State == alert.StateResolved && !en.waiting:
@@ -100,7 +100,7 @@ func (d *draft) nextDue(en *entry) time.Time {
 		if s := d.silenceOf(en); s != nil {
 			return s.EndsAt
 		}
-		return d.now // somebody has just ended it
+		return d.now // the silence has just been ended
 	case en.unshown:
 		return en.HeldUntil
 	case en.State == alert.Open:
@@ -109,8 +109,8 @@ func (d *draft) nextDue(en *entry) time.Time {
 	return d.nextReminder(en)
 }
 
-// nextStep is when the next step of its escalation is to be taken: not in quiet
-// hours. It is zero when there is none.
+// nextStep is when the next escalation step is due, outside of quiet hours; zero if
+// there is none.
 func (d *draft) nextStep(en *entry) time.Time {
 	plan := d.planOf(en)
 	if en.Escalated >= len(plan.Steps) {
@@ -119,8 +119,8 @@ func (d *draft) nextStep(en *entry) time.Time {
 	return afterQuietHours(plan, en.OpenedAt.Add(plan.Steps[en.Escalated].After), en.Severity)
 }
 
-// nextReminder is when who acknowledged it is to be reminded, which may be
-// overdue; zero for never.
+// nextReminder is when the person who acknowledged it is to be reminded, possibly in
+// the past; zero for never.
 func (d *draft) nextReminder(en *entry) time.Time {
 	plan := d.planOf(en)
 	switch {
@@ -133,7 +133,7 @@ func (d *draft) nextReminder(en *entry) time.Time {
 	return afterQuietHours(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
 }
 
-// afterQuietHours is at, or the end of the quiet hours that it falls into.
+// afterQuietHours returns at, or the end of the quiet hours that at falls into.
 func afterQuietHours(plan *alert.Plan, at time.Time, severity alert.Severity) time.Time {
 	if end, quiet := plan.Quiet.Until(at, severity); quiet {
 		return end.UTC()

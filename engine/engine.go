@@ -1,8 +1,8 @@
 // Package engine decides what an alert, a person or the clock changes: it loads
 // what is known, decides by pure rules, and commits the change.
 //
-// It refuses to deliver anything, to know Slack, and to keep state that is not
-// in the store.
+// It delivers nothing, knows nothing of Slack's API, and keeps no state besides
+// what is in the store, except for the requests that wait for a commit.
 package engine
 
 import (
@@ -18,9 +18,9 @@ import (
 	"tocsin/alert"
 )
 
-// Store is what the engine remembers with.
+// Store keeps everything that decisions build on.
 type Store interface {
-	// Load answers what is true now.
+	// Load returns what q asks for, as it is now.
 	Load(ctx context.Context, q alert.Query) (alert.Snapshot, error)
 	// Commit writes all of c or nothing and returns nil only once it is durable.
 	// The error is alert.ErrConflict if something c builds on has changed.
@@ -29,44 +29,44 @@ type Store interface {
 
 // Options are what the engine is built with; zero values get the defaults.
 type Options struct {
-	// Routing says where alerts go and what happens until somebody takes them. Its
-	// Default must be set.
+	// Routing says where alerts go and how they escalate. Its Default must be set.
 	Routing alert.Routing
-	// ReopenWithin is how long after its end an incident comes back in the same
-	// thread; later the same key opens a new one. Default 30 min.
+	// ReopenWithin is how long after it was resolved an alert reopens an incident in
+	// the same thread; later the same key opens a new incident. Default 30 min.
 	ReopenWithin time.Duration
-	// MaxPending is how many alerts may wait for Slack before further ones are
-	// turned away with alert.ErrBacklog, and Pending says how many do; it must be
-	// quick. Without Pending there is no limit.
+	// MaxPending is how many alerts may be pending before further ones are refused
+	// with alert.ErrBacklog. Pending returns how many are; it must be quick. Without
+	// Pending there is no limit.
 	MaxPending int64
 	Pending    func() int64
-	// Owed is told which lanes a commit owes something to. It must not block.
+	// Owed is called with the lanes for which a commit has added deliveries. It must
+	// not block.
 	Owed func(lanes ...string)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
-	// Log is told when what is due can't be done. Default: nobody.
+	// Log gets panics, and errors that no caller gets. Default: none.
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 }
 
 const (
 	// maxWaiting is how many requests may wait for a commit; further ones are
-	// turned away with alert.ErrOverloaded.
+	// refused with alert.ErrOverloaded.
 	maxWaiting = 4096
-	// maxWaitingAlerts is the same in alerts, so that what waits has a bound in
-	// memory too, however large the requests are.
+	// maxWaitingAlerts is the same in alerts, which bounds the memory whatever the
+	// size of the requests.
 	maxWaitingAlerts = 50_000
-	// maxBatch is how many alerts and acts one commit gathers from waiting requests.
+	// maxBatch is how many alerts and acts of waiting requests share one commit.
 	maxBatch = 512
-	// maxTries bounds load-decide-commit rounds that end in a conflict.
+	// maxTries is how often a change is decided again after conflicts.
 	maxTries = 8
-	// maxSkip is how far apart the ids of two incidents are at most, so that a
-	// mistyped one is likely to be nobody's.
+	// maxSkip is the largest distance between the ids of two new incidents. With gaps,
+	// a mistyped id is likely to be unknown.
 	maxSkip = 15
 )
 
-// Engine accepts alerts and what people do, and minds the clock. Its methods may
-// be called from any goroutine while Run runs.
+// Engine accepts alerts, acts and silences, and processes what is due. Its methods
+// may be called from any goroutine while Run runs.
 type Engine struct {
 	store   Store
 	opts    Options
@@ -74,8 +74,8 @@ type Engine struct {
 	queued  atomic.Int64 // alerts and acts that wait or are being committed
 	ended   chan struct{}
 	metrics metrics
-	// due is when the clock has to be looked at next, and stuck is set while what
-	// is due can't be done; only Run uses them.
+	// due is when something is due next, and stuck is set while due incidents can't
+	// be processed. Only Run uses them.
 	due   time.Time
 	stuck bool
 }
@@ -85,7 +85,7 @@ type request struct {
 	done chan result // has room for the one result
 }
 
-// size is how many alerts and acts a request holds.
+// size is the number of alerts and acts in a request.
 func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)) }
 
 // New returns an engine that accepts nothing until Run is called.
@@ -108,11 +108,11 @@ func New(store Store, opts Options) *Engine {
 	}
 }
 
-// Push accepts alerts, all or none: once it returns receipts they are on disk
-// and will be delivered. The error is an *alert.InputError for a bad alert, or
-// wraps alert.ErrBacklog, alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal. If ctx ends first, its
-// error is returned and the alerts may have been accepted or not. The alerts' labels
-// and links must not be changed afterwards.
+// Push accepts alerts, all or none: once it returns receipts, they are on disk and
+// will be delivered. The error is an *alert.InputError for a bad alert, or wraps
+// alert.ErrBacklog, alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal.
+// If ctx ends first, its error is returned, and the alerts may have been accepted
+// or not. The alerts' labels and links must not be changed afterwards.
 func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
 	prepared, err := e.prepare(alerts)
 	if err != nil {
@@ -128,7 +128,7 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 	return r.accepted, nil
 }
 
-// submit has Run decide about in and returns what became of it.
+// submit passes in to Run and waits for the result.
 func (e *Engine) submit(ctx context.Context, in input) (result, error) {
 	r := &request{input: in, done: make(chan result, 1)}
 	if err := e.enqueue(r); err != nil {
@@ -144,8 +144,8 @@ func (e *Engine) submit(ctx context.Context, in input) (result, error) {
 	}
 }
 
-// enqueue hands r to Run, unless too much waits there already. A request that
-// is too large by itself is let in when nothing else waits.
+// enqueue puts r into the queue of Run unless that is full. A request that is above
+// the limit by itself is accepted when the queue is empty.
 func (e *Engine) enqueue(r *request) error {
 	select {
 	case <-e.ended:
@@ -166,7 +166,7 @@ func (e *Engine) enqueue(r *request) error {
 	}
 }
 
-// finalResult looks once more for a result that came as the engine ended.
+// finalResult returns the result if it came while the engine ended.
 func (e *Engine) finalResult(r *request) (result, error) {
 	select {
 	case got := <-r.done:
@@ -176,7 +176,7 @@ func (e *Engine) finalResult(r *request) (result, error) {
 	}
 }
 
-// prepare checks and completes copies of the alerts.
+// prepare returns checked and completed copies of the alerts.
 func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	if len(alerts) == 0 {
 		return nil, &alert.InputError{Message: "there is no alert in the request", Hint: `write at least {"title": "disk full on db-3"}`}
@@ -196,11 +196,11 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	return prepared, nil
 }
 
-// Run commits what people and alerts bring, and does what is due, until ctx ends;
-// what was waiting by then is still committed.
+// Run decides and commits requests, and processes what is due, until ctx ends.
+// Requests that wait at that time are still committed.
 func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.ended)
-	clock := time.NewTimer(0) // what became due while nobody ran is due now
+	clock := time.NewTimer(0) // something may have become due before the start
 	defer clock.Stop()
 	for {
 		select {
@@ -227,11 +227,11 @@ func (e *Engine) drain() {
 	}
 }
 
-// gather takes what came while the last commit was being synced, so that one
-// sync carries many alerts and acts.
+// gather collects the requests that arrived during the last commit, so that they
+// share the next one and its sync.
 func (e *Engine) gather(first *request) []*request {
 	batch, size := []*request{first}, first.size()
-	// One commit ends one silence: a query names only one.
+	// A query names at most one silence, so a commit ends at most one.
 	for size < maxBatch && batch[len(batch)-1].unsilence == nil {
 		select {
 		case r := <-e.waiting:
@@ -244,8 +244,8 @@ func (e *Engine) gather(first *request) []*request {
 	return batch
 }
 
-// serve commits a batch. One bad neighbour must not fail the others, so a batch
-// that can't be decided or committed is tried again request by request.
+// serve decides and commits a batch. If that fails, every request is tried again by
+// itself, so that a bad one does not fail the others.
 func (e *Engine) serve(batch []*request) {
 	results, err := e.decideBatch(batch)
 	if err != nil && len(batch) > 1 {
@@ -265,7 +265,7 @@ func (e *Engine) serve(batch []*request) {
 	}
 }
 
-// logPanic logs the stack of a panic, which the caller does not get to see.
+// logPanic logs the stack trace of a panic, which the caller does not get.
 func (e *Engine) logPanic(err error) {
 	var p *panicError
 	if errors.As(err, &p) {
@@ -273,8 +273,8 @@ func (e *Engine) logPanic(err error) {
 	}
 }
 
-// decideBatch decides about all requests of a batch and commits that. It is not
-// cut short by somebody who went away: others wait for the same sync.
+// decideBatch decides all requests of a batch in one commit. It has no context of a
+// request, because the others still wait when one caller has gone.
 func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 	inputs := make([]input, len(batch))
 	for n, r := range batch {

@@ -8,16 +8,16 @@ import (
 	"tocsin/alert"
 )
 
-// verdict is what became of one alert.
+// verdict is what was decided about one alert.
 type verdict struct {
 	en       *entry
 	effect   alert.Effect
 	standing alert.Standing
-	// silence is the id of what hides a silenced alert, reason says it in words.
+	// silence is the id of the silence that hides the alert, reason describes it.
 	silence, reason string
 }
 
-// accept decides about one alert.
+// accept decides one alert and returns its receipt.
 func (d *draft) accept(a alert.Alert) alert.Accepted {
 	if first, ok := d.seen[a.IdempotencyKey]; ok && a.IdempotencyKey != "" {
 		first.Effect = alert.EffectDuplicate
@@ -32,7 +32,7 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 	return d.record(a, v)
 }
 
-// record writes the alert down and returns its receipt.
+// record adds the alert to the change and returns its receipt.
 func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 	en := v.en
 	d.change.Alerts = append(d.change.Alerts, alert.Record{
@@ -47,7 +47,7 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 	return receipt
 }
 
-// fire opens, reopens or folds.
+// fire decides a firing alert: it opens, reopens or folds into an incident.
 func (d *draft) fire(a alert.Alert) verdict {
 	plan := d.rules.routing.Plan(a.Subject())
 	en := d.incidents[ref{a.Key, plan.Route}]
@@ -69,7 +69,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 	return d.present(en, alert.EffectFolded, &before)
 }
 
-// open begins a new incident, which nobody is shown yet.
+// open creates a new incident, without a card yet.
 func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
 	en := &entry{
 		Incident: alert.Incident{
@@ -89,7 +89,7 @@ func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
 	return en
 }
 
-// mentions are who is pinged where.
+// mentions returns who is mentioned in which lane.
 func mentions(stops []alert.Stop) map[string][]string {
 	var all map[string][]string
 	for _, s := range stops {
@@ -109,15 +109,14 @@ func (d *draft) nextID() string {
 	return d.lastID
 }
 
-// reopen makes a resolved incident open as if nobody had cared for it yet.
+// reopen makes a resolved incident open, unacknowledged and unassigned.
 func (en *entry) reopen(now time.Time) {
 	en.State, en.OpenedAt, en.Escalated = alert.Open, now, 0
 	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
 	en.AckedAt, en.AckedBy, en.Assignee = noTime, alert.Person{}, alert.Person{}
 }
 
-// show makes the incident tell what its newest firing alert tells, and go where
-// the routes send that.
+// show copies what the card shows from the newest firing alert, and its routing.
 func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
@@ -127,8 +126,7 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 }
 
 // present decides whether people see what a firing alert has changed: a silence
-// hides it, and quiet hours make a first card wait. before is nil for a new
-// incident.
+// hides it, and quiet hours delay a first card. before is nil for a new incident.
 func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
 	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if s := d.silenceFor(en); s != nil {
@@ -155,7 +153,7 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	return v
 }
 
-// holdOrPost lets a first card wait for the end of quiet hours, or owes it.
+// holdOrPost posts a first card, or holds it until quiet hours end.
 func (d *draft) holdOrPost(en *entry) {
 	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
 	if !quiet {
@@ -169,8 +167,8 @@ func (d *draft) holdOrPost(en *entry) {
 }
 
 // showChange shows what a firing alert has changed about an incident that has
-// cards. When that is more than one firing more, it is posted as well where its
-// routes send it now and have not before.
+// cards. Unless it merely fired again, it is also posted in lanes that its routing
+// has added.
 func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic) {
 	d.update(en)
 	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
@@ -190,8 +188,8 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	}
 }
 
-// newMentions are those whom its routes want to hear of the incident now, in
-// conversations that show it, and who have not been pinged there.
+// newMentions returns, for the lanes that show the incident, whom its routing
+// mentions now and has not mentioned there before.
 func (en *entry) newMentions() map[string][]string {
 	pings := map[string][]string{}
 	for _, stop := range en.plan.Stops {
@@ -204,7 +202,7 @@ func (en *entry) newMentions() map[string][]string {
 	return pings
 }
 
-// postToNewLanes posts the incident where its routes send it now and have not before.
+// postToNewLanes posts the incident in lanes that its routing has added.
 func (d *draft) postToNewLanes(en *entry) {
 	for _, stop := range en.plan.Stops {
 		if !slices.Contains(en.Lanes, stop.Lane) {
@@ -213,7 +211,7 @@ func (d *draft) postToNewLanes(en *entry) {
 	}
 }
 
-// mention sets who is pinged in a lane, in a map of its own.
+// mention sets who is mentioned in a lane. The map is cloned: the snapshot shares it.
 func (en *entry) mention(lane string, who []string) {
 	if len(who) == 0 {
 		return

@@ -18,7 +18,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "tocsin_alerts_accepted_total", Help: "Alerts that were answered with 202, by what they did.",
 		}, []string{"effect"}),
 		acted: prometheus.NewCounterVec(prometheus.CounterOpts{
-			Name: "tocsin_acts_total", Help: "What people did with incidents, by verb and by whether it changed anything.",
+			Name: "tocsin_acts_total", Help: "Acts of people on incidents, by verb and by effect.",
 		}, []string{"verb", "effect"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tocsin_commit_alerts", Help: "Alerts in one commit.",
@@ -31,7 +31,7 @@ func newMetrics(reg prometheus.Registerer) metrics {
 	return m
 }
 
-// committed counts what became of the inputs of one commit.
+// committed counts the results of one commit.
 func (m metrics) committed(inputs []input, results []result) {
 	alerts := 0
 	for n, r := range results {

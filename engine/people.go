@@ -11,18 +11,17 @@ import (
 	"tocsin/alert"
 )
 
-// The bounds of what a person may ask for.
+// Limits of what a person may ask for.
 const (
 	// maxActs is how many incidents one request may act on.
 	maxActs = 1000
-	// maxNote is how many characters a note may have, maxWhy the reason of a silence.
+	// maxNote is the most characters of a note, maxWhy those of a silence's reason.
 	maxNote = 20_000
 	maxWhy  = 1000
 )
 
-// Act does what people want done with incidents, all or nothing, and says what
-// became of each act. The error is an *alert.InputError for one that makes no
-// sense, or wraps alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal.
+// Act performs acts on incidents, all or none, and returns the result of each. The
+// error is an *alert.InputError for an invalid act, or wraps alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal.
 // If ctx ends first, its error is returned and the acts may have been done or not.
 func (e *Engine) Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error) {
 	if len(acts) == 0 || len(acts) > maxActs {
@@ -44,10 +43,10 @@ func checkAct(a alert.Act) error {
 	switch a.Verb {
 	case alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote:
 	default:
-		return &alert.InputError{Message: fmt.Sprintf("nobody can %q an incident", string(a.Verb)), Hint: "write ack, resolve, assign or note"}
+		return &alert.InputError{Message: fmt.Sprintf("unknown verb %q", string(a.Verb)), Hint: "write ack, resolve, assign or note"}
 	}
 	if a.Verb == alert.VerbAssign && a.To == (alert.Person{}) {
-		return &alert.InputError{Message: "nobody is named to care for the incident", Hint: "say who is to"}
+		return &alert.InputError{Message: "the assignee is missing", Hint: "name a person"}
 	}
 	if a.Verb == alert.VerbNote && strings.TrimSpace(a.Text) == "" {
 		return &alert.InputError{Message: "the note is empty", Hint: "write what others should know"}
@@ -60,21 +59,20 @@ func checkAct(a alert.Act) error {
 	return checkWritten("the note", a.Text, maxNote)
 }
 
-// checkWritten refuses what no store can keep.
+// checkWritten refuses text that no store can keep.
 func checkWritten(what, s string, most int) error {
 	switch {
 	case !alert.ValidText(s):
-		return &alert.InputError{Message: what + " is no text", Hint: "send text encoded as UTF-8, without NUL characters"}
+		return &alert.InputError{Message: what + " is not valid text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	case utf8.RuneCountInString(s) > most:
 		return &alert.InputError{Message: fmt.Sprintf("%s is longer than %d characters", what, most), Hint: "write less"}
 	}
 	return nil
 }
 
-// Silence begins a silence: its matchers, end, who and why are taken from s. It
-// returns the silence as kept, and how many of the open incidents it quiets (at
-// most alert.MaxFound are looked at). The error is an *alert.InputError, or as
-// that of Act.
+// Silence creates a silence with the matchers, end, person and reason of s. It
+// returns the silence as stored, and how many open incidents it matches (of at most
+// alert.MaxFound that are looked at). The errors are those of Act.
 func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error) {
 	now := e.now()
 	s = alert.Silence{Matchers: slices.Clone(s.Matchers), EndsAt: s.EndsAt.UTC().Truncate(time.Microsecond), By: s.By, Why: strings.TrimSpace(s.Why)}
@@ -93,7 +91,7 @@ func checkSilence(s alert.Silence, now time.Time) error {
 	case s.Matchers.Everything():
 		return &alert.InputError{Message: "this would silence everything", Hint: `say what to silence, such as service="db"`}
 	case !s.EndsAt.After(now):
-		return &alert.InputError{Message: "the silence would be over already", Hint: "write an end that is still to come"}
+		return &alert.InputError{Message: "the end of the silence is in the past", Hint: "write an end in the future"}
 	case s.EndsAt.After(now.AddDate(1, 0, 0)):
 		return &alert.InputError{Message: "the silence would last longer than a year", Hint: "write an end within a year"}
 	}
@@ -105,9 +103,8 @@ func checkSilence(s alert.Silence, now time.Time) error {
 	return checkWritten("the reason", s.Why, maxWhy)
 }
 
-// Unsilence ends a silence before its time and returns it; one that is over
-// already stays as it is. The error wraps alert.ErrNotFound if there is none of
-// this id, or is as that of Act.
+// Unsilence ends a silence early and returns it. One that has ended stays as it is.
+// The error wraps alert.ErrNotFound for an unknown id, or is one of Act's.
 func (e *Engine) Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error) {
 	r, err := e.submit(ctx, input{unsilence: &endRequest{id: id, by: by}})
 	if err != nil {

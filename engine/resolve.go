@@ -6,9 +6,9 @@ import (
 	"tocsin/alert"
 )
 
-// resolve ends what a is about: the incidents of its key, and with a channel
-// only that of its own route. An end whose beginning was never seen is shown as
-// well: nothing is swallowed.
+// resolve decides a resolved alert: it resolves the incidents of its key, or with a
+// channel only that of its own route. If there is none, it is posted as an incident
+// that is resolved already, so that no alert gets lost.
 func (d *draft) resolve(a alert.Alert) verdict {
 	plan := d.rules.routing.Plan(a.Subject())
 	own := d.incidents[ref{a.Key, plan.Route}]
@@ -33,10 +33,10 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	return v
 }
 
-// toResolve are the incidents that the end of a key ends, that of its own route
-// first. Severity or labels may have changed the route since they began, so
-// without a channel those of all configured routes end, and if there are none,
-// those that were sent to a channel by name: a sender may leave it out.
+// toResolve returns the unresolved incidents of the alert's key, that of its own
+// route first. Severity or labels may have changed the route since an incident
+// opened, so without a channel those of all configured routes are resolved. If there
+// are none, those whose alerts named a channel are, because a sender may leave it out.
 func (d *draft) toResolve(a alert.Alert, own *entry) []*entry {
 	var here, elsewhere []*entry
 	if own != nil && own.State != alert.StateResolved {
@@ -60,7 +60,7 @@ func (d *draft) toResolve(a alert.Alert, own *entry) []*entry {
 	return elsewhere
 }
 
-// latest is the key's latest incident in any route, or nil.
+// latest returns the key's latest incident in any route, or nil.
 func (d *draft) latest(key string) *entry {
 	var found *entry
 	for _, en := range d.byKey[key] {
@@ -71,7 +71,7 @@ func (d *draft) latest(key string) *entry {
 	return found
 }
 
-// resolveIncident is what an alert that says so does to an incident.
+// resolveIncident resolves an incident because an alert says so.
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.resolveText(a))
@@ -82,7 +82,7 @@ func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	return v
 }
 
-// markSilenced has an end stand where the incident that nobody saw stands.
+// markSilenced counts the alert as silenced, like the incident that it resolves.
 func (d *draft) markSilenced(v *verdict) {
 	v.standing, v.silence, v.reason = alert.StandSilenced, v.en.Silence, "silence "+v.en.Silence
 	if s := d.silenceOf(v.en); s != nil {
@@ -90,8 +90,8 @@ func (d *draft) markSilenced(v *verdict) {
 	}
 }
 
-// close ends an incident. What nobody has seen ends without a word; what waits
-// to be shown is shown at its time.
+// close resolves an incident. One that was never shown gets no note, and one that
+// waits for its first card is still posted at its time.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
@@ -100,8 +100,8 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }
 
-// resolveText is what the alert that ends an incident says that its card does not
-// show: its text and, unless the card or the text has it, its title.
+// resolveText is the part of a resolved alert that the card does not show: its text
+// and, unless the card or the text contains it, its title.
 func (en *entry) resolveText(a alert.Alert) string {
 	switch begins := strings.TrimSuffix(a.Title, "…"); {
 	case a.Title == en.Title, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
@@ -112,8 +112,8 @@ func (en *entry) resolveText(a alert.Alert) string {
 	return a.Title + "\n" + a.Text
 }
 
-// resolveAgain accounts for the end of something already ended. If every card
-// shows it, there is nothing to change.
+// resolveAgain decides a resolved alert of an incident that is resolved. Nothing
+// changes if every card is up to date.
 func (d *draft) resolveAgain(en *entry) verdict {
 	v := verdict{en: en, effect: alert.EffectFolded, standing: alert.StandPending}
 	switch {
@@ -129,7 +129,7 @@ func (d *draft) resolveAgain(en *entry) verdict {
 	return v
 }
 
-// upToDate says whether every card shows the incident as it is.
+// upToDate reports whether every card shows the incident as it is.
 func (d *draft) upToDate(en *entry) bool {
 	for _, lane := range en.Lanes {
 		if c := en.Card(lane); en.changed || c.TS == "" || c.Version < en.Version {

@@ -11,8 +11,8 @@ import (
 // noTime is the zero time.
 var noTime time.Time
 
-// silenceFor is the silence that hides the incident's newest alert: of those that
-// match, the one that ends last. It is nil if there is none.
+// silenceFor returns the silence that matches the incident's newest alert, of several
+// the one that ends last, or nil.
 func (d *draft) silenceFor(en *entry) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
@@ -23,7 +23,7 @@ func (d *draft) silenceFor(en *entry) *silenceState {
 	return found
 }
 
-// silenceOf is the silence that keeps the incident quiet now, or nil.
+// silenceOf returns the silence that silences the incident now, or nil.
 func (d *draft) silenceOf(en *entry) *silenceState {
 	if en.Silence == "" {
 		return nil
@@ -35,7 +35,7 @@ func (d *draft) silenceOf(en *entry) *silenceState {
 	return d.silences[n]
 }
 
-// reason is why an alert is silenced, in words.
+// reason describes the silence of an alert.
 func reason(s alert.Silence) string {
 	text := "silence " + s.ID
 	if by := s.By.Name; by != "" {
@@ -49,9 +49,9 @@ func reason(s alert.Silence) string {
 	return text
 }
 
-// hide keeps what a firing alert has changed out of Slack. That a silence hides
-// a critical alert is told once in each conversation where people would have
-// seen it: a silence is there so that a flood is not read.
+// hide silences what a firing alert has changed. The first critical alert that a
+// silence hides is announced once in each lane that would have shown it, not every
+// one: a silence is there to stop a flood.
 func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.applySilence(en, s)
@@ -67,7 +67,7 @@ func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, TopLevel: true, Note: note})
 }
 
-// applySilence makes the incident one that s keeps quiet.
+// applySilence silences the incident by s.
 func (d *draft) applySilence(en *entry, s *silenceState) {
 	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
 		return
@@ -83,7 +83,7 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 	d.addHistory(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
 
-// createSilence begins a silence and returns it with how many incidents it keeps quiet.
+// createSilence creates a silence and returns it, with how many incidents it matches.
 func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
 	s.ID, s.CreatedAt = d.lastSilence, d.now
@@ -106,7 +106,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	return s, silenced
 }
 
-// endSilence ends a silence. What it keeps quiet becomes due.
+// endSilence ends a silence early. The store makes the incidents it silenced due.
 func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	n := slices.IndexFunc(d.silences, func(s *silenceState) bool { return s.ID == e.id })
 	if n < 0 {
@@ -120,9 +120,9 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	return s.Silence, nil
 }
 
-// expireHolds ends what kept an incident quiet and is over by now, whether or not
-// the clock has looked at it yet. What waits and has ended is shown although a
-// silence would hide it.
+// expireHolds ends a silence or quiet hours of the incident that are over by now,
+// even if the clock has not processed that yet. A resolved incident that waits for
+// its first card is posted even if a silence matches it.
 func (d *draft) expireHolds(en *entry) {
 	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
 		d.liftSilence(en)
@@ -132,7 +132,7 @@ func (d *draft) expireHolds(en *entry) {
 	}
 }
 
-// liftSilence hands the incident to another silence that matches it, or shows it.
+// liftSilence applies another silence that matches the incident, or shows it.
 func (d *draft) liftSilence(en *entry) {
 	if next := d.silenceFor(en); next != nil {
 		d.applySilence(en, next)
@@ -145,7 +145,7 @@ func (d *draft) liftSilence(en *entry) {
 	}
 }
 
-// showNow shows what nothing keeps quiet any more.
+// showNow shows an incident that nothing holds back any more.
 func (d *draft) showNow(en *entry) {
 	d.touch(en)
 	if en.unshown {

@@ -6,7 +6,7 @@ import (
 	"tocsin/alert"
 )
 
-// post owes the incident's first card to all its lanes.
+// post adds the first post of the incident's card in all its lanes.
 func (d *draft) post(en *entry) {
 	if !en.HeldUntil.IsZero() {
 		d.addHistory(en, alert.Event{Verb: alert.VerbShow})
@@ -19,7 +19,7 @@ func (d *draft) post(en *entry) {
 	d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
 }
 
-// join adds a lane and owes the card to it.
+// join adds a lane and posts the card there.
 func (d *draft) join(en *entry, lane string, mention []string) {
 	en.Lanes = append(slices.Clone(en.Lanes), lane)
 	en.mention(lane, mention)
@@ -31,18 +31,18 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 	d.deliverPages(en, to, alert.Pages(en.Text)[1:])
 }
 
-// update owes an edit to each card of the incident.
+// update adds an edit of each card of the incident.
 func (d *draft) update(en *entry) { d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
 
-// deliverPages owes the thread the further pages of a text.
+// deliverPages adds replies with the further pages of a text.
 func (d *draft) deliverPages(en *entry, lanes, pages []string) {
 	for _, page := range pages {
 		d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now}})
 	}
 }
 
-// addNote owes the thread a note, if the policy wants it told; pings are who is
-// pinged by it in which lane.
+// addNote adds a reply with the note in each thread, if the thread policy wants it
+// or somebody is mentioned. pings says who is mentioned in which lane.
 func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	plan := d.planOf(en)
 	if !noteWanted(plan.Thread, n) && len(pings) == 0 {
@@ -64,8 +64,8 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	d.deliverPages(en, en.Lanes, pages[1:])
 }
 
-// mentionEverywhere pings a person wherever the incident is shown, if it is somebody whom
-// Slack knows.
+// mentionEverywhere mentions a person in every lane of the incident, if their Slack
+// id is known.
 func (en *entry) mentionEverywhere(p alert.Person) map[string][]string {
 	if id := alert.ParsePerson(p.ID); id.ID == "" || id.Name != "" {
 		return nil
@@ -77,8 +77,8 @@ func (en *entry) mentionEverywhere(p alert.Person) map[string][]string {
 	return pings
 }
 
-// noteWanted says whether a thread policy wants a note. What people wrote, and what
-// routes ask for by themselves, no policy keeps back.
+// noteWanted reports whether a thread policy wants a note. Notes that people wrote,
+// and those that routes ask for, are always wanted.
 func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 	switch n.Topic {
 	case alert.TopicNote, alert.TopicUnanswered, alert.TopicReminder:
@@ -91,7 +91,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 	return policy != alert.ThreadNone
 }
 
-// broadcastable tells the notes that a route may want to show in the channel as well.
+// broadcastable reports whether a route may show such notes in the channel as well.
 func broadcastable(t alert.Topic) bool {
 	switch t {
 	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced:
@@ -101,17 +101,17 @@ func broadcastable(t alert.Topic) bool {
 }
 
 // deliver adds a delivery for each of the lanes and returns the id of the first.
-// What has no card yet, and none on the way, has nothing to edit or reply to.
+// An incident without a card, not even a pending one, gets no edits and replies.
 func (d *draft) deliver(en *entry, lanes []string, what alert.Delivery) (first string) {
 	if en.unshown && !what.TopLevel {
 		return ""
 	}
 	what.Incident, what.State, what.CreatedAt, what.NextAt = en.ID, alert.Pending, d.now, d.now
 	what.Priority = 1
-	// What is critical must not wait for what is only told: that a silence hides
-	// something, or that something is over. There may be much of both at once.
-	told := what.TopLevel || what.Kind == alert.Reply && en.State == alert.StateResolved
-	if en.Severity == alert.Critical && !told {
+	// Critical alerts must not wait behind notices that something is silenced or
+	// resolved. There may be many of both at once.
+	notice := what.TopLevel || what.Kind == alert.Reply && en.State == alert.StateResolved
+	if en.Severity == alert.Critical && !notice {
 		what.Priority = 0
 	}
 	for n, lane := range lanes {
