@@ -58,8 +58,8 @@ type Store interface {
 type Options struct {
 	Engine Engine
 	Store  Store
-	// Owed is told which lanes are owed something again. It must not block.
-	Owed func(lanes ...string)
+	// Wake is called with the lanes that have deliveries pending again. It must not block.
+	Wake func(lanes ...string)
 	// Health says how the daemon is doing; it must be quick.
 	Health func() alert.Health
 	// Metrics serves /metrics; nil serves none.
@@ -84,8 +84,8 @@ func New(opts Options) *API {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	if opts.Owed == nil {
-		opts.Owed = func(...string) {}
+	if opts.Wake == nil {
+		opts.Wake = func(...string) {}
 	}
 	return &API{opts: opts}
 }

@@ -123,7 +123,7 @@ type decision func(context.Context, alert.DeadLetterSelector) (alert.RetryResult
 // its lanes are woken all the same.
 func (a *API) decide(w http.ResponseWriter, r *http.Request, decide decision, l alert.DeadLetterSelector) {
 	moved, err := decide(r.Context(), l)
-	a.opts.Owed(moved.Lanes...)
+	a.opts.Wake(moved.Lanes...)
 	if err != nil {
 		a.fail(w, r, explainLetter(err))
 		return

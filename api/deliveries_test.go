@@ -81,7 +81,7 @@ func TestDeliveriesAreListedShownRetriedAndDropped(t *testing.T) {
 			q := &queue{}
 			var woken []string
 			h := api.New(api.Options{
-				Engine: &engine{}, Store: knows{&reader{}, q}, Owed: func(lanes ...string) { woken = append(woken, lanes...) },
+				Engine: &engine{}, Store: knows{&reader{}, q}, Wake: func(lanes ...string) { woken = append(woken, lanes...) },
 			}).Handler()
 			rec := httptest.NewRecorder()
 			h.ServeHTTP(rec, httptest.NewRequest(c.method, c.target, nil))
@@ -105,7 +105,7 @@ func TestWhatWasRetriedBeforeAnErrorIsDeliveredAllTheSame(t *testing.T) {
 	q := &queue{err: fmt.Errorf("retry: %w", alert.ErrUnavailable)}
 	var woken []string
 	h := api.New(api.Options{
-		Engine: &engine{}, Store: knows{&reader{}, q}, Owed: func(lanes ...string) { woken = append(woken, lanes...) },
+		Engine: &engine{}, Store: knows{&reader{}, q}, Wake: func(lanes ...string) { woken = append(woken, lanes...) },
 	}).Handler()
 	got := ask(t, h, httptest.NewRequest(http.MethodPost, "/v1/deliveries/retry?all=true", nil))
 	if got.status != http.StatusServiceUnavailable || !slices.Equal(woken, []string{"#ops"}) {

@@ -23,14 +23,14 @@ func (w *world) verbs() []alert.Verb {
 	return out
 }
 
-func wantOwed(t *testing.T, d decided, want ...string) {
+func wantDeliveries(t *testing.T, d decided, want ...string) {
 	t.Helper()
 	var got []string
-	for _, owed := range d.change.Deliveries {
-		got = append(got, describe(owed))
+	for _, sent := range d.change.Deliveries {
+		got = append(got, describe(sent))
 	}
 	if !slices.Equal(got, want) {
-		t.Errorf("owed is %q, want %q", got, want)
+		t.Errorf("the deliveries are %q, want %q", got, want)
 	}
 }
 
@@ -39,7 +39,7 @@ func TestWhoAcknowledgesFirstHasIt(t *testing.T) {
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
 	w.now = noon.Add(time.Minute)
 	d := w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann}, alert.Act{Verb: alert.VerbAck, Incident: id, By: bob})
-	wantOwed(t, d, "#alerts update", "#alerts reply acked")
+	wantDeliveries(t, d, "#alerts update", "#alerts reply acked")
 	if d.acted[0].Effect != alert.ActDone || d.acted[1].Effect != alert.ActAlready || d.acted[1].Incident.AckedBy != ann {
 		t.Errorf("the acts became %+v", d.acted)
 	}
@@ -47,7 +47,7 @@ func TestWhoAcknowledgesFirstHasIt(t *testing.T) {
 		t.Errorf("the incident is %+v", i)
 	}
 	again := w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob, Text: "I look at the disk"})
-	wantOwed(t, again, "#alerts reply note")
+	wantDeliveries(t, again, "#alerts reply note")
 	if again.acted[0].Effect != alert.ActAlready || !slices.Equal(w.verbs(), []alert.Verb{alert.VerbAck, alert.VerbNote}) {
 		t.Errorf("a late acknowledgement with a note is %+v, the history %v", again.acted, w.verbs())
 	}
@@ -56,30 +56,30 @@ func TestWhoAcknowledgesFirstHasIt(t *testing.T) {
 func TestAnIncidentIsAssignedResolvedAndThenLeftAlone(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned @U0BOB")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned @U0BOB")
 	if i := w.incidents[0]; i.State != alert.Acked || i.AckedBy != bob || i.Assignee != bob {
 		t.Errorf("assigning left %+v", i)
 	}
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}))
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned @U0ANN")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}))
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned @U0ANN")
 	if i := w.incidents[0]; i.AckedBy != bob || i.Assignee != ann {
 		t.Errorf("handing on left %+v", i)
 	}
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: bob}), "#alerts update", "#alerts reply assigned")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: bob}), "#alerts update", "#alerts reply assigned")
 	for _, nobody := range []alert.Person{{Name: "carol"}, {ID: "here"}, {ID: "S0DBOPS"}} {
-		wantOwed(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: nobody}), "#alerts update", "#alerts reply assigned")
+		wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: nobody}), "#alerts update", "#alerts reply assigned")
 	}
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann}), "#alerts update", "#alerts reply resolved")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann}), "#alerts update", "#alerts reply resolved")
 	if i := w.incidents[0]; i.State != alert.StateResolved || i.ResolvedBy != ann {
 		t.Errorf("resolving left %+v", i)
 	}
 	for _, verb := range []alert.Verb{alert.VerbAck, alert.VerbResolve, alert.VerbAssign} {
 		d := w.act(alert.Act{Verb: verb, Incident: id, By: bob, To: bob})
-		if wantOwed(t, d); d.acted[0].Effect != alert.ActAlready || d.acted[0].Incident.ResolvedBy != ann {
+		if wantDeliveries(t, d); d.acted[0].Effect != alert.ActAlready || d.acted[0].Incident.ResolvedBy != ann {
 			t.Errorf("%s of a resolved one is %+v", verb, d.acted[0])
 		}
 	}
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbNote, Incident: id, By: bob, Text: "it was the logs"}), "#alerts reply note")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbNote, Incident: id, By: bob, Text: "it was the logs"}), "#alerts reply note")
 }
 
 func TestAnUnknownIncidentIsSaidToBeUnknown(t *testing.T) {
@@ -101,8 +101,8 @@ func TestARequestThatComesTwiceIsDoneOnce(t *testing.T) {
 			t.Errorf("a click was answered %+v", acted)
 		}
 	}
-	wantOwed(t, first, "#alerts update", "#alerts reply acked")
-	wantOwed(t, later)
+	wantDeliveries(t, first, "#alerts update", "#alerts reply acked")
+	wantDeliveries(t, later)
 	if len(w.history) != 1 {
 		t.Errorf("the history is %+v", w.history)
 	}
@@ -115,7 +115,7 @@ func TestAReturnBeginsAnew(t *testing.T) {
 	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
 	w.now = noon.Add(time.Minute)
 	d := w.push(alert.Alert{Key: "db", Title: "a", Source: "grafana"})
-	wantOwed(t, d, "#alerts update", "#alerts reply reopened")
+	wantDeliveries(t, d, "#alerts update", "#alerts reply reopened")
 	i := w.incidents[0]
 	if i.State != alert.Open || i.AckedBy != (alert.Person{}) || i.Assignee != (alert.Person{}) || i.ResolvedBy != (alert.Person{}) || !i.OpenedAt.Equal(w.now) || !i.FirstAt.Equal(noon) {
 		t.Errorf("after its return it is %+v", i)
@@ -162,17 +162,17 @@ func TestAThreadTellsWhatItsPolicyWants(t *testing.T) {
 func TestThatSomethingCriticalIsOverMakesNothingWait(t *testing.T) {
 	w := newWorld(t)
 	critical := alert.Alert{Key: "db", Title: "disk full", Severity: alert.Critical}
-	for _, owed := range w.push(critical).change.Deliveries {
-		if owed.Priority != 0 {
-			t.Errorf("%s has priority %d", describe(owed), owed.Priority)
+	for _, sent := range w.push(critical).change.Deliveries {
+		if sent.Priority != 0 {
+			t.Errorf("%s has priority %d", describe(sent), sent.Priority)
 		}
 	}
 	critical.Status, critical.Text = alert.Resolved, strings.Repeat("it is over ", 500)
 	d := w.push(critical)
-	wantOwed(t, d, "#alerts update", "#alerts reply resolved", "#alerts reply more")
-	for _, owed := range d.change.Deliveries[1:] {
-		if owed.Priority != 1 {
-			t.Errorf("%s has priority %d", describe(owed), owed.Priority)
+	wantDeliveries(t, d, "#alerts update", "#alerts reply resolved", "#alerts reply more")
+	for _, sent := range d.change.Deliveries[1:] {
+		if sent.Priority != 1 {
+			t.Errorf("%s has priority %d", describe(sent), sent.Priority)
 		}
 	}
 }

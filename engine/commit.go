@@ -35,7 +35,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 			return fmt.Errorf("commit change: %w", err)
 		}
 		e.expectDue(c)
-		e.opts.Owed(c.Lanes()...)
+		e.opts.Wake(c.Lanes()...)
 		return nil
 	}
 }

@@ -247,11 +247,11 @@ func TestWhatTheEndSaysIsInTheThreadWhole(t *testing.T) {
 			w.push(alert.Alert{Key: "db", Title: "disk full"})
 			c.end.Key, c.end.Status = "db", alert.Resolved
 			said := ""
-			for _, owed := range w.push(c.end).change.Deliveries {
-				if owed.Note != nil {
-					said += owed.Note.Text
+			for _, added := range w.push(c.end).change.Deliveries {
+				if added.Note != nil {
+					said += added.Note.Text
 				}
-				if owed.Note != nil && len(alert.Pages(owed.Note.Text)) > 1 {
+				if added.Note != nil && len(alert.Pages(added.Note.Text)) > 1 {
 					t.Error("a reply holds more than one page")
 				}
 			}

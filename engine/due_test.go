@@ -19,15 +19,15 @@ func TestQuietHoursHoldACardUntilMorning(t *testing.T) {
 	w.now = at(23, 0)
 	for _, a := range []alert.Alert{{Key: "db", Title: "a", Severity: alert.Warning}, {Key: "db", Title: "a", Severity: alert.Warning}, {Key: "db", Title: "a", Status: alert.Resolved}} {
 		d := w.push(a)
-		wantOwed(t, d)
+		wantDeliveries(t, d)
 		wantStanding(t, d, alert.StandPending)
 	}
-	wantOwed(t, w.push(alert.Alert{Key: "web", Title: "a", Severity: alert.Error}), "#alerts post")
+	wantDeliveries(t, w.push(alert.Alert{Key: "web", Title: "a", Severity: alert.Error}), "#alerts post")
 	if i := w.incidents[0]; !i.HeldUntil.Equal(at(30, 0)) || !i.DueAt.Equal(at(30, 0)) || i.State != alert.StateResolved {
 		t.Errorf("it is held as %+v", i)
 	}
-	wantOwed(t, w.until(at(29, 59)))
-	wantOwed(t, w.until(at(30, 0)), "#alerts post")
+	wantDeliveries(t, w.until(at(29, 59)))
+	wantDeliveries(t, w.until(at(30, 0)), "#alerts post")
 	if i := w.incidents[0]; !i.HeldUntil.IsZero() || !i.DueAt.IsZero() {
 		t.Errorf("shown it is %+v", i)
 	}
@@ -37,8 +37,8 @@ func TestGettingWorseInQuietHoursIsShownAtOnce(t *testing.T) {
 	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
 	w.now = at(23, 0)
 	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
-	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Error}), "#alerts post")
-	wantOwed(t, w.until(at(31, 0)))
+	wantDeliveries(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Error}), "#alerts post")
+	wantDeliveries(t, w.until(at(31, 0)))
 }
 
 func TestWhatWaitsForTheMorningIsShownAlthoughItEndsUnderASilence(t *testing.T) {
@@ -48,7 +48,7 @@ func TestWhatWaitsForTheMorningIsShownAlthoughItEndsUnderASilence(t *testing.T) 
 	w.silence(`key="db"`, 7*time.Hour)
 	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
 	wantStanding(t, d, alert.StandPending)
-	wantOwed(t, w.until(at(31, 0)), "#alerts post")
+	wantDeliveries(t, w.until(at(31, 0)), "#alerts post")
 }
 
 func TestWhatWaitsForTheMorningWaitsForASilenceToo(t *testing.T) {
@@ -56,8 +56,8 @@ func TestWhatWaitsForTheMorningWaitsForASilenceToo(t *testing.T) {
 	w.now = at(23, 0)
 	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
 	w.silence(`key="db"`, 9*time.Hour)
-	wantOwed(t, w.until(at(30, 0)))
-	wantOwed(t, w.until(at(32, 0)), "#alerts post")
+	wantDeliveries(t, w.until(at(30, 0)))
+	wantDeliveries(t, w.until(at(32, 0)), "#alerts post")
 }
 
 func TestASilenceThatEndsInQuietHoursLeavesACardToThem(t *testing.T) {
@@ -65,8 +65,8 @@ func TestASilenceThatEndsInQuietHoursLeavesACardToThem(t *testing.T) {
 	w.now = at(21, 0)
 	w.silence(`key="db"`, 2*time.Hour)
 	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
-	wantOwed(t, w.until(at(23, 0)))
-	wantOwed(t, w.until(at(30, 0)), "#alerts post")
+	wantDeliveries(t, w.until(at(23, 0)))
+	wantDeliveries(t, w.until(at(30, 0)), "#alerts post")
 }
 
 // climbing is a route with three steps of escalation, in disorder.
@@ -81,19 +81,19 @@ func climbing() alert.Route {
 func TestStepsAreTakenInOrderAtTheirTime(t *testing.T) {
 	w := newWorld(t, climbing())
 	w.push(alert.Alert{Key: "db", Title: "a"})
-	wantOwed(t, w.after(10*time.Minute-time.Microsecond))
-	wantOwed(t, w.after(time.Microsecond), "#a reply unanswered @U1 broadcast")
-	wantOwed(t, w.after(9*time.Minute))
+	wantDeliveries(t, w.after(10*time.Minute-time.Microsecond))
+	wantDeliveries(t, w.after(time.Microsecond), "#a reply unanswered @U1 broadcast")
+	wantDeliveries(t, w.after(9*time.Minute))
 	d := w.after(time.Minute)
-	wantOwed(t, d, "#a reply unanswered @U2 broadcast", "#b post")
+	wantDeliveries(t, d, "#a reply unanswered @U2 broadcast", "#b post")
 	if note := d.change.Deliveries[0].Note; note.After != 20*time.Minute {
 		t.Errorf("nobody has answered for %s", note.After)
 	}
 	if who := w.incidents[0].Mentions["#b"]; len(who) != 1 || who[0] != "U2" {
 		t.Errorf("the new card pings %v", who)
 	}
-	wantOwed(t, w.after(10*time.Minute), "#a reply unanswered", "#b reply unanswered @here broadcast")
-	wantOwed(t, w.after(100*time.Hour))
+	wantDeliveries(t, w.after(10*time.Minute), "#a reply unanswered", "#b reply unanswered @here broadcast")
+	wantDeliveries(t, w.after(100*time.Hour))
 	if w.incidents[0].Escalated != 3 || !w.incidents[0].DueAt.IsZero() {
 		t.Errorf("at the end it is %+v", w.incidents[0])
 	}
@@ -102,7 +102,7 @@ func TestStepsAreTakenInOrderAtTheirTime(t *testing.T) {
 func TestLateStepsAreTakenAtOnceInOrder(t *testing.T) {
 	w := newWorld(t, climbing())
 	w.push(alert.Alert{Key: "db", Title: "a"})
-	wantOwed(t, w.after(time.Hour),
+	wantDeliveries(t, w.after(time.Hour),
 		"#a reply unanswered @U1 broadcast", "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
 }
 
@@ -113,7 +113,7 @@ func TestNoStepIsTakenAfterSomebodyTookIt(t *testing.T) {
 		// The step was due, but whoever minds the clock comes second.
 		w.now = noon.Add(15 * time.Minute)
 		w.act(alert.Act{Verb: verb, Incident: id, By: ann, To: bob})
-		wantOwed(t, w.after(time.Hour))
+		wantDeliveries(t, w.after(time.Hour))
 	}
 }
 
@@ -122,10 +122,10 @@ func TestASilenceStopsStepsWhichThenBeginAtItsEnd(t *testing.T) {
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.after(10 * time.Minute)
 	w.silence(`key="db"`, time.Hour)
-	wantOwed(t, w.after(59*time.Minute))
-	wantOwed(t, w.after(time.Minute), "#a update", "#a reply unsilenced")
-	wantOwed(t, w.after(19*time.Minute))
-	wantOwed(t, w.after(time.Minute), "#a reply unanswered @U2 broadcast", "#b post")
+	wantDeliveries(t, w.after(59*time.Minute))
+	wantDeliveries(t, w.after(time.Minute), "#a update", "#a reply unsilenced")
+	wantDeliveries(t, w.after(19*time.Minute))
+	wantDeliveries(t, w.after(time.Minute), "#a reply unanswered @U2 broadcast", "#b post")
 }
 
 func TestAReturnBeginsTheStepsAnew(t *testing.T) {
@@ -133,10 +133,10 @@ func TestAReturnBeginsTheStepsAnew(t *testing.T) {
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.after(20 * time.Minute)
 	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, w.after(9*time.Minute))
+	wantDeliveries(t, w.after(9*time.Minute))
 	w.push(alert.Alert{Key: "db", Title: "a"})
-	wantOwed(t, w.after(9*time.Minute))
-	wantOwed(t, w.after(time.Minute), "#a reply unanswered @U1 broadcast", "#b reply unanswered @U1 broadcast")
+	wantDeliveries(t, w.after(9*time.Minute))
+	wantDeliveries(t, w.after(time.Minute), "#a reply unanswered @U1 broadcast", "#b reply unanswered @U1 broadcast")
 }
 
 func TestStepsWaitForTheEndOfQuietHours(t *testing.T) {
@@ -145,9 +145,9 @@ func TestStepsWaitForTheEndOfQuietHours(t *testing.T) {
 	w := newWorld(t, route)
 	w.now = at(21, 45)
 	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
-	wantOwed(t, w.until(at(21, 55)), "#a reply unanswered @U1 broadcast")
-	wantOwed(t, w.until(at(29, 59)))
-	wantOwed(t, w.until(at(30, 0)), "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
+	wantDeliveries(t, w.until(at(21, 55)), "#a reply unanswered @U1 broadcast")
+	wantDeliveries(t, w.until(at(29, 59)))
+	wantDeliveries(t, w.until(at(30, 0)), "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
 }
 
 func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
@@ -155,20 +155,20 @@ func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
 	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
 	w.now = noon.Add(time.Minute)
 	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
-	wantOwed(t, w.after(59*time.Minute))
+	wantDeliveries(t, w.after(59*time.Minute))
 	d := w.after(time.Minute)
-	wantOwed(t, d, "#a reply reminder @U0ANN")
+	wantDeliveries(t, d, "#a reply reminder @U0ANN")
 	if note := d.change.Deliveries[0].Note; note.After != time.Hour || note.By != ann {
 		t.Errorf("the reminder says %+v", note)
 	}
 	// One that is late comes once, also when something else happened meanwhile.
 	w.now = w.now.Add(2*time.Hour + time.Minute)
 	w.push(alert.Alert{Key: "db", Title: "a"})
-	wantOwed(t, w.after(0), "#a reply reminder @U0ANN")
-	wantOwed(t, w.after(58*time.Minute))
-	wantOwed(t, w.after(time.Minute), "#a reply reminder @U0ANN")
+	wantDeliveries(t, w.after(0), "#a reply reminder @U0ANN")
+	wantDeliveries(t, w.after(58*time.Minute))
+	wantDeliveries(t, w.after(time.Minute), "#a reply reminder @U0ANN")
 	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
-	wantOwed(t, w.after(10*time.Hour))
+	wantDeliveries(t, w.after(10*time.Hour))
 }
 
 func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
@@ -178,6 +178,6 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	longer := w.silence(`severity="error"`, 2*time.Hour)
 	w.now = noon.Add(30 * time.Minute)
 	w.decide(input{unsilence: &endRequest{longer.ID, bob}})
-	wantOwed(t, w.after(0))
-	wantOwed(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
+	wantDeliveries(t, w.after(0))
+	wantDeliveries(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
 }

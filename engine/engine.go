@@ -39,9 +39,9 @@ type Options struct {
 	// Pending there is no limit.
 	MaxPending int64
 	Pending    func() int64
-	// Owed is called with the lanes for which a commit has added deliveries. It must
+	// Wake is called with the lanes for which a commit has added deliveries. It must
 	// not block.
-	Owed func(lanes ...string)
+	Wake func(lanes ...string)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log gets panics, and errors that no caller gets. Default: none.
@@ -93,8 +93,8 @@ func New(store Store, opts Options) *Engine {
 	if opts.ReopenWithin == 0 {
 		opts.ReopenWithin = 30 * time.Minute
 	}
-	if opts.Owed == nil {
-		opts.Owed = func(...string) {}
+	if opts.Wake == nil {
+		opts.Wake = func(...string) {}
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now

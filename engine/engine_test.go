@@ -18,8 +18,8 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // running starts an engine over m and returns its Push and a stop.
-func running(m *memory, owed func(...string)) (push func(...alert.Alert) ([]alert.Accepted, error), stop func()) {
-	e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Owed: owed})
+func running(m *memory, wake func(...string)) (push func(...alert.Alert) ([]alert.Accepted, error), stop func()) {
+	e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Wake: wake})
 	return func(alerts ...alert.Alert) ([]alert.Accepted, error) { return e.Push(context.Background(), alerts) }, stop
 }
 

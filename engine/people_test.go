@@ -100,7 +100,7 @@ func TestAClockThatIsSetForwardIsNoticedWithinAMinute(t *testing.T) {
 		synctest.Wait()
 		stop()
 		if got := unanswered(m.deliveries, begin); len(got) != 1 {
-			t.Errorf("owed is %q", got)
+			t.Errorf("the deliveries are %q", got)
 		}
 	})
 }

@@ -281,7 +281,7 @@ func (s *story) check() error {
 			return err
 		}
 	}
-	return s.checkOwed()
+	return s.checkDeliveries()
 }
 
 // checkStanding: an alert that fires is silenced if and only if a silence
@@ -323,7 +323,7 @@ func (s *story) checkQuiet(i alert.Incident) error {
 	return nil
 }
 
-// checkHidden: no card of what a silence matches is owed.
+// checkHidden: no card of what a silence matches is pending.
 func (s *story) checkHidden(d alert.Delivery) error {
 	i := s.incidents[s.places[d.Incident]]
 	if d.Kind != alert.Post || i.State == alert.StateResolved {
@@ -335,7 +335,7 @@ func (s *story) checkHidden(d alert.Delivery) error {
 	}
 	for _, q := range s.silences {
 		if q.CreatedAt.Before(d.CreatedAt) && d.CreatedAt.Before(q.EndsAt) && q.Matchers.Match(i.Subject()) {
-			return fmt.Errorf("a card of %s is owed at %s, while silence %s hides it", i.ID, d.CreatedAt, q.ID)
+			return fmt.Errorf("a card of %s is pending at %s, while silence %s hides it", i.ID, d.CreatedAt, q.ID)
 		}
 	}
 	return nil
@@ -406,9 +406,9 @@ func (s *story) firedAt(id string, at time.Time) []alert.Record {
 	return slices.DeleteFunc(slices.Clone(s.alerts), func(a alert.Record) bool { return a.Incident != id || !a.AcceptedAt.Equal(at) })
 }
 
-// checkOwed: nothing but a card of its own, or word that it is hidden, is owed
-// first to any lane, and cards are owed once.
-func (s *story) checkOwed() error {
+// checkDeliveries: nothing but a card of its own, or word that it is hidden, is pending
+// first to any lane, and cards are pending once.
+func (s *story) checkDeliveries() error {
 	type card struct{ incident, lane string }
 	posts := map[card]int{}
 	for _, i := range s.incidents {
@@ -428,19 +428,19 @@ func (s *story) checkOwed() error {
 			posts[at]++
 		case d.Note != nil && d.Note.Topic == alert.TopicHidden:
 		case posts[at] == 0:
-			return fmt.Errorf("%s is owed to %s before a card", describe(d), d.Lane)
+			return fmt.Errorf("%s is pending to %s before a card", describe(d), d.Lane)
 		}
 	}
 	for at, n := range posts {
 		if n > 1 {
-			return fmt.Errorf("%d cards are owed for %v", n, at)
+			return fmt.Errorf("%d cards are pending for %v", n, at)
 		}
 	}
 	return nil
 }
 
 // checkNothingIsHidden: when all silences and quiet hours are over, every
-// incident that is still open has a card owed in each lane, and so has every
+// incident that is still open has a card pending in each lane, and so has every
 // alert that is not silenced.
 func (s *story) checkNothingIsHidden() error {
 	posted := map[string][]string{}
@@ -455,7 +455,7 @@ func (s *story) checkNothingIsHidden() error {
 		}
 		for _, lane := range i.Lanes {
 			if !slices.Contains(posted[i.ID], lane) {
-				return fmt.Errorf("incident %s is open and owed to %v, not to %s", i.ID, posted[i.ID], lane)
+				return fmt.Errorf("incident %s is open and pending to %v, not to %s", i.ID, posted[i.ID], lane)
 			}
 		}
 		if i.Silence != "" || !i.HeldUntil.IsZero() {

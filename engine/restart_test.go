@@ -51,7 +51,7 @@ func run(s Store, routing alert.Routing) (e *Engine, stop func()) {
 }
 
 // unanswered lists the replies and posts of escalation, each with when it began
-// to be owed since a time.
+// to be pending since a time.
 func unanswered(deliveries []alert.Delivery, since time.Time) []string {
 	var list []string
 	for _, d := range deliveries {
@@ -111,9 +111,9 @@ func restartStory(t *testing.T, kept onDisk) {
 			"1h11m0s #a reply unanswered @U2 broadcast", "1h11m0s #b post", "1h11m0s #a reply unanswered", "1h11m0s #b reply unanswered @here broadcast",
 		},
 	} {
-		owed := slices.DeleteFunc(slices.Clone(kept.deliveries), func(d alert.Delivery) bool { return d.Incident != receipts[n].Incident })
-		if got := unanswered(owed, begin); !slices.Equal(got, want) {
-			t.Errorf("owed is %q\nwant %q", got, want)
+		added := slices.DeleteFunc(slices.Clone(kept.deliveries), func(d alert.Delivery) bool { return d.Incident != receipts[n].Incident })
+		if got := unanswered(added, begin); !slices.Equal(got, want) {
+			t.Errorf("the deliveries are %q\nwant %q", got, want)
 		}
 	}
 }

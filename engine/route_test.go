@@ -24,13 +24,13 @@ func TestACardGoesToAllConversationsOfItsRoutesAndToWhoSubscribed(t *testing.T) 
 	)
 	w.subscriptions = []alert.Subscription{{Person: "U1", Matchers: matchers(t, `severity="error"`)}, {Person: "U2", Matchers: matchers(t, `severity="info"`)}}
 	d := w.push(alert.Alert{Key: "a", Title: "t", Labels: map[string]string{"service": "db"}, Mention: "@channel"})
-	wantOwed(t, d, "#log post", "#db post", "U1 post")
+	wantDeliveries(t, d, "#log post", "#db post", "U1 post")
 	i := w.incidents[0]
 	if i.Route != "log" || !slices.Equal(i.Mentions["#db"], []string{"here"}) || !slices.Equal(i.Mentions["#log"], []string{"here"}) || len(i.Mentions["U1"]) != 0 {
 		t.Errorf("it became %+v", i)
 	}
 	again := w.push(alert.Alert{Key: "a", Title: "t", Labels: map[string]string{"service": "db"}})
-	wantOwed(t, again, "#log update", "#db update", "U1 update")
+	wantDeliveries(t, again, "#log update", "#db update", "U1 update")
 }
 
 func TestAnEndEndsTheKeyInEveryConfiguredRoute(t *testing.T) {
@@ -71,9 +71,9 @@ func TestGettingWorseReachesWhomItsRoutesNameThen(t *testing.T) {
 	labels := map[string]string{"service": "db"}
 	w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Warning, Labels: labels})
 	d := w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Labels: labels})
-	wantOwed(t, d, "#db update", "#db reply escalated @S012", "#oncall post")
+	wantDeliveries(t, d, "#db update", "#db reply escalated @S012", "#oncall post")
 	again := w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Labels: labels})
-	wantOwed(t, again, "#db update", "#oncall update")
+	wantDeliveries(t, again, "#db update", "#oncall update")
 }
 
 func TestAnAlertThatNamesAChannelStaysThere(t *testing.T) {
@@ -81,9 +81,9 @@ func TestAnAlertThatNamesAChannelStaysThere(t *testing.T) {
 		w := newWorld(t, alert.Route{Name: "all", To: []string{"#all"}, Mention: []string{"here"}})
 		w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Warning, Channel: channel})
 		d := w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Channel: channel})
-		wantOwed(t, d, channel+" update", channel+" reply escalated")
+		wantDeliveries(t, d, channel+" update", channel+" reply escalated")
 		w.push(alert.Alert{Key: "a", Title: "t", Status: alert.Resolved, Channel: channel})
 		d = w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Channel: channel})
-		wantOwed(t, d, channel+" update", channel+" reply reopened")
+		wantDeliveries(t, d, channel+" update", channel+" reply reopened")
 	}
 }

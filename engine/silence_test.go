@@ -29,7 +29,7 @@ func TestASilencedAlertIsKeptAndShownWhenTheSilenceEnds(t *testing.T) {
 	w := newWorld(t)
 	s := w.silence(`key="db"`, time.Hour)
 	d := w.push(alert.Alert{Key: "db", Title: "a"}, alert.Alert{Key: "db", Title: "b"})
-	wantOwed(t, d)
+	wantDeliveries(t, d)
 	wantStanding(t, d, alert.StandSilenced, alert.StandSilenced)
 	if a := d.change.Alerts[0]; a.Silence != s.ID || a.Reason != "silence "+s.ID+" by ann: planned work" {
 		t.Errorf("it is silenced by %q because of %q", a.Silence, a.Reason)
@@ -37,8 +37,8 @@ func TestASilencedAlertIsKeptAndShownWhenTheSilenceEnds(t *testing.T) {
 	if i := w.incidents[0]; i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.HeldUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) || i.Count != 2 {
 		t.Errorf("hidden it is %+v", i)
 	}
-	wantOwed(t, w.after(time.Hour-time.Microsecond))
-	wantOwed(t, w.after(time.Microsecond), "#alerts post")
+	wantDeliveries(t, w.after(time.Hour-time.Microsecond))
+	wantDeliveries(t, w.after(time.Microsecond), "#alerts post")
 	if i := w.incidents[0]; i.Silence != "" || !i.HeldUntil.IsZero() || !i.DueAt.IsZero() || !i.OpenedAt.Equal(w.now) {
 		t.Errorf("shown it is %+v", i)
 	}
@@ -50,12 +50,12 @@ func TestWhatEndsWhileItIsHiddenEndsWithoutAWord(t *testing.T) {
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	for range 2 {
 		d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-		wantOwed(t, d)
+		wantDeliveries(t, d)
 		wantStanding(t, d, alert.StandSilenced)
 	}
-	wantOwed(t, w.after(2*time.Hour))
+	wantDeliveries(t, w.after(2*time.Hour))
 	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, d)
+	wantDeliveries(t, d)
 	wantStanding(t, d, alert.StandSilenced)
 }
 
@@ -65,7 +65,7 @@ func TestAnEndThatComesAfterTheSilenceIsShownHoweverLateTheClockIs(t *testing.T)
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.now = noon.Add(time.Hour)
 	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, d, "#alerts post", "#alerts update", "#alerts reply resolved")
+	wantDeliveries(t, d, "#alerts post", "#alerts update", "#alerts reply resolved")
 	wantStanding(t, d, alert.StandPending)
 }
 
@@ -74,15 +74,15 @@ func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
 	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
 	w.push(alert.Alert{Key: "web", Title: "a"})
 	d := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.Add(time.Hour), By: ann, Why: "w"}})
-	wantOwed(t, d, "#alerts update", "#alerts reply silenced")
+	wantDeliveries(t, d, "#alerts update", "#alerts reply silenced")
 	if d.silenced != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
 		t.Errorf("%d incidents are silenced by %+v", d.silenced, d.silence)
 	}
 	hidden := w.push(alert.Alert{Key: "db", Title: "again"})
-	wantOwed(t, hidden)
+	wantDeliveries(t, hidden)
 	wantStanding(t, hidden, alert.StandSilenced)
-	wantOwed(t, w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob}), "#alerts update", "#alerts reply acked")
-	wantOwed(t, w.after(time.Hour), "#alerts update", "#alerts reply unsilenced")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob}), "#alerts update", "#alerts reply acked")
+	wantDeliveries(t, w.after(time.Hour), "#alerts update", "#alerts reply unsilenced")
 	want := []alert.Verb{alert.VerbSilence, alert.VerbSilence, alert.VerbAck, alert.VerbShow}
 	if !slices.Equal(w.verbs(), want) {
 		t.Errorf("the history says %v, want %v", w.verbs(), want)
@@ -94,9 +94,9 @@ func TestTheEndOfSomethingShownIsShownAlthoughItIsSilenced(t *testing.T) {
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.silence(`key="db"`, time.Hour)
 	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, d, "#alerts update", "#alerts reply resolved")
+	wantDeliveries(t, d, "#alerts update", "#alerts reply resolved")
 	wantStanding(t, d, alert.StandPending)
-	wantOwed(t, w.after(2*time.Hour))
+	wantDeliveries(t, w.after(2*time.Hour))
 }
 
 func TestASilenceThatSomebodyEndsShowsWhatItHid(t *testing.T) {
@@ -108,7 +108,7 @@ func TestASilenceThatSomebodyEndsShowsWhatItHid(t *testing.T) {
 	if d.err != nil || !d.silence.EndsAt.Equal(w.now) || d.silence.EndedBy != bob {
 		t.Errorf("ending it gave %+v, %v", d.silence, d.err)
 	}
-	wantOwed(t, w.after(0), "#alerts post")
+	wantDeliveries(t, w.after(0), "#alerts post")
 	again := w.decide(input{unsilence: &endRequest{s.ID, ann}})
 	if again.err != nil || again.silence.EndedBy != bob || !empty(again.change) {
 		t.Errorf("ending it again gave %+v, %v", again.silence, again.err)
@@ -127,11 +127,11 @@ func TestWhatTwoSilencesHideIsShownAfterTheLastOne(t *testing.T) {
 		t.Errorf("it is kept quiet as %+v", i)
 	}
 	w.decide(input{unsilence: &endRequest{second.ID, bob}})
-	wantOwed(t, w.after(0))
+	wantDeliveries(t, w.after(0))
 	if i := w.incidents[0]; i.Silence != first.ID || !i.DueAt.Equal(first.EndsAt) {
 		t.Errorf("after the second it is kept quiet as %+v", i)
 	}
-	wantOwed(t, w.after(time.Hour), "#alerts post")
+	wantDeliveries(t, w.after(time.Hour), "#alerts post")
 }
 
 func TestAnAlertThatASilenceDoesNotMatchShowsTheHiddenIncident(t *testing.T) {
@@ -139,31 +139,31 @@ func TestAnAlertThatASilenceDoesNotMatchShowsTheHiddenIncident(t *testing.T) {
 	w.silence(`host="db-1"`, time.Hour)
 	w.push(alert.Alert{Key: "db", Title: "a", Labels: map[string]string{"host": "db-1"}})
 	d := w.push(alert.Alert{Key: "db", Title: "a", Labels: map[string]string{"host": "db-2"}})
-	wantOwed(t, d, "#alerts post")
+	wantDeliveries(t, d, "#alerts post")
 	wantStanding(t, d, alert.StandPending)
-	wantOwed(t, w.after(2*time.Hour))
+	wantDeliveries(t, w.after(2*time.Hour))
 }
 
 func TestThatASilenceHidesACriticalAlertIsToldOnce(t *testing.T) {
 	w := newWorld(t, alert.Route{Name: "all", To: []string{"#a", "#b"}, Mention: []string{"here"}})
 	s := w.silence(`key="db"`, time.Hour)
-	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning}))
+	wantDeliveries(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning}))
 	d := w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical})
-	wantOwed(t, d, "#a reply hidden", "#b reply hidden")
-	if owed := d.change.Deliveries[0]; !owed.TopLevel || owed.Note.Text != s.ID+": planned work" || owed.Note.By != ann || !owed.Note.At.Equal(s.EndsAt) {
-		t.Errorf("it is told as %+v", owed.Note)
+	wantDeliveries(t, d, "#a reply hidden", "#b reply hidden")
+	if added := d.change.Deliveries[0]; !added.TopLevel || added.Note.Text != s.ID+": planned work" || added.Note.By != ann || !added.Note.At.Equal(s.EndsAt) {
+		t.Errorf("it is told as %+v", added.Note)
 	}
-	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
+	wantDeliveries(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
 	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
-	wantOwed(t, w.after(time.Hour), "#a post", "#b post")
+	wantDeliveries(t, w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Critical}))
+	wantDeliveries(t, w.after(time.Hour), "#a post", "#b post")
 }
 
 func TestWhatASilenceHidesDoesNotMakeACriticalAlertWait(t *testing.T) {
 	w := newWorld(t)
 	w.silence(`key=~"db-.*"`, time.Hour)
 	d := w.push(alert.Alert{Key: "db-1", Title: "a", Severity: alert.Critical}, alert.Alert{Key: "web", Title: "a", Severity: alert.Critical})
-	wantOwed(t, d, "#alerts reply hidden", "#alerts post")
+	wantDeliveries(t, d, "#alerts reply hidden", "#alerts post")
 	if hidden, shown := d.change.Deliveries[0], d.change.Deliveries[1]; shown.Priority >= hidden.Priority {
 		t.Errorf("what is hidden goes with priority %d, what is not with %d", hidden.Priority, shown.Priority)
 	}
@@ -173,9 +173,9 @@ func TestAnEndWithoutABeginningIsSilencedAsWell(t *testing.T) {
 	w := newWorld(t)
 	w.silence(`key="db"`, time.Hour)
 	d := w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
-	wantOwed(t, d)
+	wantDeliveries(t, d)
 	wantStanding(t, d, alert.StandSilenced)
-	wantOwed(t, w.after(2*time.Hour))
+	wantDeliveries(t, w.after(2*time.Hour))
 }
 
 func TestAFloodOfHiddenCriticalsIsToldOnceInEachConversation(t *testing.T) {
@@ -184,9 +184,9 @@ func TestAFloodOfHiddenCriticalsIsToldOnceInEachConversation(t *testing.T) {
 	critical := func(key, channel string) alert.Alert {
 		return alert.Alert{Key: key, Title: key, Source: "mover", Severity: alert.Critical, Channel: channel}
 	}
-	wantOwed(t, w.push(critical("a", ""), critical("b", "")), "#alerts reply hidden")
-	wantOwed(t, w.push(critical("c", ""), critical("d", "#ops")), "#ops reply hidden")
-	wantOwed(t, w.push(critical("a", ""), critical("e", "#ops")))
+	wantDeliveries(t, w.push(critical("a", ""), critical("b", "")), "#alerts reply hidden")
+	wantDeliveries(t, w.push(critical("c", ""), critical("d", "#ops")), "#ops reply hidden")
+	wantDeliveries(t, w.push(critical("a", ""), critical("e", "#ops")))
 	w.silence(`source="mover"`, 2*time.Hour)
-	wantOwed(t, w.push(critical("f", "")), "#alerts reply hidden")
+	wantDeliveries(t, w.push(critical("f", "")), "#alerts reply hidden")
 }

@@ -60,7 +60,7 @@ func (r *road) start(t *testing.T) {
 	}})
 	out := outbox.New(r.db, client, outbox.Options{})
 	routing := alert.Routing{Default: "#alerts", Routes: r.routes}
-	r.engine = engine.New(r.db, engine.Options{Routing: routing, Owed: out.Wake})
+	r.engine = engine.New(r.db, engine.Options{Routing: routing, Wake: out.Wake})
 	var socket *bot.Socket
 	people := handlers.New(handlers.Options{
 		Engine: r.engine, Store: r.db, Slack: client,

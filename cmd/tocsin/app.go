@@ -80,7 +80,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.engine = engine.New(d.store, engine.Options{
 		Routing: cfg.Routing, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
-		Owed: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
+		Wake: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	d.people = handlers.New(handlers.Options{
 		Engine: d.engine, Store: d.store,
@@ -89,7 +89,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
 	d.api = api.New(api.Options{
-		Engine: d.engine, Store: d.store, Owed: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
+		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token,
 		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {
