@@ -107,7 +107,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if err := w.unlist(ctx, a); err != nil {
 		return err
 	}
-	if err := w.oweList(ctx, a); err != nil {
+	if err := w.addList(ctx, a); err != nil {
 		return err
 	}
 	return w.addEdit(ctx, a.at, a.Now)

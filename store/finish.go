@@ -125,10 +125,14 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	return a, nil
 }
 
-// postpone keeps owing the delivery, in one way or another.
+// postpone has the delivery tried again, or what it shows sent in another way.
 func (w *writer) postpone(ctx context.Context, a *attempt) error {
-	if of, yes := a.asText(); yes {
-		return w.listAsText(ctx, a, of)
+	var note alert.Note
+	if err := parse(a.note, &note); err != nil {
+		return err
+	}
+	if a.RefusesFile(a.kind, note) {
+		return w.sendAsText(ctx, a, note)
 	}
 	if err := w.again(ctx, a); err != nil || !a.CardFirst {
 		return err

@@ -7,15 +7,11 @@ import (
 	"tocsin/alert"
 )
 
-// fileMost is about how many bytes of one file are what alerts say. A list that
-// says more is several files, so that none has to be held in memory as a whole.
-const fileMost = 4 << 20
-
 const sizesQuery = `SELECT octet_length(i.title) + octet_length(i.text) + octet_length(i.labels) + octet_length(i.links)
 	FROM deliveries d JOIN incidents i ON i.n = d.incident WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n`
 
-// oweList owes the thread the complete list: as text, or in files when it is long.
-func (w *writer) oweList(ctx context.Context, a *attempt) error {
+// addList adds the complete list of a digest to its thread.
+func (w *writer) addList(ctx context.Context, a *attempt) error {
 	var sizes []int
 	err := w.each(ctx, sizesQuery, func(s scanner) error {
 		n := 0
@@ -23,43 +19,16 @@ func (w *writer) oweList(ctx context.Context, a *attempt) error {
 		sizes = append(sizes, n)
 		return err
 	}, a.at.incident)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case len(sizes) < alert.ListAsFile:
-		return w.oweParts(ctx, a, alert.TopicList, pages(part{0, len(sizes)}, alert.ListPage))
 	}
-	return w.oweParts(ctx, a, alert.TopicFile, volumes(sizes, fileMost))
+	return w.addParts(ctx, a, alert.ListNotes(sizes))
 }
 
-// part are the incidents of a list that stand behind the first from.
-type part struct{ from, count int }
-
-// pages splits a part into those of equal length.
-func pages(of part, length int) (all []part) {
-	for from := of.from; from < of.from+of.count; from += length {
-		all = append(all, part{from, min(length, of.from+of.count-from)})
-	}
-	return all
-}
-
-// volumes splits what has these sizes into parts of about most, at least.
-func volumes(sizes []int, most int) (all []part) {
-	full := most
-	for n, size := range sizes {
-		if full >= most {
-			all, full = append(all, part{from: n}), 0
-		}
-		all[len(all)-1].count++
-		full += size
-	}
-	return all
-}
-
-func (w *writer) oweParts(ctx context.Context, a *attempt, topic alert.Topic, parts []part) error {
-	d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now}
-	for _, p := range parts {
-		d.Note = &alert.Note{Topic: topic, From: p.from, Count: p.count, At: a.Now}
+func (w *writer) addParts(ctx context.Context, a *attempt, notes []alert.Note) error {
+	for _, n := range notes {
+		n.At = a.Now
+		d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now, Note: &n}
 		if err := w.addOfDigest(ctx, a.at, d, stageBehind); err != nil {
 			return err
 		}
@@ -69,20 +38,9 @@ func (w *writer) oweParts(ctx context.Context, a *attempt, topic alert.Topic, pa
 	return err
 }
 
-// asText returns the part of a list that was to be a file and has to be text,
-// because Slack does not take the file.
-func (a *attempt) asText() (of part, yes bool) {
-	if a.kind != alert.List || !a.Plain || a.State != alert.Pending {
-		return part{}, false
-	}
-	var note alert.Note
-	yes = parse(a.note, &note) == nil && note.Topic == alert.TopicFile
-	return part{note.From, note.Count}, yes
-}
-
-// listAsText ends the file that Slack does not take, and owes its text. The
-// edit that waited behind it waits behind that.
-func (w *writer) listAsText(ctx context.Context, a *attempt, of part) error {
+// sendAsText ends a file that Slack does not take, and adds what it lists as
+// text. The edit that waits behind the file is added again behind that.
+func (w *writer) sendAsText(ctx context.Context, a *attempt, file alert.Note) error {
 	a.State = alert.Superseded
 	if err := w.done(ctx, a); err != nil {
 		return err
@@ -91,7 +49,7 @@ func (w *writer) listAsText(ctx context.Context, a *attempt, of part) error {
 		a.at.incident, a.at.lane); err != nil {
 		return err
 	}
-	if err := w.oweParts(ctx, a, alert.TopicList, pages(of, alert.ListLongPage)); err != nil {
+	if err := w.addParts(ctx, a, file.AsText()); err != nil {
 		return err
 	}
 	if err := w.addEdit(ctx, a.at, a.Now); err != nil {

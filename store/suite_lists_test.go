@@ -93,23 +93,3 @@ func testDigestLeftForAnother(t *testing.T, d *DB) {
 		deliver(t, d, j, 21)
 	}
 }
-
-func TestAListIsSplitIntoAllOfItsParts(t *testing.T) {
-	for _, c := range []struct {
-		what string
-		got  []part
-		want []part
-	}{
-		{"nothing", volumes(nil, 10), nil},
-		{"all in one", volumes([]int{3, 3, 3}, 10), []part{{0, 3}}},
-		{"as soon as it is full", volumes([]int{3, 9, 3, 3}, 10), []part{{0, 2}, {2, 2}}},
-		{"a large one alone", volumes([]int{99, 1, 99}, 10), []part{{0, 1}, {1, 2}}},
-		{"no page", pages(part{5, 0}, 10), nil},
-		{"one page", pages(part{0, 10}, 10), []part{{0, 10}}},
-		{"pages of a part", pages(part{5, 21}, 10), []part{{5, 10}, {15, 10}, {25, 1}}},
-	} {
-		if !slices.Equal(c.got, c.want) {
-			t.Errorf("%s: got %v, want %v", c.what, c.got, c.want)
-		}
-	}
-}
