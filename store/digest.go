@@ -11,85 +11,89 @@ import (
 // The queries that finish a digest. What they look at is bounded by how many
 // incidents it stands for.
 const (
-	showQuery = `INSERT INTO cards (incident, lane, conversation, ts, via, version, digest)
+	memberCards = `INSERT INTO cards (incident, lane, conversation, ts, via, version, digest)
 	SELECT d.incident, d.lane, ?, ?, ?, coalesce((SELECT max(a.version) FROM alerts a WHERE a.incident = d.incident
 		AND a.lane = d.lane AND a.standing = 'pending' AND a.n <= ?), 0), d.digest
 	FROM deliveries d WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3
 	ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
 		via = excluded.via, version = excluded.version, digest = excluded.digest`
-	// formerQuery finds the digests that showed incidents of this one before it.
+	// formerQuery finds the digests that showed this one's incidents before.
 	formerQuery = `SELECT DISTINCT c.digest FROM deliveries d JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3 AND c.digest <> d.digest`
 	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ?, via = ? WHERE digest = ?`
-	foldQuery      = `UPDATE alerts SET shown = ?, standing = 'folded'
+	foldedAlerts   = `UPDATE alerts SET shown = ?, standing = 'folded'
 	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
-	dieAllQuery = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
+	lostAlerts = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
 	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
-	// killQuery has the alerts die with the post that would have shown them.
-	killQuery = `UPDATE alerts SET shown = coalesce((SELECT max(m.n) FROM deliveries m WHERE m.incident = alerts.incident
+	// undoneAlerts has alerts die with the post that would have shown them.
+	undoneAlerts = `UPDATE alerts SET shown = coalesce((SELECT max(m.n) FROM deliveries m WHERE m.incident = alerts.incident
 		AND m.lane = alerts.lane AND m.stage IS NOT NULL AND m.digest = ? AND m.kind = 'post'), ?), standing = 'dead', reason = ?
 	WHERE standing = 'pending' AND lane = ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
-	shownQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
+	shownPosts = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
 		conversation = ?, ts = ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 	unlistQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed anew'
 	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'`
-	membersDie = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
+	undonePosts = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
 	WHERE digest = ? AND kind = 'post' AND stage = 3`
 )
 
 // finishDigest settles what a digest stands for, in the way its delivery ended.
 func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
-	if a.State == alert.Dead && a.kind == alert.Digest {
-		killed, err := w.killDigest(ctx, a)
-		if err != nil || killed {
+	gathered := false
+	if a.State == alert.Dead {
+		var err error
+		gathered, err = w.one(ctx, "SELECT 1 FROM deliveries WHERE digest = ? AND kind = 'post' AND stage = 3 LIMIT 1",
+			func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident)
+		if err != nil {
 			return err
 		}
+	}
+	ending := alert.EndDigest(a.kind, a.State, gathered)
+	if ending == alert.DigestUndone {
+		return w.undoDigest(ctx, a)
 	}
 	if err := w.done(ctx, a); err != nil {
 		return err
 	}
-	if err := w.settleDigest(ctx, a); err != nil {
+	if err := w.settleDigest(ctx, a, ending); err != nil {
 		return err
 	}
 	return w.advance(ctx, a.at)
 }
 
-func (w *writer) settleDigest(ctx context.Context, a *attempt) error {
-	if a.State == alert.Delivered {
-		if err := w.remember(ctx, a); err != nil {
+func (w *writer) settleDigest(ctx context.Context, a *attempt, ending alert.DigestEnding) error {
+	switch ending {
+	case alert.DigestCurrent:
+		return w.fold(ctx, a)
+	case alert.DigestLost:
+		return w.moveMembersAlerts(ctx, a, lostAlerts, a.n, a.Reason, a.at.lane, a.drawn, a.at.incident)
+	case alert.DigestEdited:
+		if err := w.setCard(ctx, a); err != nil {
 			return err
 		}
-	}
-	switch {
-	case a.kind == alert.List:
-		return nil
-	case a.State == alert.Dead:
-		return w.moveAll(ctx, a, dieAllQuery, a.n, a.Reason, a.at.lane, a.drawn, a.at.incident)
-	case a.State == alert.Superseded:
 		return w.fold(ctx, a)
-	}
-	if err := w.draw(ctx, a); err != nil {
-		return err
-	}
-	if a.kind == alert.Digest {
+	case alert.DigestPosted:
+		if err := w.setCard(ctx, a); err != nil {
+			return err
+		}
 		return w.show(ctx, a)
 	}
-	return w.fold(ctx, a)
+	return nil
 }
 
 func (w *writer) fold(ctx context.Context, a *attempt) error {
-	return w.moveAll(ctx, a, foldQuery, a.n, a.at.lane, a.drawn, a.at.incident)
+	return w.moveMembersAlerts(ctx, a, foldedAlerts, a.n, a.at.lane, a.drawn, a.at.incident)
 }
 
-// show makes the digest the card of all its incidents, and owes what goes into
-// its thread. An edit behind that adds the link to it.
+// show makes the digest the card of all its incidents and adds its list to its
+// thread. An edit behind that links to the list.
 func (w *writer) show(ctx context.Context, a *attempt) error {
 	to, g := a.Sent, a.at.incident
-	if err := w.leaveDigests(ctx, a); err != nil {
+	if err := w.editFormer(ctx, a); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, showQuery, to.Conversation, to.TS, a.via, a.drawn, g); err != nil {
+	if _, err := w.exec(ctx, memberCards, to.Conversation, to.TS, a.via, a.drawn, g); err != nil {
 		return err
 	}
 	if _, err := w.exec(ctx, moveCardsQuery, to.Conversation, to.TS, a.via, g); err != nil {
@@ -98,7 +102,7 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	if err := w.fold(ctx, a); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, shownQuery, micros(a.Now), to.Conversation, to.TS, g); err != nil {
+	if _, err := w.exec(ctx, shownPosts, micros(a.Now), to.Conversation, to.TS, g); err != nil {
 		return err
 	}
 	if err := w.followUp(ctx, g, a.Now, alert.AfterShowing); err != nil {
@@ -113,8 +117,8 @@ func (w *writer) show(ctx context.Context, a *attempt) error {
 	return w.addEdit(ctx, a.at, a.Now)
 }
 
-// unlist forgets the list of a digest: one that was posted anew has a thread
-// without it, and what was still owed to the old one begins again.
+// unlist forgets the list of a digest that may have been posted before: the new
+// message has an empty thread, so that the list begins again.
 func (w *writer) unlist(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, unlistQuery, micros(a.Now), a.at.incident, a.at.lane); err != nil {
 		return err
@@ -123,45 +127,30 @@ func (w *writer) unlist(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// killDigest makes each post that a digest stood for a dead one of its own, with
-// its own alerts, so that a person can decide about each. One that was shown
-// before stands for no post any more: then it does nothing and returns false.
-func (w *writer) killDigest(ctx context.Context, a *attempt) (killed bool, err error) {
+// undoDigest makes each post that a digest stood for a dead letter with its own
+// alerts, so that a person can decide about each.
+func (w *writer) undoDigest(ctx context.Context, a *attempt) error {
 	g := a.at.incident
-	gathered, err := w.one(ctx, "SELECT 1 FROM deliveries WHERE digest = ? AND kind = 'post' AND stage = 3 LIMIT 1",
-		func(s scanner) error { return s.Scan(new(int64)) }, g)
-	if err != nil || !gathered {
-		return false, err
+	if err := w.moveMembersAlerts(ctx, a, undoneAlerts, g, a.n, a.Reason, a.at.lane, g); err != nil {
+		return err
 	}
-	if err := w.moveAll(ctx, a, killQuery, g, a.n, a.Reason, a.at.lane, g); err != nil {
-		return false, err
-	}
-	dead, err := w.exec(ctx, membersDie, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g)
+	dead, err := w.exec(ctx, undonePosts, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g)
 	if err != nil {
-		return false, err
+		return err
 	}
 	w.buried += dead
 	if err := w.followUp(ctx, g, a.Now, alert.AfterGivingUp); err != nil {
-		return false, err
+		return err
 	}
 	if _, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ?", g); err != nil {
-		return false, err
+		return err
 	}
 	a.State = alert.Superseded
-	return true, w.done(ctx, a)
+	return w.done(ctx, a)
 }
 
-// leaveDigest has a digest edited when one of its incidents got a card of its
-// own.
-func (w *writer) leaveDigest(ctx context.Context, a *attempt) error {
-	if a.shownIn == 0 {
-		return nil
-	}
-	return w.addEdit(ctx, cardKey{a.shownIn, a.at.lane}, a.Now)
-}
-
-// leaveDigests has those digests edited whose incidents this one shows from now on.
-func (w *writer) leaveDigests(ctx context.Context, a *attempt) error {
+// editFormer has the digests edited that showed this one's incidents before.
+func (w *writer) editFormer(ctx context.Context, a *attempt) error {
 	var former []int64
 	err := w.each(ctx, formerQuery, func(s scanner) error {
 		var n int64
@@ -186,8 +175,8 @@ func (w *writer) addOfDigest(ctx context.Context, at cardKey, d alert.Delivery, 
 	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
 }
 
-// moveAll is move for the alerts of all incidents of a digest.
-func (w *writer) moveAll(ctx context.Context, a *attempt, update string, args ...any) error {
+// moveMembersAlerts is moveAlerts for the alerts of all incidents of a digest.
+func (w *writer) moveMembersAlerts(ctx context.Context, a *attempt, update string, args ...any) error {
 	moved := map[alert.Standing]int64{}
 	err := w.each(ctx, update, func(s scanner) error {
 		var incident int64

@@ -28,12 +28,14 @@ const (
 	FROM deliveries d JOIN incidents i ON i.n = d.incident
 		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.id = ?`
-	accountQuery = `UPDATE alerts SET shown = ?,
+	// shownAlerts settles the alerts up to a version: the one that asked for this
+	// post is delivered, the others are folded into the card.
+	shownAlerts = `UPDATE alerts SET shown = ?,
 		standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
 	WHERE incident = ? AND lane = ? AND standing = 'pending' AND version <= ? RETURNING standing`
-	drawingQuery = `SELECT 1 FROM deliveries
+	redrawsQuery = `SELECT 1 FROM deliveries
 		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`
-	dieQuery = `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
+	deadAlerts = `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
 	WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`
 	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
 	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
@@ -51,24 +53,24 @@ type attempt struct {
 	kind alert.Kind
 	was  alert.DeliveryState
 	card alert.Card
-	// shownIn is the digest that shows the incident, or 0.
-	shownIn int64
-	// about is the state of the incident; that of a digest tells it from one.
-	about alert.State
-	// held: the incident's card is still to be owed.
+	// digest is the one that the card is, or 0.
+	digest int64
+	// incident is the state of the incident; a digest has one of its own.
+	incident alert.State
+	// held: the incident's own card is held back.
 	held bool
 	// drawn is the latest alert that the attempt can have shown.
 	drawn int64
 	note  string
-	// doubted: it was marked as possible duplicate before.
-	doubted bool
-	// via is what stood in for the lane, or empty.
+	// duplicate: it was marked as a possible duplicate before.
+	duplicate bool
+	// via is the conversation that it was sent to in place of the lane, or empty.
 	via string
 }
 
-// newlyDoubted is 1 when this attempt makes it a possible duplicate, else 0.
-func (a *attempt) newlyDoubted() int64 {
-	if a.PossibleDuplicate && !a.doubted {
+// newDuplicates is 1 when this attempt makes it a possible duplicate, else 0.
+func (a *attempt) newDuplicates() int64 {
+	if a.PossibleDuplicate && !a.duplicate {
 		return 1
 	}
 	return 0
@@ -83,16 +85,21 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		if a.was == o.State || a.was == alert.Superseded && o.State == alert.Dead && a.kind == alert.Digest {
 			return nil
 		}
-		return refusal{fmt.Errorf("it is %s already and owed no more: %w", a.was, alert.ErrNotFound)}
+		return refusal{fmt.Errorf("it is already %s: %w", a.was, alert.ErrNotFound)}
 	}
-	w.count(a.at.lane, possiblyTwice, a.newlyDoubted())
+	w.count(a.at.lane, possiblyTwice, a.newDuplicates())
 	if err := w.remark(ctx, o); err != nil {
 		return err
 	}
 	if !finished(o.State) {
 		return w.postpone(ctx, a)
 	}
-	if a.about == alert.StateDigest {
+	if a.State == alert.Delivered {
+		if err := w.saveConversation(ctx, a); err != nil {
+			return err
+		}
+	}
+	if a.incident == alert.StateDigest {
 		return w.finishDigest(ctx, a)
 	}
 	if err := w.done(ctx, a); err != nil {
@@ -109,8 +116,8 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	var heldUntil int64
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.doubted, &a.drawn, &a.note, &a.via, &a.about, &heldUntil,
-				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.shownIn)
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.duplicate, &a.drawn, &a.note, &a.via, &a.incident, &heldUntil,
+				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.digest)
 		}, o.Delivery)
 	if err != nil {
 		return nil, err
@@ -137,12 +144,12 @@ func (w *writer) postpone(ctx context.Context, a *attempt) error {
 	if err := w.again(ctx, a); err != nil || !a.CardFirst {
 		return err
 	}
-	return w.oweCard(ctx, a)
+	return w.addCardBefore(ctx, a)
 }
 
-// oweCard owes a new card before the delivery, which then waits behind it. Like
-// a digest it has a number below all others.
-func (w *writer) oweCard(ctx context.Context, a *attempt) error {
+// addCardBefore adds the post of a new card before the delivery, which then waits
+// behind it. Like a digest it has a number below all others.
+func (w *writer) addCardBefore(ctx context.Context, a *attempt) error {
 	var d alert.Delivery
 	var created int64
 	_, err := w.one(ctx, "SELECT priority, created_at FROM deliveries WHERE n = ?",
@@ -160,7 +167,7 @@ func (w *writer) oweCard(ctx context.Context, a *attempt) error {
 	return w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost))
 }
 
-// again leaves the delivery first in its line, to be tried at NextAt.
+// again leaves the delivery in its place in the queue, to be tried at NextAt.
 func (w *writer) again(ctx context.Context, a *attempt) error {
 	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, next_at = ?, attempts = ?, plain = ?,
 			possible_duplicate = ?, top_level = ?, class = ?, reason = ?, stage = CASE WHEN stage = 0 THEN 0 ELSE ? END
@@ -170,7 +177,7 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// done takes the delivery out of its line.
+// done takes the delivery out of its queue.
 func (w *writer) done(ctx context.Context, a *attempt) error {
 	if a.State == alert.Dead {
 		w.buried++
@@ -187,30 +194,51 @@ func (w *writer) done(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// settle writes the card and moves the alerts that it accounts for, or that
-// nobody will ever see, out of pending.
+// settle writes the card and moves the alerts that it shows, or that nothing will
+// show, out of pending.
 func (w *writer) settle(ctx context.Context, a *attempt) error {
-	switch a.State {
-	case alert.Delivered:
-		if err := w.remember(ctx, a); err != nil || a.kind == alert.Reply {
+	e := alert.Ended{
+		Kind: a.kind, State: a.State, Sent: a.Sent.Version, Shown: a.card.Version, InDigest: a.digest != 0, Held: a.held,
+	}
+	if a.State == alert.Dead {
+		var err error
+		e.Redraws, err = w.one(ctx, redrawsQuery, func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident, a.at.lane)
+		if err != nil {
 			return err
 		}
-		if err := w.draw(ctx, a); err != nil {
+	}
+	s := e.Settle()
+	if s.Card {
+		if err := w.setCard(ctx, a); err != nil {
 			return err
 		}
-		if err := w.leaveDigest(ctx, a); err != nil {
+	}
+	if s.Shown > 0 {
+		if err := w.moveAlerts(ctx, a, shownAlerts, a.n, a.n, a.at.incident, a.at.lane, s.Shown); err != nil {
 			return err
 		}
-		return w.account(ctx, a, a.Sent.Version)
-	case alert.Superseded:
-		return w.account(ctx, a, a.card.Version)
-	case alert.Dead:
-		return w.bury(ctx, a)
+	}
+	if s.Dead {
+		return w.moveAlerts(ctx, a, deadAlerts, a.n, a.Reason, a.at.incident, a.at.lane)
 	}
 	return nil
 }
 
-func (w *writer) remember(ctx context.Context, a *attempt) error {
+// setCard makes the delivery's message the card. A digest that showed the
+// incident before has to be edited.
+func (w *writer) setCard(ctx context.Context, a *attempt) error {
+	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version, via) VALUES (?, ?, ?, ?, ?, ?)
+		ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
+			version = excluded.version, via = excluded.via, digest = NULL`,
+		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version, a.via)
+	if err != nil || a.digest == 0 {
+		return err
+	}
+	return w.addEdit(ctx, cardKey{a.digest, a.at.lane}, a.Now)
+}
+
+// saveConversation keeps Slack's id of the conversation that took the delivery.
+func (w *writer) saveConversation(ctx context.Context, a *attempt) error {
 	if a.Sent.Conversation == "" {
 		return nil
 	}
@@ -220,43 +248,9 @@ func (w *writer) remember(ctx context.Context, a *attempt) error {
 	return err
 }
 
-func (w *writer) draw(ctx context.Context, a *attempt) error {
-	_, err := w.exec(ctx, `INSERT INTO cards (incident, lane, conversation, ts, version, via) VALUES (?, ?, ?, ?, ?, ?)
-		ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
-			version = excluded.version, via = excluded.via, digest = NULL`,
-		a.at.incident, a.at.lane, a.Sent.Conversation, a.Sent.TS, a.Sent.Version, a.via)
-	return err
-}
-
-// account moves the alerts up to a version: the one that asked for this post
-// is delivered, the others are folded into the card.
-func (w *writer) account(ctx context.Context, a *attempt, version int64) error {
-	return w.move(ctx, a, accountQuery,
-		a.n, a.n, a.at.incident, a.at.lane, version)
-}
-
-// bury gives up the alerts that only this delivery would have shown. What the
-// card shows already is folded; what another post or update will still show
-// stays pending, and so does what is held back or waits for an edit of a digest.
-func (w *writer) bury(ctx context.Context, a *attempt) error {
-	if a.kind != alert.Post {
-		listed := a.kind == alert.Reply && a.shownIn != 0
-		if err := w.account(ctx, a, a.card.Version); err != nil || a.held || listed {
-			return err
-		}
-		drawing, err := w.one(ctx, drawingQuery,
-			func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident, a.at.lane)
-		if err != nil || drawing {
-			return err
-		}
-	}
-	return w.move(ctx, a, dieQuery,
-		a.n, a.Reason, a.at.incident, a.at.lane)
-}
-
-// move runs an update that takes alerts out of pending, keeps the ledger, and
-// has those woken who wait for these alerts.
-func (w *writer) move(ctx context.Context, a *attempt, update string, args ...any) error {
+// moveAlerts runs an update that takes alerts out of pending, counts them in the
+// ledger, and has those woken who wait for them.
+func (w *writer) moveAlerts(ctx context.Context, a *attempt, update string, args ...any) error {
 	moved := map[alert.Standing]int64{}
 	err := w.each(ctx, update, func(s scanner) error {
 		var to alert.Standing

@@ -1,0 +1,86 @@
+package alert
+
+// Ended is a delivery about an incident whose attempts are over, with what is
+// known of its card.
+type Ended struct {
+	Kind  Kind
+	State DeliveryState
+	// Sent is the version of the incident that it has shown, Shown the version
+	// that the card shows.
+	Sent, Shown int64
+	// InDigest is set when the card is a digest, Held while the incident's own
+	// card is held back, Redraws when another delivery will show the newest state.
+	InDigest, Held, Redraws bool
+}
+
+// Settlement is what the end of a delivery means for its card and for the alerts
+// of its incident that are pending in its lane.
+type Settlement struct {
+	// Card is set when the delivery's message is the card from now on.
+	Card bool
+	// Shown is the version up to which alerts have been shown; 0 is none.
+	Shown int64
+	// Dead is set when the other alerts are dead.
+	Dead bool
+}
+
+// Settle decides what the end of a delivery means. A dead one takes the alerts
+// with it that nothing else will show: not those that the card shows already,
+// and not those that are held back or that wait for an edit of a digest.
+func (e Ended) Settle() Settlement {
+	switch e.State {
+	case Delivered:
+		if e.Kind == Reply {
+			return Settlement{}
+		}
+		return Settlement{Card: true, Shown: e.Sent}
+	case Superseded:
+		return Settlement{Shown: e.Shown}
+	case Dead:
+		if e.Kind == Post {
+			return Settlement{Dead: true}
+		}
+		listed := e.Kind == Reply && e.InDigest
+		return Settlement{Shown: e.Shown, Dead: !e.Held && !listed && !e.Redraws}
+	}
+	return Settlement{}
+}
+
+// DigestEnding is what the end of a digest's own delivery means for the
+// incidents it stands for.
+type DigestEnding int
+
+// The endings of a digest's delivery.
+const (
+	// DigestUnchanged: a part of the list has ended.
+	DigestUnchanged DigestEnding = iota
+	// DigestPosted: it is the card of all its incidents from now on.
+	DigestPosted
+	// DigestEdited: it has shown the newest state of its incidents.
+	DigestEdited
+	// DigestCurrent: it showed that already.
+	DigestCurrent
+	// DigestLost: an edit is dead, and the alerts with it that wait for it.
+	DigestLost
+	// DigestUndone: it was never shown, so that each of its posts is a dead
+	// letter with its own alerts.
+	DigestUndone
+)
+
+// EndDigest decides what it means that a digest's own delivery has ended.
+// gathered is set while posts wait for the digest to be shown.
+func EndDigest(kind Kind, state DeliveryState, gathered bool) DigestEnding {
+	switch {
+	case state == Dead && kind == Digest && gathered:
+		return DigestUndone
+	case kind == List:
+		return DigestUnchanged
+	case state == Dead:
+		return DigestLost
+	case state == Superseded:
+		return DigestCurrent
+	case kind == Digest:
+		return DigestPosted
+	}
+	return DigestEdited
+}
