@@ -73,6 +73,35 @@ func TestEverySectionOfSlackThatTheCodeCitesExists(t *testing.T) {
 	}
 }
 
+func TestTheTableOfPackagesInTheDesignIsTheOneThatIsTested(t *testing.T) {
+	rows := regexp.MustCompile("(?m)^\\| \\d \\| `([^`]+)` \\| .* \\| ([^|]+) \\|$").FindAllStringSubmatch(read(t, "../../docs/design.md"), -1)
+	inTable := map[string]string{}
+	for _, row := range rows {
+		inTable[row[1]] = row[2]
+	}
+	for name, may := range allowed {
+		if strings.Contains(name, "playground/") {
+			continue // the row of playground speaks of these too
+		}
+		var others []string
+		for _, other := range may {
+			if !strings.HasPrefix(other, name+"/") {
+				others = append(others, other)
+			}
+		}
+		want := strings.Join(others, ", ")
+		switch len(others) {
+		case 0:
+			want = "none"
+		case len(rows) - 1:
+			want = "all"
+		}
+		if inTable[name] != want {
+			t.Errorf("docs/design.md says that %s may import %q, and the table of the test says %q", name, inTable[name], want)
+		}
+	}
+}
+
 // documents are the Markdown files for people.
 func documents(t *testing.T) []string {
 	t.Helper()
