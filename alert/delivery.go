@@ -195,7 +195,7 @@ type Outcome struct {
 // Class groups Slack's answers by what has to be done about them.
 type Class string
 
-// The classes of slack-facts §2.7.
+// The classes of docs/slack.md §2.7.
 const (
 	ClassAuth        Class = "auth"        // the whole app can't speak: hold everything
 	ClassDestination Class = "destination" // this conversation can't be reached

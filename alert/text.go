@@ -8,7 +8,7 @@ import (
 
 // PageSize is the most characters of text one page holds. Escaping turns one
 // character into at most five (&amp;), and a Slack section takes 3,000
-// (slack-facts §2.6); 2,800 escaped characters leave room for what a view adds.
+// (docs/slack.md §2.6); 2,800 escaped characters leave room for what a view adds.
 const PageSize = 2800
 
 // EscapedLen is how many characters s has once & < > are written as Slack wants

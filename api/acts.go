@@ -100,7 +100,7 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 	case errors.As(err, &bad):
 		return bad
 	case err != nil:
-		return &httpError{http.StatusBadRequest, "the body can't be read: " + strings.TrimPrefix(err.Error(), "json: "), "write one JSON object, or nothing; README.md has its fields"}
+		return &httpError{http.StatusBadRequest, "the body can't be read: " + strings.TrimPrefix(err.Error(), "json: "), "write one JSON object, or nothing; docs/http.md has its fields"}
 	}
 	return nil
 }

@@ -16,7 +16,7 @@ import (
 	"tocsin/alert"
 )
 
-// Engine accepts alerts, and what people do about them; see DESIGN.md §1 for
+// Engine accepts alerts, and what people do about them; see docs/design.md §1 for
 // what its receipts promise.
 type Engine interface {
 	// Push accepts all alerts or none.

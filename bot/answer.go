@@ -22,7 +22,7 @@ type Caller struct {
 	Channel string // C… or D…; empty when it was asked in the App Home
 	Thread  string // thread_ts, when it was asked in a thread
 	Team    string
-	// ResponseURL takes up to 5 answers within 30 minutes (slack-facts §2.5).
+	// ResponseURL takes up to 5 answers within 30 minutes (docs/slack.md §2.5).
 	ResponseURL alert.Secret
 }
 

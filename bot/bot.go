@@ -157,7 +157,7 @@ func (b *Bot) Identity() Identity {
 }
 
 // wantedScopes lists the bot scopes that the daemon uses, each with what does
-// not work without it (slack-facts §2.2).
+// not work without it (docs/slack.md §2.2).
 func wantedScopes() map[string]string {
 	return map[string]string{
 		"commands":          "slash commands",

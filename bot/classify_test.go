@@ -11,7 +11,7 @@ import (
 	"tocsin/playground"
 )
 
-// listed are the codes of slack-facts §2.7 by class, and those of the methods we
+// listed are the codes of docs/slack.md §2.7 by class, and those of the methods we
 // call that it leaves out.
 var listed = map[alert.Class]string{
 	alert.ClassAuth: `not_authed invalid_auth account_inactive token_revoked token_expired not_allowed_token_type missing_scope

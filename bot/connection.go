@@ -17,7 +17,7 @@ import (
 const (
 	helloLimit = 10 * time.Second
 	// idleLimit is how long a connection may be silent: our own pings make the
-	// other side answer every pingEvery (slack-facts §1.8). It leaves time to have
+	// other side answer every pingEvery (docs/slack.md §1.8). It leaves time to have
 	// another connection up within 20 seconds of the silence.
 	idleLimit = 18 * time.Second
 	pingEvery = 5 * time.Second
@@ -31,17 +31,17 @@ const (
 	messageLimit = 1 << 20
 	// ackSize is the size from which Slack drops an ack without a word, and
 	// writeBuffer is large enough for an ack to be one frame, because Slack does
-	// not reassemble several (slack-facts §1.4).
+	// not reassemble several (docs/slack.md §1.4).
 	ackSize     = 20 << 10
 	writeBuffer = 32 << 10
 	// usualLife is how long Slack's documentation says that a connection lasts,
-	// for a hello that does not say (slack-facts §1.2).
+	// for a hello that does not say (docs/slack.md §1.2).
 	usualLife = time.Hour
 )
 
 var errClosing = errors.New("connection is closing")
 
-// hello is what Slack says when a connection is ready (slack-facts §1.2).
+// hello is what Slack says when a connection is ready (docs/slack.md §1.2).
 type hello struct {
 	at          time.Time
 	connections int
@@ -273,7 +273,7 @@ func (c *connection) drain() {
 }
 
 // sayGoodbye sends a close frame; no message can follow. Slack keeps connections
-// that vanish without it registered for hours (slack-facts §1.7).
+// that vanish without it registered for hours (docs/slack.md §1.7).
 func (c *connection) sayGoodbye() {
 	normal := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	_ = c.ws.WriteControl(websocket.CloseMessage, normal, time.Now().Add(writeLimit))

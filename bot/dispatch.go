@@ -138,7 +138,7 @@ func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
 }
 
 // refusals asks the handler what is wrong with a dialog, if the envelope is one
-// that may be answered (slack-facts §7.5).
+// that may be answered (docs/slack.md §7.5).
 func (s *Socket) refusals(r socketmode.Request) (errs map[string]string) {
 	if r.Type != socketmode.RequestTypeInteractive || !r.AcceptsResponsePayload {
 		return nil

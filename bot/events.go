@@ -113,7 +113,7 @@ type happening struct {
 	why     string
 }
 
-// rawEvent is the part of an inner event that matters to us (slack-facts §7.2,
+// rawEvent is the part of an inner event that matters to us (docs/slack.md §7.2,
 // §7.3).
 type rawEvent struct {
 	Type        string          `json:"type"`
@@ -174,7 +174,7 @@ func (e rawEvent) sort(team string, self Identity) happening {
 }
 
 // deaf says why a message is not for us, or is empty. Answering ourselves, other
-// bots, edits or Slack's own notices would make a loop or noise (slack-facts
+// bots, edits or Slack's own notices would make a loop or noise (docs/slack.md
 // §7.2).
 func (e rawEvent) deaf(self Identity) string {
 	if why := e.stranger(self); why != "" {

@@ -19,7 +19,7 @@ const (
 )
 
 // Find looks in the conversation for a delivery whose answer was lost, by its
-// metadata, from a minute before the attempt on (slack-facts §4.2). It needs the
+// metadata, from a minute before the attempt on (docs/slack.md §4.2). It needs the
 // history scope and membership; the error is an *alert.SendError and means that
 // it could not look. An update is never looked for: doing it again is harmless.
 func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {

@@ -95,7 +95,7 @@ func (s *Socket) ack(c *connection, envelope string, payload any) {
 }
 
 // identity is Slack's own identity of the content, beside that of the envelope:
-// Slack sends the same content again in new envelopes (slack-facts §1.10). A
+// Slack sends the same content again in new envelopes (docs/slack.md §1.10). A
 // message is known by its place, because it may come under several event ids.
 func identity(kind string, payload []byte) string {
 	var p struct {

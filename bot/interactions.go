@@ -16,7 +16,7 @@ type interaction struct {
 	submission *Submission
 }
 
-// rawInteraction is the part that matters to us (slack-facts §7.4, §7.5).
+// rawInteraction is the part that matters to us (docs/slack.md §7.4, §7.5).
 type rawInteraction struct {
 	Type        string       `json:"type"`
 	Trigger     string       `json:"trigger_id"`

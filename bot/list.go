@@ -50,7 +50,7 @@ func sharesFile(job alert.Job) bool {
 func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 
 // share uploads the list and shares it in the thread, in the three steps of
-// slack-facts §2.2. Only the last can show anything, so a doubt about the others
+// docs/slack.md §2.2. Only the last can show anything, so a doubt about the others
 // is none. What forbids files forbids only them.
 func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
 	content, title, done, err := b.draw(ctx, job)

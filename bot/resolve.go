@@ -46,7 +46,7 @@ func (m *memory) forget(spelling string) {
 	delete(m.ids, spelling)
 }
 
-// slackID matches the ids of conversations and people (slack-facts §2.1).
+// slackID matches the ids of conversations and people (docs/slack.md §2.1).
 var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{3,}$`)
 
 // resolve turns a lane's spelling into what chat.postMessage takes: an id, or a

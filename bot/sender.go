@@ -17,7 +17,7 @@ import (
 // deliveryEvent is the event_type of the metadata that marks what we posted.
 const deliveryEvent = "tocsin_delivery"
 
-// updateLimit is how many characters of text chat.update takes (slack-facts §2.4).
+// updateLimit is how many characters of text chat.update takes (docs/slack.md §2.4).
 const updateLimit = 4000
 
 // Send shows a delivery in Slack, once. Its error is an *alert.SendError.

@@ -131,7 +131,7 @@ func (s *slot) rotateAfter(h hello) time.Duration {
 const shortestUse = 30 * time.Second
 
 // noticed says how long to wait after Slack's notice that it will drop the
-// connection (slack-facts §1.6). A planned notice is not a failure: as long as
+// connection (docs/slack.md §1.6). A planned notice is not a failure: as long as
 // the budget for it lasts, the replacement is opened at once.
 func (s *slot) noticed(c *connection) time.Duration {
 	switch c.notice {

@@ -20,7 +20,7 @@ const slots = 2
 
 // replaceAtOnce is how many connections that Slack recycles are replaced without
 // a wait, before there is one each timing.replace. Slack allows 50 opens a minute
-// (slack-facts §1.1).
+// (docs/slack.md §1.1).
 const replaceAtOnce = 5
 
 // Socket keeps two Socket Mode connections and hands what people do to a

@@ -28,7 +28,7 @@ type request struct {
 	method string
 	// where is the conversation or the person in hints, as a person spelled it.
 	where string
-	// args are sent as a form; those that are no text are JSON (slack-facts §2.1).
+	// args are sent as a form; those that are no text are JSON (docs/slack.md §2.1).
 	args map[string]string
 }
 
@@ -253,7 +253,7 @@ func (b *Bot) refusal(code, where, scope string) *alert.SendError {
 }
 
 // volumePause is the wait when the whole workspace has posted too much, for
-// which Slack names no time (slack-facts §2.7 E).
+// which Slack names no time (docs/slack.md §2.7 E).
 const volumePause = 5 * time.Minute
 
 // retryAfter reads Slack's wish in seconds (or as an HTTP date, as proxies write

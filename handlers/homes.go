@@ -105,7 +105,7 @@ func (h *homes) pop() (string, wish, bool) {
 }
 
 // Slack takes about 100 publishes a minute from the whole app, for all people
-// together (slack-facts §3.2). In any minute there is the burst and what a
+// together (docs/slack.md §3.2). In any minute there is the burst and what a
 // minute adds.
 const (
 	homesPerMinute = 100

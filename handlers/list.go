@@ -21,7 +21,7 @@ type page struct {
 	From     int           `json:"f,omitempty"`
 }
 
-// maxPage bounds the value of a button (slack-facts §2.6).
+// maxPage bounds the value of a button (docs/slack.md §2.6).
 const maxPage = 2000
 
 // at is the value of the button to the page that begins there.

@@ -113,7 +113,7 @@ var (
 	userID     = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 )
 
-// isPerson tells an id of a person (slack-facts §2.1).
+// isPerson tells an id of a person (docs/slack.md §2.1).
 func isPerson(s string) bool { return userID.MatchString(s) }
 
 // surelyPerson tells it where a word in capitals may stand just as well.

@@ -122,7 +122,7 @@ func isFile(job alert.Job) bool {
 }
 
 // throttled waits as long as Slack says. Slack limits posts by conversation and
-// updates by workspace (slack-facts §3.2), so an update pauses all updates and
+// updates by workspace (docs/slack.md §3.2), so an update pauses all updates and
 // nothing else.
 func (p policy) throttled(v verdict, job alert.Job) verdict {
 	until := v.Now.Add(max(v.fail.RetryAfter, throttleMin))

@@ -10,7 +10,7 @@ import (
 // The limits of looks.
 const (
 	// unsureWait is the least time between an attempt and a look, because Slack's
-	// history may lag behind a post (slack-facts §4.2).
+	// history may lag behind a post (docs/slack.md §4.2).
 	unsureWait = 2 * time.Second
 	// maxLooks is how many looks may fail before the job is sent without one.
 	maxLooks = 10

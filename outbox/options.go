@@ -36,7 +36,7 @@ const (
 type Options struct {
 	// Rand returns numbers in [0,1) for back-off: math/rand/v2.
 	Rand func() float64
-	// Pace is the time between two posts in one lane: 1 s (slack-facts §3.2).
+	// Pace is the time between two posts in one lane: 1 s (docs/slack.md §3.2).
 	Pace time.Duration
 	// DigestAbove is how many posts of one priority may wait in a lane before they
 	// become a digest: 5.

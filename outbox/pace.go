@@ -160,7 +160,7 @@ func earliest(a, b time.Time) time.Time {
 }
 
 // lookTimes assigns the times at which lanes may search history, which Slack
-// limits for the workspace (tier 3, slack-facts §3.2): after a crash a thousand
+// limits for the workspace (tier 3, docs/slack.md §3.2): after a crash a thousand
 // lanes may want to look at once.
 type lookTimes struct {
 	mu     sync.Mutex

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// allowed is the table of DESIGN.md §2: what each package may import of ours.
+// allowed is the table of docs/design.md §2: what each package may import of ours.
 // Arrows go down only; packages on one floor are strangers.
 var allowed = map[string][]string{
 	"alert":      {},
