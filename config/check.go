@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"tocsin/alert"
@@ -32,7 +33,7 @@ func printable(value string) string {
 
 func anything(value string) (string, *flaw) { return value, nil }
 
-func checkPath(value string) (string, *flaw) {
+func parsePath(value string) (string, *flaw) {
 	if !strings.HasPrefix(value, "/") {
 		return "", &flaw{message: printable(value) + " is no absolute path", advice: "begin it with /"}
 	}
@@ -52,36 +53,36 @@ func oneOf(choices ...string) func(string) (string, *flaw) {
 	}
 }
 
-func checkDuration(value string) (string, *flaw) {
+func parseDuration(value string) (time.Duration, *flaw) {
 	d, err := alert.ParseDuration(value)
 	if err != nil {
-		return "", &flaw{message: printable(value) + " is not a duration", write: []string{"24h", "90m", "30d"}}
+		return 0, &flaw{message: printable(value) + " is not a duration", write: []string{"24h", "90m", "30d"}}
 	}
 	if d == 0 {
-		return "", &flaw{message: printable(value) + " is zero", write: []string{"24h"}}
+		return 0, &flaw{message: printable(value) + " is zero", write: []string{"24h"}}
 	}
-	return value, nil
+	return d, nil
 }
 
-// checkPatience accepts a duration, or one without an end.
-func checkPatience(value string) (string, *flaw) {
+// parseDurationOrForever accepts a duration, or forever, which is 0.
+func parseDurationOrForever(value string) (time.Duration, *flaw) {
 	if value == forever {
-		return value, nil
+		return 0, nil
 	}
-	value, f := checkDuration(value)
+	d, f := parseDuration(value)
 	if f != nil {
 		f.write = append([]string{forever}, f.write...)
 	}
-	return value, f
+	return d, f
 }
 
-// checkMany accepts 1_000_000 as YAML does.
-func checkMany(value string) (string, *flaw) {
+// parseMany accepts 1_000_000 as YAML does.
+func parseMany(value string) (int64, *flaw) {
 	n, err := strconv.ParseInt(strings.ReplaceAll(value, "_", ""), 10, 64)
 	if err != nil || n < 1 {
-		return "", &flaw{message: printable(value) + " is no number from 1 up", write: []string{"1000000"}}
+		return 0, &flaw{message: printable(value) + " is no number from 1 up", write: []string{"1000000"}}
 	}
-	return strconv.FormatInt(n, 10), nil
+	return n, nil
 }
 
 // meansOff knows what people write who want a listener off.
@@ -89,18 +90,18 @@ func meansOff(value string) bool {
 	return slices.Contains([]string{"off", "no", "none", "false", "disabled", "disable", "-"}, strings.ToLower(value))
 }
 
-// mostCounted bounds checkCount: a digest above more would come too late.
+// mostCounted bounds parseCount: a digest above more would come too late.
 const mostCounted = 1000
 
-func checkCount(value string) (string, *flaw) {
+func parseCount(value string) (int, *flaw) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > mostCounted {
-		return "", &flaw{message: fmt.Sprintf("%s is no number from 1 to %d", printable(value), mostCounted), write: []string{"5"}}
+		return 0, &flaw{message: fmt.Sprintf("%s is no number from 1 to %d", printable(value), mostCounted), write: []string{"5"}}
 	}
-	return strconv.Itoa(n), nil
+	return n, nil
 }
 
-func checkTCP(value string) (string, *flaw) {
+func parseTCP(value string) (string, *flaw) {
 	if value == off {
 		return off, nil
 	}
@@ -162,7 +163,7 @@ func onLoopback(address string) bool {
 // maxSocketPath is what Linux's sockaddr_un holds, less the closing NUL.
 const maxSocketPath = 107
 
-func checkSocket(value string) (string, *flaw) {
+func parseSocket(value string) (string, *flaw) {
 	switch {
 	case value == off:
 		return off, nil
@@ -183,7 +184,7 @@ func checkSocket(value string) (string, *flaw) {
 	return value, nil
 }
 
-func checkAPIURL(value string) (string, *flaw) {
+func parseAPIURL(value string) (string, *flaw) {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
 		return "", &flaw{message: printable(value) + " is no web address", write: []string{"https://slack.com/api/"}}
@@ -194,7 +195,7 @@ func checkAPIURL(value string) (string, *flaw) {
 	return strings.TrimSuffix(value, "/") + "/", nil
 }
 
-func checkBearer(value string) (string, *flaw) {
+func parseBearer(value string) (string, *flaw) {
 	token := strings.TrimSpace(value)
 	switch {
 	case strings.HasPrefix(token, "Bearer "):
@@ -207,8 +208,8 @@ func checkBearer(value string) (string, *flaw) {
 	return token, nil
 }
 
-// checkChannel returns the one spelling of a conversation that alerts use too.
-func checkChannel(value string) (string, *flaw) {
+// parseChannel returns the one spelling of a conversation that alerts use too.
+func parseChannel(value string) (string, *flaw) {
 	f := &flaw{
 		message: printable(value) + " is no conversation",
 		write:   []string{"C0123456789", "#alerts", "@name", "name@example.com"},

@@ -13,7 +13,6 @@
 package config
 
 import (
-	"strconv"
 	"time"
 
 	"tocsin/alert"
@@ -117,8 +116,8 @@ type Log struct {
 func Load(in Input) (*Config, error) {
 	l := newLoader(in)
 	l.readDocument()
-	for _, opt := range options() {
-		l.resolve(opt)
+	for _, o := range options() {
+		l.resolve(o)
 	}
 	l.checkFlags()
 	l.checkTogether()
@@ -135,61 +134,14 @@ func (c *Config) Tokens() (app, bot alert.Secret) {
 }
 
 func (l *loader) config() *Config {
-	return &Config{
-		File: l.doc.path,
-		Slack: Slack{
-			AppToken: alert.Secret(l.value(keyAppToken)),
-			BotToken: alert.Secret(l.value(keyBotToken)),
-			APIURL:   l.value(keyAPIURL),
-		},
-		Listen: Listen{
-			TCP:    unlessOff(l.value(keyTCP)),
-			Socket: unlessOff(l.value(keySocket)),
-			Token:  alert.Secret(l.value(keyToken)),
-		},
-		Store:           StoreURL(l.value(keyStore)),
-		Delivery:        l.delivery(),
-		Routing:         l.routing(),
-		Permissions:     l.permissions(),
-		Log:             Log{Level: l.value(keyLogLevel), Format: l.value(keyLogFormat)},
-		DefaultChannel:  l.value(keyDefaultChannel),
-		LastResort:      l.list(keyLastResort),
-		FallbackChannel: l.value(keyFallback),
-		Warnings:        inOrder(append(l.warnings, l.absent...)),
-		settings:        l.settings(),
+	c := &Config{File: l.doc.path, Warnings: inOrder(append(l.warnings, l.absent...)), settings: l.settings()}
+	for _, set := range l.sets {
+		set(c)
 	}
-}
-
-// delivery reads values that their options have checked.
-func (l *loader) delivery() Delivery {
-	var d Delivery
-	d.DigestAbove, _ = strconv.Atoi(l.value(keyDigestAbove))
-	d.GiveUpAfter, _ = alert.ParseDuration(l.value(keyGiveUpAfter))
-	d.ProbeEvery, _ = alert.ParseDuration(l.value(keyProbeEvery))
-	d.MaxPending, _ = strconv.ParseInt(l.value(keyMaxPending), 10, 64)
-	d.Retention, _ = alert.ParseDuration(l.value(keyRetention))
-	if kept := l.value(keyDeadRetention); kept != forever {
-		d.DeadRetention, _ = alert.ParseDuration(kept)
+	// Checking the tokens removes what surrounds them.
+	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
+	for _, route := range l.routes {
+		c.Routing.Routes = append(c.Routing.Routes, route.Route)
 	}
-	return d
-}
-
-// list is the values of an option that may have several.
-func (l *loader) list(key string) []string {
-	g := l.values[key]
-	if g.items == nil && g.value != "" {
-		return []string{g.value}
-	}
-	var all []string
-	for _, item := range g.items {
-		all = append(all, item.value)
-	}
-	return all
-}
-
-func unlessOff(value string) string {
-	if value == off {
-		return ""
-	}
-	return value
+	return c
 }

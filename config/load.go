@@ -32,6 +32,7 @@ type loader struct {
 	warnings []Problem
 	absent   []Problem // warnings of what nobody gave, which is no mistake
 	routes   []placedRoute
+	sets     []func(*Config) // of the values that win
 }
 
 func newLoader(in Input) *loader {
@@ -46,30 +47,31 @@ func (l *loader) warn(p Problem) { l.warnings = append(l.warnings, p) }
 
 // resolve checks every value an option was given, also those that a higher
 // source hides, and keeps the highest.
-func (l *loader) resolve(opt option) {
-	sources := l.sources(opt)
+func (l *loader) resolve(o option[Config]) {
+	sources := l.sources(o.spec)
 	if len(sources) == 0 {
-		sources = append(sources, l.fallback(opt))
+		sources = append(sources, l.fallback(o.spec))
 	}
 	for i, g := range sources {
 		g.overridden = i > 0
-		g.value = l.checked(opt, g)
+		g, sets := check(l, o, g)
 		if i == 0 {
-			l.values[opt.key] = g
+			l.values[o.key] = g
+			l.sets = append(l.sets, sets...)
 		}
 	}
-	l.checkOnce(opt, sources)
+	l.checkOnce(o.spec, sources)
 }
 
 func (l *loader) resolveKeys(keys ...string) {
-	for _, key := range keys {
-		if opt, ok := optionOf(key); ok {
-			l.resolve(opt)
+	for _, o := range options() {
+		if slices.Contains(keys, o.key) {
+			l.resolve(o)
 		}
 	}
 }
 
-func (l *loader) fallback(opt option) given {
+func (l *loader) fallback(opt spec) given {
 	g := given{origin: Origin{kind: fromDefault, place: opt.key}}
 	if opt.fallback != nil {
 		g.value = opt.fallback(l.in)
@@ -78,7 +80,7 @@ func (l *loader) fallback(opt option) given {
 }
 
 // sources returns what was given for an option, the highest first.
-func (l *loader) sources(opt option) []given {
+func (l *loader) sources(opt spec) []given {
 	var found []given
 	if value := l.in.Flags[opt.flag]; opt.flag != "" && value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromFlag, place: opt.flag}})
@@ -100,7 +102,7 @@ func (l *loader) sources(opt option) []given {
 
 // credential reads what systemd passed with LoadCredential=. One that is
 // missing or empty was not given, so that a unit can name it unconditionally.
-func (l *loader) credential(opt option) (given, bool) {
+func (l *loader) credential(opt spec) (given, bool) {
 	dir := l.in.env("CREDENTIALS_DIRECTORY")
 	if opt.credential == "" || dir == "" {
 		return given{}, false
@@ -113,7 +115,7 @@ func (l *loader) credential(opt option) (given, bool) {
 	return g, true
 }
 
-func (l *loader) secretFile(opt option) (given, bool) {
+func (l *loader) secretFile(opt spec) (given, bool) {
 	named, ok := l.doc.values[opt.fileKey]
 	if opt.fileKey == "" || !ok || !strings.HasPrefix(named.value, "/") {
 		return given{}, false
@@ -155,46 +157,53 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// checked returns the value as the program wants it, and notes what is wrong.
-func (l *loader) checked(opt option, g given) string {
-	if g.unreadable != "" {
-		l.unreadable(opt, g)
-		return ""
+// check parses what was given for an option, and notes what is wrong with it. It
+// returns it as it is shown, and what sets it.
+func check[T any](l *loader, o option[T], g given) (given, []func(*T)) {
+	switch {
+	case g.unreadable != "":
+		l.unreadable(o.spec, g)
+		g.value = ""
+		return g, nil
+	case g.origin.kind == fromDefault && g.value == "":
+		return g, nil
+	case g.items != nil:
+		return checkItems(l, o, g)
 	}
-	if g.origin.kind == fromDefault && g.value == "" {
-		return ""
-	}
-	if g.items != nil {
-		return strings.Join(l.checkedItems(opt, g), listed)
-	}
-	value, f := opt.check(g.value)
-	if f == nil && g.notText != "" && !opt.bare {
+	value, f := o.read(g.value)
+	if f == nil && g.notText != "" && !o.bare {
 		f = &flaw{message: fmt.Sprintf("is %s where text belongs", g.notText), advice: "put it in quotes"}
 	}
 	if f != nil {
-		l.fail(g.origin.problem(opt.key+" "+f.message, f.fix(opt, g.origin)))
-		return ""
+		l.fail(g.origin.problem(o.key+" "+f.message, f.fix(o.spec, g.origin)))
+		g.value = ""
+		return g, nil
 	}
-	return value
+	g.value = value.text
+	return g, []func(*T){value.set}
 }
 
 // listed stands between the values of a list where a person reads them.
 const listed = ", "
 
-// checkedItems are the values of a list without those that are wrong.
-func (l *loader) checkedItems(opt option, g given) []string {
-	var good []string
+// checkItems keeps the values of a list that are good.
+func checkItems[T any](l *loader, o option[T], g given) (given, []func(*T)) {
+	var good []given
+	var texts []string
+	var sets []func(*T)
 	for _, item := range g.items {
-		if value := l.checked(opt, item); value != "" {
-			good = append(good, value)
+		item, set := check(l, o, item)
+		if len(set) > 0 {
+			good, texts, sets = append(good, item), append(texts, item.value), append(sets, set...)
 		}
 	}
-	return good
+	g.items, g.value = good, strings.Join(texts, listed)
+	return g, sets
 }
 
 // unreadable is only a warning for Slack's tokens: a daemon without them still
 // accepts and keeps alerts. Without its own token it would stand open.
-func (l *loader) unreadable(opt option, g given) {
+func (l *loader) unreadable(opt spec, g given) {
 	path := l.doc.values[opt.fileKey].value
 	fix := "make it readable for the user Tocsin runs as, with the token as its only line"
 	if g.origin.kind == fromCredential {
@@ -210,7 +219,7 @@ func (l *loader) unreadable(opt option, g given) {
 }
 
 // checkOnce refuses a secret and a file for it side by side in YAML.
-func (l *loader) checkOnce(opt option, sources []given) {
+func (l *loader) checkOnce(opt spec, sources []given) {
 	named, ok := l.doc.values[opt.fileKey]
 	if opt.fileKey == "" || !ok {
 		return
@@ -272,7 +281,7 @@ func (l *loader) checkListeners() {
 	if tcp.value == "" || tcp.value == off || onLoopback(tcp.value) || l.mayHaveToken() {
 		return
 	}
-	opt, _ := optionOf(keyTCP)
+	opt, _ := specOf(keyTCP)
 	l.fail(tcp.origin.problem(
 		fmt.Sprintf("listen.tcp %s can be reached from other machines, and no token protects it", printable(tcp.value)),
 		"set TOCSIN_API_TOKEN or listen.token_file (openssl rand -hex 32 makes one), or write "+tcp.origin.assign(opt, "127.0.0.1:8126")))

@@ -3,6 +3,7 @@ package config
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 )
@@ -41,8 +42,6 @@ const (
 const (
 	off     = "off"
 	forever = "forever"
-	yes     = "true"
-	no      = "false"
 )
 
 // What delivery.when_unsure and that of a route may say.
@@ -51,8 +50,9 @@ const (
 	hold   = "hold"
 )
 
-// option is one thing that can be set, and everywhere it can be set.
-type option struct {
+// spec says what an option is called in each place where it can be given, and
+// what may be written there.
+type spec struct {
 	key        string // dotted, as in YAML
 	flag       string
 	env        string
@@ -65,83 +65,195 @@ type option struct {
 	bare bool
 	// list marks an option that may have several values.
 	list bool
-	// check returns the value as the program wants it, or what is wrong with it.
-	check func(string) (string, *flaw)
 	// fallback returns the default; nil means empty.
 	fallback func(Input) string
 }
 
 // name is the last part of the key, as it is written below its section.
-func (o option) name() string { return o.key[strings.LastIndexByte(o.key, '.')+1:] }
+func (s spec) name() string { return s.key[strings.LastIndexByte(s.key, '.')+1:] }
 
 func constant(value string) func(Input) string {
 	return func(Input) string { return value }
 }
 
-// options returns the whole table: what is not in it does not exist.
-func options() []option {
-	return []option{
-		{key: keyAppToken, env: "SLACK_APP_TOKEN", credential: "slack_app_token", fileKey: keyAppTokenFile, secret: true, token: true, check: anything},
-		{key: keyAppTokenFile, check: checkPath},
-		{key: keyBotToken, env: "SLACK_BOT_TOKEN", credential: "slack_bot_token", fileKey: keyBotTokenFile, secret: true, token: true, check: anything},
-		{key: keyBotTokenFile, check: checkPath},
-		{key: keyAPIURL, flag: "slack-api-url", env: "SLACK_API_URL", check: checkAPIURL, fallback: constant("https://slack.com/api/")},
-		{key: keyTCP, flag: "listen", env: "TOCSIN_LISTEN", check: checkTCP, fallback: constant("127.0.0.1:8126")},
-		{key: keySocket, flag: "socket", env: "TOCSIN_SOCKET", check: checkSocket, fallback: Input.defaultSocket},
-		{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true, check: checkBearer},
-		{key: keyTokenFile, check: checkPath},
-		{key: keyStore, flag: "store", env: "TOCSIN_STORE", check: checkStore, fallback: Input.defaultStore},
-		{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID", check: checkChannel},
-		{key: keyFallback, check: checkChannel},
-		{key: keyDigestAbove, flag: "digest-above", bare: true, check: checkCount, fallback: constant("5")},
-		{key: keyGiveUpAfter, flag: "give-up-after", check: checkDuration, fallback: constant("24h")},
-		{key: keyProbeEvery, check: checkDuration, fallback: constant("5m")},
-		{key: keyMaxPending, bare: true, check: checkMany, fallback: constant("1000000")},
-		{key: keyRetention, check: checkDuration, fallback: constant("30d")},
-		{key: keyDeadRetention, check: checkPatience, fallback: constant(forever)},
-		{key: keyThread, check: checkThread(), fallback: constant(string(alert.ThreadImportant))},
-		{key: keyBroadcast, bare: true, check: checkTruth, fallback: constant(no)},
-		{key: keyWhenUnsure, check: oneOf(resend, hold), fallback: constant(resend)},
-		{key: keyLastResort, list: true, bare: true, check: anything},
-		{key: keyRoutes, check: anything},
-		{key: keyMayAck, list: true, check: checkPermit, fallback: constant(everyone)},
-		{key: keyMaySilence, list: true, check: checkPermit, fallback: constant(everyone)},
-		{key: keyMaySend, list: true, check: checkPermit, fallback: constant(everyone)},
-		{key: keyLogLevel, flag: "log-level", check: oneOf("debug", "info", "warn", "error"), fallback: constant("info")},
-		{key: keyLogFormat, flag: "log-format", check: oneOf("auto", "json", "console"), fallback: constant("auto")},
+// option is a spec with how its values are read: each is parsed once and then
+// set in a T, such as the Config or a route.
+type option[T any] struct {
+	spec
+	read func(text string) (setting[T], *flaw)
+}
+
+// setting is a value that was parsed.
+type setting[T any] struct {
+	text string // as config show shows it
+	set  func(*T)
+}
+
+// opt makes an option of values that parse reads and set puts in their place. A
+// list's set is called once for each of its values.
+func opt[T, V any](s spec, parse func(string) (V, *flaw), set func(*T, V)) option[T] {
+	read := func(text string) (setting[T], *flaw) {
+		value, f := parse(text)
+		if f != nil {
+			return setting[T]{}, f
+		}
+		if spelling, ok := any(value).(string); ok {
+			text = spelling
+		}
+		return setting[T]{text: text, set: func(target *T) { set(target, value) }}, nil
 	}
+	return option[T]{spec: s, read: read}
+}
+
+// onlyChecked is the set of an option whose text is used before there is a
+// Config.
+func onlyChecked(*Config, string) {}
+
+// options returns the whole table, in the order of config/example.yaml: what is
+// not in it or in routeOptions does not exist.
+func options() []option[Config] {
+	return slices.Concat(slackOptions(), listenOptions(), storeOptions(), deliveryOptions(), permissionOptions(), logOptions())
+}
+
+func slackOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyAppToken, env: "SLACK_APP_TOKEN", credential: "slack_app_token", fileKey: keyAppTokenFile, secret: true, token: true},
+			anything, onlyChecked),
+		opt(spec{key: keyAppTokenFile}, parsePath, onlyChecked),
+		opt(spec{key: keyBotToken, env: "SLACK_BOT_TOKEN", credential: "slack_bot_token", fileKey: keyBotTokenFile, secret: true, token: true},
+			anything, onlyChecked),
+		opt(spec{key: keyBotTokenFile}, parsePath, onlyChecked),
+		opt(spec{key: keyAPIURL, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
+			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
+	}
+}
+
+func listenOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyTCP, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
+			parseTCP, func(c *Config, v string) { c.Listen.TCP = unlessOff(v) }),
+		opt(spec{key: keySocket, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},
+			parseSocket, func(c *Config, v string) { c.Listen.Socket = unlessOff(v) }),
+		opt(spec{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true},
+			parseBearer, func(c *Config, v string) { c.Listen.Token = alert.Secret(v) }),
+		opt(spec{key: keyTokenFile}, parsePath, onlyChecked),
+	}
+}
+
+func storeOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyStore, flag: "store", env: "TOCSIN_STORE", fallback: Input.defaultStore},
+			parseStore, func(c *Config, v string) { c.Store = StoreURL(v) }),
+		opt(spec{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID"},
+			parseChannel, func(c *Config, v string) { c.DefaultChannel, c.Routing.Default = v, v }),
+		opt(spec{key: keyFallback}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
+	}
+}
+
+func deliveryOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyDigestAbove, flag: "digest-above", bare: true, fallback: constant("5")},
+			parseCount, func(c *Config, v int) { c.Delivery.DigestAbove = v }),
+		opt(spec{key: keyGiveUpAfter, flag: "give-up-after", fallback: constant("24h")},
+			parseDuration, func(c *Config, v time.Duration) { c.Delivery.GiveUpAfter = v }),
+		opt(spec{key: keyProbeEvery, fallback: constant("5m")},
+			parseDuration, func(c *Config, v time.Duration) { c.Delivery.ProbeEvery = v }),
+		opt(spec{key: keyMaxPending, bare: true, fallback: constant("1000000")},
+			parseMany, func(c *Config, v int64) { c.Delivery.MaxPending = v }),
+		opt(spec{key: keyRetention, fallback: constant("30d")},
+			parseDuration, func(c *Config, v time.Duration) { c.Delivery.Retention = v }),
+		opt(spec{key: keyDeadRetention, fallback: constant(forever)},
+			parseDurationOrForever, func(c *Config, v time.Duration) { c.Delivery.DeadRetention = v }),
+		opt(spec{key: keyThread, fallback: constant(string(alert.ThreadImportant))},
+			parseThread, func(c *Config, v alert.ThreadPolicy) { c.Routing.Thread = v }),
+		opt(spec{key: keyBroadcast, bare: true, fallback: constant("false")},
+			parseTruth, func(c *Config, v bool) { c.Routing.Broadcast = v }),
+		opt(spec{key: keyWhenUnsure, fallback: constant(resend)},
+			parseHold, func(c *Config, v bool) { c.Routing.HoldUnsure = v }),
+		opt(spec{key: keyLastResort, list: true, bare: true},
+			anything, func(c *Config, v string) { c.LastResort = append(c.LastResort, v) }),
+		opt(spec{key: keyRoutes}, anything, onlyChecked),
+	}
+}
+
+func permissionOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
+			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),
+		opt(spec{key: keyMaySilence, list: true, fallback: constant(everyone)},
+			parsePermit, func(c *Config, v string) { c.Permissions.Silence = with(c.Permissions.Silence, v) }),
+		opt(spec{key: keyMaySend, list: true, fallback: constant(everyone)},
+			parsePermit, func(c *Config, v string) { c.Permissions.Send = with(c.Permissions.Send, v) }),
+	}
+}
+
+func logOptions() []option[Config] {
+	return []option[Config]{
+		opt(spec{key: keyLogLevel, flag: "log-level", fallback: constant("info")},
+			oneOf("debug", "info", "warn", "error"), func(c *Config, v string) { c.Log.Level = v }),
+		opt(spec{key: keyLogFormat, flag: "log-format", fallback: constant("auto")},
+			oneOf("auto", "json", "console"), func(c *Config, v string) { c.Log.Format = v }),
+	}
+}
+
+// with adds a value that all does not hold yet.
+func with[T comparable](all []T, value T) []T {
+	if slices.Contains(all, value) {
+		return all
+	}
+	return append(all, value)
+}
+
+func unlessOff(value string) string {
+	if value == off {
+		return ""
+	}
+	return value
+}
+
+// specs returns those of every option, also of those in each route.
+func specs() []spec {
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()))
+}
+
+func specsOf[T any](options []option[T]) []spec {
+	all := make([]spec, len(options))
+	for i, o := range options {
+		all[i] = o.spec
+	}
+	return all
 }
 
 // FlagNames returns the names that Input.Flags understands, sorted.
 func FlagNames() []string {
 	names := []string{"config"}
-	for _, opt := range options() {
-		if opt.flag != "" {
-			names = append(names, opt.flag)
+	for _, s := range specs() {
+		if s.flag != "" {
+			names = append(names, s.flag)
 		}
 	}
 	slices.Sort(names)
 	return names
 }
 
-// optionOf finds an option of the file, also one that stands in each route.
-func optionOf(key string) (option, bool) {
-	all := slices.Concat(options(), routeOptions())
-	i := slices.IndexFunc(all, func(o option) bool { return o.key == key })
+// specOf finds an option of the file, also one that is in each route.
+func specOf(key string) (spec, bool) {
+	all := specs()
+	i := slices.IndexFunc(all, func(s spec) bool { return s.key == key })
 	if i < 0 {
-		return option{}, false
+		return spec{}, false
 	}
 	return all[i], true
 }
 
-// below returns the names that may stand under a section, or at the top level
-// when section is empty, each once and in the table's order.
+// below returns the names that may be in a section, or at the top level when
+// section is empty, each once and in the table's order.
 func below(section string) []string {
 	var names []string
-	for _, opt := range slices.Concat(options(), routeOptions()) {
-		rest, inside := opt.key, section == ""
+	for _, s := range specs() {
+		rest, inside := s.key, section == ""
 		if section != "" {
-			rest, inside = strings.CutPrefix(opt.key, section+".")
+			rest, inside = strings.CutPrefix(s.key, section+".")
 		}
 		name, _, _ := strings.Cut(rest, ".")
 		if inside && !slices.Contains(names, name) {

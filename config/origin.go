@@ -63,7 +63,7 @@ func onOneLine(text string) string {
 
 // assign shows how value is written at this origin: as a flag, a variable, the
 // content of a file, or a line of YAML.
-func (o Origin) assign(opt option, value string) string {
+func (o Origin) assign(opt spec, value string) string {
 	switch o.kind {
 	case fromFlag:
 		return "--" + opt.flag + " " + shellQuote(value)

@@ -20,8 +20,8 @@ var (
 	memberName = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$|^[^\s@<>|,]+@[^\s@<>|,]+\.[^\s@<>|,]+$`)
 )
 
-// checkPermit returns the one spelling of who may do something.
-func checkPermit(value string) (string, *flaw) {
+// parsePermit returns the one spelling of who may do something.
+func parsePermit(value string) (string, *flaw) {
 	value = strings.TrimSpace(value)
 	switch lower := strings.ToLower(value); {
 	case lower == everyone, lower == nobody, memberName.MatchString(value):
@@ -42,22 +42,14 @@ func checkPermit(value string) (string, *flaw) {
 // checkPermissions finds everyone or nobody beside others.
 func (l *loader) checkPermissions() {
 	for _, key := range []string{keyMayAck, keyMaySilence, keyMaySend} {
-		who := l.permitted(key)
+		var who []string
+		for _, item := range l.values[key].items {
+			who = with(who, item.value)
+		}
 		for _, word := range []string{everyone, nobody} {
 			if len(who) > 1 && slices.Contains(who, word) {
 				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))
 			}
 		}
 	}
-}
-
-func (l *loader) permitted(key string) []string {
-	if l.value(key) == "" {
-		return nil
-	}
-	return unique(strings.Split(l.value(key), listed))
-}
-
-func (l *loader) permissions() Permissions {
-	return Permissions{Ack: l.permitted(keyMayAck), Silence: l.permitted(keyMaySilence), Send: l.permitted(keyMaySend)}
 }

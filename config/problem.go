@@ -70,7 +70,7 @@ type flaw struct {
 	advice  string   // said after them, or alone when there are none
 }
 
-func (f *flaw) fix(opt option, from Origin) string {
+func (f *flaw) fix(opt spec, from Origin) string {
 	var parts []string
 	if len(f.write) > 0 {
 		alternatives := make([]string, len(f.write))

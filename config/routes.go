@@ -11,57 +11,62 @@ import (
 	"tocsin/alert"
 )
 
-// The groups of options that stand in each route.
+// The groups of options in each route.
 const (
 	inEscalate = keyRoutes + ".escalate"
 	inQuiet    = keyRoutes + ".quiet"
 )
 
-// routeOptions returns the options of each route, of each step of its
-// escalation, and of its quiet hours.
-func routeOptions() []option {
-	return []option{
-		{key: "routes.name", check: checkRouteName},
-		{key: "routes.match", list: true, check: checkMatch},
-		{key: "routes.to", list: true, check: checkChannel},
-		{key: "routes.mention", list: true, check: checkMention},
-		{key: "routes.continue", bare: true, check: checkTruth},
-		{key: "routes.escalate.after", check: checkDuration},
-		{key: "routes.escalate.to", list: true, check: checkChannel},
-		{key: "routes.escalate.mention", list: true, check: checkMention},
-		{key: "routes.remind", check: checkDuration},
-		{key: "routes.quiet.from", check: checkClock},
-		{key: "routes.quiet.till", check: checkClock},
-		{key: "routes.quiet.zone", check: checkZone},
-		{key: "routes.quiet.days", list: true, check: checkDay},
-		{key: "routes.quiet.below", check: oneOf(string(alert.Critical), string(alert.Error), string(alert.Warning))},
-		{key: "routes.thread", check: checkThread()},
-		{key: "routes.broadcast", bare: true, check: checkTruth},
-		{key: "routes.when_unsure", check: oneOf(resend, hold)},
+// routeOptions returns the options of each route, without those of its groups.
+func routeOptions() []option[alert.Route] {
+	type route = alert.Route
+	return []option[route]{
+		opt(spec{key: "routes.name"}, parseRouteName, func(r *route, v string) { r.Name = v }),
+		opt(spec{key: "routes.match", list: true}, parseMatch, func(r *route, v alert.Matchers) { r.Matchers = append(r.Matchers, v...) }),
+		opt(spec{key: "routes.to", list: true}, parseChannel, func(r *route, v string) { r.To = with(r.To, v) }),
+		opt(spec{key: "routes.mention", list: true}, parseMention, func(r *route, v string) { r.Mention = with(r.Mention, v) }),
+		opt(spec{key: "routes.continue", bare: true}, parseTruth, func(r *route, v bool) { r.Continue = v }),
+		opt(spec{key: "routes.remind"}, parseDuration, func(r *route, v time.Duration) { r.Remind = v }),
+		opt(spec{key: "routes.thread"}, parseThread, func(r *route, v alert.ThreadPolicy) { r.Thread = v }),
+		opt(spec{key: "routes.broadcast", bare: true}, parseTruth, func(r *route, v bool) { r.Broadcast = &v }),
+		opt(spec{key: "routes.when_unsure"}, parseHold, func(r *route, v bool) { r.HoldUnsure = &v }),
 	}
 }
 
-// placedRoute is a route with where it stands and whether all of it is good.
+// stepOptions returns the options of each step of a route's escalation.
+func stepOptions() []option[alert.Step] {
+	type step = alert.Step
+	return []option[step]{
+		opt(spec{key: "routes.escalate.after"}, parseDuration, func(s *step, v time.Duration) { s.After = v }),
+		opt(spec{key: "routes.escalate.to", list: true}, parseChannel, func(s *step, v string) { s.To = with(s.To, v) }),
+		opt(spec{key: "routes.escalate.mention", list: true}, parseMention, func(s *step, v string) { s.Mention = with(s.Mention, v) }),
+	}
+}
+
+// quietOptions returns the options of a route's quiet hours.
+func quietOptions() []option[alert.Quiet] {
+	type quiet = alert.Quiet
+	return []option[quiet]{
+		opt(spec{key: "routes.quiet.from"}, parseClock, func(q *quiet, v time.Duration) { q.From = v }),
+		opt(spec{key: "routes.quiet.till"}, parseClock, func(q *quiet, v time.Duration) { q.Till = v }),
+		opt(spec{key: "routes.quiet.zone"}, parseZone, func(q *quiet, v *time.Location) { q.Zone = v }),
+		opt(spec{key: "routes.quiet.days", list: true}, parseDay, func(q *quiet, v time.Weekday) { q.Days = with(q.Days, v) }),
+		opt(spec{key: "routes.quiet.below"}, parseQuietBelow, func(q *quiet, v alert.Severity) { q.Below = v }),
+	}
+}
+
+// placedRoute is a route with its place in the file.
 type placedRoute struct {
 	alert.Route
 	at Origin
 }
 
-// group is what stands in one group of options, checked.
-type group struct {
-	at     Origin
-	said   map[string]bool // by key: also what is wrong
-	values map[string][]string
-	groups map[string][]group
-}
-
 // readRoutes reads the list of routes.
 func (l *loader) readRoutes(node ast.Node, key Origin) {
 	l.doc.mentioned[keyRoutes] = true
+	readGroups(l, l.routeGroup(), node)
 	var names []string
-	for _, g := range l.readGroups(keyRoutes, node) {
-		r := l.route(g)
-		l.routes = append(l.routes, placedRoute{r, g.at})
+	for _, r := range l.routes {
 		names = append(names, r.Name)
 	}
 	if len(names) > 0 {
@@ -69,142 +74,68 @@ func (l *loader) readRoutes(node ast.Node, key Origin) {
 	}
 }
 
-// readGroups reads a list of groups of options.
-func (l *loader) readGroups(section string, node ast.Node) []group {
-	var all []group
-	switch n := node.(type) {
-	case *ast.NullNode: // every line is commented out
-	case *ast.SequenceNode:
-		for _, item := range n.Values {
-			if g, ok := l.readGroup(section, item); ok {
-				all = append(all, g)
+// routeGroup reads a route. Each that is done is added to l.routes.
+func (l *loader) routeGroup() group[alert.Route] {
+	return group[alert.Route]{
+		path: keyRoutes, example: "name: database", options: routeOptions(),
+		inner: func(r *alert.Route, path string, node ast.Node) bool {
+			switch path {
+			case inEscalate:
+				r.Escalate = readGroups(l, l.stepGroup(), node)
+			case inQuiet:
+				if quiet, ok := readGroup(l, l.quietGroup(), node); ok {
+					r.Quiet = &quiet
+				}
+			default:
+				return false
 			}
-		}
-	default:
-		l.fail(l.at(node).problem(
-			fmt.Sprintf("%s is %s where a list belongs", section, describe(node)),
-			"begin each of them with - as in - "+firstOf(section)))
+			return true
+		},
+		done: func(r *alert.Route, p placed) {
+			l.need(p, "routes.name", "it tells which route an incident came by", "name: database")
+			l.routes = append(l.routes, placedRoute{*r, p.at})
+		},
 	}
-	return all
 }
 
-// firstOf is how an item of a list begins.
-func firstOf(section string) string {
-	if section == inEscalate {
-		return "after: 10m"
-	}
-	return "name: database"
-}
-
-// readGroup reads one group of options.
-func (l *loader) readGroup(section string, node ast.Node) (group, bool) {
-	var entries []*ast.MappingValueNode
-	switch n := node.(type) {
-	case *ast.MappingNode:
-		entries = n.Values
-	case *ast.MappingValueNode:
-		entries = []*ast.MappingValueNode{n}
-	default:
-		l.fail(l.at(node).problem(
-			fmt.Sprintf("%s has %s where options belong", section, describe(node)),
-			"write them as name: value, one to a line: "+strings.Join(below(section), ", ")))
-		return group{}, false
-	}
-	g := group{at: l.at(node), said: map[string]bool{}, values: map[string][]string{}, groups: map[string][]group{}}
-	meant := l.eachEntry(section, entries, func(path string, entry *ast.MappingValueNode, from Origin) bool {
-		g.said[path] = true
-		opt, known := optionOf(path)
-		switch {
-		case known:
-			g.values[path] = l.readGood(opt, entry.Value, from)
-		case path == inEscalate:
-			g.groups[path] = l.readGroups(path, entry.Value)
-		case path == inQuiet:
-			if quiet, ok := l.readGroup(path, entry.Value); ok {
-				g.groups[path] = []group{quiet}
+func (l *loader) stepGroup() group[alert.Step] {
+	return group[alert.Step]{
+		path: inEscalate, example: "after: 10m", options: stepOptions(),
+		done: func(_ *alert.Step, p placed) {
+			l.need(p, "routes.escalate.after", "it says how long nobody may have acknowledged", "after: 10m")
+			if !p.given["routes.escalate.to"] && !p.given["routes.escalate.mention"] {
+				l.fail(p.at.problem("routes.escalate has a step that tells nobody", `write to: "#name", or mention: "@name"`))
 			}
-		default:
-			return false
-		}
-		return true
-	})
-	for _, key := range meant {
-		g.said[key] = true
+		},
 	}
-	return g, true
 }
 
-// readGood returns an option's values, brought to their one spelling, without
-// those that are wrong.
-func (l *loader) readGood(opt option, node ast.Node, key Origin) []string {
-	g, ok := l.readValue(opt, node, key)
-	if !ok {
-		return nil
+// quietGroup reads quiet hours. Those of every day and all day are a mistake:
+// nothing would ever be on time.
+func (l *loader) quietGroup() group[alert.Quiet] {
+	return group[alert.Quiet]{
+		path: inQuiet, options: quietOptions(),
+		done: func(q *alert.Quiet, p placed) {
+			l.need(p, "routes.quiet.from", "it says when the quiet begins", `from: "22:00"`)
+			l.need(p, "routes.quiet.till", "it says when the quiet ends", `till: "07:00"`)
+			l.need(p, "routes.quiet.zone", "it says whose clock is meant", "zone: Europe/Berlin, or zone: UTC")
+			if q.Below == "" {
+				q.Below = alert.Critical
+			}
+			good := p.good["routes.quiet.from"] && p.good["routes.quiet.till"] && p.good["routes.quiet.zone"]
+			if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.Till%day {
+				l.fail(p.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or the days that are quiet`))
+			}
+		},
 	}
-	if g.items == nil {
-		g.items = []given{g}
-	}
-	return l.checkedItems(opt, g)
-}
-
-func (g group) text(key string) string {
-	if all := g.values[key]; len(all) > 0 {
-		return all[0]
-	}
-	return ""
-}
-
-// truth is nil where nothing is said.
-func (g group) truth(key, is string) *bool {
-	if g.text(key) == "" {
-		return nil
-	}
-	holds := g.text(key) == is
-	return &holds
-}
-
-// wait reads a duration that was checked.
-func (g group) wait(key string) time.Duration {
-	d, _ := alert.ParseDuration(g.text(key))
-	return d
 }
 
 // need says what is missing in a group.
-func (l *loader) need(g group, key, why, write string) {
-	if !g.said[key] {
-		l.fail(g.at.problem(key+" is missing: "+why, "write "+write))
+func (l *loader) need(p placed, key, why, write string) {
+	if !p.given[key] {
+		l.fail(p.at.problem(key+" is missing: "+why, "write "+write))
 	}
 }
-
-func (l *loader) route(g group) alert.Route {
-	r := alert.Route{
-		Name: g.text("routes.name"), To: unique(g.values["routes.to"]), Mention: unique(g.values["routes.mention"]),
-		Continue: g.text("routes.continue") == yes, Remind: g.wait("routes.remind"), Thread: alert.ThreadPolicy(g.text("routes.thread")),
-		Broadcast: g.truth("routes.broadcast", yes), HoldUnsure: g.truth("routes.when_unsure", hold),
-	}
-	l.need(g, "routes.name", "it tells which route an incident came by", "name: database")
-	for _, text := range g.values["routes.match"] {
-		matchers, _ := alert.ParseMatchers(text) // checked
-		r.Matchers = append(r.Matchers, matchers...)
-	}
-	for _, step := range g.groups[inEscalate] {
-		r.Escalate = append(r.Escalate, l.step(step))
-	}
-	for _, quiet := range g.groups[inQuiet] {
-		r.Quiet = l.quiet(quiet)
-	}
-	return r
-}
-
-func (l *loader) step(g group) alert.Step {
-	l.need(g, "routes.escalate.after", "it says how long nobody may have acknowledged", "after: 10m")
-	if !g.said["routes.escalate.to"] && !g.said["routes.escalate.mention"] {
-		l.fail(g.at.problem("routes.escalate has a step that tells nobody", `write to: "#name", or mention: "@name"`))
-	}
-	return alert.Step{After: g.wait("routes.escalate.after"), To: unique(g.values["routes.escalate.to"]), Mention: unique(g.values["routes.escalate.mention"])}
-}
-
-func unique(all []string) []string { return alert.Union(nil, all) }
 
 // checkRoutes finds routes of one name, and warns of those that no alert reaches.
 func (l *loader) checkRoutes() {
@@ -237,15 +168,4 @@ func (r placedRoute) hides(later alert.Route) bool {
 		}
 	}
 	return true
-}
-
-func (l *loader) routing() alert.Routing {
-	r := alert.Routing{
-		Default: l.value(keyDefaultChannel), Thread: alert.ThreadPolicy(l.value(keyThread)),
-		Broadcast: l.value(keyBroadcast) == yes, HoldUnsure: l.value(keyWhenUnsure) == hold,
-	}
-	for _, route := range l.routes {
-		r.Routes = append(r.Routes, route.Route)
-	}
-	return r
 }

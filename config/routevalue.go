@@ -12,26 +12,41 @@ import (
 	"tocsin/alert"
 )
 
-func checkTruth(value string) (string, *flaw) {
+func parseTruth(value string) (bool, *flaw) {
+	f := &flaw{message: printable(value) + " is neither true nor false", write: []string{"true", "false"}}
 	switch strings.ToLower(value) {
-	case yes, no:
-		return strings.ToLower(value), nil
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
 	case "yes", "on":
-		return "", &flaw{message: printable(value) + " is neither true nor false", write: []string{yes}}
+		f.write = []string{"true"}
 	case "no", "off":
-		return "", &flaw{message: printable(value) + " is neither true nor false", write: []string{no}}
+		f.write = []string{"false"}
 	}
-	return "", &flaw{message: printable(value) + " is neither true nor false", write: []string{yes, no}}
+	return false, f
 }
 
-func checkThread() func(string) (string, *flaw) {
-	return oneOf(string(alert.ThreadAll), string(alert.ThreadImportant), string(alert.ThreadNone))
+func parseThread(value string) (alert.ThreadPolicy, *flaw) {
+	v, f := oneOf(string(alert.ThreadAll), string(alert.ThreadImportant), string(alert.ThreadNone))(value)
+	return alert.ThreadPolicy(v), f
+}
+
+// parseHold reads when_unsure: whether to hold.
+func parseHold(value string) (bool, *flaw) {
+	v, f := oneOf(resend, hold)(value)
+	return v == hold, f
+}
+
+func parseQuietBelow(value string) (alert.Severity, *flaw) {
+	v, f := oneOf(string(alert.Critical), string(alert.Error), string(alert.Warning))(value)
+	return alert.Severity(v), f
 }
 
 // longestName is how long a route's name may be; it stands in each incident.
 const longestName = 80
 
-func checkRouteName(value string) (string, *flaw) {
+func parseRouteName(value string) (string, *flaw) {
 	value = strings.TrimSpace(value)
 	switch {
 	case len([]rune(value)) > longestName:
@@ -46,18 +61,17 @@ func checkRouteName(value string) (string, *flaw) {
 	return value, nil
 }
 
-// checkMatch returns matchers as they were written.
-func checkMatch(value string) (string, *flaw) {
+func parseMatch(value string) (alert.Matchers, *flaw) {
 	matchers, err := alert.ParseMatchers(value)
 	if err != nil {
-		return "", inputFlaw(err)
+		return nil, inputFlaw(err)
 	}
 	for _, m := range matchers {
 		if f := never(m); f != nil {
-			return "", f
+			return nil, f
 		}
 	}
-	return value, nil
+	return matchers, nil
 }
 
 func inputFlaw(err error) *flaw {
@@ -94,7 +108,7 @@ func words[T ~string](all []T) []string {
 	return out
 }
 
-func checkMention(value string) (string, *flaw) {
+func parseMention(value string) (string, *flaw) {
 	mention, err := alert.ParseMention(value)
 	if err != nil {
 		return "", &flaw{message: printable(value) + " is nobody to mention", write: []string{"here", "@name", "name@example.com", "U0123456789", "S0123456789"}}
@@ -104,67 +118,36 @@ func checkMention(value string) (string, *flaw) {
 
 var clockTime = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):([0-5][0-9])$`)
 
-// checkClock accepts 24:00 as the end of a day.
-func checkClock(value string) (string, *flaw) {
-	if clockTime.MatchString(value) && parseClock(value) <= day {
-		return value, nil
+// parseClock reads a time of day as the time since midnight. It accepts 24:00 as
+// the end of a day.
+func parseClock(value string) (time.Duration, *flaw) {
+	if clockTime.MatchString(value) {
+		hours, minutes, _ := strings.Cut(value, ":")
+		if d, err := time.ParseDuration(hours + "h" + minutes + "m"); err == nil && d <= day {
+			return d, nil
+		}
 	}
-	return "", &flaw{message: printable(value) + " is no time of day", write: []string{`"22:00"`, `"07:30"`}}
+	return 0, &flaw{message: printable(value) + " is no time of day", write: []string{`"22:00"`, `"07:30"`}}
 }
 
 const day = 24 * time.Hour
 
-// parseClock reads a time of day as the time since midnight.
-func parseClock(value string) time.Duration {
-	hours, minutes, _ := strings.Cut(value, ":")
-	d, _ := time.ParseDuration(hours + "h" + minutes + "m")
-	return d
-}
-
-func checkZone(value string) (string, *flaw) {
+func parseZone(value string) (*time.Location, *flaw) {
 	if value != "Local" {
-		if _, err := time.LoadLocation(value); err == nil {
-			return value, nil
+		if zone, err := time.LoadLocation(value); err == nil {
+			return zone, nil
 		}
 	}
-	return "", &flaw{message: printable(value) + " is no time zone", write: []string{"Europe/Berlin", "America/New_York", "UTC"}}
+	return nil, &flaw{message: printable(value) + " is no time zone", write: []string{"Europe/Berlin", "America/New_York", "UTC"}}
 }
 
-// weekdays are the days as they are written, Sunday first as time.Weekday has it.
-func weekdays() []string { return []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"} }
-
-func checkDay(value string) (string, *flaw) {
-	lower := strings.ToLower(value)
-	for n, short := range weekdays() {
-		if lower == short || lower == strings.ToLower(time.Weekday(n).String()) {
-			return short, nil
+// parseDay reads a day of the week, in full or by its first three letters.
+func parseDay(value string) (time.Weekday, *flaw) {
+	for day := time.Sunday; day <= time.Saturday; day++ {
+		name := day.String()
+		if strings.EqualFold(value, name) || strings.EqualFold(value, name[:3]) {
+			return day, nil
 		}
 	}
-	return "", &flaw{message: printable(value) + " is no day of the week", advice: "write days: [mon, tue, wed, thu, fri, sat, sun], or some of them"}
-}
-
-// quiet reads quiet hours. Those of every day and all day are a mistake:
-// nothing would ever be on time.
-func (l *loader) quiet(g group) *alert.Quiet {
-	l.need(g, "routes.quiet.from", "it says when the quiet begins", `from: "22:00"`)
-	l.need(g, "routes.quiet.till", "it says when the quiet ends", `till: "07:00"`)
-	l.need(g, "routes.quiet.zone", "it says whose clock is meant", "zone: Europe/Berlin, or zone: UTC")
-	zone, err := time.LoadLocation(g.text("routes.quiet.zone"))
-	if err != nil {
-		return nil // said already
-	}
-	q := &alert.Quiet{
-		From: parseClock(g.text("routes.quiet.from")), Till: parseClock(g.text("routes.quiet.till")), Zone: zone, Below: alert.Critical,
-	}
-	if below := g.text("routes.quiet.below"); below != "" {
-		q.Below = alert.Severity(below)
-	}
-	for _, name := range unique(g.values["routes.quiet.days"]) {
-		q.Days = append(q.Days, time.Weekday(slices.Index(weekdays(), name)))
-	}
-	good := g.text("routes.quiet.from") != "" && g.text("routes.quiet.till") != ""
-	if everyDay := len(q.Days) == 0 || len(q.Days) == len(weekdays()); good && everyDay && q.From%day == q.Till%day {
-		l.fail(g.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or the days that are quiet`))
-	}
-	return q
+	return 0, &flaw{message: printable(value) + " is no day of the week", advice: "write days: [mon, tue, wed, thu, fri, sat, sun], or some of them"}
 }

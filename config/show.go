@@ -22,7 +22,7 @@ const masked = "***"
 
 func (l *loader) settings() []Setting {
 	var all []Setting
-	for _, opt := range options() {
+	for _, opt := range specsOf(options()) {
 		g := l.values[opt.key]
 		value := g.value
 		switch {

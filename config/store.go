@@ -46,7 +46,7 @@ func (s StoreURL) MarshalText() ([]byte, error) { return []byte(s.String()), nil
 
 const exampleStore = "sqlite:/var/lib/tocsin/tocsin.db"
 
-func checkStore(value string) (string, *flaw) {
+func parseStore(value string) (string, *flaw) {
 	scheme, rest, found := strings.Cut(value, ":")
 	switch {
 	case found && scheme == "sqlite":

@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -29,7 +28,7 @@ func unknownOption(section, name string, from Origin) (problem Problem, meant st
 // elsewhere finds the option under another section that has this name or,
 // written in one word, this path.
 func elsewhere(section, name string) (place, key string) {
-	for _, opt := range slices.Concat(options(), routeOptions()) {
+	for _, opt := range specs() {
 		whole := squash(join(section, name))
 		if squash(opt.name()) == squash(name) || squash(opt.key) == whole || squash(opt.key) == squash(name) {
 			if parent, ok := strings.CutSuffix(opt.key, "."+opt.name()); ok {

@@ -180,7 +180,7 @@ func (l *loader) walkSection(section string, node ast.Node) {
 
 func (l *loader) walkEntries(section string, entries []*ast.MappingValueNode) {
 	meant := l.eachEntry(section, entries, func(path string, entry *ast.MappingValueNode, from Origin) bool {
-		opt, known := optionOf(path)
+		opt, known := specOf(path)
 		switch {
 		case path == keyRoutes:
 			l.readRoutes(entry.Value, from)
@@ -236,14 +236,14 @@ func join(section, name string) string {
 	return section + "." + name
 }
 
-func (l *loader) walkValue(opt option, node ast.Node, key Origin) {
+func (l *loader) walkValue(opt spec, node ast.Node, key Origin) {
 	if g, ok := l.readValue(opt, node, key); ok {
 		l.doc.values[opt.key] = g
 	}
 }
 
 // readValue reads what stands behind an option, or says what is wrong with it.
-func (l *loader) readValue(opt option, node ast.Node, key Origin) (given, bool) {
+func (l *loader) readValue(opt spec, node ast.Node, key Origin) (given, bool) {
 	from := l.at(node)
 	g := given{origin: from}
 	switch n := node.(type) {
@@ -273,12 +273,12 @@ func (l *loader) readValue(opt option, node ast.Node, key Origin) (given, bool) 
 	return g, true
 }
 
-func oneValue(opt option, node ast.Node, from Origin) Problem {
+func oneValue(opt spec, node ast.Node, from Origin) Problem {
 	return from.problem(fmt.Sprintf("%s is %s where one value belongs", opt.key, describe(node)), "write one value after "+opt.name()+":")
 }
 
 // readItems reads the values of a list.
-func (l *loader) readItems(opt option, list *ast.SequenceNode) (given, bool) {
+func (l *loader) readItems(opt spec, list *ast.SequenceNode) (given, bool) {
 	g := given{origin: l.at(list), items: []given{}}
 	alone := opt
 	alone.list = false
@@ -294,7 +294,7 @@ func (l *loader) readItems(opt option, list *ast.SequenceNode) (given, bool) {
 }
 
 // emptyFix knows what happened to who wrote "default_channel: #alerts".
-func (l *loader) emptyFix(opt option, key Origin) string {
+func (l *loader) emptyFix(opt spec, key Origin) string {
 	_, comment, commented := strings.Cut(l.doc.line(key.line), ": #")
 	word, _, _ := strings.Cut(strings.TrimSpace(comment), " ")
 	if commented && word != "" && !opt.secret {
