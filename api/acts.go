@@ -14,10 +14,10 @@ import (
 	"tocsin/alert"
 )
 
-// maxPerson is how many characters a person's name may have.
+// maxPerson is the most characters of a person's name.
 const maxPerson = 100
 
-// actBody is what POST /v1/incidents/{id}/ack and its like may say.
+// actBody is the body of POST /v1/incidents/{id}/ack, resolve, assign and note.
 type actBody struct {
 	By   alert.Person `json:"by"`
 	To   alert.Person `json:"to"`
@@ -27,33 +27,31 @@ type actBody struct {
 // httpRequestPrefix keeps the request ids of HTTP callers apart from Slack's.
 const httpRequestPrefix = "http:"
 
-// act answers POST /v1/incidents/{id}/ack, resolve, assign or note. One that
-// was done already is answered with 200 as well, with the effect "already".
-func (a *API) act(verb alert.Verb) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		act, err := readAct(w, r, verb)
+// act answers POST /v1/incidents/{id}/ack, resolve, assign or note. An act that
+// changes nothing is answered with 200 too, with the effect "already".
+func (a *API) act(verb alert.Verb) answer {
+	return func(r *http.Request) (any, error) {
+		act, err := readAct(r, verb)
 		if err != nil {
-			a.fail(w, r, err)
-			return
+			return nil, err
 		}
 		done, err := a.opts.Engine.Act(r.Context(), []alert.Act{act})
-		if err == nil && (len(done) == 0 || done[0].Effect == alert.ActUnknown) {
-			err = fmt.Errorf("%s: incident %s: %w", verb, act.Incident, alert.ErrNotFound)
-		}
 		if err != nil {
-			a.fail(w, r, err)
-			return
+			return nil, err
 		}
-		writeJSON(w, http.StatusOK, struct {
+		if len(done) == 0 || done[0].Effect == alert.ActUnknown {
+			return nil, fmt.Errorf("%s: incident %s: %w", verb, act.Incident, alert.ErrNotFound)
+		}
+		return struct {
 			Effect   alert.ActEffect `json:"effect"`
 			Incident alert.Incident  `json:"incident"`
-		}{done[0].Effect, done[0].Incident})
+		}{done[0].Effect, done[0].Incident}, nil
 	}
 }
 
-func readAct(w http.ResponseWriter, r *http.Request, verb alert.Verb) (alert.Act, error) {
+func readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
 	var body actBody
-	if err := readJSON(w, r, &body); err != nil {
+	if err := readJSON(r, &body); err != nil {
 		return alert.Act{}, err
 	}
 	by, err := person("by", body.By)
@@ -75,14 +73,14 @@ func readAct(w http.ResponseWriter, r *http.Request, verb alert.Verb) (alert.Act
 	case verb == alert.VerbNote && act.Text == "":
 		return act, &httpError{http.StatusBadRequest, "the note is empty", `write {"note": "looks like the raid controller"}`}
 	case verb == alert.VerbAssign && act.To == nobody:
-		return act, &httpError{http.StatusBadRequest, "it is not said to whom", `write {"to": "U0123456789"} or {"to": "@ann"}`}
+		return act, &httpError{http.StatusBadRequest, "the assignee is missing", `write {"to": "U0123456789"} or {"to": "@ann"}`}
 	}
 	return act, nil
 }
 
-// readJSON reads an object into into. An empty body says nothing.
-func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
-	body, err := readBody(w, r)
+// readJSON reads an object into into. An empty body is like an empty object.
+func readJSON(r *http.Request, into any) error {
+	body, err := readBody(r)
 	if err != nil {
 		return err
 	}
@@ -106,13 +104,13 @@ func readJSON(w http.ResponseWriter, r *http.Request, into any) error {
 }
 
 var (
-	// oddRunes are what no name of a person holds: control characters, and marks
-	// that turn the direction of what stands around them.
+	// oddRunes are not allowed in a person's name: control characters, and those that
+	// change the direction of the text around them.
 	oddRunes = regexp.MustCompile(`[\p{Cc}\x{200e}\x{200f}\x{202a}-\x{202e}\x{2066}-\x{2069}]`)
 	placeID  = regexp.MustCompile(`^[CGDS][A-Z0-9]{8,}$`)
 )
 
-// person checks and tidies who is named in field, by name, id or both (U…|ann).
+// person checks and normalizes the person in field: a name, an id or both (U…|ann).
 func person(field string, p alert.Person) (alert.Person, error) {
 	if p.ID == "" {
 		p = alert.ParsePerson(strings.TrimSpace(p.Name))
@@ -120,9 +118,9 @@ func person(field string, p alert.Person) (alert.Person, error) {
 	p.ID, p.Name = strings.TrimSpace(p.ID), strings.TrimPrefix(strings.TrimSpace(p.Name), "@")
 	switch said := p.ID + p.Name; {
 	case len([]rune(said)) > maxPerson, oddRunes.MatchString(said):
-		return p, &httpError{http.StatusBadRequest, field + " is no name of a person", fmt.Sprintf("write a name or an id (U…) of at most %d characters", maxPerson)}
+		return p, &httpError{http.StatusBadRequest, field + " is not a person's name", fmt.Sprintf("write a name or an id (U…) of at most %d characters", maxPerson)}
 	case placeID.MatchString(p.ID), placeID.MatchString(p.Name):
-		return p, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %s, which is no person", field, p.ID+p.Name), "write the id of a person (U…), or a name"}
+		return p, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %s, which is not a person", field, p.ID+p.Name), "write the id of a person (U…), or a name"}
 	}
 	return p, nil
 }

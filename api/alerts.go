@@ -13,47 +13,43 @@ import (
 const (
 	// maxBody is the most bytes of one request; 413 above.
 	maxBody = 1 << 20
-	// maxAlerts is the most alerts of one request; they are one transaction, which
-	// everybody else's alerts wait for.
+	// maxAlerts is the most alerts of one request. They are one transaction, and all
+	// other alerts wait for it.
 	maxAlerts = 10_000
 	// maxWait bounds ?wait= of GET /v1/alerts/{id}.
 	maxWait = 2 * time.Minute
 )
 
-// postAlerts accepts one alert or a batch; the batch is all or nothing.
-func (a *API) postAlerts(w http.ResponseWriter, r *http.Request) {
-	body, err := readBody(w, r)
+// postAlerts accepts one alert or a batch, all of it or nothing.
+func (a *API) postAlerts(r *http.Request) (any, error) {
+	body, err := readBody(r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	alerts, err := decode(r, body)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	if len(alerts) > maxAlerts {
-		a.fail(w, r, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"})
-		return
+		return nil, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
 	}
 	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusAccepted, struct {
+	return struct {
 		Accepted int              `json:"accepted"`
 		Alerts   []alert.Accepted `json:"alerts"`
-	}{len(receipts), receipts})
+	}{len(receipts), receipts}, nil
 }
 
-func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
+func readBody(r *http.Request) ([]byte, error) {
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
-		// The room that ReadFrom wants to have left at the end.
+		// ReadFrom grows a buffer that has less room than MinRead.
 		buf.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead)
 	}
-	_, err := buf.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
+	_, err := buf.ReadFrom(r.Body)
 	var tooLong *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooLong):
@@ -64,22 +60,20 @@ func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// readAlert answers where an accepted alert stands. With ?wait=30s it answers
-// once the alert is no longer pending, or after that time.
-func (a *API) readAlert(w http.ResponseWriter, r *http.Request) {
+// readAlert answers the state of an accepted alert. With ?wait=30s it answers when
+// the alert is no longer pending, or after that time.
+func (a *API) readAlert(r *http.Request) (any, error) {
 	wait, err := parseWait(r.URL.Query().Get("wait"))
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	ctx, cancel := contextWithWait(r.Context(), wait)
 	defer cancel()
 	rec, err := a.opts.Store.Await(ctx, r.PathValue("id"))
 	if err != nil && (rec.ID == "" || r.Context().Err() != nil) {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, rec)
+	return rec, nil
 }
 
 func parseWait(s string) (time.Duration, error) {

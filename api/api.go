@@ -1,8 +1,8 @@
-// Package api takes alerts in and answers questions, over TCP and the Unix
-// socket, as HTTP with JSON.
+// Package api is the HTTP API with JSON, over TCP and the Unix socket: it accepts
+// alerts, acts and silences, and answers queries.
 //
-// It refuses to decide or to remember: it checks the form of a request, hands
-// alerts to an Engine, and puts what a Reader knows into words.
+// It decides nothing and keeps no state: it checks the form of a request, passes
+// changes to an Engine, and answers from a Store.
 package api
 
 import (
@@ -16,27 +16,27 @@ import (
 	"tocsin/alert"
 )
 
-// Engine accepts alerts, and what people do about them; see docs/design.md §1 for
-// what its receipts promise.
+// Engine accepts alerts, and what people do about them. What it returns without an
+// error is on disk.
 type Engine interface {
 	// Push accepts all alerts or none.
 	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
-	// Act does what people want done, and says of each act what it changed.
+	// Act performs acts and returns what each changed.
 	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
-	// Silence begins a silence and returns it with its id, and how many open
-	// incidents it keeps quiet.
+	// Silence creates a silence and returns it with its id, and how many open
+	// incidents it matches.
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
-	// Unsilence ends a silence before its time.
+	// Unsilence ends a silence early.
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
-// Store answers what is known, and does what a person decides about dead letters.
+// Store answers queries, and retries and drops dead letters.
 type Store interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
 	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
 	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	Incident(ctx context.Context, id string) (alert.Incident, error)
-	// History is what was done to an incident, the oldest first.
+	// History is the history of an incident, oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
 	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
@@ -45,7 +45,7 @@ type Store interface {
 	// ctx ends first, the record as it stands together with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
 
-	// Deliveries lists deliveries, the latest first.
+	// Deliveries lists deliveries, latest first.
 	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
 	Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error)
 	// Retry makes dead letters pending again, Drop marks them as not needed any
@@ -60,23 +60,23 @@ type Options struct {
 	Store  Store
 	// Wake is called with the lanes that have deliveries pending again. It must not block.
 	Wake func(lanes ...string)
-	// Health says how the daemon is doing; it must be quick.
+	// Health returns the state of the daemon; it must be quick.
 	Health func() alert.Health
-	// Metrics serves /metrics; nil serves none.
+	// Metrics serves /metrics; nil for none.
 	Metrics http.Handler
-	// Token is what callers over TCP must show; empty asks for none.
+	// Token is the bearer token that TCP callers must send; empty for none.
 	Token alert.Secret
 	Log   *zap.Logger
-	// Now is the clock: time.Now.
+	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
 
-// API is Tocsin's HTTP interface.
+// API is the HTTP API.
 type API struct {
 	opts Options
 }
 
-// New returns the API over opts.
+// New returns the API.
 func New(opts Options) *API {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
@@ -90,34 +90,39 @@ func New(opts Options) *API {
 	return &API{opts: opts}
 }
 
-// Handler serves callers whom the Unix socket's file mode has let in.
+// Handler serves the Unix socket, whose file mode decides who may connect.
 func (a *API) Handler() http.Handler { return refuseBrowsers(a.routes()) }
 
-// TCPHandler serves callers over TCP: they show the token if there is one, and
-// without one must address this machine by a loopback name, which keeps web
-// pages out that resolve their own name to 127.0.0.1.
+// TCPHandler serves TCP: callers must send the token if there is one. Without one
+// they must address this machine by a loopback name, which keeps out web pages that
+// resolve their own name to 127.0.0.1 (DNS rebinding).
 func (a *API) TCPHandler() http.Handler { return refuseBrowsers(a.authorize(a.routes())) }
 
 func (a *API) routes() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("POST /v1/alerts", a.postAlerts)
-	mux.HandleFunc("GET /v1/alerts/{id}", a.readAlert)
-	mux.HandleFunc("GET /v1/incidents", a.listIncidents)
-	mux.HandleFunc("GET /v1/incidents/{id}", a.readIncident)
-	for _, verb := range []alert.Verb{alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote} {
-		mux.HandleFunc("POST /v1/incidents/{id}/"+string(verb), a.act(verb))
+	for pattern, answer := range map[string]answer{
+		"GET /v1/alerts/{id}":             a.readAlert,
+		"GET /v1/incidents":               a.listIncidents,
+		"GET /v1/incidents/{id}":          a.readIncident,
+		"POST /v1/incidents/{id}/ack":     a.act(alert.VerbAck),
+		"POST /v1/incidents/{id}/resolve": a.act(alert.VerbResolve),
+		"POST /v1/incidents/{id}/assign":  a.act(alert.VerbAssign),
+		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
+		"GET /v1/silences":                a.listSilences,
+		"DELETE /v1/silences/{id}":        a.endSilence,
+		"GET /v1/stats":                   a.readStats,
+		"GET /v1/ledger":                  a.readLedger,
+		"GET /v1/deliveries":              a.listDeliveries,
+		"GET /v1/deliveries/{id}":         a.readDelivery,
+		"POST /v1/deliveries/{id}/retry":  a.decideLetter(a.opts.Store.Retry),
+		"POST /v1/deliveries/{id}/drop":   a.decideLetter(a.opts.Store.Drop),
+		"POST /v1/deliveries/retry":       a.decideLetters(a.opts.Store.Retry),
+		"POST /v1/deliveries/drop":        a.decideLetters(a.opts.Store.Drop),
+	} {
+		mux.Handle(pattern, a.handle(http.StatusOK, answer))
 	}
-	mux.HandleFunc("GET /v1/silences", a.listSilences)
-	mux.HandleFunc("POST /v1/silences", a.postSilence)
-	mux.HandleFunc("DELETE /v1/silences/{id}", a.endSilence)
-	mux.HandleFunc("GET /v1/stats", a.readStats)
-	mux.HandleFunc("GET /v1/ledger", a.readLedger)
-	mux.HandleFunc("GET /v1/deliveries", a.listDeliveries)
-	mux.HandleFunc("GET /v1/deliveries/{id}", a.readDelivery)
-	mux.HandleFunc("POST /v1/deliveries/{id}/retry", a.decideLetter(a.opts.Store.Retry))
-	mux.HandleFunc("POST /v1/deliveries/{id}/drop", a.decideLetter(a.opts.Store.Drop))
-	mux.HandleFunc("POST /v1/deliveries/retry", a.decideLetters(a.opts.Store.Retry))
-	mux.HandleFunc("POST /v1/deliveries/drop", a.decideLetters(a.opts.Store.Drop))
+	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
+	mux.Handle("POST /v1/silences", a.handle(http.StatusCreated, a.postSilence))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if a.opts.Metrics != nil {
@@ -127,18 +132,35 @@ func (a *API) routes() http.Handler {
 	return mux
 }
 
-// unknown answers what no route takes; a known path with another method too.
+// answer returns what a request is answered with, as JSON.
+type answer func(r *http.Request) (any, error)
+
+// handle makes a handler of answer; status is that of success. A body above
+// maxBody is answered with 413.
+func (a *API) handle(status int, answer answer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		value, err := answer(r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		writeJSON(w, status, value)
+	})
+}
+
+// unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
 	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
-		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
+		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return
 	}
 	a.fail(w, r, &httpError{http.StatusNotFound, "there is nothing at " + r.Method + " " + r.URL.Path, hint})
 }
 
-// Serve is the http.Server for one listener, with the limits that keep a slow
-// or silent caller from holding a connection for ever.
+// Serve returns the http.Server for one listener, with timeouts so that a slow or
+// silent caller does not hold a connection forever.
 func Serve(h http.Handler, log *zap.Logger) *http.Server {
 	return &http.Server{
 		Handler:           h,
@@ -155,5 +177,5 @@ func Serve(h http.Handler, log *zap.Logger) *http.Server {
 func writeJSON(w http.ResponseWriter, status int, v any) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(v) // the caller went away; there is nobody to tell
+	_ = json.NewEncoder(w).Encode(v) // the caller has gone
 }

@@ -370,7 +370,7 @@ func TestTheUnixSocketIsForItsGroupAndReplacesADeadOnes(t *testing.T) {
 	if resp.StatusCode != http.StatusAccepted {
 		t.Errorf("answered %s", resp.Status)
 	}
-	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "running daemon holds "+path) {
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "running daemon uses "+path) {
 		t.Errorf("a second daemon got %v", err)
 	}
 	if err := srv.Close(); err != nil {
@@ -402,7 +402,7 @@ func TestTheSocketOfABusyDaemonIsLeftAlone(t *testing.T) {
 			t.Cleanup(func() { _ = waiting.Close() })
 		}
 	}
-	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "a daemon may hold "+path) {
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "a daemon may be using "+path) {
 		t.Errorf("listening answered %v", err)
 	}
 	if _, err := os.Stat(path); err != nil {
@@ -435,7 +435,7 @@ func TestAFileInTheSocketsPlaceIsLeftAlone(t *testing.T) {
 	if err := os.WriteFile(path, []byte("mine"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "is no socket") {
+	if _, err := api.ListenUnix(t.Context(), path); err == nil || !strings.Contains(err.Error(), "is not a socket") {
 		t.Errorf("got %v", err)
 	}
 	if b, err := os.ReadFile(path); err != nil || string(b) != "mine" {
@@ -450,7 +450,7 @@ func TestATakenPortIsSaidPlainly(t *testing.T) {
 	}
 	defer func() { _ = l.Close() }()
 	_, err = api.ListenTCP(t.Context(), l.Addr().String())
-	if err == nil || !strings.Contains(err.Error(), "the port is taken") || !strings.Contains(err.Error(), "TOCSIN_LISTEN") {
+	if err == nil || !strings.Contains(err.Error(), "the port is in use") || !strings.Contains(err.Error(), "TOCSIN_LISTEN") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -48,10 +48,10 @@ func (in input) alert() alert.Alert {
 	return a
 }
 
-// scalar is a label's value: a string, or a number or boolean taken as written.
+// scalar is a label's value: a string, or a number or boolean as it is written.
 type scalar string
 
-// UnmarshalJSON takes a string, a number, true, false or null.
+// UnmarshalJSON reads a string, a number, true, false or null.
 func (s *scalar) UnmarshalJSON(b []byte) error {
 	switch b[0] {
 	case '"':
@@ -68,7 +68,7 @@ func (s *scalar) UnmarshalJSON(b []byte) error {
 // moment is a time in RFC 3339 or in seconds since 1970.
 type moment time.Time
 
-// UnmarshalJSON takes "2026-01-02T15:04:05Z" or 1767366245.
+// UnmarshalJSON reads "2026-01-02T15:04:05Z" or 1767366245.
 func (m *moment) UnmarshalJSON(b []byte) error {
 	if seconds, err := strconv.ParseFloat(string(b), 64); err == nil && seconds > 0 && seconds < 1e11 {
 		*m = moment(time.UnixMicro(int64(seconds * 1e6)))
@@ -112,8 +112,8 @@ func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
 	return alerts, nil
 }
 
-// nameAlerts gives the alerts of a request that have no idempotency key of
-// their own the request's, in a batch together with their place in it.
+// nameAlerts gives alerts without an idempotency key that of the request, in a batch
+// with the alert's position appended.
 func nameAlerts(alerts []alert.Alert, key string) {
 	for i := range alerts {
 		switch {
@@ -126,8 +126,8 @@ func nameAlerts(alerts []alert.Alert, key string) {
 	}
 }
 
-// kindOf is the body's media type. curl -d announces a form whatever it sends,
-// so that type, like none, goes by the first character.
+// kindOf returns the body's media type. curl -d always sends the type of a form, so
+// for that, as for no type, the first character decides.
 func kindOf(contentType string, body []byte) string {
 	if contentType == "application/json" || contentType == "application/x-ndjson" {
 		return contentType
@@ -157,7 +157,7 @@ func invalidUTF8(b []byte) int {
 	return -1
 }
 
-// decodeText takes the body as text and the query for everything else.
+// decodeText reads the text from the body and everything else from the query.
 func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
 	known := map[string]bool{"channel": true, "severity": true, "title": true, "key": true, "status": true, "source": true}
 	for name := range q {
@@ -171,7 +171,7 @@ func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
 	}}, nil
 }
 
-// decodeJSON takes one object or an array of them.
+// decodeJSON reads one object or an array of objects.
 func decodeJSON(body []byte) ([]alert.Alert, error) {
 	if len(body) == 0 || body[0] != '[' {
 		a, err := decodeAlert(body)
@@ -206,7 +206,7 @@ func decodeAlert(b []byte) (alert.Alert, error) {
 	return in.alert(), err
 }
 
-// decodeLines takes one object a line; blank lines are passed over.
+// decodeLines reads one object per line and skips blank lines.
 func decodeLines(body []byte) ([]alert.Alert, error) {
 	alerts := make([]alert.Alert, 0, min(bytes.Count(body, []byte("\n"))+1, maxAlerts))
 	n := 0
@@ -225,8 +225,7 @@ func decodeLines(body []byte) ([]alert.Alert, error) {
 	return alerts, nil
 }
 
-// unmarshal is strict: a misspelt field is an error, not an alert that lacks it,
-// and nothing may follow the value.
+// unmarshal is strict: unknown fields are errors, and nothing may follow the value.
 func unmarshal(b []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(b))
 	dec.DisallowUnknownFields()
@@ -243,7 +242,7 @@ func unmarshal(b []byte, into any) error {
 	return nil
 }
 
-// jsonError says what is wrong with JSON, where, and how to write it.
+// jsonError describes an error in JSON, with its place and a hint.
 func jsonError(where string, err error) error {
 	hint := `write {"title": "…", "severity": "error", "labels": {"host": "db-3"}}, an array of such objects, or one a line as application/x-ndjson`
 	var syntax *json.SyntaxError
@@ -266,7 +265,7 @@ func jsonError(where string, err error) error {
 	return &httpError{http.StatusBadRequest, where + what, hint}
 }
 
-// kindInJSON is what a sender calls the values that t takes.
+// kindInJSON is the JSON type that t is decoded from.
 func kindInJSON(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.Map, reflect.Struct:

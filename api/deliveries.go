@@ -12,30 +12,28 @@ import (
 	"tocsin/alert"
 )
 
-// listDeliveries answers ?state=dead,pending&lane=#ops&limit=50, the latest
-// first. When there may be more, next is the ?cursor= of the following page.
-func (a *API) listDeliveries(w http.ResponseWriter, r *http.Request) {
+// listDeliveries answers ?state=dead,pending&lane=#ops&limit=50, latest first. If
+// there may be more, next is the ?cursor= of the following page.
+func (a *API) listDeliveries(r *http.Request) (any, error) {
 	f, err := deliveryFilter(r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	list, err := a.opts.Store.Deliveries(r.Context(), f)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	next := ""
 	if len(list) == f.Limit {
 		next = strconv.FormatInt(list[len(list)-1].Seq, 10)
 	}
-	writeJSON(w, http.StatusOK, struct {
+	return struct {
 		Deliveries []alert.Delivery `json:"deliveries"`
 		Next       string           `json:"next,omitempty"`
-	}{append([]alert.Delivery{}, list...), next})
+	}{append([]alert.Delivery{}, list...), next}, nil
 }
 
-// defaultPage is how many deliveries a page has when nobody says.
+// defaultPage is how many deliveries a page has without ?limit=.
 const defaultPage = 100
 
 func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
@@ -55,7 +53,7 @@ func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
 	}
 	if s := q.Get("cursor"); s != "" {
 		if f.Before, err = strconv.ParseInt(s, 10, 64); err != nil || f.Before == 0 {
-			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("cursor is %q", s), "pass on what the page before gave as next"}
+			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("cursor is %q", s), "write the value of next from the previous page"}
 		}
 	}
 	return f, nil
@@ -75,7 +73,7 @@ func deliveryStates(s string) ([]alert.DeliveryState, error) {
 	return states, nil
 }
 
-// laneOf brings what a person calls a lane to its one spelling.
+// laneOf normalizes the name of a lane.
 func laneOf(s string) (string, error) {
 	if s == "" {
 		return "", nil
@@ -83,52 +81,46 @@ func laneOf(s string) (string, error) {
 	return alert.ParseConversation(s)
 }
 
-func (a *API) readDelivery(w http.ResponseWriter, r *http.Request) {
+func (a *API) readDelivery(r *http.Request) (any, error) {
 	l, err := a.opts.Store.Delivery(r.Context(), r.PathValue("id"))
 	if err != nil {
-		a.fail(w, r, explainLetter(err))
-		return
+		return nil, explainLetter(err)
 	}
-	writeJSON(w, http.StatusOK, l)
+	return l, nil
 }
 
 // decideLetter answers POST /v1/deliveries/{id}/retry or drop.
-func (a *API) decideLetter(decide decision) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		a.decide(w, r, decide, alert.DeadLetterSelector{ID: r.PathValue("id")})
+func (a *API) decideLetter(decide decision) answer {
+	return func(r *http.Request) (any, error) {
+		return a.decide(r, decide, alert.DeadLetterSelector{ID: r.PathValue("id")})
 	}
 }
 
-// decideLetters answers POST /v1/deliveries/retry or drop, for many at once.
-// They have to be named: ?lane=#ops, or ?all=true.
-func (a *API) decideLetters(decide decision) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
+// decideLetters answers POST /v1/deliveries/retry or drop for many dead letters,
+// which ?lane=#ops or ?all=true must select.
+func (a *API) decideLetters(decide decision) answer {
+	return func(r *http.Request) (any, error) {
 		q := r.URL.Query()
 		lane, err := laneOf(q.Get("lane"))
-		if all, _ := strconv.ParseBool(q.Get("all")); err == nil && lane == "" && !all {
-			err = &httpError{http.StatusBadRequest, "it is not said which dead letters", "write ?lane= with a conversation, or ?all=true"}
-		}
 		if err != nil {
-			a.fail(w, r, err)
-			return
+			return nil, err
 		}
-		a.decide(w, r, decide, alert.DeadLetterSelector{Lane: lane})
+		if all, _ := strconv.ParseBool(q.Get("all")); lane == "" && !all {
+			return nil, &httpError{http.StatusBadRequest, "the request does not say which dead letters", "write ?lane= with a conversation, or ?all=true"}
+		}
+		return a.decide(r, decide, alert.DeadLetterSelector{Lane: lane})
 	}
 }
 
-// decision is Retry or Drop of a Queue.
+// decision is Retry or Drop of the store.
 type decision func(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error)
 
-// decide does as a person decided. What was done before an error stays done, so
-// its lanes are woken all the same.
-func (a *API) decide(w http.ResponseWriter, r *http.Request, decide decision, l alert.DeadLetterSelector) {
+// decide retries or drops dead letters. What was done before an error stays done, so
+// its lanes are woken in any case.
+func (a *API) decide(r *http.Request, decide decision, l alert.DeadLetterSelector) (any, error) {
 	moved, err := decide(r.Context(), l)
 	a.opts.Wake(moved.Lanes...)
-	if err != nil {
-		a.fail(w, r, explainLetter(err))
-		return
-	}
-	writeJSON(w, http.StatusOK, moved)
+	return moved, explainLetter(err)
 }
 
 func explainLetter(err error) error {
@@ -136,7 +128,7 @@ func explainLetter(err error) error {
 	case errors.Is(err, alert.ErrNotFound):
 		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/deliveries?state=dead (tocsin queue list)"}
 	case errors.Is(err, alert.ErrNotDead):
-		return &httpError{http.StatusConflict, err.Error(), "only a dead letter can be retried or dropped; what is pending or sending goes on by itself"}
+		return &httpError{http.StatusConflict, err.Error(), "only a dead letter can be retried or dropped; pending deliveries are retried automatically"}
 	}
 	return err
 }

@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// httpError is an answer that says what is wrong and what to do instead.
+// httpError is an error answer: what is wrong and what to do instead.
 type httpError struct {
 	status int
 	what   string
@@ -19,8 +19,7 @@ type httpError struct {
 
 func (e *httpError) Error() string { return e.what }
 
-// retryAfter is how many seconds a caller is asked to wait when the store can't
-// write: long enough for a disk to be looked at by a sender's next try.
+// retryAfter is how many seconds a caller should wait before it tries again.
 const retryAfter = "5"
 
 // fail answers err as {"error","hint"} with the status that fits it.
@@ -37,7 +36,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
 }
 
-// explain turns an error of the packages below into an answer.
+// explain returns the answer for an error.
 func explain(err error) *httpError {
 	var known *httpError
 	var bad *alert.InputError
@@ -47,7 +46,7 @@ func explain(err error) *httpError {
 	case errors.As(err, &bad):
 		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
 	case errors.Is(err, alert.ErrNotFound):
-		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/incidents (tocsin incidents)"}
+		return &httpError{http.StatusNotFound, err.Error(), "list incidents with GET /v1/incidents (tocsin incidents)"}
 	case errors.Is(err, alert.ErrBacklog):
 		return &httpError{http.StatusTooManyRequests, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds; /readyz says what keeps alerts from being delivered, delivery.max_pending how many may wait"}
 	case errors.Is(err, alert.ErrOverloaded):

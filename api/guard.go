@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// refuseBrowsers turns away what a web page of another origin sends: browsers
-// mark it with Origin or Sec-Fetch-Site (Fetch standard; RFC 6454), and no page
-// of ours exists that they could come from.
+// refuseBrowsers refuses requests from web pages of another origin. Browsers mark
+// them with Origin or Sec-Fetch-Site (Fetch standard; RFC 6454).
 func refuseBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
@@ -22,7 +21,7 @@ func refuseBrowsers(next http.Handler) http.Handler {
 		}
 		if foreign {
 			writeJSON(w, http.StatusForbidden, map[string]string{
-				"error": "a web page of another origin may not talk to Tocsin",
+				"error": "requests from web pages of another origin are refused",
 				"hint":  "send the alert from a server, a script or a cron job",
 			})
 			return
@@ -31,8 +30,8 @@ func refuseBrowsers(next http.Handler) http.Handler {
 	})
 }
 
-// authorize lets in who shows the token; health is for everybody. Without a
-// token, only requests addressed to this machine's own names get in.
+// authorize requires the token, except for health checks. If none is configured, it
+// requires a loopback host name.
 func (a *API) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
@@ -57,7 +56,7 @@ func (a *API) authorize(next http.Handler) http.Handler {
 	})
 }
 
-// loopbackHost tells whether a Host header names this machine by loopback.
+// loopbackHost reports whether a Host header is a loopback name or address.
 func loopbackHost(hostport string) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {

@@ -12,35 +12,31 @@ import (
 	"tocsin/alert"
 )
 
-// mostListed is the most incidents or silences of one answer, and mostSkipped
-// the most that ?offset= leaves out.
+// mostListed is the highest ?limit=, mostSkipped the highest ?offset=.
 const (
 	mostListed  = 1000
 	mostSkipped = 100_000
 )
 
 // listIncidents answers ?match=team="web"&state=open,acked&mine=U…&limit=50&offset=50,
-// worst first, then latest, with how many there are in total (up to 1,000).
-func (a *API) listIncidents(w http.ResponseWriter, r *http.Request) {
+// worst first, then latest, with the total (up to 1,000).
+func (a *API) listIncidents(r *http.Request) (any, error) {
 	f, err := incidentFilter(r.URL.Query())
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	list, err := a.opts.Store.Incidents(r.Context(), f)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	total, err := a.opts.Store.Count(r.Context(), f)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, struct {
+	return struct {
 		Incidents []alert.Incident `json:"incidents"`
 		Total     int              `json:"total"`
-	}{append([]alert.Incident{}, list...), total})
+	}{append([]alert.Incident{}, list...), total}, nil
 }
 
 func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
@@ -78,7 +74,7 @@ func incidentStates(s string) ([]alert.State, error) {
 	return states, nil
 }
 
-// number reads a whole number between least and most; 0 if there is none.
+// number reads a whole number from least to most; 0 if it is missing.
 func number(q url.Values, name string, least, most int) (int, error) {
 	s := q.Get(name)
 	if s == "" {
@@ -91,46 +87,38 @@ func number(q url.Values, name string, least, most int) (int, error) {
 	return n, nil
 }
 
-// readIncident answers the incident with its history.
-func (a *API) readIncident(w http.ResponseWriter, r *http.Request) {
+// readIncident answers an incident with its history.
+func (a *API) readIncident(r *http.Request) (any, error) {
 	incident, err := a.opts.Store.Incident(r.Context(), r.PathValue("id"))
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	history, err := a.opts.Store.History(r.Context(), incident.ID)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, struct {
+	return struct {
 		alert.Incident
 		History []alert.Event `json:"history"`
-	}{incident, append([]alert.Event{}, history...)})
+	}{incident, append([]alert.Event{}, history...)}, nil
 }
 
-// The bounds of ?window= of GET /v1/stats: what the store still knows.
+// The limits of ?window= of GET /v1/stats.
 const (
 	shortestWindow = time.Minute
 	longestWindow  = 30 * 24 * time.Hour
 	statsBuckets   = 24
 )
 
-// readStats sums up the time until now: ?window=24h, or 7d.
-func (a *API) readStats(w http.ResponseWriter, r *http.Request) {
+// readStats answers the statistics of the time until now: ?window=24h, or 7d.
+func (a *API) readStats(r *http.Request) (any, error) {
 	window := 24 * time.Hour
 	if s := r.URL.Query().Get("window"); s != "" {
 		var err error
 		if window, err = alert.ParseDuration(s); err != nil || window < shortestWindow || window > longestWindow {
-			a.fail(w, r, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a time from 1m to 30d, as in ?window=24h or ?window=7d"})
-			return
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a duration from 1m to 30d, as in ?window=24h or ?window=7d"}
 		}
 	}
 	now := a.opts.Now()
-	stats, err := a.opts.Store.Stats(r.Context(), now.Add(-window), now, statsBuckets)
-	if err != nil {
-		a.fail(w, r, err)
-		return
-	}
-	writeJSON(w, http.StatusOK, stats)
+	return a.opts.Store.Stats(r.Context(), now.Add(-window), now, statsBuckets)
 }

@@ -13,11 +13,11 @@ import (
 	"time"
 )
 
-// socketMode lets the owner and the group of the Unix socket's file push alerts.
+// socketMode lets the owner and the group of the socket file connect.
 const socketMode = 0o660
 
-// ListenUnix binds the Unix socket at path. A file that a dead daemon left is
-// replaced; a socket that answers belongs to a living one and is an error.
+// ListenUnix binds the Unix socket at path. A socket file on which nobody listens is
+// replaced; one of a running daemon is an error.
 func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := privateFolder(filepath.Dir(path)); err != nil {
 		return nil, fmt.Errorf("listen on unix socket: %w", err)
@@ -25,8 +25,8 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	if err := clearSocket(ctx, path); err != nil {
 		return nil, err
 	}
-	// The socket is bound under another name and moved into place once its mode
-	// is right, so that nobody is let in or kept out in between.
+	// The socket is bound under another name and renamed when it has its mode, so that
+	// it never exists with a wrong one.
 	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
 	l, err := (&net.ListenConfig{}).Listen(ctx, "unix", temporary)
 	if err != nil {
@@ -39,9 +39,8 @@ func ListenUnix(ctx context.Context, path string) (net.Listener, error) {
 	return &unixListener{Listener: l, path: path}, nil
 }
 
-// privateFolder makes sure that dir exists and that nobody but root or this
-// user could have put it there: under a shared temporary directory somebody
-// else might wait for alerts in our name.
+// privateFolder creates dir unless it exists, and refuses one that belongs to another
+// user: in a shared temporary directory, somebody else could receive our alerts.
 func privateFolder(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
@@ -64,8 +63,8 @@ type unixListener struct {
 	err  error
 }
 
-// Close ends the listener and removes the socket's file. It does so once: the
-// file that is there later is another daemon's.
+// Close closes the listener and removes the socket file, but only once: a later file
+// belongs to another daemon.
 func (l *unixListener) Close() error {
 	l.once.Do(func() {
 		if err := os.Remove(l.path); !errors.Is(err, fs.ErrNotExist) {
@@ -76,7 +75,7 @@ func (l *unixListener) Close() error {
 	return l.err
 }
 
-// clearSocket removes a socket file nobody listens on.
+// clearSocket removes a socket file on which nobody listens.
 func clearSocket(ctx context.Context, path string) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -86,16 +85,16 @@ func clearSocket(ctx context.Context, path string) error {
 		return fmt.Errorf("listen on unix socket: %w", err)
 	}
 	if info.Mode()&fs.ModeSocket == 0 {
-		return fmt.Errorf("listen on unix socket: %s exists and is no socket: remove it, or choose another path with TOCSIN_SOCKET", path)
+		return fmt.Errorf("listen on unix socket: %s exists and is not a socket: remove it, or choose another path with TOCSIN_SOCKET", path)
 	}
 	d := net.Dialer{Timeout: time.Second}
 	conn, err := d.DialContext(ctx, "unix", path)
 	switch {
 	case err == nil:
 		return errors.Join(
-			fmt.Errorf("listen on unix socket: a running daemon holds %s: stop it, or choose another path with TOCSIN_SOCKET", path), conn.Close())
-	case !errors.Is(err, syscall.ECONNREFUSED): // a living daemon may be too busy to answer
-		return fmt.Errorf("listen on unix socket: a daemon may hold %s: stop it, or choose another path with TOCSIN_SOCKET: %w", path, err)
+			fmt.Errorf("listen on unix socket: a running daemon uses %s: stop it, or choose another path with TOCSIN_SOCKET", path), conn.Close())
+	case !errors.Is(err, syscall.ECONNREFUSED): // a running daemon may be too busy to answer
+		return fmt.Errorf("listen on unix socket: a daemon may be using %s: stop it, or choose another path with TOCSIN_SOCKET: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil {
 		return fmt.Errorf("listen on unix socket: remove the old one: %w", err)
@@ -108,7 +107,7 @@ func ListenTCP(ctx context.Context, address string) (net.Listener, error) {
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("listen on %s: the port is taken: stop what uses it, or choose another with TOCSIN_LISTEN (off for none): %w", address, err)
+		return nil, fmt.Errorf("listen on %s: the port is in use: stop what uses it, or choose another with TOCSIN_LISTEN (off for none): %w", address, err)
 	case err != nil:
 		return nil, fmt.Errorf("listen on tcp: %w", err)
 	}

@@ -12,11 +12,10 @@ import (
 	"tocsin/alert"
 )
 
-// peer is the key of a connection's peer in its context: the number of the user
-// at the other end of the Unix socket.
+// peer is the context key of the uid at the other end of a Unix socket.
 type peer struct{}
 
-// withPeer asks the kernel who is at the other end (SO_PEERCRED, unix(7)).
+// withPeer adds the uid at the other end to the context (SO_PEERCRED, unix(7)).
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -24,7 +23,7 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	}
 	raw, err := unix.SyscallConn()
 	if err != nil {
-		return ctx // the connection is gone
+		return ctx // the connection is closed
 	}
 	var cred *syscall.Ucred
 	var failed error
@@ -37,7 +36,7 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peer{}, cred.Uid)
 }
 
-// orCaller is p, or else who calls, as far as that is known.
+// orCaller returns p, or the caller as far as known if p is empty.
 func orCaller(p alert.Person, r *http.Request) alert.Person {
 	if p != (alert.Person{}) {
 		return p

@@ -116,12 +116,12 @@ func TestPeopleActOnIncidentsOverHTTP(t *testing.T) {
 		"note":               {"/v1/incidents/k7f2/note", `{"note":"raid"}`, 200, "note k7f2 by the HTTP API: raid", `"done"`},
 		"nobody knows it":    {"/v1/incidents/zzzz/ack", ``, 404, "ack zzzz by the HTTP API", `GET /v1/incidents`},
 		"an empty note":      {"/v1/incidents/k7f2/note", `{"note":" "}`, 400, "", `the note is empty`},
-		"assign to nobody":   {"/v1/incidents/k7f2/assign", `{}`, 400, "", `it is not said to whom`},
-		"assign to a place":  {"/v1/incidents/k7f2/assign", `{"to":"C0123456789"}`, 400, "", `which is no person`},
+		"assign to nobody":   {"/v1/incidents/k7f2/assign", `{}`, 400, "", `the assignee is missing`},
+		"assign to a place":  {"/v1/incidents/k7f2/assign", `{"to":"C0123456789"}`, 400, "", `which is not a person`},
 		"an unknown field":   {"/v1/incidents/k7f2/ack", `{"nota":"x"}`, 400, "", `unknown field \"nota\"`},
 		"no object":          {"/v1/incidents/k7f2/ack", `ann`, 400, "", `write one JSON object`},
 		"two objects":        {"/v1/incidents/k7f2/ack", `{}{}`, 400, "", `more follows`},
-		"a name that steers": {"/v1/incidents/k7f2/ack", `{"by":"ann\u202e"}`, 400, "", `by is no name of a person`},
+		"a name that steers": {"/v1/incidents/k7f2/ack", `{"by":"ann\u202e"}`, 400, "", `by is not a person's name`},
 		"an unknown verb":    {"/v1/incidents/k7f2/close", ``, 404, "", `/resolve`},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -8,7 +8,7 @@ import (
 	"tocsin/alert"
 )
 
-// contextWithWait ends after wait; a wait of nothing asks once.
+// contextWithWait returns a context that ends after wait, at once for 0.
 func contextWithWait(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
 	if wait == 0 {
 		ended, cancel := context.WithCancel(ctx)
@@ -18,20 +18,19 @@ func contextWithWait(ctx context.Context, wait time.Duration) (context.Context, 
 	return context.WithTimeout(ctx, wait)
 }
 
-func (a *API) readLedger(w http.ResponseWriter, r *http.Request) {
+func (a *API) readLedger(r *http.Request) (any, error) {
 	l, err := a.opts.Store.Ledger(r.Context())
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	if l.Lanes == nil {
 		l.Lanes = []alert.LaneCounts{}
 	}
-	writeJSON(w, http.StatusOK, l)
+	return l, nil
 }
 
-// readyz is 200 while alerts are accepted and can reach Slack, else 503 with
-// what is wrong and what to do about it.
+// readyz answers 200 while alerts are accepted and can reach Slack, else 503 with the
+// problems and their remedies.
 func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
 	h := a.opts.Health()
 	status := http.StatusOK

@@ -10,9 +10,9 @@ import (
 	"tocsin/alert"
 )
 
-// listSilences answers those that hold, the latest first; ?state=all has the
-// ended ones as well.
-func (a *API) listSilences(w http.ResponseWriter, r *http.Request) {
+// listSilences answers the active silences, latest first, with ?state=all also those
+// that have ended.
+func (a *API) listSilences(r *http.Request) (any, error) {
 	q := r.URL.Query()
 	limit, err := number(q, "limit", 1, mostListed)
 	f := alert.SilenceFilter{At: a.opts.Now(), Limit: limit}
@@ -23,19 +23,16 @@ func (a *API) listSilences(w http.ResponseWriter, r *http.Request) {
 		err = &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", state), "write active or all"}
 	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	list, err := a.opts.Store.Silences(r.Context(), f)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, map[string]any{"silences": append([]alert.Silence{}, list...)})
+	return map[string]any{"silences": append([]alert.Silence{}, list...)}, nil
 }
 
-// silenceBody is what POST /v1/silences says: matchers, how long or until when,
-// why, and by whom.
+// silenceBody is the body of POST /v1/silences. It has either For or EndsAt.
 type silenceBody struct {
 	Matchers alert.Matchers `json:"matchers"`
 	For      string         `json:"for"`
@@ -44,27 +41,25 @@ type silenceBody struct {
 	By       alert.Person   `json:"by"`
 }
 
-// postSilence begins a silence, and says how many open incidents it quiets.
-func (a *API) postSilence(w http.ResponseWriter, r *http.Request) {
-	s, err := a.readSilence(w, r)
+// postSilence creates a silence and answers how many open incidents it matches.
+func (a *API) postSilence(r *http.Request) (any, error) {
+	s, err := a.readSilence(r)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	s, quiets, err := a.opts.Engine.Silence(r.Context(), s)
+	s, matching, err := a.opts.Engine.Silence(r.Context(), s)
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusCreated, struct {
+	return struct {
 		Silence   alert.Silence `json:"silence"`
 		Incidents int           `json:"incidents"`
-	}{s, quiets})
+	}{s, matching}, nil
 }
 
-func (a *API) readSilence(w http.ResponseWriter, r *http.Request) (alert.Silence, error) {
+func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
 	var body silenceBody
-	if err := readJSON(w, r, &body); err != nil {
+	if err := readJSON(r, &body); err != nil {
 		return alert.Silence{}, err
 	}
 	by, err := person("by", body.By)
@@ -74,7 +69,7 @@ func (a *API) readSilence(w http.ResponseWriter, r *http.Request) (alert.Silence
 	s := alert.Silence{Matchers: body.Matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: orCaller(by, r)}
 	switch {
 	case (body.For == "") == body.EndsAt.IsZero():
-		return s, &httpError{http.StatusBadRequest, "it is not said once how long it holds", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
+		return s, &httpError{http.StatusBadRequest, "the request must have either for or ends_at", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
 	case body.For != "":
 		d, err := alert.ParseDuration(body.For)
 		if err != nil || d <= 0 {
@@ -85,20 +80,18 @@ func (a *API) readSilence(w http.ResponseWriter, r *http.Request) (alert.Silence
 	return s, nil
 }
 
-// endSilence ends a silence before its time; ?by= names who does.
-func (a *API) endSilence(w http.ResponseWriter, r *http.Request) {
+// endSilence ends a silence early; ?by= names the person.
+func (a *API) endSilence(r *http.Request) (any, error) {
 	by, err := person("by", alert.ParsePerson(r.URL.Query().Get("by")))
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
 	s, err := a.opts.Engine.Unsilence(r.Context(), r.PathValue("id"), orCaller(by, r))
 	if errors.Is(err, alert.ErrNotFound) {
-		err = &httpError{http.StatusNotFound, err.Error(), "list what holds with GET /v1/silences (tocsin silence list)"}
+		err = &httpError{http.StatusNotFound, err.Error(), "list active silences with GET /v1/silences (tocsin silence list)"}
 	}
 	if err != nil {
-		a.fail(w, r, err)
-		return
+		return nil, err
 	}
-	writeJSON(w, http.StatusOK, map[string]alert.Silence{"silence": s})
+	return map[string]alert.Silence{"silence": s}, nil
 }
