@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// messageChange is what onMessage is told. For a new message Before is nil; for a deletion After is nil.
+// messageChange is the argument of onMessage. Before is nil for a new message, and After for a deletion.
 type messageChange struct {
 	Before, After *Message
 	// TS is the time of the change itself, which Slack gives to message_changed and message_deleted events.
 	TS string
 }
 
-// postLocked shows m in c: it gives it a ts, keeps the thread's counts, records it and tells the socket half. It returns the message
+// postLocked shows m in c: it gives it a ts, keeps the thread's counts, records it and calls onMessage. It returns the message
 // that is now part of the channel; callers must not change it.
 func (s *Server) postLocked(c *channelState, m Message) *Message {
 	now := s.now()
@@ -29,7 +29,7 @@ func (s *Server) postLocked(c *channelState, m Message) *Message {
 	return msg
 }
 
-// countRepliesLocked brings a parent's reply fields up to date.
+// countRepliesLocked updates a parent's reply fields.
 func (s *Server) countRepliesLocked(c *channelState, parent *Message) {
 	parent.ThreadTS, parent.ReplyCount, parent.ReplyUsers, parent.LatestReply = parent.TS, 0, nil, ""
 	for _, m := range c.messages {
@@ -49,7 +49,7 @@ func (s *Server) countRepliesLocked(c *channelState, parent *Message) {
 	parent.Seq = s.recordLocked(Entry{Kind: KindMessageChanged, Channel: c.ID, User: parent.User, Reason: "thread", Message: &shown})
 }
 
-// editLocked changes a message in place, records it and tells the socket half.
+// editLocked changes a message in place, records it and calls onMessage.
 func (s *Server) editLocked(c *channelState, m *Message, change func(*Message)) {
 	before := *m
 	change(m)
@@ -97,7 +97,7 @@ func (s *Server) editEphemeralLocked(c *channelState, m *Message, change func(*M
 	m.Seq = s.recordLocked(Entry{Kind: KindEphemeral, Channel: c.ID, User: m.EphemeralTo, Reason: "changed", Message: &shown})
 }
 
-// deleteEphemeralLocked takes an ephemeral message away.
+// deleteEphemeralLocked deletes an ephemeral message.
 func (s *Server) deleteEphemeralLocked(c *channelState, m *Message) {
 	c.ephemerals = slices.DeleteFunc(c.ephemerals, func(other *Message) bool { return other == m })
 	gone := *m

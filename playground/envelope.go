@@ -23,7 +23,7 @@ const (
 	KindAckAgain = "acked_again"
 	// KindAckUnknown is an ack of an envelope that was never sent.
 	KindAckUnknown = "ack_unknown"
-	// KindAckDropped is an ack that Slack ignores without a word: Reason says why.
+	// KindAckDropped is an ack that Slack ignores silently: Reason says why.
 	KindAckDropped = "ack_dropped"
 	// KindTimedOut is an envelope without an ack in time.
 	KindTimedOut = "timed_out"
@@ -47,7 +47,7 @@ const (
 )
 
 const (
-	// maxAck is the size from which on Slack drops an ack frame in silence.
+	// maxAck is the size from which Slack silently drops an ack frame.
 	maxAck = 20480
 	// spentKept is how many finished envelopes are remembered to tell a late ack from an unknown one.
 	spentKept = 10_000
@@ -113,8 +113,8 @@ func (env *envelope) frame() ws.Frame {
 	return ws.NewTextFrame(append(append(text, env.payload...), '}'))
 }
 
-// dispatchLocked sends an envelope to one socket by chance. It reports false when there is none at all; an envelope that goes to a
-// ghost counts as sent, because Slack does not know better.
+// dispatchLocked sends an envelope to a random socket. It reports false when there is none. An envelope to a ghost counts as sent,
+// because Slack does not know that the socket is lost.
 func (s *Server) dispatchLocked(env *envelope) bool {
 	entry := Entry{Kind: KindSent, Envelope: env.id, Type: env.kind, Text: env.label, Event: env.event, Attempt: env.attempt, Reason: env.reason}
 	k := s.chooseLocked()
@@ -130,7 +130,7 @@ func (s *Server) dispatchLocked(env *envelope) bool {
 	return true
 }
 
-// handOverLocked gives an envelope to a socket, records it, and begins to wait for its ack.
+// handOverLocked queues an envelope at a socket, records it, and starts the wait for its ack.
 func (s *Server) handOverLocked(env *envelope, k *socket, entry Entry) {
 	env.socket, env.sent = k.id, time.Now()
 	s.sockets.pending[env.id] = env
@@ -144,7 +144,7 @@ func (s *Server) handOverLocked(env *envelope, k *socket, entry Entry) {
 	k.queueLocked(env.frame())
 }
 
-// awaitAck blocks until the envelope is acknowledged or its time is over; it reports false for the latter and for the playground's end.
+// awaitAck waits until the envelope is acknowledged. It reports false when its time is over or the playground ends.
 func (s *Server) awaitAck(env *envelope) (ack, bool) {
 	timer := time.NewTimer(s.opts.AckTimeout)
 	defer timer.Stop()
@@ -161,7 +161,7 @@ func (s *Server) awaitAck(env *envelope) (ack, bool) {
 	return <-env.answer, true
 }
 
-// timeOut ends the wait for an ack; it reports false when the ack came first after all.
+// timeOut ends the wait for an ack. It reports false when the ack came first.
 func (s *Server) timeOut(env *envelope) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -175,7 +175,7 @@ func (s *Server) timeOut(env *envelope) bool {
 	return true
 }
 
-// ackFrameLocked takes a data frame of a client, which can only be an ack.
+// ackFrameLocked handles a data frame of a client, which can only be an ack.
 func (s *Server) ackFrameLocked(k *socket, f ws.Frame) {
 	reason := ""
 	switch {
@@ -200,7 +200,7 @@ func (s *Server) ackFrameLocked(k *socket, f ws.Frame) {
 	s.ackLocked(k, body.EnvelopeID, body.Payload)
 }
 
-// ackLocked settles an ack. One that comes on another socket than the envelope went out on is taken, and marked.
+// ackLocked records an ack. One that arrives on another socket than its envelope was sent on is accepted and marked.
 func (s *Server) ackLocked(k *socket, id string, payload json.RawMessage) {
 	entry := Entry{Kind: KindAckUnknown, Envelope: id, Socket: k.id, Payload: payload}
 	if env := s.sockets.pending[id]; env != nil {

@@ -35,7 +35,7 @@ func (st *eventStore) add(ev *event) {
 	}
 }
 
-// Redelivery says in which of Slack's ways an event is sent a second time.
+// Redelivery is a way in which Slack sends an event a second time.
 type Redelivery string
 
 // Slack has been seen to do each of these.
@@ -48,7 +48,7 @@ const (
 	RedeliverOnConnect Redelivery = "on_connect"
 )
 
-// emitLocked sends an inner event to the app and sees to its redelivery. The caller gives the type and all other fields; event_ts is
+// emitLocked sends an inner event to the app, and again if it is not acknowledged. The caller gives the type and all other fields; event_ts is
 // filled in where it is missing.
 func (s *Server) emitLocked(inner map[string]any) {
 	s.sockets.events.count++
@@ -153,7 +153,7 @@ func (s *Server) sendSameLocked(ev *event) {
 		return
 	}
 	if env := s.sockets.pending[ev.last]; env != nil {
-		// Whoever waits for the first copy's ack takes the second one's as well.
+		// An ack of the second copy counts for those who wait for the first one's.
 		s.handOverLocked(env, k, entry)
 		return
 	}
@@ -163,7 +163,7 @@ func (s *Server) sendSameLocked(ev *event) {
 	s.startLocked(func() { s.awaitAck(env) })
 }
 
-// replayLocked sends what was to be repeated after a reconnect.
+// replayLocked sends the events that are repeated after a reconnect.
 func (s *Server) replayLocked() {
 	ids := s.sockets.events.replay
 	s.sockets.events.replay = nil

@@ -8,7 +8,7 @@ import (
 	"tocsin/playground/page"
 )
 
-// heartbeat is how often an idle event stream says something, so that proxies and browsers keep it.
+// heartbeat is how often an idle event stream sends a comment, so that proxies and browsers keep it.
 const heartbeat = 15 * time.Second
 
 // serveEvents streams what one person sees happen, as Server-Sent Events, from the moment of the request on.
@@ -61,7 +61,7 @@ func (s *Server) streamSince(user string, seq int64) (string, int64, <-chan stru
 	return text, int64(len(s.book.entries)), s.book.wake
 }
 
-// pageEventLocked turns a journal entry into the page's event, or into nil when this person (by id) sees nothing of it.
+// pageEventLocked turns a journal entry into the page's event, or nil when this person (by id) must not see it.
 func (s *Server) pageEventLocked(user string, e Entry) map[string]any {
 	switch e.Kind {
 	case KindMessage, KindMessageChanged, KindMessageDeleted, KindEphemeral:
@@ -94,7 +94,7 @@ func (s *Server) channelEventLocked(user string, e Entry) map[string]any {
 	return map[string]any{"type": e.Kind, "channel": s.pageChannelLocked(me, c)}
 }
 
-// messageEventLocked keeps direct conversations and ephemeral messages to those they are for.
+// messageEventLocked hides direct conversations and ephemeral messages from everybody else.
 func (s *Server) messageEventLocked(user string, e Entry) map[string]any {
 	private := e.Kind == KindEphemeral || e.Message.Ephemeral
 	c := s.channelLocked(e.Channel)

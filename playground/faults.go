@@ -27,7 +27,7 @@ const (
 	FaultRefuse = "refuse"
 	// FaultRevoked answers token_revoked.
 	FaultRevoked = "revoked"
-	// FaultBlock refuses a type of block as if Slack did not know it, wherever it stands; only Block counts.
+	// FaultBlock refuses a type of block everywhere, as if Slack did not know it; only Block counts.
 	FaultBlock = "block"
 )
 
@@ -56,7 +56,7 @@ type Fault struct {
 	Error string `json:"error,omitempty"`
 	// Block is the type that FaultBlock refuses, such as data_visualization.
 	Block string `json:"block,omitempty"`
-	// RetryAfter is the header in seconds, for an HTTP status; there is none when it is zero, except that FaultThrottle without Body takes 1.
+	// RetryAfter is the Retry-After header in seconds, for an HTTP status. Zero sends none, except for FaultThrottle without Body: 1.
 	RetryAfter int `json:"retry_after,omitempty"`
 	// Delay is for FaultSlow; one second when zero. In JSON it is in nanoseconds.
 	Delay time.Duration `json:"delay,omitempty"`
@@ -76,8 +76,8 @@ func newFaultBox(seed uint64) faultBox {
 	return faultBox{random: rand.New(rand.NewPCG(seed, 0x70c51))}
 }
 
-// SetFault switches a fault on, in addition to those that are on already; the oldest that matches a call is applied. It refuses an
-// unknown kind and numbers that make no sense.
+// SetFault switches a fault on, in addition to those that are on already. The oldest one that matches a call is applied. An unknown
+// kind or a number out of range is an error.
 func (s *Server) SetFault(f Fault) error {
 	if err := f.check(); err != nil {
 		return fmt.Errorf("set fault: %w", err)
@@ -161,7 +161,7 @@ func (f Fault) checkNumbers() error {
 
 func (f Fault) checkBlock() error {
 	if f.Block == "" || f != (Fault{Kind: f.Kind, Block: f.Block}) {
-		return fmt.Errorf("kind %q takes the type of a block, and nothing else", f.Kind)
+		return fmt.Errorf("kind %q needs the type of a block, and nothing else", f.Kind)
 	}
 	return nil
 }
@@ -178,9 +178,9 @@ func parseStatus(text string) int {
 	return n
 }
 
-// takeFaultLocked returns the fault for one call, if any, and counts it. Faults that reset the connection before reading are asked
-// for with early set, when neither channel nor body is known.
-func (s *Server) takeFaultLocked(method, channel string, early bool) *Fault {
+// nextFaultLocked returns the fault for one call, if any, and counts it. With early set it returns only faults that reset the connection
+// before the request is read, when neither channel nor body is known.
+func (s *Server) nextFaultLocked(method, channel string, early bool) *Fault {
 	for i, f := range s.faults.active {
 		if f.Kind == FaultBlock || (f.Kind == FaultRefuse) != early || !f.matches(method, channel, early) {
 			continue
@@ -210,7 +210,7 @@ func (f *Fault) matches(method, channel string, early bool) bool {
 	return f.Channel == "" || f.Channel == channel && !early
 }
 
-// abort drops a connection without an answer. With reset set the far side sees a reset instead of an orderly end.
+// abort closes a connection without an answer. With reset set the client sees a reset instead of an orderly end.
 func abort(w http.ResponseWriter, reset bool) {
 	conn, _, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	secretLength = 16
 )
 
-// grants are the things Slack hands out for a short time.
+// grants are what Slack gives out for a short time.
 type grants struct {
 	tickets  map[string]time.Time
 	triggers map[string]*trigger
@@ -58,9 +58,9 @@ func (s *Server) newTicketLocked() string {
 	return ticket
 }
 
-// takeTicket uses a ticket up. It returns 101, or the status of a refused handshake as clients have seen it: 404 for a ticket that was
+// redeemTicket uses a ticket up. It returns 101, or the status of a refused handshake as clients have seen it: 404 for a ticket that was
 // never given, 408 for one that was used before or is older than 30 s.
-func (s *Server) takeTicket(ticket string) int {
+func (s *Server) redeemTicket(ticket string) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	issued, ok := s.grants.tickets[ticket]
@@ -86,8 +86,8 @@ func (s *Server) newTriggerLocked(user, viewID string) string {
 	return id
 }
 
-// takeTriggerLocked uses a trigger_id up, or says why it can't be used.
-func (s *Server) takeTriggerLocked(id string) (*trigger, *apiError) {
+// redeemTriggerLocked uses a trigger_id up, or returns why it can't be used.
+func (s *Server) redeemTriggerLocked(id string) (*trigger, *apiError) {
 	t := s.grants.triggers[id]
 	switch {
 	case t == nil:
@@ -109,7 +109,7 @@ func (s *Server) newHookLocked(h hook) string {
 	return fmt.Sprintf("%s/hooks/%s/%s/%s/%s", s.base, h.Kind, s.ws.teamID, h.ID, h.secret)
 }
 
-// forget drops what has been dead for so long that nobody asks for it any more.
+// forget removes what expired so long ago that nobody asks for it any more.
 func (g *grants) forget(now time.Time) {
 	maps.DeleteFunc(g.tickets, func(_ string, issued time.Time) bool { return now.Sub(issued) > 2*hookLife })
 	maps.DeleteFunc(g.triggers, func(_ string, t *trigger) bool { return now.Sub(t.issued) > 2*hookLife })

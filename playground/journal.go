@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// Kinds of journal entries. The socket and people halves add kinds of their own.
+// Kinds of journal entries. Sockets, envelopes and people have kinds of their own.
 const (
 	KindCall           = "call"
 	KindMessage        = "message"
@@ -27,7 +27,7 @@ const (
 	KindUpload         = "upload"
 )
 
-// Entry is one thing that happened, in the one order of the playground. Which fields are set depends on Kind.
+// Entry is one thing that happened. Which fields are set depends on Kind.
 type Entry struct {
 	Seq  int64     `json:"seq"`
 	At   time.Time `json:"at"`
@@ -59,7 +59,7 @@ type Call struct {
 	Method string    `json:"method"`
 	// Args holds every argument but the token; a JSON argument is its JSON text.
 	Args map[string]string `json:"args"`
-	// Channel is the id of the conversation the call was about, when there was one.
+	// Channel is the id of the conversation that the call was about, if any.
 	Channel string `json:"channel,omitempty"`
 	// Status is the HTTP status, 0 when no answer was sent.
 	Status int `json:"status"`
@@ -75,7 +75,7 @@ type Call struct {
 	TS string `json:"ts,omitempty"`
 }
 
-// journal is the order of everything; wake is closed and replaced at each entry.
+// journal is everything that happened, in order. wake is closed and replaced at each entry.
 type journal struct {
 	entries []Entry
 	wake    chan struct{}
@@ -88,7 +88,7 @@ func newJournal() journal {
 	return journal{wake: make(chan struct{}), counts: map[string]int{}}
 }
 
-// recordLocked gives e its number and time, appends it and wakes everybody who waits; it returns the entry's number.
+// recordLocked gives e its number and time, appends it and wakes everybody who waits. It returns the entry's number.
 func (s *Server) recordLocked(e Entry) int64 {
 	e.Seq = int64(len(s.book.entries)) + 1
 	e.At = s.now()
@@ -134,8 +134,8 @@ func (s *Server) Calls() []Call {
 	return s.callsLocked("")
 }
 
-// Throttled returns how many calls went over a rate limit and were answered with 429: none from a client that keeps to Slack's rates.
-// Those that a fault answered so do not count.
+// Throttled returns how many calls went over a rate limit and were answered with 429: none for a client that keeps to Slack's rates.
+// Answers of a fault do not count.
 func (s *Server) Throttled() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Limits are Slack's rate limits. In the zero value every field takes Slack's documented number; Off switches all of them off.
+// Limits are Slack's rate limits. A zero field means Slack's documented number. Off switches all of them off.
 type Limits struct {
 	Off bool
 	// PostsPerSecond and PostBurst hold for chat.postMessage in one channel: 1/s with a burst of 4.

@@ -2,7 +2,7 @@ package playground
 
 import "tocsin/playground/mrkdwn"
 
-// namesLocked resolves what people type. It must be used under the lock.
+// namesLocked resolves the names that people type. The result must be used under the lock.
 func (s *Server) namesLocked() mrkdwn.Names {
 	return mrkdwn.Names{
 		User: func(name string) (string, bool) {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Options says how a playground behaves; the zero value is a Slack with its real limits and times on a free loopback port.
+// Options are the settings of a playground. The zero value is a Slack with its real limits and times on a free loopback port.
 type Options struct {
 	// Listen is the TCP address, "127.0.0.1:0" when empty.
 	Listen string
@@ -27,8 +27,8 @@ type Options struct {
 	AckTimeout time.Duration
 	// GhostFor is how long a socket lost without a close frame stays registered, 5 h when zero.
 	GhostFor time.Duration
-	// FileScan is how long Slack looks at an uploaded file, during which blocks that show it are refused (invalid slack file); 300 ms when
-	// zero. Slack does so for a moment of unknown length; files.info tells when it is over.
+	// FileScan is how long Slack checks an uploaded file, during which blocks that show it are refused (invalid slack file); 300 ms when
+	// zero. How long Slack takes is not documented; files.info shows when it is over.
 	FileScan time.Duration
 	// Commands are the slash commands the app has registered, offered by the page's composer.
 	Commands []Command

@@ -116,7 +116,7 @@ func orEmpty[T any](list []T) []T {
 	return list
 }
 
-// codeOf is the error code that the page gets for an error of the people half.
+// codeOf is the error code that the page gets for an error of a Person.
 func codeOf(err error) string {
 	for known, code := range map[error]string{
 		errNoPerson: "user_not_found", errNoChannel: "channel_not_found", errArchived: "is_archived", errNoElement: "action_not_found",

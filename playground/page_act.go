@@ -14,7 +14,7 @@ import (
 	"tocsin/playground/page"
 )
 
-// maxAct bounds the body of one act of the page.
+// maxAct is the most bytes that the body of one act may have.
 const maxAct = 1 << 20
 
 var (
@@ -46,7 +46,7 @@ type actRequest struct {
 	raw []byte
 }
 
-// actAnswer is what is added to {"ok":true}, or the error code of an act that reached nobody.
+// actAnswer is what is added to {"ok":true}, or the error code of an act that did not reach the app.
 type actAnswer struct {
 	problem string
 	fields  map[string]any
@@ -111,7 +111,7 @@ func actReply(answer actAnswer, err error) map[string]any {
 	return reply
 }
 
-// problemHint says in words what a person is told when the app did not take something.
+// problemHint is what a person reads when the app did not accept something.
 func problemHint(problem string) string {
 	switch problem {
 	case ErrTimeout:
@@ -121,7 +121,7 @@ func problemHint(problem string) string {
 	case ErrCommand:
 		return "the app has no such command"
 	}
-	return "the app's answer made no sense"
+	return "Slack did not understand the app's answer"
 }
 
 func readAct(r *http.Request) (actRequest, error) {
@@ -143,7 +143,7 @@ func readAct(r *http.Request) (actRequest, error) {
 	return req, nil
 }
 
-// actSend says something, or runs a command when the text begins with a slash.
+// actSend posts a message, or runs a command when the text begins with a slash.
 func actSend(ctx context.Context, p *Person, req actRequest) (actAnswer, error) {
 	if strings.HasPrefix(req.Text, "/") && req.ThreadTS == "" {
 		command, text, _ := strings.Cut(req.Text, " ")
@@ -222,7 +222,7 @@ func actFault(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
 	return actAnswer{}, p.s.SetFault(fault)
 }
 
-// actChannel archives a channel or opens it again, and throws the bot out or lets it in.
+// actChannel archives or unarchives a channel, and removes or adds the bot.
 func actChannel(_ context.Context, p *Person, req actRequest) (actAnswer, error) {
 	return actAnswer{}, p.s.changeChannel(req.Channel, func(c *channelState) {
 		if req.Archived != nil {

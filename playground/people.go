@@ -15,7 +15,7 @@ import (
 // the person is shown.
 const KindCommand = "command"
 
-// What a person is told when nobody took a payload.
+// What a person sees when the app did not accept a payload.
 const (
 	// ErrTimeout is shown when there was no ack in time.
 	ErrTimeout = "operation_timeout"
@@ -23,7 +23,7 @@ const (
 	ErrDispatch = "dispatch_failed"
 	// ErrCommand is shown for a command that the app has not registered.
 	ErrCommand = "invalid_command"
-	// ErrResponse is shown when the ack held something that Slack does not understand.
+	// ErrResponse is shown when Slack does not understand the ack's payload.
 	ErrResponse = "invalid_response"
 )
 
@@ -34,18 +34,18 @@ var (
 	errClosed    = errors.New("the playground is closed")
 )
 
-// peopleState is what the people half keeps; all but turn is guarded by Server.mu.
+// peopleState is the state of what people do; all but acting is guarded by Server.mu.
 type peopleState struct {
 	picked map[pickKey]map[string]map[string]json.RawMessage
-	// turn is held by the one person who is about to do something.
-	turn sync.Mutex
+	// acting is held by the one person who is about to do something.
+	acting sync.Mutex
 }
 
-// inTurn makes people wait for each other before they wait for Server.mu, so that in a crowd the app's answers do not queue behind
-// everybody who has not clicked yet; what it returns ends the turn. peopleState.turn comes before Server.mu.
-func (s *Server) inTurn() func() {
-	s.people.turn.Lock()
-	return s.people.turn.Unlock
+// oneAtATime makes people wait for each other before they wait for Server.mu, so that in a crowd the app's answers do not queue behind
+// everybody who has not clicked yet. Call what it returns to let the next one act. acting is locked before Server.mu.
+func (s *Server) oneAtATime() func() {
+	s.people.acting.Lock()
+	return s.people.acting.Unlock
 }
 
 func (s *Server) initPeople() {
@@ -60,7 +60,7 @@ type Person struct {
 	ref string
 }
 
-// User returns the person with this id, name or "@name". Whether there is one shows at the first thing the person does.
+// User returns the person with this id, name or "@name". If there is none, the person's first action returns an error.
 func (s *Server) User(ref string) *Person { return &Person{s: s, ref: ref} }
 
 // Interaction is one payload that waited for the app's ack.
@@ -71,14 +71,14 @@ type Interaction struct {
 	Acked      bool
 	AckAfter   time.Duration
 	AckPayload json.RawMessage
-	// Err is what the person is shown instead: ErrTimeout, ErrDispatch, ErrCommand or ErrResponse.
+	// Err is what the person sees instead: ErrTimeout, ErrDispatch, ErrCommand or ErrResponse.
 	Err string
-	// TriggerID and ResponseURL are what the app was given.
+	// TriggerID and ResponseURL are what the app got.
 	TriggerID   string
 	ResponseURL string
 }
 
-// CommandRun is what became of a slash command.
+// CommandRun is the result of a slash command.
 type CommandRun struct{ Interaction }
 
 // meLocked finds the person's user record.
@@ -109,7 +109,7 @@ func (p *Person) placeLocked(channel string) (*User, *channelState, error) {
 // DM writes to the bot in the Messages tab and returns the message's ts.
 func (p *Person) DM(text string) (string, error) { return p.say("@"+p.ref, "", text) }
 
-// Say writes into a channel ("#name" or id) and returns the message's ts. People join what they write in, so nothing but an archived
+// Say writes into a channel ("#name" or id) and returns the message's ts. People join the channels they write in, so only an archived
 // channel refuses it. "@tocsin" becomes a mention, and an app_mention event where the bot is a member.
 func (p *Person) Say(channel, text string) (string, error) { return p.say(channel, "", text) }
 
@@ -125,7 +125,7 @@ func (p *Person) say(channel, threadTS, text string) (string, error) {
 	})
 }
 
-// post shows a message of the person; build gets the names to resolve with.
+// post posts a message of the person, which build returns.
 func (p *Person) post(channel, threadTS string, build func(mrkdwn.Names) Message) (string, error) {
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
@@ -152,7 +152,7 @@ func (p *Person) Edit(channel, ts, text string) error {
 	})
 }
 
-// Delete takes a message away that the person wrote.
+// Delete deletes a message that the person wrote.
 func (p *Person) Delete(channel, ts string) error {
 	return p.own(channel, ts, p.s.deleteLocked)
 }
@@ -208,7 +208,7 @@ func (p *Person) Modal() (View, bool) {
 	return p.s.modalLocked(p.ref)
 }
 
-// exchange waits for the ack of an envelope that was dispatched (or not) and returns what became of it.
+// exchange waits for the ack of an envelope, if it was sent, and returns the result.
 func (s *Server) exchange(env *envelope, sent bool) Interaction {
 	out := Interaction{ID: env.id}
 	if !sent {
@@ -224,7 +224,7 @@ func (s *Server) exchange(env *envelope, sent bool) Interaction {
 	return out
 }
 
-// attended runs work in a goroutine of the playground and waits for its result, or for ctx; the work goes on to its end regardless.
+// attended runs work in a goroutine of the playground and waits for its result or for ctx. The work goes on when ctx ends.
 func attended[T any](ctx context.Context, s *Server, work func() T) (T, error) {
 	result := make(chan T, 1)
 	var none T
@@ -239,7 +239,7 @@ func attended[T any](ctx context.Context, s *Server, work func() T) (T, error) {
 	}
 }
 
-// mustJSON encodes values that are built here and that JSON can always say.
+// mustJSON encodes values that JSON can always express.
 func mustJSON(v any) json.RawMessage {
 	raw, _ := json.Marshal(v)
 	return raw

@@ -20,8 +20,8 @@ type Place struct {
 // AtMessage is the message with this ts in a channel ("#name", id, or "@person" for the Messages tab); ephemeral ones can be clicked too.
 func AtMessage(channel, ts string) Place { return Place{channel: channel, ts: ts} }
 
-// AtShown is a message as it was when the person saw it (Message or Messages returned it): what has been changed since can still be
-// clicked as it was, as in a client that has not caught up.
+// AtShown is a message as it was when the person saw it (as Message or Messages returned it), so that a person can click what has
+// changed since, as in a client that is behind.
 func AtShown(m Message) Place { return Place{channel: m.Channel, ts: m.TS, shown: &m} }
 
 // AtHome is the person's Home tab.
@@ -42,12 +42,12 @@ type source struct {
 	elements []element
 }
 
-var errNoElement = errors.New("nothing here can be used by this name")
+var errNoElement = errors.New("no such element here")
 
 // pickKey names one person's unsent choices in one message.
 type pickKey struct{ user, channel, ts string }
 
-// click is one use of an interactive element.
+// click is one use of an element.
 type click struct {
 	at    Place
 	ref   string // action_id or block_id
@@ -89,9 +89,9 @@ func (p *Person) use(ctx context.Context, c click) (*Interaction, error) {
 	return &out, nil
 }
 
-// beginClick sends block_actions and returns what waits for the outcome.
+// beginClick sends block_actions and returns a function that waits for the result.
 func (p *Person) beginClick(c click) (func() Interaction, error) {
-	defer p.s.inTurn()()
+	defer p.s.oneAtATime()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, err := p.meLocked()
@@ -126,7 +126,8 @@ func (p *Person) beginClick(c click) (func() Interaction, error) {
 	}, nil
 }
 
-// find finds the element that is used. Those in an input block send nothing before the view is submitted, unless they have dispatch_action.
+// find finds the element that is used. Elements in an input block send nothing before the view is submitted, unless they have
+// dispatch_action.
 func (c click) find(list []element) (element, error) {
 	e, ok := findElement(list, c.block, c.ref)
 	if c.byOption {
@@ -143,7 +144,7 @@ func (c click) find(list []element) (element, error) {
 	return e, nil
 }
 
-// redrawn finds the element again whose block has got another id since the person saw it: by action_id and value.
+// redrawn finds an element whose block has a new id since the person saw it: by action_id and value.
 func (c click) redrawn(list []element) (element, bool) {
 	i := slices.IndexFunc(list, func(e element) bool {
 		return e.actionID() == c.ref && e.fields["value"] == c.value["value"]
@@ -227,7 +228,7 @@ func (s *Server) actionLocked(u *User, src source, e element, c click) (map[stri
 	return action, nil
 }
 
-// storedLocked is where the values a person put into a view or a message are kept.
+// storedLocked is where the values that a person put into a view or a message are stored.
 func (s *Server) storedLocked(u *User, src source) map[string]map[string]json.RawMessage {
 	if src.view != nil {
 		if src.view.State.Values == nil {

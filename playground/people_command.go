@@ -10,11 +10,11 @@ import (
 	"tocsin/playground/mrkdwn"
 )
 
-// slackbot is who tells a person that a command came to nothing.
+// slackbot tells people that a command has failed.
 const slackbot = "USLACKBOT"
 
-// Command types a slash command into a channel and waits for its ack, for Options.AckTimeout at most. What the ack holds is shown as
-// Slack shows it. A command that nobody took is no error: CommandRun.Err says what the person is told.
+// Command types a slash command into a channel and waits for its ack, for Options.AckTimeout at most. A message in the ack is shown as
+// Slack shows it. It is not an error when the app does not accept the command: CommandRun.Err is what the person sees.
 func (p *Person) Command(ctx context.Context, channel, command, text string) (*CommandRun, error) {
 	run, err := p.beginCommand(channel, command, text)
 	if err != nil {
@@ -27,9 +27,9 @@ func (p *Person) Command(ctx context.Context, channel, command, text string) (*C
 	return &out, nil
 }
 
-// beginCommand sends the command and returns what waits for its outcome.
+// beginCommand sends the command and returns a function that waits for its result.
 func (p *Person) beginCommand(channel, command, text string) (func() CommandRun, error) {
-	defer p.s.inTurn()()
+	defer p.s.oneAtATime()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, c, err := p.placeLocked(channel)
@@ -70,7 +70,7 @@ type typedCommand struct {
 	line    string
 }
 
-// commandSpec finds the manifest's entry of a command. Without any entry every command is taken.
+// commandSpec finds the manifest's entry for a command. If the manifest has no commands, every command is accepted.
 func (s *Server) commandSpec(command string) (Command, bool) {
 	if len(s.opts.Commands) == 0 {
 		return Command{Command: command}, strings.HasPrefix(command, "/")
@@ -93,7 +93,7 @@ func commandChannel(c *channelState) string {
 	return c.Name
 }
 
-// commandAnswered shows what came of a command.
+// commandAnswered shows the result of a command.
 func (s *Server) commandAnswered(cmd typedCommand, out Interaction) CommandRun {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -104,7 +104,7 @@ func (s *Server) commandAnswered(cmd typedCommand, out Interaction) CommandRun {
 	return CommandRun{out}
 }
 
-// commandOverLocked records the end of a command; where it came to nothing the person is told by an ephemeral message of Slackbot.
+// commandOverLocked records the end of a command. If it failed, Slackbot tells the person in an ephemeral message.
 func (s *Server) commandOverLocked(cmd typedCommand, problem string) {
 	s.recordLocked(Entry{Kind: KindCommand, User: cmd.user.ID, Channel: cmd.channel.ID, Text: cmd.line, Reason: orDefault(problem, "acked")})
 	if problem == "" {
@@ -119,7 +119,7 @@ func (s *Server) commandOverLocked(cmd typedCommand, problem string) {
 }
 
 // showAckLocked shows the message in a command's ack: to the person only, or with response_type in_channel to all, below what was
-// typed. An empty ack shows nothing. It reports false for a payload that is no message Slack would take.
+// typed. An empty ack shows nothing. It reports false for a payload that is not a message Slack would accept.
 func (s *Server) showAckLocked(cmd typedCommand, payload json.RawMessage) bool {
 	req := request{args: args{}}
 	if req.decodeJSON(payload) != nil {

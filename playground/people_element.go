@@ -9,13 +9,13 @@ import (
 	"strings"
 )
 
-// element is an interactive element and the block it stands in.
+// element is an interactive element and the block it is in.
 type element struct {
 	blockID    string
 	attachment int // 1 for the first attachment, 0 outside of attachments
 	inInput    bool
 	optional   bool
-	dispatches bool // an input that tells of each change
+	dispatches bool // an input that sends each change
 	fields     map[string]any
 }
 
@@ -56,7 +56,7 @@ func elementsOfMessage(m *Message) []element {
 	return out
 }
 
-// collectElements walks any depth of blocks; around holds what the enclosing block says.
+// collectElements collects the elements of blocks at any depth; around describes the enclosing block.
 func collectElements(v any, around element, out *[]element) {
 	switch v := v.(type) {
 	case []any:
@@ -80,7 +80,7 @@ func collectElements(v any, around element, out *[]element) {
 	}
 }
 
-// findElement finds an element by action_id or, failing that, by the block_id it stands in. With block set only that block is searched.
+// findElement finds an element by action_id or, failing that, by the block_id it is in. With block set only that block is searched.
 func findElement(list []element, block, ref string) (element, bool) {
 	for _, e := range list {
 		if e.actionID() == ref && (block == "" || e.blockID == block) {
@@ -118,7 +118,7 @@ func valueField(kind string) string {
 	return ""
 }
 
-// many says whether a value field holds a list.
+// many reports whether a value field holds a list.
 func many(field string) bool {
 	return strings.HasPrefix(field, "selected_") && strings.HasSuffix(field, "s")
 }
@@ -164,7 +164,7 @@ func (s *Server) pickedLocked(e element, picks []string) (map[string]any, error)
 	return out, nil
 }
 
-// pickLocked is one picked thing as the element's payload holds it.
+// pickLocked is one pick as it is in the element's payload.
 func (s *Server) pickLocked(e element, pick string) (any, error) {
 	kind := strings.TrimPrefix(e.kind(), "multi_")
 	switch kind {
@@ -207,7 +207,7 @@ func (e element) option(pick string) (any, error) {
 	return nil, fmt.Errorf("%s has no option %q", e.actionID(), pick)
 }
 
-// valuesOf is state.values: every element that holds something, with what a person put in, or else how it began.
+// valuesOf is state.values: the value of every element that has one, as a person set it or else its initial value.
 func valuesOf(list []element, stored map[string]map[string]json.RawMessage) map[string]map[string]json.RawMessage {
 	out := emptyValues()
 	for _, e := range list {

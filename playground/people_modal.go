@@ -19,7 +19,7 @@ var (
 // requiredText is what Slack's own client shows under an input that was left empty.
 const requiredText = "Please complete this required field."
 
-// SubmitResult is what became of a submitted modal.
+// SubmitResult is the result of a submitted modal.
 type SubmitResult struct {
 	Interaction
 	// Errors are the texts shown under inputs, by block_id: the app's, or Slack's own for a required input left empty, in which case
@@ -27,13 +27,13 @@ type SubmitResult struct {
 	Errors map[string]string
 	// Action is the ack's response_action: "errors", "update", "push", "clear", or empty.
 	Action string
-	// Closed says that the submitted view is gone.
+	// Closed says that the submitted view was closed.
 	Closed bool
 }
 
-// Submit fills in the modal on top and submits it, then waits for the ack and does what it says. values go by block_id and action_id;
+// Submit fills in the modal on top and submits it, then waits for the ack and applies it. values go by block_id and action_id;
 // a value is a string (an option's value or text, a person's or channel's name, a date, a typed text), a []string, or the element's
-// whole value object as Slack has it. Inputs left out keep what they hold.
+// whole value object as Slack has it. Inputs that are left out keep their values.
 func (p *Person) Submit(ctx context.Context, values map[string]map[string]any) (*SubmitResult, error) {
 	return p.submit(ctx, AtModal(), values)
 }
@@ -50,9 +50,9 @@ func (p *Person) submit(ctx context.Context, at Place, values map[string]map[str
 	return &out, nil
 }
 
-// beginSubmit sends view_submission and returns what waits for the outcome.
+// beginSubmit sends view_submission and returns a function that waits for the result.
 func (p *Person) beginSubmit(at Place, values map[string]map[string]any) (func() SubmitResult, error) {
-	defer p.s.inTurn()()
+	defer p.s.oneAtATime()()
 	p.s.mu.Lock()
 	defer p.s.mu.Unlock()
 	u, v, err := p.modalAtLocked(at)
@@ -113,7 +113,7 @@ func (s *Server) fillLocked(v *View, values map[string]map[string]any) error {
 	return nil
 }
 
-// valueObjectLocked brings a value in any of Submit's forms into Slack's.
+// valueObjectLocked converts a value in any of Submit's forms to Slack's.
 func (s *Server) valueObjectLocked(e element, value any) (map[string]any, error) {
 	switch value := value.(type) {
 	case string:
@@ -125,10 +125,10 @@ func (s *Server) valueObjectLocked(e element, value any) (map[string]any, error)
 		object["type"] = e.kind()
 		return object, nil
 	}
-	return nil, fmt.Errorf("value of %s: a %T is neither string, []string nor object", e.actionID(), value)
+	return nil, fmt.Errorf("value of %s: a %T is not a string, []string or object", e.actionID(), value)
 }
 
-// missingInputs is what Slack's client checks before it sends anything: required inputs must hold something.
+// missingInputs is what Slack's client checks before it sends anything: required inputs must have a value.
 func missingInputs(v *View) map[string]string {
 	missing := map[string]string{}
 	list := elementsIn(v.Blocks)
@@ -164,7 +164,7 @@ type submissionAnswer struct {
 	View   json.RawMessage   `json:"view"`
 }
 
-// submitted does what the ack of a view_submission says to the view with this id.
+// submitted applies the ack of a view_submission to the view with this id.
 func (s *Server) submitted(user, id string, out *SubmitResult) {
 	if !out.Acked {
 		return
@@ -185,13 +185,13 @@ func (s *Server) submitted(user, id string, out *SubmitResult) {
 		out.Closed = true
 		return
 	}
-	if !s.takeAnswerLocked(user, v, answer, out) {
+	if !s.applyAnswerLocked(user, v, answer, out) {
 		out.Err = ErrResponse
 	}
 }
 
-// takeAnswerLocked applies one response_action; it reports false when Slack would not take it, and then the modal stays as it is.
-func (s *Server) takeAnswerLocked(user string, v *View, answer submissionAnswer, out *SubmitResult) bool {
+// applyAnswerLocked applies one response_action. It reports false when Slack would refuse it, and then the modal stays as it is.
+func (s *Server) applyAnswerLocked(user string, v *View, answer submissionAnswer, out *SubmitResult) bool {
 	switch answer.Action {
 	case "":
 		s.closeModalLocked(user, v.ID, false)
@@ -219,7 +219,7 @@ func (s *Server) takeAnswerLocked(user string, v *View, answer submissionAnswer,
 	return true
 }
 
-// inputsOnly says whether every key is the block_id of an input: Slack refuses errors for anything else.
+// inputsOnly reports whether every key is the block_id of an input: Slack refuses errors for anything else.
 func inputsOnly(v *View, errs map[string]string) bool {
 	list := elementsIn(v.Blocks)
 	for block := range errs {
@@ -230,11 +230,11 @@ func inputsOnly(v *View, errs map[string]string) bool {
 	return true
 }
 
-// CloseModal presses the close button of the modal on top: that view goes, or all of them when it has clear_on_close. The app gets a
+// CloseModal presses the close button of the modal on top: that view is closed, or all of them when it has clear_on_close. The app gets a
 // view_closed when the view has notify_on_close.
 func (p *Person) CloseModal() error { return p.closeAt(AtModal(), false) }
 
-// ClearModals presses the X of the modal: the whole stack goes, and view_closed comes with is_cleared for the first view.
+// ClearModals presses the X of the modal: the whole stack is closed, and view_closed is sent with is_cleared for the first view.
 func (p *Person) ClearModals() error { return p.closeAt(AtModal(), true) }
 
 func (p *Person) closeAt(at Place, all bool) error {
@@ -253,14 +253,14 @@ func (p *Person) closeAt(at Place, all bool) error {
 		payload := p.s.interactionLocked(u, "view_closed", nil)
 		delete(payload, "trigger_id")
 		payload["view"], payload["is_cleared"] = viewNow(told), all
-		p.s.tellInteractionLocked("view_closed", payload)
+		p.s.notifyInteractionLocked("view_closed", payload)
 	}
 	p.s.closeModalLocked(u.ID, v.ID, all)
 	return nil
 }
 
-// tellInteractionLocked sends an interactive payload whose ack nobody waits for.
-func (s *Server) tellInteractionLocked(kind string, payload map[string]any) {
+// notifyInteractionLocked sends an interactive payload without waiting for its ack.
+func (s *Server) notifyInteractionLocked(kind string, payload map[string]any) {
 	env := newEnvelope(TypeInteractive, kind, payload)
 	if s.dispatchLocked(env) {
 		s.startLocked(func() { s.awaitAck(env) })

@@ -1,7 +1,8 @@
 // Package playground is a small Slack in memory: the Web API, Socket Mode, a web page for people, and a test double with a journal.
 //
 // It follows Slack's own rules where a client could notice them (error codes, limits, membership, rate limits, retries) and can be
-// told to misbehave in the ways Slack does. It keeps nothing on disk, speaks only plain HTTP, and has no notion of more than one app.
+// told to misbehave in the ways Slack does. It stores nothing on disk, speaks only plain HTTP, and knows only one app. Block Kit, text, the
+// WebSocket and the page are packages of their own.
 //
 // Everything the package remembers is guarded by Server.mu. A function whose name ends in Locked must be called with mu held, and
 // never blocks; nothing that touches the network runs under mu.
@@ -17,7 +18,7 @@ import (
 	"time"
 )
 
-// Server is one running playground; New starts it and Close ends it. All methods may be called from any goroutine.
+// Server is one running playground. New starts it and Close ends it. All methods may be called from any goroutine.
 type Server struct {
 	opts Options
 	ln   net.Listener
@@ -37,7 +38,7 @@ type Server struct {
 	grants  grants
 	uploads map[string]*upload
 
-	// onMessage, when set, is told of every message posted, changed or deleted, in the order in which people see it. It is called
+	// onMessage, when set, is called for every message posted, changed or deleted, in the order in which people see it. It is called
 	// with mu held and must neither block nor lock mu.
 	onMessage func(messageChange)
 
@@ -86,7 +87,7 @@ func (s *Server) Close() error {
 // URL returns the address of the web page, without a slash at its end.
 func (s *Server) URL() string { return s.base }
 
-// APIURL returns the address of the Web API with the slash that clients expect at its end; it is what SLACK_API_URL takes.
+// APIURL returns the address of the Web API with the slash that clients expect at its end; it is the value for SLACK_API_URL.
 func (s *Server) APIURL() string { return s.base + "/api/" }
 
 func (s *Server) routes() http.Handler {
@@ -102,7 +103,7 @@ func (s *Server) routes() http.Handler {
 }
 
 func (s *Server) serve() {
-	// The only end of Serve is Close: an accept error on a loopback listener has nobody to be told to.
+	// Serve ends only by Close: nobody is there to see an accept error of a loopback listener.
 	if err := s.http.Serve(s.ln); !errors.Is(err, http.ErrServerClosed) {
 		_ = s.ln.Close()
 	}

@@ -8,7 +8,7 @@ import (
 	"tocsin/playground/mrkdwn"
 )
 
-// decodeAny reads one JSON value with nothing after it; numbers stay as they were written. It is nil where there is none.
+// decodeAny reads one JSON value with nothing after it, keeping numbers as they were written. It returns nil for anything else.
 func decodeAny(raw string) any {
 	dec := json.NewDecoder(bytes.NewReader([]byte(raw)))
 	dec.UseNumber()
@@ -41,7 +41,7 @@ func decodeBlocks(raw string) ([]any, *apiError) {
 	return list, nil
 }
 
-// normalizeBlocksLocked returns blocks as Slack gives them back: with a block_id each, and texts mutated.
+// normalizeBlocksLocked returns blocks as Slack gives them back: with a block_id each, and texts escaped and linked.
 func (s *Server) normalizeBlocksLocked(blocks []any) []any {
 	out := make([]any, 0, len(blocks))
 	for _, b := range blocks {
@@ -93,7 +93,7 @@ func (s *Server) attachmentFieldLocked(key string, v any) any {
 	}
 }
 
-// normalizeLocked copies a value and mutates the mrkdwn objects in it. Unlike a message's text they link names unless verbatim is set.
+// normalizeLocked copies a value and escapes and links the mrkdwn objects in it. Unlike a message's text they link names unless verbatim is set.
 func (s *Server) normalizeLocked(v any) any {
 	switch v := v.(type) {
 	case []any:
@@ -136,7 +136,7 @@ func (s *Server) finishObjectLocked(o map[string]any) {
 	}
 }
 
-// fallbackText is what Slack makes of blocks when a message has no text of its own.
+// fallbackText is the text that Slack gives a message with blocks and no text.
 func fallbackText(blocks []any) string {
 	var parts []string
 	for _, b := range blocks {

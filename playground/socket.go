@@ -50,7 +50,7 @@ const (
 	lingerWait = 5 * time.Second
 )
 
-// socketPhase is where a socket stands in its life.
+// socketPhase is the state of a socket.
 type socketPhase uint8
 
 const (
@@ -109,7 +109,7 @@ func (s *Server) mountSockets(mux *http.ServeMux) { mux.HandleFunc("/link/{$}", 
 
 // serveLink is the WebSocket endpoint; it reads until the socket ends.
 func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
-	status, fault := s.takeTicket(r.URL.Query().Get("ticket")), s.connectFault()
+	status, fault := s.redeemTicket(r.URL.Query().Get("ticket")), s.connectFault()
 	if refused := fault.status(); refused != 0 {
 		status = refused
 	}
@@ -139,7 +139,7 @@ func (s *Server) serveLink(w http.ResponseWriter, r *http.Request) {
 	s.readSocket(k)
 }
 
-// hang keeps a handshake without an answer until the client gives up or the playground ends.
+// hang leaves a handshake unanswered until the client gives up or the playground ends.
 func (s *Server) hang(r *http.Request) {
 	select {
 	case <-r.Context().Done():
@@ -147,7 +147,7 @@ func (s *Server) hang(r *http.Request) {
 	}
 }
 
-// openSocket registers a connection and queues its hello; it returns nil when the connection is not to live.
+// openSocket registers a connection and queues its hello; it returns nil when the connection has to be closed at once.
 func (s *Server) openSocket(conn *wire.Conn, life time.Duration) *socket {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +164,7 @@ func (s *Server) openSocket(conn *wire.Conn, life time.Duration) *socket {
 	if s.sockets.fault == ConnectNoHello {
 		return k
 	}
-	s.sayHelloLocked(k, count, life)
+	s.sendHelloLocked(k, count, life)
 	if count > maxSockets {
 		k.phase = phaseRefused
 		s.disconnectLocked(k, ReasonTooManyWebsockets)
@@ -187,7 +187,7 @@ func (s *Server) countSocketsLocked() int {
 	return n
 }
 
-// chooseLocked picks one registered socket by chance, as Slack does: it promises no pattern. Ghosts are picked too.
+// chooseLocked picks a random registered socket, as Slack does: it promises no pattern. Ghosts are picked too.
 func (s *Server) chooseLocked() *socket {
 	s.expireGhostsLocked()
 	var open []*socket
@@ -225,8 +225,8 @@ func (s *Server) removeLocked(k *socket, reason string) {
 	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: reason})
 }
 
-// haunt turns a socket which ended without a close frame into a ghost.
-func (s *Server) hauntLocked(k *socket) {
+// becomeGhostLocked turns a socket which ended without a close frame into a ghost.
+func (s *Server) becomeGhostLocked(k *socket) {
 	k.phase, k.lost = phaseGhost, s.now()
 	k.stop()
 }
@@ -265,9 +265,9 @@ func (s *Server) closeSockets() {
 
 func (s *Server) closeTCPLocked(k *socket) {
 	delete(s.sockets.tcp, k)
-	// The far side may have closed it already, and either way it is gone.
+	// An error means that the client has closed it already.
 	_ = k.conn.Close()
 }
 
-// errNoSocket says that a control named a socket which is not there.
+// errNoSocket is the error for an unknown socket.
 var errNoSocket = errors.New("no such socket")

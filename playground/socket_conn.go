@@ -25,8 +25,8 @@ func socketID(n int) string { return "S" + strconv.Itoa(n) }
 // host is the name of the machine that Slack puts into hello, disconnect and pings.
 func (k *socket) host() string { return "applink-" + k.id[1:] }
 
-// sayHelloLocked queues the first message of a connection.
-func (s *Server) sayHelloLocked(k *socket, count int, life time.Duration) {
+// sendHelloLocked queues the first message of a connection.
+func (s *Server) sendHelloLocked(k *socket, count int, life time.Duration) {
 	k.queueLocked(textFrame(map[string]any{
 		"type":            "hello",
 		"num_connections": count,
@@ -52,7 +52,7 @@ func (s *Server) disconnectLocked(k *socket, reason string) {
 	s.recordLocked(Entry{Kind: KindDisconnect, Socket: k.id, Reason: reason})
 }
 
-// beginCloseLocked sends the server's close frame; what was queued before it still leaves.
+// beginCloseLocked sends the server's close frame, after everything that is queued.
 func (s *Server) beginCloseLocked(k *socket) {
 	if k.phase == phaseClosing || k.phase == phaseGhost || k.phase == phaseGone {
 		return
@@ -83,9 +83,9 @@ func (s *Server) pump(k *socket, life time.Duration) {
 	}
 }
 
-// flush writes what is queued; it reports true once nothing may follow, and then bounds how long the client's side may take.
+// flush writes what is queued. It reports true when nothing may follow; then the client has a limited time to close.
 func (s *Server) flush(k *socket) (over bool) {
-	for _, f := range s.takeFrames(k) {
+	for _, f := range s.dequeue(k) {
 		if err := k.conn.WriteFrame(f); err != nil {
 			s.writeFailed(k)
 			return true
@@ -97,7 +97,7 @@ func (s *Server) flush(k *socket) (over bool) {
 	return false
 }
 
-// writeFailed closes the connection, from which the reader learns of it and does the book-keeping. A frozen one stays open.
+// writeFailed closes the connection, so that the reader ends and updates the socket. A frozen one stays open.
 func (s *Server) writeFailed(k *socket) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -106,7 +106,7 @@ func (s *Server) writeFailed(k *socket) {
 	}
 }
 
-func (s *Server) takeFrames(k *socket) []ws.Frame {
+func (s *Server) dequeue(k *socket) []ws.Frame {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	frames := k.out
@@ -117,7 +117,7 @@ func (s *Server) takeFrames(k *socket) []ws.Frame {
 	return frames
 }
 
-// closeSent bounds the rest of the close handshake by a deadline on the reader.
+// closeSent sets a deadline for the rest of the close handshake.
 func (s *Server) closeSent(k *socket) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *Server) ping(k *socket) {
 	}
 }
 
-// readSocket reads until the connection ends, and then settles what became of the socket.
+// readSocket reads until the connection ends, and then updates the socket.
 func (s *Server) readSocket(k *socket) {
 	for {
 		f, err := k.conn.ReadFrame()
@@ -171,7 +171,7 @@ func (s *Server) received(k *socket, f ws.Frame) error {
 	return nil
 }
 
-// clientClosedLocked answers a close frame, or takes it as the answer to ours. From here on nothing else is sent.
+// clientClosedLocked answers a close frame, or accepts it as the answer to ours. Nothing is sent after that.
 func (s *Server) clientClosedLocked(k *socket, f ws.Frame) error {
 	if k.phase == phaseGone || k.phase == phaseGhost {
 		return nil
@@ -189,7 +189,7 @@ func (s *Server) clientClosedLocked(k *socket, f ws.Frame) error {
 	return nil
 }
 
-// readEnded settles the socket after its last frame.
+// readEnded updates the socket after its last frame.
 func (s *Server) readEnded(k *socket, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -214,10 +214,10 @@ func (s *Server) vanishedLocked(k *socket, err error) {
 		return
 	}
 	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: ClosedVanished})
-	s.hauntLocked(k)
+	s.becomeGhostLocked(k)
 }
 
-// textFrame is v as one unfragmented text frame; v is always something that JSON can say.
+// textFrame is v as one unfragmented text frame; v is always something that JSON can express.
 func textFrame(v any) ws.Frame {
 	raw, _ := json.Marshal(v)
 	return ws.NewTextFrame(raw)

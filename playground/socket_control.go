@@ -21,7 +21,7 @@ const (
 	ConnectHang ConnectFault = "hang"
 	// ConnectDrop ends the connection right after the handshake.
 	ConnectDrop ConnectFault = "drop"
-	// ConnectNoHello accepts the connection, registers it, and says nothing.
+	// ConnectNoHello accepts the connection, registers it, and sends no hello.
 	ConnectNoHello ConnectFault = "no_hello"
 )
 
@@ -31,7 +31,7 @@ type CutMode uint8
 const (
 	// CutFIN ends TCP in an orderly way (FIN) instead of with a reset; neither sends a close frame.
 	CutFIN CutMode = 1 << iota
-	// CutForget takes the registration away too, so that no payload goes to the ghost.
+	// CutForget removes the registration too, so that no payload goes to the ghost.
 	CutForget
 )
 
@@ -143,7 +143,7 @@ func (s *Server) recycleOne(end chan struct{}, reason string) {
 	}
 }
 
-// Linger sends the disconnect message and never closes the socket, which goes on being chosen.
+// Linger sends the disconnect message and never closes the socket, which still gets payloads.
 func (s *Server) Linger(socket, reason string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -167,8 +167,8 @@ func (s *Server) Hangup(socket string) error {
 	return nil
 }
 
-// Cut ends a socket's TCP connection without a close frame, by a reset unless CutFIN is given. The socket stays registered as a ghost,
-// which takes its share of the payloads with it, unless CutForget is given.
+// Cut ends a socket's TCP connection without a close frame, by a reset unless CutFIN is given. The socket stays registered as a ghost
+// and still gets its share of the payloads, unless CutForget is given.
 func (s *Server) Cut(socket string, modes ...CutMode) error {
 	var mode CutMode
 	for _, m := range modes {
@@ -185,7 +185,7 @@ func (s *Server) Cut(socket string, modes ...CutMode) error {
 		k.stop()
 	} else {
 		s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: ClosedCut})
-		s.hauntLocked(k)
+		s.becomeGhostLocked(k)
 	}
 	end := k.conn.Reset
 	if mode&CutFIN != 0 {
@@ -207,14 +207,14 @@ func (s *Server) Freeze(socket string) error {
 	}
 	k.frozen = true
 	s.recordLocked(Entry{Kind: KindSocketFrozen, Socket: k.id})
-	s.hauntLocked(k)
+	s.becomeGhostLocked(k)
 	if err := k.conn.SetDeadline(time.Unix(1, 0)); err != nil {
 		return fmt.Errorf("freeze %s: %w", socket, err)
 	}
 	return nil
 }
 
-// SendRaw sends text as one frame, whatever it is; Slack has been seen to send frames that are no JSON.
+// SendRaw sends any text as one frame. Slack has been seen to send frames that are not JSON.
 func (s *Server) SendRaw(socket, text string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -27,14 +27,14 @@ type Channel struct {
 	IsPrivate  bool   `json:"is_private"`
 	IsArchived bool   `json:"is_archived"`
 	IsIM       bool   `json:"is_im"`
-	// IsMember says whether the bot is in the channel.
+	// IsMember reports whether the bot is in the channel.
 	IsMember bool `json:"is_member"`
 	// User is the person of a direct conversation.
 	User string `json:"user,omitempty"`
 }
 
 // Message is one message as Slack shows it; its JSON is Slack's own message object. Channel, At and Seq are the playground's and
-// stay out of the JSON.
+// are not in the JSON.
 type Message struct {
 	Type         string          `json:"type"`
 	Subtype      string          `json:"subtype,omitempty"`
@@ -103,11 +103,11 @@ type File struct {
 	Mode       string `json:"mode,omitempty"`
 	AltTxt     string `json:"alt_txt,omitempty"`
 
-	// scanned is when Slack has looked at it; before that no block can show it.
+	// scanned is when Slack has checked it; before that no block can show it.
 	scanned time.Time
 }
 
-// View is a modal or a person's Home tab; its JSON is Slack's own view object. User, who sees it, stays out of the JSON.
+// View is a modal or a person's Home tab; its JSON is Slack's own view object. User, who sees it, is not in the JSON.
 type View struct {
 	ID                 string          `json:"id"`
 	TeamID             string          `json:"team_id"`

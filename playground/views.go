@@ -70,8 +70,8 @@ func (s *Server) pushModalLocked(user string, v View) (*View, *apiError) {
 	return &v, nil
 }
 
-// replaceViewLocked shows next (already checked) in place of an open view, which keeps its id and place. Values of inputs that next
-// still has stay.
+// replaceViewLocked shows next (already checked) in place of an open view, which keeps its id and place. The values of inputs that next
+// still has are kept.
 func (s *Server) replaceViewLocked(v *View, next View) {
 	old := *v
 	s.ownViewLocked(old.User, &next)

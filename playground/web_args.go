@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// maxBody bounds a request's body; the largest legal one (100 attachments full of blocks) is far below.
+// maxBody is the most bytes that a request's body may have. The largest legal one (100 attachments full of blocks) is far smaller.
 const maxBody = 8 << 20
 
 // args are a call's arguments without the token. A string argument is its text; any other JSON value is its JSON, so that blocks sent
@@ -38,7 +38,7 @@ func (a args) flag(name string) bool {
 	return v == "true" || v == "1"
 }
 
-// number returns an integer argument, def when it is absent, and false when it is no integer.
+// number returns an integer argument, def when it is absent, and false when it is not an integer.
 func (a args) number(name string, def int) (int, bool) {
 	if !a.given(name) {
 		return def, true
@@ -47,7 +47,7 @@ func (a args) number(name string, def int) (int, bool) {
 	return n, err == nil
 }
 
-// require names the first of these arguments that is absent, as Slack does.
+// require returns an error that names the first of these arguments that is absent, as Slack does.
 func (a args) require(names ...string) *apiError {
 	for _, name := range names {
 		if !a.given(name) {

@@ -53,7 +53,7 @@ func (s *Server) filesGetUploadURL(c *call) (reply, *apiError) {
 	return reply{"upload_url": s.base + "/upload/" + id, "file_id": id}, nil
 }
 
-// serveUpload takes a file's bytes, raw or as the first part of a multipart form, and answers "OK - n".
+// serveUpload receives a file's bytes, raw or as the first part of a multipart form, and answers "OK - n".
 func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	if s.refused(w, "upload") {
 		return
@@ -61,7 +61,7 @@ func (s *Server) serveUpload(w http.ResponseWriter, r *http.Request) {
 	data, err := uploadBody(r)
 	c := &call{name: "upload", request: request{args: args{"id": r.PathValue("id"), "length": fmt.Sprint(len(data))}}}
 	s.mu.Lock()
-	fault := s.takeFaultLocked("upload", "", false)
+	fault := s.nextFaultLocked("upload", "", false)
 	ans, done := faultAnswer(fault)
 	if !done {
 		ans = s.receiveLocked(r.PathValue("id"), data, err)
@@ -155,7 +155,7 @@ func (s *Server) filesInfo(c *call) (reply, *apiError) {
 	return reply{"file": s.filesNowLocked(*file)[0]}, nil
 }
 
-// filesNowLocked are files as calls show them: while Slack still looks at one, its type is not known.
+// filesNowLocked are files as calls show them: while Slack still checks one, its type is not known.
 func (s *Server) filesNowLocked(files ...File) []File {
 	out := slices.Clone(files)
 	for i := range out {
@@ -166,7 +166,7 @@ func (s *Server) filesNowLocked(files ...File) []File {
 	return out
 }
 
-// blockOptionsLocked say which files blocks may show, and which blocks the active faults refuse.
+// blockOptionsLocked says which files blocks may show, and which blocks the active faults refuse.
 func (s *Server) blockOptionsLocked() blockkit.Options {
 	unknown := map[string]bool{}
 	for _, f := range s.faults.active {
@@ -177,7 +177,7 @@ func (s *Server) blockOptionsLocked() blockkit.Options {
 	return blockkit.Options{Unknown: unknown, Picture: s.isPictureLocked}
 }
 
-// isPictureLocked says whether blocks can show a file: png, jpg and gif, once Slack has looked at it.
+// isPictureLocked says whether blocks can show a file: png, jpg and gif, once Slack has checked it.
 func (s *Server) isPictureLocked(id, address string) bool {
 	file := s.ws.files[id]
 	for _, f := range s.ws.files {
@@ -253,7 +253,7 @@ func (s *Server) serveFile(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", kind)
 	w.Header().Set("X-Content-Type-Options", "nosniff")
-	// A browser that went away has nobody to be told.
+	// An error here means that the browser has gone away.
 	_, _ = w.Write(data)
 }
 

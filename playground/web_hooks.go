@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// serveHook takes what an app posts to a response_url: at most 5 messages within 30 minutes, JSON only, no token.
+// serveHook handles what an app posts to a response_url: at most 5 messages within 30 minutes, JSON only, no token.
 func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	if s.refused(w, "response_url") {
 		return
@@ -20,7 +20,7 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	if h != nil {
 		c.channel = h.Channel
 	}
-	fault := s.takeFaultLocked(c.name, c.channel, false)
+	fault := s.nextFaultLocked(c.name, c.channel, false)
 	ans, done := faultAnswer(fault)
 	if !done {
 		ans = hookAnswer(s.useHookLocked(h, c, bad))
@@ -30,7 +30,8 @@ func (s *Server) serveHook(w http.ResponseWriter, r *http.Request) {
 	s.send(w, r, fault, ans)
 }
 
-// hookAnswer says less than the Web API does: blocks that Slack does not take have been seen to be answered with 404 and the bare code.
+// hookAnswer is shorter than an answer of the Web API: blocks that Slack refuses have been seen to be answered with 404 and only the
+// code.
 func hookAnswer(err *apiError) answer {
 	if err == nil {
 		return answer{status: http.StatusOK, body: encodeJSON(reply{"ok": true})}

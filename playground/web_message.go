@@ -44,7 +44,7 @@ func modeOf(a args) mrkdwn.Mode {
 func (s *Server) contentLocked(a args, maxText int) (content, *apiError) {
 	c := content{text: a.text("text"), hasText: a.given("text")}
 	if a.given("markdown_text") {
-		if err := c.takeMarkdown(a); err != nil {
+		if err := c.readMarkdown(a); err != nil {
 			return c, err
 		}
 	}
@@ -53,16 +53,16 @@ func (s *Server) contentLocked(a args, maxText int) (content, *apiError) {
 	}
 	mode := modeOf(a)
 	c.text = s.linkLocked(c.text, mode)
-	if err := s.takeBlocksLocked(&c, a); err != nil {
+	if err := s.readBlocksLocked(&c, a); err != nil {
 		return c, err
 	}
-	if err := s.takeAttachmentsLocked(&c, a); err != nil {
+	if err := s.readAttachmentsLocked(&c, a); err != nil {
 		return c, err
 	}
-	return c, c.takeMetadata(a)
+	return c, c.readMetadata(a)
 }
 
-func (c *content) takeMarkdown(a args) *apiError {
+func (c *content) readMarkdown(a args) *apiError {
 	if a.given("text") || a.given("blocks") {
 		return &apiError{Code: "markdown_text_conflict"}
 	}
@@ -73,7 +73,7 @@ func (c *content) takeMarkdown(a args) *apiError {
 	return nil
 }
 
-func (s *Server) takeBlocksLocked(c *content, a args) *apiError {
+func (s *Server) readBlocksLocked(c *content, a args) *apiError {
 	if !a.given("blocks") {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (s *Server) takeBlocksLocked(c *content, a args) *apiError {
 	return nil
 }
 
-func (s *Server) takeAttachmentsLocked(c *content, a args) *apiError {
+func (s *Server) readAttachmentsLocked(c *content, a args) *apiError {
 	if !a.given("attachments") {
 		return nil
 	}
@@ -117,8 +117,8 @@ func (s *Server) takeAttachmentsLocked(c *content, a args) *apiError {
 
 var eventType = regexp.MustCompile(`^[A-Za-z0-9_]+$`)
 
-// takeMetadata accepts {} as "remove" and otherwise wants event_type and an object in event_payload.
-func (c *content) takeMetadata(a args) *apiError {
+// readMetadata accepts {} as "remove" and otherwise wants event_type and an object in event_payload.
+func (c *content) readMetadata(a args) *apiError {
 	if !a.given("metadata") {
 		return nil
 	}

@@ -177,12 +177,12 @@ func TestTicketWorksOnceAndNotForLong(t *testing.T) {
 		return u.Query().Get("ticket")
 	}
 	first := ticket()
-	if got := []int{w.s.takeTicket(first), w.s.takeTicket(first), w.s.takeTicket("")}; !slices.Equal(got, []int{101, 408, 404}) {
+	if got := []int{w.s.redeemTicket(first), w.s.redeemTicket(first), w.s.redeemTicket("")}; !slices.Equal(got, []int{101, 408, 404}) {
 		t.Errorf("a ticket has to work exactly once, got %v", got)
 	}
 	late := ticket()
 	w.clock.advance(ticketLife + 1)
-	if got := w.s.takeTicket(late); got != 408 {
+	if got := w.s.redeemTicket(late); got != 408 {
 		t.Errorf("a ticket after its life: %d", got)
 	}
 }

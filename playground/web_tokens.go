@@ -33,7 +33,7 @@ func DefaultScopes() []string {
 // AppToken returns the app-level token (xapp-), which opens Socket Mode connections.
 func (s *Server) AppToken() string { return s.tokens.app }
 
-// BotToken returns the bot token (xoxb-), which every other method takes.
+// BotToken returns the bot token (xoxb-), which every other method needs.
 func (s *Server) BotToken() string { return s.tokens.bot }
 
 // Revoke makes Slack answer token_revoked to a token.
@@ -43,7 +43,7 @@ func (s *Server) Revoke(token string) {
 	s.tokens.revoked[token] = true
 }
 
-// Accept makes a token valid: one that was revoked, or one the playground has not seen before, whose kind its prefix tells.
+// Accept makes a token valid: one that was revoked, or one that the playground has not seen before. Its prefix tells its kind.
 func (s *Server) Accept(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"tocsin/playground/blockkit"
 )
 
-// viewsPublish makes a view a person's Home tab; with hash only if it still is the one the app has seen.
+// viewsPublish makes a view a person's Home tab; with hash only if it is still the one that the app has seen.
 func (s *Server) viewsPublish(c *call) (reply, *apiError) {
 	if err := c.args.require("user_id", "view"); err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func (s *Server) triggeredLocked(c *call) (View, *trigger, *apiError) {
 	if s.externalLocked(v.ExternalID) != nil {
 		return View{}, nil, &apiError{Code: "duplicate_external_id"}
 	}
-	t, err := s.takeTriggerLocked(c.args.text("trigger_id"))
+	t, err := s.redeemTriggerLocked(c.args.text("trigger_id"))
 	return v, t, err
 }
 
@@ -115,8 +115,8 @@ func (s *Server) viewsUpdate(c *call) (reply, *apiError) {
 // maxView is how many bytes a view may have.
 const maxView = 250000
 
-// parseViewLocked checks a view's JSON against the rules of its surface and normalises its blocks. The people half uses it for the
-// views inside the ack of a view_submission.
+// parseViewLocked checks a view's JSON against the rules of its surface and normalises its blocks. It is also used for the views
+// in the ack of a view_submission.
 func (s *Server) parseViewLocked(raw string, where blockkit.Surface) (View, *apiError) {
 	if len(raw) > maxView {
 		return View{}, &apiError{Code: "view_too_large"}

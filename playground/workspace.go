@@ -109,7 +109,7 @@ func (s *Server) setBotMember(c *channelState, member bool) {
 // AddMember puts a person (by id or name) into a channel.
 func (s *Server) AddMember(channel, user string) error { return s.setMember(channel, user, true) }
 
-// RemoveMember takes a person out of a channel. They still see it on the page, as a public channel is seen by everybody.
+// RemoveMember removes a person from a channel. They still see it on the page, as everybody sees a public channel.
 func (s *Server) RemoveMember(channel, user string) error { return s.setMember(channel, user, false) }
 
 func (s *Server) setMember(channel, user string, member bool) error {

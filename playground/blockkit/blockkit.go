@@ -36,7 +36,7 @@ const (
 // MaxMarkdown is how many characters of Markdown a message may have.
 const MaxMarkdown = 12000
 
-// object is a JSON object with the place where it stands.
+// object is a JSON object and where it is, as a JSON pointer.
 type object struct {
 	fields map[string]any
 	at     string
@@ -55,7 +55,7 @@ type checker struct {
 	elems    map[string]elementRule
 }
 
-// Options are what blocks are checked against besides the rules.
+// Options are what blocks are checked against in addition to the rules.
 type Options struct {
 	// Unknown are types of blocks that are refused as if Slack did not know them.
 	Unknown map[string]bool
@@ -67,7 +67,7 @@ func newChecker(where Surface, opts Options) *checker {
 	return &checker{surface: where, opts: opts, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
 }
 
-// Blocks returns what is wrong with the blocks argument of a message; nothing means that Slack would take it.
+// Blocks returns what is wrong with the blocks argument of a message; nothing means that Slack would accept it.
 func Blocks(where Surface, blocks []any, opts Options) []string {
 	c := newChecker(where, opts)
 	c.blocks(blocks, "/blocks", maxMessageBlocks)
@@ -170,7 +170,7 @@ func (c *checker) properties(o object, known string) {
 // containsWord reports whether word is one of the words, which are separated by spaces.
 func containsWord(words, word string) bool { return slices.Contains(strings.Fields(words), word) }
 
-// str checks an optional string of least..most characters; given is false when it is absent or no string.
+// str checks an optional string of least..most characters; given is false when it is absent or not a string.
 func (c *checker) str(o object, key string, least, most int) (value string, given bool) {
 	v, there := o.fields[key]
 	if !there || v == nil {
@@ -318,7 +318,7 @@ func View(where Surface, fields map[string]any, opts Options) []string {
 	return c.messages
 }
 
-// viewFrame checks what is around the blocks: only a modal has a title and buttons, and one with inputs needs submit.
+// viewFrame checks what a view has in addition to its blocks: only a modal has a title and buttons, and one with inputs needs submit.
 func (c *checker) viewFrame(v object) {
 	if c.surface == Home {
 		for _, key := range []string{"submit", "close"} {

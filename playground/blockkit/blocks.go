@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// blockRule is what Slack wants of one type of block.
+// blockRule is what Slack requires of one type of block.
 type blockRule struct {
 	// surfaces is where the block may be shown; empty means everywhere.
 	surfaces []Surface
-	// properties are the names a block may have besides type and block_id; empty lets every name through.
+	// properties are the names a block may have besides type and block_id; empty allows every name.
 	properties string
 	check      func(*checker, object)
 }
@@ -45,7 +45,7 @@ func blockRules() map[string]blockRule {
 	}
 }
 
-// anyBlock is for blocks of which nothing more is checked.
+// anyBlock is for blocks that are not checked further.
 func (c *checker) anyBlock(object) {}
 
 func (c *checker) sectionBlock(o object) {
@@ -91,7 +91,7 @@ func (c *checker) image(o object) {
 
 var fileID = regexp.MustCompile(`^F[A-Z0-9]{8,}$`)
 
-// slackFile checks that the file, named by id or by url but not by both, is a picture that Slack has finished looking at.
+// slackFile checks that the file, named by id or by url but not by both, is a picture that Slack has finished checking.
 func (c *checker) slackFile(o object) {
 	c.properties(o, "id url")
 	id, byID := c.str(o, "id", 1, maxID)

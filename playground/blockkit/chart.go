@@ -41,7 +41,7 @@ func (c *checker) chartBlock(o object) {
 	}
 }
 
-// segments checks the slices of a pie, each of which has to be larger than nothing.
+// segments checks the slices of a pie, each of which has to be above zero.
 func (c *checker) segments(chart object) {
 	for i, s := range c.list(chart, "segments", 1, maxSeries) {
 		slice, ok := c.asObject(s, fmt.Sprintf("%s/segments/%d", chart.at, i))

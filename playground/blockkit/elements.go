@@ -16,7 +16,7 @@ const (
 	placeInput          place = "input"
 )
 
-// elementRule is what Slack wants of one type of element.
+// elementRule is what Slack requires of one type of element.
 type elementRule struct {
 	// places are the blocks that may hold the element.
 	places string
@@ -145,7 +145,7 @@ func (c *checker) options(o object, most int, plain bool) map[string]bool {
 	return values
 }
 
-// initial checks that what is chosen at first is one of the options.
+// initial checks that the initial choice is one of the options.
 func (c *checker) initial(o object, values map[string]bool) {
 	chosen := []any{}
 	if one, given := o.fields["initial_option"]; given && one != nil {

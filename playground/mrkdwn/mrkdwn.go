@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Names resolve what stands after @ and # to ids; ok is false for what names nobody.
+// Names resolves the names after @ and # to ids; ok is false for an unknown name.
 type Names struct {
 	User    func(name string) (id string, ok bool)
 	Channel func(name string) (id string, ok bool)
 	Group   func(handle string) (id string, ok bool)
 }
 
-// Mode is what Slack does to a text besides escaping.
+// Mode is what Slack does to a text in addition to escaping.
 type Mode struct {
 	// Links turns bare URLs into <url>.
 	Links bool
@@ -29,7 +29,7 @@ var (
 	entity          = regexp.MustCompile(`&(?:amp|lt|gt);`)
 )
 
-// Link is a text as Slack gives it back: control sequences stay, everything else is escaped once and linked.
+// Link returns a text as Slack gives it back: control sequences stay, everything else is escaped once and linked.
 func Link(text string, mode Mode, n Names) string {
 	if !strings.ContainsAny(text, "&<>@#:") {
 		return text
@@ -92,7 +92,7 @@ func linkNames(text string, mode Mode, n Names) string {
 	})
 }
 
-// mention is the control sequence for a bare name, or nothing when it names nobody.
+// mention is the control sequence for a bare name, or empty when the name is unknown.
 func (n Names) mention(sign, name string) string {
 	if sign == "#" {
 		if id, ok := n.Channel(name); ok {

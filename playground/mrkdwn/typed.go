@@ -19,7 +19,7 @@ type Element struct {
 	label string // how the element was typed, for the long form <@U…|ann> of slash commands
 }
 
-// typedToken finds what Slack's composer turns into something else than plain text.
+// typedToken finds what Slack's composer does not send as plain text.
 var typedToken = regexp.MustCompile(`https?://[^\s<>|]+|[@#][\p{L}\p{N}._-]+|:[a-z0-9_+-]+:`)
 
 // Typed cuts a typed line into the inline elements that Slack's own client would send for it.
@@ -44,7 +44,7 @@ func Typed(text string, n Names) []Element {
 	return out
 }
 
-// typed resolves one token; size says how many of its bytes belong to it, 0 when it is plain text after all.
+// typed resolves one token; size says how many of its bytes belong to it, 0 when it is plain text.
 func (n Names) typed(token string) (Element, int) {
 	switch token[0] {
 	case '@':
@@ -87,7 +87,7 @@ func shorter(name string) string {
 	return ""
 }
 
-// escaper is Slack's whole escaping rule: these three characters, nothing else.
+// escaper is Slack's escaping rule: these three characters and nothing else.
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // MessageText is the mrkdwn text of a message made of these elements, as events carry it.

@@ -26,7 +26,7 @@ func Mount(mux *http.ServeMux) {
 	})))
 }
 
-// withPolicy sets the headers that a page which shows other people's text ought to have.
+// withPolicy sets the headers that protect a page which shows other people's text.
 func withPolicy(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Security-Policy", Policy)
