@@ -102,6 +102,13 @@ func TestTheTableOfPackagesInTheDesignIsTheOneThatIsTested(t *testing.T) {
 	}
 }
 
+func TestSlackGoIsDescribedInTheVersionThatIsUsed(t *testing.T) {
+	used := regexp.MustCompile(`slack-go/slack (v\S+)`).FindStringSubmatch(read(t, "../../go.mod"))
+	if used == nil || !strings.Contains(read(t, "../../docs/slack-go.md"), "at "+used[1]+".") {
+		t.Errorf("docs/slack-go.md is not about the version in go.mod, %q", used)
+	}
+}
+
 // documents are the Markdown files for people.
 func documents(t *testing.T) []string {
 	t.Helper()
