@@ -47,7 +47,7 @@ type StatusView struct {
 func Status(v StatusView) Message {
 	fields := append(deliveryFields(v.Health), "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
-	blocks = append(blocks, problemBlocks(worries(v.Health), 10)...)
+	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)
 	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
 	lines := []string{verdict(v.Health)}
 	for _, f := range fields {
@@ -73,7 +73,7 @@ func verdict(h alert.Health) string {
 		return "*Delivery works, but something needs attention.*"
 	case h.Connections == 0:
 		return "*Alerts are sent, but I can't receive anything from Slack.*"
-	case len(worries(h)) > 0:
+	case len(problems(h)) > 0:
 		return "*Alerts are sent, but not all of them where they were meant to go.*"
 	case h.DeadLetters > 0:
 		return "*Alerts are sent, but some could not be delivered.*"
@@ -154,14 +154,14 @@ func waitsFor(r TestReport) string {
 	broken := slices.IndexFunc(r.Health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == r.Record.Lane })
 	switch {
 	case held != "":
-		return "Nothing is sent at the moment: " + ended(held)
+		return "Nothing is sent at the moment: " + withPeriod(held)
 	case reason != "":
-		return "Slack's last answer: " + named(ended(reason), r.Record.Lane)
+		return "Slack's last answer: " + named(withPeriod(reason), r.Record.Lane)
 	case broken >= 0:
 		p := r.Health.Problems[broken]
-		return "An earlier message there is waiting too: " + named(ended(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
+		return "An earlier message there is waiting too: " + named(withPeriod(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
 	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
-		return "The last error was: " + ended(last)
+		return "The last error was: " + withPeriod(last)
 	case !r.Record.StartedAt.IsZero():
 		return "Slack has been asked and has not answered yet."
 	case r.Health.Waiting > 1:
@@ -170,7 +170,7 @@ func waitsFor(r TestReport) string {
 	return "It is still queued, or Slack has asked me to slow down."
 }
 
-func ended(s string) string { return strings.TrimRight(s, ".") + "." }
+func withPeriod(s string) string { return strings.TrimRight(s, ".") + "." }
 
 // steps are how long each step took, as far as the alert has come.
 func steps(r TestReport) []string {

@@ -43,7 +43,7 @@ func cardBody(i alert.Incident, headline string) []slack.Block {
 	}
 	blocks = append(blocks, textBlocks(i.Text)...)
 	blocks = append(blocks, labelBlocks(i)...)
-	if status := standing(i, shown); len(status) > 0 {
+	if status := handling(i, shown); len(status) > 0 {
 		blocks = append(blocks, small(status...))
 	}
 	blocks = append(blocks, cardActions(i)...)
@@ -135,7 +135,7 @@ func facts(i alert.Incident) []string {
 		}
 		parts = append(parts, state, "was "+strings.ToLower(severityWord(i.Severity)))
 	case alert.Acked:
-		// standing says who acknowledged it.
+		// handling says who acknowledged it.
 		parts = append(parts, "*"+severityWord(i.Severity)+"*")
 	default:
 		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
@@ -151,9 +151,9 @@ func facts(i alert.Incident) []string {
 	return parts
 }
 
-// standing is what people have done about an incident: who acknowledged or
+// handling is what people have done about an incident: who acknowledged or
 // resolved it, who it is assigned to, and how long it is silenced.
-func standing(i alert.Incident, who func(alert.Person) string) []string {
+func handling(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	switch {
 	case i.State == alert.StateResolved && !nobody(i.ResolvedBy):

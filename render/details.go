@@ -18,7 +18,7 @@ const (
 // Details draws everything about an incident as a dialog without inputs: text,
 // labels, links, where it is shown, and its history.
 func Details(i alert.Incident, history []alert.Event) Modal {
-	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), standing(i, shown)...), dot))}
+	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), handling(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	blocks = append(blocks, detailLinks(i)...)

@@ -144,7 +144,7 @@ func NoteModal(v NoteView) Modal {
 
 // about is an incident in two lines, for the top of a dialog.
 func about(i alert.Incident) string {
-	parts := slices.Concat(facts(i), standing(i, shown), []string{quoted(orDash(i.ID))})
+	parts := slices.Concat(facts(i), handling(i, shown), []string{quoted(orDash(i.ID))})
 	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
 }
 

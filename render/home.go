@@ -65,7 +65,7 @@ func Home(v HomeView) HomeTab {
 		blocks = append(blocks, silenceBlocks(SilencesView{Silences: v.Silences}, homeSilences, shown)...)
 	}
 	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
-	blocks = append(blocks, problemBlocks(worries(v.Health), homeProblems)...)
+	blocks = append(blocks, problemBlocks(problems(v.Health), homeProblems)...)
 	blocks = append(blocks,
 		slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")),
 		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
@@ -205,9 +205,9 @@ func deliveryFields(h alert.Health) []string {
 	return fields
 }
 
-// worries are the problems that need a person, followed by the conversations
-// that the fallback replaces.
-func worries(h alert.Health) []alert.Problem {
+// problems are what needs a person, followed by the conversations that the fallback
+// replaces.
+func problems(h alert.Health) []alert.Problem {
 	all := slices.Clone(h.Problems)
 	for _, n := range h.Notes {
 		if n.Lane != "" {
@@ -218,11 +218,11 @@ func worries(h alert.Health) []alert.Problem {
 }
 
 // problemBlocks draws the first problems, each with its remedy.
-func problemBlocks(problems []alert.Problem, most int) []slack.Block {
+func problemBlocks(all []alert.Problem, most int) []slack.Block {
 	var blocks []slack.Block
-	for at, p := range problems {
+	for at, p := range all {
 		if at == most {
-			return append(blocks, small("and "+plural(len(problems)-most, "more problem")))
+			return append(blocks, small("and "+plural(len(all)-most, "more problem")))
 		}
 		blocks = append(blocks, section(problem(p)))
 	}

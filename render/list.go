@@ -76,11 +76,11 @@ func row(i alert.Incident, who func(alert.Person) string) string {
 	if !i.LastAt.IsZero() {
 		parts = append(parts, "last "+ago(i.LastAt.Truncate(time.Minute)))
 	}
-	return sign(i) + " " + bold(title(i.Title), 150) + "\n" + strings.Join(append(parts, aside(i, who)...), dot)
+	return sign(i) + " " + bold(title(i.Title), 150) + "\n" + strings.Join(append(parts, rowNotes(i, who)...), dot)
 }
 
-// aside is the rest of a row: who it is assigned to, and why it is not shown.
-func aside(i alert.Incident, who func(alert.Person) string) []string {
+// rowNotes are the rest of a row: who it is assigned to, and why it is not shown.
+func rowNotes(i alert.Incident, who func(alert.Person) string) []string {
 	if i.State == alert.StateResolved {
 		return nil
 	}

@@ -18,7 +18,7 @@ const minTitle = 250
 // the headline. It shows the first page of the text in full, unless a dozen long
 // names leave no room; then as much of the title, labels and links as fits.
 func PlainCard(i alert.Incident, lane string, aside ...string) Message {
-	state := strings.Join(slices.Concat(facts(i), standing(i, called), origin(i)), dot)
+	state := strings.Join(slices.Concat(facts(i), handling(i, called), origin(i)), dot)
 	state = strings.Join(append(asides(aside), state), "\n")
 	who := ping(i.Mentions[lane])
 	if who != "" {
