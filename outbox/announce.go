@@ -97,7 +97,7 @@ func (o *Outbox) awaitToken(ctx context.Context) bool {
 		if ok {
 			return true
 		}
-		if !sleep(ctx, at.Sub(time.Now())) {
+		if !sleep(ctx, time.Until(at)) {
 			o.fallback.leave(who)
 			return false
 		}

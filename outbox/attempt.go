@@ -129,7 +129,7 @@ func (l *lane) send(calls context.Context, job alert.Job) (sent alert.Sent, err 
 	ctx, cancel := context.WithTimeout(calls, callTimeout)
 	defer cancel()
 	defer func() {
-		l.outbox.metrics.send.Observe(time.Now().Sub(began).Seconds())
+		l.outbox.metrics.send.Observe(time.Since(began).Seconds())
 		if p := recover(); p != nil {
 			l.outbox.log.Error("send panicked", append(about(job), zap.Any("panic", p), zap.Stack("stack"))...)
 			err = &alert.SendError{Class: alert.ClassPayload, Code: "panic", Err: fmt.Errorf("%v", p)}

@@ -129,7 +129,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 			}
 			next = earliest(next, m.ProbeAt)
 		}
-		timer := time.NewTimer(max(next.Sub(time.Now()), minWait))
+		timer := time.NewTimer(max(time.Until(next), minWait))
 		select {
 		case <-ctx.Done():
 		case <-timer.C:
