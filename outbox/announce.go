@@ -25,8 +25,8 @@ func (o *Outbox) announce(ctx context.Context) {
 	announcedAt := map[string]time.Time{}
 	for ctx.Err() == nil {
 		var again <-chan time.Time
-		if wait := o.announceAll(ctx, announcedAt); wait > 0 {
-			again = time.After(wait)
+		if next := o.announceAll(ctx, announcedAt); !next.IsZero() {
+			again = time.After(time.Until(next))
 		}
 		select {
 		case <-ctx.Done():
@@ -36,35 +36,27 @@ func (o *Outbox) announce(ctx context.Context) {
 	}
 }
 
-// announceAll announces what may be announced now and returns how long the rest
-// has to wait; zero when there is no rest.
-func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (wait time.Duration) {
+// announceAll announces what may be announced now and returns when to try the
+// rest; zero when there is no rest.
+func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (next time.Time) {
 	unreported, err := o.queue.UnreportedDeadLetters(ctx)
 	if err != nil {
 		o.log.Warn("list unreported dead letters", zap.Error(err))
-		return announceAgain
+		return time.Now().Add(announceAgain)
 	}
 	for _, g := range unreported {
 		now := time.Now()
-		if since := now.Sub(announcedAt[g.Lane]); !announcedAt[g.Lane].IsZero() && since < announceEvery {
-			wait = sooner(wait, announceEvery-since)
-			continue
+		last, announced := announcedAt[g.Lane]
+		switch {
+		case announced && now.Before(last.Add(announceEvery)):
+			next = earliest(next, last.Add(announceEvery))
+		case o.announceLane(ctx, g):
+			announcedAt[g.Lane] = now
+		default:
+			next = earliest(next, time.Now().Add(announceAgain))
 		}
-		if !o.announceLane(ctx, g) {
-			wait = sooner(wait, announceAgain)
-			continue
-		}
-		announcedAt[g.Lane] = now
 	}
-	return wait
-}
-
-// sooner returns the shorter of two waits; zero is none.
-func sooner(a, b time.Duration) time.Duration {
-	if a == 0 {
-		return b
-	}
-	return min(a, b)
+	return next
 }
 
 // announceLane posts one line to the fallback conversation, at its pace. A post that

@@ -54,13 +54,18 @@ func (d *destinations) setBroken(m mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, known := d.broken[m.Lane]
-	next := maps.Clone(d.broken)
-	if next == nil {
-		next = map[string]mark{}
-	}
-	next[m.Lane] = m
-	d.replace(next)
+	d.replace(withMark(d.broken, m))
 	return !known
+}
+
+// withMark returns a copy of broken with one more mark.
+func withMark(broken map[string]mark, m mark) map[string]mark {
+	all := maps.Clone(broken)
+	if all == nil {
+		all = map[string]mark{}
+	}
+	all[m.Lane] = m
+	return all
 }
 
 // setWorking removes a lane's mark.

@@ -2,7 +2,6 @@ package outbox
 
 import (
 	"cmp"
-	"maps"
 	"time"
 
 	"tocsin/alert"
@@ -115,19 +114,10 @@ func (r reachability) withDestination(v verdict, job alert.Job, probeEvery time.
 	}
 	v.Broken = &alert.Destination{Lane: place, Known: job.Known, Code: v.fail.Code, Hint: v.fail.Hint,
 		Since: known.Since, ProbeAt: v.Now.Add(probeEvery)}
-	if via, newCard := r.withBroken(*v.Broken).route(job); newCard || via != job.Via {
+	now := reachability{fallback: r.fallback, broken: withMark(r.broken, mark{Destination: *v.Broken})}
+	if via, newCard := now.route(job); newCard || via != job.Via {
 		v.Class = alert.ClassDestination
 		return v.again(string(alert.ClassDestination), v.Now, v.fail.Error()).stillUnsure(job)
 	}
 	return v
-}
-
-// withBroken returns r with one more broken destination.
-func (r reachability) withBroken(d alert.Destination) reachability {
-	broken := maps.Clone(r.broken)
-	if broken == nil {
-		broken = map[string]mark{}
-	}
-	broken[d.Lane] = mark{Destination: d}
-	return reachability{fallback: r.fallback, broken: broken}
 }
