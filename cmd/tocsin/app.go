@@ -36,10 +36,10 @@ const (
 	stopEngine  = time.Second / 2
 )
 
-// statusEvery is how often systemd's status line is brought up to date.
+// statusEvery is how often systemd's status line is updated.
 const statusEvery = 5 * time.Second
 
-// daemon is Tocsin, wired.
+// daemon holds the parts of Tocsin, wired together.
 type daemon struct {
 	cfg      *config.Config
 	log      *zap.Logger
@@ -59,7 +59,7 @@ type daemon struct {
 }
 
 // newDaemon builds every part from the bottom up and binds the listeners. It
-// starts nothing; close gives back what it holds.
+// starts nothing; close releases what it holds.
 func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) (*daemon, error) {
 	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log)}
 	registry := prometheus.NewRegistry()
@@ -98,8 +98,9 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	return d, nil
 }
 
-// holdUnsure asks the job's route, and for a digest, which stands for many, all
-// routes that send to its conversation.
+// holdUnsure says whether a delivery is held when it is unknown whether Slack has
+// it. The job's route decides; for a digest, every route that sends to its
+// conversation.
 func holdUnsure(routing alert.Routing) func(alert.Job) bool {
 	return func(job alert.Job) bool {
 		if job.Digest != nil {
@@ -109,7 +110,7 @@ func holdUnsure(routing alert.Routing) func(alert.Job) bool {
 	}
 }
 
-// listen binds what the configuration asks for.
+// listen binds the configured listeners.
 func (d *daemon) listen(ctx context.Context) (err error) {
 	if path := d.cfg.Listen.Socket; path != "" {
 		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
@@ -124,7 +125,7 @@ func (d *daemon) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// close gives back what newDaemon took.
+// close releases what newDaemon opened.
 func (d *daemon) close() error {
 	var err error
 	for _, l := range []net.Listener{d.unix, d.tcp} {
@@ -142,7 +143,7 @@ func (d *daemon) close() error {
 func (d *daemon) run(ctx context.Context) error {
 	parts := newStages(d.log)
 	parts.start("outbox", stopOutbox, d.outbox.Run)
-	select { // who asks right after the start must not hear that all is well
+	select { // health must not be good before the outbox knows what is wrong
 	case <-d.outbox.Loaded():
 	case <-ctx.Done():
 	}
@@ -151,7 +152,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("homes", time.Second, d.people.Run)
 	parts.start("slack", stopSocket, d.socket.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
-	parts.start("status", time.Second, d.tellStatus)
+	parts.start("status", time.Second, d.updateStatus)
 	d.serve(parts, d.unix, d.api.Handler())
 	d.serve(parts, d.tcp, d.api.TCPHandler())
 	err := d.ready()
@@ -159,12 +160,12 @@ func (d *daemon) run(ctx context.Context) error {
 		err = parts.wait(ctx)
 	}
 	d.log.Info("stopping", zap.Error(err))
-	err = errors.Join(err, d.notifier.Stopping("delivering what is under way"), parts.stop(), d.close())
+	err = errors.Join(err, d.notifier.Stopping("finishing deliveries in progress"), parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
 }
 
-// serve adds an HTTP server on l, if l is wanted.
+// serve adds an HTTP server on l, unless l is nil.
 func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 	if l == nil {
 		return
@@ -179,22 +180,22 @@ func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 		return nil
 	}
 	parts.startWith("listener "+l.Addr().String(), stopServers, serve, func(limit context.Context) error {
-		// Who waits for a delivery is answered now; who pushes may still finish.
+		// Clients that wait for a delivery are answered now; pushes may still finish.
 		context.AfterFunc(limit, cancel)
 		soon := time.AfterFunc(stopServers/2, cancel)
 		defer soon.Stop()
 		defer cancel()
 		if err := srv.Shutdown(limit); err != nil {
-			// A client that is silent or does not finish is cut off. Nothing that
-			// was accepted is lost by it, so it is no failure.
-			d.log.Debug("clients cut off", zap.Stringer("listener", l.Addr()), zap.Error(err))
+			// A client that does not finish is disconnected. That is not a failure,
+			// because nothing that was accepted is lost.
+			d.log.Debug("clients disconnected", zap.Stringer("listener", l.Addr()), zap.Error(err))
 			return srv.Close()
 		}
 		return nil
 	})
 }
 
-// ready tells the service manager and the log that alerts are taken.
+// ready reports to the service manager and the log that alerts are accepted.
 func (d *daemon) ready() error {
 	fields := []zap.Field{zap.String("version", versionName()), zap.Stringer("store", d.cfg.Store), zap.String("default_channel", d.cfg.DefaultChannel)}
 	if d.unix != nil {
@@ -207,8 +208,8 @@ func (d *daemon) ready() error {
 	return d.notifier.Ready(d.statusLine())
 }
 
-// tellStatus keeps the service manager's status line up to date.
-func (d *daemon) tellStatus(ctx context.Context) error {
+// updateStatus keeps the service manager's status line up to date.
+func (d *daemon) updateStatus(ctx context.Context) error {
 	ticker := time.NewTicker(statusEvery)
 	defer ticker.Stop()
 	last := ""
@@ -222,21 +223,21 @@ func (d *daemon) tellStatus(ctx context.Context) error {
 		if line := d.statusLine(); line != last {
 			last = line
 			if err := d.notifier.Status(line); err != nil {
-				d.log.Warn("status not told", zap.Error(err))
+				d.log.Warn("status line not updated", zap.Error(err))
 			}
 		}
 	}
 }
 
-// retryStore finds out whether a store that could not write can again, for
-// when nobody pushes anything.
+// retryStore checks whether a store that could not write can write again. Without
+// it, only the next push would find out.
 func (d *daemon) retryStore(ctx context.Context) {
 	if d.store.Trouble() == nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, statusEvery)
 	defer cancel()
-	_ = d.store.Ping(ctx) // the store keeps what it finds
+	_ = d.store.Ping(ctx) // the store remembers the result
 }
 
 func (d *daemon) statusLine() string {
@@ -248,9 +249,9 @@ func (d *daemon) statusLine() string {
 	return line
 }
 
-// alive is what the watchdog's pings depend on: the store answers and the
-// lanes move. A Slack that is away is no reason to be restarted, nor is a store
-// that says what is wrong with it: a restart makes no room on a disk.
+// alive is what the watchdog's pings depend on: the store answers and the lanes
+// make progress. Slack being unreachable is no reason for a restart, nor is a
+// store that reports what is wrong with it: a restart frees no disk space.
 func (d *daemon) alive() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -260,7 +261,7 @@ func (d *daemon) alive() error {
 	return d.outbox.Moving(time.Now())
 }
 
-// health puts together what the parts know about themselves.
+// health collects the health of every part.
 func (d *daemon) health() alert.Health {
 	h := d.outbox.Health()
 	s := d.socket.Status()
@@ -272,12 +273,12 @@ func (d *daemon) health() alert.Health {
 	h.Problems = append(h.Problems, s.Problems...)
 	if err := d.store.Trouble(); err != nil {
 		h.Problems = append([]alert.Problem{{
-			What: "nothing is accepted or sent: " + err.Error(), Fix: "make room on the store's disk and see that it can be written; it goes on by itself",
+			What: "nothing is accepted or sent: " + err.Error(), Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
 		}}, h.Problems...)
 	}
 	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
 		h.Problems = append(h.Problems, alert.Problem{
-			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "see what keeps them from being delivered (tocsin queue), or raise delivery.max_pending",
+			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "find out why they are not delivered (tocsin queue), or raise delivery.max_pending",
 		})
 	}
 	h.DeadLetters = d.store.DeadLetters()
@@ -290,7 +291,7 @@ func (d *daemon) health() alert.Health {
 	return h
 }
 
-// serverURL is the address that help shows to people, or empty.
+// serverURL is the address shown in the help in Slack, or empty.
 func (d *daemon) serverURL() string {
 	at, err := netip.ParseAddrPort(d.cfg.Listen.TCP)
 	if err != nil {
@@ -299,7 +300,7 @@ func (d *daemon) serverURL() string {
 	return "http://" + at.String()
 }
 
-// tokens are Slack's tokens, read anew whenever somebody connects or probes.
+// tokens are Slack's tokens, read again for each connection and probe.
 type tokens struct {
 	in  config.Input
 	log *zap.Logger
@@ -319,8 +320,8 @@ func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
 	return t
 }
 
-// read returns the tokens as the environment, credentials and files hold them
-// now; while those are broken, the last good ones.
+// read returns the tokens that the environment, credentials and files hold now,
+// or the last good ones if those can't be read.
 func (t *tokens) read() (app, bot alert.Secret) {
 	now := t.in.Tokens()
 	t.mu.Lock()
@@ -344,7 +345,7 @@ func (t *tokens) warn(p config.Problem) {
 	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
 }
 
-// problems says which tokens can't work.
+// problems lists the tokens that can't work.
 func (t *tokens) problems() []alert.Problem {
 	t.mu.Lock()
 	defer t.mu.Unlock()

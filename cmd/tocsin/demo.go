@@ -49,8 +49,8 @@ one, and a store that is deleted at the end. Nothing leaves this machine.`,
 	return cmd
 }
 
-// demoStory are two minutes of an ordinary bad morning, demoConfig the routes
-// they take.
+// demoStory is what happens in the first two minutes of the demo, demoConfig its
+// routes.
 var (
 	//go:embed demo.json
 	demoStory []byte
@@ -58,13 +58,13 @@ var (
 	demoConfig []byte
 )
 
-// scene is one thing that happens in the demonstration, After the one before.
+// scene is one event of the story, which happens After the one before.
 type scene struct {
 	After string `json:"after"`
 	// Alert is pushed to the daemon.
 	Alert json.RawMessage `json:"alert,omitempty"`
-	// By is who does something in Slack: types Command into Channel, or presses
-	// Click on the newest message there that says On.
+	// By is the person who acts in Slack: types Command into Channel, or presses
+	// Click on the newest message there that contains On.
 	By      string `json:"by,omitempty"`
 	Channel string `json:"channel,omitempty"`
 	Command string `json:"command,omitempty"`
@@ -76,7 +76,7 @@ type scene struct {
 func (c demoCmd) run(ctx context.Context, w world) (err error) {
 	dir, err := os.MkdirTemp("", "tocsin-demo-")
 	if err != nil {
-		return fmt.Errorf("make a place for the demo's store: %w", err)
+		return fmt.Errorf("create a folder for the demo's store: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	socket := filepath.Join(dir, "tocsin.sock")
@@ -104,7 +104,7 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 	return errors.Join(d.run(ctx), parts.stop())
 }
 
-// slack starts the playground; its page pushes alerts through daemon.
+// slack starts the playground, whose page pushes alerts to daemon.
 func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server, error) {
 	commands, err := manifestCommands()
 	if err != nil {
@@ -125,7 +125,7 @@ func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server,
 	return s, nil
 }
 
-// peopleDemo adds who is on call, some hours behind.
+// peopleDemo adds the people on call, one of them in another time zone.
 func peopleDemo(s *playground.Server) error {
 	s.AddUser(playground.User{Name: "dora", RealName: "Dora Quist", TZ: "America/Denver", Color: "7a4f9a"})
 	if _, err := s.AddUserGroup(playground.UserGroup{Handle: "oncall", Name: "On call", Users: []string{"ann", "dora"}}); err != nil {
@@ -134,8 +134,8 @@ func peopleDemo(s *playground.Server) error {
 	return nil
 }
 
-// config is that of a daemon which knows the playground alone and takes the
-// demo's own routes; nothing of the user's settings gets in.
+// config is that of a daemon for the playground with the demo's own routes. It
+// uses none of the user's settings.
 func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, socket string) (*config.Config, config.Input, error) {
 	env := map[string]string{
 		"SLACK_APP_TOKEN": slack.AppToken(), "SLACK_BOT_TOKEN": slack.BotToken(), "SLACK_CHANNEL_ID": "#alerts",
@@ -147,7 +147,7 @@ func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, sock
 	return cfg, in, err
 }
 
-// readDemo is a machine on which the demo's configuration is the only file.
+// readDemo reads the demo's configuration, and no other file.
 func readDemo(path string) ([]byte, error) {
 	if path != "/demo.yaml" {
 		return nil, fs.ErrNotExist
@@ -168,7 +168,7 @@ func freeAddress(ctx context.Context, address string) string {
 			return address
 		}
 	}
-	defer func() { _ = l.Close() }() // it was only to find out
+	defer func() { _ = l.Close() }() // only the address is needed
 	return l.Addr().String()
 }
 
@@ -176,31 +176,31 @@ func (c demoCmd) greet(w world, page, server string) error {
 	_, err := fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
 
   The page:    %s
-  Try this:    press the buttons of a card; look at tocsin's Home, under Apps
+  Try this:    press the buttons of a card; open tocsin's Home tab, under Apps
   Or type:     /notify list, /notify stats, /notify silences, /notify help
   And this:    curl -d 'disk full on db-3' %s/v1/alerts
 
-Nobody answers the checkout alert: its route pings @here after 40 seconds, and
-#ops and carol after 80, unless somebody acknowledges it. Stop it with Ctrl-C.
+Nobody acknowledges the checkout alert: unless you do, its route notifies @here after
+40 seconds, and #ops and carol after 80. Stop the demo with Ctrl-C.
 `, page, server)
 	return err
 }
 
-// openBrowser shows the page to a person who has a browser; without one the
-// address is on the screen.
+// openBrowser opens the page in a browser if there is one. The address is on the
+// screen in any case.
 func openBrowser(ctx context.Context, page string) {
 	for _, name := range []string{"xdg-open", "open"} {
 		if path, err := exec.LookPath(name); err == nil {
 			cmd := exec.CommandContext(ctx, path, page)
 			if cmd.Start() == nil {
-				go func() { _ = cmd.Wait() }() // a browser that fails is no failure of the demo
+				go func() { _ = cmd.Wait() }() // the demo works without a browser
 			}
 			return
 		}
 	}
 }
 
-// play lets the story happen, each scene after its pause.
+// play plays the story.
 func (c demoCmd) play(ctx context.Context, slack *playground.Server, daemon *client) error {
 	if c.quiet {
 		return nil
@@ -225,8 +225,8 @@ func (c demoCmd) play(ctx context.Context, slack *playground.Server, daemon *cli
 	return nil
 }
 
-// happen does what a scene says. Somebody who was quicker on the page may have
-// taken away what was to be pressed, which is no error.
+// happen plays a scene. It is not an error if somebody has already used the button
+// that it presses.
 func (s scene) happen(ctx context.Context, slack *playground.Server, daemon *client) error {
 	switch {
 	case s.Alert != nil:

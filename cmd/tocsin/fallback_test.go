@@ -143,7 +143,7 @@ func TestWithFallbackAndChannelBrokenTheLastResortIsToldAndReadyzFails(t *testin
 		return string(text)
 	}
 	p.eventually("the last resort", func() bool { return strings.Contains(read(), "-- from") })
-	for _, want := range []string{"Meant for: #ops", "is_archived", "fallback #random", "CRITICAL: disk full", "host=db-3", "| 18 GB left", "| of 2 TB", "incident " + receipts[0].Incident, "-- from  --"} {
+	for _, want := range []string{"Conversation: #ops", "is_archived", "fallback #random", "CRITICAL: disk full", "host=db-3", "| 18 GB left", "| of 2 TB", "incident " + receipts[0].Incident, "-- from  --"} {
 		if !strings.Contains(read(), want) {
 			t.Errorf("it is not told %q:\n%s", want, read())
 		}

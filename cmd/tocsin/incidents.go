@@ -80,12 +80,13 @@ func (c *incidentsListCmd) run(ctx context.Context, w world, matchers alert.Matc
 
 func (c *incidentsListCmd) print(w world, page incidentPage, matchers alert.Matchers) error {
 	if len(page.Incidents) == 0 {
-		what := "nothing: no incident is " + strings.ReplaceAll(c.state, ",", " or ")
-		if c.state == "all" {
-			what = "nothing: there is no incident"
-		}
+		what := "no incident"
 		if len(matchers) > 0 {
-			what += " and matches " + matchers.String()
+			what += " that matches " + matchers.String()
+		}
+		what += " is " + strings.ReplaceAll(c.state, ",", " or ")
+		if c.state == "all" {
+			what = strings.TrimSuffix(what, " is all") + " exists"
 		}
 		_, err := fmt.Fprintln(w.stdout, what)
 		return err

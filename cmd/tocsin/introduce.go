@@ -11,11 +11,11 @@ import (
 	"tocsin/alert"
 )
 
-// introduceAgain is how long after Slack did not know us it is asked again.
+// introduceAgain is the time between two attempts to authenticate with Slack.
 const introduceAgain = 15 * time.Second
 
-// introduction finds out at start who we are in Slack, so that a token that is
-// wrong is known before the first alert has to wait for it.
+// introduction authenticates with Slack at start, so that a wrong token is known
+// before the first alert has to wait for it.
 type introduction struct {
 	probe func(ctx context.Context) error
 	log   *zap.Logger
@@ -24,14 +24,14 @@ type introduction struct {
 	problem *alert.Problem
 }
 
-// run asks until Slack has answered once.
+// run tries until Slack has accepted the token once.
 func (i *introduction) run(ctx context.Context) error {
 	for !i.known(ctx) && pause(ctx, introduceAgain) {
 	}
 	return nil
 }
 
-// known asks once; an end that came meanwhile says nothing about Slack.
+// known tries once. If ctx ended meanwhile, the result says nothing about Slack.
 func (i *introduction) known(ctx context.Context) bool {
 	err := i.probe(ctx)
 	if ctx.Err() == nil {
@@ -40,7 +40,7 @@ func (i *introduction) known(ctx context.Context) bool {
 	return err == nil
 }
 
-// note keeps what Slack has against us, and logs it when it is new.
+// note keeps the problem, and logs it when it is new.
 func (i *introduction) note(err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -49,17 +49,17 @@ func (i *introduction) note(err error) {
 	if err == nil {
 		return
 	}
-	i.problem = &alert.Problem{What: "Slack did not let us in: " + err.Error(), Fix: "alerts are accepted and kept until it does"}
+	i.problem = &alert.Problem{What: "authentication with Slack failed: " + err.Error(), Fix: "alerts are accepted and kept until it succeeds"}
 	var said *alert.SendError
 	if errors.As(err, &said) && said.Hint != "" {
-		i.problem.What, i.problem.Fix = "Slack did not let us in: "+said.Code, said.Hint
+		i.problem.What, i.problem.Fix = "authentication with Slack failed: "+said.Code, said.Hint
 	}
 	if before == nil || *before != *i.problem {
-		i.log.Warn("slack did not let us in", zap.Error(err), zap.Duration("again_in", introduceAgain))
+		i.log.Warn("slack authentication failed", zap.Error(err), zap.Duration("again_in", introduceAgain))
 	}
 }
 
-// problems is empty once Slack knows us.
+// problems is empty once Slack has accepted the token.
 func (i *introduction) problems() []alert.Problem {
 	i.mu.Lock()
 	defer i.mu.Unlock()

@@ -19,13 +19,13 @@ import (
 	"tocsin/config"
 )
 
-// The bounds of one run of the last resort.
+// The limits of one run of the last resort.
 const (
-	lastResortTime = time.Minute
-	lastResortSays = 4096 // bytes of its output that the log gets
+	lastResortTime   = time.Minute
+	lastResortOutput = 4096 // bytes of its output that are logged
 )
 
-// missingProgram warns of a last resort that can't be run.
+// missingProgram warns when the program of the last resort can't be run.
 func missingProgram(command []string) []config.Problem {
 	if len(command) == 0 {
 		return nil
@@ -36,12 +36,12 @@ func missingProgram(command []string) []config.Problem {
 	}
 	return []config.Problem{{
 		Where: "delivery.last_resort", Message: "can't be run: " + err.Error(),
-		Fix: "install it, or write the whole path of a program that there is",
+		Fix: "install it, or write the full path of a program that exists",
 	}}
 }
 
-// lastResort returns what hands over to a program, without a shell, what nothing
-// in Slack can take; nil without a program.
+// lastResort returns a function that passes alerts which can't be shown anywhere in
+// Slack to a program, without a shell; nil if no program is configured.
 func lastResort(command []string, log *zap.Logger) func(context.Context, alert.Stranded) error {
 	if len(command) == 0 {
 		return nil
@@ -54,27 +54,27 @@ func lastResort(command []string, log *zap.Logger) func(context.Context, alert.S
 		defer cancel()
 		text, err := strandedText(ctx, s)
 		if err != nil {
-			return fmt.Errorf("read what is stranded: %w", err)
+			return fmt.Errorf("read the undeliverable alerts: %w", err)
 		}
 		return runProgram(ctx, command, text, log)
 	}
 }
 
-// runProgram runs a program in a process group of its own, which ends with ctx.
+// runProgram runs a program in its own process group, which is killed when ctx ends.
 func runProgram(ctx context.Context, command []string, text string, log *zap.Logger) error {
 	cmd := exec.CommandContext(ctx, command[0], command[1:]...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = time.Second // for what it left behind with its output open
+	cmd.WaitDelay = time.Second // for a child that keeps its output open
 	cmd.Stdin = strings.NewReader(text)
 	cmd.Env = withoutSecrets(os.Environ())
-	said := &head{}
-	cmd.Stdout, cmd.Stderr = said, said
+	output := &head{}
+	cmd.Stdout, cmd.Stderr = output, output
 	err := cmd.Run()
 	if errors.Is(err, exec.ErrWaitDelay) {
-		err = nil // it said yes, and something that it began goes on
+		err = nil // it succeeded, and a child of it is still running
 	}
-	log.Info("ran", zap.String("program", command[0]), zap.String("output", said.String()), zap.Error(err))
+	log.Info("ran", zap.String("program", command[0]), zap.String("output", output.String()), zap.Error(err))
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s took too long: %w", command[0], ctx.Err())
 	}
@@ -84,7 +84,7 @@ func runProgram(ctx context.Context, command []string, text string, log *zap.Log
 	return nil
 }
 
-// withoutSecrets is an environment less what is meant for Tocsin alone.
+// withoutSecrets is an environment without the variables that are for Tocsin only.
 func withoutSecrets(env []string) []string {
 	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
 		name, _, _ := strings.Cut(v, "=")
@@ -93,25 +93,25 @@ func withoutSecrets(env []string) []string {
 	})
 }
 
-// head keeps the beginning of what is written to it.
+// head keeps the first lastResortOutput bytes written to it.
 type head struct{ buf bytes.Buffer }
 
 // Write takes everything and never fails.
 func (h *head) Write(p []byte) (int, error) {
-	h.buf.Write(p[:min(len(p), lastResortSays-h.buf.Len())])
+	h.buf.Write(p[:min(len(p), lastResortOutput-h.buf.Len())])
 	return len(p), nil
 }
 
 func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
 
-// strandedText is what is stranded, for a person to read.
+// strandedText describes the alerts for a person.
 func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nMeant for: %s\nWhy: %s\n", counted(int64(len(s.Jobs)), "alert"), s.Lane, why(s.Destination))
+	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(int64(len(s.Jobs)), "alert"), s.Lane, reason(s.Destination))
 	if s.Fallback.Lane != "" {
-		fmt.Fprintf(&b, "The fallback %s can't be reached, either: %s\n", s.Fallback.Lane, why(s.Fallback))
+		fmt.Fprintf(&b, "The fallback %s can't be reached either: %s\n", s.Fallback.Lane, reason(s.Fallback))
 	}
-	b.WriteString("It stays owed to Slack and is shown there once that is mended.\n")
+	b.WriteString("All of it stays pending and is shown in Slack once this is fixed.\n")
 	for _, j := range s.Jobs {
 		if j.Digest == nil {
 			strandedIncident(&b, j)
@@ -128,7 +128,7 @@ func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	return b.String(), nil
 }
 
-func why(d alert.Destination) string {
+func reason(d alert.Destination) string {
 	if d.Hint == "" {
 		return d.Code
 	}

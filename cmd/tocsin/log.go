@@ -13,8 +13,8 @@ import (
 	"tocsin/systemd"
 )
 
-// newLog builds the daemon's log on stderr: JSON for machines (under systemd,
-// or when stderr is no terminal), one readable line an event for people.
+// newLog builds the daemon's log on stderr: JSON for machines (under systemd, or
+// when stderr is not a terminal), otherwise one readable line for each event.
 func newLog(w world, cfg config.Log) (*zap.Logger, error) {
 	level, err := zapcore.ParseLevel(cfg.Level)
 	if err != nil {
@@ -40,7 +40,7 @@ func buildLog(to io.Writer, level zapcore.Level, console, colour bool) *zap.Logg
 	return zap.New(zapcore.NewCore(encoder, zapcore.Lock(zapcore.AddSync(to)), level))
 }
 
-// colour tells whether people want colours on stderr (https://no-color.org).
+// colour reports whether stderr should have colours (https://no-color.org).
 func (w world) colour() bool {
 	return w.getenv("NO_COLOR") == "" && w.getenv("TERM") != "dumb" && isTerminal(w.stderr)
 }

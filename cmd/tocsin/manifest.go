@@ -77,7 +77,7 @@ func manifestLink(asJSON []byte) (string, error) {
 	return "https://api.slack.com/apps?new_app=1&manifest_json=" + strings.ReplaceAll(url.QueryEscape(compact.String()), "+", "%20"), nil
 }
 
-// manifestCommands are the slash commands of the manifest, for the playground.
+// manifestCommands returns the manifest's slash commands, for the playground.
 func manifestCommands() ([]playground.Command, error) {
 	asJSON, err := config.JSON([]byte(manifestYAML))
 	if err != nil {

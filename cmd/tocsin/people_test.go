@@ -137,7 +137,7 @@ func TestWhoMayNotIsToldSoPrivatelyAndNothingIsDone(t *testing.T) {
 	if says := p.command("incidents", "show", id); strings.Contains(says, "acknowledged") {
 		t.Errorf("who may not has acknowledged:\n%s", says)
 	}
-	if says := p.command("silence", "list"); !strings.HasPrefix(says, "nothing") {
+	if says := p.command("silence", "list"); !strings.HasPrefix(says, "no silence is in effect") {
 		t.Errorf("who may not has silenced:\n%s", says)
 	}
 	if top, _ := cards(s.Messages("#alerts")); len(saying(top, "not for everybody")) != 0 {

@@ -57,7 +57,7 @@ func (c *queueListCmd) run(ctx context.Context, w world) error {
 		return writeJSON(w.stdout, list)
 	}
 	if len(list) == 0 {
-		_, err := fmt.Fprintln(w.stdout, "nothing: no delivery is "+strings.ReplaceAll(c.state, ",", " or "))
+		_, err := fmt.Fprintln(w.stdout, "no delivery is "+strings.ReplaceAll(c.state, ",", " or "))
 		return err
 	}
 	err = table(w.stdout, func(line func(cells ...any)) {

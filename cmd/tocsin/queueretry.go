@@ -33,6 +33,6 @@ func (f *deadLetterFlags) retry(ctx context.Context, w world, ids []string) erro
 	if f.json {
 		return writeJSON(w.stdout, result)
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s owed again, %s pending\n", letterCount(result.Deliveries), alertCount(result.Alerts))
+	_, err = fmt.Fprintf(w.stdout, "%s will be retried, %s pending\n", letterCount(result.Deliveries), alertCount(result.Alerts))
 	return err
 }

@@ -67,7 +67,7 @@ func showDelivery(w io.Writer, d alert.DeliveryDetail) error {
 func deliveryFields(d alert.DeliveryDetail) [][2]string {
 	fields := [][2]string{
 		{"delivery", d.ID}, {"state", string(d.State)}, {"reason", brief(d.Reason)}, {"lane", d.Lane}, {"kind", string(d.Kind)},
-		{"attempts", fmt.Sprint(d.Attempts)}, {"owed since", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
+		{"attempts", fmt.Sprint(d.Attempts)}, {"created", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
 	}
 	if d.State == alert.Pending || d.State == alert.Sending {
 		fields = append(fields, [2]string{"next attempt", clock(d.NextAt)})
@@ -79,7 +79,7 @@ func deliveryFields(d alert.DeliveryDetail) [][2]string {
 		fields = append(fields, [2]string{"note", "possibly shown twice"})
 	}
 	if d.Note != nil && d.Note.Text != "" {
-		fields = append(fields, [2]string{"says", d.Note.Text})
+		fields = append(fields, [2]string{"text", d.Note.Text})
 	}
 	if i := d.About; i != nil {
 		fields = append(fields, [2]string{"incident", fmt.Sprintf("%s (%s, %s, fired %d×): %s", i.ID, i.State, i.Severity, i.Count, brief(i.Title))})
@@ -92,7 +92,7 @@ func showRecord(w io.Writer, a alert.Record) error {
 	err := table(w, func(line func(cells ...any)) {
 		line()
 		line("alert:", a.ID)
-		line("stands:", strings.TrimSuffix(string(a.Standing)+", "+brief(a.Reason), ", "))
+		line("state:", strings.TrimSuffix(string(a.Standing)+", "+brief(a.Reason), ", "))
 		line("accepted:", clock(a.AcceptedAt))
 		line("key:", strings.Map(visible, a.Key))
 		line("severity:", a.Severity)

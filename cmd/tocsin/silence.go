@@ -91,8 +91,8 @@ func (c *silenceNewCmd) run(ctx context.Context, w world, matchers alert.Matcher
 		return writeJSON(w.stdout, answer)
 	}
 	s := answer.Silence
-	_, err := fmt.Fprintf(w.stdout, "%s keeps quiet until %s what matches %s (%s); tocsin silence end %s ends it\n",
-		s.ID, clock(s.EndsAt), s.Matchers, counted(int64(answer.Incidents), "open incident"), s.ID)
+	_, err := fmt.Fprintf(w.stdout, "%s silences %s until %s (%s); tocsin silence end %s ends it\n",
+		s.ID, s.Matchers, clock(s.EndsAt), counted(int64(answer.Incidents), "open incident"), s.ID)
 	return err
 }
 
@@ -122,7 +122,7 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 	}
 	at, err := time.Parse("15:04", s)
 	if err != nil {
-		return at, fmt.Errorf("--until is %q: write a time as 18:00, 2026-01-02 18:00 or 2026-01-02T18:00:00Z", s)
+		return at, fmt.Errorf("--until is %q: write a time such as 18:00, 2026-01-02 18:00 or 2026-01-02T18:00:00Z", s)
 	}
 	today := time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), 0, 0, now.Location())
 	if !today.After(now) {

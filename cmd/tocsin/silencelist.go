@@ -49,7 +49,7 @@ func (c *silenceListCmd) run(ctx context.Context, w world) error {
 		return writeJSON(w.stdout, page.Silences)
 	}
 	if len(page.Silences) == 0 {
-		_, err := fmt.Fprintln(w.stdout, "nothing: no silence holds")
+		_, err := fmt.Fprintln(w.stdout, "no silence is in effect")
 		return err
 	}
 	return table(w.stdout, func(line func(cells ...any)) {

@@ -10,11 +10,11 @@ import (
 )
 
 // stages are the parts of a daemon, started one after the other and stopped in
-// reverse, each with a limit, so that what feeds ends before what is fed.
+// reverse, each with a time limit. A part stops before those it uses.
 type stages struct {
 	log     *zap.Logger
 	started []*stage
-	failed  chan error // the first part that ended although nobody stopped it
+	failed  chan error // the first part that ended with an error
 }
 
 type stage struct {
@@ -66,8 +66,8 @@ func (s *stages) wait(ctx context.Context) error {
 }
 
 // stop ends the parts in reverse order and joins their errors. A part that
-// does not end within its limit is left behind; once stopAll is used up, the
-// others are only asked.
+// does not end within its limit is abandoned; after stopAll, the remaining parts
+// are told to stop but not waited for.
 func (s *stages) stop() error {
 	ctx, cancel := context.WithTimeout(context.Background(), stopAll)
 	defer cancel()
@@ -90,7 +90,7 @@ func (st *stage) end(ctx context.Context) error {
 		return errors.Join(err, st.err)
 	case <-ctx.Done():
 	}
-	select { // stopping may have taken all of its time and still have worked
+	select { // it may have stopped at the last moment
 	case <-st.done:
 		return errors.Join(err, st.err)
 	default:

@@ -26,7 +26,7 @@ func TestZonesAreKnownWithoutTheSystemsFiles(t *testing.T) {
 		}
 		t.Skipf("needs root, to hide the zone files: %v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "hold it back until Sat 2026-01-03 07:00 EST") {
+	if !strings.Contains(string(out), "held back until Sat 2026-01-03 07:00 EST") {
 		t.Errorf("it said\n%s", out)
 	}
 }
