@@ -8,12 +8,12 @@ import (
 const (
 	backoffFirst = 500 * time.Millisecond
 	backoffMost  = 30 * time.Second
-	// stableAfter is the life after which a connection counts as a good one.
+	// stableAfter is how long a connection has to last to reset the back-off.
 	stableAfter = 30 * time.Second
 )
 
-// backoff spaces the attempts of one slot: full jitter under a ceiling that
-// doubles with each attempt, until a connection has lived.
+// backoff spaces the attempts of one slot: full jitter below a ceiling that
+// doubles with each attempt, until a connection lasts.
 type backoff struct{ tries int }
 
 func (b *backoff) ceiling() time.Duration {
@@ -23,15 +23,15 @@ func (b *backoff) ceiling() time.Duration {
 	return min(backoffFirst<<b.tries, backoffMost)
 }
 
-// next is the wait before the next attempt.
+// next returns the wait before the next attempt.
 func (b *backoff) next() time.Duration {
 	wait := rand.N(b.ceiling())
 	b.tries++
 	return wait
 }
 
-// lived notes how long a connection was up.
-func (b *backoff) lived(d time.Duration) {
+// connectedFor resets the back-off if a connection lasted long enough.
+func (b *backoff) connectedFor(d time.Duration) {
 	if d >= stableAfter {
 		b.tries = 0
 	}

@@ -1,9 +1,10 @@
-// Package bot is the Slack client, both directions: it sends what the outbox
-// owes over the Web API, and hears what people do over Socket Mode.
+// Package bot is the Slack client, both directions: it calls the Web API for the
+// outbox and the handlers, and receives what people do over Socket Mode.
 //
-// It decides nothing about alerts and retries no call by itself: it says what
-// became of one, and who owns the queue decides. It never logs a token, a
-// response_url or the address of a socket.
+// It makes no decision about alerts. It repeats a failed call only after joining
+// the channel that the call needs; otherwise it returns an *alert.SendError, and
+// the caller decides. It logs no token, no response_url and no address of a
+// socket.
 package bot
 
 import (
@@ -30,9 +31,9 @@ const defaultTimeout = 15 * time.Second
 type Options struct {
 	// APIURL is the root of the Web API; empty means Slack's own.
 	APIURL string
-	// Tokens gives the app-level (xapp-…) and the bot token (xoxb-…). It is asked
-	// again at each probe and each new connection, so a token that is put right
-	// is used without a restart.
+	// Tokens returns the app-level token (xapp-…) and the bot token (xoxb-…). It is
+	// called for each probe and each new connection, so that a corrected token is
+	// used without a restart.
 	Tokens func() (app, bot alert.Secret)
 	// Timeout bounds one Web API call; zero means 15 s.
 	Timeout time.Duration
@@ -45,7 +46,7 @@ func (o Options) withDefaults() Options {
 	if o.APIURL == "" {
 		o.APIURL = slack.APIURL
 	}
-	// slack-go joins the root and the method without a slash of its own.
+	// The root and the method are joined without another slash.
 	o.APIURL = strings.TrimSuffix(o.APIURL, "/") + "/"
 	if o.Tokens == nil {
 		o.Tokens = func() (app, bot alert.Secret) { return "", "" }
@@ -71,28 +72,28 @@ type Bot struct {
 	opts  Options
 	http  *http.Client
 	calls *prometheus.CounterVec
-	known memory
-	// What Slack said about people: by id, by group or conversation, by how a
-	// mention is written, and all user groups.
-	profiles *answers[profile]
-	members  *answers[[]string]
-	mentions *answers[string]
-	groups   *answers[map[string]string]
-	// lists holds one for each list that is being drawn and uploaded.
-	lists chan struct{}
+	ids   idCache
+	// Profiles by user id, members by group or conversation, ids by mention, and
+	// the ids of all user groups by handle.
+	profiles *cache[profile]
+	members  *cache[[]string]
+	mentions *cache[string]
+	groups   *cache[map[string]string]
+	// listSlots bounds how many lists are rendered and uploaded at once.
+	listSlots chan struct{}
 
 	mu       sync.Mutex
 	token    alert.Secret
 	identity Identity
 }
 
-// New returns a Bot. It calls nobody yet.
+// New returns a Bot. It makes no call yet.
 func New(opts Options) *Bot {
 	opts = opts.withDefaults()
 	_, token := opts.Tokens()
 	return &Bot{
-		opts:  opts,
-		lists: make(chan struct{}, listsAtOnce),
+		opts:      opts,
+		listSlots: make(chan struct{}, listsAtOnce),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
 			Transport: transport(),
@@ -104,19 +105,19 @@ func New(opts Options) *Bot {
 			Name: "tocsin_slack_calls_total",
 			Help: "Web API calls by method and result: ok or the class of the error.",
 		}, []string{"method", "result"}),
-		known: memory{ids: map[string]string{}},
+		ids: idCache{ids: map[string]string{}},
 
-		profiles: newAnswers[profile](keepPeople, opts.Now),
-		members:  newAnswers[[]string](keepMembers, opts.Now),
-		mentions: newAnswers[string](keepPeople, opts.Now),
-		groups:   newAnswers[map[string]string](keepMembers, opts.Now),
+		profiles: newCache[profile](peopleTTL, opts.Now),
+		members:  newCache[[]string](membersTTL, opts.Now),
+		mentions: newCache[string](peopleTTL, opts.Now),
+		groups:   newCache[map[string]string](membersTTL, opts.Now),
 
 		token: token,
 	}
 }
 
-// transport keeps a connection for each lane that posts at the same time, and
-// notices when one has died: over HTTP/2 all calls would wait on it in vain.
+// transport keeps enough connections for lanes that post at the same time, and
+// detects a dead one: over HTTP/2 it would block all calls.
 func transport() http.RoundTripper {
 	standard, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
@@ -128,14 +129,13 @@ func transport() http.RoundTripper {
 	return t
 }
 
-// Close drops the connections to the Web API that are not in use. The Bot can
-// still be used.
+// Close closes idle connections to the Web API. The Bot can still be used.
 func (b *Bot) Close() error {
 	b.http.CloseIdleConnections()
 	return nil
 }
 
-// Identity is who the bot is in Slack, as auth.test said last.
+// Identity is who the bot is in Slack, by the latest auth.test.
 type Identity struct {
 	Name   string // the bot user's name, without @
 	UserID string // U…
@@ -144,20 +144,20 @@ type Identity struct {
 	TeamID string // T…
 	// URL is the workspace's address, https://acme.slack.com/.
 	URL string
-	// Scopes are granted; Missing are wanted and not granted.
+	// Scopes are granted; Missing are needed and not granted.
 	Scopes  []string
 	Missing []string
 }
 
-// Identity returns what the last successful Probe learned; it is empty before.
+// Identity returns the result of the last successful Probe, or an empty one.
 func (b *Bot) Identity() Identity {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.identity
 }
 
-// wantedScopes lists the bot scopes that the daemon uses, each with what does
-// not work without it (docs/slack.md §2.2).
+// wantedScopes lists the bot scopes that the daemon uses, each with what needs it
+// (docs/slack.md §2.2).
 func wantedScopes() map[string]string {
 	return map[string]string{
 		"commands":          "slash commands",
@@ -167,8 +167,8 @@ func wantedScopes() map[string]string {
 		"im:history":        "answers to direct messages",
 		"im:write":          "direct messages to people",
 		"files:write":       "the complete list of a large digest as a file",
-		"channels:history":  "telling whether a message arrived, in public channels",
-		"groups:history":    "telling whether a message arrived, in private channels",
+		"channels:history":  "checking whether a message arrived, in public channels",
+		"groups:history":    "checking whether a message arrived, in private channels",
 		"channels:read":     "finding a channel by its name, and who is in it",
 		"groups:read":       "finding a private channel by its name",
 		"usergroups:read":   "mentions and permissions of user groups",
@@ -177,24 +177,23 @@ func wantedScopes() map[string]string {
 	}
 }
 
-// Probe asks Slack who we are (auth.test) with a token read afresh, keeps the
-// answer as the Identity, and warns of missing scopes once per change. Its error
-// is an *alert.SendError.
+// Probe calls auth.test with the current token, keeps the answer as the Identity,
+// and logs missing scopes when they change. Its error is an *alert.SendError.
 func (b *Bot) Probe(ctx context.Context) error {
 	_, token := b.opts.Tokens()
 	b.mu.Lock()
 	b.token = token
 	b.mu.Unlock()
-	var who whoWeAre
-	if err := b.call(ctx, request{method: "auth.test"}, &who); err != nil {
+	var tested authTested
+	if err := b.call(ctx, request{method: "auth.test"}, &tested); err != nil {
 		return err
 	}
-	b.learn(who.identity())
+	b.setIdentity(tested.identity())
 	return nil
 }
 
-// whoWeAre is the answer of auth.test.
-type whoWeAre struct {
+// authTested is the answer of auth.test.
+type authTested struct {
 	reply
 	User   string `json:"user"`
 	UserID string `json:"user_id"`
@@ -204,9 +203,9 @@ type whoWeAre struct {
 	URL    string `json:"url"`
 }
 
-func (who whoWeAre) identity() Identity {
-	id := Identity{Name: who.User, UserID: who.UserID, BotID: who.BotID, Team: who.Team, TeamID: who.TeamID, URL: who.URL}
-	for scope := range strings.SplitSeq(who.header.Get("X-OAuth-Scopes"), ",") {
+func (tested authTested) identity() Identity {
+	id := Identity{Name: tested.User, UserID: tested.UserID, BotID: tested.BotID, Team: tested.Team, TeamID: tested.TeamID, URL: tested.URL}
+	for scope := range strings.SplitSeq(tested.header.Get("X-OAuth-Scopes"), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			id.Scopes = append(id.Scopes, scope)
 		}
@@ -223,13 +222,13 @@ func (who whoWeAre) identity() Identity {
 	return id
 }
 
-func (b *Bot) learn(id Identity) {
+func (b *Bot) setIdentity(id Identity) {
 	b.mu.Lock()
 	old := b.identity
 	b.identity = id
 	b.mu.Unlock()
 	if old.UserID != id.UserID || old.TeamID != id.TeamID {
-		b.opts.Log.Info("slack knows us", zap.String("team", id.Team), zap.String("user", id.Name), zap.String("user_id", id.UserID))
+		b.opts.Log.Info("slack accepted the bot token", zap.String("team", id.Team), zap.String("user", id.Name), zap.String("user_id", id.UserID))
 	}
 	if slices.Equal(old.Missing, id.Missing) {
 		return

@@ -89,11 +89,11 @@ func TestBackoffDoublesToHalfAMinuteAndStartsAnewAfterALongLife(t *testing.T) {
 			t.Errorf("ceiling %d is %s, want %s", i, ceilings[i], want[i])
 		}
 	}
-	b.lived(29 * time.Second)
+	b.connectedFor(29 * time.Second)
 	if b.ceiling() != backoffMost {
 		t.Error("a short life counts as a good one")
 	}
-	b.lived(stableAfter)
+	b.connectedFor(stableAfter)
 	if b.ceiling() != backoffFirst {
 		t.Error("a long life does not start it anew")
 	}

@@ -16,84 +16,83 @@ import (
 
 const (
 	helloLimit = 10 * time.Second
-	// idleLimit is how long a connection may be silent: our own pings make the
-	// other side answer every pingEvery (docs/slack.md §1.8). It leaves time to have
-	// another connection up within 20 seconds of the silence.
+	// idleLimit is how long a connection may be silent: our own pings make Slack
+	// answer every pingEvery (docs/slack.md §1.8). It leaves time to have another
+	// connection up within 20 seconds.
 	idleLimit = 18 * time.Second
 	pingEvery = 5 * time.Second
-	// writeLimit bounds one write; an ack is due after three seconds.
+	// writeLimit bounds one write; Slack waits three seconds for an ack.
 	writeLimit = 2 * time.Second
-	// drainLimit bounds each step of an orderly end: finishing the acks, and
-	// waiting for the server's close frame.
+	// drainLimit bounds each step of closing in order: finishing the acks, and
+	// waiting for Slack's close frame.
 	drainLimit = 2 * time.Second
-	// messageLimit is the size of the longest message accepted; Slack's are a few
-	// kilobytes.
+	// messageLimit is the size of the longest message that is read; Slack's have a
+	// few kilobytes.
 	messageLimit = 1 << 20
-	// ackSize is the size from which Slack drops an ack without a word, and
-	// writeBuffer is large enough for an ack to be one frame, because Slack does
-	// not reassemble several (docs/slack.md §1.4).
+	// Slack silently drops an ack of ackSize, and one that is split into several
+	// frames, which writeBuffer prevents (docs/slack.md §1.4).
 	ackSize     = 20 << 10
 	writeBuffer = 32 << 10
-	// usualLife is how long Slack's documentation says that a connection lasts,
-	// for a hello that does not say (docs/slack.md §1.2).
+	// usualLife is how long a connection lasts by Slack's documentation, for a hello
+	// that does not say (docs/slack.md §1.2).
 	usualLife = time.Hour
 )
 
 var errClosing = errors.New("connection is closing")
 
-// hello is what Slack says when a connection is ready (docs/slack.md §1.2).
+// hello is Slack's message that a connection is ready (docs/slack.md §1.2).
 type hello struct {
 	at          time.Time
 	connections int
 	lasts       time.Duration
 }
 
-// connection is one Socket Mode connection, from the upgrade to its end. It is
-// used once. Its reader never waits for a handler, reads on after Slack's notice
-// to disconnect, and ends with a close frame after the last ack.
+// connection is one Socket Mode connection, from the upgrade to its end. Its reader
+// does not wait for handlers, and reads on after Slack said that it will close the
+// connection. The close frame is sent after the last ack.
 type connection struct {
 	ws   *websocket.Conn
 	log  *zap.Logger
 	idle time.Duration
-	// receive is called for each envelope and must not wait for its ack; acked has
-	// to be called once for each.
+	// receive is called for each envelope and must not wait until it is acked. acked
+	// has to be called once for each.
 	receive func(*connection, socketmode.Request)
 
-	hello  chan hello    // one value
-	told   chan struct{} // closed when Slack said that it will drop the connection; notice says why
-	notice string
-	stop   chan struct{} // closed when an orderly end was asked for
-	ended  chan struct{} // closed when nothing more will be read; err says why
-	err    error
-	done   chan struct{} // closed when the connection is, and nothing of it is left
-	once   sync.Once
+	hello            chan hello    // one value
+	disconnecting    chan struct{} // closed when Slack said that it will close the connection; disconnectReason says why
+	disconnectReason string
+	stop             chan struct{} // closed by close
+	ended            chan struct{} // closed when nothing more can be read; err says why
+	err              error
+	done             chan struct{} // closed when the connection is closed
+	once             sync.Once
 
-	pending atomic.Int64  // envelopes received and not yet acked
-	settled chan struct{} // pending has changed
-	write   sync.Mutex    // held for each message
+	pending atomic.Int64  // envelopes that were received and not acked yet
+	ackDone chan struct{} // receives when pending has decreased
+	write   sync.Mutex    // held while an ack is written
 
-	mu    sync.Mutex
-	fixed bool // frames do not move the read deadline: before hello and after our close frame
-	ready bool // hello was received
+	mu            sync.Mutex
+	deadlineFixed bool // set before hello and after our close frame: frames do not extend the read deadline
+	ready         bool // hello was received
 }
 
 func newConnection(ws *websocket.Conn, log *zap.Logger, idle time.Duration, receive func(*connection, socketmode.Request)) *connection {
 	c := &connection{
-		ws: ws, log: log, idle: idle, receive: receive, fixed: true,
-		hello: make(chan hello, 1), settled: make(chan struct{}, 1),
-		told: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
+		ws: ws, log: log, idle: idle, receive: receive, deadlineFixed: true,
+		hello: make(chan hello, 1), ackDone: make(chan struct{}, 1),
+		disconnecting: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{}), done: make(chan struct{}),
 	}
 	_ = ws.SetReadDeadline(time.Now().Add(helloLimit))
 	pong := ws.PingHandler()
 	ws.SetPingHandler(func(data string) error {
-		c.heard()
+		c.extendDeadline()
 		return pong(data)
 	})
 	ws.SetPongHandler(func(string) error {
-		c.heard()
+		c.extendDeadline()
 		return nil
 	})
-	// Our close frame comes after the last ack, not as soon as Slack's is read.
+	// gorilla would answer Slack's close frame at once; ours follows the last ack.
 	ws.SetCloseHandler(func(int, string) error { return nil })
 	return c
 }
@@ -102,28 +101,28 @@ func newConnection(ws *websocket.Conn, log *zap.Logger, idle time.Duration, rece
 func (c *connection) run() {
 	defer close(c.done)
 	var group sync.WaitGroup
-	group.Go(c.tend)
+	group.Go(c.keepAlive)
 	c.err = c.read()
 	close(c.ended)
 	group.Wait()
 	c.drain()
-	c.sayGoodbye()
+	c.sendClose()
 	_ = c.ws.Close()
 }
 
-// tend pings until the connection ends, and begins the end that close asks for.
-func (c *connection) tend() {
+// keepAlive sends pings until the connection ends, and carries out close.
+func (c *connection) keepAlive() {
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	for {
 		select {
 		case <-ping.C:
-			// A connection that can't be written to is noticed by its silence.
+			// If this fails, the read deadline ends the connection.
 			_ = c.ws.WriteControl(websocket.PingMessage, []byte("tocsin"), time.Now().Add(writeLimit))
 		case <-c.stop:
 			c.drain()
 			c.awaitClose()
-			c.sayGoodbye()
+			c.sendClose()
 			return
 		case <-c.ended:
 			return
@@ -131,14 +130,14 @@ func (c *connection) tend() {
 	}
 }
 
-// read hands on messages until the connection ends, and returns why it did.
+// read reads messages until the connection ends, and returns why it did.
 func (c *connection) read() error {
 	for {
 		kind, r, err := c.ws.NextReader()
 		if err != nil {
 			return c.reason(err)
 		}
-		c.heard()
+		c.extendDeadline()
 		message, err := io.ReadAll(io.LimitReader(r, messageLimit+1))
 		switch {
 		case err != nil:
@@ -151,8 +150,8 @@ func (c *connection) read() error {
 	}
 }
 
-// message reads one message leniently: what Slack changes in a field must not
-// keep us from acking it.
+// message decodes one message leniently: a field that Slack changes must not keep
+// us from acking it.
 func (c *connection) message(data []byte) {
 	var r socketmode.Request
 	if err := lenient(data, &r); err != nil {
@@ -161,11 +160,11 @@ func (c *connection) message(data []byte) {
 	}
 	switch {
 	case r.Type == socketmode.RequestTypeHello:
-		c.greet(r)
+		c.receiveHello(r)
 	case r.Type == socketmode.RequestTypeDisconnect:
-		if !isClosed(c.told) {
-			c.notice = r.Reason
-			close(c.told)
+		if !isClosed(c.disconnecting) {
+			c.disconnectReason = r.Reason
+			close(c.disconnecting)
 		}
 	case r.EnvelopeID == "":
 		c.log.Warn("slack sent a message of an unknown type", zap.String("type", r.Type))
@@ -175,15 +174,15 @@ func (c *connection) message(data []byte) {
 	}
 }
 
-func (c *connection) greet(r socketmode.Request) {
+func (c *connection) receiveHello(r socketmode.Request) {
 	c.mu.Lock()
 	again := c.ready
-	c.ready, c.fixed = true, false
+	c.ready, c.deadlineFixed = true, false
 	c.mu.Unlock()
 	if again {
 		return
 	}
-	c.heard()
+	c.extendDeadline()
 	lasts := time.Duration(r.DebugInfo.ApproximateConnectionTime) * time.Second
 	if lasts <= 0 {
 		lasts = usualLife
@@ -191,25 +190,25 @@ func (c *connection) greet(r socketmode.Request) {
 	c.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: lasts}
 }
 
-// heard moves the read deadline: the other side is there.
-func (c *connection) heard() {
+// extendDeadline is called for each frame that arrives.
+func (c *connection) extendDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.fixed {
+	if !c.deadlineFixed {
 		_ = c.ws.SetReadDeadline(time.Now().Add(c.idle))
 	}
 }
 
-// awaitClose gives Slack a moment to answer our close frame.
+// awaitClose limits how long to wait for Slack's close frame.
 func (c *connection) awaitClose() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.fixed = true
+	c.deadlineFixed = true
 	_ = c.ws.SetReadDeadline(time.Now().Add(drainLimit))
 }
 
-// reason words why nothing more can be read. The text of a close frame may be
-// anything, so only its status is kept.
+// reason explains a read error. The text of a close frame may contain anything, so
+// only its status is kept.
 func (c *connection) reason(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -222,19 +221,19 @@ func (c *connection) reason(err error) error {
 	case !isTimeout(err):
 		return err
 	case !c.ready:
-		return errors.New("slack did not say hello")
+		return errors.New("slack sent no hello")
 	}
-	return fmt.Errorf("nothing was heard for %s", c.idle)
+	return fmt.Errorf("slack sent nothing for %s", c.idle)
 }
 
-// ack writes an ack. It fails with errClosing once our close frame was sent.
+// ack writes an ack. It fails with errClosing after our close frame was sent.
 func (c *connection) ack(envelope string, payload any) error {
 	raw, err := json.Marshal(socketmode.Response{EnvelopeID: envelope, Payload: payload})
 	if err != nil {
 		return fmt.Errorf("write ack: %w", err)
 	}
 	if len(raw) >= ackSize {
-		return fmt.Errorf("write ack: %d bytes are more than Slack reads", len(raw))
+		return fmt.Errorf("write ack: %d bytes are more than Slack accepts", len(raw))
 	}
 	c.write.Lock()
 	defer c.write.Unlock()
@@ -244,42 +243,42 @@ func (c *connection) ack(envelope string, payload any) error {
 		return errClosing
 	}
 	if err != nil {
-		_ = c.ws.Close() // after half a frame nothing can follow; the reader ends
+		_ = c.ws.Close() // nothing can follow half a frame; this ends the reader
 		return fmt.Errorf("write ack: %w", err)
 	}
 	return nil
 }
 
-// acked notes that an envelope was acked, here or elsewhere, or can't be.
+// acked records that an envelope was acked, on any connection, or can't be.
 func (c *connection) acked() {
 	c.pending.Add(-1)
 	select {
-	case c.settled <- struct{}{}:
+	case c.ackDone <- struct{}{}:
 	default:
 	}
 }
 
-// drain waits until each envelope that was received is acked.
+// drain waits until every envelope that was received is acked.
 func (c *connection) drain() {
 	limit := time.NewTimer(drainLimit)
 	defer limit.Stop()
 	for c.pending.Load() > 0 {
 		select {
-		case <-c.settled:
+		case <-c.ackDone:
 		case <-limit.C:
 			return
 		}
 	}
 }
 
-// sayGoodbye sends a close frame; no message can follow. Slack keeps connections
-// that vanish without it registered for hours (docs/slack.md §1.7).
-func (c *connection) sayGoodbye() {
+// sendClose sends a close frame; nothing can be written after it. Without one, Slack
+// keeps counting the connection for hours (docs/slack.md §1.7).
+func (c *connection) sendClose() {
 	normal := websocket.FormatCloseMessage(websocket.CloseNormalClosure, "")
 	_ = c.ws.WriteControl(websocket.CloseMessage, normal, time.Now().Add(writeLimit))
 }
 
-// close asks for an orderly end; done says when it is over.
+// close starts closing the connection in order; done is closed when that is over.
 func (c *connection) close() { c.once.Do(func() { close(c.stop) }) }
 
 // isReady says whether hello was received.
@@ -289,14 +288,14 @@ func (c *connection) isReady() bool {
 	return c.ready
 }
 
-// recycled says whether Slack told us that it will drop the connection.
-func (c *connection) recycled() bool { return isClosed(c.told) }
+// isDisconnecting says whether Slack said that it will close the connection.
+func (c *connection) isDisconnecting() bool { return isClosed(c.disconnecting) }
 
-// over says whether nothing more will be read.
-func (c *connection) over() bool { return isClosed(c.ended) }
+// hasEnded says whether nothing more can be read.
+func (c *connection) hasEnded() bool { return isClosed(c.ended) }
 
-// closed says whether nothing of the connection is left.
-func (c *connection) closed() bool { return isClosed(c.done) }
+// isDone says whether the connection is closed.
+func (c *connection) isDone() bool { return isClosed(c.done) }
 
 func isClosed(ch <-chan struct{}) bool {
 	select {

@@ -181,8 +181,8 @@ func TestANoticeToDisconnectDoesNotEndTheReading(t *testing.T) {
 		t.Errorf("wrote %q", got)
 	}
 	<-p.done
-	if p.notice != "refresh_requested" {
-		t.Errorf("notice: %q", p.notice)
+	if p.disconnectReason != "refresh_requested" {
+		t.Errorf("notice: %q", p.disconnectReason)
 	}
 }
 
@@ -201,7 +201,7 @@ func TestTheEndWaitsForTheLastAck(t *testing.T) {
 				wrote := make(chan []string)
 				go func() { wrote <- p.frames() }()
 				synctest.Wait()
-				if p.closed() {
+				if p.isDone() {
 					t.Fatal("it ended before the ack")
 				}
 				if err := p.ack("e1", nil); err != nil {
@@ -226,11 +226,11 @@ func TestSilenceEndsAConnectionAndAnyFrameKeepsItAlive(t *testing.T) {
 		after        time.Duration
 		reason       string
 	}{
-		"no hello":          {serverFrame(true, websocket.PingMessage, ""), serverFrame(true, websocket.PingMessage, ""), helloLimit, "did not say hello"},
-		"nothing but hello": {textFrame(helloText), "", idleLimit, "nothing was heard for 18s"},
-		"a pong":            {textFrame(helloText), serverFrame(true, websocket.PongMessage, "tocsin"), 9*time.Second + idleLimit, "nothing was heard"},
-		"a ping":            {textFrame(helloText), serverFrame(true, websocket.PingMessage, "slack"), 9*time.Second + idleLimit, "nothing was heard"},
-		"a message":         {textFrame(helloText), textFrame("what"), 9*time.Second + idleLimit, "nothing was heard"},
+		"no hello":          {serverFrame(true, websocket.PingMessage, ""), serverFrame(true, websocket.PingMessage, ""), helloLimit, "sent no hello"},
+		"nothing but hello": {textFrame(helloText), "", idleLimit, "slack sent nothing for 18s"},
+		"a pong":            {textFrame(helloText), serverFrame(true, websocket.PongMessage, "tocsin"), 9*time.Second + idleLimit, "slack sent nothing"},
+		"a ping":            {textFrame(helloText), serverFrame(true, websocket.PingMessage, "slack"), 9*time.Second + idleLimit, "slack sent nothing"},
+		"a message":         {textFrame(helloText), textFrame("what"), 9*time.Second + idleLimit, "slack sent nothing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -278,7 +278,7 @@ func TestAnEndSaysWhy(t *testing.T) {
 
 func TestAnAckThatSlackWouldDropIsAnError(t *testing.T) {
 	p := connectTo(t, true)
-	if err := p.ack("e1", strings.Repeat("x", ackSize)); err == nil || !strings.Contains(err.Error(), "more than Slack reads") {
+	if err := p.ack("e1", strings.Repeat("x", ackSize)); err == nil || !strings.Contains(err.Error(), "more than Slack accepts") {
 		t.Errorf("got %v", err)
 	}
 	_ = p.far.Close()

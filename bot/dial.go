@@ -21,12 +21,12 @@ import (
 const (
 	openLimit = 10 * time.Second // apps.connections.open
 	dialLimit = 10 * time.Second // TCP, TLS and the upgrade together
-	// unnamedPause is the wait after apps.connections.open was refused as too
-	// frequent without a time: as long as Slack's Python client waits.
+	// unnamedPause is the wait after a 429 without Retry-After: as long as Slack's
+	// Python client waits.
 	unnamedPause = 30 * time.Second
 )
 
-// newDialer is how connections reach Slack outside of tests.
+// newDialer returns the dialer that is used outside of tests.
 func newDialer() websocket.Dialer {
 	return websocket.Dialer{
 		Proxy:           http.ProxyFromEnvironment,
@@ -35,18 +35,18 @@ func newDialer() websocket.Dialer {
 	}
 }
 
-// socketURL asks Slack for the address of a new connection, which is as good as
-// a password. Its error is an *alert.SendError.
+// socketURL asks Slack for the address of a new connection, which is a secret. Its
+// error is an *alert.SendError.
 func (b *Bot) socketURL(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
 	app, _ := b.opts.Tokens()
 	x := &exchange{bot: b, request: request{method: "apps.connections.open"}, reply: &reply{}, app: true}
 	api := slack.New("", slack.OptionAppLevelToken(app.Reveal()), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(x))
-	_, address, _ := api.StartSocketModeContext(ctx) // what went wrong is known from x
+	_, address, _ := api.StartSocketModeContext(ctx) // x knows more about the error
 	failure := x.failure()
 	if failure == nil && address == "" {
-		failure = x.strange("bad_answer")
+		failure = x.unexpected("bad_answer")
 	}
 	if failure != nil && failure.Class == alert.ClassThrottled && x.header.Get("Retry-After") == "" {
 		failure.RetryAfter = unnamedPause
@@ -54,10 +54,10 @@ func (b *Bot) socketURL(ctx context.Context) (string, error) {
 	return address, x.result(failure)
 }
 
-// dial opens a WebSocket. An end of ctx ends it too: gorilla heeds only a
-// context's deadline once TCP is connected.
+// dial opens a WebSocket, until ctx ends. gorilla itself observes only the deadline
+// of a context, not its end, once TCP is connected.
 func dial(ctx context.Context, dialer websocket.Dialer, address string) (ws *websocket.Conn, err error) {
-	defer recovered(&err) // gorilla panics at a proxy's status line without a reason
+	defer recovered(&err) // gorilla panics if a proxy's status line has no reason phrase
 	ctx, cancel := context.WithTimeout(ctx, dialLimit)
 	defer cancel()
 	via, err := proxyFor(dialer.Proxy, address)
@@ -73,7 +73,7 @@ func dial(ctx context.Context, dialer websocket.Dialer, address string) (ws *web
 		}
 		return conn, err
 	}
-	ws, resp, err := dialer.DialContext(ctx, address, nil)
+	ws, resp, err := dialer.DialContext(ctx, address, nil) //nolint:bodyclose // gorilla has read what there is of it
 	switch {
 	case errors.Is(err, websocket.ErrBadHandshake):
 		return nil, fmt.Errorf("open WebSocket: slack answered %d", resp.StatusCode)
@@ -88,11 +88,11 @@ func dial(ctx context.Context, dialer websocket.Dialer, address string) (ws *web
 	return ws, nil
 }
 
-// errProxy is about a proxy that can't be used for Socket Mode.
+// errProxy is the error of a proxy that can't be used for Socket Mode.
 var errProxy = errors.New("the proxy can't be used for Socket Mode")
 
-// proxyFor chooses the proxy for an address, or none. The error says nothing of
-// the proxy's password.
+// proxyFor returns the proxy for an address, or nil. The error does not contain the
+// proxy's password.
 func proxyFor(choose func(*http.Request) (*url.URL, error), address string) (*url.URL, error) {
 	u, err := url.Parse(address)
 	if err != nil {

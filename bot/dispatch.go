@@ -13,9 +13,9 @@ import (
 	"tocsin/alert"
 )
 
-// Handler answers people. Each method is called by one of several workers, with
-// a context that ends after 30 seconds; an error is logged and the request is
-// not tried again, unless the process is stopping: then it is, after the start.
+// Handler answers people. Each method is called by one of several workers, with a
+// context that ends after 30 seconds. An error is logged and the request is not
+// repeated, unless the process was stopping: then it is, after the next start.
 type Handler interface {
 	// Command answers a slash command.
 	Command(ctx context.Context, c Command) error
@@ -25,21 +25,22 @@ type Handler interface {
 	Home(ctx context.Context, h Home) error
 	// Action answers a click on a button or a choice in a menu.
 	Action(ctx context.Context, a Action) error
-	// Submit judges a dialog without doing anything: errors by block id, shown in
-	// the dialog, or the work to do once the dialog has closed (nil for none). It
-	// must not block, and may be called again for the same submission.
+	// Submit validates a dialog and does nothing else. It returns errors by block
+	// id, which the dialog shows, or the work to do after the dialog closes (nil for
+	// none). It must not block, and may be called again for the same submission.
 	Submit(s Submission) (errs map[string]string, work func(ctx context.Context) error)
 }
 
 const (
 	workers   = 8
 	workLimit = 30 * time.Second
-	// finishLimit is what the workers get to finish when the process stops; what
-	// is left then waits in the inbox.
+	// finishLimit is how long the workers may take to finish when the process
+	// stops; the rest stays in the inbox.
 	finishLimit = 3 * time.Second
 )
 
-// startWorkers handles the backlog until it is closed and empty, or ctx ends.
+// startWorkers starts goroutines that handle the backlog until it is closed and
+// empty, or ctx ends.
 func (s *Socket) startWorkers(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for range workers {
@@ -67,10 +68,10 @@ func (s *Socket) work(ctx context.Context, e alert.Envelope) {
 		s.log.Error("request from slack failed", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 	}
 	if err != nil && ctx.Err() != nil {
-		return // cut off by the stop: the next start does it
+		return // the process is stopping: the request is repeated after the next start
 	}
 	if err := s.inbox.Handled(limited, e.ID); err != nil {
-		s.log.Error("inbox can't note an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+		s.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
 	}
 }
 
@@ -81,7 +82,7 @@ func (s *Socket) handle(ctx context.Context, e alert.Envelope) (err error) {
 	case socketmode.RequestTypeSlashCommands:
 		return s.command(ctx, e)
 	case socketmode.RequestTypeEventsAPI:
-		return s.happening(ctx, e)
+		return s.event(ctx, e)
 	case socketmode.RequestTypeInteractive:
 		return s.interaction(ctx, e)
 	}
@@ -89,6 +90,7 @@ func (s *Socket) handle(ctx context.Context, e alert.Envelope) (err error) {
 	return nil
 }
 
+// recovered turns a panic into an error; it has to be deferred.
 func recovered(err *error) {
 	if p := recover(); p != nil {
 		*err = errors.Join(*err, fmt.Errorf("panic: %v", p))
@@ -103,19 +105,19 @@ func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
 	return s.handler.Command(ctx, c)
 }
 
-func (s *Socket) happening(ctx context.Context, e alert.Envelope) error {
-	h, err := decodeEvent(e.Payload, s.bot.Identity())
+func (s *Socket) event(ctx context.Context, e alert.Envelope) error {
+	d, err := decodeEvent(e.Payload, s.bot.Identity())
 	switch {
 	case err != nil:
 		return err
-	case h.message != nil:
-		return s.handler.Message(ctx, *h.message)
-	case h.home != nil:
-		return s.handler.Home(ctx, *h.home)
-	case h.alarm:
-		s.log.Error("slack took the app's rights away", zap.String("event", h.kind), zap.String("hint", "install the app again and renew its tokens"))
+	case d.message != nil:
+		return s.handler.Message(ctx, *d.message)
+	case d.home != nil:
+		return s.handler.Home(ctx, *d.home)
+	case d.revoked:
+		s.log.Error("slack revoked the app's access", zap.String("event", d.kind), zap.String("hint", "install the app again and renew its tokens"))
 	default:
-		s.log.Debug("event passed over", zap.String("envelope", e.ID), zap.String("event", h.kind), zap.String("why", h.why))
+		s.log.Debug("event ignored", zap.String("envelope", e.ID), zap.String("event", d.kind), zap.String("why", d.ignored))
 	}
 	return nil
 }
@@ -137,9 +139,9 @@ func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
 	return nil
 }
 
-// refusals asks the handler what is wrong with a dialog, if the envelope is one
-// that may be answered (docs/slack.md §7.5).
-func (s *Socket) refusals(r socketmode.Request) (errs map[string]string) {
+// dialogErrors returns the handler's errors for a dialog, if the envelope is one
+// and may be answered (docs/slack.md §7.5).
+func (s *Socket) dialogErrors(r socketmode.Request) (errs map[string]string) {
 	if r.Type != socketmode.RequestTypeInteractive || !r.AcceptsResponsePayload {
 		return nil
 	}
@@ -153,23 +155,23 @@ func (s *Socket) refusals(r socketmode.Request) (errs map[string]string) {
 		errs, _ = s.handler.Submit(*i.submission)
 	}()
 	if panicked != nil {
-		s.log.Error("dialog can't be judged", zap.String("envelope", r.EnvelopeID), zap.Error(panicked))
+		s.log.Error("dialog could not be validated", zap.String("envelope", r.EnvelopeID), zap.Error(panicked))
 	}
 	return errs
 }
 
-// recall puts back to work what an earlier run left undone. It runs before the
-// first connection, so that nothing is taken for left over that just came.
-func (s *Socket) recall(ctx context.Context) {
+// requeue puts what an earlier run did not finish into the backlog. It runs before
+// the first connection opens, so that it finds no new envelopes.
+func (s *Socket) requeue(ctx context.Context) {
 	left, err := s.inbox.Unhandled(ctx)
 	if err != nil {
-		s.log.Error("inbox can't say what was left undone", zap.Error(err))
+		s.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
 		return
 	}
 	for _, e := range left {
 		s.backlog.push(e)
 	}
 	if len(left) > 0 {
-		s.log.Info("requests from before the start are being finished", zap.Int("count", len(left)))
+		s.log.Info("handling requests from before the start", zap.Int("count", len(left)))
 	}
 }

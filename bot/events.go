@@ -14,36 +14,36 @@ type Command struct {
 	Caller
 	Name        string // with its slash
 	Text        string // what follows the name
-	ChannelName string // directmessage in a DM
-	TriggerID   string // opens a dialog, for three seconds
+	ChannelName string // "directmessage" in a DM
+	TriggerID   string // opens one dialog within three seconds
 }
 
-// Message is what somebody wrote to the bot.
+// Message is a message to the bot.
 type Message struct {
 	Caller
-	Text string // as Slack writes it, without the mention of the bot at its start
+	Text string // in Slack's mrkdwn, without the mention of the bot at its start
 	TS   string
-	// Mention is set when it was written in a channel, not in the Messages tab.
+	// Mention is set when it was written in a channel and mentions the bot.
 	Mention bool
 }
 
-// Home says that somebody opened the App Home.
+// Home is the event that somebody opened the App Home.
 type Home struct {
 	User    string
 	Channel string // the DM with them
 	Tab     string // home or messages
-	// Hash is Slack's hash of the view they see; empty when none was published.
+	// Hash is Slack's hash of the view they see; empty if none was published.
 	Hash string
 }
 
-// Action is a click or a choice in a message or a view.
+// Action is a click on a button or a choice in a menu, in a message or a view.
 type Action struct {
 	Caller
 	ActionID  string
 	BlockID   string
 	Value     string // the button's value, or what was chosen
 	MessageTS string // of the message it was in; empty in a view
-	// Ephemeral is set when only the person sees that message.
+	// Ephemeral is set when nobody else sees that message.
 	Ephemeral bool
 	ViewID    string // of the view it was in; empty in a message
 	ViewHash  string
@@ -52,7 +52,7 @@ type Action struct {
 	TriggerID string
 }
 
-// Submission is a filled-in dialog.
+// Submission is a submitted dialog.
 type Submission struct {
 	User       string
 	Name       string // the person's user name, or empty
@@ -66,7 +66,7 @@ type Submission struct {
 	Inputs map[string]map[string]Input
 }
 
-// Input is what was filled into one field: Value for one, Values for several.
+// Input is the value of one field, or its Values if it takes several.
 type Input struct {
 	Type   string
 	Value  string
@@ -94,7 +94,7 @@ func decodeCommand(payload []byte) (Command, error) {
 	}, nil
 }
 
-// lenient decodes what it can: a field of an unexpected type stays empty.
+// lenient decodes JSON and leaves fields of an unexpected type empty.
 func lenient(data []byte, into any) error {
 	err := json.Unmarshal(data, into)
 	if _, odd := errors.AsType[*json.UnmarshalTypeError](err); odd {
@@ -103,18 +103,17 @@ func lenient(data []byte, into any) error {
 	return err
 }
 
-// happening is a decoded event: a message or a home to be handled, an alarm, or
-// something passed over and why.
-type happening struct {
+// decodedEvent is one of: a message, an opened App Home, revoked access, or an
+// event that is ignored and why.
+type decodedEvent struct {
 	kind    string
 	message *Message
 	home    *Home
-	alarm   bool
-	why     string
+	revoked bool
+	ignored string
 }
 
-// rawEvent is the part of an inner event that matters to us (docs/slack.md §7.2,
-// §7.3).
+// rawEvent is what we read of an inner event (docs/slack.md §7.2, §7.3).
 type rawEvent struct {
 	Type        string          `json:"type"`
 	Subtype     string          `json:"subtype"`
@@ -133,7 +132,7 @@ type rawEvent struct {
 	} `json:"view"`
 }
 
-func decodeEvent(payload []byte, self Identity) (happening, error) {
+func decodeEvent(payload []byte, self Identity) (decodedEvent, error) {
 	var p struct {
 		Type  string   `json:"type"`
 		Team  string   `json:"team_id"`
@@ -144,66 +143,66 @@ func decodeEvent(payload []byte, self Identity) (happening, error) {
 		} `json:"authorizations"`
 	}
 	if err := lenient(payload, &p); err != nil {
-		return happening{}, fmt.Errorf("read event: %w", err)
+		return decodedEvent{}, fmt.Errorf("read event: %w", err)
 	}
 	if p.Event.Type == "" {
-		return happening{kind: p.Type, why: "it holds no event"}, nil
+		return decodedEvent{kind: p.Type, ignored: "it holds no event"}, nil
 	}
-	// Before the first auth.test, the event itself says which bot user it is for.
+	// Before the first auth.test, the event says which bot user it is for.
 	if self.UserID == "" && len(p.Auth) > 0 && p.Auth[0].IsBot {
 		self.UserID = p.Auth[0].User
 	}
-	return p.Event.sort(p.Team, self), nil
+	return p.Event.decode(p.Team, self), nil
 }
 
-func (e rawEvent) sort(team string, self Identity) happening {
-	h := happening{kind: e.Type}
+func (e rawEvent) decode(team string, self Identity) decodedEvent {
+	d := decodedEvent{kind: e.Type}
 	switch e.Type {
 	case "message", "app_mention":
-		if h.why = e.deaf(self); h.why == "" {
-			h.message = e.message(team, self)
+		if d.ignored = e.whyIgnored(self); d.ignored == "" {
+			d.message = e.message(team, self)
 		}
 	case "app_home_opened":
-		h.home = &Home{User: e.User, Channel: e.Channel, Tab: e.Tab, Hash: e.View.Hash}
+		d.home = &Home{User: e.User, Channel: e.Channel, Tab: e.Tab, Hash: e.View.Hash}
 	case "tokens_revoked", "app_uninstalled":
-		h.alarm = true
+		d.revoked = true
 	default:
-		h.why = "nothing answers this event"
+		d.ignored = "there is no handler for it"
 	}
-	return h
+	return d
 }
 
-// deaf says why a message is not for us, or is empty. Answering ourselves, other
-// bots, edits or Slack's own notices would make a loop or noise (docs/slack.md
-// §7.2).
-func (e rawEvent) deaf(self Identity) string {
-	if why := e.stranger(self); why != "" {
+// whyIgnored says why a message gets no answer, or is empty if it does. Answering
+// ourselves, other bots, edits or Slack's notices would make a loop or noise
+// (docs/slack.md §7.2).
+func (e rawEvent) whyIgnored(self Identity) string {
+	if why := e.whyNotAPerson(self); why != "" {
 		return why
 	}
 	direct := e.ChannelType == "im" || strings.HasPrefix(e.Channel, "D")
 	switch {
-	case e.edit():
+	case e.isEdit():
 		return "it is an edit"
 	case e.Subtype != "" && e.Subtype != "file_share" && e.Subtype != "thread_broadcast":
 		return "subtype " + e.Subtype
 	case e.Type == "message" && !direct:
 		return "it is not a direct message"
 	case e.Type == "app_mention" && direct:
-		return "it comes as a direct message too"
+		return "it also comes as a direct message"
 	}
 	return ""
 }
 
-func (e rawEvent) edit() bool {
+func (e rawEvent) isEdit() bool {
 	return e.Hidden || len(e.Edited) > 0 && string(e.Edited) != "null"
 }
 
-// stranger says why the author is nobody to answer, or is empty. Our own posts
-// may lack the user or the bot id, so both are compared.
-func (e rawEvent) stranger(self Identity) string {
+// whyNotAPerson says why the author is not a person, or is empty if it is one. Our
+// own posts may lack the user id or the bot id, so both are compared.
+func (e rawEvent) whyNotAPerson(self Identity) string {
 	switch {
 	case e.User == "":
-		return "nobody wrote it"
+		return "it has no author"
 	case e.User == self.UserID:
 		return "the bot wrote it"
 	case e.BotID != "" && e.BotID == self.BotID:

@@ -7,7 +7,7 @@ import (
 	"tocsin/alert"
 )
 
-func TestOnlyWhatAPersonWroteToUsIsHeard(t *testing.T) {
+func TestOnlyWhatAPersonWroteToUsIsAnswered(t *testing.T) {
 	self := Identity{UserID: "U0BOT", BotID: "B0BOT"}
 	for _, c := range []struct {
 		name, event, why string
@@ -19,20 +19,20 @@ func TestOnlyWhatAPersonWroteToUsIsHeard(t *testing.T) {
 		{"our own, by user", `{"type":"message","channel_type":"im","channel":"D1","user":"U0BOT"}`, "the bot wrote it"},
 		{"our own, by bot", `{"type":"message","channel_type":"im","channel":"D1","user":"U0X","bot_id":"B0BOT"}`, "the bot wrote it"},
 		{"another bot's", `{"type":"message","channel_type":"im","channel":"D1","user":"U0X","bot_id":"B0OTHER"}`, "another bot wrote it"},
-		{"a bot's without a user", `{"type":"message","subtype":"bot_message","channel_type":"im","channel":"D1","bot_id":"B0OTHER"}`, "nobody wrote it"},
+		{"a bot's without a user", `{"type":"message","subtype":"bot_message","channel_type":"im","channel":"D1","bot_id":"B0OTHER"}`, "it has no author"},
 		{"Slackbot's", `{"type":"message","channel_type":"im","channel":"D1","user":"USLACKBOT"}`, "another bot wrote it"},
-		{"an edit", `{"type":"message","subtype":"message_changed","hidden":true,"channel_type":"im","channel":"D1","message":{"user":"U0ANN"}}`, "nobody wrote it"},
+		{"an edit", `{"type":"message","subtype":"message_changed","hidden":true,"channel_type":"im","channel":"D1","message":{"user":"U0ANN"}}`, "it has no author"},
 		{"an edited mention", `{"type":"app_mention","channel":"C1","user":"U0ANN","edited":{"user":"U0ANN","ts":"1.3"}}`, "it is an edit"},
 		{"a deletion", `{"type":"message","subtype":"message_deleted","hidden":true,"channel_type":"im","channel":"D1","user":"U0ANN"}`, "it is an edit"},
 		{"a subtype of next year", `{"type":"message","subtype":"hologram","channel_type":"im","channel":"D1","user":"U0ANN"}`, "subtype hologram"},
 		{"a channel's message", `{"type":"message","channel_type":"channel","channel":"C1","user":"U0ANN"}`, "it is not a direct message"},
-		{"a mention in a direct message", `{"type":"app_mention","channel":"D1","user":"U0ANN"}`, "it comes as a direct message too"},
-		{"a reaction", `{"type":"reaction_added","user":"U0ANN"}`, "nothing answers this event"},
+		{"a mention in a direct message", `{"type":"app_mention","channel":"D1","user":"U0ANN"}`, "it also comes as a direct message"},
+		{"a reaction", `{"type":"reaction_added","user":"U0ANN"}`, "there is no handler for it"},
 		{"no event at all", `null`, "it holds no event"},
 	} {
 		h, err := decodeEvent([]byte(`{"type":"event_callback","team_id":"T1","event":`+c.event+`}`), self)
-		if err != nil || h.why != c.why || (h.message != nil) != (c.why == "") {
-			t.Errorf("%s: %q, %+v, %v", c.name, h.why, h.message, err)
+		if err != nil || h.ignored != c.why || (h.message != nil) != (c.why == "") {
+			t.Errorf("%s: %q, %+v, %v", c.name, h.ignored, h.message, err)
 		}
 	}
 }
@@ -49,7 +49,7 @@ func TestAMessageIsDecoded(t *testing.T) {
 		t.Errorf("got %+v, %v", h.home, err)
 	}
 	h, err = decodeEvent([]byte(`{"event":{"type":"tokens_revoked"}}`), Identity{})
-	if err != nil || !h.alarm {
+	if err != nil || !h.revoked {
 		t.Errorf("got %+v, %v", h, err)
 	}
 }
@@ -92,7 +92,7 @@ func TestContentIsKnownByItsOwnIdentity(t *testing.T) {
 		{"interactive", `{"container":{"channel_id":"C1","message_ts":"1.2"},"actions":[{"action_ts":"9"}]}`, "C1 1.2 9"},
 		{"sonnet", `7`, ""},
 	} {
-		if got := identity(c.kind, []byte(c.payload)); got != c.want {
+		if got := dedupeKey(c.kind, []byte(c.payload)); got != c.want {
 			t.Errorf("%s %s: %q", c.kind, c.payload, got)
 		}
 	}
@@ -116,7 +116,7 @@ func FuzzDecodersSurviveAnything(f *testing.F) {
 		_, _ = decodeCommand(data)
 		_, _ = decodeEvent(data, Identity{})
 		_, _ = decodeInteraction(data)
-		_ = identity("events_api", data)
+		_ = dedupeKey("events_api", data)
 		var members memberPage
 		var channels channelPage
 		_, _ = json.Unmarshal(data, &members), json.Unmarshal(data, &channels)

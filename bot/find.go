@@ -11,39 +11,39 @@ import (
 )
 
 const (
-	// findMargin is how much earlier than the attempt to look, for clocks that differ.
+	// findMargin is how long before the attempt the search begins: clocks differ.
 	findMargin = 60 * time.Second
-	// findPages times findLimit messages are looked through at most.
+	// A search covers at most findPages times findLimit messages.
 	findPages = 5
 	findLimit = 100
 )
 
-// Find looks in the conversation for a delivery whose answer was lost, by its
-// metadata, from a minute before the attempt on (docs/slack.md §4.2). It needs the
-// history scope and membership; the error is an *alert.SendError and means that
-// it could not look. An update is never looked for: doing it again is harmless.
+// Find searches the conversation for a delivery whose answer was lost, by its
+// metadata, from a minute before the attempt (docs/slack.md §4.2). It needs the
+// history scope and membership. The error is an *alert.SendError and means that the
+// search failed. It does not search for an update, which can safely be repeated.
 func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
 	if job.Kind == alert.Update {
 		return alert.Sent{}, false, nil
 	}
 	sent, found, err := b.find(ctx, job)
-	return sent, found, onlyHere(err)
+	return sent, found, asDestinationError(err)
 }
 
 func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
-	look := lookup{job: job, oldest: b.since(job)}
+	s := search{job: job, oldest: b.searchFrom(job)}
 	if job.Kind.InThread() && !job.TopLevel && job.Card.TS != "" {
-		look.channel, look.thread = job.Card.Conversation, job.Card.TS
+		s.channel, s.thread = job.Card.Conversation, job.Card.TS
 	} else {
-		channel, err := b.conversation(ctx, job)
+		channel, err := b.conversationID(ctx, job)
 		if err != nil {
 			return alert.Sent{}, false, err
 		}
-		look.channel = channel
+		s.channel = channel
 	}
 	for range findPages {
-		sent, found, err := b.page(ctx, &look)
-		if err != nil || found || look.cursor == "" {
+		sent, found, err := b.searchPage(ctx, &s)
+		if err != nil || found || s.cursor == "" {
 			return sent, found, err
 		}
 	}
@@ -51,32 +51,31 @@ func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Place())}
 }
 
-// since is from where on to look. An attempt that is still to come was started
-// by a clock that was put back since and tells nothing: then the newest pages
-// have to do.
-func (b *Bot) since(job alert.Job) string {
+// searchFrom returns the ts from which to search. A start in the future means that
+// the clock was set back since; then only the newest pages are searched.
+func (b *Bot) searchFrom(job alert.Job) string {
 	if job.StartedAt.After(b.opts.Now()) {
 		return ""
 	}
 	return slackTime(job.StartedAt.Add(-findMargin))
 }
 
-// lookup is how far a search has come.
-type lookup struct {
+// search is a search and how far it has come.
+type search struct {
 	job             alert.Job
 	channel, thread string
 	oldest, cursor  string
 }
 
-// page reads one page of the conversation or thread and moves the cursor on.
-func (b *Bot) page(ctx context.Context, look *lookup) (alert.Sent, bool, error) {
-	page, err := b.history(ctx, look)
+// searchPage searches one page of the conversation or thread and moves the cursor.
+func (b *Bot) searchPage(ctx context.Context, s *search) (alert.Sent, bool, error) {
+	page, err := b.history(ctx, s)
 	if err != nil {
 		return alert.Sent{}, false, err
 	}
-	look.cursor = page.Metadata.NextCursor
+	s.cursor = page.Metadata.NextCursor
 	for _, raw := range page.Messages {
-		if sent, ok := look.match(raw); ok {
+		if sent, ok := s.match(raw); ok {
 			return sent, true, nil
 		}
 	}
@@ -89,12 +88,12 @@ type messagePage struct {
 	Messages []json.RawMessage `json:"messages"`
 }
 
-func (b *Bot) history(ctx context.Context, look *lookup) (page messagePage, err error) {
-	r := request{"conversations.history", look.job.Place(), map[string]string{
-		"channel": look.channel, "ts": look.thread, "oldest": look.oldest, "cursor": look.cursor,
+func (b *Bot) history(ctx context.Context, s *search) (page messagePage, err error) {
+	r := request{"conversations.history", s.job.Place(), map[string]string{
+		"channel": s.channel, "ts": s.thread, "oldest": s.oldest, "cursor": s.cursor,
 		"limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
 	}}
-	if look.thread != "" {
+	if s.thread != "" {
 		r.method = "conversations.replies"
 	}
 	err = b.call(ctx, r, &page)
@@ -104,9 +103,9 @@ func (b *Bot) history(ctx context.Context, look *lookup) (page messagePage, err 
 	return page, err
 }
 
-// match says whether one message is the delivery. Messages of other shapes are
-// passed over.
-func (l *lookup) match(raw json.RawMessage) (alert.Sent, bool) {
+// match says whether a message is the delivery. It skips messages that it can't
+// read.
+func (s *search) match(raw json.RawMessage) (alert.Sent, bool) {
 	var m struct {
 		TS    string `json:"ts"`
 		Files []struct {
@@ -123,20 +122,20 @@ func (l *lookup) match(raw json.RawMessage) (alert.Sent, bool) {
 	if json.Unmarshal(raw, &m) != nil {
 		return alert.Sent{}, false
 	}
-	sent := alert.Sent{Conversation: l.channel, TS: m.TS}
-	if sharesFile(l.job) {
-		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(l.job)
+	sent := alert.Sent{Conversation: s.channel, TS: m.TS}
+	if sharesFile(s.job) {
+		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(s.job)
 	}
-	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != l.job.ID {
+	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != s.job.ID {
 		return alert.Sent{}, false
 	}
-	if !l.job.Kind.InThread() {
+	if !s.job.Kind.InThread() {
 		sent.Version = m.Metadata.EventPayload.Version
 	}
 	return sent, true
 }
 
-// slackTime writes a time as Slack writes a ts.
+// slackTime formats a time as a ts.
 func slackTime(t time.Time) string {
 	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
 }

@@ -12,33 +12,32 @@ import (
 	"tocsin/alert"
 )
 
-// Inbox keeps what people asked for until it is done, so that a restart finishes
-// what Slack was already told we have.
+// Inbox stores what people asked for until it is done, so that a restart finishes
+// what was already acked.
 type Inbox interface {
-	// Receive returns when the envelope is durable. fresh is false for one that
-	// came before, by its ID or by its Dedupe.
+	// Receive returns when the envelope is durable. fresh is false for a duplicate,
+	// by its ID or by its Dedupe.
 	Receive(ctx context.Context, e alert.Envelope) (fresh bool, err error)
 	// Unhandled returns what was received and never handled, oldest first.
 	Unhandled(ctx context.Context) ([]alert.Envelope, error)
-	// Handled notes that an envelope is done.
+	// Handled marks an envelope as done.
 	Handled(ctx context.Context, id string) error
 }
 
 const (
-	// keepLimit bounds how long an ack waits for the inbox; Slack waits 3 s.
-	keepLimit = time.Second
-	// receiveAtOnce is how many envelopes are made durable at the same time, so
-	// that the inbox can commit them together: a crowd that clicks at once is one
-	// write to the disk.
+	// inboxLimit bounds how long an ack waits for the inbox; Slack waits 3 s.
+	inboxLimit = time.Second
+	// receiveAtOnce is how many envelopes are made durable at the same time. It is
+	// large so that the inbox can commit many with one write to the disk.
 	receiveAtOnce = 512
 )
 
-// envelope accepts an envelope without keeping the connection waiting.
-func (s *Socket) envelope(ctx context.Context, c *connection, r socketmode.Request) {
-	s.room <- struct{}{}
+// accept handles an envelope in a goroutine, so that the connection reads on.
+func (s *Socket) accept(ctx context.Context, c *connection, r socketmode.Request) {
+	s.receiving <- struct{}{}
 	s.receivers.Go(func() {
 		defer func() {
-			<-s.room
+			<-s.receiving
 			c.acked()
 		}()
 		s.receive(ctx, c, r)
@@ -46,18 +45,18 @@ func (s *Socket) envelope(ctx context.Context, c *connection, r socketmode.Reque
 }
 
 // receive makes an envelope durable, acks it on the connection it came on, and
-// hands it to the workers. A dialog is answered in the ack: what is refused
-// there leaves nothing to do.
+// queues it for the workers. The errors of a dialog are sent in the ack, and then
+// there is nothing left to do.
 func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Request) {
 	start := time.Now()
-	s.metrics.envelopes.WithLabelValues(kindOf(r.Type)).Inc()
-	errs := s.refusals(r)
+	s.metrics.envelopes.WithLabelValues(metricType(r.Type)).Inc()
+	errs := s.dialogErrors(r)
 	if len(errs) > 0 {
 		s.ack(c, r.EnvelopeID, map[string]any{"response_action": "errors", "errors": errs})
 		return
 	}
-	e := alert.Envelope{ID: r.EnvelopeID, Dedupe: identity(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
-	fresh := s.keep(ctx, e)
+	e := alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
+	fresh := s.persist(ctx, e)
 	s.ack(c, r.EnvelopeID, nil)
 	s.metrics.ackSeconds.Observe(time.Since(start).Seconds())
 	if fresh {
@@ -65,21 +64,20 @@ func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Reques
 	}
 }
 
-// keep makes the envelope durable. Without a working inbox it is worked on from
-// memory: answering twice after a restart is better than not at all.
-func (s *Socket) keep(ctx context.Context, e alert.Envelope) (fresh bool) {
-	ctx, cancel := context.WithTimeout(ctx, keepLimit)
+// persist makes the envelope durable. If the inbox fails, the envelope is handled
+// anyway: answering twice after a restart is better than not at all.
+func (s *Socket) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
+	ctx, cancel := context.WithTimeout(ctx, inboxLimit)
 	defer cancel()
 	fresh, err := s.inbox.Receive(ctx, e)
 	if err != nil {
-		s.log.Error("inbox can't keep an envelope: handled from memory", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		s.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 		return true
 	}
 	return fresh
 }
 
-// ack acks on the connection the envelope came on; where that is closing, on any
-// other.
+// ack acks on the connection the envelope came on or, if that fails, on another.
 func (s *Socket) ack(c *connection, envelope string, payload any) {
 	err := c.ack(envelope, payload)
 	if err == nil {
@@ -94,10 +92,10 @@ func (s *Socket) ack(c *connection, envelope string, payload any) {
 	s.log.Warn("ack lost", zap.String("envelope", envelope), zap.Error(err))
 }
 
-// identity is Slack's own identity of the content, beside that of the envelope:
-// Slack sends the same content again in new envelopes (docs/slack.md §1.10). A
-// message is known by its place, because it may come under several event ids.
-func identity(kind string, payload []byte) string {
+// dedupeKey identifies the content of an envelope: Slack sends the same content
+// again in new envelopes (docs/slack.md §1.10). A message is identified by its
+// place, because it may come with several event ids.
+func dedupeKey(envelopeType string, payload []byte) string {
 	var p struct {
 		EventID   string `json:"event_id"`
 		TriggerID string `json:"trigger_id"`
@@ -117,7 +115,7 @@ func identity(kind string, payload []byte) string {
 	}
 	_ = json.Unmarshal(payload, &p)
 	switch {
-	case kind == socketmode.RequestTypeEventsAPI && p.Event.Channel != "" && p.Event.TS != "":
+	case envelopeType == socketmode.RequestTypeEventsAPI && p.Event.Channel != "" && p.Event.TS != "":
 		return p.Event.Type + " " + p.Event.Channel + " " + p.Event.TS
 	case p.EventID != "":
 		return p.EventID
@@ -129,26 +127,26 @@ func identity(kind string, payload []byte) string {
 	return ""
 }
 
-// kindOf keeps the metric's labels to the kinds we know.
-func kindOf(kind string) string {
-	switch kind {
+// metricType limits the metric's labels to the types we know.
+func metricType(envelopeType string) string {
+	switch envelopeType {
 	case socketmode.RequestTypeEventsAPI, socketmode.RequestTypeSlashCommands, socketmode.RequestTypeInteractive:
-		return kind
+		return envelopeType
 	}
 	return "other"
 }
 
-// backlog holds what is durable and waits for a worker.
+// backlog is the queue of envelopes that are durable and wait for a worker.
 type backlog struct {
 	mu     sync.Mutex
-	some   *sync.Cond
+	ready  *sync.Cond
 	items  []alert.Envelope
 	closed bool
 }
 
 func newBacklog() *backlog {
 	b := &backlog{}
-	b.some = sync.NewCond(&b.mu)
+	b.ready = sync.NewCond(&b.mu)
 	return b
 }
 
@@ -156,15 +154,15 @@ func (b *backlog) push(e alert.Envelope) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.items = append(b.items, e)
-	b.some.Signal()
+	b.ready.Signal()
 }
 
-// pop waits for the next one; ok is false when it is closed and empty.
+// pop waits for the next envelope; ok is false when the backlog is closed and empty.
 func (b *backlog) pop() (e alert.Envelope, ok bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for len(b.items) == 0 && !b.closed {
-		b.some.Wait()
+		b.ready.Wait()
 	}
 	if len(b.items) == 0 {
 		return alert.Envelope{}, false
@@ -179,5 +177,5 @@ func (b *backlog) close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.closed = true
-	b.some.Broadcast()
+	b.ready.Broadcast()
 }

@@ -9,14 +9,14 @@ import (
 	"tocsin/alert"
 )
 
-// interaction is a decoded interactive envelope; one that is neither a click nor
-// a dialog is empty.
+// interaction is a decoded interactive envelope; it is empty for anything but
+// clicks and submitted dialogs.
 type interaction struct {
 	actions    []Action
 	submission *Submission
 }
 
-// rawInteraction is the part that matters to us (docs/slack.md §7.4, §7.5).
+// rawInteraction is what we read of an interaction (docs/slack.md §7.4, §7.5).
 type rawInteraction struct {
 	Type        string       `json:"type"`
 	Trigger     string       `json:"trigger_id"`
@@ -98,7 +98,7 @@ func (p rawInteraction) dialog() *Submission {
 	return s
 }
 
-// rawInput is one element's state; each type has a field of its own.
+// rawInput is the state of one element; each type of element has its own field.
 type rawInput struct {
 	Type          string      `json:"type"`
 	ActionID      string      `json:"action_id"`
@@ -121,8 +121,8 @@ type rawOption struct {
 	Value string `json:"value"`
 }
 
-// UnmarshalJSON reads each element leniently, so that one of a new shape does
-// not hide the others.
+// UnmarshalJSON decodes an element leniently, so that one with an unknown shape
+// does not hide the others.
 func (r *rawInput) UnmarshalJSON(data []byte) error {
 	type plain rawInput
 	return lenient(data, (*plain)(r))

@@ -14,30 +14,30 @@ import (
 	"tocsin/render"
 )
 
-// list puts a part of a digest's complete list into the digest's thread, as text
+// sendList posts a part of a digest's complete list in the digest's thread, as text
 // or as a file.
-func (b *Bot) list(ctx context.Context, job alert.Job) (alert.Sent, error) {
+func (b *Bot) sendList(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	to, err := b.thread(ctx, job)
 	if err != nil {
 		return alert.Sent{}, err
 	}
 	if job.Digest == nil || job.Digest.Read == nil || job.Note == nil {
-		return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "no_list", Err: fmt.Errorf("a list of nothing")}
+		return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "no_list", Err: errors.New("the delivery has no list")}
 	}
 	if sharesFile(job) {
-		return b.share(ctx, job, to)
+		return b.shareFile(ctx, job, to)
 	}
 	lines, err := job.Digest.Read(ctx)
 	if err != nil {
-		return alert.Sent{}, unread(err)
+		return alert.Sent{}, listReadError(err)
 	}
-	args := messageArgs(render.DigestList(lines, *job.Note).Below(asides(job)...))
+	args := messageArgs(render.DigestList(lines, *job.Note).Below(smallPrint(job)...))
 	args["metadata"] = metadata(job)
 	return b.write(ctx, to, args)
 }
 
-// unread says that a list could not be read from the store.
-func unread(err error) error {
+// listReadError is the error of a list that could not be read from the store.
+func listReadError(err error) error {
 	return &alert.SendError{Class: alert.ClassTransient, Code: "list_unread", Err: err}
 }
 
@@ -45,29 +45,29 @@ func sharesFile(job alert.Job) bool {
 	return job.Kind == alert.List && job.Note != nil && job.Note.Topic == alert.TopicFile && !job.Plain
 }
 
-// fileName names the file of a list. A shared file has no metadata, so the name
-// is what it is found by after an answer was lost.
+// fileName is the name of a list's file. A shared file has no metadata, so after a
+// lost answer it is found by its name.
 func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 
-// share uploads the list and shares it in the thread, in the three steps of
-// docs/slack.md §2.2. Only the last can show anything, so a doubt about the others
-// is none. What forbids files forbids only them.
-func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
-	content, title, done, err := b.draw(ctx, job)
+// shareFile uploads the list and shares it in the thread, in the three steps of
+// docs/slack.md §2.2. Only the last step shows anything, so the others can safely
+// be repeated.
+func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
+	content, title, done, err := b.renderList(ctx, job)
 	if err != nil {
 		return alert.Sent{}, err
 	}
 	defer done()
 	id, err := b.upload(ctx, job.Place(), file{name: fileName(job), content: content})
 	if err != nil {
-		return alert.Sent{}, onlyFiles(err)
+		return alert.Sent{}, asFileError(err)
 	}
 	to.where = job.Place()
-	if err := b.complete(ctx, to, slack.FileSummary{ID: id, Title: title}); err != nil {
-		return alert.Sent{}, onlyFiles(err)
+	if err := b.completeUpload(ctx, to, slack.FileSummary{ID: id, Title: title}); err != nil {
+		return alert.Sent{}, asFileError(err)
 	}
-	// The answer does not say where the file is shown. It can be told without, so
-	// that a look that fails is no failure.
+	// The answer lacks the ts of the message. The delivery is complete without it,
+	// so a failed search is not an error.
 	job.TopLevel = to.thread == ""
 	if sent, found, err := b.find(ctx, job); err == nil && found {
 		return sent, nil
@@ -75,35 +75,36 @@ func (b *Bot) share(ctx context.Context, job alert.Job, to target) (alert.Sent, 
 	return alert.Sent{Conversation: to.channel}, nil
 }
 
-// listsAtOnce is how many lists are drawn and uploaded at the same time, however
-// many lanes have one: each may be some MB.
+// listsAtOnce is how many lists are rendered and uploaded at the same time; each
+// may take some MB.
 const listsAtOnce = 4
 
-// draw makes the file of a list. Its caller calls done when it needs it no more.
-func (b *Bot) draw(ctx context.Context, job alert.Job) (content []byte, title string, done func(), err error) {
+// renderList renders a list as a file. The caller has to call done when the content
+// is not needed any more.
+func (b *Bot) renderList(ctx context.Context, job alert.Job) (content []byte, title string, done func(), err error) {
 	select {
-	case b.lists <- struct{}{}:
-		done = func() { <-b.lists }
+	case b.listSlots <- struct{}{}:
+		done = func() { <-b.listSlots }
 	case <-ctx.Done():
-		return nil, "", nil, unread(fmt.Errorf("wait for other lists: %w", ctx.Err()))
+		return nil, "", nil, listReadError(fmt.Errorf("wait for other lists: %w", ctx.Err()))
 	}
 	lines, err := job.Digest.Read(ctx)
 	if err != nil {
 		done()
-		return nil, "", nil, unread(err)
+		return nil, "", nil, listReadError(err)
 	}
 	return render.ListFile(lines, *job.Note), render.ListTitle(lines, *job.Note), done, nil
 }
 
-// Upload keeps a picture in Slack that is shared nowhere, for views to show by
-// the id it returns; alt says in at most 1,000 characters what it shows. The
-// error is an *alert.SendError.
+// Upload uploads a picture without sharing it, and returns the id by which views
+// show it. alt describes it in at most 1,000 characters. The error is an
+// *alert.SendError.
 func (b *Bot) Upload(ctx context.Context, name, alt string, content []byte) (id string, err error) {
 	if id, err = b.upload(ctx, name, file{name: name, alt: alt, content: content}); err != nil {
-		return "", onlyFiles(err)
+		return "", asFileError(err)
 	}
-	if err := b.complete(ctx, target{where: name}, slack.FileSummary{ID: id, Title: name}); err != nil {
-		return "", onlyFiles(err)
+	if err := b.completeUpload(ctx, target{where: name}, slack.FileSummary{ID: id, Title: name}); err != nil {
+		return "", asFileError(err)
 	}
 	return id, nil
 }
@@ -113,13 +114,13 @@ type file struct {
 	content   []byte
 }
 
-// complete makes a file of what was uploaded, and shares it if to says where.
-func (b *Bot) complete(ctx context.Context, to target, f slack.FileSummary) error {
+// completeUpload turns an upload into a file, and shares it if to names a channel.
+func (b *Bot) completeUpload(ctx context.Context, to target, f slack.FileSummary) error {
 	args := map[string]string{"files": asJSON([]slack.FileSummary{f}), "channel_id": to.channel, "thread_ts": to.thread}
 	return b.call(ctx, request{"files.completeUploadExternal", to.where, args}, nil)
 }
 
-// upload sends the bytes of a file that nobody sees yet, and returns its id.
+// upload sends the bytes of a file and returns its id; nobody sees it yet.
 func (b *Bot) upload(ctx context.Context, where string, f file) (string, error) {
 	var to struct {
 		reply
@@ -138,7 +139,7 @@ func (b *Bot) upload(ctx context.Context, where string, f file) (string, error) 
 	return to.FileID, b.send(req)
 }
 
-// send makes the request of an upload, which is answered in plain text.
+// send sends the bytes; the answer is plain text.
 func (b *Bot) send(req *http.Request) error {
 	resp, err := b.http.Do(req)
 	if err != nil {
@@ -153,20 +154,21 @@ func (b *Bot) send(req *http.Request) error {
 	return nil
 }
 
-// onlyFiles narrows a missing right from the whole app to its files.
-func onlyFiles(err error) error {
+// asFileError turns a missing permission for files into an error of the
+// destination: the app can still post.
+func asFileError(err error) error {
 	e, ok := errors.AsType[*alert.SendError](err)
 	if !ok || e.Code != "access_denied" && e.Code != "no_permission" {
-		return onlyHere(err)
+		return asDestinationError(err)
 	}
 	narrowed := *e
 	narrowed.Class = alert.ClassDestination
 	return &narrowed
 }
 
-// listed is the permalink to the list of a digest that is being edited, or
-// empty while there is none.
-func (b *Bot) listed(ctx context.Context, job alert.Job) (string, error) {
+// listPermalink returns the permalink of a digest's list, or an empty string if
+// there is none yet.
+func (b *Bot) listPermalink(ctx context.Context, job alert.Job) (string, error) {
 	if job.Digest == nil || !job.Digest.Listed {
 		return "", nil
 	}

@@ -11,8 +11,8 @@ import (
 	"tocsin/alert"
 )
 
-// askLimit bounds one question about people: somebody waits for the answer.
-const askLimit = 5 * time.Second
+// lookupLimit bounds one lookup: a person or a delivery waits for it.
+const lookupLimit = 5 * time.Second
 
 // profile is what Slack says about a person.
 type profile struct {
@@ -33,12 +33,12 @@ func (b *Bot) Name(ctx context.Context, user string) (string, error) {
 }
 
 func (b *Bot) profile(ctx context.Context, user string) (profile, error) {
-	return b.profiles.ask(user, func() (profile, error) {
-		ctx, cancel := context.WithTimeout(ctx, askLimit)
+	return b.profiles.get(user, func() (profile, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 		defer cancel()
 		var found personFound
 		if err := b.call(ctx, request{"users.info", user, map[string]string{"user": user}}, &found); err != nil {
-			return profile{}, onlyHere(err)
+			return profile{}, asDestinationError(err)
 		}
 		return found.profile(), nil
 	})
@@ -55,8 +55,8 @@ type personFound struct {
 	} `json:"user"`
 }
 
-// profile reads the answer. A zone that this machine does not know is its offset
-// of now.
+// profile returns what the answer holds. A time zone that this machine does not
+// know becomes its current offset.
 func (found personFound) profile() profile {
 	zone, err := time.LoadLocation(found.User.Zone)
 	if err != nil || found.User.Zone == "" {
@@ -65,8 +65,8 @@ func (found personFound) profile() profile {
 	return profile{name: found.User.Name, zone: zone}
 }
 
-// Person finds who is meant by @name, user@mail or an id (U…). The error is an
-// *alert.SendError, of alert.ClassDestination when there is nobody like that.
+// Person finds a person by @name, user@mail or id (U…). The error is an
+// *alert.SendError, with alert.ClassDestination if there is no such person.
 func (b *Bot) Person(ctx context.Context, spelling string) (alert.Person, error) {
 	id, err := b.resolve(ctx, spelling)
 	if err != nil {
@@ -82,28 +82,29 @@ func (b *Bot) Person(ctx context.Context, spelling string) (alert.Person, error)
 // groupID matches the ids of user groups.
 var groupID = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
 
-// Members lists the people (U…) of a user group (S…, @handle) or a conversation
-// (C…, G…, or #name if the bot is in it); of a person (@name, user@mail) it is
-// just them. The answer may be some minutes old, and older while Slack is away.
+// Members lists the people (U…) in a user group (S…, @handle) or a conversation
+// (C…, G…, or #name if the bot is in it). For a person (@name, user@mail) it
+// returns that person. The answer may be some minutes old, and older while Slack
+// can't be reached.
 func (b *Bot) Members(ctx context.Context, who string) ([]string, error) {
-	return b.members.ask(who, func() ([]string, error) {
-		ctx, cancel := context.WithTimeout(ctx, askLimit)
+	return b.members.get(who, func() ([]string, error) {
+		ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 		defer cancel()
-		people, err := b.belonging(ctx, who)
-		return people, onlyHere(err)
+		people, err := b.listMembers(ctx, who)
+		return people, asDestinationError(err)
 	})
 }
 
-func (b *Bot) belonging(ctx context.Context, who string) ([]string, error) {
+func (b *Bot) listMembers(ctx context.Context, who string) ([]string, error) {
 	if strings.HasPrefix(who, "#") {
-		id, err := b.byChannelName(ctx, who)
+		id, err := b.findByChannelName(ctx, who)
 		if err != nil {
 			return nil, err
 		}
 		who = id
 	}
 	if strings.Contains(who, "@") {
-		id, err := b.mentioned(ctx, who)
+		id, err := b.findMentioned(ctx, who)
 		if err != nil {
 			return nil, err
 		}
@@ -124,15 +125,15 @@ func (b *Bot) groupMembers(ctx context.Context, group string) ([]string, error) 
 	return page.Users, err
 }
 
-// userPage is an answer that lists people: those of a group are its users, those
-// of a conversation its members.
+// userPage is the answer of usergroups.users.list, in Users, or of
+// conversations.members, in Members.
 type userPage struct {
 	reply
 	Users   []string `json:"users"`
 	Members []string `json:"members"`
 }
 
-// memberPages bounds how many people of a conversation are read: 20,000.
+// memberPages limits the members of a conversation that are read to 20,000.
 const memberPages = 20
 
 func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string, error) {
@@ -151,24 +152,24 @@ func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string
 	return all, nil
 }
 
-// mentioned finds the id behind @name or a mail address: a user group's handle
-// goes first, because it takes one question, then people.
-func (b *Bot) mentioned(ctx context.Context, spelling string) (string, error) {
+// findMentioned finds the id of @name or a mail address. It tries the handles of
+// user groups first, which take one call, then people.
+func (b *Bot) findMentioned(ctx context.Context, spelling string) (string, error) {
 	handle, isName := strings.CutPrefix(spelling, "@")
 	if isName && !slackID.MatchString(handle) {
-		groups, err := b.groups.ask("", func() (map[string]string, error) { return b.handles(ctx) })
+		groups, err := b.groups.get("", func() (map[string]string, error) { return b.groupHandles(ctx) })
 		if id := groups[strings.ToLower(handle)]; id != "" {
 			return id, nil
 		}
-		if err != nil && !final(err) {
-			b.opts.Log.Debug("user groups are not known", zap.Error(err))
+		if err != nil && !isPermanent(err) {
+			b.opts.Log.Debug("user groups could not be listed", zap.Error(err))
 		}
 	}
 	return b.resolve(ctx, spelling)
 }
 
-// handles are the ids of all user groups by their handles.
-func (b *Bot) handles(ctx context.Context) (map[string]string, error) {
+// groupHandles returns the ids of all user groups by handle.
+func (b *Bot) groupHandles(ctx context.Context) (map[string]string, error) {
 	var list struct {
 		reply
 		Groups []struct {
@@ -178,7 +179,7 @@ func (b *Bot) handles(ctx context.Context) (map[string]string, error) {
 		} `json:"usergroups"`
 	}
 	if err := b.call(ctx, request{method: "usergroups.list"}, &list); err != nil {
-		return nil, onlyHere(err)
+		return nil, asDestinationError(err)
 	}
 	all := map[string]string{}
 	for _, g := range list.Groups {
@@ -189,16 +190,16 @@ func (b *Bot) handles(ctx context.Context) (map[string]string, error) {
 	return all, nil
 }
 
-// pinged is mentions with an id for each name that is found. One that is not
-// stays as it is and is shown as words: the alert matters more.
-func (b *Bot) pinged(ctx context.Context, mentions []string) []string {
+// mentionIDs replaces each name that is found by its id. A name that is not found
+// stays, and is shown as text: the alert matters more.
+func (b *Bot) mentionIDs(ctx context.Context, mentions []string) []string {
 	all := make([]string, 0, len(mentions))
 	for _, m := range mentions {
 		if strings.Contains(m, "@") {
-			id, err := b.mentions.ask(m, func() (string, error) {
-				ctx, cancel := context.WithTimeout(ctx, askLimit)
+			id, err := b.mentions.get(m, func() (string, error) {
+				ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 				defer cancel()
-				return b.mentioned(ctx, m)
+				return b.findMentioned(ctx, m)
 			})
 			if err == nil {
 				m = id
@@ -209,19 +210,19 @@ func (b *Bot) pinged(ctx context.Context, mentions []string) []string {
 	return all
 }
 
-// addressed is the job with ids for whom it mentions.
-func (b *Bot) addressed(ctx context.Context, job alert.Job) alert.Job {
+// resolveMentions returns the job with ids in place of the names it mentions.
+func (b *Bot) resolveMentions(ctx context.Context, job alert.Job) alert.Job {
 	if names := job.Incident.Mentions[job.Lane]; len(names) > 0 {
-		job.Incident.Mentions = map[string][]string{job.Lane: b.pinged(ctx, names)}
+		job.Incident.Mentions = map[string][]string{job.Lane: b.mentionIDs(ctx, names)}
 	}
 	if job.Digest != nil && len(job.Digest.Mention) > 0 {
 		digest := *job.Digest
-		digest.Mention = b.pinged(ctx, digest.Mention)
+		digest.Mention = b.mentionIDs(ctx, digest.Mention)
 		job.Digest = &digest
 	}
 	if job.Note != nil && len(job.Note.Mention) > 0 {
 		note := *job.Note
-		note.Mention = b.pinged(ctx, note.Mention)
+		note.Mention = b.mentionIDs(ctx, note.Mention)
 		job.Note = &note
 	}
 	return job

@@ -87,7 +87,7 @@ func TestWhileSlackIsAwayTheLastKnownMembersCount(t *testing.T) {
 	if err := slack.SetFault(playground.Fault{Kind: playground.FaultThrottle, Method: "usergroups.users.list", RetryAfter: 60}); err != nil {
 		t.Fatal(err)
 	}
-	clock = clock.Add(keepMembers)
+	clock = clock.Add(membersTTL)
 	for range 3 {
 		if got := members(); got[0] != "U0ANN" {
 			t.Errorf("while Slack is away the members are %v", got)
@@ -97,7 +97,7 @@ func TestWhileSlackIsAwayTheLastKnownMembersCount(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 	slack.ClearFaults()
-	clock = clock.Add(keepFailure)
+	clock = clock.Add(failureTTL)
 	if got := members(); got[0] != "U0BOB" {
 		t.Errorf("later the members are %v", got)
 	}

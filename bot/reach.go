@@ -7,10 +7,9 @@ import (
 	"tocsin/alert"
 )
 
-// joining runs send, and once more if it needs the bot to be a member of a
-// public channel and the bot could join that. What can't be joined stays as
-// send said.
-func (b *Bot) joining(ctx context.Context, channel, where string, send func() error) error {
+// withJoin calls send. If that needs the bot to be a member of the channel and the
+// bot can join it, withJoin calls send again; otherwise it returns send's error.
+func (b *Bot) withJoin(ctx context.Context, channel, where string, send func() error) error {
 	err := send()
 	e, ok := errors.AsType[*alert.SendError](err)
 	if !ok || e.Code != "not_in_channel" || !slackID.MatchString(channel) {
@@ -26,71 +25,71 @@ func (b *Bot) join(ctx context.Context, channel, where string) error {
 	return b.call(ctx, request{"conversations.join", where, map[string]string{"channel": channel}}, nil)
 }
 
-// Reach looks without a post whether a broken destination takes messages again,
-// and joins it if it is a public channel that has lost the bot. An error, which
-// is an *alert.SendError, says that it does not; without one, sure is false when
-// what was wrong can't be seen by looking (a right to post, a person's account).
+// Reach checks without a post whether a broken destination accepts messages again,
+// and joins it if it is a public channel that removed the bot. An error, which is
+// an *alert.SendError, means that it does not. Without an error, sure is false if
+// the check can't tell (whether apps may post, or a person's account is active).
 func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err error) {
-	id, err := b.conversation(ctx, alert.Job{Delivery: alert.Delivery{Lane: d.Lane}, Known: d.Known})
+	id, err := b.conversationID(ctx, alert.Job{Delivery: alert.Delivery{Lane: d.Lane}, Known: d.Known})
 	if err != nil {
-		return false, unlessBlind(err)
+		return false, ignoreNoAccess(err)
 	}
-	room, err := b.room(ctx, id, d.Lane)
+	info, err := b.channelInfo(ctx, id, d.Lane)
 	if err != nil {
-		return false, b.unlessRenamed(d, err)
+		return false, b.ignoreRenamed(d, err)
 	}
 	switch {
-	case room.Archived:
+	case info.Archived:
 		return false, b.refusal("is_archived", d.Lane, "")
-	case room.Member || room.Direct:
-	case room.Private:
+	case info.Member || info.Direct:
+	case info.Private:
 		return false, b.refusal("not_in_channel", d.Lane, "")
-	default: // it may take posts even of a bot that can't join (chat:write.public)
-		return b.join(ctx, id, d.Lane) == nil && visible(d.Code), nil
+	default: // the bot may post even if it can't join (chat:write.public)
+		return b.join(ctx, id, d.Lane) == nil && canCheck(d.Code), nil
 	}
-	return visible(d.Code), nil
+	return canCheck(d.Code), nil
 }
 
-// visible says whether a look can tell that what this code says is over.
-func visible(code string) bool { return alert.ExplainSlackError(code).Visible }
+// canCheck says whether a check without a post shows if an error still holds.
+func canCheck(code string) bool { return alert.ExplainSlackError(code).Visible }
 
-// unlessBlind is nil for an error that says only that the app may not look, or
-// that the bot is no member of a channel it knows by name: then only a post can
-// tell.
-func unlessBlind(err error) error {
-	e, ok := errors.AsType[*alert.SendError](onlyHere(err))
+// ignoreNoAccess returns nil for an error that means only that the app lacks a
+// scope for the check, or that the bot is not a member of a channel that it knows
+// by name: then only a post can tell.
+func ignoreNoAccess(err error) error {
+	e, ok := errors.AsType[*alert.SendError](asDestinationError(err))
 	if ok && (alert.ExplainSlackError(e.Code).Method || e.Code == "not_in_channel") {
 		return nil
 	}
 	return err
 }
 
-// unlessRenamed is nil when a name was looked up under an id that is gone: the
-// name may mean another conversation by now, and only a post can tell.
-func (b *Bot) unlessRenamed(d alert.Destination, err error) error {
+// ignoreRenamed returns nil if the cached id of a name does not exist any more: the
+// name may now belong to another conversation, and only a post can tell.
+func (b *Bot) ignoreRenamed(d alert.Destination, err error) error {
 	e, ok := errors.AsType[*alert.SendError](err)
 	if !ok || e.Code != "channel_not_found" || slackID.MatchString(d.Lane) {
-		return unlessBlind(err)
+		return ignoreNoAccess(err)
 	}
-	b.known.forget(d.Lane)
+	b.ids.forget(d.Lane)
 	return nil
 }
 
-// room is what can be seen of a conversation.
-type room struct {
+// channelInfo is what we read of conversations.info.
+type channelInfo struct {
 	Archived bool `json:"is_archived"`
 	Member   bool `json:"is_member"`
 	Private  bool `json:"is_private"`
 	Direct   bool `json:"is_im"`
 }
 
-func (b *Bot) room(ctx context.Context, id, where string) (room, error) {
+func (b *Bot) channelInfo(ctx context.Context, id, where string) (channelInfo, error) {
 	var found struct {
 		reply
-		Channel room `json:"channel"`
+		Channel channelInfo `json:"channel"`
 	}
 	err := b.call(ctx, request{"conversations.info", where, map[string]string{"channel": id}}, &found)
-	if err == nil && found.odd {
+	if err == nil && found.mistyped {
 		err = badAnswer()
 	}
 	return found.Channel, err

@@ -11,46 +11,45 @@ import (
 	"tocsin/alert"
 )
 
-// rememberAtMost bounds how many spellings are remembered; a workspace has fewer
-// destinations than that.
-const rememberAtMost = 1000
+// cacheSize limits each cache; a workspace has fewer destinations.
+const cacheSize = 1000
 
-// memory remembers the ids behind spellings.
-type memory struct {
+// idCache keeps the ids of conversations and people by how a person spelled them.
+type idCache struct {
 	mu  sync.Mutex
 	ids map[string]string
 }
 
-func (m *memory) recall(spelling string) (string, bool) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	id, ok := m.ids[spelling]
+func (c *idCache) get(spelling string) (string, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	id, ok := c.ids[spelling]
 	return id, ok
 }
 
-func (m *memory) keep(spelling, id string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	for other := range m.ids {
-		if len(m.ids) < rememberAtMost {
+func (c *idCache) put(spelling, id string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for other := range c.ids {
+		if len(c.ids) < cacheSize {
 			break
 		}
-		delete(m.ids, other)
+		delete(c.ids, other)
 	}
-	m.ids[spelling] = id
+	c.ids[spelling] = id
 }
 
-func (m *memory) forget(spelling string) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.ids, spelling)
+func (c *idCache) forget(spelling string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.ids, spelling)
 }
 
 // slackID matches the ids of conversations and people (docs/slack.md §2.1).
 var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{3,}$`)
 
-// resolve turns a lane's spelling into what chat.postMessage takes: an id, or a
-// #name as it is. Only people have to be looked up.
+// resolve turns a spelling into what chat.postMessage accepts: an id, or a #name.
+// Only people have to be looked up.
 func (b *Bot) resolve(ctx context.Context, spelling string) (string, error) {
 	spelling = strings.TrimSpace(spelling)
 	name, isName := strings.CutPrefix(spelling, "@")
@@ -58,32 +57,32 @@ func (b *Bot) resolve(ctx context.Context, spelling string) (string, error) {
 	case slackID.MatchString(name):
 		return name, nil
 	case isName:
-		return b.person(ctx, spelling, b.byName)
+		return b.lookUpPerson(ctx, spelling, b.findByName)
 	case strings.Contains(spelling, "@"):
-		return b.person(ctx, spelling, b.byMail)
+		return b.lookUpPerson(ctx, spelling, b.findByEmail)
 	}
 	return spelling, nil
 }
 
 type lookupFunc func(ctx context.Context, spelling string) (id string, err error)
 
-// person remembers what look finds. A scope that is missing for looking up one
-// person breaks this destination, not the whole app.
-func (b *Bot) person(ctx context.Context, spelling string, look lookupFunc) (string, error) {
-	if id, ok := b.known.recall(spelling); ok {
+// lookUpPerson returns the cached id, or calls look. A scope that is missing for
+// the lookup breaks this destination, not the whole app.
+func (b *Bot) lookUpPerson(ctx context.Context, spelling string, look lookupFunc) (string, error) {
+	if id, ok := b.ids.get(spelling); ok {
 		return id, nil
 	}
 	id, err := look(ctx, spelling)
 	if err != nil {
-		return "", onlyHere(err)
+		return "", asDestinationError(err)
 	}
-	b.known.keep(spelling, id)
+	b.ids.put(spelling, id)
 	return id, nil
 }
 
-// onlyHere narrows a missing right from the whole app to the destination that
-// needed it.
-func onlyHere(err error) error {
+// asDestinationError turns an error that concerns one method into an error of the
+// destination that needed it: the app can still post elsewhere.
+func asDestinationError(err error) error {
 	e, ok := errors.AsType[*alert.SendError](err)
 	if !ok || !alert.ExplainSlackError(e.Code).Method {
 		return err
@@ -93,7 +92,7 @@ func onlyHere(err error) error {
 	return &narrowed
 }
 
-func (b *Bot) byMail(ctx context.Context, mail string) (string, error) {
+func (b *Bot) findByEmail(ctx context.Context, mail string) (string, error) {
 	var found struct {
 		reply
 		User struct {
@@ -107,9 +106,9 @@ func (b *Bot) byMail(ctx context.Context, mail string) (string, error) {
 	return found.User.ID, err
 }
 
-// byName goes through the workspace's people page by page: Slack has no method
-// that finds one by name. The mail address is the better spelling.
-func (b *Bot) byName(ctx context.Context, spelling string) (string, error) {
+// findByName reads the list of all people, because Slack has no method that finds
+// one by name. A mail address takes one call.
+func (b *Bot) findByName(ctx context.Context, spelling string) (string, error) {
 	name := strings.TrimPrefix(spelling, "@")
 	for cursor := ""; ; {
 		var page memberPage
@@ -139,7 +138,7 @@ type memberPage struct {
 	} `json:"members"`
 }
 
-// find finds a person who is not deactivated by user name or display name.
+// find returns the id of an active person by user name or display name.
 func (p memberPage) find(name string) string {
 	for _, m := range p.Members {
 		if !m.Deleted && (strings.EqualFold(m.Name, name) || strings.EqualFold(m.Profile.DisplayName, name)) {
@@ -149,10 +148,10 @@ func (p memberPage) find(name string) string {
 	return ""
 }
 
-// conversation is the id of the conversation a post went to, which its history
-// can be read by. A #name is looked up among the conversations that the bot is a
-// member of, because it can read no other.
-func (b *Bot) conversation(ctx context.Context, job alert.Job) (string, error) {
+// conversationID returns the id of the conversation a job posts to, by which its
+// history can be read. A #name is looked up among the conversations that the bot is
+// a member of, because it can't read others.
+func (b *Bot) conversationID(ctx context.Context, job alert.Job) (string, error) {
 	if job.Known != "" {
 		return job.Known, nil
 	}
@@ -162,7 +161,7 @@ func (b *Bot) conversation(ctx context.Context, job alert.Job) (string, error) {
 	}
 	switch {
 	case !slackID.MatchString(id):
-		return b.byChannelName(ctx, id)
+		return b.findByChannelName(ctx, id)
 	case id[0] == 'U' || id[0] == 'W':
 		return b.openDM(ctx, id)
 	}
@@ -183,9 +182,9 @@ func (b *Bot) openDM(ctx context.Context, user string) (string, error) {
 	return opened.Channel.ID, err
 }
 
-// byChannelName goes through the channels that the bot is a member of.
-func (b *Bot) byChannelName(ctx context.Context, spelling string) (string, error) {
-	if id, ok := b.known.recall(spelling); ok {
+// findByChannelName reads the list of the channels that the bot is a member of.
+func (b *Bot) findByChannelName(ctx context.Context, spelling string) (string, error) {
+	if id, ok := b.ids.get(spelling); ok {
 		return id, nil
 	}
 	name := strings.TrimPrefix(spelling, "#")
@@ -196,7 +195,7 @@ func (b *Bot) byChannelName(ctx context.Context, spelling string) (string, error
 			return "", err
 		}
 		if id := page.find(name); id != "" {
-			b.known.keep(spelling, id)
+			b.ids.put(spelling, id)
 			return id, nil
 		}
 		if cursor = page.Metadata.NextCursor; cursor == "" {

@@ -14,15 +14,15 @@ import (
 	"tocsin/render"
 )
 
-// deliveryEvent is the event_type of the metadata that marks what we posted.
+// deliveryEvent is the event_type in the metadata of our messages.
 const deliveryEvent = "tocsin_delivery"
 
 // updateLimit is how many characters of text chat.update takes (docs/slack.md §2.4).
 const updateLimit = 4000
 
-// Send shows a delivery in Slack, once. Its error is an *alert.SendError.
+// Send makes one attempt at a delivery. Its error is an *alert.SendError.
 func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	job = b.addressed(ctx, job)
+	job = b.resolveMentions(ctx, job)
 	switch job.Kind {
 	case alert.Post, alert.Digest:
 		return b.post(ctx, job)
@@ -31,7 +31,7 @@ func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	case alert.Reply:
 		return b.reply(ctx, job)
 	case alert.List:
-		return b.list(ctx, job)
+		return b.sendList(ctx, job)
 	}
 	return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "unknown_kind", Err: fmt.Errorf("a delivery can't be a %q", job.Kind)}
 }
@@ -48,7 +48,7 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return sent, err
 }
 
-// address is what chat.postMessage takes for the job's place.
+// address returns the channel argument of chat.postMessage for the job.
 func (b *Bot) address(ctx context.Context, job alert.Job) (string, error) {
 	if job.Known != "" {
 		return job.Known, nil
@@ -56,8 +56,7 @@ func (b *Bot) address(ctx context.Context, job alert.Job) (string, error) {
 	return b.resolve(ctx, job.Place())
 }
 
-// reply posts a note in the card's thread or, when the job has left it, beside
-// the card.
+// reply posts a note in the card's thread, or at top level if the job says so.
 func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	to, err := b.thread(ctx, job)
 	if err != nil {
@@ -67,7 +66,7 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}
-	args := messageArgs(message.Below(asides(job)...))
+	args := messageArgs(message.Below(smallPrint(job)...))
 	args["metadata"] = metadata(job)
 	if job.Note.Broadcast && to.thread != "" {
 		args["reply_broadcast"] = "true"
@@ -75,8 +74,8 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return b.write(ctx, to, args)
 }
 
-// thread is where a job's reply goes: into the thread of the card or, when the
-// job has left it, beside the card.
+// thread returns where a job's reply goes: to the card's thread, or to top level if
+// the job says so.
 func (b *Bot) thread(ctx context.Context, job alert.Job) (to target, err error) {
 	if job.Note == nil || job.Card.TS == "" && !job.TopLevel {
 		return to, &alert.SendError{Class: alert.ClassThread, Code: "no_card", Err: fmt.Errorf("there is no card in %s to reply to", job.Lane)}
@@ -93,7 +92,7 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Card.TS == "" {
 		return alert.Sent{}, &alert.SendError{Class: alert.ClassGone, Code: "no_card", Err: fmt.Errorf("there is no card in %s to edit", job.Lane)}
 	}
-	listed, err := b.listed(ctx, job)
+	listed, err := b.listPermalink(ctx, job)
 	if err != nil {
 		return alert.Sent{}, err
 	}
@@ -101,7 +100,7 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	message.Text = clip(message.Text, updateLimit)
 	args := messageArgs(message)
 	args["channel"], args["ts"] = job.Card.Conversation, job.Card.TS
-	err = b.joining(ctx, job.Card.Conversation, job.Place(), func() error {
+	err = b.withJoin(ctx, job.Card.Conversation, job.Place(), func() error {
 		return b.call(ctx, request{"chat.update", job.Place(), args}, nil)
 	})
 	if err != nil {
@@ -110,21 +109,21 @@ func (b *Bot) update(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return alert.Sent{Conversation: job.Card.Conversation, TS: job.Card.TS, Version: job.Incident.Version}, nil
 }
 
-// card draws what the job shows; listed is the address of a digest's list.
+// card renders the job's card or digest; listed is the permalink of a digest's list.
 func card(job alert.Job, listed string) render.Message {
 	switch {
 	case job.Digest != nil && job.Plain:
-		return render.PlainDigest(*job.Digest, listed, asides(job)...)
+		return render.PlainDigest(*job.Digest, listed, smallPrint(job)...)
 	case job.Digest != nil:
-		return render.Digest(*job.Digest, listed, asides(job)...)
+		return render.Digest(*job.Digest, listed, smallPrint(job)...)
 	case job.Plain:
-		return render.PlainCard(job.Incident, job.Lane, asides(job)...)
+		return render.PlainCard(job.Incident, job.Lane, smallPrint(job)...)
 	}
-	return render.Card(job.Incident, job.Lane, asides(job)...)
+	return render.Card(job.Incident, job.Lane, smallPrint(job)...)
 }
 
-// asides is the small print of what the job shows.
-func asides(job alert.Job) (lines []string) {
+// smallPrint returns the lines below the job's message.
+func smallPrint(job alert.Job) (lines []string) {
 	if job.Via != "" && (!job.Kind.InThread() || job.TopLevel) {
 		lines = append(lines, render.MeantFor(job.Lane, job.Refused))
 	}
@@ -134,8 +133,8 @@ func asides(job alert.Job) (lines []string) {
 	return lines
 }
 
-// metadata lets the message be found again after an answer was lost. The version
-// says which state of the incident it shows.
+// metadata is by what the message is found after a lost answer. The version is that
+// of the incident it shows.
 func metadata(job alert.Job) string {
 	return asJSON(slack.SlackMetadata{
 		EventType:    deliveryEvent,
@@ -159,7 +158,7 @@ type messagePosted struct {
 func (b *Bot) write(ctx context.Context, to target, args map[string]string) (alert.Sent, error) {
 	args["channel"], args["thread_ts"] = to.channel, to.thread
 	var posted messagePosted
-	err := b.joining(ctx, to.channel, to.where, func() error {
+	err := b.withJoin(ctx, to.channel, to.where, func() error {
 		posted = messagePosted{}
 		return b.call(ctx, request{"chat.postMessage", to.where, args}, &posted)
 	})
@@ -172,9 +171,9 @@ func (b *Bot) write(ctx context.Context, to target, args map[string]string) (ale
 	return alert.Sent{Conversation: posted.Channel, TS: posted.TS}, nil
 }
 
-// messageArgs are a message's arguments for every method that writes one. An
-// edited message loses the blocks and attachments that it has no more; Slack
-// expands no links and guesses no mentions.
+// messageArgs returns a message's arguments for every method that writes one. Blocks
+// and attachments of an earlier version are cleared if this one has none. Names and
+// channels in the text do not become mentions, and no link is unfurled.
 func messageArgs(m render.Message) map[string]string {
 	blocks, attachments := m.Blocks, m.Attachments
 	if blocks == nil {
@@ -189,7 +188,7 @@ func messageArgs(m render.Message) map[string]string {
 	}
 }
 
-// asJSON encodes an argument that is no text; what we send can always be encoded.
+// asJSON encodes an argument that is not text; all that we send can be encoded.
 func asJSON(v any) string {
 	raw, _ := json.Marshal(v)
 	return string(raw)

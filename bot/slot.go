@@ -12,17 +12,17 @@ import (
 	"tocsin/alert"
 )
 
-// lingerAtMost is how many connections a slot keeps reading that Slack is
-// recycling. With the current and the next one it has four, and both slots have
-// eight of the ten that Slack allows an app.
+// lingerAtMost is how many connections a slot keeps reading after Slack said that
+// it will close them. With the current and the next one a slot has at most four,
+// and both slots have eight of the ten connections that Slack allows.
 const lingerAtMost = 2
 
-// slot keeps one connection up for as long as the process runs.
+// slot keeps one connection open.
 type slot struct {
 	socket    *Socket
 	n         int
 	log       *zap.Logger
-	back      backoff
+	backoff   backoff
 	first     bool          // no connection has been used yet
 	lingering []*connection // replaced and perhaps not closed, oldest first
 }
@@ -31,9 +31,9 @@ func newSlot(s *Socket, n int) *slot {
 	return &slot{socket: s, n: n, log: s.log.With(zap.Int("slot", n+1)), first: true}
 }
 
-// run opens a connection, uses it until another is wanted, and opens that one
-// before it closes the old one. When ctx has ended it asks all its connections to
-// close, and returns.
+// run opens a connection, waits until it has to be replaced, and opens the next one
+// before it closes the old one. When ctx ends, it asks its connections to close and
+// returns.
 func (s *slot) run(ctx context.Context) {
 	var live *connection
 	pause := time.Duration(s.n) * s.socket.timing.stagger
@@ -41,7 +41,7 @@ func (s *slot) run(ctx context.Context) {
 		s.makeRoom()
 		next, greeting, err := s.socket.connect(ctx)
 		if err != nil {
-			pause = s.refused(ctx, err)
+			pause = s.onFailure(ctx, err)
 			continue
 		}
 		s.socket.ready(s.n, next, greeting)
@@ -54,24 +54,24 @@ func (s *slot) run(ctx context.Context) {
 	}
 }
 
-// makeRoom closes the oldest of too many lingering connections.
+// makeRoom closes the oldest lingering connections if there are too many.
 func (s *slot) makeRoom() {
-	s.lingering = slices.DeleteFunc(s.lingering, (*connection).closed)
+	s.lingering = slices.DeleteFunc(s.lingering, (*connection).isDone)
 	for ; len(s.lingering) > lingerAtMost; s.lingering = s.lingering[1:] {
 		s.lingering[0].close()
 		<-s.lingering[0].done
 	}
 }
 
-// retire closes a connection that was replaced. One that Slack is recycling is
-// read until Slack closes it, because Slack may still send on it.
+// retire closes a connection that was replaced. If Slack said that it will close
+// it, the connection is read until then, because Slack may still send on it.
 func (s *slot) retire(ctx context.Context, old *connection) {
-	if old == nil || old.over() {
+	if old == nil || old.hasEnded() {
 		return
 	}
 	s.socket.metrics.rotations.Inc()
 	s.lingering = append(s.lingering, old)
-	if !old.recycled() {
+	if !old.isDisconnecting() {
 		old.close()
 		return
 	}
@@ -87,8 +87,8 @@ func (s *slot) retire(ctx context.Context, old *connection) {
 	})
 }
 
-// use waits until another connection is wanted, and says how long to wait before
-// opening it.
+// use waits until the connection has to be replaced, and returns how long to wait
+// before that.
 func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 	rotate := time.NewTimer(s.rotateAfter(h))
 	defer rotate.Stop()
@@ -96,25 +96,25 @@ func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 	case <-ctx.Done():
 		return 0
 	case <-rotate.C:
-		s.log.Debug("connection is replaced before slack recycles it")
+		s.log.Debug("replacing the connection before slack does")
 		return 0
-	case <-c.told:
+	case <-c.disconnecting:
 	case <-c.ended:
 	}
-	s.back.lived(time.Since(h.at))
-	if c.recycled() {
-		return s.noticed(c)
+	s.backoff.connectedFor(time.Since(h.at))
+	if c.isDisconnecting() {
+		return s.onDisconnect(c)
 	}
 	s.socket.metrics.reconnects.Inc()
-	s.socket.failed(c.err, alert.Problem{})
-	wait := s.back.next()
+	s.socket.setError(c.err, alert.Problem{})
+	wait := s.backoff.next()
 	s.log.Warn("slack connection was lost", zap.Error(c.err), zap.Duration("pause", wait))
 	return wait
 }
 
-// rotateAfter is how long to use a connection: half of what Slack gives it. The
-// first one of the second slot is used for half of that, so that the two are not
-// replaced together.
+// rotateAfter returns how long to use a connection: half of the time that Slack
+// announced. The first connection of the second slot is used for half of that, so
+// that the two are not replaced together.
 func (s *slot) rotateAfter(h hello) time.Duration {
 	after := s.socket.timing.rotate
 	if after == 0 {
@@ -127,45 +127,45 @@ func (s *slot) rotateAfter(h hello) time.Duration {
 	return after
 }
 
-// shortestUse keeps a strange announcement from making us reconnect all the time.
+// shortestUse limits how often we reconnect, whatever time Slack announces.
 const shortestUse = 30 * time.Second
 
-// noticed says how long to wait after Slack's notice that it will drop the
-// connection (docs/slack.md §1.6). A planned notice is not a failure: as long as
-// the budget for it lasts, the replacement is opened at once.
-func (s *slot) noticed(c *connection) time.Duration {
-	switch c.notice {
+// onDisconnect returns how long to wait after Slack said that it will close the
+// connection (docs/slack.md §1.6). That is planned and not a failure, so the
+// replacement is opened at once, within a budget.
+func (s *slot) onDisconnect(c *connection) time.Duration {
+	switch c.disconnectReason {
 	case "link_disabled":
 		c.close()
-		s.alarm(errors.New(c.notice), "Socket Mode is switched off: switch it on in the app's settings, under Socket Mode")
+		s.reportProblem(errors.New(c.disconnectReason), "Socket Mode is switched off: switch it on in the app's settings, under Socket Mode")
 		return s.socket.timing.refused
 	case "too_many_websockets":
 		c.close()
-		s.alarm(errors.New(c.notice), "the app has more than ten connections: stop other processes that use the same app token")
-		return s.socket.timing.crowded + rand.N(s.socket.timing.crowded)
+		s.reportProblem(errors.New(c.disconnectReason), "the app has more than ten connections: stop other processes that use the same app token")
+		return s.socket.timing.tooMany + rand.N(s.socket.timing.tooMany)
 	}
 	wait := s.socket.replacements.Reserve().Delay()
-	s.log.Info("slack recycles the connection", zap.String("reason", c.notice), zap.Duration("pause", wait))
+	s.log.Info("slack is going to close the connection", zap.String("reason", c.disconnectReason), zap.Duration("pause", wait))
 	return wait
 }
 
-// refused says how long to wait after a connection that never came up.
-func (s *slot) refused(ctx context.Context, err error) time.Duration {
+// onFailure returns how long to wait after a failed attempt to connect.
+func (s *slot) onFailure(ctx context.Context, err error) time.Duration {
 	if ctx.Err() != nil {
 		return 0
 	}
 	s.socket.metrics.reconnects.Inc()
 	if errors.Is(err, errProxy) {
-		s.alarm(err, "set HTTPS_PROXY to an http:// proxy, or NO_PROXY to Slack's hosts")
+		s.reportProblem(err, "set HTTPS_PROXY to an http:// proxy, or list Slack's hosts in NO_PROXY")
 		return s.socket.timing.refused
 	}
 	var e *alert.SendError
 	if errors.As(err, &e) && e.Class == alert.ClassAuth {
-		s.alarm(err, e.Hint)
+		s.reportProblem(err, e.Hint)
 		return s.socket.timing.refused
 	}
-	s.socket.failed(err, alert.Problem{})
-	wait := s.back.next()
+	s.socket.setError(err, alert.Problem{})
+	wait := s.backoff.next()
 	if e != nil && e.Class == alert.ClassThrottled {
 		wait = max(e.RetryAfter, wait)
 	}
@@ -173,9 +173,9 @@ func (s *slot) refused(ctx context.Context, err error) time.Duration {
 	return wait
 }
 
-// alarm is for what a person has to put right.
-func (s *slot) alarm(err error, fix string) {
-	s.socket.failed(err, alert.Problem{What: "no connection to Slack: " + code(err), Fix: fix})
+// reportProblem reports an error that a person has to fix.
+func (s *slot) reportProblem(err error, fix string) {
+	s.socket.setError(err, alert.Problem{What: "no connection to Slack: " + code(err), Fix: fix})
 	s.log.Error("slack refuses connections", zap.String("error", code(err)), zap.String("hint", fix))
 }
 
@@ -186,7 +186,7 @@ func code(err error) string {
 	return err.Error()
 }
 
-// sleep waits, and says whether ctx is still there.
+// sleep waits for d, or until ctx ends: then it returns false.
 func sleep(ctx context.Context, d time.Duration) bool {
 	timer := time.NewTimer(d)
 	defer timer.Stop()

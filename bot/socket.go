@@ -15,58 +15,58 @@ import (
 	"tocsin/alert"
 )
 
-// slots is how many connections are kept; Slack allows 10 for an app.
+// slots is how many connections are kept open; Slack allows an app 10.
 const slots = 2
 
-// replaceAtOnce is how many connections that Slack recycles are replaced without
-// a wait, before there is one each timing.replace. Slack allows 50 opens a minute
+// replaceAtOnce is how many connections that Slack closes are replaced without a
+// wait; after that, one every timing.replace is. Slack allows 50 opens a minute
 // (docs/slack.md §1.1).
 const replaceAtOnce = 5
 
-// Socket keeps two Socket Mode connections and hands what people do to a
-// Handler. Each connection is replaced before Slack recycles it, and the
-// replacement is up before the old one is closed.
+// Socket keeps two Socket Mode connections open and passes what people do to a
+// Handler. It replaces each connection before Slack closes it, and the replacement
+// is ready before the old one is closed.
 type Socket struct {
-	bot     *Bot
-	inbox   Inbox
-	handler Handler
-	log     *zap.Logger
-	metrics socketMetrics
-	backlog *backlog
-	room    chan struct{}
-	timing  timing
-	dialer  websocket.Dialer
-	// replacements is the budget for connections that Slack recycles.
+	bot       *Bot
+	inbox     Inbox
+	handler   Handler
+	log       *zap.Logger
+	metrics   socketMetrics
+	backlog   *backlog
+	receiving chan struct{}
+	timing    timing
+	dialer    websocket.Dialer
+	// replacements is the budget for replacing connections that Slack closes.
 	replacements *rate.Limiter
 
 	receivers sync.WaitGroup
 
-	mu       sync.Mutex
-	open     map[*connection]bool // all that are not closed
-	sockets  int                  // those of open, and what is being opened
-	current  [slots]*connection   // the one of each slot, or nil
-	since    time.Time            // when the first of current came up after none was
-	trouble  string
-	troubled time.Time
-	problem  alert.Problem
-	strange  int // connections more than ours, at the latest hello
+	mu          sync.Mutex
+	open        map[*connection]bool // all that are not closed yet
+	sockets     int                  // the open ones and those being opened
+	current     [slots]*connection   // the one of each slot, or nil
+	since       time.Time            // when the first of current came up after none was
+	lastError   string
+	lastErrorAt time.Time
+	problem     alert.Problem
+	unknown     int // how many connections Slack counted at the latest hello that are not ours
 }
 
-// timing holds what tests shorten.
+// timing holds the durations that tests shorten.
 type timing struct {
 	idle    time.Duration // silence after which a connection is dead
 	stagger time.Duration // how much later the second slot starts
-	rotate  time.Duration // how long a connection is used; 0: by what Slack announces
-	linger  time.Duration // how long a connection that Slack is recycling is still read
-	refused time.Duration // wait after a refused token or a disabled Socket Mode
-	crowded time.Duration // wait after too_many_websockets, at least
-	replace time.Duration // how often a recycled connection is replaced at once
+	rotate  time.Duration // how long a connection is used; 0: what Slack announces decides
+	linger  time.Duration // how long a replaced connection that Slack will close is read
+	refused time.Duration // wait after an error that a person has to fix
+	tooMany time.Duration // least wait after too_many_websockets
+	replace time.Duration // how often the budget allows another replacement
 }
 
 func realTiming() timing {
 	return timing{
 		idle: idleLimit, stagger: 2 * time.Second, linger: 12 * time.Second,
-		refused: time.Minute, crowded: 30 * time.Second, replace: 3 * time.Second,
+		refused: time.Minute, tooMany: 30 * time.Second, replace: 3 * time.Second,
 	}
 }
 
@@ -83,7 +83,7 @@ type socketMetrics struct {
 func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 	s := &Socket{
 		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: newBacklog(),
-		room: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
+		receiving: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
 	}
 	s.metrics = s.register(promauto.With(b.opts.Metrics))
 	return s
@@ -102,21 +102,21 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
 		rotations:  counter("tocsin_slack_rotations_total", "Connections replaced before they ended."),
 		reconnects: counter("tocsin_slack_reconnects_total", "Connections opened after one was lost or refused."),
-		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the envelope came on."),
+		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the one the envelope came on."),
 		registered: f.NewGauge(prometheus.GaugeOpts{Name: "tocsin_slack_num_connections",
-			Help: "Connections that Slack counts for the app; more than ours are ghosts or a second daemon."}),
+			Help: "Connections that Slack counts for the app. If there are more than ours, they were lost or belong to a second daemon."}),
 	}
 }
 
-// Run connects, and handles what people do until ctx ends; then it finishes the
-// acks, says goodbye to Slack, and gives the handlers a moment. What is not done
-// by then is done after the next start. It returns nil.
+// Run connects, and handles what people do until ctx ends. Then it finishes the
+// acks, closes the connections and gives the handlers three seconds. What is not
+// done by then is done after the next start. It returns nil.
 func (s *Socket) Run(ctx context.Context) error {
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
 	s.replacements = rate.NewLimiter(rate.Every(s.timing.replace), replaceAtOnce)
-	s.recall(ctx)
-	hands := s.startWorkers(working)
+	s.requeue(ctx)
+	pool := s.startWorkers(working)
 	var group sync.WaitGroup
 	for n := range slots {
 		group.Go(func() { newSlot(s, n).run(ctx) })
@@ -124,27 +124,27 @@ func (s *Socket) Run(ctx context.Context) error {
 	group.Wait()
 	s.receivers.Wait()
 	s.backlog.close()
-	hands.Wait()
+	pool.Wait()
 	return nil
 }
 
-// Status is how the connections are doing.
+// Status is the state of the connections.
 type Status struct {
-	// Connections is how many are up, of two.
+	// Connections is how many of the two are up.
 	Connections int
-	// Since is when there was last none; zero while there is none.
+	// Since is since when at least one has been up; zero while none is.
 	Since       time.Time
 	LastError   string
 	LastErrorAt time.Time
-	// Problems are what a person has to put right, until a connection is up.
+	// Problems are what a person has to fix; none once a connection is up.
 	Problems []alert.Problem
 }
 
-// Status returns how the connections are doing now.
+// Status returns the current state of the connections.
 func (s *Socket) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Connections: s.alive(), LastError: s.trouble, LastErrorAt: s.troubled}
+	st := Status{Connections: s.connected(), LastError: s.lastError, LastErrorAt: s.lastErrorAt}
 	if st.Connections > 0 {
 		st.Since = s.since
 	}
@@ -154,11 +154,11 @@ func (s *Socket) Status() Status {
 	return st
 }
 
-// alive counts the slots whose connection is up. The caller holds mu.
-func (s *Socket) alive() int {
+// connected counts the slots whose connection is up. The caller holds mu.
+func (s *Socket) connected() int {
 	n := 0
 	for _, c := range s.current {
-		if c != nil && !c.over() {
+		if c != nil && !c.hasEnded() {
 			n++
 		}
 	}
@@ -180,7 +180,7 @@ func (s *Socket) connect(ctx context.Context) (*connection, hello, error) {
 		return c, greeting, nil
 	case <-c.ended:
 		select {
-		case greeting := <-c.hello: // and then the end
+		case greeting := <-c.hello: // it ended right after
 			return c, greeting, nil
 		default:
 			return nil, hello{}, c.err
@@ -191,11 +191,11 @@ func (s *Socket) connect(ctx context.Context) (*connection, hello, error) {
 	}
 }
 
-// start dials and runs a connection, which ends by close and not with ctx.
+// start opens a connection, which ends by close and not with ctx.
 func (s *Socket) start(ctx context.Context, address string) (*connection, error) {
 	s.count(+1)
-	// An upgrade that is under way gets a moment: a connection that Slack knows has
-	// to be closed in order.
+	// When ctx ends during the upgrade, the upgrade gets a moment to finish: a
+	// connection that Slack has registered needs a close frame.
 	dialing, cancel := outlive(ctx, drainLimit)
 	defer cancel()
 	ws, err := dial(dialing, s.dialer, address)
@@ -203,8 +203,8 @@ func (s *Socket) start(ctx context.Context, address string) (*connection, error)
 		s.count(-1)
 		return nil, err
 	}
-	steady := context.WithoutCancel(ctx)
-	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) { s.envelope(steady, c, r) })
+	detached := context.WithoutCancel(ctx)
+	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) { s.accept(detached, c, r) })
 	s.mu.Lock()
 	s.open[c] = true
 	s.mu.Unlock()
@@ -218,7 +218,7 @@ func (s *Socket) start(ctx context.Context, address string) (*connection, error)
 	return c, nil
 }
 
-// count keeps the number of our connections, from the dial to the end.
+// count changes the number of our connections, from the dial to the end.
 func (s *Socket) count(change int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -235,7 +235,7 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 	}
 }
 
-// siblings are the connections that may carry an ack instead of c.
+// siblings returns the connections that can send an ack instead of c.
 func (s *Socket) siblings(c *connection) []*connection {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -248,31 +248,31 @@ func (s *Socket) siblings(c *connection) []*connection {
 	return found
 }
 
-// ready notes that a slot's connection is up, and how many Slack counts.
+// ready records that a slot's connection is up, and how many Slack counts.
 func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.metrics.registered.Set(float64(h.connections))
 	s.mu.Lock()
-	if s.alive() == 0 {
+	if s.connected() == 0 {
 		s.since = h.at
 	}
 	s.current[slot] = c
 	s.problem = alert.Problem{}
-	strange := max(h.connections-s.sockets, 0)
-	changed := strange != s.strange
-	s.strange = strange
+	unknown := max(h.connections-s.sockets, 0)
+	changed := unknown != s.unknown
+	s.unknown = unknown
 	s.mu.Unlock()
 	s.log.Info("slack connection is up", zap.Int("slot", slot+1), zap.Int("num_connections", h.connections))
-	if changed && strange > 0 {
-		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", strange),
-			zap.String("hint", "another process uses the same app token and takes a share of what people do, or connections were lost and Slack keeps them for some hours"))
+	if changed && unknown > 0 {
+		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", unknown),
+			zap.String("hint", "another process uses the same app token and receives some of what people do, or Slack still counts connections that were lost, for some hours"))
 	}
 }
 
-// failed keeps an error for Status.
-func (s *Socket) failed(err error, problem alert.Problem) {
+// setError keeps an error for Status.
+func (s *Socket) setError(err error, problem alert.Problem) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.trouble, s.troubled = err.Error(), s.bot.opts.Now()
+	s.lastError, s.lastErrorAt = err.Error(), s.bot.opts.Now()
 	if problem.What != "" {
 		s.problem = problem
 	}

@@ -102,7 +102,7 @@ func TestRecycledSocketsAreReplacedWithinTheBudgetAndNeverMoreThanNineAtOnce(t *
 		t.Fatal(err)
 	}
 	start := time.Now()
-	s.log.await(t, "slack recycles the connection", replaceAtOnce+1)
+	s.log.await(t, "slack is going to close the connection", replaceAtOnce+1)
 	if text := s.log.text(); strings.Count(text, `"pause":0`) < replaceAtOnce {
 		t.Error(text)
 	}
@@ -192,7 +192,7 @@ func TestAFrozenSocketIsNoticedWithinTwentySeconds(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("a new connection after %s", time.Since(start).Round(time.Millisecond))
-	if !strings.Contains(s.socket.Status().LastError, "nothing was heard for 18s") {
+	if !strings.Contains(s.socket.Status().LastError, "slack sent nothing for 18s") {
 		t.Errorf("last error: %q", s.socket.Status().LastError)
 	}
 }
@@ -252,7 +252,7 @@ func TestAServerThatNeverSaysHelloIsLeft(t *testing.T) {
 	}
 	s.slack.SetConnectFault(playground.ConnectOK)
 	s.wait("hello", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) == 2 })
-	if !strings.Contains(s.log.text(), "did not say hello") {
+	if !strings.Contains(s.log.text(), "sent no hello") {
 		t.Error(s.log.text())
 	}
 }
@@ -325,7 +325,7 @@ func TestSwitchedOffSocketModeIsAnAlarm(t *testing.T) {
 }
 
 func TestTooManyConnectionsAreAnAlarmAndWaitedOut(t *testing.T) {
-	s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.crowded = 100 * time.Millisecond })
+	s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.tooMany = 100 * time.Millisecond })
 	s.live(2)
 	id := liveOf(s.slack.Sockets())[0]
 	if err := s.slack.Refresh(id, playground.ReasonTooManyWebsockets); err != nil {
@@ -452,7 +452,7 @@ func TestABurstBeforeTheEndIsAckedWhereItCame(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.crowded = time.Millisecond })
+			s := connect(t, playground.Options{}, func(s *stage) { s.socket.timing.tooMany = time.Millisecond })
 			s.log.await(t, "slack connection is up", 2)
 			id := liveOf(s.slack.Sockets())[0]
 			if err := errors.Join(burst(s.slack, id, "early"), end(s.slack, id)); err != nil {

@@ -23,30 +23,32 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 	edit := delivery(alert.Update, "#alerts")
 	edit.Card = alert.Card{Lane: "#alerts", Conversation: card.Conversation, TS: card.TS}
 	person := Caller{User: "U0ANN", Channel: card.Conversation, ResponseURL: answer}
-	look := lookup{job: edit, channel: card.Conversation}
-	thread := lookup{job: edit, channel: card.Conversation, thread: card.TS}
+	look := search{job: edit, channel: card.Conversation}
+	thread := search{job: edit, channel: card.Conversation, thread: card.TS}
 	second := func(_ any, err error) error { return err }
 	return map[string]caller{
 		"apps.connections.open": func(t *testing.T, b *Bot) error { return second(b.socketURL(t.Context())) },
 		"auth.test":             func(t *testing.T, b *Bot) error { return b.Probe(t.Context()) },
 		"chat.postMessage":      func(t *testing.T, b *Bot) error { return second(b.Send(t.Context(), delivery(alert.Post, "#alerts"))) },
 		"chat.update":           func(t *testing.T, b *Bot) error { return second(b.Send(t.Context(), edit)) },
-		"chat.postEphemeral":    func(t *testing.T, b *Bot) error { return b.whisper(t.Context(), person, cardOf("hello")) },
+		"chat.postEphemeral":    func(t *testing.T, b *Bot) error { return b.postEphemeral(t.Context(), person, cardOf("hello")) },
 		"chat.getPermalink":     func(t *testing.T, b *Bot) error { return second(b.Permalink(t.Context(), card.Conversation, card.TS)) },
 		"conversations.join":    func(t *testing.T, b *Bot) error { return b.join(t.Context(), card.Conversation, "#alerts") },
-		"conversations.info":    func(t *testing.T, b *Bot) error { return second(b.room(t.Context(), card.Conversation, "#alerts")) },
+		"conversations.info": func(t *testing.T, b *Bot) error {
+			return second(b.channelInfo(t.Context(), card.Conversation, "#alerts"))
+		},
 		"conversations.open":    func(t *testing.T, b *Bot) error { return second(b.openDM(t.Context(), "U0ANN")) },
 		"conversations.history": func(t *testing.T, b *Bot) error { return second(b.history(t.Context(), &look)) },
 		"conversations.replies": func(t *testing.T, b *Bot) error { return second(b.history(t.Context(), &thread)) },
 		"conversations.members": func(t *testing.T, b *Bot) error { return second(b.conversationMembers(t.Context(), card.Conversation)) },
-		"users.conversations":   func(t *testing.T, b *Bot) error { return second(b.byChannelName(t.Context(), "#alerts")) },
-		"users.list":            func(t *testing.T, b *Bot) error { return second(b.byName(t.Context(), "@ann")) },
+		"users.conversations":   func(t *testing.T, b *Bot) error { return second(b.findByChannelName(t.Context(), "#alerts")) },
+		"users.list":            func(t *testing.T, b *Bot) error { return second(b.findByName(t.Context(), "@ann")) },
 		"users.info": func(t *testing.T, b *Bot) error {
-			b.profiles = newAnswers[profile](0, b.opts.Now)
+			b.profiles = newCache[profile](0, b.opts.Now)
 			return second(b.Zone(t.Context(), "U0ANN"))
 		},
-		"users.lookupByEmail":   func(t *testing.T, b *Bot) error { return second(b.byMail(t.Context(), mailOf(t, s, "ann"))) },
-		"usergroups.list":       func(t *testing.T, b *Bot) error { return second(b.handles(t.Context())) },
+		"users.lookupByEmail":   func(t *testing.T, b *Bot) error { return second(b.findByEmail(t.Context(), mailOf(t, s, "ann"))) },
+		"usergroups.list":       func(t *testing.T, b *Bot) error { return second(b.groupHandles(t.Context())) },
 		"usergroups.users.list": func(t *testing.T, b *Bot) error { return second(b.groupMembers(t.Context(), "S0NONE")) },
 		"views.publish":         func(t *testing.T, b *Bot) error { return second(b.PublishHome(t.Context(), "U0ANN", homeOf("x"), "")) },
 		"views.open":            func(t *testing.T, b *Bot) error { return b.OpenView(t.Context(), "1.2.trigger", dialogOf("why")) },
@@ -58,7 +60,7 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 			return second(b.upload(t.Context(), "x", file{name: "x", content: []byte("x")}))
 		},
 		"files.completeUploadExternal": func(t *testing.T, b *Bot) error {
-			return b.complete(t.Context(), target{where: "x"}, slack.FileSummary{ID: "F1", Title: "x"})
+			return b.completeUpload(t.Context(), target{where: "x"}, slack.FileSummary{ID: "F1", Title: "x"})
 		},
 		"response_url": func(t *testing.T, b *Bot) error { return b.respond(t.Context(), answer, cardOf("hello"), false) },
 	}

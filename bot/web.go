@@ -19,21 +19,21 @@ import (
 	"tocsin/alert"
 )
 
-// maxAnswer bounds what is read of an answer; the longest we ask for is a page
-// of 100 messages with their blocks.
+// maxAnswer limits how much of an answer is read; the longest is a page of 100
+// messages with their blocks.
 const maxAnswer = 16 << 20
 
 // request is one call of a method of the Web API.
 type request struct {
 	method string
-	// where is the conversation or the person in hints, as a person spelled it.
+	// where names the conversation or the person in hints, as a person spelled it.
 	where string
-	// args are sent as a form; those that are no text are JSON (docs/slack.md §2.1).
+	// args are sent as a form; those that are not text are JSON (docs/slack.md §2.1).
 	args map[string]string
 }
 
-// repeatable lists the methods that change nothing, or nothing more when they are
-// called again: a call of them that failed leaves no doubt.
+// repeatable lists the methods that change nothing, or nothing more when called
+// again. If a call of one fails, it does not matter whether Slack did it.
 var repeatable = map[string]bool{
 	"auth.test": true, "chat.getPermalink": true,
 	"conversations.history": true, "conversations.info": true, "conversations.join": true, "conversations.members": true,
@@ -43,8 +43,8 @@ var repeatable = map[string]bool{
 	"users.conversations": true, "users.info": true, "users.list": true, "users.lookupByEmail": true,
 }
 
-// reply is what every answer of Slack may hold. The answer of each method embeds
-// it.
+// reply holds the fields that every answer of Slack may have. The answer of each
+// method embeds it.
 type reply struct {
 	OK       bool   `json:"ok"`
 	Error    string `json:"error"`
@@ -55,18 +55,18 @@ type reply struct {
 	} `json:"response_metadata"`
 
 	header http.Header
-	// odd is set when a field has another type than we know, and is empty.
-	odd bool
+	// mistyped is set when a field has an unexpected type and was left empty.
+	mistyped bool
 }
 
 func (r *reply) common() *reply { return r }
 
 type answer interface{ common() *reply }
 
-// call calls a method and reads its answer into out, or only whether it was done
-// when out is nil. The error is an *alert.SendError; without one Slack said ok. A
-// field of an unexpected type must not hide the others, because the message may
-// have been posted: it is empty, and odd is set.
+// call calls a method and decodes its answer into out, which may be nil. The error
+// is an *alert.SendError; without one Slack answered ok. A field of an unexpected
+// type is left empty and must not hide the others, because the message may have
+// been posted.
 func (b *Bot) call(ctx context.Context, r request, out answer) error {
 	if out == nil {
 		out = &reply{}
@@ -89,8 +89,8 @@ func (b *Bot) call(ctx context.Context, r request, out answer) error {
 	return x.result(x.failure())
 }
 
-// form encodes arguments and leaves out empty ones, except for text: that of an
-// edited message may have to go.
+// form encodes arguments and leaves out empty ones, except for text: an edit may
+// remove it.
 func form(args map[string]string) string {
 	values := url.Values{}
 	for name, value := range args {
@@ -101,8 +101,8 @@ func form(args map[string]string) string {
 	return values.Encode()
 }
 
-// exchange is one HTTP request to Slack and what was seen of its outcome, which
-// is what it takes to tell "not applied" from "perhaps applied".
+// exchange is one HTTP request to Slack and what is known of its outcome: enough to
+// distinguish "not applied" from "perhaps applied".
 type exchange struct {
 	bot     *Bot
 	request request
@@ -136,13 +136,13 @@ func (x *exchange) send(req *http.Request) {
 	}
 }
 
-// decode reads the answer into out, whose common part is x.reply.
+// decode decodes the answer into out, which embeds x.reply.
 func (x *exchange) decode(out any) {
-	_, x.reply.odd = errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(x.body, out))
+	_, x.reply.mistyped = errors.AsType[*json.UnmarshalTypeError](json.Unmarshal(x.body, out))
 	x.reply.header = x.header
 }
 
-// Do makes the request for slack-go, as its HTTP client.
+// Do sends a request of slack-go's client.
 func (x *exchange) Do(req *http.Request) (*http.Response, error) {
 	x.send(req)
 	if x.err != nil {
@@ -168,26 +168,26 @@ func (x *exchange) result(failure *alert.SendError) error {
 	return failure
 }
 
-// failure is what went wrong, as seen on the wire, or nil.
+// failure returns what went wrong, or nil.
 func (x *exchange) failure() *alert.SendError {
 	switch {
 	case x.err != nil:
-		return x.broken(x.err)
+		return x.transportError(x.err)
 	case x.status == http.StatusTooManyRequests:
 		return x.refused("ratelimited")
 	case x.status != http.StatusOK:
-		return x.strange(fmt.Sprintf("http_%d", x.status))
+		return x.unexpected(fmt.Sprintf("http_%d", x.status))
 	case x.reply.OK:
 		return nil
 	case x.reply.Error == "":
-		return x.strange("bad_answer")
+		return x.unexpected("bad_answer")
 	}
 	return x.refused(x.reply.Error)
 }
 
-// broken is a failure of the transport: nothing reached Slack unless the whole
-// request had been written.
-func (x *exchange) broken(err error) *alert.SendError {
+// transportError is an error without an answer. Slack can't have done anything
+// unless the whole request was written.
+func (x *exchange) transportError(err error) *alert.SendError {
 	e := &alert.SendError{Class: alert.ClassTransient, Code: "unreachable", Err: err}
 	if x.wrote.Load() {
 		e.Class, e.Code = alert.ClassUnsure, "no_answer"
@@ -198,9 +198,9 @@ func (x *exchange) broken(err error) *alert.SendError {
 	return e
 }
 
-// strange is an answer that is not Slack's API speaking. From 5xx on, and behind
-// a 200, Slack may have done its part; any other status means that it did not.
-func (x *exchange) strange(code string) *alert.SendError {
+// unexpected is the error of an answer that is not Slack's API. With a status of
+// 200 or from 500 on, Slack may have done what was asked; otherwise it did not.
+func (x *exchange) unexpected(code string) *alert.SendError {
 	e := &alert.SendError{Class: alert.ClassTransient, Code: code}
 	if x.status >= 500 || x.status == http.StatusOK {
 		e.Class = alert.ClassUnsure
@@ -211,7 +211,7 @@ func (x *exchange) strange(code string) *alert.SendError {
 	return e
 }
 
-// refused is Slack's own error code.
+// refused is the error of an answer with one of Slack's error codes.
 func (x *exchange) refused(code string) *alert.SendError {
 	e := x.bot.refusal(code, x.request.where, x.reply.Needed)
 	if e.Class == alert.ClassAuth && x.app {
@@ -229,15 +229,15 @@ func (x *exchange) refused(code string) *alert.SendError {
 	return e
 }
 
-// appTokenHint is for every refusal of apps.connections.open.
+// appTokenHint is the hint for every refusal of apps.connections.open.
 const appTokenHint = "set SLACK_APP_TOKEN to an App-Level Token (xapp-…) with the scope connections:write, from Basic Information > App-Level Tokens, and switch on Socket Mode"
 
-// ErrStale is wrapped by errors about a screen that has changed since (a spent
-// trigger_id, a newer view): the person has to do it again.
+// ErrStale is wrapped by errors about a screen that has changed since (a used
+// trigger_id, a newer view): the person has to try again.
 var ErrStale = errors.New("the screen has changed since")
 
-// refusal is one of Slack's error codes about a conversation or person; scope is
-// the scope that was missing, if Slack named it.
+// refusal is the error for one of Slack's error codes. where names the conversation
+// or the person; scope is the missing scope, if Slack named it.
 func (b *Bot) refusal(code, where, scope string) *alert.SendError {
 	known := alert.ExplainSlackError(code)
 	missing := "the missing scope"
@@ -252,12 +252,12 @@ func (b *Bot) refusal(code, where, scope string) *alert.SendError {
 	return e
 }
 
-// volumePause is the wait when the whole workspace has posted too much, for
-// which Slack names no time (docs/slack.md §2.7 E).
+// volumePause is the wait when the whole workspace has posted too much; Slack gives
+// no time for it (docs/slack.md §2.7 E).
 const volumePause = 5 * time.Minute
 
-// retryAfter reads Slack's wish in seconds (or as an HTTP date, as proxies write
-// it); missing, odd or below one second it is one second.
+// retryAfter reads the header Retry-After, in seconds or as an HTTP date (from
+// proxies). It is at least one second, also if the header is missing or invalid.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(value); err == nil {
@@ -269,8 +269,8 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return time.Second
 }
 
-// withoutURL takes the address out of an error: a response_url or the address of
-// a socket is as good as a password.
+// withoutURL removes the address from an error: a response_url or the address of a
+// socket is a secret.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		return u.Err
@@ -283,7 +283,7 @@ func isTimeout(err error) bool {
 	return errors.As(err, &t) && t.Timeout()
 }
 
-// badAnswer is an answer that says ok and lacks what was asked for.
+// badAnswer is the error of an answer that says ok and lacks what was asked for.
 func badAnswer() *alert.SendError {
 	return &alert.SendError{Class: alert.ClassTransient, Code: "bad_answer", Hint: "something that is not Slack answered: check SLACK_API_URL and the proxy"}
 }

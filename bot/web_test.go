@@ -198,11 +198,11 @@ func TestPeopleAreFoundByNameOnce(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m := memory{ids: map[string]string{}}
-	for i := range 3 * rememberAtMost {
-		m.keep(strings.Repeat("x", i), "U1")
+	m := idCache{ids: map[string]string{}}
+	for i := range 3 * cacheSize {
+		m.put(strings.Repeat("x", i), "U1")
 	}
-	if len(m.ids) != rememberAtMost {
+	if len(m.ids) != cacheSize {
 		t.Errorf("%d remembered", len(m.ids))
 	}
 }

@@ -63,7 +63,7 @@ type Slack interface {
 	Respond(ctx context.Context, to bot.Caller, m render.Message) error
 	// Replace replaces the message that was clicked in.
 	Replace(ctx context.Context, to bot.Caller, m render.Message) error
-	Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error)
+	PostMessage(ctx context.Context, channel, thread string, m render.Message) (ts string, err error)
 	Permalink(ctx context.Context, channel, ts string) (string, error)
 	// Upload uploads a picture and returns the id by which a message shows it; alt
 	// describes it.

@@ -220,7 +220,7 @@ func (d *desk) Replace(_ context.Context, to bot.Caller, m render.Message) error
 	return nil
 }
 
-func (d *desk) Say(_ context.Context, channel, thread string, m render.Message) (string, error) {
+func (d *desk) PostMessage(_ context.Context, channel, thread string, m render.Message) (string, error) {
 	if len(d.sayErrs) > 0 {
 		err := d.sayErrs[0]
 		d.sayErrs = d.sayErrs[1:]

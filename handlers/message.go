@@ -21,7 +21,7 @@ func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
 		thread = m.TS
 	}
 	err := h.deliver(ctx, h.reply(ctx, m), func(r render.Message) error {
-		_, err := h.opts.Slack.Say(ctx, m.Channel, thread, r)
+		_, err := h.opts.Slack.PostMessage(ctx, m.Channel, thread, r)
 		return err
 	})
 	if err != nil {

@@ -15,57 +15,56 @@ import (
 	"tocsin/render"
 )
 
-// Caller is who asked and where, which is all that a private answer needs.
+// Caller is who asked for something, and where to answer.
 type Caller struct {
 	User    string // U…
 	Name    string // their user name; empty where Slack does not say it
-	Channel string // C… or D…; empty when it was asked in the App Home
-	Thread  string // thread_ts, when it was asked in a thread
+	Channel string // C… or D…; empty in the App Home
+	Thread  string // thread_ts; empty outside a thread
 	Team    string
 	// ResponseURL takes up to 5 answers within 30 minutes (docs/slack.md §2.5).
 	ResponseURL alert.Secret
 }
 
-// Respond answers a person so that only they see it: by the response_url; where
-// that is spent or missing, by an ephemeral message; where the bot can't post
-// that, as a direct message. The error joins what went wrong on each way; what
-// Slack refuses as a message is tried on no other.
+// Respond sends a person an answer that only they see: by the response_url, else
+// as an ephemeral message, else as a direct message. The error joins those of all
+// attempts. When Slack refuses the message itself, there is no further attempt.
 func (b *Bot) Respond(ctx context.Context, to Caller, m render.Message) error {
 	var errs []error
 	if to.ResponseURL != "" {
 		err := b.respond(ctx, to.ResponseURL, m, false)
-		if err == nil || unfit(err) {
+		if err == nil || isPayloadError(err) {
 			return err
 		}
 		errs = append(errs, err)
 	}
 	if to.Channel != "" && to.User != "" {
-		err := b.whisper(ctx, to, m)
-		if err == nil || unfit(err) {
+		err := b.postEphemeral(ctx, to, m)
+		if err == nil || isPayloadError(err) {
 			return err
 		}
 		errs = append(errs, err)
 	}
 	if to.User == "" {
-		return errors.Join(append(errs, errors.New("answer a person: nobody is named"))...)
+		return errors.Join(append(errs, errors.New("answer a person: no user is named"))...)
 	}
-	if _, err := b.Say(ctx, to.User, "", m); err != nil {
+	if _, err := b.PostMessage(ctx, to.User, "", m); err != nil {
 		return errors.Join(append(errs, err)...)
 	}
 	return nil
 }
 
-// unfit tells that no way of sending these bytes will do.
-func unfit(err error) bool {
+// isPayloadError says whether Slack refused the message itself.
+func isPayloadError(err error) bool {
 	e, ok := errors.AsType[*alert.SendError](err)
 	return ok && e.Class == alert.ClassPayload
 }
 
-// Replace puts m in the place of the message that a click was in, by its
-// response_url; where that is spent or missing, it is a private answer.
+// Replace replaces the message that was clicked, by its response_url. If that
+// fails, it sends m as Respond does.
 func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
 	if to.ResponseURL != "" {
-		if err := b.respond(ctx, to.ResponseURL, m, true); err == nil || unfit(err) {
+		if err := b.respond(ctx, to.ResponseURL, m, true); err == nil || isPayloadError(err) {
 			return err
 		}
 		to.ResponseURL = ""
@@ -73,13 +72,13 @@ func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
 	return b.Respond(ctx, to, m)
 }
 
-// responseURL is what stands for the method in metrics.
+// responseURL is the method's name in metrics.
 const responseURL = "response_url"
 
 // errorCode matches Slack's error codes.
 var errorCode = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
 
-// respond posts to a response_url, which is called without a token.
+// respond posts to a response_url, which takes no token.
 func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, replace bool) error {
 	body, err := json.Marshal(struct {
 		ResponseType string             `json:"response_type"`
@@ -103,7 +102,8 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, r
 	if x.status == http.StatusOK && text == "ok" {
 		x.reply.OK = true
 	}
-	// Unlike the Web API it refuses by status, and the code may be the whole answer.
+	// Unlike the Web API it refuses with an HTTP status, and the body may be just
+	// the error code.
 	if x.reply.Error == "" && errorCode.MatchString(text) {
 		x.reply.Error = text
 	}
@@ -113,51 +113,51 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, r
 	return x.result(x.failure())
 }
 
-// whisper posts a message that only one person sees.
-func (b *Bot) whisper(ctx context.Context, to Caller, m render.Message) error {
+// postEphemeral posts a message that only one person sees.
+func (b *Bot) postEphemeral(ctx context.Context, to Caller, m render.Message) error {
 	args := messageArgs(m)
 	args["channel"], args["user"], args["thread_ts"] = to.Channel, to.User, to.Thread
 	return b.call(ctx, request{"chat.postEphemeral", to.Channel, args}, nil)
 }
 
-// Say posts a message to a conversation, or to a person by their U… id, and
-// returns its ts. thread is the ts of the parent to reply to, or empty. The
-// error is an *alert.SendError.
-func (b *Bot) Say(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
+// PostMessage posts to a conversation, or to a person by their U… id, and returns
+// the message's ts. thread is the ts of the parent to reply to, or empty. The error
+// is an *alert.SendError.
+func (b *Bot) PostMessage(ctx context.Context, channel, thread string, m render.Message) (ts string, err error) {
 	sent, err := b.write(ctx, target{channel: channel, thread: thread, where: channel}, messageArgs(m))
 	return sent.TS, err
 }
 
-// PublishHome shows a view as a person's App Home and returns Slack's hash of
-// it. A hash of an earlier view that is not the one shown any more fails with
-// ErrStale; an empty hash overwrites whatever is shown.
+// PublishHome publishes a person's App Home and returns Slack's hash of it. If
+// hash is not that of the view they see, the error wraps ErrStale; an empty hash
+// overwrites any view.
 func (b *Bot) PublishHome(ctx context.Context, user string, view slack.HomeTabViewRequest, hash string) (string, error) {
-	shown := struct {
+	var published struct {
 		reply
 		View struct {
 			Hash string `json:"hash"`
 		} `json:"view"`
-	}{}
+	}
 	args := map[string]string{"user_id": user, "view": asJSON(view), "hash": hash}
-	err := b.call(ctx, request{"views.publish", user, args}, &shown)
-	return shown.View.Hash, err
+	err := b.call(ctx, request{"views.publish", user, args}, &published)
+	return published.View.Hash, err
 }
 
-// OpenView opens a dialog for the person whose click gave the trigger, which
-// holds for three seconds and once; later it fails with ErrStale.
+// OpenView opens a dialog for the person whose click created the trigger. A
+// trigger works once and for three seconds; after that the error wraps ErrStale.
 func (b *Bot) OpenView(ctx context.Context, trigger string, view slack.ModalViewRequest) error {
 	args := map[string]string{"trigger_id": trigger, "view": asJSON(view)}
 	return b.call(ctx, request{method: "views.open", args: args}, nil)
 }
 
-// UpdateView shows another view in a dialog that is open, unless it has changed
-// since hash: then it fails with ErrStale.
+// UpdateView replaces the view of an open dialog. If the view is not the one with
+// hash any more, the error wraps ErrStale.
 func (b *Bot) UpdateView(ctx context.Context, id, hash string, view slack.ModalViewRequest) error {
 	args := map[string]string{"view_id": id, "hash": hash, "view": asJSON(view)}
 	return b.call(ctx, request{method: "views.update", args: args}, nil)
 }
 
-// Permalink returns the address of a message for people.
+// Permalink returns the address under which people see a message.
 func (b *Bot) Permalink(ctx context.Context, channel, ts string) (string, error) {
 	return b.permalink(ctx, channel, ts, channel)
 }
