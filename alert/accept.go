@@ -13,9 +13,8 @@ import (
 	"unicode/utf8"
 )
 
-// Limits of what one alert may hold, in characters unless said otherwise. They
-// keep a row bounded; text may be as long as a request (1 MiB) and continues
-// in the thread.
+// Limits of one alert, in characters unless said otherwise. The text is limited only
+// by the size of a request (1 MiB) and continues in the thread.
 const (
 	MaxTitle  = 1000
 	MaxKey    = 500
@@ -23,12 +22,12 @@ const (
 	MaxLabel  = 4000
 	MaxLinks  = 20
 	MaxURL    = 2000
-	// titleFromText is how much of a text without a title becomes its title.
+	// titleFromText is the longest title that is made from the text.
 	titleFromText = 150
 )
 
-// Prepare fills in what the sender left out and checks the rest. now becomes
-// AcceptedAt, and At where it is missing. The error is an *InputError.
+// Prepare checks the alert and fills in what the sender left out. now becomes
+// AcceptedAt, and At if it is missing. The error is an *InputError.
 //
 // Defaults: status firing, severity error, title the text's first line, key a
 // fingerprint of source, labels and title.
@@ -102,7 +101,7 @@ func notStorable(name, s string) *InputError {
 	if !utf8.ValidString(s) {
 		return &InputError{Message: name + " is not valid UTF-8", Hint: "send text encoded as UTF-8"}
 	}
-	return &InputError{Message: name + " holds a NUL character", Hint: `leave out \u0000`}
+	return &InputError{Message: name + " contains a NUL character", Hint: `leave out \u0000`}
 }
 
 func (a *Alert) checkWords() *InputError {
@@ -118,7 +117,7 @@ func (a *Alert) checkWords() *InputError {
 	return nil
 }
 
-// nearest suggests the severity that people of other tools mean.
+// nearest suggests the severity that has this name in other tools.
 func nearest(word string) string {
 	if s := SeverityMeant(word); s != "" {
 		return fmt.Sprintf(" (%s?)", s)
@@ -184,7 +183,7 @@ func (a *Alert) checkChannel() *InputError {
 	return nil
 }
 
-// fingerprint is the key of an alert that names none.
+// fingerprint is the key of an alert without one.
 func (a *Alert) fingerprint() string {
 	h := sha256.New()
 	names := make([]string, 0, len(a.Labels))

@@ -2,10 +2,10 @@ package alert
 
 import "time"
 
-// Verb is what a person does with an incident, or what happened to it.
+// Verb is what a person does with an incident, or an entry in its history.
 type Verb string
 
-// The verbs of people.
+// The verbs of acts.
 const (
 	VerbAck     Verb = "ack"
 	VerbResolve Verb = "resolve"
@@ -13,7 +13,7 @@ const (
 	VerbNote    Verb = "note"
 )
 
-// The verbs of the history that no person asks for by themselves.
+// The verbs that appear only in the history.
 const (
 	VerbOpen      Verb = "open"
 	VerbReopen    Verb = "reopen"
@@ -32,32 +32,32 @@ type Act struct {
 	By       Person
 	// To is who an incident is assigned to.
 	To Person
-	// Text is a note, which may come with every verb.
+	// Text is a note, which every verb may have.
 	Text string
 	// RequestID identifies the request, in Slack or at an HTTP caller: a second one of the
 	// same id changes nothing more. Empty for none.
 	RequestID string
 }
 
-// Acted is what became of an act.
+// Acted is the result of an act.
 type Acted struct {
-	// Incident is as it is now. Its ID is that of the act when nobody knows it.
+	// Incident is the incident as it is now. For ActUnknown it has only the ID.
 	Incident Incident
 	Effect   ActEffect
 }
 
-// ActEffect says what an act changed.
+// ActEffect is the effect of an act.
 type ActEffect string
 
-// The effects of an act. Already: it was so before, and Incident tells who did it.
+// The effects. ActAlready means that nothing changed: Incident says who did it before.
 const (
 	ActDone    ActEffect = "done"
 	ActAlready ActEffect = "already"
 	ActUnknown ActEffect = "unknown"
 )
 
-// Event is a line of an incident's history: everything that people, the clock
-// and first alerts did to it. Lines are never changed.
+// Event is a line of an incident's history: what people, the clock and alerts did to
+// it. Lines are never changed.
 type Event struct {
 	Incident string    `json:"incident,omitempty"`
 	Silence  string    `json:"silence,omitempty"`
@@ -66,7 +66,7 @@ type Event struct {
 	By       Person    `json:"by,omitzero"`
 	To       Person    `json:"to,omitzero"`
 	Text     string    `json:"text,omitempty"`
-	// RequestID is that of the act it records. The store takes an incident's or a
-	// silence's line with a RequestID that it has already for a conflict.
+	// RequestID is that of the act it records. A second line of an incident or a
+	// silence with the same RequestID is a conflict.
 	RequestID string `json:"-"`
 }

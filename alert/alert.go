@@ -1,12 +1,13 @@
-// Package alert holds the words that all of Tocsin speaks (alert, incident,
-// delivery, card, lane, ledger) and the pure rules that need only them.
+// Package alert holds the domain types that all packages share (alert, incident,
+// delivery, card, lane, ledger) and the pure rules that need nothing else.
 //
-// It refuses to do I/O, to read a clock, and to know Slack, SQL or HTTP.
+// It does no I/O, and except for new ids it gets the time as a parameter. It knows how
+// Slack writes ids and what its error codes mean, but calls no API.
 package alert
 
 import "time"
 
-// Severity says how bad an alert is, from Info up to Critical.
+// Severity is how bad an alert is, from Info up to Critical.
 type Severity string
 
 // The severities, worst first.
@@ -20,7 +21,7 @@ const (
 // Severities lists every severity, worst first.
 func Severities() []Severity { return []Severity{Critical, Error, Warning, Info} }
 
-// Rank is 0 for critical up to 3 for info; an unknown severity ranks last, 4.
+// Rank is 0 for critical to 3 for info, and 4 for an unknown severity.
 func (s Severity) Rank() int {
 	for i, known := range Severities() {
 		if s == known {
@@ -30,7 +31,7 @@ func (s Severity) Rank() int {
 	return len(Severities())
 }
 
-// Status says whether an alert reports trouble or its end.
+// Status says whether an alert reports a problem or its end.
 type Status string
 
 // The two statuses, in Alertmanager's words.
@@ -45,8 +46,8 @@ type Link struct {
 	URL   string `json:"url"`
 }
 
-// Alert is one message in, as its sender wrote it plus what acceptance added
-// (ID, AcceptedAt, and defaults for what was left out).
+// Alert is one incoming message, as its sender wrote it, with ID, AcceptedAt and
+// defaults added by Prepare.
 type Alert struct {
 	ID             string            `json:"id"`
 	Source         string            `json:"source,omitempty"`
@@ -64,11 +65,11 @@ type Alert struct {
 	AcceptedAt     time.Time         `json:"accepted_at"`
 }
 
-// Standing says where an accepted alert stands in the ledger; each alert has
-// exactly one at every instant.
+// Standing is an accepted alert's state in the ledger. Each alert has exactly one at
+// every moment.
 type Standing string
 
-// The standings. Folded means: a card that counts it has been shown.
+// The standings. Folded means that a card or digest that counts it has been shown.
 const (
 	StandPending   Standing = "pending"
 	StandDelivered Standing = "delivered"
@@ -77,32 +78,32 @@ const (
 	StandDead      Standing = "dead"
 )
 
-// Record is an accepted alert together with its standing and the times of its
-// way to Slack. Zero times mean: not yet.
+// Record is an accepted alert with its standing and what is known of its delivery.
+// Zero times mean: not yet.
 type Record struct {
 	Alert
 	Standing Standing `json:"standing"`
 	Reason   string   `json:"reason,omitempty"`
 	Incident string   `json:"incident"`
 	Lane     string   `json:"lane"`
-	// Silence is the id of the silence that hides it, which counts it when it is
-	// committed; afterwards Reason tells.
+	// Silence is the id of the silence that hides it. It is only set in a Change;
+	// afterwards Reason names the silence.
 	Silence string `json:"-"`
-	// Version is the incident's version that first counted this alert; a card
-	// that shows this version or a later one accounts for it.
+	// Version is the first version of the incident that counts this alert. A card
+	// with this version or a later one accounts for it.
 	Version int64 `json:"-"`
-	// Delivery is the post that this alert opened, or empty if it was folded.
+	// Delivery is the post that this alert caused, or empty if it was folded.
 	Delivery     string    `json:"delivery,omitempty"`
 	StartedAt    time.Time `json:"started_at,omitzero"`
 	DeliveredAt  time.Time `json:"delivered_at,omitzero"`
 	Conversation string    `json:"conversation,omitempty"`
 	TS           string    `json:"ts,omitempty"`
-	// PossibleDuplicate: it may be shown twice, because an answer was lost and
-	// Slack could not be searched for the first attempt.
+	// PossibleDuplicate is set when it may be shown twice: a response was lost, and
+	// the conversation could not be searched for the first attempt.
 	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
 }
 
-// Effect says what an accepted alert did.
+// Effect is what an accepted alert did.
 type Effect string
 
 // The effects of one alert.
@@ -114,7 +115,7 @@ const (
 	EffectDuplicate Effect = "duplicate"
 )
 
-// Accepted is the receipt for one alert: it is on disk.
+// Accepted is the receipt for one alert that is on disk.
 type Accepted struct {
 	ID       string `json:"id"`
 	Key      string `json:"key"`

@@ -76,7 +76,7 @@ func TestABadAlertIsRefusedWithARemedy(t *testing.T) {
 		"unknown status":   {alert.Alert{Title: "x", Status: "broken"}, `unknown status "broken"`},
 		"bad UTF-8":        {alert.Alert{Title: "x\xff"}, "title is not valid UTF-8"},
 		"bad label":        {alert.Alert{Title: "x", Labels: map[string]string{"host": "\xff"}}, `labels["host"] is not valid UTF-8`},
-		"NUL":              {alert.Alert{Title: "x", Text: "a\x00b"}, "text holds a NUL"},
+		"NUL":              {alert.Alert{Title: "x", Text: "a\x00b"}, "text contains a NUL"},
 		"long title":       {alert.Alert{Title: strings.Repeat("x", alert.MaxTitle+1)}, "title is 1001, more than 1000"},
 		"many labels":      {alert.Alert{Title: "x", Labels: many}, "number of labels is 201"},
 		"bad link":         {alert.Alert{Title: "x", Links: []alert.Link{{URL: "javascript:alert(1)"}}}, "links[0] has no usable url"},

@@ -2,7 +2,7 @@ package alert
 
 import "time"
 
-// Query asks the store for what a decision needs.
+// Query says what a decision needs from the store.
 type Query struct {
 	// Keys asks for the latest incident of each route of each key.
 	Keys []string
@@ -12,45 +12,44 @@ type Query struct {
 	Acts []string
 	// IDs asks for these incidents.
 	IDs []string
-	// Now asks for the silences that hold then and for all subscriptions. The
-	// store has them in memory.
+	// Now is the time of the decision. The silences that are active then and all
+	// subscriptions are always returned: the store has them in memory.
 	Now time.Time
-	// Due asks for the incidents whose DueAt is not after Now, at most MaxFound,
-	// those that are due longest first, and for NextDue.
+	// Due asks for the incidents whose DueAt is not after Now, earliest first, at most
+	// MaxFound, and for NextDue.
 	Due bool
-	// Open asks for the incidents that are open or acknowledged, worst first, at
-	// most MaxFound.
+	// Open asks for the open and acknowledged incidents, worst first, at most MaxFound.
 	Open bool
-	// Silence asks for the silence of this id, ended or not.
+	// Silence asks for the silence of this id, active or ended.
 	Silence string
 }
 
 // MaxFound bounds how many incidents one query returns by Due or Open.
 const MaxFound = 1000
 
-// Snapshot answers a Query: what is true in the store now.
+// Snapshot is what the store returns for a Query.
 type Snapshot struct {
-	// Incidents come once each: the latest of the query's Keys first, and
-	// behind them what else is asked for, perhaps an older one of such a key.
+	// Incidents are returned once each: first the latest of the query's Keys, then the
+	// others, possibly including older ones of the same keys.
 	Incidents []Incident
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted
-	// Done are the lines that the query's Acts have left.
+	// Done are the history lines with a RequestID of the query's Acts.
 	Done []Event
 	// LastID is the id of the latest incident of all, or empty.
 	LastID string
-	// Silences are those that hold at the query's Now, the latest first, and
-	// the one it names. Only for the latter Hidden is up to date.
+	// Silences are those active at the query's Now, latest first, and the one that it
+	// names. Hidden is up to date only for the latter.
 	Silences []Silence
 	// LastSilence is the id of the latest silence of all, or empty.
 	LastSilence   string
 	Subscriptions []Subscription
-	// NextDue is the earliest DueAt of all incidents, those that are due included;
-	// zero when there is none.
+	// NextDue is the earliest DueAt of all incidents, including those that are due;
+	// zero if there is none.
 	NextDue time.Time
 }
 
-// Change is what one decision wants written, all of it or nothing.
+// Change is the result of one decision. It is written completely or not at all.
 type Change struct {
 	Alerts []Record
 	// Incidents are new (Version 1) or changed (Version is one more than the
@@ -60,16 +59,16 @@ type Change struct {
 	// store while an earlier post or update of the same card still waits,
 	// because that one will show the newest state anyway.
 	Deliveries []Delivery
-	// Silences are new or changed. An incident that is kept quiet by one of them
-	// becomes due when it ends, if it was to be later. Hidden is not taken from
-	// here: the store counts the alerts whose Silence names it.
+	// Silences are new or changed. The incidents that one of them silences become due
+	// when it ends, unless they are due before. Hidden is ignored: the store counts the
+	// alerts whose Silence names it.
 	Silences []Silence
-	// History are lines to add. That an incident was first opened needs none: the
-	// store tells it from FirstAt.
+	// History are lines to add. The opening of an incident needs none: the store
+	// derives it from FirstAt.
 	History []Event
 }
 
-// Lanes lists the lanes that the change owes something to, each once.
+// Lanes lists the lanes of the new deliveries, each once.
 func (c Change) Lanes() []string {
 	seen := map[string]bool{}
 	var lanes []string
@@ -82,11 +81,10 @@ func (c Change) Lanes() []string {
 	return lanes
 }
 
-// Envelope is one request from Slack, as it came, kept until it is handled.
+// Envelope is one request from Slack as received, kept until it is handled.
 type Envelope struct {
 	ID string
-	// Dedupe is the sender's own identity of the content (event_id, trigger_id),
-	// or empty.
+	// Dedupe is Slack's id of the content (event_id, trigger_id), or empty.
 	Dedupe string
 	// Type is events_api, slash_commands or interactive.
 	Type       string
@@ -108,8 +106,8 @@ type Counts struct {
 type LaneCounts struct {
 	Lane string `json:"lane"`
 	Counts
-	// PossibleDuplicates is how many deliveries may be shown twice, because they
-	// were sent again without being able to look. It is no part of the sum.
+	// PossibleDuplicates counts deliveries that may be shown twice, because they were
+	// sent again without a search for the first attempt. It is not part of the sum.
 	PossibleDuplicates int64 `json:"possible_duplicates,omitempty"`
 }
 
@@ -121,29 +119,29 @@ type Ledger struct {
 	PossibleDuplicates int64 `json:"possible_duplicates"`
 }
 
-// Health is how the daemon is doing, for people and probes.
+// Health is the state of the daemon, for people and probes.
 type Health struct {
 	// Connections is how many Socket Mode connections are up (of two).
 	Connections    int       `json:"connections"`
 	ConnectedSince time.Time `json:"connected_since,omitzero"`
-	// Held says why nothing is being sent at all, or is empty.
+	// Held says why nothing is sent at all; empty if deliveries work.
 	Held string `json:"held,omitempty"`
-	// Waiting is how many lanes have something to send.
+	// Waiting is how many lanes have pending deliveries.
 	Waiting     int       `json:"waiting_lanes"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
-	// DeadLetters is how many deliveries were given up and wait for a person.
+	// DeadLetters is how many deliveries were given up and not retried or dropped.
 	DeadLetters int64 `json:"dead_letters"`
-	// Problems are what a person should know, each with its remedy; empty means ready.
+	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
-	// Notes are what a person should look at although alerts come through.
+	// Notes are problems that do not keep alerts from being delivered.
 	Notes []Problem `json:"notes,omitempty"`
 }
 
-// Problem is something wrong and what to do about it.
+// Problem is a problem and its remedy.
 type Problem struct {
 	What string `json:"error"`
 	Fix  string `json:"hint"`
-	// Lane is the conversation it concerns; empty if it is more than one.
+	// Lane is the conversation it concerns; empty for several or none.
 	Lane string `json:"lane,omitempty"`
 }

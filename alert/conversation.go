@@ -15,14 +15,13 @@ var (
 	mailAddress = regexp.MustCompile(`^[^\s@<>|]+@[^\s@<>|]+\.[^\s@<>|]+$`)
 )
 
-// shortestID is the length from which capitals alone are an id: some ids have
-// no digit, and no channel's name has capitals.
+// shortestID is the length from which a word of capitals is an id: some ids have no
+// digit, and channel names have no capitals.
 const shortestID = 9
 
-// ParseConversation brings the ways of naming a conversation to one spelling,
-// so that one conversation has one lane: a Slack id (C… G… D… U… W…), #name,
-// @user, or user@mail. Slack's own <#C…|name> and <@U…> are understood, and a
-// bare word is a channel's name. The error is an *InputError.
+// ParseConversation normalizes the name of a conversation to a Slack id (C… G… D… U…
+// W…), #name, @user or user@mail. It also reads Slack's <#C…|name> and <@U…>; a bare
+// word is a channel's name. The error is an *InputError.
 func ParseConversation(s string) (string, error) {
 	s = strings.TrimSpace(s)
 	if m := slackLink.FindStringSubmatch(s); m != nil {

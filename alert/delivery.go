@@ -5,11 +5,11 @@ import (
 	"time"
 )
 
-// Kind says what a delivery does in Slack.
+// Kind is what a delivery does in Slack.
 type Kind string
 
-// The kinds: a new card, an edit of it, a message in its thread; and one card
-// for many incidents, and a part of their complete list in its thread.
+// The kinds: a new card, an edit of it, a message in its thread; one card for many
+// incidents, and a part of their complete list in its thread.
 const (
 	Post   Kind = "post"
 	Update Kind = "update"
@@ -18,16 +18,16 @@ const (
 	List   Kind = "list"
 )
 
-// InThread says whether a delivery of this kind goes into a card's thread. The
-// others show the newest state of what they are about.
+// InThread reports whether a delivery of this kind goes into a card's thread. The
+// others show the newest state of the card.
 func (k Kind) InThread() bool { return k == Reply || k == List }
 
-// DeliveryState says how far a delivery has come.
+// DeliveryState is the state of a delivery.
 type DeliveryState string
 
-// The states of a delivery. A superseded one was not needed any more, because
-// another delivery had shown all it would have shown. A dropped one was dead,
-// and a person decided that nobody needs it.
+// The states. A superseded delivery was not needed, because another one had shown
+// everything it would have shown. A dropped one is a dead letter that a person
+// decided not to retry.
 const (
 	Pending    DeliveryState = "pending"
 	Sending    DeliveryState = "sending"
@@ -37,7 +37,7 @@ const (
 	Dropped    DeliveryState = "dropped"
 )
 
-// Delivery is one thing owed to one lane.
+// Delivery is one message for one lane.
 type Delivery struct {
 	ID       string        `json:"id"`
 	Lane     string        `json:"lane"`
@@ -48,37 +48,38 @@ type Delivery struct {
 	Seq int64 `json:"seq"`
 	// Priority is 0 for critical and 1 for the rest: lower goes first.
 	Priority int `json:"priority"`
-	// Note is what a reply says; nil for a post or an update.
+	// Note is the content of a reply; nil for a post or an update.
 	Note *Note `json:"note,omitempty"`
 	// Attempts counts sends that Slack did not throttle.
 	Attempts int `json:"attempts"`
-	// CreatedAt is when it began to be owed, NextAt when it may be tried next.
+	// CreatedAt is when it was decided, NextAt when it may be attempted next.
 	CreatedAt time.Time `json:"created_at"`
 	NextAt    time.Time `json:"next_at"`
 	// StartedAt is when the latest attempt began (persisted before the attempt).
-	// Claiming an unsure delivery leaves it alone, because the look for what the
-	// earlier attempt may have posted has to begin there.
+	// Claiming an unsure delivery does not change it, because the search for what the
+	// earlier attempt may have posted begins there.
 	StartedAt time.Time `json:"started_at,omitzero"`
 	DoneAt    time.Time `json:"done_at,omitzero"`
 	// Plain is set when Slack refused the card's blocks: send escaped text only.
 	Plain bool `json:"plain,omitempty"`
-	// TopLevel is set when a reply can't go into its thread: post it beside the card.
+	// TopLevel is set when a reply can't go into its thread and is posted in the channel.
 	TopLevel bool `json:"top_level,omitempty"`
 	// Unsure is set when an earlier attempt may have reached Slack.
 	Unsure bool `json:"unsure,omitempty"`
-	// PossibleDuplicate is set when it was sent again without being able to look.
+	// PossibleDuplicate is set when it was sent again without a search for the first
+	// attempt.
 	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
-	// Via is the conversation that the latest attempt went to in place of the
-	// lane (persisted before the attempt); empty: to the lane itself.
+	// Via is the fallback conversation of the latest attempt (persisted before the
+	// attempt); empty if it went to the lane itself.
 	Via string `json:"via,omitempty"`
-	// Class is that of the latest attempt that failed, or empty.
+	// Class is the error class of the latest failed attempt, or empty.
 	Class        Class  `json:"class,omitempty"`
 	Reason       string `json:"reason,omitempty"`
 	Conversation string `json:"conversation,omitempty"`
 	TS           string `json:"ts,omitempty"`
 }
 
-// Topic says what a note is about.
+// Topic is what a note is about.
 type Topic string
 
 // The topics of a note in a card's thread.
@@ -100,7 +101,7 @@ const (
 	TopicUnsilenced Topic = "unsilenced" // the silence is over, and it is still open
 )
 
-// Note is what a reply says, fixed when it was decided.
+// Note is the content of a reply, as of its decision.
 type Note struct {
 	Topic    Topic         `json:"topic"`
 	Text     string        `json:"text,omitempty"`
@@ -111,18 +112,18 @@ type Note struct {
 	By       Person        `json:"by,omitzero"`
 	To       Person        `json:"to,omitzero"`
 	At       time.Time     `json:"at,omitzero"`
-	// Mention are who is pinged by it (see ParseMention).
+	// Mention is who is mentioned by it (see ParseMention).
 	Mention []string `json:"mention,omitempty"`
 	// Broadcast shows the reply in the channel as well.
 	Broadcast bool `json:"broadcast,omitempty"`
 }
 
-// Job is a claimed delivery with all that is needed to send it, as of the claim.
+// Job is a claimed delivery with everything needed to send it, as of the claim.
 type Job struct {
 	Delivery
 	Incident Incident `json:"-"`
-	// Card is where the incident is shown in this lane; TS is empty before the
-	// post was delivered.
+	// Card is the incident's card in this lane; TS is empty before the post was
+	// delivered.
 	Card Card `json:"-"`
 	// Known is the Slack id of the job's Place from an earlier delivery, or empty.
 	Known string `json:"-"`

@@ -5,33 +5,33 @@ import (
 	"fmt"
 )
 
-// The errors that packages tell each other apart by.
+// The errors that callers distinguish.
 var (
 	// ErrConflict: what was loaded has changed since; load and decide again.
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrUnavailable: nothing was accepted because the store can't write now.
+	// ErrUnavailable: nothing was changed because the store can't write.
 	ErrUnavailable = errors.New("store can't write")
-	// ErrOverloaded: nothing was accepted because too much waits for the disk.
+	// ErrOverloaded: nothing was changed because too many requests wait for the disk.
 	ErrOverloaded = errors.New("too many alerts at once")
-	// ErrBacklog: nothing was accepted because too many alerts wait for Slack.
+	// ErrBacklog: nothing was accepted because too many alerts are pending.
 	ErrBacklog = errors.New("too many alerts wait for Slack")
 	// ErrInternal: nothing was changed because a decision panicked.
 	ErrInternal = errors.New("internal error")
-	// ErrNotDead: what is to be retried or dropped is no dead letter.
-	ErrNotDead = errors.New("no dead letter")
-	// ErrNotFound: there is no such thing.
+	// ErrNotDead: the delivery is not a dead letter.
+	ErrNotDead = errors.New("not a dead letter")
+	// ErrNotFound: the id is unknown.
 	ErrNotFound = errors.New("not found")
 )
 
-// InputError says what is wrong with an alert and what to write instead.
+// InputError is a mistake in an alert, and what to write instead.
 type InputError struct {
-	// Item is the alert's place in its batch from 1, or 0 for a single one.
+	// Item is the alert's position in its batch from 1, or 0 for a single one.
 	Item    int
 	Message string
 	Hint    string
 }
 
-// Error says the message, with the item in a batch.
+// Error is the message, in a batch with the item.
 func (e *InputError) Error() string {
 	if e.Item > 0 {
 		return fmt.Sprintf("alert %d: %s", e.Item, e.Message)

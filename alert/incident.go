@@ -2,7 +2,7 @@ package alert
 
 import "time"
 
-// State says how far people have come with an incident.
+// State is the state of an incident.
 type State string
 
 // The states of an incident, in the order they usually come.
@@ -10,9 +10,8 @@ const (
 	Open          State = "open"
 	Acked         State = "acked"
 	StateResolved State = "resolved"
-	// StateDigest is that of the stand-in for a digest, which has a version, a
-	// card and deliveries as an incident has. It is none of the states people
-	// see, and no list of incidents shows it.
+	// StateDigest marks the row that represents a digest, which has a version, a card
+	// and deliveries like an incident. People never see it in a list.
 	StateDigest State = "digest"
 )
 
@@ -33,38 +32,38 @@ type Incident struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
 	Mention  string            `json:"mention,omitempty"`
-	// Count is how many firing alerts it stands for.
+	// Count is the number of its firing alerts.
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
-	// OpenedAt is when it last became open for people to see: FirstAt, when it was
-	// reopened, or when what kept it quiet ended. Escalation counts from it.
+	// OpenedAt is when it last became open and visible: FirstAt, when it was reopened,
+	// or when a silence or quiet hours ended. Escalation counts from it.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
 	AckedBy  Person    `json:"acked_by,omitzero"`
 	AckedAt  time.Time `json:"acked_at,omitzero"`
-	// Assignee is who is to care for it; who acknowledges it becomes that.
+	// Assignee is who is responsible. Acknowledging also assigns the incident.
 	Assignee   Person    `json:"assignee,omitzero"`
 	ResolvedAt time.Time `json:"resolved_at,omitzero"`
-	// ResolvedBy is who closed it; empty when an alert said that it is over.
+	// ResolvedBy is who resolved it; empty if an alert did.
 	ResolvedBy Person `json:"resolved_by,omitzero"`
-	// Silence is the id of the silence that keeps it quiet until SilencedUntil;
-	// empty for none.
+	// Silence is the id of the silence that silences it until SilencedUntil; empty for
+	// none.
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
 	// HeldUntil is when its card is posted, while quiet hours or a silence keep
 	// it back; zero once a card is owed. It is SilencedUntil when only silenced
 	// alerts are in it, and another time when one waits to be shown.
 	HeldUntil time.Time `json:"held_until,omitzero"`
-	// Escalated is how many steps of its escalation were taken since it was opened
-	// or reopened.
+	// Escalated is how many escalation steps were performed since it was opened or
+	// reopened.
 	Escalated int `json:"escalated,omitempty"`
-	// DueAt is when the clock has to look at it next; zero for never.
+	// DueAt is when it is due for the next decision of the clock; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`
-	// Mentions are who is pinged by its card in a lane (see ParseMention).
+	// Mentions says who is mentioned by its card in a lane (see ParseMention).
 	Mentions map[string][]string `json:"mentions,omitempty"`
-	// Lanes are the conversations that show it, in the order of the route.
+	// Lanes are the conversations that show it, in the order of its route.
 	Lanes []string `json:"lanes"`
-	// Cards are where it is shown; a lane without a card has not been reached yet.
+	// Cards are its cards. A lane without one has not been reached yet.
 	Cards []Card `json:"cards,omitempty"`
 }
 
@@ -76,8 +75,8 @@ type Card struct {
 	TS           string `json:"ts"`
 	// Version is the incident's version the card shows.
 	Version int64 `json:"version"`
-	// Via is the conversation that stood in for the lane when the card was
-	// posted; empty: it is in the lane itself.
+	// Via is the fallback conversation in which the card was posted; empty if it is in
+	// the lane itself.
 	Via string `json:"via,omitempty"`
 	// Digest is set when the message is a digest that shows many incidents.
 	Digest bool `json:"digest,omitempty"`
@@ -93,15 +92,15 @@ func (i Incident) Card(lane string) Card {
 	return Card{Lane: lane}
 }
 
-// IncidentFilter chooses incidents. Zero fields do not restrict.
+// IncidentFilter selects incidents. Zero fields do not restrict.
 type IncidentFilter struct {
 	// States keeps incidents in one of these states.
 	States []State
 	// Matchers keeps incidents that match.
 	Matchers Matchers
-	// Mine keeps those that this person (U…) acknowledged or is to care for.
+	// Mine keeps those that this person (U…) acknowledged or is assigned to.
 	Mine string
-	// Offset leaves out the first ones.
+	// Offset skips the first ones.
 	Offset int
 	// Limit is the most that are returned, worst first, then latest first;
 	// 0 means 100.

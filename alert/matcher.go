@@ -71,7 +71,7 @@ const (
 	maxRegexp = 5000
 )
 
-// NewMatcher makes a matcher; its error is an *InputError.
+// NewMatcher returns a matcher. The error is an *InputError.
 func NewMatcher(name, op, value string) (Matcher, error) {
 	m := Matcher{Name: name, Op: op, Value: value}
 	if len(name)+len(value) > maxMatcher {
@@ -85,13 +85,13 @@ func NewMatcher(name, op, value string) (Matcher, error) {
 		m.re, err = regexp.Compile("^(?s:" + value + ")$")
 	}
 	if err != nil {
-		return m, &InputError{Message: fmt.Sprintf("%.60q is no regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
+		return m, &InputError{Message: fmt.Sprintf("%.60q is not a regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
 	}
 	return m, nil
 }
 
-// checkRegexp looks at an expression by itself, for a)|(b is none but would be
-// one between brackets, and refuses one that would cost every alert much time.
+// checkRegexp parses an expression by itself, because a)|(b would be valid between
+// brackets, and refuses one that would take much time for every alert.
 func checkRegexp(value string) error {
 	re, err := syntax.Parse(value, syntax.Perl)
 	if err != nil {
@@ -104,8 +104,8 @@ func checkRegexp(value string) error {
 	return err
 }
 
-// Match tells whether the condition holds for s. One with a regular expression
-// that NewMatcher did not make holds for nothing.
+// Match reports whether the condition holds for s. A matcher with a regular
+// expression must come from NewMatcher, or it matches nothing.
 func (m Matcher) Match(s Subject) bool {
 	value := s.Value(m.Name)
 	switch m.Op {
@@ -139,7 +139,7 @@ func quote(s string) string { return `"` + quoting.Replace(s) + `"` }
 // string in Alertmanager's syntax.
 type Matchers []Matcher
 
-// Match tells whether every condition holds for s.
+// Match reports whether every condition holds for s.
 func (ms Matchers) Match(s Subject) bool {
 	for _, m := range ms {
 		if !m.Match(s) {
@@ -149,8 +149,7 @@ func (ms Matchers) Match(s Subject) bool {
 	return true
 }
 
-// Everything tells whether they ask for nothing: they match what has no labels
-// at all.
+// Everything reports whether they match even an alert without labels.
 func (ms Matchers) Everything() bool { return ms.Match(Subject{}) }
 
 // String is the matchers as they are written: severity="critical", service=~"db-.*".
@@ -172,8 +171,8 @@ func (ms *Matchers) UnmarshalText(text []byte) error {
 	return err
 }
 
-// closing are the marks that may end a quotation, by those that begin one: what
-// keyboards make of quotation marks pairs in every way.
+// closing has the marks that may end a quotation, by the mark that begins it:
+// keyboards pair typographic quotation marks in every way.
 var closing = map[rune]string{'"': `"`, '\'': "'", '“': smartDouble, '”': smartDouble, '„': smartDouble, '«': smartDouble, '»': smartDouble, '‘': smartSingle, '’': smartSingle}
 
 const (
@@ -182,11 +181,11 @@ const (
 )
 
 // ParseMatchers reads matchers in Alertmanager's syntax, with or without braces,
-// between commas or blanks, values with or without quotes. An empty text has
+// separated by commas or blanks, values with or without quotes. An empty text has
 // none. The error is an *InputError.
 func ParseMatchers(s string) (Matchers, error) {
 	if !ValidText(s) {
-		return nil, &InputError{Message: "the matchers are no text", Hint: "send text encoded as UTF-8, without NUL characters"}
+		return nil, &InputError{Message: "the matchers are not valid text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	}
 	p := matcherText{rest: strings.TrimSpace(s)}
 	if inner, ok := strings.CutPrefix(p.rest, "{"); ok {
@@ -207,10 +206,10 @@ func ParseMatchers(s string) (Matchers, error) {
 	return all, nil
 }
 
-// matcherText is what of a text is still to be read.
+// matcherText is the part of a text that has not been read yet.
 type matcherText struct{ rest string }
 
-// skip leaves out blanks and the characters in others.
+// skip skips blanks and the characters in others.
 func (p *matcherText) skip(others string) {
 	p.rest = strings.TrimLeftFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(others, r) })
 }
@@ -226,7 +225,7 @@ func (p *matcherText) next() (Matcher, error) {
 	if op == "" || name == "" {
 		first, _, _ := strings.Cut(whole, " ")
 		return Matcher{}, &InputError{
-			Message: fmt.Sprintf("%.60q is no matcher", first),
+			Message: fmt.Sprintf("%.60q is not a matcher", first),
 			Hint:    `write label="value"; the operators are = != =~ !~`,
 		}
 	}
@@ -268,8 +267,8 @@ func (p *matcherText) word(ends string) (string, error) {
 	return word, nil
 }
 
-// quoted reads up to the next of the marks; a backslash before a quote or a
-// backslash takes its meaning away, and \n is a line end.
+// quoted reads up to the next of the marks. A backslash escapes a quote or a
+// backslash, and \n is a line end.
 func (p *matcherText) quoted(marks string) (string, error) {
 	var b strings.Builder
 	escaped := false
@@ -290,8 +289,8 @@ func (p *matcherText) quoted(marks string) (string, error) {
 	return "", &InputError{Message: "a quotation mark is never closed", Hint: `write label="value"`}
 }
 
-// unescape is what a backslash and r stand for. Before other characters the
-// backslash stands for itself, so that a regular expression needs no second one.
+// unescape returns what a backslash and r stand for. Before other characters a
+// backslash is literal, so that a regular expression needs no second one.
 func unescape(r rune) string {
 	switch {
 	case r == 'n':
@@ -302,7 +301,7 @@ func unescape(r rune) string {
 	return `\` + string(r)
 }
 
-// plainName tells names that need no quotes.
+// plainName reports whether a name needs no quotes.
 func plainName(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:/-", r)

@@ -41,19 +41,19 @@ func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
 
 func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 	for text, want := range map[string]string{
-		"severity":                          "is no matcher",
-		`="x"`:                              "is no matcher",
+		"severity":                          "is not a matcher",
+		`="x"`:                              "is not a matcher",
 		`{severity="x"`:                     "brace",
 		`severity="x`:                       "never closed",
-		`a="b" and c="d"`:                   "is no matcher",
-		`a=~"("`:                            "no regular expression",
-		`a=~"b)|(c"`:                        "no regular expression",
-		`a=~"*"`:                            "no regular expression",
-		"a=\"\xff\"":                        "no text",
+		`a="b" and c="d"`:                   "is not a matcher",
+		`a=~"("`:                            "not a regular expression",
+		`a=~"b)|(c"`:                        "not a regular expression",
+		`a=~"*"`:                            "not a regular expression",
+		"a=\"\xff\"":                        "not valid text",
 		"a=" + strings.Repeat("x", 1000):    "longer than 1000",
 		strings.Repeat("a=b ", 21):          "more than 20",
 		`a=~"` + strings.Repeat("(", 900):   "never closed",
-		`a=~"(x{900}){900}"`:                "no regular expression",
+		`a=~"(x{900}){900}"`:                "not a regular expression",
 		`{severity="critical"} host="db-1"`: "brace",
 		`a=~"` + strings.Repeat(`x{1000}`, 9) + `"`: "repeats too much",
 	} {
@@ -119,7 +119,7 @@ func TestMatchersGoThroughJSON(t *testing.T) {
 		t.Errorf("read %+v, %v", back.Matchers, err)
 	}
 	if err := json.Unmarshal([]byte(`{"matchers":"a"}`), &back); err == nil {
-		t.Error("what is no matcher was read")
+		t.Error("what is not a matcher was read")
 	}
 }
 

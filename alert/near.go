@@ -1,8 +1,8 @@
 package alert
 
 // Distance counts the letters to insert, delete, change or swap with their
-// neighbour to make b out of a (the optimal string alignment distance). What is
-// more than most is most+1, found quickly for words of very different length.
+// neighbour to turn a into b (the optimal string alignment distance). Distances
+// above most are returned as most+1.
 func Distance(a, b string, most int) int {
 	x, y := []rune(a), []rune(b)
 	if len(x) > len(y)+most || len(y) > len(x)+most {
@@ -31,8 +31,8 @@ func Distance(a, b string, most int) int {
 	return min(last[len(y)], most+1)
 }
 
-// SeverityMeant is the severity that other tools call by this word in lower
-// case, or empty when none does.
+// SeverityMeant is the severity that other tools give this name, in lower case, or
+// empty.
 func SeverityMeant(word string) Severity {
 	switch word {
 	case "crit", "fatal", "emergency", "page", "high", "p1":

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Person is who did something: somebody in Slack, whose ID (U…) is known, or
-// only a name, such as that of a shell's user or of what sent an alert.
+// Person is who did something: a Slack user, whose ID (U…) is known, or only a name,
+// such as a shell user or the source of an alert.
 type Person struct {
 	ID   string `json:"id,omitempty"`
 	Name string `json:"name,omitempty"`
@@ -16,7 +16,7 @@ type Person struct {
 // personID is a person's id in Slack.
 var personID = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 
-// ParsePerson reads what String has written. What is no Slack id is a name.
+// ParsePerson reads what String writes. What is not a Slack id is a name.
 func ParsePerson(s string) Person {
 	id, name, both := strings.Cut(s, "|")
 	switch {
@@ -28,8 +28,8 @@ func ParsePerson(s string) Person {
 	return Person{Name: s}
 }
 
-// String is the person in one word, U0ANN|ann as in Slack's own <@U0ANN|ann>. A
-// name alone that could be taken for more stands behind a bar of its own.
+// String is the person in one word, U0ANN|ann as in Slack's <@U0ANN|ann>. A name that
+// could be read as something else gets a bar in front.
 func (p Person) String() string {
 	switch {
 	case p.ID == "" && !strings.Contains(p.Name, "|") && !personID.MatchString(p.Name):
@@ -40,7 +40,7 @@ func (p Person) String() string {
 	return p.ID + "|" + p.Name
 }
 
-// Is tells whether two say the same person: by id where both have one.
+// Is reports whether both are the same person, by id if both have one.
 func (p Person) Is(other Person) bool {
 	if p.ID != "" && other.ID != "" {
 		return p.ID == other.ID

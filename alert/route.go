@@ -15,72 +15,70 @@ const DefaultRoute = "default"
 // channelRoute begins the name of the route of an alert that names a channel.
 const channelRoute = "channel:"
 
-// ThreadPolicy says what is told in a card's thread besides what has no room on
-// the card, which always goes there.
+// ThreadPolicy says which notes a card's thread gets. Text that does not fit on the
+// card always goes there.
 type ThreadPolicy string
 
-// The policies: every firing again as well; what people do, and an end, a
-// return and a worse severity; nothing.
+// The policies: everything, including each repeated firing; what people do, and when
+// an incident is resolved, reopened or escalated; nothing.
 const (
 	ThreadAll       ThreadPolicy = "all"
 	ThreadImportant ThreadPolicy = "important"
 	ThreadNone      ThreadPolicy = "none"
 )
 
-// Route says where alerts that match go and what is done until somebody takes
-// them. Routes are asked in order; the first that matches takes the alert, and
-// with Continue further ones send it to their conversations as well.
+// Route says where matching alerts go and how they escalate. The first route that
+// matches applies, and with Continue also those that match after it.
 type Route struct {
-	// Name tells routes apart; two alerts with one key in one route are one incident.
+	// Name identifies the route. Alerts with one key in one route are one incident.
 	Name     string
 	Matchers Matchers
 	// To are conversations as ParseConversation writes them; empty means the default.
 	To []string
-	// Mention are pinged in these conversations when a card is posted: U… and S…
-	// (user group) ids, @name, user@mail, here, channel.
+	// Mention is who is mentioned in these conversations when a card is posted: U… and
+	// S… (user group) ids, @name, user@mail, here, channel.
 	Mention  []string
 	Continue bool
-	// Escalate are the steps that are taken while nobody has acknowledged, by After.
+	// Escalate has the escalation steps while nobody has acknowledged, by After.
 	Escalate []Step
-	// Remind is how often who acknowledged is reminded that it is still open; 0 is never.
+	// Remind is how often the person who acknowledged is reminded; 0 for never.
 	Remind time.Duration
 	// Quiet are hours in which cards wait; nil for none.
 	Quiet *Quiet
-	// Thread and Broadcast (replies that matter show in the channel as well) are
-	// the defaults where they are empty or nil.
+	// Thread and Broadcast (important replies are also shown in the channel) are the
+	// defaults if empty or nil.
 	Thread    ThreadPolicy
 	Broadcast *bool
-	// HoldUnsure leaves to a person what can't be looked for after its answer was
-	// lost, in place of sending it again; nil is the default.
+	// HoldUnsure leaves a delivery to a person, instead of sending it again, if its
+	// response was lost and Slack can't be searched; nil for the default.
 	HoldUnsure *bool
 }
 
-// Step is one step of an escalation: who else hears of it, and when.
+// Step is one escalation step: who else is notified, and when.
 type Step struct {
-	// After is counted from when the incident began to be open and was not held back.
+	// After is counted from Incident.OpenedAt.
 	After   time.Duration
 	To      []string
 	Mention []string
 }
 
-// Quiet are the hours of a day, in a zone, in which what is less severe than
-// Below waits for their end.
+// Quiet are hours of the day, in a time zone, during which cards less severe than
+// Below are held.
 type Quiet struct {
 	// From and Till are times since midnight; From after Till spans midnight.
 	From, Till time.Duration
 	Zone       *time.Location
-	// Days are those on which the quiet begins; empty means every day.
+	// Days are the days on which quiet hours begin; empty for every day.
 	Days  []time.Weekday
 	Below Severity
 }
 
-// longestQuiet is how many quiet times on end are taken as one, so that nothing
-// waits for ever where the quiet never ends.
+// longestQuiet is how many adjacent quiet periods count as one, so that nothing is
+// held forever if they never end.
 const longestQuiet = 7
 
-// Until returns the end of the quiet hours that hold back an alert of this
-// severity at now, and whether there are any. Where the next ones begin at that
-// end or before, it is theirs.
+// Until returns the end of the quiet hours that hold an alert of this severity at
+// now, and whether there are any. Adjacent quiet hours count as one.
 func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
 	if q == nil || severity.Rank() <= q.Below.Rank() {
 		return time.Time{}, false
@@ -96,7 +94,7 @@ func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
 	return end, end.After(now)
 }
 
-// end is when the quiet that holds at a time ends.
+// end returns when the quiet hours at a time end.
 func (q *Quiet) end(at time.Time) (time.Time, bool) {
 	zone := q.Zone
 	if zone == nil {
@@ -120,12 +118,12 @@ func (q *Quiet) end(at time.Time) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// clock is a time of day as the clocks of a zone show it.
+// clock returns the given time of day, by the clock of a time zone.
 func clock(day time.Time, at time.Duration, zone *time.Location) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
-// Routing is all routes and what holds where they say nothing.
+// Routing is all routes and the defaults.
 type Routing struct {
 	Default    string
 	Routes     []Route
@@ -134,11 +132,11 @@ type Routing struct {
 	HoldUnsure bool
 }
 
-// Plan is what the routes say about one alert.
+// Plan is the routing of one alert.
 type Plan struct {
-	// Route names the first route that took it.
+	// Route names the first route that matched.
 	Route string
-	// Stops are the conversations it goes to, each once, with who is pinged there.
+	// Stops are the conversations it goes to, each once, with who is mentioned there.
 	Stops      []Stop
 	Steps      []Step
 	Remind     time.Duration
@@ -146,8 +144,8 @@ type Plan struct {
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
-	// Taken are the places in Routes of those that took it.
-	Taken []int
+	// Matched are the indexes in Routes of those that matched.
+	Matched []int
 }
 
 // Stop is a conversation of a plan.
@@ -165,15 +163,15 @@ func (p Plan) Lanes() []string {
 	return lanes
 }
 
-// Plan asks the routes where s goes. An alert that names a channel goes there
-// and nowhere else; all the rest holds for it as for others.
+// Plan returns the routing of s. An alert that names a channel goes only there;
+// everything else applies to it as to others.
 func (r Routing) Plan(s Subject) Plan {
 	p := Plan{Route: DefaultRoute, Thread: cmp.Or(r.Thread, ThreadImportant), Broadcast: r.Broadcast, HoldUnsure: r.HoldUnsure}
 	for n, route := range r.Routes {
 		if !route.Matchers.Match(s) {
 			continue
 		}
-		r.take(&p, n, s)
+		r.apply(&p, n, s)
 		if !route.Continue {
 			break
 		}
@@ -190,10 +188,9 @@ func (r Routing) Plan(s Subject) Plan {
 	return p
 }
 
-// HoldsIn says whether a message in lane that stands for alerts of many routes
-// is left to a person when it is unsure: when one of the routes that send there
-// wants that. Where no route sends, alerts go that name the conversation, by any
-// route.
+// HoldsIn is HoldUnsure for a message in lane that shows alerts of many routes: set
+// if it is set for any route that sends there. A lane to which no route sends has
+// alerts that named it, and they may match any route.
 func (r Routing) HoldsIn(lane string) bool {
 	sends := lane == r.Default
 	holds := sends && r.HoldUnsure
@@ -208,21 +205,21 @@ func (r Routing) HoldsIn(lane string) bool {
 	return holds || !sends && somewhere
 }
 
-// sends says whether the route names the conversation, perhaps in a step.
+// sends reports whether the route sends to the conversation, possibly in a step.
 func (r Route) sends(lane string) bool {
 	return slices.Contains(r.To, lane) || slices.ContainsFunc(r.Escalate, func(s Step) bool { return slices.Contains(s.To, lane) })
 }
 
-// take adds what the n-th route says; the first that took the alert has the
-// say where only one can.
-func (r Routing) take(p *Plan, n int, s Subject) {
+// apply adds the n-th route to the plan. Settings that a plan has once come from the
+// first route.
+func (r Routing) apply(p *Plan, n int, s Subject) {
 	route := r.Routes[n]
-	if len(p.Taken) == 0 {
+	if len(p.Matched) == 0 {
 		p.Route, p.Quiet, p.Remind = route.Name, route.Quiet, route.Remind
 		p.Thread = cmp.Or(route.Thread, p.Thread)
 		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)
 	}
-	p.Taken = append(p.Taken, n)
+	p.Matched = append(p.Matched, n)
 	p.Steps = append(p.Steps, route.Escalate...)
 	lanes := route.To
 	if s.Channel != "" {
@@ -251,7 +248,7 @@ func (p *Plan) stop(lane string, mention []string) {
 	p.Stops[at].Mention = Union(p.Stops[at].Mention, mention)
 }
 
-// Union is a and what b has besides, in their order.
+// Union is a followed by the elements of b that it lacks.
 func Union(a, b []string) []string {
 	all := slices.Clone(a)
 	for _, s := range b {
@@ -265,9 +262,9 @@ func Union(a, b []string) []string {
 // slackGroup is how Slack writes a user group in a message.
 var slackGroup = regexp.MustCompile(`^<!subteam\^(S[A-Z0-9]{2,})(\|[^>]*)?>$`)
 
-// ParseMention brings a mention to one spelling: here, channel, a U…, W… or S…
-// id, @name or user@mail. Slack's own <@U…>, <!subteam^S…> and <!here> are
-// understood. The error is an *InputError.
+// ParseMention normalizes a mention to here, channel, a U…, W… or S… id, @name or
+// user@mail. It also reads Slack's <@U…>, <!subteam^S…> and <!here>. The error is an
+// *InputError.
 func ParseMention(s string) (string, error) {
 	s = strings.TrimSpace(s)
 	for _, own := range []*regexp.Regexp{slackLink, slackGroup} {
@@ -284,12 +281,12 @@ func ParseMention(s string) (string, error) {
 		return strings.ToLower(s), nil
 	}
 	return "", &InputError{
-		Message: fmt.Sprintf("%.60q is nobody to mention", s),
+		Message: fmt.Sprintf("%.60q can't be mentioned", s),
 		Hint:    "write here, channel, @name, user@example.com, or the id of a person (U…) or a user group (S…)",
 	}
 }
 
-// isMentionID tells an id from a name in capitals, such as @SRE.
+// isMentionID distinguishes an id from a name in capitals, such as @SRE.
 func isMentionID(s string) bool {
 	return mentionID.MatchString(s) && (len(s) >= shortestID || strings.ContainsAny(s, "0123456789"))
 }

@@ -56,7 +56,7 @@ func TestThePlanIsThatOfTheFirstRouteAndOfThoseItGoesOnTo(t *testing.T) {
 		},
 	} {
 		p := r.Plan(c.subject)
-		if p.Route != c.route || !reflect.DeepEqual(p.Stops, c.stops) || !slices.Equal(p.Taken, c.taken) {
+		if p.Route != c.route || !reflect.DeepEqual(p.Stops, c.stops) || !slices.Equal(p.Matched, c.taken) {
 			t.Errorf("%s: the plan is %+v", name, p)
 		}
 	}

@@ -2,7 +2,7 @@ package alert
 
 import "time"
 
-// Stats sums up the firing alerts that were accepted from From on, before Till.
+// Stats summarizes the firing alerts accepted from From until before Till.
 type Stats struct {
 	From       time.Time          `json:"from"`
 	Till       time.Time          `json:"till"`
@@ -11,12 +11,12 @@ type Stats struct {
 	BySeverity map[Severity]int64 `json:"by_severity"`
 	// Noisiest are the keys with the most alerts, at most ten.
 	Noisiest []KeyCount `json:"noisiest"`
-	// ToAck and ToResolve are the median times of the incidents that began in
-	// this time and were acknowledged or resolved; zero if none was.
+	// ToAck and ToResolve are the median times until incidents that opened in this
+	// time were acknowledged and resolved; zero if none was.
 	ToAck     time.Duration `json:"to_ack"`
 	ToResolve time.Duration `json:"to_resolve"`
-	// Latency and LatencyMost are the median and the 99th percentile of the time
-	// from accepting an alert to Slack showing it; zero if none was shown.
+	// Latency and LatencyMost are the median and the 99th percentile of the time from
+	// acceptance to delivery; zero if none was delivered.
 	Latency     time.Duration `json:"latency"`
 	LatencyMost time.Duration `json:"latency_p99"`
 	// Buckets divide the time into equal parts, oldest first.
@@ -31,8 +31,7 @@ type KeyCount struct {
 	Alerts   int64  `json:"alerts"`
 }
 
-// Bucket is how many alerts of each severity were accepted in one part of the
-// time, which begins At.
+// Bucket counts the alerts of each severity in one part of the time, from At.
 type Bucket struct {
 	At         time.Time          `json:"at"`
 	BySeverity map[Severity]int64 `json:"by_severity"`

@@ -11,8 +11,7 @@ import (
 // (docs/slack.md §2.6); 2,800 escaped characters leave room for what a view adds.
 const PageSize = 2800
 
-// EscapedLen is how many characters s has once & < > are written as Slack wants
-// them (&amp; &lt; &gt;).
+// EscapedLen is the length of s in characters with & < > escaped as &amp; &lt; &gt;.
 func EscapedLen(s string) int {
 	return utf8.RuneCountInString(s) + strings.Count(s, "&")*(escapedCost('&')-1) +
 		(strings.Count(s, "<")+strings.Count(s, ">"))*(escapedCost('<')-1)
@@ -29,10 +28,9 @@ func escapedCost(r rune) int {
 }
 
 // Pages splits text so that each page, once escaped, has at most PageSize
-// characters. It breaks behind a line or a word where one ends in the last
-// third of a page. Nothing is lost: the pages joined are the text. The first
-// page is what a card shows, the others continue in its thread. An empty text
-// has one empty page.
+// characters. It breaks after a line or a word if one ends in the last third of a
+// page. The pages joined are the text. A card shows the first page, and its thread
+// the others. An empty text has one empty page.
 func Pages(text string) []string {
 	if EscapedLen(text) <= PageSize {
 		return []string{text}
@@ -48,7 +46,7 @@ func Pages(text string) []string {
 	}
 }
 
-// pageEnd returns the byte offset behind the first page of text.
+// pageEnd returns the byte offset of the end of the first page.
 func pageEnd(text string) int {
 	used, line, word := 0, 0, 0
 	for i, r := range text {

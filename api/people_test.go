@@ -171,7 +171,7 @@ func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
 		"until a time":     {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"2026-01-02T18:00:00Z"}`, 201, `team="web" until 18:00 by the HTTP API: `, `"ends_at":"2026-01-02T18:00:00Z"`},
 		"of everything":    {"POST", "/v1/silences", `{"matchers":"","for":"2h"}`, 400, "", `match everything`},
 		"without matchers": {"POST", "/v1/silences", `{"for":"2h"}`, 400, "", `match everything`},
-		"a bad matcher":    {"POST", "/v1/silences", `{"matchers":"team","for":"2h"}`, 400, "", `is no matcher`},
+		"a bad matcher":    {"POST", "/v1/silences", `{"matchers":"team","for":"2h"}`, 400, "", `is not a matcher`},
 		"without an end":   {"POST", "/v1/silences", `{"matchers":"team=web"}`, 400, "", `either \"for\"`},
 		"with two ends":    {"POST", "/v1/silences", `{"matchers":"team=web","for":"2h","ends_at":"2026-01-02T18:00:00Z"}`, 400, "", `either \"for\"`},
 		"for ever":         {"POST", "/v1/silences", `{"matchers":"team=web","for":"ever"}`, 400, "", `write a duration`},

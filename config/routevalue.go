@@ -111,7 +111,7 @@ func words[T ~string](all []T) []string {
 func parseMention(value string) (string, *flaw) {
 	mention, err := alert.ParseMention(value)
 	if err != nil {
-		return "", &flaw{message: printable(value) + " is nobody to mention", write: []string{"here", "@name", "name@example.com", "U0123456789", "S0123456789"}}
+		return "", &flaw{message: printable(value) + " can't be mentioned", write: []string{"here", "@name", "name@example.com", "U0123456789", "S0123456789"}}
 	}
 	return mention, nil
 }

@@ -55,11 +55,11 @@ func reason(s alert.Silence) string {
 func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.applySilence(en, s)
-	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.Told, lane) })
+	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.AnnouncedIn, lane) })
 	if en.Severity != alert.Critical || known || len(lanes) == 0 {
 		return
 	}
-	s.Told, s.changed = alert.Union(s.Told, lanes), true
+	s.AnnouncedIn, s.changed = alert.Union(s.AnnouncedIn, lanes), true
 	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.EndsAt}
 	if s.Why != "" {
 		note.Text += ": " + s.Why

@@ -28,8 +28,8 @@ func TestTheSilenceDialogShowsErrorsAtTheirFields(t *testing.T) {
 	now := time.Unix(1795442000, 0)
 	for _, c := range []struct{ matchers, duration, until, reason, block, want string }{
 		{"", "1h", "", "", "matchers", "which alerts"},
-		{"service", "1h", "", "", "matchers", "no matcher"},
-		{`service=~"("`, "1h", "", "", "matchers", "no regular expression"},
+		{"service", "1h", "", "", "matchers", "not a matcher"},
+		{`service=~"("`, "1h", "", "", "matchers", "not a regular expression"},
 		{`service=~".*"`, "1h", "", "", "matchers", "perhaps all"},
 		{"service=db", "", "", "", "duration", "how long"},
 		{"service=db", "a while", "", "", "duration", "how long"},

@@ -99,7 +99,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `service!="db" 1h`: "perhaps all",
-		"service=db fro 2h": "Did you mean for?", "service for 2h": "no matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "no regular expression",
+		"service=db fro 2h": "Did you mean for?", "service for 2h": "not a matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
 		"service=db for 90": "90m", "k7f2 a=b for 1h": "at once", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
 	} {
 		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {
@@ -126,7 +126,7 @@ func TestAListIsReadInAnyOrder(t *testing.T) {
 			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
 		}
 	}
-	for said, want := range map[string]string{"opne": "Did you mean open?", "service": "states are", "a=~(": "no regular"} {
+	for said, want := range map[string]string{"opne": "Did you mean open?", "service": "states are", "a=~(": "not a regular"} {
 		if _, bad := parseList(read(said)); bad == nil || !strings.Contains(bad.Message+bad.Hint, want) {
 			t.Errorf("%q: %+v", said, bad)
 		}

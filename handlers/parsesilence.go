@@ -96,7 +96,7 @@ func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert
 var idShape = regexp.MustCompile(`^[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
 
 func noMatcher(word token) *alert.InputError {
-	bad := &alert.InputError{Message: word.raw + " is no matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~."}
+	bad := &alert.InputError{Message: word.raw + " is not a matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~."}
 	if near := nearest(word.key, []string{"for", "until", "because", "critical", "error", "warning", "info"}); near != "" {
 		bad.Hint = "Did you mean " + near + "? " + bad.Hint
 	}

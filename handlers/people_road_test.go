@@ -161,7 +161,7 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 	}
 	r.dialog(t, "ann", "1 open incident")
 	got, err := ann.Submit(t.Context(), map[string]map[string]any{"matchers": {"matchers": "service"}, "duration": {"duration": "until"}})
-	if err != nil || got.Closed || !strings.Contains(got.Errors["matchers"], "no matcher") || got.Errors["until"] == "" {
+	if err != nil || got.Closed || !strings.Contains(got.Errors["matchers"], "not a matcher") || got.Errors["until"] == "" {
 		t.Fatalf("a wrong dialog is answered with %+v, %v", got, err)
 	}
 	got, err = ann.Submit(t.Context(), map[string]map[string]any{"matchers": {"matchers": "service=“db”"}, "duration": {"duration": "2h"}, "reason": {"reason": "new <disks>"}})

@@ -76,7 +76,7 @@ func (c *changeWriter) writeSilences(ctx context.Context) error {
 func (c *changeWriter) writeSilence(ctx context.Context, s *alert.Silence, matchers string) error {
 	c.w.silences++
 	c.w.ruled = true
-	told, err := document(len(s.Told) == 0, s.Told)
+	told, err := document(len(s.AnnouncedIn) == 0, s.AnnouncedIn)
 	if err != nil {
 		return fmt.Errorf("write lanes: %w", err)
 	}

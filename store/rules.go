@@ -91,7 +91,7 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 			s.Matchers, err = parseMatchers(matchers)
 		}
 		if err == nil {
-			err = parse(told, &s.Told)
+			err = parse(told, &s.AnnouncedIn)
 		}
 		s.CreatedAt, s.EndsAt, s.By, s.EndedBy = fromMicros(created), fromMicros(ends), person(by), person(endedBy)
 		found = append(found, s)

@@ -190,7 +190,7 @@ func testSilenceChanged(t *testing.T, d *DB) {
 	}
 	commit(t, d, alert.Change{Silences: []alert.Silence{odd, silence(t, "s-last", 9)}})
 	hide(t, d, incident("a", "#db", 1), "s-odd")
-	odd.EndsAt, odd.EndedBy, odd.Told = at(3), alert.ParsePerson("U2|bob"), []string{"#db", "@ann"}
+	odd.EndsAt, odd.EndedBy, odd.AnnouncedIn = at(3), alert.ParsePerson("U2|bob"), []string{"#db", "@ann"}
 	commit(t, d, alert.Change{Silences: []alert.Silence{odd}})
 	got, err := d.Silences(t.Context(), alert.SilenceFilter{ID: "s-odd"})
 	must(t, err)

@@ -79,7 +79,7 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	}
 	reached := true
 	for n, route := range r.Routes {
-		matched := slices.Contains(plan.Taken, n)
+		matched := slices.Contains(plan.Matched, n)
 		x.Routes = append(x.Routes, newRouteResult(route, s, reached, matched))
 		reached = reached && (!matched || route.Continue)
 	}
