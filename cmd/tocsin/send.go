@@ -55,19 +55,20 @@ text is read from standard input.`,
 
 func (c *sendCmd) register(cmd *cobra.Command, w world) {
 	f, a := cmd.Flags(), &c.alert
-	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: the first line of its text)")
-	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY`: critical, error, warning or info (default: error)")
-	f.StringVarP(&a.Channel, "channel", "c", "", "conversation by `NAME`: C…, #name, @user, user@mail (default: the daemon's)")
-	f.StringVarP(&a.Key, "key", "k", "", "`KEY` of the incident: alerts with one key share a card\n(default: from source, labels and title)")
+	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: its first line)")
+	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY` of the alert: critical, error, warning or info (default: error)")
+	f.StringVarP(&a.Channel, "channel", "c", "", "conversation to send it to, by `NAME`: C…, #name, @user, user@mail\n(default: what the routes say)")
+	f.StringVarP(&a.Key, "key", "k", "", "`KEY` of the incident: alerts with the same key share a card\n(default: made from source, labels and title)")
 	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
 	f.StringVar(&a.Source, "source", "", "`NAME` of the sender")
 	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
 	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
 	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns")
-	f.TimeVar(&a.At, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` it happened, such as 2026-01-02T15:04:05Z (default: now)")
+	f.TimeVar(&a.At, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the event, such as 2026-01-02T15:04:05Z (default: now)")
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
-	f.DurationVar(&c.timeout, "timeout", 30*time.Second, "`DURATION` to keep trying while the daemon restarts, and to --wait")
+	c.timeout = 30 * time.Second
+	f.Var((*durationFlag)(&c.timeout), "timeout", "keep trying, and waiting with --wait, for this `DURATION`")
 	f.BoolVar(&c.json, "json", false, "print as JSON")
 	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
 	completeFlag(cmd, "channel", c.completeConversation(w))

@@ -52,9 +52,9 @@ The channel is told when a critical alert is hidden.`,
 		return c.run(cmd.Context(), w, matchers)
 	}
 	c.register(cmd)
-	cmd.Flags().StringVar(&c.length, "for", "", "how long, as a `DURATION`: 90m, 2h, 7d")
-	cmd.Flags().StringVar(&c.until, "until", "", "until this `TIME`: 18:00, 2026-01-02 18:00, or 2026-01-02T18:00:00Z")
-	cmd.Flags().StringVar(&c.because, "because", "", "the reason, a `TEXT` for other people")
+	cmd.Flags().StringVar(&c.length, "for", "", "silence for this `DURATION`: 90m, 2h, 7d")
+	cmd.Flags().StringVar(&c.until, "until", "", "silence until this `TIME`: 18:00, 2026-01-02 18:00, or 2026-01-02T18:00:00Z")
+	cmd.Flags().StringVar(&c.because, "because", "", "`REASON` for other people to see")
 	cmd.Flags().StringVar(&c.as, "as", "", "act under this `NAME` (default: your user name)")
 	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
 	return cmd
