@@ -21,10 +21,13 @@ const (
 	formerQuery = `SELECT DISTINCT c.digest FROM deliveries d JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3 AND c.digest <> d.digest`
 	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ?, via = ? WHERE digest = ?`
-	foldedAlerts   = `UPDATE alerts SET shown = ?, standing = 'folded'
-	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	// shownQuery are the incidents whose card a digest is. Those that have left it
+	// are shown by their own cards.
+	shownQuery   = `SELECT incident FROM cards WHERE digest = ?`
+	foldedAlerts = `UPDATE alerts SET shown = ?, standing = 'folded'
+	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
 	lostAlerts = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
-	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
 	// undoneAlerts has alerts die with the post that would have shown them.
 	undoneAlerts = `UPDATE alerts SET shown = coalesce((SELECT max(m.n) FROM deliveries m WHERE m.incident = alerts.incident
 		AND m.lane = alerts.lane AND m.stage IS NOT NULL AND m.digest = ? AND m.kind = 'post'), ?), standing = 'dead', reason = ?

@@ -275,30 +275,52 @@ func testDigestAnew(t *testing.T, d *DB) {
 	}
 }
 
-// testDigestAnewLeavesCards: what an incident that has left a digest waits for
-// comes, also when the digest is posted again.
-func testDigestAnewLeavesCards(t *testing.T, d *DB) {
+// postedAgain is a digest whose message was deleted, while own waits for the card
+// of an incident that has left it, and listed for the digest.
+func postedAgain(t *testing.T, d *DB) (digest alert.Job, own, listed alert.Change) {
+	t.Helper()
 	flooded(t, d, alert.Error, 8)
 	drain(t, d, 10)
 	happen(t, d, "error-3", worsen)
 	drain(t, d, 11)
-	happen(t, d, "error-0", resolve)
+	listed = happen(t, d, "error-0", resolve)
 	j := claimDigest(t, d, 20, alert.Update)
 	o := outcome(j, alert.Pending, at(20))
-	o.Kind, o.NextAt = j.Anew(), at(20) // its message was deleted
+	o.Kind, o.NextAt = j.Anew(), at(20)
 	must(t, d.Finish(t.Context(), o))
-	happen(t, d, "error-3", worsen)
+	own = happen(t, d, "error-3", worsen)
 	c := digestClaim(21)
 	c.Updates = false
-	j, _, err := d.Claim(t.Context(), c)
+	digest, _, err := d.Claim(t.Context(), c)
 	must(t, err)
-	if j.Kind != alert.Digest {
-		t.Fatalf("claimed a %s", j.Kind)
+	if digest.Kind != alert.Digest {
+		t.Fatalf("claimed a %s", digest.Kind)
 	}
-	deliver(t, d, j, 21)
+	return digest, own, listed
+}
+
+func testDigestLeavesCardsAlone(t *testing.T, d *DB) {
+	digest, own, listed := postedAgain(t, d)
+	deliver(t, d, digest, 21)
+	wantStanding(t, d, listed, alert.StandFolded)
+	wantStanding(t, d, own, alert.StandPending)
 	if got := drain(t, d, 22); got != "update reply list update " {
 		t.Errorf("then came %s", got)
 	}
+	wantStanding(t, d, own, alert.StandFolded)
+	balanced(t, d)
+}
+
+func testDeadDigestLeavesCardsAlone(t *testing.T, d *DB) {
+	digest, own, listed := postedAgain(t, d)
+	finish(t, d, digest, alert.Dead, at(21))
+	wantStanding(t, d, listed, alert.StandDead)
+	wantStanding(t, d, own, alert.StandPending)
+	if got := drain(t, d, 22); got != "update reply " {
+		t.Errorf("then came %s", got)
+	}
+	wantStanding(t, d, own, alert.StandFolded)
+	balanced(t, d)
 }
 
 func testDigestFile(t *testing.T, d *DB) {
