@@ -36,7 +36,7 @@ func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 	case render.ActionExpire:
 		return h.expire(ctx, a)
 	case render.ActionPage:
-		return h.turn(ctx, a)
+		return h.showPage(ctx, a)
 	case render.InputMatchers:
 		return h.recount(ctx, a)
 	}
@@ -75,11 +75,11 @@ func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) err
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.refusal("Nothing was changed", err))
 	}
-	return h.tell(ctx, a, acted, verb)
+	return h.showResult(ctx, a, acted, verb)
 }
 
-// tell answers where the person would not see what they did.
-func (h *Handlers) tell(ctx context.Context, a bot.Action, acted []alert.Acted, verb alert.Verb) error {
+// showResult answers where the person would not see what they did.
+func (h *Handlers) showResult(ctx context.Context, a bot.Action, acted []alert.Acted, verb alert.Verb) error {
 	if atHome(a) {
 		h.homes.want(a.User, wish{})
 		return nil

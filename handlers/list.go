@@ -106,9 +106,9 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 // countLimit is how far incidents are counted.
 const countLimit = 1000
 
-// turn shows another page: in place of the one that only this person sees,
+// showPage shows another page: in place of the one that only this person sees,
 // else privately, because everybody else is still reading it.
-func (h *Handlers) turn(ctx context.Context, a bot.Action) error {
+func (h *Handlers) showPage(ctx context.Context, a bot.Action) error {
 	var p page
 	if json.Unmarshal([]byte(a.Value), &p) != nil {
 		return h.respond(ctx, a.Caller, render.Gone())

@@ -189,7 +189,7 @@ func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert
 			h.homes.want(by.User, wish{})
 			return nil
 		}
-		return h.tell(ctx, bot.Action{Caller: by, MessageTS: from.Message}, acted, act.Verb)
+		return h.showResult(ctx, bot.Action{Caller: by, MessageTS: from.Message}, acted, act.Verb)
 	}
 }
 
