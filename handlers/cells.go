@@ -84,17 +84,17 @@ func (m *matcherText) cell(n int) string {
 	return strings.TrimSpace(m.text[m.cells[n].at:end])
 }
 
-// rest is the text from the n-th cell on.
-func (m *matcherText) rest(n int) phrase {
+// from is the text from the n-th cell on.
+func (m *matcherText) from(n int) phrase {
 	if n >= len(m.cells) {
 		return phrase{}
 	}
 	return read(m.text[m.cells[n].at:])
 }
 
-// take adds the n-th cell if it belongs to a matcher, which may be written with
+// addMatcher adds the n-th cell if it belongs to a matcher, which may be written with
 // blanks around its operator.
-func (m *matcherText) take(n int) bool {
+func (m *matcherText) addMatcher(n int) bool {
 	word := m.cell(n)
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
 	behind := n+1 < len(m.cells) && strings.IndexAny(m.cell(n+1), "=!") == 0

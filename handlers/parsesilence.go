@@ -28,7 +28,7 @@ const silenceUsage = "write `silence service=db for 2h because of the upgrade`"
 func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
 	for n := 0; n < len(r.m.cells); {
-		took, bad := r.take(n)
+		took, bad := r.readPart(n)
 		if bad != nil {
 			return r.order, bad
 		}
@@ -44,14 +44,14 @@ type silenceReader struct {
 	timed bool
 }
 
-// take reads what begins at the n-th cell, and returns how many cells it took.
-func (r *silenceReader) take(n int) (took int, bad *alert.InputError) {
-	if r.m.take(n) {
+// readPart reads what begins at the n-th cell, and returns how many cells it took.
+func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
+	if r.m.addMatcher(n) {
 		return 1, nil
 	}
 	word, left := r.m.cells[n], len(r.m.cells)-n
 	if slices.Contains([]string{"because", "reason", "cause"}, word.key) {
-		r.order.why = strings.TrimSpace(strings.TrimPrefix(r.m.rest(n+1).prose()+" ", "of "))
+		r.order.why = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
 	if !r.timed {
@@ -64,7 +64,7 @@ func (r *silenceReader) take(n int) (took int, bad *alert.InputError) {
 	case len(r.m.parts) == 0 && r.order.incident == "" && idShape.MatchString(word.key):
 		r.order.incident = word.key
 	case r.timed:
-		r.order.why = r.m.rest(n).prose()
+		r.order.why = r.m.from(n).prose()
 		return left, nil
 	case !r.m.severity(n):
 		return 0, noMatcher(word)
@@ -129,7 +129,7 @@ func parseList(p phrase) (listOrder, *alert.InputError) {
 	for n, word := range m.cells {
 		states, known := listStates()[word.key]
 		switch {
-		case m.take(n):
+		case m.addMatcher(n):
 		case known:
 			order.states = states
 		case word.key == "mine" || word.key == "my":
@@ -159,7 +159,7 @@ func noState(word token) *alert.InputError {
 func parseWish(p phrase) (alert.Matchers, *alert.InputError) {
 	m := newMatcherText(p)
 	for n, word := range m.cells {
-		if !m.take(n) && !m.severity(n) && !strings.Contains(" to and with ", " "+word.key+" ") {
+		if !m.addMatcher(n) && !m.severity(n) && !strings.Contains(" to and with ", " "+word.key+" ") {
 			return nil, noMatcher(word)
 		}
 	}

@@ -99,7 +99,7 @@ func moment(words []token) (w when, n int, bad *alert.InputError) {
 			n++
 			continue
 		}
-		took := w.take(words[n:])
+		took := w.readPart(words[n:])
 		if took == 0 {
 			break
 		}
@@ -120,13 +120,13 @@ var (
 	hours    = regexp.MustCompile(`^(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s?([ap]\.?m)?$`)
 )
 
-// take reads one part of a moment and returns how many words it took.
-func (w *when) take(words []token) int {
+// readPart reads one part of a moment and returns how many words it took.
+func (w *when) readPart(words []token) int {
 	switch word := words[0].key; {
-	case w.unnamed() && w.takeDay(words[0]):
+	case w.unnamed() && w.readDay(words[0]):
 		return 1
 	case w.clock < 0:
-		return w.takeClock(words)
+		return w.readClock(words)
 	case word == "utc" || word == "gmt" || word == "z":
 		w.utc = true
 		return 1
@@ -137,8 +137,8 @@ func (w *when) take(words []token) int {
 // unnamed tells whether no day has been named yet.
 func (w *when) unnamed() bool { return w.ahead < 0 && w.weekday < 0 && w.date.IsZero() }
 
-// takeDay reads today, tomorrow, monday or a date, which may have a time.
-func (w *when) takeDay(word token) bool {
+// readDay reads today, tomorrow, monday or a date, which may have a time.
+func (w *when) readDay(word token) bool {
 	if word.key == "today" || word.key == "tomorrow" {
 		w.ahead = strings.Count(word.key, "morrow")
 		return true
@@ -153,8 +153,8 @@ func (w *when) takeDay(word token) bool {
 	return ok
 }
 
-// takeClock reads a time of day: 18:00, 9am, 9 am, noon.
-func (w *when) takeClock(words []token) int {
+// readClock reads a time of day: 18:00, 9am, 9 am, noon.
+func (w *when) readClock(words []token) int {
 	switch words[0].key {
 	case "noon", "midday":
 		w.clock = 12 * time.Hour
