@@ -133,7 +133,7 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
 	if no != nil {
 		return h.respond(ctx, a.Caller, *no)
 	}
-	m, holds := h.quiet(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
+	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
 	if holds && atHome(a) {
 		h.homes.want(a.User, wish{})
 		return nil
@@ -162,7 +162,7 @@ func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
-	said := h.end(ctx, a.Value, h.person(ctx, a.Caller))
+	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
 	if atHome(a) {
 		h.homes.want(a.User, wish{})
 		return nil

@@ -126,7 +126,7 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 	if view.Mine, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
 		return view, fmt.Errorf("read a person's incidents: %w", err)
 	}
-	if view.Silences, _, err = h.holding(ctx); err != nil {
+	if view.Silences, _, err = h.activeSilences(ctx); err != nil {
 		return view, err
 	}
 	if view.Subscriptions, err = h.opts.Store.Subscriptions(ctx, user); err != nil {

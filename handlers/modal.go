@@ -65,7 +65,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 			return h.respond(ctx, by, no)
 		}
 		wanted.By = h.person(ctx, by)
-		said, holds := h.quiet(ctx, wanted)
+		said, holds := h.createSilence(ctx, wanted)
 		if holds && from.Home {
 			h.homes.want(by.User, wish{})
 			return nil

@@ -33,7 +33,7 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 	if bad != nil {
 		return refused(bad)
 	}
-	m, _ := h.quiet(ctx, alert.Silence{Matchers: order.matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: order.why})
+	m, _ := h.createSilence(ctx, alert.Silence{Matchers: order.matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: order.why})
 	return m
 }
 
@@ -60,9 +60,9 @@ func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, 
 // same and holds already: a double click is no second silence.
 const sameEnd = time.Minute
 
-// quiet makes a silence, unless the same one holds already, and tells
+// createSilence makes a silence, unless the same one holds already, and tells
 // whether it holds now.
-func (h *Handlers) quiet(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
+func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
 	s.CreatedAt = h.opts.Now()
 	holding, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
 	if err != nil {
@@ -106,15 +106,15 @@ func (h *Handlers) silences(ctx context.Context, _ ask) render.Message {
 }
 
 func (h *Handlers) listSilences(ctx context.Context) (render.Message, error) {
-	holding, more, err := h.holding(ctx)
+	holding, more, err := h.activeSilences(ctx)
 	if err != nil {
 		return render.Message{}, err
 	}
 	return render.Silences(render.SilencesView{Silences: holding, More: more}), nil
 }
 
-// holding are the silences that hold now, and whether there are more.
-func (h *Handlers) holding(ctx context.Context) (all []alert.Silence, more bool, err error) {
+// activeSilences are the silences that hold now, and whether there are more.
+func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, more bool, err error) {
 	all, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{At: h.opts.Now(), Limit: maxSilences + 1})
 	if err != nil {
 		return nil, false, fmt.Errorf("read silences: %w", err)
@@ -134,7 +134,7 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	by := h.person(ctx, a.by)
 	all := make([]render.Message, 0, len(ids))
 	for _, id := range ids {
-		all = append(all, h.end(ctx, id, by))
+		all = append(all, h.endSilence(ctx, id, by))
 	}
 	return together(all)
 }
@@ -143,13 +143,13 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 // double click ends it once.
 const twice = time.Second
 
-// end ends one silence.
-func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.Message {
+// endSilence ends one silence.
+func (h *Handlers) endSilence(ctx context.Context, id string, by alert.Person) render.Message {
 	asked := h.opts.Now()
 	ended, err := h.opts.Engine.Unsilence(ctx, id, by)
 	switch {
 	case err == nil && ended.EndsAt.Before(asked.Add(-twice)):
-		return over(id)
+		return alreadyEnded(id)
 	case err == nil:
 		return render.Unsilenced(ended)
 	case errors.Is(err, alert.ErrNotFound):
@@ -163,9 +163,9 @@ func (h *Handlers) end(ctx context.Context, id string, by alert.Person) render.M
 func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 	known, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: id})
 	if err == nil && len(known) > 0 {
-		return over(id)
+		return alreadyEnded(id)
 	}
-	holding, _, err := h.holding(ctx)
+	holding, _, err := h.activeSilences(ctx)
 	if err != nil {
 		h.opts.Log.Warn("look for a similar silence", zap.Error(err))
 	}
@@ -179,7 +179,7 @@ func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 	return render.Refused("I know no silence "+id+".", "`silences` lists those that hold.")
 }
 
-func over(id string) render.Message {
+func alreadyEnded(id string) render.Message {
 	return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
 }
 
