@@ -104,7 +104,7 @@ func (h *Handlers) onCard(ctx context.Context, a bot.Action, i alert.Incident) b
 	if shows(i, a) {
 		return true
 	}
-	if len(i.Cards) >= len(i.Lanes) || !rest(ctx, noting) {
+	if len(i.Cards) >= len(i.Lanes) || !sleep(ctx, noting) {
 		return false
 	}
 	i, err := h.opts.Store.Incident(ctx, i.ID)

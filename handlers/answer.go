@@ -187,14 +187,14 @@ func (h *Handlers) patiently(ctx context.Context, try func() error) error {
 		if until, ok := ctx.Deadline(); ok && time.Until(until) < pause {
 			return err
 		}
-		if !rest(ctx, pause) {
+		if !sleep(ctx, pause) {
 			return err
 		}
 	}
 }
 
-// rest waits, and tells whether ctx lasted.
-func rest(ctx context.Context, pause time.Duration) bool {
+// sleep waits, and tells whether ctx lasted.
+func sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {

@@ -41,7 +41,7 @@ func (h *Handlers) charted(ctx context.Context, f figures, refuses *atomic.Bool,
 	}
 	picture := h.picture(ctx, f)
 	for _, pause := range []time.Duration{0, time.Second / 2, time.Second, 2 * time.Second} {
-		if picture.File == "" || !rest(ctx, pause) {
+		if picture.File == "" || !sleep(ctx, pause) {
 			break
 		}
 		if err = show(picture); !badView(err) {

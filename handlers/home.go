@@ -44,7 +44,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 			continue
 		}
 		h.homes.want(user, wanted)
-		if !rest(ctx, again) {
+		if !sleep(ctx, again) {
 			return nil
 		}
 	}

@@ -136,7 +136,7 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	for _, id := range ids {
 		all = append(all, h.endSilence(ctx, id, by))
 	}
-	return together(all)
+	return joinMessages(all)
 }
 
 // twice is how long after its end a silence is answered as ended just now: a
@@ -183,8 +183,8 @@ func alreadyEnded(id string) render.Message {
 	return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
 }
 
-// together says several answers in one message.
-func together(all []render.Message) render.Message {
+// joinMessages joins several answers in one message.
+func joinMessages(all []render.Message) render.Message {
 	if len(all) == 1 {
 		return all[0]
 	}
