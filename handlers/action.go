@@ -23,7 +23,7 @@ func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 	case render.ActionTest:
 		return h.openTest(ctx, a)
 	case render.ActionRefresh:
-		h.homes.want(a.User, wish{force: true, by: a.Caller})
+		h.homes.request(a.User, homeRequest{force: true, by: a.Caller})
 		return nil
 	case render.ActionAck:
 		return h.click(ctx, a, alert.VerbAck)
@@ -81,7 +81,7 @@ func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) err
 // showResult answers where the person would not see what they did.
 func (h *Handlers) showResult(ctx context.Context, a bot.Action, acted []alert.Acted, verb alert.Verb) error {
 	if atHome(a) {
-		h.homes.want(a.User, wish{})
+		h.homes.request(a.User, homeRequest{})
 		return nil
 	}
 	for _, done := range acted {
@@ -135,7 +135,7 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
 	}
 	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
 	if holds && atHome(a) {
-		h.homes.want(a.User, wish{})
+		h.homes.request(a.User, homeRequest{})
 		return nil
 	}
 	return h.respond(ctx, a.Caller, m)
@@ -164,7 +164,7 @@ func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
 	}
 	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
 	if atHome(a) {
-		h.homes.want(a.User, wish{})
+		h.homes.request(a.User, homeRequest{})
 		return nil
 	}
 	list, err := h.listSilences(ctx)

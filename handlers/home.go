@@ -24,7 +24,7 @@ func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 	}
 	// Slack names no hash when it has no view: whatever we remember, nothing is
 	// shown.
-	h.homes.want(e.User, wish{opened: true, empty: e.Hash == ""})
+	h.homes.request(e.User, homeRequest{opened: true, empty: e.Hash == ""})
 	return nil
 }
 
@@ -43,7 +43,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 		if again == 0 {
 			continue
 		}
-		h.homes.want(user, wanted)
+		h.homes.request(user, wanted)
 		if !sleep(ctx, again) {
 			return nil
 		}
@@ -52,7 +52,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 
 // serveHome brings one person's Home up to date. again is how long to wait
 // before it has to be tried again; 0 if it need not.
-func (h *Handlers) serveHome(ctx context.Context, user string, wanted wish) (again time.Duration) {
+func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeRequest) (again time.Duration) {
 	limited, cancel := context.WithTimeout(ctx, homeLimit)
 	defer cancel()
 	err := h.showHome(limited, user, wanted)
@@ -74,7 +74,7 @@ func (h *Handlers) serveHome(ctx context.Context, user string, wanted wish) (aga
 }
 
 // showHome publishes a person's Home unless it shows the same already.
-func (h *Handlers) showHome(ctx context.Context, user string, wanted wish) error {
+func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest) error {
 	view, err := h.homeView(ctx, user)
 	if err != nil {
 		return err

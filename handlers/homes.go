@@ -15,8 +15,8 @@ import (
 // not worth a second look: Slack reports each change between the tabs.
 const calm = 2 * time.Second
 
-// wish is why a person's Home is to be shown.
-type wish struct {
+// homeRequest is why a person's Home is to be shown.
+type homeRequest struct {
 	opened bool       // they opened it
 	empty  bool       // Slack shows no view
 	force  bool       // whatever it shows
@@ -32,22 +32,22 @@ type homes struct {
 
 	mu      sync.Mutex
 	waiting []string
-	wanted  map[string]wish
+	wanted  map[string]homeRequest
 	looked  map[string]time.Time // when a person's Home was looked at last
 }
 
 func newHomes(now func() time.Time) *homes {
 	return &homes{
 		now: now, pace: rate.NewLimiter(rate.Every(time.Minute/(homesPerMinute-homesBurst)), homesBurst), wake: make(chan struct{}, 1),
-		wanted: map[string]wish{}, looked: map[string]time.Time{},
+		wanted: map[string]homeRequest{}, looked: map[string]time.Time{},
 	}
 }
 
 // maxLooked bounds the memory for people who have left.
 const maxLooked = 1000
 
-// want asks for a person's Home. Many wishes while one waits are one.
-func (h *homes) want(user string, w wish) {
+// request asks for a person's Home. Many wishes while one waits are one.
+func (h *homes) request(user string, w homeRequest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if w.opened && !w.empty && h.now().Sub(h.looked[user]) < calm {
@@ -69,7 +69,7 @@ func (h *homes) want(user string, w wish) {
 }
 
 // next waits for the next person; ok is false once ctx has ended.
-func (h *homes) next(ctx context.Context) (user string, w wish, ok bool) {
+func (h *homes) next(ctx context.Context) (user string, w homeRequest, ok bool) {
 	for {
 		if user, w, ok = h.pop(); ok {
 			return user, w, true
@@ -77,16 +77,16 @@ func (h *homes) next(ctx context.Context) (user string, w wish, ok bool) {
 		select {
 		case <-h.wake:
 		case <-ctx.Done():
-			return "", wish{}, false
+			return "", homeRequest{}, false
 		}
 	}
 }
 
-func (h *homes) pop() (string, wish, bool) {
+func (h *homes) pop() (string, homeRequest, bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if len(h.waiting) == 0 {
-		return "", wish{}, false
+		return "", homeRequest{}, false
 	}
 	user := h.waiting[0]
 	w := h.wanted[user]

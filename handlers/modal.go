@@ -67,7 +67,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 		wanted.By = h.person(ctx, by)
 		said, holds := h.createSilence(ctx, wanted)
 		if holds && from.Home {
-			h.homes.want(by.User, wish{})
+			h.homes.request(by.User, homeRequest{})
 			return nil
 		}
 		return h.respond(ctx, by, said)
@@ -186,7 +186,7 @@ func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert
 			return h.respond(ctx, by, h.refusal("Nothing was changed", err))
 		}
 		if from.Home && act.Verb != alert.VerbNote {
-			h.homes.want(by.User, wish{})
+			h.homes.request(by.User, homeRequest{})
 			return nil
 		}
 		return h.showResult(ctx, bot.Action{Caller: by, MessageTS: from.Message}, acted, act.Verb)
