@@ -104,7 +104,7 @@ func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	if bad != nil {
 		return refused(bad)
 	}
-	to, bad := h.found(ctx, order.to, a.by)
+	to, bad := h.findPerson(ctx, order.to, a.by)
 	if bad != nil {
 		return refused(bad)
 	}
@@ -112,8 +112,8 @@ func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, RequestID: a.requestID}, ids)
 }
 
-// found is the person that somebody has named.
-func (h *Handlers) found(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
+// findPerson is the person that somebody has named.
+func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
 	if key := strings.ToLower(said); key == "me" || key == "myself" {
 		return h.person(ctx, by), nil
 	}

@@ -35,9 +35,9 @@ func originOf(a bot.Action) string {
 	return string(private)
 }
 
-// opened is where the dialog of s was opened from, and who filled it in. What
+// openedFrom is where the dialog of s was opened from, and who filled it in. What
 // can't be read is an older version's, and answered as from nowhere.
-func opened(s bot.Submission) (origin, bot.Caller) {
+func openedFrom(s bot.Submission) (origin, bot.Caller) {
 	var o origin
 	_ = json.Unmarshal([]byte(s.Private), &o)
 	return o, bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Channel: o.Channel, Thread: o.Thread}

@@ -30,7 +30,7 @@ func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(c
 	case render.CallbackNote:
 		return h.submitNote(s)
 	}
-	_, by := opened(s)
+	_, by := openedFrom(s)
 	return nil, func(ctx context.Context) error {
 		h.opts.Log.Warn("dialog of an unknown kind", zap.String("callback", s.CallbackID), zap.String("user", s.User))
 		return h.respond(ctx, by, render.Gone())
@@ -45,7 +45,7 @@ func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx con
 	if len(errs) > 0 {
 		return errs, nil
 	}
-	_, by := opened(s)
+	_, by := openedFrom(s)
 	return nil, func(ctx context.Context) error {
 		if no, ok := h.allowed(ctx, by, rightSend, s.CallbackID+" "+order.channel); !ok {
 			return h.respond(ctx, by, no)
@@ -59,7 +59,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 	if len(errs) > 0 {
 		return errs, nil
 	}
-	from, by := opened(s)
+	from, by := openedFrom(s)
 	return nil, func(ctx context.Context) error {
 		if no, ok := h.allowed(ctx, by, rightSilence, s.CallbackID+" "+wanted.Matchers.String()); !ok {
 			return h.respond(ctx, by, no)
@@ -174,7 +174,7 @@ func tooLong(note string) map[string]string {
 // acts is the work of a dialog about one incident. Who sees its card sees there
 // what came of it.
 func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert.Act) func(ctx context.Context) error {
-	from, by := opened(s)
+	from, by := openedFrom(s)
 	return func(ctx context.Context) error {
 		if no, ok := h.allowed(ctx, by, rightAck, s.CallbackID+" "+from.Incident); !ok {
 			return h.respond(ctx, by, no)

@@ -58,7 +58,7 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 			h.opts.Log.Debug("who is mentioned is not known", zap.String("mention", m), zap.Error(err))
 			continue
 		}
-		if name := h.called(ctx, people); name != "" && isPerson(m) {
+		if name := h.namesOf(ctx, people); name != "" && isPerson(m) {
 			names[m] = name
 		} else if name != "" && !strings.Contains(m, "@") {
 			names[m] = "a group (" + name + ")"
@@ -69,8 +69,8 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 	return names
 }
 
-// called are people by their names: ann, bob and 3 more.
-func (h *Handlers) called(ctx context.Context, people []string) string {
+// namesOf are people by their names: ann, bob and 3 more.
+func (h *Handlers) namesOf(ctx context.Context, people []string) string {
 	var all []string
 	for _, id := range people[:min(len(people), maxInGroup)] {
 		if name, err := h.opts.Slack.Name(ctx, id); err == nil && name != "" {

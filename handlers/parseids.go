@@ -92,11 +92,11 @@ func parseAssign(p phrase) (assignOrder, *alert.InputError) {
 			order.ids = append(order.ids, found...)
 		}
 	}
-	return order, order.lacks(p)
+	return order, order.missing(p)
 }
 
-// lacks says what was left out.
-func (o assignOrder) lacks(p phrase) *alert.InputError {
+// missing says what was left out.
+func (o assignOrder) missing(p phrase) *alert.InputError {
 	switch {
 	case len(o.ids) == 0:
 		return &alert.InputError{Message: "assign which incident?", Hint: "Write `assign k7f2 @ann`; `list` shows what is open."}
