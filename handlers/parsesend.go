@@ -57,7 +57,7 @@ func parseStats(p phrase) (time.Duration, *alert.InputError) {
 	if len(words) == 0 {
 		return 24 * time.Hour, nil
 	}
-	d, n := span(words)
+	d, n := duration(words)
 	if named, ok := periods()[words[0].key]; ok {
 		d, n = named, len(words)
 	}

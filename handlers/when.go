@@ -79,9 +79,9 @@ func clockOn(year int, month time.Month, day int, at time.Duration, zone *time.L
 	return time.Date(year, month, day, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
-// span reads a duration from the beginning of words. n is how many words it took,
+// duration reads a duration from the beginning of words. n is how many words it took,
 // 0 if there is none.
-func span(words []token) (d time.Duration, n int) {
+func duration(words []token) (d time.Duration, n int) {
 	keys := make([]string, len(words))
 	for i, w := range words {
 		keys[i] = w.key
@@ -89,9 +89,9 @@ func span(words []token) (d time.Duration, n int) {
 	return alert.LeadingDuration(keys)
 }
 
-// moment reads what follows "until": 18:00, tomorrow 9am, monday, 2027-01-31
+// pointInTime reads what follows "until": 18:00, tomorrow 9am, monday, 2027-01-31
 // 08:00, in any order. n is how many words it took, 0 if there is none.
-func moment(words []token) (w when, n int, bad *alert.InputError) {
+func pointInTime(words []token) (w when, n int, bad *alert.InputError) {
 	w = when{ahead: -1, weekday: -1, clock: -1}
 	taken := 0
 	for n < len(words) {
@@ -234,29 +234,29 @@ func timing(words []token) (w when, n int, bad *alert.InputError) {
 		if len(words) > 1 && words[1].key == "the" {
 			n++
 		}
-		d, took := span(words[n+1:])
+		d, took := duration(words[n+1:])
 		if took == 0 {
-			return w, 0, notLong(words[n+1:])
+			return w, 0, notADuration(words[n+1:])
 		}
-		return when{after: d}, n + 1 + took, checkSpan(d)
+		return when{after: d}, n + 1 + took, checkDuration(d)
 	}
-	d, took := span(words)
+	d, took := duration(words)
 	if took == 0 {
 		return w, 0, nil
 	}
-	return when{after: d}, took, checkSpan(d)
+	return when{after: d}, took, checkDuration(d)
 }
 
 func until(words []token) (when, int, *alert.InputError) {
-	w, n, bad := moment(words[1:])
+	w, n, bad := pointInTime(words[1:])
 	if bad != nil {
 		return w, n + 1, bad
 	}
 	if n > 0 {
 		return w, n + 1, nil
 	}
-	if d, took := span(words[1:]); took > 0 {
-		return when{after: d}, took + 1, checkSpan(d)
+	if d, took := duration(words[1:]); took > 0 {
+		return when{after: d}, took + 1, checkDuration(d)
 	}
 	what := "nothing"
 	if len(words) > 1 {
@@ -268,7 +268,7 @@ func until(words []token) (when, int, *alert.InputError) {
 	}
 }
 
-func checkSpan(d time.Duration) *alert.InputError {
+func checkDuration(d time.Duration) *alert.InputError {
 	if d <= 0 {
 		return &alert.InputError{Message: "the duration is zero", Hint: "Write for example `for 2h30m`."}
 	}
@@ -278,8 +278,8 @@ func checkSpan(d time.Duration) *alert.InputError {
 // number is one without a unit.
 var number = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
-// notLong says what is wrong with what follows "for".
-func notLong(words []token) *alert.InputError {
+// notADuration says what is wrong with what follows "for".
+func notADuration(words []token) *alert.InputError {
 	if len(words) == 0 {
 		return &alert.InputError{Message: "for how long?", Hint: "Write for example `for 2h` or `until 18:00`."}
 	}
