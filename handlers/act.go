@@ -14,20 +14,20 @@ import (
 	"tocsin/render"
 )
 
-// person is who asks, by name where it can be known.
+// person is the person who asks, with their name if it can be looked up.
 func (h *Handlers) person(ctx context.Context, by bot.Caller) alert.Person {
 	p := alert.Person{ID: by.User, Name: by.Name}
 	if p.Name == "" && p.ID != "" {
 		name, err := h.opts.Slack.Name(ctx, p.ID)
 		if err != nil {
-			h.opts.Log.Warn("name of a person", zap.String("user", p.ID), zap.Error(err))
+			h.opts.Log.Warn("look up a name", zap.String("user", p.ID), zap.Error(err))
 		}
 		p.Name = name
 	}
 	return p
 }
 
-// acting is the command that does verb with incidents: ID… [note].
+// acting returns the command for a verb: ID… [note].
 func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) render.Message {
 	return func(h *Handlers, ctx context.Context, a ask) render.Message {
 		candidates, behind, bad := parseIDs(a.said)
@@ -39,14 +39,14 @@ func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) rende
 		case utf8.RuneCountInString(note) > render.MaxNote:
 			return render.Refused(fmt.Sprintf("The note is longer than %d characters.", render.MaxNote), "Say it shorter, or in several notes.")
 		case note == "" && verb == alert.VerbNote:
-			return render.Refused("There is no note behind the id.", "Write `note k7f2 what you found`.")
+			return render.Refused("There is no note after the id.", "Write `note k7f2 what you found`.")
 		}
 		return h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: note, RequestID: a.requestID}, ids)
 	}
 }
 
-// split tells the ids from a note that begins with a word like one: the first
-// that is no incident's, behind one that surely is.
+// split separates the ids from a note whose first words look like ids: it begins
+// with the first uncertain candidate that is not the id of an incident.
 func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidate, behind int) (ids []string, note string) {
 	for _, c := range candidates {
 		if !c.sure {
@@ -60,7 +60,7 @@ func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidat
 	return alert.Union(nil, ids), strings.TrimLeft(said.from(behind).prose(), ":-–— ")
 }
 
-// act does with each incident what wanted says.
+// act performs an act on each of the incidents.
 func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) render.Message {
 	acts := make([]alert.Act, len(ids))
 	for n, id := range ids {
@@ -77,7 +77,7 @@ func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) rend
 	return render.Acted(acted, wanted.Verb)
 }
 
-// noIncident says that nobody knows an id, and which one is nearly the same.
+// noIncident answers an unknown id, with the most similar one that is open.
 func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
 	open, _, err := h.open(ctx)
 	if err != nil {
@@ -93,12 +93,12 @@ func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
 	return forgotten(id)
 }
 
-// forgotten says that nobody knows an incident, or not any more.
+// forgotten answers an id that is unknown or not known any more.
 func forgotten(id string) render.Message {
 	return render.Acted([]alert.Acted{{Incident: alert.Incident{ID: id}, Effect: alert.ActUnknown}}, "")
 }
 
-// assign gives incidents to a person: ID… @user [note].
+// assign assigns incidents to a person: ID… @user [note].
 func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	order, bad := parseAssign(a.said)
 	if bad != nil {
@@ -112,13 +112,13 @@ func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, RequestID: a.requestID}, ids)
 }
 
-// findPerson is the person that somebody has named.
+// findPerson looks up the person that somebody named.
 func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
 	if key := strings.ToLower(said); key == "me" || key == "myself" {
 		return h.person(ctx, by), nil
 	}
 	if m := personLink.FindStringSubmatch(said); m != nil {
-		// The name behind the bar may be anything that somebody has typed.
+		// The name after the bar may be anything that somebody typed.
 		return h.person(ctx, bot.Caller{User: m[1]}), nil
 	}
 	if address, ok := strings.CutPrefix(said, "<mailto:"); ok {
@@ -137,6 +137,6 @@ func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (
 	case errors.As(err, &sent) && sent.Class == alert.ClassDestination:
 		return person, &alert.InputError{Message: "I find nobody called " + said, Hint: "Name the person as @name or by mail address, or choose them with *Assign to…* on the card."}
 	}
-	h.opts.Log.Warn("look for a person", zap.Error(err))
+	h.opts.Log.Warn("look up a person", zap.Error(err))
 	return person, &alert.InputError{Message: "I can't look for " + said + " at the moment", Hint: "Choose them with *Assign to…* on the card, or try again in a minute."}
 }

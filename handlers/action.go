@@ -14,8 +14,7 @@ import (
 	"tocsin/render"
 )
 
-// Action answers a click on a button. What only opens an address needs no
-// answer; what nobody knows gets a polite one.
+// Action answers a click on a button. Link buttons need no answer.
 func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 	switch render.ActionOf(a.ActionID) {
 	case render.ActionLink:
@@ -64,8 +63,8 @@ func (h *Handlers) more(ctx context.Context, a bot.Action) error {
 	return h.respond(ctx, a.Caller, render.Gone())
 }
 
-// click does verb with the incident of the button. Who sees its card, or the
-// Home, sees there what came of it; all others are told.
+// click performs a verb on the incident of the button. The result is shown on the
+// card or the Home, and to everybody else in an answer.
 func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
@@ -78,7 +77,7 @@ func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) err
 	return h.showResult(ctx, a, acted, verb)
 }
 
-// showResult answers where the person would not see what they did.
+// showResult answers a person who would not see the result otherwise.
 func (h *Handlers) showResult(ctx context.Context, a bot.Action, acted []alert.Acted, verb alert.Verb) error {
 	if atHome(a) {
 		h.homes.request(a.User, homeRequest{})
@@ -92,11 +91,11 @@ func (h *Handlers) showResult(ctx context.Context, a bot.Action, acted []alert.A
 	return h.respond(ctx, a.Caller, render.Acted(acted, verb))
 }
 
-// atHome tells a click in the App Home.
+// atHome reports whether a click was in the App Home.
 func atHome(a bot.Action) bool { return a.MessageTS == "" && a.ViewID != "" }
 
-// onCard tells a click on the very card that will show what it did. Somebody may
-// click before it is noted where the card is.
+// onCard reports whether a click was on the card that will show its result. Somebody
+// may click before the store has the card's ts.
 func (h *Handlers) onCard(ctx context.Context, a bot.Action, i alert.Incident) bool {
 	if a.MessageTS == "" || a.Ephemeral {
 		return false
@@ -111,20 +110,20 @@ func (h *Handlers) onCard(ctx context.Context, a bot.Action, i alert.Incident) b
 	return err == nil && shows(i, a)
 }
 
-// noting is how long it may take to note where a card is.
+// noting is how long it may take until the store has the ts of a card.
 const noting = time.Second / 2
 
-// shows tells whether the message that was clicked is a card of the incident.
+// shows reports whether the message that was clicked is a card of the incident.
 func shows(i alert.Incident, a bot.Action) bool {
 	return slices.ContainsFunc(i.Cards, func(c alert.Card) bool {
 		return c.Conversation == a.Channel && c.TS == a.MessageTS && !c.Digest
 	})
 }
 
-// mutes is how long "Mute this key" does it.
+// mutes is how long "Mute this key" silences it.
 const mutes = time.Hour
 
-// mute keeps the key of an incident quiet for an hour.
+// mute silences the key of an incident for an hour.
 func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
@@ -141,7 +140,8 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
 	return h.respond(ctx, a.Caller, m)
 }
 
-// incident is the one that somebody clicked on, or else what to say to them.
+// incident reads the incident that somebody clicked on. If that fails, the message
+// says why.
 func (h *Handlers) incident(ctx context.Context, id string) (alert.Incident, *render.Message) {
 	i, err := h.opts.Store.Incident(ctx, id)
 	if err == nil {
@@ -156,8 +156,8 @@ func (h *Handlers) incident(ctx context.Context, id string) (alert.Incident, *re
 	return i, &no
 }
 
-// expire ends the silence of the button. A list of silences is drawn anew; the
-// person is told only where that is not seen.
+// expire ends the silence of the button. The list of silences is updated; where that
+// is not possible, the person gets an answer.
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)

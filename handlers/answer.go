@@ -12,35 +12,35 @@ import (
 	"tocsin/render"
 )
 
-// ask is what somebody wants in words, however the words came.
+// ask is a request in words: a slash command, a direct message or a mention.
 type ask struct {
 	by   bot.Caller
 	said phrase
-	// direct words stand without a slash: a direct message or a mention.
+	// direct is set for words without a slash: a direct message or a mention.
 	direct bool
 	// requestID identifies the request in Slack; it is the same when the request is handled twice.
 	requestID string
 }
 
-// reply is what is said to a person.
+// reply is the answer to an ask.
 type reply struct {
 	render.Message
-	// draw draws it with a chart of figures, in place of Message; nil for none.
+	// draw draws it with a chart of figures, instead of Message; nil for none.
 	draw    func(c render.Chart) render.Message
 	figures figures
 }
 
-// command is a word that a person can begin with.
+// command is a command that people can write.
 type command struct {
 	name string
-	// also are other words for it; an empty one is what one alone does.
+	// also are other words for it.
 	also []string
-	// needs is the right that it takes, or empty.
+	// needs is the permission that it needs, or empty.
 	needs right
 	do    func(h *Handlers, ctx context.Context, a ask) reply
 }
 
-// commands are all of them, in the order of help.
+// commands lists all commands, in the order of the help.
 func commands() []command {
 	plain := func(do func(h *Handlers, ctx context.Context, a ask) render.Message) func(*Handlers, context.Context, ask) reply {
 		return func(h *Handlers, ctx context.Context, a ask) reply { return reply{Message: do(h, ctx, a)} }
@@ -66,8 +66,7 @@ func commands() []command {
 	}
 }
 
-// commandOf finds the command that a word means, or else the name of the one it
-// was probably meant to be.
+// commandOf finds the command for a word, or else the name of the most similar one.
 func commandOf(word string) (found command, near string) {
 	var names []string
 	for _, c := range commands() {
@@ -79,7 +78,7 @@ func commandOf(word string) (found command, near string) {
 	return command{}, nearest(word, names)
 }
 
-// answer does what was asked and returns what to say.
+// answer does what was asked and returns the answer.
 func (h *Handlers) answer(ctx context.Context, a ask) reply {
 	if len(a.said.words) == 0 {
 		return reply{Message: h.help(ctx, a)}
@@ -103,7 +102,7 @@ func (h *Handlers) answer(ctx context.Context, a ask) reply {
 	return h.do(ctx, c, a)
 }
 
-// do runs a command for who may, except that anybody may ask how it is written.
+// do runs a command if the person has the permission. Its help is for everybody.
 func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 	if len(a.said.words) == 1 && slices.Contains([]string{"help", "?", "--help", "-h"}, a.said.words[0].key) {
 		a.said = read(c.name)
@@ -115,7 +114,7 @@ func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 	return c.do(h, ctx, a)
 }
 
-// beginning is as much of a text as a line of the log should have.
+// beginning shortens a text for a log line.
 func beginning(text string) string {
 	const most = 100
 	if runes := []rune(text); len(runes) > most {
@@ -134,7 +133,7 @@ func unknown(said, near string, direct bool) render.Message {
 	return render.Unknown(said, near, "/notify help")
 }
 
-// help lists what can be written, or how one command is.
+// help lists the commands, or explains one.
 func (h *Handlers) help(_ context.Context, a ask) render.Message {
 	view := render.HelpView{Direct: a.direct, Shell: h.shell(), Version: h.opts.Version}
 	if len(a.said.words) > 0 {
@@ -148,7 +147,7 @@ func (h *Handlers) help(_ context.Context, a ask) render.Message {
 	return render.Help(view)
 }
 
-// test reads what kind of test alert is wanted, and sends it.
+// test sends a test alert.
 func (h *Handlers) test(ctx context.Context, a ask) render.Message {
 	order, bad := parseTest(a.said.words)
 	if bad != nil {
@@ -157,12 +156,12 @@ func (h *Handlers) test(ctx context.Context, a ask) render.Message {
 	return h.sendTest(ctx, order, a.requestID)
 }
 
-// respond answers so that only the person who asked sees it.
+// respond sends an answer that only the person who asked sees.
 func (h *Handlers) respond(ctx context.Context, to bot.Caller, m render.Message) error {
 	return h.patiently(ctx, func() error { return h.opts.Slack.Respond(ctx, to, m) })
 }
 
-// deliver says a reply by send.
+// deliver sends a reply.
 func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Message) error) error {
 	if r.draw == nil {
 		return h.patiently(ctx, func() error { return send(r.Message) })
@@ -172,11 +171,11 @@ func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Mess
 	})
 }
 
-// maxPatience is how often Slack is asked again.
+// maxPatience is how often a call is tried.
 const maxPatience = 5
 
-// patiently tries again what Slack throttled or certainly did not do, as long
-// as ctx lasts: a person who is not answered asks again and makes it worse.
+// patiently retries what Slack throttled or certainly did not do, until ctx ends: a
+// person without an answer would ask again and make it worse.
 func (h *Handlers) patiently(ctx context.Context, try func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := try()
@@ -193,7 +192,7 @@ func (h *Handlers) patiently(ctx context.Context, try func() error) error {
 	}
 }
 
-// sleep waits, and tells whether ctx lasted.
+// sleep waits and reports whether ctx has not ended.
 func sleep(ctx context.Context, pause time.Duration) bool {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
@@ -205,7 +204,7 @@ func sleep(ctx context.Context, pause time.Duration) bool {
 	}
 }
 
-// pauseAfter tells whether an error passes by waiting, and how long that takes.
+// pauseAfter reports whether to try again after an error, and after which pause.
 func pauseAfter(err error) (pause time.Duration, again bool) {
 	var sent *alert.SendError
 	if !errors.As(err, &sent) || !slices.Contains([]alert.Class{alert.ClassThrottled, alert.ClassTransient}, sent.Class) {

@@ -10,7 +10,7 @@ import (
 )
 
 // cells splits a text at white space outside of quotation marks, so that
-// title="disk full" is one.
+// title="disk full" is one cell.
 func cells(text string) []token {
 	var all []token
 	var q quoting
@@ -31,8 +31,8 @@ func cells(text string) []token {
 	return all
 }
 
-// quoting is whether a text is within quotation marks at some place. They begin
-// where a value or a name may, so that it's is a word.
+// quoting tracks whether a position is inside quotation marks. They are recognized
+// only where a value or a name may begin, so that it's is a word.
 type quoting struct {
 	open    rune // the mark that ends it, 0 outside
 	before  rune
@@ -63,19 +63,19 @@ func plainQuote(r rune) rune {
 	return 0
 }
 
-// matcherText gathers the cells of a text that belong to matchers.
+// matcherText collects the cells of a text that belong to matchers.
 type matcherText struct {
 	text  string
 	cells []token
 	parts []string
-	last  int // the cell taken last, -1 for none
+	last  int // the last cell that was added, -1 for none
 }
 
 func newMatcherText(p phrase) *matcherText {
 	return &matcherText{text: p.text, cells: cells(p.text), last: -1}
 }
 
-// cell is the n-th cell as it stands in the text.
+// cell is the n-th cell as written.
 func (m *matcherText) cell(n int) string {
 	end := len(m.text)
 	if n+1 < len(m.cells) {
@@ -92,8 +92,8 @@ func (m *matcherText) from(n int) phrase {
 	return read(m.text[m.cells[n].at:])
 }
 
-// addMatcher adds the n-th cell if it belongs to a matcher, which may be written with
-// blanks around its operator.
+// addMatcher adds the n-th cell if it belongs to a matcher, which may have blanks
+// around its operator.
 func (m *matcherText) addMatcher(n int) bool {
 	word := m.cell(n)
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
@@ -129,12 +129,12 @@ func severityOf(word string) (alert.Severity, bool) {
 	return "", false
 }
 
-// matchers reads what was gathered.
+// matchers parses what was collected.
 func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {
 	return parseMatchers(strings.Join(m.parts, " "))
 }
 
-// parseMatchers reads matchers, and says what to write where they are wrong.
+// parseMatchers reads matchers.
 func parseMatchers(text string) (alert.Matchers, *alert.InputError) {
 	matchers, err := alert.ParseMatchers(text)
 	if err != nil {
@@ -143,7 +143,7 @@ func parseMatchers(text string) (alert.Matchers, *alert.InputError) {
 	return matchers, nil
 }
 
-// inputError is what a person can do about an error of package alert.
+// inputError is an error of package alert as an *alert.InputError.
 func inputError(err error) *alert.InputError {
 	if bad, ok := errors.AsType[*alert.InputError](err); ok {
 		return bad
@@ -151,8 +151,8 @@ func inputError(err error) *alert.InputError {
 	return &alert.InputError{Message: err.Error()}
 }
 
-// wanted are the matchers that were gathered, at least one that asks for
-// something; what is written in the hint of those that ask for nothing.
+// wanted returns the collected matchers. It refuses those that match every alert;
+// hint says what to write instead.
 func (m *matcherText) wanted(hint string) (alert.Matchers, *alert.InputError) {
 	matchers, bad := m.matchers()
 	switch {

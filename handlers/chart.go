@@ -15,29 +15,29 @@ import (
 	"tocsin/render"
 )
 
-// figures are what a chart shows, and the zone its times are named in.
+// figures are the data of a chart, and the time zone of its labels.
 type figures struct {
 	stats alert.Stats
 	zone  *time.Location
 }
 
-// charts is how Slack takes charts: its own until it has refused one. Messages
-// and the Home differ.
+// charts remembers whether Slack accepts its native charts, which can differ between
+// messages and the Home.
 type charts struct {
-	message, home atomic.Bool // set once Slack has refused a chart of its own
+	message, home atomic.Bool // set once Slack has refused a native chart
 	pictures      pictures
 }
 
-// charted shows what has a chart: Slack's own, or where that is refused a
-// picture, or none. Slack looks at a new picture for a moment before it lets
-// anybody see it.
+// charted shows something with a chart: a native one, or if Slack refuses that a
+// picture, or else none. Slack processes a new picture for a moment before a view may
+// use it.
 func (h *Handlers) charted(ctx context.Context, f figures, refuses *atomic.Bool, show func(c render.Chart) error) error {
 	var err error
 	if !refuses.Load() {
 		if err = show(render.Chart{Native: true, Zone: f.zone}); !badView(err) {
 			return err
 		}
-		h.opts.Log.Info("a chart of slack's own was refused, so it is tried as a picture", zap.Error(err))
+		h.opts.Log.Info("slack refused a native chart: trying a picture", zap.Error(err))
 	}
 	picture := h.picture(ctx, f)
 	for _, pause := range []time.Duration{0, time.Second / 2, time.Second, 2 * time.Second} {
@@ -57,13 +57,13 @@ func (h *Handlers) charted(ctx context.Context, f figures, refuses *atomic.Bool,
 	return err
 }
 
-// badView tells that Slack refuses how something is drawn.
+// badView reports whether Slack refused the blocks of a view.
 func badView(err error) bool {
 	var sent *alert.SendError
 	return errors.As(err, &sent) && sent.Class == alert.ClassPayload && strings.HasPrefix(sent.Code, "invalid_")
 }
 
-// picture is the chart as a picture that is uploaded; if that can't be done, none.
+// picture uploads the chart as a picture. It returns no chart if that fails.
 func (h *Handlers) picture(ctx context.Context, f figures) render.Chart {
 	if f.stats.Alerts == 0 {
 		return render.Chart{}
@@ -82,8 +82,7 @@ func (h *Handlers) picture(ctx context.Context, f figures) render.Chart {
 	return render.Chart{File: id, Zone: f.zone}
 }
 
-// pictures remembers what was uploaded, so that the same is not uploaded for
-// each person.
+// pictures remembers uploads, so that one picture is not uploaded for each person.
 type pictures struct {
 	mu  sync.Mutex
 	ids map[[sha256.Size]byte]string
@@ -92,8 +91,8 @@ type pictures struct {
 // maxPictures is how many are remembered.
 const maxPictures = 100
 
-// id is Slack's name of a picture. It is uploaded by one person's request while
-// others who want the same wait.
+// id returns Slack's id of a picture. One request uploads it while others that need
+// the same wait.
 func (p *pictures) id(png []byte, upload func() (string, error)) (string, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

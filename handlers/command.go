@@ -8,9 +8,8 @@ import (
 	"tocsin/render"
 )
 
-// Command answers /notify-test and /notify, privately. A command under another
-// name that ends in -test is a test as well, for workspaces where ours was
-// taken.
+// Command answers /notify-test and /notify privately. Every command that ends in
+// -test is a test, for workspaces in which our names were taken.
 func (h *Handlers) Command(ctx context.Context, c bot.Command) error {
 	a := ask{by: c.Caller, said: read(c.Text), requestID: c.TriggerID}
 	send := func(m render.Message) error { return h.opts.Slack.Respond(ctx, c.Caller, m) }

@@ -35,16 +35,16 @@ func originOf(a bot.Action) string {
 	return string(private)
 }
 
-// openedFrom is where the dialog of s was opened from, and who filled it in. What
-// can't be read is an older version's, and answered as from nowhere.
+// openedFrom returns where the dialog of s was opened and who filled it in. The
+// origin is empty if an older version wrote it.
 func openedFrom(s bot.Submission) (origin, bot.Caller) {
 	var o origin
 	_ = json.Unmarshal([]byte(s.Private), &o)
 	return o, bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Channel: o.Channel, Thread: o.Thread}
 }
 
-// open shows a dialog. Slack's trigger holds for three seconds, so there is no
-// second try with it.
+// openView opens a dialog. Slack's trigger is valid for three seconds, so there is no
+// second try.
 func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal) error {
 	err := h.opts.Slack.OpenView(ctx, a.TriggerID, view)
 	if err == nil {
@@ -61,8 +61,7 @@ func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
 	return h.openView(ctx, a, render.TestModal(h.opts.DefaultChannel))
 }
 
-// openSilence opens the dialog for a silence, prefilled with what the incident
-// has.
+// openSilence opens the dialog for a silence, prefilled for the incident.
 func (h *Handlers) openSilence(ctx context.Context, a bot.Action) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
@@ -79,16 +78,16 @@ func (h *Handlers) openSilence(ctx context.Context, a bot.Action) error {
 	return h.openView(ctx, a, render.SilenceModal(render.SilenceView{Matchers: matchers.String(), Matching: n, More: more, Private: originOf(a)}))
 }
 
-// maxSuggested is how many labels make a suggestion, and maxSuggestedLabel how
-// many bytes each: with more of them nobody can tell which matter.
+// maxSuggested is the most labels of a suggestion, and maxSuggestedLabel the most
+// bytes of each: with more, nobody can tell which ones matter.
 const (
 	maxSuggested      = 8
 	maxSuggestedLabel = 200
 )
 
-// suggested matches what is like an incident: what has the same labels, as
-// Alertmanager does it. An incident without labels, or with very many or very
-// long ones, is known by its key.
+// suggested returns matchers for alerts with the same labels as an incident, like
+// Alertmanager. Without labels, or with very many or very long ones, they match its
+// key.
 func suggested(i alert.Incident) alert.Matchers {
 	if len(i.Labels) == 0 || len(i.Labels) > maxSuggested {
 		return sameKey(i)
@@ -107,12 +106,12 @@ func suggested(i alert.Incident) alert.Matchers {
 	return all
 }
 
-// recount draws the dialog for a silence anew when its matchers were changed.
-// While they are wrong it stays as it is; sending it says why.
+// recount updates the dialog for a silence after its matchers were changed. Invalid
+// matchers are reported when it is submitted.
 func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 	matchers, err := alert.ParseMatchers(a.Value)
 	if err != nil || a.ViewID == "" {
-		return nil //nolint:nilerr // the person is told at the field once they send it
+		return nil //nolint:nilerr // reported at the field when it is submitted
 	}
 	n, more, err := h.matching(ctx, matchers)
 	if err != nil {
@@ -134,7 +133,7 @@ func (h *Handlers) openNote(ctx context.Context, a bot.Action) error {
 	})
 }
 
-// openAbout opens a dialog of who may acknowledge.
+// openAbout opens a dialog that needs the permission to acknowledge.
 func (h *Handlers) openAbout(ctx context.Context, a bot.Action, draw func(i alert.Incident) render.Modal) error {
 	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)

@@ -34,7 +34,7 @@ func TestTheSilenceDialogShowsErrorsAtTheirFields(t *testing.T) {
 		{"service=db", "", "", "", "duration", "how long"},
 		{"service=db", "a while", "", "", "duration", "how long"},
 		{"service=db", "until", "", "", "until", "the time here"},
-		{"service=db", "until", "1795441999", "", "until", "is over"},
+		{"service=db", "until", "1795441999", "", "until", "in the past"},
 		{"service=db", "until", fmt.Sprint(now.AddDate(2, 0, 0).Unix()), "", "until", "a year"},
 		{"service=db", "until", "x", "", "until", "again"},
 		{"service=db", "1h", "", strings.Repeat("é", 301), "reason", "301 characters"},

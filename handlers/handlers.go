@@ -3,8 +3,7 @@
 // do.
 //
 // It decides nothing about alerts (the engine does) and draws nothing (render
-// does). Nobody who writes to the bot is left without an answer, and the bot
-// never answers itself or another bot.
+// does). Everybody who writes to the bot gets an answer, except other bots.
 package handlers
 
 import (
@@ -20,15 +19,15 @@ import (
 	"tocsin/render"
 )
 
-// Engine carries out what people ask for. Its answer means that the change is durable.
+// Engine performs what people ask for. When it returns, the change is durable.
 type Engine interface {
 	Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error)
-	// Act answers for each act what became of it.
+	// Act returns the result of each act.
 	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
 	// Silence returns the silence with its id, and how many open incidents it
-	// quiets.
+	// matches.
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
-	// Unsilence ends a silence; alert.ErrNotFound if none of this id holds.
+	// Unsilence ends a silence; alert.ErrNotFound for an unknown id.
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
 
@@ -83,20 +82,20 @@ type Slack interface {
 	Members(ctx context.Context, who string) ([]string, error)
 }
 
-// Options are what handlers work with. The interfaces and Health are needed,
-// the rest is optional.
+// Options are what handlers are built with. Only the interfaces and Health are
+// required.
 type Options struct {
 	Engine Engine
 	Store  Store
 	Slack  Slack
-	// Health says how the daemon is doing.
+	// Health returns the state of the daemon.
 	Health func() alert.Health
-	// Permissions say who may do what; the zero value lets everyone do all.
+	// Permissions say who may do what; the zero value allows everything.
 	Permissions Permissions
-	// Routing is what oncall tells of.
+	// Routing is what oncall shows.
 	Routing alert.Routing
-	// Server is the address of the HTTP API that help shows, and ServerToken says
-	// that it asks for a bearer token. An empty address is not shown.
+	// Server is the address of the HTTP API that the help shows, unless empty.
+	// ServerToken says that it needs a bearer token.
 	Server      string
 	ServerToken bool
 	// DefaultChannel is where alerts without a channel go.
@@ -104,21 +103,21 @@ type Options struct {
 	Version        string
 	Log            *zap.Logger
 	Now            func() time.Time
-	// Wait is how long a test alert is awaited before the person is told that it
-	// still waits; 0 means 20 s.
+	// Wait is how long a test alert is awaited before the person is told that it is
+	// still pending; 0 means 20 s.
 	Wait time.Duration
 }
 
-// Handlers answers people. It may be used from any goroutine.
+// Handlers answers people. Its methods may be called from any goroutine.
 type Handlers struct {
 	opts    Options
 	homes   *homes
 	charts  charts
-	waiting chan struct{} // holds one for each alert being awaited
+	waiting chan struct{} // has an element for each alert being awaited
 }
 
-// maxWaiting is how many alerts are awaited at once, fewer than the bot has
-// workers: a held outbox must not keep everybody else waiting.
+// maxWaiting is how many alerts are awaited at once. It is less than the bot's
+// workers, so that others get answers even if nothing is delivered.
 const maxWaiting = 4
 
 // New returns handlers that are ready to be called. The App Home needs Run.
@@ -139,14 +138,13 @@ func (h *Handlers) shell() render.Shell {
 	return render.Shell{Server: h.opts.Server, Token: h.opts.ServerToken}
 }
 
-// unresolved are the states of what is not over.
+// unresolved are the states of unresolved incidents.
 func unresolved() []alert.State { return []alert.State{alert.Open, alert.Acked} }
 
 // maxOpen is how many open incidents a view counts before it says "and more".
 const maxOpen = 100
 
-// open returns the incidents that are not over, worst first, and whether there
-// are more.
+// open returns the unresolved incidents, worst first, and whether there are more.
 func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more bool, err error) {
 	incidents, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxOpen + 1})
 	if err != nil {
@@ -158,14 +156,14 @@ func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more b
 	return incidents, false, nil
 }
 
-// refusal says why something was not done, and logs what a person can't help.
-// what is a sentence: "The alert was not accepted".
+// refusal answers why something was not done, and logs errors that are not the
+// person's. what is a sentence: "The alert was not accepted".
 func (h *Handlers) refusal(what string, err error) render.Message {
 	var bad *alert.InputError
 	if errors.As(err, &bad) {
 		return refused(bad)
 	}
-	h.opts.Log.Error("do what a person wants", zap.String("answer", what), zap.Error(err))
+	h.opts.Log.Error("request failed", zap.String("answer", what), zap.Error(err))
 	switch {
 	case errors.Is(err, alert.ErrUnavailable):
 		return render.Refused(what+", because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong.")
@@ -179,9 +177,9 @@ func (h *Handlers) refusal(what string, err error) render.Message {
 
 func refused(bad *alert.InputError) render.Message { return render.Refused(bad.Message, bad.Hint) }
 
-// apology answers a person whom an error of ours keeps from what they asked
-// for, and logs it. what begins "I can't …".
+// apology answers a request that failed through no fault of the person, and logs the
+// error. what begins "I can't …".
 func (h *Handlers) apology(what string, err error) render.Message {
-	h.opts.Log.Error("answer a person", zap.String("answer", what), zap.Error(err))
+	h.opts.Log.Error("answer failed", zap.String("answer", what), zap.Error(err))
 	return render.Refused(what, "Please try again in a minute; the log says what is wrong.")
 }

@@ -16,23 +16,22 @@ import (
 	"tocsin/render"
 )
 
-// Home notes that somebody opened the App Home. Run publishes it, unless it
-// shows the same already.
+// Home requests the App Home of somebody who opened it. Run publishes it unless it is
+// up to date.
 func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 	if e.User == "" || e.Tab == "messages" {
 		return nil
 	}
-	// Slack names no hash when it has no view: whatever we remember, nothing is
-	// shown.
+	// Without a hash, Slack has no view, whatever the store says.
 	h.homes.request(e.User, homeRequest{opened: true, empty: e.Hash == ""})
 	return nil
 }
 
-// homeLimit bounds the work on one person's Home.
+// homeLimit is the time limit for one person's Home.
 const homeLimit = 30 * time.Second
 
-// Run publishes the App Homes that people wait for, in the order they came and
-// at a pace that Slack takes from the whole app, until ctx ends.
+// Run publishes the requested App Homes, in order and at a pace that Slack allows
+// the app, until ctx ends.
 func (h *Handlers) Run(ctx context.Context) error {
 	for {
 		user, wanted, ok := h.homes.next(ctx)
@@ -50,8 +49,8 @@ func (h *Handlers) Run(ctx context.Context) error {
 	}
 }
 
-// serveHome brings one person's Home up to date. again is how long to wait
-// before it has to be tried again; 0 if it need not.
+// serveHome updates one person's Home. again is the pause before another try; 0 if
+// none is needed.
 func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeRequest) (again time.Duration) {
 	limited, cancel := context.WithTimeout(ctx, homeLimit)
 	defer cancel()
@@ -73,7 +72,7 @@ func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeReques
 	return 0
 }
 
-// showHome publishes a person's Home unless it shows the same already.
+// showHome publishes a person's Home unless it is up to date.
 func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest) error {
 	view, err := h.homeView(ctx, user)
 	if err != nil {
@@ -90,8 +89,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	if shown == hash && !wanted.force && !wanted.empty {
 		return nil
 	}
-	// The time at its foot would make every view a new one, so it is no part of
-	// the hash.
+	// The time in the footer differs each time, so it is not part of the hash.
 	view.DrawnAt = h.opts.Now()
 	if err := h.publish(ctx, user, view); err != nil {
 		return fmt.Errorf("publish home: %w", err)
@@ -102,7 +100,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	return nil
 }
 
-// publish shows a view.
+// publish publishes a view.
 func (h *Handlers) publish(ctx context.Context, user string, view render.HomeView) error {
 	return h.charted(ctx, figures{view.Stats, view.Chart.Zone}, &h.charts.home, func(c render.Chart) error {
 		if err := h.homes.pace.Wait(ctx); err != nil {
@@ -135,16 +133,16 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 	if view.Stats, err = h.homes.lastDay(ctx, h.opts.Store); err != nil {
 		return view, fmt.Errorf("read figures: %w", err)
 	}
-	// Whether Slack takes it or gets a picture, it shows the same.
+	// The hash must not depend on whether the chart becomes a picture.
 	view.Chart = render.Chart{Native: true, Zone: h.zone(ctx, user)}
 	return view, nil
 }
 
-// zone is a person's time zone; UTC where Slack can't say.
+// zone is a person's time zone, or UTC if it is unknown.
 func (h *Handlers) zone(ctx context.Context, user string) *time.Location {
 	zone, err := h.opts.Slack.Zone(ctx, user)
 	if err != nil {
-		h.opts.Log.Warn("time zone of a person", zap.String("user", user), zap.Error(err))
+		h.opts.Log.Warn("look up a time zone", zap.String("user", user), zap.Error(err))
 		return time.UTC
 	}
 	return zone

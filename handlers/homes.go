@@ -11,19 +11,19 @@ import (
 	"tocsin/bot"
 )
 
-// calm is how long after one look at a person's Home another opening of it is
-// not worth a second look: Slack reports each change between the tabs.
+// calm is how long after an update of a person's Home another opening is ignored:
+// Slack reports every switch between the tabs.
 const calm = 2 * time.Second
 
-// homeRequest is why a person's Home is to be shown.
+// homeRequest is why a person's Home is to be updated.
 type homeRequest struct {
-	opened bool       // they opened it
-	empty  bool       // Slack shows no view
-	force  bool       // whatever it shows
-	by     bot.Caller // who is told when it can't be done, if anybody
+	opened bool       // the person opened it
+	empty  bool       // Slack has no view
+	force  bool       // even if it is up to date
+	by     bot.Caller // who gets an answer if it fails; empty for nobody
 }
 
-// homes are the people who wait for their App Home, each once.
+// homes is the queue of people whose App Home is to be updated, each once.
 type homes struct {
 	now   func() time.Time
 	pace  *rate.Limiter // of publishes
@@ -33,7 +33,7 @@ type homes struct {
 	mu      sync.Mutex
 	waiting []string
 	wanted  map[string]homeRequest
-	looked  map[string]time.Time // when a person's Home was looked at last
+	looked  map[string]time.Time // when a person's Home was updated last
 }
 
 func newHomes(now func() time.Time) *homes {
@@ -43,10 +43,10 @@ func newHomes(now func() time.Time) *homes {
 	}
 }
 
-// maxLooked bounds the memory for people who have left.
+// maxLooked bounds the size of looked.
 const maxLooked = 1000
 
-// request asks for a person's Home. Many wishes while one waits are one.
+// request queues an update of a person's Home. Requests that wait are merged.
 func (h *homes) request(user string, w homeRequest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -104,26 +104,25 @@ func (h *homes) pop() (string, homeRequest, bool) {
 	return user, w, true
 }
 
-// Slack takes about 100 publishes a minute from the whole app, for all people
-// together (docs/slack.md §3.2). In any minute there is the burst and what a
-// minute adds.
+// Slack allows about 100 publishes a minute for the whole app, for all people
+// together (docs/slack.md §3.2). A minute has at most the burst and the steady rate.
 const (
 	homesPerMinute = 100
 	homesBurst     = 20
 )
 
-// statsHold is how long the figures for the Home hold: they are the same for
-// everybody, and a chart need not be of this second.
+// statsHold is how long the statistics for the Home are reused: they are the same for
+// everybody and need not be of this second.
 const statsHold = time.Minute
 
-// lastDay keeps the figures of the last day for the Home.
+// lastDay caches the statistics of the last day.
 type lastDay struct {
 	stats alert.Stats
 	until time.Time
 }
 
-// lastDay are the figures of the last 24 hours up to the end of this hour. It
-// belongs to the goroutine of Run.
+// lastDay returns the statistics of the last 24 hours up to the end of this hour. Only
+// the goroutine of Run may call it.
 func (h *homes) lastDay(ctx context.Context, store Store) (alert.Stats, error) {
 	now := h.now()
 	if now.Before(h.stats.until) {

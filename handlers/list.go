@@ -12,8 +12,8 @@ import (
 	"tocsin/render"
 )
 
-// page is which part of which list is shown. It is the value of the buttons
-// below a list, so that they work as long as the message stands.
+// page is the page of a list. It is the value of the buttons below the list, so that
+// they work as long as the message exists.
 type page struct {
 	Matchers string        `json:"m,omitempty"`
 	States   []alert.State `json:"s"`
@@ -24,7 +24,7 @@ type page struct {
 // maxPage bounds the value of a button (docs/slack.md §2.6).
 const maxPage = 2000
 
-// at is the value of the button to the page that begins there.
+// at is the button value for the page that begins at from.
 func (p page) at(from int) string {
 	value, err := json.Marshal(page{Matchers: p.Matchers, States: p.States, Mine: p.Mine, From: from})
 	if err != nil || len(value) > maxPage {
@@ -33,13 +33,13 @@ func (p page) at(from int) string {
 	return string(value)
 }
 
-// filter is the page as the store knows it.
+// filter is the store's filter for the page.
 func (p page) filter() (alert.IncidentFilter, error) {
 	matchers, err := alert.ParseMatchers(p.Matchers)
 	return alert.IncidentFilter{States: p.States, Matchers: matchers, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
 }
 
-// title says what is listed.
+// title is the heading of the list.
 func (p page) title() string {
 	name := "Incidents"
 	switch {
@@ -74,8 +74,7 @@ func (h *Handlers) list(ctx context.Context, a ask) render.Message {
 	return m
 }
 
-// page draws one page of a list; behind the end, which may have come nearer
-// since the button was drawn, it is the last one.
+// page draws one page of a list, or the last one if the list has become shorter.
 func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	filter, err := p.filter()
 	if err != nil {
@@ -103,11 +102,11 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	return render.List(view), nil
 }
 
-// countLimit is how far incidents are counted.
+// countLimit is the highest count that the store returns.
 const countLimit = 1000
 
-// showPage shows another page: in place of the one that only this person sees,
-// else privately, because everybody else is still reading it.
+// showPage shows another page. It replaces a message that only this person sees;
+// otherwise it is a private answer, because others are still reading the message.
 func (h *Handlers) showPage(ctx context.Context, a bot.Action) error {
 	var p page
 	if json.Unmarshal([]byte(a.Value), &p) != nil {
@@ -120,8 +119,8 @@ func (h *Handlers) showPage(ctx context.Context, a bot.Action) error {
 	return h.inPlace(ctx, a, m)
 }
 
-// inPlace answers a click in a message that nobody else sees by replacing it,
-// and any other one privately.
+// inPlace replaces the message that was clicked if nobody else sees it, and answers
+// privately otherwise.
 func (h *Handlers) inPlace(ctx context.Context, a bot.Action, m render.Message) error {
 	if !a.Ephemeral && !strings.HasPrefix(a.Channel, "D") {
 		return h.respond(ctx, a.Caller, m)

@@ -8,11 +8,10 @@ import (
 	"tocsin/render"
 )
 
-// Message answers a direct message or a mention where it was written: a
-// threaded one in its thread, a mention in the thread below it.
+// Message answers a direct message or a mention: one in a thread in that thread, a
+// mention in its own thread.
 func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
-	// Bots are passed over long before; an answer to one would be a loop, so it
-	// is worth a second look.
+	// The bot package ignores bots. Answering one could start a loop, so check again.
 	if m.User == "" || m.User == "USLACKBOT" {
 		return nil
 	}

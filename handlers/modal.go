@@ -17,8 +17,8 @@ import (
 	"tocsin/render"
 )
 
-// Submit judges a filled-in dialog: its errors by block id, or the work to do.
-// It looks at nothing but the dialog and the clock.
+// Submit validates a submitted dialog. It returns the errors by block id, or the work
+// to do. It is pure except for the clock.
 func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(ctx context.Context) error) {
 	switch s.CallbackID {
 	case render.CallbackTest:
@@ -37,7 +37,7 @@ func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(c
 	}
 }
 
-// field is what was filled into the input of this name.
+// field is the value of the input of this name.
 func field(s bot.Submission, name string) string { return s.Inputs[name][name].Value }
 
 func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
@@ -74,7 +74,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 	}
 }
 
-// readSilence reads the dialog for a silence, or says by block what is wrong.
+// readSilence reads the dialog for a silence, or returns its errors by block.
 func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]string) {
 	errs := map[string]string{}
 	wanted := alert.Silence{Why: prose(field(s, render.InputReason))}
@@ -99,8 +99,8 @@ func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]str
 	return wanted, errs
 }
 
-// readEnd reads when a silence is to end. A time that was chosen counts, even if
-// the menu above still says a duration: nobody chooses one by accident.
+// readEnd reads the end of a silence. A chosen time has priority over the menu of
+// durations: nobody chooses one by accident.
 func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong string) {
 	chosen, until := field(s, render.InputDuration), field(s, render.InputUntil)
 	if until == "" && chosen == render.DurationUntil {
@@ -119,20 +119,19 @@ func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong stri
 	case err != nil:
 		return ends, render.InputUntil, "Choose the day and the time again."
 	case !ends.After(now):
-		return ends, render.InputUntil, "This time is over. Choose one that is still to come."
+		return ends, render.InputUntil, "This time is in the past. Choose one in the future."
 	case ends.Sub(now) > longest:
-		return ends, render.InputUntil, "At most a year goes at once."
+		return ends, render.InputUntil, "A silence lasts at most a year."
 	}
 	return ends, "", ""
 }
 
-// sentence is an error as it stands below a field, in plain text.
+// sentence is an error as plain text for a field.
 func sentence(bad *alert.InputError) string {
 	return strings.TrimRight(bad.Message, ".") + ". " + strings.ToUpper(bad.Hint[:min(1, len(bad.Hint))]) + bad.Hint[min(1, len(bad.Hint)):]
 }
 
-// prose is what a person wrote into a field of several lines, without what can't
-// be seen.
+// prose is the text of a multi-line field without invisible characters.
 func prose(s string) string {
 	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD")))
 }
@@ -155,7 +154,7 @@ func (h *Handlers) submitNote(s bot.Submission) (map[string]string, func(ctx con
 	note := prose(field(s, render.InputText))
 	errs := tooLong(note)
 	if note == "" {
-		errs[render.InputText] = "Write what is to be noted."
+		errs[render.InputText] = "Write a note."
 	}
 	if len(errs) > 0 {
 		return errs, nil
@@ -171,8 +170,7 @@ func tooLong(note string) map[string]string {
 	return errs
 }
 
-// acts is the work of a dialog about one incident. Who sees its card sees there
-// what came of it.
+// acts is the work of a dialog about one incident. The result is shown on its card.
 func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert.Act) func(ctx context.Context) error {
 	from, by := openedFrom(s)
 	return func(ctx context.Context) error {
@@ -193,7 +191,7 @@ func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert
 	}
 }
 
-// readTest reads the test dialog, or says by block what is wrong.
+// readTest reads the test dialog, or returns its errors by block.
 func readTest(s bot.Submission) (testOrder, map[string]string) {
 	errs := map[string]string{}
 	order := testOrder{severity: alert.Severity(field(s, render.InputSeverity)), title: title(field(s, render.InputTitle))}
@@ -220,7 +218,7 @@ func readTest(s bot.Submission) (testOrder, map[string]string) {
 	return order, errs
 }
 
-// title is what is to be read of a title: one line, without what can't be seen.
+// title is a title as one line, without invisible characters.
 func title(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) || unicode.IsSpace(r) || unicode.Is(unicode.Join_Control, r) {

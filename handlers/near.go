@@ -7,9 +7,9 @@ import (
 	"tocsin/alert"
 )
 
-// nearest returns the candidate that word was probably meant to be: at most two
-// letters away, and nearer than half of its length; or "". Of two that are as
-// near, it is the one that has more of the letters: staus is status, not stats.
+// nearest returns the candidate most similar to word, or "": at most two edits away,
+// and fewer than half its length. Of two with the same distance, it is the one that
+// has more of the letters: staus means status, not stats.
 func nearest(word string, candidates []string) string {
 	best, bestAt := "", 2
 	for _, c := range candidates {
@@ -22,7 +22,7 @@ func nearest(word string, candidates []string) string {
 	return best
 }
 
-// lacking counts the letters of word that candidate has not.
+// lacking counts the letters of word that candidate lacks.
 func lacking(candidate, word string) int {
 	n := 0
 	for _, r := range word {

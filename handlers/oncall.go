@@ -12,19 +12,19 @@ import (
 	"tocsin/render"
 )
 
-// oncall says who hears of which alerts, and who is at what now.
+// oncall shows who is notified of which alerts, and who has acknowledged what.
 func (h *Handlers) oncall(ctx context.Context, a ask) render.Message {
 	const most = 10
 	taken, err := h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: []alert.State{alert.Acked}, Limit: most + 1})
 	if err != nil {
-		return h.apology("I can't read who is at what.", fmt.Errorf("read incidents: %w", err))
+		return h.apology("I can't read who works on what.", fmt.Errorf("read incidents: %w", err))
 	}
 	view := render.OnCallView{Routing: h.opts.Routing, Taken: taken[:min(len(taken), most)], More: len(taken) > most, Now: h.opts.Now()}
 	view.Names = h.names(ctx, mentions(h.opts.Routing))
 	return render.OnCall(view)
 }
 
-// mentions are whom the routes mention, each once.
+// mentions lists whom the routes mention, each once.
 func mentions(r alert.Routing) []string {
 	var all []string
 	for _, route := range r.Routes {
@@ -36,15 +36,15 @@ func mentions(r alert.Routing) []string {
 	return all
 }
 
-// What names costs at most: so many mentions, so many people of each, so long.
+// Limits of names: mentions, people of each group, and time.
 const (
 	maxNames   = 20
 	maxInGroup = 5
 	namesLimit = 3 * time.Second
 )
 
-// names says what mentions are called: a person by name, a group by who is in
-// it. Those that Slack does not tell in time are left out.
+// names looks up mentions: the name of a person, the members of a group. Those that
+// Slack does not return in time are left out.
 func (h *Handlers) names(ctx context.Context, mentions []string) map[string]string {
 	ctx, cancel := context.WithTimeout(ctx, namesLimit)
 	defer cancel()
@@ -55,7 +55,7 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 		}
 		people, err := h.opts.Slack.Members(ctx, m)
 		if err != nil {
-			h.opts.Log.Debug("who is mentioned is not known", zap.String("mention", m), zap.Error(err))
+			h.opts.Log.Debug("look up a mention", zap.String("mention", m), zap.Error(err))
 			continue
 		}
 		if name := h.namesOf(ctx, people); name != "" && isPerson(m) {
@@ -69,7 +69,7 @@ func (h *Handlers) names(ctx context.Context, mentions []string) map[string]stri
 	return names
 }
 
-// namesOf are people by their names: ann, bob and 3 more.
+// namesOf lists people by their names: ann, bob and 3 more.
 func (h *Handlers) namesOf(ctx context.Context, people []string) string {
 	var all []string
 	for _, id := range people[:min(len(people), maxInGroup)] {

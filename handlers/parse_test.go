@@ -48,7 +48,7 @@ func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
 		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
-		"until today 9am": "is over", "until 2020-01-01": "is over", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CET": "time zone",
+		"until today 9am": "in the past", "until 2020-01-01": "in the past", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CET": "time zone",
 	} {
 		w, _, bad := timing(read(said).words)
 		if bad == nil {
@@ -100,7 +100,7 @@ func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `service!="db" 1h`: "perhaps all",
 		"service=db fro 2h": "Did you mean for?", "service for 2h": "not a matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
-		"service=db for 90": "90m", "k7f2 a=b for 1h": "at once", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
+		"service=db for 90": "90m", "k7f2 a=b for 1h": "incident and matchers", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
 	} {
 		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {
 			t.Errorf("%q: %+v, want %q", said, bad, want)

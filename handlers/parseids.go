@@ -8,19 +8,19 @@ import (
 	"tocsin/alert"
 )
 
-// candidate is a word that may be an incident's id. Further ones that are not
-// sure may just as well begin a note: "hmm" looks like an id.
+// candidate is a word that may be an incident's id. One that is not sure may also be
+// the beginning of a note: "hmm" looks like an id.
 type candidate struct {
 	id   string
-	word int // its place in the phrase
+	word int // its index in the phrase
 	sure bool
 }
 
 // maxIDs is how many incidents one line may name.
 const maxIDs = 50
 
-// parseIDs reads ids from the beginning of a phrase, in any case, with commas
-// and "and" between them, and returns the place of the word behind them.
+// parseIDs reads ids from the beginning of a phrase, separated by commas, blanks or
+// "and", and returns the index of the word after them.
 func parseIDs(p phrase) (ids []candidate, behind int, bad *alert.InputError) {
 	glued := false
 	for n, word := range p.words {
@@ -47,7 +47,7 @@ func parseIDs(p phrase) (ids []candidate, behind int, bad *alert.InputError) {
 	return ids, behind, nil
 }
 
-// raw is the n-th word with what was trimmed off it.
+// raw is the n-th word as written, with punctuation.
 func (p phrase) raw(n int) string {
 	end := len(p.text)
 	if n+1 < len(p.words) {
@@ -68,14 +68,14 @@ func idsOf(word token, n int) (ids []candidate, looksRight bool) {
 	return ids, looksRight && len(ids) > 0
 }
 
-// assignOrder is who shall care for what. The person is as they were written.
+// assignOrder is who is assigned to what. The person is as written.
 type assignOrder struct {
 	ids    []candidate
 	to     string
-	behind int // the place of the word where a note begins
+	behind int // the index of the word where a note begins
 }
 
-// parseAssign reads ID… @user [note]; the person may stand first.
+// parseAssign reads ID… @user [note]; the person may come first.
 func parseAssign(p phrase) (assignOrder, *alert.InputError) {
 	order := assignOrder{behind: len(p.words)}
 	for n, word := range p.words {
@@ -95,7 +95,7 @@ func parseAssign(p phrase) (assignOrder, *alert.InputError) {
 	return order, order.missing(p)
 }
 
-// missing says what was left out.
+// missing is the error for what was left out.
 func (o assignOrder) missing(p phrase) *alert.InputError {
 	switch {
 	case len(o.ids) == 0:
@@ -113,10 +113,10 @@ var (
 	userID     = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)
 )
 
-// isPerson tells an id of a person (docs/slack.md §2.1).
+// isPerson reports whether s is the id of a person (docs/slack.md §2.1).
 func isPerson(s string) bool { return userID.MatchString(s) }
 
-// surelyPerson tells it where a word in capitals may stand just as well.
+// surelyPerson is isPerson where s may also be a word in capitals.
 func surelyPerson(s string) bool {
 	return isPerson(s) && (len(s) > 8 || strings.ContainsAny(s, "0123456789"))
 }
@@ -132,7 +132,7 @@ func parseSilenceIDs(p phrase) ([]string, *alert.InputError) {
 		for _, part := range strings.FieldsFunc(word.key, func(r rune) bool { return r == ',' || r == ';' }) {
 			part = "s-" + strings.TrimPrefix(trim(part), "s-")
 			if !idShape.MatchString(part[2:]) && part != "s-and" {
-				return nil, &alert.InputError{Message: word.raw + " is no id of a silence", Hint: "It looks like s-k7f2; `silences` lists them."}
+				return nil, &alert.InputError{Message: word.raw + " is not the id of a silence", Hint: "It looks like s-k7f2; `silences` lists them."}
 			}
 			if part != "s-and" && !slices.Contains(ids, part) {
 				ids = append(ids, part)

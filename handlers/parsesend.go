@@ -8,7 +8,7 @@ import (
 	"tocsin/alert"
 )
 
-// sendOrder is an alert that a person writes by hand.
+// sendOrder is an alert that a person writes.
 type sendOrder struct {
 	channel  string
 	severity alert.Severity
@@ -39,16 +39,16 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
 }
 
-// namesConversation tells a conversation from the beginning of a text; a bare
-// word in capitals is no id here.
+// namesConversation reports whether a word is a conversation and not the beginning of
+// the text. A bare word in capitals is not an id here.
 func namesConversation(word string) bool {
 	return len(word) > 1 && (strings.HasPrefix(word, "#") || strings.HasPrefix(word, "<#") || strings.HasPrefix(word, "<@") || strings.HasPrefix(word, "@") || strings.HasPrefix(word, "<mailto:"))
 }
 
-// maxStats is how far back figures go.
+// maxStats is the longest time of statistics.
 const maxStats = 90 * 24 * time.Hour
 
-// parseStats reads how far back figures shall go: 24h if nothing is said.
+// parseStats reads the time of statistics: 24h by default.
 func parseStats(p phrase) (time.Duration, *alert.InputError) {
 	words := slices.DeleteFunc(slices.Clone(p.words), func(w token) bool {
 		return slices.Contains([]string{"for", "of", "in", "the", "last", "past"}, w.key)
@@ -65,14 +65,14 @@ func parseStats(p phrase) (time.Duration, *alert.InputError) {
 	case n < len(words) && number.MatchString(words[0].key):
 		return 0, &alert.InputError{Message: words[0].key + " of what?", Hint: usage}
 	case n < len(words):
-		return 0, &alert.InputError{Message: words[n].raw + " is no time that figures are kept for", Hint: usage}
+		return 0, &alert.InputError{Message: words[n].raw + " is not a duration", Hint: usage}
 	case d < time.Hour || d > maxStats:
-		return 0, &alert.InputError{Message: "figures are of one hour up to 90 days", Hint: usage}
+		return 0, &alert.InputError{Message: "the duration must be from one hour to 90 days", Hint: usage}
 	}
 	return d, nil
 }
 
-// periods are the words for times back from now.
+// periods are the names of durations.
 func periods() map[string]time.Duration {
 	const day = 24 * time.Hour
 	return map[string]time.Duration{"day": day, "today": day, "daily": day, "week": 7 * day, "weekly": 7 * day, "month": 30 * day, "monthly": 30 * day}

@@ -9,8 +9,7 @@ import (
 	"tocsin/alert"
 )
 
-// silenceOrder is what a person wants silenced: what matches, or the alerts of
-// one incident.
+// silenceOrder is what to silence: matchers, or the alerts of one incident.
 type silenceOrder struct {
 	matchers alert.Matchers
 	incident string
@@ -23,8 +22,8 @@ const maxWhy = 1000
 
 const silenceUsage = "write `silence service=db for 2h because of the upgrade`"
 
-// parseSilence reads MATCHERS for 2h [because …], in nearly any order: a reason
-// comes last. An incident's id may stand for its matchers.
+// parseSilence reads MATCHERS for 2h [because …] in almost any order; the reason
+// comes last. Instead of matchers it accepts an incident's id.
 func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
 	for n := 0; n < len(r.m.cells); {
@@ -37,7 +36,7 @@ func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 	return r.order.complete(r.m, r.timed)
 }
 
-// silenceReader is how far a silence has been read.
+// silenceReader is the state of parseSilence.
 type silenceReader struct {
 	m     *matcherText
 	order silenceOrder
@@ -72,7 +71,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	return 1, nil
 }
 
-// complete checks that everything has been said.
+// complete checks that nothing is missing.
 func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert.InputError) {
 	if o.incident == "" || len(m.parts) > 0 {
 		var bad *alert.InputError
@@ -80,19 +79,19 @@ func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert
 			return o, bad
 		}
 		if o.incident != "" {
-			return o, &alert.InputError{Message: "that is an incident and matchers at once", Hint: "Write either the id or matchers."}
+			return o, &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
 		}
 	}
 	if !timed {
 		return o, &alert.InputError{Message: "for how long?", Hint: "Add for example `for 2h` or `until tomorrow 9am`."}
 	}
 	if utf8.RuneCountInString(o.why) > maxWhy {
-		return o, &alert.InputError{Message: "the reason is longer than 1,000 characters", Hint: "Say it in a sentence."}
+		return o, &alert.InputError{Message: "the reason is longer than 1,000 characters", Hint: "Write one sentence."}
 	}
 	return o, nil
 }
 
-// idShape is how an incident's id looks, see alert.NextShortID.
+// idShape is the form of an incident's id, see alert.NextShortID.
 var idShape = regexp.MustCompile(`^[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
 
 func noMatcher(word token) *alert.InputError {
@@ -103,7 +102,7 @@ func noMatcher(word token) *alert.InputError {
 	return bad
 }
 
-// listOrder is which incidents a person wants to see.
+// listOrder is which incidents to list.
 type listOrder struct {
 	matchers alert.Matchers
 	states   []alert.State
@@ -122,7 +121,7 @@ func listStates() map[string][]alert.State {
 }
 
 // parseList reads [matchers] [open|acked|resolved|all] and "mine", in any order.
-// Without a state it is what is not resolved.
+// The default is unresolved incidents.
 func parseList(p phrase) (listOrder, *alert.InputError) {
 	var order listOrder
 	m := newMatcherText(p)
@@ -155,7 +154,8 @@ func noState(word token) *alert.InputError {
 	return bad
 }
 
-// parseWish reads the matchers of a subscription; a severity may stand alone.
+// parseWish reads the matchers of a subscription, in which a severity may be a bare
+// word.
 func parseWish(p phrase) (alert.Matchers, *alert.InputError) {
 	m := newMatcherText(p)
 	for n, word := range m.cells {

@@ -7,8 +7,7 @@ import (
 	"tocsin/alert"
 )
 
-// testOrder is what a person asked of a test alert. An empty channel is the
-// default one.
+// testOrder describes a test alert. An empty channel is the default one.
 type testOrder struct {
 	channel  string
 	severity alert.Severity
@@ -47,7 +46,7 @@ func tooMany(what, word string) *alert.InputError {
 	return &alert.InputError{Message: "that is a second " + what + ": " + word, Hint: "Write `[channel] [severity]`, for example `#ops warning`."}
 }
 
-// looksLikeConversation tells a channel or a person from a severity.
+// looksLikeConversation distinguishes a channel or a person from a severity.
 func looksLikeConversation(word string) bool {
 	if strings.HasPrefix(word, "#") || strings.HasPrefix(word, "<") || strings.Contains(word, "@") {
 		return true
@@ -56,9 +55,9 @@ func looksLikeConversation(word string) bool {
 	return err == nil && !strings.HasPrefix(channel, "#")
 }
 
-// parseChannel understands what alert.ParseConversation does, and a mail
-// address as Slack sends it. Slack's <#C…|name> is returned as it is, because
-// acceptance knows by it that this is an id for certain.
+// parseChannel reads what alert.ParseConversation does, and a mail address as Slack
+// sends it. Slack's <#C…|name> is returned unchanged, because in that form it is
+// certainly an id.
 func parseChannel(word string) (string, *alert.InputError) {
 	if address, ok := strings.CutPrefix(word, "<mailto:"); ok {
 		word, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")

@@ -10,9 +10,9 @@ import (
 	"tocsin/render"
 )
 
-// Permissions say who may do what, each a list of: everyone, nobody, a person
-// (U…, @name, user@mail), a user group (S…, @handle) or a conversation (C…,
-// #name), which stands for its members. An empty list is everyone.
+// Permissions say who may do what. Each is a list of: everyone, nobody, a person
+// (U…, @name, user@mail), a user group (S…, @handle) or a conversation (C…, #name),
+// which means its members. An empty list means everyone.
 type Permissions struct {
 	// Ack is for acknowledging, resolving, assigning and notes.
 	Ack []string
@@ -43,8 +43,8 @@ func (p Permissions) of(r right) (who []string, what string) {
 	return nil, ""
 }
 
-// allowed tells whether a person has a right, or else what to say to them. about
-// is what they want to use it for, for the log.
+// allowed reports whether a person has a permission. If not, the message says so.
+// about is what they wanted, for the log.
 func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about string) (render.Message, bool) {
 	who, what := h.opts.Permissions.of(r)
 	if len(who) == 0 || slices.Contains(who, "everyone") || slices.Contains(who, by.User) {
@@ -57,7 +57,7 @@ func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about st
 		}
 		people, err := h.opts.Slack.Members(ctx, one)
 		if err != nil {
-			h.opts.Log.Warn("who may is not known", zap.String("permission", string(r)), zap.String("who", one), zap.Error(err))
+			h.opts.Log.Warn("look up who has a permission", zap.String("permission", string(r)), zap.String("who", one), zap.Error(err))
 			unsure = err
 		}
 		if slices.Contains(people, by.User) {

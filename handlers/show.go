@@ -11,7 +11,7 @@ import (
 	"tocsin/render"
 )
 
-// show tells all about one incident.
+// show shows one incident with its history.
 func (h *Handlers) show(ctx context.Context, a ask) render.Message {
 	ids, _, bad := parseIDs(a.said)
 	if bad != nil {
@@ -27,7 +27,7 @@ func (h *Handlers) show(ctx context.Context, a ask) render.Message {
 	return render.Show(i, history, h.permalink(ctx, i))
 }
 
-// story is an incident with its history.
+// story reads an incident with its history.
 func (h *Handlers) story(ctx context.Context, id string) (alert.Incident, []alert.Event, error) {
 	i, err := h.opts.Store.Incident(ctx, id)
 	if err != nil {
@@ -40,7 +40,7 @@ func (h *Handlers) story(ctx context.Context, id string) (alert.Incident, []aler
 	return i, history, nil
 }
 
-// permalink leads to an incident's first card, or is empty.
+// permalink is the link to an incident's first card, or empty.
 func (h *Handlers) permalink(ctx context.Context, i alert.Incident) string {
 	for _, c := range i.Cards {
 		if c.TS == "" {
@@ -48,7 +48,7 @@ func (h *Handlers) permalink(ctx context.Context, i alert.Incident) string {
 		}
 		link, err := h.opts.Slack.Permalink(ctx, c.Conversation, c.TS)
 		if err != nil {
-			h.opts.Log.Warn("link to a card", zap.String("incident", i.ID), zap.Error(err))
+			h.opts.Log.Warn("read the permalink of a card", zap.String("incident", i.ID), zap.Error(err))
 		}
 		return link
 	}

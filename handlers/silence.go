@@ -13,7 +13,7 @@ import (
 	"tocsin/render"
 )
 
-// silence keeps alerts quiet: MATCHERS for 2h [because …].
+// silence silences alerts: MATCHERS for 2h [because …].
 func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 	order, bad := parseSilence(a.said)
 	if bad != nil {
@@ -42,26 +42,26 @@ func sameKey(i alert.Incident) alert.Matchers {
 	return alert.Matchers{{Name: "key", Op: "=", Value: i.Key}}
 }
 
-// ends is the time that a person means; a clock is read in their own zone.
+// ends is the time that a person means, in their own time zone.
 func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, *alert.InputError) {
 	now := h.opts.Now()
 	if !w.relative() && !w.utc {
 		zone, err := h.opts.Slack.Zone(ctx, by.User)
 		if err != nil {
-			h.opts.Log.Warn("time zone of a person", zap.String("user", by.User), zap.Error(err))
-			return now, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or the time with UTC behind it."}
+			h.opts.Log.Warn("look up a time zone", zap.String("user", by.User), zap.Error(err))
+			return now, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or add UTC to the time."}
 		}
 		now = now.In(zone)
 	}
 	return w.end(now)
 }
 
-// sameEnd is how much later a silence may be asked to end than one that is the
-// same and holds already: a double click is no second silence.
+// sameEnd is how much later than an active silence with the same matchers a new one
+// must end: a double click must not create two.
 const sameEnd = time.Minute
 
-// createSilence makes a silence, unless the same one holds already, and tells
-// whether it holds now.
+// createSilence creates a silence unless the same one is active, and reports whether
+// one is active now.
 func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
 	s.CreatedAt = h.opts.Now()
 	holding, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
@@ -84,7 +84,7 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 	return render.Silenced(made, n), true
 }
 
-// matching counts the incidents that are not over and match.
+// matching counts the unresolved incidents that match.
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
 	n, err = h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
 	if err != nil {
@@ -96,7 +96,7 @@ func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int
 // maxSilences is how many silences are listed.
 const maxSilences = 50
 
-// silences lists what is kept quiet.
+// silences lists the active silences.
 func (h *Handlers) silences(ctx context.Context, _ ask) render.Message {
 	m, err := h.listSilences(ctx)
 	if err != nil {
@@ -113,7 +113,7 @@ func (h *Handlers) listSilences(ctx context.Context) (render.Message, error) {
 	return render.Silences(render.SilencesView{Silences: holding, More: more}), nil
 }
 
-// activeSilences are the silences that hold now, and whether there are more.
+// activeSilences reads the active silences, and whether there are more.
 func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, more bool, err error) {
 	all, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{At: h.opts.Now(), Limit: maxSilences + 1})
 	if err != nil {
@@ -139,8 +139,8 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	return joinMessages(all)
 }
 
-// twice is how long after its end a silence is answered as ended just now: a
-// double click ends it once.
+// twice is how long after its end a silence counts as ended by the same request, for
+// double clicks.
 const twice = time.Second
 
 // endSilence ends one silence.
@@ -158,8 +158,8 @@ func (h *Handlers) endSilence(ctx context.Context, id string, by alert.Person) r
 	return h.refusal("The silence was not ended", err)
 }
 
-// noSilence says that no silence of this id holds: it is over, or another one is
-// meant.
+// noSilence answers an id without an active silence: it has ended, or the id is
+// wrong.
 func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 	known, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: id})
 	if err == nil && len(known) > 0 {
@@ -176,14 +176,14 @@ func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 	if near := nearest(id, ids); near != "" {
 		return render.Refused("I know no silence "+id+".", "Did you mean `"+near+"`? `silences` lists them.")
 	}
-	return render.Refused("I know no silence "+id+".", "`silences` lists those that hold.")
+	return render.Refused("I know no silence "+id+".", "`silences` lists the active ones.")
 }
 
 func alreadyEnded(id string) render.Message {
-	return render.Refused("The silence "+id+" is over already.", "`silences` lists those that hold.")
+	return render.Refused("The silence "+id+" has already ended.", "`silences` lists the active ones.")
 }
 
-// joinMessages joins several answers in one message.
+// joinMessages joins several answers into one message.
 func joinMessages(all []render.Message) render.Message {
 	if len(all) == 1 {
 		return all[0]

@@ -8,7 +8,7 @@ import (
 	"tocsin/render"
 )
 
-// stats sums up alerts, with a chart: [24h|7d].
+// stats shows statistics with a chart: [24h|7d].
 func (h *Handlers) stats(ctx context.Context, a ask) reply {
 	back, bad := parseStats(a.said)
 	if bad != nil {
@@ -17,7 +17,7 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 	from, till, buckets := period(h.opts.Now(), back)
 	sums, err := h.opts.Store.Stats(ctx, from, till, buckets)
 	if err != nil {
-		return reply{Message: h.apology("I can't sum up the alerts.", fmt.Errorf("read figures: %w", err))}
+		return reply{Message: h.apology("I can't read the statistics.", fmt.Errorf("read figures: %w", err))}
 	}
 	return reply{
 		draw:    func(c render.Chart) render.Message { return render.Stats(render.StatsView{Stats: sums, Chart: c}) },
@@ -25,8 +25,8 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 	}
 }
 
-// period divides the time up to now into parts that people count in: hours, and
-// days from a week on.
+// period divides the time up to now into buckets: minutes, hours, and days from a
+// week on.
 func period(now time.Time, back time.Duration) (from, till time.Time, buckets int) {
 	const day = 24 * time.Hour
 	part := time.Hour

@@ -7,7 +7,7 @@ import (
 	"tocsin/render"
 )
 
-// status says how delivery does, what is open, and where all alerts stand.
+// status shows the state of delivery, what is open, and the ledger.
 func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	open, more, err := h.open(ctx)
 	if err != nil {
@@ -15,7 +15,7 @@ func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	}
 	ledger, err := h.opts.Store.Ledger(ctx)
 	if err != nil {
-		return h.apology("I can't read where all alerts stand.", fmt.Errorf("read ledger: %w", err))
+		return h.apology("I can't read the ledger.", fmt.Errorf("read ledger: %w", err))
 	}
 	return render.Status(render.StatusView{
 		Open: open, More: more, Health: h.opts.Health(), Total: ledger.Total, Version: h.opts.Version,

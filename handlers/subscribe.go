@@ -11,8 +11,8 @@ import (
 // maxSubscriptions is how many a person may have.
 const maxSubscriptions = 20
 
-// subscribe brings a person alerts as direct messages: MATCHERS; without them it
-// lists what they have.
+// subscribe subscribes a person to direct messages: MATCHERS. Without them it lists
+// the subscriptions.
 func (h *Handlers) subscribe(ctx context.Context, a ask) render.Message {
 	have, err := h.opts.Store.Subscriptions(ctx, a.by.User)
 	if err != nil {
@@ -32,7 +32,7 @@ func (h *Handlers) subscribe(ctx context.Context, a ask) render.Message {
 		}
 	}
 	if len(have) >= maxSubscriptions {
-		return render.Refused(fmt.Sprintf("You have %d subscriptions, and more is too many.", len(have)), "`unsubscribe` ends them all; one with a regular expression does the work of many.")
+		return render.Refused(fmt.Sprintf("You have %d subscriptions, which is the most.", len(have)), "`unsubscribe` ends them all; one with a regular expression can replace several.")
 	}
 	if err := h.opts.Store.Subscribe(ctx, wish); err != nil {
 		return h.refusal("Your subscription was not kept", fmt.Errorf("subscribe: %w", err))

@@ -15,9 +15,9 @@ import (
 // testSource is the source of test alerts.
 const testSource = "notify-test"
 
-// sendTest pushes a test alert by the whole road, waits for it, and says where
-// it is and how long each leg took. requestID identifies the request in Slack:
-// asked again after a crash, it is still one alert.
+// sendTest sends a test alert through the full path, waits for it, and answers where
+// it landed and how long each step took. requestID identifies the request in Slack,
+// so that a request handled again after a crash is still one alert.
 func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID string) render.Message {
 	report, failed := h.push(ctx, testAlert(order, requestID, h.opts.Now()))
 	if failed != nil {
@@ -26,8 +26,8 @@ func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID stri
 	return render.TestResult(report)
 }
 
-// push has a person's alert accepted and waits until Slack shows it, as long as
-// a person should wait. failed is what to say instead of the report.
+// push accepts a person's alert and waits until Slack shows it, within the time that
+// a person should wait. failed is the answer instead of the report.
 func (h *Handlers) push(ctx context.Context, a alert.Alert) (report render.TestReport, failed *render.Message) {
 	asked := h.opts.Now()
 	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{a})
@@ -38,14 +38,14 @@ func (h *Handlers) push(ctx context.Context, a alert.Alert) (report render.TestR
 	kept := h.opts.Now()
 	record, err := h.await(ctx, receipts[0].ID)
 	if err != nil {
-		no := h.apology("Your alert is accepted and kept, but I can't see where it is.", err)
+		no := h.apology("Your alert was accepted, but I can't read its state.", err)
 		return report, &no
 	}
 	report = render.TestReport{Record: record, Asked: asked, Kept: kept, Health: h.opts.Health()}
 	if record.TS != "" {
 		link, err := h.opts.Slack.Permalink(ctx, record.Conversation, record.TS)
 		if err != nil {
-			h.opts.Log.Warn("link to an alert", zap.String("alert", record.ID), zap.Error(err))
+			h.opts.Log.Warn("read the permalink of an alert", zap.String("alert", record.ID), zap.Error(err))
 		}
 		report.Permalink = link
 	}
@@ -56,7 +56,7 @@ func testAlert(order testOrder, requestID string, now time.Time) alert.Alert {
 	a := alert.Alert{
 		Source: testSource, Key: testSource + "-" + alert.NewID(),
 		Severity: order.severity, Title: order.title, Channel: order.channel,
-		Text: "This is only a test. It came the same road as every alert: accepted, on disk, queued, sent.",
+		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent.",
 		At:   now,
 	}
 	if requestID != "" {
@@ -65,8 +65,8 @@ func testAlert(order testOrder, requestID string, now time.Time) alert.Alert {
 	return a
 }
 
-// await waits for an alert as long as a person should wait for an answer, and
-// returns how it stands then. It does not wait for what can't happen now.
+// await waits for an alert as long as a person should wait for an answer, and returns
+// its state. The wait is short if it can't be delivered now.
 func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 	wait := h.opts.Wait
 	if h.opts.Health().Held != "" {
@@ -85,12 +85,11 @@ func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 	return h.awaitFor(ctx, id, wait-brokenWait)
 }
 
-// brokenWait is how long a conversation that can't be reached is given to be
-// reached after all, before the person is told.
+// brokenWait is how long an alert to a broken destination is awaited.
 const brokenWait = 2 * time.Second
 
-// broken tells whether what goes to a conversation is known to need a person's
-// hand; perhaps by this very alert.
+// broken reports whether deliveries to a lane are known to need somebody's help,
+// possibly because of this very alert.
 func (h *Handlers) broken(lane string) bool {
 	health := h.opts.Health()
 	return health.Held != "" || slices.ContainsFunc(health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == lane })

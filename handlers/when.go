@@ -11,17 +11,17 @@ import (
 	"tocsin/alert"
 )
 
-// longest is the longest time that a person may keep something quiet.
+// longest is the longest silence.
 const longest = 365 * 24 * time.Hour
 
-// morning is when a day begins of which nobody says a time.
+// morning is the time of a day named without a time.
 const morning = 9 * time.Hour
 
-// when is a time as people say it: after a duration, or at a time of a day by
-// the clock on their wall.
+// when is a time as people write it: after a duration, or at a time of day in their
+// time zone.
 type when struct {
 	after time.Duration
-	// One of these says the day; with none it is the next time the clock shows it.
+	// One of these is the day; with none it is the next time with this clock.
 	ahead   int // days from today, -1 for none
 	weekday int // time.Weekday, -1 for none
 	date    time.Time
@@ -29,10 +29,10 @@ type when struct {
 	utc     bool
 }
 
-// relative tells whether no clock and so no time zone is needed.
+// relative reports whether it needs no clock and so no time zone.
 func (w when) relative() bool { return w.after > 0 }
 
-// end is the time that is meant by somebody for whom it is now, in their zone.
+// end is the time that is meant at now, which is in the person's time zone.
 func (w when) end(now time.Time) (time.Time, *alert.InputError) {
 	at := now.Add(w.after)
 	if !w.relative() {
@@ -43,9 +43,9 @@ func (w when) end(now time.Time) (time.Time, *alert.InputError) {
 	}
 	switch {
 	case !at.After(now):
-		return at, &alert.InputError{Message: at.Format("15:04 on Monday, 2 January 2006") + " is over", Hint: "Name a time that is still to come, for example `until tomorrow 9am`."}
+		return at, &alert.InputError{Message: at.Format("15:04 on Monday, 2 January 2006") + " is in the past", Hint: "Name a time in the future, for example `until tomorrow 9am`."}
 	case at.Sub(now) > longest:
-		return at, &alert.InputError{Message: "that is more than a year", Hint: "At most a year goes at once, for example `for 30d`."}
+		return at, &alert.InputError{Message: "that is more than a year", Hint: "Write at most a year, for example `for 30d`."}
 	}
 	return at, nil
 }
@@ -79,7 +79,7 @@ func clockOn(year int, month time.Month, day int, at time.Duration, zone *time.L
 	return time.Date(year, month, day, int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
-// duration reads a duration from the beginning of words. n is how many words it took,
+// duration reads a duration from the beginning of words. n is the number of its words,
 // 0 if there is none.
 func duration(words []token) (d time.Duration, n int) {
 	keys := make([]string, len(words))
@@ -90,7 +90,7 @@ func duration(words []token) (d time.Duration, n int) {
 }
 
 // pointInTime reads what follows "until": 18:00, tomorrow 9am, monday, 2027-01-31
-// 08:00, in any order. n is how many words it took, 0 if there is none.
+// 08:00, in any order. n is the number of its words, 0 if there is none.
 func pointInTime(words []token) (w when, n int, bad *alert.InputError) {
 	w = when{ahead: -1, weekday: -1, clock: -1}
 	taken := 0
@@ -108,7 +108,7 @@ func pointInTime(words []token) (w when, n int, bad *alert.InputError) {
 	}
 	if taken < len(words) && zoneName.MatchString(words[taken].raw) && w.clock >= 0 {
 		return w, taken, &alert.InputError{
-			Message: words[taken].raw + " is a time zone I don't read",
+			Message: words[taken].raw + " is a time zone I don't know",
 			Hint:    "Leave it out to mean the time where you are, or write UTC.",
 		}
 	}
@@ -120,7 +120,7 @@ var (
 	hours    = regexp.MustCompile(`^(\d{1,2})(?:[:.](\d{2}))?(?::\d{2})?\s?([ap]\.?m)?$`)
 )
 
-// readPart reads one part of a moment and returns how many words it took.
+// readPart reads one part of a time and returns the number of its words.
 func (w *when) readPart(words []token) int {
 	switch word := words[0].key; {
 	case w.unnamed() && w.readDay(words[0]):
@@ -134,7 +134,7 @@ func (w *when) readPart(words []token) int {
 	return 0
 }
 
-// unnamed tells whether no day has been named yet.
+// unnamed reports whether no day has been named yet.
 func (w *when) unnamed() bool { return w.ahead < 0 && w.weekday < 0 && w.date.IsZero() }
 
 // readDay reads today, tomorrow, monday or a date, which may have a time.
@@ -175,7 +175,7 @@ func (w *when) readClock(words []token) int {
 	return took
 }
 
-// clockTime reads 18:00, 18.00, 9am and 9:30pm; a bare 9 is no time.
+// clockTime reads 18:00, 18.00, 9am and 9:30pm, but not a bare 9.
 func clockTime(text string) (time.Duration, bool) {
 	m := hours.FindStringSubmatch(text)
 	if m == nil || m[2] == "" && m[3] == "" {
@@ -223,9 +223,8 @@ func isoDate(word string) (date time.Time, clock time.Duration, ok bool) {
 	return time.Time{}, -1, false
 }
 
-// timing reads how long something is to hold from the beginning of words: a
-// duration, with or without "for", or "until" and a moment. n is how many words
-// it took, 0 if they say nothing about time.
+// timing reads an end from the beginning of words: a duration, with or without "for",
+// or "until" and a time. n is the number of its words, 0 if there is none.
 func timing(words []token) (w when, n int, bad *alert.InputError) {
 	switch first := words[0].key; {
 	case first == "until" || first == "till" || first == "til":
@@ -275,10 +274,10 @@ func checkDuration(d time.Duration) *alert.InputError {
 	return nil
 }
 
-// number is one without a unit.
+// number matches a number without a unit.
 var number = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
-// notADuration says what is wrong with what follows "for".
+// notADuration is the error for what follows "for".
 func notADuration(words []token) *alert.InputError {
 	if len(words) == 0 {
 		return &alert.InputError{Message: "for how long?", Hint: "Write for example `for 2h` or `until 18:00`."}
