@@ -4,14 +4,13 @@ package alert
 // lanes.
 func (i Incident) Urgent() bool { return i.Severity == Critical && i.State != StateResolved }
 
-// CardQueue is what is known of a card when more is to be sent to it.
+// CardQueue describes the unfinished deliveries of one card.
 type CardQueue struct {
-	// Waiting is set when something is unfinished, so that what comes now goes
-	// behind it.
+	// Waiting is set when there are any, so that the next one goes behind them.
 	Waiting bool
-	// Redraws is set when a pending delivery will show the newest state anyway.
+	// Redraws is set when one of them is pending and will show the newest state.
 	Redraws bool
-	// Posts is set when a post is unfinished.
+	// Posts is set when one of them is a post.
 	Posts bool
 	// InDigest is set when the card is a digest.
 	InDigest bool
@@ -20,15 +19,15 @@ type CardQueue struct {
 // Placement is what becomes of a new delivery.
 type Placement int
 
-// The placements: it joins the queue of its card, it is left out because the
-// queue shows what it would show, or the next edit of the digest shows it.
+// The placements: it joins the queue of its card, it is left out because another
+// delivery in the queue will show the same, or the digest's next edit shows it.
 const (
 	Queued Placement = iota
 	LeftOut
 	ShownByDigest
 )
 
-// Count counts an unfinished delivery in.
+// Count adds an unfinished delivery.
 func (q *CardQueue) Count(kind Kind, state DeliveryState) {
 	q.Waiting = true
 	q.Redraws = q.Redraws || state == Pending && !kind.InThread()
@@ -36,8 +35,8 @@ func (q *CardQueue) Count(kind Kind, state DeliveryState) {
 }
 
 // Place decides what becomes of a new delivery for an incident, which is nil when
-// the change does not touch it. For an incident that needs a card of its own, an
-// update of a digest becomes the post of that.
+// the change does not include it. An update of an incident that is in a digest
+// and needs its own card becomes the post of that card.
 func (q *CardQueue) Place(d *Delivery, i *Incident) Placement {
 	if q.InDigest && !q.Posts && !d.MustSay() {
 		if d.Kind == Reply || i == nil || !i.NeedsCard() {

@@ -11,36 +11,36 @@ import (
 
 // The bounds of a digest.
 const (
-	// TopLines is how many incidents a digest names itself.
+	// TopLines is the most incidents that the digest itself names.
 	TopLines = 10
-	// ListPage is how many incidents one reply with a part of the list names.
+	// ListPage is the most incidents in one reply of the list.
 	ListPage = 20
-	// ListLongPage is the same for a list that was to be a file.
+	// ListLongPage is the same for a list that Slack refused as a file.
 	ListLongPage = 100
-	// ListAsFile is from how many incidents on the list is a file.
+	// ListAsFile is the number of incidents from which the list is a file.
 	ListAsFile = 61
-	// topValues is how many values of the label that splits best are counted.
+	// topValues is the most values that are shown of the label that splits best.
 	topValues = 5
-	// talliedLabels, talliedValues and talliedLength bound what a tally counts.
+	// talliedLabels, talliedValues and talliedLength bound what a tally counts: the
+	// labels, the values of each, and the characters of both.
 	talliedLabels, talliedValues, talliedLength = 50, 200, 100
-	// talliedMentions bounds whom a digest pings.
+	// talliedMentions is the most people and groups that a digest pings.
 	talliedMentions = 20
 )
 
-// Summary is what a digest says about its incidents, as they stand now. One that
-// has got a card of its own is told about there: but for Total and Own, the
-// digest counts the others.
+// Summary is what a digest says about its incidents as they are now. Those that
+// have their own card count in Total and Own only.
 type Summary struct {
 	// Total is how many incidents it was made of, Alerts how many firing alerts
 	// it counts.
 	Total, Alerts int
 	// Severities counts the incidents that are not resolved.
 	Severities map[Severity]int
-	// Acked and Resolved count incidents by state, Own those that have got a
-	// card of their own since.
+	// Acked and Resolved count incidents by state, Own those that have their own
+	// card.
 	Acked, Resolved, Own int
-	// Mention are who is pinged by the digest: each of those whom the card of an
-	// open incident of it would have pinged, once (see ParseMention).
+	// Mention are those whom the digest pings: everybody whom the card of one of
+	// its open incidents would ping, once (see ParseMention).
 	Mention []string
 	// Label splits the incidents best; empty when none does. Values are its most
 	// common ones, and Others is how many incidents have none of them.
@@ -51,13 +51,13 @@ type Summary struct {
 	Top []Line
 	// FirstAt and LastAt span the alerts.
 	FirstAt, LastAt time.Time
-	// Listed is set when the complete list stands in the thread, ListTS is the
-	// message that it begins with, or empty where Slack does not say.
+	// Listed is set when the complete list is in the thread. ListTS is its first
+	// message, or empty if Slack did not return that.
 	Listed bool
 	ListTS string
-	// Read is set for a delivery of kind List, and for what is Stranded. It reads
-	// the part of the complete list that this one shows, in order of acceptance:
-	// with text for a file, which may be some MB, without for a reply.
+	// Read is set for a delivery of kind List and for a stranded digest. It reads
+	// the part of the list that the delivery shows, in order of acceptance: with
+	// the texts for a file, which may be several MB, without them for a reply.
 	Read func(context.Context) ([]Line, error)
 }
 
@@ -80,13 +80,13 @@ type Line struct {
 	Count    int
 	FirstAt  time.Time
 	LastAt   time.Time
-	// Own is set when it has a card of its own.
+	// Own is set when it has its own card.
 	Own bool
-	// Mention are who is pinged by its card in the digest's lane.
+	// Mention are those whom its card pings in the digest's lane.
 	Mention []string
 }
 
-// rank orders lines worst first; what is resolved comes last.
+// rank orders lines worst first and resolved ones last.
 func (l Line) rank() int {
 	if l.State == StateResolved {
 		return len(Severities()) + 1
@@ -130,12 +130,12 @@ func (t *Tally) Add(l Line) {
 	if l.LastAt.After(s.LastAt) {
 		s.LastAt = l.LastAt
 	}
-	t.rise(l)
-	t.split(l.Labels)
+	t.addTop(l)
+	t.countLabels(l.Labels)
 }
 
-// rise keeps the line if it is among the worst.
-func (t *Tally) rise(l Line) {
+// addTop keeps the line if it is among the worst.
+func (t *Tally) addTop(l Line) {
 	top := t.sum.Top
 	at := len(top)
 	for at > 0 && top[at-1].rank() > l.rank() {
@@ -147,7 +147,7 @@ func (t *Tally) rise(l Line) {
 	}
 }
 
-func (t *Tally) split(labels map[string]string) {
+func (t *Tally) countLabels(labels map[string]string) {
 	for name, value := range labels {
 		if utf8.RuneCountInString(name) > talliedLength || utf8.RuneCountInString(value) > talliedLength || value == "" {
 			continue
@@ -172,7 +172,7 @@ func (t *Tally) Summary() Summary {
 	best := 0
 	for _, name := range slices.Sorted(maps.Keys(t.labels)) {
 		shares := sharesOf(t.labels[name])
-		if score := t.score(shares); score > best {
+		if score := splitScore(shares); score > best {
 			best = score
 			s.Label, s.Values = name, shares[:min(len(shares), topValues)]
 		}
@@ -198,10 +198,10 @@ func sharesOf(values map[string]int) []Share {
 	return shares
 }
 
-// score says how well values split the incidents: how many pairs of incidents
-// they tell apart by the few values that are shown. One value for all splits
-// nothing, and neither does a value of its own for each.
-func (t *Tally) score(shares []Share) int {
+// splitScore is how well a label splits the incidents: how many pairs of them
+// differ in the values that are shown. It is 0 when all have one value, or each
+// its own.
+func splitScore(shares []Share) int {
 	if len(shares) < 2 || shares[0].Count < 2 {
 		return 0
 	}

@@ -40,7 +40,7 @@ func (i Incident) NeedsCard() bool {
 	return i.State == Open && i.Severity == Critical && i.Silence == ""
 }
 
-// Flooded reports whether a digest has to stand for the posts of the lane. front
+// Flooded reports whether the posts that wait in the lane become a digest. front
 // are the lane's first deliveries of one priority, in order.
 func (c Claim) Flooded(front []Delivery) bool {
 	if c.DigestAbove <= 0 {
@@ -55,8 +55,7 @@ func (c Claim) Flooded(front []Delivery) bool {
 	return waiting > c.DigestAbove
 }
 
-// Gathers reports whether a digest that is made by this claim includes a
-// delivery.
+// Gathers reports whether the digest that this claim makes includes a delivery.
 func (c Claim) Gathers(d Delivery) bool {
 	return d.Kind == Post && d.State == Pending && !d.NextAt.After(c.Now)
 }
@@ -64,8 +63,8 @@ func (c Claim) Gathers(d Delivery) bool {
 // Waiting is an unfinished delivery in the queue of one card.
 type Waiting struct {
 	Delivery
-	// Gathered is set on a post that a digest stands for, Claimable on a delivery
-	// that can be claimed: the first of its queue, if that is not gathered.
+	// Gathered is set when the delivery is a post that a digest will show, Claimable
+	// when a claim can return it: it is the first of its queue and not gathered.
 	Gathered, Claimable bool
 }
 
@@ -75,29 +74,28 @@ type Member struct {
 	Waiting  []Waiting
 }
 
-// moves reports whether something can be claimed. Then nothing waits for the
-// digest: an incident that has left it has its own card, and a digest may be
-// posted again.
-func (m Member) moves() bool {
+// claimable reports whether a claim can return something of the queue. Then
+// nothing in it waits for the digest: the digest was posted before, or the
+// incident has its own card.
+func (m Member) claimable() bool {
 	return slices.ContainsFunc(m.Waiting, func(w Waiting) bool { return w.Claimable })
 }
 
 // Followup is what happens to the deliveries that wait for the cards of a
 // digest's members.
 type Followup struct {
-	// OwnCards are updates that become posts: their incidents get cards of their
-	// own.
+	// OwnCards are updates that become posts: their incidents get their own cards.
 	OwnCards []Waiting
 	// Listed are superseded, because the digest shows what they would have shown.
 	Listed []Waiting
 	// Repeated are superseded, because another one asks the same people the same.
 	Repeated []Waiting
-	// Next are the first of their cards' queues now and can be claimed.
+	// Next become claimable: they are the first of their queues now.
 	Next []Waiting
 }
 
-// AfterGathering decides what waits on behind the posts that a digest was made
-// of.
+// AfterGathering decides what happens to the deliveries behind the posts that a
+// digest was made of.
 func AfterGathering(members []Member) Followup {
 	var f Followup
 	for _, m := range members {
@@ -106,8 +104,9 @@ func AfterGathering(members []Member) Followup {
 	return f
 }
 
-// AfterShowing decides what waits on once a digest was posted: what its members
-// still have to say, and cards for those that became critical meanwhile.
+// AfterShowing decides what is still sent once a digest is posted: the replies
+// that it does not replace, and a card for each incident that became critical
+// meanwhile.
 func AfterShowing(members []Member) Followup {
 	var f Followup
 	for n := range members {
@@ -120,7 +119,7 @@ func AfterShowing(members []Member) Followup {
 	return f
 }
 
-// AfterAsking decides what waits on when another reply asks somebody to act.
+// AfterAsking decides what is still sent when another reply asks somebody to act.
 func AfterAsking(members []Member) Followup {
 	var f Followup
 	if f.askOnce(members); len(f.Repeated) > 0 {
@@ -129,16 +128,18 @@ func AfterAsking(members []Member) Followup {
 	return f
 }
 
-// AfterGivingUp decides what comes next when the posts of a digest are dead.
+// AfterGivingUp decides what comes next when the posts of a digest are dead
+// letters.
 func AfterGivingUp(members []Member) Followup {
 	var f Followup
 	f.advance(members)
 	return f
 }
 
-// giveCard turns the waiting update of a member that needs a card into its post.
+// giveCard turns the waiting update of an incident that needs a card into its
+// post.
 func (f *Followup) giveCard(m *Member) bool {
-	if !m.Incident.NeedsCard() || m.moves() {
+	if !m.Incident.NeedsCard() || m.claimable() {
 		return false
 	}
 	for n := range m.Waiting {
@@ -151,8 +152,9 @@ func (f *Followup) giveCard(m *Member) bool {
 	return false
 }
 
+// list supersedes what the digest shows.
 func (f *Followup) list(m Member) {
-	if m.moves() {
+	if m.claimable() {
 		return
 	}
 	for _, w := range m.Waiting {
@@ -184,17 +186,16 @@ func (f *Followup) askOnce(members []Member) {
 	}
 }
 
-// advance lets the first of each queue come forward, unless a digest stands for
-// it.
+// advance makes the first of each queue claimable, unless it is gathered.
 func (f *Followup) advance(members []Member) {
-	over := map[int64]bool{}
+	superseded := map[int64]bool{}
 	for _, list := range [][]Waiting{f.Listed, f.Repeated} {
 		for _, w := range list {
-			over[w.Seq] = true
+			superseded[w.Seq] = true
 		}
 	}
 	for _, m := range members {
-		first := slices.IndexFunc(m.Waiting, func(w Waiting) bool { return !over[w.Seq] })
+		first := slices.IndexFunc(m.Waiting, func(w Waiting) bool { return !superseded[w.Seq] })
 		if first < 0 {
 			continue
 		}

@@ -1,12 +1,12 @@
 package alert
 
-// Ended is a delivery about an incident whose attempts are over, with what is
-// known of its card.
+// Ended is a delivery for an incident that is delivered, superseded or dead, with
+// what is known of its card.
 type Ended struct {
 	Kind  Kind
 	State DeliveryState
-	// Sent is the version of the incident that it has shown, Shown the version
-	// that the card shows.
+	// Sent is the version of the incident that it has shown, Shown the one that the
+	// card showed before.
 	Sent, Shown int64
 	// InDigest is set when the card is a digest, Held while the incident's own
 	// card is held back, Redraws when another delivery will show the newest state.
@@ -52,18 +52,18 @@ type DigestEnding int
 
 // The endings of a digest's delivery.
 const (
-	// DigestUnchanged: a part of the list has ended.
+	// DigestUnchanged: a part of its list has ended.
 	DigestUnchanged DigestEnding = iota
 	// DigestPosted: it is the card of all its incidents from now on.
 	DigestPosted
-	// DigestEdited: it has shown the newest state of its incidents.
+	// DigestEdited: it shows the newest state of its incidents.
 	DigestEdited
-	// DigestCurrent: it showed that already.
+	// DigestCurrent: it showed that before.
 	DigestCurrent
-	// DigestLost: an edit is dead, and the alerts with it that wait for it.
+	// DigestLost: an edit is dead, and so are the alerts that wait for it.
 	DigestLost
-	// DigestUndone: it was never shown, so that each of its posts is a dead
-	// letter with its own alerts.
+	// DigestUndone: it was never posted. Each post that it was made of becomes a
+	// dead letter with its own alerts.
 	DigestUndone
 )
 
