@@ -15,14 +15,14 @@ import (
 	"tocsin/alert"
 )
 
-// secretLike finds what must not be echoed when somebody puts it into the
-// wrong variable: tokens, webhook URLs and signing secrets.
+// secretLike matches what must not be printed if somebody puts it into the wrong
+// variable: tokens, webhook URLs and signing secrets.
 var secretLike = regexp.MustCompile(`(?i)(xox[a-z]|xapp)[-.][^\s"']+|hooks\.slack\.com/\S+|\b[0-9a-f]{32,}\b|//[^/@\s]*:[^/@\s]*@`)
 
 func printableTokens(text string) string { return secretLike.ReplaceAllString(text, "***") }
 
-// printable quotes a value for a message: short, on one line and without
-// anything that looks like a secret.
+// printable quotes a value for a message: short, on one line, and with secrets
+// replaced.
 func printable(value string) string {
 	value = printableTokens(value)
 	if runes := []rune(value); len(runes) > 80 {
@@ -35,7 +35,7 @@ func anything(value string) (string, *flaw) { return value, nil }
 
 func parsePath(value string) (string, *flaw) {
 	if !strings.HasPrefix(value, "/") {
-		return "", &flaw{message: printable(value) + " is no absolute path", advice: "begin it with /"}
+		return "", &flaw{message: printable(value) + " is not an absolute path", advice: "begin it with /"}
 	}
 	return value, nil
 }
@@ -80,23 +80,23 @@ func parseDurationOrForever(value string) (time.Duration, *flaw) {
 func parseMany(value string) (int64, *flaw) {
 	n, err := strconv.ParseInt(strings.ReplaceAll(value, "_", ""), 10, 64)
 	if err != nil || n < 1 {
-		return 0, &flaw{message: printable(value) + " is no number from 1 up", write: []string{"1000000"}}
+		return 0, &flaw{message: printable(value) + " is not a number from 1 up", write: []string{"1000000"}}
 	}
 	return n, nil
 }
 
-// meansOff knows what people write who want a listener off.
+// meansOff reports whether value is a word for off.
 func meansOff(value string) bool {
 	return slices.Contains([]string{"off", "no", "none", "false", "disabled", "disable", "-"}, strings.ToLower(value))
 }
 
-// mostCounted bounds parseCount: a digest above more would come too late.
+// mostCounted is the limit of parseCount: a digest above more would come too late.
 const mostCounted = 1000
 
 func parseCount(value string) (int, *flaw) {
 	n, err := strconv.Atoi(value)
 	if err != nil || n < 1 || n > mostCounted {
-		return 0, &flaw{message: fmt.Sprintf("%s is no number from 1 to %d", printable(value), mostCounted), write: []string{"5"}}
+		return 0, &flaw{message: fmt.Sprintf("%s is not a number from 1 to %d", printable(value), mostCounted), write: []string{"5"}}
 	}
 	return n, nil
 }
@@ -106,7 +106,7 @@ func parseTCP(value string) (string, *flaw) {
 		return off, nil
 	}
 	if meansOff(value) {
-		return "", &flaw{message: printable(value) + " is no address", write: []string{off}}
+		return "", &flaw{message: printable(value) + " is not an address", write: []string{off}}
 	}
 	host, port, err := net.SplitHostPort(value)
 	if err != nil {
@@ -124,7 +124,7 @@ func parseTCP(value string) (string, *flaw) {
 	return value, nil
 }
 
-// guessAddress completes a bare port or host, or takes the address out of a URL.
+// guessAddress completes a bare port or host, or extracts the address from a URL.
 func guessAddress(value string) string {
 	if _, err := strconv.ParseUint(value, 10, 16); err == nil {
 		return "127.0.0.1:" + value
@@ -168,13 +168,13 @@ func parseSocket(value string) (string, *flaw) {
 	case value == off:
 		return off, nil
 	case meansOff(value):
-		return "", &flaw{message: printable(value) + " is no path", write: []string{off}}
+		return "", &flaw{message: printable(value) + " is not a path", write: []string{off}}
 	case strings.HasPrefix(value, "unix:"):
-		return "", &flaw{message: printable(value) + " is no absolute path", write: []string{"/" + strings.TrimLeft(strings.TrimPrefix(value, "unix:"), "/")}}
+		return "", &flaw{message: printable(value) + " is not an absolute path", write: []string{"/" + strings.TrimLeft(strings.TrimPrefix(value, "unix:"), "/")}}
 	case !strings.HasPrefix(value, "/"), strings.HasSuffix(value, "/"):
-		return "", &flaw{message: printable(value) + " is no absolute path of a socket", write: []string{"/run/tocsin/tocsin.sock", off}}
+		return "", &flaw{message: printable(value) + " is not an absolute path of a socket", write: []string{"/run/tocsin/tocsin.sock", off}}
 	case strings.ContainsFunc(value, unicode.IsControl):
-		return "", &flaw{message: printable(value) + " holds a control character", write: []string{"/run/tocsin/tocsin.sock"}}
+		return "", &flaw{message: printable(value) + " contains a control character", write: []string{"/run/tocsin/tocsin.sock"}}
 	case len(value) > maxSocketPath:
 		return "", &flaw{
 			message: fmt.Sprintf("%s has %d bytes, and Linux allows a socket's path %d", printable(value), len(value), maxSocketPath),
@@ -187,7 +187,7 @@ func parseSocket(value string) (string, *flaw) {
 func parseAPIURL(value string) (string, *flaw) {
 	u, err := url.Parse(value)
 	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", &flaw{message: printable(value) + " is no web address", write: []string{"https://slack.com/api/"}}
+		return "", &flaw{message: printable(value) + " is not a web address", write: []string{"https://slack.com/api/"}}
 	}
 	if u.User != nil || u.RawQuery != "" || u.Fragment != "" {
 		return "", &flaw{message: printable(value) + " has more than scheme, host and path", write: []string{u.Scheme + "://" + u.Host + u.Path}}
@@ -203,15 +203,15 @@ func parseBearer(value string) (string, *flaw) {
 	case token == "":
 		return "", &flaw{message: "is empty", advice: "write a token (openssl rand -hex 32 makes one)"}
 	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r >= unicode.MaxASCII }):
-		return "", &flaw{message: "holds blanks or letters that no HTTP header can carry", advice: "use letters and digits (openssl rand -hex 32 makes one)"}
+		return "", &flaw{message: "contains blanks or characters that are not allowed in an HTTP header", advice: "use letters and digits (openssl rand -hex 32 makes one)"}
 	}
 	return token, nil
 }
 
-// parseChannel returns the one spelling of a conversation that alerts use too.
+// parseChannel normalizes a conversation as for alerts.
 func parseChannel(value string) (string, *flaw) {
 	f := &flaw{
-		message: printable(value) + " is no conversation",
+		message: printable(value) + " is not a conversation",
 		write:   []string{"C0123456789", "#alerts", "@name", "name@example.com"},
 	}
 	if secretLike.MatchString(value) {

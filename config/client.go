@@ -8,10 +8,10 @@ import (
 
 const systemSocket = "/run/tocsin/" + socketName
 
-// Client is what a command needs to find a running daemon.
+// Client is what a client command needs to find a running daemon.
 type Client struct {
-	// Sockets are the paths to try in this order: one when it was configured,
-	// else the places a daemon of this user or of the system listens at.
+	// Sockets are the paths to try, in this order: the configured one, or else where a
+	// daemon of this user or of the system listens by default.
 	Sockets []string
 	// TCP is host:port, or empty when that listener is off.
 	TCP string
@@ -19,9 +19,8 @@ type Client struct {
 	Token alert.Secret
 }
 
-// LoadClient reads only what concerns the listeners, and only mistakes in that
-// are errors: a person who may not read the daemon's configuration can still
-// send an alert.
+// LoadClient reads only the settings of the listeners, and reports only mistakes in
+// those: a person who may not read the daemon's secrets can still send an alert.
 func LoadClient(in Input) (*Client, error) {
 	l := newLoader(in)
 	l.readDocument()

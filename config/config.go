@@ -1,12 +1,11 @@
 // Package config reads Tocsin's settings from flags, the environment, systemd
-// credentials, secret files and one YAML file, and says everything that is
-// wrong with them at once, each mistake with its place and what to write
-// instead. It opens nothing but the files it reads settings from: whether a
-// port is free or a store can be opened is found out by whoever uses them.
+// credentials, secret files and one YAML file, and reports every mistake at once,
+// each with its place and what to write instead. It opens only the files that it reads
+// settings from: whether a port is free or a store can be opened is not checked here.
 //
-// A value given twice is taken from the higher of these places: flag,
-// environment, systemd credential or secret file, YAML, default. An
-// environment variable or flag that is empty counts as not given.
+// The first of these places that has a value counts: flag, environment, systemd
+// credential or secret file, YAML, default. An empty environment variable or flag is
+// ignored.
 //
 // SLACK_SIGNING_SECRET is accepted and has no effect: Socket Mode does not
 // sign its requests.
@@ -18,7 +17,7 @@ import (
 	"tocsin/alert"
 )
 
-// Config is what a daemon runs with: complete, checked and normalised.
+// Config is a complete, checked and normalized configuration.
 type Config struct {
 	// File is the path of the YAML file that was read, or empty when there was none.
 	File string
@@ -29,23 +28,23 @@ type Config struct {
 	Delivery Delivery
 	Log      Log
 
-	// Routing says where alerts go and what is done about them.
+	// Routing says where alerts go and how they escalate.
 	Routing alert.Routing
 	// Permissions say who may do what in Slack.
 	Permissions Permissions
 
-	// DefaultChannel is where an alert goes that names no conversation and
-	// that no route claims: a channel id, #name, @user or user@mail.
+	// DefaultChannel is where alerts go that name no conversation and match no route: a
+	// channel id, #name, @user or user@mail.
 	DefaultChannel string
-	// LastResort is the program, with its arguments, that is told of what nothing
-	// in Slack can take; empty for none.
+	// LastResort is the program, with its arguments, that gets alerts that can't be
+	// delivered to any conversation; empty for none.
 	LastResort []string
-	// FallbackChannel is where goes what is meant for a conversation that can't
-	// be reached, or empty.
+	// FallbackChannel gets the messages for conversations that can't be reached; empty
+	// for none.
 	FallbackChannel string
 
-	// Warnings are what a daemon starts in spite of, such as a token of the
-	// wrong kind. Each deserves a line in the log.
+	// Warnings are mistakes that do not keep a daemon from starting, such as a token of
+	// the wrong kind. They should be logged.
 	Warnings []Problem
 
 	settings []Setting
@@ -61,39 +60,39 @@ type Slack struct {
 	APIURL string
 }
 
-// Listen is where alerts come in. At least one of TCP and Socket is set.
+// Listen is where the daemon listens. At least one of TCP and Socket is set.
 type Listen struct {
 	// TCP is host:port, or empty when the TCP listener is off.
 	TCP string
 	// Socket is the absolute path of the Unix socket, or empty when it is off.
 	// Its folder need not exist yet; whoever binds it makes it with mode 0700.
 	Socket string
-	// Token is the bearer token TCP clients must show; empty means none,
-	// which Load allows on loopback only.
+	// Token is the bearer token that TCP clients must send; empty for none, which Load
+	// allows only on loopback.
 	Token alert.Secret
 }
 
-// Delivery is how alerts go out, how much may wait for that, and how long it is
-// remembered.
+// Delivery is how alerts are delivered, how many may wait for that, and how long
+// finished work is kept.
 type Delivery struct {
-	// DigestAbove is how many posts may wait for one conversation before a
-	// digest stands for them.
+	// DigestAbove is how many posts may wait for one conversation before they are sent
+	// as one digest.
 	DigestAbove int
-	// GiveUpAfter is the age at which a delivery that never succeeded dies.
+	// GiveUpAfter is the age at which a delivery becomes a dead letter.
 	GiveUpAfter time.Duration
-	// ProbeEvery is how often a conversation that can't be reached is looked at.
+	// ProbeEvery is how often a broken destination is probed.
 	ProbeEvery time.Duration
-	// MaxPending is how many alerts may wait for Slack; more are not accepted.
+	// MaxPending is how many alerts may be pending; more are refused.
 	MaxPending int64
-	// Retention is how long is remembered what is over.
+	// Retention is how long finished work is kept.
 	Retention time.Duration
-	// DeadRetention is how long dead letters are kept; 0 is for ever.
+	// DeadRetention is how long dead letters are kept; 0 for forever.
 	DeadRetention time.Duration
 }
 
-// Permissions are who may do what: each is a list of everyone or nobody alone,
-// or of people (U…, @name, user@mail), user groups (S…, @name), and channels
-// (C…, #name), whose members may.
+// Permissions say who may do what. Each is everyone, nobody, or a list of people (U…,
+// @name, user@mail), user groups (S…, @name) and channels (C…, #name), which means
+// their members.
 type Permissions struct {
 	Ack     []string
 	Silence []string
@@ -109,10 +108,9 @@ type Log struct {
 	Format string
 }
 
-// Load reads every source of in and returns a checked configuration. When
-// anything is wrong it returns an *Errors that lists all of it. Tokens that
-// Slack will not accept are no errors but Config.Warnings, because a daemon
-// without a good token still accepts and keeps alerts.
+// Load reads every source of in and returns a checked configuration, or an *Errors
+// that lists all mistakes. Tokens that Slack will not accept are only
+// Config.Warnings, because a daemon without a valid token still accepts alerts.
 func Load(in Input) (*Config, error) {
 	l := newLoader(in)
 	l.readDocument()
@@ -138,7 +136,7 @@ func (l *loader) config() *Config {
 	for _, set := range l.sets {
 		set(c)
 	}
-	// Checking the tokens removes what surrounds them.
+	// The check has removed quotes and blanks around the tokens.
 	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
 	for _, route := range l.routes {
 		c.Routing.Routes = append(c.Routing.Routes, route.Route)

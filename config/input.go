@@ -14,9 +14,8 @@ type Input struct {
 	Getenv func(string) string
 	// ReadFile returns a file's content; nil means that no file exists.
 	ReadFile func(string) ([]byte, error)
-	// Flags holds the flags that were given, by name without dashes (see
-	// FlagNames). Secrets have no flags, because everybody can read a
-	// command line.
+	// Flags are the given flags, by name without dashes (see FlagNames). Secrets have no
+	// flags, because every user can see a command line.
 	Flags map[string]string
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
@@ -45,8 +44,8 @@ func (in Input) read(path string) ([]byte, error) {
 
 const systemConfig = "/etc/tocsin/tocsin.yaml"
 
-// configPaths returns where the YAML file may be, and whether the user named
-// it, in which case it has to exist.
+// configPaths returns where the YAML file may be, and whether the user named it and
+// it must exist.
 func (in Input) configPaths() (paths []string, from Origin, named bool) {
 	if path := in.Flags["config"]; path != "" {
 		return []string{path}, Origin{kind: fromFlag, place: "config"}, true
@@ -73,8 +72,8 @@ func (in Input) xdg(variable, underHome string) string {
 	return ""
 }
 
-// systemdDir returns the first of the directories systemd made for the
-// service; it separates several with colons.
+// systemdDir returns the first of the directories that systemd created for the
+// service. Several are separated by colons.
 func (in Input) systemdDir(variable string) string {
 	first, _, _ := strings.Cut(in.env(variable), ":")
 	return first
@@ -100,8 +99,8 @@ func (in Input) temporarySocket() string {
 	return filepath.Join(dir, fmt.Sprintf("tocsin-%d", in.UID), socketName)
 }
 
-// defaultStore returns the empty string when neither systemd nor the user's
-// environment says where state belongs.
+// defaultStore returns the empty string if neither systemd nor the user's environment
+// names a directory for state.
 func (in Input) defaultStore() string {
 	if dir := in.systemdDir("STATE_DIRECTORY"); dir != "" {
 		return "sqlite:" + filepath.Join(dir, "tocsin.db")

@@ -14,11 +14,11 @@ import (
 type given struct {
 	value  string
 	origin Origin
-	// notText names the YAML type of a value that is no text; empty for text.
+	// notText is the YAML type of a value that is not text; empty for text.
 	notText string
 	// unreadable says why a secret's file could not be read.
 	unreadable string
-	// overridden marks what a higher source hides.
+	// overridden is set when a higher source has a value.
 	overridden bool
 	// items are the values of a list, each with its place; nil for one value.
 	items []given
@@ -30,7 +30,7 @@ type loader struct {
 	values   map[string]given
 	problems []Problem
 	warnings []Problem
-	absent   []Problem // warnings of what nobody gave, which is no mistake
+	absent   []Problem // warnings about missing values, which are not mistakes
 	routes   []placedRoute
 	sets     []func(*Config) // of the values that win
 }
@@ -45,8 +45,8 @@ func (l *loader) fail(p Problem) { l.problems = append(l.problems, p) }
 
 func (l *loader) warn(p Problem) { l.warnings = append(l.warnings, p) }
 
-// resolve checks every value an option was given, also those that a higher
-// source hides, and keeps the highest.
+// resolve checks every value of an option, including overridden ones, and keeps the
+// one from the highest source.
 func (l *loader) resolve(o option[Config]) {
 	sources := l.sources(o.spec)
 	if len(sources) == 0 {
@@ -100,8 +100,8 @@ func (l *loader) sources(opt spec) []given {
 	return found
 }
 
-// credential reads what systemd passed with LoadCredential=. One that is
-// missing or empty was not given, so that a unit can name it unconditionally.
+// credential reads what systemd passed with LoadCredential=. A missing or empty one
+// is ignored, so that a unit can name it unconditionally.
 func (l *loader) credential(opt spec) (given, bool) {
 	dir := l.in.env("CREDENTIALS_DIRECTORY")
 	if opt.credential == "" || dir == "" {
@@ -143,13 +143,13 @@ func (l *loader) readSecret(path string, from Origin) given {
 	return g
 }
 
-// cutLineEnd removes the one line end that every editor and echo leave.
+// cutLineEnd removes the one line end that editors and echo add.
 func cutLineEnd(content string) string {
 	return strings.TrimSuffix(strings.TrimSuffix(content, "\n"), "\r")
 }
 
-// reason returns an operating system's error without the path, which the
-// message around it names already.
+// reason returns an operating system's error without the path, which the message
+// contains anyway.
 func reason(err error) string {
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
 		return pathErr.Err.Error()
@@ -183,10 +183,10 @@ func check[T any](l *loader, o option[T], g given) (given, []func(*T)) {
 	return g, []func(*T){value.set}
 }
 
-// listed stands between the values of a list where a person reads them.
+// listed separates the values of a list in output.
 const listed = ", "
 
-// checkItems keeps the values of a list that are good.
+// checkItems keeps the valid values of a list.
 func checkItems[T any](l *loader, o option[T], g given) (given, []func(*T)) {
 	var good []given
 	var texts []string
@@ -201,8 +201,8 @@ func checkItems[T any](l *loader, o option[T], g given) (given, []func(*T)) {
 	return g, sets
 }
 
-// unreadable is only a warning for Slack's tokens: a daemon without them still
-// accepts and keeps alerts. Without its own token it would stand open.
+// unreadable is only a warning for Slack's tokens: a daemon without them still accepts
+// alerts. Without its own token it would accept requests from everybody.
 func (l *loader) unreadable(opt spec, g given) {
 	path := l.doc.values[opt.fileKey].value
 	fix := "make it readable for the user Tocsin runs as, with the token as its only line"
@@ -218,7 +218,7 @@ func (l *loader) unreadable(opt spec, g given) {
 	}
 }
 
-// checkOnce refuses a secret and a file for it side by side in YAML.
+// checkOnce refuses a secret together with a file for it in YAML.
 func (l *loader) checkOnce(opt spec, sources []given) {
 	named, ok := l.doc.values[opt.fileKey]
 	if opt.fileKey == "" || !ok {
@@ -233,7 +233,7 @@ func (l *loader) checkOnce(opt spec, sources []given) {
 	}
 }
 
-// checkFlags finds flags the table does not know, which would be ignored.
+// checkFlags finds unknown flags, which would be ignored.
 func (l *loader) checkFlags() {
 	known := FlagNames()
 	for _, name := range slices.Sorted(maps.Keys(l.in.Flags)) {
@@ -243,7 +243,7 @@ func (l *loader) checkFlags() {
 	}
 }
 
-// checkTogether finds values that are good alone and bad together.
+// checkTogether finds values that are valid alone but not together.
 func (l *loader) checkTogether() {
 	l.checkListeners()
 	l.checkRoutes()
@@ -266,7 +266,7 @@ func (l *loader) checkTogether() {
 
 func (l *loader) has(key string) bool { return l.values[key].value != "" }
 
-// unsaid reports whether nobody gave a value, neither good nor bad.
+// unsaid reports whether an option has no value, not even an invalid one.
 func (l *loader) unsaid(key string) bool {
 	return l.values[key].origin.kind == fromDefault && !l.doc.mentioned[key] && !l.doc.broken
 }
@@ -287,8 +287,8 @@ func (l *loader) checkListeners() {
 		"set TOCSIN_API_TOKEN or listen.token_file (openssl rand -hex 32 makes one), or write "+tcp.origin.assign(opt, "127.0.0.1:8126")))
 }
 
-// mayHaveToken is also true of a token with a mistake, which was reported, and
-// of a file that could not be read.
+// mayHaveToken is true even for a token with a mistake, which was reported, and for a
+// file that could not be read.
 func (l *loader) mayHaveToken() bool {
 	return !l.unsaid(keyToken) || l.doc.mentioned[keyTokenFile]
 }

@@ -44,14 +44,14 @@ const (
 	forever = "forever"
 )
 
-// What delivery.when_unsure and that of a route may say.
+// The values of when_unsure.
 const (
 	resend = "resend"
 	hold   = "hold"
 )
 
-// spec says what an option is called in each place where it can be given, and
-// what may be written there.
+// spec is the name of an option in each place where it can be given, and what is
+// allowed there.
 type spec struct {
 	key        string // dotted, as in YAML
 	flag       string
@@ -59,9 +59,9 @@ type spec struct {
 	credential string // name under $CREDENTIALS_DIRECTORY
 	fileKey    string // the option that names a file with this secret
 	secret     bool
-	// token marks Slack's tokens, whose faults are warnings.
+	// token marks Slack's tokens, whose mistakes are warnings.
 	token bool
-	// bare marks an option that YAML may write as a number, or as true or false.
+	// bare marks an option that may be a number, true or false in YAML.
 	bare bool
 	// list marks an option that may have several values.
 	list bool
@@ -109,8 +109,8 @@ func opt[T, V any](s spec, parse func(string) (V, *flaw), set func(*T, V)) optio
 // Config.
 func onlyChecked(*Config, string) {}
 
-// options returns the whole table, in the order of config/example.yaml: what is
-// not in it or in routeOptions does not exist.
+// options returns all options except those of routes, in the order of
+// config/example.yaml.
 func options() []option[Config] {
 	return slices.Concat(slackOptions(), listenOptions(), storeOptions(), deliveryOptions(), permissionOptions(), logOptions())
 }
@@ -196,7 +196,7 @@ func logOptions() []option[Config] {
 	}
 }
 
-// with adds a value that all does not hold yet.
+// with adds a value that all lacks.
 func with[T comparable](all []T, value T) []T {
 	if slices.Contains(all, value) {
 		return all
@@ -211,7 +211,7 @@ func unlessOff(value string) string {
 	return value
 }
 
-// specs returns those of every option, also of those in each route.
+// specs returns the specs of all options, including those of routes.
 func specs() []spec {
 	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()))
 }
@@ -236,7 +236,7 @@ func FlagNames() []string {
 	return names
 }
 
-// specOf finds an option of the file, also one that is in each route.
+// specOf finds an option of the file, including those of routes.
 func specOf(key string) (spec, bool) {
 	all := specs()
 	i := slices.IndexFunc(all, func(s spec) bool { return s.key == key })
@@ -246,8 +246,8 @@ func specOf(key string) (spec, bool) {
 	return all[i], true
 }
 
-// below returns the names that may be in a section, or at the top level when
-// section is empty, each once and in the table's order.
+// below returns the names that are allowed in a section, or at the top level if
+// section is empty, each once and in the order of the table.
 func below(section string) []string {
 	var names []string
 	for _, s := range specs() {

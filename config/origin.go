@@ -50,8 +50,8 @@ func (o Origin) problem(message, fix string) Problem {
 	return Problem{Where: o.where(), Message: onOneLine(message), Fix: onOneLine(fix), line: o.line, column: o.column}
 }
 
-// onOneLine takes from a text that quotes a file what could end the line or
-// steer a terminal.
+// onOneLine removes what could end the line or control a terminal from a text that
+// quotes a file.
 func onOneLine(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) {
@@ -61,7 +61,7 @@ func onOneLine(text string) string {
 	}, text)
 }
 
-// assign shows how value is written at this origin: as a flag, a variable, the
+// assign returns how value is written at this origin: as a flag, a variable, the
 // content of a file, or a line of YAML.
 func (o Origin) assign(opt spec, value string) string {
 	switch o.kind {

@@ -9,7 +9,7 @@ import (
 	"tocsin/alert"
 )
 
-// What a permission may say in place of a list of people.
+// What a permission may be instead of a list of people.
 const (
 	everyone = "everyone"
 	nobody   = "nobody"
@@ -20,7 +20,7 @@ var (
 	memberName = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$|^[^\s@<>|,]+@[^\s@<>|,]+\.[^\s@<>|,]+$`)
 )
 
-// parsePermit returns the one spelling of who may do something.
+// parsePermit normalizes an entry of a permission.
 func parsePermit(value string) (string, *flaw) {
 	value = strings.TrimSpace(value)
 	switch lower := strings.ToLower(value); {
@@ -34,12 +34,12 @@ func parsePermit(value string) (string, *flaw) {
 		}
 	}
 	return "", &flaw{
-		message: printable(value) + " is nobody who could be permitted", write: []string{everyone, nobody, "@name", "name@example.com", "#channel"},
+		message: printable(value) + " is not a person, group or channel", write: []string{everyone, nobody, "@name", "name@example.com", "#channel"},
 		advice: "or the id of a person (U…), a user group (S…) or a channel (C…)",
 	}
 }
 
-// checkPermissions finds everyone or nobody beside others.
+// checkPermissions finds everyone or nobody together with other entries.
 func (l *loader) checkPermissions() {
 	for _, key := range []string{keyMayAck, keyMaySilence, keyMaySend} {
 		var who []string

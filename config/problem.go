@@ -11,7 +11,7 @@ import (
 type Problem struct {
 	// Where is file:line:column, a variable's name, --flag, or an option's key.
 	Where string `json:"where"`
-	// Message says what is wrong. It never holds a secret.
+	// Message says what is wrong. It never contains a secret.
 	Message string `json:"message"`
 	// Fix says what to write instead, or where to find it.
 	Fix string `json:"fix"`
@@ -24,17 +24,17 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s: %s; %s", p.Where, p.Message, p.Fix)
 }
 
-// Errors is everything that is wrong with a configuration.
+// Errors is all mistakes in a configuration.
 type Errors struct {
-	// Problems holds at least one, those of the YAML file first and in its order.
+	// Problems has at least one, those of the YAML file first and in its order.
 	Problems []Problem
-	// Warnings is what would not keep the daemon from starting, such as a token
-	// of the wrong kind; who mends the rest mends it in the same go.
+	// Warnings would not keep the daemon from starting, such as a token of the wrong
+	// kind, but can be fixed together with the rest.
 	Warnings []Problem
 }
 
-// Error returns a headline and, for each problem and warning, one line that
-// says what is wrong and an indented one that says what to write instead.
+// Error returns a headline and, for each problem and warning, a line with what is
+// wrong and an indented line with what to write instead.
 func (e *Errors) Error() string {
 	var b strings.Builder
 	if n := len(e.Problems); n == 1 {
@@ -51,8 +51,8 @@ func (e *Errors) Error() string {
 	return b.String()
 }
 
-// inOrder sorts by place in the YAML file; what has no such place comes after
-// it in the order it was found.
+// inOrder sorts by place in the YAML file. Problems elsewhere follow in the order they
+// were found.
 func inOrder(problems []Problem) []Problem {
 	slices.SortStableFunc(problems, func(a, b Problem) int {
 		if (a.line == 0) != (b.line == 0) {
@@ -63,7 +63,7 @@ func inOrder(problems []Problem) []Problem {
 	return problems
 }
 
-// flaw is what is wrong with a value, whoever gave it.
+// flaw is what is wrong with a value, regardless of its source.
 type flaw struct {
 	message string
 	write   []string // values to write instead

@@ -52,7 +52,7 @@ func parseRouteName(value string) (string, *flaw) {
 	case len([]rune(value)) > longestName:
 		return "", &flaw{message: fmt.Sprintf("%s is longer than %d characters", printable(value), longestName), write: []string{"database"}}
 	case strings.ContainsFunc(value, unicode.IsControl):
-		return "", &flaw{message: printable(value) + " holds a control character", write: []string{"database"}}
+		return "", &flaw{message: printable(value) + " contains a control character", write: []string{"database"}}
 	case strings.EqualFold(value, alert.DefaultRoute):
 		return "", &flaw{message: printable(value) + " is the name of what no route takes", write: []string{"everything"}}
 	case strings.HasPrefix(value, "channel:"):
@@ -127,7 +127,7 @@ func parseClock(value string) (time.Duration, *flaw) {
 			return d, nil
 		}
 	}
-	return 0, &flaw{message: printable(value) + " is no time of day", write: []string{`"22:00"`, `"07:30"`}}
+	return 0, &flaw{message: printable(value) + " is not a time of day", write: []string{`"22:00"`, `"07:30"`}}
 }
 
 const day = 24 * time.Hour
@@ -138,7 +138,7 @@ func parseZone(value string) (*time.Location, *flaw) {
 			return zone, nil
 		}
 	}
-	return nil, &flaw{message: printable(value) + " is no time zone", write: []string{"Europe/Berlin", "America/New_York", "UTC"}}
+	return nil, &flaw{message: printable(value) + " is not a time zone", write: []string{"Europe/Berlin", "America/New_York", "UTC"}}
 }
 
 // parseDay reads a day of the week, in full or by its first three letters.
@@ -149,5 +149,5 @@ func parseDay(value string) (time.Weekday, *flaw) {
 			return day, nil
 		}
 	}
-	return 0, &flaw{message: printable(value) + " is no day of the week", advice: "write days: [mon, tue, wed, thu, fri, sat, sun], or some of them"}
+	return 0, &flaw{message: printable(value) + " is not a day of the week", advice: "write days: [mon, tue, wed, thu, fri, sat, sun], or some of them"}
 }

@@ -85,7 +85,7 @@ func checkPostgres(rest string) (string, *flaw) {
 	u, err := url.Parse(value)
 	if err != nil || !strings.HasPrefix(rest, "//") {
 		return "", &flaw{
-			message: "is no postgres:// address",
+			message: "is not a postgres:// address",
 			write:   []string{"postgres://user@host/database"},
 			advice:  "write special characters of a password as %XX",
 		}

@@ -15,7 +15,7 @@ func unknownOption(section, name string, from Origin) (problem Problem, meant st
 	if section != "" {
 		what = "below " + section
 	}
-	takes := fmt.Sprintf("%s stand %s", what, strings.Join(siblings, ", "))
+	takes := fmt.Sprintf("options %s: %s", what, strings.Join(siblings, ", "))
 	if near := nearest(name, siblings); near != "" {
 		return from.problem(message, fmt.Sprintf("did you mean %s? (%s)", near, takes)), join(section, near)
 	}
