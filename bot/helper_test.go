@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,11 +24,17 @@ import (
 	"tocsin/playground"
 )
 
-// patience is how long a test waits for what has to come.
+// patience is how long a test waits for what has to happen.
 const patience = 20 * time.Second
 
-// TestMain fails the run when a goroutine is left behind.
+// TestMain fails the run if a goroutine is left.
 func TestMain(m *testing.M) {
+	flag.Parse()
+	// The parallel tests wait for Slack's real times and need no processor.
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, err)
@@ -89,8 +96,7 @@ func (b *logBook) logger() *zap.Logger {
 	return zap.New(zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), b, zap.DebugLevel))
 }
 
-// secrets are what must never be logged: tokens, and the addresses that work
-// without one.
+// secrets must never be logged: tokens, and addresses that work without one.
 func secrets(slack *playground.Server) []string {
 	return []string{slack.AppToken(), slack.BotToken(), "/link/", "ticket=", "/hooks/"}
 }
@@ -134,7 +140,7 @@ func newBot(t testing.TB, slack *playground.Server, book *logBook) *Bot {
 	return b
 }
 
-// memoryInbox is an inbox without a disk.
+// memoryInbox is an inbox in memory.
 type memoryInbox struct {
 	mu      sync.Mutex
 	seen    map[string]bool
@@ -186,7 +192,7 @@ func (i *memoryInbox) unhandled() int {
 	return len(i.left)
 }
 
-// listener is a handler that notes what it heard.
+// listener is a handler that records its calls.
 type listener struct {
 	commands chan Command
 	messages chan Message
@@ -307,7 +313,7 @@ func liveOf(sockets []playground.SocketInfo) []string {
 	return ids
 }
 
-// command types a command and fails the test if nobody took it.
+// command runs a slash command and fails the test if it is not acked.
 func (s *stage) command(text string) {
 	s.t.Helper()
 	run, err := s.slack.User("ann").Command(s.t.Context(), "#alerts", "/notify-test", text)
@@ -359,7 +365,7 @@ func (s *stage) mostSockets() int {
 	return most
 }
 
-// next takes one from a channel that has to deliver.
+// next receives from a channel, within patience.
 func next[T any](t testing.TB, from <-chan T) T {
 	t.Helper()
 	limit := time.NewTimer(patience)
@@ -368,7 +374,7 @@ func next[T any](t testing.TB, from <-chan T) T {
 	case v := <-from:
 		return v
 	case <-limit.C:
-		t.Fatal("nothing came")
+		t.Fatal("nothing was received")
 		panic("unreachable")
 	}
 }
@@ -382,7 +388,7 @@ func sendErrorOf(t testing.TB, err error) *alert.SendError {
 	return e
 }
 
-// methodsCalled are the Web API's methods that the package's source names.
+// methodsCalled returns the Web API's methods that are named in the package's source.
 func methodsCalled(t *testing.T) []string {
 	t.Helper()
 	files, err := filepath.Glob("*.go")

@@ -288,7 +288,7 @@ func TestADialogIsFinishedAfterARestart(t *testing.T) {
 	}
 }
 
-func TestAClickOnAMessageIsHeard(t *testing.T) {
+func TestAClickOnAMessageReachesTheHandler(t *testing.T) {
 	s := connect(t, playground.Options{}, nil)
 	s.log.await(t, "slack connection is up", 2)
 	ts, err := s.bot.PostMessage(t.Context(), "#alerts", "", buttonOf("ack", "k7f2"))

@@ -14,11 +14,11 @@ import (
 	"tocsin/playground"
 )
 
-// caller calls one method of the Web API with arguments that it accepts.
+// caller calls one method of the Web API with valid arguments.
 type caller func(t *testing.T, b *Bot) error
 
-// callers has an entry for each method that the package calls, and for the two
-// addresses that Slack gives out.
+// callers has an entry for each method that the package calls, and for uploads and
+// response_url.
 func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[string]caller {
 	edit := delivery(alert.Update, "#alerts")
 	edit.Card = alert.Card{Lane: "#alerts", Conversation: card.Conversation, TS: card.TS}
@@ -66,8 +66,8 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 	}
 }
 
-// bodies are what an HTTP status may come with: a proxy's page, nothing, or JSON
-// that says ok although the status does not.
+// bodies are the bodies of the answers: a proxy's page, nothing, or JSON that says
+// ok although the status does not.
 var bodies = []string{playground.BodyHTML, playground.BodyEmpty, playground.BodyJSON}
 
 func TestEveryStatusOnEveryMethodIsAnError(t *testing.T) {
@@ -99,14 +99,14 @@ func TestEveryStatusOnEveryMethodIsAnError(t *testing.T) {
 	}
 }
 
-// answeredOK is about the addresses that answer in plain text: any 200 of an
-// upload means that it was kept.
+// answeredOK says whether the answer is a success: an upload with 200 is, whatever
+// the body.
 func answeredOK(method string, status int) bool {
 	return method == "upload" && status == http.StatusOK
 }
 
 func TestSocketModeSurvivesAnyStatus(t *testing.T) {
-	for _, status := range []int{100, 101, 200, 204, 301, 307, 400, 401, 403, 404, 407, 408, 410, 429, 451, 500, 502, 503, 504, 599} {
+	for _, status := range []int{100, 101, 200, 302, 404, 407, 429, 503} {
 		t.Run(strconv.Itoa(status), func(t *testing.T) {
 			t.Parallel()
 			s := connect(t, playground.Options{}, func(s *stage) {

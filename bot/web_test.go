@@ -22,7 +22,7 @@ import (
 
 const testToken = "xoxb-1-secret"
 
-// against returns a bot that talks to a bare server, for what no Slack would do.
+// against returns a bot that talks to a bare server, for what Slack would not do.
 func against(t *testing.T, handler http.HandlerFunc) (*Bot, *logBook) {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -236,7 +236,7 @@ func TestEveryWayToAPersonIsTried(t *testing.T) {
 	}
 }
 
-func TestStaleScreensAreToldApart(t *testing.T) {
+func TestAnErrorAboutAChangedScreenIsErrStale(t *testing.T) {
 	b, _ := against(t, answering(200, "", `{"ok":false,"error":"hash_conflict"}`))
 	if _, err := b.PublishHome(t.Context(), "U1", homeOf("x"), "old"); !errors.Is(err, ErrStale) {
 		t.Errorf("got %v", err)
