@@ -63,15 +63,15 @@ func (d *DB) recordAtEnd(ctx context.Context, r alert.Record) (alert.Record, err
 // recordLimit bounds how long reading a record may take.
 const recordLimit = 5 * time.Second
 
-const recordSelect = `SELECT a.id, a.source, a.key, a.status, a.severity, a.title, a.text, a.labels, a.links,
-		a.channel, a.mention, a.at, a.idempotency_key, a.accepted_at, coalesce(a.incident, 0), coalesce(i.id, ''),
-		a.lane, a.version, a.standing, CASE WHEN a.reason = '' AND a.standing = 'pending' THEN coalesce(s.reason, '') ELSE a.reason END,
+const recordSelect = `SELECT a.id, a.key, a.status, a.severity, a.text, a.body, coalesce(a.idempotency_key, ''), a.accepted_at,
+		coalesce(a.incident, 0), coalesce(i.id, ''), a.lane, l.name, a.version, a.standing,
+		CASE WHEN a.reason = '' AND a.standing = {pending} THEN coalesce(s.reason, '') ELSE a.reason END,
 		coalesce(p.id, ''), coalesce(s.started_at, 0),
-		CASE WHEN a.standing IN ('delivered', 'folded') THEN coalesce(s.done_at, 0) ELSE 0 END,
+		CASE WHEN a.standing IN ({delivered}, {folded}) THEN coalesce(s.done_at, 0) ELSE 0 END,
 		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, ''), coalesce(s.possible_duplicate, 0) = 1
-	FROM alerts a LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
+	FROM alerts a JOIN lanes l ON l.n = a.lane LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
-		LEFT JOIN cards c ON a.standing = 'folded' AND c.incident = a.incident AND c.lane = a.lane`
+		LEFT JOIN cards c ON a.standing = {folded} AND c.incident = a.incident AND c.lane = a.lane`
 
 const recordQuery = recordSelect + ` WHERE a.id = ?`
 
@@ -100,22 +100,16 @@ func (d *DB) record(ctx context.Context, id string) (alert.Record, cardKey, erro
 
 // scanRecord reads a row of recordSelect.
 func scanRecord(s scanner) (r alert.Record, at cardKey, err error) {
-	var t texts
-	var when [4]int64
-	err = s.Scan(&r.ID, &r.Source, &r.Key, &r.Status, &r.Severity, &r.Title, &r.Text, &t.labels, &t.links,
-		&r.Channel, &r.Mention, &when[0], &r.IdempotencyKey, &when[1], &at.incident, &r.Incident,
-		&r.Lane, &r.Version, &r.Standing, &r.Reason, &r.Delivery, &when[2], &when[3],
+	var body string
+	var accepted, started, delivered int64
+	err = s.Scan(&r.ID, &r.Key, word(&r.Status), word(&r.Severity), &r.Text, &body, &r.IdempotencyKey, &accepted,
+		&at.incident, &r.Incident, &at.lane, &r.Lane, &r.Version, word(&r.Standing), &r.Reason, &r.Delivery, &started, &delivered,
 		&r.Conversation, &r.TS, &r.PossibleDuplicate)
 	if err != nil {
 		return r, at, err
 	}
-	at.lane = r.Lane
-	r.At, r.AcceptedAt = fromMicros(when[0]), fromMicros(when[1])
-	r.StartedAt, r.DeliveredAt = fromMicros(when[2]), fromMicros(when[3])
-	if err := parse(t.labels, &r.Labels); err != nil {
-		return r, at, err
-	}
-	return r, at, parse(t.links, &r.Links)
+	r.AcceptedAt, r.StartedAt, r.DeliveredAt = fromMicros(accepted), fromMicros(started), fromMicros(delivered)
+	return r, at, decodeAlert(body, &r.Alert)
 }
 
 // waiters are those who wait for the alerts of a card, an incident in a lane,

@@ -177,10 +177,12 @@ func bareGroupCommit(b *testing.B, n int) {
 	producers(b, n, 1, func() error {
 		c := benchChange(1, &serial)
 		k := serial.Add(1)
-		t, err := textsOf(c.Incidents[0].Labels, nil, c.Incidents[0].Lanes)
-		incidents := plainArgs(nil, k, &c.Incidents[0], t)
-		deliveries := keys{n: k, incident: k}.deliveryArgs(nil, &c.Deliveries[0], "", stagePost)
-		alerts := keys{k, k, k}.alertArgs(nil, &c.Alerts[0], t)
+		p, err := prepareChange(c)
+		p.incidents[0].content = k
+		at := keys{n: k, lane: 1, incident: k, delivery: k}
+		incidents := plainArgs(nil, k, &c.Incidents[0], p.incidents[0])
+		deliveries := at.deliveryArgs(nil, &c.Deliveries[0], "", stagePost)
+		alerts := at.alertArgs(nil, &c.Alerts[0], p.alerts[0])
 		return errors.Join(err, d.write(context.Background(), func(w *writer, ctx context.Context) error {
 			return errors.Join(
 				w.insert(ctx, w.into.plainIncidents, incidents),

@@ -25,23 +25,22 @@ const (
 // memory, and never reads for long at a time. What is listed is read whole
 // afterwards.
 const (
-	boardQuery = `SELECT n, key, route, state, severity, urgency, source, title, labels, last_at, acked_by, assignee
-	FROM incidents WHERE state = ? AND (urgency, last_at, n) < (?, ?, ?)
-	ORDER BY urgency DESC, last_at DESC, n DESC LIMIT ?`
-	listedQuery = `SELECT ` + withCards + ` FROM incidents i
-		LEFT JOIN cards c ON c.incident = i.n WHERE i.n {oneofnumbers}
-		ORDER BY i.urgency DESC, i.last_at DESC, i.n DESC, c.lane`
+	boardQuery = `SELECT i.n, i.key, i.route, i.severity, i.last_at, i.body, coalesce(i.says, said.body, '')
+	FROM incidents i` + incidentContent + `WHERE i.state = ? AND (i.severity, i.last_at, i.n) < (?, ?, ?)
+	ORDER BY i.severity DESC, i.last_at DESC, i.n DESC LIMIT ?`
+	listedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers}
+		ORDER BY i.severity DESC, i.last_at DESC, i.n DESC`
 )
 
 // boardRow is what of an incident decides whether it is listed.
 type boardRow struct {
-	n, urgency, lastAt int64
-	i                  alert.Incident
+	n, severity, lastAt int64
+	i                   alert.Incident
 }
 
 // compare orders rows as people read them: worst first, then latest first.
 func (r boardRow) compare(other boardRow) int {
-	return cmp.Or(cmp.Compare(other.urgency, r.urgency), cmp.Compare(other.lastAt, r.lastAt), cmp.Compare(other.n, r.n))
+	return cmp.Or(cmp.Compare(other.severity, r.severity), cmp.Compare(other.lastAt, r.lastAt), cmp.Compare(other.n, r.n))
 }
 
 // boardColumn is what is left to read of one state.
@@ -73,7 +72,7 @@ func (d *DB) walkBoard(f alert.IncidentFilter, atMost int) *boardWalk {
 	}
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
 		if state != alert.StateDigest {
-			w.columns = append(w.columns, &boardColumn{state: state, last: boardRow{math.MaxInt64, math.MaxInt64, math.MaxInt64, alert.Incident{}}})
+			w.columns = append(w.columns, &boardColumn{state: state, last: boardRow{n: math.MaxInt64, severity: math.MaxInt16, lastAt: math.MaxInt64}})
 		}
 	}
 	return w
@@ -86,18 +85,21 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 	}
 	err := w.d.each(ctx, boardQuery, func(s scanner) error {
 		var r boardRow
-		var labels, acked, assignee string
-		err := s.Scan(&r.n, &r.i.Key, &r.i.Route, &r.i.State, &r.i.Severity, &r.urgency, &r.i.Source, &r.i.Title,
-			&labels, &r.lastAt, &acked, &assignee)
+		var body, says string
+		err := s.Scan(&r.n, &r.i.Key, &r.i.Route, &r.severity, &r.lastAt, &body, &says)
+		if err == nil {
+			err = word(&r.i.Severity).Scan(r.severity)
+		}
 		if err == nil && len(w.filter.Matchers) > 0 {
-			err = parse(labels, &r.i.Labels)
+			err = decodeContent(says, &r.i)
 		}
-		if w.filter.Mine != "" {
-			r.i.AckedBy, r.i.Assignee = person(acked), person(assignee)
+		if err == nil && w.filter.Mine != "" {
+			err = decodeIncident(body, &r.i)
 		}
+		r.i.State = c.state
 		c.rows = append(c.rows, r)
 		return err
-	}, string(c.state), c.last.urgency, c.last.lastAt, c.last.n, w.chunk)
+	}, code(c.state), c.last.severity, c.last.lastAt, c.last.n, w.chunk)
 	c.ended = len(c.rows) < w.chunk
 	if len(c.rows) > 0 {
 		c.last = c.rows[len(c.rows)-1]

@@ -1,10 +1,12 @@
 package store
 
 import (
+	"cmp"
 	"context"
-	"database/sql"
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -13,30 +15,26 @@ import (
 // Lanes lists the lanes that have anything pending or sending, each once, in
 // alphabetical order.
 func (d *DB) Lanes(ctx context.Context) ([]string, error) {
-	var lanes []string
-	for after := ""; ; {
-		next := sql.NullString{}
-		query := firstLane
-		if len(lanes) > 0 {
-			query = nextLane
-		}
-		err := d.each(ctx, query, func(s scanner) error { return s.Scan(&next) }, after)
+	lanes := []string{}
+	for last, more := int64(math.MinInt64), true; more; {
+		more = false
+		err := d.each(ctx, nextLane, func(s scanner) error {
+			var name string
+			more = true
+			err := s.Scan(&last, &name)
+			lanes = append(lanes, name)
+			return err
+		}, last)
 		if err != nil {
 			return nil, fmt.Errorf("list lanes: %w", err)
 		}
-		if !next.Valid {
-			return lanes, nil
-		}
-		lanes = append(lanes, next.String)
-		after = next.String
 	}
+	slices.Sort(lanes)
+	return lanes, nil
 }
 
-// One seek finds the next lane, however much is owed to each.
-const (
-	firstLane = `SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane >= ?`
-	nextLane  = `SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane > ?`
-)
+// nextLane is one seek, however much is owed to each lane.
+const nextLane = `SELECT n, name FROM lanes WHERE n = (SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane > ?)`
 
 // Claim marks a lane's next delivery as being sent, durably, and returns it
 // with the newest state of its incident. Without one that may be sent now the
@@ -70,8 +68,8 @@ func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, er
 }
 
 func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, error) {
-	h, found, err := w.head(ctx, c)
-	if err != nil || !found {
+	h, err := w.head(ctx, c)
+	if err != nil || h == nil {
 		return nil, time.Time{}, err
 	}
 	if h.claimed, err = h.job(); err != nil || mustWait(h.claimed.Delivery, c.Now) {
@@ -81,31 +79,24 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 		return nil, time.Time{}, err
 	}
 	job := &h.claimed
-	if job.Incident.Cards, err = w.cards(ctx, h.incident.n); err != nil {
-		return nil, time.Time{}, err
-	}
-	job.Card = job.Incident.Card(job.Lane)
 	if job.State == alert.Sending {
 		job.Unsure = true
-		return h, time.Time{}, w.know(ctx, job)
+		w.addKnown(job)
+		return h, time.Time{}, nil
 	}
 	job.State, job.StartedAt, job.Via = alert.Sending, fromMicros(micros(c.Now)), c.Via
 	if (job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel) && job.Card.TS != "" {
 		job.Via = job.Card.Via
 	}
-	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'sending', started_at = ?, drawn = ?, via = ? WHERE n = ?",
+	w.addKnown(job)
+	_, err = w.exec(ctx, "UPDATE deliveries SET state = {sending}, started_at = ?, drawn = ?, via = ? WHERE n = ?",
 		micros(c.Now), w.alerts, job.Via, job.Seq)
-	return h, time.Time{}, errors.Join(err, w.know(ctx, job))
+	return h, time.Time{}, err
 }
 
-// know finds Slack's id of what stands in for the job's lane.
-func (w *writer) know(ctx context.Context, job *alert.Job) error {
-	if job.Via == "" {
-		return nil
-	}
-	job.Known = ""
-	_, err := w.one(ctx, "SELECT conversation FROM lanes WHERE lane = ?", func(s scanner) error { return s.Scan(&job.Known) }, job.Via)
-	return err
+// addKnown adds Slack's id of the conversation that the job goes to.
+func (w *writer) addKnown(job *alert.Job) {
+	job.Known = w.lanes.byName[cmp.Or(job.Via, job.Lane)].conversation
 }
 
 // longestDoubt bounds how long a delivery in doubt waits for a look.
@@ -129,67 +120,75 @@ func mustWait(d alert.Delivery, now time.Time) bool {
 type head struct {
 	delivery deliveryRow
 	incident incidentRow
-	known    string
+	cards    []alert.Card
+	// front is how many deliveries of its priority can be claimed, up to a few.
+	front int
 	// claimed is the job that it becomes.
 	claimed alert.Job
 }
 
 func (h *head) dest() []any {
-	return append(append(h.delivery.dest(), h.incident.dest()...), &h.known)
+	return append(h.delivery.dest(), h.incident.dest()...)
 }
 
 func (h *head) job() (alert.Job, error) {
 	d, err := h.delivery.delivery()
 	i, bad := h.incident.incident()
-	d.Incident = i.ID
-	return alert.Job{Delivery: d, Incident: i, Known: h.known}, errors.Join(err, bad)
+	d.Incident, i.Cards = i.ID, h.cards
+	return alert.Job{Delivery: d, Incident: i, Card: i.Card(d.Lane)}, errors.Join(err, bad)
 }
 
-func (h *head) before(other *head) bool {
-	a, b := h.delivery.d, other.delivery.d
-	return a.Priority < b.Priority || a.Priority == b.Priority && a.Seq < b.Seq
-}
-
-// headPost and headUpdate are one seek in deliveries_due, then one row each of
-// the rest. The stage is no parameter, because SQLite would plan the query
+// The first delivery of a kind is one seek in deliveries_due, of either kind the
+// better of two. The stage is no parameter, because SQLite would plan the query
 // again for every value that decides about a partial index.
 const (
-	headPost   = headSelect + ` WHERE d.lane = ? AND d.stage = 1 ORDER BY d.priority, d.n LIMIT 1`
-	headUpdate = headSelect + ` WHERE d.lane = ? AND d.stage = 2 ORDER BY d.priority, d.n LIMIT 1`
+	headPost   = headSelect + ` WHERE d.n = (` + firstPost + `)`
+	headUpdate = headSelect + ` WHERE d.n = (` + firstUpdate + `)`
+	headEither = headSelect + ` WHERE d.n = (SELECT n FROM (SELECT n, priority FROM deliveries WHERE n = (` + firstPost + `)
+		UNION ALL SELECT n, priority FROM deliveries WHERE n = (` + firstUpdate + `)) q ORDER BY priority, n LIMIT 1)`
+	headNumbered = headSelect + ` WHERE d.n = ?`
+
+	firstPost   = `SELECT n FROM deliveries WHERE lane = ? AND stage = 1 ORDER BY priority, n LIMIT 1`
+	firstUpdate = `SELECT n FROM deliveries WHERE lane = ? AND stage = 2 ORDER BY priority, n LIMIT 1`
+
+	jobColumns = deliveryOf + ", " + incidentOf
+	jobTables  = ` FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident` + incidentContent
+	// headSelect gives a row for each card of the incident. The first parameter is
+	// up to how many deliveries at the front of the lane are counted.
+	headSelect = `SELECT ` + jobColumns + `, ` + cardOf + `,
+		(SELECT count(*) FROM (SELECT 1 FROM deliveries f WHERE f.lane = d.lane AND f.stage = 1 AND f.priority = d.priority LIMIT ?) q)` +
+		jobTables + cardTables
 )
 
-const headSelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
-		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
-		d.conversation, d.ts, d.via,
-		` + incidentOf + `, coalesce(l.conversation, '')
-	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN lanes l ON l.lane = d.lane`
-
-// head finds what comes next in a lane among the kinds that are asked for.
-func (w *writer) head(ctx context.Context, c alert.Claim) (first *head, found bool, err error) {
-	for query, wanted := range map[string]bool{headPost: c.Posts, headUpdate: c.Updates} {
-		if !wanted {
-			continue
-		}
-		h := &head{}
-		ok, err := w.one(ctx, query, func(s scanner) error { return s.Scan(h.dest()...) }, c.Lane)
-		if err != nil {
-			return nil, false, err
-		}
-		if ok && (first == nil || h.before(first)) {
-			first = h
-		}
+// head finds what comes next in a lane among the kinds that are asked for, or nil.
+func (w *writer) head(ctx context.Context, c alert.Claim) (*head, error) {
+	lane := w.lanes.byName[c.Lane].n
+	query, args := headPost, []any{c.DigestAbove + 1, lane}
+	switch {
+	case c.Posts && c.Updates:
+		query, args = headEither, append(args, lane)
+	case c.Updates:
+		query = headUpdate
 	}
-	return first, first != nil, nil
+	return w.findHead(ctx, query, args...)
 }
 
-func (w *writer) cards(ctx context.Context, incident int64) ([]alert.Card, error) {
-	var cards []alert.Card
-	err := w.each(ctx, "SELECT lane, conversation, ts, version, via, CASE WHEN digest IS NULL THEN 0 ELSE 1 END FROM cards WHERE incident = ? ORDER BY lane",
-		func(s scanner) error {
-			var c alert.Card
-			err := s.Scan(&c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Via, &c.Digest)
-			cards = append(cards, c)
-			return err
-		}, incident)
-	return cards, err
+func (w *writer) findHead(ctx context.Context, query string, args ...any) (*head, error) {
+	var found *head
+	err := w.each(ctx, query, func(s scanner) error {
+		h := &head{}
+		var c alert.Card
+		err := s.Scan(append(append(h.dest(), cardDest(&c)...), &h.front)...)
+		if found == nil {
+			found = h
+		}
+		if c.TS != "" {
+			found.cards = append(found.cards, c)
+		}
+		return err
+	}, args...)
+	if found != nil {
+		sortCards(found.cards)
+	}
+	return found, err
 }

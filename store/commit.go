@@ -23,7 +23,7 @@ func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	if err == nil {
 		return nil
 	}
-	if d.dialect.duplicate(err, "idempotency") || d.dialect.duplicate(err, "history_once") {
+	if d.dialect.duplicate(err, "idempotency") || d.dialect.duplicate(err, "history_once") || d.dialect.duplicate(err, "incidents.id") {
 		err = alert.ErrConflict
 	}
 	return fmt.Errorf("commit change: %w", err)
@@ -33,8 +33,12 @@ func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 // so that the writing goroutine need not.
 type change struct {
 	alert.Change
-	alerts, incidents []texts
-	notes             []string
+	// alerts and notes are the JSON of each alert and of each delivery's note.
+	alerts, notes []string
+	incidents     []incidentText
+	// firing are the places of the alerts that have what an incident says: of
+	// each incident the latest that fires.
+	firing map[string]int
 	// silences are the matchers of each.
 	silences []string
 }
@@ -42,19 +46,24 @@ type change struct {
 func prepareChange(c alert.Change) (*change, error) {
 	p := &change{
 		Change:    c,
-		alerts:    make([]texts, len(c.Alerts)),
-		incidents: make([]texts, len(c.Incidents)),
+		alerts:    make([]string, len(c.Alerts)),
+		incidents: make([]incidentText, len(c.Incidents)),
 		notes:     make([]string, len(c.Deliveries)),
+		firing:    make(map[string]int, len(c.Alerts)),
 		silences:  make([]string, len(c.Silences)),
 	}
 	var err error
-	for n, a := range c.Alerts {
-		if p.alerts[n], err = textsOf(a.Labels, a.Links, nil); err != nil {
+	for n := range c.Alerts {
+		a := &c.Alerts[n]
+		if p.alerts[n], err = encodeAlert(&a.Alert); err != nil {
 			return nil, err
 		}
+		if a.Status == alert.Firing {
+			p.firing[a.Incident] = n
+		}
 	}
-	for n, i := range c.Incidents {
-		if p.incidents[n], err = incidentTexts(&i); err != nil {
+	for n := range c.Incidents {
+		if p.incidents[n], err = p.incidentText(&c.Incidents[n]); err != nil {
 			return nil, err
 		}
 	}
@@ -69,6 +78,18 @@ func prepareChange(c alert.Change) (*change, error) {
 		}
 	}
 	return p, nil
+}
+
+// incidentText encodes an incident. What it says is that of an alert, but for a
+// new incident without one.
+func (p *change) incidentText(i *alert.Incident) (t incidentText, err error) {
+	if _, has := p.firing[i.ID]; !has && i.Version == 1 {
+		if t.says, err = encodeContent(i); err != nil {
+			return t, err
+		}
+	}
+	t.body, err = encodeIncident(i)
+	return t, err
 }
 
 const marksQuery = `SELECT id, n, version FROM incidents WHERE id {oneof}`
@@ -102,13 +123,12 @@ type changeWriter struct {
 // commitChange writes a change. It refuses one that conflicts before it has
 // written anything.
 func (w *writer) commitChange(ctx context.Context, p *change) error {
-	known, err := w.marks(ctx, p)
-	if err != nil {
-		return err
-	}
 	c := &changeWriter{
-		change: p, w: w, known: known, posts: map[string]int64{},
+		change: p, w: w, known: map[string]mark{}, posts: map[string]int64{},
 		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{},
+	}
+	if err := c.findIncidents(ctx); err != nil {
+		return err
 	}
 	if err := c.check(); err != nil {
 		return refusal{err}
@@ -123,39 +143,42 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 	return nil
 }
 
-// marks looks up all incidents that a change names.
-func (w *writer) marks(ctx context.Context, c *change) (map[string]mark, error) {
-	known := map[string]mark{}
-	for _, i := range c.Incidents {
-		known[i.ID] = mark{}
-	}
+// findIncidents looks up the older incidents that the change names. That a new
+// one is new is asserted by the index of ids.
+func (c *changeWriter) findIncidents(ctx context.Context) error {
+	named := map[string]bool{}
 	for _, a := range c.Alerts {
-		known[a.Incident] = mark{}
+		named[a.Incident] = true
 	}
 	for _, d := range c.Deliveries {
-		known[d.Incident] = mark{}
+		named[d.Incident] = true
 	}
 	for _, e := range c.History {
-		known[e.Incident] = mark{}
+		named[e.Incident] = true
 	}
-	delete(known, "")
-	ids := make([]string, 0, len(known))
-	for id := range known {
-		ids = append(ids, id)
+	for _, i := range c.Incidents {
+		named[i.ID] = i.Version > 1
 	}
-	clear(known)
+	var ids []string
+	for id, older := range named {
+		if older && id != "" {
+			ids = append(ids, id)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
 	list, err := json.Marshal(ids)
 	if err != nil {
-		return nil, fmt.Errorf("list incidents: %w", err)
+		return fmt.Errorf("list incidents: %w", err)
 	}
-	err = w.each(ctx, marksQuery, func(s scanner) error {
+	return c.w.each(ctx, marksQuery, func(s scanner) error {
 		var id string
 		var m mark
 		err := s.Scan(&id, &m.n, &m.version)
-		known[id] = m
+		c.known[id] = m
 		return err
 	}, string(list))
-	return known, err
 }
 
 // check asserts that each incident is at the version that the decision has
@@ -204,18 +227,21 @@ func (c *changeWriter) writeIncidents(ctx context.Context) error {
 	var plains, incidents, latest []any
 	newest := map[[2]string]int64{}
 	for k := range c.Incidents {
-		i, n := &c.Incidents[k], c.known[c.Incidents[k].ID].n
-		if plain(i) {
-			plains = plainArgs(plains, n, i, c.incidents[k])
+		i, n, t := &c.Incidents[k], c.known[c.Incidents[k].ID].n, c.incidents[k]
+		if at, has := c.firing[i.ID]; has {
+			t.content = c.w.alerts + 1 + int64(at) // as writeAlerts will number it
+		}
+		if plain(i, t) {
+			plains = plainArgs(plains, n, i, t)
 		} else {
-			incidents = peopleArgs(plainArgs(incidents, n, i, c.incidents[k]), i, c.incidents[k])
+			incidents = peopleArgs(plainArgs(incidents, n, i, t), i, t)
 		}
 		if i.Version == 1 {
 			newest[[2]string{i.Key, i.Route}] = n
 		}
 	}
 	for route, n := range newest {
-		latest = append(latest, route[0], route[1], n)
+		latest = append(latest, keyHash(route[0]), route[1], n)
 	}
 	if err := c.w.insert(ctx, c.w.into.plainIncidents, plains); err != nil {
 		return err
@@ -233,9 +259,13 @@ func (c *changeWriter) writeAlerts(ctx context.Context) error {
 		if a.Standing == "" {
 			a.Standing = alert.StandPending
 		}
+		lane, err := c.w.lane(ctx, a.Lane)
+		if err != nil {
+			return err
+		}
 		c.w.alerts++
-		c.w.count(a.Lane, a.Standing, 1)
-		at := keys{n: c.w.alerts}
+		c.w.count(lane, a.Standing, 1)
+		at := keys{n: c.w.alerts, lane: lane}
 		if known, ok := c.known[a.Incident]; ok {
 			at.incident = known.n
 		}

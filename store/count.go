@@ -24,8 +24,9 @@ const (
 
 const (
 	countKeys = `SELECT key, count(*) FROM alerts WHERE n >= ? AND n < ? AND accepted_at >= ? AND accepted_at < ?
-		AND status = 'firing' AND key {oneof} GROUP BY key`
-	latestOf = `SELECT t.key, i.id, i.title FROM latest t JOIN incidents i ON i.n = t.incident WHERE t.key {oneof} ORDER BY i.n`
+		AND status = {firing} AND key {oneof} GROUP BY key`
+	latestOf = `SELECT i.key, i.id, ` + contentOf + ` FROM latest t JOIN incidents i ON i.n = t.incident` + incidentContent +
+		`WHERE t.key {oneofnumbers} ORDER BY i.n`
 )
 
 // keyCounts finds the most frequent keys in bounded memory: while there is no
@@ -98,15 +99,23 @@ func (s *survey) name(ctx context.Context) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	list, err := json.Marshal(keys)
+	hashes := make([]int64, len(keys))
+	for n, key := range keys {
+		hashes[n] = keyHash(key)
+	}
+	list, err := json.Marshal(hashes)
 	if err != nil {
 		return err
 	}
 	latest := map[string]alert.KeyCount{}
 	err = s.d.each(ctx, latestOf, func(r scanner) error {
-		var k alert.KeyCount
-		err := r.Scan(&k.Key, &k.Incident, &k.Title)
-		latest[k.Key] = k
+		var i alert.Incident
+		var says string
+		err := r.Scan(&i.Key, &i.ID, &says, &i.Text)
+		if err == nil {
+			err = decodeContent(says, &i)
+		}
+		latest[i.Key] = alert.KeyCount{Key: i.Key, Incident: i.ID, Title: i.Title}
 		return err
 	}, string(list))
 	for _, key := range keys {

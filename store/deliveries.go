@@ -13,24 +13,22 @@ import (
 // deliveryLimit is how many deliveries are listed when nothing else is asked.
 const deliveryLimit = 100
 
-const deliverySelect = `SELECT d.n, d.id, d.lane, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts,
-		d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason,
-		d.conversation, d.ts, d.via, coalesce(i.id, '')
-	FROM deliveries d LEFT JOIN incidents i ON i.n = d.incident`
+const deliverySelect = `SELECT ` + deliveryOf + `, coalesce(i.id, ''), d.lane
+	FROM deliveries d JOIN lanes l ON l.n = d.lane LEFT JOIN incidents i ON i.n = d.incident`
 
 // listQuery says how deliveries in a state are listed. The state is no
 // parameter, so that the partial indexes can be used; ok is false for a word
 // that is none.
 func listQuery(state alert.DeliveryState) (query string, ok bool) {
 	where := map[alert.DeliveryState]string{
-		alert.Pending:    `d.stage IS NOT NULL AND d.state = 'pending'`,
-		alert.Sending:    `d.stage IS NOT NULL AND d.state = 'sending'`,
-		alert.Dead:       `d.state = 'dead'`,
-		alert.Delivered:  `d.state = 'delivered'`,
-		alert.Superseded: `d.state = 'superseded'`,
-		alert.Dropped:    `d.state = 'dropped'`,
+		alert.Pending:    `d.stage IS NOT NULL AND d.state = {pending}`,
+		alert.Sending:    `d.stage IS NOT NULL AND d.state = {sending}`,
+		alert.Dead:       `d.state = {dead}`,
+		alert.Delivered:  `d.state = {delivered}`,
+		alert.Superseded: `d.state = {superseded}`,
+		alert.Dropped:    `d.state = {dropped}`,
 	}[state]
-	return deliverySelect + ` WHERE ` + where + ` AND d.n < ? AND (? = '' OR d.lane = ?) ORDER BY d.n DESC LIMIT ?`, where != ""
+	return deliverySelect + ` WHERE ` + where + ` AND d.n < ? AND (? = '' OR l.name = ?) ORDER BY d.n DESC LIMIT ?`, where != ""
 }
 
 // Deliveries lists deliveries, the latest first.
@@ -59,16 +57,17 @@ func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.De
 	return found[:min(limit, len(found))], nil
 }
 
-// scanDelivery reads a row of deliverySelect, and the number of its incident.
-func scanDelivery(s scanner) (alert.Delivery, int64, error) {
+// scanDelivery reads a row of deliverySelect, and which card it is about.
+func scanDelivery(s scanner) (alert.Delivery, cardKey, error) {
 	var row deliveryRow
 	var incident string
-	if err := s.Scan(append(row.dest(), &incident)...); err != nil {
-		return alert.Delivery{}, 0, err
+	var at cardKey
+	if err := s.Scan(append(row.dest(), &incident, &at.lane)...); err != nil {
+		return alert.Delivery{}, at, err
 	}
 	one, err := row.delivery()
-	one.Incident = incident
-	return one, row.incident, err
+	one.Incident, at.incident = incident, row.incident
+	return one, at, err
 }
 
 // letterAlerts is how many of a delivery's alerts are told in full.
@@ -80,8 +79,8 @@ const (
 	deliveryQuery = deliverySelect + ` WHERE d.id = ?`
 	storyQuery    = recordSelect + ` WHERE a.shown = ? ORDER BY a.n LIMIT ?`
 	storyCount    = `SELECT count(*) FROM alerts WHERE shown = ?`
-	waitingQuery  = recordSelect + ` WHERE a.incident = ? AND a.lane = ? AND a.standing = 'pending' ORDER BY a.n LIMIT ?`
-	waitingCount  = `SELECT count(*) FROM alerts WHERE incident = ? AND lane = ? AND standing = 'pending'`
+	waitingQuery  = recordSelect + ` WHERE a.incident = ? AND a.lane = ? AND a.standing = {pending} ORDER BY a.n LIMIT ?`
+	waitingCount  = `SELECT count(*) FROM alerts WHERE incident = ? AND lane = ? AND standing = {pending}`
 )
 
 // Delivery returns a delivery with its incident and its alerts, or
@@ -90,8 +89,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 	l := alert.DeliveryDetail{Alerts: []alert.Record{}}
 	at := cardKey{incident: -1}
 	err := d.each(ctx, deliveryQuery, func(s scanner) (err error) {
-		l.Delivery, at.incident, err = scanDelivery(s)
-		at.lane = l.Lane
+		l.Delivery, at, err = scanDelivery(s)
 		return err
 	}, id)
 	if err == nil && l.ID == "" {

@@ -9,8 +9,8 @@ import (
 
 // The queries about broken destinations.
 const (
-	brokenQuery = `SELECT b.lane, coalesce(l.conversation, ''), b.code, b.hint, b.since, b.probe_at
-	FROM destinations b LEFT JOIN lanes l ON l.lane = b.lane ORDER BY b.lane`
+	brokenQuery = `SELECT l.name, l.conversation, b.code, b.hint, b.since, b.probe_at
+	FROM destinations b JOIN lanes l ON l.n = b.lane ORDER BY l.name`
 	markQuery = `INSERT INTO destinations (lane, code, hint, since, probe_at) VALUES (?, ?, ?, ?, ?)
 	ON CONFLICT (lane) DO UPDATE SET code = excluded.code, hint = excluded.hint, probe_at = excluded.probe_at`
 	mendQuery = `DELETE FROM destinations WHERE lane = ?`
@@ -18,9 +18,7 @@ const (
 	// and in those that it may stand in for.
 	goOnQuery  = `UPDATE deliveries SET next_at = ? WHERE lane = ? AND ` + refused
 	allGoQuery = `UPDATE deliveries SET next_at = ? WHERE lane IN (SELECT lane FROM destinations) AND ` + refused
-	refused    = `stage IN (1, 2) AND state = 'pending' AND class = 'destination' AND next_at > ?`
-	// A name may come to mean another conversation.
-	forgetIDQuery = `DELETE FROM lanes WHERE lane = ?`
+	refused    = `stage IN (1, 2) AND state = {pending} AND class = 'destination' AND next_at > ?`
 )
 
 // Broken lists the destinations that are marked as broken, by name.
@@ -68,16 +66,18 @@ func (w *writer) remark(ctx context.Context, o alert.Outcome) error {
 }
 
 func (w *writer) mark(ctx context.Context, b alert.Destination) error {
-	if b.Code == "channel_not_found" {
-		if _, err := w.exec(ctx, forgetIDQuery, b.Lane); err != nil {
-			return err
-		}
+	lane, err := w.lane(ctx, b.Lane)
+	if err == nil && b.Code == "channel_not_found" {
+		err = w.setConversation(ctx, b.Lane, "") // the name may come to mean another one
 	}
-	_, err := w.exec(ctx, markQuery, b.Lane, b.Code, b.Hint, micros(b.Since), micros(b.ProbeAt))
+	if err == nil {
+		_, err = w.exec(ctx, markQuery, lane, b.Code, b.Hint, micros(b.Since), micros(b.ProbeAt))
+	}
 	return err
 }
 
-func (w *writer) mend(ctx context.Context, lane string, now int64) error {
+func (w *writer) mend(ctx context.Context, name string, now int64) error {
+	lane := w.lanes.byName[name].n
 	if _, err := w.exec(ctx, mendQuery, lane); err != nil {
 		return err
 	}

@@ -35,6 +35,7 @@ type dialect struct {
 
 // say writes query as the engine wants it. Queries have no ? but placeholders.
 func (d dialect) say(query string) string {
+	query = withWords(query)
 	query = strings.NewReplacer("{oneof}", d.oneOf, "{oneofnumbers}", d.oneOfNumbers).Replace(query)
 	if !d.numbered {
 		return query

@@ -13,32 +13,32 @@ import (
 const (
 	memberCards = `INSERT INTO cards (incident, lane, conversation, ts, via, version, digest)
 	SELECT d.incident, d.lane, ?, ?, ?, coalesce((SELECT max(a.version) FROM alerts a WHERE a.incident = d.incident
-		AND a.lane = d.lane AND a.standing = 'pending' AND a.n <= ?), 0), d.digest
-	FROM deliveries d WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3
+		AND a.lane = d.lane AND a.standing = {pending} AND a.n <= ?), 0), d.digest
+	FROM deliveries d WHERE d.digest = ? AND d.kind = {post} AND d.stage = 3
 	ON CONFLICT (incident, lane) DO UPDATE SET conversation = excluded.conversation, ts = excluded.ts,
 		via = excluded.via, version = excluded.version, digest = excluded.digest`
 	// formerQuery finds the digests that showed this one's incidents before.
 	formerQuery = `SELECT DISTINCT c.digest FROM deliveries d JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
-	WHERE d.digest = ? AND d.kind = 'post' AND d.stage = 3 AND c.digest <> d.digest`
+	WHERE d.digest = ? AND d.kind = {post} AND d.stage = 3 AND c.digest <> d.digest`
 	moveCardsQuery = `UPDATE cards SET conversation = ?, ts = ?, via = ? WHERE digest = ?`
 	// shownQuery are the incidents whose card a digest is. Those that have left it
 	// are shown by their own cards.
 	shownQuery   = `SELECT incident FROM cards WHERE digest = ?`
-	foldedAlerts = `UPDATE alerts SET shown = ?, standing = 'folded'
-	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
-	lostAlerts = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = 'dead', reason = ?
-	WHERE standing = 'pending' AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
+	foldedAlerts = `UPDATE alerts SET shown = ?, standing = {folded}
+	WHERE standing = {pending} AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
+	lostAlerts = `UPDATE alerts SET shown = coalesce(delivery, ?), standing = {dead}, reason = ?
+	WHERE standing = {pending} AND lane = ? AND n <= ? AND incident IN (` + shownQuery + `) RETURNING incident, standing`
 	// undoneAlerts has alerts die with the post that would have shown them.
 	undoneAlerts = `UPDATE alerts SET shown = coalesce((SELECT max(m.n) FROM deliveries m WHERE m.incident = alerts.incident
-		AND m.lane = alerts.lane AND m.stage IS NOT NULL AND m.digest = ? AND m.kind = 'post'), ?), standing = 'dead', reason = ?
-	WHERE standing = 'pending' AND lane = ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
-	shownPosts = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed in a digest',
+		AND m.lane = alerts.lane AND m.stage IS NOT NULL AND m.digest = ? AND m.kind = {post}), ?), standing = {dead}, reason = ?
+	WHERE standing = {pending} AND lane = ? AND incident IN (` + membersQuery + `) RETURNING incident, standing`
+	shownPosts = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = 'listed in a digest',
 		conversation = ?, ts = ?
-	WHERE digest = ? AND kind = 'post' AND stage = 3`
-	unlistQuery = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = 'listed anew'
-	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'`
-	undonePosts = `UPDATE deliveries SET state = 'dead', stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
-	WHERE digest = ? AND kind = 'post' AND stage = 3`
+	WHERE digest = ? AND kind = {post} AND stage = 3`
+	unlistQuery = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = 'listed anew'
+	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = {list}`
+	undonePosts = `UPDATE deliveries SET state = {dead}, stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
+	WHERE digest = ? AND kind = {post} AND stage = 3`
 )
 
 // finishDigest settles what a digest stands for, in the way its delivery ended.
@@ -46,7 +46,7 @@ func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
 	gathered := false
 	if a.State == alert.Dead {
 		var err error
-		gathered, err = w.one(ctx, "SELECT 1 FROM deliveries WHERE digest = ? AND kind = 'post' AND stage = 3 LIMIT 1",
+		gathered, err = w.one(ctx, "SELECT 1 FROM deliveries WHERE digest = ? AND kind = {post} AND stage = 3 LIMIT 1",
 			func(s scanner) error { return s.Scan(new(int64)) }, a.at.incident)
 		if err != nil {
 			return err
@@ -126,7 +126,7 @@ func (w *writer) unlist(ctx context.Context, a *attempt) error {
 	if _, err := w.exec(ctx, unlistQuery, micros(a.Now), a.at.incident, a.at.lane); err != nil {
 		return err
 	}
-	_, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = 'list'", a.at.incident)
+	_, err := w.exec(ctx, "UPDATE deliveries SET digest = NULL WHERE digest = ? AND kind = {list}", a.at.incident)
 	return err
 }
 
@@ -174,8 +174,8 @@ func (w *writer) addOfDigest(ctx context.Context, at cardKey, d alert.Delivery, 
 		return fmt.Errorf("write note: %w", err)
 	}
 	w.deliveries++
-	d.ID, d.Lane, d.State, d.Priority = alert.NewID(), at.lane, alert.Pending, 1
-	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
+	d.ID, d.State, d.Priority = alert.NewID(), alert.Pending, 1
+	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, lane: at.lane, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
 }
 
 // moveMembersAlerts is moveAlerts for the alerts of all incidents of a digest.
@@ -184,7 +184,7 @@ func (w *writer) moveMembersAlerts(ctx context.Context, a *attempt, update strin
 	err := w.each(ctx, update, func(s scanner) error {
 		var incident int64
 		var to alert.Standing
-		err := s.Scan(&incident, &to)
+		err := s.Scan(&incident, word(&to))
 		moved[to]++
 		w.settled[cardKey{incident, a.at.lane}] = struct{}{}
 		return err

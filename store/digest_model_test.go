@@ -161,19 +161,19 @@ func (f *flood) check(t *rapid.T) {
 	f.ok(f.d.each(context.Background(), "SELECT standing, count(*) FROM alerts GROUP BY standing", func(s scanner) error {
 		var standing alert.Standing
 		var n int64
-		err := s.Scan(&standing, &n)
+		err := s.Scan(word(&standing), &n)
 		rows[standing] = n
 		return err
 	}))
 	l, err := f.d.Ledger(context.Background())
 	f.ok(err)
 	var letters int64
-	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = 'dead'", func(s scanner) error { return s.Scan(&letters) }))
+	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = {dead}", func(s scanner) error { return s.Scan(&letters) }))
 	if f.d.Pending() != l.Total.Pending || f.d.DeadLetters() != letters {
 		t.Fatalf("the tally says %d pending and %d dead letters, want %d and %d", f.d.Pending(), f.d.DeadLetters(), l.Total.Pending, letters)
 	}
 	covered := 0
-	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = 'superseded' AND kind = 'reply' AND note LIKE '%unanswered%' AND reason = 'listed in a digest'",
+	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = {superseded} AND kind = {reply} AND note LIKE '%unanswered%' AND reason = 'listed in a digest'",
 		func(s scanner) error { return s.Scan(&covered) }))
 	if covered > 0 {
 		t.Fatalf("%d replies that must be said were covered", covered)
@@ -205,7 +205,7 @@ func (f *flood) settle() {
 	l, err := f.d.Ledger(context.Background())
 	f.ok(err)
 	owed := 0
-	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE stage IS NOT NULL OR state IN ('pending', 'sending')",
+	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE stage IS NOT NULL OR state IN ({pending}, {sending})",
 		func(s scanner) error { return s.Scan(&owed) }))
 	if l.Total.Pending != 0 || owed != 0 {
 		f.t.Fatalf("%d alerts are pending and %d deliveries owed for ever", l.Total.Pending, owed)

@@ -22,34 +22,32 @@ func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 
 // The queries of Finish; each seeks in one index.
 const (
-	attemptQuery = `SELECT d.n, d.incident, d.lane, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, d.via, i.state,
+	attemptQuery = `SELECT d.n, d.incident, d.lane, l.name, d.kind, d.state, d.possible_duplicate, d.drawn, d.note, d.via, i.state,
 		i.held_until,
-		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0)
-	FROM deliveries d JOIN incidents i ON i.n = d.incident
+		coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.digest, 0),
+		EXISTS (SELECT 1 FROM deliveries b WHERE b.incident = d.incident AND b.lane = d.lane AND b.stage IS NOT NULL AND b.n <> d.n)
+	FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident
 		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.id = ?`
 	// shownAlerts settles the alerts up to a version: the one that asked for this
 	// post is delivered, the others are folded into the card.
 	shownAlerts = `UPDATE alerts SET shown = ?,
-		standing = CASE WHEN delivery = ? THEN 'delivered' ELSE 'folded' END
-	WHERE incident = ? AND lane = ? AND standing = 'pending' AND version <= ? RETURNING standing`
+		standing = CASE WHEN delivery = ? THEN {delivered} ELSE {folded} END
+	WHERE incident = ? AND lane = ? AND standing = {pending} AND version <= ? RETURNING standing`
 	redrawsQuery = `SELECT 1 FROM deliveries
-		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> 'reply' LIMIT 1`
-	deadAlerts = `UPDATE alerts SET shown = ?, standing = 'dead', reason = ?
-	WHERE incident = ? AND lane = ? AND standing = 'pending' RETURNING standing`
-	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN 'update' THEN 2 ELSE 1 END
+		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> {reply} LIMIT 1`
+	deadAlerts = `UPDATE alerts SET shown = ?, standing = {dead}, reason = ?
+	WHERE incident = ? AND lane = ? AND standing = {pending} RETURNING standing`
+	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN {update} THEN 2 ELSE 1 END
 	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
 )
-
-// possiblyTwice is the ledger's column of possible duplicates: deliveries, where
-// the others count alerts.
-const possiblyTwice alert.Standing = "possible_duplicate"
 
 // attempt is a delivery that is being finished, and the card it is about.
 type attempt struct {
 	alert.Outcome
 	n    int64
 	at   cardKey
+	lane string
 	kind alert.Kind
 	was  alert.DeliveryState
 	card alert.Card
@@ -59,6 +57,8 @@ type attempt struct {
 	incident alert.State
 	// held: the incident's own card is held back.
 	held bool
+	// followed: more waits for the card behind this delivery.
+	followed bool
 	// drawn is the latest alert that the attempt can have shown.
 	drawn int64
 	note  string
@@ -66,14 +66,6 @@ type attempt struct {
 	duplicate bool
 	// via is the conversation that it was sent to in place of the lane, or empty.
 	via string
-}
-
-// newDuplicates is 1 when this attempt makes it a possible duplicate, else 0.
-func (a *attempt) newDuplicates() int64 {
-	if a.PossibleDuplicate && !a.duplicate {
-		return 1
-	}
-	return 0
 }
 
 func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
@@ -87,7 +79,9 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 		}
 		return refusal{fmt.Errorf("it is already %s: %w", a.was, alert.ErrNotFound)}
 	}
-	w.count(a.at.lane, possiblyTwice, a.newDuplicates())
+	if a.PossibleDuplicate && !a.duplicate {
+		w.counts(a.at.lane).PossibleDuplicates++
+	}
 	if err := w.remark(ctx, o); err != nil {
 		return err
 	}
@@ -105,7 +99,7 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 	if err := w.done(ctx, a); err != nil {
 		return err
 	}
-	if err := w.settle(ctx, a); err != nil {
+	if err := w.settle(ctx, a); err != nil || !a.followed {
 		return err
 	}
 	return w.advance(ctx, a.at)
@@ -116,8 +110,8 @@ func (w *writer) attempt(ctx context.Context, o alert.Outcome) (*attempt, error)
 	var heldUntil int64
 	found, err := w.one(ctx, attemptQuery,
 		func(s scanner) error {
-			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.kind, &a.was, &a.duplicate, &a.drawn, &a.note, &a.via, &a.incident, &heldUntil,
-				&a.card.Conversation, &a.card.TS, &a.card.Version, &a.digest)
+			return s.Scan(&a.n, &a.at.incident, &a.at.lane, &a.lane, word(&a.kind), word(&a.was), &a.duplicate, &a.drawn, &a.note, &a.via,
+				word(&a.incident), &heldUntil, &a.card.Conversation, &a.card.TS, &a.card.Version, &a.digest, &a.followed)
 		}, o.Delivery)
 	if err != nil {
 		return nil, err
@@ -161,9 +155,9 @@ func (w *writer) addCardBefore(ctx context.Context, a *attempt) error {
 		return err
 	}
 	w.deliveries++
-	d.ID, d.Lane, d.Kind, d.State = alert.NewID(), a.at.lane, alert.Post, alert.Pending
+	d.ID, d.Kind, d.State = alert.NewID(), alert.Post, alert.Pending
 	d.CreatedAt, d.NextAt, d.Class = fromMicros(created), a.Now, a.Class
-	at := keys{n: -w.deliveries, incident: a.at.incident}
+	at := keys{n: -w.deliveries, lane: a.at.lane, incident: a.at.incident}
 	return w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost))
 }
 
@@ -172,7 +166,7 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, next_at = ?, attempts = ?, plain = ?,
 			possible_duplicate = ?, top_level = ?, class = ?, reason = ?, stage = CASE WHEN stage = 0 THEN 0 ELSE ? END
 		WHERE n = ?`,
-		string(a.State), string(a.kind), micros(a.NextAt), a.Attempts, number(a.Plain),
+		code(a.State), code(a.kind), micros(a.NextAt), a.Attempts, number(a.Plain),
 		number(a.PossibleDuplicate), number(a.TopLevel), string(a.Class), a.Reason, stageOf(a.kind), a.n)
 	return err
 }
@@ -189,7 +183,7 @@ func (w *writer) done(ctx context.Context, a *attempt) error {
 	_, err := w.exec(ctx, `UPDATE deliveries SET state = ?, kind = ?, stage = NULL, done_at = ?, attempts = ?,
 			plain = ?, possible_duplicate = ?, top_level = ?, class = ?, reason = ?, conversation = ?, ts = ?
 		WHERE n = ?`,
-		string(a.State), string(a.kind), micros(a.Now), a.Attempts,
+		code(a.State), code(a.kind), micros(a.Now), a.Attempts,
 		number(a.Plain), number(a.PossibleDuplicate), number(a.TopLevel), string(a.Class), a.Reason, conversation, ts, a.n)
 	return err
 }
@@ -242,10 +236,7 @@ func (w *writer) saveConversation(ctx context.Context, a *attempt) error {
 	if a.Sent.Conversation == "" {
 		return nil
 	}
-	_, err := w.exec(ctx, `INSERT INTO lanes (lane, conversation) VALUES (?, ?)
-		ON CONFLICT (lane) DO UPDATE SET conversation = excluded.conversation
-		WHERE lanes.conversation <> excluded.conversation`, cmp.Or(a.via, a.at.lane), a.Sent.Conversation)
-	return err
+	return w.setConversation(ctx, cmp.Or(a.via, a.lane), a.Sent.Conversation)
 }
 
 // moveAlerts runs an update that takes alerts out of pending, counts them in the
@@ -254,7 +245,7 @@ func (w *writer) moveAlerts(ctx context.Context, a *attempt, update string, args
 	moved := map[alert.Standing]int64{}
 	err := w.each(ctx, update, func(s scanner) error {
 		var to alert.Standing
-		err := s.Scan(&to)
+		err := s.Scan(word(&to))
 		moved[to]++
 		return err
 	}, args...)

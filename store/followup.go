@@ -16,10 +16,10 @@ const (
 	behindQuery = `SELECT d.incident, d.n, d.kind, d.state, d.top_level, d.stage,
 		CASE WHEN d.must_say <> 0 OR d.top_level <> 0 THEN d.note ELSE '' END, i.state, i.severity, i.silence
 	FROM deliveries m CROSS JOIN deliveries d CROSS JOIN incidents i
-	WHERE m.digest = ? AND m.kind = 'post' AND d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL
+	WHERE m.digest = ? AND m.kind = {post} AND d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL
 		AND i.n = m.incident ORDER BY d.incident, d.n`
-	supersedeQuery  = `UPDATE deliveries SET state = 'superseded', stage = NULL, done_at = ?, reason = ? WHERE n {oneofnumbers}`
-	ownCardsQuery   = `UPDATE deliveries SET kind = 'post' WHERE n {oneofnumbers}`
+	supersedeQuery  = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = ? WHERE n {oneofnumbers}`
+	ownCardsQuery   = `UPDATE deliveries SET kind = {post} WHERE n {oneofnumbers}`
 	advanceAllQuery = `UPDATE deliveries SET stage = ? WHERE n {oneofnumbers}`
 )
 
@@ -62,7 +62,7 @@ func (w *writer) members(ctx context.Context, digest int64) ([]alert.Member, err
 		var i alert.Incident
 		var stage int64
 		var note string
-		err := s.Scan(&incident, &d.Seq, &d.Kind, &d.State, &d.TopLevel, &stage, &note, &i.State, &i.Severity, &i.Silence)
+		err := s.Scan(&incident, &d.Seq, word(&d.Kind), word(&d.State), &d.TopLevel, &stage, &note, word(&i.State), word(&i.Severity), &i.Silence)
 		if err != nil {
 			return err
 		}

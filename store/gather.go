@@ -23,10 +23,9 @@ const (
 	frontQuery = `SELECT n, kind, state, created_at, next_at FROM deliveries
 	WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?`
 	postsQuery = `SELECT n, kind, state, created_at, next_at FROM deliveries
-	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = 'post' AND state = 'pending' ORDER BY n LIMIT ?`
-	gatherQuery  = `UPDATE deliveries SET digest = ?, stage = 3, state = 'sending' WHERE n {oneofnumbers}`
-	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = 'post'`
-	headNumbered = headSelect + ` WHERE d.n = ?`
+	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = {post} AND state = {pending} ORDER BY n LIMIT ?`
+	gatherQuery  = `UPDATE deliveries SET digest = ?, stage = 3, state = {sending} WHERE n {oneofnumbers}`
+	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = {post}`
 )
 
 // gather returns what is to be sent in place of first, the head of its lane: a
@@ -34,14 +33,15 @@ const (
 // first itself.
 func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head, error) {
 	d := first.claimed.Delivery
-	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending {
+	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || first.front <= c.DigestAbove {
 		return first, nil
 	}
-	front, err := w.deliveriesOf(ctx, frontQuery, c.Lane, d.Priority, c.DigestAbove+frontExtra)
+	lane := w.lanes.byName[c.Lane].n
+	front, err := w.deliveriesOf(ctx, frontQuery, lane, d.Priority, c.DigestAbove+frontExtra)
 	if err != nil || !c.Flooded(front) {
 		return first, err
 	}
-	posts, err := w.deliveriesOf(ctx, postsQuery, c.Lane, d.Priority, gatherMost)
+	posts, err := w.deliveriesOf(ctx, postsQuery, lane, d.Priority, gatherMost)
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([
 	err := w.each(ctx, query, func(s scanner) error {
 		var d alert.Delivery
 		var created, next int64
-		err := s.Scan(&d.Seq, &d.Kind, &d.State, &created, &next)
+		err := s.Scan(&d.Seq, word(&d.Kind), word(&d.State), &created, &next)
 		d.CreatedAt, d.NextAt = fromMicros(created), fromMicros(next)
 		all = append(all, d)
 		return err
@@ -80,7 +80,7 @@ func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([
 // so its number is below all others.
 func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delivery, members int) (*head, error) {
 	w.deliveries++
-	at := keys{n: -w.deliveries, incident: w.incidents}
+	at := keys{n: -w.deliveries, lane: w.lanes.byName[like.Lane].n, incident: w.incidents}
 	i := alert.Incident{
 		ID: "digest-" + alert.NewID(), Route: "digest", Version: 1, State: alert.StateDigest, Severity: alert.Error,
 		Title: fmt.Sprintf("%d alerts in one digest", members), Count: members, FirstAt: now, LastAt: now, Lanes: []string{like.Lane},
@@ -88,11 +88,15 @@ func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delive
 	if like.Priority == 0 {
 		i.Severity = alert.Critical
 	}
-	t, err := textsOf(nil, nil, i.Lanes)
-	if err != nil {
+	var t incidentText
+	var err error
+	if t.body, err = encodeIncident(&i); err != nil {
 		return nil, err
 	}
-	if err := w.insert(ctx, w.into.plainIncidents, plainArgs(nil, w.incidents, &i, t)); err != nil {
+	if t.says, err = encodeContent(&i); err != nil {
+		return nil, err
+	}
+	if err := w.insert(ctx, w.into.incidents, peopleArgs(plainArgs(nil, w.incidents, &i, t), &i, t)); err != nil {
 		return nil, err
 	}
 	d := alert.Delivery{
@@ -102,8 +106,8 @@ func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delive
 	if err := w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost)); err != nil {
 		return nil, err
 	}
-	h := &head{}
-	if _, err := w.one(ctx, headNumbered, func(s scanner) error { return s.Scan(h.dest()...) }, at.n); err != nil {
+	h, err := w.findHead(ctx, headNumbered, 0, at.n)
+	if err != nil {
 		return nil, err
 	}
 	h.claimed, err = h.job()

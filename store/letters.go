@@ -19,12 +19,12 @@ const droppedReason = "dropped by a person"
 
 // The queries of retry and drop; each seeks in one index.
 const (
-	letterQuery = `SELECT n, id, lane, incident, state, reason FROM deliveries WHERE id = ?`
-	nextLetters = `SELECT n, id, lane, incident, state, reason FROM deliveries
-	WHERE state = 'dead' AND n > ? AND (? = '' OR lane = ?) ORDER BY n LIMIT ?`
-	reviveQuery = `UPDATE alerts SET standing = 'pending', reason = '', shown = NULL
-	WHERE shown = ? AND standing = 'dead' RETURNING lane`
-	forgoQuery = `UPDATE alerts SET reason = ? WHERE shown = ? AND standing = 'dead' RETURNING lane`
+	letterQuery  = letterSelect + ` WHERE d.id = ?`
+	nextLetters  = letterSelect + ` WHERE d.state = {dead} AND d.n > ? AND (? = '' OR l.name = ?) ORDER BY d.n LIMIT ?`
+	letterSelect = `SELECT d.n, d.id, d.lane, l.name, d.incident, d.state, d.reason FROM deliveries d JOIN lanes l ON l.n = d.lane`
+	reviveQuery  = `UPDATE alerts SET standing = {pending}, reason = '', shown = NULL
+	WHERE shown = ? AND standing = {dead} RETURNING lane`
+	forgoQuery = `UPDATE alerts SET reason = ? WHERE shown = ? AND standing = {dead} RETURNING lane`
 	// Posts that are gathered in a digest stay so, and what goes back into their
 	// line waits for the digest.
 	lineUpQuery   = `UPDATE deliveries SET stage = 0 WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND stage <> 3`
@@ -63,16 +63,16 @@ type decision struct {
 
 // letter is a dead letter on its way to somewhere else.
 type letter struct {
-	n          int64
-	id, reason string
-	at         cardKey
-	state      alert.DeliveryState
+	n                int64
+	id, lane, reason string
+	at               cardKey
+	state            alert.DeliveryState
 	// alerts is how many the decision moved.
 	alerts int64
 }
 
 func (l *letter) scan(s scanner) error {
-	return s.Scan(&l.n, &l.id, &l.at.lane, &l.at.incident, &l.state, &l.reason)
+	return s.Scan(&l.n, &l.id, &l.at.lane, &l.lane, &l.at.incident, word(&l.state), &l.reason)
 }
 
 // moveLetters decides about a few letters in each transaction, so that the
@@ -110,10 +110,10 @@ func (d *DB) moveLetters(ctx context.Context, chosen alert.DeadLetterSelector, w
 func (d *DB) moved(m *alert.RetryResult, l *letter, said string) {
 	m.Deliveries++
 	m.Alerts += l.alerts
-	if !slices.Contains(m.Lanes, l.at.lane) {
-		m.Lanes = append(m.Lanes, l.at.lane)
+	if !slices.Contains(m.Lanes, l.lane) {
+		m.Lanes = append(m.Lanes, l.lane)
 	}
-	d.log.Warn(said, zap.String("lane", l.at.lane), zap.String("delivery", l.id),
+	d.log.Warn(said, zap.String("lane", l.lane), zap.String("delivery", l.id),
 		zap.Int64("alerts", l.alerts), zap.String("reason", l.reason))
 }
 
@@ -144,7 +144,7 @@ func (w *writer) letters(ctx context.Context, chosen alert.DeadLetterSelector, l
 // even what is being sent at this moment and may have to be sent again.
 func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 	err := w.each(ctx, reviveQuery, func(s scanner) error {
-		var lane string
+		var lane int64
 		err := s.Scan(&lane)
 		w.count(lane, alert.StandPending, 1)
 		w.count(lane, alert.StandDead, -1)
@@ -157,9 +157,9 @@ func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 	if _, err := w.exec(ctx, lineUpQuery, l.at.incident, l.at.lane); err != nil {
 		return err
 	}
-	_, err = w.exec(ctx, `UPDATE deliveries SET stage = 0, state = CASE class WHEN 'unsure' THEN 'sending' ELSE 'pending' END,
+	_, err = w.exec(ctx, `UPDATE deliveries SET stage = 0, state = CASE class WHEN 'unsure' THEN {sending} ELSE {pending} END,
 			class = CASE class WHEN 'unsure' THEN class ELSE '' END, attempts = 0, created_at = ?, next_at = ?,
-			done_at = 0, plain = 0, top_level = 0, reason = '', rescued = 0, told = 0
+			done_at = 0, plain = 0, top_level = 0, reason = '', rescued = 0, reported = 0
 		WHERE n = ?`, now, now, l.n)
 	if err != nil {
 		return err
@@ -174,11 +174,11 @@ func (w *writer) retry(ctx context.Context, l *letter, now int64) error {
 func (w *writer) drop(ctx context.Context, l *letter, now int64) error {
 	err := w.each(ctx, forgoQuery, func(s scanner) error {
 		l.alerts++
-		return s.Scan(new(string))
+		return s.Scan(new(int64))
 	}, droppedReason, l.n)
 	if err != nil {
 		return err
 	}
-	_, err = w.exec(ctx, "UPDATE deliveries SET state = 'dropped', done_at = ? WHERE n = ?", now, l.n)
+	_, err = w.exec(ctx, "UPDATE deliveries SET state = {dropped}, done_at = ? WHERE n = ?", now, l.n)
 	return err
 }

@@ -7,8 +7,8 @@ import (
 	"tocsin/alert"
 )
 
-const sizesQuery = `SELECT octet_length(i.title) + octet_length(i.text) + octet_length(i.labels) + octet_length(i.links)
-	FROM deliveries d JOIN incidents i ON i.n = d.incident WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n`
+const sizesQuery = `SELECT octet_length(coalesce(i.says, said.body)) + octet_length(coalesce(i.text, said.text))
+	FROM deliveries d JOIN incidents i ON i.n = d.incident` + incidentContent + `WHERE d.digest = ? AND d.kind = {post} ORDER BY d.n`
 
 // addList adds the complete list of a digest to its thread.
 func (w *writer) addList(ctx context.Context, a *attempt) error {
@@ -33,7 +33,7 @@ func (w *writer) addParts(ctx context.Context, a *attempt, notes []alert.Note) e
 			return err
 		}
 	}
-	_, err := w.exec(ctx, "UPDATE deliveries SET digest = incident WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = 'list'",
+	_, err := w.exec(ctx, "UPDATE deliveries SET digest = incident WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = {list}",
 		a.at.incident, a.at.lane)
 	return err
 }
@@ -45,7 +45,7 @@ func (w *writer) sendAsText(ctx context.Context, a *attempt, file alert.Note) er
 	if err := w.done(ctx, a); err != nil {
 		return err
 	}
-	if _, err := w.exec(ctx, "DELETE FROM deliveries WHERE incident = ? AND lane = ? AND stage = 0 AND kind = 'update'",
+	if _, err := w.exec(ctx, "DELETE FROM deliveries WHERE incident = ? AND lane = ? AND stage = 0 AND kind = {update}",
 		a.at.incident, a.at.lane); err != nil {
 		return err
 	}
@@ -58,10 +58,12 @@ func (w *writer) sendAsText(ctx context.Context, a *attempt, file alert.Note) er
 	return w.advance(ctx, a.at)
 }
 
-const lineQuery = `SELECT i.id, i.severity, i.state, i.source, i.title, CASE WHEN ? > 0 THEN i.text ELSE '' END, i.labels, i.links,
-		i.count, i.first_at, i.last_at, i.mentions, d.lane, CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
-	FROM deliveries d JOIN incidents i ON i.n = d.incident LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
-	WHERE d.digest = ? AND d.kind = 'post' ORDER BY d.n LIMIT ? OFFSET ?`
+const lineQuery = `SELECT i.id, i.severity, i.state, CASE WHEN ? > 0 THEN coalesce(i.text, said.text, '') ELSE '' END,
+		i.count, i.first_at, i.last_at, i.body, coalesce(i.says, said.body, ''), l.name,
+		CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
+	FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident` + incidentContent + `
+		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+	WHERE d.digest = ? AND d.kind = {post} ORDER BY d.n LIMIT ? OFFSET ?`
 
 // summarise adds to the job of a digest what it shows, as of now: that is never
 // less than was true when it was claimed.
@@ -82,7 +84,7 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 	var tally alert.Tally
 	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, gatherMost, 0)
 	*job.Digest = tally.Summary()
-	return errors.Join(err, d.each(ctx, `SELECT ts FROM deliveries WHERE digest = ? AND kind = 'list' AND state = 'delivered' ORDER BY n LIMIT 1`,
+	return errors.Join(err, d.each(ctx, `SELECT ts FROM deliveries WHERE digest = ? AND kind = {list} AND state = {delivered} ORDER BY n LIMIT 1`,
 		func(s scanner) error {
 			job.Digest.Listed = true
 			return s.Scan(&job.Digest.ListTS)
@@ -92,20 +94,18 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) error {
 	return d.each(ctx, lineQuery, func(s scanner) error {
 		var l alert.Line
-		var t texts
-		var mentions, lane string
+		var i alert.Incident
+		var body, says, lane string
 		var first, last int64
-		err := s.Scan(&l.ID, &l.Severity, &l.State, &l.Source, &l.Title, &l.Text, &t.labels, &t.links,
-			&l.Count, &first, &last, &mentions, &lane, &l.Own)
+		err := s.Scan(&l.ID, word(&l.Severity), word(&l.State), &l.Text, &l.Count, &first, &last, &body, &says, &lane, &l.Own)
 		if err != nil {
 			return err
 		}
-		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
-		var pinged map[string][]string
-		if err := errors.Join(parse(t.labels, &l.Labels), parse(t.links, &l.Links), parse(mentions, &pinged)); err != nil {
+		if err := errors.Join(decodeIncident(body, &i), decodeContent(says, &i)); err != nil {
 			return err
 		}
-		l.Mention = pinged[lane]
+		l.Source, l.Title, l.Labels, l.Links, l.Mention = i.Source, i.Title, i.Labels, i.Links, i.Mentions[lane]
+		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
 		use(l)
 		return nil
 	}, args...)

@@ -43,5 +43,44 @@ func migrator(db *sql.DB, engine goose.Dialect, folder string) (*goose.Provider,
 	if err != nil {
 		return nil, err
 	}
-	return goose.NewProvider(engine, db, files, goose.WithDisableGlobalRegistry(true))
+	d := dialect{numbered: engine == goose.DialectPostgres}
+	hash := goose.NewGoMigration(11, &goose.GoFunc{
+		RunTx: func(ctx context.Context, tx *sql.Tx) error { return hashLatest(ctx, tx, d) },
+	}, nil)
+	return goose.NewProvider(engine, db, files, goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(hash))
+}
+
+// hashLatest fills the table latest, in which keys are hashes, from the one
+// before it.
+func hashLatest(ctx context.Context, tx *sql.Tx, d dialect) error {
+	type row struct {
+		key, route string
+		incident   int64
+	}
+	const atOnce = 1000
+	next, insert := d.say("SELECT key, route, incident FROM old_latest WHERE (key, route) > (?, ?) ORDER BY key, route LIMIT ?"),
+		d.say("INSERT INTO latest (key, route, incident) VALUES (?, ?, ?)")
+	for last, more := (row{}), true; more; {
+		rows, err := tx.QueryContext(ctx, next, last.key, last.route, atOnce)
+		if err != nil {
+			return err
+		}
+		var found []row
+		err = scanAll(rows, func(s scanner) error {
+			err := s.Scan(&last.key, &last.route, &last.incident)
+			found = append(found, last)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for _, r := range found {
+			if _, err := tx.ExecContext(ctx, insert, keyHash(r.key), r.route, r.incident); err != nil {
+				return err
+			}
+		}
+		more = len(found) == atOnce
+	}
+	_, err := tx.ExecContext(ctx, "DROP TABLE old_latest")
+	return err
 }

@@ -290,7 +290,7 @@ func (m *model) compare(t *rapid.T) {
 	m.ok(m.d.each(context.Background(), "SELECT id, standing FROM alerts", func(s scanner) error {
 		var id string
 		var standing alert.Standing
-		err := s.Scan(&id, &standing)
+		err := s.Scan(&id, word(&standing))
 		got[id] = standing
 		return err
 	}))
@@ -319,6 +319,7 @@ func (m *model) compare(t *rapid.T) {
 				t.Fatalf("ledger says %d %s in %s, want %d", n, standing, lane.Lane, want[column{lane.Lane, standing}])
 			}
 			add(&sum, standing, n)
+			sum.Accepted += n
 		}
 	}
 	if sum != l.Total || int(sum.Accepted) != len(m.alerts) {

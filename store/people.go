@@ -12,7 +12,7 @@ import (
 const (
 	// adoptQuery gives a post to the alert that has waited longest for one.
 	adoptQuery = `UPDATE alerts SET delivery = ? WHERE delivery IS NULL AND n = (SELECT n FROM alerts
-		WHERE incident = ? AND lane = ? AND standing = 'pending' ORDER BY version, n LIMIT 1)`
+		WHERE incident = ? AND lane = ? AND standing = {pending} ORDER BY version, n LIMIT 1)`
 	// wakeQuery makes incidents due when their silence ends. It changes their
 	// version: what was decided before must be decided again.
 	wakeQuery = `UPDATE incidents SET due_at = ?, version = version + 1
@@ -30,7 +30,11 @@ func (c *changeWriter) adopt(ctx context.Context) error {
 		if !unasked || at.created {
 			continue
 		}
-		if _, err := c.w.exec(ctx, adoptQuery, post, at.n, d.Lane); err != nil {
+		lane, err := c.w.lane(ctx, d.Lane)
+		if err == nil {
+			_, err = c.w.exec(ctx, adoptQuery, post, at.n, lane)
+		}
+		if err != nil {
 			return err
 		}
 	}

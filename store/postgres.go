@@ -43,7 +43,7 @@ func postgresDialect() dialect {
 		},
 		duplicate: func(err error, column string) bool {
 			var e *pgconn.PgError
-			return errors.As(err, &e) && e.Code == "23505" && strings.Contains(e.ConstraintName, column)
+			return errors.As(err, &e) && e.Code == "23505" && strings.Contains(e.ConstraintName, strings.ReplaceAll(column, ".", "_"))
 		},
 	}
 }

@@ -44,31 +44,38 @@ const (
 	// A digest that is the card of an incident can be drawn again, so what it
 	// lists is remembered with it. What is dead stays, unless a person has dropped it.
 	forgetAlerts = `DELETE FROM alerts WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM alerts) AND accepted_at < ?
-		AND (standing IN ('delivered', 'folded', 'silenced')
+		AND (standing IN ({delivered}, {folded}, {silenced})
 			AND coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown), 0) < ?
-		OR standing = 'dead'
-			AND EXISTS (SELECT 1 FROM deliveries s WHERE s.n = alerts.shown AND s.state = 'dropped' AND s.done_at < ?))`
+		OR standing = {dead}
+			AND EXISTS (SELECT 1 FROM deliveries s WHERE s.n = alerts.shown AND s.state = {dropped} AND s.done_at < ?))`
+	// An incident may outlive the alert that has what it says: then it keeps that.
+	keepContent = `UPDATE incidents SET says = (SELECT a.body FROM alerts a WHERE a.n = incidents.content),
+			text = (SELECT a.text FROM alerts a WHERE a.n = incidents.content), content = NULL `
+	keepOldContent = keepContent + `WHERE content > ? AND content <= ?
+		AND n IN (SELECT a.incident FROM alerts a WHERE a.n > ? AND a.n <= ? AND a.accepted_at < ?)`
+	keepDeadContent = keepContent + `WHERE content IN (SELECT a.n FROM alerts a WHERE a.shown = ? AND a.standing = {dead})
+		AND n IN (SELECT a.incident FROM alerts a WHERE a.shown = ? AND a.standing = {dead})`
 	forgetDeliveries = `DELETE FROM deliveries WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM deliveries)
-		AND state IN ('delivered', 'superseded', 'dropped') AND done_at < ?
+		AND state IN ({delivered}, {superseded}, {dropped}) AND done_at < ?
 		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.shown = deliveries.n)
 		AND (digest IS NULL OR NOT EXISTS (SELECT 1 FROM cards c WHERE c.digest = deliveries.digest))`
 	forgetIncidents = `DELETE FROM incidents WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM incidents)
-		AND (resolved_at <> 0 AND resolved_at < ? OR last_at < ? AND state = 'digest'
+		AND (resolved_at <> 0 AND resolved_at < ? OR last_at < ? AND state = {digest}
 			AND NOT EXISTS (SELECT 1 FROM cards c WHERE c.digest = incidents.n))
 		AND due_at = 0
 		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.stage IS NOT NULL)
-		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = 'dead')
-		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = 'pending')
+		AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.incident = incidents.n AND d.state = {dead})
+		AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.incident = incidents.n AND a.standing = {pending})
 		RETURNING n, key, route`
 	forgetSilences = `DELETE FROM silences WHERE n > ? AND n <= ? AND n < (SELECT max(n) FROM silences) AND ends_at < ?
 		RETURNING id`
 
 	pruneInbox = `DELETE FROM inbox WHERE n IN
 		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
-	oldLetters = `SELECT n FROM deliveries WHERE state = 'dead' AND done_at < ?
+	oldLetters = `SELECT n FROM deliveries WHERE state = {dead} AND done_at < ?
 		AND n < (SELECT max(n) FROM deliveries) ORDER BY n LIMIT ?`
 	emptyLetter = `DELETE FROM alerts WHERE n IN
-		(SELECT n FROM alerts WHERE shown = ? AND standing = 'dead' ORDER BY n LIMIT ?)`
+		(SELECT n FROM alerts WHERE shown = ? AND standing = {dead} ORDER BY n LIMIT ?)`
 )
 
 // Prune forgets what was over before the store's retention ended at now:
@@ -175,6 +182,9 @@ func (w *writer) forget(ctx context.Context, t aged, b batch, before int64) erro
 	case forgetSilences:
 		return w.forgetSilences(ctx, b, before)
 	case forgetAlerts:
+		if _, err := w.exec(ctx, keepOldContent, b.after, b.upTo, b.after, b.upTo, before); err != nil {
+			return err
+		}
 		_, err := w.exec(ctx, t.forget, b.after, b.upTo, before, before, before)
 		return err
 	}
@@ -200,7 +210,7 @@ func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) err
 		if err != nil {
 			return err
 		}
-		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", g.key, g.route, g.n)
+		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", keyHash(g.key), g.route, g.n)
 	}
 	return err
 }
@@ -271,6 +281,9 @@ func (w *writer) forgetLetters(ctx context.Context, before int64) (gone forgotte
 			break
 		}
 		var alerts int64
+		if _, err = w.exec(ctx, keepDeadContent, n, n); err != nil {
+			break
+		}
 		if alerts, err = w.exec(ctx, emptyLetter, n, room); err != nil {
 			break
 		}

@@ -62,7 +62,7 @@ func (w *writer) queues(ctx context.Context, incidents []int64) (cardQueues, err
 		var at cardKey
 		var kind alert.Kind
 		var state alert.DeliveryState
-		err := s.Scan(&at.incident, &at.lane, &kind, &state)
+		err := s.Scan(&at.incident, &at.lane, word(&kind), word(&state))
 		all.of(at).Count(kind, state)
 		return err
 	}, string(list))
@@ -97,7 +97,11 @@ func (c *changeWriter) loadQueues(ctx context.Context) (err error) {
 func (c *changeWriter) writeDeliveries(ctx context.Context) error {
 	var args []any
 	for n := range c.Deliveries {
-		args = c.addDelivery(args, c.Deliveries[n], c.notes[n])
+		lane, err := c.w.lane(ctx, c.Deliveries[n].Lane)
+		if err != nil {
+			return err
+		}
+		args = c.addDelivery(args, lane, c.Deliveries[n], c.notes[n])
 	}
 	if err := c.w.insert(ctx, c.w.into.deliveries, args); err != nil {
 		return err
@@ -117,11 +121,11 @@ func (c *changeWriter) writeDeliveries(ctx context.Context) error {
 
 // addDelivery numbers a delivery and appends its row, unless something else will
 // show what it would show.
-func (c *changeWriter) addDelivery(args []any, d alert.Delivery, note string) []any {
+func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, note string) []any {
 	if d.State == "" {
 		d.State = alert.Pending
 	}
-	at := cardKey{c.known[d.Incident].n, d.Lane}
+	at := cardKey{c.known[d.Incident].n, lane}
 	q := c.queues.of(at)
 	var i *alert.Incident
 	if q.InDigest {
@@ -129,7 +133,7 @@ func (c *changeWriter) addDelivery(args []any, d alert.Delivery, note string) []
 	}
 	switch q.Place(&d, i) {
 	case alert.ShownByDigest:
-		c.edits[cardKey{q.digest, d.Lane}] = d.CreatedAt
+		c.edits[cardKey{q.digest, lane}] = d.CreatedAt
 		return args
 	case alert.LeftOut:
 		return args
@@ -141,7 +145,7 @@ func (c *changeWriter) addDelivery(args []any, d alert.Delivery, note string) []
 	if d.Kind == alert.Post {
 		c.posts[d.ID] = c.w.deliveries
 	}
-	return keys{n: c.w.deliveries, incident: at.incident}.deliveryArgs(args, &d, note, q.stage(&d))
+	return keys{n: c.w.deliveries, lane: lane, incident: at.incident}.deliveryArgs(args, &d, note, q.stage(&d))
 }
 
 // incident is an incident as the change leaves it, or nil.

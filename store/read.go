@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -107,39 +108,52 @@ func (d *DB) loadRules(ctx context.Context, f *alert.Snapshot, q alert.Query) er
 	return nil
 }
 
-// withCards completes "SELECT … FROM" with the incident's columns and each of
-// its cards, or empty ones where there is no card.
-const withCards = incidentOf + `, coalesce(c.lane, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.via, ''),
-	CASE WHEN c.digest IS NULL THEN 0 ELSE 1 END`
-
-// The questions that name what they want; each seeks in one index.
+// withCards are an incident's columns and those of each of its cards, or empty
+// ones where there is no card; cardOf are the latter, which cardTables joins.
 const (
-	latestQuery = `SELECT ` + withCards + ` FROM latest t JOIN incidents i ON i.n = t.incident
-		LEFT JOIN cards c ON c.incident = i.n WHERE t.key {oneof} ORDER BY i.n, c.lane`
+	withCards = incidentOf + `, ` + cardOf
+	cardOf    = `coalesce(cl.name, ''), coalesce(c.conversation, ''), coalesce(c.ts, ''), coalesce(c.version, 0), coalesce(c.via, ''),
+		CASE WHEN c.digest IS NULL THEN 0 ELSE 1 END`
+	cardTables    = `LEFT JOIN cards c ON c.incident = i.n LEFT JOIN lanes cl ON cl.n = c.lane `
+	incidentCards = incidentContent + cardTables
+)
+
+func cardDest(c *alert.Card) []any {
+	return []any{&c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Via, &c.Digest}
+}
+
+// The queries that name what they want; each seeks in one index.
+const (
+	latestQuery = `SELECT ` + withCards + ` FROM latest t JOIN incidents i ON i.n = t.incident` + incidentCards +
+		`WHERE t.key {oneofnumbers} ORDER BY i.n`
 	seenQuery = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
-			CASE WHEN a.status = 'resolved' THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
-		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident
-		WHERE a.idempotency_key <> '' AND a.idempotency_key {oneof}`
+			CASE WHEN a.status = {resolved} THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
+		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident WHERE a.idempotency_key {oneof}`
 	// A digest is in the same table, but the ids of incidents don't follow its.
-	lastIDQuery   = `SELECT id FROM incidents WHERE state <> 'digest' ORDER BY n DESC LIMIT 1`
-	incidentQuery = `SELECT ` + withCards + ` FROM incidents i
-		LEFT JOIN cards c ON c.incident = i.n WHERE i.id = ? ORDER BY c.lane`
-	namedQuery = `SELECT ` + withCards + ` FROM incidents i
-		LEFT JOIN cards c ON c.incident = i.n WHERE i.id {oneof} AND i.state <> 'digest' ORDER BY i.n, c.lane`
+	lastIDQuery   = `SELECT id FROM incidents WHERE state <> {digest} ORDER BY n DESC LIMIT 1`
+	incidentQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.id = ?`
+	namedQuery    = `SELECT ` + withCards + ` FROM incidents i` + incidentCards +
+		`WHERE i.id {oneof} AND i.state <> {digest} ORDER BY i.n`
 	dueQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0 AND due_at <= ?
-		ORDER BY due_at, n LIMIT ?) i LEFT JOIN cards c ON c.incident = i.n ORDER BY i.due_at, i.n, c.lane`
+		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )
 
+// latest finds the latest incident of each route of each key.
 func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	list, err := json.Marshal(keys)
+	asked, hashes := make(map[string]bool, len(keys)), make([]int64, len(keys))
+	for n, key := range keys {
+		asked[key], hashes[n] = true, keyHash(key)
+	}
+	list, err := json.Marshal(hashes)
 	if err != nil {
 		return nil, err
 	}
-	return d.incidents(ctx, latestQuery, string(list))
+	found, err := d.incidents(ctx, latestQuery, string(list))
+	return slices.DeleteFunc(found, func(i alert.Incident) bool { return !asked[i.Key] }), err
 }
 
 // incidents reads rows of withCards; an incident's rows follow each other.
@@ -148,7 +162,7 @@ func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.
 	err := d.each(ctx, query, func(s scanner) error {
 		var row incidentRow
 		var c alert.Card
-		if err := s.Scan(append(row.dest(), &c.Lane, &c.Conversation, &c.TS, &c.Version, &c.Via, &c.Digest)...); err != nil {
+		if err := s.Scan(append(row.dest(), cardDest(&c)...)...); err != nil {
 			return err
 		}
 		if len(found) == 0 || found[len(found)-1].ID != row.i.ID {
@@ -163,7 +177,14 @@ func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.
 		}
 		return nil
 	}, args...)
+	for _, i := range found {
+		sortCards(i.Cards)
+	}
 	return found, err
+}
+
+func sortCards(cards []alert.Card) {
+	slices.SortFunc(cards, func(a, b alert.Card) int { return cmp.Compare(a.Lane, b.Lane) })
 }
 
 // seen finds receipts. What an alert did isn't stored by itself: it follows
@@ -204,25 +225,19 @@ func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
 // come in alphabetical order.
 func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
 	var l alert.Ledger
-	err := d.each(ctx, "SELECT lane, standing, alerts FROM counts ORDER BY lane", func(s scanner) error {
-		var lane string
-		var standing alert.Standing
-		var n int64
-		if err := s.Scan(&lane, &standing, &n); err != nil {
-			return err
-		}
-		if len(l.Lanes) == 0 || l.Lanes[len(l.Lanes)-1].Lane != lane {
-			l.Lanes = append(l.Lanes, alert.LaneCounts{Lane: lane})
-		}
-		last := &l.Lanes[len(l.Lanes)-1]
-		if standing == possiblyTwice {
-			l.PossibleDuplicates += n
-			last.PossibleDuplicates += n
-			return nil
-		}
-		add(&l.Total, standing, n)
-		add(&last.Counts, standing, n)
-		return nil
+	err := d.each(ctx, ledgerQuery, func(s scanner) error {
+		var c alert.LaneCounts
+		err := s.Scan(&c.Lane, &c.Pending, &c.Delivered, &c.Folded, &c.Silenced, &c.Dead, &c.PossibleDuplicates)
+		c.Accepted = c.Pending + c.Delivered + c.Folded + c.Silenced + c.Dead
+		l.Total.Accepted += c.Accepted
+		l.Total.Pending += c.Pending
+		l.Total.Delivered += c.Delivered
+		l.Total.Folded += c.Folded
+		l.Total.Silenced += c.Silenced
+		l.Total.Dead += c.Dead
+		l.PossibleDuplicates += c.PossibleDuplicates
+		l.Lanes = append(l.Lanes, c)
+		return err
 	})
 	if err != nil {
 		return alert.Ledger{}, fmt.Errorf("read ledger: %w", err)
@@ -230,8 +245,11 @@ func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
 	return l, nil
 }
 
+const ledgerQuery = `SELECT l.name, c.pending, c.delivered, c.folded, c.silenced, c.dead, c.possible_duplicates
+	FROM counts c JOIN lanes l ON l.n = c.lane ORDER BY l.name`
+
+// add counts n alerts more that stand so.
 func add(c *alert.Counts, s alert.Standing, n int64) {
-	c.Accepted += n
 	switch s {
 	case alert.StandPending:
 		c.Pending += n

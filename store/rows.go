@@ -2,6 +2,8 @@ package store
 
 import (
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,39 +12,43 @@ import (
 	"tocsin/alert"
 )
 
-// The columns of each table, in the order of the arguments and of the scans.
+// The columns that are inserted, in the order of the arguments.
 const (
-	alertColumns = "n, id, source, key, status, severity, title, text, labels, links, channel, mention, at, " +
-		"idempotency_key, accepted_at, incident, lane, version, delivery, standing, reason"
-	plainColumns = "n, id, key, route, version, state, severity, urgency, source, title, text, labels, links, " +
-		"mention, count, first_at, last_at, acked_by, acked_at, resolved_at, lanes"
-	peopleColumns = "opened_at, assignee, resolved_by, silence, silenced_until, held_until, escalated, due_at, mentions"
-	// incidentOf are the same in an answer.
-	incidentOf = "i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.urgency, i.source, i.title, i.text, " +
-		"i.labels, i.links, i.mention, i.count, i.first_at, i.last_at, i.acked_by, i.acked_at, i.resolved_at, i.lanes, " +
-		"i.opened_at, i.assignee, i.resolved_by, i.silence, i.silenced_until, i.held_until, i.escalated, i.due_at, i.mentions"
-	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, note, attempts, created_at, next_at, " +
-		"started_at, done_at, plain, possible_duplicate, top_level, class, reason, conversation, ts, must_say"
+	alertColumns = "n, id, key, status, severity, accepted_at, incident, lane, version, standing, delivery, " +
+		"idempotency_key, reason, body, text"
+	plainColumns  = "n, id, key, route, version, state, severity, count, first_at, last_at, body, content"
+	peopleColumns = "says, text, opened_at, acked_at, resolved_at, silence, held_until, due_at"
+	// incidentOf are the columns of an incident i in an answer; incidentContent
+	// joins the alert that has what it says.
+	incidentOf = "i.n, i.id, i.key, i.route, i.version, i.state, i.severity, i.count, i.first_at, i.last_at, " +
+		"i.opened_at, i.acked_at, i.resolved_at, i.silence, i.held_until, i.due_at, i.body, " + contentOf
+	contentOf       = "coalesce(i.says, said.body, ''), coalesce(i.text, said.text, '')"
+	incidentContent = " LEFT JOIN alerts said ON said.n = i.content "
+	deliveryColumns = "n, id, lane, kind, state, incident, stage, priority, created_at, next_at, note, must_say, top_level, class"
+	// deliveryOf are the columns of a delivery d in the lane l in an answer.
+	deliveryOf = "d.n, d.id, l.name, d.kind, d.state, d.incident, d.stage, d.priority, d.note, d.attempts, " +
+		"d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason, " +
+		"d.conversation, d.ts, d.via"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
 	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told"
+	countColumns   = "lane, pending, delivered, folded, silenced, dead, possible_duplicates"
 )
 
-// insertions are the multi-row inserts of a change.
+// insertions are the multi-row inserts.
 type insertions struct {
 	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences insertion
 }
 
-// replaceIncident completes an insert of incidents that may be there.
+// replaceIncident completes an insert of incidents that may exist. One that
+// comes without a firing alert says what it said.
 const replaceIncident = `ON CONFLICT (n) DO UPDATE SET
-	version = excluded.version, state = excluded.state, severity = excluded.severity,
-	urgency = excluded.urgency, source = excluded.source, title = excluded.title,
-	text = excluded.text, labels = excluded.labels, links = excluded.links,
-	mention = excluded.mention, count = excluded.count, first_at = excluded.first_at,
-	last_at = excluded.last_at, acked_by = excluded.acked_by, acked_at = excluded.acked_at,
-	resolved_at = excluded.resolved_at, lanes = excluded.lanes, opened_at = excluded.opened_at,
-	assignee = excluded.assignee, resolved_by = excluded.resolved_by, silence = excluded.silence,
-	silenced_until = excluded.silenced_until, held_until = excluded.held_until,
-	escalated = excluded.escalated, due_at = excluded.due_at, mentions = excluded.mentions`
+	version = excluded.version, state = excluded.state, severity = excluded.severity, count = excluded.count,
+	first_at = excluded.first_at, last_at = excluded.last_at, opened_at = excluded.opened_at,
+	acked_at = excluded.acked_at, resolved_at = excluded.resolved_at, silence = excluded.silence,
+	held_until = excluded.held_until, due_at = excluded.due_at, body = excluded.body,
+	content = coalesce(excluded.content, incidents.content),
+	says = CASE WHEN excluded.content IS NULL THEN incidents.says END,
+	text = CASE WHEN excluded.content IS NULL THEN incidents.text END`
 
 func newInsertions() insertions {
 	return insertions{
@@ -53,8 +59,10 @@ func newInsertions() insertions {
 		latest: insertInto("latest", "key, route, incident",
 			"ON CONFLICT (key, route) DO UPDATE SET incident = excluded.incident"),
 		deliveries: insertInto("deliveries", deliveryColumns, ""),
-		counts: insertInto("counts", "lane, standing, alerts",
-			"ON CONFLICT (lane, standing) DO UPDATE SET alerts = counts.alerts + excluded.alerts"),
+		counts: insertInto("counts", countColumns, `ON CONFLICT (lane) DO UPDATE SET
+			pending = counts.pending + excluded.pending, delivered = counts.delivered + excluded.delivered,
+			folded = counts.folded + excluded.folded, silenced = counts.silenced + excluded.silenced,
+			dead = counts.dead + excluded.dead, possible_duplicates = counts.possible_duplicates + excluded.possible_duplicates`),
 		history: insertInto("history", historyColumns, ""),
 		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
 			matchers = excluded.matchers, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
@@ -72,7 +80,7 @@ const (
 	stageGathered
 )
 
-// stageOf is the stage of a delivery of this kind when its turn has come.
+// stageOf is the stage of a delivery of this kind when it can be claimed.
 func stageOf(kind alert.Kind) int64 {
 	if kind == alert.Update {
 		return stageUpdate
@@ -80,7 +88,7 @@ func stageOf(kind alert.Kind) int64 {
 	return stagePost
 }
 
-// finished: nothing is owed any more.
+// finished says whether a delivery in this state needs no attempt any more.
 func finished(s alert.DeliveryState) bool {
 	return s == alert.Delivered || s == alert.Dead || s == alert.Superseded || s == alert.Dropped
 }
@@ -105,83 +113,144 @@ func parse(text string, into any) error {
 	return nil
 }
 
-// texts are the JSON columns of an alert or an incident.
-type texts struct{ labels, links, lanes, mentions string }
-
-func textsOf(labels map[string]string, links []alert.Link, lanes []string) (t texts, err error) {
-	if t.labels, err = document(len(labels) == 0, labels); err != nil {
-		return t, fmt.Errorf("write labels: %w", err)
-	}
-	if t.links, err = document(len(links) == 0, links); err != nil {
-		return t, fmt.Errorf("write links: %w", err)
-	}
-	if t.lanes, err = document(len(lanes) == 0, lanes); err != nil {
-		return t, fmt.Errorf("write lanes: %w", err)
-	}
-	return t, nil
+// alertBody is what of an alert no query looks into. Its text, which may be
+// long, has a column of its own.
+type alertBody struct {
+	Title   string            `json:"title"`
+	Source  string            `json:"source,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Links   []alert.Link      `json:"links,omitempty"`
+	Mention string            `json:"mention,omitempty"`
+	Channel string            `json:"channel,omitempty"`
+	At      int64             `json:"at,omitempty"` // microseconds
 }
 
-// incidentTexts are the JSON columns of an incident.
-func incidentTexts(i *alert.Incident) (texts, error) {
-	t, err := textsOf(i.Labels, i.Links, i.Lanes)
+func encodeAlert(a *alert.Alert) (string, error) {
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Mention, a.Channel, micros(a.At)})
 	if err != nil {
-		return t, err
+		return "", fmt.Errorf("write alert: %w", err)
 	}
-	if t.mentions, err = document(len(i.Mentions) == 0, i.Mentions); err != nil {
-		return t, fmt.Errorf("write mentions: %w", err)
+	return text, nil
+}
+
+// decodeAlert reads what encodeAlert wrote.
+func decodeAlert(body string, a *alert.Alert) error {
+	var b alertBody
+	err := parse(body, &b)
+	a.Title, a.Source, a.Labels, a.Links = b.Title, b.Source, b.Labels, b.Links
+	a.Mention, a.Channel, a.At = b.Mention, b.Channel, fromMicros(b.At)
+	return err
+}
+
+// encodeContent is what an incident says, as that of an alert.
+func encodeContent(i *alert.Incident) (string, error) {
+	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Mention: i.Mention})
+}
+
+// decodeContent reads what an incident says.
+func decodeContent(body string, i *alert.Incident) error {
+	var a alert.Alert
+	err := decodeAlert(body, &a)
+	i.Title, i.Source, i.Labels, i.Links, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Mention
+	return err
+}
+
+// incidentBody is what of an incident no query looks into.
+type incidentBody struct {
+	Lanes         []string            `json:"lanes"`
+	Mentions      map[string][]string `json:"mentions,omitempty"`
+	AckedBy       string              `json:"acked_by,omitempty"`
+	Assignee      string              `json:"assignee,omitempty"`
+	ResolvedBy    string              `json:"resolved_by,omitempty"`
+	SilencedUntil int64               `json:"silenced_until,omitempty"` // microseconds
+	Escalated     int                 `json:"escalated,omitempty"`
+}
+
+func encodeIncident(i *alert.Incident) (string, error) {
+	text, err := document(false, incidentBody{
+		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
+		micros(i.SilencedUntil), i.Escalated,
+	})
+	if err != nil {
+		return "", fmt.Errorf("write incident: %w", err)
 	}
-	return t, nil
+	return text, nil
+}
+
+// decodeIncident reads what encodeIncident wrote.
+func decodeIncident(body string, i *alert.Incident) error {
+	var b incidentBody
+	err := parse(body, &b)
+	i.Lanes, i.Mentions, i.Escalated = b.Lanes, b.Mentions, b.Escalated
+	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
+	i.SilencedUntil = fromMicros(b.SilencedUntil)
+	return err
+}
+
+// keyHash is what the table latest has for a key. Two keys with one hash, which
+// may be expected once among some thousand million keys, would not fold: each
+// alert would open an incident of its own.
+func keyHash(key string) int64 {
+	sum := sha256.Sum256([]byte(key))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any 64 bits will do
 }
 
 // keys are a row's own number and those of the rows it belongs to; nil: none.
 type keys struct {
-	n                  int64
+	n, lane            int64
 	incident, delivery any
 }
 
-func (at keys) alertArgs(args []any, r *alert.Record, t texts) []any {
-	return append(args, at.n, r.ID, r.Source, r.Key, string(r.Status), string(r.Severity), r.Title, r.Text,
-		t.labels, t.links, r.Channel, r.Mention, micros(r.At), r.IdempotencyKey, micros(r.AcceptedAt),
-		at.incident, r.Lane, r.Version, at.delivery, string(r.Standing), r.Reason)
+func (at keys) alertArgs(args []any, r *alert.Record, body string) []any {
+	var idempotency any
+	if r.IdempotencyKey != "" {
+		idempotency = r.IdempotencyKey
+	}
+	return append(args, at.n, r.ID, r.Key, code(r.Status), code(r.Severity), micros(r.AcceptedAt), at.incident, at.lane,
+		r.Version, code(r.Standing), at.delivery, idempotency, r.Reason, body, r.Text)
 }
 
-func plainArgs(args []any, n int64, i *alert.Incident, t texts) []any {
-	return append(args, n, i.ID, i.Key, i.Route, i.Version, string(i.State), string(i.Severity),
-		urgency(i.Severity), i.Source, i.Title, i.Text, t.labels, t.links, i.Mention, i.Count,
-		micros(i.FirstAt), micros(i.LastAt), personText(i.AckedBy), micros(i.AckedAt), micros(i.ResolvedAt), t.lanes)
+// incidentText is an incident as its columns have it: what it says is empty where
+// an alert has it or nothing has changed.
+type incidentText struct {
+	body, says string
+	// content is the number of the alert that has what it says, or nil.
+	content any
+}
+
+func plainArgs(args []any, n int64, i *alert.Incident, t incidentText) []any {
+	return append(args, n, i.ID, i.Key, i.Route, i.Version, code(i.State), code(i.Severity), i.Count,
+		micros(i.FirstAt), micros(i.LastAt), t.body, t.content)
 }
 
 // peopleArgs are what plainArgs leaves out.
-func peopleArgs(args []any, i *alert.Incident, t texts) []any {
+func peopleArgs(args []any, i *alert.Incident, t incidentText) []any {
 	opened := micros(i.OpenedAt)
 	if i.OpenedAt.Equal(i.FirstAt) {
 		opened = 0
 	}
-	return append(args, opened, personText(i.Assignee), personText(i.ResolvedBy), i.Silence, micros(i.SilencedUntil),
-		micros(i.HeldUntil), i.Escalated, micros(i.DueAt), t.mentions)
+	var says, text any
+	if t.says != "" {
+		says, text = t.says, i.Text
+	}
+	return append(args, says, text, opened, micros(i.AckedAt), micros(i.ResolvedAt), i.Silence, micros(i.HeldUntil), micros(i.DueAt))
 }
 
 // plain tells whether peopleArgs would be nothing but defaults: so are most
 // incidents that an alert opens, and they are written quicker.
-func plain(i *alert.Incident) bool {
-	return i.OpenedAt.Equal(i.FirstAt) && i.DueAt.IsZero() && i.Silence == "" && i.HeldUntil.IsZero() && i.SilencedUntil.IsZero() &&
-		i.Escalated == 0 && len(i.Mentions) == 0 && i.Assignee == alert.Person{} && i.ResolvedBy == alert.Person{}
+func plain(i *alert.Incident, t incidentText) bool {
+	return t.says == "" && i.OpenedAt.Equal(i.FirstAt) && i.AckedAt.IsZero() && i.ResolvedAt.IsZero() &&
+		i.Silence == "" && i.HeldUntil.IsZero() && i.DueAt.IsZero()
 }
 
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
-	return append(args, at.n, d.ID, d.Lane, string(d.Kind), string(d.State), at.incident, stage, d.Priority, note,
-		d.Attempts, micros(d.CreatedAt), micros(d.NextAt), micros(d.StartedAt), micros(d.DoneAt),
-		number(d.Plain), number(d.PossibleDuplicate), number(d.TopLevel), string(d.Class), d.Reason, d.Conversation, d.TS,
-		number(d.Kind == alert.Reply && d.Note.MustSay()))
+	return append(args, at.n, d.ID, at.lane, code(d.Kind), code(d.State), at.incident, stage, d.Priority,
+		micros(d.CreatedAt), micros(d.NextAt), note, number(d.Kind == alert.Reply && d.Note.MustSay()), number(d.TopLevel), string(d.Class))
 }
 
 func (at keys) eventArgs(args []any, e *alert.Event) []any {
 	return append(args, at.n, at.incident, e.Silence, micros(e.At), string(e.Verb), personText(e.By), personText(e.To), e.Text, e.RequestID)
 }
-
-// urgency grows with the severity, so that an index read backwards gives the
-// worst and latest first.
-func urgency(s alert.Severity) int { return len(alert.Severities()) - s.Rank() }
 
 func number(yes bool) int64 {
 	if yes {
@@ -190,34 +259,27 @@ func number(yes bool) int64 {
 	return 0
 }
 
-// incidentRow receives an incident's columns.
+// incidentRow receives the columns of incidentOf.
 type incidentRow struct {
-	n       int64
-	i       alert.Incident
-	urgency int
-	t       texts
-	first, last,
-	acked, resolved,
-	opened, silenced, held, due int64
-	ackedBy, assignee, resolvedBy string
+	n int64
+	i alert.Incident
+	first, last, opened,
+	acked, resolved, held, due int64
+	body, says string
 }
 
 func (r *incidentRow) dest() []any {
 	i := &r.i
-	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, &i.State, &i.Severity, &r.urgency, &i.Source,
-		&i.Title, &i.Text, &r.t.labels, &r.t.links, &i.Mention, &i.Count, &r.first, &r.last,
-		&r.ackedBy, &r.acked, &r.resolved, &r.t.lanes, &r.opened, &r.assignee, &r.resolvedBy,
-		&i.Silence, &r.silenced, &r.held, &i.Escalated, &r.due, &r.t.mentions}
+	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, word(&i.State), word(&i.Severity), &i.Count, &r.first, &r.last,
+		&r.opened, &r.acked, &r.resolved, &i.Silence, &r.held, &r.due, &r.body, &r.says, &i.Text}
 }
 
 func (r *incidentRow) incident() (alert.Incident, error) {
 	i := r.i
-	i.FirstAt, i.LastAt = fromMicros(r.first), fromMicros(r.last)
-	i.AckedBy, i.Assignee, i.ResolvedBy = person(r.ackedBy), person(r.assignee), person(r.resolvedBy)
-	i.AckedAt, i.ResolvedAt, i.OpenedAt = fromMicros(r.acked), fromMicros(r.resolved), fromMicros(cmp.Or(r.opened, r.first))
-	i.SilencedUntil, i.HeldUntil, i.DueAt = fromMicros(r.silenced), fromMicros(r.held), fromMicros(r.due)
-	return i, errors.Join(parse(r.t.labels, &i.Labels), parse(r.t.links, &i.Links),
-		parse(r.t.lanes, &i.Lanes), parse(r.t.mentions, &i.Mentions))
+	i.FirstAt, i.LastAt, i.OpenedAt = fromMicros(r.first), fromMicros(r.last), fromMicros(cmp.Or(r.opened, r.first))
+	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
+	i.HeldUntil, i.DueAt = fromMicros(r.held), fromMicros(r.due)
+	return i, errors.Join(decodeIncident(r.body, &i), decodeContent(r.says, &i))
 }
 
 // personText is a person's String, or with a bar what would be read as another.
@@ -237,7 +299,7 @@ func person(s string) alert.Person {
 	return alert.ParsePerson(s)
 }
 
-// deliveryRow receives a delivery's columns.
+// deliveryRow receives the columns of deliveryOf.
 type deliveryRow struct {
 	d        alert.Delivery
 	incident int64
@@ -249,7 +311,7 @@ type deliveryRow struct {
 
 func (r *deliveryRow) dest() []any {
 	d := &r.d
-	return []any{&d.Seq, &d.ID, &d.Lane, &d.Kind, &d.State, &r.incident, &r.stage, &d.Priority, &r.note,
+	return []any{&d.Seq, &d.ID, &d.Lane, word(&d.Kind), word(&d.State), &r.incident, &r.stage, &d.Priority, &r.note,
 		&d.Attempts, &r.created, &r.next, &r.started, &r.done, &d.Plain, &d.PossibleDuplicate,
 		&d.TopLevel, &d.Class, &d.Reason, &d.Conversation, &d.TS, &d.Via}
 }

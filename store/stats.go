@@ -24,7 +24,7 @@ const (
 	incidentsFrom = `SELECT n, first_at FROM incidents WHERE n >= ? ORDER BY n LIMIT 1`
 	// The inner query, which no planner can turn around, is one seek for each row.
 	alertStats = `SELECT n, accepted_at, status, severity, key,
-		coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown AND alerts.standing IN ('delivered', 'folded')), 0)
+		coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown AND alerts.standing IN ({delivered}, {folded})), 0)
 	FROM alerts WHERE n >= ? ORDER BY n LIMIT ?`
 	incidentStats = `SELECT n, first_at, state, opened_at, acked_at, resolved_at FROM incidents WHERE n >= ? ORDER BY n LIMIT ?`
 )
@@ -136,7 +136,7 @@ func (s *survey) alerts(ctx context.Context) error {
 		var status alert.Status
 		var severity alert.Severity
 		var key string
-		if err := r.Scan(&n, &at, &status, &severity, &key, &done); err != nil || status != alert.Firing || !s.covers(at) {
+		if err := r.Scan(&n, &at, word(&status), word(&severity), &key, &done); err != nil || status != alert.Firing || !s.covers(at) {
 			return n, at, err
 		}
 		s.Alerts++
@@ -166,7 +166,7 @@ func (s *survey) incidents(ctx context.Context) error {
 	return s.walk(ctx, incidentsFrom, incidentStats, func(r scanner) (n, first int64, err error) {
 		var state alert.State
 		var opened, acked, resolved int64
-		if err := r.Scan(&n, &first, &state, &opened, &acked, &resolved); err != nil || state == alert.StateDigest || !s.covers(first) {
+		if err := r.Scan(&n, &first, word(&state), &opened, &acked, &resolved); err != nil || state == alert.StateDigest || !s.covers(first) {
 			return n, first, err
 		}
 		s.Incidents++

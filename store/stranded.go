@@ -12,14 +12,17 @@ import (
 const (
 	// strandedQuery has the posts that a digest gathered in place of the digest:
 	// some of them may have been taken before.
-	strandedQuery = headSelect + ` WHERE d.lane = ? AND d.stage IS NOT NULL AND d.rescued = 0
-		AND (d.kind IN ('post', 'update') OR d.kind = 'digest' AND NOT EXISTS (SELECT 1 FROM deliveries m
-			WHERE m.digest = d.incident AND m.kind = 'post' AND m.stage = 3))
+	strandedQuery = `SELECT ` + jobColumns + `, l.conversation` + jobTables + `
+	WHERE d.lane = (SELECT n FROM lanes WHERE name = ?) AND d.stage IS NOT NULL AND d.rescued = 0
+		AND (d.kind IN ({post}, {update}) OR d.kind = {digest} AND NOT EXISTS (SELECT 1 FROM deliveries m
+			WHERE m.digest = d.incident AND m.kind = {post} AND m.stage = 3))
 	ORDER BY d.priority, d.n LIMIT ?`
 	rescuedQuery    = `UPDATE deliveries SET rescued = 1 WHERE id = ?`
-	unreportedQuery = `SELECT g.lane, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
-		FROM deliveries WHERE state = 'dead' AND told = 0 GROUP BY lane) g JOIN deliveries d ON d.n = g.latest ORDER BY g.lane`
-	markReportedQuery = `UPDATE deliveries SET told = 1 WHERE state = 'dead' AND told = 0 AND lane = ? AND n <= ?`
+	unreportedQuery = `SELECT l.name, g.dead, g.latest, d.reason FROM (SELECT lane, count(*) AS dead, max(n) AS latest
+		FROM deliveries WHERE state = {dead} AND reported = 0 GROUP BY lane) g
+		JOIN deliveries d ON d.n = g.latest JOIN lanes l ON l.n = g.lane ORDER BY l.name`
+	markReportedQuery = `UPDATE deliveries SET reported = 1
+	WHERE state = {dead} AND reported = 0 AND lane = (SELECT n FROM lanes WHERE name = ?) AND n <= ?`
 )
 
 // Stranded lists what waits for a lane and was not taken by the last resort yet,
@@ -28,10 +31,11 @@ const (
 // read its list.
 func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, error) {
 	var found []*head
+	var known string
 	err := d.each(ctx, strandedQuery, func(s scanner) error {
 		h := &head{}
 		found = append(found, h)
-		return s.Scan(h.dest()...)
+		return s.Scan(append(h.dest(), &known)...)
 	}, lane, most)
 	jobs := make([]alert.Job, 0, len(found))
 	for _, h := range found {
@@ -45,6 +49,7 @@ func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, 
 				return lines, err
 			}}
 		}
+		job.Known = known
 		jobs = append(jobs, job)
 	}
 	if err != nil {

@@ -27,11 +27,20 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Version, i.State, i.Labels, i.Title = 2, alert.Acked, nil, "still full"
 	i.OpenedAt, i.AckedBy, i.Assignee, i.ResolvedBy, i.Mentions = at(2), alert.Person{Name: "bob"}, alert.Person{}, alert.Person{}, nil
 	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt, i.Escalated = "", time.Time{}, time.Time{}, time.Time{}, 0
-	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	again := record(i, "")
+	again.Standing = alert.StandFolded
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{again}})
 	got, err = d.Incident(t.Context(), "k7f2")
 	must(t, err)
 	if !reflect.DeepEqual(got, i) {
 		t.Errorf("got  %+v\nwant %+v", got, i)
+	}
+	i.Version, i.State = 3, alert.Open
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	got, err = d.Incident(t.Context(), "k7f2")
+	must(t, err)
+	if !reflect.DeepEqual(got, i) {
+		t.Errorf("without an alert: got  %+v\nwant %+v", got, i)
 	}
 }
 

@@ -247,7 +247,7 @@ func testDigestDies(t *testing.T, d *DB) {
 		wantStanding(t, d, c, alert.StandDead)
 	}
 	dead := 0
-	must(t, d.each(t.Context(), "SELECT count(*) FROM deliveries WHERE state = 'dead' AND kind = 'post' AND reason <> ''",
+	must(t, d.each(t.Context(), "SELECT count(*) FROM deliveries WHERE state = {dead} AND kind = {post} AND reason <> ''",
 		func(s scanner) error { return s.Scan(&dead) }))
 	if dead != 8 {
 		t.Errorf("%d posts are dead letters, want each", dead)

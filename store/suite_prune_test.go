@@ -151,8 +151,8 @@ func testDeadRetention(t *testing.T, d *DB) {
 	core, log := observer.New(zap.WarnLevel)
 	d.log = zap.New(core)
 	must(t, d.pruneLetters(t.Context(), micros(at(30))))
-	if n := d.DeadLetters(); n != 1 || rows(t, d, "alerts WHERE standing = 'dead'") != 1 {
-		t.Errorf("%d dead letters are left, and %d alerts", n, rows(t, d, "alerts WHERE standing = 'dead'"))
+	if n := d.DeadLetters(); n != 1 || rows(t, d, "alerts WHERE standing = {dead}") != 1 {
+		t.Errorf("%d dead letters are left, and %d alerts", n, rows(t, d, "alerts WHERE standing = {dead}"))
 	}
 	wantStanding(t, d, young, alert.StandDead)
 	if said := log.FilterMessageSnippet("forgotten").All(); len(said) != 1 || said[0].ContextMap()["deliveries"] != int64(21) || said[0].ContextMap()["alerts"] != int64(pruneBatch+30) {
@@ -189,8 +189,10 @@ func TestSpaceIsGivenBackToTheDisk(t *testing.T) {
 		return c
 	}
 	for n := range 60 {
-		commit(t, d, big(fmt.Sprintf("a%02d", n)))
+		i := commit(t, d, big(fmt.Sprintf("a%02d", n))).Incidents[0]
 		finish(t, d, claim(t, d, "#db", at(1)), alert.Delivered, at(1))
+		i.Version, i.State, i.ResolvedAt = 2, alert.StateResolved, at(2)
+		commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	}
 	guard(t, d)
 	pages := func(pragma string) (n int64) {

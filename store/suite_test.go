@@ -185,7 +185,8 @@ func delivery(i alert.Incident, kind alert.Kind, priority int) alert.Delivery {
 func record(i alert.Incident, delivery string) alert.Record {
 	return alert.Record{
 		Alert: alert.Alert{ID: alert.NewID(), Key: i.Key, Status: alert.Firing, Severity: i.Severity,
-			Title: i.Title, At: at(0), AcceptedAt: at(0)},
+			Source: i.Source, Title: i.Title, Text: i.Text, Labels: i.Labels, Links: i.Links, Mention: i.Mention,
+			At: at(0), AcceptedAt: at(0)},
 		Standing: alert.StandPending, Incident: i.ID, Lane: i.Lanes[0], Version: i.Version, Delivery: delivery,
 	}
 }
@@ -272,17 +273,23 @@ func wantStanding(t *testing.T, d *DB, c alert.Change, want alert.Standing) {
 	}
 }
 
+// column is one field of the ledger.
+type column struct {
+	lane     string
+	standing alert.Standing
+}
+
 // balanced checks that the ledger agrees with the rows.
 func balanced(t *testing.T, d *DB) alert.Ledger {
 	t.Helper()
 	l, err := d.Ledger(t.Context())
 	must(t, err)
 	rows := map[column]int64{}
-	must(t, d.each(t.Context(), "SELECT lane, standing, count(*) FROM alerts GROUP BY lane, standing",
+	must(t, d.each(t.Context(), "SELECT l.name, a.standing, count(*) FROM alerts a JOIN lanes l ON l.n = a.lane GROUP BY l.name, a.standing",
 		func(s scanner) error {
 			var c column
 			var n int64
-			err := s.Scan(&c.lane, &c.standing, &n)
+			err := s.Scan(&c.lane, word(&c.standing), &n)
 			rows[c] = n
 			return err
 		}))

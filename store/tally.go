@@ -4,32 +4,33 @@ import (
 	"context"
 	"fmt"
 	"sync/atomic"
-
-	"tocsin/alert"
 )
 
-// tally is what is asked for too often to look it up.
+// tally is what is asked for too often to be looked up.
 type tally struct{ pending, letters atomic.Int64 }
 
-// Pending is how many alerts are accepted and stand nowhere yet. It asks
-// nobody, so that it may be asked before each alert.
+// Pending is how many accepted alerts are pending. It makes no query, so that it
+// can be called before each alert.
 func (d *DB) Pending() int64 { return d.tally.pending.Load() }
 
 // DeadLetters is how many deliveries were given up and neither retried nor
-// dropped. It asks nobody.
+// dropped. It makes no query.
 func (d *DB) DeadLetters() int64 { return d.tally.letters.Load() }
 
-// takeStock counts anew what the tally says.
-func (w *writer) takeStock(ctx context.Context) error {
+// readAgain reads what the writer and the tally remember of the tables.
+func (w *writer) readAgain(ctx context.Context) error {
 	for into, query := range map[*atomic.Int64]string{
-		&w.tally.pending: "SELECT CAST(coalesce(sum(alerts), 0) AS BIGINT) FROM counts WHERE standing = 'pending'",
-		&w.tally.letters: "SELECT count(*) FROM deliveries WHERE state = 'dead'",
+		&w.tally.pending: "SELECT CAST(coalesce(sum(pending), 0) AS BIGINT) FROM counts",
+		&w.tally.letters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
 	} {
 		var n int64
-		if err := w.conn.QueryRowContext(ctx, query).Scan(&n); err != nil {
+		if err := w.conn.QueryRowContext(ctx, w.dialect.say(query)).Scan(&n); err != nil {
 			return fmt.Errorf("take stock: %w", err)
 		}
 		into.Store(n)
+	}
+	if err := w.readLanes(ctx); err != nil {
+		return err
 	}
 	w.stale = false
 	return nil
@@ -38,10 +39,8 @@ func (w *writer) takeStock(ctx context.Context) error {
 // keepTally adds what a transaction changed once it is durable.
 func (w *writer) keepTally() {
 	var pending int64
-	for c, n := range w.counted {
-		if c.standing == alert.StandPending {
-			pending += n
-		}
+	for _, c := range w.counted {
+		pending += c.Pending
 	}
 	w.tally.pending.Add(pending)
 	w.tally.letters.Add(w.buried)

@@ -13,16 +13,7 @@ import (
 )
 
 // cardKey names one card: an incident in a lane.
-type cardKey struct {
-	incident int64
-	lane     string
-}
-
-// column is one field of the ledger.
-type column struct {
-	lane     string
-	standing alert.Standing
-}
+type cardKey struct{ incident, lane int64 }
 
 // writer is the one writing connection. Only writeLoop uses it.
 type writer struct {
@@ -34,9 +25,10 @@ type writer struct {
 	into  insertions
 	// The highest numbers given so far; a number is never given twice.
 	incidents, alerts, deliveries, events, silences int64
-	// counted is what the open transaction changes in the ledger, settled are the
-	// cards whose alerts it settles.
-	counted map[column]int64
+	lanes                                           laneNumbers
+	// counted is what the open transaction changes in the ledger, by lane; settled
+	// are the cards whose alerts it settles.
+	counted map[int64]*alert.LaneCounts
 	settled map[cardKey]struct{}
 	// buried is by how many dead letters the open transaction makes more.
 	buried int64
@@ -75,14 +67,15 @@ func (w *writer) begin(ctx context.Context) error {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
-	w.counted, w.settled, w.buried, w.ruled = map[column]int64{}, map[cardKey]struct{}{}, 0, false
+	w.counted, w.settled, w.buried, w.ruled = map[int64]*alert.LaneCounts{}, map[cardKey]struct{}{}, 0, false
+	w.lanes.begin()
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
 		w.rollback()
 		return err
 	}
 	w.wrote = false
 	if w.stale {
-		return w.takeStock(ctx)
+		return w.readAgain(ctx)
 	}
 	return nil
 }
@@ -110,7 +103,7 @@ func (w *writer) connect(ctx context.Context) error {
 			return fmt.Errorf("number rows: %w", err)
 		}
 	}
-	if err := w.takeStock(ctx); err != nil {
+	if err := w.readAgain(ctx); err != nil {
 		w.close()
 		return err
 	}
@@ -161,6 +154,7 @@ func (w *writer) commit(ctx context.Context) error {
 // thrown away.
 func (w *writer) rollback() {
 	w.sick = true
+	w.lanes.rollback()
 	ctx, cancel := context.WithTimeout(context.Background(), rollbackPatience)
 	defer cancel()
 	_, err := w.conn.ExecContext(ctx, "ROLLBACK")
@@ -285,19 +279,27 @@ func (w *writer) insert(ctx context.Context, in insertion, args []any) error {
 	return nil
 }
 
-// count notes that the ledger changes by n.
-func (w *writer) count(lane string, standing alert.Standing, n int64) {
+// counts returns what the open transaction changes in the ledger of a lane.
+func (w *writer) counts(lane int64) *alert.LaneCounts {
+	c := w.counted[lane]
+	if c == nil {
+		c = &alert.LaneCounts{}
+		w.counted[lane] = c
+	}
+	return c
+}
+
+// count notes that a lane has n alerts more that stand so.
+func (w *writer) count(lane int64, standing alert.Standing, n int64) {
 	if n != 0 {
-		w.counted[column{lane, standing}] += n
+		add(&w.counts(lane).Counts, standing, n)
 	}
 }
 
 func (w *writer) writeCounts(ctx context.Context) error {
-	args := make([]any, 0, 3*len(w.counted))
-	for c, n := range w.counted {
-		if n != 0 {
-			args = append(args, c.lane, string(c.standing), n)
-		}
+	var args []any
+	for lane, c := range w.counted {
+		args = append(args, lane, c.Pending, c.Delivered, c.Folded, c.Silenced, c.Dead, c.PossibleDuplicates)
 	}
 	return w.insert(ctx, w.into.counts, args)
 }

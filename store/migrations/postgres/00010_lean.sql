@@ -1,0 +1,260 @@
+-- A lean schema. What an alert says is stored once, with the alert. States, kinds,
+-- standings and severities are numbers (words.go), and so are lanes. What no query
+-- looks into is JSON in one column.
+
+-- +goose Up
+CREATE TABLE words (word TEXT NOT NULL PRIMARY KEY, n SMALLINT NOT NULL);
+INSERT INTO words (word, n) VALUES
+    ('', 0), ('pending', 1), ('sending', 2), ('delivered', 3), ('dead', 4), ('superseded', 5), ('dropped', 6), ('folded', 7), ('silenced', 8), ('post', 9), ('update', 10), ('reply', 11), ('digest', 12), ('list', 13), ('open', 14), ('acked', 15), ('resolved', 16), ('firing', 17), ('info', 18), ('warning', 19), ('error', 20), ('critical', 21);
+
+ALTER TABLE lanes RENAME TO old_lanes;
+ALTER TABLE incidents RENAME TO old_incidents;
+ALTER TABLE latest RENAME TO old_latest;
+ALTER TABLE cards RENAME TO old_cards;
+ALTER TABLE alerts RENAME TO old_alerts;
+ALTER TABLE deliveries RENAME TO old_deliveries;
+ALTER TABLE counts RENAME TO old_counts;
+ALTER TABLE history RENAME TO old_history;
+ALTER TABLE destinations RENAME TO old_destinations;
+ALTER INDEX lanes_pkey RENAME TO old_lanes_pkey;
+ALTER INDEX incidents_pkey RENAME TO old_incidents_pkey;
+ALTER INDEX incidents_id_key RENAME TO old_incidents_id_key;
+ALTER INDEX latest_pkey RENAME TO old_latest_pkey;
+ALTER INDEX cards_pkey RENAME TO old_cards_pkey;
+ALTER INDEX alerts_pkey RENAME TO old_alerts_pkey;
+ALTER INDEX alerts_id_key RENAME TO old_alerts_id_key;
+ALTER INDEX deliveries_pkey RENAME TO old_deliveries_pkey;
+ALTER INDEX deliveries_id_key RENAME TO old_deliveries_id_key;
+ALTER INDEX counts_pkey RENAME TO old_counts_pkey;
+ALTER INDEX history_pkey RENAME TO old_history_pkey;
+ALTER INDEX destinations_pkey RENAME TO old_destinations_pkey;
+
+-- The conversations, by number. conversation is Slack's id; empty: not known yet.
+CREATE TABLE lanes (
+    n            BIGINT PRIMARY KEY,
+    name         TEXT NOT NULL UNIQUE,
+    conversation TEXT NOT NULL DEFAULT ''
+);
+INSERT INTO lanes (n, name, conversation)
+    SELECT row_number() OVER (ORDER BY lane), lane, max(conversation) FROM (
+        SELECT lane, conversation FROM old_lanes
+        UNION ALL SELECT DISTINCT lane, '' FROM old_alerts
+        UNION ALL SELECT DISTINCT lane, '' FROM old_deliveries
+        UNION ALL SELECT DISTINCT lane, '' FROM old_cards
+        UNION ALL SELECT DISTINCT lane, '' FROM old_counts
+        UNION ALL SELECT lane, '' FROM old_destinations) q GROUP BY lane;
+
+CREATE TABLE alerts (
+    n               BIGINT PRIMARY KEY,
+    id              TEXT NOT NULL UNIQUE,
+    key             TEXT NOT NULL,
+    status          SMALLINT NOT NULL,
+    severity        SMALLINT NOT NULL,
+    accepted_at     BIGINT NOT NULL,
+    incident        BIGINT, -- incidents.n
+    lane            BIGINT NOT NULL, -- lanes.n
+    version         BIGINT NOT NULL,
+    standing        SMALLINT NOT NULL,
+    delivery        BIGINT, -- deliveries.n of the post it opened
+    shown           BIGINT, -- deliveries.n of the one that accounted for it
+    idempotency_key TEXT, -- null: none
+    reason          TEXT NOT NULL,
+    body            TEXT NOT NULL, -- JSON: title, source, labels, links, mention, channel, at
+    text            TEXT NOT NULL
+);
+INSERT INTO alerts (n, id, key, status, severity, accepted_at, incident, lane, version, standing, delivery, shown,
+        idempotency_key, reason, body, text)
+    SELECT a.n, a.id, a.key, (SELECT w.n FROM words w WHERE w.word = a.status), (SELECT w.n FROM words w WHERE w.word = a.severity),
+        a.accepted_at, a.incident, (SELECT l.n FROM lanes l WHERE l.name = a.lane), a.version, (SELECT w.n FROM words w WHERE w.word = a.standing),
+        a.delivery, a.shown, nullif(a.idempotency_key, ''), a.reason,
+        '{"title":' || to_json(a.title)::text
+        || CASE WHEN a.source <> '' THEN ',"source":' || to_json(a.source)::text ELSE '' END
+        || CASE WHEN a.labels <> '' THEN ',"labels":' || a.labels ELSE '' END
+        || CASE WHEN a.links <> '' THEN ',"links":' || a.links ELSE '' END
+        || CASE WHEN a.mention <> '' THEN ',"mention":' || to_json(a.mention)::text ELSE '' END
+        || CASE WHEN a.channel <> '' THEN ',"channel":' || to_json(a.channel)::text ELSE '' END
+        || ',"at":' || a.at || '}',
+        a.text
+    FROM old_alerts a ORDER BY a.n;
+
+CREATE TABLE incidents (
+    n           BIGINT PRIMARY KEY,
+    id          TEXT NOT NULL UNIQUE,
+    key         TEXT NOT NULL,
+    route       TEXT NOT NULL,
+    version     BIGINT NOT NULL,
+    state       SMALLINT NOT NULL,
+    severity    SMALLINT NOT NULL,
+    count       BIGINT NOT NULL,
+    first_at    BIGINT NOT NULL,
+    last_at     BIGINT NOT NULL,
+    opened_at   BIGINT NOT NULL DEFAULT 0, -- 0: at first_at
+    acked_at    BIGINT NOT NULL DEFAULT 0,
+    resolved_at BIGINT NOT NULL DEFAULT 0,
+    silence     TEXT NOT NULL DEFAULT '', -- silences.id of the one that hides it
+    held_until  BIGINT NOT NULL DEFAULT 0,
+    due_at      BIGINT NOT NULL DEFAULT 0, -- when the clock has to look at it next; 0: never
+    body        TEXT NOT NULL, -- JSON: lanes, mentions, people, silenced_until, escalated
+    content     BIGINT, -- alerts.n of the latest firing alert, which has what the incident says
+    -- what it says where no alert has it: as alerts.body and alerts.text
+    says        TEXT,
+    text        TEXT
+);
+CREATE INDEX old_alerts_incident ON old_alerts (incident, n) WHERE status = 'firing';
+INSERT INTO incidents (n, id, key, route, version, state, severity, count, first_at, last_at, opened_at, acked_at,
+        resolved_at, silence, held_until, due_at, body, content, says, text)
+    SELECT i.n, i.id, i.key, i.route, i.version, (SELECT w.n FROM words w WHERE w.word = i.state), (SELECT w.n FROM words w WHERE w.word = i.severity),
+        i.count, i.first_at, i.last_at, i.opened_at, i.acked_at, i.resolved_at, i.silence, i.held_until, i.due_at,
+        '{"lanes":' || CASE WHEN i.lanes = '' THEN '[]' ELSE i.lanes END
+        || CASE WHEN i.mentions <> '' THEN ',"mentions":' || i.mentions ELSE '' END
+        || CASE WHEN i.acked_by <> '' THEN ',"acked_by":' || to_json(i.acked_by)::text ELSE '' END
+        || CASE WHEN i.assignee <> '' THEN ',"assignee":' || to_json(i.assignee)::text ELSE '' END
+        || CASE WHEN i.resolved_by <> '' THEN ',"resolved_by":' || to_json(i.resolved_by)::text ELSE '' END
+        || CASE WHEN i.silenced_until <> 0 THEN ',"silenced_until":' || i.silenced_until ELSE '' END
+        || CASE WHEN i.escalated <> 0 THEN ',"escalated":' || i.escalated ELSE '' END || '}',
+        s.n,
+        CASE WHEN s.n IS NULL THEN '{"title":' || to_json(i.title)::text
+        || CASE WHEN i.source <> '' THEN ',"source":' || to_json(i.source)::text ELSE '' END
+        || CASE WHEN i.labels <> '' THEN ',"labels":' || i.labels ELSE '' END
+        || CASE WHEN i.links <> '' THEN ',"links":' || i.links ELSE '' END
+        || CASE WHEN i.mention <> '' THEN ',"mention":' || to_json(i.mention)::text ELSE '' END || '}' END,
+        CASE WHEN s.n IS NULL THEN i.text END
+    FROM old_incidents i LEFT JOIN old_alerts s ON s.n = (SELECT max(a.n) FROM old_alerts a
+            WHERE a.incident = i.n AND a.status = 'firing')
+        AND s.title = i.title AND s.text = i.text AND s.source = i.source AND s.mention = i.mention
+        AND s.labels = i.labels AND s.links = i.links
+    ORDER BY i.n;
+
+-- The latest incident of each route of each key; the migration after this fills it.
+-- key is a hash (keyHash), so that the index is small.
+CREATE TABLE latest (
+    key      BIGINT NOT NULL,
+    route    TEXT NOT NULL,
+    incident BIGINT NOT NULL, -- incidents.n
+    PRIMARY KEY (key, route)
+);
+
+CREATE TABLE cards (
+    incident     BIGINT NOT NULL REFERENCES incidents (n) ON DELETE CASCADE,
+    lane         BIGINT NOT NULL, -- lanes.n
+    conversation TEXT NOT NULL,
+    ts           TEXT NOT NULL,
+    version      BIGINT NOT NULL,
+    digest       BIGINT, -- incidents.n of the digest whose message it is; null: its own
+    via          TEXT NOT NULL DEFAULT '', -- the conversation it is in instead of the lane
+    PRIMARY KEY (incident, lane)
+);
+INSERT INTO cards (incident, lane, conversation, ts, version, digest, via)
+    SELECT c.incident, (SELECT l.n FROM lanes l WHERE l.name = c.lane), c.conversation, c.ts, c.version, c.digest, c.via
+    FROM old_cards c;
+
+CREATE TABLE deliveries (
+    n                  BIGINT PRIMARY KEY,
+    id                 TEXT NOT NULL UNIQUE,
+    lane               BIGINT NOT NULL, -- lanes.n
+    kind               SMALLINT NOT NULL,
+    state              SMALLINT NOT NULL,
+    incident           BIGINT NOT NULL, -- incidents.n
+    -- null: finished; 0: behind an earlier one of its incident in its lane;
+    -- 1: a post or reply that can be claimed; 2: an update that can be claimed;
+    -- 3: a post that a digest stands for
+    stage              SMALLINT,
+    priority           SMALLINT NOT NULL,
+    created_at         BIGINT NOT NULL,
+    next_at            BIGINT NOT NULL,
+    note               TEXT NOT NULL, -- JSON
+    must_say           SMALLINT NOT NULL,
+    top_level          SMALLINT NOT NULL, -- 1: beside its thread
+    class              TEXT NOT NULL, -- of the latest attempt that failed
+    started_at         BIGINT NOT NULL DEFAULT 0,
+    done_at            BIGINT NOT NULL DEFAULT 0,
+    drawn              BIGINT NOT NULL DEFAULT 0, -- the highest alerts.n when the latest attempt was drawn
+    attempts           BIGINT NOT NULL DEFAULT 0,
+    plain              SMALLINT NOT NULL DEFAULT 0,
+    possible_duplicate SMALLINT NOT NULL DEFAULT 0,
+    rescued            SMALLINT NOT NULL DEFAULT 0, -- 1: the last resort has taken it
+    reported           SMALLINT NOT NULL DEFAULT 0, -- 1: that it is dead was reported
+    digest             BIGINT, -- incidents.n of the digest that a post was gathered in, or a list is of
+    reason             TEXT NOT NULL DEFAULT '',
+    conversation       TEXT NOT NULL DEFAULT '',
+    ts                 TEXT NOT NULL DEFAULT '',
+    via                TEXT NOT NULL DEFAULT '' -- where the latest attempt went instead of the lane
+);
+INSERT INTO deliveries (n, id, lane, kind, state, incident, stage, priority, created_at, next_at, note, must_say, top_level,
+        class, started_at, done_at, drawn, attempts, plain, possible_duplicate, rescued, reported, digest, reason,
+        conversation, ts, via)
+    SELECT d.n, d.id, (SELECT l.n FROM lanes l WHERE l.name = d.lane), (SELECT w.n FROM words w WHERE w.word = d.kind), (SELECT w.n FROM words w WHERE w.word = d.state),
+        d.incident, d.stage, d.priority, d.created_at, d.next_at, d.note, d.must_say, d.top_level,
+        d.class, d.started_at, d.done_at, d.drawn, d.attempts, d.plain, d.possible_duplicate, d.rescued, d.told, d.digest, d.reason,
+        d.conversation, d.ts, d.via
+    FROM old_deliveries d ORDER BY d.n;
+
+-- The ledger: how many alerts of each lane stand where.
+CREATE TABLE counts (
+    lane                BIGINT PRIMARY KEY, -- lanes.n
+    pending             BIGINT NOT NULL,
+    delivered           BIGINT NOT NULL,
+    folded              BIGINT NOT NULL,
+    silenced            BIGINT NOT NULL,
+    dead                BIGINT NOT NULL,
+    possible_duplicates BIGINT NOT NULL -- deliveries
+);
+INSERT INTO counts (lane, pending, delivered, folded, silenced, dead, possible_duplicates)
+    SELECT (SELECT l.n FROM lanes l WHERE l.name = c.lane),
+        sum(CASE c.standing WHEN 'pending' THEN c.alerts ELSE 0 END),
+        sum(CASE c.standing WHEN 'delivered' THEN c.alerts ELSE 0 END),
+        sum(CASE c.standing WHEN 'folded' THEN c.alerts ELSE 0 END),
+        sum(CASE c.standing WHEN 'silenced' THEN c.alerts ELSE 0 END),
+        sum(CASE c.standing WHEN 'dead' THEN c.alerts ELSE 0 END),
+        sum(CASE c.standing WHEN 'possible_duplicate' THEN c.alerts ELSE 0 END)
+    FROM old_counts c GROUP BY c.lane;
+
+CREATE TABLE destinations (
+    lane     BIGINT PRIMARY KEY, -- lanes.n
+    code     TEXT NOT NULL, -- Slack's word for why
+    hint     TEXT NOT NULL,
+    since    BIGINT NOT NULL,
+    probe_at BIGINT NOT NULL
+);
+INSERT INTO destinations (lane, code, hint, since, probe_at)
+    SELECT (SELECT l.n FROM lanes l WHERE l.name = b.lane), b.code, b.hint, b.since, b.probe_at FROM old_destinations b;
+
+CREATE TABLE history (
+    n         BIGINT PRIMARY KEY,
+    incident  BIGINT REFERENCES incidents (n) ON DELETE CASCADE, -- null: the silence's own
+    silence   TEXT NOT NULL,
+    at        BIGINT NOT NULL,
+    verb      TEXT NOT NULL,
+    by_whom   TEXT NOT NULL,
+    to_whom   TEXT NOT NULL,
+    text      TEXT NOT NULL,
+    once      TEXT NOT NULL -- the request's id, so that it is done once
+);
+INSERT INTO history (n, incident, silence, at, verb, by_whom, to_whom, text, once)
+    SELECT n, incident, silence, at, verb, by_whom, to_whom, text, once FROM old_history ORDER BY n;
+
+DROP TABLE old_history;
+DROP TABLE old_cards;
+DROP TABLE old_lanes;
+DROP TABLE old_counts;
+DROP TABLE old_destinations;
+DROP TABLE old_deliveries;
+DROP TABLE old_alerts;
+DROP TABLE old_incidents;
+DROP TABLE words;
+
+CREATE UNIQUE INDEX alerts_idempotency ON alerts (idempotency_key) WHERE idempotency_key IS NOT NULL;
+CREATE INDEX alerts_pending ON alerts (incident, lane, version) WHERE standing = 1;
+CREATE INDEX alerts_shown ON alerts (shown) WHERE shown IS NOT NULL;
+CREATE INDEX incidents_board ON incidents (state, severity, last_at);
+CREATE INDEX incidents_due ON incidents (due_at, n) WHERE due_at <> 0;
+CREATE INDEX incidents_silence ON incidents (silence) WHERE silence <> '';
+CREATE INDEX cards_digest ON cards (digest) WHERE digest IS NOT NULL;
+CREATE INDEX deliveries_due ON deliveries (lane, stage, priority, n) WHERE stage IS NOT NULL;
+CREATE INDEX deliveries_card ON deliveries (incident, lane, n) WHERE stage IS NOT NULL;
+CREATE INDEX deliveries_digest ON deliveries (digest, kind, n) WHERE digest IS NOT NULL;
+CREATE INDEX deliveries_dead ON deliveries (n) WHERE state = 4;
+CREATE INDEX deliveries_dead_of ON deliveries (incident) WHERE state = 4;
+CREATE INDEX history_incident ON history (incident, n) WHERE incident IS NOT NULL;
+CREATE INDEX history_silence ON history (silence, n) WHERE silence <> '';
+CREATE UNIQUE INDEX history_once ON history (once, coalesce(incident, 0), silence) WHERE once <> '';
