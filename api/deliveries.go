@@ -1,13 +1,12 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
-	"strings"
 
 	"tocsin/alert"
 )
@@ -37,40 +36,25 @@ func (a *API) listDeliveries(r *http.Request) (any, error) {
 const defaultPage = 100
 
 func deliveryFilter(r *http.Request) (alert.DeliveryFilter, error) {
-	f := alert.DeliveryFilter{Limit: defaultPage}
+	f := alert.DeliveryFilter{}
 	q := r.URL.Query()
 	var err error
-	if f.States, err = deliveryStates(q.Get("state")); err != nil {
+	if f.States, err = states(q.Get("state"), alert.DeliveryStates()); err != nil {
 		return f, err
 	}
 	if f.Lane, err = laneOf(q.Get("lane")); err != nil {
 		return f, err
 	}
-	if s := q.Get("limit"); s != "" {
-		if f.Limit, err = strconv.Atoi(s); err != nil || f.Limit < 1 || f.Limit > 1000 {
-			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("limit is %q", s), "write a number from 1 to 1000"}
-		}
+	if f.Limit, err = number(q, "limit", 1, mostListed); err != nil {
+		return f, err
 	}
+	f.Limit = cmp.Or(f.Limit, defaultPage)
 	if s := q.Get("cursor"); s != "" {
 		if f.Before, err = strconv.ParseInt(s, 10, 64); err != nil || f.Before == 0 {
 			return f, &httpError{http.StatusBadRequest, fmt.Sprintf("cursor is %q", s), "write the value of next from the previous page"}
 		}
 	}
 	return f, nil
-}
-
-func deliveryStates(s string) ([]alert.DeliveryState, error) {
-	if s == "" || s == "all" {
-		return nil, nil
-	}
-	var states []alert.DeliveryState
-	for word := range strings.SplitSeq(s, ",") {
-		if !slices.Contains(alert.DeliveryStates(), alert.DeliveryState(word)) {
-			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write dead, pending, sending, delivered, superseded, dropped or all"}
-		}
-		states = append(states, alert.DeliveryState(word))
-	}
-	return states, nil
 }
 
 // laneOf normalizes the name of a lane.

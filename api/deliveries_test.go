@@ -62,7 +62,7 @@ func TestDeliveriesAreListedShownRetriedAndDropped(t *testing.T) {
 		"the last page":     {"GET", "/v1/deliveries?limit=3", 200, "list []  3 0", `"is_archived"}]}`},
 		"a page":            {"GET", "/v1/deliveries?state=dead,pending&lane=ops&limit=1", 200, "list [dead pending] #ops 1 0", `"next":"9"`},
 		"the next page":     {"GET", "/v1/deliveries?cursor=9", 200, "list []  100 9", `"d1"`},
-		"an unknown state":  {"GET", "/v1/deliveries?state=lost", 400, "", `write dead, pending`},
+		"an unknown state":  {"GET", "/v1/deliveries?state=lost", 400, "", `write pending, sending`},
 		"a wrong limit":     {"GET", "/v1/deliveries?limit=0", 400, "", `from 1 to 1000`},
 		"a wrong cursor":    {"GET", "/v1/deliveries?cursor=x", 400, "", `next`},
 		"a wrong lane":      {"GET", "/v1/deliveries?lane=two+words", 400, "", `is not a conversation`},

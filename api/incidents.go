@@ -42,7 +42,7 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
 	f := alert.IncidentFilter{Mine: q.Get("mine")}
 	var err error
-	if f.States, err = incidentStates(q.Get("state")); err != nil {
+	if f.States, err = states(q.Get("state"), []alert.State{alert.Open, alert.Acked, alert.StateResolved}); err != nil {
 		return f, err
 	}
 	for _, text := range q["match"] {
@@ -59,17 +59,21 @@ func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
 	return f, err
 }
 
-func incidentStates(s string) ([]alert.State, error) {
-	if s == "" || s == "all" {
+// states reads a list of states such as open,acked; nil for all.
+func states[S ~string](list string, known []S) ([]S, error) {
+	if list == "" || list == "all" {
 		return nil, nil
 	}
-	known := []alert.State{alert.Open, alert.Acked, alert.StateResolved}
-	var states []alert.State
-	for word := range strings.SplitSeq(s, ",") {
-		if !slices.Contains(known, alert.State(word)) {
-			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write open, acked, resolved or all"}
+	var states []S
+	var names []string
+	for _, s := range known {
+		names = append(names, string(s))
+	}
+	for word := range strings.SplitSeq(list, ",") {
+		if !slices.Contains(known, S(word)) {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown state %q", word), "write " + strings.Join(names, ", ") + " or all"}
 		}
-		states = append(states, alert.State(word))
+		states = append(states, S(word))
 	}
 	return states, nil
 }
