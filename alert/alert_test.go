@@ -48,7 +48,7 @@ func TestOneAlertSentTwiceHasOneKey(t *testing.T) {
 		return a.Key
 	}
 	base := alert.Alert{Title: "disk full", Source: "db", Labels: map[string]string{"a": "1", "b": "2"}}
-	if key(base) != key(base) {
+	if first, second := key(base), key(base); first != second {
 		t.Error("the same alert got two keys")
 	}
 	other := alert.Alert{Title: "disk full", Source: "db", Labels: map[string]string{"a": "1", "b": "3"}}

@@ -25,27 +25,11 @@ func scanAlert(body []byte) (alert.Alert, bool) {
 }
 
 func (s *scanner) field(a *alert.Alert, name []byte) {
-	switch string(name) {
-	case "source":
-		a.Source = s.text()
-	case "key":
-		a.Key = s.text()
-	case "status":
-		a.Status = alert.Status(s.text())
-	case "severity":
-		a.Severity = alert.Severity(s.text())
-	case "title":
-		a.Title = s.text()
-	case "text":
-		a.Text = s.text()
-	case "channel":
-		a.Channel = s.text()
-	case "mention":
-		a.Mention = s.text()
-	case "idempotency_key":
-		a.IdempotencyKey = s.text()
-	case "labels":
-		s.failed = s.failed || a.Labels != nil // encoding/json merges them
+	text := textField(a, name)
+	switch {
+	case text != nil:
+		*text = s.text()
+	case string(name) == "labels" && a.Labels == nil: // encoding/json merges repeated ones
 		s.object(func(name []byte) {
 			if a.Labels == nil {
 				a.Labels = map[string]string{}
@@ -55,6 +39,31 @@ func (s *scanner) field(a *alert.Alert, name []byte) {
 	default:
 		s.failed = true
 	}
+}
+
+// textField is the field with this name in JSON, or nil if it is not a string.
+func textField(a *alert.Alert, name []byte) *string {
+	switch string(name) {
+	case "source":
+		return &a.Source
+	case "key":
+		return &a.Key
+	case "status":
+		return (*string)(&a.Status)
+	case "severity":
+		return (*string)(&a.Severity)
+	case "title":
+		return &a.Title
+	case "text":
+		return &a.Text
+	case "channel":
+		return &a.Channel
+	case "mention":
+		return &a.Mention
+	case "idempotency_key":
+		return &a.IdempotencyKey
+	}
+	return nil
 }
 
 // peek skips white space and returns the next byte, or 0 at the end.
