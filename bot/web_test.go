@@ -33,7 +33,7 @@ func against(t *testing.T, handler http.HandlerFunc) (*Bot, *logBook) {
 func pointedAt(t *testing.T, url string) (*Bot, *logBook) {
 	t.Helper()
 	book := &logBook{}
-	b := New(Options{APIURL: url, Timeout: 300 * time.Millisecond, Log: book.logger(),
+	b := New(Options{APIURL: url, Timeout: patience, Log: book.logger(),
 		Tokens: func() (app, bot alert.Secret) { return "xapp-1-secret", testToken }})
 	t.Cleanup(b.http.CloseIdleConnections)
 	return b, book
@@ -130,6 +130,9 @@ func TestNoAnswerIsUnsureOnlyWhenTheRequestHadBeenWritten(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b, _ := pointedAt(t, c.url)
+			if c.code == "timeout" {
+				b.http.Timeout = 300 * time.Millisecond
+			}
 			_, err := b.Send(t.Context(), aPost())
 			e := sendErrorOf(t, err)
 			if e.Class != c.class || e.Code != c.code {
