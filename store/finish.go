@@ -8,10 +8,10 @@ import (
 	"tocsin/alert"
 )
 
-// Finish makes what became of an attempt durable, and in the same transaction
-// the card, the lane's Slack id and where the alerts stand. Finishing the same
-// way again changes nothing; a delivery that ended in another way, or that nobody
-// knows, is alert.ErrNotFound.
+// Finish writes the outcome of an attempt and, in the same transaction, the card,
+// the lane's Slack id and the standing of the alerts. The same outcome again
+// changes nothing. The error is alert.ErrNotFound for a delivery that is unknown
+// or has ended in another way.
 func (d *DB) Finish(ctx context.Context, o alert.Outcome) error {
 	err := d.write(ctx, func(w *writer, ctx context.Context) error { return w.finish(ctx, o) })
 	if err != nil {
@@ -49,6 +49,7 @@ type attempt struct {
 	at   cardKey
 	lane string
 	kind alert.Kind
+	// was is the state before.
 	was  alert.DeliveryState
 	card alert.Card
 	// digest is the one that the card is, or 0.
@@ -70,13 +71,10 @@ type attempt struct {
 
 func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 	a, err := w.attempt(ctx, o)
-	if err != nil {
+	if err != nil || a.repeated() {
 		return err
 	}
 	if finished(a.was) {
-		if a.was == o.State || a.was == alert.Superseded && o.State == alert.Dead && a.kind == alert.Digest {
-			return nil
-		}
 		return refusal{fmt.Errorf("it is already %s: %w", a.was, alert.ErrNotFound)}
 	}
 	if a.PossibleDuplicate && !a.duplicate {
@@ -88,6 +86,17 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 	if !finished(o.State) {
 		return w.postpone(ctx, a)
 	}
+	return w.end(ctx, a)
+}
+
+// repeated reports whether the same outcome was written before. A digest that was
+// never posted is superseded by its dead posts.
+func (a *attempt) repeated() bool {
+	return finished(a.was) && (a.was == a.State || a.was == alert.Superseded && a.State == alert.Dead && a.kind == alert.Digest)
+}
+
+// end writes that a delivery is delivered, superseded or dead.
+func (w *writer) end(ctx context.Context, a *attempt) error {
 	if a.State == alert.Delivered {
 		if err := w.saveConversation(ctx, a); err != nil {
 			return err
