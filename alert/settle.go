@@ -46,6 +46,16 @@ func (e Ended) Settle() Settlement {
 	return Settlement{}
 }
 
+// Retried is the state and the class with which a dead letter is sent again after
+// an attempt that failed in this way. One that Slack may have shown is looked for
+// first.
+func (c Class) Retried() (DeliveryState, Class) {
+	if c == ClassUnsure {
+		return Sending, c
+	}
+	return Pending, ""
+}
+
 // DigestEnding is what the end of a digest's own delivery means for the
 // incidents it stands for.
 type DigestEnding int

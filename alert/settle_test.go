@@ -31,6 +31,16 @@ func TestWhatTheEndOfADeliveryMeansForItsAlerts(t *testing.T) {
 	}
 }
 
+func TestADeadLetterThatMayHaveBeenShownIsLookedFor(t *testing.T) {
+	for class, want := range map[alert.Class]alert.DeliveryState{
+		alert.ClassUnsure: alert.Sending, alert.ClassDestination: alert.Pending, alert.ClassPayload: alert.Pending, "": alert.Pending,
+	} {
+		if state, kept := class.Retried(); state != want || (kept == class) != (class == alert.ClassUnsure || class == "") {
+			t.Errorf("%q is retried as %s, class %q", class, state, kept)
+		}
+	}
+}
+
 func TestWhatTheEndOfADigestMeans(t *testing.T) {
 	for _, c := range []struct {
 		kind     alert.Kind

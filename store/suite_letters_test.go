@@ -145,7 +145,7 @@ func testNotDead(t *testing.T, d *DB) {
 }
 
 func testRetryAll(t *testing.T, d *DB) {
-	const many = lettersAtOnce*2 + 5
+	const many = deadLetterBatch*2 + 5
 	for n := range many {
 		die(t, d, fire(incident(fmt.Sprintf("a%03d", n), "#db", 1)), 1)
 	}
