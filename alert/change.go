@@ -44,6 +44,9 @@ type Snapshot struct {
 	// LastSilence is the id of the latest silence of all, or empty.
 	LastSilence   string
 	Subscriptions []Subscription
+	// Aliases are the spellings of conversations that are known. Incidents and silences
+	// have the names of lanes already.
+	Aliases *Aliases
 	// NextDue is the earliest DueAt of all incidents, including those that are due;
 	// zero if there is none.
 	NextDue time.Time
@@ -51,7 +54,10 @@ type Snapshot struct {
 
 // Change is the result of one decision. It is written completely or not at all.
 type Change struct {
-	Alerts []Record
+	// Aliases are those of the snapshot that was decided on. A change with others than
+	// the store has now is a conflict; nil is none.
+	Aliases *Aliases
+	Alerts  []Record
 	// Incidents are new (Version 1) or changed (Version is one more than the
 	// version that was loaded; otherwise the commit fails with ErrConflict).
 	Incidents []Incident

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -16,9 +17,11 @@ type Subject struct {
 	Source   string
 	Key      string
 	Title    string
-	// Channel is the conversation that the sender named, or empty.
-	Channel string
-	Labels  map[string]string
+	// Channel is the conversation that the sender named, or empty. ChannelAliases are
+	// all its spellings, if more than one is known.
+	Channel        string
+	ChannelAliases []string
+	Labels         map[string]string
 }
 
 // Subject is what matchers see of the alert.
@@ -107,18 +110,29 @@ func checkRegexp(value string) error {
 // Match reports whether the condition holds for s. A matcher with a regular
 // expression must come from NewMatcher, or it matches nothing.
 func (m Matcher) Match(s Subject) bool {
-	value := s.Value(m.Name)
 	switch m.Op {
 	case "=":
-		return value == m.Value
+		return m.fits(s)
 	case "!=":
-		return value != m.Value
+		return !m.fits(s)
 	case "=~":
-		return m.re != nil && m.re.MatchString(value)
+		return m.re != nil && m.fits(s)
 	case "!~":
-		return m.re != nil && !m.re.MatchString(value)
+		return m.re != nil && !m.fits(s)
 	}
 	return false
+}
+
+// fits reports whether the value, or any spelling of the channel, is the one that the
+// matcher names.
+func (m Matcher) fits(s Subject) bool {
+	fits := func(value string) bool {
+		if m.re != nil {
+			return m.re.MatchString(value)
+		}
+		return value == m.Value
+	}
+	return fits(s.Value(m.Name)) || m.Name == "channel" && slices.ContainsFunc(s.ChannelAliases, fits)
 }
 
 // String is the matcher as it is written.

@@ -27,6 +27,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if empty(c) {
 			return nil
 		}
+		c.Aliases = snapshot.Aliases
 		err = e.store.Commit(ctx, c)
 		if errors.Is(err, alert.ErrConflict) && try < maxTries {
 			continue

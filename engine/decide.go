@@ -51,6 +51,7 @@ type draft struct {
 	order         []*entry // changed ones, in the order of their first change
 	silences      []*silenceState
 	subscriptions []alert.Subscription
+	aliases       *alert.Aliases
 	seen          map[string]alert.Accepted
 	done          map[actKey]bool
 	lastID        string // of the latest incident
@@ -86,15 +87,20 @@ type entry struct {
 }
 
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
+	r.routing = snapshot.Aliases.Routing(r.routing)
 	d := &draft{
 		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, byID: map[string]*entry{},
-		subscriptions: snapshot.Subscriptions, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
+		subscriptions: snapshot.Subscriptions, aliases: snapshot.Aliases, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
 		lastID: snapshot.LastID, lastSilence: snapshot.LastSilence,
 	}
 	for _, i := range snapshot.Incidents {
-		if d.byID[i.ID] == nil {
-			d.index(newEntry(i))
+		if d.byID[i.ID] != nil {
+			continue
 		}
+		if i.Subject().Channel == r.routing.Default {
+			i.Route = alert.DefaultRoute // it may have become known since that these are one
+		}
+		d.index(newEntry(i))
 	}
 	for _, s := range snapshot.Silences {
 		d.silences = append(d.silences, &silenceState{Silence: s})
@@ -131,8 +137,10 @@ func (d *draft) index(en *entry) {
 }
 
 // later compares incidents by their ids, which ascend.
-func later(id, than string) bool {
-	return cmp.Or(cmp.Compare(len(id), len(than)), cmp.Compare(id, than)) > 0
+func later(id, than string) bool { return compareIDs(id, than) > 0 }
+
+func compareIDs(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
 // decide returns what the inputs change, given the snapshot, and the answer to each.
@@ -202,11 +210,14 @@ func (d *draft) touch(en *entry) {
 // planOf is the routing of the incident as it is now.
 func (d *draft) planOf(en *entry) *alert.Plan {
 	if en.plan == nil {
-		p := d.rules.routing.Plan(en.Subject())
+		p := d.rules.routing.Plan(d.subjectOf(en))
 		en.plan = &p
 	}
 	return en.plan
 }
+
+// subjectOf is what matchers see of the incident.
+func (d *draft) subjectOf(en *entry) alert.Subject { return d.aliases.Subject(en.Subject()) }
 
 // addHistory adds a line to the incident's history.
 func (d *draft) addHistory(en *entry, line alert.Event) {

@@ -49,10 +49,11 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 
 // fire decides a firing alert: it opens, reopens or folds into an incident.
 func (d *draft) fire(a alert.Alert) verdict {
-	plan := d.rules.routing.Plan(a.Subject())
+	subject := d.aliases.Subject(a.Subject())
+	plan := d.rules.routing.Plan(subject)
 	en := d.incidents[ref{a.Key, plan.Route}]
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > d.rules.reopenWithin {
-		en = d.open(a, &plan)
+		en = d.open(a, subject, &plan)
 		return d.present(en, alert.EffectOpened, nil)
 	}
 	before := en.Incident
@@ -70,7 +71,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 }
 
 // open creates a new incident, without a card yet.
-func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
+func (d *draft) open(a alert.Alert, subject alert.Subject, plan *alert.Plan) *entry {
 	en := &entry{
 		Incident: alert.Incident{
 			ID: d.nextID(), Key: a.Key, Route: plan.Route, State: alert.Open, FirstAt: d.now, OpenedAt: d.now,
@@ -79,8 +80,8 @@ func (d *draft) open(a alert.Alert, plan *alert.Plan) *entry {
 		unshown: true,
 	}
 	for _, s := range d.subscriptions {
-		if s.Matchers.Match(a.Subject()) {
-			en.Lanes = alert.Union(en.Lanes, []string{s.Person})
+		if s.Matchers.Match(subject) {
+			en.Lanes = alert.Union(en.Lanes, []string{d.aliases.Lane(s.Person)})
 		}
 	}
 	d.index(en)

@@ -23,6 +23,7 @@ type memory struct {
 	history       []alert.Event
 	seen          map[string]alert.Accepted
 	commits       int
+	aliases       *alert.Aliases
 }
 
 func newMemory() *memory { return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}} }
@@ -37,8 +38,11 @@ func (m *memory) before(enter func(c alert.Change) error) {
 func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	f := alert.Snapshot{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions}
+	f := alert.Snapshot{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions, Aliases: m.aliases}
 	f.Incidents = m.asked(q)
+	for n, i := range f.Incidents {
+		f.Incidents[n] = m.aliases.Incident(i)
+	}
 	for _, k := range q.IdempotencyKeys {
 		if receipt, ok := m.seen[k]; ok {
 			f.Seen[k] = receipt
@@ -104,6 +108,9 @@ func (m *memory) Commit(_ context.Context, c alert.Change) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if c.Aliases != nil && c.Aliases != m.aliases {
+		return alert.ErrConflict
+	}
 	for _, i := range c.Incidents {
 		if at := m.place(i.ID); at < 0 && i.Version != 1 || at >= 0 && m.incidents[at].Version != i.Version-1 {
 			return alert.ErrConflict

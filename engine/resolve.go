@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -10,9 +11,10 @@ import (
 // channel only that of its own route. If there is none, it is posted as an incident
 // that is resolved already, so that no alert gets lost.
 func (d *draft) resolve(a alert.Alert) verdict {
-	plan := d.rules.routing.Plan(a.Subject())
+	subject := d.aliases.Subject(a.Subject())
+	plan := d.rules.routing.Plan(subject)
 	own := d.incidents[ref{a.Key, plan.Route}]
-	open := d.toResolve(a, own)
+	open := d.toResolve(a, plan.Route)
 	if len(open) > 0 {
 		v := d.resolveIncident(open[0], a)
 		for _, en := range open[1:] {
@@ -26,36 +28,37 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	if own != nil {
 		return d.resolveAgain(own)
 	}
-	en := d.open(a, &plan)
+	en := d.open(a, subject, &plan)
 	en.Count = 0
 	v := d.present(en, alert.EffectResolved, nil)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
 	return v
 }
 
-// toResolve returns the unresolved incidents of the alert's key, that of its own
-// route first. Severity or labels may have changed the route since an incident
-// opened, so without a channel those of all configured routes are resolved. If there
-// are none, those whose alerts named a channel are, because a sender may leave it out.
-func (d *draft) toResolve(a alert.Alert, own *entry) []*entry {
-	var here, elsewhere []*entry
-	if own != nil && own.State != alert.StateResolved {
-		here = append(here, own)
-	}
-	if a.Channel != "" {
-		return here
-	}
+// toResolve returns the unresolved incidents of the alert's key, those of its own
+// route first: one, unless their lanes have become one since they opened. Severity or
+// labels may have changed the route since an incident opened, so without a channel
+// those of all configured routes are resolved. If there are none, those whose alerts
+// named a channel are, because a sender may leave it out.
+func (d *draft) toResolve(a alert.Alert, route string) []*entry {
+	var own, configured, elsewhere []*entry
 	for _, en := range d.byKey[a.Key] {
 		switch {
-		case en == own || en.State == alert.StateResolved:
+		case en.State == alert.StateResolved:
+		case en.Route == route:
+			own = append(own, en)
 		case en.Subject().Channel == "":
-			here = append(here, en)
+			configured = append(configured, en)
 		default:
 			elsewhere = append(elsewhere, en)
 		}
 	}
-	if len(here) > 0 {
-		return here
+	slices.SortFunc(own, func(x, y *entry) int { return compareIDs(y.ID, x.ID) })
+	switch {
+	case a.Channel != "":
+		return own
+	case len(own)+len(configured) > 0:
+		return append(own, configured...)
 	}
 	return elsewhere
 }

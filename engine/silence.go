@@ -16,7 +16,7 @@ var noTime time.Time
 func (d *draft) silenceFor(en *entry) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
-		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(en.Subject()) {
+		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(d.subjectOf(en)) {
 			found = s
 		}
 	}
@@ -92,7 +92,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 	silenced := 0
 	for _, en := range d.all {
-		if en.State == alert.StateResolved || !s.Matchers.Match(en.Subject()) {
+		if en.State == alert.StateResolved || !s.Matchers.Match(d.subjectOf(en)) {
 			continue
 		}
 		silenced++
