@@ -50,10 +50,13 @@ type Incident struct {
 	// none.
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
-	// HeldUntil is when its card is posted, while quiet hours or a silence keep
-	// it back; zero once a card is owed. It is SilencedUntil when only silenced
-	// alerts are in it, and another time when one waits to be shown.
+	// HeldUntil is when its first card is posted, while a silence or quiet hours hold
+	// it; zero once a card is pending. Waiting is set if an alert waits for that card
+	// that is not silenced.
 	HeldUntil time.Time `json:"held_until,omitzero"`
+	Waiting   bool      `json:"waiting,omitempty"`
+	// RemindAt is when the person who acknowledged it is reminded; zero for never.
+	RemindAt time.Time `json:"remind_at,omitzero"`
 	// Escalated is how many escalation steps were performed since it was opened or
 	// reopened.
 	Escalated int `json:"escalated,omitempty"`

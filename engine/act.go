@@ -87,7 +87,7 @@ func (d *draft) assign(en *entry, line alert.Event) bool {
 
 // markAcked marks the incident as acknowledged by a person.
 func (d *draft) markAcked(en *entry, by alert.Person) {
-	en.State, en.AckedBy, en.AckedAt, en.reminder = alert.Acked, by, d.now, noTime
+	en.State, en.AckedBy, en.AckedAt, en.RemindAt = alert.Acked, by, d.now, noTime
 }
 
 // note adds a person's note to the history and the thread. The card does not show it.

@@ -78,12 +78,9 @@ type entry struct {
 	// opener is the id of a new incident's first post, until the alert that opened
 	// the incident is recorded.
 	opener string
-	// unshown: it has never had a card, not even a pending one. waiting: an alert
-	// that is not silenced is waiting for that card.
-	unshown, waiting bool
-	// reminder is when the person who acknowledged it is to be reminded, as loaded.
-	reminder time.Time
-	plan     *alert.Plan
+	// unshown is set while it has never had a card, not even a pending one.
+	unshown bool
+	plan    *alert.Plan
 }
 
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
@@ -116,12 +113,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 
 // newEntry returns the entry of an incident as loaded.
 func newEntry(i alert.Incident) *entry {
-	en := &entry{Incident: i, unshown: !i.HeldUntil.IsZero()}
-	en.waiting = en.unshown && (i.Silence == "" || !i.HeldUntil.Equal(i.SilencedUntil))
-	if i.State == alert.Acked && i.Silence == "" && !en.unshown {
-		en.reminder = i.DueAt
-	}
-	return en
+	return &entry{Incident: i, unshown: !i.HeldUntil.IsZero()}
 }
 
 // index adds en to the draft. It becomes the incident of its key and route unless

@@ -14,7 +14,7 @@ func (d *draft) post(en *entry) {
 	if en.State != alert.StateResolved {
 		en.OpenedAt = d.now
 	}
-	en.unshown, en.waiting, en.HeldUntil = false, false, noTime
+	en.unshown, en.Waiting, en.HeldUntil = false, false, noTime
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
 	d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
 }

@@ -77,10 +77,10 @@ func (d *draft) step(en *entry, s alert.Step) {
 // remind reminds the person who acknowledged an incident that it is still open, if
 // the reminder is due.
 func (d *draft) remind(en *entry) {
-	if en.reminder.IsZero() || en.reminder.After(d.now) {
+	if en.RemindAt.IsZero() || en.RemindAt.After(d.now) {
 		return
 	}
-	en.reminder = noTime
+	en.RemindAt = noTime
 	if d.planOf(en).Remind <= 0 {
 		return
 	}
@@ -92,7 +92,7 @@ func (d *draft) remind(en *entry) {
 // nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
 	switch {
-	case en.State == alert.StateResolved && !en.waiting:
+	case en.State == alert.StateResolved && !en.Waiting:
 		return noTime
 	case en.State == alert.StateResolved:
 		return en.HeldUntil
@@ -106,7 +106,8 @@ func (d *draft) nextDue(en *entry) time.Time {
 	case en.State == alert.Open:
 		return d.nextStep(en)
 	}
-	return d.nextReminder(en)
+	en.RemindAt = d.nextReminder(en)
+	return en.RemindAt
 }
 
 // nextStep is when the next escalation step is due, outside of quiet hours; zero if
@@ -126,8 +127,8 @@ func (d *draft) nextReminder(en *entry) time.Time {
 	switch {
 	case plan.Remind <= 0:
 		return noTime
-	case !en.reminder.IsZero() && !en.reminder.After(d.now):
-		return en.reminder
+	case !en.RemindAt.IsZero() && !en.RemindAt.After(d.now):
+		return en.RemindAt
 	}
 	since := max(d.now.Sub(en.AckedAt), 0)
 	return afterQuietHours(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)

@@ -51,6 +51,17 @@ func TestWhatWaitsForTheMorningIsShownAlthoughItEndsUnderASilence(t *testing.T) 
 	wantDeliveries(t, w.until(at(31, 0)), "#alerts post")
 }
 
+func TestASilenceMayEndWhenQuietHoursDo(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
+	w.now = at(23, 0)
+	w.push(alert.Alert{Key: "db", Title: "a", Severity: alert.Warning})
+	w.silence(`key="db"`, 7*time.Hour)
+	if i := w.incidents[0]; !i.Waiting || !i.HeldUntil.Equal(at(30, 0)) || !i.SilencedUntil.Equal(at(30, 0)) {
+		t.Errorf("it waits as %+v", i)
+	}
+	wantDeliveries(t, w.until(at(30, 0)), "#alerts post")
+}
+
 func TestWhatWaitsForTheMorningWaitsForASilenceToo(t *testing.T) {
 	w := newWorld(t, alert.Route{Name: "all", Quiet: night()})
 	w.now = at(23, 0)

@@ -114,7 +114,7 @@ func (d *draft) nextID() string {
 func (en *entry) reopen(now time.Time) {
 	en.State, en.OpenedAt, en.Escalated = alert.Open, now, 0
 	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
-	en.AckedAt, en.AckedBy, en.Assignee = noTime, alert.Person{}, alert.Person{}
+	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
 
 // show copies what the card shows from the newest firing alert, and its routing.
@@ -161,10 +161,10 @@ func (d *draft) holdOrPost(en *entry) {
 		d.post(en)
 		return
 	}
-	if !en.waiting {
+	if !en.Waiting {
 		d.addHistory(en, alert.Event{Verb: alert.VerbHold, Text: "quiet hours until " + end.Format("Mon 15:04 MST")})
 	}
-	en.HeldUntil, en.waiting = end.UTC(), true
+	en.HeldUntil, en.Waiting = end.UTC(), true
 }
 
 // showChange shows what a firing alert has changed about an incident that has

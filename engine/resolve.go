@@ -79,7 +79,7 @@ func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.resolveText(a))
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
-	if en.unshown && !en.waiting {
+	if en.unshown && !en.Waiting {
 		d.markSilenced(&v)
 	}
 	return v
@@ -97,7 +97,7 @@ func (d *draft) markSilenced(v *verdict) {
 // waits for its first card is still posted at its time.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
-	en.State, en.ResolvedAt = alert.StateResolved, d.now
+	en.State, en.ResolvedAt, en.RemindAt = alert.StateResolved, d.now, noTime
 	d.addHistory(en, line)
 	d.update(en)
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
@@ -120,7 +120,7 @@ func (en *entry) resolveText(a alert.Alert) string {
 func (d *draft) resolveAgain(en *entry) verdict {
 	v := verdict{en: en, effect: alert.EffectFolded, standing: alert.StandPending}
 	switch {
-	case en.unshown && en.waiting:
+	case en.unshown && en.Waiting:
 	case en.unshown:
 		d.markSilenced(&v)
 	case d.upToDate(en):

@@ -74,11 +74,9 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 	}
 	d.touch(en)
 	en.Silence, en.SilencedUntil = s.ID, s.EndsAt
-	switch {
-	case en.unshown && !en.waiting:
+	en.RemindAt = noTime
+	if en.unshown && !en.Waiting {
 		en.HeldUntil = s.EndsAt
-	case en.unshown && en.HeldUntil.Equal(s.EndsAt):
-		en.HeldUntil = en.HeldUntil.Add(time.Microsecond) // so that it can be told that something waits
 	}
 	d.addHistory(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
@@ -127,7 +125,7 @@ func (d *draft) expireHolds(en *entry) {
 	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
 		d.liftSilence(en)
 	}
-	if en.waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
+	if en.Waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
 		d.showNow(en)
 	}
 }
@@ -140,7 +138,7 @@ func (d *draft) liftSilence(en *entry) {
 	}
 	d.touch(en)
 	en.Silence, en.SilencedUntil = "", noTime
-	if !en.waiting || !en.HeldUntil.After(d.now) {
+	if !en.Waiting || !en.HeldUntil.After(d.now) {
 		d.showNow(en)
 	}
 }

@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -45,22 +46,59 @@ func TestAStoreOfEachEarlierSchemaKeepsWhatItHolds(t *testing.T) {
 // fromEachSchema writes rows into a store of the first schema, brings that to
 // each later one and then up to date, and checks what became of them.
 func fromEachSchema(t *testing.T, rows string, check func(*testing.T, *DB)) {
-	t.Run("SQLite", func(t *testing.T) {
-		e := engineTest{goose.DialectSQLite3, "sqlite", func(t *testing.T) (string, *sql.DB) {
+	for name, e := range engineTests() {
+		t.Run(name, func(t *testing.T) { e.fromEachSchema(t, rows, check) })
+	}
+}
+
+func engineTests() map[string]engineTest {
+	return map[string]engineTest{
+		"SQLite": {goose.DialectSQLite3, "sqlite", func(t *testing.T) (string, *sql.DB) {
 			path := filepath.Join(t.TempDir(), "tocsin.db")
 			return "sqlite:" + path, sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false)})
-		}}
-		e.fromEachSchema(t, rows, check)
-	})
-	t.Run("PostgreSQL", func(t *testing.T) {
-		e := engineTest{goose.DialectPostgres, "postgres", func(t *testing.T) (string, *sql.DB) {
+		}},
+		"PostgreSQL": {goose.DialectPostgres, "postgres", func(t *testing.T) (string, *sql.DB) {
 			url := postgresSchema(t)
 			db, err := sql.Open("pgx", url)
 			must(t, err)
 			return url, db
-		}}
-		e.fromEachSchema(t, rows, check)
-	})
+		}},
+	}
+}
+
+// Before the lean schema, that an alert waits for a first card was told by two
+// times, and a reminder by when an incident was due.
+func TestHeldCardsAndRemindersOfAnEarlierSchemaAreKept(t *testing.T) {
+	const changes = `
+UPDATE incidents SET held_until = 5000000 WHERE id = 'k7f2';
+UPDATE incidents SET held_until = 5000000, silence = 's-a', silenced_until = 5000000 WHERE id = 'k7f3';
+UPDATE incidents SET state = 'acked', due_at = 7000000 WHERE id = 'k7f4';`
+	for name, e := range engineTests() {
+		t.Run(name, func(t *testing.T) {
+			url, db := e.begin(t)
+			p, err := migrator(db, e.dialect, e.folder)
+			must(t, err)
+			for _, step := range []struct {
+				version int64
+				rows    string
+			}{{1, firstRows}, {9, changes}} {
+				_, err = p.UpTo(t.Context(), step.version)
+				must(t, err)
+				_, err = db.ExecContext(t.Context(), step.rows)
+				must(t, err)
+			}
+			must(t, db.Close())
+			snapshot, err := reopen(t, url).Load(t.Context(), alert.Query{IDs: []string{"k7f2", "k7f3", "k7f4"}})
+			must(t, err)
+			got := map[string]string{}
+			for _, i := range snapshot.Incidents {
+				got[i.ID] = fmt.Sprint(i.Waiting, micros(i.RemindAt))
+			}
+			if want := map[string]string{"k7f2": "true 0", "k7f3": "false 0", "k7f4": "false 7000000"}; !maps.Equal(got, want) {
+				t.Errorf("waiting and remind_at are %v, want %v", got, want)
+			}
+		})
+	}
 }
 
 // engineTest makes empty stores of one engine.

@@ -164,12 +164,14 @@ type incidentBody struct {
 	ResolvedBy    string              `json:"resolved_by,omitempty"`
 	SilencedUntil int64               `json:"silenced_until,omitempty"` // microseconds
 	Escalated     int                 `json:"escalated,omitempty"`
+	Waiting       bool                `json:"waiting,omitempty"`
+	RemindAt      int64               `json:"remind_at,omitempty"` // microseconds
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
-		micros(i.SilencedUntil), i.Escalated,
+		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -181,9 +183,9 @@ func encodeIncident(i *alert.Incident) (string, error) {
 func decodeIncident(body string, i *alert.Incident) error {
 	var b incidentBody
 	err := parse(body, &b)
-	i.Lanes, i.Mentions, i.Escalated = b.Lanes, b.Mentions, b.Escalated
+	i.Lanes, i.Mentions, i.Escalated, i.Waiting = b.Lanes, b.Mentions, b.Escalated, b.Waiting
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
-	i.SilencedUntil = fromMicros(b.SilencedUntil)
+	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
 	return err
 }
 

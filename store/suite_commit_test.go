@@ -17,6 +17,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
 	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U1"}, alert.Person{Name: "ROOT1"}
 	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt = "s-k7f2", at(90), at(91), at(92)
+	i.Waiting, i.RemindAt = true, at(93)
 	i.Escalated, i.Mentions = 2, map[string][]string{"#db": {"here", "S123"}, "@ann": {"ann@example.org"}}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	got, err := d.Incident(t.Context(), "k7f2")
@@ -27,6 +28,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Version, i.State, i.Labels, i.Title = 2, alert.Acked, nil, "still full"
 	i.OpenedAt, i.AckedBy, i.Assignee, i.ResolvedBy, i.Mentions = at(2), alert.Person{Name: "bob"}, alert.Person{}, alert.Person{}, nil
 	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt, i.Escalated = "", time.Time{}, time.Time{}, time.Time{}, 0
+	i.Waiting, i.RemindAt = false, time.Time{}
 	again := record(i, "")
 	again.Standing = alert.StandFolded
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{again}})

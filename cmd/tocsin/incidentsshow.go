@@ -99,7 +99,7 @@ func (i incidentDetail) fields() [][2]string {
 // whereabouts say where the incident is shown, or why it is not.
 func (i incidentDetail) whereabouts() (fields [][2]string) {
 	over := i.State == alert.StateResolved
-	if over && i.Silence != "" && i.HeldUntil.Equal(i.SilencedUntil) {
+	if over && i.Silence != "" && !i.Waiting {
 		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
 	}
 	if i.Silence != "" && !over {

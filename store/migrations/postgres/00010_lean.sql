@@ -94,7 +94,7 @@ CREATE TABLE incidents (
     silence     TEXT NOT NULL DEFAULT '', -- silences.id of the one that hides it
     held_until  BIGINT NOT NULL DEFAULT 0,
     due_at      BIGINT NOT NULL DEFAULT 0, -- when the clock has to look at it next; 0: never
-    body        TEXT NOT NULL, -- JSON: lanes, mentions, people, silenced_until, escalated
+    body        TEXT NOT NULL, -- JSON: lanes, mentions, people, silenced_until, escalated, waiting, remind_at
     content     BIGINT, -- alerts.n of the latest firing alert, which has what the incident says
     -- what it says where no alert has it: as alerts.body and alerts.text
     says        TEXT,
@@ -111,7 +111,10 @@ INSERT INTO incidents (n, id, key, route, version, state, severity, count, first
         || CASE WHEN i.assignee <> '' THEN ',"assignee":' || to_json(i.assignee)::text ELSE '' END
         || CASE WHEN i.resolved_by <> '' THEN ',"resolved_by":' || to_json(i.resolved_by)::text ELSE '' END
         || CASE WHEN i.silenced_until <> 0 THEN ',"silenced_until":' || i.silenced_until ELSE '' END
-        || CASE WHEN i.escalated <> 0 THEN ',"escalated":' || i.escalated ELSE '' END || '}',
+        || CASE WHEN i.escalated <> 0 THEN ',"escalated":' || i.escalated ELSE '' END
+        || CASE WHEN i.held_until <> 0 AND (i.silence = '' OR i.held_until <> i.silenced_until) THEN ',"waiting":true' ELSE '' END
+        || CASE WHEN i.state = 'acked' AND i.silence = '' AND i.held_until = 0 AND i.due_at <> 0
+            THEN ',"remind_at":' || i.due_at ELSE '' END || '}',
         s.n,
         CASE WHEN s.n IS NULL THEN '{"title":' || to_json(i.title)::text
         || CASE WHEN i.source <> '' THEN ',"source":' || to_json(i.source)::text ELSE '' END

@@ -82,7 +82,7 @@ CREATE TABLE incidents (
     silence     TEXT NOT NULL DEFAULT '', -- silences.id of the one that hides it
     held_until  INTEGER NOT NULL DEFAULT 0,
     due_at      INTEGER NOT NULL DEFAULT 0, -- when the clock has to look at it next; 0: never
-    body        TEXT NOT NULL, -- JSON: lanes, mentions, people, silenced_until, escalated
+    body        TEXT NOT NULL, -- JSON: lanes, mentions, people, silenced_until, escalated, waiting, remind_at
     content     INTEGER, -- alerts.n of the latest firing alert, which has what the incident says
     -- what it says where no alert has it: as alerts.body and alerts.text
     says        TEXT,
@@ -99,7 +99,10 @@ INSERT INTO incidents (n, id, key, route, version, state, severity, count, first
         || CASE WHEN i.assignee <> '' THEN ',"assignee":' || json_quote(i.assignee) ELSE '' END
         || CASE WHEN i.resolved_by <> '' THEN ',"resolved_by":' || json_quote(i.resolved_by) ELSE '' END
         || CASE WHEN i.silenced_until <> 0 THEN ',"silenced_until":' || i.silenced_until ELSE '' END
-        || CASE WHEN i.escalated <> 0 THEN ',"escalated":' || i.escalated ELSE '' END || '}',
+        || CASE WHEN i.escalated <> 0 THEN ',"escalated":' || i.escalated ELSE '' END
+        || CASE WHEN i.held_until <> 0 AND (i.silence = '' OR i.held_until <> i.silenced_until) THEN ',"waiting":true' ELSE '' END
+        || CASE WHEN i.state = 'acked' AND i.silence = '' AND i.held_until = 0 AND i.due_at <> 0
+            THEN ',"remind_at":' || i.due_at ELSE '' END || '}',
         s.n,
         CASE WHEN s.n IS NULL THEN '{"title":' || json_quote(i.title)
         || CASE WHEN i.source <> '' THEN ',"source":' || json_quote(i.source) ELSE '' END
