@@ -85,16 +85,16 @@ type Topic string
 // The topics of a note in a card's thread.
 const (
 	TopicMore       Topic = "more"       // continues the card's text
-	TopicResolved   Topic = "resolved"   // it is over
-	TopicReopened   Topic = "reopened"   // it is back
+	TopicResolved   Topic = "resolved"   // it is resolved
+	TopicReopened   Topic = "reopened"   // it fires again
 	TopicEscalated  Topic = "escalated"  // it got worse
-	TopicList       Topic = "list"       // Count of a digest's incidents behind the first From
+	TopicList       Topic = "list"       // Count of a digest's incidents after the first From
 	TopicFile       Topic = "file"       // the same as a file, with all that they say
 	TopicRefired    Topic = "refired"    // it fired again while it was open
-	TopicAcked      Topic = "acked"      // By takes care of it
+	TopicAcked      Topic = "acked"      // By acknowledged it
 	TopicAssigned   Topic = "assigned"   // By gave it to To
 	TopicNote       Topic = "note"       // By says Text
-	TopicSilenced   Topic = "silenced"   // By keeps it quiet until At, because of Text
+	TopicSilenced   Topic = "silenced"   // By silenced it until At, because of Text
 	TopicUnanswered Topic = "unanswered" // nobody has acknowledged it for After
 	TopicReminder   Topic = "reminder"   // By acknowledged it After ago, and it is still open
 	TopicHidden     Topic = "hidden"     // a silence (Text) hides this critical one until At
@@ -185,7 +185,7 @@ type Outcome struct {
 	// Reason names why, in words for a person and a log: "throttled",
 	// "channel_not_found: …".
 	Reason string
-	// CardFirst owes a new card before the delivery, which waits for it.
+	// CardFirst posts a new card before the delivery, which waits for it.
 	CardFirst bool
 	// Broken is the destination that this attempt found broken, or nil; Mended is
 	// the lane of one that was, and has taken this delivery, or empty.
@@ -198,15 +198,15 @@ type Class string
 
 // The classes of docs/slack.md §2.7.
 const (
-	ClassAuth        Class = "auth"        // the whole app can't speak: hold everything
+	ClassAuth        Class = "auth"        // the whole app is refused: hold everything
 	ClassDestination Class = "destination" // this conversation can't be reached
-	ClassPayload     Class = "payload"     // these bytes will never be taken
+	ClassPayload     Class = "payload"     // Slack will never accept this content
 	ClassThread      Class = "thread"      // not in this thread
-	ClassGone        Class = "gone"        // the card to edit is no more
+	ClassGone        Class = "gone"        // the card to edit is gone
 	ClassThrottled   Class = "throttled"   // wait RetryAfter
 	ClassTransient   Class = "transient"   // not applied, try again
-	ClassUnsure      Class = "unsure"      // perhaps applied: look before trying again
-	ClassUnknown     Class = "unknown"     // a code we have never met
+	ClassUnsure      Class = "unsure"      // perhaps applied: search before trying again
+	ClassUnknown     Class = "unknown"     // an unknown code
 )
 
 // SendError is a failed attempt: its class, Slack's code, and what a person can

@@ -6,7 +6,7 @@ import (
 	"github.com/google/uuid"
 )
 
-// NewID returns a new UUIDv7: later ids sort behind earlier ones, which keeps
+// NewID returns a new UUIDv7: later ids sort after earlier ones, which keeps
 // inserts at the right end of an index (RFC 9562 §5.7).
 func NewID() string {
 	id, err := uuid.NewV7()
@@ -18,7 +18,7 @@ func NewID() string {
 
 // shortAlphabet leaves out what is easily mistaken when read or said aloud
 // (0 o, 1 l i) and the vowels, so that no id spells a word. It is in the order
-// of ASCII, so that later ids sort behind earlier ones of the same length.
+// of ASCII, so that later ids sort after earlier ones of the same length.
 const (
 	shortAlphabet = "23456789bcdfghjkmnpqrstvwxyz"
 	shortDigits   = len("23456789") // an id begins with none of them
@@ -26,7 +26,7 @@ const (
 )
 
 // NextShortID returns an id that a person can type, such as k7f2: the one that
-// comes skip places (at least 1) behind last, or behind the first one of all if
+// comes skip places (at least 1) after last, or after the first one of all if
 // last is empty or no such id. Ids grow by a character when those of a length
 // are used up. In ascending order they are cheap to index; a skip that varies
 // keeps one that is mistyped from being somebody else's.

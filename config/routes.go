@@ -92,7 +92,7 @@ func (l *loader) routeGroup() group[alert.Route] {
 			return true
 		},
 		done: func(r *alert.Route, p placed) {
-			l.need(p, "routes.name", "it tells which route an incident came by", "name: database")
+			l.need(p, "routes.name", "it identifies the route of an incident", "name: database")
 			l.routes = append(l.routes, placedRoute{*r, p.at})
 		},
 	}
@@ -104,7 +104,7 @@ func (l *loader) stepGroup() group[alert.Step] {
 		done: func(_ *alert.Step, p placed) {
 			l.need(p, "routes.escalate.after", "it says how long nobody may have acknowledged", "after: 10m")
 			if !p.given["routes.escalate.to"] && !p.given["routes.escalate.mention"] {
-				l.fail(p.at.problem("routes.escalate has a step that tells nobody", `write to: "#name", or mention: "@name"`))
+				l.fail(p.at.problem("routes.escalate has a step that notifies nobody", `write to: "#name", or mention: "@name"`))
 			}
 		},
 	}
@@ -116,15 +116,15 @@ func (l *loader) quietGroup() group[alert.Quiet] {
 	return group[alert.Quiet]{
 		path: inQuiet, options: quietOptions(),
 		done: func(q *alert.Quiet, p placed) {
-			l.need(p, "routes.quiet.from", "it says when the quiet begins", `from: "22:00"`)
-			l.need(p, "routes.quiet.till", "it says when the quiet ends", `till: "07:00"`)
-			l.need(p, "routes.quiet.zone", "it says whose clock is meant", "zone: Europe/Berlin, or zone: UTC")
+			l.need(p, "routes.quiet.from", "it says when quiet hours begin", `from: "22:00"`)
+			l.need(p, "routes.quiet.till", "it says when quiet hours end", `till: "07:00"`)
+			l.need(p, "routes.quiet.zone", "it is the time zone of from and till", "zone: Europe/Berlin, or zone: UTC")
 			if q.Below == "" {
 				q.Below = alert.Critical
 			}
 			good := p.good["routes.quiet.from"] && p.good["routes.quiet.till"] && p.good["routes.quiet.zone"]
 			if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.Till%day {
-				l.fail(p.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or the days that are quiet`))
+				l.fail(p.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or days`))
 			}
 		},
 	}
@@ -143,12 +143,12 @@ func (l *loader) checkRoutes() {
 		before := l.routes[:n]
 		if at := slices.IndexFunc(before, func(b placedRoute) bool { return b.Name == r.Name && r.Name != "" }); at >= 0 {
 			l.fail(r.at.problem(
-				fmt.Sprintf("routes.name %s stands twice, first on line %d", printable(r.Name), before[at].at.line), "give each route a name of its own"))
+				fmt.Sprintf("routes.name %s is used twice, first on line %d", printable(r.Name), before[at].at.line), "give each route a name of its own"))
 		}
 		at := slices.IndexFunc(before, func(b placedRoute) bool { return b.hides(r.Route) })
 		if at >= 0 && len(l.problems) == 0 { // what is wrong may be what would have told them apart
 			l.warn(r.at.problem(
-				fmt.Sprintf("no alert reaches the route %s: %s on line %d takes all that it matches", printable(r.Name), printable(before[at].Name), before[at].at.line),
+				fmt.Sprintf("no alert reaches the route %s: %s on line %d matches everything that it matches", printable(r.Name), printable(before[at].Name), before[at].at.line),
 				"put it before that one, or write continue: true there"))
 		}
 	}

@@ -43,7 +43,7 @@ func parseQuietBelow(value string) (alert.Severity, *flaw) {
 	return alert.Severity(v), f
 }
 
-// longestName is how long a route's name may be; it stands in each incident.
+// longestName is how long a route's name may be; it is part of each incident.
 const longestName = 80
 
 func parseRouteName(value string) (string, *flaw) {
@@ -54,7 +54,7 @@ func parseRouteName(value string) (string, *flaw) {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		return "", &flaw{message: printable(value) + " contains a control character", write: []string{"database"}}
 	case strings.EqualFold(value, alert.DefaultRoute):
-		return "", &flaw{message: printable(value) + " is the name of what no route takes", write: []string{"everything"}}
+		return "", &flaw{message: printable(value) + " is the name of the default route", write: []string{"everything"}}
 	case strings.HasPrefix(value, "channel:"):
 		return "", &flaw{message: printable(value) + " is the name of what names a channel itself", write: []string{strings.TrimPrefix(value, "channel:")}}
 	}

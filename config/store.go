@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// StoreURL says where Tocsin remembers: sqlite:PATH or postgres://…. It may
-// hold a password, so every way of printing it but Reveal masks that.
+// StoreURL is the address of the store: sqlite:PATH or postgres://…. It may contain a
+// password, which only Reveal shows.
 type StoreURL string
 
-// Reveal returns the address with its password, for whoever opens the store.
+// Reveal returns the address with its password, to open the store.
 func (s StoreURL) Reveal() string { return string(s) }
 
 var queryPassword = regexp.MustCompile(`(?i)((?:ssl)?password=)[^&\s]*`)
@@ -56,7 +56,7 @@ func parseStore(value string) (string, *flaw) {
 	case found && strings.HasPrefix(scheme, "postgresql+"):
 		return "", &flaw{message: "names a driver of another language", advice: "write postgres:// and leave the rest as it is"}
 	case strings.HasPrefix(value, "/"):
-		return "", &flaw{message: printable(value) + " does not say what kind of store it is", write: []string{"sqlite:" + value}}
+		return "", &flaw{message: printable(value) + " does not say which kind of store it is", write: []string{"sqlite:" + value}}
 	}
 	return "", &flaw{
 		message: "is neither sqlite:PATH nor a postgres:// address",
@@ -78,8 +78,8 @@ func checkSQLite(value, path string) (string, *flaw) {
 	return value, nil
 }
 
-// checkPostgres never repeats the address, which may hold a password, nor the
-// parser's message, which repeats it.
+// checkPostgres never repeats the address, which may contain a password, nor the
+// parser's message, which repeats the address.
 func checkPostgres(rest string) (string, *flaw) {
 	value := "postgres:" + rest
 	u, err := url.Parse(value)

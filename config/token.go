@@ -9,18 +9,17 @@ import (
 	"tocsin/alert"
 )
 
-// Tokens is what is needed to talk to Slack, as the sources hold it now.
+// Tokens is the tokens for Slack, as the sources have them now.
 type Tokens struct {
 	// App is the app-level token and Bot the bot token; either may be empty.
 	App, Bot alert.Secret
-	// Warnings says what looks wrong with them.
+	// Warnings are the mistakes in them.
 	Warnings []Problem
 }
 
-// Tokens reads the token files, the systemd credentials, the environment and
-// the YAML file again and nothing else of them, so that a token corrected on
-// disk is used without a restart. A file that is broken at the moment yields a
-// warning and no token: keep the old ones then.
+// Tokens reads the tokens again from files, systemd credentials, the environment and
+// the YAML file, so that a token corrected on disk is used without a restart. A file
+// that is broken at the moment yields a warning and no token: keep the old ones then.
 func (in Input) Tokens() Tokens {
 	l := newLoader(in)
 	l.readDocument()
@@ -47,24 +46,24 @@ func tokenKinds() []tokenKind {
 	return []tokenKind{
 		{
 			key: keyAppToken, env: "SLACK_APP_TOKEN", name: "app-level token", prefix: "xapp-",
-			without: "alerts are kept, and Slack can't be heard",
+			without: "alerts are kept, but nothing is received from Slack",
 			find:    "find it at https://api.slack.com/apps → your app → Basic Information → App-Level Tokens (make one with the scope connections:write)",
 		},
 		{
 			key: keyBotToken, env: "SLACK_BOT_TOKEN", name: "bot token", prefix: "xoxb-",
-			without: "alerts are kept, and none is posted",
+			without: "alerts are kept, but not posted",
 			find:    "find it at https://api.slack.com/apps → your app → OAuth & Permissions → Bot User OAuth Token",
 		},
 	}
 }
 
-// checkTokens warns of what Slack would refuse, and strips what surrounds a
-// token that was pasted with quotes, blanks or the word Bearer.
+// checkTokens warns of tokens that Slack would refuse, and strips quotes, blanks and
+// the word Bearer around a token.
 func (l *loader) checkTokens() {
 	for _, kind := range tokenKinds() {
 		g := l.values[kind.key]
 		if g.unreadable != "" || l.doc.broken && g.value == "" {
-			continue // said already
+			continue // reported already
 		}
 		if g.value == "" {
 			l.absent = append(l.absent, Problem{
@@ -76,7 +75,7 @@ func (l *loader) checkTokens() {
 		}
 		token, notes := unwrap(g.value)
 		for _, note := range notes {
-			l.warn(g.origin.problem(fmt.Sprintf("the %s %s; Tocsin leaves that out", kind.name, note), "write the token alone"))
+			l.warn(g.origin.problem(fmt.Sprintf("the %s %s; Tocsin ignores that", kind.name, note), "write the token alone"))
 		}
 		if what := kind.mistake(token); what != "" {
 			l.warn(g.origin.problem(fmt.Sprintf("the %s %s", kind.name, what), kind.find))
@@ -87,7 +86,7 @@ func (l *loader) checkTokens() {
 	l.checkPlainHTTP()
 }
 
-// unwrap removes what people paste along with a token.
+// unwrap removes what people paste together with a token.
 func unwrap(raw string) (token string, notes []string) {
 	token = strings.TrimSpace(raw)
 	if token != raw {
@@ -108,7 +107,7 @@ var (
 	appID     = regexp.MustCompile(`^A[A-Z0-9]{8,12}$`)
 )
 
-// mistake says what a token is that is not of this kind, or the empty string.
+// mistake says what is wrong with a token; empty for a valid one.
 func (k tokenKind) mistake(token string) string {
 	switch {
 	case token == "":
@@ -127,7 +126,7 @@ func isPlaceholder(token string) bool {
 	return strings.Contains(token, "...") || strings.ContainsAny(token, "…<>") || strings.Contains(strings.ToLower(token), "your-")
 }
 
-// kindOf names what else Slack's pages offer for copying.
+// kindOf names what else people copy from Slack's pages.
 func kindOf(token string) string {
 	prefixes := []struct{ prefix, what string }{
 		{"xapp-", "an app-level token, which belongs in SLACK_APP_TOKEN"},
@@ -157,10 +156,10 @@ func kindOf(token string) string {
 	case appID.MatchString(token):
 		return "an app ID"
 	}
-	return "nothing that Slack gives out as a token"
+	return "not a token of Slack"
 }
 
-// checkPlainHTTP warns when tokens would travel readable.
+// checkPlainHTTP warns of an API address without encryption.
 func (l *loader) checkPlainHTTP() {
 	address, ok := strings.CutPrefix(l.value(keyAPIURL), "http://")
 	host, _, _ := strings.Cut(address, "/")

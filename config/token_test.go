@@ -17,7 +17,7 @@ func TestATokenOfTheWrongKindIsNamedAndTheRightOneLocated(t *testing.T) {
 		"123456.789012":                          "a client ID",
 		"A0123ABCDEF":                            "an app ID",
 		"https://hooks.slack.com/services/T/B/x": "incoming webhook",
-		"hunter2":                                "nothing that Slack gives out",
+		"hunter2":                                "not a token of Slack",
 		"xapp-...":                               "placeholder",
 		"xapp-1-secret xapp-1-secret":            "inside",
 	} {

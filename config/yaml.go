@@ -208,7 +208,7 @@ func (l *loader) eachEntry(section string, entries []*ast.MappingValueNode, visi
 		path := join(section, name)
 		if before, twice := first[name]; twice {
 			l.fail(from.problem(
-				fmt.Sprintf("%s stands twice, first on line %d", printable(path), before.line),
+				fmt.Sprintf("%s is given twice, first on line %d", printable(path), before.line),
 				"keep one of them"))
 			continue
 		}
@@ -242,7 +242,7 @@ func (l *loader) walkValue(opt spec, node ast.Node, key Origin) {
 	}
 }
 
-// readValue reads what stands behind an option, or says what is wrong with it.
+// readValue reads the value of an option, or reports what is wrong with it.
 func (l *loader) readValue(opt spec, node ast.Node, key Origin) (given, bool) {
 	from := l.at(node)
 	g := given{origin: from}
