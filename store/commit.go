@@ -224,8 +224,7 @@ func (c *changeWriter) checkNames() error {
 }
 
 func (c *changeWriter) writeIncidents(ctx context.Context) error {
-	var plains, incidents, latest []any
-	newest := map[[2]string]int64{}
+	var plains, incidents []any
 	for k := range c.Incidents {
 		i, n, t := &c.Incidents[k], c.known[c.Incidents[k].ID].n, c.incidents[k]
 		if at, has := c.firing[i.ID]; has {
@@ -237,11 +236,8 @@ func (c *changeWriter) writeIncidents(ctx context.Context) error {
 			incidents = peopleArgs(plainArgs(incidents, n, i, t), i, t)
 		}
 		if i.Version == 1 {
-			newest[[2]string{i.Key, i.Route}] = n
+			c.w.keys.opened = append(c.w.keys.opened, latest{keyHash(i.Key), i.Route, n})
 		}
-	}
-	for route, n := range newest {
-		latest = append(latest, keyHash(route[0]), route[1], n)
 	}
 	if err := c.w.insert(ctx, c.w.into.plainIncidents, plains); err != nil {
 		return err
@@ -249,7 +245,7 @@ func (c *changeWriter) writeIncidents(ctx context.Context) error {
 	if err := c.w.insert(ctx, c.w.into.incidents, incidents); err != nil {
 		return err
 	}
-	return c.w.insert(ctx, c.w.into.latest, latest)
+	return c.w.writeLatest(ctx)
 }
 
 func (c *changeWriter) writeAlerts(ctx context.Context) error {

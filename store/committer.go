@@ -95,6 +95,7 @@ func (d *DB) writeLoop(w *writer) {
 	for {
 		group := s.next()
 		if group == nil {
+			d.closeKeys(w)
 			return
 		}
 		d.writeGroup(w, group, s.more)

@@ -25,8 +25,6 @@ const (
 const (
 	countKeys = `SELECT key, count(*) FROM alerts WHERE n >= ? AND n < ? AND accepted_at >= ? AND accepted_at < ?
 		AND status = {firing} AND key {oneof} GROUP BY key`
-	latestOf = `SELECT i.key, i.id, ` + contentOf + ` FROM latest t JOIN incidents i ON i.n = t.incident` + incidentContent +
-		`WHERE t.key {oneofnumbers} ORDER BY i.n`
 )
 
 // keyCounts finds the most frequent keys in bounded memory: while there is no
@@ -99,25 +97,14 @@ func (s *survey) name(ctx context.Context) error {
 	if len(keys) == 0 {
 		return nil
 	}
-	hashes := make([]int64, len(keys))
-	for n, key := range keys {
-		hashes[n] = keyHash(key)
-	}
-	list, err := json.Marshal(hashes)
+	incidents, err := s.d.latest(ctx, keys)
 	if err != nil {
 		return err
 	}
 	latest := map[string]alert.KeyCount{}
-	err = s.d.each(ctx, latestOf, func(r scanner) error {
-		var i alert.Incident
-		var says string
-		err := r.Scan(&i.Key, &i.ID, &says, &i.Text)
-		if err == nil {
-			err = decodeContent(says, &i)
-		}
-		latest[i.Key] = alert.KeyCount{Key: i.Key, Incident: i.ID, Title: i.Title}
-		return err
-	}, string(list))
+	for _, i := range incidents {
+		latest[i.Key] = alert.KeyCount{Incident: i.ID, Title: i.Title}
+	}
 	for _, key := range keys {
 		k := latest[key]
 		k.Key, k.Alerts = key, s.keys.counts[key]

@@ -52,7 +52,7 @@ func TestStoreAgreesWithASimpleModel(t *testing.T) {
 			rt.Fatal(err)
 		}
 		url := "sqlite:" + path
-		d, err := Open(context.Background(), url, Options{})
+		d, err := Open(context.Background(), url, Options{freshKeys: 2})
 		if err != nil {
 			rt.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func TestStoreAgreesWithASimpleModel(t *testing.T) {
 			"retry": m.retry, "drop": m.drop,
 			"reopen": func(*rapid.T) {
 				m.ok(m.d.Close())
-				m.d, err = Open(context.Background(), url, Options{})
+				m.d, err = Open(context.Background(), url, Options{freshKeys: 2})
 				m.ok(err)
 			},
 			"": m.compare,

@@ -210,7 +210,9 @@ func (w *writer) forgetIncidents(ctx context.Context, b batch, before int64) err
 		if err != nil {
 			return err
 		}
-		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", keyHash(g.key), g.route, g.n)
+		l := latest{keyHash(g.key), g.route, g.n}
+		w.keys.forgotten = append(w.keys.forgotten, l)
+		_, err = w.exec(ctx, "DELETE FROM latest WHERE key = ? AND route = ? AND incident = ?", l.key, l.route, l.incident)
 	}
 	return err
 }

@@ -126,7 +126,8 @@ func cardDest(c *alert.Card) []any {
 const (
 	latestQuery = `SELECT ` + withCards + ` FROM latest t JOIN incidents i ON i.n = t.incident` + incidentCards +
 		`WHERE t.key {oneofnumbers} ORDER BY i.n`
-	seenQuery = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
+	numberedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers} ORDER BY i.n`
+	seenQuery     = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
 			CASE WHEN a.status = {resolved} THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
 		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident WHERE a.idempotency_key {oneof}`
 	// A digest is in the same table, but the ids of incidents don't follow its.
@@ -148,12 +149,36 @@ func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error
 	for n, key := range keys {
 		asked[key], hashes[n] = true, keyHash(key)
 	}
-	list, err := json.Marshal(hashes)
+	// What is in memory is looked up first: it leaves only for the table.
+	var newer []int64
+	for _, l := range d.keys.find(hashes) {
+		newer = append(newer, l.incident)
+	}
+	found, err := d.numbered(ctx, latestQuery, hashes)
+	if err == nil && len(newer) > 0 {
+		found, err = d.replace(ctx, found, newer)
+	}
+	return slices.DeleteFunc(found, func(i alert.Incident) bool { return !asked[i.Key] }), err
+}
+
+// replace puts newer incidents in the place of those of the same keys and routes.
+func (d *DB) replace(ctx context.Context, older []alert.Incident, newer []int64) ([]alert.Incident, error) {
+	found, err := d.numbered(ctx, numberedQuery, newer)
+	replaced := map[[2]string]bool{}
+	for _, i := range found {
+		replaced[[2]string{i.Key, i.Route}] = true
+	}
+	older = slices.DeleteFunc(older, func(i alert.Incident) bool { return replaced[[2]string{i.Key, i.Route}] })
+	return append(older, found...), err
+}
+
+// numbered answers a query about a list of numbers.
+func (d *DB) numbered(ctx context.Context, query string, numbers []int64) ([]alert.Incident, error) {
+	list, err := json.Marshal(numbers)
 	if err != nil {
 		return nil, err
 	}
-	found, err := d.incidents(ctx, latestQuery, string(list))
-	return slices.DeleteFunc(found, func(i alert.Incident) bool { return !asked[i.Key] }), err
+	return d.incidents(ctx, query, string(list))
 }
 
 // incidents reads rows of withCards; an incident's rows follow each other.

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -30,6 +31,8 @@ type Options struct {
 	Retention time.Duration
 	// DeadRetention is how long dead letters are kept; 0 means forever.
 	DeadRetention time.Duration
+	// freshKeys is the constant of that name if it is 0.
+	freshKeys int
 }
 
 // DB is an open store. Its methods may be called from any goroutine; writes are
@@ -57,6 +60,7 @@ type DB struct {
 	waiters waiters
 	tally   tally
 	rules   rules
+	keys    keyIndex
 	// surveying is held by whoever sums up alerts.
 	surveying chan struct{}
 	asked     prepared
@@ -87,6 +91,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if d.retention == 0 {
 		d.retention = 30 * 24 * time.Hour
 	}
+	d.keys.most = cmp.Or(o.freshKeys, freshKeys)
 	w, err := d.connect(ctx, url)
 	if err != nil {
 		return nil, err

@@ -62,6 +62,7 @@ func testRetention(t *testing.T, d *DB) {
 		t.Errorf("%d alerts are left of %d that are not old", n, 2*many+2)
 	}
 	must(t, d.Prune(t.Context(), later(d)))
+	must(t, d.write(t.Context(), (*writer).flushKeys))
 	for table, want := range map[string]int64{"alerts": 1, "deliveries": 1, "incidents": 1, "cards": 1, "latest": 1} {
 		if n := rows(t, d, table); n != want {
 			t.Errorf("%d rows of %s are left, want %d", n, table, want)

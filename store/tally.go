@@ -32,6 +32,9 @@ func (w *writer) readAgain(ctx context.Context) error {
 	if err := w.readLanes(ctx); err != nil {
 		return err
 	}
+	if err := w.readKeys(ctx); err != nil {
+		return err
+	}
 	w.stale = false
 	return nil
 }

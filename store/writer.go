@@ -26,6 +26,7 @@ type writer struct {
 	// The highest numbers given so far; a number is never given twice.
 	incidents, alerts, deliveries, events, silences int64
 	lanes                                           laneNumbers
+	keys                                            *keyIndex
 	// counted is what the open transaction changes in the ledger, by lane; settled
 	// are the cards whose alerts it settles.
 	counted map[int64]*alert.LaneCounts
@@ -69,6 +70,7 @@ func (w *writer) begin(ctx context.Context) error {
 	}
 	w.counted, w.settled, w.buried, w.ruled = map[int64]*alert.LaneCounts{}, map[cardKey]struct{}{}, 0, false
 	w.lanes.begin()
+	w.keys.begin()
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
 		w.rollback()
 		return err
@@ -140,12 +142,14 @@ func (w *writer) commit(ctx context.Context) error {
 		}
 		w.stale = true
 		w.rules.forget()
+		w.keys.keep()
 		return unknownOutcome{err}
 	}
 	if w.ruled {
 		w.rules.forget()
 	}
 	w.keepTally()
+	w.keys.committed()
 	w.sick = w.sick && !wrote
 	return nil
 }
