@@ -142,10 +142,17 @@ func (r brokenRows) Next(dest []driver.Value) error {
 // openBroken opens a store whose writing goes through a breaker.
 func openBroken(t *testing.T) (*DB, *breaker) {
 	t.Helper()
+	b := &breaker{left: -1}
+	return openThrough(t, func(c driver.Connector) driver.Connector { return brokenConnector{c, b} }), b
+}
+
+// openThrough opens a store whose writing goes through what is wrapped around
+// the driver.
+func openThrough(t *testing.T, wrap func(driver.Connector) driver.Connector) *DB {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "tocsin.db")
 	d := reopen(t, "sqlite:"+path)
-	b := &breaker{left: -1}
-	pool := sql.OpenDB(brokenConnector{sqliteConnector{dsn: sqliteDSN(path, false)}, b})
+	pool := sql.OpenDB(wrap(sqliteConnector{dsn: sqliteDSN(path, false)}))
 	pool.SetMaxOpenConns(1)
 	t.Cleanup(func() { must(t, pool.Close()) })
 	must(t, d.write(t.Context(), func(w *writer, ctx context.Context) error {
@@ -161,7 +168,7 @@ func openBroken(t *testing.T) (*DB, *breaker) {
 		}
 		return err
 	}))
-	return d, b
+	return d
 }
 
 // ways lists them by name.
