@@ -346,7 +346,7 @@ func (x *exhibit) first(s *story) (playground.Entry, bool) {
 			first = all[0]
 		}
 	}
-	return first, first.Seq > 0
+	return x.beforeItMoved(first), first.Seq > 0
 }
 
 // disorder finds first posts of one lane that are not shown in the order of

@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strconv"
+	"testing"
 
 	"tocsin/alert"
 	"tocsin/playground"
@@ -99,4 +100,40 @@ func (x *exhibit) miscounted(pushers []*pusher) []string {
 		}
 	}
 	return all
+}
+
+// beforeItMoved returns the digest that was shown in the lane when this one, in
+// the fallback, replaced it before its list was posted; anything else is returned
+// as it is. No two other digests have a key in common.
+func (x *exhibit) beforeItMoved(e playground.Entry) playground.Entry {
+	if e.Message == nil || e.Channel != x.channels[fallbackLane] || !digestTitle.MatchString(e.Message.Text) {
+		return e
+	}
+	for _, d := range x.digests {
+		if d.Channel == x.channels[shakyLane] && d.Seq < e.Seq && shareKey(d.Message.Text, e.Message.Text) {
+			return d
+		}
+	}
+	return e
+}
+
+func shareKey(a, b string) bool {
+	keys := shownKey.FindAllString(a, -1)
+	return slices.ContainsFunc(shownKey.FindAllString(b, -1), func(key string) bool { return slices.Contains(keys, key) })
+}
+
+func TestTheOracleKnowsADigestThatMovedToTheFallback(t *testing.T) {
+	x := &exhibit{channels: map[string]string{shakyLane: "C1", fallbackLane: "C2"}, digests: map[string]playground.Entry{}}
+	digest := func(seq int64, channel, keys string) playground.Entry {
+		e := playground.Entry{Seq: seq, Channel: channel, Message: &playground.Message{Text: "🔴 14 incidents at once\n" + keys}}
+		x.digests[channel+keys] = e
+		return e
+	}
+	other, before := digest(1, "C1", "oracle a0000001 of p0n1"), digest(2, "C1", "oracle a0000002 of p0n2")
+	moved, alone := digest(3, "C2", "oracle a0000002 of p0n2"), digest(4, "C2", "oracle a0000003 of p0n3")
+	for e, want := range map[*playground.Entry]int64{&other: 1, &before: 2, &moved: 2, &alone: 4} {
+		if got := x.beforeItMoved(*e).Seq; got != want {
+			t.Errorf("entry %d was first shown at %d, want %d", e.Seq, got, want)
+		}
+	}
 }
