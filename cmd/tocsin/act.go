@@ -1,73 +1,83 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
 )
 
-// actFlags are what ack and resolve have in common.
-type actFlags struct {
-	clientFlags
-	note string
-	as   string
-	json bool
+func newAck(w world) *cobra.Command {
+	return newAct(w, alert.VerbAck, "open", &cobra.Command{
+		Use:   "ack ID...",
+		Short: "Acknowledge incidents",
+		Long: `Acknowledge incidents, which also assigns them. The card and its thread show it in Slack,
+and nobody is notified about them again.`,
+		Example: `  tocsin ack k7f2
+  tocsin ack k7f2 m3xq -m 'looking at the raid controller'`,
+	})
 }
 
-func (f *actFlags) register(cmd *cobra.Command) {
-	f.clientFlags.register(cmd)
-	cmd.Flags().StringVarP(&f.note, "note", "m", "", "add a note with this `TEXT` to the thread and the history")
-	cmd.Flags().StringVar(&f.as, "as", "", "act under this `NAME` (default: your user name)")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print as JSON")
+func newResolve(w world) *cobra.Command {
+	return newAct(w, alert.VerbResolve, "open,acked", &cobra.Command{
+		Use:   "resolve ID...",
+		Short: "Resolve incidents",
+		Long: `Resolve incidents. The card turns green in Slack. If one fires again soon, it reopens in the
+same thread.`,
+		Example: `  tocsin resolve k7f2 -m 'disk replaced'`,
+	})
 }
 
-var incidentsRequired = arguments(1, manyArguments, "which incidents? give their ids (tocsin incidents lists them)")
-
-// actAnswer is the daemon's answer to one act.
-type actAnswer struct {
-	Effect   alert.ActEffect `json:"effect"`
-	Incident alert.Incident  `json:"incident"`
-}
-
-// by is who acts, for the daemon: empty where it can see that for itself.
-func (f *clientFlags) by(w world, as string) string {
-	if as == "" && f.server != "" {
-		return w.getenv("USER")
+// newAct makes cmd do verb with incidents. It completes those in the given states.
+func newAct(w world, verb alert.Verb, states string, cmd *cobra.Command) *cobra.Command {
+	c := newClientCmd(w, cmd)
+	c.addAs(cmd)
+	note := cmd.Flags().StringP("note", "m", "", "add a note with this `TEXT` to the thread and the history")
+	cmd.Args = arguments(1, manyArguments, "which incidents? give their ids (tocsin incidents lists them)")
+	cmd.ValidArgsFunction = c.complete(manyArguments, incidentIDs(states))
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		body := map[string]string{"note": *note, "by": c.by()}
+		return forEach(c, ids, func(id string) (answer actAnswer, err error) {
+			err = c.call(cmd.Context(), http.MethodPost, incidentPath(id)+"/"+string(verb), body, &answer)
+			return answer, err
+		}, func(a actAnswer) string { return a.summary(verb) })
 	}
-	return as
+	return cmd
 }
 
-// act has the daemon do verb with each incident, and continues after an error.
-func (f *actFlags) act(ctx context.Context, w world, ids []string, verb alert.Verb) error {
-	body := map[string]string{"note": f.note}
-	if by := f.by(w, f.as); by != "" {
-		body["by"] = by
-	}
-	answers := []actAnswer{}
+// forEach does something with each id, and continues after an error. It prints a
+// line for each answer, or all answers as JSON.
+func forEach[T any](c *clientCmd, ids []string, do func(id string) (T, error), line func(T) string) error {
+	answers := []T{}
 	var failed error
 	for _, id := range ids {
-		var answer actAnswer
-		err := f.call(ctx, w, request{http.MethodPost, incidentPath(id) + "/" + string(verb), body}, &answer)
+		answer, err := do(id)
 		if err != nil {
 			failed = errors.Join(failed, err)
 			continue
 		}
 		answers = append(answers, answer)
-		if !f.json {
-			if _, err := fmt.Fprintln(w.stdout, answer.summary(verb)); err != nil {
+		if !c.json {
+			if _, err := io.WriteString(c.stdout, strings.Map(visible, line(answer))+"\n"); err != nil {
 				return err
 			}
 		}
 	}
-	if f.json {
-		failed = errors.Join(failed, writeJSON(w.stdout, answers))
+	if c.json {
+		failed = errors.Join(failed, writeJSON(c.stdout, answers))
 	}
 	return failed
+}
+
+// actAnswer is the daemon's answer to one act.
+type actAnswer struct {
+	Effect   alert.ActEffect `json:"effect"`
+	Incident alert.Incident  `json:"incident"`
 }
 
 // summary is the outcome of an act, on one line.

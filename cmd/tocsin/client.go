@@ -20,20 +20,46 @@ import (
 	"tocsin/config"
 )
 
-// clientFlags say where the daemon is; without any, the places where a daemon
-// of this user or of the system listens are tried.
-type clientFlags struct {
+// clientCmd is what all commands that talk to a running daemon have in common.
+// Without flags, the places where a daemon of this user or of the system listens
+// are tried.
+type clientCmd struct {
+	world
 	server string
 	socket string
 	config string
+	as     string
+	json   bool
 }
 
-func (f *clientFlags) register(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.server, "server", "", "talk to the daemon at this http:// `URL` instead of its Unix socket")
-	cmd.Flags().StringVar(&f.socket, "socket", "", "talk to the daemon at the Unix socket with this `PATH`")
-	cmd.Flags().StringVar(&f.config, "config", "", "find the daemon by this configuration `FILE`")
+// newClientCmd adds the flags that all of these commands have.
+func newClientCmd(w world, cmd *cobra.Command) *clientCmd {
+	c := &clientCmd{world: w}
+	cmd.Flags().StringVar(&c.server, "server", "", "talk to the daemon at this http:// `URL` instead of its Unix socket")
+	cmd.Flags().StringVar(&c.socket, "socket", "", "talk to the daemon at the Unix socket with this `PATH`")
+	cmd.Flags().StringVar(&c.config, "config", "", "find the daemon by this configuration `FILE`")
+	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
 	completeFlag(cmd, "socket", completeFile)
 	completeFlag(cmd, "config", completeFile)
+	return c
+}
+
+// addAs adds the flag that says who acts.
+func (c *clientCmd) addAs(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&c.as, "as", "", "act under this `NAME` (default: your user name)")
+}
+
+// by is who acts. It is empty where the daemon can see that for itself.
+func (c *clientCmd) by() string {
+	if c.as == "" && c.server != "" {
+		return c.getenv("USER")
+	}
+	return c.as
+}
+
+// print prints a result: as JSON if that was asked for, otherwise as text.
+func (c *clientCmd) print(result any, text string) error {
+	return c.world.print(c.json, result, text)
 }
 
 // client talks to a running daemon.
@@ -60,17 +86,17 @@ func (e *answerError) Error() string {
 }
 
 // connect finds the daemon. It does not call it yet.
-func (f *clientFlags) connect(w world) (*client, error) {
-	found, err := config.LoadClient(w.input(map[string]string{"config": f.config, "socket": f.socket}))
+func (c *clientCmd) connect() (*client, error) {
+	found, err := config.LoadClient(c.input(map[string]string{"config": c.config, "socket": c.socket}))
 	if err != nil {
 		return nil, err
 	}
-	if f.server != "" {
-		u, err := url.Parse(f.server)
+	if c.server != "" {
+		u, err := url.Parse(c.server)
 		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, &usageError{fmt.Errorf("--server is %q: write an address such as http://127.0.0.1:8126", f.server)}
+			return nil, &usageError{fmt.Errorf("--server is %q: write an address such as http://127.0.0.1:8126", c.server)}
 		}
-		return &client{http: &http.Client{}, base: strings.TrimSuffix(f.server, "/"), token: found.Token, place: f.server}, nil
+		return &client{http: &http.Client{}, base: strings.TrimSuffix(c.server, "/"), token: found.Token, place: c.server}, nil
 	}
 	var places []place
 	for _, path := range found.Sockets {
@@ -78,15 +104,15 @@ func (f *clientFlags) connect(w world) (*client, error) {
 	}
 	// A socket that was given is the only place: a daemon at the usual address
 	// may be another one.
-	if found.TCP != "" && (f.socket == "" || len(places) == 0) {
+	if found.TCP != "" && (c.socket == "" || len(places) == 0) {
 		places = append(places, place{"tcp", found.TCP})
 	}
 	if len(places) == 0 {
 		return nil, errors.New("no daemon can be reached: both of its listeners are off")
 	}
-	c := clientAt(places...)
-	c.token = found.Token
-	return c, nil
+	daemon := clientAt(places...)
+	daemon.token = found.Token
+	return daemon, nil
 }
 
 // place is where a daemon may listen: a network and an address.
@@ -178,24 +204,19 @@ func (c *client) unreachable(err error) error {
 // longestCall is how long one request to the daemon may take.
 const longestCall = time.Minute
 
-// request is what a command asks of the daemon; body is nil for none.
-type request struct {
-	method, path string
-	body         any
-}
-
-// call finds the daemon, sends it a request and decodes the answer into into.
-func (f *clientFlags) call(ctx context.Context, w world, r request, into any) error {
-	daemon, err := f.connect(w)
+// call finds the daemon, sends it a request (nil for no body) and decodes the
+// answer into into.
+func (c *clientCmd) call(ctx context.Context, method, path string, body, into any) error {
+	daemon, err := c.connect()
 	if err != nil {
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()
-	return daemon.call(ctx, r.method, r.path, r.body, into)
+	return daemon.call(ctx, method, path, body, into)
 }
 
 // get is call for a request that only reads.
-func (f *clientFlags) get(ctx context.Context, w world, path string, into any) error {
-	return f.call(ctx, w, request{method: http.MethodGet, path: path}, into)
+func (c *clientCmd) get(ctx context.Context, path string, into any) error {
+	return c.call(ctx, http.MethodGet, path, nil, into)
 }

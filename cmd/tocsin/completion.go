@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -42,20 +41,29 @@ deliveries and the names of conversations come from the running daemon.`,
 // completionTimeout is how long a person who presses Tab waits for the daemon.
 const completionTimeout = 500 * time.Millisecond
 
-// lister asks a daemon for words that complete the command line.
-type lister func(ctx context.Context, daemon *client) ([]cobra.Completion, error)
+// lister asks the daemon for words that complete the command line.
+type lister func(ctx context.Context, c *clientCmd) ([]cobra.Completion, error)
 
-// complete offers what the daemon lists, less what has been typed already. It
-// offers nothing when no daemon answers: an error would spoil the prompt.
-func (f *clientFlags) complete(w world, list lister) cobra.CompletionFunc {
+// listed asks for an answer, and makes words of it.
+func listed[T any](path string, words func(answer T) []cobra.Completion) lister {
+	return func(ctx context.Context, c *clientCmd) ([]cobra.Completion, error) {
+		var answer T
+		err := c.get(ctx, path, &answer)
+		return words(answer), err
+	}
+}
+
+// complete offers what the daemon lists, less what has been typed already, for a
+// command that takes at most so many arguments. It offers nothing when no daemon
+// answers: an error would spoil the prompt.
+func (c *clientCmd) complete(most int, list lister) cobra.CompletionFunc {
 	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		daemon, err := f.connect(w)
-		if err != nil {
+		if len(args) >= most {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 		ctx, cancel := context.WithTimeout(cmd.Context(), completionTimeout)
 		defer cancel()
-		words, err := list(ctx, daemon)
+		words, err := list(ctx, c)
 		if err != nil {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
@@ -67,80 +75,52 @@ func (f *clientFlags) complete(w world, list lister) cobra.CompletionFunc {
 	}
 }
 
-// completeOne is complete for a command that takes one argument.
-func (f *clientFlags) completeOne(w world, list lister) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		if len(args) > 0 {
-			return nil, cobra.ShellCompDirectiveNoFileComp
-		}
-		return f.complete(w, list)(cmd, args, toComplete)
-	}
-}
-
 // incidentIDs lists the incidents in these states, worst first.
 func incidentIDs(states string) lister {
-	return func(ctx context.Context, daemon *client) ([]cobra.Completion, error) {
-		var page incidentPage
-		if err := daemon.call(ctx, http.MethodGet, "/v1/incidents?limit=100&state="+states, nil, &page); err != nil {
-			return nil, err
-		}
-		var words []cobra.Completion
+	return listed("/v1/incidents?limit=100&state="+states, func(page incidentPage) (words []cobra.Completion) {
 		for _, i := range page.Incidents {
 			words = append(words, cobra.CompletionWithDesc(i.ID, fmt.Sprintf("%s: %s", i.Severity, brief(i.Title))))
 		}
-		return words, nil
-	}
+		return words
+	})
 }
 
 // silenceIDs lists the silences in effect.
-func silenceIDs(ctx context.Context, daemon *client) ([]cobra.Completion, error) {
-	var answer silencePage
-	if err := daemon.call(ctx, http.MethodGet, "/v1/silences", nil, &answer); err != nil {
-		return nil, err
-	}
-	var words []cobra.Completion
-	for _, s := range answer.Silences {
-		words = append(words, cobra.CompletionWithDesc(s.ID, brief(s.Matchers.String()+" "+s.Why)))
-	}
-	return words, nil
+func silenceIDs() lister {
+	return listed("/v1/silences", func(page silencePage) (words []cobra.Completion) {
+		for _, s := range page.Silences {
+			words = append(words, cobra.CompletionWithDesc(s.ID, brief(s.Matchers.String()+" "+s.Why)))
+		}
+		return words
+	})
 }
 
 // deliveryIDs lists the latest deliveries in these states.
 func deliveryIDs(states string) lister {
-	return func(ctx context.Context, daemon *client) ([]cobra.Completion, error) {
-		var page deliveryPage
-		if err := daemon.call(ctx, http.MethodGet, "/v1/deliveries?limit=100&state="+states, nil, &page); err != nil {
-			return nil, err
-		}
-		var words []cobra.Completion
+	return listed("/v1/deliveries?limit=100&state="+states, func(page deliveryPage) (words []cobra.Completion) {
 		for _, d := range page.Deliveries {
 			words = append(words, cobra.CompletionWithDesc(d.ID, brief(fmt.Sprintf("%s %s %s", d.Lane, d.State, d.Reason))))
 		}
-		return words, nil
-	}
+		return words
+	})
 }
 
 // completeConversation offers the conversations that alerts have been sent to.
 // A channel is offered without its # unless that was typed: to a shell an
 // unquoted # begins a comment, and Tocsin needs none.
-func (f *clientFlags) completeConversation(w world) cobra.CompletionFunc {
-	return func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-		list := func(ctx context.Context, daemon *client) ([]cobra.Completion, error) {
-			var ledger alert.Ledger
-			if err := daemon.call(ctx, http.MethodGet, "/v1/ledger", nil, &ledger); err != nil {
-				return nil, err
-			}
-			var words []cobra.Completion
+func (c *clientCmd) completeConversation() cobra.CompletionFunc {
+	return func(cmd *cobra.Command, _ []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
+		list := listed("/v1/ledger", func(ledger alert.Ledger) (words []cobra.Completion) {
 			for _, lane := range ledger.Lanes {
-				name := lane.Lane
-				if !strings.HasPrefix(toComplete, "#") {
-					name = strings.TrimPrefix(name, "#")
+				if strings.HasPrefix(toComplete, "#") {
+					words = append(words, lane.Lane)
+				} else {
+					words = append(words, strings.TrimPrefix(lane.Lane, "#"))
 				}
-				words = append(words, name)
 			}
-			return words, nil
-		}
-		return f.complete(w, list)(cmd, nil, toComplete)
+			return words
+		})
+		return c.complete(1, list)(cmd, nil, toComplete)
 	}
 }
 

@@ -1,71 +1,146 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
 )
 
-// deadLetterFlags are what queue retry and queue drop have in common.
-type deadLetterFlags struct {
-	clientFlags
-	all  bool
-	lane string
-	json bool
+func newQueueRetry(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "retry [ID...]",
+		Short: "Deliver dead letters again, in their old places",
+		Long: `Deliver dead letters again, in their old places. Their alerts become pending. One that may
+have been shown already is looked for in Slack first.`,
+		Example: `  tocsin queue retry 01964f2e-7c1d-7f00-8000-0123456789ab
+  tocsin queue retry --all --lane '#ops'`,
+	}
+	c := newDeadLetterCmd(w, cmd)
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		result, err := c.decide(cmd.Context(), ids, "retry")
+		if err != nil {
+			return err
+		}
+		return c.print(result, fmt.Sprintf("%s will be retried, %s pending\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert")))
+	}
+	return cmd
 }
 
-func (f *deadLetterFlags) register(cmd *cobra.Command, w world) {
-	f.clientFlags.register(cmd)
-	cmd.Flags().BoolVar(&f.all, "all", false, "all dead letters")
-	cmd.Flags().StringVar(&f.lane, "lane", "", "with --all: only those of the conversation with this `NAME`")
-	cmd.Flags().BoolVar(&f.json, "json", false, "print as JSON")
-	completeFlag(cmd, "lane", f.completeConversation(w))
-	cmd.ValidArgsFunction = f.complete(w, deliveryIDs("dead"))
+func newQueueDrop(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "drop [ID...]",
+		Short: "Drop dead letters that nobody needs any more",
+		Long: `Drop dead letters that nobody needs any more. Their alerts stay dead, with the reason
+"dropped by a person", and the daemon's log names each. On a terminal it asks first.`,
+		Example: `  tocsin queue drop 01964f2e-7c1d-7f00-8000-0123456789ab
+  tocsin queue drop --all --lane '#gone' --yes`,
+	}
+	c := newDeadLetterCmd(w, cmd)
+	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		if !*yes && isTerminal(w.stdin) {
+			if err := c.confirm(len(ids)); err != nil {
+				return err
+			}
+		}
+		result, err := c.decide(cmd.Context(), ids, "drop")
+		if err != nil {
+			return err
+		}
+		stay := "stay"
+		if result.Alerts == 1 {
+			stay = "stays"
+		}
+		return c.print(result, fmt.Sprintf("%s dropped, %s %s dead\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert"), stay))
+	}
+	return cmd
+}
+
+// deadLetterCmd is what queue retry and queue drop have in common.
+type deadLetterCmd struct {
+	*clientCmd
+	all  bool
+	lane string
+}
+
+func newDeadLetterCmd(w world, cmd *cobra.Command) *deadLetterCmd {
+	c := &deadLetterCmd{clientCmd: newClientCmd(w, cmd)}
+	cmd.Flags().BoolVar(&c.all, "all", false, "all dead letters")
+	cmd.Flags().StringVar(&c.lane, "lane", "", "with --all: only those of the conversation with this `NAME`")
+	completeFlag(cmd, "lane", c.completeConversation())
+	cmd.ValidArgsFunction = c.complete(manyArguments, deliveryIDs("dead"))
+	cmd.Args = c.check
+	return c
 }
 
 // check wants either ids or --all.
-func (f *deadLetterFlags) check(ids []string) error {
+func (c *deadLetterCmd) check(_ *cobra.Command, ids []string) error {
 	switch {
-	case f.all && len(ids) > 0:
+	case c.all && len(ids) > 0:
 		return &usageError{errors.New("give ids or --all, not both")}
-	case !f.all && f.lane != "":
+	case !c.all && c.lane != "":
 		return &usageError{errors.New("--lane goes with --all")}
-	case !f.all && len(ids) == 0:
+	case !c.all && len(ids) == 0:
 		return &usageError{errors.New("say which: ids, or --all (with --lane NAME for one conversation)")}
 	}
 	return nil
 }
 
+// confirm asks the person at the terminal.
+func (c *deadLetterCmd) confirm(ids int) error {
+	what := counted(ids, "dead letter")
+	switch {
+	case c.lane != "":
+		what = "all dead letters of " + c.lane
+	case c.all:
+		what = "all dead letters"
+	}
+	if _, err := fmt.Fprintf(c.stderr, "Drop %s? Their alerts will not be shown in Slack. [y/N] ", what); err != nil {
+		return err
+	}
+	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	if err != nil && answer == "" {
+		return fmt.Errorf("read the answer: %w", err)
+	}
+	return errors.New("nothing was dropped")
+}
+
 // decide has the daemon retry or drop dead letters, and adds up what it did.
-func (f *deadLetterFlags) decide(ctx context.Context, w world, ids []string, verb string) (alert.RetryResult, error) {
-	if f.all {
-		q := url.Values{"all": {"true"}}
-		if f.lane != "" {
-			q = url.Values{"lane": {f.lane}}
-		}
-		var result alert.RetryResult
-		err := f.call(ctx, w, request{method: http.MethodPost, path: "/v1/deliveries/" + verb + "?" + q.Encode()}, &result)
-		return result, err
+func (c *deadLetterCmd) decide(ctx context.Context, ids []string, verb string) (alert.RetryResult, error) {
+	var paths []string
+	switch {
+	case c.lane != "":
+		paths = append(paths, "/v1/deliveries/"+verb+"?"+url.Values{"lane": {c.lane}}.Encode())
+	case c.all:
+		paths = append(paths, "/v1/deliveries/"+verb+"?all=true")
+	}
+	for _, id := range ids {
+		paths = append(paths, "/v1/deliveries/"+url.PathEscape(id)+"/"+verb)
 	}
 	sum := alert.RetryResult{Lanes: []string{}}
-	for _, id := range ids {
+	for _, path := range paths {
 		var result alert.RetryResult
-		if err := f.call(ctx, w, request{method: http.MethodPost, path: "/v1/deliveries/" + url.PathEscape(id) + "/" + verb}, &result); err != nil {
+		if err := c.call(ctx, http.MethodPost, path, nil, &result); err != nil {
 			return sum, err
 		}
 		sum.Deliveries += result.Deliveries
 		sum.Alerts += result.Alerts
-		for _, lane := range result.Lanes {
-			if !slices.Contains(sum.Lanes, lane) {
-				sum.Lanes = append(sum.Lanes, lane)
-			}
-		}
+		sum.Lanes = append(sum.Lanes, result.Lanes...)
 	}
+	slices.Sort(sum.Lanes)
+	sum.Lanes = slices.Compact(sum.Lanes)
 	return sum, nil
 }

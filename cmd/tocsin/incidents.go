@@ -2,13 +2,13 @@ package main
 
 import (
 	"cmp"
-	"context"
 	"errors"
 	"fmt"
 	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -24,15 +24,13 @@ func newIncidents(w world) *cobra.Command {
 	return cmd
 }
 
-type incidentsListCmd struct {
-	clientFlags
-	state string
-	limit int
-	json  bool
+// incidentPage is an answer of GET /v1/incidents.
+type incidentPage struct {
+	Incidents []alert.Incident `json:"incidents"`
+	Total     int              `json:"total"`
 }
 
 func newIncidentsList(w world) *cobra.Command {
-	var c incidentsListCmd
 	cmd := &cobra.Command{
 		Use:   "list [MATCHER...]",
 		Short: "List incidents, the worst first",
@@ -42,65 +40,50 @@ func newIncidentsList(w world) *cobra.Command {
   tocsin incidents severity=critical 'service=~db-.*' --state all
   tocsin incidents team=web --json | jq -r '.[].id' | xargs tocsin ack`,
 	}
+	c := newClientCmd(w, cmd)
+	state := cmd.Flags().String("state", "open,acked", "only in this `STATE`: open, acked, resolved, several with commas, or all")
+	limit := cmd.Flags().Int("limit", 50, "show at most this `NUMBER`, up to 1000")
+	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		matchers, err := parseMatchers(args)
 		if err != nil {
 			return orMistyped(cmd, args, err)
 		}
-		return c.run(cmd.Context(), w, matchers)
+		q := url.Values{"state": {*state}, "limit": {strconv.Itoa(*limit)}, "match": {matchers.String()}}
+		var page incidentPage
+		if err := c.get(cmd.Context(), "/v1/incidents?"+q.Encode(), &page); err != nil {
+			return err
+		}
+		if len(page.Incidents) == 0 {
+			return c.print(page.Incidents, noIncident(*state, matchers))
+		}
+		return c.print(page.Incidents, page.text())
 	}
-	c.register(cmd)
-	cmd.Flags().StringVar(&c.state, "state", "open,acked", "only in this `STATE`: open, acked, resolved, several with commas, or all")
-	cmd.Flags().IntVar(&c.limit, "limit", 50, "show at most this `NUMBER`, up to 1000")
-	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
-	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
 	return cmd
 }
 
-// incidentPage is an answer of GET /v1/incidents.
-type incidentPage struct {
-	Incidents []alert.Incident `json:"incidents"`
-	Total     int              `json:"total"`
-}
-
-func (c *incidentsListCmd) run(ctx context.Context, w world, matchers alert.Matchers) error {
-	q := url.Values{"state": {c.state}, "limit": {strconv.Itoa(c.limit)}}
+func noIncident(state string, matchers alert.Matchers) string {
+	what := "no incident"
 	if len(matchers) > 0 {
-		q.Set("match", matchers.String())
+		what += " that matches " + matchers.String()
 	}
-	var page incidentPage
-	if err := c.get(ctx, w, "/v1/incidents?"+q.Encode(), &page); err != nil {
-		return err
+	if state == "all" {
+		return what + " exists\n"
 	}
-	if c.json {
-		return writeJSON(w.stdout, page.Incidents)
-	}
-	return c.print(w, page, matchers)
+	return what + " is " + strings.ReplaceAll(state, ",", " or ") + "\n"
 }
 
-func (c *incidentsListCmd) print(w world, page incidentPage, matchers alert.Matchers) error {
-	if len(page.Incidents) == 0 {
-		what := "no incident"
-		if len(matchers) > 0 {
-			what += " that matches " + matchers.String()
-		}
-		what += " is " + strings.ReplaceAll(c.state, ",", " or ")
-		if c.state == "all" {
-			what = strings.TrimSuffix(what, " is all") + " exists"
-		}
-		_, err := fmt.Fprintln(w.stdout, what)
-		return err
-	}
-	err := table(w.stdout, func(line func(cells ...any)) {
+func (p incidentPage) text() string {
+	list := table(func(line func(cells ...any)) {
 		line("ID", "STATE", "SEVERITY", "FIRED", "SINCE", "WHO", "WHERE", "TITLE")
-		for _, i := range page.Incidents {
+		for _, i := range p.Incidents {
 			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(i.FirstAt), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
 		}
 	})
-	if more := page.Total - len(page.Incidents); err == nil && more > 0 {
-		_, err = fmt.Fprintf(w.stdout, "and %d more: --limit %d shows them\n", more, min(page.Total, mostListed))
+	if more := p.Total - len(p.Incidents); more > 0 {
+		list += fmt.Sprintf("and %d more: --limit %d shows them\n", more, min(p.Total, mostListed))
 	}
-	return err
+	return list
 }
 
 // stateOf is an incident's state, and whether a silence hides it.
@@ -120,7 +103,7 @@ func owner(i alert.Incident) alert.Person {
 }
 
 // who is a person's name.
-func who(p alert.Person) string { return strings.Map(visible, cmp.Or(p.Name, p.ID)) }
+func who(p alert.Person) string { return cmp.Or(p.Name, p.ID) }
 
 var bareMatcher = regexp.MustCompile(`^([^=!~"'{},\s]+)\s*(=~|!~|!=|=)\s*([^"']*)$`)
 
@@ -148,4 +131,116 @@ func withHint(err error) error {
 		return fmt.Errorf("%w; %s", err, bad.Hint)
 	}
 	return err
+}
+
+// incidentDetail is an incident with its history.
+type incidentDetail struct {
+	alert.Incident
+	History []alert.Event `json:"history"`
+}
+
+func newIncidentsShow(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show an incident with its history",
+		Example: "  tocsin incidents show k7f2",
+		Args:    arguments(1, 1, "which incident? give one id (tocsin incidents lists them)"),
+	}
+	c := newClientCmd(w, cmd)
+	cmd.ValidArgsFunction = c.complete(1, incidentIDs("all"))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var i incidentDetail
+		if err := c.get(cmd.Context(), incidentPath(args[0]), &i); err != nil {
+			return err
+		}
+		return c.print(i, i.text())
+	}
+	return cmd
+}
+
+// incidentPath is an incident's path in the API; ids have no capitals.
+func incidentPath(id string) string {
+	return "/v1/incidents/" + url.PathEscape(strings.ToLower(strings.TrimSpace(id)))
+}
+
+func (i incidentDetail) text() string {
+	text := fields(append(i.fields(), labelsAndLinks(i.Labels, i.Links)...))
+	if i.Text != "" {
+		text += "\n" + strings.TrimRight(i.Text, "\n") + "\n"
+	}
+	if len(i.History) == 0 {
+		return text
+	}
+	return text + "\nHistory:\n" + table(func(line func(cells ...any)) {
+		for _, e := range i.History {
+			line("  "+clock(e.At), eventText(e))
+		}
+	})
+}
+
+func (i incidentDetail) fields() [][2]string {
+	fields := [][2]string{
+		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
+		{"first", clock(i.FirstAt)}, {"last", clock(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
+		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
+	}
+	return append(fields, i.whereabouts()...)
+}
+
+// whereabouts say where the incident is shown, or why it is not.
+func (i incidentDetail) whereabouts() (fields [][2]string) {
+	over := i.State == alert.StateResolved
+	if over && i.Silence != "" && !i.Waiting {
+		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
+	}
+	if i.Silence != "" && !over {
+		fields = append(fields, [2]string{"silenced", "until " + clock(i.SilencedUntil) + " by " + i.Silence})
+	}
+	if !i.HeldUntil.IsZero() {
+		fields = append(fields, [2]string{"held back", "until " + clock(i.HeldUntil)})
+	}
+	for _, lane := range i.Lanes {
+		if card := i.Card(lane); card.TS != "" {
+			fields = append(fields, [2]string{"shown in", lane + " (" + card.Conversation + " " + card.TS + ")"})
+			continue
+		}
+		fields = append(fields, [2]string{"not yet in", lane})
+	}
+	return fields
+}
+
+func byAt(p alert.Person, at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	if name := who(p); name != "" {
+		return clock(at) + " by " + name
+	}
+	return clock(at)
+}
+
+// eventText is one line of the history in words.
+func eventText(e alert.Event) string {
+	words := map[alert.Verb]string{
+		alert.VerbAck: "acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
+		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
+		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown",
+	}
+	what := words[e.Verb]
+	if what == "" {
+		what = string(e.Verb)
+	}
+	if e.Silence != "" {
+		what += " (" + e.Silence + ")"
+	}
+	if to := who(e.To); to != "" {
+		what += " to " + to
+	}
+	if by := who(e.By); by != "" {
+		what += " by " + by
+	}
+	if e.Text != "" {
+		what += ": " + brief(e.Text)
+	}
+	return what
 }

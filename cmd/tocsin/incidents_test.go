@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -10,14 +9,10 @@ import (
 )
 
 func TestIncidentsAreListedSinceTheyBeganHoweverLateTheyWereShown(t *testing.T) {
-	var out bytes.Buffer
 	began := time.Date(2027, 1, 27, 1, 2, 3, 0, time.Local)
 	page := incidentPage{Total: 1, Incidents: []alert.Incident{{ID: "k7f2", State: alert.Open, FirstAt: began, OpenedAt: began.Add(8 * time.Hour)}}}
-	if err := (&incidentsListCmd{}).print(world{stdout: &out}, page, nil); err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out.String(), "2027-01-27 01:02:03") {
-		t.Errorf("it is listed as\n%s", &out)
+	if got := page.text(); !strings.Contains(got, "2027-01-27 01:02:03") {
+		t.Errorf("it is listed as\n%s", got)
 	}
 }
 
@@ -34,11 +29,7 @@ func TestAnIncidentIsSaidToBeShownOnlyWhereItIs(t *testing.T) {
 		"hidden":      {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "silenced:", "shown in"},
 		"never shown": {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "never shown:", "held back"},
 	} {
-		var out bytes.Buffer
-		if err := (incidentDetail{Incident: c.i}).print(&out); err != nil {
-			t.Fatal(err)
-		}
-		if got := out.String(); !strings.Contains(got, c.want) || strings.Contains(got, c.nots) {
+		if got := (incidentDetail{Incident: c.i}).text(); !strings.Contains(got, c.want) || strings.Contains(got, c.nots) {
 			t.Errorf("%s: it is shown as\n%s", name, got)
 		}
 	}

@@ -107,7 +107,7 @@ func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
 // strandedText describes the alerts for a person.
 func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(int64(len(s.Jobs)), "alert"), s.Lane, reason(s.Destination))
+	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(len(s.Jobs), "alert"), s.Lane, reason(s.Destination))
 	if s.Fallback.Lane != "" {
 		fmt.Fprintf(&b, "The fallback %s can't be reached either: %s\n", s.Fallback.Lane, reason(s.Fallback))
 	}

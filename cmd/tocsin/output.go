@@ -4,10 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+
+	"tocsin/alert"
 )
 
 // writeJSON prints v, indented for people.
@@ -18,25 +22,59 @@ func writeJSON(w io.Writer, v any) error {
 	return enc.Encode(v)
 }
 
-// table prints lines in columns.
-func table(w io.Writer, fill func(line func(cells ...any))) error {
-	t := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
+// print prints a result: as JSON, or as text without the control characters that
+// could steer a terminal.
+func (w world) print(asJSON bool, result any, text string) error {
+	if asJSON {
+		return writeJSON(w.stdout, result)
+	}
+	_, err := io.WriteString(w.stdout, strings.Map(visible, text))
+	return err
+}
+
+// table arranges lines in columns.
+func table(fill func(line func(cells ...any))) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
 	fill(func(cells ...any) {
 		for i, cell := range cells {
 			if i > 0 {
-				_, _ = fmt.Fprint(t, "\t") // Flush has the error
+				_, _ = io.WriteString(t, "\t") // a Builder takes everything
 			}
-			_, _ = fmt.Fprint(t, cell)
+			_, _ = io.WriteString(t, strings.Map(visible, fmt.Sprint(cell)))
 		}
-		_, _ = fmt.Fprintln(t)
+		_, _ = io.WriteString(t, "\n")
 	})
-	return t.Flush()
+	_ = t.Flush()
+	return b.String()
 }
 
-// clock shows a time as people read it; a dash for none.
+// fields lists names and values, without those that have none.
+func fields(all [][2]string) string {
+	return table(func(line func(cells ...any)) {
+		for _, f := range all {
+			if f[1] != "" {
+				line(f[0]+":", f[1])
+			}
+		}
+	})
+}
+
+// labelsAndLinks are the fields of an alert's labels and links.
+func labelsAndLinks(labels map[string]string, links []alert.Link) (all [][2]string) {
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		all = append(all, [2]string{"label", name + "=" + labels[name]})
+	}
+	for _, link := range links {
+		all = append(all, [2]string{"link", link.Label + " " + link.URL})
+	}
+	return all
+}
+
+// clock shows a time as people read it; nothing for none.
 func clock(at time.Time) string {
 	if at.IsZero() {
-		return "-"
+		return ""
 	}
 	return at.Local().Format("2006-01-02 15:04:05")
 }
@@ -62,10 +100,8 @@ func visible(r rune) rune {
 	return r
 }
 
-func letterCount(n int) string  { return counted(int64(n), "dead letter") }
-func alertCount(n int64) string { return counted(n, "alert") }
-
-func counted(n int64, what string) string {
+// counted is a number of things: 1 alert, 2 alerts.
+func counted[N int | int64](n N, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}

@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"fmt"
+	"net/url"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -19,13 +22,7 @@ func newQueue(w world) *cobra.Command {
 	return cmd
 }
 
-type queueLedgerCmd struct {
-	clientFlags
-	json bool
-}
-
 func newQueueLedger(w world) *cobra.Command {
-	var c queueLedgerCmd
 	cmd := &cobra.Command{
 		Use:   "ledger",
 		Short: "Count the alerts in each state, by conversation",
@@ -34,41 +31,181 @@ column, so the columns add up to what was accepted since the store was created.`
 		Example: `  tocsin queue
   tocsin queue --json | jq .total.pending`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), w) },
 	}
-	c.register(cmd)
-	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	c := newClientCmd(w, cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var l alert.Ledger
+		if err := c.get(cmd.Context(), "/v1/ledger", &l); err != nil {
+			return err
+		}
+		return c.print(l, ledgerText(l))
+	}
 	return cmd
 }
 
-func (c *queueLedgerCmd) run(ctx context.Context, w world) error {
-	var l alert.Ledger
-	if err := c.get(ctx, w, "/v1/ledger", &l); err != nil {
-		return err
-	}
-	if c.json {
-		return writeJSON(w.stdout, l)
-	}
-	err := table(w.stdout, func(line func(cells ...any)) {
+func ledgerText(l alert.Ledger) string {
+	var duplicates []string
+	text := table(func(line func(cells ...any)) {
 		line("LANE", "ACCEPTED", "PENDING", "DELIVERED", "FOLDED", "SILENCED", "DEAD")
-		for _, lane := range append(l.Lanes, alert.LaneCounts{Lane: "total", Counts: l.Total}) {
+		for _, lane := range l.Lanes {
 			line(lane.Lane, lane.Accepted, lane.Pending, lane.Delivered, lane.Folded, lane.Silenced, lane.Dead)
+			if lane.PossibleDuplicates > 0 {
+				duplicates = append(duplicates, fmt.Sprintf("%s (%d)", lane.Lane, lane.PossibleDuplicates))
+			}
 		}
+		line("total", l.Total.Accepted, l.Total.Pending, l.Total.Delivered, l.Total.Folded, l.Total.Silenced, l.Total.Dead)
 	})
-	if err != nil || l.PossibleDuplicates == 0 {
-		return err
+	if l.PossibleDuplicates > 0 {
+		text += fmt.Sprintf("\n%s may be shown twice in %s\n", counted(l.PossibleDuplicates, "message"), strings.Join(duplicates, ", "))
 	}
-	_, err = fmt.Fprintf(w.stdout, "\n%s may be shown twice in %s\n", counted(l.PossibleDuplicates, "message"), lanesWithDuplicates(l))
-	return err
+	return text
 }
 
-// lanesWithDuplicates lists the lanes in which messages may be shown twice.
-func lanesWithDuplicates(l alert.Ledger) string {
-	var lanes []string
-	for _, lane := range l.Lanes {
-		if lane.PossibleDuplicates > 0 {
-			lanes = append(lanes, fmt.Sprintf("%s (%d)", lane.Lane, lane.PossibleDuplicates))
+// deliveryPage is one answer of GET /v1/deliveries.
+type deliveryPage struct {
+	Deliveries []alert.Delivery `json:"deliveries"`
+	Next       string           `json:"next"`
+}
+
+type queueListCmd struct {
+	*clientCmd
+	state string
+	lane  string
+	limit int
+}
+
+func newQueueList(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, the latest first",
+		Example: `  tocsin queue list --state dead
+  tocsin queue list --lane '#ops' --limit 500
+  tocsin queue list --state dead --json | jq -r '.[].id' | xargs tocsin queue retry`,
+		Args: noArgs,
+	}
+	c := queueListCmd{clientCmd: newClientCmd(w, cmd)}
+	cmd.Flags().StringVar(&c.state, "state", "dead,pending,sending", "only in this `STATE`: dead, pending, sending, delivered, superseded, dropped,\nseveral with commas, or all")
+	cmd.Flags().StringVar(&c.lane, "lane", "", "only those of the conversation with this `NAME`")
+	cmd.Flags().IntVar(&c.limit, "limit", 50, "show at most this `NUMBER`")
+	completeFlag(cmd, "state", oneOf("dead", "pending", "sending", "delivered", "superseded", "dropped", "all"))
+	completeFlag(cmd, "lane", c.completeConversation())
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) }
+	return cmd
+}
+
+func (c *queueListCmd) run(ctx context.Context) error {
+	list, more, err := c.list(ctx)
+	if err != nil {
+		return err
+	}
+	if len(list) == 0 {
+		return c.print(list, "no delivery is "+strings.ReplaceAll(c.state, ",", " or ")+"\n")
+	}
+	text := table(func(line func(cells ...any)) {
+		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "SINCE", "REASON")
+		for _, d := range list {
+			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, clock(since(d)), brief(d.Reason))
+		}
+	})
+	if more {
+		text += fmt.Sprintf("and more: --limit %d shows them\n", c.limit*10)
+	}
+	return c.print(list, text)
+}
+
+// since is when a delivery was done, or else when it was created.
+func since(d alert.Delivery) time.Time {
+	if !d.DoneAt.IsZero() {
+		return d.DoneAt
+	}
+	return d.CreatedAt
+}
+
+// mostListed is how many the daemon lists in one answer.
+const mostListed = 1000
+
+// list asks page by page.
+func (c *queueListCmd) list(ctx context.Context) (list []alert.Delivery, more bool, err error) {
+	if c.limit < 1 {
+		return nil, false, &usageError{fmt.Errorf("--limit is %d: write a number from 1 up", c.limit)}
+	}
+	list = []alert.Delivery{}
+	for cursor := ""; len(list) < c.limit; {
+		q := url.Values{"state": {c.state}, "lane": {c.lane}, "cursor": {cursor}, "limit": {strconv.Itoa(min(c.limit-len(list), mostListed))}}
+		var p deliveryPage
+		if err := c.get(ctx, "/v1/deliveries?"+q.Encode(), &p); err != nil {
+			return nil, false, err
+		}
+		list = append(list, p.Deliveries...)
+		if cursor = p.Next; cursor == "" {
+			return list, false, nil
 		}
 	}
-	return strings.Join(lanes, ", ")
+	return list, true, nil
+}
+
+func newQueueShow(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "show ID",
+		Short:   "Show a delivery with its incident and its alerts in full",
+		Example: "  tocsin queue show 01964f2e-7c1d-7f00-8000-0123456789ab",
+		Args:    arguments(1, 1, "which delivery? give one id (tocsin queue list lists them)"),
+	}
+	c := newClientCmd(w, cmd)
+	cmd.ValidArgsFunction = c.complete(1, deliveryIDs("dead,pending,sending"))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var d alert.DeliveryDetail
+		if err := c.get(cmd.Context(), "/v1/deliveries/"+url.PathEscape(args[0]), &d); err != nil {
+			return err
+		}
+		return c.print(d, deliveryText(d))
+	}
+	return cmd
+}
+
+func deliveryText(d alert.DeliveryDetail) string {
+	text := fields(deliveryFields(d))
+	if d.AlertCount > int64(len(d.Alerts)) {
+		text += fmt.Sprintf("\nThe first %d of its %d alerts:\n", len(d.Alerts), d.AlertCount)
+	}
+	for _, a := range d.Alerts {
+		text += "\n" + recordText(a)
+	}
+	return text
+}
+
+func deliveryFields(d alert.DeliveryDetail) [][2]string {
+	all := [][2]string{
+		{"delivery", d.ID}, {"state", string(d.State)}, {"reason", brief(d.Reason)}, {"lane", d.Lane}, {"kind", string(d.Kind)},
+		{"attempts", fmt.Sprint(d.Attempts)}, {"created", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
+	}
+	if d.State == alert.Pending || d.State == alert.Sending {
+		all = append(all, [2]string{"next attempt", clock(d.NextAt)})
+	}
+	if d.TS != "" {
+		all = append(all, [2]string{"shown as", d.Conversation + " " + d.TS})
+	}
+	if d.PossibleDuplicate {
+		all = append(all, [2]string{"note", "possibly shown twice"})
+	}
+	if d.Note != nil {
+		all = append(all, [2]string{"text", d.Note.Text})
+	}
+	if i := d.About; i != nil {
+		all = append(all, [2]string{"incident", fmt.Sprintf("%s (%s, %s, fired %d×): %s", i.ID, i.State, i.Severity, i.Count, brief(i.Title))})
+	}
+	return append(all, [2]string{"alerts", fmt.Sprint(d.AlertCount)})
+}
+
+// recordText is an alert in full.
+func recordText(a alert.Record) string {
+	all := [][2]string{
+		{"alert", a.ID}, {"state", strings.TrimSuffix(string(a.Standing)+", "+brief(a.Reason), ", ")},
+		{"accepted", clock(a.AcceptedAt)}, {"key", a.Key}, {"severity", string(a.Severity)},
+	}
+	text := fields(append(append(all, labelsAndLinks(a.Labels, a.Links)...), [2]string{"title", a.Title}))
+	if a.Text != "" {
+		text += a.Text + "\n"
+	}
+	return text
 }

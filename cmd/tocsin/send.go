@@ -18,14 +18,13 @@ import (
 )
 
 type sendCmd struct {
-	clientFlags
+	*clientCmd
 	alert   alert.Alert
 	labels  []string
 	links   []string
 	resolve bool
 	wait    bool
 	timeout time.Duration
-	json    bool
 }
 
 func newSend(w world) *cobra.Command {
@@ -45,15 +44,15 @@ text is read from standard input.`,
 			if len(args) > 0 {
 				c.alert.Text = args[0]
 			}
-			return c.run(cmd.Context(), w)
+			return c.run(cmd.Context())
 		},
 	}
-	c.clientFlags.register(cmd)
-	c.register(cmd, w)
+	c.clientCmd = newClientCmd(w, cmd)
+	c.register(cmd)
 	return cmd
 }
 
-func (c *sendCmd) register(cmd *cobra.Command, w world) {
+func (c *sendCmd) register(cmd *cobra.Command) {
 	f, a := cmd.Flags(), &c.alert
 	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: its first line)")
 	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY` of the alert: critical, error, warning or info (default: error)")
@@ -69,35 +68,34 @@ func (c *sendCmd) register(cmd *cobra.Command, w world) {
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
 	c.timeout = 30 * time.Second
 	f.Var((*durationFlag)(&c.timeout), "timeout", "keep trying, and waiting with --wait, for this `DURATION`")
-	f.BoolVar(&c.json, "json", false, "print as JSON")
 	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
-	completeFlag(cmd, "channel", c.completeConversation(w))
+	completeFlag(cmd, "channel", c.completeConversation())
 }
 
-func (c *sendCmd) run(ctx context.Context, w world) error {
-	a, err := c.build(w)
+func (c *sendCmd) run(ctx context.Context) error {
+	a, err := c.build()
 	if err != nil {
 		return err
 	}
-	daemon, err := c.connect(w)
+	daemon, err := c.connect()
 	if err != nil {
 		return err
 	}
 	deadline, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	accepted, err := c.push(deadline, w, daemon, a)
+	accepted, err := c.push(deadline, daemon, a)
 	if err != nil {
 		return err
 	}
 	if !c.wait {
-		return c.printAccepted(w, accepted)
+		return c.print(accepted, fmt.Sprintf("accepted: incident %s %s (alert %s)\n", accepted.Incident, accepted.Effect, accepted.ID))
 	}
-	return c.waitFor(deadline, w, daemon, accepted)
+	return c.waitFor(deadline, daemon, accepted)
 }
 
 // build returns the alert that the flags and standard input describe. The
 // daemon checks it.
-func (c *sendCmd) build(w world) (alert.Alert, error) {
+func (c *sendCmd) build() (alert.Alert, error) {
 	a := c.alert
 	if c.resolve {
 		a.Status = alert.Resolved
@@ -122,21 +120,21 @@ func (c *sendCmd) build(w world) (alert.Alert, error) {
 		}
 		a.Links = append(a.Links, alert.Link{Label: label, URL: target})
 	}
-	err := readText(w, &a)
+	err := c.readText(&a)
 	return a, err
 }
 
 // readText reads the alert's text from standard input if the arguments have
 // none.
-func readText(w world, a *alert.Alert) error {
+func (c *sendCmd) readText(a *alert.Alert) error {
 	none := a.Text == "" && a.Title == ""
-	if none && isTerminal(w.stdin) {
+	if none && isTerminal(c.stdin) {
 		return &usageError{errors.New("there is nothing to send: write a text after send, or pipe one in")}
 	}
 	if !none && a.Text != "-" {
 		return nil
 	}
-	text, err := io.ReadAll(w.stdin)
+	text, err := io.ReadAll(c.stdin)
 	if err != nil {
 		return fmt.Errorf("read standard input: %w", err)
 	}
@@ -147,7 +145,7 @@ func readText(w world, a *alert.Alert) error {
 // push sends a until the daemon accepts it. It retries when nothing listens and
 // when the store can't write, because both may pass; the idempotency key keeps
 // a retry from counting twice.
-func (c *sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Alert) (alert.Accepted, error) {
+func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (alert.Accepted, error) {
 	for warned := false; ; warned = true {
 		var answer struct {
 			Alerts []alert.Accepted `json:"alerts"`
@@ -162,7 +160,7 @@ func (c *sendCmd) push(ctx context.Context, w world, daemon *client, a alert.Ale
 			return alert.Accepted{}, err
 		}
 		if !warned {
-			_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.timeout)
+			_, _ = fmt.Fprintf(c.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.timeout)
 		}
 		if !pause(ctx, time.Second) {
 			return alert.Accepted{}, fmt.Errorf("the alert was not accepted: %w", err)
@@ -194,38 +192,25 @@ func pause(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-func (c *sendCmd) printAccepted(w world, got alert.Accepted) error {
-	if c.json {
-		return writeJSON(w.stdout, got)
-	}
-	_, err := fmt.Fprintf(w.stdout, "accepted: incident %s %s (alert %s)\n", got.Incident, got.Effect, got.ID)
-	return err
-}
-
 // waitFor waits until Slack shows the alert.
-func (c *sendCmd) waitFor(ctx context.Context, w world, daemon *client, got alert.Accepted) error {
+func (c *sendCmd) waitFor(ctx context.Context, daemon *client, got alert.Accepted) error {
 	began := time.Now()
 	rec, err := c.await(ctx, daemon, got)
 	if err != nil {
 		return fmt.Errorf("the alert is accepted and kept (incident %s), but it is not known whether Slack shows it: %w", got.Incident, err)
 	}
-	if c.json {
-		if err := writeJSON(w.stdout, rec); err != nil {
-			return err
-		}
-	}
-	switch {
-	case rec.Standing == alert.StandPending:
-		return fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
+	text := ""
+	switch rec.Standing {
+	case alert.StandPending:
+		err = fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
 			got.Incident, c.timeout, cmp.Or(rec.Reason, "see /readyz of the daemon"))
-	case rec.Standing == alert.StandDead:
-		return fmt.Errorf("the alert was given up (incident %s): %s", got.Incident, rec.Reason)
-	case c.json:
-		return nil
+	case alert.StandDead:
+		err = fmt.Errorf("the alert was given up (incident %s): %s", got.Incident, rec.Reason)
+	default:
+		text = fmt.Sprintf("%s: incident %s in %s (%s), after %s\n",
+			rec.Standing, got.Incident, rec.Lane, rec.Conversation, time.Since(began).Round(time.Millisecond))
 	}
-	_, err = fmt.Fprintf(w.stdout, "%s: incident %s in %s (%s), after %s\n",
-		rec.Standing, got.Incident, rec.Lane, rec.Conversation, time.Since(began).Round(time.Millisecond))
-	return err
+	return errors.Join(c.print(rec, text), err)
 }
 
 // await asks until the alert is no longer pending or ctx ends, across restarts

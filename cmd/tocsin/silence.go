@@ -1,10 +1,11 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,17 +22,13 @@ func newSilence(w world) *cobra.Command {
 	return cmd
 }
 
-type silenceNewCmd struct {
-	clientFlags
-	length  string
-	until   string
-	because string
-	as      string
-	json    bool
+// silenceAnswer is the daemon's answer when a silence begins or ends.
+type silenceAnswer struct {
+	Silence   alert.Silence `json:"silence"`
+	Incidents int           `json:"incidents"`
 }
 
 func newSilenceNew(w world) *cobra.Command {
-	var c silenceNewCmd
 	cmd := &cobra.Command{
 		Use:   "new MATCHER...",
 		Short: "Silence matching alerts for a time",
@@ -44,69 +41,46 @@ The channel is told when a critical alert is hidden.`,
   tocsin silence list
   tocsin silence end s-k7f2`,
 	}
+	c := newClientCmd(w, cmd)
+	c.addAs(cmd)
+	length := cmd.Flags().String("for", "", "silence for this `DURATION`: 90m, 2h, 7d")
+	until := cmd.Flags().String("until", "", "silence until this `TIME`: 18:00, 2026-01-02 18:00, or 2026-01-02T18:00:00Z")
+	because := cmd.Flags().String("because", "", "`REASON` for other people to see")
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		matchers, err := parseMatchers(args)
 		if err != nil {
 			return orMistyped(cmd, args, err)
 		}
-		return c.run(cmd.Context(), w, matchers)
-	}
-	c.register(cmd)
-	cmd.Flags().StringVar(&c.length, "for", "", "silence for this `DURATION`: 90m, 2h, 7d")
-	cmd.Flags().StringVar(&c.until, "until", "", "silence until this `TIME`: 18:00, 2026-01-02 18:00, or 2026-01-02T18:00:00Z")
-	cmd.Flags().StringVar(&c.because, "because", "", "`REASON` for other people to see")
-	cmd.Flags().StringVar(&c.as, "as", "", "act under this `NAME` (default: your user name)")
-	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
-	return cmd
-}
-
-// silenceAnswer is the daemon's answer to a new silence.
-type silenceAnswer struct {
-	Silence   alert.Silence `json:"silence"`
-	Incidents int           `json:"incidents"`
-}
-
-func (c *silenceNewCmd) run(ctx context.Context, w world, matchers alert.Matchers) error {
-	if err := c.check(matchers); err != nil {
-		return &usageError{err}
-	}
-	body := map[string]any{"matchers": matchers.String(), "why": c.because}
-	if by := c.by(w, c.as); by != "" {
-		body["by"] = by
-	}
-	if c.length != "" {
-		body["for"] = c.length
-	} else {
-		end, err := parseUntil(c.until, time.Now())
+		body, err := silenceBody(matchers, *length, *until)
 		if err != nil {
 			return &usageError{err}
 		}
-		body["ends_at"] = end
+		body["why"], body["by"] = *because, c.by()
+		var answer silenceAnswer
+		if err := c.call(cmd.Context(), http.MethodPost, "/v1/silences", body, &answer); err != nil {
+			return err
+		}
+		s := answer.Silence
+		return c.print(answer, fmt.Sprintf("%s silences %s until %s (%s); tocsin silence end %s ends it\n",
+			s.ID, s.Matchers, clock(s.EndsAt), counted(answer.Incidents, "open incident"), s.ID))
 	}
-	var answer silenceAnswer
-	if err := c.call(ctx, w, request{http.MethodPost, "/v1/silences", body}, &answer); err != nil {
-		return err
-	}
-	if c.json {
-		return writeJSON(w.stdout, answer)
-	}
-	s := answer.Silence
-	_, err := fmt.Fprintf(w.stdout, "%s silences %s until %s (%s); tocsin silence end %s ends it\n",
-		s.ID, s.Matchers, clock(s.EndsAt), counted(int64(answer.Incidents), "open incident"), s.ID)
-	return err
+	return cmd
 }
 
-// check wants matchers and one end.
-func (c *silenceNewCmd) check(matchers alert.Matchers) error {
+// silenceBody asks the daemon for a silence, which needs matchers and one end.
+func silenceBody(matchers alert.Matchers, length, until string) (map[string]any, error) {
 	switch {
 	case len(matchers) == 0:
-		return errors.New("what should be silenced? give matchers such as team=web")
-	case c.length == "" && c.until == "":
-		return errors.New("until when? add --for 2h or --until 18:00")
-	case c.length != "" && c.until != "":
-		return errors.New("--for and --until both say when the silence ends; give one of them")
+		return nil, errors.New("what should be silenced? give matchers such as team=web")
+	case length == "" && until == "":
+		return nil, errors.New("until when? add --for 2h or --until 18:00")
+	case length != "" && until != "":
+		return nil, errors.New("--for and --until both say when the silence ends; give one of them")
+	case length != "":
+		return map[string]any{"matchers": matchers.String(), "for": length}, nil
 	}
-	return nil
+	end, err := parseUntil(until, time.Now())
+	return map[string]any{"matchers": matchers.String(), "ends_at": end}, err
 }
 
 // parseUntil reads a time, in this machine's time zone where it names none. A
@@ -129,4 +103,71 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 		return today.AddDate(0, 0, 1), nil
 	}
 	return today, nil
+}
+
+// silencePage is an answer of GET /v1/silences.
+type silencePage struct {
+	Silences []alert.Silence `json:"silences"`
+}
+
+func newSilenceList(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "list",
+		Short:   "List the silences in effect",
+		Example: "  tocsin silence list --all --json",
+		Args:    noArgs,
+	}
+	c := newClientCmd(w, cmd)
+	all := cmd.Flags().Bool("all", false, "also those that have ended")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		path := "/v1/silences"
+		if *all {
+			path += "?state=all"
+		}
+		var page silencePage
+		if err := c.get(cmd.Context(), path, &page); err != nil {
+			return err
+		}
+		return c.print(page.Silences, page.text())
+	}
+	return cmd
+}
+
+func (p silencePage) text() string {
+	if len(p.Silences) == 0 {
+		return "no silence is in effect\n"
+	}
+	return table(func(line func(cells ...any)) {
+		line("ID", "UNTIL", "HIDDEN", "BY", "MATCHERS", "WHY")
+		for _, s := range p.Silences {
+			until := clock(s.EndsAt)
+			if by := who(s.EndedBy); by != "" {
+				until += " (ended by " + by + ")"
+			}
+			line(s.ID, until, s.Hidden, who(s.By), s.Matchers, brief(s.Why))
+		}
+	})
+}
+
+func newSilenceEnd(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "end ID...",
+		Short:   "End silences early; what is still open is shown then",
+		Example: "  tocsin silence end s-k7f2",
+		Args:    arguments(1, manyArguments, "which silences? give their ids (tocsin silence list lists them)"),
+	}
+	c := newClientCmd(w, cmd)
+	c.addAs(cmd)
+	cmd.ValidArgsFunction = c.complete(manyArguments, silenceIDs())
+	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
+		query := "?" + url.Values{"by": {c.by()}}.Encode()
+		return forEach(c, ids, func(id string) (alert.Silence, error) {
+			var answer silenceAnswer
+			err := c.call(cmd.Context(), http.MethodDelete, "/v1/silences/"+url.PathEscape(strings.ToLower(id))+query, nil, &answer)
+			return answer.Silence, err
+		}, func(s alert.Silence) string {
+			return fmt.Sprintf("%s ended by %s; it hid %s", s.ID, who(s.EndedBy), counted(s.Hidden, "alert"))
+		})
+	}
+	return cmd
 }
