@@ -1,11 +1,6 @@
 package config
 
-import (
-	"encoding/json"
-	"fmt"
-	"io"
-	"text/tabwriter"
-)
+import "encoding/json"
 
 // Setting is one option with its value and where that came from.
 type Setting struct {
@@ -38,25 +33,6 @@ func (l *loader) settings() []Setting {
 
 // Settings returns every option in the order of config/example.yaml.
 func (c *Config) Settings() []Setting { return append([]Setting(nil), c.settings...) }
-
-// Show writes one line for each option: its key, its value with secrets
-// masked, and where the value came from.
-func (c *Config) Show(w io.Writer) error {
-	table := tabwriter.NewWriter(w, 0, 4, 2, ' ', 0)
-	for _, s := range c.settings {
-		value := s.Value
-		if value == "" {
-			value = "(not set)"
-		}
-		if _, err := fmt.Fprintf(table, "%s\t%s\t%s\n", s.Key, value, s.Origin); err != nil {
-			return fmt.Errorf("show configuration: %w", err)
-		}
-	}
-	if err := table.Flush(); err != nil {
-		return fmt.Errorf("show configuration: %w", err)
-	}
-	return nil
-}
 
 // MarshalJSON returns {"file", "settings": [{"key", "value", "origin"}],
 // "warnings": [{"where", "message", "fix"}]} with secrets masked.

@@ -12,13 +12,7 @@ import (
 	"tocsin/config"
 )
 
-type configRoutesCmd struct {
-	at   time.Time
-	json bool
-}
-
 func newConfigRoutes(w world) *cobra.Command {
-	var c configRoutesCmd
 	cmd := &cobra.Command{
 		Use:   "routes [LABEL=VALUE...]",
 		Short: "Explain where an alert with these labels would go, and why",
@@ -29,30 +23,24 @@ read; no daemon is needed.`,
   tocsin config routes --at 2026-01-03T03:00:00+01:00 severity=warning team=web --json`,
 	}
 	flags := daemonFlags(cmd)
-	cmd.Flags().TimeVar(&c.at, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
-	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
-	cmd.RunE = func(_ *cobra.Command, fields []string) error { return c.run(w, flags(), fields) }
+	at := cmd.Flags().Time("at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
+	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
+	cmd.RunE = func(_ *cobra.Command, args []string) error {
+		subject, err := parseSubject(args)
+		if err != nil {
+			return &usageError{err}
+		}
+		cfg, err := config.Load(w.input(flags()))
+		if err != nil {
+			return err
+		}
+		if at.IsZero() {
+			*at = time.Now()
+		}
+		x := explain(cfg.Routing, subject, *at)
+		return w.print(*asJSON, x, x.text())
+	}
 	return cmd
-}
-
-func (c *configRoutesCmd) run(w world, flags map[string]string, fields []string) error {
-	subject, err := parseSubject(fields)
-	if err != nil {
-		return &usageError{err}
-	}
-	cfg, err := config.Load(w.input(flags))
-	if err != nil {
-		return err
-	}
-	at := c.at
-	if at.IsZero() {
-		at = time.Now()
-	}
-	x := explain(cfg.Routing, subject, at)
-	if c.json {
-		return writeJSON(w.stdout, x)
-	}
-	return x.print(w.stdout)
 }
 
 // parseSubject reads what the arguments say about the alert.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -69,6 +68,7 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	plan := r.Plan(s)
 	x := explanation{
 		Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Route: plan.Route, To: []stop{},
+		Quiet: explainQuiet(plan.Quiet, s.Severity, at), Escalation: explainSteps(plan),
 		Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
 	}
 	if plan.HoldUnsure {
@@ -79,15 +79,16 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	}
 	reached := true
 	for n, route := range r.Routes {
-		matched := slices.Contains(plan.Matched, n)
-		x.Routes = append(x.Routes, newRouteResult(route, s, reached, matched))
-		reached = reached && (!matched || route.Continue)
+		result := routeResult{Name: route.Name, Asked: reached, Takes: slices.Contains(plan.Matched, n), Continue: route.Continue, Matchers: []matcherResult{}}
+		for _, m := range route.Matchers {
+			result.Matchers = append(result.Matchers, matcherResult{m.String(), s.Value(m.Name), m.Match(s)})
+		}
+		x.Routes = append(x.Routes, result)
+		reached = reached && (!result.Takes || route.Continue)
 	}
 	for _, st := range plan.Stops {
 		x.To = append(x.To, stop{st.Lane, orNone(st.Mention)})
 	}
-	x.Quiet = explainQuiet(plan.Quiet, s.Severity, at)
-	x.Escalation = explainSteps(plan)
 	return x
 }
 
@@ -113,14 +114,6 @@ func explainSteps(plan alert.Plan) []step {
 		steps = append(steps, next)
 	}
 	return steps
-}
-
-func newRouteResult(route alert.Route, s alert.Subject, reached, matched bool) routeResult {
-	a := routeResult{Name: route.Name, Asked: reached, Takes: matched, Continue: route.Continue, Matchers: []matcherResult{}}
-	for _, m := range route.Matchers {
-		a.Matchers = append(a.Matchers, matcherResult{m.String(), s.Value(m.Name), m.Match(s)})
-	}
-	return a
 }
 
 func explainQuiet(q *alert.Quiet, severity alert.Severity, at time.Time) *quietNow {
@@ -153,33 +146,30 @@ func short(d time.Duration) string {
 	return s
 }
 
-func (x explanation) print(out io.Writer) error {
-	var b strings.Builder
+func (x explanation) text() string {
+	text := ""
 	for _, r := range x.Routes {
-		r.print(&b)
+		text += r.text()
 	}
 	if len(x.Routes) == 0 {
-		b.WriteString("There are no routes: an alert goes to the channel it names, or to the default channel.\n")
+		text = "There are no routes: an alert goes to the channel it names, or to the default channel.\n"
 	}
-	fmt.Fprintf(&b, "\nThe incident's route is %s. It goes to:\n", x.Route)
+	text += fmt.Sprintf("\nThe incident's route is %s. It goes to:\n", x.Route)
 	for _, s := range x.To {
-		fmt.Fprintf(&b, "  %s, %s\n", s.Conversation, pings(s.Pings))
+		text += fmt.Sprintf("  %s\n", s)
 	}
-	x.printQuiet(&b)
-	x.printEscalation(&b)
+	text += x.Quiet.text() + x.escalationText()
 	if x.Remind != "" {
-		fmt.Fprintf(&b, "Whoever acknowledges it is reminded every %s until it is resolved.\n", x.Remind)
+		text += fmt.Sprintf("Whoever acknowledges it is reminded every %s until it is resolved.\n", x.Remind)
 	}
 	broadcast := "not shown"
 	if x.Broadcast {
 		broadcast = "shown"
 	}
-	fmt.Fprintf(&b, "Threads show %s; important replies are %s in the channel as well. If Slack's answer to a post is lost: %s.\n", x.Thread, broadcast, x.WhenUnsure)
-	_, err := io.WriteString(out, strings.Map(visible, b.String()))
-	return err
+	return text + fmt.Sprintf("Threads show %s; important replies are %s in the channel as well. If Slack's answer to a post is lost: %s.\n", x.Thread, broadcast, x.WhenUnsure)
 }
 
-func (r routeResult) print(b *strings.Builder) {
+func (r routeResult) text() string {
 	result := "does not match"
 	switch {
 	case !r.Asked:
@@ -189,20 +179,19 @@ func (r routeResult) print(b *strings.Builder) {
 	case r.Takes:
 		result = "matches"
 	}
-	fmt.Fprintf(b, "Route %s %s:\n", r.Name, result)
+	text := fmt.Sprintf("Route %s %s:\n", r.Name, result)
 	if len(r.Matchers) == 0 {
-		b.WriteString("  true   (no matchers: it matches everything)\n")
+		text += "  true   (no matchers: it matches everything)\n"
 	}
 	for _, m := range r.Matchers {
-		fmt.Fprintf(b, "  %-5t  %s, the value is %q\n", m.True, m.Matcher, m.Value)
+		text += fmt.Sprintf("  %-5t  %s, the value is %q\n", m.True, m.Matcher, m.Value)
 	}
+	return text
 }
 
-func (x explanation) printQuiet(b *strings.Builder) {
-	q := x.Quiet
+func (q *quietNow) text() string {
 	if q == nil {
-		b.WriteString("No quiet hours.\n")
-		return
+		return "No quiet hours.\n"
 	}
 	days := "every day"
 	if len(q.Days) > 0 {
@@ -212,29 +201,31 @@ func (x explanation) printQuiet(b *strings.Builder) {
 	if q.Holds {
 		effect = "it is held back until " + q.Until.Format("Mon 2006-01-02 15:04 MST")
 	}
-	fmt.Fprintf(b, "Quiet hours are %s to %s in %s, %s, for severities below %s: %s.\n", q.From, q.Till, q.Zone, days, q.Below, effect)
+	return fmt.Sprintf("Quiet hours are %s to %s in %s, %s, for severities below %s: %s.\n", q.From, q.Till, q.Zone, days, q.Below, effect)
 }
 
-func (x explanation) printEscalation(b *strings.Builder) {
+func (x explanation) escalationText() string {
 	if len(x.Escalation) == 0 {
-		b.WriteString("No escalation.\n")
-		return
+		return "No escalation.\n"
 	}
-	b.WriteString("While nobody has acknowledged it:\n")
+	text := "While nobody has acknowledged it:\n"
 	for _, s := range x.Escalation {
-		fmt.Fprintf(b, "  after %s\n", s.After)
+		text += fmt.Sprintf("  after %s\n", s.After)
 		for _, to := range s.Posts {
-			fmt.Fprintf(b, "    it is posted to %s, %s\n", to.Conversation, pings(to.Pings))
+			text += fmt.Sprintf("    it is posted to %s\n", to)
 		}
 		for _, to := range s.Tells {
-			fmt.Fprintf(b, "    its thread in %s shows that nobody has acknowledged it, %s\n", to.Conversation, pings(to.Pings))
+			text += fmt.Sprintf("    its thread in %s shows that nobody has acknowledged it, %s\n", to.Conversation, to.pings())
 		}
 	}
+	return text
 }
 
-func pings(who []string) string {
-	if len(who) == 0 {
+func (s stop) String() string { return s.Conversation + ", " + s.pings() }
+
+func (s stop) pings() string {
+	if len(s.Pings) == 0 {
 		return "notifying nobody"
 	}
-	return "notifying " + strings.Join(who, ", ")
+	return "notifying " + strings.Join(s.Pings, ", ")
 }

@@ -25,7 +25,7 @@ func newRoot(w world) *cobra.Command {
 	showVersion := root.Flags().Bool("version", false, "print the version")
 	root.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *showVersion {
-			return versionCmd{}.run(w)
+			return printVersion(w, false)
 		}
 		return cmd.Help()
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -12,29 +11,22 @@ import (
 // version is set by the linker: -X main.version=v1.2.3.
 var version = ""
 
-type versionCmd struct{ json bool }
-
 func newVersion(w world) *cobra.Command {
-	var c versionCmd
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Print the version",
 		Example: "  tocsin version --json",
 		Args:    noArgs,
-		RunE:    func(*cobra.Command, []string) error { return c.run(w) },
 	}
-	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
+	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
+	cmd.RunE = func(*cobra.Command, []string) error { return printVersion(w, *asJSON) }
 	return cmd
 }
 
-// run prints the version, and what it was built with.
-func (c versionCmd) run(w world) error {
-	v := versionName()
-	if c.json {
-		return json.NewEncoder(w.stdout).Encode(map[string]string{"version": v, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
-	}
-	_, err := fmt.Fprintf(w.stdout, "tocsin %s (%s, %s/%s)\n", v, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-	return err
+// printVersion prints the version, and what it was built with.
+func printVersion(w world, asJSON bool) error {
+	built := map[string]string{"version": versionName(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
+	return w.print(asJSON, built, fmt.Sprintf("tocsin %s (%s, %s)\n", built["version"], built["go"], built["platform"]))
 }
 
 // versionName is the release, or else the commit it was built from.
