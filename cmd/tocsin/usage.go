@@ -12,33 +12,18 @@ import (
 	"tocsin/alert"
 )
 
-// newHelp shows the help of the command its arguments name. Unlike cobra's
-// own, it fails when there is no such command.
-func newHelp() *cobra.Command {
-	return &cobra.Command{
-		Use:   "help [COMMAND]",
-		Short: "Show the help of a command",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			found, rest, err := cmd.Root().Find(args)
-			if err != nil || found.HasSubCommands() && len(rest) > 0 {
-				return unknownCommand(found, rest[0])
-			}
-			found.InitDefaultHelpFlag() // cobra does it only for the command that runs
-			return found.Help()
-		},
-		ValidArgsFunction: func(cmd *cobra.Command, args []string, toComplete string) ([]cobra.Completion, cobra.ShellCompDirective) {
-			parent, _, err := cmd.Root().Find(args)
-			if err != nil {
-				return nil, cobra.ShellCompDirectiveNoFileComp
-			}
-			var names []cobra.Completion
-			for _, sub := range parent.Commands() {
-				if sub.IsAvailableCommand() && strings.HasPrefix(sub.Name(), toComplete) {
-					names = append(names, cobra.CompletionWithDesc(sub.Name(), sub.Short))
-				}
-			}
-			return names, cobra.ShellCompDirectiveNoFileComp
-		},
+// addHelp adds cobra's command help, which here fails when there is no such command.
+func addHelp(root *cobra.Command) {
+	root.InitDefaultHelpCmd()
+	help, _, _ := root.Find([]string{"help"}) // it was just added
+	help.Use, help.Short, help.Long, help.Run = "help [COMMAND]", "Show the help of a command", "", nil
+	help.RunE = func(_ *cobra.Command, args []string) error {
+		found, rest, err := root.Find(args)
+		if err != nil || found.HasSubCommands() && len(rest) > 0 {
+			return unknownCommand(found, rest[0])
+		}
+		found.InitDefaultHelpFlag() // cobra does it only for the command that runs
+		return found.Help()
 	}
 }
 
@@ -68,39 +53,19 @@ func arguments(least, most int, remedy string) cobra.PositionalArgs {
 const manyArguments = 1000000
 
 func unknownCommand(parent *cobra.Command, name string) error {
-	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, didYouMean(commandsLike(parent, name)))}
+	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, didYouMean(name, subcommands(parent)))}
 }
 
-// commandsLike lists the subcommands that name may be meant for.
-func commandsLike(parent *cobra.Command, name string) []string {
+// didYouMean ends a message with the words that typed may be meant for: those
+// that begin with it, or that have one other letter in every three.
+func didYouMean(typed string, words []string) string {
 	var like []string
-	for _, sub := range parent.Commands() {
-		if sub.IsAvailableCommand() && mistyped(name, sub.Name()) {
-			like = append(like, sub.Name())
+	for _, word := range words {
+		wrong := max(1, len(word)/3)
+		if strings.HasPrefix(word, typed) || alert.Distance(typed, word, wrong) <= wrong {
+			like = append(like, word)
 		}
 	}
-	return like
-}
-
-// flagsLike lists the flags that name may be meant for.
-func flagsLike(cmd *cobra.Command, name string) []string {
-	var like []string
-	cmd.Flags().VisitAll(func(f *pflag.Flag) {
-		if mistyped(name, f.Name) {
-			like = append(like, "--"+f.Name)
-		}
-	})
-	return like
-}
-
-// mistyped reports whether typed is the beginning of word, or word with one
-// wrong letter in every three.
-func mistyped(typed, word string) bool {
-	wrong := max(1, len(word)/3)
-	return strings.HasPrefix(word, typed) || alert.Distance(typed, word, wrong) <= wrong
-}
-
-func didYouMean(like []string) string {
 	if len(like) == 0 {
 		return ""
 	}
@@ -110,7 +75,7 @@ func didYouMean(like []string) string {
 // orMistyped is err, or what was meant if the first argument looks like a
 // mistyped command of cmd.
 func orMistyped(cmd *cobra.Command, args []string, err error) error {
-	if len(commandsLike(cmd, args[0])) > 0 {
+	if didYouMean(args[0], subcommands(cmd)) != "" {
 		return unknownCommand(cmd, args[0])
 	}
 	return err
@@ -118,11 +83,15 @@ func orMistyped(cmd *cobra.Command, args []string, err error) error {
 
 // subcommandRequired is what a command that does nothing by itself runs.
 func subcommandRequired(cmd *cobra.Command, _ []string) error {
+	return &usageError{fmt.Errorf("%s needs one of its commands: %s", cmd.CommandPath(), strings.Join(subcommands(cmd), ", "))}
+}
+
+func subcommands(cmd *cobra.Command) []string {
 	var names []string
 	for _, sub := range cmd.Commands() {
 		names = append(names, sub.Name())
 	}
-	return &usageError{fmt.Errorf("%s needs one of its commands: %s", cmd.CommandPath(), strings.Join(names, ", "))}
+	return names
 }
 
 // flagError says what is wrong with a flag, once and with the remedy.
@@ -132,8 +101,10 @@ func flagError(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("unknown flag -%s", unknown.GetSpecifiedName())}
 	}
 	if ok {
-		name := unknown.GetSpecifiedName()
-		return &usageError{fmt.Errorf("unknown flag --%s%s", name, didYouMean(flagsLike(cmd, name)))}
+		var flags []string
+		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
+		name := "--" + unknown.GetSpecifiedName()
+		return &usageError{fmt.Errorf("unknown flag %s%s", name, didYouMean(name, flags))}
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return &usageError{fmt.Errorf("--%s needs a value", missing.GetFlag().Name)}
