@@ -13,6 +13,9 @@ import (
 const (
 	// TopLines is the most incidents that the digest itself names.
 	TopLines = 10
+	// MaxMembers is the most incidents in one digest. It bounds how long the store
+	// is busy with one, and the memory for its list.
+	MaxMembers = 2500
 	// ListPage is the most incidents in one reply of the list.
 	ListPage = 20
 	// ListLongPage is the same for a list that Slack refused as a file.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"time"
 )
 
 // MustSay reports whether a note has to be sent even when a digest shows its
@@ -58,6 +59,22 @@ func (c Claim) Flooded(front []Delivery) bool {
 // Gathers reports whether the digest that this claim makes includes a delivery.
 func (c Claim) Gathers(d Delivery) bool {
 	return d.Kind == Post && d.State == Pending && !d.NextAt.After(c.Now)
+}
+
+// NewDigest returns the digest of a number of posts of one lane, the first of
+// which is given, and the delivery that posts it.
+func NewDigest(first Delivery, members int, now time.Time) (Incident, Delivery) {
+	i := Incident{
+		ID: "digest-" + NewID(), Route: "digest", Version: 1, State: StateDigest, Severity: Error, Count: members,
+		Title: fmt.Sprintf("%d alerts in one digest", members), FirstAt: now, LastAt: now, Lanes: []string{first.Lane},
+	}
+	if first.Priority == 0 {
+		i.Severity = Critical
+	}
+	return i, Delivery{
+		ID: NewID(), Lane: first.Lane, Kind: Digest, State: Pending, Incident: i.ID, Priority: first.Priority,
+		CreatedAt: first.CreatedAt, NextAt: now,
+	}
 }
 
 // Waiting is an unfinished delivery in the queue of one card.

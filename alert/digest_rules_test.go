@@ -101,6 +101,19 @@ func TestADigestIsMadeOfPostsThatHaveWaited(t *testing.T) {
 	}
 }
 
+func TestADigestTakesThePlaceOfItsFirstPost(t *testing.T) {
+	for priority, severity := range []alert.Severity{alert.Critical, alert.Error} {
+		first := alert.Delivery{ID: "d1", Lane: "#db", Kind: alert.Post, Priority: priority, CreatedAt: noon.Add(-time.Minute), NextAt: noon.Add(-time.Second)}
+		i, d := alert.NewDigest(first, 12, noon)
+		if i.State != alert.StateDigest || i.Severity != severity || i.Count != 12 || i.Title != "12 alerts in one digest" || i.Lanes[0] != "#db" {
+			t.Errorf("the digest is %+v", i)
+		}
+		if d.Kind != alert.Digest || d.Incident != i.ID || d.Priority != priority || !d.CreatedAt.Equal(first.CreatedAt) || !d.NextAt.Equal(noon) || d.ID == first.ID {
+			t.Errorf("its delivery is %+v", d)
+		}
+	}
+}
+
 // The deliveries of the tables below, numbered by their order.
 func waiting(seq int64, kind alert.Kind) alert.Waiting {
 	w := alert.Waiting{Delivery: alert.Delivery{Seq: seq, Kind: kind, State: alert.Pending}}

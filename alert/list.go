@@ -1,13 +1,11 @@
 package alert
 
-// ListFileBytes is about how many bytes of one file are what alerts say. A list
-// that says more is several files, so that none has to be held in memory as a
-// whole.
+// ListFileBytes is about how many bytes of alerts one file lists. A longer list is
+// several files, so that it is never in memory as a whole.
 const ListFileBytes = 4 << 20
 
-// ListNotes decides in which parts the thread of a digest gets the complete
-// list: as text, or as files when it is long. sizes are the bytes that each
-// incident says, in the order of the list.
+// ListNotes splits the complete list of a digest into parts: replies, or files
+// when it is long. sizes are the bytes of each incident, in the order of the list.
 func ListNotes(sizes []int) []Note {
 	if len(sizes) < ListAsFile {
 		return listPages(0, len(sizes), ListPage)
@@ -15,14 +13,12 @@ func ListNotes(sizes []int) []Note {
 	return listFiles(sizes, ListFileBytes)
 }
 
-// RefusesFile reports whether Slack did not take a part of a list because it is
-// a file.
+// RefusesFile reports whether Slack refused a part of a list because it is a file.
 func (o Outcome) RefusesFile(kind Kind, n Note) bool {
 	return kind == List && n.Topic == TopicFile && o.State == Pending && o.Plain
 }
 
-// AsText returns the parts in which a list is sent as text when Slack does not
-// take it as a file.
+// AsText splits the list of a file that Slack refused into replies.
 func (n Note) AsText() []Note { return listPages(n.From, n.Count, ListLongPage) }
 
 // listPages splits count incidents behind the first from into parts of a length.
@@ -33,8 +29,8 @@ func listPages(from, count, length int) (parts []Note) {
 	return parts
 }
 
-// listFiles splits incidents of these sizes into parts, each ended by the one
-// that brings it to most.
+// listFiles splits incidents of these sizes into parts. A part ends with the
+// incident that brings it to most bytes.
 func listFiles(sizes []int, most int) (parts []Note) {
 	full := most
 	for n, size := range sizes {

@@ -24,9 +24,9 @@ type Settlement struct {
 	Dead bool
 }
 
-// Settle decides what the end of a delivery means. A dead one takes the alerts
-// with it that nothing else will show: not those that the card shows already,
-// and not those that are held back or that wait for an edit of a digest.
+// Settle decides what the end of a delivery means. With a dead one, the alerts die
+// that nothing else will show: not those that the card shows already, that are
+// held back, or that wait for an edit of a digest.
 func (e Ended) Settle() Settlement {
 	switch e.State {
 	case Delivered:

@@ -212,7 +212,7 @@ func BenchmarkDigest(b *testing.B) {
 		b.StopTimer()
 		d := openBench(b)
 		var serial atomic.Int64
-		c := benchChange(gatherMost, &serial)
+		c := benchChange(alert.MaxMembers, &serial)
 		for n, i := range c.Incidents {
 			c.Deliveries[n].Lane, c.Alerts[n].Lane, c.Incidents[n].Lanes = "#db", "#db", []string{"#db"}
 			for _, topic := range []alert.Topic{alert.TopicRefired, alert.TopicNote} {
@@ -227,7 +227,7 @@ func BenchmarkDigest(b *testing.B) {
 		b.StartTimer()
 		before := cpuTime(b)
 		j, _, err := d.Claim(context.Background(), alert.Claim{Lane: "#db", Now: at(9), Posts: true, DigestAbove: 5})
-		if err != nil || j.Digest == nil || j.Digest.Total != gatherMost {
+		if err != nil || j.Digest == nil || j.Digest.Total != alert.MaxMembers {
 			b.Fatal(err, j.Digest)
 		}
 		if err := d.Finish(context.Background(), outcome(j, alert.Delivered, at(9))); err != nil {

@@ -35,7 +35,7 @@ const (
 	shownPosts = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = 'listed in a digest',
 		conversation = ?, ts = ?
 	WHERE digest = ? AND kind = {post} AND stage = 3`
-	unlistQuery = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = 'listed anew'
+	unlistQuery = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = 'listed again'
 	WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind = {list}`
 	undonePosts = `UPDATE deliveries SET state = {dead}, stage = NULL, done_at = ?, reason = ?, class = ?, attempts = attempts + ?
 	WHERE digest = ? AND kind = {post} AND stage = 3`
@@ -65,12 +65,13 @@ func (w *writer) finishDigest(ctx context.Context, a *attempt) error {
 	return w.advance(ctx, a.at)
 }
 
+// settleDigest writes what the ending means for the digest's incidents.
 func (w *writer) settleDigest(ctx context.Context, a *attempt, ending alert.DigestEnding) error {
 	switch ending {
 	case alert.DigestCurrent:
 		return w.fold(ctx, a)
 	case alert.DigestLost:
-		return w.moveMembersAlerts(ctx, a, lostAlerts, a.n, a.Reason, a.at.lane, a.drawn, a.at.incident)
+		return w.moveAlerts(ctx, a, lostAlerts, a.n, a.Reason, a.at.lane, a.drawn, a.at.incident)
 	case alert.DigestEdited:
 		if err := w.setCard(ctx, a); err != nil {
 			return err
@@ -85,8 +86,9 @@ func (w *writer) settleDigest(ctx context.Context, a *attempt, ending alert.Dige
 	return nil
 }
 
+// fold settles the alerts that the digest has shown.
 func (w *writer) fold(ctx context.Context, a *attempt) error {
-	return w.moveMembersAlerts(ctx, a, foldedAlerts, a.n, a.at.lane, a.drawn, a.at.incident)
+	return w.moveAlerts(ctx, a, foldedAlerts, a.n, a.at.lane, a.drawn, a.at.incident)
 }
 
 // show makes the digest the card of all its incidents and adds its list to its
@@ -134,7 +136,7 @@ func (w *writer) unlist(ctx context.Context, a *attempt) error {
 // alerts, so that a person can decide about each.
 func (w *writer) undoDigest(ctx context.Context, a *attempt) error {
 	g := a.at.incident
-	if err := w.moveMembersAlerts(ctx, a, undoneAlerts, g, a.n, a.Reason, a.at.lane, g); err != nil {
+	if err := w.moveAlerts(ctx, a, undoneAlerts, g, a.n, a.Reason, a.at.lane, g); err != nil {
 		return err
 	}
 	dead, err := w.exec(ctx, undonePosts, micros(a.Now), a.Reason, string(a.Class), a.Attempts, g)
@@ -176,22 +178,4 @@ func (w *writer) addOfDigest(ctx context.Context, at cardKey, d alert.Delivery, 
 	w.deliveries++
 	d.ID, d.State, d.Priority = alert.NewID(), alert.Pending, 1
 	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, lane: at.lane, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
-}
-
-// moveMembersAlerts is moveAlerts for the alerts of all incidents of a digest.
-func (w *writer) moveMembersAlerts(ctx context.Context, a *attempt, update string, args ...any) error {
-	moved := map[alert.Standing]int64{}
-	err := w.each(ctx, update, func(s scanner) error {
-		var incident int64
-		var to alert.Standing
-		err := s.Scan(&incident, word(&to))
-		moved[to]++
-		w.settled[cardKey{incident, a.at.lane}] = struct{}{}
-		return err
-	}, args...)
-	for to, n := range moved {
-		w.count(a.at.lane, to, n)
-		w.count(a.at.lane, alert.StandPending, -n)
-	}
-	return err
 }

@@ -23,8 +23,8 @@ type flood struct {
 // TestDigestsLoseNothingWhateverHappens holds that, whatever was committed,
 // held back, silenced, claimed, finished and cut off: the ledger agrees with the
 // rows at any instant, nothing is claimed that a digest stands for, no incident
-// overtakes itself, what must be said is never covered by a digest, and once
-// everything goes well nothing is owed and nothing pending.
+// overtakes itself, no digest replaces a reply that has to be sent, and once
+// everything succeeds nothing is pending.
 func TestDigestsLoseNothingWhateverHappens(t *testing.T) {
 	dir := t.TempDir()
 	empty := emptyStore(t)
@@ -81,7 +81,7 @@ func (f *flood) change(t *rapid.T) {
 	f.commit(i, rapid.Bool().Draw(t, "reply"))
 }
 
-// release owes the card of an incident that was held back; its alerts wait for it.
+// release posts the card of an incident that was held back; its alerts wait for it.
 func (f *flood) release(i alert.Incident) {
 	c := alert.Change{Incidents: []alert.Incident{i}}
 	if !i.HeldUntil.IsZero() {
@@ -138,7 +138,7 @@ func (f *flood) send(t *rapid.T) {
 		return
 	}
 	if job.Kind == alert.Update && job.Card.TS == "" {
-		state = alert.Dead // an outbox posts it anew; here it is enough that it ends
+		state = alert.Dead // the outbox would post a new card; here it is enough that it ends
 	}
 	o := outcome(job, state, f.now())
 	o.Plain = state == alert.Pending && job.Kind == alert.List
@@ -176,7 +176,7 @@ func (f *flood) check(t *rapid.T) {
 	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE state = {superseded} AND kind = {reply} AND note LIKE '%unanswered%' AND reason = 'listed in a digest'",
 		func(s scanner) error { return s.Scan(&covered) }))
 	if covered > 0 {
-		t.Fatalf("%d replies that must be said were covered", covered)
+		t.Fatalf("%d replies that have to be sent were superseded", covered)
 	}
 	for standing, n := range byStanding(l.Total) {
 		if n != rows[standing] {
@@ -204,10 +204,10 @@ func (f *flood) settle() {
 	f.check(f.t)
 	l, err := f.d.Ledger(context.Background())
 	f.ok(err)
-	owed := 0
+	left := 0
 	f.ok(f.d.each(context.Background(), "SELECT count(*) FROM deliveries WHERE stage IS NOT NULL OR state IN ({pending}, {sending})",
-		func(s scanner) error { return s.Scan(&owed) }))
-	if l.Total.Pending != 0 || owed != 0 {
-		f.t.Fatalf("%d alerts are pending and %d deliveries owed for ever", l.Total.Pending, owed)
+		func(s scanner) error { return s.Scan(&left) }))
+	if l.Total.Pending != 0 || left != 0 {
+		f.t.Fatalf("%d alerts and %d deliveries are pending for ever", l.Total.Pending, left)
 	}
 }

@@ -33,11 +33,11 @@ const (
 	// post is delivered, the others are folded into the card.
 	shownAlerts = `UPDATE alerts SET shown = ?,
 		standing = CASE WHEN delivery = ? THEN {delivered} ELSE {folded} END
-	WHERE incident = ? AND lane = ? AND standing = {pending} AND version <= ? RETURNING standing`
+	WHERE incident = ? AND lane = ? AND standing = {pending} AND version <= ? RETURNING incident, standing`
 	redrawsQuery = `SELECT 1 FROM deliveries
 		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> {reply} LIMIT 1`
 	deadAlerts = `UPDATE alerts SET shown = ?, standing = {dead}, reason = ?
-	WHERE incident = ? AND lane = ? AND standing = {pending} RETURNING standing`
+	WHERE incident = ? AND lane = ? AND standing = {pending} RETURNING incident, standing`
 	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN {update} THEN 2 ELSE 1 END
 	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
 )
@@ -180,7 +180,7 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// done takes the delivery out of its queue.
+// done removes the delivery from its queue.
 func (w *writer) done(ctx context.Context, a *attempt) error {
 	if a.State == alert.Dead {
 		w.buried++
@@ -248,20 +248,21 @@ func (w *writer) saveConversation(ctx context.Context, a *attempt) error {
 	return w.setConversation(ctx, cmp.Or(a.via, a.lane), a.Sent.Conversation)
 }
 
-// moveAlerts runs an update that takes alerts out of pending, counts them in the
-// ledger, and has those woken who wait for them.
+// moveAlerts runs an update that moves alerts out of pending, counts them in the
+// ledger, and wakes those who wait for them.
 func (w *writer) moveAlerts(ctx context.Context, a *attempt, update string, args ...any) error {
 	moved := map[alert.Standing]int64{}
 	err := w.each(ctx, update, func(s scanner) error {
+		var incident int64
 		var to alert.Standing
-		err := s.Scan(word(&to))
+		err := s.Scan(&incident, word(&to))
 		moved[to]++
+		w.settled[cardKey{incident, a.at.lane}] = struct{}{}
 		return err
 	}, args...)
 	for to, n := range moved {
 		w.count(a.at.lane, to, n)
 		w.count(a.at.lane, alert.StandPending, -n)
-		w.settled[a.at] = struct{}{}
 	}
 	return err
 }

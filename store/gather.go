@@ -2,15 +2,10 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"tocsin/alert"
 )
-
-// gatherMost is how many incidents one digest stands for at most; it bounds how
-// long the store is busy with one, and what has to be held in memory.
-const gatherMost = 2500
 
 // frontExtra is how many rows more than claim.DigestAbove are looked at, for
 // replies among the posts. When there are more, those are sent first and the
@@ -28,9 +23,8 @@ const (
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = {post}`
 )
 
-// gather returns what is to be sent in place of first, the head of its lane: a
-// digest that stands for it and others when too many have been waiting, else
-// first itself.
+// gather returns first, the head of its lane, or the digest that replaces it and
+// others when too many have been waiting.
 func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head, error) {
 	d := first.claimed.Delivery
 	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || first.front <= c.DigestAbove {
@@ -41,7 +35,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	if err != nil || !c.Flooded(front) {
 		return first, err
 	}
-	posts, err := w.deliveriesOf(ctx, postsQuery, lane, d.Priority, gatherMost)
+	posts, err := w.deliveriesOf(ctx, postsQuery, lane, d.Priority, alert.MaxMembers)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +55,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	return w.newDigest(ctx, c.Now, d, len(gathered))
 }
 
-// deliveriesOf loads what decides whether a digest gathers deliveries.
+// deliveriesOf loads the fields by which Claim decides about a digest.
 func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([]alert.Delivery, error) {
 	var all []alert.Delivery
 	err := w.each(ctx, query, func(s scanner) error {
@@ -75,19 +69,13 @@ func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([
 	return all, err
 }
 
-// newDigest writes the stand-in for the posts that are numbered with it, and
-// the delivery that shows it. That goes first in its lane, as the posts would,
-// so its number is below all others.
-func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delivery, members int) (*head, error) {
+// newDigest writes the digest of the posts that are numbered with it, and the
+// delivery that posts it. That is the first of its lane, as the posts were, so its
+// number is below all others.
+func (w *writer) newDigest(ctx context.Context, now time.Time, first alert.Delivery, members int) (*head, error) {
 	w.deliveries++
-	at := keys{n: -w.deliveries, lane: w.lanes.byName[like.Lane].n, incident: w.incidents}
-	i := alert.Incident{
-		ID: "digest-" + alert.NewID(), Route: "digest", Version: 1, State: alert.StateDigest, Severity: alert.Error,
-		Title: fmt.Sprintf("%d alerts in one digest", members), Count: members, FirstAt: now, LastAt: now, Lanes: []string{like.Lane},
-	}
-	if like.Priority == 0 {
-		i.Severity = alert.Critical
-	}
+	at := keys{n: -w.deliveries, lane: w.lanes.byName[first.Lane].n, incident: w.incidents}
+	i, d := alert.NewDigest(first, members, now)
 	var t incidentText
 	var err error
 	if t.body, err = encodeIncident(&i); err != nil {
@@ -98,10 +86,6 @@ func (w *writer) newDigest(ctx context.Context, now time.Time, like alert.Delive
 	}
 	if err := w.insert(ctx, w.into.incidents, peopleArgs(plainArgs(nil, w.incidents, &i, t), &i, t)); err != nil {
 		return nil, err
-	}
-	d := alert.Delivery{
-		ID: alert.NewID(), Lane: like.Lane, Kind: alert.Digest, State: alert.Pending, Priority: like.Priority,
-		CreatedAt: like.CreatedAt, NextAt: now,
 	}
 	if err := w.insert(ctx, w.into.deliveries, at.deliveryArgs(nil, &d, "", stagePost)); err != nil {
 		return nil, err

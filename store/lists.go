@@ -38,8 +38,8 @@ func (w *writer) addParts(ctx context.Context, a *attempt, notes []alert.Note) e
 	return err
 }
 
-// sendAsText ends a file that Slack does not take, and adds what it lists as
-// text. The edit that waits behind the file is added again behind that.
+// sendAsText ends a file that Slack refuses and adds its part of the list as text.
+// The edit that waits behind the file is added again behind that.
 func (w *writer) sendAsText(ctx context.Context, a *attempt, file alert.Note) error {
 	a.State = alert.Superseded
 	if err := w.done(ctx, a); err != nil {
@@ -65,8 +65,8 @@ const lineQuery = `SELECT i.id, i.severity, i.state, CASE WHEN ? > 0 THEN coales
 		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
 	WHERE d.digest = ? AND d.kind = {post} ORDER BY d.n LIMIT ? OFFSET ?`
 
-// summarise adds to the job of a digest what it shows, as of now: that is never
-// less than was true when it was claimed.
+// summarise adds what the digest shows to its job, as it is now, which may be
+// newer than the claim.
 func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error {
 	if job.Incident.State != alert.StateDigest {
 		return nil
@@ -82,7 +82,7 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 		return nil
 	}
 	var tally alert.Tally
-	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, gatherMost, 0)
+	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, alert.MaxMembers, 0)
 	*job.Digest = tally.Summary()
 	return errors.Join(err, d.each(ctx, `SELECT ts FROM deliveries WHERE digest = ? AND kind = {list} AND state = {delivered} ORDER BY n LIMIT 1`,
 		func(s scanner) error {
@@ -91,6 +91,7 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 		}, digest))
 }
 
+// eachLine reads a part of a digest's list; args are those of lineQuery.
 func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) error {
 	return d.each(ctx, lineQuery, func(s scanner) error {
 		var l alert.Line

@@ -45,7 +45,7 @@ func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, 
 		var job alert.Job
 		if job, err = h.job(); err == nil && job.Incident.State == alert.StateDigest {
 			job.Digest = &alert.Summary{Read: func(ctx context.Context) (lines []alert.Line, err error) {
-				err = d.eachLine(ctx, func(l alert.Line) { lines = append(lines, l) }, 1, h.incident.n, gatherMost, 0)
+				err = d.eachLine(ctx, func(l alert.Line) { lines = append(lines, l) }, 1, h.incident.n, alert.MaxMembers, 0)
 				return lines, err
 			}}
 		}

@@ -45,7 +45,7 @@ func deliver(t *testing.T, d *DB, j alert.Job, seconds int) string {
 	return o.Sent.TS
 }
 
-// drain delivers all that is owed and says what it was.
+// drain delivers everything that is pending and returns the kinds.
 func drain(t *testing.T, d *DB, seconds int) string {
 	t.Helper()
 	got := ""
@@ -73,7 +73,7 @@ func happen(t *testing.T, d *DB, id string, with func(i *alert.Incident)) alert.
 
 func resolve(i *alert.Incident) { i.State = alert.StateResolved }
 
-// testDigestPings: who was to be told by the cards is told by the digest.
+// testDigestPings: a digest pings everybody whom its cards would have pinged.
 func testDigestPings(t *testing.T, d *DB) {
 	for k := range 8 {
 		i := incident(fmt.Sprint("pings-", k), "#db", 1)
@@ -331,7 +331,7 @@ func testDigestFile(t *testing.T, d *DB) {
 		t.Errorf("the list of 130 is %+v", j.Note)
 	}
 	o := outcome(j, alert.Pending, at(11))
-	o.Plain, o.NextAt = true, at(11) // Slack takes no file
+	o.Plain, o.NextAt = true, at(11) // Slack refuses files
 	must(t, d.Finish(t.Context(), o))
 	listed := 0
 	for range 2 {

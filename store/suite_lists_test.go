@@ -43,7 +43,7 @@ func testDigestFiles(t *testing.T, d *DB) {
 		t.Errorf("the first file lists %d: %+v", first, refused.Note)
 	}
 	o := outcome(refused, alert.Pending, at(11))
-	o.Plain, o.NextAt = true, at(11) // Slack takes no file any more
+	o.Plain, o.NextAt = true, at(11) // Slack refuses files now
 	must(t, d.Finish(t.Context(), o))
 	var listed []alert.Line
 	for files := 0; files < 2; files++ {

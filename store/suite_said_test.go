@@ -29,8 +29,8 @@ func notes(i alert.Incident) (all []alert.Delivery) {
 	return append(all, delivery(i, alert.Reply, 1))
 }
 
-// say adds replies to an incident.
-func say(t *testing.T, d *DB, id string, replies ...alert.Delivery) {
+// reply adds replies to an incident.
+func reply(t *testing.T, d *DB, id string, replies ...alert.Delivery) {
 	t.Helper()
 	i, err := d.Incident(t.Context(), id)
 	must(t, err)
@@ -41,7 +41,7 @@ func say(t *testing.T, d *DB, id string, replies ...alert.Delivery) {
 func testSaidBehindDigest(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 8)
 	all := notes(incident("error-3", "#db", 1))
-	say(t, d, "error-3", all...)
+	reply(t, d, "error-3", all...)
 	want := ""
 	for _, r := range all {
 		if r.MustSay() {
@@ -52,7 +52,7 @@ func testSaidBehindDigest(t *testing.T, d *DB) {
 		t.Fatalf("%d of %d must be said", n, len(all))
 	}
 	deliver(t, d, claimDigest(t, d, 10, alert.Digest), 10)
-	said, others := "", ""
+	sent, others := "", ""
 	for {
 		j, _, err := d.Claim(t.Context(), digestClaim(11))
 		must(t, err)
@@ -60,7 +60,7 @@ func testSaidBehindDigest(t *testing.T, d *DB) {
 			break
 		}
 		if j.Kind == alert.Reply {
-			said += j.ID + " "
+			sent += j.ID + " "
 			if !j.Card.Digest {
 				t.Errorf("a reply goes to the card %+v, want the digest", j.Card)
 			}
@@ -69,11 +69,11 @@ func testSaidBehindDigest(t *testing.T, d *DB) {
 		}
 		deliver(t, d, j, 11)
 	}
-	if said != want {
-		t.Errorf("said were\n%s, want\n%s", said, want)
+	if sent != want {
+		t.Errorf("the replies were\n%s, want\n%s", sent, want)
 	}
 	if others != "list update " {
-		t.Errorf("besides came %s", others)
+		t.Errorf("the others were %s", others)
 	}
 	if l := balanced(t, d); l.Total.Folded != 8 {
 		t.Errorf("ledger is %+v", l.Total)
@@ -86,7 +86,7 @@ func testSaidInDigest(t *testing.T, d *DB) {
 	for _, topic := range []alert.Topic{alert.TopicAcked, alert.TopicUnanswered} {
 		r := delivery(incident("error-3", "#db", 1), alert.Reply, 1)
 		r.Note = &alert.Note{Topic: topic, At: at(1)}
-		say(t, d, "error-3", r)
+		reply(t, d, "error-3", r)
 	}
 	edit := claimDigest(t, d, 20, alert.Update)
 	waits := happen(t, d, "error-3", func(i *alert.Incident) { i.Count++ })
@@ -125,7 +125,7 @@ func testAskedOnce(t *testing.T, d *DB) {
 	ask := func(n int, mention ...string) {
 		r := delivery(incident(fmt.Sprint("error-", n), "#db", 1), alert.Reply, 1)
 		r.Note = &alert.Note{Topic: alert.TopicUnanswered, Count: n, At: at(n), Mention: mention}
-		say(t, d, fmt.Sprint("error-", n), r)
+		reply(t, d, fmt.Sprint("error-", n), r)
 	}
 	for n := range 6 {
 		ask(n, "here")
