@@ -114,6 +114,7 @@ type Log struct {
 func Load(in Input) (*Config, error) {
 	l := newLoader(in)
 	l.readDocument()
+	l.readRoutes()
 	for _, o := range options() {
 		l.resolve(o)
 	}
@@ -123,7 +124,7 @@ func Load(in Input) (*Config, error) {
 	if len(l.problems) > 0 {
 		return nil, &Errors{Problems: inOrder(l.problems), Warnings: inOrder(l.warnings)}
 	}
-	return l.config(), nil
+	return l.finish(), nil
 }
 
 // Tokens returns the app-level and the bot token as Load found them.
@@ -131,11 +132,10 @@ func (c *Config) Tokens() (app, bot alert.Secret) {
 	return c.Slack.AppToken, c.Slack.BotToken
 }
 
-func (l *loader) config() *Config {
-	c := &Config{File: l.doc.path, Warnings: inOrder(append(l.warnings, l.absent...)), settings: l.settings()}
-	for _, set := range l.sets {
-		set(c)
-	}
+// finish returns the configuration that the options were set in.
+func (l *loader) finish() *Config {
+	c := l.config
+	c.File, c.Warnings, c.settings = l.doc.path, inOrder(append(l.warnings, l.absent...)), l.settings()
 	// The check has removed quotes and blanks around the tokens.
 	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
 	for _, route := range l.routes {

@@ -27,16 +27,16 @@ type given struct {
 type loader struct {
 	in       Input
 	doc      document
-	values   map[string]given
+	values   map[string]given // those that are used, as they are shown
+	config   *Config          // where they are set
 	problems []Problem
 	warnings []Problem
 	absent   []Problem // warnings about missing values, which are not mistakes
 	routes   []placedRoute
-	sets     []func(*Config) // of the values that win
 }
 
 func newLoader(in Input) *loader {
-	return &loader{in: in, values: map[string]given{}}
+	return &loader{in: in, values: map[string]given{}, config: &Config{}}
 }
 
 func (l *loader) value(key string) string { return l.values[key].value }
@@ -52,13 +52,10 @@ func (l *loader) resolve(o option[Config]) {
 	if len(sources) == 0 {
 		sources = append(sources, l.fallback(o.spec))
 	}
-	for i, g := range sources {
-		g.overridden = i > 0
-		g, sets := check(l, o, g)
-		if i == 0 {
-			l.values[o.key] = g
-			l.sets = append(l.sets, sets...)
-		}
+	l.values[o.key] = apply(l, o, sources[0], l.config)
+	for _, g := range sources[1:] {
+		g.overridden = true
+		apply(l, o, g, &Config{})
 	}
 	l.checkOnce(o.spec, sources)
 }
@@ -157,49 +154,40 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// check parses what was given for an option, and notes what is wrong with it. It
-// returns it as it is shown, and what sets it.
-func check[T any](l *loader, o option[T], g given) (given, []func(*T)) {
+// apply sets what was given for an option, and reports what is wrong with it. It
+// returns what is good, as it is shown.
+func apply[T any](l *loader, o option[T], g given, target *T) given {
 	switch {
 	case g.unreadable != "":
 		l.unreadable(o.spec, g)
 		g.value = ""
-		return g, nil
+		return g
 	case g.origin.kind == fromDefault && g.value == "":
-		return g, nil
+		return g
 	case g.items != nil:
-		return checkItems(l, o, g)
+		var shown []string
+		for _, item := range g.items {
+			if good := apply(l, o, item, target); good.value != "" {
+				shown = append(shown, good.value)
+			}
+		}
+		g.value = strings.Join(shown, listed)
+		return g
 	}
-	value, f := o.read(g.value)
+	shown, f := o.set(target, g.value)
 	if f == nil && g.notText != "" && !o.bare {
 		f = &flaw{message: fmt.Sprintf("is %s where text belongs", g.notText), advice: "put it in quotes"}
 	}
 	if f != nil {
 		l.fail(g.origin.problem(o.key+" "+f.message, f.fix(o.spec, g.origin)))
-		g.value = ""
-		return g, nil
+		shown = ""
 	}
-	g.value = value.text
-	return g, []func(*T){value.set}
+	g.value = shown
+	return g
 }
 
 // listed separates the values of a list in output.
 const listed = ", "
-
-// checkItems keeps the valid values of a list.
-func checkItems[T any](l *loader, o option[T], g given) (given, []func(*T)) {
-	var good []given
-	var texts []string
-	var sets []func(*T)
-	for _, item := range g.items {
-		item, set := check(l, o, item)
-		if len(set) > 0 {
-			good, texts, sets = append(good, item), append(texts, item.value), append(sets, set...)
-		}
-	}
-	g.items, g.value = good, strings.Join(texts, listed)
-	return g, sets
-}
 
 // unreadable is only a warning for Slack's tokens: a daemon without them still accepts
 // alerts. Without its own token it would accept requests from everybody.
@@ -268,7 +256,7 @@ func (l *loader) has(key string) bool { return l.values[key].value != "" }
 
 // unsaid reports whether an option has no value, not even an invalid one.
 func (l *loader) unsaid(key string) bool {
-	return l.values[key].origin.kind == fromDefault && !l.doc.mentioned[key] && !l.doc.broken
+	return l.values[key].origin.kind == fromDefault && !l.doc.mentions(key) && !l.doc.broken
 }
 
 func (l *loader) checkListeners() {
@@ -290,5 +278,5 @@ func (l *loader) checkListeners() {
 // mayHaveToken is true even for a token with a mistake, which was reported, and for a
 // file that could not be read.
 func (l *loader) mayHaveToken() bool {
-	return !l.unsaid(keyToken) || l.doc.mentioned[keyTokenFile]
+	return !l.unsaid(keyToken) || l.doc.mentions(keyTokenFile)
 }

@@ -76,37 +76,31 @@ func constant(value string) func(Input) string {
 	return func(Input) string { return value }
 }
 
-// option is a spec with how its values are read: each is parsed once and then
-// set in a T, such as the Config or a route.
+// option is a spec with how its values are read and where they are put: in a T,
+// such as the Config or a route.
 type option[T any] struct {
 	spec
-	read func(text string) (setting[T], *flaw)
+	// set reads a value and puts it in target. It returns it as config show shows it.
+	set func(target *T, text string) (shown string, f *flaw)
 }
 
-// setting is a value that was parsed.
-type setting[T any] struct {
-	text string // as config show shows it
-	set  func(*T)
-}
-
-// opt makes an option of values that parse reads and set puts in their place. A
-// list's set is called once for each of its values.
-func opt[T, V any](s spec, parse func(string) (V, *flaw), set func(*T, V)) option[T] {
-	read := func(text string) (setting[T], *flaw) {
+// opt makes an option of values that parse reads and put stores. A list's put is
+// called once for each of its values.
+func opt[T, V any](s spec, parse func(string) (V, *flaw), put func(*T, V)) option[T] {
+	return option[T]{s, func(target *T, text string) (string, *flaw) {
 		value, f := parse(text)
 		if f != nil {
-			return setting[T]{}, f
+			return "", f
 		}
+		put(target, value)
 		if spelling, ok := any(value).(string); ok {
 			text = spelling
 		}
-		return setting[T]{text: text, set: func(target *T) { set(target, value) }}, nil
-	}
-	return option[T]{spec: s, read: read}
+		return text, nil
+	}}
 }
 
-// onlyChecked is the set of an option whose text is used before there is a
-// Config.
+// onlyChecked is the put of an option that is used by its text.
 func onlyChecked(*Config, string) {}
 
 // options returns all options except those of routes, in the order of

@@ -41,11 +41,8 @@ func parsePermit(value string) (string, *flaw) {
 
 // checkPermissions finds everyone or nobody together with other entries.
 func (l *loader) checkPermissions() {
-	for _, key := range []string{keyMayAck, keyMaySilence, keyMaySend} {
-		var who []string
-		for _, item := range l.values[key].items {
-			who = with(who, item.value)
-		}
+	may := l.config.Permissions
+	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send} {
 		for _, word := range []string{everyone, nobody} {
 			if len(who) > 1 && slices.Contains(who, word) {
 				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))

@@ -6,12 +6,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-
 	"tocsin/alert"
 )
 
-// The groups of options in each route.
+// The groups of options in each route: its steps, and its quiet hours.
 const (
 	inEscalate = keyRoutes + ".escalate"
 	inQuiet    = keyRoutes + ".quiet"
@@ -61,79 +59,68 @@ type placedRoute struct {
 	at Origin
 }
 
-// readRoutes reads the list of routes.
-func (l *loader) readRoutes(node ast.Node, key Origin) {
-	l.doc.mentioned[keyRoutes] = true
-	readGroups(l, l.routeGroup(), node)
+// readRoutes reads the routes of the file.
+func (l *loader) readRoutes() {
 	var names []string
-	for _, r := range l.routes {
+	for _, s := range l.doc.groups[keyRoutes] {
+		r := l.readRoute(s)
+		l.routes = append(l.routes, placedRoute{r, s.at})
 		names = append(names, r.Name)
 	}
 	if len(names) > 0 {
-		l.doc.values[keyRoutes] = given{value: strings.Join(names, listed), origin: key}
+		l.doc.values[keyRoutes] = given{value: strings.Join(names, listed), origin: l.doc.mentioned[keyRoutes]}
 	}
 }
 
-// routeGroup reads a route. Each that is done is added to l.routes.
-func (l *loader) routeGroup() group[alert.Route] {
-	return group[alert.Route]{
-		path: keyRoutes, example: "name: database", options: routeOptions(),
-		inner: func(r *alert.Route, path string, node ast.Node) bool {
-			switch path {
-			case inEscalate:
-				r.Escalate = readGroups(l, l.stepGroup(), node)
-			case inQuiet:
-				if quiet, ok := readGroup(l, l.quietGroup(), node); ok {
-					r.Quiet = &quiet
-				}
-			default:
-				return false
-			}
-			return true
-		},
-		done: func(r *alert.Route, p placed) {
-			l.need(p, "routes.name", "it identifies the route of an incident", "name: database")
-			l.routes = append(l.routes, placedRoute{*r, p.at})
-		},
+func (l *loader) readRoute(s section) (r alert.Route) {
+	applyAll(l, routeOptions(), s, &r)
+	l.need(s, "routes.name", "it identifies the route of an incident", "name: database")
+	for _, step := range s.groups[inEscalate] {
+		r.Escalate = append(r.Escalate, l.readStep(step))
 	}
+	for _, hours := range s.groups[inQuiet] {
+		r.Quiet = l.readQuiet(hours)
+	}
+	return r
 }
 
-func (l *loader) stepGroup() group[alert.Step] {
-	return group[alert.Step]{
-		path: inEscalate, example: "after: 10m", options: stepOptions(),
-		done: func(_ *alert.Step, p placed) {
-			l.need(p, "routes.escalate.after", "it says how long nobody may have acknowledged", "after: 10m")
-			if !p.given["routes.escalate.to"] && !p.given["routes.escalate.mention"] {
-				l.fail(p.at.problem("routes.escalate has a step that notifies nobody", `write to: "#name", or mention: "@name"`))
-			}
-		},
+func (l *loader) readStep(s section) (step alert.Step) {
+	applyAll(l, stepOptions(), s, &step)
+	l.need(s, "routes.escalate.after", "it says how long to wait for somebody to acknowledge", "after: 10m")
+	if !s.mentions("routes.escalate.to") && !s.mentions("routes.escalate.mention") {
+		l.fail(s.at.problem("routes.escalate has a step that notifies nobody", `write to: "#name", or mention: "@name"`))
 	}
+	return step
 }
 
-// quietGroup reads quiet hours. Those of every day and all day are a mistake:
+// readQuiet reads quiet hours. Those of every day and all day are a mistake:
 // nothing would ever be on time.
-func (l *loader) quietGroup() group[alert.Quiet] {
-	return group[alert.Quiet]{
-		path: inQuiet, options: quietOptions(),
-		done: func(q *alert.Quiet, p placed) {
-			l.need(p, "routes.quiet.from", "it says when quiet hours begin", `from: "22:00"`)
-			l.need(p, "routes.quiet.till", "it says when quiet hours end", `till: "07:00"`)
-			l.need(p, "routes.quiet.zone", "it is the time zone of from and till", "zone: Europe/Berlin, or zone: UTC")
-			if q.Below == "" {
-				q.Below = alert.Critical
-			}
-			good := p.good["routes.quiet.from"] && p.good["routes.quiet.till"] && p.good["routes.quiet.zone"]
-			if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.Till%day {
-				l.fail(p.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or days`))
-			}
-		},
+func (l *loader) readQuiet(s section) *alert.Quiet {
+	q, mistakes := alert.Quiet{Below: alert.Critical}, len(l.problems)
+	applyAll(l, quietOptions(), s, &q)
+	l.need(s, "routes.quiet.from", "it says when quiet hours begin", `from: "22:00"`)
+	l.need(s, "routes.quiet.till", "it says when quiet hours end", `till: "07:00"`)
+	l.need(s, "routes.quiet.zone", "it is the time zone of from and till", "zone: Europe/Berlin, or zone: UTC")
+	good := len(l.problems) == mistakes
+	if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.Till%day {
+		l.fail(s.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or days`))
+	}
+	return &q
+}
+
+// applyAll sets the options of a section.
+func applyAll[T any](l *loader, options []option[T], s section, target *T) {
+	for _, o := range options {
+		if g, ok := s.values[o.key]; ok {
+			apply(l, o, g, target)
+		}
 	}
 }
 
-// need says what is missing in a group.
-func (l *loader) need(p placed, key, why, write string) {
-	if !p.given[key] {
-		l.fail(p.at.problem(key+" is missing: "+why, "write "+write))
+// need reports an option that a section must have.
+func (l *loader) need(s section, key, why, write string) {
+	if !s.mentions(key) {
+		l.fail(s.at.problem(key+" is missing: "+why, "write "+write))
 	}
 }
 

@@ -14,15 +14,33 @@ import (
 // maxFile is far above any sensible configuration and far below what hurts.
 const maxFile = 1 << 20
 
-// document is the YAML file: its scalars by dotted key.
+// section is what belongs together in the file: the file itself, a route, a step
+// of a route, or its quiet hours.
+type section struct {
+	at     Origin
+	values map[string]given // by dotted key
+	// mentioned holds the keys that it sets or means to set, also badly.
+	mentioned map[string]Origin
+	// groups are the routes of the file, or the steps and quiet hours of a route.
+	groups map[string][]section
+}
+
+func newSection(at Origin) section {
+	return section{at: at, values: map[string]given{}, mentioned: map[string]Origin{}, groups: map[string][]section{}}
+}
+
+func (s section) mentions(key string) bool {
+	_, ok := s.mentioned[key]
+	return ok
+}
+
+// document is the YAML file.
 type document struct {
-	path   string
-	values map[string]given
-	// mentioned holds the keys the file sets or means to set, also badly.
-	mentioned map[string]bool
-	lines     []string
+	section
+	path  string
+	lines []string
 	// broken is set when the file could not be read or parsed, so that what
-	// is missing from values may well stand in it.
+	// is missing from values may well be in it.
 	broken bool
 }
 
@@ -38,7 +56,7 @@ func (d document) placeToWrite(in Input) string {
 // readDocument finds, reads and walks the YAML file. The walk goes on after a
 // mistake, where decoding into a struct would stop at the first one.
 func (l *loader) readDocument() {
-	l.doc.values, l.doc.mentioned = map[string]given{}, map[string]bool{}
+	l.doc.section = newSection(Origin{})
 	content, ok := l.readConfigFile()
 	if !ok {
 		return
@@ -143,7 +161,7 @@ func (l *loader) walkFile(file *ast.File) {
 			return
 		}
 		seen = true
-		l.walkSection("", doc.Body)
+		l.walk(l.doc.section, "", doc.Body)
 	}
 }
 
@@ -160,66 +178,89 @@ func (l *loader) at(node ast.Node) Origin {
 	return from
 }
 
-func (l *loader) walkSection(section string, node ast.Node) {
-	switch n := node.(type) {
-	case *ast.NullNode: // a section whose every line is commented out
-	case *ast.MappingNode:
-		l.walkEntries(section, n.Values)
-	case *ast.MappingValueNode:
-		l.walkEntries(section, []*ast.MappingValueNode{n})
-	default:
-		name := section
-		if section == "" {
-			name, l.doc.broken = "the file", true
-		}
-		l.fail(l.at(node).problem(
-			fmt.Sprintf("%s is %s where options belong", name, describe(node)),
-			"write them as name: value, one to a line: "+strings.Join(below(section), ", ")))
-	}
-}
-
-func (l *loader) walkEntries(section string, entries []*ast.MappingValueNode) {
-	meant := l.eachEntry(section, entries, func(path string, entry *ast.MappingValueNode, from Origin) bool {
-		opt, known := specOf(path)
-		switch {
-		case path == keyRoutes:
-			l.readRoutes(entry.Value, from)
-		case known:
-			l.doc.mentioned[path] = true
-			l.walkValue(opt, entry.Value, from)
-		case isSection(path):
-			l.walkSection(path, entry.Value)
-		default:
-			return false
-		}
-		return true
-	})
-	for _, key := range meant {
-		l.doc.mentioned[key] = true
-	}
-}
-
-// eachEntry hands each option of a group to visit, which tells whether there
-// is such a one. It returns the keys that were probably meant by those unknown.
-func (l *loader) eachEntry(section string, entries []*ast.MappingValueNode, visit func(path string, entry *ast.MappingValueNode, from Origin) bool) (meant []string) {
+// walk reads the options at node, whose keys begin with path, into s. It returns
+// false if there are no options.
+func (l *loader) walk(s section, path string, node ast.Node) bool {
+	entries, ok := l.entries(path, node)
 	first := map[string]Origin{}
 	for _, entry := range entries {
 		name, from := keyText(entry.Key), l.at(entry.Key)
-		path := join(section, name)
+		key := join(path, name)
 		if before, twice := first[name]; twice {
-			l.fail(from.problem(
-				fmt.Sprintf("%s is given twice, first on line %d", printable(path), before.line),
-				"keep one of them"))
+			l.fail(from.problem(fmt.Sprintf("%s is given twice, first on line %d", printable(key), before.line), "keep one of them"))
 			continue
 		}
 		first[name] = from
-		if name == "" || !visit(path, entry, from) {
-			problem, key := unknownOption(section, name, from)
-			meant = append(meant, key)
+		s.mentioned[key] = from
+		opt, known := specOf(key)
+		inPlace := name != "" && (path == "" || !strings.Contains(name, "."))
+		switch {
+		case inPlace && isGroup(key):
+			s.groups[key] = l.readGroups(key, entry.Value)
+		case inPlace && known:
+			if g, ok := l.readValue(opt, entry.Value, from); ok {
+				s.values[key] = g
+			}
+		case inPlace && isSection(key):
+			l.walk(s, key, entry.Value)
+		default:
+			problem, meant := unknownOption(path, name, from)
+			s.mentioned[meant] = from
 			l.fail(problem)
 		}
 	}
-	return meant
+	return ok
+}
+
+// entries returns the options at node, and whether there can be any.
+func (l *loader) entries(path string, node ast.Node) ([]*ast.MappingValueNode, bool) {
+	switch n := node.(type) {
+	case *ast.NullNode: // every line is commented out
+		return nil, true
+	case *ast.MappingNode:
+		return n.Values, true
+	case *ast.MappingValueNode:
+		return []*ast.MappingValueNode{n}, true
+	}
+	name := path
+	if path == "" {
+		name, l.doc.broken = "the file", true
+	}
+	l.fail(l.at(node).problem(
+		fmt.Sprintf("%s has %s where options belong", name, describe(node)),
+		"write them as name: value, one to a line: "+strings.Join(below(path), ", ")))
+	return nil, false
+}
+
+// groupExamples are the lists of groups, with how one of them begins.
+func groupExamples() map[string]string {
+	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m"}
+}
+
+func isGroup(key string) bool { return key == inQuiet || groupExamples()[key] != "" }
+
+// readGroups reads a list of groups, or the one group that quiet hours are.
+func (l *loader) readGroups(key string, node ast.Node) (all []section) {
+	items := []ast.Node{node}
+	if example := groupExamples()[key]; example != "" {
+		switch n := node.(type) {
+		case *ast.NullNode: // every line is commented out
+			return nil
+		case *ast.SequenceNode:
+			items = n.Values
+		default:
+			l.fail(l.at(node).problem(
+				fmt.Sprintf("%s is %s where a list belongs", key, describe(node)),
+				"begin each of them with - as in - "+example))
+			return nil
+		}
+	}
+	for _, item := range items {
+		if s := newSection(l.at(item)); l.walk(s, key, item) {
+			all = append(all, s)
+		}
+	}
+	return all
 }
 
 func keyText(key ast.MapKeyNode) string {
@@ -234,12 +275,6 @@ func join(section, name string) string {
 		return name
 	}
 	return section + "." + name
-}
-
-func (l *loader) walkValue(opt spec, node ast.Node, key Origin) {
-	if g, ok := l.readValue(opt, node, key); ok {
-		l.doc.values[opt.key] = g
-	}
 }
 
 // readValue reads the value of an option, or reports what is wrong with it.
