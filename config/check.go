@@ -40,13 +40,14 @@ func parsePath(value string) (string, *flaw) {
 	return value, nil
 }
 
-func oneOf(choices ...string) func(string) (string, *flaw) {
-	return func(value string) (string, *flaw) {
-		if slices.Contains(choices, value) {
-			return value, nil
+func oneOf[T ~string](choices ...T) func(string) (T, *flaw) {
+	return func(value string) (T, *flaw) {
+		if slices.Contains(choices, T(value)) {
+			return T(value), nil
 		}
-		f := &flaw{message: printable(value) + " is not one of " + strings.Join(choices, ", "), write: choices}
-		if near := nearest(value, choices); near != "" {
+		all := words(choices)
+		f := &flaw{message: printable(value) + " is not one of " + strings.Join(all, ", "), write: all}
+		if near := nearest(value, all); near != "" {
 			f.write = []string{near}
 		}
 		return "", f

@@ -28,19 +28,13 @@ func parseTruth(value string) (bool, *flaw) {
 }
 
 func parseThread(value string) (alert.ThreadPolicy, *flaw) {
-	v, f := oneOf(string(alert.ThreadAll), string(alert.ThreadImportant), string(alert.ThreadNone))(value)
-	return alert.ThreadPolicy(v), f
+	return oneOf(alert.ThreadAll, alert.ThreadImportant, alert.ThreadNone)(value)
 }
 
 // parseHold reads when_unsure: whether to hold.
 func parseHold(value string) (bool, *flaw) {
 	v, f := oneOf(resend, hold)(value)
 	return v == hold, f
-}
-
-func parseQuietBelow(value string) (alert.Severity, *flaw) {
-	v, f := oneOf(string(alert.Critical), string(alert.Error), string(alert.Warning))(value)
-	return alert.Severity(v), f
 }
 
 // longestName is how long a route's name may be; it is part of each incident.

@@ -25,17 +25,8 @@ func (s StoreURL) String() string {
 	if err != nil {
 		return "postgres://***"
 	}
-	shown := "postgres://"
-	if _, set := u.User.Password(); set {
-		shown += url.User(u.User.Username()).String() + ":***@"
-	} else if u.User != nil {
-		shown += u.User.String() + "@"
-	}
-	shown += u.Host + u.EscapedPath()
-	if u.RawQuery != "" {
-		shown += "?" + queryPassword.ReplaceAllString(u.RawQuery, "${1}***")
-	}
-	return shown
+	u.RawQuery = queryPassword.ReplaceAllString(u.RawQuery, "${1}***")
+	return strings.Replace(u.Redacted(), ":xxxxx@", ":***@", 1)
 }
 
 // GoString returns what String does, for %#v.
