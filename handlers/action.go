@@ -14,81 +14,107 @@ import (
 	"tocsin/render"
 )
 
+// click is what a click on a button, or a choice in the menu of a card, does.
+type click struct {
+	needs right
+	do    func(h *Handlers, ctx context.Context, a bot.Action) error
+}
+
+// clicks are by action id; the choices in a menu are by the prefix of their value.
+func clicks() map[string]click {
+	return map[string]click{
+		render.ActionTest:    {rightSend, (*Handlers).openTest},
+		render.ActionRefresh: {"", (*Handlers).refresh},
+		render.ActionAck:     {rightAck, clicked(alert.VerbAck)},
+		render.ActionResolve: {rightAck, clicked(alert.VerbResolve)},
+		render.ActionSilence: {rightSilence, withIncident((*Handlers).openSilence)},
+		render.ActionExpire:  {rightSilence, (*Handlers).expire},
+		render.ActionPage:    {"", (*Handlers).showPage},
+		render.InputMatchers: {"", (*Handlers).recount},
+		render.MoreAssign:    {rightAck, withIncident((*Handlers).openAssign)},
+		render.MoreNote:      {rightAck, withIncident((*Handlers).openNote)},
+		render.MoreDetails:   {"", withIncident((*Handlers).openDetails)},
+		render.MoreMute:      {rightSilence, withIncident((*Handlers).mute)},
+		render.MoreCopy:      {"", (*Handlers).copyID},
+	}
+}
+
 // Action answers a click on a button. Link buttons need no answer.
 func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
-	switch render.ActionOf(a.ActionID) {
+	kind := render.ActionOf(a.ActionID)
+	switch kind {
 	case render.ActionLink:
 		return nil
-	case render.ActionTest:
-		return h.openTest(ctx, a)
-	case render.ActionRefresh:
-		h.homes.request(a.User, homeRequest{force: true, by: a.Caller})
-		return nil
-	case render.ActionAck:
-		return h.click(ctx, a, alert.VerbAck)
-	case render.ActionResolve:
-		return h.click(ctx, a, alert.VerbResolve)
-	case render.ActionSilence:
-		return h.openSilence(ctx, a)
 	case render.ActionMore:
-		return h.more(ctx, a)
-	case render.ActionExpire:
-		return h.expire(ctx, a)
-	case render.ActionPage:
-		return h.showPage(ctx, a)
-	case render.InputMatchers:
-		return h.recount(ctx, a)
+		kind, a.Value, _ = strings.Cut(a.Value, ":")
+		kind += ":"
 	}
-	h.opts.Log.Warn("click on an unknown button", zap.String("action", a.ActionID), zap.String("user", a.User))
-	return h.respond(ctx, a.Caller, render.Gone())
-}
-
-// more answers a choice in the overflow of a card.
-func (h *Handlers) more(ctx context.Context, a bot.Action) error {
-	what, id, _ := strings.Cut(a.Value, ":")
-	a.Value = id
-	switch what + ":" {
-	case render.MoreAssign:
-		return h.openAssign(ctx, a)
-	case render.MoreNote:
-		return h.openNote(ctx, a)
-	case render.MoreDetails:
-		return h.openDetails(ctx, a)
-	case render.MoreMute:
-		return h.mute(ctx, a)
-	case render.MoreCopy:
-		return h.respond(ctx, a.Caller, render.ShortID(id))
+	c, known := clicks()[kind]
+	if !known {
+		h.opts.Log.Warn("click on an unknown button", zap.String("action", a.ActionID), zap.String("value", a.Value), zap.String("user", a.User))
+		return h.respond(ctx, a.Caller, render.Gone())
 	}
-	h.opts.Log.Warn("choice of an unknown kind", zap.String("value", a.Value), zap.String("user", a.User))
-	return h.respond(ctx, a.Caller, render.Gone())
-}
-
-// click performs a verb on the incident of the button. The result is shown on the
-// card or the Home, and to everybody else in an answer.
-func (h *Handlers) click(ctx context.Context, a bot.Action, verb alert.Verb) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
+	if no, ok := h.allowed(ctx, a.Caller, c.needs, kind+" "+a.Value); !ok {
 		return h.respond(ctx, a.Caller, no)
 	}
-	act := alert.Act{Verb: verb, Incident: a.Value, By: h.person(ctx, a.Caller), RequestID: a.TriggerID}
+	return c.do(h, ctx, a)
+}
+
+// clicked performs a verb on the incident of the button.
+func clicked(verb alert.Verb) func(h *Handlers, ctx context.Context, a bot.Action) error {
+	return func(h *Handlers, ctx context.Context, a bot.Action) error {
+		return h.perform(ctx, a, alert.Act{Verb: verb})
+	}
+}
+
+// withIncident reads the incident of the button first.
+func withIncident(do func(h *Handlers, ctx context.Context, a bot.Action, i alert.Incident) error) func(h *Handlers, ctx context.Context, a bot.Action) error {
+	return func(h *Handlers, ctx context.Context, a bot.Action) error {
+		i, err := h.opts.Store.Incident(ctx, a.Value)
+		switch {
+		case errors.Is(err, alert.ErrNotFound):
+			return h.respond(ctx, a.Caller, forgotten(a.Value))
+		case err != nil:
+			return h.respond(ctx, a.Caller, h.apology("I can't read that incident.", err))
+		}
+		return do(h, ctx, a, i)
+	}
+}
+
+func (h *Handlers) refresh(_ context.Context, a bot.Action) error {
+	h.homes.request(a.User, homeRequest{force: true, by: a.Caller})
+	return nil
+}
+
+func (h *Handlers) copyID(ctx context.Context, a bot.Action) error {
+	return h.respond(ctx, a.Caller, render.ShortID(a.Value))
+}
+
+// perform performs an act on the incident of a button or a dialog. The card or the
+// Home shows the result; elsewhere the person gets an answer.
+func (h *Handlers) perform(ctx context.Context, a bot.Action, act alert.Act) error {
+	act.Incident, act.By, act.RequestID = a.Value, h.person(ctx, a.Caller), a.TriggerID
 	acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.refusal("Nothing was changed", err))
-	}
-	return h.showResult(ctx, a, acted, verb)
-}
-
-// showResult answers a person who would not see the result otherwise.
-func (h *Handlers) showResult(ctx context.Context, a bot.Action, acted []alert.Acted, verb alert.Verb) error {
-	if atHome(a) {
-		h.homes.request(a.User, homeRequest{})
-		return nil
 	}
 	for _, done := range acted {
 		if done.Effect == alert.ActDone && h.onCard(ctx, a, done.Incident) {
 			return nil
 		}
 	}
-	return h.respond(ctx, a.Caller, render.Acted(acted, verb))
+	// The Home does not show notes.
+	return h.result(ctx, a, act.Verb != alert.VerbNote, render.Acted(acted, act.Verb))
+}
+
+// result updates the Home that was clicked in if it shows the result, and answers
+// privately otherwise.
+func (h *Handlers) result(ctx context.Context, a bot.Action, shown bool, m render.Message) error {
+	if shown && atHome(a) {
+		h.homes.request(a.User, homeRequest{})
+		return nil
+	}
+	return h.respond(ctx, a.Caller, m)
 }
 
 // atHome reports whether a click was in the App Home.
@@ -124,52 +150,18 @@ func shows(i alert.Incident, a bot.Action) bool {
 const mutes = time.Hour
 
 // mute silences the key of an incident for an hour.
-func (h *Handlers) mute(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
-		return h.respond(ctx, a.Caller, no)
-	}
-	i, no := h.incident(ctx, a.Value)
-	if no != nil {
-		return h.respond(ctx, a.Caller, *no)
-	}
+func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) error {
 	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
-	if holds && atHome(a) {
-		h.homes.request(a.User, homeRequest{})
-		return nil
-	}
-	return h.respond(ctx, a.Caller, m)
-}
-
-// incident reads the incident that somebody clicked on. If that fails, the message
-// says why.
-func (h *Handlers) incident(ctx context.Context, id string) (alert.Incident, *render.Message) {
-	i, err := h.opts.Store.Incident(ctx, id)
-	if err == nil {
-		return i, nil
-	}
-	var no render.Message
-	if errors.Is(err, alert.ErrNotFound) {
-		no = forgotten(id)
-	} else {
-		no = h.apology("I can't read that incident.", err)
-	}
-	return i, &no
+	return h.result(ctx, a, holds, m)
 }
 
 // expire ends the silence of the button. The list of silences is updated; where that
 // is not possible, the person gets an answer.
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
-		return h.respond(ctx, a.Caller, no)
-	}
 	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
-	if atHome(a) {
-		h.homes.request(a.User, homeRequest{})
-		return nil
-	}
 	list, err := h.listSilences(ctx)
-	if err != nil || !a.Ephemeral && !strings.HasPrefix(a.Channel, "D") {
-		return h.respond(ctx, a.Caller, said)
+	if err != nil || !private(a) {
+		return h.result(ctx, a, true, said)
 	}
 	return h.inPlace(ctx, a, list)
 }

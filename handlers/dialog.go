@@ -35,12 +35,19 @@ func originOf(a bot.Action) string {
 	return string(private)
 }
 
-// openedFrom returns where the dialog of s was opened and who filled it in. The
-// origin is empty if an older version wrote it.
-func openedFrom(s bot.Submission) (origin, bot.Caller) {
+// openedFrom is the click that opened the dialog of s, as far as its work needs it.
+// Most of it is empty if an older version wrote the origin.
+func openedFrom(s bot.Submission) bot.Action {
 	var o origin
 	_ = json.Unmarshal([]byte(s.Private), &o)
-	return o, bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Channel: o.Channel, Thread: o.Thread}
+	a := bot.Action{
+		Caller: bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Channel: o.Channel, Thread: o.Thread},
+		Value:  o.Incident, MessageTS: o.Message, TriggerID: s.TriggerID,
+	}
+	if o.Home {
+		a.ViewID = s.ViewID
+	}
+	return a
 }
 
 // openView opens a dialog. Slack's trigger is valid for three seconds, so there is no
@@ -55,21 +62,11 @@ func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal
 }
 
 func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSend, a.ActionID+" "+a.Value); !ok {
-		return h.respond(ctx, a.Caller, no)
-	}
 	return h.openView(ctx, a, render.TestModal(h.opts.DefaultChannel))
 }
 
 // openSilence opens the dialog for a silence, prefilled for the incident.
-func (h *Handlers) openSilence(ctx context.Context, a bot.Action) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightSilence, a.ActionID+" "+a.Value); !ok {
-		return h.respond(ctx, a.Caller, no)
-	}
-	i, no := h.incident(ctx, a.Value)
-	if no != nil {
-		return h.respond(ctx, a.Caller, *no)
-	}
+func (h *Handlers) openSilence(ctx context.Context, a bot.Action, i alert.Incident) error {
 	matchers := suggested(i)
 	n, more, err := h.matching(ctx, matchers)
 	if err != nil {
@@ -121,35 +118,15 @@ func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, view)
 }
 
-func (h *Handlers) openAssign(ctx context.Context, a bot.Action) error {
-	return h.openAbout(ctx, a, func(i alert.Incident) render.Modal {
-		return render.AssignModal(render.AssignView{Incident: i, Private: originOf(a)})
-	})
+func (h *Handlers) openAssign(ctx context.Context, a bot.Action, i alert.Incident) error {
+	return h.openView(ctx, a, render.AssignModal(i, originOf(a)))
 }
 
-func (h *Handlers) openNote(ctx context.Context, a bot.Action) error {
-	return h.openAbout(ctx, a, func(i alert.Incident) render.Modal {
-		return render.NoteModal(render.NoteView{Incident: i, Private: originOf(a)})
-	})
+func (h *Handlers) openNote(ctx context.Context, a bot.Action, i alert.Incident) error {
+	return h.openView(ctx, a, render.NoteModal(i, originOf(a)))
 }
 
-// openAbout opens a dialog that needs the permission to acknowledge.
-func (h *Handlers) openAbout(ctx context.Context, a bot.Action, draw func(i alert.Incident) render.Modal) error {
-	if no, ok := h.allowed(ctx, a.Caller, rightAck, a.ActionID+" "+a.Value); !ok {
-		return h.respond(ctx, a.Caller, no)
-	}
-	i, no := h.incident(ctx, a.Value)
-	if no != nil {
-		return h.respond(ctx, a.Caller, *no)
-	}
-	return h.openView(ctx, a, draw(i))
-}
-
-func (h *Handlers) openDetails(ctx context.Context, a bot.Action) error {
-	i, no := h.incident(ctx, a.Value)
-	if no != nil {
-		return h.respond(ctx, a.Caller, *no)
-	}
+func (h *Handlers) openDetails(ctx context.Context, a bot.Action, i alert.Incident) error {
 	history, err := h.opts.Store.History(ctx, i.ID)
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read its history.", err))

@@ -123,7 +123,7 @@ func TestTheOtherDialogsActOnTheirIncident(t *testing.T) {
 	submit := func(callback, private string, in map[string]map[string]bot.Input) (map[string]string, []string) {
 		t.Helper()
 		d.answers, d.acts = nil, nil
-		errs, work := h.Submit(bot.Submission{User: "U0ANN", Name: "ann", CallbackID: callback, Private: private, TriggerID: "t9", Inputs: in})
+		errs, work := h.Submit(bot.Submission{User: "U0ANN", Name: "ann", CallbackID: callback, ViewID: "V1", Private: private, TriggerID: "t9", Inputs: in})
 		if work != nil {
 			ok(t, work(t.Context()))
 		}

@@ -122,8 +122,11 @@ func (h *Handlers) showPage(ctx context.Context, a bot.Action) error {
 // inPlace replaces the message that was clicked if nobody else sees it, and answers
 // privately otherwise.
 func (h *Handlers) inPlace(ctx context.Context, a bot.Action, m render.Message) error {
-	if !a.Ephemeral && !strings.HasPrefix(a.Channel, "D") {
+	if !private(a) {
 		return h.respond(ctx, a.Caller, m)
 	}
 	return h.patiently(ctx, func() error { return h.opts.Slack.Replace(ctx, a.Caller, m) })
 }
+
+// private reports whether nobody else sees the message that was clicked.
+func private(a bot.Action) bool { return a.Ephemeral || strings.HasPrefix(a.Channel, "D") }

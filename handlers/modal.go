@@ -17,60 +17,62 @@ import (
 	"tocsin/render"
 )
 
+// dialog is one of the dialogs that people submit.
+type dialog struct {
+	needs right
+	// read returns the errors by block id, or what submitting does. It is pure except
+	// for the clock.
+	read func(h *Handlers, s bot.Submission) (errs map[string]string, do func(ctx context.Context, a bot.Action) error)
+}
+
+func dialogs() map[string]dialog {
+	return map[string]dialog{
+		render.CallbackTest:    {rightSend, (*Handlers).submitTest},
+		render.CallbackSilence: {rightSilence, (*Handlers).submitSilence},
+		render.CallbackAssign:  {rightAck, (*Handlers).submitAssign},
+		render.CallbackNote:    {rightAck, (*Handlers).submitNote},
+	}
+}
+
 // Submit validates a submitted dialog. It returns the errors by block id, or the work
 // to do. It is pure except for the clock.
 func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(ctx context.Context) error) {
-	switch s.CallbackID {
-	case render.CallbackTest:
-		return h.submitTest(s)
-	case render.CallbackSilence:
-		return h.submitSilence(s)
-	case render.CallbackAssign:
-		return h.submitAssign(s)
-	case render.CallbackNote:
-		return h.submitNote(s)
+	from := openedFrom(s)
+	d, known := dialogs()[s.CallbackID]
+	if !known {
+		return nil, func(ctx context.Context) error {
+			h.opts.Log.Warn("dialog of an unknown kind", zap.String("callback", s.CallbackID), zap.String("user", s.User))
+			return h.respond(ctx, from.Caller, render.Gone())
+		}
 	}
-	_, by := openedFrom(s)
+	errs, do := d.read(h, s)
+	if len(errs) > 0 {
+		return errs, nil
+	}
 	return nil, func(ctx context.Context) error {
-		h.opts.Log.Warn("dialog of an unknown kind", zap.String("callback", s.CallbackID), zap.String("user", s.User))
-		return h.respond(ctx, by, render.Gone())
+		if no, ok := h.allowed(ctx, from.Caller, d.needs, s.CallbackID+" "+from.Value); !ok {
+			return h.respond(ctx, from.Caller, no)
+		}
+		return do(ctx, from)
 	}
 }
 
 // field is the value of the input of this name.
 func field(s bot.Submission, name string) string { return s.Inputs[name][name].Value }
 
-func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	order, errs := readTest(s)
-	if len(errs) > 0 {
-		return errs, nil
-	}
-	_, by := openedFrom(s)
-	return nil, func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightSend, s.CallbackID+" "+order.channel); !ok {
-			return h.respond(ctx, by, no)
-		}
-		return h.respond(ctx, by, h.sendTest(ctx, order, s.TriggerID))
+	return errs, func(ctx context.Context, a bot.Action) error {
+		return h.respond(ctx, a.Caller, h.sendTest(ctx, order, a.TriggerID))
 	}
 }
 
-func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	wanted, errs := readSilence(s, h.opts.Now())
-	if len(errs) > 0 {
-		return errs, nil
-	}
-	from, by := openedFrom(s)
-	return nil, func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightSilence, s.CallbackID+" "+wanted.Matchers.String()); !ok {
-			return h.respond(ctx, by, no)
-		}
-		wanted.By = h.person(ctx, by)
+	return errs, func(ctx context.Context, a bot.Action) error {
+		wanted.By = h.person(ctx, a.Caller)
 		said, holds := h.createSilence(ctx, wanted)
-		if holds && from.Home {
-			h.homes.request(by.User, homeRequest{})
-			return nil
-		}
-		return h.respond(ctx, by, said)
+		return h.result(ctx, a, holds, said)
 	}
 }
 
@@ -136,30 +138,26 @@ func prose(s string) string {
 	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD")))
 }
 
-func (h *Handlers) submitAssign(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+func (h *Handlers) submitAssign(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	to, note := field(s, render.InputPerson), prose(field(s, render.InputText))
 	errs := tooLong(note)
 	if !isPerson(to) {
 		errs[render.InputPerson] = "Choose a person."
 	}
-	if len(errs) > 0 {
-		return errs, nil
+	return errs, func(ctx context.Context, a bot.Action) error {
+		return h.perform(ctx, a, alert.Act{Verb: alert.VerbAssign, To: h.person(ctx, bot.Caller{User: to}), Text: note})
 	}
-	return nil, h.acts(s, func(ctx context.Context) alert.Act {
-		return alert.Act{Verb: alert.VerbAssign, To: h.person(ctx, bot.Caller{User: to}), Text: note}
-	})
 }
 
-func (h *Handlers) submitNote(s bot.Submission) (map[string]string, func(ctx context.Context) error) {
+func (h *Handlers) submitNote(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	note := prose(field(s, render.InputText))
 	errs := tooLong(note)
 	if note == "" {
 		errs[render.InputText] = "Write a note."
 	}
-	if len(errs) > 0 {
-		return errs, nil
+	return errs, func(ctx context.Context, a bot.Action) error {
+		return h.perform(ctx, a, alert.Act{Verb: alert.VerbNote, Text: note})
 	}
-	return nil, h.acts(s, func(context.Context) alert.Act { return alert.Act{Verb: alert.VerbNote, Text: note} })
 }
 
 func tooLong(note string) map[string]string {
@@ -168,27 +166,6 @@ func tooLong(note string) map[string]string {
 		errs[render.InputText] = fmt.Sprintf("The note has %d characters; at most %d fit.", n, render.MaxNote)
 	}
 	return errs
-}
-
-// acts is the work of a dialog about one incident. The result is shown on its card.
-func (h *Handlers) acts(s bot.Submission, wanted func(ctx context.Context) alert.Act) func(ctx context.Context) error {
-	from, by := openedFrom(s)
-	return func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, by, rightAck, s.CallbackID+" "+from.Incident); !ok {
-			return h.respond(ctx, by, no)
-		}
-		act := wanted(ctx)
-		act.Incident, act.By, act.RequestID = from.Incident, h.person(ctx, by), s.TriggerID
-		acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
-		if err != nil {
-			return h.respond(ctx, by, h.refusal("Nothing was changed", err))
-		}
-		if from.Home && act.Verb != alert.VerbNote {
-			h.homes.request(by.User, homeRequest{})
-			return nil
-		}
-		return h.showResult(ctx, bot.Action{Caller: by, MessageTS: from.Message}, acted, act.Verb)
-	}
 }
 
 // readTest reads the test dialog, or returns its errors by block.

@@ -109,34 +109,22 @@ func durationInput() slack.Block {
 	return slack.NewInputBlock(InputDuration, plain("For how long"), nil, element)
 }
 
-// AssignView is what the dialog for assigning an incident shows.
-type AssignView struct {
-	Incident alert.Incident
-	// Private comes back with the dialog, at most 3,000 characters.
-	Private string
-}
-
-// AssignModal draws the dialog for assigning an incident to a person.
-func AssignModal(v AssignView) Modal {
+// AssignModal draws the dialog for assigning an incident to a person. private comes
+// back with the dialog, at most 3,000 characters.
+func AssignModal(i alert.Incident, private string) Modal {
 	element := slack.NewOptionsSelectBlockElement(slack.OptTypeUser, plain("Choose a person"), InputPerson)
-	return dialog(CallbackAssign, "Assign", "Assign", v.Private,
-		section(about(v.Incident)),
+	return dialog(CallbackAssign, "Assign", "Assign", private,
+		section(about(i)),
 		slack.NewInputBlock(InputPerson, plain("Assign to"), plain("This also acknowledges it for them."), element),
 		textInput(InputText, "Note", "What they should know", MaxNote, true),
 	)
 }
 
-// NoteView is what the dialog for a note shows.
-type NoteView struct {
-	Incident alert.Incident
-	// Private comes back with the dialog, at most 3,000 characters.
-	Private string
-}
-
-// NoteModal draws the dialog for a note in the thread of an incident.
-func NoteModal(v NoteView) Modal {
-	return dialog(CallbackNote, "Add a note", "Add", v.Private,
-		section(about(v.Incident)),
+// NoteModal draws the dialog for a note in the thread of an incident; private is as
+// in AssignModal.
+func NoteModal(i alert.Incident, private string) Modal {
+	return dialog(CallbackNote, "Add a note", "Add", private,
+		section(about(i)),
 		textInput(InputText, "Note", "What you found, or what you did", MaxNote, false),
 		small("It goes into the thread of the card, with your name."),
 	)

@@ -42,7 +42,7 @@ func evilViews() map[string]any {
 	route := alert.Route{Name: i.Key, Matchers: silence.Matchers, To: i.Lanes, Mention: note.Mention, Escalate: []alert.Step{{To: i.Lanes, Mention: note.Mention}}}
 	return map[string]any{
 		"card": Card(i, "#ops", i.Key), "plain": PlainCard(i, "#ops", i.Key), "note": Note(i, note), "show": Show(i, []alert.Event{event}, i.Key),
-		"details": Details(i, []alert.Event{event}), "assign": AssignModal(AssignView{Incident: i}), "write note": NoteModal(NoteView{Incident: i}),
+		"details": Details(i, []alert.Event{event}), "assign": AssignModal(i, ""), "write note": NoteModal(i, ""),
 		"list": List(ListView{Title: i.Title, Incidents: one, Total: 1}), "silences": Silences(SilencesView{Silences: []alert.Silence{silence}}),
 		"silenced": Silenced(silence, 1), "unsilenced": Unsilenced(silence), "acted": Acted([]alert.Acted{{Incident: i, Effect: alert.ActAlready}}, alert.VerbAck),
 		"denied": Denied(i.Key, note.Mention), "id": ShortID(i.ID), "unknown": Unknown(i.Key, i.Key, "help"), "refused": Refused(i.Key, i.Key),

@@ -130,8 +130,8 @@ func checkIncident(t *rapid.T) {
 	events := histories().Draw(t, "history")
 	wantValid(t, "details", checkView(Details(i, events)))
 	wantValid(t, "show", checkMessage(Show(i, events, addresses().Draw(t, "permalink"))))
-	wantValid(t, "assign", checkView(AssignModal(AssignView{Incident: i})))
-	wantValid(t, "note dialog", checkView(NoteModal(NoteView{Incident: i})))
+	wantValid(t, "assign", checkView(AssignModal(i, "")))
+	wantValid(t, "note dialog", checkView(NoteModal(i, "")))
 }
 
 func notes() *rapid.Generator[alert.Note] {

@@ -105,8 +105,8 @@ func TestDialogsLookAsTheGoldenFiles(t *testing.T) {
 		"silence":      SilenceModal(SilenceView{Matchers: `key="db-3/disk"`, Matching: 3, Private: `{"incident":"k7f2"}`}),
 		"silence none": SilenceModal(SilenceView{}),
 		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100, More: true}),
-		"assign":       AssignModal(AssignView{Incident: diskFull(), Private: "k7f2"}),
-		"note":         NoteModal(NoteView{Incident: acked(), Private: "k7f2"}),
+		"assign":       AssignModal(diskFull(), "k7f2"),
+		"note":         NoteModal(acked(), "k7f2"),
 		"details":      Details(diskFull(), history()),
 		"details long": Details(cards()["many labels"], longHistory()),
 	} {
