@@ -51,26 +51,22 @@ func incidentElements(i alert.Incident) []slack.BlockElement {
 	if !incidentID.MatchString(i.ID) {
 		return nil
 	}
-	var elements []slack.BlockElement
+	resolve := valued(ActionResolve, "Resolve", i.ID)
 	switch i.State {
 	case alert.StateResolved:
+		return []slack.BlockElement{overflow(i)}
 	case alert.Acked:
-		elements = append(elements, primary(valued(ActionResolve, "Resolve", i.ID)), valued(ActionSilence, "Silence…", i.ID))
-	default:
-		elements = append(elements, primary(valued(ActionAck, "Acknowledge", i.ID)), valued(ActionResolve, "Resolve", i.ID), valued(ActionSilence, "Silence…", i.ID))
+		return []slack.BlockElement{primary(resolve), valued(ActionSilence, "Silence…", i.ID), overflow(i)}
 	}
-	return append(elements, overflow(i))
+	return []slack.BlockElement{primary(valued(ActionAck, "Acknowledge", i.ID)), resolve, valued(ActionSilence, "Silence…", i.ID), overflow(i)}
 }
 
 func overflow(i alert.Incident) slack.BlockElement {
-	option := func(what, label string) *slack.OptionBlockObject {
-		return slack.NewOptionBlockObject(what+i.ID, plain(label), nil)
-	}
-	details, note, copied := option(MoreDetails, "Details"), option(MoreNote, "Add a note…"), option(MoreCopy, "Copy id "+i.ID)
+	details, note, copied := option(MoreDetails+i.ID, "Details"), option(MoreNote+i.ID, "Add a note…"), option(MoreCopy+i.ID, "Copy id "+i.ID)
 	if i.State == alert.StateResolved {
 		return slack.NewOverflowBlockElement(ActionMore, details, note, copied)
 	}
-	return slack.NewOverflowBlockElement(ActionMore, option(MoreAssign, "Assign to…"), details, note, option(MoreMute, "Mute this key 1 h"), copied)
+	return slack.NewOverflowBlockElement(ActionMore, option(MoreAssign+i.ID, "Assign to…"), details, note, option(MoreMute+i.ID, "Mute this key 1 h"), copied)
 }
 
 // next is the button of an incident's most likely next action, or nil.

@@ -10,14 +10,15 @@ import (
 	"tocsin/alert"
 )
 
-// The dialogs about an incident, by callback id.
+// The dialogs, by callback id.
 const (
+	CallbackTest    = "test_alert"
 	CallbackSilence = "silence"
 	CallbackAssign  = "assign"
 	CallbackNote    = "note"
 )
 
-// The inputs of these dialogs: each is a block of this id with one element of
+// The inputs of the dialogs: each is a block of this id with one element of
 // the same action id.
 const (
 	InputMatchers = "matchers"
@@ -26,6 +27,9 @@ const (
 	InputReason   = "reason"
 	InputPerson   = "person"
 	InputText     = "text"
+	InputChannel  = "channel"
+	InputSeverity = "severity"
+	InputTitle    = "title"
 )
 
 // DurationUntil is the option of InputDuration that says: until the time in
@@ -37,6 +41,8 @@ const (
 	MaxMatchers = 3000
 	MaxReason   = 300
 	MaxNote     = 3000
+	// MaxTestTitle is for the title of a test alert.
+	MaxTestTitle = 150
 )
 
 // Durations are the other options of InputDuration, as alert.ParseDuration reads
@@ -101,12 +107,10 @@ func matchersInput(matchers string) slack.Block {
 func durationInput() slack.Block {
 	var options []*slack.OptionBlockObject
 	for _, d := range Durations() {
-		options = append(options, slack.NewOptionBlockObject(d, plain(durationWords(d)), nil))
+		options = append(options, option(d, durationWords(d)))
 	}
-	options = append(options, slack.NewOptionBlockObject(DurationUntil, plain("Until a time…"), nil))
-	element := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, InputDuration, options...)
-	element.InitialOption = options[1]
-	return slack.NewInputBlock(InputDuration, plain("For how long"), nil, element)
+	options = append(options, option(DurationUntil, "Until a time…"))
+	return menu(InputDuration, "For how long", options, 1)
 }
 
 // AssignModal draws the dialog for assigning an incident to a person. private comes
@@ -134,6 +138,39 @@ func NoteModal(i alert.Incident, private string) Modal {
 func about(i alert.Incident) string {
 	parts := slices.Concat(facts(i), handling(i, shown), []string{quoted(orDash(i.ID))})
 	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
+}
+
+// TestModal draws the dialog that sends a test alert. defaultChannel is where
+// it goes when no channel is named, for the hint.
+func TestModal(defaultChannel string) Modal {
+	hint := "Leave it empty for the default channel."
+	if name := oneLine(defaultChannel); visible(name) && !slackID(name) {
+		hint = "Leave it empty for " + fit(name, 100) + "."
+	}
+	channel := slack.NewPlainTextInputBlockElement(plain("#ops, @ann or C0123ABCD"), InputChannel)
+	var options []*slack.OptionBlockObject
+	for _, s := range alert.Severities() {
+		options = append(options, option(string(s), severitySign(s)+" "+severityWord(s)))
+	}
+	name := slack.NewPlainTextInputBlockElement(nil, InputTitle)
+	name.InitialValue = "Test alert"
+	return dialog(CallbackTest, "Send a test alert", "Send", "",
+		section("It takes the full path to Slack, and I tell you how long each step took."),
+		slack.NewInputBlock(InputChannel, plain("Channel"), plain(hint), channel).WithOptional(true),
+		menu(InputSeverity, "Severity", options, alert.Info.Rank()),
+		slack.NewInputBlock(InputTitle, plain("Title"), nil, name),
+	)
+}
+
+// menu is a choice of one of the options; chosen is the one it begins with.
+func menu(id, label string, options []*slack.OptionBlockObject, chosen int) slack.Block {
+	element := slack.NewOptionsSelectBlockElement(slack.OptTypeStatic, nil, id, options...)
+	element.InitialOption = options[chosen]
+	return slack.NewInputBlock(id, plain(label), nil, element)
+}
+
+func option(value, label string) *slack.OptionBlockObject {
+	return slack.NewOptionBlockObject(value, plain(label), nil)
 }
 
 func textInput(id, label, placeholder string, most int, optional bool) slack.Block {
