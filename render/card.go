@@ -159,11 +159,7 @@ func handling(i alert.Incident, who func(alert.Person) string) []string {
 	case i.State == alert.StateResolved && !nobody(i.ResolvedBy):
 		parts = append(parts, "✅ Resolved by "+who(i.ResolvedBy))
 	case i.State == alert.Acked:
-		line := "✋ Acknowledged" + by(i.AckedBy, who)
-		if !i.AckedAt.IsZero() {
-			line += " " + date(i.AckedAt)
-		}
-		parts = append(parts, line)
+		parts = append(parts, "✋ Acknowledged"+by(i.AckedBy, who)+when(i.AckedAt))
 	}
 	if i.State != alert.StateResolved && !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
 		parts = append(parts, "👤 Assigned to "+who(i.Assignee))
@@ -175,11 +171,7 @@ func handling(i alert.Incident, who func(alert.Person) string) []string {
 }
 
 func silenced(i alert.Incident) string {
-	line := "🔕 Silenced"
-	if !i.SilencedUntil.IsZero() {
-		line += " until " + date(i.SilencedUntil)
-	}
-	return line + " (" + quoted(i.Silence) + ")"
+	return "🔕 Silenced" + until(i.SilencedUntil) + " (" + quoted(i.Silence) + ")"
 }
 
 // origin is an incident's id, where it comes from, and whom it concerns.

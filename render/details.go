@@ -49,13 +49,9 @@ func detailText(i alert.Incident) []slack.Block {
 func detailLabels(i alert.Incident) []slack.Block {
 	const perBlock = 10
 	all := labelsOf(i)
-	var fields []string
-	for _, l := range all[:min(len(all), maxDetailLabels)] {
-		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, 500))
-	}
 	var blocks []slack.Block
-	for part := range slices.Chunk(fields, perBlock) {
-		blocks = append(blocks, fieldset(part...))
+	for part := range slices.Chunk(all[:min(len(all), maxDetailLabels)], perBlock) {
+		blocks = append(blocks, labelFields(part, 500))
 	}
 	if rest := all[min(len(all), maxDetailLabels):]; len(rest) > 0 {
 		blocks = append(blocks, section(pairs(rest, maxSection-len(" and 200 more labels"))))

@@ -68,18 +68,21 @@ func rank(name string) int {
 	return len(firstLabels)
 }
 
-// labelBlocks draws the first labels as fields in two columns.
 func labelBlocks(i alert.Incident) []slack.Block {
 	all := labelsOf(i)
 	if len(all) == 0 {
 		return nil
 	}
-	shown := min(len(all), maxLabelFields)
-	fields := make([]string, 0, shown)
-	for _, l := range all[:shown] {
-		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
+	return []slack.Block{labelFields(all[:min(len(all), maxLabelFields)], maxLabelValue)}
+}
+
+// labelFields draws labels as fields in two columns; most bounds each value.
+func labelFields(labels []label, most int) slack.Block {
+	fields := make([]string, 0, len(labels))
+	for _, l := range labels {
+		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, most))
 	}
-	return []slack.Block{fieldset(fields...)}
+	return fieldset(fields...)
 }
 
 // pairs lists labels as name=value within budget characters, and says how many

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"strings"
 	"unicode/utf8"
 
@@ -66,26 +67,15 @@ func noteHead(i alert.Incident, n alert.Note) string {
 }
 
 func noteSign(i alert.Incident, n alert.Note) string {
-	switch n.Topic {
-	case alert.TopicResolved:
-		return "✅"
-	case alert.TopicAcked:
-		return "✋"
-	case alert.TopicAssigned:
-		return "👤"
-	case alert.TopicNote:
-		return "💬"
-	case alert.TopicSilenced, alert.TopicHidden:
-		return "🔕"
-	case alert.TopicUnsilenced:
-		return "🔔"
-	case alert.TopicUnanswered, alert.TopicReminder:
-		return "⏰"
+	sign, known := map[alert.Topic]string{
+		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
+		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔",
+		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
+	}[n.Topic]
+	if known {
+		return sign
 	}
-	if n.Severity != "" {
-		return severitySign(n.Severity)
-	}
-	return severitySign(i.Severity)
+	return severitySign(cmp.Or(n.Severity, i.Severity))
 }
 
 // noteWords says what happened.
@@ -140,11 +130,7 @@ func firingWords(i alert.Incident, n alert.Note) string {
 		}
 		return "*Firing again*"
 	case alert.TopicEscalated:
-		severity := i.Severity
-		if n.Severity != "" {
-			severity = n.Severity
-		}
-		return "*Now " + strings.ToLower(severityWord(severity)) + "*" + by(n.By, called)
+		return "*Now " + strings.ToLower(severityWord(cmp.Or(n.Severity, i.Severity))) + "*" + by(n.By, called)
 	}
 	if n.Count > 1 {
 		return "*Fired again*, " + times(n.Count) + " so far"
@@ -168,12 +154,8 @@ func silenceWords(n alert.Note) string {
 	if n.Topic == alert.TopicUnsilenced {
 		return "*No longer silenced*, still open"
 	}
-	until := ""
-	if !n.At.IsZero() {
-		until = " until " + date(n.At)
-	}
 	if n.Topic == alert.TopicHidden {
-		return "*A silence hides a critical alert*" + until + by(n.By, called)
+		return "*A silence hides a critical alert*" + until(n.At) + by(n.By, called)
 	}
-	return "*Silenced*" + until + by(n.By, called)
+	return "*Silenced*" + until(n.At) + by(n.By, called)
 }
