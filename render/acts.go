@@ -14,8 +14,7 @@ func Acted(acted []alert.Acted, verb alert.Verb) Message {
 	}
 	l := newLines(maxSection - len("… and 100000 others"))
 	for at, a := range acted {
-		before := len(l.all)
-		if l.add(actedLine(a, verb)); len(l.all) == before {
+		if !l.add(actedLine(a, verb)) {
 			l.all = append(l.all, "… and "+plural(len(acted)-at, "other"))
 			break
 		}
@@ -111,8 +110,7 @@ func Unsubscribed(n int) Message {
 
 // Subscriptions lists what a person has asked to get as direct messages.
 func Subscriptions(list []alert.Subscription) Message {
-	lines := subscriptionLines(list)
-	return answer(append([]string{"📬 *Your subscriptions*"}, lines...)...)
+	return answer(append([]string{"📬 *Your subscriptions*"}, subscriptionLines(list)...)...)
 }
 
 // subscriptionLines fit into half a section.
@@ -122,8 +120,7 @@ func subscriptionLines(list []alert.Subscription) []string {
 	}
 	l := newLines(maxSection / 2)
 	for at, s := range list {
-		before := len(l.all)
-		if l.add("• " + matchers(s.Matchers, 300)); len(l.all) == before {
+		if !l.add("• " + matchers(s.Matchers, 300)) {
 			l.all = append(l.all, "… and "+plural(len(list)-at, "other"))
 			break
 		}

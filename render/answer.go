@@ -49,20 +49,17 @@ func Status(v StatusView) Message {
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
 	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)
 	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
-	lines := []string{verdict(v.Health)}
-	for _, f := range fields {
-		lines = append(lines, strings.Replace(f, "\n", ": ", 1))
-	}
-	return Message{Text: bounded(lines), Blocks: blocks}
+	l := newLines(maxText)
+	l.add(verdict(v.Health))
+	l.addFields(fields)
+	return Message{Text: l.text(), Blocks: blocks}
 }
 
-// bounded joins lines and drops those at the end that do not fit into a message.
-func bounded(all []string) string {
-	l := newLines(maxText)
-	for _, line := range all {
-		l.add(line)
+// addFields takes the fields of a fieldset, each as a line.
+func (l *lines) addFields(fields []string) {
+	for _, f := range fields {
+		l.add(strings.Replace(f, "\n", ": ", 1))
 	}
-	return strings.Join(l.all, "\n")
 }
 
 func verdict(h alert.Health) string {

@@ -27,10 +27,8 @@ const (
 // pings (alert.Summary.Mention), which is also the beginning of its Text.
 func Digest(s alert.Summary, listed string, aside ...string) Message {
 	var blocks []slack.Block
-	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
-		if part != "" {
-			blocks = append(blocks, section(part))
-		}
+	for _, part := range digestParts(s, listed) {
+		blocks = append(blocks, section(part))
 	}
 	top := smallPrint(header(digestTitle(s)), aside)
 	if who := ping(s.Mention); who != "" {
@@ -49,13 +47,12 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 // Slack has refused the blocks.
 func PlainDigest(s alert.Summary, listed string, aside ...string) Message {
 	head := strings.TrimLeft(ping(s.Mention)+" "+digestTitle(s), " ")
-	parts := append([]string{head}, asides(aside)...)
-	for _, part := range []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)} {
-		if part != "" {
-			parts = append(parts, part)
-		}
-	}
-	return Message{Text: strings.Join(parts, "\n")}
+	return Message{Text: strings.Join(slices.Concat([]string{head}, asides(aside), digestParts(s, listed)), "\n")}
+}
+
+func digestParts(s alert.Summary, listed string) []string {
+	parts := []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)}
+	return slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 }
 
 func digestTitle(s alert.Summary) string {
@@ -90,12 +87,7 @@ func digestColour(s alert.Summary) string {
 }
 
 func bySeverity(s alert.Summary) string {
-	var parts []string
-	for _, severity := range alert.Severities() {
-		if n := s.Severities[severity]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s *%d* %s", severitySign(severity), n, severity))
-		}
-	}
+	parts := severityCounts(s.Severities)
 	if s.Acked > 0 {
 		parts = append(parts, fmt.Sprintf("*%d* of them acknowledged", s.Acked))
 	}

@@ -19,77 +19,67 @@ type HelpView struct {
 // helpPart is a section of the help: a few commands of one kind.
 type helpPart struct {
 	title string
-	rows  [][2]string
+	rows  []helpRow
+}
+
+// helpRow is one command. Its examples are to be copied.
+type helpRow struct {
+	usage, does string
+	examples    []string
 }
 
 // grammar is everything that a person can write.
 func grammar() []helpPart {
 	return []helpPart{
-		{"Alerts", [][2]string{
-			{"list [matchers] [open|acked|resolved|all]", "what is open, worst first"},
-			{"show ID", "one incident with its history"},
-			{"ack ID… [note]", "acknowledge: you are working on it"},
-			{"resolve ID…", "resolve: it is over"},
-			{"assign ID @user", "assign it to somebody"},
-			{"note ID text…", "add a note to its thread"},
-			{"send [#channel] [severity] text…", "send an alert of your own"},
+		{"Alerts", []helpRow{
+			{usage: "list [matchers] [open|acked|resolved|all]", does: "what is open, worst first",
+				examples: []string{"list", "list critical", `list service=db all`, `list service=~"db-.*" mine`}},
+			{usage: "show ID", does: "one incident with its history", examples: []string{"show k7f2"}},
+			{usage: "ack ID… [note]", does: "acknowledge: you are working on it", examples: []string{"ack k7f2", "ack k7f2, k7f3 looking into it"}},
+			{usage: "resolve ID…", does: "resolve: it is over", examples: []string{"resolve k7f2", "resolve k7f2 k7f3 the disk was replaced"}},
+			{usage: "assign ID @user", does: "assign it to somebody",
+				examples: []string{"assign k7f2 @ann", "assign k7f2 me", "assign k7f2 @ann can you look?"}},
+			{usage: "note ID text…", does: "add a note to its thread", examples: []string{"note k7f2 it is the backup"}},
+			{usage: "send [#channel] [severity] text…", does: "send an alert of your own",
+				examples: []string{"send the disk is filling up", "send #ops warning the disk is filling up"}},
 		}},
-		{"Silences", [][2]string{
-			{"silence MATCHERS for 2h [because …]", "keep alerts out of Slack for a while; `until 18:00` works too"},
-			{"silences", "what is silenced, by whom and why"},
-			{"unsilence ID", "end a silence"},
+		{"Silences", []helpRow{
+			{usage: "silence MATCHERS for 2h [because …]", does: "keep alerts out of Slack for a while; `until 18:00` works too",
+				examples: []string{"silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m"}},
+			{usage: "silences", does: "what is silenced, by whom and why", examples: []string{"silences"}},
+			{usage: "unsilence ID", does: "end a silence", examples: []string{"unsilence s-k7f2"}},
 		}},
-		{"You and your team", [][2]string{
-			{"subscribe MATCHERS", "get alerts as direct messages"},
-			{"unsubscribe", "stop getting them"},
-			{"oncall", "who is notified of what, and who is working on what"},
-			{"stats [24h|7d]", "how many, how fast, how noisy"},
+		{"You and your team", []helpRow{
+			{usage: "subscribe MATCHERS", does: "get alerts as direct messages",
+				examples: []string{"subscribe service=db", "subscribe critical", "subscribe"}},
+			{usage: "unsubscribe", does: "stop getting them", examples: []string{"unsubscribe"}},
+			{usage: "oncall", does: "who is notified of what, and who is working on what", examples: []string{"oncall"}},
+			{usage: "stats [24h|7d]", does: "how many, how fast, how noisy", examples: []string{"stats", "stats 7d"}},
 		}},
-		{"Tocsin", [][2]string{
-			{"status", "whether delivery works, and what is open"},
-			{"test [channel] [severity]", "send a test alert through the full path and see how long each step takes"},
-			{"help [word]", "this list, or more about one word"},
+		{"Tocsin", []helpRow{
+			{usage: "status", does: "whether delivery works, and what is open", examples: []string{"status"}},
+			{usage: "test [channel] [severity]", does: "send a test alert through the full path and see how long each step takes",
+				examples: []string{"test", "test #ops warning"}},
+			{usage: "help [word]", does: "this list, or more about one word", examples: []string{"help", "help silence"}},
 		}},
 	}
-}
-
-// examples are commands to copy, by their first word.
-func examples(word string) []string {
-	return map[string][]string{
-		"list":        {"list", "list critical", `list service=db all`, `list service=~"db-.*" mine`},
-		"show":        {"show k7f2"},
-		"ack":         {"ack k7f2", "ack k7f2, k7f3 looking into it"},
-		"resolve":     {"resolve k7f2", "resolve k7f2 k7f3 the disk was replaced"},
-		"assign":      {"assign k7f2 @ann", "assign k7f2 me", "assign k7f2 @ann can you look?"},
-		"note":        {"note k7f2 it is the backup"},
-		"send":        {"send the disk is filling up", "send #ops warning the disk is filling up"},
-		"silence":     {"silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m"},
-		"silences":    {"silences"},
-		"unsilence":   {"unsilence s-k7f2"},
-		"subscribe":   {"subscribe service=db", "subscribe critical", "subscribe"},
-		"unsubscribe": {"unsubscribe"},
-		"oncall":      {"oncall"},
-		"stats":       {"stats", "stats 7d"},
-		"status":      {"status"},
-		"test":        {"test", "test #ops warning"},
-	}[word]
 }
 
 // helpWord explains one command.
 func helpWord(word, slash string) (Message, bool) {
 	for _, part := range grammar() {
 		for _, r := range part.rows {
-			if first, _, _ := strings.Cut(r[0], " "); first != word {
+			if first, _, _ := strings.Cut(r.usage, " "); first != word {
 				continue
 			}
-			lines := []string{"`" + slash + r[0] + "`", strings.ToUpper(r[1][:1]) + r[1][1:] + ".", "For example:"}
-			for _, example := range examples(word) {
+			lines := []string{"`" + slash + r.usage + "`", strings.ToUpper(r.does[:1]) + r.does[1:] + ".", "For example:"}
+			for _, example := range r.examples {
 				lines = append(lines, "• `"+slash+example+"`")
 			}
-			if strings.Contains(r[0], "atchers") || strings.Contains(r[0], "MATCHERS") {
+			if strings.Contains(r.usage, "atchers") || strings.Contains(r.usage, "MATCHERS") {
 				lines = append(lines, matchersHelp)
 			}
-			if strings.Contains(r[1], "until") {
+			if strings.Contains(r.does, "until") {
 				lines = append(lines, timesHelp)
 			}
 			return answer(lines...), true
@@ -113,22 +103,24 @@ func Help(v HelpView) Message {
 		return m
 	}
 	intro := "*I bring alerts to Slack.* You can write:"
-	lines := []string{intro}
+	l := newLines(maxText)
+	l.add(intro)
 	blocks := []slack.Block{section(intro)}
 	for _, part := range grammar() {
 		rows := []string{"*" + part.title + "*"}
 		for _, r := range part.rows {
 			// A test has a command of its own.
-			words := strings.ReplaceAll(slash+r[0], "/notify test", "/notify-test")
-			rows = append(rows, "• `"+words+"`  "+r[1])
+			words := strings.ReplaceAll(slash+r.usage, "/notify test", "/notify-test")
+			rows = append(rows, "• `"+words+"`  "+r.does)
 		}
-		lines = append(lines, rows...)
+		l.addAll(rows...)
 		blocks = append(blocks, unfolded(strings.Join(rows, "\n")))
 	}
 	matching := "MATCHERS are conditions such as `service=\"db\"` or `host=~\"db-.*\"`; an ID such as `k7f2` is on every card. " + foot
 	shell := "*From the shell*\n" + v.Shell.example()
+	l.addAll(matching, shell)
 	return Message{
-		Text:   bounded(append(lines, matching, shell)),
+		Text:   l.text(),
 		Blocks: append(blocks, section(matching), section(shell), small("Tocsin "+fit(literal(oneLine(v.Version)), 60))),
 	}
 }

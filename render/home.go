@@ -95,12 +95,7 @@ func tally(open []alert.Incident, more bool) string {
 	for _, i := range open {
 		counts[i.Severity]++
 	}
-	var parts []string
-	for _, s := range alert.Severities() {
-		if n := counts[s]; n > 0 {
-			parts = append(parts, fmt.Sprintf("%s *%d* %s", severitySign(s), n, s))
-		}
-	}
+	parts := severityCounts(counts)
 	if known := counts[alert.Critical] + counts[alert.Error] + counts[alert.Warning] + counts[alert.Info]; known < len(open) {
 		parts = append(parts, fmt.Sprintf("%s *%d* of other severities", severitySign(""), len(open)-known))
 	}

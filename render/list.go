@@ -108,10 +108,7 @@ func pages(v ListView) []slack.Block {
 			buttons = append(buttons, page)
 		}
 	}
-	if len(buttons) == 0 {
-		return nil
-	}
-	return []slack.Block{slack.NewActionBlock("", buttons...)}
+	return actionRow(buttons)
 }
 
 // Show draws one incident with its history, as an answer to a person; permalink
@@ -143,8 +140,7 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 func historyText(history []alert.Event, who func(alert.Person) string, budget int) string {
 	lines := newLines(budget - len("*History*\n… 100000 earlier lines\n"))
 	for at, e := range slices.Backward(history) {
-		before := len(lines.all)
-		if lines.add(eventLine(e, who)); len(lines.all) == before {
+		if !lines.add(eventLine(e, who)) {
 			slices.Reverse(lines.all)
 			return "… " + plural(at+1, "earlier line") + "\n" + lines.text()
 		}

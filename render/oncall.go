@@ -33,37 +33,38 @@ type OnCallView struct {
 // OnCall says who is notified of which alerts, when others are notified, and who
 // is working on what.
 func OnCall(v OnCallView) Message {
+	const head = "📟 *Who is notified of what*"
 	text, seen := newLines(maxText), newLines(maxSection)
-	text.add("📟 *Who is notified of what*")
-	for _, r := range routes(v.Routing) {
-		text.add(routeLine(r, v, func(m string) string { return mentioned(m, v.Names) }))
-		seen.add(routeLine(r, v, func(m string) string { return known(m, v.Names) }))
-	}
-	if hidden := len(v.Routing.Routes) + 1 - maxRoutes; hidden > 0 {
-		text.add("… and " + plural(hidden, "other route"))
-		seen.add("… and " + plural(hidden, "other route"))
-	}
+	text.add(head)
+	text.addAll(routeLines(v, mentioned)...)
+	seen.addAll(routeLines(v, known)...)
 	bodies := []slack.Block{unfolded(seen.text())}
-	if taken := takenLines(v, called); len(taken) > 0 {
-		text.add("✋ *Who is working on what*")
-		for _, line := range taken {
-			text.add(line)
-		}
-		bodies = append(bodies, section("✋ *Who is working on what*\n"+strings.Join(takenLines(v, shown), "\n")))
+	if len(v.Taken) > 0 {
+		text.addAll(takenLines(v, called)...)
+		bodies = append(bodies, section(strings.Join(takenLines(v, shown), "\n")))
 	}
 	return Message{
 		Text:   text.text(),
-		Blocks: []slack.Block{section("📟 *Who is notified of what*")},
+		Blocks: []slack.Block{section(head)},
 		Attachments: []slack.Attachment{{
 			Color: colourInfo, Fallback: "Who is notified of what", Blocks: slack.Blocks{BlockSet: bodies},
 		}},
 	}
 }
 
-// routes are the first of them, and the default route as the last one.
-func routes(r alert.Routing) []alert.Route {
-	all := append([]alert.Route{}, r.Routes[:min(len(r.Routes), maxRoutes-1)]...)
-	return append(all, alert.Route{Name: alert.DefaultRoute, To: []string{r.Default}})
+// routeLines are the first routes, and the default route as the last one.
+func routeLines(v OnCallView, name func(mention string, names map[string]string) string) []string {
+	who := func(mention string) string { return name(mention, v.Names) }
+	all := v.Routing.Routes
+	var lines []string
+	for _, r := range all[:min(len(all), maxRoutes-1)] {
+		lines = append(lines, routeLine(r, v, who))
+	}
+	lines = append(lines, routeLine(alert.Route{Name: alert.DefaultRoute, To: []string{v.Routing.Default}}, v, who))
+	if hidden := len(all) + 1 - maxRoutes; hidden > 0 {
+		lines = append(lines, "… and "+plural(hidden, "other route"))
+	}
+	return lines
 }
 
 func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
@@ -129,18 +130,15 @@ func targets(to, mention []string, who func(string) string) string {
 }
 
 func takenLines(v OnCallView, who func(alert.Person) string) []string {
-	var lines []string
-	for at, i := range v.Taken {
-		if at == maxTaken {
-			return append(lines, "… and others")
-		}
+	lines := []string{"✋ *Who is working on what*"}
+	for _, i := range v.Taken[:min(len(v.Taken), maxTaken)] {
 		person := i.Assignee
 		if nobody(person) {
 			person = i.AckedBy
 		}
 		lines = append(lines, "• "+who(person)+": "+sign(i)+" "+fit(literal(title(i.Title)), 120)+dot+quoted(orDash(i.ID)))
 	}
-	if v.More {
+	if v.More || len(v.Taken) > maxTaken {
 		lines = append(lines, "… and others")
 	}
 	return lines

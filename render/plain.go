@@ -53,12 +53,21 @@ type lines struct {
 
 func newLines(budget int) *lines { return &lines{left: budget} }
 
-// add takes a line if it fits.
-func (l *lines) add(line string) {
+// add takes a line if it fits, and reports whether it did.
+func (l *lines) add(line string) bool {
 	size := utf8.RuneCountInString(line) + len("\n")
-	if size <= l.left+1 && line != "" {
-		l.all = append(l.all, line)
-		l.left -= size
+	if size > l.left+1 || line == "" {
+		return false
+	}
+	l.all = append(l.all, line)
+	l.left -= size
+	return true
+}
+
+// addAll takes the lines that fit.
+func (l *lines) addAll(all ...string) {
+	for _, line := range all {
+		l.add(line)
 	}
 }
 

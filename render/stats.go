@@ -22,7 +22,7 @@ func Stats(v StatsView) Message {
 	s := v.Stats
 	head := "📊 *Alerts" + period(s)
 	fields := []string{
-		"*Alerts*\n" + severityCounts(s), "*Incidents*\n" + fmt.Sprint(s.Incidents),
+		"*Alerts*\n" + alertCounts(s), "*Incidents*\n" + fmt.Sprint(s.Incidents),
 		"*Until acknowledged*\n" + median(s.ToAck), "*Until resolved*\n" + median(s.ToResolve),
 		"*From alert to Slack*\n" + latency(s),
 	}
@@ -31,15 +31,11 @@ func Stats(v StatsView) Message {
 	blocks = append(blocks, chartBlocks(s, v.Chart)...)
 	l := newLines(maxText)
 	l.add(head)
-	for _, f := range fields {
-		l.add(strings.Replace(f, "\n", ": ", 1))
-	}
+	l.addFields(fields)
 	if len(noisy) > 0 {
 		blocks = append(blocks, section("*Noisiest*\n"+strings.Join(noisy, "\n")))
 		l.add("*Noisiest*")
-		for _, line := range noisy {
-			l.add(line)
-		}
+		l.addAll(noisy...)
 	}
 	return Message{Text: l.text(), Blocks: blocks}
 }
@@ -64,7 +60,7 @@ func days(d time.Duration) string {
 	return span(d)
 }
 
-func severityCounts(s alert.Stats) string {
+func alertCounts(s alert.Stats) string {
 	parts := []string{fmt.Sprintf("*%d*", s.Alerts)}
 	for _, severity := range alert.Severities() {
 		if n := s.BySeverity[severity]; n > 0 {

@@ -55,6 +55,17 @@ func severityWord(s alert.Severity) string {
 	return fit(strings.ToUpper(string(runes[:1]))+string(runes[1:]), 30)
 }
 
+// severityCounts are 🔴 *2* critical and so on, worst first.
+func severityCounts[N int | int64](counts map[alert.Severity]N) []string {
+	var parts []string
+	for _, s := range alert.Severities() {
+		if n := counts[s]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%s *%d* %s", severitySign(s), n, s))
+		}
+	}
+	return parts
+}
+
 // date shows t in the reader's time zone, or in UTC where Slack can't.
 func date(t time.Time) string { return dateAs(t, "{date_short_pretty} {time}") }
 
