@@ -66,7 +66,9 @@ type Options struct {
 	Metrics http.Handler
 	// Token is the bearer token that TCP callers must send; empty for none.
 	Token alert.Secret
-	Log   *zap.Logger
+	// TrustLoopback lets TCP callers act although there is no token.
+	TrustLoopback bool
+	Log           *zap.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -91,38 +93,33 @@ func New(opts Options) *API {
 }
 
 // Handler serves the Unix socket, whose file mode decides who may connect.
-func (a *API) Handler() http.Handler { return refuseBrowsers(a.routes()) }
+func (a *API) Handler() http.Handler { return refuseBrowsers(a.routes(true)) }
 
 // TCPHandler serves TCP: callers must send the token if there is one. Without one
 // they must address this machine by a loopback name, which keeps out web pages that
-// resolve their own name to 127.0.0.1 (DNS rebinding).
-func (a *API) TCPHandler() http.Handler { return refuseBrowsers(a.authorize(a.routes())) }
+// resolve their own name to 127.0.0.1 (DNS rebinding), and may send alerts and read,
+// but act only with TrustLoopback: every user of the machine can connect.
+func (a *API) TCPHandler() http.Handler {
+	return refuseBrowsers(a.authorize(a.routes(a.opts.Token != "" || a.opts.TrustLoopback)))
+}
 
-func (a *API) routes() http.Handler {
+// routes serves every path. With mayAct false, requests that act are refused.
+func (a *API) routes(mayAct bool) http.Handler {
 	mux := http.NewServeMux()
-	for pattern, answer := range map[string]answer{
-		"GET /v1/alerts/{id}":             a.readAlert,
-		"GET /v1/incidents":               a.listIncidents,
-		"GET /v1/incidents/{id}":          a.readIncident,
-		"POST /v1/incidents/{id}/ack":     a.act(alert.VerbAck),
-		"POST /v1/incidents/{id}/resolve": a.act(alert.VerbResolve),
-		"POST /v1/incidents/{id}/assign":  a.act(alert.VerbAssign),
-		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
-		"GET /v1/silences":                a.listSilences,
-		"DELETE /v1/silences/{id}":        a.endSilence,
-		"GET /v1/stats":                   a.readStats,
-		"GET /v1/ledger":                  a.readLedger,
-		"GET /v1/deliveries":              a.listDeliveries,
-		"GET /v1/deliveries/{id}":         a.readDelivery,
-		"POST /v1/deliveries/{id}/retry":  a.decideLetter(a.opts.Store.Retry),
-		"POST /v1/deliveries/{id}/drop":   a.decideLetter(a.opts.Store.Drop),
-		"POST /v1/deliveries/retry":       a.decideLetters(a.opts.Store.Retry),
-		"POST /v1/deliveries/drop":        a.decideLetters(a.opts.Store.Drop),
-	} {
+	for pattern, answer := range a.reads() {
 		mux.Handle(pattern, a.handle(http.StatusOK, answer))
 	}
+	for pattern, answer := range a.acts() {
+		status := http.StatusOK
+		if pattern == createSilence {
+			status = http.StatusCreated
+		}
+		if !mayAct {
+			answer = refuseAct
+		}
+		mux.Handle(pattern, a.handle(status, answer))
+	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
-	mux.Handle("POST /v1/silences", a.handle(http.StatusCreated, a.postSilence))
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
 	if a.opts.Metrics != nil {
@@ -130,6 +127,38 @@ func (a *API) routes() http.Handler {
 	}
 	mux.HandleFunc("/", a.unknown)
 	return mux
+}
+
+// reads are the requests that change nothing.
+func (a *API) reads() map[string]answer {
+	return map[string]answer{
+		"GET /v1/alerts/{id}":     a.readAlert,
+		"GET /v1/incidents":       a.listIncidents,
+		"GET /v1/incidents/{id}":  a.readIncident,
+		"GET /v1/silences":        a.listSilences,
+		"GET /v1/stats":           a.readStats,
+		"GET /v1/ledger":          a.readLedger,
+		"GET /v1/deliveries":      a.listDeliveries,
+		"GET /v1/deliveries/{id}": a.readDelivery,
+	}
+}
+
+const createSilence = "POST /v1/silences"
+
+// acts are the requests that change what becomes of alerts.
+func (a *API) acts() map[string]answer {
+	return map[string]answer{
+		"POST /v1/incidents/{id}/ack":     a.act(alert.VerbAck),
+		"POST /v1/incidents/{id}/resolve": a.act(alert.VerbResolve),
+		"POST /v1/incidents/{id}/assign":  a.act(alert.VerbAssign),
+		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
+		createSilence:                     a.postSilence,
+		"DELETE /v1/silences/{id}":        a.endSilence,
+		"POST /v1/deliveries/{id}/retry":  a.decideLetter(a.opts.Store.Retry),
+		"POST /v1/deliveries/{id}/drop":   a.decideLetter(a.opts.Store.Drop),
+		"POST /v1/deliveries/retry":       a.decideLetters(a.opts.Store.Retry),
+		"POST /v1/deliveries/drop":        a.decideLetters(a.opts.Store.Drop),
+	}
 }
 
 // answer returns what a request is answered with, as JSON.

@@ -295,7 +295,7 @@ func TestQuestionsAreAnswered(t *testing.T) {
 
 func TestNotReadySaysWhatToDo(t *testing.T) {
 	health := alert.Health{Held: "invalid_auth", Problems: []alert.Problem{{What: "Slack refuses the bot token", Fix: "set SLACK_BOT_TOKEN"}}}
-	h := api.New(api.Options{Engine: &engine{}, Store: knows{&reader{}, &queue{}}, Health: func() alert.Health { return health }}).TCPHandler()
+	h := api.New(api.Options{Engine: &engine{}, Store: knows{&reader{}, &queue{}}, Health: func() alert.Health { return health }, Token: "s3cret"}).TCPHandler()
 	req := httptest.NewRequest(http.MethodGet, "http://monitor.example/readyz", nil)
 	if got := ask(t, h, req); got.status != http.StatusServiceUnavailable || !strings.Contains(got.body, "set SLACK_BOT_TOKEN") {
 		t.Errorf("answered %d %s", got.status, got.body)

@@ -30,19 +30,25 @@ func refuseBrowsers(next http.Handler) http.Handler {
 	})
 }
 
+// refuseAct answers a request that acts on a listener where nobody may.
+func refuseAct(*http.Request) (any, error) {
+	return nil, &httpError{http.StatusForbidden, "over TCP without a token, alerts can be sent and read, but nothing else can be changed",
+		"use the Unix socket, or set TOCSIN_API_TOKEN and send it; listen.trust_loopback: true lets every user of the daemon's machine act"}
+}
+
 // authorize requires the token, except for health checks. If none is configured, it
 // requires a loopback host name.
 func (a *API) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
-			next.ServeHTTP(w, r)
-			return
-		}
 		if a.opts.Token == "" {
 			if !loopbackHost(r.Host) {
 				a.fail(w, r, &httpError{http.StatusForbidden, "the host " + r.Host + " is not this machine", "address it as 127.0.0.1 or localhost, or set TOCSIN_API_TOKEN"})
 				return
 			}
+			next.ServeHTTP(w, r)
+			return
+		}
+		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -70,6 +70,8 @@ type Listen struct {
 	// Token is the bearer token that TCP clients must send; empty for none, which Load
 	// allows only on loopback.
 	Token alert.Secret
+	// TrustLoopback lets TCP clients act although there is no token.
+	TrustLoopback bool
 }
 
 // Delivery is how alerts are delivered, how many may wait for that, and how long

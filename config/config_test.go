@@ -97,6 +97,15 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 	}
 }
 
+func TestLoopbackIsTrustedOnlyIfConfigured(t *testing.T) {
+	if load(t, environment{}).Listen.TrustLoopback {
+		t.Error("it is trusted by default")
+	}
+	if !load(t, environment{files: map[string]string{etc: "listen:\n  trust_loopback: true\n"}}).Listen.TrustLoopback {
+		t.Error("the option has no effect")
+	}
+}
+
 func TestADurationMayBeWrittenAsPeopleDo(t *testing.T) {
 	in := environment{vars: map[string]string{"SLACK_CHANNEL_ID": "C0123456789", "SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": ""}}.input()
 	in.Flags = map[string]string{"config": "x.yaml"}
@@ -428,7 +437,7 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	everything := shown.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %s %q", c.Store, *c, c.Store, c.Listen, c.Slack)
+	everything := shown.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %v %q", c.Store, *c, c.Store, c.Listen, c.Slack)
 	for _, secret := range []string{"hunter", "2@db", goodApp, goodBot} {
 		if strings.Contains(everything, secret) {
 			t.Errorf("%q is shown in\n%s", secret, everything)

@@ -16,6 +16,7 @@ const (
 	keyAPIURL         = "slack.api_url"
 	keyTCP            = "listen.tcp"
 	keySocket         = "listen.socket"
+	keyTrustLoopback  = "listen.trust_loopback"
 	keyToken          = "listen.token"
 	keyTokenFile      = "listen.token_file"
 	keyStore          = "store"
@@ -131,6 +132,8 @@ func listenOptions() []option[Config] {
 		opt(spec{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true},
 			parseBearer, func(c *Config, v string) { c.Listen.Token = alert.Secret(v) }),
 		opt(spec{key: keyTokenFile}, parsePath, onlyChecked),
+		opt(spec{key: keyTrustLoopback, bare: true, fallback: constant("false")},
+			parseTruth, func(c *Config, v bool) { c.Listen.TrustLoopback = v }),
 	}
 }
 

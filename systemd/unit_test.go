@@ -71,7 +71,7 @@ func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
 	unit := string(content)
 	for _, setting := range []string{
 		"Type=notify", "ExecStart=/usr/local/bin/tocsin serve", "TimeoutStopSec=20s", "Restart=always",
-		"StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750",
+		"Environment=TOCSIN_LISTEN=off", "StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750",
 		"LoadCredential=slack_app_token:", "LoadCredential=slack_bot_token:", "LoadCredential=tocsin_api_token:",
 	} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(setting)).MatchString(unit) {

@@ -8,9 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"tocsin/playground"
 )
 
 func TestWhoMayNotUseTheSocketIsToldHow(t *testing.T) {
@@ -39,5 +42,32 @@ func TestASocketThatIsNamedIsTheOnlyPlaceToLook(t *testing.T) {
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("another daemon was asked %d times", n)
+	}
+}
+
+func TestOverTCPWithoutATokenAnybodySendsAndOnlyTheSocketActs(t *testing.T) {
+	t.Parallel()
+	tcp := freeAddress(t.Context(), "127.0.0.1:0")
+	p := prepare(t, slack(t, playground.Options{}), map[string]string{"TOCSIN_LISTEN": tcp})
+	p.start()
+	anybody := []string{"--server", "http://" + tcp}
+	member := []string{"--socket", p.env["TOCSIN_SOCKET"]}
+	everything := []string{"silence", `severity=~".+"`, "--for", "720h"}
+	for _, c := range []struct {
+		args   []string
+		status int
+		said   string
+	}{
+		{slices.Concat([]string{"send"}, anybody, []string{"disk full"}), 0, ""},
+		{slices.Concat([]string{"incidents"}, anybody), 0, ""},
+		{slices.Concat(everything, anybody), exitFailure, "use the Unix socket, or set TOCSIN_API_TOKEN and send it"},
+		{slices.Concat([]string{"queue", "drop", "--all"}, anybody), exitFailure, "use the Unix socket"},
+		{slices.Concat(everything, member), 0, ""},
+	} {
+		var told strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(string) string { return "" }}
+		if status := run(t.Context(), c.args, w); status != c.status || !strings.Contains(told.String(), c.said) {
+			t.Errorf("%q: status %d, it said %q", c.args, status, told.String())
+		}
 	}
 }
