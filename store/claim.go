@@ -121,8 +121,8 @@ type head struct {
 	delivery deliveryRow
 	incident incidentRow
 	cards    []alert.Card
-	// front is how many deliveries of its priority can be claimed, up to a few.
-	front int
+	// crowded: more than Claim.DigestAbove deliveries of its priority can be claimed.
+	crowded bool
 	// claimed is the job that it becomes.
 	claimed alert.Job
 }
@@ -154,16 +154,17 @@ const (
 	jobColumns = deliveryOf + ", " + incidentOf
 	jobTables  = ` FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident` + incidentContent
 	// headSelect gives a row for each card of the incident. The first parameter is
-	// up to how many deliveries at the front of the lane are counted.
+	// Claim.DigestAbove. It is no LIMIT, for which SQLite would plan the query again
+	// each time.
 	headSelect = `SELECT ` + jobColumns + `, ` + cardOf + `,
-		(SELECT count(*) FROM (SELECT 1 FROM deliveries f WHERE f.lane = d.lane AND f.stage = 1 AND f.priority = d.priority LIMIT ?) q)` +
+		EXISTS (SELECT 1 FROM deliveries f WHERE f.lane = d.lane AND f.stage = 1 AND f.priority = d.priority LIMIT 1 OFFSET ?)` +
 		jobTables + cardTables
 )
 
 // head finds what comes next in a lane among the kinds that are asked for, or nil.
 func (w *writer) head(ctx context.Context, c alert.Claim) (*head, error) {
 	lane := w.lanes.byName[c.Lane].n
-	query, args := headPost, []any{c.DigestAbove + 1, lane}
+	query, args := headPost, []any{max(c.DigestAbove, 0), lane}
 	switch {
 	case c.Posts && c.Updates:
 		query, args = headEither, append(args, lane)
@@ -178,7 +179,7 @@ func (w *writer) findHead(ctx context.Context, query string, args ...any) (*head
 	err := w.each(ctx, query, func(s scanner) error {
 		h := &head{}
 		var c alert.Card
-		err := s.Scan(append(append(h.dest(), cardDest(&c)...), &h.front)...)
+		err := s.Scan(append(append(h.dest(), cardDest(&c)...), &h.crowded)...)
 		if found == nil {
 			found = h
 		}

@@ -27,7 +27,7 @@ const (
 // others when too many have been waiting.
 func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head, error) {
 	d := first.claimed.Delivery
-	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || first.front <= c.DigestAbove {
+	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || !first.crowded {
 		return first, nil
 	}
 	lane := w.lanes.byName[c.Lane].n
