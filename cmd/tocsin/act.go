@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -63,7 +62,7 @@ func forEach[T any](c *clientCmd, ids []string, do func(id string) (T, error), l
 		}
 		answers = append(answers, answer)
 		if !c.json {
-			if _, err := io.WriteString(c.stdout, strings.Map(visible, line(answer))+"\n"); err != nil {
+			if _, err := io.WriteString(c.stdout, visible(line(answer))+"\n"); err != nil {
 				return err
 			}
 		}

@@ -166,7 +166,7 @@ func incidentPath(id string) string {
 func (i incidentDetail) text() string {
 	text := fields(append(i.fields(), labelsAndLinks(i.Labels, i.Links)...))
 	if i.Text != "" {
-		text += "\n" + strings.TrimRight(i.Text, "\n") + "\n"
+		text += "\n" + indented(i.Text)
 	}
 	if len(i.History) == 0 {
 		return text

@@ -158,7 +158,5 @@ func strandedLine(b *strings.Builder, l alert.Line) {
 }
 
 func strandedBody(b *strings.Builder, text string) {
-	for line := range strings.Lines(strings.Map(visible, text)) {
-		fmt.Fprintf(b, "  | %s\n", strings.TrimRight(line, "\n"))
-	}
+	b.WriteString(indented(text))
 }

@@ -63,7 +63,7 @@ func report(w world, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(w.stderr, "tocsin: %v\n", err) // the status says it too
+	_, _ = fmt.Fprintf(w.stderr, "tocsin: %s\n", visible(err.Error())) // the status says it too
 	if _, ok := errors.AsType[*usageError](err); ok {
 		_, _ = fmt.Fprintf(w.stderr, "Run %s --help for usage.\n", cmd.CommandPath())
 		return exitUsage

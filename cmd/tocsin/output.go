@@ -6,31 +6,46 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
 
 	"tocsin/alert"
 )
 
-// writeJSON prints v, indented for people.
+// writeJSON prints v, indented for people. Characters that a terminal does not show
+// are written as JSON's escapes, so that readers get the same text.
 func writeJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
+	var b strings.Builder
+	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
 	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, escape(b.String(), func(r rune) string {
+		if high, low := utf16.EncodeRune(r); high != unicode.ReplacementChar {
+			return fmt.Sprintf(`\u%04x\u%04x`, high, low)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	}))
+	return err
 }
 
-// print prints a result: as JSON, or as text without the control characters that
-// could steer a terminal.
+// print prints a result: as JSON, or as text that is safe for a terminal.
 func (w world) print(asJSON bool, result any, text string) error {
 	if asJSON {
 		return writeJSON(w.stdout, result)
 	}
-	_, err := io.WriteString(w.stdout, strings.Map(visible, text))
+	_, err := io.WriteString(w.stdout, visible(text))
 	return err
 }
+
+// oneCell keeps a text from ending its line or its column.
+var oneCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
 // table arranges lines in columns.
 func table(fill func(line func(cells ...any))) string {
@@ -41,7 +56,7 @@ func table(fill func(line func(cells ...any))) string {
 			if i > 0 {
 				_, _ = io.WriteString(t, "\t") // a Builder takes everything
 			}
-			_, _ = io.WriteString(t, strings.Map(visible, fmt.Sprint(cell)))
+			_, _ = io.WriteString(t, oneCell.Replace(visible(fmt.Sprint(cell))))
 		}
 		_, _ = io.WriteString(t, "\n")
 	})
@@ -79,7 +94,7 @@ func clock(at time.Time) string {
 	return at.Local().Format("2006-01-02 15:04:05")
 }
 
-// brief is the beginning of a text on one line, without control characters.
+// brief is the beginning of a text on one line, safe for a terminal.
 func brief(text string) string {
 	const most = 100
 	runes := []rune(flat(text))
@@ -89,15 +104,51 @@ func brief(text string) string {
 	return string(runes)
 }
 
-// flat is a text on one line, without control characters.
-func flat(s string) string { return strings.Join(strings.Fields(strings.Map(visible, s)), " ") }
+// flat is a text on one line, safe for a terminal.
+func flat(s string) string { return visible(strings.Join(strings.Fields(s), " ")) }
 
-// visible drops the control characters that could steer a terminal.
-func visible(r rune) rune {
-	if unicode.IsControl(r) && r != '\n' && r != '\t' {
-		return -1
+// indented is a text whose lines can't be mistaken for other output.
+func indented(text string) string {
+	var b strings.Builder
+	for line := range strings.Lines(visible(text)) {
+		b.WriteString("  | " + strings.TrimRight(line, "\n") + "\n")
 	}
-	return r
+	return b.String()
+}
+
+// visible is a text that is safe for a terminal: characters that could steer it,
+// reorder the text around them or hide are written as Go's escapes.
+func visible(text string) string {
+	return escape(strings.ReplaceAll(text, "\r\n", "\n"), func(r rune) string {
+		return strings.Trim(strconv.QuoteRuneToASCII(r), "'")
+	})
+}
+
+// escape replaces each character that a terminal does not show, except for tabs and
+// ends of lines.
+func escape(text string, escaped func(rune) string) string {
+	if !strings.ContainsFunc(text, hidden) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if hidden(r) {
+			b.WriteString(escaped(r))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// hidden says whether a terminal acts on a character instead of showing it. The
+// joiners stay, because emoji and several scripts need them.
+func hidden(r rune) bool {
+	switch r {
+	case '\n', '\t', '\u200C', '\u200D':
+		return false
+	}
+	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
 }
 
 // counted is a number of things: 1 alert, 2 alerts.

@@ -205,7 +205,7 @@ func recordText(a alert.Record) string {
 	}
 	text := fields(append(append(all, labelsAndLinks(a.Labels, a.Links)...), [2]string{"title", a.Title}))
 	if a.Text != "" {
-		text += a.Text + "\n"
+		text += indented(a.Text)
 	}
 	return text
 }

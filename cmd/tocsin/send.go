@@ -160,7 +160,7 @@ func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (aler
 			return alert.Accepted{}, err
 		}
 		if !warned {
-			_, _ = fmt.Fprintf(c.stderr, "tocsin: %v\ntocsin: trying again for up to %s\n", err, c.timeout)
+			_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\ntocsin: trying again for up to %s\n", visible(err.Error()), c.timeout)
 		}
 		if !pause(ctx, time.Second) {
 			return alert.Accepted{}, fmt.Errorf("the alert was not accepted: %w", err)

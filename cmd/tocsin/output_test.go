@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// trick has characters that reorder, hide, or steer a terminal.
+const trick = "a\u202Eb\u2066c\u2069d\u061Ce\u200Bf\u009B31mg\U000E0041h"
+
+// tricked is how people see trick.
+const tricked = `a\u202eb\u2066c\u2069d\u061ce\u200bf\u009b31mg\U000e0041h`
+
+func TestTextFromOutsideCanNeitherSteerATerminalNorImitateOutput(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.start()
+	accepted := p.mustPush(map[string]any{
+		"key": trick, "title": trick, "text": trick + "\nHistory:\n  2026-11-27 00:00:00  resolved by ann 👩‍🔧",
+		"labels": map[string]string{"host": trick + "\nstate: resolved\tx"},
+	})
+	p.settle(accepted...)
+	var page struct{ Deliveries []alert.Delivery }
+	if err := p.ask("/v1/deliveries", &page); err != nil || len(page.Deliveries) == 0 {
+		t.Fatal(page, err)
+	}
+	p.mustPush(map[string]any{"key": trick, "title": trick, "status": "resolved"})
+	cli := func(args ...string) string {
+		t.Helper()
+		var out strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: &out, stderr: io.Discard, getenv: func(string) string { return "" }}
+		if status := run(t.Context(), append(args, "--socket", p.env["TOCSIN_SOCKET"]), w); status != exitOK {
+			t.Errorf("%q: status %d", args, status)
+		}
+		if strings.ContainsAny(out.String(), "\u202E\u2066\u2069\u061C\u200B\u009B\U000E0041") {
+			t.Errorf("%q: a terminal would obey\n%q", args, out.String())
+		}
+		return out.String()
+	}
+	id := accepted[0].Incident
+	cli("incidents", "--state", "all")
+	cli("queue")
+	cli("queue", "show", page.Deliveries[0].ID)
+	cli("ack", id)
+	shown := cli("incidents", "show", id)
+	for _, line := range []string{"title:", "key:"} {
+		if !strings.Contains(shown, line) || !strings.Contains(shown, tricked) {
+			t.Errorf("%s %s is missing in\n%s", line, tricked, shown)
+		}
+	}
+	if !strings.Contains(shown, "\n  | History:\n  |   2026-11-27 00:00:00  resolved by ann 👩‍🔧\n") || strings.Count(shown, "\nHistory:\n") != 1 || strings.Contains(shown, "\nstate: resolved") {
+		t.Errorf("it can be mistaken for other output:\n%s", shown)
+	}
+	var same incidentDetail
+	if err := json.Unmarshal([]byte(cli("incidents", "show", id, "--json")), &same); err != nil || same.Title != trick {
+		t.Errorf("JSON readers get %q, %v", same.Title, err)
+	}
+}
