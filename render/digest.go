@@ -177,7 +177,7 @@ func ListFile(lines []alert.Line, n alert.Note) []byte {
 			fmt.Fprintf(&b, "          from %s\n", oneLine(l.Source))
 		}
 		for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
-			fmt.Fprintf(&b, "          %s=%s\n", oneLine(name), oneLine(l.Labels[name]))
+			fmt.Fprintf(&b, "          %s=%s\n", labelText(name), labelText(l.Labels[name]))
 		}
 		for _, link := range l.Links {
 			fmt.Fprintf(&b, "          %s\n", oneLine(link.Label+" "+link.URL))

@@ -81,3 +81,21 @@ func TestHostileTextsPingNobodyAndForgeNothing(t *testing.T) {
 		}
 	}
 }
+
+func TestLabelsThatHideOrReorderTextShowIt(t *testing.T) {
+	i := alert.Incident{
+		ID: "k7f2", State: alert.Open, Severity: alert.Error, Title: "disk full", Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:06:00"),
+		Labels: map[string]string{"host": "db\u202Egpj\u2066x\u2069\u061C", "\u200Bteam": "web\r\n\x1b[31m"},
+	}
+	for name, view := range map[string]any{"card": Card(i, "#ops", "U0BOT"), "plain": PlainCard(i, "#ops", "U0BOT"), "details": Details(i, nil)} {
+		body, err := json.Marshal(view)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{`db\\u202egpj\\u2066x\\u2069\\u061c`, `\\u200bteam`, `web \\x1b[31m`} {
+			if !strings.Contains(string(body), want) {
+				t.Errorf("%s lacks %s: %s", name, want, body)
+			}
+		}
+	}
+}

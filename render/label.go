@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -35,7 +37,7 @@ type label struct{ name, value string }
 func labelsOf(i alert.Incident) []label {
 	var all []label
 	for name, value := range i.Labels {
-		l := label{literal(oneLine(name)), literal(oneLine(value))}
+		l := label{literal(labelText(name)), literal(labelText(value))}
 		if !visible(l.name) || !visible(l.value) || repeats(i, name, value) {
 			continue
 		}
@@ -48,6 +50,24 @@ func labelsOf(i alert.Incident) []label {
 		return strings.Compare(a.name+"\x00"+a.value, b.name+"\x00"+b.value)
 	})
 	return all
+}
+
+// labelText is a label's name or value on one line. Labels identify things, so
+// characters that hide or reorder text are written as escapes, not removed.
+func labelText(s string) string {
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if !strings.ContainsFunc(s, invisible) {
+		return oneLine(s)
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if invisible(r) && !unicode.IsSpace(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return oneLine(b.String())
 }
 
 func repeats(i alert.Incident, name, value string) bool {
