@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"context"
-	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -70,12 +69,9 @@ func clicked(verb alert.Verb) func(h *Handlers, ctx context.Context, a bot.Actio
 // withIncident reads the incident of the button first.
 func withIncident(do func(h *Handlers, ctx context.Context, a bot.Action, i alert.Incident) error) func(h *Handlers, ctx context.Context, a bot.Action) error {
 	return func(h *Handlers, ctx context.Context, a bot.Action) error {
-		i, err := h.opts.Store.Incident(ctx, a.Value)
-		switch {
-		case errors.Is(err, alert.ErrNotFound):
-			return h.respond(ctx, a.Caller, forgotten(a.Value))
-		case err != nil:
-			return h.respond(ctx, a.Caller, h.apology("I can't read that incident.", err))
+		i, no := h.incident(ctx, a.Value, forgotten)
+		if no != nil {
+			return h.respond(ctx, a.Caller, *no)
 		}
 		return do(h, ctx, a, i)
 	}

@@ -21,13 +21,11 @@ type page struct {
 	From     int           `json:"f,omitempty"`
 }
 
-// maxPage bounds the value of a button (docs/slack.md §2.6).
-const maxPage = 2000
-
 // at is the button value for the page that begins at from.
 func (p page) at(from int) string {
-	value, err := json.Marshal(page{Matchers: p.Matchers, States: p.States, Mine: p.Mine, From: from})
-	if err != nil || len(value) > maxPage {
+	p.From = from
+	value, err := json.Marshal(p)
+	if err != nil {
 		return ""
 	}
 	return string(value)

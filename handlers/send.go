@@ -18,16 +18,8 @@ func (h *Handlers) send(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	by := h.person(ctx, a.by)
-	wanted := alert.Alert{
-		Source: sendSource, Key: sendSource + "-" + alert.NewID(), Severity: order.severity, Channel: order.channel, Text: order.text,
-		Labels: map[string]string{"from": cmp.Or(by.Name, by.ID)}, At: h.opts.Now(),
-	}
-	if a.requestID != "" {
-		wanted.IdempotencyKey = sendSource + "-" + a.requestID
-	}
-	report, failed := h.push(ctx, wanted)
-	if failed != nil {
-		return *failed
-	}
-	return render.Sent(report)
+	return h.push(ctx, "alert", a.requestID, alert.Alert{
+		Source: sendSource, Severity: order.severity, Channel: order.channel, Text: order.text,
+		Labels: map[string]string{"from": cmp.Or(by.Name, by.ID)},
+	})
 }

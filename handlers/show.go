@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -17,40 +18,45 @@ func (h *Handlers) show(ctx context.Context, a ask) render.Message {
 	if bad != nil {
 		return refused(bad)
 	}
-	i, history, err := h.story(ctx, ids[0].id)
-	if errors.Is(err, alert.ErrNotFound) {
-		return h.noIncident(ctx, ids[0].id)
+	i, no := h.incident(ctx, ids[0].id, h.noIncident)
+	if no != nil {
+		return *no
 	}
+	history, err := h.opts.Store.History(ctx, i.ID)
 	if err != nil {
-		return h.apology("I can't read that incident.", err)
+		return h.apology("I can't read its history.", fmt.Errorf("read history: %w", err))
 	}
-	return render.Show(i, history, h.permalink(ctx, i))
+	card := alert.Card{}
+	if at := slices.IndexFunc(i.Cards, func(c alert.Card) bool { return c.TS != "" }); at >= 0 {
+		card = i.Cards[at]
+	}
+	return render.Show(i, history, h.permalink(ctx, card.Conversation, card.TS))
 }
 
-// story reads an incident with its history.
-func (h *Handlers) story(ctx context.Context, id string) (alert.Incident, []alert.Event, error) {
+// incident reads an incident. If that fails, the message says why; unknown answers an
+// id that does not exist.
+func (h *Handlers) incident(ctx context.Context, id string, unknown func(ctx context.Context, id string) render.Message) (alert.Incident, *render.Message) {
 	i, err := h.opts.Store.Incident(ctx, id)
-	if err != nil {
-		return i, nil, fmt.Errorf("read incident: %w", err)
+	if err == nil {
+		return i, nil
 	}
-	history, err := h.opts.Store.History(ctx, id)
-	if err != nil {
-		return i, nil, fmt.Errorf("read history: %w", err)
+	var no render.Message
+	if errors.Is(err, alert.ErrNotFound) {
+		no = unknown(ctx, id)
+	} else {
+		no = h.apology("I can't read that incident.", fmt.Errorf("read incident: %w", err))
 	}
-	return i, history, nil
+	return i, &no
 }
 
-// permalink is the link to an incident's first card, or empty.
-func (h *Handlers) permalink(ctx context.Context, i alert.Incident) string {
-	for _, c := range i.Cards {
-		if c.TS == "" {
-			continue
-		}
-		link, err := h.opts.Slack.Permalink(ctx, c.Conversation, c.TS)
-		if err != nil {
-			h.opts.Log.Warn("read the permalink of a card", zap.String("incident", i.ID), zap.Error(err))
-		}
-		return link
+// permalink is the link to a message, or empty if there is none.
+func (h *Handlers) permalink(ctx context.Context, conversation, ts string) string {
+	if ts == "" {
+		return ""
 	}
-	return ""
+	link, err := h.opts.Slack.Permalink(ctx, conversation, ts)
+	if err != nil {
+		h.opts.Log.Warn("read a permalink", zap.String("channel", conversation), zap.String("ts", ts), zap.Error(err))
+	}
+	return link
 }

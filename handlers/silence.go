@@ -20,12 +20,9 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	if order.incident != "" {
-		i, err := h.opts.Store.Incident(ctx, order.incident)
-		if errors.Is(err, alert.ErrNotFound) {
-			return h.noIncident(ctx, order.incident)
-		}
-		if err != nil {
-			return h.apology("I can't read that incident.", err)
+		i, no := h.incident(ctx, order.incident, h.noIncident)
+		if no != nil {
+			return *no
 		}
 		order.matchers = sameKey(i)
 	}

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"go.uber.org/zap"
-
 	"tocsin/alert"
 	"tocsin/render"
 )
@@ -16,53 +14,36 @@ import (
 const testSource = "notify-test"
 
 // sendTest sends a test alert through the full path, waits for it, and answers where
-// it landed and how long each step took. requestID identifies the request in Slack,
-// so that a request handled again after a crash is still one alert.
+// it landed and how long each step took.
 func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID string) render.Message {
-	report, failed := h.push(ctx, testAlert(order, requestID, h.opts.Now()))
-	if failed != nil {
-		return *failed
-	}
-	return render.TestResult(report)
+	return h.push(ctx, "test alert", requestID, alert.Alert{
+		Source: testSource, Severity: order.severity, Title: order.title, Channel: order.channel,
+		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent.",
+	})
 }
 
 // push accepts a person's alert and waits until Slack shows it, within the time that
-// a person should wait. failed is the answer instead of the report.
-func (h *Handlers) push(ctx context.Context, a alert.Alert) (report render.TestReport, failed *render.Message) {
+// a person should wait. what is what to call it. requestID identifies the request in
+// Slack, so that a request handled again after a crash is still one alert.
+func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Alert) render.Message {
 	asked := h.opts.Now()
+	a.Key, a.At = a.Source+"-"+alert.NewID(), asked
+	if requestID != "" {
+		a.IdempotencyKey = a.Source + "-" + requestID
+	}
 	receipts, err := h.opts.Engine.Push(ctx, []alert.Alert{a})
 	if err != nil {
-		no := h.refusal("The alert was not accepted", err)
-		return report, &no
+		return h.refusal("The alert was not accepted", err)
 	}
 	kept := h.opts.Now()
 	record, err := h.await(ctx, receipts[0].ID)
 	if err != nil {
-		no := h.apology("Your alert was accepted, but I can't read its state.", err)
-		return report, &no
+		return h.apology("Your alert was accepted, but I can't read its state.", err)
 	}
-	report = render.TestReport{Record: record, Asked: asked, Kept: kept, Health: h.opts.Health()}
-	if record.TS != "" {
-		link, err := h.opts.Slack.Permalink(ctx, record.Conversation, record.TS)
-		if err != nil {
-			h.opts.Log.Warn("read the permalink of an alert", zap.String("alert", record.ID), zap.Error(err))
-		}
-		report.Permalink = link
-	}
-	return report, nil
-}
-
-func testAlert(order testOrder, requestID string, now time.Time) alert.Alert {
-	a := alert.Alert{
-		Source: testSource, Key: testSource + "-" + alert.NewID(),
-		Severity: order.severity, Title: order.title, Channel: order.channel,
-		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent.",
-		At:   now,
-	}
-	if requestID != "" {
-		a.IdempotencyKey = testSource + "-" + requestID
-	}
-	return a
+	return render.TestResult(render.TestReport{
+		What: what, Record: record, Asked: asked, Kept: kept, Health: h.opts.Health(),
+		Permalink: h.permalink(ctx, record.Conversation, record.TS),
+	})
 }
 
 // await waits for an alert as long as a person should wait for an answer, and returns

@@ -88,12 +88,6 @@ func ShortID(id string) Message {
 	return answer("Its id is " + quoted(orDash(id)) + ", for example for `/notify show`.")
 }
 
-// Sent tells a person what happened to an alert that they sent with a command.
-func Sent(r TestReport) Message {
-	r.What = "alert"
-	return TestResult(r)
-}
-
 // Subscribed tells a person that they will get matching alerts as direct
 // messages.
 func Subscribed(s alert.Subscription) Message {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +93,7 @@ func counts(c alert.Counts) string {
 
 // TestReport is what happened to an alert that a person sent.
 type TestReport struct {
-	// What is what to call it; empty means "test alert".
+	// What is what to call it: "test alert".
 	What string
 	// Record is the alert as it stands.
 	Record alert.Record
@@ -106,7 +105,7 @@ type TestReport struct {
 	Health alert.Health
 }
 
-// TestResult tells a person where their test alert is and how long each step
+// TestResult tells a person where their alert is and how long each step
 // took.
 func TestResult(r TestReport) Message {
 	head := testHead(r)
@@ -123,7 +122,7 @@ func testHead(r TestReport) []string {
 	if where == "" {
 		where = r.Record.Lane
 	}
-	what := "Your " + cmp.Or(r.What, "test alert")
+	what := "Your " + r.What
 	reason := fit(literal(oneLine(r.Record.Reason)), 500)
 	switch r.Record.Standing {
 	case alert.StandDelivered, alert.StandFolded:

@@ -155,7 +155,7 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 	throttled.Reason, throttled.StartedAt = "throttled", at("14:00:01")
 	dead.Standing, dead.Reason = alert.StandDead, "channel_not_found (invite me to the channel)"
 	report := func(r alert.Record, h alert.Health) TestReport {
-		return TestReport{Record: r, Asked: at("14:00:00"), Kept: at("14:00:00").Add(2500 * time.Microsecond), Permalink: "https://acme.slack.com/archives/C0OPS/p12", Health: h}
+		return TestReport{What: "test alert", Record: r, Asked: at("14:00:00"), Kept: at("14:00:00").Add(2500 * time.Microsecond), Permalink: "https://acme.slack.com/archives/C0OPS/p12", Health: h}
 	}
 	for name, m := range map[string]Message{
 		"help":           Help(HelpView{Shell: shell, Version: "1.0.0"}),

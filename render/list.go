@@ -99,7 +99,7 @@ func rowNotes(i alert.Incident, who func(alert.Person) string) []string {
 
 // pages are the buttons to the previous and the next page.
 func pages(v ListView) []slack.Block {
-	const maxValue = 2000
+	const maxValue = 2000 // docs/slack.md §2.6
 	var buttons []slack.BlockElement
 	for _, b := range []struct{ id, label, value string }{{":newer", "◀ Back", v.Newer}, {":older", "More ▶", v.Older}} {
 		if b.value != "" && len(b.value) <= maxValue {

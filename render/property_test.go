@@ -289,7 +289,7 @@ func checkOthers(t *rapid.T) {
 		Reason:   texts().Draw(t, "reason"), Lane: texts().Draw(t, "lane"), Conversation: texts().Draw(t, "conversation"),
 		StartedAt: instants().Draw(t, "started"), DeliveredAt: instants().Draw(t, "delivered"),
 	}
-	report := TestReport{Record: record, Asked: instants().Draw(t, "asked"), Kept: instants().Draw(t, "kept"), Permalink: addresses().Draw(t, "permalink"), Health: health}
+	report := TestReport{What: "test alert", Record: record, Asked: instants().Draw(t, "asked"), Kept: instants().Draw(t, "kept"), Permalink: addresses().Draw(t, "permalink"), Health: health}
 	wantValid(t, "test result", checkMessage(TestResult(report)))
 	wantValid(t, "unknown", checkMessage(Unknown(texts().Draw(t, "said"), texts().Draw(t, "nearest"), "help")))
 	wantValid(t, "refused", checkMessage(Refused(texts().Draw(t, "what"), texts().Draw(t, "hint"))))

@@ -185,7 +185,7 @@ func lists() map[string]Message {
 		"denied":          Denied("silence alerts", []string{"U0ANN", "S0DBOPS", "C0OPS", "@carol"}),
 		"denied to all":   Denied("send alerts", nil),
 		"id":              ShortID("k7f2"),
-		"sent":            Sent(TestReport{Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
+		"sent":            TestResult(TestReport{What: "alert", Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
 	}
 }
 
