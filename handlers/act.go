@@ -90,11 +90,11 @@ func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
 	if near := nearest(id, ids); near != "" && near != id {
 		return render.Refused("I know no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open.")
 	}
-	return forgotten(id)
+	return forgotten(ctx, id)
 }
 
 // forgotten answers an id that is unknown or not known any more.
-func forgotten(id string) render.Message {
+func forgotten(_ context.Context, id string) render.Message {
 	return render.Acted([]alert.Acted{{Incident: alert.Incident{ID: id}, Effect: alert.ActUnknown}}, "")
 }
 
@@ -121,9 +121,7 @@ func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (
 		// The name after the bar may be anything that somebody typed.
 		return h.person(ctx, bot.Caller{User: m[1]}), nil
 	}
-	if address, ok := strings.CutPrefix(said, "<mailto:"); ok {
-		said, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")
-	}
+	said = mailAddress(said)
 	if bare := strings.TrimPrefix(said, "@"); surelyPerson(bare) {
 		said = bare
 	} else {

@@ -63,41 +63,24 @@ func plainQuote(r rune) rune {
 	return 0
 }
 
-// matcherText collects the cells of a text that belong to matchers.
+// matcherText collects the cells of a text that belong to matchers. Its words are
+// cells.
 type matcherText struct {
-	text  string
-	cells []token
+	phrase
 	parts []string
 	last  int // the last cell that was added, -1 for none
 }
 
 func newMatcherText(p phrase) *matcherText {
-	return &matcherText{text: p.text, cells: cells(p.text), last: -1}
-}
-
-// cell is the n-th cell as written.
-func (m *matcherText) cell(n int) string {
-	end := len(m.text)
-	if n+1 < len(m.cells) {
-		end = m.cells[n+1].at
-	}
-	return strings.TrimSpace(m.text[m.cells[n].at:end])
-}
-
-// from is the text from the n-th cell on.
-func (m *matcherText) from(n int) phrase {
-	if n >= len(m.cells) {
-		return phrase{}
-	}
-	return read(m.text[m.cells[n].at:])
+	return &matcherText{phrase: phrase{text: p.text, words: cells(p.text)}, last: -1}
 }
 
 // addMatcher adds the n-th cell if it belongs to a matcher, which may have blanks
 // around its operator.
 func (m *matcherText) addMatcher(n int) bool {
-	word := m.cell(n)
+	word := m.raw(n)
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
-	behind := n+1 < len(m.cells) && strings.IndexAny(m.cell(n+1), "=!") == 0
+	behind := n+1 < len(m.words) && strings.IndexAny(m.raw(n+1), "=!") == 0
 	inside := strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
 	if !before && !behind && !inside {
 		return false
@@ -112,7 +95,7 @@ func endsInOperator(s string) bool {
 
 // severity adds the matcher for a bare severity, if the n-th cell is one.
 func (m *matcherText) severity(n int) bool {
-	s, ok := severityOf(m.cells[n].key)
+	s, ok := severityOf(m.words[n].key)
 	if ok {
 		m.parts, m.last = append(m.parts, "severity="+string(s)), n
 	}
@@ -134,7 +117,6 @@ func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {
 	return parseMatchers(strings.Join(m.parts, " "))
 }
 
-// parseMatchers reads matchers.
 func parseMatchers(text string) (alert.Matchers, *alert.InputError) {
 	matchers, err := alert.ParseMatchers(text)
 	if err != nil {
@@ -151,17 +133,22 @@ func inputError(err error) *alert.InputError {
 	return &alert.InputError{Message: err.Error()}
 }
 
-// wanted returns the collected matchers. It refuses those that match every alert;
-// hint says what to write instead.
+// specific refuses matchers that match every alert; hint says what to write instead.
+func specific(matchers alert.Matchers, hint string) *alert.InputError {
+	switch {
+	case len(matchers) == 0:
+		return &alert.InputError{Message: "say which alerts", Hint: hint}
+	case matchers.Everything():
+		return &alert.InputError{Message: matchers.String() + " matches alerts without any labels, and so perhaps all", Hint: "Add what they have in common: " + hint}
+	}
+	return nil
+}
+
+// wanted returns the collected matchers, which must be specific.
 func (m *matcherText) wanted(hint string) (alert.Matchers, *alert.InputError) {
 	matchers, bad := m.matchers()
-	switch {
-	case bad != nil:
-		return nil, bad
-	case len(matchers) == 0:
-		return nil, &alert.InputError{Message: "say which alerts", Hint: hint}
-	case matchers.Everything():
-		return nil, &alert.InputError{Message: matchers.String() + " matches alerts without any labels, and so perhaps all", Hint: "Add what they have in common: " + hint}
+	if bad == nil {
+		bad = specific(matchers, hint)
 	}
-	return matchers, nil
+	return matchers, bad
 }

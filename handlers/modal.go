@@ -81,13 +81,11 @@ func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]str
 	errs := map[string]string{}
 	wanted := alert.Silence{Why: prose(field(s, render.InputReason))}
 	matchers, bad := parseMatchers(field(s, render.InputMatchers))
-	switch {
-	case bad != nil:
+	if bad == nil {
+		bad = specific(matchers, "for example service=\"db\".")
+	}
+	if bad != nil {
 		errs[render.InputMatchers] = sentence(bad)
-	case len(matchers) == 0:
-		errs[render.InputMatchers] = "Say which alerts, for example: service=\"db\""
-	case matchers.Everything():
-		errs[render.InputMatchers] = "This matches alerts without any labels, and so perhaps all. Add what they have in common, for example: service=\"db\""
 	}
 	wanted.Matchers = matchers
 	ends, block, wrong := readEnd(s, now)

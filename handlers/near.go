@@ -34,3 +34,11 @@ func lacking(candidate, word string) int {
 	}
 	return n
 }
+
+// suggest adds the most similar of the known words, separated by blanks, to the hint.
+func suggest(word token, known string, bad *alert.InputError) *alert.InputError {
+	if near := nearest(word.key, strings.Fields(known)); near != "" {
+		bad.Hint = "Did you mean " + near + "? " + bad.Hint
+	}
+	return bad
+}

@@ -23,18 +23,16 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		severity := alert.Severity(word.key)
 		switch {
 		case order.channel == "" && namesConversation(word.raw):
-			channel, bad := parseChannel(word.raw)
-			if bad != nil {
+			var bad *alert.InputError
+			if order.channel, bad = parseChannel(word.raw); bad != nil {
 				return order, bad
 			}
-			order.channel = channel
-			continue
 		case order.severity == "" && slices.Contains(alert.Severities(), severity):
 			order.severity = severity
-			continue
+		default:
+			order.text = p.from(n).prose()
+			return order, nil
 		}
-		order.text = p.from(n).prose()
-		return order, nil
 	}
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
 }

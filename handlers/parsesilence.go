@@ -26,7 +26,7 @@ const silenceUsage = "write `silence service=db for 2h because of the upgrade`"
 // comes last. Instead of matchers it accepts an incident's id.
 func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
-	for n := 0; n < len(r.m.cells); {
+	for n := 0; n < len(r.m.words); {
 		took, bad := r.readPart(n)
 		if bad != nil {
 			return r.order, bad
@@ -48,13 +48,13 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	if r.m.addMatcher(n) {
 		return 1, nil
 	}
-	word, left := r.m.cells[n], len(r.m.cells)-n
+	word, left := r.m.words[n], len(r.m.words)-n
 	if slices.Contains([]string{"because", "reason", "cause"}, word.key) {
 		r.order.why = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
 	if !r.timed {
-		r.order.ends, took, bad = timing(r.m.cells[n:])
+		r.order.ends, took, bad = timing(r.m.words[n:])
 		if r.timed = took > 0; r.timed || bad != nil {
 			return took, bad
 		}
@@ -95,11 +95,9 @@ func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert
 var idShape = regexp.MustCompile(`^[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
 
 func noMatcher(word token) *alert.InputError {
-	bad := &alert.InputError{Message: word.raw + " is not a matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~."}
-	if near := nearest(word.key, []string{"for", "until", "because", "critical", "error", "warning", "info"}); near != "" {
-		bad.Hint = "Did you mean " + near + "? " + bad.Hint
-	}
-	return bad
+	return suggest(word, "for until because critical error warning info", &alert.InputError{
+		Message: word.raw + " is not a matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~.",
+	})
 }
 
 // listOrder is which incidents to list.
@@ -125,7 +123,7 @@ func listStates() map[string][]alert.State {
 func parseList(p phrase) (listOrder, *alert.InputError) {
 	var order listOrder
 	m := newMatcherText(p)
-	for n, word := range m.cells {
+	for n, word := range m.words {
 		states, known := listStates()[word.key]
 		switch {
 		case m.addMatcher(n):
@@ -147,18 +145,16 @@ func parseList(p phrase) (listOrder, *alert.InputError) {
 }
 
 func noState(word token) *alert.InputError {
-	bad := &alert.InputError{Message: "I don't know how to list " + word.raw, Hint: "Write `list`, `list critical`, `list service=db all`; the states are open, acked, resolved, all, and mine."}
-	if near := nearest(word.key, []string{"open", "acked", "resolved", "all", "mine", "critical", "error", "warning", "info"}); near != "" {
-		bad.Hint = "Did you mean " + near + "? " + bad.Hint
-	}
-	return bad
+	return suggest(word, "open acked resolved all mine critical error warning info", &alert.InputError{
+		Message: "I don't know how to list " + word.raw, Hint: "Write `list`, `list critical`, `list service=db all`; the states are open, acked, resolved, all, and mine.",
+	})
 }
 
 // parseWish reads the matchers of a subscription, in which a severity may be a bare
 // word.
 func parseWish(p phrase) (alert.Matchers, *alert.InputError) {
 	m := newMatcherText(p)
-	for n, word := range m.cells {
+	for n, word := range m.words {
 		if !m.addMatcher(n) && !m.severity(n) && !strings.Contains(" to and with ", " "+word.key+" ") {
 			return nil, noMatcher(word)
 		}

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -16,29 +17,25 @@ type testOrder struct {
 
 // parseTest reads a channel and a severity, in any order, both optional.
 func parseTest(words []token) (testOrder, *alert.InputError) {
-	order := testOrder{severity: alert.Info, title: "Test alert"}
-	var haveChannel, haveSeverity bool
+	order := testOrder{title: "Test alert"}
+	var bad *alert.InputError
 	for _, w := range words {
-		if !looksLikeConversation(w.raw) {
-			if haveSeverity {
-				return order, tooMany("severity", w.raw)
-			}
-			severity, err := parseSeverity(w)
-			if err != nil {
-				return order, err
-			}
-			order.severity, haveSeverity = severity, true
-			continue
+		conversation := looksLikeConversation(w.raw)
+		switch {
+		case conversation && order.channel != "":
+			bad = tooMany("channel", w.raw)
+		case conversation:
+			order.channel, bad = parseChannel(w.raw)
+		case order.severity != "":
+			bad = tooMany("severity", w.raw)
+		default:
+			order.severity, bad = parseSeverity(w)
 		}
-		if haveChannel {
-			return order, tooMany("channel", w.raw)
+		if bad != nil {
+			return order, bad
 		}
-		channel, err := parseChannel(w.raw)
-		if err != nil {
-			return order, err
-		}
-		order.channel, haveChannel = channel, true
 	}
+	order.severity = cmp.Or(order.severity, alert.Info)
 	return order, nil
 }
 
@@ -59,9 +56,7 @@ func looksLikeConversation(word string) bool {
 // sends it. Slack's <#C…|name> is returned unchanged, because in that form it is
 // certainly an id.
 func parseChannel(word string) (string, *alert.InputError) {
-	if address, ok := strings.CutPrefix(word, "<mailto:"); ok {
-		word, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")
-	}
+	word = mailAddress(word)
 	if _, err := alert.ParseConversation(word); err != nil {
 		return "", &alert.InputError{
 			Message: "I don't know a conversation " + unescape(word),
@@ -71,22 +66,28 @@ func parseChannel(word string) (string, *alert.InputError) {
 	return word, nil
 }
 
+// mailAddress is the address in Slack's <mailto:…|…>; any other word is unchanged.
+func mailAddress(word string) string {
+	address, ok := strings.CutPrefix(word, "<mailto:")
+	if !ok {
+		return word
+	}
+	address, _, _ = strings.Cut(strings.TrimSuffix(address, ">"), "|")
+	return address
+}
+
 func parseSeverity(w token) (alert.Severity, *alert.InputError) {
 	if s := alert.Severity(w.key); slices.Contains(alert.Severities(), s) {
 		return s, nil
 	}
-	err := &alert.InputError{Message: "I don't know a severity " + w.raw, Hint: "It is one of critical, error, warning, info."}
+	bad := &alert.InputError{Message: "I don't know a severity " + w.raw, Hint: "It is one of critical, error, warning, info."}
+	near := cmp.Or(string(alert.SeverityMeant(w.key)), nearest(w.key, []string{"critical", "error", "warning", "info"}))
+	channel, err := alert.ParseConversation(w.raw)
 	switch {
-	case alert.SeverityMeant(w.key) != "":
-		err.Hint = "Did you mean " + string(alert.SeverityMeant(w.key)) + "? " + err.Hint
-	default:
-		if near := nearest(w.key, []string{"critical", "error", "warning", "info"}); near != "" {
-			err.Hint = "Did you mean " + near + "? " + err.Hint
-			break
-		}
-		if channel, bad := alert.ParseConversation(w.raw); bad == nil {
-			err.Hint += " If you mean the channel, write " + channel + "."
-		}
+	case near != "":
+		bad.Hint = "Did you mean " + near + "? " + bad.Hint
+	case err == nil:
+		bad.Hint += " If you mean the channel, write " + channel + "."
 	}
-	return "", err
+	return "", bad
 }

@@ -55,22 +55,21 @@ func (w when) on(now time.Time) time.Time {
 	if clock < 0 {
 		clock = morning
 	}
+	in := func(days int) time.Time {
+		return clockOn(now.Year(), now.Month(), now.Day()+days, clock, now.Location())
+	}
+	days, every := 0, 1
 	switch {
 	case !w.date.IsZero():
 		return clockOn(w.date.Year(), w.date.Month(), w.date.Day(), clock, now.Location())
-	case w.weekday >= 0:
-		days := (w.weekday - int(now.Weekday()) + 7) % 7
-		at := clockOn(now.Year(), now.Month(), now.Day()+days, clock, now.Location())
-		if !at.After(now) || days == 0 && w.clock < 0 {
-			at = clockOn(now.Year(), now.Month(), now.Day()+days+7, clock, now.Location())
-		}
-		return at
 	case w.ahead >= 0:
-		return clockOn(now.Year(), now.Month(), now.Day()+w.ahead, clock, now.Location())
+		return in(w.ahead)
+	case w.weekday >= 0:
+		days, every = (w.weekday-int(now.Weekday())+7)%7, 7
 	}
-	at := clockOn(now.Year(), now.Month(), now.Day(), clock, now.Location())
-	if !at.After(now) {
-		at = clockOn(now.Year(), now.Month(), now.Day()+1, clock, now.Location())
+	at := in(days)
+	if !at.After(now) || days == 0 && w.clock < 0 {
+		return in(days + every)
 	}
 	return at
 }
@@ -215,7 +214,7 @@ func isoDate(word string) (date time.Time, clock time.Duration, ok bool) {
 		if t, err := time.Parse(layout, strings.ToUpper(word)); err == nil {
 			clock = -1
 			if strings.Contains(layout, "T") {
-				clock = time.Duration(t.Hour())*time.Hour + time.Duration(t.Minute())*time.Minute
+				clock = clockOf(t.Hour(), t.Minute())
 			}
 			return t, clock, true
 		}
