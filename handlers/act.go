@@ -60,7 +60,6 @@ func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidat
 	return alert.Union(nil, ids), strings.TrimLeft(said.from(behind).prose(), ":-–— ")
 }
 
-// act performs an act on each of the incidents.
 func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) render.Message {
 	acts := make([]alert.Act, len(ids))
 	for n, id := range ids {
@@ -98,7 +97,6 @@ func forgotten(_ context.Context, id string) render.Message {
 	return render.Acted([]alert.Acted{{Incident: alert.Incident{ID: id}, Effect: alert.ActUnknown}}, "")
 }
 
-// assign assigns incidents to a person: ID… @user [note].
 func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	order, bad := parseAssign(a.said)
 	if bad != nil {
@@ -112,7 +110,6 @@ func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
 	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, RequestID: a.requestID}, ids)
 }
 
-// findPerson looks up the person that somebody named.
 func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
 	if key := strings.ToLower(said); key == "me" || key == "myself" {
 		return h.person(ctx, by), nil

@@ -59,7 +59,6 @@ func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 	return c.do(h, ctx, a)
 }
 
-// clicked performs a verb on the incident of the button.
 func clicked(verb alert.Verb) func(h *Handlers, ctx context.Context, a bot.Action) error {
 	return func(h *Handlers, ctx context.Context, a bot.Action) error {
 		return h.perform(ctx, a, alert.Act{Verb: verb})
@@ -113,7 +112,6 @@ func (h *Handlers) result(ctx context.Context, a bot.Action, shown bool, m rende
 	return h.respond(ctx, a.Caller, m)
 }
 
-// atHome reports whether a click was in the App Home.
 func atHome(a bot.Action) bool { return a.MessageTS == "" && a.ViewID != "" }
 
 // onCard reports whether a click was on the card that will show its result. Somebody
@@ -145,7 +143,6 @@ func shows(i alert.Incident, a bot.Action) bool {
 // mutes is how long "Mute this key" silences it.
 const mutes = time.Hour
 
-// mute silences the key of an incident for an hour.
 func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) error {
 	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
 	return h.result(ctx, a, holds, m)

@@ -22,7 +22,6 @@ type ask struct {
 	requestID string
 }
 
-// reply is the answer to an ask.
 type reply struct {
 	render.Message
 	// draw draws it with a chart of figures, instead of Message; nil for none.
@@ -30,7 +29,6 @@ type reply struct {
 	figures figures
 }
 
-// command is a command that people can write.
 type command struct {
 	name string
 	// also are other words for it.
@@ -78,7 +76,6 @@ func commandOf(word string) (found command, near string) {
 	return command{}, nearest(word, names)
 }
 
-// answer does what was asked and returns the answer.
 func (h *Handlers) answer(ctx context.Context, a ask) reply {
 	if len(a.said.words) == 0 {
 		return reply{Message: h.help(ctx, a)}
@@ -114,7 +111,6 @@ func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 	return c.do(h, ctx, a)
 }
 
-// beginning shortens a text for a log line.
 func beginning(text string) string {
 	const most = 100
 	if runes := []rune(text); len(runes) > most {
@@ -133,7 +129,6 @@ func unknown(said, near string, direct bool) render.Message {
 	return render.Unknown(said, near, "/notify help")
 }
 
-// help lists the commands, or explains one.
 func (h *Handlers) help(_ context.Context, a ask) render.Message {
 	view := render.HelpView{Direct: a.direct, Shell: h.shell(), Version: h.opts.Version}
 	if len(a.said.words) > 0 {
@@ -147,7 +142,6 @@ func (h *Handlers) help(_ context.Context, a ask) render.Message {
 	return render.Help(view)
 }
 
-// test sends a test alert.
 func (h *Handlers) test(ctx context.Context, a ask) render.Message {
 	order, bad := parseTest(a.said.words)
 	if bad != nil {
@@ -161,7 +155,6 @@ func (h *Handlers) respond(ctx context.Context, to bot.Caller, m render.Message)
 	return h.patiently(ctx, func() error { return h.opts.Slack.Respond(ctx, to, m) })
 }
 
-// deliver sends a reply.
 func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Message) error) error {
 	if r.draw == nil {
 		return h.patiently(ctx, func() error { return send(r.Message) })

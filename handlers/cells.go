@@ -112,7 +112,6 @@ func severityOf(word string) (alert.Severity, bool) {
 	return "", false
 }
 
-// matchers parses what was collected.
 func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {
 	return parseMatchers(strings.Join(m.parts, " "))
 }

@@ -88,7 +88,6 @@ type pictures struct {
 	ids map[[sha256.Size]byte]string
 }
 
-// maxPictures is how many are remembered.
 const maxPictures = 100
 
 // id returns Slack's id of a picture. One request uploads it while others that need

@@ -138,7 +138,6 @@ func (h *Handlers) shell() render.Shell {
 	return render.Shell{Server: h.opts.Server, Token: h.opts.ServerToken}
 }
 
-// unresolved are the states of unresolved incidents.
 func unresolved() []alert.State { return []alert.State{alert.Open, alert.Acked} }
 
 // maxOpen is how many open incidents a view counts before it says "and more".

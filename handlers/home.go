@@ -27,7 +27,6 @@ func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 	return nil
 }
 
-// homeLimit is the time limit for one person's Home.
 const homeLimit = 30 * time.Second
 
 // Run publishes the requested App Homes, in order and at a pace that Slack allows
@@ -100,7 +99,6 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	return nil
 }
 
-// publish publishes a view.
 func (h *Handlers) publish(ctx context.Context, user string, view render.HomeView) error {
 	return h.charted(ctx, figures{view.Stats, view.Chart.Zone}, &h.charts.home, func(c render.Chart) error {
 		if err := h.homes.pace.Wait(ctx); err != nil {

@@ -15,7 +15,6 @@ import (
 // Slack reports every switch between the tabs.
 const calm = 2 * time.Second
 
-// homeRequest is why a person's Home is to be updated.
 type homeRequest struct {
 	opened bool       // the person opened it
 	empty  bool       // Slack has no view
@@ -43,7 +42,6 @@ func newHomes(now func() time.Time) *homes {
 	}
 }
 
-// maxLooked bounds the size of looked.
 const maxLooked = 1000
 
 // request queues an update of a person's Home. Requests that wait are merged.

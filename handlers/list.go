@@ -31,13 +31,11 @@ func (p page) at(from int) string {
 	return string(value)
 }
 
-// filter is the store's filter for the page.
 func (p page) filter() (alert.IncidentFilter, error) {
 	matchers, err := alert.ParseMatchers(p.Matchers)
 	return alert.IncidentFilter{States: p.States, Matchers: matchers, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
 }
 
-// title is the heading of the list.
 func (p page) title() string {
 	name := "Incidents"
 	switch {
@@ -55,7 +53,6 @@ func (p page) title() string {
 	return name
 }
 
-// list shows incidents, page by page.
 func (h *Handlers) list(ctx context.Context, a ask) render.Message {
 	order, bad := parseList(a.said)
 	if bad != nil {

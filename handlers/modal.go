@@ -17,7 +17,6 @@ import (
 	"tocsin/render"
 )
 
-// dialog is one of the dialogs that people submit.
 type dialog struct {
 	needs right
 	// read returns the errors by block id, or what submitting does. It is pure except
@@ -57,7 +56,6 @@ func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(c
 	}
 }
 
-// field is the value of the input of this name.
 func field(s bot.Submission, name string) string { return s.Inputs[name][name].Value }
 
 func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
@@ -76,7 +74,6 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 	}
 }
 
-// readSilence reads the dialog for a silence, or returns its errors by block.
 func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]string) {
 	errs := map[string]string{}
 	wanted := alert.Silence{Why: prose(field(s, render.InputReason))}
@@ -166,7 +163,6 @@ func tooLong(note string) map[string]string {
 	return errs
 }
 
-// readTest reads the test dialog, or returns its errors by block.
 func readTest(s bot.Submission) (testOrder, map[string]string) {
 	errs := map[string]string{}
 	order := testOrder{severity: alert.Severity(field(s, render.InputSeverity)), title: title(field(s, render.InputTitle))}

@@ -24,7 +24,6 @@ func (h *Handlers) oncall(ctx context.Context, a ask) render.Message {
 	return render.OnCall(view)
 }
 
-// mentions lists whom the routes mention, each once.
 func mentions(r alert.Routing) []string {
 	var all []string
 	for _, route := range r.Routes {

@@ -95,7 +95,6 @@ func parseAssign(p phrase) (assignOrder, *alert.InputError) {
 	return order, order.missing(p)
 }
 
-// missing is the error for what was left out.
 func (o assignOrder) missing(p phrase) *alert.InputError {
 	switch {
 	case len(o.ids) == 0:

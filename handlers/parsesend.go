@@ -43,7 +43,6 @@ func namesConversation(word string) bool {
 	return len(word) > 1 && (strings.HasPrefix(word, "#") || strings.HasPrefix(word, "<#") || strings.HasPrefix(word, "<@") || strings.HasPrefix(word, "@") || strings.HasPrefix(word, "<mailto:"))
 }
 
-// maxStats is the longest time of statistics.
 const maxStats = 90 * 24 * time.Hour
 
 // parseStats reads the time of statistics: 24h by default.
@@ -70,7 +69,6 @@ func parseStats(p phrase) (time.Duration, *alert.InputError) {
 	return d, nil
 }
 
-// periods are the names of durations.
 func periods() map[string]time.Duration {
 	const day = 24 * time.Hour
 	return map[string]time.Duration{"day": day, "today": day, "daily": day, "week": 7 * day, "weekly": 7 * day, "month": 30 * day, "monthly": 30 * day}

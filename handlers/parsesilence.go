@@ -36,7 +36,6 @@ func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 	return r.order.complete(r.m, r.timed)
 }
 
-// silenceReader is the state of parseSilence.
 type silenceReader struct {
 	m     *matcherText
 	order silenceOrder
@@ -71,7 +70,6 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	return 1, nil
 }
 
-// complete checks that nothing is missing.
 func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert.InputError) {
 	if o.incident == "" || len(m.parts) > 0 {
 		var bad *alert.InputError
@@ -100,7 +98,6 @@ func noMatcher(word token) *alert.InputError {
 	})
 }
 
-// listOrder is which incidents to list.
 type listOrder struct {
 	matchers alert.Matchers
 	states   []alert.State

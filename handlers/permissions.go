@@ -22,7 +22,6 @@ type Permissions struct {
 	Send []string
 }
 
-// right is one of the permissions.
 type right string
 
 const (

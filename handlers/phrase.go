@@ -93,7 +93,6 @@ func trim(word string) string {
 	return bare
 }
 
-// from is the phrase from its n-th word on.
 func (p phrase) from(n int) phrase {
 	if n >= len(p.words) {
 		return phrase{}

@@ -8,7 +8,6 @@ import (
 	"tocsin/render"
 )
 
-// sendSource is the source of alerts that people write by hand.
 const sendSource = "slack"
 
 // send pushes an alert that a person wrote: [#channel] [severity] text…

@@ -12,7 +12,6 @@ import (
 	"tocsin/render"
 )
 
-// show shows one incident with its history.
 func (h *Handlers) show(ctx context.Context, a ask) render.Message {
 	ids, _, bad := parseIDs(a.said)
 	if bad != nil {

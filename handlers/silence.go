@@ -81,7 +81,6 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 	return render.Silenced(made, n), true
 }
 
-// matching counts the unresolved incidents that match.
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
 	n, err = h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
 	if err != nil {
@@ -90,10 +89,8 @@ func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int
 	return n, n >= countLimit, nil
 }
 
-// maxSilences is how many silences are listed.
 const maxSilences = 50
 
-// silences lists the active silences.
 func (h *Handlers) silences(ctx context.Context, _ ask) render.Message {
 	m, err := h.listSilences(ctx)
 	if err != nil {
@@ -140,7 +137,6 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 // double clicks.
 const twice = time.Second
 
-// endSilence ends one silence.
 func (h *Handlers) endSilence(ctx context.Context, id string, by alert.Person) render.Message {
 	asked := h.opts.Now()
 	ended, err := h.opts.Engine.Unsilence(ctx, id, by)
@@ -180,7 +176,6 @@ func alreadyEnded(id string) render.Message {
 	return render.Refused("The silence "+id+" has already ended.", "`silences` lists the active ones.")
 }
 
-// joinMessages joins several answers into one message.
 func joinMessages(all []render.Message) render.Message {
 	if len(all) == 1 {
 		return all[0]

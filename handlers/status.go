@@ -7,7 +7,6 @@ import (
 	"tocsin/render"
 )
 
-// status shows the state of delivery, what is open, and the ledger.
 func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	open, more, err := h.open(ctx)
 	if err != nil {

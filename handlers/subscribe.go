@@ -8,7 +8,6 @@ import (
 	"tocsin/render"
 )
 
-// maxSubscriptions is how many a person may have.
 const maxSubscriptions = 20
 
 // subscribe subscribes a person to direct messages: MATCHERS. Without them it lists
@@ -40,7 +39,6 @@ func (h *Handlers) subscribe(ctx context.Context, a ask) render.Message {
 	return render.Subscribed(wish)
 }
 
-// unsubscribe ends all of a person's subscriptions.
 func (h *Handlers) unsubscribe(ctx context.Context, a ask) render.Message {
 	if len(a.said.words) > 0 && a.said.words[0].key != "all" {
 		return render.Refused("I can only end all of your subscriptions at once.", "Write `unsubscribe` alone, and then `subscribe` for what you still want.")

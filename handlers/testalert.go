@@ -10,7 +10,6 @@ import (
 	"tocsin/render"
 )
 
-// testSource is the source of test alerts.
 const testSource = "notify-test"
 
 // sendTest sends a test alert through the full path, waits for it, and answers where

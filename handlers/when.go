@@ -11,7 +11,6 @@ import (
 	"tocsin/alert"
 )
 
-// longest is the longest silence.
 const longest = 365 * 24 * time.Hour
 
 // morning is the time of a day named without a time.
@@ -133,7 +132,6 @@ func (w *when) readPart(words []token) int {
 	return 0
 }
 
-// unnamed reports whether no day has been named yet.
 func (w *when) unnamed() bool { return w.ahead < 0 && w.weekday < 0 && w.date.IsZero() }
 
 // readDay reads today, tomorrow, monday or a date, which may have a time.
@@ -273,7 +271,6 @@ func checkDuration(d time.Duration) *alert.InputError {
 	return nil
 }
 
-// number matches a number without a unit.
 var number = regexp.MustCompile(`^\d+(\.\d+)?$`)
 
 // notADuration is the error for what follows "for".

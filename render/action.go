@@ -42,7 +42,6 @@ func ActionOf(id string) string {
 
 var incidentID = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-// incidentActions is the row of buttons under an incident.
 func incidentActions(i alert.Incident) []slack.Block { return actionRow(incidentElements(i)) }
 
 // incidentElements are the buttons of an incident, the most likely one first, and

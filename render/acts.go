@@ -44,7 +44,6 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 	return "☑️ Done: " + name + "."
 }
 
-// alreadyLine says who had done it before.
 func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	name += " " + bold(title(i.Title), 150)
 	switch {

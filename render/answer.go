@@ -54,7 +54,6 @@ func Status(v StatusView) Message {
 	return Message{Text: l.text(), Blocks: blocks}
 }
 
-// addFields takes the fields of a fieldset, each as a line.
 func (l *lines) addFields(fields []string) {
 	for _, f := range fields {
 		l.add(strings.Replace(f, "\n", ": ", 1))

@@ -54,7 +54,6 @@ func MeantFor(lane, code string) string {
 	return "Meant for " + lane + ", " + unreachable(code) + "."
 }
 
-// unreachable says in words why a conversation can't be reached.
 func unreachable(code string) string {
 	return cmp.Or(alert.ExplainSlackError(code).Lane, "which Slack refuses ("+code+")")
 }

@@ -23,7 +23,6 @@ func markdown(escaped string) *slack.TextBlockObject {
 	return &slack.TextBlockObject{Type: slack.MarkdownType, Text: escaped, Verbatim: true}
 }
 
-// plain is a text object without markup.
 func plain(escaped string) *slack.TextBlockObject {
 	emoji := true
 	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: escaped, Emoji: &emoji}
@@ -64,7 +63,6 @@ func code(lines ...string) string {
 	return "```\n" + fit(text, maxSection/2) + "\n```"
 }
 
-// quoted is a word in a code span.
 func quoted(word string) string {
 	return "`" + fit(strings.ReplaceAll(oneLine(word), "`", "ˋ"), 100) + "`"
 }

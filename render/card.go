@@ -53,7 +53,6 @@ func cardBody(i alert.Incident, headline string) []slack.Block {
 	return append(blocks, small(append(facts(i), origin(i)...)...))
 }
 
-// moreLine says what the card leaves out.
 func moreLine(i alert.Incident) string {
 	var parts []string
 	if all := labelsOf(i); len(all) > maxLabelFields {
@@ -121,7 +120,6 @@ func linkButtons(links []alert.Link) []slack.BlockElement {
 	return buttons
 }
 
-// facts are an incident's severity, state, count and times.
 func facts(i alert.Incident) []string {
 	var parts []string
 	switch i.State {

@@ -49,7 +49,6 @@ const (
 // them.
 func Durations() []string { return []string{"30m", "1h", "2h", "4h", "8h", "24h", "7d"} }
 
-// durationWords is one of Durations in words.
 func durationWords(d string) string {
 	return map[string]string{
 		"30m": "30 minutes", "1h": "1 hour", "2h": "2 hours", "4h": "4 hours", "8h": "8 hours", "24h": "1 day", "7d": "1 week",

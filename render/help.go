@@ -22,7 +22,6 @@ type helpPart struct {
 	rows  []helpRow
 }
 
-// helpRow is one command. Its examples are to be copied.
 type helpRow struct {
 	usage, does string
 	examples    []string

@@ -96,7 +96,6 @@ func labelBlocks(i alert.Incident) []slack.Block {
 	return []slack.Block{labelFields(all[:min(len(all), maxLabelFields)], maxLabelValue)}
 }
 
-// labelFields draws labels as fields in two columns; most bounds each value.
 func labelFields(labels []label, most int) slack.Block {
 	fields := make([]string, 0, len(labels))
 	for _, l := range labels {

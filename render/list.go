@@ -149,7 +149,6 @@ func historyText(history []alert.Event, who func(alert.Person) string, budget in
 	return lines.text()
 }
 
-// eventLine is one line of a history.
 func eventLine(e alert.Event, who func(alert.Person) string) string {
 	line := eventWords(e, who)
 	if !e.At.IsZero() {
@@ -161,7 +160,6 @@ func eventLine(e alert.Event, who func(alert.Person) string) string {
 	return line
 }
 
-// eventWords says what happened and who did it.
 func eventWords(e alert.Event, who func(alert.Person) string) string {
 	switch e.Verb {
 	case alert.VerbAssign:

@@ -78,7 +78,6 @@ func noteSign(i alert.Incident, n alert.Note) string {
 	return severitySign(cmp.Or(n.Severity, i.Severity))
 }
 
-// noteWords says what happened.
 func noteWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
 	case alert.TopicResolved:

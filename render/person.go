@@ -30,10 +30,8 @@ func called(p alert.Person) string {
 	return somebody
 }
 
-// nameless says whether only Slack knows a person's name.
 func nameless(p alert.Person) bool { return userID(p.ID) && !visible(oneLine(p.Name)) }
 
-// nobody says whether p is no person at all.
 func nobody(p alert.Person) bool { return !visible(oneLine(p.ID)) && !visible(oneLine(p.Name)) }
 
 // by is " by ann", or empty when it was no person.

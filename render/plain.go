@@ -64,12 +64,10 @@ func (l *lines) add(line string) bool {
 	return true
 }
 
-// addAll takes the lines that fit.
 func (l *lines) addAll(all ...string) {
 	for _, line := range all {
 		l.add(line)
 	}
 }
 
-// text joins the lines that were added.
 func (l *lines) text() string { return strings.Join(l.all, "\n") }

@@ -10,7 +10,6 @@ import (
 	"tocsin/alert"
 )
 
-// silenceRows is how many silences are listed at once.
 const silenceRows = 30
 
 // SilencesView is what a list of silences shows.

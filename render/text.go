@@ -178,7 +178,6 @@ func title(s string) string {
 	return "(no title)"
 }
 
-// visible says whether s shows anything at all.
 func visible(s string) bool {
 	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
 }
