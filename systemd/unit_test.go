@@ -70,7 +70,7 @@ func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
 	check(t, err)
 	unit := string(content)
 	for _, setting := range []string{
-		"Type=notify", "ExecStart=/usr/local/bin/tocsin serve", "TimeoutStopSec=20s", "Restart=always",
+		"Type=notify", "ExecStart=/usr/local/bin/tocsin serve", "TimeoutStopSec=20s", "Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0",
 		"Environment=TOCSIN_LISTEN=off", "StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750",
 		"LoadCredential=slack_app_token:", "LoadCredential=slack_bot_token:", "LoadCredential=tocsin_api_token:",
 	} {

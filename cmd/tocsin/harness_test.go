@@ -71,6 +71,7 @@ type process struct {
 
 	cmd    *exec.Cmd
 	log    *logBuffer
+	stderr *os.File // in place of log; nil for none
 	exited chan error
 }
 
@@ -148,6 +149,9 @@ func (p *process) launch() {
 		}
 	}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if p.stderr != nil {
+		p.cmd.Stderr = p.stderr
+	}
 	p.forget()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)

@@ -12,12 +12,14 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // quiet hours have time zones, and a small container has no files for them
 
 	"github.com/spf13/cobra"
 
 	"tocsin/config"
+	"tocsin/systemd"
 )
 
 // The exit statuses of every command.
@@ -63,7 +65,11 @@ func report(w world, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
 	}
-	_, _ = fmt.Fprintf(w.stderr, "tocsin: %s\n", visible(err.Error())) // the status says it too
+	said := "tocsin: " + visible(err.Error())
+	if systemd.Managed() {
+		said = errorPriority + strings.ReplaceAll(said, "\n", "\n"+errorPriority)
+	}
+	_, _ = fmt.Fprintln(w.stderr, said) // the status says it too
 	if _, ok := errors.AsType[*usageError](err); ok {
 		_, _ = fmt.Fprintf(w.stderr, "Run %s --help for usage.\n", cmd.CommandPath())
 		return exitUsage
