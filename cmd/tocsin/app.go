@@ -56,16 +56,20 @@ type daemon struct {
 	intro  *introduction
 
 	unix, tcp net.Listener
+	clients   *api.Connections
 }
 
 // newDaemon builds every part from the bottom up and binds the listeners. It
 // starts nothing; close releases what it holds.
 func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) (*daemon, error) {
-	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log)}
+	files, err := openFiles()
+	if err != nil {
+		return nil, err
+	}
+	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log), clients: api.NewConnections(files/2, log.Named("api"))}
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	var err error
 	if d.store, err = store.Open(ctx, cfg.Store.Reveal(), store.Options{
 		Retention: cfg.Delivery.Retention, DeadRetention: cfg.Delivery.DeadRetention, Log: log.Named("store"),
 	}); err != nil {
@@ -171,6 +175,7 @@ func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 		return
 	}
 	srv := api.Serve(h, d.log.Named("api"))
+	srv.ConnState = d.clients.Track
 	ctx, cancel := context.WithCancel(context.Background())
 	srv.BaseContext = func(net.Listener) context.Context { return ctx }
 	serve := func() error {
