@@ -24,10 +24,12 @@ type homeRequest struct {
 
 // homes is the queue of people whose App Home is to be updated, each once.
 type homes struct {
-	now   func() time.Time
-	pace  *rate.Limiter // of publishes
-	wake  chan struct{}
-	stats lastDay
+	now  func() time.Time
+	pace *rate.Limiter // of publishes
+	wake chan struct{}
+
+	stats      alert.Stats // of the last day, until statsUntil
+	statsUntil time.Time
 
 	mu      sync.Mutex
 	waiting []string
@@ -113,24 +115,18 @@ const (
 // everybody and need not be of this second.
 const statsHold = time.Minute
 
-// lastDay caches the statistics of the last day.
-type lastDay struct {
-	stats alert.Stats
-	until time.Time
-}
-
 // lastDay returns the statistics of the last 24 hours up to the end of this hour. Only
 // the goroutine of Run may call it.
 func (h *homes) lastDay(ctx context.Context, store Store) (alert.Stats, error) {
 	now := h.now()
-	if now.Before(h.stats.until) {
-		return h.stats.stats, nil
+	if now.Before(h.statsUntil) {
+		return h.stats, nil
 	}
 	till := now.Truncate(time.Hour).Add(time.Hour)
 	stats, err := store.Stats(ctx, till.Add(-24*time.Hour), till, 24)
 	if err != nil {
 		return alert.Stats{}, err
 	}
-	h.stats = lastDay{stats: stats, until: now.Add(statsHold)}
+	h.stats, h.statsUntil = stats, now.Add(statsHold)
 	return stats, nil
 }

@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"go.uber.org/zap"
@@ -128,7 +127,7 @@ func sentence(bad *alert.InputError) string {
 	return strings.TrimRight(bad.Message, ".") + ". " + strings.ToUpper(bad.Hint[:min(1, len(bad.Hint))]) + bad.Hint[min(1, len(bad.Hint)):]
 }
 
-// prose is the text of a multi-line field without invisible characters.
+// prose is the text of a field without invisible characters.
 func prose(s string) string {
 	return strings.TrimSpace(strings.Map(visible, strings.ToValidUTF8(s, "\uFFFD")))
 }
@@ -165,7 +164,7 @@ func tooLong(note string) map[string]string {
 
 func readTest(s bot.Submission) (testOrder, map[string]string) {
 	errs := map[string]string{}
-	order := testOrder{severity: alert.Severity(field(s, render.InputSeverity)), title: title(field(s, render.InputTitle))}
+	order := testOrder{severity: alert.Severity(field(s, render.InputSeverity)), title: strings.Join(strings.Fields(prose(field(s, render.InputTitle))), " ")}
 	if !slices.Contains(alert.Severities(), order.severity) {
 		errs[render.InputSeverity] = "Choose one of critical, error, warning, info."
 	}
@@ -175,27 +174,15 @@ func readTest(s bot.Submission) (testOrder, map[string]string) {
 	case n > render.MaxTestTitle:
 		errs[render.InputTitle] = fmt.Sprintf("The title has %d characters; at most %d fit.", n, render.MaxTestTitle)
 	}
-	switch words := read(field(s, render.InputChannel)).words; len(words) {
-	case 0:
-	case 1:
-		channel, bad := parseChannel(words[0].raw)
-		if bad != nil {
-			errs[render.InputChannel] = bad.Hint
-		}
-		order.channel = channel
-	default:
+	words := read(field(s, render.InputChannel)).words
+	if len(words) > 1 {
 		errs[render.InputChannel] = "Name one conversation, without blanks."
 	}
-	return order, errs
-}
-
-// title is a title as one line, without invisible characters.
-func title(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) || unicode.IsSpace(r) || unicode.Is(unicode.Join_Control, r) {
-			return r
+	if len(words) == 1 {
+		var bad *alert.InputError
+		if order.channel, bad = parseChannel(words[0].raw); bad != nil {
+			errs[render.InputChannel] = bad.Hint
 		}
-		return -1
-	}, strings.ToValidUTF8(s, "\uFFFD"))
-	return strings.Join(strings.Fields(s), " ")
+	}
+	return order, errs
 }

@@ -111,7 +111,7 @@ func listStates() map[string][]alert.State {
 		"open": {alert.Open}, "new": {alert.Open}, "firing": {alert.Open}, "unacked": {alert.Open},
 		"acked": {alert.Acked}, "acknowledged": {alert.Acked}, "ack": {alert.Acked}, "taken": {alert.Acked},
 		"resolved": {alert.StateResolved}, "closed": {alert.StateResolved}, "done": {alert.StateResolved}, "over": {alert.StateResolved},
-		"all": all, "everything": all, "any": all, "active": {alert.Open, alert.Acked}, "unresolved": {alert.Open, alert.Acked},
+		"all": all, "everything": all, "any": all, "active": unresolved(), "unresolved": unresolved(),
 	}
 }
 
@@ -134,7 +134,7 @@ func parseList(p phrase) (listOrder, *alert.InputError) {
 		}
 	}
 	if len(order.states) == 0 {
-		order.states = []alert.State{alert.Open, alert.Acked}
+		order.states = unresolved()
 	}
 	var bad *alert.InputError
 	order.matchers, bad = m.matchers()

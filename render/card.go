@@ -76,12 +76,15 @@ func summary(i alert.Incident) string {
 }
 
 func textBlocks(text string) []slack.Block {
-	first := strings.TrimRight(clean(alert.Pages(text)[0]), " \t\n")
+	first := page(alert.Pages(text)[0])
 	if !visible(first) {
 		return nil
 	}
 	return []slack.Block{section(fit(first, maxSection))}
 }
+
+// page is one of alert.Pages without blank lines at its end.
+func page(text string) string { return strings.TrimRight(clean(text), " \t\n") }
 
 // cardActions are the buttons of a card: actions, and links. They share a row
 // once the incident is resolved.
@@ -121,22 +124,17 @@ func linkButtons(links []alert.Link) []slack.BlockElement {
 }
 
 func facts(i alert.Incident) []string {
-	var parts []string
-	switch i.State {
-	case alert.StateResolved:
-		if i.Count == 0 {
-			return []string{"*Resolved*", fired(0)}
-		}
-		state := "*Resolved*"
+	parts := []string{"*" + severityWord(i.Severity) + "*", "open"}
+	switch {
+	case i.State == alert.StateResolved && i.Count == 0:
+		return []string{"*Resolved*", fired(0)}
+	case i.State == alert.StateResolved:
+		parts = []string{"*Resolved*", "was " + strings.ToLower(severityWord(i.Severity))}
 		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() {
-			state += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
+			parts[0] += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
 		}
-		parts = append(parts, state, "was "+strings.ToLower(severityWord(i.Severity)))
-	case alert.Acked:
-		// handling says who acknowledged it.
-		parts = append(parts, "*"+severityWord(i.Severity)+"*")
-	default:
-		parts = append(parts, "*"+severityWord(i.Severity)+"*", "open")
+	case i.State == alert.Acked:
+		parts = parts[:1] // handling says who acknowledged it
 	}
 	parts = append(parts, fired(i.Count))
 	switch {

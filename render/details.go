@@ -21,7 +21,10 @@ func Details(i alert.Incident, history []alert.Event) Modal {
 	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), handling(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
-	blocks = append(blocks, detailLinks(i)...)
+	links := newLines(maxSection)
+	if links.addLinks("🔗 ", i.Links); len(links.all) > 0 {
+		blocks = append(blocks, section(links.text()))
+	}
 	blocks = append(blocks, small(append(origin(i), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
 	if lines := historyText(history, shown, maxSection-1); lines != "" {
 		blocks = append(blocks, slack.NewDividerBlock(), header("History"), unfolded(lines))
@@ -34,13 +37,12 @@ func Details(i alert.Incident, history []alert.Event) Modal {
 
 func detailText(i alert.Incident) []slack.Block {
 	var blocks []slack.Block
-	pages := alert.Pages(i.Text)
-	for at, page := range pages {
+	for at, text := range alert.Pages(i.Text) {
 		if at == maxDetailPages {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}
-		if page = strings.TrimRight(clean(page), " \t\n"); visible(page) {
-			blocks = append(blocks, unfolded(fit(page, maxSection)))
+		if text = page(text); visible(text) {
+			blocks = append(blocks, unfolded(fit(text, maxSection)))
 		}
 	}
 	return blocks
@@ -57,17 +59,4 @@ func detailLabels(i alert.Incident) []slack.Block {
 		blocks = append(blocks, section(pairs(rest, maxSection-len(" and 200 more labels"))))
 	}
 	return blocks
-}
-
-func detailLinks(i alert.Incident) []slack.Block {
-	lines := newLines(maxSection)
-	for _, l := range i.Links {
-		if address, ok := webAddress(l.URL); ok {
-			lines.add("🔗 " + linkText(address, linkLabel(l)))
-		}
-	}
-	if len(lines.all) == 0 {
-		return nil
-	}
-	return []slack.Block{section(lines.text())}
 }

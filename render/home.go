@@ -154,17 +154,15 @@ func homeRow(i alert.Incident) []slack.Block {
 func places(i alert.Incident) string {
 	const most = 3
 	var all []string
-	for at, lane := range i.Lanes {
-		if at == most {
-			all = append(all, fmt.Sprintf("%d more", len(i.Lanes)-most))
-			break
-		}
-		card := i.Card(lane)
-		if card.TS == "" {
+	for _, lane := range i.Lanes[:min(len(i.Lanes), most)] {
+		if card := i.Card(lane); card.TS != "" {
+			all = append(all, "in "+place(card.Conversation))
+		} else {
 			all = append(all, "on its way to "+place(lane))
-			continue
 		}
-		all = append(all, "in "+place(card.Conversation))
+	}
+	if len(i.Lanes) > most {
+		all = append(all, fmt.Sprintf("%d more", len(i.Lanes)-most))
 	}
 	return strings.Join(all, ", ")
 }

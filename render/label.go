@@ -158,6 +158,15 @@ func linkLabel(l alert.Link) string {
 	return "Open"
 }
 
+// addLinks takes the links that fit, each with mark before it.
+func (l *lines) addLinks(mark string, links []alert.Link) {
+	for _, link := range links {
+		if address, ok := webAddress(link.URL); ok {
+			l.add(mark + linkText(address, linkLabel(link)))
+		}
+	}
+}
+
 // linkText is a link in mrkdwn; the address comes from webAddress.
 func linkText(address, name string) string {
 	name = strings.ReplaceAll(literal(oneLine(name)), "|", "¦")

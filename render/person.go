@@ -54,10 +54,7 @@ func groupID(s string) bool { return strings.HasPrefix(s, "S") && slackID(s) }
 func ping(mentions []string) string {
 	const most = 10
 	var all []string
-	for _, m := range mentions {
-		if len(all) == most {
-			break
-		}
+	for _, m := range mentions[:min(len(mentions), most)] {
 		if one := pingOne(m); one != "" {
 			all = append(all, one)
 		}

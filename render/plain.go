@@ -25,24 +25,19 @@ func PlainCard(i alert.Incident, lane string, aside ...string) Message {
 		who += " "
 	}
 	left := maxText - utf8.RuneCountInString(who+state) - len("\n\n")
-	text := fit(literal(strings.TrimRight(clean(alert.Pages(i.Text)[0]), " \t\n")), min(alert.PageSize, left-minTitle))
+	text := fit(literal(page(alert.Pages(i.Text)[0])), min(alert.PageSize, left-minTitle))
 	lines := newLines(left - utf8.RuneCountInString(text))
 	lines.add(fit(literal(summary(i)), lines.left))
 	lines.all[0] = who + lines.all[0]
 	lines.all = append(lines.all, state)
-	all := labelsOf(i)
-	if len(all) > 0 && lines.left > maxLabelValue {
+	if all := labelsOf(i); len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxMoreLabels)))
 	}
 	if visible(text) {
 		lines.all = append(lines.all, text)
 	}
-	for _, l := range i.Links {
-		if address, ok := webAddress(l.URL); ok {
-			lines.add(linkText(address, linkLabel(l)))
-		}
-	}
-	return Message{Text: strings.Join(lines.all, "\n")}
+	lines.addLinks("", i.Links)
+	return Message{Text: lines.text()}
 }
 
 // lines collects whole lines within a budget of characters.

@@ -94,16 +94,7 @@ func fit(s string, budget int) string {
 	if alert.EscapedLen(s) <= budget {
 		return escaper.Replace(s)
 	}
-	used, end := 0, 0
-	for cluster := range clusters(s) {
-		cost := alert.EscapedLen(cluster)
-		if used+cost > budget-1 {
-			break
-		}
-		used += cost
-		end += len(cluster)
-	}
-	return escaper.Replace(strings.TrimRight(s[:end], " \t\n")) + ellipsis
+	return escaper.Replace(strings.TrimRight(beginning(s, budget-1, alert.EscapedLen), " \t\n")) + ellipsis
 }
 
 // cut is fit without escaping.
@@ -111,14 +102,19 @@ func cut(s string, budget int) string {
 	if utf8.RuneCountInString(s) <= budget {
 		return s
 	}
+	return beginning(s, budget-1, utf8.RuneCountInString) + ellipsis
+}
+
+// beginning is as many clusters of s as fit into budget, by their size.
+func beginning(s string, budget int, size func(string) int) string {
 	used, end := 0, 0
 	for cluster := range clusters(s) {
-		if used += utf8.RuneCountInString(cluster); used > budget-1 {
+		if used += size(cluster); used > budget {
 			break
 		}
 		end += len(cluster)
 	}
-	return s[:end] + ellipsis
+	return s[:end]
 }
 
 // maxCluster bounds a cluster, so that a letter with a thousand accents can't
