@@ -171,7 +171,7 @@ func TestAPersonIsFoundByWhatOthersCallThem(t *testing.T) {
 }
 
 func TestAnAnswerTakesThePlaceOfThePrivateMessageThatWasClicked(t *testing.T) {
-	list := render.Silences(render.SilencesView{Silences: []alert.Silence{{ID: "s-k7f2"}}})
+	list := render.Silences([]alert.Silence{{ID: "s-k7f2"}}, false)
 	s := connect(t, playground.Options{}, nil)
 	s.live(2)
 	s.command("")
@@ -208,9 +208,9 @@ func TestAnAnswerThatSlackRefusesIsTriedOnNoOtherWay(t *testing.T) {
 	s.live(2)
 	s.command("")
 	command := next(t, s.heard.commands)
-	chart := render.Stats(render.StatsView{Chart: render.Chart{Native: true}, Stats: alert.Stats{Alerts: 1, Till: time.Now(), Buckets: []alert.Bucket{
+	chart := render.Stats(alert.Stats{Alerts: 1, Till: time.Now(), Buckets: []alert.Bucket{
 		{At: time.Now().Add(-time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: 1}},
-	}}})
+	}}, render.Chart{Native: true})
 	if err := s.slack.SetFault(playground.Fault{Kind: playground.FaultBlock, Block: "data_visualization"}); err != nil {
 		t.Fatal(err)
 	}

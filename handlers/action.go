@@ -152,9 +152,9 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) err
 // is not possible, the person gets an answer.
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
 	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
-	list, err := h.listSilences(ctx)
+	left, more, err := h.activeSilences(ctx)
 	if err != nil || !private(a) {
 		return h.result(ctx, a, true, said)
 	}
-	return h.inPlace(ctx, a, list)
+	return h.inPlace(ctx, a, render.Silences(left, more))
 }

@@ -24,9 +24,8 @@ type ask struct {
 
 type reply struct {
 	render.Message
-	// draw draws it with a chart of figures, instead of Message; nil for none.
-	draw    func(c render.Chart) render.Message
-	figures figures
+	// chart is what to draw with a chart, instead of Message.
+	chart *figures
 }
 
 type command struct {
@@ -156,11 +155,11 @@ func (h *Handlers) respond(ctx context.Context, to bot.Caller, m render.Message)
 }
 
 func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Message) error) error {
-	if r.draw == nil {
+	if r.chart == nil {
 		return h.patiently(ctx, func() error { return send(r.Message) })
 	}
-	return h.charted(ctx, r.figures, &h.charts.message, func(c render.Chart) error {
-		return h.patiently(ctx, func() error { return send(r.draw(c)) })
+	return h.charted(ctx, *r.chart, &h.charts.message, func(c render.Chart) error {
+		return h.patiently(ctx, func() error { return send(render.Stats(r.chart.stats, c)) })
 	})
 }
 

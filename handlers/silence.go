@@ -92,19 +92,11 @@ func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int
 const maxSilences = 50
 
 func (h *Handlers) silences(ctx context.Context, _ ask) render.Message {
-	m, err := h.listSilences(ctx)
+	all, more, err := h.activeSilences(ctx)
 	if err != nil {
 		return h.apology("I can't read the silences.", err)
 	}
-	return m
-}
-
-func (h *Handlers) listSilences(ctx context.Context) (render.Message, error) {
-	holding, more, err := h.activeSilences(ctx)
-	if err != nil {
-		return render.Message{}, err
-	}
-	return render.Silences(render.SilencesView{Silences: holding, More: more}), nil
+	return render.Silences(all, more)
 }
 
 // activeSilences reads the active silences, and whether there are more.

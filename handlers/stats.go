@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"time"
-
-	"tocsin/render"
 )
 
 // stats shows statistics with a chart: [24h|7d].
@@ -19,10 +17,7 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 	if err != nil {
 		return reply{Message: h.apology("I can't read the statistics.", fmt.Errorf("read figures: %w", err))}
 	}
-	return reply{
-		draw:    func(c render.Chart) render.Message { return render.Stats(render.StatsView{Stats: sums, Chart: c}) },
-		figures: figures{sums, h.zone(ctx, a.by.User)},
-	}
+	return reply{chart: &figures{sums, h.zone(ctx, a.by.User)}}
 }
 
 // period divides the time up to now into buckets: minutes, hours, and days from a

@@ -62,7 +62,7 @@ func Home(v HomeView) HomeTab {
 	}
 	if len(v.Silences) > 0 {
 		blocks = append(blocks, slack.NewDividerBlock(), header("Silences"))
-		blocks = append(blocks, silenceBlocks(SilencesView{Silences: v.Silences}, homeSilences, shown)...)
+		blocks = append(blocks, silenceBlocks(v.Silences, false, homeSilences, shown)...)
 	}
 	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
 	blocks = append(blocks, problemBlocks(problems(v.Health), homeProblems)...)

@@ -43,10 +43,10 @@ func evilViews() map[string]any {
 	return map[string]any{
 		"card": Card(i, "#ops", i.Key), "plain": PlainCard(i, "#ops", i.Key), "note": Note(i, note), "show": Show(i, []alert.Event{event}, i.Key),
 		"details": Details(i, []alert.Event{event}), "assign": AssignModal(i, ""), "write note": NoteModal(i, ""),
-		"list": List(ListView{Title: i.Title, Incidents: one, Total: 1}), "silences": Silences(SilencesView{Silences: []alert.Silence{silence}}),
+		"list": List(ListView{Title: i.Title, Incidents: one, Total: 1}), "silences": Silences([]alert.Silence{silence}, false),
 		"silenced": Silenced(silence, 1), "unsilenced": Unsilenced(silence), "acted": Acted([]alert.Acted{{Incident: i, Effect: alert.ActAlready}}, alert.VerbAck),
 		"denied": Denied(i.Key, note.Mention), "id": ShortID(i.ID), "unknown": Unknown(i.Key, i.Key, "help"), "refused": Refused(i.Key, i.Key),
-		"stats": Stats(StatsView{Stats: stats}), "subscribed": Subscribed(alert.Subscription{Matchers: silence.Matchers}),
+		"stats": Stats(stats, Chart{}), "subscribed": Subscribed(alert.Subscription{Matchers: silence.Matchers}),
 		"on call": OnCall(OnCallView{Routing: alert.Routing{Default: i.Key, Routes: []alert.Route{route}}, Taken: one, Names: map[string]string{i.Key: i.Key}, Now: time.Time{}}),
 		"status":  Status(StatusView{Open: one, Health: health, Version: i.Key}),
 		"home":    Home(HomeView{Mine: one, Open: one, Silences: []alert.Silence{silence}, Health: health, Version: i.Key}),

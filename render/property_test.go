@@ -226,7 +226,7 @@ func checkLists(t *rapid.T) {
 		Newer: text.Draw(t, "newer"), Older: text.Draw(t, "older"),
 	})))
 	quiet := slices.Repeat(rapid.SliceOfN(silences(), 0, 3).Draw(t, "silences"), rapid.IntRange(0, 10).Draw(t, "silence times"))
-	wantValid(t, "silences", checkMessage(Silences(SilencesView{Silences: quiet, More: more})))
+	wantValid(t, "silences", checkMessage(Silences(quiet, more)))
 	for _, s := range quiet[:min(len(quiet), 1)] {
 		wantValid(t, "silenced", checkMessage(Silenced(s, rapid.Int().Draw(t, "n"))))
 		wantValid(t, "unsilenced", checkMessage(Unsilenced(s)))
@@ -234,7 +234,7 @@ func checkLists(t *rapid.T) {
 	wantValid(t, "silence dialog", checkView(SilenceModal(SilenceView{Matchers: text.Draw(t, "matchers"), Matching: rapid.Int().Draw(t, "matching"), More: more})))
 	chart := anyCharts().Draw(t, "chart")
 	stats := figures().Draw(t, "stats")
-	wantValid(t, "stats", checkMessage(Stats(StatsView{Stats: stats, Chart: chart})))
+	wantValid(t, "stats", checkMessage(Stats(stats, chart)))
 	chart.Native = false
 	var mine []alert.Subscription
 	for range rapid.IntRange(0, 20).Draw(t, "subscriptions") {

@@ -12,35 +12,28 @@ import (
 
 const silenceRows = 30
 
-// SilencesView is what a list of silences shows.
-type SilencesView struct {
-	// Silences are the active ones. More says that there are others.
-	Silences []alert.Silence
-	More     bool
-}
-
 // Silences lists what is silenced, until when, by whom and why, each with a button
-// that ends it.
-func Silences(v SilencesView) Message {
-	if len(v.Silences) == 0 {
+// that ends it. more says that there are others.
+func Silences(all []alert.Silence, more bool) Message {
+	if len(all) == 0 {
 		return answer("🔔 Nothing is silenced.", "`/notify silence service=\"db\" for 2h because we are moving it` would silence something.")
 	}
 	head := "🔕 *Silences*"
 	l := newLines(maxText)
 	l.add(head)
-	for _, s := range v.Silences {
+	for _, s := range all {
 		l.add(strings.ReplaceAll(silenceRow(s, called), "\n", dot))
 	}
-	return Message{Text: l.text(), Blocks: append([]slack.Block{section(head)}, silenceBlocks(v, silenceRows, called)...)}
+	return Message{Text: l.text(), Blocks: append([]slack.Block{section(head)}, silenceBlocks(all, more, silenceRows, called)...)}
 }
 
-func silenceBlocks(v SilencesView, most int, who func(alert.Person) string) []slack.Block {
+func silenceBlocks(all []alert.Silence, more bool, most int, who func(alert.Person) string) []slack.Block {
 	var blocks []slack.Block
-	for _, s := range v.Silences[:min(len(v.Silences), most)] {
+	for _, s := range all[:min(len(all), most)] {
 		blocks = append(blocks, slack.NewSectionBlock(markdown(silenceRow(s, who)), nil, expire(s)))
 	}
-	switch hidden := len(v.Silences) - most; {
-	case v.More:
+	switch hidden := len(all) - most; {
+	case more:
 		blocks = append(blocks, small("and others"))
 	case hidden > 0:
 		blocks = append(blocks, small("and "+plural(hidden, "other")))

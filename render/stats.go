@@ -10,16 +10,9 @@ import (
 	"tocsin/alert"
 )
 
-// StatsView is what stats says.
-type StatsView struct {
-	Stats alert.Stats
-	Chart Chart
-}
-
 // Stats sums up the alerts of a period: how many of each severity, how fast people
 // and Slack were, which keys were the noisiest, and a chart.
-func Stats(v StatsView) Message {
-	s := v.Stats
+func Stats(s alert.Stats, c Chart) Message {
 	head := "📊 *Alerts" + period(s)
 	fields := []string{
 		"*Alerts*\n" + alertCounts(s), "*Incidents*\n" + fmt.Sprint(s.Incidents),
@@ -28,7 +21,7 @@ func Stats(v StatsView) Message {
 	}
 	noisy := noisiest(s.Noisiest)
 	blocks := []slack.Block{section(head), fieldset(fields...)}
-	blocks = append(blocks, chartBlocks(s, v.Chart)...)
+	blocks = append(blocks, chartBlocks(s, c)...)
 	l := newLines(maxText)
 	l.add(head)
 	l.addFields(fields)
