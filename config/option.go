@@ -8,6 +8,7 @@ import (
 	"tocsin/alert"
 )
 
+// The options that are named elsewhere too.
 const (
 	keyAppToken       = "slack.app_token"
 	keyAppTokenFile   = "slack.app_token_file"
@@ -16,28 +17,14 @@ const (
 	keyAPIURL         = "slack.api_url"
 	keyTCP            = "listen.tcp"
 	keySocket         = "listen.socket"
-	keyTrustLoopback  = "listen.trust_loopback"
 	keyToken          = "listen.token"
 	keyTokenFile      = "listen.token_file"
 	keyStore          = "store"
 	keyDefaultChannel = "default_channel"
-	keyFallback       = "fallback_channel"
-	keyDigestAbove    = "delivery.digest_above"
-	keyGiveUpAfter    = "delivery.give_up_after"
-	keyMaxPending     = "delivery.max_pending"
-	keyRetention      = "delivery.retention"
-	keyDeadRetention  = "delivery.dead_retention"
-	keyProbeEvery     = "delivery.probe_every"
-	keyThread         = "delivery.thread"
-	keyBroadcast      = "delivery.broadcast"
-	keyLastResort     = "delivery.last_resort"
-	keyWhenUnsure     = "delivery.when_unsure"
 	keyRoutes         = "routes"
 	keyMayAck         = "permissions.ack"
 	keyMaySilence     = "permissions.silence"
 	keyMaySend        = "permissions.send"
-	keyLogLevel       = "log.level"
-	keyLogFormat      = "log.format"
 )
 
 const (
@@ -107,10 +94,6 @@ func onlyChecked(*Config, string) {}
 // options returns all options except those of routes, in the order of
 // config/example.yaml.
 func options() []option[Config] {
-	return slices.Concat(slackOptions(), listenOptions(), storeOptions(), deliveryOptions(), permissionOptions(), logOptions())
-}
-
-func slackOptions() []option[Config] {
 	return []option[Config]{
 		opt(spec{key: keyAppToken, env: "SLACK_APP_TOKEN", credential: "slack_app_token", fileKey: keyAppTokenFile, secret: true, token: true},
 			anything, onlyChecked),
@@ -120,11 +103,6 @@ func slackOptions() []option[Config] {
 		opt(spec{key: keyBotTokenFile}, parsePath, onlyChecked),
 		opt(spec{key: keyAPIURL, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
 			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
-	}
-}
-
-func listenOptions() []option[Config] {
-	return []option[Config]{
 		opt(spec{key: keyTCP, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
 			parseTCP, func(c *Config, v string) { c.Listen.TCP = unlessOff(v) }),
 		opt(spec{key: keySocket, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},
@@ -132,63 +110,43 @@ func listenOptions() []option[Config] {
 		opt(spec{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true},
 			parseBearer, func(c *Config, v string) { c.Listen.Token = alert.Secret(v) }),
 		opt(spec{key: keyTokenFile}, parsePath, onlyChecked),
-		opt(spec{key: keyTrustLoopback, bare: true, fallback: constant("false")},
+		opt(spec{key: "listen.trust_loopback", bare: true, fallback: constant("false")},
 			parseTruth, func(c *Config, v bool) { c.Listen.TrustLoopback = v }),
-	}
-}
-
-func storeOptions() []option[Config] {
-	return []option[Config]{
 		opt(spec{key: keyStore, flag: "store", env: "TOCSIN_STORE", fallback: Input.defaultStore},
 			parseStore, func(c *Config, v string) { c.Store = StoreURL(v) }),
 		opt(spec{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID"},
 			parseChannel, func(c *Config, v string) { c.DefaultChannel, c.Routing.Default = v, v }),
-		opt(spec{key: keyFallback}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
-	}
-}
-
-func deliveryOptions() []option[Config] {
-	return []option[Config]{
-		opt(spec{key: keyDigestAbove, flag: "digest-above", bare: true, fallback: constant("5")},
+		opt(spec{key: "fallback_channel"}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
+		opt(spec{key: "delivery.digest_above", flag: "digest-above", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.DigestAbove = v }),
-		opt(spec{key: keyGiveUpAfter, flag: "give-up-after", fallback: constant("24h")},
+		opt(spec{key: "delivery.give_up_after", flag: "give-up-after", fallback: constant("24h")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.GiveUpAfter = v }),
-		opt(spec{key: keyProbeEvery, fallback: constant("5m")},
+		opt(spec{key: "delivery.probe_every", fallback: constant("5m")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.ProbeEvery = v }),
-		opt(spec{key: keyMaxPending, bare: true, fallback: constant("1000000")},
+		opt(spec{key: "delivery.max_pending", bare: true, fallback: constant("1000000")},
 			parseMany, func(c *Config, v int64) { c.Delivery.MaxPending = v }),
-		opt(spec{key: keyRetention, fallback: constant("30d")},
+		opt(spec{key: "delivery.retention", fallback: constant("30d")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.Retention = v }),
-		opt(spec{key: keyDeadRetention, fallback: constant(forever)},
+		opt(spec{key: "delivery.dead_retention", fallback: constant(forever)},
 			parseDurationOrForever, func(c *Config, v time.Duration) { c.Delivery.DeadRetention = v }),
-		opt(spec{key: keyThread, fallback: constant(string(alert.ThreadImportant))},
+		opt(spec{key: "delivery.thread", fallback: constant(string(alert.ThreadImportant))},
 			parseThread, func(c *Config, v alert.ThreadPolicy) { c.Routing.Thread = v }),
-		opt(spec{key: keyBroadcast, bare: true, fallback: constant("false")},
+		opt(spec{key: "delivery.broadcast", bare: true, fallback: constant("false")},
 			parseTruth, func(c *Config, v bool) { c.Routing.Broadcast = v }),
-		opt(spec{key: keyWhenUnsure, fallback: constant(resend)},
+		opt(spec{key: "delivery.when_unsure", fallback: constant(resend)},
 			parseHold, func(c *Config, v bool) { c.Routing.HoldUnsure = v }),
-		opt(spec{key: keyLastResort, list: true, bare: true},
+		opt(spec{key: "delivery.last_resort", list: true, bare: true},
 			anything, func(c *Config, v string) { c.LastResort = append(c.LastResort, v) }),
 		opt(spec{key: keyRoutes}, anything, onlyChecked),
-	}
-}
-
-func permissionOptions() []option[Config] {
-	return []option[Config]{
 		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),
 		opt(spec{key: keyMaySilence, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Silence = with(c.Permissions.Silence, v) }),
 		opt(spec{key: keyMaySend, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Send = with(c.Permissions.Send, v) }),
-	}
-}
-
-func logOptions() []option[Config] {
-	return []option[Config]{
-		opt(spec{key: keyLogLevel, flag: "log-level", fallback: constant("info")},
+		opt(spec{key: "log.level", flag: "log-level", fallback: constant("info")},
 			oneOf("debug", "info", "warn", "error"), func(c *Config, v string) { c.Log.Level = v }),
-		opt(spec{key: keyLogFormat, flag: "log-format", fallback: constant("auto")},
+		opt(spec{key: "log.format", flag: "log-format", fallback: constant("auto")},
 			oneOf("auto", "json", "console"), func(c *Config, v string) { c.Log.Format = v }),
 	}
 }
