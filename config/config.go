@@ -129,11 +129,6 @@ func Load(in Input) (*Config, error) {
 	return l.finish(), nil
 }
 
-// Tokens returns the app-level and the bot token as Load found them.
-func (c *Config) Tokens() (app, bot alert.Secret) {
-	return c.Slack.AppToken, c.Slack.BotToken
-}
-
 // finish returns the configuration that the options were set in.
 func (l *loader) finish() *Config {
 	c := l.config

@@ -86,7 +86,7 @@ func origin(t *testing.T, c *config.Config, key string) string {
 
 func TestThreeSlackVariablesAreEnough(t *testing.T) {
 	c := load(t, environment{vars: map[string]string{"SLACK_SIGNING_SECRET": "0123456789abcdef0123456789abcdef"}})
-	app, bot := c.Tokens()
+	app, bot := c.Slack.AppToken, c.Slack.BotToken
 	if app.Reveal() != goodApp || bot.Reveal() != goodBot || len(c.Warnings) != 0 {
 		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
 	}

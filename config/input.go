@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,9 +9,9 @@ import (
 
 // Input is everything a configuration is read from.
 type Input struct {
-	// Getenv returns a variable or the empty string; nil means no environment.
+	// Getenv returns a variable or the empty string.
 	Getenv func(string) string
-	// ReadFile returns a file's content; nil means that no file exists.
+	// ReadFile returns a file's content.
 	ReadFile func(string) ([]byte, error)
 	// Flags are the given flags, by name without dashes (see FlagNames). Secrets have no
 	// flags, because every user can see a command line.
@@ -28,20 +27,6 @@ func Process(flags map[string]string) Input {
 	return Input{Getenv: os.Getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid()}
 }
 
-func (in Input) env(name string) string {
-	if in.Getenv == nil {
-		return ""
-	}
-	return in.Getenv(name)
-}
-
-func (in Input) read(path string) ([]byte, error) {
-	if in.ReadFile == nil {
-		return nil, fs.ErrNotExist
-	}
-	return in.ReadFile(path)
-}
-
 const systemConfig = "/etc/tocsin/tocsin.yaml"
 
 // configPaths returns where the YAML file may be, and whether the user named it and
@@ -50,7 +35,7 @@ func (in Input) configPaths() (paths []string, from Origin, named bool) {
 	if path := in.Flags["config"]; path != "" {
 		return []string{path}, Origin{kind: fromFlag, place: "config"}, true
 	}
-	if path := in.env("TOCSIN_CONFIG"); path != "" {
+	if path := in.Getenv("TOCSIN_CONFIG"); path != "" {
 		return []string{path}, Origin{kind: fromEnv, place: "TOCSIN_CONFIG"}, true
 	}
 	paths = []string{systemConfig}
@@ -63,10 +48,10 @@ func (in Input) configPaths() (paths []string, from Origin, named bool) {
 // xdg returns a base directory of the XDG specification, which says that
 // relative paths in these variables are to be ignored.
 func (in Input) xdg(variable, underHome string) string {
-	if dir := in.env(variable); filepath.IsAbs(dir) {
+	if dir := in.Getenv(variable); filepath.IsAbs(dir) {
 		return dir
 	}
-	if home := in.env("HOME"); underHome != "" && filepath.IsAbs(home) {
+	if home := in.Getenv("HOME"); underHome != "" && filepath.IsAbs(home) {
 		return filepath.Join(home, underHome)
 	}
 	return ""
@@ -75,7 +60,7 @@ func (in Input) xdg(variable, underHome string) string {
 // systemdDir returns the first of the directories that systemd created for the
 // service. Several are separated by colons.
 func (in Input) systemdDir(variable string) string {
-	first, _, _ := strings.Cut(in.env(variable), ":")
+	first, _, _ := strings.Cut(in.Getenv(variable), ":")
 	return first
 }
 
@@ -92,7 +77,7 @@ func (in Input) defaultSocket() string {
 }
 
 func (in Input) temporarySocket() string {
-	dir := in.env("TMPDIR")
+	dir := in.Getenv("TMPDIR")
 	if !filepath.IsAbs(dir) {
 		dir = "/tmp"
 	}

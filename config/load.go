@@ -82,7 +82,7 @@ func (l *loader) sources(opt spec) []given {
 	if value := l.in.Flags[opt.flag]; opt.flag != "" && value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromFlag, place: opt.flag}})
 	}
-	if value := l.in.env(opt.env); opt.env != "" && value != "" {
+	if value := l.in.Getenv(opt.env); opt.env != "" && value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromEnv, place: opt.env}})
 	}
 	if g, ok := l.credential(opt); ok {
@@ -100,7 +100,7 @@ func (l *loader) sources(opt spec) []given {
 // credential reads what systemd passed with LoadCredential=. A missing or empty one
 // is ignored, so that a unit can name it unconditionally.
 func (l *loader) credential(opt spec) (given, bool) {
-	dir := l.in.env("CREDENTIALS_DIRECTORY")
+	dir := l.in.Getenv("CREDENTIALS_DIRECTORY")
 	if opt.credential == "" || dir == "" {
 		return given{}, false
 	}
@@ -129,7 +129,7 @@ func (l *loader) secretFile(opt spec) (given, bool) {
 const missingFile = "there is no such file"
 
 func (l *loader) readSecret(path string, from Origin) given {
-	content, err := l.in.read(path)
+	content, err := l.in.ReadFile(path)
 	g := given{origin: from, value: cutLineEnd(string(content))}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

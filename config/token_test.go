@@ -51,7 +51,7 @@ func TestWhatWasPastedAroundATokenIsLeftOutAndSaid(t *testing.T) {
 		goodApp + "\r\n \t\n": "blanks or line ends",
 	} {
 		c := load(t, environment{vars: map[string]string{"SLACK_APP_TOKEN": raw}})
-		if app, _ := c.Tokens(); app.Reveal() != goodApp {
+		if app := c.Slack.AppToken; app.Reveal() != goodApp {
 			t.Errorf("%q became %q", raw, app.Reveal())
 		}
 		if len(c.Warnings) == 0 || !strings.Contains(c.Warnings[0].Message, says) {

@@ -82,7 +82,7 @@ func (l *loader) brokenFile(p Problem) {
 func (l *loader) readConfigFile() (content []byte, ok bool) {
 	paths, from, named := l.in.configPaths()
 	for _, path := range paths {
-		content, err := l.in.read(path)
+		content, err := l.in.ReadFile(path)
 		if err == nil {
 			l.doc.path = path
 			return content, true
@@ -354,4 +354,13 @@ func describe(node ast.Node) string {
 		return "a tagged value (tags are not used here)"
 	}
 	return "text"
+}
+
+// JSON returns a YAML document as JSON with its keys in the same order.
+func JSON(document []byte) ([]byte, error) {
+	asJSON, err := yaml.YAMLToJSON(document)
+	if err != nil {
+		return nil, fmt.Errorf("read YAML: %w", err)
+	}
+	return asJSON, nil
 }

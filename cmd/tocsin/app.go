@@ -317,7 +317,7 @@ type tokens struct {
 
 func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
 	t := &tokens{in: in, log: log}
-	t.app, t.bot = cfg.Tokens()
+	t.app, t.bot = cfg.Slack.AppToken, cfg.Slack.BotToken
 	t.warnings = in.Tokens().Warnings
 	for _, p := range cfg.Warnings { // also those that are not about tokens
 		t.warn(p)
