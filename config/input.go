@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 )
@@ -19,12 +18,6 @@ type Input struct {
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
 	UID int
-}
-
-// Process returns the input of this process: its environment and files, and
-// the flags that were parsed from its command line.
-func Process(flags map[string]string) Input {
-	return Input{Getenv: os.Getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid()}
 }
 
 const systemConfig = "/etc/tocsin/tocsin.yaml"

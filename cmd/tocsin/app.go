@@ -7,11 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
@@ -288,7 +288,10 @@ func (d *daemon) health() alert.Health {
 	}
 	h.DeadLetters = d.store.DeadLetters()
 	if h.DeadLetters > 0 {
-		h.Notes = append(h.Notes, deadNote(h.DeadLetters))
+		// It is not a problem, because it delays nothing else.
+		h.Notes = append(h.Notes, alert.Problem{
+			What: counted(h.DeadLetters, "dead letter") + " waiting for a person", Fix: "tocsin queue list --state dead shows why; then retry or drop them with tocsin queue",
+		})
 	}
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
@@ -305,58 +308,14 @@ func (d *daemon) serverURL() string {
 	return "http://" + at.String()
 }
 
-// tokens are Slack's tokens, read again for each connection and probe.
-type tokens struct {
-	in  config.Input
-	log *zap.Logger
-
-	mu       sync.Mutex
-	app, bot alert.Secret
-	warnings []config.Problem
-}
-
-func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
-	t := &tokens{in: in, log: log}
-	t.app, t.bot = cfg.Slack.AppToken, cfg.Slack.BotToken
-	t.warnings = in.Tokens().Warnings
-	for _, p := range cfg.Warnings { // also those that are not about tokens
-		t.warn(p)
-	}
-	return t
-}
-
-// read returns the tokens that the environment, credentials and files hold now,
-// or the last good ones if those can't be read.
-func (t *tokens) read() (app, bot alert.Secret) {
-	now := t.in.Tokens()
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if now.App != "" {
-		t.app = now.App
-	}
-	if now.Bot != "" {
-		t.bot = now.Bot
-	}
-	if fmt.Sprint(now.Warnings) != fmt.Sprint(t.warnings) {
-		t.warnings = now.Warnings
-		for _, p := range t.warnings {
-			t.warn(p)
-		}
-	}
-	return t.app, t.bot
-}
-
-func (t *tokens) warn(p config.Problem) {
-	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
-}
-
-// problems lists the tokens that can't work.
-func (t *tokens) problems() []alert.Problem {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	var all []alert.Problem
-	for _, p := range t.warnings {
-		all = append(all, alert.Problem{What: p.Where + " " + p.Message, Fix: p.Fix})
-	}
-	return all
+// registerTally exports how many alerts are pending and how many dead letters
+// there are.
+func registerTally(reg prometheus.Registerer, db *store.DB) {
+	auto := promauto.With(reg)
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tocsin_alerts_pending", Help: "Accepted alerts that are not delivered yet.",
+	}, func() float64 { return float64(db.Pending()) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tocsin_dead_letters", Help: "Deliveries that were given up, until a person retries or drops them.",
+	}, func() float64 { return float64(db.DeadLetters()) })
 }

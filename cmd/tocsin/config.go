@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -24,9 +25,7 @@ func newConfig(w world) *cobra.Command {
 
 // input is where this process reads its configuration from.
 func (w world) input(flags map[string]string) config.Input {
-	in := config.Process(flags)
-	in.Getenv = w.getenv
-	return in
+	return config.Input{Getenv: w.getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid()}
 }
 
 func newConfigCheck(w world) *cobra.Command {

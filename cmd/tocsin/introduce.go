@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"tocsin/alert"
+	"tocsin/config"
 )
 
 // introduceAgain is the time between two attempts to authenticate with Slack.
@@ -67,4 +69,60 @@ func (i *introduction) problems() []alert.Problem {
 		return nil
 	}
 	return []alert.Problem{*i.problem}
+}
+
+// tokens are Slack's tokens, read again for each connection and probe.
+type tokens struct {
+	in  config.Input
+	log *zap.Logger
+
+	mu       sync.Mutex
+	app, bot alert.Secret
+	warnings []config.Problem
+}
+
+func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
+	t := &tokens{in: in, log: log}
+	t.app, t.bot = cfg.Slack.AppToken, cfg.Slack.BotToken
+	t.warnings = in.Tokens().Warnings
+	for _, p := range cfg.Warnings { // also those that are not about tokens
+		t.warn(p)
+	}
+	return t
+}
+
+// read returns the tokens that the environment, credentials and files hold now,
+// or the last good ones if those can't be read.
+func (t *tokens) read() (app, bot alert.Secret) {
+	now := t.in.Tokens()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.App != "" {
+		t.app = now.App
+	}
+	if now.Bot != "" {
+		t.bot = now.Bot
+	}
+	if fmt.Sprint(now.Warnings) != fmt.Sprint(t.warnings) {
+		t.warnings = now.Warnings
+		for _, p := range t.warnings {
+			t.warn(p)
+		}
+	}
+	return t.app, t.bot
+}
+
+func (t *tokens) warn(p config.Problem) {
+	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
+}
+
+// problems lists the tokens that can't work.
+func (t *tokens) problems() []alert.Problem {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var all []alert.Problem
+	for _, p := range t.warnings {
+		all = append(all, alert.Problem{What: p.Where + " " + p.Message, Fix: p.Fix})
+	}
+	return all
 }

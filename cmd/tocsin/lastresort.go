@@ -113,8 +113,10 @@ func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	}
 	b.WriteString("All of it stays pending and is shown in Slack once this is fixed.\n")
 	for _, j := range s.Jobs {
-		if j.Digest == nil {
-			strandedIncident(&b, j)
+		if i := j.Incident; j.Digest == nil {
+			l := alert.Line{ID: i.ID, Severity: i.Severity, State: i.State, Title: i.Title, Text: i.Text, Labels: i.Labels, Links: i.Links, Count: i.Count}
+			strandedAlert(&b, l, fmt.Sprintf(", first %s, last %s\n  key %s, delivery %s",
+				i.FirstAt.UTC().Format(time.RFC3339), i.LastAt.UTC().Format(time.RFC3339), flat(i.Key), j.ID))
 			continue
 		}
 		lines, err := j.Digest.Read(ctx)
@@ -122,7 +124,7 @@ func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 			return "", err
 		}
 		for _, l := range lines {
-			strandedLine(&b, l)
+			strandedAlert(&b, l, "")
 		}
 	}
 	return b.String(), nil
@@ -135,28 +137,14 @@ func reason(d alert.Destination) string {
 	return d.Code + " (" + d.Hint + ")"
 }
 
-func strandedIncident(b *strings.Builder, j alert.Job) {
-	i := j.Incident
-	fmt.Fprintf(b, "\n%s: %s\n", strings.ToUpper(string(i.Severity)), flat(i.Title))
-	fmt.Fprintf(b, "  incident %s, %s, fired %d times, first %s, last %s\n  key %s, delivery %s\n",
-		i.ID, i.State, i.Count, i.FirstAt.UTC().Format(time.RFC3339), i.LastAt.UTC().Format(time.RFC3339), flat(i.Key), j.ID)
-	for _, name := range slices.Sorted(maps.Keys(i.Labels)) {
-		fmt.Fprintf(b, "  %s\n", flat(name+"="+i.Labels[name]))
-	}
-	for _, link := range i.Links {
-		fmt.Fprintf(b, "  %s %s\n", flat(link.Label), flat(link.URL))
-	}
-	strandedBody(b, i.Text)
-}
-
-func strandedLine(b *strings.Builder, l alert.Line) {
-	fmt.Fprintf(b, "\n%s: %s\n  incident %s, %s, fired %d times\n", strings.ToUpper(string(l.Severity)), flat(l.Title), l.ID, l.State, l.Count)
+// strandedAlert describes an alert, with details that a digest does not have.
+func strandedAlert(b *strings.Builder, l alert.Line, details string) {
+	fmt.Fprintf(b, "\n%s: %s\n  incident %s, %s, fired %d times%s\n", strings.ToUpper(string(l.Severity)), flat(l.Title), l.ID, l.State, l.Count, details)
 	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
 		fmt.Fprintf(b, "  %s\n", flat(name+"="+l.Labels[name]))
 	}
-	strandedBody(b, l.Text)
-}
-
-func strandedBody(b *strings.Builder, text string) {
-	b.WriteString(indented(text))
+	for _, link := range l.Links {
+		fmt.Fprintf(b, "  %s %s\n", flat(link.Label), flat(link.URL))
+	}
+	b.WriteString(indented(l.Text))
 }

@@ -67,7 +67,10 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
 	c.timeout = 30 * time.Second
-	f.Var((*durationFlag)(&c.timeout), "timeout", "keep trying, and waiting with --wait, for this `DURATION`")
+	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION` (default: 30s)", func(text string) (err error) {
+		c.timeout, err = alert.ParseDuration(text)
+		return err
+	})
 	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
 	completeFlag(cmd, "channel", c.completeConversation())
 }

@@ -5,7 +5,6 @@ import (
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
-	"go.uber.org/zap"
 
 	"tocsin/config"
 )
@@ -43,20 +42,16 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	if w.getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	return runDaemon(ctx, cfg, in, log)
-}
-
-// gcPercent lets a small heap grow to three times what lives in it: up to
-// a sixth more alerts per second, measured, for one and a half megabytes when idle.
-const gcPercent = 200
-
-func runDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) error {
 	d, err := newDaemon(ctx, cfg, in, log)
 	if err != nil {
 		return err
 	}
 	return d.run(ctx)
 }
+
+// gcPercent lets a small heap grow to three times what lives in it: up to
+// a sixth more alerts per second, measured, for one and a half megabytes when idle.
+const gcPercent = 200
 
 // daemonFlags adds the settings that can be given as flags, and returns what
 // reads them once they are parsed, by the names that config knows.

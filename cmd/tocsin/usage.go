@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -123,25 +122,10 @@ func valueRemedy(flag *pflag.Flag, err error) string {
 		return "write true or false"
 	case "int":
 		return "write a whole number"
-	case "duration":
+	case "func":
 		return "write a duration such as 30s, 2h30m or 7d"
 	case "time":
 		return "write a time such as 2026-01-02T15:04:05Z"
 	}
 	return errors.Unwrap(err).Error()
 }
-
-// durationFlag is the value of a flag, read as durations are everywhere in Tocsin.
-type durationFlag time.Duration
-
-// Set reads a duration.
-func (d *durationFlag) Set(text string) error {
-	read, err := alert.ParseDuration(text)
-	*d = durationFlag(read)
-	return err
-}
-
-func (d *durationFlag) String() string { return short(time.Duration(*d)) }
-
-// Type is the placeholder in the help.
-func (d *durationFlag) Type() string { return "duration" }
