@@ -192,24 +192,36 @@ func (l *loader) walk(s section, path string, node ast.Node) bool {
 		}
 		first[name] = from
 		s.mentioned[key] = from
-		opt, known := specOf(key)
-		inPlace := name != "" && (path == "" || !strings.Contains(name, "."))
-		switch {
-		case inPlace && isGroup(key):
-			s.groups[key] = l.readGroups(key, entry.Value)
-		case inPlace && known:
-			if g, ok := l.readValue(opt, entry.Value, from); ok {
-				s.values[key] = g
-			}
-		case inPlace && isSection(key):
-			l.walk(s, key, entry.Value)
-		default:
-			problem, meant := unknownOption(path, name, from)
-			s.mentioned[meant] = from
-			l.fail(problem)
+		// A dotted name is one option only at the top level.
+		if (path == "" || !strings.Contains(name, ".")) && l.readEntry(s, key, entry) {
+			continue
 		}
+		problem, meant := unknownOption(path, name, from)
+		s.mentioned[meant] = from
+		l.fail(problem)
 	}
 	return ok
+}
+
+// readEntry reads an option, or the options below it, into s. It returns false if
+// there is none of this key.
+func (l *loader) readEntry(s section, key string, entry *ast.MappingValueNode) bool {
+	opt, known := specOf(key)
+	switch {
+	case key == "":
+		return false
+	case isGroup(key):
+		s.groups[key] = l.readGroups(key, entry.Value)
+	case known:
+		if g, ok := l.readValue(opt, entry.Value, l.at(entry.Key)); ok {
+			s.values[key] = g
+		}
+	case isSection(key):
+		l.walk(s, key, entry.Value)
+	default:
+		return false
+	}
+	return true
 }
 
 // entries returns the options at node, and whether there can be any.
