@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -16,25 +15,24 @@ import (
 // alphabetical order.
 func (d *DB) Lanes(ctx context.Context) ([]string, error) {
 	lanes := []string{}
-	for last, more := int64(math.MinInt64), true; more; {
-		more = false
-		err := d.each(ctx, nextLane, func(s scanner) error {
-			var name string
-			more = true
-			err := s.Scan(&last, &name)
-			lanes = append(lanes, name)
-			return err
-		}, last)
-		if err != nil {
-			return nil, fmt.Errorf("list lanes: %w", err)
-		}
+	err := d.each(ctx, lanesQuery, func(s scanner) error {
+		var name string
+		err := s.Scan(&name)
+		lanes = append(lanes, name)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list lanes: %w", err)
 	}
 	slices.Sort(lanes)
 	return lanes, nil
 }
 
-// nextLane is one seek, however much is owed to each lane.
-const nextLane = `SELECT n, name FROM lanes WHERE n = (SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane > ?)`
+// lanesQuery is one seek for each lane, however much waits there.
+const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL
+		UNION ALL SELECT (SELECT min(lane) FROM deliveries WHERE stage IS NOT NULL AND lane > waiting.lane)
+			FROM waiting WHERE waiting.lane IS NOT NULL)
+	SELECT l.name FROM waiting JOIN lanes l ON l.n = waiting.lane`
 
 // Claim marks a lane's next delivery as being sent, durably, and returns it
 // with the newest state of its incident. Without one that may be sent now the
