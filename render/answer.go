@@ -1,6 +1,7 @@
 package render
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -107,8 +108,7 @@ type TestReport struct {
 // TestResult tells a person where their alert is and how long each step
 // took.
 func TestResult(r TestReport) Message {
-	head := testHead(r)
-	m := answer(head...)
+	m := answer(testHead(r)...)
 	if steps := steps(r); len(steps) > 0 {
 		m.Text += "\n" + strings.Join(steps, ", ")
 		m.Blocks = append(m.Blocks, small(steps...))
@@ -117,10 +117,7 @@ func TestResult(r TestReport) Message {
 }
 
 func testHead(r TestReport) []string {
-	where := r.Record.Conversation
-	if where == "" {
-		where = r.Record.Lane
-	}
+	where := cmp.Or(r.Record.Conversation, r.Record.Lane)
 	what := "Your " + r.What
 	reason := fit(literal(oneLine(r.Record.Reason)), 500)
 	switch r.Record.Standing {

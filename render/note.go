@@ -80,81 +80,72 @@ func noteSign(i alert.Incident, n alert.Note) string {
 
 func noteWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
-	case alert.TopicResolved:
-		return resolvedWords(n)
-	case alert.TopicReopened, alert.TopicRefired, alert.TopicEscalated:
-		return firingWords(i, n)
-	case alert.TopicAcked, alert.TopicAssigned, alert.TopicNote:
-		return peopleWords(n)
-	case alert.TopicSilenced, alert.TopicHidden, alert.TopicUnsilenced:
-		return silenceWords(n)
-	case alert.TopicUnanswered:
-		return "*Nobody has acknowledged this*" + after(n, " for ")
-	case alert.TopicReminder:
-		if n.After <= 0 {
-			return "*Still open*, acknowledged" + by(n.By, called)
+	case alert.TopicReopened:
+		return "*Firing again*" + after(n, ", ", " after it was resolved")
+	case alert.TopicRefired:
+		if n.Count > 1 {
+			return "*Fired again*, " + times(n.Count) + " so far"
 		}
-		return "*Still open*, " + span(n.After) + " after " + ackedBy(n.By)
+		return "*Fired again*"
+	case alert.TopicUnsilenced:
+		return "*No longer silenced*, still open"
+	case alert.TopicUnanswered:
+		return "*Nobody has acknowledged this*" + after(n, " for ", "")
+	case alert.TopicReminder:
+		return reminderWords(n)
+	case alert.TopicAssigned:
+		return assignedWords(n)
 	}
-	return fit(literal(oneLine(string(n.Topic))), 100) + by(n.By, called)
-}
-
-func ackedBy(p alert.Person) string {
-	if nobody(p) {
-		return "it was acknowledged"
-	}
-	return called(p) + " acknowledged it"
-}
-
-func after(n alert.Note, word string) string {
-	if n.After <= 0 {
-		return ""
-	}
-	return word + span(n.After)
-}
-
-func resolvedWords(n alert.Note) string {
-	words := "*Resolved*" + by(n.By, called) + after(n, " after ")
-	if n.Count > 1 {
-		words += ", fired " + times(n.Count)
+	words := actWords(i, n) + by(n.By, called)
+	if n.Topic == alert.TopicResolved {
+		words += after(n, " after ", "")
+		if n.Count > 1 {
+			words += ", fired " + times(n.Count)
+		}
 	}
 	return words
 }
 
-func firingWords(i alert.Incident, n alert.Note) string {
+// actWords say what was done; who did it follows.
+func actWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
-	case alert.TopicReopened:
-		if n.After > 0 {
-			return "*Firing again*, " + span(n.After) + " after it was resolved"
-		}
-		return "*Firing again*"
+	case alert.TopicResolved:
+		return "*Resolved*"
+	case alert.TopicAcked:
+		return "*Acknowledged*"
+	case alert.TopicNote:
+		return "*Note*"
 	case alert.TopicEscalated:
-		return "*Now " + strings.ToLower(severityWord(cmp.Or(n.Severity, i.Severity))) + "*" + by(n.By, called)
+		return "*Now " + strings.ToLower(severityWord(cmp.Or(n.Severity, i.Severity))) + "*"
+	case alert.TopicSilenced:
+		return "*Silenced*" + until(n.At)
+	case alert.TopicHidden:
+		return "*A silence hides a critical alert*" + until(n.At)
 	}
-	if n.Count > 1 {
-		return "*Fired again*, " + times(n.Count) + " so far"
-	}
-	return "*Fired again*"
+	return fit(literal(oneLine(string(n.Topic))), 100)
 }
 
-func peopleWords(n alert.Note) string {
+// after is n.After between two texts, or empty if it is not known.
+func after(n alert.Note, before, behind string) string {
+	if n.After <= 0 {
+		return ""
+	}
+	return before + span(n.After) + behind
+}
+
+func reminderWords(n alert.Note) string {
 	switch {
-	case n.Topic == alert.TopicNote:
-		return "*Note*" + by(n.By, called)
-	case n.Topic == alert.TopicAcked:
-		return "*Acknowledged*" + by(n.By, called)
-	case n.By.Is(n.To) || nobody(n.By):
+	case n.After <= 0:
+		return "*Still open*, acknowledged" + by(n.By, called)
+	case nobody(n.By):
+		return "*Still open*" + after(n, ", ", " after it was acknowledged")
+	}
+	return "*Still open*" + after(n, ", ", " after "+called(n.By)+" acknowledged it")
+}
+
+func assignedWords(n alert.Note) string {
+	if n.By.Is(n.To) || nobody(n.By) {
 		return "*" + sentence(called(n.To)) + " is working on this*"
 	}
 	return "*" + sentence(called(n.By)) + " assigned this to " + called(n.To) + "*"
-}
-
-func silenceWords(n alert.Note) string {
-	if n.Topic == alert.TopicUnsilenced {
-		return "*No longer silenced*, still open"
-	}
-	if n.Topic == alert.TopicHidden {
-		return "*A silence hides a critical alert*" + until(n.At) + by(n.By, called)
-	}
-	return "*Silenced*" + until(n.At) + by(n.By, called)
 }
