@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -118,11 +119,14 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	by := h.person(ctx, a.by)
-	all := make([]render.Message, 0, len(ids))
-	for _, id := range ids {
-		all = append(all, h.endSilence(ctx, id, by))
+	if len(ids) == 1 {
+		return h.endSilence(ctx, ids[0], by)
 	}
-	return joinMessages(all)
+	lines := make([]string, 0, len(ids))
+	for _, id := range ids {
+		lines = append(lines, h.endSilence(ctx, id, by).Text)
+	}
+	return render.Message{Text: strings.Join(lines, "\n")}
 }
 
 // twice is how long after its end a silence counts as ended by the same request, for
@@ -166,18 +170,4 @@ func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 
 func alreadyEnded(id string) render.Message {
 	return render.Refused("The silence "+id+" has already ended.", "`silences` lists the active ones.")
-}
-
-func joinMessages(all []render.Message) render.Message {
-	if len(all) == 1 {
-		return all[0]
-	}
-	var m render.Message
-	for n, one := range all {
-		if n > 0 {
-			m.Text += "\n"
-		}
-		m.Text += one.Text
-	}
-	return m
 }
