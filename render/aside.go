@@ -36,11 +36,14 @@ func asides(lines []string) []string {
 	return escaped
 }
 
-// smallPrint is a headline with lines of small print under it.
-func smallPrint(headline slack.Block, lines []string) []slack.Block {
-	blocks := []slack.Block{headline}
-	for _, line := range asides(lines) {
+// top is a headline with lines of small print under it, and whom it pings.
+func top(headline string, aside, mentions []string) []slack.Block {
+	blocks := []slack.Block{header(headline)}
+	for _, line := range asides(aside) {
 		blocks = append(blocks, small(line))
+	}
+	if who := ping(mentions); who != "" {
+		blocks = append(blocks, section(who))
 	}
 	return blocks
 }

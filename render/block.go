@@ -53,6 +53,12 @@ func fieldset(escaped ...string) slack.Block {
 	return slack.NewSectionBlock(nil, fields, nil)
 }
 
+// barred is an attachment: blocks beside a bar in a colour. fallback is what shows
+// where they can't be drawn.
+func barred(colour, fallback string, blocks ...slack.Block) []slack.Attachment {
+	return []slack.Attachment{{Color: colour, Fallback: fit(fallback, maxFallback), Blocks: slack.Blocks{BlockSet: blocks}}}
+}
+
 func button(action, label string) *slack.ButtonBlockElement {
 	return slack.NewButtonBlockElement(action, "", plain(fit(label, maxButton)))
 }

@@ -19,20 +19,11 @@ import (
 // The buttons are among the first five blocks beside the bar, because Slack may
 // hide later ones until "Show more" is clicked.
 func Card(i alert.Incident, lane string, aside ...string) Message {
-	name := title(i.Title)
-	headline := sign(i) + " " + name
-	top := smallPrint(header(headline), aside)
-	if who := ping(i.Mentions[lane]); who != "" {
-		top = append(top, section(who))
-	}
+	headline := sign(i) + " " + title(i.Title)
 	return Message{
-		Text:   PlainCard(i, lane, aside...).Text,
-		Blocks: top,
-		Attachments: []slack.Attachment{{
-			Color:    colour(i),
-			Fallback: fit(summary(i), maxFallback),
-			Blocks:   slack.Blocks{BlockSet: cardBody(i, headline)},
-		}},
+		Text:        PlainCard(i, lane, aside...).Text,
+		Blocks:      top(headline, aside, i.Mentions[lane]),
+		Attachments: barred(colour(i), summary(i), cardBody(i, headline)...),
 	}
 }
 

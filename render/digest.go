@@ -30,16 +30,10 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 	for _, part := range digestParts(s, listed) {
 		blocks = append(blocks, section(part))
 	}
-	top := smallPrint(header(digestTitle(s)), aside)
-	if who := ping(s.Mention); who != "" {
-		top = append(top, section(who))
-	}
 	return Message{
-		Text:   PlainDigest(s, listed, aside...).Text,
-		Blocks: top,
-		Attachments: []slack.Attachment{{
-			Color: digestColour(s), Fallback: fit(digestTitle(s), maxFallback), Blocks: slack.Blocks{BlockSet: blocks},
-		}},
+		Text:        PlainDigest(s, listed, aside...).Text,
+		Blocks:      top(digestTitle(s), aside, s.Mention),
+		Attachments: barred(digestColour(s), digestTitle(s), blocks...),
 	}
 }
 

@@ -130,7 +130,7 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 		blocks = append(blocks, section(linkText(address, "Open its card")))
 	}
 	if len(blocks) > 0 {
-		m.Attachments = append(m.Attachments, slack.Attachment{Color: colour(i), Fallback: "History", Blocks: slack.Blocks{BlockSet: blocks}})
+		m.Attachments = append(m.Attachments, barred(colour(i), "History", blocks...)...)
 	}
 	return m
 }
@@ -161,30 +161,20 @@ func eventLine(e alert.Event, who func(alert.Person) string) string {
 }
 
 func eventWords(e alert.Event, who func(alert.Person) string) string {
-	switch e.Verb {
-	case alert.VerbAssign:
-		line := "👤 assigned"
-		if !nobody(e.To) {
-			line += " to " + who(e.To)
-		}
-		return line + by(e.By, who)
-	case alert.VerbSilence, alert.VerbUnsilence:
-		line := "🔕 silenced"
-		if e.Verb == alert.VerbUnsilence {
-			line = "🔔 silence ended"
-		}
-		if e.Silence != "" {
-			line += " (" + quoted(e.Silence) + ")"
-		}
-		return line + by(e.By, who)
-	}
-	word, known := map[alert.Verb]string{
+	line, known := map[alert.Verb]string{
 		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
-		alert.VerbNote: "💬 note", alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
+		alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
+		alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
 	}[e.Verb]
 	if !known {
-		word = fit(literal(oneLine(string(e.Verb))), 100)
+		line = fit(literal(oneLine(string(e.Verb))), 100)
 	}
-	return word + by(e.By, who)
+	if e.Verb == alert.VerbAssign && !nobody(e.To) {
+		line += " to " + who(e.To)
+	}
+	if e.Silence != "" {
+		line += " (" + quoted(e.Silence) + ")"
+	}
+	return line + by(e.By, who)
 }

@@ -49,9 +49,7 @@ func unnamed(by, to alert.Person) []slack.Attachment {
 
 // namesWithoutPing is an attachment with a line in which mentions ping nobody.
 func namesWithoutPing(line string) []slack.Attachment {
-	return []slack.Attachment{{
-		Color: colourAcked, Fallback: "Who it is", Blocks: slack.Blocks{BlockSet: []slack.Block{small(line)}},
-	}}
+	return barred(colourAcked, "Who it is", small(line))
 }
 
 func noteText(s string) string {

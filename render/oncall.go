@@ -44,11 +44,9 @@ func OnCall(v OnCallView) Message {
 		bodies = append(bodies, section(strings.Join(takenLines(v, shown), "\n")))
 	}
 	return Message{
-		Text:   text.text(),
-		Blocks: []slack.Block{section(head)},
-		Attachments: []slack.Attachment{{
-			Color: colourInfo, Fallback: "Who is notified of what", Blocks: slack.Blocks{BlockSet: bodies},
-		}},
+		Text:        text.text(),
+		Blocks:      []slack.Block{section(head)},
+		Attachments: barred(colourInfo, "Who is notified of what", bodies...),
 	}
 }
 

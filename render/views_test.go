@@ -235,3 +235,9 @@ func fullHome() HomeView {
 		Shell: Shell{Server: "http://127.0.0.1:8126"}, Version: "1.0.0", DrawnAt: at("14:06:07"),
 	}
 }
+
+func TestAReminderNamesNobodyAsAssigned(t *testing.T) {
+	if got := eventWords(alert.Event{Verb: alert.VerbRemind, To: ann()}, called); got != "⏰ reminded" {
+		t.Errorf("a reminder of the assigned person: %q", got)
+	}
+}
