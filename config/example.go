@@ -6,5 +6,5 @@ import _ "embed" // for the example
 var example string
 
 // Example returns a configuration file with every option, explained, and its
-// default commented out. It loads as it stands.
+// default commented out. It loads unchanged.
 func Example() string { return example }

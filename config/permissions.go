@@ -20,7 +20,6 @@ var (
 	memberName = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$|^[^\s@<>|,]+@[^\s@<>|,]+\.[^\s@<>|,]+$`)
 )
 
-// parsePermit normalizes an entry of a permission.
 func parsePermit(value string) (string, *flaw) {
 	value = strings.TrimSpace(value)
 	switch lower := strings.ToLower(value); {

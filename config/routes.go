@@ -31,7 +31,6 @@ func routeOptions() []option[alert.Route] {
 	}
 }
 
-// stepOptions returns the options of each step of a route's escalation.
 func stepOptions() []option[alert.Step] {
 	type step = alert.Step
 	return []option[step]{
@@ -41,7 +40,6 @@ func stepOptions() []option[alert.Step] {
 	}
 }
 
-// quietOptions returns the options of a route's quiet hours.
 func quietOptions() []option[alert.Quiet] {
 	type quiet = alert.Quiet
 	return []option[quiet]{
@@ -53,13 +51,11 @@ func quietOptions() []option[alert.Quiet] {
 	}
 }
 
-// placedRoute is a route with its place in the file.
 type placedRoute struct {
 	alert.Route
 	at Origin
 }
 
-// readRoutes reads the routes of the file.
 func (l *loader) readRoutes() {
 	var names []string
 	for _, s := range l.doc.groups[keyRoutes] {
@@ -108,7 +104,6 @@ func (l *loader) readQuiet(s section) *alert.Quiet {
 	return &q
 }
 
-// applyAll sets the options of a section.
 func applyAll[T any](l *loader, options []option[T], s section, target *T) {
 	for _, o := range options {
 		if g, ok := s.values[o.key]; ok {

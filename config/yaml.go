@@ -34,7 +34,6 @@ func (s section) mentions(key string) bool {
 	return ok
 }
 
-// document is the YAML file.
 type document struct {
 	section
 	path  string
@@ -324,7 +323,6 @@ func oneValue(opt spec, node ast.Node, from Origin) Problem {
 	return from.problem(fmt.Sprintf("%s is %s where one value belongs", opt.key, describe(node)), "write one value after "+opt.name()+":")
 }
 
-// readItems reads the values of a list.
 func (l *loader) readItems(opt spec, list *ast.SequenceNode) (given, bool) {
 	g := given{origin: l.at(list), items: []given{}}
 	alone := opt

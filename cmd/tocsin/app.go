@@ -36,7 +36,6 @@ const (
 	stopEngine  = time.Second / 2
 )
 
-// statusEvery is how often systemd's status line is updated.
 const statusEvery = 5 * time.Second
 
 // daemon holds the parts of Tocsin, wired together.
@@ -114,7 +113,6 @@ func holdUnsure(routing alert.Routing) func(alert.Job) bool {
 	}
 }
 
-// listen binds the configured listeners.
 func (d *daemon) listen(ctx context.Context) (err error) {
 	if path := d.cfg.Listen.Socket; path != "" {
 		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
@@ -129,7 +127,6 @@ func (d *daemon) listen(ctx context.Context) (err error) {
 	return nil
 }
 
-// close releases what newDaemon opened.
 func (d *daemon) close() error {
 	var err error
 	for _, l := range []net.Listener{d.unix, d.tcp} {
@@ -200,7 +197,6 @@ func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 	})
 }
 
-// ready reports to the service manager and the log that alerts are accepted.
 func (d *daemon) ready() error {
 	fields := []zap.Field{zap.String("version", versionName()), zap.Stringer("store", d.cfg.Store), zap.String("default_channel", d.cfg.DefaultChannel)}
 	if d.unix != nil {
@@ -213,7 +209,6 @@ func (d *daemon) ready() error {
 	return d.notifier.Ready(d.statusLine())
 }
 
-// updateStatus keeps the service manager's status line up to date.
 func (d *daemon) updateStatus(ctx context.Context) error {
 	ticker := time.NewTicker(statusEvery)
 	defer ticker.Stop()
@@ -266,7 +261,6 @@ func (d *daemon) alive() error {
 	return d.outbox.Moving(time.Now())
 }
 
-// health collects the health of every part.
 func (d *daemon) health() alert.Health {
 	h := d.outbox.Health()
 	s := d.socket.Status()

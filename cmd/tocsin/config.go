@@ -62,7 +62,6 @@ func checkConfig(w world, flags map[string]string, asJSON bool) error {
 	return w.print(asJSON, checked(cfg.File, nil, warnings), text+".\n")
 }
 
-// checked is the result of config check as JSON.
 func checked(file string, problems, warnings []config.Problem) map[string]any {
 	none := []config.Problem{} // a list in JSON too
 	return map[string]any{"ok": len(problems) == 0, "file": file, "problems": append(none, problems...), "warnings": append(none, warnings...)}

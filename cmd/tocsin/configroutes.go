@@ -43,7 +43,6 @@ read; no daemon is needed.`,
 	return cmd
 }
 
-// parseSubject reads what the arguments say about the alert.
 func parseSubject(fields []string) (alert.Subject, error) {
 	s := alert.Subject{Severity: alert.Error, Labels: map[string]string{}}
 	for _, field := range fields {

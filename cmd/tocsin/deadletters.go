@@ -82,7 +82,6 @@ func newDeadLetterCmd(w world, cmd *cobra.Command) *deadLetterCmd {
 	return c
 }
 
-// check wants either ids or --all.
 func (c *deadLetterCmd) check(_ *cobra.Command, ids []string) error {
 	switch {
 	case c.all && len(ids) > 0:
@@ -95,7 +94,6 @@ func (c *deadLetterCmd) check(_ *cobra.Command, ids []string) error {
 	return nil
 }
 
-// confirm asks the person at the terminal.
 func (c *deadLetterCmd) confirm(ids int) error {
 	what := counted(ids, "dead letter")
 	switch {

@@ -72,7 +72,6 @@ type scene struct {
 	On      string `json:"on,omitempty"`
 }
 
-// run runs the demo until ctx ends.
 func (c demoCmd) run(ctx context.Context, w world) (err error) {
 	dir, err := os.MkdirTemp("", "tocsin-demo-")
 	if err != nil {
@@ -147,7 +146,6 @@ func (c demoCmd) config(ctx context.Context, slack *playground.Server, dir, sock
 	return cfg, in, err
 }
 
-// readDemo reads the demo's configuration, and no other file.
 func readDemo(path string) ([]byte, error) {
 	if path != "/demo.yaml" {
 		return nil, fs.ErrNotExist
@@ -200,7 +198,6 @@ func openBrowser(ctx context.Context, page string) {
 	}
 }
 
-// play plays the story.
 func (c demoCmd) play(ctx context.Context, slack *playground.Server, daemon *client) error {
 	if c.quiet {
 		return nil

@@ -24,7 +24,6 @@ func newIncidents(w world) *cobra.Command {
 	return cmd
 }
 
-// incidentPage is an answer of GET /v1/incidents.
 type incidentPage struct {
 	Incidents []alert.Incident `json:"incidents"`
 	Total     int              `json:"total"`
@@ -102,7 +101,6 @@ func owner(i alert.Incident) alert.Person {
 	return i.AckedBy
 }
 
-// who is a person's name.
 func who(p alert.Person) string { return cmp.Or(p.Name, p.ID) }
 
 var bareMatcher = regexp.MustCompile(`^([^=!~"'{},\s]+)\s*(=~|!~|!=|=)\s*([^"']*)$`)
@@ -133,7 +131,6 @@ func withHint(err error) error {
 	return err
 }
 
-// incidentDetail is an incident with its history.
 type incidentDetail struct {
 	alert.Incident
 	History []alert.Event `json:"history"`

@@ -13,7 +13,6 @@ import (
 	"tocsin/config"
 )
 
-// introduceAgain is the time between two attempts to authenticate with Slack.
 const introduceAgain = 15 * time.Second
 
 // introduction authenticates with Slack at start, so that a wrong token is known

@@ -104,7 +104,6 @@ func (h *head) Write(p []byte) (int, error) {
 
 func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
 
-// strandedText describes the alerts for a person.
 func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(len(s.Jobs), "alert"), s.Lane, reason(s.Destination))

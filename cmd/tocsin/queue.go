@@ -61,7 +61,6 @@ func ledgerText(l alert.Ledger) string {
 	return text
 }
 
-// deliveryPage is one answer of GET /v1/deliveries.
 type deliveryPage struct {
 	Deliveries []alert.Delivery `json:"deliveries"`
 	Next       string           `json:"next"`

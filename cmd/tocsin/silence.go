@@ -105,7 +105,6 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 	return today, nil
 }
 
-// silencePage is an answer of GET /v1/silences.
 type silencePage struct {
 	Silences []alert.Silence `json:"silences"`
 }
