@@ -38,7 +38,8 @@ func (p *process) journal() (written func() string) {
 
 func TestTheJournalKnowsThePriorityOfEachLine(t *testing.T) {
 	t.Parallel()
-	p := prepare(t, slack(t, playground.Options{}), map[string]string{"SLACK_BOT_TOKEN": "xoxb-wrong"})
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"SLACK_BOT_TOKEN": s.AppToken()}) // which is logged as a warning
 	written := p.journal()
 	p.start()
 	if err := p.terminate(); err != nil {
