@@ -8,6 +8,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -103,6 +104,29 @@ func (a *API) TCPHandler() http.Handler {
 	return refuseBrowsers(a.authorize(a.routes(a.opts.Token != "" || a.opts.TrustLoopback)))
 }
 
+// RefusingHandler serves the Unix socket while there is no store: it answers health
+// checks, and everything else with 503 because of err.
+func (a *API) RefusingHandler(err error) http.Handler { return refuseBrowsers(a.refusals(err)) }
+
+// RefusingTCPHandler is RefusingHandler for TCP.
+func (a *API) RefusingTCPHandler(err error) http.Handler {
+	return refuseBrowsers(a.authorize(a.refusals(err)))
+}
+
+func (a *API) refusals(err error) http.Handler {
+	mux := http.NewServeMux()
+	a.handleHealth(mux)
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		a.fail(w, r, fmt.Errorf("%w: %w", alert.ErrUnavailable, err))
+	})
+	return mux
+}
+
+func (a *API) handleHealth(mux *http.ServeMux) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
+	mux.HandleFunc("GET /readyz", a.readyz)
+}
+
 // routes serves every path. With mayAct false, requests that act are refused.
 func (a *API) routes(mayAct bool) http.Handler {
 	mux := http.NewServeMux()
@@ -120,8 +144,7 @@ func (a *API) routes(mayAct bool) http.Handler {
 		mux.Handle(pattern, a.handle(status, answer))
 	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
-	mux.HandleFunc("GET /readyz", a.readyz)
+	a.handleHealth(mux)
 	if a.opts.Metrics != nil {
 		mux.Handle("GET /metrics", a.opts.Metrics)
 	}

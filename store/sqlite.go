@@ -58,13 +58,24 @@ func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
 		path = target // one file has one lock, whatever it is called
 	}
 	if d.release, err = takeFile(path); err != nil {
-		return nil, fmt.Errorf("open store %s: %w", path, err)
+		return nil, fmt.Errorf("open store %s: %w", path, orFull(err))
 	}
 	w, err := d.startSQLite(ctx, path)
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, sqliteRemedy(err)), d.giveUp())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, orFull(sqliteRemedy(err))), d.giveUp())
 	}
 	return w, nil
+}
+
+// orFull is err, as ErrFull if the disk is. SQLite reports a full disk with another code
+// when it can't enlarge the -shm file.
+func orFull(err error) error {
+	var e *sqlite.Error
+	noRoom := errors.As(err, &e) && (e.Code() == sqlite3.SQLITE_FULL || e.Code() == sqlite3.SQLITE_IOERR_SHMSIZE)
+	if noRoom || errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // giveUp closes what a failed open left open.

@@ -70,9 +70,13 @@ type DB struct {
 
 var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 
+// ErrFull is why Open fails on a full disk.
+var ErrFull = errors.New("the disk is full")
+
 // Open opens the store that url names, sqlite:PATH or postgres://…, creates it
 // if it does not exist, and brings its tables up to date. An error is one line
 // that names the store and says what to do. The store prunes itself once an hour.
+// The error is ErrFull when it will succeed once there is room on the disk.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
 		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,

@@ -69,9 +69,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	if d.store, err = store.Open(ctx, cfg.Store.Reveal(), store.Options{
-		Retention: cfg.Delivery.Retention, DeadRetention: cfg.Delivery.DeadRetention, Log: log.Named("store"),
-	}); err != nil {
+	if d.store, err = d.openStore(ctx); err != nil {
 		return nil, err
 	}
 	registerTally(registry, d.store)
@@ -136,7 +134,10 @@ func (d *daemon) close() error {
 			}
 		}
 	}
-	return errors.Join(err, d.store.Close())
+	if d.store != nil {
+		err = errors.Join(err, d.store.Close())
+	}
+	return err
 }
 
 // run starts the parts, says READY, and returns once ctx has ended and all of

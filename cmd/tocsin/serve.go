@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime/debug"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/config"
+	"tocsin/store"
 )
 
 func newServe(w world) *cobra.Command {
@@ -43,7 +45,10 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	d, err := newDaemon(ctx, cfg, in, log)
-	if err != nil {
+	switch {
+	case ctx.Err() != nil && errors.Is(err, store.ErrFull): // it was stopped while it waited
+		return nil
+	case err != nil:
 		return err
 	}
 	return d.run(ctx)
