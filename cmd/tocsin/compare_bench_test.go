@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,7 +17,6 @@ import (
 const baselineVariable = "TOCSIN_BASELINE"
 
 const (
-	compareRounds = 11
 	compareAlerts = 20_000
 	compareLines  = 500  // alerts in one NDJSON request
 	compareLanes  = 1000 // twice the rate of posts, so that each lane stays below Slack's pace
@@ -28,24 +26,19 @@ const (
 // BenchmarkCompare measures two builds of the program in turns, so that whatever
 // else the machine does affects both: how many alerts a second each accepts, one
 // a request and in batches, while nothing is delivered and while 500 posts a
-// second are. TOCSIN_BASELINE is the path of the other build.
+// second are. TOCSIN_BASELINE is the path of the other build; -benchtime 11x makes
+// eleven rounds, of which the medians are reported.
 func BenchmarkCompare(b *testing.B) {
 	baseline := os.Getenv(baselineVariable)
 	if baseline == "" {
 		b.Skipf("%s names no other build to compare with: see CONTRIBUTING.md", baselineVariable)
 	}
 	s := slack(b, playground.Options{Limits: playground.NoLimits()})
-	rivals := [2]*rival{newRival(b, s, shipped(b)), newRival(b, s, baseline)}
-	for range compareRounds {
-		for _, r := range rivals {
-			r.round(s)
-		}
-		slices.Reverse(rivals[:]) // neither always goes first
+	now, before := newRival(b, s, shipped(b)), newRival(b, s, baseline)
+	for first, second := now, before; b.Loop(); first, second = second, first { // neither always goes first
+		first.round(s)
+		second.round(s)
 	}
-	if compareRounds%2 == 1 {
-		slices.Reverse(rivals[:])
-	}
-	now, before := rivals[0], rivals[1]
 	b.ReportMetric(0, "ns/op")
 	for _, name := range []string{"single", "lines", "delivering"} {
 		b.ReportMetric(median(now.rate[name]), name+"-alerts/s")
