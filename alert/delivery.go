@@ -48,9 +48,10 @@ type Delivery struct {
 	Seq int64 `json:"seq"`
 	// Priority is 0 for critical and 1 for the rest: lower goes first.
 	Priority int `json:"priority"`
-	// Note is the content of a reply; nil for a post or an update.
+	// Note is the content of a reply or of a part of a list; nil otherwise.
 	Note *Note `json:"note,omitempty"`
-	// Attempts counts sends that Slack did not throttle.
+	// Attempts counts sends, except those that Slack throttled or that failed
+	// because it refuses the app.
 	Attempts int `json:"attempts"`
 	// CreatedAt is when it was decided, NextAt when it may be attempted next.
 	CreatedAt time.Time `json:"created_at"`

@@ -41,7 +41,7 @@ type Route struct {
 	Continue bool
 	// Escalate has the escalation steps while nobody has acknowledged, by After.
 	Escalate []Step
-	// Remind is how often the person who acknowledged is reminded; 0 for never.
+	// Remind is how often the assignee of an acknowledged incident is reminded; 0 for never.
 	Remind time.Duration
 	// Quiet are hours in which cards wait; nil for none.
 	Quiet *Quiet

@@ -178,7 +178,7 @@ func parseSocket(value string) (string, *flaw) {
 		return "", &flaw{message: printable(value) + " contains a control character", write: []string{"/run/tocsin/tocsin.sock"}}
 	case len(value) > maxSocketPath:
 		return "", &flaw{
-			message: fmt.Sprintf("%s has %d bytes, and Linux allows a socket's path %d", printable(value), len(value), maxSocketPath),
+			message: fmt.Sprintf("%s is %d bytes long; Linux limits a socket path to %d", printable(value), len(value), maxSocketPath),
 			write:   []string{"/run/tocsin/tocsin.sock"},
 		}
 	}

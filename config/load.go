@@ -239,7 +239,7 @@ func (l *loader) checkTogether() {
 	if !l.has(keyStore) && l.unsaid(keyStore) {
 		l.fail(Problem{
 			Where:   "store",
-			Message: "has no place: neither STATE_DIRECTORY, XDG_STATE_HOME nor HOME is set",
+			Message: "has no default path: none of STATE_DIRECTORY, XDG_STATE_HOME and HOME is set",
 			Fix:     "write TOCSIN_STORE=sqlite:/var/lib/tocsin/tocsin.db",
 		})
 	}

@@ -50,7 +50,7 @@ func parseRouteName(value string) (string, *flaw) {
 	case strings.EqualFold(value, alert.DefaultRoute):
 		return "", &flaw{message: printable(value) + " is the name of the default route", write: []string{"everything"}}
 	case strings.HasPrefix(value, "channel:"):
-		return "", &flaw{message: printable(value) + " is the name of what names a channel itself", write: []string{strings.TrimPrefix(value, "channel:")}}
+		return "", &flaw{message: printable(value) + " begins with channel:, which is reserved for alerts that name a channel", write: []string{strings.TrimPrefix(value, "channel:")}}
 	}
 	return value, nil
 }
@@ -88,7 +88,7 @@ func never(m alert.Matcher) *flaw {
 		}
 	case "channel":
 		if one, err := alert.ParseConversation(m.Value); err != nil || one != m.Value {
-			return &flaw{message: "asks for the channel " + printable(m.Value) + ", which no alert names so", advice: `write it as alerts have it: channel="#ops", or the id`}
+			return &flaw{message: "matches the channel " + printable(m.Value) + ", but alerts never spell it that way", advice: `write it as alerts have it: channel="#ops", or the id`}
 		}
 	}
 	return nil

@@ -95,7 +95,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 			continue
 		}
 		if i.Subject().Channel == r.routing.Default {
-			i.Route = alert.DefaultRoute // it may have become known since that these are one
+			i.Route = alert.DefaultRoute // both may have turned out to be the same conversation
 		}
 		d.index(newEntry(i))
 	}

@@ -74,7 +74,7 @@ func (d *draft) step(en *entry, s alert.Step) {
 	}
 }
 
-// remind reminds the person who acknowledged an incident that it is still open, if
+// remind reminds the assignee of an acknowledged incident that it is still open, if
 // the reminder is due.
 func (d *draft) remind(en *entry) {
 	if en.RemindAt.IsZero() || en.RemindAt.After(d.now) {

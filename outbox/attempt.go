@@ -115,7 +115,7 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 		l.outbox.looks.pause(v.NextAt)
 	}
 	if err != nil && !done {
-		l.outbox.log.Warn("can't look whether it was shown: sending it again, possibly twice",
+		l.outbox.log.Warn("can't check whether the message was posted: sending it again, may be a duplicate",
 			append(about(job), zap.String("reason", err.Error()))...)
 	}
 	return job, v, done
@@ -188,7 +188,7 @@ func (l *lane) pausePosts(until time.Time, via string) {
 func (l *lane) recordOutcome(calls context.Context, v verdict) bool {
 	fields := []zap.Field{zap.String("lane", l.name), zap.String("delivery", v.Delivery), zap.String("outcome", v.name)}
 	pending := true
-	recorded := l.outbox.retry(calls, "finish", func() error {
+	recorded := l.outbox.retry(calls, "record an outcome", func() error {
 		l.status.set("recording an outcome", time.Now().Add(callTimeout))
 		err := l.outbox.queue.Finish(calls, v.Outcome)
 		switch {

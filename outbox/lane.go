@@ -203,6 +203,6 @@ func (l *lane) afterFailedClaim(calls context.Context, now time.Time, err error)
 	wait := retryAfter(l.failures, l.outbox.opts.Rand)
 	l.failures++
 	l.outbox.recent.set(now, "claim: "+err.Error())
-	l.outbox.log.Warn("claim", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
+	l.outbox.log.Warn("claim failed", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))
 	return delay{until: now.Add(wait), doing: "waiting for the store", ignoreWake: true}
 }

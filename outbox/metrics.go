@@ -22,7 +22,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 	return &metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "tocsin_deliveries_total",
-			Help: "Recorded attempts at deliveries by kind (post, update, reply) and outcome.",
+			Help: "Recorded attempts at deliveries by kind (post, update, reply, digest, list) and outcome.",
 		}, []string{"kind", "outcome"}),
 		delivery: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tocsin_delivery_seconds",

@@ -214,7 +214,7 @@ func (o *Outbox) findLanes(ctx context.Context) {
 		case ctx.Err() == nil:
 			wait = min(wait, retryAfter(failures, o.opts.Rand))
 			failures++
-			o.log.Warn("find lanes", zap.Error(err), zap.Duration("again_in", wait))
+			o.log.Warn("listing lanes failed", zap.Error(err), zap.Duration("again_in", wait))
 		}
 		o.scan.set("waiting to find lanes", time.Now().Add(wait))
 		sleep(ctx, wait)
@@ -231,7 +231,7 @@ func (o *Outbox) retry(ctx context.Context, step string, f func() error, fields 
 			return true
 		}
 		wait := retryAfter(failures, o.opts.Rand)
-		o.log.Warn(step, append(fields, zap.Error(err), zap.Duration("again_in", wait))...)
+		o.log.Warn(step+" failed", append(fields, zap.Error(err), zap.Duration("again_in", wait))...)
 		if !sleep(ctx, wait) {
 			return false
 		}

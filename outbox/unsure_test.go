@@ -67,7 +67,7 @@ func TestWhatCannotBeLookedForIsSentAgainAndMarked(t *testing.T) {
 		if n := w.metric(t, "tocsin_possible_duplicates_total"); n != 1 {
 			t.Errorf("counted %v possible duplicates", n)
 		}
-		if lines.FilterMessageSnippet("possibly twice").Len() != 1 {
+		if lines.FilterMessageSnippet("may be a duplicate").Len() != 1 {
 			t.Error("no warning")
 		}
 		if w.box.Health().Held != "" {

@@ -91,7 +91,7 @@ func (d *DB) eachDeadLetter(ctx context.Context, chosen alert.DeadLetterSelector
 				if err := act.do(w, ctx, l, now); err != nil {
 					return err
 				}
-				w.buried--
+				w.newDeadLetters--
 			}
 			return nil
 		})

@@ -143,7 +143,7 @@ func (w *writer) undoDigest(ctx context.Context, a *attempt) error {
 	if err != nil {
 		return err
 	}
-	w.buried += dead
+	w.newDeadLetters += dead
 	if err := w.followUp(ctx, g, a.Now, alert.AfterGivingUp); err != nil {
 		return err
 	}

@@ -183,7 +183,7 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 // done removes the delivery from its queue.
 func (w *writer) done(ctx context.Context, a *attempt) error {
 	if a.State == alert.Dead {
-		w.buried++
+		w.newDeadLetters++
 	}
 	conversation, ts := a.Sent.Conversation, a.Sent.TS
 	if a.State == alert.Superseded {

@@ -75,8 +75,8 @@ func (x *keyIndex) find(keys []int64) []latest {
 // begin starts a transaction.
 func (x *keyIndex) begin() { x.opened, x.forgotten, x.written = nil, nil, 0 }
 
-// keep makes known what a transaction has opened, also when it may not have been
-// done: an incident that does not exist is not found.
+// keep adds the incidents that a transaction opened, even if its commit is in
+// doubt: an incident that does not exist is not found.
 func (x *keyIndex) keep() {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -295,7 +295,7 @@ func (w *writer) forgetLetters(ctx context.Context, before int64) (gone forgotte
 		}
 		_, err = w.exec(ctx, "DELETE FROM deliveries WHERE n = ?", n)
 		gone.letters++
-		w.buried--
+		w.newDeadLetters--
 	}
 	gone.more = gone.letters+gone.alerts > 0
 	return gone, err

@@ -273,7 +273,7 @@ func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
 const ledgerQuery = `SELECT l.name, c.pending, c.delivered, c.folded, c.silenced, c.dead, c.possible_duplicates
 	FROM counts c JOIN lanes l ON l.n = c.lane ORDER BY l.name`
 
-// add counts n alerts more that stand so.
+// add adds n alerts in this state.
 func add(c *alert.Counts, s alert.Standing, n int64) {
 	switch s {
 	case alert.StandPending:

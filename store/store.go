@@ -1,8 +1,8 @@
 // Package store keeps everything that was accepted and what became of it, in
 // SQLite or PostgreSQL: what it has confirmed survives a crash and a power cut.
 //
-// It decides nothing about alerts: the engine decides what is written, and the
-// order of acceptance what is sent next. It refuses to be shared by two daemons,
+// It decides nothing about alerts: the engine decides what is written, and
+// priority and order of acceptance what is sent next. It refuses to be shared by two daemons,
 // and to confirm a write that is not on disk.
 package store
 

@@ -46,5 +46,5 @@ func (w *writer) keepTally() {
 		pending += c.Pending
 	}
 	w.tally.pending.Add(pending)
-	w.tally.letters.Add(w.buried)
+	w.tally.letters.Add(w.newDeadLetters)
 }

@@ -31,8 +31,8 @@ type writer struct {
 	// are the cards whose alerts it settles.
 	counted map[int64]*alert.LaneCounts
 	settled map[cardKey]struct{}
-	// buried is by how many dead letters the open transaction makes more.
-	buried int64
+	// newDeadLetters is how many dead letters the open transaction adds.
+	newDeadLetters int64
 	// tally is what others may ask for without a query. It is stale when it is
 	// unknown whether a transaction took place.
 	tally *tally
@@ -68,7 +68,7 @@ func (w *writer) begin(ctx context.Context) error {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
-	w.counted, w.settled, w.buried, w.ruled = map[int64]*alert.LaneCounts{}, map[cardKey]struct{}{}, 0, false
+	w.counted, w.settled, w.newDeadLetters, w.ruled = map[int64]*alert.LaneCounts{}, map[cardKey]struct{}{}, 0, false
 	w.lanes.begin()
 	w.keys.begin()
 	if _, err := w.exec(ctx, w.dialect.begin); err != nil {
@@ -167,8 +167,8 @@ func (w *writer) rollback() {
 	}
 }
 
-// discard ends the connection and with it what it had open. To give it back
-// would mean to get it again, with the transaction that could not be ended.
+// discard closes the connection. Returned to the pool, it would come back with
+// the transaction still open.
 func (w *writer) discard() {
 	for _, s := range w.stmts {
 		_ = s.Close()
@@ -293,7 +293,7 @@ func (w *writer) counts(lane int64) *alert.LaneCounts {
 	return c
 }
 
-// count notes that a lane has n alerts more that stand so.
+// count adds n alerts in this state to a lane's counts.
 func (w *writer) count(lane int64, standing alert.Standing, n int64) {
 	if n != 0 {
 		add(&w.counts(lane).Counts, standing, n)

@@ -74,7 +74,7 @@ func runProgram(ctx context.Context, command []string, text string, log *zap.Log
 	if errors.Is(err, exec.ErrWaitDelay) {
 		err = nil // it succeeded, and a child of it is still running
 	}
-	log.Info("ran", zap.String("program", command[0]), zap.String("output", output.String()), zap.Error(err))
+	log.Info("last-resort program exited", zap.String("program", command[0]), zap.String("output", output.String()), zap.Error(err))
 	if ctx.Err() != nil {
 		return fmt.Errorf("%s took too long: %w", command[0], ctx.Err())
 	}
@@ -106,7 +106,7 @@ func (h *head) String() string { return strings.TrimSpace(h.buf.String()) }
 
 func strandedText(ctx context.Context, s alert.Stranded) (string, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(len(s.Jobs), "alert"), s.Lane, reason(s.Destination))
+	fmt.Fprintf(&b, "Tocsin can't show %s in Slack.\n\nConversation: %s\nReason: %s\n", counted(len(s.Jobs), "message"), s.Lane, reason(s.Destination))
 	if s.Fallback.Lane != "" {
 		fmt.Fprintf(&b, "The fallback %s can't be reached either: %s\n", s.Fallback.Lane, reason(s.Fallback))
 	}
@@ -138,7 +138,7 @@ func reason(d alert.Destination) string {
 
 // strandedAlert describes an alert, with details that a digest does not have.
 func strandedAlert(b *strings.Builder, l alert.Line, details string) {
-	fmt.Fprintf(b, "\n%s: %s\n  incident %s, %s, fired %d times%s\n", strings.ToUpper(string(l.Severity)), flat(l.Title), l.ID, l.State, l.Count, details)
+	fmt.Fprintf(b, "\n%s: %s\n  incident %s, %s, fired %s%s\n", strings.ToUpper(string(l.Severity)), flat(l.Title), l.ID, l.State, counted(l.Count, "time"), details)
 	for _, name := range slices.Sorted(maps.Keys(l.Labels)) {
 		fmt.Fprintf(b, "  %s\n", flat(name+"="+l.Labels[name]))
 	}

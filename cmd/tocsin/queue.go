@@ -17,7 +17,7 @@ import (
 func newQueue(w world) *cobra.Command {
 	cmd := newQueueLedger(w)
 	cmd.Use = "queue"
-	cmd.Short = "Show the state of every alert; list, retry or drop dead letters"
+	cmd.Short = "Count alerts by state; list, retry or drop deliveries"
 	cmd.AddCommand(newQueueLedger(w), newQueueList(w), newQueueShow(w), newQueueRetry(w), newQueueDrop(w))
 	return cmd
 }
@@ -92,13 +92,20 @@ func newQueueList(w world) *cobra.Command {
 	return cmd
 }
 
+func noDelivery(state string) string {
+	if state == "all" {
+		return "there are no deliveries\n"
+	}
+	return "no delivery is " + strings.ReplaceAll(state, ",", " or ") + "\n"
+}
+
 func (c *queueListCmd) run(ctx context.Context) error {
 	list, more, err := c.list(ctx)
 	if err != nil {
 		return err
 	}
 	if len(list) == 0 {
-		return c.print(list, "no delivery is "+strings.ReplaceAll(c.state, ",", " or ")+"\n")
+		return c.print(list, noDelivery(c.state))
 	}
 	text := table(func(line func(cells ...any)) {
 		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "SINCE", "REASON")

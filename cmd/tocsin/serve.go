@@ -65,7 +65,7 @@ func daemonFlags(cmd *cobra.Command) func() map[string]string {
 	f.String("config", "", "read this YAML `FILE` (default: /etc/tocsin/tocsin.yaml, else ~/.config/tocsin/tocsin.yaml)")
 	f.String("listen", "", "accept alerts at this TCP `ADDRESS`, or off (default: 127.0.0.1:8126)")
 	f.String("socket", "", "accept alerts at the Unix socket with this `PATH`, or off")
-	f.String("store", "", "store at this `URL`: sqlite:PATH or postgres://…")
+	f.String("store", "", "database `URL`: sqlite:PATH or postgres://…")
 	f.String("default-channel", "", "conversation for alerts without one, by `NAME`: C…, #name, @user, user@mail")
 	f.String("slack-api-url", "", "base `URL` of Slack's Web API, for playgrounds and GovSlack")
 	f.String("digest-above", "", "send a digest when more than `NUMBER` alerts wait for one conversation (default: 5)")

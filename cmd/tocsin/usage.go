@@ -56,7 +56,7 @@ func unknownCommand(parent *cobra.Command, name string) error {
 }
 
 // didYouMean ends a message with the words that typed may be meant for: those
-// that begin with it, or that have one other letter in every three.
+// that begin with it, or that differ in at most a third of their letters.
 func didYouMean(typed string, words []string) string {
 	var like []string
 	for _, word := range words {
