@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -67,7 +68,7 @@ func (a *API) readAlert(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := contextWithWait(r.Context(), wait)
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
 	rec, err := a.opts.Store.Await(ctx, r.PathValue("id"))
 	if err != nil && (rec.ID == "" || r.Context().Err() != nil) {

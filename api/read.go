@@ -1,22 +1,10 @@
 package api
 
 import (
-	"context"
 	"net/http"
-	"time"
 
 	"tocsin/alert"
 )
-
-// contextWithWait returns a context that ends after wait, at once for 0.
-func contextWithWait(ctx context.Context, wait time.Duration) (context.Context, context.CancelFunc) {
-	if wait == 0 {
-		ended, cancel := context.WithCancel(ctx)
-		cancel()
-		return ended, func() {}
-	}
-	return context.WithTimeout(ctx, wait)
-}
 
 func (a *API) readLedger(r *http.Request) (any, error) {
 	l, err := a.opts.Store.Ledger(r.Context())
