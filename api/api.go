@@ -177,10 +177,10 @@ func (a *API) acts() map[string]answer {
 		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
 		createSilence:                     a.postSilence,
 		"DELETE /v1/silences/{id}":        a.endSilence,
-		"POST /v1/deliveries/{id}/retry":  a.decideLetter(a.opts.Store.Retry),
-		"POST /v1/deliveries/{id}/drop":   a.decideLetter(a.opts.Store.Drop),
-		"POST /v1/deliveries/retry":       a.decideLetters(a.opts.Store.Retry),
-		"POST /v1/deliveries/drop":        a.decideLetters(a.opts.Store.Drop),
+		"POST /v1/deliveries/{id}/retry":  a.decide(a.opts.Store.Retry),
+		"POST /v1/deliveries/{id}/drop":   a.decide(a.opts.Store.Drop),
+		"POST /v1/deliveries/retry":       a.decide(a.opts.Store.Retry),
+		"POST /v1/deliveries/drop":        a.decide(a.opts.Store.Drop),
 	}
 }
 

@@ -73,38 +73,36 @@ func (a *API) readDelivery(r *http.Request) (any, error) {
 	return l, nil
 }
 
-// decideLetter answers POST /v1/deliveries/{id}/retry or drop.
-func (a *API) decideLetter(decide decision) answer {
-	return func(r *http.Request) (any, error) {
-		return a.decide(r, decide, alert.DeadLetterSelector{ID: r.PathValue("id")})
-	}
-}
-
-// decideLetters answers POST /v1/deliveries/retry or drop for many dead letters,
-// which ?lane=#ops or ?all=true must select.
-func (a *API) decideLetters(decide decision) answer {
-	return func(r *http.Request) (any, error) {
-		q := r.URL.Query()
-		lane, err := laneOf(q.Get("lane"))
-		if err != nil {
-			return nil, err
-		}
-		if all, _ := strconv.ParseBool(q.Get("all")); lane == "" && !all {
-			return nil, &httpError{http.StatusBadRequest, "the request does not say which dead letters", "write ?lane= with a conversation, or ?all=true"}
-		}
-		return a.decide(r, decide, alert.DeadLetterSelector{Lane: lane})
-	}
-}
-
 // decision is Retry or Drop of the store.
 type decision func(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error)
 
-// decide retries or drops dead letters. What was done before an error stays done, so
-// its lanes are woken in any case.
-func (a *API) decide(r *http.Request, decide decision, l alert.DeadLetterSelector) (any, error) {
-	moved, err := decide(r.Context(), l)
-	a.opts.Wake(moved.Lanes...)
-	return moved, explainLetter(err)
+// decide answers POST /v1/deliveries/{id}/retry or drop, and the same without an id
+// for many dead letters. What was done before an error stays done, so its lanes are
+// woken in any case.
+func (a *API) decide(decide decision) answer {
+	return func(r *http.Request) (any, error) {
+		selector, err := deadLetters(r)
+		if err != nil {
+			return nil, err
+		}
+		moved, err := decide(r.Context(), selector)
+		a.opts.Wake(moved.Lanes...)
+		return moved, explainLetter(err)
+	}
+}
+
+// deadLetters reads which dead letters a request is about: the one in its path, or
+// those of ?lane=#ops, or ?all=true.
+func deadLetters(r *http.Request) (alert.DeadLetterSelector, error) {
+	if id := r.PathValue("id"); id != "" {
+		return alert.DeadLetterSelector{ID: id}, nil
+	}
+	q := r.URL.Query()
+	lane, err := laneOf(q.Get("lane"))
+	if all, _ := strconv.ParseBool(q.Get("all")); err == nil && lane == "" && !all {
+		err = &httpError{http.StatusBadRequest, "the request does not say which dead letters", "write ?lane= with a conversation, or ?all=true"}
+	}
+	return alert.DeadLetterSelector{Lane: lane}, err
 }
 
 func explainLetter(err error) error {
