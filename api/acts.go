@@ -2,10 +2,7 @@ package api
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"regexp"
 	"strings"
@@ -87,18 +84,8 @@ func readJSON(r *http.Request, into any) error {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	decoder := json.NewDecoder(bytes.NewReader(body))
-	decoder.DisallowUnknownFields()
-	err = decoder.Decode(into)
-	if err == nil && decoder.Decode(&struct{}{}) != io.EOF {
-		err = errors.New("more follows the object")
-	}
-	var bad *alert.InputError
-	switch {
-	case errors.As(err, &bad):
-		return bad
-	case err != nil:
-		return &httpError{http.StatusBadRequest, "the body can't be read: " + strings.TrimPrefix(err.Error(), "json: "), "write one JSON object, or nothing; docs/http.md has its fields"}
+	if err := unmarshal(body, into); err != nil {
+		return jsonError("the body can't be read: ", err, "write one JSON object, or nothing; docs/http.md has its fields")
 	}
 	return nil
 }

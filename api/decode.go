@@ -176,19 +176,19 @@ func decodeJSON(body []byte) ([]alert.Alert, error) {
 	if len(body) == 0 || body[0] != '[' {
 		a, err := decodeAlert(body)
 		if err != nil {
-			return nil, jsonError("", err)
+			return nil, jsonError("", err, alertHint)
 		}
 		return []alert.Alert{a}, nil
 	}
 	var raw []json.RawMessage
 	if err := unmarshal(body, &raw); err != nil {
-		return nil, jsonError("", err)
+		return nil, jsonError("", err, alertHint)
 	}
 	alerts := make([]alert.Alert, 0, len(raw))
 	for i, one := range raw {
 		a, err := decodeAlert(one)
 		if err != nil {
-			return nil, jsonError(fmt.Sprintf("alert %d: ", i+1), err)
+			return nil, jsonError(fmt.Sprintf("alert %d: ", i+1), err, alertHint)
 		}
 		alerts = append(alerts, a)
 	}
@@ -218,7 +218,7 @@ func decodeLines(body []byte) ([]alert.Alert, error) {
 		}
 		a, err := decodeAlert(line)
 		if err != nil {
-			return nil, jsonError(fmt.Sprintf("alert %d, line %d: ", len(alerts)+1, n), err)
+			return nil, jsonError(fmt.Sprintf("alert %d, line %d: ", len(alerts)+1, n), err, alertHint)
 		}
 		alerts = append(alerts, a)
 	}
@@ -242,13 +242,19 @@ func unmarshal(b []byte, into any) error {
 	return nil
 }
 
-// jsonError describes an error in JSON, with its place and a hint.
-func jsonError(where string, err error) error {
-	hint := `write {"title": "…", "severity": "error", "labels": {"host": "db-3"}}, an array of such objects, or one a line as application/x-ndjson`
+// alertHint is the hint for JSON that is not alerts.
+const alertHint = `write {"title": "…", "severity": "error", "labels": {"host": "db-3"}}, an array of such objects, or one a line as application/x-ndjson; ` +
+	"the fields are source key status severity title text labels links channel mention at idempotency_key"
+
+// jsonError describes an error in JSON and says where it is.
+func jsonError(where string, err error, hint string) error {
+	var bad *alert.InputError
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
 	what := strings.TrimPrefix(err.Error(), "json: ")
 	switch {
+	case errors.As(err, &bad):
+		return err
 	case errors.As(err, &syntax):
 		what = fmt.Sprintf("broken JSON at byte %d: %s", syntax.Offset, err)
 	case errors.As(err, &wrong) && wrong.Field != "":
@@ -257,10 +263,6 @@ func jsonError(where string, err error) error {
 		what = fmt.Sprintf("the JSON is %s, not an object", article(wrong.Value))
 	case errors.Is(err, io.EOF):
 		what = "the body is empty"
-	}
-	if name, ok := strings.CutPrefix(what, "unknown field "); ok {
-		what = "unknown field " + name
-		hint = "the fields are source key status severity title text labels links channel mention at idempotency_key"
 	}
 	return &httpError{http.StatusBadRequest, where + what, hint}
 }

@@ -120,7 +120,7 @@ func TestPeopleActOnIncidentsOverHTTP(t *testing.T) {
 		"assign to a place":  {"/v1/incidents/k7f2/assign", `{"to":"C0123456789"}`, 400, "", `which is not a person`},
 		"an unknown field":   {"/v1/incidents/k7f2/ack", `{"nota":"x"}`, 400, "", `unknown field \"nota\"`},
 		"no object":          {"/v1/incidents/k7f2/ack", `ann`, 400, "", `write one JSON object`},
-		"two objects":        {"/v1/incidents/k7f2/ack", `{}{}`, 400, "", `more follows`},
+		"two objects":        {"/v1/incidents/k7f2/ack", `{}{}`, 400, "", `something follows`},
 		"a name that steers": {"/v1/incidents/k7f2/ack", `{"by":"ann\u202e"}`, 400, "", `by is not a person's name`},
 		"an unknown verb":    {"/v1/incidents/k7f2/close", ``, 404, "", `/resolve`},
 	} {
