@@ -72,9 +72,9 @@ type Bot struct {
 	opts  Options
 	http  *http.Client
 	calls *prometheus.CounterVec
-	ids   idCache
-	// Profiles by user id, members by group or conversation, ids by mention, and
-	// the ids of all user groups by handle.
+	// Ids and mentioned ids by spelling, profiles by user id, members by group or
+	// conversation, and the ids of all user groups by handle.
+	ids      *cache[string]
 	profiles *cache[profile]
 	members  *cache[[]string]
 	mentions *cache[string]
@@ -91,6 +91,8 @@ type Bot struct {
 func New(opts Options) *Bot {
 	opts = opts.withDefaults()
 	_, token := opts.Tokens()
+	ids := newCache[string](idTTL, opts.Now)
+	ids.retry = true
 	return &Bot{
 		opts:      opts,
 		listSlots: make(chan struct{}, listsAtOnce),
@@ -105,8 +107,8 @@ func New(opts Options) *Bot {
 			Name: "tocsin_slack_calls_total",
 			Help: "Web API calls by method and result: ok or the class of the error.",
 		}, []string{"method", "result"}),
-		ids: idCache{ids: map[string]string{}},
 
+		ids:      ids,
 		profiles: newCache[profile](peopleTTL, opts.Now),
 		members:  newCache[[]string](membersTTL, opts.Now),
 		mentions: newCache[string](peopleTTL, opts.Now),

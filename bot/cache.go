@@ -8,13 +8,18 @@ import (
 	"tocsin/alert"
 )
 
+// cacheSize limits each cache; a workspace has fewer destinations.
+const cacheSize = 1000
+
 const (
+	// idTTL is for the id of a name or a mail address.
+	idTTL = 24 * time.Hour
 	// peopleTTL is for what Slack says about a person.
 	peopleTTL = time.Hour
 	// membersTTL is for the members of a group, and short: a person who was just
 	// added should not have to wait.
 	membersTTL = 2 * time.Minute
-	// failureTTL is for a failure, so that not every request asks again.
+	// failureTTL is for a failed call, so that not every request asks again.
 	failureTTL = 10 * time.Second
 )
 
@@ -23,6 +28,8 @@ const (
 type cache[T any] struct {
 	ttl time.Duration
 	now func() time.Time
+	// retry is set if an error is not kept: its caller waits before it asks again.
+	retry bool
 
 	mu  sync.Mutex
 	all map[string]*cacheEntry[T]
@@ -65,10 +72,14 @@ func (c *cache[T]) get(key string, fetch func() (T, error)) (T, error) {
 	defer e.mu.Unlock()
 	if now := c.now(); !now.Before(e.until) {
 		value, err := fetch()
-		e.until = now.Add(c.ttl)
-		if e.err = err; err == nil {
-			e.value, e.known = value, true
-		} else if !isPermanent(err) {
+		e.err = err
+		switch {
+		case err == nil:
+			e.value, e.known, e.until = value, true, now.Add(c.ttl)
+		case c.retry:
+		case isPermanent(err):
+			e.until = now.Add(c.ttl)
+		default:
 			e.until = now.Add(failureTTL)
 		}
 	}
@@ -77,6 +88,12 @@ func (c *cache[T]) get(key string, fetch func() (T, error)) (T, error) {
 		return e.value, nil
 	}
 	return e.value, e.err
+}
+
+func (c *cache[T]) forget(key string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.all, key)
 }
 
 // isPermanent says whether Slack answered that there is no such thing, as opposed

@@ -30,25 +30,36 @@ func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 	return sent, found, asDestinationError(err)
 }
 
-func (b *Bot) find(ctx context.Context, job alert.Job) (alert.Sent, bool, error) {
-	s := search{job: job, oldest: b.searchFrom(job)}
+func (b *Bot) find(ctx context.Context, job alert.Job) (sent alert.Sent, found bool, err error) {
+	r := request{"conversations.history", job.Place(), map[string]string{
+		"oldest": b.searchFrom(job), "limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
+	}}
+	channel := job.Card.Conversation
 	if job.Kind.InThread() && !job.TopLevel && job.Card.TS != "" {
-		s.channel, s.thread = job.Card.Conversation, job.Card.TS
-	} else {
-		channel, err := b.conversationID(ctx, job)
-		if err != nil {
-			return alert.Sent{}, false, err
-		}
-		s.channel = channel
+		r.method, r.args["ts"] = "conversations.replies", job.Card.TS
+	} else if channel, err = b.conversationID(ctx, job); err != nil {
+		return sent, false, err
 	}
-	for range findPages {
-		sent, found, err := b.searchPage(ctx, &s)
-		if err != nil || found || s.cursor == "" {
-			return sent, found, err
+	r.args["channel"] = channel
+	searched := 0
+	err = pages(ctx, b, r, func(page messagePage) (bool, error) {
+		searched++
+		for _, raw := range page.Messages {
+			if sent, found = match(job, raw); found {
+				sent.Conversation = channel
+				return true, nil
+			}
 		}
-	}
-	return alert.Sent{}, false, &alert.SendError{Class: alert.ClassTransient, Code: "too_much_history",
-		Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Place())}
+		switch {
+		case page.Messages == nil:
+			return false, badAnswer()
+		case searched == findPages && page.Metadata.NextCursor != "":
+			return false, &alert.SendError{Class: alert.ClassTransient, Code: "too_much_history",
+				Err: fmt.Errorf("more than %d messages in %s since the attempt", findPages*findLimit, job.Place())}
+		}
+		return false, nil
+	})
+	return sent, found, err
 }
 
 // searchFrom returns the ts from which to search. A start in the future means that
@@ -60,52 +71,15 @@ func (b *Bot) searchFrom(job alert.Job) string {
 	return slackTime(job.StartedAt.Add(-findMargin))
 }
 
-// search is a search and how far it has come.
-type search struct {
-	job             alert.Job
-	channel, thread string
-	oldest, cursor  string
-}
-
-// searchPage searches one page of the conversation or thread and moves the cursor.
-func (b *Bot) searchPage(ctx context.Context, s *search) (alert.Sent, bool, error) {
-	page, err := b.history(ctx, s)
-	if err != nil {
-		return alert.Sent{}, false, err
-	}
-	s.cursor = page.Metadata.NextCursor
-	for _, raw := range page.Messages {
-		if sent, ok := s.match(raw); ok {
-			return sent, true, nil
-		}
-	}
-	return alert.Sent{}, false, nil
-}
-
 // messagePage is a page of a conversation or a thread.
 type messagePage struct {
 	reply
 	Messages []json.RawMessage `json:"messages"`
 }
 
-func (b *Bot) history(ctx context.Context, s *search) (page messagePage, err error) {
-	r := request{"conversations.history", s.job.Place(), map[string]string{
-		"channel": s.channel, "ts": s.thread, "oldest": s.oldest, "cursor": s.cursor,
-		"limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
-	}}
-	if s.thread != "" {
-		r.method = "conversations.replies"
-	}
-	err = b.call(ctx, r, &page)
-	if err == nil && page.Messages == nil {
-		err = badAnswer()
-	}
-	return page, err
-}
-
 // match says whether a message is the delivery. It skips messages that it can't
 // read.
-func (s *search) match(raw json.RawMessage) (alert.Sent, bool) {
+func match(job alert.Job, raw json.RawMessage) (alert.Sent, bool) {
 	var m struct {
 		TS    string `json:"ts"`
 		Files []struct {
@@ -122,14 +96,14 @@ func (s *search) match(raw json.RawMessage) (alert.Sent, bool) {
 	if json.Unmarshal(raw, &m) != nil {
 		return alert.Sent{}, false
 	}
-	sent := alert.Sent{Conversation: s.channel, TS: m.TS}
-	if sharesFile(s.job) {
-		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(s.job)
+	sent := alert.Sent{TS: m.TS}
+	if sharesFile(job) {
+		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(job)
 	}
-	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != s.job.ID {
+	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != job.ID {
 		return alert.Sent{}, false
 	}
-	if !s.job.Kind.InThread() {
+	if !job.Kind.InThread() {
 		sent.Version = m.Metadata.EventPayload.Version
 	}
 	return sent, true

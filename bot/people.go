@@ -97,7 +97,7 @@ func (b *Bot) Members(ctx context.Context, who string) ([]string, error) {
 
 func (b *Bot) listMembers(ctx context.Context, who string) ([]string, error) {
 	if strings.HasPrefix(who, "#") {
-		id, err := b.findByChannelName(ctx, who)
+		id, err := b.lookUp(ctx, who, b.findByChannelName)
 		if err != nil {
 			return nil, err
 		}
@@ -120,9 +120,22 @@ func (b *Bot) listMembers(ctx context.Context, who string) ([]string, error) {
 }
 
 func (b *Bot) groupMembers(ctx context.Context, group string) ([]string, error) {
-	var page userPage
-	err := b.call(ctx, request{"usergroups.users.list", group, map[string]string{"usergroup": group}}, &page)
-	return page.Users, err
+	return b.listIDs(ctx, request{"usergroups.users.list", group, map[string]string{"usergroup": group}})
+}
+
+func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string, error) {
+	return b.listIDs(ctx, request{"conversations.members", channel, map[string]string{"channel": channel, "limit": "1000"}})
+}
+
+// mostMembers limits the members that are read.
+const mostMembers = 20_000
+
+func (b *Bot) listIDs(ctx context.Context, r request) (all []string, err error) {
+	err = pages(ctx, b, r, func(page userPage) (bool, error) {
+		all = append(append(all, page.Users...), page.Members...)
+		return len(all) >= mostMembers, nil
+	})
+	return all, err
 }
 
 // userPage is the answer of usergroups.users.list, in Users, or of
@@ -131,25 +144,6 @@ type userPage struct {
 	reply
 	Users   []string `json:"users"`
 	Members []string `json:"members"`
-}
-
-// memberPages limits the members of a conversation that are read to 20,000.
-const memberPages = 20
-
-func (b *Bot) conversationMembers(ctx context.Context, channel string) ([]string, error) {
-	var all []string
-	for cursor, page := "", 0; page < memberPages; page++ {
-		var people userPage
-		args := map[string]string{"channel": channel, "cursor": cursor, "limit": "1000"}
-		if err := b.call(ctx, request{"conversations.members", channel, args}, &people); err != nil {
-			return nil, err
-		}
-		all = append(all, people.Members...)
-		if cursor = people.Metadata.NextCursor; cursor == "" {
-			break
-		}
-	}
-	return all, nil
 }
 
 // findMentioned finds the id of @name or a mail address. It tries the handles of

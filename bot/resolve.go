@@ -6,44 +6,9 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
-	"sync"
 
 	"tocsin/alert"
 )
-
-// cacheSize limits each cache; a workspace has fewer destinations.
-const cacheSize = 1000
-
-// idCache keeps the ids of conversations and people by how a person spelled them.
-type idCache struct {
-	mu  sync.Mutex
-	ids map[string]string
-}
-
-func (c *idCache) get(spelling string) (string, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	id, ok := c.ids[spelling]
-	return id, ok
-}
-
-func (c *idCache) put(spelling, id string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for other := range c.ids {
-		if len(c.ids) < cacheSize {
-			break
-		}
-		delete(c.ids, other)
-	}
-	c.ids[spelling] = id
-}
-
-func (c *idCache) forget(spelling string) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.ids, spelling)
-}
 
 // slackID matches the ids of conversations and people (docs/slack.md §2.1).
 var slackID = regexp.MustCompile(`^[CGDUW][A-Z0-9]{3,}$`)
@@ -57,27 +22,20 @@ func (b *Bot) resolve(ctx context.Context, spelling string) (string, error) {
 	case slackID.MatchString(name):
 		return name, nil
 	case isName:
-		return b.lookUpPerson(ctx, spelling, b.findByName)
+		return b.lookUp(ctx, spelling, b.findByName)
 	case strings.Contains(spelling, "@"):
-		return b.lookUpPerson(ctx, spelling, b.findByEmail)
+		return b.lookUp(ctx, spelling, b.findByEmail)
 	}
 	return spelling, nil
 }
 
-type lookupFunc func(ctx context.Context, spelling string) (id string, err error)
-
-// lookUpPerson returns the cached id, or calls look. A scope that is missing for
-// the lookup breaks this destination, not the whole app.
-func (b *Bot) lookUpPerson(ctx context.Context, spelling string, look lookupFunc) (string, error) {
-	if id, ok := b.ids.get(spelling); ok {
-		return id, nil
-	}
-	id, err := look(ctx, spelling)
-	if err != nil {
-		return "", asDestinationError(err)
-	}
-	b.ids.put(spelling, id)
-	return id, nil
+// lookUp returns the cached id, or calls find. A scope that is missing for the
+// lookup breaks this destination, not the whole app.
+func (b *Bot) lookUp(ctx context.Context, spelling string, find func(context.Context, string) (string, error)) (string, error) {
+	return b.ids.get(spelling, func() (string, error) {
+		id, err := find(ctx, spelling)
+		return id, asDestinationError(err)
+	})
 }
 
 // asDestinationError turns an error that concerns one method into an error of the
@@ -109,40 +67,57 @@ func (b *Bot) findByEmail(ctx context.Context, mail string) (string, error) {
 // findByName reads the list of all people, because Slack has no method that finds
 // one by name. A mail address takes one call.
 func (b *Bot) findByName(ctx context.Context, spelling string) (string, error) {
-	name := strings.TrimPrefix(spelling, "@")
-	for cursor := ""; ; {
-		var page memberPage
-		args := map[string]string{"limit": "200", "cursor": cursor}
-		if err := b.call(ctx, request{"users.list", spelling, args}, &page); err != nil {
-			return "", err
-		}
-		if id := page.find(name); id != "" {
-			return id, nil
-		}
-		if cursor = page.Metadata.NextCursor; cursor == "" {
-			return "", b.refusal("users_not_found", spelling, "")
-		}
+	id, err := b.findInList(ctx, request{"users.list", spelling, map[string]string{"limit": "200"}})
+	if err == nil && id == "" {
+		err = b.refusal("users_not_found", spelling, "")
 	}
+	return id, err
 }
 
-// memberPage is a page of users.list.
-type memberPage struct {
+// findByChannelName reads the list of the channels that the bot is a member of.
+func (b *Bot) findByChannelName(ctx context.Context, spelling string) (string, error) {
+	args := map[string]string{"types": "public_channel,private_channel", "limit": "200"}
+	id, err := b.findInList(ctx, request{"users.conversations", spelling, args})
+	if err == nil && id == "" {
+		e := b.refusal("not_in_channel", spelling, "")
+		e.Err = fmt.Errorf("the bot is not a member of %s, so it can't read there", spelling)
+		err = e
+	}
+	return id, err
+}
+
+// findInList returns the id of the person or channel that r.where names, or an
+// empty one if it is not in the list.
+func (b *Bot) findInList(ctx context.Context, r request) (id string, err error) {
+	err = pages(ctx, b, r, func(page listPage) (bool, error) {
+		id = page.find(strings.TrimLeft(r.where, "@#"))
+		return id != "", nil
+	})
+	return id, err
+}
+
+// listPage is a page of users.list or users.conversations.
+type listPage struct {
 	reply
-	Members []struct {
-		ID      string `json:"id"`
-		Name    string `json:"name"`
-		Deleted bool   `json:"deleted"`
-		Profile struct {
-			DisplayName string `json:"display_name"`
-		} `json:"profile"`
-	} `json:"members"`
+	Members  []listEntry `json:"members"`
+	Channels []listEntry `json:"channels"`
 }
 
-// find returns the id of an active person by user name or display name.
-func (p memberPage) find(name string) string {
-	for _, m := range p.Members {
-		if !m.Deleted && (strings.EqualFold(m.Name, name) || strings.EqualFold(m.Profile.DisplayName, name)) {
-			return m.ID
+type listEntry struct {
+	ID      string `json:"id"`
+	Name    string `json:"name"`
+	Deleted bool   `json:"deleted"`
+	Profile struct {
+		DisplayName string `json:"display_name"`
+	} `json:"profile"`
+}
+
+// find returns the id of an active person by user name or display name, or of a
+// channel by its name.
+func (p listPage) find(name string) string {
+	for _, l := range append(p.Members, p.Channels...) {
+		if !l.Deleted && (strings.EqualFold(l.Name, name) || strings.EqualFold(l.Profile.DisplayName, name)) {
+			return l.ID
 		}
 	}
 	return ""
@@ -152,16 +127,12 @@ func (p memberPage) find(name string) string {
 // history can be read. A #name is looked up among the conversations that the bot is
 // a member of, because it can't read others.
 func (b *Bot) conversationID(ctx context.Context, job alert.Job) (string, error) {
-	if job.Known != "" {
-		return job.Known, nil
-	}
-	id, err := b.resolve(ctx, job.Place())
-	if err != nil {
-		return "", err
-	}
+	id, err := b.address(ctx, job)
 	switch {
+	case err != nil:
+		return "", err
 	case !slackID.MatchString(id):
-		return b.findByChannelName(ctx, id)
+		return b.lookUp(ctx, id, b.findByChannelName)
 	case id[0] == 'U' || id[0] == 'W':
 		return b.openDM(ctx, id)
 	}
@@ -180,46 +151,4 @@ func (b *Bot) openDM(ctx context.Context, user string) (string, error) {
 		err = badAnswer()
 	}
 	return opened.Channel.ID, err
-}
-
-// findByChannelName reads the list of the channels that the bot is a member of.
-func (b *Bot) findByChannelName(ctx context.Context, spelling string) (string, error) {
-	if id, ok := b.ids.get(spelling); ok {
-		return id, nil
-	}
-	name := strings.TrimPrefix(spelling, "#")
-	for cursor := ""; ; {
-		var page channelPage
-		args := map[string]string{"types": "public_channel,private_channel", "limit": "200", "cursor": cursor}
-		if err := b.call(ctx, request{"users.conversations", spelling, args}, &page); err != nil {
-			return "", err
-		}
-		if id := page.find(name); id != "" {
-			b.ids.put(spelling, id)
-			return id, nil
-		}
-		if cursor = page.Metadata.NextCursor; cursor == "" {
-			e := b.refusal("not_in_channel", spelling, "")
-			e.Err = fmt.Errorf("the bot is not a member of %s, so it can't read there", spelling)
-			return "", e
-		}
-	}
-}
-
-// channelPage is a page of users.conversations.
-type channelPage struct {
-	reply
-	Channels []struct {
-		ID   string `json:"id"`
-		Name string `json:"name"`
-	} `json:"channels"`
-}
-
-func (p channelPage) find(name string) string {
-	for _, ch := range p.Channels {
-		if strings.EqualFold(ch.Name, name) {
-			return ch.ID
-		}
-	}
-	return ""
 }

@@ -23,9 +23,15 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 	edit := delivery(alert.Update, "#alerts")
 	edit.Card = alert.Card{Lane: "#alerts", Conversation: card.Conversation, TS: card.TS}
 	person := Caller{User: "U0ANN", Channel: card.Conversation, ResponseURL: answer}
-	look := search{job: edit, channel: card.Conversation}
-	thread := search{job: edit, channel: card.Conversation, thread: card.TS}
+	look := delivery(alert.Post, "#alerts")
+	look.Known = card.Conversation
+	thread := delivery(alert.Reply, "#alerts")
+	thread.Card = edit.Card
 	second := func(_ any, err error) error { return err }
+	find := func(t *testing.T, b *Bot, job alert.Job) error {
+		_, _, err := b.find(t.Context(), job)
+		return err
+	}
 	return map[string]caller{
 		"apps.connections.open": func(t *testing.T, b *Bot) error { return second(b.socketURL(t.Context())) },
 		"auth.test":             func(t *testing.T, b *Bot) error { return b.Probe(t.Context()) },
@@ -38,8 +44,8 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 			return second(b.channelInfo(t.Context(), card.Conversation, "#alerts"))
 		},
 		"conversations.open":    func(t *testing.T, b *Bot) error { return second(b.openDM(t.Context(), "U0ANN")) },
-		"conversations.history": func(t *testing.T, b *Bot) error { return second(b.history(t.Context(), &look)) },
-		"conversations.replies": func(t *testing.T, b *Bot) error { return second(b.history(t.Context(), &thread)) },
+		"conversations.history": func(t *testing.T, b *Bot) error { return find(t, b, look) },
+		"conversations.replies": func(t *testing.T, b *Bot) error { return find(t, b, thread) },
 		"conversations.members": func(t *testing.T, b *Bot) error { return second(b.conversationMembers(t.Context(), card.Conversation)) },
 		"users.conversations":   func(t *testing.T, b *Bot) error { return second(b.findByChannelName(t.Context(), "#alerts")) },
 		"users.list":            func(t *testing.T, b *Bot) error { return second(b.findByName(t.Context(), "@ann")) },

@@ -89,6 +89,24 @@ func (b *Bot) call(ctx context.Context, r request, out answer) error {
 	return x.result(x.failure())
 }
 
+// pages calls a method for one page after the other, until use is done or there is
+// no further page.
+func pages[P any, A interface {
+	*P
+	answer
+}](ctx context.Context, b *Bot, r request, use func(P) (done bool, err error)) error {
+	for {
+		var page P
+		if err := b.call(ctx, r, A(&page)); err != nil {
+			return err
+		}
+		r.args["cursor"] = A(&page).common().Metadata.NextCursor
+		if done, err := use(page); done || err != nil || r.args["cursor"] == "" {
+			return err
+		}
+	}
+}
+
 // form encodes arguments and leaves out empty ones, except for text: an edit may
 // remove it.
 func form(args map[string]string) string {

@@ -201,12 +201,12 @@ func TestPeopleAreFoundByNameOnce(t *testing.T) {
 }
 
 func TestMemoryIsBounded(t *testing.T) {
-	m := idCache{ids: map[string]string{}}
+	c := newCache[string](idTTL, time.Now)
 	for i := range 3 * cacheSize {
-		m.put(strings.Repeat("x", i), "U1")
+		_, _ = c.get(strings.Repeat("x", i), func() (string, error) { return "U1", nil })
 	}
-	if len(m.ids) != cacheSize {
-		t.Errorf("%d remembered", len(m.ids))
+	if len(c.all) != cacheSize {
+		t.Errorf("%d remembered", len(c.all))
 	}
 }
 
