@@ -39,17 +39,13 @@ const (
 	finishLimit = 3 * time.Second
 )
 
-// startWorkers starts goroutines that handle the backlog until it is closed and
-// empty, or ctx ends.
+// startWorkers starts goroutines that handle the backlog until it is closed. They
+// discard what is left of it when ctx ends.
 func (s *Socket) startWorkers(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			for ctx.Err() == nil {
-				e, ok := s.backlog.pop()
-				if !ok {
-					return
-				}
+			for e := range s.backlog {
 				s.work(ctx, e)
 			}
 		})
@@ -160,18 +156,20 @@ func (s *Socket) dialogErrors(r socketmode.Request) (errs map[string]string) {
 	return errs
 }
 
-// requeue puts what an earlier run did not finish into the backlog. It runs before
-// the first connection opens, so that it finds no new envelopes.
+// requeue puts what an earlier run did not finish into the backlog. It reads the
+// inbox before the first connection opens, so that it finds no new envelopes.
 func (s *Socket) requeue(ctx context.Context) {
 	left, err := s.inbox.Unhandled(ctx)
 	if err != nil {
 		s.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
 		return
 	}
-	for _, e := range left {
-		s.backlog.push(e)
-	}
 	if len(left) > 0 {
 		s.log.Info("handling requests from before the start", zap.Int("count", len(left)))
 	}
+	s.receivers.Go(func() {
+		for _, e := range left {
+			s.backlog <- e
+		}
+	})
 }

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"encoding/json"
-	"sync"
 	"time"
 
 	"github.com/slack-go/slack/socketmode"
@@ -36,32 +35,30 @@ const (
 func (s *Socket) accept(ctx context.Context, c *connection, r socketmode.Request) {
 	s.receiving <- struct{}{}
 	s.receivers.Go(func() {
-		defer func() {
-			<-s.receiving
-			c.acked()
-		}()
-		s.receive(ctx, c, r)
+		e, fresh := s.receive(ctx, c, r)
+		<-s.receiving
+		c.acked()
+		if fresh {
+			s.backlog <- e
+		}
 	})
 }
 
-// receive makes an envelope durable, acks it on the connection it came on, and
-// queues it for the workers. The errors of a dialog are sent in the ack, and then
-// there is nothing left to do.
-func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Request) {
+// receive makes an envelope durable and acks it on the connection it came on. The
+// errors of a dialog are sent in the ack, and then there is nothing left to do.
+func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Request) (e alert.Envelope, fresh bool) {
 	start := time.Now()
 	s.metrics.envelopes.WithLabelValues(metricType(r.Type)).Inc()
 	errs := s.dialogErrors(r)
 	if len(errs) > 0 {
 		s.ack(c, r.EnvelopeID, map[string]any{"response_action": "errors", "errors": errs})
-		return
+		return e, false
 	}
-	e := alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
-	fresh := s.persist(ctx, e)
+	e = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
+	fresh = s.persist(ctx, e)
 	s.ack(c, r.EnvelopeID, nil)
 	s.metrics.ackSeconds.Observe(time.Since(start).Seconds())
-	if fresh {
-		s.backlog.push(e)
-	}
+	return e, fresh
 }
 
 // persist makes the envelope durable. If the inbox fails, the envelope is handled
@@ -134,48 +131,4 @@ func metricType(envelopeType string) string {
 		return envelopeType
 	}
 	return "other"
-}
-
-// backlog is the queue of envelopes that are durable and wait for a worker.
-type backlog struct {
-	mu     sync.Mutex
-	ready  *sync.Cond
-	items  []alert.Envelope
-	closed bool
-}
-
-func newBacklog() *backlog {
-	b := &backlog{}
-	b.ready = sync.NewCond(&b.mu)
-	return b
-}
-
-func (b *backlog) push(e alert.Envelope) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.items = append(b.items, e)
-	b.ready.Signal()
-}
-
-// pop waits for the next envelope; ok is false when the backlog is closed and empty.
-func (b *backlog) pop() (e alert.Envelope, ok bool) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for len(b.items) == 0 && !b.closed {
-		b.ready.Wait()
-	}
-	if len(b.items) == 0 {
-		return alert.Envelope{}, false
-	}
-	e = b.items[0]
-	b.items[0] = alert.Envelope{}
-	b.items = b.items[1:]
-	return e, true
-}
-
-func (b *backlog) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.closed = true
-	b.ready.Broadcast()
 }

@@ -32,7 +32,7 @@ type Socket struct {
 	handler   Handler
 	log       *zap.Logger
 	metrics   socketMetrics
-	backlog   *backlog
+	backlog   chan alert.Envelope // durable, and not taken by a worker yet
 	receiving chan struct{}
 	timing    timing
 	dialer    websocket.Dialer
@@ -82,7 +82,7 @@ type socketMetrics struct {
 // NewSocket returns a Socket that has not connected yet.
 func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 	s := &Socket{
-		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: newBacklog(),
+		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: make(chan alert.Envelope),
 		receiving: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
 	}
 	s.metrics = s.register(promauto.With(b.opts.Metrics))
@@ -115,15 +115,15 @@ func (s *Socket) Run(ctx context.Context) error {
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
 	s.replacements = rate.NewLimiter(rate.Every(s.timing.replace), replaceAtOnce)
-	s.requeue(ctx)
 	pool := s.startWorkers(working)
+	s.requeue(ctx)
 	var group sync.WaitGroup
 	for n := range slots {
 		group.Go(func() { newSlot(s, n).run(ctx) })
 	}
 	group.Wait()
 	s.receivers.Wait()
-	s.backlog.close()
+	close(s.backlog)
 	pool.Wait()
 	return nil
 }
