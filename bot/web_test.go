@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"strings"
 	"sync"
 	"testing"
@@ -342,4 +344,23 @@ func answeringRaw(t *testing.T, answer string) (addr string) {
 		group.Wait()
 	})
 	return listener.Addr().String()
+}
+
+// The environment's proxy is read once in a process, so the test starts itself.
+func TestTheProxysPasswordIsInNoError(t *testing.T) {
+	if os.Getenv("TOCSIN_TEST_PROXY") != "" {
+		b := New(Options{APIURL: "https://slack.invalid/api/", Tokens: func() (app, bot alert.Secret) { return "xapp-1", "xoxb-1" }})
+		_, open := b.socketURL(t.Context())
+		_, dialed := dial(t.Context(), newDialer(), "wss://slack.invalid/link")
+		t.Log("errors:", b.Probe(t.Context()), open, dialed)
+		return
+	}
+	for _, proxy := range []string{"http://ann:s3cret@127.0.0.1:1", "ftp://ann:s3cret@127.0.0.1:1", "http://ann:s3cret@127.0.0.1:80%zz", "http://ann:s3cret@%zz"} {
+		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^"+t.Name()+"$", "-test.v")
+		child.Env = append(os.Environ(), "TOCSIN_TEST_PROXY=1", "HTTPS_PROXY="+proxy, "NO_PROXY=")
+		out, err := child.CombinedOutput()
+		if err != nil || !strings.Contains(string(out), "errors: unreachable") || strings.Contains(string(out), "s3cret") {
+			t.Errorf("%s: %v: %s", proxy, err, out)
+		}
+	}
 }
