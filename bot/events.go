@@ -5,17 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-
-	"tocsin/alert"
 )
 
-// Command is a slash command.
+// Command is a slash command, with the names of Slack's fields.
 type Command struct {
 	Caller
-	Name        string // with its slash
-	Text        string // what follows the name
-	ChannelName string // "directmessage" in a DM
-	TriggerID   string // opens one dialog within three seconds
+	Name      string `json:"command"`    // with its slash
+	Text      string `json:"text"`       // what follows the name
+	TriggerID string `json:"trigger_id"` // opens one dialog within three seconds
 }
 
 // Message is a message to the bot.
@@ -29,9 +26,8 @@ type Message struct {
 
 // Home is the event that somebody opened the App Home.
 type Home struct {
-	User    string
-	Channel string // the DM with them
-	Tab     string // home or messages
+	User string
+	Tab  string // home or messages
 	// Hash is Slack's hash of the view they see; empty if none was published.
 	Hash string
 }
@@ -40,7 +36,6 @@ type Home struct {
 type Action struct {
 	Caller
 	ActionID  string
-	BlockID   string
 	Value     string // the button's value, or what was chosen
 	MessageTS string // of the message it was in; empty in a view
 	// Ephemeral is set when nobody else sees that message.
@@ -62,36 +57,17 @@ type Submission struct {
 	// Private is the view's private_metadata.
 	Private   string
 	TriggerID string
-	// Inputs are by block id and action id.
-	Inputs map[string]map[string]Input
-}
-
-// Input is the value of one field, or its Values if it takes several.
-type Input struct {
-	Type   string
-	Value  string
-	Values []string
+	// Inputs are what was written or chosen, by block id and action id.
+	Inputs map[string]map[string]string
 }
 
 func decodeCommand(payload []byte) (Command, error) {
-	var p struct {
-		Command     string       `json:"command"`
-		Text        string       `json:"text"`
-		User        string       `json:"user_id"`
-		UserName    string       `json:"user_name"`
-		Channel     string       `json:"channel_id"`
-		ChannelName string       `json:"channel_name"`
-		Team        string       `json:"team_id"`
-		Trigger     string       `json:"trigger_id"`
-		ResponseURL alert.Secret `json:"response_url"`
+	var c Command
+	if err := lenient(payload, &c); err != nil {
+		return c, fmt.Errorf("read command: %w", err)
 	}
-	if err := lenient(payload, &p); err != nil {
-		return Command{}, fmt.Errorf("read command: %w", err)
-	}
-	return Command{
-		Caller: Caller{User: p.User, Name: p.UserName, Channel: p.Channel, Team: p.Team, ResponseURL: p.ResponseURL},
-		Name:   p.Command, Text: strings.TrimSpace(p.Text), ChannelName: p.ChannelName, TriggerID: p.Trigger,
-	}, nil
+	c.Text = strings.TrimSpace(c.Text)
+	return c, nil
 }
 
 // lenient decodes JSON and leaves fields of an unexpected type empty.
@@ -163,7 +139,7 @@ func (e rawEvent) decode(team string, self Identity) decodedEvent {
 			d.message = e.message(team, self)
 		}
 	case "app_home_opened":
-		d.home = &Home{User: e.User, Channel: e.Channel, Tab: e.Tab, Hash: e.View.Hash}
+		d.home = &Home{User: e.User, Tab: e.Tab, Hash: e.View.Hash}
 	case "tokens_revoked", "app_uninstalled":
 		d.revoked = true
 	default:

@@ -45,7 +45,7 @@ func TestAMessageIsDecoded(t *testing.T) {
 		t.Errorf("got %+v, %v", h.message, err)
 	}
 	h, err = decodeEvent([]byte(`{"event":{"type":"app_home_opened","user":"U0ANN","channel":"D1","tab":"home","view":{"hash":"h1"}}}`), Identity{})
-	if err != nil || h.home == nil || *h.home != (Home{User: "U0ANN", Channel: "D1", Tab: "home", Hash: "h1"}) {
+	if err != nil || h.home == nil || *h.home != (Home{User: "U0ANN", Tab: "home", Hash: "h1"}) {
 		t.Errorf("got %+v, %v", h.home, err)
 	}
 	h, err = decodeEvent([]byte(`{"event":{"type":"tokens_revoked"}}`), Identity{})
@@ -63,19 +63,19 @@ func TestAnInteractionIsDecoded(t *testing.T) {
 		t.Fatalf("got %+v, %v", i, err)
 	}
 	want := Action{Caller: Caller{User: "U1", Channel: "C1", Thread: "1.1", Team: "T1", ResponseURL: "http://x.example/"},
-		ActionID: "ack", BlockID: "b1", Value: "k7f2", MessageTS: "1.2", TriggerID: "t1"}
+		ActionID: "ack", Value: "k7f2", MessageTS: "1.2", TriggerID: "t1"}
 	if i.actions[0] != want || i.actions[1].Value != "1h" || i.actions[2].ActionID != "new" {
 		t.Errorf("got %+v", i.actions)
 	}
 	i, err = decodeInteraction([]byte(`{"type":"view_submission","user":{"id":"U1"},"team":null,"view":{"id":"V1","callback_id":"silence","private_metadata":"k7f2","hash":"h",
-		"state":{"values":{"who":{"a":{"type":"multi_users_select","selected_users":["U1","U2"]}},"when":{"a":{"type":"datetimepicker","selected_date_time":1700000000}},
+		"state":{"values":{"who":{"a":{"type":"users_select","selected_user":"U2"}},"when":{"a":{"type":"datetimepicker","selected_date_time":1700000000}},
 			"why":{"a":{"type":"plain_text_input","value":"deploy"}},"none":{"a":{"type":"plain_text_input","value":null}}}}}}`))
 	if err != nil || i.submission == nil {
 		t.Fatalf("got %+v, %v", i, err)
 	}
 	in := i.submission.Inputs
-	if i.submission.CallbackID != "silence" || i.submission.Private != "k7f2" || len(in["who"]["a"].Values) != 2 ||
-		in["when"]["a"].Value != "1700000000" || in["why"]["a"].Value != "deploy" || in["none"]["a"].Value != "" {
+	if i.submission.CallbackID != "silence" || i.submission.Private != "k7f2" || in["who"]["a"] != "U2" ||
+		in["when"]["a"] != "1700000000" || in["why"]["a"] != "deploy" || in["none"]["a"] != "" {
 		t.Errorf("got %+v", i.submission)
 	}
 	if i, err = decodeInteraction([]byte(`{"type":"view_closed"}`)); err != nil || i.submission != nil || i.actions != nil {

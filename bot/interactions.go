@@ -2,7 +2,6 @@ package bot
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"strconv"
 
@@ -69,15 +68,14 @@ func decodeInteraction(payload []byte) (interaction, error) {
 }
 
 func (p rawInteraction) clicks() []Action {
-	channel := p.Channel.ID
-	if channel == "" {
-		channel = p.Container.ChannelID
+	caller := Caller{
+		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID,
+		Channel: cmp.Or(p.Channel.ID, p.Container.ChannelID), Thread: p.Container.Thread, ResponseURL: p.ResponseURL,
 	}
-	caller := Caller{User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Channel: channel, Thread: p.Container.Thread, Team: p.Team.ID, ResponseURL: p.ResponseURL}
 	var actions []Action
 	for _, a := range p.Actions {
 		actions = append(actions, Action{
-			Caller: caller, ActionID: a.ActionID, BlockID: a.BlockID, Value: a.input().Value,
+			Caller: caller, ActionID: a.ActionID, Value: a.value(),
 			MessageTS: p.Container.MessageTS, Ephemeral: p.Container.Ephemeral, ViewID: p.View.ID, ViewHash: p.View.Hash, Private: p.View.Private, TriggerID: p.Trigger,
 		})
 	}
@@ -87,34 +85,25 @@ func (p rawInteraction) clicks() []Action {
 func (p rawInteraction) dialog() *Submission {
 	s := &Submission{
 		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
-		Private: p.View.Private, TriggerID: p.Trigger, Inputs: map[string]map[string]Input{},
+		Private: p.View.Private, TriggerID: p.Trigger, Inputs: map[string]map[string]string{},
 	}
 	for block, fields := range p.View.State.Values {
-		s.Inputs[block] = map[string]Input{}
+		s.Inputs[block] = map[string]string{}
 		for action, raw := range fields {
-			s.Inputs[block][action] = raw.input()
+			s.Inputs[block][action] = raw.value()
 		}
 	}
 	return s
 }
 
-// rawInput is the state of one element; each type of element has its own field.
+// rawInput is the state of one element. Each type of element that we show has a
+// field of its own.
 type rawInput struct {
-	Type          string      `json:"type"`
-	ActionID      string      `json:"action_id"`
-	BlockID       string      `json:"block_id"`
-	Value         string      `json:"value"`
-	Option        rawOption   `json:"selected_option"`
-	Options       []rawOption `json:"selected_options"`
-	User          string      `json:"selected_user"`
-	Users         []string    `json:"selected_users"`
-	Conversation  string      `json:"selected_conversation"`
-	Conversations []string    `json:"selected_conversations"`
-	Channel       string      `json:"selected_channel"`
-	Channels      []string    `json:"selected_channels"`
-	Date          string      `json:"selected_date"`
-	Time          string      `json:"selected_time"`
-	DateTime      int64       `json:"selected_date_time"`
+	ActionID string    `json:"action_id"`
+	Value    string    `json:"value"`
+	Option   rawOption `json:"selected_option"`
+	User     string    `json:"selected_user"`
+	DateTime int64     `json:"selected_date_time"`
 }
 
 type rawOption struct {
@@ -128,23 +117,9 @@ func (r *rawInput) UnmarshalJSON(data []byte) error {
 	return lenient(data, (*plain)(r))
 }
 
-var _ json.Unmarshaler = (*rawInput)(nil)
-
-func (r rawInput) input() Input {
-	in := Input{Type: r.Type}
-	for _, value := range []string{r.Value, r.Option.Value, r.User, r.Conversation, r.Channel, r.Date, r.Time} {
-		if in.Value == "" {
-			in.Value = value
-		}
+func (r rawInput) value() string {
+	if r.DateTime != 0 {
+		return strconv.FormatInt(r.DateTime, 10)
 	}
-	if in.Value == "" && r.DateTime != 0 {
-		in.Value = strconv.FormatInt(r.DateTime, 10)
-	}
-	for _, o := range r.Options {
-		in.Values = append(in.Values, o.Value)
-	}
-	in.Values = append(in.Values, r.Users...)
-	in.Values = append(in.Values, r.Conversations...)
-	in.Values = append(in.Values, r.Channels...)
-	return in
+	return cmp.Or(r.Value, r.Option.Value, r.User)
 }

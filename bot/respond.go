@@ -15,15 +15,16 @@ import (
 	"tocsin/render"
 )
 
-// Caller is who asked for something, and where to answer.
+// Caller is who asked for something, and where to answer. A slash command has these
+// fields by these names.
 type Caller struct {
-	User    string // U…
-	Name    string // their user name; empty where Slack does not say it
-	Channel string // C… or D…; empty in the App Home
-	Thread  string // thread_ts; empty outside a thread
-	Team    string
+	User    string `json:"user_id"`    // U…
+	Name    string `json:"user_name"`  // empty where Slack does not say it
+	Channel string `json:"channel_id"` // C… or D…; empty in the App Home
+	Thread  string `json:"thread_ts"`  // empty outside a thread
+	Team    string `json:"team_id"`
 	// ResponseURL takes up to 5 answers within 30 minutes (docs/slack.md §2.5).
-	ResponseURL alert.Secret
+	ResponseURL alert.Secret `json:"response_url"`
 }
 
 // Respond sends a person an answer that only they see: by the response_url, else

@@ -236,7 +236,7 @@ func TestAPersonIsAnsweredPrivately(t *testing.T) {
 func TestHomeAndDialogsAreShown(t *testing.T) {
 	s := connect(t, playground.Options{}, func(s *stage) {
 		s.heard.submit = func(sub Submission) map[string]string {
-			if sub.Inputs["why"]["text"].Value == "" || sub.Inputs["why"]["text"].Value == "no" {
+			if sub.Inputs["why"]["text"] == "" || sub.Inputs["why"]["text"] == "no" {
 				return map[string]string{"why": "say more"}
 			}
 			return nil
@@ -269,7 +269,7 @@ func TestHomeAndDialogsAreShown(t *testing.T) {
 	if err != nil || !taken.Closed {
 		t.Fatalf("taken %+v, %v", taken, err)
 	}
-	if sub := next(t, s.heard.done); sub.CallbackID != "silence" || sub.Inputs["why"]["text"].Value != "deploy" {
+	if sub := next(t, s.heard.done); sub.CallbackID != "silence" || sub.Inputs["why"]["text"] != "deploy" {
 		t.Errorf("submission %+v", sub)
 	}
 	s.stop()

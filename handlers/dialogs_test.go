@@ -14,10 +14,10 @@ import (
 )
 
 // inputs are what was filled into a dialog: names and values by turns.
-func inputs(pairs ...string) map[string]map[string]bot.Input {
-	all := map[string]map[string]bot.Input{}
+func inputs(pairs ...string) map[string]map[string]string {
+	all := map[string]map[string]string{}
 	for n := 0; n < len(pairs); n += 2 {
-		all[pairs[n]] = map[string]bot.Input{pairs[n]: {Value: pairs[n+1]}}
+		all[pairs[n]] = map[string]string{pairs[n]: pairs[n+1]}
 	}
 	return all
 }
@@ -120,7 +120,7 @@ func TestOtherMatchersAreCountedAnew(t *testing.T) {
 func TestTheOtherDialogsActOnTheirIncident(t *testing.T) {
 	d := &desk{open: []alert.Incident{disk()}}
 	h := d.handlers()
-	submit := func(callback, private string, in map[string]map[string]bot.Input) (map[string]string, []string) {
+	submit := func(callback, private string, in map[string]map[string]string) (map[string]string, []string) {
 		t.Helper()
 		d.answers, d.acts = nil, nil
 		errs, work := h.Submit(bot.Submission{User: "U0ANN", Name: "ann", CallbackID: callback, ViewID: "V1", Private: private, TriggerID: "t9", Inputs: in})

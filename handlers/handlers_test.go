@@ -471,8 +471,8 @@ func TestTheDialogIsJudgedWithoutDoingAnything(t *testing.T) {
 	d := &desk{settled: true}
 	h := d.handlers()
 	fill := func(channel, severity, title string) bot.Submission {
-		input := func(name, value string) map[string]bot.Input { return map[string]bot.Input{name: {Value: value}} }
-		return bot.Submission{User: "U0ANN", CallbackID: render.CallbackTest, TriggerID: "t", Inputs: map[string]map[string]bot.Input{
+		input := func(name, value string) map[string]string { return map[string]string{name: value} }
+		return bot.Submission{User: "U0ANN", CallbackID: render.CallbackTest, TriggerID: "t", Inputs: map[string]map[string]string{
 			render.InputChannel: input(render.InputChannel, channel), render.InputSeverity: input(render.InputSeverity, severity),
 			render.InputTitle: input(render.InputTitle, title),
 		}}

@@ -55,7 +55,7 @@ func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(c
 	}
 }
 
-func field(s bot.Submission, name string) string { return s.Inputs[name][name].Value }
+func field(s bot.Submission, name string) string { return s.Inputs[name][name] }
 
 func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	order, errs := readTest(s)
