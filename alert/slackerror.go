@@ -15,6 +15,8 @@ type SlackError struct {
 	Method bool
 	// Visible is set when looking at a conversation shows whether it still holds.
 	Visible bool
+	// NoSuchName is set when the name may come to mean another conversation.
+	NoSuchName bool
 	// Stale is set when the screen has changed since: the person has to do it again.
 	Stale bool
 }
@@ -71,7 +73,7 @@ var slackErrors = map[string]SlackError{
 	"link_disabled":             {Class: ClassAuth, Hint: hintAdmin},
 
 	// The conversation can't be posted to.
-	"channel_not_found": {Class: ClassDestination, Visible: true, Hint: "check the spelling of {where}; if it is private, type there: /invite @{bot}",
+	"channel_not_found": {Class: ClassDestination, Visible: true, NoSuchName: true, Hint: "check the spelling of {where}; if it is private, type there: /invite @{bot}",
 		Lane: "which does not exist, or is private and without the bot"},
 	"not_in_channel":                        {Class: ClassDestination, Visible: true, Hint: "in {where}, type: /invite @{bot}", Lane: "where the bot is not a member"},
 	"is_archived":                           {Class: ClassDestination, Visible: true, Hint: hintArchived, Lane: laneArchived},

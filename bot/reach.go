@@ -68,7 +68,7 @@ func ignoreNoAccess(err error) error {
 // name may now belong to another conversation, and only a post can tell.
 func (b *Bot) ignoreRenamed(d alert.Destination, err error) error {
 	e, ok := errors.AsType[*alert.SendError](err)
-	if !ok || e.Code != "channel_not_found" || slackID.MatchString(d.Lane) {
+	if !ok || !alert.ExplainSlackError(e.Code).NoSuchName || slackID.MatchString(d.Lane) {
 		return ignoreNoAccess(err)
 	}
 	b.ids.forget(d.Lane)

@@ -67,8 +67,8 @@ func (w *writer) remark(ctx context.Context, o alert.Outcome) error {
 
 func (w *writer) mark(ctx context.Context, b alert.Destination) error {
 	lane, err := w.lane(ctx, b.Lane)
-	if err == nil && b.Code == "channel_not_found" {
-		err = w.setConversation(ctx, b.Lane, "") // the name may come to mean another one
+	if err == nil && alert.ExplainSlackError(b.Code).NoSuchName {
+		err = w.setConversation(ctx, b.Lane, "")
 	}
 	if err == nil {
 		_, err = w.exec(ctx, markQuery, lane, b.Code, b.Hint, micros(b.Since), micros(b.ProbeAt))
