@@ -23,7 +23,7 @@ func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 		return nil
 	}
 	// Without a hash, Slack has no view, whatever the store says.
-	h.homes.request(e.User, homeRequest{opened: true, empty: e.Hash == ""})
+	h.homes.request(e.User, homeRequest{opened: true, force: e.Hash == ""})
 	return nil
 }
 
@@ -41,6 +41,7 @@ func (h *Handlers) Run(ctx context.Context) error {
 		if again == 0 {
 			continue
 		}
+		wanted.opened = false // or it would be ignored as just updated
 		h.homes.request(user, wanted)
 		if !sleep(ctx, again) {
 			return nil
@@ -85,7 +86,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	if err != nil {
 		return fmt.Errorf("read what the home shows: %w", err)
 	}
-	if shown == hash && !wanted.force && !wanted.empty {
+	if shown == hash && !wanted.force {
 		return nil
 	}
 	// The time in the footer differs each time, so it is not part of the hash.

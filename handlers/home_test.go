@@ -112,24 +112,31 @@ func TestAThousandPeopleAtOnceStayBelowSlacksPace(t *testing.T) {
 }
 
 func TestAThrottledHomeIsPublishedLater(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		d := &desk{}
-		times := 0
-		d.homeErr = func(render.HomeTab) error {
-			if times++; times == 1 {
-				return &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second}
-			}
-			return nil
+	for name, hash := range map[string]string{"the first opening": "", "an opening after a change": "x"} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { openThrottledHome(t, hash) })
+		})
+	}
+}
+
+func openThrottledHome(t *testing.T, hash string) {
+	t.Helper()
+	d := &desk{}
+	times := 0
+	d.homeErr = func(render.HomeTab) error {
+		if times++; times == 1 {
+			return &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 30 * time.Second}
 		}
-		h := running(t, d.handlers())
-		start := time.Now()
-		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
-		synctest.Wait()
-		pass(31 * time.Second)
-		if len(d.homes) != 1 || time.Since(start) < 30*time.Second {
-			t.Errorf("published for %v", d.homes)
-		}
-	})
+		return nil
+	}
+	h := running(t, d.handlers())
+	start := time.Now()
+	ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home", Hash: hash}))
+	synctest.Wait()
+	pass(31 * time.Second)
+	if len(d.homes) != 1 || time.Since(start) < 30*time.Second {
+		t.Errorf("published for %v", d.homes)
+	}
 }
 
 func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {

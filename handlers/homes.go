@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -17,7 +18,6 @@ const calm = 2 * time.Second
 
 type homeRequest struct {
 	opened bool       // the person opened it
-	empty  bool       // Slack has no view
 	force  bool       // even if it is up to date
 	by     bot.Caller // who gets an answer if it fails; empty for nobody
 }
@@ -50,14 +50,14 @@ const maxLooked = 1000
 func (h *homes) request(user string, w homeRequest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w.opened && !w.empty && h.now().Sub(h.looked[user]) < calm {
+	if w.opened && !w.force && h.now().Sub(h.looked[user]) < calm {
 		return
 	}
 	before, waits := h.wanted[user]
 	if !waits {
 		h.waiting = append(h.waiting, user)
 	}
-	w.empty, w.force = w.empty || before.empty, w.force || before.force
+	w.force = w.force || before.force
 	if w.by.User == "" {
 		w.by = before.by
 	}
@@ -94,11 +94,7 @@ func (h *homes) pop() (string, homeRequest, bool) {
 	delete(h.wanted, user)
 	now := h.now()
 	if len(h.looked) >= maxLooked {
-		for who, at := range h.looked {
-			if now.Sub(at) > calm {
-				delete(h.looked, who)
-			}
-		}
+		maps.DeleteFunc(h.looked, func(_ string, at time.Time) bool { return now.Sub(at) > calm })
 	}
 	h.looked[user] = now
 	return user, w, true
