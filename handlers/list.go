@@ -23,8 +23,9 @@ type page struct {
 
 // at is the button value for the page that begins at from.
 func (p page) at(from int) string {
-	p.From = from
-	value, err := json.Marshal(p)
+	other := p
+	other.From = from
+	value, err := json.Marshal(other)
 	if err != nil {
 		return ""
 	}

@@ -49,9 +49,6 @@ func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Ale
 // its state. The wait is short if it can't be delivered now.
 func (h *Handlers) await(ctx context.Context, id string) (alert.Record, error) {
 	wait := h.opts.Wait
-	if h.opts.Health().Held != "" {
-		wait = min(wait, brokenWait)
-	}
 	select {
 	case h.waiting <- struct{}{}:
 		defer func() { <-h.waiting }()
