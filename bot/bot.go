@@ -144,6 +144,8 @@ type Identity struct {
 	BotID  string // B…
 	Team   string
 	TeamID string // T…
+	// EnterpriseID is the id of the organization that the workspace is in (E…), or empty.
+	EnterpriseID string
 	// URL is the workspace's address, https://acme.slack.com/.
 	URL string
 	// Scopes are granted; Missing are needed and not granted.
@@ -197,16 +199,17 @@ func (b *Bot) Probe(ctx context.Context) error {
 // authTested is the answer of auth.test.
 type authTested struct {
 	reply
-	User   string `json:"user"`
-	UserID string `json:"user_id"`
-	BotID  string `json:"bot_id"`
-	Team   string `json:"team"`
-	TeamID string `json:"team_id"`
-	URL    string `json:"url"`
+	User       string `json:"user"`
+	UserID     string `json:"user_id"`
+	BotID      string `json:"bot_id"`
+	Team       string `json:"team"`
+	TeamID     string `json:"team_id"`
+	Enterprise string `json:"enterprise_id"`
+	URL        string `json:"url"`
 }
 
 func (tested authTested) identity() Identity {
-	id := Identity{Name: tested.User, UserID: tested.UserID, BotID: tested.BotID, Team: tested.Team, TeamID: tested.TeamID, URL: tested.URL}
+	id := Identity{Name: tested.User, UserID: tested.UserID, BotID: tested.BotID, Team: tested.Team, TeamID: tested.TeamID, EnterpriseID: tested.Enterprise, URL: tested.URL}
 	for scope := range strings.SplitSeq(tested.header.Get("X-OAuth-Scopes"), ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			id.Scopes = append(id.Scopes, scope)

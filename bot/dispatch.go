@@ -94,7 +94,7 @@ func recovered(err *error) {
 }
 
 func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
-	c, err := decodeCommand(e.Payload)
+	c, err := decodeCommand(e.Payload, s.bot.Identity())
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *Socket) event(ctx context.Context, e alert.Envelope) error {
 }
 
 func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
-	i, err := decodeInteraction(e.Payload)
+	i, err := decodeInteraction(e.Payload, s.bot.Identity())
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (s *Socket) dialogErrors(r socketmode.Request) (errs map[string]string) {
 	if r.Type != socketmode.RequestTypeInteractive || !r.AcceptsResponsePayload {
 		return nil
 	}
-	i, err := decodeInteraction(r.Payload)
+	i, err := decodeInteraction(r.Payload, s.bot.Identity())
 	if err != nil || i.submission == nil {
 		return nil
 	}

@@ -52,6 +52,7 @@ type Submission struct {
 	User       string
 	Name       string // the person's user name, or empty
 	Team       string
+	Outside    string // as a Caller's
 	ViewID     string
 	CallbackID string
 	// Private is the view's private_metadata.
@@ -61,12 +62,21 @@ type Submission struct {
 	Inputs map[string]map[string]string
 }
 
-func decodeCommand(payload []byte) (Command, error) {
-	var c Command
-	if err := lenient(payload, &c); err != nil {
-		return c, fmt.Errorf("read command: %w", err)
+func decodeCommand(payload []byte, self Identity) (Command, error) {
+	var p struct {
+		Command
+		origin
+		Enterprise string `json:"enterprise_id"`
 	}
+	if err := lenient(payload, &p); err != nil {
+		return p.Command, fmt.Errorf("read command: %w", err)
+	}
+	c := p.Command
 	c.Text = strings.TrimSpace(c.Text)
+	c.Outside = self.outside(p.UserTeam, p.SourceTeam)
+	if c.Outside == "" && !self.isOurs(p.Enterprise) {
+		c.Outside = self.outside(c.Team)
+	}
 	return c, nil
 }
 
@@ -103,7 +113,8 @@ type rawEvent struct {
 	Tab         string          `json:"tab"`
 	Hidden      bool            `json:"hidden"`
 	Edited      json.RawMessage `json:"edited"`
-	View        struct {
+	origin
+	View struct {
 		Hash string `json:"hash"`
 	} `json:"view"`
 }
@@ -114,8 +125,10 @@ func decodeEvent(payload []byte, self Identity) (decodedEvent, error) {
 		Team  string   `json:"team_id"`
 		Event rawEvent `json:"event"`
 		Auth  []struct {
-			User  string `json:"user_id"`
-			IsBot bool   `json:"is_bot"`
+			User       string `json:"user_id"`
+			Team       string `json:"team_id"`
+			Enterprise string `json:"enterprise_id"`
+			IsBot      bool   `json:"is_bot"`
 		} `json:"authorizations"`
 	}
 	if err := lenient(payload, &p); err != nil {
@@ -126,7 +139,7 @@ func decodeEvent(payload []byte, self Identity) (decodedEvent, error) {
 	}
 	// Before the first auth.test, the event says which bot user it is for.
 	if self.UserID == "" && len(p.Auth) > 0 && p.Auth[0].IsBot {
-		self.UserID = p.Auth[0].User
+		self.UserID, self.TeamID, self.EnterpriseID = p.Auth[0].User, p.Auth[0].Team, p.Auth[0].Enterprise
 	}
 	return p.Event.decode(p.Team, self), nil
 }
@@ -195,7 +208,7 @@ func (e rawEvent) message(team string, self Identity) *Message {
 		text = strings.TrimPrefix(text, "<@"+self.UserID+">")
 	}
 	return &Message{
-		Caller:  Caller{User: e.User, Channel: e.Channel, Thread: e.Thread, Team: team},
+		Caller:  Caller{User: e.User, Channel: e.Channel, Thread: e.Thread, Team: team, Outside: self.outside(e.UserTeam, e.SourceTeam)},
 		Text:    strings.TrimSpace(text),
 		TS:      e.TS,
 		Mention: e.Type == "app_mention",

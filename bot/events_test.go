@@ -58,7 +58,7 @@ func TestAnInteractionIsDecoded(t *testing.T) {
 	i, err := decodeInteraction([]byte(`{"type":"block_actions","user":{"id":"U1"},"team":{"id":"T1"},"trigger_id":"t1","response_url":"http://x.example/",
 		"container":{"type":"message","message_ts":"1.2","channel_id":"C1","thread_ts":"1.1"},"message":{"blocks":"odd"},
 		"actions":[{"type":"button","action_id":"ack","block_id":"b1","value":"k7f2"},{"type":"static_select","action_id":"for","selected_option":{"value":"1h"}},
-			{"type":"hologram","action_id":"new","value":{"x":1}}]}`))
+			{"type":"hologram","action_id":"new","value":{"x":1}}]}`), Identity{})
 	if err != nil || len(i.actions) != 3 {
 		t.Fatalf("got %+v, %v", i, err)
 	}
@@ -69,7 +69,7 @@ func TestAnInteractionIsDecoded(t *testing.T) {
 	}
 	i, err = decodeInteraction([]byte(`{"type":"view_submission","user":{"id":"U1"},"team":null,"view":{"id":"V1","callback_id":"silence","private_metadata":"k7f2","hash":"h",
 		"state":{"values":{"who":{"a":{"type":"users_select","selected_user":"U2"}},"when":{"a":{"type":"datetimepicker","selected_date_time":1700000000}},
-			"why":{"a":{"type":"plain_text_input","value":"deploy"}},"none":{"a":{"type":"plain_text_input","value":null}}}}}}`))
+			"why":{"a":{"type":"plain_text_input","value":"deploy"}},"none":{"a":{"type":"plain_text_input","value":null}}}}}}`), Identity{})
 	if err != nil || i.submission == nil {
 		t.Fatalf("got %+v, %v", i, err)
 	}
@@ -78,7 +78,7 @@ func TestAnInteractionIsDecoded(t *testing.T) {
 		in["when"]["a"] != "1700000000" || in["why"]["a"] != "deploy" || in["none"]["a"] != "" {
 		t.Errorf("got %+v", i.submission)
 	}
-	if i, err = decodeInteraction([]byte(`{"type":"view_closed"}`)); err != nil || i.submission != nil || i.actions != nil {
+	if i, err = decodeInteraction([]byte(`{"type":"view_closed"}`), Identity{}); err != nil || i.submission != nil || i.actions != nil {
 		t.Errorf("got %+v, %v", i, err)
 	}
 }
@@ -99,7 +99,7 @@ func TestContentIsKnownByItsOwnIdentity(t *testing.T) {
 }
 
 func TestAResponseURLIsNeverPrinted(t *testing.T) {
-	c, err := decodeCommand([]byte(`{"command":"/notify","text":" a  b ","user_id":"U1","response_url":"https://hooks.slack.com/commands/secret"}`))
+	c, err := decodeCommand([]byte(`{"command":"/notify","text":" a  b ","user_id":"U1","response_url":"https://hooks.slack.com/commands/secret"}`), Identity{})
 	if err != nil || c.Text != "a  b" || c.ResponseURL.Reveal() == "" {
 		t.Fatalf("got %+v, %v", c, err)
 	}
@@ -113,9 +113,9 @@ func FuzzDecodersSurviveAnything(f *testing.F) {
 	f.Add([]byte(`{"event":{"type":"message","edited":null}}`))
 	f.Add([]byte(`[{}]`))
 	f.Fuzz(func(_ *testing.T, data []byte) {
-		_, _ = decodeCommand(data)
+		_, _ = decodeCommand(data, Identity{})
 		_, _ = decodeEvent(data, Identity{})
-		_, _ = decodeInteraction(data)
+		_, _ = decodeInteraction(data, Identity{})
 		_ = dedupeKey("events_api", data)
 		var page listPage
 		_ = json.Unmarshal(data, &page)

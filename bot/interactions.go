@@ -22,6 +22,7 @@ type rawInteraction struct {
 	ResponseURL alert.Secret `json:"response_url"`
 	User        rawUser      `json:"user"`
 	Team        rawID        `json:"team"`
+	Enterprise  rawID        `json:"enterprise"`
 	Channel     rawID        `json:"channel"`
 	Container   struct {
 		MessageTS string `json:"message_ts"`
@@ -41,6 +42,7 @@ type rawUser struct {
 	ID       string `json:"id"`
 	Username string `json:"username"`
 	Name     string `json:"name"`
+	Team     string `json:"team_id"`
 }
 
 type rawView struct {
@@ -53,23 +55,27 @@ type rawView struct {
 	} `json:"state"`
 }
 
-func decodeInteraction(payload []byte) (interaction, error) {
+func decodeInteraction(payload []byte, self Identity) (interaction, error) {
 	var p rawInteraction
 	if err := lenient(payload, &p); err != nil {
 		return interaction{}, fmt.Errorf("read interaction: %w", err)
 	}
+	if self.TeamID == "" { // before the first auth.test
+		self.TeamID, self.EnterpriseID = p.Team.ID, p.Enterprise.ID
+	}
+	outside := self.outside(p.User.Team)
 	switch p.Type {
 	case "block_actions":
-		return interaction{actions: p.clicks()}, nil
+		return interaction{actions: p.clicks(outside)}, nil
 	case "view_submission":
-		return interaction{submission: p.dialog()}, nil
+		return interaction{submission: p.dialog(outside)}, nil
 	}
 	return interaction{}, nil
 }
 
-func (p rawInteraction) clicks() []Action {
+func (p rawInteraction) clicks(outside string) []Action {
 	caller := Caller{
-		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID,
+		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID, Outside: outside,
 		Channel: cmp.Or(p.Channel.ID, p.Container.ChannelID), Thread: p.Container.Thread, ResponseURL: p.ResponseURL,
 	}
 	var actions []Action
@@ -82,9 +88,9 @@ func (p rawInteraction) clicks() []Action {
 	return actions
 }
 
-func (p rawInteraction) dialog() *Submission {
+func (p rawInteraction) dialog(outside string) *Submission {
 	s := &Submission{
-		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
+		User: p.User.ID, Name: cmp.Or(p.User.Username, p.User.Name), Team: p.Team.ID, Outside: outside, ViewID: p.View.ID, CallbackID: p.View.CallbackID,
 		Private: p.View.Private, TriggerID: p.Trigger, Inputs: map[string]map[string]string{},
 	}
 	for block, fields := range p.View.State.Values {

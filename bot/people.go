@@ -18,6 +18,8 @@ const lookupLimit = 5 * time.Second
 type profile struct {
 	name string
 	zone *time.Location
+	// team and enterprise are those of the person; the second may be empty.
+	team, enterprise string
 }
 
 // Zone returns the time zone that a person (U…) has set in Slack.
@@ -48,10 +50,14 @@ func (b *Bot) profile(ctx context.Context, user string) (profile, error) {
 type personFound struct {
 	reply
 	User struct {
-		Name   string `json:"name"`
-		Zone   string `json:"tz"`
-		Label  string `json:"tz_label"`
-		Offset int    `json:"tz_offset"`
+		Name       string `json:"name"`
+		Zone       string `json:"tz"`
+		Label      string `json:"tz_label"`
+		Offset     int    `json:"tz_offset"`
+		Team       string `json:"team_id"`
+		Enterprise struct {
+			ID string `json:"enterprise_id"`
+		} `json:"enterprise_user"`
 	} `json:"user"`
 }
 
@@ -62,7 +68,7 @@ func (found personFound) profile() profile {
 	if err != nil || found.User.Zone == "" {
 		zone = time.FixedZone(found.User.Label, found.User.Offset)
 	}
-	return profile{name: found.User.Name, zone: zone}
+	return profile{name: found.User.Name, zone: zone, team: found.User.Team, enterprise: found.User.Enterprise.ID}
 }
 
 // Person finds a person by @name, user@mail or id (U…). The error is an

@@ -23,6 +23,8 @@ type Caller struct {
 	Channel string `json:"channel_id"` // C… or D…; empty in the App Home
 	Thread  string `json:"thread_ts"`  // empty outside a thread
 	Team    string `json:"team_id"`
+	// Outside is the team of a person from another workspace; empty for our own people.
+	Outside string `json:"-"`
 	// ResponseURL takes up to 5 answers within 30 minutes (docs/slack.md §2.5).
 	ResponseURL alert.Secret `json:"response_url"`
 }

@@ -99,6 +99,9 @@ type Permissions struct {
 	Ack     []string
 	Silence []string
 	Send    []string
+	// External are the people of other workspaces who may use the app, and also teams
+	// (T…, E…).
+	External []string
 }
 
 // Log is what is logged and how.

@@ -25,6 +25,7 @@ const (
 	keyMayAck         = "permissions.ack"
 	keyMaySilence     = "permissions.silence"
 	keyMaySend        = "permissions.send"
+	keyExternal       = "permissions.external"
 )
 
 const (
@@ -144,6 +145,8 @@ func options() []option[Config] {
 			parsePermit, func(c *Config, v string) { c.Permissions.Silence = with(c.Permissions.Silence, v) }),
 		opt(spec{key: keyMaySend, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Send = with(c.Permissions.Send, v) }),
+		opt(spec{key: keyExternal, list: true, fallback: constant(nobody)},
+			parseExternal, func(c *Config, v string) { c.Permissions.External = with(c.Permissions.External, v) }),
 		opt(spec{key: "log.level", flag: "log-level", fallback: constant("info")},
 			oneOf("debug", "info", "warn", "error"), func(c *Config, v string) { c.Log.Level = v }),
 		opt(spec{key: "log.format", flag: "log-format", fallback: constant("auto")},

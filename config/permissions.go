@@ -17,6 +17,7 @@ const (
 
 var (
 	memberID   = regexp.MustCompile(`^[UWSCG][A-Z0-9]{8,}$|^[UWSCG][A-Z]*[0-9][A-Z0-9]+$`) // some ids have no digit
+	teamID     = regexp.MustCompile(`^[TE][A-Z]*[0-9][A-Z0-9]+$`)
 	memberName = regexp.MustCompile(`^@[A-Za-z0-9._-]{1,80}$|^[^\s@<>|,]+@[^\s@<>|,]+\.[^\s@<>|,]+$`)
 )
 
@@ -38,10 +39,18 @@ func parsePermit(value string) (string, *flaw) {
 	}
 }
 
+// parseExternal is parsePermit that also takes teams.
+func parseExternal(value string) (string, *flaw) {
+	if value = strings.TrimSpace(value); teamID.MatchString(value) {
+		return value, nil
+	}
+	return parsePermit(value)
+}
+
 // checkPermissions finds everyone or nobody together with other entries.
 func (l *loader) checkPermissions() {
 	may := l.config.Permissions
-	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send} {
+	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send, keyExternal: may.External} {
 		for _, word := range []string{everyone, nobody} {
 			if len(who) > 1 && slices.Contains(who, word) {
 				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))

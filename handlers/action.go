@@ -41,9 +41,13 @@ func clicks() map[string]click {
 // Action answers a click on a button. Link buttons need no answer.
 func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 	kind := render.ActionOf(a.ActionID)
-	switch kind {
-	case render.ActionLink:
+	if kind == render.ActionLink || h.nobody(a.Caller, a.ActionID) {
 		return nil
+	}
+	if no, ok := h.welcome(ctx, a.Caller, a.ActionID+" "+a.Value); !ok {
+		return h.respond(ctx, a.Caller, no)
+	}
+	switch kind {
 	case render.ActionMore:
 		kind, a.Value, _ = strings.Cut(a.Value, ":")
 		kind += ":"

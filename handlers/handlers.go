@@ -73,6 +73,8 @@ type Slack interface {
 
 	// Zone is the time zone of a person (U…).
 	Zone(ctx context.Context, user string) (*time.Location, error)
+	// Outside is the team of a person (U…) from another workspace; empty for ours.
+	Outside(ctx context.Context, user string) (team string, err error)
 	// Name is the user name of a person (U…).
 	Name(ctx context.Context, user string) (string, error)
 	// Person finds who is meant by @name, user@mail or U…. The error for an unknown

@@ -259,6 +259,8 @@ func (d *desk) Upload(context.Context, string, string, []byte) (string, error) {
 	return "F0CHART1", nil
 }
 
+func (d *desk) Outside(context.Context, string) (string, error) { return "", nil }
+
 func (d *desk) Zone(context.Context, string) (*time.Location, error) {
 	if d.zone == nil {
 		return time.UTC, d.zoneErr

@@ -74,6 +74,13 @@ func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeReques
 
 // showHome publishes a person's Home unless it is up to date.
 func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest) error {
+	outside, err := h.opts.Slack.Outside(ctx, user)
+	if err != nil {
+		return fmt.Errorf("look up a person's workspace: %w", err)
+	}
+	if _, ok := h.welcome(ctx, bot.Caller{User: user, Outside: outside}, "the Home tab"); !ok {
+		return h.closedHome(ctx, user)
+	}
 	view, err := h.homeView(ctx, user)
 	if err != nil {
 		return err
@@ -96,6 +103,17 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	}
 	if err := h.opts.Store.SetHomeHash(ctx, user, hash); err != nil {
 		return fmt.Errorf("remember what the home shows: %w", err)
+	}
+	return nil
+}
+
+// closedHome publishes a Home that shows nothing.
+func (h *Handlers) closedHome(ctx context.Context, user string) error {
+	if err := h.homes.pace.Wait(ctx); err != nil {
+		return fmt.Errorf("publish home: %w", err)
+	}
+	if _, err := h.opts.Slack.PublishHome(ctx, user, render.OutsiderHome(), ""); err != nil {
+		return fmt.Errorf("publish home: %w", err)
 	}
 	return nil
 }

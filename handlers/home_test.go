@@ -184,7 +184,7 @@ func TestAHomeThatCantBeReadIsNoEmptyHome(t *testing.T) {
 		ok(t, h.Action(t.Context(), bot.Action{Caller: bot.Caller{User: "U0ANN"}, ActionID: render.ActionRefresh}))
 		synctest.Wait()
 		d.wantAnswer(t, "can't refresh")
-		ok(t, h.Command(t.Context(), bot.Command{Name: "/notify", Text: "status"}))
+		ok(t, h.Command(t.Context(), bot.Command{Caller: bot.Caller{User: "U0ANN"}, Name: "/notify", Text: "status"}))
 		d.wantAnswer(t, "can't read what is open")
 		if len(d.homes) != 0 {
 			t.Errorf("%d publishes", len(d.homes))

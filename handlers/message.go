@@ -19,7 +19,13 @@ func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
 	if thread == "" && m.Mention {
 		thread = m.TS
 	}
-	err := h.deliver(ctx, h.reply(ctx, m), func(r render.Message) error {
+	answer := reply{}
+	if no, ok := h.welcome(ctx, m.Caller, m.Text); ok {
+		answer = h.reply(ctx, m)
+	} else {
+		answer.Message = no
+	}
+	err := h.deliver(ctx, answer, func(r render.Message) error {
 		_, err := h.opts.Slack.PostMessage(ctx, m.Channel, thread, r)
 		return err
 	})

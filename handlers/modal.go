@@ -48,7 +48,14 @@ func (h *Handlers) Submit(s bot.Submission) (errs map[string]string, work func(c
 		return errs, nil
 	}
 	return nil, func(ctx context.Context) error {
-		if no, ok := h.allowed(ctx, from.Caller, d.needs, s.CallbackID+" "+from.Value); !ok {
+		about := s.CallbackID + " " + from.Value
+		if h.nobody(from.Caller, about) {
+			return nil
+		}
+		if no, ok := h.welcome(ctx, from.Caller, about); !ok {
+			return h.respond(ctx, from.Caller, no)
+		}
+		if no, ok := h.allowed(ctx, from.Caller, d.needs, about); !ok {
 			return h.respond(ctx, from.Caller, no)
 		}
 		return do(ctx, from)

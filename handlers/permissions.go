@@ -20,6 +20,9 @@ type Permissions struct {
 	Silence []string
 	// Send is for sending alerts, test alerts included.
 	Send []string
+	// External is who may use the app although they are from another workspace. It
+	// may also list teams (T…, E…), and an empty list means nobody.
+	External []string
 }
 
 type right string
@@ -28,6 +31,8 @@ const (
 	rightAck     right = "ack"
 	rightSilence right = "silence"
 	rightSend    right = "send"
+
+	rightExternal right = "external"
 )
 
 func (p Permissions) of(r right) (who []string, what string) {
@@ -46,12 +51,28 @@ func (p Permissions) of(r right) (who []string, what string) {
 // about is what they wanted, for the log.
 func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about string) (render.Message, bool) {
 	who, what := h.opts.Permissions.of(r)
-	if len(who) == 0 || slices.Contains(who, "everyone") || slices.Contains(who, by.User) {
+	if len(who) == 0 {
 		return render.Message{}, true
 	}
-	var unsure error
+	listed, unsure := h.listed(ctx, by, who, r)
+	if listed {
+		return render.Message{}, true
+	}
+	h.opts.Log.Info("refused", zap.String("permission", string(r)), zap.String("user", by.User), zap.String("name", by.Name), zap.String("channel", by.Channel), zap.String("wanted", about))
+	if unsure != nil {
+		return render.Refused("I can't see at the moment whether you may "+what+".", "Please try again in a minute; the log says what is wrong."), false
+	}
+	return render.Denied(what, slices.DeleteFunc(slices.Clone(who), func(s string) bool { return s == "nobody" })), false
+}
+
+// listed says whether a person is among those that a permission lists, and unsure why
+// that could not be found out completely.
+func (h *Handlers) listed(ctx context.Context, by bot.Caller, who []string, r right) (yes bool, unsure error) {
+	if slices.Contains(who, "everyone") || slices.Contains(who, by.User) {
+		return true, nil
+	}
 	for _, one := range who {
-		if one == "nobody" || isPerson(one) {
+		if one == "nobody" || isPerson(one) || isTeam(one) {
 			continue
 		}
 		people, err := h.opts.Slack.Members(ctx, one)
@@ -60,12 +81,8 @@ func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about st
 			unsure = err
 		}
 		if slices.Contains(people, by.User) {
-			return render.Message{}, true
+			return true, nil
 		}
 	}
-	h.opts.Log.Info("refused", zap.String("permission", string(r)), zap.String("user", by.User), zap.String("name", by.Name), zap.String("channel", by.Channel), zap.String("wanted", about))
-	if unsure != nil {
-		return render.Refused("I can't see at the moment whether you may "+what+".", "Please try again in a minute; the log says what is wrong."), false
-	}
-	return render.Denied(what, slices.DeleteFunc(slices.Clone(who), func(s string) bool { return s == "nobody" })), false
+	return false, unsure
 }

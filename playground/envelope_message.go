@@ -16,14 +16,27 @@ func (s *Server) messageChangedLocked(change messageChange) {
 	switch {
 	case c == nil:
 	case c.IsIM && s.hasScopeLocked("im:history"):
-		s.emitLocked(imEvent(change, c.ID))
+		inner := imEvent(change, c.ID)
+		s.addOriginLocked(inner, m)
+		s.emitLocked(inner)
 	case !c.IsIM && c.IsMember && change.Before == nil && s.mentionsBot(m) && s.hasScopeLocked("app_mentions:read"):
 		inner := messageFields(m)
 		inner["type"], inner["channel"], inner["event_ts"] = "app_mention", c.ID, m.TS
 		delete(inner, "subtype")
+		s.addOriginLocked(inner, m)
 		s.emitLocked(inner)
 	}
 }
+
+// addOriginLocked adds where the author is from, which Slack says in shared conversations.
+func (s *Server) addOriginLocked(inner map[string]any, m *Message) {
+	if u := s.userLocked(m.User); u != nil && u.TeamID != "" {
+		inner["team"], inner["user_team"], inner["source_team"] = u.TeamID, u.TeamID, u.TeamID
+	}
+}
+
+// teamOf is the workspace that a person is from.
+func (s *Server) teamOf(u *User) string { return orDefault(u.TeamID, s.ws.teamID) }
 
 func (s *Server) mentionsBot(m *Message) bool {
 	return m.BotID == "" && strings.Contains(m.Text, "<@"+s.ws.bot.ID+">")

@@ -252,7 +252,7 @@ func (s *Server) interactionLocked(u *User, kind string, view *View) map[string]
 	return map[string]any{
 		"type": kind, "token": verification, "api_app_id": s.ws.appID, "trigger_id": s.newTriggerLocked(u.ID, viewID),
 		"team":       map[string]any{"id": s.ws.teamID, "domain": s.ws.domain},
-		"user":       map[string]any{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": s.ws.teamID},
+		"user":       map[string]any{"id": u.ID, "username": u.Name, "name": u.Name, "team_id": s.teamOf(u)},
 		"enterprise": nil, "is_enterprise_install": false,
 	}
 }

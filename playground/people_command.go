@@ -48,7 +48,7 @@ func (p *Person) beginCommand(channel, command, text string) (func() CommandRun,
 	hookURL := p.s.newHookLocked(hook{Kind: "commands", User: u.ID, Channel: c.ID})
 	trigger := p.s.newTriggerLocked(u.ID, "")
 	env := newEnvelope(TypeCommand, command, map[string]any{
-		"token": verification, "team_id": p.s.ws.teamID, "team_domain": p.s.ws.domain,
+		"token": verification, "team_id": p.s.teamOf(u), "team_domain": p.s.ws.domain,
 		"channel_id": c.ID, "channel_name": commandChannel(c), "user_id": u.ID, "user_name": u.Name,
 		"command": command, "text": strings.TrimSpace(text), "api_app_id": p.s.ws.appID, "is_enterprise_install": "false",
 		"response_url": hookURL, "trigger_id": trigger,

@@ -17,6 +17,8 @@ type User struct {
 	Deleted bool   `json:"deleted"`
 	// Color is six hex digits without the number sign.
 	Color string `json:"color"`
+	// TeamID is the other workspace (T…) that a person is from, who is here in channels shared over Slack Connect; empty for this one's.
+	TeamID string `json:"team_id,omitempty"`
 }
 
 // Channel is a conversation: a public or private channel, or the direct messages of one person with the bot (IsIM).

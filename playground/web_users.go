@@ -44,7 +44,7 @@ func (s *Server) usersList(c *call) (reply, *apiError) {
 // userObjectLocked is Slack's user object; the address is in it only with users:read.email.
 func (s *Server) userObjectLocked(u *User) map[string]any {
 	profile := map[string]any{
-		"real_name": u.RealName, "real_name_normalized": u.RealName, "display_name": u.Name, "display_name_normalized": u.Name, "team": s.ws.teamID,
+		"real_name": u.RealName, "real_name_normalized": u.RealName, "display_name": u.Name, "display_name_normalized": u.Name, "team": s.teamOf(u),
 		"title": "", "phone": "", "status_text": "", "status_emoji": "",
 	}
 	if s.hasScopeLocked("users:read.email") && !u.IsBot {
@@ -52,7 +52,7 @@ func (s *Server) userObjectLocked(u *User) map[string]any {
 	}
 	label, offset := s.zoneOf(u.TZ)
 	info := map[string]any{
-		"id": u.ID, "team_id": s.ws.teamID, "name": u.Name, "deleted": u.Deleted, "color": u.Color, "real_name": u.RealName, "tz": u.TZ,
+		"id": u.ID, "team_id": s.teamOf(u), "name": u.Name, "deleted": u.Deleted, "color": u.Color, "real_name": u.RealName, "tz": u.TZ,
 		"tz_label": label, "tz_offset": offset, "profile": profile, "is_bot": u.IsBot, "is_app_user": false, "is_admin": false, "is_owner": false,
 		"is_primary_owner": false, "is_restricted": false, "is_ultra_restricted": false, "updated": s.ws.started.Unix(),
 	}

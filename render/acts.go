@@ -57,6 +57,16 @@ func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	return "☑️ " + name + " needed no change."
 }
 
+const outsiderLine = "🔒 Sorry, I only work for people of the workspace that runs me."
+
+// Outsider tells a person from another workspace that they can't use the app.
+func Outsider() Message {
+	return answer(outsiderLine, "Ask somebody there; `permissions.external` in my configuration says who else may.")
+}
+
+// OutsiderHome is the Home tab of a person from another workspace.
+func OutsiderHome() HomeTab { return homeTab(section(outsiderLine)) }
+
 // Denied tells a person that they may not do something ("silence alerts"); may
 // lists who may, as Slack's ids (U…, S…, C…) or names.
 func Denied(what string, may []string) Message {

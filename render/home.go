@@ -71,6 +71,10 @@ func Home(v HomeView) HomeTab {
 		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
 		small(homeFoot(v)...),
 	)
+	return homeTab(blocks...)
+}
+
+func homeTab(blocks ...slack.Block) HomeTab {
 	return HomeTab{Type: slack.VTHomeTab, Blocks: slack.Blocks{BlockSet: blocks}, CallbackID: "home"}
 }
 
