@@ -2,6 +2,7 @@ package bot
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -53,18 +54,19 @@ func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 // docs/slack.md §2.2. Only the last step shows anything, so the others can safely
 // be repeated.
 func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
-	content, title, done, err := b.renderList(ctx, job)
+	select {
+	case b.listSlots <- struct{}{}:
+		defer func() { <-b.listSlots }()
+	case <-ctx.Done():
+		return alert.Sent{}, listReadError(fmt.Errorf("wait for other lists: %w", ctx.Err()))
+	}
+	lines, err := job.Digest.Read(ctx)
 	if err != nil {
+		return alert.Sent{}, listReadError(err)
+	}
+	list := file{name: fileName(job), title: render.ListTitle(lines, *job.Note), content: render.ListFile(lines, *job.Note)}
+	if _, err := b.addFile(ctx, to, list); err != nil {
 		return alert.Sent{}, err
-	}
-	defer done()
-	id, err := b.upload(ctx, job.Place(), file{name: fileName(job), content: content})
-	if err != nil {
-		return alert.Sent{}, asFileError(err)
-	}
-	to.where = job.Place()
-	if err := b.completeUpload(ctx, to, slack.FileSummary{ID: id, Title: title}); err != nil {
-		return alert.Sent{}, asFileError(err)
 	}
 	// The answer lacks the ts of the message. The delivery is complete without it,
 	// so a failed search is not an error.
@@ -79,39 +81,26 @@ func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target) (alert.Se
 // may take some MB.
 const listsAtOnce = 4
 
-// renderList renders a list as a file. The caller has to call done when the content
-// is not needed any more.
-func (b *Bot) renderList(ctx context.Context, job alert.Job) (content []byte, title string, done func(), err error) {
-	select {
-	case b.listSlots <- struct{}{}:
-		done = func() { <-b.listSlots }
-	case <-ctx.Done():
-		return nil, "", nil, listReadError(fmt.Errorf("wait for other lists: %w", ctx.Err()))
-	}
-	lines, err := job.Digest.Read(ctx)
-	if err != nil {
-		done()
-		return nil, "", nil, listReadError(err)
-	}
-	return render.ListFile(lines, *job.Note), render.ListTitle(lines, *job.Note), done, nil
-}
-
 // Upload uploads a picture without sharing it, and returns the id by which views
 // show it. alt describes it in at most 1,000 characters. The error is an
 // *alert.SendError.
 func (b *Bot) Upload(ctx context.Context, name, alt string, content []byte) (id string, err error) {
-	if id, err = b.upload(ctx, name, file{name: name, alt: alt, content: content}); err != nil {
-		return "", asFileError(err)
-	}
-	if err := b.completeUpload(ctx, target{where: name}, slack.FileSummary{ID: id, Title: name}); err != nil {
-		return "", asFileError(err)
-	}
-	return id, nil
+	return b.addFile(ctx, target{where: name}, file{name: name, title: name, alt: alt, content: content})
 }
 
 type file struct {
-	name, alt string
-	content   []byte
+	name, title, alt string
+	content          []byte
+}
+
+// addFile uploads a file, and shares it if to names a channel. An app without the
+// permission for files can still post, so that is an error of the destination.
+func (b *Bot) addFile(ctx context.Context, to target, f file) (id string, err error) {
+	id, err = b.upload(ctx, to.where, f)
+	if err == nil {
+		err = b.completeUpload(ctx, to, slack.FileSummary{ID: id, Title: f.title})
+	}
+	return id, asDestinationError(err, "access_denied", "no_permission")
 }
 
 // completeUpload turns an upload into a file, and shares it if to names a channel.
@@ -154,27 +143,11 @@ func (b *Bot) send(req *http.Request) error {
 	return nil
 }
 
-// asFileError turns a missing permission for files into an error of the
-// destination: the app can still post.
-func asFileError(err error) error {
-	e, ok := errors.AsType[*alert.SendError](err)
-	if !ok || e.Code != "access_denied" && e.Code != "no_permission" {
-		return asDestinationError(err)
-	}
-	narrowed := *e
-	narrowed.Class = alert.ClassDestination
-	return &narrowed
-}
-
 // listPermalink returns the permalink of a digest's list, or an empty string if
 // there is none yet.
 func (b *Bot) listPermalink(ctx context.Context, job alert.Job) (string, error) {
 	if job.Digest == nil || !job.Digest.Listed {
 		return "", nil
 	}
-	ts := job.Digest.ListTS
-	if ts == "" {
-		ts = job.Card.TS
-	}
-	return b.permalink(ctx, job.Card.Conversation, ts, job.Place())
+	return b.permalink(ctx, job.Card.Conversation, cmp.Or(job.Digest.ListTS, job.Card.TS), job.Place())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -39,10 +40,11 @@ func (b *Bot) lookUp(ctx context.Context, spelling string, find func(context.Con
 }
 
 // asDestinationError turns an error that concerns one method into an error of the
-// destination that needed it: the app can still post elsewhere.
-func asDestinationError(err error) error {
+// destination that needed it: the app can still post elsewhere. codes are further
+// error codes to turn.
+func asDestinationError(err error, codes ...string) error {
 	e, ok := errors.AsType[*alert.SendError](err)
-	if !ok || !alert.ExplainSlackError(e.Code).Method {
+	if !ok || !alert.ExplainSlackError(e.Code).Method && !slices.Contains(codes, e.Code) {
 		return err
 	}
 	narrowed := *e
