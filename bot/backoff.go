@@ -17,10 +17,7 @@ const (
 type backoff struct{ tries int }
 
 func (b *backoff) ceiling() time.Duration {
-	if b.tries > 6 {
-		return backoffMost
-	}
-	return min(backoffFirst<<b.tries, backoffMost)
+	return min(backoffFirst<<min(b.tries, 6), backoffMost)
 }
 
 // next returns the wait before the next attempt.

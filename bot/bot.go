@@ -139,18 +139,16 @@ func (b *Bot) Close() error {
 
 // Identity is who the bot is in Slack, by the latest auth.test.
 type Identity struct {
-	Name   string // the bot user's name, without @
-	UserID string // U…
-	BotID  string // B…
-	Team   string
-	TeamID string // T…
+	Name   string `json:"user"`    // the bot user's name, without @
+	UserID string `json:"user_id"` // U…
+	BotID  string `json:"bot_id"`  // B…
+	Team   string `json:"team"`
+	TeamID string `json:"team_id"` // T…
 	// EnterpriseID is the id of the organization that the workspace is in (E…), or empty.
-	EnterpriseID string
-	// URL is the workspace's address, https://acme.slack.com/.
-	URL string
+	EnterpriseID string `json:"enterprise_id"`
 	// Scopes are granted; Missing are needed and not granted.
-	Scopes  []string
-	Missing []string
+	Scopes  []string `json:"-"`
+	Missing []string `json:"-"`
 }
 
 // Identity returns the result of the last successful Probe, or an empty one.
@@ -188,35 +186,27 @@ func (b *Bot) Probe(ctx context.Context) error {
 	b.mu.Lock()
 	b.token = token
 	b.mu.Unlock()
-	var tested authTested
+	var tested struct {
+		reply
+		Identity
+	}
 	if err := b.call(ctx, request{method: "auth.test"}, &tested); err != nil {
 		return err
 	}
-	b.setIdentity(tested.identity())
+	tested.setScopes(tested.header.Get("X-OAuth-Scopes"))
+	b.setIdentity(tested.Identity)
 	return nil
 }
 
-// authTested is the answer of auth.test.
-type authTested struct {
-	reply
-	User       string `json:"user"`
-	UserID     string `json:"user_id"`
-	BotID      string `json:"bot_id"`
-	Team       string `json:"team"`
-	TeamID     string `json:"team_id"`
-	Enterprise string `json:"enterprise_id"`
-	URL        string `json:"url"`
-}
-
-func (tested authTested) identity() Identity {
-	id := Identity{Name: tested.User, UserID: tested.UserID, BotID: tested.BotID, Team: tested.Team, TeamID: tested.TeamID, EnterpriseID: tested.Enterprise, URL: tested.URL}
-	for scope := range strings.SplitSeq(tested.header.Get("X-OAuth-Scopes"), ",") {
+// setScopes reads the header with the granted scopes.
+func (id *Identity) setScopes(header string) {
+	for scope := range strings.SplitSeq(header, ",") {
 		if scope = strings.TrimSpace(scope); scope != "" {
 			id.Scopes = append(id.Scopes, scope)
 		}
 	}
 	if len(id.Scopes) == 0 {
-		return id
+		return
 	}
 	for scope := range wantedScopes() {
 		if !slices.Contains(id.Scopes, scope) {
@@ -224,7 +214,6 @@ func (tested authTested) identity() Identity {
 		}
 	}
 	slices.Sort(id.Missing)
-	return id
 }
 
 func (b *Bot) setIdentity(id Identity) {

@@ -288,15 +288,6 @@ func (c *connection) isReady() bool {
 	return c.ready
 }
 
-// isDisconnecting says whether Slack said that it will close the connection.
-func (c *connection) isDisconnecting() bool { return isClosed(c.disconnecting) }
-
-// hasEnded says whether nothing more can be read.
-func (c *connection) hasEnded() bool { return isClosed(c.ended) }
-
-// isDone says whether the connection is closed.
-func (c *connection) isDone() bool { return isClosed(c.done) }
-
 func isClosed(ch <-chan struct{}) bool {
 	select {
 	case <-ch:

@@ -201,7 +201,7 @@ func TestTheEndWaitsForTheLastAck(t *testing.T) {
 				wrote := make(chan []string)
 				go func() { wrote <- p.frames() }()
 				synctest.Wait()
-				if p.isDone() {
+				if isClosed(p.done) {
 					t.Fatal("it ended before the ack")
 				}
 				if err := p.ack("e1", nil); err != nil {

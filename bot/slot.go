@@ -56,7 +56,7 @@ func (s *slot) run(ctx context.Context) {
 
 // makeRoom closes the oldest lingering connections if there are too many.
 func (s *slot) makeRoom() {
-	s.lingering = slices.DeleteFunc(s.lingering, (*connection).isDone)
+	s.lingering = slices.DeleteFunc(s.lingering, func(c *connection) bool { return isClosed(c.done) })
 	for ; len(s.lingering) > lingerAtMost; s.lingering = s.lingering[1:] {
 		s.lingering[0].close()
 		<-s.lingering[0].done
@@ -66,12 +66,12 @@ func (s *slot) makeRoom() {
 // retire closes a connection that was replaced. If Slack said that it will close
 // it, the connection is read until then, because Slack may still send on it.
 func (s *slot) retire(ctx context.Context, old *connection) {
-	if old == nil || old.hasEnded() {
+	if old == nil || isClosed(old.ended) {
 		return
 	}
 	s.socket.metrics.rotations.Inc()
 	s.lingering = append(s.lingering, old)
-	if !old.isDisconnecting() {
+	if !isClosed(old.disconnecting) {
 		old.close()
 		return
 	}
@@ -102,7 +102,7 @@ func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 	case <-c.ended:
 	}
 	s.backoff.connectedFor(time.Since(h.at))
-	if c.isDisconnecting() {
+	if isClosed(c.disconnecting) {
 		return s.onDisconnect(c)
 	}
 	s.socket.metrics.reconnects.Inc()

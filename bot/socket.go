@@ -158,7 +158,7 @@ func (s *Socket) Status() Status {
 func (s *Socket) connected() int {
 	n := 0
 	for _, c := range s.current {
-		if c != nil && !c.hasEnded() {
+		if c != nil && !isClosed(c.ended) {
 			n++
 		}
 	}
