@@ -36,7 +36,6 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
 }
 
-// explain returns the answer for an error.
 func explain(err error) *httpError {
 	var known *httpError
 	var bad *alert.InputError

@@ -41,7 +41,7 @@ func (s *scanner) field(a *alert.Alert, name []byte) {
 	}
 }
 
-// textField is the field with this name in JSON, or nil if it is not a string.
+// textField is nil for a field that is not a string.
 func textField(a *alert.Alert, name []byte) *string {
 	switch string(name) {
 	case "source":
@@ -104,7 +104,6 @@ func (s *scanner) object(member func(name []byte)) {
 	}
 }
 
-// text reads a string.
 func (s *scanner) text() string { return string(s.literal()) }
 
 // literal reads a string and returns what it holds, which may be part of the body.

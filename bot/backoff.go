@@ -20,7 +20,6 @@ func (b *backoff) ceiling() time.Duration {
 	return min(backoffFirst<<min(b.tries, 6), backoffMost)
 }
 
-// next returns the wait before the next attempt.
 func (b *backoff) next() time.Duration {
 	wait := rand.N(b.ceiling())
 	b.tries++

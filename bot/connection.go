@@ -190,7 +190,6 @@ func (c *connection) receiveHello(r socketmode.Request) {
 	c.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: lasts}
 }
 
-// extendDeadline is called for each frame that arrives.
 func (c *connection) extendDeadline() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -281,7 +280,6 @@ func (c *connection) sendClose() {
 // close starts closing the connection in order; done is closed when that is over.
 func (c *connection) close() { c.once.Do(func() { close(c.stop) }) }
 
-// isReady says whether hello was received.
 func (c *connection) isReady() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -109,7 +109,6 @@ func match(job alert.Job, raw json.RawMessage) (alert.Sent, bool) {
 	return sent, true
 }
 
-// slackTime formats a time as a ts.
 func slackTime(t time.Time) string {
 	return fmt.Sprintf("%d.%06d", t.Unix(), t.Nanosecond()/1000)
 }

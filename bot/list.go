@@ -37,7 +37,6 @@ func (b *Bot) sendList(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	return b.write(ctx, to, args)
 }
 
-// listReadError is the error of a list that could not be read from the store.
 func listReadError(err error) error {
 	return &alert.SendError{Class: alert.ClassTransient, Code: "list_unread", Err: err}
 }

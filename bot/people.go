@@ -46,7 +46,6 @@ func (b *Bot) profile(ctx context.Context, user string) (profile, error) {
 	})
 }
 
-// personFound is the answer of users.info.
 type personFound struct {
 	reply
 	User struct {
@@ -85,7 +84,6 @@ func (b *Bot) Person(ctx context.Context, spelling string) (alert.Person, error)
 	return alert.Person{ID: id, Name: name}, nil
 }
 
-// groupID matches the ids of user groups.
 var groupID = regexp.MustCompile(`^S[A-Z0-9]{2,}$`)
 
 // Members lists the people (U…) in a user group (S…, @handle) or a conversation

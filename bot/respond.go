@@ -78,7 +78,6 @@ func (b *Bot) Replace(ctx context.Context, to Caller, m render.Message) error {
 // responseURL is the method's name in metrics.
 const responseURL = "response_url"
 
-// errorCode matches Slack's error codes.
 var errorCode = regexp.MustCompile(`^[a-z]+(_[a-z0-9]+)+$`)
 
 // respond posts to a response_url, which takes no token.
@@ -116,7 +115,6 @@ func (b *Bot) respond(ctx context.Context, url alert.Secret, m render.Message, r
 	return x.result(x.failure())
 }
 
-// postEphemeral posts a message that only one person sees.
 func (b *Bot) postEphemeral(ctx context.Context, to Caller, m render.Message) error {
 	args := messageArgs(m)
 	args["channel"], args["user"], args["thread_ts"] = to.Channel, to.User, to.Thread

@@ -17,7 +17,6 @@ import (
 // and both slots have eight of the ten connections that Slack allows.
 const lingerAtMost = 2
 
-// slot keeps one connection open.
 type slot struct {
 	socket    *Socket
 	n         int

@@ -186,7 +186,6 @@ func (x *exchange) result(failure *alert.SendError) error {
 	return failure
 }
 
-// failure returns what went wrong, or nil.
 func (x *exchange) failure() *alert.SendError {
 	switch {
 	case x.err != nil:
