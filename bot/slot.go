@@ -23,6 +23,7 @@ type slot struct {
 	log       *zap.Logger
 	backoff   backoff
 	first     bool          // no connection has been used yet
+	tried     alert.Secret  // the app token at the latest attempt to connect
 	lingering []*connection // replaced and perhaps not closed, oldest first
 }
 
@@ -38,6 +39,7 @@ func (s *slot) run(ctx context.Context) {
 	pause := time.Duration(s.n) * s.socket.timing.stagger
 	for sleep(ctx, pause) {
 		s.makeRoom()
+		s.tried, _ = s.socket.bot.opts.Tokens()
 		next, greeting, err := s.socket.connect(ctx)
 		if err != nil {
 			pause = s.onFailure(ctx, err)
@@ -161,7 +163,8 @@ func (s *slot) onFailure(ctx context.Context, err error) time.Duration {
 	var e *alert.SendError
 	if errors.As(err, &e) && e.Class == alert.ClassAuth {
 		s.reportProblem(err, e.Hint)
-		return s.socket.timing.refused
+		s.awaitToken(ctx)
+		return 0
 	}
 	s.socket.setError(err, alert.Problem{})
 	wait := s.backoff.next()
@@ -170,6 +173,18 @@ func (s *slot) onFailure(ctx context.Context, err error) time.Duration {
 	}
 	s.log.Warn("no connection to slack", zap.Error(err), zap.Duration("pause", wait))
 	return wait
+}
+
+// awaitToken waits before Slack is asked again whether it accepts the app token, for a
+// shorter time if there is another token.
+func (s *slot) awaitToken(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, s.socket.timing.refused)
+	defer cancel()
+	for sleep(ctx, s.socket.timing.token) {
+		if app, _ := s.socket.bot.opts.Tokens(); app != s.tried {
+			return
+		}
+	}
 }
 
 // reportProblem reports an error that a person has to fix.

@@ -59,6 +59,7 @@ type timing struct {
 	rotate  time.Duration // how long a connection is used; 0: what Slack announces decides
 	linger  time.Duration // how long a replaced connection that Slack will close is read
 	refused time.Duration // wait after an error that a person has to fix
+	token   time.Duration // how often another app token is looked for after one was refused
 	tooMany time.Duration // least wait after too_many_websockets
 	replace time.Duration // how often the budget allows another replacement
 }
@@ -66,7 +67,7 @@ type timing struct {
 func realTiming() timing {
 	return timing{
 		idle: idleLimit, stagger: 2 * time.Second, linger: 12 * time.Second,
-		refused: time.Minute, tooMany: 30 * time.Second, replace: 3 * time.Second,
+		refused: time.Minute, token: 5 * time.Second, tooMany: 30 * time.Second, replace: 3 * time.Second,
 	}
 }
 

@@ -312,6 +312,18 @@ func TestATokenThatIsPutRightLaterIsUsedWithoutARestart(t *testing.T) {
 	}
 }
 
+func TestAnotherAppTokenIsTriedBeforeTheRefusedOneWouldBe(t *testing.T) {
+	var app atomic.Value
+	s := connect(t, playground.Options{}, func(s *stage) {
+		app.Store(alert.Secret("xapp-wrong"))
+		s.bot.opts.Tokens = func() (a, b alert.Secret) { return app.Load().(alert.Secret), alert.Secret(s.slack.BotToken()) }
+		s.socket.timing.refused, s.socket.timing.token = time.Hour, 10*time.Millisecond
+	})
+	s.log.await(t, "slack refuses connections", 2)
+	app.Store(alert.Secret(s.slack.AppToken()))
+	s.log.await(t, "slack connection is up", 2)
+}
+
 func TestAProxyOverTLSIsAProblemForAPerson(t *testing.T) {
 	s := connect(t, playground.Options{}, func(s *stage) {
 		s.socket.dialer.Proxy = func(*http.Request) (*url.URL, error) { return url.Parse("https://me:pw@proxy.example:3128") }

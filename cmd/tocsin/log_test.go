@@ -66,9 +66,12 @@ func TestADaemonThatCannotStartSaysSoAsAnErrorInTheJournal(t *testing.T) {
 	p := prepare(t, slack(t, playground.Options{}), map[string]string{"TOCSIN_STORE": "mysql://x", "TOCSIN_LISTEN": "nonsense"})
 	written := p.journal()
 	p.launch()
-	<-p.exited
+	err := <-p.exited
 	p.cmd = nil
 	said := written()
+	if err == nil {
+		t.Error("it ended without an error")
+	}
 	if strings.Count(said, "\n") < 3 || !strings.HasPrefix(said, "<3>tocsin: ") {
 		t.Errorf("it said %q", said)
 	}
