@@ -9,8 +9,8 @@ type SlackError struct {
 	// Hint says what a person can do about it. {where} stands for the conversation
 	// as a person spelled it, {bot} for the bot's name, {scope} for what is missing.
 	Hint string
-	// Lane says what is wrong with a conversation, to follow its name.
-	Lane string
+	// Clause says what is wrong with a conversation, to follow its name.
+	Clause string
 	// Method is set when it concerns one method and not the whole app.
 	Method bool
 	// Visible is set when looking at a conversation shows whether it still holds.
@@ -74,20 +74,20 @@ var slackErrors = map[string]SlackError{
 
 	// The conversation can't be posted to.
 	"channel_not_found": {Class: ClassDestination, Visible: true, NoSuchName: true, Hint: "check the spelling of {where}; if it is private, type there: /invite @{bot}",
-		Lane: "which does not exist, or is private and without the bot"},
-	"not_in_channel":                        {Class: ClassDestination, Visible: true, Hint: "in {where}, type: /invite @{bot}", Lane: "where the bot is not a member"},
-	"is_archived":                           {Class: ClassDestination, Visible: true, Hint: hintArchived, Lane: laneArchived},
-	"is_inactive":                           {Class: ClassDestination, Visible: true, Hint: hintArchived, Lane: laneArchived},
-	"restricted_action":                     {Class: ClassDestination, Hint: hintPosting, Lane: lanePosting},
-	"restricted_action_read_only_channel":   {Class: ClassDestination, Hint: hintPosting, Lane: lanePosting},
-	"posting_to_channel_denied":             {Class: ClassDestination, Hint: hintPosting, Lane: lanePosting},
-	"channel_is_limited_access":             {Class: ClassDestination, Hint: hintPosting, Lane: lanePosting},
+		Clause: "which does not exist, or is private and without the bot"},
+	"not_in_channel":                        {Class: ClassDestination, Visible: true, Hint: "in {where}, type: /invite @{bot}", Clause: "where the bot is not a member"},
+	"is_archived":                           {Class: ClassDestination, Visible: true, Hint: hintArchived, Clause: laneArchived},
+	"is_inactive":                           {Class: ClassDestination, Visible: true, Hint: hintArchived, Clause: laneArchived},
+	"restricted_action":                     {Class: ClassDestination, Hint: hintPosting, Clause: lanePosting},
+	"restricted_action_read_only_channel":   {Class: ClassDestination, Hint: hintPosting, Clause: lanePosting},
+	"posting_to_channel_denied":             {Class: ClassDestination, Hint: hintPosting, Clause: lanePosting},
+	"channel_is_limited_access":             {Class: ClassDestination, Hint: hintPosting, Clause: lanePosting},
 	"restricted_action_thread_only_channel": {Class: ClassDestination, Hint: hintRefused},
 	"messages_tab_disabled":                 {Class: ClassDestination, Hint: "switch on the Messages tab in the app's settings, under App Home"},
-	"user_not_found":                        {Class: ClassDestination, Hint: hintNobody, Lane: laneNobody},
-	"users_not_found":                       {Class: ClassDestination, Hint: hintNobody, Lane: laneNobody},
-	"user_not_visible":                      {Class: ClassDestination, Hint: hintNobody, Lane: laneNobody},
-	"user_disabled":                         {Class: ClassDestination, Hint: "the account of {where} is deactivated: send to somebody else", Lane: "whose account is deactivated"},
+	"user_not_found":                        {Class: ClassDestination, Hint: hintNobody, Clause: laneNobody},
+	"users_not_found":                       {Class: ClassDestination, Hint: hintNobody, Clause: laneNobody},
+	"user_not_visible":                      {Class: ClassDestination, Hint: hintNobody, Clause: laneNobody},
+	"user_disabled":                         {Class: ClassDestination, Hint: "the account of {where} is deactivated: send to somebody else", Clause: "whose account is deactivated"},
 	"cannot_dm_bot":                         {Class: ClassDestination, Hint: hintRefused},
 	"user_not_in_channel":                   {Class: ClassDestination, Hint: hintRefused},
 	"team_not_found":                        {Class: ClassDestination, Hint: hintRefused},

@@ -17,7 +17,7 @@ func TestEachSlackErrorThatAPersonCanMendHasAHint(t *testing.T) {
 				t.Errorf("%s: nobody fills in %s", code, found)
 			}
 		}
-		if e.Lane != "" && e.Class != ClassDestination {
+		if e.Clause != "" && e.Class != ClassDestination {
 			t.Errorf("%s is about a conversation and has the class %s", code, e.Class)
 		}
 	}

@@ -122,7 +122,7 @@ func card(job alert.Job, listed string) render.Message {
 	return render.Card(job.Incident, job.Lane, smallPrint(job)...)
 }
 
-// smallPrint returns the lines below the job's message.
+// smallPrint returns the lines of small print for the job's message.
 func smallPrint(job alert.Job) (lines []string) {
 	if job.Via != "" && (!job.Kind.InThread() || job.TopLevel) {
 		lines = append(lines, render.MeantFor(job.Lane, job.Refused))
@@ -133,8 +133,8 @@ func smallPrint(job alert.Job) (lines []string) {
 	return lines
 }
 
-// metadata is by what the message is found after a lost answer. The version is that
-// of the incident it shows.
+// metadata lets Find recognise the message when Slack's answer was lost. The
+// version is that of the incident it shows.
 func metadata(job alert.Job) string {
 	return asJSON(slack.SlackMetadata{
 		EventType:    deliveryEvent,
@@ -142,8 +142,8 @@ func metadata(job alert.Job) string {
 	})
 }
 
-// target is where a message goes: channel is an id or a #name, where is how a
-// person calls it.
+// target is where a message goes: channel is an id or a #name, where is the name
+// that a person uses.
 type target struct {
 	channel, thread, where string
 }

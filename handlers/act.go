@@ -87,7 +87,7 @@ func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
 		ids = append(ids, i.ID)
 	}
 	if near := nearest(id, ids); near != "" && near != id {
-		return render.Refused("I know no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open.")
+		return render.Refused("There is no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open.")
 	}
 	return forgotten(ctx, id)
 }
@@ -130,7 +130,7 @@ func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (
 	case err == nil:
 		return person, nil
 	case errors.As(err, &sent) && sent.Class == alert.ClassDestination:
-		return person, &alert.InputError{Message: "I find nobody called " + said, Hint: "Name the person as @name or by mail address, or choose them with *Assign to…* on the card."}
+		return person, &alert.InputError{Message: "I can't find anyone called " + said, Hint: "Name the person as @name or by mail address, or choose them with *Assign to…* on the card."}
 	}
 	h.opts.Log.Warn("look up a person", zap.Error(err))
 	return person, &alert.InputError{Message: "I can't look for " + said + " at the moment", Hint: "Choose them with *Assign to…* on the card, or try again in a minute."}

@@ -1,6 +1,6 @@
 // Package handlers answers people: slash commands, direct messages, mentions,
-// the App Home, buttons and dialogs. There is one file per thing a person can
-// do.
+// the App Home, buttons and dialogs. Commands are listed in
+// commands.go, buttons in action.go, dialogs in modal.go.
 //
 // It decides nothing about alerts (the engine does) and draws nothing (render
 // does). Everybody who writes to the bot gets an answer, except other bots.
@@ -171,7 +171,7 @@ func (h *Handlers) refusal(what string, err error) render.Message {
 	case errors.Is(err, alert.ErrBacklog):
 		return render.Refused(what+", because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
 	case errors.Is(err, alert.ErrOverloaded):
-		return render.Refused(what+", because too much arrives at the moment.", "Please try again in a minute.")
+		return render.Refused(what+", because too many alerts are arriving right now.", "Please try again in a minute.")
 	}
 	return render.Refused("I can't tell whether that was done.", "Please look, and try again if it was not; the log says what went wrong.")
 }

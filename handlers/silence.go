@@ -163,9 +163,9 @@ func (h *Handlers) noSilence(ctx context.Context, id string) render.Message {
 		ids = append(ids, s.ID)
 	}
 	if near := nearest(id, ids); near != "" {
-		return render.Refused("I know no silence "+id+".", "Did you mean `"+near+"`? `silences` lists them.")
+		return render.Refused("There is no silence "+id+".", "Did you mean `"+near+"`? `silences` lists them.")
 	}
-	return render.Refused("I know no silence "+id+".", "`silences` lists the active ones.")
+	return render.Refused("There is no silence "+id+".", "`silences` lists the active ones.")
 }
 
 func alreadyEnded(id string) render.Message {

@@ -66,7 +66,7 @@ func verdict(h alert.Health) string {
 	case oneLine(h.Held) != "":
 		return "*Alerts are accepted and kept, but nothing is sent at the moment.*"
 	case len(h.Problems) > 0:
-		return "*Delivery works, but something needs attention.*"
+		return "*Something needs attention.*"
 	case h.Connections == 0:
 		return "*Alerts are sent, but I can't receive anything from Slack.*"
 	case len(problems(h)) > 0:

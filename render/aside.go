@@ -58,7 +58,7 @@ func MeantFor(lane, code string) string {
 }
 
 func unreachable(code string) string {
-	return cmp.Or(alert.ExplainSlackError(code).Lane, "which Slack refuses ("+code+")")
+	return cmp.Or(alert.ExplainSlackError(code).Clause, "which Slack refuses ("+code+")")
 }
 
 // DeadLetters reports that messages for a conversation were given up, and how to

@@ -62,8 +62,8 @@ func TestWhatCannotBeLookedForIsSentAgainAndCountedInTheLedger(t *testing.T) {
 	if !strings.Contains(p.metrics(), "\ntocsin_possible_duplicates_total 1\n") {
 		t.Error("no metric counts it")
 	}
-	if !strings.Contains(p.log.String(), "possibly twice") {
-		t.Error("the log does not tell of it")
+	if !strings.Contains(p.log.String(), "may be a duplicate") {
+		t.Error("the log does not say so")
 	}
 }
 
