@@ -112,9 +112,6 @@ type Naming struct {
 	Spellings []string
 }
 
-// Conversation is Slack's id by which messages are posted (C…, G…, D…), or empty.
-func (n Naming) Conversation() string { return n.idOf("CGD") }
-
 // idOf is the spelling that is an id with one of these letters in front, or empty.
 func (n Naming) idOf(letters string) string {
 	for _, s := range n.Spellings {

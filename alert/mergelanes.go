@@ -39,24 +39,35 @@ func leaveOutRepeated(shown bool, merged []Waiting) {
 	said := map[string]bool{}
 	for n := range merged {
 		w := &merged[n]
-		switch {
-		case w.Gathered || w.State != Pending:
-		case w.Kind == Reply && w.Note != nil:
-			what := fmt.Sprint(w.CreatedAt.UnixMicro(), w.TopLevel, *w.Note)
-			if said[what] {
-				w.State = Superseded
-			}
-			said[what] = true
-		case w.Kind.InThread():
-		case redraws:
-			w.State = Superseded
-		default:
-			if w.Kind == Post && posted {
-				w.Kind = Update
-			}
-			redraws = true
+		if w.Gathered || w.State != Pending {
+			continue
 		}
+		if w.Kind.InThread() {
+			w.leaveOutSaid(said)
+			continue
+		}
+		if redraws {
+			w.State = Superseded
+			continue
+		}
+		if w.Kind == Post && posted {
+			w.Kind = Update
+		}
+		redraws = true
 	}
+}
+
+// leaveOutSaid leaves out a reply with a note that another one has from the same
+// decision.
+func (w *Waiting) leaveOutSaid(said map[string]bool) {
+	if w.Kind != Reply || w.Note == nil {
+		return
+	}
+	what := fmt.Sprint(w.CreatedAt.UnixMicro(), w.TopLevel, *w.Note)
+	if said[what] {
+		w.State = Superseded
+	}
+	said[what] = true
 }
 
 // Stays returns which of an incident's two cards in one conversation stays its card:
