@@ -27,13 +27,18 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at cardKey) (alert.Rec
 	for {
 		// Waiting begins before the look, so that no change is missed between them.
 		settled, leave := d.waiters.add(at)
-		now, _, err := d.record(ctx, r.ID)
+		now, where, err := d.record(ctx, r.ID)
 		if err != nil || now.Standing != alert.StandPending {
 			leave()
 			if err != nil {
 				now = r
 			}
 			return now, err
+		}
+		if where != at { // its lane has become part of another one
+			leave()
+			at = where
+			continue
 		}
 		select {
 		case <-settled:
@@ -71,7 +76,7 @@ const recordSelect = `SELECT a.id, a.key, a.status, a.severity, a.text, a.body, 
 		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, ''), coalesce(s.possible_duplicate, 0) = 1
 	FROM alerts a JOIN lanes l ON l.n = a.lane LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
-		LEFT JOIN cards c ON a.standing = {folded} AND c.incident = a.incident AND c.lane = a.lane`
+		LEFT JOIN cards c ON a.standing = {folded} AND c.incident = a.incident AND c.lane = l.main`
 
 const recordQuery = recordSelect + ` WHERE a.id = ?`
 

@@ -135,7 +135,7 @@ func (w *boardWalk) next(ctx context.Context) (n int64, ok bool, err error) {
 func (w *boardWalk) keeps(r boardRow) bool {
 	me := alert.Person{ID: w.filter.Mine}
 	mine := me.ID == "" || r.i.AckedBy.ID == me.ID || r.i.Assignee.ID == me.ID
-	return mine && (len(w.filter.Matchers) == 0 || w.filter.Matchers.Match(r.i.Subject()))
+	return mine && (len(w.filter.Matchers) == 0 || w.filter.Matchers.Match(w.d.Aliases().Subject(r.i.Subject())))
 }
 
 // Incidents lists incidents, worst first and then latest first.

@@ -70,7 +70,7 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	if err != nil || h == nil {
 		return nil, time.Time{}, err
 	}
-	if h.claimed, err = h.job(); err != nil || mustWait(h.claimed.Delivery, c.Now) {
+	if h.claimed, err = h.job(w.lanes.known()); err != nil || mustWait(h.claimed.Delivery, c.Now) {
 		return nil, h.claimed.NextAt, err
 	}
 	if h, err = w.gather(ctx, c, h); err != nil {
@@ -94,7 +94,7 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 
 // addKnown adds Slack's id of the conversation that the job goes to.
 func (w *writer) addKnown(job *alert.Job) {
-	job.Known = w.lanes.byName[cmp.Or(job.Via, job.Lane)].conversation
+	job.Known = w.lanes.of(cmp.Or(job.Via, job.Lane)).conversation
 }
 
 // longestDoubt bounds how long a delivery in doubt waits for a look.
@@ -129,9 +129,9 @@ func (h *head) dest() []any {
 	return append(h.delivery.dest(), h.incident.dest()...)
 }
 
-func (h *head) job() (alert.Job, error) {
-	d, err := h.delivery.delivery()
-	i, bad := h.incident.incident()
+func (h *head) job(names *alert.Aliases) (alert.Job, error) {
+	d, err := h.delivery.delivery(names)
+	i, bad := h.incident.incident(names)
 	d.Incident, i.Cards = i.ID, h.cards
 	return alert.Job{Delivery: d, Incident: i, Card: i.Card(d.Lane)}, errors.Join(err, bad)
 }
@@ -161,7 +161,7 @@ const (
 
 // head finds what comes next in a lane among the kinds that are asked for, or nil.
 func (w *writer) head(ctx context.Context, c alert.Claim) (*head, error) {
-	lane := w.lanes.byName[c.Lane].n
+	lane := w.lanes.named(c.Lane).n
 	query, args := headPost, []any{max(c.DigestAbove, 0), lane}
 	switch {
 	case c.Posts && c.Updates:
@@ -182,6 +182,7 @@ func (w *writer) findHead(ctx context.Context, query string, args ...any) (*head
 			found = h
 		}
 		if c.TS != "" {
+			c.Via = w.lanes.known().Lane(c.Via)
 			found.cards = append(found.cards, c)
 		}
 		return err

@@ -127,6 +127,9 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		change: p, w: w, known: map[string]mark{}, posts: map[string]int64{},
 		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{},
 	}
+	if p.Aliases != nil && p.Aliases != w.lanes.known() {
+		return refusal{fmt.Errorf("a conversation has another name: %w", alert.ErrConflict)}
+	}
 	if err := c.findIncidents(ctx); err != nil {
 		return err
 	}

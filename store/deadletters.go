@@ -23,7 +23,8 @@ const (
 	nextDeadLetters  = deadLetterSelect + ` WHERE d.state = {dead} AND d.n > ? AND (? = '' OR l.name = ?) ORDER BY d.n LIMIT ?`
 	deadLetterSelect = `SELECT d.n, d.id, d.lane, l.name, d.incident, d.state, d.class, d.reason
 	FROM deliveries d JOIN lanes l ON l.n = d.lane`
-	revivedAlerts = `UPDATE alerts SET standing = {pending}, reason = '', shown = NULL
+	// What was given up in a lane that is part of another one since is pending there.
+	revivedAlerts = `UPDATE alerts SET standing = {pending}, reason = '', shown = NULL, lane = ?
 	WHERE shown = ? AND standing = {dead} RETURNING lane`
 	droppedAlerts = `UPDATE alerts SET reason = ? WHERE shown = ? AND standing = {dead} RETURNING lane`
 	// A post that a digest has gathered stays so, and what joins its queue waits for
@@ -127,7 +128,8 @@ func (w *writer) deadLetters(ctx context.Context, chosen alert.DeadLetterSelecto
 		return l.scan(s)
 	}
 	if chosen.ID == "" {
-		return found, w.each(ctx, nextDeadLetters, add, last, chosen.Lane, chosen.Lane, deadLetterBatch)
+		lane := w.lanes.known().Lane(chosen.Lane)
+		return found, w.each(ctx, nextDeadLetters, add, last, lane, lane, deadLetterBatch)
 	}
 	err := w.each(ctx, deadLetterQuery, add, chosen.ID)
 	switch {
@@ -151,7 +153,7 @@ func (w *writer) retry(ctx context.Context, l *deadLetter, now int64) error {
 		w.count(lane, alert.StandDead, -1)
 		l.alerts++
 		return err
-	}, l.n)
+	}, l.at.lane, l.n)
 	if err != nil {
 		return err
 	}

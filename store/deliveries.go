@@ -38,6 +38,7 @@ func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.De
 		states = alert.DeliveryStates()
 	}
 	before, limit := cmp.Or(f.Before, math.MaxInt64), cmp.Or(max(f.Limit, 0), deliveryLimit)
+	lane := d.Aliases().Lane(f.Lane)
 	found := []alert.Delivery{}
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
 		query, ok := listQuery(state)
@@ -45,10 +46,10 @@ func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.De
 			return nil, fmt.Errorf("list deliveries: unknown state %q", state)
 		}
 		err := d.each(ctx, query, func(s scanner) error {
-			one, _, err := scanDelivery(s)
+			one, _, err := d.scanDelivery(s)
 			found = append(found, one)
 			return err
-		}, before, f.Lane, f.Lane, limit)
+		}, before, lane, lane, limit)
 		if err != nil {
 			return nil, fmt.Errorf("list deliveries: %w", err)
 		}
@@ -58,14 +59,14 @@ func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.De
 }
 
 // scanDelivery reads a row of deliverySelect, and which card it is about.
-func scanDelivery(s scanner) (alert.Delivery, cardKey, error) {
+func (d *DB) scanDelivery(s scanner) (alert.Delivery, cardKey, error) {
 	var row deliveryRow
 	var incident string
 	var at cardKey
 	if err := s.Scan(append(row.dest(), &incident, &at.lane)...); err != nil {
 		return alert.Delivery{}, at, err
 	}
-	one, err := row.delivery()
+	one, err := row.delivery(d.Aliases())
 	one.Incident, at.incident = incident, row.incident
 	return one, at, err
 }
@@ -89,7 +90,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 	l := alert.DeliveryDetail{Alerts: []alert.Record{}}
 	at := cardKey{incident: -1}
 	err := d.each(ctx, deliveryQuery, func(s scanner) (err error) {
-		l.Delivery, at, err = scanDelivery(s)
+		l.Delivery, at, err = d.scanDelivery(s)
 		return err
 	}, id)
 	if err == nil && l.ID == "" {

@@ -68,7 +68,7 @@ func (w *writer) remark(ctx context.Context, o alert.Outcome) error {
 func (w *writer) mark(ctx context.Context, b alert.Destination) error {
 	lane, err := w.lane(ctx, b.Lane)
 	if err == nil && alert.ExplainSlackError(b.Code).NoSuchName {
-		err = w.setConversation(ctx, b.Lane, "")
+		err = w.forgetID(ctx, b.Lane)
 	}
 	if err == nil {
 		_, err = w.exec(ctx, markQuery, lane, b.Code, b.Hint, micros(b.Since), micros(b.ProbeAt))
@@ -77,7 +77,7 @@ func (w *writer) mark(ctx context.Context, b alert.Destination) error {
 }
 
 func (w *writer) mend(ctx context.Context, name string, now int64) error {
-	lane := w.lanes.byName[name].n
+	lane := w.lanes.of(name).n
 	if _, err := w.exec(ctx, mendQuery, lane); err != nil {
 		return err
 	}

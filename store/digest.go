@@ -169,8 +169,8 @@ func (w *writer) editFormer(ctx context.Context, a *attempt) error {
 	return err
 }
 
-// addOfDigest adds a delivery of a digest itself.
-func (w *writer) addOfDigest(ctx context.Context, at cardKey, d alert.Delivery, stage any) error {
+// addDelivery adds a delivery that the store itself has found to be needed.
+func (w *writer) addDelivery(ctx context.Context, at cardKey, d alert.Delivery, stage any) error {
 	note, err := document(d.Note == nil, d.Note)
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)

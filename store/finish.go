@@ -1,7 +1,6 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 
@@ -38,8 +37,13 @@ const (
 		WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND kind <> {reply} LIMIT 1`
 	deadAlerts = `UPDATE alerts SET shown = ?, standing = {dead}, reason = ?
 	WHERE incident = ? AND lane = ? AND standing = {pending} RETURNING incident, standing`
+	// oneCardQuery has a post that was not shown wait for another one of its card, which
+	// was sent at the same time when their lanes became one. It is an edit then.
+	oneCardQuery = `UPDATE deliveries SET kind = {update}, stage = 0 WHERE n = ? AND state = {pending}
+		AND EXISTS (SELECT 1 FROM deliveries o WHERE o.incident = deliveries.incident AND o.lane = deliveries.lane
+			AND o.stage = 1 AND o.kind = {post} AND o.n <> deliveries.n)`
 	advanceQuery = `UPDATE deliveries SET stage = CASE kind WHEN {update} THEN 2 ELSE 1 END
-	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL)`
+	WHERE n = (SELECT min(n) FROM deliveries WHERE incident = ? AND lane = ? AND stage IS NOT NULL) AND stage <> 3`
 )
 
 // attempt is a delivery that is being finished, and the card it is about.
@@ -86,7 +90,10 @@ func (w *writer) finish(ctx context.Context, o alert.Outcome) error {
 	if !finished(o.State) {
 		return w.postpone(ctx, a)
 	}
-	return w.end(ctx, a)
+	if err := w.end(ctx, a); err != nil {
+		return err
+	}
+	return w.learnFromPost(ctx, a)
 }
 
 // repeated reports whether the same outcome was written before. A digest that was
@@ -97,11 +104,6 @@ func (a *attempt) repeated() bool {
 
 // end writes that a delivery is delivered, superseded or dead.
 func (w *writer) end(ctx context.Context, a *attempt) error {
-	if a.State == alert.Delivered {
-		if err := w.saveConversation(ctx, a); err != nil {
-			return err
-		}
-	}
 	if a.incident == alert.StateDigest {
 		return w.finishDigest(ctx, a)
 	}
@@ -144,10 +146,17 @@ func (w *writer) postpone(ctx context.Context, a *attempt) error {
 	if a.RefusesFile(a.kind, note) {
 		return w.sendAsText(ctx, a, note)
 	}
-	if err := w.again(ctx, a); err != nil || !a.CardFirst {
+	if err := w.again(ctx, a); err != nil {
 		return err
 	}
-	return w.addCardBefore(ctx, a)
+	if a.CardFirst {
+		return w.addCardBefore(ctx, a)
+	}
+	if a.kind == alert.Post && a.followed {
+		_, err := w.exec(ctx, oneCardQuery, a.n)
+		return err
+	}
+	return nil
 }
 
 // addCardBefore adds the post of a new card before the delivery, which then waits
@@ -238,14 +247,6 @@ func (w *writer) setCard(ctx context.Context, a *attempt) error {
 		return err
 	}
 	return w.addEdit(ctx, cardKey{a.digest, a.at.lane}, a.Now)
-}
-
-// saveConversation keeps Slack's id of the conversation that took the delivery.
-func (w *writer) saveConversation(ctx context.Context, a *attempt) error {
-	if a.Sent.Conversation == "" {
-		return nil
-	}
-	return w.setConversation(ctx, cmp.Or(a.via, a.lane), a.Sent.Conversation)
 }
 
 // moveAlerts runs an update that moves alerts out of pending, counts them in the

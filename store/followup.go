@@ -15,8 +15,8 @@ const (
 	// behindQuery loads a note only where it can matter.
 	behindQuery = `SELECT d.incident, d.n, d.kind, d.state, d.top_level, d.stage,
 		CASE WHEN d.must_say <> 0 OR d.top_level <> 0 THEN d.note ELSE '' END, i.state, i.severity, i.silence
-	FROM deliveries m CROSS JOIN deliveries d CROSS JOIN incidents i
-	WHERE m.digest = ? AND m.kind = {post} AND d.incident = m.incident AND d.lane = m.lane AND d.stage IS NOT NULL
+	FROM deliveries m CROSS JOIN lanes l CROSS JOIN deliveries d CROSS JOIN incidents i
+	WHERE m.digest = ? AND m.kind = {post} AND l.n = m.lane AND d.incident = m.incident AND d.lane = l.main AND d.stage IS NOT NULL
 		AND i.n = m.incident ORDER BY d.incident, d.n`
 	supersedeQuery  = `UPDATE deliveries SET state = {superseded}, stage = NULL, done_at = ?, reason = ? WHERE n {oneofnumbers}`
 	ownCardsQuery   = `UPDATE deliveries SET kind = {post} WHERE n {oneofnumbers}`

@@ -30,7 +30,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || !first.crowded {
 		return first, nil
 	}
-	lane := w.lanes.byName[c.Lane].n
+	lane := w.lanes.named(c.Lane).n
 	front, err := w.deliveriesOf(ctx, frontQuery, lane, d.Priority, c.DigestAbove+frontExtra)
 	if err != nil || !c.Flooded(front) {
 		return first, err
@@ -74,7 +74,7 @@ func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([
 // number is below all others.
 func (w *writer) newDigest(ctx context.Context, now time.Time, first alert.Delivery, members int) (*head, error) {
 	w.deliveries++
-	at := keys{n: -w.deliveries, lane: w.lanes.byName[first.Lane].n, incident: w.incidents}
+	at := keys{n: -w.deliveries, lane: w.lanes.of(first.Lane).n, incident: w.incidents}
 	i, d := alert.NewDigest(first, members, now)
 	var t incidentText
 	var err error
@@ -94,6 +94,6 @@ func (w *writer) newDigest(ctx context.Context, now time.Time, first alert.Deliv
 	if err != nil {
 		return nil, err
 	}
-	h.claimed, err = h.job()
+	h.claimed, err = h.job(w.lanes.known())
 	return h, err
 }

@@ -29,7 +29,7 @@ func (w *writer) addParts(ctx context.Context, a *attempt, notes []alert.Note) e
 	for _, n := range notes {
 		n.At = a.Now
 		d := alert.Delivery{Kind: alert.List, CreatedAt: a.Now, NextAt: a.Now, Note: &n}
-		if err := w.addOfDigest(ctx, a.at, d, stageBehind); err != nil {
+		if err := w.addDelivery(ctx, a.at, d, stageBehind); err != nil {
 			return err
 		}
 	}
@@ -62,7 +62,7 @@ const lineQuery = `SELECT i.id, i.severity, i.state, CASE WHEN ? > 0 THEN coales
 		i.count, i.first_at, i.last_at, i.body, coalesce(i.says, said.body, ''), l.name,
 		CASE WHEN c.digest = d.digest THEN 0 WHEN c.ts IS NULL THEN 0 ELSE 1 END
 	FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident` + incidentContent + `
-		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = d.lane
+		LEFT JOIN cards c ON c.incident = d.incident AND c.lane = l.main
 	WHERE d.digest = ? AND d.kind = {post} ORDER BY d.n LIMIT ? OFFSET ?`
 
 // summarise adds what the digest shows to its job, as it is now, which may be
@@ -105,7 +105,7 @@ func (d *DB) eachLine(ctx context.Context, use func(alert.Line), args ...any) er
 		if err := errors.Join(decodeIncident(body, &i), decodeContent(says, &i)); err != nil {
 			return err
 		}
-		l.Source, l.Title, l.Labels, l.Links, l.Mention = i.Source, i.Title, i.Labels, i.Links, i.Mentions[lane]
+		l.Source, l.Title, l.Labels, l.Links, l.Mention = i.Source, i.Title, i.Labels, i.Links, d.Aliases().Incident(i).Mentions[lane]
 		l.FirstAt, l.LastAt = fromMicros(first), fromMicros(last)
 		use(l)
 		return nil

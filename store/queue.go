@@ -185,5 +185,5 @@ func (w *writer) addEdit(ctx context.Context, at cardKey, since time.Time) error
 	if q.Place(&d, nil) != alert.Queued {
 		return nil
 	}
-	return w.addOfDigest(ctx, at, d, q.stage(&d))
+	return w.addDelivery(ctx, at, d, q.stage(&d))
 }

@@ -13,7 +13,8 @@ import (
 // Load returns what a decision's query asks for, as it is now. Each incident comes
 // once and with its cards, the latest of the keys before all others.
 func (d *DB) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
-	var f alert.Snapshot
+	// What is learnt while this reads makes the decision a conflict.
+	f := alert.Snapshot{Aliases: d.Aliases()}
 	var err error
 	if f.Incidents, err = d.latest(ctx, q.Keys); err != nil {
 		return alert.Snapshot{}, fmt.Errorf("load incidents: %w", err)
@@ -184,6 +185,7 @@ func (d *DB) numbered(ctx context.Context, query string, numbers []int64) ([]ale
 // incidents reads rows of withCards; an incident's rows follow each other.
 func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.Incident, error) {
 	var found []alert.Incident
+	names := d.Aliases()
 	err := d.each(ctx, query, func(s scanner) error {
 		var row incidentRow
 		var c alert.Card
@@ -191,13 +193,14 @@ func (d *DB) incidents(ctx context.Context, query string, args ...any) ([]alert.
 			return err
 		}
 		if len(found) == 0 || found[len(found)-1].ID != row.i.ID {
-			i, err := row.incident()
+			i, err := row.incident(names)
 			if err != nil {
 				return err
 			}
 			found = append(found, i)
 		}
 		if last := &found[len(found)-1]; c.TS != "" {
+			c.Via = names.Lane(c.Via)
 			last.Cards = append(last.Cards, c)
 		}
 		return nil
@@ -270,8 +273,9 @@ func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
 	return l, nil
 }
 
-const ledgerQuery = `SELECT l.name, c.pending, c.delivered, c.folded, c.silenced, c.dead, c.possible_duplicates
-	FROM counts c JOIN lanes l ON l.n = c.lane ORDER BY l.name`
+const ledgerQuery = `SELECT l.name, CAST(sum(c.pending) AS BIGINT), CAST(sum(c.delivered) AS BIGINT), CAST(sum(c.folded) AS BIGINT),
+		CAST(sum(c.silenced) AS BIGINT), CAST(sum(c.dead) AS BIGINT), CAST(sum(c.possible_duplicates) AS BIGINT)
+	FROM counts c JOIN lanes l ON l.n = c.lane GROUP BY l.name ORDER BY l.name`
 
 // add adds n alerts in this state.
 func add(c *alert.Counts, s alert.Standing, n int64) {

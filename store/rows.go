@@ -276,12 +276,13 @@ func (r *incidentRow) dest() []any {
 		&r.opened, &r.acked, &r.resolved, &i.Silence, &r.held, &r.due, &r.body, &r.says, &i.Text}
 }
 
-func (r *incidentRow) incident() (alert.Incident, error) {
+func (r *incidentRow) incident(names *alert.Aliases) (alert.Incident, error) {
 	i := r.i
 	i.FirstAt, i.LastAt, i.OpenedAt = fromMicros(r.first), fromMicros(r.last), fromMicros(cmp.Or(r.opened, r.first))
 	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
 	i.HeldUntil, i.DueAt = fromMicros(r.held), fromMicros(r.due)
-	return i, errors.Join(decodeIncident(r.body, &i), decodeContent(r.says, &i))
+	err := errors.Join(decodeIncident(r.body, &i), decodeContent(r.says, &i))
+	return names.Incident(i), err
 }
 
 // personText is a person's String, or with a bar what would be read as another.
@@ -318,8 +319,9 @@ func (r *deliveryRow) dest() []any {
 		&d.TopLevel, &d.Class, &d.Reason, &d.Conversation, &d.TS, &d.Via}
 }
 
-func (r *deliveryRow) delivery() (alert.Delivery, error) {
+func (r *deliveryRow) delivery(names *alert.Aliases) (alert.Delivery, error) {
 	d := r.d
+	d.Via = names.Lane(d.Via)
 	d.CreatedAt, d.NextAt = fromMicros(r.created), fromMicros(r.next)
 	d.StartedAt, d.DoneAt = fromMicros(r.started), fromMicros(r.done)
 	if r.note == "" {

@@ -93,6 +93,7 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 		if err == nil {
 			err = parse(told, &s.AnnouncedIn)
 		}
+		s.AnnouncedIn = d.Aliases().Lanes(s.AnnouncedIn)
 		s.CreatedAt, s.EndsAt, s.By, s.EndedBy = fromMicros(created), fromMicros(ends), person(by), person(endedBy)
 		found = append(found, s)
 		return err

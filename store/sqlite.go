@@ -112,7 +112,7 @@ func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true})
 	d.readers.SetMaxOpenConns(sqliteReaders)
 	d.readers.SetMaxIdleConns(sqliteReaders)
-	w := &writer{dialect: d.dialect, dial: d.writers.Conn, into: newInsertions(), tally: &d.tally, rules: &d.rules, keys: &d.keys}
+	w := &writer{dialect: d.dialect, dial: d.writers.Conn, into: newInsertions(), tally: &d.tally, rules: &d.rules, keys: &d.keys, aliases: &d.aliases}
 	return w, w.connect(ctx)
 }
 

@@ -61,6 +61,7 @@ type DB struct {
 	tally   tally
 	rules   rules
 	keys    keyIndex
+	aliases atomic.Pointer[alert.Aliases]
 	// surveying is held by whoever sums up alerts.
 	surveying chan struct{}
 	asked     prepared
@@ -101,6 +102,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, err
 	}
 	d.tasks.Go(func() { d.writeLoop(w) })
+	err = d.write(ctx, func(w *writer, ctx context.Context) error { return w.learnStored(ctx, d.now()) })
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), d.Close())
+	}
 	d.tasks.Go(d.pruneLoop)
 	return d, nil
 }

@@ -13,7 +13,7 @@ const (
 	// strandedQuery has the posts that a digest gathered in place of the digest:
 	// some of them may have been taken before.
 	strandedQuery = `SELECT ` + jobColumns + `, l.conversation` + jobTables + `
-	WHERE d.lane = (SELECT n FROM lanes WHERE name = ?) AND d.stage IS NOT NULL AND d.rescued = 0
+	WHERE d.lane = (SELECT lane FROM aliases WHERE spelling = ?) AND d.stage IS NOT NULL AND d.rescued = 0
 		AND (d.kind IN ({post}, {update}) OR d.kind = {digest} AND NOT EXISTS (SELECT 1 FROM deliveries m
 			WHERE m.digest = d.incident AND m.kind = {post} AND m.stage = 3))
 	ORDER BY d.priority, d.n LIMIT ?`
@@ -22,7 +22,7 @@ const (
 		FROM deliveries WHERE state = {dead} AND reported = 0 GROUP BY lane) g
 		JOIN deliveries d ON d.n = g.latest JOIN lanes l ON l.n = g.lane ORDER BY l.name`
 	markReportedQuery = `UPDATE deliveries SET reported = 1
-	WHERE state = {dead} AND reported = 0 AND lane = (SELECT n FROM lanes WHERE name = ?) AND n <= ?`
+	WHERE state = {dead} AND reported = 0 AND lane = (SELECT lane FROM aliases WHERE spelling = ?) AND n <= ?`
 )
 
 // Stranded lists what waits for a lane and was not taken by the last resort yet,
@@ -43,7 +43,7 @@ func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, 
 			break
 		}
 		var job alert.Job
-		if job, err = h.job(); err == nil && job.Incident.State == alert.StateDigest {
+		if job, err = h.job(d.Aliases()); err == nil && job.Incident.State == alert.StateDigest {
 			job.Digest = &alert.Summary{Read: func(ctx context.Context) (lines []alert.Line, err error) {
 				err = d.eachLine(ctx, func(l alert.Line) { lines = append(lines, l) }, 1, h.incident.n, alert.MaxMembers, 0)
 				return lines, err

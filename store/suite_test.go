@@ -137,6 +137,18 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"what must be said is said in a digest's thread":      testSaidInDigest,
 		"what is silenced stays in its digest":                testSilencedStaysInDigest,
 		"one asks for all of a digest":                        testAskedOnce,
+		"a conversation under two names is one lane":          testTwoNames,
+		"a renamed channel keeps its lane":                    testLearn,
+		"a person's names are one lane, two people's are not": testPeopleStayTwo,
+		"of two cards in one conversation the earlier stays":  testTwoCards,
+		"what is being sent while lanes merge is sent once":   testInFlightWhileMerged,
+		"one conversation has one broken mark":                testOneMark,
+		"a post mends a conversation under all its names":     testPostMendsBoth,
+		"a channel that is not found loses its aliases":       testForgotten,
+		"waiting goes on when lanes merge":                    testAwaitMerged,
+		"a decision on other aliases conflicts":               testStaleAliases,
+		"dead letters are retried where their lane is now":    testDeadLettersMerged,
+		"digests go on when lanes merge":                      testDigestsMerged,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -249,11 +261,19 @@ func outcome(j alert.Job, state alert.DeliveryState, now time.Time) alert.Outcom
 	o := alert.Outcome{Delivery: j.ID, State: state, Now: now, Kind: j.Kind, Attempts: j.Attempts + 1}
 	switch state {
 	case alert.Delivered:
-		o.Sent = alert.Sent{Conversation: "C1", TS: "100.1", Version: j.Incident.Version}
+		o.Sent = alert.Sent{Conversation: conversationOf(j.Place()), TS: "100.1", Version: j.Incident.Version}
 	case alert.Dead:
 		o.Reason = "is_archived"
 	}
 	return o
+}
+
+// conversationOf is Slack's id of a lane: two lanes are two conversations.
+func conversationOf(lane string) string {
+	if lane == "#db" {
+		return "C1"
+	}
+	return "C-" + lane
 }
 
 // standing is where an alert stands now.

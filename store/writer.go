@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"tocsin/alert"
@@ -41,6 +42,8 @@ type writer struct {
 	// rules keeps for decisions.
 	ruled bool
 	rules *rules
+	// aliases are those that others know.
+	aliases *atomic.Pointer[alert.Aliases]
 	// wrote: the open transaction has changed something.
 	wrote bool
 	// sick: a transaction failed, and none that wrote has succeeded since.
@@ -144,6 +147,9 @@ func (w *writer) commit(ctx context.Context) error {
 		w.rules.forget()
 		w.keys.keep()
 		return unknownOutcome{err}
+	}
+	if known := w.lanes.known(); known != w.aliases.Load() {
+		w.aliases.Store(known)
 	}
 	if w.ruled {
 		w.rules.forget()
