@@ -62,7 +62,7 @@ func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Ti
 // announceLane posts one line to the fallback conversation, at its pace. A post that
 // may have been taken counts as done.
 func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters) bool {
-	if !o.destinations.known().reachable(o.opts.Fallback) || o.gate.wait() != nil || !o.awaitToken(ctx) {
+	if !o.destinations.known().fallbackReachable() || o.gate.wait() != nil || !o.awaitToken(ctx) {
 		return false
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)

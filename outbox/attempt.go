@@ -21,6 +21,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	if l.recordOutcome(calls, v) {
 		l.logOutcome(c.job, v)
 		l.outbox.destinations.update(v.Outcome)
+		l.outbox.UpdateNames(calls)
 		return
 	}
 	// If the queue returned the same delivery again, the lane would spin.

@@ -15,18 +15,22 @@ import (
 
 // destinations holds the broken destinations, as the queue has stored them.
 type destinations struct {
-	fallback string
-	log      *zap.Logger
-	gauge    prometheus.Gauge
+	// configured is the fallback as it is configured.
+	configured string
+	probeEvery time.Duration
+	log        *zap.Logger
+	gauge      prometheus.Gauge
 	// changed tells probeBroken, and worse tells rescue, that broken has changed.
 	changed, worse chan struct{}
 
-	mu     sync.Mutex
-	broken map[string]mark // never changed in place, because reachability values share it
+	mu       sync.Mutex
+	names    *alert.Aliases
+	fallback string
+	broken   map[string]mark // never changed in place, because reachability values share it
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
-	return &destinations{fallback: opts.Fallback, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
+	return &destinations{configured: opts.Fallback, fallback: opts.Fallback, probeEvery: opts.ReachEvery, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
 }
 
 // known returns what is known now.
@@ -42,7 +46,7 @@ func (d *destinations) update(o alert.Outcome) {
 	case o.Broken != nil:
 		if d.setBroken(mark{Destination: *o.Broken}) {
 			d.log.Error("a conversation can't be reached", zap.String("lane", o.Broken.Lane), zap.String("reason", o.Broken.Code),
-				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.fallback))
+				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.configured))
 		}
 	case o.Mended != "":
 		d.setWorking(o.Mended)
@@ -53,6 +57,7 @@ func (d *destinations) update(o alert.Outcome) {
 func (d *destinations) setBroken(m mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	m.Lane = d.names.Lane(m.Lane)
 	_, known := d.broken[m.Lane]
 	d.replace(withMark(d.broken, m))
 	return !known
@@ -72,6 +77,7 @@ func withMark(broken map[string]mark, m mark) map[string]mark {
 func (d *destinations) setWorking(lane string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	lane = d.names.Lane(lane)
 	m, known := d.broken[lane]
 	if !known {
 		return
@@ -107,19 +113,36 @@ func (r reachability) refused(job alert.Job) string {
 	return r.broken[job.Lane].Code
 }
 
-// loadBroken loads what an earlier run knew and retries until it can. It returns
-// false when ctx ends first.
-func (o *Outbox) loadBroken(ctx context.Context) bool {
+// loadDestinations loads what an earlier run knew and retries until it can. It
+// returns false when ctx ends first.
+func (o *Outbox) loadDestinations(ctx context.Context) bool {
 	return o.retry(ctx, "load broken destinations", func() error {
-		known, err := o.queue.Broken(ctx)
-		// If the clock was set back since, the next check still comes in time.
-		last := time.Now().Add(o.opts.ReachEvery)
-		for _, d := range known {
-			d.ProbeAt = earliest(d.ProbeAt, last)
-			o.destinations.setBroken(mark{Destination: d})
-		}
-		return err
+		o.naming.Lock()
+		defer o.naming.Unlock()
+		names := o.queue.Aliases()
+		o.names.Store(names)
+		return o.destinations.load(ctx, names, o.queue)
 	})
+}
+
+// load replaces what is known by what the queue knows, under the present names.
+func (d *destinations) load(ctx context.Context, names *alert.Aliases, queue Queue) error {
+	d.mu.Lock() // what is recorded meanwhile is applied afterwards
+	defer d.mu.Unlock()
+	broken, err := queue.Broken(ctx)
+	if err != nil {
+		return err
+	}
+	// If the clock was set back since, the next check still comes in time.
+	last := time.Now().Add(d.probeEvery)
+	all := map[string]mark{}
+	for _, b := range broken {
+		b.ProbeAt = earliest(b.ProbeAt, last)
+		all[b.Lane] = mark{Destination: b, trial: d.broken[b.Lane].trial}
+	}
+	d.names, d.fallback = names, names.Lane(d.configured)
+	d.replace(all)
+	return nil
 }
 
 // probeBroken checks broken destinations, each every Options.ReachEvery, until

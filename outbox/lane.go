@@ -14,12 +14,19 @@ import (
 const minWait = 20 * time.Millisecond
 
 // lane is the goroutine of one conversation and what it remembers between two
-// deliveries. Other goroutines use only wake and status.
+// deliveries. Other goroutines use only wake and status, and what is said below.
 type lane struct {
 	outbox *Outbox
 	name   string
 	wake   chan struct{}
 	status status
+	// over is closed when another lane goes on for this one, ended when its goroutine
+	// has ended. From then on that lane may read everything.
+	over, ended chan struct{}
+	// started and predecessors, the lanes that go on as this one, belong to the outbox's
+	// mutex.
+	started      bool
+	predecessors []*lane
 
 	pace     *pacer    // of posts to the lane itself
 	paused   time.Time // nothing is sent before
@@ -28,8 +35,8 @@ type lane struct {
 }
 
 func newLane(o *Outbox, name string) *lane {
-	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), pace: o.fallback}
-	if name != o.opts.Fallback {
+	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{}), pace: o.fallback}
+	if name != o.destinations.known().fallback {
 		l.pace = o.opts.newPacer()
 	}
 	return l
@@ -38,7 +45,7 @@ func newLane(o *Outbox, name string) *lane {
 // pacer returns the pacer for posts that are sent via another conversation, or
 // to the lane itself when via is empty.
 func (l *lane) pacer(via string) *pacer {
-	if via != "" && via == l.outbox.opts.Fallback {
+	if via != "" && via == l.outbox.destinations.known().fallback {
 		return l.outbox.fallback
 	}
 	return l.pace
@@ -62,10 +69,15 @@ type delay struct {
 	retire bool
 }
 
-// run delivers until the lane has nothing to do or stop ends. calls is the
-// context of deliveries that have begun, which outlives stop.
+// run delivers until the lane has nothing to do or stop ends, or another lane goes on
+// for it. calls is the context of deliveries that have begun, which outlives stop.
 func (l *lane) run(stop, calls context.Context) {
-	for l.waitForGate(stop) {
+	defer close(l.ended)
+	for l.waitForGate(stop) && l.awaitPredecessors(stop) {
+		if l.isOver() {
+			l.leaveQueues()
+			return
+		}
 		d := l.deliverNext(calls)
 		if d.retire && !d.until.After(time.Now()) && l.outbox.retire(l) {
 			return
@@ -76,7 +88,8 @@ func (l *lane) run(stop, calls context.Context) {
 	}
 }
 
-// waitForGate waits while all lanes are held. It returns false when stop ends.
+// waitForGate waits while all lanes are held, unless the lane is over. It returns false
+// when stop ends.
 func (l *lane) waitForGate(stop context.Context) bool {
 	open := l.outbox.gate.wait()
 	if open == nil {
@@ -88,8 +101,9 @@ func (l *lane) waitForGate(stop context.Context) bool {
 	case <-stop.Done():
 		return false
 	case <-open:
-		return true
+	case <-l.over:
 	}
+	return true
 }
 
 // wait waits for d. It returns false when stop ends.
@@ -113,6 +127,7 @@ func (l *lane) wait(stop context.Context, d delay) bool {
 		return false
 	case <-timer.C:
 	case <-wake:
+	case <-l.over:
 	}
 	return true
 }
@@ -142,6 +157,11 @@ func (l *lane) deliverNext(calls context.Context) delay {
 	l.failures = 0
 	if job.ID == "" {
 		return l.afterEmptyClaim(now, next, later)
+	}
+	if job.Unsure && l.outbox.changesHands(calls, l) {
+		// Perhaps a lane that has become this one is sending it now.
+		l.returnToken(claimed{job: job, pacer: l.pacer(claim.Via)})
+		return delay{}
 	}
 	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via)})
 	return delay{}

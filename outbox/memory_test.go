@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tocsin/alert"
@@ -24,6 +25,7 @@ type memory struct {
 	broken  map[string]alert.Destination
 	rescued map[string]int
 	told    map[string]bool
+	aliases atomic.Pointer[alert.Aliases]
 	// fault, when set, may refuse a call ("lanes", "claim", "finish").
 	fault func(call string) error
 	// asked, when set, is called, unlocked, after each claim that returned nothing.
@@ -39,6 +41,7 @@ func newMemory() *memory {
 func (m *memory) add(d alert.Delivery) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	d.Lane = m.Aliases().Lane(d.Lane)
 	in := m.incidents[d.Incident]
 	if in == nil {
 		in = &alert.Incident{ID: d.Incident}
@@ -237,6 +240,7 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 
 // mark needs the lock.
 func (m *memory) mark(d alert.Destination) {
+	d.Lane = m.Aliases().Lane(d.Lane)
 	if !d.Since.IsZero() {
 		m.broken[d.Lane] = d
 		return
@@ -258,6 +262,33 @@ func (m *memory) Mark(_ context.Context, d alert.Destination) error {
 	}
 	m.mark(d)
 	return nil
+}
+
+func (m *memory) Aliases() *alert.Aliases { return m.aliases.Load() }
+
+// learn has what is in the other lanes be in the lane of this name.
+func (m *memory) learn(lane string, others ...string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := map[string]string{lane: lane}
+	for _, s := range others {
+		known[s] = lane
+		if b, ok := m.broken[s]; ok {
+			delete(m.broken, s)
+			b.Lane = lane
+			m.broken[lane] = b
+		}
+	}
+	names := alert.NewAliases(known)
+	for _, r := range m.rows {
+		card, shown := m.cards[r.Incident+" "+r.Lane]
+		r.Lane, r.Via = names.Lane(r.Lane), names.Lane(r.Via)
+		if shown {
+			card.Lane, card.Via = names.Lane(card.Lane), names.Lane(card.Via)
+			m.cards[r.Incident+" "+r.Lane] = card
+		}
+	}
+	m.aliases.Store(names)
 }
 
 func (m *memory) Broken(context.Context) ([]alert.Destination, error) {

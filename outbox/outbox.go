@@ -9,6 +9,7 @@ package outbox
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -28,6 +29,10 @@ type Queue interface {
 	// Finish records the outcome of a claimed delivery, durably.
 	// alert.ErrNotFound means that the delivery is no longer pending.
 	Finish(ctx context.Context, o alert.Outcome) error
+	// Aliases are the spellings of conversations that are known: what is for one of them
+	// is in the lane that they have. It is quick, and returns the same value until that
+	// changes.
+	Aliases() *alert.Aliases
 	// Broken lists the destinations that are known to be broken.
 	Broken(ctx context.Context) ([]alert.Destination, error)
 	// Mark records the result of checking a destination, durably. With a zero
@@ -85,6 +90,11 @@ type Outbox struct {
 	scan          status
 	loaded        chan struct{}
 
+	// names are the aliases that lanes and destinations follow; naming is held while
+	// they change.
+	naming sync.Mutex
+	names  atomic.Pointer[alert.Aliases]
+
 	mu    sync.Mutex
 	lanes map[string]*lane // those with something to send or a pace that matters
 	start func(*lane)      // begins a lane's goroutine; nil before and after Run
@@ -115,7 +125,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 func (o *Outbox) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
-	if !o.loadBroken(ctx) {
+	if !o.loadDestinations(ctx) {
 		return nil
 	}
 	close(o.loaded)
@@ -144,6 +154,7 @@ func (o *Outbox) Wake(lanes ...string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, name := range lanes {
+		name = o.names.Load().Lane(name)
 		if l := o.lanes[name]; l != nil {
 			signal(l.wake)
 			continue
@@ -157,6 +168,7 @@ func (o *Outbox) wakeIdle(lanes []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for _, name := range lanes {
+		name = o.names.Load().Lane(name)
 		if o.lanes[name] == nil {
 			o.addLane(name)
 		}
@@ -169,6 +181,7 @@ func (o *Outbox) addLane(name string) {
 	o.lanes[name] = l
 	o.metrics.lanes.Inc()
 	if o.start != nil {
+		l.started = true
 		o.start(l)
 	}
 }
@@ -183,6 +196,7 @@ func (o *Outbox) startWith(start func(*lane)) {
 		return
 	}
 	for _, l := range o.lanes {
+		l.started = true
 		start(l)
 	}
 }
@@ -192,7 +206,7 @@ func (o *Outbox) startWith(start func(*lane)) {
 func (o *Outbox) retire(l *lane) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(l.wake) > 0 {
+	if len(l.wake) > 0 || l.isOver() {
 		return false
 	}
 	delete(o.lanes, l.name)

@@ -119,6 +119,13 @@ func (p *pacer) full() time.Time {
 	return p.bucket.fullAt
 }
 
+// notBefore has all tokens there at a time at the earliest.
+func (p *pacer) notBefore(full time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.bucket.fullAt = latest(p.bucket.fullAt, full)
+}
+
 // wakeFirst wakes the lane that is served next, because its time may have changed.
 func (p *pacer) wakeFirst() {
 	for _, w := range p.queue {

@@ -27,6 +27,9 @@ func (r reachability) reachable(conversation string) bool {
 	return !broken || m.trial
 }
 
+// fallbackReachable reports whether it makes sense to send to the fallback.
+func (r reachability) fallbackReachable() bool { return r.reachable(r.fallback) }
+
 // fallbackFor returns the conversation that new cards go to in place of a lane's
 // own, or empty while they go to the lane's own.
 func (r reachability) fallbackFor(lane string) string {
