@@ -86,9 +86,19 @@ func (s *Server) Unarchive(channel string) error {
 	return s.changeChannel(channel, func(c *channelState) { c.IsArchived = false })
 }
 
-// Rename gives a channel another name; its id stays.
+// Rename gives a channel another name; its id stays. An app that is in it gets an event.
 func (s *Server) Rename(channel, name string) error {
-	return s.changeChannel(channel, func(c *channelState) { c.Name = strings.TrimPrefix(name, "#") })
+	return s.changeChannel(channel, func(c *channelState) {
+		c.Name = strings.TrimPrefix(name, "#")
+		if !c.IsMember {
+			return
+		}
+		kind := "channel_rename"
+		if c.IsPrivate {
+			kind = "group_rename"
+		}
+		s.emitLocked(map[string]any{"type": kind, "channel": map[string]any{"id": c.ID, "name": c.Name, "created": c.created.Unix()}})
+	})
 }
 
 // Kick removes the bot from a channel.
