@@ -37,6 +37,10 @@ type Options struct {
 	Tokens func() (app, bot alert.Secret)
 	// Timeout bounds one Web API call; zero means 15 s.
 	Timeout time.Duration
+	// Learn is told which id Slack has for a conversation (#name, or U… for a direct
+	// message) or a person (@name, user@mail), whenever an answer, an event or a
+	// command says so. nil: nobody is told.
+	Learn   func(ctx context.Context, spelling, id string) error
 	Log     *zap.Logger
 	Metrics prometheus.Registerer
 	Now     func() time.Time

@@ -98,6 +98,7 @@ func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
 	if err != nil {
 		return err
 	}
+	s.bot.learnFromCommand(ctx, c)
 	return s.handler.Command(ctx, c)
 }
 
@@ -107,9 +108,13 @@ func (s *Socket) event(ctx context.Context, e alert.Envelope) error {
 	case err != nil:
 		return err
 	case d.message != nil:
+		s.bot.learnDM(ctx, d.message.User, d.message.Channel)
 		return s.handler.Message(ctx, *d.message)
 	case d.home != nil:
+		s.bot.learnDM(ctx, d.home.User, d.home.Channel)
 		return s.handler.Home(ctx, *d.home)
+	case d.renamed != nil:
+		s.bot.learnChannel(ctx, d.team, d.renamed.Name, d.renamed.ID)
 	case d.revoked:
 		s.log.Error("slack revoked the app's access", zap.String("event", d.kind), zap.String("hint", "install the app again and renew its tokens"))
 	default:

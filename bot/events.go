@@ -10,9 +10,10 @@ import (
 // Command is a slash command, with the names of Slack's fields.
 type Command struct {
 	Caller
-	Name      string `json:"command"`    // with its slash
-	Text      string `json:"text"`       // what follows the name
-	TriggerID string `json:"trigger_id"` // opens one dialog within three seconds
+	Name        string `json:"command"`      // with its slash
+	Text        string `json:"text"`         // what follows the name
+	ChannelName string `json:"channel_name"` // "directmessage" in a DM
+	TriggerID   string `json:"trigger_id"`   // opens one dialog within three seconds
 }
 
 // Message is a message to the bot.
@@ -26,8 +27,9 @@ type Message struct {
 
 // Home is the event that somebody opened the App Home.
 type Home struct {
-	User string
-	Tab  string // home or messages
+	User    string
+	Channel string // the DM with them
+	Tab     string // home or messages
 	// Hash is Slack's hash of the view they see; empty if none was published.
 	Hash string
 }
@@ -89,14 +91,21 @@ func lenient(data []byte, into any) error {
 	return err
 }
 
-// decodedEvent is one of: a message, an opened App Home, revoked access, or an
-// event that is ignored and why.
+// decodedEvent is one of: a message, an opened App Home, a renamed channel, revoked
+// access, or an event that is ignored and why.
 type decodedEvent struct {
-	kind    string
-	message *Message
-	home    *Home
-	revoked bool
-	ignored string
+	kind, team string
+	message    *Message
+	home       *Home
+	renamed    *namedChannel
+	revoked    bool
+	ignored    string
+}
+
+// namedChannel is a channel's id and name.
+type namedChannel struct {
+	ID   string `json:"id"`
+	Name string `json:"name"`
 }
 
 // rawEvent is what we read of an inner event (docs/slack.md §7.2, §7.3).
@@ -141,7 +150,25 @@ func decodeEvent(payload []byte, self Identity) (decodedEvent, error) {
 	if self.UserID == "" && len(p.Auth) > 0 && p.Auth[0].IsBot {
 		self.UserID, self.TeamID, self.EnterpriseID = p.Auth[0].User, p.Auth[0].Team, p.Auth[0].Enterprise
 	}
+	if p.Event.Type == "channel_rename" || p.Event.Type == "group_rename" {
+		return decodeRename(payload, p.Team)
+	}
 	return p.Event.decode(p.Team, self), nil
+}
+
+// decodeRename decodes the event of a renamed channel, in which channel is no id
+// (docs/slack.md §7.6).
+func decodeRename(payload []byte, team string) (decodedEvent, error) {
+	var p struct {
+		Event struct {
+			Type    string       `json:"type"`
+			Channel namedChannel `json:"channel"`
+		} `json:"event"`
+	}
+	if err := lenient(payload, &p); err != nil {
+		return decodedEvent{}, fmt.Errorf("read event: %w", err)
+	}
+	return decodedEvent{kind: p.Event.Type, team: team, renamed: &p.Event.Channel}, nil
 }
 
 func (e rawEvent) decode(team string, self Identity) decodedEvent {
@@ -152,7 +179,7 @@ func (e rawEvent) decode(team string, self Identity) decodedEvent {
 			d.message = e.message(team, self)
 		}
 	case "app_home_opened":
-		d.home = &Home{User: e.User, Tab: e.Tab, Hash: e.View.Hash}
+		d.home = &Home{User: e.User, Channel: e.Channel, Tab: e.Tab, Hash: e.View.Hash}
 	case "tokens_revoked", "app_uninstalled":
 		d.revoked = true
 	default:

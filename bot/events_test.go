@@ -45,7 +45,7 @@ func TestAMessageIsDecoded(t *testing.T) {
 		t.Errorf("got %+v, %v", h.message, err)
 	}
 	h, err = decodeEvent([]byte(`{"event":{"type":"app_home_opened","user":"U0ANN","channel":"D1","tab":"home","view":{"hash":"h1"}}}`), Identity{})
-	if err != nil || h.home == nil || *h.home != (Home{User: "U0ANN", Tab: "home", Hash: "h1"}) {
+	if err != nil || h.home == nil || *h.home != (Home{User: "U0ANN", Channel: "D1", Tab: "home", Hash: "h1"}) {
 		t.Errorf("got %+v, %v", h.home, err)
 	}
 	h, err = decodeEvent([]byte(`{"event":{"type":"tokens_revoked"}}`), Identity{})

@@ -35,6 +35,9 @@ func (b *Bot) resolve(ctx context.Context, spelling string) (string, error) {
 func (b *Bot) lookUp(ctx context.Context, spelling string, find func(context.Context, string) (string, error)) (string, error) {
 	return b.ids.get(spelling, func() (string, error) {
 		id, err := find(ctx, spelling)
+		if err == nil {
+			b.learn(ctx, spelling, id)
+		}
 		return id, asDestinationError(err)
 	})
 }
@@ -151,6 +154,9 @@ func (b *Bot) openDM(ctx context.Context, user string) (string, error) {
 	err := b.call(ctx, request{"conversations.open", user, map[string]string{"users": user}}, &opened)
 	if err == nil && opened.Channel.ID == "" {
 		err = badAnswer()
+	}
+	if err == nil {
+		b.learnDM(ctx, user, opened.Channel.ID)
 	}
 	return opened.Channel.ID, err
 }
