@@ -73,10 +73,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		return nil, err
 	}
 	registerTally(registry, d.store)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Learn: d.learn, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
-		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: holdUnsure(cfg.Routing),
+		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: holdUnsure(cfg.Routing, d.store.Aliases),
 		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
@@ -99,15 +99,26 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	return d, nil
 }
 
+// learn keeps which id Slack has for a conversation, and has the outbox follow.
+func (d *daemon) learn(ctx context.Context, spelling, id string) error {
+	if err := d.store.Learn(ctx, spelling, id); err != nil {
+		return err
+	}
+	d.outbox.UpdateNames(ctx)
+	return nil
+}
+
 // holdUnsure says whether a delivery is held when it is unknown whether Slack has
 // it. The job's route decides; for a digest, every route that sends to its
 // conversation.
-func holdUnsure(routing alert.Routing) func(alert.Job) bool {
+func holdUnsure(routing alert.Routing, aliases func() *alert.Aliases) func(alert.Job) bool {
 	return func(job alert.Job) bool {
+		names := aliases()
+		routing := names.Routing(routing)
 		if job.Digest != nil {
 			return routing.HoldsIn(job.Lane)
 		}
-		return routing.Plan(job.Incident.Subject()).HoldUnsure
+		return routing.Plan(names.Subject(job.Incident.Subject())).HoldUnsure
 	}
 }
 
