@@ -66,7 +66,8 @@ type rival struct {
 	b     *testing.B
 	p     *process
 	lanes []string
-	n     atomic.Int64
+	n     atomic.Int64         // alerts sent by send
+	sent  int                  // alerts sent by deliver
 	rate  map[string][]float64 // alerts a second
 	cpu   map[string][]float64 // µs of processor time for an alert
 	posts []float64            // a second
@@ -138,7 +139,7 @@ func (r *rival) deliver(ctx context.Context) {
 	c := dialDaemon(r.b, "unix", r.p.env["TOCSIN_SOCKET"])
 	tick := time.NewTicker(time.Second * burst / comparePosts)
 	defer tick.Stop()
-	for n := 0; ; {
+	for {
 		select {
 		case <-ctx.Done():
 			return
@@ -146,8 +147,8 @@ func (r *rival) deliver(ctx context.Context) {
 		}
 		var body []byte
 		for range burst {
-			body = fmt.Appendf(body, "{\"title\":\"disk full on db-%d\",\"key\":\"post-%d\",\"channel\":%q}\n", n, n, r.lanes[n%len(r.lanes)])
-			n++
+			body = fmt.Appendf(body, "{\"title\":\"disk full on db-%d\",\"key\":\"post-%d\",\"channel\":%q}\n", r.sent, r.sent, r.lanes[r.sent%len(r.lanes)])
+			r.sent++
 		}
 		if err := c.post("application/x-ndjson", body); err != nil {
 			r.b.Error(err)
