@@ -168,6 +168,10 @@ func (s *Socket) connected() int {
 
 // connect returns a connection that has received hello.
 func (s *Socket) connect(ctx context.Context) (*connection, hello, error) {
+	// A proxy that can't be used is named before a call through it fails.
+	if _, err := proxyFor(s.dialer.Proxy, s.bot.opts.APIURL); err != nil {
+		return nil, hello{}, err
+	}
 	address, err := s.bot.socketURL(ctx)
 	if err != nil {
 		return nil, hello{}, err

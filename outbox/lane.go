@@ -78,7 +78,7 @@ func (l *lane) run(stop, calls context.Context) {
 			l.leaveQueues()
 			return
 		}
-		d := l.deliverNext(calls)
+		d := l.deliverNextSafely(calls)
 		if d.retire && !d.until.After(time.Now()) && l.outbox.retire(l) {
 			return
 		}
@@ -86,6 +86,18 @@ func (l *lane) run(stop, calls context.Context) {
 			return
 		}
 	}
+}
+
+// deliverNextSafely lets the lane pause after a panic, and all others go on. What was
+// being sent is looked for before it is sent again.
+func (l *lane) deliverNextSafely(calls context.Context) (d delay) {
+	defer func() {
+		if p := recover(); p != nil {
+			l.outbox.log.Error("delivery panicked", zap.String("lane", l.name), zap.Any("panic", p), zap.Stack("stack"))
+			d = delay{until: time.Now().Add(panicPause), doing: "pausing after a panic", ignoreWake: true}
+		}
+	}()
+	return l.deliverNext(calls)
 }
 
 // waitForGate waits while all lanes are held, unless the lane is over. It returns false
@@ -131,6 +143,9 @@ func (l *lane) wait(stop context.Context, d delay) bool {
 	}
 	return true
 }
+
+// panicPause is how long a lane or a loop rests after a panic.
+const panicPause = 10 * time.Second
 
 // deliverNext makes at most one delivery.
 func (l *lane) deliverNext(calls context.Context) delay {

@@ -130,11 +130,15 @@ func (o *Outbox) Run(ctx context.Context) error {
 	}
 	close(o.loaded)
 	var work sync.WaitGroup
-	work.Go(func() { o.findLanes(ctx) })
-	work.Go(func() { o.probeWhenHeld(ctx) })
-	work.Go(func() { o.probeBroken(ctx) })
-	work.Go(func() { o.rescue(ctx, calls) })
-	work.Go(func() { o.announce(ctx) })
+	for name, loop := range map[string]func(){
+		"find lanes":            func() { o.findLanes(ctx) },
+		"probe the app":         func() { o.probeWhenHeld(ctx) },
+		"probe destinations":    func() { o.probeBroken(ctx) },
+		"call the last resort":  func() { o.rescue(ctx, calls) },
+		"announce dead letters": func() { o.announce(ctx) },
+	} {
+		work.Go(func() { o.keepRunning(ctx, name, loop) })
+	}
 	o.startWith(func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
 	<-ctx.Done()
 	o.startWith(nil)
@@ -142,6 +146,23 @@ func (o *Outbox) Run(ctx context.Context) error {
 	defer grace.Stop()
 	work.Wait()
 	return nil
+}
+
+// keepRunning starts loop again after a panic, until ctx ends.
+func (o *Outbox) keepRunning(ctx context.Context, name string, loop func()) {
+	for o.panics(name, loop) && sleep(ctx, panicPause) {
+	}
+}
+
+func (o *Outbox) panics(name string, loop func()) (panicked bool) {
+	defer func() {
+		if p := recover(); p != nil {
+			o.log.Error("loop panicked", zap.String("loop", name), zap.Any("panic", p), zap.Stack("stack"))
+			panicked = true
+		}
+	}()
+	loop()
+	return false
 }
 
 // Loaded is closed once Run has loaded which destinations are broken. From then

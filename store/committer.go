@@ -3,7 +3,11 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
+	"runtime/debug"
 	"sync/atomic"
+
+	"go.uber.org/zap"
 
 	"tocsin/alert"
 )
@@ -125,8 +129,31 @@ func (d *DB) writeGroup(w *writer, group []*op, more func() *op) {
 		if err != nil {
 			o.err = err
 		}
+		if p, ok := errors.AsType[*panicError](o.err); ok {
+			d.log.Error("writing panicked", zap.Any("panic", p.value), zap.ByteString("stack", p.stack))
+		}
 		o.answer <- o.err
 	}
+}
+
+// panicError is a panic in an op. It wraps alert.ErrInternal.
+type panicError struct {
+	value any
+	stack []byte
+}
+
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v", e.value) }
+func (e *panicError) Unwrap() error { return alert.ErrInternal }
+
+// run runs the op. A panic fails it, so that its transaction is rolled back and the
+// others are written without it.
+func (o *op) run(ctx context.Context, w *writer) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value: value, stack: debug.Stack()}
+		}
+	}()
+	return o.do(w, ctx)
 }
 
 // note remembers why nothing can be written, until something was written again.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -88,7 +89,11 @@ func TestAnAlertIsDeliveredWithFewStatements(t *testing.T) {
 		return all + s.reset(t, "finish")
 	}
 	deliver("first")
-	if n := deliver("second"); n > 11 {
-		t.Errorf("%d statements were run", n)
+	least := deliver("second")
+	for n := range 4 { // a new store prunes in the background, which may be counted with one of them
+		least = min(least, deliver(fmt.Sprint("more-", n)))
+	}
+	if least > 11 {
+		t.Errorf("%d statements were run", least)
 	}
 }

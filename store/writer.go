@@ -128,7 +128,7 @@ func (w *writer) apply(ctx context.Context, group []*op, more func() *op) ([]*op
 		}
 		o := group[n]
 		var refused refusal
-		if o.err = o.do(w, ctx); errors.As(o.err, &refused) {
+		if o.err = o.run(ctx, w); errors.As(o.err, &refused) {
 			o.err = refused.err
 		} else if o.err != nil {
 			return group, o.err
