@@ -8,7 +8,7 @@ GO      ?= go
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/tocsin: one static binary without C
+build: man ## bin/tocsin: one static binary without C; bin/man: its man pages
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w -X main.version=$(VERSION)' -o bin/tocsin ./cmd/tocsin
 
 man: ## bin/man: a man page for each command

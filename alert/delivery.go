@@ -129,7 +129,7 @@ type Job struct {
 	// Known is the Slack id of the job's Place from an earlier delivery, or empty.
 	Known string `json:"-"`
 	// Refused is Slack's word for why the lane can't be reached while something
-	// stands in for it, or empty.
+	// replaces it, or empty.
 	Refused string `json:"-"`
 	// Digest is what a digest, its edits and its lists show; nil for all others.
 	Digest *Summary `json:"-"`
@@ -153,7 +153,7 @@ type Claim struct {
 	// this have been waiting for DigestAfter; 0 never does.
 	DigestAbove int
 	DigestAfter time.Duration
-	// Via is the conversation that stands in for the lane; empty for none. What
+	// Via is the conversation that replaces the lane; empty for none. What
 	// concerns a card goes where that is.
 	Via string
 }

@@ -30,7 +30,7 @@ func (d Delivery) Place() string { return cmp.Or(d.Via, d.Lane) }
 func (c Card) Place() string { return cmp.Or(c.Via, c.Lane) }
 
 // Stranded is what waits for a conversation that can't be reached while nothing
-// stands in for it.
+// replaces it.
 type Stranded struct {
 	Destination
 	// Fallback is the conversation that should stand in and can't be reached,

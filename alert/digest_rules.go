@@ -131,7 +131,7 @@ func AfterShowing(members []Member) Followup {
 			f.list(members[n])
 		}
 	}
-	f.askOnce(members)
+	f.keepFirstAsking(members)
 	f.advance(members)
 	return f
 }
@@ -139,7 +139,7 @@ func AfterShowing(members []Member) Followup {
 // AfterAsking decides what is still sent when another reply asks somebody to act.
 func AfterAsking(members []Member) Followup {
 	var f Followup
-	if f.askOnce(members); len(f.Repeated) > 0 {
+	if f.keepFirstAsking(members); len(f.Repeated) > 0 {
 		f.advance(members)
 	}
 	return f
@@ -181,9 +181,9 @@ func (f *Followup) list(m Member) {
 	}
 }
 
-// askOnce keeps the first of the replies that ask the same people the same:
+// keepFirstAsking keeps the first of the replies that ask the same people the same:
 // nobody is pinged a thousand times for one flood.
-func (f *Followup) askOnce(members []Member) {
+func (f *Followup) keepFirstAsking(members []Member) {
 	var asking []Waiting
 	for _, m := range members {
 		for _, w := range m.Waiting {

@@ -336,6 +336,9 @@ func TestAProxyOverTLSIsAProblemForAPerson(t *testing.T) {
 	if strings.Contains(s.log.text(), "pw") {
 		t.Error("the proxy's password is in the log")
 	}
+	if n := len(s.slack.Calls()); n != 0 {
+		t.Errorf("%d calls were made through it", n)
+	}
 }
 
 func TestSwitchedOffSocketModeIsAProblemForAPerson(t *testing.T) {

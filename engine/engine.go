@@ -1,7 +1,7 @@
 // Package engine decides what an alert, a person or the clock changes: it loads
 // what is known, decides by pure rules, and commits the change.
 //
-// It delivers nothing, knows nothing of Slack's API, and keeps no state besides
+// It delivers nothing, knows nothing of Slack's API, and keeps no state but
 // what is in the store, except for the requests that wait for a commit.
 package engine
 

@@ -19,7 +19,7 @@ const (
 	fewestTries = 10
 )
 
-// policy is what decisions depend on besides the attempt itself.
+// policy is what decisions depend on apart from the attempt.
 type policy struct {
 	giveUpAfter time.Duration
 	probeEvery  time.Duration

@@ -37,7 +37,7 @@ const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deli
 // Claim marks a lane's next delivery as being sent, durably, and returns it
 // with the newest state of its incident. Without one that may be sent now the
 // job's ID is empty and next says when there will be one; it is zero when
-// nothing is owed.
+// nothing is pending.
 //
 // The order is by priority and acceptance, but nothing goes before an earlier
 // delivery of the same incident in the same lane, also not before one of a kind

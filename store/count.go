@@ -17,7 +17,7 @@ const (
 	keysCounted = 10_000
 	// sampleSize is up to how many durations are kept; of more, a sample is.
 	sampleSize = 100_000
-	// noisiest is how many keys are told, noisyCandidates how many are counted
+	// noisiest is how many keys are reported, noisyCandidates how many are counted
 	// again to find them.
 	noisiest, noisyCandidates = 10, 100
 )

@@ -35,7 +35,7 @@ const (
 
 // Retry puts dead letters back into their old places, as if they were created
 // now, and their alerts back to pending in the same transaction. The error is
-// alert.ErrNotFound or alert.ErrNotDead for an ID that is no dead letter; if it
+// alert.ErrNotFound or alert.ErrNotDead for an ID that is not a dead letter; if it
 // comes after some batches, RetryResult counts what was done.
 func (d *DB) Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
 	m, err := d.eachDeadLetter(ctx, l, deadLetterAct{"dead letter retried", (*writer).retry})

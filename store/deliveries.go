@@ -71,10 +71,10 @@ func (d *DB) scanDelivery(s scanner) (alert.Delivery, cardKey, error) {
 	return one, at, err
 }
 
-// letterAlerts is how many of a delivery's alerts are told in full.
-const letterAlerts = 100
+// deliveryAlerts is how many of a delivery's alerts are returned in full.
+const deliveryAlerts = 100
 
-// The alerts of a delivery: those it has accounted for, and while it is owed
+// The alerts of a delivery: those it has accounted for, and while it is pending
 // those that its card will account for.
 const (
 	deliveryQuery = deliverySelect + ` WHERE d.id = ?`
@@ -102,7 +102,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 		l.About = &about
 	}
 	if err == nil {
-		err = d.letterAlerts(ctx, &l, at)
+		err = d.deliveryAlerts(ctx, &l, at)
 	}
 	if err != nil {
 		return alert.DeliveryDetail{}, fmt.Errorf("find delivery %s: %w", id, err)
@@ -110,7 +110,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 	return l, nil
 }
 
-func (d *DB) letterAlerts(ctx context.Context, l *alert.DeliveryDetail, at cardKey) error {
+func (d *DB) deliveryAlerts(ctx context.Context, l *alert.DeliveryDetail, at cardKey) error {
 	query, count, args := storyQuery, storyCount, []any{l.Seq}
 	if !finished(l.State) {
 		query, count, args = waitingQuery, waitingCount, []any{at.incident, at.lane}
@@ -122,5 +122,5 @@ func (d *DB) letterAlerts(ctx context.Context, l *alert.DeliveryDetail, at cardK
 		r, _, err := scanRecord(s)
 		l.Alerts = append(l.Alerts, r)
 		return err
-	}, append(args, letterAlerts)...)
+	}, append(args, deliveryAlerts)...)
 }

@@ -33,8 +33,8 @@ type dialect struct {
 	duplicate func(err error, column string) bool
 }
 
-// say writes query as the engine wants it. Queries have no ? but placeholders.
-func (d dialect) say(query string) string {
+// rewrite writes query as the engine wants it. Queries have no ? but placeholders.
+func (d dialect) rewrite(query string) string {
 	query = withWords(query)
 	query = strings.NewReplacer("{oneof}", d.oneOf, "{oneofnumbers}", d.oneOfNumbers).Replace(query)
 	if !d.numbered {
@@ -75,7 +75,7 @@ func (d *DB) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := d.asked.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := d.readers.PrepareContext(ctx, d.dialect.say(query)) //nolint:sqlclosecheck // kept until prepared.close
+	s, err := d.readers.PrepareContext(ctx, d.dialect.rewrite(query)) //nolint:sqlclosecheck // kept until prepared.close
 	if err != nil {
 		return nil, err
 	}

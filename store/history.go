@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// historyMost is how many lines of an incident's history are told: the latest.
+// historyMost is how many lines of an incident's history are returned: the latest.
 const historyMost = 1000
 
 const eventSelect = `SELECT h.n, coalesce(i.id, ''), h.silence, h.at, h.verb, h.by_whom, h.to_whom, h.text, h.once
@@ -53,10 +53,10 @@ func (d *DB) done(ctx context.Context, acts []string) ([]alert.Event, error) {
 		return nil, err
 	}
 	found, err := d.events(ctx, doneQuery, string(list))
-	return told(found), err
+	return eventsOf(found), err
 }
 
-func told(events []event) []alert.Event {
+func eventsOf(events []event) []alert.Event {
 	all := make([]alert.Event, len(events))
 	for n, e := range events {
 		all[n] = e.Event
@@ -64,9 +64,9 @@ func told(events []event) []alert.Event {
 	return all
 }
 
-// History tells what was done to an incident, the oldest first: that it was
+// History returns what was done to an incident, the oldest first: that it was
 // opened, its own lines, and those of the silences that kept it quiet. Of very
-// many lines the latest 1,000 are told. The error is alert.ErrNotFound for an
+// many lines the latest 1,000 are returned. The error is alert.ErrNotFound for an
 // incident that nobody knows.
 func (d *DB) History(ctx context.Context, incident string) ([]alert.Event, error) {
 	i, err := d.Incident(ctx, incident)
@@ -85,7 +85,7 @@ func (d *DB) History(ctx context.Context, incident string) ([]alert.Event, error
 	}
 	all := append(own, others...)
 	slices.SortFunc(all, func(a, b event) int { return cmp.Compare(a.n, b.n) })
-	return withOpening(i, told(all)), nil
+	return withOpening(i, eventsOf(all)), nil
 }
 
 // ofSilences finds what was done to the silences of an incident, as far as its

@@ -160,7 +160,7 @@ const freshQuery = `SELECT n, key, route FROM incidents WHERE n > (SELECT incide
 
 // readKeys reads what is not in the table.
 func (w *writer) readKeys(ctx context.Context) error {
-	rows, err := w.conn.QueryContext(ctx, w.dialect.say(freshQuery))
+	rows, err := w.conn.QueryContext(ctx, w.dialect.rewrite(freshQuery))
 	if err != nil {
 		return fmt.Errorf("read keys: %w", err)
 	}

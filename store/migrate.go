@@ -58,8 +58,8 @@ func hashLatest(ctx context.Context, tx *sql.Tx, d dialect) error {
 		incident   int64
 	}
 	const atOnce = 1000
-	next, insert := d.say("SELECT key, route, incident FROM old_latest WHERE (key, route) > (?, ?) ORDER BY key, route LIMIT ?"),
-		d.say("INSERT INTO latest (key, route, incident) VALUES (?, ?, ?)")
+	next, insert := d.rewrite("SELECT key, route, incident FROM old_latest WHERE (key, route) > (?, ?) ORDER BY key, route LIMIT ?"),
+		d.rewrite("INSERT INTO latest (key, route, incident) VALUES (?, ?, ?)")
 	for last, more := (row{}), true; more; {
 		rows, err := tx.QueryContext(ctx, next, last.key, last.route, atOnce)
 		if err != nil {

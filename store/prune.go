@@ -19,7 +19,7 @@ const (
 )
 
 // aged says how the finished rows of a table are forgotten: look walks the
-// table from its oldest row and tells how far a batch reaches and whether
+// table from its oldest row and returns how far a batch reaches and whether
 // anything in it is old, forget deletes in that batch what is old and over. The
 // last row stays, so that its number is never given again.
 type aged struct{ table, look, forget string }
@@ -72,9 +72,9 @@ const (
 
 	pruneInbox = `DELETE FROM inbox WHERE n IN
 		(SELECT n FROM inbox WHERE handled = 1 AND received_at < ? LIMIT ?)`
-	oldLetters = `SELECT n FROM deliveries WHERE state = {dead} AND done_at < ?
+	oldDeadLetters = `SELECT n FROM deliveries WHERE state = {dead} AND done_at < ?
 		AND n < (SELECT max(n) FROM deliveries) ORDER BY n LIMIT ?`
-	emptyLetter = `DELETE FROM alerts WHERE n IN
+	forgetDeadAlerts = `DELETE FROM alerts WHERE n IN
 		(SELECT n FROM alerts WHERE shown = ? AND standing = {dead} ORDER BY n LIMIT ?)`
 )
 
@@ -87,7 +87,7 @@ const (
 func (d *DB) Prune(ctx context.Context, now time.Time) error {
 	err := d.pruneInbox(ctx, now)
 	if err == nil && d.deadRetention > 0 {
-		err = d.pruneLetters(ctx, micros(now.Add(-d.deadRetention)))
+		err = d.pruneDeadLetters(ctx, micros(now.Add(-d.deadRetention)))
 	}
 	for _, t := range agedTables() {
 		if err == nil {
@@ -237,8 +237,8 @@ func (w *writer) forgetSilences(ctx context.Context, b batch, before int64) erro
 	return err
 }
 
-// pruneLetters forgets dead letters with their alerts, and says so.
-func (d *DB) pruneLetters(ctx context.Context, before int64) error {
+// pruneDeadLetters forgets dead letters with their alerts, and says so.
+func (d *DB) pruneDeadLetters(ctx context.Context, before int64) error {
 	var letters, alerts int64
 	defer func() {
 		if letters > 0 {
@@ -271,7 +271,7 @@ type forgotten struct {
 // alerts.
 func (w *writer) forgetLetters(ctx context.Context, before int64) (gone forgotten, err error) {
 	var found []int64
-	err = w.each(ctx, oldLetters, func(s scanner) error {
+	err = w.each(ctx, oldDeadLetters, func(s scanner) error {
 		var n int64
 		err := s.Scan(&n)
 		found = append(found, n)
@@ -286,7 +286,7 @@ func (w *writer) forgetLetters(ctx context.Context, before int64) (gone forgotte
 		if _, err = w.exec(ctx, keepDeadContent, n, n); err != nil {
 			break
 		}
-		if alerts, err = w.exec(ctx, emptyLetter, n, room); err != nil {
+		if alerts, err = w.exec(ctx, forgetDeadAlerts, n, room); err != nil {
 			break
 		}
 		gone.alerts += alerts

@@ -74,7 +74,7 @@ func (d *DB) addIncidents(ctx context.Context, f *alert.Snapshot, query string, 
 	return err
 }
 
-// unite is a and what b has besides.
+// unite is a followed by what only b has.
 func unite(a, b []alert.Incident) []alert.Incident {
 	if len(a) == 0 || len(b) == 0 {
 		return append(a, b...)

@@ -76,7 +76,7 @@ const (
 	stagePost
 	stageUpdate
 	// stageGathered is a post that a digest stands for: no claim finds it, and
-	// what is owed to its card stays behind it until the digest is finished.
+	// what is pending for its card stays behind it until the digest is finished.
 	stageGathered
 )
 
@@ -238,7 +238,7 @@ func peopleArgs(args []any, i *alert.Incident, t incidentText) []any {
 	return append(args, says, text, opened, micros(i.AckedAt), micros(i.ResolvedAt), i.Silence, micros(i.HeldUntil), micros(i.DueAt))
 }
 
-// plain tells whether peopleArgs would be nothing but defaults: so are most
+// plain reports whether peopleArgs would be nothing but defaults, as for most
 // incidents that an alert opens, and they are written quicker.
 func plain(i *alert.Incident, t incidentText) bool {
 	return t.says == "" && i.OpenedAt.Equal(i.FirstAt) && i.AckedAt.IsZero() && i.ResolvedAt.IsZero() &&

@@ -57,7 +57,7 @@ func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
 	if target, err := filepath.EvalSymlinks(path); err == nil {
 		path = target // one file has one lock, whatever it is called
 	}
-	if d.release, err = takeFile(path); err != nil {
+	if d.release, err = claimFile(path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, orFull(err))
 	}
 	w, err := d.startSQLite(ctx, path)
@@ -189,9 +189,9 @@ func assertPragma(conn driver.Conn, pragma, want string) error {
 	return nil
 }
 
-// takeFile makes the folder and the file, and locks path against a second
+// claimFile makes the folder and the file, and locks path against a second
 // daemon. The returned function unlocks it.
-func takeFile(path string) (release func() error, err error) {
+func claimFile(path string) (release func() error, err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, folderRemedy(err)
 	}

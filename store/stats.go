@@ -77,10 +77,10 @@ func newSurvey(d *DB, from, till time.Time, buckets int) *survey {
 	return s
 }
 
-// covers tells whether a time belongs to the survey.
+// covers reports whether a time belongs to the survey.
 func (s *survey) covers(at int64) bool { return at >= s.from && at < s.till }
 
-// before finds the first row from n on, and tells whether it is before the time.
+// before finds the first row from n on, and reports whether it is before the time.
 func (s *survey) before(ctx context.Context, query string, n int64) (found int64, yes bool, err error) {
 	err = s.d.each(ctx, query, func(row scanner) error {
 		var at int64

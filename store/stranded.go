@@ -7,7 +7,7 @@ import (
 	"tocsin/alert"
 )
 
-// The queries about what somebody has to be told of in another way than by a
+// The queries about what has to be reported in another way than by a
 // card.
 const (
 	// strandedQuery has the posts that a digest gathered in place of the digest:
@@ -59,7 +59,7 @@ func (d *DB) Stranded(ctx context.Context, lane string, most int) ([]alert.Job, 
 }
 
 // Rescued notes that the last resort has taken these deliveries, durably. They
-// are owed to Slack as before.
+// stay pending as before.
 func (d *DB) Rescued(ctx context.Context, ids []string) error {
 	err := d.write(ctx, func(w *writer, ctx context.Context) error {
 		for _, id := range ids {

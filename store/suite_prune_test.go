@@ -151,7 +151,7 @@ func testDeadRetention(t *testing.T, d *DB) {
 	}
 	core, log := observer.New(zap.WarnLevel)
 	d.log = zap.New(core)
-	must(t, d.pruneLetters(t.Context(), micros(at(30))))
+	must(t, d.pruneDeadLetters(t.Context(), micros(at(30))))
 	if n := d.DeadLetters(); n != 1 || rows(t, d, "alerts WHERE standing = {dead}") != 1 {
 		t.Errorf("%d dead letters are left, and %d alerts", n, rows(t, d, "alerts WHERE standing = {dead}"))
 	}

@@ -7,7 +7,7 @@ import (
 )
 
 // tally is what is asked for too often to be looked up.
-type tally struct{ pending, letters atomic.Int64 }
+type tally struct{ pending, deadLetters atomic.Int64 }
 
 // Pending is how many accepted alerts are pending. It makes no query, so that it
 // can be called before each alert.
@@ -15,16 +15,16 @@ func (d *DB) Pending() int64 { return d.tally.pending.Load() }
 
 // DeadLetters is how many deliveries were given up and neither retried nor
 // dropped. It makes no query.
-func (d *DB) DeadLetters() int64 { return d.tally.letters.Load() }
+func (d *DB) DeadLetters() int64 { return d.tally.deadLetters.Load() }
 
 // readAgain reads what the writer and the tally remember of the tables.
 func (w *writer) readAgain(ctx context.Context) error {
 	for into, query := range map[*atomic.Int64]string{
-		&w.tally.pending: "SELECT CAST(coalesce(sum(pending), 0) AS BIGINT) FROM counts",
-		&w.tally.letters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
+		&w.tally.pending:     "SELECT CAST(coalesce(sum(pending), 0) AS BIGINT) FROM counts",
+		&w.tally.deadLetters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
 	} {
 		var n int64
-		if err := w.conn.QueryRowContext(ctx, w.dialect.say(query)).Scan(&n); err != nil {
+		if err := w.conn.QueryRowContext(ctx, w.dialect.rewrite(query)).Scan(&n); err != nil {
 			return fmt.Errorf("take stock: %w", err)
 		}
 		into.Store(n)
@@ -46,5 +46,5 @@ func (w *writer) keepTally() {
 		pending += c.Pending
 	}
 	w.tally.pending.Add(pending)
-	w.tally.letters.Add(w.newDeadLetters)
+	w.tally.deadLetters.Add(w.newDeadLetters)
 }

@@ -210,7 +210,7 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := w.stmts[query]; s != nil {
 		return s, nil
 	}
-	s, err := w.conn.PrepareContext(ctx, w.dialect.say(query))
+	s, err := w.conn.PrepareContext(ctx, w.dialect.rewrite(query))
 	if err != nil {
 		return nil, err
 	}
