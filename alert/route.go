@@ -65,9 +65,9 @@ type Step struct {
 // Quiet are hours of the day, in a time zone, during which cards less severe than
 // Below are held.
 type Quiet struct {
-	// From and Till are times since midnight; From after Till spans midnight.
-	From, Till time.Duration
-	Zone       *time.Location
+	// From and To are times since midnight; From after To spans midnight.
+	From, To time.Duration
+	Zone     *time.Location
 	// Days are the days on which quiet hours begin; empty for every day.
 	Days  []time.Weekday
 	Below Severity
@@ -107,12 +107,12 @@ func (q *Quiet) end(at time.Time) (time.Time, bool) {
 		if len(q.Days) > 0 && !slices.Contains(q.Days, day.Weekday()) {
 			continue
 		}
-		from, till := clock(day, q.From, zone), clock(day, q.Till, zone)
-		if q.Till <= q.From {
-			till = clock(day.AddDate(0, 0, 1), q.Till, zone)
+		from, until := clock(day, q.From, zone), clock(day, q.To, zone)
+		if q.To <= q.From {
+			until = clock(day.AddDate(0, 0, 1), q.To, zone)
 		}
-		if !at.Before(from) && at.Before(till) {
-			return till, true
+		if !at.Before(from) && at.Before(until) {
+			return until, true
 		}
 	}
 	return time.Time{}, false

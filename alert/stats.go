@@ -2,10 +2,10 @@ package alert
 
 import "time"
 
-// Stats summarizes the firing alerts accepted from From until before Till.
+// Stats summarizes the firing alerts accepted from From until before Until.
 type Stats struct {
 	From       time.Time          `json:"from"`
-	Till       time.Time          `json:"till"`
+	Until      time.Time          `json:"until"`
 	Alerts     int64              `json:"alerts"`
 	Incidents  int64              `json:"incidents"`
 	BySeverity map[Severity]int64 `json:"by_severity"`

@@ -40,7 +40,7 @@ type Store interface {
 	// History is the history of an incident, oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
-	Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error)
+	Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns the alert's record once it is not pending any more, or, when
 	// ctx ends first, the record as it stands together with ctx's error.

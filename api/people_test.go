@@ -61,8 +61,8 @@ func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Sil
 	return []alert.Silence{{ID: "s-k7f2", Why: "works", EndsAt: noon}}, nil
 }
 
-func (r *reader) Stats(_ context.Context, from, till time.Time, buckets int) (alert.Stats, error) {
-	r.asked = append(r.asked, fmt.Sprintf("stats of %s in %d", till.Sub(from), buckets))
+func (r *reader) Stats(_ context.Context, from, until time.Time, buckets int) (alert.Stats, error) {
+	r.asked = append(r.asked, fmt.Sprintf("stats of %s in %d", until.Sub(from), buckets))
 	return alert.Stats{Alerts: 5}, nil
 }
 

@@ -208,7 +208,7 @@ func TestAnAnswerThatSlackRefusesIsTriedOnNoOtherWay(t *testing.T) {
 	s.live(2)
 	s.command("")
 	command := next(t, s.heard.commands)
-	chart := render.Stats(alert.Stats{Alerts: 1, Till: time.Now(), Buckets: []alert.Bucket{
+	chart := render.Stats(alert.Stats{Alerts: 1, Until: time.Now(), Buckets: []alert.Bucket{
 		{At: time.Now().Add(-time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: 1}},
 	}}, render.Chart{Native: true})
 	if err := s.slack.SetFault(playground.Fault{Kind: playground.FaultBlock, Block: "data_visualization"}); err != nil {

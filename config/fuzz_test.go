@@ -25,7 +25,7 @@ func FuzzLoad(f *testing.F) {
 		f.Add(string(content), "")
 	}
 	f.Add(config.Example(), "0.0.0.0:0")
-	f.Add("routes:\n- name: x\n  match: [a=~\"\\\\\x00\", {b: c}]\n  quiet: {from: 1:00, till: 2:00, zone: ../x, days: mon}\n  escalate: [[], {}, {after: -1h}]\npermissions: {ack: [[a]]}\n", "\x00:x")
+	f.Add("routes:\n- name: x\n  match: [a=~\"\\\\\x00\", {b: c}]\n  quiet: {from: 1:00, until: 2:00, zone: ../x, days: mon}\n  escalate: [[], {}, {after: -1h}]\npermissions: {ack: [[a]]}\n", "\x00:x")
 	f.Add("slack:\n  bot_token: xoxb-11111111-hunter2\n ]", "[::1]:80")
 	f.Add("a: &a [*a]\n<<: *a\n? {x: y}\n: !!binary z\n", "http://x")
 	f.Fuzz(func(t *testing.T, file, listen string) {

@@ -44,7 +44,7 @@ func quietOptions() []option[alert.Quiet] {
 	type quiet = alert.Quiet
 	return []option[quiet]{
 		opt(spec{key: "routes.quiet.from"}, parseClock, func(q *quiet, v time.Duration) { q.From = v }),
-		opt(spec{key: "routes.quiet.till"}, parseClock, func(q *quiet, v time.Duration) { q.Till = v }),
+		opt(spec{key: "routes.quiet.until"}, parseClock, func(q *quiet, v time.Duration) { q.To = v }),
 		opt(spec{key: "routes.quiet.zone"}, parseZone, func(q *quiet, v *time.Location) { q.Zone = v }),
 		opt(spec{key: "routes.quiet.days", list: true}, parseDay, func(q *quiet, v time.Weekday) { q.Days = with(q.Days, v) }),
 		opt(spec{key: "routes.quiet.below"}, oneOf(alert.Critical, alert.Error, alert.Warning), func(q *quiet, v alert.Severity) { q.Below = v }),
@@ -95,11 +95,11 @@ func (l *loader) readQuiet(s section) *alert.Quiet {
 	q, mistakes := alert.Quiet{Below: alert.Critical}, len(l.problems)
 	applyAll(l, quietOptions(), s, &q)
 	l.need(s, "routes.quiet.from", "it says when quiet hours begin", `from: "22:00"`)
-	l.need(s, "routes.quiet.till", "it says when quiet hours end", `till: "07:00"`)
-	l.need(s, "routes.quiet.zone", "it is the time zone of from and till", "zone: Europe/Berlin, or zone: UTC")
+	l.need(s, "routes.quiet.until", "it says when quiet hours end", `until: "07:00"`)
+	l.need(s, "routes.quiet.zone", "it is the time zone of from and until", "zone: Europe/Berlin, or zone: UTC")
 	good := len(l.problems) == mistakes
-	if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.Till%day {
-		l.fail(s.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and till: "07:00", or days`))
+	if everyDay := len(q.Days) == 0 || len(q.Days) == 7; good && everyDay && q.From%day == q.To%day {
+		l.fail(s.at.problem("routes.quiet lasts all day on every day", `write other hours, as from: "22:00" and until: "07:00", or days`))
 	}
 	return &q
 }

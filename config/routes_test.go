@@ -32,7 +32,7 @@ routes:
       - {after: 10m, mention: "@ann"}
       - {after: 1h30m, to: Ann@Example.com}
     remind: 4h
-    quiet: {from: 22:00, till: 7:30, zone: Europe/Berlin, days: [Monday, tue, mon], below: error}
+    quiet: {from: 22:00, until: 7:30, zone: Europe/Berlin, days: [Monday, tue, mon], below: error}
     thread: none
     broadcast: false
     when_unsure: resend
@@ -51,7 +51,7 @@ routes:
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"@ann"}}, {After: 90 * time.Minute, To: []string{"ann@example.com"}}},
 			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no,
 			Quiet: &alert.Quiet{
-				From: 22 * time.Hour, Till: 7*time.Hour + 30*time.Minute, Zone: berlin,
+				From: 22 * time.Hour, To: 7*time.Hour + 30*time.Minute, Zone: berlin,
 				Days: []time.Weekday{time.Monday, time.Tuesday}, Below: alert.Error,
 			},
 		}, {Name: "everything else"}},
@@ -69,18 +69,18 @@ func TestQuietHoursMayEndAtMidnightAndLastAWeekend(t *testing.T) {
 routes:
   - name: evening
     match: team="a"
-    quiet: {from: "18:00", till: "24:00", zone: UTC}
+    quiet: {from: "18:00", until: "24:00", zone: UTC}
   - name: weekend
-    quiet: {from: "00:00", till: "00:00", zone: UTC, days: [sat, sun]}
+    quiet: {from: "00:00", until: "00:00", zone: UTC, days: [sat, sun]}
 `}})
 	evening, weekend := c.Routing.Routes[0].Quiet, c.Routing.Routes[1].Quiet
 	saturday := time.Date(2026, 1, 3, 23, 0, 0, 0, time.UTC)
 	midnight := saturday.Add(time.Hour)
-	if till, quiet := evening.Until(saturday, alert.Error); !quiet || !till.Equal(midnight) {
-		t.Errorf("the evening ends at %s, %t", till, quiet)
+	if until, quiet := evening.Until(saturday, alert.Error); !quiet || !until.Equal(midnight) {
+		t.Errorf("the evening ends at %s, %t", until, quiet)
 	}
-	if till, quiet := weekend.Until(saturday, alert.Error); !quiet || !till.Equal(midnight.AddDate(0, 0, 1)) {
-		t.Errorf("the weekend ends at %s, %t", till, quiet)
+	if until, quiet := weekend.Until(saturday, alert.Error); !quiet || !until.Equal(midnight.AddDate(0, 0, 1)) {
+		t.Errorf("the weekend ends at %s, %t", until, quiet)
 	}
 	if _, quiet := weekend.Until(midnight.AddDate(0, 0, 1), alert.Error); quiet {
 		t.Error("Monday is quiet")

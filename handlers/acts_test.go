@@ -332,7 +332,7 @@ func TestWhoMayNotChangeAnythingMayStillLook(t *testing.T) {
 }
 
 func TestAStatisticWhoseChartIsRefusedIsToldWithAPicture(t *testing.T) {
-	d := &desk{stats: alert.Stats{Alerts: 1, Till: time.Unix(1795442000, 0), Buckets: []alert.Bucket{{At: time.Unix(1795440000, 0), BySeverity: map[alert.Severity]int64{alert.Error: 1}}}}}
+	d := &desk{stats: alert.Stats{Alerts: 1, Until: time.Unix(1795442000, 0), Buckets: []alert.Bucket{{At: time.Unix(1795440000, 0), BySeverity: map[alert.Severity]int64{alert.Error: 1}}}}}
 	d.sayErrs = []error{&alert.SendError{Class: alert.ClassPayload, Code: "invalid_blocks"}}
 	h := d.handlers()
 	d.types(t, h, "stats")

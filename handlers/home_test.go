@@ -145,7 +145,7 @@ func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {
 		for n := range 24 {
 			buckets = append(buckets, alert.Bucket{At: time.Unix(1795440000, 0).Add(time.Duration(n) * time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: int64(n)}})
 		}
-		d := &desk{stats: alert.Stats{Alerts: 3, Buckets: buckets, Till: time.Unix(1795440000, 0).Add(24 * time.Hour)}}
+		d := &desk{stats: alert.Stats{Alerts: 3, Buckets: buckets, Until: time.Unix(1795440000, 0).Add(24 * time.Hour)}}
 		scans := 0
 		d.homeErr = func(view render.HomeTab) error {
 			for _, b := range view.Blocks.BlockSet {

@@ -118,8 +118,8 @@ func (h *homes) lastDay(ctx context.Context, store Store) (alert.Stats, error) {
 	if now.Before(h.statsUntil) {
 		return h.stats, nil
 	}
-	till := now.Truncate(time.Hour).Add(time.Hour)
-	stats, err := store.Stats(ctx, till.Add(-24*time.Hour), till, 24)
+	until := now.Truncate(time.Hour).Add(time.Hour)
+	stats, err := store.Stats(ctx, until.Add(-24*time.Hour), until, 24)
 	if err != nil {
 		return alert.Stats{}, err
 	}

@@ -12,8 +12,8 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 	if bad != nil {
 		return reply{Message: refused(bad)}
 	}
-	from, till, buckets := period(h.opts.Now(), back)
-	sums, err := h.opts.Store.Stats(ctx, from, till, buckets)
+	from, until, buckets := period(h.opts.Now(), back)
+	sums, err := h.opts.Store.Stats(ctx, from, until, buckets)
 	if err != nil {
 		return reply{Message: h.apology("I can't read the statistics.", fmt.Errorf("read figures: %w", err))}
 	}
@@ -22,7 +22,7 @@ func (h *Handlers) stats(ctx context.Context, a ask) reply {
 
 // period divides the time up to now into buckets: minutes, hours, and days from a
 // week on.
-func period(now time.Time, back time.Duration) (from, till time.Time, buckets int) {
+func period(now time.Time, back time.Duration) (from, until time.Time, buckets int) {
 	const day = 24 * time.Hour
 	part := time.Hour
 	switch {

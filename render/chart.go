@@ -38,12 +38,12 @@ func chartBlocks(s alert.Stats, c Chart) []slack.Block {
 	case len(used) == 0:
 		return nil
 	case fileID(c.File):
-		return []slack.Block{slack.NewImageBlockSlackFile(&slack.SlackFileObject{ID: c.File}, PictureText(s, c.Zone), "", plain(chartTitle(s.Buckets, s.Till)+", "+zoneName(c.Zone)))}
+		return []slack.Block{slack.NewImageBlockSlackFile(&slack.SlackFileObject{ID: c.File}, PictureText(s, c.Zone), "", plain(chartTitle(s.Buckets, s.Until)+", "+zoneName(c.Zone)))}
 	case !c.Native:
 		return nil
 	}
 	buckets := merged(s.Buckets, maxPoints)
-	names := labels(buckets, s.Till, c.Zone)
+	names := labels(buckets, s.Until, c.Zone)
 	var series []slack.DataVisualizationDataSeries
 	for _, severity := range used {
 		var points []slack.DataVisualizationDataPoint
@@ -53,7 +53,7 @@ func chartBlocks(s alert.Stats, c Chart) []slack.Block {
 		series = append(series, slack.NewDataVisualizationDataSeries(severityWord(severity), points...))
 	}
 	axis := slack.NewDataVisualizationAxisConfig(names...).WithXLabel("Times in " + zoneName(c.Zone))
-	return []slack.Block{slack.NewDataVisualizationBlock(chartTitle(buckets, s.Till), slack.NewDataVisualizationBarChart(axis, series...))}
+	return []slack.Block{slack.NewDataVisualizationBlock(chartTitle(buckets, s.Until), slack.NewDataVisualizationBarChart(axis, series...))}
 }
 
 func fileID(s string) bool { return strings.HasPrefix(s, "F") && slackID(s) }
@@ -97,15 +97,15 @@ func merged(buckets []alert.Bucket, most int) []alert.Bucket {
 }
 
 // length is how much time one bucket covers.
-func length(buckets []alert.Bucket, till time.Time) time.Duration {
+func length(buckets []alert.Bucket, until time.Time) time.Duration {
 	if len(buckets) > 1 {
 		return buckets[1].At.Sub(buckets[0].At)
 	}
-	return till.Sub(buckets[0].At)
+	return until.Sub(buckets[0].At)
 }
 
-func chartTitle(buckets []alert.Bucket, till time.Time) string {
-	switch each := length(buckets, till); {
+func chartTitle(buckets []alert.Bucket, until time.Time) string {
+	switch each := length(buckets, until); {
 	case each == time.Hour:
 		return "Alerts per hour"
 	case each == 24*time.Hour:
@@ -118,9 +118,9 @@ func chartTitle(buckets []alert.Bucket, till time.Time) string {
 }
 
 // labels names each bucket by its beginning; no two names are equal.
-func labels(buckets []alert.Bucket, till time.Time, zone *time.Location) []string {
+func labels(buckets []alert.Bucket, until time.Time, zone *time.Location) []string {
 	layout := "15:04"
-	switch each := length(buckets, till); {
+	switch each := length(buckets, until); {
 	case each >= 24*time.Hour:
 		layout = "Mon 2 Jan"
 	case each*time.Duration(len(buckets)) > 48*time.Hour:
@@ -155,7 +155,7 @@ func PictureText(s alert.Stats, zone *time.Location) string {
 	if len(used) == 0 {
 		return "No alerts."
 	}
-	names := labels(s.Buckets, s.Till, zone)
+	names := labels(s.Buckets, s.Until, zone)
 	total := map[alert.Severity]int64{}
 	var parts []string
 	for n, b := range s.Buckets {
@@ -166,7 +166,7 @@ func PictureText(s alert.Stats, zone *time.Location) string {
 			parts = append(parts, names[n]+" "+said)
 		}
 	}
-	text := fmt.Sprintf("%s, %s: %s.", chartTitle(s.Buckets, s.Till), zoneName(zone), tallied(total, used))
+	text := fmt.Sprintf("%s, %s: %s.", chartTitle(s.Buckets, s.Until), zoneName(zone), tallied(total, used))
 	const more = " And more."
 	for _, part := range parts {
 		if len([]rune(text+part))+len(more)+2 > maxAlt {

@@ -57,7 +57,7 @@ func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names
 	opt.Legend.Offset = charts.OffsetLeft
 	opt.Legend.Padding = charts.NewBox(0, 0, 0, 24)
 	opt.Legend.Symbol = charts.SymbolSquare
-	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Till, zone))
+	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Until, zone))
 	opt.CategoryAxis.LabelCount = len(s.Buckets)
 	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(18)
 	step, steps := scale(s.Buckets)

@@ -16,7 +16,7 @@ func statsOf(counts ...int64) alert.Stats {
 	for n, count := range counts {
 		s.Buckets = append(s.Buckets, alert.Bucket{At: s.From.Add(time.Duration(n) * time.Hour), BySeverity: map[alert.Severity]int64{alert.Error: count}})
 	}
-	s.Till = s.From.Add(time.Duration(len(counts)) * time.Hour)
+	s.Until = s.From.Add(time.Duration(len(counts)) * time.Hour)
 	return s
 }
 
@@ -98,7 +98,7 @@ func TestHoursKeepTheirNamesApartWhenClocksAreSetBack(t *testing.T) {
 	for n := range s.Buckets {
 		s.Buckets[n].At = time.Date(2026, 10, 24, 23+n, 0, 0, 0, time.UTC)
 	}
-	if got := strings.Join(labels(s.Buckets, s.Till, berlin), " "); got != "01:00 02:00 02:00 (2) 03:00" {
+	if got := strings.Join(labels(s.Buckets, s.Until, berlin), " "); got != "01:00 02:00 02:00 (2) 03:00" {
 		t.Errorf("got %s", got)
 	}
 }

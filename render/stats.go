@@ -35,8 +35,8 @@ func Stats(s alert.Stats, c Chart) Message {
 
 func period(s alert.Stats) string {
 	line := "*"
-	if !s.From.IsZero() && s.Till.After(s.From) {
-		line = " of " + days(s.Till.Sub(s.From)) + "*"
+	if !s.From.IsZero() && s.Until.After(s.From) {
+		line = " of " + days(s.Until.Sub(s.From)) + "*"
 	}
 	if !s.From.IsZero() {
 		line += ", since " + date(s.From)

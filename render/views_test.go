@@ -127,7 +127,7 @@ func longHistory() []alert.Event {
 
 func dayOfStats() alert.Stats {
 	s := alert.Stats{
-		From: at("00:00:00"), Till: at("00:00:00").AddDate(0, 0, 1), Alerts: 130, Incidents: 12,
+		From: at("00:00:00"), Until: at("00:00:00").AddDate(0, 0, 1), Alerts: 130, Incidents: 12,
 		BySeverity: map[alert.Severity]int64{alert.Critical: 10, alert.Warning: 120},
 		Noisiest:   []alert.KeyCount{{Key: "db-3/disk", Title: "disk full on db-3", Incident: "k7f2", Alerts: 90}, {Key: "lag", Title: "replica <!here> lags", Incident: "m2m2", Alerts: 40}},
 		ToAck:      4 * time.Minute, ToResolve: 65 * time.Minute, Latency: 2300 * time.Microsecond, LatencyMost: 1200 * time.Millisecond,
@@ -145,7 +145,7 @@ func routing() alert.Routing {
 		{
 			Name: "databases", Matchers: must(`service=~"db-.*"`), To: []string{"C0DBOPS", "#ops"}, Mention: []string{"S0DBOPS"},
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"U0ANN"}}, {After: 30 * time.Minute, To: []string{"#managers"}, Mention: []string{"here"}}},
-			Quiet:    &alert.Quiet{From: 22 * time.Hour, Till: 7 * time.Hour, Zone: time.UTC, Below: alert.Error},
+			Quiet:    &alert.Quiet{From: 22 * time.Hour, To: 7 * time.Hour, Zone: time.UTC, Below: alert.Error},
 		},
 		{Name: "web", Matchers: must(`service="web"`), Mention: []string{"@carol"}},
 	}}
@@ -175,7 +175,7 @@ func lists() map[string]Message {
 		"unsilenced":      Unsilenced(silences[0]),
 		"stats":           Stats(dayOfStats(), Chart{Native: true}),
 		"stats picture":   Stats(dayOfStats(), Chart{Native: true, File: "F0CHART"}),
-		"stats empty":     Stats(alert.Stats{From: at("00:00:00"), Till: at("12:00:00")}, Chart{Native: true}),
+		"stats empty":     Stats(alert.Stats{From: at("00:00:00"), Until: at("12:00:00")}, Chart{Native: true}),
 		"oncall":          OnCall(OnCallView{Routing: routing(), Taken: []alert.Incident{acked(), with(acked(), func(i *alert.Incident) { i.Assignee = bob() })}, Names: map[string]string{"U0ANN": "ann"}, Now: at("23:00:00")}),
 		"oncall nothing":  OnCall(OnCallView{Routing: alert.Routing{Default: "#alerts"}}),
 		"subscriptions":   Subscriptions(subscriptions),

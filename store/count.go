@@ -83,7 +83,7 @@ func (s *survey) countAgain(ctx context.Context) error {
 			err := r.Scan(&key, &n)
 			s.keys.counts[key] += n
 			return err
-		}, from, min(from+statsChunk, s.keys.last+1), s.from, s.till, string(list))
+		}, from, min(from+statsChunk, s.keys.last+1), s.from, s.until, string(list))
 		if err != nil {
 			return err
 		}

@@ -32,9 +32,9 @@ const (
 // survey is the statistics of a time in the making, in bounded memory.
 type survey struct {
 	alert.Stats
-	d          *DB
-	from, till int64
-	keys       *keyCounts
+	d           *DB
+	from, until int64
+	keys        *keyCounts
 	toAck, toResolve,
 	latency sample
 }
@@ -47,14 +47,14 @@ type survey struct {
 // Counts are exact, but those of keys only while there are not more than 10,000
 // of them or a key has more than a ten thousandth of the alerts. Medians and
 // percentiles of more than 100,000 durations are those of a sample as large.
-func (d *DB) Stats(ctx context.Context, from, till time.Time, buckets int) (alert.Stats, error) {
+func (d *DB) Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error) {
 	select {
 	case d.surveying <- struct{}{}:
 		defer func() { <-d.surveying }()
 	case <-ctx.Done():
 		return alert.Stats{}, fmt.Errorf("sum up alerts: %w", ctx.Err())
 	}
-	s := newSurvey(d, from, till, buckets)
+	s := newSurvey(d, from, until, buckets)
 	for _, step := range []func(context.Context) error{s.alerts, s.countAgain, s.name, s.incidents} {
 		if err := step(ctx); err != nil {
 			return alert.Stats{}, fmt.Errorf("sum up alerts: %w", err)
@@ -65,12 +65,12 @@ func (d *DB) Stats(ctx context.Context, from, till time.Time, buckets int) (aler
 	return s.Stats, nil
 }
 
-func newSurvey(d *DB, from, till time.Time, buckets int) *survey {
-	s := &survey{d: d, from: micros(from), till: micros(till), keys: newKeyCounts()}
-	s.From, s.Till, s.BySeverity, s.Noisiest = from, till, map[alert.Severity]int64{}, []alert.KeyCount{}
+func newSurvey(d *DB, from, until time.Time, buckets int) *survey {
+	s := &survey{d: d, from: micros(from), until: micros(until), keys: newKeyCounts()}
+	s.From, s.Until, s.BySeverity, s.Noisiest = from, until, map[alert.Severity]int64{}, []alert.KeyCount{}
 	s.Buckets = make([]alert.Bucket, max(buckets, 0))
 	for n := range s.Buckets {
-		span, parts, part := till.Sub(from).Nanoseconds(), int64(buckets), int64(n)
+		span, parts, part := until.Sub(from).Nanoseconds(), int64(buckets), int64(n)
 		at := span/parts*part + span%parts*part/parts
 		s.Buckets[n] = alert.Bucket{At: from.Add(time.Duration(at)), BySeverity: map[alert.Severity]int64{}}
 	}
@@ -78,7 +78,7 @@ func newSurvey(d *DB, from, till time.Time, buckets int) *survey {
 }
 
 // covers reports whether a time belongs to the survey.
-func (s *survey) covers(at int64) bool { return at >= s.from && at < s.till }
+func (s *survey) covers(at int64) bool { return at >= s.from && at < s.until }
 
 // before finds the first row from n on, and reports whether it is before the time.
 func (s *survey) before(ctx context.Context, query string, n int64) (found int64, yes bool, err error) {
@@ -120,7 +120,7 @@ func (s *survey) walk(ctx context.Context, begin, query string, row func(scanner
 		err = s.d.each(ctx, query, func(r scanner) error {
 			n, at, err := row(r)
 			next = n + 1
-			if rows++; at >= s.till+clockSlack.Microseconds() {
+			if rows++; at >= s.until+clockSlack.Microseconds() {
 				rows = -statsChunk
 			}
 			return err
@@ -154,7 +154,7 @@ func (s *survey) alerts(ctx context.Context) error {
 
 // bucket is the part of the time that at belongs to.
 func (s *survey) bucket(at int64) int {
-	n := int((at - s.from) * int64(len(s.Buckets)) / (s.till - s.from))
+	n := int((at - s.from) * int64(len(s.Buckets)) / (s.until - s.from))
 	if n+1 < len(s.Buckets) && at >= micros(s.Buckets[n+1].At) {
 		n++ // where the parts are no whole number of microseconds
 	}

@@ -52,9 +52,9 @@ func testStats(t *testing.T, d *DB) {
 	flooded(t, d, alert.Info, 8)
 	claimDigest(t, d, 10, alert.Digest) // which is no incident
 	for _, window := range [][2]int{{-100, 2000}, {100, 900}, {500, 501}, {2000, 3000}, {300, 300}} {
-		from, till := at(window[0]), at(window[1])
-		want := alert.Stats{From: from, Till: till, BySeverity: map[alert.Severity]int64{}, Buckets: []alert.Bucket{}}
-		within := func(at time.Time) bool { return !at.Before(from) && at.Before(till) }
+		from, until := at(window[0]), at(window[1])
+		want := alert.Stats{From: from, Until: until, BySeverity: map[alert.Severity]int64{}, Buckets: []alert.Bucket{}}
+		within := func(at time.Time) bool { return !at.Before(from) && at.Before(until) }
 		if within(at(0)) {
 			want.Alerts, want.Incidents, want.BySeverity[alert.Info] = 8, 8, 8
 		}
@@ -78,7 +78,7 @@ func testStats(t *testing.T, d *DB) {
 			}
 		}
 		want.ToAck, want.ToResolve = median(toAck), median(toResolve)
-		got, err := d.Stats(t.Context(), from, till, 0)
+		got, err := d.Stats(t.Context(), from, until, 0)
 		must(t, err)
 		want.Noisiest = got.Noisiest
 		if !reflect.DeepEqual(got, want) {
@@ -90,12 +90,12 @@ func testStats(t *testing.T, d *DB) {
 func testStatsBuckets(t *testing.T, d *DB) {
 	alerts, _ := day(t, d, 700, func(int) string { return "a" })
 	for _, parts := range []int{1, 7, 24} {
-		from, till := at(-3), at(1003)
-		got, err := d.Stats(t.Context(), from, till, parts)
+		from, until := at(-3), at(1003)
+		got, err := d.Stats(t.Context(), from, until, parts)
 		must(t, err)
 		var sum int64
 		for n, b := range got.Buckets {
-			end := till
+			end := until
 			if n+1 < parts {
 				end = got.Buckets[n+1].At
 			}

@@ -48,7 +48,7 @@ type stop struct {
 // quietNow describes quiet hours and whether they hold the alert back.
 type quietNow struct {
 	From  string         `json:"from"`
-	Till  string         `json:"till"`
+	To    string         `json:"to"`
 	Zone  string         `json:"zone"`
 	Days  []string       `json:"days,omitempty"`
 	Below alert.Severity `json:"below"`
@@ -120,7 +120,7 @@ func explainQuiet(q *alert.Quiet, severity alert.Severity, at time.Time) *quietN
 	if q == nil {
 		return nil
 	}
-	x := &quietNow{From: timeOfDay(q.From), Till: timeOfDay(q.Till), Zone: q.Zone.String(), Below: q.Below}
+	x := &quietNow{From: timeOfDay(q.From), To: timeOfDay(q.To), Zone: q.Zone.String(), Below: q.Below}
 	for _, day := range q.Days {
 		x.Days = append(x.Days, strings.ToLower(day.String()[:3]))
 	}
@@ -201,7 +201,7 @@ func (q *quietNow) text() string {
 	if q.Holds {
 		effect = "it is held back until " + q.Until.Format("Mon 2006-01-02 15:04 MST")
 	}
-	return fmt.Sprintf("Quiet hours are %s to %s in %s, %s, for severities below %s: %s.\n", q.From, q.Till, q.Zone, days, q.Below, effect)
+	return fmt.Sprintf("Quiet hours are %s to %s in %s, %s, for severities below %s: %s.\n", q.From, q.To, q.Zone, days, q.Below, effect)
 }
 
 func (x explanation) escalationText() string {

@@ -183,8 +183,8 @@ func TestInQuietHoursOnlyTheCriticalIsShownAndTheRestIsKept(t *testing.T) {
 	p := prepare(t, s, nil)
 	// Whatever the time is, it is quiet for hours to come.
 	now := time.Now().UTC()
-	from, till := now.Add(-6*time.Hour).Format("15:04"), now.Add(6*time.Hour).Format("15:04")
-	p.configure("routes:\n  - name: all\n    quiet: {from: \"" + from + "\", till: \"" + till + "\", zone: UTC}\n")
+	from, until := now.Add(-6*time.Hour).Format("15:04"), now.Add(6*time.Hour).Format("15:04")
+	p.configure("routes:\n  - name: all\n    quiet: {from: \"" + from + "\", until: \"" + until + "\", zone: UTC}\n")
 	p.start()
 	kept := p.mustPush(labelled("kept", "error", "web"))
 	p.settle(p.mustPush(labelled("loud", "critical", "web"))...)

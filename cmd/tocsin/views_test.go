@@ -147,7 +147,7 @@ func someStats() alert.Stats {
 			alert.Critical: int64(n % 8 / 6), alert.Error: int64(n * 5 % 7), alert.Warning: int64(n * 7 % 11), alert.Info: int64(n * 13 % 5),
 		}})
 	}
-	s.Till = s.From.AddDate(0, 0, 1)
+	s.Until = s.From.AddDate(0, 0, 1)
 	return s
 }
 

@@ -11,7 +11,7 @@ import (
 func TestZonesAreKnownWithoutTheSystemsFiles(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "tocsin.yaml")
-	yaml := "default_channel: \"#alerts\"\nroutes:\n  - name: all\n    quiet: {from: \"22:00\", till: \"07:00\", zone: America/New_York}\n"
+	yaml := "default_channel: \"#alerts\"\nroutes:\n  - name: all\n    quiet: {from: \"22:00\", until: \"07:00\", zone: America/New_York}\n"
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
