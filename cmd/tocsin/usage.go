@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -38,10 +39,11 @@ func noArgs(cmd *cobra.Command, args []string) error {
 	return &usageError{fmt.Errorf("%s takes no arguments, but got %q", cmd.CommandPath(), args[0])}
 }
 
-// arguments checks how many there are; otherwise the remedy is the error.
+// arguments checks how many there are, and that one that is needed is not empty;
+// otherwise the remedy is the error.
 func arguments(least, most int, remedy string) cobra.PositionalArgs {
 	return func(_ *cobra.Command, args []string) error {
-		if len(args) < least || len(args) > most {
+		if len(args) < least || len(args) > most || least > 0 && slices.Contains(args, "") {
 			return &usageError{errors.New(remedy)}
 		}
 		return nil
