@@ -182,7 +182,7 @@ func TestACutIsNoticedAtOnce(t *testing.T) {
 func TestAFrozenSocketIsNoticedWithinTwentySeconds(t *testing.T) {
 	t.Parallel()
 	s := connect(t, playground.Options{GhostFor: time.Nanosecond}, nil)
-	s.live(2)
+	s.log.await(t, "slack connection is up", 2)
 	start := time.Now()
 	if err := s.slack.Freeze(liveOf(s.slack.Sockets())[0]); err != nil {
 		t.Fatal(err)
