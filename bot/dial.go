@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -103,8 +102,12 @@ func proxyFor(choose func(*http.Request) (*url.URL, error), address string) (*ur
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("%w: it is not a URL", errProxy)
-	case via != nil && !slices.Contains([]string{"http", "socks5"}, via.Scheme):
-		return nil, fmt.Errorf("%w: %s:// is not supported", errProxy, via.Scheme)
+	case via == nil || via.Scheme == "http" || via.Scheme == "socks5":
+		return via, nil
+	case via.Scheme == "socks5h": // gorilla knows it as socks5, which also resolves names at the proxy
+		same := *via
+		same.Scheme = "socks5"
+		return &same, nil
 	}
-	return via, nil
+	return nil, fmt.Errorf("%w: %s:// is not supported", errProxy, via.Scheme)
 }

@@ -310,6 +310,7 @@ func TestWhatIsWrongWithAProxyIsSaid(t *testing.T) {
 		"http://" + curt:         "panic",
 		"https://me:pw@proxy":    "https:// is not supported",
 		"http://127.0.0.1:1":     "through the proxy 127.0.0.1:1",
+		"socks5h://127.0.0.1:1":  "through the proxy 127.0.0.1:1",
 		"http://me:pw@127.0.0.1": "through the proxy 127.0.0.1",
 	} {
 		_, err := dial(t.Context(), throughProxy(t, nil, via), "wss://slack.invalid/link?ticket=1")
