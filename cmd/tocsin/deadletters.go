@@ -27,10 +27,11 @@ have been shown already is looked for in Slack first.`,
 	c := newDeadLetterCmd(w, cmd)
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		result, err := c.decide(cmd.Context(), ids, "retry")
-		if err != nil {
+		if err != nil && result.Deliveries == 0 {
 			return err
 		}
-		return c.print(result, fmt.Sprintf("%s will be retried, %s pending\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert")))
+		text := fmt.Sprintf("%s will be retried, %s pending\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert"))
+		return errors.Join(c.print(result, text), err)
 	}
 	return cmd
 }
@@ -53,14 +54,15 @@ func newQueueDrop(w world) *cobra.Command {
 			}
 		}
 		result, err := c.decide(cmd.Context(), ids, "drop")
-		if err != nil {
+		if err != nil && result.Deliveries == 0 {
 			return err
 		}
 		stay := "stay"
 		if result.Alerts == 1 {
 			stay = "stays"
 		}
-		return c.print(result, fmt.Sprintf("%s dropped, %s %s dead\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert"), stay))
+		text := fmt.Sprintf("%s dropped, %s %s dead\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert"), stay)
+		return errors.Join(c.print(result, text), err)
 	}
 	return cmd
 }
@@ -116,7 +118,8 @@ func (c *deadLetterCmd) confirm(ids int) error {
 	return errors.New("nothing was dropped")
 }
 
-// decide has the daemon retry or drop dead letters, and adds up what it did.
+// decide has the daemon retry or drop dead letters, and adds up what it did. An id that
+// fails does not keep the others from it; the error names all that failed.
 func (c *deadLetterCmd) decide(ctx context.Context, ids []string, verb string) (alert.RetryResult, error) {
 	var paths []string
 	switch {
@@ -129,10 +132,15 @@ func (c *deadLetterCmd) decide(ctx context.Context, ids []string, verb string) (
 		paths = append(paths, "/v1/deliveries/"+url.PathEscape(id)+"/"+verb)
 	}
 	sum := alert.RetryResult{Lanes: []string{}}
+	var failed error
 	for _, path := range paths {
 		var result alert.RetryResult
 		if err := c.call(ctx, http.MethodPost, path, nil, &result); err != nil {
-			return sum, err
+			failed = errors.Join(failed, err)
+			if _, answered := errors.AsType[*answerError](err); !answered {
+				break
+			}
+			continue
 		}
 		sum.Deliveries += result.Deliveries
 		sum.Alerts += result.Alerts
@@ -140,5 +148,5 @@ func (c *deadLetterCmd) decide(ctx context.Context, ids []string, verb string) (
 	}
 	slices.Sort(sum.Lanes)
 	sum.Lanes = slices.Compact(sum.Lanes)
-	return sum, nil
+	return sum, failed
 }
