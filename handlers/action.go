@@ -127,15 +127,15 @@ func (h *Handlers) onCard(ctx context.Context, a bot.Action, i alert.Incident) b
 	if shows(i, a) {
 		return true
 	}
-	if len(i.Cards) >= len(i.Lanes) || !sleep(ctx, noting) {
+	if len(i.Cards) >= len(i.Lanes) || !sleep(ctx, cardDelay) {
 		return false
 	}
 	i, err := h.opts.Store.Incident(ctx, i.ID)
 	return err == nil && shows(i, a)
 }
 
-// noting is how long it may take until the store has the ts of a card.
-const noting = time.Second / 2
+// cardDelay is how long it may take until the store has the ts of a card.
+const cardDelay = time.Second / 2
 
 // shows reports whether the message that was clicked is a card of the incident.
 func shows(i alert.Incident, a bot.Action) bool {
@@ -144,11 +144,11 @@ func shows(i alert.Incident, a bot.Action) bool {
 	})
 }
 
-// mutes is how long "Mute this key" silences it.
-const mutes = time.Hour
+// muteFor is how long "Mute this key" silences it.
+const muteFor = time.Hour
 
 func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) error {
-	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(mutes), By: h.person(ctx, a.Caller), Why: "muted on its card"})
+	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(muteFor), By: h.person(ctx, a.Caller), Why: "muted on its card"})
 	return h.result(ctx, a, holds, m)
 }
 

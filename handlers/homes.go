@@ -12,9 +12,9 @@ import (
 	"tocsin/bot"
 )
 
-// calm is how long after an update of a person's Home another opening is ignored:
+// homeDebounce is how long after an update of a person's Home another opening is ignored:
 // Slack reports every switch between the tabs.
-const calm = 2 * time.Second
+const homeDebounce = 2 * time.Second
 
 type homeRequest struct {
 	opened bool       // the person opened it
@@ -50,7 +50,7 @@ const maxLooked = 1000
 func (h *homes) request(user string, w homeRequest) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if w.opened && !w.force && h.now().Sub(h.looked[user]) < calm {
+	if w.opened && !w.force && h.now().Sub(h.looked[user]) < homeDebounce {
 		return
 	}
 	before, waits := h.wanted[user]
@@ -94,7 +94,7 @@ func (h *homes) pop() (string, homeRequest, bool) {
 	delete(h.wanted, user)
 	now := h.now()
 	if len(h.looked) >= maxLooked {
-		maps.DeleteFunc(h.looked, func(_ string, at time.Time) bool { return now.Sub(at) > calm })
+		maps.DeleteFunc(h.looked, func(_ string, at time.Time) bool { return now.Sub(at) > homeDebounce })
 	}
 	h.looked[user] = now
 	return user, w, true

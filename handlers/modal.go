@@ -111,7 +111,7 @@ func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong stri
 	}
 	if until == "" {
 		d, err := alert.ParseDuration(chosen)
-		if err != nil || d <= 0 || d > longest {
+		if err != nil || d <= 0 || d > maxSilence {
 			return ends, render.InputDuration, "Choose how long."
 		}
 		return now.Add(d), "", ""
@@ -123,7 +123,7 @@ func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong stri
 		return ends, render.InputUntil, "Choose the day and the time again."
 	case !ends.After(now):
 		return ends, render.InputUntil, "This time is in the past. Choose one in the future."
-	case ends.Sub(now) > longest:
+	case ends.Sub(now) > maxSilence:
 		return ends, render.InputUntil, "A silence lasts at most a year."
 	}
 	return ends, "", ""

@@ -238,7 +238,7 @@ func FuzzGrammar(f *testing.F) {
 			if silence.incident == "" && (len(silence.matchers) == 0 || silence.matchers.Everything()) {
 				t.Errorf("%q silences everything", said)
 			}
-			if at, bad := silence.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > longest) {
+			if at, bad := silence.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > maxSilence) {
 				t.Errorf("%q ends at %v", said, at)
 			}
 		}

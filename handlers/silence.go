@@ -54,9 +54,9 @@ func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, 
 	return w.end(now)
 }
 
-// sameEnd is how much later than an active silence with the same matchers a new one
+// minExtension is how much later than an active silence with the same matchers a new one
 // must end: a double click must not create two.
-const sameEnd = time.Minute
+const minExtension = time.Minute
 
 // createSilence creates a silence unless the same one is active, and reports whether
 // one is active now.
@@ -67,7 +67,7 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false
 	}
 	for _, old := range holding {
-		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(sameEnd)) {
+		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) {
 			n, _, err := h.matching(ctx, old.Matchers)
 			if err != nil {
 				return h.apology("I can't read what is open.", err), true
@@ -129,15 +129,15 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	return render.Message{Text: strings.Join(lines, "\n")}
 }
 
-// twice is how long after its end a silence counts as ended by the same request, for
+// doubleClick is how long after its end a silence counts as ended by the same request, for
 // double clicks.
-const twice = time.Second
+const doubleClick = time.Second
 
 func (h *Handlers) endSilence(ctx context.Context, id string, by alert.Person) render.Message {
 	asked := h.opts.Now()
 	ended, err := h.opts.Engine.Unsilence(ctx, id, by)
 	switch {
-	case err == nil && ended.EndsAt.Before(asked.Add(-twice)):
+	case err == nil && ended.EndsAt.Before(asked.Add(-doubleClick)):
 		return alreadyEnded(id)
 	case err == nil:
 		return render.Unsilenced(ended)

@@ -11,7 +11,8 @@ import (
 	"tocsin/alert"
 )
 
-const longest = 365 * 24 * time.Hour
+// maxSilence is how long a silence may last.
+const maxSilence = 365 * 24 * time.Hour
 
 // morning is the time of a day named without a time.
 const morning = 9 * time.Hour
@@ -43,7 +44,7 @@ func (w when) end(now time.Time) (time.Time, *alert.InputError) {
 	switch {
 	case !at.After(now):
 		return at, &alert.InputError{Message: at.Format("15:04 on Monday, 2 January 2006") + " is in the past", Hint: "Name a time in the future, for example `until tomorrow 9am`."}
-	case at.Sub(now) > longest:
+	case at.Sub(now) > maxSilence:
 		return at, &alert.InputError{Message: "that is more than a year", Hint: "Write at most a year, for example `for 30d`."}
 	}
 	return at, nil
