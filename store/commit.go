@@ -276,3 +276,28 @@ func (c *changeWriter) writeAlerts(ctx context.Context) error {
 	}
 	return c.w.insert(ctx, c.w.into.alerts, args)
 }
+
+// adoptQuery gives a post to the alert that has waited longest for one.
+const adoptQuery = `UPDATE alerts SET delivery = ? WHERE delivery IS NULL AND n = (SELECT n FROM alerts
+	WHERE incident = ? AND lane = ? AND standing = {pending} ORDER BY version, n LIMIT 1)`
+
+// adopt gives the posts that no alert of the change has asked for to the alerts
+// that have waited without a post, as they do in quiet hours. A new incident has
+// no such alerts.
+func (c *changeWriter) adopt(ctx context.Context) error {
+	for _, d := range c.Deliveries {
+		post, unasked := c.posts[d.ID]
+		at := c.known[d.Incident]
+		if !unasked || at.created {
+			continue
+		}
+		lane, err := c.w.lane(ctx, d.Lane)
+		if err == nil {
+			_, err = c.w.exec(ctx, adoptQuery, post, at.n, lane)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -117,3 +117,17 @@ func withOpening(i alert.Incident, lines []alert.Event) []alert.Event {
 		Incident: i.ID, At: i.FirstAt, Verb: alert.VerbOpen, By: alert.Person{Name: i.Source},
 	})
 }
+
+func (c *changeWriter) writeHistory(ctx context.Context) error {
+	var args []any
+	for n := range c.History {
+		e := &c.History[n]
+		c.w.events++
+		at := keys{n: c.w.events}
+		if e.Incident != "" {
+			at.incident = c.known[e.Incident].n
+		}
+		args = at.eventArgs(args, e)
+	}
+	return c.w.insert(ctx, c.w.into.history, args)
+}
