@@ -7,30 +7,6 @@ package alert
 
 import "time"
 
-// Severity is how bad an alert is, from Info up to Critical.
-type Severity string
-
-// The severities, worst first.
-const (
-	Critical Severity = "critical"
-	Error    Severity = "error"
-	Warning  Severity = "warning"
-	Info     Severity = "info"
-)
-
-// Severities lists every severity, worst first.
-func Severities() []Severity { return []Severity{Critical, Error, Warning, Info} }
-
-// Rank is 0 for critical to 3 for info, and 4 for an unknown severity.
-func (s Severity) Rank() int {
-	for i, known := range Severities() {
-		if s == known {
-			return i
-		}
-	}
-	return len(Severities())
-}
-
 // Status says whether an alert reports a problem or its end.
 type Status string
 
@@ -63,6 +39,11 @@ type Alert struct {
 	At             time.Time         `json:"at"`
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
 	AcceptedAt     time.Time         `json:"accepted_at"`
+	// Notes say what was repaired in what the sender wrote, a sentence each. They
+	// go into the response and are not stored.
+	Notes []string `json:"-"`
+	// Strict has Prepare refuse the alert instead of repairing it.
+	Strict bool `json:"-"`
 }
 
 // Standing is an accepted alert's state in the ledger. Each alert has exactly one at
@@ -121,4 +102,6 @@ type Accepted struct {
 	Key      string `json:"key"`
 	Incident string `json:"incident"`
 	Effect   Effect `json:"effect"`
+	// Notes say what was repaired in what the sender wrote.
+	Notes []string `json:"notes,omitempty"`
 }

@@ -30,19 +30,3 @@ func Distance(a, b string, most int) int {
 	}
 	return min(last[len(y)], most+1)
 }
-
-// SeverityMeant is the severity that other tools give this name, in lower case, or
-// empty.
-func SeverityMeant(word string) Severity {
-	switch word {
-	case "crit", "fatal", "emergency", "page", "high", "p1":
-		return Critical
-	case "err", "major", "p2":
-		return Error
-	case "warn", "minor", "medium", "p3":
-		return Warning
-	case "information", "notice", "debug", "low", "ok", "p4":
-		return Info
-	}
-	return ""
-}

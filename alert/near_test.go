@@ -19,11 +19,3 @@ func TestDistanceCountsSlipsOfTheHand(t *testing.T) {
 		}
 	}
 }
-
-func TestOtherToolsWordsMeanASeverity(t *testing.T) {
-	for word, want := range map[string]alert.Severity{"fatal": alert.Critical, "p2": alert.Error, "warn": alert.Warning, "information": alert.Info, "banana": ""} {
-		if got := alert.SeverityMeant(word); got != want {
-			t.Errorf("%s is %q, want %q", word, got, want)
-		}
-	}
-}

@@ -27,7 +27,7 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	alerts, err := decode(r, body)
+	alerts, repaired, err := decode(r, body)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +41,21 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 	return struct {
 		Accepted int              `json:"accepted"`
 		Alerts   []alert.Accepted `json:"alerts"`
-	}{len(receipts), receipts}, nil
+		Notes    []string         `json:"notes,omitempty"`
+	}{len(receipts), receipts, append(repaired, notes(receipts)...)}, nil
+}
+
+// notes are those of all alerts, in a batch with the alert's number.
+func notes(receipts []alert.Accepted) (all []string) {
+	for n, r := range receipts {
+		for _, note := range r.Notes {
+			if len(receipts) > 1 {
+				note = fmt.Sprintf("alert %d: %s", n+1, note)
+			}
+			all = append(all, note)
+		}
+	}
+	return all
 }
 
 func readBody(r *http.Request) ([]byte, error) {

@@ -44,7 +44,7 @@ func (e *engine) Push(_ context.Context, alerts []alert.Alert) ([]alert.Accepted
 			return nil, err
 		}
 		e.got = append(e.got, a)
-		receipts = append(receipts, alert.Accepted{ID: a.ID, Key: a.Key, Incident: "k7f2", Effect: alert.EffectOpened})
+		receipts = append(receipts, alert.Accepted{ID: a.ID, Key: a.Key, Incident: "k7f2", Effect: alert.EffectOpened, Notes: a.Notes})
 	}
 	return receipts, nil
 }
@@ -97,6 +97,7 @@ type answer struct {
 	Error  string           `json:"error"`
 	Hint   string           `json:"hint"`
 	Alerts []alert.Accepted `json:"alerts"`
+	Notes  []string         `json:"notes"`
 }
 
 func ask(t *testing.T, h http.Handler, req *http.Request) answer {
@@ -182,28 +183,22 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		status             int
 		want               string
 	}{
-		"empty":             {jsonKind, "/v1/alerts", "", 400, "body is empty"},
-		"empty text":        {"text/plain", "/v1/alerts", " \n", 400, "neither title nor text"},
-		"no alerts":         {jsonKind, "/v1/alerts", "[]", 400, ""},
-		"broken":            {jsonKind, "/v1/alerts", `{"title": "a",}`, 400, "broken JSON at byte 15"},
-		"cut":               {jsonKind, "/v1/alerts", `{"title": "a"`, 400, "broken JSON at byte 13"},
-		"two objects":       {jsonKind, "/v1/alerts", `{"title":"a"}{"title":"b"}`, 400, "something follows the JSON value at byte 1"},
-		"no object":         {jsonKind, "/v1/alerts", `"disk"`, 400, "the JSON is a string"},
-		"misspelt":          {jsonKind, "/v1/alerts", `{"title":"a","sevrity":"info"}`, 400, `unknown field "sevrity"`},
-		"wrong type":        {jsonKind, "/v1/alerts", `{"title":5}`, 400, "title is a number at byte 10"},
-		"labels of a list":  {jsonKind, "/v1/alerts", `{"title":"a","labels":["x"]}`, 400, "labels is an array at byte 23, and should be an object"},
-		"label of a list":   {jsonKind, "/v1/alerts", `{"title":"a","labels":{"x":[1]}}`, 400, "a label's value is text"},
-		"bad time":          {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, 400, "at is \"yesterday\""},
-		"unknown severity":  {jsonKind, "/v1/alerts", `{"title":"a","severity":"fatal"}`, 400, `unknown severity "fatal"`},
-		"item of a batch":   {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":""}]`, 400, "alert 2: "},
-		"type in a batch":   {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":7}]`, 400, "alert 2: title is a number"},
-		"line of a batch":   {lines, "/v1/alerts", "{\"title\":\"a\"}\n\n{oops}", 400, "alert 2, line 3: broken JSON at byte 2"},
-		"bad UTF-8":         {"text/plain", "/v1/alerts", "abc\xffdef", 400, "not valid UTF-8 at byte 3"},
-		"too long":          {"text/plain", "/v1/alerts", strings.Repeat("x", 1<<20+1), 413, "longer than 1048576 bytes"},
-		"too many":          {lines, "/v1/alerts", strings.Repeat("{\"title\":\"a\"}\n", 10_001), 413, "10001 alerts, more than 10000"},
-		"strange parameter": {"text/plain", "/v1/alerts?sev=info", "a", 400, `unknown parameter "sev"`},
-		"strange type":      {"application/xml", "/v1/alerts", "<a/>", 415, "application/xml"},
-		"no such path":      {jsonKind, "/v2/alerts", "{}", 404, "/v2/alerts"},
+		"empty":           {jsonKind, "/v1/alerts", "", 400, "body is empty"},
+		"empty text":      {"text/plain", "/v1/alerts", " \n", 400, "neither title nor text"},
+		"no alerts":       {jsonKind, "/v1/alerts", "[]", 400, ""},
+		"broken":          {jsonKind, "/v1/alerts", `{"title": "a",}`, 400, "broken JSON at byte 15"},
+		"cut":             {jsonKind, "/v1/alerts", `{"title": "a"`, 400, "broken JSON at byte 13"},
+		"two objects":     {jsonKind, "/v1/alerts", `{"title":"a"}{"title":"b"}`, 400, "something follows the JSON value at byte 1"},
+		"no object":       {jsonKind, "/v1/alerts", `"disk"`, 400, "the JSON is a string"},
+		"item of a batch": {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":""}]`, 400, "alert 2: "},
+		"line of a batch": {lines, "/v1/alerts", "{\"title\":\"a\"}\n\n{oops}", 400, "alert 2, line 3: broken JSON at byte 2"},
+		"too long":        {"text/plain", "/v1/alerts", strings.Repeat("x", 1<<20+1), 413, "longer than 1048576 bytes"},
+		"too many":        {lines, "/v1/alerts", strings.Repeat("{\"title\":\"a\"}\n", 10_001), 413, "10001 alerts, more than 10000"},
+		"strange type":    {"application/xml", "/v1/alerts", "<a/>", 415, "application/xml"},
+		"strange strict":  {jsonKind, "/v1/alerts?strict=maybe", `{"title":"a"}`, 400, `strict is "maybe"`},
+		"broken strictly": {jsonKind, "/v1/alerts?strict=1", `{"title":7,"severity":"banana","sevrity":"x"}`, 400, `"sevrity" is no field of an alert: kept as a label; title is a number: taken as text; severity "banana" is unknown`},
+		"bytes strictly":  {"text/plain", "/v1/alerts?strict", "a\xff", 400, "bytes that are not UTF-8"},
+		"no such path":    {jsonKind, "/v2/alerts", "{}", 404, "/v2/alerts"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := &engine{}
@@ -216,6 +211,60 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 			}
 			if len(e.got) > 0 && !strings.Contains(name, "batch") {
 				t.Error("something was accepted")
+			}
+		})
+	}
+}
+
+func TestFormattingNeverCostsAnAlert(t *testing.T) {
+	const jsonKind = "application/json"
+	for name, c := range map[string]struct {
+		kind, target, body string
+		want               string // severity/title/text/labels/links
+		notes              string
+	}{
+		"misspelt":            {jsonKind, "/v1/alerts", `{"title":"a","sevrity":"info"}`, "error/a//map[sevrity:info]/[]", `"sevrity" is no field of an alert: kept as a label`},
+		"wrong type":          {jsonKind, "/v1/alerts", `{"title":5,"severity":2}`, "error/5//map[severity:2]/[]", "title is a number: taken as text"},
+		"nested text":         {jsonKind, "/v1/alerts", `{"title":"a","text":{"b": [1, 2]}}`, `error/a/{"b":[1,2]}/map[]/[]`, "text is an object: taken as text"},
+		"nothing":             {jsonKind, "/v1/alerts", `{"title":"a","labels":null,"links":null,"at":null,"severity":null}`, "error/a//map[]/[]", ""},
+		"another case":        {jsonKind, "/v1/alerts", `{"Title":"a","SEVERITY":"Warn"}`, "warning/a//map[]/[]", ""},
+		"labels of a list":    {jsonKind, "/v1/alerts", `{"title":"a","labels":["x", 1]}`, `error/a//map[labels:["x",1]]/[]`, "labels is an array, and should be an object: kept as one label"},
+		"nested label":        {jsonKind, "/v1/alerts", `{"title":"a","labels":{"x":{"y": [1]},"n":null,"b":true,"f":1.50}}`, `error/a//map[b:true f:1.50 n: x:{"y":[1]}]/[]`, ""},
+		"links as addresses":  {jsonKind, "/v1/alerts", `{"title":"a","links":["https://example.com/1",{"text":"two","href":"https://example.com/2"}]}`, "error/a//map[]/[{ https://example.com/1} {two https://example.com/2}]", ""},
+		"one link":            {jsonKind, "/v1/alerts", `{"title":"a","links":{"label":"one","url":"https://example.com/1"}}`, "error/a//map[]/[{one https://example.com/1}]", ""},
+		"a number as link":    {jsonKind, "/v1/alerts", `{"title":"a","links":[7]}`, "error/a//map[link 1:7]/[]", "link 1 is a number: kept as a label"},
+		"partial links":       {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"Visit","url":"https://"},{"label":"x","url":""},{"label":"Kuma","url":"https://kuma.example.com/29"}]}`, "error/a//map[]/[{Kuma https://kuma.example.com/29}]", "link 1 dropped: https:// has no host; link 2 dropped: it has no address"},
+		"a time in words":     {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, "error/a//map[at:yesterday]/[]", `at dropped: "yesterday" is not a time`},
+		"none":                {jsonKind, "/v1/alerts", `{"title":"InfoInhibitor","severity":"none"}`, "info/InfoInhibitor//map[severity:none]/[]", ""},
+		"latin1":              {"text/plain; charset=iso-8859-1", "/v1/alerts", "caf\xe9", "error/café//map[]/[]", ""},
+		"windows":             {"text/plain; charset=CP1251", "/v1/alerts", "\xef\xf0", "error/пр//map[]/[]", ""},
+		"UTF-16":              {"text/plain", "/v1/alerts", "\xff\xfea\x00b\x00", "error/ab//map[]/[]", ""},
+		"JSON in latin1":      {"application/json; charset=latin1", "/v1/alerts", "{\"title\":\"caf\xe9\"}", "error/café//map[]/[]", ""},
+		"no charset":          {"text/plain", "/v1/alerts", "abc\xffdef", "error/abc\ufffddef//map[]/[]", "bytes that are not UTF-8 are shown as \ufffd; send UTF-8, or name the charset in the content type"},
+		"an unknown charset":  {"text/plain; charset=klingon", "/v1/alerts", "abc", "error/abc//map[]/[]", `the charset "klingon" is unknown: read as UTF-8`},
+		"a byte order mark":   {jsonKind, "/v1/alerts", "\ufeff{\"title\":\"a\"}", "error/a//map[]/[]", ""},
+		"NUL":                 {jsonKind, "/v1/alerts", `{"title":"a\u0000b"}`, "error/ab//map[]/[]", "title repaired: NUL characters are removed"},
+		"NUL in text":         {"text/plain", "/v1/alerts", "a\x00b", "error/ab//map[]/[]", "NUL characters are removed"},
+		"an unpaired half":    {jsonKind, "/v1/alerts", `{"title":"a\ud800b"}`, "error/a\ufffdb//map[]/[]", ""},
+		"a strange parameter": {"text/plain", "/v1/alerts?sev=info&strict=0", "a", "error/a//map[sev:info]/[]", `"sev" is no field of an alert: kept as a label`},
+		"all parameters":      {"text/plain", "/v1/alerts?mention=ann&at=1767355200&idempotency_key=i", "a", "error/a//map[]/[]", ""},
+		"bytes":               {"application/octet-stream", "/v1/alerts", "a", "error/a//map[]/[]", ""},
+		"another JSON":        {"application/vnd.alert+json", "/v1/alerts", `{"title":"a"}`, "error/a//map[]/[]", ""},
+		"markdown":            {"text/markdown", "/v1/alerts", "a", "error/a//map[]/[]", ""},
+		"a batch":             {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":"b","status":"broken"}]`, "error/a//map[]/[]", `alert 2: status "broken" is unknown: taken as firing`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := &engine{}
+			got := post(t, e, c.kind, c.target, c.body)
+			if got.status != http.StatusAccepted {
+				t.Fatalf("answered %d %s", got.status, got.body)
+			}
+			a := e.got[0]
+			if s := fmt.Sprintf("%s/%s/%s/%v/%v", a.Severity, a.Title, a.Text, a.Labels, a.Links); s != c.want {
+				t.Errorf("it became %s, want %s", s, c.want)
+			}
+			if notes := strings.Join(got.Notes, "; "); !strings.HasPrefix(notes, c.notes) || (notes == "") != (c.notes == "") {
+				t.Errorf("noted %q, want %q", notes, c.notes)
 			}
 		})
 	}

@@ -2,114 +2,63 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"tocsin/alert"
 )
 
-// input is an alert as a sender writes it in JSON.
-type input struct {
-	Source         string            `json:"source"`
-	Key            string            `json:"key"`
-	Status         alert.Status      `json:"status"`
-	Severity       alert.Severity    `json:"severity"`
-	Title          string            `json:"title"`
-	Text           string            `json:"text"`
-	Labels         map[string]scalar `json:"labels"`
-	Links          []alert.Link      `json:"links"`
-	Channel        string            `json:"channel"`
-	Mention        string            `json:"mention"`
-	At             moment            `json:"at"`
-	IdempotencyKey string            `json:"idempotency_key"`
-}
-
-func (in input) alert() alert.Alert {
-	a := alert.Alert{
-		Source: in.Source, Key: in.Key, Status: in.Status, Severity: in.Severity, Title: in.Title, Text: in.Text,
-		Links: in.Links, Channel: in.Channel, Mention: in.Mention, At: time.Time(in.At), IdempotencyKey: in.IdempotencyKey,
-	}
-	if len(in.Labels) > 0 {
-		a.Labels = make(map[string]string, len(in.Labels))
-		for k, v := range in.Labels {
-			a.Labels[k] = string(v)
-		}
-	}
-	return a
-}
-
-// scalar is a label's value: a string, or a number or boolean as it is written.
-type scalar string
-
-// UnmarshalJSON reads a string, a number, true, false or null.
-func (s *scalar) UnmarshalJSON(b []byte) error {
-	switch b[0] {
-	case '"':
-		return json.Unmarshal(b, (*string)(s))
-	case '{', '[':
-		return errors.New("a label's value is text, a number, true or false")
-	case 'n':
-		return nil
-	}
-	*s = scalar(b)
-	return nil
-}
-
-// moment is a time in RFC 3339 or in seconds since 1970.
-type moment time.Time
-
-// UnmarshalJSON reads "2026-01-02T15:04:05Z" or 1767366245.
-func (m *moment) UnmarshalJSON(b []byte) error {
-	if seconds, err := strconv.ParseFloat(string(b), 64); err == nil && seconds > 0 && seconds < 1e11 {
-		*m = moment(time.UnixMicro(int64(seconds * 1e6)))
-		return nil
-	}
-	if string(b) == "null" {
-		return nil
-	}
-	var t time.Time
-	if err := json.Unmarshal(b, &t); err != nil {
-		return fmt.Errorf("at is %s: write a time as 2026-01-02T15:04:05Z or in seconds since 1970", b)
-	}
-	*m = moment(t)
-	return nil
-}
-
 // decode reads the alerts of a request by its content type.
-func decode(r *http.Request, body []byte) ([]alert.Alert, error) {
-	if i := invalidUTF8(body); i >= 0 {
-		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("the body is not valid UTF-8 at byte %d", i), "send text encoded as UTF-8"}
-	}
-	body = bytes.TrimSpace(body)
-	var alerts []alert.Alert
-	var err error
-	switch kind := kindOf(r.Header.Get("Content-Type"), body); kind {
-	case "application/x-ndjson", "application/jsonl", "application/ndjson":
+func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
+	kind, charset := kindOf(r.Header.Get("Content-Type"))
+	body, notes = readable(body, charset)
+	switch kind = sniff(kind, body); kind {
+	case lines:
 		alerts, err = decodeLines(body)
-	case "application/json":
+	case object:
 		alerts, err = decodeJSON(body)
-	case "text/plain":
+	case text:
 		alerts, err = decodeText(r.URL.Query(), body)
 	default:
-		return nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
+		return nil, nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	if r.URL.RawQuery != "" {
+		if err := setStrict(r.URL.Query(), alerts, notes); err != nil {
+			return nil, nil, err
+		}
 	}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		nameAlerts(alerts, key)
 	}
-	return alerts, nil
+	return alerts, notes, nil
+}
+
+// setStrict has alerts with ?strict refused where they would be repaired, and for the
+// body's notes.
+func setStrict(q url.Values, alerts []alert.Alert, notes []string) error {
+	strict, err := parseFlag(q, "strict")
+	if err != nil || !strict || len(alerts) == 0 {
+		return err
+	}
+	for n := range alerts {
+		alerts[n].Strict = true
+	}
+	alerts[0].Notes = append(alerts[0].Notes, notes...)
+	return nil
 }
 
 // nameAlerts gives alerts without an idempotency key that of the request, in a batch
@@ -126,49 +75,78 @@ func nameAlerts(alerts []alert.Alert, key string) {
 	}
 }
 
-// kindOf returns the body's media type. curl -d always sends the type of a form, so
-// for that, as for no type, the first character decides.
-func kindOf(contentType string, body []byte) string {
-	if contentType == "application/json" || contentType == "application/x-ndjson" {
-		return contentType
+// The media types that are read. Others are read as one of these, or not at all.
+const (
+	object = "application/json"
+	lines  = "application/x-ndjson"
+	text   = "text/plain"
+)
+
+// kindOf returns the media type and the charset of a Content-Type.
+func kindOf(contentType string) (kind, charset string) {
+	if contentType == object || contentType == lines {
+		return contentType, ""
 	}
-	kind, _, err := mime.ParseMediaType(contentType)
-	if err == nil && kind != "application/x-www-form-urlencoded" {
-		return kind
+	kind, params, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return "", ""
 	}
-	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
-		return "application/json"
-	}
-	return "text/plain"
+	return kind, params["charset"]
 }
 
-// invalidUTF8 returns the offset of the first byte that is not UTF-8, or -1.
-func invalidUTF8(b []byte) int {
-	if utf8.Valid(b) {
-		return -1
-	}
-	for i := 0; i < len(b); {
-		r, size := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && size == 1 {
-			return i
+// sniff returns the type that a body is read as. Some types say nothing, such as that of a
+// form, which curl -d always sends; then the first character decides.
+func sniff(kind string, body []byte) string {
+	switch kind {
+	case object, lines, text:
+		return kind
+	case "application/jsonl", "application/ndjson":
+		return lines
+	case "", "application/x-www-form-urlencoded", "application/octet-stream":
+		if body = bytes.TrimSpace(body); len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+			return object
 		}
-		i += size
+		return text
 	}
-	return -1
+	switch {
+	case strings.HasSuffix(kind, "+json"):
+		return object
+	case strings.HasPrefix(kind, "text/"):
+		return text
+	}
+	return kind
+}
+
+// parseFlag reads a parameter that is on or off: ?strict, ?strict=1.
+func parseFlag(q url.Values, name string) (bool, error) {
+	if !q.Has(name) {
+		return false, nil
+	}
+	on, err := strconv.ParseBool(cmp.Or(q.Get(name), "true"))
+	if err != nil {
+		return false, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %q", name, q.Get(name)), "write " + name + "=1 or leave it out"}
+	}
+	return on, nil
 }
 
 // decodeText reads the text from the body and everything else from the query.
 func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
-	known := map[string]bool{"channel": true, "severity": true, "title": true, "key": true, "status": true, "source": true}
-	for name := range q {
-		if !known[name] {
-			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("unknown parameter %q", name), "text takes channel, severity, title, key, status and source; send JSON for more"}
+	f := fields{alert.Alert{Text: string(body)}}
+	for _, name := range slices.Sorted(maps.Keys(q)) {
+		known, value := strings.ToLower(name), q.Get(name)
+		switch field := textField(&f.Alert, []byte(known)); {
+		case known == "strict":
+		case known == "text" && f.Text != "":
+			f.unknown(name, value)
+		case field != nil:
+			*field = value
+		case known == "at":
+			f.at(value)
+		default:
+			f.unknown(name, value)
 		}
 	}
-	return []alert.Alert{{
-		Text: string(body), Title: q.Get("title"), Channel: q.Get("channel"), Key: q.Get("key"), Source: q.Get("source"),
-		Severity: alert.Severity(q.Get("severity")), Status: alert.Status(q.Get("status")),
-	}}, nil
+	return []alert.Alert{f.Alert}, nil
 }
 
 // decodeJSON reads one object or an array of objects.
@@ -195,15 +173,12 @@ func decodeJSON(body []byte) ([]alert.Alert, error) {
 	return alerts, nil
 }
 
-// decodeAlert reads one alert. b must be valid UTF-8: encoding/json would replace
-// other bytes without an error.
+// decodeAlert reads one alert.
 func decodeAlert(b []byte) (alert.Alert, error) {
 	if a, ok := scanAlert(b); ok {
 		return a, nil
 	}
-	var in input
-	err := unmarshal(b, &in)
-	return in.alert(), err
+	return decodeFields(b)
 }
 
 // decodeLines reads one object per line and skips blank lines.

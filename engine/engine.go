@@ -125,6 +125,9 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 	if err != nil {
 		return nil, fmt.Errorf("accept: %w", err)
 	}
+	for n := range prepared {
+		r.accepted[n].Notes = prepared[n].Notes
+	}
 	return r.accepted, nil
 }
 

@@ -167,7 +167,7 @@ func TestABadAlertInABatchRefusesTheBatchAndIsNamed(t *testing.T) {
 	m := newMemory()
 	push, stop := running(m, nil)
 	defer stop()
-	_, err := push(alert.Alert{Title: "a"}, alert.Alert{Title: "b", Severity: "bad"})
+	_, err := push(alert.Alert{Title: "a"}, alert.Alert{Title: "b", Severity: "bad", Strict: true})
 	var bad *alert.InputError
 	if !errors.As(err, &bad) || bad.Item != 2 || len(m.alerts) != 0 {
 		t.Errorf("got %v with %d alerts accepted", err, len(m.alerts))

@@ -104,10 +104,10 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 }
 
 // resolveText is the part of a resolved alert that the card does not show: its text
-// and, unless the card or the text contains it, its title.
+// and its title, unless the card or the text contains it or it is only the key.
 func (en *entry) resolveText(a alert.Alert) string {
 	switch begins := strings.TrimSuffix(a.Title, "…"); {
-	case a.Title == en.Title, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
+	case a.Title == en.Title, a.Title == a.Key, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
 		return a.Text
 	case a.Text == "":
 		return a.Title

@@ -2,7 +2,7 @@ package handlers
 
 import (
 	"errors"
-	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -102,14 +102,16 @@ func (m *matcherText) severity(n int) bool {
 	return ok
 }
 
-// severityOf knows the severities, in the plural too, and what other tools call them.
+// severityOf knows the severities, in the plural too, and what other tools call them. A
+// number in a sentence is none.
 func severityOf(word string) (alert.Severity, bool) {
-	for _, s := range []alert.Severity{alert.Severity(word), alert.Severity(strings.TrimSuffix(word, "s")), alert.SeverityMeant(word)} {
-		if slices.Contains(alert.Severities(), s) {
-			return s, true
-		}
+	if _, err := strconv.Atoi(word); err == nil {
+		return "", false
 	}
-	return "", false
+	if s, ok := alert.ParseSeverity(word); ok {
+		return s, true
+	}
+	return alert.ParseSeverity(strings.TrimSuffix(word, "s"))
 }
 
 func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -77,11 +76,11 @@ func mailAddress(word string) string {
 }
 
 func parseSeverity(w token) (alert.Severity, *alert.InputError) {
-	if s := alert.Severity(w.key); slices.Contains(alert.Severities(), s) {
+	if s, ok := severityOf(w.key); ok {
 		return s, nil
 	}
 	bad := &alert.InputError{Message: "I don't know a severity " + w.raw, Hint: "It is one of critical, error, warning, info."}
-	near := cmp.Or(string(alert.SeverityMeant(w.key)), nearest(w.key, []string{"critical", "error", "warning", "info"}))
+	near := nearest(w.key, []string{"critical", "error", "warning", "info"})
 	channel, err := alert.ParseConversation(w.raw)
 	switch {
 	case near != "":

@@ -45,7 +45,6 @@ func TestATestOrderIsReadInAnyOrderAndSpelling(t *testing.T) {
 
 func TestAWrongTestOrderIsAnsweredWithWhatToWrite(t *testing.T) {
 	for text, want := range map[string][2]string{
-		"fatal":                       {"severity fatal", "Did you mean critical?"},
 		"warnign":                     {"severity warnign", "Did you mean warning?"},
 		"citical #ops":                {"severity citical", "Did you mean critical?"},
 		"ops":                         {"severity ops", "write #ops"},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -69,8 +68,10 @@ func parseSubject(fields []string) (alert.Subject, error) {
 			s.Labels[name] = value
 		}
 	}
-	if !slices.Contains(alert.Severities(), s.Severity) {
+	severity, ok := alert.ParseSeverity(string(s.Severity))
+	if !ok {
 		return s, fmt.Errorf("unknown severity %q; write one of critical, error, warning, info", s.Severity)
 	}
+	s.Severity = severity
 	return s, nil
 }

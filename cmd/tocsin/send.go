@@ -63,8 +63,12 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
 	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
 	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns")
-	f.TimeVar(&a.At, "at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the event, such as 2026-01-02T15:04:05Z (default: now)")
+	f.Func("at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)", func(text string) (err error) {
+		a.At, err = alert.ParseTime(text)
+		return err
+	})
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
+	f.BoolVar(&a.Strict, "strict", false, "refuse the alert where it would be repaired")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
 	c.timeout = 30 * time.Second
 	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION` (default: 30s)", func(text string) (err error) {
@@ -149,12 +153,20 @@ func (c *sendCmd) readText(a *alert.Alert) error {
 // when the store can't write, because both may pass; the idempotency key keeps
 // a retry from counting twice.
 func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (alert.Accepted, error) {
+	query := ""
+	if a.Strict {
+		query = "?strict=1"
+	}
 	for warned := false; ; warned = true {
 		var answer struct {
 			Alerts []alert.Accepted `json:"alerts"`
+			Notes  []string         `json:"notes"`
 		}
-		err := daemon.call(ctx, http.MethodPost, "/v1/alerts", wire(a), &answer)
+		err := daemon.call(ctx, http.MethodPost, "/v1/alerts"+query, wire(a), &answer)
 		if err == nil && len(answer.Alerts) == 1 {
+			for _, note := range answer.Notes {
+				_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\n", visible(note))
+			}
 			return answer.Alerts[0], nil
 		}
 		refusal, refused := errors.AsType[*answerError](err)

@@ -1,0 +1,317 @@
+package alert
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// repair mends what would keep an alert from being stored or shown, and notes it.
+// Whatever says what happened is kept: if not in its place, then in the text.
+type repair struct {
+	*Alert
+	// before and after are what continues in the text, in front of it and behind it.
+	before, after []string
+}
+
+func (r *repair) note(format string, args ...any) {
+	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
+}
+
+// texts mends the characters of all fields.
+func (r *repair) texts() {
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{
+		{"title", &r.Title}, {"text", &r.Text}, {"key", &r.Key}, {"source", &r.Source}, {"channel", &r.Channel},
+		{"mention", &r.Mention}, {"idempotency_key", &r.IdempotencyKey},
+	} {
+		*f.value = r.clean(f.name, *f.value)
+	}
+	r.Severity, r.Status = Severity(r.clean("severity", string(r.Severity))), Status(r.clean("status", string(r.Status)))
+	for n := range r.Links {
+		l := &r.Links[n]
+		l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
+	}
+	if r.cleanLabels() {
+		return
+	}
+	labels := make(map[string]string, len(r.Labels))
+	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+		name := r.clean("a label's name", k)
+		labels[name] = r.clean("label "+name, r.Labels[k])
+	}
+	r.Labels = labels
+}
+
+// cleanLabels reports whether the labels need no repair.
+func (r *repair) cleanLabels() bool {
+	for k, v := range r.Labels {
+		if !showable(k) || !showable(v) {
+			return false
+		}
+	}
+	return true
+}
+
+// linkName names the n-th link from 0 for a person.
+func linkName(n int) string { return fmt.Sprintf("link %d", n+1) }
+
+const (
+	byteOrderMark = "\ufeff"
+	escape        = "\x1b"
+	// csi is the one-character form of the escape sequence's beginning.
+	csi = "\u009b"
+)
+
+// terminalCodes are the escape sequences of ECMA-48: control sequences (colours,
+// cursor), strings such as links and titles up to their end, and all others.
+var terminalCodes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]?" +
+	"|\x1b[\\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?" +
+	"|\x1b[ -/]*[0-~]?")
+
+// showable reports whether s can be stored and shown as it is.
+func showable(s string) bool {
+	return ValidText(s) && !strings.Contains(s, escape) && !strings.Contains(s, csi) && !strings.Contains(s, byteOrderMark)
+}
+
+// clean returns s without what can't be stored or shown.
+func (r *repair) clean(name, s string) string {
+	if showable(s) {
+		return s
+	}
+	mend := func(to, what string) {
+		if to != s {
+			r.note("%s repaired: %s", name, what)
+			s = to
+		}
+	}
+	mend(strings.ToValidUTF8(s, "\ufffd"), "bytes that are not UTF-8 are shown as \ufffd")
+	mend(strings.ReplaceAll(s, byteOrderMark, ""), "byte order marks are removed")
+	mend(strings.ReplaceAll(s, "\x00", ""), "NUL characters are removed")
+	mend(terminalCodes.ReplaceAllString(s, ""), "terminal control sequences are removed")
+	return s
+}
+
+// words understands the severity and the status in other tools' words. One that is
+// unknown, or says more than ours, is kept as a label.
+func (r *repair) words() {
+	if r.Severity == "" {
+		r.Severity = Error
+	} else if word := string(r.Severity); !slices.Contains(Severities(), r.Severity) {
+		severity, ok := ParseSeverity(word)
+		if !ok {
+			severity = Error
+			r.note("severity %q is unknown: taken as %s", word, severity)
+		}
+		if r.Severity = severity; !ok || !severity.sameWord(word) {
+			r.keep("severity", word)
+		}
+	}
+	switch r.Status {
+	case "":
+		r.Status = Firing
+	case Firing, Resolved:
+	default:
+		word := string(r.Status)
+		status, ok := statusWords()[word]
+		if !ok {
+			status = Firing
+			r.note("status %q is unknown: taken as %s", word, status)
+			r.keep("status", word)
+		}
+		r.Status = status
+	}
+}
+
+func statusWords() map[string]Status {
+	return map[string]Status{
+		"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,
+		"normal": Resolved, "inactive": Resolved, "success": Resolved, "done": Resolved,
+		"fire": Firing, "alerting": Firing, "alert": Firing, "active": Firing, "problem": Firing, "trigger": Firing, "triggered": Firing,
+		"open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
+	}
+}
+
+// keep adds a label unless the sender gave one of this name.
+func (r *repair) keep(name, value string) {
+	if _, taken := r.Labels[name]; taken {
+		return
+	}
+	labels := maps.Clone(r.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	labels[name] = value
+	r.Labels = labels
+}
+
+// sizes shortens what is too long and continues it in the text.
+func (r *repair) sizes() {
+	if head, rest := cutRunes(r.Title, MaxTitle); rest != "" {
+		r.Title = head
+		r.before = append(r.before, "…"+rest)
+		r.note("title shortened: it is longer than %d characters and continues in the text", MaxTitle)
+	}
+	for _, f := range []struct {
+		name  string
+		value *string
+	}{{"key", &r.Key}, {"idempotency_key", &r.IdempotencyKey}, {"source", &r.Source}, {"mention", &r.Mention}} {
+		if utf8.RuneCountInString(*f.value) > MaxKey {
+			*f.value = shortKey(*f.value)
+			r.note("%s shortened: it is longer than %d characters", f.name, MaxKey)
+		}
+	}
+	r.labels()
+}
+
+// cutRunes cuts s to at most limit characters, the last of which is an ellipsis then.
+func cutRunes(s string, limit int) (head, rest string) {
+	if len(s) <= limit || utf8.RuneCountInString(s) <= limit {
+		return s, ""
+	}
+	n := 0
+	for i := range s {
+		if n++; n == limit {
+			return s[:i] + "…", s[i:]
+		}
+	}
+	return s, ""
+}
+
+// shortKey shortens a key in such a way that different keys stay different.
+func shortKey(key string) string {
+	sum := sha256.Sum256([]byte(key))
+	head, _ := cutRunes(key, MaxKey-25)
+	return head + "-" + hex.EncodeToString(sum[:12])
+}
+
+// labels shortens long labels and moves into the text those above their number.
+func (r *repair) labels() {
+	if len(r.Labels) <= MaxLabels && longestLabel(r.Labels) <= MaxLabel {
+		return
+	}
+	labels := make(map[string]string, MaxLabels)
+	moved := 0
+	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
+		v := r.Labels[k]
+		name, restOfName := cutRunes(k, MaxLabel)
+		value, rest := cutRunes(v, MaxLabel)
+		switch {
+		case len(labels) == MaxLabels:
+			moved++
+			r.after = append(r.after, k+"="+v)
+			continue
+		case rest != "" || restOfName != "":
+			r.after = append(r.after, k+"="+v)
+			r.note("label %s shortened: it is longer than %d characters and stands whole in the text", brief(name), MaxLabel)
+		}
+		labels[name] = value
+	}
+	if moved > 0 {
+		r.note("%d labels moved into the text: there are more than %d", moved, MaxLabels)
+	}
+	r.Labels = labels
+}
+
+func brief(name string) string {
+	head, _ := cutRunes(name, 40)
+	return head
+}
+
+func longestLabel(labels map[string]string) int {
+	longest := 0
+	for k, v := range labels {
+		for _, s := range []string{k, v} {
+			if len(s) > longest {
+				longest = max(longest, utf8.RuneCountInString(s))
+			}
+		}
+	}
+	return longest
+}
+
+// links drops what no button can open. An address that says something is kept as a line
+// of text.
+func (r *repair) links() {
+	kept := make([]Link, 0, len(r.Links))
+	for n, l := range r.Links {
+		l.URL = strings.TrimSpace(l.URL)
+		flaw, asText := linkFlaw(l.URL)
+		if flaw == "" && len(kept) == MaxLinks {
+			flaw, asText = fmt.Sprintf("there are more than %d", MaxLinks), true
+		}
+		switch {
+		case flaw == "":
+			kept = append(kept, l)
+		case asText:
+			r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
+			r.note("%s moved into the text: %s", linkName(n), flaw)
+		default:
+			r.note("%s dropped: %s", linkName(n), flaw)
+		}
+	}
+	if len(kept) < len(r.Links) {
+		r.Links = kept
+	}
+}
+
+// linkFlaw says why an address can't be a button, or is empty if it can, and whether it
+// is worth a line of text.
+func linkFlaw(address string) (flaw string, asText bool) {
+	u, err := url.Parse(address)
+	switch {
+	case address == "":
+		return "it has no address", false
+	case len(address) > MaxURL:
+		return fmt.Sprintf("its address is longer than %d bytes", MaxURL), true
+	case err != nil:
+		return brief(address) + " is not a web address", true
+	case u.Scheme == "http" || u.Scheme == "https":
+		if u.Hostname() == "" {
+			return brief(address) + " has no host", false
+		}
+		return "", false
+	case u.Scheme == "":
+		return brief(address) + " is not a complete web address", true
+	case slices.Contains([]string{"javascript", "data", "vbscript"}, u.Scheme):
+		return u.Scheme + ": is not a web address", false
+	}
+	return u.Scheme + ": is not a web address", true
+}
+
+// conversation reads the channel. An alert for one that can't be is routed as if it
+// named none.
+func (r *repair) conversation() {
+	if r.Channel == "" {
+		return
+	}
+	name, err := ParseConversation(r.Channel)
+	if err != nil {
+		r.keep("channel", r.Channel)
+		r.note("channel dropped: %s", err)
+	}
+	r.Channel = name
+}
+
+// text puts what continues in the text there.
+func (r *repair) text() {
+	if len(r.before)+len(r.after) == 0 {
+		return
+	}
+	parts := r.before
+	if strings.TrimSpace(r.Text) != "" {
+		parts = append(parts, r.Text)
+	}
+	if len(r.after) > 0 {
+		parts = append(parts, strings.Join(r.after, "\n"))
+	}
+	r.Text = strings.Join(parts, "\n\n")
+}

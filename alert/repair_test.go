@@ -1,0 +1,205 @@
+package alert_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+// prepared is the alert as it is accepted.
+func prepared(t *testing.T, a alert.Alert) alert.Alert {
+	t.Helper()
+	if err := a.Prepare(noon); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func TestTitlesAndLabelsThatAreTooLongContinueInTheText(t *testing.T) {
+	title, value := strings.Repeat("é", alert.MaxTitle+10), strings.Repeat("v", alert.MaxLabel+1)
+	a := prepared(t, alert.Alert{Title: title, Text: "body", Labels: map[string]string{"trace": value}})
+	if got := utf8.RuneCountInString(a.Title); got != alert.MaxTitle || !strings.HasSuffix(a.Title, "…") {
+		t.Errorf("the title has %d characters: %s", got, a.Title)
+	}
+	if whole := strings.TrimSuffix(a.Title, "…") + strings.TrimPrefix(strings.SplitN(a.Text, "\n", 2)[0], "…"); whole != title {
+		t.Errorf("title and text together lost something of the title")
+	}
+	if !strings.Contains(a.Text, "\n\nbody\n\ntrace="+value) {
+		t.Errorf("the text is %s", a.Text)
+	}
+	if got := a.Labels["trace"]; utf8.RuneCountInString(got) != alert.MaxLabel || !strings.HasSuffix(got, "…") {
+		t.Errorf("the label is %s", got)
+	}
+	if notes := strings.Join(a.Notes, "; "); !strings.Contains(notes, "title shortened") || !strings.Contains(notes, "label trace shortened") {
+		t.Errorf("noted: %s", notes)
+	}
+}
+
+func TestLabelsAndLinksAboveTheirNumberMoveIntoTheText(t *testing.T) {
+	a := alert.Alert{Title: "x", Labels: map[string]string{}}
+	for n := range alert.MaxLabels + 2 {
+		a.Labels[fmt.Sprintf("l%03d", n)] = "v"
+	}
+	for n := range alert.MaxLinks + 1 {
+		a.Links = append(a.Links, alert.Link{Label: fmt.Sprint("n", n), URL: fmt.Sprint("https://example.com/", n)})
+	}
+	a = prepared(t, a)
+	if len(a.Labels) != alert.MaxLabels || len(a.Links) != alert.MaxLinks || !strings.Contains(a.Text, "l200=v\nl201=v") || !strings.Contains(a.Text, "n20: https://example.com/20") {
+		t.Errorf("%d labels, %d links, text %q", len(a.Labels), len(a.Links), a.Text)
+	}
+}
+
+func TestALinkThatNoButtonCanOpenIsDroppedOrBecomesText(t *testing.T) {
+	long := "https://example.com/?q=" + strings.Repeat("x", alert.MaxURL)
+	for url, c := range map[string]struct{ text, note string }{
+		"":                         {"", "link 1 dropped: it has no address"},
+		"https://":                 {"", "link 1 dropped: https:// has no host"},
+		"javascript:alert(1)":      {"", "link 1 dropped: javascript: is not a web address"},
+		"JavaScript:alert(1)":      {"", "link 1 dropped: javascript: is not a web address"},
+		"data:text/html,x":         {"", "link 1 dropped: data: is not a web address"},
+		"example.com/x":            {"Run: example.com/x", "link 1 moved into the text: example.com/x is not a complete web address"},
+		"mailto:ann@example.com":   {"Run: mailto:ann@example.com", "link 1 moved into the text: mailto: is not a web address"},
+		"https://exa mple.com/%zz": {"Run: https://exa mple.com/%zz", "link 1 moved into the text: https://exa mple.com/%zz is not a web address"},
+		long:                       {"Run: " + long, "link 1 moved into the text: its address is longer than 3000 bytes"},
+	} {
+		a := prepared(t, alert.Alert{Title: "x", Links: []alert.Link{{Label: "Run", URL: url}, {Label: "Kuma", URL: "https://kuma.example.com/29"}}})
+		if len(a.Links) != 1 || a.Links[0].Label != "Kuma" || a.Text != c.text || strings.Join(a.Notes, "; ") != c.note {
+			t.Errorf("%.40s: links %v, text %.60q, notes %v", url, a.Links, a.Text, a.Notes)
+		}
+	}
+}
+
+func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
+	for word, c := range map[string]struct {
+		want  alert.Severity
+		label string
+	}{
+		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "fatal": {alert.Critical, "fatal"},
+		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "disaster"}, "P1": {alert.Critical, "p1"},
+		"P2": {alert.Error, "p2"}, "P3": {alert.Warning, "p3"}, "P4": {alert.Info, "p4"}, "P5": {alert.Info, "p5"},
+		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"},
+	} {
+		a := prepared(t, alert.Alert{Title: "x", Severity: alert.Severity(word)})
+		if a.Severity != c.want || a.Labels["severity"] != c.label {
+			t.Errorf("%q is %s with the label %q", word, a.Severity, a.Labels["severity"])
+		}
+		if noted := len(a.Notes) > 0; noted != (word == "banana") {
+			t.Errorf("%q is noted as %v", word, a.Notes)
+		}
+	}
+}
+
+func TestStatusesOfOtherToolsAreUnderstood(t *testing.T) {
+	for word, want := range map[string]alert.Status{"": alert.Firing, "OK": alert.Resolved, "recovered": alert.Resolved, "triggered": alert.Firing, "broken": alert.Firing} {
+		a := prepared(t, alert.Alert{Title: "x", Status: alert.Status(word)})
+		if a.Status != want || (len(a.Notes) > 0) != (word == "broken") {
+			t.Errorf("%q is %s, noted %v", word, a.Status, a.Notes)
+		}
+	}
+}
+
+func TestBytesThatCannotBeShownAreRemovedOrReplaced(t *testing.T) {
+	for in, want := range map[string]string{
+		"a\x00b": "ab", "a\xffb": "a\ufffdb", "\ufeffab": "ab",
+		"Matching \x1b[33m/a/x.log\x1b[0m": "Matching /a/x.log",
+		"\x1b[1;31mFAIL\x1b[m 2 tests \x1b]8;;https://ci.example/1\x07log\x1b]8;;\x07 \x1b[2K\x1b[1Gdone": "FAIL 2 tests log done",
+		"\x1b]8;;https://ci.example/1\x1b\\log\x1b]8;;\x1b\\":                                             "log", "\x1b]0;never closed\nnext": "next", "a\x1b(Bb\x1b7c": "abc", "a\u009b31mb": "ab",
+		"cut \x1b[": "cut", "cut \x1b": "cut",
+	} {
+		a := prepared(t, alert.Alert{Title: in, Text: in + ".", Labels: map[string]string{"l": in}})
+		if strings.TrimSpace(want) != a.Title && strings.ReplaceAll(want, "\n", " ") != a.Title {
+			t.Errorf("%q became the title %q", in, a.Title)
+		}
+		if len(a.Notes) == 0 || strings.ContainsAny(a.Text+a.Labels["l"], "\x1b\x00\u009b\ufeff") {
+			t.Errorf("%q became %q, noted %v", in, a.Text, a.Notes)
+		}
+	}
+}
+
+func TestResolvingNeedsAKeyOrATitle(t *testing.T) {
+	if a := prepared(t, alert.Alert{Key: "k", Status: alert.Resolved}); a.Key != "k" {
+		t.Errorf("the key is %s", a.Key)
+	}
+	fired, resolved := prepared(t, alert.Alert{Title: "disk full"}), prepared(t, alert.Alert{Title: "disk full", Status: alert.Resolved})
+	if fired.Key != resolved.Key {
+		t.Error("the title alone did not find its incident")
+	}
+}
+
+func TestALongKeyStaysItsOwn(t *testing.T) {
+	long := strings.Repeat("k", alert.MaxKey)
+	one, same, other := prepared(t, alert.Alert{Title: "x", Key: long + "1"}), prepared(t, alert.Alert{Title: "x", Key: long + "1"}), prepared(t, alert.Alert{Title: "x", Key: long + "2"})
+	if one.Key != same.Key || one.Key == other.Key || utf8.RuneCountInString(one.Key) > alert.MaxKey {
+		t.Errorf("%s, %s and %s", one.Key, same.Key, other.Key)
+	}
+}
+
+func TestStrictListsAllThatWouldBeRepaired(t *testing.T) {
+	a := alert.Alert{Title: "x\x00", Severity: "banana", Channel: "two words", Links: []alert.Link{{URL: "javascript:x"}}, Strict: true}
+	var bad *alert.InputError
+	if !errors.As(a.Prepare(noon), &bad) || bad.Hint == "" {
+		t.Fatal("it was accepted")
+	}
+	for _, want := range []string{"title repaired", "banana", "two words", "javascript:"} {
+		if !strings.Contains(bad.Message, want) {
+			t.Errorf("%q does not say %s", bad.Message, want)
+		}
+	}
+	if fine := (alert.Alert{Title: "x", Severity: "crit", Strict: true}); fine.Prepare(noon) != nil {
+		t.Error("an alert that needs no repair was refused")
+	}
+}
+
+func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
+	want := time.Date(2026, 11, 27, 3, 0, 0, 0, time.UTC)
+	for _, text := range []string{
+		"2026-11-27T03:00:00Z", "2026-11-27 03:00:00Z", "2026-11-27T03:00:00+0000", "2026-11-27 03:00:00 +0000", "2026-11-27T04:00:00+01:00",
+		"2026-11-27t03:00:00.000z", "2026-11-27 03:00:00 UTC", "2026-11-27 03:00:00", "2026-11-27T03:00", "1795748400", "1795748400000", "1795748400.0", "1795748400000000", "1795748400000000000",
+	} {
+		if got, err := alert.ParseTime(text); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %s (%v)", text, got, err)
+		}
+	}
+	for _, text := range []string{"0", "0001-01-01T00:00:00Z"} {
+		if got, err := alert.ParseTime(text); err != nil || !got.IsZero() {
+			t.Errorf("%s is %s (%v)", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "yesterday", "-1", "NaN", "1e300", "2026-13-01"} {
+		if got, err := alert.ParseTime(text); err == nil {
+			t.Errorf("%q is %s", text, got)
+		}
+	}
+}
+
+// Whatever is written, an alert that says something is accepted, and what is accepted
+// can be stored.
+func TestFormattingNeverCostsAnAlert(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab: \x00\x1b[]\ufeff\u009b\n#@<>")), 0, 40, -1)
+		long := rapid.Custom(func(t *rapid.T) string {
+			return strings.Repeat(text.Draw(t, "unit"), rapid.SampledFrom([]int{1, 1, 1, 300}).Draw(t, "times"))
+		})
+		a := alert.Alert{
+			Title: "x" + long.Draw(t, "title"), Text: long.Draw(t, "text"), Key: long.Draw(t, "key"), Source: long.Draw(t, "source"), Channel: long.Draw(t, "channel"),
+			Severity: alert.Severity(text.Draw(t, "severity")), Status: alert.Status(text.Draw(t, "status")), Mention: long.Draw(t, "mention"),
+			Labels: rapid.MapOfN(text, long, 0, 3).Draw(t, "labels"),
+			Links:  []alert.Link{{Label: text.Draw(t, "label"), URL: rapid.SampledFrom([]string{"", "https://", "javascript:1", "https://example.com/"}).Draw(t, "scheme") + long.Draw(t, "url")}},
+		}
+		if err := a.Prepare(noon); err != nil {
+			t.Fatal(err)
+		}
+		again := a
+		again.Notes, again.Strict = nil, true
+		if err := again.Prepare(noon); err != nil {
+			t.Fatalf("the repaired alert needs a repair: %v", err)
+		}
+	})
+}

@@ -1,0 +1,61 @@
+package alert
+
+import "strings"
+
+// Severity is how bad an alert is, from Info up to Critical.
+type Severity string
+
+// The severities, worst first.
+const (
+	Critical Severity = "critical"
+	Error    Severity = "error"
+	Warning  Severity = "warning"
+	Info     Severity = "info"
+)
+
+// Severities lists every severity, worst first.
+func Severities() []Severity { return []Severity{Critical, Error, Warning, Info} }
+
+// Rank is 0 for critical to 3 for info, and 4 for an unknown severity.
+func (s Severity) Rank() int {
+	for i, known := range Severities() {
+		if s == known {
+			return i
+		}
+	}
+	return len(Severities())
+}
+
+// ParseSeverity reads a severity in the words of any tool, in any case: of syslog,
+// Prometheus, PagerDuty, Opsgenie (P1 to P5), Zabbix, Sentry and Python's logging. A
+// number from 0 to 7 is a priority, so that lower is worse; 10 to 50 are Python's levels.
+// ok is false for an unknown word.
+func ParseSeverity(word string) (s Severity, ok bool) {
+	word = strings.ToLower(strings.TrimSpace(word))
+	for _, s := range Severities() {
+		if word == string(s) {
+			return s, true
+		}
+	}
+	s, ok = severityWords()[word]
+	return s, ok
+}
+
+func severityWords() map[string]Severity {
+	return map[string]Severity{
+		"crit": Critical, "fatal": Critical, "emergency": Critical, "emerg": Critical, "panic": Critical, "alert": Critical,
+		"page": Critical, "disaster": Critical, "blocker": Critical, "urgent": Critical, "high": Critical, "highest": Critical,
+		"severe": Critical, "p0": Critical, "p1": Critical, "sev0": Critical, "sev1": Critical, "0": Critical, "1": Critical, "50": Critical,
+		"err": Error, "major": Error, "average": Error, "failure": Error, "failed": Error, "p2": Error, "sev2": Error, "2": Error, "40": Error,
+		"warn": Warning, "minor": Warning, "medium": Warning, "moderate": Warning, "p3": Warning, "sev3": Warning, "3": Warning, "30": Warning,
+		"information": Info, "informational": Info, "notice": Info, "debug": Info, "trace": Info, "verbose": Info, "low": Info, "lowest": Info,
+		"trivial": Info, "none": Info, "ok": Info, "okay": Info, "normal": Info, "success": Info, "not classified": Info, "unclassified": Info,
+		"p4": Info, "p5": Info, "sev4": Info, "sev5": Info, "4": Info, "5": Info, "6": Info, "7": Info, "10": Info, "20": Info,
+	}
+}
+
+// sameWord reports whether word is only another spelling of the severity, such as
+// crit or warn, so that nothing is lost when it is replaced.
+func (s Severity) sameWord(word string) bool {
+	return strings.HasPrefix(string(s), word) || strings.HasPrefix(word, string(s))
+}

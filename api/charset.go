@@ -1,0 +1,66 @@
+package api
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"golang.org/x/text/encoding"
+	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/unicode"
+)
+
+// readable returns the body as UTF-8 without a byte order mark and NUL bytes, and a
+// note of each repair.
+func readable(body []byte, charset string) (clean []byte, notes []string) {
+	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
+		charset = "utf-16" // as PowerShell writes it
+	}
+	if enc := encodingOf(charset); enc != nil {
+		if decoded, err := enc.NewDecoder().Bytes(body); err == nil {
+			body = decoded
+		}
+	} else if charset != "" && !isUTF8(charset) {
+		notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
+	}
+	body = bytes.TrimPrefix(body, []byte("\ufeff"))
+	if !utf8.Valid(body) {
+		body = bytes.ToValidUTF8(body, []byte("\ufffd"))
+		notes = append(notes, "bytes that are not UTF-8 are shown as \ufffd; send UTF-8, or name the charset in the content type")
+	}
+	if bytes.IndexByte(body, 0) >= 0 {
+		body = bytes.ReplaceAll(body, []byte{0}, nil)
+		notes = append(notes, "NUL characters are removed")
+	}
+	return bytes.TrimSpace(body), notes
+}
+
+// encodingOf returns the encoding of this name; nil for UTF-8 and unknown ones.
+func encodingOf(charset string) encoding.Encoding {
+	name := plainName(charset)
+	switch name {
+	case "latin1", "l1", "iso88591", "usascii", "ascii":
+		return charmap.Windows1252 // as in web browsers
+	case "utf16":
+		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
+	case "utf16le":
+		return unicode.UTF16(unicode.LittleEndian, unicode.IgnoreBOM)
+	case "utf16be":
+		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
+	}
+	name = strings.Replace(name, "cp", "windows", 1)
+	for _, enc := range charmap.All {
+		if known, ok := enc.(*charmap.Charmap); ok && name == plainName(known.String()) {
+			return known
+		}
+	}
+	return nil
+}
+
+func isUTF8(charset string) bool { return plainName(charset) == "utf8" }
+
+// plainName is a charset's name without what is written in different ways.
+func plainName(charset string) string {
+	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(charset))
+}

@@ -1,0 +1,154 @@
+package api
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// fields puts the members of a JSON object into an alert. What has another type than it
+// should is read as what it most likely means, and what has no place becomes a label.
+type fields struct{ alert.Alert }
+
+func (f *fields) note(format string, args ...any) {
+	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
+}
+
+// decodeFields reads an alert's JSON object.
+func decodeFields(b []byte) (alert.Alert, error) {
+	var members map[string]json.RawMessage
+	if err := unmarshal(b, &members); err != nil {
+		return alert.Alert{}, err
+	}
+	var f fields
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		if value := members[name]; string(value) != "null" {
+			f.set(name, value)
+		}
+	}
+	return f.Alert, nil
+}
+
+// set reads one member. Names count in any case, as they do in encoding/json.
+func (f *fields) set(name string, value json.RawMessage) {
+	known := strings.ToLower(name)
+	switch field := textField(&f.Alert, []byte(known)); {
+	case field != nil:
+		*field = f.text(known, value)
+	case known == "labels":
+		f.labels(value)
+	case known == "links":
+		f.links(value)
+	case known == "at":
+		f.at(textOf(value))
+	default:
+		f.unknown(name, textOf(value))
+	}
+}
+
+// unknown keeps as a label what has no place in an alert.
+func (f *fields) unknown(name, value string) {
+	f.label(name, value)
+	f.note("%q is no field of an alert: kept as a label", name)
+}
+
+func (f *fields) label(name, value string) {
+	if f.Labels == nil {
+		f.Labels = map[string]string{}
+	}
+	if _, taken := f.Labels[name]; !taken {
+		f.Labels[name] = value
+	}
+}
+
+// text reads a field that should be a string.
+func (f *fields) text(name string, value json.RawMessage) string {
+	if value[0] != '"' && name != "severity" {
+		f.note("%s is %s: taken as text", name, typeOf(value))
+	}
+	return textOf(value)
+}
+
+// textOf is a string's content, and any other value as it is written, without blanks.
+func textOf(value json.RawMessage) string {
+	var text string
+	if json.Unmarshal(value, &text) == nil {
+		return text
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) != nil {
+		return string(value)
+	}
+	return compact.String()
+}
+
+// typeOf names the type of a JSON value for a person.
+func typeOf(value json.RawMessage) string {
+	switch value[0] {
+	case '{':
+		return "an object"
+	case '[':
+		return "an array"
+	case 't', 'f':
+		return "true or false"
+	case '"':
+		return "text"
+	}
+	return "a number"
+}
+
+// labels reads an object of values, of which nested ones are kept as JSON.
+func (f *fields) labels(value json.RawMessage) {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(value, &members) != nil {
+		f.label("labels", textOf(value))
+		f.note("labels is %s, and should be an object: kept as one label", typeOf(value))
+		return
+	}
+	for name, v := range members {
+		if string(v) == "null" {
+			v = json.RawMessage(`""`)
+		}
+		if f.Labels == nil {
+			f.Labels = map[string]string{}
+		}
+		f.Labels[name] = textOf(v)
+	}
+}
+
+// links reads an array of links or one link. A link is an object or its address.
+func (f *fields) links(value json.RawMessage) {
+	all := []json.RawMessage{value}
+	if value[0] == '[' {
+		_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
+	}
+	for n, one := range all {
+		var link struct{ Label, URL, Text, Title, Name, Href string }
+		switch {
+		case one[0] == '"':
+			link.URL = textOf(one)
+		case json.Unmarshal(one, &link) != nil:
+			f.label(fmt.Sprintf("link %d", n+1), textOf(one))
+			f.note("link %d is %s: kept as a label", n+1, typeOf(one))
+			continue
+		}
+		f.Links = append(f.Links, alert.Link{
+			Label: cmp.Or(link.Label, link.Text, link.Title, link.Name), URL: cmp.Or(link.URL, link.Href),
+		})
+	}
+}
+
+func (f *fields) at(text string) {
+	t, err := alert.ParseTime(text)
+	if err != nil {
+		f.label("at", text)
+		f.note("at dropped: %q is %s", text, err)
+	}
+	f.At = t
+}
