@@ -22,7 +22,8 @@ read; no daemon is needed.`,
   tocsin config routes --at 2026-01-03T03:00:00+01:00 severity=warning team=web --json`,
 	}
 	flags := daemonFlags(cmd)
-	at := cmd.Flags().Time("at", time.Time{}, []string{time.RFC3339Nano}, "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
+	var at time.Time
+	cmd.Flags().Var(timeFlag{&at}, "at", "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		subject, err := parseSubject(args)
@@ -34,9 +35,9 @@ read; no daemon is needed.`,
 			return err
 		}
 		if at.IsZero() {
-			*at = time.Now()
+			at = time.Now()
 		}
-		x := explain(cfg.Routing, subject, *at)
+		x := explain(cfg.Routing, subject, at)
 		return w.print(*asJSON, x, x.text())
 	}
 	return cmd

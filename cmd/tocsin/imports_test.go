@@ -46,6 +46,7 @@ var homes = map[string][]string{
 	"github.com/mattn/go-isatty":       {"cmd/tocsin"},
 	"github.com/coreos/go-systemd/v22": {"systemd"},
 	"github.com/google/uuid":           {"alert"},
+	"golang.org/x/text":                {"api"},
 }
 
 type goPackage struct {

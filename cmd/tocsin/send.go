@@ -63,10 +63,7 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
 	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
 	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns")
-	f.Func("at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)", func(text string) (err error) {
-		a.At, err = alert.ParseTime(text)
-		return err
-	})
+	f.Var(timeFlag{&a.At}, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)")
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVar(&a.Strict, "strict", false, "refuse the alert where it would be repaired")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")

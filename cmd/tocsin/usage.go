@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -115,6 +116,23 @@ func flagError(cmd *cobra.Command, err error) error {
 		return &usageError{fmt.Errorf("--%s is %q: %s", flag.Name, bad.GetValue(), valueRemedy(flag, err))}
 	}
 	return &usageError{err}
+}
+
+// timeFlag is a flag whose value is a time, written as alerts write it.
+type timeFlag struct{ *time.Time }
+
+func (timeFlag) Type() string { return "time" }
+
+func (f timeFlag) String() string {
+	if f.Time == nil || f.IsZero() {
+		return ""
+	}
+	return f.Format(time.RFC3339)
+}
+
+func (f timeFlag) Set(text string) (err error) {
+	*f.Time, err = alert.ParseTime(text)
+	return err
 }
 
 // valueRemedy says what to write for a flag.
