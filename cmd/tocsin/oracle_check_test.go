@@ -350,7 +350,7 @@ func (x *exhibit) first(s *story) (playground.Entry, bool) {
 }
 
 // disorder finds first posts of one lane that are not shown in the order of
-// acceptance.
+// acceptance. Under two names they are two lanes until the first post.
 func (x *exhibit) disorder(p *pusher) []string {
 	var all []string
 	byLane := map[string][]*story{}
@@ -359,14 +359,15 @@ func (x *exhibit) disorder(p *pusher) []string {
 		if !ok {
 			continue
 		}
-		for _, earlier := range byLane[s.lane] {
+		lane := s.lane + s.opened().channel
+		for _, earlier := range byLane[lane] {
 			e, _ := x.first(earlier)
 			if l.Seq < e.Seq && !s.goesAhead(earlier, l.At) {
 				all = append(all, fmt.Sprintf("OUT OF ORDER in lane %s: %s was accepted before %s and is shown after it\n%s%s",
 					s.lane, describe(earlier), describe(s), x.lines(earlier.key)+x.logged(earlier), x.lines(s.key)+x.logged(s)))
 			}
 		}
-		byLane[s.lane] = append(byLane[s.lane], s)
+		byLane[lane] = append(byLane[lane], s)
 	}
 	return all
 }

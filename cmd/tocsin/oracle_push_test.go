@@ -101,7 +101,7 @@ func (p *pusher) hot(lane string) string {
 
 func (p *pusher) alert(key, lane string, status alert.Status) *sent {
 	a := &sent{
-		tag: fmt.Sprintf("a%02d%05d", p.n, p.made), key: key, lane: lane, status: status,
+		tag: fmt.Sprintf("a%02d%05d", p.n, p.made), key: key, lane: lane, channel: p.o.spelling(key, lane), status: status,
 		severity: []alert.Severity{alert.Critical, alert.Error, alert.Error, alert.Warning, alert.Warning, alert.Info}[p.random.IntN(6)],
 	}
 	p.made++

@@ -12,10 +12,12 @@ import (
 // and in each word of its text, so that it is known wherever it is shown.
 type sent struct {
 	tag, key, lane string
-	status         alert.Status
-	severity       alert.Severity
-	words          int
-	idempotency    string
+	// channel is the lane as it is sent: its name, or Slack's id.
+	channel     string
+	status      alert.Status
+	severity    alert.Severity
+	words       int
+	idempotency string
 
 	pushed  time.Time // when the first try began
 	receipt alert.Accepted
@@ -45,7 +47,7 @@ func (a *sent) body() map[string]any {
 		m["text"] = a.text()
 	}
 	if a.lane != defaultLane {
-		m["channel"] = a.lane
+		m["channel"] = a.channel
 	}
 	if a.idempotency != "" {
 		m["idempotency_key"] = a.idempotency
