@@ -142,7 +142,7 @@ func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, not
 	if q.InDigest && d.Asks() {
 		c.asking[q.digest] = d.CreatedAt
 	}
-	if d.Kind == alert.Post {
+	if d.Kind == alert.Post && !q.InDigest { // a digest has shown the incident: its alerts are folded
 		c.posts[d.ID] = c.w.deliveries
 	}
 	return keys{n: c.w.deliveries, lane: lane, incident: at.incident}.deliveryArgs(args, &d, note, q.stage(&d))

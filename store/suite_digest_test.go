@@ -197,13 +197,13 @@ func worsen(i *alert.Incident) { i.Severity, i.Count = alert.Critical, i.Count+1
 func testDigestLeft(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 8)
 	drain(t, d, 10)
-	happen(t, d, "error-3", worsen)
-	again := happen(t, d, "error-3", worsen)
+	worse, again := happen(t, d, "error-3", worsen), happen(t, d, "error-3", worsen)
 	j := claimDigest(t, d, 20, alert.Post)
 	if j.Incident.ID != "error-3" || j.Priority != 0 || j.Incident.Version != 3 {
 		t.Errorf("claimed %+v", j.Delivery)
 	}
 	ts := deliver(t, d, j, 20)
+	wantStanding(t, d, worse, alert.StandFolded)
 	wantStanding(t, d, again, alert.StandFolded)
 	if got := drain(t, d, 21); got != "reply reply update " {
 		t.Errorf("then came %s", got)
