@@ -301,9 +301,12 @@ func cards(messages []playground.Message) (top, threads []playground.Message) {
 	return top, threads
 }
 
-// shown is everything a message says, as JSON.
-func shown(m playground.Message) string {
-	b, err := json.Marshal(m)
+// shown is everything a message says.
+func shown(m playground.Message) string { return asJSON(m) }
+
+// asJSON shows a value in a failure.
+func asJSON(v any) string {
+	b, err := json.Marshal(v)
 	if err != nil {
 		return err.Error()
 	}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 	"tocsin/playground"
@@ -33,7 +34,8 @@ type exhibit struct {
 	now      map[string]playground.Message   // channel and ts to what is shown now
 	posts    map[string][]int64              // delivery to the journal's numbers
 	marks    []mark
-	log      string // of the daemon
+	log      string               // of the daemon
+	learnt   map[string]time.Time // lane to when the daemon knew the id of its name at the latest
 	files    func(id string) []byte
 }
 
@@ -42,8 +44,9 @@ func spot(m playground.Message) string { return m.Channel + " " + m.TS }
 
 func (o *oracle) collect() *exhibit {
 	s := o.slack
+	log := o.daemon.log.String()
 	x := &exhibit{
-		marks: o.marks, log: o.daemon.log.String(), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
+		marks: o.marks, log: log, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
 		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
 	}
@@ -135,7 +138,7 @@ func (x *exhibit) findings(pushers []*pusher) []string {
 		}
 		all = append(all, x.disorder(p)...)
 	}
-	return append(all, x.miscounted(pushers)...)
+	return slices.Concat(all, x.miscounted(pushers))
 }
 
 func describe(s *story) string {
@@ -350,7 +353,7 @@ func (x *exhibit) first(s *story) (playground.Entry, bool) {
 }
 
 // disorder finds first posts of one lane that are not shown in the order of
-// acceptance. Under two names they are two lanes until the first post.
+// acceptance.
 func (x *exhibit) disorder(p *pusher) []string {
 	var all []string
 	byLane := map[string][]*story{}
@@ -359,15 +362,45 @@ func (x *exhibit) disorder(p *pusher) []string {
 		if !ok {
 			continue
 		}
-		lane := s.lane + s.opened().channel
-		for _, earlier := range byLane[lane] {
+		for _, earlier := range byLane[s.lane] {
 			e, _ := x.first(earlier)
-			if l.Seq < e.Seq && !s.goesAhead(earlier, l.At) {
+			if l.Seq < e.Seq && x.inOrder(earlier, s) && !s.goesAhead(earlier, l.At) {
 				all = append(all, fmt.Sprintf("OUT OF ORDER in lane %s: %s was accepted before %s and is shown after it\n%s%s",
 					s.lane, describe(earlier), describe(s), x.lines(earlier.key)+x.logged(earlier), x.lines(s.key)+x.logged(s)))
 			}
 		}
-		byLane[lane] = append(byLane[lane], s)
+		byLane[s.lane] = append(byLane[s.lane], s)
 	}
 	return all
+}
+
+// inOrder says whether two stories of one conversation have to be shown in their
+// order. Under two names they are two lanes until the daemon has delivered something
+// under the name and thereby learnt the id.
+func (x *exhibit) inOrder(earlier, later *story) bool {
+	if earlier.opened().channel == later.opened().channel {
+		return true
+	}
+	learnt, known := x.learnt[earlier.lane]
+	return known && earlier.opened().pushed.After(learnt)
+}
+
+// learntAt finds when the daemon first logged that it had delivered something under
+// each lane's name.
+func learntAt(log string) map[string]time.Time {
+	learnt := map[string]time.Time{}
+	for line := range strings.Lines(log) {
+		if !strings.Contains(line, `"msg":"delivered"`) {
+			continue
+		}
+		var said struct {
+			Time      time.Time
+			Lane, Via string
+		}
+		if json.Unmarshal([]byte(line), &said) != nil || said.Via != "" || learnt[said.Lane] != (time.Time{}) {
+			continue // a kill may have cut the line
+		}
+		learnt[said.Lane] = said.Time
+	}
+	return learnt
 }
