@@ -17,12 +17,13 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
 		charset = "utf-16" // as PowerShell writes it
 	}
-	if enc := encodingOf(charset); enc != nil {
-		if decoded, err := enc.NewDecoder().Bytes(body); err == nil {
+	if charset != "" && plainName(charset) != "utf8" {
+		enc := encodingOf(charset)
+		if enc == nil {
+			notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
+		} else if decoded, err := enc.NewDecoder().Bytes(body); err == nil {
 			body = decoded
 		}
-	} else if charset != "" && !isUTF8(charset) {
-		notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
 	}
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if !utf8.Valid(body) {
@@ -36,7 +37,7 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 	return bytes.TrimSpace(body), notes
 }
 
-// encodingOf returns the encoding of this name; nil for UTF-8 and unknown ones.
+// encodingOf returns the encoding of this name; nil for an unknown one.
 func encodingOf(charset string) encoding.Encoding {
 	name := plainName(charset)
 	switch name {
@@ -57,8 +58,6 @@ func encodingOf(charset string) encoding.Encoding {
 	}
 	return nil
 }
-
-func isUTF8(charset string) bool { return plainName(charset) == "utf8" }
 
 // plainName is a charset's name without what is written in different ways.
 func plainName(charset string) string {
