@@ -59,6 +59,7 @@ func (s Subject) Value(name string) string {
 
 // Matcher is one condition in Alertmanager's syntax: name="value", name!="value",
 // name=~"regexp", name!~"regexp". A regular expression must match the whole value.
+// Severities can also be compared, as in severity>="error", with >= <= > <.
 type Matcher struct {
 	Name  string
 	Op    string
@@ -120,6 +121,21 @@ func (m Matcher) Match(s Subject) bool {
 	case "!~":
 		return m.re != nil && !m.fits(s)
 	}
+	return compare(s.Severity.Rank(), m.Op, Severity(m.Value).Rank())
+}
+
+// compare compares two ranks, of which the lower one is the worse severity.
+func compare(rank int, op string, with int) bool {
+	switch op {
+	case ">=":
+		return rank <= with
+	case "<=":
+		return rank >= with
+	case ">":
+		return rank < with
+	case "<":
+		return rank > with
+	}
 	return false
 }
 
@@ -163,8 +179,24 @@ func (ms Matchers) Match(s Subject) bool {
 	return true
 }
 
-// Everything reports whether they match even an alert without labels.
-func (ms Matchers) Everything() bool { return ms.Match(Subject{}) }
+// Everything reports whether they leave nothing out: each of them says nothing, such as
+// severity=~".+", or only that a label is missing.
+func (ms Matchers) Everything() bool {
+	return !slices.ContainsFunc(ms, Matcher.specific)
+}
+
+// specific reports whether the condition narrows down which alerts are meant.
+func (m Matcher) specific() bool {
+	switch {
+	case m.Name == "severity":
+		return slices.ContainsFunc(Severities(), func(s Severity) bool { return !m.Match(Subject{Severity: s}) })
+	case m.Op == "=~" && (m.Name == "title" || m.Name == "key"): // never empty
+		return m.re != nil && !m.re.MatchString("any word") && !m.re.MatchString("x")
+	case m.Op == "=" || m.Op == "=~":
+		return !m.Match(Subject{})
+	}
+	return true
+}
 
 // String is the matchers as they are written: severity="critical", service=~"db-.*".
 func (ms Matchers) String() string {
@@ -230,13 +262,13 @@ func (p *matcherText) skip(others string) {
 
 func (p *matcherText) next() (Matcher, error) {
 	whole := p.rest
-	name, err := p.word("=!")
+	name, quoted, err := p.word("=!<>")
 	if err != nil {
 		return Matcher{}, err
 	}
 	p.skip("")
 	op := p.operator()
-	if op == "" || name == "" {
+	if op == "" || name == "" || !quoted && strings.ContainsAny(name, unquotable) {
 		first, _, _ := strings.Cut(whole, " ")
 		return Matcher{}, &InputError{
 			Message: fmt.Sprintf("%.60q is not a matcher", first),
@@ -244,41 +276,94 @@ func (p *matcherText) next() (Matcher, error) {
 		}
 	}
 	p.skip("")
-	value, err := p.word(",")
+	value, quoted, err := p.word(",")
 	if err != nil {
 		return Matcher{}, err
 	}
-	return NewMatcher(name, op, value)
+	if !quoted && (value == "" || strings.ContainsAny(value, unquotable)) {
+		return Matcher{}, &InputError{
+			Message: fmt.Sprintf("%.60q is not a matcher", name+op+value),
+			Hint:    meant(name, op, value),
+		}
+	}
+	return checkedMatcher(name, op, value)
+}
+
+// unquotable are the characters that a name or value may only contain in quotes. Without
+// them they are nearly always a mistake, such as service=!db.
+const unquotable = `<>=!{}"`
+
+// meant is the hint for a value that has to be quoted, or is a mistake.
+func meant(name, op, value string) string {
+	rest := strings.TrimLeft(value, unquotable)
+	switch {
+	case value == "":
+		return fmt.Sprintf(`write %s%s"" if you mean alerts without it`, name, op)
+	case op == "=" && strings.HasPrefix(value, "!") && rest != "":
+		return "write " + Matcher{Name: name, Op: "!=", Value: rest}.String() + "; the operators are = != =~ !~"
+	case op == "=" && strings.ContainsAny(value[:1], "<>"):
+		return `write label="value"; only severity can be compared, as in severity>=error`
+	}
+	return "write " + Matcher{Name: name, Op: op, Value: value}.String()
+}
+
+// checkedMatcher is NewMatcher for what a person wrote: a value that the field can never
+// have is translated or refused.
+func checkedMatcher(name, op, value string) (Matcher, error) {
+	isRegexp := op == "=~" || op == "!~"
+	switch {
+	case strings.ContainsAny(op, "<>") && name != "severity":
+		return Matcher{}, &InputError{Message: name + " can't be compared with " + op, Hint: "only severity can, as in severity>=error"}
+	case name == "severity" && !isRegexp:
+		s, ok := ParseSeverity(value)
+		if !ok {
+			return Matcher{}, unknownSeverity(value)
+		}
+		value = string(s)
+	case name == "channel" && !isRegexp && value != "":
+		conversation, err := ParseConversation(value)
+		if err != nil {
+			return Matcher{}, err
+		}
+		value = conversation
+	case (name == "title" || name == "key") && value == "" && !isRegexp:
+		return Matcher{}, &InputError{Message: "every alert has a " + name, Hint: "leave it out, or write " + name + `="…"`}
+	}
+	m, err := NewMatcher(name, op, value)
+	if err == nil && name == "severity" && isRegexp && !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.re.MatchString(string(s)) }) {
+		err = unknownSeverity(value)
+	}
+	return m, err
+}
+
+func unknownSeverity(value string) *InputError {
+	return &InputError{Message: fmt.Sprintf("no alert has the severity %.60q", value), Hint: "write one of critical, error, warning, info"}
 }
 
 func (p *matcherText) operator() string {
-	for _, op := range []string{"=~", "!~", "!=", "=="} {
+	for _, op := range []string{"=~", "!~", "!=", "==", ">=", "<=", "=", ">", "<"} {
 		if rest, ok := strings.CutPrefix(p.rest, op); ok {
 			p.rest = rest
 			return strings.Replace(op, "==", "=", 1)
 		}
 	}
-	if rest, ok := strings.CutPrefix(p.rest, "="); ok {
-		p.rest = rest
-		return "="
-	}
 	return ""
 }
 
 // word reads a quoted text, or up to a blank or one of the characters in ends.
-func (p *matcherText) word(ends string) (string, error) {
+func (p *matcherText) word(ends string) (word string, quoted bool, err error) {
 	first, size := utf8.DecodeRuneInString(p.rest)
 	if marks, ok := closing[first]; ok {
 		p.rest = p.rest[size:]
-		return p.quoted(marks)
+		word, err = p.quoted(marks)
+		return word, true, err
 	}
 	end := strings.IndexFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(ends, r) })
 	if end < 0 {
 		end = len(p.rest)
 	}
-	word := p.rest[:end]
-	p.rest = p.rest[end:]
-	return word, nil
+	word, p.rest = p.rest[:end], p.rest[end:]
+	return word, false, nil
 }
 
 // quoted reads up to the next of the marks. A backslash escapes a quote or a

@@ -13,24 +13,28 @@ import (
 
 func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                  "",
-		"  ":                                "",
-		"{}":                                "",
-		`severity="critical"`:               `severity="critical"`,
-		`{severity="critical",host!="a b"}`: `severity="critical", host!="a b"`,
-		`severity=critical service=~db-.*`:  `severity="critical", service=~"db-.*"`,
-		`severity == critical,`:             `severity="critical"`,
-		`title=“disk full” host=‘db-1’`:     `title="disk full", host="db-1"`,
-		`title=„voll“`:                      `title="voll"`,
-		"title=\u00a0“voll”\u00a0a=b":       `title="voll", a="b"`,
-		`title="it’s “down”"`:               `title="it’s “down”"`,
-		`title=it’s`:                        `title="it’s"`,
-		`title='say "hi"'`:                  `title="say \"hi\""`,
-		`path=~"C:\\.*|\d+"`:                `path=~"C:\\.*|\\d+"`,
-		`text="a\nb"`:                       `text="a\nb"`,
-		`"my label"="x",ünï!~"ç.*"`:         `"my label"="x", ünï!~"ç.*"`,
-		`host=`:                             `host=""`,
-		`host=""`:                           `host=""`,
+		"":                                    "",
+		"  ":                                  "",
+		"{}":                                  "",
+		`severity="critical"`:                 `severity="critical"`,
+		`{severity="critical",host!="a b"}`:   `severity="critical", host!="a b"`,
+		`severity=critical service=~db-.*`:    `severity="critical", service=~"db-.*"`,
+		`severity == critical,`:               `severity="critical"`,
+		`title=“disk full” host=‘db-1’`:       `title="disk full", host="db-1"`,
+		`title=„voll“`:                        `title="voll"`,
+		"title=\u00a0“voll”\u00a0a=b":         `title="voll", a="b"`,
+		`title="it’s “down”"`:                 `title="it’s “down”"`,
+		`title=it’s`:                          `title="it’s"`,
+		`title='say "hi"'`:                    `title="say \"hi\""`,
+		`path=~"C:\\.*|\d+"`:                  `path=~"C:\\.*|\\d+"`,
+		`text="a\nb"`:                         `text="a\nb"`,
+		`"my label"="x",ünï!~"ç.*"`:           `"my label"="x", ünï!~"ç.*"`,
+		`severity=crit, severity!=P3`:         `severity="critical", severity!="warning"`,
+		`severity>=err severity<crit`:         `severity>="error", severity<"critical"`,
+		`severity > "warn"`:                   `severity>"warning"`,
+		`channel=Ops channel!="<#C0123ABCD>"`: `channel="#ops", channel!="C0123ABCD"`,
+		`path="a=b" x=~"a{2}"`:                `path="a=b", x=~"a{2}"`,
+		`host=""`:                             `host=""`,
 	} {
 		got, err := alert.ParseMatchers(text)
 		if err != nil || got.String() != want {
@@ -42,6 +46,21 @@ func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
 func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 	for text, want := range map[string]string{
 		"severity":                          "is not a matcher",
+		"service=!db":                       `"service=!db" is not a matcher`,
+		"service=>db":                       `"service=>db" is not a matcher`,
+		"service>=db":                       "service can't be compared with >=",
+		"{foo=}}":                           `"foo=}" is not a matcher`,
+		"foo=":                              `"foo=" is not a matcher`,
+		"foo= , a=b":                        `"foo=" is not a matcher`,
+		`foo=b"a"r`:                         `is not a matcher`,
+		`fo"o=bar`:                          `is not a matcher`,
+		"path=a=b":                          `"path=a=b" is not a matcher`,
+		"severity=banana":                   `no alert has the severity "banana"`,
+		`severity=""`:                       `no alert has the severity ""`,
+		`severity=~"crit|err"`:              `no alert has the severity "crit|err"`,
+		`severity>=banana`:                  `no alert has the severity "banana"`,
+		`channel="two words"`:               "is not a conversation",
+		`title=""`:                          "every alert has a title",
 		`="x"`:                              "is not a matcher",
 		`{severity="x"`:                     "brace",
 		`severity="x`:                       "never closed",
@@ -65,6 +84,18 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 	}
 }
 
+func TestTheRefusalSaysWhatIsMeant(t *testing.T) {
+	for text, want := range map[string]string{
+		"service=!db": `write service!="db"`, "foo=": `write foo=""`, `foo=b"a"r`: `write foo="b\"a\"r"`, "service=>db": "severity>=error", "service>=db": "severity>=error",
+		"severity=banana": "critical, error, warning, info",
+	} {
+		_, err := alert.ParseMatchers(text)
+		if bad, ok := errors.AsType[*alert.InputError](err); !ok || !strings.Contains(bad.Hint, want) {
+			t.Errorf("%s: got %v, want the hint %s", text, err, want)
+		}
+	}
+}
+
 func TestMatchersLookAtFieldsAndLabels(t *testing.T) {
 	s := alert.Subject{
 		Severity: alert.Critical, Source: "grafana", Key: "db", Title: "disk full\non db-1", Channel: "#db",
@@ -74,6 +105,7 @@ func TestMatchersLookAtFieldsAndLabels(t *testing.T) {
 		``: true, `severity=critical`: true, `severity=low`: false, `source=grafana key=db channel="#db"`: true,
 		`host=~"db-.*"`: true, `host=~"b-1"`: false, `host!~"web.*"`: true, `host!="db-1"`: false,
 		`missing=""`: true, `missing!=""`: false, `missing=~".*"`: true, `title=~"disk.*db-1"`: true,
+		`severity>=error`: true, `severity>=critical`: true, `severity>critical`: false, `severity<=error`: false, `severity<=critical`: true, `severity<critical`: false,
 		`host=~"db-1|web"`: true, `host=db-1 severity=warning`: false,
 	} {
 		ms, err := alert.ParseMatchers(text)
@@ -88,8 +120,8 @@ func TestMatchersLookAtFieldsAndLabels(t *testing.T) {
 
 func TestMatchersThatAskForNothingAreKnown(t *testing.T) {
 	for text, want := range map[string]bool{
-		``: true, `host!="a"`: true, `host=~".*"`: true, `missing=""`: true, `severity!="info"`: true,
-		`host="a"`: false, `host=~".+"`: false, `host!="" a=~".*"`: false,
+		``: true, `host=~".*"`: true, `missing=""`: true, `severity=~".+"`: true, `severity>=info`: true, `title=~".+" key=~".*"`: true,
+		`host!="a"`: false, `service!~"db-.*"`: false, `severity!="info"`: false, `severity>=error`: false, `title=~"disk.*"`: false, `host="a"`: false, `host=~".+"`: false, `host!="" a=~".*"`: false,
 	} {
 		if ms, err := alert.ParseMatchers(text); err != nil || ms.Everything() != want {
 			t.Errorf("%s asks for everything: %v, %v", text, ms.Everything(), err)

@@ -26,7 +26,7 @@ func overTCP(t *testing.T, opts api.Options, e *engine, method, target, body str
 }
 
 func TestWithoutATokenTCPTakesAlertsAndReadsButDoesNotAct(t *testing.T) {
-	everything := `{"matchers": "severity=~\".+\"", "for": "720h"}`
+	many := `{"matchers": "severity>=warning", "for": "720h"}`
 	for _, c := range []struct {
 		method, path, body string
 		status             int // where acting is allowed
@@ -35,7 +35,7 @@ func TestWithoutATokenTCPTakesAlertsAndReadsButDoesNotAct(t *testing.T) {
 		{"POST", "/v1/incidents/k7f2/resolve", "", 200},
 		{"POST", "/v1/incidents/k7f2/assign", `{"to": "@ann"}`, 200},
 		{"POST", "/v1/incidents/k7f2/note", `{"note": "look"}`, 200},
-		{"POST", "/v1/silences", everything, 201},
+		{"POST", "/v1/silences", many, 201},
 		{"DELETE", "/v1/silences/s-k7f2", "", 200},
 		{"POST", "/v1/deliveries/d1/retry", "", 200},
 		{"POST", "/v1/deliveries/d1/drop", "", 200},

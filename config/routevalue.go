@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -60,11 +59,6 @@ func parseMatch(value string) (alert.Matchers, *flaw) {
 	if err != nil {
 		return nil, inputFlaw(err)
 	}
-	for _, m := range matchers {
-		if f := never(m); f != nil {
-			return nil, f
-		}
-	}
 	return matchers, nil
 }
 
@@ -74,24 +68,6 @@ func inputFlaw(err error) *flaw {
 		f.advice = bad.Hint
 	}
 	return f
-}
-
-// never finds a comparison with what no alert has.
-func never(m alert.Matcher) *flaw {
-	if m.Op != "=" && m.Op != "!=" || m.Value == "" {
-		return nil
-	}
-	switch m.Name {
-	case "severity":
-		if known := words(alert.Severities()); !slices.Contains(known, m.Value) {
-			return &flaw{message: "asks for the severity " + printable(m.Value) + ", which no alert has", advice: "write one of " + strings.Join(known, ", ")}
-		}
-	case "channel":
-		if one, err := alert.ParseConversation(m.Value); err != nil || one != m.Value {
-			return &flaw{message: "matches the channel " + printable(m.Value) + ", but alerts never spell it that way", advice: `write it as alerts have it: channel="#ops", or the id`}
-		}
-	}
-	return nil
 }
 
 func words[T ~string](all []T) []string {

@@ -98,7 +98,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 
 func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	for said, want := range map[string]string{
-		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `service!="db" 1h`: "perhaps all",
+		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `severity>=info 1h`: "perhaps all",
 		"service=db fro 2h": "Did you mean for?", "service for 2h": "not a matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
 		"service=db for 90": "90m", "k7f2 a=b for 1h": "incident and matchers", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
 	} {

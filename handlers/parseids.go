@@ -124,17 +124,25 @@ func looksLikePerson(word token) bool {
 	return word.key == "me" || word.key == "myself" || strings.Contains(word.raw, "@") || surelyPerson(word.raw)
 }
 
-// parseSilenceIDs reads the ids of silences, with or without their s-.
+// parseSilenceIDs reads the ids of silences. One without its s- is more likely that of an
+// incident, so that it ends nothing.
 func parseSilenceIDs(p phrase) ([]string, *alert.InputError) {
 	var ids []string
 	for _, word := range p.words {
 		for _, part := range strings.FieldsFunc(word.key, func(r rune) bool { return r == ',' || r == ';' }) {
-			part = "s-" + strings.TrimPrefix(trim(part), "s-")
-			if !idShape.MatchString(part[2:]) && part != "s-and" {
+			id := trim(part)
+			short, marked := strings.CutPrefix(id, "s-")
+			switch {
+			case id == "and" || slices.Contains(ids, id):
+			case !idShape.MatchString(short):
 				return nil, &alert.InputError{Message: word.raw + " is not the id of a silence", Hint: "It looks like s-k7f2; `silences` lists them."}
-			}
-			if part != "s-and" && !slices.Contains(ids, part) {
-				ids = append(ids, part)
+			case !marked:
+				return nil, &alert.InputError{
+					Message: id + " is not the id of a silence, but may be that of an incident",
+					Hint:    "If you mean the silence s-" + id + ", write `unsilence s-" + id + "`; `silences` lists them.",
+				}
+			default:
+				ids = append(ids, id)
 			}
 		}
 	}

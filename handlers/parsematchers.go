@@ -80,8 +80,8 @@ func newMatcherText(p phrase) *matcherText {
 func (m *matcherText) addMatcher(n int) bool {
 	word := m.raw(n)
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
-	behind := n+1 < len(m.words) && strings.IndexAny(m.raw(n+1), "=!") == 0
-	inside := strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
+	behind := n+1 < len(m.words) && beginsWithOperator(m.raw(n+1))
+	inside := comparesSeverity(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
 	if !before && !behind && !inside {
 		return false
 	}
@@ -90,7 +90,17 @@ func (m *matcherText) addMatcher(n int) bool {
 }
 
 func endsInOperator(s string) bool {
-	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~")
+	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~") || s == "severity>" || s == "severity<"
+}
+
+// beginsWithOperator looks at a word as Slack writes it: a < of its own is &lt;.
+func beginsWithOperator(word string) bool {
+	return strings.IndexAny(word, "=!") == 0 || strings.HasPrefix(word, "&gt;") || strings.HasPrefix(word, "&lt;")
+}
+
+func comparesSeverity(word string) bool {
+	rest, ok := strings.CutPrefix(word, "severity")
+	return ok && beginsWithOperator(rest)
 }
 
 // severity adds the matcher for a bare severity, if the n-th cell is one.
