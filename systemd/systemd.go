@@ -5,7 +5,9 @@ package systemd
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"sync"
@@ -95,11 +97,12 @@ func (n *Notifier) Watch(ctx context.Context, healthy func() error) error {
 	}
 	for {
 		health := healthy()
-		if err := n.ping(health); err != nil {
-			return err
+		late := n.ping(health)
+		if late != nil && !errors.Is(late, os.ErrDeadlineExceeded) {
+			return late
 		}
 		wait := interval
-		if health != nil {
+		if health != nil || late != nil {
 			wait /= recheck
 		}
 		select {
@@ -126,6 +129,14 @@ func (n *Notifier) ping(health error) error {
 	return send(daemon.SdNotifyWatchdog, "")
 }
 
+// sendLimit bounds how long sending waits for a manager that does not read: the queue
+// of its socket holds only a few datagrams. READY is sent once, so it may wait for a
+// manager that is busy while the machine starts.
+const (
+	sendLimit  = 2 * time.Second
+	readyLimit = time.Minute
+)
+
 // send sends a state, a status line or both in one datagram, one assignment per
 // line.
 func send(state, status string) error {
@@ -136,11 +147,29 @@ func send(state, status string) error {
 	if status != "" {
 		lines = append(lines, "STATUS="+strings.Join(strings.Fields(status), " "))
 	}
-	if len(lines) == 0 {
+	manager := os.Getenv("NOTIFY_SOCKET")
+	if len(lines) == 0 || manager == "" {
 		return nil
 	}
-	if _, err := daemon.SdNotify(false, strings.Join(lines, "\n")); err != nil {
+	limit := sendLimit
+	if state == daemon.SdNotifyReady {
+		limit = readyLimit
+	}
+	if err := sendTo(manager, strings.Join(lines, "\n"), limit); err != nil {
 		return fmt.Errorf("notify systemd: %w", err)
 	}
 	return nil
+}
+
+func sendTo(manager, text string, limit time.Duration) (err error) {
+	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: manager, Net: "unixgram"})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+		return err
+	}
+	_, err = conn.Write([]byte(text))
+	return err
 }

@@ -119,6 +119,19 @@ func TestAManagerThatIsGoneIsAnError(t *testing.T) {
 	}
 }
 
+func TestAManagerThatDoesNotReadIsAnErrorAfterAWhile(t *testing.T) {
+	listen(t)
+	var n systemd.Notifier
+	for {
+		if err := n.Status("busy"); err != nil {
+			if !errors.Is(err, os.ErrDeadlineExceeded) {
+				t.Errorf("got %v", err)
+			}
+			return
+		}
+	}
+}
+
 func TestTheWatchdogIsPingedOnlyWhileHealthy(t *testing.T) {
 	m := listen(t)
 	t.Setenv("WATCHDOG_USEC", "30000000")

@@ -173,7 +173,10 @@ func (d *daemon) run(ctx context.Context) error {
 		err = parts.wait(ctx)
 	}
 	d.log.Info("stopping", zap.Error(err))
-	err = errors.Join(err, d.notifier.Stopping("finishing deliveries in progress"), parts.stop(), d.close())
+	if untold := d.notifier.Stopping("finishing deliveries in progress"); untold != nil {
+		d.log.Warn("can't say that it stops", zap.Error(untold))
+	}
+	err = errors.Join(err, parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
 }

@@ -37,6 +37,29 @@ func TestSIGTERMEndsCleanlyAlthoughAClientNeverFinishesItsRequest(t *testing.T) 
 	}
 }
 
+func TestSIGTERMEndsCleanlyAlthoughTheServiceManagerReadsNothing(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.start()
+	conn, err := net.Dial("unixgram", p.env["NOTIFY_SOCKET"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	if err := conn.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for err == nil { // until the manager's queue is full
+		_, err = fmt.Fprint(conn, "STATUS=busy")
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatal(err)
+	}
+	if err := p.terminate(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 func TestAFullDiskShowsInReadyzUntilThereIsRoomAgain(t *testing.T) {
 	t.Parallel()
 	disk := t.TempDir()
