@@ -37,6 +37,8 @@ type exhibit struct {
 	log      string               // of the daemon
 	learnt   map[string]time.Time // lane to when the daemon knew the id of its name at the latest
 	files    func(id string) []byte
+
+	strangerID string
 }
 
 // spot is where a message is: channel and ts.
@@ -46,7 +48,7 @@ func (o *oracle) collect() *exhibit {
 	s := o.slack
 	log := o.daemon.log.String()
 	x := &exhibit{
-		marks: o.marks, log: log, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
+		strangerID: o.strangerID, marks: o.marks, log: log, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
 		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
 	}
@@ -138,7 +140,7 @@ func (x *exhibit) findings(pushers []*pusher) []string {
 		}
 		all = append(all, x.disorder(p)...)
 	}
-	return slices.Concat(all, x.miscounted(pushers))
+	return slices.Concat(all, x.miscounted(pushers), x.hasty(), x.meddled())
 }
 
 func describe(s *story) string {

@@ -15,6 +15,12 @@ type mark struct {
 	what string
 }
 
+// killMark is the mark of a kill, clockFormat how times are shown.
+const (
+	killMark    = "kill -9"
+	clockFormat = "15:04:05.000"
+)
+
 // linesAround is how much of the time around a finding's own lines is shown.
 const linesAround = 5 * time.Second
 
@@ -48,7 +54,7 @@ func (x *exhibit) lines(about string) string {
 	slices.SortStableFunc(all, func(a, b mark) int { return a.at.Compare(b.at) })
 	var b strings.Builder
 	for _, m := range all {
-		fmt.Fprintf(&b, "    %s %s\n", m.at.Format("15:04:05.000"), m.what)
+		fmt.Fprintf(&b, "    %s %s\n", m.at.Format(clockFormat), m.what)
 	}
 	return b.String()
 }

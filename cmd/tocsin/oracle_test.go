@@ -44,7 +44,10 @@ type plan struct {
 	seed           uint64
 	long           bool
 	kills          int
+	longPause      time.Duration // that Slack asks for now and then, on average
+	clockOff       time.Duration // the most that the daemon's clock is wrong
 	cycle          time.Duration // between two kills, on average
+	calm           time.Duration // without kills after the last one
 	pushers, lanes int           // lanes of each pusher
 	steps          int           // of each pusher
 	every          time.Duration
@@ -53,7 +56,7 @@ type plan struct {
 
 func planFromEnvironment(t *testing.T) plan {
 	p := plan{
-		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second,
+		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second, longPause: 2 * time.Second, clockOff: time.Second,
 		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: 2 * patience,
 	}
 	if s := os.Getenv(soakSeed); s != "" {
@@ -68,9 +71,10 @@ func planFromEnvironment(t *testing.T) plan {
 		if err != nil || d < 10*time.Second {
 			t.Fatalf("%s is %q: write a duration of 10s or more", soakFor, s)
 		}
-		p.long, p.kills, p.cycle = true, max(25, int(d/(4*time.Second))), min(4*time.Second, d/25)
+		p.long, p.kills, p.cycle = true, max(25, int(d/(6*time.Second))), min(4*time.Second, 2*d/3/25)
 		p.pushers, p.lanes, p.every = 6, 4, 700*time.Millisecond
-		p.steps, p.patience = int(d/p.every), 15*time.Minute
+		p.steps, p.patience, p.longPause = int(d/p.every), 15*time.Minute, 30*time.Second
+		p.clockOff, p.calm = 12*time.Minute, d/3
 	}
 	return p
 }
@@ -92,12 +96,16 @@ type oracle struct {
 	daemon *process
 	random *rand.Rand // of faults and kills
 
+	lanes           []string
 	pushers         []*pusher
 	steps           atomic.Int64
 	tried, accepted atomic.Int64 // alerts, each once
 	marks           []mark
 	looks           atomic.Int64
-	archived        bool // the shaky lane
+	archived        bool          // the shaky lane
+	clockOff        time.Duration // of the daemon
+	strangerID      string
+	meddled         atomic.Int64 // what the stranger has tried
 	// ids are those of the lanes into which half of the stories go by their ids. Nobody
 	// has told the daemon before its first post.
 	ids map[string]string
@@ -108,18 +116,19 @@ func newOracle(t *testing.T, p plan) *oracle {
 	// refuse more after the fifth.
 	s := slack(t, playground.Options{Limits: p.limits(), Seed: p.seed, GhostFor: 15 * time.Second})
 	o := &oracle{t: t, plan: p, slack: s, daemon: prepare(t, s, nil), random: rand.New(rand.NewPCG(p.seed, 1))}
-	names := append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
+	o.lanes = append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
 	s.AddChannel(playground.Channel{Name: strings.TrimPrefix(fallbackLane, "#"), IsMember: true})
+	o.strangerID = s.AddUser(playground.User{Name: stranger, TeamID: strangerTeam})
 	o.ids = map[string]string{}
 	for _, c := range s.Channels() {
-		if lane := "#" + c.Name; slices.Index(names, lane)%2 == 0 && lane != defaultLane {
+		if lane := "#" + c.Name; slices.Index(o.lanes, lane)%2 == 0 && lane != defaultLane {
 			o.ids[lane] = c.ID
 		}
 	}
 	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n", fallbackLane))
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, &pusher{
-			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: names[n*p.lanes : (n+1)*p.lanes],
+			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: o.lanes[n*p.lanes : (n+1)*p.lanes],
 			client: o.daemon.client(), every: p.every, stories: map[string]*story{},
 		})
 	}
@@ -155,8 +164,15 @@ func (o *oracle) run() {
 	for _, p := range o.pushers {
 		work.Go(func() { p.run(ctx, o.plan.steps) })
 	}
+	meddling, stop := context.WithCancel(ctx)
+	defer stop()
+	watch.Go(func() { o.meddle(meddling) })
 	o.chaos(ctx)
+	if o.plan.calm > 0 && !o.t.Failed() {
+		o.live(ctx, o.plan.calm)
+	}
 	work.Wait()
+	stop()
 	for _, p := range o.pushers {
 		if p.err != nil {
 			o.t.Errorf("pusher %d: %v", p.n, p.err)
@@ -174,6 +190,11 @@ func (o *oracle) run() {
 	x := o.collect()
 	o.t.Logf("%d alerts accepted in %d stories, %d of them listed in %d digests, %d messages in the fallback, %d looks at the ledger, %d calls to Slack",
 		o.accepted.Load(), o.stories(), len(x.listed), len(x.digests), len(o.slack.Messages(fallbackLane)), o.looks.Load(), len(o.slack.Calls()))
+	tries, refusals := o.meddled.Load(), strings.Count(x.log, `"team":"`+strangerTeam+`"`)
+	o.t.Logf("a stranger tried %d times to change something and was refused %d times", tries, refusals)
+	if o.plan.long && refusals == 0 {
+		o.t.Error("nobody has refused the stranger")
+	}
 }
 
 func (o *oracle) stories() (n int) {
@@ -207,13 +228,16 @@ func (o *oracle) chaos(ctx context.Context) {
 			o.misbehave()
 			pause(ctx, o.wait(o.plan.cycle/time.Duration(phases)))
 		}
-		o.mark("kill -9")
+		o.mark(killMark)
 		o.daemon.kill()
 		if o.random.IntN(4) == 0 { // once more, before it is ready
 			o.daemon.launch()
 			pause(ctx, o.wait(100*time.Millisecond))
-			o.mark("kill -9 during the start")
+			o.mark(killMark + " during the start")
 			o.daemon.kill()
+		}
+		if o.random.IntN(4) == 0 {
+			o.turnClock()
 		}
 		pause(ctx, o.wait(100*time.Millisecond))
 		o.start()
@@ -232,68 +256,10 @@ func (o *oracle) wait(d time.Duration) time.Duration {
 func (o *oracle) progress(kills int, took time.Duration) {
 	if o.plan.long {
 		l := o.daemon.ledger().Total
-		o.t.Logf("%6.1fs kill %d of %d, %d steps, accepted %d pending %d, %d calls", took.Seconds(), kills, o.plan.kills,
-			o.steps.Load(), l.Accepted, l.Pending, len(o.slack.Calls()))
+		u, _ := usageNow(o.t.Context(), o.daemon.client())
+		o.t.Logf("%6.1fs kill %d of %d, %d steps, accepted %d pending %d, %d calls, %s", took.Seconds(), kills, o.plan.kills,
+			o.steps.Load(), l.Accepted, l.Pending, len(o.slack.Calls()), u)
 	}
-}
-
-// misbehave adds a fault, clears them, or cuts the sockets.
-func (o *oracle) misbehave() {
-	if o.random.IntN(2) == 0 {
-		o.slack.ClearFaults()
-	}
-	choices := []playground.Fault{
-		{Kind: playground.FaultThrottle, RetryAfter: 1, Percent: 40},
-		{Kind: playground.FaultThrottle, Method: "chat.update", RetryAfter: 2, Percent: 60},
-		{Kind: "500", Percent: 40},
-		{Kind: "503", Method: "chat.postMessage", Percent: 60},
-		{Kind: "502", Method: "conversations.history", Percent: 60},
-		{Kind: playground.FaultSlow, Delay: 400 * time.Millisecond, Percent: 60},
-		{Kind: playground.FaultLost, Percent: 50},
-		{Kind: playground.FaultLost, Method: "chat.postMessage"},
-		{Kind: playground.FaultStoredError, Percent: 40},
-		{Kind: playground.FaultStoredError, Method: "chat.postMessage", Error: "fatal_error", Percent: 70},
-		{Kind: playground.FaultRefuse, Percent: 40},
-		{}, // the sockets
-		{Kind: archiving}, {Kind: archiving},
-	}
-	f := choices[o.random.IntN(len(choices))]
-	if f.Kind == archiving {
-		o.archive()
-		return
-	}
-	if f.Kind == "" {
-		o.mark("sockets cut")
-		for _, socket := range o.slack.Sockets() {
-			if socket.State == "live" {
-				_ = o.slack.Cut(socket.ID) // it may have gone by itself meanwhile
-			}
-		}
-		return
-	}
-	o.mark(fmt.Sprintf("fault %s %s %d%%", f.Kind, f.Method, f.Percent))
-	if err := o.slack.SetFault(f); err != nil {
-		o.t.Fatal(err)
-	}
-}
-
-// The conversation that is archived now and then, what stands in for it, and
-// how misbehave calls that.
-const (
-	shakyLane    = "#lane-0"
-	fallbackLane = "#fallback"
-	archiving    = "archive"
-)
-
-// archive archives the shaky lane, or opens it again.
-func (o *oracle) archive() {
-	change, what := o.slack.Archive, "archived"
-	if o.archived {
-		change, what = o.slack.Unarchive, "opened again"
-	}
-	o.archived = !o.archived
-	o.mark(shakyLane + " " + what)
-	archive(o.t, change, shakyLane)
 }
 
 // settle waits until everything is shown as it should be, or says what is not,
