@@ -27,7 +27,7 @@ const (
 // alert says nothing, or it is Strict and would need a repair.
 //
 // Defaults: status firing, severity error, title the text's first line, key a
-// fingerprint of source, labels and title.
+// fingerprint of source, labels and title, or of the whole text where that is the title.
 func (a *Alert) Prepare(now time.Time) error {
 	r := repair{Alert: a}
 	r.texts()
@@ -61,15 +61,16 @@ func (a *Alert) trim() {
 
 // fillIn adds what the sender left out.
 func (a *Alert) fillIn(now time.Time) {
+	said := a.Title
 	if a.Title == "" {
 		line, whole := firstLine(a.Text, titleFromText)
-		a.Title = line
+		said, a.Title = a.Text, line
 		if whole {
 			a.Text = ""
 		}
 	}
 	if a.Key == "" {
-		a.Key = a.fingerprint()
+		a.Key = a.fingerprint(said)
 	}
 	if a.At.IsZero() {
 		a.At = now
@@ -79,8 +80,8 @@ func (a *Alert) fillIn(now time.Time) {
 	a.ID = NewID()
 }
 
-// fingerprint is the key of an alert without one.
-func (a *Alert) fingerprint() string {
+// fingerprint is the key of an alert without one, which says this.
+func (a *Alert) fingerprint(said string) string {
 	h := sha256.New()
 	names := make([]string, 0, len(a.Labels))
 	for k := range a.Labels {
@@ -91,6 +92,6 @@ func (a *Alert) fingerprint() string {
 	for _, k := range names {
 		fmt.Fprintf(h, "%q=%q", k, a.Labels[k])
 	}
-	fmt.Fprintf(h, "%q", a.Title)
+	fmt.Fprintf(h, "%q", said)
 	return "fp-" + hex.EncodeToString(h.Sum(nil)[:12])
 }

@@ -61,6 +61,17 @@ func TestOneAlertSentTwiceHasOneKey(t *testing.T) {
 	}
 }
 
+func TestWithoutATitleTheWholeTextIsTheFingerprint(t *testing.T) {
+	const trace = "Traceback (most recent call last):\n  File \"a.py\", line %d"
+	one, again, other := prepared(t, alert.Alert{Text: fmt.Sprintf(trace, 1)}), prepared(t, alert.Alert{Text: fmt.Sprintf(trace, 1)}), prepared(t, alert.Alert{Text: fmt.Sprintf(trace, 2)})
+	if one.Key != again.Key || one.Key == other.Key || one.Title != other.Title {
+		t.Errorf("the keys are %s, %s and %s", one.Key, again.Key, other.Key)
+	}
+	if line := prepared(t, alert.Alert{Text: "disk full"}); line.Key != prepared(t, alert.Alert{Title: "disk full"}).Key {
+		t.Error("a line has another key as text than as a title")
+	}
+}
+
 func TestAnAlertThatSaysNothingIsRefusedWithARemedy(t *testing.T) {
 	for name, empty := range map[string]alert.Alert{
 		"empty": {}, "blank": {Title: " \n", Text: "\t"}, "only a key": {Key: "k"}, "resolved without a key": {Status: alert.Resolved},
