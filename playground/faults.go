@@ -27,6 +27,8 @@ const (
 	FaultRefuse = "refuse"
 	// FaultRevoked answers token_revoked.
 	FaultRevoked = "revoked"
+	// FaultLag has conversations.history and conversations.replies leave out what is younger than Delay.
+	FaultLag = "lag"
 	// FaultBlock refuses a type of block everywhere, as if Slack did not know it; only Block counts.
 	FaultBlock = "block"
 )
@@ -58,7 +60,7 @@ type Fault struct {
 	Block string `json:"block,omitempty"`
 	// RetryAfter is the Retry-After header in seconds, for an HTTP status. Zero sends none, except for FaultThrottle without Body: 1.
 	RetryAfter int `json:"retry_after,omitempty"`
-	// Delay is for FaultSlow; one second when zero. In JSON it is in nanoseconds.
+	// Delay is for FaultSlow and FaultLag; one second when zero. In JSON it is in nanoseconds.
 	Delay time.Duration `json:"delay,omitempty"`
 	// Times is how many calls it hits before it is over; zero means until it is cleared.
 	Times int `json:"times,omitempty"`
@@ -121,7 +123,7 @@ func (s *Server) faultsLocked() []Fault {
 
 func (f Fault) check() error {
 	switch f.Kind {
-	case FaultSlow, FaultLost, FaultTimeout, FaultStoredError, FaultRefuse, FaultRevoked:
+	case FaultSlow, FaultLost, FaultTimeout, FaultStoredError, FaultRefuse, FaultRevoked, FaultLag:
 	case FaultError:
 		if f.Error == "" {
 			return fmt.Errorf("kind %q needs the error code to answer", f.Kind)
@@ -204,8 +206,11 @@ func (f *Fault) matches(method, channel string, early bool) bool {
 	if f.Method != "" && f.Method != method {
 		return false
 	}
-	if f.Kind == FaultRevoked && (method == "response_url" || method == "upload") {
+	switch {
+	case f.Kind == FaultRevoked && (method == "response_url" || method == "upload"):
 		return false // these addresses are secrets themselves and ask for no token
+	case f.Kind == FaultLag && method != "conversations.history" && method != "conversations.replies":
+		return false
 	}
 	return f.Channel == "" || f.Channel == channel && !early
 }

@@ -142,6 +142,32 @@ func TestSlowFaultShowsTheMessageBeforeItAnswers(t *testing.T) {
 	w.post("C0OPS", "a little later")
 }
 
+func TestHistoryThatLagsLeavesOutWhatIsYoungerThanTheDelay(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	parent := w.post("C0OPS", "an hour ago")
+	w.clock.advance(time.Hour)
+	w.post("C0OPS", "a moment ago")
+	w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "in the thread", "thread_ts": parent})
+	w.fault(Fault{Kind: FaultLag, Delay: 8 * time.Second})
+	listed := func(method string) int {
+		messages, _ := w.ok(method, form{"channel": "C0OPS", "ts": parent}).at("messages").([]any)
+		return len(messages)
+	}
+	for _, step := range []struct {
+		after           time.Duration
+		history, thread int
+	}{{7 * time.Second, 1, 1}, {2 * time.Second, 2, 2}} {
+		w.clock.advance(step.after)
+		if n := listed("conversations.history"); n != step.history {
+			t.Errorf("history lists %d messages, want %d", n, step.history)
+		}
+		if n := listed("conversations.replies"); n != step.thread {
+			t.Errorf("the thread lists %d messages, want %d", n, step.thread)
+		}
+	}
+	w.post("C0OPS", "posts are not affected")
+}
+
 func TestFaultsHitOnlyWhatTheyName(t *testing.T) {
 	w := newWebTest(t, NoLimits())
 	w.fault(Fault{Kind: FaultThrottle, Method: "chat.postMessage", Channel: "#ops", Times: 2})

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 )
 
 // apiError is a failed call as Slack answers it: ok:false with a code, and details where there are some.
@@ -43,6 +44,8 @@ type call struct {
 	method method
 	host   string
 	get    bool
+	// lag is how long ago a message has to be posted to be in the history.
+	lag time.Duration
 	// channel and ts are the conversation and the message that the call is about, for the journal.
 	channel, ts string
 }
@@ -81,6 +84,9 @@ func (s *Server) handle(c *call, bad *apiError) (*Fault, answer, []string) {
 	defer s.mu.Unlock()
 	c.channel = s.aboutLocked(c.args)
 	fault := s.nextFaultLocked(c.name, c.channel, false)
+	if fault != nil && fault.Kind == FaultLag {
+		c.lag = orDefault(fault.Delay, time.Second)
+	}
 	ans, done := faultAnswer(fault)
 	if !done {
 		r, err := s.runLocked(c, bad)

@@ -31,7 +31,7 @@ type span struct {
 
 // conversationsHistory gives the newest messages first, without thread replies; the bot has to be a member.
 func (s *Server) conversationsHistory(c *call) (reply, *apiError) {
-	room, sp, err := s.historyTargetLocked(c.args)
+	room, sp, err := s.historyTargetLocked(c)
 	if err != nil {
 		return nil, err
 	}
@@ -48,7 +48,7 @@ func (s *Server) conversationsHistory(c *call) (reply, *apiError) {
 
 // conversationsReplies gives a parent and its replies, oldest first.
 func (s *Server) conversationsReplies(c *call) (reply, *apiError) {
-	room, sp, err := s.historyTargetLocked(c.args)
+	room, sp, err := s.historyTargetLocked(c)
 	if err != nil {
 		return nil, err
 	}
@@ -68,15 +68,18 @@ func (s *Server) conversationsReplies(c *call) (reply, *apiError) {
 	return historyPage(c.args, found, sp)
 }
 
-func (s *Server) historyTargetLocked(a args) (*channelState, span, *apiError) {
-	room, err := s.readableLocked(a, "history")
+func (s *Server) historyTargetLocked(c *call) (*channelState, span, *apiError) {
+	room, err := s.readableLocked(c.args, "history")
 	if err != nil {
 		return nil, span{}, err
 	}
 	if !room.IsMember {
 		return nil, span{}, &apiError{Code: "not_in_channel"}
 	}
-	sp, err := s.spanOf(a)
+	sp, err := s.spanOf(c.args)
+	if listed := s.now().Add(-c.lag); c.lag > 0 && (sp.latest.IsZero() || listed.Before(sp.latest)) {
+		sp.latest = listed
+	}
 	return room, sp, err
 }
 
