@@ -113,7 +113,7 @@ type LaneCounts struct {
 	Lane string `json:"lane"`
 	Counts
 	// PossibleDuplicates counts deliveries that may be shown twice, because they were
-	// sent again without a search for the first attempt. It is not part of the sum.
+	// sent again after an answer was lost. It is not part of the sum.
 	PossibleDuplicates int64 `json:"possible_duplicates,omitempty"`
 }
 

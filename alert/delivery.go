@@ -67,8 +67,8 @@ type Delivery struct {
 	TopLevel bool `json:"top_level,omitempty"`
 	// Unsure is set when an earlier attempt may have reached Slack.
 	Unsure bool `json:"unsure,omitempty"`
-	// PossibleDuplicate is set when it was sent again without a search for the first
-	// attempt.
+	// PossibleDuplicate is set when it was sent again although an earlier attempt may have
+	// been shown.
 	PossibleDuplicate bool `json:"possible_duplicate,omitempty"`
 	// Via is the fallback conversation of the latest attempt (persisted before the
 	// attempt); empty if it went to the lane itself.
@@ -133,6 +133,8 @@ type Job struct {
 	Refused string `json:"-"`
 	// Digest is what a digest, its edits and its lists show; nil for all others.
 	Digest *Summary `json:"-"`
+	// Followed is set on an unsure job if something else waits in its lane.
+	Followed bool `json:"-"`
 }
 
 // Anew is the kind that shows the job's subject where no card can be edited.

@@ -92,7 +92,7 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, wait bool) {
 // false, the returned job has to be sent.
 func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, done bool) {
 	if l.doubt.delivery != job.ID {
-		l.doubt = doubt{delivery: job.ID}
+		l.doubt = doubt{delivery: job.ID, sentAt: earliest(job.StartedAt, time.Now())}
 	}
 	if l.doubt.lookAt = l.outbox.looks.next(time.Now(), l.doubt.lookAt); l.doubt.lookAt.After(time.Now()) {
 		return job, waitToLook(time.Now(), job, l.doubt.lookAt), true
@@ -107,17 +107,16 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 		return job, newVerdict(now, job).delivered(nameFound, job, sent), true
 	}
 	job, v, done = l.outbox.policy.decideAfterLook(now, job, l.doubt, err)
-	if err == nil {
-		l.doubt.absent++
-	} else {
+	reason := "it is not in the conversation's history"
+	if err != nil {
 		l.doubt.looks++
+		reason = err.Error()
 	}
 	if v.fail != nil && v.fail.Class == alert.ClassThrottled {
 		l.outbox.looks.pause(v.NextAt)
 	}
-	if err != nil && !done {
-		l.outbox.log.Warn("can't check whether the message was posted: sending it again, may be a duplicate",
-			append(about(job), zap.String("reason", err.Error()))...)
+	if !done {
+		l.outbox.log.Warn("a message whose answer was lost is sent again and may be a duplicate", append(about(job), zap.String("reason", reason))...)
 	}
 	return job, v, done
 }
@@ -159,13 +158,13 @@ func (l *lane) applyEffect(v verdict, via string) {
 // updateDoubt remembers whether the delivery may have been posted.
 func (l *lane) updateDoubt(v verdict) {
 	switch {
-	case v.State != alert.Sending:
+	case v.State != alert.Sending && l.doubt.delivery == v.Delivery:
 		l.doubt = doubt{}
-	case v.name != nameLookAgain: // it was sent, perhaps
+	case v.State == alert.Sending && v.name != nameLookAgain: // it was sent, perhaps
 		if l.doubt.delivery != v.Delivery {
 			l.doubt = doubt{delivery: v.Delivery}
 		}
-		l.doubt.absent, l.doubt.last = 0, v.effect.lastLook
+		l.doubt.sentAt, l.doubt.last = v.Now, v.effect.lastLook
 	}
 }
 

@@ -228,15 +228,14 @@ func TestDecideAfterLook(t *testing.T) {
 		sent  bool // goes on to send
 		want  want
 	}{
-		"absent once: looks again":     {doubt{}, nil, false, want{"look_again", alert.Sending, 2 * time.Second, 0, "x"}},
-		"absent twice: looks again":    {doubt{absent: 1}, nil, false, want{"look_again", alert.Sending, 2 * time.Second, 0, "x"}},
-		"absent three times is sent":   {doubt{absent: 2}, nil, true, want{}},
-		"absent after the last one":    {doubt{last: true, absent: 2}, nil, false, want{"dead", alert.Dead, 0, 0, "gave up after 24h0m0s: x"}},
-		"can't look: sent":             {doubt{}, cannot, true, want{}},
-		"odd error: sent":              {doubt{}, fail(alert.ClassUnknown, "odd"), true, want{}},
-		"can't look after the last":    {doubt{last: true}, cannot, false, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: missing_scope"}},
-		"network down: looks again":    {doubt{}, fail(alert.ClassTransient, "dial"), false, want{"look_again", alert.Sending, 2 * time.Second, 0, "could not look yet: dial"}},
-		"no answer: looks again later": {doubt{looks: 3}, errors.New("cut"), false, want{"look_again", alert.Sending, 8 * time.Second, 0, "could not look yet: no_answer: cut"}},
+		"absent after 10 s: looks again": {doubt{sentAt: noon.Add(-10 * time.Second)}, nil, false, want{"look_again", alert.Sending, 20 * time.Second, 0, "x"}},
+		"absent after 30 s is sent":      {doubt{sentAt: noon.Add(-30 * time.Second)}, nil, true, want{}},
+		"absent after the last attempt":  {doubt{last: true, sentAt: noon.Add(-30 * time.Second)}, nil, false, want{"dead", alert.Dead, 0, 0, "gave up after 24h0m0s: x"}},
+		"can't look: sent":               {doubt{}, cannot, true, want{}},
+		"odd error: sent":                {doubt{}, fail(alert.ClassUnknown, "odd"), true, want{}},
+		"can't look after the last":      {doubt{last: true}, cannot, false, want{"dead", alert.Dead, 0, 0, "perhaps shown, could not look: missing_scope"}},
+		"network down: looks again":      {doubt{}, fail(alert.ClassTransient, "dial"), false, want{"look_again", alert.Sending, 2 * time.Second, 0, "could not look yet: dial"}},
+		"no answer: looks again later":   {doubt{looks: 3}, errors.New("cut"), false, want{"look_again", alert.Sending, 8 * time.Second, 0, "could not look yet: no_answer: cut"}},
 		"throttled: looks when told": {doubt{}, &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: time.Minute}, false,
 			want{"look_again", alert.Sending, time.Minute, 0, "could not look yet: ratelimited"}},
 		"refused as an app: looks after the probe": {doubt{}, fail(alert.ClassAuth, "token_revoked"), false, want{"look_again", alert.Sending, time.Minute, 0, "could not look yet: token_revoked"}},
@@ -244,27 +243,52 @@ func TestDecideAfterLook(t *testing.T) {
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
-			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true, Reason: "x"}}
+			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, Priority: 1, CreatedAt: noon, StartedAt: noon, Unsure: true, Reason: "x"}}
 			job, v, ok := p.decideAfterLook(noon, job, c.doubt, c.err)
 			if ok == c.sent {
 				t.Fatalf("sends: %t, want %t", !ok, c.sent)
 			}
 			if ok {
 				check(t, v, c.want)
-			} else if job.Unsure != (c.err != nil) {
-				t.Errorf("still unsure: %t", job.Unsure)
+			} else if !job.Unsure && !job.PossibleDuplicate {
+				t.Error("it is not marked as a possible duplicate")
+			}
+		})
+	}
+}
+
+func TestLooksAreSpreadOverHalfAMinuteUnlessSomethingUrgentWaits(t *testing.T) {
+	p := testPolicy()
+	second := time.Second
+	for name, c := range map[string]struct {
+		priority int
+		followed bool
+		looks    []time.Duration
+	}{
+		"alone":               {1, false, []time.Duration{2 * second, 10 * second, 30 * second}},
+		"critical":            {0, false, []time.Duration{2 * second, 5 * second, 10 * second}},
+		"something waits":     {1, true, []time.Duration{2 * second, 5 * second, 10 * second}},
+		"critical in a crowd": {0, true, []time.Duration{2 * second, 5 * second, 10 * second}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, Priority: c.priority, CreatedAt: noon, StartedAt: noon, Unsure: true}, Followed: c.followed}
+			for n, after := range c.looks {
+				sent, v, done := p.decideAfterLook(noon.Add(after), job, doubt{sentAt: noon}, nil)
+				switch last := n == len(c.looks)-1; {
+				case last && (done || sent.Unsure || !sent.PossibleDuplicate):
+					t.Errorf("after %v it is not sent as a possible duplicate: %+v", after, v.Outcome)
+				case !last && !v.NextAt.Equal(noon.Add(c.looks[n+1])):
+					t.Errorf("after %v it is looked for again at %v", after, v.NextAt)
+				}
 			}
 		})
 	}
 }
 
 func TestOneLookLongAfterTheAttemptIsEnough(t *testing.T) {
-	p := testPolicy()
-	for since, sent := range map[time.Duration]bool{settled - 1: false, settled: true, time.Hour: true} {
-		job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true}}
-		if job, _, ok := p.decideAfterLook(noon.Add(since), job, doubt{}, nil); ok == sent || job.Unsure == sent {
-			t.Errorf("%v after the attempt it is sent: %t", since, !ok)
-		}
+	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, Priority: 1, CreatedAt: noon, StartedAt: noon, Unsure: true}}
+	if job, _, done := testPolicy().decideAfterLook(noon.Add(time.Hour), job, doubt{sentAt: noon}, nil); done || !job.PossibleDuplicate {
+		t.Error("it is looked for again")
 	}
 }
 
@@ -293,8 +317,8 @@ func TestWhatCannotBeLookedForWaitsForAPersonWhereThatIsWanted(t *testing.T) {
 		})
 	}
 	job := alert.Job{Delivery: alert.Delivery{Kind: alert.Post, CreatedAt: noon, Unsure: true}}
-	if job, _, ok := p.decideAfterLook(noon, job, doubt{absent: absentLooks - 1}, nil); ok || job.Unsure {
-		t.Error("what is certainly not there is not sent")
+	if job, _, ok := p.decideAfterLook(noon, job, doubt{sentAt: noon.Add(-time.Hour)}, nil); ok || job.Unsure {
+		t.Error("what the looks have not found is not sent")
 	}
 	job.Class = alert.ClassUnsure // and no attempt: a person had it tried again
 	if job, _, ok := p.decideAfterLook(noon, job, doubt{}, cannot); ok || !job.Unsure {

@@ -9,18 +9,10 @@ import (
 
 // The limits of looks.
 const (
-	// unsureWait is the least time between an attempt and a look, because Slack's
-	// history may lag behind a post (docs/slack.md §4.2).
+	// unsureWait is the least time between an attempt and a look.
 	unsureWait = 2 * time.Second
 	// maxLooks is how many looks may fail before the job is sent without one.
 	maxLooks = 10
-	// absentLooks is how many looks in a row have to find nothing before the
-	// delivery counts as not shown.
-	absentLooks = 3
-	// settled is how long after an attempt history surely shows it. From then on
-	// one look is enough: after a crash many deliveries are in doubt, and Slack
-	// allows about 50 looks a minute.
-	settled = 30 * time.Second
 	// lookPace and lookBurst are the pace of looks in the workspace. lookBurst of
 	// them are made freely; once Slack has asked for a pause, lookPace keeps them
 	// below its limit of 50 a minute.
@@ -28,12 +20,24 @@ const (
 	lookBurst = 1000
 )
 
+// looksAfter returns how long after an attempt the job is looked for. Slack's history
+// may lag behind a post (docs/slack.md §4.2), so the looks are spread over half a minute
+// unless that delays a critical alert or what waits behind the job.
+func looksAfter(job alert.Job) []time.Duration {
+	if job.Priority == 0 || job.Followed {
+		return []time.Duration{unsureWait, 5 * time.Second, 10 * time.Second}
+	}
+	return []time.Duration{unsureWait, 10 * time.Second, 30 * time.Second}
+}
+
 // doubt is what a lane remembers about a delivery that may have been shown.
 type doubt struct {
 	delivery string
-	looks    int  // looks that failed
-	absent   int  // looks since the latest attempt that found nothing
-	last     bool // no further attempt is made
+	// sentAt is when the latest attempt ended. After a restart it is when the first
+	// one began.
+	sentAt time.Time
+	looks  int  // looks that failed
+	last   bool // no further attempt is made
 	// lookAt is when the lane may look; zero if it has no time yet.
 	lookAt time.Time
 }
@@ -48,8 +52,8 @@ func waitToLook(now time.Time, job alert.Job, at time.Time) verdict {
 }
 
 // decideAfterLook decides after a look for job that found nothing or failed with
-// err. When done is false, the returned job has to be sent; it is no longer
-// unsure if the earlier attempt was certainly not shown.
+// err. When done is false, the returned job has to be sent; it is no longer unsure if
+// the looks have found nothing.
 func (p policy) decideAfterLook(now time.Time, job alert.Job, d doubt, err error) (_ alert.Job, v verdict, done bool) {
 	v = newVerdict(now, job)
 	if err == nil {
@@ -84,18 +88,21 @@ func (p policy) lookAgain(v verdict, d doubt) verdict {
 // may have been shown: it is in doubt, and no attempt counts.
 func retried(job alert.Job) bool { return job.Class == alert.ClassUnsure && job.Attempts == 0 }
 
-// notFound decides after a look that found nothing. Because history may lag,
-// several looks in a row have to find nothing.
+// notFound decides after a look that found nothing. After the last look the job is sent
+// again, as a possible duplicate.
 func (p policy) notFound(v verdict, job alert.Job, d doubt) (_ alert.Job, _ verdict, done bool) {
-	if d.absent+1 < absentLooks && v.Now.Sub(job.StartedAt) < settled {
-		v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
-		v.NextAt = v.Now.Add(unsureWait)
-		return job, v, true
+	since := v.Now.Sub(d.sentAt)
+	for _, after := range looksAfter(job) {
+		if after > since {
+			v.State, v.name, v.Reason = alert.Sending, nameLookAgain, job.Reason
+			v.NextAt = v.Now.Add(after - since)
+			return job, v, true
+		}
 	}
-	job.Unsure = false
 	if d.last {
 		return job, v.dead(fmt.Sprintf("gave up after %v: %s", p.giveUpAfter, job.Reason)), true
 	}
+	job.Unsure, job.PossibleDuplicate = false, true
 	return job, verdict{}, false
 }
 

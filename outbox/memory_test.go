@@ -110,6 +110,7 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 		job.Digest = &alert.Summary{Total: len(m.members[head.Incident])}
 	}
 	job.Unsure = head.State == alert.Sending
+	job.Followed = slices.ContainsFunc(m.rows, func(r *alert.Delivery) bool { return r != head && r.Lane == head.Lane && unfinished(r) })
 	if !job.Unsure {
 		head.StartedAt, head.Via = c.Now, c.Via
 		if (head.Kind == alert.Update || head.Kind.InThread() && !head.TopLevel) && job.Card.TS != "" {

@@ -44,7 +44,7 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		}),
 		duplicates: auto.NewCounter(prometheus.CounterOpts{
 			Name: "tocsin_possible_duplicates_total",
-			Help: "Deliveries that were sent again without being able to look for the first attempt.",
+			Help: "Deliveries that were sent again after an answer was lost, and so may be shown twice.",
 		}),
 		broken: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "tocsin_broken_destinations",

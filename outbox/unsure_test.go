@@ -36,18 +36,68 @@ func TestLostAnswerIsFoundAndNotSentAgain(t *testing.T) {
 	})
 }
 
-func TestLostAttemptIsSentAgainAfterThreeLooks(t *testing.T) {
+func TestLostAttemptIsSentAgainAfterThreeLooksAndMarked(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = lost(1, false)
 		w.start(t, Options{})
 		w.post("ops", "a")
 		pass(time.Minute)
-		w.wantTimes(t, "a", 0, 6*time.Second)
-		if w.slack.looks != absentLooks {
-			t.Errorf("%d looks, want %d", w.slack.looks, absentLooks)
+		w.wantTimes(t, "a", 0, 30*time.Second)
+		if w.slack.looks != 3 {
+			t.Errorf("%d looks, want 3", w.slack.looks)
 		}
-		if r := w.queue.row("a"); r.State != alert.Delivered || r.PossibleDuplicate {
-			t.Errorf("%+v, want delivered for sure", r)
+		if r := w.queue.row("a"); r.State != alert.Delivered || !r.PossibleDuplicate || !w.slack.calls[1].job.PossibleDuplicate {
+			t.Errorf("%+v, want delivered as a possible duplicate", r)
+		}
+	})
+}
+
+func TestACriticalWhoseAnswerWasLostIsSentAgainAfterTenSeconds(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, false)
+		w.start(t, Options{})
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
+		w.wake("ops")
+		pass(time.Minute)
+		w.wantTimes(t, "fire", 0, 10*time.Second)
+	})
+}
+
+func TestWhatWaitsBehindADeliveryInDoubtIsSentInOrderAndACriticalAtOnce(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = func(_ context.Context, c call) (bool, error) {
+			if c.job.ID == "a" && !c.job.PossibleDuplicate {
+				return false, fail(alert.ClassUnsure, "timeout")
+			}
+			return true, nil
+		}
+		w.start(t, Options{})
+		w.post("ops", "a", "b")
+		pass(3 * time.Second)
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "ops", Kind: alert.Post, Incident: "i-fire"})
+		w.wake("ops")
+		pass(time.Minute)
+		w.wantTimes(t, "fire", 3*time.Second)
+		w.wantTimes(t, "a", 0, 10*time.Second)
+		w.wantTimes(t, "b", 10*time.Second)
+	})
+}
+
+func TestHistoryThatLagsEightSecondsMakesNoDuplicates(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = lost(1, true)
+		w.slack.lag = 8 * time.Second
+		w.start(t, Options{})
+		w.post("busy", "a", "b", "c")
+		w.post("quiet", "d")
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "urgent", Kind: alert.Post, Incident: "i-fire"})
+		w.wake("urgent")
+		pass(2 * time.Minute)
+		for _, id := range []string{"a", "b", "c", "d", "fire"} {
+			w.wantState(t, id, alert.Delivered)
+			if n := len(w.slack.times(w.began, id)); n != 1 {
+				t.Errorf("%s was sent %d times", id, n)
+			}
 		}
 	})
 }

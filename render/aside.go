@@ -10,7 +10,7 @@ import (
 )
 
 // Twice is the small print of a message that may be a duplicate.
-const Twice = "Possibly a duplicate: Slack's answer to an earlier attempt was lost, and the message could not be looked for."
+const Twice = "Possibly a duplicate: Slack's answer to an earlier attempt was lost."
 
 // maxAside bounds one line of small print, so that two of them and the first
 // page of a text fit into one message.

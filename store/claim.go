@@ -80,7 +80,8 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	if job.State == alert.Sending {
 		job.Unsure = true
 		w.addKnown(job)
-		return h, time.Time{}, nil
+		job.Followed, err = w.one(ctx, followedQuery, func(s scanner) error { return s.Scan(new(int64)) }, w.lanes.named(c.Lane).n, job.Seq)
+		return h, time.Time{}, err
 	}
 	job.State, job.StartedAt, job.Via = alert.Sending, fromMicros(micros(c.Now)), c.Via
 	if (job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel) && job.Card.TS != "" {
@@ -91,6 +92,8 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 		micros(c.Now), w.alerts, job.Via, job.Seq)
 	return h, time.Time{}, err
 }
+
+const followedQuery = `SELECT 1 FROM deliveries WHERE lane = ? AND stage IS NOT NULL AND n <> ? LIMIT 1`
 
 // addKnown adds Slack's id of the conversation that the job goes to.
 func (w *writer) addKnown(job *alert.Job) {

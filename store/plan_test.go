@@ -17,6 +17,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"next of any kind":  {headEither, "deliveries_due (lane=? AND stage=?)"},
 		"claim update":      {headUpdate, "deliveries_due (lane=? AND stage=?)"},
 		"claim front":       {frontQuery, "deliveries_due (lane=? AND stage=? AND priority=?)"},
+		"followed":          {followedQuery, "deliveries_due (lane=? AND stage>?)"},
 		"posts":             {postsQuery, "deliveries_due (lane=? AND stage=? AND priority=?)"},
 		"gather":            {gatherQuery, "INTEGER PRIMARY KEY (rowid=?)"},
 		"behind a digest":   {behindQuery, "deliveries_card (incident=? AND lane=?)"},

@@ -4,6 +4,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 	"tocsin/playground"
@@ -64,6 +65,48 @@ func TestWhatCannotBeLookedForIsSentAgainAndCountedInTheLedger(t *testing.T) {
 	}
 	if !strings.Contains(p.log.String(), "may be a duplicate") {
 		t.Error("the log does not say so")
+	}
+}
+
+func TestHistoryThatLagsBehindMakesNoDuplicates(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	channels := addChannels(s, 20)
+	fault(t, s, playground.Fault{Kind: playground.FaultLost, Method: "chat.postMessage", Times: len(channels)})
+	fault(t, s, playground.Fault{Kind: playground.FaultLag, Delay: 8 * time.Second})
+	p := prepare(t, s, nil)
+	p.start()
+	var batch []map[string]any
+	for _, ch := range channels {
+		batch = append(batch, inChannel(firing(ch, "its answer was lost"), ch))
+	}
+	p.settle(p.mustPush(batch...)...)
+	for _, ch := range channels {
+		if top, _ := cards(s.Messages(ch)); len(top) != 1 {
+			t.Errorf("%s shows %d cards", ch, len(top))
+		}
+	}
+	if l := p.ledger(); l.PossibleDuplicates != 0 || l.Total.Delivered != int64(len(channels)) {
+		t.Errorf("the ledger is %+v", l)
+	}
+}
+
+func TestWhatIsSentAgainBecauseHistoryDoesNotShowItIsMarked(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	fault(t, s, playground.Fault{Kind: playground.FaultLost, Method: "chat.postMessage", Times: 1})
+	fault(t, s, playground.Fault{Kind: playground.FaultLag, Delay: time.Hour})
+	p := prepare(t, s, nil)
+	p.start()
+	critical := firing("a", "shown, but not listed")
+	critical["severity"] = "critical"
+	p.settle(p.mustPush(critical)...)
+	top, _ := cards(s.Messages("#alerts"))
+	if len(top) != 2 || strings.Contains(shown(top[0]), render.Twice) || !strings.Contains(shown(top[1]), render.Twice) {
+		t.Errorf("want a card and one that is marked as a possible duplicate, got %v", top)
+	}
+	if l := p.ledger(); l.PossibleDuplicates != 1 {
+		t.Errorf("the ledger is %+v", l)
 	}
 }
 
