@@ -151,6 +151,9 @@ type Claim struct {
 	Lane           string
 	Now            time.Time
 	Posts, Updates bool
+	// Retry does not wait for the back-off of a delivery that failed because Slack was
+	// away, or could not be looked for.
+	Retry bool
 	// DigestAbove gathers posts in one digest when more of one priority than
 	// this have been waiting for DigestAfter; 0 never does.
 	DigestAbove int
@@ -158,6 +161,26 @@ type Claim struct {
 	// Via is the conversation that replaces the lane; empty for none. What
 	// concerns a card goes where that is.
 	Via string
+}
+
+// longestDoubt is how long a delivery in doubt waits at most: ten minutes more than the
+// longest back-off.
+const longestDoubt = 15 * time.Minute
+
+// Due reports whether a delivery may be attempted now. Only a clock that was put back
+// can show a time before the delivery's wait began; the delivery does not wait until
+// that clock has caught up. One in doubt keeps the start of its attempt, so the length
+// of its wait decides.
+func (c Claim) Due(d Delivery) bool {
+	switch {
+	case !d.NextAt.After(c.Now):
+		return true
+	case c.Retry && (d.State == Sending || d.Class == ClassTransient):
+		return true
+	case d.State == Sending:
+		return d.NextAt.Sub(c.Now) > longestDoubt
+	}
+	return c.Now.Before(d.CreatedAt) || c.Now.Before(d.StartedAt)
 }
 
 // Sent is Slack's receipt: where a delivery is shown, and which version of the

@@ -58,7 +58,7 @@ func (c Claim) Flooded(front []Delivery) bool {
 
 // Gathers reports whether the digest that this claim makes includes a delivery.
 func (c Claim) Gathers(d Delivery) bool {
-	return d.Kind == Post && d.State == Pending && !d.NextAt.After(c.Now)
+	return d.Kind == Post && d.State == Pending && c.Due(d)
 }
 
 // NewDigest returns the digest of a number of posts of one lane, the first of

@@ -40,10 +40,13 @@ type Options struct {
 	// Learn is told which id Slack has for a conversation (#name, or U… for a direct
 	// message) or a person (@name, user@mail), whenever an answer, an event or a
 	// command says so. nil: nobody is told.
-	Learn   func(ctx context.Context, spelling, id string) error
-	Log     *zap.Logger
-	Metrics prometheus.Registerer
-	Now     func() time.Time
+	Learn func(ctx context.Context, spelling, id string) error
+	// Answered is called after each call that succeeded and when a connection is up. It
+	// must not block. nil: nobody is told.
+	Answered func()
+	Log      *zap.Logger
+	Metrics  prometheus.Registerer
+	Now      func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -57,6 +60,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Timeout == 0 {
 		o.Timeout = defaultTimeout
+	}
+	if o.Answered == nil {
+		o.Answered = func() {}
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

@@ -266,6 +266,7 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	changed := unknown != s.unknown
 	s.unknown = unknown
 	s.mu.Unlock()
+	s.bot.opts.Answered()
 	s.log.Info("slack connection is up", zap.Int("slot", slot+1), zap.Int("num_connections", h.connections))
 	if changed && unknown > 0 {
 		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", unknown),

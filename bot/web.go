@@ -178,6 +178,7 @@ func (x *exchange) result(failure *alert.SendError) error {
 	}
 	x.bot.calls.WithLabelValues(x.request.method, outcome).Inc()
 	if failure == nil {
+		x.bot.opts.Answered()
 		return nil
 	}
 	if failure.Class == alert.ClassUnsure && repeatable[x.request.method] {

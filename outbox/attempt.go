@@ -17,6 +17,9 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.letOthersPass(l.wake)
 	l.outbox.fallback.letOthersPass(l.wake)
 	v := l.attempt(calls, c)
+	if l.early.note(v, c.job, c.early) {
+		l.outbox.outage.failing.Store(true)
+	}
 	l.applyEffect(v, c.job.Via)
 	if l.recordOutcome(calls, v) {
 		l.logOutcome(c.job, v)

@@ -14,11 +14,13 @@ import (
 const minWait = 20 * time.Millisecond
 
 // lane is the goroutine of one conversation and what it remembers between two
-// deliveries. Other goroutines use only wake and status, and what is said below.
+// deliveries. Other goroutines use only wake, retry and status, and what is said below.
 type lane struct {
 	outbox *Outbox
 	name   string
 	wake   chan struct{}
+	// retry tells the lane that Slack is back.
+	retry  chan struct{}
 	status status
 	// over is closed when another lane goes on for this one, ended when its goroutine
 	// has ended. From then on that lane may read everything.
@@ -31,11 +33,12 @@ type lane struct {
 	pace     *pacer    // of posts to the lane itself
 	paused   time.Time // nothing is sent before
 	doubt    doubt
+	early    early
 	failures int // claims that failed in a row
 }
 
 func newLane(o *Outbox, name string) *lane {
-	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{}), pace: o.fallback}
+	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{}), pace: o.fallback}
 	if name != o.destinations.known().fallback {
 		l.pace = o.opts.newPacer()
 	}
@@ -127,21 +130,28 @@ func (l *lane) wait(stop context.Context, d delay) bool {
 	}
 	// Not d.until: the queue's times are wall time, and a lane that keeps
 	// sleeping after the wall clock was set forward is not stuck.
-	l.status.set(d.doing, now.Add(left))
-	wake := l.wake
+	until := now.Add(left)
+	l.status.set(d.doing, until)
+	wake, retry := l.wake, l.retry
 	if d.ignoreWake {
-		wake = nil
+		wake, retry = nil, nil
 	}
 	timer := time.NewTimer(left)
 	defer timer.Stop()
-	select {
-	case <-stop.Done():
-		return false
-	case <-timer.C:
-	case <-wake:
-	case <-l.over:
+	for {
+		select {
+		case <-stop.Done():
+			return false
+		case <-retry:
+			l.early.plan(time.Now(), l.outbox.opts.Rand())
+			timer.Reset(time.Until(earliest(until, l.early.at)))
+			continue
+		case <-timer.C:
+		case <-wake:
+		case <-l.over:
+		}
+		return true
 	}
-	return true
 }
 
 // panicPause is how long a lane or a loop rests after a panic.
@@ -171,6 +181,9 @@ func (l *lane) deliverNext(calls context.Context) delay {
 	}
 	l.failures = 0
 	if job.ID == "" {
+		if claim.Retry && claim.Posts && claim.Updates { // nothing is left that waits for Slack
+			l.early.at = time.Time{}
+		}
 		return l.afterEmptyClaim(now, next, later)
 	}
 	if job.Unsure && l.outbox.changesHands(calls, l) {
@@ -178,7 +191,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 		l.returnToken(claimed{job: job, pacer: l.pacer(claim.Via)})
 		return delay{}
 	}
-	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via)})
+	l.deliver(calls, claimed{job: job, reach: reach, pacer: l.pacer(claim.Via), early: claim.Retry})
 	return delay{}
 }
 
@@ -187,7 +200,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	opts := l.outbox.opts
 	claim = alert.Claim{
-		Lane: l.name, Now: now, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
+		Lane: l.name, Now: now, Retry: l.early.due(now), DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
 	}
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)
@@ -207,11 +220,13 @@ func (l *lane) returnUnusedTokens(claim alert.Claim, job alert.Job) {
 }
 
 // claimed is a job and what it was claimed with: what was known about
-// destinations, and the pacer that gave the token, unless the job is an update.
+// destinations, the pacer that gave the token, unless the job is an update, and
+// whether it may be before its time.
 type claimed struct {
 	job   alert.Job
 	reach reachability
 	pacer *pacer
+	early bool
 }
 
 // afterEmptyClaim waits until the queue's next delivery is due or until a kind
@@ -220,6 +235,9 @@ type claimed struct {
 func (l *lane) afterEmptyClaim(now, next, later time.Time) delay {
 	if !next.IsZero() {
 		next = latest(next, now.Add(minWait))
+	}
+	if l.early.at.After(now) {
+		later = earliest(later, l.early.at)
 	}
 	if until := earliest(next, later); !until.IsZero() {
 		return delay{until: until, doing: "waiting until the next is due"}

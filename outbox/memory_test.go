@@ -102,7 +102,7 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 	if head == nil {
 		return alert.Job{}, time.Time{}, nil
 	}
-	if head.NextAt.After(c.Now) {
+	if !c.Due(*head) {
 		return alert.Job{}, head.NextAt, nil
 	}
 	job := alert.Job{Delivery: *head, Incident: *m.incidents[head.Incident], Card: m.cards[head.Incident+" "+head.Lane]}
@@ -124,7 +124,7 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 
 // gather returns first, or a digest that stands for it and all posts like it.
 func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
-	if c.DigestAbove == 0 || first == nil || first.Kind != alert.Post || first.State != alert.Pending || first.NextAt.After(c.Now) {
+	if c.DigestAbove == 0 || first == nil || first.Kind != alert.Post || first.State != alert.Pending || !c.Due(*first) {
 		return first
 	}
 	var posts []*alert.Delivery
@@ -134,7 +134,7 @@ func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
 			continue
 		}
 		begun[r.Incident] = true
-		if r.Kind == alert.Post && r.State == alert.Pending && r.Priority == first.Priority && !r.NextAt.After(c.Now) {
+		if r.Kind == alert.Post && r.State == alert.Pending && r.Priority == first.Priority && c.Due(*r) {
 			posts = append(posts, r)
 			if !r.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
 				waiting++

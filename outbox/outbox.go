@@ -86,6 +86,7 @@ type Outbox struct {
 	// newDeadLetter signals that a delivery was given up.
 	newDeadLetter chan struct{}
 	gate          gate
+	outage        outage
 	recent        lastError
 	scan          status
 	loaded        chan struct{}
@@ -184,7 +185,8 @@ func (o *Outbox) Wake(lanes ...string) {
 	}
 }
 
-// wakeIdle wakes the lanes that have no goroutine. The others know when to ask.
+// wakeIdle wakes the lanes that have no goroutine. The others know when to ask. What an
+// earlier run left waiting because Slack was away is tried at once.
 func (o *Outbox) wakeIdle(lanes []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -192,6 +194,7 @@ func (o *Outbox) wakeIdle(lanes []string) {
 		name = o.names.Load().Lane(name)
 		if o.lanes[name] == nil {
 			o.addLane(name)
+			signal(o.lanes[name].retry)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	if err != nil || h == nil {
 		return nil, time.Time{}, err
 	}
-	if h.claimed, err = h.job(w.lanes.known()); err != nil || mustWait(h.claimed.Delivery, c.Now) {
+	if h.claimed, err = h.job(w.lanes.known()); err != nil || !c.Due(h.claimed.Delivery) {
 		return nil, h.claimed.NextAt, err
 	}
 	if h, err = w.gather(ctx, c, h); err != nil {
@@ -98,23 +98,6 @@ const followedQuery = `SELECT 1 FROM deliveries WHERE lane = ? AND stage IS NOT 
 // addKnown adds Slack's id of the conversation that the job goes to.
 func (w *writer) addKnown(job *alert.Job) {
 	job.Known = w.lanes.of(cmp.Or(job.Via, job.Lane)).conversation
-}
-
-// longestDoubt bounds how long a delivery in doubt waits for a look.
-const longestDoubt = time.Hour
-
-// mustWait says whether a delivery's time has not come. Only a clock that was
-// put back can be before the moment at which the wait began; what was accepted
-// then must not wait until that clock has caught up. One in doubt keeps the
-// start of its attempt, so that for it the length of the wait has to tell.
-func mustWait(d alert.Delivery, now time.Time) bool {
-	if !d.NextAt.After(now) {
-		return false
-	}
-	if d.State == alert.Sending {
-		return d.NextAt.Sub(now) <= longestDoubt
-	}
-	return !now.Before(d.CreatedAt) && !now.Before(d.StartedAt)
 }
 
 // head is the first delivery of a lane with its incident.

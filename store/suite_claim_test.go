@@ -1,8 +1,10 @@
 package store
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -83,8 +85,58 @@ func testClockPutBack(t *testing.T, d *DB) {
 	o = outcome(j, alert.Sending, at(20))
 	o.NextAt = at(100_000)
 	must(t, d.Finish(t.Context(), o))
-	idle(t, d, alert.Claim{Lane: "#db", Now: at(99_000), Posts: true})
+	idle(t, d, alert.Claim{Lane: "#db", Now: at(99_200), Posts: true})
 	claim(t, d, "#db", at(30)) // in doubt
+}
+
+// postpone claims the lane's next delivery and has it wait until a time, because of a
+// failure of this class.
+func postpone(t *testing.T, d *DB, state alert.DeliveryState, class alert.Class, until time.Time) alert.Job {
+	t.Helper()
+	j := claim(t, d, "#db", at(1))
+	o := outcome(j, state, at(1))
+	o.NextAt, o.Class = until, class
+	must(t, d.Finish(t.Context(), o))
+	return j
+}
+
+func testClaimRetry(t *testing.T, d *DB) {
+	retry := alert.Claim{Lane: "#db", Now: at(2), Posts: true, Updates: true, Retry: true}
+	waits := retry
+	waits.Retry = false
+	for n, c := range []struct {
+		state alert.DeliveryState
+		class alert.Class
+		due   bool
+	}{
+		{alert.Pending, alert.ClassTransient, true},
+		{alert.Sending, alert.ClassUnsure, true},
+		{alert.Pending, alert.ClassThrottled, false},
+		{alert.Pending, alert.ClassDestination, false},
+	} {
+		commit(t, d, fire(incident(fmt.Sprint(n), "#db", 1)))
+		j := postpone(t, d, c.state, c.class, at(300))
+		idle(t, d, waits)
+		got, _, err := d.Claim(t.Context(), retry)
+		must(t, err)
+		if claimed := got.ID == j.ID; claimed != c.due {
+			t.Errorf("%s %s is claimed: %t", c.state, c.class, claimed)
+		}
+		finish(t, d, j, alert.Delivered, at(3))
+	}
+}
+
+func testFollowed(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	commit(t, d, fire(incident("other", "#web", 1)))
+	claim(t, d, "#db", at(1))
+	if j := claim(t, d, "#db", at(2)); !j.Unsure || j.Followed {
+		t.Errorf("alone in its lane it is unsure %t, followed %t", j.Unsure, j.Followed)
+	}
+	commit(t, d, fire(incident("b", "#db", 1)))
+	if j := claim(t, d, "#db", at(3)); !j.Unsure || !j.Followed {
+		t.Errorf("with another behind it, it is unsure %t, followed %t", j.Unsure, j.Followed)
+	}
 }
 
 func testKinds(t *testing.T, d *DB) {

@@ -130,6 +130,18 @@ func testNoDigest(t *testing.T, d *DB) {
 	}
 }
 
+func testDigestRetry(t *testing.T, d *DB) {
+	flooded(t, d, alert.Error, 7)
+	postpone(t, d, alert.Pending, alert.ClassTransient, at(300))
+	c := digestClaim(20)
+	c.Retry = true
+	j, _, err := d.Claim(t.Context(), c)
+	must(t, err)
+	if j.Kind != alert.Digest || j.Digest.Total != 7 {
+		t.Errorf("claimed a %s of %+v, want a digest of all seven", j.Kind, j.Digest)
+	}
+}
+
 func testDigestOrder(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 7)
 	flooded(t, d, alert.Critical, 6)

@@ -1,0 +1,62 @@
+package main
+
+import (
+	"database/sql"
+	"strings"
+	"testing"
+
+	"tocsin/playground"
+)
+
+// change changes the store of a daemon that does not run.
+func (p *process) change(statement string) {
+	p.t.Helper()
+	db, err := sql.Open("sqlite", strings.TrimPrefix(p.env["TOCSIN_STORE"], "sqlite:"))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(p.t.Context(), statement); err != nil {
+		p.t.Fatalf("%s: %v", statement, err)
+	}
+}
+
+// The back-offs are those of a long outage: a random time of up to five minutes. That
+// all of them end within a minute by themselves is as likely as one in a million.
+func TestAfterALongOutageEverythingGoesOutAtOnce(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	channels := addChannels(s, 10)
+	fault(t, s, playground.Fault{Kind: playground.FaultError, Error: "service_unavailable"})
+	tried := 0
+	tenMore := func() {
+		until(t, s, "ten more attempts", func(sn *playground.Snapshot) bool { return sn.CallCount("chat.postMessage") >= tried+10 })
+		tried = callsOf(s, "chat.postMessage")
+	}
+	p := prepare(t, s, nil)
+	p.start()
+	var batch []map[string]any
+	for _, ch := range channels {
+		batch = append(batch, inChannel(firing(ch, "Slack is away"), ch))
+	}
+	receipts := p.mustPush(batch...)
+	tenMore()
+	if err := p.terminate(); err != nil {
+		t.Fatal(err)
+	}
+	p.change("UPDATE deliveries SET attempts = 9")
+	tried = callsOf(s, "chat.postMessage")
+	p.start()
+	tenMore()
+	s.ClearFaults()
+	p.settle(receipts...)
+}
+
+func callsOf(s *playground.Server, method string) (n int) {
+	for _, c := range s.Calls() {
+		if c.Method == method {
+			n++
+		}
+	}
+	return n
+}
