@@ -137,8 +137,8 @@ type Job struct {
 	Followed bool `json:"-"`
 }
 
-// Anew is the kind that shows the job's subject where no card can be edited.
-func (j Job) Anew() Kind {
+// NewCardKind is the kind that shows the job's subject where no card can be edited.
+func (j Job) NewCardKind() Kind {
 	if j.Digest != nil {
 		return Digest
 	}

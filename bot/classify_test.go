@@ -95,7 +95,7 @@ func TestBackoffDoublesToHalfAMinuteAndStartsAnewAfterALongLife(t *testing.T) {
 	}
 	b.connectedFor(stableAfter)
 	if b.ceiling() != backoffFirst {
-		t.Error("a long life does not start it anew")
+		t.Error("a long life does not start it again")
 	}
 }
 

@@ -13,12 +13,12 @@ import (
 const sorry = "Sorry, I only work for people of the workspace that runs me."
 
 // stranger adds somebody of another workspace to all public channels.
-func stranger(r *road) {
+func stranger(r *daemon) {
 	r.slack.AddUser(playground.User{Name: "eve", TeamID: "T0OTHER"})
 }
 
 func TestPeopleOfAnotherWorkspaceReadAndChangeNothing(t *testing.T) {
-	r := newRoad(t, stranger)
+	r := newDaemon(t, stranger)
 	id, card := r.fires(t, "the secret disk", map[string]string{"team": "db"})
 	for n, text := range []string{
 		"list", "show " + id, "oncall", "subscribe team=db", "silence team=db for 2h", "ack " + id, "resolve " + id,
@@ -48,7 +48,7 @@ func TestPeopleOfAnotherWorkspaceReadAndChangeNothing(t *testing.T) {
 }
 
 // strangerWrites checks the answers to a direct message, a mention and the Home tab.
-func (r *road) strangerWrites(t *testing.T) {
+func (r *daemon) strangerWrites(t *testing.T) {
 	t.Helper()
 	if _, err := r.slack.User("eve").DM("list"); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func (r *road) strangerWrites(t *testing.T) {
 	})
 }
 
-func (r *road) nothingChanged(t *testing.T, id string) {
+func (r *daemon) nothingChanged(t *testing.T, id string) {
 	t.Helper()
 	i, err := r.db.Incident(t.Context(), id)
 	if err != nil || i.State != alert.Open {
@@ -91,7 +91,9 @@ func (r *road) nothingChanged(t *testing.T, id string) {
 }
 
 func TestPeopleOfAnotherWorkspaceMayActIfConfigured(t *testing.T) {
-	r := newRoad(t, stranger, func(r *road) { r.may = handlers.Permissions{External: []string{"T0OTHER"}, Silence: []string{"@ann"}} })
+	r := newDaemon(t, stranger, func(r *daemon) {
+		r.may = handlers.Permissions{External: []string{"T0OTHER"}, Silence: []string{"@ann"}}
+	})
 	_, card := r.fires(t, "disk full", nil)
 	r.click(t, "eve", playground.AtMessage("#ops", card.TS), "ack")
 	r.becomes(t, "#ops", card.TS, "Acknowledged by")

@@ -46,7 +46,7 @@ func (p policy) decideWithoutCall(now time.Time, job alert.Job) (v verdict, done
 		v.Reason = "Slack may not yet list what was sent before the restart"
 		return v, true
 	case job.Kind == alert.Update && !shown:
-		v.Kind = job.Anew()
+		v.Kind = job.NewCardKind()
 		return v.again(nameNoCard, now, "there is no card to edit: a new one is posted"), true
 	}
 	return verdict{}, false
@@ -99,7 +99,7 @@ func (p policy) decideFailure(v verdict, job alert.Job) verdict {
 		v.TopLevel = true
 		return v.again(v.name, v.Now, v.Reason)
 	case alert.ClassGone:
-		v.Kind = job.Anew()
+		v.Kind = job.NewCardKind()
 		return v.again(v.name, v.Now, v.Reason)
 	case alert.ClassUnsure:
 		v.effect.lastLook = expired

@@ -95,7 +95,7 @@ func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool)
 		case alert.Reply:
 			v.CardFirst = true
 		default: // an update becomes the card, and a list follows its digest
-			v.Kind, v.Plain = job.Anew(), false
+			v.Kind, v.Plain = job.NewCardKind(), false
 		}
 	}
 	return v.again(nameMoved, now, "it goes to "+cmp.Or(via, job.Lane)+" now"), true

@@ -12,7 +12,7 @@ import (
 	"tocsin/alert"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 func at(clock string) time.Time {
 	t, err := time.Parse(time.TimeOnly, clock)

@@ -233,7 +233,7 @@ func (w *aliasWorld) end(j alert.Job, state alert.DeliveryState) {
 		o.State = alert.Superseded
 	}
 	if j.Kind == alert.Update && j.Card.TS == "" {
-		o.State, o.Kind = alert.Pending, j.Anew()
+		o.State, o.Kind = alert.Pending, j.NewCardKind()
 	}
 	if o.State == alert.Delivered {
 		w.posted++

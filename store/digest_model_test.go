@@ -143,7 +143,7 @@ func (f *flood) send(t *rapid.T) {
 	o := outcome(job, state, f.now())
 	o.Plain = state == alert.Pending && job.Kind == alert.List
 	if state == alert.Pending && job.Kind == alert.Update && rapid.Bool().Draw(t, "deleted") {
-		o.Kind = job.Anew()
+		o.Kind = job.NewCardKind()
 	}
 	o.NextAt = f.now()
 	f.ok(f.d.Finish(context.Background(), o))

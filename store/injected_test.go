@@ -19,12 +19,12 @@ type breaker struct {
 	mu sync.Mutex
 	// left counts down to the step that breaks; below zero none does.
 	left int
-	way  way
+	how  failure
 	hits int
 }
 
-// way is how a step breaks.
-type way struct {
+// failure is how a step breaks.
+type failure struct {
 	err error
 	// done lets the step be done before it is reported as broken.
 	done bool
@@ -35,10 +35,10 @@ type way struct {
 var errInjected = errors.New("injected")
 
 // arm breaks the step that comes as number n from now on, counted from 0.
-func (b *breaker) arm(n int, how way) {
+func (b *breaker) arm(n int, how failure) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.left, b.way, b.hits = n, how, 0
+	b.left, b.how, b.hits = n, how, 0
 }
 
 // disarm lets everything work again and says whether anything was broken.
@@ -52,7 +52,7 @@ func (b *breaker) disarm() bool {
 // step runs one step of the driver.
 func (b *breaker) step(do func() error) error {
 	b.mu.Lock()
-	breaks, how := b.left == 0, b.way
+	breaks, how := b.left == 0, b.how
 	if b.left > 0 || breaks && !how.stays {
 		b.left--
 	}
@@ -171,9 +171,9 @@ func openThrough(t *testing.T, wrap func(driver.Connector) driver.Connector) *DB
 	return d
 }
 
-// ways lists them by name.
-func ways() map[string]way {
-	return map[string]way{
+// failures lists them by name.
+func failures() map[string]failure {
+	return map[string]failure{
 		"once":                        {err: errInjected},
 		"from then on":                {err: errInjected, stays: true},
 		"the disk, from then on":      {err: fmt.Errorf("write: %w", alert.ErrUnavailable), stays: true},
@@ -185,7 +185,7 @@ func ways() map[string]way {
 
 // everyPoint breaks each step of do in turn, until one run meets no broken step.
 // after is called with the breaker out of the way and what do had returned.
-func everyPoint(t *testing.T, b *breaker, how way, round func(n int) (do func() error, after func(err error))) {
+func everyPoint(t *testing.T, b *breaker, how failure, round func(n int) (do func() error, after func(err error))) {
 	t.Helper()
 	for n := 0; ; n++ {
 		do, after := round(n)
@@ -213,7 +213,7 @@ func written(t *testing.T, d *DB, c alert.Change) bool {
 }
 
 func TestErrorAtAnyPointOfCommitNeverAcceptsWhatIsNotKept(t *testing.T) {
-	for name, how := range ways() {
+	for name, how := range failures() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, b := openBroken(t)
@@ -238,7 +238,7 @@ func TestErrorAtAnyPointOfCommitNeverAcceptsWhatIsNotKept(t *testing.T) {
 }
 
 func TestErrorAtAnyPointOfFinishIsMadeGoodByTheNextTry(t *testing.T) {
-	for name, how := range ways() {
+	for name, how := range failures() {
 		for _, state := range []alert.DeliveryState{alert.Delivered, alert.Pending, alert.Dead} {
 			t.Run(fmt.Sprintf("%s, %s", state, name), func(t *testing.T) {
 				t.Parallel()
@@ -265,7 +265,7 @@ func TestErrorAtAnyPointOfFinishIsMadeGoodByTheNextTry(t *testing.T) {
 }
 
 func TestErrorAtAnyPointOfClaimGivesNothingOutTwice(t *testing.T) {
-	for name, how := range ways() {
+	for name, how := range failures() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			d, b := openBroken(t)

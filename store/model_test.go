@@ -26,8 +26,8 @@ type modelAlert struct {
 	id, incident, lane, delivery string
 	version                      int64
 	standing                     alert.Standing
-	// grave is the delivery that it died with.
-	grave string
+	// letter is the delivery that it died with.
+	letter string
 }
 
 // model is the store in two lists, with every rule as a loop over them.
@@ -234,7 +234,7 @@ func (m *model) settle(d *modelDelivery, o alert.Outcome) {
 		case shown && a.version <= m.cards[card]:
 			a.standing = alert.StandFolded
 		case d.State == alert.Dead && (d.Kind == alert.Post || !more && m.incidents[d.Incident].HeldUntil.IsZero()):
-			a.standing, a.grave = alert.StandDead, d.ID
+			a.standing, a.letter = alert.StandDead, d.ID
 		}
 	}
 }
@@ -244,8 +244,8 @@ func (m *model) retry(t *rapid.T) {
 	m.decide(t, m.d.Retry, func(d *modelDelivery) {
 		d.State, d.NextAt = alert.Pending, time.Time{}
 		for _, a := range m.alerts {
-			if a.grave == d.ID {
-				a.standing, a.grave = alert.StandPending, ""
+			if a.letter == d.ID {
+				a.standing, a.letter = alert.StandPending, ""
 			}
 		}
 	})

@@ -268,10 +268,10 @@ func testDeadLettersMerged(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("older", "#ops", 1)))
 	finish(t, d, claim(t, d, opsID, at(1)), alert.Dead, at(1))
 	must(t, d.Learn(t.Context(), "#ops", opsID))
-	graves, err := d.UnreportedDeadLetters(t.Context())
+	reports, err := d.UnreportedDeadLetters(t.Context())
 	must(t, err)
-	if len(graves) != 1 || graves[0].Lane != "#ops" || graves[0].Count != 1 {
-		t.Errorf("unreported are %+v", graves)
+	if len(reports) != 1 || reports[0].Lane != "#ops" || reports[0].Count != 1 {
+		t.Errorf("unreported are %+v", reports)
 	}
 	balanced(t, d)
 	if m := retry(t, d, alert.DeadLetterSelector{Lane: opsID}); m.Deliveries != 1 || !slices.Equal(m.Lanes, []string{"#ops"}) {

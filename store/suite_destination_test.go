@@ -182,12 +182,12 @@ func testUnreportedDeadLetters(t *testing.T, d *DB) {
 		must(t, err)
 		return all
 	}
-	graves := unreported()
-	if len(graves) != 1 || graves[0].Lane != "#db" || graves[0].Count != 2 || graves[0].Reason != "is_archived" {
-		t.Fatalf("unreported are %+v", graves)
+	reports := unreported()
+	if len(reports) != 1 || reports[0].Lane != "#db" || reports[0].Count != 2 || reports[0].Reason != "is_archived" {
+		t.Fatalf("unreported are %+v", reports)
 	}
 	finish(t, d, claim(t, d, "#db", at(3)), alert.Dead, at(3))
-	must(t, d.MarkReported(t.Context(), graves[0]))
+	must(t, d.MarkReported(t.Context(), reports[0]))
 	if left := unreported(); len(left) != 1 || left[0].Count != 1 {
 		t.Errorf("unreported are %+v, want the one that died meanwhile", left)
 	}

@@ -274,7 +274,7 @@ func testDigestAnew(t *testing.T, d *DB) {
 	happen(t, d, "error-0", resolve)
 	j := claimDigest(t, d, 20, alert.Update)
 	o := outcome(j, alert.Pending, at(20))
-	o.Kind, o.NextAt = j.Anew(), at(20) // its message was deleted
+	o.Kind, o.NextAt = j.NewCardKind(), at(20) // its message was deleted
 	must(t, d.Finish(t.Context(), o))
 	ts := deliver(t, d, claimDigest(t, d, 21, alert.Digest), 21)
 	i, err := d.Incident(t.Context(), "error-5")
@@ -298,7 +298,7 @@ func postedAgain(t *testing.T, d *DB) (digest alert.Job, own, listed alert.Chang
 	listed = happen(t, d, "error-0", resolve)
 	j := claimDigest(t, d, 20, alert.Update)
 	o := outcome(j, alert.Pending, at(20))
-	o.Kind, o.NextAt = j.Anew(), at(20)
+	o.Kind, o.NextAt = j.NewCardKind(), at(20)
 	must(t, d.Finish(t.Context(), o))
 	own = happen(t, d, "error-3", worsen)
 	c := digestClaim(21)

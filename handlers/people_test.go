@@ -14,7 +14,7 @@ import (
 )
 
 // fires pushes an alert to #ops and returns its incident's id and its card.
-func (r *road) fires(t *testing.T, title string, labels map[string]string) (id string, card playground.Message) {
+func (r *daemon) fires(t *testing.T, title string, labels map[string]string) (id string, card playground.Message) {
 	t.Helper()
 	got, err := r.engine.Push(t.Context(), []alert.Alert{{Title: title, Severity: alert.Error, Channel: "#ops", Labels: labels}})
 	if err != nil {
@@ -34,7 +34,7 @@ func (r *road) fires(t *testing.T, title string, labels map[string]string) (id s
 }
 
 // becomes waits until a message shows all of want.
-func (r *road) becomes(t *testing.T, channel, ts string, want ...string) {
+func (r *daemon) becomes(t *testing.T, channel, ts string, want ...string) {
 	t.Helper()
 	r.until(t, fmt.Sprintf("%s shows %q", ts, want), func(s *playground.Snapshot) bool {
 		for _, m := range s.Messages(channel) {
@@ -53,7 +53,7 @@ func (r *road) becomes(t *testing.T, channel, ts string, want ...string) {
 }
 
 // says waits for a reply in a card's thread.
-func (r *road) says(t *testing.T, channel, thread, want string) {
+func (r *daemon) says(t *testing.T, channel, thread, want string) {
 	t.Helper()
 	r.until(t, "the thread says "+want, func(s *playground.Snapshot) bool {
 		for _, m := range s.Messages(channel) {
@@ -65,7 +65,7 @@ func (r *road) says(t *testing.T, channel, thread, want string) {
 	})
 }
 
-func (r *road) click(t *testing.T, user string, at playground.Place, ref string) {
+func (r *daemon) click(t *testing.T, user string, at playground.Place, ref string) {
 	t.Helper()
 	got, err := r.slack.User(user).Click(t.Context(), at, ref)
 	if err != nil || !got.Acked {
@@ -73,7 +73,7 @@ func (r *road) click(t *testing.T, user string, at playground.Place, ref string)
 	}
 }
 
-func (r *road) choose(t *testing.T, user string, at playground.Place, option string) {
+func (r *daemon) choose(t *testing.T, user string, at playground.Place, option string) {
 	t.Helper()
 	got, err := r.slack.User(user).Choose(t.Context(), at, option)
 	if err != nil || !got.Acked {
@@ -81,14 +81,14 @@ func (r *road) choose(t *testing.T, user string, at playground.Place, option str
 	}
 }
 
-func (r *road) types(t *testing.T, user, channel, text string) {
+func (r *daemon) types(t *testing.T, user, channel, text string) {
 	t.Helper()
 	if _, err := r.slack.User(user).Command(t.Context(), channel, "/notify", text); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (r *road) dialog(t *testing.T, user, want string) {
+func (r *daemon) dialog(t *testing.T, user, want string) {
 	t.Helper()
 	r.until(t, "the dialog "+want, func(s *playground.Snapshot) bool {
 		v, open := s.Modal(user)
@@ -97,7 +97,7 @@ func (r *road) dialog(t *testing.T, user, want string) {
 }
 
 func TestAClickChangesTheCardForEverybodyAndTheThreadSaysWhoDidIt(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	_, card := r.fires(t, "disk full", nil)
 	at := playground.AtMessage("#ops", card.TS)
 	r.click(t, "ann", at, "ack")
@@ -114,7 +114,7 @@ func TestAClickChangesTheCardForEverybodyAndTheThreadSaysWhoDidIt(t *testing.T) 
 }
 
 func TestOfTwoWhoClickAtOnceOneHasItAndTheOtherIsTold(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, card := r.fires(t, "disk full", nil)
 	var people sync.WaitGroup
 	for _, user := range []string{"ann", "bob", "ann", "bob"} {
@@ -150,7 +150,7 @@ func TestOfTwoWhoClickAtOnceOneHasItAndTheOtherIsTold(t *testing.T) {
 }
 
 func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	_, card := r.fires(t, "disk full", map[string]string{"service": "db"})
 	r.fires(t, "cpu hot", map[string]string{"service": "db", "host": "db-1"})
 	r.click(t, "ann", playground.AtMessage("#ops", card.TS), "silence")
@@ -188,7 +188,7 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 }
 
 func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, card := r.fires(t, "disk full", nil)
 	at := playground.AtMessage("#ops", card.TS)
 	r.choose(t, "ann", at, "copy:"+id)
@@ -218,7 +218,7 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 }
 
 func TestAClickOnAForgottenIncidentIsAnsweredPolitely(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, card := r.fires(t, "disk full", nil)
 	at := playground.AtMessage("#ops", card.TS)
 	r.click(t, "ann", at, "resolve")
@@ -239,7 +239,7 @@ func TestAClickOnAForgottenIncidentIsAnsweredPolitely(t *testing.T) {
 }
 
 func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, card := r.fires(t, "disk full", map[string]string{"service": "db"})
 	ann := r.slack.User("ann")
 	for nth, c := range [][2]string{
@@ -264,7 +264,7 @@ func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
 }
 
 func TestSubscribedAlertsComeAsDirectMessages(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	r.types(t, "ann", "#random", "subscribe service=web")
 	r.whisper(t, "ann", "#random", "direct messages")
 	r.fires(t, "slow pages", map[string]string{"service": "web"})
@@ -274,7 +274,7 @@ func TestSubscribedAlertsComeAsDirectMessages(t *testing.T) {
 }
 
 func TestALongListIsPagedInADirectMessageAcrossARestart(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	var alerts []alert.Alert
 	for n := range 25 {
 		alerts = append(alerts, alert.Alert{Title: fmt.Sprintf("number %d", n), Labels: map[string]string{"service": "db"}})
@@ -305,7 +305,7 @@ func TestALongListIsPagedInADirectMessageAcrossARestart(t *testing.T) {
 }
 
 func TestACommandWhereTheBotIsNotIsAnswered(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, _ := r.fires(t, "disk full", nil)
 	if err := r.slack.AddMember("#secret", "ann"); err != nil {
 		t.Fatal(err)
@@ -319,7 +319,7 @@ func TestACommandWhereTheBotIsNotIsAnswered(t *testing.T) {
 }
 
 func TestWhatAPersonSendsPingsNobody(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	r.types(t, "ann", "#random", "send #ops critical <!channel> *_~ <http://evil.example|bank.com> \u202egnp.exe")
 	r.whisper(t, "ann", "#random", "is in")
 	r.until(t, "the card", func(s *playground.Snapshot) bool { return len(s.Messages("#ops")) == 1 })
@@ -335,7 +335,7 @@ func TestWhatAPersonSendsPingsNobody(t *testing.T) {
 }
 
 func TestAGroupMayDoWhatOthersMayNot(t *testing.T) {
-	r := newRoad(t, func(r *road) {
+	r := newDaemon(t, func(r *daemon) {
 		id, err := r.slack.AddUserGroup(playground.UserGroup{Handle: "oncall", Users: []string{"bob"}})
 		if err != nil {
 			t.Fatal(err)
@@ -361,7 +361,7 @@ func TestAGroupMayDoWhatOthersMayNot(t *testing.T) {
 }
 
 func TestTheHomesButtonsWorkAndItShowsWhatTheyDid(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	id, _ := r.fires(t, "printer on fire", nil)
 	ann := r.slack.User("ann")
 	home := func(want string, has bool) {
@@ -389,7 +389,7 @@ func TestTheHomesButtonsWorkAndItShowsWhatTheyDid(t *testing.T) {
 }
 
 func TestChartsAreSlacksOwnOrPictures(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	r.fires(t, "disk full", nil)
 	r.types(t, "ann", "#random", "stats")
 	r.whisper(t, "ann", "#random", "data_visualization")
@@ -408,7 +408,7 @@ func TestChartsAreSlacksOwnOrPictures(t *testing.T) {
 }
 
 func TestADialogThatSlackOpensNoMoreIsAskedForAgain(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	_, card := r.fires(t, "disk full", nil)
 	if err := r.slack.SetFault(playground.Fault{Kind: playground.FaultError, Method: "views.open", Error: "expired_trigger_id"}); err != nil {
 		t.Fatal(err)

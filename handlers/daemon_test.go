@@ -17,8 +17,8 @@ import (
 	"tocsin/store"
 )
 
-// road is the whole daemon without its HTTP API, with a playground for a Slack.
-type road struct {
+// daemon is the whole program without its HTTP API, with a playground for a Slack.
+type daemon struct {
 	slack  *playground.Server
 	db     *store.DB
 	engine *engine.Engine
@@ -30,8 +30,8 @@ type road struct {
 // patience bounds how long a test waits for something that happens.
 const patience = 15 * time.Second
 
-// newRoad starts a road; change may alter it before.
-func newRoad(t *testing.T, change ...func(*road)) *road {
+// newDaemon starts a daemon; change may alter it before.
+func newDaemon(t *testing.T, change ...func(*daemon)) *daemon {
 	t.Helper()
 	commands := []playground.Command{{Command: "/notify-test", ShouldEscape: true}, {Command: "/notify", ShouldEscape: true}}
 	slack, err := playground.New(playground.Options{Limits: playground.NoLimits(), Commands: commands})
@@ -44,7 +44,7 @@ func newRoad(t *testing.T, change ...func(*road)) *road {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = db.Close() })
-	r := &road{slack: slack, db: db}
+	r := &daemon{slack: slack, db: db}
 	for _, f := range change {
 		f(r)
 	}
@@ -53,7 +53,7 @@ func newRoad(t *testing.T, change ...func(*road)) *road {
 }
 
 // start wires everything as the program does and waits for the connection.
-func (r *road) start(t *testing.T) {
+func (r *daemon) start(t *testing.T) {
 	t.Helper()
 	client := bot.New(bot.Options{APIURL: r.slack.APIURL(), Tokens: func() (app, bot alert.Secret) {
 		return alert.Secret(r.slack.AppToken()), alert.Secret(r.slack.BotToken())
@@ -94,7 +94,7 @@ func (r *road) start(t *testing.T) {
 }
 
 // until waits for something to be true of the playground.
-func (r *road) until(t *testing.T, what string, done func(*playground.Snapshot) bool) {
+func (r *daemon) until(t *testing.T, what string, done func(*playground.Snapshot) bool) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
@@ -108,7 +108,7 @@ func (r *road) until(t *testing.T, what string, done func(*playground.Snapshot) 
 	}
 }
 
-func (r *road) whisper(t *testing.T, user, channel, want string) {
+func (r *daemon) whisper(t *testing.T, user, channel, want string) {
 	t.Helper()
 	r.until(t, "only "+user+" sees "+want, func(s *playground.Snapshot) bool {
 		for _, m := range s.Ephemerals(user, channel) {
@@ -137,7 +137,7 @@ func answers(messages []playground.Message) []playground.Message {
 }
 
 // dm waits for the bot's nth answer in a person's Messages tab.
-func (r *road) dm(t *testing.T, user string, nth int) playground.Message {
+func (r *daemon) dm(t *testing.T, user string, nth int) playground.Message {
 	t.Helper()
 	var got playground.Message
 	r.until(t, "an answer to "+user, func(s *playground.Snapshot) bool {
@@ -151,7 +151,7 @@ func (r *road) dm(t *testing.T, user string, nth int) playground.Message {
 }
 
 func TestNotifyTestPostsACardAndTellsTheCallerPrivately(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	for _, c := range []struct{ text, channel, sign string }{
 		{"", "#alerts", "🔵"}, {"#ops critical", "#ops", "🔴"}, {"warning #ops", "#ops", "🟡"}, {"@ann error", "@ann", "🟠"},
@@ -179,7 +179,7 @@ func TestNotifyTestPostsACardAndTellsTheCallerPrivately(t *testing.T) {
 }
 
 func TestNotifyTestSuggestsTheSeverityThatWasMeant(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	if _, err := r.slack.User("ann").Command(t.Context(), "#random", "/notify-test", "#ops warnign"); err != nil {
 		t.Fatal(err)
 	}
@@ -187,7 +187,7 @@ func TestNotifyTestSuggestsTheSeverityThatWasMeant(t *testing.T) {
 }
 
 func TestNotifyTestSaysThatItStillWaitsAndWhy(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	if err := r.slack.SetFault(playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", RetryAfter: 60}); err != nil {
 		t.Fatal(err)
 	}
@@ -198,7 +198,7 @@ func TestNotifyTestSaysThatItStillWaitsAndWhy(t *testing.T) {
 }
 
 func TestNotifyHelpStatusAndNearMisses(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	for text, want := range map[string]string{
 		"help": "/notify-test [channel] [severity]", "": "/notify-test [channel] [severity]", "status": "Delivery works", "Status": "0 accepted",
 		"stauts": "Did you mean `/notify status`?", "dance": "`/notify help` lists",
@@ -211,7 +211,7 @@ func TestNotifyHelpStatusAndNearMisses(t *testing.T) {
 }
 
 func TestADirectMessageIsAlwaysAnswered(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	for nth, c := range []struct{ text, want string }{
 		{"help", "`test [channel] [severity]`"}, {"status", "Delivery works"}, {"hello!", "I bring alerts"}, {"test #ops error", "Your test alert is in"},
@@ -230,7 +230,7 @@ func TestADirectMessageIsAlwaysAnswered(t *testing.T) {
 }
 
 func TestADirectMessageWithoutWordsIsAnswered(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	if _, err := ann.DMFile("photo.png", "", []byte("x")); err != nil {
 		t.Fatal(err)
@@ -247,7 +247,7 @@ func TestADirectMessageWithoutWordsIsAnswered(t *testing.T) {
 }
 
 func TestAThreadedMessageIsAnsweredInItsThread(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	parent, err := ann.DM("help")
 	if err != nil {
@@ -263,7 +263,7 @@ func TestAThreadedMessageIsAnsweredInItsThread(t *testing.T) {
 }
 
 func TestAMentionIsAnsweredInTheThreadBelowIt(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	if err := r.slack.Invite("#ops"); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +278,7 @@ func TestAMentionIsAnsweredInTheThreadBelowIt(t *testing.T) {
 }
 
 func TestARedeliveredMessageIsAnsweredOnce(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	if _, err := ann.DM("help"); err != nil {
 		t.Fatal(err)
@@ -302,7 +302,7 @@ func TestARedeliveredMessageIsAnsweredOnce(t *testing.T) {
 }
 
 // event is the id of the first message event.
-func (r *road) event(t *testing.T) string {
+func (r *daemon) event(t *testing.T) string {
 	t.Helper()
 	for _, e := range r.slack.Journal() {
 		if e.Event != "" && e.Type == playground.TypeEvents && strings.HasPrefix(e.Text, "message") {
@@ -314,7 +314,7 @@ func (r *road) event(t *testing.T) string {
 }
 
 func TestTheBotNeverAnswersItself(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	if _, err := ann.Command(t.Context(), "#random", "/notify-test", "@ann"); err != nil {
 		t.Fatal(err)
@@ -330,7 +330,7 @@ func TestTheBotNeverAnswersItself(t *testing.T) {
 }
 
 func TestTheHomeIsPublishedOnceWhileNothingChanges(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	open := func(publishes int) {
 		t.Helper()
@@ -357,7 +357,7 @@ func TestTheHomeIsPublishedOnceWhileNothingChanges(t *testing.T) {
 }
 
 func TestTheHomesTestDialogShowsErrorsAndThenSends(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	ann := r.slack.User("ann")
 	if err := ann.OpenHome(); err != nil {
 		t.Fatal(err)
@@ -394,7 +394,7 @@ func TestTheHomesTestDialogShowsErrorsAndThenSends(t *testing.T) {
 }
 
 func TestAClickOnALinkNeedsNoAnswerAndAnUnknownButtonGetsOne(t *testing.T) {
-	r := newRoad(t)
+	r := newDaemon(t)
 	if _, err := r.engine.Push(t.Context(), []alert.Alert{{Title: "disk full", Channel: "#ops", Links: []alert.Link{{Label: "Runbook", URL: "https://wiki.example/"}}}}); err != nil {
 		t.Fatal(err)
 	}
