@@ -55,7 +55,7 @@ var slackErrors = map[string]SlackError{
 	"invalid_auth":              {Class: ClassAuth, Hint: hintToken},
 	"account_inactive":          {Class: ClassAuth, Hint: hintToken},
 	"token_revoked":             {Class: ClassAuth, Hint: hintToken},
-	"token_expired":             {Class: ClassAuth, Hint: hintToken},
+	"token_expired":             {Class: ClassAuth, Hint: "token rotation is on for the app, so that its tokens end after 12 hours: switch it off, install the app again and renew SLACK_BOT_TOKEN"},
 	"not_allowed_token_type":    {Class: ClassAuth, Hint: "SLACK_BOT_TOKEN must be the Bot User OAuth Token (xoxb-…), not a user or app-level token"},
 	"missing_scope":             {Class: ClassAuth, Method: true, Hint: "add {scope} under OAuth & Permissions, then reinstall the app"},
 	"unknown_method":            {Class: ClassAuth, Method: true, Hint: "SLACK_API_URL points to something that is not all of Slack's Web API"},

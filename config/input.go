@@ -28,7 +28,7 @@ func (in Input) configPaths() (paths []string, from Origin, named bool) {
 	if path := in.Flags["config"]; path != "" {
 		return []string{path}, Origin{kind: fromFlag, place: "config"}, true
 	}
-	if path := in.Getenv("TOCSIN_CONFIG"); path != "" {
+	if path := unquoted(in.Getenv("TOCSIN_CONFIG")); path != "" {
 		return []string{path}, Origin{kind: fromEnv, place: "TOCSIN_CONFIG"}, true
 	}
 	paths = []string{systemConfig}
@@ -36,6 +36,28 @@ func (in Input) configPaths() (paths []string, from Origin, named bool) {
 		paths = append(paths, filepath.Join(home, "tocsin", "tocsin.yaml"))
 	}
 	return paths, Origin{kind: fromDefault}, false
+}
+
+// variable returns what the environment has for an option, without the quotation marks
+// that some readers of env files, such as Docker's, leave around it. The check of the
+// tokens reports theirs.
+func (in Input) variable(opt spec) string {
+	if opt.env == "" {
+		return ""
+	}
+	value := in.Getenv(opt.env)
+	if opt.token {
+		return value
+	}
+	return unquoted(value)
+}
+
+func unquoted(value string) string {
+	inner := strings.TrimSpace(value)
+	if len(inner) >= 2 && (inner[0] == '"' || inner[0] == '\'') && inner[len(inner)-1] == inner[0] {
+		return inner[1 : len(inner)-1]
+	}
+	return value
 }
 
 // xdg returns a base directory of the XDG specification, which says that

@@ -82,7 +82,7 @@ func (l *loader) sources(opt spec) []given {
 	if value := l.in.Flags[opt.flag]; opt.flag != "" && value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromFlag, place: opt.flag}})
 	}
-	if value := l.in.Getenv(opt.env); opt.env != "" && value != "" {
+	if value := l.in.variable(opt); value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromEnv, place: opt.env}})
 	}
 	if g, ok := l.credential(opt); ok {

@@ -84,6 +84,7 @@ func (l *loader) checkTokens() {
 		l.values[kind.key] = g
 	}
 	l.checkPlainHTTP()
+	l.checkAPIPath()
 }
 
 // unwrap removes what people paste together with a token.
@@ -169,4 +170,15 @@ func (l *loader) checkPlainHTTP() {
 	l.warn(l.values[keyAPIURL].origin.problem(
 		fmt.Sprintf("slack.api_url sends the tokens unencrypted to %s", printable(host)),
 		"write https://"))
+}
+
+// checkAPIPath warns of an API address that lacks what all of Slack's addresses end in.
+func (l *loader) checkAPIPath() {
+	address := l.value(keyAPIURL)
+	if address == "" || strings.HasSuffix(address, "/api/") {
+		return
+	}
+	l.warn(l.values[keyAPIURL].origin.problem(
+		fmt.Sprintf("slack.api_url is %s, which does not end in /api/: Slack's does", printable(address)),
+		"write "+address+"api/, unless a proxy serves the API there"))
 }

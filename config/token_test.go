@@ -106,7 +106,7 @@ func TestTokensOverPlainHTTPAreWarnedOf(t *testing.T) {
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "unencrypted") {
 		t.Errorf("got %v", c.Warnings)
 	}
-	for _, local := range []string{"http://localhost/api/", "http://127.0.0.1:80/", "http://[::1]:80/api"} {
+	for _, local := range []string{"http://localhost/api/", "http://127.0.0.1:80/api/", "http://[::1]:80/api/"} {
 		if c := load(t, environment{vars: map[string]string{"SLACK_API_URL": local}}); len(c.Warnings) != 0 {
 			t.Errorf("%s: %v", local, c.Warnings)
 		}
@@ -134,5 +134,19 @@ func TestClientsLookWhereADaemonOfTheUserOrTheSystemListens(t *testing.T) {
 	}
 	if _, err = config.LoadClient(environment{vars: map[string]string{"TOCSIN_SOCKET": "here"}}.input()); err == nil || !strings.Contains(err.Error(), "TOCSIN_SOCKET: ") {
 		t.Errorf("got %v", err)
+	}
+}
+
+func TestAnAPIAddressWithoutAPIIsWarnedOf(t *testing.T) {
+	c := load(t, environment{vars: map[string]string{"SLACK_API_URL": "https://slack-gov.com"}})
+	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].String(), "https://slack-gov.com/api/") {
+		t.Errorf("warned: %v", c.Warnings)
+	}
+}
+
+func TestQuotationMarksAroundAVariableAreIgnored(t *testing.T) {
+	c := load(t, environment{vars: map[string]string{"SLACK_CHANNEL_ID": `"C0123456789"`, "TOCSIN_LISTEN": ` 'off' `, "SLACK_API_URL": `"https://slack.com/api/"`, "TOCSIN_API_TOKEN": `"s3cret"`}})
+	if c.DefaultChannel != "C0123456789" || c.Listen.TCP != "" || c.Slack.APIURL != "https://slack.com/api/" || c.Listen.Token.Reveal() != "s3cret" {
+		t.Errorf("read %q %q %q %q", c.DefaultChannel, c.Listen.TCP, c.Slack.APIURL, c.Listen.Token.Reveal())
 	}
 }
