@@ -169,11 +169,14 @@ func (s *slot) onFailure(ctx context.Context, err error) time.Duration {
 	s.socket.setError(err, alert.Problem{})
 	wait := s.backoff.next()
 	if e != nil && e.Class == alert.ClassThrottled {
-		wait = max(e.RetryAfter, wait)
+		wait = min(max(e.RetryAfter, wait), throttleMost)
 	}
 	s.log.Warn("no connection to slack", zap.Error(err), zap.Duration("pause", wait))
 	return wait
 }
+
+// throttleMost is how long a slot waits at most when Slack asks for a pause.
+const throttleMost = time.Hour
 
 // awaitToken waits before Slack is asked again whether it accepts the app token, for a
 // shorter time if there is another token.

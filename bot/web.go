@@ -275,17 +275,20 @@ func (b *Bot) refusal(code, where, scope string) *alert.SendError {
 const volumePause = 5 * time.Minute
 
 // retryAfter reads the header Retry-After, in seconds or as an HTTP date (from
-// proxies). It is at least one second, also if the header is missing or invalid.
+// proxies). It is at least one second, also if the header is missing or invalid, and at
+// most a year.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
 	if seconds, err := strconv.Atoi(value); err == nil {
-		return max(time.Duration(seconds)*time.Second, time.Second)
+		return time.Duration(min(max(seconds, 1), secondsInAYear)) * time.Second
 	}
 	if at, err := http.ParseTime(value); err == nil {
-		return max(at.Sub(now), time.Second)
+		return min(max(at.Sub(now), time.Second), secondsInAYear*time.Second)
 	}
 	return time.Second
 }
+
+const secondsInAYear = 365 * 24 * 60 * 60
 
 // withoutURL removes the address from an error: a response_url or the address of a
 // socket is a secret.

@@ -69,7 +69,7 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 	defer cancel()
 	if err := o.sender.Announce(call, o.opts.Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
 		if fail := failure(err); fail.Class == alert.ClassThrottled {
-			o.fallback.pause(time.Now().Add(max(fail.RetryAfter, throttleMin)))
+			o.fallback.pause(time.Now().Add(throttle(fail)))
 		}
 		o.log.Warn("announce dead letters", zap.String("lane", g.Lane), zap.Error(err))
 		return false

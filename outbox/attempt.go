@@ -20,6 +20,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	if l.early.note(v, c.job, c.early) {
 		l.outbox.outage.failing.Store(true)
 	}
+	l.outbox.longPauses.note(v, c.job)
 	l.applyEffect(v, c.job.Via)
 	if l.recordOutcome(calls, v) {
 		l.logOutcome(c.job, v)
@@ -43,7 +44,9 @@ func (l *lane) attempt(calls context.Context, c claimed) verdict {
 	}
 	job.Refused = c.reach.refused(job)
 	sent, err := l.send(calls, job)
-	return c.reach.withDestination(l.outbox.policy.decide(time.Now(), job, sent, err), job, l.outbox.opts.ReachEvery)
+	v = l.outbox.policy.decide(time.Now(), job, sent, err)
+	v = l.throttle.giveUp(v, job, l.outbox.opts.GiveUpAfter)
+	return c.reach.withDestination(v, job, l.outbox.opts.ReachEvery)
 }
 
 // prepare decides what needs no send. When done is false, the returned job has

@@ -12,7 +12,6 @@ import (
 const (
 	backoffFirst = time.Second
 	backoffMost  = 5 * time.Minute
-	throttleMin  = time.Second
 	// fewestTries is how often a delivery is tried before its age counts: after
 	// a weekend without a daemon every delivery is old, and the network may come
 	// up a minute after the daemon.
@@ -119,19 +118,6 @@ func (p policy) decideFailure(v verdict, job alert.Job) verdict {
 // isFile reports whether the job is a file that can be sent as text too.
 func isFile(job alert.Job) bool {
 	return job.Kind == alert.List && !job.Plain && job.Note != nil && job.Note.Topic == alert.TopicFile
-}
-
-// throttled waits as long as Slack says. Slack limits posts by conversation and
-// updates by workspace (docs/slack.md §3.2), so an update pauses all updates and
-// nothing else.
-func (p policy) throttled(v verdict, job alert.Job) verdict {
-	until := v.Now.Add(max(v.fail.RetryAfter, throttleMin))
-	if job.Kind == alert.Update {
-		v.effect.pauseUpdates = until
-	} else {
-		v.effect.pauseLane = until
-	}
-	return v.again(v.name, until, "throttled")
 }
 
 // backoff returns a random time (full jitter) below a ceiling that doubles with

@@ -57,7 +57,7 @@ var decideCases = map[string]struct {
 		want{"throttled", alert.Pending, 30 * time.Second, 0, "throttled"}},
 	"throttled without a time waits a second": {of(alert.Post), fail(alert.ClassThrottled, "rate_limited"),
 		want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
-	"throttled is never given up": {of(alert.Post, aDayOld),
+	"throttled once is not given up": {of(alert.Post, aDayOld),
 		fail(alert.ClassThrottled, "ratelimited"), want{"throttled", alert.Pending, time.Second, 0, "throttled"}},
 	"transient backs off": {of(alert.Post, attempts(3)),
 		fail(alert.ClassTransient, "service_unavailable"),

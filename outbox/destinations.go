@@ -133,11 +133,11 @@ func (d *destinations) load(ctx context.Context, names *alert.Aliases, queue Que
 	if err != nil {
 		return err
 	}
-	// If the clock was set back since, the next check still comes in time.
-	last := time.Now().Add(d.probeEvery)
+	now := time.Now()
 	all := map[string]mark{}
 	for _, b := range broken {
-		b.ProbeAt = earliest(b.ProbeAt, last)
+		// If the clock was put back, or is put back later, the next check still comes in time.
+		b.ProbeAt = now.Add(min(b.ProbeAt.Sub(now), d.probeEvery))
 		all[b.Lane] = mark{Destination: b, trial: d.broken[b.Lane].trial}
 	}
 	d.names, d.fallback = names, names.Lane(d.configured)

@@ -77,7 +77,7 @@ func (p policy) decideAfterLook(now time.Time, job alert.Job, d doubt, err error
 func (p policy) lookAgain(v verdict, d doubt) verdict {
 	v.State, v.name = alert.Sending, nameLookAgain
 	v.Reason = "could not look yet: " + v.fail.Error()
-	v.NextAt = v.Now.Add(max(v.fail.RetryAfter, unsureWait, p.backoff(d.looks)))
+	v.NextAt = v.Now.Add(max(throttle(v.fail), unsureWait, p.backoff(d.looks)))
 	if v.fail.Class == alert.ClassAuth {
 		v.effect.hold, v.NextAt = true, v.Now.Add(p.probeEvery)
 	}

@@ -120,6 +120,7 @@ func (o *Outbox) Health() alert.Health {
 			h.Notes = append(h.Notes, r.problem(m))
 		}
 	}
+	h.Notes = append(h.Notes, o.longPauses.notes(time.Now())...)
 	if why, _ := o.lastResortError.read(); why != "" {
 		h.Problems = append(h.Problems, alert.Problem{What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
 	}

@@ -32,8 +32,10 @@ type lane struct {
 
 	pace     *pacer    // of posts to the lane itself
 	paused   time.Time // nothing is sent before
+	next     dueTime   // of the delivery that is waited for
 	doubt    doubt
 	early    early
+	throttle throttling
 	failures int // claims that failed in a row
 }
 
@@ -59,6 +61,27 @@ func (l *lane) pacer(via string) *pacer {
 func (l *lane) leaveQueues() {
 	l.outbox.updates.leave(l.wake)
 	l.outbox.fallback.leave(l.wake)
+}
+
+// dueTime is a time that the queue has named, by the wall clock, and when it comes by one
+// that nobody sets: a wait that has begun does not change with the wall clock.
+type dueTime struct{ named, comes time.Time }
+
+// wait returns when a time that the queue names comes. The wall clock shows wall now.
+func (d *dueTime) wait(now, wall, named time.Time) time.Time {
+	if !named.Equal(d.named) {
+		*d = dueTime{named: named, comes: now.Add(named.Sub(wall))}
+	}
+	return d.comes
+}
+
+// clock returns wall, or the time that was waited for if the wall clock was put back
+// meanwhile.
+func (d *dueTime) clock(now, wall time.Time) time.Time {
+	if d.comes.After(now) {
+		return wall
+	}
+	return latest(wall, d.named)
 }
 
 // delay is how long a lane waits before its next delivery, and why. The zero
@@ -180,6 +203,9 @@ func (l *lane) deliverNext(calls context.Context) delay {
 		return l.afterFailedClaim(calls, now, err)
 	}
 	l.failures = 0
+	if job.ID != "" || next.IsZero() {
+		l.next = dueTime{}
+	}
 	if job.ID == "" {
 		if claim.Retry && claim.Posts && claim.Updates { // nothing is left that waits for Slack
 			l.early.at = time.Time{}
@@ -200,7 +226,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	opts := l.outbox.opts
 	claim = alert.Claim{
-		Lane: l.name, Now: now, Retry: l.early.due(now), DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
+		Lane: l.name, Now: l.next.clock(now, now), Retry: l.early.due(now), DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
 	}
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)
@@ -234,7 +260,7 @@ type claimed struct {
 // as the lane's pace no longer matters.
 func (l *lane) afterEmptyClaim(now, next, later time.Time) delay {
 	if !next.IsZero() {
-		next = latest(next, now.Add(minWait))
+		next = latest(l.next.wait(now, now, next), now.Add(minWait))
 	}
 	if l.early.at.After(now) {
 		later = earliest(later, l.early.at)

@@ -87,6 +87,7 @@ type Outbox struct {
 	newDeadLetter chan struct{}
 	gate          gate
 	outage        outage
+	longPauses    longPauses
 	recent        lastError
 	scan          status
 	loaded        chan struct{}

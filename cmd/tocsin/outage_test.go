@@ -4,7 +4,9 @@ import (
 	"database/sql"
 	"strings"
 	"testing"
+	"time"
 
+	"tocsin/alert"
 	"tocsin/playground"
 )
 
@@ -59,4 +61,31 @@ func callsOf(s *playground.Server, method string) (n int) {
 		}
 	}
 	return n
+}
+
+func TestALongPauseThatSlackAsksForIsSaidWithItsEndAndReason(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", Channel: "#ops", RetryAfter: 7200})
+	p := prepare(t, s, nil)
+	p.start()
+	p.mustPush(inChannel(firing("ops", "throttled for long"), "#ops"))
+	var h alert.Health
+	p.eventually("the note", func() bool {
+		return p.ask("/readyz", &h) == nil && len(h.Notes) == 1
+	})
+	if note := h.Notes[0]; note.Lane != "#ops" || !strings.Contains(note.What, "#ops waits until ") || !strings.Contains(note.What, "because Slack asked for a pause of 2h0m0s") {
+		t.Errorf("the note is %+v", note)
+	}
+	var list struct{ Deliveries []alert.Delivery }
+	if err := p.ask("/v1/deliveries?state=pending", &list); err != nil || len(list.Deliveries) != 1 {
+		t.Fatalf("%d deliveries are pending, %v", len(list.Deliveries), err)
+	}
+	d := list.Deliveries[0]
+	if wait := d.NextAt.Sub(d.StartedAt).Round(time.Minute); wait != time.Hour {
+		t.Errorf("it waits for %v", wait)
+	}
+	if queue := p.command("queue", "list"); !strings.Contains(queue, clock(d.NextAt)) || !strings.Contains(queue, "Slack asked for a pause of 2h0m0s") {
+		t.Errorf("tocsin queue list shows\n%s", queue)
+	}
 }

@@ -108,9 +108,9 @@ func (c *queueListCmd) run(ctx context.Context) error {
 		return c.print(list, noDelivery(c.state))
 	}
 	text := table(func(line func(cells ...any)) {
-		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "SINCE", "REASON")
+		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "SINCE", "NEXT", "REASON")
 		for _, d := range list {
-			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, clock(since(d)), brief(d.Reason))
+			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, clock(since(d)), clock(nextAttempt(d)), brief(d.Reason))
 		}
 	})
 	if more {
@@ -125,6 +125,14 @@ func since(d alert.Delivery) time.Time {
 		return d.DoneAt
 	}
 	return d.CreatedAt
+}
+
+// nextAttempt is when a delivery that waits is attempted next; zero if it does not wait.
+func nextAttempt(d alert.Delivery) time.Time {
+	if d.State == alert.Pending || d.State == alert.Sending {
+		return d.NextAt
+	}
+	return time.Time{}
 }
 
 // mostListed is how many the daemon lists in one answer.
@@ -185,8 +193,8 @@ func deliveryFields(d alert.DeliveryDetail) [][2]string {
 		{"delivery", d.ID}, {"state", string(d.State)}, {"reason", brief(d.Reason)}, {"lane", d.Lane}, {"kind", string(d.Kind)},
 		{"attempts", fmt.Sprint(d.Attempts)}, {"created", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
 	}
-	if d.State == alert.Pending || d.State == alert.Sending {
-		all = append(all, [2]string{"next attempt", clock(d.NextAt)})
+	if next := nextAttempt(d.Delivery); !next.IsZero() {
+		all = append(all, [2]string{"next attempt", clock(next)})
 	}
 	if d.TS != "" {
 		all = append(all, [2]string{"shown as", d.Conversation + " " + d.TS})
