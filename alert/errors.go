@@ -11,6 +11,8 @@ var (
 	ErrConflict = errors.New("changed meanwhile")
 	// ErrUnavailable: nothing was changed because the store can't write.
 	ErrUnavailable = errors.New("store can't write")
+	// ErrInDoubt: the store's answer was lost, so it may have been changed or not.
+	ErrInDoubt = errors.New("unknown whether it was written")
 	// ErrOverloaded: nothing was changed because too many requests wait for the disk.
 	ErrOverloaded = errors.New("too many alerts at once")
 	// ErrBacklog: nothing was accepted because too many alerts are pending.

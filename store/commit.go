@@ -13,8 +13,8 @@ import (
 // is durable. It returns alert.ErrConflict when an incident is not at the
 // version before the one it is to get, or when an idempotency key was accepted
 // or an act done meanwhile; and an error that wraps alert.ErrUnavailable when
-// the disk is full or the store is gone. After any other error it is unknown
-// whether the decision was written.
+// the disk is full or the store is gone, or alert.ErrInDoubt when it is unknown
+// whether the decision was written. After any other error nothing was.
 func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	prepared, err := prepareChange(c)
 	if err == nil {

@@ -47,7 +47,7 @@ func TestOpenRefusesASecondDaemon(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tocsin.db")
 	first := reopen(t, "sqlite:"+path)
 	_, err := Open(t.Context(), "sqlite:"+path, Options{})
-	mustSay(t, err, path, "another tocsin (process ", "stop that one")
+	mustSay(t, err, path, "another tocsin uses it (process ", "stop that one")
 	must(t, first.Close())
 	second := reopen(t, "sqlite:"+path)
 	must(t, second.Ping(t.Context()))

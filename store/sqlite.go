@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"database/sql/driver"
@@ -54,12 +53,10 @@ func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target // one file has one lock, whatever it is called
-	}
-	if d.release, err = claimFile(path); err != nil {
+	if d.files, err = claimFiles(path); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", path, orFull(err))
 	}
+	d.release, path = d.files.close, d.files.path
 	w, err := d.startSQLite(ctx, path)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", path, orFull(sqliteRemedy(err))), d.giveUp())
@@ -101,7 +98,7 @@ func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	if _, err := sqlite.Fdatasync(true); err != nil && !errors.Is(err, sqlite.ErrFdatasyncUnavailable) {
 		return nil, fmt.Errorf("choose fdatasync: %w", err)
 	}
-	d.writers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false)})
+	d.writers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, false), files: d.files})
 	d.writers.SetMaxOpenConns(1)
 	if err := quickCheck(ctx, d.writers, path); err != nil {
 		return nil, err
@@ -109,10 +106,10 @@ func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	if err := migrate(ctx, d.writers, goose.DialectSQLite3, "sqlite"); err != nil {
 		return nil, err
 	}
-	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true})
+	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true, files: d.files})
 	d.readers.SetMaxOpenConns(sqliteReaders)
 	d.readers.SetMaxIdleConns(sqliteReaders)
-	w := &writer{dialect: d.dialect, dial: d.writers.Conn, into: newInsertions(), tally: &d.tally, rules: &d.rules, keys: &d.keys, aliases: &d.aliases}
+	w := &writer{dialect: d.dialect, dial: d.writers.Conn, files: d.files, into: newInsertions(), tally: &d.tally, rules: &d.rules, keys: &d.keys, aliases: &d.aliases}
 	return w, w.connect(ctx)
 }
 
@@ -149,14 +146,21 @@ func sqliteDSN(path string, reader bool) string {
 type sqliteConnector struct {
 	dsn    string
 	reader bool
+	files  *files
 }
 
 func (c sqliteConnector) Driver() driver.Driver { return &sqlite.Driver{} }
 
 func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) {
+	if err := c.files.check(); err != nil { // SQLite would open what is there now
+		return nil, err
+	}
 	conn, err := c.Driver().Open(c.dsn)
 	if err != nil {
 		return nil, err
+	}
+	if err := keepWAL(conn); err != nil {
+		return nil, errors.Join(err, conn.Close())
 	}
 	want := map[string]string{"synchronous": "2", "journal_mode": "wal", "foreign_keys": "1"}
 	if c.reader {
@@ -168,6 +172,19 @@ func (c sqliteConnector) Connect(context.Context) (driver.Conn, error) {
 		}
 	}
 	return conn, nil
+}
+
+// keepWAL leaves the WAL, empty, where it is when the last connection closes. SQLite
+// would remove it by its name, which may have become that of another daemon's WAL.
+func keepWAL(conn driver.Conn) error {
+	control, ok := conn.(sqlite.FileControl)
+	if !ok {
+		return errors.New("keep WAL: the driver can't be asked")
+	}
+	if _, err := control.FileControlPersistWAL("main", 1); err != nil {
+		return fmt.Errorf("keep WAL: %w", err)
+	}
+	return nil
 }
 
 func assertPragma(conn driver.Conn, pragma, want string) error {
@@ -187,51 +204,6 @@ func assertPragma(conn driver.Conn, pragma, want string) error {
 		return fmt.Errorf("check %s: it is %v and must be %s", pragma, got[0], want)
 	}
 	return nil
-}
-
-// claimFile makes the folder and the file, and locks path against a second
-// daemon. The returned function unlocks it.
-func claimFile(path string) (release func() error, err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, folderRemedy(err)
-	}
-	lock, err := os.OpenFile(path+".lock", os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, folderRemedy(err)
-	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
-		return nil, errors.Join(lockRemedy(lock, err), lock.Close())
-	}
-	// The number is for people; the lock is what counts.
-	if err := errors.Join(lock.Truncate(0), writePID(lock)); err != nil {
-		return nil, errors.Join(folderRemedy(err), lock.Close())
-	}
-	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, errors.Join(folderRemedy(err), lock.Close())
-	}
-	return lock.Close, file.Close()
-}
-
-func writePID(lock *os.File) error {
-	_, err := fmt.Fprintln(lock, os.Getpid())
-	return err
-}
-
-func lockRemedy(lock *os.File, err error) error {
-	if !errors.Is(err, syscall.EWOULDBLOCK) {
-		return fmt.Errorf("lock it: %w", err)
-	}
-	holder, _ := io.ReadAll(io.LimitReader(lock, 20))
-	return fmt.Errorf("another tocsin (process %s) uses it: stop that one, or give this one a store of its own with TOCSIN_STORE",
-		bytes.TrimSpace(holder))
-}
-
-func folderRemedy(err error) error {
-	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%w: make room on its disk", err)
-	}
-	return fmt.Errorf("%w: give this user the right to write there, or set TOCSIN_STORE to another path", err)
 }
 
 const corruptRemedy = "move it away to begin with an empty store, or restore it from a backup"

@@ -46,6 +46,8 @@ type DB struct {
 
 	readers *sql.DB
 	writers *sql.DB
+	// files are nil for PostgreSQL.
+	files *files
 	// release drops the store's lock.
 	release func() error
 
@@ -134,13 +136,13 @@ func (d *DB) Ping(ctx context.Context) error {
 }
 
 // Trouble returns why nothing can be written, an error that wraps
-// alert.ErrUnavailable, or nil. It reports what the latest write found: Ping
-// makes one.
+// alert.ErrUnavailable, or nil. It reports what the latest write found (Ping
+// makes one), and whether the files are still where they were, ErrReplaced.
 func (d *DB) Trouble() error {
 	if err := d.trouble.Load(); err != nil {
 		return *err
 	}
-	return nil
+	return d.files.check()
 }
 
 // Close writes and answers what still waits, and drops the store's lock. All its

@@ -20,7 +20,9 @@ type cardKey struct{ incident, lane int64 }
 type writer struct {
 	dialect dialect
 	// dial makes the connection, with the store's lock held.
-	dial  func(context.Context) (*sql.Conn, error)
+	dial func(context.Context) (*sql.Conn, error)
+	// files are nil for PostgreSQL.
+	files *files
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
 	into  insertions
@@ -59,14 +61,18 @@ type unknownOutcome struct{ err error }
 func (u unknownOutcome) Error() string { return u.err.Error() }
 func (u unknownOutcome) Unwrap() error { return u.err }
 
-// doubt is an unknown outcome as a caller sees it: none of the errors that say
-// that nothing was written.
+// doubt is an unknown outcome as a caller sees it: alert.ErrInDoubt, and none of
+// the errors that say that nothing was written.
 type doubt struct{ why error }
 
-func (d doubt) Error() string { return "unknown whether it was written: " + d.why.Error() }
+func (d doubt) Error() string { return alert.ErrInDoubt.Error() + ": " + d.why.Error() }
+func (d doubt) Unwrap() error { return alert.ErrInDoubt }
 
 // begin starts a transaction, over a new connection when the old one is lost.
 func (w *writer) begin(ctx context.Context) error {
+	if err := w.files.check(); err != nil {
+		return err
+	}
 	if err := w.connect(ctx); err != nil {
 		w.sick = true
 		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
@@ -108,11 +114,14 @@ func (w *writer) connect(ctx context.Context) error {
 			return fmt.Errorf("number rows: %w", err)
 		}
 	}
-	if err := w.readAgain(ctx); err != nil {
-		w.close()
-		return err
+	err = w.readAgain(ctx)
+	if err == nil {
+		err = w.files.rememberWAL()
 	}
-	return nil
+	if err != nil {
+		w.close()
+	}
+	return err
 }
 
 // apply runs the ops of a group, then those that more returns until it returns

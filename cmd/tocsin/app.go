@@ -286,9 +286,11 @@ func (d *daemon) health() alert.Health {
 	h.Problems = append(d.tokens.problems(), h.Problems...)
 	h.Problems = append(h.Problems, s.Problems...)
 	if err := d.store.Trouble(); err != nil {
-		h.Problems = append([]alert.Problem{{
-			What: "nothing is accepted or sent: " + err.Error(), Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
-		}}, h.Problems...)
+		fix := "make room on the store's disk and check that it can be written; Tocsin then continues by itself"
+		if errors.Is(err, store.ErrReplaced) {
+			fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"
+		}
+		h.Problems = append([]alert.Problem{{What: "nothing is accepted or sent: " + err.Error(), Fix: fix}}, h.Problems...)
 	}
 	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
 		h.Problems = append(h.Problems, alert.Problem{

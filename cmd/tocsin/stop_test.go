@@ -108,7 +108,7 @@ func TestAFullDiskShowsInReadyzUntilThereIsRoomAgain(t *testing.T) {
 	p.settle(append(kept, p.mustPush(firing("c", "after"))...)...)
 }
 
-func readiness(t *testing.T, p *process) (status int, body string) {
+func readiness(t testing.TB, p *process) (status int, body string) {
 	t.Helper()
 	resp, err := p.client().http.Get("http://localhost/readyz")
 	if err != nil {
