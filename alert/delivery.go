@@ -58,7 +58,8 @@ type Delivery struct {
 	NextAt    time.Time `json:"next_at"`
 	// StartedAt is when the latest attempt began (persisted before the attempt).
 	// Claiming an unsure delivery does not change it, because the search for what the
-	// earlier attempt may have posted begins there.
+	// earlier attempt may have posted begins there. Zero then means that the clock was
+	// put back since, so that nobody knows.
 	StartedAt time.Time `json:"started_at,omitzero"`
 	DoneAt    time.Time `json:"done_at,omitzero"`
 	// Plain is set when Slack refused the card's blocks: send escaped text only.
@@ -169,8 +170,8 @@ const longestDoubt = 15 * time.Minute
 
 // Due reports whether a delivery may be attempted now. Only a clock that was put back
 // can show a time before the delivery's wait began; the delivery does not wait until
-// that clock has caught up. One in doubt keeps the start of its attempt, so the length
-// of its wait decides.
+// that clock has caught up. One in doubt keeps the start of its first attempt, so the
+// length of its wait decides as well.
 func (c Claim) Due(d Delivery) bool {
 	switch {
 	case !d.NextAt.After(c.Now):
@@ -178,7 +179,7 @@ func (c Claim) Due(d Delivery) bool {
 	case c.Retry && (d.State == Sending || d.Class == ClassTransient):
 		return true
 	case d.State == Sending:
-		return d.NextAt.Sub(c.Now) > longestDoubt
+		return c.Now.Before(d.StartedAt) || d.NextAt.Sub(c.Now) > longestDoubt
 	}
 	return c.Now.Before(d.CreatedAt) || c.Now.Before(d.StartedAt)
 }

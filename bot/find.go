@@ -62,10 +62,10 @@ func (b *Bot) find(ctx context.Context, job alert.Job) (sent alert.Sent, found b
 	return sent, found, err
 }
 
-// searchFrom returns the ts from which to search. A start in the future means that
-// the clock was set back since; then only the newest pages are searched.
+// searchFrom returns the ts from which to search. If the clock was put back since the
+// start, it is unknown or in the future; then only the newest pages are searched.
 func (b *Bot) searchFrom(job alert.Job) string {
-	if job.StartedAt.After(b.opts.Now()) {
+	if job.StartedAt.IsZero() || job.StartedAt.After(b.opts.Now()) {
 		return ""
 	}
 	return slackTime(job.StartedAt.Add(-findMargin))

@@ -161,10 +161,12 @@ func TestAPostStartedByAClockThatWasAheadIsFound(t *testing.T) {
 	slack := startSlack(t, playground.Options{})
 	b := newBot(t, slack, &logBook{})
 	job := delivery(alert.Post, "#alerts")
-	job.StartedAt = time.Now().Add(time.Hour)
 	posted(t, b, job)
-	if sent, found, err := b.Find(t.Context(), job); err != nil || !found {
-		t.Errorf("found %t %+v, %v", found, sent, err)
+	for _, start := range []time.Time{time.Now().Add(time.Hour), {}} {
+		job.StartedAt = start
+		if sent, found, err := b.Find(t.Context(), job); err != nil || !found {
+			t.Errorf("started at %v: found %t %+v, %v", start, found, sent, err)
+		}
 	}
 }
 

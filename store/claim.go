@@ -78,10 +78,8 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	}
 	job := &h.claimed
 	if job.State == alert.Sending {
-		job.Unsure = true
 		w.addKnown(job)
-		job.Followed, err = w.one(ctx, followedQuery, func(s scanner) error { return s.Scan(new(int64)) }, w.lanes.named(c.Lane).n, job.Seq)
-		return h, time.Time{}, err
+		return h, time.Time{}, w.doubt(ctx, c, job)
 	}
 	job.State, job.StartedAt, job.Via = alert.Sending, fromMicros(micros(c.Now)), c.Via
 	if (job.Kind == alert.Update || job.Kind.InThread() && !job.TopLevel) && job.Card.TS != "" {
@@ -91,6 +89,19 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	_, err = w.exec(ctx, "UPDATE deliveries SET state = {sending}, started_at = ?, drawn = ?, via = ? WHERE n = ?",
 		micros(c.Now), w.alerts, job.Via, job.Seq)
 	return h, time.Time{}, err
+}
+
+// doubt marks a job whose attempt may have reached Slack.
+func (w *writer) doubt(ctx context.Context, c alert.Claim, job *alert.Job) (err error) {
+	job.Unsure = true
+	if job.StartedAt.After(c.Now) { // it is forgotten before the clock has caught up
+		job.StartedAt = time.Time{}
+		if _, err := w.exec(ctx, "UPDATE deliveries SET started_at = 0 WHERE n = ?", job.Seq); err != nil {
+			return err
+		}
+	}
+	job.Followed, err = w.one(ctx, followedQuery, func(s scanner) error { return s.Scan(new(int64)) }, w.lanes.named(c.Lane).n, job.Seq)
+	return err
 }
 
 const followedQuery = `SELECT 1 FROM deliveries WHERE lane = ? AND stage IS NOT NULL AND n <> ? LIMIT 1`

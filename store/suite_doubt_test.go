@@ -6,6 +6,20 @@ import (
 	"tocsin/alert"
 )
 
+func testClockPutBackInDoubt(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	first := claim(t, d, "#db", at(1000))
+	o := outcome(first, alert.Sending, at(1000))
+	o.NextAt = at(1010)
+	must(t, d.Finish(t.Context(), o))
+	for _, seconds := range []int{500, 1030} { // put back, and after the clock has caught up
+		j := claim(t, d, "#db", at(seconds))
+		if j.ID != first.ID || !j.Unsure || !j.StartedAt.IsZero() {
+			t.Errorf("claimed at %d s: %+v, want a start that nobody knows", seconds, j.Delivery)
+		}
+	}
+}
+
 func testPossibleDuplicate(t *testing.T, d *DB) {
 	c := commit(t, d, fire(incident("a", "#db", 1)))
 	sure := commit(t, d, fire(incident("b", "#db", 1)))

@@ -72,13 +72,14 @@ func testRetryDead(t *testing.T, d *DB) {
 
 func testRetryUnsure(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("a", "#db", 1)))
-	j := claim(t, d, "#db", at(1))
-	o := outcome(j, alert.Dead, at(2))
+	began := fromMicros(micros(d.now()))
+	j := claim(t, d, "#db", began)
+	o := outcome(j, alert.Dead, began)
 	o.Class = alert.ClassUnsure
 	must(t, d.Finish(t.Context(), o))
 	retry(t, d, alert.DeadLetterSelector{ID: j.ID})
 	again := claim(t, d, "#db", d.now())
-	if again.ID != j.ID || !again.Unsure || !again.StartedAt.Equal(at(1)) {
+	if again.ID != j.ID || !again.Unsure || !again.StartedAt.Equal(began) {
 		t.Errorf("claimed %+v, want it unsure since its first attempt", again.Delivery)
 	}
 }

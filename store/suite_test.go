@@ -58,6 +58,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a job in doubt says whether others wait behind it":   testFollowed,
 		"kinds can be claimed apart":                          testKinds,
 		"a claimed delivery comes back unsure":                testUnsure,
+		"one in doubt is claimed at once by an earlier clock": testClockPutBackInDoubt,
 		"a job carries the newest state, the card and the id": testJob,
 		"an update is left out while an earlier one waits":    testUpdateLeftOut,
 		"a critical incident goes to the front":               testHurry,
