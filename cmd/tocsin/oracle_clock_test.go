@@ -13,13 +13,16 @@ import (
 var timeColumn = regexp.MustCompile(`^(\w+_)?(at|since|until)$`)
 
 // turnClock has the daemon, which is not running, find the clock turned forward or
-// back. Its clock is the machine's, so what it has stored is moved the other way. The
-// clock is never off by more than clockOff.
+// back, by a little or, as by a clock that was in local time, by much. Its clock is the
+// machine's, so what it has stored is moved the other way.
 func (o *oracle) turnClock() {
 	o.t.Helper()
-	off := time.Duration(o.random.Int64N(int64(2*o.plan.clockOff)+1)) - o.plan.clockOff
-	by := off - o.clockOff
-	o.clockOff = off
+	wrong := o.wait(o.plan.clockDrift)
+	if o.random.IntN(2) == 0 {
+		wrong += o.plan.clockJump
+	}
+	by := wrong - o.clockWrong
+	o.clockWrong = wrong
 	o.mark(fmt.Sprintf("clock turned by %s", by))
 	if err := moveTimes(strings.TrimPrefix(o.daemon.env["TOCSIN_STORE"], "sqlite:"), -by); err != nil {
 		o.t.Fatalf("turn the clock: %v", err)

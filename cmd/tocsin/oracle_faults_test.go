@@ -25,6 +25,7 @@ func (o *oracle) misbehave() {
 		{Kind: playground.FaultStoredError, Percent: 40},
 		{Kind: playground.FaultStoredError, Method: "chat.postMessage", Error: "fatal_error", Percent: 70},
 		{Kind: playground.FaultRefuse, Percent: 40},
+		{Kind: playground.FaultLag, Delay: o.plan.lag},
 	} {
 		deeds = append(deeds, func() { o.fault(f) })
 	}

@@ -45,7 +45,9 @@ type plan struct {
 	long           bool
 	kills          int
 	longPause      time.Duration // that Slack asks for now and then, on average
-	clockOff       time.Duration // the most that the daemon's clock is wrong
+	lag            time.Duration // of Slack's history
+	clockDrift     time.Duration // how much the daemon's clock is wrong, on average
+	clockJump      time.Duration // how much more now and then; below the 30 minutes in which an incident reopens
 	cycle          time.Duration // between two kills, on average
 	calm           time.Duration // without kills after the last one
 	pushers, lanes int           // lanes of each pusher
@@ -56,7 +58,7 @@ type plan struct {
 
 func planFromEnvironment(t *testing.T) plan {
 	p := plan{
-		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second, longPause: 2 * time.Second, clockOff: time.Second,
+		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second, longPause: 2 * time.Second, lag: time.Second, clockDrift: time.Second,
 		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: 2 * patience,
 	}
 	if s := os.Getenv(soakSeed); s != "" {
@@ -73,8 +75,8 @@ func planFromEnvironment(t *testing.T) plan {
 		}
 		p.long, p.kills, p.cycle = true, max(25, int(d/(6*time.Second))), min(4*time.Second, 2*d/3/25)
 		p.pushers, p.lanes, p.every = 6, 4, 700*time.Millisecond
-		p.steps, p.patience, p.longPause = int(d/p.every), 15*time.Minute, 30*time.Second
-		p.clockOff, p.calm = 12*time.Minute, d/3
+		p.steps, p.patience, p.longPause, p.lag = int(d/p.every), 15*time.Minute, 30*time.Second, 8*time.Second
+		p.clockDrift, p.clockJump, p.calm = 10*time.Second, 20*time.Minute, d/3
 	}
 	return p
 }
@@ -103,7 +105,7 @@ type oracle struct {
 	marks           []mark
 	looks           atomic.Int64
 	archived        bool          // the shaky lane
-	clockOff        time.Duration // of the daemon
+	clockWrong      time.Duration // of the daemon
 	strangerID      string
 	meddled         atomic.Int64 // what the stranger has tried
 	// ids are those of the lanes into which half of the stories go by their ids. Nobody
