@@ -14,17 +14,22 @@ type CardQueue struct {
 	Posts bool
 	// InDigest is set when the card is a digest.
 	InDigest bool
+	// Reply is the note of the last reply if another note can be added to it, or nil.
+	Reply *Note
 }
 
 // Placement is what becomes of a new delivery.
 type Placement int
 
 // The placements: it joins the queue of its card, it is left out because another
-// delivery in the queue will show the same, or the digest's next edit shows it.
+// delivery in the queue will show the same, the digest's next edit shows it, or the
+// last reply says it: that is CardQueue.Reply now, or is not needed any more if that
+// is nil.
 const (
 	Queued Placement = iota
 	LeftOut
 	ShownByDigest
+	Folded
 )
 
 // Count adds an unfinished delivery.
@@ -46,6 +51,18 @@ func (q *CardQueue) Place(d *Delivery, i *Incident) Placement {
 	}
 	if d.Kind == Update && q.Redraws {
 		return LeftOut
+	}
+	if !d.Kind.InThread() {
+		return Queued
+	}
+	if q.Reply != nil && d.Kind == Reply && d.Note != nil && !d.TopLevel {
+		if folded, ok := q.Reply.Fold(*d.Note); ok {
+			q.Reply = folded
+			return Folded
+		}
+	}
+	if q.Reply = d.Note; d.Kind != Reply || d.TopLevel {
+		q.Reply = nil
 	}
 	return Queued
 }

@@ -10,6 +10,8 @@ func TestWhereANewDeliveryGoes(t *testing.T) {
 	open := &alert.Incident{State: alert.Open, Severity: alert.Error}
 	critical := &alert.Incident{State: alert.Open, Severity: alert.Critical}
 	update, reply, post := waiting(1, alert.Update).Delivery, waiting(1, alert.Reply).Delivery, waiting(1, alert.Post).Delivery
+	toChannel := said(1).Delivery
+	toChannel.TopLevel = true
 	for _, c := range []struct {
 		what  string
 		queue alert.CardQueue
@@ -29,6 +31,8 @@ func TestWhereANewDeliveryGoes(t *testing.T) {
 		{"a critical one in a digest", alert.CardQueue{InDigest: true}, update, critical, alert.Queued, alert.Post},
 		{"what a change says of another", alert.CardQueue{InDigest: true}, update, nil, alert.ShownByDigest, alert.Update},
 		{"one that gets its own card", alert.CardQueue{InDigest: true, Waiting: true, Posts: true}, reply, open, alert.Queued, alert.Reply},
+		{"a note that another reply says", alert.CardQueue{Waiting: true, Reply: said(1).Note}, said(1).Delivery, open, alert.Folded, alert.Reply},
+		{"a reply to the channel", alert.CardQueue{Waiting: true, Reply: said(1).Note}, toChannel, open, alert.Queued, alert.Reply},
 		{"an edit of that", alert.CardQueue{InDigest: true, Waiting: true, Posts: true, Redraws: true}, update, critical, alert.LeftOut, alert.Update},
 	} {
 		got := c.queue.Place(&c.d, c.i)

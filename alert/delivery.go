@@ -22,6 +22,13 @@ const (
 // others show the newest state of the card.
 func (k Kind) InThread() bool { return k == Reply || k == List }
 
+// The priorities of deliveries. Replies that notify nobody are quiet.
+const (
+	PriorityCritical = iota
+	PriorityNormal
+	PriorityQuiet
+)
+
 // DeliveryState is the state of a delivery.
 type DeliveryState string
 
@@ -46,7 +53,7 @@ type Delivery struct {
 	Incident string        `json:"incident"`
 	// Seq is the order of acceptance; the store numbers it on insert.
 	Seq int64 `json:"seq"`
-	// Priority is 0 for critical and 1 for the rest: lower goes first.
+	// Priority is PriorityCritical, PriorityNormal or PriorityQuiet: lower goes first.
 	Priority int `json:"priority"`
 	// Note is the content of a reply or of a part of a list; nil otherwise.
 	Note *Note `json:"note,omitempty"`
@@ -88,7 +95,7 @@ type Topic string
 const (
 	TopicMore       Topic = "more"       // continues the card's text
 	TopicResolved   Topic = "resolved"   // it is resolved
-	TopicReopened   Topic = "reopened"   // it fires again
+	TopicReopened   Topic = "reopened"   // it fires again; To had acknowledged it
 	TopicEscalated  Topic = "escalated"  // it got worse
 	TopicList       Topic = "list"       // Count of a digest's incidents after the first From
 	TopicFile       Topic = "file"       // the same as a file, with all that they say
@@ -101,6 +108,8 @@ const (
 	TopicReminder   Topic = "reminder"   // By acknowledged it After ago, and it is still open
 	TopicHidden     Topic = "hidden"     // a silence (Text) hides this critical one until At
 	TopicUnsilenced Topic = "unsilenced" // the silence is over, and it is still open
+	TopicFlapping   Topic = "flapping"   // it was reopened Count times within After
+	TopicStable     Topic = "stable"     // it no longer flaps: Severity is empty if it is resolved
 )
 
 // Note is the content of a reply, as of its decision.
@@ -118,6 +127,8 @@ type Note struct {
 	Mention []string `json:"mention,omitempty"`
 	// Broadcast shows the reply in the channel as well.
 	Broadcast bool `json:"broadcast,omitempty"`
+	// Before are the notes that the same reply says before this one, in order.
+	Before []Note `json:"before,omitempty"`
 }
 
 // Job is a claimed delivery with everything needed to send it, as of the claim.
@@ -155,6 +166,8 @@ type Claim struct {
 	// Retry does not wait for the back-off of a delivery that failed because Slack was
 	// away, or could not be looked for.
 	Retry bool
+	// QuietFirst prefers a quiet reply to everything but criticals.
+	QuietFirst bool
 	// DigestAbove gathers posts in one digest when more of one priority than
 	// this have been waiting for DigestAfter; 0 never does.
 	DigestAbove int

@@ -11,9 +11,10 @@ import (
 // incident. A digest shows the state of its incidents, but not what people
 // write, what they are asked to do, or that a silence hides a critical one.
 func (n *Note) MustSay() bool {
-	if n == nil {
-		return false
-	}
+	return n != nil && slices.ContainsFunc(n.Notes(), Note.mustSay)
+}
+
+func (n Note) mustSay() bool {
 	if len(n.Mention) > 0 {
 		return true
 	}
@@ -29,6 +30,20 @@ func (n *Note) MustSay() bool {
 // MustSay reports whether a delivery is a reply that no digest replaces.
 func (d Delivery) MustSay() bool {
 	return d.Kind == Reply && d.Note != nil && (d.TopLevel || d.Note.MustSay())
+}
+
+// Notifies reports whether somebody is notified of a reply with this note: it mentions
+// or asks people, is shown in the channel, or says that something got worse.
+func (n *Note) Notifies() bool {
+	return n != nil && slices.ContainsFunc(n.Notes(), Note.notifies)
+}
+
+func (n Note) notifies() bool {
+	switch n.Topic {
+	case TopicEscalated, TopicUnanswered, TopicReminder, TopicHidden:
+		return true
+	}
+	return n.Broadcast || len(n.Mention) > 0
 }
 
 // Asks reports whether a delivery is a reply that asks somebody to act.

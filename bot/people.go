@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,9 +219,12 @@ func (b *Bot) resolveMentions(ctx context.Context, job alert.Job) alert.Job {
 		digest.Mention = b.mentionIDs(ctx, digest.Mention)
 		job.Digest = &digest
 	}
-	if job.Note != nil && len(job.Note.Mention) > 0 {
+	if job.Note != nil {
 		note := *job.Note
-		note.Mention = b.mentionIDs(ctx, note.Mention)
+		note.Mention, note.Before = b.mentionIDs(ctx, note.Mention), slices.Clone(note.Before)
+		for n := range note.Before {
+			note.Before[n].Mention = b.mentionIDs(ctx, note.Before[n].Mention)
+		}
 		job.Note = &note
 	}
 	return job

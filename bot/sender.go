@@ -68,7 +68,7 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	}
 	args := messageArgs(message.Below(smallPrint(job)...))
 	args["metadata"] = metadata(job)
-	if job.Note.Broadcast && to.thread != "" {
+	if job.Note.Broadcasts() && to.thread != "" {
 		args["reply_broadcast"] = "true"
 	}
 	return b.write(ctx, to, args)

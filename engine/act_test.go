@@ -171,7 +171,7 @@ func TestThatSomethingCriticalIsOverMakesNothingWait(t *testing.T) {
 	d := w.push(critical)
 	wantDeliveries(t, d, "#alerts update", "#alerts reply resolved", "#alerts reply more")
 	for _, sent := range d.change.Deliveries[1:] {
-		if sent.Priority != 1 {
+		if sent.Priority != alert.PriorityQuiet {
 			t.Errorf("%s has priority %d", describe(sent), sent.Priority)
 		}
 	}

@@ -107,13 +107,7 @@ func (d *draft) deliver(en *entry, lanes []string, what alert.Delivery) (first s
 		return ""
 	}
 	what.Incident, what.State, what.CreatedAt, what.NextAt = en.ID, alert.Pending, d.now, d.now
-	what.Priority = 1
-	// Critical alerts must not wait behind notices that something is silenced or
-	// resolved. There may be many of both at once.
-	notice := what.TopLevel || what.Kind == alert.Reply && en.State == alert.StateResolved
-	if en.Severity == alert.Critical && !notice {
-		what.Priority = 0
-	}
+	what.Priority = en.priority(what)
 	for n, lane := range lanes {
 		what.ID, what.Lane = alert.NewID(), lane
 		if n == 0 {
@@ -122,4 +116,18 @@ func (d *draft) deliver(en *entry, lanes []string, what alert.Delivery) (first s
 		d.change.Deliveries = append(d.change.Deliveries, what)
 	}
 	return first
+}
+
+// priority is the priority of a delivery. Critical alerts must not wait behind notices
+// that something is silenced or resolved, and no alert behind replies that notify
+// nobody: there may be many of them at once.
+func (en *entry) priority(d alert.Delivery) int {
+	notice := d.TopLevel || d.Kind == alert.Reply && en.State == alert.StateResolved
+	switch {
+	case en.Severity == alert.Critical && !notice:
+		return alert.PriorityCritical
+	case d.Kind == alert.Reply && !d.Note.Notifies():
+		return alert.PriorityQuiet
+	}
+	return alert.PriorityNormal
 }

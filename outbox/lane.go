@@ -37,6 +37,7 @@ type lane struct {
 	early    early
 	throttle throttling
 	failures int // claims that failed in a row
+	loud     int // messages sent since a quiet reply had its turn
 }
 
 func newLane(o *Outbox, name string) *lane {
@@ -203,6 +204,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 		return l.afterFailedClaim(calls, now, err)
 	}
 	l.failures = 0
+	l.countLoud(claim, job)
 	if job.ID != "" || next.IsZero() {
 		l.next = dueTime{}
 	}
@@ -231,6 +233,7 @@ func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, late
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)
 	claim.Updates, updatesAt = l.outbox.updates.acquire(now, l.wake)
+	claim.QuietFirst = claim.Posts && l.loud >= loudMost
 	return claim, earliest(postsAt, updatesAt)
 }
 
@@ -242,6 +245,20 @@ func (l *lane) returnUnusedTokens(claim alert.Claim, job alert.Job) {
 	}
 	if claim.Posts && (job.ID == "" || job.Kind == alert.Update) {
 		l.pacer(claim.Via).giveBack()
+	}
+}
+
+// loudMost is how many messages are sent at most before a quiet reply that waits: posts
+// go first, and can't hold up replies forever.
+const loudMost = 4
+
+// countLoud counts what is sent before a quiet reply.
+func (l *lane) countLoud(claim alert.Claim, job alert.Job) {
+	switch {
+	case claim.QuietFirst, job.Priority == alert.PriorityQuiet:
+		l.loud = 0
+	case job.ID != "" && job.Kind != alert.Update:
+		l.loud++
 	}
 }
 

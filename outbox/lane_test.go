@@ -56,6 +56,22 @@ func TestCriticalGoesAheadOfWhatWaits(t *testing.T) {
 	})
 }
 
+func TestPostsGoBeforeQuietRepliesWhichAreSentAllTheSame(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.show("ops", "x", "y", "z")
+		w.start(t, Options{})
+		for _, incident := range []string{"x", "y", "z"} {
+			w.queue.add(alert.Delivery{ID: "reply-" + incident, Lane: "ops", Kind: alert.Reply, Incident: incident, Priority: alert.PriorityQuiet, Note: &alert.Note{}})
+		}
+		w.post("ops", "a", "b", "c", "d", "e", "f", "g", "h", "i")
+		pass(20 * time.Second)
+		want := []string{"a", "b", "c", "d", "reply-x", "e", "f", "g", "h", "reply-y", "i", "reply-z"}
+		if got := w.slack.sends(); !slices.Equal(got, want) {
+			t.Errorf("sent %v, want %v", got, want)
+		}
+	})
+}
+
 func TestPaceIsKeptAcrossIdleMoments(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.start(t, Options{})

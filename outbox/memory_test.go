@@ -189,12 +189,20 @@ func (m *memory) head(c alert.Claim) *alert.Delivery {
 		if r.Kind == alert.Update {
 			wanted = c.Updates
 		}
-		if wanted && !begun[r.Incident] && (head == nil || r.Priority < head.Priority) {
+		if wanted && !begun[r.Incident] && (head == nil || rank(c, r) < rank(c, head)) {
 			head = r
 		}
 		begun[r.Incident] = true
 	}
 	return head
+}
+
+// rank is the priority of a delivery for a claim.
+func rank(c alert.Claim, d *alert.Delivery) int {
+	if c.QuietFirst && d.Priority == alert.PriorityQuiet {
+		return alert.PriorityCritical
+	}
+	return d.Priority
 }
 
 func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {

@@ -97,6 +97,9 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 		"resolved":  {Topic: alert.TopicResolved, After: 2*time.Hour + 5*time.Minute, Count: 7, Text: "space was freed"},
 		"reopened":  {Topic: alert.TopicReopened, After: 4 * time.Minute, Severity: alert.Error},
 		"escalated": {Topic: alert.TopicEscalated, Severity: alert.Critical},
+		"flapping":  {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 12, After: 5 * time.Minute},
+		"stable":    {Topic: alert.TopicStable, Count: 240},
+		"unstable":  {Topic: alert.TopicStable, Severity: alert.Error, Count: 240},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Note(diskFull(), n)

@@ -11,18 +11,38 @@ import (
 )
 
 // Note draws a message in the thread of an incident's card: more of its text, what
-// people did, that it is resolved, reopened, worse or not acknowledged. It begins
-// with whom it pings (n.Mention). People are named; one whose name is not known is
-// shown in an attachment, where nobody is pinged.
+// people did, that it is resolved, reopened, worse or not acknowledged; or several of
+// these. It begins with whom it pings (n.Mention). People are named; one whose name is
+// not known is shown in an attachment, where nobody is pinged.
 func Note(i alert.Incident, n alert.Note) Message {
-	who := ping(n.Mention)
+	notes := n.Notes()
+	var mention []string
+	for _, one := range notes {
+		mention = alert.Union(mention, one.Mention)
+	}
+	who := ping(mention)
 	if who != "" {
 		who += " "
 	}
+	about := fit(literal(title(i.Title)), 1000)
+	if len(notes) == 1 {
+		return oneNote(i, n, who, ": "+about)
+	}
+	all := Message{Text: who + about}
+	for _, one := range notes {
+		m := oneNote(i, one, "", "")
+		all.Text += "\n" + m.Text
+		all.Attachments = append(all.Attachments, m.Attachments...)
+	}
+	return all
+}
+
+// oneNote draws one note; who is before its first line and about behind it.
+func oneNote(i alert.Incident, n alert.Note, who, about string) Message {
 	if n.Topic == alert.TopicMore {
 		return Message{Text: who + fit(noteText(n.Text), maxText-utf8.RuneCountInString(who))}
 	}
-	head := who + noteHead(i, n)
+	head := who + noteSign(i, n) + " " + noteWords(i, n) + about
 	if n.Topic == alert.TopicHidden {
 		head += "\nFurther ones are only counted: `/notify silences` shows how many alerts it hides."
 	}
@@ -59,11 +79,6 @@ func noteText(s string) string {
 	return "(nothing to show)"
 }
 
-// noteHead is a note's first line, escaped.
-func noteHead(i alert.Incident, n alert.Note) string {
-	return noteSign(i, n) + " " + noteWords(i, n) + ": " + fit(literal(title(i.Title)), 1000)
-}
-
 func noteSign(i alert.Incident, n alert.Note) string {
 	sign, known := map[alert.Topic]string{
 		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
@@ -79,12 +94,16 @@ func noteSign(i alert.Incident, n alert.Note) string {
 func noteWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
 	case alert.TopicReopened:
-		return "*Firing again*" + after(n, ", ", " after it was resolved")
+		return "*Firing again*" + after(n, ", ", " after it was resolved") + hadAcked(n.To)
 	case alert.TopicRefired:
 		if n.Count > 1 {
 			return "*Fired again*, " + times(n.Count) + " so far"
 		}
 		return "*Fired again*"
+	case alert.TopicFlapping:
+		return "*Flapping*, " + times(n.Count) + after(n, " in ", "") + ": this thread is quiet until it is stable or its severity changes"
+	case alert.TopicStable:
+		return stableWords(n)
 	case alert.TopicUnsilenced:
 		return "*No longer silenced*, still open"
 	case alert.TopicUnanswered:
@@ -121,6 +140,20 @@ func actWords(i alert.Incident, n alert.Note) string {
 		return "*A silence hides a critical alert*" + until(n.At)
 	}
 	return fit(literal(oneLine(string(n.Topic))), 100)
+}
+
+func stableWords(n alert.Note) string {
+	if n.Severity == "" {
+		return "*Stable again*: resolved, fired " + times(n.Count)
+	}
+	return "*Stable again*: still firing, " + times(n.Count) + " so far"
+}
+
+func hadAcked(p alert.Person) string {
+	if nobody(p) {
+		return ""
+	}
+	return "; " + called(p) + " had acknowledged it"
 }
 
 // after is n.After between two texts, or empty if it is not known.

@@ -52,9 +52,8 @@ func groupID(s string) bool { return strings.HasPrefix(s, "S") && slackID(s) }
 // text of this package that notifies anybody. A name that bot could not resolve
 // stays as it is written.
 func ping(mentions []string) string {
-	const most = 10
 	var all []string
-	for _, m := range mentions[:min(len(mentions), most)] {
+	for _, m := range mentions[:min(len(mentions), alert.MostMentions)] {
 		if one := pingOne(m); one != "" {
 			all = append(all, one)
 		}

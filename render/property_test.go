@@ -127,6 +127,16 @@ func checkIncident(t *rapid.T) {
 	wantValid(t, "card elsewhere", checkMessage(Card(i, "#other")))
 	n := notes().Draw(t, "note")
 	wantValid(t, "note", checkMessage(Note(i, n), pings(n.Mention)...))
+	var mentioned []string
+	for _, more := range rapid.SliceOfN(notes(), 0, 12).Draw(t, "notes") {
+		if folded, ok := n.Fold(more); ok && folded != nil {
+			n = *folded
+		}
+	}
+	for _, one := range n.Notes() {
+		mentioned = alert.Union(mentioned, one.Mention)
+	}
+	wantValid(t, "folded notes", checkMessage(Note(i, n), pings(mentioned)...))
 	events := histories().Draw(t, "history")
 	wantValid(t, "details", checkView(Details(i, events)))
 	wantValid(t, "show", checkMessage(Show(i, events, addresses().Draw(t, "permalink"))))
@@ -137,7 +147,8 @@ func checkIncident(t *rapid.T) {
 func notes() *rapid.Generator[alert.Note] {
 	topics := []alert.Topic{
 		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned,
-		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced, "strange", "<!channel>", "",
+		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced,
+		alert.TopicFlapping, alert.TopicStable, "strange", "<!channel>", "",
 	}
 	return rapid.Custom(func(t *rapid.T) alert.Note {
 		return alert.Note{

@@ -79,6 +79,11 @@ func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
 		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
 		"unsilenced":    {Topic: alert.TopicUnsilenced, Count: 7},
 		"resolved by":   {Topic: alert.TopicResolved, By: ann(), After: 2 * time.Hour},
+		"void ack":      {Topic: alert.TopicReopened, After: 12 * time.Second, To: ann()},
+		"folded": {Topic: alert.TopicResolved, After: 2 * time.Hour, Count: 7, Before: []alert.Note{
+			{Topic: alert.TopicAcked, By: bob()}, {Topic: alert.TopicNote, By: ann(), Text: "the vacuum was stuck"},
+			{Topic: alert.TopicEscalated, Severity: alert.Critical, Mention: []string{"S0DBOPS"}},
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Note(diskFull(), n)

@@ -42,7 +42,8 @@ const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deli
 // The order is by priority and acceptance, but nothing goes before an earlier
 // delivery of the same incident in the same lane, also not before one of a kind
 // that wasn't asked for. The first in that order decides: while it must wait,
-// so does the lane. One that was being sent already comes back as unsure and
+// so does the lane. With c.QuietFirst a quiet reply that may be sent comes before all
+// but criticals. One that was being sent already comes back as unsure and
 // keeps the start of the attempt that may have reached Slack.
 //
 // When more posts than c.DigestAbove have been waiting, a digest stands for
@@ -142,6 +143,8 @@ const (
 	headEither = headSelect + ` WHERE d.n = (SELECT n FROM (SELECT n, priority FROM deliveries WHERE n = (` + firstPost + `)
 		UNION ALL SELECT n, priority FROM deliveries WHERE n = (` + firstUpdate + `)) q ORDER BY priority, n LIMIT 1)`
 	headNumbered = headSelect + ` WHERE d.n = ?`
+	headQuiet    = headSelect + ` WHERE d.n = (SELECT n FROM deliveries WHERE lane = ? AND stage = 1 AND priority = 2 ORDER BY n LIMIT 1)
+		AND d.next_at <= ? AND NOT EXISTS (SELECT 1 FROM deliveries c WHERE c.lane = d.lane AND c.stage = 1 AND c.priority = 0)`
 
 	firstPost   = `SELECT n FROM deliveries WHERE lane = ? AND stage = 1 ORDER BY priority, n LIMIT 1`
 	firstUpdate = `SELECT n FROM deliveries WHERE lane = ? AND stage = 2 ORDER BY priority, n LIMIT 1`
@@ -160,6 +163,11 @@ const (
 func (w *writer) head(ctx context.Context, c alert.Claim) (*head, error) {
 	lane := w.lanes.named(c.Lane).n
 	query, args := headPost, []any{max(c.DigestAbove, 0), lane}
+	if c.QuietFirst {
+		if h, err := w.findHead(ctx, headQuiet, append(args, micros(c.Now))...); err != nil || h != nil {
+			return h, err
+		}
+	}
 	switch {
 	case c.Posts && c.Updates:
 		query, args = headEither, append(args, lane)

@@ -115,6 +115,11 @@ type changeWriter struct {
 	// asking are the digests whose incidents get replies that ask for something,
 	// each with when.
 	asking map[int64]time.Time
+	// folds are the replies to which notes were added, by number.
+	folds map[int64]fold
+	// hurried are the cards for which a reply waits that notifies somebody, each with
+	// its priority.
+	hurried map[cardKey]int
 	// edits are the digests that show something else now, each with when that
 	// began.
 	edits map[cardKey]time.Time
@@ -125,7 +130,7 @@ type changeWriter struct {
 func (w *writer) commitChange(ctx context.Context, p *change) error {
 	c := &changeWriter{
 		change: p, w: w, known: map[string]mark{}, posts: map[string]int64{},
-		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{},
+		asking: map[int64]time.Time{}, edits: map[cardKey]time.Time{}, folds: map[int64]fold{}, hurried: map[cardKey]int{},
 	}
 	if p.Aliases != nil && p.Aliases != w.lanes.known() {
 		return refusal{fmt.Errorf("a conversation has another name: %w", alert.ErrConflict)}

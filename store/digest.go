@@ -176,6 +176,6 @@ func (w *writer) addDelivery(ctx context.Context, at cardKey, d alert.Delivery, 
 		return fmt.Errorf("write note: %w", err)
 	}
 	w.deliveries++
-	d.ID, d.State, d.Priority = alert.NewID(), alert.Pending, 1
+	d.ID, d.State, d.Priority = alert.NewID(), alert.Pending, alert.PriorityNormal
 	return w.insert(ctx, w.into.deliveries, keys{n: w.deliveries, lane: at.lane, incident: at.incident}.deliveryArgs(nil, &d, note, stage))
 }

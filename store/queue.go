@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -13,13 +15,28 @@ import (
 const (
 	queuesQuery   = `SELECT DISTINCT incident, lane, kind, state FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers}`
 	digestedQuery = `SELECT incident, lane, digest FROM cards WHERE incident {oneofnumbers} AND digest IS NOT NULL`
-	toFrontQuery  = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
+	// repliesQuery finds the last message for each thread, if it is a reply that a note
+	// can be added to.
+	repliesQuery = `SELECT incident, lane, n, note FROM deliveries WHERE n IN (SELECT max(n) FROM deliveries
+			WHERE stage IS NOT NULL AND kind IN ({reply}, {list}) AND incident {oneofnumbers} GROUP BY incident, lane)
+		AND kind = {reply} AND state = {pending} AND top_level = 0 AND note <> ''`
+	foldQuery    = `UPDATE deliveries SET note = ?, must_say = ? WHERE n = ?`
+	hurryQuery   = `UPDATE deliveries SET priority = ? WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND priority > ?`
+	toFrontQuery = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
 )
 
-// cardQueue is what waits for a card, and the digest that the card is, or 0.
+// cardQueue is what waits for a card, the digest that the card is, or 0, and the number
+// of CardQueue.Reply.
 type cardQueue struct {
 	alert.CardQueue
-	digest int64
+	digest, reply int64
+}
+
+// fold is what a reply says once notes were added to it; a nil note is nothing.
+type fold struct {
+	at   cardKey
+	note *alert.Note
+	now  time.Time
 }
 
 // stage is that of a new delivery, which it counts in.
@@ -90,8 +107,40 @@ func (c *changeWriter) loadQueues(ctx context.Context) (err error) {
 			older = append(older, at.n)
 		}
 	}
-	c.queues, err = c.w.queues(ctx, older)
-	return err
+	if c.queues, err = c.w.queues(ctx, older); err != nil {
+		return err
+	}
+	return c.loadReplies(ctx)
+}
+
+// loadReplies loads the pending replies that the change may add notes to.
+func (c *changeWriter) loadReplies(ctx context.Context) error {
+	incidents := map[int64]bool{}
+	for _, d := range c.Deliveries {
+		if at := c.known[d.Incident]; d.Kind == alert.Reply && !at.created {
+			incidents[at.n] = true
+		}
+	}
+	if len(incidents) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(slices.Collect(maps.Keys(incidents)))
+	if err != nil {
+		return fmt.Errorf("list incidents: %w", err)
+	}
+	return c.w.each(ctx, repliesQuery, func(s scanner) error {
+		var at cardKey
+		var n int64
+		var text string
+		note := &alert.Note{}
+		err := s.Scan(&at.incident, &at.lane, &n, &text)
+		if err == nil {
+			err = parse(text, note)
+		}
+		q := c.queues.of(at)
+		q.reply, q.Reply = n, note
+		return err
+	}, string(list))
 }
 
 func (c *changeWriter) writeDeliveries(ctx context.Context) error {
@@ -105,6 +154,16 @@ func (c *changeWriter) writeDeliveries(ctx context.Context) error {
 	}
 	if err := c.w.insert(ctx, c.w.into.deliveries, args); err != nil {
 		return err
+	}
+	for n, f := range c.folds {
+		if err := c.w.writeFold(ctx, n, f); err != nil {
+			return err
+		}
+	}
+	for at, priority := range c.hurried {
+		if _, err := c.w.exec(ctx, hurryQuery, priority, at.incident, at.lane, priority); err != nil {
+			return err
+		}
 	}
 	for digest, now := range c.asking {
 		if err := c.w.followUp(ctx, digest, now, alert.AfterAsking); err != nil {
@@ -137,8 +196,18 @@ func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, not
 		return args
 	case alert.LeftOut:
 		return args
+	case alert.Folded:
+		c.folds[q.reply] = fold{at, q.Reply, d.CreatedAt}
+		c.hurry(at, d)
+		return args
+	}
+	if q.Waiting {
+		c.hurry(at, d)
 	}
 	c.w.deliveries++
+	if q.Reply != nil && d.Kind == alert.Reply {
+		q.reply = c.w.deliveries
+	}
 	if q.InDigest && d.Asks() {
 		c.asking[q.digest] = d.CreatedAt
 	}
@@ -146,6 +215,32 @@ func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, not
 		c.posts[d.ID] = c.w.deliveries
 	}
 	return keys{n: c.w.deliveries, lane: lane, incident: at.incident}.deliveryArgs(args, &d, note, q.stage(&d))
+}
+
+// hurry has what waits for a card not hold up a reply that notifies somebody.
+func (c *changeWriter) hurry(at cardKey, d alert.Delivery) {
+	if d.Kind != alert.Reply || d.Priority >= alert.PriorityQuiet {
+		return
+	}
+	if most, known := c.hurried[at]; !known || d.Priority < most {
+		c.hurried[at] = d.Priority
+	}
+}
+
+// writeFold writes what a pending reply says now. One with nothing left to say is superseded.
+func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
+	if f.note == nil {
+		if err := w.execAll(ctx, supersedeQuery, []int64{n}, micros(f.now), "undone before it was sent"); err != nil {
+			return err
+		}
+		return w.advance(ctx, f.at)
+	}
+	note, err := document(false, f.note)
+	if err != nil {
+		return fmt.Errorf("write note: %w", err)
+	}
+	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), n)
+	return err
 }
 
 // incident is an incident as the change leaves it, or nil.

@@ -203,7 +203,9 @@ func deliveryFields(d alert.DeliveryDetail) [][2]string {
 		all = append(all, [2]string{"note", "possibly shown twice"})
 	}
 	if d.Note != nil {
-		all = append(all, [2]string{"text", d.Note.Text})
+		for _, n := range d.Note.Notes() {
+			all = append(all, [2]string{"text", n.Text})
+		}
 	}
 	if i := d.About; i != nil {
 		all = append(all, [2]string{"incident", fmt.Sprintf("%s (%s, %s, fired %d×): %s", i.ID, i.State, i.Severity, i.Count, brief(i.Title))})

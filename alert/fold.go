@@ -1,0 +1,121 @@
+package alert
+
+import "slices"
+
+// MostMentions is the most people and groups that one message pings.
+const MostMentions = 10
+
+// A reply says about one page. These are the most characters that a note needs for what
+// was done and by whom, and for each mention.
+const (
+	noteHead = 250
+	notePing = 50
+)
+
+// Notes are the notes that a reply says, in order.
+func (n Note) Notes() []Note {
+	own := n
+	own.Before = nil
+	return append(slices.Clone(n.Before), own)
+}
+
+// Broadcasts reports whether the reply is shown in the channel as well.
+func (n Note) Broadcasts() bool {
+	return slices.ContainsFunc(n.Notes(), func(one Note) bool { return one.Broadcast })
+}
+
+// Fold adds a note to a reply that is still pending. It returns what the reply says
+// then, or nil if there is nothing left to say: the incident was resolved and fires
+// again, or the other way round. ok is false if next needs a reply of its own.
+//
+// What a person wrote, an escalation and a mention are always kept.
+func (n Note) Fold(next Note) (folded *Note, ok bool) {
+	if !n.folds() || !next.folds() {
+		return nil, false
+	}
+	undone := false
+	said := slices.DeleteFunc(n.Notes(), func(earlier Note) bool {
+		undoes := next.undoes(earlier) && !earlier.keeps()
+		undone = undone || undoes
+		return undoes || next.replaces(earlier)
+	})
+	if !undone || next.keeps() {
+		said = append(said, next)
+	}
+	switch {
+	case len(said) == 0:
+		return nil, true
+	case !fitsReply(said):
+		return nil, false
+	}
+	last := said[len(said)-1]
+	last.Before = said[:len(said)-1]
+	return &last, true
+}
+
+// folds reports whether a note may share a reply with others. Pages have to follow what
+// they continue, and a reply that asks somebody to act stands alone.
+func (n Note) folds() bool {
+	switch n.Topic {
+	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
+		TopicUnsilenced, TopicFlapping, TopicStable:
+		return true
+	}
+	return false
+}
+
+// keeps reports whether a note has something that nothing else shows.
+func (n Note) keeps() bool {
+	switch n.Topic {
+	case TopicEscalated:
+		return true
+	case TopicResolved:
+		return n.Text != "" || n.mustSay()
+	case TopicReopened:
+		return n.To != (Person{}) || n.mustSay()
+	}
+	return n.mustSay()
+}
+
+// undoes reports whether two notes together say that nothing has changed.
+func (n Note) undoes(earlier Note) bool {
+	return n.Topic == TopicResolved && earlier.Topic == TopicReopened || n.Topic == TopicReopened && earlier.Topic == TopicResolved
+}
+
+// replaces reports whether a note makes an earlier one needless.
+func (n Note) replaces(earlier Note) bool {
+	if len(earlier.Mention) > 0 {
+		return false
+	}
+	switch n.Topic {
+	case TopicSilenced, TopicUnsilenced:
+		return earlier.Topic == TopicSilenced || earlier.Topic == TopicUnsilenced
+	case TopicEscalated:
+		return earlier.Topic == TopicEscalated && n.Severity.Rank() <= earlier.Severity.Rank()
+	case TopicFlapping, TopicStable:
+		return earlier.ofFlapping() && !earlier.keeps()
+	case TopicNote:
+		return false
+	}
+	return n.Topic == earlier.Topic && n.Text == earlier.Text && n.By == earlier.By
+}
+
+// ofFlapping reports whether a note says what an incident that flaps does over and
+// over.
+func (n Note) ofFlapping() bool {
+	switch n.Topic {
+	case TopicResolved, TopicReopened, TopicRefired, TopicFlapping, TopicStable:
+		return true
+	}
+	return false
+}
+
+// fitsReply reports whether one reply can say the notes completely.
+func fitsReply(said []Note) bool {
+	length, pings := 0, 0
+	for _, n := range said {
+		pings += len(n.Mention)
+		length += noteHead + notePing*len(n.Mention) + EscapedLen(n.Text)
+	}
+	return len(said) == 1 || length <= PageSize && pings <= MostMentions
+}

@@ -1,0 +1,93 @@
+package alert_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+)
+
+// reply folds notes into one reply and returns what it says, with an empty string
+// for a note that needs a reply of its own.
+func reply(notes ...alert.Note) (said []string) {
+	var waiting *alert.Note
+	for _, n := range notes {
+		if waiting == nil {
+			waiting = &n
+			continue
+		}
+		folded, ok := waiting.Fold(n)
+		if !ok {
+			return append(topics(waiting), "", string(n.Topic))
+		}
+		waiting = folded
+	}
+	return topics(waiting)
+}
+
+func topics(n *alert.Note) (all []string) {
+	if n == nil {
+		return nil
+	}
+	for _, one := range n.Notes() {
+		all = append(all, strings.TrimSpace(string(one.Topic)+" "+one.Text))
+	}
+	return all
+}
+
+func TestPendingNotesFoldIntoOneReply(t *testing.T) {
+	note := func(topic alert.Topic, text ...string) alert.Note {
+		return alert.Note{Topic: topic, Text: strings.Join(text, " "), By: alert.Person{Name: "ann"}}
+	}
+	resolved, reopened, refired := note(alert.TopicResolved), note(alert.TopicReopened), note(alert.TopicRefired)
+	acked := reopened
+	acked.To = alert.Person{Name: "ann"}
+	pings := reopened
+	pings.Mention = []string{"here"}
+	crowd := note(alert.TopicAcked)
+	crowd.Mention = slices.Repeat([]string{"U0ANN"}, alert.MostMentions)
+	worse := func(s alert.Severity) alert.Note { return alert.Note{Topic: alert.TopicEscalated, Severity: s} }
+	long := note(alert.TopicNote, strings.Repeat("x", alert.PageSize-300))
+	for _, c := range []struct {
+		what  string
+		notes []alert.Note
+		want  []string
+	}{
+		{"resolved and firing again is nothing", []alert.Note{resolved, reopened}, nil},
+		{"firing again and resolved is nothing", []alert.Note{reopened, resolved}, nil},
+		{"what is left is the last change", []alert.Note{resolved, reopened, resolved}, []string{"resolved"}},
+		{"an acknowledgement that is void is said", []alert.Note{resolved, acked}, []string{"reopened"}},
+		{"who is mentioned is pinged", []alert.Note{resolved, pings}, []string{"reopened"}},
+		{"firing again and again is said once", []alert.Note{refired, refired, refired}, []string{"refired"}},
+		{"each note of a person is kept", []alert.Note{note(alert.TopicNote, "a"), refired, note(alert.TopicNote, "a"), refired}, []string{"note a", "note a", "refired"}},
+		{"a note outlives what is undone", []alert.Note{resolved, note(alert.TopicNote, "a"), reopened}, []string{"note a"}},
+		{"text is kept", []alert.Note{note(alert.TopicResolved, "ok"), reopened, note(alert.TopicResolved, "fine")}, []string{"resolved ok", "resolved fine"}},
+		{"the same text is kept once", []alert.Note{note(alert.TopicResolved, "ok"), reopened, note(alert.TopicResolved, "ok")}, []string{"resolved ok"}},
+		{"silences that overlap are one", []alert.Note{note(alert.TopicSilenced, "a"), note(alert.TopicSilenced, "b"), note(alert.TopicUnsilenced), note(alert.TopicSilenced, "c")}, []string{"silenced c"}},
+		{"the worst is said", []alert.Note{worse(alert.Error), worse(alert.Critical)}, []string{"escalated"}},
+		{"what was worse is not forgotten", []alert.Note{worse(alert.Critical), worse(alert.Error)}, []string{"escalated", "escalated"}},
+		{"an escalation outlives its end", []alert.Note{worse(alert.Critical), refired, resolved}, []string{"escalated", "refired", "resolved"}},
+		{"flapping replaces what it is about", []alert.Note{note(alert.TopicNote, "a"), refired, resolved, note(alert.TopicFlapping)}, []string{"note a", "flapping"}},
+		{"what asks somebody stands alone", []alert.Note{refired, note(alert.TopicUnanswered)}, []string{"refired", "", "unanswered"}},
+		{"nothing joins what asks somebody", []alert.Note{note(alert.TopicReminder), refired}, []string{"reminder", "", "refired"}},
+		{"a page follows what it continues", []alert.Note{note(alert.TopicMore, "b"), refired}, []string{"more b", "", "refired"}},
+		{"no mention is left out", []alert.Note{crowd, pings}, []string{"acked", "", "reopened"}},
+		{"no text is cut", []alert.Note{long, note(alert.TopicNote, "a")}, []string{"note " + long.Text, "", "note"}},
+	} {
+		if said := reply(c.notes...); !slices.Equal(said, c.want) {
+			t.Errorf("%s: %q, want %q", c.what, said, c.want)
+		}
+	}
+}
+
+func TestAFoldedReplyIsAsLoudAsItsLoudestNote(t *testing.T) {
+	quiet, loud := alert.Note{Topic: alert.TopicRefired}, alert.Note{Topic: alert.TopicAcked, Text: "on it", Mention: []string{"U0ANN"}, Broadcast: true}
+	if quiet.Notifies() || quiet.MustSay() || quiet.Broadcasts() {
+		t.Error("a quiet note is loud")
+	}
+	folded, ok := loud.Fold(quiet)
+	if !ok || !folded.Notifies() || !folded.MustSay() || !folded.Broadcasts() {
+		t.Errorf("%+v", folded)
+	}
+}
