@@ -37,7 +37,8 @@ type Incident struct {
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
 	// OpenedAt is when it last became open and visible: FirstAt, when it was reopened,
-	// or when a silence or quiet hours ended. Escalation counts from it.
+	// or when a silence or quiet hours ended. Escalation counts from it. While it flaps,
+	// reopening it changes this only if somebody had acknowledged it.
 	OpenedAt time.Time `json:"opened_at,omitzero"`
 	AckedBy  Person    `json:"acked_by,omitzero"`
 	AckedAt  time.Time `json:"acked_at,omitzero"`
@@ -57,9 +58,12 @@ type Incident struct {
 	Waiting   bool      `json:"waiting,omitempty"`
 	// RemindAt is when the person who acknowledged it is reminded; zero for never.
 	RemindAt time.Time `json:"remind_at,omitzero"`
-	// Escalated is how many escalation steps were performed since it was opened or
-	// reopened.
+	// Escalated is how many escalation steps were performed since OpenedAt.
 	Escalated int `json:"escalated,omitempty"`
+	// ReopenedAt are the latest times at which it was reopened, as many as it takes to
+	// flap. FlappingSince is when it began to flap; zero if it is stable.
+	ReopenedAt    []time.Time `json:"-"`
+	FlappingSince time.Time   `json:"flapping_since,omitzero"`
 	// DueAt is when it is due for the next decision of the clock; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Mentions says who is mentioned by its card in a lane (see ParseMention).

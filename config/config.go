@@ -80,6 +80,10 @@ type Delivery struct {
 	// DigestAbove is how many posts may wait for one conversation before they are sent
 	// as one digest.
 	DigestAbove int
+	// FlappingTimes is how often an incident has to be reopened within FlappingWithin to
+	// count as flapping.
+	FlappingTimes  int
+	FlappingWithin time.Duration
 	// GiveUpAfter is the age at which a delivery becomes a dead letter.
 	GiveUpAfter time.Duration
 	// ProbeEvery is how often a broken destination is probed.

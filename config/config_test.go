@@ -91,7 +91,7 @@ func TestThreeSlackVariablesAreEnough(t *testing.T) {
 		t.Errorf("tokens %q and %q with warnings %v", app.Reveal(), bot.Reveal(), c.Warnings)
 	}
 	got := fmt.Sprint(c.DefaultChannel, " ", c.Listen.TCP, " ", c.Listen.Socket, " ", c.Store, " ", c.Slack.APIURL, " ", c.Delivery, " ", c.Log)
-	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 24h0m0s 5m0s 1000000 720h0m0s 0s} {info auto}"
+	want := "C0123456789 127.0.0.1:8126 /tmp/tocsin-1000/tocsin.sock sqlite:/home/u/.local/state/tocsin/tocsin.db https://slack.com/api/ {5 5 5m0s 24h0m0s 5m0s 1000000 720h0m0s 0s} {info auto}"
 	if got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
@@ -466,12 +466,12 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 func TestHowMuchIsKeptCanBeChosen(t *testing.T) {
 	vars := map[string]string{"SLACK_CHANNEL_ID": "#a"}
 	plain := load(t, environment{vars: vars}).Delivery
-	if want := (config.Delivery{DigestAbove: 5, GiveUpAfter: 24 * time.Hour, ProbeEvery: 5 * time.Minute, MaxPending: 1_000_000, Retention: 30 * 24 * time.Hour}); plain != want {
+	if want := (config.Delivery{DigestAbove: 5, FlappingTimes: 5, FlappingWithin: 5 * time.Minute, GiveUpAfter: 24 * time.Hour, ProbeEvery: 5 * time.Minute, MaxPending: 1_000_000, Retention: 30 * 24 * time.Hour}); plain != want {
 		t.Errorf("by default %+v, want %+v", plain, want)
 	}
 	const file = "delivery:\n  max_pending: 5_000\n  retention: 1h\n  dead_retention: 90m\n"
 	chosen := load(t, environment{vars: vars, files: map[string]string{etc: file}}).Delivery
-	if want := (config.Delivery{DigestAbove: 5, GiveUpAfter: 24 * time.Hour, ProbeEvery: 5 * time.Minute, MaxPending: 5000, Retention: time.Hour, DeadRetention: 90 * time.Minute}); chosen != want {
+	if want := (config.Delivery{DigestAbove: 5, FlappingTimes: 5, FlappingWithin: 5 * time.Minute, GiveUpAfter: 24 * time.Hour, ProbeEvery: 5 * time.Minute, MaxPending: 5000, Retention: time.Hour, DeadRetention: 90 * time.Minute}); chosen != want {
 		t.Errorf("chosen %+v, want %+v", chosen, want)
 	}
 }

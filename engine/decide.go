@@ -12,6 +12,7 @@ import (
 type rules struct {
 	routing      alert.Routing
 	reopenWithin time.Duration
+	flapping     Flapping
 	skip         func() int // the distance between the ids of two new incidents
 }
 

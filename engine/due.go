@@ -25,6 +25,7 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 func (d *draft) processDue(en *entry) {
 	d.touch(en)
 	d.expireHolds(en)
+	d.endFlapping(en)
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
 		return
 	}
@@ -91,6 +92,15 @@ func (d *draft) remind(en *entry) {
 
 // nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
+	at, stable := d.nextOfState(en), d.stableAt(en)
+	if at.IsZero() || !stable.IsZero() && stable.Before(at) {
+		return stable
+	}
+	return at
+}
+
+// nextOfState is when the incident is due next because of its state; zero for never.
+func (d *draft) nextOfState(en *entry) time.Time {
 	switch {
 	case en.State == alert.StateResolved && !en.Waiting:
 		return noTime

@@ -34,6 +34,8 @@ type Options struct {
 	// ReopenWithin is how long after it was resolved an alert reopens an incident in
 	// the same thread; later the same key opens a new incident. Default 30 min.
 	ReopenWithin time.Duration
+	// Flapping says when an incident flaps.
+	Flapping Flapping
 	// MaxPending is how many alerts may be pending before further ones are refused
 	// with alert.ErrBacklog. Pending returns how many are; it must be quick. Without
 	// Pending there is no limit.
@@ -92,6 +94,12 @@ func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)) }
 func New(store Store, opts Options) *Engine {
 	if opts.ReopenWithin == 0 {
 		opts.ReopenWithin = 30 * time.Minute
+	}
+	if opts.Flapping.Times == 0 {
+		opts.Flapping.Times = 5
+	}
+	if opts.Flapping.Within == 0 {
+		opts.Flapping.Within = 5 * time.Minute
 	}
 	if opts.Wake == nil {
 		opts.Wake = func(...string) {}

@@ -59,6 +59,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 	before := en.Incident
 	if en.State == alert.StateResolved {
 		d.touch(en)
+		d.countReopening(en)
 		en.reopen(d.now)
 		en.show(a, &plan, d.now)
 		d.addHistory(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
@@ -110,9 +111,13 @@ func (d *draft) nextID() string {
 	return d.lastID
 }
 
-// reopen makes a resolved incident open, unacknowledged and unassigned.
+// reopen makes a resolved incident open, unacknowledged and unassigned. One that flaps
+// and that nobody has acknowledged is escalated as if it had been open all the time.
 func (en *entry) reopen(now time.Time) {
-	en.State, en.OpenedAt, en.Escalated = alert.Open, now, 0
+	if en.FlappingSince.IsZero() || !en.AckedAt.IsZero() {
+		en.OpenedAt, en.Escalated = now, 0
+	}
+	en.State = alert.Open
 	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
 	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
@@ -173,13 +178,16 @@ func (d *draft) holdOrPost(en *entry) {
 func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic) {
 	d.update(en)
 	n := alert.Note{Topic: topic, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
+	var pings map[string][]string
 	if topic == alert.TopicReopened {
-		n.After = d.now.Sub(before.ResolvedAt)
+		n.After, n.To = d.now.Sub(before.ResolvedAt), before.AckedBy
+		d.beginFlapping(en)
 	}
-	if topic == alert.TopicRefired {
-		d.addNote(en, n, nil)
-	} else {
-		d.addNote(en, n, en.newMentions())
+	if topic != alert.TopicRefired {
+		pings = en.newMentions()
+	}
+	if en.FlappingSince.IsZero() || en.Severity != before.Severity || len(pings) > 0 {
+		d.addNote(en, n, pings)
 	}
 	if en.Text != before.Text {
 		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])

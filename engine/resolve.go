@@ -93,13 +93,17 @@ func (d *draft) markSilenced(v *verdict) {
 	}
 }
 
-// close resolves an incident. One that was never shown gets no note, and one that
-// waits for its first card is still posted at its time.
+// close resolves an incident. One that was never shown gets no note, nor does one that
+// flaps, unless a person resolved it. One that waits for its first card is still posted
+// at its time.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt, en.RemindAt = alert.StateResolved, d.now, noTime
 	d.addHistory(en, line)
 	d.update(en)
+	if !en.FlappingSince.IsZero() && en.ResolvedBy == (alert.Person{}) {
+		return
+	}
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
 }
 

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 )
@@ -166,12 +167,14 @@ type incidentBody struct {
 	Escalated     int                 `json:"escalated,omitempty"`
 	Waiting       bool                `json:"waiting,omitempty"`
 	RemindAt      int64               `json:"remind_at,omitempty"` // microseconds
+	ReopenedAt    []time.Time         `json:"reopened_at,omitempty"`
+	FlappingSince int64               `json:"flapping_since,omitempty"` // microseconds
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
-		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt),
+		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -186,6 +189,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.Lanes, i.Mentions, i.Escalated, i.Waiting = b.Lanes, b.Mentions, b.Escalated, b.Waiting
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
+	i.ReopenedAt, i.FlappingSince = b.ReopenedAt, fromMicros(b.FlappingSince)
 	return err
 }
 

@@ -81,7 +81,8 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.engine = engine.New(d.store, engine.Options{
 		Routing: cfg.Routing, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
-		Wake: d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
+		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
+		Wake:     d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	d.people = handlers.New(handlers.Options{
 		Engine: d.engine, Store: d.store,

@@ -127,7 +127,7 @@ func newOracle(t *testing.T, p plan) *oracle {
 			o.ids[lane] = c.ID
 		}
 	}
-	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n", fallbackLane))
+	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  flapping:\n    times: 1000\n", fallbackLane))
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, &pusher{
 			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: o.lanes[n*p.lanes : (n+1)*p.lanes],
