@@ -52,17 +52,24 @@ func (q *CardQueue) Place(d *Delivery, i *Incident) Placement {
 	if d.Kind == Update && q.Redraws {
 		return LeftOut
 	}
-	if !d.Kind.InThread() {
+	if d.Kind.InThread() {
+		return q.placeInThread(d)
+	}
+	return Queued
+}
+
+// placeInThread adds a new reply to the last one, or makes it the last one.
+func (q *CardQueue) placeInThread(d *Delivery) Placement {
+	last := q.Reply
+	if q.Reply = nil; d.Kind != Reply || d.Note == nil || d.TopLevel {
 		return Queued
 	}
-	if q.Reply != nil && d.Kind == Reply && d.Note != nil && !d.TopLevel {
-		if folded, ok := q.Reply.Fold(*d.Note); ok {
+	if last != nil {
+		if folded, ok := last.Fold(*d.Note); ok {
 			q.Reply = folded
 			return Folded
 		}
 	}
-	if q.Reply = d.Note; d.Kind != Reply || d.TopLevel {
-		q.Reply = nil
-	}
+	q.Reply = d.Note
 	return Queued
 }

@@ -95,6 +95,10 @@ func onlyChecked(*Config, string) {}
 // options returns all options except those of routes, in the order of
 // config/example.yaml.
 func options() []option[Config] {
+	return slices.Concat(generalOptions(), deliveryOptions(), otherOptions())
+}
+
+func generalOptions() []option[Config] {
 	return []option[Config]{
 		opt(spec{key: keyAppToken, env: "SLACK_APP_TOKEN", credential: "slack_app_token", fileKey: keyAppTokenFile, secret: true, token: true},
 			anything, onlyChecked),
@@ -118,6 +122,11 @@ func options() []option[Config] {
 		opt(spec{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID"},
 			parseChannel, func(c *Config, v string) { c.DefaultChannel, c.Routing.Default = v, v }),
 		opt(spec{key: "fallback_channel"}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
+	}
+}
+
+func deliveryOptions() []option[Config] {
+	return []option[Config]{
 		opt(spec{key: "delivery.digest_above", flag: "digest-above", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.DigestAbove = v }),
 		opt(spec{key: "delivery.flapping.times", bare: true, fallback: constant("5")},
@@ -142,6 +151,11 @@ func options() []option[Config] {
 			parseHold, func(c *Config, v bool) { c.Routing.HoldUnsure = v }),
 		opt(spec{key: "delivery.last_resort", list: true, bare: true},
 			anything, func(c *Config, v string) { c.LastResort = append(c.LastResort, v) }),
+	}
+}
+
+func otherOptions() []option[Config] {
+	return []option[Config]{
 		opt(spec{key: keyRoutes}, anything, onlyChecked),
 		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),
