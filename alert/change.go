@@ -18,14 +18,21 @@ type Query struct {
 	// Due asks for the incidents whose DueAt is not after Now, earliest first, at most
 	// MaxFound, and for NextDue.
 	Due bool
+	// Ahead asks for incidents with a DueAt that were opened or acknowledged more than
+	// ClockSlack after Now, because the clock was put back since; at most MaxFound.
+	Ahead bool
 	// Open asks for the open and acknowledged incidents, worst first, at most MaxFound.
 	Open bool
 	// Silence asks for the silence of this id, active or ended.
 	Silence string
 }
 
-// MaxFound bounds how many incidents one query returns by Due or Open.
+// MaxFound bounds how many incidents one query returns by Due, Ahead or Open.
 const MaxFound = 1000
+
+// ClockSlack is how much longer than was asked for something may wait because the clock
+// was put back.
+const ClockSlack = 10 * time.Minute
 
 // Snapshot is what the store returns for a Query.
 type Snapshot struct {

@@ -177,9 +177,9 @@ type Claim struct {
 	Via string
 }
 
-// longestDoubt is how long a delivery in doubt waits at most: ten minutes more than the
-// longest back-off.
-const longestDoubt = 15 * time.Minute
+// longestDoubt is how long a delivery in doubt waits at most: the longest back-off, and
+// ClockSlack.
+const longestDoubt = 5*time.Minute + ClockSlack
 
 // Due reports whether a delivery may be attempted now. Only a clock that was put back
 // can show a time before the delivery's wait began; the delivery does not wait until

@@ -41,6 +41,22 @@ func (e *Engine) runDue(ctx context.Context) {
 	}
 }
 
+// catchUp finds what began by a clock that was put back since. It is called seldom, so
+// that a clock that is wrong only for a moment, while the machine starts, changes nothing.
+func (e *Engine) catchUp(ctx context.Context) {
+	for more := true; more; {
+		err := e.commit(ctx, alert.Query{Ahead: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
+			c := decideAhead(e.rules(), now, snapshot)
+			more = !empty(c)
+			return c
+		})
+		if err != nil {
+			e.opts.Log.Warn("incidents of a clock that was put back were not changed", zap.Error(err))
+			return
+		}
+	}
+}
+
 // runEachDue processes the incidents one by one, so that one whose decision panics
 // does not block the others.
 func (e *Engine) runEachDue(ctx context.Context, due []alert.Incident) error {

@@ -21,6 +21,28 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	return d.change
 }
 
+// decideAhead has what was opened or acknowledged by a clock that was put back since begin
+// now, so that escalation and reminders wait no longer than they had to in the first
+// place. The ends of silences and of quiet hours are times on the wall clock and stay.
+func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
+	d := newDraft(r, now, snapshot)
+	for _, en := range d.all {
+		d.touch(en)
+		en.OpenedAt = earlier(en.OpenedAt, now)
+		en.AckedAt = earlier(en.AckedAt, now)
+		en.RemindAt = noTime // nextDue sets it again
+	}
+	d.finish()
+	return d.change
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
 // processDue decides what happens to one incident that is due.
 func (d *draft) processDue(en *entry) {
 	d.touch(en)

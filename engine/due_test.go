@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -191,4 +192,66 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	w.decide(input{unsilence: &endRequest{longer.ID, bob}})
 	wantDeliveries(t, w.after(0))
 	wantDeliveries(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
+}
+
+// catchUp is what the engine does now and then about a clock that was put back.
+func (w *world) catchUp() {
+	w.t.Helper()
+	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Ahead: true})
+	w.commit(decideAhead(w.rules, w.now, snapshot))
+}
+
+func TestAClockThatIsPutBackDelaysEscalationNoLongerThanFromTheBeginning(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.after(9 * time.Minute)
+	w.now = w.now.Add(-time.Hour)
+	w.catchUp()
+	wantDeliveries(t, w.after(9*time.Minute))
+	wantDeliveries(t, w.after(time.Minute), "#a reply unanswered @U1 broadcast")
+	wantDeliveries(t, w.after(10*time.Minute), "#a reply unanswered @U2 broadcast", "#b post")
+	if w.catchUp(); w.incidents[0].Escalated != 2 {
+		t.Errorf("looking again changed it: %+v", w.incidents[0])
+	}
+}
+
+func TestAClockThatIsPutForwardTakesEachStepOnceInOrder(t *testing.T) {
+	w := newWorld(t, climbing())
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	wantDeliveries(t, w.after(time.Hour),
+		"#a reply unanswered @U1 broadcast", "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
+	w.now = w.now.Add(-time.Hour) // and right again
+	w.catchUp()
+	wantDeliveries(t, w.after(100*time.Hour))
+}
+
+func TestAClockThatIsPutBackDelaysAReminderNoLongerThanFromTheBeginning(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", To: []string{"#a"}, Remind: time.Hour})
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: w.incidents[0].ID, By: ann})
+	w.after(50 * time.Minute)
+	w.now = w.now.Add(-5 * time.Hour)
+	w.catchUp()
+	wantDeliveries(t, w.after(59*time.Minute))
+	if d := w.after(time.Minute); len(d.change.Deliveries) != 1 || d.change.Deliveries[0].Note.Topic != alert.TopicReminder {
+		t.Errorf("after the hour it is reminded by %v", kinds(d))
+	}
+}
+
+func TestASilenceEndsAtItsTimeWhicheverWayTheClockIsTurned(t *testing.T) {
+	for name, turned := range map[string]time.Duration{"back": -time.Hour, "forward": 50 * time.Minute, "forward beyond the end": 5 * time.Hour} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, alert.Route{Name: "all"})
+			w.silence(`key="db"`, time.Hour)
+			ends := w.now.Add(time.Hour)
+			w.push(alert.Alert{Key: "db", Title: "a"})
+			w.now = w.now.Add(turned)
+			w.catchUp()
+			if w.now.Before(ends) {
+				wantDeliveries(t, w.until(ends.Add(-time.Microsecond)))
+				w.now = ends
+			}
+			wantDeliveries(t, w.until(w.now), "#alerts post")
+		})
+	}
 }

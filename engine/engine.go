@@ -213,12 +213,16 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer close(e.ended)
 	clock := time.NewTimer(0) // something may have become due before the start
 	defer clock.Stop()
+	putBack := time.NewTicker(alert.ClockSlack)
+	defer putBack.Stop()
 	for {
 		select {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
 		case <-clock.C:
 			e.runDue(ctx)
+		case <-putBack.C:
+			e.catchUp(ctx)
 		case <-ctx.Done():
 			e.drain()
 			return nil

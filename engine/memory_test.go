@@ -89,7 +89,9 @@ func (m *memory) asked(q alert.Query) []alert.Incident {
 		if late {
 			due++
 		}
-		if keys[i.Key] && !latest[at] || slices.Contains(q.IDs, i.ID) || q.Open && i.State != alert.StateResolved || late {
+		limit := q.Now.Add(alert.ClockSlack)
+		ahead := q.Ahead && !i.DueAt.IsZero() && (i.OpenedAt.After(limit) || i.AckedAt.After(limit))
+		if ahead || keys[i.Key] && !latest[at] || slices.Contains(q.IDs, i.ID) || q.Open && i.State != alert.StateResolved || late {
 			found = append(found, i)
 		}
 		latest[at] = true

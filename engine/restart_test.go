@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -145,4 +146,28 @@ func TestTheEngineKeepsItsRulesOverTheRealStore(t *testing.T) {
 			})
 		})
 	}
+}
+
+// The clock is put back by an hour a moment after an incident was opened, while the
+// engine runs: the first step, after ten minutes, comes within ten more.
+func TestAnEscalationSurvivesAClockThatIsPutBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, turned := newMemory(), atomic.Int64{}
+		e, stop := runWith(m, Options{
+			Routing: alert.Routing{Default: "#a", Routes: []alert.Route{climbing()}},
+			Now:     func() time.Time { return time.Now().Add(time.Duration(turned.Load())) },
+		})
+		defer stop()
+		if _, err := e.Push(t.Context(), []alert.Alert{{Key: "db", Title: "t"}}); err != nil {
+			t.Fatal(err)
+		}
+		turned.Store(int64(-time.Hour))
+		<-time.After(20*time.Minute + time.Second)
+		m.mu.Lock()
+		escalated := m.incidents[0].Escalated
+		m.mu.Unlock()
+		if escalated != 1 {
+			t.Errorf("%d steps were taken, want the first", escalated)
+		}
+	})
 }

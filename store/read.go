@@ -60,6 +60,12 @@ func (d *DB) loadOthers(ctx context.Context, f *alert.Snapshot, q alert.Query) e
 		}
 		f.NextDue = fromMicros(next)
 	}
+	if q.Ahead {
+		limit := micros(q.Now.Add(alert.ClockSlack))
+		if err := d.addIncidents(ctx, f, aheadQuery, limit, limit, alert.MaxFound); err != nil {
+			return err
+		}
+	}
 	if !q.Open {
 		return nil
 	}
@@ -137,6 +143,10 @@ const (
 	namedQuery    = `SELECT ` + withCards + ` FROM incidents i` + incidentCards +
 		`WHERE i.id {oneof} AND i.state <> {digest} ORDER BY i.n`
 	dueQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0 AND due_at <= ?
+		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
+	// aheadQuery looks at all incidents that wait for something, which is seldom asked for.
+	aheadQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0
+			AND (CASE opened_at WHEN 0 THEN first_at ELSE opened_at END > ? OR acked_at > ?)
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )

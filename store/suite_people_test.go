@@ -56,6 +56,24 @@ func silenceIDs(silences []alert.Silence) string {
 	return fmt.Sprint(ids)
 }
 
+func testAhead(t *testing.T, d *DB) {
+	slack := int(alert.ClockSlack.Seconds())
+	for id, change := range map[string]func(i *alert.Incident){
+		"opened":  func(i *alert.Incident) { i.OpenedAt = at(slack + 101) },
+		"acked":   func(i *alert.Incident) { i.State, i.AckedAt = alert.Acked, at(slack+101) },
+		"close":   func(i *alert.Incident) { i.OpenedAt = at(slack + 100) },
+		"nothing": func(i *alert.Incident) { i.OpenedAt, i.DueAt = at(slack+101), time.Time{} },
+	} {
+		i := incident(id, "#db", 1)
+		i.DueAt = at(slack + 200)
+		change(&i)
+		commit(t, d, fire(i))
+	}
+	f := load(t, d, alert.Query{Now: at(100), Ahead: true})
+	slices.SortFunc(f.Incidents, func(a, b alert.Incident) int { return cmp.Compare(a.ID, b.ID) })
+	wantIDs(t, "opened after now", f.Incidents, "acked", "opened")
+}
+
 func testNamed(t *testing.T, d *DB) {
 	for _, id := range []string{"a", "b", "c"} {
 		commit(t, d, fire(incident(id, "#db", 1)))

@@ -124,6 +124,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"the noisiest keys are found among very many":         testStatsNoisiest,
 		"latency is measured where something was shown":       testStatsLatency,
 		"incidents are found by id":                           testNamed,
+		"what began by a clock that was put back is found":    testAhead,
 		"incidents are listed by matchers and person":         testBoardFiltered,
 		"more than a thousand are not counted":                testCountEnds,
 		"incidents are found by when they are due":            testDue,
