@@ -26,12 +26,14 @@ func (s *Server) chatPostMessage(c *call) (reply, *apiError) {
 		return nil, &apiError{Code: "no_text"}
 	}
 	m := s.botMessageLocked(body)
-	if err := s.threadLocked(room, c.args, &m); err != nil {
-		return nil, err
+	// Slack posts a reply to an unknown message at top level, and says so only by leaving thread_ts out of its answer
+	// (docs/slack.md §2.3).
+	if room.message(c.args.text("thread_ts")) != nil {
+		if err := s.threadLocked(room, c.args, &m); err != nil {
+			return nil, err
+		}
 	}
-	if err := s.customizeLocked(c.args, &m); err != nil {
-		return nil, err
-	}
+	s.customizeLocked(c.args, &m)
 	posted := s.postLocked(room, m)
 	c.ts = posted.TS
 	return reply{"channel": room.ID, "ts": posted.TS, "message": posted}, nil
@@ -93,8 +95,8 @@ func (s *Server) threadLocked(room *channelState, a args, m *Message) *apiError 
 	return nil
 }
 
-// customizeLocked applies another name or icon, which needs a scope of its own and makes it a classic bot message.
-func (s *Server) customizeLocked(a args, m *Message) *apiError {
+// customizeLocked applies another name or icon, which makes it a classic bot message. Without their scope Slack ignores them.
+func (s *Server) customizeLocked(a args, m *Message) {
 	icon := map[string]string{}
 	if a.given("icon_emoji") {
 		icon["emoji"] = a.text("icon_emoji")
@@ -102,18 +104,14 @@ func (s *Server) customizeLocked(a args, m *Message) *apiError {
 	if a.given("icon_url") {
 		icon["image_48"] = a.text("icon_url")
 	}
-	if !a.given("username") && len(icon) == 0 {
-		return nil
-	}
-	if !s.hasScopeLocked("chat:write.customize") {
-		return missingScope("chat:write.customize")
+	if !a.given("username") && len(icon) == 0 || !s.hasScopeLocked("chat:write.customize") {
+		return
 	}
 	m.Username, m.User = orDefault(a.text("username"), s.ws.bot.RealName), ""
 	m.Subtype = orDefault(m.Subtype, "bot_message")
 	if len(icon) > 0 {
 		m.Icons = encodeJSON(icon)
 	}
-	return nil
 }
 
 // chatPostEphemeral shows a message to one person of a channel. Its metadata is ignored.

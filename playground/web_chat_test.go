@@ -48,7 +48,6 @@ func TestPostMessageOutcomes(t *testing.T) {
 		{"metadata without payload", form{"channel": "C0OPS", "text": "hi", "metadata": `{"event_type":"a"}`}, "invalid_metadata_schema"},
 		{"metadata with odd type", form{"channel": "C0OPS", "text": "hi", "metadata": `{"event_type":"a-b","event_payload":{}}`}, "invalid_metadata_schema"},
 		{"metadata too large", form{"channel": "C0OPS", "text": "hi", "metadata": `{"event_type":"a","event_payload":{"x":"` + strings.Repeat("x", 8000) + `"}}`}, "metadata_too_large"},
-		{"unknown thread", form{"channel": "C0OPS", "text": "hi", "thread_ts": "1.000001"}, "thread_not_found"},
 	})
 }
 
@@ -314,8 +313,19 @@ func TestPermalinkLeadsToThePage(t *testing.T) {
 	}
 }
 
+func TestAReplyToAnUnknownMessageIsPostedAtTopLevel(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	r := w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "thread_ts": "1.000001", "reply_broadcast": "true"})
+	if r.str("message.thread_ts") != "" || r.str("message.subtype") != "" {
+		t.Errorf("message: %s", r.raw)
+	}
+}
+
 func TestCustomAuthorNeedsItsScopeAndCannotBeDeleted(t *testing.T) {
 	w := newWebTest(t, NoLimits())
+	if r := w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "username": "Pager"}); r.str("message.username") != "" {
+		t.Errorf("without the scope: %s", r.raw)
+	}
 	w.s.SetScopes(append(DefaultScopes(), "chat:write.customize"))
 	r := w.ok("chat.postMessage", form{"channel": "C0OPS", "text": "x", "username": "Pager", "icon_emoji": ":bell:"})
 	if r.str("message.subtype") != "bot_message" || r.str("message.username") != "Pager" {

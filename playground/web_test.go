@@ -133,7 +133,6 @@ func TestScopesAreCheckedAndNamed(t *testing.T) {
 		{"conversations.list", form{"types": "public_channel,private_channel"}, "groups:read"},
 		{"conversations.open", form{"users": "U0ANN,U0BOB"}, "mpim:write"},
 		{"users.lookupByEmail", form{"email": "ann@example.com"}, "users:read.email"},
-		{"chat.postMessage", form{"channel": "C0OPS", "text": "x", "username": "Pager"}, "chat:write.customize"},
 	}
 	w.ok("conversations.open", form{"users": "U0ANN"})
 	for _, row := range rows {
