@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,17 +31,36 @@ func (b *Bot) Find(ctx context.Context, job alert.Job) (alert.Sent, bool, error)
 	return sent, found, asDestinationError(err)
 }
 
+// find looks for a reply in its thread and then at top level, where Slack posts one whose
+// thread is gone (docs/slack.md §2.3).
 func (b *Bot) find(ctx context.Context, job alert.Job) (sent alert.Sent, found bool, err error) {
-	r := request{"conversations.history", job.Place(), map[string]string{
-		"oldest": b.searchFrom(job), "limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
-	}}
-	channel := job.Card.Conversation
 	if job.Kind.InThread() && !job.TopLevel && job.Card.TS != "" {
-		r.method, r.args["ts"] = "conversations.replies", job.Card.TS
-	} else if channel, err = b.conversationID(ctx, job); err != nil {
+		sent, found, err = b.search(ctx, job, "conversations.replies", job.Card.Conversation)
+		if found || err != nil && !isClass(err, alert.ClassThread) {
+			return sent, found, err
+		}
+		return b.search(ctx, job, "conversations.history", job.Card.Conversation)
+	}
+	channel, err := b.conversationID(ctx, job)
+	if err != nil {
 		return sent, false, err
 	}
-	r.args["channel"] = channel
+	return b.search(ctx, job, "conversations.history", channel)
+}
+
+func isClass(err error, class alert.Class) bool {
+	failed, ok := errors.AsType[*alert.SendError](err)
+	return ok && failed.Class == class
+}
+
+// search looks for the job's message in a conversation, or in the thread of its card.
+func (b *Bot) search(ctx context.Context, job alert.Job, method, channel string) (sent alert.Sent, found bool, err error) {
+	r := request{method, job.Place(), map[string]string{
+		"channel": channel, "oldest": b.searchFrom(job), "limit": strconv.Itoa(findLimit), "include_all_metadata": "true",
+	}}
+	if method == "conversations.replies" {
+		r.args["ts"] = job.Card.TS
+	}
 	searched := 0
 	err = pages(ctx, b, r, func(page messagePage) (bool, error) {
 		searched++

@@ -24,6 +24,22 @@ func TestAReplyThatLeftItsThreadStandsBesideTheCard(t *testing.T) {
 	}
 }
 
+func TestAReplyWhoseThreadIsGoneIsFoundAtTopLevel(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	card := posted(t, b, delivery(alert.Post, "#alerts"))
+	reply := delivery(alert.Reply, "#alerts")
+	reply.Card = alert.Card{Lane: "#alerts", Conversation: card.Conversation, TS: "1.000001"}
+	reply.Note = &alert.Note{Topic: alert.TopicNote, Text: "it is the backup"}
+	sent := posted(t, b, reply)
+	if shown, ok := slack.Message("#alerts", sent.TS); !ok || shown.ThreadTS != "" || !strings.Contains(shown.Text, "it is the backup") {
+		t.Errorf("shown %+v", shown)
+	}
+	if found, ok, err := b.Find(t.Context(), reply); err != nil || !ok || found.TS != sent.TS {
+		t.Errorf("found %+v, %v, %v", found, ok, err)
+	}
+}
+
 func TestTheFirstPostToANamedChannelIsFoundByTheBotsOwnConversations(t *testing.T) {
 	slack := startSlack(t, playground.Options{})
 	b := newBot(t, slack, &logBook{})
