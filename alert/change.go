@@ -131,30 +131,3 @@ type Ledger struct {
 	// PossibleDuplicates is the sum over all lanes.
 	PossibleDuplicates int64 `json:"possible_duplicates"`
 }
-
-// Health is the state of the daemon, for people and probes.
-type Health struct {
-	// Connections is how many Socket Mode connections are up (of two).
-	Connections    int       `json:"connections"`
-	ConnectedSince time.Time `json:"connected_since,omitzero"`
-	// Held says why nothing is sent at all; empty if deliveries work.
-	Held string `json:"held,omitempty"`
-	// Waiting is how many lanes have pending deliveries.
-	Waiting     int       `json:"waiting_lanes"`
-	LastError   string    `json:"last_error,omitempty"`
-	LastErrorAt time.Time `json:"last_error_at,omitzero"`
-	// DeadLetters is how many deliveries were given up and not retried or dropped.
-	DeadLetters int64 `json:"dead_letters"`
-	// Problems keep the daemon from being ready, each with its remedy.
-	Problems []Problem `json:"problems,omitempty"`
-	// Notes are problems that do not keep alerts from being delivered.
-	Notes []Problem `json:"notes,omitempty"`
-}
-
-// Problem is a problem and its remedy.
-type Problem struct {
-	What string `json:"error"`
-	Fix  string `json:"hint"`
-	// Lane is the conversation it concerns; empty for several or none.
-	Lane string `json:"lane,omitempty"`
-}

@@ -9,8 +9,8 @@ import (
 var (
 	// ErrConflict: what was loaded has changed since; load and decide again.
 	ErrConflict = errors.New("changed meanwhile")
-	// ErrUnavailable: nothing was changed because the store can't write.
-	ErrUnavailable = errors.New("store can't write")
+	// ErrUnavailable: nothing was read or changed because of the store.
+	ErrUnavailable = errors.New("the store is unavailable")
 	// ErrInDoubt: the store's answer was lost, so it may have been changed or not.
 	ErrInDoubt = errors.New("unknown whether it was written")
 	// ErrOverloaded: nothing was changed because too many requests wait for the disk.

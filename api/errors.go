@@ -51,7 +51,9 @@ func explain(err error) *httpError {
 	case errors.Is(err, alert.ErrOverloaded):
 		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds"}
 	case errors.Is(err, alert.ErrUnavailable):
-		return &httpError{http.StatusServiceUnavailable, "nothing was accepted or changed: " + err.Error(), "if the disk is full, make room; the daemon's log says more; send it again after Retry-After seconds"}
+		return &httpError{http.StatusServiceUnavailable, "nothing was accepted or changed: " + err.Error(), "/readyz says what is wrong and what to do (tocsin status); send it again after Retry-After seconds"}
+	case errors.Is(err, alert.ErrInDoubt):
+		return &httpError{http.StatusServiceUnavailable, err.Error(), "send it again with the same Idempotency-Key: it will not count twice; /readyz says what is wrong"}
 	case errors.Is(err, alert.ErrInternal):
 		return &httpError{http.StatusInternalServerError, "nothing was changed: internal error", "this is a bug in Tocsin: please report it with the stack trace from the daemon's log"}
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):

@@ -64,6 +64,7 @@ type connection struct {
 	stop             chan struct{} // closed by close
 	ended            chan struct{} // closed when nothing more can be read; err says why
 	err              error
+	endedAt          time.Time     // valid once ended is closed
 	done             chan struct{} // closed when the connection is closed
 	once             sync.Once
 
@@ -103,6 +104,7 @@ func (c *connection) run() {
 	var group sync.WaitGroup
 	group.Go(c.keepAlive)
 	c.err = c.read()
+	c.endedAt = time.Now()
 	close(c.ended)
 	group.Wait()
 	c.drain()

@@ -61,12 +61,26 @@ func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Reques
 	return e, fresh
 }
 
-// persist makes the envelope durable. If the inbox fails, the envelope is handled
-// anyway: answering twice after a restart is better than not at all.
+// persist makes the envelope durable. If the inbox fails or does not answer, the envelope
+// is handled anyway: answering twice after a restart is better than not at all.
 func (s *Socket) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
 	ctx, cancel := context.WithTimeout(ctx, inboxLimit)
 	defer cancel()
-	fresh, err := s.inbox.Receive(ctx, e)
+	type result struct {
+		fresh bool
+		err   error
+	}
+	received := make(chan result, 1)
+	s.receivers.Go(func() {
+		fresh, err := s.inbox.Receive(ctx, e)
+		received <- result{fresh, err}
+	})
+	got := result{err: context.DeadlineExceeded}
+	select {
+	case got = <-received:
+	case <-ctx.Done(): // what is being written can't be cancelled
+	}
+	fresh, err := got.fresh, got.err
 	if err != nil {
 		s.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 		return true

@@ -192,7 +192,7 @@ func (s *slot) awaitToken(ctx context.Context) {
 
 // reportProblem reports an error that a person has to fix.
 func (s *slot) reportProblem(err error, fix string) {
-	s.socket.setError(err, alert.Problem{What: "no connection to Slack: " + code(err), Fix: fix})
+	s.socket.setError(err, alert.Problem{Code: alert.ProblemConnection, What: "no connection to Slack: " + code(err), Fix: fix})
 	s.log.Error("slack refuses connections", zap.String("error", code(err)), zap.String("hint", fix))
 }
 

@@ -46,6 +46,7 @@ type Socket struct {
 	sockets     int                  // the open ones and those being opened
 	current     [slots]*connection   // the one of each slot, or nil
 	since       time.Time            // when the first of current came up after none was
+	usable      time.Time            // until when an earlier one was usable; at first when Run began
 	lastError   string
 	lastErrorAt time.Time
 	problem     alert.Problem
@@ -115,6 +116,7 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 func (s *Socket) Run(ctx context.Context) error {
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
+	s.begin(time.Now())
 	s.replacements = rate.NewLimiter(rate.Every(s.timing.replace), replaceAtOnce)
 	pool := s.startWorkers(working)
 	s.requeue(ctx)
@@ -134,7 +136,10 @@ type Status struct {
 	// Connections is how many of the two are up.
 	Connections int
 	// Since is since when at least one has been up; zero while none is.
-	Since       time.Time
+	Since time.Time
+	// Usable is when a connection was usable last, which is now while one is. One that
+	// ends right after its hello is not. Until there was one, it is when Run began.
+	Usable      time.Time
 	LastError   string
 	LastErrorAt time.Time
 	// Problems are what a person has to fix; none once a connection is up.
@@ -145,7 +150,7 @@ type Status struct {
 func (s *Socket) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Connections: s.connected(), LastError: s.lastError, LastErrorAt: s.lastErrorAt}
+	st := Status{Connections: s.connected(), Usable: s.lastUsable(time.Now()), LastError: s.lastError, LastErrorAt: s.lastErrorAt}
 	if st.Connections > 0 {
 		st.Since = s.since
 	}
@@ -153,6 +158,32 @@ func (s *Socket) Status() Status {
 		st.Problems = []alert.Problem{s.problem}
 	}
 	return st
+}
+
+func (s *Socket) begin(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.usable = now
+}
+
+// settled is how long connections have to be up without a gap to count as usable.
+const settled = 3 * time.Second
+
+// lastUsable returns when a connection was usable last. The caller holds mu.
+func (s *Socket) lastUsable(now time.Time) time.Time {
+	until := now
+	if s.connected() == 0 {
+		until = s.since
+		for _, c := range s.current {
+			if c != nil && c.endedAt.After(until) {
+				until = c.endedAt
+			}
+		}
+	}
+	if s.since.IsZero() || until.Sub(s.since) < settled {
+		return s.usable
+	}
+	return until
 }
 
 // connected counts the slots whose connection is up. The caller holds mu.
@@ -258,7 +289,7 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.metrics.registered.Set(float64(h.connections))
 	s.mu.Lock()
 	if s.connected() == 0 {
-		s.since = h.at
+		s.usable, s.since = s.lastUsable(h.at), h.at
 	}
 	s.current[slot] = c
 	s.problem = alert.Problem{}

@@ -26,7 +26,9 @@ type Config struct {
 	Listen   Listen
 	Store    StoreURL
 	Delivery Delivery
-	Log      Log
+	// Health is how long something may make no progress before the daemon is not ready.
+	Health alert.Limits
+	Log    Log
 
 	// Routing says where alerts go and how they escalate.
 	Routing alert.Routing

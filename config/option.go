@@ -156,6 +156,12 @@ func deliveryOptions() []option[Config] {
 
 func otherOptions() []option[Config] {
 	return []option[Config]{
+		opt(spec{key: "health.connection", fallback: constant("60s")},
+			parseDuration, func(c *Config, v time.Duration) { c.Health.Connection = v }),
+		opt(spec{key: "health.delivery", fallback: constant("2m")},
+			parseDuration, func(c *Config, v time.Duration) { c.Health.Delivery = v }),
+		opt(spec{key: "health.store", fallback: constant("5s")},
+			parseDuration, func(c *Config, v time.Duration) { c.Health.Store = v }),
 		opt(spec{key: keyRoutes}, anything, onlyChecked),
 		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),

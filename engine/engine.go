@@ -260,10 +260,10 @@ func (e *Engine) gather(first *request) []*request {
 }
 
 // serve decides and commits a batch. If that fails, every request is tried again by
-// itself, so that a bad one does not fail the others.
+// itself, so that a bad one does not fail the others; but not because of the store.
 func (e *Engine) serve(batch []*request) {
 	results, err := e.decideBatch(batch)
-	if err != nil && len(batch) > 1 {
+	if err != nil && len(batch) > 1 && !errors.Is(err, alert.ErrUnavailable) && !errors.Is(err, alert.ErrInDoubt) {
 		for _, r := range batch {
 			e.serve([]*request{r})
 		}

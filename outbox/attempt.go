@@ -16,11 +16,13 @@ import (
 func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.letOthersPass(l.wake)
 	l.outbox.fallback.letOthersPass(l.wake)
+	l.status.try(c.job.Kind, time.Now())
 	v := l.attempt(calls, c)
 	if l.early.note(v, c.job, c.early) {
 		l.outbox.outage.failing.Store(true)
 	}
 	l.outbox.longPauses.note(v, c.job)
+	l.status.tried(c.job.Kind, v)
 	l.applyEffect(v, c.job.Via)
 	if l.recordOutcome(calls, v) {
 		l.logOutcome(c.job, v)

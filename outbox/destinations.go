@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,22 +24,22 @@ type destinations struct {
 	// changed tells probeBroken, and worse tells rescue, that broken has changed.
 	changed, worse chan struct{}
 
-	mu       sync.Mutex
-	names    *alert.Aliases
-	fallback string
-	broken   map[string]mark // never changed in place, because reachability values share it
+	// now is what is known now. It is replaced with mu held and read without: load holds
+	// mu while it asks the queue, which may hang.
+	now atomic.Pointer[reachability]
+
+	mu    sync.Mutex
+	names *alert.Aliases
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
-	return &destinations{configured: opts.Fallback, fallback: opts.Fallback, probeEvery: opts.ReachEvery, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
+	d := &destinations{configured: opts.Fallback, probeEvery: opts.ReachEvery, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
+	d.now.Store(&reachability{fallback: opts.Fallback})
+	return d
 }
 
 // known returns what is known now.
-func (d *destinations) known() reachability {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return reachability{fallback: d.fallback, broken: d.broken}
-}
+func (d *destinations) known() reachability { return *d.now.Load() }
 
 // update applies a recorded outcome.
 func (d *destinations) update(o alert.Outcome) {
@@ -58,8 +59,9 @@ func (d *destinations) setBroken(m mark) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	m.Lane = d.names.Lane(m.Lane)
-	_, known := d.broken[m.Lane]
-	d.replace(withMark(d.broken, m))
+	now := d.known()
+	_, known := now.broken[m.Lane]
+	d.replace(reachability{now.fallback, withMark(now.broken, m)})
 	return !known
 }
 
@@ -78,19 +80,20 @@ func (d *destinations) setWorking(lane string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	lane = d.names.Lane(lane)
-	m, known := d.broken[lane]
+	now := d.known()
+	m, known := now.broken[lane]
 	if !known {
 		return
 	}
-	next := maps.Clone(d.broken)
-	delete(next, lane)
-	d.replace(next)
+	now.broken = maps.Clone(now.broken)
+	delete(now.broken, lane)
+	d.replace(now)
 	d.log.Info("a conversation can be reached again", zap.String("lane", lane), zap.Time("broken_since", m.Since))
 }
 
-func (d *destinations) replace(broken map[string]mark) {
-	d.broken = broken
-	d.gauge.Set(float64(len(broken)))
+func (d *destinations) replace(now reachability) {
+	d.now.Store(&now)
+	d.gauge.Set(float64(len(now.broken)))
 	signal(d.changed)
 	signal(d.worse)
 }
@@ -134,14 +137,14 @@ func (d *destinations) load(ctx context.Context, names *alert.Aliases, queue Que
 		return err
 	}
 	now := time.Now()
-	all := map[string]mark{}
+	before, all := d.known().broken, map[string]mark{}
 	for _, b := range broken {
 		// If the clock was put back, or is put back later, the next check still comes in time.
 		b.ProbeAt = now.Add(min(b.ProbeAt.Sub(now), d.probeEvery))
-		all[b.Lane] = mark{Destination: b, trial: d.broken[b.Lane].trial}
+		all[b.Lane] = mark{Destination: b, trial: before[b.Lane].trial}
 	}
-	d.names, d.fallback = names, names.Lane(d.configured)
-	d.replace(all)
+	d.names = names
+	d.replace(reachability{names.Lane(d.configured), all})
 	return nil
 }
 

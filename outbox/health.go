@@ -27,6 +27,71 @@ type status struct {
 	by    time.Time
 	// refused is set while Slack refuses the app in this lane alone.
 	refused *alert.Problem
+	// trials are those of the lane's posts and of its updates: a working update says
+	// nothing about posts.
+	trials [2]trial
+}
+
+// trial is a delivery, or several in turn, that a lane has been trying to send since
+// the last one got through; zero if there is none. reason is the latest failure.
+type trial struct {
+	since  time.Time
+	reason string
+}
+
+func (s *status) trial(kind alert.Kind) *trial {
+	if kind == alert.Update {
+		return &s.trials[1]
+	}
+	return &s.trials[0]
+}
+
+// try notes that a delivery is being attempted.
+func (s *status) try(kind alert.Kind, now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.trial(kind); t.since.IsZero() {
+		t.since = now
+	}
+}
+
+// tried notes what an attempt led to. What waits because Slack said so, or for its
+// turn, is not late.
+func (s *status) tried(kind alert.Kind, v verdict) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t := s.trial(kind)
+	switch pending := v.State == alert.Pending || v.State == alert.Sending; {
+	case pending && v.fail != nil && v.fail.Class != alert.ClassThrottled && !v.effect.hold:
+		t.reason = v.fail.Error()
+	case pending && v.name == nameLookAgain:
+	default:
+		*t = trial{}
+	}
+}
+
+// idle notes that the lane has nothing to send.
+func (s *status) idle() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.trials = [2]trial{}
+}
+
+// undelivered returns since when the lane has been trying to send something, or has
+// been doing something for longer than it may take, and why. The time is zero if
+// neither is the case.
+func (s *status) undelivered(now time.Time) (since time.Time, reason string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.by.IsZero() && s.by.Before(now) {
+		since, reason = s.by, s.doing
+	}
+	for _, t := range s.trials {
+		if !t.since.IsZero() && (since.IsZero() || t.since.Before(since)) {
+			since, reason = t.since, t.reason
+		}
+	}
+	return since, reason
 }
 
 func (s *status) set(doing string, by time.Time) {
@@ -41,7 +106,7 @@ func (s *status) setRefusal(lane string, v verdict) {
 	defer s.mu.Unlock()
 	switch {
 	case v.effect.hold:
-		s.refused = &alert.Problem{Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
+		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
 	case v.State == alert.Delivered:
 		s.refused = nil
 	}
@@ -122,11 +187,29 @@ func (o *Outbox) Health() alert.Health {
 	}
 	h.Notes = append(h.Notes, o.longPauses.notes(time.Now())...)
 	if why, _ := o.lastResortError.read(); why != "" {
-		h.Problems = append(h.Problems, alert.Problem{What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
+		h.Problems = append(h.Problems, alert.Problem{Code: alert.ProblemLastResort, What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
 	}
 	slices.SortFunc(h.Problems, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })
 	h.Problems, h.Notes = atMost(h.Problems), atMost(h.Notes)
 	return h
+}
+
+// Undelivered returns the lanes whose oldest due delivery is being tried or overdue.
+// Those that wait because of a problem that Health reports are left out.
+func (o *Outbox) Undelivered(now time.Time) []alert.Undelivered {
+	if o.gate.problem() != nil {
+		return nil
+	}
+	broken := o.destinations.known().broken
+	var all []alert.Undelivered
+	for _, l := range o.active() {
+		since, reason := l.status.undelivered(now)
+		if _, known := broken[l.name]; known || since.IsZero() || l.status.refusal() != nil {
+			continue
+		}
+		all = append(all, alert.Undelivered{Lane: l.name, Since: since, Reason: reason})
+	}
+	return all
 }
 
 // blocksAlerts reports whether alerts wait, or will wait, because of a broken
@@ -141,7 +224,7 @@ func (o *Outbox) blocksAlerts(r reachability, m mark) bool {
 
 // problem describes a broken destination and how to fix it.
 func (r reachability) problem(m mark) alert.Problem {
-	p := alert.Problem{Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint}
+	p := alert.Problem{Code: alert.ProblemDestination, Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint, Since: m.Since}
 	if p.Fix == "" {
 		p.Fix = "check that the conversation exists and that the app is a member of it"
 	}
@@ -157,7 +240,7 @@ func (r reachability) problem(m mark) alert.Problem {
 // atMost shortens a list of broken destinations.
 func atMost(all []alert.Problem) []alert.Problem {
 	if more := len(all) - mostProblems; more > 0 {
-		all = append(all[:mostProblems], alert.Problem{What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log"})
+		all = append(all[:mostProblems], alert.Problem{Code: alert.ProblemDestination, What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log"})
 	}
 	return all
 }

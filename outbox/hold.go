@@ -62,7 +62,6 @@ func (g *gate) reopen() {
 // hold stops all lanes until a probe succeeds.
 func (o *Outbox) hold(fail *alert.SendError) {
 	if o.gate.close(heldBecause(fail)) {
-		o.metrics.held.Set(1)
 		o.log.Error("all deliveries are held: Slack refuses the app", zap.String("reason", fail.Error()))
 	}
 }
@@ -72,6 +71,7 @@ const heldWhat = "nothing is being sent: "
 
 func heldBecause(fail *alert.SendError) alert.Problem {
 	return alert.Problem{
+		Code: alert.ProblemRefused,
 		What: heldWhat + "Slack refuses the app: " + fail.Code,
 		Fix:  hint(fail, tokenHint),
 	}
@@ -92,7 +92,6 @@ func (o *Outbox) probeWhenHeld(ctx context.Context) {
 			}
 		}
 		o.gate.reopen()
-		o.metrics.held.Set(0)
 		o.log.Info("Slack accepts the app again: sending resumes")
 	}
 }

@@ -286,6 +286,7 @@ func (l *lane) afterEmptyClaim(now, next, later time.Time) delay {
 		return delay{until: until, doing: "waiting until the next is due"}
 	}
 	l.outbox.fallback.leave(l.wake)
+	l.status.idle()
 	return delay{until: l.pace.full(), doing: doingIdle, retire: true}
 }
 

@@ -11,7 +11,6 @@ type metrics struct {
 	delivery   prometheus.Histogram
 	send       prometheus.Histogram
 	lanes      prometheus.Gauge
-	held       prometheus.Gauge
 	duplicates prometheus.Counter
 	broken     prometheus.Gauge
 	rescues    *prometheus.CounterVec
@@ -37,10 +36,6 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 		lanes: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "tocsin_lanes_active",
 			Help: "Lanes that have something to send or whose pace still matters.",
-		}),
-		held: auto.NewGauge(prometheus.GaugeOpts{
-			Name: "tocsin_outbox_held",
-			Help: "1 while nothing is sent because Slack refuses the app, else 0.",
 		}),
 		duplicates: auto.NewCounter(prometheus.CounterOpts{
 			Name: "tocsin_possible_duplicates_total",

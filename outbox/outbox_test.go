@@ -206,9 +206,6 @@ func TestRefusedAppHoldsEverythingUntilAProbeSucceeds(t *testing.T) {
 		if h.Held != "Slack refuses the app: token_revoked" || len(h.Problems) == 0 || h.Problems[0].Fix != "install the app again" {
 			t.Errorf("health %+v, want why and what to do", h)
 		}
-		if w.metric(t, "tocsin_outbox_held") != 1 {
-			t.Error("the metric does not say held")
-		}
 		pass(time.Minute)
 		w.wantState(t, "a", alert.Delivered)
 		w.wantState(t, "b", alert.Delivered)
@@ -296,7 +293,7 @@ func TestMetricsHaveTheirNames(t *testing.T) {
 		synctest.Wait()
 		for name, want := range map[string]float64{
 			"tocsin_deliveries_total": 1, "tocsin_delivery_seconds": 1, "tocsin_send_seconds": 1,
-			"tocsin_lanes_active": 1, "tocsin_outbox_held": 0, "tocsin_possible_duplicates_total": 0,
+			"tocsin_lanes_active": 1, "tocsin_possible_duplicates_total": 0,
 		} {
 			if got := w.metric(t, name); got != want {
 				t.Errorf("%s is %v, want %v", name, got, want)

@@ -8,7 +8,7 @@ import (
 )
 
 // reachability is what is known about where messages can go: pure input to
-// decisions.
+// decisions. broken is never changed in place.
 type reachability struct {
 	fallback string
 	broken   map[string]mark

@@ -18,7 +18,7 @@ import (
 func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	prepared, err := prepareChange(c)
 	if err == nil {
-		err = d.submit(ctx, d.commits, func(w *writer, ctx context.Context) error { return w.commitChange(ctx, prepared) })
+		err = d.submit(ctx, d.commits, &op{do: func(w *writer, ctx context.Context) error { return w.commitChange(ctx, prepared) }})
 	}
 	if err == nil {
 		return nil

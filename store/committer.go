@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -26,14 +27,19 @@ const (
 // op is one write that waits for the writer.
 type op struct {
 	// do may be called again when the group it was written with has failed.
-	do     func(*writer, context.Context) error
-	state  atomic.Int32
-	err    error
-	answer chan error
+	do func(*writer, context.Context) error
+	// certain: the caller waits for the answer, however long, once do has begun.
+	certain bool
+	state   atomic.Int32
+	err     error
+	answer  chan error
 }
 
 // start makes the op the writer's, unless its caller has given up.
 func (o *op) start() bool { return o.state.CompareAndSwap(opWaiting, opStarted) }
+
+// abandon gives the op up, unless the writer has started it.
+func (o *op) abandon() bool { return o.state.CompareAndSwap(opWaiting, opAbandoned) }
 
 // refusal is an error of one op that has written nothing: the others of its
 // group are not disturbed.
@@ -42,22 +48,37 @@ type refusal struct{ err error }
 func (r refusal) Error() string { return r.err.Error() }
 func (r refusal) Unwrap() error { return r.err }
 
-// write waits until do is written and durable, together with other writes.
+// write waits until do is written and durable, together with other writes. Once do
+// has begun, it waits until the answer is certain.
 func (d *DB) write(ctx context.Context, do func(*writer, context.Context) error) error {
-	return d.submit(ctx, d.others, do)
+	return d.submit(ctx, d.others, &op{do: do, certain: true})
 }
 
-// submit waits until do, queued in commits or others, is written and durable.
-func (d *DB) submit(ctx context.Context, queue chan<- *op, do func(*writer, context.Context) error) error {
-	o := &op{do: do, answer: make(chan error, 1)}
+// answerWrite is write for somebody who waits for an answer: if do has begun and does
+// not return in time, the error is alert.ErrInDoubt. What do sets must not be read then.
+func (d *DB) answerWrite(ctx context.Context, do func(*writer, context.Context) error) error {
+	return d.submit(ctx, d.others, &op{do: do})
+}
+
+// submit waits until o, queued in commits or others, is written and durable. What is
+// not begun in time is not written.
+func (d *DB) submit(ctx context.Context, queue chan<- *op, o *op) error {
+	o.answer = make(chan error, 1)
+	if since := d.writing.Load(); since != nil && time.Since(*since) > d.answerWithin {
+		return errNoAnswer // this would only wait behind it
+	}
 	select {
 	case <-d.closing:
 		return errClosed
 	default:
 	}
+	limit := time.NewTimer(d.answerWithin)
+	defer limit.Stop()
 	select {
 	case queue <- o:
-		return d.await(ctx, o)
+		return d.await(ctx, limit.C, o)
+	case <-limit.C:
+		return errNoAnswer
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-d.closing:
@@ -65,23 +86,33 @@ func (d *DB) submit(ctx context.Context, queue chan<- *op, do func(*writer, cont
 	}
 }
 
-// await waits for the answer. An op that is already being written is waited
-// for even when ctx ends, so that the answer is certain.
-func (d *DB) await(ctx context.Context, o *op) error {
-	select {
-	case err := <-o.answer:
-		return err
-	case <-ctx.Done():
-		if o.state.CompareAndSwap(opWaiting, opAbandoned) {
-			return ctx.Err()
+// await waits for the answer until limit. An op that is already being written is
+// waited for even when ctx ends, so that the answer is certain.
+func (d *DB) await(ctx context.Context, limit <-chan time.Time, o *op) error {
+	for {
+		select {
+		case err := <-o.answer:
+			return err
+		case <-ctx.Done():
+			if o.abandon() {
+				return ctx.Err()
+			}
+			ctx = context.WithoutCancel(ctx)
+		case <-limit:
+			if o.abandon() {
+				return errNoAnswer
+			}
+			if !o.certain {
+				return doubt{errNoAnswer}
+			}
+		case <-d.stopped:
+			return lastAnswer(o)
 		}
-	case <-d.stopped:
 	}
-	select {
-	case err := <-o.answer:
-		return err
-	case <-d.stopped:
-	}
+}
+
+// lastAnswer returns the answer that came before the store was closed, if one did.
+func lastAnswer(o *op) error {
 	select {
 	case err := <-o.answer:
 		return err
@@ -178,6 +209,9 @@ func nothing() *op { return nil }
 // transact writes a group in one transaction, and returns it with the ops that
 // more added. The err of an op that was refused says why.
 func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
+	now := time.Now()
+	d.writing.Store(&now)
+	defer d.writing.Store(nil)
 	ctx := context.Background()
 	if d.dialect.patience > 0 {
 		bounded, cancel := context.WithTimeout(ctx, d.dialect.patience)

@@ -83,7 +83,7 @@ func (d *DB) eachDeadLetter(ctx context.Context, chosen alert.DeadLetterSelector
 	result := alert.RetryResult{Lanes: []string{}}
 	for last := int64(math.MinInt64); ; {
 		var batch []*deadLetter
-		err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+		err := d.answerWrite(ctx, func(w *writer, ctx context.Context) (err error) {
 			if batch, err = w.deadLetters(ctx, chosen, last); err != nil {
 				return err
 			}

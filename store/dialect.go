@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -68,35 +69,109 @@ func (p *prepared) close() error {
 	return errors.Join(errs...)
 }
 
-// reading returns the statement for query over the readers.
+func (p *prepared) find(query string) *sql.Stmt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.stmts[query]
+}
+
+// keep returns the statement to use from now on: one that was kept meanwhile, or s.
+func (p *prepared) keep(query string, s *sql.Stmt) (*sql.Stmt, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if other := p.stmts[query]; other != nil {
+		return other, s.Close()
+	}
+	if p.stmts == nil {
+		p.stmts = map[string]*sql.Stmt{}
+	}
+	p.stmts[query] = s
+	return s, nil
+}
+
+// reading returns the statement for query over the readers. Preparing it may hang with
+// the disk, so it holds no lock.
 func (d *DB) reading(ctx context.Context, query string) (*sql.Stmt, error) {
-	d.asked.mu.Lock()
-	defer d.asked.mu.Unlock()
-	if s := d.asked.stmts[query]; s != nil {
+	if s := d.asked.find(query); s != nil {
 		return s, nil
 	}
 	s, err := d.readers.PrepareContext(ctx, d.dialect.rewrite(query)) //nolint:sqlclosecheck // kept until prepared.close
 	if err != nil {
 		return nil, err
 	}
-	if d.asked.stmts == nil {
-		d.asked.stmts = map[string]*sql.Stmt{}
-	}
-	d.asked.stmts[query] = s
-	return s, nil
+	return d.asked.keep(query, s)
 }
 
-// each asks the readers and hands every row to scan.
+// each asks the readers and hands every row to scan, until ctx ends or the store has
+// not answered in time. It returns then although the driver may be stuck in the kernel,
+// where no context can interrupt it, and calls scan no more.
 func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
+	begun, ok := d.reads.begin(d.answerWithin)
+	if !ok {
+		return errNoAnswer
+	}
+	limited, cancel := context.WithTimeoutCause(ctx, d.answerWithin, errNoAnswer)
+	defer cancel()
+	var guard scanGuard
+	answer := make(chan error, 1)
+	go func() {
+		defer d.reads.end(begun)
+		answer <- d.ask(limited, query, guard.during(scan), args)
+	}()
+	var err error
+	select {
+	case err = <-answer:
+	case <-limited.Done():
+		guard.close()
+		err = limited.Err()
+	}
+	if err != nil && errors.Is(context.Cause(limited), errNoAnswer) {
+		d.reads.giveUp(begun)
+		return errNoAnswer
+	}
+	return d.classify(err)
+}
+
+// ask runs a query. A panic in scan fails it.
+func (d *DB) ask(ctx context.Context, query string, scan func(scanner) error, args []any) (err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			err = &panicError{value: value, stack: debug.Stack()}
+		}
+	}()
 	stmt, err := d.reading(ctx, query) //nolint:sqlclosecheck // kept until prepared.close
 	if err != nil {
-		return d.classify(err)
+		return err
 	}
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
-		return d.classify(err)
+		return err
 	}
-	return d.classify(scanAll(rows, scan))
+	return scanAll(rows, scan)
+}
+
+// scanGuard ends the calls of a scan function whose caller has gone.
+type scanGuard struct {
+	mu     sync.Mutex
+	closed bool
+}
+
+func (g *scanGuard) during(scan func(scanner) error) func(scanner) error {
+	return func(s scanner) error {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.closed {
+			return context.Canceled
+		}
+		return scan(s)
+	}
+}
+
+// close waits for a call that has begun.
+func (g *scanGuard) close() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.closed = true
 }
 
 // scanner is one row of an answer.

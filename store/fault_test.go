@@ -58,14 +58,18 @@ func TestFullStoreRefusesAndRecoversByItself(t *testing.T) {
 	if _, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#nothing", Now: time.Unix(1, 0), Posts: true}); err != nil {
 		t.Errorf("a claim that finds nothing needs no room: %v", err)
 	}
-	mustBe(t, d.Trouble(), alert.ErrUnavailable)
+	if found := d.Problems(); len(found) != 1 || found[0].Code != alert.ProblemStore {
+		t.Errorf("a full store reports %+v", found)
+	}
 	l := balanced(t, d)
 	if int(l.Total.Accepted) != len(accepted) {
 		t.Errorf("%d alerts are in a full store, %d were accepted", l.Total.Accepted, len(accepted))
 	}
 	pragma(t, d, "max_page_count = 100000")
 	must(t, d.Ping(t.Context()))
-	must(t, d.Trouble())
+	if found := d.Problems(); len(found) > 0 {
+		t.Errorf("a store with room reports %+v", found)
+	}
 	commit(t, d, bigFire())
 	balanced(t, d)
 }
@@ -247,7 +251,7 @@ func TestCloseAnswersWhatWaits(t *testing.T) {
 			return err
 		}}
 		d.others <- o
-		go func() { answers <- d.await(context.Background(), o) }()
+		go func() { answers <- d.await(context.Background(), nil, o) }()
 	}
 	go func() { answers <- d.Commit(context.Background(), fire(incident("a", "#db", 1))) }()
 	for len(d.commits) == 0 {

@@ -25,7 +25,7 @@ func (d *DB) Receive(ctx context.Context, e alert.Envelope) (fresh bool, err err
 	if payload == nil {
 		payload = []byte{}
 	}
-	err = d.write(ctx, func(w *writer, ctx context.Context) error {
+	err = d.answerWrite(ctx, func(w *writer, ctx context.Context) error {
 		n, err := w.exec(ctx, `INSERT INTO inbox (id, dedupe, type, payload, received_at, handled)
 			VALUES (?, ?, ?, ?, ?, 0) ON CONFLICT DO NOTHING`,
 			e.ID, e.Dedupe, e.Type, payload, micros(e.ReceivedAt))
@@ -60,7 +60,7 @@ func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
 // Handled notes that an envelope needs no more work. Its payload, which may
 // hold what people wrote and links that answer for them, is forgotten.
 func (d *DB) Handled(ctx context.Context, id string) error {
-	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+	err := d.answerWrite(ctx, func(w *writer, ctx context.Context) error {
 		n, err := w.exec(ctx, "UPDATE inbox SET handled = 1, payload = ? WHERE id = ?", []byte{}, id)
 		if err == nil && n == 0 {
 			err = refusal{alert.ErrNotFound}
@@ -85,7 +85,7 @@ func (d *DB) HomeHash(ctx context.Context, user string) (string, error) {
 
 // SetHomeHash keeps the hash of the Home view that a person sees now.
 func (d *DB) SetHomeHash(ctx context.Context, user, hash string) error {
-	err := d.write(ctx, func(w *writer, ctx context.Context) error {
+	err := d.answerWrite(ctx, func(w *writer, ctx context.Context) error {
 		_, err := w.exec(ctx, `INSERT INTO homes (person, hash) VALUES (?, ?)
 			ON CONFLICT (person) DO UPDATE SET hash = excluded.hash`, user, hash)
 		return err

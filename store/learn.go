@@ -24,7 +24,7 @@ func (d *DB) Learn(ctx context.Context, spelling, id string) error {
 		return nil
 	}
 	learnt := false
-	err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+	err := d.answerWrite(ctx, func(w *writer, ctx context.Context) (err error) {
 		learnt, err = w.learn(ctx, spelling, id, d.now())
 		return err
 	})

@@ -149,7 +149,7 @@ func (d *DB) Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silen
 func (d *DB) Subscribe(ctx context.Context, s alert.Subscription) error {
 	matchers, err := matchersText(s.Matchers)
 	if err == nil {
-		err = d.write(ctx, func(w *writer, ctx context.Context) error {
+		err = d.answerWrite(ctx, func(w *writer, ctx context.Context) error {
 			w.ruled = true
 			_, err := w.exec(ctx, `INSERT INTO subscriptions (n, person, matchers, created_at)
 				SELECT coalesce(max(n), 0) + 1, ?, ?, ? FROM subscriptions WHERE true ON CONFLICT DO NOTHING`,
@@ -166,7 +166,7 @@ func (d *DB) Subscribe(ctx context.Context, s alert.Subscription) error {
 // Unsubscribe ends all subscriptions of a person and returns how many there were.
 func (d *DB) Unsubscribe(ctx context.Context, person string) (int, error) {
 	var gone int64
-	err := d.write(ctx, func(w *writer, ctx context.Context) (err error) {
+	err := d.answerWrite(ctx, func(w *writer, ctx context.Context) (err error) {
 		w.ruled = true
 		gone, err = w.exec(ctx, "DELETE FROM subscriptions WHERE person = ?", person)
 		return err

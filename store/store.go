@@ -31,6 +31,9 @@ type Options struct {
 	Retention time.Duration
 	// DeadRetention is how long dead letters are kept; 0 means forever.
 	DeadRetention time.Duration
+	// AnswerWithin is how long a read or a write may take before its caller gets an
+	// error; 0 means 5 s.
+	AnswerWithin time.Duration
 	// freshKeys is the constant of that name if it is 0.
 	freshKeys int
 }
@@ -69,7 +72,15 @@ type DB struct {
 	asked     prepared
 	// trouble is why nothing can be written.
 	trouble atomic.Pointer[error]
+	// answerWithin is that of Options, writing since when the writer has been in a
+	// transaction, and reads are the reads that have not returned.
+	answerWithin time.Duration
+	writing      atomic.Pointer[time.Time]
+	reads        reads
 }
+
+// errNoAnswer: nothing was read or written, because earlier reads or writes do not return.
+var errNoAnswer = fmt.Errorf("%w: it does not answer", alert.ErrUnavailable)
 
 var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 
@@ -83,11 +94,12 @@ var ErrFull = errors.New("the disk is full")
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
 		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
-		commits:   make(chan *op, 1), // the engine commits one change at a time
-		others:    make(chan *op, queueSize),
-		surveying: make(chan struct{}, 1),
-		closing:   make(chan struct{}),
-		stopped:   make(chan struct{}),
+		answerWithin: cmp.Or(o.AnswerWithin, 5*time.Second),
+		commits:      make(chan *op, 1), // the engine commits one change at a time
+		others:       make(chan *op, queueSize),
+		surveying:    make(chan struct{}, 1),
+		closing:      make(chan struct{}),
+		stopped:      make(chan struct{}),
 	}
 	if d.log == nil {
 		d.log = zap.NewNop()
@@ -121,18 +133,6 @@ func (d *DB) connect(ctx context.Context, url string) (*writer, error) {
 	}
 	scheme, _, _ := strings.Cut(url, ":")
 	return nil, fmt.Errorf("open store: unknown kind %q: write sqlite:PATH or postgres://…", scheme)
-}
-
-// Ping reports whether the store can be read and written now. While writes fail
-// it tries one, so that it notices when they succeed again.
-func (d *DB) Ping(ctx context.Context) error {
-	if err := d.write(ctx, (*writer).ping); err != nil {
-		return fmt.Errorf("ping store: %w", err)
-	}
-	if err := d.readers.PingContext(ctx); err != nil {
-		return fmt.Errorf("ping store: %w", d.classify(err))
-	}
-	return nil
 }
 
 // Trouble returns why nothing can be written, an error that wraps

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
@@ -35,8 +33,6 @@ const (
 	stopOutbox  = 3 * time.Second
 	stopEngine  = time.Second / 2
 )
-
-const statusEvery = 5 * time.Second
 
 // daemon holds the parts of Tocsin, wired together.
 type daemon struct {
@@ -72,7 +68,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if d.store, err = d.openStore(ctx); err != nil {
 		return nil, err
 	}
-	registerTally(registry, d.store)
+	d.registerHealth(registry)
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
@@ -222,93 +218,7 @@ func (d *daemon) ready() error {
 		fields = append(fields, zap.Stringer("listen", d.tcp.Addr()))
 	}
 	d.log.Info("ready", fields...)
-	return d.notifier.Ready(d.statusLine())
-}
-
-func (d *daemon) updateStatus(ctx context.Context) error {
-	ticker := time.NewTicker(statusEvery)
-	defer ticker.Stop()
-	last := ""
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
-		}
-		d.retryStore(ctx)
-		if line := d.statusLine(); line != last {
-			last = line
-			if err := d.notifier.Status(line); err != nil {
-				d.log.Warn("status line not updated", zap.Error(err))
-			}
-		}
-	}
-}
-
-// retryStore checks whether a store that could not write can write again. Without
-// it, only the next push would find out.
-func (d *daemon) retryStore(ctx context.Context) {
-	if d.store.Trouble() == nil {
-		return
-	}
-	ctx, cancel := context.WithTimeout(ctx, statusEvery)
-	defer cancel()
-	_ = d.store.Ping(ctx) // the store remembers the result
-}
-
-func (d *daemon) statusLine() string {
-	h := d.health()
-	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
-	if len(h.Problems) > 0 {
-		line += "; " + h.Problems[0].What
-	}
-	return line
-}
-
-// alive is what the watchdog's pings depend on: the store answers and the lanes
-// make progress. Slack being unreachable is no reason for a restart, nor is a
-// store that reports what is wrong with it: a restart frees no disk space.
-func (d *daemon) alive() error {
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) {
-		return err
-	}
-	return d.outbox.Moving(time.Now())
-}
-
-func (d *daemon) health() alert.Health {
-	h := d.outbox.Health()
-	s := d.socket.Status()
-	h.Connections, h.ConnectedSince = s.Connections, s.Since
-	if len(h.Problems) == 0 {
-		h.Problems = d.intro.problems()
-	}
-	h.Problems = append(d.tokens.problems(), h.Problems...)
-	h.Problems = append(h.Problems, s.Problems...)
-	if err := d.store.Trouble(); err != nil {
-		fix := "make room on the store's disk and check that it can be written; Tocsin then continues by itself"
-		if errors.Is(err, store.ErrReplaced) {
-			fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"
-		}
-		h.Problems = append([]alert.Problem{{What: "nothing is accepted or sent: " + err.Error(), Fix: fix}}, h.Problems...)
-	}
-	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
-		h.Problems = append(h.Problems, alert.Problem{
-			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "find out why they are not delivered (tocsin queue), or raise delivery.max_pending",
-		})
-	}
-	h.DeadLetters = d.store.DeadLetters()
-	if h.DeadLetters > 0 {
-		// It is not a problem, because it delays nothing else.
-		h.Notes = append(h.Notes, alert.Problem{
-			What: counted(h.DeadLetters, "dead letter") + " waiting for a person", Fix: "tocsin queue list --state dead shows why; then retry or drop them with tocsin queue",
-		})
-	}
-	if s.LastErrorAt.After(h.LastErrorAt) {
-		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
-	}
-	return h
+	return d.notifier.Ready(statusLine(d.health()))
 }
 
 // serverURL is the address shown in the help in Slack, or empty.
@@ -318,16 +228,4 @@ func (d *daemon) serverURL() string {
 		return ""
 	}
 	return "http://" + at.String()
-}
-
-// registerTally exports how many alerts are pending and how many dead letters
-// there are.
-func registerTally(reg prometheus.Registerer, db *store.DB) {
-	auto := promauto.With(reg)
-	auto.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tocsin_alerts_pending", Help: "Accepted alerts that are not delivered yet.",
-	}, func() float64 { return float64(db.Pending()) })
-	auto.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "tocsin_dead_letters", Help: "Deliveries that were given up, until a person retries or drops them.",
-	}, func() float64 { return float64(db.DeadLetters()) })
 }

@@ -50,10 +50,10 @@ func (i *introduction) note(err error) {
 	if err == nil {
 		return
 	}
-	i.problem = &alert.Problem{What: "authentication with Slack failed: " + err.Error(), Fix: "alerts are accepted and kept until it succeeds"}
+	i.problem = &alert.Problem{Code: alert.ProblemConnection, What: "authentication with Slack failed: " + err.Error(), Fix: "alerts are accepted and kept until it succeeds"}
 	var said *alert.SendError
 	if errors.As(err, &said) && said.Hint != "" {
-		i.problem.What, i.problem.Fix = "authentication with Slack failed: "+said.Code, said.Hint
+		i.problem.Code, i.problem.What, i.problem.Fix = alert.ProblemRefused, "authentication with Slack failed: "+said.Code, said.Hint
 	}
 	if before == nil || *before != *i.problem {
 		i.log.Warn("slack authentication failed", zap.Error(err), zap.Duration("again_in", introduceAgain))
@@ -121,7 +121,7 @@ func (t *tokens) problems() []alert.Problem {
 	defer t.mu.Unlock()
 	var all []alert.Problem
 	for _, p := range t.warnings {
-		all = append(all, alert.Problem{What: p.Where + " " + p.Message, Fix: p.Fix})
+		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + " " + p.Message, Fix: p.Fix})
 	}
 	return all
 }

@@ -29,7 +29,7 @@ func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
 	reason := err
 	parts := newStages(d.log)
 	refuse := api.New(api.Options{Token: d.cfg.Listen.Token, Log: d.log.Named("api"), Health: func() alert.Health {
-		return alert.Health{Problems: []alert.Problem{{What: "nothing is accepted: " + reason.Error(), Fix: "Tocsin continues by itself once there is room"}}}
+		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, What: "nothing is accepted: " + reason.Error(), Fix: "Tocsin continues by itself once there is room"}}}
 	}})
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
 	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
@@ -48,6 +48,6 @@ func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
 
 func (d *daemon) tryStore(ctx context.Context) (*store.DB, error) {
 	return store.Open(ctx, d.cfg.Store.Reveal(), store.Options{
-		Retention: d.cfg.Delivery.Retention, DeadRetention: d.cfg.Delivery.DeadRetention, Log: d.log.Named("store"),
+		Retention: d.cfg.Delivery.Retention, DeadRetention: d.cfg.Delivery.DeadRetention, AnswerWithin: d.cfg.Health.Store, Log: d.log.Named("store"),
 	})
 }

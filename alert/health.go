@@ -1,0 +1,172 @@
+package alert
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// Health is the state of the daemon, for people and probes.
+type Health struct {
+	// Connections is how many Socket Mode connections are up (of two).
+	Connections    int       `json:"connections"`
+	ConnectedSince time.Time `json:"connected_since,omitzero"`
+	// Held says why nothing is sent at all; empty if deliveries work.
+	Held string `json:"held,omitempty"`
+	// Waiting is how many lanes have pending deliveries.
+	Waiting     int       `json:"waiting_lanes"`
+	LastError   string    `json:"last_error,omitempty"`
+	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+	// DeadLetters is how many deliveries were given up and not retried or dropped.
+	DeadLetters int64 `json:"dead_letters"`
+	// Problems keep the daemon from being ready, each with its remedy.
+	Problems []Problem `json:"problems,omitempty"`
+	// Notes are problems that do not keep alerts from being delivered.
+	Notes []Problem `json:"notes,omitempty"`
+}
+
+// Problem is a problem and its remedy.
+type Problem struct {
+	// Code is one of ProblemCodes.
+	Code string `json:"problem"`
+	What string `json:"error"`
+	Fix  string `json:"hint"`
+	// Lane is the conversation it concerns; empty for several or none.
+	Lane string `json:"lane,omitempty"`
+	// Since is when it began; zero if that is unknown.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// The kinds of problems, for metrics and scripts.
+const (
+	ProblemStore        = "store"         // the store can't be written: a full or failing disk
+	ProblemStoreStuck   = "store_stuck"   // reads or writes of the store do not return
+	ProblemStoreChanged = "store_changed" // the store's files are not those that were opened
+	ProblemToken        = "token"         // a token is missing or can't work
+	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent
+	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
+	ProblemDelivery     = "delivery"      // deliveries fail or are overdue
+	ProblemDestination  = "destination"   // a conversation can't be reached
+	ProblemLastResort   = "last_resort"   // the last resort fails
+	ProblemBacklog      = "backlog"       // too many alerts wait for Slack
+	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
+)
+
+// ProblemCodes returns all codes of problems that keep the daemon from being ready, the
+// most serious first.
+func ProblemCodes() []string {
+	return []string{
+		ProblemStore, ProblemStoreStuck, ProblemStoreChanged, ProblemToken, ProblemRefused, ProblemDelivery,
+		ProblemConnection, ProblemDestination, ProblemLastResort, ProblemBacklog,
+	}
+}
+
+// Limits are how long something may make no progress before it is a problem.
+type Limits struct {
+	// Connection is how long there may be no usable Socket Mode connection.
+	Connection time.Duration
+	// Delivery is how long a delivery may fail or be overdue.
+	Delivery time.Duration
+	// Store is how long a read or a write of the store may take.
+	Store time.Duration
+}
+
+// Progress is what was measured about the things that should move.
+type Progress struct {
+	// Reported are problems that the parts of the daemon know of themselves.
+	Reported []Problem
+	// Connected is when a Socket Mode connection was usable last, which is now while
+	// one is. ConnectionError is why the latest one ended or could not be opened.
+	Connected       time.Time
+	ConnectionError string
+	// Undelivered are the lanes whose oldest due delivery did not get through yet.
+	Undelivered []Undelivered
+	// StoreRead and StoreWrite are since when the store has not returned from a read
+	// and from a write; zero if nothing waits.
+	StoreRead, StoreWrite time.Time
+}
+
+// Undelivered is a lane's oldest due delivery: since when it has been failing or
+// overdue, and why.
+type Undelivered struct {
+	Lane   string
+	Since  time.Time
+	Reason string
+}
+
+// Problems returns what was reported and what has made no progress for longer than its
+// limit, the most serious first.
+func (p Progress) Problems(now time.Time, limits Limits) []Problem {
+	all := slices.Clone(p.Reported)
+	has := func(code string) bool {
+		return slices.ContainsFunc(all, func(p Problem) bool { return p.Code == code })
+	}
+	if stuck := p.stuckStore(now.Add(-limits.Store)); stuck != nil {
+		all = append(all, *stuck)
+	}
+	// Without the store, nothing can be delivered.
+	if late := p.lateDeliveries(now.Add(-limits.Delivery)); late != nil && !has(ProblemStore) && !has(ProblemStoreStuck) {
+		all = append(all, *late)
+	}
+	// What was reported says more about the cause.
+	if now.Sub(p.Connected) > limits.Connection && !has(ProblemConnection) {
+		all = append(all, Problem{
+			Code: ProblemConnection, Since: p.Connected, What: because("no usable connection to Slack", p.ConnectionError),
+			Fix: "commands and clicks do not arrive: check that this machine can keep a WebSocket open to Slack (network, HTTPS_PROXY, firewall); Tocsin keeps trying",
+		})
+	}
+	codes := ProblemCodes()
+	slices.SortStableFunc(all, func(a, b Problem) int { return slices.Index(codes, a.Code) - slices.Index(codes, b.Code) })
+	return all
+}
+
+func (p Progress) stuckStore(latest time.Time) *Problem {
+	what, since := "", time.Time{}
+	for name, waits := range map[string]time.Time{"a read": p.StoreRead, "a write": p.StoreWrite} {
+		if !waits.IsZero() && waits.Before(latest) && (since.IsZero() || waits.Before(since)) {
+			what, since = name, waits
+		}
+	}
+	if since.IsZero() {
+		return nil
+	}
+	return &Problem{
+		Code: ProblemStoreStuck, Since: since, What: "nothing is accepted or sent: the store does not answer, " + what + " does not return",
+		Fix: "check the store's disk (is it frozen, or a network disk that is gone?) or the PostgreSQL server and who holds locks there; Tocsin then continues by itself",
+	}
+}
+
+// lateDeliveries returns one problem for all lanes that have been late since before
+// latest; it names the one that has been for longest.
+func (p Progress) lateDeliveries(latest time.Time) *Problem {
+	var oldest Undelivered
+	lanes := 0
+	for _, u := range p.Undelivered {
+		if !u.Since.Before(latest) {
+			continue
+		}
+		lanes++
+		if lanes == 1 || u.Since.Before(oldest.Since) {
+			oldest = u
+		}
+	}
+	if lanes == 0 {
+		return nil
+	}
+	late := Problem{
+		Code: ProblemDelivery, Since: oldest.Since, Lane: oldest.Lane, What: because("messages to "+oldest.Lane+" do not get through", oldest.Reason),
+		Fix: "check that this machine reaches Slack's Web API (network, HTTPS_PROXY, firewall, https://slack-status.com); alerts are kept, and Tocsin keeps trying",
+	}
+	if lanes > 1 {
+		late.Lane, late.What = "", because(fmt.Sprintf("messages to %d conversations do not get through", lanes), oldest.Reason)
+	}
+	return &late
+}
+
+// because adds a reason, if one is known.
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
+}

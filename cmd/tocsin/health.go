@@ -1,0 +1,175 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/bot"
+)
+
+const (
+	// statusEvery is how often the status line is brought up to date.
+	statusEvery = 5 * time.Second
+	// hungAfter is how long the store may not answer before the watchdog is not fed: a
+	// restart makes no disk work, but clients get no answers meanwhile.
+	hungAfter = 3 * time.Minute
+)
+
+// health is the state of the daemon. Everything that says whether it works asks here:
+// /readyz, the Home tab, /notify status, metrics, the status line and tocsin status. It
+// does not ask the store, which may hang.
+func (d *daemon) health() alert.Health {
+	now := time.Now()
+	h := d.outbox.Health()
+	s := d.socket.Status()
+	h.Connections, h.ConnectedSince = s.Connections, s.Since
+	h.DeadLetters = d.store.DeadLetters()
+	if s.LastErrorAt.After(h.LastErrorAt) {
+		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
+	}
+	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.cfg.Health)
+	if h.DeadLetters > 0 {
+		// It is not a problem, because it delays nothing else.
+		h.Notes = append(h.Notes, alert.Problem{
+			Code: alert.ProblemDeadLetters,
+			What: counted(h.DeadLetters, "dead letter") + " waiting for a person", Fix: "tocsin queue list --state dead shows why; then retry or drop them with tocsin queue",
+		})
+	}
+	return h
+}
+
+// progress is what the parts report and what was measured of them. sending are the
+// problems of the outbox.
+func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) alert.Progress {
+	reported := slices.Concat(d.store.Problems(), d.tokens.problems(), sending, s.Problems)
+	if len(sending) == 0 {
+		reported = append(reported, d.intro.problems()...)
+	}
+	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
+		reported = append(reported, alert.Problem{
+			Code: alert.ProblemBacklog,
+			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "find out why they are not delivered (tocsin queue), or raise delivery.max_pending",
+		})
+	}
+	p := alert.Progress{Reported: reported, Connected: s.Usable, ConnectionError: s.LastError, Undelivered: d.outbox.Undelivered(now)}
+	p.StoreRead, p.StoreWrite = d.store.Waiting()
+	return p
+}
+
+// updateStatus keeps systemd's status line up to date, and logs when a problem begins
+// and when it is over.
+func (d *daemon) updateStatus(ctx context.Context) error {
+	ticker := time.NewTicker(statusEvery)
+	defer ticker.Stop()
+	last, known := "", map[string]bool{}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-ticker.C:
+		}
+		d.retryStore(ctx)
+		h := d.health()
+		known = d.logProblems(known, h.Problems)
+		if line := statusLine(h); line != last {
+			last = line
+			if err := d.notifier.Status(line); err != nil {
+				d.log.Warn("status line not updated", zap.Error(err))
+			}
+		}
+	}
+}
+
+// logProblems logs which kinds of problems are new or over, and returns those there are.
+func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) map[string]bool {
+	now := map[string]bool{}
+	for _, p := range problems {
+		if !known[p.Code] && !now[p.Code] {
+			d.log.Error("not ready", zap.String("problem", p.Code), zap.String("error", p.What), zap.String("hint", p.Fix))
+		}
+		now[p.Code] = true
+	}
+	for code := range known {
+		if !now[code] {
+			d.log.Info("a problem is over", zap.String("problem", code))
+		}
+	}
+	return now
+}
+
+// retryStore checks whether a store that could not be used can be used again. Without
+// it, only the next push would find out.
+func (d *daemon) retryStore(ctx context.Context) {
+	if read, _ := d.store.Waiting(); read.IsZero() && d.store.Trouble() == nil {
+		return
+	}
+	_ = d.store.Ping(ctx) // the store remembers the result
+}
+
+func statusLine(h alert.Health) string {
+	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
+	for _, p := range h.Problems {
+		line += "; " + p.What + ": " + p.Fix
+	}
+	return line
+}
+
+// alive is what the watchdog's pings depend on: the store answers and the lanes
+// make progress. Slack being unreachable is no reason for a restart, nor is a
+// store that reports what is wrong with it: a restart frees no disk space.
+func (d *daemon) alive() error {
+	if err := d.store.Ping(context.Background()); err != nil && !errors.Is(err, alert.ErrUnavailable) {
+		return err
+	}
+	now := time.Now()
+	read, write := d.store.Waiting()
+	for _, since := range []time.Time{read, write} {
+		if !since.IsZero() && now.Sub(since) > hungAfter {
+			return fmt.Errorf("the store has not answered for %v", now.Sub(since).Round(time.Second))
+		}
+	}
+	return d.outbox.Moving(now)
+}
+
+// registerHealth exports which problems there are, how many alerts are pending and how
+// many dead letters there are.
+func (d *daemon) registerHealth(reg prometheus.Registerer) {
+	reg.MustRegister(problemGauges{d.health})
+	auto := promauto.With(reg)
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tocsin_alerts_pending", Help: "Accepted alerts that are not delivered yet.",
+	}, func() float64 { return float64(d.store.Pending()) })
+	auto.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "tocsin_dead_letters", Help: "Deliveries that were given up, until a person retries or drops them.",
+	}, func() float64 { return float64(d.store.DeadLetters()) })
+}
+
+// problemGauges count the problems of each kind.
+type problemGauges struct{ health func() alert.Health }
+
+func (problemGauges) desc() *prometheus.Desc {
+	return prometheus.NewDesc("tocsin_problem", "Problems that keep the daemon from being ready, by kind; /readyz says what to do.", []string{"problem"}, nil)
+}
+
+// Describe implements prometheus.Collector.
+func (g problemGauges) Describe(all chan<- *prometheus.Desc) { all <- g.desc() }
+
+// Collect implements prometheus.Collector.
+func (g problemGauges) Collect(all chan<- prometheus.Metric) {
+	count := map[string]int{}
+	for _, p := range g.health().Problems {
+		count[p.Code]++
+	}
+	desc := g.desc()
+	for _, code := range alert.ProblemCodes() {
+		all <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(count[code]), code)
+	}
+}

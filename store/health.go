@@ -1,0 +1,129 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"tocsin/alert"
+)
+
+// Problems are what keeps the store from being used, each with its remedy, as the
+// latest writes found it: Ping makes one. It asks neither the database nor the disk, which
+// may hang.
+func (d *DB) Problems() []alert.Problem {
+	err := d.trouble.Load()
+	if err == nil {
+		return nil
+	}
+	p := alert.Problem{
+		Code: alert.ProblemStore, What: "nothing is accepted or sent: " + (*err).Error(),
+		Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
+	}
+	if errors.Is(*err, ErrReplaced) {
+		p.Code = alert.ProblemStoreChanged
+		p.Fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"
+	}
+	return []alert.Problem{p}
+}
+
+// Waiting returns since when a read and a write have not returned; zero if none is
+// under way. A read that was given up counts until Ping succeeds. It makes no query.
+func (d *DB) Waiting() (read, write time.Time) {
+	if since := d.writing.Load(); since != nil {
+		write = *since
+	}
+	return d.reads.since(), write
+}
+
+// Ping reports whether the store can be read and written now. While writes fail
+// it tries one, so that it notices when they succeed again.
+func (d *DB) Ping(ctx context.Context) error {
+	if err := d.answerWrite(ctx, (*writer).ping); err != nil {
+		return fmt.Errorf("ping store: %w", err)
+	}
+	for _, query := range pingQueries {
+		if err := d.each(ctx, query, func(s scanner) error { return s.Scan(new(int64)) }); err != nil {
+			return fmt.Errorf("ping store: %w", err)
+		}
+	}
+	d.reads.recover()
+	return nil
+}
+
+// pingQueries read each table that decisions and lists need: a lock may be on any.
+var pingQueries = []string{
+	"SELECT n FROM alerts LIMIT 1", "SELECT n FROM incidents LIMIT 1", "SELECT n FROM deliveries LIMIT 1",
+	"SELECT incident FROM cards LIMIT 1", "SELECT incident FROM latest LIMIT 1", "SELECT lane FROM counts LIMIT 1",
+	"SELECT n FROM lanes LIMIT 1", "SELECT n FROM history LIMIT 1", "SELECT n FROM silences LIMIT 1", "SELECT n FROM subscriptions LIMIT 1",
+}
+
+// reads are the reads that have not returned.
+type reads struct {
+	mu    sync.Mutex
+	begun map[*time.Time]struct{}
+	// unanswered is since when a read was waited for in vain; zero once the store can be
+	// read again.
+	unanswered time.Time
+}
+
+// begin adds a read, unless an earlier one has not returned within limit although it
+// was told to: the disk hangs, and another would hang with it.
+func (r *reads) begin(limit time.Duration) (at *time.Time, ok bool) {
+	now := time.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if oldest := r.oldest(); !oldest.IsZero() && now.Sub(oldest) > limit+readGrace {
+		return nil, false
+	}
+	if r.begun == nil {
+		r.begun = map[*time.Time]struct{}{}
+	}
+	r.begun[&now] = struct{}{}
+	return &now, true
+}
+
+// readGrace is how long a read may take to return after it was told to.
+const readGrace = time.Second
+
+func (r *reads) end(at *time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.begun, at)
+}
+
+// giveUp notes that a read was not answered in time.
+func (r *reads) giveUp(at *time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.unanswered.IsZero() {
+		r.unanswered = *at
+	}
+}
+
+func (r *reads) recover() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.unanswered = time.Time{}
+}
+
+func (r *reads) since() time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.unanswered.IsZero() {
+		return r.unanswered
+	}
+	return r.oldest()
+}
+
+// oldest is when the oldest read began. The caller holds mu.
+func (r *reads) oldest() (oldest time.Time) {
+	for at := range r.begun {
+		if oldest.IsZero() || at.Before(oldest) {
+			oldest = *at
+		}
+	}
+	return oldest
+}
