@@ -83,7 +83,9 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	}
 	view, err := h.homeView(ctx, user)
 	if err != nil {
-		return err
+		h.opts.Log.Error("read for the home", zap.String("user", user), zap.Error(err))
+		h.homes.unread[user] = true
+		return h.publish(ctx, user, h.unreadHome())
 	}
 	hash, err := hashOf(render.Home(view))
 	if err != nil {
@@ -93,7 +95,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	if err != nil {
 		return fmt.Errorf("read what the home shows: %w", err)
 	}
-	if shown == hash && !wanted.force {
+	if shown == hash && !wanted.force && !h.homes.unread[user] {
 		return nil
 	}
 	// The time in the footer differs each time, so it is not part of the hash.
@@ -101,6 +103,7 @@ func (h *Handlers) showHome(ctx context.Context, user string, wanted homeRequest
 	if err := h.publish(ctx, user, view); err != nil {
 		return fmt.Errorf("publish home: %w", err)
 	}
+	delete(h.homes.unread, user)
 	if err := h.opts.Store.SetHomeHash(ctx, user, hash); err != nil {
 		return fmt.Errorf("remember what the home shows: %w", err)
 	}
@@ -153,6 +156,11 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 	// The hash must not depend on whether the chart becomes a picture.
 	view.Chart = render.Chart{Native: true, Zone: h.zone(ctx, user)}
 	return view, nil
+}
+
+// unreadHome is the Home while the store can't be read: it says so, and why.
+func (h *Handlers) unreadHome() render.HomeView {
+	return render.HomeView{Unread: true, Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version, DrawnAt: h.opts.Now()}
 }
 
 // zone is a person's time zone, or UTC if it is unknown.

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -172,22 +173,32 @@ func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {
 	})
 }
 
-func TestAHomeThatCantBeReadIsNoEmptyHome(t *testing.T) {
+func TestWithoutTheStoreTheHomeAndTheStatusSayWhatIsWrong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		d := &desk{readErr: alert.ErrUnavailable}
+		var views []string
+		d := &desk{readErr: alert.ErrUnavailable, health: alert.Health{Problems: []alert.Problem{{What: "the disk is frozen", Fix: "thaw it"}}}}
+		d.homeErr = func(view render.HomeTab) error {
+			body, err := json.Marshal(view)
+			views = append(views, string(body))
+			return err
+		}
 		h := running(t, d.handlers())
 		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home"}))
 		synctest.Wait()
-		if !strings.Contains(d.logged.String(), "show the home") {
-			t.Errorf("logged %s", d.logged.String())
+		for _, part := range []string{"can't read what is open", "the disk is frozen", "thaw it"} {
+			if len(views) != 1 || !strings.Contains(views[0], part) || strings.Contains(views[0], "All quiet") {
+				t.Errorf("the Home lacks %q: %q", part, views)
+			}
 		}
-		ok(t, h.Action(t.Context(), bot.Action{Caller: bot.Caller{User: "U0ANN"}, ActionID: render.ActionRefresh}))
-		synctest.Wait()
-		d.wantAnswer(t, "can't refresh")
 		ok(t, h.Command(t.Context(), bot.Command{Caller: bot.Caller{User: "U0ANN"}, Name: "/notify", Text: "status"}))
 		d.wantAnswer(t, "can't read what is open")
-		if len(d.homes) != 0 {
-			t.Errorf("%d publishes", len(d.homes))
+		d.wantAnswer(t, "the disk is frozen")
+
+		d.readErr, d.later = nil, time.Minute
+		ok(t, h.Home(t.Context(), bot.Home{User: "U0ANN", Tab: "home", Hash: "shown"}))
+		synctest.Wait()
+		if len(views) != 2 || !strings.Contains(views[1], "All quiet") {
+			t.Errorf("after that, the Homes are %q", views)
 		}
 	})
 }

@@ -31,6 +31,10 @@ type homes struct {
 	stats      alert.Stats // of the last day, until statsUntil
 	statsUntil time.Time
 
+	// unread are the people whose Home was last published while the store could not be
+	// read. Only the goroutine of Run uses it.
+	unread map[string]bool
+
 	mu      sync.Mutex
 	waiting []string
 	wanted  map[string]homeRequest
@@ -40,7 +44,7 @@ type homes struct {
 func newHomes(now func() time.Time) *homes {
 	return &homes{
 		now: now, pace: rate.NewLimiter(rate.Every(time.Minute/(homesPerMinute-homesBurst)), homesBurst), wake: make(chan struct{}, 1),
-		wanted: map[string]homeRequest{}, looked: map[string]time.Time{},
+		wanted: map[string]homeRequest{}, looked: map[string]time.Time{}, unread: map[string]bool{},
 	}
 }
 

@@ -2,21 +2,24 @@ package handlers
 
 import (
 	"context"
-	"fmt"
+
+	"go.uber.org/zap"
 
 	"tocsin/render"
 )
 
+// status answers even if the store does not: then people need it most.
 func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
-	open, more, err := h.open(ctx)
-	if err != nil {
-		return h.apology("I can't read what is open.", err)
+	view := render.StatusView{Version: h.opts.Version}
+	var err error
+	if view.Open, view.More, err = h.open(ctx); err == nil {
+		ledger, unread := h.opts.Store.Ledger(ctx)
+		view.Total, err = ledger.Total, unread
 	}
-	ledger, err := h.opts.Store.Ledger(ctx)
 	if err != nil {
-		return h.apology("I can't read the ledger.", fmt.Errorf("read ledger: %w", err))
+		h.opts.Log.Error("read for the status", zap.Error(err))
+		view.Unread = true
 	}
-	return render.Status(render.StatusView{
-		Open: open, More: more, Health: h.opts.Health(), Total: ledger.Total, Version: h.opts.Version,
-	})
+	view.Health = h.opts.Health() // now it may know why
+	return render.Status(view)
 }

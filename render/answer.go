@@ -36,8 +36,10 @@ func (s Shell) example() string {
 
 // StatusView is what status says.
 type StatusView struct {
-	Open    []alert.Incident
-	More    bool
+	Open []alert.Incident
+	More bool
+	// Unread says that Open and Total are unknown, because the store can't be read.
+	Unread  bool
 	Health  alert.Health
 	Total   alert.Counts
 	Version string
@@ -45,15 +47,26 @@ type StatusView struct {
 
 // Status says whether delivery works, what is open, and where all alerts stand.
 func Status(v StatusView) Message {
-	fields := append(deliveryFields(v.Health), "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
+	fields := deliveryFields(v.Health)
+	if v.Unread {
+		fields = append(fields, "*Open*\n"+unread)
+	} else {
+		fields = append(fields, "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
+	}
 	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
 	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)
 	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
 	l := newLines(maxText)
 	l.add(verdict(v.Health))
 	l.addFields(fields)
+	for _, p := range problems(v.Health) {
+		l.add(problem(p))
+	}
 	return Message{Text: l.text(), Blocks: blocks}
 }
+
+// unread is shown in place of what the store can't be asked.
+const unread = "I can't read what is open at the moment."
 
 func (l *lines) addFields(fields []string) {
 	for _, f := range fields {
@@ -67,8 +80,6 @@ func verdict(h alert.Health) string {
 		return "*Alerts are accepted and kept, but nothing is sent at the moment.*"
 	case len(h.Problems) > 0:
 		return "*Something needs attention.*"
-	case h.Connections == 0:
-		return "*Alerts are sent, but I can't receive anything from Slack.*"
 	case len(problems(h)) > 0:
 		return "*Alerts are sent, but not all of them where they were meant to go.*"
 	case h.DeadLetters > 0:

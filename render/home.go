@@ -34,6 +34,9 @@ type HomeView struct {
 	// there are others.
 	Open []alert.Incident
 	More bool
+	// Unread says that nothing is known of incidents, silences and subscriptions,
+	// because the store can't be read.
+	Unread bool
 	// Silences are the active ones.
 	Silences []alert.Silence
 	// Health is the state of delivery.
@@ -54,7 +57,11 @@ type HomeView struct {
 // reader's Slack keeps them current, so an idle workspace always gives the same
 // view.
 func Home(v HomeView) HomeTab {
-	blocks := []slack.Block{header("Open incidents"), section(tally(v.Open, v.More)), homeButtons()}
+	open := tally(v.Open, v.More)
+	if v.Unread {
+		open = unread
+	}
+	blocks := []slack.Block{header("Open incidents"), section(open), homeButtons()}
 	blocks = append(blocks, homeIncidents(v)...)
 	if chart := chartBlocks(v.Stats, v.Chart); len(chart) > 0 {
 		blocks = append(blocks, slack.NewDividerBlock(), header("The last day"))
@@ -66,8 +73,10 @@ func Home(v HomeView) HomeTab {
 	}
 	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
 	blocks = append(blocks, problemBlocks(problems(v.Health), homeProblems)...)
+	if !v.Unread {
+		blocks = append(blocks, slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")))
+	}
 	blocks = append(blocks,
-		slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")),
 		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
 		small(homeFoot(v)...),
 	)
@@ -232,6 +241,9 @@ func problem(p alert.Problem) string {
 		what = "something is wrong"
 	}
 	text := "⚠️ " + named(bold(what, 500), p.Lane)
+	if !p.Since.IsZero() {
+		text += " since " + date(p.Since.Truncate(time.Minute))
+	}
 	if fix := oneLine(p.Fix); visible(fix) {
 		text += "\n" + named(fit(fix, 1000), p.Lane)
 	}
