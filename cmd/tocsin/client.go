@@ -74,6 +74,7 @@ type client struct {
 type answerError struct {
 	status     int
 	retryAfter time.Duration
+	body       []byte
 	What       string `json:"error"`
 	Hint       string `json:"hint"`
 }
@@ -180,7 +181,8 @@ func (c *client) answer(resp *http.Response, into any) error {
 		return nil
 	}
 	refusal := &answerError{status: resp.StatusCode}
-	if err := json.NewDecoder(resp.Body).Decode(refusal); err != nil || refusal.What == "" {
+	refusal.body, _ = io.ReadAll(resp.Body) // what is missing is missed below
+	if err := json.Unmarshal(refusal.body, refusal); err != nil || refusal.What == "" {
 		refusal.What, refusal.Hint = "the daemon answered "+resp.Status, "is something else listening at "+c.place+"?"
 	}
 	if after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tocsin/alert"
+)
+
+type statusCmd struct{ *clientCmd }
+
+func newStatus(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status",
+		Short: "Say whether the daemon works, what is wrong and what to do",
+		Long: `Say whether the daemon works, what is wrong and what to do. It is answered even while
+the store hangs. The exit status is 1 unless everything works.`,
+		Example: `  tocsin status
+  tocsin status --json | jq -r '.problems[].hint'`,
+		Args: noArgs,
+	}
+	c := statusCmd{newClientCmd(w, cmd)}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) }
+	return cmd
+}
+
+// readyBody is the body of /readyz.
+type readyBody struct {
+	Ready bool `json:"ready"`
+	alert.Health
+}
+
+var errNotReady = errors.New("the daemon is not ready")
+
+func (c *statusCmd) run(ctx context.Context) error {
+	var r readyBody
+	err := c.get(ctx, "/readyz", &r)
+	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, &r) == nil && len(r.Problems) > 0 {
+		err = errNotReady
+	}
+	if err != nil && !errors.Is(err, errNotReady) {
+		return err
+	}
+	return cmp.Or(c.print(r, statusText(r)), err)
+}
+
+func statusText(r readyBody) string {
+	state := map[bool]string{true: "ready", false: "not ready"}[r.Ready]
+	text := fields([][2]string{
+		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", clock(r.ConnectedSince)},
+		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)},
+		{"last error", brief(r.LastError)}, {"at", clock(r.LastErrorAt)},
+	})
+	for _, list := range [][]alert.Problem{r.Problems, r.Notes} {
+		for _, p := range list {
+			text += "\n" + fields([][2]string{{"problem", flat(p.What)}, {"since", clock(p.Since)}, {"what to do", flat(p.Fix)}})
+		}
+	}
+	return text
+}
