@@ -95,7 +95,7 @@ func onlyChecked(*Config, string) {}
 // options returns all options except those of routes, in the order of
 // config/example.yaml.
 func options() []option[Config] {
-	return slices.Concat(generalOptions(), deliveryOptions(), otherOptions())
+	return slices.Concat(generalOptions(), deliveryOptions(), healthOptions(), otherOptions())
 }
 
 func generalOptions() []option[Config] {
@@ -154,7 +154,7 @@ func deliveryOptions() []option[Config] {
 	}
 }
 
-func otherOptions() []option[Config] {
+func healthOptions() []option[Config] {
 	return []option[Config]{
 		opt(spec{key: "health.connection", fallback: constant("60s")},
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Connection = v }),
@@ -162,6 +162,12 @@ func otherOptions() []option[Config] {
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Delivery = v }),
 		opt(spec{key: "health.store", fallback: constant("5s")},
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Store = v }),
+	}
+}
+
+// otherOptions are those of routes, permissions and the log.
+func otherOptions() []option[Config] {
+	return []option[Config]{
 		opt(spec{key: keyRoutes}, anything, onlyChecked),
 		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),

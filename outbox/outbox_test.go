@@ -255,6 +255,9 @@ func TestMovingNoticesACallThatNeverEnds(t *testing.T) {
 			t.Errorf("too early: %v", err)
 		}
 		pass(3 * time.Minute)
+		if late := w.box.Undelivered(time.Now()); len(late) != 1 || late[0].Lane != "ops" || time.Since(late[0].Since) < 2*time.Minute {
+			t.Errorf("undelivered: %+v", late)
+		}
 		if err := w.box.Moving(time.Now()); err == nil || !strings.Contains(err.Error(), "lane ops is stuck: sending") {
 			t.Errorf("got %v", err)
 		}

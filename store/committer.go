@@ -89,15 +89,16 @@ func (d *DB) submit(ctx context.Context, queue chan<- *op, o *op) error {
 // await waits for the answer until limit. An op that is already being written is
 // waited for even when ctx ends, so that the answer is certain.
 func (d *DB) await(ctx context.Context, limit <-chan time.Time, o *op) error {
+	given := ctx.Done()
 	for {
 		select {
 		case err := <-o.answer:
 			return err
-		case <-ctx.Done():
+		case <-given:
 			if o.abandon() {
 				return ctx.Err()
 			}
-			ctx = context.WithoutCancel(ctx)
+			given = nil
 		case <-limit:
 			if o.abandon() {
 				return errNoAnswer

@@ -95,7 +95,7 @@ func (d *DB) reading(ctx context.Context, query string) (*sql.Stmt, error) {
 	if s := d.asked.find(query); s != nil {
 		return s, nil
 	}
-	s, err := d.readers.PrepareContext(ctx, d.dialect.rewrite(query)) //nolint:sqlclosecheck // kept until prepared.close
+	s, err := d.readers.PrepareContext(ctx, d.dialect.rewrite(query))
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -272,7 +272,7 @@ func freezable(t *testing.T) (dir string, freeze, thaw func()) {
 		t.Fatal(err)
 	}
 	for _, command := range [][]string{{"mkfs.ext4", "-q", image}, {"mount", "-o", "loop", image, dir}} {
-		if said, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil { //nolint:gosec // a fixed command
+		if said, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 			if os.Getenv("TOCSIN_CI_STRICT") != "" {
 				t.Fatalf("no disk can be mounted, and this run is to skip nothing: %v: %v %s", command, err, said)
 			}
@@ -357,31 +357,27 @@ func (p *process) mustRefuseStuck(a map[string]any) {
 	}
 }
 
-// postgresSchema makes a schema that goes with the test, and returns a connection to the
-// server and the URL of a store in the schema.
-func postgresSchema(t *testing.T) (db *sql.DB, schema, store string) {
+// psql runs SQL.
+func psql(t *testing.T, server, query string) {
 	t.Helper()
-	server := os.Getenv("TOCSIN_TEST_POSTGRES")
-	if server == "" {
+	if said, err := exec.Command("psql", "-q", server, "-c", query).CombinedOutput(); err != nil {
+		t.Fatalf("psql: %v %s", err, said)
+	}
+}
+
+// postgresSchema makes a schema that goes with the test, and returns the URL of the
+// server and of a store in the schema.
+func postgresSchema(t *testing.T) (server, schema, store string) {
+	t.Helper()
+	if server = os.Getenv("TOCSIN_TEST_POSTGRES"); server == "" {
 		if os.Getenv("TOCSIN_CI_STRICT") != "" {
 			t.Fatal("TOCSIN_TEST_POSTGRES is not set, and this run is to skip nothing")
 		}
 		t.Skip("needs PostgreSQL: set TOCSIN_TEST_POSTGRES to a postgres:// URL")
 	}
-	db, err := sql.Open("pgx", server)
-	if err != nil {
-		t.Fatal(err)
-	}
 	schema = "tocsin_" + strings.ReplaceAll(alert.NewID(), "-", "")
-	if _, err := db.Exec("CREATE SCHEMA " + schema); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_, err := db.Exec("DROP SCHEMA " + schema + " CASCADE")
-		if err := errors.Join(err, db.Close()); err != nil {
-			t.Error(err)
-		}
-	})
+	psql(t, server, "CREATE SCHEMA "+schema)
+	t.Cleanup(func() { psql(t, server, "SET client_min_messages = error; DROP SCHEMA "+schema+" CASCADE") })
 	u, err := url.Parse(server)
 	if err != nil {
 		t.Fatal(err)
@@ -389,12 +385,40 @@ func postgresSchema(t *testing.T) (db *sql.DB, schema, store string) {
 	q := u.Query()
 	q.Set("search_path", schema)
 	u.RawQuery = q.Encode()
-	return db, schema, u.String()
+	return server, schema, u.String()
+}
+
+// lockTable keeps everybody from a table until release is called or the test ends.
+func lockTable(t *testing.T, server, table string) (release func()) {
+	t.Helper()
+	session := exec.Command("psql", "-q", server)
+	input, err := session.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	output, err := session.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := session.Start(); err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() {
+		if err := errors.Join(input.Close(), session.Wait()); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Cleanup(release)
+	_, err = io.WriteString(input, "BEGIN; LOCK TABLE "+table+" IN ACCESS EXCLUSIVE MODE;\n\\echo locked\n")
+	if _, short := io.ReadFull(output, make([]byte, len("locked\n"))); err != nil || short != nil {
+		t.Fatal(err, short)
+	}
+	return release
 }
 
 func TestPostgreSQLReadersThatHangAreReportedAndRefuseUntilTheyAnswer(t *testing.T) {
 	t.Parallel()
-	db, schema, store := postgresSchema(t)
+	server, schema, store := postgresSchema(t)
 	s := slack(t, playground.Options{})
 	p := prepareShort(t, s, map[string]string{"TOCSIN_STORE": store})
 	t.Cleanup(p.kill) // before its schema goes
@@ -402,21 +426,13 @@ func TestPostgreSQLReadersThatHangAreReportedAndRefuseUntilTheyAnswer(t *testing
 	p.untilReady()
 	p.settle(p.mustPush(firing("a", "before"))...)
 
-	lock, err := db.BeginTx(t.Context(), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := lock.Exec("LOCK TABLE " + schema + ".incidents IN ACCESS EXCLUSIVE MODE"); err != nil {
-		t.Fatal(err)
-	}
+	release := lockTable(t, server, schema+".incidents")
 	p.mustRefuseStuck(firing("b", "while it hangs"))
 	stuck := p.untilProblem(alert.ProblemStoreStuck)
 	p.mustRefuseStuck(firing("c", "while it is known to hang"))
 	p.mustReport(stuck)
 	p.mustTellPeople(s, stuck)
-	if err := lock.Rollback(); err != nil {
-		t.Fatal(err)
-	}
+	release()
 
 	p.untilReady()
 	p.settle(p.mustPush(firing("b", "while it hangs"), firing("c", "while it is known to hang"), firing("d", "after"))...)
