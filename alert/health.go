@@ -49,6 +49,7 @@ const (
 	ProblemDestination  = "destination"   // a conversation can't be reached
 	ProblemLastResort   = "last_resort"   // the last resort fails
 	ProblemBacklog      = "backlog"       // too many alerts wait for Slack
+	ProblemThrottled    = "throttled"     // Slack asks for a long pause; only a note
 	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
 )
 

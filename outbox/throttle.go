@@ -114,6 +114,7 @@ func (l *longPauses) notes(now time.Time) (all []alert.Problem) {
 	for _, what := range slices.Sorted(maps.Keys(l.all)) {
 		p := l.all[what]
 		all = append(all, alert.Problem{
+			Code: alert.ProblemThrottled,
 			Lane: p.lane,
 			What: fmt.Sprintf("%s waits until %s, because Slack asked for a pause of %v", what, p.until.Format("15:04 MST"), p.asked),
 			Fix:  "nothing has to be done: it is tried again then; if it happens often, fewer alerts should go to one conversation (group_by, routes)",
