@@ -30,6 +30,7 @@ func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 		d.touch(en)
 		en.OpenedAt = earlier(en.OpenedAt, now)
 		en.AckedAt = earlier(en.AckedAt, now)
+		en.FlappingSince = earlier(en.FlappingSince, now)
 		en.RemindAt = noTime // nextDue sets it again
 	}
 	d.finish()

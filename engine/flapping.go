@@ -18,7 +18,9 @@ type Flapping struct {
 // countReopening remembers that the incident is reopened now.
 func (d *draft) countReopening(en *entry) {
 	f := d.rules.flapping
-	recent := slices.DeleteFunc(slices.Clone(en.ReopenedAt), func(at time.Time) bool { return at.Before(d.now.Add(-f.Within)) })
+	recent := slices.DeleteFunc(slices.Clone(en.ReopenedAt), func(at time.Time) bool {
+		return at.After(d.now) || at.Before(d.now.Add(-f.Within))
+	})
 	recent = append(recent, d.now)
 	en.ReopenedAt = recent[max(0, len(recent)-f.Times):]
 }
@@ -42,7 +44,7 @@ func (d *draft) stableAt(en *entry) time.Time {
 	}
 	changed := en.FlappingSince
 	for _, at := range append(slices.Clone(en.ReopenedAt), en.ResolvedAt) {
-		if at.After(changed) {
+		if at.After(changed) && !at.After(d.now) { // the clock may have been put back
 			changed = at
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -128,6 +129,18 @@ func TestAnIncidentThatFiresAgainNowAndThenDoesNotFlap(t *testing.T) {
 	}
 	if n := len(w.said()); n != 40 || slices.Contains(w.said(), "flapping") {
 		t.Errorf("said %d things: %q", n, w.said())
+	}
+}
+
+func TestAFlappingIncidentIsStableInTimeAlsoAfterTheClockWasPutBack(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "disk full"})
+	w.flap(10, alert.Alert{})
+	w.now = w.now.Add(-time.Hour)
+	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Ahead: true})
+	w.commit(decideAhead(w.rules, w.now, snapshot))
+	if stable := w.after(5 * time.Minute); !slices.Equal(kinds(stable), []string{"reply stable"}) {
+		t.Errorf("after five minutes %v", kinds(stable))
 	}
 }
 

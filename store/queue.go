@@ -20,7 +20,7 @@ const (
 	repliesQuery = `SELECT incident, lane, n, note FROM deliveries WHERE n IN (SELECT max(n) FROM deliveries
 			WHERE stage IS NOT NULL AND kind IN ({reply}, {list}) AND incident {oneofnumbers} GROUP BY incident, lane)
 		AND kind = {reply} AND state = {pending} AND top_level = 0 AND note <> ''`
-	foldQuery    = `UPDATE deliveries SET note = ?, must_say = ? WHERE n = ?`
+	foldQuery    = `UPDATE deliveries SET note = ?, must_say = ?, created_at = ? WHERE n = ?`
 	hurryQuery   = `UPDATE deliveries SET priority = ? WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND priority > ?`
 	toFrontQuery = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
 )
@@ -227,7 +227,8 @@ func (c *changeWriter) hurry(at cardKey, d alert.Delivery) {
 	}
 }
 
-// writeFold writes what a pending reply says now. One with nothing left to say is superseded.
+// writeFold writes what a pending reply says now, which is as old as its latest note. One
+// with nothing left to say is superseded.
 func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if f.note == nil {
 		if err := w.execAll(ctx, supersedeQuery, []int64{n}, micros(f.now), "undone before it was sent"); err != nil {
@@ -239,7 +240,7 @@ func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)
 	}
-	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), n)
+	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), micros(f.now), n)
 	return err
 }
 
