@@ -120,7 +120,7 @@ func (p *process) unfinished() int {
 	var list struct {
 		Deliveries []alert.Delivery `json:"deliveries"`
 	}
-	if err := p.ask("/v1/deliveries?state=pending,sending", &list); err != nil {
+	if err := p.ask("/v1/deliveries?state=pending,sending&limit=1000", &list); err != nil {
 		p.t.Fatal(err)
 	}
 	return len(list.Deliveries)
