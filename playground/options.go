@@ -19,13 +19,13 @@ type Options struct {
 	Seed uint64
 	// ConnectionTime is approximate_connection_time of a socket, after which it is refreshed; 18060 s when zero.
 	ConnectionTime time.Duration
-	// PingEvery is the period of the server's WebSocket pings, 30 s when zero.
+	// PingEvery is the period of the server's WebSocket pings, 10 s when zero: Slack's client for Node gives up after 30 s without one.
 	PingEvery time.Duration
 	// RetryScale multiplies the waits before events are sent again (0, 60 s, 300 s); 1 when zero.
 	RetryScale float64
 	// AckTimeout is how long an envelope may stay without an ack, 3 s when zero.
 	AckTimeout time.Duration
-	// GhostFor is how long a socket lost without a close frame stays registered, 5 h when zero.
+	// GhostFor is how long a socket that was lost by Cut or Freeze stays registered, 5 h when zero.
 	GhostFor time.Duration
 	// FileScan is how long Slack checks an uploaded file, during which blocks that show it are refused (invalid slack file); 300 ms when
 	// zero. How long Slack takes is not documented; files.info shows when it is over.
@@ -53,7 +53,7 @@ func (o Options) withDefaults() Options {
 	}
 	o.Limits = o.Limits.withDefaults()
 	o.ConnectionTime = orDefault(o.ConnectionTime, 18060*time.Second)
-	o.PingEvery = orDefault(o.PingEvery, 30*time.Second)
+	o.PingEvery = orDefault(o.PingEvery, 10*time.Second)
 	o.RetryScale = orDefault(o.RetryScale, 1)
 	o.AckTimeout = orDefault(o.AckTimeout, 3*time.Second)
 	o.FileScan = orDefault(o.FileScan, 300*time.Millisecond)

@@ -23,7 +23,7 @@ const (
 	KindPong          = "pong"
 )
 
-// Reasons of a KindSocketClosed entry. A socket which ended as ClosedVanished or ClosedCut stays registered as a ghost.
+// Reasons of a KindSocketClosed entry. A socket which ended as ClosedCut may stay registered as a ghost.
 const (
 	// ClosedClean is a close handshake, whoever began it.
 	ClosedClean = "clean"

@@ -208,13 +208,14 @@ func (s *Server) readEnded(k *socket, err error) {
 	s.closeTCPLocked(k)
 }
 
+// vanishedLocked deregisters a socket whose end reached Slack without a close frame, as a FIN or RST. That Slack does so is
+// believed, not documented (docs/slack.md §1.7); Cut and Freeze make ghosts.
 func (s *Server) vanishedLocked(k *socket, err error) {
+	reason := ClosedVanished
 	if errors.Is(err, wire.ErrProtocol) {
-		s.removeLocked(k, ClosedProtocol)
-		return
+		reason = ClosedProtocol
 	}
-	s.recordLocked(Entry{Kind: KindSocketClosed, Socket: k.id, Reason: ClosedVanished})
-	s.becomeGhostLocked(k)
+	s.removeLocked(k, reason)
 }
 
 // textFrame is v as one unfragmented text frame; v is always something that JSON can express.

@@ -137,15 +137,26 @@ func say(t testing.TB, s *Server, text string) string {
 	return ts
 }
 
-func TestASocketLostWithoutACloseFrameStaysAsAGhost(t *testing.T) {
+func TestASocketThatItsOwnerClosesLeavesNoGhost(t *testing.T) {
+	s := startPlayground(t, patient())
+	connect(t, s).conn.Close()
+	if closed := await(t, s, KindSocketClosed, 1)[0]; closed.Reason != ClosedVanished {
+		t.Errorf("closed as %q", closed.Reason)
+	}
+	if hello := dial(t, openURL(t, s)).next(); hello.NumConnections != 1 {
+		t.Errorf("it still counts: %s", hello.raw)
+	}
+}
+
+func TestASocketThatWasCutStaysAsAGhost(t *testing.T) {
 	var skew atomic.Int64
 	opts := patient()
 	opts.GhostFor = time.Hour
 	opts.Clock = func() time.Time { return time.Now().Add(time.Duration(skew.Load())) }
 	s := startPlayground(t, opts)
-	connect(t, s).conn.Close()
-	if closed := await(t, s, KindSocketClosed, 1)[0]; closed.Reason != ClosedVanished {
-		t.Errorf("closed as %q", closed.Reason)
+	connect(t, s)
+	if err := s.Cut("S1"); err != nil {
+		t.Fatal(err)
 	}
 	if hello := dial(t, openURL(t, s)).next(); hello.NumConnections != 2 {
 		t.Errorf("the ghost does not count: %s", hello.raw)
