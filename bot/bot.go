@@ -32,8 +32,8 @@ type Options struct {
 	// APIURL is the root of the Web API; empty means Slack's own.
 	APIURL string
 	// Tokens returns the app-level token (xapp-…) and the bot token (xoxb-…). It is
-	// called for each probe and each new connection, so that a corrected token is
-	// used without a restart.
+	// called for each probe and each new connection, and when Slack refuses the bot
+	// token, so that a corrected token is used without a restart.
 	Tokens func() (app, bot alert.Secret)
 	// Timeout bounds one Web API call; zero means 15 s.
 	Timeout time.Duration
@@ -192,10 +192,7 @@ func wantedScopes() map[string]string {
 // Probe calls auth.test with the current token, keeps the answer as the Identity,
 // and logs missing scopes when they change. Its error is an *alert.SendError.
 func (b *Bot) Probe(ctx context.Context) error {
-	_, token := b.opts.Tokens()
-	b.mu.Lock()
-	b.token = token
-	b.mu.Unlock()
+	b.readToken()
 	var tested struct {
 		reply
 		Identity
@@ -206,6 +203,14 @@ func (b *Bot) Probe(ctx context.Context) error {
 	tested.setScopes(tested.header.Get("X-OAuth-Scopes"))
 	b.setIdentity(tested.Identity)
 	return nil
+}
+
+// readToken takes up the bot token as it is now.
+func (b *Bot) readToken() {
+	_, token := b.opts.Tokens()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.token = token
 }
 
 // setScopes reads the header with the granted scopes.

@@ -181,6 +181,9 @@ func (x *exchange) result(failure *alert.SendError) error {
 		x.bot.opts.Answered()
 		return nil
 	}
+	if failure.Class == alert.ClassAuth && !x.app {
+		x.bot.readToken()
+	}
 	if failure.Class == alert.ClassUnsure && repeatable[x.request.method] {
 		failure.Class = alert.ClassTransient
 	}

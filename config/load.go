@@ -85,6 +85,9 @@ func (l *loader) sources(opt spec) []given {
 	if value := l.in.variable(opt); value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromEnv, place: opt.env}})
 	}
+	if g, ok := l.credentialSource(opt); ok {
+		found = append(found, g)
+	}
 	if g, ok := l.credential(opt); ok {
 		found = append(found, g)
 	}
@@ -95,6 +98,18 @@ func (l *loader) sources(opt spec) []given {
 		found = append(found, g)
 	}
 	return found
+}
+
+// credentialSource reads the file from which systemd copies a token at the start, because
+// it may be newer than the copy. One that can't be read is ignored: there is the copy.
+func (l *loader) credentialSource(opt spec) (given, bool) {
+	dir := l.in.Getenv("CONFIGURATION_DIRECTORY")
+	if !opt.token || dir == "" {
+		return given{}, false
+	}
+	path := filepath.Join(dir, opt.credential)
+	g := l.readSecret(path, Origin{kind: fromFile, place: path})
+	return g, g.unreadable == "" && strings.TrimSpace(g.value) != ""
 }
 
 // credential reads what systemd passed with LoadCredential=. A missing or empty one

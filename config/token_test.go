@@ -101,6 +101,22 @@ func TestTokensPutRightOnDiskAreReadAgain(t *testing.T) {
 	}
 }
 
+func TestATokenThatIsNewerThanSystemdsCopyIsUsedIfItsFileCanBeRead(t *testing.T) {
+	e := environment{
+		vars:  map[string]string{"SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": "", "CREDENTIALS_DIRECTORY": "/creds", "CONFIGURATION_DIRECTORY": "/etc/tocsin"},
+		files: map[string]string{"/creds/slack_app_token": goodApp, "/creds/slack_bot_token": goodBot},
+	}
+	for file, want := range map[string]string{"": goodBot, "DENIED": goodBot, "\n": goodBot, "xoxb-newer\n": "xoxb-newer"} {
+		e.files["/etc/tocsin/slack_bot_token"] = file
+		if file == "" {
+			delete(e.files, "/etc/tocsin/slack_bot_token")
+		}
+		if now := e.input().Tokens(); now.Bot.Reveal() != want || now.App.Reveal() != goodApp || len(now.Warnings) != 0 {
+			t.Errorf("with %q the tokens are %q and %q, %v", file, now.Bot.Reveal(), now.App.Reveal(), now.Warnings)
+		}
+	}
+}
+
 func TestTokensOverPlainHTTPAreWarnedOf(t *testing.T) {
 	c := load(t, environment{vars: map[string]string{"SLACK_API_URL": "http://playground:8080/api/"}})
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].Message, "unencrypted") {

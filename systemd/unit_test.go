@@ -71,7 +71,7 @@ func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
 	unit := string(content)
 	for _, setting := range []string{
 		"Type=notify", "ExecStart=/usr/local/bin/tocsin serve", "TimeoutStopSec=20s", "Restart=always", "RestartSec=1s", "StartLimitIntervalSec=0",
-		"Environment=TOCSIN_LISTEN=off", "StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750",
+		"Environment=TOCSIN_LISTEN=off", "StateDirectory=tocsin", "RuntimeDirectory=tocsin", "RuntimeDirectoryMode=0750", "ConfigurationDirectory=tocsin",
 		"LoadCredential=slack_app_token:", "LoadCredential=slack_bot_token:", "LoadCredential=tocsin_api_token:",
 	} {
 		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(setting)).MatchString(unit) {
@@ -83,10 +83,12 @@ func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
 			t.Errorf("without /etc/tocsin/%s the daemon would not start", missing[1])
 		}
 	}
-	group := regexp.MustCompile(`(?m)^Group=(.+)$`).FindStringSubmatch(unit)
 	sysusers, err := os.ReadFile("tocsin.sysusers")
 	check(t, err)
-	if group == nil || !strings.Contains(string(sysusers), "\ng "+group[1]+" ") {
-		t.Errorf("sysusers does not make the group %v", group)
+	for _, setting := range []string{"Group", "SupplementaryGroups"} {
+		group := regexp.MustCompile(`(?m)^` + setting + `=(.+)$`).FindStringSubmatch(unit)
+		if group == nil || !strings.Contains(string(sysusers), "\ng "+group[1]+" ") {
+			t.Errorf("sysusers does not make the group %v", group)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -301,6 +302,47 @@ func TestWithoutAGoodTokenAlertsAreKeptAndGoOutOnceItIsThere(t *testing.T) {
 		}
 	}
 	t.Error("the alert was not delivered after the token was put right")
+}
+
+// Under systemd the daemon has a copy of the tokens that never changes, and may read the
+// files that it was made from.
+func TestANewTokenIsUsedWithoutARestartAlthoughSystemdsCopyIsOld(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"SLACK_BOT_TOKEN": "", "SLACK_APP_TOKEN": ""})
+	write := func(dir, name, token string) {
+		t.Helper()
+		path := filepath.Join(p.dir, dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(token+"\n"), 0o600)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for env, dir := range map[string]string{"CREDENTIALS_DIRECTORY": "copies", "CONFIGURATION_DIRECTORY": "tokens"} {
+		p.env[env] = filepath.Join(p.dir, dir)
+		write(dir, "slack_app_token", s.AppToken())
+		write(dir, "slack_bot_token", s.BotToken())
+	}
+	p.start()
+	p.settle(p.mustPush(firing("a", "by the old token"))...)
+	s.Revoke(s.BotToken())
+	held := p.mustPush(firing("b", "held until there is a new token"))
+	p.eventually("the refusal", func() bool { return strings.Contains(p.log.String(), "all deliveries are held") })
+	s.Accept("xoxb-new")
+	write("tokens", "slack_bot_token", "xoxb-new")
+	p.settle(held...)
+	s.Revoke(s.AppToken())
+	s.Accept("xapp-new")
+	write("tokens", "slack_app_token", "xapp-new")
+	hellos := 0
+	for _, e := range s.Journal() {
+		if e.Kind == playground.KindHello {
+			hellos++
+		}
+	}
+	for _, socket := range s.Sockets() {
+		_ = s.Cut(socket.ID) // it may have gone by itself
+	}
+	until(t, s, "a connection by the new token", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) > hellos })
 }
 
 func TestSecretsNeverAppearInTheLog(t *testing.T) {

@@ -13,7 +13,9 @@ import (
 	"tocsin/config"
 )
 
-const introduceAgain = 15 * time.Second
+// introduceAgain is how often Slack is asked again whether it accepts the app. A new
+// token is used within 15 s.
+const introduceAgain = 10 * time.Second
 
 // introduction authenticates with Slack at start, so that a wrong token is known
 // before the first alert has to wait for it.
