@@ -275,12 +275,13 @@ type chunk struct {
 }
 
 // insertInto says how rows of these columns are inserted, and then what to do
-// about a conflict. There are few sizes, so that few statements stay prepared.
+// about a conflict. The sizes are powers of two, so that a few statements insert any
+// number of rows.
 func insertInto(table, columns, conflict string) insertion {
 	width := strings.Count(columns, ",") + 1
 	tuple := "(?" + strings.Repeat(", ?", width-1) + ")"
 	in := insertion{width: width}
-	for _, rows := range []int{32, 8, 1} {
+	for _, rows := range []int{64, 32, 16, 8, 4, 2, 1} {
 		in.chunks = append(in.chunks, chunk{rows, "INSERT INTO " + table + " (" + columns + ") VALUES " +
 			tuple + strings.Repeat(", "+tuple, rows-1) + " " + conflict})
 	}
