@@ -214,11 +214,6 @@ func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 	d.writing.Store(&now)
 	defer d.writing.Store(nil)
 	ctx := context.Background()
-	if d.dialect.patience > 0 {
-		bounded, cancel := context.WithTimeout(ctx, d.dialect.patience)
-		defer cancel()
-		ctx = bounded
-	}
 	if err := w.begin(ctx); err != nil {
 		return group, err
 	}

@@ -20,9 +20,9 @@ type dialect struct {
 	// oneOf and oneOfNumbers complete "column …" to a test for membership in a
 	// JSON array that is passed as one text.
 	oneOf, oneOfNumbers string
-	// patience ends a group of writes that the engine doesn't answer; 0 for an
-	// engine in this process.
-	patience time.Duration
+	// patience bounds how long the writer waits for a statement, and pause is how long
+	// nothing is tried after connecting has failed; 0 for an engine in this process.
+	patience, pause time.Duration
 	// free counts the pages that hold nothing any more, shrink gives some back
 	// to the disk; empty for an engine that does so by itself.
 	free, shrink string
@@ -32,6 +32,14 @@ type dialect struct {
 	aborted func(error) bool
 	// duplicate: the request breaks the unique index on this column.
 	duplicate func(err error, column string) bool
+}
+
+// limit returns the context of one statement.
+func (d dialect) limit(ctx context.Context) (context.Context, context.CancelFunc) {
+	if d.patience == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, d.patience)
 }
 
 // rewrite writes query as the engine wants it. Queries have no ? but placeholders.

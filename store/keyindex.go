@@ -160,13 +160,9 @@ const freshQuery = `SELECT n, key, route FROM incidents WHERE n > (SELECT incide
 
 // readKeys reads what is not in the table.
 func (w *writer) readKeys(ctx context.Context) error {
-	rows, err := w.conn.QueryContext(ctx, w.dialect.rewrite(freshQuery))
-	if err != nil {
-		return fmt.Errorf("read keys: %w", err)
-	}
 	x := w.keys
 	x.begin()
-	err = scanAll(rows, func(s scanner) error {
+	err := w.each(ctx, freshQuery, func(s scanner) error {
 		var l latest
 		var key string
 		err := s.Scan(&l.incident, &key, &l.route)

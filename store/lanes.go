@@ -98,12 +98,8 @@ const spellingsQuery = `SELECT a.spelling, l.n, l.name, l.conversation FROM alia
 
 func (w *writer) readLanes(ctx context.Context) error {
 	w.lanes = laneNumbers{bySpelling: map[string]*lane{}, undo: map[string]*lane{}}
-	rows, err := w.conn.QueryContext(ctx, spellingsQuery)
-	if err != nil {
-		return fmt.Errorf("read lanes: %w", err)
-	}
 	byNumber := map[int64]*lane{}
-	err = scanAll(rows, func(s scanner) error {
+	err := w.each(ctx, spellingsQuery, func(s scanner) error {
 		var spelling string
 		var l lane
 		err := s.Scan(&spelling, &l.n, &l.Lane, &l.conversation)
@@ -116,7 +112,7 @@ func (w *writer) readLanes(ctx context.Context) error {
 		return err
 	})
 	if err == nil {
-		err = w.conn.QueryRowContext(ctx, "SELECT coalesce(max(n), 0) FROM lanes").Scan(&w.lanes.last)
+		err = w.each(ctx, "SELECT coalesce(max(n), 0) FROM lanes", func(s scanner) error { return s.Scan(&w.lanes.last) })
 	}
 	if err != nil {
 		return fmt.Errorf("read lanes: %w", err)

@@ -15,12 +15,14 @@ var migrations embed.FS
 
 // migrate brings the tables up to date and refuses a store that a newer
 // version wrote, before it changes anything.
-func migrate(ctx context.Context, db *sql.DB, engine goose.Dialect, folder string) error {
-	p, err := migrator(db, engine, folder)
+func (d *DB) migrate(ctx context.Context, engine goose.Dialect, folder string) error {
+	p, err := migrator(d.writers, engine, folder)
 	if err != nil {
 		return fmt.Errorf("read migrations: %w", err)
 	}
-	has, knows, err := p.GetVersions(ctx)
+	limited, cancel := d.dialect.limit(ctx)
+	defer cancel()
+	has, knows, err := p.GetVersions(limited)
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}

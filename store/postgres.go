@@ -9,6 +9,7 @@ import (
 	"net"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,15 +20,32 @@ import (
 
 const (
 	postgresReaders = 4
-	// postgresPatience is how long a group of writes may take before its
-	// connection counts as lost.
-	postgresPatience = 30 * time.Second
+	// postgresPatience is how long a statement may take before its connection
+	// counts as lost. A push may wait for two of them and is answered within 10 s.
+	postgresPatience = 3 * time.Second
+	// postgresAnswer is how long others wait for one, so that its own limit comes first
+	// and the answer is certain.
+	postgresAnswer = postgresPatience + time.Second/2
 	// postgresDial bounds an attempt to connect, for which writers wait.
-	postgresDial = 5 * time.Second
+	postgresDial = 3 * time.Second
+	// postgresPause is how long nothing is tried after an attempt that failed.
+	postgresPause = time.Second
 	// postgresLock is the first half of the advisory lock's key ("toc"); the
 	// second is a hash of the schema, so that one database can hold several.
 	postgresLock = 0x746f63
 )
+
+// How long each side keeps a TCP connection on which nothing comes back. PostgreSQL
+// then ends the session and drops its lock; its own default is two hours.
+const (
+	tcpIdle        = 5 * time.Second
+	tcpInterval    = 2 * time.Second
+	tcpCount       = 3
+	tcpUserTimeout = 8 * time.Second
+)
+
+// ErrHeld is why Open fails while another session holds the lock of a PostgreSQL store.
+var ErrHeld = errors.New("another tocsin uses it")
 
 func postgresDialect() dialect {
 	return dialect{
@@ -36,6 +54,7 @@ func postgresDialect() dialect {
 		oneOf:        "= ANY(ARRAY(SELECT json_array_elements_text(?::json)))",
 		oneOfNumbers: "= ANY(ARRAY(SELECT json_array_elements_text(?::json)::bigint))",
 		patience:     postgresPatience,
+		pause:        postgresPause,
 		unavailable:  postgresUnavailable,
 		aborted: func(err error) bool {
 			var e *pgconn.PgError
@@ -48,21 +67,54 @@ func postgresDialect() dialect {
 	}
 }
 
+// configurePostgres completes what the URL says.
+func configurePostgres(config *pgx.ConnConfig) {
+	if config.ConnectTimeout == 0 {
+		config.ConnectTimeout = postgresDial
+	}
+	config.DialFunc = postgresDialer().DialContext
+	// Every query of ours has its index. Statements that were planned while the
+	// tables were empty would go on reading them whole until the next ANALYZE.
+	config.RuntimeParams["enable_seqscan"] = "off"
+	config.RuntimeParams["jit"] = "off"
+	for name, value := range map[string]int64{ // without effect on a Unix socket
+		"tcp_keepalives_idle":     int64(tcpIdle.Seconds()),
+		"tcp_keepalives_interval": int64(tcpInterval.Seconds()),
+		"tcp_keepalives_count":    tcpCount,
+		"tcp_user_timeout":        tcpUserTimeout.Milliseconds(),
+	} {
+		if config.RuntimeParams[name] == "" {
+			config.RuntimeParams[name] = strconv.FormatInt(value, 10)
+		}
+	}
+}
+
+func postgresDialer() *net.Dialer {
+	const option = 18 // TCP_USER_TIMEOUT of Linux
+	return &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: tcpIdle, Interval: tcpInterval, Count: tcpCount},
+		Control: func(network, _ string, c syscall.RawConn) error {
+			if !strings.HasPrefix(network, "tcp") {
+				return nil
+			}
+			var refused error
+			err := c.Control(func(fd uintptr) {
+				refused = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, option, int(tcpUserTimeout.Milliseconds()))
+			})
+			return errors.Join(err, refused)
+		},
+	}
+}
+
 func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
-	d.dialect = postgresDialect()
+	d.dialect, d.answerWithin = postgresDialect(), min(d.answerWithin, postgresAnswer)
 	d.release = func() error { return nil }
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
 		// The error quotes the URL, and with it perhaps the password.
 		return nil, errors.New("open store: the URL doesn't parse: write postgres://user:password@host:5432/database")
 	}
-	if config.ConnectTimeout == 0 {
-		config.ConnectTimeout = postgresDial
-	}
-	// Every query of ours has its index. Statements that were planned while the
-	// tables were empty would go on reading them whole until the next ANALYZE.
-	config.RuntimeParams["enable_seqscan"] = "off"
-	config.RuntimeParams["jit"] = "off"
+	configurePostgres(config)
 	name := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 	d.writers, d.readers = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
 	d.writers.SetMaxOpenConns(2)
@@ -84,19 +136,40 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", err)
 	}
-	var held bool
-	err = conn.QueryRowContext(ctx, "SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))",
-		postgresLock).Scan(&held)
-	if err == nil && !held {
-		err = errors.New("another tocsin uses it: stop that one, or give this one a database of its own with TOCSIN_STORE")
-	}
+	err = d.lockSchema(ctx, conn)
 	if err == nil {
-		err = migrate(ctx, d.writers, goose.DialectPostgres, "postgres")
+		err = d.migrate(ctx, goose.DialectPostgres, "postgres")
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
 	return conn, nil
+}
+
+const (
+	lockQuery   = `SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))`
+	holderQuery = `SELECT format('connected from %s since %s; pg_terminate_backend(%s) ends it',
+			coalesce(host(a.client_addr), 'the database host'), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), l.pid)
+		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+		WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND l.classid = $1::int::oid
+			AND l.objid = (hashtext(coalesce(current_schema(), ''))::bigint & 4294967295)::oid`
+)
+
+// lockSchema takes the lock. If another session holds it, the error is ErrHeld and
+// says which.
+func (d *DB) lockSchema(ctx context.Context, conn *sql.Conn) error {
+	ctx, cancel := d.dialect.limit(ctx)
+	defer cancel()
+	var held bool
+	if err := conn.QueryRowContext(ctx, lockQuery, postgresLock).Scan(&held); err != nil || held {
+		return err
+	}
+	holder := "it is just ending"
+	err := conn.QueryRowContext(ctx, holderQuery, postgresLock).Scan(&holder)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	return fmt.Errorf("%w (%s): stop that one, or give this one a database of its own with TOCSIN_STORE", ErrHeld, holder)
 }
 
 // postgresUnavailable: the connection is gone, or the server is out of disk or

@@ -7,7 +7,9 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 
 	"tocsin/alert"
@@ -57,9 +59,19 @@ func TestPostgresSecondDaemonIsRefused(t *testing.T) {
 	url := postgresSchema(t)
 	first := reopen(t, url)
 	_, err := Open(t.Context(), url, Options{})
-	mustSay(t, err, "another tocsin uses it")
+	mustBe(t, err, ErrHeld)
+	mustSay(t, err, "another tocsin uses it (connected from the database host since ", "pg_terminate_backend(", "stop that one")
 	must(t, first.Close())
 	reopen(t, url)
+}
+
+func TestPostgresLimitsInTheURLReplaceTheDefaults(t *testing.T) {
+	config, err := pgx.ParseConfig("postgres://host/database?tcp_user_timeout=2000&connect_timeout=1")
+	must(t, err)
+	configurePostgres(config)
+	if got := config.RuntimeParams; got["tcp_user_timeout"] != "2000" || got["tcp_keepalives_idle"] != "5" || config.ConnectTimeout != time.Second {
+		t.Errorf("the session's parameters are %v, the limit to connect %s", got, config.ConnectTimeout)
+	}
 }
 
 func TestPostgresLostConnectionIsMadeAgain(t *testing.T) {

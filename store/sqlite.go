@@ -103,7 +103,7 @@ func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	if err := quickCheck(ctx, d.writers, path); err != nil {
 		return nil, err
 	}
-	if err := migrate(ctx, d.writers, goose.DialectSQLite3, "sqlite"); err != nil {
+	if err := d.migrate(ctx, goose.DialectSQLite3, "sqlite"); err != nil {
 		return nil, err
 	}
 	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true, files: d.files})

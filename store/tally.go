@@ -24,7 +24,7 @@ func (w *writer) readAgain(ctx context.Context) error {
 		&w.tally.deadLetters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
 	} {
 		var n int64
-		if err := w.conn.QueryRowContext(ctx, w.dialect.rewrite(query)).Scan(&n); err != nil {
+		if err := w.each(ctx, query, func(s scanner) error { return s.Scan(&n) }); err != nil {
 			return fmt.Errorf("take stock: %w", err)
 		}
 		into.Store(n)

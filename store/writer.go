@@ -25,7 +25,10 @@ type writer struct {
 	files *files
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
-	into  insertions
+	// failure is that of the latest attempt to connect.
+	failure  error
+	failedAt time.Time
+	into     insertions
 	// The highest numbers given so far; a number is never given twice.
 	incidents, alerts, deliveries, events, silences int64
 	lanes                                           laneNumbers
@@ -91,10 +94,20 @@ func (w *writer) begin(ctx context.Context) error {
 	return nil
 }
 
+// connect makes sure of a connection. An attempt that fails may take seconds, so
+// writes that come right after it fail at once.
 func (w *writer) connect(ctx context.Context) error {
 	if w.conn != nil {
 		return nil
 	}
+	if w.failure == nil || time.Since(w.failedAt) >= w.dialect.pause {
+		w.failure = w.reconnect(ctx)
+		w.failedAt = time.Now()
+	}
+	return w.failure
+}
+
+func (w *writer) reconnect(ctx context.Context) error {
 	conn, err := w.dial(ctx)
 	if err != nil {
 		return err
@@ -109,7 +122,7 @@ func (w *writer) connect(ctx context.Context) error {
 		&w.events:     "SELECT coalesce(max(n), 0) FROM history",
 		&w.silences:   "SELECT coalesce(max(n), 0) FROM silences",
 	} {
-		if err := conn.QueryRowContext(ctx, query).Scan(number); err != nil {
+		if err := w.each(ctx, query, func(s scanner) error { return s.Scan(number) }); err != nil {
 			w.close()
 			return fmt.Errorf("number rows: %w", err)
 		}
@@ -228,6 +241,8 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 }
 
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, cancel := w.dialect.limit(ctx)
+	defer cancel()
 	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return 0, err
@@ -243,6 +258,8 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 
 // each asks inside the transaction and hands every row to scan.
 func (w *writer) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
+	ctx, cancel := w.dialect.limit(ctx)
+	defer cancel()
 	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
 	if err != nil {
 		return err

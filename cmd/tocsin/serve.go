@@ -46,7 +46,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	}
 	d, err := newDaemon(ctx, cfg, in, log)
 	switch {
-	case ctx.Err() != nil && errors.Is(err, store.ErrFull): // it was stopped while it waited
+	case ctx.Err() != nil && (errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrHeld)): // it was stopped while it waited
 		return nil
 	case err != nil:
 		return err

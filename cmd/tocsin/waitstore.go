@@ -12,31 +12,43 @@ import (
 	"tocsin/store"
 )
 
-// openAgain is the time between two attempts to open a store on a full disk.
-const openAgain = 2 * time.Second
+const (
+	// openAgain is the time between two attempts to open a store that may become free.
+	openAgain = 2 * time.Second
+	// heldLimit is how long a start waits for the lock of a PostgreSQL store. PostgreSQL
+	// needs about ten seconds to end the session of a daemon whose host is gone.
+	heldLimit = 30 * time.Second
+)
 
-// openStore opens the store. While its disk is full, it waits, and clients are
-// answered 503: a daemon that ended would refuse them without a reason.
+// openStore opens the store. While its disk is full or, for a while, another session
+// has its lock, it waits, and clients are answered 503: a daemon that ended would
+// refuse them without a reason.
 func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
+	began := time.Now()
 	db, err := d.tryStore(ctx)
-	if !errors.Is(err, store.ErrFull) {
+	if !worthWaiting(err, began) {
 		return db, err
 	}
 	d.log.Error("nothing is accepted", zap.Error(err))
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	reason := err
+	reason, fix, announce := err, "Tocsin continues by itself once there is room", d.notifier.Ready
+	if errors.Is(err, store.ErrHeld) {
+		fix, announce = "Tocsin continues by itself once the other one has stopped", d.notifier.Status // it may still end
+	}
 	parts := newStages(d.log)
 	refuse := api.New(api.Options{Token: d.cfg.Listen.Token, Log: d.log.Named("api"), Health: func() alert.Health {
-		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, What: "nothing is accepted: " + reason.Error(), Fix: "Tocsin continues by itself once there is room"}}}
+		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
 	}})
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
 	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
 	d.serve(parts, d.tcp, refuse.RefusingTCPHandler(reason))
-	failed := d.notifier.Ready("nothing is accepted: " + reason.Error())
-	for failed == nil && errors.Is(err, store.ErrFull) && pause(ctx, openAgain) {
-		db, err = d.tryStore(ctx)
+	failed := announce("nothing is accepted: " + reason.Error())
+	for failed == nil && worthWaiting(err, began) && pause(ctx, openAgain) {
+		if db, err = d.tryStore(ctx); errors.Is(err, store.ErrHeld) {
+			d.log.Info("waiting for the store", zap.Duration("for", time.Since(began).Round(time.Second)), zap.Duration("at_most", heldLimit))
+		}
 	}
 	d.unix, d.tcp = nil, nil // stopping closes them
 	err = errors.Join(failed, err, parts.stop())
@@ -44,6 +56,12 @@ func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
+}
+
+// worthWaiting reports whether the store may become free: the disk at any time, the
+// lock for a while after began.
+func worthWaiting(err error, began time.Time) bool {
+	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrHeld) && time.Since(began) < heldLimit
 }
 
 func (d *daemon) tryStore(ctx context.Context) (*store.DB, error) {
