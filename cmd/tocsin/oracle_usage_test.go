@@ -13,12 +13,12 @@ import (
 
 // usage is what the daemon uses at one moment.
 type usage struct {
-	memory                  float64 // resident, in MB
+	memory, heap            float64 // what is resident, and what lives in Go's heap, in MB
 	goroutines, descriptors float64
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("%.0f MB, %.0f goroutines, %.0f descriptors", u.memory, u.goroutines, u.descriptors)
+	return fmt.Sprintf("%.0f MB (%.0f in the heap), %.0f goroutines, %.0f descriptors", u.memory, u.heap, u.goroutines, u.descriptors)
 }
 
 // usageNow reads /metrics. It is false while the daemon does not answer.
@@ -38,7 +38,10 @@ func usageNow(ctx context.Context, c *client) (usage, bool) {
 			values[name], _ = strconv.ParseFloat(value, 64) // 0 for a comment
 		}
 	}
-	u := usage{values["process_resident_memory_bytes"] / 1e6, values["go_goroutines"], values["process_open_fds"]}
+	u := usage{
+		memory: values["process_resident_memory_bytes"] / 1e6, heap: values["go_memstats_heap_alloc_bytes"] / 1e6,
+		goroutines: values["go_goroutines"], descriptors: values["process_open_fds"],
+	}
 	return u, u.goroutines > 0
 }
 
@@ -61,8 +64,10 @@ func (o *oracle) live(ctx context.Context, d time.Duration) {
 			return
 		}
 	}
+	for part := range slices.Chunk(all, len(all)/8+1) {
+		o.t.Logf("without a kill: %s", middle(part))
+	}
 	early, late := middle(all[len(all)/4:len(all)/2]), middle(all[3*len(all)/4:])
-	o.t.Logf("%s without a kill: at first %s, in the end %s", d, early, late)
 	if late.memory > 1.5*early.memory+8 || late.goroutines > early.goroutines+40 || late.descriptors > early.descriptors+20 {
 		o.t.Errorf("GROWN: the daemon used %s and then %s", early, late)
 	}
@@ -80,6 +85,7 @@ func middle(all []usage) usage {
 	}
 	return usage{
 		memory:      median(func(u usage) float64 { return u.memory }),
+		heap:        median(func(u usage) float64 { return u.heap }),
 		goroutines:  median(func(u usage) float64 { return u.goroutines }),
 		descriptors: median(func(u usage) float64 { return u.descriptors }),
 	}
