@@ -57,14 +57,17 @@ func (i Incident) NeedsCard() bool {
 }
 
 // Flooded reports whether the posts that wait in the lane become a digest. front
-// are the lane's first deliveries of one priority, in order.
+// are the lane's first deliveries of one priority, in order. A post from the future has
+// waited since before the clock was put back; one that was decided during the claim is
+// only slightly later.
 func (c Claim) Flooded(front []Delivery) bool {
 	if c.DigestAbove <= 0 {
 		return false
 	}
 	waiting := 0
 	for _, d := range front {
-		if d.Kind == Post && d.State == Pending && !d.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
+		young := d.CreatedAt.After(c.Now.Add(-c.DigestAfter)) && d.CreatedAt.Before(c.Now.Add(c.DigestAfter))
+		if d.Kind == Post && d.State == Pending && !young {
 			waiting++
 		}
 	}

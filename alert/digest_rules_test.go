@@ -67,6 +67,8 @@ func TestADigestIsMadeOfPostsThatHaveWaited(t *testing.T) {
 	late.CreatedAt, sending.State, reply.Kind = young, alert.Sending, alert.Reply
 	edge := post
 	edge.CreatedAt = noon.Add(-5 * time.Second)
+	next, ahead := post, post
+	next.CreatedAt, ahead.CreatedAt = noon.Add(time.Second), noon.Add(20*time.Minute)
 	for _, c := range []struct {
 		what  string
 		above int
@@ -78,6 +80,8 @@ func TestADigestIsMadeOfPostsThatHaveWaited(t *testing.T) {
 		{"replies among them", 2, []alert.Delivery{post, reply, post, reply, post}, true},
 		{"one too young", 2, []alert.Delivery{post, post, late}, false},
 		{"one just old enough", 2, []alert.Delivery{post, post, edge}, true},
+		{"one that came during the claim", 2, []alert.Delivery{post, post, next}, false},
+		{"one from before the clock was put back", 2, []alert.Delivery{post, post, ahead}, true},
 		{"one that is being sent", 2, []alert.Delivery{sending, post, post}, false},
 		{"never", 0, []alert.Delivery{post, post, post}, false},
 	} {
