@@ -58,8 +58,10 @@ func (p *pusher) step(ctx context.Context) error {
 		return p.send(ctx, p.batch(lane)...)
 	case dice < 82:
 		return p.send(ctx, p.flood(lane)...)
-	case dice < 88:
+	case dice < 86:
 		return p.again(ctx, p.random.IntN(1<<30))
+	case dice < 88:
+		return p.flap(ctx, lane)
 	case dice < 96:
 		return p.person(ctx, p.hot(lane))
 	}
@@ -90,6 +92,18 @@ func (p *pusher) flood(lane string) []*sent {
 		all[i] = p.alert(p.fresh(), lane, alert.Firing)
 	}
 	return all
+}
+
+// flap has one alert of a lane fire and resolve many times in one request.
+func (p *pusher) flap(ctx context.Context, lane string) error {
+	all := make([]*sent, 2*(4+p.random.IntN(12)))
+	for i := range all {
+		all[i] = p.alert(fmt.Sprintf("p%dflap%d", p.n, slices.Index(p.lanes, lane)), lane, []alert.Status{alert.Firing, alert.Resolved}[i%2])
+		all[i].severity, all[i].words = alert.Error, 0
+	}
+	err := p.send(ctx, all...)
+	p.story(all[0]).flaps++
+	return err
 }
 
 // fresh is a key never used before, hot the one of a lane that comes back again

@@ -73,6 +73,8 @@ type story struct {
 	alerts    []*sent
 	// doubtful: the only alert got no answer, so it may have been accepted or not.
 	doubtful bool
+	// flaps is in how many requests it resolved and fired again many times.
+	flaps int
 
 	latest   *sent // whose title, text and severity the card shows
 	resolved bool

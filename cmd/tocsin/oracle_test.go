@@ -44,23 +44,29 @@ type plan struct {
 	seed           uint64
 	long           bool
 	kills          int
-	longPause      time.Duration // that Slack asks for now and then, on average
-	lag            time.Duration // of Slack's history
-	clockDrift     time.Duration // how much the daemon's clock is wrong, on average
-	clockJump      time.Duration // how much more now and then; below the 30 minutes in which an incident reopens
 	cycle          time.Duration // between two kills, on average
 	calm           time.Duration // without kills after the last one
+	patience       time.Duration // for all to be delivered at the end
 	pushers, lanes int           // lanes of each pusher
 	steps          int           // of each pusher
 	every          time.Duration
-	patience       time.Duration // for all to be delivered at the end
+	longPause      time.Duration // that Slack asks for now and then, on average
+	lag            time.Duration // of Slack's history
+	stable         time.Duration // after which an incident flaps no more
+	clockDrift     time.Duration // how much the daemon's clock is wrong, on average
+	clockJump      time.Duration // how much more now and then; below the 30 minutes in which an incident reopens
 }
 
 func planFromEnvironment(t *testing.T) plan {
-	p := plan{
-		seed: uint64(time.Now().UnixNano()) % 1_000_000, kills: 4, cycle: time.Second, longPause: 2 * time.Second, lag: time.Second, clockDrift: time.Second,
-		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond, patience: 2 * patience,
+	p := shortPlan()
+	if s := os.Getenv(soakFor); s != "" {
+		d, err := time.ParseDuration(s)
+		if err != nil || d < 10*time.Second {
+			t.Fatalf("%s is %q: write a duration of 10s or more", soakFor, s)
+		}
+		p = longPlan(d)
 	}
+	p.seed = uint64(time.Now().UnixNano()) % 1_000_000
 	if s := os.Getenv(soakSeed); s != "" {
 		n, err := strconv.ParseUint(s, 10, 64)
 		if err != nil {
@@ -68,17 +74,24 @@ func planFromEnvironment(t *testing.T) plan {
 		}
 		p.seed = n
 	}
-	if s := os.Getenv(soakFor); s != "" {
-		d, err := time.ParseDuration(s)
-		if err != nil || d < 10*time.Second {
-			t.Fatalf("%s is %q: write a duration of 10s or more", soakFor, s)
-		}
-		p.long, p.kills, p.cycle = true, max(25, int(d/(6*time.Second))), min(4*time.Second, 2*d/3/25)
-		p.pushers, p.lanes, p.every = 6, 4, 700*time.Millisecond
-		p.steps, p.patience, p.longPause, p.lag = int(d/p.every), 15*time.Minute, 30*time.Second, 8*time.Second
-		p.clockDrift, p.clockJump, p.calm = 10*time.Second, 20*time.Minute, d/3
-	}
 	return p
+}
+
+func shortPlan() plan {
+	return plan{
+		kills: 4, cycle: time.Second, patience: 2 * patience,
+		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond,
+		longPause: 2 * time.Second, lag: time.Second, stable: 5 * time.Second, clockDrift: time.Second,
+	}
+}
+
+func longPlan(d time.Duration) plan {
+	const every = 700 * time.Millisecond
+	return plan{
+		long: true, kills: max(25, int(d/(6*time.Second))), cycle: min(4*time.Second, 2*d/3/25), calm: d / 3, patience: 15 * time.Minute,
+		pushers: 6, lanes: 4, steps: int(d / every), every: every,
+		longPause: 30 * time.Second, lag: 8 * time.Second, stable: 30 * time.Second, clockDrift: 10 * time.Second, clockJump: 20 * time.Minute,
+	}
 }
 
 // limits are Slack's own in every second long run. Elsewhere only a conversation
@@ -127,7 +140,7 @@ func newOracle(t *testing.T, p plan) *oracle {
 			o.ids[lane] = c.ID
 		}
 	}
-	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  flapping:\n    times: 1000\n", fallbackLane))
+	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  flapping:\n    within: %s\n", fallbackLane, p.stable))
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, &pusher{
 			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: o.lanes[n*p.lanes : (n+1)*p.lanes],

@@ -1,0 +1,156 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// compareThread says how the thread differs from the notes of the story: their
+// order, and each word of each long text.
+func (s *story) compareThread(card playground.Message, thread []playground.Message) string {
+	var said, want []alert.Topic
+	words := map[string][]string{}
+	for _, m := range thread {
+		topics, about := topicsOf(m.Text)
+		if n := len(said); topics[0] != alert.TopicMore || n == 0 || said[n-1] != topics[0] || len(words[about]) == 0 {
+			said = append(said, topics...)
+		}
+		for _, w := range shownWord.FindAllStringSubmatch(m.Text, -1) {
+			words[w[1]] = append(words[w[1]], w[0])
+		}
+	}
+	for _, n := range s.notes {
+		want = append(want, n.topic)
+		if n.topic == alert.TopicResolved && n.by.long() {
+			want = append(want, alert.TopicMore)
+		}
+	}
+	if s.flaps > 0 && len(thread) > mostForFlaps*s.flaps {
+		return fmt.Sprintf("THREAD: it has %d replies for %d requests in which it flapped", len(thread), s.flaps)
+	}
+	if !folds(want, said) {
+		return fmt.Sprintf("THREAD: it says %v, want %v (%v)", said, want, s.notes)
+	}
+	for _, n := range s.notes {
+		if wrong := n.complete(words[n.by.tag], s.latest, card); wrong != "" {
+			return wrong
+		}
+	}
+	return ""
+}
+
+// mostForFlaps is the most replies for a request in which an incident flaps: how that
+// began and ended, that it flaps, and that it is stable again.
+const mostForFlaps = 4
+
+// folds reports whether a thread says what it has to. Notes that were pending at the
+// same time may have become one reply: then what was undone or said again is left out,
+// but no note of a person, no page and not how it ended. While an incident flaps, its
+// thread says neither that it is resolved nor that it fires again.
+func folds(want, said []alert.Topic) bool {
+	flaps := slices.Contains(said, alert.TopicFlapping)
+	said = slices.DeleteFunc(slices.Clone(said), func(t alert.Topic) bool { return t == alert.TopicFlapping || t == alert.TopicStable })
+	rest := want
+	for _, topic := range said {
+		at := slices.Index(rest, topic)
+		if at < 0 {
+			return false
+		}
+		rest = rest[at+1:]
+	}
+	kept := func(all []alert.Topic) (must []alert.Topic, over alert.Topic) {
+		for _, topic := range all {
+			switch topic {
+			case alert.TopicNote, alert.TopicMore:
+				must = append(must, topic)
+			case alert.TopicResolved, alert.TopicReopened:
+				over = topic
+			}
+		}
+		return must, over
+	}
+	mustWant, overWant := kept(want)
+	mustSaid, overSaid := kept(said)
+	stays := flaps || overSaid == overWant || overSaid == "" && overWant == alert.TopicReopened
+	return stays && slices.Equal(mustWant, mustSaid) && slices.Contains(want, alert.TopicEscalated) == slices.Contains(said, alert.TopicEscalated)
+}
+
+// topicsOf tells the kinds of notes that a reply says apart, and whose text goes on.
+func topicsOf(text string) (topics []alert.Topic, about string) {
+	marks := map[string]alert.Topic{
+		"*Resolved*": alert.TopicResolved, "*Firing again*": alert.TopicReopened, "*Now ": alert.TopicEscalated,
+		"*Acknowledged* by oracle": alert.TopicAcked, "*Note* by oracle": alert.TopicNote,
+		"*Flapping*": alert.TopicFlapping, "*Stable again*": alert.TopicStable,
+	}
+	for line := range strings.Lines(text) {
+		for mark, topic := range marks {
+			if strings.Contains(line, mark) {
+				topics = append(topics, topic)
+			}
+		}
+	}
+	if len(topics) > 0 {
+		return topics, ""
+	}
+	if found := shownWord.FindStringSubmatch(text); found != nil {
+		return []alert.Topic{alert.TopicMore}, found[1]
+	}
+	return []alert.Topic{alert.Topic("unknown: " + text)}, ""
+}
+
+// complete checks the words of one note: to the last one, in order, without a
+// gap, and from where the card leaves off if the card still shows that text.
+func (n note) complete(got []string, latest *sent, card playground.Message) string {
+	words := n.by.words
+	if words == 0 || n.topic == alert.TopicReopened || n.topic == alert.TopicEscalated {
+		return ""
+	}
+	first := words - len(got)
+	for i, w := range got {
+		if w != n.by.word(max(first, 0)+i) {
+			return fmt.Sprintf("TEXT of %s: word %d in the thread is %s, want %s", n.by.tag, i, w, n.by.word(max(first, 0)+i))
+		}
+	}
+	switch {
+	case n.topic == alert.TopicResolved && first != 0, first < 0, first > 200:
+		return fmt.Sprintf("TEXT of %s: the thread has %d of %d words", n.by.tag, len(got), words)
+	case n.topic == alert.TopicMore && n.by == latest:
+		return n.begins(card, first)
+	}
+	return ""
+}
+
+// begins checks that the card shows the words before the thread's first.
+func (n note) begins(card playground.Message, first int) string {
+	for i := range first {
+		if !strings.Contains(card.Text, n.by.word(i)) {
+			return fmt.Sprintf("TEXT of %s: neither card nor thread shows word %d of %d", n.by.tag, i, n.by.words)
+		}
+	}
+	return ""
+}
+
+func TestTheOracleKnowsWhatAThreadMayLeaveOut(t *testing.T) {
+	const resolved, reopened, note, flapping = alert.TopicResolved, alert.TopicReopened, alert.TopicNote, alert.TopicFlapping
+	for _, c := range []struct {
+		want, said []alert.Topic
+		ok         bool
+	}{
+		{[]alert.Topic{resolved, note, reopened}, []alert.Topic{resolved, note, reopened}, true},
+		{[]alert.Topic{resolved, note, reopened}, []alert.Topic{note}, true},
+		{[]alert.Topic{resolved, note, reopened}, []alert.Topic{resolved, reopened}, false},
+		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved}, true},
+		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, reopened}, false},
+		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, flapping}, true},
+		{[]alert.Topic{resolved, reopened, note}, []alert.Topic{flapping}, false},
+	} {
+		if got := folds(c.want, c.said); got != c.ok {
+			t.Errorf("want %v, said %v: right %t, want %t", c.want, c.said, got, c.ok)
+		}
+	}
+}
