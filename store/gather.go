@@ -18,7 +18,7 @@ const (
 	frontQuery = `SELECT n, kind, state, class, created_at, started_at, next_at FROM deliveries
 	WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?`
 	postsQuery = `SELECT n, kind, state, class, created_at, started_at, next_at FROM deliveries
-	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = {post} AND state = {pending} ORDER BY n LIMIT ?`
+	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = {post} ORDER BY n LIMIT ?`
 	gatherQuery  = `UPDATE deliveries SET digest = ?, stage = 3, state = {sending} WHERE n {oneofnumbers}`
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = {post}`
 )
@@ -41,9 +41,13 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	}
 	var gathered []int64
 	for _, p := range posts {
-		if c.Gathers(p) {
-			gathered = append(gathered, p.Seq)
+		if !c.Gathers(p) { // what comes behind it has to be shown after it
+			break
 		}
+		gathered = append(gathered, p.Seq)
+	}
+	if len(gathered) <= c.DigestAbove {
+		return first, nil
 	}
 	w.incidents++
 	if err := w.execAll(ctx, gatherQuery, gathered, w.incidents); err != nil {

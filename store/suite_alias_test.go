@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"slices"
 	"testing"
@@ -70,6 +71,32 @@ func testTwoNames(t *testing.T, d *DB) {
 		t.Errorf("ledger is %+v", l)
 	}
 	tallies(t, d, 0, 0)
+}
+
+func testDigestOfTwoNames(t *testing.T, d *DB) {
+	fires := func(lane, name string) {
+		for k := range 8 {
+			commit(t, d, fire(incident(fmt.Sprintf("%s-%d", name, k), lane, 1)))
+		}
+	}
+	fires("#db", "before")
+	commit(t, d, fire(incident("doubt", opsID, 1)))
+	claim(t, d, opsID, at(1))
+	fires("#db", "behind")
+	must(t, d.Learn(t.Context(), "#db", opsID))
+	first := claimDigest(t, d, 20, alert.Digest)
+	if first.Digest.Total != 8 {
+		t.Errorf("the first digest is of %d incidents, want those before the one in doubt", first.Digest.Total)
+	}
+	deliver(t, d, first, 20)
+	if j := claimDigest(t, d, 21, alert.Post); j.Incident.ID != "doubt" || !j.Unsure {
+		t.Errorf("then came %+v", j.Delivery)
+	} else {
+		deliver(t, d, j, 21)
+	}
+	if next := claimDigest(t, d, 22, alert.Digest); next.Digest.Total != 8 {
+		t.Errorf("the next digest is of %d incidents", next.Digest.Total)
+	}
 }
 
 func testLearn(t *testing.T, d *DB) {

@@ -147,6 +147,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"what is silenced stays in its digest":                testSilencedStaysInDigest,
 		"one asks for all of a digest":                        testAskedOnce,
 		"a conversation under two names is one lane":          testTwoNames,
+		"a digest does not overtake one in doubt":             testDigestOfTwoNames,
 		"a renamed channel keeps its lane":                    testLearn,
 		"a person's names are one lane, two people's are not": testPeopleStayTwo,
 		"of two cards in one conversation the earlier stays":  testTwoCards,
