@@ -34,6 +34,7 @@ type exhibit struct {
 	posts    map[string][]int64              // delivery to the journal's numbers
 	marks    []mark
 	log      string               // of the daemon
+	ids      map[string]string    // of the lanes that go by two names
 	learnt   map[string]time.Time // lane to when the daemon knew the id of its name at the latest
 	files    func(id string) []byte
 
@@ -47,7 +48,7 @@ func (o *oracle) collect() *exhibit {
 	s := o.slack
 	log := o.daemon.log.String()
 	x := &exhibit{
-		strangerID: o.strangerID, marks: o.marks, log: log, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
+		strangerID: o.strangerID, marks: o.marks, log: log, ids: o.ids, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
 		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
 	}

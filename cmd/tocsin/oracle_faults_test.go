@@ -77,7 +77,8 @@ func (o *oracle) archive() {
 }
 
 // hasty finds posts to a conversation before the end of a pause that Slack has asked
-// for there. A daemon that was killed meanwhile does not know of it.
+// for there. A daemon that was killed meanwhile does not know of it, and one that has
+// not learnt yet that two names are one conversation does not know it of the other name.
 func (x *exhibit) hasty() []string {
 	var all []string
 	pauses := map[string]playground.Entry{} // by conversation, the one that ends last
@@ -86,7 +87,7 @@ func (x *exhibit) hasty() []string {
 			continue
 		}
 		before, asked := pauses[e.Channel]
-		if asked && e.Call.At.Before(pauseEnd(before)) && !x.killedBetween(before.Call.At, e.Call.At) {
+		if asked && e.Call.At.Before(pauseEnd(before)) && x.oneLane(e.Channel, before.Call.At) && !x.killedBetween(before.Call.At, e.Call.At) {
 			all = append(all, fmt.Sprintf("HASTY: Slack asked at %s for %d s without posts to %s, call #%d came at %s",
 				before.Call.At.Format(clockFormat), before.Call.RetryAfter, e.Channel, e.Seq, e.Call.At.Format(clockFormat)))
 		}
@@ -95,6 +96,17 @@ func (x *exhibit) hasty() []string {
 		}
 	}
 	return all
+}
+
+// oneLane reports whether the daemon knew at a time that all that it sends to a
+// conversation is in one lane.
+func (x *exhibit) oneLane(channel string, at time.Time) bool {
+	for lane, id := range x.ids {
+		if learnt, known := x.learnt[lane]; id == channel && (!known || learnt.After(at)) {
+			return false
+		}
+	}
+	return true
 }
 
 func pauseEnd(e playground.Entry) time.Time {
