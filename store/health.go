@@ -22,6 +22,9 @@ func (d *DB) Problems() []alert.Problem {
 		Code: alert.ProblemStore, What: "nothing is accepted or sent: " + (*err).Error(),
 		Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
 	}
+	if d.files == nil {
+		p.Fix = "check that PostgreSQL runs, can be reached and has room; Tocsin then continues by itself"
+	}
 	if errors.Is(*err, ErrReplaced) {
 		p.Code = alert.ProblemStoreChanged
 		p.Fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"

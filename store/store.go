@@ -135,16 +135,6 @@ func (d *DB) connect(ctx context.Context, url string) (*writer, error) {
 	return nil, fmt.Errorf("open store: unknown kind %q: write sqlite:PATH or postgres://…", scheme)
 }
 
-// Trouble returns why nothing can be written, an error that wraps
-// alert.ErrUnavailable, or nil. It reports what the latest write found (Ping
-// makes one), and whether the files are still where they were, ErrReplaced.
-func (d *DB) Trouble() error {
-	if err := d.trouble.Load(); err != nil {
-		return *err
-	}
-	return d.files.check()
-}
-
 // Close writes and answers what still waits, and drops the store's lock. All its
 // errors are joined; closing twice is the same as once.
 func (d *DB) Close() error {

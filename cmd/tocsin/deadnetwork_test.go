@@ -106,7 +106,7 @@ func TestADatabaseBehindADeadNetworkIsAnsweredWith503AndUsedAgainWhenItIsBack(t 
 	p.eventually("503", func() bool { return !s.push(s.next(), true) })
 	t.Logf("the first 503 came %s after the cut", time.Since(cut))
 	senders.Wait()
-	if status, body := readiness(t, p); status != http.StatusServiceUnavailable {
+	if status, body := readiness(t, p); status != http.StatusServiceUnavailable || !strings.Contains(body, "check that PostgreSQL runs") {
 		t.Errorf("/readyz answers %d with %s", status, body)
 	}
 	db.mend()
@@ -148,6 +148,7 @@ func TestADaemonWhoseNetworkIsDeadIsReplacedWithinSeconds(t *testing.T) {
 	if log := second.log.String(); !strings.Contains(log, "another tocsin uses it (connected from "+db.near) || !strings.Contains(log, "waiting for the store") {
 		t.Errorf("the second says\n%s", log)
 	}
+	first.eventually("not ready, without a push", func() bool { return first.ask("/readyz", &struct{}{}) != nil })
 	second.settle(second.mustPush(firing("b", "after"))...)
 	db.mend()
 	first.mustRefuse()

@@ -76,7 +76,7 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		d.retryStore(ctx)
+		_ = d.store.Ping(ctx) // the store remembers the result, which else only the next push would find out
 		h := d.health()
 		known = d.logProblems(known, h.Problems)
 		if line := statusLine(h); line != last {
@@ -103,15 +103,6 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 		}
 	}
 	return now
-}
-
-// retryStore checks whether a store that could not be used can be used again. Without
-// it, only the next push would find out.
-func (d *daemon) retryStore(ctx context.Context) {
-	if read, _ := d.store.Waiting(); read.IsZero() && d.store.Trouble() == nil {
-		return
-	}
-	_ = d.store.Ping(ctx) // the store remembers the result
 }
 
 func statusLine(h alert.Health) string {

@@ -65,6 +65,7 @@ func TestAStoreThatIsRemovedIsAnsweredWith503UntilTheDaemonIsRestarted(t *testin
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
+	p.eventually("not ready, without a push", func() bool { return p.ask("/readyz", &struct{}{}) != nil })
 	p.mustSayMoved()
 	if err := p.terminate(); err != nil {
 		t.Errorf("it ended with %v", err)
