@@ -94,7 +94,8 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 // broadcastable reports whether a route may show such notes in the channel as well.
 func broadcastable(t alert.Topic) bool {
 	switch t {
-	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced:
+	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced,
+		alert.TopicFlapping, alert.TopicStable:
 		return true
 	}
 	return false
