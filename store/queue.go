@@ -20,7 +20,11 @@ const (
 	repliesQuery = `SELECT incident, lane, n, note FROM deliveries WHERE n IN (SELECT max(n) FROM deliveries
 			WHERE stage IS NOT NULL AND kind IN ({reply}, {list}) AND incident {oneofnumbers} GROUP BY incident, lane)
 		AND kind = {reply} AND state = {pending} AND top_level = 0 AND note <> ''`
-	foldQuery    = `UPDATE deliveries SET note = ?, must_say = ?, created_at = ? WHERE n = ?`
+	foldQuery = `UPDATE deliveries SET note = ?, must_say = ?, created_at = ? WHERE n = ?`
+	// advanceBehindQuery makes the first delivery of a card claimable if a reply that was
+	// before it is not needed any more.
+	advanceBehindQuery = advanceQuery + ` AND n > ?`
+
 	hurryQuery   = `UPDATE deliveries SET priority = ? WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND priority > ?`
 	toFrontQuery = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
 )
@@ -198,12 +202,10 @@ func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, not
 		return args
 	case alert.Folded:
 		c.folds[q.reply] = fold{at, q.Reply, d.CreatedAt}
-		c.hurry(at, d)
+		c.hurry(at, q, d)
 		return args
 	}
-	if q.Waiting {
-		c.hurry(at, d)
-	}
+	c.hurry(at, q, d)
 	c.w.deliveries++
 	if q.Reply != nil && d.Kind == alert.Reply {
 		q.reply = c.w.deliveries
@@ -218,8 +220,8 @@ func (c *changeWriter) addDelivery(args []any, lane int64, d alert.Delivery, not
 }
 
 // hurry has what waits for a card not hold up a reply that notifies somebody.
-func (c *changeWriter) hurry(at cardKey, d alert.Delivery) {
-	if d.Kind != alert.Reply || d.Priority >= alert.PriorityQuiet {
+func (c *changeWriter) hurry(at cardKey, q *cardQueue, d alert.Delivery) {
+	if !q.Waiting || d.Kind != alert.Reply || d.Priority >= alert.PriorityQuiet {
 		return
 	}
 	if most, known := c.hurried[at]; !known || d.Priority < most {
@@ -234,7 +236,8 @@ func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 		if err := w.execAll(ctx, supersedeQuery, []int64{n}, micros(f.now), "undone before it was sent"); err != nil {
 			return err
 		}
-		return w.advance(ctx, f.at)
+		_, err := w.exec(ctx, advanceBehindQuery, f.at.incident, f.at.lane, n)
+		return err
 	}
 	note, err := document(false, f.note)
 	if err != nil {
