@@ -205,15 +205,10 @@ func (l *lane) deliverNext(calls context.Context) delay {
 	}
 	l.failures = 0
 	l.countLoud(claim, job)
-	if job.ID != "" || next.IsZero() {
-		l.next = dueTime{}
-	}
 	if job.ID == "" {
-		if claim.Retry && claim.Posts && claim.Updates { // nothing is left that waits for Slack
-			l.early.at = time.Time{}
-		}
-		return l.afterEmptyClaim(now, next, later)
+		return l.afterEmptyClaim(claim, now, next, later)
 	}
+	l.next = dueTime{}
 	if job.Unsure && l.outbox.changesHands(calls, l) {
 		// Perhaps a lane that has become this one is sending it now.
 		l.returnToken(claimed{job: job, pacer: l.pacer(claim.Via)})
@@ -275,8 +270,13 @@ type claimed struct {
 // afterEmptyClaim waits until the queue's next delivery is due or until a kind
 // that was left out may be asked for. With neither, the goroutine ends as soon
 // as the lane's pace no longer matters.
-func (l *lane) afterEmptyClaim(now, next, later time.Time) delay {
-	if !next.IsZero() {
+func (l *lane) afterEmptyClaim(claim alert.Claim, now, next, later time.Time) delay {
+	if claim.Retry && claim.Posts && claim.Updates { // nothing is left that waits for Slack
+		l.early.at = time.Time{}
+	}
+	if next.IsZero() {
+		l.next = dueTime{}
+	} else {
 		next = latest(l.next.wait(now, now, next), now.Add(minWait))
 	}
 	if l.early.at.After(now) {
