@@ -94,7 +94,11 @@ func recovered(err *error) {
 }
 
 func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
-	c, err := decodeCommand(e.Payload, s.bot.Identity())
+	self, err := s.bot.identify(ctx)
+	if err != nil {
+		return err
+	}
+	c, err := decodeCommand(e.Payload, self)
 	if err != nil {
 		return err
 	}

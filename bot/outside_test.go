@@ -1,6 +1,10 @@
 package bot
 
-import "testing"
+import (
+	"testing"
+
+	"tocsin/playground"
+)
 
 func TestWhoIsFromAnotherWorkspaceIsKnownByEveryMarkThatSlackSends(t *testing.T) {
 	self := Identity{UserID: "U0BOT", TeamID: "T1", EnterpriseID: "E1"}
@@ -61,4 +65,19 @@ func outsideOf(t *testing.T, payload string, self Identity) string {
 		t.Fatal(err)
 	}
 	return c.Outside
+}
+
+func TestACommandIsHandledOnlyOnceItIsKnownWhoIsFromAnotherWorkspace(t *testing.T) {
+	s := connect(t, playground.Options{}, nil)
+	s.log.await(t, "slack connection is up", 2)
+	s.slack.AddUser(playground.User{Name: "eve", TeamID: "T0OTHER"})
+	if err := s.slack.SetFault(playground.Fault{Kind: "503", Method: "auth.test", Times: 1}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.slack.User("eve").Command(t.Context(), "#alerts", "/notify-test", ""); err != nil {
+		t.Fatal(err)
+	}
+	if c := next(t, s.heard.commands); c.Outside != "T0OTHER" {
+		t.Errorf("the command came from %+v, want another workspace", c.Caller)
+	}
 }
