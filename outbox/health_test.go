@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -10,12 +11,15 @@ import (
 
 func TestALaneIsUndeliveredFromItsFirstFailureUntilSomethingGetsThrough(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		var answer error
+		var failing atomic.Pointer[alert.SendError]
 		w.slack.answer = func(_ context.Context, c call) (bool, error) {
 			if c.job.Kind == alert.Update {
 				return true, nil
 			}
-			return answer == nil, answer
+			if fail := failing.Load(); fail != nil {
+				return false, fail
+			}
+			return true, nil
 		}
 		undelivered := func() []alert.Undelivered { return w.box.Undelivered(time.Now()) }
 		w.start(t, Options{})
@@ -25,7 +29,7 @@ func TestALaneIsUndeliveredFromItsFirstFailureUntilSomethingGetsThrough(t *testi
 			t.Fatalf("with a working Slack: %+v", got)
 		}
 
-		answer = fail(alert.ClassTransient, "no_answer")
+		failing.Store(fail(alert.ClassTransient, "no_answer"))
 		began := time.Now()
 		w.post("ops", "b")
 		pass(time.Minute)
@@ -38,12 +42,12 @@ func TestALaneIsUndeliveredFromItsFirstFailureUntilSomethingGetsThrough(t *testi
 
 		throttled := fail(alert.ClassThrottled, "ratelimited")
 		throttled.RetryAfter = 10 * time.Minute
-		answer = throttled
+		failing.Store(throttled)
 		pass(5 * time.Minute)
 		if got := undelivered(); len(got) != 0 {
 			t.Errorf("while Slack asks for a pause: %+v", got)
 		}
-		answer = nil
+		failing.Store(nil)
 		pass(20 * time.Minute)
 		w.wantState(t, "b", alert.Delivered)
 		if got := undelivered(); len(got) != 0 {
