@@ -35,19 +35,9 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	if err != nil || !c.Flooded(front) {
 		return first, err
 	}
-	posts, err := w.deliveriesOf(ctx, postsQuery, lane, d.Priority, alert.MaxMembers)
-	if err != nil {
-		return nil, err
-	}
-	var gathered []int64
-	for _, p := range posts {
-		if !c.Gathers(p) { // what comes behind it has to be shown after it
-			break
-		}
-		gathered = append(gathered, p.Seq)
-	}
-	if len(gathered) <= c.DigestAbove {
-		return first, nil
+	gathered, err := w.gatherable(ctx, c, lane, d.Priority)
+	if err != nil || len(gathered) <= c.DigestAbove {
+		return first, err
 	}
 	w.incidents++
 	if err := w.execAll(ctx, gatherQuery, gathered, w.incidents); err != nil {
@@ -57,6 +47,19 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 		return nil, err
 	}
 	return w.newDigest(ctx, c.Now, d, len(gathered))
+}
+
+// gatherable returns the posts at the front of a lane up to one that has to be sent by
+// itself: what comes behind that has to be shown after it.
+func (w *writer) gatherable(ctx context.Context, c alert.Claim, lane int64, priority int) (gathered []int64, err error) {
+	posts, err := w.deliveriesOf(ctx, postsQuery, lane, priority, alert.MaxMembers)
+	for _, p := range posts {
+		if !c.Gathers(p) {
+			break
+		}
+		gathered = append(gathered, p.Seq)
+	}
+	return gathered, err
 }
 
 // deliveriesOf loads the fields by which Claim decides about a digest.
