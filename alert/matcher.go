@@ -310,30 +310,41 @@ func meant(name, op, value string) string {
 // checkedMatcher is NewMatcher for what a person wrote: a value that the field can never
 // have is translated or refused.
 func checkedMatcher(name, op, value string) (Matcher, error) {
-	isRegexp := op == "=~" || op == "!~"
-	switch {
-	case strings.ContainsAny(op, "<>") && name != "severity":
+	if strings.ContainsAny(op, "<>") && name != "severity" {
 		return Matcher{}, &InputError{Message: name + " can't be compared with " + op, Hint: "only severity can, as in severity>=error"}
-	case name == "severity" && !isRegexp:
-		s, ok := ParseSeverity(value)
-		if !ok {
-			return Matcher{}, unknownSeverity(value)
-		}
-		value = string(s)
-	case name == "channel" && !isRegexp && value != "":
-		conversation, err := ParseConversation(value)
-		if err != nil {
-			return Matcher{}, err
-		}
-		value = conversation
-	case (name == "title" || name == "key") && value == "" && !isRegexp:
-		return Matcher{}, &InputError{Message: "every alert has a " + name, Hint: "leave it out, or write " + name + `="…"`}
 	}
-	m, err := NewMatcher(name, op, value)
-	if err == nil && name == "severity" && isRegexp && !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.re.MatchString(string(s)) }) {
-		err = unknownSeverity(value)
+	if op == "=~" || op == "!~" {
+		m, err := NewMatcher(name, op, value)
+		if err == nil && name == "severity" && !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.re.MatchString(string(s)) }) {
+			err = unknownSeverity(value)
+		}
+		return m, err
 	}
-	return m, err
+	value, err := fieldValue(name, value)
+	if err != nil {
+		return Matcher{}, err
+	}
+	return NewMatcher(name, op, value)
+}
+
+// fieldValue is a value in the form in which the field of this name has it.
+func fieldValue(name, value string) (string, error) {
+	switch name {
+	case "severity":
+		if s, ok := ParseSeverity(value); ok {
+			return string(s), nil
+		}
+		return "", unknownSeverity(value)
+	case "channel":
+		if value != "" {
+			return ParseConversation(value)
+		}
+	case "title", "key":
+		if value == "" {
+			return "", &InputError{Message: "every alert has a " + name, Hint: "leave it out, or write " + name + `="…"`}
+		}
+	}
+	return value, nil
 }
 
 func unknownSeverity(value string) *InputError {

@@ -29,7 +29,7 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 	case object:
 		alerts, err = decodeJSON(body)
 	case text:
-		alerts, err = decodeText(r.URL.Query(), body)
+		alerts = decodeText(r.URL.Query(), body)
 	default:
 		return nil, nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
 	}
@@ -130,7 +130,7 @@ func parseFlag(q url.Values, name string) (bool, error) {
 }
 
 // decodeText reads the text from the body and everything else from the query.
-func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
+func decodeText(q url.Values, body []byte) []alert.Alert {
 	f := fields{alert.Alert{Text: string(body)}}
 	for _, name := range slices.Sorted(maps.Keys(q)) {
 		known, value := strings.ToLower(name), q.Get(name)
@@ -146,7 +146,7 @@ func decodeText(q url.Values, body []byte) ([]alert.Alert, error) {
 			f.unknown(name, value)
 		}
 	}
-	return []alert.Alert{f.Alert}, nil
+	return []alert.Alert{f.Alert}
 }
 
 // decodeJSON reads one object or an array of objects.

@@ -11,10 +11,10 @@ import (
 )
 
 // trick has characters that reorder, hide, or steer a terminal.
-const trick = "a\u202Eb\u2066c\u2069d\u061Ce\u200Bf\u009B31mg\U000E0041h"
+const trick = "a\u202Eb\u2066c\u2069d\u061Ce\u200Bf\u008D31mg\U000E0041h"
 
 // tricked is how people see trick.
-const tricked = `a\u202eb\u2066c\u2069d\u061ce\u200bf\u009b31mg\U000e0041h`
+const tricked = `a\u202eb\u2066c\u2069d\u061ce\u200bf\u008d31mg\U000e0041h`
 
 func TestTextFromOutsideCanNeitherSteerATerminalNorImitateOutput(t *testing.T) {
 	t.Parallel()
@@ -37,7 +37,7 @@ func TestTextFromOutsideCanNeitherSteerATerminalNorImitateOutput(t *testing.T) {
 		if status := run(t.Context(), append(args, "--socket", p.env["TOCSIN_SOCKET"]), w); status != exitOK {
 			t.Errorf("%q: status %d", args, status)
 		}
-		if strings.ContainsAny(out.String(), "\u202E\u2066\u2069\u061C\u200B\u009B\U000E0041") {
+		if strings.ContainsAny(out.String(), "\u202E\u2066\u2069\u061C\u200B\u008D\U000E0041") {
 			t.Errorf("%q: a terminal would obey\n%q", args, out.String())
 		}
 		return out.String()
