@@ -13,6 +13,9 @@ func (o *oracle) misbehave() {
 		o.slack.ClearFaults()
 	}
 	deeds := []func(){o.cutSockets, o.archive, o.archive, o.askForALongPause}
+	if o.plan.lag > 0 {
+		deeds = append(deeds, func() { o.fault(playground.Fault{Kind: playground.FaultLag, Delay: o.plan.lag}) })
+	}
 	for _, f := range []playground.Fault{
 		{Kind: playground.FaultThrottle, RetryAfter: 1, Percent: 40},
 		{Kind: playground.FaultThrottle, Method: "chat.update", RetryAfter: 2, Percent: 60},
@@ -25,7 +28,6 @@ func (o *oracle) misbehave() {
 		{Kind: playground.FaultStoredError, Percent: 40},
 		{Kind: playground.FaultStoredError, Method: "chat.postMessage", Error: "fatal_error", Percent: 70},
 		{Kind: playground.FaultRefuse, Percent: 40},
-		{Kind: playground.FaultLag, Delay: o.plan.lag},
 	} {
 		deeds = append(deeds, func() { o.fault(f) })
 	}

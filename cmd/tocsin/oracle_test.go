@@ -51,7 +51,7 @@ type plan struct {
 	steps          int           // of each pusher
 	every          time.Duration
 	longPause      time.Duration // that Slack asks for now and then, on average
-	lag            time.Duration // of Slack's history
+	lag            time.Duration // of Slack's history; 0 for none
 	stable         time.Duration // after which an incident flaps no more
 	clockDrift     time.Duration // how much the daemon's clock is wrong, on average
 	clockJump      time.Duration // how much more now and then; below the 30 minutes in which an incident reopens
@@ -81,7 +81,7 @@ func shortPlan() plan {
 	return plan{
 		kills: 4, cycle: time.Second, patience: 2 * patience,
 		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond,
-		longPause: 2 * time.Second, lag: time.Second, stable: 5 * time.Second, clockDrift: time.Second,
+		longPause: 2 * time.Second, stable: 5 * time.Second, clockDrift: time.Second,
 	}
 }
 
