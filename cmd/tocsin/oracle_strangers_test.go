@@ -48,7 +48,7 @@ func (o *oracle) meddle(ctx context.Context) {
 
 func strangersWords(incident string, random *rand.Rand) string {
 	return []string{
-		"ack " + incident, "resolve " + incident, "note " + incident + " from " + stranger, `silence severity=~".+" for 2h`,
+		"ack " + incident, "resolve " + incident, "note " + incident + " from " + stranger, `silence severity>=warning for 2h`,
 		"subscribe", "list",
 	}[random.IntN(6)]
 }
