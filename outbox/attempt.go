@@ -100,7 +100,7 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, wait bool) {
 // false, the returned job has to be sent.
 func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, done bool) {
 	if l.doubt.delivery != job.ID {
-		l.doubt = doubt{delivery: job.ID, sentAt: earliest(job.StartedAt, time.Now())}
+		l.doubt = doubt{delivery: job.ID, sentAt: earliest(latest(job.StartedAt, l.outbox.began), time.Now())}
 	}
 	if l.doubt.lookAt = l.outbox.looks.next(time.Now(), l.doubt.lookAt); l.doubt.lookAt.After(time.Now()) {
 		return job, waitToLook(time.Now(), job, l.doubt.lookAt), true

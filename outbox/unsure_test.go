@@ -246,6 +246,30 @@ func TestCutOffAttemptIsLookedForAfterTheRestart(t *testing.T) {
 	})
 }
 
+// Of several attempts before a restart only the first is known, which may be long ago.
+func TestAfterARestartHistoryMayLagBehindTheLatestAttempt(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		attempts := 0
+		w.slack.answer = func(context.Context, call) (bool, error) {
+			attempts++
+			return attempts == 2, fail(alert.ClassUnsure, "timeout") // Slack has not taken the first one
+		}
+		w.slack.lag = 8 * time.Second
+		w.start(t, Options{})
+		w.post("ops", "a")
+		pass(31 * time.Second)
+		if err := w.stop(); err != nil || attempts != 2 {
+			t.Fatalf("%d attempts, %v", attempts, err)
+		}
+		w.start(t, Options{})
+		pass(time.Minute)
+		w.wantState(t, "a", alert.Delivered)
+		if attempts != 2 {
+			t.Errorf("it was sent %d times", attempts)
+		}
+	})
+}
+
 func TestALookRightAfterACrashWaitsUntilSlackListsThePost(t *testing.T) {
 	job := alert.Job{Delivery: alert.Delivery{ID: "a", Kind: alert.Post, CreatedAt: noon, StartedAt: noon, Unsure: true}}
 	v, ok := testPolicy().decideWithoutCall(noon.Add(300*time.Millisecond), job)
