@@ -214,6 +214,8 @@ type Outcome struct {
 	Sent   Sent
 	NextAt time.Time
 	Now    time.Time
+	// StartedAt is when a delivery in doubt begins to be sent again; zero if it does not.
+	StartedAt time.Time
 	// Attempts, Kind, Plain, TopLevel, PossibleDuplicate and Class replace the
 	// delivery's own.
 	Attempts          int

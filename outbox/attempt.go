@@ -45,6 +45,9 @@ func (l *lane) attempt(calls context.Context, c claimed) verdict {
 		return v
 	}
 	job.Refused = c.reach.refused(job)
+	if v := newVerdict(time.Now(), job).sentAgain(job); c.job.Unsure && c.job.Kind != alert.Update && !l.recordOutcome(calls, v) {
+		return v
+	}
 	sent, err := l.send(calls, job)
 	v = l.outbox.policy.decide(time.Now(), job, sent, err)
 	v = l.throttle.giveUp(v, job, l.outbox.opts.GiveUpAfter)
@@ -100,7 +103,7 @@ func (l *lane) switchPacer(c claimed, job alert.Job) (v verdict, wait bool) {
 // false, the returned job has to be sent.
 func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdict, done bool) {
 	if l.doubt.delivery != job.ID {
-		l.doubt = doubt{delivery: job.ID, sentAt: earliest(latest(job.StartedAt, l.outbox.began), time.Now())}
+		l.doubt = doubt{delivery: job.ID, sentAt: earliest(job.StartedAt, time.Now())}
 	}
 	if l.doubt.lookAt = l.outbox.looks.next(time.Now(), l.doubt.lookAt); l.doubt.lookAt.After(time.Now()) {
 		return job, waitToLook(time.Now(), job, l.doubt.lookAt), true

@@ -33,8 +33,7 @@ func looksAfter(job alert.Job) []time.Duration {
 // doubt is what a lane remembers about a delivery that may have been shown.
 type doubt struct {
 	delivery string
-	// sentAt is when the latest attempt ended. After a restart it is the time of that:
-	// of the attempts before, only the first is known.
+	// sentAt is when the latest attempt ended. After a restart it is when it began.
 	sentAt time.Time
 	looks  int  // looks that failed
 	last   bool // no further attempt is made

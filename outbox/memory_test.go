@@ -218,6 +218,9 @@ func (m *memory) Finish(ctx context.Context, o alert.Outcome) error {
 	r.State, r.NextAt, r.Attempts, r.Kind, r.Plain = o.State, o.NextAt, o.Attempts, o.Kind, o.Plain
 	r.TopLevel, r.PossibleDuplicate, r.Class, r.Reason = o.TopLevel, o.PossibleDuplicate, o.Class, o.Reason
 	r.Conversation, r.TS = o.Sent.Conversation, o.Sent.TS
+	if !o.StartedAt.IsZero() {
+		r.StartedAt = o.StartedAt
+	}
 	if o.Broken != nil {
 		m.mark(*o.Broken)
 	} else if o.Mended != "" {

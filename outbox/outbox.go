@@ -97,8 +97,6 @@ type Outbox struct {
 	naming sync.Mutex
 	names  atomic.Pointer[alert.Aliases]
 
-	began time.Time // when Run began; lanes begin later
-
 	mu    sync.Mutex
 	lanes map[string]*lane // those with something to send or a pace that matters
 	start func(*lane)      // begins a lane's goroutine; nil before and after Run
@@ -133,7 +131,6 @@ func (o *Outbox) Run(ctx context.Context) error {
 		return nil
 	}
 	close(o.loaded)
-	o.began = time.Now()
 	var work sync.WaitGroup
 	for name, loop := range map[string]func(){
 		"find lanes":            func() { o.findLanes(ctx) },

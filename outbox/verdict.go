@@ -69,6 +69,14 @@ func (v verdict) again(name string, at time.Time, reason string) verdict {
 	return v
 }
 
+// sentAgain says, before a job in doubt is sent again, that it is. After a restart the
+// looks begin with this attempt.
+func (v verdict) sentAgain(job alert.Job) verdict {
+	v.name, v.State, v.StartedAt, v.NextAt, v.Reason = nameLookAgain, alert.Sending, v.Now, v.Now.Add(unsureWait), job.Reason
+	v.PossibleDuplicate = true
+	return v
+}
+
 // dead gives the delivery up; why comes before Slack's own words.
 func (v verdict) dead(why string) verdict {
 	v.name, v.State, v.Reason = nameDead, alert.Dead, why+v.Reason

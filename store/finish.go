@@ -186,6 +186,9 @@ func (w *writer) again(ctx context.Context, a *attempt) error {
 		WHERE n = ?`,
 		code(a.State), code(a.kind), micros(a.NextAt), a.Attempts, number(a.Plain),
 		number(a.PossibleDuplicate), number(a.TopLevel), string(a.Class), a.Reason, stageOf(a.kind), a.n)
+	if err == nil && !a.StartedAt.IsZero() {
+		_, err = w.exec(ctx, "UPDATE deliveries SET started_at = ? WHERE n = ?", micros(a.StartedAt), a.n)
+	}
 	return err
 }
 

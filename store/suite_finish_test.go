@@ -127,6 +127,18 @@ func testRetryKeeps(t *testing.T, d *DB) {
 	}
 }
 
+func testSentAgain(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	j := claim(t, d, "#db", at(1))
+	o := outcome(j, alert.Sending, at(30))
+	o.NextAt, o.StartedAt, o.PossibleDuplicate = at(32), at(30), true
+	must(t, d.Finish(t.Context(), o))
+	again := claim(t, d, "#db", at(40))
+	if again.ID != j.ID || !again.Unsure || !again.PossibleDuplicate || !again.StartedAt.Equal(at(30)) {
+		t.Errorf("claimed again as %+v", again.Delivery)
+	}
+}
+
 func testFinishTwice(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("a", "#db", 1)))
 	j := claim(t, d, "#db", at(1))

@@ -72,6 +72,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a dead update buries only what nothing will show":    testDeadUpdate,
 		"a superseded update folds what the card shows":       testSuperseded,
 		"a retry keeps what the last attempt learned":         testRetryKeeps,
+		"a job in doubt that is sent again started then":      testSentAgain,
 		"a broken destination is remembered until mended":     testDestination,
 		"a fallback that is mended ends the waiting for it":   testFallbackMended,
 		"where an attempt went and a card is are remembered":  testVia,
