@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"tocsin/alert"
+	"tocsin/render"
 )
 
 func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
@@ -263,4 +264,13 @@ func FuzzGrammar(f *testing.F) {
 		_, bad = parseWish(p)
 		answered("subscribe", bad)
 	})
+}
+
+func TestTheHelpExplainsEveryCommand(t *testing.T) {
+	general := render.Help(render.HelpView{}).Text
+	for _, c := range commands() {
+		if help := render.Help(render.HelpView{Word: c.name}).Text; help == general || !strings.Contains(help, "/notify "+c.name) {
+			t.Errorf("the help of %s is\n%s", c.name, help)
+		}
+	}
 }
