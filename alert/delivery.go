@@ -166,6 +166,9 @@ type Claim struct {
 	// Retry does not wait for the back-off of a delivery that failed because Slack was
 	// away, or could not be looked for.
 	Retry bool
+	// Began is when this run began. A pause that Slack asked an earlier run for is not
+	// waited for, so that a restart tries once whether it still applies.
+	Began time.Time
 	// QuietFirst prefers a quiet reply to everything but criticals.
 	QuietFirst bool
 	// DigestAbove gathers posts in one digest when more of one priority than
@@ -194,7 +197,8 @@ func (c Claim) Due(d Delivery) bool {
 	case d.State == Sending:
 		return c.Now.Before(d.StartedAt) || d.NextAt.Sub(c.Now) > longestDoubt
 	}
-	return c.Now.Before(d.CreatedAt) || c.Now.Before(d.StartedAt)
+	earlierRun := d.Class == ClassThrottled && d.StartedAt.Before(c.Began)
+	return earlierRun || c.Now.Before(d.CreatedAt) || c.Now.Before(d.StartedAt)
 }
 
 // Sent is Slack's receipt: where a delivery is shown, and which version of the

@@ -91,6 +91,8 @@ type Outbox struct {
 	recent        lastError
 	scan          status
 	loaded        chan struct{}
+	// began is when Run began, as the queue stores times: without nanoseconds.
+	began time.Time
 
 	// names are the aliases that lanes and destinations follow; naming is held while
 	// they change.
@@ -127,6 +129,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 func (o *Outbox) Run(ctx context.Context) error {
 	calls, cutOff := context.WithCancel(context.WithoutCancel(ctx))
 	defer cutOff()
+	o.began = time.Now().Truncate(time.Microsecond)
 	if !o.loadDestinations(ctx) {
 		return nil
 	}
@@ -187,7 +190,8 @@ func (o *Outbox) Wake(lanes ...string) {
 }
 
 // wakeIdle wakes the lanes that have no goroutine. The others know when to ask. What an
-// earlier run left waiting because Slack was away is tried at once.
+// earlier run left waiting because Slack was away is tried at once. So is what it left
+// throttled (see alert.Claim.Began).
 func (o *Outbox) wakeIdle(lanes []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -67,9 +67,10 @@ func (r reachability) needsNewCard(job alert.Job) bool {
 
 // canEditAgain reports whether a card that was to be posted again, because nobody
 // could see it, can be edited after all. A card that was deleted is posted again,
-// and so is a post that was not tried yet.
+// and so is a post that was not tried yet or only throttled.
 func (r reachability) canEditAgain(job alert.Job) bool {
-	return job.Kind == alert.Post && job.Class != alert.ClassGone && job.Class != "" && !job.Unsure &&
+	tried := job.Class != "" && job.Class != alert.ClassThrottled
+	return job.Kind == alert.Post && job.Class != alert.ClassGone && tried && !job.Unsure &&
 		job.Card.TS != "" && !job.Card.Digest && r.reachable(job.Card.Place())
 }
 

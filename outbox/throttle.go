@@ -34,7 +34,7 @@ func (p policy) throttled(v verdict, job alert.Job) verdict {
 	} else {
 		v.effect.pauseLane = until
 	}
-	if v.Class == alert.ClassTransient { // Slack is not away any more
+	if v.Class == "" || v.Class == alert.ClassTransient { // the others say what was found out about the message
 		v.Class = alert.ClassThrottled
 	}
 	reason := "throttled"

@@ -119,3 +119,33 @@ func TestAWaitThatHasBegunDoesNotChangeWithTheWallClock(t *testing.T) {
 		}
 	}
 }
+
+func TestARestartInsideALongPauseTriesOnceAndSaysWhatIsStillPaused(t *testing.T) {
+	for name, over := range map[string]bool{"the pause is over": true, "Slack still asks for it": false} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.slack.answer = always(tooMuch(2 * time.Hour))
+				w.start(t, Options{})
+				w.queue.add(alert.Delivery{ID: "a", Lane: "ops", Kind: alert.Post, Incident: "i-a"})
+				w.wake("ops")
+				pass(time.Minute)
+				_ = w.stop()
+				if over {
+					w.slack.answer = nil
+				}
+				w.start(t, Options{})
+				w.post("ops", "b")
+				pass(time.Minute)
+				w.wantTimes(t, "a", 0, time.Minute)
+				if notes := w.box.Health().Notes; over != (len(notes) == 0) {
+					t.Errorf("the notes are %v", notes)
+				}
+				for _, id := range []string{"a", "b"} {
+					if (w.queue.row(id).State == alert.Delivered) != over {
+						t.Errorf("%s is %s", id, w.queue.row(id).State)
+					}
+				}
+			})
+		})
+	}
+}

@@ -126,6 +126,23 @@ func testClaimRetry(t *testing.T, d *DB) {
 	}
 }
 
+func testClaimAfterAStart(t *testing.T, d *DB) {
+	commit(t, d, fire(incident("a", "#db", 1)))
+	j := postpone(t, d, alert.Pending, alert.ClassThrottled, at(7200))
+	c := alert.Claim{Lane: "#db", Now: at(2), Posts: true, Updates: true, Began: at(1)}
+	idle(t, d, c)
+	c.Began = at(2)
+	got, _, err := d.Claim(t.Context(), c)
+	must(t, err)
+	if got.ID != j.ID {
+		t.Error("what an earlier run left throttled is not claimed")
+	}
+	o := outcome(got, alert.Pending, at(2))
+	o.NextAt, o.Class = at(7200), alert.ClassThrottled
+	must(t, d.Finish(t.Context(), o))
+	idle(t, d, c)
+}
+
 func testFollowed(t *testing.T, d *DB) {
 	commit(t, d, fire(incident("a", "#db", 1)))
 	commit(t, d, fire(incident("other", "#web", 1)))

@@ -54,6 +54,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a head that must wait holds its lane":                testHeadWaits,
 		"a clock that was put back holds up nothing":          testClockPutBack,
 		"a retry ends the wait for Slack and no other":        testClaimRetry,
+		"a start tries what was throttled once":               testClaimAfterAStart,
 		"a digest after an outage includes what was tried":    testDigestRetry,
 		"a job in doubt says whether others wait behind it":   testFollowed,
 		"kinds can be claimed apart":                          testKinds,

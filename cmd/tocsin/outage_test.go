@@ -86,4 +86,8 @@ func TestALongPauseThatSlackAsksForIsSaidWithItsEndAndReason(t *testing.T) {
 	if queue := p.command("queue", "list"); !strings.Contains(queue, clock(d.NextAt)) || !strings.Contains(queue, "Slack asked for a pause of 2h0m0s") {
 		t.Errorf("tocsin queue list shows\n%s", queue)
 	}
+	s.ClearFaults()
+	p.kill()
+	p.start()
+	p.eventually("the alert after a restart, because Slack asks for no pause any more", func() bool { return len(titled(s, "#ops", "throttled for long")) == 1 })
 }
