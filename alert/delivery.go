@@ -123,6 +123,8 @@ type Note struct {
 	By       Person        `json:"by,omitzero"`
 	To       Person        `json:"to,omitzero"`
 	At       time.Time     `json:"at,omitzero"`
+	// Worse is set when it fires again and is more severe than before.
+	Worse bool `json:"worse,omitempty"`
 	// Mention is who is mentioned by it (see ParseMention).
 	Mention []string `json:"mention,omitempty"`
 	// Broadcast shows the reply in the channel as well.

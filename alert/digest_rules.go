@@ -43,7 +43,7 @@ func (n Note) notifies() bool {
 	case TopicEscalated, TopicUnanswered, TopicReminder, TopicHidden:
 		return true
 	}
-	return n.Broadcast || len(n.Mention) > 0
+	return n.Worse || n.Broadcast || len(n.Mention) > 0
 }
 
 // Asks reports whether a delivery is a reply that asks somebody to act.

@@ -28,7 +28,8 @@ func (n Note) Broadcasts() bool {
 // then, or nil if there is nothing left to say: the incident was resolved and fires
 // again, or the other way round. ok is false if next needs a reply of its own.
 //
-// What a person wrote, an escalation and a mention are always kept.
+// What a person wrote, a void acknowledgement, whatever got worse and a mention are
+// always kept.
 func (n Note) Fold(next Note) (folded *Note, ok bool) {
 	if !n.folds() || !next.folds() {
 		return nil, false
@@ -72,7 +73,7 @@ func (n Note) keeps() bool {
 	case TopicResolved:
 		return n.Text != "" || n.mustSay()
 	case TopicReopened:
-		return n.To != (Person{}) || n.mustSay()
+		return n.To != (Person{}) || n.Worse || n.mustSay()
 	}
 	return n.mustSay()
 }
@@ -89,16 +90,31 @@ func (n Note) replaces(earlier Note) bool {
 	}
 	switch n.Topic {
 	case TopicSilenced, TopicUnsilenced:
-		return earlier.Topic == TopicSilenced || earlier.Topic == TopicUnsilenced
+		return earlier.ofSilence() && (earlier.Text == "" || n.Text == earlier.Text)
 	case TopicEscalated:
-		return earlier.Topic == TopicEscalated && n.Severity.Rank() <= earlier.Severity.Rank()
+		return earlier.Topic == TopicEscalated && n.asBadAs(earlier)
 	case TopicFlapping, TopicStable:
 		return earlier.ofFlapping() && !earlier.keeps()
 	case TopicNote:
 		return false
 	}
-	return n.Topic == earlier.Topic && n.Text == earlier.Text && n.By == earlier.By
+	return n.repeats(earlier)
 }
+
+// repeats reports whether a note says all that an earlier one does. One that it fires
+// again may say whose acknowledgement is void, and how bad it is.
+func (n Note) repeats(earlier Note) bool {
+	same := n.Topic == earlier.Topic && n.Text == earlier.Text && n.By == earlier.By
+	if n.Topic != TopicReopened {
+		return same
+	}
+	return same && (earlier.To == (Person{}) || n.To == earlier.To) && (!earlier.Worse || n.Worse && n.asBadAs(earlier))
+}
+
+// asBadAs reports whether a note says at least the severity of an earlier one.
+func (n Note) asBadAs(earlier Note) bool { return n.Severity.Rank() <= earlier.Severity.Rank() }
+
+func (n Note) ofSilence() bool { return n.Topic == TopicSilenced || n.Topic == TopicUnsilenced }
 
 // ofFlapping reports whether a note says what an incident that flaps does over and
 // over.

@@ -47,6 +47,8 @@ func TestPendingNotesFoldIntoOneReply(t *testing.T) {
 	pings.Mention = []string{"here"}
 	crowd := note(alert.TopicAcked)
 	crowd.Mention = slices.Repeat([]string{"U0ANN"}, alert.MostMentions)
+	graver := reopened
+	graver.Worse = true
 	worse := func(s alert.Severity) alert.Note { return alert.Note{Topic: alert.TopicEscalated, Severity: s} }
 	long := note(alert.TopicNote, strings.Repeat("x", alert.PageSize-300))
 	for _, c := range []struct {
@@ -58,13 +60,19 @@ func TestPendingNotesFoldIntoOneReply(t *testing.T) {
 		{"firing again and resolved is nothing", []alert.Note{reopened, resolved}, nil},
 		{"what is left is the last change", []alert.Note{resolved, reopened, resolved}, []string{"resolved"}},
 		{"an acknowledgement that is void is said", []alert.Note{resolved, acked}, []string{"reopened"}},
+		{"and not forgotten", []alert.Note{acked, resolved, reopened}, []string{"reopened"}},
+		{"what fires again and is worse is said", []alert.Note{resolved, graver}, []string{"reopened"}},
+		{"however often it flaps", []alert.Note{resolved, graver, resolved, reopened}, []string{"reopened"}},
+		{"also when it resolves", []alert.Note{graver, resolved}, []string{"reopened", "resolved"}},
 		{"who is mentioned is pinged", []alert.Note{resolved, pings}, []string{"reopened"}},
 		{"firing again and again is said once", []alert.Note{refired, refired, refired}, []string{"refired"}},
 		{"each note of a person is kept", []alert.Note{note(alert.TopicNote, "a"), refired, note(alert.TopicNote, "a"), refired}, []string{"note a", "note a", "refired"}},
 		{"a note outlives what is undone", []alert.Note{resolved, note(alert.TopicNote, "a"), reopened}, []string{"note a"}},
 		{"text is kept", []alert.Note{note(alert.TopicResolved, "ok"), reopened, note(alert.TopicResolved, "fine")}, []string{"resolved ok", "resolved fine"}},
 		{"the same text is kept once", []alert.Note{note(alert.TopicResolved, "ok"), reopened, note(alert.TopicResolved, "ok")}, []string{"resolved ok"}},
-		{"silences that overlap are one", []alert.Note{note(alert.TopicSilenced, "a"), note(alert.TopicSilenced, "b"), note(alert.TopicUnsilenced), note(alert.TopicSilenced, "c")}, []string{"silenced c"}},
+		{"silences that overlap are one", []alert.Note{note(alert.TopicSilenced), note(alert.TopicSilenced), note(alert.TopicUnsilenced), note(alert.TopicSilenced, "c")}, []string{"silenced c"}},
+		{"why somebody silenced it is kept", []alert.Note{note(alert.TopicSilenced, "a"), note(alert.TopicSilenced), note(alert.TopicUnsilenced), note(alert.TopicSilenced)}, []string{"silenced a", "silenced"}},
+		{"the same reason is said once", []alert.Note{note(alert.TopicSilenced, "a"), note(alert.TopicSilenced, "a")}, []string{"silenced a"}},
 		{"the worst is said", []alert.Note{worse(alert.Error), worse(alert.Critical)}, []string{"escalated"}},
 		{"what was worse is not forgotten", []alert.Note{worse(alert.Critical), worse(alert.Error)}, []string{"escalated", "escalated"}},
 		{"an escalation outlives its end", []alert.Note{worse(alert.Critical), refired, resolved}, []string{"escalated", "refired", "resolved"}},

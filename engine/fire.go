@@ -181,12 +181,13 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	var pings map[string][]string
 	if topic == alert.TopicReopened {
 		n.After, n.To = d.now.Sub(before.ResolvedAt), before.AckedBy
+		n.Worse = en.Severity.Rank() < before.Severity.Rank()
 		d.beginFlapping(en)
 	}
 	if topic != alert.TopicRefired {
 		pings = en.newMentions()
 	}
-	if en.FlappingSince.IsZero() || en.Severity != before.Severity || len(pings) > 0 {
+	if en.FlappingSince.IsZero() || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
 		d.addNote(en, n, pings)
 	}
 	if en.Text != before.Text {

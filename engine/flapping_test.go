@@ -156,3 +156,17 @@ func TestASilencedIncidentDoesNotSayThatItFlaps(t *testing.T) {
 		t.Errorf("said %q", w.said()[before:])
 	}
 }
+
+func TestWhoseAcknowledgementIsVoidIsSaidAlsoWhileItFlaps(t *testing.T) {
+	w := newWorld(t)
+	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
+	w.flap(10, alert.Alert{})
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
+	again := w.flap(1, alert.Alert{})
+	if !slices.Equal(kinds(again), []string{"update", "reply reopened"}) || again.change.Deliveries[1].Note.To != ann {
+		t.Errorf("the first time: %v", kinds(again))
+	}
+	if again := w.flap(1, alert.Alert{}); !slices.Equal(kinds(again), []string{"update"}) {
+		t.Errorf("the second time: %v", kinds(again))
+	}
+}

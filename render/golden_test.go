@@ -96,6 +96,7 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 		"more":      {Topic: alert.TopicMore, Text: "…and <so> on\nand on"},
 		"resolved":  {Topic: alert.TopicResolved, After: 2*time.Hour + 5*time.Minute, Count: 7, Text: "space was freed"},
 		"reopened":  {Topic: alert.TopicReopened, After: 4 * time.Minute, Severity: alert.Error},
+		"worse":     {Topic: alert.TopicReopened, After: 4 * time.Minute, Severity: alert.Critical, Worse: true},
 		"escalated": {Topic: alert.TopicEscalated, Severity: alert.Critical},
 		"flapping":  {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 12, After: 5 * time.Minute},
 		"stable":    {Topic: alert.TopicStable, Count: 240},

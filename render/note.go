@@ -94,7 +94,7 @@ func noteSign(i alert.Incident, n alert.Note) string {
 func noteWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
 	case alert.TopicReopened:
-		return "*Firing again*" + after(n, ", ", " after it was resolved") + hadAcked(n.To)
+		return "*Firing again*" + nowWorse(n) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
 	case alert.TopicRefired:
 		if n.Count > 1 {
 			return "*Fired again*, " + times(n.Count) + " so far"
@@ -147,6 +147,13 @@ func stableWords(n alert.Note) string {
 		return "*Stable again*: resolved, fired " + times(n.Count)
 	}
 	return "*Stable again*: still firing, " + times(n.Count) + " so far"
+}
+
+func nowWorse(n alert.Note) string {
+	if !n.Worse {
+		return ""
+	}
+	return ", now " + strings.ToLower(severityWord(n.Severity))
 }
 
 func hadAcked(p alert.Person) string {

@@ -105,6 +105,27 @@ func TestAFlappingIncidentIsQuietInItsThreadUntilItIsStable(t *testing.T) {
 	p.balanced(42)
 }
 
+func TestRepliesThatFoldKeepWhatGotWorseAndWhoseAcknowledgementIsVoid(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	warning, critical := firing("worse", "disk is full"), firing("worse", "disk is full")
+	warning["severity"], critical["severity"] = "warning", "critical"
+	acked := firing("acked", "service is down")
+	receipts := p.mustPush(warning, acked)
+	p.settle(receipts...)
+	if said, code := p.try("ack", receipts[1].Incident, "--as", "ann"); code != 0 {
+		t.Fatal(said)
+	}
+	p.eventually("nothing waits", func() bool { return p.unfinished() == 0 })
+	// What one request changes is pending at once.
+	p.mustPush(resolved(warning), critical, resolved(acked), acked, resolved(acked), acked)
+	for _, want := range []string{"🔴 *Firing again*, now critical", "; ann had acknowledged it"} {
+		until(t, s, want, func(sn *playground.Snapshot) bool { return strings.Contains(allShown(sn, "#alerts"), want) })
+	}
+}
+
 // allShown is the text of all messages of a channel.
 func allShown(sn *playground.Snapshot, channel string) string {
 	var b strings.Builder
