@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -93,6 +94,8 @@ type Undelivered struct {
 	Lane   string
 	Since  time.Time
 	Reason string
+	// Fix is what to do; empty for checking the network.
+	Fix string
 }
 
 // Problems returns what was reported and what has made no progress for longer than its
@@ -156,7 +159,7 @@ func (p Progress) lateDeliveries(latest time.Time) *Problem {
 	}
 	late := Problem{
 		Code: ProblemDelivery, Since: oldest.Since, Lane: oldest.Lane, What: because("messages to "+oldest.Lane+" do not get through", oldest.Reason),
-		Fix: "check that this machine reaches Slack's Web API (network, HTTPS_PROXY, firewall, https://slack-status.com); alerts are kept, and Tocsin keeps trying",
+		Fix: cmp.Or(oldest.Fix, "check that this machine reaches Slack's Web API (network, HTTPS_PROXY, firewall, https://slack-status.com); alerts are kept, and Tocsin keeps trying"),
 	}
 	if lanes > 1 {
 		late.Lane, late.What = "", because(fmt.Sprintf("messages to %d conversations do not get through", lanes), oldest.Reason)

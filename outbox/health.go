@@ -55,8 +55,12 @@ func (s *status) try(kind alert.Kind, now time.Time) {
 	}
 }
 
-// tried notes what an attempt led to. What waits because Slack said so, or for its
-// turn, is not late.
+// onlyPauses is why posts are late whose every answer is a short pause.
+const onlyPauses = "Slack answers only with pauses"
+
+// tried notes what an attempt led to. What waits for its turn is not late, nor is an
+// edit that is throttled, because all edits share one pace. A long pause is noted
+// otherwise (see longPauses).
 func (s *status) tried(kind alert.Kind, v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -64,6 +68,8 @@ func (s *status) tried(kind alert.Kind, v verdict) {
 	switch pending := v.State == alert.Pending || v.State == alert.Sending; {
 	case pending && v.fail != nil && v.fail.Class != alert.ClassThrottled && !v.effect.hold:
 		t.reason = v.fail.Error()
+	case pending && v.name == string(alert.ClassThrottled) && kind != alert.Update && !v.longPause():
+		t.reason = onlyPauses
 	case pending && v.name == nameLookAgain:
 	default:
 		*t = trial{}
@@ -180,9 +186,9 @@ func (o *Outbox) Health() alert.Health {
 	r := o.destinations.known()
 	for _, m := range r.sorted() {
 		if o.blocksAlerts(r, m) {
-			h.Problems = append(h.Problems, r.problem(m))
+			h.Problems = append(h.Problems, o.problem(r, m))
 		} else {
-			h.Notes = append(h.Notes, r.problem(m))
+			h.Notes = append(h.Notes, o.problem(r, m))
 		}
 	}
 	h.Notes = append(h.Notes, o.longPauses.notes(time.Now())...)
@@ -195,19 +201,25 @@ func (o *Outbox) Health() alert.Health {
 }
 
 // Undelivered returns the lanes whose oldest due delivery is being tried or overdue.
-// Those that wait because of a problem that Health reports are left out.
+// Those that wait because of a problem that Health reports are left out. A broken lane
+// with a fallback is not: what goes there has to get through, too.
 func (o *Outbox) Undelivered(now time.Time) []alert.Undelivered {
 	if o.gate.problem() != nil {
 		return nil
 	}
-	broken := o.destinations.known().broken
+	r := o.destinations.known()
 	var all []alert.Undelivered
 	for _, l := range o.active() {
 		since, reason := l.status.undelivered(now)
-		if _, known := broken[l.name]; known || since.IsZero() || l.status.refusal() != nil {
+		_, broken := r.broken[l.name]
+		if broken && r.fallbackFor(l.name) == "" || since.IsZero() || l.status.refusal() != nil {
 			continue
 		}
-		all = append(all, alert.Undelivered{Lane: l.name, Since: since, Reason: reason})
+		u := alert.Undelivered{Lane: l.name, Since: since, Reason: reason}
+		if reason == onlyPauses {
+			u.Fix = "see whether another program posts too much to Slack; if alerts are too many, send fewer to one conversation (group_by, routes); they are kept, and Tocsin keeps trying"
+		}
+		all = append(all, u)
 	}
 	return all
 }
@@ -223,7 +235,7 @@ func (o *Outbox) blocksAlerts(r reachability, m mark) bool {
 }
 
 // problem describes a broken destination and how to fix it.
-func (r reachability) problem(m mark) alert.Problem {
+func (o *Outbox) problem(r reachability, m mark) alert.Problem {
 	p := alert.Problem{Code: alert.ProblemDestination, Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint, Since: m.Since}
 	if p.Fix == "" {
 		p.Fix = "check that the conversation exists and that the app is a member of it"
@@ -233,8 +245,23 @@ func (r reachability) problem(m mark) alert.Problem {
 		p.What += "; it is the fallback for all others"
 	case r.fallbackFor(m.Lane) != "":
 		p.What += "; alerts for it are sent to " + r.fallback
+		if why := o.failing(m.Lane); why != "" && !strings.HasPrefix(why, m.Code) {
+			p.What += ", which fails at the moment: " + why
+		}
 	}
 	return p
+}
+
+// failing returns why a lane's latest attempt has failed, or empty if it has not.
+func (o *Outbox) failing(lane string) string {
+	o.mu.Lock()
+	l := o.lanes[lane]
+	o.mu.Unlock()
+	if l == nil {
+		return ""
+	}
+	_, reason := l.status.undelivered(time.Time{})
+	return reason
 }
 
 // atMost shortens a list of broken destinations.

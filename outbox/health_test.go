@@ -2,6 +2,9 @@ package outbox
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -52,6 +55,57 @@ func TestALaneIsUndeliveredFromItsFirstFailureUntilSomethingGetsThrough(t *testi
 		w.wantState(t, "b", alert.Delivered)
 		if got := undelivered(); len(got) != 0 {
 			t.Errorf("after that: %+v", got)
+		}
+	})
+}
+
+// late lists since when each lane's oldest due delivery waits, and why.
+func (w *world) late() (all []string) {
+	for _, u := range w.box.Undelivered(time.Now()) {
+		all = append(all, fmt.Sprintf("%s since %v: %s", u.Lane, u.Since.Sub(w.began), u.Reason))
+	}
+	return all
+}
+
+func TestPostsThatGetOnlyShortPausesAreLate(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = always(tooMuch(2 * time.Second))
+		w.start(t, Options{})
+		w.post("ops", "a")
+		pass(10 * time.Minute)
+		if got := w.late(); !slices.Equal(got, []string{"ops since 0s: Slack answers only with pauses"}) {
+			t.Errorf("late: %q", got)
+		}
+		w.slack.answer = always(tooMuch(5 * time.Minute)) // message_limit_exceeded
+		pass(10 * time.Minute)
+		if got, notes := w.late(), w.box.Health().Notes; len(got) != 0 || len(notes) != 1 {
+			t.Errorf("late: %q, and the notes are %v", got, notes)
+		}
+	})
+}
+
+func TestAFallbackThatFailsIsLateAndNotSaidToWork(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.slack.answer = func(_ context.Context, c call) (bool, error) {
+			if c.job.Place() == "ops" {
+				return false, fail(alert.ClassDestination, "is_archived")
+			}
+			return false, fail(alert.ClassTransient, "service_unavailable")
+		}
+		w.slack.reach = func(alert.Destination) (bool, error) { return false, fail(alert.ClassDestination, "is_archived") }
+		w.start(t, Options{Fallback: "random"})
+		w.post("ops", "a")
+		pass(3 * time.Minute)
+		if got := w.late(); !slices.Equal(got, []string{"ops since 0s: service_unavailable"}) {
+			t.Errorf("late: %q", got)
+		}
+		if notes := w.box.Health().Notes; len(notes) != 1 || !strings.Contains(notes[0].What, "alerts for it are sent to random, which fails at the moment: service_unavailable") {
+			t.Errorf("the notes are %v", notes)
+		}
+		w.slack.answer = nil
+		pass(5 * time.Minute)
+		if notes := w.box.Health().Notes; len(w.late()) != 0 || len(notes) != 1 || strings.Contains(notes[0].What, "fails") {
+			t.Errorf("once the fallback works: late %q, notes %v", w.late(), notes)
 		}
 	})
 }

@@ -15,13 +15,18 @@ const (
 	// throttleMost it is asked again, however long a pause it wanted.
 	throttleMin  = time.Second
 	throttleMost = time.Hour
-	// longPause is the pause above which people are told.
+	// longPause is the shortest pause that people are told of.
 	longPause = 5 * time.Minute
 )
 
 // throttle returns how long to wait after Slack has asked for a pause.
 func throttle(fail *alert.SendError) time.Duration {
 	return min(max(fail.RetryAfter, throttleMin), throttleMost)
+}
+
+// longPause reports whether Slack has asked for a long pause.
+func (v verdict) longPause() bool {
+	return v.fail != nil && v.fail.Class == alert.ClassThrottled && v.fail.RetryAfter >= longPause
 }
 
 // throttled waits as long as Slack says. Slack limits posts by conversation and
@@ -38,7 +43,7 @@ func (p policy) throttled(v verdict, job alert.Job) verdict {
 		v.Class = alert.ClassThrottled
 	}
 	reason := "throttled"
-	if v.fail.RetryAfter > longPause {
+	if v.longPause() {
 		reason = fmt.Sprintf("throttled: Slack asked for a pause of %v", v.fail.RetryAfter)
 	}
 	return v.again(v.name, until, reason)
@@ -85,7 +90,7 @@ type pause struct {
 
 // note remembers the pause that a verdict means, if it is long.
 func (l *longPauses) note(v verdict, job alert.Job) {
-	if v.fail == nil || v.fail.Class != alert.ClassThrottled || v.fail.RetryAfter <= longPause {
+	if !v.longPause() {
 		return
 	}
 	p := pause{until: v.Now.Add(throttle(v.fail)), asked: v.fail.RetryAfter}

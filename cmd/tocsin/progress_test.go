@@ -465,3 +465,36 @@ func TestPostgreSQLReadersThatHangAreReportedAndRefuseUntilTheyAnswer(t *testing
 		t.Errorf("it ended with %v", err)
 	}
 }
+
+func TestPostsThatGetOnlyShortPausesAreAProblem(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepareShort(t, s, "delivery: 1s")
+	p.start()
+	p.untilReady()
+	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", RetryAfter: 1})
+	p.mustPush(firing("a", "throttled for ever"))
+	if found := p.untilProblem(alert.ProblemDelivery); !strings.Contains(found.What, "Slack answers only with pauses") || !strings.Contains(found.Fix, "group_by") {
+		t.Errorf("the problem is %+v", found)
+	}
+	s.ClearFaults()
+	p.untilReady()
+}
+
+func TestAFallbackThatFailsIsAProblem(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure("fallback_channel: '#random'\nhealth: {delivery: 1s}\n")
+	p.start()
+	p.untilReady()
+	archive(t, s.Archive, "#ops")
+	p.settle(p.mustPush(inChannel(firing("a", "first"), "#ops"))...)
+	fault(t, s, playground.Fault{Kind: playground.FaultError, Error: "service_unavailable", Method: "chat.postMessage"})
+	p.mustPush(inChannel(firing("b", "second"), "#ops"))
+	if found := p.untilProblem(alert.ProblemDelivery); !strings.Contains(found.What, "#ops") || !strings.Contains(found.What, "service_unavailable") {
+		t.Errorf("the problem is %+v", found)
+	}
+	s.ClearFaults()
+	p.untilReady()
+}
