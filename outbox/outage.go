@@ -1,6 +1,7 @@
 package outbox
 
 import (
+	"context"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,6 +17,8 @@ const retrySpread = time.Second
 type outage struct {
 	// failing is set while such a failure is newer than the latest wake of the lanes.
 	failing atomic.Bool
+	// tooSoon signals that a wake was refused because the latest one is too recent.
+	tooSoon chan struct{}
 	mu      sync.Mutex
 	wokenAt time.Time
 }
@@ -32,11 +35,36 @@ func (o *Outbox) SlackAnswered() {
 	}
 }
 
+// repeatWakes makes up for wakes that came too soon after another one, until ctx ends.
+// Slack may have come back in between.
+func (o *Outbox) repeatWakes(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-o.outage.tooSoon:
+		}
+		if !sleep(ctx, o.outage.left(time.Now())) {
+			return
+		}
+		o.SlackAnswered()
+	}
+}
+
+// left is how long no wake is possible.
+func (g *outage) left(now time.Time) time.Duration {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.wokenAt.Add(retrySpread).Sub(now)
+}
+
 // end reports whether lanes are to be woken now; not more often than once in retrySpread.
+// What is too soon is made up for by repeatWakes.
 func (g *outage) end(now time.Time) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if !g.wokenAt.IsZero() && now.Sub(g.wokenAt) < retrySpread {
+		signal(g.tooSoon)
 		return false
 	}
 	g.wokenAt = now

@@ -64,6 +64,25 @@ func TestTheFirstSuccessOfAnyLaneWakesTheOthers(t *testing.T) {
 	})
 }
 
+// A first connection is up while posts still fail, a second one when they work.
+func TestAWakeThatComesTooSoonIsMadeUpFor(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.away(10*time.Minute + 900*time.Millisecond)
+		w.start(t, Options{Rand: func() float64 { return 0.3 }})
+		w.post("ops", "a")
+		w.queue.add(alert.Delivery{ID: "fire", Lane: "fire", Kind: alert.Post, Incident: "i-fire"})
+		w.wake("fire")
+		pass(10 * time.Minute)
+		w.box.SlackAnswered()
+		pass(950 * time.Millisecond)
+		w.wantState(t, "fire", alert.Pending)
+		w.box.SlackAnswered()
+		pass(5 * time.Second)
+		w.wantState(t, "fire", alert.Delivered)
+		w.wantState(t, "a", alert.Delivered)
+	})
+}
+
 func TestAfterAnOutageCriticalsGoFirst(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.away(10 * time.Minute)

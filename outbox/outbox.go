@@ -118,6 +118,7 @@ func New(queue Queue, sender Sender, opts Options) *Outbox {
 		destinations:  newDestinations(opts, metrics.broken),
 		newDeadLetter: make(chan struct{}, 1),
 		gate:          gate{closed: make(chan struct{}, 1)},
+		outage:        outage{tooSoon: make(chan struct{}, 1)},
 		lanes:         map[string]*lane{},
 		loaded:        make(chan struct{}),
 	}
@@ -141,6 +142,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 		"probe destinations":    func() { o.probeBroken(ctx) },
 		"call the last resort":  func() { o.rescue(ctx, calls) },
 		"announce dead letters": func() { o.announce(ctx) },
+		"repeat wakes":          func() { o.repeatWakes(ctx) },
 	} {
 		work.Go(func() { o.keepRunning(ctx, name, loop) })
 	}
