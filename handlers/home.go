@@ -27,7 +27,12 @@ func (h *Handlers) Home(_ context.Context, e bot.Home) error {
 	return nil
 }
 
-const homeLimit = 30 * time.Second
+const (
+	homeLimit = 30 * time.Second
+	// homePauseMost is how long all Homes wait at most because Slack has asked for a
+	// pause. Then it is asked again.
+	homePauseMost = time.Minute
+)
 
 // Run publishes the requested App Homes, in order and at a pace that Slack allows
 // the app, until ctx ends.
@@ -60,7 +65,9 @@ func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeReques
 	}
 	var sent *alert.SendError
 	if errors.As(err, &sent) && sent.Class == alert.ClassThrottled {
-		return max(sent.RetryAfter, time.Second)
+		again = min(max(sent.RetryAfter, time.Second), homePauseMost)
+		h.opts.Log.Warn("Slack asked for a pause of App Homes", zap.String("user", user), zap.Duration("asked", sent.RetryAfter), zap.Duration("again_in", again))
+		return again
 	}
 	if wanted.by.User == "" {
 		h.opts.Log.Error("show the home", zap.String("user", user), zap.Error(err))

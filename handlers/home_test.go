@@ -140,6 +140,28 @@ func openThrottledHome(t *testing.T, hash string) {
 	}
 }
 
+func TestALongPauseForOneHomeKeepsNobodyWaitingForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := &desk{}
+		times := 0
+		d.homeErr = func(render.HomeTab) error {
+			if times++; times == 1 {
+				return &alert.SendError{Class: alert.ClassThrottled, Code: "ratelimited", RetryAfter: 24 * time.Hour}
+			}
+			return nil
+		}
+		h := running(t, d.handlers())
+		for _, user := range []string{"U0ANN", "U0BOB"} {
+			ok(t, h.Home(t.Context(), bot.Home{User: user, Tab: "home"}))
+			synctest.Wait()
+		}
+		pass(2 * time.Minute)
+		if len(d.homes) != 2 {
+			t.Errorf("%d of 2 people see their Home", len(d.homes))
+		}
+	})
+}
+
 func TestWhereSlackRefusesItsOwnChartTheHomeShowsAPicture(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var buckets []alert.Bucket
