@@ -16,7 +16,7 @@ import (
 func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.letOthersPass(l.wake)
 	l.outbox.fallback.letOthersPass(l.wake)
-	l.status.try(c.job.Kind, time.Now())
+	l.status.try(c.job, time.Now())
 	v := l.attempt(calls, c)
 	if l.early.note(v, c.job, c.early) {
 		l.outbox.outage.failing.Store(true)

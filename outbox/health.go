@@ -35,8 +35,11 @@ type status struct {
 // trial is a delivery, or several in turn, that a lane has been trying to send since
 // the last one got through; zero if there is none. reason is the latest failure.
 type trial struct {
-	since  time.Time
-	reason string
+	since time.Time
+	// created is when the delivery was created, if an earlier run may have tried it; else
+	// zero. Once it fails in this run, too, it has been late since then.
+	created time.Time
+	reason  string
 }
 
 func (s *status) trial(kind alert.Kind) *trial {
@@ -47,12 +50,22 @@ func (s *status) trial(kind alert.Kind) *trial {
 }
 
 // try notes that a delivery is being attempted.
-func (s *status) try(kind alert.Kind, now time.Time) {
+func (s *status) try(job alert.Job, now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.trial(kind); t.since.IsZero() {
-		t.since = now
+	t := s.trial(job.Kind)
+	if !t.since.IsZero() {
+		return
 	}
+	t.since = now
+	if job.Attempts > 0 || job.Unsure || job.Class != "" {
+		t.created = job.CreatedAt
+	}
+}
+
+// failed notes why an attempt has failed.
+func (t *trial) failed(reason string) {
+	t.since, t.reason = earliest(t.since, t.created), reason
 }
 
 // onlyPauses is why posts are late whose every answer is a short pause.
@@ -65,15 +78,27 @@ func (s *status) tried(kind alert.Kind, v verdict) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t := s.trial(kind)
-	switch pending := v.State == alert.Pending || v.State == alert.Sending; {
-	case pending && v.fail != nil && v.fail.Class != alert.ClassThrottled && !v.effect.hold:
-		t.reason = v.fail.Error()
-	case pending && v.name == string(alert.ClassThrottled) && kind != alert.Update && !v.longPause():
-		t.reason = onlyPauses
+	pending := v.State == alert.Pending || v.State == alert.Sending
+	switch reason := v.lateReason(kind); {
+	case pending && reason != "":
+		t.failed(reason)
 	case pending && v.name == nameLookAgain:
 	default:
 		*t = trial{}
 	}
+}
+
+// lateReason is why a delivery is late that was decided about, or empty if it is not.
+func (v verdict) lateReason(kind alert.Kind) string {
+	switch {
+	case v.fail == nil || v.effect.hold:
+		return ""
+	case v.fail.Class != alert.ClassThrottled:
+		return v.fail.Error()
+	case v.name == string(alert.ClassThrottled) && kind != alert.Update && !v.longPause():
+		return onlyPauses
+	}
+	return ""
 }
 
 // idle notes that the lane has nothing to send.

@@ -109,3 +109,30 @@ func TestAFallbackThatFailsIsLateAndNotSaidToWork(t *testing.T) {
 		}
 	})
 }
+
+func TestRestartsDoNotHideThatADeliveryIsLate(t *testing.T) {
+	for name, answer := range map[string]*alert.SendError{"it fails": fail(alert.ClassTransient, "service_unavailable"), "only pauses": tooMuch(time.Second)} {
+		t.Run(name, func(t *testing.T) {
+			inWorld(t, func(t *testing.T, w *world) {
+				w.slack.answer = always(answer)
+				w.start(t, Options{})
+				w.post("ops", "a")
+				for range 3 {
+					pass(time.Minute)
+					_ = w.stop()
+					w.start(t, Options{})
+				}
+				pass(time.Second)
+				if got := w.box.Undelivered(time.Now()); len(got) != 1 || !got[0].Since.Equal(w.began) {
+					t.Errorf("late: %+v, want it since %v", got, w.began)
+				}
+				w.slack.answer = nil
+				pass(5 * time.Minute)
+				w.wantState(t, "a", alert.Delivered)
+				if got := w.late(); len(got) != 0 {
+					t.Errorf("once it is delivered: %q", got)
+				}
+			})
+		})
+	}
+}
