@@ -25,9 +25,11 @@ func openTemp(t *testing.T) *DB {
 	return reopen(t, "sqlite:"+filepath.Join(t.TempDir(), "tocsin.db"))
 }
 
+// reopen opens a store that the test closes. It is patient: under the race detector, on a
+// busy machine, a large read takes longer than a daemon would wait.
 func reopen(t *testing.T, url string) *DB {
 	t.Helper()
-	d, err := Open(t.Context(), url, Options{})
+	d, err := Open(t.Context(), url, Options{AnswerWithin: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
