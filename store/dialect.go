@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"tocsin/alert"
 )
 
 // dialect is what the two engines say differently.
@@ -137,7 +139,10 @@ func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, a
 		d.reads.giveUp(begun)
 		return errNoAnswer
 	}
-	return d.classify(err)
+	if err = d.classify(err); errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {
+		d.reads.refuse(query, args, err)
+	}
+	return err
 }
 
 // ask runs a query. A panic in scan fails it.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"time"
 
@@ -11,21 +12,26 @@ import (
 )
 
 // Problems are what keeps the store from being used, each with its remedy, as the
-// latest writes found it: Ping makes one. It asks neither the database nor the disk, which
-// may hang.
+// latest writes and reads found it: Ping tries both. It asks neither the database nor the
+// disk, which may hang.
 func (d *DB) Problems() []alert.Problem {
-	err := d.trouble.Load()
+	what, err := "nothing is accepted or sent: ", d.reads.refusal()
+	if trouble := d.trouble.Load(); trouble != nil {
+		err = *trouble
+	} else if err != nil {
+		what = "not everything is accepted or sent, because the store can't be read: "
+	}
 	if err == nil {
 		return nil
 	}
 	p := alert.Problem{
-		Code: alert.ProblemStore, What: "nothing is accepted or sent: " + (*err).Error(),
+		Code: alert.ProblemStore, What: what + err.Error(),
 		Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
 	}
 	if d.files == nil {
 		p.Fix = "check that PostgreSQL runs, can be reached and has room; Tocsin then continues by itself"
 	}
-	if errors.Is(*err, ErrReplaced) {
+	if errors.Is(err, ErrReplaced) {
 		p.Code = alert.ProblemStoreChanged
 		p.Fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"
 	}
@@ -41,8 +47,8 @@ func (d *DB) Waiting() (read, write time.Time) {
 	return d.reads.since(), write
 }
 
-// Ping reports whether the store can be read and written now. While writes fail
-// it tries one, so that it notices when they succeed again.
+// Ping reports whether the store can be read and written now. After a write or a read
+// failed it tries what failed, so that it notices when that succeeds again.
 func (d *DB) Ping(ctx context.Context) error {
 	if err := d.answerWrite(ctx, (*writer).ping); err != nil {
 		return fmt.Errorf("ping store: %w", err)
@@ -51,6 +57,13 @@ func (d *DB) Ping(ctx context.Context) error {
 		if err := d.each(ctx, query, func(s scanner) error { return s.Scan(new(int64)) }); err != nil {
 			return fmt.Errorf("ping store: %w", err)
 		}
+	}
+	for query, r := range d.reads.failed() {
+		err := d.each(ctx, query, func(scanner) error { return nil }, r.args...)
+		if err != nil && (errors.Is(err, alert.ErrUnavailable) || ctx.Err() != nil) {
+			return fmt.Errorf("ping store: %w", err)
+		}
+		d.reads.repeated(query, r)
 	}
 	d.reads.recover()
 	return nil
@@ -70,6 +83,51 @@ type reads struct {
 	// unanswered is since when a read was waited for in vain; zero once the store can be
 	// read again.
 	unanswered time.Time
+	// refused are, by query, the reads that the store refused and Ping has not repeated
+	// with success: another read may find what it needs in a cache.
+	refused map[string]*refusedRead
+}
+
+type refusedRead struct {
+	args []any
+	err  error
+}
+
+// refuse notes that the store refused a read.
+func (r *reads) refuse(query string, args []any, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused == nil {
+		r.refused = map[string]*refusedRead{}
+	}
+	if r.refused[query] == nil {
+		r.refused[query] = &refusedRead{args, err}
+	}
+}
+
+// refusal is why the store refused a read, or nil.
+func (r *reads) refusal() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, read := range r.refused {
+		return read.err
+	}
+	return nil
+}
+
+func (r *reads) failed() map[string]*refusedRead {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return maps.Clone(r.refused)
+}
+
+// repeated notes that the store does not refuse this read any more.
+func (r *reads) repeated(query string, read *refusedRead) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.refused[query] == read {
+		delete(r.refused, query)
+	}
 }
 
 // begin adds a read, unless an earlier one has not returned within limit although it

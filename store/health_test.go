@@ -1,11 +1,14 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -110,4 +113,60 @@ func TestAPanicInAReadFailsThatReadAlone(t *testing.T) {
 	mustBe(t, err, alert.ErrInternal)
 	_, err = d.Ledger(t.Context())
 	must(t, err)
+}
+
+// mustHaveProblem checks that the store reports that it can't be used, also after a ping.
+func mustHaveProblem(t *testing.T, d *DB) {
+	t.Helper()
+	for range 2 {
+		if p := d.Problems(); len(p) != 1 || p[0].Code != alert.ProblemStore {
+			t.Errorf("the problems are %+v", p)
+		}
+		mustBe(t, d.Ping(t.Context()), alert.ErrUnavailable)
+	}
+}
+
+func mustBeWell(t *testing.T, d *DB) {
+	t.Helper()
+	succeeds(t, func() error { return d.Ping(t.Context()) }) // a session that was given up may still be ending
+	if p := d.Problems(); len(p) != 0 {
+		t.Errorf("the problems are %+v", p)
+	}
+}
+
+func TestADamagedPageIsAProblemAlthoughOthersCanBeRead(t *testing.T) {
+	d, path := folderWithStore(t)
+	must(t, d.write(t.Context(), func(w *writer, ctx context.Context) error {
+		_, err := w.conn.ExecContext(ctx, "COMMIT")
+		if err == nil {
+			err = w.each(ctx, "PRAGMA wal_checkpoint(TRUNCATE)", func(scanner) error { return nil })
+		}
+		if err == nil {
+			_, err = w.exec(ctx, w.dialect.begin)
+		}
+		return err
+	}))
+	must(t, d.Ping(t.Context())) // some pages are in caches
+	file, err := os.OpenFile(path, os.O_WRONLY, 0)
+	must(t, err)
+	info, err := file.Stat()
+	must(t, err)
+	_, err = file.WriteAt(bytes.Repeat([]byte{0xab}, int(info.Size())-8192), 8192)
+	must(t, errors.Join(err, file.Close()))
+	_, err = d.Load(t.Context(), alert.Query{IDs: []string{"before"}, Keys: []string{"key-before"}})
+	mustBe(t, err, alert.ErrUnavailable)
+	mustHaveProblem(t, d)
+}
+
+func TestAPingAfterAFailureTriesEachTable(t *testing.T) {
+	d := openTemp(t)
+	const query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'goose_db_version'"
+	must(t, d.each(t.Context(), query, func(s scanner) error {
+		var table string
+		err := s.Scan(&table)
+		if !slices.Contains(writtenTables, table) {
+			t.Errorf("table %s is not tried", table)
+		}
+		return err
+	}))
 }

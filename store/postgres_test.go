@@ -113,3 +113,56 @@ func BenchmarkPostgres(b *testing.B) {
 	})
 	b.Run("claim+finish", func(b *testing.B) { benchClaimFinish(b, openBenchAt(b, postgresSchema(b))) })
 }
+
+func TestPostgresThatRefusesReadersIsAProblemUntilItTakesThem(t *testing.T) {
+	store := postgresSchema(t)
+	u, err := url.Parse(store)
+	must(t, err)
+	schema := u.Query().Get("search_path")
+	role := schema + "_role"
+	db, err := sql.Open("pgx", store)
+	must(t, err)
+	do := func(query string) {
+		t.Helper()
+		_, err := db.Exec(strings.ReplaceAll(strings.ReplaceAll(query, "ROLE_", role), "SCHEMA_", schema))
+		must(t, err)
+	}
+	do("CREATE ROLE ROLE_ LOGIN PASSWORD 'secret'; GRANT ALL ON SCHEMA SCHEMA_ TO ROLE_")
+	t.Cleanup(func() {
+		do("DROP OWNED BY ROLE_ CASCADE; DROP ROLE ROLE_")
+		must(t, db.Close())
+	})
+	u.User = url.UserPassword(role, "secret")
+	d := reopen(t, u.String())
+	commit(t, d, fire(incident("a", "#db", 1)))
+	mustBeWell(t, d)
+
+	do("ALTER ROLE ROLE_ CONNECTION LIMIT 1")
+	do(`SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = 'ROLE_'
+		AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`)
+	for err = nil; err == nil; {
+		_, err = d.Load(t.Context(), alert.Query{Keys: []string{"key-a"}})
+	}
+	mustBe(t, err, alert.ErrUnavailable)
+	mustHaveProblem(t, d)
+	do("ALTER ROLE ROLE_ CONNECTION LIMIT -1")
+	mustBeWell(t, d)
+}
+
+func TestPostgresTableThatIsLockedAgainstWritesIsAProblemUntilItIsFree(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	commit(t, d, fire(incident("a", "#db", 1)))
+	db, err := sql.Open("pgx", url)
+	must(t, err)
+	t.Cleanup(func() { must(t, db.Close()) })
+	lock, err := db.Begin()
+	must(t, err)
+	_, err = lock.Exec("LOCK TABLE alerts IN SHARE MODE") // as CREATE INDEX does
+	must(t, err)
+	mustBe(t, d.Commit(t.Context(), fire(incident("b", "#db", 1))), alert.ErrUnavailable)
+	must(t, d.SetHomeHash(t.Context(), "U1", "hash")) // which needs another table
+	mustHaveProblem(t, d)
+	must(t, lock.Rollback())
+	mustBeWell(t, d)
+}

@@ -49,10 +49,9 @@ type writer struct {
 	rules *rules
 	// aliases are those that others know.
 	aliases *atomic.Pointer[alert.Aliases]
-	// wrote: the open transaction has changed something.
-	wrote bool
-	// sick: a transaction failed, and none that wrote has succeeded since.
-	sick bool
+	// sick: a transaction failed, and none that tried all tables has succeeded since; the
+	// open transaction does if tried.
+	sick, tried bool
 }
 
 // rollbackPatience is how long a broken connection gets to say so.
@@ -87,7 +86,7 @@ func (w *writer) begin(ctx context.Context) error {
 		w.rollback()
 		return err
 	}
-	w.wrote = false
+	w.tried = false
 	if w.stale {
 		return w.readAgain(ctx)
 	}
@@ -159,7 +158,6 @@ func (w *writer) apply(ctx context.Context, group []*op, more func() *op) ([]*op
 }
 
 func (w *writer) commit(ctx context.Context) error {
-	wrote := w.wrote // COMMIT itself repeats the count of what came before
 	if _, err := w.exec(ctx, "COMMIT"); err != nil {
 		w.rollback()
 		if w.dialect.aborted(err) {
@@ -178,7 +176,7 @@ func (w *writer) commit(ctx context.Context) error {
 	}
 	w.keepTally()
 	w.keys.committed()
-	w.sick = w.sick && !wrote
+	w.sick = w.sick && !w.tried
 	return nil
 }
 
@@ -217,7 +215,8 @@ func (w *writer) close() {
 	w.conn, w.stmts = nil, nil
 }
 
-// ping writes something when writing failed the last time; else it is enough
+// ping writes something and asks for the right to write into each table when writing
+// failed the last time, because another session may lock any of them; else it is enough
 // that it was called.
 func (w *writer) ping(ctx context.Context) error {
 	if !w.sick {
@@ -225,7 +224,19 @@ func (w *writer) ping(ctx context.Context) error {
 	}
 	_, err := w.exec(ctx, `INSERT INTO homes (person, hash) VALUES ('', ?)
 		ON CONFLICT (person) DO UPDATE SET hash = excluded.hash`, alert.NewID())
+	for _, table := range writtenTables {
+		if err == nil { // it finds no row, but waits for the locks that a change needs
+			_, err = w.exec(ctx, "DELETE FROM "+table+" WHERE 1 = 0")
+		}
+	}
+	w.tried = err == nil
 	return err
+}
+
+// writtenTables are those that the store writes into.
+var writtenTables = []string{
+	"aliases", "alerts", "cards", "counts", "deliveries", "destinations", "history", "homes", "inbox",
+	"incidents", "lanes", "latest", "latest_upto", "silences", "subscriptions",
 }
 
 func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
@@ -251,9 +262,7 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 	if err != nil {
 		return 0, err
 	}
-	n, err := result.RowsAffected()
-	w.wrote = w.wrote || n > 0
-	return n, err
+	return result.RowsAffected()
 }
 
 // each asks inside the transaction and hands every row to scan.
