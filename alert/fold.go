@@ -70,7 +70,7 @@ func (n Note) keeps() bool {
 	switch n.Topic {
 	case TopicEscalated:
 		return true
-	case TopicResolved:
+	case TopicResolved, TopicStable:
 		return n.Text != "" || n.mustSay()
 	case TopicReopened:
 		return n.To != (Person{}) || n.Worse || n.mustSay()

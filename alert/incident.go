@@ -64,6 +64,10 @@ type Incident struct {
 	// flap. FlappingSince is when it began to flap; zero if it is stable.
 	ReopenedAt    []time.Time `json:"-"`
 	FlappingSince time.Time   `json:"flapping_since,omitzero"`
+	// Unsaid is what the alert that resolved it says, and Unpaged is set if its text has
+	// changed, while it flaps. Its thread says both when it is stable.
+	Unsaid  string `json:"-"`
+	Unpaged bool   `json:"-"`
 	// DueAt is when it is due for the next decision of the clock; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Mentions says who is mentioned by its card in a lane (see ParseMention).

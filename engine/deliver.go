@@ -85,7 +85,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 		return true
 	case alert.TopicRefired:
 		return policy == alert.ThreadAll
-	case alert.TopicResolved, alert.TopicAcked, alert.TopicAssigned:
+	case alert.TopicResolved, alert.TopicStable, alert.TopicAcked, alert.TopicAssigned:
 		return policy != alert.ThreadNone || n.Text != ""
 	}
 	return policy != alert.ThreadNone

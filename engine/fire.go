@@ -118,7 +118,7 @@ func (en *entry) reopen(now time.Time) {
 		en.OpenedAt, en.Escalated = now, 0
 	}
 	en.State = alert.Open
-	en.ResolvedAt, en.ResolvedBy = noTime, alert.Person{}
+	en.ResolvedAt, en.ResolvedBy, en.Unsaid = noTime, alert.Person{}, ""
 	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
 
@@ -190,8 +190,12 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	if en.FlappingSince.IsZero() || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
 		d.addNote(en, n, pings)
 	}
-	if en.Text != before.Text {
+	switch {
+	case en.Text == before.Text:
+	case en.FlappingSince.IsZero():
 		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
+	default:
+		en.Unpaged = true
 	}
 	if topic != alert.TopicRefired {
 		d.postToNewLanes(en)

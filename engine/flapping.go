@@ -51,16 +51,22 @@ func (d *draft) stableAt(en *entry) time.Time {
 	return changed.Add(d.rules.flapping.Within)
 }
 
-// endFlapping says in the threads how an incident ended that is stable again.
+// endFlapping says in the threads how an incident ended that is stable again, with what
+// they have not said meanwhile: the text of the last alert and the further pages of the
+// card's.
 func (d *draft) endFlapping(en *entry) {
 	if at := d.stableAt(en); at.IsZero() || at.After(d.now) {
 		return
 	}
-	en.FlappingSince, en.ReopenedAt = noTime, nil
+	unsaid, unpaged := en.Unsaid, en.Unpaged
+	en.FlappingSince, en.ReopenedAt, en.Unsaid, en.Unpaged = noTime, nil, "", false
 	if en.Silence != "" {
 		return
 	}
-	n := alert.Note{Topic: alert.TopicStable, Count: en.Count}
+	if unpaged {
+		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
+	}
+	n := alert.Note{Topic: alert.TopicStable, Text: unsaid, Count: en.Count}
 	if en.State != alert.StateResolved {
 		n.Severity = en.Severity
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -168,5 +169,29 @@ func TestWhoseAcknowledgementIsVoidIsSaidAlsoWhileItFlaps(t *testing.T) {
 	}
 	if again := w.flap(1, alert.Alert{}); !slices.Equal(kinds(again), []string{"update"}) {
 		t.Errorf("the second time: %v", kinds(again))
+	}
+}
+
+func TestAFlappingIncidentSaysItsLastWordsAndPagesWhenItIsStable(t *testing.T) {
+	page := func(n int) string { return strings.Repeat(string(rune('a'+n))+" ", alert.PageSize) + "end" }
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "disk full", Text: page(0)})
+	w.flap(5, alert.Alert{Text: page(0)})
+	before := len(w.deliveries)
+	for n := range 20 {
+		w.flap(1, alert.Alert{Text: page(n)})
+		w.push(alert.Alert{Key: "db", Title: "disk full", Text: "mended " + page(n), Status: alert.Resolved})
+	}
+	for _, d := range w.deliveries[before:] {
+		if d.Kind == alert.Reply {
+			t.Fatalf("while it flaps it says %+v", d.Note)
+		}
+	}
+	var said string
+	for _, d := range w.after(6 * time.Minute).change.Deliveries {
+		said += d.Note.Text
+	}
+	if want := strings.Join(alert.Pages(page(19))[1:], "") + strings.Join(alert.Pages("mended "+page(19)), ""); said != want {
+		t.Errorf("it says %d characters, want the further pages of the card's text and the last words, which are %d", len(said), len(want))
 	}
 }

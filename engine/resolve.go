@@ -77,7 +77,8 @@ func (d *draft) latest(key string) *entry {
 // resolveIncident resolves an incident because an alert says so.
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
-	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}}, en.resolveText(a))
+	words := en.resolveText(a)
+	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: alert.Pages(words)[0]}, words)
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.Waiting {
 		d.markSilenced(&v)
@@ -94,7 +95,7 @@ func (d *draft) markSilenced(v *verdict) {
 }
 
 // close resolves an incident. One that was never shown gets no note, nor does one that
-// flaps, unless a person resolved it. One that waits for its first card is still posted
+// flaps, unless a person resolved it: it says so once it is stable. One that waits for its first card is still posted
 // at its time.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
@@ -102,6 +103,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.addHistory(en, line)
 	d.update(en)
 	if !en.FlappingSince.IsZero() && en.ResolvedBy == (alert.Person{}) {
+		en.Unsaid = words
 		return
 	}
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)

@@ -85,6 +85,9 @@ func noteSign(i alert.Incident, n alert.Note) string {
 		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔",
 		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
 	}[n.Topic]
+	if n.Topic == alert.TopicStable && n.Severity == "" {
+		return "✅"
+	}
 	if known {
 		return sign
 	}

@@ -169,12 +169,15 @@ type incidentBody struct {
 	RemindAt      int64               `json:"remind_at,omitempty"` // microseconds
 	ReopenedAt    []time.Time         `json:"reopened_at,omitempty"`
 	FlappingSince int64               `json:"flapping_since,omitempty"` // microseconds
+	Unsaid        string              `json:"unsaid,omitempty"`
+	Unpaged       bool                `json:"unpaged,omitempty"`
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
+		i.Unsaid, i.Unpaged,
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -189,7 +192,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.Lanes, i.Mentions, i.Escalated, i.Waiting = b.Lanes, b.Mentions, b.Escalated, b.Waiting
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
-	i.ReopenedAt, i.FlappingSince = b.ReopenedAt, fromMicros(b.FlappingSince)
+	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged
 	return err
 }
 

@@ -87,9 +87,12 @@ func TestAFlappingIncidentIsQuietInItsThreadUntilItIsStable(t *testing.T) {
 	p.start()
 	p.settle(p.mustPush(firing("key-0", "service 0 is down"))...)
 	f := &flapper{p: p, keys: 1}
-	for range 41 {
+	for range 40 {
 		f.next()
 	}
+	last := resolved(f.alert())
+	last["text"] = "The disk was changed."
+	receipts := p.mustPush(last)
 	until(t, s, "that it is stable", func(sn *playground.Snapshot) bool { return strings.Contains(allShown(sn, "#alerts"), "*Stable again*") })
 	top, threads := cards(s.Messages("#alerts"))
 	var said strings.Builder
@@ -101,6 +104,10 @@ func TestAFlappingIncidentIsQuietInItsThreadUntilItIsStable(t *testing.T) {
 	}
 	if len(top) != 1 || !strings.Contains(top[0].Text, "*Resolved*") || !strings.Contains(top[0].Text, "fired 21 times") {
 		t.Errorf("the card says %s", shown(top[0]))
+	}
+	history, _ := p.try("incidents", "show", receipts[0].Incident)
+	if strings.Count(said.String(), "The disk was changed.") != 1 || !strings.Contains(history, "The disk was changed.") {
+		t.Errorf("the last text is lost; the thread says:\n%s\nand the history:\n%s", said.String(), history)
 	}
 	p.balanced(42)
 }
