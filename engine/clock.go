@@ -41,8 +41,9 @@ func (e *Engine) runDue(ctx context.Context) {
 	}
 }
 
-// catchUp finds what began by a clock that was put back since. It is called seldom, so
-// that a clock that is wrong only for a moment, while the machine starts, changes nothing.
+// catchUp corrects incidents whose times are in the future because the clock was put back
+// (see decideAhead). It is called seldom, so that a clock that is wrong only for a moment,
+// while the machine starts, changes nothing.
 func (e *Engine) catchUp(ctx context.Context) {
 	for more := true; more; {
 		err := e.commit(ctx, alert.Query{Ahead: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {

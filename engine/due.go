@@ -21,9 +21,10 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	return d.change
 }
 
-// decideAhead has what was opened or acknowledged by a clock that was put back since begin
-// now, so that escalation and reminders wait no longer than they had to in the first
-// place. The ends of silences and of quiet hours are times on the wall clock and stay.
+// decideAhead corrects incidents whose times are in the future because the clock was put
+// back. What was opened or acknowledged in the future counts from now on, so that
+// escalations and reminders come no later than they should. The ends of silences and of
+// quiet hours are times on the wall clock and stay.
 func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {

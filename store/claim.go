@@ -42,9 +42,9 @@ const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deli
 // The order is by priority and acceptance, but nothing goes before an earlier
 // delivery of the same incident in the same lane, also not before one of a kind
 // that wasn't asked for. The first in that order decides: while it must wait,
-// so does the lane. With c.QuietFirst a quiet reply that may be sent comes before all
-// but criticals. One that was being sent already comes back as unsure and
-// keeps the start of the attempt that may have reached Slack.
+// so does the lane. With c.QuietFirst the first quiet reply that is due comes before
+// everything except criticals. A delivery that was being sent already comes back as
+// unsure and keeps the start of the attempt that may have reached Slack.
 //
 // When more posts than c.DigestAbove have been waiting, a digest stands for
 // them from then on, and that is what is claimed.
