@@ -137,7 +137,11 @@ func (s *status) setRefusal(lane string, v verdict) {
 	defer s.mu.Unlock()
 	switch {
 	case v.effect.hold:
-		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
+		since := v.Now
+		if s.refused != nil {
+			since = s.refused.Since
+		}
+		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, Since: since, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
 	case v.State == alert.Delivered:
 		s.refused = nil
 	}

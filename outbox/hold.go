@@ -39,10 +39,13 @@ func (g *gate) problem() *alert.Problem {
 }
 
 // close closes the gate and reports whether it was open. If it was closed
-// already, the new reason replaces the old one.
+// already, the new reason replaces the old one, which began it.
 func (g *gate) close(why alert.Problem) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	if g.why != nil {
+		why.Since = g.why.Since
+	}
 	g.why = &why
 	if g.open != nil {
 		return false
@@ -71,7 +74,7 @@ const heldWhat = "nothing is being sent: "
 
 func heldBecause(fail *alert.SendError) alert.Problem {
 	return alert.Problem{
-		Code: alert.ProblemRefused,
+		Code: alert.ProblemRefused, Since: time.Now(),
 		What: heldWhat + "Slack refuses the app: " + fail.Code,
 		Fix:  hint(fail, tokenHint),
 	}

@@ -203,7 +203,7 @@ func TestRefusedAppHoldsEverythingUntilAProbeSucceeds(t *testing.T) {
 		pass(80 * time.Second)
 		w.wantTimes(t, "b")
 		h := w.box.Health()
-		if h.Held != "Slack refuses the app: token_revoked" || len(h.Problems) == 0 || h.Problems[0].Fix != "install the app again" {
+		if h.Held != "Slack refuses the app: token_revoked" || len(h.Problems) == 0 || h.Problems[0].Fix != "install the app again" || !h.Problems[0].Since.Equal(w.began) {
 			t.Errorf("health %+v, want why and what to do", h)
 		}
 		pass(time.Minute)

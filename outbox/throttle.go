@@ -83,6 +83,7 @@ type longPauses struct {
 // pause is a pause that Slack has asked for and that ends at until; lane is empty for
 // what concerns all.
 type pause struct {
+	since time.Time // the first of several in a row
 	until time.Time
 	asked time.Duration
 	lane  string
@@ -93,7 +94,7 @@ func (l *longPauses) note(v verdict, job alert.Job) {
 	if !v.longPause() {
 		return
 	}
-	p := pause{until: v.Now.Add(throttle(v.fail)), asked: v.fail.RetryAfter}
+	p := pause{since: v.Now, until: v.Now.Add(throttle(v.fail)), asked: v.fail.RetryAfter}
 	what := job.Place()
 	switch {
 	case v.name == nameLookAgain:
@@ -108,6 +109,9 @@ func (l *longPauses) note(v verdict, job alert.Job) {
 	if l.all == nil {
 		l.all = map[string]pause{}
 	}
+	if before, again := l.all[what]; again {
+		p.since = before.since
+	}
 	l.all[what] = p
 }
 
@@ -120,7 +124,7 @@ func (l *longPauses) notes(now time.Time) (all []alert.Problem) {
 		p := l.all[what]
 		all = append(all, alert.Problem{
 			Code: alert.ProblemThrottled,
-			Lane: p.lane,
+			Lane: p.lane, Since: p.since,
 			What: fmt.Sprintf("%s waits until %s, because Slack asked for a pause of %v", what, p.until.Format("15:04 MST"), p.asked),
 			Fix:  "nothing has to be done: it is tried again then; if it happens often, fewer alerts should go to one conversation (group_by, routes)",
 		})

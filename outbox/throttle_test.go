@@ -27,6 +27,8 @@ func TestALongRetryAfterIsANoteAndTriedAgainAfterAnHour(t *testing.T) {
 			}
 			if len(notes) != 1 || notes[0].Lane != "ops" || !strings.Contains(notes[0].What, want) {
 				t.Errorf("the notes are %v, want %q", notes, want)
+			} else if !notes[0].Since.Equal(w.began) && !notes[0].Since.Equal(w.began.Add(6*time.Minute)) {
+				t.Errorf("the note is since %v", notes[0].Since)
 			}
 		}
 		pass(5 * time.Minute)

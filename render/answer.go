@@ -75,13 +75,18 @@ func (l *lines) addFields(fields []string) {
 }
 
 func verdict(h alert.Health) string {
+	has := func(code string) bool {
+		return slices.ContainsFunc(h.Notes, func(p alert.Problem) bool { return p.Code == code })
+	}
 	switch {
 	case oneLine(h.Held) != "":
 		return "*Alerts are accepted and kept, but nothing is sent at the moment.*"
 	case len(h.Problems) > 0:
 		return "*Something needs attention.*"
-	case len(problems(h)) > 0:
+	case has(alert.ProblemDestination):
 		return "*Alerts are sent, but not all of them where they were meant to go.*"
+	case has(alert.ProblemThrottled):
+		return "*Alerts are sent, but some messages wait, because Slack asked for a long pause.*"
 	case h.DeadLetters > 0:
 		return "*Alerts are sent, but some could not be delivered.*"
 	}

@@ -207,6 +207,18 @@ func golden(t *testing.T, name string, view any) {
 	}
 }
 
+func TestTheStatusSaysWhetherAlertsGoElsewhereOrWait(t *testing.T) {
+	for code, want := range map[string]string{
+		alert.ProblemDestination: "*Alerts are sent, but not all of them where they were meant to go.*",
+		alert.ProblemThrottled:   "*Alerts are sent, but some messages wait, because Slack asked for a long pause.*",
+		alert.ProblemDeadLetters: "*Delivery works.*",
+	} {
+		if m := Status(StatusView{Health: alert.Health{Notes: []alert.Problem{{Code: code, What: "this one"}}}}); !strings.HasPrefix(m.Text, want) {
+			t.Errorf("%s: got %q, want %q", code, m.Text, want)
+		}
+	}
+}
+
 func TestAChannelIsCalledByItsNameInProblems(t *testing.T) {
 	m := Status(StatusView{Health: alert.Health{
 		LastError: "C0OLD1234: is_archived (C0OLD1234 is archived)",

@@ -212,11 +212,11 @@ func deliveryFields(h alert.Health) []string {
 }
 
 // problems are what needs a person, followed by the conversations that the fallback
-// replaces.
+// replaces and the long pauses that Slack has asked for.
 func problems(h alert.Health) []alert.Problem {
 	all := slices.Clone(h.Problems)
 	for _, n := range h.Notes {
-		if n.Lane != "" {
+		if n.Lane != "" || n.Code == alert.ProblemThrottled {
 			all = append(all, n)
 		}
 	}

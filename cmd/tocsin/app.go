@@ -49,6 +49,7 @@ type daemon struct {
 	api    *api.API
 	tokens *tokens
 	intro  *introduction
+	full   span // the backlog
 
 	unix, tcp net.Listener
 	clients   *api.Connections

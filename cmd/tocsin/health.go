@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -46,6 +47,25 @@ func (d *daemon) health() alert.Health {
 	return h
 }
 
+// span is since when something has been true.
+type span struct {
+	mu    sync.Mutex
+	since time.Time
+}
+
+// note notes whether it is true now, and returns since when; zero if it is not.
+func (s *span) note(now bool, at time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case !now:
+		s.since = time.Time{}
+	case s.since.IsZero():
+		s.since = at
+	}
+	return s.since
+}
+
 // progress is what the parts report and what was measured of them. sending are the
 // problems of the outbox.
 func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) alert.Progress {
@@ -53,9 +73,10 @@ func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) 
 	if len(sending) == 0 {
 		reported = append(reported, d.intro.problems()...)
 	}
-	if n := d.store.Pending(); n >= d.cfg.Delivery.MaxPending {
+	n := d.store.Pending()
+	if since := d.full.note(n >= d.cfg.Delivery.MaxPending, now); !since.IsZero() {
 		reported = append(reported, alert.Problem{
-			Code: alert.ProblemBacklog,
+			Code: alert.ProblemBacklog, Since: since,
 			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "find out why they are not delivered (tocsin queue), or raise delivery.max_pending",
 		})
 	}

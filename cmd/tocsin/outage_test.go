@@ -86,6 +86,9 @@ func TestALongPauseThatSlackAsksForIsSaidWithItsEndAndReason(t *testing.T) {
 	if queue := p.command("queue", "list"); !strings.Contains(queue, clock(d.NextAt)) || !strings.Contains(queue, "Slack asked for a pause of 2h0m0s") {
 		t.Errorf("tocsin queue list shows\n%s", queue)
 	}
+	if status := p.command("status"); strings.Contains(status, "problem") || !strings.Contains(status, "note") || h.Notes[0].Since.IsZero() {
+		t.Errorf("the note %+v is shown as\n%s", h.Notes[0], status)
+	}
 	s.ClearFaults()
 	p.kill()
 	p.start()

@@ -56,9 +56,12 @@ func statusText(r readyBody) string {
 		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)},
 		{"last error", brief(r.LastError)}, {"at", clock(r.LastErrorAt)},
 	})
-	for _, list := range [][]alert.Problem{r.Problems, r.Notes} {
-		for _, p := range list {
-			text += "\n" + fields([][2]string{{"problem", flat(p.What)}, {"since", clock(p.Since)}, {"what to do", flat(p.Fix)}})
+	for _, list := range []struct {
+		name string
+		all  []alert.Problem
+	}{{"problem", r.Problems}, {"note", r.Notes}} {
+		for _, p := range list.all {
+			text += "\n" + fields([][2]string{{list.name, flat(p.What)}, {"since", clock(p.Since)}, {"what to do", flat(p.Fix)}})
 		}
 	}
 	return text
