@@ -99,6 +99,7 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 		"worse":     {Topic: alert.TopicReopened, After: 4 * time.Minute, Severity: alert.Critical, Worse: true},
 		"escalated": {Topic: alert.TopicEscalated, Severity: alert.Critical},
 		"flapping":  {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 12, After: 5 * time.Minute},
+		"flaps":     {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 5, After: 20 * time.Millisecond},
 		"stable":    {Topic: alert.TopicStable, Count: 240},
 		"unstable":  {Topic: alert.TopicStable, Severity: alert.Error, Count: 240},
 	} {

@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -104,7 +105,7 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		}
 		return "*Fired again*"
 	case alert.TopicFlapping:
-		return "*Flapping*, " + times(n.Count) + after(n, " in ", "") + ": this thread is quiet until it is stable or its severity changes"
+		return "*Flapping*, " + times(n.Count) + inTime(n) + ": this thread is quiet until it is stable or its severity changes"
 	case alert.TopicStable:
 		return stableWords(n)
 	case alert.TopicUnsilenced:
@@ -172,6 +173,14 @@ func after(n alert.Note, before, behind string) string {
 		return ""
 	}
 	return before + span(n.After) + behind
+}
+
+// inTime is within how long an incident began to flap.
+func inTime(n alert.Note) string {
+	if n.After < time.Second {
+		return " in less than a second"
+	}
+	return after(n, " in ", "")
 }
 
 func reminderWords(n alert.Note) string {
