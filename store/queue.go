@@ -20,7 +20,8 @@ const (
 	repliesQuery = `SELECT incident, lane, n, note FROM deliveries WHERE n IN (SELECT max(n) FROM deliveries
 			WHERE stage IS NOT NULL AND kind IN ({reply}, {list}) AND incident {oneofnumbers} GROUP BY incident, lane)
 		AND kind = {reply} AND state = {pending} AND top_level = 0 AND note <> ''`
-	foldQuery = `UPDATE deliveries SET note = ?, must_say = ?, created_at = ? WHERE n = ?`
+	foldQuery = `UPDATE deliveries SET note = ?, must_say = ?,
+		created_at = CASE WHEN created_at > ? THEN ? ELSE created_at END WHERE n = ?`
 	// advanceBehindQuery makes the first delivery of a card claimable if a reply that was
 	// before it is not needed any more.
 	advanceBehindQuery = advanceQuery + ` AND n > ?`
@@ -229,7 +230,8 @@ func (c *changeWriter) hurry(at cardKey, q *cardQueue, d alert.Delivery) {
 	}
 }
 
-// writeFold writes what a pending reply says now, which is as old as its latest note. One
+// writeFold writes what a pending reply says now. It is as old as its oldest note, so that
+// it is given up in time; none is from the future, where a clock was put back since. One
 // with nothing left to say is superseded.
 func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if f.note == nil {
@@ -243,7 +245,7 @@ func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)
 	}
-	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), micros(f.now), n)
+	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), micros(f.now), micros(f.now), n)
 	return err
 }
 

@@ -68,6 +68,20 @@ func testNotesFold(t *testing.T, d *DB) {
 	balanced(t, d)
 }
 
+// testFoldedAge: a reply that others are folded into all the time is given up in time, and
+// one from the future, by a clock that was put back since, is as old as what was added.
+func testFoldedAge(t *testing.T, d *DB) {
+	shownCards(t, d, "a")
+	for n, c := range []struct{ created, want int }{{5, 5}, {9, 5}, {7, 5}, {2, 2}} {
+		r := quiet("a", alert.TopicRefired)
+		r.CreatedAt = at(c.created)
+		reply(t, d, "a", r)
+		if waiting := rows(t, d, fmt.Sprintf("deliveries WHERE stage IS NOT NULL AND created_at = %d", micros(at(c.want)))); waiting != 1 {
+			t.Errorf("after %d replies there is none of %s", n+1, at(c.want))
+		}
+	}
+}
+
 // testNotesUndone: what is undone before it was sent is not sent, in one change or in
 // several, and what waits behind it goes on.
 func testNotesUndone(t *testing.T, d *DB) {
