@@ -93,16 +93,17 @@ type refusedRead struct {
 	err  error
 }
 
-// refuse notes that the store refused a read.
+// refuse notes that the store refused a read, and the newest reason.
 func (r *reads) refuse(query string, args []any, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.refused == nil {
 		r.refused = map[string]*refusedRead{}
 	}
-	if r.refused[query] == nil {
-		r.refused[query] = &refusedRead{args, err}
+	if before := r.refused[query]; before != nil {
+		args = before.args
 	}
+	r.refused[query] = &refusedRead{args, err}
 }
 
 // refusal is why the store refused a read, or nil.
