@@ -128,6 +128,13 @@ func (m *memory) Commit(_ context.Context, c alert.Change) error {
 	return nil
 }
 
+// all are the incidents as they are now; the engine may be changing them.
+func (m *memory) all() []alert.Incident {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.incidents)
+}
+
 func (m *memory) write(c alert.Change) {
 	for _, i := range c.Incidents {
 		if at := m.place(i.ID); at >= 0 {

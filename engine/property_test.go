@@ -212,7 +212,7 @@ func (s *story) over(a alert.Alert, receipt alert.Accepted) error {
 	if !known || a.Channel != "" {
 		return nil
 	}
-	for _, i := range s.incidents {
+	for _, i := range s.all() {
 		if i.Key == a.Key && !strings.HasPrefix(i.Route, "channel:") && s.states[i.ID] != "" {
 			s.states[i.ID] = alert.StateResolved
 		}
@@ -222,10 +222,11 @@ func (s *story) over(a alert.Alert, receipt alert.Accepted) error {
 
 // click follows what a person does.
 func (s *story) click(h happening) error {
-	if len(s.incidents) == 0 {
+	all := s.all()
+	if len(all) == 0 {
 		return nil
 	}
-	id := s.incidents[h.nth%len(s.incidents)].ID
+	id := all[h.nth%len(all)].ID
 	act := h.act
 	act.Incident = id
 	was := s.states[id]

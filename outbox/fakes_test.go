@@ -47,6 +47,13 @@ type slack struct {
 	mute      error
 }
 
+// answers changes how sends are answered while the outbox runs; nil takes them all.
+func (s *slack) answers(answer func(ctx context.Context, c call) (shown bool, err error)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
+}
+
 func (s *slack) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	shown, err := true, error(nil)
 	s.mu.Lock()

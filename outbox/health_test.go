@@ -76,7 +76,7 @@ func TestPostsThatGetOnlyShortPausesAreLate(t *testing.T) {
 		if got := w.late(); !slices.Equal(got, []string{"ops since 0s: Slack answers only with pauses"}) {
 			t.Errorf("late: %q", got)
 		}
-		w.slack.answer = always(tooMuch(5 * time.Minute)) // message_limit_exceeded
+		w.slack.answers(always(tooMuch(5 * time.Minute))) // message_limit_exceeded
 		pass(10 * time.Minute)
 		if got, notes := w.late(), w.box.Health().Notes; len(got) != 0 || len(notes) != 1 {
 			t.Errorf("late: %q, and the notes are %v", got, notes)
@@ -102,7 +102,7 @@ func TestAFallbackThatFailsIsLateAndNotSaidToWork(t *testing.T) {
 		if notes := w.box.Health().Notes; len(notes) != 1 || !strings.Contains(notes[0].What, "alerts for it are sent to random, which fails at the moment: service_unavailable") {
 			t.Errorf("the notes are %v", notes)
 		}
-		w.slack.answer = nil
+		w.slack.answers(nil)
 		pass(5 * time.Minute)
 		if notes := w.box.Health().Notes; len(w.late()) != 0 || len(notes) != 1 || strings.Contains(notes[0].What, "fails") {
 			t.Errorf("once the fallback works: late %q, notes %v", w.late(), notes)
@@ -126,7 +126,7 @@ func TestRestartsDoNotHideThatADeliveryIsLate(t *testing.T) {
 				if got := w.box.Undelivered(time.Now()); len(got) != 1 || !got[0].Since.Equal(w.began) {
 					t.Errorf("late: %+v, want it since %v", got, w.began)
 				}
-				w.slack.answer = nil
+				w.slack.answers(nil)
 				pass(5 * time.Minute)
 				w.wantState(t, "a", alert.Delivered)
 				if got := w.late(); len(got) != 0 {

@@ -135,7 +135,7 @@ func TestALaneThatFailsAgainAfterEachWakeTriesLessAndLessOften(t *testing.T) {
 		if at := w.slack.times(w.began, "a"); at[len(at)-1] < 20*time.Minute {
 			t.Errorf("it was tried last after %v", at[len(at)-1])
 		}
-		w.slack.answer = nil
+		w.slack.answers(nil)
 		w.post("ops", "b")
 		pass(5 * time.Minute)
 		w.wantState(t, "a", alert.Delivered)
