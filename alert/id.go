@@ -55,7 +55,7 @@ func shortSize(length int) int {
 	return n
 }
 
-// shortValue is an id's place among those of its length. What is no id has the
+// shortValue is an id's place among those of its length. Text that is not an id has the
 // place before the first.
 func shortValue(id string) (n, length int) {
 	if len(id) < shortestShort || len(id) > maxShort {

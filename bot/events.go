@@ -156,7 +156,7 @@ func decodeEvent(payload []byte, self Identity) (decodedEvent, error) {
 	return p.Event.decode(p.Team, self), nil
 }
 
-// decodeRename decodes the event of a renamed channel, in which channel is no id
+// decodeRename decodes the event of a renamed channel, whose channel is not an id
 // (docs/slack.md §7.6).
 func decodeRename(payload []byte, team string) (decodedEvent, error) {
 	var p struct {
