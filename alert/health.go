@@ -22,8 +22,20 @@ type Health struct {
 	DeadLetters int64 `json:"dead_letters"`
 	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
-	// Notes are problems that do not keep alerts from being delivered.
+	// Notes need a person, too, and say nothing against the daemon: a conversation that
+	// can't be reached, a long pause, dead letters.
 	Notes []Problem `json:"notes,omitempty"`
+}
+
+// Blocking returns why alerts for one lane alone wait until somebody does something; ok
+// is false if nothing is known.
+func (h Health) Blocking(lane string) (p Problem, ok bool) {
+	for _, p := range slices.Concat(h.Problems, h.Notes) {
+		if p.Blocks && p.Lane == lane {
+			return p, true
+		}
+	}
+	return Problem{}, false
 }
 
 // Problem is a problem and its remedy.
@@ -34,6 +46,8 @@ type Problem struct {
 	Fix  string `json:"hint"`
 	// Lane is the conversation it concerns; empty for several or none.
 	Lane string `json:"lane,omitempty"`
+	// Blocks is set when alerts for Lane wait because of it.
+	Blocks bool `json:"blocks,omitempty"`
 	// Since is when it began; zero if that is unknown.
 	Since time.Time `json:"since,omitzero"`
 }
@@ -47,9 +61,9 @@ const (
 	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent
 	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
 	ProblemDelivery     = "delivery"      // deliveries fail or are overdue
-	ProblemDestination  = "destination"   // a conversation can't be reached
 	ProblemLastResort   = "last_resort"   // the last resort fails
 	ProblemBacklog      = "backlog"       // too many alerts wait for Slack
+	ProblemDestination  = "destination"   // a conversation can't be reached; only a note
 	ProblemThrottled    = "throttled"     // Slack asks for a long pause; only a note
 	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
 )
@@ -59,7 +73,7 @@ const (
 func ProblemCodes() []string {
 	return []string{
 		ProblemStore, ProblemStoreStuck, ProblemStoreChanged, ProblemToken, ProblemRefused, ProblemDelivery,
-		ProblemConnection, ProblemDestination, ProblemLastResort, ProblemBacklog,
+		ProblemConnection, ProblemLastResort, ProblemBacklog,
 	}
 }
 
@@ -81,7 +95,8 @@ type Progress struct {
 	// one is. ConnectionError is why the latest one ended or could not be opened.
 	Connected       time.Time
 	ConnectionError string
-	// Undelivered are the lanes whose oldest due delivery did not get through yet.
+	// Undelivered are the lanes whose oldest due delivery did not get through yet,
+	// without those that fail only because their conversation can't be reached.
 	Undelivered []Undelivered
 	// StoreRead and StoreWrite are since when the store has not returned from a read
 	// and from a write; zero if nothing waits.
@@ -158,11 +173,11 @@ func (p Progress) lateDeliveries(latest time.Time) *Problem {
 		return nil
 	}
 	late := Problem{
-		Code: ProblemDelivery, Since: oldest.Since, Lane: oldest.Lane, What: because("messages to "+oldest.Lane+" do not get through", oldest.Reason),
+		Code: ProblemDelivery, Since: oldest.Since, Lane: oldest.Lane, Blocks: true, What: because("messages to "+oldest.Lane+" do not get through", oldest.Reason),
 		Fix: cmp.Or(oldest.Fix, "check that this machine reaches Slack's Web API (network, HTTPS_PROXY, firewall, https://slack-status.com); alerts are kept, and Tocsin keeps trying"),
 	}
 	if lanes > 1 {
-		late.Lane, late.What = "", because(fmt.Sprintf("messages to %d conversations do not get through", lanes), oldest.Reason)
+		late.Lane, late.Blocks, late.What = "", false, because(fmt.Sprintf("messages to %d conversations do not get through", lanes), oldest.Reason)
 	}
 	return &late
 }

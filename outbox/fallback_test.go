@@ -196,8 +196,11 @@ func TestWithLaneAndFallbackBrokenAlertsWaitAndTheProblemIsNamed(t *testing.T) {
 		w.start(t, Options{Fallback: "fallback"})
 		w.post("ops", "a", "b")
 		pass(time.Minute)
-		if h := w.box.Health(); len(h.Problems) != 2 || h.Problems[0].Fix != "unarchive it" {
+		if h := w.box.Health(); len(h.Problems) != 0 || len(h.Notes) != 2 || h.Notes[0].Fix != "unarchive it" || !h.Notes[0].Blocks {
 			t.Errorf("health %+v", h)
+		}
+		if got := w.late(); len(got) != 0 {
+			t.Errorf("late: %q, although only conversations are broken", got)
 		}
 		pass(30 * time.Minute)
 		synctest.Wait()

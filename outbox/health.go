@@ -141,7 +141,7 @@ func (s *status) setRefusal(lane string, v verdict) {
 		if s.refused != nil {
 			since = s.refused.Since
 		}
-		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, Since: since, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
+		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, Blocks: true, Since: since, What: lane + " can't be reached: " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
 	case v.State == alert.Delivered:
 		s.refused = nil
 	}
@@ -204,29 +204,35 @@ func (o *Outbox) Health() alert.Health {
 			h.Waiting++
 		}
 		if p := l.status.refusal(); p != nil {
-			h.Problems = append(h.Problems, *p)
+			h.Notes = append(h.Notes, *p)
 		}
 	}
 	if p := o.gate.problem(); p != nil { // the one thing to fix
 		h.Held = strings.TrimPrefix(p.What, heldWhat)
-		h.Problems = []alert.Problem{*p}
+		h.Problems, h.Notes = []alert.Problem{*p}, nil
 		return h
 	}
 	r := o.destinations.known()
 	for _, m := range r.sorted() {
-		if o.blocksAlerts(r, m) {
-			h.Problems = append(h.Problems, o.problem(r, m))
-		} else {
-			h.Notes = append(h.Notes, o.problem(r, m))
-		}
+		h.Notes = append(h.Notes, o.problem(r, m))
 	}
-	h.Notes = append(h.Notes, o.longPauses.notes(time.Now())...)
+	slices.SortStableFunc(h.Notes, blockingFirst)
+	h.Notes = atMost(append(h.Notes, o.longPauses.notes(time.Now())...))
 	if why, _ := o.lastResortError.read(); why != "" {
 		h.Problems = append(h.Problems, alert.Problem{Code: alert.ProblemLastResort, What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
 	}
-	slices.SortFunc(h.Problems, func(a, b alert.Problem) int { return strings.Compare(a.What, b.What) })
-	h.Problems, h.Notes = atMost(h.Problems), atMost(h.Notes)
 	return h
+}
+
+// blockingFirst orders what keeps alerts waiting before what does not.
+func blockingFirst(a, b alert.Problem) int {
+	switch {
+	case a.Blocks == b.Blocks:
+		return strings.Compare(a.What, b.What)
+	case a.Blocks:
+		return -1
+	}
+	return 1
 }
 
 // Undelivered returns the lanes whose oldest due delivery is being tried or overdue.
@@ -265,7 +271,7 @@ func (o *Outbox) blocksAlerts(r reachability, m mark) bool {
 
 // problem describes a broken destination and how to fix it.
 func (o *Outbox) problem(r reachability, m mark) alert.Problem {
-	p := alert.Problem{Code: alert.ProblemDestination, Lane: m.Lane, What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint, Since: m.Since}
+	p := alert.Problem{Code: alert.ProblemDestination, Lane: m.Lane, Blocks: o.blocksAlerts(r, m), What: m.Lane + " can't be reached: " + m.Code, Fix: m.Hint, Since: m.Since}
 	if p.Fix == "" {
 		p.Fix = "check that the conversation exists and that the app is a member of it"
 	}
@@ -277,6 +283,8 @@ func (o *Outbox) problem(r reachability, m mark) alert.Problem {
 		if why := o.failing(m.Lane); why != "" && !strings.HasPrefix(why, m.Code) {
 			p.What += ", which fails at the moment: " + why
 		}
+	case p.Blocks:
+		p.What += "; alerts for it wait"
 	}
 	return p
 }
@@ -293,10 +301,10 @@ func (o *Outbox) failing(lane string) string {
 	return reason
 }
 
-// atMost shortens a list of broken destinations.
+// atMost shortens a list of conversations that can't be reached or have to wait.
 func atMost(all []alert.Problem) []alert.Problem {
 	if more := len(all) - mostProblems; more > 0 {
-		all = append(all[:mostProblems], alert.Problem{Code: alert.ProblemDestination, What: fmt.Sprintf("%d more conversations can't be reached", more), Fix: "see the log"})
+		all = append(all[:mostProblems], alert.Problem{Code: alert.ProblemDestination, What: fmt.Sprintf("%d more conversations can't be reached, or wait", more), Fix: "see the log"})
 	}
 	return all
 }

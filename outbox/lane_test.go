@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -281,8 +282,12 @@ func TestBrokenDestinationIsGivenUpAfterADay(t *testing.T) {
 		w.post("ops", "a")
 		pass(23 * time.Hour)
 		w.wantState(t, "a", alert.Pending)
-		if p := w.box.Health().Problems; len(p) != 1 || p[0].Fix != "unarchive it" {
-			t.Errorf("problems %v, want the conversation with what to do", p)
+		h := w.box.Health()
+		if len(h.Problems) != 0 || len(h.Notes) != 1 || h.Notes[0].Fix != "unarchive it" || !h.Notes[0].Blocks || !strings.Contains(h.Notes[0].What, "alerts for it wait") {
+			t.Errorf("health %+v, want one note: the conversation with what to do", h)
+		}
+		if got := w.late(); len(got) != 0 {
+			t.Errorf("late: %q, although only its conversation is broken", got)
 		}
 		if n := lines.FilterMessage("will be tried again").Len(); n != 1 {
 			t.Errorf("warned %d times about one reason", n)

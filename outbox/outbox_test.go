@@ -238,8 +238,8 @@ func TestLaneThatIsRefusedWhileTheAppIsKnownWaitsAlone(t *testing.T) {
 		w.wantTimes(t, "a", 0)
 		pass(50*time.Second + time.Millisecond)
 		w.wantTimes(t, "s", 0, time.Minute)
-		if p := w.box.Health().Problems; len(p) != 1 || !strings.Contains(p[0].What, "secret") {
-			t.Errorf("problems %v", p)
+		if h := w.box.Health(); len(h.Problems) != 0 || len(h.Notes) != 1 || !strings.Contains(h.Notes[0].What, "secret") {
+			t.Errorf("health %+v", h)
 		}
 	})
 }

@@ -128,8 +128,10 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 
 func statusLine(h alert.Health) string {
 	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
-	for _, p := range h.Problems {
-		line += "; " + p.What + ": " + p.Fix
+	for _, p := range slices.Concat(h.Problems, h.Notes) {
+		if p.Blocks || slices.Contains(alert.ProblemCodes(), p.Code) {
+			line += "; " + p.What + ": " + p.Fix
+		}
 	}
 	return line
 }

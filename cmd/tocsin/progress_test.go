@@ -177,6 +177,42 @@ func TestSlackGoneAfterAGoodStartIsReportedWithItsRemedy(t *testing.T) {
 	p.untilReady()
 }
 
+func TestATypoInAChannelIsANoteAndSlackGoneIsAProblem(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepareShort(t, s, "connection: 1s, delivery: 1s")
+	p.start()
+	p.untilReady()
+	p.mustPush(inChannel(firing("typo", "nobody sees this"), "#nosuch"))
+	var note alert.Problem
+	p.untilHealth("the note", func(r readyBody) bool {
+		if !r.Ready || len(r.Notes) != 1 {
+			return false
+		}
+		note = r.Notes[0]
+		return time.Since(note.Since) > 2*time.Second // longer than a delivery may fail for another reason
+	})
+	if note.Lane != "#nosuch" || !note.Blocks || !strings.Contains(note.What, "channel_not_found") || !strings.Contains(note.Fix, "spelling") {
+		t.Errorf("the note is %+v", note)
+	}
+	said, code := p.try("status")
+	if code != exitOK || !strings.Contains(said, "ready") || !strings.Contains(said, note.What) || !strings.Contains(said, note.Fix) {
+		t.Errorf("tocsin status ends with %d and says %s", code, said)
+	}
+	if metrics := p.metrics(); !strings.Contains(metrics, "\ntocsin_broken_destinations 1\n") {
+		t.Error("no metric counts the conversation")
+	}
+	p.untilStatusLine(note.What, note.Fix)
+	p.mustTellPeople(s, note)
+	p.settle(p.mustPush(firing("fine", "everybody else is served"))...)
+
+	fault(t, s, playground.Fault{Kind: playground.FaultRefuse})
+	p.mustPush(firing("late", "waits for Slack"))
+	p.untilProblem(alert.ProblemDelivery)
+	s.ClearFaults()
+	p.untilReady()
+}
+
 func TestPeopleHearThatMessagesDoNotGetThrough(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})

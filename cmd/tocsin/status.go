@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -51,6 +52,9 @@ func (c *statusCmd) run(ctx context.Context) error {
 
 func statusText(r readyBody) string {
 	state := map[bool]string{true: "ready", false: "not ready"}[r.Ready]
+	if blocked := slices.ContainsFunc(r.Notes, func(p alert.Problem) bool { return p.Blocks }); r.Ready && blocked {
+		state = "ready, but not every conversation can be reached"
+	}
 	text := fields([][2]string{
 		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", clock(r.ConnectedSince)},
 		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)},
