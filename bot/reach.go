@@ -38,16 +38,47 @@ func (b *Bot) Reach(ctx context.Context, d alert.Destination) (sure bool, err er
 	if err != nil {
 		return false, b.ignoreRenamed(d, err)
 	}
+	in, err := b.enter(ctx, info, id, d.Lane)
+	return in && canCheck(d.Code), err
+}
+
+// enter reports whether the bot is in a conversation, and joins it if it can. The bot
+// may post in a public channel even if it can't join (chat:write.public). The error is
+// an *alert.SendError if the bot can't post there.
+func (b *Bot) enter(ctx context.Context, info channelInfo, id, where string) (in bool, err error) {
 	switch {
 	case info.Archived:
-		return false, b.refusal("is_archived", d.Lane, "")
+		return false, b.refusal("is_archived", where, "")
 	case info.Member || info.Direct:
+		return true, nil
 	case info.Private:
-		return false, b.refusal("not_in_channel", d.Lane, "")
-	default: // the bot may post even if it can't join (chat:write.public)
-		return b.join(ctx, id, d.Lane) == nil && canCheck(d.Code), nil
+		return false, b.refusal("not_in_channel", where, "")
 	}
-	return canCheck(d.Code), nil
+	return b.join(ctx, id, where) == nil, nil
+}
+
+// Check looks at a conversation that somebody has named before anything is sent there.
+// The error is an *alert.SendError of alert.ClassDestination if it is not known, or if
+// the bot is not in it; nil also if Slack does not say.
+func (b *Bot) Check(ctx context.Context, spelling string) error {
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	id, err := b.conversationID(ctx, alert.Job{Delivery: alert.Delivery{Lane: spelling}})
+	var info channelInfo
+	if err == nil {
+		info, err = b.channelInfo(ctx, id, spelling)
+	}
+	if err == nil {
+		_, err = b.enter(ctx, info, id, spelling)
+	}
+	switch e, ok := errors.AsType[*alert.SendError](err); {
+	case !ok || e.Class != alert.ClassDestination || alert.ExplainSlackError(e.Code).Method:
+		return nil
+	case e.Code == "not_in_channel" && !slackID.MatchString(spelling): // it may not exist at all
+		return b.refusal("channel_not_found", spelling, "")
+	default:
+		return e
+	}
 }
 
 // canCheck says whether a check without a post shows if an error still holds.

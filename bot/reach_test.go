@@ -66,3 +66,39 @@ func TestAPersonIsReachedByName(t *testing.T) {
 		t.Errorf("nobody was reached: %v", err)
 	}
 }
+
+func TestANamedConversationIsCheckedBeforeAnythingIsSent(t *testing.T) {
+	b := newBot(t, startSlack(t, playground.Options{}), &logBook{})
+	for spelling, want := range map[string]string{
+		"#ops": "", "C0OPS": "", "C0RANDOM": "", "@ann": "", "U0BOB": "",
+		"#nosuch": "channel_not_found", "#secret": "channel_not_found", "C0SECRET": "channel_not_found", "C0NOSUCH": "channel_not_found",
+		"#old": "is_archived", "@nobody": "users_not_found", "nobody@example.com": "users_not_found",
+	} {
+		err := b.Check(t.Context(), spelling)
+		code := ""
+		if err != nil {
+			code = sendErrorOf(t, err).Code
+		}
+		if code != want || err != nil && sendErrorOf(t, err).Hint == "" {
+			t.Errorf("%s: %v, want %q", spelling, err, want)
+		}
+	}
+}
+
+func TestWhatSlackDoesNotSayIsNotHeldAgainstAConversation(t *testing.T) {
+	slack := startSlack(t, playground.Options{})
+	b := newBot(t, slack, &logBook{})
+	if err := slack.SetFault(playground.Fault{Kind: playground.FaultError, Error: "service_unavailable"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Check(t.Context(), "#nosuch"); err != nil {
+		t.Errorf("while Slack is away: %v", err)
+	}
+	slack.ClearFaults()
+	slack.SetScopes([]string{"chat:write"})
+	for _, spelling := range []string{"#nosuch", "C0OPS", "@ann"} {
+		if err := b.Check(t.Context(), spelling); err != nil {
+			t.Errorf("without the right to look, %s: %v", spelling, err)
+		}
+	}
+}

@@ -80,6 +80,9 @@ type Slack interface {
 	// Person finds who is meant by @name, user@mail or U…. The error for an unknown
 	// person is an *alert.SendError of alert.ClassDestination.
 	Person(ctx context.Context, spelling string) (alert.Person, error)
+	// Check looks whether a conversation is known and takes messages. The error is an
+	// *alert.SendError, or nil also if that can't be known now.
+	Check(ctx context.Context, spelling string) error
 	// Members lists the people (U…) of a user group or a conversation.
 	Members(ctx context.Context, who string) ([]string, error)
 }

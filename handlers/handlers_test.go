@@ -44,9 +44,11 @@ type desk struct {
 	linkErr error
 	uploads int
 	members map[string][]string
-	zone    *time.Location
-	zoneErr error
-	logged  strings.Builder
+	// unreachable are Slack's codes by conversation.
+	unreachable map[string]string
+	zone        *time.Location
+	zoneErr     error
+	logged      strings.Builder
 
 	silences    []alert.Silence
 	wishes      []alert.Subscription
@@ -279,6 +281,13 @@ func (d *desk) Person(_ context.Context, said string) (alert.Person, error) {
 	return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found"}
 }
 
+func (d *desk) Check(_ context.Context, spelling string) error {
+	if code := d.unreachable[spelling]; code != "" {
+		return &alert.SendError{Class: alert.ClassDestination, Code: code, Hint: "invite me"}
+	}
+	return nil
+}
+
 func (d *desk) Members(_ context.Context, who string) ([]string, error) {
 	people, known := d.members[who]
 	if !known {
@@ -342,7 +351,7 @@ func TestABrokenConversationIsToldSoonAndByItsOwnReason(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := &desk{health: alert.Health{
 			LastError: "#old: is_archived", LastErrorAt: time.Unix(1795442001, 0),
-			Problems: []alert.Problem{{Lane: "#old", What: "#old can't be reached: is_archived"}, {Lane: "#ops", What: "#ops can't be reached: channel_not_found", Fix: "invite me"}},
+			Notes: []alert.Problem{{Lane: "#old", Blocks: true, What: "#old can't be reached: is_archived"}, {Lane: "#ops", Blocks: true, What: "#ops can't be reached: channel_not_found", Fix: "invite me"}},
 		}}
 		start := time.Now()
 		ok(t, d.handlers().Command(t.Context(), command("#ops")))
@@ -354,6 +363,24 @@ func TestABrokenConversationIsToldSoonAndByItsOwnReason(t *testing.T) {
 			t.Errorf("told of another conversation: %s", d.answers[0])
 		}
 	})
+}
+
+func TestNothingIsAcceptedForAConversationThatTakesNoMessages(t *testing.T) {
+	d := &desk{settled: true, unreachable: map[string]string{"#nosuch": "channel_not_found", "C0SECRET": "not_in_channel"}}
+	h := d.handlers()
+	for text, want := range map[string]string{
+		"send #nosuch the disk is full":         "Nothing was sent to #nosuch, which does not exist, or is private and without the bot.",
+		"test #nosuch":                          "invite me",
+		"test <#C0SECRET|secret> critical":      "Nothing was sent to <#C0SECRET>, where the bot is not a member.",
+		"send <#C0SECRET> error the disk is on": "invite me",
+	} {
+		if said := d.types(t, h, text); !strings.Contains(said, want) || len(d.pushed) != 0 {
+			t.Errorf("%q is answered with %q, and pushed %d alerts", text, said, len(d.pushed))
+		}
+	}
+	if d.types(t, h, "send #ops the disk is full"); len(d.pushed) != 1 {
+		t.Error("what can be sent is not")
+	}
 }
 
 func TestATestThatFindsOutThatAllIsHeldIsToldSoon(t *testing.T) {

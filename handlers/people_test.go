@@ -315,7 +315,7 @@ func TestACommandWhereTheBotIsNotIsAnswered(t *testing.T) {
 		r.whisper(t, "ann", channel, "cknowledged")
 	}
 	r.types(t, "ann", "#secret", "send #secret critical hello")
-	r.whisper(t, "ann", "#secret", "waiting")
+	r.whisper(t, "ann", "#secret", "Nothing was sent to <#C0SECRET>")
 }
 
 func TestWhatAPersonSendsPingsNobody(t *testing.T) {

@@ -2,8 +2,8 @@ package handlers
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -25,6 +25,9 @@ func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID stri
 // a person should wait. what is what to call it. requestID identifies the request in
 // Slack, so that a request handled again after a crash is still one alert.
 func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Alert) render.Message {
+	if no := h.unreachable(ctx, a); no != nil {
+		return *no
+	}
 	asked := h.opts.Now()
 	a.Key, a.At = a.Source+"-"+alert.NewID(), asked
 	if requestID != "" {
@@ -43,6 +46,27 @@ func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Ale
 		What: what, Record: record, Asked: asked, Kept: kept, Health: h.opts.Health(),
 		Permalink: h.permalink(ctx, record.Conversation, record.TS),
 	})
+}
+
+// unreachable is the answer to a person whose alert would reach no conversation, or nil.
+// Nothing is known of one that Slack can't be asked about.
+func (h *Handlers) unreachable(ctx context.Context, a alert.Alert) *render.Message {
+	lanes := h.opts.Routing.Plan(a.Subject()).Lanes()
+	if named, err := alert.ParseConversation(a.Channel); err == nil { // Slack writes <#C…|name>
+		lanes = []string{named}
+	}
+	var first *render.Message
+	for _, lane := range lanes {
+		refused, ok := errors.AsType[*alert.SendError](h.opts.Slack.Check(ctx, lane))
+		if !ok {
+			return nil
+		}
+		if first == nil {
+			m := render.Unreachable(lane, refused.Code, refused.Hint)
+			first = &m
+		}
+	}
+	return first
 }
 
 // await waits for an alert as long as a person should wait for an answer, and returns
@@ -69,7 +93,8 @@ const brokenWait = 2 * time.Second
 // possibly because of this very alert.
 func (h *Handlers) broken(lane string) bool {
 	health := h.opts.Health()
-	return health.Held != "" || slices.ContainsFunc(health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == lane })
+	_, blocked := health.Blocking(lane)
+	return health.Held != "" || blocked
 }
 
 func (h *Handlers) awaitFor(ctx context.Context, id string, wait time.Duration) (alert.Record, error) {

@@ -83,6 +83,8 @@ func verdict(h alert.Health) string {
 		return "*Alerts are accepted and kept, but nothing is sent at the moment.*"
 	case len(h.Problems) > 0:
 		return "*Something needs attention.*"
+	case slices.ContainsFunc(h.Notes, func(p alert.Problem) bool { return p.Blocks }):
+		return "*Alerts are sent, except to conversations that can't be reached.*"
 	case has(alert.ProblemDestination):
 		return "*Alerts are sent, but not all of them where they were meant to go.*"
 	case has(alert.ProblemThrottled):
@@ -159,15 +161,14 @@ func waitsFor(r TestReport) string {
 	held := fit(literal(oneLine(r.Health.Held)), 500)
 	reason := fit(literal(oneLine(r.Record.Reason)), 500)
 	last := fit(literal(oneLine(r.Health.LastError)), 500)
-	broken := slices.IndexFunc(r.Health.Problems, func(p alert.Problem) bool { return p.Lane != "" && p.Lane == r.Record.Lane })
+	broken, blocked := r.Health.Blocking(r.Record.Lane)
 	switch {
 	case held != "":
 		return "Nothing is sent at the moment: " + withPeriod(held)
 	case reason != "":
 		return "Slack's last answer: " + named(withPeriod(reason), r.Record.Lane)
-	case broken >= 0:
-		p := r.Health.Problems[broken]
-		return "An earlier message there is waiting too: " + named(withPeriod(fit(literal(oneLine(p.What+"; "+p.Fix)), 500)), p.Lane)
+	case blocked:
+		return "An earlier message there is waiting too: " + named(withPeriod(fit(literal(oneLine(broken.What+"; "+broken.Fix)), 500)), broken.Lane)
 	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
 		return "The last error was: " + withPeriod(last)
 	case !r.Record.StartedAt.IsZero():
@@ -216,6 +217,16 @@ func Refused(what, hint string) Message {
 	lines := []string{"⚠️ " + fit(literal(oneLine(what)), 1000)}
 	if hint = oneLine(hint); hint != "" {
 		lines = append(lines, fit(hint, 1000))
+	}
+	return answer(lines...)
+}
+
+// Unreachable says that nothing was sent, because Slack refuses a conversation with
+// this code, and what to do.
+func Unreachable(lane, code, hint string) Message {
+	lines := []string{"⚠️ Nothing was sent to " + place(lane) + ", " + unreachable(code) + "."}
+	if hint = oneLine(hint); hint != "" {
+		lines = append(lines, named(fit(hint, 1000), lane))
 	}
 	return answer(lines...)
 }

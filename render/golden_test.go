@@ -218,6 +218,10 @@ func TestTheStatusSaysWhetherAlertsGoElsewhereOrWait(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", code, m.Text, want)
 		}
 	}
+	blocked := alert.Health{Notes: []alert.Problem{{Code: alert.ProblemDestination, Lane: "#ops", Blocks: true, What: "this one"}}}
+	if m := Status(StatusView{Health: blocked}); !strings.HasPrefix(m.Text, "*Alerts are sent, except to conversations that can't be reached.*") {
+		t.Errorf("got %q", m.Text)
+	}
 }
 
 func TestAChannelIsCalledByItsNameInProblems(t *testing.T) {
