@@ -88,3 +88,16 @@ func firstLine(text string, limit int) (line string, whole bool) {
 // ValidText says whether every store can keep s: it is valid UTF-8 and has no NUL
 // character, which PostgreSQL refuses.
 func ValidText(s string) bool { return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0 }
+
+// Preformatted is s between fences, so that it is shown in fixed width and as it is.
+// The fences are longer than those in s. It is empty for a text that says nothing.
+func Preformatted(s string) string {
+	if s = strings.Trim(s, "\r\n"); strings.TrimSpace(s) == "" {
+		return ""
+	}
+	fence := "```"
+	for strings.Contains(s, fence) {
+		fence += "`"
+	}
+	return fence + "\n" + s + "\n" + fence
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -28,21 +29,19 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 		return nil, err
 	}
 	alerts, repaired, err := decode(r, body)
+	if err != nil || slices.ContainsFunc(alerts, func(a alert.Alert) bool { return len(a.Notes) > 0 }) {
+		strict, _ := parseFlag(r.URL.Query(), "strict") // decode has checked it
+		if in, ok, err := a.readAsAnother(r, body, strict); ok {
+			if err != nil {
+				return nil, err
+			}
+			return a.take(r, in)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}
-	if len(alerts) > maxAlerts {
-		return nil, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
-	}
-	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
-	if err != nil {
-		return nil, err
-	}
-	return struct {
-		Accepted int              `json:"accepted"`
-		Alerts   []alert.Accepted `json:"alerts"`
-		Notes    []string         `json:"notes,omitempty"`
-	}{len(receipts), receipts, append(repaired, notes(receipts)...)}, nil
+	return a.push(r, alerts, repaired)
 }
 
 // notes are those of all alerts, in a batch with the alert's number.

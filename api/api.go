@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -67,6 +68,10 @@ type Options struct {
 	Metrics http.Handler
 	// Token is the bearer token that TCP callers must send; empty for none.
 	Token alert.Secret
+	// Webhooks are the paths of other tools.
+	Webhooks []Webhook
+	// Recognize returns the name of the webhook whose body this looks like, or "".
+	Recognize func(body []byte, header http.Header) string
 	// TrustLoopback lets TCP callers act although there is no token.
 	TrustLoopback bool
 	Log           *zap.Logger
@@ -77,7 +82,15 @@ type Options struct {
 // API is the HTTP API.
 type API struct {
 	opts Options
+	// hooks has only the webhooks, to tell which requests are for one.
+	hooks *http.ServeMux
+	// refusalLogged is when a request without access was last logged, in nanoseconds
+	// since 1970.
+	refusalLogged atomic.Int64
 }
+
+// refusalEvery is how often requests without access are logged.
+const refusalEvery = time.Minute
 
 // New returns the API.
 func New(opts Options) *API {
@@ -90,7 +103,9 @@ func New(opts Options) *API {
 	if opts.Wake == nil {
 		opts.Wake = func(...string) {}
 	}
-	return &API{opts: opts}
+	a := &API{opts: opts, hooks: http.NewServeMux()}
+	a.handleWebhooks(a.hooks)
+	return a
 }
 
 // Handler serves the Unix socket, whose file mode decides who may connect.
@@ -144,6 +159,7 @@ func (a *API) routes(mayAct bool) http.Handler {
 		mux.Handle(pattern, a.handle(status, answer))
 	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
+	a.handleWebhooks(mux)
 	a.handleHealth(mux)
 	if a.opts.Metrics != nil {
 		mux.Handle("GET /metrics", a.opts.Metrics)
@@ -203,7 +219,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

@@ -24,7 +24,16 @@ const retryAfter = "5"
 
 // fail answers err as {"error","hint"} with the status that fits it.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	e := a.refuse(w, r, err)
+	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
+}
+
+// refuse logs err and sets the headers that fit it; the caller writes the answer.
+func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpError {
 	e := explain(err)
+	if e.status == http.StatusUnauthorized {
+		a.logRefusal(r)
+	}
 	if e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests {
 		if e.status != http.StatusInternalServerError {
 			w.Header().Set("Retry-After", retryAfter)
@@ -33,7 +42,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	} else {
 		a.opts.Log.Debug("request refused", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
 	}
-	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
+	return e
 }
 
 func explain(err error) *httpError {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
@@ -52,14 +53,38 @@ func (a *API) authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-		if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(a.opts.Token.Reveal())) != 1 {
+		_, pattern := a.hooks.Handler(r)
+		if a.verifies(pattern) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if subtle.ConstantTimeCompare([]byte(tokenOf(r, pattern != "")), []byte(a.opts.Token.Reveal())) != 1 {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
-			a.fail(w, r, &httpError{http.StatusUnauthorized, "the token is missing or wrong", "send the header Authorization: Bearer … with the value of TOCSIN_API_TOKEN"})
+			a.fail(w, r, &httpError{http.StatusUnauthorized, "the token is missing or wrong", "send the header Authorization: Bearer … with the value of TOCSIN_API_TOKEN; for a webhook also as the password of basic authentication, or as ?token=…"})
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// verifies reports whether the webhook of this pattern checks signatures.
+func (a *API) verifies(pattern string) bool {
+	return slices.ContainsFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Verify != nil && "POST "+w.Path == pattern })
+}
+
+// tokenOf returns the token of a request. Tools that can send no header of their own may
+// send it to a webhook as a password or in the address.
+func tokenOf(r *http.Request, hook bool) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return token
+	}
+	if !hook {
+		return ""
+	}
+	if _, password, ok := r.BasicAuth(); ok {
+		return password
+	}
+	return r.URL.Query().Get("token")
 }
 
 // loopbackHost reports whether a Host header is a loopback name or address.

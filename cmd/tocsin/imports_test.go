@@ -26,9 +26,10 @@ var allowed = map[string][]string{
 	"store":               {"alert"},
 	"render":              {"alert"},
 	"config":              {"alert"},
+	"ingest":              {"alert"},
 	"bot":                 {"alert", "render"},
 	"handlers":            {"alert", "render", "bot"},
-	"cmd/tocsin":          {"alert", "systemd", "playground", "api", "engine", "outbox", "store", "render", "config", "bot", "handlers"},
+	"cmd/tocsin":          {"alert", "systemd", "playground", "api", "ingest", "engine", "outbox", "store", "render", "config", "bot", "handlers"},
 }
 
 // homes are the third parties with the packages that may know them.

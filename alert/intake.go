@@ -1,0 +1,11 @@
+package alert
+
+// Intake is what the request of another tool asks for.
+type Intake struct {
+	Alerts []Alert
+	// Acked are the keys whose open incidents are acknowledged in that tool, by By.
+	Acked []string
+	By    Person
+	// Notes say what was left out of the request, and why, a sentence each.
+	Notes []string
+}

@@ -1,0 +1,231 @@
+package api
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Webhook is a path where another tool posts what it has to say.
+type Webhook struct {
+	// Name identifies it, Tool is what people call the tool.
+	Name, Tool string
+	// Path is a pattern of http.ServeMux. A wildcard {channel} names the conversation.
+	Path string
+	// Read returns what a request asks for. body is UTF-8. The error says why it is not
+	// understood.
+	Read func(body []byte, header http.Header, query url.Values) (alert.Intake, error)
+	// Verify reports whether a request is signed with the configured secret; nil if
+	// there is none. A signed request needs no token.
+	Verify func(body []byte, header http.Header) bool
+	// Answer is the answer in the tool's own words: to alerts with these keys, or, if
+	// status is not 202, about a problem. nil for the API's own.
+	Answer func(status int, keys []string, problem string) (code int, contentType, body string)
+}
+
+// accepted is the answer to alerts that are on disk.
+type accepted struct {
+	Accepted int              `json:"accepted"`
+	Alerts   []alert.Accepted `json:"alerts"`
+	Notes    []string         `json:"notes,omitempty"`
+}
+
+func (a *API) handleWebhooks(mux *http.ServeMux) {
+	for _, hook := range a.opts.Webhooks {
+		mux.Handle("POST "+hook.Path, a.webhook(hook))
+	}
+	mux.HandleFunc("/v1/webhooks/{name}", a.unknownWebhook)
+}
+
+// webhook answers the requests of one tool.
+func (a *API) webhook(hook Webhook) http.Handler {
+	receive := func(r *http.Request) (any, error) { return a.receive(hook, r) }
+	if hook.Answer == nil {
+		return a.handle(http.StatusAccepted, receive)
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		status, problem, keys := http.StatusAccepted, "", []string(nil)
+		got, err := a.receive(hook, r)
+		if err != nil {
+			e := a.refuse(w, r, err)
+			status, problem = e.status, e.what
+		}
+		for _, receipt := range got.Alerts {
+			keys = append(keys, receipt.Key)
+		}
+		code, contentType, body := hook.Answer(status, keys, problem)
+		w.Header().Set("Content-Type", contentType)
+		w.WriteHeader(code)
+		_, _ = w.Write([]byte(body)) // the caller has gone
+	})
+}
+
+// receive does what a tool's request asks for.
+func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
+	body, err := readBody(r)
+	if err != nil {
+		return accepted{}, err
+	}
+	if hook.Verify != nil && !hook.Verify(body, r.Header) {
+		return accepted{}, &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: ingest." + hook.Name + " in the configuration"}
+	}
+	query := r.URL.Query()
+	strict, err := parseFlag(query, "strict")
+	if err != nil {
+		return accepted{}, err
+	}
+	_, charset := kindOf(r.Header.Get("Content-Type"))
+	body, repaired := readable(body, charset)
+	in, err := hook.Read(body, r.Header, query)
+	if err != nil {
+		if in, err = a.misread(hook, r, body, strict, err); err != nil {
+			return accepted{}, err
+		}
+	}
+	in.Notes = append(repaired, in.Notes...)
+	return a.take(r, in)
+}
+
+// misread is what becomes of a body that is not the tool's: that of another tool is read
+// as such, and any other becomes an alert with the body as its text.
+func (a *API) misread(hook Webhook, r *http.Request, body []byte, strict bool, reason error) (alert.Intake, error) {
+	what := fmt.Sprintf("the body is not understood as one of %s: %s", hook.Tool, reason)
+	if in, ok, err := a.readAsAnother(r, body, strict); ok {
+		return in, err
+	}
+	if strict || hook.Answer != nil || len(body) == 0 {
+		return alert.Intake{}, &httpError{http.StatusBadRequest, what, "docs/webhooks.md shows what to configure in the tool"}
+	}
+	sum := sha256.Sum256(body)
+	return alert.Intake{
+		Alerts: []alert.Alert{{
+			Source: hook.Name, Key: hook.Name + "/" + hex.EncodeToString(sum[:8]), Severity: alert.Warning,
+			Title: "A webhook of " + hook.Tool + " was not understood", Text: alert.Preformatted(string(body)),
+		}},
+		Notes: []string{what + "; kept as text"},
+	}, nil
+}
+
+// readAsAnother reads the body of a tool that has a path of its own. ok is false if it
+// is not recognized, or not understood either.
+func (a *API) readAsAnother(r *http.Request, body []byte, strict bool) (in alert.Intake, ok bool, err error) {
+	if a.opts.Recognize == nil {
+		return in, false, nil
+	}
+	name := a.opts.Recognize(body, r.Header)
+	n := slices.IndexFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Name == name })
+	if n < 0 {
+		return in, false, nil
+	}
+	other := a.opts.Webhooks[n]
+	read, err := other.Read(body, r.Header, r.URL.Query())
+	switch {
+	case err != nil:
+		ok, err = false, nil
+	case strict:
+		return in, true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
+	default:
+		ok, in = true, read
+		in.Notes = append(in.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
+	}
+	return in, ok, err
+}
+
+// take passes on what a request asks for.
+func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
+	query := r.URL.Query()
+	for n := range in.Alerts {
+		one := &in.Alerts[n]
+		if channel := r.PathValue("channel"); channel != "" {
+			one.Channel = channel
+		}
+		one.Channel = cmp.Or(one.Channel, query.Get("channel"))
+		one.Mention = cmp.Or(one.Mention, query.Get("mention"))
+		one.Severity = cmp.Or(one.Severity, alert.Severity(query.Get("severity")))
+	}
+	if err := setStrict(query, in.Alerts, in.Notes); err != nil {
+		return accepted{}, err
+	}
+	if key := r.Header.Get("Idempotency-Key"); key != "" {
+		nameAlerts(in.Alerts, key)
+	}
+	if err := a.acknowledge(r, in); err != nil {
+		return accepted{}, err
+	}
+	got := accepted{Alerts: []alert.Accepted{}, Notes: in.Notes}
+	if len(in.Alerts) == 0 {
+		return got, nil
+	}
+	return a.push(r, in.Alerts, in.Notes)
+}
+
+// push accepts alerts, all of them or none. noted are the notes about the request.
+func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accepted, error) {
+	if len(alerts) > maxAlerts {
+		return accepted{}, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
+	}
+	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
+	if err != nil {
+		return accepted{}, err
+	}
+	return accepted{len(receipts), receipts, append(noted, notes(receipts)...)}, nil
+}
+
+// acknowledge acknowledges the open incidents of keys that are acknowledged in a tool.
+func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
+	var acts []alert.Act
+	for _, key := range in.Acked {
+		matcher, err := alert.NewMatcher("key", "=", key)
+		if err != nil {
+			continue // no alert has such a key
+		}
+		open, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{alert.Open}, Matchers: alert.Matchers{matcher}})
+		if err != nil {
+			return err
+		}
+		for _, i := range open {
+			acts = append(acts, alert.Act{Verb: alert.VerbAck, Incident: i.ID, By: in.By})
+		}
+	}
+	if len(acts) == 0 {
+		return nil
+	}
+	_, err := a.opts.Engine.Act(r.Context(), acts)
+	return err
+}
+
+// unknownWebhook answers requests for a webhook that is not there, or with another
+// method than POST.
+func (a *API) unknownWebhook(w http.ResponseWriter, r *http.Request) {
+	var known []string
+	for _, hook := range a.opts.Webhooks {
+		if hook.Path == r.URL.Path {
+			a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for " + hook.Path, hook.Tool + " has to POST there"})
+			return
+		}
+		if strings.HasPrefix(hook.Path, "/v1/webhooks/") {
+			known = append(known, hook.Name)
+		}
+	}
+	slices.Sort(known)
+	a.fail(w, r, &httpError{http.StatusNotFound, "there is no webhook " + r.PathValue("name"), "the webhooks are " + strings.Join(known, ", ") + "; what knows none of these posts to /v1/alerts"})
+}
+
+// logRefusal logs requests without access once a minute, however many there are.
+func (a *API) logRefusal(r *http.Request) {
+	now := a.opts.Now().UnixNano()
+	last := a.refusalLogged.Load()
+	if now-last >= refusalEvery.Nanoseconds() && a.refusalLogged.CompareAndSwap(last, now) {
+		a.opts.Log.Warn("a request without a valid token or signature was refused; further ones are not logged for a minute", zap.String("path", r.URL.Path))
+	}
+}

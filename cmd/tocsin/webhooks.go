@@ -1,0 +1,28 @@
+package main
+
+import (
+	"net/http"
+	"net/url"
+
+	"tocsin/alert"
+	"tocsin/api"
+	"tocsin/ingest"
+)
+
+// webhooks are the paths of other tools, as the API serves them.
+func webhooks() []api.Webhook {
+	var all []api.Webhook
+	for _, f := range ingest.Formats() {
+		all = append(all, api.Webhook{
+			Name: f.Name, Tool: f.Tool, Path: f.Path, Answer: f.Answer,
+			Read: func(body []byte, header http.Header, query url.Values) (alert.Intake, error) {
+				return f.Read(ingest.Request{Body: body, Header: header, Query: query})
+			},
+		})
+	}
+	return all
+}
+
+func recognize(body []byte, header http.Header) string {
+	return ingest.Recognize(ingest.Request{Body: body, Header: header})
+}

@@ -1,0 +1,145 @@
+package ingest
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// alertmanager is the webhook of Prometheus' Alertmanager, version 4.
+func alertmanager() Format {
+	return Format{
+		Name: "alertmanager", Tool: "Alertmanager", Path: webhooks + "alertmanager",
+		Docs:   "https://prometheus.io/docs/alerting/latest/configuration/#webhook_config",
+		Sample: "alertmanager-0.34.0-grouped.json",
+		Marks:  [][]string{{"groupKey", "alerts", "version"}, {"receiver", "alerts", "groupLabels"}},
+		Read:   readAlertmanager,
+	}
+}
+
+// group is the body of Alertmanager's webhook. Grafana's has the same members and some
+// more.
+type group struct {
+	Status          text
+	Alerts          []member
+	ExternalURL     text
+	TruncatedAlerts text
+}
+
+// member is one alert of a group.
+type member struct {
+	Status                                       text
+	Labels, Annotations                          labels
+	StartsAt, GeneratorURL, Fingerprint          text
+	Values                                       labels
+	ValueString                                  text
+	SilenceURL, DashboardURL, PanelURL, ImageURL text
+}
+
+func readAlertmanager(r Request) (alert.Intake, error) {
+	var body group
+	notes, err := readJSON(r, &body)
+	if err != nil {
+		return alert.Intake{}, err
+	}
+	in := alert.Intake{Notes: notes}
+	for _, m := range body.Alerts {
+		if len(m.Labels)+len(m.Annotations) == 0 {
+			in.Notes = append(in.Notes, "an alert without labels and annotations is left out")
+			continue
+		}
+		in.Alerts = append(in.Alerts, body.prometheus(m))
+	}
+	if len(in.Alerts) == 0 {
+		return alert.Intake{}, errNothing
+	}
+	return in, nil
+}
+
+// prometheus is an alert as Prometheus' rules make them.
+func (g group) prometheus(m member) alert.Alert {
+	a := alert.Alert{
+		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)), At: timeOf(m.StartsAt),
+		Title: titleOf(m),
+	}
+	a.Links = addLink(a.Links, "Graph", string(m.GeneratorURL))
+	a.Links = append(a.Links, annotationLinks(m.Annotations)...)
+	a.Links = addLink(a.Links, "Silence", silenceForm(string(g.ExternalURL), m.Labels))
+	// Whatever the annotations say besides is kept, under its name.
+	said := []string{m.Annotations.take("description", "message")}
+	for _, name := range m.Annotations.names() {
+		if value := m.Annotations[name]; strings.TrimSpace(value) != "" {
+			said = append(said, name+": "+value)
+		}
+	}
+	a.Text = paragraphs(append(said, truncated(g.TruncatedAlerts))...)
+	a.Severity = alert.Severity(m.Labels.take("severity"))
+	a.Labels = m.Labels
+	return a
+}
+
+// titleOf takes the title from the annotations, else from the labels.
+func titleOf(m member) string {
+	if title := m.Annotations.take("summary", "title"); title != "" {
+		return title
+	}
+	if name := m.Labels["alertname"]; name != "" {
+		return strings.TrimSpace(name + " " + m.Labels["instance"])
+	}
+	if title := m.Annotations.take("description", "message"); title != "" {
+		return title
+	}
+	return "An alert without a name"
+}
+
+// annotationLinks takes the addresses from the annotations.
+func annotationLinks(annotations labels) (links []alert.Link) {
+	for _, known := range []struct {
+		label string
+		names []string
+	}{{"Runbook", []string{"runbook", "runbook_url", "runbookURL"}}, {"Dashboard", []string{"dashboard", "dashboard_url", "dashboardURL"}}} {
+		for _, name := range known.names {
+			if more := addLink(links, known.label, annotations[name]); len(more) > len(links) {
+				delete(annotations, name)
+				links = more
+				break
+			}
+		}
+	}
+	for _, name := range annotations.names() {
+		if more := addLink(links, name, annotations[name]); len(more) > len(links) && !strings.ContainsAny(annotations[name], " \n") {
+			delete(annotations, name)
+			links = more
+		}
+	}
+	return links
+}
+
+// silenceForm is the page of Alertmanager that makes a silence with these labels, or
+// empty if its address would be too long.
+func silenceForm(externalURL string, of labels) string {
+	if externalURL == "" || len(of) == 0 {
+		return ""
+	}
+	matchers := make([]string, 0, len(of))
+	for _, name := range of.names() {
+		matchers = append(matchers, name+"="+strconv.Quote(of[name]))
+	}
+	filter := strings.ReplaceAll(url.QueryEscape("{"+strings.Join(matchers, ", ")+"}"), "+", "%20")
+	address := strings.TrimSuffix(externalURL, "/") + "/#/silences/new?filter=" + filter
+	if len(address) > alert.MaxURL {
+		return ""
+	}
+	return address
+}
+
+// truncated says that the sender has left out alerts.
+func truncated(count text) string {
+	if n, err := strconv.Atoi(string(count)); err == nil && n > 0 {
+		return fmt.Sprintf("%d more alerts of this group were left out by the sender (max_alerts).", n)
+	}
+	return ""
+}

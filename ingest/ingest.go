@@ -1,0 +1,80 @@
+// Package ingest converts what other tools send to alerts: one file and one pure
+// function for each tool, listed in Formats.
+//
+// It does no I/O, checks no access, and refuses nothing but a body in which there is
+// nothing of the tool's: a member that is missing or has another type costs only itself.
+package ingest
+
+import (
+	"net/http"
+	"net/url"
+
+	"tocsin/alert"
+)
+
+// Request is what a tool has sent. Its body is UTF-8.
+type Request struct {
+	Body   []byte
+	Header http.Header
+	Query  url.Values
+}
+
+// Format is how the requests of one tool are read and answered.
+type Format struct {
+	// Name identifies the format, and is the last part of Path if that begins with
+	// /v1/webhooks/.
+	Name string
+	// Tool is what people call it.
+	Tool string
+	// Path is where its requests are posted: a pattern of net/http's mux.
+	Path string
+	// Docs is the address of the tool's own description of what it sends.
+	Docs string
+	// Sample is the file in testdata that shows a request.
+	Sample string
+	// Marks are members of a JSON object that only this tool's have together: one of the
+	// lists is enough.
+	Marks [][]string
+	// Read returns what a request asks for. The error says why it is not understood.
+	Read func(Request) (alert.Intake, error)
+	// Signed reports whether a request is signed with this secret; nil if the tool
+	// signs nothing.
+	Signed func(secret string, r Request) bool
+	// Answer is the answer in the tool's own words: to alerts with these keys, or, if
+	// status is not 202, about a problem. nil for Tocsin's own.
+	Answer func(status int, keys []string, problem string) (code int, contentType, body string)
+}
+
+// Formats lists the formats. One whose marks are a part of another's comes after it.
+func Formats() []Format {
+	return []Format{
+		alertmanager(),
+	}
+}
+
+const webhooks = "/v1/webhooks/"
+
+// Recognize returns the name of the format that a request most likely has, or "".
+func Recognize(r Request) string {
+	var members map[string]skipped
+	if _, err := readJSON(r, &members); err != nil {
+		return ""
+	}
+	for _, f := range Formats() {
+		for _, marks := range f.Marks {
+			if hasAll(members, marks) {
+				return f.Name
+			}
+		}
+	}
+	return ""
+}
+
+func hasAll(members map[string]skipped, names []string) bool {
+	for _, name := range names {
+		if _, ok := members[name]; !ok {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,231 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// samples are the files of testdata by the format that reads them: the one whose name
+// they begin with.
+func samples(t testing.TB) map[string]Format {
+	t.Helper()
+	files, err := filepath.Glob("testdata/*.*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]Format{}
+	for _, file := range files {
+		for _, f := range Formats() {
+			if rest, ok := strings.CutPrefix(filepath.Base(file), f.Name); ok && (rest[0] == '-' || rest[0] == '.') {
+				found[file] = f
+			}
+		}
+	}
+	return found
+}
+
+func content(t testing.TB, file string) []byte {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// request is a file's content as its tool sends it.
+func request(body []byte) Request { return Request{Body: body, Header: http.Header{}} }
+
+// result is what a golden file shows of an intake.
+type result struct {
+	Alerts []prepared `json:"alerts,omitempty"`
+	Acked  []string   `json:"acked,omitempty"`
+	By     string     `json:"by,omitempty"`
+	Notes  []string   `json:"notes,omitempty"`
+}
+
+type prepared struct {
+	alert.Alert
+	AcceptedAt string   `json:"accepted_at,omitempty"`
+	ID         string   `json:"id,omitempty"`
+	Notes      []string `json:"notes,omitempty"`
+}
+
+var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+
+// resultOf reads a request and completes its alerts as the engine does.
+func resultOf(t testing.TB, f Format, r Request) (result, error) {
+	t.Helper()
+	in, err := f.Read(r)
+	if err != nil {
+		return result{}, err
+	}
+	got := result{Acked: in.Acked, By: in.By.Name, Notes: in.Notes}
+	for _, a := range in.Alerts {
+		if err := a.Prepare(noon); err != nil {
+			t.Fatalf("%s gave an alert that is refused: %v", f.Name, err)
+		}
+		got.Alerts = append(got.Alerts, prepared{Alert: a, Notes: a.Notes})
+	}
+	return got, nil
+}
+
+func TestEachToolsBodiesBecomeTheAlertsOfTheGoldenFiles(t *testing.T) {
+	for file, f := range samples(t) {
+		got, err := resultOf(t, f, request(content(t, file)))
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		var shown bytes.Buffer
+		enc := json.NewEncoder(&shown)
+		enc.SetEscapeHTML(false)
+		enc.SetIndent("", " ")
+		if err := enc.Encode(got); err != nil {
+			t.Fatal(err)
+		}
+		golden := filepath.Join("testdata", "golden", filepath.Base(file))
+		if *update {
+			if err := os.WriteFile(golden, shown.Bytes(), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if want := content(t, golden); !bytes.Equal(shown.Bytes(), want) {
+			t.Errorf("%s became\n%s, want\n%s", file, shown.Bytes(), want)
+		}
+	}
+}
+
+func TestEveryFormatHasDocumentationAndASampleThatIsRecognized(t *testing.T) {
+	for _, f := range Formats() {
+		if f.Docs == "" || f.Tool == "" || f.Path == "" {
+			t.Errorf("%s is incomplete: %+v", f.Name, f)
+		}
+		body := content(t, filepath.Join("testdata", f.Sample))
+		if got := Recognize(request(body)); got != f.Name {
+			t.Errorf("%s is recognized as %q, want %q", f.Sample, got, f.Name)
+		}
+	}
+}
+
+func TestABodyThatIsNotTheToolsIsNotUnderstood(t *testing.T) {
+	for _, body := range []string{"", "disk full", "7", `"x"`, "null", "[]", "[1]", "{}", `{"a":1}`, "{", `{"alerts":[]}`, `{"alerts":7}`, "\xff", "payload=", "data=%zz"} {
+		for _, f := range Formats() {
+			if in, err := f.Read(request([]byte(body))); err == nil {
+				t.Errorf("%s read %q as %+v", f.Name, body, in)
+			}
+		}
+	}
+}
+
+// Whatever a member is, the rest is read all the same.
+func TestAMemberOfAnyOtherTypeCostsOnlyItself(t *testing.T) {
+	for file, f := range samples(t) {
+		if !strings.HasSuffix(file, ".json") {
+			continue
+		}
+		var whole any
+		if err := json.Unmarshal(content(t, file), &whole); err != nil {
+			t.Fatal(err)
+		}
+		for _, place := range places(whole, nil) {
+			for _, other := range []any{nil, "", "x", 7, -1.5, true, []any{}, []any{"x", 1, nil}, map[string]any{}, map[string]any{"x": []any{map[string]any{}}}} {
+				body, err := json.Marshal(with(whole, place, other))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := resultOf(t, f, request(body)); err != nil && len(place) > 1 {
+					// Without a member of the first level there may be nothing left.
+					t.Logf("%s with %v = %v: %v", file, place, other, err)
+				}
+			}
+		}
+	}
+}
+
+// places are the paths of all values in a JSON value.
+func places(v any, at []any) (all [][]any) {
+	next := func(key, value any) {
+		place := append(append([]any{}, at...), key)
+		all = append(append(all, place), places(value, place)...)
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		for key, value := range v {
+			next(key, value)
+		}
+	case []any:
+		for n, value := range v {
+			next(n, value)
+		}
+	}
+	return all
+}
+
+// with is a copy of v that has other at a place.
+func with(v any, place []any, other any) any {
+	if len(place) == 0 {
+		return other
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		c := map[string]any{}
+		for key, value := range v {
+			if c[key] = value; key == place[0] {
+				c[key] = with(value, place[1:], other)
+			}
+		}
+		return c
+	case []any:
+		c := append([]any{}, v...)
+		c[place[0].(int)] = with(c[place[0].(int)], place[1:], other)
+		return c
+	}
+	return v
+}
+
+// FuzzFormats holds that no body makes a format panic, or give an alert that is refused.
+func FuzzFormats(f *testing.F) {
+	for file := range samples(f) {
+		f.Add(content(f, file), "application/json")
+	}
+	f.Add([]byte("payload=%7B%22text%22%3A%22x%22%7D"), "application/x-www-form-urlencoded")
+	f.Add([]byte("--b\r\nContent-Disposition: form-data; name=\"data\"\r\n\r\n{\"msg\":\"x\"}\r\n--b--\r\n"), "multipart/form-data; boundary=b")
+	f.Fuzz(func(t *testing.T, body []byte, contentType string) {
+		r := Request{Body: bytes.ToValidUTF8(body, nil), Header: http.Header{"Content-Type": {contentType}}}
+		Recognize(r)
+		for _, format := range Formats() {
+			_, _ = resultOf(t, format, r) // an error is an answer too
+		}
+	})
+}
+
+func BenchmarkFormats(b *testing.B) {
+	for _, f := range Formats() {
+		r := request(content(b, filepath.Join("testdata", f.Sample)))
+		b.Run(f.Name, func(b *testing.B) {
+			b.ReportAllocs()
+			b.SetBytes(int64(len(r.Body)))
+			alerts := 0
+			for b.Loop() {
+				in, err := f.Read(r)
+				if err != nil {
+					b.Fatal(err)
+				}
+				alerts += len(in.Alerts)
+			}
+			b.ReportMetric(float64(alerts)/b.Elapsed().Seconds(), "alerts/s")
+		})
+	}
+}

@@ -1,0 +1,186 @@
+package ingest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"mime"
+	"mime/multipart"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// readJSON reads the JSON of a request into a struct or map, as far as it fits: a member
+// of another type is left out, and a note says so. The error is for what is not a JSON
+// object.
+func readJSON(r Request, into any) (notes []string, err error) {
+	err = json.Unmarshal(jsonOf(r), into)
+	var wrong *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case err == nil:
+		return nil, nil
+	case errors.As(err, &wrong) && wrong.Field != "":
+		return []string{fmt.Sprintf("%s is of an unexpected type, %s: left out", wrong.Field, wrong.Value)}, nil
+	case errors.As(err, &wrong):
+		return nil, fmt.Errorf("the JSON is not an object but of type %s", wrong.Value)
+	case errors.As(err, &syntax):
+		return nil, fmt.Errorf("it is not JSON from byte %d on", syntax.Offset)
+	}
+	return nil, errors.New("it is not JSON")
+}
+
+// inForm are the fields of a form that hold JSON: Slack's and GitHub's, and Uptime
+// Kuma's.
+var inForm = [...]string{"payload", "data"}
+
+// jsonOf returns the JSON of a request, which may be a field of a form.
+func jsonOf(r Request) []byte {
+	body := bytes.TrimSpace(r.Body)
+	if len(body) > 0 && (body[0] == '{' || body[0] == '[') {
+		return body
+	}
+	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err == nil && kind == "multipart/form-data" && params["boundary"] != "" {
+		return multipartField(body, params["boundary"])
+	}
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return body
+	}
+	for _, name := range inForm {
+		if form.Get(name) != "" {
+			return []byte(form.Get(name))
+		}
+	}
+	return body
+}
+
+func multipartField(body []byte, boundary string) []byte {
+	parts := multipart.NewReader(bytes.NewReader(body), boundary)
+	for {
+		part, err := parts.NextPart()
+		if err != nil {
+			return body
+		}
+		if !slices.Contains(inForm[:], part.FormName()) {
+			continue
+		}
+		var value bytes.Buffer
+		if _, err := value.ReadFrom(part); err == nil {
+			return value.Bytes()
+		}
+	}
+}
+
+// skipped is a JSON value that is only checked.
+type skipped struct{}
+
+// UnmarshalJSON accepts every value.
+func (*skipped) UnmarshalJSON([]byte) error { return nil }
+
+// text is a JSON value as text: the content of a string, nothing for null, and any other
+// value as it is written, without blanks.
+type text string
+
+// UnmarshalJSON accepts every value.
+func (t *text) UnmarshalJSON(value []byte) error {
+	*t = text(textOf(value))
+	return nil
+}
+
+func textOf(value []byte) string {
+	if string(value) == "null" {
+		return ""
+	}
+	var s string
+	if value[0] == '"' && json.Unmarshal(value, &s) == nil {
+		return s
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, value) != nil {
+		return string(value)
+	}
+	return compact.String()
+}
+
+// or returns the first text that says something, without blanks around it.
+func or(all ...text) string {
+	for _, t := range all {
+		if s := strings.TrimSpace(string(t)); s != "" {
+			return s
+		}
+	}
+	return ""
+}
+
+// labels are named texts: an object, a list of pairs, or a list of objects with a name
+// and a value. A plain word in a list is its own name.
+type labels map[string]string
+
+// UnmarshalJSON accepts every value.
+func (l *labels) UnmarshalJSON(value []byte) error {
+	var plain map[string]string
+	if value[0] == '{' && json.Unmarshal(value, &plain) == nil {
+		*l = plain
+		return nil
+	}
+	*l = labels{}
+	switch value[0] {
+	case '{':
+		var members map[string]text
+		_ = json.Unmarshal(value, &members) // a text accepts everything
+		for name, t := range members {
+			l.add(name, string(t))
+		}
+	case '[':
+		var items []json.RawMessage
+		_ = json.Unmarshal(value, &items) // it is valid JSON
+		for _, item := range items {
+			l.addItem(item)
+		}
+	case '"':
+		l.add("tags", textOf(value))
+	}
+	return nil
+}
+
+func (l labels) addItem(item json.RawMessage) {
+	var pair []text
+	var named struct{ Name, Key, Tag, Title, Value text }
+	switch {
+	case item[0] == '[' && json.Unmarshal(item, &pair) == nil && len(pair) == 2:
+		l.add(string(pair[0]), string(pair[1]))
+	case item[0] == '{' && json.Unmarshal(item, &named) == nil:
+		l.add(or(named.Name, named.Key, named.Tag, named.Title), string(named.Value))
+	default:
+		l.add(textOf(item), "")
+	}
+}
+
+// add keeps a label that has a name. A second value of one name follows the first.
+func (l labels) add(name, value string) {
+	if name == "" {
+		return
+	}
+	if before := l[name]; before != "" && value != "" && before != value {
+		value = before + ", " + value
+	}
+	l[name] = value
+}
+
+// take removes and returns the value of the first of these names that has one.
+func (l labels) take(names ...string) string {
+	for _, name := range names {
+		if value := strings.TrimSpace(l[name]); value != "" {
+			delete(l, name)
+			return value
+		}
+	}
+	return ""
+}
+
+func (l labels) names() []string { return slices.Sorted(maps.Keys(l)) }
