@@ -120,6 +120,77 @@ func TestPagesLoseNothingAndFitWhenEscaped(t *testing.T) {
 	})
 }
 
+func TestPassagesAreFencedBlocksAndWhatIsAroundThem(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain `x` ``y``":                    "plain `x` ``y``",
+		"a\n```\nb\n```\nc":                  "a\n|[b\n]|c",
+		"a\n```sql\nb\n```":                  "a\n|[b\n]",
+		"```\n# a\n~~~\nb\n~~~\n```\n":       "[# a\n~~~\nb\n~~~\n]",
+		"~~~\n```\nb\n```\n~~~\nc":           "[```\nb\n```\n]|c",
+		"````\n```\nb\n```\n````":            "[```\nb\n```\n]",
+		"```one line```":                     "[one line]",
+		"```first\nlast```\nafter":           "[first\nlast]|after",
+		"cut off\n```\nb":                    "cut off\n|[b]",
+		"```it is not closed\nb":             "```it is not closed\nb",
+		"Title\n~~~~~\ntext\nother\n~~~~~\n": "Title\n~~~~~\ntext\nother\n~~~~~\n",
+		"x ~~~ y\n~~~\nnever closed":         "x ~~~ y\n~~~\nnever closed",
+		"a ``` b ``` c":                      "a ``` b ``` c",
+		"  ```json\r\n{}\r\n  ```\r\nend":    "[{}\r\n]|end",
+		"```\n```":                           "",
+		"":                                   "",
+	} {
+		var parts []string
+		for _, p := range alert.Passages(text) {
+			if p.Code {
+				p.Text = "[" + p.Text + "]"
+			}
+			parts = append(parts, p.Text)
+		}
+		if got := strings.Join(parts, "|"); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestAFenceThatSpansPagesIsClosedAndOpenedAgain(t *testing.T) {
+	row := "select col, sum(amount) from very_long_table group by 1\n"
+	content := func(text string) (code, prose string) {
+		for _, p := range alert.Passages(text) {
+			if p.Code {
+				code += strings.TrimSpace(p.Text)
+			} else {
+				prose += strings.TrimSpace(p.Text)
+			}
+		}
+		return strings.ReplaceAll(code, "\n", ""), strings.ReplaceAll(prose, "\n", "")
+	}
+	for name, text := range map[string]string{
+		"one":       "Here is the query:\n```\n" + strings.Repeat(row, 150) + "```\nafter",
+		"named":     "```sql\n" + strings.Repeat(row, 150) + "```",
+		"tildes":    "~~~\n" + strings.Repeat(row, 150) + "~~~\nafter",
+		"nested":    "````\n" + strings.Repeat("```\n"+row+"```\n", 150) + "````\nafter",
+		"unclosed":  "before\n```\n" + strings.Repeat(row, 150),
+		"long line": "```\n" + strings.Repeat("x", 9000) + "\n```\nafter",
+		"many":      strings.Repeat("prose\n```\n"+row+"```\n", 150),
+	} {
+		pages := alert.Pages(text)
+		var code, prose string
+		for at, page := range pages {
+			if alert.EscapedLen(page) > alert.PageSize {
+				t.Errorf("%s: page %d has %d characters", name, at, alert.EscapedLen(page))
+			}
+			c, p := content(page)
+			code, prose = code+c, prose+p
+			if marks := strings.Count(page, "```") + strings.Count(page, "~~~"); marks%2 != 0 && name != "nested" || strings.Contains(prose, "select") {
+				t.Errorf("%s: the fences of page %d are not closed: …%q", name, at, page[max(0, len(page)-60):])
+			}
+		}
+		if c, p := content(text); code != c || prose != p {
+			t.Errorf("%s: the pages have %d characters of code and %d of prose, the text %d and %d", name, len(code), len(prose), len(c), len(p))
+		}
+	}
+}
+
 func TestASecretNeverShowsItself(t *testing.T) {
 	s := alert.Secret("xoxb-very-secret")
 	j, err := json.Marshal(map[string]any{"token": s})

@@ -67,19 +67,25 @@ func linkName(n int) string { return fmt.Sprintf("link %d", n+1) }
 const (
 	byteOrderMark = "\ufeff"
 	escape        = "\x1b"
-	// csi is the one-character form of the escape sequence's beginning.
-	csi = "\u009b"
 )
+
+// terminalBegins are the characters that begin an escape sequence: ESC, and the
+// one-character forms of DCS, SOS, CSI, ST, OSC, PM and APC.
+const terminalBegins = escape + "\u0090\u0098\u009b\u009c\u009d\u009e\u009f"
 
 // terminalCodes are the escape sequences of ECMA-48: control sequences (colours,
 // cursor), strings such as links and titles up to their end, and all others.
 var terminalCodes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]?" +
-	"|\x1b[\\]PX^_][^\x07\x1b\n]*(?:\x07|\x1b\\\\)?" +
-	"|\x1b[ -/]*[0-~]?")
+	"|(?:\x1b[\\]PX^_]|[\u0090\u0098\u009d\u009e\u009f])[^\x07\x1b\u009c\n]*(?:\x07|\x1b\\\\|\u009c)?" +
+	"|\x1b[ -/]*[0-~]?|\u009c")
 
 // showable reports whether s can be stored and shown as it is.
 func showable(s string) bool {
-	return ValidText(s) && !strings.Contains(s, escape) && !strings.Contains(s, csi) && !strings.Contains(s, byteOrderMark)
+	if !ValidText(s) || strings.Contains(s, escape) || strings.Contains(s, byteOrderMark) {
+		return false
+	}
+	const c1 = 0xc2 // the first byte of the one-character forms
+	return strings.IndexByte(s, c1) < 0 || !strings.ContainsAny(s, terminalBegins)
 }
 
 // clean returns s without what can't be stored or shown.

@@ -29,29 +29,27 @@ func escapedCost(r rune) int {
 
 // Pages splits text so that each page, once escaped, has at most PageSize
 // characters. It breaks after a line or a word if one ends in the last third of a
-// page. The pages joined are the text. A card shows the first page, and its thread
-// the others. An empty text has one empty page.
+// page. A card shows the first page, and its thread the others. The pages joined are
+// the text, except that a fenced block that spans pages is closed at the end of one
+// and opened again on the next. An empty text has one empty page.
 func Pages(text string) []string {
 	if EscapedLen(text) <= PageSize {
 		return []string{text}
 	}
-	var pages []string
-	for {
-		end := pageEnd(text)
-		pages = append(pages, text[:end])
-		if end == len(text) {
-			return pages
-		}
-		text = text[end:]
+	p := pager{fences: fences(text)}
+	for at, begin := 0, ""; at < len(text); {
+		at, begin = p.page(text, at, begin)
 	}
+	return p.pages
 }
 
-// pageEnd returns the byte offset of the end of the first page.
-func pageEnd(text string) int {
+// pageEnd returns the byte offset of the end of the first page of at most size
+// characters.
+func pageEnd(text string, size int) int {
 	used, line, word := 0, 0, 0
 	for i, r := range text {
 		cost := escapedCost(r)
-		if used+cost > PageSize {
+		if used+cost > size {
 			switch {
 			case line > 0:
 				return line
@@ -61,7 +59,7 @@ func pageEnd(text string) int {
 			return i
 		}
 		used += cost
-		late := used > PageSize*2/3
+		late := used > size*2/3
 		if late && r == '\n' {
 			line = i + 1
 		}
