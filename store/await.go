@@ -73,16 +73,19 @@ const recordSelect = `SELECT a.id, a.key, a.status, a.severity, a.text, a.body, 
 		CASE WHEN a.reason = '' AND a.standing = {pending} THEN coalesce(s.reason, '') ELSE a.reason END,
 		coalesce(p.id, ''), coalesce(s.started_at, 0),
 		CASE WHEN a.standing IN ({delivered}, {folded}) THEN coalesce(s.done_at, 0) ELSE 0 END,
-		coalesce(s.conversation, c.conversation, ''), coalesce(s.ts, c.ts, ''), coalesce(s.possible_duplicate, 0) = 1
+		coalesce(g.conversation, s.conversation, c.conversation, ''), coalesce(g.ts, s.ts, c.ts, ''), coalesce(s.possible_duplicate, 0) = 1
 	FROM alerts a JOIN lanes l ON l.n = a.lane LEFT JOIN incidents i ON i.n = a.incident LEFT JOIN deliveries p ON p.n = a.delivery
 		LEFT JOIN deliveries s ON s.n = coalesce(a.shown, a.delivery)
+		LEFT JOIN cards g ON a.standing = {folded} AND g.incident = s.incident AND g.incident <> a.incident AND g.lane = l.main
 		LEFT JOIN cards c ON a.standing = {folded} AND c.incident = a.incident AND c.lane = l.main`
 
 const recordQuery = recordSelect + ` WHERE a.id = ?`
 
 // record reads an alert and where it stands: the times and the message of the
 // delivery that accounted for it, or else of the one it waits for. An alert that
-// was folded as soon as it was accepted has the message of the card that shows it.
+// was folded as soon as it was accepted has the message of the card that shows it, and
+// one in a digest the digest's message of now: one that was posted again, because it was
+// deleted or nobody could see it, has the list.
 //
 // It is read even when ctx has ended, because the record as it stands is the
 // answer then too.

@@ -269,9 +269,9 @@ func testDigestDies(t *testing.T, d *DB) {
 }
 
 func testDigestAnew(t *testing.T, d *DB) {
-	flooded(t, d, alert.Error, 8)
+	all := flooded(t, d, alert.Error, 8)
 	drain(t, d, 10)
-	happen(t, d, "error-0", resolve)
+	all = append(all, happen(t, d, "error-0", resolve))
 	j := claimDigest(t, d, 20, alert.Update)
 	o := outcome(j, alert.Pending, at(20))
 	o.Kind, o.NextAt = j.NewCardKind(), at(20) // its message was deleted
@@ -281,6 +281,13 @@ func testDigestAnew(t *testing.T, d *DB) {
 	must(t, err)
 	if got := i.Card("#db").TS; got != ts {
 		t.Errorf("the card is %s, want the new digest %s", got, ts)
+	}
+	for _, c := range all {
+		r, err := d.Await(t.Context(), c.Alerts[0].ID)
+		must(t, err)
+		if r.TS != ts || r.Standing != alert.StandFolded {
+			t.Errorf("the alert %s is %s at %s, want it in the new digest %s", r.ID, r.Standing, r.TS, ts)
+		}
 	}
 	if got := drain(t, d, 22); got != "list update " {
 		t.Errorf("then came %s", got)
