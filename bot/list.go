@@ -64,6 +64,9 @@ func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target) (alert.Se
 		return alert.Sent{}, listReadError(err)
 	}
 	list := file{name: fileName(job), title: render.ListTitle(lines, *job.Note), content: render.ListFile(lines, *job.Note)}
+	if job.PossibleDuplicate {
+		list.title += render.FileTwice
+	}
 	if _, err := b.addFile(ctx, to, list); err != nil {
 		return alert.Sent{}, err
 	}

@@ -83,6 +83,12 @@ func TestALongListIsAFileThatCanBeFoundAgain(t *testing.T) {
 	if found, ok, err := b.Find(t.Context(), list); err != nil || !ok || found != shared {
 		t.Errorf("found %+v, %v, %v", found, ok, err)
 	}
+	list.PossibleDuplicate = true
+	posted(t, b, list)
+	all := slack.Messages("#alerts")
+	if again := all[len(all)-1]; len(again.Files) != 1 || !strings.HasSuffix(again.Files[0].Title, " (possibly a duplicate)") {
+		t.Errorf("sent again, it is %+v", again.Files)
+	}
 	other := inThread(aDigest(alert.List, 100), sent, alert.TopicFile)
 	if found, ok, err := b.Find(t.Context(), other); err != nil || ok {
 		t.Errorf("another list was found at %+v: %v", found, err)

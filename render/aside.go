@@ -12,6 +12,9 @@ import (
 // Twice is the small print of a message that may be a duplicate.
 const Twice = "Possibly a duplicate: Slack's answer to an earlier attempt was lost."
 
+// FileTwice says the same at the end of a file's title.
+const FileTwice = " (possibly a duplicate)"
+
 // maxAside bounds one line of small print, so that two of them and the first
 // page of a text fit into one message.
 const maxAside = 250
