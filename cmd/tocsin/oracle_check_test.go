@@ -20,6 +20,9 @@ var (
 	digestTitle = regexp.MustCompile(`^\S+ \d+ incidents? at once`)
 )
 
+// listBegin is how each part of that list begins.
+const listBegin = "*Complete list*"
+
 // exhibit is what the playground has shown: each story's cards and threads, and
 // how often each delivery was posted.
 type exhibit struct {
@@ -63,8 +66,9 @@ func (o *oracle) collect() *exhibit {
 			x.now[spot(m)] = m
 		}
 	}
+	replaced := x.replaced()
 	for _, e := range x.journal {
-		if e.Message == nil {
+		if e.Message == nil || replaced[e.Seq] {
 			continue
 		}
 		m := *e.Message
@@ -80,7 +84,7 @@ func (o *oracle) collect() *exhibit {
 }
 
 func (x *exhibit) posted(e playground.Entry, m playground.Message) {
-	if id := deliveryOf(m); id != "" {
+	for _, id := range deliveriesOf(m) {
 		x.posts[id] = append(x.posts[id], e.Seq)
 	}
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
@@ -100,12 +104,13 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	}
 }
 
-// list reads what a message in a digest's thread says, in words or as a file. A
-// file has its delivery in its name.
+// list reads a part of the list in a digest's thread, in words or as a file. Notes of people are in that thread, too, and list nothing.
 func (x *exhibit) list(digest playground.Entry, m playground.Message) {
+	if len(m.Files) == 0 && !strings.HasPrefix(m.Text, listBegin) {
+		return
+	}
 	text := m.Text
 	for _, f := range m.Files {
-		x.posts[f.Name] = append(x.posts[f.Name], m.Seq)
 		text += string(x.files(f.ID))
 	}
 	for _, found := range shownKey.FindAllStringSubmatch(text, -1) {

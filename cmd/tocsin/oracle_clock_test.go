@@ -28,7 +28,7 @@ func (o *oracle) turnClock() {
 	}
 	by := wrong - o.clockWrong
 	o.clockWrong = wrong
-	o.mark(fmt.Sprintf("clock turned by %s", by))
+	o.mark(clockMark + by.String())
 	if err := moveTimes(strings.TrimPrefix(o.daemon.env["TOCSIN_STORE"], "sqlite:"), -by); err != nil {
 		o.t.Fatalf("turn the clock: %v", err)
 	}

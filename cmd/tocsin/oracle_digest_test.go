@@ -137,3 +137,17 @@ func TestTheOracleKnowsADigestThatMovedToTheFallback(t *testing.T) {
 		}
 	}
 }
+
+func TestTheOracleTakesNoNoteInADigestsThreadForItsList(t *testing.T) {
+	x := &exhibit{listed: map[string][]playground.Entry{}, files: func(string) []byte { return []byte("Complete list\n\noracle a0000002 of p0n2\n") }}
+	for _, m := range []playground.Message{
+		{Text: listBegin + ", 1 to 1, in order of arrival\n🟠 oracle a0000001 of p0n1"},
+		{Text: "💬 *Note* by oracle: oracle a0000001 of p0n1\nseen"},
+		{Files: []playground.File{{Name: "tocsin-d-1.txt"}}},
+	} {
+		x.list(playground.Entry{}, m)
+	}
+	if len(x.listed) != 2 || len(x.listed["p0n1"]) != 1 || len(x.listed["p0n2"]) != 1 {
+		t.Errorf("the digest lists %v, want each of two once", x.listed)
+	}
+}
