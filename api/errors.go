@@ -60,7 +60,7 @@ func explain(err error) *httpError {
 	case errors.Is(err, alert.ErrOverloaded):
 		return &httpError{http.StatusServiceUnavailable, "nothing was accepted: " + err.Error(), "send it again after Retry-After seconds"}
 	case errors.Is(err, alert.ErrUnavailable):
-		return &httpError{http.StatusServiceUnavailable, "nothing was accepted or changed: " + err.Error(), "if the disk is full, make room; /readyz says what is wrong (tocsin status); send it again after Retry-After seconds"}
+		return &httpError{http.StatusServiceUnavailable, "nothing was accepted or changed: " + err.Error(), "/readyz says what is wrong and what to do (tocsin status); send it again after Retry-After seconds"}
 	case errors.Is(err, alert.ErrInDoubt):
 		return &httpError{http.StatusServiceUnavailable, err.Error(), "send it again with the same Idempotency-Key: it will not count twice; /readyz says what is wrong"}
 	case errors.Is(err, alert.ErrInternal):

@@ -17,7 +17,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		q.Now = e.now()
 		snapshot, err := e.store.Load(ctx, q)
 		if err != nil {
-			return fmt.Errorf("load incidents: %w", err)
+			return err // which says what was being read
 		}
 		e.dueBy(snapshot.NextDue)
 		c, err := recovered(func() alert.Change { return decide(q.Now, snapshot) })
@@ -33,7 +33,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 			continue
 		}
 		if err != nil {
-			return fmt.Errorf("commit change: %w", err)
+			return err // which says that this was a commit
 		}
 		e.expectDue(c)
 		e.opts.Wake(c.Lanes()...)

@@ -30,11 +30,15 @@ type dialect struct {
 	free, shrink string
 	// unavailable: the store is at fault, not the request.
 	unavailable func(error) bool
+	// remedy says what to do about an error that is unavailable.
+	remedy func(error) string
 	// aborted: a COMMIT that failed in this way was certainly not done.
 	aborted func(error) bool
 	// duplicate: the request breaks the unique index on this column.
 	duplicate func(err error, column string) bool
 }
+
+const continues = "; Tocsin then continues by itself"
 
 // limit returns the context of one statement.
 func (d dialect) limit(ctx context.Context) (context.Context, context.CancelFunc) {

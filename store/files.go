@@ -16,7 +16,7 @@ import (
 
 // ErrReplaced is why nothing is written while a path of the store does not lead
 // to the file that was opened.
-var ErrReplaced = errors.New("was removed, moved or replaced while it was open: put it back, or restart Tocsin to use what is there now")
+var ErrReplaced = errors.New("was removed, moved or replaced while it was open: put it back if it was moved, else restart Tocsin to use what is there now")
 
 const (
 	// openFileLock is Linux's F_OFD_SETLK. Such a lock belongs to the open file.

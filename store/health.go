@@ -24,16 +24,13 @@ func (d *DB) Problems() []alert.Problem {
 	if err == nil {
 		return nil
 	}
-	p := alert.Problem{
-		Code: alert.ProblemStore, What: what + err.Error(),
-		Fix: "make room on the store's disk and check that it can be written; Tocsin then continues by itself",
-	}
-	if d.files == nil {
-		p.Fix = "check that PostgreSQL runs, can be reached and has room; Tocsin then continues by itself"
-	}
-	if errors.Is(err, ErrReplaced) {
+	p := alert.Problem{Code: alert.ProblemStore, What: what + err.Error(), Fix: d.dialect.remedy(err)}
+	switch {
+	case errors.Is(err, ErrReplaced):
 		p.Code = alert.ProblemStoreChanged
-		p.Fix = "put the store's files back, then Tocsin continues by itself; or restart it to begin with what is there now"
+		p.Fix = "put the store's files back if they were moved, then Tocsin continues by itself; else restart it to begin with what is there now"
+	case errors.Is(err, ErrHeld):
+		p.Fix = "stop the other tocsin, then this one continues by itself; or give it a database of its own with TOCSIN_STORE"
 	}
 	return []alert.Problem{p}
 }

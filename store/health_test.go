@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -115,6 +116,14 @@ func TestAPanicInAReadFailsThatReadAlone(t *testing.T) {
 	must(t, err)
 }
 
+// mustSayFix checks which remedy the store reports.
+func mustSayFix(t *testing.T, d *DB, fix string) {
+	t.Helper()
+	if p := d.Problems(); len(p) != 1 || !strings.Contains(p[0].Fix, fix) {
+		t.Errorf("the problems are %+v, want one with the remedy %q", p, fix)
+	}
+}
+
 // mustHaveProblem checks that the store reports that it can't be used, also after a ping.
 func mustHaveProblem(t *testing.T, d *DB) {
 	t.Helper()
@@ -155,6 +164,7 @@ func TestADamagedPageIsAProblemAlthoughOthersCanBeRead(t *testing.T) {
 	must(t, errors.Join(err, file.Close()))
 	_, err = d.Load(t.Context(), alert.Query{IDs: []string{"before"}, Keys: []string{"key-before"}})
 	mustBe(t, err, alert.ErrUnavailable)
+	mustSayFix(t, d, "stop Tocsin, and move it away")
 	mustHaveProblem(t, d)
 }
 
@@ -169,4 +179,20 @@ func TestAPingAfterAFailureTriesEachTable(t *testing.T) {
 		}
 		return err
 	}))
+}
+
+func TestATransactionOfAnotherProgramIsAProblemUntilItEnds(t *testing.T) {
+	d, path := folderWithStore(t)
+	pragma(t, d, "busy_timeout = 1")
+	other := sql.OpenDB(onlookerConnector("file:" + path))
+	other.SetMaxOpenConns(1)
+	t.Cleanup(func() { must(t, other.Close()) })
+	_, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
+	must(t, err)
+	mustBe(t, d.Commit(t.Context(), fire(incident("a", "#db", 1))), alert.ErrUnavailable)
+	mustSayFix(t, d, "another process holds a lock on the database")
+	mustHaveProblem(t, d)
+	_, err = other.ExecContext(t.Context(), "ROLLBACK")
+	must(t, err)
+	mustBeWell(t, d)
 }

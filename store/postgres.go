@@ -56,6 +56,7 @@ func postgresDialect() dialect {
 		patience:     postgresPatience,
 		pause:        postgresPause,
 		unavailable:  postgresUnavailable,
+		remedy:       postgresRepair,
 		aborted: func(err error) bool {
 			var e *pgconn.PgError
 			return errors.As(err, &e) && e.Severity == "ERROR"
@@ -190,4 +191,20 @@ func postgresUnavailable(err error) bool {
 	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
 		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
+}
+
+// postgresRepair says what to do about an error of an open store.
+func postgresRepair(err error) string {
+	var e *pgconn.PgError
+	switch {
+	case errors.As(err, &e) && e.Code == "53100":
+		return "make room on PostgreSQL's disk" + continues
+	case errors.As(err, &e) && e.Code == "53300":
+		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+2) + continues
+	case errors.As(err, &e) && e.Code == "25006":
+		return "make PostgreSQL take writes (it is read-only, perhaps a standby), or name another server in TOCSIN_STORE" + continues
+	case errors.As(err, &e) && e.Code == "57014", pgconn.Timeout(err):
+		return "check that PostgreSQL runs and can be reached, and who holds locks there (pg_locks)" + continues
+	}
+	return "check that PostgreSQL runs, can be reached and has room" + continues
 }

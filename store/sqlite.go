@@ -37,6 +37,7 @@ func sqliteDialect() dialect {
 		free:         "PRAGMA freelist_count",
 		shrink:       "PRAGMA incremental_vacuum(200)",
 		unavailable:  sqliteUnavailable,
+		remedy:       sqliteRepair,
 		aborted:      func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL },
 		duplicate: func(err error, column string) bool {
 			return sqliteCode(err) == sqlite3.SQLITE_CONSTRAINT && strings.Contains(err.Error(), column)
@@ -305,4 +306,19 @@ func sqliteUnavailable(err error) bool {
 		return true
 	}
 	return errors.Is(err, sql.ErrConnDone) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, alert.ErrUnavailable)
+}
+
+// sqliteRepair says what to do about an error of an open store.
+func sqliteRepair(err error) string {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return "another process holds a lock on the database: find it with fuser or lsof and end its transaction" + continues
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return "the database is damaged: check its disk, stop Tocsin, and " + corruptRemedy
+	case sqlite3.SQLITE_FULL:
+		return "make room on the store's disk" + continues
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM:
+		return "check that this user can write the store's files and folder, and that the disk is not mounted read-only" + continues
+	}
+	return "check the store's disk: that it works, has room and can be written" + continues
 }

@@ -136,8 +136,11 @@ func TestAFullDiskIsAnsweredWith503AndEndsByItself(t *testing.T) {
 			continue
 		}
 		var said *answerError
-		if !errors.As(err, &said) || said.status != http.StatusServiceUnavailable || said.retryAfter <= 0 || !strings.Contains(said.Hint, "make room") {
+		if !errors.As(err, &said) || said.status != http.StatusServiceUnavailable || said.retryAfter <= 0 || !strings.Contains(said.Hint, "/readyz") {
 			t.Fatalf("the full disk was answered with %v", err)
+		}
+		if strings.Count(err.Error(), "commit change") > 1 {
+			t.Errorf("it says twice what was done: %v", err)
 		}
 		break
 	}
