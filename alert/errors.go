@@ -19,7 +19,7 @@ var (
 	ErrBacklog = errors.New("too many alerts wait for Slack")
 	// ErrInternal: nothing was changed because a decision panicked.
 	ErrInternal = errors.New("internal error")
-	// ErrNotDead: the delivery is not a dead letter.
+	// ErrNotDead: the delivery can't be retried or dropped, because it is not a dead letter.
 	ErrNotDead = errors.New("not a dead letter")
 	// ErrNotFound: the id is unknown.
 	ErrNotFound = errors.New("not found")

@@ -50,8 +50,9 @@ type Store interface {
 	// Deliveries lists deliveries, latest first.
 	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
 	Delivery(ctx context.Context, id string) (alert.DeliveryDetail, error)
-	// Retry makes dead letters pending again, Drop marks them as not needed any
-	// more. The error for any other delivery is alert.ErrNotDead.
+	// Retry makes dead letters pending again, Drop marks them as not needed any more,
+	// and with an ID also a pending delivery. The error for any other delivery is
+	// alert.ErrNotDead.
 	Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 	Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 }

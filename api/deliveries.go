@@ -110,7 +110,7 @@ func explainLetter(err error) error {
 	case errors.Is(err, alert.ErrNotFound):
 		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/deliveries?state=dead (tocsin queue list)"}
 	case errors.Is(err, alert.ErrNotDead):
-		return &httpError{http.StatusConflict, err.Error(), "only a dead letter can be retried or dropped; pending deliveries are retried automatically"}
+		return &httpError{http.StatusConflict, err.Error(), "only a dead letter can be retried; a pending delivery can be dropped, and is retried by itself; what is being sent ends by itself, so ask again in a moment"}
 	}
 	return err
 }

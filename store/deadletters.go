@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -38,17 +39,19 @@ const (
 // alert.ErrNotFound or alert.ErrNotDead for an ID that is not a dead letter; if it
 // comes after some batches, RetryResult counts what was done.
 func (d *DB) Retry(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
-	m, err := d.eachDeadLetter(ctx, l, deadLetterAct{"dead letter retried", (*writer).retry})
+	m, err := d.eachDeadLetter(ctx, l, deadLetterAct{log: "dead letter retried", do: (*writer).retry})
 	if err != nil {
 		return m, fmt.Errorf("retry: %w", err)
 	}
 	return m, nil
 }
 
-// Drop marks dead letters as dropped. Their alerts stay dead, and the log names
-// each letter. The errors are Retry's.
+// Drop marks dead letters as dropped, and with an ID also a delivery that is pending:
+// nothing sends it any more. Their alerts are dead, and the log names each delivery. The
+// errors are Retry's; alert.ErrNotDead also for one that is being sent or waits in a
+// digest, which can be dropped as a whole.
 func (d *DB) Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
-	m, err := d.eachDeadLetter(ctx, l, deadLetterAct{"dead letter dropped by a person", (*writer).drop})
+	m, err := d.eachDeadLetter(ctx, l, deadLetterAct{log: "delivery dropped by a person", do: (*writer).drop, pending: true})
 	if err != nil {
 		return m, fmt.Errorf("drop: %w", err)
 	}
@@ -60,6 +63,8 @@ func (d *DB) Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryR
 type deadLetterAct struct {
 	log string
 	do  func(*writer, context.Context, *deadLetter, int64) error
+	// pending is set if it can also be done with a pending delivery.
+	pending bool
 }
 
 // deadLetter is one that is being retried or dropped.
@@ -84,7 +89,7 @@ func (d *DB) eachDeadLetter(ctx context.Context, chosen alert.DeadLetterSelector
 	for last := int64(math.MinInt64); ; {
 		var batch []*deadLetter
 		err := d.answerWrite(ctx, func(w *writer, ctx context.Context) (err error) {
-			if batch, err = w.deadLetters(ctx, chosen, last); err != nil {
+			if batch, err = w.deadLetters(ctx, chosen, last, act.pending); err != nil {
 				return err
 			}
 			now := micros(d.now())
@@ -92,7 +97,6 @@ func (d *DB) eachDeadLetter(ctx context.Context, chosen alert.DeadLetterSelector
 				if err := act.do(w, ctx, l, now); err != nil {
 					return err
 				}
-				w.newDeadLetters--
 			}
 			return nil
 		})
@@ -119,8 +123,9 @@ func (d *DB) addResult(r *alert.RetryResult, l *deadLetter, line string) {
 		zap.Int64("alerts", l.alerts), zap.String("reason", l.reason))
 }
 
-// deadLetters finds the chosen dead letters; of many, a batch behind number last.
-func (w *writer) deadLetters(ctx context.Context, chosen alert.DeadLetterSelector, last int64) ([]*deadLetter, error) {
+// deadLetters finds the chosen dead letters; of many, a batch behind number last. One
+// that is chosen by its ID may be pending if that is allowed.
+func (w *writer) deadLetters(ctx context.Context, chosen alert.DeadLetterSelector, last int64, pending bool) ([]*deadLetter, error) {
 	var found []*deadLetter
 	add := func(s scanner) error {
 		l := &deadLetter{}
@@ -137,7 +142,7 @@ func (w *writer) deadLetters(ctx context.Context, chosen alert.DeadLetterSelecto
 		return nil, err
 	case len(found) == 0:
 		return nil, refusal{fmt.Errorf("delivery %s: %w", chosen.ID, alert.ErrNotFound)}
-	case found[0].state != alert.Dead:
+	case found[0].state != alert.Dead && (!pending || found[0].state != alert.Pending):
 		return nil, refusal{fmt.Errorf("delivery %s is %s: %w", chosen.ID, found[0].state, alert.ErrNotDead)}
 	}
 	return found, nil
@@ -167,6 +172,7 @@ func (w *writer) retry(ctx context.Context, l *deadLetter, now int64) error {
 	if err != nil {
 		return err
 	}
+	w.newDeadLetters--
 	gathered, err := w.one(ctx, gatheredQuery, func(s scanner) error { return s.Scan(new(int64)) }, l.at.incident, l.at.lane)
 	if err != nil || gathered {
 		return err
@@ -174,14 +180,68 @@ func (w *writer) retry(ctx context.Context, l *deadLetter, now int64) error {
 	return w.advance(ctx, l.at)
 }
 
+// drop has nothing send a delivery any more. A digest that is pending is dropped with
+// all posts that it was made of.
 func (w *writer) drop(ctx context.Context, l *deadLetter, now int64) error {
-	err := w.each(ctx, droppedAlerts, func(s scanner) error {
-		l.alerts++
-		return s.Scan(new(int64))
-	}, droppedReason, l.n)
-	if err != nil {
-		return err
+	letters := []int64{l.n}
+	if l.state == alert.Pending {
+		var err error
+		if letters, err = w.giveUp(ctx, l, now); err != nil {
+			return err
+		}
 	}
-	_, err = w.exec(ctx, "UPDATE deliveries SET state = {dropped}, done_at = ? WHERE n = ?", now, l.n)
-	return err
+	for _, n := range letters {
+		err := w.each(ctx, droppedAlerts, func(s scanner) error {
+			l.alerts++
+			return s.Scan(new(int64))
+		}, droppedReason, n)
+		if err != nil {
+			return err
+		}
+		if _, err := w.exec(ctx, "UPDATE deliveries SET state = {dropped}, done_at = ? WHERE n = ?", now, n); err != nil {
+			return err
+		}
+	}
+	w.newDeadLetters -= int64(len(letters))
+	return nil
+}
+
+// giveUp ends a pending delivery as if Slack had refused it for good, and returns the
+// numbers of the dead letters that come of it: its own, or those of a digest's posts.
+func (w *writer) giveUp(ctx context.Context, l *deadLetter, now int64) ([]int64, error) {
+	o := alert.Outcome{Delivery: l.id, State: alert.Dead, Now: fromMicros(now), Class: l.class, Reason: cmp.Or(l.reason, droppedReason)}
+	var kind alert.Kind
+	gathered := false
+	_, err := w.one(ctx, "SELECT kind, attempts, plain, top_level, possible_duplicate, stage = 3 FROM deliveries WHERE n = ?",
+		func(s scanner) error {
+			return s.Scan(word(&kind), &o.Attempts, &o.Plain, &o.TopLevel, &o.PossibleDuplicate, &gathered)
+		}, l.n)
+	switch {
+	case err != nil:
+		return nil, err
+	case gathered:
+		return nil, refusal{fmt.Errorf("delivery %s waits in a digest, which can be dropped as a whole: %w", l.id, alert.ErrNotDead)}
+	}
+	letters := []int64{l.n}
+	if kind == alert.Digest {
+		posts, err := w.gatheredPosts(ctx, l.at.incident)
+		if err != nil {
+			return nil, err
+		}
+		if len(posts) > 0 {
+			letters = posts
+		}
+	}
+	return letters, w.finish(ctx, o)
+}
+
+// gatheredPosts are the numbers of the posts that wait for a digest.
+func (w *writer) gatheredPosts(ctx context.Context, digest int64) (all []int64, err error) {
+	err = w.each(ctx, "SELECT n FROM deliveries WHERE digest = ? AND kind = {post} AND stage = 3", func(s scanner) error {
+		var n int64
+		err := s.Scan(&n)
+		all = append(all, n)
+		return err
+	}, digest)
+	return all, err
 }

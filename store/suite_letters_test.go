@@ -131,12 +131,74 @@ func testDrop(t *testing.T, d *DB) {
 	}
 }
 
+func testDropPending(t *testing.T, d *DB) {
+	a := incident("a", "#db", 1)
+	post := commit(t, d, fire(a))
+	a.Version = 2
+	again := commit(t, d, fire(a)) // an edit behind it
+	j := claim(t, d, "#db", at(1))
+	_, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: j.ID})
+	mustBe(t, err, alert.ErrNotDead) // it is being sent
+	o := outcome(j, alert.Pending, at(1))
+	o.Reason, o.Class, o.Attempts, o.NextAt = "channel_not_found", alert.ClassDestination, 1, at(600)
+	must(t, d.Finish(t.Context(), o))
+
+	m, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: j.ID})
+	must(t, err)
+	if m.Deliveries != 1 || m.Alerts != 2 || !slices.Equal(m.Lanes, []string{"#db"}) {
+		t.Errorf("moved %+v", m)
+	}
+	for _, c := range []alert.Change{post, again} {
+		r, err := d.Await(t.Context(), c.Alerts[0].ID)
+		must(t, err)
+		if r.Standing != alert.StandDead || r.Reason != "dropped by a person" {
+			t.Errorf("record is %+v", r)
+		}
+	}
+	l, err := d.Delivery(t.Context(), j.ID)
+	must(t, err)
+	if l.State != alert.Dropped || l.Reason != "channel_not_found" || l.Attempts != 1 {
+		t.Errorf("delivery is %+v", l)
+	}
+	tallies(t, d, 0, 0)
+	if l := balanced(t, d); l.Total.Dead != 2 {
+		t.Errorf("ledger is %+v", l.Total)
+	}
+	_, err = d.Drop(t.Context(), alert.DeadLetterSelector{ID: j.ID})
+	mustBe(t, err, alert.ErrNotDead)
+}
+
+func testDropDigest(t *testing.T, d *DB) {
+	posts := flooded(t, d, alert.Error, 7)
+	digest := claimDigest(t, d, 10, alert.Digest)
+	o := outcome(digest, alert.Pending, at(10))
+	o.NextAt = at(600)
+	must(t, d.Finish(t.Context(), o))
+	_, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: posts[0].Deliveries[0].ID})
+	mustBe(t, err, alert.ErrNotDead) // it waits in the digest
+	m, err := d.Drop(t.Context(), alert.DeadLetterSelector{ID: digest.ID})
+	must(t, err)
+	if m.Alerts != 7 {
+		t.Errorf("moved %+v", m)
+	}
+	tallies(t, d, 0, 0)
+	for _, p := range posts {
+		l, err := d.Delivery(t.Context(), p.Deliveries[0].ID)
+		must(t, err)
+		if l.State != alert.Dropped {
+			t.Errorf("delivery is %+v", l)
+		}
+	}
+	idle(t, d, digestClaim(1000))
+	if l := balanced(t, d); l.Total.Dead != 7 {
+		t.Errorf("ledger is %+v", l.Total)
+	}
+}
+
 func testNotDead(t *testing.T, d *DB) {
 	c := commit(t, d, fire(incident("a", "#db", 1)))
 	id := c.Deliveries[0].ID
 	_, err := d.Retry(t.Context(), alert.DeadLetterSelector{ID: id})
-	mustBe(t, err, alert.ErrNotDead)
-	_, err = d.Drop(t.Context(), alert.DeadLetterSelector{ID: id})
 	mustBe(t, err, alert.ErrNotDead)
 	_, err = d.Drop(t.Context(), alert.DeadLetterSelector{ID: "nobody"})
 	mustBe(t, err, alert.ErrNotFound)

@@ -39,13 +39,15 @@ have been shown already is looked for in Slack first.`,
 func newQueueDrop(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "drop [ID...]",
-		Short: "Drop dead letters that nobody needs any more",
-		Long: `Drop dead letters that nobody needs any more. Their alerts stay dead, with the reason
-"dropped by a person", and the daemon's log names each. On a terminal it asks first.`,
+		Short: "Drop deliveries that nobody needs any more: dead letters, or pending ones by id",
+		Long: `Drop deliveries that nobody needs any more: dead letters, or pending ones by their ids. They
+are not sent, and their alerts are dead, with the reason "dropped by a person"; the daemon's
+log names each. On a terminal it asks first.`,
 		Example: `  tocsin queue drop 01964f2e-7c1d-7f00-8000-0123456789ab
   tocsin queue drop --all --lane '#gone' --yes`,
 	}
 	c := newDeadLetterCmd(w, cmd)
+	cmd.ValidArgsFunction = c.complete(manyArguments, deliveryIDs("dead,pending"))
 	yes := cmd.Flags().BoolP("yes", "y", false, "do not ask")
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		if !*yes && isTerminal(w.stdin) {
@@ -57,14 +59,21 @@ func newQueueDrop(w world) *cobra.Command {
 		if err != nil && result.Deliveries == 0 {
 			return err
 		}
-		stay := "stay"
+		are := "are"
 		if result.Alerts == 1 {
-			stay = "stays"
+			are = "is"
 		}
-		text := fmt.Sprintf("%s dropped, %s %s dead\n", counted(result.Deliveries, "dead letter"), counted(result.Alerts, "alert"), stay)
+		text := fmt.Sprintf("%s dropped, %s %s dead\n", countedDeliveries(result.Deliveries), counted(result.Alerts, "alert"), are)
 		return errors.Join(c.print(result, text), err)
 	}
 	return cmd
+}
+
+func countedDeliveries(n int) string {
+	if n == 1 {
+		return "1 delivery"
+	}
+	return fmt.Sprintf("%d deliveries", n)
 }
 
 // deadLetterCmd is what queue retry and queue drop have in common.
@@ -97,7 +106,7 @@ func (c *deadLetterCmd) check(_ *cobra.Command, ids []string) error {
 }
 
 func (c *deadLetterCmd) confirm(ids int) error {
-	what := counted(ids, "dead letter")
+	what := countedDeliveries(ids)
 	switch {
 	case c.lane != "":
 		what = "all dead letters of " + c.lane

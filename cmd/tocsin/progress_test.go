@@ -205,6 +205,17 @@ func TestATypoInAChannelIsANoteAndSlackGoneIsAProblem(t *testing.T) {
 	p.untilStatusLine(note.What, note.Fix)
 	p.mustTellPeople(s, note)
 	p.settle(p.mustPush(firing("fine", "everybody else is served"))...)
+	var pending struct{ Deliveries []alert.Delivery }
+	if err := p.ask("/v1/deliveries?state=pending", &pending); err != nil || len(pending.Deliveries) != 1 {
+		t.Fatalf("pending are %+v: %v", pending, err)
+	}
+	if said := p.command("queue", "drop", pending.Deliveries[0].ID); !strings.Contains(said, "1 delivery dropped, 1 alert is dead") {
+		t.Errorf("dropping says %s", said)
+	}
+	p.untilHealth("that nothing waits for the channel", func(r readyBody) bool { return len(r.Notes) == 1 && !r.Notes[0].Blocks })
+	if l := p.ledger(); l.Total != (alert.Counts{Accepted: 2, Delivered: 1, Dead: 1}) {
+		t.Errorf("the ledger is %+v", l.Total)
+	}
 
 	fault(t, s, playground.Fault{Kind: playground.FaultRefuse})
 	p.mustPush(firing("late", "waits for Slack"))
