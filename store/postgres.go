@@ -20,12 +20,6 @@ import (
 
 const (
 	postgresReaders = 4
-	// postgresPatience is how long a statement may take before its connection
-	// counts as lost. A push may wait for two of them and is answered within 10 s.
-	postgresPatience = 3 * time.Second
-	// postgresAnswer is how long others wait for one, so that its own limit comes first
-	// and the answer is certain.
-	postgresAnswer = postgresPatience + time.Second/2
 	// postgresDial bounds an attempt to connect, for which writers wait.
 	postgresDial = 3 * time.Second
 	// postgresPause is how long nothing is tried after an attempt that failed.
@@ -47,13 +41,16 @@ const (
 // ErrHeld is why Open fails while another session holds the lock of a PostgreSQL store.
 var ErrHeld = errors.New("another tocsin uses it")
 
-func postgresDialect() dialect {
+// postgresDialect returns the dialect of a store that answers within this time. A
+// statement may take three fifths of it before its connection counts as lost, because
+// a push may wait for two.
+func postgresDialect(answerWithin time.Duration) dialect {
 	return dialect{
 		begin:        "BEGIN",
 		numbered:     true,
 		oneOf:        "= ANY(ARRAY(SELECT json_array_elements_text(?::json)))",
 		oneOfNumbers: "= ANY(ARRAY(SELECT json_array_elements_text(?::json)::bigint))",
-		patience:     postgresPatience,
+		patience:     answerWithin * 3 / 5,
 		pause:        postgresPause,
 		unavailable:  postgresUnavailable,
 		remedy:       postgresRepair,
@@ -108,7 +105,10 @@ func postgresDialer() *net.Dialer {
 }
 
 func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
-	d.dialect, d.answerWithin = postgresDialect(), min(d.answerWithin, postgresAnswer)
+	d.dialect = postgresDialect(d.answerWithin)
+	// Others wait a little longer than a statement, so that its own limit comes first
+	// and the answer is certain.
+	d.answerWithin = d.answerWithin * 7 / 10
 	d.release = func() error { return nil }
 	config, err := pgx.ParseConfig(url)
 	if err != nil {

@@ -154,7 +154,7 @@ func TestPostgresThatRefusesReadersIsAProblemUntilItTakesThem(t *testing.T) {
 
 func TestPostgresTableThatIsLockedAgainstWritesIsAProblemUntilItIsFree(t *testing.T) {
 	url := postgresSchema(t)
-	d := reopen(t, url)
+	d := reopenAnswering(t, url, time.Second)
 	commit(t, d, fire(incident("a", "#db", 1)))
 	db, err := sql.Open("pgx", url)
 	must(t, err)

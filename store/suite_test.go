@@ -29,7 +29,13 @@ func openTemp(t *testing.T) *DB {
 // busy machine, a large read takes longer than a daemon would wait.
 func reopen(t *testing.T, url string) *DB {
 	t.Helper()
-	d, err := Open(t.Context(), url, Options{AnswerWithin: time.Minute})
+	return reopenAnswering(t, url, time.Minute)
+}
+
+// reopenAnswering is reopen for a store that answers within this time.
+func reopenAnswering(t *testing.T, url string, within time.Duration) *DB {
+	t.Helper()
+	d, err := Open(t.Context(), url, Options{AnswerWithin: within})
 	if err != nil {
 		t.Fatal(err)
 	}
