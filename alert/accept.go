@@ -17,7 +17,8 @@ const (
 	MaxLabels = 200
 	MaxLabel  = 4000
 	MaxLinks  = 20
-	MaxURL    = 3000 // bytes: what Slack takes as the address of a button
+	MaxImages = 5
+	MaxURL    = 3000 // bytes: what Slack takes as the address of a button or an image
 	// titleFromText is the longest title that is made from the text.
 	titleFromText = 150
 )
@@ -40,6 +41,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	}
 	r.words()
 	r.links()
+	r.images()
 	r.conversation()
 	r.sizes()
 	r.text()

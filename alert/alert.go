@@ -22,6 +22,12 @@ type Link struct {
 	URL   string `json:"url"`
 }
 
+// Image is a picture at a web address, with what it shows in words.
+type Image struct {
+	URL string `json:"url"`
+	Alt string `json:"alt,omitempty"`
+}
+
 // Alert is one incoming message, as its sender wrote it, with ID, AcceptedAt and
 // defaults added by Prepare.
 type Alert struct {
@@ -34,6 +40,7 @@ type Alert struct {
 	Text           string            `json:"text,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Links          []Link            `json:"links,omitempty"`
+	Images         []Image           `json:"images,omitempty"`
 	Channel        string            `json:"channel,omitempty"`
 	Mention        string            `json:"mention,omitempty"`
 	At             time.Time         `json:"at"`
@@ -44,6 +51,9 @@ type Alert struct {
 	Notes []string `json:"-"`
 	// Strict has Prepare refuse the alert instead of repairing it.
 	Strict bool `json:"-"`
+	// OnlyIfOpen has an alert that resolves nothing ignored, instead of shown as resolved:
+	// the success of what has not failed.
+	OnlyIfOpen bool `json:"-"`
 }
 
 // Standing is an accepted alert's state in the ledger. Each alert has exactly one at
@@ -94,6 +104,8 @@ const (
 	EffectReopened  Effect = "reopened"
 	EffectResolved  Effect = "resolved"
 	EffectDuplicate Effect = "duplicate"
+	// EffectIgnored is that of an alert that counts only if something is open.
+	EffectIgnored Effect = "ignored"
 )
 
 // Accepted is the receipt for one alert that is on disk.

@@ -59,7 +59,7 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 func (n Note) folds() bool {
 	switch n.Topic {
 	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
-		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable:
+		TopicUnsilenced, TopicFlapping, TopicStable:
 		return true
 	}
 	return false

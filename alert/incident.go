@@ -16,7 +16,7 @@ const (
 )
 
 // Incident is what all alerts with one key in one route are about. Title,
-// Text, Severity, Labels and Links are those of the latest firing alert.
+// Text, Severity, Labels, Links and Images are those of the latest firing alert.
 type Incident struct {
 	// ID is short enough for a person to type: k7f2.
 	ID    string `json:"id"`
@@ -31,6 +31,7 @@ type Incident struct {
 	Text     string            `json:"text,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
+	Images   []Image           `json:"images,omitempty"`
 	Mention  string            `json:"mention,omitempty"`
 	// Count is the number of its firing alerts.
 	Count   int       `json:"count"`
@@ -93,17 +94,6 @@ type Card struct {
 	Digest bool `json:"digest,omitempty"`
 }
 
-// Since is when the incident got into its state.
-func (i Incident) Since() time.Time {
-	switch i.State {
-	case StateResolved:
-		return i.ResolvedAt
-	case Acked:
-		return i.AckedAt
-	}
-	return i.OpenedAt
-}
-
 // Card returns the incident's card in lane; its TS is empty when there is none.
 func (i Incident) Card(lane string) Card {
 	for _, c := range i.Cards {
@@ -120,17 +110,8 @@ type IncidentFilter struct {
 	States []State
 	// Matchers keeps incidents that match.
 	Matchers Matchers
-	// Words keeps incidents that contain each of these (see Subject.Contains).
-	Words []string
 	// Mine keeps those that this person (U…) acknowledged or is assigned to.
 	Mine string
-	// Digest keeps those that the digest of this id shows.
-	Digest string
-	// Before keeps those that have been in their state since then or longer.
-	Before time.Time
-	// Latest sorts by when they got into their state, the latest first, and keeps Limit
-	// of them; Offset is ignored.
-	Latest bool
 	// Offset skips the first ones.
 	Offset int
 	// Limit is the most that are returned, worst first, then latest first;

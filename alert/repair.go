@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"maps"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -39,6 +40,10 @@ func (r *repair) texts() {
 	for n := range r.Links {
 		l := &r.Links[n]
 		l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
+	}
+	for n := range r.Images {
+		i := &r.Images[n]
+		i.URL, i.Alt = r.clean("image", i.URL), r.clean("image", i.Alt)
 	}
 	if r.cleanLabels() {
 		return
@@ -267,6 +272,44 @@ func (r *repair) links() {
 	if len(kept) < len(r.Links) {
 		r.Links = kept
 	}
+}
+
+// images keeps those that Slack can fetch, which is what is behind a public https
+// address. The others become links.
+func (r *repair) images() {
+	var kept []Image
+	for _, i := range r.Images {
+		i.URL = strings.TrimSpace(i.URL)
+		switch flaw, _ := linkFlaw(i.URL); {
+		case flaw != "":
+			r.note("image dropped: %s", flaw)
+		case len(kept) < MaxImages && public(i.URL):
+			kept = append(kept, i)
+		case len(r.Links) < MaxLinks:
+			r.Links = append(r.Links, Link{Label: "Image", URL: i.URL})
+			r.note("image %s became a link: Slack shows at most %d images, each from a public https address", brief(i.URL), MaxImages)
+		default:
+			r.after = append(r.after, i.URL)
+		}
+	}
+	r.Images = kept
+}
+
+// public reports whether everybody on the Internet may have access to an address, as far
+// as it tells.
+func public(address string) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" || u.User != nil || !strings.Contains(u.Hostname(), ".") {
+		return false
+	}
+	host := strings.TrimSuffix(strings.ToLower(u.Hostname()), ".")
+	for _, private := range []string{".local", ".localhost", ".internal", ".lan", ".home", ".corp", ".home.arpa"} {
+		if strings.HasSuffix(host, private) {
+			return false
+		}
+	}
+	ip, err := netip.ParseAddr(host)
+	return err != nil || ip.IsGlobalUnicast() && !ip.IsPrivate()
 }
 
 // linkFlaw says why an address can't be a button, or is empty if it can, and whether it

@@ -204,3 +204,31 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		}
 	})
 }
+
+func TestAnImageThatSlackCannotFetchBecomesALink(t *testing.T) {
+	for url, want := range map[string]string{
+		"https://grafana.example.com/img/1.png": "image", " https://192.0.2.1/x ": "image",
+		"http://grafana.example.com/img/1.png": "link", "https://grafana/img.png": "link", "https://10.1.2.3/x.png": "link", "https://[fd00::1]/x.png": "link",
+		"https://grafana.local/x.png": "link", "https://me:secret@example.com/x.png": "link", "https://127.0.0.1/x.png": "link",
+		"": "nothing", "img/1.png": "nothing", "https://": "nothing", "javascript:alert(1)": "nothing",
+	} {
+		a := prepared(t, alert.Alert{Title: "x", Images: []alert.Image{{URL: url, Alt: "graph"}}})
+		got := "nothing"
+		switch {
+		case len(a.Images) == 1 && len(a.Links) == 0:
+			got = "image"
+		case len(a.Links) == 1 && len(a.Images) == 0:
+			got = "link"
+		}
+		if got != want || got != "image" && len(a.Notes) == 0 {
+			t.Errorf("%q became %s: %v %v, noted %v; want %s", url, got, a.Images, a.Links, a.Notes, want)
+		}
+	}
+	many := alert.Alert{Title: "x"}
+	for n := range alert.MaxImages + 1 {
+		many.Images = append(many.Images, alert.Image{URL: fmt.Sprint("https://example.com/", n)})
+	}
+	if many = prepared(t, many); len(many.Images) != alert.MaxImages || len(many.Links) != 1 {
+		t.Errorf("%d images and %d links are left", len(many.Images), len(many.Links))
+	}
+}

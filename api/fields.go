@@ -45,6 +45,8 @@ func (f *fields) set(name string, value json.RawMessage) {
 		f.labels(value)
 	case known == "links":
 		f.links(value)
+	case known == "images":
+		f.images(value)
 	case known == "at":
 		f.at(textOf(value))
 	default:
@@ -141,6 +143,26 @@ func (f *fields) links(value json.RawMessage) {
 		f.Links = append(f.Links, alert.Link{
 			Label: cmp.Or(link.Label, link.Text, link.Title, link.Name), URL: cmp.Or(link.URL, link.Href),
 		})
+	}
+}
+
+// images reads an array of images or one image. An image is an object or its address.
+func (f *fields) images(value json.RawMessage) {
+	all := []json.RawMessage{value}
+	if value[0] == '[' {
+		_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
+	}
+	for n, one := range all {
+		var image struct{ URL, Src, Alt, Title string }
+		switch {
+		case one[0] == '"':
+			image.URL = textOf(one)
+		case json.Unmarshal(one, &image) != nil:
+			f.label(fmt.Sprintf("image %d", n+1), textOf(one))
+			f.note("image %d is %s: kept as a label", n+1, typeOf(one))
+			continue
+		}
+		f.Images = append(f.Images, alert.Image{URL: cmp.Or(image.URL, image.Src), Alt: cmp.Or(image.Alt, image.Title)})
 	}
 }
 

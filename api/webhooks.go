@@ -36,7 +36,9 @@ type Webhook struct {
 type accepted struct {
 	Accepted int              `json:"accepted"`
 	Alerts   []alert.Accepted `json:"alerts"`
-	Notes    []string         `json:"notes,omitempty"`
+	// Acked are the keys whose open incidents are acknowledged now.
+	Acked []string `json:"acked,omitempty"`
+	Notes []string `json:"notes,omitempty"`
 }
 
 func (a *API) handleWebhooks(mux *http.ServeMux) {
@@ -54,12 +56,13 @@ func (a *API) webhook(hook Webhook) http.Handler {
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		status, problem, keys := http.StatusAccepted, "", []string(nil)
+		status, problem := http.StatusAccepted, ""
 		got, err := a.receive(hook, r)
 		if err != nil {
 			e := a.refuse(w, r, err)
 			status, problem = e.status, e.what
 		}
+		keys := got.Acked
 		for _, receipt := range got.Alerts {
 			keys = append(keys, receipt.Key)
 		}
@@ -162,9 +165,8 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 	if err := a.acknowledge(r, in); err != nil {
 		return accepted{}, err
 	}
-	got := accepted{Alerts: []alert.Accepted{}, Notes: in.Notes}
 	if len(in.Alerts) == 0 {
-		return got, nil
+		return accepted{Alerts: []alert.Accepted{}, Acked: in.Acked, Notes: in.Notes}, nil
 	}
 	return a.push(r, in.Alerts, in.Notes)
 }
@@ -178,7 +180,13 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if err != nil {
 		return accepted{}, err
 	}
-	return accepted{len(receipts), receipts, append(noted, notes(receipts)...)}, nil
+	got := accepted{Alerts: receipts, Notes: append(noted, notes(receipts)...)}
+	for _, receipt := range receipts {
+		if receipt.Effect != alert.EffectIgnored {
+			got.Accepted++
+		}
+	}
+	return got, nil
 }
 
 // acknowledge acknowledges the open incidents of keys that are acknowledged in a tool.

@@ -16,12 +16,10 @@ type rules struct {
 	skip         func() int // the distance between the ids of two new incidents
 }
 
-// input is one request. Exactly one of its fields is set, apart from keys.
+// input is one request. Exactly one of its fields is set.
 type input struct {
-	alerts []alert.Alert
-	acts   []alert.Act
-	// keys are those of incidents that an act reopens.
-	keys      []string
+	alerts    []alert.Alert
+	acts      []alert.Act
 	silence   *alert.Silence
 	unsilence *endRequest
 }

@@ -316,3 +316,22 @@ func TestNothingIsLostOrCountedTwiceWhateverComes(t *testing.T) {
 		}
 	})
 }
+
+func TestASuccessOfWhatHasNotFailedIsIgnored(t *testing.T) {
+	w := newWorld(t)
+	success := alert.Alert{Key: "ci", Title: "CI success", Status: alert.Resolved, OnlyIfOpen: true}
+	if got := w.push(success); got.receipts[0].Effect != alert.EffectIgnored || len(got.change.Alerts)+len(got.change.Incidents)+len(got.change.Deliveries) > 0 {
+		t.Errorf("before any failure: %+v changed %+v", got.receipts, got.change)
+	}
+	w.push(alert.Alert{Key: "ci", Title: "CI failure"})
+	if got := w.push(success); got.receipts[0].Effect != alert.EffectResolved || got.change.Incidents[0].State != alert.StateResolved {
+		t.Errorf("after a failure: %+v", got.receipts)
+	}
+	if got := w.push(success); got.receipts[0].Effect != alert.EffectIgnored || len(got.change.Alerts) > 0 {
+		t.Errorf("once more: %+v", got.receipts)
+	}
+	both := w.push(alert.Alert{Key: "other", Title: "CI failure"}, alert.Alert{Key: "other", Title: "CI success", Status: alert.Resolved, OnlyIfOpen: true})
+	if both.receipts[1].Effect != alert.EffectResolved {
+		t.Errorf("in one batch: %+v", both.receipts)
+	}
+}

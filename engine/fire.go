@@ -24,6 +24,9 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 		return first
 	}
 	var v verdict
+	if a.OnlyIfOpen && !d.isOpen(a.Key) {
+		return alert.Accepted{Key: a.Key, Effect: alert.EffectIgnored}
+	}
 	if a.Status == alert.Resolved {
 		v = d.resolve(a)
 	} else {
@@ -127,7 +130,7 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
 	en.Severity, en.Source, en.Title, en.Text = a.Severity, a.Source, a.Title, a.Text
-	en.Labels, en.Links, en.Mention = a.Labels, a.Links, a.Mention
+	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
 	en.plan = plan
 }
 

@@ -35,6 +35,11 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	return v
 }
 
+// isOpen reports whether an incident of a key is not resolved.
+func (d *draft) isOpen(key string) bool {
+	return slices.ContainsFunc(d.byKey[key], func(en *entry) bool { return en.State != alert.StateResolved })
+}
+
 // toResolve returns the unresolved incidents of the alert's key, those of its own
 // route first: one, unless their lanes have become one since they opened. Severity or
 // labels may have changed the route since an incident opened, so without a channel

@@ -14,25 +14,24 @@ import (
 	"tocsin/render"
 )
 
-// silence silences alerts: MATCHERS for 2h [because …]. What an id or words mean is looked up.
+// silence silences alerts: MATCHERS for 2h [because …].
 func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
-	o := a.order
-	ends, bad := h.ends(ctx, o.ends, a.by)
+	order, bad := parseSilence(a.said)
 	if bad != nil {
 		return refused(bad)
 	}
-	matchers := o.Target.Matchers
-	if len(matchers) == 0 {
-		options, no := h.silenceable(ctx, o.Target)
+	if order.incident != "" {
+		i, no := h.incident(ctx, order.incident, h.noIncident)
 		if no != nil {
 			return *no
 		}
-		if len(options) > 1 {
-			return h.silenceChoice(ctx, options, ends, o.Text)
-		}
-		matchers = options[0]
+		order.matchers = sameKey(i)
 	}
-	m, _ := h.createSilence(ctx, alert.Silence{Matchers: matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: o.Text})
+	ends, bad := h.ends(ctx, order.ends, a.by)
+	if bad != nil {
+		return refused(bad)
+	}
+	m, _ := h.createSilence(ctx, alert.Silence{Matchers: order.matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: order.why})
 	return m
 }
 
@@ -84,7 +83,11 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 }
 
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
-	return h.count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
+	n, err = h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
+	if err != nil {
+		return 0, false, fmt.Errorf("count incidents: %w", err)
+	}
+	return n, n >= countLimit, nil
 }
 
 const maxSilences = 50

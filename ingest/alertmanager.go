@@ -47,17 +47,22 @@ func readAlertmanager(r Request) (alert.Intake, error) {
 	}
 	in := alert.Intake{Notes: notes}
 	for _, m := range body.Alerts {
-		if len(m.Labels)+len(m.Annotations) == 0 {
-			in.Notes = append(in.Notes, "an alert without labels and annotations is left out")
-			continue
+		if m.says() {
+			in.Alerts = append(in.Alerts, body.prometheus(m))
+		} else {
+			in.Notes = append(in.Notes, emptyAlert)
 		}
-		in.Alerts = append(in.Alerts, body.prometheus(m))
 	}
 	if len(in.Alerts) == 0 {
 		return alert.Intake{}, errNothing
 	}
 	return in, nil
 }
+
+// emptyAlert is the note for an alert that says nothing.
+const emptyAlert = "an alert without labels and annotations is left out"
+
+func (m member) says() bool { return len(m.Labels)+len(m.Annotations) > 0 }
 
 // prometheus is an alert as Prometheus' rules make them.
 func (g group) prometheus(m member) alert.Alert {

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -12,13 +13,27 @@ import (
 // errNothing is for a JSON object that has nothing of the tool's.
 var errNothing = errors.New("it has no member that says what happened")
 
-// addLink adds a link, unless nobody could follow it: tools write empty and relative
-// addresses, and https:// alone.
+// addLink adds a link, unless it is there already or nobody could follow it: tools write
+// empty and relative addresses, and https:// alone.
 func addLink(links []alert.Link, label, address string) []alert.Link {
-	if u, err := url.Parse(strings.TrimSpace(address)); err != nil || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+	address = strings.TrimSpace(address)
+	if !isAddress(address) || slices.ContainsFunc(links, func(l alert.Link) bool { return l.URL == address }) {
 		return links
 	}
-	return append(links, alert.Link{Label: label, URL: strings.TrimSpace(address)})
+	return append(links, alert.Link{Label: label, URL: address})
+}
+
+func isAddress(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https")
+}
+
+// addImage is addLink for an image.
+func addImage(images []alert.Image, address, alt string) []alert.Image {
+	if address = strings.TrimSpace(address); !isAddress(address) {
+		return images
+	}
+	return append(images, alert.Image{URL: address, Alt: alt})
 }
 
 // timeOf reads a time; none for one that can't be read.

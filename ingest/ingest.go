@@ -48,7 +48,17 @@ type Format struct {
 // Formats lists the formats. One whose marks are a part of another's comes after it.
 func Formats() []Format {
 	return []Format{
+		grafana(),
 		alertmanager(),
+		github(),
+		gitlab(),
+		sentry(),
+		uptimeKuma(),
+		healthchecks(),
+		zabbix(),
+		oncall(),
+		pagerduty(),
+		slack(),
 	}
 }
 

@@ -172,6 +172,13 @@ func (l labels) add(name, value string) {
 	l[name] = value
 }
 
+// addSaid is add for a value that is not empty.
+func (l labels) addSaid(name, value string) {
+	if value = strings.TrimSpace(value); value != "" {
+		l.add(name, value)
+	}
+}
+
 // take removes and returns the value of the first of these names that has one.
 func (l labels) take(names ...string) string {
 	for _, name := range names {
@@ -181,6 +188,15 @@ func (l labels) take(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// pairs is the labels as name=value.
+func pairs(l labels) string {
+	all := make([]string, 0, len(l))
+	for _, name := range l.names() {
+		all = append(all, name+"="+l[name])
+	}
+	return strings.Join(all, ", ")
 }
 
 func (l labels) names() []string { return slices.Sorted(maps.Keys(l)) }

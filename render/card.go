@@ -38,6 +38,7 @@ func cardBody(i alert.Incident, headline string) []slack.Block {
 		blocks = append(blocks, small(status...))
 	}
 	blocks = append(blocks, cardActions(i)...)
+	blocks = append(blocks, imageBlocks(i.Images)...)
 	if more := moreLine(i); more != "" {
 		blocks = append(blocks, small(more))
 	}
@@ -86,6 +87,18 @@ func cardActions(i alert.Incident) []slack.Block {
 		return actionRow(append(links, actions...))
 	}
 	return append(actionRow(actions), actionRow(links)...)
+}
+
+// imageBlocks draws images. Slack fetches them itself, and refuses a message with one that
+// it can't have.
+func imageBlocks(images []alert.Image) []slack.Block {
+	var blocks []slack.Block
+	for _, i := range images {
+		if address, ok := webAddress(i.URL); ok && len(blocks) < alert.MaxImages {
+			blocks = append(blocks, slack.NewImageBlock(address, fit(orDash(oneLine(i.Alt)), maxAlt), "", nil))
+		}
+	}
+	return blocks
 }
 
 func actionRow(elements []slack.BlockElement) []slack.Block {

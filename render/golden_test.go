@@ -58,6 +58,9 @@ func cards() map[string]alert.Incident {
 			i.Title, i.Text = strings.Repeat("the same words over and over ", 12), ""
 		}),
 		"many labels": with(diskFull(), func(i *alert.Incident) { i.Labels = manyLabels }),
+		"image": with(diskFull(), func(i *alert.Incident) {
+			i.Images = []alert.Image{{URL: "https://grafana.example/img/1.png", Alt: "disk of db-3"}, {URL: "https://grafana.example/img/2.png"}, {URL: "javascript:alert(1)"}}
+		}),
 		"injection": with(diskFull(), func(i *alert.Incident) {
 			i.Title = "<!channel> *bold* <http://x.example|bank.com> & \u202Egnp.exe disk_usage_high"
 			i.Text = "<!here> <@U0ANN> ``` *b* &lt;"

@@ -19,6 +19,7 @@ func evil() alert.Incident {
 		ID: text, Key: text, Route: text, State: alert.Acked, Severity: "critical", Source: text, Title: text, Text: strings.Repeat(text+"\n", 100), Mention: text,
 		Labels: map[string]string{text: text, "long": strings.Repeat(text, 20)[:3000]},
 		Links:  []alert.Link{{Label: text, URL: "https://x.example/?q=" + text}, {Label: text, URL: text}},
+		Images: []alert.Image{{Alt: text, URL: "https://x.example/?q=" + text}, {Alt: text, URL: text}},
 		Count:  3, FirstAt: at("14:05:10"), LastAt: at("14:06:00"), Silence: text, SilencedUntil: at("18:00:00"),
 		AckedBy: alert.Person{Name: text}, Assignee: alert.Person{ID: text}, ResolvedBy: alert.Person{Name: text}, Lanes: []string{text},
 		Mentions: map[string][]string{"#ops": {text, "<!channel>", "channel>"}},

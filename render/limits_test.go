@@ -227,12 +227,16 @@ func (v *validator) section(at string, b map[string]any) {
 
 func (v *validator) image(at string, b map[string]any) {
 	file, _ := b["slack_file"].(map[string]any)
-	if id, _ := file["id"].(string); !fileID(id) {
-		v.report("%s: file %q", at, id)
+	id, _ := file["id"].(string)
+	address, _ := b["image_url"].(string)
+	if web := strings.HasPrefix(address, "https://") && len(address) <= 3000; fileID(id) == web {
+		v.report("%s: file %q and address %.40q", at, id, address)
 	}
 	alt, _ := b["alt_text"].(string)
 	v.text(at+"/alt_text", alt, 1000)
-	v.object(at+"/title", b["title"], 2000)
+	if b["title"] != nil {
+		v.object(at+"/title", b["title"], 2000)
+	}
 }
 
 // element checks what can be clicked or filled in.

@@ -121,13 +121,14 @@ type alertBody struct {
 	Source  string            `json:"source,omitempty"`
 	Labels  map[string]string `json:"labels,omitempty"`
 	Links   []alert.Link      `json:"links,omitempty"`
+	Images  []alert.Image     `json:"images,omitempty"`
 	Mention string            `json:"mention,omitempty"`
 	Channel string            `json:"channel,omitempty"`
 	At      int64             `json:"at,omitempty"` // microseconds
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Mention, a.Channel, micros(a.At)})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention, a.Channel, micros(a.At)})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -138,21 +139,21 @@ func encodeAlert(a *alert.Alert) (string, error) {
 func decodeAlert(body string, a *alert.Alert) error {
 	var b alertBody
 	err := parse(body, &b)
-	a.Title, a.Source, a.Labels, a.Links = b.Title, b.Source, b.Labels, b.Links
+	a.Title, a.Source, a.Labels, a.Links, a.Images = b.Title, b.Source, b.Labels, b.Links, b.Images
 	a.Mention, a.Channel, a.At = b.Mention, b.Channel, fromMicros(b.At)
 	return err
 }
 
 // encodeContent is what an incident says, as that of an alert.
 func encodeContent(i *alert.Incident) (string, error) {
-	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Mention: i.Mention})
+	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Mention: i.Mention})
 }
 
 // decodeContent reads what an incident says.
 func decodeContent(body string, i *alert.Incident) error {
 	var a alert.Alert
 	err := decodeAlert(body, &a)
-	i.Title, i.Source, i.Labels, i.Links, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Mention
+	i.Title, i.Source, i.Labels, i.Links, i.Images, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention
 	return err
 }
 

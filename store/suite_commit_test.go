@@ -13,6 +13,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Source, i.Text, i.Mention = "prom", "it's \"full\" é\n", "@oncall"
 	i.Labels = map[string]string{"host": "db-3", "ünï": "çode"}
 	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
+	i.Images = []alert.Image{{URL: "https://example.org/graph.png", Alt: "a graph"}}
 	i.Lanes = []string{"#db", "@ann"}
 	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
 	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U1"}, alert.Person{Name: "ROOT1"}
@@ -51,6 +52,7 @@ func testRecordRoundTrip(t *testing.T, d *DB) {
 	a := &c.Alerts[0]
 	a.Source, a.Text, a.Channel, a.Mention, a.IdempotencyKey = "cron", "long\ntext", "#db", "@ann", "once"
 	a.Labels, a.Links = map[string]string{"a": "b"}, []alert.Link{{Label: "l", URL: "u"}}
+	a.Images = []alert.Image{{URL: "u", Alt: "a"}}
 	a.Standing, a.Reason = alert.StandSilenced, "by ann until noon"
 	commit(t, d, c)
 	got, err := d.Await(t.Context(), a.ID)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -124,4 +125,138 @@ func TestAlertmanagersGroupsBecomeACardForEachAlert(t *testing.T) {
 	}
 	p.settle(misplaced.Alerts...)
 	mustSay(t, cardOf(t, s, "Critical: Disk almost full on web1"), "DiskFull")
+}
+
+func TestEachToolsBodyBecomesACardThatSaysWhatItSays(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	for _, c := range []struct {
+		path, sample, title string
+		words               []string
+	}{
+		{"/v1/webhooks/grafana", "grafana-12.json", "Error: Memory of blue-7 above 90 %", []string{
+			"B=91.23", "Panel", "viewPanel=2", "Dashboard", "Silence", "alerting/silence/new", "Runbook", "image_url", "https://grafana.example.com/img/xyz.png",
+		}},
+		{"/v1/webhooks/grafana", "grafana-12.json", "Resolved: High CPU usage", nil},
+		{"/v1/webhooks/github", "github-workflow_run.json", "acme/shop: CI failure", []string{
+			"acme/shop", "feature/a_b_c", "812 attempt 2", "ann", "fix: don't lose &lt;b&gt;bold&lt;/b&gt;", "actions/runs/1291536064",
+		}},
+		{"/v1/webhooks/gitlab", "gitlab-pipeline.json", "pipeline failed on main", []string{"test-image", "script failure", "3m41s", "acme/shop", "-/pipelines/31"}},
+		{"/v1/webhooks/sentry", "sentry-event_alert.json", "TypeError: Cannot read properties", []string{
+			"app/cart.js in checkout", "production", "shop@1.2.3", "app/cart.js:100 in checkout", "const id = cart.items[0]._id;", "sentry.io/organizations/acme/issues/1170820242",
+		}},
+		{"/v1/webhooks/uptime-kuma", "uptime-kuma.json", "Prod / Shop is down", []string{"getaddrinfo ENOTFOUND shop.example.com", "2026-11-27 02:51:35 -08:00", "web"}},
+		{"/v1/webhooks/healthchecks", "healthchecks.json", "nightly backup is down", []string{"prod db", "tar: /var: Cannot stat\ntar: exiting"}},
+		{"/v1/webhooks/zabbix", "zabbix.json", "Disk space is low on /var", []string{"db-3", "93.1 GB of 100 GB", "tr_events.php"}},
+		{"/v1/webhooks/oncall", "oncall.json", "above 2 s", []string{"p99 is 2.31 s", "Checkout", "alert-groups/I6HNZGUFG4K11"}},
+	} {
+		got := p.mustWebhook(c.path, c.sample)
+		p.settle(got.Alerts...)
+		mustSay(t, cardOf(t, s, c.title), c.words...)
+		if len(got.Notes) > 0 {
+			t.Errorf("%s is answered with notes: %q", c.sample, got.Notes)
+		}
+	}
+	for _, m := range s.Messages("#alerts") {
+		if said := shown(m); strings.Contains(said, "Failed: lint") || strings.Contains(said, `"url":"https://"`) {
+			t.Errorf("a card shows what it should not: %s", said)
+		}
+	}
+}
+
+func TestASuccessInCIResolvesItsFailureAndIsSilentOtherwise(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	failure := sampleBody(t, "github-workflow_run.json")
+	success := bytes.Replace(failure, []byte(`"conclusion": "failure"`), []byte(`"conclusion": "success"`), 1)
+	quiet := p.webhook("/v1/webhooks/github", success)
+	if quiet.status != http.StatusAccepted || !strings.Contains(quiet.body, `"accepted":0`) {
+		t.Errorf("a success without a failure is answered %d %s", quiet.status, quiet.body)
+	}
+	first := p.webhook("/v1/webhooks/github", failure, "X-GitHub-Delivery", "d1")
+	again := p.webhook("/v1/webhooks/github", failure, "X-GitHub-Delivery", "d1")
+	if again.Alerts[0].Effect != alert.EffectDuplicate {
+		t.Errorf("the same delivery again is answered %s", again.body)
+	}
+	p.settle(append(first.Alerts, p.webhook("/v1/webhooks/github", success).Alerts...)...)
+	until(t, s, "the card to be resolved", func(sn *playground.Snapshot) bool {
+		return len(saying(sn.Messages("#alerts"), "Resolved: acme/shop: CI")) == 1
+	})
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 1 {
+		t.Errorf("%d cards are shown", len(top))
+	}
+	for _, event := range []string{"ping", "push"} {
+		if got := p.webhook("/v1/webhooks/github", []byte(`{"zen":"Design for failure.","repository":{"full_name":"acme/shop"}}`), "X-GitHub-Event", event); got.status != http.StatusAccepted || len(got.Notes) != 1 {
+			t.Errorf("%s is answered %d %s", event, got.status, got.body)
+		}
+	}
+}
+
+func TestPagerDutysSendersGetItsAnswersAndTheirIncidents(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	const done = `{"dedup_key":"srv01/HTTP","message":"Event processed","status":"success"}`
+	got := p.mustWebhook("/v2/enqueue", "pagerduty-trigger.json")
+	if strings.TrimSpace(got.body) != done {
+		t.Errorf("answered %s", got.body)
+	}
+	card := cardOf(t, s, "Info: Example alert on host1.example.com")
+	mustSay(t, card, "monitoringtool:host1/eth0", "postgres", "deploy", "ping time", "1500ms", "0.75", "Link text", "Sample Monitoring Service", "https://example.com/graph.png")
+
+	ack := []byte(`{"routing_key":"x","event_action":"acknowledge","dedup_key":"srv01/HTTP"}`)
+	if got := p.webhook("/v2/enqueue", ack); got.status != http.StatusAccepted || strings.TrimSpace(got.body) != done {
+		t.Errorf("acknowledging is answered %d %s", got.status, got.body)
+	}
+	showing(t, s, card.TS, "Acknowledged")
+	if got := p.mustWebhook("/v2/enqueue", "pagerduty-resolve.json"); strings.TrimSpace(got.body) != done {
+		t.Errorf("resolving is answered %s", got.body)
+	}
+	showing(t, s, card.TS, "Resolved: Example alert")
+	for body, want := range map[string]string{
+		`{"event_action":"resolve"}`:                   "'dedup_key' is missing or blank",
+		`{"event_action":"shout","dedup_key":"x"}`:     "'event_action' is invalid",
+		`{"event_action":"trigger","dedup_key":"x"}`:   "'payload.summary' is missing or blank",
+		`{"event_action":"trigger","payload":{"a":1}}`: "'payload.summary' is missing or blank",
+		`{`: "not JSON",
+	} {
+		if got := p.webhook("/v2/enqueue", []byte(body)); got.status != http.StatusBadRequest || !strings.Contains(got.body, `"status":"invalid event"`) || !strings.Contains(got.body, want) {
+			t.Errorf("%s is answered %d %s, want %q", body, got.status, got.body, want)
+		}
+	}
+}
+
+func TestSlacksWebhookBodiesBecomeIncidentsAndAreAnsweredOK(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	ok := func(body []byte, kind string) {
+		t.Helper()
+		if got := p.webhook("/slack/webhook/alerts", body, "Content-Type", kind); got.status != http.StatusOK || got.body != "ok" {
+			t.Fatalf("answered %d %s", got.status, got.body)
+		}
+	}
+	ok(sampleBody(t, "slack-attachments.json"), "application/json")
+	card := cardOf(t, s, "[FIRING:2] HighLoad")
+	mustSay(t, card, "Critical", "load &gt; 4", "http://prom/graph", "http://am/#/alerts?receiver=x")
+	if strings.Contains(card.Text, "<!here>") {
+		t.Errorf("the card pings: %s", card.Text)
+	}
+	form := url.Values{"payload": {string(sampleBody(t, "slack-alertmanager-rich-firing.json"))}}.Encode()
+	ok([]byte(form), "application/x-www-form-urlencoded")
+	firing := cardOf(t, s, "[FIRING:1] DiskFull")
+	mustSay(t, firing, "Disk almost full on web1", "Runbook")
+	ok(sampleBody(t, "slack-alertmanager-rich-resolved.json"), "application/json")
+	showing(t, s, firing.TS, "Resolved: [FIRING:1] DiskFull")
+	for body, want := range map[string]string{"{": "invalid_payload", `{"username":"x"}`: "no_text", "{}": "no_text", "payload=": "invalid_payload"} {
+		if got := p.webhook("/slack/webhook/alerts", []byte(body)); got.status != http.StatusBadRequest || got.body != want {
+			t.Errorf("%s is answered %d %q, want %q", body, got.status, got.body, want)
+		}
+	}
 }

@@ -1,0 +1,141 @@
+package ingest
+
+import (
+	"crypto/subtle"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// gitlab is GitLab's webhook: pipelines and jobs. Other events are no alerts.
+func gitlab() Format {
+	return Format{
+		Name: "gitlab", Tool: "GitLab", Path: webhooks + "gitlab",
+		Docs:   "https://docs.gitlab.com/user/project/integrations/webhook_events/#pipeline-events",
+		Sample: "gitlab-pipeline.json",
+		Marks:  [][]string{{"object_kind", "project"}, {"object_kind", "build_status"}, {"object_kind", "object_attributes"}},
+		Read:   readGitLab,
+		Signed: func(secret string, r Request) bool {
+			return subtle.ConstantTimeCompare([]byte(r.Header.Get("X-Gitlab-Token")), []byte(secret)) == 1
+		},
+	}
+}
+
+type gitlabBody struct {
+	ObjectKind       text `json:"object_kind"`
+	ObjectAttributes struct {
+		ID, Ref, SHA, Status, Duration, URL, Source text
+		FinishedAt                                  text `json:"finished_at"`
+	} `json:"object_attributes"`
+	User    struct{ Name, Username text }
+	Project struct {
+		Name   text
+		WebURL text `json:"web_url"`
+		Path   text `json:"path_with_namespace"`
+	}
+	ProjectName text `json:"project_name"`
+	Commit      struct{ Title, Message, SHA, URL text }
+	Builds      []gitlabJob
+	Repository  struct{ Homepage text }
+
+	// The members of a job's body.
+	Ref, SHA     text
+	BuildID      text `json:"build_id"`
+	BuildName    text `json:"build_name"`
+	BuildStage   text `json:"build_stage"`
+	BuildStatus  text `json:"build_status"`
+	FinishedAt   text `json:"build_finished_at"`
+	Duration     text `json:"build_duration"`
+	AllowFailure text `json:"build_allow_failure"`
+	Reason       text `json:"build_failure_reason"`
+}
+
+// gitlabJob is a job of a pipeline.
+type gitlabJob struct {
+	Stage, Name, Status text
+	AllowFailure        text `json:"allow_failure"`
+	FailureReason       text `json:"failure_reason"`
+}
+
+func readGitLab(r Request) (alert.Intake, error) {
+	var b gitlabBody
+	notes, err := readJSON(r, &b)
+	if err != nil {
+		return alert.Intake{}, err
+	}
+	in := alert.Intake{Notes: notes}
+	var a alert.Alert
+	var ok bool
+	switch kind := or(b.ObjectKind); {
+	case or(b.BuildStatus, b.BuildName) != "":
+		a, ok = b.job()
+	case kind == "pipeline", kind == "" && len(b.Builds) > 0:
+		a, ok = b.pipeline()
+	case kind == "":
+		return alert.Intake{}, errNothing
+	}
+	if !ok {
+		in.Notes = append(in.Notes, ignored("event", or(b.ObjectKind)))
+		return in, nil
+	}
+	in.Alerts = []alert.Alert{a}
+	return in, nil
+}
+
+func (b gitlabBody) pipeline() (alert.Alert, bool) {
+	p := b.ObjectAttributes
+	a, ok := finished(or(p.Status))
+	project, branch := b.project(), or(p.Ref)
+	a.Source, a.Key, a.At = "gitlab", project+"/"+branch, timeOf(p.FinishedAt)
+	a.Title = project + ": pipeline " + or(p.Status) + " on " + branch
+	var failed, stages []string
+	for _, job := range b.Builds {
+		if or(job.Status) != "failed" || or(job.AllowFailure) == "true" {
+			continue
+		}
+		line := "Failed: " + or(job.Name, "a job")
+		if reason := strings.ReplaceAll(or(job.FailureReason), "_", " "); reason != "" {
+			line += " (" + reason + ")"
+		}
+		failed = append(failed, line)
+		if stage := or(job.Stage); stage != "" && !contains(stages, stage) {
+			stages = append(stages, stage)
+		}
+	}
+	a.Text = paragraphs(b.commitTitle(), strings.Join(failed, "\n"))
+	a.Labels = said("project", project, "branch", branch, "stage", strings.Join(stages, ", "), "duration", seconds(p.Duration), "pipeline", or(p.ID),
+		"actor", or(b.User.Name, b.User.Username), "commit", shortSHA(p.SHA), "trigger", or(p.Source))
+	page := p.URL
+	if or(page) == "" {
+		page = text(under(b.Project.WebURL, "-/pipelines", p.ID))
+	}
+	a.Links = addLink(a.Links, "Pipeline", string(page))
+	a.Links = addLink(a.Links, "Commit", string(b.Commit.URL))
+	return a, ok
+}
+
+func (b gitlabBody) job() (alert.Alert, bool) {
+	a, ok := finished(or(b.BuildStatus))
+	project, branch, name := b.project(), or(b.Ref), or(b.BuildName, "a job")
+	if or(b.AllowFailure) == "true" && a.Status == alert.Firing {
+		a.Severity = alert.Warning
+	}
+	a.Source, a.Key, a.At = "gitlab", project+"/"+branch+"/"+name, timeOf(b.FinishedAt)
+	a.Title = project + ": job " + name + " " + or(b.BuildStatus) + " on " + branch
+	a.Text = paragraphs(b.commitTitle(), strings.ReplaceAll(or(b.Reason), "_", " "))
+	a.Labels = said("project", project, "branch", branch, "stage", or(b.BuildStage), "job", name, "duration", seconds(b.Duration),
+		"actor", or(b.User.Name, b.User.Username), "commit", shortSHA(text(or(b.SHA, b.Commit.SHA))))
+	home := text(or(b.Project.WebURL, b.Repository.Homepage))
+	a.Links = addLink(a.Links, "Job", under(home, "-/jobs", b.BuildID))
+	a.Links = addLink(a.Links, "Commit", string(b.Commit.URL))
+	return a, ok
+}
+
+func (b gitlabBody) project() string {
+	return or(b.Project.Path, text(strings.ReplaceAll(string(b.ProjectName), " / ", "/")), b.Project.Name, "a project")
+}
+
+func (b gitlabBody) commitTitle() string {
+	first, _, _ := strings.Cut(string(b.Commit.Message), "\n")
+	return or(b.Commit.Title, text(first))
+}

@@ -1,0 +1,143 @@
+package ingest
+
+import (
+	"cmp"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// grafana is the webhook contact point of Grafana's unified alerting, and the webhook
+// channel of its legacy alerting.
+func grafana() Format {
+	return Format{
+		Name: "grafana", Tool: "Grafana", Path: webhooks + "grafana",
+		Docs:   "https://grafana.com/docs/grafana/latest/alerting/configure-notifications/manage-contact-points/integrations/webhook-notifier/",
+		Sample: "grafana-12.json",
+		Marks:  [][]string{{"orgId", "alerts"}, {"ruleId", "state"}, {"evalMatches", "ruleName"}},
+		Read:   readGrafana,
+	}
+}
+
+// grafanaBody is a body of either kind: a group with alerts, or the state of one rule.
+type grafanaBody struct {
+	group
+	Title, Message, State            text
+	RuleID, RuleName, RuleURL, OrgID text
+	ImageURL                         text
+	EvalMatches                      []struct{ Metric, Value text }
+	Tags                             labels
+}
+
+func readGrafana(r Request) (alert.Intake, error) {
+	var body grafanaBody
+	notes, err := readJSON(r, &body)
+	if err != nil {
+		return alert.Intake{}, err
+	}
+	in := alert.Intake{Notes: notes}
+	for _, m := range body.Alerts {
+		if m.says() {
+			in.Alerts = append(in.Alerts, body.unified(m))
+		} else {
+			in.Notes = append(in.Notes, emptyAlert)
+		}
+	}
+	switch {
+	case len(in.Alerts) > 0:
+	case or(body.RuleName, body.RuleID, body.RuleURL) != "":
+		in.Alerts = append(in.Alerts, body.legacy())
+	default:
+		return alert.Intake{}, errNothing
+	}
+	return in, nil
+}
+
+// unified is an alert of unified alerting: that of a Prometheus rule, with the values
+// that fired and Grafana's own pages.
+func (b grafanaBody) unified(m member) alert.Alert {
+	state := ruleState(m)
+	hidden(m.Labels)
+	hidden(m.Annotations)
+	values := pairs(m.Values)
+	if values == "" {
+		values = string(m.ValueString)
+	}
+	generator := m.GeneratorURL
+	m.GeneratorURL = ""
+	g := b.group
+	g.ExternalURL = "" // its silences are made at the address that the alert has
+	a := g.prometheus(m)
+	a.Source = "grafana"
+	if name := a.Labels["rulename"]; state != "" && name != "" && a.Title == a.Labels["alertname"] {
+		a.Title = name + ": " + state
+	}
+	own := labels(a.Labels)
+	if own == nil {
+		own = labels{}
+	}
+	own.addSaid("values", values)
+	own.addSaid("state", state)
+	a.Labels = own
+	var links []alert.Link
+	links = addLink(links, "Panel", string(m.PanelURL))
+	links = addLink(links, "Dashboard", string(m.DashboardURL))
+	links = addLink(links, "Rule", string(generator))
+	links = append(links, a.Links...)
+	a.Links = addLink(links, "Silence", string(m.SilenceURL))
+	a.Images = addImage(a.Images, string(m.ImageURL), a.Title)
+	return a
+}
+
+// ruleState is no_data or error for an alert that says so, not what its rule watches.
+func ruleState(m member) string {
+	switch reason := m.Annotations.take("grafana_state_reason"); {
+	case strings.Contains(reason, "NoData"), m.Labels["alertname"] == "DatasourceNoData":
+		return "no_data"
+	case strings.Contains(reason, "Error"), m.Labels["alertname"] == "DatasourceError":
+		return "error"
+	}
+	return ""
+}
+
+// hidden removes what Grafana notes for itself, such as __panelId__.
+func hidden(l labels) {
+	for name := range l {
+		if strings.HasPrefix(name, "__") {
+			delete(l, name)
+		}
+	}
+}
+
+// legacy is the state of a rule before Grafana 9.
+func (b grafanaBody) legacy() alert.Alert {
+	a := alert.Alert{
+		Source: "grafana", Key: cmp.Or(strings.Trim("grafana/"+or(b.OrgID)+"/"+or(b.RuleID, b.RuleName, b.RuleURL), "/")),
+		Title: or(b.RuleName, b.Title, "A rule of Grafana"), Text: string(b.Message),
+	}
+	switch state := or(b.State); state {
+	case "ok":
+		a.Status = alert.Resolved
+	case "no_data", "pending":
+		a.Severity = alert.Warning
+	case "paused":
+		a.Severity = alert.Info
+	}
+	own := labels{}
+	for name, value := range b.Tags {
+		own.add(name, value)
+	}
+	if severity := own.take("severity"); severity != "" {
+		a.Severity = alert.Severity(severity)
+	}
+	for _, match := range b.EvalMatches {
+		own.addSaid(cmp.Or(or(match.Metric), "value"), string(match.Value))
+	}
+	if state := or(b.State); state != "alerting" && state != "ok" {
+		own.addSaid("state", state)
+	}
+	a.Labels = own
+	a.Links = addLink(a.Links, "Rule", string(b.RuleURL))
+	a.Images = addImage(a.Images, string(b.ImageURL), a.Title)
+	return a
+}

@@ -1,0 +1,93 @@
+package ingest
+
+import (
+	"cmp"
+	"encoding/json"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// oncall is an outgoing webhook of Grafana OnCall or IRM.
+func oncall() Format {
+	return Format{
+		Name: "oncall", Tool: "Grafana OnCall", Path: webhooks + "oncall",
+		Docs:   "https://grafana.com/docs/oncall/latest/configure/outgoing-webhooks/",
+		Sample: "oncall.json",
+		Marks:  [][]string{{"alert_group", "alert_group_id"}, {"alert_group", "alert_payload"}, {"alert_group", "integration", "event"}},
+		Read:   readOnCall,
+	}
+}
+
+type oncallBody struct {
+	Event struct{ Type, Time text }
+	User  struct{ Username, Email text }
+	Group struct {
+		ID, State, Title text
+		AlertsCount      text `json:"alerts_count"`
+		CreatedAt        text `json:"created_at"`
+		Permalinks       struct{ Web, Slack text }
+		Labels           labels
+	} `json:"alert_group"`
+	GroupID     text            `json:"alert_group_id"`
+	Payload     json.RawMessage `json:"alert_payload"`
+	Integration struct{ Name, Team text }
+	Notified    []struct{ Username text } `json:"notified_users"`
+}
+
+// oncallPayload is what the integration was sent, in the members that OnCall knows itself.
+type oncallPayload struct {
+	Title, Message                  text
+	Link                            text `json:"link_to_upstream_details"`
+	ImageURL                        text `json:"image_url"`
+	CommonLabels, CommonAnnotations labels
+}
+
+func readOnCall(r Request) (alert.Intake, error) {
+	var b oncallBody
+	notes, err := readJSON(r, &b)
+	if err != nil {
+		return alert.Intake{}, err
+	}
+	var payload oncallPayload
+	_, _ = readJSON(Request{Body: b.Payload}, &payload) // it may be anything
+	group := b.Group
+	id := or(group.ID, b.GroupID)
+	if id == "" && or(group.Title, payload.Title, payload.Message) == "" {
+		return alert.Intake{}, errNothing
+	}
+	in := alert.Intake{Notes: notes}
+	event := or(b.Event.Type)
+	if event == "acknowledge" && id != "" {
+		in.Acked, in.By = []string{keyOf("oncall", id)}, alert.Person{Name: or(b.User.Username, b.User.Email, "OnCall")}
+		return in, nil
+	}
+	a := alert.Alert{
+		Source: "oncall", Key: keyOf("oncall", id), At: timeOf(group.CreatedAt), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
+		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
+		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
+	}
+	if event == "resolve" || event == "" && or(group.State) == "resolved" {
+		a.Status = alert.Resolved
+	}
+	a.Links = addLink(a.Links, "OnCall", string(group.Permalinks.Web))
+	a.Links = addLink(a.Links, "Details", string(payload.Link))
+	a.Images = addImage(a.Images, string(payload.ImageURL), a.Title)
+	in.Alerts = []alert.Alert{a}
+	return in, nil
+}
+
+// labels are those of the group, and how far OnCall is with it.
+func (b oncallBody) labels() labels {
+	var notified []string
+	for _, user := range b.Notified {
+		if name := or(user.Username); name != "" {
+			notified = append(notified, name)
+		}
+	}
+	own := said("integration", or(b.Integration.Name), "oncall state", or(b.Group.State), "notified", strings.Join(notified, ", "), "alerts", or(b.Group.AlertsCount))
+	for name, value := range b.Group.Labels {
+		own.add(name, value)
+	}
+	return own
+}

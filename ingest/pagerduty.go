@@ -1,0 +1,116 @@
+package ingest
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// pagerduty is PagerDuty's Events API v2, under its own path and with its own answers.
+func pagerduty() Format {
+	return Format{
+		Name: "pagerduty", Tool: "PagerDuty's Events API", Path: "/v2/enqueue",
+		Docs:   "https://developer.pagerduty.com/docs/events-api-v2-overview",
+		Sample: "pagerduty-trigger.json",
+		Marks:  [][]string{{"event_action", "routing_key"}, {"event_action", "dedup_key"}, {"event_action", "payload"}},
+		Read:   readPagerDuty,
+		Answer: answerPagerDuty,
+	}
+}
+
+type pagerdutyBody struct {
+	Action   text `json:"event_action"`
+	DedupKey text `json:"dedup_key"`
+	Payload  struct {
+		Summary, Source, Severity, Timestamp, Component, Group, Class text
+		Details                                                       labels `json:"custom_details"`
+	}
+	Images    []struct{ Src, Href, Alt text }
+	Links     []struct{ Href, Text text }
+	Client    text
+	ClientURL text `json:"client_url"`
+}
+
+// pagerdutyError is a mistake in PagerDuty's words.
+type pagerdutyError string
+
+func (e pagerdutyError) Error() string { return string(e) }
+
+func readPagerDuty(r Request) (alert.Intake, error) {
+	var b pagerdutyBody
+	notes, err := readJSON(r, &b)
+	if err != nil {
+		return alert.Intake{}, err
+	}
+	key := or(b.DedupKey)
+	switch action := strings.ToLower(or(b.Action)); {
+	case action == "":
+		return alert.Intake{}, pagerdutyError("'event_action' is missing or blank")
+	case action != "trigger" && action != "acknowledge" && action != "resolve":
+		return alert.Intake{}, pagerdutyError("'event_action' is invalid (must be one of the following: trigger, acknowledge, resolve)")
+	case key == "" && action != "trigger":
+		return alert.Intake{}, pagerdutyError("'dedup_key' is missing or blank")
+	case action == "trigger" && b.summary() == "":
+		return alert.Intake{}, pagerdutyError("'payload.summary' is missing or blank")
+	case action == "acknowledge":
+		return alert.Intake{Acked: []string{key}, By: alert.Person{Name: or(b.Client, "PagerDuty event")}, Notes: notes}, nil
+	case action == "resolve":
+		a := b.alert()
+		a.Status = alert.Resolved
+		return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
+	}
+	return alert.Intake{Alerts: []alert.Alert{b.alert()}, Notes: notes}, nil
+}
+
+func (b pagerdutyBody) summary() string { return or(b.Payload.Summary, b.Payload.Source) }
+
+func (b pagerdutyBody) alert() alert.Alert {
+	p := b.Payload
+	a := alert.Alert{
+		Source: "pagerduty", Key: or(b.DedupKey), Title: b.summary(), Severity: alert.Severity(or(p.Severity)), At: timeOf(p.Timestamp),
+	}
+	own := said("source", or(p.Source), "component", or(p.Component), "group", or(p.Group), "class", or(p.Class))
+	for name, value := range p.Details {
+		if own[name] == "" {
+			own.add(name, value)
+		}
+	}
+	for _, l := range b.Links {
+		a.Links = addLink(a.Links, or(l.Text), string(l.Href))
+	}
+	for _, i := range b.Images {
+		a.Links = addLink(a.Links, or(i.Alt, "Image"), string(i.Href))
+		a.Images = addImage(a.Images, string(i.Src), or(i.Alt))
+	}
+	if more := addLink(a.Links, or(b.Client, "Client"), string(b.ClientURL)); len(more) > len(a.Links) {
+		a.Links = more
+	} else {
+		own.addSaid("client", or(b.Client))
+	}
+	a.Labels = own
+	return a
+}
+
+// answerPagerDuty answers as PagerDuty does.
+func answerPagerDuty(status int, keys []string, problem string) (code int, contentType, body string) {
+	said := map[string]any{"status": "success", "message": "Event processed"}
+	switch status {
+	case http.StatusAccepted:
+		if len(keys) > 0 {
+			said["dedup_key"] = keys[0]
+		}
+	case http.StatusBadRequest:
+		said = map[string]any{"status": "invalid event", "message": "Event object is invalid", "errors": []string{problem}}
+	case http.StatusTooManyRequests:
+		said = map[string]any{"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly. Please retry later.", "errors": []string{problem}}
+	default:
+		said = map[string]any{"status": "error", "message": problem}
+	}
+	written, err := json.Marshal(said)
+	if err != nil { // texts are always written
+		return http.StatusInternalServerError, "application/json", "{}"
+	}
+	return status, "application/json", string(written) + "\n"
+}

@@ -1,0 +1,356 @@
+package ingest
+
+import (
+	"cmp"
+	"net/http"
+	"regexp"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// slack is what Slack's own incoming webhooks take.
+func slack() Format {
+	return Format{
+		Name: "slack", Tool: "Slack's incoming webhook", Path: "/slack/webhook/{channel}",
+		Docs:   "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
+		Sample: "slack-attachments.json",
+		Marks:  [][]string{{"attachments"}, {"blocks"}, {"text", "icon_emoji"}, {"text", "username"}},
+		Read:   readSlack,
+		Answer: answerSlack,
+	}
+}
+
+type slackBody struct {
+	Text, Username, Channel text
+	Attachments             []slackAttachment
+	Blocks                  []slackBlock
+}
+
+type slackAttachment struct {
+	Color, Title, Text, Pretext, Fallback, Footer, TS text
+	TitleLink                                         text   `json:"title_link"`
+	ImageURL                                          text   `json:"image_url"`
+	AuthorName                                        text   `json:"author_name"`
+	Fields                                            labels // a list of titles and values
+	Actions                                           []struct{ Text, URL text }
+	Blocks                                            []slackBlock
+}
+
+// slackBlock is a block, and what can be in one.
+type slackBlock struct {
+	Type      text
+	Text      slackText
+	Fields    []slackText
+	Elements  []slackElement
+	ImageURL  text `json:"image_url"`
+	AltText   text `json:"alt_text"`
+	Title     slackText
+	Accessory slackElement
+}
+
+// slackText is a text object, or text alone.
+type slackText struct{ Type, Text text }
+
+// UnmarshalJSON accepts every value.
+func (t *slackText) UnmarshalJSON(value []byte) error {
+	type object slackText
+	if _, err := readJSON(Request{Body: value}, (*object)(t)); err != nil {
+		t.Text = text(textOf(value))
+	}
+	return nil
+}
+
+// slackElement is an element of a block: a button, an image, or a part of rich text.
+type slackElement struct {
+	Type, URL, Name text
+	Text            slackText
+	ImageURL        text `json:"image_url"`
+	AltText         text `json:"alt_text"`
+	Elements        []slackElement
+}
+
+func readSlack(r Request) (alert.Intake, error) {
+	var b slackBody
+	notes, err := readJSON(r, &b)
+	if err != nil {
+		return alert.Intake{}, slackError("invalid_payload")
+	}
+	m := slackMessage{labels: labels{}}
+	m.add(string(b.Text))
+	m.blocks(b.Blocks)
+	for _, at := range b.Attachments {
+		m.attachment(at)
+	}
+	a := m.alert(or(b.Username))
+	a.Channel = or(b.Channel)
+	if a.Title == "" && a.Text == "" {
+		return alert.Intake{}, slackError("no_text")
+	}
+	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
+}
+
+// slackError is an error in Slack's words.
+type slackError string
+
+func (e slackError) Error() string { return string(e) }
+
+// slackMessage collects what a message says.
+type slackMessage struct {
+	title, color string
+	texts        []string
+	labels       labels
+	links        []alert.Link
+	images       []alert.Image
+}
+
+// add adds a paragraph of mrkdwn.
+func (m *slackMessage) add(mrkdwn string) {
+	plain, links := fromMrkdwn(mrkdwn)
+	if plain = strings.Trim(plain, "\n"); strings.TrimSpace(plain) != "" {
+		m.texts = append(m.texts, plain)
+	}
+	m.links = append(m.links, links...)
+}
+
+func (m *slackMessage) attachment(at slackAttachment) {
+	m.color = cmp.Or(m.color, or(at.Color))
+	m.add(string(at.Pretext))
+	title, links := fromMrkdwn(or(at.Title))
+	switch {
+	case m.title == "" && title != "":
+		m.title = title
+	case title != "":
+		m.texts = append(m.texts, title)
+	}
+	m.links = append(m.links, links...)
+	m.links = addLink(m.links, "Open", string(at.TitleLink))
+	m.add(string(at.Text))
+	m.blocks(at.Blocks)
+	for _, name := range at.Fields.names() {
+		value, links := fromMrkdwn(at.Fields[name])
+		m.labels.addSaid(name, value)
+		m.links = append(m.links, links...)
+	}
+	for _, action := range at.Actions {
+		m.links = addLink(m.links, or(action.Text, "Open"), string(action.URL))
+	}
+	m.images = addImage(m.images, string(at.ImageURL), title)
+	if m.title == "" && len(m.texts) == 0 {
+		m.add(string(at.Fallback))
+	}
+}
+
+func (m *slackMessage) blocks(all []slackBlock) {
+	for _, b := range all {
+		switch {
+		case or(b.Type) == "header" && m.title == "":
+			m.title = or(b.Text.Text)
+		case or(b.Text.Type) == "plain_text":
+			m.texts = append(m.texts, or(b.Text.Text))
+		default:
+			m.add(string(b.Text.Text))
+		}
+		for _, field := range b.Fields {
+			m.field(string(field.Text))
+		}
+		m.images = addImage(m.images, string(b.ImageURL), or(b.AltText, b.Title.Text))
+		m.elements(or(b.Type), append(b.Elements, b.Accessory))
+	}
+}
+
+// field is a label if it is written as most people do: a name in bold and a value in
+// the next line.
+func (m *slackMessage) field(mrkdwn string) {
+	name, value, two := strings.Cut(strings.TrimSpace(mrkdwn), "\n")
+	name = strings.TrimSuffix(strings.Trim(strings.TrimSpace(name), "*"), ":")
+	if plain, links := fromMrkdwn(value); two && strings.TrimSpace(plain) != "" && name != "" {
+		m.labels.add(name, strings.TrimSpace(plain))
+		m.links = append(m.links, links...)
+		return
+	}
+	m.add(mrkdwn)
+}
+
+// elements are the buttons of an actions block, and the words of a context or rich text.
+func (m *slackMessage) elements(block string, all []slackElement) {
+	var words strings.Builder
+	for _, e := range all {
+		switch or(e.Type) {
+		case "button":
+			m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
+			continue
+		case "image":
+			m.images = addImage(m.images, string(e.ImageURL), or(e.AltText))
+			continue
+		}
+		if block == "context" && words.Len() > 0 {
+			words.WriteString(" ")
+		}
+		e.write(&words, m)
+	}
+	m.texts = append(m.texts, strings.TrimSpace(words.String()))
+}
+
+func (e slackElement) write(to *strings.Builder, m *slackMessage) {
+	switch or(e.Type) {
+	case "link":
+		to.WriteString(or(e.Text.Text, e.URL))
+		m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
+	case "emoji":
+		to.WriteString(":" + or(e.Name) + ":")
+	case "mrkdwn":
+		plain, links := fromMrkdwn(string(e.Text.Text))
+		to.WriteString(plain)
+		m.links = append(m.links, links...)
+	case "rich_text_preformatted":
+		var code strings.Builder
+		for _, part := range e.Elements {
+			part.write(&code, m)
+		}
+		to.WriteString(alert.Preformatted(code.String()) + "\n")
+		return
+	default:
+		to.WriteString(string(e.Text.Text))
+	}
+	for _, part := range e.Elements {
+		part.write(to, m)
+	}
+	if strings.HasPrefix(string(e.Type), "rich_text_") {
+		to.WriteString("\n")
+	}
+}
+
+// counted is what tools write before a title: [FIRING:2], [RESOLVED], [OK].
+var counted = regexp.MustCompile(`^\s*\[([A-Za-z ]+)(?::\d+)?\]\s*`)
+
+// alert is what the message says as an alert. Messages with one title of one sender are
+// about the same thing, whatever their state.
+func (m *slackMessage) alert(username string) alert.Alert {
+	a := alert.Alert{Source: "slack", Title: m.title, Text: paragraphs(m.texts...), Links: m.links, Images: m.images}
+	if a.Title == "" {
+		a.Title, a.Text, _ = strings.Cut(a.Text, "\n")
+		a.Text = strings.TrimLeft(a.Text, "\n")
+	}
+	about := a.Title
+	state := ""
+	if prefix := counted.FindStringSubmatch(a.Title); prefix != nil {
+		state, about = strings.ToLower(strings.TrimSpace(prefix[1])), strings.TrimPrefix(a.Title, prefix[0])
+	}
+	if about != "" {
+		a.Key = "slack/" + username + "/" + about
+	}
+	a.Severity = colourSeverity(m.color)
+	if state == "resolved" || state == "ok" || state == "recovered" || state == "up" {
+		a.Status = alert.Resolved
+	}
+	for _, name := range m.labels.names() {
+		if lower := strings.ToLower(name); lower == "severity" || lower == "priority" {
+			a.Severity = alert.Severity(m.labels.take(name))
+		}
+	}
+	m.labels.addSaid("sender", username)
+	a.Labels = m.labels
+	return a
+}
+
+// colourSeverity is the severity that a colour stands for: one of Slack's names, or the
+// hue of a colour such as #d00000.
+func colourSeverity(colour string) alert.Severity {
+	switch strings.ToLower(colour) {
+	case "danger", "red":
+		return alert.Error
+	case "warning", "yellow", "orange":
+		return alert.Warning
+	case "good", "green", "blue", "":
+		return alert.Info
+	}
+	red, green, blue, ok := rgb(colour)
+	switch {
+	case !ok:
+		return alert.Info
+	case red > 120 && green < red/2 && blue < red*2/3:
+		return alert.Error
+	case red > 120 && green >= red/2 && blue < red*2/3 && green < red*11/10:
+		return alert.Warning
+	}
+	return alert.Info
+}
+
+func rgb(colour string) (red, green, blue int, ok bool) {
+	hex := strings.TrimPrefix(colour, "#")
+	if len(hex) != 6 {
+		return 0, 0, 0, false
+	}
+	var parts [3]int
+	for n := range hex {
+		digit := strings.IndexByte("0123456789abcdef", hex[n]|0x20)
+		if hex[n] < 'A' {
+			digit = strings.IndexByte("0123456789", hex[n])
+		}
+		if digit < 0 {
+			return 0, 0, 0, false
+		}
+		parts[n/2] = parts[n/2]*16 + digit
+	}
+	return parts[0], parts[1], parts[2], true
+}
+
+// inMrkdwn is a link, mention or special command of mrkdwn (docs/slack.md §5).
+var inMrkdwn = regexp.MustCompile(`<([^<>\n]*)>`)
+
+// inBold is a bold passage: stars around words, not between them.
+var inBold = regexp.MustCompile(`(^|[\s(])\*([^\s*](?:[^*\n]*[^\s*])?)\*\B`)
+
+// fromMrkdwn returns mrkdwn as text, and the links in it. Nobody is mentioned by text.
+func fromMrkdwn(s string) (string, []alert.Link) {
+	var links []alert.Link
+	s = inMrkdwn.ReplaceAllStringFunc(s, func(found string) string {
+		target, label, named := strings.Cut(found[1:len(found)-1], "|")
+		switch {
+		case strings.HasPrefix(target, "!"):
+			return "@" + cmp.Or(strings.TrimPrefix(label, "@"), strings.TrimPrefix(target, "!"))
+		case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
+			return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:])
+		}
+		address := unescape(target)
+		if more := addLink(links, unescape(cmp.Or(label, "Open")), address); len(more) > len(links) {
+			links = more
+		} else if !strings.HasPrefix(target, "mailto:") {
+			return found
+		}
+		if named && label != target {
+			return label + " (" + target + ")"
+		}
+		return target
+	})
+	return unescape(inBold.ReplaceAllString(s, "$1$2")), links
+}
+
+// unescape reads the three characters that mrkdwn escapes.
+func unescape(s string) string {
+	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
+}
+
+// answerSlack answers as Slack does.
+func answerSlack(status int, _ []string, problem string) (code int, contentType, body string) {
+	const plain = "text/plain; charset=utf-8"
+	switch status {
+	case http.StatusAccepted:
+		return http.StatusOK, plain, "ok"
+	case http.StatusTooManyRequests:
+		return status, plain, "rate_limited"
+	case http.StatusNotFound:
+		return status, plain, "no_service"
+	case http.StatusUnauthorized:
+		return http.StatusForbidden, plain, "invalid_token"
+	case http.StatusBadRequest:
+		if word := problem[strings.LastIndex(problem, " ")+1:]; word == "no_text" {
+			return status, plain, word
+		}
+		return status, plain, "invalid_payload"
+	case http.StatusRequestEntityTooLarge:
+		return status, plain, "msg_too_long"
+	}
+	return status, plain, "service_unavailable"
+}
