@@ -11,12 +11,29 @@ const (
 	VerbResolve Verb = "resolve"
 	VerbAssign  Verb = "assign"
 	VerbNote    Verb = "note"
+	// VerbUnack and VerbReopen undo VerbAck and VerbResolve. In a history, VerbReopen is
+	// also an alert that fires again.
+	VerbUnack  Verb = "unack"
+	VerbReopen Verb = "reopen"
 )
+
+// UndoWithin is how soon a resolution can be undone so that everything is as before.
+const UndoWithin = time.Minute
+
+// Undo is the verb that undoes this one, or empty.
+func (v Verb) Undo() Verb {
+	switch v {
+	case VerbAck:
+		return VerbUnack
+	case VerbResolve:
+		return VerbReopen
+	}
+	return ""
+}
 
 // The verbs that appear only in the history.
 const (
 	VerbOpen      Verb = "open"
-	VerbReopen    Verb = "reopen"
 	VerbSilence   Verb = "silence"
 	VerbUnsilence Verb = "unsilence"
 	VerbEscalate  Verb = "escalate"
@@ -50,10 +67,13 @@ type Acted struct {
 type ActEffect string
 
 // The effects. ActAlready means that nothing changed: Incident says who did it before.
+// ActNewer means that an incident was not reopened because its key has fired since:
+// Incident is the newer one.
 const (
 	ActDone    ActEffect = "done"
 	ActAlready ActEffect = "already"
 	ActUnknown ActEffect = "unknown"
+	ActNewer   ActEffect = "newer"
 )
 
 // Event is a line of an incident's history: what people, the clock and alerts did to

@@ -109,6 +109,8 @@ const (
 	TopicHidden     Topic = "hidden"     // a silence (Text) hides this critical one until At
 	TopicUnsilenced Topic = "unsilenced" // the silence is over, and it is still open
 	TopicFlapping   Topic = "flapping"   // it was reopened Count times within After
+	TopicUnacked    Topic = "unacked"    // By undid the acknowledgement of To
+	TopicUnresolved Topic = "unresolved" // By undid the resolution; To had acknowledged it
 	TopicStable     Topic = "stable"     // it no longer flaps: Severity is empty if it is resolved
 )
 

@@ -21,7 +21,7 @@ func (n Note) mustSay() bool {
 	switch n.Topic {
 	case TopicNote, TopicUnanswered, TopicReminder, TopicHidden:
 		return true
-	case TopicAcked, TopicAssigned:
+	case TopicAcked, TopicAssigned, TopicUnacked, TopicUnresolved:
 		return n.Text != ""
 	}
 	return false

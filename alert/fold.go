@@ -59,7 +59,7 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 func (n Note) folds() bool {
 	switch n.Topic {
 	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
-		TopicUnsilenced, TopicFlapping, TopicStable:
+		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable:
 		return true
 	}
 	return false

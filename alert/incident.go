@@ -94,6 +94,17 @@ type Card struct {
 	Digest bool `json:"digest,omitempty"`
 }
 
+// Since is when the incident got into its state.
+func (i Incident) Since() time.Time {
+	switch i.State {
+	case StateResolved:
+		return i.ResolvedAt
+	case Acked:
+		return i.AckedAt
+	}
+	return i.OpenedAt
+}
+
 // Card returns the incident's card in lane; its TS is empty when there is none.
 func (i Incident) Card(lane string) Card {
 	for _, c := range i.Cards {
@@ -110,8 +121,17 @@ type IncidentFilter struct {
 	States []State
 	// Matchers keeps incidents that match.
 	Matchers Matchers
+	// Words keeps incidents that contain each of these (see Subject.Contains).
+	Words []string
 	// Mine keeps those that this person (U…) acknowledged or is assigned to.
 	Mine string
+	// Digest keeps those that the digest of this id shows.
+	Digest string
+	// Before keeps those that have been in their state since then or longer.
+	Before time.Time
+	// Latest sorts by when they got into their state, the latest first, and keeps Limit
+	// of them; Offset is ignored.
+	Latest bool
 	// Offset skips the first ones.
 	Offset int
 	// Limit is the most that are returned, worst first, then latest first;

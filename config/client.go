@@ -2,6 +2,7 @@ package config
 
 import (
 	"slices"
+	"strings"
 
 	"tocsin/alert"
 )
@@ -13,6 +14,9 @@ type Client struct {
 	// Sockets are the paths to try, in this order: the configured one, or else where a
 	// daemon of this user or of the system listens by default.
 	Sockets []string
+	// Server is the address of a daemon that TOCSIN_SERVER names; empty means none, or
+	// that a flag says where the daemon is.
+	Server string
 	// TCP is host:port, or empty when that listener is off.
 	TCP string
 	// Token is the bearer token for TCP; empty means none.
@@ -33,6 +37,7 @@ func LoadClient(in Input) (*Client, error) {
 	// then the daemon says so.
 	l.resolveKeys(keyToken)
 	return &Client{
+		Server:  in.server(),
 		Sockets: l.sockets(),
 		TCP:     unlessOff(l.value(keyTCP)),
 		Token:   alert.Secret(l.value(keyToken)),
@@ -54,4 +59,11 @@ func (l *loader) sockets() []string {
 		}
 	}
 	return places
+}
+
+func (in Input) server() string {
+	if in.Flags["socket"] != "" || in.Flags["config"] != "" {
+		return ""
+	}
+	return strings.TrimSpace(unquoted(in.Getenv("TOCSIN_SERVER")))
 }

@@ -13,6 +13,9 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	if a.RequestID != "" && d.done[key] {
 		return acted
 	}
+	if newer := d.incidents[ref{en.Key, en.Route}]; a.Verb == alert.VerbReopen && newer != nil && later(newer.ID, en.ID) {
+		return alert.Acted{Incident: alert.Incident{ID: newer.ID}, Effect: alert.ActNewer}
+	}
 	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.perform(en, line):
@@ -43,6 +46,10 @@ func (d *draft) perform(en *entry, line alert.Event) bool {
 		en.ResolvedBy = line.By
 		d.close(en, line, line.Text)
 		return true
+	case alert.VerbUnack:
+		return d.unack(en, line)
+	case alert.VerbReopen:
+		return d.reopen(en, line)
 	case alert.VerbNote:
 		d.note(en, line)
 		return true
@@ -63,6 +70,70 @@ func (d *draft) ack(en *entry, line alert.Event) bool {
 	d.update(en)
 	d.addNote(en, alert.Note{Topic: alert.TopicAcked, By: line.By, Text: line.Text}, nil)
 	return true
+}
+
+// unack undoes an acknowledgement. Escalation continues where it was: the time for which
+// the incident was acknowledged does not count.
+func (d *draft) unack(en *entry, line alert.Event) bool {
+	if en.State != alert.Acked {
+		return false
+	}
+	d.touch(en)
+	had := en.AckedBy
+	en.OpenedAt = en.OpenedAt.Add(max(d.now.Sub(en.AckedAt), 0))
+	if en.Assignee.Is(had) {
+		en.Assignee = alert.Person{}
+	}
+	en.State, en.AckedBy, en.AckedAt, en.RemindAt = alert.Open, alert.Person{}, noTime, noTime
+	d.addUndone(en, line, alert.Note{Topic: alert.TopicUnacked, To: had})
+	return true
+}
+
+// reopen undoes a resolution. Soon after it everything is as it was before; later the
+// incident is open for everybody, like one that fires again.
+func (d *draft) reopen(en *entry, line alert.Event) bool {
+	if en.State != alert.StateResolved {
+		return false
+	}
+	d.touch(en)
+	over := max(d.now.Sub(en.ResolvedAt), 0)
+	acked := en.AckedBy
+	if over > alert.UndoWithin {
+		en.reopen(d.now)
+	} else {
+		en.OpenedAt = en.OpenedAt.Add(over)
+		en.State, en.ResolvedAt, en.ResolvedBy, en.Unsaid = alert.Open, noTime, alert.Person{}, ""
+		if !en.AckedAt.IsZero() {
+			en.State = alert.Acked
+		}
+	}
+	switch s := d.silenceFor(en); {
+	case s != nil:
+		d.applySilence(en, s)
+	case en.unshown:
+		d.expireHolds(en)
+	default:
+		en.Silence, en.SilencedUntil = "", noTime
+	}
+	note := alert.Note{Topic: alert.TopicUnresolved, After: over}
+	if en.State == alert.Open {
+		note.To = acked
+	}
+	d.addUndone(en, line, note)
+	return true
+}
+
+// addUndone records that somebody undid something. Who had the incident until then is
+// mentioned if it was somebody else.
+func (d *draft) addUndone(en *entry, line alert.Event, n alert.Note) {
+	d.addHistory(en, line)
+	d.update(en)
+	var pings map[string][]string
+	if n.To != (alert.Person{}) && !n.To.Is(line.By) {
+		pings = en.mentionEverywhere(n.To)
+	}
+	n.By, n.Text, n.Severity = line.By, line.Text, en.Severity
+	d.addNote(en, n, pings)
 }
 
 // assign assigns the incident to somebody, which also acknowledges it.

@@ -67,6 +67,9 @@ func query(inputs []input) alert.Query {
 				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
 			}
 		}
+		for _, key := range in.keys {
+			q.Keys = once(keys, q.Keys, key)
+		}
 		for _, a := range in.acts {
 			q.IDs = once(ids, q.IDs, a.Incident)
 			if a.RequestID != "" {

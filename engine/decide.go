@@ -16,10 +16,12 @@ type rules struct {
 	skip         func() int // the distance between the ids of two new incidents
 }
 
-// input is one request. Exactly one of its fields is set.
+// input is one request. Exactly one of its fields is set, apart from keys.
 type input struct {
-	alerts    []alert.Alert
-	acts      []alert.Act
+	alerts []alert.Alert
+	acts   []alert.Act
+	// keys are those of incidents that an act reopens.
+	keys      []string
 	silence   *alert.Silence
 	unsilence *endRequest
 }

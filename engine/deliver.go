@@ -85,7 +85,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 		return true
 	case alert.TopicRefired:
 		return policy == alert.ThreadAll
-	case alert.TopicResolved, alert.TopicStable, alert.TopicAcked, alert.TopicAssigned:
+	case alert.TopicResolved, alert.TopicStable, alert.TopicAcked, alert.TopicAssigned, alert.TopicUnacked:
 		return policy != alert.ThreadNone || n.Text != ""
 	}
 	return policy != alert.ThreadNone
@@ -94,7 +94,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 // broadcastable reports whether a route may show such notes in the channel as well.
 func broadcastable(t alert.Topic) bool {
 	switch t {
-	case alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced,
+	case alert.TopicResolved, alert.TopicReopened, alert.TopicUnresolved, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced,
 		alert.TopicFlapping, alert.TopicStable:
 		return true
 	}

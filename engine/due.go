@@ -109,9 +109,13 @@ func (d *draft) remind(en *entry) {
 	if d.planOf(en).Remind <= 0 {
 		return
 	}
-	d.addHistory(en, alert.Event{Verb: alert.VerbRemind, To: en.Assignee})
+	pings, to := en.mentionEverywhere(en.Assignee), en.Assignee
+	if acker := en.mentionEverywhere(en.AckedBy); len(pings) == 0 && len(acker) > 0 {
+		pings, to = acker, en.AckedBy
+	}
+	d.addHistory(en, alert.Event{Verb: alert.VerbRemind, To: to})
 	n := alert.Note{Topic: alert.TopicReminder, Severity: en.Severity, By: en.AckedBy, After: d.now.Sub(en.AckedAt)}
-	d.addNote(en, n, en.mentionEverywhere(en.Assignee))
+	d.addNote(en, n, pings)
 }
 
 // nextDue is when the incident is due next; zero for never.

@@ -32,18 +32,41 @@ func (e *Engine) Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, erro
 			return nil, err
 		}
 	}
-	r, err := e.submit(ctx, input{acts: slices.Clone(acts)})
+	keys, err := e.reopenedKeys(ctx, acts)
+	if err != nil {
+		return nil, fmt.Errorf("act: %w", err)
+	}
+	r, err := e.submit(ctx, input{acts: slices.Clone(acts), keys: keys})
 	if err != nil {
 		return nil, fmt.Errorf("act: %w", err)
 	}
 	return r.acted, nil
 }
 
+// reopenedKeys returns the keys of the incidents to reopen, which never change: the
+// decision needs to know whether a key has a newer incident.
+func (e *Engine) reopenedKeys(ctx context.Context, acts []alert.Act) ([]string, error) {
+	var ids, keys []string
+	for _, a := range acts {
+		if a.Verb == alert.VerbReopen {
+			ids = append(ids, a.Incident)
+		}
+	}
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	found, err := e.store.Load(ctx, alert.Query{IDs: ids})
+	for _, i := range found.Incidents {
+		keys = append(keys, i.Key)
+	}
+	return keys, err
+}
+
 func checkAct(a alert.Act) error {
 	switch a.Verb {
-	case alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote:
+	case alert.VerbAck, alert.VerbUnack, alert.VerbResolve, alert.VerbReopen, alert.VerbAssign, alert.VerbNote:
 	default:
-		return &alert.InputError{Message: fmt.Sprintf("unknown verb %q", string(a.Verb)), Hint: "write ack, resolve, assign or note"}
+		return &alert.InputError{Message: fmt.Sprintf("unknown verb %q", string(a.Verb)), Hint: "write ack, unack, resolve, reopen, assign or note"}
 	}
 	if a.Verb == alert.VerbAssign && a.To == (alert.Person{}) {
 		return &alert.InputError{Message: "the assignee is missing", Hint: "name a person"}

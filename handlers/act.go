@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,87 +28,156 @@ func (h *Handlers) person(ctx context.Context, by bot.Caller) alert.Person {
 	return p
 }
 
-// acting returns the command for a verb: ID… [note].
+// acting returns the command for a verb.
 func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) render.Message {
 	return func(h *Handlers, ctx context.Context, a ask) render.Message {
-		candidates, behind, bad := parseIDs(a.said)
-		if bad != nil {
-			return refused(bad)
-		}
-		ids, note := h.split(ctx, a.said, candidates, behind)
+		o := a.order
 		switch {
-		case utf8.RuneCountInString(note) > render.MaxNote:
+		case utf8.RuneCountInString(o.Text) > render.MaxNote:
 			return render.Refused(fmt.Sprintf("The note is longer than %d characters.", render.MaxNote), "Say it shorter, or in several notes.")
-		case note == "" && verb == alert.VerbNote:
-			return render.Refused("There is no note after the id.", "Write `note k7f2 what you found`.")
+		case o.Text == "" && verb == alert.VerbNote:
+			return render.Refused("There is no note.", "Write `note k7f2 what you found`, or `note disk: what you found`.")
 		}
-		return h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: note, RequestID: a.requestID}, ids)
+		wanted := alert.Act{Verb: verb, By: h.person(ctx, a.by), Text: o.Text, RequestID: a.requestID}
+		if verb == alert.VerbAssign {
+			var bad *alert.InputError
+			if wanted.To, bad = h.findPerson(ctx, o.To, a.by); bad != nil {
+				return refused(bad)
+			}
+		}
+		if len(o.Target.IDs) > 0 && len(o.Target.Words) == 0 {
+			return h.act(ctx, wanted, o.Target.IDs)
+		}
+		return h.actOnFound(ctx, a, wanted)
 	}
 }
 
-// split separates the ids from a note whose first words look like ids: it begins
-// with the first uncertain candidate that is not the id of an incident.
-func (h *Handlers) split(ctx context.Context, said phrase, candidates []candidate, behind int) (ids []string, note string) {
-	for _, c := range candidates {
-		if !c.sure {
-			if _, err := h.opts.Store.Incident(ctx, c.id); errors.Is(err, alert.ErrNotFound) {
-				behind = c.word
-				break
-			}
-		}
-		ids = append(ids, c.id)
+// actOnFound acts on what a search finds if that is one incident, and asks if it is more.
+func (h *Handlers) actOnFound(ctx context.Context, a ask, wanted alert.Act) render.Message {
+	chosen := chosenBy(a.order.Target, wanted, a.by.User)
+	chosen.Asked = h.opts.Now().UnixMicro()
+	ids, err := h.opts.Store.IDs(ctx, chosen.filter())
+	if err != nil {
+		return h.apology("I can't read what is open.", err)
 	}
-	return alert.Union(nil, ids), strings.TrimLeft(said.from(behind).prose(), ":-–— ")
+	switch len(ids) {
+	case 0:
+		return h.nothingFound(ctx, a.order.Target, wanted.Verb)
+	case 1:
+		return h.act(ctx, wanted, ids)
+	}
+	return h.choice(ctx, chosen, ids)
+}
+
+// nothingFound answers a search that found nothing to act on.
+func (h *Handlers) nothingFound(ctx context.Context, t Target, verb alert.Verb) render.Message {
+	if len(t.IDs) == 1 && len(t.Words) == 1 {
+		return h.noIncident(ctx, t.IDs[0])
+	}
+	what := "I find no incident"
+	switch states := statesFor(verb); {
+	case verb == verbShow:
+	case len(states) == 1:
+		what = "I find no " + map[alert.State]string{alert.Open: "open", alert.Acked: "acknowledged", alert.StateResolved: "resolved"}[states[0]] + " incident"
+	default:
+		what = "I find no unresolved incident"
+	}
+	if about := t.String(); about != "" {
+		what += " with " + about
+	}
+	return render.Refused(what+".", "`list` shows what is open; a note begins behind a colon, as in `ack disk: looking into it`.")
+}
+
+// String is what a search is for: db-3, service="db".
+func (t Target) String() string {
+	var parts []string
+	if len(t.Words) > 0 {
+		parts = append(parts, strings.Join(t.Words, " "))
+	}
+	if len(t.Matchers) > 0 {
+		parts = append(parts, t.Matchers.String())
+	}
+	return strings.Join(parts, " and ")
 }
 
 func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) render.Message {
-	acts := make([]alert.Act, len(ids))
-	for n, id := range ids {
-		acts[n] = wanted
-		acts[n].Incident = id
-	}
-	acted, err := h.opts.Engine.Act(ctx, acts)
-	if err != nil {
+	acted, err := h.actOnAll(ctx, wanted, ids)
+	switch {
+	case err != nil && len(acted) == 0:
 		return h.refusal("Nothing was changed", err)
-	}
-	if len(acted) == 1 && acted[0].Effect == alert.ActUnknown {
+	case err != nil:
+		return h.refusal(fmt.Sprintf("Only %d of %d were changed", len(acted), len(ids)), err)
+	case len(acted) == 1 && acted[0].Effect == alert.ActUnknown:
 		return h.noIncident(ctx, ids[0])
 	}
-	return render.Acted(acted, wanted.Verb)
+	return h.acted(acted, wanted.Verb)
+}
+
+// acted tells the result of acts, with a button that undoes them.
+func (h *Handlers) acted(acted []alert.Acted, verb alert.Verb) render.Message {
+	m := render.Acted(acted, verb)
+	undo := choice{Verb: verb.Undo()}
+	for _, a := range acted {
+		if a.Effect == alert.ActDone {
+			undo.IDs = append(undo.IDs, a.Incident.ID)
+		}
+	}
+	if undo.Verb == "" || len(undo.IDs) == 0 {
+		return m
+	}
+	return render.WithUndo(m, undo.value())
+}
+
+// actsAtOnce is how many acts share one request to the engine, so that alerts that come
+// meanwhile need not wait for thousands.
+const actsAtOnce = 500
+
+// actOnAll does the same with many incidents. With an error it returns what was done
+// before.
+func (h *Handlers) actOnAll(ctx context.Context, wanted alert.Act, ids []string) ([]alert.Acted, error) {
+	var all []alert.Acted
+	for some := range slices.Chunk(ids, actsAtOnce) {
+		acts := make([]alert.Act, len(some))
+		for n, id := range some {
+			acts[n] = wanted
+			acts[n].Incident = id
+		}
+		acted, err := h.opts.Engine.Act(ctx, acts)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, acted...)
+	}
+	return all, nil
 }
 
 // noIncident answers an unknown id, with the most similar one that is open.
 func (h *Handlers) noIncident(ctx context.Context, id string) render.Message {
-	open, _, err := h.open(ctx)
-	if err != nil {
-		h.opts.Log.Warn("look for a similar id", zap.Error(err))
-	}
-	var ids []string
-	for _, i := range open {
-		ids = append(ids, i.ID)
-	}
-	if near := nearest(id, ids); near != "" && near != id {
-		return render.Refused("There is no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open.")
+	if m, near := h.nearID(ctx, id); near {
+		return m
 	}
 	return forgotten(ctx, id)
 }
 
+// nearID answers an unknown id if a similar one is open.
+func (h *Handlers) nearID(ctx context.Context, id string) (m render.Message, found bool) {
+	ids, err := h.opts.Store.IDs(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxNear})
+	if err != nil {
+		h.opts.Log.Warn("look for a similar id", zap.Error(err))
+	}
+	near := nearest(id, ids)
+	if near == "" || near == id {
+		return render.Message{}, false
+	}
+	return render.Refused("There is no incident "+id+".", "Did you mean `"+near+"`? `list` shows what is open."), true
+}
+
+// maxNear is among how many open incidents a similar id is looked for.
+const maxNear = 1000
+
 // forgotten answers an id that is unknown or not known any more.
 func forgotten(_ context.Context, id string) render.Message {
 	return render.Acted([]alert.Acted{{Incident: alert.Incident{ID: id}, Effect: alert.ActUnknown}}, "")
-}
-
-func (h *Handlers) assign(ctx context.Context, a ask) render.Message {
-	order, bad := parseAssign(a.said)
-	if bad != nil {
-		return refused(bad)
-	}
-	to, bad := h.findPerson(ctx, order.to, a.by)
-	if bad != nil {
-		return refused(bad)
-	}
-	ids, note := h.split(ctx, a.said, order.ids, order.behind)
-	return h.act(ctx, alert.Act{Verb: alert.VerbAssign, By: h.person(ctx, a.by), To: to, Text: note, RequestID: a.requestID}, ids)
 }
 
 func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (alert.Person, *alert.InputError) {
@@ -119,6 +189,9 @@ func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (
 		return h.person(ctx, bot.Caller{User: m[1]}), nil
 	}
 	said = mailAddress(said)
+	if !strings.Contains(said, "@") && !surelyPerson(said) {
+		said = "@" + said
+	}
 	if bare := strings.TrimPrefix(said, "@"); surelyPerson(bare) {
 		said = bare
 	} else {

@@ -29,6 +29,11 @@ func clicks() map[string]click {
 		render.ActionSilence: {rightSilence, withIncident((*Handlers).openSilence)},
 		render.ActionExpire:  {rightSilence, (*Handlers).expire},
 		render.ActionPage:    {"", (*Handlers).showPage},
+		render.ActionChoose:  {"", (*Handlers).choose}, // the verb says what it needs
+		render.ActionCancel:  {"", (*Handlers).cancel},
+		render.ActionMute:    {rightSilence, (*Handlers).silenceChosen},
+		render.MoreUnack:     {rightAck, clicked(alert.VerbUnack)},
+		render.MoreReopen:    {rightAck, clicked(alert.VerbReopen)},
 		render.InputMatchers: {"", (*Handlers).recount},
 		render.MoreAssign:    {rightAck, withIncident((*Handlers).openAssign)},
 		render.MoreNote:      {rightAck, withIncident((*Handlers).openNote)},

@@ -42,7 +42,7 @@ func TestEachWordIsAnswered(t *testing.T) {
 		{"list", "disk full"}, {"list critical", "with severity"}, {"list opne", "Did you mean open?"}, {"list service=~(", "regular expression"},
 		{"show k7f2", "disk full"}, {"k7f2", "disk full"}, {"show K7F2,", "disk full"}, {"show k7f3", "Did you mean `k7f2`?"}, {"show", "which incident?"}, {"show zzzz", "no incident"},
 		{"ack k7f2 looking", "You acknowledged `k7f2`"}, {"ack k7f2", "already acknowledged"}, {"ack k7f3", "Did you mean `k7f2`?"}, {"resolve k7f2, zzzz", "no incident `zzzz`"},
-		{"assign k7f2 @bob", "`k7f2`"}, {"assign k7f2 @ghost", "can't find anyone called @ghost"}, {"assign k7f2", "to whom"}, {"note k7f2", "no note after"}, {"note k7f2 it is the backup", "Your note"},
+		{"assign k7f2 @bob", "`k7f2`"}, {"assign k7f2 @ghost", "can't find anyone called @ghost"}, {"assign k7f2", "to whom"}, {"note k7f2", "no note"}, {"note k7f2 it is the backup", "Your note"},
 		{"silences", "Nothing is silenced"}, {"silence service=db for 2h because disks", "s-k7f2"}, {"silences", "disks"}, {"silence k7f2 for 30m", "key="}, {"silence", "which alerts"},
 		{"silence zzzz for 1h", "no incident"}, {"silence service=db", "how long"}, {"unsilence s-k7f9", "Did you mean `s-k7f2`?"}, {"unsilence K7F2", "write `unsilence s-k7f2`"}, {"unsilence S-K7F2", "Ended"}, {"unsilence s-k7f2", "already ended"}, {"unsilence", "which silence"},
 		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
@@ -121,7 +121,7 @@ func TestAskingTwiceForTheSameSilenceIsOne(t *testing.T) {
 func TestALongListIsPagedAndThePagesOutliveARestart(t *testing.T) {
 	d := &desk{}
 	for n := range 25 {
-		d.open = append(d.open, alert.Incident{ID: fmt.Sprintf("k7%02d", n), State: alert.Open, Title: fmt.Sprintf("number %d", n)})
+		d.open = append(d.open, alert.Incident{ID: fmt.Sprintf("k7%02d", n), State: alert.Open, Title: fmt.Sprintf("number %d", n), Labels: map[string]string{"service": "db"}})
 	}
 	var page render.Message
 	h := d.handlers()

@@ -3,9 +3,12 @@ package handlers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"tocsin/alert"
 	"tocsin/bot"
@@ -14,8 +17,10 @@ import (
 
 // ask is a request in words: a slash command, a direct message or a mention.
 type ask struct {
-	by   bot.Caller
-	said phrase
+	by bot.Caller
+	// said is what follows the command; order is what it means, for commands that parse it.
+	said  phrase
+	order Order
 	// direct is set for words without a slash: a direct message or a mention.
 	direct bool
 	// requestID identifies the request in Slack; it is the same when the request is handled twice.
@@ -29,25 +34,18 @@ type reply struct {
 }
 
 func (h *Handlers) answer(ctx context.Context, a ask) reply {
-	if len(a.said.words) == 0 {
-		return reply{Message: h.help(ctx, a)}
-	}
-	whole, said := a.said, a.said.words[0]
-	first := strings.TrimPrefix(said.key, "/")
-	a.said = a.said.from(1)
-	if first == "notify" {
-		return h.answer(ctx, a)
-	}
-	c, near := commandOf(first)
-	if c.do == nil && idShape.MatchString(first) {
-		if _, err := h.opts.Store.Incident(ctx, first); err == nil {
-			a.said = whole
-			return reply{Message: h.show(ctx, a)}
-		}
-	}
+	c, rest, near := commandIn(a.said)
 	if c.do == nil {
+		said := a.said.words[0]
+		if idShape.MatchString(said.key) {
+			if _, err := h.opts.Store.Incident(ctx, said.key); err == nil {
+				show, _ := commandOf("show")
+				return h.do(ctx, show, a)
+			}
+		}
 		return reply{Message: unknown(said.raw, near, a.direct)}
 	}
+	a.said = rest
 	return h.do(ctx, c, a)
 }
 
@@ -60,7 +58,63 @@ func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 	if no, ok := h.allowed(ctx, a.by, c.needs, c.name+" "+beginning(a.said.text)); !ok {
 		return reply{Message: no}
 	}
+	if c.parse != nil {
+		var no *render.Message
+		if a.order, no = h.order(ctx, c, a); no != nil {
+			return reply{Message: *no}
+		}
+	}
 	return c.do(h, ctx, a)
+}
+
+// order reads what follows a command. If that is not possible, the message says why.
+func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.Message) {
+	known := func(id string) (bool, error) {
+		_, err := h.opts.Store.Incident(ctx, id)
+		if errors.Is(err, alert.ErrNotFound) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+	o, bad := c.order(a.said)
+	var err error
+	if bad == nil {
+		o, err = o.Settled(known)
+	}
+	if c.here && a.by.Thread != "" && err == nil && !o.Target.named() {
+		if card := h.cardAt(ctx, a.by); card != "" {
+			if o, bad = c.order(read(card + " " + withoutThis(a.said).text)); bad == nil {
+				o, err = o.Settled(known)
+			}
+		}
+	}
+	if bad == nil && err == nil {
+		return o, nil
+	}
+	var no render.Message
+	if bad != nil {
+		no = refused(bad)
+	} else {
+		no = h.apology("I can't read what is open.", fmt.Errorf("look up ids: %w", err))
+	}
+	return o, &no
+}
+
+// cardAt is the incident whose card's thread somebody writes in, or empty.
+func (h *Handlers) cardAt(ctx context.Context, by bot.Caller) string {
+	i, err := h.opts.Store.IncidentAt(ctx, by.Channel, by.Thread)
+	if err != nil && !errors.Is(err, alert.ErrNotFound) {
+		h.opts.Log.Warn("look up the card of a thread", zap.String("channel", by.Channel), zap.String("thread", by.Thread), zap.Error(err))
+	}
+	return i.ID
+}
+
+// withoutThis is a phrase without the word for the card in whose thread it is.
+func withoutThis(p phrase) phrase {
+	if len(p.words) > 0 && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
+		return p.from(1)
+	}
+	return p
 }
 
 func beginning(text string) string {

@@ -33,7 +33,11 @@ type command struct {
 	also []string
 	// needs is the permission that it needs, or empty.
 	needs right
-	do    func(h *Handlers, ctx context.Context, a ask) reply
+	// parse reads what follows it; nil if do reads the words itself.
+	parse func(p phrase) (Order, *alert.InputError)
+	// here is set if in a card's thread it means that card, unless another is named.
+	here bool
+	do   func(h *Handlers, ctx context.Context, a ask) reply
 }
 
 // commands lists all commands, in the order of the help.
@@ -41,24 +45,30 @@ func commands() []command {
 	plain := func(do func(h *Handlers, ctx context.Context, a ask) render.Message) func(*Handlers, context.Context, ask) reply {
 		return func(h *Handlers, ctx context.Context, a ask) reply { return reply{Message: do(h, ctx, a)} }
 	}
+	act := func(verb alert.Verb, also ...string) command {
+		return command{name: string(verb), also: also, needs: rightAck, parse: parseAct, here: true, do: plain(acting(verb))}
+	}
 	return []command{
-		{"list", []string{"ls", "incidents", "alerts"}, "", plain((*Handlers).list)},
-		{"show", []string{"details", "incident", "info"}, "", plain((*Handlers).show)},
-		{"ack", []string{"acknowledge", "take"}, rightAck, plain(acting(alert.VerbAck))},
-		{"resolve", []string{"close", "done"}, rightAck, plain(acting(alert.VerbResolve))},
-		{"assign", []string{"give"}, rightAck, plain((*Handlers).assign)},
-		{"note", []string{"comment"}, rightAck, plain(acting(alert.VerbNote))},
-		{"silence", []string{"mute"}, rightSilence, plain((*Handlers).silence)},
-		{"silences", []string{"mutes"}, "", plain((*Handlers).silences)},
-		{"unsilence", []string{"unmute", "expire"}, rightSilence, plain((*Handlers).unsilence)},
-		{"send", []string{"post", "alert"}, rightSend, plain((*Handlers).send)},
-		{"test", []string{"notify-test"}, rightSend, plain((*Handlers).test)},
-		{"subscribe", []string{"subscriptions"}, "", plain((*Handlers).subscribe)},
-		{"unsubscribe", nil, "", plain((*Handlers).unsubscribe)},
-		{"oncall", []string{"on-call", "who"}, "", plain((*Handlers).oncall)},
-		{"stats", []string{"statistics", "figures"}, "", (*Handlers).stats},
-		{"status", []string{"health"}, "", plain((*Handlers).status)},
-		{"help", []string{"?", "hi", "hello", "hey", "hallo", "--help", "-h"}, "", plain((*Handlers).help)},
+		{name: "list", also: []string{"ls", "incidents", "alerts"}, parse: parseList, do: plain((*Handlers).list)},
+		{name: "show", also: []string{"details", "incident", "info"}, parse: parseAct, here: true, do: plain((*Handlers).show)},
+		act(alert.VerbAck, "acknowledge", "take"),
+		act(alert.VerbUnack, "unacknowledge"),
+		act(alert.VerbResolve, "close", "done"),
+		act(alert.VerbReopen, "unresolve", "open"),
+		{name: "assign", also: []string{"give"}, needs: rightAck, parse: parseAssign, here: true, do: plain(acting(alert.VerbAssign))},
+		act(alert.VerbNote, "comment"),
+		{name: "silence", needs: rightSilence, parse: parseSilence, here: true, do: plain((*Handlers).silence)},
+		{name: "mute", also: []string{"snooze"}, needs: rightSilence, parse: parseMute, here: true, do: plain((*Handlers).silence)},
+		{name: "silences", also: []string{"mutes"}, do: plain((*Handlers).silences)},
+		{name: "unsilence", also: []string{"unmute", "expire"}, needs: rightSilence, do: plain((*Handlers).unsilence)},
+		{name: "send", also: []string{"post", "alert"}, needs: rightSend, do: plain((*Handlers).send)},
+		{name: "test", also: []string{"notify-test"}, needs: rightSend, do: plain((*Handlers).test)},
+		{name: "subscribe", also: []string{"subscriptions"}, do: plain((*Handlers).subscribe)},
+		{name: "unsubscribe", do: plain((*Handlers).unsubscribe)},
+		{name: "oncall", also: []string{"on-call", "who"}, do: plain((*Handlers).oncall)},
+		{name: "stats", also: []string{"statistics", "figures"}, do: (*Handlers).stats},
+		{name: "status", also: []string{"health"}, do: plain((*Handlers).status)},
+		{name: "help", also: []string{"?", "hi", "hello", "hey", "hallo", "--help", "-h"}, do: plain((*Handlers).help)},
 	}
 }
 

@@ -36,7 +36,13 @@ type Store interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
 	// Incident is the one of this id, or alert.ErrNotFound.
 	Incident(ctx context.Context, id string) (alert.Incident, error)
-	// Count is exact up to 1,000; more is 1,000.
+	// IncidentAt is the one whose card a message is, or alert.ErrNotFound.
+	IncidentAt(ctx context.Context, conversation, ts string) (alert.Incident, error)
+	// IDs lists all that f keeps; without a limit all of them.
+	IDs(ctx context.Context, f alert.IncidentFilter) ([]string, error)
+	// Tally counts the incidents in these states by severity.
+	Tally(ctx context.Context, states ...alert.State) (map[alert.Severity]int, error)
+	// Count is exact, or up to 1,000 if f selects by more than the state; more is 1,000.
 	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	// History is oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)

@@ -133,11 +133,21 @@ func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.S
 	return alert.Silence{}, alert.ErrNotFound
 }
 
-func (d *desk) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
-	if f.Mine != "" || f.Offset >= len(d.open) {
-		return nil, d.readErr
+// board are the incidents that a filter keeps.
+func (d *desk) board(f alert.IncidentFilter) []alert.Incident {
+	var kept []alert.Incident
+	for _, i := range d.open {
+		lacks := func(word string) bool { return !i.Subject().Contains(word) }
+		if f.Mine == "" && (len(f.States) == 0 || slices.Contains(f.States, i.State)) && f.Matchers.Match(i.Subject()) && !slices.ContainsFunc(f.Words, lacks) {
+			kept = append(kept, i)
+		}
 	}
-	rows := slices.Clone(d.open[f.Offset:])
+	return kept
+}
+
+func (d *desk) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
+	rows := d.board(f)
+	rows = rows[min(f.Offset, len(rows)):]
 	return rows[:min(len(rows), f.Limit)], d.readErr
 }
 
@@ -150,8 +160,36 @@ func (d *desk) Incident(_ context.Context, id string) (alert.Incident, error) {
 	return alert.Incident{}, alert.ErrNotFound
 }
 
-func (d *desk) Count(context.Context, alert.IncidentFilter) (int, error) {
-	return max(d.counted, len(d.open)), d.readErr
+func (d *desk) IDs(_ context.Context, f alert.IncidentFilter) ([]string, error) {
+	var ids []string
+	for _, i := range d.board(f) {
+		ids = append(ids, i.ID)
+	}
+	if f.Limit > 0 {
+		ids = ids[:min(len(ids), f.Limit)]
+	}
+	return ids, d.readErr
+}
+
+func (d *desk) IncidentAt(_ context.Context, conversation, ts string) (alert.Incident, error) {
+	for _, i := range d.open {
+		if i.Card("#ops").Conversation == conversation && i.Card("#ops").TS == ts {
+			return i, d.readErr
+		}
+	}
+	return alert.Incident{}, alert.ErrNotFound
+}
+
+func (d *desk) Tally(context.Context, ...alert.State) (map[alert.Severity]int, error) {
+	counts := map[alert.Severity]int{}
+	for _, i := range d.open {
+		counts[i.Severity]++
+	}
+	return counts, d.readErr
+}
+
+func (d *desk) Count(_ context.Context, f alert.IncidentFilter) (int, error) {
+	return max(d.counted, len(d.board(f))), d.readErr
 }
 
 func (d *desk) History(context.Context, string) ([]alert.Event, error) { return nil, d.readErr }

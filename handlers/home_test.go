@@ -56,7 +56,7 @@ func TestTheHomeIsPublishedWhenWhatItShowsHasChanged(t *testing.T) {
 		open(h, "x", 2, "connected")
 		d.health.ConnectedSince = d.health.ConnectedSince.Add(time.Second)
 		open(h, "x", 2, "a change below a minute")
-		d.open = []alert.Incident{{ID: "k7f2", Severity: alert.Error, Title: "disk full", Count: 1}}
+		d.open = []alert.Incident{{ID: "k7f2", State: alert.Open, Severity: alert.Error, Title: "disk full", Count: 1}}
 		open(h, "x", 3, "an incident")
 		d.wishes = []alert.Subscription{{Person: "U0ANN"}}
 		open(h, "x", 4, "a subscription")

@@ -16,6 +16,7 @@ import (
 // they work as long as the message exists.
 type page struct {
 	Matchers string        `json:"m,omitempty"`
+	Words    []string      `json:"w,omitempty"`
 	States   []alert.State `json:"s"`
 	Mine     string        `json:"u,omitempty"`
 	From     int           `json:"f,omitempty"`
@@ -34,7 +35,7 @@ func (p page) at(from int) string {
 
 func (p page) filter() (alert.IncidentFilter, error) {
 	matchers, err := alert.ParseMatchers(p.Matchers)
-	return alert.IncidentFilter{States: p.States, Matchers: matchers, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
+	return alert.IncidentFilter{States: p.States, Matchers: matchers, Words: p.Words, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
 }
 
 func (p page) title() string {
@@ -48,6 +49,9 @@ func (p page) title() string {
 	if p.Mine != "" {
 		name = "Your " + strings.ToLower(name[:1]) + name[1:]
 	}
+	if len(p.Words) > 0 {
+		name += " with " + strings.Join(p.Words, " ")
+	}
 	if p.Matchers != "" {
 		name += " with " + p.Matchers
 	}
@@ -55,12 +59,12 @@ func (p page) title() string {
 }
 
 func (h *Handlers) list(ctx context.Context, a ask) render.Message {
-	order, bad := parseList(a.said)
-	if bad != nil {
-		return refused(bad)
+	t := a.order.Target
+	p := page{Matchers: t.Matchers.String(), Words: t.Words, States: t.States}
+	if len(p.States) == 0 {
+		p.States = unresolved()
 	}
-	p := page{Matchers: order.matchers.String(), States: order.states}
-	if order.mine {
+	if t.Mine {
 		p.Mine = a.by.User
 	}
 	m, err := h.page(ctx, p)
@@ -76,11 +80,11 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, err
 	}
-	total, err := h.opts.Store.Count(ctx, filter)
+	total, more, err := h.count(ctx, filter)
 	if err != nil {
-		return render.Message{}, fmt.Errorf("count incidents: %w", err)
+		return render.Message{}, err
 	}
-	if p.From < 0 || p.From >= total && total < countLimit {
+	if p.From < 0 || p.From >= total && !more {
 		p.From = max(0, total-1) / render.ListRows * render.ListRows
 		filter.Offset = p.From
 	}
@@ -88,18 +92,31 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, fmt.Errorf("read incidents: %w", err)
 	}
-	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: total >= countLimit}
+	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: more}
 	if p.From > 0 {
 		view.Newer = p.at(max(0, p.From-render.ListRows))
 	}
-	if len(rows) == render.ListRows && (p.From+len(rows) < total || total >= countLimit) {
+	if len(rows) == render.ListRows && (p.From+len(rows) < total || more) {
 		view.Older = p.at(p.From + len(rows))
+	}
+	if near := nearList(p.Words); total == 0 && near != "" {
+		view.Hint = "Did you mean " + near + "? The states are open, acked, resolved, all, and mine."
 	}
 	return render.List(view), nil
 }
 
-// countLimit is the highest count that the store returns.
+// countLimit is the highest count that the store returns for a filter that selects by
+// more than the state.
 const countLimit = 1000
+
+// count counts incidents; more says that there are more.
+func (h *Handlers) count(ctx context.Context, f alert.IncidentFilter) (n int, more bool, err error) {
+	n, err = h.opts.Store.Count(ctx, f)
+	if err != nil {
+		return 0, false, fmt.Errorf("count incidents: %w", err)
+	}
+	return n, n >= countLimit && len(f.Matchers)+len(f.Words)+len(f.Mine) > 0, nil
+}
 
 // showPage shows another page. It replaces a message that only this person sees;
 // otherwise it is a private answer, because others are still reading the message.

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -88,11 +89,11 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 			t.Errorf("%s: %v", said, bad)
 			continue
 		}
-		if have := [3]string{got.matchers.String(), got.ends.after.String(), got.why}; have != want {
+		if have := [3]string{got.Target.Matchers.String(), got.ends.after.String(), got.Text}; have != want {
 			t.Errorf("%s: got %q, want %q", said, have, want)
 		}
-		if (got.incident == "k7f2") != (want[0] == "") {
-			t.Errorf("%s: incident %q", said, got.incident)
+		if (len(got.Target.IDs) == 1) != (want[0] == "") {
+			t.Errorf("%s: incident %q", said, got.Target.IDs)
 		}
 	}
 }
@@ -100,7 +101,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `severity>=info 1h`: "perhaps all",
-		"service=db fro 2h": "Did you mean for?", "service for 2h": "not a matcher", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
+		"service=db fro 2h": "Did you mean for?", "fro service=db 2h": "Did you mean for?", "all for 2h": "which alerts", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
 		"service=db for 90": "90m", "k7f2 a=b for 1h": "incident and matchers", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
 	} {
 		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {
@@ -111,23 +112,26 @@ func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 
 func TestAListIsReadInAnyOrder(t *testing.T) {
 	for said, want := range map[string]string{
-		"": "open acked|", "open": "open|", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
-		"critical": `open acked|severity="critical"`, "critical alerts mine": `open acked|severity="critical"|mine`, "warnings service=~“db-.*”": `open acked|severity="warning", service=~"db-.*"`,
+		"": "|", "open": "open|", "db-3": "||db-3", "the disk alerts on db-3": "||disk db-3", "service Disk": "||service disk", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
+		"critical": `|severity="critical"`, "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
 	} {
 		got, bad := parseList(read(said))
 		var states []string
-		for _, s := range got.states {
+		for _, s := range got.Target.States {
 			states = append(states, string(s))
 		}
-		have := strings.Join(states, " ") + "|" + got.matchers.String()
-		if got.mine {
+		have := strings.Join(states, " ") + "|" + got.Target.Matchers.String()
+		if len(got.Target.Words) > 0 {
+			have += "|" + strings.Join(got.Target.Words, " ")
+		}
+		if got.Target.Mine {
 			have += "|mine"
 		}
 		if bad != nil || have != want {
 			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
 		}
 	}
-	for said, want := range map[string]string{"opne": "Did you mean open?", "service": "states are", "a=~(": "not a regular"} {
+	for said, want := range map[string]string{"a=~(": "not a regular", "a b c d e f g h i j k l m": "too many words"} {
 		if _, bad := parseList(read(said)); bad == nil || !strings.Contains(bad.Message+bad.Hint, want) {
 			t.Errorf("%q: %+v", said, bad)
 		}
@@ -163,19 +167,15 @@ func TestIdsAreReadWithWhatPeoplePutAround(t *testing.T) {
 func TestAnAssignmentIsReadInAnyOrder(t *testing.T) {
 	for said, want := range map[string]string{
 		"k7f2 <@U0ANN1|ann>": "k7f2 <@U0ANN1|ann> ", "k7f2 to @ann": "k7f2 @ann ", "@ann k7f2": "k7f2 @ann ", "k7f2 me": "k7f2 me ", "k7f2 U0ANN1 look at it": "k7f2 U0ANN1 look at it",
-		"k7f2, k7f3 @ann@example.com": "k7f2,k7f3 @ann@example.com ",
+		"k7f2, k7f3 @ann@example.com": "k7f2,k7f3 @ann@example.com ", "k7f2 ann": "k7f2 ann ", "k7f2 bob: look": "k7f2 bob look", "k7f2 to bob please look": "k7f2 bob please look",
 	} {
 		p := read(said)
 		got, bad := parseAssign(p)
-		var ids []string
-		for _, c := range got.ids {
-			ids = append(ids, c.id)
-		}
-		if have := strings.Join(ids, ",") + " " + got.to + " " + p.from(got.behind).prose(); bad != nil || have != want {
+		if have := strings.Join(got.Target.IDs, ",") + " " + got.To + " " + got.Text; bad != nil || have != want {
 			t.Errorf("%q: got %q, %v; want %q", said, have, bad, want)
 		}
 	}
-	for said, want := range map[string]string{"": "which incident", "@ann": "which incident", "k7f2": "to whom", "k7f2 ann": "who ann is"} {
+	for said, want := range map[string]string{"": "which incident", "@ann": "which incident", "k7f2": "to whom", "disk": "to whom", "all": "to whom", "last": "to whom", "service=db": "to whom"} {
 		if _, bad := parseAssign(read(said)); bad == nil || !strings.Contains(bad.Message, want) {
 			t.Errorf("%q: %+v", said, bad)
 		}
@@ -188,6 +188,9 @@ func TestWhatIsSentBeginsBehindChannelAndSeverity(t *testing.T) {
 		"#ops critical disk full":           {"#ops", alert.Critical, "disk full"},
 		"Warning: #ops look at #dev":        {"#ops", alert.Warning, "look at #dev"},
 		"<#C0OPS1|ops> <!channel> come":     {"<#C0OPS1|ops>", "", "@channel come"},
+		"to #ops: rebooting":                {"#ops", "", "rebooting"},
+		"to <#C0OPS1|ops>: error it burns":  {"<#C0OPS1|ops>", alert.Error, "it burns"},
+		"to do":                             {"", "", "to do"},
 		"DATABASES down":                    {"", "", "DATABASES down"},
 		"info two lines\nand the second":    {"", alert.Info, "two lines\nand the second"},
 		"page the owner":                    {"", "", "page the owner"},
@@ -218,6 +221,67 @@ func TestFiguresAreOfTheTimeThatWasSaid(t *testing.T) {
 	}
 }
 
+// spelled is an order in one line.
+func spelled(o Order) string {
+	target := o.Target
+	parts := append([]string{o.Do}, target.IDs...)
+	for _, w := range target.Words {
+		parts = append(parts, "~"+w)
+	}
+	for word, set := range map[string]bool{"LAST": target.Last, "ALL": target.All, "MINE": target.Mine} {
+		if set {
+			parts = append(parts, word)
+		}
+	}
+	if len(target.Matchers) > 0 {
+		parts = append(parts, target.Matchers.String())
+	}
+	for _, s := range target.States {
+		parts = append(parts, "in "+string(s))
+	}
+	if o.To != "" {
+		parts = append(parts, "to "+o.To)
+	}
+	if o.Timed {
+		parts = append(parts, "for "+o.ends.after.String())
+	}
+	if o.Text != "" {
+		parts = append(parts, ": "+o.Text)
+	}
+	return strings.Join(parts, " ")
+}
+
+func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
+	for said, want := range map[string]string{
+		"list db-3": "list ~db-3", "show disk": "show ~disk", "mute db-3 for 1h": "mute ~db-3 for 1h0m0s", "silence postgres 2h": "silence ~postgres for 2h0m0s",
+		"ack last": "ack LAST", "ack the last one I look": "ack LAST : one I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "What's open on db-3?": "list ~db-3 in open",
+		"snooze b22c": "mute b22c for 1h0m0s", "mute b22c 30m": "mute b22c for 30m0s", "show open": "list in open", "show me my critical alerts": `list MINE severity="critical"`,
+		"show all": "list in open in acked in resolved", "ack all": "ack ALL", "ack all critical": `ack ALL severity="critical"`, "resolve service=db": `resolve service="db"`,
+		"ack disk on db-3": "ack ~disk ~db-3", "ack disk: looking into it": "ack ~disk : looking into it", "ack service=db because of the move": `ack service="db" : of the move`,
+		"ack all - planned": "ack ALL : planned", "assign last bob": "assign LAST to bob", "assign all critical to bob": `assign ALL severity="critical" to bob`, "assign disk bob can you look": "assign ~disk to bob : can you look",
+		"assign service=db bob": `assign service="db" to bob`, "give k7f2 to me": "assign k7f2 to me", "unack k7f2": "unack k7f2", "reopen last": "reopen LAST", "/ack K7F2 on it": "ack k7f2 : on it",
+		"ack grpc": "ack ~grpc", "ack grpc checkout": "ack ~grpc ~checkout", "ack k7f2 hmmm let me see": "ack k7f2 : hmmm let me see", "ack zzzz": "ack ~zzzz", "silence grpc 1h": "silence ~grpc for 1h0m0s",
+		"please list acked": "list in acked", "take k7f2": "ack k7f2", "note disk: it is the backup": "note ~disk : it is the backup", "silence last 2h": "silence LAST for 2h0m0s",
+		"ack <http://db-1.example.com|db-1.example.com>": "ack ~db-1.example.com", "ack “disk full”": "ack ~disk full", "silence db-3 until 18:00 because disks": "silence ~db-3 for 0s : disks",
+	} {
+		o, err := Parse(said)
+		if err == nil {
+			o, err = o.Settled(func(id string) (bool, error) { return id == "k7f2" || id == "b22c", nil })
+		}
+		if len(o.Target.Words) > 0 {
+			o.Target.IDs = nil
+		}
+		if have := spelled(o); err != nil || have != want {
+			t.Errorf("%q: got %q, %v; want %q", said, have, err, want)
+		}
+	}
+	for said, want := range map[string]string{"dance": "", "stauts": "status", "what is this": "", "": ""} {
+		if o, err := Parse(said); err != nil || o.Near != want || said != "" && o.Do != "" {
+			t.Errorf("%q: %+v, %v", said, o, err)
+		}
+	}
+}
+
 func FuzzGrammar(f *testing.F) {
 	for _, seed := range []string{
 		"", "service=db for 2h because x", "k7f2, k7f3 on it", "{a=\"b\"} until tomorrow 9am", "critical all", "k7f2 <@U0ANN1|ann>", "#ops critical <http://x|bank.com>",
@@ -236,7 +300,7 @@ func FuzzGrammar(f *testing.F) {
 		silence, bad := parseSilence(p)
 		answered("silence", bad)
 		if bad == nil {
-			if silence.incident == "" && (len(silence.matchers) == 0 || silence.matchers.Everything()) {
+			if meant := silence.Target; len(meant.IDs)+len(meant.Words) == 0 && !meant.Last && (len(meant.Matchers) == 0 || meant.Matchers.Everything()) {
 				t.Errorf("%q silences everything", said)
 			}
 			if at, bad := silence.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > maxSilence) {
@@ -252,11 +316,22 @@ func FuzzGrammar(f *testing.F) {
 		}
 		_, bad = parseAssign(p)
 		answered("assign", bad)
+		act, bad := parseAct(p)
+		answered("act", bad)
+		if bad == nil && act.Target.Empty() {
+			t.Errorf("%q: acts on nothing", said)
+		}
+		order, err := Parse(said)
+		if err == nil {
+			_, err = order.Settled(func(id string) (bool, error) { return len(id)%2 == 0, nil })
+		}
+		bad, _ = errors.AsType[*alert.InputError](err)
+		answered("parse", bad)
 		_, bad = parseSilenceIDs(p)
 		answered("unsilence", bad)
-		order, bad := parseSend(p)
+		sent, bad := parseSend(p)
 		answered("send", bad)
-		if strings.Contains(order.text, "\u202e") {
+		if strings.Contains(sent.text, "\u202e") {
 			t.Errorf("%q: sends marks of direction", said)
 		}
 		_, bad = parseStats(p)

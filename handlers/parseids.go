@@ -68,45 +68,6 @@ func idsOf(word token, n int) (ids []candidate, looksRight bool) {
 	return ids, looksRight && len(ids) > 0
 }
 
-// assignOrder is who is assigned to what. The person is as written.
-type assignOrder struct {
-	ids    []candidate
-	to     string
-	behind int // the index of the word where a note begins
-}
-
-// parseAssign reads ID… @user [note]; the person may come first.
-func parseAssign(p phrase) (assignOrder, *alert.InputError) {
-	order := assignOrder{behind: len(p.words)}
-	for n, word := range p.words {
-		switch {
-		case order.to == "" && looksLikePerson(word):
-			order.to = word.raw
-		case slices.Contains([]string{"to", "and"}, word.key):
-		default:
-			found, ok := idsOf(word, n)
-			if !ok && order.to != "" && len(order.ids) > 0 {
-				order.behind = n
-				return order, nil
-			}
-			order.ids = append(order.ids, found...)
-		}
-	}
-	return order, order.missing(p)
-}
-
-func (o assignOrder) missing(p phrase) *alert.InputError {
-	switch {
-	case len(o.ids) == 0:
-		return &alert.InputError{Message: "assign which incident?", Hint: "Write `assign k7f2 @ann`; `list` shows what is open."}
-	case o.to == "" && len(o.ids) > 1:
-		return &alert.InputError{Message: "I don't know who " + p.words[len(p.words)-1].raw + " is", Hint: "Name the person as @name, by mail address, or write `me`."}
-	case o.to == "":
-		return &alert.InputError{Message: "assign it to whom?", Hint: "Write `assign " + o.ids[0].id + " @ann`, or `me`."}
-	}
-	return nil
-}
-
 var (
 	personLink = regexp.MustCompile(`^<@([UW][A-Z0-9]{2,})(?:\|[^>]*)?>$`)
 	userID     = regexp.MustCompile(`^[UW][A-Z0-9]{2,}$`)

@@ -15,13 +15,17 @@ type sendOrder struct {
 	text     string
 }
 
-// parseSend reads [#channel] [severity] text…; the text begins with the first
+// parseSend reads [to #channel:] [severity] text…; the text begins with the first
 // word that is neither.
 func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	var order sendOrder
+	if len(p.words) > 1 && p.words[0].key == "to" && namesConversation(p.words[1].raw) {
+		p = p.from(1)
+	}
 	for n, word := range p.words {
 		severity := alert.Severity(word.key)
 		switch {
+		case order.channel != "" && order.text == "" && word.raw == ":":
 		case order.channel == "" && namesConversation(word.raw):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {

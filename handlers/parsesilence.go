@@ -4,18 +4,11 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"tocsin/alert"
 )
-
-// silenceOrder is what to silence: matchers, or the alerts of one incident.
-type silenceOrder struct {
-	matchers alert.Matchers
-	incident string
-	ends     when
-	why      string
-}
 
 // maxWhy bounds a reason and a note, so that it fits a view.
 const maxWhy = 1000
@@ -23,8 +16,15 @@ const maxWhy = 1000
 const silenceUsage = "write `silence service=db for 2h because of the upgrade`"
 
 // parseSilence reads MATCHERS for 2h [because …] in almost any order; the reason
-// comes last. Instead of matchers it accepts an incident's id.
-func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
+// comes last. Instead of matchers it accepts an incident's id, "last", or words to search
+// for.
+func parseSilence(p phrase) (Order, *alert.InputError) { return parseSilenceFor(p, 0) }
+
+// parseMute is parseSilence for an hour, unless a time is named.
+func parseMute(p phrase) (Order, *alert.InputError) { return parseSilenceFor(p, muteFor) }
+
+// parseSilenceFor is parseSilence with a duration that holds if no time is named; 0 is none.
+func parseSilenceFor(p phrase, otherwise time.Duration) (Order, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
 	for n := 0; n < len(r.m.words); {
 		took, bad := r.readPart(n)
@@ -33,13 +33,16 @@ func parseSilence(p phrase) (silenceOrder, *alert.InputError) {
 		}
 		n += took
 	}
-	return r.order.complete(r.m, r.timed)
+	if !r.order.Timed && otherwise > 0 {
+		r.order.Timed, r.order.ends = true, when{after: otherwise}
+	}
+	return r.complete()
 }
 
 type silenceReader struct {
 	m     *matcherText
-	order silenceOrder
-	timed bool
+	order Order
+	words []token // to search for
 }
 
 // readPart reads what begins at the n-th cell, and returns how many cells it took.
@@ -49,41 +52,59 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	}
 	word, left := r.m.words[n], len(r.m.words)-n
 	if slices.Contains([]string{"because", "reason", "cause"}, word.key) {
-		r.order.why = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
+		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
-	if !r.timed {
+	if !r.order.Timed {
 		r.order.ends, took, bad = timing(r.m.words[n:])
-		if r.timed = took > 0; r.timed || bad != nil {
+		if r.order.Timed = took > 0; r.order.Timed || bad != nil {
 			return took, bad
 		}
 	}
 	switch {
-	case len(r.m.parts) == 0 && r.order.incident == "" && idShape.MatchString(word.key):
-		r.order.incident = word.key
-	case r.timed:
-		r.order.why = r.m.from(n).prose()
+	case r.named() == 0 && idShape.MatchString(word.key):
+		r.order.Target.IDs, r.order.Target.candidates = []string{word.key}, []candidate{{id: word.key}}
+	case r.named() == 0 && (word.key == "last" || word.key == "latest"):
+		r.order.Target.Last = true
+	case r.order.Timed && r.named() > 0:
+		r.order.Text = r.m.from(n).prose()
 		return left, nil
-	case !r.m.severity(n):
+	case saysNothing(word.key) || word.key == "all" || word.key == "everything" || r.m.severity(n):
+	case len(r.m.parts) > 0 || len(r.words) == maxWords:
 		return 0, noMatcher(word)
+	default:
+		r.words = append(r.words, word)
+		r.order.Target.Words = append(r.order.Target.Words, searched(r.m.raw(n)))
 	}
 	return 1, nil
 }
 
-func (o silenceOrder) complete(m *matcherText, timed bool) (silenceOrder, *alert.InputError) {
-	if o.incident == "" || len(m.parts) > 0 {
+// named is how many things have been named that can be silenced.
+func (r *silenceReader) named() int {
+	n := len(r.m.parts) + len(r.words) + len(r.order.Target.IDs)
+	if r.order.Target.Last {
+		n++
+	}
+	return n
+}
+
+func (r *silenceReader) complete() (Order, *alert.InputError) {
+	o, parts := r.order, len(r.m.parts)
+	switch one := len(o.Target.IDs) > 0 || o.Target.Last; {
+	case one && parts+len(r.words) > 0:
+		return o, &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
+	case parts > 0 && len(r.words) > 0:
+		return o, noMatcher(r.words[0])
+	case !one && len(r.words) == 0:
 		var bad *alert.InputError
-		if o.matchers, bad = m.wanted(silenceUsage + "."); bad != nil {
+		if o.Target.Matchers, bad = r.m.wanted(silenceUsage + "."); bad != nil {
 			return o, bad
 		}
-		if o.incident != "" {
-			return o, &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
-		}
 	}
-	if !timed {
+	if !o.Timed {
 		return o, &alert.InputError{Message: "for how long?", Hint: "Add for example `for 2h` or `until tomorrow 9am`."}
 	}
-	if utf8.RuneCountInString(o.why) > maxWhy {
+	if utf8.RuneCountInString(o.Text) > maxWhy {
 		return o, &alert.InputError{Message: "the reason is longer than 1,000 characters", Hint: "Write one sentence."}
 	}
 	return o, nil
@@ -98,12 +119,6 @@ func noMatcher(word token) *alert.InputError {
 	})
 }
 
-type listOrder struct {
-	matchers alert.Matchers
-	states   []alert.State
-	mine     bool
-}
-
 // listStates are the words for states that people use.
 func listStates() map[string][]alert.State {
 	all := []alert.State{alert.Open, alert.Acked, alert.StateResolved}
@@ -115,36 +130,39 @@ func listStates() map[string][]alert.State {
 	}
 }
 
-// parseList reads [matchers] [open|acked|resolved|all] and "mine", in any order.
-// The default is unresolved incidents.
-func parseList(p phrase) (listOrder, *alert.InputError) {
-	var order listOrder
+// parseList reads [matchers] [open|acked|resolved|all], "mine", and words to search for, in
+// any order.
+func parseList(p phrase) (Order, *alert.InputError) {
+	var o Order
 	m := newMatcherText(p)
 	for n, word := range m.words {
 		states, known := listStates()[word.key]
 		switch {
 		case m.addMatcher(n):
 		case known:
-			order.states = states
+			o.Target.States = states
 		case word.key == "mine" || word.key == "my":
-			order.mine = true
-		case slices.Contains([]string{"incidents", "incident", "alerts", "and", "with"}, word.key) || m.severity(n):
+			o.Target.Mine = true
+		case saysNothing(word.key) || m.severity(n):
+		case len(o.Target.Words) == maxWords:
+			return o, &alert.InputError{Message: "these are too many words to search for", Hint: "Write one or two words of the title."}
 		default:
-			return order, noState(word)
+			o.Target.Words = append(o.Target.Words, searched(m.raw(n)))
 		}
 	}
-	if len(order.states) == 0 {
-		order.states = unresolved()
-	}
 	var bad *alert.InputError
-	order.matchers, bad = m.matchers()
-	return order, bad
+	o.Target.Matchers, bad = m.matchers()
+	return o, bad
 }
 
-func noState(word token) *alert.InputError {
-	return suggest(word, "open acked resolved all mine critical error warning info", &alert.InputError{
-		Message: "I don't know how to list " + word.raw, Hint: "Write `list`, `list critical`, `list service=db all`; the states are open, acked, resolved, all, and mine.",
-	})
+// nearList is the word for a list that one of the words was perhaps meant to be, or empty.
+func nearList(words []string) string {
+	for _, word := range words {
+		if near := nearest(word, strings.Fields("open acked resolved all mine critical error warning info")); near != "" {
+			return near
+		}
+	}
+	return ""
 }
 
 // parseWish reads the matchers of a subscription, in which a severity may be a bare

@@ -212,6 +212,10 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 	r.choose(t, "ann", at, "details:"+id)
 	r.dialog(t, "ann", "backup")
 
+	r.choose(t, "ann", at, "unack:"+id)
+	r.says(t, "#ops", card.TS, "*No longer acknowledged* by ann")
+	r.becomes(t, "#ops", card.TS, "mute:"+id)
+
 	r.choose(t, "ann", at, "mute:"+id)
 	r.whisper(t, "ann", "#ops", "1 open incident is silenced now")
 	r.becomes(t, "#ops", card.TS, "Silenced until")
@@ -375,12 +379,16 @@ func TestTheHomesButtonsWorkAndItShowsWhatTheyDid(t *testing.T) {
 		t.Fatal(err)
 	}
 	home("printer on fire", true)
-	r.click(t, "ann", playground.AtHome(), "ack")
-	home("*Yours*", true)
 	r.choose(t, "ann", playground.AtHome(), "mute:"+id)
 	home("End now", true)
 	r.click(t, "ann", playground.AtHome(), "expire")
 	home("End now", false)
+	r.click(t, "ann", playground.AtHome(), "ack")
+	home("*Yours*", true)
+	r.choose(t, "ann", playground.AtHome(), "unack:"+id)
+	home("*Yours*", false)
+	r.click(t, "ann", playground.AtHome(), "ack")
+	home("*Yours*", true)
 	r.click(t, "ann", playground.AtHome(), "resolve")
 	home("printer on fire", false)
 	if got := answers(r.slack.Messages("@ann")); len(got) != 0 {

@@ -100,6 +100,9 @@ func (p phrase) from(n int) phrase {
 	return read(p.text[p.words[n].at:])
 }
 
+// until is the phrase before its n-th word.
+func (p phrase) until(n int) phrase { return read(p.text[:p.words[n].at]) }
+
 // prose is the text as people read it, for a note or a reason: Slack's <…> are
 // what they show, and nothing in it can ping or lead elsewhere than it says.
 func (p phrase) prose() string { return unescape(unlink(p.text, spoken)) }

@@ -13,11 +13,30 @@ import (
 )
 
 func (h *Handlers) show(ctx context.Context, a ask) render.Message {
-	ids, _, bad := parseIDs(a.said)
-	if bad != nil {
-		return refused(bad)
+	t := a.order.Target
+	if len(t.IDs) > 0 && len(t.Words) == 0 {
+		return h.showOne(ctx, t.IDs[0])
 	}
-	i, no := h.incident(ctx, ids[0].id, h.noIncident)
+	c := chosenBy(t, alert.Act{Verb: verbShow}, a.by.User)
+	ids, err := h.opts.Store.IDs(ctx, c.filter())
+	if err == nil && len(ids) == 0 {
+		f := c.filter()
+		f.States, f.Limit = []alert.State{alert.StateResolved}, render.ChoiceRows
+		ids, err = h.opts.Store.IDs(ctx, f)
+	}
+	switch {
+	case err != nil:
+		return h.apology("I can't read what is open.", err)
+	case len(ids) == 0:
+		return h.nothingFound(ctx, t, verbShow)
+	case len(ids) == 1:
+		return h.showOne(ctx, ids[0])
+	}
+	return h.choice(ctx, c, ids)
+}
+
+func (h *Handlers) showOne(ctx context.Context, id string) render.Message {
+	i, no := h.incident(ctx, id, h.noIncident)
 	if no != nil {
 		return *no
 	}

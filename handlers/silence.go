@@ -14,24 +14,25 @@ import (
 	"tocsin/render"
 )
 
-// silence silences alerts: MATCHERS for 2h [because …].
+// silence silences alerts: MATCHERS for 2h [because …]. What an id or words mean is looked up.
 func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
-	order, bad := parseSilence(a.said)
+	o := a.order
+	ends, bad := h.ends(ctx, o.ends, a.by)
 	if bad != nil {
 		return refused(bad)
 	}
-	if order.incident != "" {
-		i, no := h.incident(ctx, order.incident, h.noIncident)
+	matchers := o.Target.Matchers
+	if len(matchers) == 0 {
+		options, no := h.silenceable(ctx, o.Target)
 		if no != nil {
 			return *no
 		}
-		order.matchers = sameKey(i)
+		if len(options) > 1 {
+			return h.silenceChoice(ctx, options, ends, o.Text)
+		}
+		matchers = options[0]
 	}
-	ends, bad := h.ends(ctx, order.ends, a.by)
-	if bad != nil {
-		return refused(bad)
-	}
-	m, _ := h.createSilence(ctx, alert.Silence{Matchers: order.matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: order.why})
+	m, _ := h.createSilence(ctx, alert.Silence{Matchers: matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: o.Text})
 	return m
 }
 
@@ -83,11 +84,7 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 }
 
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
-	n, err = h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
-	if err != nil {
-		return 0, false, fmt.Errorf("count incidents: %w", err)
-	}
-	return n, n >= countLimit, nil
+	return h.count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
 }
 
 const maxSilences = 50

@@ -20,6 +20,11 @@ const (
 	ActionMore    = "more"
 	ActionExpire  = "expire"
 	ActionPage    = "page"
+	// ActionChoose is the answer to a question, or undoes something; its value says what to
+	// do. ActionMute is the same for a silence, and ActionCancel for nothing.
+	ActionChoose = "choose"
+	ActionMute   = "mute_matchers"
+	ActionCancel = "cancel"
 	// ActionLink is the id of buttons that only open an address. Slack reports
 	// clicks on them too; there is nothing to do.
 	ActionLink = "open_link"
@@ -32,6 +37,8 @@ const (
 	MoreDetails = "details:"
 	MoreMute    = "mute:"
 	MoreCopy    = "copy:"
+	MoreUnack   = "unack:"
+	MoreReopen  = "reopen:"
 )
 
 // ActionOf returns which of the actions above an action id stands for.
@@ -62,8 +69,11 @@ func incidentElements(i alert.Incident) []slack.BlockElement {
 
 func overflow(i alert.Incident) slack.BlockElement {
 	details, note, copied := option(MoreDetails+i.ID, "Details"), option(MoreNote+i.ID, "Add a note…"), option(MoreCopy+i.ID, "Copy id "+i.ID)
-	if i.State == alert.StateResolved {
-		return slack.NewOverflowBlockElement(ActionMore, details, note, copied)
+	switch i.State {
+	case alert.StateResolved:
+		return slack.NewOverflowBlockElement(ActionMore, option(MoreReopen+i.ID, "Reopen"), details, note, copied)
+	case alert.Acked:
+		return slack.NewOverflowBlockElement(ActionMore, option(MoreUnack+i.ID, "Unacknowledge"), option(MoreAssign+i.ID, "Assign to…"), details, note, copied)
 	}
 	return slack.NewOverflowBlockElement(ActionMore, option(MoreAssign+i.ID, "Assign to…"), details, note, option(MoreMute+i.ID, "Mute this key 1 h"), copied)
 }

@@ -12,6 +12,9 @@ func Acted(acted []alert.Acted, verb alert.Verb) Message {
 	if len(acted) == 0 {
 		return answer("That is not an incident's id.", "Write one or more, such as `k7f2`; each card shows its id.")
 	}
+	if len(acted) > maxActed {
+		return answer(manyActed(acted, verb)...)
+	}
 	l := newLines(maxSection - len("… and 100000 others"))
 	for at, a := range acted {
 		if !l.add(actedLine(a, verb)) {
@@ -22,6 +25,50 @@ func Acted(acted []alert.Acted, verb alert.Verb) Message {
 	return answer(l.text())
 }
 
+// maxActed is how many incidents an answer names; of more it tells the number.
+const maxActed = 10
+
+// manyActed tells the result of an action on many incidents by numbers.
+func manyActed(acted []alert.Acted, verb alert.Verb) []string {
+	counts := map[alert.ActEffect]int{}
+	var to alert.Person
+	for _, a := range acted {
+		counts[a.Effect]++
+		if a.Effect == alert.ActDone {
+			to = a.Incident.Assignee
+		}
+	}
+	var lines []string
+	if done := plural(counts[alert.ActDone], "incident"); counts[alert.ActDone] > 0 {
+		lines = append(lines, manyLine(verb, done, to))
+	}
+	if n := len(acted) - counts[alert.ActDone] - counts[alert.ActUnknown]; n > 0 {
+		lines = append(lines, "☑️ "+plural(n, "incident")+" needed no change.")
+	}
+	if n := counts[alert.ActUnknown]; n > 0 {
+		lines = append(lines, "❓ "+plural(n, "incident")+" no longer exist.")
+	}
+	return lines
+}
+
+func manyLine(verb alert.Verb, incidents string, to alert.Person) string {
+	switch verb {
+	case alert.VerbAck:
+		return "✋ You acknowledged " + incidents + "."
+	case alert.VerbResolve:
+		return "✅ You resolved " + incidents + "."
+	case alert.VerbAssign:
+		return "👤 " + incidents + " are assigned to " + called(to) + " now."
+	case alert.VerbNote:
+		return "💬 Your note is in the threads of " + incidents + "."
+	case alert.VerbUnack:
+		return "↩️ " + incidents + " are no longer acknowledged."
+	case alert.VerbReopen:
+		return "↩️ " + incidents + " are open again."
+	}
+	return "☑️ Done: " + incidents + "."
+}
+
 func actedLine(a alert.Acted, verb alert.Verb) string {
 	name := quoted(orDash(a.Incident.ID))
 	switch a.Effect {
@@ -29,6 +76,8 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 		return "❓ There is no incident " + name + ". It may be old and deleted; `/notify list all` shows the ones there are."
 	case alert.ActAlready:
 		return alreadyLine(a.Incident, name, verb)
+	case alert.ActNewer:
+		return "🔁 It has fired again since, as " + name + " " + bold(title(a.Incident.Title), 150) + ", so it was not reopened."
 	}
 	name += " " + bold(title(a.Incident.Title), 150)
 	switch verb {
@@ -40,6 +89,10 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 		return "👤 " + name + " is assigned to " + called(a.Incident.Assignee) + " now."
 	case alert.VerbNote:
 		return "💬 Your note is in the thread of " + name + "."
+	case alert.VerbUnack:
+		return "↩️ " + name + " is no longer acknowledged."
+	case alert.VerbReopen:
+		return "↩️ " + name + " is open again" + stillAcked(a.Incident) + "."
 	}
 	return "☑️ Done: " + name + "."
 }
@@ -47,6 +100,10 @@ func actedLine(a alert.Acted, verb alert.Verb) string {
 func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	name += " " + bold(title(i.Title), 150)
 	switch {
+	case verb == alert.VerbReopen:
+		return "☑️ " + name + " is open already."
+	case verb == alert.VerbUnack && i.State == alert.Open:
+		return "☑️ " + name + " is not acknowledged."
 	case i.State == alert.StateResolved:
 		return "✅ " + name + " was already resolved" + by(i.ResolvedBy, called) + when(i.ResolvedAt) + "."
 	case verb == alert.VerbAssign:
@@ -55,6 +112,14 @@ func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 		return "✋ " + name + " was already acknowledged" + by(i.AckedBy, called) + when(i.AckedAt) + "."
 	}
 	return "☑️ " + name + " needed no change."
+}
+
+// stillAcked says who has acknowledged an incident that was reopened.
+func stillAcked(i alert.Incident) string {
+	if i.State != alert.Acked {
+		return ""
+	}
+	return ", acknowledged" + by(i.AckedBy, called) + " as before"
 }
 
 const outsiderLine = "🔒 Sorry, I only work for people of the workspace that runs me."

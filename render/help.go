@@ -31,20 +31,22 @@ type helpRow struct {
 func grammar() []helpPart {
 	return []helpPart{
 		{"Alerts", []helpRow{
-			{usage: "list [matchers] [open|acked|resolved|all]", does: "what is open, worst first",
-				examples: []string{"list", "list critical", `list service=db all`, `list service=~"db-.*" mine`}},
-			{usage: "show ID", does: "one incident with its history", examples: []string{"show k7f2"}},
-			{usage: "ack ID… [note]", does: "acknowledge: you are working on it", examples: []string{"ack k7f2", "ack k7f2, k7f3 looking into it"}},
-			{usage: "resolve ID…", does: "resolve: it is over", examples: []string{"resolve k7f2", "resolve k7f2 k7f3 the disk was replaced"}},
-			{usage: "assign ID @user", does: "assign it to somebody",
-				examples: []string{"assign k7f2 @ann", "assign k7f2 me", "assign k7f2 @ann can you look?"}},
-			{usage: "note ID text…", does: "add a note to its thread", examples: []string{"note k7f2 it is the backup"}},
+			{usage: "list [words] [matchers] [open|acked|resolved|all]", does: "what is open, worst first",
+				examples: []string{"list", "list critical", "list db-3", `list service=db all`, `list service=~"db-.*" mine`, "what is open"}},
+			{usage: "show INCIDENT", does: "one incident with its history", examples: []string{"show k7f2", "show disk", "show last"}},
+			{usage: "ack INCIDENT… [note]", does: "acknowledge: you are working on it; `unack` undoes it",
+				examples: []string{"ack k7f2", "ack last", "ack k7f2, k7f3 looking into it", "ack disk db-3: looking into it", "ack all critical"}},
+			{usage: "resolve INCIDENT… [note]", does: "resolve: it is over; `reopen` undoes it",
+				examples: []string{"resolve k7f2", "resolve k7f2 k7f3 the disk was replaced", "resolve service=db"}},
+			{usage: "assign INCIDENT… @user", does: "assign it to somebody",
+				examples: []string{"assign k7f2 bob", "assign k7f2 me", "assign last @ann can you look?", "assign all critical to bob"}},
+			{usage: "note INCIDENT text…", does: "add a note to its thread", examples: []string{"note k7f2 it is the backup", "note disk: it is the backup"}},
 			{usage: "send [#channel] [severity] text…", does: "send an alert of your own",
-				examples: []string{"send the disk is filling up", "send #ops warning the disk is filling up"}},
+				examples: []string{"send the disk is filling up", "send to #ops: rebooting", "send #ops warning the disk is filling up"}},
 		}},
 		{"Silences", []helpRow{
-			{usage: "silence MATCHERS for 2h [because …]", does: "keep alerts out of Slack for a while; `until 18:00` works too",
-				examples: []string{"silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m"}},
+			{usage: "silence MATCHERS for 2h [because …]", does: "keep alerts out of Slack for a while; `until 18:00` works too; `mute` without a time is an hour",
+				examples: []string{"silence postgres 2h", "silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m", "mute db-3"}},
 			{usage: "silences", does: "what is silenced, by whom and why", examples: []string{"silences"}},
 			{usage: "unsilence ID", does: "end a silence", examples: []string{"unsilence s-k7f2"}},
 		}},
@@ -64,9 +66,18 @@ func grammar() []helpPart {
 	}
 }
 
+// moreGrammar is what the list leaves out, because another line mentions it.
+func moreGrammar() helpPart {
+	return helpPart{rows: []helpRow{
+		{usage: "unack INCIDENT… [note]", does: "undo an acknowledgement; escalation continues where it was", examples: []string{"unack k7f2", "unack last"}},
+		{usage: "reopen INCIDENT… [note]", does: "undo a resolution; within a minute everything is as before, later it is open for everybody", examples: []string{"reopen k7f2", "reopen last it is still full"}},
+		{usage: "mute MATCHERS [for 2h] [because …]", does: "the same as `silence`, for an hour unless you say how long or `until` when", examples: []string{"mute db-3", "mute k7f2 for 30m", "snooze last"}},
+	}}
+}
+
 // helpWord explains one command.
 func helpWord(word, slash string) (Message, bool) {
-	for _, part := range grammar() {
+	for _, part := range append(grammar(), moreGrammar()) {
 		for _, r := range part.rows {
 			if first, _, _ := strings.Cut(r.usage, " "); first != word {
 				continue
@@ -115,7 +126,7 @@ func Help(v HelpView) Message {
 		l.addAll(rows...)
 		blocks = append(blocks, unfolded(strings.Join(rows, "\n")))
 	}
-	matching := "MATCHERS are conditions such as `service=\"db\"` or `host=~\"db-.*\"`; an ID such as `k7f2` is on every card. " + foot
+	matching := "An INCIDENT is an id such as `k7f2`, which is on every card, `last`, `all`, words of its title, key or labels, or MATCHERS such as `service=\"db\"` or `host=~\"db-.*\"`. In the thread of a card it can be left out. " + foot
 	shell := "*From the shell*\n" + v.Shell.example()
 	l.addAll(matching, shell)
 	return Message{

@@ -28,6 +28,8 @@ type ListView struct {
 	// Newer and Older are the values of the buttons to the previous and the next
 	// page; empty for none.
 	Newer, Older string
+	// Hint is what an empty list suggests; it may be empty.
+	Hint string
 }
 
 // List draws one page of a list of incidents, each with the button of its next
@@ -35,7 +37,11 @@ type ListView struct {
 func List(v ListView) Message {
 	name := title(v.Title)
 	if len(v.Incidents) == 0 {
-		m := answer("*"+fit(literal(name), maxHeader)+"*", "There are none.")
+		lines := []string{"*" + fit(literal(name), maxHeader) + "*", "There are none."}
+		if v.Hint != "" {
+			lines = append(lines, fit(literal(oneLine(v.Hint)), 500))
+		}
+		m := answer(lines...)
 		m.Blocks = append(m.Blocks, pages(v)...)
 		return m
 	}
@@ -99,7 +105,6 @@ func rowNotes(i alert.Incident, who func(alert.Person) string) []string {
 
 // pages are the buttons to the previous and the next page.
 func pages(v ListView) []slack.Block {
-	const maxValue = 2000 // docs/slack.md §2.6
 	var buttons []slack.BlockElement
 	for _, b := range []struct{ id, label, value string }{{":newer", "◀ Back", v.Newer}, {":older", "More ▶", v.Older}} {
 		if b.value != "" && len(b.value) <= maxValue {
@@ -163,7 +168,7 @@ func eventLine(e alert.Event, who func(alert.Person) string) string {
 func eventWords(e alert.Event, who func(alert.Person) string) string {
 	line, known := map[alert.Verb]string{
 		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
-		alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
+		alert.VerbUnack: "↩️ no longer acknowledged", alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
 		alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
 	}[e.Verb]

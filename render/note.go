@@ -83,6 +83,7 @@ func noteText(s string) string {
 func noteSign(i alert.Incident, n alert.Note) string {
 	sign, known := map[alert.Topic]string{
 		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
+		alert.TopicUnacked: "↩️", alert.TopicUnresolved: "↩️",
 		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔",
 		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
 	}[n.Topic]
@@ -116,6 +117,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return reminderWords(n)
 	case alert.TopicAssigned:
 		return assignedWords(n)
+	case alert.TopicUnresolved:
+		return "*Reopened*" + by(n.By, called) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
 	}
 	words := actWords(i, n) + by(n.By, called)
 	if n.Topic == alert.TopicResolved {
@@ -134,6 +137,8 @@ func actWords(i alert.Incident, n alert.Note) string {
 		return "*Resolved*"
 	case alert.TopicAcked:
 		return "*Acknowledged*"
+	case alert.TopicUnacked:
+		return "*No longer acknowledged*"
 	case alert.TopicNote:
 		return "*Note*"
 	case alert.TopicEscalated:

@@ -25,11 +25,19 @@ const (
 // memory, and never reads for long at a time. What is listed is read whole
 // afterwards.
 const (
-	boardQuery = `SELECT i.n, i.key, i.route, i.severity, i.last_at, i.body, coalesce(i.says, said.body, '')
+	boardQuery = `SELECT i.n, i.id, i.key, i.route, i.severity, i.last_at, i.body, coalesce(i.says, said.body, '')
 	FROM incidents i` + incidentContent + `WHERE i.state = ? AND (i.severity, i.last_at, i.n) < (?, ?, ?)
 	ORDER BY i.severity DESC, i.last_at DESC, i.n DESC LIMIT ?`
 	listedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers}
 		ORDER BY i.severity DESC, i.last_at DESC, i.n DESC`
+	// tallyQuery counts what the index alone knows.
+	tallyQuery = `SELECT severity, count(*) FROM incidents WHERE state = ? GROUP BY severity`
+	// membersOf are the incidents that a digest shows.
+	membersOf = `SELECT c.incident FROM incidents g JOIN cards c ON c.digest = g.n WHERE g.id = ?`
+	// atQuery finds the incident whose own card a message is. No index has cards by their
+	// message: it is asked for when a person writes in a thread.
+	atQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n = (SELECT o.incident FROM cards o
+		JOIN incidents oi ON oi.n = o.incident WHERE o.conversation = ? AND o.ts = ? AND o.digest IS NULL AND oi.state <> {digest} LIMIT 1)`
 )
 
 // boardRow is what of an incident decides whether it is listed.
@@ -59,15 +67,22 @@ type boardWalk struct {
 	chunk   int
 	// passed are those that were met: one that changes meanwhile can be met twice.
 	passed map[int64]bool
+	// members are those of the filter's digest; nil without one.
+	members map[int64]bool
 }
 
-func (d *DB) walkBoard(f alert.IncidentFilter, atMost int) *boardWalk {
+// looksInside reports whether a filter needs more of an incident than its state.
+func looksInside(f alert.IncidentFilter) bool {
+	return len(f.Matchers)+len(f.Words) > 0 || f.Mine != "" || f.Digest != "" || f.Latest || !f.Before.IsZero()
+}
+
+func (d *DB) walkBoard(ctx context.Context, f alert.IncidentFilter, atMost int) (*boardWalk, error) {
 	states := f.States
 	if len(states) == 0 {
 		states = []alert.State{alert.Open, alert.Acked, alert.StateResolved}
 	}
 	w := &boardWalk{d: d, filter: f, chunk: boardChunk, passed: map[int64]bool{}}
-	if len(f.Matchers) == 0 && f.Mine == "" {
+	if !looksInside(f) {
 		w.chunk = min(boardChunk, max(f.Offset, 0)+atMost)
 	}
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
@@ -75,7 +90,16 @@ func (d *DB) walkBoard(f alert.IncidentFilter, atMost int) *boardWalk {
 			w.columns = append(w.columns, &boardColumn{state: state, last: boardRow{n: math.MaxInt64, severity: math.MaxInt16, lastAt: math.MaxInt64}})
 		}
 	}
-	return w
+	if f.Digest == "" {
+		return w, nil
+	}
+	w.members = map[int64]bool{}
+	return w, d.each(ctx, membersOf, func(s scanner) error {
+		var n int64
+		err := s.Scan(&n)
+		w.members[n] = true
+		return err
+	}, f.Digest)
 }
 
 // fill reads the next chunk of a column when nothing is left of the one before.
@@ -86,14 +110,14 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 	err := w.d.each(ctx, boardQuery, func(s scanner) error {
 		var r boardRow
 		var body, says string
-		err := s.Scan(&r.n, &r.i.Key, &r.i.Route, &r.severity, &r.lastAt, &body, &says)
+		err := s.Scan(&r.n, &r.i.ID, &r.i.Key, &r.i.Route, &r.severity, &r.lastAt, &body, &says)
 		if err == nil {
 			err = word(&r.i.Severity).Scan(r.severity)
 		}
-		if err == nil && len(w.filter.Matchers) > 0 {
+		if err == nil && len(w.filter.Matchers)+len(w.filter.Words) > 0 {
 			err = decodeContent(says, &r.i)
 		}
-		if err == nil && w.filter.Mine != "" {
+		if err == nil && (w.filter.Mine != "" || w.filter.Latest || !w.filter.Before.IsZero()) {
 			err = decodeIncident(body, &r.i)
 		}
 		r.i.State = c.state
@@ -107,35 +131,44 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 	return err
 }
 
-// next returns the number of the next incident that the filter keeps; ok is
-// false behind the last.
-func (w *boardWalk) next(ctx context.Context) (n int64, ok bool, err error) {
+// next returns the next incident that the filter keeps; ok is false behind the last.
+func (w *boardWalk) next(ctx context.Context) (found boardRow, ok bool, err error) {
 	for {
 		var first *boardColumn
 		for _, c := range w.columns {
 			if err := w.fill(ctx, c); err != nil {
-				return 0, false, err
+				return found, false, err
 			}
 			if len(c.rows) > 0 && (first == nil || c.rows[0].compare(first.rows[0]) < 0) {
 				first = c
 			}
 		}
 		if first == nil {
-			return 0, false, nil
+			return found, false, nil
 		}
 		row := first.rows[0]
 		first.rows = first.rows[1:]
 		if w.keeps(row) && !w.passed[row.n] {
 			w.passed[row.n] = true
-			return row.n, true, nil
+			return row, true, nil
 		}
 	}
 }
 
 func (w *boardWalk) keeps(r boardRow) bool {
-	me := alert.Person{ID: w.filter.Mine}
-	mine := me.ID == "" || r.i.AckedBy.ID == me.ID || r.i.Assignee.ID == me.ID
-	return mine && (len(w.filter.Matchers) == 0 || w.filter.Matchers.Match(w.d.Aliases().Subject(r.i.Subject())))
+	f := w.filter
+	if w.members != nil && !w.members[r.n] || !f.Before.IsZero() && r.i.Since().After(f.Before) {
+		return false
+	}
+	if me := f.Mine; me != "" && r.i.AckedBy.ID != me && r.i.Assignee.ID != me {
+		return false
+	}
+	if len(f.Matchers)+len(f.Words) == 0 {
+		return true
+	}
+	subject := w.d.Aliases().Subject(r.i.Subject())
+	lacks := func(word string) bool { return !subject.Contains(word) }
+	return f.Matchers.Match(subject) && !slices.ContainsFunc(f.Words, lacks)
 }
 
 // Incidents lists incidents, worst first and then latest first.
@@ -152,21 +185,95 @@ func (d *DB) board(ctx context.Context, f alert.IncidentFilter) ([]alert.Inciden
 	if limit <= 0 {
 		limit = incidentLimit
 	}
-	walk := d.walkBoard(f, limit)
-	var listed []int64
-	for skip := f.Offset; len(listed) < limit; skip-- {
-		n, ok, err := walk.next(ctx)
+	rows, err := d.boardRows(ctx, f, limit)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, len(rows))
+	for n, r := range rows {
+		numbers[n] = r.n
+	}
+	found, err := d.listed(ctx, numbers)
+	if f.Latest {
+		slices.SortStableFunc(found, func(a, b alert.Incident) int { return b.Since().Compare(a.Since()) })
+	}
+	return found, err
+}
+
+// boardRows returns at most limit rows that the filter keeps, in its order.
+func (d *DB) boardRows(ctx context.Context, f alert.IncidentFilter, limit int) ([]boardRow, error) {
+	walk, err := d.walkBoard(ctx, f, limit)
+	if err != nil {
+		return nil, err
+	}
+	var rows []boardRow
+	for skip := f.Offset; len(rows) < limit || f.Latest; skip-- {
+		r, ok, err := walk.next(ctx)
 		if err != nil {
 			return nil, err
 		}
 		if !ok {
 			break
 		}
-		if skip <= 0 {
-			listed = append(listed, n)
+		if skip <= 0 || f.Latest {
+			rows = append(rows, r)
 		}
 	}
-	return d.listed(ctx, listed)
+	if f.Latest {
+		slices.SortStableFunc(rows, func(a, b boardRow) int {
+			return cmp.Or(b.i.Since().Compare(a.i.Since()), cmp.Compare(b.n, a.n))
+		})
+	}
+	return rows[:min(len(rows), limit)], nil
+}
+
+// IDs lists the ids of the incidents that a filter keeps, in its order. Without a limit
+// it lists all.
+func (d *DB) IDs(ctx context.Context, f alert.IncidentFilter) ([]string, error) {
+	limit := f.Limit
+	if limit <= 0 {
+		limit = math.MaxInt32
+	}
+	rows, err := d.boardRows(ctx, f, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list ids of incidents: %w", err)
+	}
+	ids := make([]string, len(rows))
+	for n, r := range rows {
+		ids[n] = r.i.ID
+	}
+	return ids, nil
+}
+
+// IncidentAt returns the incident whose own card is the message ts in a conversation
+// (C…, D…), or alert.ErrNotFound.
+func (d *DB) IncidentAt(ctx context.Context, conversation, ts string) (alert.Incident, error) {
+	found, err := d.incidents(ctx, atQuery, conversation, ts)
+	if err == nil && len(found) == 0 {
+		err = alert.ErrNotFound
+	}
+	if err != nil {
+		return alert.Incident{}, fmt.Errorf("find the incident of a message: %w", err)
+	}
+	return found[0], nil
+}
+
+// Tally counts the incidents in one of these states by severity.
+func (d *DB) Tally(ctx context.Context, states ...alert.State) (map[alert.Severity]int, error) {
+	counts := map[alert.Severity]int{}
+	for _, state := range states {
+		err := d.each(ctx, tallyQuery, func(s scanner) error {
+			var severity alert.Severity
+			var n int
+			err := s.Scan(word(&severity), &n)
+			counts[severity] += n
+			return err
+		}, code(state))
+		if err != nil {
+			return nil, fmt.Errorf("count incidents: %w", err)
+		}
+	}
+	return counts, nil
 }
 
 // listed reads incidents whole.
@@ -181,18 +288,28 @@ func (d *DB) listed(ctx context.Context, numbers []int64) ([]alert.Incident, err
 	return d.incidents(ctx, listedQuery, string(list))
 }
 
-// Count says how many incidents a filter keeps, its Limit and Offset aside:
-// exactly up to 1,000, which stands for more as well.
+// Count says how many incidents a filter keeps, its Limit and Offset aside: exactly, or
+// up to 1,000, which stands for more as well, if it looks at more than their state.
 func (d *DB) Count(ctx context.Context, f alert.IncidentFilter) (int, error) {
-	f.Offset = 0
-	walk := d.walkBoard(f, countMost)
-	for count := 0; ; count++ {
-		_, ok, err := walk.next(ctx)
-		if err != nil {
-			return 0, fmt.Errorf("count incidents: %w", err)
-		}
-		if !ok || count == countMost {
-			return count, nil
-		}
+	if !looksInside(f) {
+		return d.countStates(ctx, f.States)
 	}
+	f.Offset, f.Latest = 0, false
+	rows, err := d.boardRows(ctx, f, countMost)
+	if err != nil {
+		return 0, fmt.Errorf("count incidents: %w", err)
+	}
+	return len(rows), nil
+}
+
+func (d *DB) countStates(ctx context.Context, states []alert.State) (int, error) {
+	if len(states) == 0 {
+		states = []alert.State{alert.Open, alert.Acked, alert.StateResolved}
+	}
+	counts, err := d.Tally(ctx, slices.Compact(slices.Sorted(slices.Values(states)))...)
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total, err
 }

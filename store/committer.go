@@ -226,7 +226,7 @@ func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 		return group, err
 	}
 	d.waiters.wake(w.settled)
-	if err := w.files.check(); err != nil { // it may be in a file that has no name any more
+	if err := w.files.checkAll(); err != nil { // it may be in a file that has no name any more
 		return group, unknownOutcome{err}
 	}
 	return group, nil

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -15,8 +16,8 @@ import (
 )
 
 // ErrReplaced is why nothing is written while a path of the store does not lead
-// to the file that was opened.
-var ErrReplaced = errors.New("was removed, moved or replaced while it was open: put it back if it was moved, else restart Tocsin to use what is there now")
+// to the file that was opened, or the file has lost its content.
+var ErrReplaced = errors.New("was removed, moved, replaced or truncated while it was open: put it back if it was moved, else restart Tocsin to use what is there now")
 
 const (
 	// openFileLock is Linux's F_OFD_SETLK. Such a lock belongs to the open file.
@@ -33,9 +34,32 @@ type files struct {
 	// path is the database's, without symbolic links.
 	path           string
 	lock, database *os.File
-	known          []knownFile
-	// wal is nil until the first connection has read.
-	wal atomic.Pointer[knownFile]
+	// known are the database and the lock.
+	known []knownFile
+	// journal is nil until the first connection has read.
+	journal atomic.Pointer[journal]
+}
+
+// journal is the WAL and SQLite's index of it (-shm). The index stays open: SQLite's locks
+// on it belong to the process and would end when any of its handles is closed.
+type journal struct {
+	wal   knownFile
+	index *os.File
+}
+
+// size is how long the WAL has to be at least,
+// https://www.sqlite.org/walformat.html#the_wal_index_header.
+func (j *journal) size() int64 {
+	const walHeader, frameHeader = 32, 24
+	header := make([]byte, 20)
+	if _, err := j.index.ReadAt(header, 0); err != nil {
+		return 0 // it is being made
+	}
+	page, frames := int64(binary.NativeEndian.Uint16(header[14:])), int64(binary.NativeEndian.Uint32(header[16:]))
+	if frames == 0 {
+		return 0
+	}
+	return walHeader + frames*(frameHeader+page)
 }
 
 // knownFile is the file to which a path led when it was opened.
@@ -44,16 +68,21 @@ type knownFile struct {
 	info fs.FileInfo
 }
 
-// check returns an error if the path leads to another file now, or to none.
-func (k *knownFile) check() error {
+// check returns an error if the path leads to another file now, or to none. size is the
+// file's.
+func (k *knownFile) check() (size int64, err error) {
 	info, err := os.Stat(k.path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
+		return 0, fmt.Errorf("%w: %w", alert.ErrUnavailable, err)
 	}
 	if err != nil || !os.SameFile(info, k.info) {
-		return fmt.Errorf("%w: %s %w", alert.ErrUnavailable, k.path, ErrReplaced)
+		return 0, k.replaced()
 	}
-	return nil
+	return info.Size(), nil
+}
+
+func (k *knownFile) replaced() error {
+	return fmt.Errorf("%w: %s %w", alert.ErrUnavailable, k.path, ErrReplaced)
 }
 
 // claimFiles makes the folder and the database, if path leads to none, and locks them.
@@ -135,7 +164,7 @@ func folderRemedy(err error) error {
 // rememberWAL is called when the first connection has read, which makes the WAL. It is
 // never removed (see keepWAL).
 func (f *files) rememberWAL() error {
-	if f == nil || f.wal.Load() != nil {
+	if f == nil || f.journal.Load() != nil {
 		return nil
 	}
 	path := f.path + "-wal"
@@ -143,30 +172,64 @@ func (f *files) rememberWAL() error {
 	if err != nil {
 		return err
 	}
-	f.wal.Store(&knownFile{path, info})
+	index, err := os.Open(f.path + "-shm")
+	if err != nil {
+		return err
+	}
+	f.journal.Store(&journal{knownFile{path, info}, index})
 	return nil
 }
 
-// check returns ErrReplaced if what is written now would not be found by the next
-// daemon that opens the store.
+// check returns ErrReplaced if a path leads to another file than the one that was opened.
 func (f *files) check() error {
 	if f == nil { // PostgreSQL
 		return nil
 	}
 	for n := range f.known {
-		if err := f.known[n].check(); err != nil {
+		if _, err := f.known[n].check(); err != nil {
 			return err
 		}
 	}
-	if wal := f.wal.Load(); wal != nil {
-		return wal.check()
+	if j := f.journal.Load(); j != nil {
+		_, err := j.wal.check()
+		return err
 	}
 	return nil
 }
 
+// checkAll returns ErrReplaced if what is written now would not be found by the next
+// daemon that opens the store: also when a file was truncated in its place, after which
+// SQLite goes on in the emptied file. Only the writer may call it, between transactions.
+func (f *files) checkAll() error {
+	if err := f.check(); err != nil || f == nil {
+		return err
+	}
+	j := f.journal.Load()
+	if j == nil {
+		return nil
+	}
+	// A checkpoint of another program writes the index before it truncates the WAL.
+	size, err := j.wal.check()
+	if err != nil {
+		return err
+	}
+	if size < j.size() {
+		return j.wal.replaced()
+	}
+	database := &f.known[0]
+	if size, err = database.check(); err == nil && size == 0 {
+		return database.replaced()
+	}
+	return err
+}
+
 func (f *files) close() error {
 	var err error
-	for _, file := range []*os.File{f.lock, f.database} {
+	files := []*os.File{f.lock, f.database}
+	if j := f.journal.Load(); j != nil {
+		files = append(files, j.index)
+	}
+	for _, file := range files {
 		if file != nil {
 			err = errors.Join(err, file.Close())
 		}

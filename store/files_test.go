@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"os"
 	"path/filepath"
@@ -28,7 +29,7 @@ func mustSayReplaced(t *testing.T, d *DB, path string) {
 	for _, err := range []error{d.Ping(t.Context()), d.Commit(t.Context(), fire(incident("refused", "#db", 1)))} {
 		mustBe(t, err, alert.ErrUnavailable)
 		mustBe(t, err, ErrReplaced)
-		if !strings.Contains(err.Error(), path+" was removed, moved or replaced") {
+		if !strings.Contains(err.Error(), path+" was removed, moved, replaced or truncated") {
 			t.Errorf("error %q doesn't name %s", err, path)
 		}
 	}
@@ -87,6 +88,26 @@ func TestNothingIsAcceptedWhileAFileOfTheStoreIsNotTheOneThatWasOpened(t *testin
 	}
 }
 
+func TestAFileThatIsTruncatedInItsPlaceIsNoticed(t *testing.T) {
+	for name, truncate := range map[string]func(path string) (string, error){
+		"the database": func(path string) (string, error) { return path, os.Truncate(path, 0) },
+		"the WAL":      func(path string) (string, error) { return path + "-wal", os.Truncate(path+"-wal", 0) },
+		"the WAL's end": func(path string) (string, error) {
+			info, err := os.Stat(path + "-wal")
+			must(t, err)
+			return path + "-wal", os.Truncate(path+"-wal", info.Size()-1)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d, path := folderWithStore(t)
+			named, err := truncate(path)
+			must(t, err)
+			mustSayReplaced(t, d, named)
+		})
+	}
+}
+
 func TestALinkThatLeadsElsewhereIsNoticed(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(dir, "link")
@@ -128,6 +149,10 @@ func TestWhatSQLiteDoesToItsFilesIsNotMistaken(t *testing.T) {
 			t.Errorf("after %s the ledger is %+v", statement, l.Total)
 		}
 	}
+	backup := sql.OpenDB(onlookerConnector("file:" + path))
+	_, err := backup.ExecContext(t.Context(), "PRAGMA wal_checkpoint(TRUNCATE)") // as a program that copies the store does
+	must(t, errors.Join(err, backup.Close()))
+	commit(t, d, fire(incident("copied", "#db", 1)))
 	onlooker := onlookerConnector("file:" + path + "?mode=ro")
 	conn, err := onlooker.Connect(t.Context())
 	must(t, err)

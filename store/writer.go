@@ -72,7 +72,7 @@ func (d doubt) Unwrap() error { return alert.ErrInDoubt }
 
 // begin starts a transaction, over a new connection when the old one is lost.
 func (w *writer) begin(ctx context.Context) error {
-	if err := w.files.check(); err != nil {
+	if err := w.files.checkAll(); err != nil {
 		return err
 	}
 	if err := w.connect(ctx); err != nil {

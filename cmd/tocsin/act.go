@@ -58,6 +58,9 @@ func forEach[T any](c *clientCmd, ids []string, do func(id string) (T, error), l
 		answer, err := do(id)
 		if err != nil {
 			failed = errors.Join(failed, err)
+			if _, answered := errors.AsType[*answerError](err); !answered {
+				break // it would be the same error for the others
+			}
 			continue
 		}
 		answers = append(answers, answer)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"os"
+	"regexp"
 	"strings"
 	"time"
 
@@ -26,6 +29,7 @@ import (
 type clientCmd struct {
 	world
 	server string
+	token  string
 	socket string
 	config string
 	as     string
@@ -35,7 +39,8 @@ type clientCmd struct {
 // newClientCmd adds the flags that all of these commands have.
 func newClientCmd(w world, cmd *cobra.Command) *clientCmd {
 	c := &clientCmd{world: w}
-	cmd.Flags().StringVar(&c.server, "server", "", "talk to the daemon at this http:// `URL` instead of its Unix socket")
+	cmd.Flags().StringVar(&c.server, "server", "", "talk to the daemon at this http:// `URL` instead of its Unix socket\n(default: TOCSIN_SERVER, if that is set)")
+	cmd.Flags().StringVar(&c.token, "token", "", "send this `TOKEN` to the server, or the one in a file: @FILE\n(default: TOCSIN_API_TOKEN)")
 	cmd.Flags().StringVar(&c.socket, "socket", "", "talk to the daemon at the Unix socket with this `PATH`")
 	cmd.Flags().StringVar(&c.config, "config", "", "find the daemon by this configuration `FILE`")
 	cmd.Flags().BoolVar(&c.json, "json", false, "print as JSON")
@@ -51,10 +56,32 @@ func (c *clientCmd) addAs(cmd *cobra.Command) {
 
 // by is who acts. It is empty where the daemon can see that for itself.
 func (c *clientCmd) by() string {
-	if c.as == "" && c.server != "" {
+	if c.as != "" {
+		return c.as
+	}
+	if found, err := c.find(); err == nil && found.Server != "" {
 		return c.getenv("USER")
 	}
-	return c.as
+	return ""
+}
+
+// find returns where a daemon may be, and the token for it.
+func (c *clientCmd) find() (*config.Client, error) {
+	found, err := config.LoadClient(c.input(map[string]string{"config": c.config, "socket": c.socket}))
+	if err != nil {
+		return nil, err
+	}
+	found.Server = cmp.Or(c.server, found.Server)
+	if path, ok := strings.CutPrefix(c.token, "@"); ok {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return nil, &usageError{fmt.Errorf("read --token: %w", err)}
+		}
+		found.Token = alert.Secret(strings.TrimSpace(string(text)))
+	} else if c.token != "" {
+		found.Token = alert.Secret(c.token)
+	}
+	return found, nil
 }
 
 // print prints a result: as JSON if that was asked for, otherwise as text.
@@ -80,24 +107,47 @@ type answerError struct {
 }
 
 func (e *answerError) Error() string {
-	if e.Hint == "" {
-		return e.What
+	hint := e.Hint
+	if e.status == http.StatusUnauthorized {
+		hint = "give the daemon's token with --token, or set TOCSIN_API_TOKEN"
 	}
-	return e.What + "; " + e.Hint
+	if hint == "" {
+		return inCommands(e.What)
+	}
+	return inCommands(e.What + "; " + hint)
+}
+
+var (
+	// pathAndCommand is a path of the API with the command that does the same.
+	pathAndCommand = regexp.MustCompile(`(?:(?:GET|POST|DELETE) )?/(?:v1/|readyz)\S*([^(;]*) \((tocsin [^)]+)\)`)
+	bareReadyz     = regexp.MustCompile(`/readyz\b`)
+	sendAgain      = regexp.MustCompile(`send it again (?:with the same Idempotency-Key|after Retry-After seconds)`)
+)
+
+// inCommands is what the daemon tells programs, for people at a command line: they know
+// its commands and not the paths of its API.
+func inCommands(text string) string {
+	text = pathAndCommand.ReplaceAllString(text, "$2$1")
+	text = bareReadyz.ReplaceAllString(text, "tocsin status")
+	return sendAgain.ReplaceAllString(text, "try again")
 }
 
 // connect finds the daemon. It does not call it yet.
 func (c *clientCmd) connect() (*client, error) {
-	found, err := config.LoadClient(c.input(map[string]string{"config": c.config, "socket": c.socket}))
+	found, err := c.find()
 	if err != nil {
 		return nil, err
 	}
-	if c.server != "" {
-		u, err := url.Parse(c.server)
-		if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
-			return nil, &usageError{fmt.Errorf("--server is %q: write an address such as http://127.0.0.1:8126", c.server)}
+	if found.Server != "" {
+		base, err := serverURL(found.Server)
+		if err != nil {
+			from := "TOCSIN_SERVER"
+			if c.server != "" {
+				from = "--server"
+			}
+			return nil, &usageError{fmt.Errorf("%s is %q: write an address such as http://127.0.0.1:8126", from, found.Server)}
 		}
-		return &client{http: &http.Client{}, base: strings.TrimSuffix(c.server, "/"), token: found.Token, place: c.server}, nil
+		return &client{http: &http.Client{}, base: base, token: found.Token, place: base}, nil
 	}
 	var places []place
 	for _, path := range found.Sockets {
@@ -114,6 +164,18 @@ func (c *clientCmd) connect() (*client, error) {
 	daemon := clientAt(places...)
 	daemon.token = found.Token
 	return daemon, nil
+}
+
+// serverURL is the address of a daemon without a slash at its end. HTTP may be left out.
+func serverURL(text string) (string, error) {
+	if !strings.Contains(text, "://") {
+		text = "http://" + text
+	}
+	u, err := url.Parse(text)
+	if err == nil && (u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
+		err = errors.New("it is no address of a server")
+	}
+	return strings.TrimRight(text, "/"), err
 }
 
 // place is where a daemon may listen: a network and an address.

@@ -4,9 +4,11 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,6 +70,57 @@ func TestOverTCPWithoutATokenAnybodySendsAndOnlyTheSocketActs(t *testing.T) {
 		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(string) string { return "" }}
 		if status := run(t.Context(), c.args, w); status != c.status || !strings.Contains(told.String(), c.said) {
 			t.Errorf("%q: status %d, it said %q", c.args, status, told.String())
+		}
+	}
+}
+
+func TestWhatTheDaemonTellsProgramsIsSaidInCommands(t *testing.T) {
+	for said, want := range map[string]string{
+		"incident zzzz: not found; list incidents with GET /v1/incidents (tocsin incidents)":                 "incident zzzz: not found; list incidents with tocsin incidents",
+		"not found; list what there is with GET /v1/deliveries?state=dead (tocsin queue list)":               "not found; list what there is with tocsin queue list",
+		"/readyz says what is wrong and what to do (tocsin status); send it again after Retry-After seconds": "tocsin status says what is wrong and what to do; try again",
+		"send it again with the same Idempotency-Key: it will not count twice; /readyz says what is wrong":   "try again: it will not count twice; tocsin status says what is wrong",
+		"the disk is full": "the disk is full",
+	} {
+		if got := inCommands(said); got != want {
+			t.Errorf("%q is said as %q, want %q", said, got, want)
+		}
+	}
+}
+
+func TestADaemonIsFoundByTheEnvironmentAndNeedsItsToken(t *testing.T) {
+	t.Parallel()
+	tcp := freeAddress(t.Context(), "127.0.0.1:0")
+	p := prepare(t, slack(t, playground.Options{}), map[string]string{"TOCSIN_LISTEN": tcp, "TOCSIN_API_TOKEN": "0123456789abcdef"})
+	p.start()
+	id := p.mustPush(firing("a", "disk full"))[0].Incident
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte("0123456789abcdef\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct {
+		env    map[string]string
+		args   []string
+		status int
+		said   string
+	}{
+		"no token":             {nil, nil, exitFailure, "tocsin: the token is missing or wrong; give the daemon's token with --token, or set TOCSIN_API_TOKEN\n"},
+		"a token":              {nil, []string{"--token", "0123456789abcdef"}, exitOK, ""},
+		"a token in a file":    {nil, []string{"--token", "@" + file}, exitOK, ""},
+		"in the environment":   {map[string]string{"TOCSIN_API_TOKEN": "0123456789abcdef"}, nil, exitOK, ""},
+		"quoted":               {map[string]string{"TOCSIN_SERVER": `"http://` + tcp + `/"`, "TOCSIN_API_TOKEN": "0123456789abcdef"}, nil, exitOK, ""},
+		"a flag beats it":      {map[string]string{"TOCSIN_SERVER": "http://127.0.0.1:1"}, []string{"--socket", p.env["TOCSIN_SOCKET"]}, exitOK, ""},
+		"no address":           {map[string]string{"TOCSIN_SERVER": "ftp://x"}, nil, exitUsage, `TOCSIN_SERVER is "ftp://x"`},
+		"a flag that is none":  {nil, []string{"--server", "http://"}, exitUsage, `--server is "http://"`},
+		"a file that is gone":  {nil, []string{"--token", "@" + file + "2"}, exitUsage, "read --token"},
+		"no daemon, said once": {map[string]string{"TOCSIN_SERVER": "127.0.0.1:1"}, []string{"again"}, exitFailure, "no daemon answers at http://127.0.0.1:1"},
+	} {
+		env := map[string]string{"TOCSIN_SERVER": tcp, "HOME": t.TempDir()}
+		maps.Copy(env, c.env)
+		var told strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(name string) string { return env[name] }}
+		if status := run(t.Context(), slices.Concat([]string{"ack", id}, c.args), w); status != c.status || !strings.Contains(told.String(), c.said) || strings.Count(told.String(), "no daemon") > 1 {
+			t.Errorf("%s: status %d, it said %q", name, status, told.String())
 		}
 	}
 }

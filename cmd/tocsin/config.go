@@ -35,7 +35,7 @@ func newConfigCheck(w world) *cobra.Command {
 		Example: "  tocsin config check --config /etc/tocsin/tocsin.yaml",
 		Args:    noArgs,
 	}
-	flags := daemonFlags(cmd)
+	flags := configFlag(cmd)
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.RunE = func(*cobra.Command, []string) error { return checkConfig(w, flags(), *asJSON) }
 	return cmd

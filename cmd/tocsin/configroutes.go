@@ -21,7 +21,7 @@ read; no daemon is needed.`,
 		Example: `  tocsin config routes severity=critical service=db-3
   tocsin config routes --at 2026-01-03T03:00:00+01:00 severity=warning team=web --json`,
 	}
-	flags := daemonFlags(cmd)
+	flags := configFlag(cmd)
 	var at time.Time
 	cmd.Flags().Var(timeFlag{&at}, "at", "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")

@@ -24,7 +24,7 @@ func (p *process) mustSayMoved() {
 	p.t.Helper()
 	p.mustRefuse()
 	_, err := p.push(firing("refused", "nobody may believe that this is kept"))
-	if err == nil || !strings.Contains(err.Error(), "removed, moved or replaced while it was open: put it back if it was moved, else restart Tocsin") {
+	if err == nil || !strings.Contains(err.Error(), "removed, moved, replaced or truncated while it was open: put it back if it was moved, else restart Tocsin") {
 		p.t.Errorf("a push got %v", err)
 	}
 	if status, body := readiness(p.t, p); status != http.StatusServiceUnavailable || !strings.Contains(body, "put the store's files back if they were moved") {

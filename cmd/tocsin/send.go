@@ -154,7 +154,7 @@ func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (aler
 	if a.Strict {
 		query = "?strict=1"
 	}
-	for warned := false; ; warned = true {
+	for said := ""; ; {
 		var answer struct {
 			Alerts []alert.Accepted `json:"alerts"`
 			Notes  []string         `json:"notes"`
@@ -171,11 +171,12 @@ func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (aler
 		if final || errors.Is(err, fs.ErrPermission) {
 			return alert.Accepted{}, err
 		}
-		if !warned {
-			_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\ntocsin: trying again for up to %s\n", visible(err.Error()), c.timeout)
+		if reason := err.Error(); reason != said && ctx.Err() == nil {
+			said = reason
+			_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\ntocsin: trying again for up to %s\n", visible(reason), c.timeout)
 		}
 		if !pause(ctx, time.Second) {
-			return alert.Accepted{}, fmt.Errorf("the alert was not accepted: %w", err)
+			return alert.Accepted{}, fmt.Errorf("the alert was not accepted within %s", c.timeout)
 		}
 	}
 }
@@ -215,7 +216,7 @@ func (c *sendCmd) waitFor(ctx context.Context, daemon *client, got alert.Accepte
 	switch rec.Standing {
 	case alert.StandPending:
 		err = fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
-			got.Incident, c.timeout, cmp.Or(rec.Reason, "see /readyz of the daemon"))
+			got.Incident, c.timeout, cmp.Or(rec.Reason, "tocsin status says why"))
 	case alert.StandDead:
 		err = fmt.Errorf("the alert was given up (incident %s): %s", got.Incident, rec.Reason)
 	default:

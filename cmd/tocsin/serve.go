@@ -62,7 +62,7 @@ const gcPercent = 200
 // reads them once they are parsed, by the names that config knows.
 func daemonFlags(cmd *cobra.Command) func() map[string]string {
 	f := cmd.Flags()
-	f.String("config", "", "read this YAML `FILE` (default: /etc/tocsin/tocsin.yaml, else ~/.config/tocsin/tocsin.yaml)")
+	given := configFlag(cmd)
 	f.String("listen", "", "accept alerts at this TCP `ADDRESS`, or off (default: 127.0.0.1:8126)")
 	f.String("socket", "", "accept alerts at the Unix socket with this `PATH`, or off")
 	f.String("store", "", "database `URL`: sqlite:PATH or postgres://…")
@@ -72,10 +72,18 @@ func daemonFlags(cmd *cobra.Command) func() map[string]string {
 	f.String("give-up-after", "", "give up a delivery after this `DURATION` (default: 24h)")
 	f.String("log-level", "", "`LEVEL` of the log: debug, info, warn or error")
 	f.String("log-format", "", "`FORMAT` of the log: auto, json or console")
-	completeFlag(cmd, "config", completeFile)
 	completeFlag(cmd, "socket", completeFile)
 	completeFlag(cmd, "log-level", oneOf("debug", "info", "warn", "error"))
 	completeFlag(cmd, "log-format", oneOf("auto", "json", "console"))
+	return given
+}
+
+// configFlag adds the flag for the configuration file, and returns what reads this and
+// all other settings that have flags in cmd.
+func configFlag(cmd *cobra.Command) func() map[string]string {
+	f := cmd.Flags()
+	f.String("config", "", "read this YAML `FILE` (default: /etc/tocsin/tocsin.yaml, else ~/.config/tocsin/tocsin.yaml)")
+	completeFlag(cmd, "config", completeFile)
 	return func() map[string]string {
 		given := map[string]string{}
 		for _, name := range config.FlagNames() {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -23,25 +24,59 @@ func newVersion(w world) *cobra.Command {
 	return cmd
 }
 
-// printVersion prints the version, and what it was built with.
+// build says what the program was built from and with.
+type build struct {
+	Version string `json:"version"`
+	// Commit is the commit's full hash, and Changed is set if the files were not those of
+	// the commit; empty where the sources came without git.
+	Commit   string `json:"commit,omitempty"`
+	Changed  bool   `json:"changed,omitempty"`
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+// printVersion prints the version, and what it was built from and with.
 func printVersion(w world, asJSON bool) error {
-	built := map[string]string{"version": versionName(), "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH}
-	return w.print(asJSON, built, fmt.Sprintf("tocsin %s (%s, %s)\n", built["version"], built["go"], built["platform"]))
+	info, _ := debug.ReadBuildInfo() // nil without module support, which is no build of ours
+	b := buildOf(version, info)
+	return w.print(asJSON, b, b.text())
+}
+
+func buildOf(version string, info *debug.BuildInfo) build {
+	b := build{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	if info != nil {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				b.Commit = s.Value
+			case "vcs.modified":
+				b.Changed = s.Value == "true"
+			}
+		}
+	}
+	switch {
+	case b.Version != "":
+	case b.Commit != "":
+		b.Version = "devel-" + b.Commit[:min(12, len(b.Commit))]
+	default:
+		b.Version = "devel"
+	}
+	return b
+}
+
+func (b build) text() string {
+	commit := ""
+	if b.Commit != "" {
+		commit = "commit " + b.Commit[:min(12, len(b.Commit))] + ", "
+	}
+	if b.Changed {
+		commit = strings.TrimSuffix(commit, ", ") + " with changes, "
+	}
+	return fmt.Sprintf("tocsin %s (%s%s, %s)\n", b.Version, commit, b.Go, b.Platform)
 }
 
 // versionName is the release, or else the commit it was built from.
 func versionName() string {
-	if version != "" {
-		return version
-	}
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" {
-			return "devel-" + s.Value[:min(12, len(s.Value))]
-		}
-	}
-	return "devel"
+	info, _ := debug.ReadBuildInfo()
+	return buildOf(version, info).Version
 }
