@@ -2,11 +2,15 @@ package api
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
+	"time"
 	"unicode/utf8"
+
+	"go.uber.org/zap"
 
 	"tocsin/alert"
 )
@@ -14,7 +18,8 @@ import (
 // maxPerson is the most characters of a person's name.
 const maxPerson = 100
 
-// actBody is the body of POST /v1/incidents/{id}/ack, resolve, assign and note.
+// actBody is the body of POST /v1/incidents/{id}/ack, unack, resolve, reopen, assign and
+// note.
 type actBody struct {
 	By   alert.Person `json:"by"`
 	To   alert.Person `json:"to"`
@@ -24,11 +29,12 @@ type actBody struct {
 // httpRequestPrefix keeps the request ids of HTTP callers apart from Slack's.
 const httpRequestPrefix = "http:"
 
-// act answers POST /v1/incidents/{id}/ack, resolve, assign or note. An act that
-// changes nothing is answered with 200 too, with the effect "already".
+// act answers POST /v1/incidents/{id}/ack and so on. An act that changes nothing is
+// answered with 200 too, with the effect "already". One that is not reopened because its
+// key has fired since has the effect "newer", and the newer incident.
 func (a *API) act(verb alert.Verb) answer {
 	return func(r *http.Request) (any, error) {
-		act, err := readAct(r, verb)
+		act, err := a.readAct(r, verb)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +52,7 @@ func (a *API) act(verb alert.Verb) answer {
 	}
 }
 
-func readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
+func (a *API) readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
 	var body actBody
 	if err := readJSON(r, &body); err != nil {
 		return alert.Act{}, err
@@ -59,7 +65,7 @@ func readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
 	if err != nil {
 		return alert.Act{}, err
 	}
-	act := alert.Act{Verb: verb, Incident: r.PathValue("id"), By: orCaller(by, r), To: to, Text: strings.TrimSpace(body.Note)}
+	act := alert.Act{Verb: verb, Incident: r.PathValue("id"), By: a.inSlack(r.Context(), orCaller(by, r)), To: a.inSlack(r.Context(), to), Text: strings.TrimSpace(body.Note)}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		act.RequestID = httpRequestPrefix + key
 	}
@@ -73,6 +79,32 @@ func readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
 		return act, &httpError{http.StatusBadRequest, "the assignee is missing", `write {"to": "U0123456789"} or {"to": "@ann"}`}
 	}
 	return act, nil
+}
+
+// handle matches a name that somebody may have in Slack.
+var handle = regexp.MustCompile(`^[\p{L}\d][\p{L}\d._-]{0,79}$`)
+
+// lookupLimit bounds how long an act waits for Slack to say who somebody is.
+const lookupLimit = 3 * time.Second
+
+// inSlack is the person in Slack who has this name, or p as it is if there is none or Slack
+// can't be asked. Only people in Slack can be reminded.
+func (a *API) inSlack(ctx context.Context, p alert.Person) alert.Person {
+	if a.opts.Person == nil || p.ID != "" || p.Name == "root" || !handle.MatchString(p.Name) && !strings.Contains(p.Name, "@") {
+		return p
+	}
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	name := p.Name
+	if !strings.Contains(name, "@") {
+		name = "@" + name
+	}
+	found, err := a.opts.Person(ctx, name)
+	if err != nil {
+		a.opts.Log.Debug("look up a person", zap.String("name", p.Name), zap.Error(err))
+		return p
+	}
+	return found
 }
 
 // readJSON reads an object into into. An empty body is like an empty object.

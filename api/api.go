@@ -61,6 +61,8 @@ type Store interface {
 type Options struct {
 	Engine Engine
 	Store  Store
+	// Person finds a person in Slack by @name or mail address; nil if nobody can be found.
+	Person func(ctx context.Context, spelling string) (alert.Person, error)
 	// Wake is called with the lanes that have deliveries pending again. It must not block.
 	Wake func(lanes ...string)
 	// Health returns the state of the daemon; it must be quick.
@@ -189,7 +191,9 @@ const createSilence = "POST /v1/silences"
 func (a *API) acts() map[string]answer {
 	return map[string]answer{
 		"POST /v1/incidents/{id}/ack":     a.act(alert.VerbAck),
+		"POST /v1/incidents/{id}/unack":   a.act(alert.VerbUnack),
 		"POST /v1/incidents/{id}/resolve": a.act(alert.VerbResolve),
+		"POST /v1/incidents/{id}/reopen":  a.act(alert.VerbReopen),
 		"POST /v1/incidents/{id}/assign":  a.act(alert.VerbAssign),
 		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
 		createSilence:                     a.postSilence,
@@ -220,7 +224,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/resolve, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

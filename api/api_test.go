@@ -57,7 +57,14 @@ type reader struct {
 }
 
 func (r *reader) Incidents(_ context.Context, f alert.IncidentFilter) ([]alert.Incident, error) {
-	r.asked = append(r.asked, fmt.Sprintf("%v %s mine=%s %d from %d", f.States, f.Matchers, f.Mine, f.Limit, f.Offset))
+	asked := fmt.Sprintf("%v %s mine=%s %d from %d", f.States, f.Matchers, f.Mine, f.Limit, f.Offset)
+	if len(f.Words) > 0 {
+		asked += fmt.Sprintf(" %v", f.Words)
+	}
+	if f.Latest {
+		asked += " latest"
+	}
+	r.asked = append(r.asked, asked)
 	return []alert.Incident{{ID: "k7f2", State: alert.Open, Title: fmt.Sprint(f.States, f.Limit)}}, nil
 }
 
@@ -122,8 +129,16 @@ func post(t *testing.T, e *engine, kind, target, body string) answer {
 	return ask(t, build(e, &reader{}).Handler(), req)
 }
 
+// onlyBob is Slack with one person.
+func onlyBob(_ context.Context, spelling string) (alert.Person, error) {
+	if spelling != "@bob" {
+		return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found"}
+	}
+	return alert.Person{ID: "U0BOB", Name: "bob"}, nil
+}
+
 func build(e *engine, r *reader) *api.API {
-	return api.New(api.Options{Engine: e, Store: knows{r, &queue{}}, Now: func() time.Time { return noon }, Health: func() alert.Health { return alert.Health{} }})
+	return api.New(api.Options{Engine: e, Store: knows{r, &queue{}}, Person: onlyBob, Now: func() time.Time { return noon }, Health: func() alert.Health { return alert.Health{} }})
 }
 
 func TestAlertsAreTakenInEveryFormPeopleSendThem(t *testing.T) {

@@ -12,14 +12,17 @@ import (
 	"tocsin/alert"
 )
 
-// mostListed is the highest ?limit=, mostSkipped the highest ?offset=.
+// mostListed is the highest ?limit=, mostSkipped the highest ?offset=, mostWords the most
+// words of ?q=.
 const (
+	mostWords   = 10
 	mostListed  = 1000
 	mostSkipped = 100_000
 )
 
-// listIncidents answers ?match=team="web"&state=open,acked&mine=U…&limit=50&offset=50,
-// worst first, then latest, with the total (up to 1,000).
+// listIncidents answers ?match=team="web"&q=disk&state=open,acked&mine=U…&limit=50&offset=50,
+// worst first, then latest, or with sort=latest those that got into their state last; with
+// the total (up to 1,000 if it selects by more than the state).
 func (a *API) listIncidents(r *http.Request) (any, error) {
 	f, err := incidentFilter(r.URL.Query())
 	if err != nil {
@@ -51,6 +54,17 @@ func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
 			return f, err
 		}
 		f.Matchers = append(f.Matchers, matchers...)
+	}
+	for _, words := range q["q"] {
+		f.Words = append(f.Words, strings.Fields(words)...)
+	}
+	switch sort := q.Get("sort"); {
+	case len(f.Words) > mostWords:
+		return f, &httpError{http.StatusBadRequest, fmt.Sprintf("q has more than %d words", mostWords), "search for one or two words of the title"}
+	case sort != "" && sort != "latest":
+		return f, &httpError{http.StatusBadRequest, fmt.Sprintf("sort is %q", sort), "write latest, or leave it out"}
+	default:
+		f.Latest = sort == "latest"
 	}
 	if f.Limit, err = number(q, "limit", 1, mostListed); err != nil {
 		return f, err

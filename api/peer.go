@@ -36,6 +36,10 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	return context.WithValue(ctx, peer{}, cred.Uid)
 }
 
+// userHeader is where a client says which user of its shell it is. It counts over TCP only:
+// on the Unix socket the kernel says who it is.
+const userHeader = "X-Tocsin-User"
+
 // orCaller returns p, or the caller as far as known if p is empty.
 func orCaller(p alert.Person, r *http.Request) alert.Person {
 	if p != (alert.Person{}) {
@@ -43,7 +47,11 @@ func orCaller(p alert.Person, r *http.Request) alert.Person {
 	}
 	uid, ok := r.Context().Value(peer{}).(uint32)
 	if !ok {
-		return alert.Person{Name: "the HTTP API"}
+		user, err := person("the user", alert.Person{Name: r.Header.Get(userHeader)})
+		if err != nil || user == (alert.Person{}) {
+			return alert.Person{Name: "the HTTP API"}
+		}
+		return user
 	}
 	number := strconv.FormatUint(uint64(uid), 10)
 	u, err := user.LookupId(number)

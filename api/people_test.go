@@ -73,6 +73,9 @@ func TestIncidentsSilencesAndFiguresAreAskedFor(t *testing.T) {
 		asked, body string
 	}{
 		"all":                 {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
+		"by words":            {"/v1/incidents?q=disk+db-3&sort=latest&limit=1", 200, "[]  mine= 1 from 0 [disk db-3] latest", `"total":17}`},
+		"too many words":      {"/v1/incidents?q=a+b+c+d+e+f+g+h+i+j+k", 400, "", `more than 10 words`},
+		"an unknown order":    {"/v1/incidents?sort=age", 400, "", `write latest`},
 		"some":                {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
 		"a bad matcher":       {"/v1/incidents?match=team", 400, "", `the operators are`},
 		"an unknown state":    {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
@@ -112,7 +115,10 @@ func TestPeopleActOnIncidentsOverHTTP(t *testing.T) {
 		"ack by a name":      {"/v1/incidents/k7f2/ack", `{"by":"@ann","note":" on it "}`, 200, `ack k7f2 by ann: on it`, `"acked_by":{"name":"ann"}`},
 		"ack by an id":       {"/v1/incidents/k7f2/ack", `{"by":{"id":"U0ANN","name":"ann"}}`, 200, "ack k7f2 by U0ANN|ann", `"U0ANN"`},
 		"resolved already":   {"/v1/incidents/k7f2/resolve", `{}`, 200, "resolve k7f2 by the HTTP API", `"effect":"already"`},
-		"assign":             {"/v1/incidents/k7f2/assign", `{"to":"U0123456789","by":"bob"}`, 200, "assign k7f2 by bob to U0123456789", `"done"`},
+		"unack":              {"/v1/incidents/k7f2/unack", `{"by":"bob"}`, 200, "unack k7f2 by U0BOB|bob", `"done"`},
+		"reopen":             {"/v1/incidents/k7f2/reopen", `{"by":"nobody","note":"still full"}`, 200, "reopen k7f2 by nobody: still full", `"done"`},
+		"assign to a name":   {"/v1/incidents/k7f2/assign", `{"to":"@bob"}`, 200, "assign k7f2 by the HTTP API to U0BOB|bob", `"done"`},
+		"assign":             {"/v1/incidents/k7f2/assign", `{"to":"U0123456789","by":"bob"}`, 200, "assign k7f2 by U0BOB|bob to U0123456789", `"done"`},
 		"note":               {"/v1/incidents/k7f2/note", `{"note":"raid"}`, 200, "note k7f2 by the HTTP API: raid", `"done"`},
 		"nobody knows it":    {"/v1/incidents/zzzz/ack", ``, 404, "ack zzzz by the HTTP API", `GET /v1/incidents`},
 		"an empty note":      {"/v1/incidents/k7f2/note", `{"note":" "}`, 400, "", `the note is empty`},
@@ -144,6 +150,17 @@ func TestPeopleActOnIncidentsOverHTTP(t *testing.T) {
 				t.Errorf("the refusal has no hint: %s", got.body)
 			}
 		})
+	}
+}
+
+func TestOverTCPTheClientSaysWhoItsUserIs(t *testing.T) {
+	for said, want := range map[string]alert.Person{"bob": {ID: "U0BOB", Name: "bob"}, "deploy": {Name: "deploy"}, "": {Name: "the HTTP API"}, "x\u202ey": {Name: "the HTTP API"}} {
+		e := &engine{}
+		req := httptest.NewRequest(http.MethodPost, "/v1/incidents/k7f2/ack", nil)
+		req.Header.Set("X-Tocsin-User", said)
+		if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusOK || e.acts[0].By != want {
+			t.Errorf("%q: answered %d for %+v", said, got.status, e.acts)
+		}
 	}
 }
 
@@ -214,7 +231,12 @@ func TestWhoCallsOverTheUnixSocketIsKnownByName(t *testing.T) {
 	go func() { served <- srv.Serve(l) }()
 	client := &http.Client{Transport: &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return net.Dial("unix", path) }}}
 	for _, body := range []string{"", `{"by":"ann"}`} {
-		resp, err := client.Post("http://tocsin/v1/incidents/k7f2/ack", "application/json", strings.NewReader(body))
+		req, err := http.NewRequest(http.MethodPost, "http://tocsin/v1/incidents/k7f2/ack", strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("X-Tocsin-User", "somebody-else")
+		resp, err := client.Do(req)
 		if err != nil {
 			t.Fatal(err)
 		}

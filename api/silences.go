@@ -66,7 +66,7 @@ func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
 	if err != nil {
 		return alert.Silence{}, err
 	}
-	s := alert.Silence{Matchers: body.Matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: orCaller(by, r)}
+	s := alert.Silence{Matchers: body.Matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
 	switch {
 	case (body.For == "") == body.EndsAt.IsZero():
 		return s, &httpError{http.StatusBadRequest, "the request must have either for or ends_at", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}

@@ -16,6 +16,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -54,16 +55,10 @@ func (c *clientCmd) addAs(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.as, "as", "", "act under this `NAME` (default: your user name)")
 }
 
-// by is who acts. It is empty where the daemon can see that for itself.
-func (c *clientCmd) by() string {
-	if c.as != "" {
-		return c.as
-	}
-	if found, err := c.find(); err == nil && found.Server != "" {
-		return c.getenv("USER")
-	}
-	return ""
-}
+// by is who acts; empty for the user of this shell.
+func (c *clientCmd) by() string { return c.as }
+
+func (c *clientCmd) user() string { return cmp.Or(c.getenv("USER"), c.getenv("LOGNAME")) }
 
 // find returns where a daemon may be, and the token for it.
 func (c *clientCmd) find() (*config.Client, error) {
@@ -94,6 +89,7 @@ type client struct {
 	http  *http.Client
 	base  string
 	token alert.Secret
+	user  string // of this shell, for a daemon that can't see it
 	place string // for people: where the daemon was looked for
 }
 
@@ -147,7 +143,7 @@ func (c *clientCmd) connect() (*client, error) {
 			}
 			return nil, &usageError{fmt.Errorf("%s is %q: write an address such as http://127.0.0.1:8126", from, found.Server)}
 		}
-		return &client{http: &http.Client{}, base: base, token: found.Token, place: base}, nil
+		return &client{http: &http.Client{}, base: base, token: found.Token, user: c.user(), place: base}, nil
 	}
 	var places []place
 	for _, path := range found.Sockets {
@@ -162,7 +158,7 @@ func (c *clientCmd) connect() (*client, error) {
 		return nil, errors.New("no daemon can be reached: both of its listeners are off")
 	}
 	daemon := clientAt(places...)
-	daemon.token = found.Token
+	daemon.token, daemon.user = found.Token, c.user()
 	return daemon, nil
 }
 
@@ -223,6 +219,9 @@ func (c *client) call(ctx context.Context, method, path string, body, into any) 
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if c.user != "" && !strings.ContainsFunc(c.user, unicode.IsControl) {
+		req.Header.Set("X-Tocsin-User", c.user)
 	}
 	if c.token != "" {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
