@@ -35,6 +35,7 @@ type clientCmd struct {
 	config string
 	as     string
 	json   bool
+	watch  bool
 }
 
 // newClientCmd adds the flags that all of these commands have.
@@ -77,6 +78,65 @@ func (c *clientCmd) find() (*config.Client, error) {
 		found.Token = alert.Secret(c.token)
 	}
 	return found, nil
+}
+
+// watchEvery is the time between two looks of --watch.
+const watchEvery = 2 * time.Second
+
+// addWatch adds the flag that shows a list again and again.
+func (c *clientCmd) addWatch(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&c.watch, "watch", "w", false, "show it again every 2 seconds, until Ctrl-C; in a pipe whenever it has changed")
+}
+
+// show prints what read returns, with --watch again and again until ctx ends. A read
+// may return a text and an error.
+func (c *clientCmd) show(ctx context.Context, read func(ctx context.Context) (result any, text string, err error)) error {
+	last := ""
+	for first := true; ; first = false {
+		result, text, err := read(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case text == "" && (first || !c.watch):
+			return err
+		case text == "": // the daemon may be restarting
+			text = "tocsin: " + err.Error() + "\n"
+		case !c.watch:
+			return cmp.Or(c.print(result, text), err)
+		}
+		if last, err = c.redraw(last, result, text); err != nil {
+			return err
+		}
+		if !pause(ctx, watchEvery) {
+			return nil
+		}
+	}
+}
+
+// redraw shows the present state in place of the last one, and returns it: a terminal is
+// cleared, and a pipe gets a state that is not the last one.
+func (c *clientCmd) redraw(last string, result any, text string) (string, error) {
+	if s := c.screen(); s.height > 0 && !c.json {
+		_, err := io.WriteString(c.stdout, "\x1b[H\x1b[2J"+s.draw(firstLines(text, s.height-1)))
+		return "", err
+	}
+	state, err := json.Marshal(result) // ages change all the time
+	if err != nil || string(state) == last {
+		return last, err
+	}
+	if last != "" && !c.json {
+		text = "\n" + text
+	}
+	return string(state), c.print(result, text)
+}
+
+// firstLines are the lines of a text that fit.
+func firstLines(text string, most int) string {
+	lines := strings.SplitAfter(text, "\n")
+	if len(lines) <= most+1 {
+		return text
+	}
+	return strings.Join(lines[:max(most-1, 1)], "") + "…\n"
 }
 
 // print prints a result: as JSON if that was asked for, otherwise as text.

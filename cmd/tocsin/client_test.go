@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"io"
 	"io/fs"
@@ -33,14 +34,14 @@ func TestASocketThatIsNamedIsTheOnlyPlaceToLook(t *testing.T) {
 	}))
 	defer other.Close()
 	env := map[string]string{"HOME": t.TempDir(), "TOCSIN_LISTEN": other.Listener.Addr().String()}
-	var told strings.Builder
-	w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(name string) string { return env[name] }}
+	var said strings.Builder
+	w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(name string) string { return env[name] }}
 	socket := filepath.Join(t.TempDir(), "tocsin.sock")
 	if status := run(t.Context(), []string{"send", "--socket", socket, "--timeout", "1ms", "disk full"}, w); status != exitFailure {
 		t.Errorf("exit status %d", status)
 	}
-	if !strings.Contains(told.String(), "no daemon answers at "+socket) {
-		t.Errorf("it said %q", told.String())
+	if !strings.Contains(said.String(), "no daemon answers at "+socket) {
+		t.Errorf("it said %q", said.String())
 	}
 	if n := asked.Load(); n != 0 {
 		t.Errorf("another daemon was asked %d times", n)
@@ -66,10 +67,10 @@ func TestOverTCPWithoutATokenAnybodySendsAndOnlyTheSocketActs(t *testing.T) {
 		{slices.Concat([]string{"queue", "drop", "--all"}, anybody), exitFailure, "use the Unix socket"},
 		{slices.Concat(many, member), 0, ""},
 	} {
-		var told strings.Builder
-		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(string) string { return "" }}
-		if status := run(t.Context(), c.args, w); status != c.status || !strings.Contains(told.String(), c.said) {
-			t.Errorf("%q: status %d, it said %q", c.args, status, told.String())
+		var said strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(string) string { return "" }}
+		if status := run(t.Context(), c.args, w); status != c.status || !strings.Contains(said.String(), c.said) {
+			t.Errorf("%q: status %d, it said %q", c.args, status, said.String())
 		}
 	}
 }
@@ -117,10 +118,33 @@ func TestADaemonIsFoundByTheEnvironmentAndNeedsItsToken(t *testing.T) {
 	} {
 		env := map[string]string{"TOCSIN_SERVER": tcp, "HOME": t.TempDir()}
 		maps.Copy(env, c.env)
-		var told strings.Builder
-		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &told, getenv: func(name string) string { return env[name] }}
-		if status := run(t.Context(), slices.Concat([]string{"ack", id}, c.args), w); status != c.status || !strings.Contains(told.String(), c.said) || strings.Count(told.String(), "no daemon") > 1 {
-			t.Errorf("%s: status %d, it said %q", name, status, told.String())
+		var said strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(name string) string { return env[name] }}
+		if status := run(t.Context(), slices.Concat([]string{"ack", id}, c.args), w); status != c.status || !strings.Contains(said.String(), c.said) || strings.Count(said.String(), "no daemon") > 1 {
+			t.Errorf("%s: status %d, it said %q", name, status, said.String())
 		}
+	}
+}
+
+func TestAWatchedListShowsWhatHasChangedUntilItIsInterrupted(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.start()
+	ctx, interrupt := context.WithCancel(t.Context())
+	defer interrupt()
+	out, status := &logBuffer{}, make(chan int, 1)
+	go func() {
+		w := world{stdin: strings.NewReader(""), stdout: out, stderr: io.Discard, getenv: func(string) string { return "" }}
+		status <- run(ctx, []string{"incidents", "--watch", "--socket", p.env["TOCSIN_SOCKET"]}, w)
+	}()
+	p.eventually("the list", func() bool { return strings.Contains(out.String(), "no incident is open") })
+	p.mustPush(firing("a", "disk full"))
+	p.eventually("what has changed", func() bool { return strings.Contains(out.String(), "disk full") })
+	interrupt()
+	if code := <-status; code != exitOK {
+		t.Errorf("exit status %d", code)
+	}
+	if n := strings.Count(out.String(), "no incident is open"); n != 1 {
+		t.Errorf("it shows what has not changed:\n%s", out)
 	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -43,20 +44,23 @@ func newIncidentsList(w world) *cobra.Command {
 	state := cmd.Flags().String("state", "open,acked", "only in this `STATE`: open, acked, resolved, several with commas, or all")
 	limit := cmd.Flags().Int("limit", 50, "show at most this `NUMBER`, up to 1000")
 	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
+	c.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		matchers, err := parseMatchers(args)
 		if err != nil {
 			return orMistyped(cmd, args, err)
 		}
 		q := url.Values{"state": {*state}, "limit": {strconv.Itoa(*limit)}, "match": {matchers.String()}}
-		var page incidentPage
-		if err := c.get(cmd.Context(), "/v1/incidents?"+q.Encode(), &page); err != nil {
-			return err
-		}
-		if len(page.Incidents) == 0 {
-			return c.print(page.Incidents, noIncident(*state, matchers))
-		}
-		return c.print(page.Incidents, page.text())
+		return c.show(cmd.Context(), func(ctx context.Context) (any, string, error) {
+			var page incidentPage
+			if err := c.get(ctx, "/v1/incidents?"+q.Encode(), &page); err != nil {
+				return nil, "", err
+			}
+			if len(page.Incidents) == 0 {
+				return page.Incidents, noIncident(*state, matchers), nil
+			}
+			return page.Incidents, page.text(), nil
+		})
 	}
 	return cmd
 }
@@ -74,9 +78,10 @@ func noIncident(state string, matchers alert.Matchers) string {
 
 func (p incidentPage) text() string {
 	list := table(func(line func(cells ...any)) {
-		line("ID", "STATE", "SEVERITY", "FIRED", "SINCE", "WHO", "WHERE", "TITLE")
+		now := time.Now()
+		line("ID", "STATE", "SEVERITY", "FIRED", "AGE", "WHO", "WHERE", "TITLE")
 		for _, i := range p.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), clock(i.FirstAt), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.FirstAt, now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
 		}
 	})
 	if more := p.Total - len(p.Incidents); more > 0 {
@@ -176,7 +181,7 @@ func (i incidentDetail) text() string {
 func (i incidentDetail) fields() [][2]string {
 	fields := [][2]string{
 		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
-		{"first", clock(i.FirstAt)}, {"last", clock(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
+		{"first", ago(i.FirstAt)}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
 	return append(fields, i.whereabouts()...)
@@ -189,10 +194,10 @@ func (i incidentDetail) whereabouts() (fields [][2]string) {
 		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
 	}
 	if i.Silence != "" && !over {
-		fields = append(fields, [2]string{"silenced", "until " + clock(i.SilencedUntil) + " by " + i.Silence})
+		fields = append(fields, [2]string{"silenced", "until " + ago(i.SilencedUntil) + " by " + i.Silence})
 	}
 	if !i.HeldUntil.IsZero() {
-		fields = append(fields, [2]string{"held back", "until " + clock(i.HeldUntil)})
+		fields = append(fields, [2]string{"held back", "until " + ago(i.HeldUntil)})
 	}
 	for _, lane := range i.Lanes {
 		if card := i.Card(lane); card.TS != "" {

@@ -9,9 +9,9 @@ import (
 )
 
 func TestIncidentsAreListedSinceTheyBeganHoweverLateTheyWereShown(t *testing.T) {
-	began := time.Date(2027, 1, 27, 1, 2, 3, 0, time.Local)
+	began := time.Now().Add(-3*24*time.Hour - time.Minute)
 	page := incidentPage{Total: 1, Incidents: []alert.Incident{{ID: "k7f2", State: alert.Open, FirstAt: began, OpenedAt: began.Add(8 * time.Hour)}}}
-	if got := page.text(); !strings.Contains(got, "2027-01-27 01:02:03") {
+	if got := page.text(); !strings.Contains(got, " 3d ") {
 		t.Errorf("it is listed as\n%s", got)
 	}
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 	"unicode"
 	"unicode/utf16"
@@ -40,38 +39,63 @@ func (w world) print(asJSON bool, result any, text string) error {
 	if asJSON {
 		return writeJSON(w.stdout, result)
 	}
-	_, err := io.WriteString(w.stdout, visible(text))
+	_, err := io.WriteString(w.stdout, w.screen().draw(text))
 	return err
 }
 
 // oneCell keeps a text from ending its line or its column.
 var oneCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
-// table arranges lines in columns.
-func table(fill func(line func(cells ...any))) string {
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	fill(func(cells ...any) {
-		for i, cell := range cells {
-			if i > 0 {
-				_, _ = io.WriteString(t, "\t") // a Builder takes everything
-			}
-			_, _ = io.WriteString(t, oneCell.Replace(visible(fmt.Sprint(cell))))
-		}
-		_, _ = io.WriteString(t, "\n")
-	})
-	_ = t.Flush()
-	return b.String()
-}
+// table arranges lines in columns. Words for severities and states are marked for the
+// colours of a terminal, and the last column for being cut to its width.
+func table(fill func(line func(cells ...any))) string { return columns(string(markCut), fill) }
 
 // fields lists names and values, without those that have none.
 func fields(all [][2]string) string {
-	return table(func(line func(cells ...any)) {
+	return columns("", func(line func(cells ...any)) {
 		for _, f := range all {
 			if f[1] != "" {
 				line(f[0]+":", f[1])
 			}
 		}
+	})
+}
+
+// columns arranges lines in columns, with last before the last cell of each.
+func columns(last string, fill func(line func(cells ...any))) string {
+	var lines [][]string
+	var widths []int // without the last columns, which end their lines
+	fill(func(cells ...any) {
+		line := make([]string, len(cells))
+		for i, cell := range cells {
+			line[i] = oneCell.Replace(visible(fmt.Sprint(cell)))
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			if i < len(cells)-1 {
+				widths[i] = max(widths[i], width(line[i]))
+			}
+		}
+		lines = append(lines, line)
+	})
+	var b strings.Builder
+	for n, line := range lines {
+		style := styled
+		if n == 0 && isHeading(line) {
+			style = heading
+		}
+		for i, cell := range line[:len(line)-1] {
+			b.WriteString(style(cell) + strings.Repeat(" ", widths[i]-width(cell)+2))
+		}
+		b.WriteString(last + style(line[len(line)-1]) + "\n")
+	}
+	return b.String()
+}
+
+// isHeading reports whether all cells are in capitals.
+func isHeading(line []string) bool {
+	return !slices.ContainsFunc(line, func(cell string) bool {
+		return cell == "" || strings.ContainsFunc(cell, func(r rune) bool { return !unicode.IsUpper(r) && r != ' ' })
 	})
 }
 
@@ -84,6 +108,46 @@ func labelsAndLinks(labels map[string]string, links []alert.Link) (all [][2]stri
 		all = append(all, [2]string{"link", link.Label + " " + link.URL})
 	}
 	return all
+}
+
+// age is how long ago a time was, or in how long it will be; nothing for none.
+func age(at, now time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	if d := at.Sub(now); d >= time.Second {
+		return "in " + roughly(d)
+	}
+	return roughly(now.Sub(at))
+}
+
+// roughly is a duration in its largest unit, or in two while they matter: 42s, 3m, 5h,
+// 1h 20m, 4d.
+func roughly(d time.Duration) string {
+	const day = 24 * time.Hour
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 10*time.Hour && d%time.Hour >= time.Minute:
+		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
+	case d < 2*day:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d/day))
+}
+
+// ago is a time with its age: 2026-01-02 15:04:05 (3m ago).
+func ago(at time.Time) string {
+	now := time.Now()
+	switch {
+	case at.IsZero():
+		return ""
+	case at.After(now):
+		return clock(at) + " (" + age(at, now) + ")"
+	}
+	return clock(at) + " (" + age(at, now) + " ago)"
 }
 
 // clock shows a time as people read it; nothing for none.
@@ -141,14 +205,14 @@ func escape(text string, escaped func(rune) string) string {
 	return b.String()
 }
 
-// hidden says whether a terminal acts on a character instead of showing it. The
-// joiners stay, because emoji and several scripts need them.
+// hidden says whether a terminal acts on a character instead of showing it, or whether
+// it is one of the marks. The joiners stay, because emoji and several scripts need them.
 func hidden(r rune) bool {
 	switch r {
 	case '\n', '\t', '\u200C', '\u200D':
 		return false
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
+	return isMark(r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Zl, unicode.Zp, unicode.Co)
 }
 
 // counted is a number of things: 1 alert, 2 alerts.

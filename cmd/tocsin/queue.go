@@ -33,12 +33,15 @@ column, so the columns add up to what was accepted since the store was created.`
 		Args: noArgs,
 	}
 	c := newClientCmd(w, cmd)
+	c.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var l alert.Ledger
-		if err := c.get(cmd.Context(), "/v1/ledger", &l); err != nil {
-			return err
-		}
-		return c.print(l, ledgerText(l))
+		return c.show(cmd.Context(), func(ctx context.Context) (any, string, error) {
+			var l alert.Ledger
+			if err := c.get(ctx, "/v1/ledger", &l); err != nil {
+				return nil, "", err
+			}
+			return l, ledgerText(l), nil
+		})
 	}
 	return cmd
 }
@@ -88,7 +91,8 @@ func newQueueList(w world) *cobra.Command {
 	cmd.Flags().IntVar(&c.limit, "limit", 50, "show at most this `NUMBER`")
 	completeFlag(cmd, "state", oneOf("dead", "pending", "sending", "delivered", "superseded", "dropped", "all"))
 	completeFlag(cmd, "lane", c.completeConversation())
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) }
+	c.addWatch(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.show(cmd.Context(), c.read) }
 	return cmd
 }
 
@@ -99,24 +103,25 @@ func noDelivery(state string) string {
 	return "no delivery is " + strings.ReplaceAll(state, ",", " or ") + "\n"
 }
 
-func (c *queueListCmd) run(ctx context.Context) error {
+func (c *queueListCmd) read(ctx context.Context) (any, string, error) {
 	list, more, err := c.list(ctx)
-	if err != nil {
-		return err
-	}
-	if len(list) == 0 {
-		return c.print(list, noDelivery(c.state))
+	switch {
+	case err != nil:
+		return nil, "", err
+	case len(list) == 0:
+		return list, noDelivery(c.state), nil
 	}
 	text := table(func(line func(cells ...any)) {
-		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "SINCE", "NEXT", "REASON")
+		now := time.Now()
+		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "AGE", "NEXT", "REASON")
 		for _, d := range list {
-			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, clock(since(d)), clock(nextAttempt(d)), brief(d.Reason))
+			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, age(since(d), now), age(nextAttempt(d), now), brief(d.Reason))
 		}
 	})
 	if more {
 		text += fmt.Sprintf("and more: --limit %d shows them\n", c.limit*10)
 	}
-	return c.print(list, text)
+	return list, text, nil
 }
 
 // since is when a delivery was done, or else when it was created.
@@ -191,10 +196,10 @@ func deliveryText(d alert.DeliveryDetail) string {
 func deliveryFields(d alert.DeliveryDetail) [][2]string {
 	all := [][2]string{
 		{"delivery", d.ID}, {"state", string(d.State)}, {"reason", brief(d.Reason)}, {"lane", d.Lane}, {"kind", string(d.Kind)},
-		{"attempts", fmt.Sprint(d.Attempts)}, {"created", clock(d.CreatedAt)}, {"last attempt", clock(d.StartedAt)}, {"done", clock(d.DoneAt)},
+		{"attempts", fmt.Sprint(d.Attempts)}, {"created", ago(d.CreatedAt)}, {"last attempt", ago(d.StartedAt)}, {"done", ago(d.DoneAt)},
 	}
 	if next := nextAttempt(d.Delivery); !next.IsZero() {
-		all = append(all, [2]string{"next attempt", clock(next)})
+		all = append(all, [2]string{"next attempt", ago(next)})
 	}
 	if d.TS != "" {
 		all = append(all, [2]string{"shown as", d.Conversation + " " + d.TS})
@@ -217,7 +222,7 @@ func deliveryFields(d alert.DeliveryDetail) [][2]string {
 func recordText(a alert.Record) string {
 	all := [][2]string{
 		{"alert", a.ID}, {"state", strings.TrimSuffix(string(a.Standing)+", "+brief(a.Reason), ", ")},
-		{"accepted", clock(a.AcceptedAt)}, {"key", a.Key}, {"severity", string(a.Severity)},
+		{"accepted", ago(a.AcceptedAt)}, {"key", a.Key}, {"severity", string(a.Severity)},
 	}
 	text := fields(append(append(all, labelsAndLinks(a.Labels, a.Links)...), [2]string{"title", a.Title}))
 	if a.Text != "" {

@@ -166,9 +166,7 @@ func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (aler
 			}
 			return answer.Alerts[0], nil
 		}
-		refusal, refused := errors.AsType[*answerError](err)
-		final := refused && refusal.status != http.StatusServiceUnavailable && refusal.status != http.StatusTooManyRequests
-		if final || errors.Is(err, fs.ErrPermission) {
+		if isFinal(err) {
 			return alert.Accepted{}, err
 		}
 		if reason := err.Error(); reason != said && ctx.Err() == nil {
@@ -179,6 +177,12 @@ func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (aler
 			return alert.Accepted{}, fmt.Errorf("the alert was not accepted within %s", c.timeout)
 		}
 	}
+}
+
+// isFinal reports whether sending again can't help.
+func isFinal(err error) bool {
+	refusal, refused := errors.AsType[*answerError](err)
+	return refused && refusal.status != http.StatusServiceUnavailable && refusal.status != http.StatusTooManyRequests || errors.Is(err, fs.ErrPermission)
 }
 
 // wire is a as the daemon reads it, without the fields that the daemon sets.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -118,16 +119,19 @@ func newSilenceList(w world) *cobra.Command {
 	}
 	c := newClientCmd(w, cmd)
 	all := cmd.Flags().Bool("all", false, "also those that have ended")
+	c.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		path := "/v1/silences"
 		if *all {
 			path += "?state=all"
 		}
-		var page silencePage
-		if err := c.get(cmd.Context(), path, &page); err != nil {
-			return err
-		}
-		return c.print(page.Silences, page.text())
+		return c.show(cmd.Context(), func(ctx context.Context) (any, string, error) {
+			var page silencePage
+			if err := c.get(ctx, path, &page); err != nil {
+				return nil, "", err
+			}
+			return page.Silences, page.text(), nil
+		})
 	}
 	return cmd
 }
@@ -139,7 +143,7 @@ func (p silencePage) text() string {
 	return table(func(line func(cells ...any)) {
 		line("ID", "UNTIL", "HIDDEN", "BY", "MATCHERS", "WHY")
 		for _, s := range p.Silences {
-			until := clock(s.EndsAt)
+			until := ago(s.EndsAt)
 			if by := who(s.EndedBy); by != "" {
 				until += " (ended by " + by + ")"
 			}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,7 +25,8 @@ the store hangs. The exit status is 1 unless everything works.`,
 		Args: noArgs,
 	}
 	c := statusCmd{newClientCmd(w, cmd)}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context()) }
+	c.addWatch(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.show(cmd.Context(), c.read) }
 	return cmd
 }
 
@@ -38,16 +38,16 @@ type readyBody struct {
 
 var errNotReady = errors.New("the daemon is not ready")
 
-func (c *statusCmd) run(ctx context.Context) error {
+func (c *statusCmd) read(ctx context.Context) (any, string, error) {
 	var r readyBody
 	err := c.get(ctx, "/readyz", &r)
 	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, &r) == nil && len(r.Problems) > 0 {
 		err = errNotReady
 	}
 	if err != nil && !errors.Is(err, errNotReady) {
-		return err
+		return nil, "", err
 	}
-	return cmp.Or(c.print(r, statusText(r)), err)
+	return r, statusText(r), err
 }
 
 func statusText(r readyBody) string {
@@ -56,16 +56,16 @@ func statusText(r readyBody) string {
 		state = "ready, but not every conversation can be reached"
 	}
 	text := fields([][2]string{
-		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", clock(r.ConnectedSince)},
+		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", ago(r.ConnectedSince)},
 		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)},
-		{"last error", brief(r.LastError)}, {"at", clock(r.LastErrorAt)},
+		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})
 	for _, list := range []struct {
 		name string
 		all  []alert.Problem
 	}{{"problem", r.Problems}, {"note", r.Notes}} {
 		for _, p := range list.all {
-			text += "\n" + fields([][2]string{{list.name, flat(p.What)}, {"since", clock(p.Since)}, {"what to do", flat(p.Fix)}})
+			text += "\n" + fields([][2]string{{list.name, flat(p.What)}, {"since", ago(p.Since)}, {"what to do", flat(p.Fix)}})
 		}
 	}
 	return text
