@@ -68,6 +68,10 @@ type Change struct {
 	// Incidents are new (Version 1) or changed (Version is one more than the
 	// version that was loaded; otherwise the commit fails with ErrConflict).
 	Incidents []Incident
+	// Retold are incidents whose text is another one, each with since when: replies that
+	// say an earlier one (Note.Latest) and are pending are superseded before Deliveries
+	// are added.
+	Retold map[string]time.Time
 	// Deliveries are new ones, in their order. An update is left out by the
 	// store while an earlier post or update of the same card still waits,
 	// because that one will show the newest state anyway.

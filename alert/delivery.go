@@ -88,6 +88,14 @@ type Delivery struct {
 	TS           string `json:"ts,omitempty"`
 }
 
+// SharesFile reports whether the delivery is sent as a file.
+func (d Delivery) SharesFile() bool {
+	if d.Note == nil || d.Plain {
+		return false
+	}
+	return d.Kind == List && d.Note.Topic == TopicFile || d.Kind == Reply && d.Note.Topic == TopicText
+}
+
 // Topic is what a note is about.
 type Topic string
 
@@ -99,6 +107,7 @@ const (
 	TopicEscalated  Topic = "escalated"  // it got worse
 	TopicList       Topic = "list"       // Count of a digest's incidents after the first From
 	TopicFile       Topic = "file"       // the same as a file, with all that they say
+	TopicText       Topic = "text"       // all of a text (Text) that is too long for pages, as a file
 	TopicRefired    Topic = "refired"    // it fired again while it was open
 	TopicAcked      Topic = "acked"      // By acknowledged it
 	TopicAssigned   Topic = "assigned"   // By gave it to To
@@ -127,6 +136,9 @@ type Note struct {
 	At       time.Time     `json:"at,omitzero"`
 	// Worse is set when it fires again and is more severe than before.
 	Worse bool `json:"worse,omitempty"`
+	// Latest is set when it says, or continues, the text of the latest firing alert. A
+	// later text replaces it while it waits.
+	Latest bool `json:"latest,omitempty"`
 	// Mention is who is mentioned by it (see ParseMention).
 	Mention []string `json:"mention,omitempty"`
 	// Broadcast shows the reply in the channel as well.

@@ -46,6 +46,11 @@ func (n Note) notifies() bool {
 	return n.Worse || n.Broadcast || len(n.Mention) > 0
 }
 
+// SaysText reports whether a note is there for a text whose beginning the card shows.
+func (n *Note) SaysText() bool {
+	return n != nil && (n.Topic == TopicMore || n.Topic == TopicText || n.Topic == TopicRefired && n.Latest)
+}
+
 // Asks reports whether a delivery is a reply that asks somebody to act.
 func (d Delivery) Asks() bool {
 	return d.Kind == Reply && d.Note != nil && (d.Note.Topic == TopicUnanswered || d.Note.Topic == TopicReminder)

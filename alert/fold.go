@@ -55,8 +55,12 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 }
 
 // folds reports whether a note may share a reply with others. Pages have to follow what
-// they continue, and a reply that asks somebody to act stands alone.
+// they continue, a text is replaced by itself, and a reply that asks somebody to act
+// stands alone.
 func (n Note) folds() bool {
+	if n.Latest {
+		return false
+	}
 	switch n.Topic {
 	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
 		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable:

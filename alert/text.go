@@ -43,6 +43,23 @@ func Pages(text string) []string {
 	return p.pages
 }
 
+// maxPages is the most pages of one text in Slack. A longer text is a file.
+const maxPages = 5
+
+// AfterFirstPage returns the notes that say what the first page of a text does not: one
+// for each further page, or the whole text as a file.
+func AfterFirstPage(text string) []Note {
+	pages := Pages(text)
+	if len(pages) > maxPages {
+		return []Note{{Topic: TopicText, Text: text}}
+	}
+	notes := make([]Note, 0, len(pages)-1)
+	for _, page := range pages[1:] {
+		notes = append(notes, Note{Topic: TopicMore, Text: page})
+	}
+	return notes
+}
+
 // pageEnd returns the byte offset of the end of the first page of at most size
 // characters.
 func pageEnd(text string, size int) int {

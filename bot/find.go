@@ -117,7 +117,7 @@ func match(job alert.Job, raw json.RawMessage) (alert.Sent, bool) {
 		return alert.Sent{}, false
 	}
 	sent := alert.Sent{TS: m.TS}
-	if sharesFile(job) {
+	if job.SharesFile() {
 		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(job)
 	}
 	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != job.ID {

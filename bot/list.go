@@ -25,8 +25,8 @@ func (b *Bot) sendList(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.Digest == nil || job.Digest.Read == nil || job.Note == nil {
 		return alert.Sent{}, &alert.SendError{Class: alert.ClassPayload, Code: "no_list", Err: errors.New("the delivery has no list")}
 	}
-	if sharesFile(job) {
-		return b.shareFile(ctx, job, to)
+	if job.SharesFile() {
+		return b.shareFile(ctx, job, to, func() (file, error) { return listFile(ctx, job) })
 	}
 	lines, err := job.Digest.Read(ctx)
 	if err != nil {
@@ -41,33 +41,40 @@ func listReadError(err error) error {
 	return &alert.SendError{Class: alert.ClassTransient, Code: "list_unread", Err: err}
 }
 
-func sharesFile(job alert.Job) bool {
-	return job.Kind == alert.List && job.Note != nil && job.Note.Topic == alert.TopicFile && !job.Plain
-}
-
-// fileName is the name of a list's file. A shared file has no metadata, so after a
-// lost answer it is found by its name.
+// fileName is the name of the file that a job shares. A shared file has no metadata, so
+// after a lost answer it is found by its name.
 func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
 
-// shareFile uploads the list and shares it in the thread, in the three steps of
+// listFile is a part of a digest's list as a file.
+func listFile(ctx context.Context, job alert.Job) (file, error) {
+	lines, err := job.Digest.Read(ctx)
+	return file{name: fileName(job), title: render.ListTitle(lines, *job.Note), content: render.ListFile(lines, *job.Note)}, err
+}
+
+// textFile is a long text as a file. Its message says what it is.
+func textFile(job alert.Job) file {
+	said := render.TextFile(job.Incident, *job.Note)
+	return file{name: fileName(job), title: said.Title, comment: said.Message.Below(smallPrint(job)...).Text, content: said.Content}
+}
+
+// shareFile uploads what read returns and shares it in the thread, in the three steps of
 // docs/slack.md §2.2. Only the last step shows anything, so the others can safely
 // be repeated.
-func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target) (alert.Sent, error) {
+func (b *Bot) shareFile(ctx context.Context, job alert.Job, to target, read func() (file, error)) (alert.Sent, error) {
 	select {
 	case b.listSlots <- struct{}{}:
 		defer func() { <-b.listSlots }()
 	case <-ctx.Done():
 		return alert.Sent{}, listReadError(fmt.Errorf("wait for other lists: %w", ctx.Err()))
 	}
-	lines, err := job.Digest.Read(ctx)
+	f, err := read()
 	if err != nil {
 		return alert.Sent{}, listReadError(err)
 	}
-	list := file{name: fileName(job), title: render.ListTitle(lines, *job.Note), content: render.ListFile(lines, *job.Note)}
 	if job.PossibleDuplicate {
-		list.title += render.FileTwice
+		f.title += render.FileTwice
 	}
-	if _, err := b.addFile(ctx, to, list); err != nil {
+	if _, err := b.addFile(ctx, to, f); err != nil {
 		return alert.Sent{}, err
 	}
 	// The answer lacks the ts of the message. The delivery is complete without it,
@@ -90,9 +97,10 @@ func (b *Bot) Upload(ctx context.Context, name, alt string, content []byte) (id 
 	return b.addFile(ctx, target{where: name}, file{name: name, title: name, alt: alt, content: content})
 }
 
+// file is what is uploaded. comment is the message with which it is shared.
 type file struct {
-	name, title, alt string
-	content          []byte
+	name, title, alt, comment string
+	content                   []byte
 }
 
 // addFile uploads a file, and shares it if to names a channel. An app without the
@@ -100,14 +108,14 @@ type file struct {
 func (b *Bot) addFile(ctx context.Context, to target, f file) (id string, err error) {
 	id, err = b.upload(ctx, to.where, f)
 	if err == nil {
-		err = b.completeUpload(ctx, to, slack.FileSummary{ID: id, Title: f.title})
+		err = b.completeUpload(ctx, to, slack.FileSummary{ID: id, Title: f.title}, f.comment)
 	}
 	return id, asDestinationError(err, "access_denied", "no_permission")
 }
 
 // completeUpload turns an upload into a file, and shares it if to names a channel.
-func (b *Bot) completeUpload(ctx context.Context, to target, f slack.FileSummary) error {
-	args := map[string]string{"files": asJSON([]slack.FileSummary{f}), "channel_id": to.channel, "thread_ts": to.thread}
+func (b *Bot) completeUpload(ctx context.Context, to target, f slack.FileSummary, comment string) error {
+	args := map[string]string{"files": asJSON([]slack.FileSummary{f}), "channel_id": to.channel, "thread_ts": to.thread, "initial_comment": comment}
 	return b.call(ctx, request{"files.completeUploadExternal", to.where, args}, nil)
 }
 

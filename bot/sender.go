@@ -62,6 +62,9 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if err != nil {
 		return alert.Sent{}, err
 	}
+	if job.SharesFile() {
+		return b.shareFile(ctx, job, to, func() (file, error) { return textFile(job), nil })
+	}
 	message := render.Note(job.Incident, *job.Note)
 	if job.Plain {
 		message = render.Message{Text: message.Text}

@@ -66,7 +66,7 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 			return second(b.upload(t.Context(), "x", file{name: "x", content: []byte("x")}))
 		},
 		"files.completeUploadExternal": func(t *testing.T, b *Bot) error {
-			return b.completeUpload(t.Context(), target{where: "x"}, slack.FileSummary{ID: "F1", Title: "x"})
+			return b.completeUpload(t.Context(), target{where: "x"}, slack.FileSummary{ID: "F1", Title: "x"}, "")
 		},
 		"response_url": func(t *testing.T, b *Bot) error { return b.respond(t.Context(), answer, cardOf("hello"), false) },
 	}

@@ -122,8 +122,8 @@ func TestAFiringOpensThenFoldsThenResolves(t *testing.T) {
 		t.Errorf("the first firing owes %v, opened by %q", kinds(first), first.change.Alerts[0].Delivery)
 	}
 	again := w.push(alert.Alert{Key: "db", Title: "disk still full"})
-	if !slices.Equal(kinds(again), []string{"update"}) || again.change.Alerts[0].Delivery != "" {
-		t.Errorf("the second firing owes %v", kinds(again))
+	if !slices.Equal(kinds(again), []string{"update", "reply refired"}) || again.change.Alerts[0].Delivery != "" {
+		t.Errorf("the second firing, with another title, owes %v", kinds(again))
 	}
 	w.now = noon.Add(12 * time.Minute)
 	over := w.push(alert.Alert{Key: "db", Title: "disk ok", Status: alert.Resolved})
@@ -211,7 +211,7 @@ func TestGettingWorseIsSaidInTheThread(t *testing.T) {
 func TestLongTextContinuesInTheThread(t *testing.T) {
 	w := newWorld(t)
 	text := ""
-	for n := range 1000 {
+	for n := range 500 {
 		text += fmt.Sprintf("line %d of a long text\n", n)
 	}
 	d := w.push(alert.Alert{Key: "db", Title: "a", Text: text})
@@ -224,6 +224,41 @@ func TestLongTextContinuesInTheThread(t *testing.T) {
 	}
 	if again := w.push(alert.Alert{Key: "db", Title: "a", Text: text}); len(again.change.Deliveries) != 1 {
 		t.Errorf("the same text again owes %v", kinds(again))
+	}
+	whole := text + text
+	longer := w.push(alert.Alert{Key: "db", Title: "a", Text: whole, Severity: alert.Critical})
+	if want := []string{"update", "reply escalated", "reply text"}; !slices.Equal(kinds(longer), want) {
+		t.Fatalf("a text of more than five pages owes %v, want %v", kinds(longer), want)
+	}
+	if file := longer.change.Deliveries[2]; file.Note.Text != strings.TrimSpace(whole) || file.Priority != alert.PriorityQuiet {
+		t.Errorf("the file has %d of %d characters, with priority %d", len(file.Note.Text), len(whole), file.Priority)
+	}
+}
+
+func TestAnotherTextIsSaidInTheThreadAndReplacesTheOneThatWaits(t *testing.T) {
+	w := newWorld(t)
+	long := func(n int) string { return strings.Repeat(fmt.Sprintf("line of text %d\n", n), 600) }
+	d := w.push(alert.Alert{Key: "db", Title: "a", Text: long(1)})
+	if len(d.change.Retold) != 0 {
+		t.Errorf("the first text replaces %v", d.change.Retold)
+	}
+	batch := w.push(alert.Alert{Key: "db", Title: "a", Text: long(2)}, alert.Alert{Key: "db", Title: "a", Text: long(3)})
+	said := ""
+	for _, del := range batch.change.Deliveries {
+		if del.Note != nil {
+			said += del.Note.Text
+		}
+	}
+	if want := strings.TrimSpace(long(3)); said != want || batch.change.Retold[d.receipts[0].Incident] != w.now {
+		t.Errorf("the thread says %.30q… (%d characters) in place of what %v say, want %.30q… (%d)", said, len(said), batch.change.Retold, want, len(want))
+	}
+	quiet := newWorld(t, alert.Route{Name: "all", Thread: alert.ThreadNone})
+	quiet.push(alert.Alert{Key: "db", Title: "a", Text: "one"})
+	if again := quiet.push(alert.Alert{Key: "db", Title: "a", Text: "two"}); len(again.change.Deliveries) != 1 {
+		t.Errorf("a route without notes owes %v", kinds(again))
+	}
+	if again := quiet.push(alert.Alert{Key: "db", Title: "a", Text: long(1)}); kinds(again)[1] != "reply more" {
+		t.Errorf("a route without notes owes %v for a long text", kinds(again))
 	}
 }
 

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"time"
 
 	"tocsin/alert"
 )
@@ -16,7 +17,7 @@ func (d *draft) post(en *entry) {
 	}
 	en.unshown, en.Waiting, en.HeldUntil = false, false, noTime
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
-	d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
+	d.deliverRest(en, en.Lanes, en.Text, true)
 }
 
 // join adds a lane and posts the card there.
@@ -28,32 +29,48 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 	}
 	to := []string{lane}
 	d.deliver(en, to, alert.Delivery{Kind: alert.Post})
-	d.deliverPages(en, to, alert.Pages(en.Text)[1:])
+	d.deliverRest(en, to, en.Text, true)
 }
 
 // update adds an edit of each card of the incident.
 func (d *draft) update(en *entry) { d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
 
-// deliverPages adds replies with the further pages of a text.
-func (d *draft) deliverPages(en *entry, lanes, pages []string) {
-	for _, page := range pages {
-		d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicMore, Text: page, At: d.now}})
+// deliverRest adds replies with what the first page of a text does not say. latest is set
+// for the text of the latest firing alert.
+func (d *draft) deliverRest(en *entry, lanes []string, text string, latest bool) {
+	for _, n := range alert.AfterFirstPage(text) {
+		n.At, n.Latest = d.now, latest
+		d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &n})
 	}
 }
 
+// dropText leaves out what the threads do not say yet of the text of an earlier firing
+// alert: the latest counts.
+func (d *draft) dropText(en *entry) {
+	d.change.Deliveries = slices.DeleteFunc(d.change.Deliveries, func(w alert.Delivery) bool {
+		return w.Incident == en.ID && w.Note != nil && w.Note.Latest
+	})
+	if d.change.Retold == nil {
+		d.change.Retold = map[string]time.Time{}
+	}
+	d.change.Retold[en.ID] = d.now
+}
+
 // addNote adds a reply with the note in each thread, if the thread policy wants it
-// or somebody is mentioned. pings says who is mentioned in which lane.
+// or somebody is mentioned. pings says who is mentioned in which lane. What does not fit
+// on a page always goes there.
 func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	plan := d.planOf(en)
+	text, latest := n.Text, n.Latest || n.Topic == alert.TopicReopened || n.Topic == alert.TopicEscalated
 	if !noteWanted(plan.Thread, n) && len(pings) == 0 {
+		d.deliverRest(en, en.Lanes, text, latest)
 		return
 	}
 	n.Broadcast = plan.Broadcast && broadcastable(n.Topic)
 	if n.At.IsZero() {
 		n.At = d.now
 	}
-	pages := alert.Pages(n.Text)
-	n.Text = pages[0]
+	n.Text = alert.Pages(text)[0]
 	for _, lane := range en.Lanes {
 		note := n
 		who, pinged := pings[lane]
@@ -61,7 +78,7 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 		note.Broadcast = n.Broadcast || pinged && n.Topic == alert.TopicUnanswered
 		d.deliver(en, []string{lane}, alert.Delivery{Kind: alert.Reply, Note: &note})
 	}
-	d.deliverPages(en, en.Lanes, pages[1:])
+	d.deliverRest(en, en.Lanes, text, latest)
 }
 
 // mentionEverywhere mentions a person in every lane of the incident, if their Slack
@@ -84,7 +101,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 	case alert.TopicNote, alert.TopicUnanswered, alert.TopicReminder:
 		return true
 	case alert.TopicRefired:
-		return policy == alert.ThreadAll
+		return policy == alert.ThreadAll || n.Latest && policy != alert.ThreadNone
 	case alert.TopicResolved, alert.TopicStable, alert.TopicAcked, alert.TopicAssigned, alert.TopicUnacked:
 		return policy != alert.ThreadNone || n.Text != ""
 	}
@@ -121,10 +138,13 @@ func (d *draft) deliver(en *entry, lanes []string, what alert.Delivery) (first s
 
 // priority is the priority of a delivery. Critical alerts must not wait behind notices
 // that something is silenced or resolved, and no alert behind replies that notify
-// nobody: there may be many of them at once.
+// nobody: there may be many of them at once. What a text says is never urgent: the card
+// shows its beginning.
 func (en *entry) priority(d alert.Delivery) int {
 	notice := d.TopLevel || d.Kind == alert.Reply && en.State == alert.StateResolved
 	switch {
+	case d.Note.SaysText():
+		return alert.PriorityQuiet
 	case en.Severity == alert.Critical && !notice:
 		return alert.PriorityCritical
 	case d.Kind == alert.Reply && !d.Note.Notifies():

@@ -190,15 +190,19 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	if topic != alert.TopicRefired {
 		pings = en.newMentions()
 	}
-	if en.FlappingSince.IsZero() || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
-		d.addNote(en, n, pings)
+	quiet := !en.FlappingSince.IsZero()
+	switch retold := en.Text != before.Text; {
+	case quiet:
+		en.Unpaged = en.Unpaged || retold
+	case retold, en.Title != before.Title:
+		d.dropText(en)
+		n.Latest = topic == alert.TopicRefired
+		if retold {
+			n.Text = en.Text
+		}
 	}
-	switch {
-	case en.Text == before.Text:
-	case en.FlappingSince.IsZero():
-		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
-	default:
-		en.Unpaged = true
+	if !quiet || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
+		d.addNote(en, n, pings)
 	}
 	if topic != alert.TopicRefired {
 		d.postToNewLanes(en)

@@ -64,7 +64,8 @@ func (d *draft) endFlapping(en *entry) {
 		return
 	}
 	if unpaged {
-		d.deliverPages(en, en.Lanes, alert.Pages(en.Text)[1:])
+		d.dropText(en)
+		d.deliverRest(en, en.Lanes, en.Text, true)
 	}
 	n := alert.Note{Topic: alert.TopicStable, Text: unsaid, Count: en.Count}
 	if en.State != alert.StateResolved {

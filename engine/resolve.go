@@ -83,7 +83,7 @@ func (d *draft) latest(key string) *entry {
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
 	words := en.resolveText(a)
-	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: alert.Pages(words)[0]}, words)
+	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: words}, words)
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.Waiting {
 		d.markSilenced(&v)

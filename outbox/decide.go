@@ -115,11 +115,6 @@ func (p policy) decideFailure(v verdict, job alert.Job) verdict {
 	return v.again(v.name, v.Now.Add(p.backoff(job.Attempts)), v.Reason)
 }
 
-// isFile reports whether the job is a file that can be sent as text too.
-func isFile(job alert.Job) bool {
-	return job.Kind == alert.List && !job.Plain && job.Note != nil && job.Note.Topic == alert.TopicFile
-}
-
 // backoff returns a random time (full jitter) below a ceiling that doubles with
 // each earlier attempt.
 func (p policy) backoff(attempts int) time.Duration {
@@ -142,7 +137,7 @@ func (p policy) unsureMore(job alert.Job) time.Duration {
 // An answer that makes no sense for the kind of delivery is unknown. An update
 // can be repeated without harm, so an unsure one is only transient.
 func effectiveClass(job alert.Job, c alert.Class) alert.Class {
-	if isFile(job) && (c == alert.ClassDestination || c == alert.ClassUnknown) {
+	if job.SharesFile() && (c == alert.ClassDestination || c == alert.ClassUnknown) {
 		return alert.ClassPayload // a conversation that takes text may refuse files
 	}
 	sensible := false

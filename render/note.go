@@ -43,6 +43,9 @@ func oneNote(i alert.Incident, n alert.Note, who, about string) Message {
 	if n.Topic == alert.TopicMore {
 		return Message{Text: who + fit(noteText(n.Text), maxText-utf8.RuneCountInString(who))}
 	}
+	if n.Topic == alert.TopicText {
+		return Message{Text: who + unsharedText(i, n)}
+	}
 	head := who + noteSign(i, n) + " " + noteWords(i, n) + about
 	if n.Topic == alert.TopicHidden {
 		head += "\nFurther ones are only counted: `/notify silences` shows how many alerts it hides."

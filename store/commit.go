@@ -142,7 +142,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -40,6 +40,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"queues":            {queuesQuery, "deliveries_card (incident=?)"},
 		"last replies":      {repliesQuery, "deliveries_card (incident=?)"},
 		"fold":              {foldQuery, "INTEGER PRIMARY KEY (rowid=?)"},
+		"texts":             {textsQuery, "deliveries_card (incident=?)"},
 		"hurry":             {hurryQuery, "deliveries_card (incident=? AND lane=?)"},
 		"claim quiet":       {headQuiet, "deliveries_due (lane=? AND stage=? AND priority=?)"},
 		"to front":          {toFrontQuery, "deliveries_card (incident=?)"},

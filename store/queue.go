@@ -21,13 +21,18 @@ const (
 			WHERE stage IS NOT NULL AND kind IN ({reply}, {list}) AND incident {oneofnumbers} GROUP BY incident, lane)
 		AND kind = {reply} AND state = {pending} AND top_level = 0 AND note <> ''`
 	foldQuery = `UPDATE deliveries SET note = ?, must_say = ?,
-		created_at = CASE WHEN created_at > ? THEN ? ELSE created_at END WHERE n = ?`
+		created_at = CASE WHEN created_at > ? THEN ? ELSE created_at END,
+		next_at = CASE WHEN created_at > ? THEN ? ELSE next_at END WHERE n = ?`
 	// advanceBehindQuery makes the first delivery of a card claimable if a reply that was
 	// before it is not needed any more.
 	advanceBehindQuery = advanceQuery + ` AND n > ?`
 
+	// textsQuery finds the pending replies among which those with a text are.
+	textsQuery = `SELECT incident, lane, n, note FROM deliveries WHERE stage IS NOT NULL AND incident {oneofnumbers}
+		AND kind = {reply} AND state = {pending} AND note <> ''`
+
 	hurryQuery   = `UPDATE deliveries SET priority = ? WHERE incident = ? AND lane = ? AND stage IS NOT NULL AND priority > ?`
-	toFrontQuery = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority <> 0`
+	toFrontQuery = `UPDATE deliveries SET priority = 0 WHERE incident = ? AND stage IS NOT NULL AND priority = 1`
 )
 
 // cardQueue is what waits for a card, the digest that the card is, or 0, and the number
@@ -99,6 +104,52 @@ func (w *writer) queues(ctx context.Context, incidents []int64) (cardQueues, err
 		q.digest, q.InDigest = digest, true
 		return err
 	}, string(list))
+}
+
+// dropTexts supersedes the replies that would say an earlier text of an incident.
+func (c *changeWriter) dropTexts(ctx context.Context) error {
+	var older []int64
+	var now time.Time
+	for id, at := range c.Retold {
+		if known := c.known[id]; !known.created {
+			older, now = append(older, known.n), at
+		}
+	}
+	if len(older) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(older)
+	if err != nil {
+		return fmt.Errorf("list incidents: %w", err)
+	}
+	var dropped []int64
+	cards := map[cardKey]bool{}
+	err = c.w.each(ctx, textsQuery, func(s scanner) error {
+		var at cardKey
+		var n int64
+		var text string
+		var note alert.Note
+		err := s.Scan(&at.incident, &at.lane, &n, &text)
+		if err == nil {
+			err = parse(text, &note)
+		}
+		if note.Latest {
+			dropped, cards[at] = append(dropped, n), true
+		}
+		return err
+	}, string(list))
+	if err != nil {
+		return err
+	}
+	if err := c.w.execAll(ctx, supersedeQuery, dropped, micros(now), "a later text replaces it"); err != nil {
+		return err
+	}
+	for at := range cards {
+		if err := c.w.advance(ctx, at); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // loadQueues loads what waits for the cards of the older incidents.
@@ -231,8 +282,8 @@ func (c *changeWriter) hurry(at cardKey, q *cardQueue, d alert.Delivery) {
 }
 
 // writeFold writes what a pending reply says now. It is as old as its oldest note, so that
-// it is given up in time; none is from the future, where a clock was put back since. One
-// with nothing left to say is superseded.
+// it is given up in time; none is from the future, where a clock was put back since, or
+// waits for it. One with nothing left to say is superseded.
 func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if f.note == nil {
 		if err := w.execAll(ctx, supersedeQuery, []int64{n}, micros(f.now), "undone before it was sent"); err != nil {
@@ -245,7 +296,8 @@ func (w *writer) writeFold(ctx context.Context, n int64, f fold) error {
 	if err != nil {
 		return fmt.Errorf("write note: %w", err)
 	}
-	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), micros(f.now), micros(f.now), n)
+	now := micros(f.now)
+	_, err = w.exec(ctx, foldQuery, note, number(f.note.MustSay()), now, now, now, now, n)
 	return err
 }
 

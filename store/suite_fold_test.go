@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -68,16 +69,49 @@ func testNotesFold(t *testing.T, d *DB) {
 	balanced(t, d)
 }
 
+func testLaterText(t *testing.T, d *DB) {
+	shownCards(t, d, "a", "b")
+	text := func(id, says string, topic alert.Topic) alert.Delivery {
+		r := quiet(id, topic)
+		r.Note.Text, r.Note.Latest = says, true
+		return r
+	}
+	reply(t, d, "a", text("a", "first", alert.TopicRefired), text("a", "first, page 2", alert.TopicMore), text("a", "first, page 3", alert.TopicMore))
+	reply(t, d, "b", text("b", "of another incident", alert.TopicText))
+	begun := claim(t, d, "#db", at(2))
+	ack := quiet("a", alert.TopicAcked)
+	reply(t, d, "a", ack)
+	for _, says := range []string{"second", "third"} {
+		i, err := d.Incident(t.Context(), "a")
+		must(t, err)
+		i.Version++
+		commit(t, d, alert.Change{
+			Incidents: []alert.Incident{i}, Retold: map[string]time.Time{"a": at(3)},
+			Deliveries: []alert.Delivery{edit("a"), text("a", says, alert.TopicRefired), text("a", says+", page 2", alert.TopicMore)},
+		})
+	}
+	finish(t, d, begun, alert.Delivered, at(4))
+	got := said(t, d, alert.Claim{Lane: "#db", Now: at(5), Posts: true, Updates: true})
+	want := []string{"b reply text", "a reply acked", "a update", "a reply refired", "a reply more"}
+	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
+		t.Errorf("said %q, want %q", got, want)
+	}
+	balanced(t, d)
+}
+
 // testFoldedAge: a reply that others are folded into all the time is given up in time, and
 // one from the future, by a clock that was put back since, is as old as what was added.
 func testFoldedAge(t *testing.T, d *DB) {
 	shownCards(t, d, "a")
 	for n, c := range []struct{ created, want int }{{5, 5}, {9, 5}, {7, 5}, {2, 2}} {
 		r := quiet("a", alert.TopicRefired)
-		r.CreatedAt = at(c.created)
+		r.CreatedAt, r.NextAt = at(c.created), at(c.created)
 		reply(t, d, "a", r)
 		if waiting := rows(t, d, fmt.Sprintf("deliveries WHERE stage IS NOT NULL AND created_at = %d", micros(at(c.want)))); waiting != 1 {
 			t.Errorf("after %d replies there is none of %s", n+1, at(c.want))
+		}
+		if late := rows(t, d, fmt.Sprintf("deliveries WHERE stage IS NOT NULL AND next_at > %d", micros(at(c.created)))); late != 0 {
+			t.Errorf("after %d replies one waits until after %s", n+1, at(c.created))
 		}
 	}
 }

@@ -71,6 +71,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a job carries the newest state, the card and the id": testJob,
 		"an update is left out while an earlier one waits":    testUpdateLeftOut,
 		"pending notes of an incident are one reply":          testNotesFold,
+		"a later text replaces what waits of an earlier one":  testLaterText,
 		"a reply is as old as its oldest note":                testFoldedAge,
 		"what is undone before it was sent is not sent":       testNotesUndone,
 		"a reply that is being sent stays as it is":           testNotesBeingSent,

@@ -175,7 +175,19 @@ func (i incidentDetail) text() string {
 		for _, e := range i.History {
 			line("  "+clock(e.At), eventText(e))
 		}
-	})
+	}) + i.longTexts()
+}
+
+// longTexts are what the lines of the history say only the beginning of.
+func (i incidentDetail) longTexts() (text string) {
+	for _, e := range i.History {
+		if brief(e.Text) != flat(e.Text) {
+			e, whole := e, e.Text
+			e.Text = ""
+			text += "\n" + clock(e.At) + " " + eventText(e) + ":\n" + indented(whole)
+		}
+	}
+	return text
 }
 
 func (i incidentDetail) fields() [][2]string {

@@ -186,7 +186,18 @@ func (x *exhibit) story(s *story) string {
 	if len(digests) == 1 {
 		return "" // what was said before it got its own card is in the list
 	}
-	return s.compareThread(card, x.threads[at])
+	return s.compareThread(card, x.inWords(x.threads[at]))
+}
+
+// inWords is a thread with what its files hold in the place of their messages.
+func (x *exhibit) inWords(thread []playground.Message) []playground.Message {
+	all := slices.Clone(thread)
+	for n := range all {
+		for _, f := range all[n].Files {
+			all[n].Text = string(x.files(f.ID))
+		}
+	}
+	return all
 }
 
 // shaky is story for the lane that is archived now and then. What it could not

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"tocsin/playground"
@@ -117,7 +118,7 @@ func pauseEnd(e playground.Entry) time.Time {
 
 func (x *exhibit) killedBetween(from, to time.Time) bool {
 	for _, m := range x.marks {
-		if m.what == killMark && m.at.After(from) && m.at.Before(to) {
+		if strings.HasPrefix(m.what, killMark) && m.at.After(from) && m.at.Before(to) {
 			return true
 		}
 	}

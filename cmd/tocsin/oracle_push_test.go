@@ -120,6 +120,8 @@ func (p *pusher) alert(key, lane string, status alert.Status) *sent {
 	}
 	p.made++
 	switch dice := p.random.IntN(100); {
+	case dice < 2: // more than five pages, which are a file
+		a.words = 900 + p.random.IntN(600)
 	case dice < 8:
 		a.words = 210 + p.random.IntN(300)
 	case dice < 50:

@@ -123,6 +123,8 @@ func (s *story) fire(a *sent, first bool) alert.Effect {
 		s.notes = append(s.notes, note{alert.TopicReopened, a})
 	case a.severity.Rank() < before.severity.Rank():
 		s.notes = append(s.notes, note{alert.TopicEscalated, a})
+	default: // its text is another one
+		s.notes = append(s.notes, note{alert.TopicRefired, a})
 	}
 	s.acked = s.acked && !s.resolved
 	s.resolved = false
@@ -147,10 +149,10 @@ func (s *story) person(verb alert.Verb, by *sent) alert.ActEffect {
 	return alert.ActDone
 }
 
-// more expects the end of a long text in the thread.
+// more expects the end of a long text in the thread, as pages or as a file.
 func (s *story) more(a *sent) {
 	if a.long() {
-		s.notes = append(s.notes, note{alert.TopicMore, a})
+		s.notes = append(s.notes, note{alert.TopicText, a})
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -14,20 +15,27 @@ import (
 // order, and each word of each long text.
 func (s *story) compareThread(card playground.Message, thread []playground.Message) string {
 	var said, want []alert.Topic
-	words := map[string][]string{}
-	for _, m := range thread {
-		topics, about := topicsOf(m.Text)
-		if n := len(said); topics[0] != alert.TopicMore || n == 0 || said[n-1] != topics[0] || len(words[about]) == 0 {
-			said = append(said, topics...)
-		}
-		for _, w := range shownWord.FindAllStringSubmatch(m.Text, -1) {
-			words[w[1]] = append(words[w[1]], w[0])
-		}
-	}
+	ends := map[string]bool{}
 	for _, n := range s.notes {
 		want = append(want, n.topic)
 		if n.topic == alert.TopicResolved && n.by.long() {
-			want = append(want, alert.TopicMore)
+			want, ends[n.by.tag] = append(want, alert.TopicMore), true
+		}
+	}
+	words := map[string][]string{}
+	for _, m := range thread {
+		topics, about := topicsOf(m.Text)
+		if about != "" && !ends[about] {
+			topics[0] = alert.TopicText
+		}
+		if n := len(said); about == "" || n == 0 || said[n-1] != topics[0] || len(words[about]) == 0 {
+			said = append(said, topics...)
+		}
+		if len(m.Files) > 0 { // it has the whole text
+			words[about] = nil
+		}
+		for _, w := range shownWord.FindAllStringSubmatch(m.Text, -1) {
+			words[w[1]] = append(words[w[1]], w[0])
 		}
 	}
 	if s.flaps > 0 && len(thread) > mostForFlaps*s.flaps {
@@ -50,8 +58,9 @@ const mostForFlaps = 4
 
 // folds reports whether a thread says what it has to. Notes that were pending at the
 // same time may have become one reply: then what was undone or said again is left out,
-// but no note of a person, no page and not how it ended. While an incident flaps, its
-// thread says neither that it is resolved nor that it fires again.
+// but no note of a person, no page of what the end says and not how it ended. A text that
+// fires is left out for a later one. While an incident flaps, its thread says neither that
+// it is resolved nor that it fires again.
 func folds(want, said []alert.Topic) bool {
 	flaps := slices.Contains(said, alert.TopicFlapping)
 	said = slices.DeleteFunc(slices.Clone(said), func(t alert.Topic) bool { return t == alert.TopicFlapping || t == alert.TopicStable })
@@ -80,10 +89,11 @@ func folds(want, said []alert.Topic) bool {
 	return stays && slices.Equal(mustWant, mustSaid) && slices.Contains(want, alert.TopicEscalated) == slices.Contains(said, alert.TopicEscalated)
 }
 
-// topicsOf tells the kinds of notes that a reply says apart, and whose text goes on.
+// topicsOf tells the kinds of notes that a reply says apart, and whose text goes on if it
+// is a page of one.
 func topicsOf(text string) (topics []alert.Topic, about string) {
 	marks := map[string]alert.Topic{
-		"*Resolved*": alert.TopicResolved, "*Firing again*": alert.TopicReopened, "*Now ": alert.TopicEscalated,
+		"*Resolved*": alert.TopicResolved, "*Firing again*": alert.TopicReopened, "*Now ": alert.TopicEscalated, "*Fired again*": alert.TopicRefired,
 		"*Acknowledged* by oracle": alert.TopicAcked, "*Note* by oracle": alert.TopicNote,
 		"*Flapping*": alert.TopicFlapping, "*Stable again*": alert.TopicStable,
 	}
@@ -107,10 +117,15 @@ func topicsOf(text string) (topics []alert.Topic, about string) {
 // gap, and from where the card leaves off if the card still shows that text.
 func (n note) complete(got []string, latest *sent, card playground.Message) string {
 	words := n.by.words
-	if words == 0 || n.topic == alert.TopicReopened || n.topic == alert.TopicEscalated {
+	said := slices.Contains([]alert.Topic{alert.TopicResolved, alert.TopicText}, n.topic)
+	replaced := n.topic == alert.TopicText && n.by != latest
+	if words == 0 || !said || replaced && len(got) == 0 {
 		return ""
 	}
 	first := words - len(got)
+	if replaced {
+		first, _ = strconv.Atoi(got[0][len(n.by.tag)+1:])
+	}
 	for i, w := range got {
 		if w != n.by.word(max(first, 0)+i) {
 			return fmt.Sprintf("TEXT of %s: word %d in the thread is %s, want %s", n.by.tag, i, w, n.by.word(max(first, 0)+i))
@@ -119,7 +134,7 @@ func (n note) complete(got []string, latest *sent, card playground.Message) stri
 	switch {
 	case n.topic == alert.TopicResolved && first != 0, first < 0, first > 200:
 		return fmt.Sprintf("TEXT of %s: the thread has %d of %d words", n.by.tag, len(got), words)
-	case n.topic == alert.TopicMore && n.by == latest:
+	case n.topic == alert.TopicText && n.by == latest:
 		return n.begins(card, first)
 	}
 	return ""
