@@ -46,6 +46,9 @@ type Alert struct {
 	At             time.Time         `json:"at"`
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
 	AcceptedAt     time.Time         `json:"accepted_at"`
+	// Hash is the ContentHash of an alert with an idempotency key; 0 where it is not known,
+	// as for those that were accepted before there was one.
+	Hash int64 `json:"-"`
 	// Notes say what was repaired in what the sender wrote, a sentence each. They
 	// go into the response and are not stored.
 	Notes []string `json:"-"`
@@ -114,6 +117,8 @@ type Accepted struct {
 	Key      string `json:"key"`
 	Incident string `json:"incident"`
 	Effect   Effect `json:"effect"`
+	// Hash is that of the alert.
+	Hash int64 `json:"-"`
 	// Notes say what was repaired in what the sender wrote.
 	Notes []string `json:"notes,omitempty"`
 }

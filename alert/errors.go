@@ -25,6 +25,23 @@ var (
 	ErrNotFound = errors.New("not found")
 )
 
+// ReusedKeyError says that an alert has the idempotency key of another one, which says
+// something else.
+type ReusedKeyError struct {
+	// Item is the alert's position in its batch from 1, or 0 for a single one.
+	Item int
+	Key  string
+}
+
+// Error names the key.
+func (e *ReusedKeyError) Error() string {
+	what := fmt.Sprintf("the idempotency key %.80q was used for an alert that says something else", e.Key)
+	if e.Item > 0 {
+		return fmt.Sprintf("alert %d: %s", e.Item, what)
+	}
+	return what
+}
+
 // InputError is a mistake in an alert, and what to write instead.
 type InputError struct {
 	// Item is the alert's position in its batch from 1, or 0 for a single one.

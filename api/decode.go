@@ -71,6 +71,8 @@ func nameAlerts(alerts []alert.Alert, key string) {
 			alerts[i].IdempotencyKey = key
 		default:
 			alerts[i].IdempotencyKey = fmt.Sprintf("%s/%d", key, i+1)
+			// Fewer or more alerts under this key are another request.
+			alerts[i].Hash = alerts[i].ContentHash() ^ int64(len(alerts))<<1
 		}
 	}
 }

@@ -48,9 +48,12 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpErr
 func explain(err error) *httpError {
 	var known *httpError
 	var bad *alert.InputError
+	var reused *alert.ReusedKeyError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &reused):
+		return &httpError{http.StatusConflict, "nothing was accepted: " + reused.Error(), "give each alert an Idempotency-Key of its own, and use it again only to send the same alert again"}
 	case errors.As(err, &bad):
 		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
 	case errors.Is(err, alert.ErrNotFound):

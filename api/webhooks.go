@@ -176,6 +176,11 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if len(alerts) > maxAlerts {
 		return accepted{}, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
 	}
+	for n := range alerts {
+		if one := &alerts[n]; one.IdempotencyKey != "" && one.Hash == 0 {
+			one.Hash = one.ContentHash()
+		}
+	}
 	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
 	if err != nil {
 		return accepted{}, err

@@ -165,6 +165,9 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 
 func (d *draft) decideInput(in input) result {
 	var r result
+	if r.err = d.reusedKey(in.alerts); r.err != nil {
+		return r
+	}
 	for _, a := range in.alerts {
 		r.accepted = append(r.accepted, d.accept(a))
 	}

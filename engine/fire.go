@@ -35,6 +35,33 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 	return d.record(a, v)
 }
 
+// reusedKey returns an *alert.ReusedKeyError if one of the alerts has the idempotency key of
+// another one, accepted or in the same request, that says something else.
+func (d *draft) reusedKey(alerts []alert.Alert) error {
+	var sent map[string]int64
+	for n, a := range alerts {
+		if a.IdempotencyKey == "" || a.Hash == 0 {
+			continue
+		}
+		first, used := sent[a.IdempotencyKey]
+		if receipt, accepted := d.seen[a.IdempotencyKey]; accepted {
+			first, used = receipt.Hash, receipt.Hash != 0
+		}
+		if used && first != a.Hash {
+			reused := &alert.ReusedKeyError{Key: a.IdempotencyKey}
+			if len(alerts) > 1 {
+				reused.Item = n + 1
+			}
+			return reused
+		}
+		if sent == nil {
+			sent = make(map[string]int64, len(alerts))
+		}
+		sent[a.IdempotencyKey] = a.Hash
+	}
+	return nil
+}
+
 // record adds the alert to the change and returns its receipt.
 func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 	en := v.en
@@ -43,7 +70,7 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 		Version: en.Version, Delivery: en.opener,
 	})
 	en.opener = ""
-	receipt := alert.Accepted{ID: a.ID, Key: a.Key, Incident: en.ID, Effect: v.effect}
+	receipt := alert.Accepted{ID: a.ID, Key: a.Key, Incident: en.ID, Effect: v.effect, Hash: a.Hash}
 	if a.IdempotencyKey != "" {
 		d.seen[a.IdempotencyKey] = receipt
 	}

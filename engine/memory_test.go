@@ -159,7 +159,7 @@ func (m *memory) write(c alert.Change) {
 	}
 	for _, a := range c.Alerts {
 		if a.IdempotencyKey != "" {
-			m.seen[a.IdempotencyKey] = alert.Accepted{ID: a.ID, Key: a.Key, Incident: a.Incident}
+			m.seen[a.IdempotencyKey] = alert.Accepted{ID: a.ID, Key: a.Key, Incident: a.Incident, Hash: a.Hash}
 		}
 	}
 	m.alerts = append(m.alerts, c.Alerts...)

@@ -135,7 +135,7 @@ const (
 		`WHERE t.key {oneofnumbers} ORDER BY i.n`
 	numberedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers} ORDER BY i.n`
 	seenQuery     = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
-			CASE WHEN a.status = {resolved} THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END
+			CASE WHEN a.status = {resolved} THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END, a.body
 		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident WHERE a.idempotency_key {oneof}`
 	// A digest is in the same table, but the ids of incidents don't follow its.
 	lastIDQuery   = `SELECT id FROM incidents WHERE state <> {digest} ORDER BY n DESC LIMIT 1`
@@ -238,9 +238,14 @@ func (d *DB) seen(ctx context.Context, keys []string) (map[string]alert.Accepted
 		return nil, err
 	}
 	err = d.each(ctx, seenQuery, func(s scanner) error {
-		var key string
+		var key, body string
 		var a alert.Accepted
-		err := s.Scan(&key, &a.ID, &a.Key, &a.Incident, &a.Effect)
+		var b alertBody
+		err := s.Scan(&key, &a.ID, &a.Key, &a.Incident, &a.Effect, &body)
+		if err == nil {
+			err = parse(body, &b)
+		}
+		a.Hash = b.Hash
 		found[key] = a
 		return err
 	}, string(list))

@@ -125,10 +125,11 @@ type alertBody struct {
 	Mention string            `json:"mention,omitempty"`
 	Channel string            `json:"channel,omitempty"`
 	At      int64             `json:"at,omitempty"` // microseconds
+	Hash    int64             `json:"hash,omitempty"`
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention, a.Channel, micros(a.At)})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention, a.Channel, micros(a.At), a.Hash})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}

@@ -1,0 +1,46 @@
+package alert
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"maps"
+	"slices"
+)
+
+// ContentHash is a hash of what the sender wrote, apart from the idempotency key. It is
+// never 0. What is empty does not count, so that it stays the same when alerts get new
+// fields.
+func (a *Alert) ContentHash() int64 {
+	b := make([]byte, 0, 256+len(a.Text))
+	field := func(name, value string) {
+		if value == "" {
+			return
+		}
+		for _, s := range [...]string{name, value} {
+			b = binary.AppendUvarint(b, uint64(len(s)))
+			b = append(b, s...)
+		}
+	}
+	field("source", a.Source)
+	field("key", a.Key)
+	field("status", string(a.Status))
+	field("severity", string(a.Severity))
+	field("title", a.Title)
+	field("text", a.Text)
+	field("channel", a.Channel)
+	field("mention", a.Mention)
+	if !a.At.IsZero() {
+		field("at", a.At.UTC().String())
+	}
+	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
+		field("label "+name, "="+a.Labels[name])
+	}
+	for _, l := range a.Links {
+		field("link "+l.Label, "="+l.URL)
+	}
+	for _, i := range a.Images {
+		field("image "+i.Alt, "="+i.URL)
+	}
+	sum := sha256.Sum256(b)
+	return int64(binary.BigEndian.Uint64(sum[:8]) | 1)
+}
