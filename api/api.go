@@ -73,6 +73,9 @@ type Options struct {
 	Token alert.Secret
 	// Webhooks are the paths of other tools.
 	Webhooks []Webhook
+	// Services are the conversations of paths below /services/, which are served by the
+	// webhook with the wildcard {channel}. Who knows such a path needs no token.
+	Services map[alert.Secret]string
 	// Recognize returns the name of the webhook whose body this looks like, or "".
 	Recognize func(body []byte, header http.Header) string
 	// TrustLoopback lets TCP callers act although there is no token.

@@ -54,7 +54,7 @@ func (a *API) authorize(next http.Handler) http.Handler {
 			return
 		}
 		_, pattern := a.hooks.Handler(r)
-		if a.verifies(pattern) {
+		if a.verifies(pattern, r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}
@@ -67,8 +67,13 @@ func (a *API) authorize(next http.Handler) http.Handler {
 	})
 }
 
-// verifies reports whether the webhook of this pattern checks signatures.
-func (a *API) verifies(pattern string) bool {
+// verifies reports whether the webhook of this pattern checks access itself: by a
+// signature, or because its path is secret.
+func (a *API) verifies(pattern, path string) bool {
+	if pattern == services {
+		_, known := a.serviceChannel(strings.TrimPrefix(path, "/services/"))
+		return known
+	}
 	return slices.ContainsFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Verify != nil && "POST "+w.Path == pattern })
 }
 

@@ -3,6 +3,7 @@ package api
 import (
 	"cmp"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"net/http"
@@ -44,6 +45,9 @@ type accepted struct {
 func (a *API) handleWebhooks(mux *http.ServeMux) {
 	for _, hook := range a.opts.Webhooks {
 		mux.Handle("POST "+hook.Path, a.webhook(hook))
+		if strings.Contains(hook.Path, "{channel}") {
+			mux.Handle(services, a.service(hook))
+		}
 	}
 	mux.HandleFunc("/v1/webhooks/{name}", a.unknownWebhook)
 }
@@ -71,6 +75,33 @@ func (a *API) webhook(hook Webhook) http.Handler {
 		w.WriteHeader(code)
 		_, _ = w.Write([]byte(body)) // the caller has gone
 	})
+}
+
+// services is the pattern of Slack's own webhook paths.
+const services = "POST /services/{path...}"
+
+// service answers requests for a path of Options.Services.
+func (a *API) service(hook Webhook) http.Handler {
+	next := a.webhook(hook)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		channel, ok := a.serviceChannel(r.PathValue("path"))
+		if !ok {
+			a.fail(w, r, &httpError{http.StatusNotFound, "no_service", "map the path in the configuration: ingest.services"})
+			return
+		}
+		r.SetPathValue("channel", channel)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// serviceChannel returns the conversation of a path, which is as secret as a token.
+func (a *API) serviceChannel(path string) (channel string, ok bool) {
+	for known, to := range a.opts.Services {
+		if subtle.ConstantTimeCompare([]byte(known.Reveal()), []byte(path)) == 1 {
+			channel, ok = to, true
+		}
+	}
+	return channel, ok
 }
 
 // receive does what a tool's request asks for.

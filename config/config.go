@@ -24,6 +24,7 @@ type Config struct {
 
 	Slack    Slack
 	Listen   Listen
+	Ingest   Ingest
 	Store    StoreURL
 	Delivery Delivery
 	// Health is how long something may make no progress before the daemon is not ready.
@@ -126,6 +127,7 @@ func Load(in Input) (*Config, error) {
 	l := newLoader(in)
 	l.readDocument()
 	l.readRoutes()
+	l.readServices()
 	for _, o := range options() {
 		l.resolve(o)
 	}

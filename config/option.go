@@ -95,7 +95,7 @@ func onlyChecked(*Config, string) {}
 // options returns all options except those of routes, in the order of
 // config/example.yaml.
 func options() []option[Config] {
-	return slices.Concat(generalOptions(), deliveryOptions(), healthOptions(), otherOptions())
+	return slices.Concat(generalOptions(), ingestOptions(), deliveryOptions(), healthOptions(), otherOptions())
 }
 
 func generalOptions() []option[Config] {
@@ -201,7 +201,7 @@ func unlessOff(value string) string {
 
 // specs returns the specs of all options, including those of routes.
 func specs() []spec {
-	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()))
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()))
 }
 
 func specsOf[T any](options []option[T]) []spec {

@@ -1,6 +1,7 @@
 package config_test
 
 import (
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -118,5 +119,32 @@ func TestARouteNobodyReachesIsNoReasonToDistrustTheTokens(t *testing.T) {
 	}
 	if now := in.Tokens(); len(now.Warnings) != 0 {
 		t.Errorf("the tokens are said to be wrong: %v", now.Warnings)
+	}
+}
+
+func TestWhatToolsNeedToPostIsReadFromTheFileAndTheEnvironment(t *testing.T) {
+	c := load(t, environment{
+		vars: map[string]string{"TOCSIN_GITLAB_SECRET": " from-env "},
+		files: map[string]string{"/etc/tocsin/github_secret": "from-file\n", etc: `
+ingest:
+  github: {secret_file: /etc/tocsin/github_secret}
+  gitlab: {secret: overridden}
+  services:
+    - path: https://hooks.slack.com/services/T0/B0/hunter2
+      channel: ops
+    - {path: T0/B0/hunter3, channel: "#dba"}
+`},
+	})
+	if got := c.Ingest.Secrets; got["github"].Reveal() != "from-file" || got["gitlab"].Reveal() != "from-env" || len(got) != 2 {
+		t.Errorf("the secrets are %v", got)
+	}
+	if got := c.Ingest.Services; got["T0/B0/hunter2"] != "#ops" || got["T0/B0/hunter3"] != "#dba" {
+		t.Errorf("the services are %v", got)
+	}
+	shown := fmt.Sprintf("%v %+v %#v", *c, c.Settings(), c.Ingest)
+	for _, secret := range []string{"hunter", "from-env", "from-file"} {
+		if strings.Contains(shown, secret) {
+			t.Errorf("%s is shown: %s", secret, shown)
+		}
 	}
 }

@@ -2,6 +2,9 @@ package main
 
 import (
 	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -12,6 +15,8 @@ import (
 	"testing"
 
 	"tocsin/alert"
+	"tocsin/config"
+	"tocsin/ingest"
 	"tocsin/playground"
 )
 
@@ -257,6 +262,63 @@ func TestSlacksWebhookBodiesBecomeIncidentsAndAreAnsweredOK(t *testing.T) {
 	for body, want := range map[string]string{"{": "invalid_payload", `{"username":"x"}`: "no_text", "{}": "no_text", "payload=": "invalid_payload"} {
 		if got := p.webhook("/slack/webhook/alerts", []byte(body)); got.status != http.StatusBadRequest || got.body != want {
 			t.Errorf("%s is answered %d %q, want %q", body, got.status, got.body, want)
+		}
+	}
+}
+
+func TestASignatureIsCheckedWhereASecretIsConfigured(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_GITHUB_SECRET": "gh", "TOCSIN_GITLAB_SECRET": "gl", "TOCSIN_SENTRY_SECRET": "se"})
+	p.configure("ingest:\n  services:\n    - {path: T0/B0/word, channel: \"#alerts\"}\n")
+	p.start()
+	sum := func(secret string, body []byte) string {
+		mac := hmac.New(sha256.New, []byte(secret))
+		mac.Write(body)
+		return hex.EncodeToString(mac.Sum(nil))
+	}
+	for path, c := range map[string]struct {
+		sample string
+		header string
+		signed func(secret string, body []byte) string
+		secret string
+	}{
+		"github": {"github-workflow_run.json", "X-Hub-Signature-256", func(secret string, body []byte) string { return "sha256=" + sum(secret, body) }, "gh"},
+		"gitlab": {"gitlab-pipeline.json", "X-Gitlab-Token", func(secret string, _ []byte) string { return secret }, "gl"},
+		"sentry": {"sentry-event_alert.json", "Sentry-Hook-Signature", sum, "se"},
+	} {
+		body := sampleBody(t, c.sample)
+		if got := p.webhook("/v1/webhooks/"+path, body, c.header, c.signed(c.secret, body)); got.status != http.StatusAccepted {
+			t.Errorf("%s, signed: answered %d %s", path, got.status, got.body)
+		}
+		for _, header := range []string{"", "sha256=", "sha256=zz", c.signed("x", body), c.signed(c.secret, append(body, ' ')) + "0"} {
+			if got := p.webhook("/v1/webhooks/"+path, body, c.header, header); got.status != http.StatusUnauthorized || strings.Contains(got.body, c.secret+`"`) {
+				t.Errorf("%s, signed %q: answered %d %s", path, header, got.status, got.body)
+			}
+		}
+	}
+	if said := strings.Count(p.log.String(), "valid token or signature"); said != 1 {
+		t.Errorf("refusals are logged %d times", said)
+	}
+	if got := p.webhook("/services/T0/B0/word", []byte(`{"text":"a deploy <https://ci.example.com/1|began>"}`)); got.status != http.StatusOK || got.body != "ok" {
+		t.Errorf("a mapped path is answered %d %s", got.status, got.body)
+	}
+	mustSay(t, cardOf(t, s, "a deploy began"), "https://ci.example.com/1")
+	if got := p.webhook("/services/T0/B0/other", []byte(`{"text":"x"}`)); got.status != http.StatusNotFound || !strings.Contains(got.body, "no_service") {
+		t.Errorf("another path is answered %d %s", got.status, got.body)
+	}
+}
+
+func TestEveryToolThatSignsHasAnOptionForItsSecret(t *testing.T) {
+	for _, f := range ingest.Formats() {
+		t.Setenv("TOCSIN_"+strings.ToUpper(f.Name)+"_SECRET", "x")
+		in := config.Input{Getenv: os.Getenv, ReadFile: func(string) ([]byte, error) { return nil, os.ErrNotExist }, Flags: map[string]string{"default-channel": "#alerts", "store": "sqlite:/x"}}
+		cfg, err := config.Load(in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, has := cfg.Ingest.Secrets[f.Name]; has != (f.Signed != nil) {
+			t.Errorf("%s signs: %t, and has an option: %t", f.Name, f.Signed != nil, has)
 		}
 	}
 }
