@@ -116,6 +116,22 @@ func testFoldedAge(t *testing.T, d *DB) {
 	}
 }
 
+// testFoldedIntoTheFuture: a reply from the future, by a clock that was put back since,
+// does not wait until then when a note is added to it.
+func testFoldedIntoTheFuture(t *testing.T, d *DB) {
+	shownCards(t, d, "a")
+	r := quiet("a", alert.TopicRefired)
+	r.CreatedAt, r.NextAt = at(1200), at(1200)
+	reply(t, d, "a", r)
+	r = quiet("a", alert.TopicAcked)
+	r.CreatedAt, r.NextAt = at(2), at(2)
+	reply(t, d, "a", r)
+	got := said(t, d, alert.Claim{Lane: "#db", Now: at(2), Posts: true, Updates: true})
+	if want := []string{"a reply refired acked"}; !slices.Equal(got, want) {
+		t.Errorf("said %q, want %q", got, want)
+	}
+}
+
 // testNotesUndone: what is undone before it was sent is not sent, in one change or in
 // several, and what waits behind it goes on.
 func testNotesUndone(t *testing.T, d *DB) {

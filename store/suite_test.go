@@ -73,6 +73,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"pending notes of an incident are one reply":          testNotesFold,
 		"a later text replaces what waits of an earlier one":  testLaterText,
 		"a reply is as old as its oldest note":                testFoldedAge,
+		"a note does not make a reply wait for the future":    testFoldedIntoTheFuture,
 		"what is undone before it was sent is not sent":       testNotesUndone,
 		"a reply that is being sent stays as it is":           testNotesBeingSent,
 		"posts go before quiet replies, which get a turn":     testQuietReplies,
