@@ -243,13 +243,11 @@ func (o *oracle) chaos(ctx context.Context) {
 			o.misbehave()
 			pause(ctx, o.wait(o.plan.cycle/time.Duration(phases)))
 		}
-		o.mark(killMark)
-		o.daemon.kill()
+		o.kill(killMark)
 		if o.random.IntN(4) == 0 { // once more, before it is ready
 			o.daemon.launch()
 			pause(ctx, o.wait(100*time.Millisecond))
-			o.mark(killMark + " during the start")
-			o.daemon.kill()
+			o.kill(killMark + " during the start")
 		}
 		if o.random.IntN(4) == 0 {
 			o.turnClock()
@@ -261,6 +259,12 @@ func (o *oracle) chaos(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// kill marks the time when the daemon has gone: until then it may call Slack.
+func (o *oracle) kill(mark string) {
+	o.daemon.kill()
+	o.mark(mark)
 }
 
 // wait is a random time of about d.
@@ -289,7 +293,7 @@ func (o *oracle) settle(ctx context.Context) {
 			break
 		}
 		if !pause(ctx, 500*time.Millisecond) {
-			o.t.Errorf("still pending: %+v", l.Total)
+			o.t.Errorf("still pending: %+v, such as %s", l.Total, asJSON(o.waiting()))
 			o.tell(o.findings())
 			return
 		}
@@ -306,11 +310,17 @@ func (o *oracle) settle(ctx context.Context) {
 // idle reports whether no delivery waits, so that what is shown stays as it is.
 func (o *oracle) idle() bool {
 	o.t.Helper()
+	return len(o.waiting()) == 0
+}
+
+// waiting are some of the deliveries that wait.
+func (o *oracle) waiting() []alert.Delivery {
+	o.t.Helper()
 	var waiting struct{ Deliveries []alert.Delivery }
-	if err := o.daemon.ask("/v1/deliveries?state=pending,sending&limit=1", &waiting); err != nil {
+	if err := o.daemon.ask("/v1/deliveries?state=pending,sending&limit=100", &waiting); err != nil {
 		o.t.Fatal(err)
 	}
-	return len(waiting.Deliveries) == 0
+	return waiting.Deliveries
 }
 
 func (o *oracle) findings() []string { return o.collect().findings(o.pushers) }
