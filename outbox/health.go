@@ -40,6 +40,9 @@ type trial struct {
 	// zero. Once it fails in this run, too, it has been late since then.
 	created time.Time
 	reason  string
+	// pause is when the pause ends that is all that Slack has answered so far; zero once it
+	// has answered more. Until then the delivery is not late.
+	pause time.Time
 }
 
 func (s *status) trial(kind alert.Kind) *trial {
@@ -81,6 +84,10 @@ func (s *status) tried(kind alert.Kind, v verdict) {
 	pending := v.State == alert.Pending || v.State == alert.Sending
 	switch reason := v.lateReason(kind); {
 	case pending && reason != "":
+		t.pause = time.Time{}
+		if reason == onlyPauses && t.reason == "" && t.created.IsZero() {
+			t.pause = v.NextAt
+		}
 		t.failed(reason)
 	case pending && v.name == nameLookAgain:
 	default:
@@ -118,8 +125,8 @@ func (s *status) undelivered(now time.Time) (since time.Time, reason string) {
 		since, reason = s.by, s.doing
 	}
 	for _, t := range s.trials {
-		if !t.since.IsZero() && (since.IsZero() || t.since.Before(since)) {
-			since, reason = t.since, t.reason
+		if late := latest(t.since, t.pause); !late.IsZero() && (since.IsZero() || late.Before(since)) {
+			since, reason = late, t.reason
 		}
 	}
 	return since, reason
@@ -188,6 +195,16 @@ func (e *lastError) set(at time.Time, text string) {
 	e.text, e.at = text, at
 }
 
+// again sets why it fails, and keeps since when it has been failing.
+func (e *lastError) again(at time.Time, text string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.text == "" {
+		e.at = at
+	}
+	e.text = text
+}
+
 func (e *lastError) read() (string, time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -218,8 +235,8 @@ func (o *Outbox) Health() alert.Health {
 	}
 	slices.SortStableFunc(h.Notes, blockingFirst)
 	h.Notes = atMost(append(h.Notes, o.longPauses.notes(time.Now())...))
-	if why, _ := o.lastResortError.read(); why != "" {
-		h.Problems = append(h.Problems, alert.Problem{Code: alert.ProblemLastResort, What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
+	if why, since := o.lastResortError.read(); why != "" {
+		h.Problems = append(h.Problems, alert.Problem{Code: alert.ProblemLastResort, Since: since, What: "the last resort fails: " + why, Fix: "see the log, and try delivery.last_resort in a shell"})
 	}
 	return h
 }

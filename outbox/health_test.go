@@ -84,6 +84,42 @@ func TestPostsThatGetOnlyShortPausesAreLate(t *testing.T) {
 	})
 }
 
+func TestADeliveryIsNotLateDuringOnePauseButAfterTheNextAnswerIsOne(t *testing.T) {
+	for _, c := range []struct {
+		pauses int
+		late   bool
+	}{{1, false}, {2, true}} {
+		inWorld(t, func(t *testing.T, w *world) {
+			asked := 0
+			w.slack.answer = func(context.Context, call) (bool, error) {
+				if asked++; asked <= c.pauses {
+					return false, tooMuch(3 * time.Minute)
+				}
+				return true, nil
+			}
+			problems := func() []alert.Problem {
+				now := time.Now()
+				return alert.Progress{Connected: now, Undelivered: w.box.Undelivered(now)}.Problems(now, alert.Limits{Delivery: 2 * time.Minute})
+			}
+			w.start(t, Options{})
+			w.post("ops", "a")
+			pass(179 * time.Second)
+			if got := problems(); len(got) != 0 {
+				t.Errorf("during the first pause: %+v", got)
+			}
+			pass(2 * time.Second)
+			if got := problems(); len(got) == 1 != c.late || c.late && !got[0].Since.Equal(w.began) {
+				t.Errorf("with %d pauses, after the first: %+v, late is %t", c.pauses, got, c.late)
+			}
+			pass(3 * time.Minute)
+			w.wantState(t, "a", alert.Delivered)
+			if got := problems(); len(got) != 0 {
+				t.Errorf("once it is delivered: %+v", got)
+			}
+		})
+	}
+}
+
 func TestAFallbackThatFailsIsLateAndNotSaidToWork(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.slack.answer = func(_ context.Context, c call) (bool, error) {

@@ -81,7 +81,8 @@ type Outbox struct {
 	// fallback is the pacer of posts to Options.Fallback, which lanes share.
 	fallback     *pacer
 	destinations *destinations
-	// lastResortError is the latest failure of the last resort; empty once it works again.
+	// lastResortError is the latest failure of the last resort, and since when it has been
+	// failing; empty once it works again.
 	lastResortError lastError
 	// newDeadLetter signals that a delivery was given up.
 	newDeadLetter chan struct{}

@@ -84,7 +84,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	}
 	if err := o.opts.LastResort(calls, s); err != nil {
 		o.metrics.rescues.WithLabelValues("failed").Inc()
-		o.lastResortError.set(time.Now(), err.Error())
+		o.lastResortError.again(time.Now(), err.Error())
 		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))
 		return false
 	}

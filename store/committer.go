@@ -188,10 +188,20 @@ func (o *op) run(ctx context.Context, w *writer) (err error) {
 	return o.do(w, ctx)
 }
 
+// trouble is why nothing can be written, and since when.
+type trouble struct {
+	err   error
+	since time.Time
+}
+
 // note remembers why nothing can be written, until something was written again.
 func (d *DB) note(w *writer, err error) {
 	if errors.Is(err, alert.ErrUnavailable) {
-		d.trouble.Store(&err)
+		t := trouble{err, time.Now()}
+		if before := d.trouble.Load(); before != nil {
+			t.since = before.since
+		}
+		d.trouble.Store(&t)
 	} else if !w.sick {
 		d.trouble.Store(nil)
 	}

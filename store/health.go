@@ -15,16 +15,17 @@ import (
 // latest writes and reads found it: Ping tries both. It asks neither the database nor the
 // disk, which may hang.
 func (d *DB) Problems() []alert.Problem {
-	what, err := "nothing is accepted or sent: ", d.reads.refusal()
-	if trouble := d.trouble.Load(); trouble != nil {
-		err = *trouble
+	what := "nothing is accepted or sent: "
+	since, err := d.reads.refusal()
+	if t := d.trouble.Load(); t != nil {
+		since, err = t.since, t.err
 	} else if err != nil {
 		what = "not everything is accepted or sent, because the store can't be read: "
 	}
 	if err == nil {
 		return nil
 	}
-	p := alert.Problem{Code: alert.ProblemStore, What: what + err.Error(), Fix: d.dialect.remedy(err)}
+	p := alert.Problem{Code: alert.ProblemStore, Since: since, What: what + err.Error(), Fix: d.dialect.remedy(err)}
 	switch {
 	case errors.Is(err, ErrReplaced):
 		p.Code = alert.ProblemStoreChanged
@@ -86,8 +87,9 @@ type reads struct {
 }
 
 type refusedRead struct {
-	args []any
-	err  error
+	args  []any
+	err   error
+	since time.Time
 }
 
 // refuse notes that the store refused a read, and the newest reason.
@@ -97,20 +99,24 @@ func (r *reads) refuse(query string, args []any, err error) {
 	if r.refused == nil {
 		r.refused = map[string]*refusedRead{}
 	}
+	read := &refusedRead{args, err, time.Now()}
 	if before := r.refused[query]; before != nil {
-		args = before.args
+		read.args, read.since = before.args, before.since
 	}
-	r.refused[query] = &refusedRead{args, err}
+	r.refused[query] = read
 }
 
-// refusal is why the store refused a read, or nil.
-func (r *reads) refusal() error {
+// refusal is since when the store has refused a read, the one that it has refused for
+// longest, and why; nil if it refuses none.
+func (r *reads) refusal() (since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, read := range r.refused {
-		return read.err
+		if err == nil || read.since.Before(since) {
+			since, err = read.since, read.err
+		}
 	}
-	return nil
+	return since, err
 }
 
 func (r *reads) failed() map[string]*refusedRead {

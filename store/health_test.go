@@ -128,7 +128,7 @@ func mustSayFix(t *testing.T, d *DB, fix string) {
 func mustHaveProblem(t *testing.T, d *DB) {
 	t.Helper()
 	for range 2 {
-		if p := d.Problems(); len(p) != 1 || p[0].Code != alert.ProblemStore {
+		if p := d.Problems(); len(p) != 1 || p[0].Code != alert.ProblemStore || p[0].Since.IsZero() {
 			t.Errorf("the problems are %+v", p)
 		}
 		mustBe(t, d.Ping(t.Context()), alert.ErrUnavailable)

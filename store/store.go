@@ -71,7 +71,7 @@ type DB struct {
 	surveying chan struct{}
 	asked     prepared
 	// trouble is why nothing can be written.
-	trouble atomic.Pointer[error]
+	trouble atomic.Pointer[trouble]
 	// answerWithin is that of Options, writing since when the writer has been in a
 	// transaction, and reads are the reads that have not returned.
 	answerWithin time.Duration
