@@ -126,7 +126,7 @@ func (a *API) TCPHandler() http.Handler {
 }
 
 // RefusingHandler serves the Unix socket while there is no store: it answers health
-// checks, and everything else with 503 because of err.
+// checks and serves metrics, and answers everything else with 503 because of err.
 func (a *API) RefusingHandler(err error) http.Handler { return refuseBrowsers(a.refusals(err)) }
 
 // RefusingTCPHandler is RefusingHandler for TCP.
@@ -146,6 +146,9 @@ func (a *API) refusals(err error) http.Handler {
 func (a *API) handleHealth(mux *http.ServeMux) {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
+	if a.opts.Metrics != nil {
+		mux.Handle("GET /metrics", a.opts.Metrics)
+	}
 }
 
 // routes serves every path. With mayAct false, requests that act are refused.
@@ -167,9 +170,6 @@ func (a *API) routes(mayAct bool) http.Handler {
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
 	a.handleWebhooks(mux)
 	a.handleHealth(mux)
-	if a.opts.Metrics != nil {
-		mux.Handle("GET /metrics", a.opts.Metrics)
-	}
 	mux.HandleFunc("/", a.unknown)
 	return mux
 }

@@ -66,7 +66,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 
-	if d.store, err = d.openStore(ctx); err != nil {
+	if d.store, err = d.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
 	d.registerHealth(registry)

@@ -97,7 +97,10 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		_ = d.store.Ping(ctx) // the store remembers the result, which else only the next push would find out
+		// The store remembers that it can't be used, which else only the next push would find out.
+		if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {
+			d.log.Warn("store not checked", zap.Error(err))
+		}
 		h := d.health()
 		known = d.logProblems(known, h.Problems)
 		if line := statusLine(h); line != last {

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
@@ -22,8 +24,8 @@ const (
 
 // openStore opens the store. While its disk is full or, for a while, another session
 // has its lock, it waits, and clients are answered 503: a daemon that ended would
-// refuse them without a reason.
-func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
+// refuse them without a reason. metrics are those that need no store.
+func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*store.DB, error) {
 	began := time.Now()
 	db, err := d.tryStore(ctx)
 	if !worthWaiting(err, began) {
@@ -38,9 +40,15 @@ func (d *daemon) openStore(ctx context.Context) (*store.DB, error) {
 		fix, announce = "Tocsin continues by itself once the other one has stopped", d.notifier.Status // it may still end
 	}
 	parts := newStages(d.log)
-	refuse := api.New(api.Options{Token: d.cfg.Listen.Token, Log: d.log.Named("api"), Health: func() alert.Health {
-		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
-	}})
+	health := func() alert.Health {
+		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, Since: began, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
+	}
+	problems := prometheus.NewRegistry()
+	problems.MustRegister(problemGauges{health})
+	refuse := api.New(api.Options{
+		Token: d.cfg.Listen.Token, Log: d.log.Named("api"), Health: health,
+		Metrics: promhttp.HandlerFor(prometheus.Gatherers{metrics, problems}, promhttp.HandlerOpts{}),
+	})
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
 	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
 	d.serve(parts, d.tcp, refuse.RefusingTCPHandler(reason))

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -46,6 +47,9 @@ func (p *process) mustRefuse() {
 	}
 	if err := p.ask("/healthz", &struct{}{}); err != nil {
 		p.t.Errorf("it says that it is not alive: %v", err)
+	}
+	if metrics := p.metrics(); !strings.Contains(metrics, `tocsin_problem{problem="store"} 1`) && !strings.Contains(metrics, `tocsin_problem{problem="store_changed"} 1`) {
+		p.t.Errorf("the metrics don't say that the store is the problem:\n%s", metrics)
 	}
 }
 
