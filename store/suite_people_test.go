@@ -526,8 +526,12 @@ func testCountEnds(t *testing.T, d *DB) {
 		c.Incidents = append(c.Incidents, incident(fmt.Sprint("i", n), "#db", 1))
 	}
 	commit(t, d, c)
-	if n, err := d.Count(t.Context(), alert.IncidentFilter{Limit: 3, Offset: 7}); err != nil || n != countMost {
+	severity := matchers(t, "severity!=info")
+	if n, err := d.Count(t.Context(), alert.IncidentFilter{Matchers: severity, Limit: 3, Offset: 7}); err != nil || n != countMost {
 		t.Errorf("counted %d, %v", n, err)
+	}
+	if n, err := d.Count(t.Context(), alert.IncidentFilter{Limit: 3, Offset: 7}); err != nil || n != countMost+5 {
+		t.Errorf("counted %d of all, %v", n, err)
 	}
 }
 
