@@ -67,7 +67,7 @@ func TestWhatWaitsForAChannelUnderTwoNamesIsDeliveredInOrderOnceWithOneMark(t *t
 	}
 	p.eventually("one broken mark for both", func() bool {
 		r := p.readiness()
-		return len(r.Problems) == 1 && r.Problems[0].Lane == "#ops" && strings.Contains(p.metrics(), "\ntocsin_broken_destinations 1\n")
+		return len(r.Notes) == 1 && r.Notes[0].Lane == "#ops" && strings.Contains(p.metrics(), "\ntocsin_broken_destinations 1\n")
 	})
 	if got := p.lanes(); !slices.Equal(got, []string{"#ops"}) {
 		t.Errorf("the ledger has the lanes %q", got)
@@ -79,7 +79,7 @@ func TestWhatWaitsForAChannelUnderTwoNamesIsDeliveredInOrderOnceWithOneMark(t *t
 	if got := cardTitles(s, "#ops", titles); !slices.Equal(got, titles) {
 		t.Errorf("it shows %q", got)
 	}
-	if l := p.ledger().Total; l.Delivered != 8 || len(p.readiness().Problems) != 0 {
+	if l := p.ledger().Total; l.Delivered != 8 || len(p.readiness().Notes) != 0 {
 		t.Errorf("the ledger is %+v, /readyz %+v", l, p.readiness())
 	}
 	if queue := p.command("queue"); strings.Contains(queue, "C0OPS") || !strings.Contains(queue, "#ops") {
