@@ -137,7 +137,7 @@ func TestADigestMentionsWhomItsCardsWouldHave(t *testing.T) {
 	job := aDigest(alert.Digest, 8)
 	job.Digest.Mention = []string{"@bob", "here"}
 	shown, _ := slack.Message("#alerts", posted(t, b, job).TS)
-	if !strings.HasPrefix(shown.Text, "<@U0BOB> <!here> ") || job.Digest.Mention[0] != "@bob" {
+	if !strings.HasSuffix(shown.Text, "\n<@U0BOB> <!here>") || job.Digest.Mention[0] != "@bob" {
 		t.Errorf("shown %q, mentions %v", shown.Text, job.Digest.Mention)
 	}
 }

@@ -160,6 +160,7 @@ type messagePosted struct {
 
 func (b *Bot) write(ctx context.Context, to target, args map[string]string) (alert.Sent, error) {
 	args["channel"], args["thread_ts"] = to.channel, to.thread
+	args["mrkdwn"] = "false" // marks in the text are what somebody wrote
 	var posted messagePosted
 	err := b.withJoin(ctx, to.channel, to.where, func() error {
 		posted = messagePosted{}

@@ -170,7 +170,7 @@ func TestNotifyTestPostsACardAndTellsTheCallerPrivately(t *testing.T) {
 	}
 	r.until(t, "four private answers", func(s *playground.Snapshot) bool { return len(s.Ephemerals("ann", "#random")) == 4 })
 	for _, m := range r.slack.Ephemerals("ann", "#random") {
-		for _, want := range []string{"Your test alert is in", "|Open it>", "*accepted*", "*queued*", "*Slack*", "*total*"} {
+		for _, want := range []string{"Your test alert is in", "|Open it>", "accepted", "queued", "Slack", "total"} {
 			if !strings.Contains(m.Text, want) {
 				t.Errorf("the answer %q lacks %q", m.Text, want)
 			}

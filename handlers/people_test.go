@@ -102,10 +102,10 @@ func TestAClickChangesTheCardForEverybodyAndTheThreadSaysWhoDidIt(t *testing.T) 
 	at := playground.AtMessage("#ops", card.TS)
 	r.click(t, "ann", at, "ack")
 	r.becomes(t, "#ops", card.TS, "Acknowledged by", "U0ANN")
-	r.says(t, "#ops", card.TS, "*Acknowledged* by ann")
+	r.says(t, "#ops", card.TS, "Acknowledged by ann")
 	r.click(t, "bob", at, "resolve")
 	r.becomes(t, "#ops", card.TS, "Resolved by", "U0BOB")
-	r.says(t, "#ops", card.TS, "*Resolved* by bob")
+	r.says(t, "#ops", card.TS, "Resolved by bob")
 	for _, user := range []string{"ann", "bob"} {
 		if got := r.slack.Ephemerals(user, "#ops"); len(got) != 0 {
 			t.Errorf("%s is told what all can see: %s", user, got[0].Text)
@@ -213,7 +213,7 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 	r.dialog(t, "ann", "backup")
 
 	r.choose(t, "ann", at, "unack:"+id)
-	r.says(t, "#ops", card.TS, "*No longer acknowledged* by ann")
+	r.says(t, "#ops", card.TS, "No longer acknowledged by ann")
 	r.becomes(t, "#ops", card.TS, "mute:"+id)
 
 	r.choose(t, "ann", at, "mute:"+id)
@@ -333,7 +333,7 @@ func TestWhatAPersonSendsPingsNobody(t *testing.T) {
 			t.Errorf("the card holds %q: %s", bad, text)
 		}
 	}
-	if !strings.Contains(text, "*from*\\nann") {
+	if !strings.Contains(text, "from=ann") {
 		t.Errorf("the card is %s", text)
 	}
 }
@@ -358,7 +358,7 @@ func TestAGroupMayDoWhatOthersMayNot(t *testing.T) {
 		t.Errorf("the incident is %+v, %v", i.State, err)
 	}
 	r.click(t, "bob", at, "ack")
-	r.says(t, "#ops", card.TS, "*Acknowledged* by bob")
+	r.says(t, "#ops", card.TS, "Acknowledged by bob")
 	if n := len(r.slack.Messages("#ops")); n != 2 {
 		t.Errorf("%d messages, want the card and its note", n)
 	}
@@ -384,11 +384,11 @@ func TestTheHomesButtonsWorkAndItShowsWhatTheyDid(t *testing.T) {
 	r.click(t, "ann", playground.AtHome(), "expire")
 	home("End now", false)
 	r.click(t, "ann", playground.AtHome(), "ack")
-	home("*Yours*", true)
+	home("Yours", true)
 	r.choose(t, "ann", playground.AtHome(), "unack:"+id)
-	home("*Yours*", false)
+	home("Yours", false)
 	r.click(t, "ann", playground.AtHome(), "ack")
-	home("*Yours*", true)
+	home("Yours", true)
 	r.click(t, "ann", playground.AtHome(), "resolve")
 	home("printer on fire", false)
 	if got := answers(r.slack.Messages("@ann")); len(got) != 0 {

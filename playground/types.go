@@ -38,18 +38,20 @@ type Channel struct {
 // Message is one message as Slack shows it; its JSON is Slack's own message object. Channel, At and Seq are the playground's and
 // are not in the JSON.
 type Message struct {
-	Type         string          `json:"type"`
-	Subtype      string          `json:"subtype,omitempty"`
-	Hidden       bool            `json:"hidden,omitempty"`
-	User         string          `json:"user,omitempty"`
-	BotID        string          `json:"bot_id,omitempty"`
-	AppID        string          `json:"app_id,omitempty"`
-	Team         string          `json:"team,omitempty"`
-	Username     string          `json:"username,omitempty"`
-	Icons        json.RawMessage `json:"icons,omitempty"`
-	BotProfile   *BotProfile     `json:"bot_profile,omitempty"`
-	ClientMsgID  string          `json:"client_msg_id,omitempty"`
-	Text         string          `json:"text"`
+	Type        string          `json:"type"`
+	Subtype     string          `json:"subtype,omitempty"`
+	Hidden      bool            `json:"hidden,omitempty"`
+	User        string          `json:"user,omitempty"`
+	BotID       string          `json:"bot_id,omitempty"`
+	AppID       string          `json:"app_id,omitempty"`
+	Team        string          `json:"team,omitempty"`
+	Username    string          `json:"username,omitempty"`
+	Icons       json.RawMessage `json:"icons,omitempty"`
+	BotProfile  *BotProfile     `json:"bot_profile,omitempty"`
+	ClientMsgID string          `json:"client_msg_id,omitempty"`
+	Text        string          `json:"text"`
+	// Mrkdwn is false if the app asked that marks in Text are not read (mrkdwn=false).
+	Mrkdwn       *bool           `json:"mrkdwn,omitempty"`
 	TS           string          `json:"ts"`
 	ThreadTS     string          `json:"thread_ts,omitempty"`
 	ParentUserID string          `json:"parent_user_id,omitempty"`

@@ -26,6 +26,9 @@ func (s *Server) chatPostMessage(c *call) (reply, *apiError) {
 		return nil, &apiError{Code: "no_text"}
 	}
 	m := s.botMessageLocked(body)
+	if c.args.given("mrkdwn") && !c.args.flag("mrkdwn") {
+		m.Mrkdwn = new(bool)
+	}
 	// Slack posts a reply to an unknown message at top level, and says so only by leaving thread_ts out of its answer
 	// (docs/slack.md §2.3).
 	if room.message(c.args.text("thread_ts")) != nil {

@@ -62,7 +62,7 @@ func incidentElements(i alert.Incident) []slack.BlockElement {
 	case alert.StateResolved:
 		return []slack.BlockElement{overflow(i)}
 	case alert.Acked:
-		return []slack.BlockElement{primary(resolve), valued(ActionSilence, "Silence…", i.ID), overflow(i)}
+		return []slack.BlockElement{resolve, valued(ActionSilence, "Silence…", i.ID), overflow(i)}
 	}
 	return []slack.BlockElement{primary(valued(ActionAck, "Acknowledge", i.ID)), resolve, valued(ActionSilence, "Silence…", i.ID), overflow(i)}
 }

@@ -135,7 +135,7 @@ func OutsiderHome() HomeTab { return homeTab(section(outsiderLine)) }
 // Denied tells a person that they may not do something ("silence alerts"); may
 // lists who may, as Slack's ids (U…, S…, C…) or names.
 func Denied(what string, may []string) Message {
-	line := "🔒 Sorry, you may not " + fit(literal(oneLine(what)), 200) + " here."
+	line := "🔒 Sorry, you may not " + fit(oneLine(what), 200) + " here."
 	if len(may) == 0 {
 		return answer(line, "Ask whoever runs Tocsin: `permissions` in its configuration says who may.")
 	}
@@ -202,5 +202,5 @@ func matchers(ms alert.Matchers, budget int) string {
 	if !visible(text) {
 		return "everything"
 	}
-	return "`" + fit(strings.ReplaceAll(text, "`", "ˋ"), budget) + "`"
+	return "`" + fit(text, budget) + "`"
 }

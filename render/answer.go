@@ -21,17 +21,17 @@ type Shell struct {
 	Token bool
 }
 
-// example is a code block with one line for each way to send.
+// example has one line for each way to send.
 func (s Shell) example() string {
 	lines := []string{`tocsin send --severity error "disk full on db-3"`}
-	if server := strings.TrimRight(oneLine(s.Server), "/"); server != "" {
+	if server := strings.TrimRight(cut(oneLine(s.Server), 200), "/"); server != "" {
 		auth := ""
 		if s.Token {
 			auth = `-H "Authorization: Bearer $TOCSIN_API_TOKEN" `
 		}
 		lines = append(lines, fmt.Sprintf("curl %s-d 'disk full on db-3' %s/v1/alerts", auth, server))
 	}
-	return code(lines...)
+	return strings.Join(lines, "\n")
 }
 
 // StatusView is what status says.
@@ -49,30 +49,24 @@ type StatusView struct {
 func Status(v StatusView) Message {
 	fields := deliveryFields(v.Health)
 	if v.Unread {
-		fields = append(fields, "*Open*\n"+unread)
+		fields = append(fields, "*Open*: "+unread)
 	} else {
-		fields = append(fields, "*Open*\n"+tally(v.Open, v.More), "*Alerts so far*\n"+counts(v.Total))
+		fields = append(fields, "*Open*: "+tally(v.Open, v.More), "*Alerts so far*: "+counts(v.Total))
 	}
-	blocks := []slack.Block{section(verdict(v.Health)), fieldset(fields...)}
+	blocks := []slack.Block{section(verdict(v.Health)), section(strings.Join(fields, "\n"))}
 	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)
-	blocks = append(blocks, small("Tocsin "+fit(literal(oneLine(v.Version)), 60)))
+	blocks = append(blocks, small("Tocsin "+fit(oneLine(v.Version), 60)))
 	l := newLines(maxText)
 	l.add(verdict(v.Health))
-	l.addFields(fields)
+	l.addAll(fields...)
 	for _, p := range problems(v.Health) {
 		l.add(problem(p))
 	}
-	return Message{Text: l.text(), Blocks: blocks}
+	return Message{Text: said(l.text()), Blocks: blocks}
 }
 
 // unread is shown in place of what the store can't be asked.
 const unread = "I can't read what is open at the moment."
-
-func (l *lines) addFields(fields []string) {
-	for _, f := range fields {
-		l.add(strings.Replace(f, "\n", ": ", 1))
-	}
-}
 
 func verdict(h alert.Health) string {
 	has := func(code string) bool {
@@ -128,7 +122,7 @@ type TestReport struct {
 func TestResult(r TestReport) Message {
 	m := answer(testHead(r)...)
 	if steps := steps(r); len(steps) > 0 {
-		m.Text += "\n" + strings.Join(steps, ", ")
+		m.Text += "\n" + said(strings.Join(steps, ", "))
 		m.Blocks = append(m.Blocks, small(steps...))
 	}
 	return m
@@ -137,12 +131,12 @@ func TestResult(r TestReport) Message {
 func testHead(r TestReport) []string {
 	where := cmp.Or(r.Record.Conversation, r.Record.Lane)
 	what := "Your " + r.What
-	reason := fit(literal(oneLine(r.Record.Reason)), 500)
+	reason := fit(oneLine(r.Record.Reason), 500)
 	switch r.Record.Standing {
 	case alert.StandDelivered, alert.StandFolded:
 		line := "✅ " + what + " is in " + place(where) + "."
 		if address, ok := ownAddress(r.Permalink); ok {
-			line += " " + linkText(address, "Open it")
+			line += " " + link("Open it", address)
 		}
 		return []string{line}
 	case alert.StandDead:
@@ -158,9 +152,7 @@ func testHead(r TestReport) []string {
 
 // waitsFor says in one sentence why an alert has not been delivered yet.
 func waitsFor(r TestReport) string {
-	held := fit(literal(oneLine(r.Health.Held)), 500)
-	reason := fit(literal(oneLine(r.Record.Reason)), 500)
-	last := fit(literal(oneLine(r.Health.LastError)), 500)
+	held, reason, last := oneLine(r.Health.Held), oneLine(r.Record.Reason), oneLine(r.Health.LastError)
 	broken, blocked := r.Health.Blocking(r.Record.Lane)
 	switch {
 	case held != "":
@@ -168,7 +160,7 @@ func waitsFor(r TestReport) string {
 	case reason != "":
 		return "Slack's last answer: " + named(withPeriod(reason), r.Record.Lane)
 	case blocked:
-		return "An earlier message there is waiting too: " + named(withPeriod(fit(literal(oneLine(broken.What+"; "+broken.Fix)), 500)), broken.Lane)
+		return "An earlier message there is waiting too: " + named(withPeriod(oneLine(broken.What+"; "+broken.Fix)), broken.Lane)
 	case strings.HasPrefix(r.Health.LastError, r.Record.Lane+": ") && r.Health.LastErrorAt.After(r.Asked):
 		return "The last error was: " + withPeriod(last)
 	case !r.Record.StartedAt.IsZero():
@@ -179,7 +171,7 @@ func waitsFor(r TestReport) string {
 	return "It is still queued, or Slack has asked me to slow down."
 }
 
-func withPeriod(s string) string { return strings.TrimRight(s, ".") + "." }
+func withPeriod(s string) string { return fit(strings.TrimRight(s, "."), 500) + "." }
 
 // steps are how long each step took, as far as the alert has come.
 func steps(r TestReport) []string {
@@ -214,9 +206,9 @@ func Unknown(said, nearest, help string) Message {
 // Refused says what is wrong with a request and what to write instead; hint may
 // be empty.
 func Refused(what, hint string) Message {
-	lines := []string{"⚠️ " + fit(literal(oneLine(what)), 1000)}
+	lines := []string{"⚠️ " + fit(oneLine(what), 1000)}
 	if hint = oneLine(hint); hint != "" {
-		lines = append(lines, fit(hint, 1000))
+		lines = append(lines, advice(hint, 1000))
 	}
 	return answer(lines...)
 }
@@ -226,7 +218,7 @@ func Refused(what, hint string) Message {
 func Unreachable(lane, code, hint string) Message {
 	lines := []string{"⚠️ Nothing was sent to " + place(lane) + ", " + unreachable(code) + "."}
 	if hint = oneLine(hint); hint != "" {
-		lines = append(lines, named(fit(hint, 1000), lane))
+		lines = append(lines, named(advice(hint, 1000), lane))
 	}
 	return answer(lines...)
 }

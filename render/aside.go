@@ -19,21 +19,23 @@ const FileTwice = " (possibly a duplicate)"
 // page of a text fit into one message.
 const maxAside = 250
 
-// Below adds lines of unescaped small print to the end of a message without
-// blocks.
+// Below adds lines of small print to the end of a message.
 func (m Message) Below(lines ...string) Message {
 	for _, line := range asides(lines) {
-		m.Text += "\n_" + line + "_"
+		m.Text += "\n" + said(line)
+		if m.Blocks != nil {
+			m.Blocks = append(m.Blocks, small(line))
+		}
 	}
 	return m
 }
 
-// asides escapes lines of small print and leaves out those that show nothing.
+// asides are lines of small print without those that show nothing.
 func asides(lines []string) []string {
 	var escaped []string
 	for _, line := range lines {
 		if line = oneLine(line); visible(line) {
-			escaped = append(escaped, fit(literal(line), maxAside))
+			escaped = append(escaped, fit(line, maxAside))
 		}
 	}
 	return escaped
@@ -46,7 +48,7 @@ func top(headline string, aside, mentions []string) []slack.Block {
 		blocks = append(blocks, small(line))
 	}
 	if who := ping(mentions); who != "" {
-		blocks = append(blocks, section(who))
+		blocks = append(blocks, pinging(who))
 	}
 	return blocks
 }
@@ -71,6 +73,6 @@ func DeadLetters(g alert.UnreportedDeadLetters) Message {
 	if g.Count == 1 {
 		what = "1 message for " + g.Lane + " was"
 	}
-	return answer("⚠️ "+bold(oneLine(what)+" given up", maxAside)+": "+fit(literal(oneLine(g.Reason)), maxAside),
+	return answer("⚠️ "+bold(oneLine(what)+" given up", maxAside)+": "+fit(oneLine(g.Reason), maxAside),
 		"`tocsin queue list --state dead` lists them, `tocsin queue retry` sends them again.")
 }

@@ -2,7 +2,10 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -12,49 +15,48 @@ import (
 // Card draws an incident as the one message that shows it in lane. At the top are
 // the headline and whom it pings (alert.Incident.Mentions). Below, beside a bar in
 // the colour of its severity and state, are text (the first page, alert.Pages),
-// labels, who is working on it, buttons, links, and a line of facts. Its Text is
-// PlainCard's, because that is all a screen reader gets. Lines of unescaped small
-// print go under the headline.
+// labels, buttons, links, and a line with who is working on it and facts. Its Text is
+// PlainCard's, because that is all a screen reader gets. Lines of small print go under
+// the headline.
 //
 // The buttons are among the first five blocks beside the bar, because Slack may
 // hide later ones until "Show more" is clicked.
 func Card(i alert.Incident, lane string, aside ...string) Message {
-	headline := sign(i) + " " + title(i.Title)
+	headline := directed(sign(i) + " " + title(i.Title))
 	return Message{
 		Text:        PlainCard(i, lane, aside...).Text,
 		Blocks:      top(headline, aside, i.Mentions[lane]),
-		Attachments: barred(colour(i), summary(i), cardBody(i, headline)...),
+		Attachments: barred(colour(i), summary(i), cardBody(i, lane)...),
 	}
 }
 
-func cardBody(i alert.Incident, headline string) []slack.Block {
+func cardBody(i alert.Incident, lane string) []slack.Block {
 	var blocks []slack.Block
-	if alert.EscapedLen(headline) > maxHeader {
-		blocks = append(blocks, slack.NewSectionBlock(plain(fit(title(i.Title), maxSection)), nil, nil))
+	left := maxBlocks
+	if name := title(i.Title); alert.EscapedLen(name) > maxHeader-len("🔴 ") {
+		name = shorter(name, alert.MaxTitle)
+		left -= alert.EscapedLen(name)
+		blocks = append(blocks, section(literal(directed(name))))
 	}
-	blocks = append(blocks, textBlocks(i.Text)...)
-	blocks = append(blocks, labelBlocks(i)...)
-	if status := handling(i, shown); len(status) > 0 {
-		blocks = append(blocks, small(status...))
+	pages := alert.Pages(i.Text)
+	left -= alert.EscapedLen(pages[0])
+	blocks = append(blocks, textBlocks(pages[0])...)
+	labels := labelBlocks(labelsOf(i))
+	blocks = append(blocks, labels...)
+	left -= maxCardRest
+	images, left := imageBlocks(i.Images, left)
+	blocks = append(blocks, cardActions(i, left)...)
+	blocks = append(blocks, images...)
+	state := slices.Concat(handling(i, shown), facts(i, shown), origin(i, lane))
+	if len(pages) > 1 {
+		state = append(state, "the text continues in the thread")
 	}
-	blocks = append(blocks, cardActions(i)...)
-	blocks = append(blocks, imageBlocks(i.Images)...)
-	if more := moreLine(i); more != "" {
-		blocks = append(blocks, small(more))
-	}
-	return append(blocks, small(append(facts(i), origin(i)...)...))
+	return append(blocks, small(state...))
 }
 
-func moreLine(i alert.Incident) string {
-	var parts []string
-	if all := labelsOf(i); len(all) > maxLabelFields {
-		parts = append(parts, pairs(all[maxLabelFields:], maxMoreLabels))
-	}
-	if len(alert.Pages(i.Text)) > 1 {
-		parts = append(parts, "The text continues in the thread.")
-	}
-	return strings.Join(parts, "\n")
-}
+// maxCardRest bounds what a card has in addition to its title, text and links: labels,
+// small print, mentions, buttons and facts.
+const maxCardRest = 6000
 
 // summary is an incident in one line of unescaped text: sign, severity, title.
 func summary(i alert.Incident) string {
@@ -67,39 +69,67 @@ func summary(i alert.Incident) string {
 	return fmt.Sprintf("%s %s: %s", sign(i), word, title(i.Title))
 }
 
+// textBlocks draws a page of text: as it is written, with web addresses as links and
+// fenced blocks as code.
 func textBlocks(text string) []slack.Block {
-	first := page(alert.Pages(text)[0])
-	if !visible(first) {
-		return nil
+	if elements := passages(text); len(elements) > 0 {
+		return []slack.Block{slack.NewRichTextBlock("", elements...)}
 	}
-	return []slack.Block{section(fit(first, maxSection))}
+	return nil
+}
+
+func passages(text string) []slack.RichTextElement {
+	var all []slack.RichTextElement
+	for _, p := range alert.Passages(clean(text)) {
+		s := strings.TrimPrefix(strings.TrimRight(p.Text, " \t\n"), "\n")
+		switch {
+		case !visible(s):
+		case p.Code:
+			all = append(all, preformatted(s))
+		default:
+			all = append(all, slack.NewRichTextSection(inline(outsideBegin+s+outsideEnd)...))
+		}
+	}
+	return all
 }
 
 // page is one of alert.Pages without blank lines at its end.
 func page(text string) string { return strings.TrimRight(clean(text), " \t\n") }
 
-// cardActions are the buttons of a card: actions, and links. They share a row
-// once the incident is resolved.
-func cardActions(i alert.Incident) []slack.Block {
-	actions, links := incidentElements(i), linkButtons(i.Links)
+// The links that a card has as buttons; those in the menu next to them are as many as
+// Slack takes.
+const (
+	cardLinks = 2
+	menuLinks = 5
+)
+
+// cardActions are the buttons of a card: actions, and links with at most so many
+// characters. All links are in Details.
+func cardActions(i alert.Incident, budget int) []slack.Block {
+	actions, links := incidentElements(i), linkElements(i.Links, budget)
 	if i.State == alert.StateResolved {
-		links = links[:min(len(links), maxActions-len(actions))]
 		return actionRow(append(links, actions...))
 	}
-	return append(actionRow(actions), actionRow(links)...)
+	return actionRow(append(actions, links...))
 }
 
-// imageBlocks draws images. Slack fetches them itself, and refuses a message with one that
-// it can't have.
-func imageBlocks(images []alert.Image) []slack.Block {
-	var blocks []slack.Block
+// imageBlocks draws images with at most so many characters, and returns how many are
+// left. Slack fetches images itself, and refuses a message with one that it can't have.
+func imageBlocks(images []alert.Image, budget int) (blocks []slack.Block, left int) {
 	for _, i := range images {
-		if address, ok := webAddress(i.URL); ok && len(blocks) < alert.MaxImages {
-			blocks = append(blocks, slack.NewImageBlock(address, fit(orDash(oneLine(i.Alt)), maxAlt), "", nil))
+		address, ok := webAddress(i.URL)
+		alt := said(fit(orDash(oneLine(i.Alt)), maxImageAlt))
+		size := utf8.RuneCountInString(address + alt)
+		if ok && len(blocks) < alert.MaxImages && size <= budget {
+			budget -= size
+			blocks = append(blocks, slack.NewImageBlock(address, alt, "", nil))
 		}
 	}
-	return blocks
+	return blocks, budget
 }
+
+// maxImageAlt is how much of what an image shows is told to those who can't see it.
+const maxImageAlt = 200
 
 func actionRow(elements []slack.BlockElement) []slack.Block {
 	if len(elements) == 0 {
@@ -108,42 +138,52 @@ func actionRow(elements []slack.BlockElement) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", elements...)}
 }
 
-// linkButtons draws links as buttons, also two with one name. Addresses other
-// than http and https are left out.
-func linkButtons(links []alert.Link) []slack.BlockElement {
+// linkElements draws the first links as buttons, also two with one name, and the others
+// as a menu. Addresses other than http and https are left out.
+func linkElements(links []alert.Link, budget int) []slack.BlockElement {
 	var buttons []slack.BlockElement
+	var rest []*slack.OptionBlockObject
 	for _, l := range links {
-		if len(buttons) == maxActions {
-			break
-		}
 		address, ok := webAddress(l.URL)
-		if !ok {
+		if !ok || utf8.RuneCountInString(address) > budget || len(rest) == menuLinks {
 			continue
 		}
-		b := button(fmt.Sprintf("%s:%d", ActionLink, len(buttons)), linkLabel(l))
-		b.URL = address
-		buttons = append(buttons, b)
+		budget -= utf8.RuneCountInString(address)
+		if n := len(buttons); n < cardLinks {
+			b := button(fmt.Sprintf("%s:%d", ActionLink, n), linkLabel(l))
+			b.URL = address
+			buttons = append(buttons, b)
+			continue
+		}
+		o := option(fmt.Sprint(len(rest)), fit(linkLabel(l), maxButton))
+		o.URL = address
+		rest = append(rest, o)
+	}
+	if len(rest) > 0 {
+		buttons = append(buttons, slack.NewOverflowBlockElement(ActionLink+":more", rest...))
 	}
 	return buttons
 }
 
-func facts(i alert.Incident) []string {
-	parts := []string{"*" + severityWord(i.Severity) + "*", "open"}
-	switch {
-	case i.State == alert.StateResolved && i.Count == 0:
-		return []string{"*Resolved*", fired(0)}
-	case i.State == alert.StateResolved:
-		parts = []string{"*Resolved*", "was " + strings.ToLower(severityWord(i.Severity))}
-		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() {
-			parts[0] += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
+// facts are how an incident ended, how often it fired, and when.
+func facts(i alert.Incident, who func(alert.Person) string) []string {
+	var parts []string
+	if i.State == alert.StateResolved {
+		resolved := "*Resolved*" + by(i.ResolvedBy, who)
+		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() && i.Count != 0 {
+			resolved += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
 		}
-	case i.State == alert.Acked:
-		parts = parts[:1] // handling says who acknowledged it
+		if parts = append(parts, resolved); i.Count == 0 {
+			return append(parts, "never seen firing")
+		}
+		parts = append(parts, "was "+strings.ToLower(severityWord(i.Severity)))
 	}
-	parts = append(parts, fired(i.Count))
+	if i.Count > 1 {
+		parts = append(parts, "fired "+times(i.Count))
+	}
 	switch {
 	case i.FirstAt.IsZero():
-	case i.Count > 1 && i.LastAt.After(i.FirstAt):
+	case i.Count > 1 && minutes(i.LastAt).After(minutes(i.FirstAt)):
 		parts = append(parts, "first "+date(i.FirstAt), "last "+date(i.LastAt))
 	default:
 		parts = append(parts, "began "+date(i.FirstAt))
@@ -151,14 +191,14 @@ func facts(i alert.Incident) []string {
 	return parts
 }
 
-// handling is what people have done about an incident: who acknowledged or
-// resolved it, who it is assigned to, and how long it is silenced.
+// minutes is a time as people see it.
+func minutes(t time.Time) time.Time { return t.Truncate(time.Minute) }
+
+// handling is what people have done about an open incident: who acknowledged it, who it
+// is assigned to, and how long it is silenced.
 func handling(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
-	switch {
-	case i.State == alert.StateResolved && !nobody(i.ResolvedBy):
-		parts = append(parts, "✅ Resolved by "+who(i.ResolvedBy))
-	case i.State == alert.Acked:
+	if i.State == alert.Acked {
 		parts = append(parts, "✋ Acknowledged"+by(i.AckedBy, who)+when(i.AckedAt))
 	}
 	if i.State != alert.StateResolved && !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
@@ -174,13 +214,14 @@ func silenced(i alert.Incident) string {
 	return "🔕 Silenced" + until(i.SilencedUntil) + " (" + quoted(i.Silence) + ")"
 }
 
-// origin is an incident's id, where it comes from, and whom it concerns.
-func origin(i alert.Incident) []string {
+// origin is an incident's id, where it comes from, and whom its sender wanted to ping if
+// its card in lane pings nobody.
+func origin(i alert.Incident, lane string) []string {
 	parts := []string{quoted(orDash(i.ID))}
-	if source := literal(oneLine(i.Source)); visible(source) {
+	if source := oneLine(i.Source); visible(source) {
 		parts = append(parts, "from "+fit(source, 100))
 	}
-	if mention := literal(oneLine(i.Mention)); visible(mention) {
+	if mention := oneLine(i.Mention); visible(mention) && ping(i.Mentions[lane]) == "" {
 		parts = append(parts, "for "+fit(mention, 100))
 	}
 	return parts

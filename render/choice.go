@@ -37,7 +37,7 @@ func Choice(v ChoiceView) Message {
 		if n < len(v.One) && len(v.One[n]) <= maxValue {
 			b = slack.NewAccessory(chosen(fmt.Sprintf("%s:%d", ActionChoose, n), verbButton(v.Verb), v.One[n]))
 		}
-		blocks = append(blocks, slack.NewSectionBlock(markdown(row(i, called)), nil, b, slack.SectionBlockOptionExpand(true)))
+		blocks = append(blocks, slack.NewSectionBlock(plain(rowTitle(i)), nil, b), small(rowFacts(i, called)...))
 		l.add(strings.ReplaceAll(row(i, called), "\n", dot))
 	}
 	if more := v.Total - len(v.Incidents); more > 0 {
@@ -45,7 +45,7 @@ func Choice(v ChoiceView) Message {
 		blocks = append(blocks, small(line))
 		l.add(line)
 	}
-	return Message{Text: l.text(), Blocks: append(blocks, choiceButtons(v)...)}
+	return Message{Text: said(l.text()), Blocks: append(blocks, choiceButtons(v)...)}
 }
 
 func choiceQuestion(v ChoiceView) string {
@@ -105,7 +105,7 @@ func WithUndo(m Message, value string) Message {
 		return m
 	}
 	if len(m.Blocks) == 0 {
-		m.Blocks = []slack.Block{section(m.Text)}
+		m.Blocks = []slack.Block{section(literal(m.Text))}
 	}
 	m.Blocks = append(m.Blocks, actionRow([]slack.BlockElement{chosen(ActionChoose+":undo", "Undo", value)})...)
 	return m
@@ -142,10 +142,10 @@ func SilenceChoice(v SilenceChoiceView) Message {
 		if len(o.Value) <= maxValue {
 			b = slack.NewAccessory(chosen(fmt.Sprintf("%s:%d", ActionMute, n), "Silence", o.Value))
 		}
-		blocks = append(blocks, slack.NewSectionBlock(markdown(line), nil, b))
+		blocks = append(blocks, slack.NewSectionBlock(plain(line), nil, b))
 		l.add("• " + line)
 	}
-	return Message{Text: l.text(), Blocks: append(blocks, actionRow([]slack.BlockElement{button(ActionCancel, "Cancel")})...)}
+	return Message{Text: said(l.text()), Blocks: append(blocks, actionRow([]slack.BlockElement{button(ActionCancel, "Cancel")})...)}
 }
 
 func matchedBy(o SilenceOption) string {

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/slack-go/slack"
@@ -12,22 +11,22 @@ import (
 // What Details shows at most.
 const (
 	maxDetailPages  = 3
-	maxDetailLabels = 20 // fields; the rest is in lines
+	maxDetailLabels = 20 // lines; the rest is in one
 )
 
 // Details draws everything about an incident as a dialog without inputs: text,
 // labels, links, where it is shown, and its history.
 func Details(i alert.Incident, history []alert.Event) Modal {
-	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(facts(i), handling(i, shown)...), dot))}
+	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(handling(i, shown), facts(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	links := newLines(maxSection)
 	if links.addLinks("🔗 ", i.Links); len(links.all) > 0 {
 		blocks = append(blocks, section(links.text()))
 	}
-	blocks = append(blocks, small(append(origin(i), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
+	blocks = append(blocks, small(append(origin(i, ""), orDash(places(i)), "key "+quoted(orDash(i.Key)))...))
 	if lines := historyText(history, shown, maxSection-1); lines != "" {
-		blocks = append(blocks, slack.NewDividerBlock(), header("History"), unfolded(lines))
+		blocks = append(blocks, slack.NewDividerBlock(), header("History"), section(lines))
 	}
 	return Modal{
 		Type: slack.VTModal, CallbackID: "details", Title: plain("Details"), Close: plain("Close"),
@@ -41,22 +40,22 @@ func detailText(i alert.Incident) []slack.Block {
 		if at == maxDetailPages {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}
-		if text = page(text); visible(text) {
-			blocks = append(blocks, unfolded(fit(text, maxSection)))
-		}
+		blocks = append(blocks, textBlocks(text)...)
 	}
 	return blocks
 }
 
 func detailLabels(i alert.Incident) []slack.Block {
-	const perBlock = 10
 	all := labelsOf(i)
-	var blocks []slack.Block
-	for part := range slices.Chunk(all[:min(len(all), maxDetailLabels)], perBlock) {
-		blocks = append(blocks, labelFields(part, 500))
+	var lines []string
+	for _, l := range all[:min(len(all), maxDetailLabels)] {
+		lines = append(lines, bold(l.name, maxLabelName)+"  "+fit(l.value, maxLabelLink))
 	}
-	if rest := all[min(len(all), maxDetailLabels):]; len(rest) > 0 {
-		blocks = append(blocks, section(pairs(rest, maxSection-len(" and 200 more labels"))))
+	if rest := all[len(lines):]; len(rest) > 0 {
+		lines = append(lines, pairs(rest, maxSection, 0))
 	}
-	return blocks
+	if len(lines) == 0 {
+		return nil
+	}
+	return []slack.Block{section(strings.Join(lines, "\n"))}
 }

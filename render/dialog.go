@@ -135,7 +135,7 @@ func NoteModal(i alert.Incident, private string) Modal {
 
 // about is an incident in two lines, for the top of a dialog.
 func about(i alert.Incident) string {
-	parts := slices.Concat(facts(i), handling(i, shown), []string{quoted(orDash(i.ID))})
+	parts := slices.Concat(handling(i, shown), facts(i, shown), []string{quoted(orDash(i.ID))})
 	return sign(i) + " " + bold(title(i.Title), 300) + "\n" + strings.Join(parts, dot)
 }
 

@@ -23,8 +23,8 @@ const (
 // Digest draws the one message that represents many incidents: how many of each
 // severity, how the most telling label divides them, the worst of them, and a
 // link to the complete list; listed is its permalink, or empty until there is
-// one. Lines of unescaped small print go under the headline, and so does whom it
-// pings (alert.Summary.Mention), which is also the beginning of its Text.
+// one. Lines of small print go under the headline, and so does whom it pings
+// (alert.Summary.Mention), which is the end of its Text.
 func Digest(s alert.Summary, listed string, aside ...string) Message {
 	var blocks []slack.Block
 	for _, part := range digestParts(s, listed) {
@@ -40,8 +40,11 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 // PlainDigest is Digest as escaped text of at most 4,000 characters, for when
 // Slack has refused the blocks.
 func PlainDigest(s alert.Summary, listed string, aside ...string) Message {
-	head := strings.TrimLeft(ping(s.Mention)+" "+digestTitle(s), " ")
-	return Message{Text: strings.Join(slices.Concat([]string{head}, asides(aside), digestParts(s, listed)), "\n")}
+	parts := slices.Concat([]string{digestTitle(s)}, digestParts(s, listed), asides(aside))
+	if who := ping(s.Mention); who != "" {
+		parts = append(parts, who)
+	}
+	return Message{Text: said(strings.Join(parts, "\n"))}
 }
 
 func digestParts(s alert.Summary, listed string) []string {
@@ -97,7 +100,7 @@ func byLabel(s alert.Summary) string {
 	}
 	parts := make([]string, 0, len(s.Values)+1)
 	for _, v := range s.Values {
-		parts = append(parts, fmt.Sprintf("%s *%d*", fit(literal(oneLine(v.Value)), maxLabelName), v.Count))
+		parts = append(parts, fmt.Sprintf("%s *%d*", fit(oneLine(v.Value), maxLabelName), v.Count))
 	}
 	if s.Others > 0 {
 		parts = append(parts, fmt.Sprintf("other *%d*", s.Others))
@@ -123,7 +126,7 @@ func listLine(l alert.Line, budget int) string {
 	if l.Own {
 		tail += dot + "has its own card"
 	}
-	return mark + " " + fit(literal(title(l.Title)), budget-len([]rune(tail))-3) + tail
+	return mark + " " + fit(title(l.Title), budget-size(tail)-3) + tail
 }
 
 func digestFacts(s alert.Summary, listed string) string {
@@ -135,7 +138,7 @@ func digestFacts(s alert.Summary, listed string) string {
 		parts = append(parts, fmt.Sprintf("%d shown separately", s.Own))
 	}
 	if address, ok := ownAddress(listed); ok {
-		return strings.Join(append(parts, linkText(address, "Complete list")), dot)
+		return strings.Join(append(parts, link("Complete list", address)), dot)
 	}
 	return strings.Join(append(parts, "the complete list follows in the thread"), dot)
 }
@@ -147,7 +150,7 @@ func DigestList(lines []alert.Line, n alert.Note) Message {
 	for _, l := range lines {
 		text = append(text, listLine(l, maxListLine))
 	}
-	return Message{Text: strings.Join(text, "\n")}
+	return Message{Text: said(strings.Join(text, "\n")), Blocks: []slack.Block{section(strings.Join(text, "\n"))}}
 }
 
 // ListTitle is the title of a file with a part of a digest's complete list.

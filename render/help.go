@@ -124,13 +124,13 @@ func Help(v HelpView) Message {
 			rows = append(rows, "• `"+words+"`  "+r.does)
 		}
 		l.addAll(rows...)
-		blocks = append(blocks, unfolded(strings.Join(rows, "\n")))
+		blocks = append(blocks, section(strings.Join(rows, "\n")))
 	}
 	matching := "An INCIDENT is an id such as `k7f2`, which is on every card, `last`, `all`, words of its title, key or labels, or MATCHERS such as `service=\"db\"` or `host=~\"db-.*\"`. In the thread of a card it can be left out. " + foot
-	shell := "*From the shell*\n" + v.Shell.example()
-	l.addAll(matching, shell)
+	const shell = "*From the shell*"
+	l.addAll(matching, shell, literal(v.Shell.example()))
 	return Message{
-		Text:   l.text(),
-		Blocks: append(blocks, section(matching), section(shell), small("Tocsin "+fit(literal(oneLine(v.Version)), 60))),
+		Text:   said(l.text()),
+		Blocks: append(blocks, section(matching), section(shell), slack.NewRichTextBlock("", preformatted(v.Shell.example())), small("Tocsin "+fit(oneLine(v.Version), 60))),
 	}
 }

@@ -71,13 +71,13 @@ func Home(v HomeView) HomeTab {
 		blocks = append(blocks, slack.NewDividerBlock(), header("Silences"))
 		blocks = append(blocks, silenceBlocks(v.Silences, false, homeSilences, shown)...)
 	}
-	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), fieldset(deliveryFields(v.Health)...))
+	blocks = append(blocks, slack.NewDividerBlock(), header("Delivery"), section(strings.Join(deliveryFields(v.Health), "\n")))
 	blocks = append(blocks, problemBlocks(problems(v.Health), homeProblems)...)
 	if !v.Unread {
 		blocks = append(blocks, slack.NewDividerBlock(), header("Your subscriptions"), section(strings.Join(subscriptionLines(v.Subscriptions), "\n")))
 	}
 	blocks = append(blocks,
-		slack.NewDividerBlock(), header("Push an alert from the shell"), section(v.Shell.example()),
+		slack.NewDividerBlock(), header("Push an alert from the shell"), slack.NewRichTextBlock("", preformatted(v.Shell.example())),
 		small(homeFoot(v)...),
 	)
 	return homeTab(blocks...)
@@ -92,7 +92,7 @@ func homeButtons() slack.Block {
 }
 
 func homeFoot(v HomeView) []string {
-	parts := []string{"Tocsin " + fit(literal(oneLine(v.Version)), 60)}
+	parts := []string{"Tocsin " + fit(oneLine(v.Version), 60)}
 	if !v.DrawnAt.IsZero() {
 		parts = append(parts, "drawn "+dateAs(v.DrawnAt, "{date_short_pretty} {time_secs}"))
 	}
@@ -180,7 +180,7 @@ func places(i alert.Incident) string {
 	return strings.Join(all, ", ")
 }
 
-// deliveryFields is the state of delivery in two columns.
+// deliveryFields is the state of delivery, a line each.
 func deliveryFields(h alert.Health) []string {
 	connection := "not connected"
 	if h.Connections > 0 {
@@ -193,18 +193,18 @@ func deliveryFields(h alert.Health) []string {
 	if h.Waiting > 0 {
 		sending = plural(h.Waiting, "conversation") + " with messages to send"
 	}
-	if held := literal(oneLine(h.Held)); visible(held) {
+	if held := oneLine(h.Held); visible(held) {
 		sending = "held: " + fit(held, 500)
 	}
-	fields := []string{"*Slack*\n" + connection, "*Sending*\n" + sending}
+	fields := []string{"*Slack*: " + connection, "*Sending*: " + sending}
 	if h.DeadLetters > 0 {
-		fields = append(fields, "*Given up*\n"+plural(h.DeadLetters, "dead letter")+": `tocsin queue list --state dead` says why")
+		fields = append(fields, "*Given up*: "+plural(h.DeadLetters, "dead letter")+": `tocsin queue list --state dead` says why")
 	}
-	if last := literal(oneLine(h.LastError)); visible(last) {
+	if last := oneLine(h.LastError); visible(last) {
 		lane, _, _ := strings.Cut(last, ": ")
-		text := "*Last error*\n" + named(fit(last, 500), lane)
+		text := "*Last error*: " + named(fit(last, 500), lane)
 		if !h.LastErrorAt.IsZero() {
-			text += "\n" + date(h.LastErrorAt.Truncate(time.Minute))
+			text += ", " + date(h.LastErrorAt.Truncate(time.Minute))
 		}
 		fields = append(fields, text)
 	}
@@ -226,9 +226,10 @@ func problems(h alert.Health) []alert.Problem {
 // problemBlocks draws the first problems, each with its remedy.
 func problemBlocks(all []alert.Problem, most int) []slack.Block {
 	var blocks []slack.Block
+	room := maxBlocks - maxSection
 	for at, p := range all {
-		if at == most {
-			return append(blocks, small("and "+plural(len(all)-most, "more problem")))
+		if room -= size(problem(p)); at == most || room < 0 {
+			return append(blocks, small("and "+plural(len(all)-at, "more problem")))
 		}
 		blocks = append(blocks, section(problem(p)))
 	}
@@ -236,7 +237,7 @@ func problemBlocks(all []alert.Problem, most int) []slack.Block {
 }
 
 func problem(p alert.Problem) string {
-	what := literal(oneLine(p.What))
+	what := oneLine(p.What)
 	if !visible(what) {
 		what = "something is wrong"
 	}
@@ -245,15 +246,28 @@ func problem(p alert.Problem) string {
 		text += " since " + date(p.Since.Truncate(time.Minute))
 	}
 	if fix := oneLine(p.Fix); visible(fix) {
-		text += "\n" + named(fit(fix, 1000), p.Lane)
+		text += "\n" + named(advice(fix, 1000), p.Lane)
 	}
 	return text
 }
 
-// named replaces a channel's id in text by a link that shows its name.
-func named(text, lane string) string {
+// named replaces a channel's id in a line by a link that shows its name.
+func named(line, lane string) string {
 	if !channelID(lane) {
-		return text
+		return line
 	}
-	return strings.ReplaceAll(text, lane, place(lane))
+	var b strings.Builder
+	for {
+		before, after, found := strings.Cut(line, lane)
+		b.WriteString(before)
+		switch drawn := b.String(); {
+		case !found:
+			return drawn
+		case strings.LastIndex(drawn, outsideBegin) > strings.LastIndex(drawn, outsideEnd):
+			b.WriteString(outsideEnd + place(lane) + outsideBegin)
+		default:
+			b.WriteString(place(lane))
+		}
+		line = after
+	}
 }

@@ -57,6 +57,27 @@ func evilViews() map[string]any {
 // control matches what Slack does not read as plain text: mentions, links, dates.
 var control = regexp.MustCompile(`<([^<> ][^<>]*)>`)
 
+// readForMarkup is all that Slack reads for <…> in a view: its strings, except in rich text.
+func readForMarkup(part any) string {
+	var b strings.Builder
+	switch part := part.(type) {
+	case string:
+		return part + "\n"
+	case []any:
+		for _, one := range part {
+			b.WriteString(readForMarkup(one))
+		}
+	case map[string]any:
+		if part["type"] == "rich_text" {
+			return ""
+		}
+		for _, one := range part {
+			b.WriteString(readForMarkup(one))
+		}
+	}
+	return b.String()
+}
+
 func TestHostileTextsPingNobodyAndForgeNothing(t *testing.T) {
 	own := []string{"!date^", "https://x.example/", "#C"}
 	for name, view := range evilViews() {
@@ -64,13 +85,17 @@ func TestHostileTextsPingNobodyAndForgeNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var decoded any
+		if err := json.Unmarshal(body, &decoded); err != nil {
+			t.Fatal(err)
+		}
 		drawn := strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(body))
-		for _, found := range control.FindAllStringSubmatch(drawn, -1) {
+		for _, found := range control.FindAllStringSubmatch(readForMarkup(decoded), -1) {
 			if !slices.ContainsFunc(own, func(prefix string) bool { return strings.HasPrefix(found[1], prefix) }) {
 				t.Errorf("%s: %s", name, found[0])
 			}
 		}
-		for _, hidden := range []string{"\u202E", "\u2069", "|bank.com>"} {
+		for _, hidden := range []string{"\u202E", "\u2069"} {
 			if strings.Contains(drawn, hidden) {
 				t.Errorf("%s holds %q", name, hidden)
 			}
@@ -86,14 +111,14 @@ func TestHostileTextsPingNobodyAndForgeNothing(t *testing.T) {
 func TestLabelsThatHideOrReorderTextShowIt(t *testing.T) {
 	i := alert.Incident{
 		ID: "k7f2", State: alert.Open, Severity: alert.Error, Title: "disk full", Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:06:00"),
-		Labels: map[string]string{"host": "db\u202Egpj\u2066x\u2069\u061C", "\u200Bteam": "web\r\n\x1b[31m"},
+		Labels: map[string]string{"host": "db\u202Egpj\u2066x\u2069\u061C", "team": "web\x1b[31m"},
 	}
 	for name, view := range map[string]any{"card": Card(i, "#ops", "U0BOT"), "plain": PlainCard(i, "#ops", "U0BOT"), "details": Details(i, nil)} {
 		body, err := json.Marshal(view)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{`db\\u202egpj\\u2066x\\u2069\\u061c`, `\\u200bteam`, `web \\x1b[31m`} {
+		for _, want := range []string{`db\\u202egpj\\u2066x\\u2069\\u061c`, `web\\x1b[31m`} {
 			if !strings.Contains(string(body), want) {
 				t.Errorf("%s lacks %s: %s", name, want, body)
 			}

@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"net/url"
 	"slices"
 	"strconv"
@@ -14,12 +13,15 @@ import (
 	"tocsin/alert"
 )
 
-// How many labels a card shows: as fields, and in one small line with more.
+// How many labels a card shows, and how much of them: as many as fit into one line, and
+// a few that are too long for it.
 const (
-	maxLabelFields = 6 // of the 10 that fit: a card is read at a glance
-	maxLabelName   = 60
-	maxLabelValue  = 200
-	maxMoreLabels  = 400
+	maxLabelLine  = 400
+	maxLabelLong  = 4 // fields, or lines if they are addresses: a card is read at a glance
+	maxLabelName  = 60
+	maxLabelValue = 200
+	// shortLabel is how many characters a value in the line has.
+	shortLabel = 40
 )
 
 // firstLabels are the labels that say what is broken and where, the most useful
@@ -37,7 +39,7 @@ type label struct{ name, value string }
 func labelsOf(i alert.Incident) []label {
 	var all []label
 	for name, value := range i.Labels {
-		l := label{literal(labelText(name)), literal(labelText(value))}
+		l := label{labelText(name), labelText(value)}
 		if !visible(l.name) || !visible(l.value) || repeats(i, name, value) {
 			continue
 		}
@@ -52,22 +54,26 @@ func labelsOf(i alert.Incident) []label {
 	return all
 }
 
-// labelText is a label's name or value on one line. Labels identify things, so
-// characters that hide or reorder text are written as escapes, not removed.
+// labelText is a label's name or value. Labels identify things, so it is what the
+// sender wrote, but for control characters and those that reorder text, which are
+// written as escapes.
 func labelText(s string) string {
+	hides := func(r rune) bool {
+		return unicode.Is(unicode.Cc, r) && !unicode.IsSpace(r) || unicode.Is(unicode.Bidi_Control, r)
+	}
 	s = strings.ToValidUTF8(s, "\uFFFD")
-	if !strings.ContainsFunc(s, invisible) {
-		return oneLine(s)
+	if !strings.ContainsFunc(s, hides) {
+		return clean(s)
 	}
 	var b strings.Builder
 	for _, r := range s {
-		if invisible(r) && !unicode.IsSpace(r) {
+		if hides(r) {
 			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 			continue
 		}
 		b.WriteRune(r)
 	}
-	return oneLine(b.String())
+	return clean(b.String())
 }
 
 func repeats(i alert.Incident, name, value string) bool {
@@ -88,41 +94,93 @@ func rank(name string) int {
 	return len(firstLabels)
 }
 
-func labelBlocks(i alert.Incident) []slack.Block {
-	all := labelsOf(i)
-	if len(all) == 0 {
-		return nil
+// labelBlocks draws as many labels as fit: short ones in a line, addresses in a line
+// each, and the others in two columns.
+func labelBlocks(all []label) []slack.Block {
+	var short []label
+	var lines, long []string
+	left := 0
+	for _, l := range all {
+		switch {
+		case l.short():
+			short = append(short, l)
+		case len(lines)+len(long) == maxLabelLong || len(l.value) > maxLabelLink && l.linked():
+			left++
+		case l.linked():
+			lines = append(lines, fit(l.name, maxLabelName)+"="+fit(l.value, maxLabelLink))
+		default:
+			long = append(long, fit(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
+		}
 	}
-	return []slack.Block{labelFields(all[:min(len(all), maxLabelFields)], maxLabelValue)}
+	if len(short) > 0 || left > 0 {
+		lines = append([]string{pairs(short, maxLabelLine, left)}, lines...)
+	}
+	var blocks []slack.Block
+	if len(lines) > 0 {
+		blocks = append(blocks, section(strings.Join(lines, "\n")))
+	}
+	if len(long) > 0 {
+		blocks = append(blocks, columns(long))
+	}
+	return blocks
 }
 
-func labelFields(labels []label, most int) slack.Block {
-	fields := make([]string, 0, len(labels))
-	for _, l := range labels {
-		fields = append(fields, bold(l.name, maxLabelName)+"\n"+fit(l.value, most))
-	}
-	return fieldset(fields...)
+// maxLabelLink is how many bytes an address in a label on a card has.
+const maxLabelLink = 600
+
+// short says whether a label is drawn as name=value, which can be pasted into a silence.
+func (l label) short() bool {
+	return utf8.RuneCountInString(l.value) <= shortLabel && !strings.ContainsAny(l.value, "\"\\\n") && !l.linked()
 }
 
-// pairs lists labels as name=value within budget characters, and says how many
-// did not fit.
-func pairs(labels []label, budget int) string {
+// linked says whether there is a web address in a label.
+func (l label) linked() bool { return len(addressesIn(l.value)) > 0 }
+
+// pair is a label as a matcher, unless that would need a backslash.
+func (l label) pair() string {
+	name, value := shorter(l.name, maxLabelName), shorter(l.value, maxLabelValue)
+	written := alert.Matcher{Name: name, Op: "=", Value: value}.String()
+	if strings.Contains(written, `\`) {
+		return literal(name + "=" + value)
+	}
+	if !strings.ContainsFunc(value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
+		written = strings.TrimSuffix(written, `"`+value+`"`) + value
+	}
+	return literal(written)
+}
+
+// pairs lists labels as name=value within budget characters, and says how many there are
+// in addition, with those that are left out already.
+func pairs(labels []label, budget, left int) string {
 	var b strings.Builder
+	used := 0
 	for at, l := range labels {
-		one := fit(l.name, maxLabelName) + "=" + fit(l.value, maxLabelValue)
+		one := l.pair()
 		if at > 0 {
 			one = ", " + one
 		}
-		if utf8.RuneCountInString(b.String())+utf8.RuneCountInString(one) > budget {
-			more := plural(len(labels)-at, "more label")
-			if at == 0 {
-				return "and " + more
-			}
-			return b.String() + " and " + more
+		if used += size(one); used > budget {
+			left += len(labels) - at
+			break
 		}
 		b.WriteString(one)
 	}
-	return b.String()
+	switch {
+	case left == 0:
+		return b.String()
+	case b.Len() == 0:
+		return plural(left, "label")
+	}
+	return b.String() + " and " + plural(left, "more label")
+}
+
+// columns lays texts from outside out in two columns.
+func columns(texts []string) slack.Block {
+	fields := make([]*slack.TextBlockObject, 0, len(texts))
+	for _, t := range texts {
+		fields = append(fields, plain(t))
+	}
+	return slack.NewSectionBlock(nil, fields, nil)
 }
 
 // harmless percent-encodes the characters that would end a link early or begin
@@ -160,15 +218,9 @@ func linkLabel(l alert.Link) string {
 
 // addLinks takes the links that fit, each with mark before it.
 func (l *lines) addLinks(mark string, links []alert.Link) {
-	for _, link := range links {
-		if address, ok := webAddress(link.URL); ok {
-			l.add(mark + linkText(address, linkLabel(link)))
+	for _, one := range links {
+		if address, ok := webAddress(one.URL); ok {
+			l.add(mark + link(cut(linkLabel(one), maxButton), address))
 		}
 	}
-}
-
-// linkText is a link in mrkdwn; the address comes from webAddress.
-func linkText(address, name string) string {
-	name = strings.ReplaceAll(literal(oneLine(name)), "|", "¦")
-	return fmt.Sprintf("<%s|%s>", escaper.Replace(address), fit(name, maxButton))
 }

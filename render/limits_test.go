@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,7 +16,7 @@ import (
 // types.
 
 // allowed are the only things in angle brackets that a view may contain anywhere.
-var allowed = regexp.MustCompile(`<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<https?://[^<>|\s]+\|[^<>|]*>`)
+var allowed = regexp.MustCompile(`<https?://[^<>|\s]+>|<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<https?://[^<>|\s]+\|[^<>|]*>`)
 
 // quietly are those that notify somebody, except in an attachment or a view.
 var quietly = regexp.MustCompile(`<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>`)
@@ -45,12 +46,38 @@ func checkMessage(m Message, pings ...string) []string {
 	if len(attachments) > 100 {
 		v.report("attachments: %d", len(attachments))
 	}
+	if n := characters(blocks); n+characters(attachments) >= 11_000 {
+		v.report("all blocks together: %d characters", n+characters(attachments))
+	}
 	for i, a := range attachments {
 		v.text(fmt.Sprintf("attachments/%d/fallback", i), a["fallback"].(string), 3000)
 		// Slack was seen to refuse more than 20 blocks in one attachment.
 		v.blocks(fmt.Sprintf("attachments/%d/blocks", i), a["blocks"].([]any), 20)
 	}
 	return v.problems
+}
+
+// characters counts all that a person reads in blocks, or opens.
+func characters(part any) int {
+	n := 0
+	switch part := part.(type) {
+	case []any:
+		for _, one := range part {
+			n += characters(one)
+		}
+	case []map[string]any:
+		for _, one := range part {
+			n += characters(one["blocks"])
+		}
+	case map[string]any:
+		for name, one := range part {
+			if s, ok := one.(string); ok && slices.Contains([]string{"text", "url", "fallback", "alt_text"}, name) {
+				n += utf8.RuneCountInString(s)
+			}
+			n += characters(one)
+		}
+	}
+	return n
 }
 
 func checkView(view any) []string {
@@ -121,19 +148,26 @@ func (v *validator) text(at, s string, limit int) {
 	rest := allowed.ReplaceAllString(s, "")
 	if !v.loud {
 		rest = quietly.ReplaceAllString(rest, "")
-	} else if len(v.pings) > 0 {
-		begin, after, _ := strings.Cut(rest, "\n")
-		for _, p := range v.pings {
-			begin = strings.Replace(begin, p, "", 1)
-		}
-		rest = begin + after
+	}
+	for _, p := range v.pings {
+		rest = strings.Replace(rest, p, "", 1)
 	}
 	rest = entity.ReplaceAllString(rest, "")
 	if i := strings.IndexAny(rest, "<>&"); i >= 0 {
 		v.report("%s: unescaped: %.40q", at, rest[i:])
 	}
+	v.marks(at, s)
+}
+
+// marks checks that nothing hides or reorders text, but for a line from right to left.
+func (v *validator) marks(at, s string) {
+	isolated := strings.Count(s, rightToLeft)
+	if isolated != strings.Count(s, isolateEnd) {
+		v.report("%s: an isolate does not end", at)
+	}
+	s = strings.NewReplacer(rightToLeft, "", isolateEnd, "").Replace(s)
 	for _, r := range s {
-		if r != '\n' && r != '\t' && (unicode.Is(unicode.Cc, r) || unicode.Is(unicode.Bidi_Control, r)) {
+		if r != '\n' && r != '\t' && unicode.Is(unicode.Cc, r) || reorders(r) {
 			v.report("%s: hidden character %U", at, r)
 		}
 	}
@@ -145,6 +179,9 @@ func (v *validator) object(at string, o any, limit int) {
 	v.text(at, s, min(limit, 3000))
 	if m["type"] == "mrkdwn" && m["verbatim"] != true {
 		v.report("%s: mrkdwn that is not verbatim", at)
+	}
+	if m["type"] == "plain_text" && m["emoji"] != false {
+		v.report("%s: names of emoji are replaced", at)
 	}
 	if m["type"] == "plain_text" && allowed.MatchString(s) {
 		v.report("%s: a control sequence in plain text", at)
@@ -169,6 +206,10 @@ func (v *validator) block(at string, b map[string]any) {
 	switch b["type"] {
 	case "header":
 		v.object(at, b["text"], 150)
+	case "rich_text":
+		for i, e := range v.list(at, b, "elements", 1000) {
+			v.rich(fmt.Sprintf("%s/%d", at, i), e.(map[string]any))
+		}
 	case "section":
 		v.section(at, b)
 	case "context":
@@ -194,6 +235,32 @@ func (v *validator) block(at string, b map[string]any) {
 	case "divider":
 	default:
 		v.report("%s: block %v is not known here", at, b["type"])
+	}
+}
+
+// rich checks a part of rich text, whose texts are literal: of the elements, only names
+// of people and groups beside a bar can notify.
+func (v *validator) rich(at string, part map[string]any) {
+	for i, e := range v.list(at, part, "elements", 10_000) {
+		element := e.(map[string]any)
+		at := fmt.Sprintf("%s/%d", at, i)
+		text, _ := element["text"].(string)
+		v.marks(at, text)
+		switch kind := element["type"]; {
+		case kind == "text" && text != "" && utf8.ValidString(text):
+		case part["type"] == "rich_text_preformatted":
+			v.report("%s: %v in code", at, kind)
+		case kind == "link":
+			if u, _ := element["url"].(string); !strings.HasPrefix(strings.ToLower(u), "http") || len(u) > 3000 {
+				v.report("%s: url %q", at, u)
+			}
+		case kind == "date" && element["fallback"] != "" && element["format"] != "":
+		case kind == "channel" && channelID(element["channel_id"].(string)):
+		case kind == "user" && !v.loud && userID(element["user_id"].(string)):
+		case kind == "usergroup" && !v.loud && groupID(element["usergroup_id"].(string)):
+		default:
+			v.report("%s: %v", at, element)
+		}
 	}
 }
 

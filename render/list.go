@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -37,9 +36,9 @@ type ListView struct {
 func List(v ListView) Message {
 	name := title(v.Title)
 	if len(v.Incidents) == 0 {
-		lines := []string{"*" + fit(literal(name), maxHeader) + "*", "There are none."}
+		lines := []string{"*" + fit(name, maxHeader) + "*", "There are none."}
 		if v.Hint != "" {
-			lines = append(lines, fit(literal(oneLine(v.Hint)), 500))
+			lines = append(lines, advice(oneLine(v.Hint), 500))
 		}
 		m := answer(lines...)
 		m.Blocks = append(m.Blocks, pages(v)...)
@@ -48,12 +47,12 @@ func List(v ListView) Message {
 	rows := v.Incidents[:min(len(v.Incidents), ListRows)]
 	blocks := []slack.Block{header(name), small(rangeLine(v, len(rows)))}
 	l := newLines(maxText)
-	l.add("*" + fit(literal(name), maxHeader) + "*, " + rangeLine(v, len(rows)))
+	l.add("*" + fit(name, maxHeader) + "*, " + rangeLine(v, len(rows)))
 	for _, i := range rows {
-		blocks = append(blocks, slack.NewSectionBlock(markdown(row(i, called)), nil, next(i), slack.SectionBlockOptionExpand(true)))
+		blocks = append(blocks, slack.NewSectionBlock(plain(rowTitle(i)), nil, next(i)), small(rowFacts(i, called)...))
 		l.add(strings.ReplaceAll(row(i, called), "\n", dot))
 	}
-	return Message{Text: l.text(), Blocks: append(blocks, pages(v)...)}
+	return Message{Text: said(l.text()), Blocks: append(blocks, pages(v)...)}
 }
 
 func rangeLine(v ListView, n int) string {
@@ -69,20 +68,28 @@ func rangeLine(v ListView, n int) string {
 
 // row is an incident in two lines.
 func row(i alert.Incident, who func(alert.Person) string) string {
+	return "*" + rowTitle(i) + "*\n" + strings.Join(rowFacts(i, who), dot)
+}
+
+func rowTitle(i alert.Incident) string {
+	return literal(directed(sign(i) + " " + shorter(title(i.Title), 150)))
+}
+
+func rowFacts(i alert.Incident, who func(alert.Person) string) []string {
 	parts := []string{quoted(orDash(i.ID))}
 	switch i.State {
 	case alert.StateResolved:
 		parts = append(parts, "resolved"+by(i.ResolvedBy, who))
 	case alert.Acked:
 		parts = append(parts, "acknowledged"+by(i.AckedBy, who))
-	default:
-		parts = append(parts, "open")
 	}
-	parts = append(parts, fired(i.Count))
+	if i.Count != 1 {
+		parts = append(parts, fired(i.Count))
+	}
 	if !i.LastAt.IsZero() {
-		parts = append(parts, "last "+ago(i.LastAt.Truncate(time.Minute)))
+		parts = append(parts, ago(minutes(i.LastAt)))
 	}
-	return sign(i) + " " + bold(title(i.Title), 150) + "\n" + strings.Join(append(parts, rowNotes(i, who)...), dot)
+	return append(parts, rowNotes(i, who)...)
 }
 
 // rowNotes are the rest of a row: who it is assigned to, and why it is not shown.
@@ -125,14 +132,15 @@ func Show(i alert.Incident, history []alert.Event, permalink string) Message {
 		lines.add(eventLine(e, called))
 	}
 	if len(lines.all) > 0 {
-		m.Text += "\n" + lines.text()
+		m.Text += "\n" + said(lines.text())
 	}
 	var blocks []slack.Block
-	if text := historyText(history, shown, maxSection); text != "" {
-		blocks = append(blocks, unfolded("*History*\n"+text))
+	// A card leaves room for the history, if it is not one of long addresses.
+	if text := historyText(history, shown, min(maxSection, maxBlocks-weight(m))); text != "" {
+		blocks = append(blocks, section("*History*\n"+text))
 	}
 	if address, ok := ownAddress(permalink); ok {
-		blocks = append(blocks, section(linkText(address, "Open its card")))
+		blocks = append(blocks, section(link("Open its card", address)))
 	}
 	if len(blocks) > 0 {
 		m.Attachments = append(m.Attachments, barred(colour(i), "History", blocks...)...)
@@ -159,7 +167,7 @@ func eventLine(e alert.Event, who func(alert.Person) string) string {
 	if !e.At.IsZero() {
 		line = date(e.At) + "  " + line
 	}
-	if text := literal(oneLine(e.Text)); visible(text) {
+	if text := oneLine(e.Text); visible(text) {
 		line += ": " + fit(text, 300)
 	}
 	return line
@@ -173,7 +181,7 @@ func eventWords(e alert.Event, who func(alert.Person) string) string {
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
 	}[e.Verb]
 	if !known {
-		line = fit(literal(oneLine(string(e.Verb))), 100)
+		line = fit(oneLine(string(e.Verb)), 100)
 	}
 	if e.Verb == alert.VerbAssign && !nobody(e.To) {
 		line += " to " + who(e.To)

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -21,39 +20,61 @@ func Note(i alert.Incident, n alert.Note) Message {
 	for _, one := range notes {
 		mention = alert.Union(mention, one.Mention)
 	}
-	who := ping(mention)
-	if who != "" {
-		who += " "
+	var all Message
+	room := maxText
+	if who := ping(mention); who != "" {
+		all.Blocks = append(all.Blocks, pinging(who))
+		all.Text = said(who) + " "
+		room -= size(who) + len(" ")
 	}
-	about := fit(literal(title(i.Title)), 1000)
+	about := literal(directed(shorter(title(i.Title), 1000)))
 	if len(notes) == 1 {
-		return oneNote(i, n, who, ": "+about)
+		return all.with(oneNote(i, n, ": "+about, room), "")
 	}
-	all := Message{Text: who + about}
+	all = all.with(Message{Text: said(about), Blocks: []slack.Block{section("*" + about + "*")}}, "")
 	for _, one := range notes {
-		m := oneNote(i, one, "", "")
-		all.Text += "\n" + m.Text
-		all.Attachments = append(all.Attachments, m.Attachments...)
+		all = all.with(oneNote(i, one, "", maxText), "\n")
 	}
 	return all
 }
 
-// oneNote draws one note; who is before its first line and about behind it.
-func oneNote(i alert.Incident, n alert.Note, who, about string) Message {
+// with is m and another message below it. Rich text that follows rich text is one block.
+func (m Message) with(other Message, between string) Message {
+	m.Text += between + other.Text
+	for _, b := range other.Blocks {
+		next, ok := b.(*slack.RichTextBlock)
+		if last := len(m.Blocks) - 1; ok && last >= 0 {
+			if before, ok := m.Blocks[last].(*slack.RichTextBlock); ok {
+				before.Elements = append(before.Elements, next.Elements...)
+				continue
+			}
+		}
+		m.Blocks = append(m.Blocks, b)
+	}
+	m.Attachments = append(m.Attachments, other.Attachments...)
+	return m
+}
+
+// oneNote draws one note, with about behind its first line, in at most so many
+// characters.
+func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if n.Topic == alert.TopicMore {
-		return Message{Text: who + fit(noteText(n.Text), maxText-utf8.RuneCountInString(who))}
+		text := shorter(noteText(n.Text), room)
+		return Message{Text: said(literal(text)), Blocks: textBlocks(text)}
 	}
 	if n.Topic == alert.TopicText {
-		return Message{Text: who + unsharedText(i, n)}
+		return answer(unsharedText(i, n))
 	}
-	head := who + noteSign(i, n) + " " + noteWords(i, n) + about
+	head := noteSign(i, n) + " " + noteWords(i, n) + about
 	if n.Topic == alert.TopicHidden {
 		head += "\nFurther ones are only counted: `/notify silences` shows how many alerts it hides."
 	}
+	m := Message{Text: said(head), Blocks: []slack.Block{section(head)}, Attachments: unnamed(n.By, n.To)}
 	if text := clean(n.Text); visible(text) {
-		head += "\n" + fit(text, maxText-1-utf8.RuneCountInString(head))
+		text = shorter(text, room-1-size(head))
+		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text)}, "\n")
 	}
-	return Message{Text: head, Attachments: unnamed(n.By, n.To)}
+	return m
 }
 
 // unnamed shows the people whose names are not known.
@@ -151,7 +172,7 @@ func actWords(i alert.Incident, n alert.Note) string {
 	case alert.TopicHidden:
 		return "*A silence hides a critical alert*" + until(n.At)
 	}
-	return fit(literal(oneLine(string(n.Topic))), 100)
+	return fit(oneLine(string(n.Topic)), 100)
 }
 
 func stableWords(n alert.Note) string {

@@ -38,13 +38,13 @@ func OnCall(v OnCallView) Message {
 	text.add(head)
 	text.addAll(routeLines(v, mentioned)...)
 	seen.addAll(routeLines(v, known)...)
-	bodies := []slack.Block{unfolded(seen.text())}
+	bodies := []slack.Block{section(seen.text())}
 	if len(v.Taken) > 0 {
 		text.addAll(takenLines(v, called)...)
 		bodies = append(bodies, section(strings.Join(takenLines(v, shown), "\n")))
 	}
 	return Message{
-		Text:        text.text(),
+		Text:        said(text.text()),
 		Blocks:      []slack.Block{section(head)},
 		Attachments: barred(colourInfo, "Who is notified of what", bodies...),
 	}
@@ -82,7 +82,7 @@ func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
 		line += "\n⏰ " + steps
 	}
 	if end, quiet := r.Quiet.Until(v.Now, alert.Info); quiet {
-		line += "\n🌙 quiet until " + date(end) + ", except for " + literal(oneLine(string(r.Quiet.Below))) + " and worse"
+		line += "\n🌙 quiet until " + date(end) + ", except for " + fit(oneLine(string(r.Quiet.Below)), 30) + " and worse"
 	}
 	return line
 }
@@ -134,7 +134,7 @@ func takenLines(v OnCallView, who func(alert.Person) string) []string {
 		if nobody(person) {
 			person = i.AckedBy
 		}
-		lines = append(lines, "• "+who(person)+": "+sign(i)+" "+fit(literal(title(i.Title)), 120)+dot+quoted(orDash(i.ID)))
+		lines = append(lines, "• "+who(person)+": "+sign(i)+" "+fit(title(i.Title), 120)+dot+quoted(orDash(i.ID)))
 	}
 	if v.More || len(v.Taken) > maxTaken {
 		lines = append(lines, "… and others")

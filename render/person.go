@@ -21,10 +21,10 @@ func shown(p alert.Person) string {
 
 // called is a person by name, which pings nobody.
 func called(p alert.Person) string {
-	if name := literal(oneLine(p.Name)); visible(name) {
+	if name := oneLine(p.Name); visible(name) {
 		return fit(name, maxLabelName)
 	}
-	if id := literal(oneLine(p.ID)); visible(id) && !userID(p.ID) {
+	if id := oneLine(p.ID); visible(id) && !userID(p.ID) {
 		return fit(id, maxLabelName)
 	}
 	return somebody
@@ -70,7 +70,7 @@ func pingOne(mention string) string {
 	case groupID(mention):
 		return "<!subteam^" + mention + ">"
 	}
-	if name := literal(oneLine(mention)); visible(name) {
+	if name := oneLine(mention); visible(name) {
 		return fit(name, 40)
 	}
 	return ""
@@ -78,7 +78,7 @@ func pingOne(mention string) string {
 
 // mentioned is one mention in words that ping nobody; names has the names of ids.
 func mentioned(mention string, names map[string]string) string {
-	if name := literal(oneLine(names[mention])); visible(name) {
+	if name := oneLine(names[mention]); visible(name) {
 		return fit(name, 200)
 	}
 	switch {
@@ -91,5 +91,5 @@ func mentioned(mention string, names map[string]string) string {
 	case groupID(mention):
 		return "a user group"
 	}
-	return fit(literal(oneLine(mention)), 100)
+	return fit(oneLine(mention), 100)
 }

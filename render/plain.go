@@ -3,7 +3,6 @@ package render
 import (
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"tocsin/alert"
 )
@@ -12,32 +11,31 @@ import (
 const minTitle = 250
 
 // PlainCard draws an incident as escaped text of at most 4,000 characters
-// without blocks, for when Slack has refused the card.
+// without blocks, for when Slack has refused the card, and for notifications: severity
+// and title first, then what happened, then labels, small print, status, whom it pings
+// in lane, and links.
 //
-// It begins with whom it pings in lane; lines of unescaped small print go under
-// the headline. It shows the first page of the text in full, unless a dozen long
-// names leave no room; then as much of the title, labels and links as fits.
+// It shows the first page of the text in full, unless a dozen long names leave no room;
+// then as much of the title, labels and links as fits.
 func PlainCard(i alert.Incident, lane string, aside ...string) Message {
-	state := strings.Join(slices.Concat(facts(i), handling(i, called), origin(i)), dot)
-	state = strings.Join(append(asides(aside), state), "\n")
-	who := ping(i.Mentions[lane])
-	if who != "" {
-		who += " "
+	tail := asides(aside)
+	tail = append(tail, strings.Join(slices.Concat(handling(i, called), facts(i, called), origin(i, lane)), dot))
+	if who := ping(i.Mentions[lane]); who != "" {
+		tail = append(tail, who)
 	}
-	left := maxText - utf8.RuneCountInString(who+state) - len("\n\n")
-	text := fit(literal(page(alert.Pages(i.Text)[0])), min(alert.PageSize, left-minTitle))
-	lines := newLines(left - utf8.RuneCountInString(text))
-	lines.add(fit(literal(summary(i)), lines.left))
-	lines.all[0] = who + lines.all[0]
-	lines.all = append(lines.all, state)
-	if all := labelsOf(i); len(all) > 0 && lines.left > maxLabelValue {
-		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxMoreLabels)))
-	}
+	left := maxText - size(strings.Join(tail, "\n")) - len("\n\n")
+	text := shorter(page(alert.Pages(i.Text)[0]), min(alert.PageSize, left-minTitle))
+	lines := newLines(left - alert.EscapedLen(text))
+	lines.add(fit(summary(i), lines.left))
 	if visible(text) {
-		lines.all = append(lines.all, text)
+		lines.all = append(lines.all, literal(text))
 	}
+	if all := labelsOf(i); len(all) > 0 && lines.left > maxLabelValue {
+		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxLabelLine), 0))
+	}
+	lines.all = append(lines.all, tail...)
 	lines.addLinks("", i.Links)
-	return Message{Text: lines.text()}
+	return Message{Text: said(lines.text())}
 }
 
 // lines collects whole lines within a budget of characters.
@@ -50,7 +48,7 @@ func newLines(budget int) *lines { return &lines{left: budget} }
 
 // add takes a line if it fits, and reports whether it did.
 func (l *lines) add(line string) bool {
-	size := utf8.RuneCountInString(line) + len("\n")
+	size := size(line) + len("\n")
 	if size > l.left+1 || line == "" {
 		return false
 	}

@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-const silenceRows = 30
+const silenceRows = 20
 
 // Silences lists what is silenced, until when, by whom and why, each with a button
 // that ends it. more says that there are others.
@@ -22,15 +22,23 @@ func Silences(all []alert.Silence, more bool) Message {
 	l := newLines(maxText)
 	l.add(head)
 	for _, s := range all {
-		l.add(strings.ReplaceAll(silenceRow(s, called), "\n", dot))
+		what, facts := silenceRow(s, called)
+		l.add(strings.ReplaceAll(what, "\n", dot) + dot + facts)
 	}
-	return Message{Text: l.text(), Blocks: append([]slack.Block{section(head)}, silenceBlocks(all, more, silenceRows, called)...)}
+	return Message{Text: said(l.text()), Blocks: append([]slack.Block{section(head)}, silenceBlocks(all, more, silenceRows, called)...)}
 }
 
 func silenceBlocks(all []alert.Silence, more bool, most int, who func(alert.Person) string) []slack.Block {
 	var blocks []slack.Block
-	for _, s := range all[:min(len(all), most)] {
-		blocks = append(blocks, slack.NewSectionBlock(markdown(silenceRow(s, who)), nil, expire(s)))
+	const each = 150 // the button and its question
+	room := maxBlocks - 500
+	for at, s := range all[:min(len(all), most)] {
+		what, facts := silenceRow(s, who)
+		if room -= size(what) + size(facts) + each; room < 0 {
+			most = at
+			break
+		}
+		blocks = append(blocks, slack.NewSectionBlock(plain(what), nil, expire(s)), small(facts))
 	}
 	switch hidden := len(all) - most; {
 	case more:
@@ -41,7 +49,8 @@ func silenceBlocks(all []alert.Silence, more bool, most int, who func(alert.Pers
 	return blocks
 }
 
-func silenceRow(s alert.Silence, who func(alert.Person) string) string {
+// silenceRow is what a silence hides and why, and its facts.
+func silenceRow(s alert.Silence, who func(alert.Person) string) (what, facts string) {
 	parts := []string{quoted(orDash(s.ID))}
 	if !s.EndsAt.IsZero() {
 		parts = append(parts, "until "+date(s.EndsAt))
@@ -50,11 +59,11 @@ func silenceRow(s alert.Silence, who func(alert.Person) string) string {
 		parts = append(parts, "by "+who(s.By))
 	}
 	parts = append(parts, hidden(s))
-	line := matchers(s.Matchers, 500) + "\n" + strings.Join(parts, dot)
-	if why := literal(oneLine(s.Why)); visible(why) {
-		line += "\n" + fit(why, MaxReason)
+	what = matchers(s.Matchers, 500)
+	if why := oneLine(s.Why); visible(why) {
+		what += "\n" + fit(why, MaxReason)
 	}
-	return line
+	return what, strings.Join(parts, dot)
 }
 
 func hidden(s alert.Silence) string {

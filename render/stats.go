@@ -24,13 +24,15 @@ func Stats(s alert.Stats, c Chart) Message {
 	blocks = append(blocks, chartBlocks(s, c)...)
 	l := newLines(maxText)
 	l.add(head)
-	l.addFields(fields)
+	for _, f := range fields {
+		l.add(strings.Replace(f, "\n", ": ", 1))
+	}
 	if len(noisy) > 0 {
 		blocks = append(blocks, section("*Noisiest*\n"+strings.Join(noisy, "\n")))
 		l.add("*Noisiest*")
 		l.addAll(noisy...)
 	}
-	return Message{Text: l.text(), Blocks: blocks}
+	return Message{Text: said(l.text()), Blocks: blocks}
 }
 
 func period(s alert.Stats) string {
@@ -82,7 +84,7 @@ func noisiest(keys []alert.KeyCount) []string {
 	const most = 10
 	var lines []string
 	for _, k := range keys[:min(len(keys), most)] {
-		line := fmt.Sprintf("• *%d*  %s", k.Alerts, fit(literal(title(k.Title)), 120))
+		line := fmt.Sprintf("• *%d*  %s", k.Alerts, fit(title(k.Title), 120))
 		if key := oneLine(k.Key); visible(key) {
 			line += dot + quoted(key)
 		}

@@ -16,9 +16,9 @@ const ellipsis = "…"
 // (docs/slack.md §5).
 var escaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
-// clean makes text from outside safe to show: valid UTF-8, one kind of line end,
-// and without control, bidirectional and other invisible characters, which can
-// hide or reorder text. The result is never longer.
+// clean makes text from outside safe to show: valid UTF-8, one kind of line end, and
+// without control characters and those that reorder text, in which a text can hide what
+// it says. The result is never longer.
 func clean(s string) string {
 	s = strings.ToValidUTF8(s, "\uFFFD")
 	s = strings.ReplaceAll(s, "\r\n", "\n")
@@ -28,76 +28,64 @@ func clean(s string) string {
 			return '\n'
 		case r == '\n', r == '\t':
 			return r
-		case invisible(r):
+		case unicode.Is(unicode.Cc, r), reorders(r):
 			return -1
 		}
 		return r
 	}, s)
 }
 
-// invisible says whether a character has no width. The joiners stay, because
-// emoji and several scripts need them, and so do the Arabic signs that Unicode
-// counts as formatting but that are drawn.
+// reorders says whether a character embeds, overrides or isolates a direction.
+func reorders(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
+
+// invisible says whether a character draws nothing. The Arabic signs that Unicode counts
+// as formatting are drawn.
 func invisible(r rune) bool {
 	switch {
-	case r == '\u200C' || r == '\u200D':
-		return false
 	case r >= 0x0600 && r <= 0x0605, r == 0x06DD, r == 0x070F, r == 0x08E2:
 		return false
 	case r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0:
 		return true
 	}
-	return unicode.In(r, unicode.Cc, unicode.Cf, unicode.Co)
+	return unicode.In(r, unicode.Cc, unicode.Cf)
 }
 
-// oneLine is clean with every run of white space replaced by one space.
-func oneLine(s string) string { return strings.Join(strings.Fields(clean(s)), " ") }
-
-// literal replaces the characters that Slack would read as markup by others that
-// look alike, because mrkdwn has no escape for them. Between two letters or digits
-// they are not markup (disk_usage_high) and stay. The length does not change.
-func literal(s string) string {
-	runes := []rune(s)
-	lineStart := true
-	for i, r := range runes {
-		inWord := i > 0 && i+1 < len(runes) && wordRune(runes[i-1]) && wordRune(runes[i+1])
-		runes[i] = lookalike(r, inWord, lineStart)
-		lineStart = r == '\n' || lineStart && unicode.IsSpace(r)
+// oneLine is clean with the lines in a row and tabs as spaces.
+func oneLine(s string) string {
+	var all []string
+	for line := range strings.Lines(strings.ReplaceAll(clean(s), "\t", " ")) {
+		if line = strings.TrimSpace(line); line != "" {
+			all = append(all, line)
+		}
 	}
-	return string(runes)
+	return strings.Join(all, " ")
 }
 
-func lookalike(r rune, inWord, lineStart bool) rune {
-	switch {
-	case r == '`':
-		return 'ˋ'
-	case r == '>' && lineStart:
-		return '›'
-	case inWord:
-		return r
-	case r == '*':
-		return '∗'
-	case r == '_':
-		return 'ˍ'
-	case r == '~':
-		return '∼'
-	}
-	return r
-}
+// fit is text from outside in a line, cut to budget characters once escaped. A longer
+// text ends in an ellipsis after a whole character as a reader sees it, so no emoji or
+// accent is split.
+func fit(s string, budget int) string { return literal(shorter(s, budget)) }
 
-func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// fit escapes s and keeps the result within budget characters. A longer text ends
-// in an ellipsis after a whole character as a reader sees it, so no entity, emoji
-// or accent is split.
-func fit(s string, budget int) string {
+func shorter(s string, budget int) string {
 	if alert.EscapedLen(s) <= budget {
-		return escaper.Replace(s)
+		return s
 	}
-	return escaper.Replace(strings.TrimRight(beginning(s, budget-1, alert.EscapedLen), " \t\n")) + ellipsis
+	return strings.TrimRight(beginning(s, budget-1, alert.EscapedLen), " \t\n") + ellipsis
 }
 
-// cut is fit without escaping.
+// advice is fit for words of ours that name commands between backquotes.
+func advice(s string, budget int) string {
+	parts := strings.Split(shorter(s, budget), "`")
+	for n := range parts {
+		parts[n] = literal(parts[n])
+	}
+	if len(parts)%2 == 0 {
+		return strings.Join(parts, "")
+	}
+	return strings.Join(parts, "`")
+}
+
+// cut is fit for what is not a line.
 func cut(s string, budget int) string {
 	if utf8.RuneCountInString(s) <= budget {
 		return s
@@ -175,5 +163,25 @@ func title(s string) string {
 }
 
 func visible(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) })
+	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !invisible(r) })
+}
+
+// The marks that lay out a line from right to left: the first has readers take the whole
+// line for one, the others isolate it where they don't.
+const (
+	rightToLeft = "\u200F\u2067"
+	isolateEnd  = "\u2069"
+)
+
+// directed is s, from right to left if its first letter is written so.
+func directed(s string) string {
+	for _, r := range s {
+		if unicode.In(r, unicode.Hebrew, unicode.Arabic, unicode.Syriac, unicode.Thaana, unicode.Nko, unicode.Samaritan, unicode.Mandaic, unicode.Adlam) {
+			return rightToLeft + s + isolateEnd
+		}
+		if unicode.IsLetter(r) {
+			return s
+		}
+	}
+	return s
 }

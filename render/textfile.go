@@ -17,12 +17,13 @@ type File struct {
 // maxFileTitle is the most characters of a file's title.
 const maxFileTitle = 200
 
-// TextFile is a text of an incident that is too long for messages (alert.TopicText).
+// TextFile is a text of an incident that is too long for messages (alert.TopicText). What
+// the incident is called is the title only, because Slack reads marks in the text of a
+// message with a file.
 func TextFile(i alert.Incident, n alert.Note) File {
-	about := title(i.Title)
 	return File{
-		Title:   cut(about, maxFileTitle),
-		Message: Message{Text: "*The whole text*, " + plural(strings.Count(n.Text, "\n")+1, "line") + ": " + fit(literal(about), maxFileTitle)},
+		Title:   cut(title(i.Title), maxFileTitle),
+		Message: answer("The whole text, " + plural(strings.Count(n.Text, "\n")+1, "line")),
 		Content: []byte(n.Text),
 	}
 }

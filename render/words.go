@@ -47,7 +47,7 @@ func severitySign(s alert.Severity) string {
 
 // severityWord is the severity with a capital: Critical.
 func severityWord(s alert.Severity) string {
-	word := literal(oneLine(string(s)))
+	word := oneLine(string(s))
 	if word == "" {
 		return "Unknown severity"
 	}
@@ -151,7 +151,7 @@ func place(name string) string {
 	if strings.HasPrefix(name, "D") && slackID(name) {
 		return "a direct message"
 	}
-	return fit(literal(oneLine(name)), 100)
+	return fit(oneLine(name), 100)
 }
 
 func channelID(s string) bool {

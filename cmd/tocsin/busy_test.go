@@ -93,16 +93,16 @@ func TestAFlappingIncidentIsQuietInItsThreadUntilItIsStable(t *testing.T) {
 	last := resolved(f.alert())
 	last["text"] = "The disk was changed."
 	receipts := p.mustPush(last)
-	until(t, s, "that it is stable", func(sn *playground.Snapshot) bool { return strings.Contains(allShown(sn, "#alerts"), "*Stable again*") })
+	until(t, s, "that it is stable", func(sn *playground.Snapshot) bool { return strings.Contains(allShown(sn, "#alerts"), "Stable again:") })
 	top, threads := cards(s.Messages("#alerts"))
 	var said strings.Builder
 	for _, m := range threads {
 		said.WriteString(m.Text + "\n")
 	}
-	if strings.Count(said.String(), "*Flapping*, 3 times in") != 1 || strings.Count(said.String(), "*Stable again*: resolved, fired 21 times") != 1 || len(threads) > 4 {
+	if strings.Count(said.String(), "Flapping, 3 times in") != 1 || strings.Count(said.String(), "Stable again: resolved, fired 21 times") != 1 || len(threads) > 4 {
 		t.Errorf("the thread says:\n%s", said.String())
 	}
-	if len(top) != 1 || !strings.Contains(top[0].Text, "*Resolved*") || !strings.Contains(top[0].Text, "fired 21 times") {
+	if len(top) != 1 || !strings.Contains(top[0].Text, "Resolved") || !strings.Contains(top[0].Text, "fired 21 times") {
 		t.Errorf("the card says %s", shown(top[0]))
 	}
 	history, _ := p.try("incidents", "show", receipts[0].Incident)
@@ -128,7 +128,7 @@ func TestRepliesThatFoldKeepWhatGotWorseAndWhoseAcknowledgementIsVoid(t *testing
 	p.eventually("nothing waits", func() bool { return p.unfinished() == 0 })
 	// What one request changes is pending at once.
 	p.mustPush(resolved(warning), critical, resolved(acked), acked, resolved(acked), acked)
-	for _, want := range []string{"🔴 *Firing again*, now critical", "; ann had acknowledged it"} {
+	for _, want := range []string{"🔴 Firing again, now critical", "; ann had acknowledged it"} {
 		until(t, s, want, func(sn *playground.Snapshot) bool { return strings.Contains(allShown(sn, "#alerts"), want) })
 	}
 }

@@ -107,7 +107,7 @@ func TestWhatAnArchivedChannelCannotTakeIsShownInTheFallbackUntilItIsOpenedAgain
 	}
 	until(t, s, "the edit where the card is", func(sn *playground.Snapshot) bool {
 		found := titled(sn, "#random", "disk full")
-		return len(found) == 1 && strings.Contains(found[0].Text, "*Resolved*") && strings.Contains(found[0].Text, "Meant for #ops")
+		return len(found) == 1 && strings.Contains(found[0].Text, "Resolved") && strings.Contains(found[0].Text, "Meant for #ops")
 	})
 	if l := p.ledger(); l.Total != (alert.Counts{Accepted: 5, Delivered: 3, Folded: 2}) {
 		t.Errorf("the ledger is %+v", l.Total)

@@ -14,14 +14,14 @@ import (
 
 var (
 	shownKey   = regexp.MustCompile(`oracle a\d{7} of (\w+)`)
-	shownCount = regexp.MustCompile(`fired (once|(\d+) times)`)
+	shownCount = regexp.MustCompile(`fired (\d+) times`)
 	shownWord  = regexp.MustCompile(`(a\d{7})w(\d{4})`)
 	// A digest stands for many incidents; its thread lists each of them.
 	digestTitle = regexp.MustCompile(`^\S+ \d+ incidents? at once`)
 )
 
 // listBegin is how each part of that list begins.
-const listBegin = "*Complete list*"
+const listBegin = "Complete list"
 
 // exhibit is what the playground has shown: each story's cards and threads, and
 // how often each delivery was posted.
@@ -240,7 +240,7 @@ func (s *story) compare(card playground.Message) string {
 	switch {
 	case !strings.Contains(card.Text, s.latest.title()):
 		return "STALE: the card does not show " + s.latest.title()
-	case strings.Contains(card.Text, "*Resolved*") != s.resolved:
+	case strings.Contains(card.Text, "Resolved") != s.resolved:
 		return fmt.Sprintf("STALE: the card does not show resolved=%t", s.resolved)
 	case strings.Contains(card.Text, "Acknowledged by oracle") != (s.acked && !s.resolved):
 		return fmt.Sprintf("STALE: the card does not show acknowledged=%t", s.acked && !s.resolved)
@@ -253,13 +253,13 @@ func (s *story) compare(card playground.Message) string {
 // countOn is how often a card says that it fired.
 func countOn(card playground.Message) int {
 	found := shownCount.FindStringSubmatch(card.Text)
-	if found == nil {
+	if found == nil && strings.Contains(card.Text, "never seen firing") {
 		return 0
 	}
-	if found[2] == "" {
+	if found == nil {
 		return 1
 	}
-	n, err := strconv.Atoi(found[2])
+	n, err := strconv.Atoi(found[1])
 	if err != nil {
 		return 0
 	}

@@ -16,8 +16,8 @@ import (
 // What a digest says about its incidents.
 var (
 	saidIncidents = regexp.MustCompile(`^\S+ (\d+) incidents? at once`)
-	saidSeverity  = regexp.MustCompile(`\*(\d+)\* (critical|error|warning|info)\b`)
-	saidResolved  = regexp.MustCompile(`\*(\d+)\* resolved`)
+	saidSeverity  = regexp.MustCompile(`(\d+) (critical|error|warning|info)\b`)
+	saidResolved  = regexp.MustCompile(`(\d+) resolved`)
 	saidAlerts    = regexp.MustCompile(`(?m)^(\d+) alerts?\b`)
 	saidOwn       = regexp.MustCompile(`(\d+) shown separately`)
 )
@@ -142,7 +142,7 @@ func TestTheOracleTakesNoNoteInADigestsThreadForItsList(t *testing.T) {
 	x := &exhibit{listed: map[string][]playground.Entry{}, files: func(string) []byte { return []byte("Complete list\n\noracle a0000002 of p0n2\n") }}
 	for _, m := range []playground.Message{
 		{Text: listBegin + ", 1 to 1, in order of arrival\n🟠 oracle a0000001 of p0n1"},
-		{Text: "💬 *Note* by oracle: oracle a0000001 of p0n1\nseen"},
+		{Text: "💬 Note by oracle: oracle a0000001 of p0n1\nseen"},
 		{Files: []playground.File{{Name: "tocsin-d-1.txt"}}},
 	} {
 		x.list(playground.Entry{}, m)

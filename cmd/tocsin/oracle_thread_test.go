@@ -93,9 +93,9 @@ func folds(want, said []alert.Topic) bool {
 // is a page of one.
 func topicsOf(text string) (topics []alert.Topic, about string) {
 	marks := map[string]alert.Topic{
-		"*Resolved*": alert.TopicResolved, "*Firing again*": alert.TopicReopened, "*Now ": alert.TopicEscalated, "*Fired again*": alert.TopicRefired,
-		"*Acknowledged* by oracle": alert.TopicAcked, "*Note* by oracle": alert.TopicNote,
-		"*Flapping*": alert.TopicFlapping, "*Stable again*": alert.TopicStable,
+		" Resolved": alert.TopicResolved, " Firing again": alert.TopicReopened, " Now ": alert.TopicEscalated, " Fired again": alert.TopicRefired,
+		" Acknowledged by oracle": alert.TopicAcked, " Note by oracle": alert.TopicNote,
+		" Flapping": alert.TopicFlapping, " Stable again": alert.TopicStable,
 	}
 	for line := range strings.Lines(text) {
 		for mark, topic := range marks {

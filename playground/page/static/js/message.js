@@ -27,7 +27,7 @@ function content(message, ctx) {
   const drawn = message.blocks?.length && !typedOnly(message);
   if (drawn) out.push(...blocks(message.blocks, ctx));
   else if (message.text) {
-    const body = h("div.message-text.preserve", null, mrkdwn(message.text, ctx));
+    const body = h("div.message-text.preserve", null, mrkdwn(message.text, ctx, { unmarked: message.mrkdwn === false }));
     out.push(tooLong(message.text, 25) ? folded(body, `${ctx.key}-text`) : body);
   }
   return [...out, ...attachments(message.attachments, ctx), ...files(message.files, ctx)];
@@ -35,7 +35,7 @@ function content(message, ctx) {
 
 /** summary is a message in one line of words. */
 export function summary(message, ctx) {
-  const words = toPlain(message.text, ctx);
+  const words = toPlain(message.text, ctx, { unmarked: message.mrkdwn === false });
   return words || message.attachments?.[0]?.fallback || (message.files?.length ? `file ${message.files[0].name}` : "a card");
 }
 

@@ -15,8 +15,12 @@ export function unescape(text) {
   return text.replaceAll("&lt;", "<").replaceAll("&gt;", ">").replaceAll("&amp;", "&");
 }
 
-/** mrkdwn gives the nodes of a text. options: verbatim (bare URLs are not linked). */
+/**
+ * mrkdwn gives the nodes of a text. options: verbatim (bare URLs are not linked),
+ * unmarked (only <…> is read).
+ */
 export function mrkdwn(text, ctx, options = {}) {
+  if (options.unmarked) return inline(String(text ?? ""), ctx, { ...options, verbatim: true });
   const out = [];
   const parts = String(text ?? "").split("```");
   if (parts.length % 2 === 0) parts.push(parts.splice(-2).join("```"));
@@ -62,7 +66,7 @@ export function inline(text, ctx, options = {}) {
   let plain = "";
   let i = 0;
   const flush = () => {
-    if (plain) out.push(...withEmoji(unescape(plain)));
+    if (plain) out.push(...withEmoji(unescape(plain), !options.unmarked));
     plain = "";
   };
   while (i < text.length) {
@@ -83,8 +87,9 @@ export function inline(text, ctx, options = {}) {
 // special recognises what begins at text[i]; null when it is an ordinary character.
 function special(text, i, ctx, options) {
   const c = text[i];
-  if (c === "`") return codeSpan(text, i);
   if (c === "<") return control(text, i, ctx);
+  if (options.unmarked) return null;
+  if (c === "`") return codeSpan(text, i);
   if (c in STYLES) return styled(text, i, ctx, options);
   if (c === "h" && !options.verbatim) return bareURL(text, i);
   return null;
@@ -195,8 +200,8 @@ export function link(url, children) {
 }
 
 /** toPlain is a text as a screen reader or a preview line would say it. */
-export function toPlain(text, ctx) {
-  const el = h("div", null, mrkdwn(text, ctx, { verbatim: true }));
+export function toPlain(text, ctx, options = {}) {
+  const el = h("div", null, mrkdwn(text, ctx, { ...options, verbatim: true }));
   for (const node of el.querySelectorAll(".emoji")) node.replaceWith("");
   return el.textContent.replace(/\s+/g, " ").trim();
 }

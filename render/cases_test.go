@@ -1,0 +1,279 @@
+package render
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// incidentOf is the incident of the alert in testdata/cases/NAME.json, as it is accepted.
+func incidentOf(t *testing.T, name string) alert.Incident {
+	t.Helper()
+	body, err := os.ReadFile(filepath.Join("testdata", "cases", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var a alert.Alert
+	if err := json.Unmarshal(body, &a); err != nil {
+		t.Fatal(err)
+	}
+	return accepted(t, a)
+}
+
+func accepted(t *testing.T, a alert.Alert) alert.Incident {
+	t.Helper()
+	if err := a.Prepare(at("14:05:10")); err != nil {
+		t.Fatal(err)
+	}
+	return alert.Incident{
+		ID: "k7f2", Key: a.Key, Route: alert.DefaultRoute, State: alert.Open, Severity: a.Severity, Title: a.Title, Text: a.Text,
+		Labels: a.Labels, Links: a.Links, Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:05:10"), Lanes: []string{"#ops"},
+	}
+}
+
+// read is what a person reads on a message, and which addresses it links. Code is in
+// brackets.
+func read(t *testing.T, m Message, pings ...string) (words string, links []string) {
+	t.Helper()
+	wantValid(t, "message", checkMessage(m, pings...))
+	var b strings.Builder
+	var walk func(any)
+	walk = func(part any) {
+		switch part := part.(type) {
+		case []any:
+			for _, one := range part {
+				walk(one)
+			}
+		case map[string]any:
+			address, _ := part["url"].(string)
+			text, _ := part["text"].(string)
+			switch {
+			case part["type"] == "link" && text == "":
+				text = address
+			case part["type"] == "plain_text" || part["type"] == "mrkdwn":
+				text = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(text) + "\n"
+			}
+			if address != "" {
+				links = append(links, address)
+			}
+			for _, o := range list(part["options"]) {
+				if address, ok := o.(map[string]any)["url"].(string); ok {
+					links = append(links, address)
+				}
+			}
+			if style, styled := part["style"].(map[string]any); styled && style["code"] == true {
+				text = "[" + text + "]"
+			}
+			b.WriteString(text)
+			if part["type"] == "rich_text_preformatted" {
+				b.WriteString("[")
+			}
+			for _, name := range []string{"text", "fields", "elements", "accessory", "blocks"} {
+				if _, isText := part[name].(string); !isText {
+					walk(part[name])
+				}
+			}
+			switch part["type"] {
+			case "rich_text_preformatted":
+				b.WriteString("]\n")
+			case "rich_text_section":
+				b.WriteString("\n")
+			}
+		}
+	}
+	var blocks []any
+	decode(m.Blocks, &blocks)
+	walk(blocks)
+	var attachments []any
+	decode(m.Attachments, &attachments)
+	walk(attachments)
+	return b.String(), links
+}
+
+func list(v any) []any {
+	all, _ := v.([]any)
+	return all
+}
+
+func TestWhatPeopleSendIsShownAsTheyWroteIt(t *testing.T) {
+	for name, want := range map[string][]string{
+		"01-log-verbatim": {"ConnectionFailed at lib/foo.rb:100:in `initialize'", "at lib/foo.rb:100:in `initialize' <<< lib/bar.rb:7:in `initialize', path: /api?m1=*&m2=hoge&m3=*", `where="foo.rb:100:in"`},
+		"02-cron-text":    {"Schedule: */5 * * * * missed"},
+		"03-ansi":         {"🟠 Matching /a/x.log\n", "FAIL 2 tests log done\n"},
+		"11-url-in-text":  {"Query: https://redash.example.com/queries/12 Alert: https://redash.example.com/alerts/3", "dash=https://logs.example.com/_dashboards/app?_g=(a:b)&_a=(c:d)"},
+		"21-copy":         {`cron="*/5 * * * *"`, `host="*.example.com"`, "url=https://logs.example.com/_dashboards/app?_g=()"},
+	} {
+		i := incidentOf(t, name)
+		card := Card(i, "#ops")
+		words, links := read(t, card)
+		told := strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(card.Text)
+		thread, _ := read(t, Note(i, alert.Note{Topic: alert.TopicMore, Text: i.Text}))
+		for _, w := range want {
+			if !strings.Contains(words, w) {
+				t.Errorf("%s: the card lacks %q: %s", name, w, words)
+			}
+			if w = strings.TrimPrefix(strings.TrimSpace(w), "🟠 "); !strings.Contains(told, w) && !strings.Contains(w, "=http") {
+				t.Errorf("%s: the notification lacks %q: %s", name, w, told)
+			}
+		}
+		if i.Text != "" && !strings.Contains(thread, i.Text) {
+			t.Errorf("%s: the thread lacks %q: %s", name, i.Text, thread)
+		}
+		if name == "11-url-in-text" {
+			all := []string{"https://redash.example.com/queries/12", "https://redash.example.com/alerts/3", "https://logs.example.com/_dashboards/app?_g=(a:b)&_a=(c:d)"}
+			if !slices.Equal(links, all) {
+				t.Errorf("the links are %q", links)
+			}
+		}
+	}
+}
+
+func TestEveryPageOfAFencedTextIsCode(t *testing.T) {
+	i := incidentOf(t, "13-long-fence")
+	pages := alert.Pages(i.Text)
+	if len(pages) < 3 {
+		t.Fatalf("the text has %d pages", len(pages))
+	}
+	for n, page := range pages {
+		m := Note(i, alert.Note{Topic: alert.TopicMore, Text: page})
+		words, _ := read(t, m)
+		_, code, _ := strings.Cut(words, "[")
+		if before, _, _ := strings.Cut(words, "["); strings.Contains(before, "select") || !strings.Contains(code, "select") || strings.Contains(words, "```") {
+			t.Errorf("page %d: %s", n, words)
+		}
+	}
+}
+
+func TestTextOfManyKindsIsShownAsItIsWritten(t *testing.T) {
+	for _, text := range []string{
+		":100: :fire:", "&amp; &lt;!here&gt; &", "a lone ` and *one* _two_ ~three~", "> quoted", "* item", "zero\u200bwidth \u200dx\u2060",
+		"<!here> <@U0ANN> <!subteam^S0ALL>", "@here @channel #general", "<https://x.example|label>", "\u200fעברית", "🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f",
+		"\ue0b0 powerline", "a|b¦c", "snake_case_name **/*.go", "1 * 2 * 3",
+	} {
+		i := accepted(t, alert.Alert{Title: text, Text: "text " + text, Labels: map[string]string{"label": text}, Links: []alert.Link{{Label: text, URL: "https://x.example/"}}})
+		views := map[string]Message{
+			"card": Card(i, "#ops"), "list": List(ListView{Title: text, Incidents: []alert.Incident{i}, Total: 1}), "note": Note(i, alert.Note{Topic: alert.TopicNote, Text: text}),
+			"digest": Digest(alert.Summary{Total: 1, Top: []alert.Line{{ID: "k7f2", Title: text}}}, ""), "stats": Stats(alert.Stats{Noisiest: []alert.KeyCount{{Key: text, Title: text}}}, Chart{}),
+			"show": Show(i, []alert.Event{{Verb: alert.VerbNote, Text: text}}, ""), "acted": Acted([]alert.Acted{{Incident: i, Effect: alert.ActDone}}, alert.VerbAck),
+		}
+		for name, m := range views {
+			if words, _ := read(t, m); !strings.Contains(words, strings.TrimSpace(text)) {
+				t.Errorf("%s of %q: %q", name, text, words)
+			}
+			if !strings.Contains(m.Text, escaper.Replace(text)) && name != "list" {
+				t.Errorf("text of %s of %q: %q", name, text, m.Text)
+			}
+		}
+		home, err := json.Marshal(Home(HomeView{Open: []alert.Incident{i}}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		quoted, err := json.Marshal(title(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(home), strings.Trim(string(quoted), `"`)) {
+			t.Errorf("home of %q: %s", text, home)
+		}
+	}
+}
+
+func TestAddressesInASentenceEndBeforeItsPunctuation(t *testing.T) {
+	for text, want := range map[string]string{
+		"see https://x.example/a.":                        "https://x.example/a",
+		"(https://x.example/a_(b))":                       "https://x.example/a_(b)",
+		"(see https://x.example/a)":                       "https://x.example/a",
+		"[x](https://x.example/a), and":                   "https://x.example/a",
+		"<https://x.example/a>":                           "https://x.example/a",
+		"https://x.example/a?b=c&d=%20#e!":                "https://x.example/a?b=c&d=%20#e",
+		"*https://x.example/a*":                           "https://x.example/a",
+		"HTTP://X.example/A;":                             "HTTP://X.example/A",
+		"https://[::1]:8126/x":                            "https://[::1]:8126/x",
+		"https://kibana.example/app?_g=(t:(f:now-1h))&_a": "https://kibana.example/app?_g=(t:(f:now-1h))&_a",
+		"https:// http://":                                "",
+		"xhttps://x.example":                              "",
+		"mailto:a@b.example ftp://x.example":              "",
+		"https://x.example/" + strings.Repeat("y", 3000):  "",
+		"“https://x.example/a”。":                          "https://x.example/a”"[:len("https://x.example/a")],
+	} {
+		var found []string
+		for _, span := range addressesIn(text) {
+			found = append(found, text[span[0]:span[1]])
+		}
+		if got := strings.Join(found, " "); got != want {
+			t.Errorf("%.60q: got %.60q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestALabelCopiedFromACardSilencesIt(t *testing.T) {
+	for _, value := range []string{"*/5 * * * *", "*.example.com", "db-3", "a,b", "{x}", "a=b", "<none>", "100%", "µ", "`x`", "it's", "(a|b)", "zero\u200bwidth", " padded "} {
+		l := label{"cron", value}
+		if !l.short() {
+			t.Errorf("%q is not in the line", value)
+			continue
+		}
+		// What is said is escaped, which Slack undoes when it shows it.
+		matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(l.pair())))
+		if err != nil || !matchers.Match(alert.Subject{Labels: map[string]string{"cron": value}}) {
+			t.Errorf("%q is drawn as %s, which gives %v, %v", value, l.pair(), matchers, err)
+		}
+	}
+}
+
+func TestATitleFromRightToLeftIsLaidOutSo(t *testing.T) {
+	for name, want := range map[string]string{
+		"\u05d3\u05d9\u05e1\u05e7 \u05de\u05dc\u05d0 db-3!": "\u200f\u2067🟠 \u05d3\u05d9\u05e1\u05e7 \u05de\u05dc\u05d0 db-3!\u2069",
+		"disk \u05de\u05dc\u05d0":                           "🟠 disk \u05de\u05dc\u05d0",
+		"123 \u0642\u0631\u0635":                            "\u200f\u2067🟠 123 \u0642\u0631\u0635\u2069",
+	} {
+		words, _ := read(t, Card(accepted(t, alert.Alert{Title: name}), "#ops"))
+		if got, _, _ := strings.Cut(words, "\n"); got != want {
+			t.Errorf("%q is drawn as %q, not %q", name, got, want)
+		}
+	}
+}
+
+func TestANotificationSaysWhatHappenedBeforeItsStatus(t *testing.T) {
+	i := with(diskFull(), func(i *alert.Incident) { i.Mentions = map[string][]string{"#ops": {"S0OPS"}} })
+	lines := strings.Split(Card(i, "#ops", Twice).Text, "\n")
+	if lines[0] != "🔴 Critical: disk full on db-3" || lines[1] != "/var/lib/postgresql has 0 bytes left." {
+		t.Errorf("it begins with %q", lines[:2])
+	}
+	if i := slices.IndexFunc(lines, func(l string) bool { return strings.HasPrefix(l, "began") }); i < 3 {
+		t.Errorf("its status is line %d of %q", i, lines)
+	}
+}
+
+func TestACardSaysEverythingOnce(t *testing.T) {
+	i := with(diskFull(), func(i *alert.Incident) {
+		i.Mention, i.Mentions = "@db-oncall", map[string][]string{"#ops": {"S0OPS"}}
+		i.Count, i.LastAt = 2, i.FirstAt.Add(3*time.Second)
+		for _, name := range []string{"Logs", "Traces", "Deploys"} {
+			i.Links = append(i.Links, alert.Link{Label: name, URL: "https://x.example/" + name})
+		}
+	})
+	card := Card(i, "#ops")
+	words, links := read(t, card, "<!subteam^S0OPS>")
+	for _, bad := range []string{"Critical", "open", "once", "last", "db-oncall"} {
+		if strings.Contains(words, bad) {
+			t.Errorf("it says %q: %s", bad, words)
+		}
+	}
+	if len(links) != 5 || strings.Contains(words, "Logs") {
+		t.Errorf("it links %q and says %s", links, words)
+	}
+	acked, err := json.Marshal(Card(with(i, func(i *alert.Incident) { i.State = alert.Acked }), "#ops"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(acked), `"primary"`) {
+		t.Error("Resolve is the primary button")
+	}
+}
