@@ -75,7 +75,7 @@ func (h *Handlers) nothingFound(ctx context.Context, t Target, verb alert.Verb) 
 		return h.noIncident(ctx, t.IDs[0])
 	}
 	what := "I find no incident"
-	switch states := statesFor(verb); {
+	switch states := StatesFor(verb); {
 	case verb == verbShow:
 	case len(states) == 1:
 		what = "I find no " + map[alert.State]string{alert.Open: "open", alert.Acked: "acknowledged", alert.StateResolved: "resolved"}[states[0]] + " incident"

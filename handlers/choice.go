@@ -50,7 +50,7 @@ func (c choice) value() string {
 // filter selects what the choice is about.
 func (c choice) filter() alert.IncidentFilter {
 	matchers, err := alert.ParseMatchers(c.Matchers)
-	f := alert.IncidentFilter{States: statesFor(c.Verb), Matchers: matchers, Words: c.Words, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
+	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
 	if err != nil { // not written by this program
 		f.States = []alert.State{}
 		f.Words = []string{""}
@@ -64,8 +64,8 @@ func (c choice) filter() alert.IncidentFilter {
 	return f
 }
 
-// statesFor are the states in which a verb can change an incident; nil is all.
-func statesFor(verb alert.Verb) []alert.State {
+// StatesFor returns the states in which a verb can change an incident.
+func StatesFor(verb alert.Verb) []alert.State {
 	switch verb {
 	case alert.VerbAck:
 		return []alert.State{alert.Open}

@@ -46,12 +46,12 @@ func (h *Handlers) silenceable(ctx context.Context, t Target) ([]alert.Matchers,
 	if t.Last {
 		return []alert.Matchers{sameKey(found[0])}, nil
 	}
-	return meanings(t.Words, found), nil
+	return Meanings(t.Words, found), nil
 }
 
-// meanings are the matchers that words may mean among incidents which contain them: the
+// Meanings returns the matchers that words may mean among incidents which contain them: the
 // labels that have the words as values, else those that contain them, else the keys.
-func meanings(words []string, found []alert.Incident) []alert.Matchers {
+func Meanings(words []string, found []alert.Incident) []alert.Matchers {
 	for _, fits := range []func(value, word string) bool{strings.EqualFold, alert.ContainsWord} {
 		all := []alert.Matchers{nil}
 		for _, word := range words {

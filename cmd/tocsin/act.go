@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -9,44 +11,113 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/handlers"
 )
 
 func newAck(w world) *cobra.Command {
-	return newAct(w, alert.VerbAck, "open", &cobra.Command{
-		Use:   "ack ID...",
+	return newAct(w, alert.VerbAck, &cobra.Command{
+		Use:   "ack WHICH...",
 		Short: "Acknowledge incidents",
 		Long: `Acknowledge incidents, which also assigns them. The card and its thread show it in Slack,
-and nobody is notified about them again.`,
+and nobody is notified about them again.` + whichHelp,
 		Example: `  tocsin ack k7f2
-  tocsin ack k7f2 m3xq -m 'looking at the raid controller'`,
+  tocsin ack k7f2 m3xq -m 'looking at the raid controller'
+  tocsin ack last
+  tocsin ack all service=db`,
+	})
+}
+
+func newUnack(w world) *cobra.Command {
+	return newAct(w, alert.VerbUnack, &cobra.Command{
+		Use:     "unack WHICH...",
+		Short:   "Undo an acknowledgement",
+		Long:    `Undo an acknowledgement: the incidents are open again, and escalation goes on.` + whichHelp,
+		Example: `  tocsin unack k7f2`,
 	})
 }
 
 func newResolve(w world) *cobra.Command {
-	return newAct(w, alert.VerbResolve, "open,acked", &cobra.Command{
-		Use:   "resolve ID...",
+	return newAct(w, alert.VerbResolve, &cobra.Command{
+		Use:   "resolve WHICH...",
 		Short: "Resolve incidents",
 		Long: `Resolve incidents. The card turns green in Slack. If one fires again soon, it reopens in the
-same thread.`,
-		Example: `  tocsin resolve k7f2 -m 'disk replaced'`,
+same thread.` + whichHelp,
+		Example: `  tocsin resolve k7f2 -m 'disk replaced'
+  tocsin resolve all team=web`,
 	})
 }
 
-// newAct makes cmd do verb with incidents. It completes those in the given states.
-func newAct(w world, verb alert.Verb, states string, cmd *cobra.Command) *cobra.Command {
-	c := newClientCmd(w, cmd)
+func newReopen(w world) *cobra.Command {
+	return newAct(w, alert.VerbReopen, &cobra.Command{
+		Use:     "reopen WHICH...",
+		Short:   "Undo a resolution",
+		Long:    `Undo a resolution: the incidents are open again, in their old threads.` + whichHelp,
+		Example: `  tocsin reopen last`,
+	})
+}
+
+func newAssign(w world) *cobra.Command {
+	return newAct(w, alert.VerbAssign, &cobra.Command{
+		Use:   "assign WHICH... [to] WHO",
+		Short: "Assign incidents to somebody",
+		Long: `Assign incidents to somebody, who is named as in Slack (bob, @bob, a mail address, an id), or
+to me.` + whichHelp,
+		Example: `  tocsin assign k7f2 bob
+  tocsin assign all service=db to @ann`,
+	})
+}
+
+func newNote(w world) *cobra.Command {
+	return newAct(w, alert.VerbNote, &cobra.Command{
+		Use:   "note WHICH... TEXT",
+		Short: "Add a note to incidents",
+		Long:  `Add a note to the threads and histories of incidents.` + whichHelp,
+		Example: `  tocsin note k7f2 the backup was still running
+  tocsin note disk db-3: the backup was still running`,
+	})
+}
+
+// actCmd does verb with incidents.
+type actCmd struct {
+	*clientCmd
+	verb alert.Verb
+	note string
+	yes  bool
+}
+
+// newAct makes cmd do verb with incidents. It completes those in the states that verb
+// can change.
+func newAct(w world, verb alert.Verb, cmd *cobra.Command) *cobra.Command {
+	c := &actCmd{clientCmd: newClientCmd(w, cmd), verb: verb}
 	c.addAs(cmd)
-	note := cmd.Flags().StringP("note", "m", "", "add a note with this `TEXT` to the thread and the history")
+	cmd.Flags().StringVarP(&c.note, "note", "m", "", "add a note with this `TEXT` to the thread and the history")
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask when words mean several incidents")
 	cmd.Args = arguments(1, manyArguments, "which incidents? give their ids (tocsin incidents lists them)")
-	cmd.ValidArgsFunction = c.complete(manyArguments, incidentIDs(states))
-	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
-		body := map[string]string{"note": *note, "by": c.by()}
-		return forEach(c, ids, func(id string) (answer actAnswer, err error) {
-			err = c.call(cmd.Context(), http.MethodPost, incidentPath(id)+"/"+string(verb), body, &answer)
-			return answer, err
-		}, func(a actAnswer) string { return a.summary(verb) })
-	}
+	cmd.ValidArgsFunction = c.complete(manyArguments, incidentIDs(joined(handlers.StatesFor(verb), ",")))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.run(cmd.Context(), args) }
 	return cmd
+}
+
+func (c *actCmd) run(ctx context.Context, args []string) error {
+	o, err := c.order(ctx, string(c.verb), args)
+	if err != nil {
+		return err
+	}
+	body := map[string]string{"note": cmp.Or(c.note, o.Text), "by": c.by(), "to": o.To}
+	switch {
+	case c.verb == alert.VerbNote && body["note"] == "":
+		return &usageError{errors.New("there is no note: write it behind the id, as in tocsin note k7f2 'what you found'")}
+	case o.To == "me" || o.To == "myself":
+		body["to"] = cmp.Or(c.by(), c.user())
+	}
+	ids, err := c.choose(ctx, o.Target)
+	if err != nil {
+		return err
+	}
+	return forEach(c.clientCmd, ids, func(id string) (answer actAnswer, err error) {
+		err = c.call(ctx, http.MethodPost, incidentPath(id)+"/"+string(c.verb), body, &answer)
+		return answer, err
+	}, func(a actAnswer) string { return a.summary(c.verb) })
 }
 
 // forEach does something with each id, and continues after an error. It prints a
@@ -86,13 +157,34 @@ type actAnswer struct {
 func (a actAnswer) summary(verb alert.Verb) string {
 	i := a.Incident
 	title := brief(i.Title)
-	switch {
-	case a.Effect == alert.ActDone && verb == alert.VerbAck:
-		return fmt.Sprintf("%s acknowledged by %s: %s", i.ID, who(i.AckedBy), title)
-	case a.Effect == alert.ActDone:
-		return fmt.Sprintf("%s resolved by %s: %s", i.ID, who(i.ResolvedBy), title)
-	case i.State == alert.StateResolved:
-		return fmt.Sprintf("%s was resolved already, %s: %s", i.ID, byAt(i.ResolvedBy, i.ResolvedAt), title)
+	if a.Effect != alert.ActDone {
+		return fmt.Sprintf("%s %s: %s", i.ID, a.unchanged(verb), title)
 	}
-	return fmt.Sprintf("%s was acknowledged already, %s: %s", i.ID, byAt(i.AckedBy, i.AckedAt), title)
+	switch verb {
+	case alert.VerbAck:
+		return fmt.Sprintf("%s acknowledged by %s: %s", i.ID, who(i.AckedBy), title)
+	case alert.VerbResolve:
+		return fmt.Sprintf("%s resolved by %s: %s", i.ID, who(i.ResolvedBy), title)
+	case alert.VerbAssign:
+		return fmt.Sprintf("%s assigned to %s: %s", i.ID, who(i.Assignee), title)
+	case alert.VerbNote:
+		return fmt.Sprintf("%s noted: %s", i.ID, title)
+	}
+	return fmt.Sprintf("%s is open again: %s", i.ID, title)
+}
+
+// unchanged says why an act changed nothing.
+func (a actAnswer) unchanged(verb alert.Verb) string {
+	i := a.Incident
+	switch {
+	case a.Effect == alert.ActNewer:
+		return "is the incident now: its key has fired again since"
+	case verb == alert.VerbAssign && i.State != alert.StateResolved:
+		return "is assigned to " + who(i.Assignee) + " already"
+	case i.State == alert.StateResolved:
+		return "was resolved already, " + byAt(i.ResolvedBy, i.ResolvedAt)
+	case verb == alert.VerbUnack || verb == alert.VerbReopen:
+		return "is " + string(i.State) + ", so nothing had to be done"
+	}
+	return "was acknowledged already, " + byAt(i.AckedBy, i.AckedAt)
 }

@@ -96,7 +96,7 @@ func (c *clientCmd) show(ctx context.Context, read func(ctx context.Context) (re
 		result, text, err := read(ctx)
 		switch {
 		case ctx.Err() != nil:
-			return nil
+			return nil //nolint:nilerr // Ctrl-C is how watching ends
 		case text == "" && (first || !c.watch):
 			return err
 		case text == "": // the daemon may be restarting

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -113,18 +111,7 @@ func (c *deadLetterCmd) confirm(ids int) error {
 	case c.all:
 		what = "all dead letters"
 	}
-	if _, err := fmt.Fprintf(c.stderr, "Drop %s? Their alerts will not be shown in Slack. [y/N] ", what); err != nil {
-		return err
-	}
-	answer, err := bufio.NewReader(c.stdin).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return nil
-	}
-	if err != nil && answer == "" {
-		return fmt.Errorf("read the answer: %w", err)
-	}
-	return errors.New("nothing was dropped")
+	return ask(c.world, fmt.Sprintf("Drop %s? Their alerts will not be shown in Slack.", what), "nothing was dropped")
 }
 
 // decide has the daemon retry or drop dead letters, and adds up what it did. An id that

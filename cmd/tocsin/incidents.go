@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/handlers"
 )
 
 // newIncidents lists incidents itself, as its command list does.
@@ -32,11 +33,13 @@ type incidentPage struct {
 
 func newIncidentsList(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [MATCHER...]",
+		Use:   "list [WHICH...]",
 		Short: "List incidents, the worst first",
-		Long: `List incidents, the worst first: those that match every MATCHER, in Alertmanager's syntax
-(team=web, severity!=info, service=~'db-.*').`,
+		Long: `List incidents, the worst first: those that match every matcher in Alertmanager's syntax
+(team=web, severity!=info, service=~'db-.*') and contain every other word in their title, key
+or labels. Words for states and severities mean these: list open critical db-3.`,
 		Example: `  tocsin incidents
+  tocsin list db-3
   tocsin incidents severity=critical 'service=~db-.*' --state all
   tocsin incidents team=web --json | jq -r '.[].id' | xargs tocsin ack`,
 	}
@@ -46,18 +49,22 @@ func newIncidentsList(w world) *cobra.Command {
 	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
 	c.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		matchers, err := parseMatchers(args)
+		t, err := listTarget(args)
 		if err != nil {
 			return orMistyped(cmd, args, err)
 		}
-		q := url.Values{"state": {*state}, "limit": {strconv.Itoa(*limit)}, "match": {matchers.String()}}
+		q := query(t, t.States, 0)
+		if len(t.States) == 0 || cmd.Flags().Changed("state") {
+			q.Set("state", *state)
+		}
+		q.Set("limit", strconv.Itoa(*limit))
 		return c.show(cmd.Context(), func(ctx context.Context) (any, string, error) {
 			var page incidentPage
 			if err := c.get(ctx, "/v1/incidents?"+q.Encode(), &page); err != nil {
 				return nil, "", err
 			}
 			if len(page.Incidents) == 0 {
-				return page.Incidents, noIncident(*state, matchers), nil
+				return page.Incidents, noIncident(q.Get("state"), t) + "\n", nil
 			}
 			return page.Incidents, page.text(), nil
 		})
@@ -65,15 +72,27 @@ func newIncidentsList(w world) *cobra.Command {
 	return cmd
 }
 
-func noIncident(state string, matchers alert.Matchers) string {
+// listTarget reads which incidents to list.
+func listTarget(args []string) (handlers.Target, error) {
+	o, err := handlers.Parse("list " + words(args))
+	switch {
+	case err != nil:
+		return o.Target, &usageError{withHint(err)}
+	case o.Target.Mine:
+		return o.Target, errMine
+	}
+	return o.Target, nil
+}
+
+func noIncident(state string, t handlers.Target) string {
 	what := "no incident"
-	if len(matchers) > 0 {
-		what += " that matches " + matchers.String()
+	if about := t.String(); about != "" {
+		what += " with " + about
 	}
-	if state == "all" {
-		return what + " exists\n"
+	if state == "all" || state == "" {
+		return what + " exists"
 	}
-	return what + " is " + strings.ReplaceAll(state, ",", " or ") + "\n"
+	return what + " is " + strings.ReplaceAll(state, ",", " or ")
 }
 
 func (p incidentPage) text() string {
@@ -141,21 +160,46 @@ type incidentDetail struct {
 
 func newIncidentsShow(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "show ID",
-		Short:   "Show an incident with its history",
-		Example: "  tocsin incidents show k7f2",
-		Args:    arguments(1, 1, "which incident? give one id (tocsin incidents lists them)"),
+		Use:   "show WHICH",
+		Short: "Show an incident with its history",
+		Long:  "Show an incident with its history. WHICH is an id, last, or words of its title, key or labels.",
+		Example: `  tocsin show k7f2
+  tocsin show disk db-3`,
+		Args: arguments(1, manyArguments, "which incident? give one id (tocsin incidents lists them)"),
 	}
 	c := newClientCmd(w, cmd)
 	cmd.ValidArgsFunction = c.complete(1, incidentIDs("all"))
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		id, err := c.showID(cmd.Context(), args)
+		if err != nil {
+			return err
+		}
 		var i incidentDetail
-		if err := c.get(cmd.Context(), incidentPath(args[0]), &i); err != nil {
+		if err := c.get(cmd.Context(), incidentPath(id), &i); err != nil {
 			return err
 		}
 		return c.print(i, i.text())
 	}
 	return cmd
+}
+
+// showID is the id of the one incident that a person wants to see.
+func (c *clientCmd) showID(ctx context.Context, args []string) (string, error) {
+	o, err := c.order(ctx, "show", args)
+	switch {
+	case err != nil:
+		return "", err
+	case len(o.Target.IDs) > 0 && len(o.Target.Words) == 0:
+		return o.Target.IDs[0], nil
+	}
+	found, err := c.mustSearch(ctx, o.Target, nil)
+	if err == nil && len(found) > 1 {
+		err = several(found, "show one by its id")
+	}
+	if err != nil {
+		return "", err
+	}
+	return found[0].ID, nil
 }
 
 // incidentPath is an incident's path in the API; ids have no capitals.

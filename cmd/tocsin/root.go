@@ -36,7 +36,9 @@ func newRoot(w world) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	addGroup(root, "Daemon:", newServe(w), newDemo(w), newConfig(w), newManifest(w))
-	addGroup(root, "Alerts:", newSend(w), newIncidents(w), newAck(w), newResolve(w), newSilence(w), newQueue(w), newStatus(w))
+	addGroup(root, "Alerts:", newSend(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
+		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
+		newSilence(w), newMute(w), newSilences(w), newUnsilence(w), newQueue(w), newStatus(w))
 	addGroup(root, "Other:", newCompletion(w), newVersion(w))
 	root.SetHelpCommandGroupID("Other:")
 	addHelp(root)

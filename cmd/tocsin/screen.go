@@ -23,7 +23,7 @@ func (w world) screen() screen {
 		return screen{}
 	}
 	s := screen{color: w.getenv("NO_COLOR") == "" && w.getenv("TERM") != "dumb"}
-	if width, height, err := term.GetSize(int(file.Fd())); err == nil { //nolint:gosec // a file descriptor is small
+	if width, height, err := term.GetSize(int(file.Fd())); err == nil {
 		s.width, s.height = width, height
 	}
 	return s

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,7 +18,7 @@ import (
 // newSilence creates a silence itself, as its command new does.
 func newSilence(w world) *cobra.Command {
 	cmd := newSilenceNew(w)
-	cmd.Use = "silence MATCHER..."
+	cmd.Use = "silence WHICH..."
 	cmd.Short = "Silence matching alerts for a time; list or end silences"
 	cmd.AddCommand(newSilenceNew(w), newSilenceList(w), newSilenceEnd(w))
 	return cmd
@@ -31,13 +32,15 @@ type silenceAnswer struct {
 
 func newSilenceNew(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "new MATCHER...",
+		Use:   "new WHICH...",
 		Short: "Silence matching alerts for a time",
-		Long: `Silence the alerts that match every MATCHER, in Alertmanager's syntax (team=web,
-severity!=critical, service=~'db-.*'), for a time. They are accepted, kept and counted as
-silenced, but not shown in Slack. What is still open when the silence ends is shown then.
-The channel is told when a critical alert is hidden.`,
+		Long: `Silence the alerts that match every matcher, in Alertmanager's syntax (team=web,
+severity!=critical, service=~'db-.*'), for a time. WHICH may also be an id, last, or words of
+an incident's labels. They are accepted, kept and counted as silenced, but not shown in Slack.
+What is still open when the silence ends is shown then. The channel is told when a critical
+alert is hidden.`,
 		Example: `  tocsin silence service=db-3 --for 2h --because 'new disks'
+  tocsin silence postgres 2h because new disks
   tocsin silence team=web 'severity!=critical' --until 18:00
   tocsin silence list
   tocsin silence end s-k7f2`,
@@ -50,22 +53,87 @@ The channel is told when a critical alert is hidden.`,
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		matchers, err := parseMatchers(args)
 		if err != nil {
-			return orMistyped(cmd, args, err)
+			args = slices.Concat(args, timeWords(*length, *until), becauseOf(*because))
+			if err = c.silenceWords(cmd.Context(), "silence", args); err != nil {
+				return orMistyped(cmd, args, err)
+			}
+			return nil
 		}
 		body, err := silenceBody(matchers, *length, *until)
 		if err != nil {
 			return &usageError{err}
 		}
-		body["why"], body["by"] = *because, c.by()
-		var answer silenceAnswer
-		if err := c.call(cmd.Context(), http.MethodPost, "/v1/silences", body, &answer); err != nil {
-			return err
-		}
-		s := answer.Silence
-		return c.print(answer, fmt.Sprintf("%s silences %s until %s (%s); tocsin silence end %s ends it\n",
-			s.ID, s.Matchers, clock(s.EndsAt), counted(answer.Incidents, "open incident"), s.ID))
+		body["why"] = *because
+		return c.silence(cmd.Context(), body)
 	}
 	return cmd
+}
+
+// newMute silences for an hour unless a time is named.
+func newMute(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "mute WHICH... [for DURATION] [because REASON]",
+		Aliases: []string{"snooze"},
+		Short:   "Silence in words, for an hour unless a time is named",
+		Example: `  tocsin mute db-3
+  tocsin mute k7f2 until 18:00 because new disks`,
+		Args: arguments(1, manyArguments, "what should be muted? give an id, a word, or matchers such as team=web"),
+	}
+	c := newClientCmd(w, cmd)
+	c.addAs(cmd)
+	cmd.ValidArgsFunction = c.complete(1, incidentIDs("open,acked"))
+	cmd.RunE = func(cmd *cobra.Command, args []string) error { return c.silenceWords(cmd.Context(), "mute", args) }
+	return cmd
+}
+
+// timeWords say when a silence ends.
+func timeWords(length, until string) (words []string) {
+	if length != "" {
+		words = append(words, "for", length)
+	}
+	if until != "" {
+		words = append(words, "until", until)
+	}
+	return words
+}
+
+// becauseOf says why.
+func becauseOf(reason string) []string {
+	if reason == "" {
+		return nil
+	}
+	return []string{"because", reason}
+}
+
+// silenceWords silences what a person says in words, as in Slack.
+func (c *clientCmd) silenceWords(ctx context.Context, command string, args []string) error {
+	o, err := c.order(ctx, command, args)
+	if err != nil {
+		return err
+	}
+	end, err := o.End(time.Now())
+	if err != nil {
+		return &usageError{withHint(err)}
+	}
+	matchers := o.Target.Matchers
+	if len(matchers) == 0 {
+		if matchers, err = c.meant(ctx, o.Target); err != nil {
+			return err
+		}
+	}
+	return c.silence(ctx, map[string]any{"matchers": matchers.String(), "ends_at": end, "why": o.Text})
+}
+
+// silence begins a silence.
+func (c *clientCmd) silence(ctx context.Context, body map[string]any) error {
+	body["by"] = c.by()
+	var answer silenceAnswer
+	if err := c.call(ctx, http.MethodPost, "/v1/silences", body, &answer); err != nil {
+		return err
+	}
+	s := answer.Silence
+	return c.print(answer, fmt.Sprintf("%s silences %s until %s (%s); tocsin silence end %s ends it\n",
+		s.ID, s.Matchers, clock(s.EndsAt), counted(answer.Incidents, "open incident"), s.ID))
 }
 
 // silenceBody asks the daemon for a silence, which needs matchers and one end.
@@ -104,6 +172,20 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 		return today.AddDate(0, 0, 1), nil
 	}
 	return today, nil
+}
+
+// newSilences is silence list under the word that Slack has for it.
+func newSilences(w world) *cobra.Command {
+	cmd := newSilenceList(w)
+	cmd.Use, cmd.Example = "silences", "  tocsin silences --all"
+	return cmd
+}
+
+// newUnsilence is silence end under the word that Slack has for it.
+func newUnsilence(w world) *cobra.Command {
+	cmd := newSilenceEnd(w)
+	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...", []string{"unmute"}, "  tocsin unsilence s-k7f2"
+	return cmd
 }
 
 type silencePage struct {
