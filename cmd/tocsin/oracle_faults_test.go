@@ -94,7 +94,8 @@ func (x *exhibit) hasty() []string {
 			all = append(all, fmt.Sprintf("HASTY: Slack asked at %s for %d s without posts to %s, call #%d came at %s",
 				before.Call.At.Format(clockFormat), before.Call.RetryAfter, e.Channel, e.Seq, e.Call.At.Format(clockFormat)))
 		}
-		if e.Call.RetryAfter > 0 && (!asked || pauseEnd(e).After(pauseEnd(before))) {
+		answered := e.Call.Status != 0
+		if answered && e.Call.RetryAfter > 0 && (!asked || pauseEnd(e).After(pauseEnd(before))) {
 			pauses[e.Channel] = e
 		}
 	}
