@@ -140,7 +140,7 @@ func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, a
 		err = limited.Err()
 	}
 	if err != nil && errors.Is(context.Cause(limited), errNoAnswer) {
-		d.reads.giveUp(begun)
+		d.reads.giveUp()
 		return errNoAnswer
 	}
 	if err = d.classify(err); errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {

@@ -37,7 +37,7 @@ func (d *DB) Problems() []alert.Problem {
 }
 
 // Waiting returns since when a read and a write have not returned; zero if none is
-// under way. A read that was given up counts until Ping succeeds. It makes no query.
+// under way. A read that was given up counts from then until Ping succeeds. It makes no query.
 func (d *DB) Waiting() (read, write time.Time) {
 	if since := d.writing.Load(); since != nil {
 		write = *since
@@ -78,8 +78,7 @@ var pingQueries = []string{
 type reads struct {
 	mu    sync.Mutex
 	begun map[*time.Time]struct{}
-	// unanswered is since when a read was waited for in vain; zero once the store can be
-	// read again.
+	// unanswered is when a read was given up first; zero once the store can be read again.
 	unanswered time.Time
 	// refused are, by query, the reads that the store refused and Ping has not repeated
 	// with success: another read may find what it needs in a cache.
@@ -87,9 +86,10 @@ type reads struct {
 }
 
 type refusedRead struct {
-	args  []any
-	err   error
-	since time.Time
+	args []any
+	err  error
+	// since is when it was refused first, at when it was last.
+	since, at time.Time
 }
 
 // refuse notes that the store refused a read, and the newest reason.
@@ -99,21 +99,26 @@ func (r *reads) refuse(query string, args []any, err error) {
 	if r.refused == nil {
 		r.refused = map[string]*refusedRead{}
 	}
-	read := &refusedRead{args, err, time.Now()}
+	now := time.Now()
+	read := &refusedRead{args, err, now, now}
 	if before := r.refused[query]; before != nil {
 		read.args, read.since = before.args, before.since
 	}
 	r.refused[query] = read
 }
 
-// refusal is since when the store has refused a read, the one that it has refused for
-// longest, and why; nil if it refuses none.
+// refusal is since when the store has refused reads, and the newest reason; nil if it
+// refuses none.
 func (r *reads) refusal() (since time.Time, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	var newest time.Time
 	for _, read := range r.refused {
-		if err == nil || read.since.Before(since) {
-			since, err = read.since, read.err
+		if since.IsZero() || read.since.Before(since) {
+			since = read.since
+		}
+		if !read.at.Before(newest) {
+			newest, err = read.at, read.err
 		}
 	}
 	return since, err
@@ -160,11 +165,11 @@ func (r *reads) end(at *time.Time) {
 }
 
 // giveUp notes that a read was not answered in time.
-func (r *reads) giveUp(at *time.Time) {
+func (r *reads) giveUp() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.unanswered.IsZero() {
-		r.unanswered = *at
+		r.unanswered = time.Now()
 	}
 }
 
@@ -174,13 +179,17 @@ func (r *reads) recover() {
 	r.unanswered = time.Time{}
 }
 
+// since is when the oldest read began that has not returned, or when one was given up, if
+// that is longer ago: one that was slow and has returned is no reason for a report if the
+// next one works.
 func (r *reads) since() time.Time {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.unanswered.IsZero() {
+	oldest := r.oldest()
+	if oldest.IsZero() || !r.unanswered.IsZero() && r.unanswered.Before(oldest) {
 		return r.unanswered
 	}
-	return r.oldest()
+	return oldest
 }
 
 // oldest is when the oldest read began. The caller holds mu.
