@@ -63,6 +63,8 @@ type Options struct {
 	Store  Store
 	// Person finds a person in Slack by @name or mail address; nil if nobody can be found.
 	Person func(ctx context.Context, spelling string) (alert.Person, error)
+	// Routing is what GET /v1/oncall shows.
+	Routing alert.Routing
 	// Wake is called with the lanes that have deliveries pending again. It must not block.
 	Wake func(lanes ...string)
 	// Health returns the state of the daemon; it must be quick.
@@ -182,6 +184,7 @@ func (a *API) reads() map[string]answer {
 		"GET /v1/incidents/{id}":  a.readIncident,
 		"GET /v1/silences":        a.listSilences,
 		"GET /v1/stats":           a.readStats,
+		"GET /v1/oncall":          a.readOnCall,
 		"GET /v1/ledger":          a.readLedger,
 		"GET /v1/deliveries":      a.listDeliveries,
 		"GET /v1/deliveries/{id}": a.readDelivery,
@@ -227,7 +230,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

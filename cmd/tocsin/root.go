@@ -38,7 +38,8 @@ func newRoot(w world) *cobra.Command {
 	addGroup(root, "Daemon:", newServe(w), newDemo(w), newConfig(w), newManifest(w))
 	addGroup(root, "Alerts:", newSend(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
 		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
-		newSilence(w), newMute(w), newSilences(w), newUnsilence(w), newQueue(w), newStatus(w))
+		newSilence(w), newMute(w), newSilences(w), newUnsilence(w), newQueue(w),
+		newStatus(w), newStats(w), newOnCall(w))
 	addGroup(root, "Other:", newCompletion(w), newVersion(w))
 	root.SetHelpCommandGroupID("Other:")
 	addHelp(root)
