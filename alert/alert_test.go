@@ -233,3 +233,13 @@ func TestTheFirstShortIDFollowsNothing(t *testing.T) {
 		t.Errorf("behind zzzz comes %q, want b2222", id)
 	}
 }
+
+func TestPreformattedTextIsFencedByMoreBackquotesThanItHas(t *testing.T) {
+	for text, want := range map[string]string{
+		"": "", " \n": "", "a": "```\na\n```", "\n a`b``\n": "```\n a`b``\n```", "a```` b``": "`````\na```` b``\n`````",
+	} {
+		if got := alert.Preformatted(text); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}

@@ -110,9 +110,13 @@ func Preformatted(s string) string {
 	if s = strings.Trim(s, "\r\n"); strings.TrimSpace(s) == "" {
 		return ""
 	}
-	fence := "```"
-	for strings.Contains(s, fence) {
-		fence += "`"
+	longest, run := 2, 0
+	for n := range len(s) {
+		if run++; s[n] != '`' {
+			run = 0
+		}
+		longest = max(longest, run)
 	}
+	fence := strings.Repeat("`", longest+1)
 	return fence + "\n" + s + "\n" + fence
 }

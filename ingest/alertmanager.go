@@ -3,6 +3,7 @@ package ingest
 import (
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -46,12 +47,8 @@ func readAlertmanager(r Request) (alert.Intake, error) {
 		return alert.Intake{}, err
 	}
 	in := alert.Intake{Notes: notes}
-	for _, m := range body.Alerts {
-		if m.says() {
-			in.Alerts = append(in.Alerts, body.prometheus(m))
-		} else {
-			in.Notes = append(in.Notes, emptyAlert)
-		}
+	for _, m := range body.saying(&in) {
+		in.Alerts = append(in.Alerts, body.prometheus(m))
 	}
 	if len(in.Alerts) == 0 {
 		return alert.Intake{}, errNothing
@@ -59,10 +56,14 @@ func readAlertmanager(r Request) (alert.Intake, error) {
 	return in, nil
 }
 
-// emptyAlert is the note for an alert that says nothing.
-const emptyAlert = "an alert without labels and annotations is left out"
-
-func (m member) says() bool { return len(m.Labels)+len(m.Annotations) > 0 }
+// saying are the alerts that say something. A note counts the others.
+func (g group) saying(in *alert.Intake) []member {
+	says := slices.DeleteFunc(slices.Clone(g.Alerts), func(m member) bool { return len(m.Labels)+len(m.Annotations) == 0 })
+	if empty := len(g.Alerts) - len(says); empty > 0 {
+		in.Notes = append(in.Notes, fmt.Sprintf("%d alerts without labels and annotations are left out", empty))
+	}
+	return says
+}
 
 // prometheus is an alert as Prometheus' rules make them.
 func (g group) prometheus(m member) alert.Alert {

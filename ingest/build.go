@@ -17,7 +17,8 @@ var errNothing = errors.New("it has no member that says what happened")
 // empty and relative addresses, and https:// alone.
 func addLink(links []alert.Link, label, address string) []alert.Link {
 	address = strings.TrimSpace(address)
-	if !isAddress(address) || slices.ContainsFunc(links, func(l alert.Link) bool { return l.URL == address }) {
+	shown := links[:min(len(links), alert.MaxLinks)]
+	if !isAddress(address) || slices.ContainsFunc(shown, func(l alert.Link) bool { return l.URL == address }) {
 		return links
 	}
 	return append(links, alert.Link{Label: label, URL: address})

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -24,6 +25,17 @@ func finished(outcome string) (a alert.Alert, ok bool) {
 		return alert.Alert{Status: alert.Firing, Severity: alert.Error}, true
 	}
 	return alert.Alert{Status: alert.Firing, Severity: alert.Warning}, true
+}
+
+// outcomeWord is how work ended, as a part of a sentence.
+func outcomeWord(outcome string) string {
+	switch outcome {
+	case "failure", "error":
+		return "failed"
+	case "success":
+		return "succeeded"
+	}
+	return strings.ReplaceAll(outcome, "_", " ")
 }
 
 // ignored says that a request is understood and no alert.

@@ -104,7 +104,7 @@ func (b githubBody) run(r githubRun, name string) (alert.Alert, bool) {
 	repository, branch := b.repository(), or(r.HeadBranch)
 	a, ok := finished(conclusion)
 	a.Source, a.Key, a.At = "github", strings.Join([]string{repository, name, branch}, "/"), timeOf(r.UpdatedAt)
-	a.Title = repository + ": " + name + " " + strings.ReplaceAll(conclusion, "_", " ")
+	a.Title = repository + ": " + name + " " + outcomeWord(conclusion)
 	if branch != "" {
 		a.Title += " on " + branch
 	}
@@ -129,7 +129,7 @@ func (b githubBody) deployment() (alert.Alert, bool) {
 	repository, environment := b.repository(), or(s.Environment, b.Deployment.Environment, "an environment")
 	a, ok := finished(or(s.State))
 	a.Source, a.Key, a.At = "github", repository+"/deployment/"+environment, timeOf(s.CreatedAt)
-	a.Title = repository + ": deployment to " + environment + " " + or(s.State)
+	a.Title = repository + ": deployment to " + environment + " " + outcomeWord(or(s.State))
 	a.Text = or(s.Description)
 	a.Labels = said("repository", repository, "environment", environment, "branch", or(b.Deployment.Ref), "actor", or(b.Deployment.Creator.Login, b.Sender.Login),
 		"commit", shortSHA(b.Deployment.SHA))

@@ -36,12 +36,8 @@ func readGrafana(r Request) (alert.Intake, error) {
 		return alert.Intake{}, err
 	}
 	in := alert.Intake{Notes: notes}
-	for _, m := range body.Alerts {
-		if m.says() {
-			in.Alerts = append(in.Alerts, body.unified(m))
-		} else {
-			in.Notes = append(in.Notes, emptyAlert)
-		}
+	for _, m := range body.saying(&in) {
+		in.Alerts = append(in.Alerts, body.unified(m))
 	}
 	switch {
 	case len(in.Alerts) > 0:
@@ -70,7 +66,7 @@ func (b grafanaBody) unified(m member) alert.Alert {
 	a := g.prometheus(m)
 	a.Source = "grafana"
 	if name := a.Labels["rulename"]; state != "" && name != "" && a.Title == a.Labels["alertname"] {
-		a.Title = name + ": " + state
+		a.Title = name + ": " + strings.ReplaceAll(state, "_", " ")
 	}
 	own := labels(a.Labels)
 	if own == nil {

@@ -11,6 +11,8 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+
+	"tocsin/alert"
 )
 
 // readJSON reads the JSON of a request into a struct or map, as far as it fits: a member
@@ -161,12 +163,14 @@ func (l labels) addItem(item json.RawMessage) {
 	}
 }
 
-// add keeps a label that has a name. A second value of one name follows the first.
+// add keeps a label that has a name. A second value of one name follows the first, as
+// long as a label can hold both.
 func (l labels) add(name, value string) {
-	if name == "" {
+	before := l[name]
+	switch {
+	case name == "", len(before) > alert.MaxLabel, before == value:
 		return
-	}
-	if before := l[name]; before != "" && value != "" && before != value {
+	case before != "" && value != "":
 		value = before + ", " + value
 	}
 	l[name] = value

@@ -225,7 +225,7 @@ func (b sentryBody) metric() alert.Alert {
 	m := b.Data.MetricAlert
 	a := alert.Alert{
 		Key: keyOf("sentry/metric", or(m.ID, m.AlertRule.ID)), At: timeOf(m.DateStarted),
-		Title: or(b.Data.DescriptionTitle, m.Title, m.AlertRule.Name, "A metric alert in Sentry"), Text: strings.ReplaceAll(string(b.Data.DescriptionText), `\n`, "\n"),
+		Title: or(m.Title, m.AlertRule.Name, b.Data.DescriptionTitle, "A metric alert in Sentry"), Text: strings.ReplaceAll(string(b.Data.DescriptionText), `\n`, "\n"),
 		Labels: said("rule", or(m.AlertRule.Name), "environment", or(m.AlertRule.Environment), "query", or(m.AlertRule.Query), "aggregate", or(m.AlertRule.Aggregate)),
 	}
 	switch action := or(b.Action); action {

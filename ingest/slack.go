@@ -77,7 +77,9 @@ func readSlack(r Request) (alert.Intake, error) {
 		return alert.Intake{}, slackError("invalid_payload")
 	}
 	m := slackMessage{labels: labels{}}
-	m.add(string(b.Text))
+	if len(b.Blocks) == 0 { // with blocks, the text is only for notifications
+		m.add(string(b.Text))
+	}
 	m.blocks(b.Blocks)
 	for _, at := range b.Attachments {
 		m.attachment(at)
@@ -85,6 +87,9 @@ func readSlack(r Request) (alert.Intake, error) {
 	a := m.alert(or(b.Username))
 	a.Channel = or(b.Channel)
 	if a.Title == "" && a.Text == "" {
+		a.Title = or(b.Text)
+	}
+	if a.Title == "" {
 		return alert.Intake{}, slackError("no_text")
 	}
 	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
@@ -187,12 +192,19 @@ func (m *slackMessage) elements(block string, all []slackElement) {
 		if block == "context" && words.Len() > 0 {
 			words.WriteString(" ")
 		}
-		e.write(&words, m)
+		e.write(&words, m, mostNested)
 	}
 	m.texts = append(m.texts, strings.TrimSpace(words.String()))
 }
 
-func (e slackElement) write(to *strings.Builder, m *slackMessage) {
+// mostNested is how deep elements may be nested: Slack's rich text goes three deep.
+const mostNested = 5
+
+// write writes the words of an element, and adds its links to m.
+func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
+	if nested == 0 {
+		return
+	}
 	switch or(e.Type) {
 	case "link":
 		to.WriteString(or(e.Text.Text, e.URL))
@@ -206,7 +218,7 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage) {
 	case "rich_text_preformatted":
 		var code strings.Builder
 		for _, part := range e.Elements {
-			part.write(&code, m)
+			part.write(&code, m, nested-1)
 		}
 		to.WriteString(alert.Preformatted(code.String()) + "\n")
 		return
@@ -214,7 +226,7 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage) {
 		to.WriteString(string(e.Text.Text))
 	}
 	for _, part := range e.Elements {
-		part.write(to, m)
+		part.write(to, m, nested-1)
 	}
 	if strings.HasPrefix(string(e.Type), "rich_text_") {
 		to.WriteString("\n")
@@ -237,44 +249,46 @@ func (m *slackMessage) alert(username string) alert.Alert {
 	if prefix := counted.FindStringSubmatch(a.Title); prefix != nil {
 		state, about = strings.ToLower(strings.TrimSpace(prefix[1])), strings.TrimPrefix(a.Title, prefix[0])
 	}
-	if about != "" {
-		a.Key = "slack/" + username + "/" + about
+	if about != "" && (m.title != "" || state != "") {
+		a.Key = strings.ReplaceAll("slack/"+username+"/"+about, "//", "/")
 	}
-	a.Severity = colourSeverity(m.color)
-	if state == "resolved" || state == "ok" || state == "recovered" || state == "up" {
+	switch state {
+	case "resolved", "ok", "recovered", "up":
 		a.Status = alert.Resolved
 	}
-	for _, name := range m.labels.names() {
-		if lower := strings.ToLower(name); lower == "severity" || lower == "priority" {
-			a.Severity = alert.Severity(m.labels.take(name))
-		}
-	}
+	a.Severity = m.severity()
 	m.labels.addSaid("sender", username)
 	a.Labels = m.labels
 	return a
 }
 
+// severity is what a field says, else what the colour stands for.
+func (m *slackMessage) severity() alert.Severity {
+	for _, name := range m.labels.names() {
+		if lower := strings.ToLower(name); lower == "severity" || lower == "priority" {
+			return alert.Severity(m.labels.take(name))
+		}
+	}
+	return colourSeverity(m.color)
+}
+
 // colourSeverity is the severity that a colour stands for: one of Slack's names, or the
-// hue of a colour such as #d00000.
+// hue of a colour such as #d00000. It is empty without a colour.
 func colourSeverity(colour string) alert.Severity {
-	switch strings.ToLower(colour) {
-	case "danger", "red":
-		return alert.Error
-	case "warning", "yellow", "orange":
-		return alert.Warning
-	case "good", "green", "blue", "":
-		return alert.Info
+	named := map[string]alert.Severity{
+		"": "", "danger": alert.Error, "red": alert.Error, "warning": alert.Warning, "yellow": alert.Warning, "orange": alert.Warning,
+	}
+	if s, ok := named[strings.ToLower(colour)]; ok {
+		return s
 	}
 	red, green, blue, ok := rgb(colour)
-	switch {
-	case !ok:
+	if reddish := ok && red > 120 && blue < red*2/3; !reddish || green >= red*11/10 {
 		return alert.Info
-	case red > 120 && green < red/2 && blue < red*2/3:
-		return alert.Error
-	case red > 120 && green >= red/2 && blue < red*2/3 && green < red*11/10:
-		return alert.Warning
 	}
-	return alert.Info
+	if green < red/2 {
+		return alert.Error
+	}
+	return alert.Warning
 }
 
 func rgb(colour string) (red, green, blue int, ok bool) {
@@ -314,9 +328,12 @@ func fromMrkdwn(s string) (string, []alert.Link) {
 			return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:])
 		}
 		address := unescape(target)
+		if mail, ok := strings.CutPrefix(target, "mailto:"); ok {
+			return cmp.Or(label, mail)
+		}
 		if more := addLink(links, unescape(cmp.Or(label, "Open")), address); len(more) > len(links) {
 			links = more
-		} else if !strings.HasPrefix(target, "mailto:") {
+		} else if !isAddress(address) {
 			return found
 		}
 		if named && label != target {
@@ -329,6 +346,9 @@ func fromMrkdwn(s string) (string, []alert.Link) {
 
 // unescape reads the three characters that mrkdwn escapes.
 func unescape(s string) string {
+	if !strings.Contains(s, "&") {
+		return s
+	}
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
 }
 

@@ -145,7 +145,7 @@ func TestEachToolsBodyBecomesACardThatSaysWhatItSays(t *testing.T) {
 			"B=91.23", "Panel", "viewPanel=2", "Dashboard", "Silence", "alerting/silence/new", "Runbook", "image_url", "https://grafana.example.com/img/xyz.png",
 		}},
 		{"/v1/webhooks/grafana", "grafana-12.json", "Resolved: High CPU usage", nil},
-		{"/v1/webhooks/github", "github-workflow_run.json", "acme/shop: CI failure", []string{
+		{"/v1/webhooks/github", "github-workflow_run.json", "acme/shop: CI failed", []string{
 			"acme/shop", "feature/a_b_c", "812 attempt 2", "ann", "fix: don't lose &lt;b&gt;bold&lt;/b&gt;", "actions/runs/1291536064",
 		}},
 		{"/v1/webhooks/gitlab", "gitlab-pipeline.json", "pipeline failed on main", []string{"test-image", "script failure", "3m41s", "acme/shop", "-/pipelines/31"}},
