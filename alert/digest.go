@@ -34,6 +34,8 @@ const (
 // Summary is what a digest says about its incidents as they are now. Those that
 // have their own card count in Total and Own only.
 type Summary struct {
+	// ID is the digest's id, as in IncidentFilter; empty if nobody can act on it.
+	ID string
 	// Total is how many incidents it was made of, Alerts how many firing alerts
 	// it counts.
 	Total, Alerts int

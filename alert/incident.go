@@ -129,12 +129,20 @@ type IncidentFilter struct {
 	Digest string
 	// Before keeps those that have been in their state since then or longer.
 	Before time.Time
-	// Latest sorts by when they got into their state, the latest first, and keeps Limit
-	// of them; Offset is ignored.
+	// Latest sorts by When, the latest first; Offset is ignored.
 	Latest bool
 	// Offset skips the first ones.
 	Offset int
 	// Limit is the most that are returned, worst first, then latest first;
 	// 0 means 100.
 	Limit int
+}
+
+// When is the time by which Latest sorts: when the incident opened, or when it got into
+// its state if only one state is asked for.
+func (f IncidentFilter) When(i Incident) time.Time {
+	if len(f.States) == 1 {
+		return i.Since()
+	}
+	return i.OpenedAt
 }

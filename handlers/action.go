@@ -31,15 +31,18 @@ func clicks() map[string]click {
 		render.ActionPage:    {"", (*Handlers).showPage},
 		render.ActionChoose:  {"", (*Handlers).choose}, // the verb says what it needs
 		render.ActionCancel:  {"", (*Handlers).cancel},
-		render.ActionMute:    {rightSilence, (*Handlers).silenceChosen},
-		render.MoreUnack:     {rightAck, clicked(alert.VerbUnack)},
-		render.MoreReopen:    {rightAck, clicked(alert.VerbReopen)},
-		render.InputMatchers: {"", (*Handlers).recount},
-		render.MoreAssign:    {rightAck, withIncident((*Handlers).openAssign)},
-		render.MoreNote:      {rightAck, withIncident((*Handlers).openNote)},
-		render.MoreDetails:   {"", withIncident((*Handlers).openDetails)},
-		render.MoreMute:      {rightSilence, withIncident((*Handlers).mute)},
-		render.MoreCopy:      {"", (*Handlers).copyID},
+		render.ActionAckAll:  {rightAck, (*Handlers).ackDigest},
+
+		render.ActionSilenceAll: {rightSilence, (*Handlers).silenceDigest},
+		render.ActionMute:       {rightSilence, (*Handlers).silenceChosen},
+		render.MoreUnack:        {rightAck, clicked(alert.VerbUnack)},
+		render.MoreReopen:       {rightAck, clicked(alert.VerbReopen)},
+		render.InputMatchers:    {"", (*Handlers).recount},
+		render.MoreAssign:       {rightAck, withIncident((*Handlers).openAssign)},
+		render.MoreNote:         {rightAck, withIncident((*Handlers).openNote)},
+		render.MoreDetails:      {"", withIncident((*Handlers).openDetails)},
+		render.MoreMute:         {rightSilence, withIncident((*Handlers).mute)},
+		render.MoreCopy:         {"", (*Handlers).copyID},
 	}
 }
 

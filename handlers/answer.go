@@ -83,7 +83,7 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	}
 	if c.here && a.by.Thread != "" && err == nil && !o.Target.named() {
 		if card := h.cardAt(ctx, a.by); card != "" {
-			if o, bad = c.order(read(card + " " + withoutThis(a.said).text)); bad == nil {
+			if o, bad = c.order(read(card + " " + c.withoutThis(a.said).text)); bad == nil {
 				o, err = o.Settled(known)
 			}
 		}
@@ -109,9 +109,10 @@ func (h *Handlers) cardAt(ctx context.Context, by bot.Caller) string {
 	return i.ID
 }
 
-// withoutThis is a phrase without the word for the card in whose thread it is.
-func withoutThis(p phrase) phrase {
-	if len(p.words) > 0 && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
+// withoutThis is a phrase without the word for the card in whose thread it is. A note may
+// begin with it.
+func (c command) withoutThis(p phrase) phrase {
+	if len(p.words) > 0 && c.name != string(alert.VerbNote) && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
 		return p.from(1)
 	}
 	return p

@@ -9,7 +9,6 @@ package handlers
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -150,21 +149,6 @@ func (h *Handlers) shell() render.Shell {
 }
 
 func unresolved() []alert.State { return []alert.State{alert.Open, alert.Acked} }
-
-// maxOpen is how many open incidents a view counts before it says "and more".
-const maxOpen = 100
-
-// open returns the unresolved incidents, worst first, and whether there are more.
-func (h *Handlers) open(ctx context.Context) (incidents []alert.Incident, more bool, err error) {
-	incidents, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: maxOpen + 1})
-	if err != nil {
-		return nil, false, fmt.Errorf("read open incidents: %w", err)
-	}
-	if len(incidents) > maxOpen {
-		return incidents[:maxOpen], true, nil
-	}
-	return incidents, false, nil
-}
 
 // refusal answers why something was not done, and logs errors that are not the
 // person's. what is a sentence: "The alert was not accepted".

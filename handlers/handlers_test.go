@@ -35,6 +35,7 @@ type desk struct {
 	homeErr func(view render.HomeTab) error
 	said    []string // channel, thread and text
 	answers []string
+	last    render.Message // the latest answer
 	inPlace []string
 	sayErrs []error
 	opened  []render.Modal
@@ -251,7 +252,7 @@ func (d *desk) Respond(_ context.Context, to bot.Caller, m render.Message) error
 		d.sayErrs = d.sayErrs[1:]
 		return err
 	}
-	d.answers = append(d.answers, to.User+" "+m.Text)
+	d.answers, d.last = append(d.answers, to.User+" "+m.Text), m
 	return nil
 }
 

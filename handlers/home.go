@@ -142,11 +142,17 @@ func (h *Handlers) publish(ctx context.Context, user string, view render.HomeVie
 // homeMine is how many of a person's own incidents are read for the Home.
 const homeMine = 10
 
+// homeOpen is how many incidents are read for the Home, which shows fewer.
+const homeOpen = 50
+
 func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, error) {
 	view := render.HomeView{Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version}
 	var err error
-	if view.Open, view.More, err = h.open(ctx); err != nil {
-		return view, err
+	if view.Open, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: homeOpen}); err != nil {
+		return view, fmt.Errorf("read open incidents: %w", err)
+	}
+	if view.Counts, err = h.opts.Store.Tally(ctx, unresolved()...); err != nil {
+		return view, fmt.Errorf("count open incidents: %w", err)
 	}
 	if view.Mine, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
 		return view, fmt.Errorf("read a person's incidents: %w", err)

@@ -12,7 +12,7 @@ import (
 func (h *Handlers) status(ctx context.Context, _ ask) render.Message {
 	view := render.StatusView{Version: h.opts.Version}
 	var err error
-	if view.Open, view.More, err = h.open(ctx); err == nil {
+	if view.Counts, err = h.opts.Store.Tally(ctx, unresolved()...); err == nil {
 		ledger, unread := h.opts.Store.Ledger(ctx)
 		view.Total, err = ledger.Total, unread
 	}

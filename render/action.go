@@ -25,6 +25,9 @@ const (
 	ActionChoose = "choose"
 	ActionMute   = "mute_matchers"
 	ActionCancel = "cancel"
+	// ActionAckAll and ActionSilenceAll are for a digest, whose id is their value.
+	ActionAckAll     = "ack_all"
+	ActionSilenceAll = "silence_all"
 	// ActionLink is the id of buttons that only open an address. Slack reports
 	// clicks on them too; there is nothing to do.
 	ActionLink = "open_link"

@@ -46,7 +46,7 @@ func manyActed(acted []alert.Acted, verb alert.Verb) []string {
 		lines = append(lines, "☑️ "+plural(n, "incident")+" needed no change.")
 	}
 	if n := counts[alert.ActUnknown]; n > 0 {
-		lines = append(lines, "❓ "+plural(n, "incident")+" no longer exist.")
+		lines = append(lines, "❓ "+plural(n, "incident")+" could not be found.")
 	}
 	return lines
 }

@@ -36,9 +36,9 @@ func (s Shell) example() string {
 
 // StatusView is what status says.
 type StatusView struct {
-	Open []alert.Incident
-	More bool
-	// Unread says that Open and Total are unknown, because the store can't be read.
+	// Counts counts the incidents that are not resolved.
+	Counts map[alert.Severity]int
+	// Unread says that Counts and Total are unknown, because the store can't be read.
 	Unread  bool
 	Health  alert.Health
 	Total   alert.Counts
@@ -51,7 +51,7 @@ func Status(v StatusView) Message {
 	if v.Unread {
 		fields = append(fields, "*Open*: "+unread)
 	} else {
-		fields = append(fields, "*Open*: "+tally(v.Open, v.More), "*Alerts so far*: "+counts(v.Total))
+		fields = append(fields, "*Open*: "+tally(v.Counts), "*Alerts so far*: "+counts(v.Total))
 	}
 	blocks := []slack.Block{section(verdict(v.Health)), section(strings.Join(fields, "\n"))}
 	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)

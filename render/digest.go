@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -30,11 +31,27 @@ func Digest(s alert.Summary, listed string, aside ...string) Message {
 	for _, part := range digestParts(s, listed) {
 		blocks = append(blocks, section(part))
 	}
+	blocks = append(blocks, digestActions(s)...)
 	return Message{
 		Text:        PlainDigest(s, listed, aside...).Text,
 		Blocks:      top(digestTitle(s), aside, s.Mention),
 		Attachments: barred(digestColour(s), digestTitle(s), blocks...),
 	}
+}
+
+var digestID = regexp.MustCompile(`^[A-Za-z0-9-]{1,100}$`)
+
+// digestActions are the buttons for all incidents of a digest that it still shows as open.
+func digestActions(s alert.Summary) []slack.Block {
+	unresolved := totalOf(s.Severities)
+	if unresolved == 0 || !digestID.MatchString(s.ID) {
+		return nil
+	}
+	var buttons []slack.BlockElement
+	if unresolved > s.Acked {
+		buttons = append(buttons, primary(chosen(ActionAckAll, "Acknowledge all", s.ID)))
+	}
+	return actionRow(append(buttons, chosen(ActionSilenceAll, "Silence…", s.ID)))
 }
 
 // PlainDigest is Digest as escaped text of at most 4,000 characters, for when

@@ -32,9 +32,9 @@ func digests() map[string]alert.Summary {
 		l.Own = true
 		left.Add(l)
 	}
-	listed := flood.Summary()
-	listed.ListTS = "1.2"
-	return map[string]alert.Summary{"flood": flood.Summary(), "listed": listed, "over": over.Summary(), "wild": wild.Summary(), "left": left.Summary(), "empty": {}}
+	listed, plain := flood.Summary(), flood.Summary()
+	listed.ListTS, listed.ID = "1.2", "m2m2"
+	return map[string]alert.Summary{"flood": plain, "listed": listed, "over": over.Summary(), "wild": wild.Summary(), "left": left.Summary(), "empty": {}}
 }
 
 func TestDigestsLookAsTheGoldenFiles(t *testing.T) {

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -104,6 +105,8 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 		"flapping":  {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 12, After: 5 * time.Minute},
 		"flaps":     {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 5, After: 20 * time.Millisecond},
 		"stable":    {Topic: alert.TopicStable, Count: 240},
+		"unacked":   {Topic: alert.TopicUnacked, By: ann(), To: alert.Person{ID: "U0BOB", Name: "bob"}},
+		"undone":    {Topic: alert.TopicUnresolved, By: ann(), To: alert.Person{ID: "U0BOB", Name: "bob"}, After: 20 * time.Minute, Text: "it is still <full>"},
 		"unstable":  {Topic: alert.TopicStable, Severity: alert.Error, Count: 240},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -133,10 +136,11 @@ func TestHomesLookAsTheGoldenFiles(t *testing.T) {
 	for name, v := range map[string]HomeView{
 		"quiet": {Health: well(), Shell: shell, Version: "1.0.0", DrawnAt: at("14:06:07")},
 		"busy": {
+			Counts: map[alert.Severity]int{alert.Critical: 1, alert.Warning: 1},
 			Open:   []alert.Incident{shown, with(diskFull(), func(i *alert.Incident) { i.ID, i.Title, i.Severity, i.Count = "m2m2", "swap & more", alert.Warning, 12 })},
 			Health: troubled(), Shell: Shell{Server: "http://10.0.0.1:8126/", Token: true}, Version: "1.0.0",
 		},
-		"full": {Open: []alert.Incident{shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown}, More: true, Health: well()},
+		"full": {Open: []alert.Incident{shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown}, Counts: map[alert.Severity]int{alert.Critical: 1234}, Health: well()},
 	} {
 		t.Run(name, func(t *testing.T) {
 			view := Home(v)
@@ -165,11 +169,23 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 	report := func(r alert.Record, h alert.Health) TestReport {
 		return TestReport{What: "test alert", Record: r, Asked: at("14:00:00"), Kept: at("14:00:00").Add(2500 * time.Microsecond), Permalink: "https://acme.slack.com/archives/C0OPS/p12", Health: h}
 	}
+	two := []alert.Incident{diskFull(), acked()}
+	done := func(n int, effect alert.ActEffect) []alert.Acted {
+		return slices.Repeat([]alert.Acted{{Incident: acked(), Effect: effect}}, n)
+	}
 	for name, m := range map[string]Message{
+		"choice":         Choice(ChoiceView{Verb: alert.VerbAck, Incidents: two, One: []string{"1", "2"}, All: "all", Total: 37}),
+		"choice assign":  Choice(ChoiceView{Verb: alert.VerbAssign, To: ann(), Incidents: two, One: []string{"1", "2"}, All: "all", Total: 2}),
+		"choice show":    Choice(ChoiceView{Verb: "show", Incidents: two, One: []string{"1", "2"}, All: "all", Total: 2}),
+		"choice silence": SilenceChoice(SilenceChoiceView{Until: at("18:00:00"), Options: []SilenceOption{{must(`host="db-3"`), 3, false, "1"}, {must(`instance="db-3"`), 1000, true, "2"}}}),
+		"acted":          WithUndo(Acted(done(1, alert.ActDone), alert.VerbAck), "undo"),
+		"acted many":     WithUndo(Acted(append(append(done(300, alert.ActDone), done(7, alert.ActAlready)...), done(1, alert.ActUnknown)...), alert.VerbResolve), "undo"),
+		"reopened":       Acted(append(append(done(1, alert.ActDone), done(1, alert.ActAlready)...), done(1, alert.ActNewer)...), alert.VerbReopen),
+		"unacked":        Acted(append(done(1, alert.ActDone), alert.Acted{Incident: diskFull(), Effect: alert.ActAlready}), alert.VerbUnack),
 		"help":           Help(HelpView{Shell: shell, Version: "1.0.0"}),
 		"help direct":    Help(HelpView{Direct: true, Shell: shell, Version: "1.0.0"}),
 		"status well":    Status(StatusView{Health: well(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Folded: 3}}),
-		"status trouble": Status(StatusView{Open: []alert.Incident{diskFull()}, Health: troubled(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Pending: 3}}),
+		"status trouble": Status(StatusView{Counts: map[alert.Severity]int{alert.Error: 1}, Health: troubled(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Pending: 3}}),
 		"test delivered": TestResult(report(delivered, well())),
 		"test held":      TestResult(report(record, troubled())),
 		"test throttled": TestResult(report(throttled, well())),

@@ -30,10 +30,9 @@ const (
 type HomeView struct {
 	// Mine are the reader's incidents, worst first.
 	Mine []alert.Incident
-	// Open are all incidents that are not resolved, worst first. More says that
-	// there are others.
-	Open []alert.Incident
-	More bool
+	// Open are incidents that are not resolved, worst first; Counts counts all of them.
+	Open   []alert.Incident
+	Counts map[alert.Severity]int
 	// Unread says that nothing is known of incidents, silences and subscriptions,
 	// because the store can't be read.
 	Unread bool
@@ -57,7 +56,7 @@ type HomeView struct {
 // reader's Slack keeps them current, so an idle workspace always gives the same
 // view.
 func Home(v HomeView) HomeTab {
-	open := tally(v.Open, v.More)
+	open := tally(v.Counts)
 	if v.Unread {
 		open = unread
 	}
@@ -99,23 +98,25 @@ func homeFoot(v HomeView) []string {
 	return append(parts, "write `help` in the Messages tab to see what I can do")
 }
 
-// tally counts incidents by severity: 1 critical, 2 errors.
-func tally(open []alert.Incident, more bool) string {
-	if len(open) == 0 {
+// tally tells how many incidents of each severity are open: 1 critical, 2 errors.
+func tally(counts map[alert.Severity]int) string {
+	total := totalOf(counts)
+	if total == 0 {
 		return "All quiet: nothing is open."
 	}
-	counts := map[alert.Severity]int{}
-	for _, i := range open {
-		counts[i.Severity]++
-	}
 	parts := severityCounts(counts)
-	if known := counts[alert.Critical] + counts[alert.Error] + counts[alert.Warning] + counts[alert.Info]; known < len(open) {
-		parts = append(parts, fmt.Sprintf("%s *%d* of other severities", severitySign(""), len(open)-known))
-	}
-	if more {
-		parts = append(parts, "and more")
+	if known := counts[alert.Critical] + counts[alert.Error] + counts[alert.Warning] + counts[alert.Info]; known < total {
+		parts = append(parts, fmt.Sprintf("%s *%d* of other severities", severitySign(""), total-known))
 	}
 	return strings.Join(parts, dot)
+}
+
+func totalOf(counts map[alert.Severity]int) int {
+	total := 0
+	for _, n := range counts {
+		total += n
+	}
+	return total
 }
 
 // homeIncidents are the reader's incidents, then the others by severity, each with
@@ -140,19 +141,10 @@ func homeIncidents(v HomeView) []slack.Block {
 		last = i.Severity
 		blocks = append(blocks, homeRow(i)...)
 	}
-	return append(blocks, homeHidden(len(others)-homeOpen, v.More)...)
-}
-
-func homeHidden(hidden int, more bool) []slack.Block {
-	switch {
-	case hidden > 0 && more:
-		return []slack.Block{small(fmt.Sprintf("and more than %d others: `/notify list` shows them all", hidden))}
-	case hidden > 0:
-		return []slack.Block{small("and " + plural(hidden, "other") + ": `/notify list` shows them all")}
-	case more:
-		return []slack.Block{small("and others: `/notify list` shows them all")}
+	if hidden := totalOf(v.Counts) - len(mine) - min(len(others), homeOpen); hidden > 0 {
+		blocks = append(blocks, small("and "+plural(hidden, "other")+": `/notify list` shows them all"))
 	}
-	return nil
+	return blocks
 }
 
 func homeRow(i alert.Incident) []slack.Block {

@@ -49,8 +49,8 @@ func evilViews() map[string]any {
 		"denied": Denied(i.Key, note.Mention), "id": ShortID(i.ID), "unknown": Unknown(i.Key, i.Key, "help"), "refused": Refused(i.Key, i.Key),
 		"stats": Stats(stats, Chart{}), "subscribed": Subscribed(alert.Subscription{Matchers: silence.Matchers}),
 		"on call": OnCall(OnCallView{Routing: alert.Routing{Default: i.Key, Routes: []alert.Route{route}}, Taken: one, Names: map[string]string{i.Key: i.Key}, Now: time.Time{}}),
-		"status":  Status(StatusView{Open: one, Health: health, Version: i.Key}),
-		"home":    Home(HomeView{Mine: one, Open: one, Silences: []alert.Silence{silence}, Health: health, Version: i.Key}),
+		"status":  Status(StatusView{Counts: map[alert.Severity]int{i.Severity: 1}, Health: health, Version: i.Key}),
+		"home":    Home(HomeView{Mine: one, Open: one, Counts: map[alert.Severity]int{i.Severity: 1}, Silences: []alert.Silence{silence}, Health: health, Version: i.Key}),
 	}
 }
 

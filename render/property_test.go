@@ -146,7 +146,7 @@ func checkIncident(t *rapid.T) {
 
 func notes() *rapid.Generator[alert.Note] {
 	topics := []alert.Topic{
-		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned,
+		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned, alert.TopicUnacked, alert.TopicUnresolved,
 		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced,
 		alert.TopicFlapping, alert.TopicStable, "strange", "<!channel>", "",
 	}
@@ -232,6 +232,17 @@ func anyCharts() *rapid.Generator[Chart] {
 func checkLists(t *rapid.T) {
 	few := slices.Repeat(rapid.SliceOfN(incidents(), 0, 2).Draw(t, "incidents"), rapid.IntRange(0, 8).Draw(t, "times"))
 	text, more := texts(), rapid.Bool().Draw(t, "more")
+	counts := map[alert.Severity]int{severities().Draw(t, "severity"): rapid.IntRange(0, 1<<40).Draw(t, "count")}
+	verb := rapid.SampledFrom([]alert.Verb{alert.VerbAck, alert.VerbUnack, alert.VerbResolve, alert.VerbReopen, alert.VerbAssign, alert.VerbNote, "show"}).Draw(t, "verb")
+	first := few[:min(len(few), ChoiceRows)]
+	choice := ChoiceView{Verb: verb, To: alert.Person{Name: text.Draw(t, "to")}, Incidents: first, Total: rapid.Int().Draw(t, "of"), All: text.Draw(t, "all")}
+	for range first {
+		choice.One = append(choice.One, text.Draw(t, "one"))
+	}
+	wantValid(t, "choice", checkMessage(Choice(choice)))
+	wantValid(t, "undo", checkMessage(WithUndo(Unchanged(), text.Draw(t, "undo"))))
+	option := SilenceOption{Matchers: allMatchers().Draw(t, "option"), Matching: rapid.Int().Draw(t, "matched"), More: more, Value: text.Draw(t, "value")}
+	wantValid(t, "silence choice", checkMessage(SilenceChoice(SilenceChoiceView{Options: []SilenceOption{option}, Until: instants().Draw(t, "until")})))
 	wantValid(t, "list", checkMessage(List(ListView{
 		Title: text.Draw(t, "title"), Incidents: few, From: rapid.Int().Draw(t, "from"), Total: rapid.Int().Draw(t, "total"), TotalMore: more,
 		Newer: text.Draw(t, "newer"), Older: text.Draw(t, "older"),
@@ -253,18 +264,18 @@ func checkLists(t *rapid.T) {
 	}
 	wantValid(t, "subscriptions", checkMessage(Subscriptions(mine)))
 	wantValid(t, "home", checkView(Home(HomeView{
-		Mine: few, Open: slices.Repeat(few, 2), More: more, Silences: quiet, Health: healths().Draw(t, "health"), Subscriptions: mine, Stats: stats, Chart: chart,
+		Mine: few, Open: slices.Repeat(few, 2), Counts: counts, Silences: quiet, Health: healths().Draw(t, "health"), Subscriptions: mine, Stats: stats, Chart: chart,
 	})))
 }
 
 func checkWords(t *rapid.T) {
 	text := texts()
 	acts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) alert.Acted {
-		effect := rapid.SampledFrom([]alert.ActEffect{alert.ActDone, alert.ActAlready, alert.ActUnknown, ""}).Draw(t, "effect")
+		effect := rapid.SampledFrom([]alert.ActEffect{alert.ActDone, alert.ActAlready, alert.ActUnknown, alert.ActNewer, ""}).Draw(t, "effect")
 		return alert.Acted{Incident: incidents().Draw(t, "incident"), Effect: effect}
 	}), 0, 3).Draw(t, "acts")
 	acts = slices.Repeat(acts, rapid.IntRange(0, 30).Draw(t, "times"))
-	verb := rapid.SampledFrom([]alert.Verb{alert.VerbAck, alert.VerbResolve, alert.VerbAssign, alert.VerbNote, ""}).Draw(t, "verb")
+	verb := rapid.SampledFrom([]alert.Verb{alert.VerbAck, alert.VerbUnack, alert.VerbResolve, alert.VerbReopen, alert.VerbAssign, alert.VerbNote, ""}).Draw(t, "verb")
 	wantValid(t, "acted", checkMessage(Acted(acts, verb)))
 	wantValid(t, "denied", checkMessage(Denied(text.Draw(t, "what"), mentions().Draw(t, "may"))))
 	wantValid(t, "id", checkMessage(ShortID(text.Draw(t, "id"))))
@@ -289,11 +300,12 @@ func checkOthers(t *rapid.T) {
 	health := healths().Draw(t, "health")
 	open := slices.Repeat(rapid.SliceOfN(incidents(), 0, 2).Draw(t, "open"), rapid.IntRange(0, 15).Draw(t, "times"))
 	more := rapid.Bool().Draw(t, "more")
+	counts := map[alert.Severity]int{severities().Draw(t, "severity"): rapid.IntRange(0, 1<<40).Draw(t, "count")}
 	shell := Shell{Server: texts().Draw(t, "server"), Token: rapid.Bool().Draw(t, "token")}
 	version := texts().Draw(t, "version")
-	wantValid(t, "home", checkView(Home(HomeView{Open: open, More: more, Health: health, Shell: shell, Version: version, DrawnAt: instants().Draw(t, "drawn")})))
+	wantValid(t, "home", checkView(Home(HomeView{Open: open, Counts: counts, Health: health, Shell: shell, Version: version, DrawnAt: instants().Draw(t, "drawn")})))
 	wantValid(t, "modal", checkView(TestModal(texts().Draw(t, "default channel"))))
-	wantValid(t, "status", checkMessage(Status(StatusView{Open: open, More: more, Health: health, Version: version})))
+	wantValid(t, "status", checkMessage(Status(StatusView{Counts: counts, Health: health, Version: version})))
 	wantValid(t, "help", checkMessage(Help(HelpView{Direct: more, Shell: shell, Version: version})))
 	record := alert.Record{
 		Standing: rapid.SampledFrom([]alert.Standing{alert.StandPending, alert.StandDelivered, alert.StandFolded, alert.StandSilenced, alert.StandDead, ""}).Draw(t, "standing"),

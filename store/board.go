@@ -25,7 +25,8 @@ const (
 // memory, and never reads for long at a time. What is listed is read whole
 // afterwards.
 const (
-	boardQuery = `SELECT i.n, i.id, i.key, i.route, i.severity, i.last_at, i.body, coalesce(i.says, said.body, '')
+	boardQuery = `SELECT i.n, i.id, i.key, i.route, i.severity, i.last_at,
+		CASE WHEN i.opened_at = 0 THEN i.first_at ELSE i.opened_at END, i.acked_at, i.resolved_at, i.body, coalesce(i.says, said.body, '')
 	FROM incidents i` + incidentContent + `WHERE i.state = ? AND (i.severity, i.last_at, i.n) < (?, ?, ?)
 	ORDER BY i.severity DESC, i.last_at DESC, i.n DESC LIMIT ?`
 	listedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers}
@@ -110,14 +111,16 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 	err := w.d.each(ctx, boardQuery, func(s scanner) error {
 		var r boardRow
 		var body, says string
-		err := s.Scan(&r.n, &r.i.ID, &r.i.Key, &r.i.Route, &r.severity, &r.lastAt, &body, &says)
+		var opened, acked, resolved int64
+		err := s.Scan(&r.n, &r.i.ID, &r.i.Key, &r.i.Route, &r.severity, &r.lastAt, &opened, &acked, &resolved, &body, &says)
+		r.i.OpenedAt, r.i.AckedAt, r.i.ResolvedAt = fromMicros(opened), fromMicros(acked), fromMicros(resolved)
 		if err == nil {
 			err = word(&r.i.Severity).Scan(r.severity)
 		}
 		if err == nil && len(w.filter.Matchers)+len(w.filter.Words) > 0 {
 			err = decodeContent(says, &r.i)
 		}
-		if err == nil && (w.filter.Mine != "" || w.filter.Latest || !w.filter.Before.IsZero()) {
+		if err == nil && w.filter.Mine != "" {
 			err = decodeIncident(body, &r.i)
 		}
 		r.i.State = c.state
@@ -195,7 +198,7 @@ func (d *DB) board(ctx context.Context, f alert.IncidentFilter) ([]alert.Inciden
 	}
 	found, err := d.listed(ctx, numbers)
 	if f.Latest {
-		slices.SortStableFunc(found, func(a, b alert.Incident) int { return b.Since().Compare(a.Since()) })
+		slices.SortStableFunc(found, func(a, b alert.Incident) int { return f.When(b).Compare(f.When(a)) })
 	}
 	return found, err
 }
@@ -221,7 +224,7 @@ func (d *DB) boardRows(ctx context.Context, f alert.IncidentFilter, limit int) (
 	}
 	if f.Latest {
 		slices.SortStableFunc(rows, func(a, b boardRow) int {
-			return cmp.Or(b.i.Since().Compare(a.i.Since()), cmp.Compare(b.n, a.n))
+			return cmp.Or(f.When(b.i).Compare(f.When(a.i)), cmp.Compare(b.n, a.n))
 		})
 	}
 	return rows[:min(len(rows), limit)], nil

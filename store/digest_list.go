@@ -84,6 +84,7 @@ func (d *DB) summarise(ctx context.Context, digest int64, job *alert.Job) error 
 	var tally alert.Tally
 	err := d.eachLine(ctx, func(l alert.Line) { tally.Add(l) }, 0, digest, alert.MaxMembers, 0)
 	*job.Digest = tally.Summary()
+	job.Digest.ID = job.Incident.ID
 	return errors.Join(err, d.each(ctx, `SELECT ts FROM deliveries WHERE digest = ? AND kind = {list} AND state = {delivered} ORDER BY n LIMIT 1`,
 		func(s scanner) error {
 			job.Digest.Listed = true

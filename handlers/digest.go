@@ -1,0 +1,77 @@
+package handlers
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/render"
+)
+
+// ackDigest acknowledges what is open in a digest. Of several it first says how many.
+func (h *Handlers) ackDigest(ctx context.Context, a bot.Action) error {
+	c := choice{Verb: alert.VerbAck, Digest: a.Value, Asked: h.opts.Now().UnixMicro()}
+	ids, err := h.members(ctx, c.filter())
+	switch {
+	case err != nil:
+		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", fmt.Errorf("read a digest: %w", err)))
+	case len(ids) == 0:
+		return h.respond(ctx, a.Caller, render.Refused("None of these incidents is open any more.", "`/notify list` shows what is open."))
+	case len(ids) == 1:
+		wanted := alert.Act{Verb: c.Verb, By: h.person(ctx, a.Caller), RequestID: a.TriggerID}
+		return h.respond(ctx, a.Caller, h.act(ctx, wanted, ids))
+	}
+	return h.respond(ctx, a.Caller, h.choice(ctx, c, ids))
+}
+
+// members are the incidents of a digest that a filter keeps. Somebody may click before the
+// store knows that the digest is shown.
+func (h *Handlers) members(ctx context.Context, f alert.IncidentFilter) ([]string, error) {
+	ids, err := h.opts.Store.IDs(ctx, f)
+	if err != nil || len(ids) > 0 || !sleep(ctx, cardDelay) {
+		return ids, err
+	}
+	return h.opts.Store.IDs(ctx, f)
+}
+
+// maxShared is how many incidents of a digest are looked at for what they have in common.
+const maxShared = 500
+
+// silenceDigest opens the dialog for a silence with the labels that all unresolved
+// incidents of a digest have, or else with the label that most of them have.
+func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
+	f := alert.IncidentFilter{States: unresolved(), Digest: a.Value, Limit: maxShared}
+	_, err := h.members(ctx, f)
+	var found []alert.Incident
+	if err == nil {
+		found, err = h.opts.Store.Incidents(ctx, f)
+	}
+	if err != nil {
+		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", fmt.Errorf("read a digest: %w", err)))
+	}
+	matchers := shared(found)
+	view := render.SilenceView{Matchers: matchers.String(), Private: originOf(a)}
+	if len(matchers) > 0 {
+		if view.Matching, view.More, err = h.matching(ctx, matchers); err != nil {
+			return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
+		}
+	}
+	return h.openView(ctx, a, render.SilenceModal(view))
+}
+
+// shared are matchers for the labels that all of the incidents have, or for the most
+// frequent label.
+func shared(incidents []alert.Incident) alert.Matchers {
+	anything := func(value, _ string) bool { return value != "" }
+	labels := labelsWith("", incidents, anything)
+	everywhere := func(m alert.Matcher) bool {
+		return !slices.ContainsFunc(incidents, func(i alert.Incident) bool { return i.Labels[m.Name] != m.Value })
+	}
+	n := 0
+	for n < min(len(labels), maxSuggested) && everywhere(labels[n]) {
+		n++
+	}
+	return labels[:max(n, min(len(labels), 1))]
+}
