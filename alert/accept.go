@@ -44,6 +44,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.images()
 	r.conversation()
 	r.sizes()
+	r.moment(now)
 	r.text()
 	if a.Strict && len(a.Notes) > 0 {
 		return &InputError{Message: strings.Join(a.Notes, "; "), Hint: "without strict it would be repaired in this way"}
@@ -77,7 +78,7 @@ func (a *Alert) fillIn(now time.Time) {
 	if a.At.IsZero() {
 		a.At = now
 	}
-	a.At = a.At.UTC().Truncate(time.Microsecond)
+	a.At, a.EndsAt = a.At.UTC().Truncate(time.Microsecond), a.EndsAt.UTC().Truncate(time.Microsecond)
 	a.AcceptedAt = now.UTC().Truncate(time.Microsecond)
 	a.ID = NewID()
 }

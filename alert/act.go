@@ -40,6 +40,7 @@ const (
 	VerbRemind    Verb = "remind"
 	VerbHold      Verb = "hold"
 	VerbShow      Verb = "show"
+	VerbExpire    Verb = "expire"
 )
 
 // Act is what a person wants done with one incident.

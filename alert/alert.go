@@ -45,7 +45,13 @@ type Alert struct {
 	Mention        string            `json:"mention,omitempty"`
 	At             time.Time         `json:"at"`
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
-	AcceptedAt     time.Time         `json:"accepted_at"`
+	// EndsAt is when its incident resolves unless another alert refreshes it, and ExpiresIn
+	// the same as a time from now; negative is never, and zero is what the routes say.
+	EndsAt    time.Time     `json:"-"`
+	ExpiresIn time.Duration `json:"-"`
+	// Pings is set when Mention may notify: it is normalized then (see ParseMention).
+	Pings      bool      `json:"-"`
+	AcceptedAt time.Time `json:"accepted_at"`
 	// Hash is the ContentHash of an alert with an idempotency key; 0 where it is not known,
 	// as for those that were accepted before there was one.
 	Hash int64 `json:"-"`

@@ -18,8 +18,8 @@ type Query struct {
 	// Due asks for the incidents whose DueAt is not after Now, earliest first, at most
 	// MaxFound, and for NextDue.
 	Due bool
-	// Ahead asks for incidents with a DueAt that were opened or acknowledged more than
-	// ClockSlack after Now, because the clock was put back since; at most MaxFound.
+	// Ahead asks for incidents with a DueAt that were opened or acknowledged, or whose
+	// latest alert came, more than ClockSlack after Now, because the clock was put back since; at most MaxFound.
 	Ahead bool
 	// Open asks for the open and acknowledged incidents, worst first, at most MaxFound.
 	Open bool

@@ -136,6 +136,8 @@ type Note struct {
 	At       time.Time     `json:"at,omitzero"`
 	// Worse is set when it fires again and is more severe than before.
 	Worse bool `json:"worse,omitempty"`
+	// Expired is set when nothing but time has resolved it.
+	Expired bool `json:"expired,omitempty"`
 	// Latest is set when it says, or continues, the text of the latest firing alert. A
 	// later text replaces it while it waits.
 	Latest bool `json:"latest,omitempty"`

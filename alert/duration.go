@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -24,6 +25,25 @@ func ParseDuration(s string) (time.Duration, error) {
 		return d, nil
 	}
 	return 0, &InputError{Message: fmt.Sprintf("%q is not a duration", s), Hint: "write for example 90m, 2h30m, 30d or 1 week"}
+}
+
+var errExpiry = errors.New("not a duration such as 2h, or forever")
+
+// ParseExpiry reads after what time an incident expires. forever and never are negative.
+// A number without a unit is in seconds.
+func ParseExpiry(text string) (time.Duration, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == "forever" || text == "never" {
+		return -1, nil
+	}
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	d, err := ParseDuration(text)
+	if err != nil || d == 0 {
+		return 0, errExpiry
+	}
+	return d, nil
 }
 
 // LeadingDuration reads a duration from the beginning of words, which are in

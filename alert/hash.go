@@ -32,6 +32,12 @@ func (a *Alert) ContentHash() int64 {
 	if !a.At.IsZero() {
 		field("at", a.At.UTC().String())
 	}
+	if !a.EndsAt.IsZero() {
+		field("ends_at", a.EndsAt.UTC().String())
+	}
+	if a.ExpiresIn != 0 {
+		field("expires_in", a.ExpiresIn.String())
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		field("label "+name, "="+a.Labels[name])
 	}

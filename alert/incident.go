@@ -37,6 +37,16 @@ type Incident struct {
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`
 	LastAt  time.Time `json:"last_at"`
+	// BeganAt is when it began as its first alert says, EndedAt when it ended as the alert
+	// says that resolved it; zero where they do not say.
+	BeganAt time.Time `json:"began_at,omitzero"`
+	EndedAt time.Time `json:"ended_at,omitzero"`
+	// ExpiresAt is when it resolves unless an alert refreshes it; zero for never. ExpiresIn
+	// is how long after the latest alert that is; 0 if it is a time that the sender named.
+	ExpiresAt time.Time     `json:"expires_at,omitzero"`
+	ExpiresIn time.Duration `json:"-"`
+	// Expired is set when nothing but time has resolved it.
+	Expired bool `json:"expired,omitempty"`
 	// OpenedAt is when it last became open and visible: FirstAt, when it was reopened,
 	// or when a silence or quiet hours ended. Escalation counts from it. While it flaps,
 	// reopening it changes this only if somebody had acknowledged it.
@@ -104,6 +114,26 @@ func (i Incident) Since() time.Time {
 	}
 	return i.OpenedAt
 }
+
+// Began is when it began: when its first alert says, else when that was accepted.
+func (i Incident) Began() time.Time {
+	if i.BeganAt.IsZero() {
+		return i.FirstAt
+	}
+	return i.BeganAt
+}
+
+// Lasted is how long it lasted until it was resolved.
+func (i Incident) Lasted() time.Duration {
+	if i.EndedAt.IsZero() {
+		return i.ResolvedAt.Sub(i.Began())
+	}
+	return i.EndedAt.Sub(i.Began())
+}
+
+// ReceivedLate reports whether its first alert came so long after it began that people
+// have to know both times.
+func (i Incident) ReceivedLate() bool { return i.FirstAt.Sub(i.Began()) > time.Minute }
 
 // Card returns the incident's card in lane; its TS is empty when there is none.
 func (i Incident) Card(lane string) Card {

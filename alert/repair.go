@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -348,6 +349,30 @@ func (r *repair) conversation() {
 		r.note("channel dropped: %s", err)
 	}
 	r.Channel = name
+}
+
+const (
+	// clockDifference is how much later than ours a sender's clock may be.
+	clockDifference = time.Minute
+	// oldestEvent is how long ago an event may have been; a clock that was never set is
+	// older.
+	oldestEvent = 10 * 365 * day
+)
+
+// moment drops a time at which it can't have happened.
+func (r *repair) moment(now time.Time) {
+	flaw := ""
+	switch {
+	case r.At.IsZero():
+	case r.At.After(now.Add(clockDifference)):
+		flaw = "in the future"
+	case r.At.Before(now.Add(-oldestEvent)):
+		flaw = "more than ten years ago"
+	}
+	if flaw != "" {
+		r.note("at dropped: %s is %s", r.At.UTC().Format(time.RFC3339), flaw)
+		r.At = time.Time{}
+	}
 }
 
 // text puts what continues in the text there.

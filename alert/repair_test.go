@@ -42,6 +42,25 @@ func TestTitlesAndLabelsThatAreTooLongContinueInTheText(t *testing.T) {
 	}
 }
 
+func TestATimeAtWhichItCannotHaveHappenedIsDropped(t *testing.T) {
+	for _, c := range []struct {
+		at   time.Time
+		kept bool
+	}{
+		{noon.Add(-9 * time.Hour), true},
+		{noon.AddDate(-9, 0, 0), true},
+		{noon.Add(30 * time.Second), true}, // clocks differ
+		{noon.Add(2 * time.Hour), false},
+		{time.Unix(1, 0), false},
+		{time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC), false},
+	} {
+		a := prepared(t, alert.Alert{Title: "x", At: c.at})
+		if want := map[bool]time.Time{true: c.at, false: noon}[c.kept]; !a.At.Equal(want) || len(a.Notes) > 0 == c.kept {
+			t.Errorf("%s becomes %s, noted %q", c.at, a.At, a.Notes)
+		}
+	}
+}
+
 func TestLabelsAndLinksAboveTheirNumberMoveIntoTheText(t *testing.T) {
 	a := alert.Alert{Title: "x", Labels: map[string]string{}}
 	for n := range alert.MaxLabels + 2 {

@@ -43,6 +43,12 @@ type Route struct {
 	Escalate []Step
 	// Remind is how often the assignee of an acknowledged incident is reminded; 0 for never.
 	Remind time.Duration
+	// ReopenWithin is how long after it was resolved an alert reopens an incident; 0 for
+	// the default.
+	ReopenWithin time.Duration
+	// ExpiresIn is after which time an incident resolves that no alert refreshes; 0 for
+	// the default, negative for never.
+	ExpiresIn time.Duration
 	// Quiet are hours in which cards wait; nil for none.
 	Quiet *Quiet
 	// Thread and Broadcast (important replies are also shown in the channel) are the
@@ -130,6 +136,22 @@ type Routing struct {
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
+	// ReopenWithin is for routes that say nothing else.
+	ReopenWithin time.Duration
+	// InfoExpiresIn is the ExpiresIn of alerts of severity info for which neither they nor
+	// their route say anything; 0 for never.
+	InfoExpiresIn time.Duration
+	// Mentionable are the mentions by which senders may notify (see ParseMention), or
+	// Everyone.
+	Mentionable []string
+}
+
+// Everyone permits every mention.
+const Everyone = "everyone"
+
+// Permits reports whether senders may notify by a mention as ParseMention writes it.
+func (r Routing) Permits(mention string) bool {
+	return slices.Contains(r.Mentionable, mention) || slices.Contains(r.Mentionable, Everyone)
 }
 
 // Plan is the routing of one alert.
@@ -144,6 +166,9 @@ type Plan struct {
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
+	// ReopenWithin and ExpiresIn are those of a Route; not positive is never.
+	ReopenWithin time.Duration
+	ExpiresIn    time.Duration
 	// Matched are the indexes in Routes of those that matched.
 	Matched []int
 }
@@ -166,7 +191,10 @@ func (p Plan) Lanes() []string {
 // Plan returns the routing of s. An alert that names a channel goes only there;
 // everything else applies to it as to others.
 func (r Routing) Plan(s Subject) Plan {
-	p := Plan{Route: DefaultRoute, Thread: cmp.Or(r.Thread, ThreadImportant), Broadcast: r.Broadcast, HoldUnsure: r.HoldUnsure}
+	p := Plan{Route: DefaultRoute, Thread: cmp.Or(r.Thread, ThreadImportant), Broadcast: r.Broadcast, HoldUnsure: r.HoldUnsure, ReopenWithin: r.ReopenWithin}
+	if s.Severity == Info {
+		p.ExpiresIn = r.InfoExpiresIn
+	}
 	for n, route := range r.Routes {
 		if !route.Matchers.Match(s) {
 			continue
@@ -216,6 +244,7 @@ func (r Routing) apply(p *Plan, n int, s Subject) {
 	route := r.Routes[n]
 	if len(p.Matched) == 0 {
 		p.Route, p.Quiet, p.Remind = route.Name, route.Quiet, route.Remind
+		p.ReopenWithin, p.ExpiresIn = cmp.Or(route.ReopenWithin, p.ReopenWithin), cmp.Or(route.ExpiresIn, p.ExpiresIn)
 		p.Thread = cmp.Or(route.Thread, p.Thread)
 		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)
 	}
@@ -237,6 +266,13 @@ func orElse(choice *bool, otherwise bool) bool {
 		return otherwise
 	}
 	return *choice
+}
+
+// Notify adds somebody who is mentioned in every conversation of the plan.
+func (p *Plan) Notify(who string) {
+	for n := range p.Stops {
+		p.Stops[n].Mention = Union(p.Stops[n].Mention, []string{who})
+	}
 }
 
 func (p *Plan) stop(lane string, mention []string) {

@@ -252,6 +252,8 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"a number as link":    {jsonKind, "/v1/alerts", `{"title":"a","links":[7]}`, "error/a//map[link 1:7]/[]", "link 1 is a number: kept as a label"},
 		"partial links":       {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"Visit","url":"https://"},{"label":"x","url":""},{"label":"Kuma","url":"https://kuma.example.com/29"}]}`, "error/a//map[]/[{Kuma https://kuma.example.com/29}]", "link 1 dropped: https:// has no host; link 2 dropped: it has no address"},
 		"a time in words":     {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, "error/a//map[at:yesterday]/[]", `at dropped: "yesterday" is not a time`},
+		"an expiry in words":  {jsonKind, "/v1/alerts", `{"title":"a","expires_in":"soon"}`, "error/a//map[expires_in:soon]/[]", `expires_in dropped: "soon" is not a duration`},
+		"an end in words":     {"text/plain", "/v1/alerts?ends_at=later", "a", "error/a//map[ends_at:later]/[]", `ends_at dropped: "later" is not a time`},
 		"none":                {jsonKind, "/v1/alerts", `{"title":"InfoInhibitor","severity":"none"}`, "info/InfoInhibitor//map[severity:none]/[]", ""},
 		"latin1":              {"text/plain; charset=iso-8859-1", "/v1/alerts", "caf\xe9", "error/café//map[]/[]", ""},
 		"windows":             {"text/plain; charset=CP1251", "/v1/alerts", "\xef\xf0", "error/пр//map[]/[]", ""},
@@ -284,6 +286,24 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 				t.Errorf("noted %q, want %q", notes, c.notes)
 			}
 		})
+	}
+}
+
+func TestHowLongAnAlertLastsIsRead(t *testing.T) {
+	const jsonKind = "application/json"
+	end := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	for body, want := range map[string]alert.Alert{
+		`{"title":"a","expires_in":"1h30m"}`:                                   {ExpiresIn: 90 * time.Minute},
+		`{"title":"a","expires_in":90}`:                                        {ExpiresIn: 90 * time.Second},
+		`{"title":"a","expires_in":"forever"}`:                                 {ExpiresIn: -1},
+		`{"title":"a","ends_at":"2026-01-02T15:04:05Z"}`:                       {EndsAt: end},
+		`{"title":"a","ends_at":"0001-01-01T00:00:00Z","expires_in":"2 days"}`: {ExpiresIn: 48 * time.Hour},
+	} {
+		e := &engine{}
+		got := post(t, e, jsonKind, "/v1/alerts", body)
+		if got.status != http.StatusAccepted || e.got[0].ExpiresIn != want.ExpiresIn || !e.got[0].EndsAt.Equal(want.EndsAt) || len(got.Notes) > 0 {
+			t.Errorf("%s is read as %s and %s: %d %q", body, e.got[0].ExpiresIn, e.got[0].EndsAt, got.status, got.Notes)
+		}
 	}
 }
 

@@ -47,8 +47,7 @@ func (f *fields) set(name string, value json.RawMessage) {
 		f.links(value)
 	case known == "images":
 		f.images(value)
-	case known == "at":
-		f.at(textOf(value))
+	case f.setTime(known, textOf(value)):
 	default:
 		f.unknown(name, textOf(value))
 	}
@@ -166,11 +165,22 @@ func (f *fields) images(value json.RawMessage) {
 	}
 }
 
-func (f *fields) at(text string) {
-	t, err := alert.ParseTime(text)
-	if err != nil {
-		f.label("at", text)
-		f.note("at dropped: %q is %s", text, err)
+// setTime reads a field that is a time or a duration, and reports whether it is one.
+func (f *fields) setTime(name, text string) bool {
+	var err error
+	switch name {
+	case "at":
+		f.At, err = alert.ParseTime(text)
+	case "ends_at":
+		f.EndsAt, err = alert.ParseTime(text)
+	case "expires_in":
+		f.ExpiresIn, err = alert.ParseExpiry(text)
+	default:
+		return false
 	}
-	f.At = t
+	if err != nil {
+		f.label(name, text)
+		f.note("%s dropped: %q is %s", name, text, err)
+	}
+	return true
 }

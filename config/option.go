@@ -25,6 +25,7 @@ const (
 	keyMayAck         = "permissions.ack"
 	keyMaySilence     = "permissions.silence"
 	keyMaySend        = "permissions.send"
+	keyMayMention     = "permissions.mention"
 	keyExternal       = "permissions.external"
 )
 
@@ -133,6 +134,10 @@ func deliveryOptions() []option[Config] {
 			parseCount, func(c *Config, v int) { c.Delivery.FlappingTimes = v }),
 		opt(spec{key: "delivery.flapping.within", fallback: constant("5m")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.FlappingWithin = v }),
+		opt(spec{key: "delivery.reopen_within", fallback: constant("30m")},
+			parseDuration, func(c *Config, v time.Duration) { c.Routing.ReopenWithin = v }),
+		opt(spec{key: "delivery.info_expires_in", fallback: constant("1h")},
+			parseDurationOrForever, func(c *Config, v time.Duration) { c.Routing.InfoExpiresIn = v }),
 		opt(spec{key: "delivery.give_up_after", flag: "give-up-after", fallback: constant("24h")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.GiveUpAfter = v }),
 		opt(spec{key: "delivery.probe_every", fallback: constant("5m")},
@@ -175,6 +180,8 @@ func otherOptions() []option[Config] {
 			parsePermit, func(c *Config, v string) { c.Permissions.Silence = with(c.Permissions.Silence, v) }),
 		opt(spec{key: keyMaySend, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Send = with(c.Permissions.Send, v) }),
+		opt(spec{key: keyMayMention, list: true, fallback: constant(nobody)},
+			parseMentionable, func(c *Config, v string) { c.Routing.Mentionable = with(c.Routing.Mentionable, v) }),
 		opt(spec{key: keyExternal, list: true, fallback: constant(nobody)},
 			parseExternal, func(c *Config, v string) { c.Permissions.External = with(c.Permissions.External, v) }),
 		opt(spec{key: "log.level", flag: "log-level", fallback: constant("info")},

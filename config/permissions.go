@@ -39,6 +39,19 @@ func parsePermit(value string) (string, *flaw) {
 	}
 }
 
+// parseMentionable reads a mention that senders may use, everyone or nobody.
+func parseMentionable(value string) (string, *flaw) {
+	switch word := strings.ToLower(strings.TrimSpace(value)); word {
+	case everyone, nobody:
+		return word, nil
+	}
+	mention, f := parseMention(value)
+	if f != nil {
+		f.write = append([]string{nobody, everyone}, f.write...)
+	}
+	return mention, f
+}
+
 // parseExternal is parsePermit that also takes teams.
 func parseExternal(value string) (string, *flaw) {
 	if value = strings.TrimSpace(value); teamID.MatchString(value) {
@@ -50,7 +63,7 @@ func parseExternal(value string) (string, *flaw) {
 // checkPermissions finds everyone or nobody together with other entries.
 func (l *loader) checkPermissions() {
 	may := l.config.Permissions
-	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send, keyExternal: may.External} {
+	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send, keyExternal: may.External, keyMayMention: l.config.Routing.Mentionable} {
 		for _, word := range []string{everyone, nobody} {
 			if len(who) > 1 && slices.Contains(who, word) {
 				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))

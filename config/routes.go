@@ -24,6 +24,8 @@ func routeOptions() []option[alert.Route] {
 		opt(spec{key: "routes.to", list: true}, parseChannel, func(r *route, v string) { r.To = with(r.To, v) }),
 		opt(spec{key: "routes.mention", list: true}, parseMention, func(r *route, v string) { r.Mention = with(r.Mention, v) }),
 		opt(spec{key: "routes.continue", bare: true}, parseTruth, func(r *route, v bool) { r.Continue = v }),
+		opt(spec{key: "routes.reopen_within"}, parseDuration, func(r *route, v time.Duration) { r.ReopenWithin = v }),
+		opt(spec{key: "routes.expires_in"}, parseExpiry, func(r *route, v time.Duration) { r.ExpiresIn = v }),
 		opt(spec{key: "routes.remind"}, parseDuration, func(r *route, v time.Duration) { r.Remind = v }),
 		opt(spec{key: "routes.thread"}, parseThread, func(r *route, v alert.ThreadPolicy) { r.Thread = v }),
 		opt(spec{key: "routes.broadcast", bare: true}, parseTruth, func(r *route, v bool) { r.Broadcast = &v }),

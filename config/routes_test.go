@@ -22,7 +22,8 @@ func matchers(t *testing.T, s string) alert.Matchers {
 
 func TestRoutesAreReadInTheirOrderAndBroughtToOneSpelling(t *testing.T) {
 	c := load(t, environment{files: map[string]string{etc: `
-delivery: {thread: all, broadcast: true, when_unsure: hold}
+delivery: {thread: all, broadcast: true, when_unsure: hold, reopen_within: 2h, info_expires_in: forever}
+permissions: {mention: ["<!here>", "@DBA"]}
 routes:
   - name: database
     match: [severity="critical", 'service=~"db-\\d+", env!=test']
@@ -37,7 +38,10 @@ routes:
     thread: none
     broadcast: false
     when_unsure: resend
+    reopen_within: 10m
+    expires_in: 6h
   - name: everything else
+    expires_in: forever
 `}})
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -45,22 +49,22 @@ routes:
 	}
 	no := false
 	want := alert.Routing{
-		Default: "C0123456789", Thread: alert.ThreadAll, Broadcast: true, HoldUnsure: true,
+		Default: "C0123456789", Thread: alert.ThreadAll, Broadcast: true, HoldUnsure: true, ReopenWithin: 2 * time.Hour, Mentionable: []string{"here", "@dba"},
 		Routes: []alert.Route{{
 			Name: "database", Matchers: matchers(t, `severity="critical", service=~"db-\\d+", env!="test"`),
 			To: []string{"#dba", "C0123456789"}, Mention: []string{"here", "@dba", "S0123456789"}, Continue: true,
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"@ann"}}, {After: 90 * time.Minute, To: []string{"ann@example.com"}}},
-			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no,
+			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no, ReopenWithin: 10 * time.Minute, ExpiresIn: 6 * time.Hour,
 			Quiet: &alert.Quiet{
 				From: 22 * time.Hour, To: 7*time.Hour + 30*time.Minute, Zone: berlin,
 				Days: []time.Weekday{time.Monday, time.Tuesday}, Below: alert.Error,
 			},
-		}, {Name: "everything else"}},
+		}, {Name: "everything else", ExpiresIn: -1}},
 	}
 	if !reflect.DeepEqual(c.Routing, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Routing, want)
 	}
-	if got := origin(t, c, "routes"); got != "config "+etc+":3:1" {
+	if got := origin(t, c, "routes"); got != "config "+etc+":4:1" {
 		t.Errorf("routes come from %s", got)
 	}
 }
@@ -90,7 +94,7 @@ routes:
 
 func TestWithoutRoutesEverythingGoesToTheDefaultChannel(t *testing.T) {
 	c := load(t, environment{files: map[string]string{etc: "routes:\n#  - name: web\n"}})
-	want := alert.Routing{Default: "C0123456789", Thread: alert.ThreadImportant}
+	want := alert.Routing{Default: "C0123456789", Thread: alert.ThreadImportant, ReopenWithin: 30 * time.Minute, InfoExpiresIn: time.Hour, Mentionable: []string{"nobody"}}
 	if !reflect.DeepEqual(c.Routing, want) || origin(t, c, "routes") != "default" {
 		t.Errorf("got %+v", c.Routing)
 	}

@@ -86,6 +86,15 @@ func parseMention(value string) (string, *flaw) {
 	return mention, nil
 }
 
+// parseExpiry reads after what an incident expires; forever is negative.
+func parseExpiry(value string) (time.Duration, *flaw) {
+	d, f := parseDurationOrForever(value)
+	if f == nil && d == 0 {
+		return -1, nil
+	}
+	return d, f
+}
+
 var clockTime = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):([0-5][0-9])$`)
 
 // parseClock reads a time of day as the time since midnight. It accepts 24:00 as

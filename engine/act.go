@@ -98,6 +98,10 @@ func (d *draft) reopen(en *entry, line alert.Event) bool {
 	d.touch(en)
 	over := max(d.now.Sub(en.ResolvedAt), 0)
 	acked := en.AckedBy
+	if en.Expired { // whoever wants it open decides when it ends
+		en.ExpiresAt, en.ExpiresIn = noTime, 0
+	}
+	en.EndedAt, en.Expired = noTime, false
 	if over > alert.UndoWithin {
 		en.reopen(d.now)
 	} else {

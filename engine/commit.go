@@ -51,7 +51,7 @@ func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Micro
 
 func (e *Engine) rules() rules {
 	return rules{
-		routing: e.opts.Routing, reopenWithin: e.opts.ReopenWithin, flapping: e.opts.Flapping,
+		routing: e.opts.Routing, flapping: e.opts.Flapping,
 		skip: func() int { return 1 + rand.IntN(maxSkip) },
 	}
 }

@@ -10,10 +10,9 @@ import (
 
 // rules are the constants of a decision.
 type rules struct {
-	routing      alert.Routing
-	reopenWithin time.Duration
-	flapping     Flapping
-	skip         func() int // the distance between the ids of two new incidents
+	routing  alert.Routing
+	flapping Flapping
+	skip     func() int // the distance between the ids of two new incidents
 }
 
 // input is one request. Exactly one of its fields is set, apart from keys.
@@ -84,6 +83,8 @@ type entry struct {
 	// unshown is set while it has never had a card, not even a pending one.
 	unshown bool
 	plan    *alert.Plan
+	// pings is set when the newest alert's mention notifies.
+	pings bool
 }
 
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {

@@ -27,7 +27,7 @@ type world struct {
 func newWorld(t rapid.TB, routes ...alert.Route) *world {
 	return &world{
 		memory: newMemory(), t: t, now: noon,
-		rules: rules{routing: alert.Routing{Default: "#alerts", Routes: routes}, reopenWithin: 30 * time.Minute, flapping: Flapping{Times: 5, Within: 5 * time.Minute}, skip: func() int { return 1 }},
+		rules: rules{routing: alert.Routing{Default: "#alerts", Routes: routes, ReopenWithin: 30 * time.Minute}, flapping: Flapping{Times: 5, Within: 5 * time.Minute}, skip: func() int { return 1 }},
 	}
 }
 

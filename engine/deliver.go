@@ -66,7 +66,7 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 		d.deliverRest(en, en.Lanes, text, latest)
 		return
 	}
-	n.Broadcast = plan.Broadcast && broadcastable(n.Topic)
+	n.Broadcast = n.Broadcast || plan.Broadcast && broadcastable(n.Topic)
 	if n.At.IsZero() {
 		n.At = d.now
 	}

@@ -23,7 +23,8 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 
 // decideAhead corrects incidents whose times are in the future because the clock was put
 // back. What was opened or acknowledged in the future counts from now on, so that
-// escalations and reminders come no later than they should. The ends of silences and of
+// escalations and reminders come no later than they should, and so does what lasts for a
+// time after the latest alert. The ends of silences and of
 // quiet hours are times on the wall clock and stay.
 func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
@@ -32,6 +33,10 @@ func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 		en.OpenedAt = earlier(en.OpenedAt, now)
 		en.AckedAt = earlier(en.AckedAt, now)
 		en.FlappingSince = earlier(en.FlappingSince, now)
+		en.LastAt = earlier(en.LastAt, now)
+		if en.ExpiresIn > 0 {
+			en.ExpiresAt = earlier(en.ExpiresAt, now.Add(en.ExpiresIn))
+		}
 		en.RemindAt = noTime // nextDue sets it again
 	}
 	d.finish()
@@ -50,6 +55,9 @@ func (d *draft) processDue(en *entry) {
 	d.touch(en)
 	d.expireHolds(en)
 	d.endFlapping(en)
+	if at := en.expiry(); !at.IsZero() && !at.After(d.now) {
+		d.expire(en)
+	}
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
 		return
 	}
@@ -120,11 +128,21 @@ func (d *draft) remind(en *entry) {
 
 // nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
-	at, stable := d.nextOfState(en), d.stableAt(en)
-	if at.IsZero() || !stable.IsZero() && stable.Before(at) {
-		return stable
+	next := d.nextOfState(en)
+	for _, at := range []time.Time{d.stableAt(en), en.expiry()} {
+		if next.IsZero() || !at.IsZero() && at.Before(next) {
+			next = at
+		}
 	}
-	return at
+	return next
+}
+
+// expiry is when the incident expires; zero if it does not.
+func (en *entry) expiry() time.Time {
+	if en.State == alert.StateResolved {
+		return noTime
+	}
+	return en.ExpiresAt
 }
 
 // nextOfState is when the incident is due next because of its state; zero for never.

@@ -195,6 +195,82 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 }
 
 // catchUp is what the engine does now and then about a clock that was put back.
+func TestAnIncidentThatNothingRefreshesExpires(t *testing.T) {
+	start := at(12, 0)
+	for name, c := range map[string]struct {
+		a    alert.Alert
+		when time.Duration // 0 for never
+	}{
+		"an error":                   {alert.Alert{}, 0},
+		"an info":                    {alert.Alert{Severity: alert.Info}, time.Hour},
+		"an info that is kept":       {alert.Alert{Severity: alert.Info, ExpiresIn: -1}, 0},
+		"an info that ends later":    {alert.Alert{Severity: alert.Info, EndsAt: start.Add(3 * time.Hour)}, 3 * time.Hour},
+		"a duration":                 {alert.Alert{ExpiresIn: 10 * time.Minute}, 10 * time.Minute},
+		"a time":                     {alert.Alert{EndsAt: start.Add(20 * time.Minute)}, 20 * time.Minute},
+		"the earlier of both":        {alert.Alert{ExpiresIn: 30 * time.Minute, EndsAt: start.Add(20 * time.Minute)}, 20 * time.Minute},
+		"a time that is over":        {alert.Alert{EndsAt: start.Add(-time.Minute)}, time.Second},
+		"a route":                    {alert.Alert{Labels: map[string]string{"job": "backup"}}, 6 * time.Hour},
+		"an alert's own in a route":  {alert.Alert{Labels: map[string]string{"job": "backup"}, ExpiresIn: time.Minute}, time.Minute},
+		"a route for an info of its": {alert.Alert{Labels: map[string]string{"job": "backup"}, Severity: alert.Info}, 6 * time.Hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, alert.Route{Name: "backup", Matchers: matchers(t, `job="backup"`), ExpiresIn: 6 * time.Hour})
+			w.rules.routing.InfoExpiresIn = time.Hour
+			w.now = start
+			c.a.Key, c.a.Title = "a", "t"
+			w.push(c.a)
+			if c.when == 0 {
+				wantDeliveries(t, w.after(48*time.Hour))
+				return
+			}
+			if c.when > time.Second {
+				wantDeliveries(t, w.after(c.when-time.Second))
+			}
+			d := w.until(start.Add(c.when))
+			wantDeliveries(t, d, "#alerts update", "#alerts reply resolved")
+			if i := w.incidents[0]; i.State != alert.StateResolved || !i.Expired || !d.change.Deliveries[1].Note.Expired || !i.DueAt.IsZero() {
+				t.Errorf("it ended as %+v", i)
+			}
+		})
+	}
+}
+
+func TestFiringAgainRefreshesAndAClockThatWasPutBackKeepsNothingOpen(t *testing.T) {
+	w := newWorld(t)
+	w.now = at(12, 0)
+	once := alert.Alert{Key: "a", Title: "t", ExpiresIn: time.Hour}
+	w.push(once)
+	w.now = at(12, 50)
+	w.push(once)
+	wantDeliveries(t, w.until(at(13, 10)))
+	w.now = at(9, 0)
+	w.catchUp()
+	if i := w.incidents[0]; !i.DueAt.Equal(at(10, 0)) || !i.ExpiresAt.Equal(at(10, 0)) {
+		t.Errorf("it expires at %s and is due at %s", i.ExpiresAt, i.DueAt)
+	}
+	wantDeliveries(t, w.until(at(10, 0)), "#alerts update", "#alerts reply resolved")
+}
+
+func TestAnEventCountsFromWhenItHappened(t *testing.T) {
+	w := newWorld(t)
+	w.now = at(12, 0)
+	w.push(alert.Alert{Key: "a", Title: "t", At: at(3, 0)})
+	if i := w.incidents[0]; !i.Began().Equal(at(3, 0)) || !i.ReceivedLate() || !i.FirstAt.Equal(at(12, 0)) {
+		t.Errorf("it began at %s and was received at %s", i.Began(), i.FirstAt)
+	}
+	w.now = at(14, 0)
+	d := w.push(alert.Alert{Key: "a", Title: "t", Status: alert.Resolved, At: at(13, 0)})
+	if i := w.incidents[0]; i.Lasted() != 10*time.Hour || d.change.Deliveries[1].Note.After != 10*time.Hour || !i.ResolvedAt.Equal(at(14, 0)) {
+		t.Errorf("it lasted %s", i.Lasted())
+	}
+	w.push(alert.Alert{Key: "b", Title: "t"})
+	w.now = at(15, 0)
+	w.push(alert.Alert{Key: "b", Title: "t", Status: alert.Resolved, At: at(2, 0)}) // before it began
+	if i := w.incidents[1]; i.Lasted() != time.Hour || i.ReceivedLate() {
+		t.Errorf("the other lasted %s", i.Lasted())
+	}
+}
+
 func (w *world) catchUp() {
 	w.t.Helper()
 	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Ahead: true})

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -31,9 +32,6 @@ type Store interface {
 type Options struct {
 	// Routing says where alerts go and how they escalate. Its Default must be set.
 	Routing alert.Routing
-	// ReopenWithin is how long after it was resolved an alert reopens an incident in
-	// the same thread; later the same key opens a new incident. Default 30 min.
-	ReopenWithin time.Duration
 	// Flapping says when an incident flaps.
 	Flapping Flapping
 	// MaxPending is how many alerts may be pending before further ones are refused
@@ -92,8 +90,8 @@ func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)) }
 
 // New returns an engine that accepts nothing until Run is called.
 func New(store Store, opts Options) *Engine {
-	if opts.ReopenWithin == 0 {
-		opts.ReopenWithin = 30 * time.Minute
+	if opts.Routing.ReopenWithin == 0 {
+		opts.Routing.ReopenWithin = 30 * time.Minute
 	}
 	if opts.Flapping.Times == 0 {
 		opts.Flapping.Times = 5
@@ -195,6 +193,7 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	now := e.opts.Now()
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
+		e.permitMention(&a)
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {
@@ -205,6 +204,23 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 		prepared[i] = a
 	}
 	return prepared, nil
+}
+
+// permitMention lets an alert's mention notify if the configuration allows it. Otherwise
+// it is noted that it does not.
+func (e *Engine) permitMention(a *alert.Alert) {
+	if a.Mention == "" {
+		return
+	}
+	who, err := alert.ParseMention(a.Mention)
+	switch {
+	case err != nil:
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: %s", err))
+	case !e.opts.Routing.Permits(who):
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: permissions.mention does not list %q", who))
+	default:
+		a.Mention, a.Pings = who, true
+	}
 }
 
 // Run decides and commits requests, and processes what is due, until ctx ends.

@@ -81,12 +81,17 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 func (d *draft) fire(a alert.Alert) verdict {
 	subject := d.aliases.Subject(a.Subject())
 	plan := d.rules.routing.Plan(subject)
+	if a.Pings {
+		plan.Notify(a.Mention)
+		a.Mention = ""
+	}
 	en := d.incidents[ref{a.Key, plan.Route}]
-	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > d.rules.reopenWithin {
+	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
 		en = d.open(a, subject, &plan)
 		return d.present(en, alert.EffectOpened, nil)
 	}
 	before := en.Incident
+	en.pings = a.Pings
 	if en.State == alert.StateResolved {
 		d.touch(en)
 		d.countReopening(en)
@@ -114,6 +119,9 @@ func (d *draft) open(a alert.Alert, subject alert.Subject, plan *alert.Plan) *en
 		if s.Matchers.Match(subject) {
 			en.Lanes = alert.Union(en.Lanes, []string{d.aliases.Lane(s.Person)})
 		}
+	}
+	if en.BeganAt = a.At; a.At.Equal(a.AcceptedAt) || a.At.After(d.now) {
+		en.BeganAt = noTime
 	}
 	d.index(en)
 	d.touch(en)
@@ -148,6 +156,7 @@ func (en *entry) reopen(now time.Time) {
 		en.OpenedAt, en.Escalated = now, 0
 	}
 	en.State = alert.Open
+	en.EndedAt, en.Expired = noTime, false
 	en.ResolvedAt, en.ResolvedBy, en.Unsaid = noTime, alert.Person{}, ""
 	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
@@ -157,8 +166,21 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
 	en.Severity, en.Source, en.Title, en.Text = a.Severity, a.Source, a.Title, a.Text
+	en.refresh(a, plan, now)
 	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
 	en.plan = plan
+}
+
+// refresh decides until when the newest firing alert keeps the incident open.
+func (en *entry) refresh(a alert.Alert, plan *alert.Plan, now time.Time) {
+	in := a.ExpiresIn
+	if in == 0 && a.EndsAt.IsZero() {
+		in = plan.ExpiresIn
+	}
+	en.ExpiresAt, en.ExpiresIn = a.EndsAt, 0
+	if at := now.Add(in); in > 0 && (a.EndsAt.IsZero() || at.Before(a.EndsAt)) {
+		en.ExpiresAt, en.ExpiresIn = at, in
+	}
 }
 
 // present decides whether people see what a firing alert has changed: a silence
@@ -214,8 +236,16 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 		n.Worse = en.Severity.Rank() < before.Severity.Rank()
 		d.beginFlapping(en)
 	}
-	if topic != alert.TopicRefired {
+	if topic != alert.TopicRefired || en.pings {
 		pings = en.newMentions()
+	}
+	if topic == alert.TopicReopened && d.mayNotify(en) {
+		n.Broadcast = en.Severity == alert.Critical
+		for _, lane := range en.Lanes {
+			if who := en.Mentions[lane]; len(who) > 0 {
+				pings[lane] = who
+			}
+		}
 	}
 	quiet := !en.FlappingSince.IsZero()
 	switch retold := en.Text != before.Text; {
@@ -234,6 +264,13 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	if topic != alert.TopicRefired {
 		d.postToNewLanes(en)
 	}
+}
+
+// mayNotify reports whether an incident that fires again notifies people as it did the
+// first time: not while it flaps, and not in quiet hours.
+func (d *draft) mayNotify(en *entry) bool {
+	_, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
+	return en.FlappingSince.IsZero() && !quiet
 }
 
 // newMentions returns, for the lanes that show the incident, whom its routing

@@ -90,7 +90,7 @@ func (m *memory) asked(q alert.Query) []alert.Incident {
 			due++
 		}
 		limit := q.Now.Add(alert.ClockSlack)
-		ahead := q.Ahead && !i.DueAt.IsZero() && (i.OpenedAt.After(limit) || i.AckedAt.After(limit))
+		ahead := q.Ahead && !i.DueAt.IsZero() && (i.OpenedAt.After(limit) || i.AckedAt.After(limit) || i.LastAt.After(limit))
 		if ahead || keys[i.Key] && !latest[at] || slices.Contains(q.IDs, i.ID) || q.Open && i.State != alert.StateResolved || late {
 			found = append(found, i)
 		}

@@ -83,6 +83,10 @@ func (d *draft) latest(key string) *entry {
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
 	words := en.resolveText(a)
+	en.EndedAt = noTime
+	if a.At.After(en.Began()) && a.At.Before(d.now) && !a.At.Equal(a.AcceptedAt) {
+		en.EndedAt = a.At
+	}
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: words}, words)
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.Waiting {
@@ -111,7 +115,13 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 		en.Unsaid = words
 		return
 	}
-	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: d.now.Sub(en.FirstAt), By: line.By}, nil)
+	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: en.Lasted(), By: line.By, Expired: en.Expired}, nil)
+}
+
+// expire resolves an incident that no alert has refreshed in time.
+func (d *draft) expire(en *entry) {
+	en.Expired = true
+	d.close(en, alert.Event{Verb: alert.VerbExpire}, "")
 }
 
 // resolveText is the part of a resolved alert that the card does not show: its text

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -84,6 +85,70 @@ func TestAnAlertThatNamesAChannelStaysThere(t *testing.T) {
 		wantDeliveries(t, d, channel+" update", channel+" reply escalated")
 		w.push(alert.Alert{Key: "a", Title: "t", Status: alert.Resolved, Channel: channel})
 		d = w.push(alert.Alert{Key: "a", Title: "t", Severity: alert.Critical, Channel: channel})
-		wantDeliveries(t, d, channel+" update", channel+" reply reopened")
+		wantDeliveries(t, d, channel+" update", channel+" reply reopened @here broadcast")
+	}
+}
+
+func TestFiringAgainNotifiesPeopleAsTheFirstTimeDid(t *testing.T) {
+	w := newWorld(t,
+		alert.Route{Name: "soon", Matchers: matchers(t, `key="soon"`), Mention: []string{"S012"}, ReopenWithin: time.Minute},
+		alert.Route{Name: "all", Mention: []string{"S012"}, Quiet: night()},
+	)
+	again := func(key string, severity alert.Severity, after time.Duration) decided {
+		w.push(alert.Alert{Key: key, Title: "t", Severity: severity})
+		w.push(alert.Alert{Key: key, Title: "t", Status: alert.Resolved})
+		w.now = w.now.Add(after)
+		return w.push(alert.Alert{Key: key, Title: "t", Severity: severity})
+	}
+	wantDeliveries(t, again("a", alert.Warning, 20*time.Minute), "#alerts update", "#alerts reply reopened @S012")
+	wantDeliveries(t, again("b", alert.Critical, 20*time.Minute), "#alerts update", "#alerts reply reopened @S012 broadcast")
+	wantDeliveries(t, again("c", alert.Critical, 31*time.Minute), "#alerts post")
+	wantDeliveries(t, again("soon", alert.Critical, 2*time.Minute), "#alerts post")
+	w.now = at(21, 50)
+	wantDeliveries(t, again("d", alert.Warning, 20*time.Minute), "#alerts update", "#alerts reply reopened")
+	for range 5 {
+		again("a", alert.Warning, time.Second)
+	}
+	for range 3 {
+		if d := again("a", alert.Warning, time.Second); len(d.change.Deliveries) != 1 {
+			t.Errorf("while it flaps it owes %v", kinds(d))
+		}
+	}
+}
+
+func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
+	for mention, c := range map[string]struct {
+		permitted []string
+		pings     string
+		noted     bool
+	}{
+		"@dba":      {[]string{"@dba"}, " @@dba", false},
+		"<!here>":   {[]string{alert.Everyone}, " @here", false},
+		"channel":   {[]string{"here"}, "", true},
+		"@ann":      {[]string{"nobody"}, "", true},
+		"two words": {[]string{alert.Everyone}, "", true},
+	} {
+		w := newWorld(t)
+		e := New(w.memory, Options{Routing: alert.Routing{Default: "#alerts", Mentionable: c.permitted}})
+		a := alert.Alert{Key: "a", Title: "t", Mention: mention}
+		e.permitMention(&a)
+		if noted := len(a.Notes) > 0; noted != c.noted {
+			t.Errorf("%s with %q: notes are %q", mention, c.permitted, a.Notes)
+		}
+		first := w.push(a)
+		i := first.change.Incidents[0]
+		if got := i.Mentions["#alerts"]; len(got) > 0 != (c.pings != "") || c.pings != "" && " @"+got[0] != c.pings {
+			t.Errorf("%s with %q: the card mentions %q", mention, c.permitted, got)
+		}
+		if shown := i.Mention != ""; shown != c.noted {
+			t.Errorf("%s with %q: the card shows %q", mention, c.permitted, i.Mention)
+		}
+		other := newWorld(t)
+		other.push(alert.Alert{Key: "a", Title: "t"})
+		want := []string{"#alerts update"}
+		if c.pings != "" {
+			want = append(want, "#alerts reply refired"+c.pings)
+		}
+		wantDeliveries(t, other.push(a), want...)
 	}
 }

@@ -79,7 +79,7 @@ func TestWhatHasFiredAgainIsNotReopened(t *testing.T) {
 		t.Errorf("what fires again anyway was reopened: %+v", d.acted)
 	}
 	w.act(undo(alert.VerbResolve, old, ann))
-	w.after(w.rules.reopenWithin + time.Second)
+	w.after(w.rules.routing.ReopenWithin + time.Second)
 	newer := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
 	d := w.decide(input{acts: []alert.Act{undo(alert.VerbReopen, old, ann)}, keys: []string{"db"}})
 	if d.acted[0].Effect != alert.ActNewer || d.acted[0].Incident.ID != newer || d.acted[0].Incident.Title == "" || !empty(d.change) {

@@ -10,14 +10,18 @@ import (
 	"tocsin/render"
 )
 
-const testSource = "notify-test"
+const (
+	testSource = "notify-test"
+	// testLife is for how long a test alert is open.
+	testLife = time.Hour
+)
 
 // sendTest sends a test alert through the full path, waits for it, and answers where
 // it landed and how long each step took.
 func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID string) render.Message {
 	return h.push(ctx, "test alert", requestID, alert.Alert{
-		Source: testSource, Severity: order.severity, Title: order.title, Channel: order.channel,
-		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent.",
+		ExpiresIn: testLife, Source: testSource, Severity: order.severity, Title: order.title, Channel: order.channel,
+		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent. In an hour it expires by itself.",
 	})
 }
 

@@ -169,9 +169,9 @@ func linkElements(links []alert.Link, budget int) []slack.BlockElement {
 func facts(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	if i.State == alert.StateResolved {
-		resolved := "*Resolved*" + by(i.ResolvedBy, who)
+		resolved := "*" + resolvedWord(i.Expired) + "*" + by(i.ResolvedBy, who)
 		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() && i.Count != 0 {
-			resolved += " after " + span(i.ResolvedAt.Sub(i.FirstAt))
+			resolved += " after " + span(i.Lasted())
 		}
 		if parts = append(parts, resolved); i.Count == 0 {
 			return append(parts, "never seen firing")
@@ -183,12 +183,12 @@ func facts(i alert.Incident, who func(alert.Person) string) []string {
 	}
 	switch {
 	case i.FirstAt.IsZero():
-	case i.Count > 1 && minutes(i.LastAt).After(minutes(i.FirstAt)):
-		parts = append(parts, "first "+date(i.FirstAt), "last "+date(i.LastAt))
+	case i.Count > 1 && minutes(i.LastAt).After(minutes(i.Began())):
+		parts = append(parts, "first "+date(i.Began()), "last "+date(i.LastAt))
 	default:
-		parts = append(parts, "began "+date(i.FirstAt))
+		parts = append(parts, "began "+date(i.Began()))
 	}
-	return parts
+	return append(parts, moreTimes(i)...)
 }
 
 // minutes is a time as people see it.

@@ -178,7 +178,7 @@ func eventWords(e alert.Event, who func(alert.Person) string) string {
 		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
 		alert.VerbUnack: "↩️ no longer acknowledged", alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
 		alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
-		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown",
+		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown", alert.VerbExpire: "⌛ expired",
 	}[e.Verb]
 	if !known {
 		line = fit(oneLine(string(e.Verb)), 100)

@@ -158,7 +158,7 @@ func noteWords(i alert.Incident, n alert.Note) string {
 func actWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
 	case alert.TopicResolved:
-		return "*Resolved*"
+		return "*" + resolvedWord(n.Expired) + "*"
 	case alert.TopicAcked:
 		return "*Acknowledged*"
 	case alert.TopicUnacked:

@@ -62,7 +62,7 @@ func (d *DB) loadOthers(ctx context.Context, f *alert.Snapshot, q alert.Query) e
 	}
 	if q.Ahead {
 		limit := micros(q.Now.Add(alert.ClockSlack))
-		if err := d.addIncidents(ctx, f, aheadQuery, limit, limit, alert.MaxFound); err != nil {
+		if err := d.addIncidents(ctx, f, aheadQuery, limit, limit, limit, alert.MaxFound); err != nil {
 			return err
 		}
 	}
@@ -146,7 +146,7 @@ const (
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	// aheadQuery looks at all incidents that wait for something, which is seldom asked for.
 	aheadQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0
-			AND (CASE opened_at WHEN 0 THEN first_at ELSE opened_at END > ? OR acked_at > ?)
+			AND (CASE opened_at WHEN 0 THEN first_at ELSE opened_at END > ? OR acked_at > ? OR last_at > ?)
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )

@@ -173,13 +173,18 @@ type incidentBody struct {
 	FlappingSince int64               `json:"flapping_since,omitempty"` // microseconds
 	Unsaid        string              `json:"unsaid,omitempty"`
 	Unpaged       bool                `json:"unpaged,omitempty"`
+	BeganAt       int64               `json:"began_at,omitempty"`   // microseconds
+	EndedAt       int64               `json:"ended_at,omitempty"`   // microseconds
+	ExpiresAt     int64               `json:"expires_at,omitempty"` // microseconds
+	ExpiresIn     time.Duration       `json:"expires_in,omitempty"`
+	Expired       bool                `json:"expired,omitempty"`
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged,
+		i.Unsaid, i.Unpaged, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired,
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -195,6 +200,8 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
 	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged
+	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
+	i.ExpiresIn, i.Expired = b.ExpiresIn, b.Expired
 	return err
 }
 

@@ -100,7 +100,7 @@ func (p incidentPage) text() string {
 		now := time.Now()
 		line("ID", "STATE", "SEVERITY", "FIRED", "AGE", "WHO", "WHERE", "TITLE")
 		for _, i := range p.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.FirstAt, now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.Began(), now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
 		}
 	})
 	if more := p.Total - len(p.Incidents); more > 0 {
@@ -235,9 +235,16 @@ func (i incidentDetail) longTexts() (text string) {
 }
 
 func (i incidentDetail) fields() [][2]string {
+	first, began, expires := "first", "", ""
+	if i.ReceivedLate() {
+		first, began = "received", ago(i.Began())
+	}
+	if i.State != alert.StateResolved && !i.ExpiresAt.IsZero() {
+		expires = clock(i.ExpiresAt)
+	}
 	fields := [][2]string{
 		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
-		{"first", ago(i.FirstAt)}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
+		{first, ago(i.FirstAt)}, {"began", began}, {"expires", expires}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
 	return append(fields, i.whereabouts()...)
@@ -280,7 +287,7 @@ func eventText(e alert.Event) string {
 	words := map[alert.Verb]string{
 		alert.VerbAck: "acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
 		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
-		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown",
+		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown", alert.VerbExpire: "expired",
 	}
 	what := words[e.Verb]
 	if what == "" {

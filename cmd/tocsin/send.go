@@ -62,8 +62,13 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f.StringVar(&a.Source, "source", "", "`NAME` of the sender")
 	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
 	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
-	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns")
+	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns: notified if permissions.mention allows it")
 	f.Var(timeFlag{&a.At}, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)")
+	f.Func("expires-in", "resolve it as expired after this `DURATION`, unless it fires again, or never with forever\n(default: what the routes say; 1h for info)", func(text string) (err error) {
+		a.ExpiresIn, err = alert.ParseExpiry(text)
+		return err
+	})
+	f.Var(timeFlag{&a.EndsAt}, "ends-at", "resolve it as expired at this `TIME`, unless it fires again")
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVar(&a.Strict, "strict", false, "refuse the alert where it would be repaired")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
@@ -193,6 +198,15 @@ func wire(a alert.Alert) map[string]any {
 	}
 	if !a.At.IsZero() {
 		m["at"] = a.At
+	}
+	if !a.EndsAt.IsZero() {
+		m["ends_at"] = a.EndsAt
+	}
+	switch {
+	case a.ExpiresIn < 0:
+		m["expires_in"] = "forever"
+	case a.ExpiresIn > 0:
+		m["expires_in"] = a.ExpiresIn.String()
 	}
 	return m
 }

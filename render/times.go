@@ -1,0 +1,23 @@
+package render
+
+import "tocsin/alert"
+
+// moreTimes are when an incident was received, if that was long after it began, and when
+// it expires.
+func moreTimes(i alert.Incident) (parts []string) {
+	if i.ReceivedLate() {
+		parts = append(parts, "received "+date(i.FirstAt))
+	}
+	if i.State != alert.StateResolved && !i.ExpiresAt.IsZero() {
+		parts = append(parts, "expires "+date(i.ExpiresAt))
+	}
+	return parts
+}
+
+// resolvedWord is what became of an incident that is over.
+func resolvedWord(expired bool) string {
+	if expired {
+		return "Expired"
+	}
+	return "Resolved"
+}
