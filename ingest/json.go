@@ -98,9 +98,14 @@ func textOf(value []byte) string {
 	if string(value) == "null" {
 		return ""
 	}
-	var s string
-	if value[0] == '"' && json.Unmarshal(value, &s) == nil {
-		return s
+	if value[0] == '"' {
+		if bytes.IndexByte(value, '\\') < 0 {
+			return string(value[1 : len(value)-1])
+		}
+		var s string
+		if json.Unmarshal(value, &s) == nil {
+			return s
+		}
 	}
 	var compact bytes.Buffer
 	if json.Compact(&compact, value) != nil {

@@ -33,9 +33,10 @@ func readZabbix(r Request) (alert.Intake, error) {
 		return alert.Intake{}, err
 	}
 	p := zabbixParameters{}
+	punctuation := strings.NewReplacer("_", "", ".", "", "-", "", " ", "", "{", "", "}", "")
 	for name, value := range members {
 		if said := or(value); !unresolved(said) {
-			p[strings.NewReplacer("_", "", ".", "", "-", "", " ", "", "{", "", "}", "").Replace(strings.ToLower(name))] = said
+			p[punctuation.Replace(strings.ToLower(name))] = said
 		}
 	}
 	title := p.first("eventname", "triggername", "alertsubject", "subject")

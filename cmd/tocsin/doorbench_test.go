@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -14,6 +17,7 @@ import (
 
 	"tocsin/alert"
 	"tocsin/api"
+	"tocsin/config"
 	"tocsin/engine"
 	"tocsin/store"
 )
@@ -37,15 +41,19 @@ func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return len(b), nil }
 
 // BenchmarkBeforeTheStore is what an alert costs in api and engine: with one
-// alert a request from 64 senders, and with 500 a request as NDJSON.
+// alert a request from 64 senders, with 500 a request as NDJSON, with 60 a request as
+// NDJSON, and with 60 a request as Alertmanager sends them.
 func BenchmarkBeforeTheStore(b *testing.B) {
 	for _, c := range []struct {
-		name, kind    string
-		senders, each int
-	}{{"one", "application/json", 64, 1}, {"ndjson", "application/x-ndjson", 4, 500}} {
+		name, path, kind string
+		senders, each    int
+	}{
+		{"one", "/v1/alerts", "application/json", 64, 1}, {"ndjson", "/v1/alerts", "application/x-ndjson", 4, 500}, {"ndjson-60", "/v1/alerts", "application/x-ndjson", 4, 60},
+		{"alertmanager-60", "/v1/webhooks/alertmanager", "application/json", 4, 60},
+	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := engine.New(noStore{}, engine.Options{Routing: alert.Routing{Default: "#alerts"}})
-			h := api.New(api.Options{Engine: e, Store: &store.DB{}}).Handler()
+			h := api.New(api.Options{Engine: e, Store: &store.DB{}, Webhooks: webhooks(config.Ingest{})}).Handler()
 			ctx, stop := context.WithCancel(b.Context())
 			var group sync.WaitGroup
 			group.Go(func() { _ = e.Run(ctx) })
@@ -54,13 +62,38 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 			for n := range c.each {
 				body = append(append(body, one(int64(n))...), '\n')
 			}
+			if c.path != "/v1/alerts" {
+				body = alertmanagers(b, c.each)
+			}
 			b.ReportAllocs()
 			before := ownCPU(b)
 			b.ResetTimer()
-			pushAll(b, h, c.kind, body, c.senders, (b.N+c.each-1)/c.each)
+			pushAll(b, h, c.path, c.kind, body, c.senders, (b.N+c.each-1)/c.each)
 			b.ReportMetric(float64(ownCPU(b)-before)/float64(b.N), "cpu-ns/alert")
 		})
 	}
+}
+
+// alertmanagers is a body of Alertmanager with so many alerts.
+func alertmanagers(b *testing.B, count int) []byte {
+	b.Helper()
+	var group map[string]any
+	if err := json.Unmarshal(sampleBody(b, "alertmanager-0.34.0-firing.json"), &group); err != nil {
+		b.Fatal(err)
+	}
+	one := group["alerts"].([]any)[0].(map[string]any)
+	var alerts []any
+	for n := range count {
+		next := maps.Clone(one)
+		next["fingerprint"] = fmt.Sprintf("%016x", n)
+		alerts = append(alerts, next)
+	}
+	group["alerts"] = alerts
+	body, err := json.Marshal(group)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return body
 }
 
 // ownCPU is the processor time that this process has had (getrusage(2)).
@@ -73,14 +106,14 @@ func ownCPU(b *testing.B) time.Duration {
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
 
-func pushAll(b *testing.B, h http.Handler, kind string, body []byte, senders, requests int) {
+func pushAll(b *testing.B, h http.Handler, path, kind string, body []byte, senders, requests int) {
 	b.Helper()
 	var left atomic.Int64
 	left.Store(int64(requests))
 	var group sync.WaitGroup
 	for range senders {
 		group.Go(func() {
-			r := httptest.NewRequest(http.MethodPost, "/v1/alerts", http.NoBody)
+			r := httptest.NewRequest(http.MethodPost, path, http.NoBody)
 			r.Header.Set("Content-Type", kind)
 			for left.Add(-1) >= 0 {
 				r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
