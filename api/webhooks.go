@@ -133,7 +133,7 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 // misread is what becomes of a body that is not the tool's: that of another tool is read
 // as such, and any other becomes an alert with the body as its text.
 func (a *API) misread(hook Webhook, r *http.Request, body []byte, strict bool, reason error) (alert.Intake, error) {
-	what := fmt.Sprintf("the body is not understood as one of %s: %s", hook.Tool, reason)
+	what := fmt.Sprintf("the body is not understood as one from %s: %s", hook.Tool, reason)
 	if in, ok, err := a.readAsAnother(r, body, strict); ok {
 		return in, err
 	}
@@ -262,7 +262,7 @@ func (a *API) unknownWebhook(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	slices.Sort(known)
-	a.fail(w, r, &httpError{http.StatusNotFound, "there is no webhook " + r.PathValue("name"), "the webhooks are " + strings.Join(known, ", ") + "; what knows none of these posts to /v1/alerts"})
+	a.fail(w, r, &httpError{http.StatusNotFound, "there is no webhook " + r.PathValue("name"), "the webhooks are " + strings.Join(known, ", ") + "; any other tool posts to /v1/alerts"})
 }
 
 // logRefusal logs requests without access once a minute, however many there are.

@@ -103,7 +103,7 @@ func TestABodyThatIsNotUnderstoodBecomesAnAlertUnlessStrict(t *testing.T) {
 	const body = "toot *x*\n```\n<b>"
 	e := &engine{}
 	got := send(t, e, "", "/v1/webhooks/bell", body)
-	if got.status != http.StatusAccepted || !strings.Contains(strings.Join(got.Notes, ""), "not understood as one of Bell: it does not ring; kept as text") {
+	if got.status != http.StatusAccepted || !strings.Contains(strings.Join(got.Notes, ""), "not understood as one from Bell: it does not ring; kept as text") {
 		t.Fatalf("answered %d %s", got.status, got.body)
 	}
 	if a := e.got[0]; a.Text != "````\n"+body+"\n````" || !strings.Contains(a.Title, "Bell") || a.Source != "bell" {
