@@ -95,6 +95,46 @@ function startTheme() {
   draw();
 }
 
+// The address after # names a conversation, so the skip links move focus by hand. The Home
+// tab has no composer.
+function startSkipLinks() {
+  for (const link of document.querySelectorAll(".skip")) {
+    link.addEventListener("click", (e) => {
+      e.preventDefault();
+      const place = document.querySelector(link.getAttribute("href"));
+      const field = place.querySelector("textarea");
+      (field?.checkVisibility() ? field : document.getElementById("conversation")).focus();
+    });
+  }
+}
+
+// On a phone the sidebar opens on top of the conversation, and what is below it is out of reach.
+function startPhone() {
+  const phone = matchMedia("(max-width: 640px)");
+  const [side, button] = ["sidebar", "open-sidebar"].map((id) => document.getElementById(id));
+  const show = (open) => {
+    document.body.classList.toggle("sidebar-open", open);
+    side.inert = phone.matches && !open;
+    document.getElementById("conversation").inert = open;
+    button.setAttribute("aria-expanded", String(open));
+  };
+  const close = () => {
+    show(false);
+    button.focus();
+  };
+  replace(button, icon("menu"));
+  button.addEventListener("click", () => {
+    show(true);
+    (side.querySelector("[aria-current]") ?? side.querySelector("button")).focus();
+  });
+  side.addEventListener("click", (e) => phone.matches && e.target.closest(".side-item") && show(false));
+  side.addEventListener("keydown", (e) => phone.matches && e.key === "Escape" && !e.defaultPrevented && close());
+  document.getElementById("scrim").addEventListener("click", close);
+  phone.addEventListener("change", () => show(false));
+  on("view", () => show(false));
+  show(false);
+}
+
 function start() {
   replace(document.getElementById("mark"), icon("bell"));
   startTheme();
@@ -112,11 +152,8 @@ function start() {
     banner.hidden = state.online;
     replace(banner, h("span.spinner"), "The playground does not answer. Trying again…");
   });
-  // The address after # names a conversation, so the skip link moves focus by hand.
-  document.querySelector(".skip").addEventListener("click", (e) => {
-    e.preventDefault();
-    document.getElementById("conversation").focus();
-  });
+  startSkipLinks();
+  startPhone();
   addEventListener("hashchange", () => state.ready && go(fromAddress()));
   begin(user);
 }

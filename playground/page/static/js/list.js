@@ -3,13 +3,14 @@
 
 import { h } from "./dom.js";
 import { drawMessage } from "./message.js";
-import { roveKeys } from "./menu.js";
 import { author } from "./people.js";
 import { go } from "./store.js";
 import { dateOf, dayKey, dayLabel } from "./time.js";
 
 const GROUP = 5 * 60 * 1000;
 const PAGE = 150;
+// CONTROLS are what can have the focus inside a message.
+const CONTROLS = ["a[href]", "button", "input", "select", "textarea", "summary", "[tabindex]"].map((s) => `[data-rove] ${s}`).join(", ");
 
 // compact tells a message that needs no head, because the one above has the same author. A card
 // always says when it came.
@@ -32,6 +33,7 @@ export class MessageList {
     Object.assign(this, { scroller, el, options, shown: new Map(), limit: PAGE, pinned: true });
     scroller.addEventListener("scroll", () => this.scrolled());
     el.addEventListener("keydown", (e) => this.keys(e));
+    new MutationObserver(() => this.oneStopEach()).observe(el, { childList: true, subtree: true });
     new ResizeObserver(() => this.pinned && this.toEnd()).observe(el);
     new ResizeObserver(() => this.pinned && this.toEnd()).observe(scroller);
   }
@@ -100,9 +102,13 @@ export class MessageList {
       else this.el.insertBefore(node, at);
     }
     this.shown = next;
-    const items = this.items();
-    if (items.length && !items.some((item) => item.tabIndex === 0)) items[items.length - 1].tabIndex = 0;
     this.restore(focus);
+  }
+
+  // oneStopEach leaves each message one stop of the Tab key: what is inside is reached with the
+  // arrow keys.
+  oneStopEach() {
+    for (const control of this.el.querySelectorAll(CONTROLS)) if (control.tabIndex >= 0) control.tabIndex = -1;
   }
 
   items() {
@@ -126,14 +132,25 @@ export class MessageList {
 
   keys(e) {
     const item = e.target.closest?.("[data-rove]");
-    if (!item || e.target !== item) {
-      if (e.key === "Escape" && item) item.focus();
-      return;
-    }
-    if (e.key === "Enter" && !this.options.thread && item.dataset.testid === "message") {
-      e.preventDefault();
-      go({ thread: item.dataset.ts });
-    } else if (roveKeys(e, this.items())) e.preventDefault();
+    if (!item || e.defaultPrevented) return;
+    const inside = e.target !== item;
+    if (inside && e.key === "Escape") item.focus();
+    else if (!inside && e.key === "Enter" && !this.options.thread && item.dataset.testid === "message") go({ thread: item.dataset.ts });
+    else if (!this.step(e, item, inside)) return;
+    e.preventDefault();
+  }
+
+  // step moves between messages with up and down, and to the controls of one with left and right.
+  step(e, item, inside) {
+    const controls = [...item.querySelectorAll(CONTROLS)].filter((el) => el.checkVisibility({ visibilityProperty: true }) && !el.disabled);
+    const all = inside || e.key === "ArrowRight" ? [item, ...controls] : this.items();
+    const keys = all[0] === item && (inside || e.key === "ArrowRight") ? ["ArrowLeft", "ArrowRight"] : ["ArrowUp", "ArrowDown"];
+    if (inside && e.target.matches("input, select, textarea")) return false;
+    const at = all.indexOf(document.activeElement);
+    const to = { [keys[0]]: at - 1, [keys[1]]: at + 1, Home: inside ? undefined : 0, End: inside ? undefined : all.length - 1 }[e.key];
+    if (to === undefined) return false;
+    all[Math.max(0, Math.min(all.length - 1, to))].focus();
+    return true;
   }
 
   scrolled() {

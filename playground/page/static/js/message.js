@@ -111,6 +111,6 @@ export function drawMessage(message, channel, how = {}) {
     how.inThread ? null : threadLink(message, channel));
   const gutter = how.compact || system ? h("div.message-gutter", null, system ? null : stamp(message)) : h("div.message-gutter", null, avatar(who));
   const label = `${who.name}, ${clock(dateOf(message.ts))}: ${summary(message, ctx)}`;
-  return h("li.message", { class: [how.compact ? "compact" : "", message.ephemeral ? "ephemeral" : "", system ? "system" : ""].join(" ").trim(), "data-testid": message.ephemeral ? "ephemeral" : "message", "data-ts": message.ts, "data-rove": true, tabindex: "-1", "aria-label": label },
+  return h("li.message", { class: [how.compact ? "compact" : "", message.ephemeral ? "ephemeral" : "", system ? "system" : ""].join(" ").trim(), "data-testid": message.ephemeral ? "ephemeral" : "message", "data-ts": message.ts, "data-rove": true, tabindex: "0", "aria-label": label },
     h("article", { "data-testid": `message-${message.ts}`, "data-ts": message.ts }, gutter, body, hoverActions(message, channel, how.inThread, ctx)));
 }

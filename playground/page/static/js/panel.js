@@ -23,6 +23,8 @@ export function startPanel() {
     h("header.side-panel-head", null, h("div", null, h("h2", null, "Try it out"), h("p.side-panel-note", null, "Only on this page, not in Slack")), iconButton("close", "Fold the panel", () => setOpen(false), { "data-testid": "panel-close" })),
     h("div.panel-body", null, pushSection(), faultsSection(), channelSection(), socketsSection()));
   panel.addEventListener("keydown", (e) => e.key === "Escape" && tight() && setOpen(false));
+  replace($("open-panel"), icon("bell"));
+  $("open-panel").addEventListener("click", () => setOpen(true));
   drawRail();
   narrow.addEventListener("change", sync);
   crowded.addEventListener("change", sync);
@@ -45,7 +47,7 @@ function setOpen(open) {
   else localStorage.setItem(KEY, open ? "open" : "closed");
   sync();
   if (open) $("panel").querySelector("button, input, select")?.focus();
-  else $("rail").querySelector("button")?.focus();
+  else ($("open-panel").checkVisibility() ? $("open-panel") : $("rail").querySelector("button"))?.focus();
 }
 
 function sync() {
