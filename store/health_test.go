@@ -113,13 +113,13 @@ func TestOneSlowReadIsNotReportedIfTheNextOneWorks(t *testing.T) {
 		var r reads
 		late := func() time.Duration { return time.Since(r.since()) }
 		slow, _ := r.begin(time.Minute)
-		time.Sleep(4 * time.Second)
+		<-time.After(4 * time.Second)
 		r.giveUp()
 		if got := late(); got != 4*time.Second {
 			t.Errorf("while it has not returned, a read waits for %v", got)
 		}
 		r.end(slow)
-		time.Sleep(3 * time.Second) // a ping comes every five
+		<-time.After(3 * time.Second) // a ping comes every five
 		if got := late(); got != 3*time.Second {
 			t.Errorf("3 s after it was given up and has returned, a read waits for %v", got)
 		}
