@@ -209,7 +209,7 @@ func TestAPingAfterAFailureTriesEachTable(t *testing.T) {
 func TestATransactionOfAnotherProgramIsAProblemUntilItEnds(t *testing.T) {
 	d, path := folderWithStore(t)
 	pragma(t, d, "busy_timeout = 1")
-	other := sql.OpenDB(onlookerConnector("file:" + path))
+	other := sql.OpenDB(onlookerConnector("file:" + path + "?_pragma=busy_timeout(5000)")) // the store may be writing
 	other.SetMaxOpenConns(1)
 	t.Cleanup(func() { must(t, other.Close()) })
 	_, err := other.ExecContext(t.Context(), "BEGIN IMMEDIATE")
