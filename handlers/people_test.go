@@ -168,7 +168,7 @@ func TestASilenceIsMadeInItsDialogAndEndedInItsList(t *testing.T) {
 	if err != nil || !got.Closed {
 		t.Fatalf("a right dialog is answered with %+v, %v", got, err)
 	}
-	r.whisper(t, "ann", "#ops", "2 open incidents are silenced now")
+	r.whisper(t, "ann", "#ops", "among them 2 open incidents")
 	r.becomes(t, "#ops", card.TS, "Silenced until")
 	r.says(t, "#ops", card.TS, "new &lt;disks&gt;")
 
@@ -217,7 +217,7 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 	r.becomes(t, "#ops", card.TS, "mute:"+id)
 
 	r.choose(t, "ann", at, "mute:"+id)
-	r.whisper(t, "ann", "#ops", "1 open incident is silenced now")
+	r.whisper(t, "ann", "#ops", "among them 1 open incident")
 	r.becomes(t, "#ops", card.TS, "Silenced until")
 }
 
@@ -248,7 +248,7 @@ func TestTheSameWordsWorkInDirectMessagesAndMentions(t *testing.T) {
 	ann := r.slack.User("ann")
 	for nth, c := range [][2]string{
 		{"list service=“db”", "disk full"}, {"show " + strings.ToUpper(id) + ",", "disk full"}, {"ack " + id + " I am on it", "You acknowledged"}, {"ack " + id, "already acknowledged by ann"},
-		{"assign " + id + " to <@U0BOB|bob>", "is assigned to bob now"}, {"assign " + id + " @bob", "is already assigned to bob"}, {"silence service=db until tomorrow 9am because disks", "1 open incident is silenced now"}, {"silences", "disks"},
+		{"assign " + id + " to <@U0BOB|bob>", "is assigned to bob now"}, {"assign " + id + " @bob", "is already assigned to bob"}, {"silence service=db until tomorrow 9am because disks", "among them 1 open incident"}, {"silences", "disks"},
 		{"subscribe service=web", "direct messages"}, {"stats", "Until acknowledged"}, {"oncall", "Who is notified of what"}, {"resolve " + id, "You resolved"}, {"unsubscribe", "1 subscription"},
 		{"sho " + id, "Did you mean `show`?"}, {"help silence", "until monday"},
 	} {
@@ -353,7 +353,7 @@ func TestAGroupMayDoWhatOthersMayNot(t *testing.T) {
 	r.types(t, "ann", "#random", "send #ops hello")
 	r.whisper(t, "ann", "#random", "you may not send")
 	r.types(t, "ann", "#random", "silence service=db for 1h")
-	r.whisper(t, "ann", "#random", "Silenced until")
+	r.whisper(t, "ann", "#random", "silences alerts with")
 	if i, err := r.db.Incident(t.Context(), id); err != nil || i.State != alert.Open {
 		t.Errorf("the incident is %+v, %v", i.State, err)
 	}

@@ -31,7 +31,11 @@ func markdown(escaped string) *slack.TextBlockObject {
 // plain is a text object without markup, in which no name of an emoji is replaced.
 func plain(line string) *slack.TextBlockObject {
 	emoji := false
-	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: said(line), Emoji: &emoji}
+	var b strings.Builder
+	for _, p := range pieces(line) {
+		b.WriteString(escaper.Replace(p.text))
+	}
+	return &slack.TextBlockObject{Type: slack.PlainTextType, Text: b.String(), Emoji: &emoji}
 }
 
 // section draws a line, or several, as text.

@@ -199,7 +199,11 @@ func minutes(t time.Time) time.Time { return t.Truncate(time.Minute) }
 func handling(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	if i.State == alert.Acked {
-		parts = append(parts, "✋ Acknowledged"+by(i.AckedBy, who)+when(i.AckedAt))
+		acked := "✋ Acknowledged" + by(i.AckedBy, who)
+		if !minutes(i.AckedAt).Equal(minutes(i.FirstAt)) {
+			acked += when(i.AckedAt)
+		}
+		parts = append(parts, acked)
 	}
 	if i.State != alert.StateResolved && !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
 		parts = append(parts, "👤 Assigned to "+who(i.Assignee))

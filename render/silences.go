@@ -1,7 +1,6 @@
 package render
 
 import (
-	"fmt"
 	"strings"
 	"time"
 
@@ -82,17 +81,27 @@ func expire(s alert.Silence) *slack.Accessory {
 	return slack.NewAccessory(valued(ActionExpire, "End now", s.ID).WithConfirm(ask))
 }
 
-// Silenced tells a person that their silence is active; n is how many open
-// incidents it hides.
+// Silenced tells a person that their silence is active, with a button that ends it; n is
+// how many open incidents it hides.
 func Silenced(s alert.Silence, n int) Message {
-	lines := []string{"🔕 Silenced" + until(s.EndsAt) + ": " + matchers(s.Matchers, 1000)}
-	if n > 0 {
-		lines = append(lines, fmt.Sprintf("%s %s silenced now.", plural(n, "open incident"), isAre(n)))
-	} else {
-		lines = append(lines, "No open incident matches now; future alerts that match will be silenced.")
+	which := "alerts with " + matchers(s.Matchers, 1000)
+	if len(s.Matchers) == 0 {
+		which = "all alerts"
 	}
-	lines = append(lines, quoted("/notify unsilence "+orDash(s.ID))+" ends it early.")
-	return answer(lines...)
+	line := "🔕 " + quoted(orDash(s.ID)) + " silences " + which + until(s.EndsAt)
+	switch {
+	case n == 1:
+		line += ", among them 1 open incident."
+	case n > 1:
+		line += ", among them " + plural(n, "open incident") + "."
+	default:
+		line += "; no open incident matches now."
+	}
+	m := answer(line)
+	if end := expire(s); end != nil {
+		m.Blocks = append(m.Blocks, slack.NewActionBlock("", end.ButtonElement))
+	}
+	return m
 }
 
 // Unsilenced tells a person that a silence has ended.
@@ -105,11 +114,4 @@ func until(t time.Time) string {
 		return ""
 	}
 	return " until " + date(t)
-}
-
-func isAre(n int) string {
-	if n == 1 {
-		return "is"
-	}
-	return "are"
 }
