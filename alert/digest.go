@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"maps"
+	"math"
 	"slices"
 	"time"
 	"unicode/utf8"
@@ -174,10 +175,10 @@ func (t *Tally) countLabels(labels map[string]string) {
 // Summary returns what was counted.
 func (t *Tally) Summary() Summary {
 	s := t.sum
-	best := 0
+	best := 0.0
 	for _, name := range slices.Sorted(maps.Keys(t.labels)) {
 		shares := sharesOf(t.labels[name])
-		if score := splitScore(shares); score > best {
+		if score := tells(shares, s.Total-s.Own); score > best {
 			best = score
 			s.Label, s.Values = name, shares[:min(len(shares), topValues)]
 		}
@@ -203,17 +204,32 @@ func sharesOf(values map[string]int) []Share {
 	return shares
 }
 
-// splitScore is how well a label splits the incidents: how many pairs of them
-// differ in the values that are shown. It is 0 when all have one value, or each
-// its own.
-func splitScore(shares []Share) int {
+// tells is how much a label says about so many incidents. It is 0 when all have one
+// value, or each its own. A label says most if few of many values have most of the
+// incidents: that is how far its values are from an even split, in bits. Next to nothing
+// is said by a value that almost all have. Of labels that split evenly, the one counts
+// for which more pairs of incidents differ in the values that are shown.
+func tells(shares []Share, total int) float64 {
 	if len(shares) < 2 || shares[0].Count < 2 {
 		return 0
 	}
-	named, same := 0, 0
-	for _, v := range shares[:min(len(shares), topValues)] {
-		named += v.Count
-		same += v.Count * v.Count
+	counted := 0
+	for _, v := range shares {
+		counted += v.Count
 	}
-	return named*named - same
+	named, same, entropy := 0.0, 0.0, 0.0
+	for n, v := range shares {
+		p := float64(v.Count) / float64(counted)
+		entropy -= p * math.Log2(p)
+		if n < topValues {
+			named += p
+			same += p * p
+		}
+	}
+	const (
+		enough = 0.5 // bits: about nine of ten have the same value
+		split  = 0.2
+	)
+	uneven := (math.Log2(float64(len(shares))) - entropy) * min(1, entropy/enough)
+	return (uneven + split*(named*named-same)) * float64(counted) / float64(total)
 }

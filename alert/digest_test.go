@@ -24,6 +24,24 @@ func TestADigestIsSplitByTheLabelThatTellsMost(t *testing.T) {
 	}
 }
 
+func TestADigestNamesTheLabelWhoseValueStandsOut(t *testing.T) {
+	var tally alert.Tally
+	for i := range 100 {
+		host := "db-3"
+		if i >= 70 {
+			host = fmt.Sprint("web-", i%10)
+		}
+		tally.Add(alert.Line{Severity: alert.Error, Labels: map[string]string{
+			"zone": []string{"a", "b", "c"}[i%3],                        // splits evenly
+			"env":  map[bool]string{true: "dev", false: "prod"}[i == 0], // almost the same for all
+			"host": host,                                                // this is it
+		}})
+	}
+	if s := tally.Summary(); s.Label != "host" || s.Values[0] != (alert.Share{Value: "db-3", Count: 70}) {
+		t.Errorf("split by %s: %v", s.Label, s.Values)
+	}
+}
+
 func TestNothingIsSplitWhereNoLabelSaysMore(t *testing.T) {
 	var tally alert.Tally
 	for i := range 10 {
