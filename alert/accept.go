@@ -40,6 +40,7 @@ func (a *Alert) Prepare(now time.Time) error {
 		a.Title = a.Key
 	}
 	r.words()
+	r.format()
 	r.links()
 	r.images()
 	r.conversation()

@@ -16,6 +16,15 @@ const (
 	Resolved Status = "resolved"
 )
 
+// Format is how the text of an alert is to be read. The empty one is as it is written.
+type Format string
+
+// The formats in which marks in a text are read: Markdown, and Slack's own.
+const (
+	FormatMarkdown Format = "markdown"
+	FormatMrkdwn   Format = "mrkdwn"
+)
+
 // Link is a place to go for more: a runbook, a dashboard.
 type Link struct {
 	Label string `json:"label"`
@@ -38,6 +47,7 @@ type Alert struct {
 	Severity       Severity          `json:"severity"`
 	Title          string            `json:"title"`
 	Text           string            `json:"text,omitempty"`
+	Format         Format            `json:"format,omitempty"`
 	Labels         map[string]string `json:"labels,omitempty"`
 	Links          []Link            `json:"links,omitempty"`
 	Images         []Image           `json:"images,omitempty"`

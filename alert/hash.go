@@ -29,6 +29,9 @@ func (a *Alert) ContentHash() int64 {
 	field("text", a.Text)
 	field("channel", a.Channel)
 	field("mention", a.Mention)
+	if a.Format != "" {
+		field("format", string(a.Format))
+	}
 	if !a.At.IsZero() {
 		field("at", a.At.UTC().String())
 	}

@@ -16,7 +16,7 @@ const (
 )
 
 // Incident is what all alerts with one key in one route are about. Title,
-// Text, Severity, Labels, Links and Images are those of the latest firing alert.
+// Text, its Format, Severity, Labels, Links and Images are those of the latest firing alert.
 type Incident struct {
 	// ID is short enough for a person to type: k7f2.
 	ID    string `json:"id"`
@@ -29,6 +29,7 @@ type Incident struct {
 	Source   string            `json:"source,omitempty"`
 	Title    string            `json:"title"`
 	Text     string            `json:"text,omitempty"`
+	Format   Format            `json:"format,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
 	Images   []Image           `json:"images,omitempty"`

@@ -38,6 +38,7 @@ func (r *repair) texts() {
 		*f.value = r.clean(f.name, *f.value)
 	}
 	r.Severity, r.Status = Severity(r.clean("severity", string(r.Severity))), Status(r.clean("status", string(r.Status)))
+	r.Format = Format(r.clean("format", string(r.Format)))
 	for n := range r.Links {
 		l := &r.Links[n]
 		l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
@@ -140,6 +141,21 @@ func (r *repair) words() {
 			r.keep("status", word)
 		}
 		r.Status = status
+	}
+}
+
+// format reads how the text is written. Where that is unknown, it is shown as it is.
+func (r *repair) format() {
+	switch word := strings.ToLower(strings.TrimSpace(string(r.Format))); word {
+	case "", "text", "plain", "plaintext":
+		r.Format = ""
+	case "markdown", "md":
+		r.Format = FormatMarkdown
+	case "mrkdwn", "slack":
+		r.Format = FormatMrkdwn
+	default:
+		r.note("format %q is unknown: the text is shown as it is written; the formats are text, markdown and mrkdwn", brief(word))
+		r.Format = ""
 	}
 }
 

@@ -251,3 +251,12 @@ func TestAnImageThatSlackCannotFetchBecomesALink(t *testing.T) {
 		t.Errorf("%d images and %d links are left", len(many.Images), len(many.Links))
 	}
 }
+
+func TestTheFormatOfATextIsTheSendersChoice(t *testing.T) {
+	for word, want := range map[string]alert.Format{"": "", "text": "", "Plain": "", "markdown": alert.FormatMarkdown, " MD ": alert.FormatMarkdown, "mrkdwn": alert.FormatMrkdwn, "html": ""} {
+		a := prepared(t, alert.Alert{Title: "x", Format: alert.Format(word)})
+		if a.Format != want || (len(a.Notes) > 0) != (word == "html") {
+			t.Errorf("%q is %q, noted %v", word, a.Format, a.Notes)
+		}
+	}
+}

@@ -56,6 +56,8 @@ func textField(a *alert.Alert, name []byte) *string {
 		return &a.Title
 	case "text":
 		return &a.Text
+	case "format":
+		return (*string)(&a.Format)
 	case "channel":
 		return &a.Channel
 	case "mention":

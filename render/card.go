@@ -22,10 +22,13 @@ import (
 // The buttons are among the first five blocks beside the bar, because Slack may
 // hide later ones until "Show more" is clicked.
 func Card(i alert.Incident, lane string, aside ...string) Message {
-	headline := directed(sign(i) + " " + title(i.Title))
+	head := top(directed(sign(i)+" "+title(i.Title)), aside, i.Mentions[lane])
+	if i.Format == alert.FormatMarkdown {
+		head = append(head, textBlocks(alert.Pages(i.Text)[0], i.Format)...)
+	}
 	return Message{
 		Text:        PlainCard(i, lane, aside...).Text,
-		Blocks:      top(headline, aside, i.Mentions[lane]),
+		Blocks:      head,
 		Attachments: barred(colour(i), summary(i), cardBody(i, lane)...),
 	}
 }
@@ -40,7 +43,9 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 	}
 	pages := alert.Pages(i.Text)
 	left -= alert.EscapedLen(pages[0])
-	blocks = append(blocks, textBlocks(pages[0])...)
+	if i.Format != alert.FormatMarkdown {
+		blocks = append(blocks, textBlocks(pages[0], i.Format)...)
+	}
 	labels := labelBlocks(labelsOf(i))
 	blocks = append(blocks, labels...)
 	left -= maxCardRest
@@ -69,9 +74,18 @@ func summary(i alert.Incident) string {
 	return fmt.Sprintf("%s %s: %s", sign(i), word, title(i.Title))
 }
 
-// textBlocks draws a page of text: as it is written, with web addresses as links and
-// fenced blocks as code.
-func textBlocks(text string) []slack.Block {
+// textBlocks draws a page of text in its format. Without one it is as it is written, with
+// web addresses as links and fenced blocks as code.
+func textBlocks(text string, format alert.Format) []slack.Block {
+	if !visible(page(text)) {
+		return nil
+	}
+	switch format {
+	case alert.FormatMarkdown:
+		return []slack.Block{slack.NewMarkdownBlock("", inMarkdown(page(text)))}
+	case alert.FormatMrkdwn:
+		return []slack.Block{slack.NewSectionBlock(markdown(inMrkdwn(shorter(page(text), maxSection))), nil, nil, slack.SectionBlockOptionExpand(true))}
+	}
 	if elements := passages(text); len(elements) > 0 {
 		return []slack.Block{slack.NewRichTextBlock("", elements...)}
 	}

@@ -32,7 +32,7 @@ func accepted(t *testing.T, a alert.Alert) alert.Incident {
 		t.Fatal(err)
 	}
 	return alert.Incident{
-		ID: "k7f2", Key: a.Key, Route: alert.DefaultRoute, State: alert.Open, Severity: a.Severity, Title: a.Title, Text: a.Text,
+		ID: "k7f2", Key: a.Key, Route: alert.DefaultRoute, State: alert.Open, Severity: a.Severity, Title: a.Title, Text: a.Text, Format: a.Format,
 		Labels: a.Labels, Links: a.Links, Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:05:10"), Lanes: []string{"#ops"},
 	}
 }
@@ -275,5 +275,33 @@ func TestACardSaysEverythingOnce(t *testing.T) {
 	}
 	if strings.Contains(string(acked), `"primary"`) {
 		t.Error("Resolve is the primary button")
+	}
+}
+
+func TestTheSenderChoosesHowTheTextIsRead(t *testing.T) {
+	const text = "*b* **b** <https://x.example/?a=1&b=2|there> https://y.example/a_b. <!here> <@U0ANN> <!subteam^S0ALL> @channel \\<!channel> a < b &amp; &lt;!here&gt;\n> quoted\n```\ncode\n```"
+	for format, want := range map[alert.Format]string{
+		"markdown": "*b* **b** <https://x.example/?a=1&b=2|there> https://y.example/a_b. &lt;!here> &lt;@U0ANN> &lt;!subteam^S0ALL> &#64;channel \\&lt;!channel> a < b &amp; &lt;!here&gt;\n> quoted\n```\ncode\n```",
+		"mrkdwn":   "*b* **b** <https://x.example/?a=1&b=2|there> <https://y.example/a_b>. &lt;!here&gt; &lt;@U0ANN&gt; &lt;!subteam^S0ALL&gt; @channel \\&lt;!channel&gt; a &lt; b &amp; &lt;!here&gt;\n&gt; quoted\n```\ncode\n```",
+	} {
+		i := accepted(t, alert.Alert{Title: "t", Text: text, Format: format})
+		for name, m := range map[string]Message{"card": Card(i, "#ops"), "page": Note(i, alert.Note{Topic: alert.TopicMore, Text: text}), "end": Note(i, alert.Note{Topic: alert.TopicResolved, Text: text})} {
+			body, err := json.Marshal([]any{m.Blocks, m.Attachments})
+			if err != nil {
+				t.Fatal(err)
+			}
+			quoted, err := json.Marshal(want)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(string(body), string(quoted)) {
+				t.Errorf("%s of %s lacks %s: %s", name, format, quoted, body)
+			}
+			wantValid(t, name, checkMessage(m))
+		}
+		if words, _ := read(t, Note(i, alert.Note{Topic: alert.TopicNote, By: alert.Person{Name: "ann"}, Text: "*mine*"})); !strings.Contains(words, "\n*mine*") {
+			t.Errorf("ann's note in %s: %s", format, words)
+		}
+		wantValid(t, "details", checkView(Details(i, nil)))
 	}
 }

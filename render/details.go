@@ -40,9 +40,17 @@ func detailText(i alert.Incident) []slack.Block {
 		if at == maxDetailPages {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}
-		blocks = append(blocks, textBlocks(text)...)
+		blocks = append(blocks, textBlocks(text, onView(i.Format))...)
 	}
 	return blocks
+}
+
+// onView is a text's format where Slack takes no Markdown.
+func onView(f alert.Format) alert.Format {
+	if f == alert.FormatMarkdown {
+		return ""
+	}
+	return f
 }
 
 func detailLabels(i alert.Incident) []slack.Block {

@@ -16,7 +16,7 @@ import (
 // types.
 
 // allowed are the only things in angle brackets that a view may contain anywhere.
-var allowed = regexp.MustCompile(`<https?://[^<>|\s]+>|<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<https?://[^<>|\s]+\|[^<>|]*>`)
+var allowed = regexp.MustCompile(`<https?://[^<>|\s]+>|<!date\^-?\d+\^[^|<>&]+\|[^<>|]+>|<#[CG][A-Z0-9]+>|<(?:https?://|mailto:|tel:)[^<>|\s]+\|[^<>]*>|<(?:mailto:|tel:)[^<>|\s]+>`)
 
 // quietly are those that notify somebody, except in an attachment or a view.
 var quietly = regexp.MustCompile(`<@[UW][A-Z0-9]+>|<!subteam\^S[A-Z0-9]+>`)
@@ -232,6 +232,12 @@ func (v *validator) block(at string, b map[string]any) {
 		v.input(at, b)
 	case "data_visualization":
 		v.chart(at, b)
+	case "markdown":
+		text, _ := b["text"].(string)
+		if n := utf8.RuneCountInString(text); n == 0 || n > 12_000 || mentioning.MatchString(text) || !v.loud {
+			v.report("%s: markdown of %d characters: %.40q", at, n, text)
+		}
+		v.marks(at, text)
 	case "divider":
 	default:
 		v.report("%s: block %v is not known here", at, b["type"])

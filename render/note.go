@@ -60,7 +60,7 @@ func (m Message) with(other Message, between string) Message {
 func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if n.Topic == alert.TopicMore {
 		text := shorter(noteText(n.Text), room)
-		return Message{Text: said(literal(text)), Blocks: textBlocks(text)}
+		return Message{Text: said(literal(text)), Blocks: textBlocks(text, i.Format)}
 	}
 	if n.Topic == alert.TopicText {
 		return answer(unsharedText(i, n))
@@ -72,7 +72,11 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	m := Message{Text: said(head), Blocks: []slack.Block{section(head)}, Attachments: unnamed(n.By, n.To)}
 	if text := clean(n.Text); visible(text) {
 		text = shorter(text, room-1-size(head))
-		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text)}, "\n")
+		format := i.Format
+		if !nobody(n.By) {
+			format = "" // a person's words
+		}
+		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
 	}
 	return m
 }

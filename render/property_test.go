@@ -41,6 +41,7 @@ func incidents() *rapid.Generator[alert.Incident] {
 	return rapid.Custom(func(t *rapid.T) alert.Incident {
 		i := alert.Incident{
 			ID: texts().Draw(t, "id"), Key: texts().Draw(t, "key"),
+			Format:   rapid.SampledFrom([]alert.Format{"", "", alert.FormatMarkdown, alert.FormatMrkdwn, "strange"}).Draw(t, "format"),
 			State:    rapid.SampledFrom(states).Draw(t, "state"),
 			Severity: severities().Draw(t, "severity"),
 			Source:   texts().Draw(t, "source"), Title: texts().Draw(t, "title"), Text: texts().Draw(t, "text"),

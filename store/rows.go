@@ -122,6 +122,7 @@ type alertBody struct {
 	Labels  map[string]string `json:"labels,omitempty"`
 	Links   []alert.Link      `json:"links,omitempty"`
 	Images  []alert.Image     `json:"images,omitempty"`
+	Format  alert.Format      `json:"format,omitempty"`
 	Mention string            `json:"mention,omitempty"`
 	Channel string            `json:"channel,omitempty"`
 	At      int64             `json:"at,omitempty"` // microseconds
@@ -129,7 +130,7 @@ type alertBody struct {
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention, a.Channel, micros(a.At), a.Hash})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -140,14 +141,14 @@ func encodeAlert(a *alert.Alert) (string, error) {
 func decodeAlert(body string, a *alert.Alert) error {
 	var b alertBody
 	err := parse(body, &b)
-	a.Title, a.Source, a.Labels, a.Links, a.Images = b.Title, b.Source, b.Labels, b.Links, b.Images
+	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
 	a.Mention, a.Channel, a.At = b.Mention, b.Channel, fromMicros(b.At)
 	return err
 }
 
 // encodeContent is what an incident says, as that of an alert.
 func encodeContent(i *alert.Incident) (string, error) {
-	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Mention: i.Mention})
+	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention})
 }
 
 // decodeContent reads what an incident says.
@@ -155,6 +156,7 @@ func decodeContent(body string, i *alert.Incident) error {
 	var a alert.Alert
 	err := decodeAlert(body, &a)
 	i.Title, i.Source, i.Labels, i.Links, i.Images, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention
+	i.Format = a.Format
 	return err
 }
 

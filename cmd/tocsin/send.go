@@ -56,6 +56,7 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f, a := cmd.Flags(), &c.alert
 	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: its first line)")
 	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY` of the alert: critical, error, warning or info (default: error)")
+	f.StringVar((*string)(&a.Format), "format", "", "how to read the text, as `FORMAT`: text, markdown or mrkdwn\n(default: text, which is shown as it is written)")
 	f.StringVarP(&a.Channel, "channel", "c", "", "conversation to send it to, by `NAME`: C…, #name, @user, user@mail\n(default: what the routes say)")
 	f.StringVarP(&a.Key, "key", "k", "", "`KEY` of the incident: alerts with the same key share a card\n(default: made from source, labels and title)")
 	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
@@ -78,6 +79,7 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 		return err
 	})
 	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
+	completeFlag(cmd, "format", oneOf("text", "markdown", "mrkdwn"))
 	completeFlag(cmd, "channel", c.completeConversation())
 }
 
@@ -193,7 +195,7 @@ func isFinal(err error) bool {
 // wire is a as the daemon reads it, without the fields that the daemon sets.
 func wire(a alert.Alert) map[string]any {
 	m := map[string]any{
-		"title": a.Title, "text": a.Text, "severity": a.Severity, "status": a.Status, "channel": a.Channel, "key": a.Key,
+		"title": a.Title, "text": a.Text, "format": a.Format, "severity": a.Severity, "status": a.Status, "channel": a.Channel, "key": a.Key,
 		"source": a.Source, "labels": a.Labels, "links": a.Links, "mention": a.Mention, "idempotency_key": a.IdempotencyKey,
 	}
 	if !a.At.IsZero() {
