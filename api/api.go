@@ -173,6 +173,9 @@ func (a *API) routes(mayAct bool) http.Handler {
 	a.handleWebhooks(mux)
 	a.handleHealth(mux)
 	mux.HandleFunc("/", a.unknown)
+	if !mayAct {
+		return markReadOnly(mux)
+	}
 	return mux
 }
 

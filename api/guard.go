@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"crypto/subtle"
 	"net"
 	"net/http"
@@ -28,6 +29,16 @@ func refuseBrowsers(next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// readOnly marks the context of requests that may not act.
+type readOnly struct{}
+
+// markReadOnly marks all requests for next as ones that may not act.
+func markReadOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), readOnly{}, true)))
 	})
 }
 

@@ -13,7 +13,7 @@ import (
 // overTCP asks what TCP callers are answered.
 func overTCP(t *testing.T, opts api.Options, e *engine, method, target, body string) answer {
 	t.Helper()
-	opts.Engine, opts.Store = e, knows{&reader{}, &queue{}}
+	opts.Engine, opts.Store, opts.Webhooks = e, knows{&reader{}, &queue{}}, hooks().Webhooks
 	opts.Health = func() alert.Health { return alert.Health{} }
 	opts.Metrics = http.NotFoundHandler()
 	req := httptest.NewRequest(method, target, strings.NewReader(body))
@@ -41,6 +41,7 @@ func TestWithoutATokenTCPTakesAlertsAndReadsButDoesNotAct(t *testing.T) {
 		{"POST", "/v1/deliveries/d1/drop", "", 200},
 		{"POST", "/v1/deliveries/retry?all=true", "", 200},
 		{"POST", "/v1/deliveries/drop?all=true", "", 200},
+		{"POST", "/v1/webhooks/bell", "ack disk", 202},
 	} {
 		target := "http://127.0.0.1:8126" + c.path
 		e := &engine{}

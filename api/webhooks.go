@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -24,7 +23,7 @@ type Webhook struct {
 	Path string
 	// Read returns what a request asks for. body is UTF-8. The error says why it is not
 	// understood.
-	Read func(body []byte, header http.Header, query url.Values) (alert.Intake, error)
+	Read func(body []byte, header http.Header) (alert.Intake, error)
 	// Verify reports whether a request is signed with the configured secret; nil if
 	// there is none. A signed request needs no token.
 	Verify func(body []byte, header http.Header) bool
@@ -113,14 +112,13 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if hook.Verify != nil && !hook.Verify(body, r.Header) {
 		return accepted{}, &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: ingest." + hook.Name + " in the configuration"}
 	}
-	query := r.URL.Query()
-	strict, err := parseFlag(query, "strict")
+	strict, err := parseFlag(r.URL.Query(), "strict")
 	if err != nil {
 		return accepted{}, err
 	}
 	_, charset := kindOf(r.Header.Get("Content-Type"))
 	body, repaired := readable(body, charset)
-	in, err := hook.Read(body, r.Header, query)
+	in, err := hook.Read(body, r.Header)
 	if err != nil {
 		if in, err = a.misread(hook, r, body, strict, err); err != nil {
 			return accepted{}, err
@@ -162,7 +160,7 @@ func (a *API) readAsAnother(r *http.Request, body []byte, strict bool) (in alert
 		return in, false, nil
 	}
 	other := a.opts.Webhooks[n]
-	read, err := other.Read(body, r.Header, r.URL.Query())
+	read, err := other.Read(body, r.Header)
 	switch {
 	case err != nil:
 		ok, err = false, nil
@@ -225,8 +223,13 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	return got, nil
 }
 
-// acknowledge acknowledges the open incidents of keys that are acknowledged in a tool.
+// acknowledge acknowledges the open incidents of keys that are acknowledged in a tool. That
+// is an act: it is refused where nobody may act.
 func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
+	if len(in.Acked) > 0 && r.Context().Value(readOnly{}) != nil {
+		_, err := refuseAct(r)
+		return err
+	}
 	var acts []alert.Act
 	for _, key := range in.Acked {
 		matcher, err := alert.NewMatcher("key", "=", key)

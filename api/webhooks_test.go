@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +19,8 @@ import (
 // hooks are three tools: bell sends "ring NAME" a line and knows an acknowledgement,
 // gong the same but signed, and horn answers in words of its own.
 func hooks() api.Options {
-	read := func(word string) func([]byte, http.Header, url.Values) (alert.Intake, error) {
-		return func(body []byte, _ http.Header, _ url.Values) (in alert.Intake, err error) {
+	read := func(word string) func([]byte, http.Header) (alert.Intake, error) {
+		return func(body []byte, _ http.Header) (in alert.Intake, err error) {
 			if len(body) == 0 {
 				return in, errors.New("it is empty")
 			}
@@ -93,7 +92,7 @@ func TestABodyThatAsksForNothingIsAnsweredWithWhy(t *testing.T) {
 
 func TestAnAcknowledgementInAToolAcknowledgesTheIncidents(t *testing.T) {
 	e := &engine{}
-	got := send(t, e, "", "/v1/webhooks/bell", "ack disk")
+	got := send(t, e, "s3cret", "/v1/webhooks/bell?token=s3cret", "ack disk")
 	if got.status != http.StatusAccepted || len(e.acts) != 1 || e.acts[0].Verb != alert.VerbAck || e.acts[0].Incident != "k7f2" || e.acts[0].By.Name != "bell" {
 		t.Errorf("answered %d %s and did %+v", got.status, got.body, e.acts)
 	}

@@ -4,7 +4,6 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,5 +73,3 @@ func seconds(t text) string {
 	}
 	return (time.Duration(n*1000) * time.Millisecond).Round(time.Second).String()
 }
-
-func contains(all []string, one string) bool { return slices.Contains(all, one) }

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"crypto/subtle"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -98,7 +99,7 @@ func (b gitlabBody) pipeline() (alert.Alert, bool) {
 			line += " (" + reason + ")"
 		}
 		failed = append(failed, line)
-		if stage := or(job.Stage); stage != "" && !contains(stages, stage) {
+		if stage := or(job.Stage); stage != "" && !slices.Contains(stages, stage) {
 			stages = append(stages, stage)
 		}
 	}

@@ -7,7 +7,6 @@ package ingest
 
 import (
 	"net/http"
-	"net/url"
 
 	"tocsin/alert"
 )
@@ -16,7 +15,6 @@ import (
 type Request struct {
 	Body   []byte
 	Header http.Header
-	Query  url.Values
 }
 
 // Format is how the requests of one tool are read and answered.

@@ -62,7 +62,7 @@ type prepared struct {
 	Notes      []string `json:"notes,omitempty"`
 }
 
-var noon = time.Date(2026, 11, 27, 12, 0, 0, 0, time.UTC)
+var noon = time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)
 
 // resultOf reads a request and completes its alerts as the engine does.
 func resultOf(t testing.TB, f Format, r Request) (result, error) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"net/http"
-	"net/url"
 
 	"tocsin/alert"
 	"tocsin/api"
@@ -16,8 +15,8 @@ func webhooks(cfg config.Ingest) []api.Webhook {
 	for _, f := range ingest.Formats() {
 		hook := api.Webhook{
 			Name: f.Name, Tool: f.Tool, Path: f.Path, Answer: f.Answer,
-			Read: func(body []byte, header http.Header, query url.Values) (alert.Intake, error) {
-				return f.Read(ingest.Request{Body: body, Header: header, Query: query})
+			Read: func(body []byte, header http.Header) (alert.Intake, error) {
+				return f.Read(ingest.Request{Body: body, Header: header})
 			},
 		}
 		if secret := cfg.Secrets[f.Name].Reveal(); secret != "" && f.Signed != nil {
