@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -210,13 +211,18 @@ func (x *exhibit) shaky(s *story) string {
 		}
 		return "LOST: nothing shows it, in its lane or in the fallback"
 	}
+	all := slices.SortedFunc(slices.Values(slices.Concat(cards, digests)), func(a, b playground.Entry) int { return cmp.Compare(a.Seq, b.Seq) })
 	in := map[string]int{}
-	for _, e := range cards {
+	for _, e := range all {
+		if digestTitle.MatchString(e.Message.Text) {
+			clear(in) // it replaces the cards that nobody could see
+			continue
+		}
 		if in[e.Channel]++; in[e.Channel] > 1 {
 			return fmt.Sprintf("TWICE: %d cards show it in %s", in[e.Channel], e.Channel)
 		}
 	}
-	for _, e := range slices.Concat(cards, digests) {
+	for _, e := range all {
 		if e.Channel != x.channels[shakyLane] && e.Channel != x.channels[fallbackLane] {
 			return "STRAYED: it is shown in " + e.Channel
 		}

@@ -151,3 +151,20 @@ func TestTheOracleTakesNoNoteInADigestsThreadForItsList(t *testing.T) {
 		t.Errorf("the digest lists %v, want each of two once", x.listed)
 	}
 }
+
+func TestTheOracleKnowsACardThatADigestHasReplacedInTheFallback(t *testing.T) {
+	s := &story{key: "p0n1"}
+	entry := func(seq int64, channel, text string) playground.Entry {
+		return playground.Entry{Seq: seq, Channel: channel, Message: &playground.Message{Text: text}}
+	}
+	first, digest, second := entry(1, "C1", "🟠 Error"), entry(2, "C2", "🔴 14 incidents at once"), entry(3, "C1", "🔴 Critical")
+	for name, listed := range map[string][]playground.Entry{"": {digest}, "TWICE: 2 cards show it in C1": nil} {
+		x := &exhibit{
+			channels: map[string]string{shakyLane: "C1", fallbackLane: "C2"},
+			cards:    map[string][]playground.Entry{s.key: {first, second}}, listed: map[string][]playground.Entry{s.key: listed},
+		}
+		if got := x.shaky(s); got != name {
+			t.Errorf("listed in %d digests, it is %q, want %q", len(listed), got, name)
+		}
+	}
+}
