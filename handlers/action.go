@@ -2,6 +2,8 @@ package handlers
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -73,6 +75,10 @@ func (h *Handlers) Action(ctx context.Context, a bot.Action) error {
 
 func clicked(verb alert.Verb) func(h *Handlers, ctx context.Context, a bot.Action) error {
 	return func(h *Handlers, ctx context.Context, a bot.Action) error {
+		if id, list, inList := strings.Cut(a.Value, " "); inList {
+			a.Value = id
+			return h.performInList(ctx, a, verb, list)
+		}
 		return h.perform(ctx, a, alert.Act{Verb: verb})
 	}
 }
@@ -97,8 +103,30 @@ func (h *Handlers) copyID(ctx context.Context, a bot.Action) error {
 	return h.respond(ctx, a.Caller, render.ShortID(a.Value))
 }
 
+// performInList performs an act on an incident of a list, and shows the list as it is now.
+// The person is told the result above it, or privately if others see the list, too.
+func (h *Handlers) performInList(ctx context.Context, a bot.Action, verb alert.Verb, list string) error {
+	said := h.act(ctx, alert.Act{Verb: verb, By: h.person(ctx, a.Caller), RequestID: a.TriggerID}, []string{a.Value})
+	var p page
+	err := json.Unmarshal([]byte(list), &p)
+	var now render.Message
+	if err == nil {
+		now, err = h.page(ctx, p)
+	}
+	if err != nil {
+		h.opts.Log.Warn("draw a list again", zap.Error(err))
+		return h.respond(ctx, a.Caller, said)
+	}
+	if private(a) {
+		return h.inPlace(ctx, a, render.Above(said, now))
+	}
+	err = h.patiently(ctx, func() error { return h.opts.Slack.Replace(ctx, a.Caller, now) })
+	return errors.Join(err, h.respond(ctx, a.Caller, said))
+}
+
 // perform performs an act on the incident of a button or a dialog. The card or the
-// Home shows the result; elsewhere the person gets an answer.
+// Home shows the result; elsewhere the person gets an answer. On a card the answer only
+// offers to undo it.
 func (h *Handlers) perform(ctx context.Context, a bot.Action, act alert.Act) error {
 	act.Incident, act.By, act.RequestID = a.Value, h.person(ctx, a.Caller), a.TriggerID
 	acted, err := h.opts.Engine.Act(ctx, []alert.Act{act})
@@ -106,12 +134,12 @@ func (h *Handlers) perform(ctx context.Context, a bot.Action, act alert.Act) err
 		return h.respond(ctx, a.Caller, h.refusal("Nothing was changed", err))
 	}
 	for _, done := range acted {
-		if done.Effect == alert.ActDone && h.onCard(ctx, a, done.Incident) {
+		if done.Effect == alert.ActDone && act.Verb.Undo() == "" && h.onCard(ctx, a, done.Incident) {
 			return nil
 		}
 	}
 	// The Home does not show notes.
-	return h.result(ctx, a, act.Verb != alert.VerbNote, render.Acted(acted, act.Verb))
+	return h.result(ctx, a, act.Verb != alert.VerbNote, h.acted(acted, act.Verb))
 }
 
 // result updates the Home that was clicked in if it shows the result, and answers

@@ -166,19 +166,22 @@ func (d *desk) clicks(t *testing.T, h *handlers.Handlers, a bot.Action) []string
 	return d.answers
 }
 
-func TestAClickIsAnsweredOnlyWhereItWouldNotBeSeen(t *testing.T) {
+func TestAClickOnACardOffersToUndoItAndAnyOtherIsAnsweredWhereItWouldNotBeSeen(t *testing.T) {
 	d := &desk{open: []alert.Incident{disk()}}
 	h := d.handlers()
 	card := bot.Action{ActionID: render.ActionAck, Value: "k7f2", MessageTS: "1.1"}
-	if got := d.clicks(t, h, card); len(got) != 0 || len(d.acts) != 1 || d.acts[0].RequestID != "t" {
+	if got := d.clicks(t, h, card); len(got) != 1 || d.buttons(t, d.last)["choose:undo"] == "" || len(d.acts) != 1 || d.acts[0].RequestID != "t" {
 		t.Errorf("on its card: %q, acts %+v", got, d.acts)
 	}
 	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "already acknowledged by ann") {
 		t.Errorf("the second click: %q", got)
 	}
 	card.ActionID = render.ActionResolve
-	if got := d.clicks(t, h, card); len(got) != 0 {
+	if got := d.clicks(t, h, card); len(got) != 1 || d.buttons(t, d.last)["choose:undo"] == "" {
 		t.Errorf("resolve on its card: %q", got)
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionMore, Value: "reopen:k7f2", MessageTS: "1.1"}); len(got) != 0 || d.acts[len(d.acts)-1].Verb != alert.VerbReopen {
+		t.Errorf("an undo on its card: %q, acts %+v", got, d.acts)
 	}
 	for name, elsewhere := range map[string]bot.Action{
 		"a list":           {ActionID: render.ActionResolve, Value: "k7f2", MessageTS: "9.9"},

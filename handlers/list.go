@@ -92,7 +92,7 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, fmt.Errorf("read incidents: %w", err)
 	}
-	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: more}
+	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: more, Here: p.at(p.From)}
 	if p.From > 0 {
 		view.Newer = p.at(max(0, p.From-render.ListRows))
 	}

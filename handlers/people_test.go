@@ -106,11 +106,46 @@ func TestAClickChangesTheCardForEverybodyAndTheThreadSaysWhoDidIt(t *testing.T) 
 	r.click(t, "bob", at, "resolve")
 	r.becomes(t, "#ops", card.TS, "Resolved by", "U0BOB")
 	r.says(t, "#ops", card.TS, "Resolved by bob")
-	for _, user := range []string{"ann", "bob"} {
-		if got := r.slack.Ephemerals(user, "#ops"); len(got) != 0 {
-			t.Errorf("%s is told what all can see: %s", user, got[0].Text)
-		}
+	r.whisper(t, "bob", "#ops", "You resolved")
+	undo := r.slack.Ephemerals("bob", "#ops")[0]
+	r.click(t, "bob", playground.AtMessage("#ops", undo.TS), "choose:undo")
+	r.becomes(t, "#ops", card.TS, "Acknowledged by", "U0ANN")
+	r.says(t, "#ops", card.TS, "Reopened by bob")
+	r.whisper(t, "bob", "#ops", "is open again, acknowledged by ann as before")
+}
+
+func TestAClickInAListShowsTheListAsItIsThen(t *testing.T) {
+	r := newDaemon(t)
+	first, _ := r.fires(t, "disk full", nil)
+	second, _ := r.fires(t, "cpu hot", nil)
+	r.types(t, "ann", "#random", "list open")
+	r.whisper(t, "ann", "#random", "2 incidents")
+	list := r.slack.Ephemerals("ann", "#random")[0]
+	r.click(t, "ann", playground.AtMessage("#random", list.TS), "ack")
+	r.until(t, "the list without the first", func(s *playground.Snapshot) bool {
+		all := s.Ephemerals("ann", "#random")
+		now := shown(all[len(all)-1])
+		return strings.Contains(now, "You acknowledged `"+second+"`") && strings.Contains(now, "1 incident") && strings.Contains(now, first) && strings.Contains(now, "Undo")
+	})
+	if err := r.slack.Invite("#ops"); err != nil {
+		t.Fatal(err)
 	}
+	if _, err := r.slack.User("bob").Say("#ops", "@tocsin list open"); err != nil {
+		t.Fatal(err)
+	}
+	var public playground.Message
+	r.until(t, "a list for everybody", func(s *playground.Snapshot) bool {
+		for _, m := range answers(s.Messages("#ops")) {
+			if strings.Contains(m.Text, "Open incidents") {
+				public = m
+				return true
+			}
+		}
+		return false
+	})
+	r.click(t, "ann", playground.AtMessage("#ops", public.TS), "ack")
+	r.becomes(t, "#ops", public.TS, "There are none")
+	r.whisper(t, "ann", "#ops", "You acknowledged `"+first+"`")
 }
 
 func TestOfTwoWhoClickAtOnceOneHasItAndTheOtherIsTold(t *testing.T) {
@@ -126,13 +161,17 @@ func TestOfTwoWhoClickAtOnceOneHasItAndTheOtherIsTold(t *testing.T) {
 	}
 	people.Wait()
 	r.becomes(t, "#ops", card.TS, "Acknowledged by")
-	r.until(t, "the three that came later are told", func(s *playground.Snapshot) bool {
-		return len(s.Ephemerals("ann", "#ops"))+len(s.Ephemerals("bob", "#ops")) == 3
+	r.until(t, "all four are told", func(s *playground.Snapshot) bool {
+		return len(s.Ephemerals("ann", "#ops"))+len(s.Ephemerals("bob", "#ops")) == 4
 	})
+	late := 0
 	for _, m := range append(r.slack.Ephemerals("ann", "#ops"), r.slack.Ephemerals("bob", "#ops")...) {
-		if !strings.Contains(m.Text, "already acknowledged") {
-			t.Errorf("told %q", m.Text)
+		if strings.Contains(m.Text, "already acknowledged") {
+			late++
 		}
+	}
+	if late != 3 {
+		t.Errorf("%d are told that they were late", late)
 	}
 	history, err := r.db.History(t.Context(), id)
 	if err != nil {

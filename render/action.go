@@ -81,18 +81,26 @@ func overflow(i alert.Incident) slack.BlockElement {
 	return slack.NewOverflowBlockElement(ActionMore, option(MoreAssign+i.ID, "Assign to…"), details, note, option(MoreMute+i.ID, "Mute this key 1 h"), copied)
 }
 
-// next is the button of an incident's most likely next action, or nil.
-func next(i alert.Incident) *slack.Accessory {
+// maxHere bounds what the buttons of a list say about it.
+const maxHere = 300
+
+// next is the button of an incident's most likely next action, or nil; here is a ListView's.
+func next(i alert.Incident, here string) *slack.Accessory {
 	if !incidentID.MatchString(i.ID) {
 		return nil
 	}
+	b := valued(ActionAck, "Acknowledge", i.ID)
 	switch i.State {
 	case alert.StateResolved:
 		return nil
 	case alert.Acked:
-		return slack.NewAccessory(valued(ActionResolve, "Resolve", i.ID))
+		b = valued(ActionResolve, "Resolve", i.ID)
 	}
-	return slack.NewAccessory(valued(ActionAck, "Acknowledge", i.ID))
+	// With a longer one in each row, the blocks would be too large.
+	if here != "" && len(here) <= maxHere {
+		b.Value = i.ID + " " + here
+	}
+	return slack.NewAccessory(b)
 }
 
 // valued is a button for one incident or silence. Its accessibility label says

@@ -27,6 +27,9 @@ type ListView struct {
 	// Newer and Older are the values of the buttons to the previous and the next
 	// page; empty for none.
 	Newer, Older string
+	// Here is that of this page. The buttons of its incidents have it behind the id and a
+	// blank, so that a click can show the page as it is then; empty for none.
+	Here string
 	// Hint is what an empty list suggests; it may be empty.
 	Hint string
 }
@@ -49,10 +52,19 @@ func List(v ListView) Message {
 	l := newLines(maxText)
 	l.add("*" + fit(name, maxHeader) + "*, " + rangeLine(v, len(rows)))
 	for _, i := range rows {
-		blocks = append(blocks, slack.NewSectionBlock(plain(rowTitle(i)), nil, next(i)), small(rowFacts(i, called)...))
+		blocks = append(blocks, slack.NewSectionBlock(plain(rowTitle(i)), nil, next(i, v.Here)), small(rowFacts(i, called)...))
 		l.add(strings.ReplaceAll(row(i, called), "\n", dot))
 	}
 	return Message{Text: said(l.text()), Blocks: append(blocks, pages(v)...)}
+}
+
+// Above is an answer with a list below it.
+func Above(first, list Message) Message {
+	m := Message{Text: first.Text, Blocks: append(slices.Clone(first.Blocks), list.Blocks...)}
+	if whole := first.Text + "\n" + list.Text; utf8.RuneCountInString(whole) <= maxText {
+		m.Text = whole
+	}
+	return m
 }
 
 func rangeLine(v ListView, n int) string {

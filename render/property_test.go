@@ -244,10 +244,12 @@ func checkLists(t *rapid.T) {
 	wantValid(t, "undo", checkMessage(WithUndo(Unchanged(), text.Draw(t, "undo"))))
 	option := SilenceOption{Matchers: allMatchers().Draw(t, "option"), Matching: rapid.Int().Draw(t, "matched"), More: more, Value: text.Draw(t, "value")}
 	wantValid(t, "silence choice", checkMessage(SilenceChoice(SilenceChoiceView{Options: []SilenceOption{option}, Until: instants().Draw(t, "until")})))
-	wantValid(t, "list", checkMessage(List(ListView{
+	list := List(ListView{
 		Title: text.Draw(t, "title"), Incidents: few, From: rapid.Int().Draw(t, "from"), Total: rapid.Int().Draw(t, "total"), TotalMore: more,
-		Newer: text.Draw(t, "newer"), Older: text.Draw(t, "older"),
-	})))
+		Newer: text.Draw(t, "newer"), Older: text.Draw(t, "older"), Here: text.Draw(t, "here"), Hint: text.Draw(t, "hint"),
+	})
+	wantValid(t, "list", checkMessage(list))
+	wantValid(t, "list below an answer", checkMessage(Above(WithUndo(Acted([]alert.Acted{{Incident: acked(), Effect: alert.ActDone}}, alert.VerbAck), text.Draw(t, "undone")), list)))
 	quiet := slices.Repeat(rapid.SliceOfN(silences(), 0, 3).Draw(t, "silences"), rapid.IntRange(0, 10).Draw(t, "silence times"))
 	wantValid(t, "silences", checkMessage(Silences(quiet, more)))
 	for _, s := range quiet[:min(len(quiet), 1)] {

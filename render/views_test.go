@@ -170,7 +170,7 @@ func lists() map[string]Message {
 	return map[string]Message{
 		"list":            List(ListView{Title: "Open incidents", Incidents: page, Total: 4}),
 		"list empty":      List(ListView{Title: "Resolved incidents"}),
-		"list middle":     List(ListView{Title: "Open incidents", Incidents: many, From: 20, Total: 1000, TotalMore: true, Newer: "n", Older: "o"}),
+		"list middle":     List(ListView{Title: "Open incidents", Incidents: many, From: 20, Total: 1000, TotalMore: true, Newer: "n", Older: "o", Here: "here"}),
 		"show":            Show(acked(), history(), "https://acme.slack.com/archives/C0OPS/p12"),
 		"show bare":       Show(diskFull(), nil, ""),
 		"silences":        Silences(silences, true),
