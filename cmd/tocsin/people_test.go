@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -151,4 +153,81 @@ func TestWhoMayNotIsToldSoPrivatelyAndNothingIsDone(t *testing.T) {
 	showing(t, s, card.TS, "Acknowledged by bob")
 	p.command("resolve", id) // the shell asks for no more than the socket does
 	showing(t, s, card.TS, "Resolved")
+}
+
+// pressPrivately clicks a button of the latest message in #alerts that only user sees.
+func pressPrivately(t *testing.T, s *playground.Server, user, button string) {
+	t.Helper()
+	all := s.Ephemerals(user, "#alerts")
+	press(t, s, user, all[len(all)-1].TS, button)
+}
+
+func TestWhatPeopleDoByMistakeIsUndone(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	connected(t, s)
+	id := p.mustPush(labelled("disk full", "error", "db"))[0].Incident
+	card := cardOf(t, s, "disk full")
+	press(t, s, "ann", card.TS, "resolve")
+	privately(t, s, "ann", "You resolved")
+	showing(t, s, card.TS, "Resolved by ann")
+	pressPrivately(t, s, "ann", "choose:undo")
+	privately(t, s, "ann", "is open again")
+	p.command("ack", id, "--as", "bob")
+	showing(t, s, card.TS, "Acknowledged by bob")
+	var i incidentDetail
+	if err := p.ask("/v1/incidents/"+id, &i); err != nil || i.AckedBy.ID != "U0BOB" {
+		t.Errorf("the shell's bob is %+v, %v", i.AckedBy, err)
+	}
+	types(t, s, "ann", "unack disk: he is asleep")
+	privately(t, s, "ann", "is no longer acknowledged")
+	until(t, s, "bob to be told", func(sn *playground.Snapshot) bool {
+		_, replies := cards(sn.Messages("#alerts"))
+		return len(saying(replies, "No longer acknowledged by ann")) == 1 && len(saying(replies, "@U0BOB")) == 1
+	})
+	says := p.command("incidents", "show", id)
+	for _, want := range []string{"resolved by ann", "opened again by ann", "acknowledged by bob", "by ann: he is asleep"} {
+		if !strings.Contains(says, want) {
+			t.Errorf("the history lacks %q:\n%s", want, says)
+		}
+	}
+	for _, verb := range []string{"unack", "reopen"} {
+		var done actAnswer
+		if err := p.client().call(t.Context(), http.MethodPost, incidentPath(id)+"/"+verb, nil, &done); err != nil || done.Effect != alert.ActAlready {
+			t.Errorf("%s of an open incident: %+v, %v", verb, done, err)
+		}
+	}
+}
+
+func TestManyIncidentsAreHandledAtOnceByWords(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	connected(t, s)
+	for n := range 12 {
+		p.mustPush(labelled(fmt.Sprintf("queue %d is stuck", n), "error", []string{"db", "web"}[n%2]))
+	}
+	types(t, s, "ann", "ack web: all of them")
+	privately(t, s, "ann", "Acknowledge 6 incidents?")
+	pressPrivately(t, s, "ann", "choose:all")
+	privately(t, s, "ann", "You acknowledged")
+	p.eventually("six are acknowledged", func() bool {
+		return strings.Count(p.command("incidents", "--state", "acked"), " ann ") == 6
+	})
+	types(t, s, "bob", "resolve all")
+	privately(t, s, "bob", "Resolve 12 incidents?")
+	id := p.mustPush(labelled("came later", "critical", "db"))[0].Incident
+	pressPrivately(t, s, "bob", "choose:all")
+	privately(t, s, "bob", "You resolved 12 incidents.")
+	p.eventually("only what came later is open", func() bool {
+		says := p.command("incidents")
+		return strings.Contains(says, id) && !strings.Contains(says, "queue")
+	})
+	pressPrivately(t, s, "bob", "choose:undo")
+	privately(t, s, "bob", "12 incidents are open again.")
+	types(t, s, "bob", "what is open")
+	privately(t, s, "bob", "7 incidents")
 }
