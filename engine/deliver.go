@@ -74,7 +74,7 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	for _, lane := range en.Lanes {
 		note := n
 		who, pinged := pings[lane]
-		note.Mention = who
+		note.Mention, note.Latest = who, n.Latest && len(who) == 0 // nobody's mention is replaced
 		note.Broadcast = n.Broadcast || pinged && n.Topic == alert.TopicUnanswered
 		d.deliver(en, []string{lane}, alert.Delivery{Kind: alert.Reply, Note: &note})
 	}

@@ -240,29 +240,29 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 		pings = en.newMentions()
 	}
 	if topic == alert.TopicReopened && d.mayNotify(en) {
-		n.Broadcast = en.Severity == alert.Critical
-		for _, lane := range en.Lanes {
-			if who := en.Mentions[lane]; len(who) > 0 {
-				pings[lane] = who
-			}
-		}
+		n.Broadcast, pings = en.Severity == alert.Critical, en.Mentions
 	}
-	quiet := !en.FlappingSince.IsZero()
-	switch retold := en.Text != before.Text; {
-	case quiet:
-		en.Unpaged = en.Unpaged || retold
-	case retold, en.Title != before.Title:
-		d.dropText(en)
-		n.Latest = topic == alert.TopicRefired
-		if retold {
-			n.Text = en.Text
-		}
-	}
-	if !quiet || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
+	d.retell(en, before, &n)
+	if en.FlappingSince.IsZero() || en.Severity != before.Severity || n.To != (alert.Person{}) || len(pings) > 0 {
 		d.addNote(en, n, pings)
 	}
 	if topic != alert.TopicRefired {
 		d.postToNewLanes(en)
+	}
+}
+
+// retell has a note say what a firing alert says, if that is something else than before. One
+// that flaps says it when it is stable.
+func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
+	switch retold := en.Text != before.Text; {
+	case !en.FlappingSince.IsZero():
+		en.Unpaged = en.Unpaged || retold
+	case retold, en.Title != before.Title:
+		d.dropText(en)
+		n.Latest = n.Topic == alert.TopicRefired
+		if retold {
+			n.Text = en.Text
+		}
 	}
 }
 

@@ -109,10 +109,13 @@ func (p incidentPage) text() string {
 	return list
 }
 
-// stateOf is an incident's state, and whether a silence hides it.
+// stateOf is an incident's state, and whether a silence hides it or it has expired.
 func stateOf(i alert.Incident) string {
 	if i.Silence != "" && i.State != alert.StateResolved {
 		return string(i.State) + " (silenced)"
+	}
+	if i.Expired {
+		return string(i.State) + " (expired)"
 	}
 	return string(i.State)
 }
