@@ -27,6 +27,7 @@ func (a *Alert) ContentHash() int64 {
 	field("severity", string(a.Severity))
 	field("title", a.Title)
 	field("text", a.Text)
+	field("format", string(a.Format))
 	field("channel", a.Channel)
 	field("mention", a.Mention)
 	if a.Format != "" {

@@ -73,12 +73,17 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if text := clean(n.Text); visible(text) {
 		text = shorter(text, room-1-size(head))
 		format := i.Format
-		if !nobody(n.By) {
+		if !nobody(n.By) && !ofAlert(n.Topic) {
 			format = "" // a person's words
 		}
 		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
 	}
 	return m
+}
+
+// ofAlert reports whether a note's text is always that of an alert, whose source is By.
+func ofAlert(t alert.Topic) bool {
+	return t == alert.TopicRefired || t == alert.TopicReopened || t == alert.TopicEscalated
 }
 
 // unnamed shows the people whose names are not known.
