@@ -193,6 +193,8 @@ type Claim struct {
 	// this have been waiting for DigestAfter; 0 never does.
 	DigestAbove int
 	DigestAfter time.Duration
+	// DigestUrgentAfter replaces DigestAfter for criticals, unless it is 0.
+	DigestUrgentAfter time.Duration
 	// Via is the conversation that replaces the lane; empty for none. What
 	// concerns a card goes where that is.
 	Via string

@@ -61,6 +61,14 @@ func (i Incident) NeedsCard() bool {
 	return i.State == Open && i.Severity == Critical && i.Silence == ""
 }
 
+// ForPriority returns the claim with the DigestAfter of a priority.
+func (c Claim) ForPriority(priority int) Claim {
+	if priority == PriorityCritical && c.DigestUrgentAfter > 0 {
+		c.DigestAfter = c.DigestUrgentAfter
+	}
+	return c
+}
+
 // Flooded reports whether the posts that wait in the lane become a digest. front
 // are the lane's first deliveries of one priority, in order. A post from the future has
 // waited since before the clock was put back; one that was decided during the claim is

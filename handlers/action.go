@@ -100,7 +100,7 @@ func (h *Handlers) refresh(_ context.Context, a bot.Action) error {
 }
 
 func (h *Handlers) copyID(ctx context.Context, a bot.Action) error {
-	return h.respond(ctx, a.Caller, render.ShortID(a.Value))
+	return h.openView(ctx, a, render.CopyModal(a.Value))
 }
 
 // performInList performs an act on an incident of a list, and shows the list as it is now.

@@ -29,6 +29,7 @@ func dialogs() map[string]dialog {
 		render.CallbackSilence: {rightSilence, (*Handlers).submitSilence},
 		render.CallbackAssign:  {rightAck, (*Handlers).submitAssign},
 		render.CallbackNote:    {rightAck, (*Handlers).submitNote},
+		render.CallbackCopy:    {"", (*Handlers).submitCopy},
 	}
 }
 
@@ -159,6 +160,11 @@ func (h *Handlers) submitNote(s bot.Submission) (map[string]string, func(ctx con
 	return errs, func(ctx context.Context, a bot.Action) error {
 		return h.perform(ctx, a, alert.Act{Verb: alert.VerbNote, Text: note})
 	}
+}
+
+// submitCopy does nothing: the dialog was only there to copy from.
+func (h *Handlers) submitCopy(bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
+	return nil, func(context.Context, bot.Action) error { return nil }
 }
 
 func tooLong(note string) map[string]string {

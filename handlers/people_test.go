@@ -231,7 +231,10 @@ func TestWhatTheMenuOfACardOffersWorks(t *testing.T) {
 	id, card := r.fires(t, "disk full", nil)
 	at := playground.AtMessage("#ops", card.TS)
 	r.choose(t, "ann", at, "copy:"+id)
-	r.whisper(t, "ann", "#ops", "`"+id+"`")
+	r.dialog(t, "ann", `"initial_value":"`+id+`"`)
+	if got, err := r.slack.User("ann").Submit(t.Context(), map[string]map[string]any{}); err != nil || !got.Closed {
+		t.Fatalf("%+v, %v", got, err)
+	}
 
 	r.choose(t, "ann", at, "assign:"+id)
 	r.dialog(t, "ann", "Assign")

@@ -62,6 +62,22 @@ func TestAFewPostsAreNoDigest(t *testing.T) {
 	})
 }
 
+func TestADozenCriticalsAtOnceAreADigest(t *testing.T) {
+	inWorld(t, func(t *testing.T, w *world) {
+		w.start(t, Options{})
+		for n := range 12 {
+			id := fmt.Sprintf("p%02d", n)
+			w.queue.add(alert.Delivery{ID: id, Lane: "ops", Kind: alert.Post, Incident: "i-" + id, Priority: alert.PriorityCritical})
+		}
+		w.box.Wake("ops")
+		pass(time.Minute)
+		if want := "post post post post digest list update"; w.kinds() != want {
+			t.Errorf("sent %s, want %s", w.kinds(), want)
+		}
+		w.wantTimes(t, "digest-of-p04", 2*time.Second)
+	})
+}
+
 func TestADigestWhoseAnswerWasLostIsFoundAndThenListed(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		manyPosts(w, 40)

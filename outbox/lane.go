@@ -223,7 +223,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
 	opts := l.outbox.opts
 	claim = alert.Claim{
-		Lane: l.name, Now: l.next.clock(now, now), Retry: l.early.due(now), Began: l.outbox.began, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, Via: via,
+		Lane: l.name, Now: l.next.clock(now, now), Retry: l.early.due(now), Began: l.outbox.began, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, DigestUrgentAfter: digestUrgentAfter, Via: via,
 	}
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)

@@ -136,7 +136,7 @@ func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
 		begun[r.Incident] = true
 		if r.Kind == alert.Post && r.State == alert.Pending && r.Priority == first.Priority && c.Due(*r) {
 			posts = append(posts, r)
-			if !r.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
+			if !r.CreatedAt.After(c.Now.Add(-c.ForPriority(r.Priority).DigestAfter)) {
 				waiting++
 			}
 		}

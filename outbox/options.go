@@ -23,6 +23,9 @@ const (
 	// digestAfter is how long posts must have waited to become a digest, so that a
 	// few alerts at once still get cards.
 	digestAfter = 5 * time.Second
+	// digestUrgentAfter is the same for criticals: a dozen cards that ring one after the
+	// other tell less than one list, and it is there sooner.
+	digestUrgentAfter = 2 * time.Second
 	// rescanEvery is how often the queue is asked for lanes that were not woken.
 	rescanEvery = time.Minute
 	// callTimeout is how long one call to Slack may take.

@@ -157,11 +157,6 @@ func Denied(what string, may []string) Message {
 	return m
 }
 
-// ShortID tells a person an incident's id so that it can be copied.
-func ShortID(id string) Message {
-	return answer("Its id is " + quoted(orDash(id)) + ", for example for `/notify show`.")
-}
-
 // Subscribed tells a person that they will get matching alerts as direct
 // messages.
 func Subscribed(s alert.Subscription) Message {

@@ -16,6 +16,7 @@ const (
 	CallbackSilence = "silence"
 	CallbackAssign  = "assign"
 	CallbackNote    = "note"
+	CallbackCopy    = "copy"
 )
 
 // The inputs of the dialogs: each is a block of this id with one element of
@@ -30,6 +31,7 @@ const (
 	InputChannel  = "channel"
 	InputSeverity = "severity"
 	InputTitle    = "title"
+	InputID       = "id"
 )
 
 // DurationUntil is the option of InputDuration that says: until the time in
@@ -130,6 +132,23 @@ func NoteModal(i alert.Incident, private string) Modal {
 		section(about(i)),
 		textInput(InputText, "Note", "What you found, or what you did", MaxNote, false),
 		small("It goes into the thread of the card, with your name."),
+	)
+}
+
+// CopyModal draws the dialog with an incident's id in a field, from which it can be
+// copied. Submitting it does nothing, but Slack wants a button where there is a field.
+func CopyModal(id string) Modal {
+	id = strings.Map(func(r rune) rune { // it comes back from Slack, and ids have nothing else
+		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
+			return r
+		}
+		return -1
+	}, id)
+	element := slack.NewPlainTextInputBlockElement(nil, InputID)
+	element.InitialValue, element.FocusOnLoad = fit(orDash(id), 100), true
+	return dialog(CallbackCopy, "Copy id", "Done", "",
+		slack.NewInputBlock(InputID, plain("Id of the incident"), nil, element).WithOptional(true),
+		small("For example for `/notify show`, or for `tocsin show` in a shell."),
 	)
 }
 

@@ -281,7 +281,7 @@ func checkWords(t *rapid.T) {
 	verb := rapid.SampledFrom([]alert.Verb{alert.VerbAck, alert.VerbUnack, alert.VerbResolve, alert.VerbReopen, alert.VerbAssign, alert.VerbNote, ""}).Draw(t, "verb")
 	wantValid(t, "acted", checkMessage(Acted(acts, verb)))
 	wantValid(t, "denied", checkMessage(Denied(text.Draw(t, "what"), mentions().Draw(t, "may"))))
-	wantValid(t, "id", checkMessage(ShortID(text.Draw(t, "id"))))
+	wantValid(t, "id", checkView(CopyModal(text.Draw(t, "id"))))
 	subscription := alert.Subscription{Matchers: allMatchers().Draw(t, "matchers")}
 	wantValid(t, "subscribed", checkMessage(Subscribed(subscription)))
 	wantValid(t, "unsubscribed", checkMessage(Unsubscribed(rapid.Int().Draw(t, "n"))))

@@ -112,6 +112,7 @@ func TestDialogsLookAsTheGoldenFiles(t *testing.T) {
 		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100, More: true}),
 		"assign":       AssignModal(diskFull(), "k7f2"),
 		"note":         NoteModal(acked(), "k7f2"),
+		"copy":         CopyModal("k7f2"),
 		"details":      Details(diskFull(), history()),
 		"details long": Details(cards()["many labels"], longHistory()),
 	} {
@@ -189,7 +190,6 @@ func lists() map[string]Message {
 		"unsubscribed":    Unsubscribed(2),
 		"denied":          Denied("silence alerts", []string{"U0ANN", "S0DBOPS", "C0OPS", "@carol"}),
 		"denied to all":   Denied("send alerts", nil),
-		"id":              ShortID("k7f2"),
 		"sent":            TestResult(TestReport{What: "alert", Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
 	}
 }

@@ -32,7 +32,7 @@ func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head,
 	}
 	lane := w.lanes.named(c.Lane).n
 	front, err := w.deliveriesOf(ctx, frontQuery, lane, d.Priority, c.DigestAbove+frontExtra)
-	if err != nil || !c.Flooded(front) {
+	if err != nil || !c.ForPriority(d.Priority).Flooded(front) {
 		return first, err
 	}
 	gathered, err := w.gatherable(ctx, c, lane, d.Priority)

@@ -249,6 +249,22 @@ func TestCriticalsDoNotWaitForADigest(t *testing.T) {
 	}
 }
 
+func TestADozenCriticalsAtOnceAreADigest(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	var batch []map[string]any
+	for n := range 12 {
+		batch = append(batch, severe(n, "critical"))
+	}
+	p.settle(p.mustPush(batch...)...)
+	if top, _ := cards(s.Messages("#alerts")); len(top) >= len(batch) {
+		t.Errorf("%d messages show %d criticals", len(top), len(batch))
+	}
+	standIn(t, s)
+}
+
 func TestADigestIsShownOnceWhateverGetsLost(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
