@@ -28,33 +28,37 @@ type charts struct {
 	pictures      pictures
 }
 
-// charted shows something with a chart: a native one, or if Slack refuses that a
-// picture, or else none. Slack processes a new picture for a moment before a view may
-// use it.
+// charted shows something with a chart: a picture in the colours of the cards, or if that
+// can't be had a native one, whose colours are Slack's, or else none.
 func (h *Handlers) charted(ctx context.Context, f figures, refuses *atomic.Bool, show func(c render.Chart) error) error {
-	var err error
+	if done, err := h.pictured(ctx, f, show); done {
+		return err
+	}
 	if !refuses.Load() {
-		if err = show(render.Chart{Native: true, Zone: f.zone}); !badView(err) {
+		err := show(render.Chart{Native: true, Zone: f.zone})
+		if !badView(err) {
 			return err
 		}
-		h.opts.Log.Info("slack refused a native chart: trying a picture", zap.Error(err))
+		h.opts.Log.Info("slack refused a native chart", zap.Error(err))
+		refuses.Store(true)
 	}
+	return show(render.Chart{})
+}
+
+// pictured shows something with a picture; done is false if there is none, or Slack
+// refuses it. Slack processes a new picture for a moment before a view may use it.
+func (h *Handlers) pictured(ctx context.Context, f figures, show func(c render.Chart) error) (done bool, err error) {
 	picture := h.picture(ctx, f)
 	for _, pause := range []time.Duration{0, time.Second / 2, time.Second, 2 * time.Second} {
 		if picture.File == "" || !sleep(ctx, pause) {
-			break
+			return false, nil
 		}
 		if err = show(picture); !badView(err) {
-			break
+			return true, err
 		}
 	}
-	if picture.File == "" || badView(err) {
-		err = show(render.Chart{})
-	}
-	if err == nil {
-		refuses.Store(true)
-	}
-	return err
+	h.opts.Log.Info("slack refused a picture of a chart", zap.Error(err))
+	return false, nil
 }
 
 // badView reports whether Slack refused the blocks of a view.

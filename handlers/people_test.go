@@ -438,16 +438,11 @@ func TestTheHomesButtonsWorkAndItShowsWhatTheyDid(t *testing.T) {
 	}
 }
 
-func TestChartsAreSlacksOwnOrPictures(t *testing.T) {
+func TestChartsArePicturesInOurColoursOrElseSlacksOwn(t *testing.T) {
 	r := newDaemon(t)
 	r.fires(t, "disk full", nil)
 	r.types(t, "ann", "#random", "stats")
-	r.whisper(t, "ann", "#random", "data_visualization")
-	if err := r.slack.SetFault(playground.Fault{Kind: playground.FaultBlock, Block: "data_visualization"}); err != nil {
-		t.Fatal(err)
-	}
-	r.types(t, "bob", "#random", "stats 7d")
-	r.whisper(t, "bob", "#random", "slack_file")
+	r.whisper(t, "ann", "#random", "slack_file")
 	if err := r.slack.User("ann").OpenHome(); err != nil {
 		t.Fatal(err)
 	}
@@ -455,6 +450,11 @@ func TestChartsAreSlacksOwnOrPictures(t *testing.T) {
 		v, ok := s.Home("ann")
 		return ok && strings.Contains(string(v.Blocks), "slack_file")
 	})
+	if err := r.slack.SetFault(playground.Fault{Kind: playground.FaultError, Method: "files.getUploadURLExternal", Error: "missing_scope"}); err != nil {
+		t.Fatal(err)
+	}
+	r.types(t, "bob", "#random", "stats 7d")
+	r.whisper(t, "bob", "#random", "data_visualization")
 }
 
 func TestADialogThatSlackOpensNoMoreIsAskedForAgain(t *testing.T) {

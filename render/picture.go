@@ -59,6 +59,7 @@ func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names
 	opt.Legend.Symbol = charts.SymbolSquare
 	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Until, zone))
 	opt.CategoryAxis.LabelCount = len(s.Buckets)
+	opt.CategoryAxis.BoundaryGap = charts.Ptr(true) // else the labels of many bars are not under them
 	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(18)
 	step, steps := scale(s.Buckets)
 	opt.ValueAxis[0].Min, opt.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(step*float64(steps))

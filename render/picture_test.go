@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"image"
 	"image/png"
 	"strings"
 	"testing"
@@ -101,4 +102,58 @@ func TestHoursKeepTheirNamesApartWhenClocksAreSetBack(t *testing.T) {
 	if got := strings.Join(labels(s.Buckets, s.Until, berlin), " "); got != "01:00 02:00 02:00 (2) 03:00" {
 		t.Errorf("got %s", got)
 	}
+}
+
+func TestTheTimesOfAPictureAreUnderTheirBars(t *testing.T) {
+	counts := make([]int64, 24)
+	for n := range counts {
+		if n%3 == 0 {
+			counts[n] = 5 // as many times have room
+		}
+	}
+	body, err := Picture(statsOf(counts...), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	drawn, err := png.Decode(bytes.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const left = 45 // the numbers of the other axis are there
+	bars := middles(drawn, left, pictureHeight-90, pictureHeight-70, func(r, g, b uint32) bool { return r > 200 && b < 90 })
+	times := middles(drawn, left-20, pictureHeight-48, pictureHeight-25, func(r, g, b uint32) bool { return r > 150 && g > 150 && b > 150 })
+	if len(bars) != 8 || len(times) != len(bars) {
+		t.Fatalf("%d bars and %d times", len(bars), len(times))
+	}
+	for n := range bars {
+		if apart := bars[n] - times[n]; apart < -6 || apart > 6 {
+			t.Errorf("time %d is at %d, its bar at %d", n, times[n], bars[n])
+		}
+	}
+}
+
+// middles are the middles of what is drawn in a colour between two lines, from left to
+// right. What is less than 20 pixels apart is one.
+func middles(drawn image.Image, left, top, bottom int, is func(r, g, b uint32) bool) []int {
+	var all []int
+	from, last := -1, -1
+	for x := left; x < pictureWidth; x++ {
+		for y := top; y < bottom; y++ {
+			r, g, b, _ := drawn.At(x, y).RGBA()
+			if !is(r>>8, g>>8, b>>8) {
+				continue
+			}
+			if from >= 0 && x-last >= 20 {
+				all, from = append(all, (from+last)/2), -1
+			}
+			if last = x; from < 0 {
+				from = x
+			}
+			break
+		}
+	}
+	if from >= 0 {
+		all = append(all, (from+last)/2)
+	}
+	return all
 }

@@ -125,17 +125,17 @@ func (p *page) pagesThroughAList(proc *process) {
 	p.see(at("ephemeral"), "1 to 10 of 15")
 }
 
-// seesTheChart gets Slack's own one, and a picture where Slack does not know it.
+// seesTheChart gets a picture, and Slack's own chart where none can be uploaded.
 func (p *page) seesTheChart(s *playground.Server) {
 	p.t.Helper()
 	p.say("/notify stats")
-	p.see(at("ephemeral")+" "+at("chart"), "Critical")
-	p.do("the chart has bars", chromedp.WaitVisible(chromedp.CSS(at("ephemeral")+" "+at("chart")+" .chart-bar")))
-	if err := s.SetFault(playground.Fault{Kind: playground.FaultBlock, Block: "data_visualization"}); err != nil {
+	p.pictured(at("ephemeral"))
+	if err := s.SetFault(playground.Fault{Kind: playground.FaultError, Method: "files.getUploadURLExternal", Error: "missing_scope"}); err != nil {
 		p.t.Fatal(err)
 	}
-	p.say("/notify stats")
-	p.pictured(at("ephemeral"))
+	p.say("/notify stats 7d")
+	p.see(at("ephemeral")+" "+at("chart"), "Critical")
+	p.do("the chart has bars", chromedp.WaitVisible(chromedp.CSS(at("ephemeral")+" "+at("chart")+" .chart-bar")))
 	s.ClearFaults()
 }
 

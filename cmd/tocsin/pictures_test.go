@@ -87,7 +87,7 @@ func (p *page) picturesOf(s *playground.Server, name string) {
 	p.gone(at("modal"))
 	p.click(at("channel-ops"))
 	p.say("/notify stats")
-	p.do("a chart", chromedp.WaitVisible(chromedp.CSS(at("ephemeral")+" "+at("chart")+" .chart-bar")))
+	p.pictured(at("ephemeral"))
 	p.picture(fmt.Sprintf(name, "stats"))
 	p.click(at("channel-tocsin"))
 	p.click(at("tab-home"))
