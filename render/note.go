@@ -134,10 +134,7 @@ func noteWords(i alert.Incident, n alert.Note) string {
 	case alert.TopicReopened:
 		return "*Firing again*" + nowWorse(n) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
 	case alert.TopicRefired:
-		if n.Count > 1 {
-			return "*Fired again*, " + times(n.Count) + " so far"
-		}
-		return "*Fired again*"
+		return refiredWords(n)
 	case alert.TopicFlapping:
 		return "*Flapping*, " + times(n.Count) + inTime(n) + ": this thread is quiet until it is stable or its severity changes"
 	case alert.TopicStable:
@@ -161,6 +158,13 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		}
 	}
 	return words
+}
+
+func refiredWords(n alert.Note) string {
+	if n.Count > 1 {
+		return "*Fired again*, " + times(n.Count) + " so far"
+	}
+	return "*Fired again*"
 }
 
 // actWords say what was done; who did it follows.
