@@ -49,6 +49,8 @@ func TestHotQueriesSeek(t *testing.T) {
 		"seen":              {seenQuery, "alerts_idempotency (idempotency_key=?)"},
 		"board":             {boardQuery, "incidents_board (state=? AND (severity,last_at)<(?,?))"},
 		"listed":            {listedQuery, "(rowid=?)"},
+		"tally":             {tallyQuery, "incidents_board (state=?)"},
+		"members":           {membersOf, "cards_digest (digest=?)"},
 		"named":             {namedQuery, "(id=?)"},
 		"due":               {dueQuery, "incidents_due (due_at<?)"},
 		"next due":          {nextDueQuery, "incidents_due (due_at>?)"},

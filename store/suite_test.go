@@ -57,6 +57,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"load knows accepted idempotency keys":                testSeen,
 		"a used idempotency key conflicts":                    testIdempotencyConflict,
 		"incidents come worst first, then latest first":       testBoard,
+		"incidents are found by words, age and the latest":    testSearch,
+		"an incident is found by its card, or by its digest":  testIncidentAt,
 		"a lane is claimed by priority, then by acceptance":   testClaimOrder,
 		"an incident never overtakes itself":                  testNoOvertaking,
 		"a head that must wait holds its lane":                testHeadWaits,

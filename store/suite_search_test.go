@@ -1,0 +1,102 @@
+package store
+
+import (
+	"slices"
+	"testing"
+
+	"tocsin/alert"
+)
+
+// testSearch selects incidents by words, by how long they have been in their state, and
+// the latest ones.
+func testSearch(t *testing.T, d *DB) {
+	c := alert.Change{}
+	add := func(id, title, host string, opened int, change func(i *alert.Incident)) {
+		i := incident(id, "#db", 1)
+		i.Title, i.OpenedAt, i.Labels = title, at(opened), map[string]string{"host": host}
+		if change != nil {
+			change(&i)
+		}
+		c.Incidents = append(c.Incidents, i)
+	}
+	add("a", "Disk full", "db-3", 10, nil)
+	add("b", "Disk full", "db-30", 20, nil)
+	add("c", "replica lags", "db-3", 30, func(i *alert.Incident) {
+		i.State, i.AckedAt, i.AckedBy = alert.Acked, at(90), alert.ParsePerson("U1|ann")
+	})
+	add("d", "Disk full", "DB-3", 40, func(i *alert.Incident) { i.State, i.ResolvedAt = alert.StateResolved, at(95) })
+	add("e", "cpu hot", "web-1", 50, func(i *alert.Incident) { i.Severity = alert.Critical })
+	commit(t, d, c)
+	open := []alert.State{alert.Open}
+	unresolved := []alert.State{alert.Open, alert.Acked}
+	for name, test := range map[string]struct {
+		f    alert.IncidentFilter
+		want []string
+	}{
+		"a label":                 {alert.IncidentFilter{Words: []string{"DB-3"}}, []string{"a", "c", "d"}},
+		"two words":               {alert.IncidentFilter{Words: []string{"disk", "db-3"}, States: unresolved}, []string{"a"}},
+		"a key":                   {alert.IncidentFilter{Words: []string{"key-e"}}, []string{"e"}},
+		"words and matchers":      {alert.IncidentFilter{Words: []string{"disk"}, Matchers: matchers(t, `host="db-30"`)}, []string{"b"}},
+		"nothing":                 {alert.IncidentFilter{Words: []string{"b-3 "}}, nil},
+		"open for some time":      {alert.IncidentFilter{States: open, Before: at(20)}, []string{"a", "b"}},
+		"acked for some time":     {alert.IncidentFilter{States: unresolved, Before: at(60)}, []string{"a", "b", "e"}},
+		"the latest open one":     {alert.IncidentFilter{States: open, Latest: true, Limit: 1}, []string{"e"}},
+		"the latest two with it":  {alert.IncidentFilter{States: unresolved, Words: []string{"db-3"}, Latest: true, Limit: 2}, []string{"a", "c"}},
+		"the latest resolved one": {alert.IncidentFilter{States: []alert.State{alert.StateResolved}, Latest: true, Limit: 1}, []string{"d"}},
+	} {
+		ids, err := d.IDs(t.Context(), test.f)
+		must(t, err)
+		if test.f.Latest && len(test.want) > 1 && (len(ids) != 2 || ids[0] != "c") {
+			t.Errorf("%s come in the order %v", name, ids)
+		}
+		if slices.Sort(ids); !slices.Equal(ids, test.want) {
+			t.Errorf("%s: got %v, want %v", name, ids, test.want)
+		}
+		found, err := d.Incidents(t.Context(), test.f)
+		must(t, err)
+		n, err := d.Count(t.Context(), test.f)
+		must(t, err)
+		if len(found) != len(test.want) || !test.f.Latest && n != len(test.want) {
+			t.Errorf("%s: listed %d and counted %d, want %d", name, len(found), n, len(test.want))
+		}
+	}
+	counts, err := d.Tally(t.Context(), unresolved...)
+	must(t, err)
+	if len(counts) != 2 || counts[alert.Error] != 3 || counts[alert.Critical] != 1 {
+		t.Errorf("counted %v", counts)
+	}
+}
+
+// testIncidentAt finds incidents by their cards and by the digest that shows them.
+func testIncidentAt(t *testing.T, d *DB) {
+	own := incident("own", "#ops", 1)
+	commit(t, d, fire(own))
+	j, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#ops", Now: at(1), Posts: true})
+	must(t, err)
+	ts := deliver(t, d, j, 1)
+	conversation := outcome(j, alert.Delivered, at(1)).Sent.Conversation
+	flooded(t, d, alert.Error, 8)
+	digest := claimDigest(t, d, 10, alert.Digest)
+	if digest.Digest.ID != digest.Incident.ID || digest.Digest.ID == "" {
+		t.Errorf("the digest is called %q, want %q", digest.Digest.ID, digest.Incident.ID)
+	}
+	digestTS := deliver(t, d, digest, 10)
+	i, err := d.IncidentAt(t.Context(), conversation, ts)
+	if err != nil || i.ID != "own" || len(i.Cards) != 1 {
+		t.Errorf("the card is that of %+v, %v", i, err)
+	}
+	for _, no := range [][2]string{{conversation, "9.9"}, {"C0OTHER", ts}, {outcome(digest, alert.Delivered, at(10)).Sent.Conversation, digestTS}} {
+		_, err := d.IncidentAt(t.Context(), no[0], no[1])
+		mustBe(t, err, alert.ErrNotFound)
+	}
+	f := alert.IncidentFilter{States: []alert.State{alert.Open}, Digest: digest.Digest.ID}
+	ids, err := d.IDs(t.Context(), f)
+	if err != nil || len(ids) != 8 || slices.Contains(ids, "own") {
+		t.Errorf("the digest shows %v, %v", ids, err)
+	}
+	f.Digest = "digest-of-another"
+	ids, err = d.IDs(t.Context(), f)
+	if err != nil || len(ids) != 0 {
+		t.Errorf("an unknown digest shows %v, %v", ids, err)
+	}
+}
