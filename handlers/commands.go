@@ -54,7 +54,7 @@ func commands() []command {
 		act(alert.VerbAck, "acknowledge", "take"),
 		act(alert.VerbUnack, "unacknowledge"),
 		act(alert.VerbResolve, "close", "done"),
-		act(alert.VerbReopen, "unresolve", "open"),
+		act(alert.VerbReopen, "unresolve"),
 		{name: "assign", also: []string{"give"}, needs: rightAck, parse: parseAssign, here: true, do: plain(acting(alert.VerbAssign))},
 		act(alert.VerbNote, "comment"),
 		{name: "silence", needs: rightSilence, parse: parseSilence, here: true, do: plain((*Handlers).silence)},

@@ -92,6 +92,11 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, fmt.Errorf("read incidents: %w", err)
 	}
+	return render.List(p.view(rows, total, more)), nil
+}
+
+// view is the page with its rows, of total incidents or more.
+func (p page) view(rows []alert.Incident, total int, more bool) render.ListView {
 	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: more, Here: p.at(p.From)}
 	if p.From > 0 {
 		view.Newer = p.at(max(0, p.From-render.ListRows))
@@ -102,7 +107,7 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if near := nearList(p.Words); total == 0 && near != "" {
 		view.Hint = "Did you mean " + near + "? The states are open, acked, resolved, all, and mine."
 	}
-	return render.List(view), nil
+	return view
 }
 
 // countLimit is the highest count that the store returns for a filter that selects by

@@ -156,9 +156,12 @@ func commandIn(said phrase) (c command, rest phrase, near string) {
 	rest = said.from(1)
 	c, near = commandOf(first)
 	asksForList := c.name == "show" && onlyListWords(rest, 1) || c.do == nil && isQuestion(first) && onlyListWords(rest, 2)
-	if asksForList {
-		c, _ = commandOf("list")
-		return c, rest, ""
+	list, _ := commandOf("list")
+	switch {
+	case asksForList:
+		return list, rest, ""
+	case c.do == nil && onlyListWords(said, 1): // open critical
+		return list, said, ""
 	}
 	return c, rest, near
 }
@@ -231,19 +234,14 @@ const maxWords = 10
 func parseSearch(p phrase) (Order, *alert.InputError) {
 	o, m := Order{}, newMatcherText(p)
 	for n, word := range m.words {
-		if n > 0 && slices.Contains([]string{"because", "-", "--", "–", "—"}, word.key) || strings.HasPrefix(m.raw(n), "--") {
+		if n > 0 && slices.Contains([]string{"because", "-", "--", "–", "—"}, word.key) {
 			o.Text = noteFrom(m.phrase, n+1)
 			break
 		}
-		switch {
-		case m.addMatcher(n):
+		if m.addMatcher(n) {
 			continue
-		case slices.Contains([]string{"all", "everything", "every"}, word.key):
-			o.Target.All = true
-		case word.key == "mine" || word.key == "my":
-			o.Target.Mine = true
-		case saysNothing(word.key) || m.severity(n):
-		default:
+		}
+		if !o.Target.readWord(word.key) && !m.severity(n) {
 			o.Target.Words = append(o.Target.Words, searched(m.raw(n)))
 		}
 		if strings.HasSuffix(m.raw(n), ":") {
@@ -257,6 +255,19 @@ func parseSearch(p phrase) (Order, *alert.InputError) {
 	var bad *alert.InputError
 	o.Target.Matchers, bad = m.matchers()
 	return o, bad
+}
+
+// readWord reads a word that is not searched for, and reports whether it is one.
+func (t *Target) readWord(word string) bool {
+	switch {
+	case slices.Contains([]string{"all", "everything", "every"}, word):
+		t.All = true
+	case word == "mine" || word == "my":
+		t.Mine = true
+	default:
+		return saysNothing(word)
+	}
+	return true
 }
 
 // searched is a word as it is searched for: in lower case, without marks around it.

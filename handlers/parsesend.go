@@ -19,13 +19,11 @@ type sendOrder struct {
 // word that is neither.
 func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	var order sendOrder
-	if len(p.words) > 1 && p.words[0].key == "to" && namesConversation(p.words[1].raw) {
-		p = p.from(1)
-	}
+	p = withoutTo(p)
 	for n, word := range p.words {
 		severity := alert.Severity(word.key)
 		switch {
-		case order.channel != "" && order.text == "" && word.raw == ":":
+		case order.channel != "" && word.raw == ":":
 		case order.channel == "" && namesConversation(word.raw):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {
@@ -39,6 +37,14 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		}
 	}
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
+}
+
+// withoutTo is a phrase without a "to" before a conversation.
+func withoutTo(p phrase) phrase {
+	if len(p.words) > 1 && p.words[0].key == "to" && namesConversation(p.words[1].raw) {
+		return p.from(1)
+	}
+	return p
 }
 
 // namesConversation reports whether a word is a conversation and not the beginning of

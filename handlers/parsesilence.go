@@ -61,22 +61,29 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 			return took, bad
 		}
 	}
+	if r.order.Timed && r.named() > 0 {
+		r.order.Text = r.m.from(n).prose()
+		return left, nil
+	}
+	return 1, r.readTarget(n)
+}
+
+// readTarget reads the n-th cell, which says what to silence.
+func (r *silenceReader) readTarget(n int) *alert.InputError {
+	word := r.m.words[n]
 	switch {
 	case r.named() == 0 && idShape.MatchString(word.key):
 		r.order.Target.IDs, r.order.Target.candidates = []string{word.key}, []candidate{{id: word.key}}
-	case r.named() == 0 && (word.key == "last" || word.key == "latest"):
+	case r.named() == 0 && slices.Contains([]string{"last", "latest"}, word.key):
 		r.order.Target.Last = true
-	case r.order.Timed && r.named() > 0:
-		r.order.Text = r.m.from(n).prose()
-		return left, nil
-	case saysNothing(word.key) || word.key == "all" || word.key == "everything" || r.m.severity(n):
+	case saysNothing(word.key) || slices.Contains([]string{"all", "everything"}, word.key) || r.m.severity(n):
 	case len(r.m.parts) > 0 || len(r.words) == maxWords:
-		return 0, noMatcher(word)
+		return noMatcher(word)
 	default:
 		r.words = append(r.words, word)
 		r.order.Target.Words = append(r.order.Target.Words, searched(r.m.raw(n)))
 	}
-	return 1, nil
+	return nil
 }
 
 // named is how many things have been named that can be silenced.

@@ -147,17 +147,21 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return reminderWords(n)
 	case alert.TopicAssigned:
 		return assignedWords(n)
-	case alert.TopicUnresolved:
-		return "*Reopened*" + by(n.By, called) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
 	}
-	words := actWords(i, n) + by(n.By, called)
-	if n.Topic == alert.TopicResolved {
-		words += after(n, " after ", "")
-		if n.Count > 1 {
-			words += ", fired " + times(n.Count)
-		}
+	return actWords(i, n) + by(n.By, called) + actDetails(n)
+}
+
+// actDetails is what follows who did something.
+func actDetails(n alert.Note) string {
+	switch {
+	case n.Topic == alert.TopicUnresolved:
+		return after(n, ", ", " after it was resolved") + hadAcked(n.To)
+	case n.Topic == alert.TopicResolved && n.Count > 1:
+		return after(n, " after ", "") + ", fired " + times(n.Count)
+	case n.Topic == alert.TopicResolved:
+		return after(n, " after ", "")
 	}
-	return words
+	return ""
 }
 
 func refiredWords(n alert.Note) string {
@@ -176,6 +180,8 @@ func actWords(i alert.Incident, n alert.Note) string {
 		return "*Acknowledged*"
 	case alert.TopicUnacked:
 		return "*No longer acknowledged*"
+	case alert.TopicUnresolved:
+		return "*Reopened*"
 	case alert.TopicNote:
 		return "*Note*"
 	case alert.TopicEscalated:
