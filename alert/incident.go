@@ -70,6 +70,9 @@ type Incident struct {
 	Waiting   bool      `json:"waiting,omitempty"`
 	// RemindAt is when the person who acknowledged it is reminded; zero for never.
 	RemindAt time.Time `json:"remind_at,omitzero"`
+	// NotifyAt is when people are notified that it fires again, because it did in quiet
+	// hours; zero for never.
+	NotifyAt time.Time `json:"-"`
 	// Escalated is how many escalation steps were performed since OpenedAt.
 	Escalated int `json:"escalated,omitempty"`
 	// ReopenedAt are the latest times at which it was reopened, as many as it takes to

@@ -68,10 +68,20 @@ func (d *draft) processDue(en *entry) {
 	}
 	switch en.State {
 	case alert.Open:
+		d.notifyLate(en)
 		d.escalate(en)
 	case alert.Acked:
 		d.remind(en)
 	}
+}
+
+// notifyLate notifies people, once quiet hours are over, that the incident fires again.
+func (d *draft) notifyLate(en *entry) {
+	if en.NotifyAt.IsZero() || en.NotifyAt.After(d.now) {
+		return
+	}
+	en.NotifyAt = noTime
+	d.addNote(en, alert.Note{Topic: alert.TopicReopened, Severity: en.Severity, Count: en.Count}, en.Mentions)
 }
 
 // escalate performs the escalation steps that are due, in order.
@@ -160,7 +170,10 @@ func (d *draft) nextOfState(en *entry) time.Time {
 	case en.unshown:
 		return en.HeldUntil
 	case en.State == alert.Open:
-		return d.nextStep(en)
+		if step := d.nextStep(en); en.NotifyAt.IsZero() || !step.IsZero() && step.Before(en.NotifyAt) {
+			return step
+		}
+		return en.NotifyAt
 	}
 	en.RemindAt = d.nextReminder(en)
 	return en.RemindAt

@@ -239,7 +239,7 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	if topic != alert.TopicRefired || en.pings {
 		pings = en.newMentions()
 	}
-	if topic == alert.TopicReopened && d.mayNotify(en) {
+	if topic == alert.TopicReopened && d.notifiesAgain(en) {
 		n.Broadcast, pings = en.Severity == alert.Critical, en.Mentions
 	}
 	d.retell(en, before, &n)
@@ -266,11 +266,18 @@ func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
 	}
 }
 
-// mayNotify reports whether an incident that fires again notifies people as it did the
-// first time: not while it flaps, and not in quiet hours.
-func (d *draft) mayNotify(en *entry) bool {
-	_, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
-	return en.FlappingSince.IsZero() && !quiet
+// notifiesAgain reports whether an incident that fires again notifies people now, as it did
+// the first time: not while it flaps, and after quiet hours.
+func (d *draft) notifiesAgain(en *entry) bool {
+	en.NotifyAt = noTime
+	if !en.FlappingSince.IsZero() {
+		return false
+	}
+	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
+	if quiet && len(en.Mentions) > 0 {
+		en.NotifyAt = end.UTC()
+	}
+	return !quiet
 }
 
 // newMentions returns, for the lanes that show the incident, whom its routing

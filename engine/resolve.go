@@ -108,7 +108,7 @@ func (d *draft) markSilenced(v *verdict) {
 // at its time.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
-	en.State, en.ResolvedAt, en.RemindAt = alert.StateResolved, d.now, noTime
+	en.State, en.ResolvedAt, en.RemindAt, en.NotifyAt = alert.StateResolved, d.now, noTime, noTime
 	d.addHistory(en, line)
 	d.update(en)
 	if !en.FlappingSince.IsZero() && en.ResolvedBy == (alert.Person{}) {

@@ -106,6 +106,9 @@ func TestFiringAgainNotifiesPeopleAsTheFirstTimeDid(t *testing.T) {
 	wantDeliveries(t, again("soon", alert.Critical, 2*time.Minute), "#alerts post")
 	w.now = at(21, 50)
 	wantDeliveries(t, again("d", alert.Warning, 20*time.Minute), "#alerts update", "#alerts reply reopened")
+	wantDeliveries(t, w.until(at(29, 59)))
+	wantDeliveries(t, w.until(at(30, 0)), "#alerts reply reopened @S012")
+	wantDeliveries(t, w.until(at(31, 0)))
 	for range 5 {
 		again("a", alert.Warning, time.Second)
 	}

@@ -180,13 +180,14 @@ type incidentBody struct {
 	ExpiresAt     int64               `json:"expires_at,omitempty"` // microseconds
 	ExpiresIn     time.Duration       `json:"expires_in,omitempty"`
 	Expired       bool                `json:"expired,omitempty"`
+	NotifyAt      int64               `json:"notify_at,omitempty"` // microseconds
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired,
+		i.Unsaid, i.Unpaged, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -203,7 +204,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
 	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
-	i.ExpiresIn, i.Expired = b.ExpiresIn, b.Expired
+	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
 	return err
 }
 

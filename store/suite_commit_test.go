@@ -21,7 +21,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Silence, i.SilencedUntil, i.HeldUntil, i.DueAt = "s-k7f2", at(90), at(91), at(92)
 	i.Waiting, i.RemindAt = true, at(93)
 	i.Escalated, i.Mentions = 2, map[string][]string{"#db": {"here", "S123"}, "@ann": {"ann@example.org"}}
-	i.BeganAt, i.EndedAt, i.ExpiresAt, i.ExpiresIn, i.Expired = at(-90), at(8), at(94), time.Hour, true
+	i.BeganAt, i.EndedAt, i.ExpiresAt, i.ExpiresIn, i.Expired, i.NotifyAt = at(-90), at(8), at(94), time.Hour, true, at(95)
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
 	got, err := d.Incident(t.Context(), "k7f2")
 	must(t, err)
