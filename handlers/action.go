@@ -30,6 +30,7 @@ func clicks() map[string]click {
 		render.ActionResolve: {rightAck, clicked(alert.VerbResolve)},
 		render.ActionSilence: {rightSilence, withIncident((*Handlers).openSilence)},
 		render.ActionExpire:  {rightSilence, (*Handlers).expire},
+		render.ActionDrop:    {rightSilence, (*Handlers).drop},
 		render.ActionPage:    {"", (*Handlers).showPage},
 		render.ActionChoose:  {"", (*Handlers).choose}, // the verb says what it needs
 		render.ActionCancel:  {"", (*Handlers).cancel},

@@ -346,3 +346,30 @@ func TestAStatisticWhoseChartIsRefusedIsToldWithAPicture(t *testing.T) {
 		t.Errorf("the same picture is uploaded %d times", d.uploads)
 	}
 }
+
+func TestAPersonDropsWhatWaits(t *testing.T) {
+	d := &desk{deliveries: []alert.Delivery{
+		{ID: "01a2-a", Lane: "#nosuch", Kind: alert.Post, State: alert.Pending, Incident: "k7f2", Reason: "channel_not_found"},
+		{ID: "01a2-b", Lane: "#ops", Kind: alert.Reply, State: alert.Dead, Incident: "k7f3"},
+		{ID: "01a2-c", Lane: "#ops", Kind: alert.Post, State: alert.Sending, Incident: "k7f4"},
+	}}
+	h := d.handlers()
+	if got := d.types(t, h, "queue"); !strings.Contains(got, "waiting") || !strings.Contains(got, "channel_not_found") || !strings.Contains(got, "given up") || !strings.Contains(got, "being sent") {
+		t.Errorf("the queue: %q", got)
+	}
+	if got := d.types(t, h, "queue drop 01a2-b"); !strings.Contains(got, "Dropped") || len(d.deliveries) != 2 {
+		t.Errorf("dropped: %q", got)
+	}
+	for text, want := range map[string]string{"queue drop 01a2-c": "being sent right now", "queue drop 01a2-z": "no delivery 01a2-z", "queue dance": "queue drop ID"} {
+		if got := d.types(t, h, text); !strings.Contains(got, want) {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionDrop, Value: "01a2-a", MessageTS: "1.2", Ephemeral: true}); len(got) != 0 || len(d.inPlace) != 1 || strings.Contains(d.inPlace[0], "channel_not_found") {
+		t.Errorf("by its button: %q, in place %q", got, d.inPlace)
+	}
+	d.permissions.Silence = []string{"nobody"}
+	if got := d.types(t, d.handlers(), "queue drop 01a2-c"); !strings.Contains(got, "you may not") {
+		t.Errorf("without permission: %q", got)
+	}
+}

@@ -47,6 +47,11 @@ type Store interface {
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
+	// Deliveries lists deliveries, latest first.
+	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)
+	// Drop has a delivery of this ID not sent any more; alert.ErrNotFound for an unknown
+	// one, alert.ErrNotDead for one that is being sent or done.
+	Drop(ctx context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error)
 	// Await returns an alert's record as soon as it is not pending any more, or
 	// at the end of ctx as it stands then, with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
@@ -98,6 +103,8 @@ type Options struct {
 	Engine Engine
 	Store  Store
 	Slack  Slack
+	// Wake is called with lanes in which a delivery was dropped. It must not block.
+	Wake func(lanes ...string)
 	// Health returns the state of the daemon.
 	Health func() alert.Health
 	// Permissions say who may do what; the zero value allows everything.
@@ -137,6 +144,9 @@ func New(opts Options) *Handlers {
 	}
 	if opts.Now == nil {
 		opts.Now = time.Now
+	}
+	if opts.Wake == nil {
+		opts.Wake = func(...string) {}
 	}
 	if opts.Wait == 0 {
 		opts.Wait = 20 * time.Second

@@ -22,29 +22,30 @@ import (
 
 // desk is everything handlers need, in memory.
 type desk struct {
-	mu      sync.Mutex
-	pushed  []alert.Alert
-	pushErr error
-	acts    []alert.Act
-	open    []alert.Incident
-	readErr error
-	health  alert.Health
-	settled bool // alerts are delivered at once
-	hashes  map[string]string
-	homes   []string // whose Home was published, in this order
-	homeErr func(view render.HomeTab) error
-	said    []string // channel, thread and text
-	answers []string
-	last    render.Message // the latest answer
-	inPlace []string
-	sayErrs []error
-	opened  []render.Modal
-	openErr error
-	updated int
-	later   time.Duration // how far the clock has been put forward
-	linkErr error
-	uploads int
-	members map[string][]string
+	mu         sync.Mutex
+	pushed     []alert.Alert
+	pushErr    error
+	acts       []alert.Act
+	open       []alert.Incident
+	readErr    error
+	health     alert.Health
+	settled    bool // alerts are delivered at once
+	hashes     map[string]string
+	homes      []string // whose Home was published, in this order
+	homeErr    func(view render.HomeTab) error
+	said       []string // channel, thread and text
+	answers    []string
+	last       render.Message // the latest answer
+	inPlace    []string
+	sayErrs    []error
+	opened     []render.Modal
+	openErr    error
+	updated    int
+	later      time.Duration // how far the clock has been put forward
+	linkErr    error
+	uploads    int
+	members    map[string][]string
+	deliveries []alert.Delivery
 	// unreachable are Slack's codes by conversation.
 	unreachable map[string]string
 	zone        *time.Location
@@ -318,6 +319,24 @@ func (d *desk) Person(_ context.Context, said string) (alert.Person, error) {
 		return alert.Person{ID: "U0BOB", Name: "bob"}, nil
 	}
 	return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found"}
+}
+
+func (d *desk) Deliveries(context.Context, alert.DeliveryFilter) ([]alert.Delivery, error) {
+	return d.deliveries, d.readErr
+}
+
+func (d *desk) Drop(_ context.Context, l alert.DeadLetterSelector) (alert.RetryResult, error) {
+	for n, one := range d.deliveries {
+		switch {
+		case one.ID != l.ID:
+		case one.State == alert.Sending:
+			return alert.RetryResult{}, alert.ErrNotDead
+		default:
+			d.deliveries = slices.Delete(d.deliveries, n, n+1)
+			return alert.RetryResult{Deliveries: 1, Alerts: 1, Lanes: []string{one.Lane}}, nil
+		}
+	}
+	return alert.RetryResult{}, alert.ErrNotFound
 }
 
 func (d *desk) Check(_ context.Context, spelling string) error {

@@ -19,6 +19,7 @@ const (
 	ActionSilence = "silence"
 	ActionMore    = "more"
 	ActionExpire  = "expire"
+	ActionDrop    = "drop"
 	ActionPage    = "page"
 	// ActionChoose is the answer to a question, or undoes something; its value says what to
 	// do. ActionMute is the same for a silence, and ActionCancel for nothing.

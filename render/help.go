@@ -59,6 +59,7 @@ func grammar() []helpPart {
 		}},
 		{"Tocsin", []helpRow{
 			{usage: "status", does: "whether delivery works, and what is open", examples: []string{"status"}},
+			{usage: "queue [drop ID]", does: "what waits for Slack or was given up, and a way to drop it", examples: []string{"queue"}},
 			{usage: "test [channel] [severity]", does: "send a test alert through the full path and see how long each step takes",
 				examples: []string{"test", "test #ops warning"}},
 			{usage: "help [word]", does: "this list, or more about one word", examples: []string{"help", "help silence"}},

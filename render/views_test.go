@@ -186,11 +186,17 @@ func lists() map[string]Message {
 		"oncall nothing":  OnCall(OnCallView{Routing: alert.Routing{Default: "#alerts"}}),
 		"subscriptions":   Subscriptions(subscriptions),
 		"no subscription": Subscriptions(nil),
-		"subscribed":      Subscribed(subscriptions[0]),
-		"unsubscribed":    Unsubscribed(2),
-		"denied":          Denied("silence alerts", []string{"U0ANN", "S0DBOPS", "C0OPS", "@carol"}),
-		"denied to all":   Denied("send alerts", nil),
-		"sent":            TestResult(TestReport{What: "alert", Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
+		"queue": Queue([]alert.Delivery{
+			{ID: "01a2-a", Lane: "#nosuch", Kind: alert.Post, State: alert.Pending, Incident: "k7f2", Reason: "channel_not_found", CreatedAt: at("14:00:00")},
+			{ID: "01a2-b", Lane: "C0OLD1234", Kind: alert.Reply, State: alert.Dead, Incident: "k7f3", Reason: "C0OLD1234: is_archived", CreatedAt: at("13:00:00")},
+		}, true),
+		"queue empty":   Queue(nil, false),
+		"dropped":       Dropped(alert.RetryResult{Alerts: 2}),
+		"subscribed":    Subscribed(subscriptions[0]),
+		"unsubscribed":  Unsubscribed(2),
+		"denied":        Denied("silence alerts", []string{"U0ANN", "S0DBOPS", "C0OPS", "@carol"}),
+		"denied to all": Denied("send alerts", nil),
+		"sent":          TestResult(TestReport{What: "alert", Record: alert.Record{Standing: alert.StandDelivered, Lane: "#ops", Conversation: "C0OPS"}, Permalink: "https://acme.slack.com/archives/C0OPS/p12"}),
 	}
 }
 

@@ -82,7 +82,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		Wake:     d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
 	d.people = handlers.New(handlers.Options{
-		Engine: d.engine, Store: d.store,
+		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake,
 		Slack: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})

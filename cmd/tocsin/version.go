@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker: -X main.version=v1.2.3.
-var version = ""
+// version and commit are set by the linker: -X main.version=v1.2.3. The commit is also
+// known where Go has stamped it.
+var version, commit = "", ""
 
 func newVersion(w world) *cobra.Command {
 	cmd := &cobra.Command{
@@ -39,6 +40,9 @@ type build struct {
 func printVersion(w world, asJSON bool) error {
 	info, _ := debug.ReadBuildInfo() // nil without module support, which is no build of ours
 	b := buildOf(version, info)
+	if b.Commit == "" {
+		b.Commit = commit
+	}
 	return w.print(asJSON, b, b.text())
 }
 
