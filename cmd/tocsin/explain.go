@@ -20,6 +20,8 @@ type explanation struct {
 	Quiet      *quietNow         `json:"quiet"`
 	Escalation []step            `json:"escalation"`
 	Remind     string            `json:"remind,omitempty"`
+	Reopen     string            `json:"reopen_within"`
+	Expires    string            `json:"expires_in,omitempty"`
 	Thread     string            `json:"thread"`
 	Broadcast  bool              `json:"broadcast"`
 	WhenUnsure string            `json:"when_unsure"`
@@ -69,13 +71,16 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	x := explanation{
 		Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Route: plan.Route, To: []stop{},
 		Quiet: explainQuiet(plan.Quiet, s.Severity, at), Escalation: explainSteps(plan),
-		Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
+		Reopen: short(plan.ReopenWithin), Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
 	}
 	if plan.HoldUnsure {
 		x.WhenUnsure = "hold"
 	}
 	if plan.Remind > 0 {
 		x.Remind = short(plan.Remind)
+	}
+	if plan.ExpiresIn > 0 {
+		x.Expires = short(plan.ExpiresIn)
 	}
 	reached := true
 	for n, route := range r.Routes {
@@ -161,6 +166,10 @@ func (x explanation) text() string {
 	text += x.Quiet.text() + x.escalationText()
 	if x.Remind != "" {
 		text += fmt.Sprintf("Whoever acknowledges it is reminded every %s until it is resolved.\n", x.Remind)
+	}
+	text += fmt.Sprintf("Firing again within %s of its resolve reopens it and notifies people again.\n", x.Reopen)
+	if x.Expires != "" {
+		text += fmt.Sprintf("Unless it fires again, it expires after %s.\n", x.Expires)
 	}
 	broadcast := "not shown"
 	if x.Broadcast {
