@@ -129,6 +129,21 @@ func TestABodyThatIsNotTheToolsIsNotUnderstood(t *testing.T) {
 	}
 }
 
+func TestABodyOfCountlessValuesIsNotUnderstood(t *testing.T) {
+	zeros := strings.Repeat("0,", mostValues+1) + "0]"
+	for _, body := range []string{`{"alerts":[` + zeros + "}", "[" + zeros, `{"name":"x","slug":"\\","blocks":[` + zeros + "}"} {
+		for _, f := range Formats() {
+			if in, err := f.Read(request([]byte(body))); err == nil {
+				t.Errorf("%s read %d alerts", f.Name, len(in.Alerts))
+			}
+		}
+	}
+	log := `{"name":"x","slug":"y","status":"down","body":"\"` + strings.Repeat("1,", mostValues+1) + `"}`
+	if in, err := healthchecks().Read(request([]byte(log))); err != nil || len(in.Alerts) != 1 {
+		t.Errorf("a text with as many commas: %v", err)
+	}
+}
+
 // Whatever a member is, the rest is read all the same.
 func TestAMemberOfAnyOtherTypeCostsOnlyItself(t *testing.T) {
 	for file, f := range samples(t) {

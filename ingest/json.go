@@ -19,7 +19,11 @@ import (
 // of another type is left out, and a note says so. The error is for what is not a JSON
 // object.
 func readJSON(r Request, into any) (notes []string, err error) {
-	err = json.Unmarshal(jsonOf(r), into)
+	body := jsonOf(r)
+	if commas(body) > mostValues {
+		return nil, fmt.Errorf("it has more than %d values", mostValues)
+	}
+	err = json.Unmarshal(body, into)
 	var wrong *json.UnmarshalTypeError
 	var syntax *json.SyntaxError
 	switch {
@@ -33,6 +37,26 @@ func readJSON(r Request, into any) (notes []string, err error) {
 		return nil, fmt.Errorf("it is not JSON from byte %d on", syntax.Offset)
 	}
 	return nil, errors.New("it is not JSON")
+}
+
+// mostValues is how many values a body may have: more than a request of the greatest size
+// has if they say something. Each takes memory, even if it is only a 0.
+const mostValues = 50_000
+
+// commas counts the commas of JSON that separate values.
+func commas(body []byte) (n int) {
+	inString := false
+	for i := 0; i < len(body); i++ {
+		switch c := body[i]; {
+		case inString && c == '\\':
+			i++
+		case c == '"':
+			inString = !inString
+		case c == ',' && !inString:
+			n++
+		}
+	}
+	return n
 }
 
 // inForm are the fields of a form that hold JSON: Slack's and GitHub's, and Uptime
