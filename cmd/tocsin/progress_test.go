@@ -247,7 +247,8 @@ func (p *process) mustTellPeople(s *playground.Server, problem alert.Problem) {
 	if err != nil || !run.Acked {
 		p.t.Fatalf("the command got %+v, %v", run, err)
 	}
-	remedy, _, _ := strings.Cut(problem.Fix, ":")
+	// An address in it is a link, and what is in brackets may have one.
+	remedy := strings.TrimSpace(problem.Fix[:strings.IndexAny(problem.Fix+":", ":(")])
 	until(p.t, s, "the answer to /notify status", func(sn *playground.Snapshot) bool {
 		return slices.ContainsFunc(sn.Ephemerals("ann", "#alerts"), func(m playground.Message) bool { return strings.Contains(shown(m), remedy) })
 	})
