@@ -1,6 +1,9 @@
 package blockkit
 
-import "fmt"
+import (
+	"fmt"
+	"regexp"
+)
 
 // richTextBlock checks a rich_text block: sections, lists, quotes and preformatted text.
 func (c *checker) richTextBlock(o object) {
@@ -11,8 +14,12 @@ func (c *checker) richTextBlock(o object) {
 			continue
 		}
 		switch kind, _ := el.fields["type"].(string); kind {
-		case "rich_text_section", "rich_text_quote", "rich_text_preformatted":
+		case "rich_text_section", "rich_text_quote":
 			c.richInline(el)
+		case "rich_text_preformatted":
+			c.integer(el, "border", 0, 1)
+			c.str(el, "language", 0, 50)
+			c.richCode(el)
 		case "rich_text_list":
 			c.richList(el)
 		default:
@@ -50,6 +57,41 @@ func (c *checker) richInline(o object) {
 	}
 }
 
+// richCode checks the inline elements of preformatted text: text and links.
+func (c *checker) richCode(o object) {
+	for i, e := range c.list(o, "elements", 0, 10000) {
+		at := fmt.Sprintf("%s/elements/%d", o.at, i)
+		el, ok := c.asObject(e, at)
+		if !ok {
+			continue
+		}
+		if kind, _ := el.fields["type"].(string); kind != "text" && kind != "link" {
+			c.fail(at+"/type", "unsupported type: %s", kind)
+			continue
+		}
+		c.richElement(el)
+	}
+}
+
+// richStyle checks how an inline element looks: names of styles, each true or false.
+func (c *checker) richStyle(o object) {
+	if o.fields["style"] == nil {
+		return
+	}
+	style, ok := c.child(o, "style")
+	if !ok {
+		return
+	}
+	c.properties(style, "bold italic strike code underline highlight client_highlight unlink")
+	for name, value := range style.fields {
+		if _, isFlag := value.(bool); !isFlag {
+			c.fail(style.at+"/"+name, "must be a boolean")
+		}
+	}
+}
+
+var hexColour = regexp.MustCompile(`^#[0-9A-Fa-f]{3,8}$`)
+
 func (c *checker) richElement(o object) {
 	kind, _ := o.fields["type"].(string)
 	required := map[string]string{
@@ -61,7 +103,11 @@ func (c *checker) richElement(o object) {
 		c.fail(o.at+"/type", "unsupported type: %s", kind)
 		return
 	}
-	c.need(o, key, maxText)
+	value := c.need(o, key, maxText)
+	c.richStyle(o)
+	if kind == "color" && value != "" && !hexColour.MatchString(value) {
+		c.fail(o.at+"/value", "must be a valid color")
+	}
 	if kind == "broadcast" && !containsWord("here channel everyone", fmt.Sprint(o.fields["range"])) {
 		c.fail(o.at+"/range", "must be a valid enum value")
 	}
