@@ -183,6 +183,19 @@ func TestWhoAcknowledgedIsRemindedAgainAndAgain(t *testing.T) {
 	wantDeliveries(t, w.after(10*time.Hour))
 }
 
+func TestWhoAcknowledgedIsRemindedIfSlackDoesNotKnowWhoItIsAssignedTo(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", To: []string{"#a"}, Remind: time.Hour})
+	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
+	w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: alert.Person{Name: "the night shift"}})
+	wantDeliveries(t, w.after(time.Hour), "#a reply reminder @U0ANN")
+	w.act(alert.Act{Verb: alert.VerbUnack, Incident: id, By: ann})
+	wantDeliveries(t, w.after(10*time.Hour))
+	if i := w.incidents[0]; i.Assignee.Name != "the night shift" {
+		t.Errorf("it is assigned to %v", i.Assignee)
+	}
+}
+
 func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	w := newWorld(t, climbing())
 	w.push(alert.Alert{Key: "db", Title: "a"})

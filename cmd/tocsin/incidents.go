@@ -288,7 +288,7 @@ func byAt(p alert.Person, at time.Time) string {
 // eventText is one line of the history in words.
 func eventText(e alert.Event) string {
 	words := map[alert.Verb]string{
-		alert.VerbAck: "acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
+		alert.VerbAck: "acknowledged", alert.VerbUnack: "no longer acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
 		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
 		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown", alert.VerbExpire: "expired",
 	}

@@ -188,7 +188,7 @@ func TestWhatPeopleDoByMistakeIsUndone(t *testing.T) {
 		return len(saying(replies, "No longer acknowledged by ann")) == 1 && len(saying(replies, "@U0BOB")) == 1
 	})
 	says := p.command("incidents", "show", id)
-	for _, want := range []string{"resolved by ann", "opened again by ann", "acknowledged by bob", "by ann: he is asleep"} {
+	for _, want := range []string{"resolved by ann", "opened again by ann", "acknowledged by bob", "no longer acknowledged by ann: he is asleep"} {
 		if !strings.Contains(says, want) {
 			t.Errorf("the history lacks %q:\n%s", want, says)
 		}
