@@ -30,9 +30,6 @@ func (a *Alert) ContentHash() int64 {
 	field("format", string(a.Format))
 	field("channel", a.Channel)
 	field("mention", a.Mention)
-	if a.Format != "" {
-		field("format", string(a.Format))
-	}
 	if !a.At.IsZero() {
 		field("at", a.At.UTC().String())
 	}
