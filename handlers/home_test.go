@@ -100,8 +100,9 @@ func TestAThousandPeopleAtOnceStayBelowSlacksPace(t *testing.T) {
 			}
 		}
 		pass(15 * time.Minute)
-		if len(d.homes) != 1000 {
-			t.Fatalf("%d of 1000 people see their Home", len(d.homes))
+		slices.Sort(d.homes) // who opens it again after it was published gets it again
+		if n := len(slices.Compact(d.homes)); n != 1000 {
+			t.Fatalf("%d of 1000 people see their Home", n)
 		}
 		for n := range at {
 			behind := slices.IndexFunc(at, func(b time.Time) bool { return b.Sub(at[n]) >= time.Minute })
