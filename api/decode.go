@@ -61,18 +61,20 @@ func setStrict(q url.Values, alerts []alert.Alert, notes []string) error {
 	return nil
 }
 
-// nameAlerts gives alerts without an idempotency key that of the request, in a batch
-// with the alert's position appended.
+// nameAlerts gives alerts without an idempotency key that of the request, with their
+// position appended from the second one on.
 func nameAlerts(alerts []alert.Alert, key string) {
 	for i := range alerts {
-		switch {
-		case alerts[i].IdempotencyKey != "":
-		case len(alerts) == 1:
-			alerts[i].IdempotencyKey = key
-		default:
-			alerts[i].IdempotencyKey = fmt.Sprintf("%s/%d", key, i+1)
-			// Fewer or more alerts under this key are another request.
-			alerts[i].Hash = alerts[i].ContentHash() ^ int64(len(alerts))<<1
+		a := &alerts[i]
+		if a.IdempotencyKey != "" {
+			continue
+		}
+		a.IdempotencyKey = key
+		if i > 0 {
+			a.IdempotencyKey = fmt.Sprintf("%s/%d", key, i+1)
+		}
+		if len(alerts) > 1 { // fewer or more alerts under this key are another request
+			a.Hash = a.ContentHash() ^ int64(len(alerts))<<1
 		}
 	}
 }

@@ -43,6 +43,8 @@ func TestAnIdempotencyKeyIsForOneBody(t *testing.T) {
 		{"a text", "text/plain", "disk full", "disk fuller"},
 		{"an array", one, `[{"title": "a"}, {"title": "b"}]`, `[{"title": "a"}, {"title": "c"}]`},
 		{"a shorter array", one, `[{"title": "a"}, {"title": "b"}, {"title": "c"}]`, `[{"title": "a"}, {"title": "b"}]`},
+		{"an object, then an array", one, `{"title": "a"}`, `[{"title": "a"}, {"title": "b"}]`},
+		{"an array, then an object", one, `[{"title": "a"}, {"title": "b"}]`, `{"title": "a"}`},
 		{"lines", lines, "{\"title\": \"a\"}\n{\"title\": \"b\"}", "{\"title\": \"a\"}\n{\"title\": \"b\", \"severity\": \"critical\"}"},
 	} {
 		first, status := p.pushUnder(c.name, c.kind, c.first)
