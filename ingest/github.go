@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -22,6 +23,9 @@ func github() Format {
 		},
 	}
 }
+
+// githubEvents are the events that may be alerts. Each has a member of its name.
+var githubEvents = [...]string{"workflow_run", "check_suite", "deployment_status"}
 
 type githubBody struct {
 	Action           text
@@ -74,13 +78,13 @@ func readGitHub(r Request) (alert.Intake, error) {
 	var a alert.Alert
 	var ok bool
 	switch {
+	case or(b.DeploymentStatus.State) != "": // it may come with the workflow run that deploys
+		a, ok = b.deployment()
 	case b.WorkflowRun.says():
 		a, ok = b.run(b.WorkflowRun, or(b.WorkflowRun.Name, b.Workflow.Name, "workflow"))
 	case b.CheckSuite.says():
 		a, ok = b.run(b.CheckSuite, or(b.CheckSuite.App.Name, "checks"))
-	case or(b.DeploymentStatus.State, b.DeploymentStatus.Environment) != "":
-		a, ok = b.deployment()
-	case event == "" && or(b.Repository.FullName, b.Zen, b.Sender.Login) == "":
+	case slices.Contains(githubEvents[:], event), event == "" && says(r, githubEvents[:]...), event == "" && or(b.Repository.FullName, b.Zen, b.Sender.Login) == "":
 		return alert.Intake{}, errNothing
 	}
 	if !ok {
@@ -94,8 +98,9 @@ func readGitHub(r Request) (alert.Intake, error) {
 	return in, nil
 }
 
+// says reports whether it says how the run went, or that it is not finished.
 func (r githubRun) says() bool {
-	return or(r.Status, r.Conclusion, r.Name, r.HeadBranch, r.HeadSHA) != ""
+	return or(r.Conclusion) != "" || or(r.Status) != "" && or(r.Status) != "completed"
 }
 
 // run is a finished workflow run or check suite.

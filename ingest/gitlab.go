@@ -68,11 +68,11 @@ func readGitLab(r Request) (alert.Intake, error) {
 	var a alert.Alert
 	var ok bool
 	switch kind := or(b.ObjectKind); {
-	case or(b.BuildStatus, b.BuildName) != "":
+	case or(b.BuildStatus) != "":
 		a, ok = b.job()
-	case kind == "pipeline", kind == "" && len(b.Builds) > 0:
+	case b.outcome() != "" && (kind == "pipeline" || kind == "" && len(b.Builds) > 0):
 		a, ok = b.pipeline()
-	case kind == "":
+	case kind == "", kind == "pipeline", kind == "build":
 		return alert.Intake{}, errNothing
 	}
 	if !ok {
@@ -83,15 +83,29 @@ func readGitLab(r Request) (alert.Intake, error) {
 	return in, nil
 }
 
+// fails reports whether the job makes its pipeline fail.
+func (j gitlabJob) fails() bool { return or(j.Status) == "failed" && or(j.AllowFailure) != "true" }
+
+// outcome is the status of the pipeline, or failed if it is missing and a job has failed.
+func (b gitlabBody) outcome() string {
+	if status := or(b.ObjectAttributes.Status); status != "" || !slices.ContainsFunc(b.Builds, gitlabJob.fails) {
+		return status
+	}
+	return "failed"
+}
+
 func (b gitlabBody) pipeline() (alert.Alert, bool) {
 	p := b.ObjectAttributes
-	a, ok := finished(or(p.Status))
+	a, ok := finished(b.outcome())
 	project, branch := b.project(), or(p.Ref)
 	a.Source, a.Key, a.At = "gitlab", project+"/"+branch, timeOf(p.FinishedAt)
-	a.Title = project + ": pipeline " + or(p.Status) + " on " + branch
+	a.Title = project + ": pipeline " + b.outcome()
+	if branch != "" {
+		a.Title += " on " + branch
+	}
 	var failed, stages []string
 	for _, job := range b.Builds {
-		if or(job.Status) != "failed" || or(job.AllowFailure) == "true" {
+		if !job.fails() {
 			continue
 		}
 		line := "Failed: " + or(job.Name, "a job")

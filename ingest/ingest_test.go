@@ -129,6 +129,79 @@ func TestABodyThatIsNotTheToolsIsNotUnderstood(t *testing.T) {
 	}
 }
 
+// An event of a tool is an alert, or an acknowledgement, or nothing that concerns anybody,
+// or it is not understood; only the third is answered without an alert.
+func TestWhatBecomesOfAnEvent(t *testing.T) {
+	group := func(event, state string) string {
+		return `{"event":{"type":"` + event + `"},"alert_group_id":"I1","alert_group":{"id":"I1","title":"Latency","state":"` + state + `"}}`
+	}
+	const repository = `,"repository":{"full_name":"acme/shop"},"sender":{"login":"ann"}}`
+	formats := map[string]Format{}
+	for _, f := range Formats() {
+		formats[f.Name] = f
+	}
+	for _, c := range []struct{ format, event, body, want string }{
+		{"oncall", "", group("alert group created", "firing"), "firing"},
+		{"oncall", "", group("escalation", "firing"), "firing"},
+		{"oncall", "", group("unresolve", "firing"), "firing"},
+		{"oncall", "", group("", "firing"), "firing"},
+		{"oncall", "", group("resolve", "resolved"), "resolved if open"},
+		{"oncall", "", group("resolution note added", "resolved"), "resolved if open"},
+		{"oncall", "", group("status change", "resolved"), "resolved if open"},
+		{"oncall", "", group("acknowledge", "acknowledged"), "acknowledged"},
+		{"oncall", "", group("escalation", "acknowledged"), "nothing"},
+		{"oncall", "", group("silence", "silenced"), "nothing"},
+		{"oncall", "", group("unacknowledge", "firing"), "nothing"},
+		{"oncall", "", group("resolution note added", "firing"), "nothing"},
+
+		{"github", "push", `{"ref":"refs/heads/main"` + repository, "nothing"},
+		{"github", "ping", `{"zen":"Design for failure.","hook_id":1}`, "nothing"},
+		{"github", "", `{"zen":"Design for failure.","hook_id":1}`, "nothing"},
+		{"github", "workflow_run", `{"action":"requested","workflow_run":{"status":"queued","conclusion":null}` + repository, "nothing"},
+		{"github", "deployment", `{"action":"created","deployment":{},"workflow_run":{"status":"in_progress"}` + repository, "nothing"},
+		{"github", "deployment_status", `{"deployment_status":{"state":"failure"},"workflow_run":{"status":"in_progress"}` + repository, "firing"},
+		{"github", "workflow_run", `{"action":"completed","workflow_run":"failure"` + repository, "error"},
+		{"github", "workflow_run", `{"action":"completed","workflow_run":{"status":"completed"}` + repository, "error"},
+		{"github", "", `{"action":"completed","workflow_run":[7]` + repository, "error"},
+		{"github", "", `{"action":"completed","check_suite":{"id":7}` + repository, "error"},
+		{"github", "deployment_status", `{"deployment_status":{"environment":"prod"}` + repository, "error"},
+
+		{"gitlab", "", `{"object_kind":"push","project":{"name":"shop"}}`, "nothing"},
+		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":{"status":"running"},"builds":[{"status":"failed"}]}`, "nothing"},
+		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":{"status":"success"}}`, "resolved if open"},
+		{"gitlab", "", `{"object_kind":"pipeline","builds":[{"name":"test","status":"failed"}]}`, "firing"},
+		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":"bad","builds":[{"name":"test","status":"failed"}]}`, "firing"},
+		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":"bad"}`, "error"},
+		{"gitlab", "", `{"object_kind":"pipeline","builds":[{"status":"failed","allow_failure":true}]}`, "error"},
+		{"gitlab", "", `{"object_kind":"build","build_name":"test"}`, "error"},
+
+		{"sentry", "installation", `{"action":"created","data":{"installation":{}}}`, "nothing"},
+		{"sentry", "event_alert", `{"action":"triggered","data":{"event":"str"}}`, "error"},
+		{"sentry", "metric_alert", `{"action":"critical","data":{"metric_alert":7}}`, "error"},
+	} {
+		r := request([]byte(c.body))
+		r.Header.Set("X-GitHub-Event", c.event)
+		r.Header.Set("Sentry-Hook-Resource", c.event)
+		in, err := formats[c.format].Read(r)
+		got := "nothing"
+		switch {
+		case err != nil:
+			got = "error"
+		case len(in.Acked) > 0:
+			got = "acknowledged"
+		case len(in.Alerts) > 0 && in.Alerts[0].Status == alert.Resolved && in.Alerts[0].OnlyIfOpen:
+			got = "resolved if open"
+		case len(in.Alerts) > 0:
+			got = string(in.Alerts[0].Status)
+		case !strings.Contains(strings.Join(in.Notes, ""), "is no alert: nothing was done"):
+			t.Errorf("%s %s %s: nothing was done, and the notes are %q", c.format, c.event, c.body, in.Notes)
+		}
+		if got != c.want {
+			t.Errorf("%s %s %s: %s, want %s", c.format, c.event, c.body, got, c.want)
+		}
+	}
+}
+
 func TestABodyOfCountlessValuesIsNotUnderstood(t *testing.T) {
 	zeros := strings.Repeat("0,", mostValues+1) + "0]"
 	for _, body := range []string{`{"alerts":[` + zeros + "}", "[" + zeros, `{"name":"x","slug":"\\","blocks":[` + zeros + "}"} {

@@ -102,6 +102,20 @@ func multipartField(body []byte, boundary string) []byte {
 	}
 }
 
+// says reports whether a request has one of these members, whatever its type.
+func says(r Request, names ...string) bool {
+	var members map[string]text
+	if _, err := readJSON(r, &members); err != nil {
+		return false
+	}
+	for _, name := range names {
+		if or(members[name]) != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // skipped is a JSON value that is only checked.
 type skipped struct{}
 

@@ -57,24 +57,39 @@ func readOnCall(r Request) (alert.Intake, error) {
 		return alert.Intake{}, errNothing
 	}
 	in := alert.Intake{Notes: notes}
-	event := or(b.Event.Type)
-	if event == "acknowledge" && id != "" {
+	status, ok := b.status()
+	switch event := or(b.Event.Type); {
+	case event == "acknowledge" && id != "":
 		in.Acked, in.By = []string{keyOf("oncall", id)}, alert.Person{Name: or(b.User.Username, b.User.Email, "OnCall")}
+		return in, nil
+	case !ok:
+		in.Notes = append(in.Notes, ignored("event", cmp.Or(event, or(group.State))))
 		return in, nil
 	}
 	a := alert.Alert{
+		Status: status, OnlyIfOpen: status == alert.Resolved,
 		Source: "oncall", Key: keyOf("oncall", id), At: timeOf(group.CreatedAt), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
 		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
 		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
-	}
-	if event == "resolve" || event == "" && or(group.State) == "resolved" {
-		a.Status = alert.Resolved
 	}
 	a.Links = addLink(a.Links, "OnCall", string(group.Permalinks.Web))
 	a.Links = addLink(a.Links, "Details", string(payload.Link))
 	a.Images = addImage(a.Images, string(payload.ImageURL), a.Title)
 	in.Alerts = []alert.Alert{a}
 	return in, nil
+}
+
+// status is what the event makes of the alert group. ok is false for one that neither
+// fires nor resolves, such as a silence or a note.
+func (b oncallBody) status() (s alert.Status, ok bool) {
+	event, state := strings.ToLower(or(b.Event.Type)), strings.ToLower(or(b.Group.State))
+	switch {
+	case event == "resolve", state == "resolved":
+		return alert.Resolved, true
+	case state != "" && state != "firing", event != "" && event != "escalation" && event != "unresolve" && !strings.HasSuffix(event, "created"):
+		return "", false
+	}
+	return alert.Firing, true
 }
 
 // labels are those of the group, and how far OnCall is with it.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -21,6 +22,9 @@ func sentry() Format {
 		},
 	}
 }
+
+// sentryResources are the resources whose events are alerts.
+var sentryResources = [...]string{"event_alert", "error", "issue", "metric_alert"}
 
 type sentryBody struct {
 	Action text
@@ -101,7 +105,7 @@ func readSentry(r Request) (alert.Intake, error) {
 	case ok && or(b.Action) == "assigned":
 		in.Notes = append(in.Notes, ignored("action", "assigned"))
 		return in, nil
-	case !ok && or(b.Action) != "" && resource != "":
+	case !ok && or(b.Action) != "" && resource != "" && !slices.Contains(sentryResources[:], resource):
 		in.Notes = append(in.Notes, ignored("resource", resource))
 		return in, nil
 	case !ok:
