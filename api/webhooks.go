@@ -109,18 +109,18 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if err != nil {
 		return accepted{}, err
 	}
-	if hook.Verify != nil && !hook.Verify(body, r.Header) {
-		return accepted{}, &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: ingest." + hook.Name + " in the configuration"}
+	if err := hook.verify(body, r.Header); err != nil {
+		return accepted{}, err
 	}
 	strict, err := parseFlag(r.URL.Query(), "strict")
 	if err != nil {
 		return accepted{}, err
 	}
 	_, charset := kindOf(r.Header.Get("Content-Type"))
-	body, repaired := readable(body, charset)
-	in, err := hook.Read(body, r.Header)
+	read, repaired := readable(body, charset)
+	in, err := hook.Read(read, r.Header)
 	if err != nil {
-		if in, err = a.misread(hook, r, body, strict, err); err != nil {
+		if in, err = a.misread(hook, r, body, read, strict, err); err != nil {
 			return accepted{}, err
 		}
 	}
@@ -128,11 +128,20 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	return a.take(r, in)
 }
 
+// verify checks the signature of a request, of which body is as it was sent.
+func (w Webhook) verify(body []byte, header http.Header) error {
+	if w.Verify == nil || w.Verify(body, header) {
+		return nil
+	}
+	return &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: ingest." + w.Name + " in the configuration"}
+}
+
 // misread is what becomes of a body that is not the tool's: that of another tool is read
-// as such, and any other becomes an alert with the body as its text.
-func (a *API) misread(hook Webhook, r *http.Request, body []byte, strict bool, reason error) (alert.Intake, error) {
+// as such, and any other becomes an alert with the body as its text. sent is the body as it
+// was sent, body the same in UTF-8.
+func (a *API) misread(hook Webhook, r *http.Request, sent, body []byte, strict bool, reason error) (alert.Intake, error) {
 	what := fmt.Sprintf("the body is not understood as one from %s: %s", hook.Tool, reason)
-	if in, ok, err := a.readAsAnother(r, body, strict); ok {
+	if in, ok, err := a.readAsAnother(r, sent, body, strict); ok {
 		return in, err
 	}
 	if strict || hook.Answer != nil || len(body) == 0 {
@@ -149,8 +158,8 @@ func (a *API) misread(hook Webhook, r *http.Request, body []byte, strict bool, r
 }
 
 // readAsAnother reads the body of a tool that has a path of its own. ok is false if it
-// is not recognized, or not understood either.
-func (a *API) readAsAnother(r *http.Request, body []byte, strict bool) (in alert.Intake, ok bool, err error) {
+// is not recognized, or not understood either. sent and body are those of misread.
+func (a *API) readAsAnother(r *http.Request, sent, body []byte, strict bool) (in alert.Intake, ok bool, err error) {
 	if a.opts.Recognize == nil {
 		return in, false, nil
 	}
@@ -161,16 +170,17 @@ func (a *API) readAsAnother(r *http.Request, body []byte, strict bool) (in alert
 	}
 	other := a.opts.Webhooks[n]
 	read, err := other.Read(body, r.Header)
-	switch {
-	case err != nil:
-		ok, err = false, nil
-	case strict:
-		return in, true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
-	default:
-		ok, in = true, read
-		in.Notes = append(in.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
+	if err != nil {
+		return in, false, nil
 	}
-	return in, ok, err
+	if err := other.verify(sent, r.Header); err != nil {
+		return in, true, err
+	}
+	if strict {
+		return in, true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
+	}
+	read.Notes = append(read.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
+	return read, true, nil
 }
 
 // take passes on what a request asks for.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,8 +52,10 @@ func hooks() api.Options {
 			}},
 		},
 		Recognize: func(body []byte, _ http.Header) string {
-			if strings.Contains(string(body), "ring") {
-				return "bell"
+			for word, name := range map[string]string{"ring": "bell", "beat": "gong"} {
+				if strings.Contains(string(body), word) {
+					return name
+				}
 			}
 			return ""
 		},
@@ -180,10 +183,19 @@ func TestAWebhookTakesTheTokenInEveryFormAndASignatureInItsPlace(t *testing.T) {
 		"signature":           {"/v1/webhooks/gong", []string{"Signature", "6"}, 202},
 		"wrong signature":     {"/v1/webhooks/gong", []string{"Signature", "7"}, 401},
 		"token, no signature": {"/v1/webhooks/gong?token=s3cret", nil, 401},
+
+		"another's path, no signature":    {"/v1/webhooks/bell?token=s3cret", []string{"Gong", ""}, 401},
+		"another's path, wrong signature": {"/v1/webhooks/bell?token=s3cret", []string{"Gong", "", "Signature", "7"}, 401},
+		"another's path, signature":       {"/v1/webhooks/bell?token=s3cret", []string{"Gong", "", "Signature", "6"}, 202},
+		"as an alert, no signature":       {"/v1/alerts", []string{"Gong", "", "Authorization", "Bearer s3cret", "Content-Type", "application/json"}, 401},
+		"as an alert, signature":          {"/v1/alerts", []string{"Gong", "", "Authorization", "Bearer s3cret", "Content-Type", "application/json", "Signature", "6"}, 202},
 	} {
 		body := "ring x"
 		if strings.Contains(c.target, "horn") {
 			body = "toot"
+		}
+		if slices.Contains(c.header, "Gong") {
+			body = "beat x"
 		}
 		got := send(t, &engine{}, token, c.target, body, c.header...)
 		if got.status != c.want {
