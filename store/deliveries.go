@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"tocsin/alert"
 )
@@ -39,20 +40,24 @@ func (d *DB) Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.De
 	}
 	before, limit := cmp.Or(f.Before, math.MaxInt64), cmp.Or(max(f.Limit, 0), deliveryLimit)
 	lane := d.Aliases().Lane(f.Lane)
-	found := []alert.Delivery{}
+	var queries []string // in one statement, so that none is missed that gets from one state into another
+	var args []any
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
 		query, ok := listQuery(state)
 		if !ok {
 			return nil, fmt.Errorf("list deliveries: unknown state %q", state)
 		}
-		err := d.each(ctx, query, func(s scanner) error {
-			one, _, err := d.scanDelivery(s)
-			found = append(found, one)
-			return err
-		}, before, lane, lane, limit)
-		if err != nil {
-			return nil, fmt.Errorf("list deliveries: %w", err)
-		}
+		queries = append(queries, fmt.Sprintf(`SELECT * FROM (%s) AS %s`, query, state))
+		args = append(args, before, lane, lane, limit)
+	}
+	found := []alert.Delivery{}
+	err := d.each(ctx, strings.Join(queries, " UNION ALL "), func(s scanner) error {
+		one, _, err := d.scanDelivery(s)
+		found = append(found, one)
+		return err
+	}, args...)
+	if err != nil {
+		return nil, fmt.Errorf("list deliveries: %w", err)
 	}
 	slices.SortFunc(found, func(a, b alert.Delivery) int { return cmp.Compare(b.Seq, a.Seq) })
 	return found[:min(limit, len(found))], nil

@@ -53,8 +53,11 @@ func TestWithoutThePermissionForFilesTheThreadSaysWhereALongTextIs(t *testing.T)
 	log["text"] = text
 	got := p.mustPush(log)
 	p.settle(got...)
-	p.eventually("everything delivered", func() bool { return p.unfinished() == 0 })
-	_, thread := cards(s.Messages("#alerts"))
+	var thread []playground.Message
+	p.eventually("a reply in the thread", func() bool {
+		_, thread = cards(s.Messages("#alerts"))
+		return len(thread) > 0
+	})
 	if len(thread) != 1 || !strings.Contains(thread[0].Text, "more lines") || !strings.Contains(thread[0].Text, "tocsin incidents show "+got[0].Incident) {
 		t.Fatalf("the thread says %s", asJSON(thread))
 	}
