@@ -129,6 +129,31 @@ func TestABodyThatIsNotTheToolsIsNotUnderstood(t *testing.T) {
 	}
 }
 
+func TestWhatASlackMessageSaysIsKept(t *testing.T) {
+	for _, c := range []struct{ body, status, severity, title, text string }{
+		{`{"attachments":[{"title":"[RESOLVED] A","color":"good"},{"title":"[FIRING:1] B","color":"danger"}]}`, "firing", "error", "B", "[RESOLVED] A"},
+		{`{"attachments":[{"title":"[OK] A","color":"good"},{"title":"B","color":"danger"}]}`, "firing", "error", "B", "[OK] A"},
+		{`{"attachments":[{"title":"[RESOLVED] A","color":"danger"},{"title":"[RESOLVED] B","color":"good"}]}`, "resolved", "error", "A", "[RESOLVED] B"},
+		{`{"attachments":[{"title":"A","color":"good"},{"title":"B","color":"warning"},{"title":"C","color":"#d00000"}]}`, "firing", "error", "A", "B\n\nC"},
+		{`{"text":"[PROD] A"}`, "firing", "error", "[PROD] A", ""},
+		{`{"attachments":[{"title":"A","author_name":"ann","footer":"host db-3","fields":[{"value":"no title"},{"title":"x","value":"y"}]}]}`, "firing", "error", "A", "ann\n\nno title\n\nhost db-3"},
+		{`{"text":"x","blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"A"},{"type":"text","text":"\n"},{"type":"user","user_id":"U1"},{"type":"usergroup","usergroup_id":"S1"},{"type":"channel","channel_id":"C1"},{"type":"broadcast","range":"here"},{"type":"color","value":"#fff"},{"type":"date","timestamp":1720710212,"fallback":"today"}]}]}]}`,
+			"firing", "error", "A", "@U1@S1#C1@here#ffftoday"},
+		{`{"blocks":[{"type":"header","text":"A"},{"type":"video","title":{"type":"plain_text","text":"a film"},"alt_text":"a room","description":"long","video_url":"https://v.example.com/1"},{"type":"image","title":"a graph","alt_text":"a line","slack_file":{"id":"F1"}}]}`,
+			"firing", "error", "A", "a film\n\nlong\n\na room\n\na graph\n\na line"},
+	} {
+		got, err := resultOf(t, slack(), request([]byte(c.body)))
+		if err != nil || len(got.Alerts) != 1 {
+			t.Errorf("%s: %v, %d alerts", c.body, err, len(got.Alerts))
+			continue
+		}
+		a := got.Alerts[0]
+		if string(a.Status) != c.status || string(a.Severity) != c.severity || a.Title != c.title || a.Text != c.text {
+			t.Errorf("%s became %s, %s, %q, %q", c.body, a.Status, a.Severity, a.Title, a.Text)
+		}
+	}
+}
+
 // An event of a tool is an alert, or an acknowledgement, or nothing that concerns anybody,
 // or it is not understood; only the third is answered without an alert.
 func TestWhatBecomesOfAnEvent(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
@@ -29,24 +30,28 @@ type slackBody struct {
 
 type slackAttachment struct {
 	Color, Title, Text, Pretext, Fallback, Footer, TS text
-	TitleLink                                         text   `json:"title_link"`
-	ImageURL                                          text   `json:"image_url"`
-	AuthorName                                        text   `json:"author_name"`
-	Fields                                            labels // a list of titles and values
+	TitleLink                                         text `json:"title_link"`
+	ImageURL                                          text `json:"image_url"`
+	AuthorName                                        text `json:"author_name"`
+	AuthorLink                                        text `json:"author_link"`
+	Fields                                            []struct{ Title, Value text }
 	Actions                                           []struct{ Text, URL text }
 	Blocks                                            []slackBlock
 }
 
 // slackBlock is a block, and what can be in one.
 type slackBlock struct {
-	Type      text
-	Text      slackText
-	Fields    []slackText
-	Elements  []slackElement
-	ImageURL  text `json:"image_url"`
-	AltText   text `json:"alt_text"`
-	Title     slackText
-	Accessory slackElement
+	Type        text
+	Text        slackText
+	Fields      []slackText
+	Elements    []slackElement
+	ImageURL    text `json:"image_url"`
+	AltText     text `json:"alt_text"`
+	Title       slackText
+	TitleURL    text `json:"title_url"`
+	VideoURL    text `json:"video_url"`
+	Description slackText
+	Accessory   slackElement
 }
 
 // slackText is a text object, or text alone.
@@ -67,6 +72,12 @@ type slackElement struct {
 	Text            slackText
 	ImageURL        text `json:"image_url"`
 	AltText         text `json:"alt_text"`
+	UserID          text `json:"user_id"`
+	UsergroupID     text `json:"usergroup_id"`
+	ChannelID       text `json:"channel_id"`
+	Range, Value    text
+	Timestamp       text
+	Fallback        text
 	Elements        []slackElement
 }
 
@@ -76,7 +87,10 @@ func readSlack(r Request) (alert.Intake, error) {
 	if err != nil {
 		return alert.Intake{}, slackError("invalid_payload")
 	}
-	m := slackMessage{labels: labels{}}
+	m := slackMessage{labels: labels{}, firing: b.fires()}
+	if m.firing { // what is resolved besides it doesn't name the incident
+		slices.SortStableFunc(b.Attachments, func(x, y slackAttachment) int { return cmp.Compare(x.resolved(), y.resolved()) })
+	}
 	if len(b.Blocks) == 0 { // with blocks, the text is only for notifications
 		m.add(string(b.Text))
 	}
@@ -102,11 +116,13 @@ func (e slackError) Error() string { return string(e) }
 
 // slackMessage collects what a message says.
 type slackMessage struct {
-	title, color string
-	texts        []string
-	labels       labels
-	links        []alert.Link
-	images       []alert.Image
+	title  string
+	colour alert.Severity // the worst that a colour stands for
+	firing bool           // an attachment says so
+	texts  []string
+	labels labels
+	links  []alert.Link
+	images []alert.Image
 }
 
 // add adds a paragraph of mrkdwn.
@@ -119,8 +135,12 @@ func (m *slackMessage) add(mrkdwn string) {
 }
 
 func (m *slackMessage) attachment(at slackAttachment) {
-	m.color = cmp.Or(m.color, or(at.Color))
+	if s := colourSeverity(or(at.Color)); s != "" && !(m.firing && at.resolved() > 0) && (m.colour == "" || s.Rank() < m.colour.Rank()) {
+		m.colour = s
+	}
 	m.add(string(at.Pretext))
+	m.add(string(at.AuthorName))
+	m.links = addLink(m.links, or(at.AuthorName, "Author"), string(at.AuthorLink))
 	title, links := fromMrkdwn(or(at.Title))
 	switch {
 	case m.title == "" && title != "":
@@ -132,9 +152,13 @@ func (m *slackMessage) attachment(at slackAttachment) {
 	m.links = addLink(m.links, "Open", string(at.TitleLink))
 	m.add(string(at.Text))
 	m.blocks(at.Blocks)
-	for _, name := range at.Fields.names() {
-		value, links := fromMrkdwn(at.Fields[name])
-		m.labels.addSaid(name, value)
+	for _, field := range at.Fields {
+		if or(field.Title) == "" {
+			m.add(string(field.Value))
+			continue
+		}
+		value, links := fromMrkdwn(string(field.Value))
+		m.labels.addSaid(or(field.Title), value)
 		m.links = append(m.links, links...)
 	}
 	for _, action := range at.Actions {
@@ -144,6 +168,25 @@ func (m *slackMessage) attachment(at slackAttachment) {
 	if m.title == "" && len(m.texts) == 0 {
 		m.add(string(at.Fallback))
 	}
+	m.add(string(at.Footer))
+}
+
+// fires reports whether an attachment says that something is not resolved: by the status
+// before its title, or among several by its colour.
+func (b slackBody) fires() bool {
+	return slices.ContainsFunc(b.Attachments, func(at slackAttachment) bool {
+		status, _, _ := stateOf(or(at.Title))
+		colour := colourSeverity(or(at.Color))
+		return status == alert.Firing || status == "" && len(b.Attachments) > 1 && (colour == alert.Error || colour == alert.Warning)
+	})
+}
+
+// resolved is 1 if the status before the title says so, else 0.
+func (at slackAttachment) resolved() int {
+	if status, _, _ := stateOf(or(at.Title)); status == alert.Resolved {
+		return 1
+	}
+	return 0
 }
 
 func (m *slackMessage) blocks(all []slackBlock) {
@@ -159,7 +202,14 @@ func (m *slackMessage) blocks(all []slackBlock) {
 		for _, field := range b.Fields {
 			m.field(string(field.Text))
 		}
-		m.images = addImage(m.images, string(b.ImageURL), or(b.AltText, b.Title.Text))
+		m.add(string(b.Title.Text))
+		m.add(string(b.Description.Text))
+		m.links = addLink(m.links, or(b.Title.Text, "Video"), or(b.TitleURL, b.VideoURL))
+		if more := addImage(m.images, string(b.ImageURL), or(b.AltText, b.Title.Text)); len(more) > len(m.images) {
+			m.images = more
+		} else if or(b.AltText) != or(b.Title.Text) {
+			m.texts = append(m.texts, or(b.AltText))
+		}
 		m.elements(or(b.Type), append(b.Elements, b.Accessory))
 	}
 }
@@ -211,6 +261,22 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 		m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
 	case "emoji":
 		to.WriteString(":" + or(e.Name) + ":")
+	case "user":
+		to.WriteString("@" + or(e.UserID))
+	case "usergroup":
+		to.WriteString("@" + or(e.UsergroupID))
+	case "channel":
+		to.WriteString("#" + or(e.ChannelID))
+	case "broadcast":
+		to.WriteString("@" + or(e.Range))
+	case "color":
+		to.WriteString(or(e.Value))
+	case "date":
+		at := ""
+		if t := timeOf(e.Timestamp); !t.IsZero() {
+			at = t.UTC().Format("2006-01-02 15:04 MST")
+		}
+		to.WriteString(cmp.Or(or(e.Fallback), at, or(e.Timestamp)))
 	case "mrkdwn":
 		plain, links := fromMrkdwn(string(e.Text.Text))
 		to.WriteString(plain)
@@ -234,7 +300,25 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 }
 
 // counted is what tools write before a title: [FIRING:2], [RESOLVED], [OK].
-var counted = regexp.MustCompile(`^\s*\[([A-Za-z ]+)(?::\d+)?\]\s*`)
+var counted = regexp.MustCompile(`^\s*\[([A-Za-z _]+)(?::(\d+))?\]\s*`)
+
+// stateOf returns the status before a title, how many alerts have it, and the title
+// without it. The status is empty if what stands there is none, such as [PROD].
+func stateOf(title string) (status alert.Status, count, rest string) {
+	prefix := counted.FindStringSubmatch(title)
+	if prefix == nil {
+		return "", "", title
+	}
+	switch strings.ToLower(strings.TrimSpace(prefix[1])) {
+	case "resolved", "ok", "recovered", "up":
+		status = alert.Resolved
+	case "firing", "alerting", "pending", "no data", "nodata", "no_data", "problem", "down", "triggered", "paused", "unknown":
+		status = alert.Firing
+	default:
+		return "", "", title
+	}
+	return status, prefix[2], strings.TrimPrefix(title, prefix[0])
+}
 
 // alert is what the message says as an alert. Messages with one title of one sender are
 // about the same thing, whatever their state.
@@ -244,17 +328,18 @@ func (m *slackMessage) alert(username string) alert.Alert {
 		a.Title, a.Text, _ = strings.Cut(a.Text, "\n")
 		a.Text = strings.TrimLeft(a.Text, "\n")
 	}
-	about := a.Title
-	state := ""
-	if prefix := counted.FindStringSubmatch(a.Title); prefix != nil {
-		state, about = strings.ToLower(strings.TrimSpace(prefix[1])), strings.TrimPrefix(a.Title, prefix[0])
+	status, count, about := stateOf(a.Title)
+	if about != "" {
+		a.Title = about // the card says the state, also once it has changed
+		if m.title != "" || status != "" {
+			a.Key = strings.ReplaceAll("slack/"+username+"/"+about, "//", "/")
+		}
 	}
-	if about != "" && (m.title != "" || state != "") {
-		a.Key = strings.ReplaceAll("slack/"+username+"/"+about, "//", "/")
-	}
-	switch state {
-	case "resolved", "ok", "recovered", "up":
+	switch {
+	case status == alert.Resolved && !m.firing:
 		a.Status = alert.Resolved
+	case count != "1":
+		m.labels.addSaid("alerts", count)
 	}
 	a.Severity = m.severity()
 	m.labels.addSaid("sender", username)
@@ -269,7 +354,7 @@ func (m *slackMessage) severity() alert.Severity {
 			return alert.Severity(m.labels.take(name))
 		}
 	}
-	return colourSeverity(m.color)
+	return m.colour
 }
 
 // colourSeverity is the severity that a colour stands for: one of Slack's names, or the

@@ -248,17 +248,17 @@ func TestSlacksWebhookBodiesBecomeIncidentsAndAreAnsweredOK(t *testing.T) {
 		}
 	}
 	ok(sampleBody(t, "slack-attachments.json"), "application/json")
-	card := cardOf(t, s, "[FIRING:2] HighLoad")
+	card := cardOf(t, s, "HighLoad")
 	mustSay(t, card, "Critical", "load &gt; 4", "http://prom/graph", "http://am/#/alerts?receiver=x")
 	if strings.Contains(card.Text, "<!here>") {
 		t.Errorf("the card pings: %s", card.Text)
 	}
 	form := url.Values{"payload": {string(sampleBody(t, "slack-alertmanager-rich-firing.json"))}}.Encode()
 	ok([]byte(form), "application/x-www-form-urlencoded")
-	firing := cardOf(t, s, "[FIRING:1] DiskFull")
+	firing := cardOf(t, s, "DiskFull")
 	mustSay(t, firing, "Disk almost full on web1", "Runbook")
 	ok(sampleBody(t, "slack-alertmanager-rich-resolved.json"), "application/json")
-	showing(t, s, firing.TS, "Resolved: [FIRING:1] DiskFull")
+	showing(t, s, firing.TS, "Resolved: DiskFull")
 	for body, want := range map[string]string{"{": "invalid_payload", `{"username":"x"}`: "no_text", "{}": "no_text", "payload=": "invalid_payload"} {
 		if got := p.webhook("/slack/webhook/alerts", []byte(body)); got.status != http.StatusBadRequest || got.body != want {
 			t.Errorf("%s is answered %d %q, want %q", body, got.status, got.body, want)
