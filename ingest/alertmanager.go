@@ -34,7 +34,7 @@ type group struct {
 type member struct {
 	Status                                       text
 	Labels, Annotations                          labels
-	StartsAt, GeneratorURL, Fingerprint          text
+	StartsAt, EndsAt, GeneratorURL, Fingerprint  text
 	Values                                       labels
 	ValueString                                  text
 	SilenceURL, DashboardURL, PanelURL, ImageURL text
@@ -70,6 +70,9 @@ func (g group) prometheus(m member) alert.Alert {
 	a := alert.Alert{
 		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)), At: timeOf(m.StartsAt),
 		Title: titleOf(m),
+	}
+	if a.Status == alert.Resolved && or(m.EndsAt) != "" {
+		a.At = timeOf(m.EndsAt)
 	}
 	a.Links = addLink(a.Links, "Graph", string(m.GeneratorURL))
 	a.Links = append(a.Links, annotationLinks(m.Annotations)...)

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"maps"
 	"strings"
 
 	"tocsin/alert"
@@ -55,6 +56,7 @@ func (b grafanaBody) unified(m member) alert.Alert {
 	state := ruleState(m)
 	hidden(m.Labels)
 	hidden(m.Annotations)
+	maps.DeleteFunc(m.Values, func(_, value string) bool { return value == "" }) // null: there was none
 	values := pairs(m.Values)
 	if values == "" {
 		values = string(m.ValueString)

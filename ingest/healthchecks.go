@@ -39,6 +39,8 @@ func readHealthchecks(r Request) (alert.Intake, error) {
 		Labels: said("tags", or(b.Tags), "exit status", or(b.ExitStatus), "last ping", or(b.LastPing)),
 	}
 	switch status {
+	case "up":
+		a.Status, a.OnlyIfOpen = alert.Resolved, true
 	case "grace", "started":
 		a.Status, a.Severity = alert.Firing, alert.Warning
 	case "new", "paused":

@@ -203,6 +203,15 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		{"sentry", "installation", `{"action":"created","data":{"installation":{}}}`, "nothing"},
 		{"sentry", "event_alert", `{"action":"triggered","data":{"event":"str"}}`, "error"},
 		{"sentry", "metric_alert", `{"action":"critical","data":{"metric_alert":7}}`, "error"},
+
+		{"pagerduty", "", `{"event_action":"resolve","dedup_key":"x"}`, "resolved if open"},
+		{"pagerduty", "", `{"event_action":"acknowledge","dedup_key":"x"}`, "acknowledged"},
+		{"uptime-kuma", "", `{"heartbeat":{"status":1},"monitor":{"name":"x"},"msg":"up"}`, "resolved if open"},
+		{"healthchecks", "", `{"name":"x","slug":"x","status":"up"}`, "resolved if open"},
+		{"zabbix", "", `{"event_id":"1","event_value":"0","event_name":"x"}`, "resolved if open"},
+		{"sentry", "issue", `{"action":"resolved","data":{"issue":{"id":"1","title":"x"}}}`, "resolved if open"},
+		{"sentry", "issue", `{"action":"archived","data":{"issue":{"id":"1","title":"x"}}}`, "resolved if open"},
+		{"sentry", "metric_alert", `{"action":"resolved","data":{"metric_alert":{"id":"1","title":"x"}}}`, "resolved if open"},
 	} {
 		r := request([]byte(c.body))
 		r.Header.Set("X-GitHub-Event", c.event)

@@ -26,6 +26,7 @@ type oncallBody struct {
 		ID, State, Title text
 		AlertsCount      text `json:"alerts_count"`
 		CreatedAt        text `json:"created_at"`
+		ResolvedAt       text `json:"resolved_at"`
 		Permalinks       struct{ Web, Slack text }
 		Labels           labels
 	} `json:"alert_group"`
@@ -71,6 +72,9 @@ func readOnCall(r Request) (alert.Intake, error) {
 		Source: "oncall", Key: keyOf("oncall", id), At: timeOf(group.CreatedAt), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
 		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
 		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
+	}
+	if status == alert.Resolved {
+		a.At = timeOf(text(or(group.ResolvedAt, b.Event.Time)))
 	}
 	a.Links = addLink(a.Links, "OnCall", string(group.Permalinks.Web))
 	a.Links = addLink(a.Links, "Details", string(payload.Link))

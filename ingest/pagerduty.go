@@ -58,7 +58,7 @@ func readPagerDuty(r Request) (alert.Intake, error) {
 		return alert.Intake{Acked: []string{key}, By: alert.Person{Name: or(b.Client, "PagerDuty event")}, Notes: notes}, nil
 	case action == "resolve":
 		a := b.alert()
-		a.Status = alert.Resolved
+		a.Status, a.OnlyIfOpen = alert.Resolved, true
 		return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
 	}
 	return alert.Intake{Alerts: []alert.Alert{b.alert()}, Notes: notes}, nil

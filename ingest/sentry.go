@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 )
@@ -38,6 +39,7 @@ type sentryBody struct {
 			ID          text
 			Title       text
 			DateStarted text                                                   `json:"date_started"`
+			DateClosed  text                                                   `json:"date_closed"`
 			AlertRule   struct{ ID, Name, Aggregate, Query, Environment text } `json:"alert_rule"`
 		} `json:"metric_alert"`
 		DescriptionTitle text `json:"description_title"`
@@ -155,9 +157,9 @@ func (b sentryBody) issue() alert.Alert {
 	a.Key = keyOf("sentry", or(e.ID))
 	switch action := or(b.Action); action {
 	case "resolved":
-		a.Status = alert.Resolved
+		a.Status, a.OnlyIfOpen, a.At = alert.Resolved, true, time.Time{} // it is not when it was last seen
 	case "archived", "ignored":
-		a.Status, a.Labels["state"] = alert.Resolved, action
+		a.Status, a.OnlyIfOpen, a.At, a.Labels["state"] = alert.Resolved, true, time.Time{}, action
 	}
 	return a
 }
@@ -234,7 +236,7 @@ func (b sentryBody) metric() alert.Alert {
 	}
 	switch action := or(b.Action); action {
 	case "resolved":
-		a.Status = alert.Resolved
+		a.Status, a.OnlyIfOpen, a.At = alert.Resolved, true, timeOf(m.DateClosed)
 	case "critical", "warning":
 		a.Severity = alert.Severity(action)
 	}

@@ -46,6 +46,7 @@ func readUptimeKuma(r Request) (alert.Intake, error) {
 		Title: or(text(name), b.Msg, beat.Msg), Text: paragraphs(or(beat.Msg, b.Msg), string(monitor.Description)), At: timeOf(beat.Time),
 	}
 	a.Status, a.Severity = b.state(&a)
+	a.OnlyIfOpen = a.Status == alert.Resolved
 	if a.Text == a.Title {
 		a.Text = ""
 	}

@@ -49,7 +49,7 @@ func readZabbix(r Request) (alert.Intake, error) {
 	}
 	switch strings.ToLower(p.first("eventvalue", "triggervalue", "status", "eventstatus", "triggerstatus")) {
 	case "0", "ok", "resolved":
-		a.Status = alert.Resolved
+		a.Status, a.OnlyIfOpen = alert.Resolved, true
 	}
 	own := said("host", p.first("hostname", "host", "hosthost"), "ip", p.first("hostip", "hostconn"), "item", p.first("itemname"), "value", p.first("itemvalue", "itemlastvalue"))
 	for tag, value := range p.tags() {

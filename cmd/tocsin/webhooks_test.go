@@ -223,6 +223,14 @@ func TestPagerDutysSendersGetItsAnswersAndTheirIncidents(t *testing.T) {
 		t.Errorf("resolving is answered %s", got.body)
 	}
 	showing(t, s, card.TS, "Resolved: Example alert")
+	for _, action := range []string{"acknowledge", "resolve"} {
+		if got := p.webhook("/v2/enqueue", []byte(`{"event_action":"`+action+`","dedup_key":"unheard-of"}`)); got.status != http.StatusAccepted {
+			t.Errorf("%s of an unknown key is answered %d %s", action, got.status, got.body)
+		}
+	}
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 1 {
+		t.Errorf("%d cards are shown", len(top))
+	}
 	for body, want := range map[string]string{
 		`{"event_action":"resolve"}`:                   "'dedup_key' is missing or blank",
 		`{"event_action":"shout","dedup_key":"x"}`:     "'event_action' is invalid",
