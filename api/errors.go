@@ -22,9 +22,16 @@ func (e *httpError) Error() string { return e.what }
 // retryAfter is how many seconds a caller should wait before it tries again.
 const retryAfter = "5"
 
-// fail answers err as {"error","hint"} with the status that fits it.
+// fail answers err as {"error","hint"} with the status that fits it, or in the words of
+// the tool whose path it is.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	e := a.refuse(w, r, err)
+	for _, hook := range a.opts.Webhooks {
+		if hook.Answer != nil && hook.owns(r.URL.Path) {
+			hook.answer(w, e.status, nil, e.what)
+			return
+		}
+	}
 	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
 }
 

@@ -69,11 +69,26 @@ func (a *API) webhook(hook Webhook) http.Handler {
 		for _, receipt := range got.Alerts {
 			keys = append(keys, receipt.Key)
 		}
-		code, contentType, body := hook.Answer(status, keys, problem)
-		w.Header().Set("Content-Type", contentType)
-		w.WriteHeader(code)
-		_, _ = w.Write([]byte(body)) // the caller has gone
+		hook.answer(w, status, keys, problem)
 	})
+}
+
+// answer writes Answer's answer.
+func (w Webhook) answer(to http.ResponseWriter, status int, keys []string, problem string) {
+	code, contentType, body := w.Answer(status, keys, problem)
+	to.Header().Set("Content-Type", contentType)
+	to.WriteHeader(code)
+	_, _ = to.Write([]byte(body)) // the caller has gone
+}
+
+// owns reports whether only the tool's senders ask for a path: its own, or with a
+// conversation in it any that begins like it or like Slack's.
+func (w Webhook) owns(path string) bool {
+	if !strings.Contains(w.Path, "{channel}") {
+		return path == w.Path
+	}
+	first, _, _ := strings.Cut(strings.TrimPrefix(w.Path, "/"), "/")
+	return strings.HasPrefix(path, "/"+first+"/") || strings.HasPrefix(path, "/services/")
 }
 
 // services is the pattern of Slack's own webhook paths.
@@ -143,6 +158,9 @@ func (a *API) misread(hook Webhook, r *http.Request, sent, body []byte, strict b
 	what := fmt.Sprintf("the body is not understood as one from %s: %s", hook.Tool, reason)
 	if in, ok, err := a.readAsAnother(r, sent, body, strict); ok {
 		return in, err
+	}
+	if hook.Answer != nil {
+		what = reason.Error()
 	}
 	if strict || hook.Answer != nil || len(body) == 0 {
 		return alert.Intake{}, &httpError{http.StatusBadRequest, what, "docs/webhooks.md shows what to configure in the tool"}

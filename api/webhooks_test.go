@@ -159,6 +159,20 @@ func TestAToolIsAnsweredInItsOwnWordsAndPostsIntoItsChannel(t *testing.T) {
 	if got := send(t, &engine{}, "", "/horn/ops", "toot"); got.status != http.StatusBadRequest || !strings.Contains(got.body, "it does not blow") {
 		t.Errorf("answered %d %q", got.status, got.body)
 	}
+	for target, want := range map[string]string{
+		"/horn/ops":                   "the token is missing or wrong",
+		"/horn/x/y":                   "the token is missing or wrong",
+		"/services/T0/B":              "the token is missing or wrong",
+		"/horn/ops?token=s3cret":      "it does not blow",
+		"/services/T0/B?token=s3cret": "no_service",
+	} {
+		if got := send(t, &engine{}, "s3cret", target, "toot"); got.body != want || got.header.Get("Content-Type") != "text/plain" {
+			t.Errorf("%s: answered %d %q, want %q", target, got.status, got.body, want)
+		}
+	}
+	if got := send(t, &engine{}, "s3cret", "/horn/x/y", "toot", "Authorization", "Bearer s3cret"); got.status != http.StatusNotFound || got.header.Get("Content-Type") != "text/plain" {
+		t.Errorf("a path that is not there: answered %d %q", got.status, got.body)
+	}
 	if got := send(t, &engine{err: alert.ErrBacklog}, "", "/horn/ops", "blow x"); got.status != http.StatusTooManyRequests || got.header.Get("Retry-After") == "" {
 		t.Errorf("answered %d %q", got.status, got.body)
 	}

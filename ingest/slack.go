@@ -447,6 +447,8 @@ func answerSlack(status int, _ []string, problem string) (code int, contentType,
 		return status, plain, "rate_limited"
 	case http.StatusNotFound:
 		return status, plain, "no_service"
+	case http.StatusForbidden:
+		return status, plain, "action_prohibited"
 	case http.StatusUnauthorized:
 		return http.StatusForbidden, plain, "invalid_token"
 	case http.StatusBadRequest:

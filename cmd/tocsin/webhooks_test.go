@@ -232,7 +232,7 @@ func TestPagerDutysSendersGetItsAnswersAndTheirIncidents(t *testing.T) {
 		t.Errorf("%d cards are shown", len(top))
 	}
 	for body, want := range map[string]string{
-		`{"event_action":"resolve"}`:                   "'dedup_key' is missing or blank",
+		`{"event_action":"resolve"}`:                   `"errors":["'dedup_key' is missing or blank"]`,
 		`{"event_action":"shout","dedup_key":"x"}`:     "'event_action' is invalid",
 		`{"event_action":"trigger","dedup_key":"x"}`:   "'payload.summary' is missing or blank",
 		`{"event_action":"trigger","payload":{"a":1}}`: "'payload.summary' is missing or blank",
@@ -312,7 +312,7 @@ func TestASignatureIsCheckedWhereASecretIsConfigured(t *testing.T) {
 		t.Errorf("a mapped path is answered %d %s", got.status, got.body)
 	}
 	mustSay(t, cardOf(t, s, "a deploy began"), "https://ci.example.com/1")
-	if got := p.webhook("/services/T0/B0/other", []byte(`{"text":"x"}`)); got.status != http.StatusNotFound || !strings.Contains(got.body, "no_service") {
+	if got := p.webhook("/services/T0/B0/other", []byte(`{"text":"x"}`)); got.status != http.StatusNotFound || got.body != "no_service" {
 		t.Errorf("another path is answered %d %s", got.status, got.body)
 	}
 }
