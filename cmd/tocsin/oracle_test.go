@@ -140,7 +140,8 @@ func newOracle(t *testing.T, p plan) *oracle {
 			o.ids[lane] = c.ID
 		}
 	}
-	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  flapping:\n    within: %s\n", fallbackLane, p.stable))
+	// In a long run the clock is turned on by more than incidents stay the same by default.
+	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  reopen_within: 100h\n  info_expires_in: 100h\n  flapping:\n    within: %s\n", fallbackLane, p.stable))
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, &pusher{
 			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: o.lanes[n*p.lanes : (n+1)*p.lanes],
