@@ -30,7 +30,7 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 	}
 	alerts, repaired, err := decode(r, body)
 	if err != nil || slices.ContainsFunc(alerts, func(a alert.Alert) bool { return len(a.Notes) > 0 }) {
-		strict, _ := parseFlag(r.URL.Query(), "strict") // decode has checked it
+		strict, _ := isStrict(r.URL.Query()) // decode has checked it
 		if in, ok, err := a.readAsAnother(r, body, body, strict); ok {
 			if err != nil {
 				return nil, err

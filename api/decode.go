@@ -50,7 +50,7 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 // setStrict has alerts with ?strict refused where they would be repaired, and for the
 // body's notes.
 func setStrict(q url.Values, alerts []alert.Alert, notes []string) error {
-	strict, err := parseFlag(q, "strict")
+	strict, err := isStrict(q)
 	if err != nil || !strict || len(alerts) == 0 {
 		return err
 	}
@@ -121,8 +121,9 @@ func sniff(kind string, body []byte) string {
 	return kind
 }
 
-// parseFlag reads a parameter that is on or off: ?strict, ?strict=1.
-func parseFlag(q url.Values, name string) (bool, error) {
+// isStrict reads the parameter strict, which is on or off: ?strict, ?strict=1.
+func isStrict(q url.Values) (bool, error) {
+	const name = "strict"
 	if !q.Has(name) {
 		return false, nil
 	}

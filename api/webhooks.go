@@ -127,15 +127,14 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if err := hook.verify(body, r.Header); err != nil {
 		return accepted{}, err
 	}
-	strict, err := parseFlag(r.URL.Query(), "strict")
-	if err != nil {
+	if _, err := isStrict(r.URL.Query()); err != nil {
 		return accepted{}, err
 	}
 	_, charset := kindOf(r.Header.Get("Content-Type"))
 	read, repaired := readable(body, charset)
 	in, err := hook.Read(read, r.Header)
 	if err != nil {
-		if in, err = a.misread(hook, r, body, read, strict, err); err != nil {
+		if in, err = a.misread(hook, r, body, read, err); err != nil {
 			return accepted{}, err
 		}
 	}
@@ -154,7 +153,8 @@ func (w Webhook) verify(body []byte, header http.Header) error {
 // misread is what becomes of a body that is not the tool's: that of another tool is read
 // as such, and any other becomes an alert with the body as its text. sent is the body as it
 // was sent, body the same in UTF-8.
-func (a *API) misread(hook Webhook, r *http.Request, sent, body []byte, strict bool, reason error) (alert.Intake, error) {
+func (a *API) misread(hook Webhook, r *http.Request, sent, body []byte, reason error) (alert.Intake, error) {
+	strict, _ := isStrict(r.URL.Query()) // receive has checked it
 	what := fmt.Sprintf("the body is not understood as one from %s: %s", hook.Tool, reason)
 	if in, ok, err := a.readAsAnother(r, sent, body, strict); ok {
 		return in, err
@@ -188,17 +188,19 @@ func (a *API) readAsAnother(r *http.Request, sent, body []byte, strict bool) (in
 	}
 	other := a.opts.Webhooks[n]
 	read, err := other.Read(body, r.Header)
-	if err != nil {
-		return in, false, nil
+	unsigned := other.verify(sent, r.Header)
+	switch {
+	case err != nil:
+		ok, err = false, nil
+	case unsigned != nil:
+		ok, err = true, unsigned
+	case strict:
+		ok, err = true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
+	default:
+		ok, in = true, read
+		in.Notes = append(in.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
 	}
-	if err := other.verify(sent, r.Header); err != nil {
-		return in, true, err
-	}
-	if strict {
-		return in, true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
-	}
-	read.Notes = append(read.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
-	return read, true, nil
+	return in, ok, err
 }
 
 // take passes on what a request asks for.

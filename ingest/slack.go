@@ -135,9 +135,7 @@ func (m *slackMessage) add(mrkdwn string) {
 }
 
 func (m *slackMessage) attachment(at slackAttachment) {
-	if s := colourSeverity(or(at.Color)); s != "" && !(m.firing && at.resolved() > 0) && (m.colour == "" || s.Rank() < m.colour.Rank()) {
-		m.colour = s
-	}
+	m.worsen(at)
 	m.add(string(at.Pretext))
 	m.add(string(at.AuthorName))
 	m.links = addLink(m.links, or(at.AuthorName, "Author"), string(at.AuthorLink))
@@ -152,6 +150,26 @@ func (m *slackMessage) attachment(at slackAttachment) {
 	m.links = addLink(m.links, "Open", string(at.TitleLink))
 	m.add(string(at.Text))
 	m.blocks(at.Blocks)
+	m.fields(at)
+	for _, action := range at.Actions {
+		m.links = addLink(m.links, or(action.Text, "Open"), string(action.URL))
+	}
+	m.images = addImage(m.images, string(at.ImageURL), title)
+	if m.title == "" && len(m.texts) == 0 {
+		m.add(string(at.Fallback))
+	}
+	m.add(string(at.Footer))
+}
+
+// worsen takes the attachment's colour if it stands for something worse.
+func (m *slackMessage) worsen(at slackAttachment) {
+	if s := colourSeverity(or(at.Color)); s != "" && !(m.firing && at.resolved() > 0) && (m.colour == "" || s.Rank() < m.colour.Rank()) {
+		m.colour = s
+	}
+}
+
+// fields are labels if they have a title.
+func (m *slackMessage) fields(at slackAttachment) {
 	for _, field := range at.Fields {
 		if or(field.Title) == "" {
 			m.add(string(field.Value))
@@ -161,14 +179,6 @@ func (m *slackMessage) attachment(at slackAttachment) {
 		m.labels.addSaid(or(field.Title), value)
 		m.links = append(m.links, links...)
 	}
-	for _, action := range at.Actions {
-		m.links = addLink(m.links, or(action.Text, "Open"), string(action.URL))
-	}
-	m.images = addImage(m.images, string(at.ImageURL), title)
-	if m.title == "" && len(m.texts) == 0 {
-		m.add(string(at.Fallback))
-	}
-	m.add(string(at.Footer))
 }
 
 // fires reports whether an attachment says that something is not resolved: by the status
@@ -261,22 +271,6 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 		m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
 	case "emoji":
 		to.WriteString(":" + or(e.Name) + ":")
-	case "user":
-		to.WriteString("@" + or(e.UserID))
-	case "usergroup":
-		to.WriteString("@" + or(e.UsergroupID))
-	case "channel":
-		to.WriteString("#" + or(e.ChannelID))
-	case "broadcast":
-		to.WriteString("@" + or(e.Range))
-	case "color":
-		to.WriteString(or(e.Value))
-	case "date":
-		at := ""
-		if t := timeOf(e.Timestamp); !t.IsZero() {
-			at = t.UTC().Format("2006-01-02 15:04 MST")
-		}
-		to.WriteString(cmp.Or(or(e.Fallback), at, or(e.Timestamp)))
 	case "mrkdwn":
 		plain, links := fromMrkdwn(string(e.Text.Text))
 		to.WriteString(plain)
@@ -289,7 +283,7 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 		to.WriteString(alert.Preformatted(code.String()) + "\n")
 		return
 	default:
-		to.WriteString(string(e.Text.Text))
+		to.WriteString(cmp.Or(string(e.Text.Text), e.named()))
 	}
 	for _, part := range e.Elements {
 		part.write(to, m, nested-1)
@@ -297,6 +291,29 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 	if strings.HasPrefix(string(e.Type), "rich_text_") {
 		to.WriteString("\n")
 	}
+}
+
+// named is what an element of rich text stands for: somebody, a conversation, a colour or
+// a time.
+func (e slackElement) named() string {
+	switch or(e.Type) {
+	case "user":
+		return "@" + or(e.UserID)
+	case "usergroup":
+		return "@" + or(e.UsergroupID)
+	case "channel":
+		return "#" + or(e.ChannelID)
+	case "broadcast":
+		return "@" + or(e.Range)
+	case "color":
+		return or(e.Value)
+	case "date":
+		if at := timeOf(e.Timestamp); or(e.Fallback) == "" && !at.IsZero() {
+			return at.UTC().Format("2006-01-02 15:04 MST")
+		}
+		return or(e.Fallback, e.Timestamp)
+	}
+	return ""
 }
 
 // counted is what tools write before a title: [FIRING:2], [RESOLVED], [OK].
