@@ -336,7 +336,7 @@ func linkFlaw(address string) (flaw string, asText bool) {
 	switch {
 	case address == "":
 		return "it has no address", false
-	case len(address) > MaxURL:
+	case len(address) > MaxURL, err == nil && len(u.String()) > MaxURL: // as it is sent, with %C3%A9 for é
 		return fmt.Sprintf("its address is longer than %d bytes", MaxURL), true
 	case err != nil:
 		return brief(address) + " is not a web address", true

@@ -101,6 +101,8 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		label string
 	}{
 		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "fatal": {alert.Critical, "fatal"},
+		"SEV-1": {alert.Critical, "sev-1"}, "Priority 2": {alert.Error, "priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
+		"5 - Disaster": {alert.Critical, "5 - disaster"}, "4 - Error": {alert.Error, "4 - error"},
 		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "disaster"}, "P1": {alert.Critical, "p1"},
 		"P2": {alert.Error, "p2"}, "P3": {alert.Warning, "p3"}, "P4": {alert.Info, "p4"}, "P5": {alert.Info, "p5"},
 		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"},

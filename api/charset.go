@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/text/encoding"
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
 	"golang.org/x/text/encoding/unicode"
 )
 
@@ -39,10 +40,11 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 
 // encodingOf returns the encoding of this name; nil for an unknown one.
 func encodingOf(charset string) encoding.Encoding {
-	name := plainName(charset)
-	switch name {
+	switch plainName(charset) {
 	case "latin1", "l1", "iso88591", "usascii", "ascii":
 		return charmap.Windows1252 // as in web browsers
+	case "latin9":
+		return charmap.ISO8859_15
 	case "utf16":
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	case "utf16le":
@@ -50,11 +52,8 @@ func encodingOf(charset string) encoding.Encoding {
 	case "utf16be":
 		return unicode.UTF16(unicode.BigEndian, unicode.IgnoreBOM)
 	}
-	name = strings.Replace(name, "cp", "windows", 1)
-	for _, enc := range charmap.All {
-		if known, ok := enc.(*charmap.Charmap); ok && name == plainName(known.String()) {
-			return known
-		}
+	if enc, err := htmlindex.Get(charset); err == nil {
+		return enc
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,21 +16,21 @@ type sendOrder struct {
 	text     string
 }
 
-// parseSend reads [to #channel:] [severity] text…; the text begins with the first
-// word that is neither.
+// parseSend reads [to #channel:] [severity] text…, the first two in any order; the text
+// begins with the first word that is neither.
 func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	var order sendOrder
-	p = withoutTo(p)
 	for n, word := range p.words {
-		severity := alert.Severity(word.key)
+		severity, named := sendSeverity(word)
 		switch {
 		case order.channel != "" && word.raw == ":":
+		case order.channel == "" && (word.key == "to" || word.key == "in") && n+1 < len(p.words) && namesConversation(p.words[n+1].raw):
 		case order.channel == "" && namesConversation(word.raw):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {
 				return order, bad
 			}
-		case order.severity == "" && slices.Contains(alert.Severities(), severity):
+		case order.severity == "" && named:
 			order.severity = severity
 		default:
 			order.text = p.from(n).prose()
@@ -39,12 +40,18 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
 }
 
-// withoutTo is a phrase without a "to" before a conversation.
-func withoutTo(p phrase) phrase {
-	if len(p.words) > 1 && p.words[0].key == "to" && namesConversation(p.words[1].raw) {
-		return p.from(1)
+var shortSeverity = regexp.MustCompile(`^(crit|fatal|err|warn|(p|sev-?)[0-5])$`)
+
+// sendSeverity reads the severities and their usual short forms. Other words that tools
+// have for them, such as "page" and "high", may be the beginning of a sentence.
+func sendSeverity(word token) (s alert.Severity, ok bool) {
+	if s = alert.Severity(word.key); slices.Contains(alert.Severities(), s) {
+		return s, true
 	}
-	return p
+	if shortSeverity.MatchString(word.key) {
+		return alert.ParseSeverity(word.key)
+	}
+	return "", false
 }
 
 // namesConversation reports whether a word is a conversation and not the beginning of
