@@ -154,7 +154,7 @@ func (m Matcher) fits(s Subject) bool {
 // String is the matcher as it is written.
 func (m Matcher) String() string {
 	name := m.Name
-	if !plainName(name) {
+	if !plainName(name) || miswritten(name) {
 		name = quote(name)
 	}
 	return name + m.Op + quote(m.Value)
@@ -262,49 +262,108 @@ func (p *matcherText) skip(others string) {
 
 func (p *matcherText) next() (Matcher, error) {
 	whole := p.rest
-	name, quoted, err := p.word("=!<>")
+	name, quotedName, err := p.word("=!<>")
 	if err != nil {
 		return Matcher{}, err
 	}
 	p.skip("")
 	op := p.operator()
-	if op == "" || name == "" || !quoted && strings.ContainsAny(name, unquotable) {
-		first, _, _ := strings.Cut(whole, " ")
-		return Matcher{}, &InputError{
-			Message: fmt.Sprintf("%.60q is not a matcher", first),
-			Hint:    `write label="value"; the operators are = != =~ !~`,
-		}
+	if op == "" || name == "" {
+		return Matcher{}, notMatcher(whole, name, "")
 	}
 	p.skip("")
 	value, quoted, err := p.word(",")
-	if err != nil {
+	switch {
+	case !quotedName && strings.ContainsAny(name, unquotable+"~()"):
+		return Matcher{}, notMatcher(whole, name, value)
+	case err != nil:
 		return Matcher{}, err
-	}
-	if !quoted && (value == "" || strings.ContainsAny(value, unquotable)) {
+	case !quotedName && miswritten(name):
+		m := Matcher{Name: strings.ToLower(name), Op: op, Value: value}
 		return Matcher{}, &InputError{
-			Message: fmt.Sprintf("%.60q is not a matcher", name+op+value),
-			Hint:    meant(name, op, value),
+			Message: fmt.Sprintf("the field is written %s, not %s", m.Name, name),
+			Hint:    fmt.Sprintf("write %s, or %s for a label of that name", m, Matcher{Name: name, Op: op, Value: value}),
 		}
+	case !quoted && unclear(op, value):
+		return Matcher{}, unclearValue(name, op, value)
 	}
 	return checkedMatcher(name, op, value)
+}
+
+// notMatcher is the error for a text that begins without a name and an operator.
+func notMatcher(text, name, value string) *InputError {
+	first, _, _ := strings.Cut(text, " ")
+	bad := &InputError{Message: fmt.Sprintf("%.60q is not a matcher", first), Hint: `write label="value"; the operators are = != =~ !~`}
+	if label, rest, ok := strings.Cut(name, "~"); ok && plainName(label) && rest+value != "" {
+		bad.Hint = "write " + Matcher{Name: label, Op: "=~", Value: strings.Trim(rest+value, `"'`)}.String()
+	}
+	return bad
+}
+
+// miswritten reports whether a name is that of a field in other capitals. Without quotes
+// that is nearly always the field; in quotes it is a label.
+func miswritten(name string) bool {
+	switch field := strings.ToLower(name); field {
+	case "severity", "source", "key", "title", "channel":
+		return name != field
+	}
+	return false
 }
 
 // unquotable are the characters that a name or value may only contain in quotes. Without
 // them they are nearly always a mistake, such as service=!db.
 const unquotable = `<>=!{}"`
 
+// unclear reports whether a value needs quotes: not(a=b) is no matcher, and a=!~b is
+// another one.
+func unclear(op, value string) bool {
+	return value == "" || strings.ContainsAny(value, unquotable) ||
+		(op == "=" || op == "!=") && (value[0] == '~' || strings.Trim(value, "()") != value)
+}
+
+// unclearValue is the error for such a value. Quotes are no remedy for an empty one that
+// would be refused in them too.
+func unclearValue(name, op, value string) error {
+	if value == "" {
+		if _, err := checkedMatcher(name, op, value); err != nil {
+			return err
+		}
+	}
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", name+op+value), Hint: meant(name, op, value)}
+}
+
 // meant is the hint for a value that has to be quoted, or is a mistake.
 func meant(name, op, value string) string {
-	rest := strings.TrimLeft(value, unquotable)
-	switch {
-	case value == "":
+	if value == "" {
 		return fmt.Sprintf(`write %s%s"" if you mean alerts without it`, name, op)
-	case op == "=" && strings.HasPrefix(value, "!") && rest != "":
-		return "write " + Matcher{Name: name, Op: "!=", Value: rest}.String() + "; the operators are = != =~ !~"
-	case op == "=" && strings.ContainsAny(value[:1], "<>"):
-		return `write label="value"; only severity can be compared, as in severity>=error`
 	}
-	return "write " + Matcher{Name: name, Op: op, Value: value}.String()
+	rest := strings.TrimLeft(value, "<>=!~")
+	m := Matcher{Name: name, Op: intended(op + strings.TrimSuffix(value, rest)), Value: strings.Trim(rest, `"'`)}
+	switch {
+	case m.Op == "" || m.Value == "":
+		return "write " + Matcher{Name: name, Op: op, Value: value}.String()
+	case strings.ContainsAny(m.Op, "<>") && name != "severity":
+		m.Op = "="
+		return fmt.Sprintf("write %s; only severity can be compared, as in severity>=error", m)
+	}
+	return fmt.Sprintf("write %s; the operators are = != =~ !~", m)
+}
+
+// intended is the operator that somebody meant who wrote this one, or empty.
+func intended(written string) string {
+	switch written {
+	case "=!", "=!=":
+		return "!="
+	case "=~":
+		return "=~"
+	case "=!~", "!=~":
+		return "!~"
+	case "=>":
+		return ">="
+	case "=<":
+		return "<="
+	}
+	return ""
 }
 
 // checkedMatcher is NewMatcher for what a person wrote: a value that the field can never
@@ -314,17 +373,67 @@ func checkedMatcher(name, op, value string) (Matcher, error) {
 		return Matcher{}, &InputError{Message: name + " can't be compared with " + op, Hint: "only severity can, as in severity>=error"}
 	}
 	if op == "=~" || op == "!~" {
-		m, err := NewMatcher(name, op, value)
-		if err == nil && name == "severity" && !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.re.MatchString(string(s)) }) {
-			err = unknownSeverity(value)
-		}
-		return m, err
+		return checkedRegexp(name, op, value)
 	}
 	value, err := fieldValue(name, value)
 	if err != nil {
 		return Matcher{}, err
 	}
 	return NewMatcher(name, op, value)
+}
+
+// checkedRegexp is checkedMatcher for =~ and !~.
+func checkedRegexp(name, op, value string) (Matcher, error) {
+	m, err := NewMatcher(name, op, value)
+	if err == nil && name == "severity" {
+		if value, err = severityRegexp(value); err == nil {
+			m, err = NewMatcher(name, op, value)
+		}
+	}
+	if err == nil && op == "!~" && m.nothing() {
+		err = &InputError{Message: fmt.Sprintf("%.60s matches no alert", m), Hint: `leave it out, or write for example service!~"db-.*"`}
+	}
+	return m, err
+}
+
+// nothing reports whether no alert passes !~, because every value fits.
+func (m Matcher) nothing() bool {
+	values := []string{"", "x", "7", "-", "Any word"}
+	switch m.Name {
+	case "severity":
+		return !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.Match(Subject{Severity: s}) })
+	case "title", "key": // never empty
+		values = values[1:]
+	}
+	return !slices.ContainsFunc(values, func(v string) bool { return !m.re.MatchString(v) })
+}
+
+// severityRegexp translates the alternatives that are other tools' words, as in
+// crit|err, and refuses those that no severity fits.
+func severityRegexp(value string) (string, error) {
+	inner := value
+	if strings.HasPrefix(value, "(") && strings.HasSuffix(value, ")") {
+		inner = value[1 : len(value)-1]
+	}
+	alternatives := []string{value}
+	if !strings.ContainsAny(inner, `()[]\`) { // else a | may be none between alternatives
+		alternatives = strings.Split(inner, "|")
+	}
+	for n, text := range alternatives {
+		text = strings.TrimSpace(text)
+		if s, ok := ParseSeverity(text); ok {
+			text = string(s)
+		}
+		m, err := NewMatcher("severity", "=~", text)
+		if err != nil {
+			return "", err
+		}
+		if !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.Match(Subject{Severity: s}) }) {
+			return "", unknownSeverity(text)
+		}
+		alternatives[n] = text
+	}
+	return strings.Join(slices.Compact(alternatives), "|"), nil
 }
 
 // fieldValue is a value in the form in which the field of this name has it.

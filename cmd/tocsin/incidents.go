@@ -130,7 +130,7 @@ func owner(i alert.Incident) alert.Person {
 
 func who(p alert.Person) string { return cmp.Or(p.Name, p.ID) }
 
-var bareMatcher = regexp.MustCompile(`^([^=!~<>"'{},\s]+)\s*(=~|!~|!=|=)\s*([^"'<>=!{}]+)$`)
+var bareMatcher = regexp.MustCompile(`^([^=!~<>"'{},\s]+)\s*(=~|!~|!=|=)\s*([^"'<>=!{}~][^"'<>=!{}]*)$`)
 
 // parseMatchers reads matchers as a shell leaves them: without their quotes.
 func parseMatchers(args []string) (alert.Matchers, error) {
@@ -138,7 +138,7 @@ func parseMatchers(args []string) (alert.Matchers, error) {
 	for _, arg := range args {
 		matchers, err := alert.ParseMatchers(arg)
 		if found := bareMatcher.FindStringSubmatch(arg); err != nil && found != nil {
-			matchers, err = alert.ParseMatchers(alert.Matcher{Name: found[1], Op: found[2], Value: found[3]}.String())
+			matchers, err = alert.ParseMatchers(found[1] + found[2] + `"` + strings.ReplaceAll(found[3], `\`, `\\`) + `"`)
 		}
 		if err != nil {
 			return nil, &usageError{withHint(err)}
