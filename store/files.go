@@ -208,17 +208,18 @@ func (f *files) checkAll() error {
 	if j == nil {
 		return nil
 	}
-	// A checkpoint of another program writes the index before it truncates the WAL.
-	size, err := j.wal.check()
+	database := &f.known[0] // before the WAL, which SQLite ends when the database is empty
+	size, err := database.check()
 	if err != nil {
 		return err
 	}
-	if size < j.size() {
-		return j.wal.replaced()
-	}
-	database := &f.known[0]
-	if size, err = database.check(); err == nil && size == 0 {
+	if size == 0 {
 		return database.replaced()
+	}
+	// A checkpoint of another program writes the index before it truncates the WAL.
+	size, err = j.wal.check()
+	if err == nil && size < j.size() {
+		return j.wal.replaced()
 	}
 	return err
 }
