@@ -107,7 +107,7 @@ func labelBlocks(all []label) []slack.Block {
 		case len(lines)+len(long) == maxLabelLong || len(l.value) > maxLabelLink && l.linked():
 			left++
 		case l.linked():
-			lines = append(lines, fit(l.name, maxLabelName)+"="+fit(l.value, maxLabelLink))
+			lines = append(lines, l.linkedPair())
 		default:
 			long = append(long, fit(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
 		}
@@ -145,6 +145,17 @@ func (l label) pair() string {
 	}
 	if !strings.ContainsFunc(value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
 		written = strings.TrimSuffix(written, `"`+value+`"`) + value
+	}
+	return literal(written)
+}
+
+// linkedPair is a label with an address as a matcher, unless that would need a backslash.
+// The quotation mark ends the address.
+func (l label) linkedPair() string {
+	name := shorter(l.name, maxLabelName)
+	written := alert.Matcher{Name: name, Op: "=", Value: l.value}.String()
+	if strings.Contains(written, `\`) {
+		return literal(name) + "=" + fit(l.value, maxLabelLink)
 	}
 	return literal(written)
 }
