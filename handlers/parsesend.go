@@ -24,7 +24,7 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		severity, named := sendSeverity(word)
 		switch {
 		case order.channel != "" && word.raw == ":":
-		case order.channel == "" && (word.key == "to" || word.key == "in") && n+1 < len(p.words) && namesConversation(p.words[n+1].raw):
+		case order.channel == "" && leadsTo(p, n):
 		case order.channel == "" && namesConversation(word.raw):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {
@@ -38,6 +38,11 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		}
 	}
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
+}
+
+// leadsTo reports whether the n-th word is a "to" or "in" before a conversation.
+func leadsTo(p phrase, n int) bool {
+	return (p.words[n].key == "to" || p.words[n].key == "in") && n+1 < len(p.words) && namesConversation(p.words[n+1].raw)
 }
 
 var shortSeverity = regexp.MustCompile(`^(crit|fatal|err|warn|(p|sev-?)[0-5])$`)

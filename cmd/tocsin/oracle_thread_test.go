@@ -72,22 +72,26 @@ func folds(want, said []alert.Topic) bool {
 		}
 		rest = rest[at+1:]
 	}
-	kept := func(all []alert.Topic) (must []alert.Topic, over alert.Topic) {
+	kept := func(all []alert.Topic) (must, over []alert.Topic) {
 		for _, topic := range all {
 			switch topic {
 			case alert.TopicNote, alert.TopicMore:
 				must = append(must, topic)
 			case alert.TopicResolved, alert.TopicReopened:
-				over = topic
+				over = append(over, topic)
 			}
 		}
 		return must, over
 	}
 	mustWant, overWant := kept(want)
 	mustSaid, overSaid := kept(said)
-	stays := flaps || overSaid == overWant || overSaid == "" && overWant == alert.TopicReopened
+	stays := flaps || slices.Equal(last(overSaid), last(overWant)) ||
+		len(overSaid) == 0 && (slices.Equal(last(overWant), []alert.Topic{alert.TopicReopened}) || !slices.Equal(overWant[:1], last(overWant))) // it is again as the card shows it
 	return stays && slices.Equal(mustWant, mustSaid) && slices.Contains(want, alert.TopicEscalated) == slices.Contains(said, alert.TopicEscalated)
 }
+
+// last is the last one of all, or none.
+func last(all []alert.Topic) []alert.Topic { return all[max(len(all)-1, 0):] }
 
 // topicsOf tells the kinds of notes that a reply says apart, and whose text goes on if it
 // is a page of one.
@@ -163,6 +167,8 @@ func TestTheOracleKnowsWhatAThreadMayLeaveOut(t *testing.T) {
 		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, reopened}, false},
 		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, flapping}, true},
 		{[]alert.Topic{resolved, reopened, note}, []alert.Topic{flapping}, false},
+		{[]alert.Topic{reopened, resolved}, nil, true},
+		{[]alert.Topic{resolved}, nil, false},
 	} {
 		if got := folds(c.want, c.said); got != c.ok {
 			t.Errorf("want %v, said %v: right %t, want %t", c.want, c.said, got, c.ok)
