@@ -314,7 +314,7 @@ func miswritten(name string) bool {
 // them they are nearly always a mistake, such as service=!db.
 const unquotable = `<>=!{}"`
 
-// unclear reports whether a value needs quotes: not(a=b) is no matcher, and a=!~b is
+// unclear reports whether a value needs quotes: not(a=b) is not a matcher, and a=!~b is
 // another one.
 func unclear(op, value string) bool {
 	return value == "" || strings.ContainsAny(value, unquotable) ||

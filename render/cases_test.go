@@ -213,16 +213,18 @@ func TestAddressesInASentenceEndBeforeItsPunctuation(t *testing.T) {
 }
 
 func TestALabelCopiedFromACardSilencesIt(t *testing.T) {
-	for _, value := range []string{"*/5 * * * *", "*.example.com", "db-3", "a,b", "{x}", "a=b", "<none>", "100%", "µ", "`x`", "it's", "(a|b)", "zero\u200bwidth", " padded "} {
-		l := label{"cron", value}
-		if !l.short() {
+	for _, value := range []string{"*/5 * * * *", "*.example.com", "db-3", "a,b", "{x}", "a=b", "<none>", "100%", "µ", "`x`", "it's", "(a|b)", "zero\u200bwidth", " padded ", "https://e.example/_a?_g=(b:c)&d=*", "see https://e.example/p"} {
+		l, budget := label{"cron", value}, maxLabelValue
+		if l.linked() {
+			budget = maxLabelLink
+		} else if !l.short() {
 			t.Errorf("%q is not in the line", value)
 			continue
 		}
 		// What is said is escaped, which Slack undoes when it shows it.
-		matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(l.pair())))
+		matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(l.pair(budget))))
 		if err != nil || !matchers.Match(alert.Subject{Labels: map[string]string{"cron": value}}) {
-			t.Errorf("%q is drawn as %s, which gives %v, %v", value, l.pair(), matchers, err)
+			t.Errorf("%q is drawn as %s, which gives %v, %v", value, l.pair(budget), matchers, err)
 		}
 	}
 }

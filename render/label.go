@@ -104,10 +104,10 @@ func labelBlocks(all []label) []slack.Block {
 		switch {
 		case l.short():
 			short = append(short, l)
-		case len(lines)+len(long) == maxLabelLong || len(l.value) > maxLabelLink && l.linked():
+		case len(lines)+len(long) == maxLabelLong || alert.EscapedLen(l.value) > maxLabelLink && l.linked():
 			left++
 		case l.linked():
-			lines = append(lines, l.linkedPair())
+			lines = append(lines, l.pair(maxLabelLink))
 		default:
 			long = append(long, fit(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
 		}
@@ -125,7 +125,7 @@ func labelBlocks(all []label) []slack.Block {
 	return blocks
 }
 
-// maxLabelLink is how many bytes an address in a label on a card has.
+// maxLabelLink is how many characters, escaped, a label with an address has on a card.
 const maxLabelLink = 600
 
 // short says whether a label is drawn as name=value, which can be pasted into a silence.
@@ -136,9 +136,10 @@ func (l label) short() bool {
 // linked says whether there is a web address in a label.
 func (l label) linked() bool { return len(addressesIn(l.value)) > 0 }
 
-// pair is a label as a matcher, unless that would need a backslash.
-func (l label) pair() string {
-	name, value := shorter(l.name, maxLabelName), shorter(l.value, maxLabelValue)
+// pair is a label as a matcher, unless that would need a backslash, with at most so many
+// characters of its value.
+func (l label) pair(budget int) string {
+	name, value := shorter(l.name, maxLabelName), shorter(l.value, budget)
 	written := alert.Matcher{Name: name, Op: "=", Value: value}.String()
 	if strings.Contains(written, `\`) {
 		return literal(name + "=" + value)
@@ -149,24 +150,13 @@ func (l label) pair() string {
 	return literal(written)
 }
 
-// linkedPair is a label with an address as a matcher, unless that would need a backslash.
-// The quotation mark ends the address.
-func (l label) linkedPair() string {
-	name := shorter(l.name, maxLabelName)
-	written := alert.Matcher{Name: name, Op: "=", Value: l.value}.String()
-	if strings.Contains(written, `\`) {
-		return literal(name) + "=" + fit(l.value, maxLabelLink)
-	}
-	return literal(written)
-}
-
 // pairs lists labels as name=value within budget characters, and says how many there are
 // in addition, with those that are left out already.
 func pairs(labels []label, budget, left int) string {
 	var b strings.Builder
 	used := 0
 	for at, l := range labels {
-		one := l.pair()
+		one := l.pair(maxLabelValue)
 		if at > 0 {
 			one = ", " + one
 		}

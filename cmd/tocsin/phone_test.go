@@ -15,13 +15,7 @@ func (p *page) holds(what, script string) {
 }
 
 func TestThePageFitsAPhoneAndAKeyboard(t *testing.T) {
-	ctx := browser(t)
-	s := demonstration(t)
-	p := &page{t: t, ctx: ctx}
-	folder := *screenshots
-	if folder == "" {
-		folder = t.TempDir()
-	}
+	s, p, folder := demoPage(t)
 	for _, scheme := range []string{"light", "dark"} {
 		name := func(what string) string { return filepath.Join(folder, "phone-"+what+"-"+scheme+".png") }
 		p.do("choose "+scheme, colourScheme(scheme))

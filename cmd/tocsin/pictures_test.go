@@ -55,14 +55,18 @@ func says(messages []playground.Message, words string) bool {
 	return false
 }
 
-func TestTheDemoShowsTheWholeProduct(t *testing.T) {
+// demoPage opens a browser for the demo, and names the folder for its pictures.
+func demoPage(t *testing.T) (s *playground.Server, p *page, folder string) {
+	t.Helper()
 	ctx := browser(t)
-	s := demonstration(t)
-	p := &page{t: t, ctx: ctx}
-	folder := *screenshots
-	if folder == "" {
+	if folder = *screenshots; folder == "" {
 		folder = t.TempDir()
 	}
+	return demonstration(t), &page{t: t, ctx: ctx}, folder
+}
+
+func TestTheDemoShowsTheWholeProduct(t *testing.T) {
+	s, p, folder := demoPage(t)
 	for _, scheme := range []string{"light", "dark"} {
 		p.do("choose "+scheme, colourScheme(scheme))
 		p.picturesOf(s, filepath.Join(folder, "%s-"+scheme+".png"))
