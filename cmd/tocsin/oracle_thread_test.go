@@ -44,7 +44,11 @@ func (s *story) compareThread(card playground.Message, thread []playground.Messa
 	if !folds(want, said) {
 		return fmt.Sprintf("THREAD: it says %v, want %v (%v)", said, want, s.notes)
 	}
+	flaps := slices.ContainsFunc(said, ofFlapping)
 	for _, n := range s.notes {
+		if flaps && n.topic == alert.TopicResolved && len(words[n.by.tag]) == 0 {
+			continue
+		}
 		if wrong := n.complete(words[n.by.tag], s.latest, card); wrong != "" {
 			return wrong
 		}
@@ -60,10 +64,11 @@ const mostForFlaps = 4
 // same time may have become one reply: then what was undone or said again is left out,
 // but no note of a person, no page of what the end says and not how it ended. A text that
 // fires is left out for a later one. While an incident flaps, its thread says neither that
-// it is resolved nor that it fires again.
+// it is resolved nor that it fires again, and nothing of what those that resolved it said
+// but the last. That it flaps may be left out for that it is stable again.
 func folds(want, said []alert.Topic) bool {
-	flaps := slices.Contains(said, alert.TopicFlapping)
-	said = slices.DeleteFunc(slices.Clone(said), func(t alert.Topic) bool { return t == alert.TopicFlapping || t == alert.TopicStable })
+	flaps := slices.ContainsFunc(said, ofFlapping)
+	said = slices.DeleteFunc(slices.Clone(said), ofFlapping)
 	rest := want
 	for _, topic := range said {
 		at := slices.Index(rest, topic)
@@ -74,10 +79,10 @@ func folds(want, said []alert.Topic) bool {
 	}
 	kept := func(all []alert.Topic) (must, over []alert.Topic) {
 		for _, topic := range all {
-			switch topic {
-			case alert.TopicNote, alert.TopicMore:
+			switch {
+			case topic == alert.TopicNote, topic == alert.TopicMore && !flaps:
 				must = append(must, topic)
-			case alert.TopicResolved, alert.TopicReopened:
+			case topic == alert.TopicResolved, topic == alert.TopicReopened:
 				over = append(over, topic)
 			}
 		}
@@ -89,6 +94,9 @@ func folds(want, said []alert.Topic) bool {
 		len(overSaid) == 0 && (slices.Equal(last(overWant), []alert.Topic{alert.TopicReopened}) || !slices.Equal(overWant[:1], last(overWant))) // it is again as the card shows it
 	return stays && slices.Equal(mustWant, mustSaid) && slices.Contains(want, alert.TopicEscalated) == slices.Contains(said, alert.TopicEscalated)
 }
+
+// ofFlapping reports whether a note says that an incident flaps or no longer does.
+func ofFlapping(t alert.Topic) bool { return t == alert.TopicFlapping || t == alert.TopicStable }
 
 // last is the last one of all, or none.
 func last(all []alert.Topic) []alert.Topic { return all[max(len(all)-1, 0):] }
@@ -156,6 +164,7 @@ func (n note) begins(card playground.Message, first int) string {
 
 func TestTheOracleKnowsWhatAThreadMayLeaveOut(t *testing.T) {
 	const resolved, reopened, note, flapping = alert.TopicResolved, alert.TopicReopened, alert.TopicNote, alert.TopicFlapping
+	const stable, more = alert.TopicStable, alert.TopicMore
 	for _, c := range []struct {
 		want, said []alert.Topic
 		ok         bool
@@ -167,6 +176,8 @@ func TestTheOracleKnowsWhatAThreadMayLeaveOut(t *testing.T) {
 		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, reopened}, false},
 		{[]alert.Topic{resolved, reopened, resolved}, []alert.Topic{resolved, flapping}, true},
 		{[]alert.Topic{resolved, reopened, note}, []alert.Topic{flapping}, false},
+		{[]alert.Topic{resolved, more, reopened, note, resolved}, []alert.Topic{note, stable, resolved}, true},
+		{[]alert.Topic{resolved, more, reopened, note, resolved}, []alert.Topic{note, resolved}, false},
 		{[]alert.Topic{reopened, resolved}, nil, true},
 		{[]alert.Topic{resolved}, nil, false},
 	} {
