@@ -44,6 +44,19 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 	return a.push(r, alerts, repaired)
 }
 
+// waitedHeader is for how long a request has waited at its sender, because no daemon
+// answered. It is an age and not a time, because clocks differ.
+const waitedHeader = "X-Tocsin-Waited"
+
+// written is when a request that has waited was written; zero for any other.
+func (a *API) written(r *http.Request) time.Time {
+	waited, err := alert.ParseDuration(r.Header.Get(waitedHeader))
+	if err != nil {
+		return time.Time{}
+	}
+	return a.opts.Now().Add(-waited)
+}
+
 // notes are those of all alerts, in a batch with the alert's number.
 func notes(receipts []alert.Accepted) (all []string) {
 	for n, r := range receipts {

@@ -253,6 +253,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"partial links":       {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"Visit","url":"https://"},{"label":"x","url":""},{"label":"Kuma","url":"https://kuma.example.com/29"}]}`, "error/a//map[]/[{Kuma https://kuma.example.com/29}]", "link 1 dropped: https:// has no host; link 2 dropped: it has no address"},
 		"a time in words":     {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, "error/a//map[at:yesterday]/[]", `at dropped: "yesterday" is not a time`},
 		"an expiry in words":  {jsonKind, "/v1/alerts", `{"title":"a","expires_in":"soon"}`, "error/a//map[expires_in:soon]/[]", `expires_in dropped: "soon" is not a duration`},
+		"a switch in words":   {jsonKind, "/v1/alerts", `{"title":"a","only_if_open":"maybe"}`, "error/a//map[only_if_open:maybe]/[]", `only_if_open dropped: "maybe" is neither true nor false`},
 		"an end in words":     {"text/plain", "/v1/alerts?ends_at=later", "a", "error/a//map[ends_at:later]/[]", `ends_at dropped: "later" is not a time`},
 		"none":                {jsonKind, "/v1/alerts", `{"title":"InfoInhibitor","severity":"none"}`, "info/InfoInhibitor//map[severity:none]/[]", ""},
 		"latin1":              {"text/plain; charset=iso-8859-1", "/v1/alerts", "caf\xe9", "error/café//map[]/[]", ""},
@@ -348,6 +349,30 @@ func TestTheHeaderGivesAnIdempotencyKey(t *testing.T) {
 	ask(t, build(e, &reader{}).Handler(), req)
 	if len(e.got) != 1 || e.got[0].IdempotencyKey != "once" {
 		t.Errorf("accepted %+v", e.got)
+	}
+}
+
+// Each try has waited longer, and is the same alert.
+func TestAnAlertThatHasWaitedHappenedWhenItWasWritten(t *testing.T) {
+	e := &engine{}
+	for _, waited := range []string{"", "12s", "1h2m3s"} {
+		req := httptest.NewRequest(http.MethodPost, "/v1/alerts", strings.NewReader(`{"title":"a","idempotency_key":"once"}`))
+		req.Header.Set("X-Tocsin-Waited", waited)
+		ask(t, build(e, &reader{}).Handler(), req)
+	}
+	for n, waited := range []time.Duration{0, 12 * time.Second, time.Hour + 2*time.Minute + 3*time.Second} {
+		if got := e.got[n]; !got.At.Equal(noon.Add(-waited)) || got.Hash != e.got[0].Hash {
+			t.Errorf("after %s it happened at %s and has the hash %d, at first %d", waited, got.At, got.Hash, e.got[0].Hash)
+		}
+	}
+}
+
+func TestAResolutionCanBeOnlyForWhatIsOpen(t *testing.T) {
+	for target, body := range map[string]string{"/v1/alerts": `{"key":"a","status":"resolved","only_if_open":true}`, "/v1/alerts?key=a&status=resolved&only_if_open=1": "over"} {
+		e := &engine{}
+		if got := post(t, e, "", target, body); got.status != http.StatusAccepted || !e.got[0].OnlyIfOpen || len(got.Notes) > 0 {
+			t.Errorf("%s %s: answered %d %s", target, body, got.status, got.body)
+		}
 	}
 }
 

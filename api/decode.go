@@ -145,7 +145,7 @@ func decodeText(q url.Values, body []byte) []alert.Alert {
 			f.unknown(name, value)
 		case field != nil:
 			*field = value
-		case f.setTime(known, value):
+		case f.setOther(known, value):
 		default:
 			f.unknown(name, value)
 		}
@@ -223,7 +223,7 @@ func unmarshal(b []byte, into any) error {
 
 // alertHint is the hint for JSON that is not alerts.
 const alertHint = `write {"title": "…", "severity": "error", "labels": {"host": "db-3"}}, an array of such objects, or one a line as application/x-ndjson; ` +
-	"the fields are source key status severity title text format labels links images channel mention at expires_in ends_at idempotency_key"
+	"the fields are source key status severity title text format labels links images channel mention at expires_in ends_at only_if_open idempotency_key"
 
 // jsonError describes an error in JSON and says where it is.
 func jsonError(where string, err error, hint string) error {

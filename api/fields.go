@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tocsin/alert"
@@ -47,7 +49,7 @@ func (f *fields) set(name string, value json.RawMessage) {
 		f.links(value)
 	case known == "images":
 		f.images(value)
-	case f.setTime(known, textOf(value)):
+	case f.setOther(known, textOf(value)):
 	default:
 		f.unknown(name, textOf(value))
 	}
@@ -165,8 +167,11 @@ func (f *fields) images(value json.RawMessage) {
 	}
 }
 
-// setTime reads a field that is a time or a duration, and reports whether it is one.
-func (f *fields) setTime(name, text string) bool {
+var errSwitch = errors.New("neither true nor false")
+
+// setOther reads a field that is a time, a duration or a switch, and reports whether it is
+// one.
+func (f *fields) setOther(name, text string) bool {
 	var err error
 	switch name {
 	case "at":
@@ -175,6 +180,10 @@ func (f *fields) setTime(name, text string) bool {
 		f.EndsAt, err = alert.ParseTime(text)
 	case "expires_in":
 		f.ExpiresIn, err = alert.ParseExpiry(text)
+	case "only_if_open":
+		if f.OnlyIfOpen, err = strconv.ParseBool(text); err != nil {
+			err = errSwitch
+		}
 	default:
 		return false
 	}

@@ -235,9 +235,14 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if len(alerts) > maxAlerts {
 		return accepted{}, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
 	}
+	written := a.written(r)
 	for n := range alerts {
-		if one := &alerts[n]; one.IdempotencyKey != "" && one.Hash == 0 {
+		one := &alerts[n]
+		if one.IdempotencyKey != "" && one.Hash == 0 {
 			one.Hash = one.ContentHash()
+		}
+		if one.At.IsZero() { // after the hash: a second try has waited longer
+			one.At = written
 		}
 	}
 	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
