@@ -26,6 +26,12 @@ type actBody struct {
 	Note string       `json:"note"`
 }
 
+// actResult is what an act changed, and its incident afterwards.
+type actResult struct {
+	Effect   alert.ActEffect `json:"effect"`
+	Incident alert.Incident  `json:"incident"`
+}
+
 // httpRequestPrefix keeps the request ids of HTTP callers apart from Slack's.
 const httpRequestPrefix = "http:"
 
@@ -45,10 +51,7 @@ func (a *API) act(verb alert.Verb) answer {
 		if len(done) == 0 || done[0].Effect == alert.ActUnknown {
 			return nil, fmt.Errorf("%s: incident %s: %w", verb, act.Incident, alert.ErrNotFound)
 		}
-		return struct {
-			Effect   alert.ActEffect `json:"effect"`
-			Incident alert.Incident  `json:"incident"`
-		}{done[0].Effect, done[0].Incident}, nil
+		return actResult{done[0].Effect, done[0].Incident}, nil
 	}
 }
 

@@ -117,23 +117,23 @@ func New(opts Options) *API {
 }
 
 // Handler serves the Unix socket, whose file mode decides who may connect.
-func (a *API) Handler() http.Handler { return refuseBrowsers(a.routes(true)) }
+func (a *API) Handler() http.Handler { return a.refuseBrowsers(a.routes(true)) }
 
 // TCPHandler serves TCP: callers must send the token if there is one. Without one
 // they must address this machine by a loopback name, which keeps out web pages that
 // resolve their own name to 127.0.0.1 (DNS rebinding), and may send alerts and read,
 // but act only with TrustLoopback: every user of the machine can connect.
 func (a *API) TCPHandler() http.Handler {
-	return refuseBrowsers(a.authorize(a.routes(a.opts.Token != "" || a.opts.TrustLoopback)))
+	return a.refuseBrowsers(a.authorize(a.routes(a.opts.Token != "" || a.opts.TrustLoopback)))
 }
 
 // RefusingHandler serves the Unix socket while there is no store: it answers health
 // checks and serves metrics, and answers everything else with 503 because of err.
-func (a *API) RefusingHandler(err error) http.Handler { return refuseBrowsers(a.refusals(err)) }
+func (a *API) RefusingHandler(err error) http.Handler { return a.refuseBrowsers(a.refusals(err)) }
 
 // RefusingTCPHandler is RefusingHandler for TCP.
 func (a *API) RefusingTCPHandler(err error) http.Handler {
-	return refuseBrowsers(a.authorize(a.refusals(err)))
+	return a.refuseBrowsers(a.authorize(a.refusals(err)))
 }
 
 func (a *API) refusals(err error) http.Handler {
@@ -145,9 +145,11 @@ func (a *API) refusals(err error) http.Handler {
 	return mux
 }
 
-func (a *API) handleHealth(mux *http.ServeMux) {
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, map[string]bool{"ok": true}) })
+// handleHealth serves what needs no store.
+func (a *API) handleHealth(mux router) {
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, liveness{true}) })
 	mux.HandleFunc("GET /readyz", a.readyz)
+	mux.HandleFunc("GET "+openAPIPath, serveOpenAPI)
 	if a.opts.Metrics != nil {
 		mux.Handle("GET /metrics", a.opts.Metrics)
 	}
@@ -156,6 +158,20 @@ func (a *API) handleHealth(mux *http.ServeMux) {
 // routes serves every path. With mayAct false, requests that act are refused.
 func (a *API) routes(mayAct bool) http.Handler {
 	mux := http.NewServeMux()
+	a.handleAll(mux, mayAct)
+	if !mayAct {
+		return markReadOnly(mux)
+	}
+	return mux
+}
+
+// router is what requests are given out by: an http.ServeMux.
+type router interface {
+	Handle(pattern string, h http.Handler)
+	HandleFunc(pattern string, h func(http.ResponseWriter, *http.Request))
+}
+
+func (a *API) handleAll(mux router, mayAct bool) {
 	for pattern, answer := range a.reads() {
 		mux.Handle(pattern, a.handle(http.StatusOK, answer))
 	}
@@ -173,10 +189,6 @@ func (a *API) routes(mayAct bool) http.Handler {
 	a.handleWebhooks(mux)
 	a.handleHealth(mux)
 	mux.HandleFunc("/", a.unknown)
-	if !mayAct {
-		return markReadOnly(mux)
-	}
-	return mux
 }
 
 // reads are the requests that change nothing.
@@ -233,7 +245,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

@@ -11,6 +11,12 @@ import (
 	"tocsin/alert"
 )
 
+// deliveryList is a page of deliveries. Next is the cursor of the page after it.
+type deliveryList struct {
+	Deliveries []alert.Delivery `json:"deliveries"`
+	Next       string           `json:"next,omitempty"`
+}
+
 // listDeliveries answers ?state=dead,pending&lane=#ops&limit=50, latest first. If
 // there may be more, next is the ?cursor= of the following page.
 func (a *API) listDeliveries(r *http.Request) (any, error) {
@@ -26,10 +32,7 @@ func (a *API) listDeliveries(r *http.Request) (any, error) {
 	if len(list) == f.Limit {
 		next = strconv.FormatInt(list[len(list)-1].Seq, 10)
 	}
-	return struct {
-		Deliveries []alert.Delivery `json:"deliveries"`
-		Next       string           `json:"next,omitempty"`
-	}{append([]alert.Delivery{}, list...), next}, nil
+	return deliveryList{append([]alert.Delivery{}, list...), next}, nil
 }
 
 // defaultPage is how many deliveries a page has without ?limit=.

@@ -17,6 +17,12 @@ type httpError struct {
 	hint   string
 }
 
+// errorBody is the body of an error answer.
+type errorBody struct {
+	Error string `json:"error"`
+	Hint  string `json:"hint"`
+}
+
 func (e *httpError) Error() string { return e.what }
 
 // retryAfter is how many seconds a caller should wait before it tries again.
@@ -32,7 +38,7 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 			return
 		}
 	}
-	writeJSON(w, e.status, map[string]string{"error": e.what, "hint": e.hint})
+	writeJSON(w, e.status, errorBody{e.what, e.hint})
 }
 
 // refuse logs err and sets the headers that fit it; the caller writes the answer.

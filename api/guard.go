@@ -13,7 +13,7 @@ import (
 
 // refuseBrowsers refuses requests from web pages of another origin. Browsers mark
 // them with Origin or Sec-Fetch-Site (Fetch standard; RFC 6454).
-func refuseBrowsers(next http.Handler) http.Handler {
+func (a *API) refuseBrowsers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		site := r.Header.Get("Sec-Fetch-Site")
 		foreign := site != "" && site != "same-origin" && site != "none"
@@ -22,10 +22,7 @@ func refuseBrowsers(next http.Handler) http.Handler {
 			foreign = foreign || err != nil || u.Host != r.Host
 		}
 		if foreign {
-			writeJSON(w, http.StatusForbidden, map[string]string{
-				"error": "requests from web pages of another origin are refused",
-				"hint":  "send the alert from a server, a script or a cron job",
-			})
+			a.fail(w, r, &httpError{http.StatusForbidden, "requests from web pages of another origin are refused", "send the alert from a server, a script or a cron job"})
 			return
 		}
 		next.ServeHTTP(w, r)
@@ -48,7 +45,16 @@ func refuseAct(*http.Request) (any, error) {
 		"use the Unix socket, or set TOCSIN_API_TOKEN and send it; listen.trust_loopback: true lets every user of the daemon's machine act"}
 }
 
-// authorize requires the token, except for health checks. If none is configured, it
+// needsNoToken reports whether a path says nothing that is secret.
+func needsNoToken(path string) bool {
+	switch path {
+	case "/healthz", "/readyz", openAPIPath:
+		return true
+	}
+	return false
+}
+
+// authorize requires the token, except where none is needed. If none is configured, it
 // requires a loopback host name.
 func (a *API) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -60,7 +66,7 @@ func (a *API) authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if r.URL.Path == "/healthz" || r.URL.Path == "/readyz" {
+		if needsNoToken(r.URL.Path) {
 			next.ServeHTTP(w, r)
 			return
 		}

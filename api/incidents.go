@@ -20,6 +20,12 @@ const (
 	mostSkipped = 100_000
 )
 
+// incidentList is a page of incidents. Total is how many there are on all pages.
+type incidentList struct {
+	Incidents []alert.Incident `json:"incidents"`
+	Total     int              `json:"total"`
+}
+
 // listIncidents answers ?match=team="web"&q=disk&state=open,acked&mine=U…&limit=50&offset=50,
 // worst first, then latest, or with sort=latest those that got into their state last; with
 // the total (up to 1,000 if it selects by more than the state).
@@ -36,10 +42,7 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		Incidents []alert.Incident `json:"incidents"`
-		Total     int              `json:"total"`
-	}{append([]alert.Incident{}, list...), total}, nil
+	return incidentList{append([]alert.Incident{}, list...), total}, nil
 }
 
 func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
@@ -105,6 +108,12 @@ func number(q url.Values, name string, least, most int) (int, error) {
 	return n, nil
 }
 
+// incidentDetail is an incident with its history, oldest first.
+type incidentDetail struct {
+	alert.Incident
+	History []alert.Event `json:"history"`
+}
+
 // readIncident answers an incident with its history.
 func (a *API) readIncident(r *http.Request) (any, error) {
 	incident, err := a.opts.Store.Incident(r.Context(), r.PathValue("id"))
@@ -115,10 +124,7 @@ func (a *API) readIncident(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		alert.Incident
-		History []alert.Event `json:"history"`
-	}{incident, append([]alert.Event{}, history...)}, nil
+	return incidentDetail{incident, append([]alert.Event{}, history...)}, nil
 }
 
 // The limits of ?window= of GET /v1/stats.

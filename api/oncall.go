@@ -25,6 +25,12 @@ type onCallStep struct {
 	Mention []string `json:"mention"`
 }
 
+// onCallList is who is notified of which alerts, and the incidents that people work on.
+type onCallList struct {
+	Routes []onCallRoute    `json:"routes"`
+	Taken  []alert.Incident `json:"taken"`
+}
+
 // readOnCall answers who is notified of which alerts, the default route last, and who
 // works on what.
 func (a *API) readOnCall(r *http.Request) (any, error) {
@@ -38,10 +44,7 @@ func (a *API) readOnCall(r *http.Request) (any, error) {
 		routes = append(routes, onCall(route, routing.Default, now))
 	}
 	routes = append(routes, onCall(alert.Route{Name: alert.DefaultRoute}, routing.Default, now))
-	return struct {
-		Routes []onCallRoute    `json:"routes"`
-		Taken  []alert.Incident `json:"taken"`
-	}{routes, append([]alert.Incident{}, taken...)}, nil
+	return onCallList{routes, append([]alert.Incident{}, taken...)}, nil
 }
 
 func onCall(route alert.Route, otherwise string, now time.Time) onCallRoute {

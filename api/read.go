@@ -17,6 +17,17 @@ func (a *API) readLedger(r *http.Request) (any, error) {
 	return l, nil
 }
 
+// liveness is the answer of /healthz.
+type liveness struct {
+	OK bool `json:"ok"`
+}
+
+// readiness is the answer of /readyz.
+type readiness struct {
+	Ready bool `json:"ready"`
+	alert.Health
+}
+
 // readyz answers 200 while alerts are accepted and can reach Slack, else 503 with the
 // problems and their remedies.
 func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
@@ -25,8 +36,5 @@ func (a *API) readyz(w http.ResponseWriter, _ *http.Request) {
 	if len(h.Problems) > 0 {
 		status = http.StatusServiceUnavailable
 	}
-	writeJSON(w, status, struct {
-		Ready bool `json:"ready"`
-		alert.Health
-	}{len(h.Problems) == 0, h})
+	writeJSON(w, status, readiness{len(h.Problems) == 0, h})
 }

@@ -10,6 +10,11 @@ import (
 	"tocsin/alert"
 )
 
+// silenceList is a list of silences.
+type silenceList struct {
+	Silences []alert.Silence `json:"silences"`
+}
+
 // listSilences answers the active silences, latest first, with ?state=all also those
 // that have ended.
 func (a *API) listSilences(r *http.Request) (any, error) {
@@ -29,7 +34,7 @@ func (a *API) listSilences(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]any{"silences": append([]alert.Silence{}, list...)}, nil
+	return silenceList{append([]alert.Silence{}, list...)}, nil
 }
 
 // silenceBody is the body of POST /v1/silences. It has either For or EndsAt.
@@ -39,6 +44,17 @@ type silenceBody struct {
 	EndsAt   time.Time      `json:"ends_at"`
 	Why      string         `json:"why"`
 	By       alert.Person   `json:"by"`
+}
+
+// createdSilence is a new silence with how many open incidents it matches.
+type createdSilence struct {
+	Silence   alert.Silence `json:"silence"`
+	Incidents int           `json:"incidents"`
+}
+
+// endedSilence is a silence that was ended early.
+type endedSilence struct {
+	Silence alert.Silence `json:"silence"`
 }
 
 // postSilence creates a silence and answers how many open incidents it matches.
@@ -51,10 +67,7 @@ func (a *API) postSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return struct {
-		Silence   alert.Silence `json:"silence"`
-		Incidents int           `json:"incidents"`
-	}{s, matching}, nil
+	return createdSilence{s, matching}, nil
 }
 
 func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
@@ -93,5 +106,5 @@ func (a *API) endSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return map[string]alert.Silence{"silence": s}, nil
+	return endedSilence{s}, nil
 }

@@ -41,7 +41,7 @@ type accepted struct {
 	Notes []string `json:"notes,omitempty"`
 }
 
-func (a *API) handleWebhooks(mux *http.ServeMux) {
+func (a *API) handleWebhooks(mux router) {
 	for _, hook := range a.opts.Webhooks {
 		mux.Handle("POST "+hook.Path, a.webhook(hook))
 		if strings.Contains(hook.Path, "{channel}") {

@@ -48,6 +48,7 @@ var homes = map[string][]string{
 	"github.com/coreos/go-systemd/v22": {"systemd"},
 	"github.com/google/uuid":           {"alert"},
 	"golang.org/x/text":                {"api"},
+	"github.com/swaggest/openapi-go":   {"api"},
 	"golang.org/x/term":                {"cmd/tocsin"},
 }
 
