@@ -48,6 +48,7 @@ type alertBody struct {
 	At             string            `json:"at,omitempty" description:"When it happened: RFC 3339, or seconds or milliseconds since 1970. Default: now." example:"2026-01-02T12:00:00Z"`
 	ExpiresIn      string            `json:"expires_in,omitempty" description:"After what time its incident resolves unless it fires again." example:"2h"`
 	EndsAt         string            `json:"ends_at,omitempty" description:"When its incident resolves unless it fires again." example:"2026-01-02T14:00:00Z"`
+	OnlyIfOpen     bool              `json:"only_if_open,omitempty" description:"Count it only if an incident with its key is open."`
 	IdempotencyKey string            `json:"idempotency_key,omitempty" description:"An alert with the same key is counted once." example:"0b7f4c52"`
 }
 
