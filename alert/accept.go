@@ -30,6 +30,9 @@ const (
 // Defaults: status firing, severity error, title the text's first line, key a
 // fingerprint of source, labels and title, or of the whole text where that is the title.
 func (a *Alert) Prepare(now time.Time) error {
+	if a.Refreshes && !a.EndsAt.IsZero() && !a.EndsAt.After(now) {
+		a.Status, a.OnlyIfOpen, a.At, a.EndsAt = Resolved, true, a.EndsAt, time.Time{}
+	}
 	r := repair{Alert: a}
 	r.texts()
 	a.trim()

@@ -73,6 +73,10 @@ type Alert struct {
 	// OnlyIfOpen has an alert that resolves nothing ignored, instead of shown as resolved:
 	// the success of what has not failed.
 	OnlyIfOpen bool `json:"-"`
+	// Refreshes is set by a sender that repeats an alert as long as it lasts, as Prometheus
+	// does: while its incident is open, it changes nothing but when that ends. One with an
+	// EndsAt that has passed is the end.
+	Refreshes bool `json:"-"`
 }
 
 // Standing is an accepted alert's state in the ledger. Each alert has exactly one at
@@ -125,6 +129,9 @@ const (
 	EffectDuplicate Effect = "duplicate"
 	// EffectIgnored is that of an alert that counts only if something is open.
 	EffectIgnored Effect = "ignored"
+	// EffectRefreshed is that of an alert that says only that its incident goes on. Like an
+	// ignored one, it is not in the ledger.
+	EffectRefreshed Effect = "refreshed"
 )
 
 // Accepted is the receipt for one alert that is on disk.

@@ -6,6 +6,9 @@ type Intake struct {
 	// Acked are the keys whose open incidents are acknowledged in that tool, by By.
 	Acked []string
 	By    Person
+	// Refused say which alerts of the request can't be taken, and why, a sentence each. The
+	// others are.
+	Refused []string
 	// Notes say what was left out of the request, and why, a sentence each.
 	Notes []string
 }

@@ -264,6 +264,53 @@ func TestFiringAgainRefreshesAndAClockThatWasPutBackKeepsNothingOpen(t *testing.
 	wantDeliveries(t, w.until(at(10, 0)), "#alerts update", "#alerts reply resolved")
 }
 
+// Prometheus repeats each alert every minute.
+func TestAnAlertThatIsRepeatedOnlyKeepsItsIncidentOpen(t *testing.T) {
+	w := newWorld(t)
+	w.now = at(12, 0)
+	ends := func(hour, minute int) alert.Alert {
+		return alert.Alert{Key: "a", Title: "t", At: at(12, 0), EndsAt: at(hour, minute), Refreshes: true}
+	}
+	w.push(ends(12, 4))
+	w.now = at(12, 1)
+	again := ends(12, 5)
+	again.Text = "value 7" // annotations change each time
+	d := w.push(again)
+	if got := d.receipts[0]; got.Effect != alert.EffectRefreshed || got.Incident != w.incidents[0].ID || len(d.change.Alerts)+len(d.change.Deliveries) > 0 {
+		t.Errorf("the repeated alert did %+v and changed %+v", got, d.change)
+	}
+	if i := w.incidents[0]; i.Count != 1 || !i.DueAt.Equal(at(12, 5)) {
+		t.Errorf("it fired %d times and is due at %s", i.Count, i.DueAt)
+	}
+	wantDeliveries(t, w.until(at(12, 5)), "#alerts update", "#alerts reply resolved")
+	if i := w.incidents[0]; !i.Expired {
+		t.Errorf("it ended as %+v", i)
+	}
+
+	w.now = at(12, 10)
+	if d := w.push(ends(12, 14)); d.receipts[0].Effect != alert.EffectReopened {
+		t.Errorf("once its sender is back: %+v", d.receipts)
+	}
+	w.act(alert.Act{Verb: alert.VerbResolve, Incident: w.incidents[0].ID, By: alert.Person{ID: "U1"}})
+	w.now = at(12, 11)
+	if d := w.push(ends(12, 15)); d.receipts[0].Effect != alert.EffectIgnored || len(d.change.Incidents) > 0 {
+		t.Errorf("once somebody has resolved it: %+v", d.receipts)
+	}
+	anew := ends(12, 16)
+	anew.At = at(12, 12)
+	w.now = at(12, 12)
+	if d := w.push(anew); d.receipts[0].Effect != alert.EffectReopened {
+		t.Errorf("once it has begun anew: %+v", d.receipts)
+	}
+	w.now = at(12, 14)
+	if d := w.push(ends(12, 13)); d.receipts[0].Effect != alert.EffectResolved || !w.incidents[0].EndedAt.Equal(at(12, 13)) {
+		t.Errorf("once its end has come: %+v, %+v", d.receipts, w.incidents[0])
+	}
+	if d := w.push(ends(12, 13)); d.receipts[0].Effect != alert.EffectIgnored {
+		t.Errorf("its end again: %+v", d.receipts)
+	}
+}
+
 func TestAnEventCountsFromWhenItHappened(t *testing.T) {
 	w := newWorld(t)
 	w.now = at(12, 0)

@@ -32,6 +32,9 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 	} else {
 		v = d.fire(a)
 	}
+	if v.effect == alert.EffectRefreshed || v.effect == alert.EffectIgnored {
+		return alert.Accepted{Key: a.Key, Incident: v.en.ID, Effect: v.effect}
+	}
 	return d.record(a, v)
 }
 
@@ -89,6 +92,15 @@ func (d *draft) fire(a alert.Alert) verdict {
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
 		en = d.open(a, subject, &plan)
 		return d.present(en, alert.EffectOpened, nil)
+	}
+	if a.Refreshes && en.State != alert.StateResolved {
+		d.touch(en)
+		en.refresh(a, &plan, d.now)
+		return verdict{en: en, effect: alert.EffectRefreshed}
+	}
+	if a.Refreshes && en.ResolvedBy != (alert.Person{}) && a.At.Before(en.ResolvedAt) {
+		// Somebody has dealt with it, and nothing new has begun since.
+		return verdict{en: en, effect: alert.EffectIgnored}
 	}
 	before := en.Incident
 	en.pings = a.Pings
