@@ -48,6 +48,7 @@ func Formats() []Format {
 	return []Format{
 		grafana(),
 		alertmanager(),
+		prometheus(),
 		github(),
 		gitlab(),
 		sentry(),
@@ -66,7 +67,11 @@ const webhooks = "/v1/webhooks/"
 func Recognize(r Request) string {
 	var members map[string]skipped
 	if _, err := readJSON(r, &members); err != nil {
-		return ""
+		var list []map[string]skipped
+		if _, err := readJSON(r, &list); err != nil || len(list) == 0 {
+			return ""
+		}
+		members = list[0]
 	}
 	for _, f := range Formats() {
 		for _, marks := range f.Marks {

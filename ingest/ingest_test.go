@@ -119,10 +119,43 @@ func TestEveryFormatHasDocumentationAndASampleThatIsRecognized(t *testing.T) {
 	}
 }
 
+func TestAFingerprintIsAlertmanagers(t *testing.T) {
+	for _, file := range []string{"alertmanager-0.34.0-firing.json", "alertmanager-0.34.0-grouped.json"} {
+		var sent group
+		if err := json.Unmarshal(content(t, filepath.Join("testdata", file)), &sent); err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range sent.Alerts {
+			if got := Fingerprint(m.Labels); got != string(m.Fingerprint) {
+				t.Errorf("%v have the fingerprint %s, want %s", m.Labels, got, m.Fingerprint)
+			}
+		}
+	}
+}
+
+func TestOneBadAlertCostsTheOthersNothing(t *testing.T) {
+	for _, c := range []struct {
+		body, refused string
+		taken         int
+	}{
+		{`[{"labels":{"alertname":"a"}},{"labels":{}},{"labels":{"x":""}},{"annotations":{"summary":"s"}}]`,
+			"alert 2: at least one label pair required; alert 3: at least one label pair required; alert 4: at least one label pair required", 1},
+		{`[{"labels":{"x":"y"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]`, "alert 1: start time must be before end time", 0},
+		{`[{"labels":{"x":"y"},"startsAt":"soon"}]`, `alert 1: startsAt "soon" is not a time`, 0},
+		{`[{"labels":{"x":"y"},"startsAt":"0001-01-01T00:00:00Z","endsAt":"0001-01-01T00:00:00.000Z"}]`, "", 1},
+		{`[]`, "", 0},
+	} {
+		in, err := prometheus().Read(request([]byte(c.body)))
+		if err != nil || strings.Join(in.Refused, "; ") != c.refused || len(in.Alerts) != c.taken {
+			t.Errorf("%s: %v, %+v", c.body, err, in)
+		}
+	}
+}
+
 func TestABodyThatIsNotTheToolsIsNotUnderstood(t *testing.T) {
 	for _, body := range []string{"", "disk full", "7", `"x"`, "null", "[]", "[1]", "{}", `{"a":1}`, "{", `{"alerts":[]}`, `{"alerts":7}`, "\xff", "payload=", "data=%zz"} {
 		for _, f := range Formats() {
-			if in, err := f.Read(request([]byte(body))); err == nil {
+			if in, err := f.Read(request([]byte(body))); err == nil && len(in.Alerts) > 0 {
 				t.Errorf("%s read %q as %+v", f.Name, body, in)
 			}
 		}
