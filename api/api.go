@@ -82,7 +82,9 @@ type Options struct {
 	Recognize func(body []byte, header http.Header) string
 	// TrustLoopback lets TCP callers act although there is no token.
 	TrustLoopback bool
-	Log           *zap.Logger
+	// Version is Tocsin's own.
+	Version string
+	Log     *zap.Logger
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 }
@@ -95,6 +97,7 @@ type API struct {
 	// refusalLogged is when a request without access was last logged, in nanoseconds
 	// since 1970.
 	refusalLogged atomic.Int64
+	started       time.Time
 }
 
 // refusalEvery is how often requests without access are logged.
@@ -111,7 +114,7 @@ func New(opts Options) *API {
 	if opts.Wake == nil {
 		opts.Wake = func(...string) {}
 	}
-	a := &API{opts: opts, hooks: http.NewServeMux()}
+	a := &API{opts: opts, hooks: http.NewServeMux(), started: opts.Now()}
 	a.handleWebhooks(a.hooks)
 	return a
 }
@@ -187,6 +190,7 @@ func (a *API) handleAll(mux router, mayAct bool) {
 	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
 	a.handleWebhooks(mux)
+	a.handleAlertmanager(mux, mayAct)
 	a.handleHealth(mux)
 	mux.HandleFunc("/", a.unknown)
 }
@@ -245,7 +249,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

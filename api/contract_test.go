@@ -372,6 +372,9 @@ func TestEveryPathIsDescribedAndNoOther(t *testing.T) {
 		if !strings.Contains(pattern, " ") { // answers that there is nothing
 			continue
 		}
+		if strings.Contains(pattern, " /api/v2/") || strings.Contains(pattern, " /-/") { // Alertmanager describes its API
+			continue
+		}
 		served[pattern] = true
 		if !described[pattern] {
 			t.Errorf("%s is not described: add it to Operations, then go test ./api -run Description -update", pattern)

@@ -39,6 +39,8 @@ type accepted struct {
 	// Acked are the keys whose open incidents are acknowledged now.
 	Acked []string `json:"acked,omitempty"`
 	Notes []string `json:"notes,omitempty"`
+	// refused say which alerts of the request were not accepted, and why.
+	refused []string
 }
 
 func (a *API) handleWebhooks(mux router) {
@@ -61,9 +63,12 @@ func (a *API) webhook(hook Webhook) http.Handler {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 		status, problem := http.StatusAccepted, ""
 		got, err := a.receive(hook, r)
-		if err != nil {
+		switch {
+		case err != nil:
 			e := a.refuse(w, r, err)
 			status, problem = e.status, e.what
+		case len(got.refused) > 0:
+			status, problem = http.StatusBadRequest, strings.Join(got.refused, "; ")
 		}
 		keys := got.Acked
 		for _, receipt := range got.Alerts {
@@ -225,9 +230,11 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 		return accepted{}, err
 	}
 	if len(in.Alerts) == 0 {
-		return accepted{Alerts: []alert.Accepted{}, Acked: in.Acked, Notes: in.Notes}, nil
+		return accepted{Alerts: []alert.Accepted{}, Acked: in.Acked, Notes: in.Notes, refused: in.Refused}, nil
 	}
-	return a.push(r, in.Alerts, in.Notes)
+	got, err := a.push(r, in.Alerts, in.Notes)
+	got.refused = in.Refused
+	return got, err
 }
 
 // push accepts alerts, all of them or none. noted are the notes about the request.
@@ -251,7 +258,7 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	}
 	got := accepted{Alerts: receipts, Notes: append(noted, notes(receipts)...)}
 	for _, receipt := range receipts {
-		if receipt.Effect != alert.EffectIgnored {
+		if receipt.Effect != alert.EffectIgnored && receipt.Effect != alert.EffectRefreshed {
 			got.Accepted++
 		}
 	}

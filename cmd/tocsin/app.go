@@ -90,7 +90,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.api = api.New(api.Options{
 		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token, TrustLoopback: cfg.Listen.TrustLoopback,
 		Webhooks: webhooks(cfg.Ingest), Services: cfg.Ingest.Services, Recognize: recognize,
-		Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
+		Version: versionName(), Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())

@@ -1,0 +1,487 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// Alertmanager's API, version 2, so that amtool, Grafana, karma and its other clients work
+// with Tocsin: an incident is an alert, a conversation is a receiver. Its description is
+// https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Alerts are
+// posted to it by a Webhook.
+
+// alertmanagerVersion is the version of Alertmanager whose API this is: clients look at it.
+const alertmanagerVersion = "0.25.0"
+
+// mostShown is how many alerts are listed at most.
+const mostShown = 50_000
+
+// amReceiver, amAlert, amAlertStatus, amGroup, amSilence and amMatcher are what
+// Alertmanager's API calls receiver, gettableAlert, alertStatus, alertGroup, gettableSilence
+// and matcher.
+type amReceiver struct {
+	Name string `json:"name"`
+}
+
+type amAlert struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations"`
+	Receivers    []amReceiver      `json:"receivers"`
+	Fingerprint  string            `json:"fingerprint"`
+	StartsAt     time.Time         `json:"startsAt"`
+	UpdatedAt    time.Time         `json:"updatedAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+	Status       amAlertStatus     `json:"status"`
+}
+
+type amAlertStatus struct {
+	State       string   `json:"state"`
+	SilencedBy  []string `json:"silencedBy"`
+	InhibitedBy []string `json:"inhibitedBy"`
+	MutedBy     []string `json:"mutedBy"`
+}
+
+type amGroup struct {
+	Labels   map[string]string `json:"labels"`
+	Receiver amReceiver        `json:"receiver"`
+	Alerts   []amAlert         `json:"alerts"`
+}
+
+type amSilence struct {
+	ID     string `json:"id"`
+	Status struct {
+		State string `json:"state"`
+	} `json:"status"`
+	UpdatedAt time.Time   `json:"updatedAt"`
+	Matchers  []amMatcher `json:"matchers"`
+	StartsAt  time.Time   `json:"startsAt"`
+	EndsAt    time.Time   `json:"endsAt"`
+	CreatedBy string      `json:"createdBy"`
+	Comment   string      `json:"comment"`
+}
+
+type amMatcher struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	IsRegex bool   `json:"isRegex"`
+	// IsEqual is true if it is missing.
+	IsEqual *bool `json:"isEqual"`
+}
+
+// handleAlertmanager serves Alertmanager's API. With mayAct false, silences can only be
+// read.
+func (a *API) handleAlertmanager(mux router, mayAct bool) {
+	for pattern, answer := range map[string]answer{
+		"GET /api/v2/status":        a.amStatus,
+		"GET /api/v2/receivers":     a.amReceivers,
+		"GET /api/v2/alerts":        a.amAlerts,
+		"GET /api/v2/alerts/groups": a.amGroups,
+		"GET /api/v2/silences":      a.amSilences,
+		"GET /api/v2/silence/{id}":  a.amSilence,
+	} {
+		mux.Handle(pattern, a.asAlertmanager(answer))
+	}
+	for pattern, answer := range map[string]answer{
+		"POST /api/v2/silences":       a.amPostSilence,
+		"DELETE /api/v2/silence/{id}": a.amEndSilence,
+	} {
+		if !mayAct {
+			answer = refuseAct
+		}
+		mux.Handle(pattern, a.asAlertmanager(answer))
+	}
+	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) })
+	mux.HandleFunc("GET /-/ready", a.readyz)
+}
+
+// asAlertmanager is handle with errors as Alertmanager's: a JSON string, or nothing about
+// what is not there.
+func (a *API) asAlertmanager(answer answer) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		value, err := answer(r)
+		switch {
+		case err == nil && value == nil:
+			w.WriteHeader(http.StatusOK)
+		case err == nil:
+			writeJSON(w, http.StatusOK, value)
+		default:
+			if e := a.refuse(w, r, err); e.status == http.StatusNotFound {
+				w.WriteHeader(e.status)
+			} else {
+				writeJSON(w, e.status, strings.TrimSuffix(e.what+": "+e.hint, ": "))
+			}
+		}
+	})
+}
+
+func (a *API) amStatus(*http.Request) (any, error) {
+	return map[string]any{
+		"cluster": map[string]any{"status": "disabled", "peers": []string{}},
+		"versionInfo": map[string]string{
+			"version": alertmanagerVersion, "branch": "tocsin", "revision": a.opts.Version, "buildUser": "", "buildDate": "", "goVersion": "",
+		},
+		"config": map[string]string{"original": amConfig(a.opts.Routing)},
+		"uptime": a.started.UTC(),
+	}, nil
+}
+
+// amConfig is the routing as Alertmanager's configuration, for amtool config routes.
+func amConfig(routing alert.Routing) string {
+	var out strings.Builder
+	fmt.Fprintf(&out, "route:\n  receiver: %s\n", strconv.Quote(routing.Default))
+	if len(routing.Routes) > 0 {
+		out.WriteString("  routes:\n")
+	}
+	for _, route := range routing.Routes {
+		fmt.Fprintf(&out, "  - receiver: %s\n    continue: %t\n", strconv.Quote(receiverOf(route, routing)), route.Continue)
+		if len(route.Matchers) > 0 {
+			out.WriteString("    matchers:\n")
+		}
+		for _, m := range route.Matchers {
+			fmt.Fprintf(&out, "    - %s\n", strconv.Quote(amMatcherOf(m).String()))
+		}
+	}
+	out.WriteString("receivers:\n")
+	for _, name := range receivers(routing) {
+		fmt.Fprintf(&out, "- name: %s\n", strconv.Quote(name))
+	}
+	return out.String()
+}
+
+// receiverOf is a route's conversations as the name of a receiver.
+func receiverOf(route alert.Route, routing alert.Routing) string {
+	if len(route.To) == 0 {
+		return routing.Default
+	}
+	return strings.Join(route.To, ", ")
+}
+
+// receivers are the names of all receivers.
+func receivers(routing alert.Routing) []string {
+	names := []string{routing.Default}
+	for _, route := range routing.Routes {
+		names = append(names, receiverOf(route, routing))
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+func (a *API) amReceivers(*http.Request) (any, error) {
+	all := []amReceiver{}
+	for _, name := range receivers(a.opts.Routing) {
+		all = append(all, amReceiver{name})
+	}
+	return all, nil
+}
+
+// amAlerts answers the incidents that are not resolved.
+func (a *API) amAlerts(r *http.Request) (any, error) {
+	all, err := a.unresolved(r)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortFunc(all, func(x, y amAlert) int { return cmp.Compare(x.Fingerprint, y.Fingerprint) })
+	return append([]amAlert{}, all...), nil
+}
+
+// amGroups answers the same by receiver.
+func (a *API) amGroups(r *http.Request) (any, error) {
+	all, err := a.unresolved(r)
+	if err != nil {
+		return nil, err
+	}
+	by := map[string]*amGroup{}
+	for _, one := range all {
+		for _, to := range one.Receivers {
+			if by[to.Name] == nil {
+				by[to.Name] = &amGroup{Labels: map[string]string{}, Receiver: to}
+			}
+			by[to.Name].Alerts = append(by[to.Name].Alerts, one)
+		}
+	}
+	groups := []amGroup{}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		groups = append(groups, *by[name])
+	}
+	return groups, nil
+}
+
+// amFilter is which alerts a request asks for.
+type amFilter struct {
+	active, silenced bool
+	matchers         alert.Matchers
+	receiver         *regexp.Regexp
+}
+
+// maxReceiver is how long the expression for a receiver may be.
+const maxReceiver = 1000
+
+func readAMFilter(q url.Values) (amFilter, error) {
+	f := amFilter{active: true, silenced: true}
+	for name, to := range map[string]*bool{"active": &f.active, "silenced": &f.silenced} {
+		if text := q.Get(name); text != "" {
+			var err error
+			if *to, err = strconv.ParseBool(text); err != nil {
+				return f, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %q", name, text), "write true or false"}
+			}
+		}
+	}
+	var err error
+	if f.matchers, err = amFilterMatchers(q); err != nil {
+		return f, err
+	}
+	if text := q.Get("receiver"); text != "" {
+		if f.receiver, err = regexp.Compile("^(?:" + text + ")$"); err != nil || len(text) > maxReceiver {
+			return f, &httpError{http.StatusBadRequest, "failed to parse receiver param", "write a regular expression"}
+		}
+	}
+	return f, nil
+}
+
+func amFilterMatchers(q url.Values) (alert.Matchers, error) {
+	var all alert.Matchers
+	for _, text := range q["filter"] {
+		matchers, err := alert.ParseMatchers(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}"))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, matchers...)
+	}
+	return all, nil
+}
+
+func (f amFilter) keeps(one amAlert) bool {
+	shown := one.Status.State == "active" && f.active || one.Status.State == "suppressed" && f.silenced
+	to := f.receiver == nil || slices.ContainsFunc(one.Receivers, func(r amReceiver) bool { return f.receiver.MatchString(r.Name) })
+	return shown && to && f.matchers.Match(amSubject(one.Labels))
+}
+
+// amSubject has a matcher compare with labels alone, as in Alertmanager, but with severities
+// as Tocsin reads them.
+func amSubject(labels map[string]string) alert.Subject {
+	severity, _ := alert.ParseSeverity(labels["severity"])
+	return alert.Subject{
+		Severity: severity, Source: labels["source"], Key: labels["key"], Title: labels["title"],
+		Channel: labels["channel"], Labels: labels,
+	}
+}
+
+// unresolved lists the alerts that a request asks for, those that became so last first.
+func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
+	f, err := readAMFilter(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Limit: mostShown})
+	if err != nil {
+		return nil, err
+	}
+	now := a.opts.Now()
+	var all []amAlert
+	for _, i := range list {
+		if one := amAlertOf(i, now); f.keeps(one) {
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// amAlertOf is an incident as an alert of Alertmanager's.
+func amAlertOf(i alert.Incident, now time.Time) amAlert {
+	one := amAlert{
+		Labels: map[string]string{"alertname": i.Title, "severity": string(i.Severity)}, Annotations: map[string]string{"summary": i.Title},
+		Fingerprint: i.Key, StartsAt: i.Began(), UpdatedAt: i.LastAt, EndsAt: i.ExpiresAt,
+		Status: amAlertStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
+	}
+	maps.Copy(one.Labels, i.Labels)
+	if i.Text != "" {
+		one.Annotations["description"] = i.Text
+	}
+	if n := slices.IndexFunc(i.Links, func(l alert.Link) bool { return l.Label == "Graph" }); n >= 0 {
+		one.GeneratorURL = i.Links[n].URL
+	}
+	if i.Silence != "" {
+		one.Status.State, one.Status.SilencedBy = "suppressed", []string{i.Silence}
+	}
+	if i.ExpiresAt.IsZero() { // Alertmanager's alerts always have an end
+		one.EndsAt = now.Add(time.Hour).UTC().Truncate(time.Second)
+	}
+	for _, lane := range i.Lanes {
+		one.Receivers = append(one.Receivers, amReceiver{lane})
+	}
+	return one
+}
+
+// mostSilences is how many silences are listed that have ended, and that have not.
+const mostSilences = 1000
+
+// amSilences answers the silences, those that have ended too.
+func (a *API) amSilences(r *http.Request) (any, error) {
+	matchers, err := amFilterMatchers(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	now := a.opts.Now()
+	all := []amSilence{}
+	for _, f := range []alert.SilenceFilter{{At: now, Limit: mostSilences}, {Limit: mostSilences}} {
+		list, err := a.opts.Store.Silences(r.Context(), f)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			one := amSilenceOf(s, now)
+			if s.Active(now) == !f.At.IsZero() && matchers.Match(amSubject(one.patterns())) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
+func (a *API) amSilence(r *http.Request) (any, error) {
+	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: r.PathValue("id")})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("silence %s: %w", r.PathValue("id"), alert.ErrNotFound)
+	}
+	return amSilenceOf(list[0], a.opts.Now()), nil
+}
+
+func amSilenceOf(s alert.Silence, now time.Time) amSilence {
+	one := amSilence{
+		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.CreatedAt, EndsAt: s.EndsAt,
+		CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
+	}
+	one.Status.State = "active"
+	if !s.Active(now) {
+		one.Status.State = "expired"
+	}
+	for _, m := range s.Matchers {
+		one.Matchers = append(one.Matchers, amMatcherOf(m))
+	}
+	return one
+}
+
+// patterns are what a silence's matchers compare with, by name.
+func (s amSilence) patterns() map[string]string {
+	all := make(map[string]string, len(s.Matchers))
+	for _, m := range s.Matchers {
+		all[m.Name] = m.Value
+	}
+	return all
+}
+
+// amMatcherOf is a matcher as Alertmanager knows them: one that compares severities becomes
+// a regular expression.
+func amMatcherOf(m alert.Matcher) amMatcher {
+	equal := m.Op == "=" || m.Op == "=~"
+	switch m.Op {
+	case "=", "!=", "=~", "!~":
+		return amMatcher{Name: m.Name, Value: m.Value, IsRegex: strings.HasSuffix(m.Op, "~"), IsEqual: &equal}
+	}
+	var fitting []string
+	for _, s := range alert.Severities() {
+		if m.Match(alert.Subject{Severity: s}) {
+			fitting = append(fitting, string(s))
+		}
+	}
+	equal = true
+	return amMatcher{Name: m.Name, Value: strings.Join(fitting, "|"), IsRegex: true, IsEqual: &equal}
+}
+
+func (m amMatcher) op() string {
+	op := "="
+	if m.IsEqual != nil && !*m.IsEqual {
+		op = "!"
+	}
+	switch {
+	case m.IsRegex:
+		return op + "~"
+	case op == "!":
+		return "!="
+	}
+	return op
+}
+
+// String is the matcher as it is written.
+func (m amMatcher) String() string {
+	return alert.Matcher{Name: m.Name, Op: m.op(), Value: m.Value}.String()
+}
+
+// amPostSilence creates a silence, or replaces the one whose id it has.
+func (a *API) amPostSilence(r *http.Request) (any, error) {
+	var body amSilence
+	if err := readJSON(r, &body); err != nil {
+		return nil, err
+	}
+	s, err := a.readAMSilence(r, body)
+	if err != nil {
+		return nil, err
+	}
+	if body.ID != "" {
+		old, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: body.ID})
+		if err != nil {
+			return nil, err
+		}
+		if len(old) == 0 {
+			return nil, fmt.Errorf("silence %s: %w", body.ID, alert.ErrNotFound)
+		}
+	}
+	s, _, err = a.opts.Engine.Silence(r.Context(), s)
+	if err != nil {
+		return nil, err
+	}
+	if body.ID != "" {
+		// The new one hides already what the old one did.
+		if _, err := a.opts.Engine.Unsilence(r.Context(), body.ID, s.By); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"silenceID": s.ID}, nil
+}
+
+func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, error) {
+	by, err := person("createdBy", alert.ParsePerson(body.CreatedBy))
+	if err != nil {
+		return alert.Silence{}, err
+	}
+	written := make([]string, len(body.Matchers))
+	for n, m := range body.Matchers {
+		written[n] = m.String()
+	}
+	matchers, err := alert.ParseMatchers(strings.Join(written, ", "))
+	switch now := a.opts.Now(); {
+	case err != nil:
+		return alert.Silence{}, err
+	case len(matchers) == 0:
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "at least one matcher is required", "name a label"}
+	case body.EndsAt.Before(body.StartsAt):
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: start time must be before end time", ""}
+	case body.EndsAt.Before(now):
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: end time can't be in the past", ""}
+	case body.StartsAt.After(now.Add(alert.ClockSlack)):
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "a silence can't begin later", "create it when it has to begin"}
+	}
+	return alert.Silence{
+		Matchers: matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Comment), By: a.inSlack(r.Context(), orCaller(by, r)),
+	}, nil
+}
+
+func (a *API) amEndSilence(r *http.Request) (any, error) {
+	_, err := a.opts.Engine.Unsilence(r.Context(), r.PathValue("id"), orCaller(alert.Person{}, r))
+	return nil, err
+}

@@ -1,0 +1,278 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// debian returns the path of a program of a Debian package.
+func debian(t testing.TB, program string) string {
+	t.Helper()
+	path, err := exec.LookPath(program)
+	if err != nil {
+		if os.Getenv("TOCSIN_CI_STRICT") != "" {
+			t.Fatal(err)
+		}
+		t.Skip(err)
+	}
+	return path
+}
+
+// amtool runs Debian's amtool against the daemon.
+func (p *process) amtool(args ...string) string {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), debian(p.t, "amtool"), append([]string{"--alertmanager.url=http://" + p.env["TOCSIN_LISTEN"]}, args...)...)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		p.t.Fatalf("amtool %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+func TestAmtoolListsAlertsAndManagesSilences(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.configure("listen:\n  trust_loopback: true\nroutes:\n  - name: web\n    match: team=\"web\", severity>=error\n    to: ['#ops']\n")
+	p.start()
+	p.amtool("alert", "add", "alertname=HighLatency", "team=web", "severity=page", "--annotation=summary=Latency is high", "--generator-url=http://prometheus.example.test/graph")
+	p.amtool("alert", "add", "DiskFull", "instance=db-3")
+	until(t, s, "both cards", func(sn *playground.Snapshot) bool {
+		return len(saying(sn.Messages("#ops"), "Latency is high")) == 1 && len(saying(sn.Messages("#alerts"), "DiskFull db-3")) == 1
+	})
+	if got := p.amtool("alert", "query", "-o", "simple", "team=web"); !strings.Contains(got, "HighLatency") || strings.Contains(got, "DiskFull") || !strings.Contains(got, "active") {
+		t.Errorf("the alerts of a team are\n%s", got)
+	}
+	id := strings.TrimSpace(p.amtool("silence", "add", "team=web", "--comment=deploy", "--author=ann", "--duration=1h"))
+	if got := p.amtool("alert", "query", "--silenced", "-o", "simple"); !strings.Contains(got, "HighLatency") || strings.Contains(got, "DiskFull") {
+		t.Errorf("the silenced alerts are\n%s", got)
+	}
+	if got := p.amtool("silence", "query", "team=web", "-o", "simple"); !strings.Contains(got, id) || !strings.Contains(got, "deploy") || !strings.Contains(got, "ann") {
+		t.Errorf("the silences are\n%s", got)
+	}
+	p.amtool("silence", "update", "--duration=2h", id)
+	p.amtool("silence", "expire", p.amtoolSilence())
+	if got := p.amtool("silence", "query", "-o", "simple"); strings.Contains(got, "deploy") {
+		t.Errorf("after its end, the silences are\n%s", got)
+	}
+	until(t, s, "the alert to be shown again", func(*playground.Snapshot) bool {
+		return strings.Contains(p.amtool("alert", "query", "-o", "simple", "--active"), "HighLatency")
+	})
+	if got := p.amtool("config", "routes", "test", "team=web", "severity=critical"); strings.TrimSpace(got) != "#ops" {
+		t.Errorf("the route of team web leads to %q", got)
+	}
+	if got := p.amtool("config", "routes", "test", "team=web", "severity=warning"); strings.TrimSpace(got) != "#alerts" {
+		t.Errorf("the route of a warning leads to %q", got)
+	}
+}
+
+// amtoolSilence is the id of the only active silence.
+func (p *process) amtoolSilence() string {
+	p.t.Helper()
+	ids := strings.Fields(p.amtool("silence", "query", "-q"))
+	if len(ids) != 1 {
+		p.t.Fatalf("the active silences are %v", ids)
+	}
+	return ids[0]
+}
+
+// prometheusConfig has the rules, Tocsin's address and the port of a target filled in.
+const prometheusConfig = `
+global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: eu}}
+rule_files: [%[1]s]
+alerting:
+  alertmanagers:
+  - static_configs: [{targets: ['%[2]s']}]
+scrape_configs:
+- job_name: web
+  static_configs: [{targets: ['127.0.0.1:9', '127.0.0.1:%[3]s']}]
+`
+
+const prometheusRules = `
+groups:
+- name: g
+  rules:
+  - alert: TargetDown
+    expr: up == 0
+    labels: {severity: page}
+    annotations: {summary: '{{ $labels.instance }} is down', description: 'at {{ with query "time()" }}{{ . | first | value }}{{ end }}'}
+`
+
+func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
+	t.Parallel()
+	program := debian(t, "prometheus")
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.start()
+	target := &toggled{}
+	target.listen(t)
+	dir := t.TempDir()
+	write := func(name, content string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	config := write("prometheus.yml", fmt.Sprintf(prometheusConfig, write("rules.yml", prometheusRules), p.env["TOCSIN_LISTEN"], target.port()))
+	var log bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
+		"--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s", "--web.external-url=http://prometheus.example.test/")
+	cmd.Stdout, cmd.Stderr = &log, &log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		if t.Failed() {
+			t.Log(log.String())
+		}
+	})
+	down := "127.0.0.1:" + target.port() + " is down"
+	until(t, s, "the card of the target that is never there", func(sn *playground.Snapshot) bool {
+		return len(saying(sn.Messages("#alerts"), "127.0.0.1:9 is down")) == 1
+	})
+	expires := p.alertOf("127.0.0.1:9 is down").ExpiresAt
+	until(t, s, "the alert to be repeated", func(*playground.Snapshot) bool { return p.alertOf("127.0.0.1:9 is down").ExpiresAt.After(expires) })
+	if i := p.alertOf("127.0.0.1:9 is down"); i.Count != 1 || i.Severity != alert.Critical || i.Labels["cluster"] != "eu" {
+		t.Errorf("it is %+v", i)
+	}
+	target.close()
+	until(t, s, "the card of the target that went down", func(sn *playground.Snapshot) bool { return len(saying(sn.Messages("#alerts"), down)) == 1 })
+	p.kill()
+	p.start()
+	target.listen(t)
+	until(t, s, "its end", func(sn *playground.Snapshot) bool { return len(saying(sn.Messages("#alerts"), "Resolved: "+down)) == 1 })
+	if n := len(s.Messages("#alerts")); n > 5 {
+		t.Errorf("there are %d messages for two alerts: %s", n, asJSON(s.Messages("#alerts")))
+	}
+}
+
+// alertOf is the incident of a title.
+func (p *process) alertOf(title string) alert.Incident {
+	p.t.Helper()
+	var got struct{ Incidents []alert.Incident }
+	if err := p.ask("/v1/incidents", &got); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, i := range got.Incidents {
+		if i.Title == title {
+			return i
+		}
+	}
+	p.t.Fatalf("there is no incident %q", title)
+	return alert.Incident{}
+}
+
+// toggled is a target of Prometheus that comes and goes.
+type toggled struct {
+	address string
+	server  *http.Server
+}
+
+func (g *toggled) port() string { return g.address[strings.LastIndex(g.address, ":")+1:] }
+
+func (g *toggled) listen(t *testing.T) {
+	t.Helper()
+	if g.address == "" {
+		g.address = "127.0.0.1:0"
+	}
+	ln, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", g.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.address = ln.Addr().String()
+	g.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "x 1\n") }), ReadHeaderTimeout: time.Second}
+	go func() { _ = g.server.Serve(ln) }()
+	t.Cleanup(g.close)
+}
+
+func (g *toggled) close() { _ = g.server.Close() }
+
+func TestAlertmanagersAPIAnswersLikeAlertmanager(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	do := func(method, path, body string) (status int, answer string) {
+		req, err := http.NewRequestWithContext(t.Context(), method, "http://tocsin"+path, strings.NewReader(body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Content-Type", "application/json")
+		resp, err := p.client().http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = resp.Body.Close() }()
+		got, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, strings.TrimSpace(string(got))
+	}
+	tomorrow := time.Now().Add(24 * time.Hour).Format(time.RFC3339)
+	silence := func(matchers, more string) string {
+		return `{"matchers":[` + matchers + `],"startsAt":"2026-01-01T00:00:00Z","endsAt":"` + tomorrow + `","createdBy":"ann","comment":"c"` + more + `}`
+	}
+	const team = `{"name":"team","value":"web","isRegex":false,"isEqual":true}`
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		says               string
+	}{
+		{"POST", "/api/v2/alerts", `[{"labels":{"alertname":"A","team":"web"}}]`, 200, ""},
+		{"POST", "/api/v2/alerts", `[]`, 200, ""},
+		{"POST", "/api/v2/alerts", `{`, 400, ""},
+		{"POST", "/api/v2/alerts", `[{"labels":{"alertname":"B"}},{"labels":{}}]`, 400, "alert 2: at least one label pair required"},
+		{"GET", "/api/v2/alerts", "", 200, `"alertname":"B"`},
+		{"GET", "/api/v2/alerts?filter=alertname%3DA", "", 200, `"fingerprint":"`},
+		{"GET", "/api/v2/alerts?filter=alertname%3DC", "", 200, `[]`},
+		{"GET", "/api/v2/alerts?active=false", "", 200, `[]`},
+		{"GET", "/api/v2/alerts?active=perhaps", "", 400, `active is \"perhaps\"`},
+		{"GET", "/api/v2/alerts?filter=%7B%7B", "", 400, ""},
+		{"GET", "/api/v2/alerts?receiver=%28", "", 400, "failed to parse receiver param"},
+		{"GET", "/api/v2/alerts?receiver=nobody", "", 200, "[]"},
+		{"GET", "/api/v2/alerts/groups", "", 200, `"receiver":{"name":"#alerts"}`},
+		{"GET", "/api/v2/receivers", "", 200, `[{"name":"#alerts"}]`},
+		{"GET", "/api/v2/status", "", 200, `"versionInfo"`},
+		{"GET", "/api/v2/silences", "", 200, "[]"},
+		{"GET", "/api/v2/silence/00000000-0000-0000-0000-000000000000", "", 404, ""},
+		{"DELETE", "/api/v2/silence/00000000-0000-0000-0000-000000000000", "", 404, ""},
+		{"POST", "/api/v2/silences", silence(team, ""), 200, `"silenceID":"s-`},
+		{"POST", "/api/v2/silences", silence("", ""), 400, "at least one matcher"},
+		{"POST", "/api/v2/silences", silence(`{"name":"a","value":"(","isRegex":true}`, ""), 400, ""},
+		{"POST", "/api/v2/silences", silence(`{"name":"a","value":".*","isRegex":true}`, ""), 400, ""},
+		{"POST", "/api/v2/silences", silence(team, `,"id":"s-zzzz"`), 404, ""},
+		{"POST", "/api/v2/silences", `{"matchers":[` + team + `],"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}`, 400, "start time must be before end time"},
+		{"POST", "/api/v2/silences", `{"matchers":[` + team + `],"startsAt":"2026-01-01T00:00:00Z","endsAt":"2026-01-02T00:00:00Z"}`, 400, "end time can't be in the past"},
+		{"POST", "/api/v2/silences", `{"matchers":7}`, 400, ""},
+		{"GET", "/api/v2/silences?filter=team%3Dweb", "", 200, `"state":"active"`},
+		{"GET", "/api/v2/silences?filter=team%3Ddb", "", 200, `[]`},
+		{"GET", "/api/v2/alerts?silenced=false&filter=team%3Dweb", "", 200, "[]"},
+		{"GET", "/-/healthy", "", 200, "OK"},
+		{"GET", "/-/ready", "", 200, ""},
+	} {
+		status, answer := do(c.method, c.path, c.body)
+		if status != c.status || !strings.Contains(answer, c.says) || c.status == 200 && c.says == "" && c.method == "POST" && answer != "" {
+			t.Errorf("%s %s %s: %d %s", c.method, c.path, c.body, status, answer)
+		}
+		if answer != "" && answer != "OK" && !json.Valid([]byte(answer)) {
+			t.Errorf("%s %s: %s is not JSON", c.method, c.path, answer)
+		}
+	}
+}
