@@ -109,6 +109,9 @@ func TestThePathOfEachToolIsDescribed(t *testing.T) {
 	d := p.description()
 	for _, f := range ingest.Formats() {
 		path := f.Path
+		if strings.HasPrefix(path, "/api/v2/") { // Alertmanager describes its API
+			continue
+		}
 		if strings.HasPrefix(path, "/v1/webhooks/") {
 			path = "/v1/webhooks/{name}"
 		}
