@@ -120,23 +120,25 @@ func New(opts Options) *API {
 }
 
 // Handler serves the Unix socket, whose file mode decides who may connect.
-func (a *API) Handler() http.Handler { return a.refuseBrowsers(a.routes(true)) }
+func (a *API) Handler() http.Handler { return a.refuseBrowsers(withPage(false, a.routes(true))) }
 
 // TCPHandler serves TCP: callers must send the token if there is one. Without one
 // they must address this machine by a loopback name, which keeps out web pages that
 // resolve their own name to 127.0.0.1 (DNS rebinding), and may send alerts and read,
 // but act only with TrustLoopback: every user of the machine can connect.
 func (a *API) TCPHandler() http.Handler {
-	return a.refuseBrowsers(a.authorize(a.routes(a.opts.Token != "" || a.opts.TrustLoopback)))
+	return a.refuseBrowsers(a.authorize(withPage(a.opts.Token != "", a.routes(a.opts.Token != "" || a.opts.TrustLoopback))))
 }
 
 // RefusingHandler serves the Unix socket while there is no store: it answers health
 // checks and serves metrics, and answers everything else with 503 because of err.
-func (a *API) RefusingHandler(err error) http.Handler { return a.refuseBrowsers(a.refusals(err)) }
+func (a *API) RefusingHandler(err error) http.Handler {
+	return a.refuseBrowsers(withPage(false, a.refusals(err)))
+}
 
 // RefusingTCPHandler is RefusingHandler for TCP.
 func (a *API) RefusingTCPHandler(err error) http.Handler {
-	return a.refuseBrowsers(a.authorize(a.refusals(err)))
+	return a.refuseBrowsers(a.authorize(withPage(a.opts.Token != "", a.refusals(err))))
 }
 
 func (a *API) refusals(err error) http.Handler {

@@ -21,7 +21,7 @@ func (a *API) refuseBrowsers(next http.Handler) http.Handler {
 			u, err := url.Parse(origin)
 			foreign = foreign || err != nil || u.Host != r.Host
 		}
-		if foreign {
+		if foreign && !isPage(r) { // people may follow a link to the page
 			a.fail(w, r, &httpError{http.StatusForbidden, "requests from web pages of another origin are refused", "send the alert from a server, a script or a cron job"})
 			return
 		}
@@ -66,7 +66,7 @@ func (a *API) authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if needsNoToken(r.URL.Path) {
+		if needsNoToken(r.URL.Path) || isPage(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
