@@ -20,6 +20,9 @@ type Health struct {
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	// DeadLetters is how many deliveries were given up and not retried or dropped.
 	DeadLetters int64 `json:"dead_letters"`
+	// Spooled is how many requests wait in the daemon's spool; zero once it has accepted
+	// all of them.
+	Spooled int `json:"spooled,omitempty"`
 	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
 	// Notes need a person, too, and say nothing against the daemon: a conversation that
@@ -66,6 +69,7 @@ const (
 	ProblemDestination  = "destination"   // a conversation can't be reached; only a note
 	ProblemThrottled    = "throttled"     // Slack asks for a long pause; only a note
 	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
+	ProblemSpool        = "spool"         // a file of the spool can't be used; only a note
 )
 
 // ProblemCodes returns all codes of problems that keep the daemon from being ready, the

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -21,6 +22,8 @@ type Client struct {
 	TCP string
 	// Token is the bearer token for TCP; empty means none.
 	Token alert.Secret
+	// Spools are the folders where what no daemon accepts may wait, the best first.
+	Spools []string
 }
 
 // LoadClient reads only the settings of the listeners, and reports only mistakes in
@@ -36,9 +39,11 @@ func LoadClient(in Input) (*Client, error) {
 	// A token file this user may not read matters only if TCP is used, and
 	// then the daemon says so.
 	l.resolveKeys(keyToken)
+	sockets := l.sockets()
 	return &Client{
 		Server:  in.server(),
-		Sockets: l.sockets(),
+		Sockets: sockets,
+		Spools:  in.spools(slices.Contains(sockets, systemSocket)),
 		TCP:     unlessOff(l.value(keyTCP)),
 		Token:   alert.Secret(l.value(keyToken)),
 	}, nil
@@ -59,6 +64,33 @@ func (l *loader) sockets() []string {
 		}
 	}
 	return places
+}
+
+// SystemState is the folder of the system's daemon, which root may use.
+const SystemState = "/var/lib/tocsin"
+
+// Spools are the folders from which a daemon with this environment takes what waits.
+func (in Input) Spools() []string { return in.spools(false) }
+
+// spools are a daemon's own folder, that of the system's daemon for root, the user's, and
+// that of a service which has no home.
+func (in Input) spools(system bool) (folders []string) {
+	const spool = "spool"
+	state := in.systemdDir("STATE_DIRECTORY")
+	own := filepath.Base(state) == "tocsin"
+	if own {
+		folders = append(folders, filepath.Join(state, spool))
+	}
+	if system && in.UID == 0 {
+		folders = append(folders, filepath.Join(SystemState, spool))
+	}
+	if dir := in.xdg("XDG_STATE_HOME", filepath.Join(".local", "state")); dir != "" {
+		folders = append(folders, filepath.Join(dir, "tocsin", spool))
+	}
+	if state != "" && !own {
+		folders = append(folders, filepath.Join(state, "tocsin", spool))
+	}
+	return folders
 }
 
 func (in Input) server() string {

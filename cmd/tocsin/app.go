@@ -32,6 +32,7 @@ const (
 	stopSocket  = 5 * time.Second
 	stopOutbox  = 3 * time.Second
 	stopEngine  = time.Second / 2
+	stopIntake  = time.Second
 )
 
 // daemon holds the parts of Tocsin, wired together.
@@ -49,6 +50,7 @@ type daemon struct {
 	api    *api.API
 	tokens *tokens
 	intro  *introduction
+	intake *intake
 	full   span // the backlog
 
 	unix, tcp net.Listener
@@ -95,6 +97,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
+	d.intake = newIntake(in.Spools(), d.api.Handler(), d.addresses(), log.Named("spool"))
 	return d, nil
 }
 
@@ -165,6 +168,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("slack", stopSocket, d.socket.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
+	parts.start("spool", stopIntake, d.intake.run)
 	d.serve(parts, d.unix, d.api.Handler())
 	d.serve(parts, d.tcp, d.api.TCPHandler())
 	err := d.ready()
@@ -221,6 +225,19 @@ func (d *daemon) ready() error {
 	}
 	d.log.Info("ready", fields...)
 	return d.notifier.Ready(statusLine(d.health()))
+}
+
+// addresses are where clients find the daemon.
+func (d *daemon) addresses() (all []string) {
+	if d.unix != nil {
+		all = append(all, d.cfg.Listen.Socket)
+	}
+	if d.tcp != nil {
+		for _, address := range []string{d.cfg.Listen.TCP, d.tcp.Addr().String()} {
+			all = append(all, address, "http://"+address)
+		}
+	}
+	return all
 }
 
 // serverURL is the address shown in the help in Slack, or empty.

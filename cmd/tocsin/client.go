@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -36,6 +37,8 @@ type clientCmd struct {
 	as     string
 	json   bool
 	watch  bool
+	// noSpool has what no daemon accepts fail, instead of waiting in the spool.
+	noSpool bool
 }
 
 // newClientCmd adds the flags that all of these commands have.
@@ -150,13 +153,20 @@ type client struct {
 	base  string
 	token alert.Secret
 	user  string // of this shell, for a daemon that can't see it
-	place string // for people: where the daemon was looked for
+	// addresses are where the daemon was looked for: paths of sockets, host:port, or a URL.
+	addresses []string
+	// spools are where this user's requests to daemons may wait.
+	spools []spool
 }
+
+// place is where the daemon was looked for, for people.
+func (c *client) place() string { return strings.Join(c.addresses, " or ") }
 
 // answerError is a daemon's answer with a status other than 2xx.
 type answerError struct {
 	status     int
 	retryAfter time.Duration
+	foreign    bool // it is no answer of Tocsin
 	body       []byte
 	What       string `json:"error"`
 	Hint       string `json:"hint"`
@@ -203,7 +213,7 @@ func (c *clientCmd) connect() (*client, error) {
 			}
 			return nil, &usageError{fmt.Errorf("%s is %q: write an address such as http://127.0.0.1:8126", from, found.Server)}
 		}
-		return &client{http: &http.Client{}, base: base, token: found.Token, user: c.user(), place: base}, nil
+		return &client{http: &http.Client{}, base: base, token: found.Token, user: c.user(), addresses: []string{base}, spools: spools(found)}, nil
 	}
 	var places []place
 	for _, path := range found.Sockets {
@@ -218,7 +228,7 @@ func (c *clientCmd) connect() (*client, error) {
 		return nil, errors.New("no daemon can be reached: both of its listeners are off")
 	}
 	daemon := clientAt(places...)
-	daemon.token, daemon.user = found.Token, c.user()
+	daemon.token, daemon.user, daemon.spools = found.Token, c.user(), spools(found)
 	return daemon, nil
 }
 
@@ -256,7 +266,7 @@ func clientAt(places ...place) *client {
 		names = append(names, p.address)
 	}
 	return &client{
-		http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://localhost", place: strings.Join(names, " or "),
+		http: &http.Client{Transport: &http.Transport{DialContext: dial}}, base: "http://localhost", addresses: names,
 	}
 }
 
@@ -265,21 +275,33 @@ func socketClient(path string) *client { return clientAt(place{"unix", path}) }
 // call sends body (nil for none) and decodes the answer into into. An answer
 // other than 2xx is an *answerError.
 func (c *client) call(ctx context.Context, method, path string, body, into any) error {
-	var payload io.Reader
+	r := request{method: method, path: path}
 	if body != nil {
-		encoded, err := json.Marshal(body)
-		if err != nil {
+		var err error
+		if r.body, err = json.Marshal(body); err != nil {
 			return fmt.Errorf("encode request: %w", err)
 		}
-		payload = bytes.NewReader(encoded)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, c.base+path, payload)
+	return c.do(ctx, r, into)
+}
+
+// request is a request to a daemon.
+type request struct {
+	method, path string
+	header       http.Header
+	body         []byte // JSON, unless the header says something else; nil for none
+}
+
+// do is call for a request that is encoded.
+func (c *client) do(ctx context.Context, r request, into any) error {
+	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
 		return fmt.Errorf("build request: %w", err)
 	}
-	if body != nil {
+	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
+	maps.Copy(req.Header, r.header)
 	if c.user != "" && !strings.ContainsFunc(c.user, unicode.IsControl) {
 		req.Header.Set("X-Tocsin-User", c.user)
 	}
@@ -304,7 +326,8 @@ func (c *client) answer(resp *http.Response, into any) error {
 	refusal := &answerError{status: resp.StatusCode}
 	refusal.body, _ = io.ReadAll(resp.Body) // what is missing is missed below
 	if err := json.Unmarshal(refusal.body, refusal); err != nil || refusal.What == "" {
-		refusal.What, refusal.Hint = "the daemon answered "+resp.Status, "is something else listening at "+c.place+"?"
+		refusal.foreign = true
+		refusal.What, refusal.Hint = "the daemon answered "+resp.Status, "is something else listening at "+c.place()+"?"
 	}
 	if after, err := time.ParseDuration(resp.Header.Get("Retry-After") + "s"); err == nil {
 		refusal.retryAfter = after
@@ -321,7 +344,7 @@ func (c *client) unreachable(err error) error {
 	if errors.As(err, &inner) {
 		err = inner.Err
 	}
-	return fmt.Errorf("no daemon answers at %s (%w): start one with tocsin serve (or tocsin demo), or give another with --server or --socket", c.place, err)
+	return fmt.Errorf("no daemon answers at %s (%w): start one with tocsin serve (or tocsin demo), or give another with --server or --socket", c.place(), err)
 }
 
 // longestCall is how long one request to the daemon may take.

@@ -37,6 +37,8 @@ func (d *daemon) health() alert.Health {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
 	}
 	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.cfg.Health)
+	h.Spooled = d.intake.waiting()
+	h.Notes = append(h.Notes, d.intake.notes()...)
 	if h.DeadLetters > 0 {
 		// It is not a problem, because it delays nothing else.
 		h.Notes = append(h.Notes, alert.Problem{

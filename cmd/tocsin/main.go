@@ -27,6 +27,8 @@ const (
 	exitOK      = 0
 	exitFailure = 1 // it was tried and did not work
 	exitUsage   = 2 // flags, environment or configuration are wrong
+	// exitTempFail is sysexits.h's EX_TEMPFAIL: what is to be sent can't even be kept.
+	exitTempFail = 75
 )
 
 func main() {
@@ -59,11 +61,24 @@ type usageError struct{ err error }
 func (e *usageError) Error() string { return e.err.Error() }
 func (e *usageError) Unwrap() error { return e.err }
 
+// statusError has an exit status of its own. Without an err there is nothing to say.
+type statusError struct {
+	status int
+	err    error
+}
+
+func (e *statusError) Error() string { return fmt.Sprint(e.err) }
+func (e *statusError) Unwrap() error { return e.err }
+
 // report writes cmd's err for a person and returns the exit status that goes
 // with it.
 func report(w world, cmd *cobra.Command, err error) int {
 	if err == nil {
 		return exitOK
+	}
+	own, hasOwn := errors.AsType[*statusError](err)
+	if hasOwn && own.err == nil {
+		return own.status
 	}
 	said := "tocsin: " + visible(err.Error())
 	if systemd.Managed() {
@@ -76,6 +91,9 @@ func report(w world, cmd *cobra.Command, err error) int {
 	}
 	if _, ok := errors.AsType[*config.Errors](err); ok {
 		return exitUsage
+	}
+	if hasOwn {
+		return own.status
 	}
 	return exitFailure
 }

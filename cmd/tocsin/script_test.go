@@ -55,7 +55,7 @@ func waitAnswer(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: answer URL")
 	}
-	awaitHTTP(ts, &client{http: &http.Client{}, base: args[0], place: args[0]})
+	awaitHTTP(ts, &client{http: &http.Client{}, base: args[0], addresses: args[:1]})
 }
 
 // invent (invent CHANNEL) makes a channel that was not there, with the bot in it.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"net/url"
 	"strings"
@@ -25,7 +24,12 @@ type sendCmd struct {
 	resolve bool
 	wait    bool
 	timeout time.Duration
+	timed   bool // timeout was given
 }
+
+// sendFor is how long send tries before the alert goes to the spool: long enough for a
+// daemon to be restarted.
+const sendFor = 5 * time.Second
 
 func newSend(w world) *cobra.Command {
 	var c sendCmd
@@ -73,8 +77,10 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVar(&a.Strict, "strict", false, "refuse the alert where it would be repaired")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
+	c.addSpool(cmd)
 	c.timeout = 30 * time.Second
-	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION` (default: 30s)", func(text string) (err error) {
+	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION`\n(default: 5s; 30s with --wait or --no-spool)", func(text string) (err error) {
+		c.timed = true
 		c.timeout, err = alert.ParseDuration(text)
 		return err
 	})
@@ -94,11 +100,17 @@ func (c *sendCmd) run(ctx context.Context) error {
 	}
 	deadline, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	accepted, err := c.push(deadline, daemon, a)
-	if err != nil {
+	accepted, file, err := c.sendOne(deadline, daemon, a)
+	switch {
+	case err != nil:
 		return err
-	}
-	if !c.wait {
+	case file != "" && c.wait:
+		return errors.New("the alert is kept, but no daemon has it yet")
+	case file != "" && c.json:
+		return c.print(map[string]string{"spooled": file}, "")
+	case file != "":
+		return nil
+	case !c.wait:
 		return c.print(accepted, fmt.Sprintf("accepted: incident %s %s (alert %s)\n", accepted.Incident, accepted.Effect, accepted.ID))
 	}
 	return c.waitFor(deadline, daemon, accepted)
@@ -153,43 +165,29 @@ func (c *sendCmd) readText(a *alert.Alert) error {
 	return nil
 }
 
-// push sends a until the daemon accepts it. It retries when nothing listens and
-// when the store can't write, because both may pass; the idempotency key keeps
-// a retry from counting twice.
-func (c *sendCmd) push(ctx context.Context, daemon *client, a alert.Alert) (alert.Accepted, error) {
-	query := ""
-	if a.Strict {
-		query = "?strict=1"
+// sendOne sends a. If no daemon accepts it, it waits in a file. The idempotency key keeps
+// a second try from counting twice.
+func (c *sendCmd) sendOne(ctx context.Context, daemon *client, a alert.Alert) (got alert.Accepted, file string, err error) {
+	p, err := alertParcel(a)
+	if err != nil {
+		return got, "", err
 	}
-	for said := ""; ; {
-		var answer struct {
-			Alerts []alert.Accepted `json:"alerts"`
-			Notes  []string         `json:"notes"`
-		}
-		err := daemon.call(ctx, http.MethodPost, "/v1/alerts"+query, wire(a), &answer)
-		if err == nil && len(answer.Alerts) == 1 {
-			for _, note := range answer.Notes {
-				_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\n", visible(note))
-			}
-			return answer.Alerts[0], nil
-		}
-		if isFinal(err) {
-			return alert.Accepted{}, err
-		}
-		if reason := err.Error(); reason != said && ctx.Err() == nil {
-			said = reason
-			_, _ = fmt.Fprintf(c.stderr, "tocsin: %s\ntocsin: trying again for up to %s\n", visible(reason), c.timeout)
-		}
-		if !pause(ctx, time.Second) {
-			return alert.Accepted{}, fmt.Errorf("the alert was not accepted within %s", c.timeout)
-		}
+	p.retry = c.timeout
+	if !c.wait && !c.noSpool && !c.timed {
+		p.retry = sendFor
 	}
-}
-
-// isFinal reports whether sending again can't help.
-func isFinal(err error) bool {
-	refusal, refused := errors.AsType[*answerError](err)
-	return refused && refusal.status != http.StatusServiceUnavailable && refusal.status != http.StatusTooManyRequests || errors.Is(err, fs.ErrPermission)
+	var answer receipt
+	file, err = c.push(ctx, daemon, p, &answer)
+	if err != nil || file != "" {
+		return got, file, err
+	}
+	if len(answer.Alerts) != 1 {
+		return got, "", fmt.Errorf("the daemon answered for %d alerts, not one", len(answer.Alerts))
+	}
+	for _, note := range answer.Notes {
+		c.say(note)
+	}
+	return answer.Alerts[0], "", nil
 }
 
 // wire is a as the daemon reads it, without the fields that the daemon sets.
@@ -203,6 +201,9 @@ func wire(a alert.Alert) map[string]any {
 	}
 	if !a.EndsAt.IsZero() {
 		m["ends_at"] = a.EndsAt
+	}
+	if a.OnlyIfOpen {
+		m["only_if_open"] = true
 	}
 	switch {
 	case a.ExpiresIn < 0:

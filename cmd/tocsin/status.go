@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,7 +21,8 @@ func newStatus(w world) *cobra.Command {
 		Use:   "status",
 		Short: "Say whether the daemon works, what is wrong and what to do",
 		Long: `Say whether the daemon works, what is wrong and what to do. It is answered even while
-the store hangs. The exit status is 1 unless everything works.`,
+the store hangs. The exit status is 1 unless everything works. What waits in the spools, the
+daemon's and yours, is counted.`,
 		Example: `  tocsin status
   tocsin status --json | jq -r '.problems[].hint'`,
 		Args: noArgs,
@@ -36,18 +39,68 @@ type readyBody struct {
 	alert.Health
 }
 
+// statusBody is a daemon's state with the spools of this user, where something is in them.
+type statusBody struct {
+	*readyBody
+	OwnSpools []spoolState `json:"own_spools,omitempty"`
+}
+
 var errNotReady = errors.New("the daemon is not ready")
 
 func (c *statusCmd) read(ctx context.Context) (any, string, error) {
-	var r readyBody
-	err := c.get(ctx, "/readyz", &r)
-	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, &r) == nil && len(r.Problems) > 0 {
-		err = errNotReady
-	}
-	if err != nil && !errors.Is(err, errNotReady) {
+	daemon, err := c.connect()
+	if err != nil {
 		return nil, "", err
 	}
-	return r, statusText(r), err
+	limited, cancel := context.WithTimeout(ctx, longestCall)
+	defer cancel()
+	body := statusBody{readyBody: &readyBody{}, OwnSpools: ownSpools(daemon)}
+	err = daemon.call(limited, http.MethodGet, "/readyz", nil, body.readyBody)
+	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, body.readyBody) == nil && len(body.Problems) > 0 {
+		err = errNotReady
+	}
+	text := ""
+	switch {
+	case err == nil || errors.Is(err, errNotReady):
+		text = statusText(*body.readyBody)
+	case len(body.OwnSpools) > 0:
+		body.readyBody = nil
+	default:
+		return nil, "", err
+	}
+	return body, strings.TrimPrefix(text+spoolText(body.OwnSpools), "\n"), err
+}
+
+// ownSpools are the spools of this user in which something is for the daemon.
+func ownSpools(daemon *client) (all []spoolState) {
+	for _, s := range daemon.spools {
+		if state := s.state(daemon.addresses); state.Waiting+state.Refused > 0 {
+			all = append(all, state)
+		}
+	}
+	return all
+}
+
+func spoolText(spools []spoolState) (text string) {
+	for _, s := range spools {
+		waiting, refused := "", ""
+		if s.Waiting > 0 {
+			waiting = fmt.Sprintf("%s, the oldest since %s", counted(s.Waiting, "request"), ago(s.Oldest))
+		}
+		if s.Refused > 0 {
+			refused = counted(s.Refused, "file") + " in " + s.refusedIn()
+		}
+		text += "\n" + fields([][2]string{{"your spool", s.Dir}, {"waiting for a daemon", waiting}, {"can't be used", refused}})
+	}
+	return text
+}
+
+// spooledText is how much waits in a spool; nothing for nothing.
+func spooledText(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return counted(n, "request")
 }
 
 func statusText(r readyBody) string {
@@ -57,7 +110,7 @@ func statusText(r readyBody) string {
 	}
 	text := fields([][2]string{
 		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", ago(r.ConnectedSince)},
-		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)},
+		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})
 	for _, list := range []struct {
