@@ -87,9 +87,10 @@ func (c Claim) Flooded(front []Delivery) bool {
 	return waiting > c.DigestAbove
 }
 
-// Gathers reports whether the digest that this claim makes includes a delivery.
+// Gathers reports whether the digest that this claim makes includes a delivery. A post
+// that may be shown already is sent by itself, because a digest does not mark it.
 func (c Claim) Gathers(d Delivery) bool {
-	return d.Kind == Post && d.State == Pending && c.Due(d)
+	return d.Kind == Post && d.State == Pending && !d.PossibleDuplicate && c.Due(d)
 }
 
 // NewDigest returns the digest of a number of posts of one lane, the first of

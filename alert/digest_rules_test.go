@@ -90,14 +90,15 @@ func TestADigestIsMadeOfPostsThatHaveWaited(t *testing.T) {
 			t.Errorf("%s: %v", c.what, !c.want)
 		}
 	}
-	future := post
+	future, twice := post, post
+	twice.PossibleDuplicate = true
 	future.NextAt = noon.Add(time.Minute)
 	for what, c := range map[string]struct {
 		d    alert.Delivery
 		want bool
 	}{
 		"a post": {post, true}, "a young post": {late, true}, "one that is being sent": {sending, false},
-		"a reply": {reply, false}, "one that has to wait": {future, false},
+		"a reply": {reply, false}, "one that has to wait": {future, false}, "one that may be shown already": {twice, false},
 	} {
 		if (alert.Claim{Now: noon}).Gathers(c.d) != c.want {
 			t.Errorf("%s: gathered %v", what, !c.want)

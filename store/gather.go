@@ -15,9 +15,9 @@ const frontExtra = 5
 // The queries that gather. The first is all that most claims need: it looks at a
 // few rows at the front of the lane.
 const (
-	frontQuery = `SELECT n, kind, state, class, created_at, started_at, next_at FROM deliveries
+	frontQuery = `SELECT n, kind, state, class, created_at, started_at, next_at, possible_duplicate FROM deliveries
 	WHERE lane = ? AND stage = 1 AND priority = ? ORDER BY n LIMIT ?`
-	postsQuery = `SELECT n, kind, state, class, created_at, started_at, next_at FROM deliveries
+	postsQuery = `SELECT n, kind, state, class, created_at, started_at, next_at, possible_duplicate FROM deliveries
 	WHERE lane = ? AND stage = 1 AND priority = ? AND kind = {post} ORDER BY n LIMIT ?`
 	gatherQuery  = `UPDATE deliveries SET digest = ?, stage = 3, state = {sending} WHERE n {oneofnumbers}`
 	membersQuery = `SELECT incident FROM deliveries WHERE digest = ? AND kind = {post}`
@@ -68,7 +68,7 @@ func (w *writer) deliveriesOf(ctx context.Context, query string, args ...any) ([
 	err := w.each(ctx, query, func(s scanner) error {
 		var d alert.Delivery
 		var created, started, next int64
-		err := s.Scan(&d.Seq, word(&d.Kind), word(&d.State), &d.Class, &created, &started, &next)
+		err := s.Scan(&d.Seq, word(&d.Kind), word(&d.State), &d.Class, &created, &started, &next, &d.PossibleDuplicate)
 		d.CreatedAt, d.StartedAt, d.NextAt = fromMicros(created), fromMicros(started), fromMicros(next)
 		all = append(all, d)
 		return err
