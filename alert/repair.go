@@ -159,6 +159,11 @@ func (r *repair) format() {
 	}
 }
 
+// resolves reports whether the status, also one in another tool's word, is resolved.
+func (a *Alert) resolves() bool {
+	return a.Status == Resolved || statusWords()[string(a.Status)] == Resolved
+}
+
 func statusWords() map[string]Status {
 	return map[string]Status{
 		"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,

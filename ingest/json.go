@@ -15,48 +15,49 @@ import (
 	"tocsin/alert"
 )
 
-// readJSON reads the JSON of a request into a struct or map, as far as it fits: a member
-// of another type is left out, and a note says so. The error is for what is not a JSON
+// readJSON reads the JSON of a request into a struct or map, as far as it fits: members
+// of another type are left out, and notes say so. The error is for what is not a JSON
 // object.
 func readJSON(r Request, into any) (notes []string, err error) {
 	body := jsonOf(r)
-	if commas(body) > mostValues {
-		return nil, fmt.Errorf("it has more than %d values", mostValues)
+	if err := checkJSON(body); err != nil {
+		return nil, err
 	}
 	err = json.Unmarshal(body, into)
 	var wrong *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
 	switch {
 	case err == nil:
 		return nil, nil
 	case errors.As(err, &wrong) && wrong.Field != "":
-		return []string{fmt.Sprintf("%s is of an unexpected type, %s: left out", wrong.Field, wrong.Value)}, nil
+		return misfits(body, into), nil
 	case errors.As(err, &wrong):
 		return nil, fmt.Errorf("the JSON is not an object but of type %s", wrong.Value)
-	case errors.As(err, &syntax):
-		return nil, fmt.Errorf("it is not JSON from byte %d on", syntax.Offset)
 	}
-	return nil, errors.New("it is not JSON")
+	return nil, syntaxError(err)
+}
+
+func syntaxError(err error) error {
+	var syntax *json.SyntaxError
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("it is not JSON from byte %d on", syntax.Offset)
+	}
+	return errors.New("it is not JSON")
 }
 
 // mostValues is how many values a body may have: more than a request of the greatest size
 // has if they say something. Each takes memory, even if it is only a 0.
 const mostValues = 50_000
 
-// commas counts the commas of JSON that separate values.
-func commas(body []byte) (n int) {
-	inString := false
-	for i := 0; i < len(body); i++ {
-		switch c := body[i]; {
-		case inString && c == '\\':
-			i++
-		case c == '"':
-			inString = !inString
-		case c == ',' && !inString:
-			n++
-		}
+// checkJSON refuses JSON that would take long to read.
+func checkJSON(body []byte) error {
+	depth, commas := alert.JSONShape(body)
+	switch {
+	case depth > alert.MaxJSONDepth:
+		return fmt.Errorf("its lists and objects are nested deeper than %d", alert.MaxJSONDepth)
+	case commas > mostValues:
+		return fmt.Errorf("it has more than %d values", mostValues)
 	}
-	return n
+	return nil
 }
 
 // inForm are the fields of a form that hold JSON: Slack's and GitHub's, and Uptime

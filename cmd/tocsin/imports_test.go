@@ -46,6 +46,7 @@ var homes = map[string][]string{
 	"github.com/spf13/pflag":           {"cmd/tocsin"},
 	"github.com/mattn/go-isatty":       {"cmd/tocsin"},
 	"github.com/coreos/go-systemd/v22": {"systemd"},
+	"github.com/expr-lang/expr":        {"ingest"},
 	"github.com/google/uuid":           {"alert"},
 	"golang.org/x/text":                {"api"},
 	"github.com/swaggest/openapi-go":   {"api"},

@@ -1,0 +1,377 @@
+package ingest
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // what the tool signs with is not ours to choose
+	"crypto/sha256"
+	"crypto/sha512"
+	"crypto/subtle"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/expr-lang/expr/vm"
+
+	"tocsin/alert"
+)
+
+// Expression is how a field of an alert is made from a request.
+type Expression struct {
+	// Field is the field, or each or drop.
+	Field string
+	// Name is that of a label whose value this is; empty where the value has all labels.
+	Name string
+	// Source is what the configuration says.
+	Source string
+}
+
+// Custom is a webhook that the configuration describes by expressions.
+type Custom struct {
+	name     string
+	each     *compiled
+	fields   []compiled
+	onFailed func()
+}
+
+type compiled struct {
+	Expression
+	program *vm.Program
+}
+
+// Value is what an expression made of a request.
+type Value struct {
+	// Alert is the number of the element of each, from 1.
+	Alert      int    `json:"alert"`
+	Field      string `json:"field"`
+	Expression string `json:"expression"`
+	// Value is the value as text, and Error why there is none.
+	Value string `json:"value"`
+	Error string `json:"error,omitempty"`
+}
+
+// NewCustom compiles the expressions of a webhook. onFailed is called for each that fails
+// on a request.
+func NewCustom(name string, expressions []Expression, onFailed func()) (*Custom, error) {
+	c := &Custom{name: name, onFailed: onFailed}
+	for _, e := range expressions {
+		program, err := compile(e.Source)
+		if err != nil {
+			return nil, fmt.Errorf("compile %s of the webhook %s: %w", e.Field, name, err)
+		}
+		if e.Field == "each" {
+			c.each = &compiled{e, program}
+			continue
+		}
+		c.fields = append(c.fields, compiled{e, program})
+	}
+	return c, nil
+}
+
+// CheckExpression returns what is wrong with an expression; nil for nothing.
+func CheckExpression(source string) error {
+	_, err := compile(source)
+	return err
+}
+
+// Format is the webhook as one of those in Formats.
+func (c *Custom) Format() Format {
+	return Format{Name: c.name, Tool: c.name, Path: webhooks + c.name, Read: func(r Request) (alert.Intake, error) {
+		in, _, err := c.Explain(r)
+		return in, err
+	}}
+}
+
+// Explain returns what a request asks for, and what each expression made of it. An
+// expression that fails costs its field alone, and what it was made from is in the text.
+func (c *Custom) Explain(r Request) (alert.Intake, []Value, error) {
+	body, err := bodyOf(r)
+	if err != nil {
+		return alert.Intake{}, nil, err
+	}
+	e := evaluation{custom: c, meter: meter{until: time.Now().Add(longest)}}
+	e.env = map[string]any{nameBody: body, nameHeaders: headersOf(r.Header), nameItem: body, nameMeter: &e.meter}
+	items, err := e.items(body)
+	if err != nil {
+		return alert.Intake{}, e.values, err
+	}
+	for n, item := range items {
+		e.item(n, item)
+	}
+	if len(e.in.Alerts) == 0 && len(e.in.Notes) == 0 {
+		e.in.Notes = []string{"each is an empty list: nothing was done"}
+	}
+	return e.in, e.values, nil
+}
+
+// evaluation is that of one request.
+type evaluation struct {
+	custom  *Custom
+	machine vm.VM
+	meter   meter
+	env     map[string]any
+	in      alert.Intake
+	values  []Value
+}
+
+// items returns the values that an alert is made of each.
+func (e *evaluation) items(body any) ([]any, error) {
+	if e.custom.each == nil {
+		return []any{body}, nil
+	}
+	value, err := run(&e.machine, e.custom.each.program, e.env, &e.meter)
+	if list, ok := listFrom(value); ok && err == nil {
+		e.note(0, *e.custom.each, fmt.Sprintf("%d elements", len(list)), nil)
+		return list, nil
+	}
+	if err == nil && value != nil {
+		if _, object := value.(map[string]any); object {
+			return []any{value}, nil
+		}
+	}
+	if err == nil {
+		err = fmt.Errorf("it is %s, not a list", kindName(value))
+	}
+	e.custom.onFailed()
+	e.note(0, *e.custom.each, "", err)
+	return nil, fmt.Errorf("each: %w", err)
+}
+
+func (e *evaluation) note(item int, c compiled, value string, err error) {
+	v := Value{Alert: item, Field: c.Field, Expression: c.Source, Value: value}
+	if c.Name != "" {
+		v.Field += "." + c.Name
+	}
+	if err != nil {
+		v.Error = err.Error()
+	}
+	e.values = append(e.values, v)
+}
+
+// item makes an alert of an element of each, unless it is dropped.
+func (e *evaluation) item(n int, item any) {
+	e.env[nameItem] = item
+	a := alert.Alert{Source: e.custom.name}
+	var failed []string
+	for _, c := range e.custom.fields {
+		value, err := run(&e.machine, c.program, e.env, &e.meter)
+		drop := false
+		if err == nil && c.Field == "drop" {
+			drop, err = truth(value)
+		} else if err == nil {
+			err = set(&a, c.Field, c.Name, value)
+		}
+		shown, _ := textFrom(value) // what is too long has an error already
+		e.note(n+1, c, shown, err)
+		if err != nil {
+			e.custom.onFailed()
+			failed = append(failed, e.values[len(e.values)-1].Field+" is left out: "+err.Error())
+		}
+		if drop {
+			e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d is dropped, as drop says", n+1))
+			return
+		}
+	}
+	e.finish(&a, n, item, failed)
+	e.in.Alerts = append(e.in.Alerts, a)
+}
+
+// finish completes an alert that is as the expressions made it.
+func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
+	a.OnlyIfOpen = true
+	if a.IdempotencyKey != "" {
+		a.IdempotencyKey = e.custom.name + "/" + a.IdempotencyKey
+		if n > 0 {
+			a.IdempotencyKey = fmt.Sprintf("%s/%d", a.IdempotencyKey, n+1)
+		}
+	}
+	if saysNothing(*a) {
+		failed = append(failed, "title and text are empty")
+		a.Title = "A webhook of " + e.custom.name + " was not understood"
+	}
+	if len(failed) == 0 {
+		return
+	}
+	raw, err := textFrom(item)
+	if err != nil {
+		raw = err.Error()
+	}
+	a.Text = paragraphs(a.Text, strings.Join(failed, "\n"), alert.Preformatted(raw))
+	for _, why := range failed {
+		e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d: %s", n+1, why))
+	}
+}
+
+// saysNothing reports whether an alert would be refused. One that resolves needs only a key.
+func saysNothing(a alert.Alert) bool {
+	return a.Title == "" && strings.TrimSpace(a.Text) == "" && a.Prepare(time.Now()) != nil
+}
+
+// set puts the value of an expression into a field of an alert.
+func set(a *alert.Alert, field, name string, value any) error {
+	switch field {
+	case "labels":
+		return setLabels(a, name, value)
+	case "links", "images":
+		return setLinks(a, field, value)
+	}
+	if firing, ok := value.(bool); ok && field == "status" {
+		value = map[bool]string{true: string(alert.Firing), false: string(alert.Resolved)}[firing]
+	}
+	s, err := textFrom(value)
+	if s = strings.TrimSpace(s); err != nil || s == "" {
+		return err
+	}
+	if text := textField(a, field); text != nil {
+		*text = s
+		return nil
+	}
+	switch field {
+	case "at":
+		a.At, err = alert.ParseTime(s)
+	case "expires_in":
+		a.ExpiresIn, err = alert.ParseExpiry(s)
+	}
+	return err
+}
+
+// textField is nil for a field that is not a text.
+func textField(a *alert.Alert, field string) *string {
+	switch field {
+	case "title":
+		return &a.Title
+	case "text":
+		return &a.Text
+	case "format":
+		return (*string)(&a.Format)
+	case "severity":
+		return (*string)(&a.Severity)
+	case "status":
+		return (*string)(&a.Status)
+	case "key":
+		return &a.Key
+	case "channel":
+		return &a.Channel
+	case "mention":
+		return &a.Mention
+	case "idempotency_key":
+		return &a.IdempotencyKey
+	}
+	return nil
+}
+
+// setLabels adds one label, or all of a value.
+func setLabels(a *alert.Alert, name string, value any) error {
+	if a.Labels == nil {
+		a.Labels = map[string]string{}
+	}
+	if name != "" {
+		s, err := textFrom(value)
+		labels(a.Labels).addSaid(name, s)
+		return err
+	}
+	if value == nil {
+		return nil
+	}
+	asJSON, err := jsonFrom(value)
+	if err != nil {
+		return err
+	}
+	var all labels
+	if err := json.Unmarshal([]byte(asJSON), &all); err != nil {
+		return err
+	}
+	for _, name := range all.names() {
+		labels(a.Labels).addSaid(name, all[name])
+	}
+	return nil
+}
+
+// setLinks adds links or images: an address, an object of labels and addresses, or a list
+// of addresses or of objects with a label and an address.
+func setLinks(a *alert.Alert, field string, value any) error {
+	if value == nil {
+		return nil
+	}
+	asJSON, err := jsonFrom(value)
+	if err != nil {
+		return err
+	}
+	var all addresses
+	if err := json.Unmarshal([]byte(asJSON), &all); err != nil {
+		return err
+	}
+	for _, l := range all {
+		if field == "images" {
+			a.Images = addImage(a.Images, l.URL, l.Label)
+			continue
+		}
+		a.Links = addLink(a.Links, l.Label, l.URL)
+	}
+	return nil
+}
+
+// addresses are web addresses with what to call them.
+type addresses []alert.Link
+
+// UnmarshalJSON accepts every value.
+func (l *addresses) UnmarshalJSON(value []byte) error {
+	var one struct{ Label, Title, Text, Alt, Name, URL, Href, Src text }
+	var named map[string]text
+	var list []addresses
+	switch {
+	case value[0] == '[':
+		if err := json.Unmarshal(value, &list); err != nil {
+			return err
+		}
+		for _, element := range list {
+			*l = append(*l, element...)
+		}
+	case value[0] == '{' && json.Unmarshal(value, &one) == nil && or(one.URL, one.Href, one.Src) != "":
+		*l = addresses{{Label: or(one.Label, one.Title, one.Text, one.Alt, one.Name), URL: or(one.URL, one.Href, one.Src)}}
+	case value[0] == '{' && json.Unmarshal(value, &named) == nil:
+		for _, name := range slices.Sorted(maps.Keys(named)) {
+			*l = append(*l, alert.Link{Label: name, URL: string(named[name])})
+		}
+	default:
+		*l = addresses{{URL: textOf(value)}}
+	}
+	return nil
+}
+
+// Signature is how a tool proves that it sent a request.
+type Signature struct {
+	// Header is the header with the proof, which follows Prefix there.
+	Header, Prefix string
+	// Hash is sha256, sha1 or sha512 for an HMAC of the body with the secret, in the
+	// Encoding hex or base64; or none: then the proof is the secret itself.
+	Hash, Encoding string
+}
+
+// Signed reports whether a request has the proof.
+func (s Signature) Signed(secret string, r Request) bool {
+	proof, ok := strings.CutPrefix(r.Header.Get(s.Header), s.Prefix)
+	if !ok {
+		return false
+	}
+	hashes := map[string]func() hash.Hash{"sha1": sha1.New, "sha256": sha256.New, "sha512": sha512.New}
+	if hashes[s.Hash] == nil {
+		return subtle.ConstantTimeCompare([]byte(proof), []byte(secret)) == 1
+	}
+	decode := hex.DecodeString
+	if s.Encoding == "base64" {
+		decode = base64.StdEncoding.DecodeString
+	}
+	sum, err := decode(proof)
+	if err != nil {
+		return false
+	}
+	mac := hmac.New(hashes[s.Hash], []byte(secret))
+	mac.Write(r.Body)
+	return hmac.Equal(sum, mac.Sum(nil))
+}

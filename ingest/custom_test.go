@@ -1,0 +1,266 @@
+package ingest
+
+import (
+	"crypto/hmac"
+	"crypto/sha1" //nolint:gosec // a tool may sign with it
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// custom is a webhook of these expressions: fields and sources in turns. failed counts
+// those that fail.
+func custom(t testing.TB, fieldsAndSources ...string) (c *Custom, failed *int) {
+	t.Helper()
+	var all []Expression
+	for n := 0; n+1 < len(fieldsAndSources); n += 2 {
+		field, name, _ := strings.Cut(fieldsAndSources[n], ".")
+		all = append(all, Expression{field, name, fieldsAndSources[n+1]})
+	}
+	failed = new(int)
+	c, err := NewCustom("mine", all, func() { *failed++ })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c, failed
+}
+
+func TestExpressionsMakeAlertsOfABody(t *testing.T) {
+	c, failed := custom(t,
+		"each", "body.items", "drop", `item.state == "test"`,
+		"title", `item.name + " is at " + item.percent + "%"`, "text", "item.output",
+		"severity", `item.percent > 95 ? "critical" : "warning"`, "status", `item.state != "ok"`,
+		"key", "item.id", "channel", `"#" + item.team`, "labels", "item.tags", "labels.host", "item.host.name", "labels.none", "item.missing.deeper",
+		"links", `[{label: "Graph", url: item.graph}, "https://example.com/b"]`, "images", "item.image",
+		"at", "item.since", "expires_in", `"2h"`, "idempotency_key", `headers["x-delivery"]`)
+	r := request([]byte(`{"items": [
+		{"id": 12345678901234, "name": "disk", "percent": 97.5, "output": "full", "state": "bad", "team": "ops", "tags": {"a": 1, "b": true}, "host": {"name": "db-3"},
+		 "graph": "https://example.com/a", "image": "https://example.com/i.png", "since": 1795867200},
+		{"id": 2, "name": "test", "state": "test"},
+		{"id": 3, "name": "cpu", "percent": 3, "state": "ok"}]}`))
+	r.Header.Set("X-Delivery", "d1")
+	in, err := c.Format().Read(r)
+	if err != nil || len(in.Alerts) != 2 || *failed != 0 {
+		t.Fatalf("%v, %d alerts, %d failures, %q", err, len(in.Alerts), *failed, in.Notes)
+	}
+	first, err := json.Marshal(in.Alerts[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	const want = `{"id":"","source":"mine","key":"12345678901234","status":"firing","severity":"critical","title":"disk is at 97.5%","text":"full",` +
+		`"labels":{"a":"1","b":"true","host":"db-3"},"links":[{"label":"Graph","url":"https://example.com/a"},{"label":"","url":"https://example.com/b"}],` +
+		`"images":[{"url":"https://example.com/i.png"}],"channel":"#ops","at":"2026-11-28T12:00:00Z","idempotency_key":"mine/d1","accepted_at":"0001-01-01T00:00:00Z"}`
+	if string(first) != want {
+		t.Errorf("the first alert is\n%s, want\n%s", first, want)
+	}
+	if first := in.Alerts[0]; first.ExpiresIn != 2*time.Hour || !first.OnlyIfOpen {
+		t.Errorf("it expires in %s, and counts only if open: %v", first.ExpiresIn, first.OnlyIfOpen)
+	}
+	if last := in.Alerts[1]; last.Status != alert.Resolved || last.Key != "3" || last.IdempotencyKey != "mine/d1/3" || last.Title != "cpu is at 3%" {
+		t.Errorf("the last alert is %+v", last)
+	}
+	if !slices.Contains(in.Notes, "alert 2 is dropped, as drop says") {
+		t.Errorf("the notes are %q", in.Notes)
+	}
+}
+
+func TestEveryKindOfBodyIsSeenByExpressions(t *testing.T) {
+	for _, c := range []struct{ kind, body, title, want string }{
+		{"application/json", `{"a":{"b":1}}`, "body.a.b", "1"},
+		{"", ` [1,2]`, `join(body, "+")`, "1+2"},
+		{"application/json", `"x"`, "body", "x"},
+		{"application/x-www-form-urlencoded", "a=1&b=2&b=3", `body.a + body.b`, `1["2","3"]`},
+		{"multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nyes\r\n--x--\r\n", "body.a", "yes"},
+		{"application/x-www-form-urlencoded", "payload=%7B%22a%22%3A7%7D", "fromJSON(body.payload).a", "7"},
+		{"text/plain", "disk full\nrun df", `split(body, "\n")[0]`, "disk full"},
+		{"text/plain", "x", `headers["content-type"] + headers["authorization"]`, "text/plain"},
+		{"", `{"n":1e400,"f":1e21,"i":-0.5}`, `body.n + " " + body.f + " " + body.i`, "1e400 1e+21 -0.5"},
+		{"", `{"l":["b","a","b",[1],[1]]}`, `uniq(body.l)`, `["b","a",[1]]`},
+		{"", `{"g":[{"x":[1,2]},{"x":[3]}]}`, `toJSON(flatten(map(body.g, .x)))`, `[1,2,3]`},
+		{"", `{"g":[{"k":1,"v":"a"},{"k":2,"v":"b"}]}`, `filter(body.g, .k > 1)[0].v + len(concat(body.g, body.g)) + repeat("-", 2) + replace("a.b", ".", "")`, "b4--ab"},
+		{"", `{"g":[{"k":1},{"k":2}]}`, `groupBy(body.g, string(.k))`, `{"1":[{"k":1}],"2":[{"k":2}]}`},
+	} {
+		hook, _ := custom(t, "title", c.title)
+		r := request([]byte(c.body))
+		r.Header.Set("Content-Type", c.kind)
+		r.Header.Set("Authorization", "Bearer s3cret")
+		in, err := hook.Format().Read(r)
+		if err != nil || len(in.Alerts) != 1 || in.Alerts[0].Title != c.want || len(in.Notes) > 0 {
+			t.Errorf("%s of %s: %v, %+v", c.title, c.body, err, in)
+		}
+	}
+}
+
+func TestAnExpressionThatFailsCostsItsFieldAloneAndTheRawBodyIsKept(t *testing.T) {
+	c, failed := custom(t, "title", "body.title", "text", "body.count / body.title", "channel", `"#ops"`, "drop", "body.title")
+	in, err := c.Format().Read(request([]byte(`{"title":"disk","count":1}`)))
+	if err != nil || len(in.Alerts) != 1 || *failed != 2 || len(in.Notes) != 2 {
+		t.Fatalf("%v, %+v, %d failures", err, in, *failed)
+	}
+	a := in.Alerts[0]
+	if a.Title != "disk" || a.Channel != "#ops" || !strings.Contains(a.Text, "text is left out: ") || !strings.Contains(a.Text, "```\n{\"count\":1,\"title\":\"disk\"}\n```") {
+		t.Errorf("it became %+v", a)
+	}
+
+	// Nothing is refused for saying nothing.
+	c, _ = custom(t, "title", "body.absent", "key", "body.id", "status", "body.status")
+	in, err = c.Format().Read(request([]byte(`{"id":7}`)))
+	if err != nil || in.Alerts[0].Title != "A webhook of mine was not understood" || !strings.Contains(in.Alerts[0].Text, `{"id":7}`) {
+		t.Errorf("%v, %+v", err, in)
+	}
+	in, err = c.Format().Read(request([]byte(`{"id":7,"status":"ok"}`)))
+	if err != nil || in.Alerts[0].Text != "" || in.Alerts[0].Key != "7" {
+		t.Errorf("a resolve needs only its key: %v, %+v", err, in)
+	}
+
+	c, failed = custom(t, "each", "body.items", "title", "item")
+	for _, body := range []string{`{"items":7}`, `{}`, `{`, strings.Repeat("[", 200)} {
+		if in, err := c.Format().Read(request([]byte(body))); err == nil {
+			t.Errorf("%s became %+v", body, in)
+		}
+	}
+	if *failed != 2 {
+		t.Errorf("%d failures", *failed)
+	}
+	if in, err := c.Format().Read(request([]byte(`{"items":[]}`))); err != nil || len(in.Alerts) != 0 || len(in.Notes) != 1 {
+		t.Errorf("%v, %+v", err, in)
+	}
+}
+
+func TestExpressionsCanTakeNeitherAllMemoryNorAllTime(t *testing.T) {
+	items := `{"items":[` + strings.Repeat(`"0123456789",`, 40_000) + `"x"]}`
+	for _, source := range []string{
+		`count(body.items, any(body.items, # == "none"))`,
+		`all(body.items, all(body.items, all(body.items, true)))`,
+		`toJSON(map(body.items, body))`, `string(map(body.items, body.items))`, `map(body.items, body)`, `uniq(map(body.items, body))`,
+		`flatten(map(body.items, body.items))`, `join(body.items, toJSON(body))`, `replace(toJSON(body), "0", toJSON(body))`,
+		`repeat(toJSON(body), 1000)`, `1..10000000`, `reduce(body.items, #acc + #acc, "x")`, `map(1..1000000, toJSON(body))`,
+		`reduce(body.items, concat(#acc, #acc), body.items)`,
+	} {
+		c, failed := custom(t, "title", source)
+		in, err := c.Format().Read(request([]byte(items)))
+		if err != nil || len(in.Alerts) != 1 || *failed != 1 {
+			t.Errorf("%s: %v, %d failures: %q", source, err, *failed, in.Notes)
+		}
+	}
+}
+
+func TestAMistakeInAnExpressionHasItsPlace(t *testing.T) {
+	for _, c := range []struct {
+		source       string
+		line, column int
+		message      string
+	}{
+		{"bdy.title", 1, 1, "unknown name bdy"},
+		{"body.a +\n  nope(1)", 2, 3, "unknown name nope"},
+		{`"a`, 1, 3, "literal not terminated"},
+		{"body.a ? 1", 1, 10, "unexpected token"},
+		{strings.Repeat("1+", 1000) + "1", 0, 0, "exceeds"},
+		{strings.Repeat("(", 20_000), 1, 1, "longer than"},
+		{"mean(body)", 1, 1, "unknown name mean"},
+	} {
+		var at *Mistake
+		err := CheckExpression(c.source)
+		if !errors.As(err, &at) || !strings.Contains(at.Message, c.message) || c.line > 0 && (at.Line != c.line || at.Column != c.column) {
+			t.Errorf("%.40s: %v", c.source, err)
+		}
+	}
+}
+
+func TestASignatureIsTakenAsTheToolWritesIt(t *testing.T) {
+	body := []byte(`{"a":1}`)
+	one, other := hmac.New(sha1.New, []byte("s")), hmac.New(sha256.New, []byte("s"))
+	one.Write(body)
+	other.Write(body)
+	for _, c := range []struct {
+		Signature
+		proof string
+	}{
+		{Signature{"X-Sum", "sha1=", "sha1", "hex"}, "sha1=" + hex.EncodeToString(one.Sum(nil))},
+		{Signature{"X-Sum", "", "sha256", "base64"}, base64.StdEncoding.EncodeToString(other.Sum(nil))},
+		{Signature{"Authorization", "Bearer ", "none", ""}, "Bearer s"},
+	} {
+		r := Request{Body: body, Header: http.Header{}}
+		r.Header.Set(c.Header, c.proof)
+		if !c.Signed("s", r) {
+			t.Errorf("%+v refuses %s", c.Signature, c.proof)
+		}
+		for _, wrong := range []string{"", c.Prefix, c.proof + "0", strings.ToUpper(c.proof) + "x", "%"} {
+			if r.Header.Set(c.Header, wrong); c.Signed("s", r) {
+				t.Errorf("%+v accepts %q", c.Signature, wrong)
+			}
+		}
+		if r.Header.Set(c.Header, c.proof); c.Signed("t", r) {
+			t.Errorf("%+v accepts another secret", c.Signature)
+		}
+	}
+}
+
+func TestNotesNameEveryMemberOfAWrongType(t *testing.T) {
+	in, err := alertmanager().Read(request([]byte(`{"version":"4","status":7,"groupLabels":"x","alerts":[{"labels":{"alertname":"A"},"annotations":[1],"startsAt":{"x":1}},{"labels":{"alertname":"B"}},7]}`)))
+	if err != nil || len(in.Alerts) != 2 {
+		t.Fatalf("%v, %+v", err, in)
+	}
+	if want := []string{"alerts[2] is of an unexpected type, number: left out", "1 alerts without labels and annotations are left out"}; !slices.Equal(in.Notes, want) {
+		t.Errorf("the notes are %q, want %q", in.Notes, want)
+	}
+	in, err = github().Read(request([]byte(`{"action":"completed","workflow_run":{"id":1,"status":"completed","conclusion":"failure","head_commit":"x","actor":7},"repository":[1],"sender":"ann"}`)))
+	if err != nil || len(in.Notes) < 3 {
+		t.Errorf("%v, %q", err, in.Notes)
+	}
+}
+
+// FuzzExpressions holds that no expression and no body makes the process panic, or an
+// alert that is refused.
+func FuzzExpressions(f *testing.F) {
+	f.Add(`item.a + body.b?.c ?? "x"`, []byte(`{"items":[{"a":1},2]}`))
+	f.Add(`replace(string(body), "a", toJSON(headers))`, []byte("text"))
+	f.Add(`let x = map(body, # + 1); x | filter(# > 1) | groupBy(#) | toJSON()`, []byte("[1,2.5,\"x\",null]"))
+	f.Add(`sortBy(keys(body), #)[0] matches "^a" ? {a: 1..3} : uniq(flatten([body]))`, []byte(`{"b":1}`))
+	f.Fuzz(func(t *testing.T, source string, body []byte) {
+		for _, field := range []string{"title", "labels", "links", "drop", "at", "each"} {
+			c, err := NewCustom("mine", []Expression{{field, "", source}, {"text", "", "item"}}, func() {})
+			if err != nil {
+				return
+			}
+			in, err := c.Format().Read(request(body))
+			if err != nil {
+				continue
+			}
+			for _, a := range in.Alerts {
+				if err := a.Prepare(noon); err != nil {
+					t.Fatalf("%s: %q of %q gave an alert that is refused: %v", field, source, body, err)
+				}
+			}
+		}
+	})
+}
+
+func BenchmarkExpressions(b *testing.B) {
+	body, err := os.ReadFile("testdata/alertmanager-0.34.0-grouped.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	c, _ := custom(b, "each", "body.alerts", "title", `item.annotations.summary ?? item.labels.alertname`, "status", "item.status",
+		"key", "item.fingerprint", "labels", "item.labels", "severity", "item.labels.severity")
+	alerts := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		in, err := c.Format().Read(request(body))
+		if err != nil {
+			b.Fatal(err)
+		}
+		alerts += len(in.Alerts)
+	}
+	b.ReportMetric(float64(alerts)/b.Elapsed().Seconds(), "alerts/s")
+}

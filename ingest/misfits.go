@@ -1,0 +1,110 @@
+package ingest
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// mostMisfits is how many members of a wrong type notes name.
+const mostMisfits = 20
+
+// misfits names the members of JSON that into has no place for, because they are of
+// another type. encoding/json names only the first of them.
+func misfits(body []byte, into any) (notes []string) {
+	var value any
+	if json.Unmarshal(body, &value) != nil {
+		return nil // it was read before
+	}
+	var found []string
+	walkMisfits(reflect.TypeOf(into), value, "", &found)
+	for n, what := range found {
+		if n == mostMisfits {
+			return append(notes, fmt.Sprintf("%d more members are of an unexpected type: left out", len(found)-n))
+		}
+		notes = append(notes, what+": left out")
+	}
+	return notes
+}
+
+func walkMisfits(t reflect.Type, value any, path string, found *[]string) {
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	if value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		return
+	}
+	switch v := value.(type) {
+	case map[string]any:
+		if walkMembers(t, v, path, found) {
+			return
+		}
+	case []any:
+		if t.Kind() == reflect.Slice {
+			for n, element := range v {
+				walkMisfits(t.Elem(), element, fmt.Sprintf("%s[%d]", path, n), found)
+			}
+			return
+		}
+	case string:
+		if t.Kind() == reflect.String {
+			return
+		}
+	case bool:
+		if t.Kind() == reflect.Bool {
+			return
+		}
+	case float64:
+		if k := t.Kind(); k >= reflect.Int && k <= reflect.Float64 {
+			return
+		}
+	}
+	*found = append(*found, fmt.Sprintf("%s is of an unexpected type, %s", path, jsonKind(value)))
+}
+
+// walkMembers returns false for what has no members.
+func walkMembers(t reflect.Type, members map[string]any, path string, found *[]string) bool {
+	if t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
+		return false
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		at := strings.TrimPrefix(path+"."+name, ".")
+		if t.Kind() == reflect.Map {
+			walkMisfits(t.Elem(), members[name], at, found)
+		} else if field, ok := memberOf(t, name); ok {
+			walkMisfits(field, members[name], at, found)
+		}
+	}
+	return true
+}
+
+// memberOf returns the type of a struct's field for a member, as encoding/json finds it.
+func memberOf(t reflect.Type, member string) (reflect.Type, bool) {
+	for _, field := range reflect.VisibleFields(t) {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		if name == "" {
+			name = field.Name
+		}
+		if field.IsExported() && !field.Anonymous && strings.EqualFold(name, member) {
+			return field.Type, true
+		}
+	}
+	return nil, false
+}
+
+func jsonKind(value any) string {
+	switch value.(type) {
+	case string:
+		return "string"
+	case bool:
+		return "bool"
+	case float64:
+		return "number"
+	case []any:
+		return "array"
+	}
+	return "object"
+}
