@@ -6,30 +6,36 @@ import "bytes"
 // tools send has a tenth of it.
 const MaxJSONDepth = 100
 
-// JSONShape returns how deep lists and objects are nested in JSON, and how many commas
-// separate values, both counted only until depth is above MaxJSONDepth. It is a
-// quick look before decoding, which for nested brackets takes a hundred times as long as
-// for text, and says nothing about whether the JSON is valid.
-func JSONShape(body []byte) (depth, commas int) {
+// JSONShape is what a quick look tells about JSON from outside. It says nothing about
+// whether the JSON is valid.
+type JSONShape struct {
+	// Depth is how deep lists and objects are nested.
+	Depth int
+	// Commas is how many commas separate values, and Outer how many of these are
+	// directly in the outermost list or object.
+	Commas, Outer int
+}
+
+// ShapeOf looks at JSON before it is decoded, which for nested brackets takes a hundred
+// times as long as for text. It stops where they are nested deeper than MaxJSONDepth.
+func ShapeOf(body []byte) (s JSONShape) {
 	open := 0
-	for i := 0; i < len(body); i++ {
+	for i := 0; i < len(body) && s.Depth <= MaxJSONDepth; i++ {
 		switch body[i] {
 		case '"':
 			i = endOfString(body, i+1)
 		case '[', '{':
-			if open++; open > depth {
-				depth = open
-			}
-			if depth > MaxJSONDepth {
-				return depth, commas
-			}
+			open++
+			s.Depth = max(s.Depth, open)
 		case ']', '}':
 			open--
 		case ',':
-			commas++
+			if s.Commas++; open == 1 {
+				s.Outer++
+			}
 		}
 	}
-	return depth, commas
+	return s
 }
 
 // endOfString returns where the string ends that begins at i: at its closing quote.

@@ -9,18 +9,18 @@ import (
 
 func TestTheShapeOfJSONIsThatOutsideOfItsTexts(t *testing.T) {
 	for _, c := range []struct {
-		body          string
-		depth, commas int
+		body string
+		want alert.JSONShape
 	}{
-		{``, 0, 0},
-		{`{"a":[1,{"b":2},"],[{,"]}`, 3, 2},
-		{`["\"[,", "\\", [], "\\\"[["]`, 2, 3},
-		{`"never closed [[[,`, 0, 0},
-		{`]]][[`, 0, 0},
-		{`[[` + strings.Repeat("[,", 1000), alert.MaxJSONDepth + 1, alert.MaxJSONDepth - 2},
+		{``, alert.JSONShape{}},
+		{`{"a":[1,{"b":2},"],[{,"],"c":1}`, alert.JSONShape{Depth: 3, Commas: 3, Outer: 1}},
+		{`["\"[,", "\\", [], "\\\"[["]`, alert.JSONShape{Depth: 2, Commas: 3, Outer: 3}},
+		{`"never closed [[[,`, alert.JSONShape{}},
+		{`]]][[`, alert.JSONShape{}},
+		{strings.Repeat("[", 1000), alert.JSONShape{Depth: alert.MaxJSONDepth + 1}},
 	} {
-		if depth, commas := alert.JSONShape([]byte(c.body)); depth != c.depth || commas != c.commas {
-			t.Errorf("%.40s has depth %d and %d commas, want %d and %d", c.body, depth, commas, c.depth, c.commas)
+		if got := alert.ShapeOf([]byte(c.body)); got != c.want {
+			t.Errorf("%.40s has the shape %+v, want %+v", c.body, got, c.want)
 		}
 	}
 }

@@ -23,7 +23,12 @@ import (
 func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
 	body, notes = readable(body, charset)
-	switch kind = sniff(kind, body); kind {
+	if kind = sniff(kind, body); kind != text {
+		if err := checkShape(kind, body); err != nil {
+			return nil, nil, err
+		}
+	}
+	switch kind {
 	case lines:
 		alerts, err = decodeLines(body)
 	case object:
@@ -45,6 +50,37 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 		nameAlerts(alerts, key)
 	}
 	return alerts, notes, nil
+}
+
+// The values of a request besides the usual fields of its alerts, and the fields of one
+// alert: more take long to read and are shown to nobody.
+const (
+	mostValues = 20_000
+	mostFields = 5_000
+	usualField = 20
+)
+
+// checkShape refuses JSON that would take long to read and says little.
+func checkShape(kind string, body []byte) error {
+	shape := alert.ShapeOf(body)
+	count := 1
+	switch {
+	case kind == lines:
+		count = bytes.Count(body, []byte("\n")) + 1
+	case len(body) > 0 && body[0] == '[':
+		count = shape.Outer + 1
+	case shape.Outer > mostFields:
+		return &httpError{http.StatusBadRequest, fmt.Sprintf("the alert has more than %d fields", mostFields), alertHint}
+	}
+	switch {
+	case shape.Depth > alert.MaxJSONDepth:
+		return &httpError{http.StatusBadRequest, fmt.Sprintf("the JSON is nested deeper than %d", alert.MaxJSONDepth), "send it as text/plain, or with lists and objects of less depth"}
+	case kind != lines && count > maxAlerts:
+		return tooMany(count)
+	case shape.Commas > mostValues+usualField*count:
+		return &httpError{http.StatusBadRequest, "the JSON has too many values for its alerts", "send it as text/plain, or only what people should see"}
+	}
+	return nil
 }
 
 // setStrict has alerts with ?strict refused where they would be repaired, and for the
@@ -194,6 +230,9 @@ func decodeLines(body []byte) ([]alert.Alert, error) {
 		line = bytes.TrimSpace(line)
 		if len(line) == 0 {
 			continue
+		}
+		if len(alerts) == maxAlerts {
+			return nil, tooMany(bytes.Count(bytes.TrimSpace(body), []byte("\n")) + 1)
 		}
 		a, err := decodeAlert(line)
 		if err != nil {

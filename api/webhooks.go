@@ -240,7 +240,7 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 // push accepts alerts, all of them or none. noted are the notes about the request.
 func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accepted, error) {
 	if len(alerts) > maxAlerts {
-		return accepted{}, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", len(alerts), maxAlerts), "send them in several requests"}
+		return accepted{}, tooMany(len(alerts))
 	}
 	written := a.written(r)
 	for n := range alerts {
@@ -263,6 +263,10 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 		}
 	}
 	return got, nil
+}
+
+func tooMany(alerts int) error {
+	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", alerts, maxAlerts), "send them in several requests"}
 }
 
 // acknowledge acknowledges the open incidents of keys that are acknowledged in a tool. That

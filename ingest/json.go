@@ -50,11 +50,11 @@ const mostValues = 50_000
 
 // checkJSON refuses JSON that would take long to read.
 func checkJSON(body []byte) error {
-	depth, commas := alert.JSONShape(body)
+	shape := alert.ShapeOf(body)
 	switch {
-	case depth > alert.MaxJSONDepth:
+	case shape.Depth > alert.MaxJSONDepth:
 		return fmt.Errorf("its lists and objects are nested deeper than %d", alert.MaxJSONDepth)
-	case commas > mostValues:
+	case shape.Commas > mostValues:
 		return fmt.Errorf("it has more than %d values", mostValues)
 	}
 	return nil
