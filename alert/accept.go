@@ -25,7 +25,8 @@ const (
 
 // Prepare repairs the alert, notes what it repaired, and fills in what the sender left
 // out. now becomes AcceptedAt, and At if it is missing. The error is an *InputError: the
-// alert says nothing, or it is Strict and would need a repair.
+// alert says nothing, or it is Strict and would need a repair; or a *ForbiddenError: the
+// Sender may not send it.
 //
 // Defaults: status firing, severity error, title the text's first line, key a
 // fingerprint of source, labels and title, or of the whole text where that is the title.
@@ -52,6 +53,9 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.text()
 	if a.Strict && len(a.Notes) > 0 {
 		return &InputError{Message: strings.Join(a.Notes, "; "), Hint: "without strict it would be repaired in this way"}
+	}
+	if err := a.Sender.permitAlert(a); err != nil {
+		return err
 	}
 	a.fillIn(now)
 	return nil
@@ -85,6 +89,9 @@ func (a *Alert) fillIn(now time.Time) {
 	a.At, a.EndsAt = a.At.UTC().Truncate(time.Microsecond), a.EndsAt.UTC().Truncate(time.Microsecond)
 	a.AcceptedAt = now.UTC().Truncate(time.Microsecond)
 	a.ID = NewID()
+	if a.Sender != nil {
+		a.TokenName = a.Sender.Name
+	}
 }
 
 // fingerprint is the key of an alert without one, which says this.

@@ -55,6 +55,10 @@ type Alert struct {
 	Mention        string            `json:"mention,omitempty"`
 	At             time.Time         `json:"at"`
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
+	// TokenName is the name of the token that it was sent with; empty for none.
+	TokenName string `json:"token_name,omitempty"`
+	// Sender is that token, whose limits Prepare checks.
+	Sender *Token `json:"-"`
 	// EndsAt is when its incident resolves unless another alert refreshes it, and ExpiresIn
 	// the same as a time from now; negative is never, and zero is what the routes say.
 	EndsAt    time.Time     `json:"-"`

@@ -34,6 +34,8 @@ type Incident struct {
 	Links    []Link            `json:"links,omitempty"`
 	Images   []Image           `json:"images,omitempty"`
 	Mention  string            `json:"mention,omitempty"`
+	// TokenName is the name of the token that the latest firing alert was sent with.
+	TokenName string `json:"token_name,omitempty"`
 	// Count is the number of its firing alerts.
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`

@@ -71,8 +71,10 @@ type Options struct {
 	Health func() alert.Health
 	// Metrics serves /metrics; nil for none.
 	Metrics http.Handler
-	// Token is the bearer token that TCP callers must send; empty for none.
+	// Token is the bearer token that TCP callers must send, or one of Tokens; empty for none.
 	Token alert.Secret
+	// Tokens are those that restrict their senders.
+	Tokens []alert.Token
 	// Webhooks are the paths of other tools.
 	Webhooks []Webhook
 	// Services are the conversations of paths below /services/, which are served by the
@@ -94,10 +96,13 @@ type API struct {
 	opts Options
 	// hooks has only the webhooks, to tell which requests are for one.
 	hooks *http.ServeMux
-	// refusalLogged is when a request without access was last logged, in nanoseconds
-	// since 1970.
-	refusalLogged atomic.Int64
-	started       time.Time
+	// credentials are the tokens that callers over TCP must send one of; none if they may
+	// do without.
+	credentials []*credential
+	// refusalLogged is when a request without access was last logged, and limitLogged one
+	// above the limits of its token, in nanoseconds since 1970.
+	refusalLogged, limitLogged atomic.Int64
+	started                    time.Time
 }
 
 // refusalEvery is how often requests without access are logged.
@@ -114,7 +119,7 @@ func New(opts Options) *API {
 	if opts.Wake == nil {
 		opts.Wake = func(...string) {}
 	}
-	a := &API{opts: opts, hooks: http.NewServeMux(), started: opts.Now()}
+	a := &API{opts: opts, hooks: http.NewServeMux(), credentials: credentials(opts.Token, opts.Tokens), started: opts.Now()}
 	a.handleWebhooks(a.hooks)
 	return a
 }
@@ -122,12 +127,13 @@ func New(opts Options) *API {
 // Handler serves the Unix socket, whose file mode decides who may connect.
 func (a *API) Handler() http.Handler { return a.refuseBrowsers(withPage(false, a.routes(true))) }
 
-// TCPHandler serves TCP: callers must send the token if there is one. Without one
+// TCPHandler serves TCP: callers must send a token if there is one. Without one
 // they must address this machine by a loopback name, which keeps out web pages that
 // resolve their own name to 127.0.0.1 (DNS rebinding), and may send alerts and read,
 // but act only with TrustLoopback: every user of the machine can connect.
 func (a *API) TCPHandler() http.Handler {
-	return a.refuseBrowsers(a.authorize(withPage(a.opts.Token != "", a.routes(a.opts.Token != "" || a.opts.TrustLoopback))))
+	needed := len(a.credentials) > 0
+	return a.refuseBrowsers(a.authorize(withPage(needed, a.routes(needed || a.opts.TrustLoopback))))
 }
 
 // RefusingHandler serves the Unix socket while there is no store: it answers health

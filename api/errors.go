@@ -3,7 +3,11 @@ package api
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
+	"strconv"
+	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -28,6 +32,14 @@ func (e *httpError) Error() string { return e.what }
 // retryAfter is how many seconds a caller should wait before it tries again.
 const retryAfter = "5"
 
+// rateError says that a token has sent its alerts for now, and how long to wait.
+type rateError struct {
+	httpError
+	wait time.Duration
+}
+
+func (e *rateError) Unwrap() error { return &e.httpError }
+
 // fail answers err as {"error","hint"} with the status that fits it, or in the words of
 // the tool whose path it is.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
@@ -44,8 +56,17 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 // refuse logs err and sets the headers that fit it; the caller writes the answer.
 func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpError {
 	e := explain(err)
-	if e.status == http.StatusUnauthorized {
-		a.logRefusal(r)
+	var limited *rateError
+	var forbidden *alert.ForbiddenError
+	switch {
+	case e.status == http.StatusUnauthorized:
+		a.logRarely(&a.refusalLogged, "a request without a valid token or signature was refused; further ones are not logged for a minute", r)
+	case errors.As(err, &limited):
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(limited.wait.Seconds()))))
+		a.logRarely(&a.limitLogged, e.what+"; further requests above a token's limits are not logged for a minute", r)
+		return e
+	case errors.As(err, &forbidden):
+		a.logRarely(&a.limitLogged, e.what+"; further requests above a token's limits are not logged for a minute", r)
 	}
 	if e.status >= http.StatusInternalServerError || e.status == http.StatusTooManyRequests {
 		if e.status != http.StatusInternalServerError {
@@ -58,13 +79,25 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpErr
 	return e
 }
 
+// logRarely logs a refused request once a minute, however many there are. last is when it
+// did.
+func (a *API) logRarely(last *atomic.Int64, message string, r *http.Request) {
+	now, before := a.opts.Now().UnixNano(), last.Load()
+	if now-before >= refusalEvery.Nanoseconds() && last.CompareAndSwap(before, now) {
+		a.opts.Log.Warn(message, zap.String("path", r.URL.Path))
+	}
+}
+
 func explain(err error) *httpError {
 	var known *httpError
 	var bad *alert.InputError
 	var reused *alert.ReusedKeyError
+	var forbidden *alert.ForbiddenError
 	switch {
 	case errors.As(err, &known):
 		return known
+	case errors.As(err, &forbidden):
+		return &httpError{http.StatusForbidden, forbidden.Error(), forbidden.Hint}
 	case errors.As(err, &reused):
 		return &httpError{http.StatusConflict, "nothing was accepted: " + reused.Error(), "give each alert an Idempotency-Key of its own, and use it again only to send the same alert again"}
 	case errors.As(err, &bad):

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"crypto/subtle"
 	"net"
 	"net/http"
 	"net/netip"
@@ -54,11 +53,11 @@ func needsNoToken(path string) bool {
 	return false
 }
 
-// authorize requires the token, except where none is needed. If none is configured, it
+// authorize requires a token, except where none is needed. If none is configured, it
 // requires a loopback host name.
 func (a *API) authorize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if a.opts.Token == "" {
+		if len(a.credentials) == 0 {
 			if !loopbackHost(r.Host) {
 				a.fail(w, r, &httpError{http.StatusForbidden, "the host " + r.Host + " is not this machine", "address it as 127.0.0.1 or localhost, or set TOCSIN_API_TOKEN"})
 				return
@@ -75,12 +74,17 @@ func (a *API) authorize(next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 			return
 		}
-		if subtle.ConstantTimeCompare([]byte(tokenOf(r, pattern != "")), []byte(a.opts.Token.Reveal())) != 1 {
+		known := a.find(tokenOf(r, pattern != ""))
+		if known == nil {
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tocsin"`)
-			a.fail(w, r, &httpError{http.StatusUnauthorized, "the token is missing or wrong", "send the header Authorization: Bearer … with the value of TOCSIN_API_TOKEN; for a webhook also as the password of basic authentication, or as ?token=…"})
+			a.fail(w, r, &httpError{http.StatusUnauthorized, "the token is missing or wrong", "send the header Authorization: Bearer … with the value of TOCSIN_API_TOKEN or a token of listen.tokens; for a webhook also as the password of basic authentication, or as ?token=…"})
 			return
 		}
-		next.ServeHTTP(w, r)
+		if err := known.token().Permit(a.powerFor(r)); err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		next.ServeHTTP(w, withCaller(r, known))
 	})
 }
 

@@ -72,7 +72,7 @@ func describe(t *testing.T) []byte {
 	s := r.SpecEns()
 	s.Info.WithTitle("Tocsin").WithVersion("1").WithDescription(aboutAPI).WithLicense(openapi31.License{Name: "Apache 2.0"})
 	s.Servers = []openapi31.Server{{URL: "/"}}
-	s.SetHTTPBearerTokenSecurity("bearer", "", "The value of TOCSIN_API_TOKEN.")
+	s.SetHTTPBearerTokenSecurity("bearer", "", "The value of TOCSIN_API_TOKEN, or a token of listen.tokens that may do this.")
 	s.SetHTTPBasicSecurity("basic", "For webhooks: any user name, and the token as the password.")
 	s.SetAPIKeySecurity("query", "token", openapi.InQuery, "For webhooks of tools that can do nothing else: the token in the address.")
 	for _, op := range api.Operations() {

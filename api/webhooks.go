@@ -10,8 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
-
 	"tocsin/alert"
 )
 
@@ -242,6 +240,9 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if len(alerts) > maxAlerts {
 		return accepted{}, tooMany(len(alerts))
 	}
+	if err := a.sign(r, alerts); err != nil {
+		return accepted{}, err
+	}
 	written := a.written(r)
 	for n := range alerts {
 		one := &alerts[n]
@@ -293,6 +294,9 @@ func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
 		_, err := refuseAct(r)
 		return err
 	}
+	if err := callerOf(r).token().Permit(alert.MayAct); err != nil {
+		return err
+	}
 	_, err := a.opts.Engine.Act(r.Context(), acts)
 	return err
 }
@@ -312,13 +316,4 @@ func (a *API) unknownWebhook(w http.ResponseWriter, r *http.Request) {
 	}
 	slices.Sort(known)
 	a.fail(w, r, &httpError{http.StatusNotFound, "there is no webhook " + r.PathValue("name"), "the webhooks are " + strings.Join(known, ", ") + "; any other tool posts to /v1/alerts"})
-}
-
-// logRefusal logs requests without access once a minute, however many there are.
-func (a *API) logRefusal(r *http.Request) {
-	now := a.opts.Now().UnixNano()
-	last := a.refusalLogged.Load()
-	if now-last >= refusalEvery.Nanoseconds() && a.refusalLogged.CompareAndSwap(last, now) {
-		a.opts.Log.Warn("a request without a valid token or signature was refused; further ones are not logged for a minute", zap.String("path", r.URL.Path))
-	}
 }

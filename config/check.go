@@ -17,7 +17,7 @@ import (
 
 // secretLike matches what must not be printed if somebody puts it into the wrong
 // variable: tokens, webhook URLs and signing secrets.
-var secretLike = regexp.MustCompile(`(?i)(xox[a-z]|xapp)[-.][^\s"']+|hooks\.slack\.com/\S+|\b[0-9a-f]{32,}\b|//[^/@\s]*:[^/@\s]*@`)
+var secretLike = regexp.MustCompile(`(?i)(xox[a-z]|xapp)[-.][^\s"']+|hooks\.slack\.com/\S+|\b(?:tocsin_)?[0-9a-f]{32,}\b|//[^/@\s]*:[^/@\s]*@`)
 
 func printableTokens(text string) string { return secretLike.ReplaceAllString(text, "***") }
 

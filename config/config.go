@@ -70,9 +70,11 @@ type Listen struct {
 	// Socket is the absolute path of the Unix socket, or empty when it is off.
 	// Its folder need not exist yet; whoever binds it makes it with mode 0700.
 	Socket string
-	// Token is the bearer token that TCP clients must send; empty for none, which Load
-	// allows only on loopback.
+	// Token is the bearer token that TCP clients must send; empty for none. Load allows
+	// neither this nor Tokens only on loopback.
 	Token alert.Secret
+	// Tokens are those that restrict their senders. Each may be sent in place of Token.
+	Tokens []alert.Token
 	// TrustLoopback lets TCP clients act although there is no token.
 	TrustLoopback bool
 }
@@ -128,6 +130,7 @@ func Load(in Input) (*Config, error) {
 	l.readDocument()
 	l.readRoutes()
 	l.readServices()
+	l.readSenders()
 	for _, o := range options() {
 		l.resolve(o)
 	}

@@ -249,6 +249,7 @@ func (l *loader) checkFlags() {
 // checkTogether finds values that are valid alone but not together.
 func (l *loader) checkTogether() {
 	l.checkListeners()
+	l.checkSenders()
 	l.checkRoutes()
 	l.checkPermissions()
 	if !l.has(keyStore) && l.unsaid(keyStore) {
@@ -287,11 +288,11 @@ func (l *loader) checkListeners() {
 	opt, _ := specOf(keyTCP)
 	l.fail(tcp.origin.problem(
 		fmt.Sprintf("listen.tcp %s can be reached from other machines, and no token protects it", printable(tcp.value)),
-		"set TOCSIN_API_TOKEN or listen.token_file (openssl rand -hex 32 makes one), or write "+tcp.origin.assign(opt, "127.0.0.1:8126")))
+		"set TOCSIN_API_TOKEN, listen.token_file or listen.tokens (tocsin token new NAME makes one), or write "+tcp.origin.assign(opt, "127.0.0.1:8126")))
 }
 
 // mayHaveToken is true even for a token with a mistake, which was reported, and for a
 // file that could not be read.
 func (l *loader) mayHaveToken() bool {
-	return !l.unsaid(keyToken) || l.doc.mentions(keyTokenFile)
+	return !l.unsaid(keyToken) || l.doc.mentions(keyTokenFile) || len(l.doc.groups[keyTokens]) > 0
 }

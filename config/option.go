@@ -116,6 +116,7 @@ func generalOptions() []option[Config] {
 		opt(spec{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true},
 			parseBearer, func(c *Config, v string) { c.Listen.Token = alert.Secret(v) }),
 		opt(spec{key: keyTokenFile}, parsePath, onlyChecked),
+		opt(spec{key: keyTokens}, anything, onlyChecked),
 		opt(spec{key: "listen.trust_loopback", bare: true, fallback: constant("false")},
 			parseTruth, func(c *Config, v bool) { c.Listen.TrustLoopback = v }),
 		opt(spec{key: keyStore, flag: "store", env: "TOCSIN_STORE", fallback: Input.defaultStore},
@@ -208,7 +209,7 @@ func unlessOff(value string) string {
 
 // specs returns the specs of all options, including those of routes.
 func specs() []spec {
-	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()))
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()), specsOf(senderOptions()))
 }
 
 func specsOf[T any](options []option[T]) []spec {

@@ -115,7 +115,8 @@ func New(store Store, opts Options) *Engine {
 }
 
 // Push accepts alerts, all or none: once it returns receipts, they are on disk and
-// will be delivered. The error is an *alert.InputError for a bad alert, or wraps
+// will be delivered. The error is an *alert.InputError for a bad alert, an
+// *alert.ForbiddenError for one that its sender may not send, or wraps
 // alert.ErrBacklog, alert.ErrOverloaded, alert.ErrUnavailable or alert.ErrInternal.
 // If ctx ends first, its error is returned, and the alerts may have been accepted
 // or not. The alerts' labels and links must not be changed afterwards.
@@ -198,6 +199,10 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {
 				bad.Item = i + 1
+			}
+			var forbidden *alert.ForbiddenError
+			if errors.As(err, &forbidden) && len(alerts) > 1 {
+				forbidden.Item = i + 1
 			}
 			return nil, err
 		}

@@ -232,12 +232,15 @@ func silenced(i alert.Incident) string {
 	return "🔕 Silenced" + until(i.SilencedUntil) + " (" + quoted(i.Silence) + ")"
 }
 
-// origin is an incident's id, where it comes from, and whom its sender wanted to ping if
+// origin is an incident's id, where it comes from, with which token, and whom its sender wanted to ping if
 // its card in lane pings nobody.
 func origin(i alert.Incident, lane string) []string {
 	parts := []string{quoted(orDash(i.ID))}
 	if source := oneLine(i.Source); visible(source) {
 		parts = append(parts, "from "+fit(source, 100))
+	}
+	if token := oneLine(i.TokenName); visible(token) {
+		parts = append(parts, "via "+fit(token, 100))
 	}
 	if mention := oneLine(i.Mention); visible(mention) && ping(i.Mentions[lane]) == "" {
 		parts = append(parts, "for "+fit(mention, 100))

@@ -127,10 +127,11 @@ type alertBody struct {
 	Channel string            `json:"channel,omitempty"`
 	At      int64             `json:"at,omitempty"` // microseconds
 	Hash    int64             `json:"hash,omitempty"`
+	Token   string            `json:"token,omitempty"` // its name
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -142,13 +143,13 @@ func decodeAlert(body string, a *alert.Alert) error {
 	var b alertBody
 	err := parse(body, &b)
 	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
-	a.Mention, a.Channel, a.At = b.Mention, b.Channel, fromMicros(b.At)
+	a.Mention, a.Channel, a.At, a.TokenName = b.Mention, b.Channel, fromMicros(b.At), b.Token
 	return err
 }
 
 // encodeContent is what an incident says, as that of an alert.
 func encodeContent(i *alert.Incident) (string, error) {
-	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention})
+	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention, TokenName: i.TokenName})
 }
 
 // decodeContent reads what an incident says.
@@ -156,7 +157,7 @@ func decodeContent(body string, i *alert.Incident) error {
 	var a alert.Alert
 	err := decodeAlert(body, &a)
 	i.Title, i.Source, i.Labels, i.Links, i.Images, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention
-	i.Format = a.Format
+	i.Format, i.TokenName = a.Format, a.TokenName
 	return err
 }
 

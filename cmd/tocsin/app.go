@@ -86,11 +86,11 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.people = handlers.New(handlers.Options{
 		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake,
 		Slack: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
-		ServerToken: cfg.Listen.Token != "", DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
+		ServerToken: cfg.Listen.Token != "" || len(cfg.Listen.Tokens) > 0, DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
 	d.api = api.New(api.Options{
-		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token, TrustLoopback: cfg.Listen.TrustLoopback,
+		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
 		Webhooks: webhooks(cfg.Ingest), Services: cfg.Ingest.Services, Recognize: recognize,
 		Version: versionName(), Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})

@@ -247,7 +247,7 @@ func (i incidentDetail) fields() [][2]string {
 	}
 	fields := [][2]string{
 		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
-		{first, ago(i.FirstAt)}, {"began", began}, {"expires", expires}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"route", i.Route},
+		{first, ago(i.FirstAt)}, {"began", began}, {"expires", expires}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"via token", i.TokenName}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
 	return append(fields, i.whereabouts()...)

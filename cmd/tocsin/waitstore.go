@@ -46,7 +46,7 @@ func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*s
 	problems := prometheus.NewRegistry()
 	problems.MustRegister(problemGauges{health})
 	refuse := api.New(api.Options{
-		Token: d.cfg.Listen.Token, Log: d.log.Named("api"), Health: health,
+		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: health,
 		Metrics: promhttp.HandlerFor(prometheus.Gatherers{metrics, problems}, promhttp.HandlerOpts{}),
 	})
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })

@@ -39,10 +39,16 @@ func (p *process) webhook(path string, body []byte, header ...string) webhookAns
 		p.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	return p.do(p.client().http, req, header...)
+}
+
+// do makes a request with more headers, names and values in turn.
+func (p *process) do(client *http.Client, req *http.Request, header ...string) webhookAnswer {
+	p.t.Helper()
 	for n := 0; n < len(header); n += 2 {
 		req.Header.Set(header[n], header[n+1])
 	}
-	resp, err := p.client().http.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		p.t.Fatal(err)
 	}
