@@ -26,8 +26,8 @@ type parcel struct {
 	what string
 	// retry is how long to try again; zero for one try.
 	retry time.Duration
-	// quiet says nothing when it goes to the spool.
-	quiet bool
+	// terse does not say that it is tried again, quiet not even that it goes to the spool.
+	terse, quiet bool
 }
 
 // oneTry is how long one try may take, because a daemon may hang.
@@ -56,27 +56,35 @@ func spools(found *config.Client) (all []spool) {
 func (c *clientCmd) push(ctx context.Context, daemon *client, p parcel, into any) (waits string, err error) {
 	p.Written, p.To = time.Now(), daemon.addresses
 	p.about.Thing = aboutAt(p.about.Thing, daemon)
-	limited, cancel := context.WithTimeout(ctx, cmp.Or(p.retry, oneTry))
-	defer cancel()
-	for said := ""; ; {
-		if err = c.try(limited, daemon, p.spooled, into); err == nil || isFinal(err) {
-			return "", err
-		}
-		if reason := err.Error(); p.retry > 0 && reason != said && limited.Err() == nil {
-			said = reason
-			c.say(fmt.Sprintf("%s\ntocsin: trying again for up to %s", reason, p.retry))
-		}
-		if p.retry == 0 || !pause(limited, time.Second) {
-			break
-		}
-	}
+	err = c.tryFor(ctx, daemon, p, into)
 	switch {
-	case c.noSpool && p.retry > 0: // why has been said
+	case err == nil || isFinal(err):
+		return "", err
+	case c.noSpool && p.retry > 0 && !p.terse: // why has been said
 		return "", fmt.Errorf("%s was not accepted within %s", p.what, p.retry)
 	case c.noSpool:
 		return "", fmt.Errorf("%s was not accepted: %w", p.what, err)
 	}
 	return c.keep(daemon.spools, p, err)
+}
+
+// tryFor tries for as long as p says. The error is the last one.
+func (c *clientCmd) tryFor(ctx context.Context, daemon *client, p parcel, into any) error {
+	limited, cancel := context.WithTimeout(ctx, cmp.Or(p.retry, oneTry))
+	defer cancel()
+	for said := ""; ; {
+		err := c.try(limited, daemon, p.spooled, into)
+		if err == nil || isFinal(err) {
+			return err
+		}
+		if reason := err.Error(); p.retry > 0 && !p.terse && reason != said && limited.Err() == nil {
+			said = reason
+			c.say(fmt.Sprintf("%s\ntocsin: trying again for up to %s", reason, p.retry))
+		}
+		if p.retry == 0 || !pause(limited, time.Second) {
+			return err
+		}
+	}
 }
 
 // aboutAt names a thing of one daemon.

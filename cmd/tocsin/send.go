@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,9 +17,7 @@ import (
 
 type sendCmd struct {
 	*clientCmd
-	alert   alert.Alert
-	labels  []string
-	links   []string
+	alertFlags
 	resolve bool
 	wait    bool
 	timeout time.Duration
@@ -52,22 +49,15 @@ text is read from standard input.`,
 		},
 	}
 	c.clientCmd = newClientCmd(w, cmd)
-	c.register(cmd)
+	c.register(c.clientCmd, cmd)
+	c.registerMore(cmd)
 	return cmd
 }
 
-func (c *sendCmd) register(cmd *cobra.Command) {
+func (c *sendCmd) registerMore(cmd *cobra.Command) {
 	f, a := cmd.Flags(), &c.alert
-	f.StringVarP(&a.Title, "title", "t", "", "`TITLE` of the alert (default: its first line)")
-	f.StringVarP((*string)(&a.Severity), "severity", "s", "", "`SEVERITY` of the alert: critical, error, warning or info (default: error)")
 	f.StringVar((*string)(&a.Format), "format", "", "how to read the text, as `FORMAT`: text, markdown or mrkdwn\n(default: text, which is shown as it is written)")
-	f.StringVarP(&a.Channel, "channel", "c", "", "conversation to send it to, by `NAME`: C…, #name, @user, user@mail\n(default: what the routes say)")
-	f.StringVarP(&a.Key, "key", "k", "", "`KEY` of the incident: alerts with the same key share a card\n(default: made from source, labels and title)")
 	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
-	f.StringVar(&a.Source, "source", "", "`NAME` of the sender")
-	f.StringArrayVarP(&c.labels, "label", "l", nil, "add a label as `NAME=VALUE`; may be repeated")
-	f.StringArrayVar(&c.links, "link", nil, "add a button with a link as `LABEL=URL`; may be repeated")
-	f.StringVar(&a.Mention, "mention", "", "`NAME` of the person or team it concerns: notified if permissions.mention allows it")
 	f.Var(timeFlag{&a.At}, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)")
 	f.Func("expires-in", "resolve it as expired after this `DURATION`, unless it fires again, or never with forever\n(default: what the routes say; 1h for info)", func(text string) (err error) {
 		a.ExpiresIn, err = alert.ParseExpiry(text)
@@ -84,13 +74,11 @@ func (c *sendCmd) register(cmd *cobra.Command) {
 		c.timeout, err = alert.ParseDuration(text)
 		return err
 	})
-	completeFlag(cmd, "severity", oneOf("critical", "error", "warning", "info"))
 	completeFlag(cmd, "format", oneOf("text", "markdown", "mrkdwn"))
-	completeFlag(cmd, "channel", c.completeConversation())
 }
 
 func (c *sendCmd) run(ctx context.Context) error {
-	a, err := c.build()
+	a, err := c.buildAlert()
 	if err != nil {
 		return err
 	}
@@ -116,34 +104,20 @@ func (c *sendCmd) run(ctx context.Context) error {
 	return c.waitFor(deadline, daemon, accepted)
 }
 
-// build returns the alert that the flags and standard input describe. The
-// daemon checks it.
-func (c *sendCmd) build() (alert.Alert, error) {
-	a := c.alert
+// buildAlert returns the alert that the flags and standard input describe. The daemon
+// checks it.
+func (c *sendCmd) buildAlert() (alert.Alert, error) {
+	a, err := c.build()
+	if err != nil {
+		return a, err
+	}
 	if c.resolve {
 		a.Status = alert.Resolved
 	}
 	if a.IdempotencyKey == "" {
 		a.IdempotencyKey = alert.NewID()
 	}
-	for _, label := range c.labels {
-		name, value, ok := strings.Cut(label, "=")
-		if !ok {
-			return a, &usageError{fmt.Errorf("--label %s: write it as NAME=VALUE, for example --label host=db-3", label)}
-		}
-		if a.Labels == nil {
-			a.Labels = map[string]string{}
-		}
-		a.Labels[name] = value
-	}
-	for _, link := range c.links { // a URL may contain more equals signs
-		label, target, ok := strings.Cut(link, "=")
-		if !ok {
-			return a, &usageError{fmt.Errorf("--link %s: write it as LABEL=URL, for example --link Runbook=https://example.com/disk", link)}
-		}
-		a.Links = append(a.Links, alert.Link{Label: label, URL: target})
-	}
-	err := c.readText(&a)
+	err = c.readText(&a)
 	return a, err
 }
 
