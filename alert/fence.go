@@ -12,11 +12,11 @@ type Passage struct {
 	Code bool
 }
 
-// Passages splits text at its fenced blocks, as Markdown writes them: lines of three or
-// more backquotes, or of three or four tildes, around code. The lines of the fence are
-// not part of any passage, unless they say more than a language. A block of backquotes
-// may also begin and end within a line, as in Slack, and lasts to the end of the text if
-// it is not closed.
+// Passages splits text at its fenced blocks. As in Markdown, these are lines of three or
+// more backquotes, or of three or four tildes, around code; one of backquotes that begins a
+// line and is never closed lasts to the end of the text. As in Slack, a block of backquotes
+// may also begin or end within a line, but then it has to be closed. The fences are not part
+// of any passage, unless they say more than a language.
 func Passages(text string) []Passage {
 	var all []Passage
 	add := func(part string, code bool) {
@@ -34,16 +34,29 @@ func Passages(text string) []Passage {
 	return all
 }
 
-// fence is a fenced block: byte offsets of the opening line, the code, and what follows
-// the closing line; and the mark that closes it.
+// fence is a fenced block: byte offsets of the opening fence, the code, and what follows
+// the closing fence; and the mark that closes it.
 type fence struct {
 	open, from, to, end int
 	mark                string
+	// within is set if the block begins within a line, or with code in the line of the
+	// fence. As in Slack, it may end within a line then.
+	within bool
 }
 
 var (
-	backquotes = regexp.MustCompile("^[ \t]*(`{3,30})([^`\n]*)(`*)[ \t\r]*$")
-	tildes     = regexp.MustCompile(`^ {0,3}(~{3,4})([^~\n]*)()[ \t\r]*$`)
+	// oneLine is a block in a line of its own.
+	oneLine = regexp.MustCompile("^[ \t]*(`{3,30})([^`]+)(`{3,30})[ \t\r]*$")
+	// tildes open a block with an info string.
+	tildes = regexp.MustCompile(`^ {0,3}(~{3,4})([^~]*)$`)
+	// lineStart is what may be in front of a fence that begins a line.
+	lineStart = regexp.MustCompile(`^ {0,3}$`)
+	// oneWord is an info string that names a language, possibly with attributes.
+	oneWord = regexp.MustCompile(`^(?:[A-Za-z][\w+#./-]{0,29}(?: ?\{[^{}]*\})?|\{\.?[\w, =.-]+\})?$`)
+	// prose follows a closing fence in its line.
+	prose = regexp.MustCompile(`^[,.;:)]|^[ \t]+\S+[ \t]+\S`)
+	// proseWithin is the same for a block that may end within a line.
+	proseWithin = regexp.MustCompile(`^[\s,.;:)]`)
 )
 
 // fences finds the fenced blocks of a text, in order.
@@ -74,61 +87,130 @@ func lineAt(text string, at int) string {
 	return text[at:]
 }
 
-// opened returns the fenced block that the line at an offset opens, if it does. It
+// opened returns the fenced block that opens in the line at an offset, if there is one. It
 // remembers in unclosed the marks that close no block from there on.
 func opened(text string, at int, line string, unclosed map[string]bool) (fence, bool) {
-	bare := strings.TrimSuffix(line, "\n")
-	found := backquotes.FindStringSubmatchIndex(bare)
-	if found == nil {
-		found = tildes.FindStringSubmatchIndex(bare)
+	bare := strings.TrimRight(line, "\r\n")
+	if m := oneLine.FindStringSubmatchIndex(bare); m != nil && m[3]-m[2] == m[7]-m[6] && strings.TrimSpace(bare[m[4]:m[5]]) != "" {
+		return fence{open: at, from: at + m[4], to: at + m[5], end: at + len(line), mark: bare[m[2]:m[3]]}, true
 	}
-	if found == nil {
+	from, to, ok := openMark(bare)
+	if !ok {
 		return fence{}, false
 	}
-	f := fence{open: at, from: at + len(line), mark: bare[found[2]:found[3]]}
-	info, closing := bare[found[4]:found[5]], bare[found[6]:found[7]]
-	named := isLanguage(strings.TrimSpace(info))
-	switch {
-	case closing == f.mark && strings.TrimSpace(info) != "":
-		f.from, f.to, f.end = at+found[4], at+found[5], at+len(line)
-		return f, true
-	case closing != "":
-		return fence{}, false
-	case !named:
-		f.from = at + found[4]
+	begins := lineStart.MatchString(bare[:from])
+	info := strings.TrimSpace(bare[to:])
+	f := fence{open: at, from: at + len(line), mark: bare[from:to], within: !begins || !oneWord.MatchString(info)}
+	if strings.TrimSpace(bare[:from]) != "" {
+		f.open = at + from
+		if bare[to:] != info && info != "" { // as in: use ``` for code
+			return fence{}, false
+		}
 	}
-	if !unclosed[f.mark] && f.close(text, at+len(line)) {
-		return f, true
+	memo := f.mark
+	if f.within {
+		memo += "within"
 	}
-	unclosed[f.mark] = true
-	f.to, f.end = len(text), len(text)
-	return f, named && f.mark[0] == '`'
+	closed, alone := false, false
+	if !unclosed[memo] {
+		closed, alone = f.close(text, at+len(line))
+		unclosed[memo] = !closed
+	}
+	if !closed {
+		f.to, f.end = len(text), len(text)
+		return f, !f.within && f.mark[0] == '`' && strings.TrimSpace(text[f.from:]) != ""
+	}
+	if empty := strings.TrimSpace(text[f.from:f.to]) == ""; !isLanguage(info) && (!alone || empty || !oneWord.MatchString(info)) {
+		f.from = at + to
+	}
+	return f, true
 }
 
-// close finds where the block ends, from an offset on.
-func (f *fence) close(text string, at int) bool {
+// openMark returns where in a line the marks are that may open a block: tildes at its
+// beginning, or backquotes that nothing in the line closes.
+func openMark(line string) (from, to int, ok bool) {
+	if m := tildes.FindStringSubmatchIndex(line); m != nil {
+		return m[2], m[3], true
+	}
+	for at := 0; ; {
+		n := strings.IndexByte(line[at:], '`')
+		if n < 0 {
+			return 0, 0, false
+		}
+		from = at + n
+		to = from + marksAt(line[from:], '`')
+		at = closeSpan(line, to, to-from)
+		if at > to {
+			continue
+		}
+		if to-from >= 3 && to-from <= 30 {
+			return from, to, !strings.Contains(line[to:], "`")
+		}
+	}
+}
+
+// marksAt counts the marks that s begins with.
+func marksAt(s string, mark byte) int {
+	n := 0
+	for n < len(s) && s[n] == mark {
+		n++
+	}
+	return n
+}
+
+// closeSpan returns where a code span ends that so many backquotes open in front of an
+// offset of a line. It is the offset if nothing closes it.
+func closeSpan(line string, at, marks int) int {
+	for n := at; n < len(line); n++ {
+		if found := marksAt(line[n:], '`'); found == marks {
+			return n + found
+		} else if found > 0 {
+			n += found
+		}
+	}
+	return at
+}
+
+// close finds where the block ends, from an offset on, and whether the closing fence is
+// alone in its line.
+func (f *fence) close(text string, at int) (closed, alone bool) {
 	for at < len(text) {
 		line := lineAt(text, at)
-		bare := strings.TrimRight(line, " \t\r\n")
-		marks := len(bare) - len(strings.TrimRight(bare, f.mark[:1]))
-		before := bare[:len(bare)-marks]
-		if marks >= len(f.mark) {
-			switch {
-			case strings.TrimSpace(before) == "":
-				f.to, f.end = at, at+len(line)
-				return true
-			case f.mark[0] == '`' && marks == len(f.mark) && !strings.Contains(before, "`"):
-				f.to, f.end = at+len(before), at+len(line)
-				return true
-			}
+		if f.closeIn(text, at, line) {
+			return true, strings.TrimSpace(text[at:f.to]) == "" && f.end == at+len(line)
 		}
 		at += len(line)
 	}
-	return false
+	return false, false
 }
 
-// isLanguage says whether what follows an opening fence only names a language. Anything
-// else is the first line of the code.
+// closeIn finds where the block ends in the line at an offset.
+func (f *fence) closeIn(text string, at int, line string) bool {
+	n := strings.Index(line, f.mark)
+	if n < 0 {
+		return false
+	}
+	marks := marksAt(line[n:], f.mark[0])
+	before, after := line[:n], line[n+marks:]
+	f.to, f.end = at+n, at+len(line)
+	first := strings.TrimSpace(before) == ""
+	if first {
+		f.to = at
+	}
+	switch {
+	case first && strings.TrimSpace(after) == "":
+		return true
+	case f.mark[0] != '`' || marks != len(f.mark) || strings.Contains(before+after, "`"):
+		return false
+	case strings.TrimSpace(after) == "":
+		return true
+	}
+	f.end = at + n + marks
+	return first && prose.MatchString(after) || f.within && proseWithin.MatchString(after)
+}
+
+// isLanguage says whether what follows an opening fence names a language that is often
+// written there.
 func isLanguage(info string) bool {
 	return info == "" || slices.Contains([]string{
 		"bash", "c", "c++", "cfg", "conf", "console", "cpp", "csharp", "css", "csv", "diff", "dockerfile", "go", "golang", "graphql", "hcl", "html",
@@ -156,6 +238,12 @@ func (p *pager) inside(at int) (fence, bool) {
 	return fence{}, false
 }
 
+// firstLine returns where the first line of a block's code ends. A page that ended before
+// would show the beginning of the code as a language, or nothing.
+func (p *pager) firstLine(text string, f fence) int {
+	return f.from + len(lineAt(text[:f.to], f.from))
+}
+
 // page adds the page of text that begins at an offset, and returns where the next one
 // begins and what it begins with. A fenced block that it cuts is closed at its end, and
 // opened again at the beginning of the next.
@@ -163,6 +251,9 @@ func (p *pager) page(text string, at int, begin string) (next int, reopened stri
 	for reserved := 0; ; {
 		end := at + pageEnd(text[at:], PageSize-len(begin)-reserved)
 		f, cut := p.inside(end)
+		if cut && f.open > at && end <= p.firstLine(text, f) {
+			end, cut = f.open, false
+		}
 		if !cut {
 			p.pages = append(p.pages, begin+text[at:end])
 			return end, ""
