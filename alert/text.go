@@ -60,9 +60,51 @@ func AfterFirstPage(text string) []Note {
 	return notes
 }
 
+// LongestAddress is the most characters of a web address in a text, once escaped, that is
+// a link. A page has room for it; the part of a longer one that fits is longer than this.
+const LongestAddress = PageSize - 2*maxBlankStart
+
+// maxBlankStart is how many characters of a page may be in front of an address that is
+// longer than the rest of it.
+const maxBlankStart = 50
+
 // pageEnd returns the byte offset of the end of the first page of at most size
-// characters.
+// characters. An address is not cut, unless it is longer than a page: then the next page
+// does not begin with what looks like one.
 func pageEnd(text string, size int) int {
+	end := roughEnd(text, size)
+	if end == len(text) {
+		return end
+	}
+	if begin := addressAt(text, end); begin > maxBlankStart {
+		return begin
+	} else if begin >= 0 && strings.HasPrefix(strings.ToLower(text[end:]), "http") {
+		return end - 1
+	}
+	return end
+}
+
+// addressAt returns where the web address begins that an offset of a text is within, or -1.
+func addressAt(text string, at int) int {
+	begin := strings.LastIndexFunc(text[:at], endsAddress) + 1
+	if next, _ := utf8.DecodeRuneInString(text[at:]); begin == at || endsAddress(next) {
+		return -1
+	}
+	word := strings.ToLower(text[begin:min(len(text), at+len("https://"))])
+	first := -1
+	for _, scheme := range []string{"http://", "https://"} {
+		if n := strings.Index(word, scheme); n >= 0 && begin+n < at && (first < 0 || begin+n < first) {
+			first = begin + n
+		}
+	}
+	return first
+}
+
+// endsAddress reports whether a character can't be in a web address that is linked.
+func endsAddress(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"`", r) }
+
+// roughEnd is pageEnd but for addresses.
+func roughEnd(text string, size int) int {
 	used, line, word := 0, 0, 0
 	for i, r := range text {
 		cost := escapedCost(r)
@@ -87,13 +129,17 @@ func pageEnd(text string, size int) int {
 	return len(text)
 }
 
-// firstLine returns the first non-blank line of text, shortened to at most
-// limit characters with an ellipsis, and whether it is the whole text.
+// firstLine returns the first line of text that says something, which no fence does,
+// shortened to at most limit characters with an ellipsis, and whether it is the whole text.
 func firstLine(text string, limit int) (line string, whole bool) {
 	trimmed := strings.TrimSpace(text)
-	line, rest, _ := strings.Cut(trimmed, "\n")
+	for _, p := range Passages(trimmed) {
+		if line, _, _ = strings.Cut(strings.TrimSpace(p.Text), "\n"); line != "" {
+			break
+		}
+	}
 	line = strings.TrimSpace(line)
-	whole = rest == ""
+	whole = line == trimmed
 	if utf8.RuneCountInString(line) > limit {
 		return string([]rune(line)[:limit-1]) + "…", false
 	}

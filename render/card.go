@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
@@ -90,6 +91,25 @@ func textBlocks(text string, format alert.Format) []slack.Block {
 		return []slack.Block{slack.NewRichTextBlock("", elements...)}
 	}
 	return nil
+}
+
+// moreText is textBlocks for a page that is not the first. It may begin within an address
+// that is longer than a page, and what looks like another in that leads elsewhere.
+func moreText(text string, format alert.Format) []slack.Block {
+	blocks := textBlocks(text, format)
+	if format != "" || len(blocks) == 0 {
+		return blocks
+	}
+	row, ok := blocks[0].(*slack.RichTextBlock).Elements[0].(*slack.RichTextSection)
+	if !ok || len(row.Elements) < 2 {
+		return blocks
+	}
+	first, ok := row.Elements[0].(*slack.RichTextSectionTextElement)
+	inside, linked := row.Elements[1].(*slack.RichTextSectionLinkElement)
+	if ok && linked && !strings.ContainsFunc(first.Text, unicode.IsSpace) {
+		row.Elements[1] = slack.NewRichTextSectionTextElement(inside.URL, inside.Style)
+	}
+	return blocks
 }
 
 func passages(text string) []slack.RichTextElement {

@@ -134,6 +134,37 @@ func TestWhatPeopleSendIsShownAsTheyWroteIt(t *testing.T) {
 	}
 }
 
+func TestALongAddressIsNeverALinkThatLeadsElsewhere(t *testing.T) {
+	for name, address := range map[string]string{
+		"long":                   "https://x.example/" + strings.Repeat("a", 4042),
+		"with another in it":     "https://x.example/" + strings.Repeat("https://other.example/&", 400),
+		"just too long":          "https://x.example/" + strings.Repeat("b", 2800),
+		"as long as a link":      "https://x.example/" + strings.Repeat("c", 2600),
+		"ends where a page does": "https://x.example/" + strings.Repeat("d", alert.PageSize-18),
+	} {
+		for _, before := range []string{"", "see ", strings.Repeat("word ", 540), strings.Repeat("word ", 400) + "\n" + strings.Repeat("x", 790) + " ", strings.Repeat("é", 2000) + "\n"} {
+			i := accepted(t, alert.Alert{Title: "a long address", Text: before + address + " and the end"})
+			var all string
+			_, links := read(t, Card(i, "#ops"))
+			for n, page := range alert.Pages(i.Text) {
+				if all += page; n == 0 {
+					continue
+				}
+				_, more := read(t, Note(i, alert.Note{Topic: alert.TopicMore, Text: page}))
+				links = append(links, more...)
+			}
+			for _, to := range links {
+				if to != address {
+					t.Errorf("%s behind %d bytes: a link leads to %.60s… of %d bytes", name, len(before), to, len(to))
+				}
+			}
+			if all != i.Text || name == "as long as a link" && len(links) != 1 {
+				t.Errorf("%s behind %d bytes: %d links; the pages have %d of %d bytes", name, len(before), len(links), len(all), len(i.Text))
+			}
+		}
+	}
+}
+
 func TestEveryPageOfAFencedTextIsCode(t *testing.T) {
 	i := incidentOf(t, "13-long-fence")
 	pages := alert.Pages(i.Text)
@@ -193,6 +224,13 @@ func TestAddressesInASentenceEndBeforeItsPunctuation(t *testing.T) {
 		"<https://x.example/a>":                           "https://x.example/a",
 		"https://x.example/a?b=c&d=%20#e!":                "https://x.example/a?b=c&d=%20#e",
 		"*https://x.example/a*":                           "https://x.example/a",
+		"see *this: https://x.example/a*":                 "https://x.example/a",
+		"_**https://x.example/a**_, ~https://x.example/~": "https://x.example/a https://x.example/",
+		"https://x.example/a_ https://x.example/b*":       "https://x.example/a_ https://x.example/b*",
+		"snake_case https://x.example/q=a~.":              "https://x.example/q=a~",
+		"*/5 * * * * https://x.example/a*":                "https://x.example/a*",
+		"*bold* https://x.example/a*":                     "https://x.example/a*",
+		"https://x.example/cut/of…":                       "",
 		"HTTP://X.example/A;":                             "HTTP://X.example/A",
 		"https://[::1]:8126/x":                            "https://[::1]:8126/x",
 		"https://kibana.example/app?_g=(t:(f:now-1h))&_a": "https://kibana.example/app?_g=(t:(f:now-1h))&_a",

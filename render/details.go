@@ -40,7 +40,11 @@ func detailText(i alert.Incident) []slack.Block {
 		if at == maxDetailPages {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}
-		blocks = append(blocks, textBlocks(text, onView(i.Format))...)
+		draw := textBlocks
+		if at > 0 {
+			draw = moreText
+		}
+		blocks = append(blocks, draw(text, onView(i.Format))...)
 	}
 	return blocks
 }

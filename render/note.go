@@ -60,7 +60,7 @@ func (m Message) with(other Message, between string) Message {
 func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if n.Topic == alert.TopicMore {
 		text := shorter(noteText(n.Text), room)
-		return Message{Text: said(literal(text)), Blocks: textBlocks(text, i.Format)}
+		return Message{Text: said(literal(text)), Blocks: moreText(text, i.Format)}
 	}
 	if n.Topic == alert.TopicText {
 		return answer(unsharedText(i, n))
