@@ -68,14 +68,9 @@ type Step struct {
 	Mention []string
 }
 
-// Quiet are hours of the day, in a time zone, during which cards less severe than
-// Below are held.
+// Quiet are hours during which cards less severe than Below are held.
 type Quiet struct {
-	// From and To are times since midnight; From after To spans midnight.
-	From, To time.Duration
-	Zone     *time.Location
-	// Days are the days on which quiet hours begin; empty for every day.
-	Days  []time.Weekday
+	Hours
 	Below Severity
 }
 
@@ -98,35 +93,6 @@ func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
 		end = next
 	}
 	return end, end.After(now)
-}
-
-// end returns when the quiet hours at a time end.
-func (q *Quiet) end(at time.Time) (time.Time, bool) {
-	zone := q.Zone
-	if zone == nil {
-		zone = time.UTC
-	}
-	year, month, today := at.In(zone).Date()
-	for _, back := range []int{0, 1} {
-		// Noon is on every day in every zone; midnight is not.
-		day := time.Date(year, month, today-back, 12, 0, 0, 0, zone)
-		if len(q.Days) > 0 && !slices.Contains(q.Days, day.Weekday()) {
-			continue
-		}
-		from, until := clock(day, q.From, zone), clock(day, q.To, zone)
-		if q.To <= q.From {
-			until = clock(day.AddDate(0, 0, 1), q.To, zone)
-		}
-		if !at.Before(from) && at.Before(until) {
-			return until, true
-		}
-	}
-	return time.Time{}, false
-}
-
-// clock returns the given time of day, by the clock of a time zone.
-func clock(day time.Time, at time.Duration, zone *time.Location) time.Time {
-	return time.Date(day.Year(), day.Month(), day.Day(), int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
 // Routing is all routes and the defaults.

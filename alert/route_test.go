@@ -90,12 +90,12 @@ func zone(t *testing.T, name string) *time.Location {
 
 func TestQuietHoursEndWhenTheClocksOfTheirZoneSayIt(t *testing.T) {
 	berlin, saoPaulo := zone(t, "Europe/Berlin"), zone(t, "America/Sao_Paulo")
-	night := alert.Quiet{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute, Zone: berlin, Below: alert.Error}
-	lunch := alert.Quiet{From: 12 * time.Hour, To: 13 * time.Hour, Zone: berlin, Below: alert.Critical}
-	weekend := alert.Quiet{Zone: berlin, Days: []time.Weekday{time.Saturday, time.Sunday}, Below: alert.Critical}
-	friday := alert.Quiet{From: 18 * time.Hour, To: 8 * time.Hour, Zone: berlin, Days: []time.Weekday{time.Friday}, Below: alert.Critical}
-	brazil := alert.Quiet{From: 23 * time.Hour, To: 5 * time.Hour, Zone: saoPaulo, Below: alert.Critical}
-	midnight := alert.Quiet{From: 20 * time.Hour, To: 24 * time.Hour, Zone: berlin, Below: alert.Critical}
+	night := alert.Quiet{Hours: alert.Hours{From: 22 * time.Hour, To: 6*time.Hour + 30*time.Minute, Zone: berlin}, Below: alert.Error}
+	lunch := alert.Quiet{Hours: alert.Hours{From: 12 * time.Hour, To: 13 * time.Hour, Zone: berlin}, Below: alert.Critical}
+	weekend := alert.Quiet{Hours: alert.Hours{Zone: berlin, Days: []time.Weekday{time.Saturday, time.Sunday}}, Below: alert.Critical}
+	friday := alert.Quiet{Hours: alert.Hours{From: 18 * time.Hour, To: 8 * time.Hour, Zone: berlin, Days: []time.Weekday{time.Friday}}, Below: alert.Critical}
+	brazil := alert.Quiet{Hours: alert.Hours{From: 23 * time.Hour, To: 5 * time.Hour, Zone: saoPaulo}, Below: alert.Critical}
+	midnight := alert.Quiet{Hours: alert.Hours{From: 20 * time.Hour, To: 24 * time.Hour, Zone: berlin}, Below: alert.Critical}
 	for name, c := range map[string]struct {
 		quiet     alert.Quiet
 		now, want string // want is empty for none
@@ -132,7 +132,7 @@ func TestQuietHoursEndWhenTheClocksOfTheirZoneSayIt(t *testing.T) {
 }
 
 func TestQuietHoursHoldBackOnlyWhatIsLessSevere(t *testing.T) {
-	q := &alert.Quiet{To: 24 * time.Hour, Below: alert.Error}
+	q := &alert.Quiet{Hours: alert.Hours{To: 24 * time.Hour}, Below: alert.Error}
 	for severity, want := range map[alert.Severity]bool{alert.Critical: false, alert.Error: false, alert.Warning: true, alert.Info: true} {
 		if _, quiet := q.Until(noon, severity); quiet != want {
 			t.Errorf("%s waits: %v", severity, quiet)
@@ -149,10 +149,10 @@ func TestQuietHoursHoldBackOnlyWhatIsLessSevere(t *testing.T) {
 func TestQuietHoursAlwaysEnd(t *testing.T) {
 	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Beirut"}
 	rapid.Check(t, func(rt *rapid.T) {
-		q := alert.Quiet{
+		q := alert.Quiet{Hours: alert.Hours{
 			From: time.Duration(rapid.IntRange(0, 1439).Draw(rt, "from")) * time.Minute,
 			To:   time.Duration(rapid.IntRange(0, 1440).Draw(rt, "until")) * time.Minute,
-			Zone: zone(t, rapid.SampledFrom(zones).Draw(rt, "zone")), Below: alert.Critical,
+			Zone: zone(t, rapid.SampledFrom(zones).Draw(rt, "zone"))}, Below: alert.Critical,
 		}
 		for range rapid.IntRange(0, 3).Draw(rt, "days") {
 			q.Days = append(q.Days, time.Weekday(rapid.IntRange(0, 6).Draw(rt, "day")))

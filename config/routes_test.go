@@ -55,9 +55,9 @@ routes:
 			To: []string{"#dba", "C0123456789"}, Mention: []string{"here", "@dba", "S0123456789"}, Continue: true,
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"@ann"}}, {After: 90 * time.Minute, To: []string{"ann@example.com"}}},
 			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no, ReopenWithin: 10 * time.Minute, ExpiresIn: 6 * time.Hour,
-			Quiet: &alert.Quiet{
+			Quiet: &alert.Quiet{Hours: alert.Hours{
 				From: 22 * time.Hour, To: 7*time.Hour + 30*time.Minute, Zone: berlin,
-				Days: []time.Weekday{time.Monday, time.Tuesday}, Below: alert.Error,
+				Days: []time.Weekday{time.Monday, time.Tuesday}}, Below: alert.Error,
 			},
 		}, {Name: "everything else", ExpiresIn: -1}},
 	}

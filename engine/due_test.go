@@ -10,7 +10,7 @@ import (
 
 // night are quiet hours from 22:00 to 06:00 for what is less severe than error.
 func night() *alert.Quiet {
-	return &alert.Quiet{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC, Below: alert.Error}
+	return &alert.Quiet{Hours: alert.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: time.UTC}, Below: alert.Error}
 }
 
 func at(hour, minute int) time.Time { return time.Date(2026, 1, 2, hour, minute, 0, 0, time.UTC) }

@@ -289,7 +289,7 @@ func checkWords(t *rapid.T) {
 		return alert.Route{
 			Name: text.Draw(t, "name"), Matchers: allMatchers().Draw(t, "matchers"), To: rapid.SliceOfN(text, 0, 8).Draw(t, "to"), Mention: mentions().Draw(t, "mention"),
 			Escalate: []alert.Step{{After: time.Duration(rapid.Int64().Draw(t, "after")), To: rapid.SliceOfN(text, 0, 8).Draw(t, "step"), Mention: mentions().Draw(t, "step mention")}},
-			Quiet:    &alert.Quiet{To: 7 * time.Hour, Zone: time.UTC, Below: severities().Draw(t, "below")},
+			Quiet:    &alert.Quiet{Hours: alert.Hours{To: 7 * time.Hour, Zone: time.UTC}, Below: severities().Draw(t, "below")},
 		}
 	})
 	routes := slices.Repeat(rapid.SliceOfN(route, 0, 3).Draw(t, "routes"), rapid.IntRange(0, 20).Draw(t, "route times"))

@@ -151,7 +151,7 @@ func routing() alert.Routing {
 		{
 			Name: "databases", Matchers: must(`service=~"db-.*"`), To: []string{"C0DBOPS", "#ops"}, Mention: []string{"S0DBOPS"},
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"U0ANN"}}, {After: 30 * time.Minute, To: []string{"#managers"}, Mention: []string{"here"}}},
-			Quiet:    &alert.Quiet{From: 22 * time.Hour, To: 7 * time.Hour, Zone: time.UTC, Below: alert.Error},
+			Quiet:    &alert.Quiet{Hours: alert.Hours{From: 22 * time.Hour, To: 7 * time.Hour, Zone: time.UTC}, Below: alert.Error},
 		},
 		{Name: "web", Matchers: must(`service="web"`), Mention: []string{"@carol"}},
 	}}
