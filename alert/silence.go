@@ -5,16 +5,20 @@ import (
 	"time"
 )
 
-// Silence keeps matching firing alerts out of Slack until EndsAt. They are accepted,
-// stored and counted as silenced; incidents that are open at the end are shown.
+// Silence keeps matching firing alerts out of Slack from StartsAt until EndsAt. They are
+// accepted, stored and counted as silenced; incidents that are open at the end are shown.
 type Silence struct {
 	// ID is short enough for a person to type: s-k7f2.
 	ID        string    `json:"id"`
 	Matchers  Matchers  `json:"matchers"`
 	CreatedAt time.Time `json:"created_at"`
-	EndsAt    time.Time `json:"ends_at"`
-	By        Person    `json:"by,omitzero"`
-	Why       string    `json:"why,omitempty"`
+	// StartsAt is when it begins; zero for when it was created.
+	StartsAt time.Time `json:"starts_at,omitzero"`
+	EndsAt   time.Time `json:"ends_at"`
+	// Every is at which hours it hides alerts; nil for all the time.
+	Every *Hours `json:"every,omitempty"`
+	By    Person `json:"by,omitzero"`
+	Why   string `json:"why,omitempty"`
 	// EndedBy is who ended it early.
 	EndedBy Person `json:"ended_by,omitzero"`
 	// Hidden counts the alerts it has silenced so far.
@@ -24,8 +28,43 @@ type Silence struct {
 	AnnouncedIn []string `json:"told,omitempty"`
 }
 
-// Active reports whether the silence is active at now.
-func (s Silence) Active(now time.Time) bool { return now.Before(s.EndsAt) }
+// Over reports whether the silence has ended for good.
+func (s Silence) Over(now time.Time) bool { return !now.Before(s.EndsAt) }
+
+// Active reports whether the silence hides alerts at now.
+func (s Silence) Active(now time.Time) bool { return s.Until(now).After(now) }
+
+// Until is when it stops hiding what it hides at now, for good or until it recurs; zero if
+// it hides nothing at now.
+func (s Silence) Until(now time.Time) time.Time {
+	if now.Before(s.StartsAt) || s.Over(now) {
+		return time.Time{}
+	}
+	if s.Every == nil {
+		return s.EndsAt
+	}
+	until, ok := s.Every.end(now)
+	if ok && until.After(s.EndsAt) {
+		return s.EndsAt
+	}
+	return until.UTC()
+}
+
+// Next is when it begins to hide alerts next after now; zero if it does not.
+func (s Silence) Next(now time.Time) time.Time {
+	next := s.StartsAt
+	if s.Every != nil {
+		if !next.After(now) {
+			next = s.Every.next(now).UTC()
+		} else if _, begun := s.Every.end(next); !begun {
+			next = s.Every.next(next).UTC()
+		}
+	}
+	if !next.After(now) || !next.Before(s.EndsAt) {
+		return time.Time{}
+	}
+	return next
+}
 
 // silencePrefix distinguishes a silence's id from an incident's.
 const silencePrefix = "s-"
@@ -37,7 +76,7 @@ func NextSilenceID(last string, skip int) string {
 
 // SilenceFilter selects silences, latest first.
 type SilenceFilter struct {
-	// At keeps those active at this time; zero also keeps ended ones.
+	// At keeps those that are not over at this time; zero also keeps those that are.
 	At time.Time
 	// ID keeps only this one.
 	ID string

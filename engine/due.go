@@ -53,17 +53,17 @@ func earlier(a, b time.Time) time.Time {
 // processDue decides what happens to one incident that is due.
 func (d *draft) processDue(en *entry) {
 	d.touch(en)
+	if en.Silence == "" && en.State != alert.StateResolved {
+		if s := d.silenceFor(en); s != nil {
+			d.silence(en, s)
+		}
+	}
 	d.expireHolds(en)
 	d.endFlapping(en)
 	if at := en.expiry(); !at.IsZero() && !at.After(d.now) {
 		d.expire(en)
 	}
 	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
-		return
-	}
-	if s := d.silenceFor(en); s != nil {
-		// More incidents were open when the silence began than it looked at.
-		d.applySilence(en, s)
 		return
 	}
 	switch en.State {
@@ -139,7 +139,7 @@ func (d *draft) remind(en *entry) {
 // nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
 	next := d.nextOfState(en)
-	for _, at := range []time.Time{d.stableAt(en), en.expiry()} {
+	for _, at := range []time.Time{d.stableAt(en), en.expiry(), d.nextSilence(en)} {
 		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
 		}
@@ -164,7 +164,7 @@ func (d *draft) nextOfState(en *entry) time.Time {
 		return en.HeldUntil
 	case en.Silence != "":
 		if s := d.silenceOf(en); s != nil {
-			return s.EndsAt
+			return s.Until(d.now)
 		}
 		return d.now // the silence has just been ended
 	case en.unshown:

@@ -54,7 +54,7 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 		}
 	}
 	for _, s := range slices.Backward(m.silences) {
-		if s.Active(q.Now) || s.ID == q.Silence {
+		if !s.Over(q.Now) || s.ID == q.Silence {
 			f.Silences = append(f.Silences, s)
 		}
 	}

@@ -98,7 +98,12 @@ func checkWritten(what, s string, most int) error {
 // alert.MaxFound that are looked at). The errors are those of Act.
 func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error) {
 	now := e.now()
-	s = alert.Silence{Matchers: slices.Clone(s.Matchers), EndsAt: s.EndsAt.UTC().Truncate(time.Microsecond), By: s.By, Why: strings.TrimSpace(s.Why)}
+	s.Matchers, s.Why = slices.Clone(s.Matchers), strings.TrimSpace(s.Why)
+	s.StartsAt, s.EndsAt = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond)
+	s = alert.Silence{Matchers: s.Matchers, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Every: s.Every, By: s.By, Why: s.Why}
+	if !s.StartsAt.After(now) {
+		s.StartsAt = time.Time{}
+	}
 	if err := checkSilence(s, now); err != nil {
 		return alert.Silence{}, 0, err
 	}
@@ -117,6 +122,10 @@ func checkSilence(s alert.Silence, now time.Time) error {
 		return &alert.InputError{Message: "the end of the silence is in the past", Hint: "write an end in the future"}
 	case s.EndsAt.After(now.AddDate(1, 0, 0)):
 		return &alert.InputError{Message: "the silence would last longer than a year", Hint: "write an end within a year"}
+	case s.StartsAt.After(s.EndsAt):
+		return &alert.InputError{Message: "the silence would end before it begins", Hint: "write an end after its beginning"}
+	case !s.Active(now) && s.Next(now).IsZero():
+		return &alert.InputError{Message: "the silence would never hide anything", Hint: "write an end after the hours at which it begins"}
 	}
 	for _, text := range []string{s.Matchers.String(), s.By.ID, s.By.Name} {
 		if err := checkWritten("a matcher or name", text, maxNote); err != nil {

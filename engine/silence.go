@@ -16,7 +16,7 @@ var noTime time.Time
 func (d *draft) silenceFor(en *entry) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
-		if s.Active(d.now) && (found == nil || s.EndsAt.After(found.EndsAt)) && s.Matchers.Match(d.subjectOf(en)) {
+		if s.Active(d.now) && (found == nil || s.Until(d.now).After(found.Until(d.now))) && s.Matchers.Match(d.subjectOf(en)) {
 			found = s
 		}
 	}
@@ -60,7 +60,7 @@ func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 		return
 	}
 	s.AnnouncedIn, s.changed = alert.Union(s.AnnouncedIn, lanes), true
-	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.EndsAt}
+	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.Until(d.now)}
 	if s.Why != "" {
 		note.Text += ": " + s.Why
 	}
@@ -69,14 +69,15 @@ func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 
 // applySilence silences the incident by s.
 func (d *draft) applySilence(en *entry, s *silenceState) {
-	if en.Silence == s.ID && en.SilencedUntil.Equal(s.EndsAt) {
+	until := s.Until(d.now)
+	if en.Silence == s.ID && en.SilencedUntil.Equal(until) {
 		return
 	}
 	d.touch(en)
-	en.Silence, en.SilencedUntil = s.ID, s.EndsAt
+	en.Silence, en.SilencedUntil = s.ID, until
 	en.RemindAt = noTime
 	if en.unshown && !en.Waiting {
-		en.HeldUntil = s.EndsAt
+		en.HeldUntil = until
 	}
 	d.addHistory(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
@@ -95,13 +96,35 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 		}
 		silenced++
 		d.expireHolds(en)
-		if have := d.silenceOf(en); have == nil || have.EndsAt.Before(s.EndsAt) {
-			d.applySilence(en, q)
-			d.update(en)
-			d.addNote(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.EndsAt}, nil)
+		switch have := d.silenceOf(en); {
+		case !s.Active(d.now):
+			d.touch(en) // it is due when the silence begins
+		case have == nil || have.Until(d.now).Before(s.Until(d.now)):
+			d.silence(en, q)
 		}
 	}
 	return s, silenced
+}
+
+// silence silences the incident by s, and says so.
+func (d *draft) silence(en *entry, s *silenceState) {
+	d.applySilence(en, s)
+	d.update(en)
+	d.addNote(en, alert.Note{Topic: alert.TopicSilenced, By: s.By, Text: s.Why, At: s.Until(d.now)}, nil)
+}
+
+// nextSilence is when the next silence begins that hides the incident; zero if none does.
+func (d *draft) nextSilence(en *entry) (next time.Time) {
+	if en.State == alert.StateResolved {
+		return noTime
+	}
+	for _, s := range d.silences {
+		at := s.Next(d.now)
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) && s.Matchers.Match(d.subjectOf(en)) {
+			next = at
+		}
+	}
+	return next
 }
 
 // endSilence ends a silence early. The store makes the incidents it silenced due.
@@ -111,7 +134,7 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 		return alert.Silence{}, fmt.Errorf("silence %.20s: %w", e.id, alert.ErrNotFound)
 	}
 	s := d.silences[n]
-	if s.Active(d.now) {
+	if !s.Over(d.now) {
 		s.EndsAt, s.EndedBy, s.changed = d.now, e.by, true
 		d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbUnsilence, By: e.by})
 	}

@@ -89,6 +89,44 @@ func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
 	}
 }
 
+func TestAPlannedSilenceBeginsAtItsTimeForWhatIsOpenThenAndWhatComes(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	planned := alert.Silence{Matchers: matchers(t, `key=~"db.*"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(3 * time.Hour), By: ann}
+	d := w.decide(input{silence: &planned})
+	wantDeliveries(t, d)
+	if i := w.incidents[0]; d.silenced != 1 || i.Silence != "" || !i.DueAt.Equal(planned.StartsAt) {
+		t.Errorf("before it begins, %d are silenced and it is %+v", d.silenced, i)
+	}
+	wantDeliveries(t, w.push(alert.Alert{Key: "db2", Title: "a"}), "#alerts post")
+	wantDeliveries(t, w.until(planned.StartsAt), "#alerts update", "#alerts reply silenced", "#alerts update", "#alerts reply silenced")
+	hidden := w.push(alert.Alert{Key: "db3", Title: "a"})
+	wantDeliveries(t, hidden)
+	wantStanding(t, hidden, alert.StandSilenced)
+	wantDeliveries(t, w.until(planned.EndsAt), "#alerts post", "#alerts update", "#alerts reply unsilenced", "#alerts update", "#alerts reply unsilenced")
+}
+
+func TestASilenceThatRecursHidesAtItsHoursUntilItIsEnded(t *testing.T) {
+	w := newWorld(t)
+	night := &alert.Hours{From: 22 * time.Hour, To: 4 * time.Hour, Zone: time.UTC}
+	s := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.AddDate(0, 1, 0), Every: night}}).silence
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	begins := time.Date(noon.Year(), noon.Month(), noon.Day(), 22, 0, 0, 0, time.UTC)
+	for range 3 {
+		if i := w.incidents[0]; !i.DueAt.Equal(begins) {
+			t.Fatalf("it is due at %s, want %s", i.DueAt, begins)
+		}
+		wantDeliveries(t, w.until(begins), "#alerts update", "#alerts reply silenced")
+		if i := w.incidents[0]; i.Silence != s.ID || !i.SilencedUntil.Equal(begins.Add(6*time.Hour)) {
+			t.Fatalf("it is %+v", i)
+		}
+		wantDeliveries(t, w.until(begins.Add(6*time.Hour)), "#alerts update", "#alerts reply unsilenced")
+		begins = begins.AddDate(0, 0, 1)
+	}
+	w.decide(input{unsilence: &endRequest{id: s.ID, by: bob}})
+	wantDeliveries(t, w.until(begins))
+}
+
 func TestTheEndOfSomethingShownIsShownAlthoughItIsSilenced(t *testing.T) {
 	w := newWorld(t)
 	w.push(alert.Alert{Key: "db", Title: "a"})

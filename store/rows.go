@@ -31,7 +31,7 @@ const (
 		"d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason, " +
 		"d.conversation, d.ts, d.via"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
-	silenceColumns = "n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told"
+	silenceColumns = "n, id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told"
 	countColumns   = "lane, pending, delivered, folded, silenced, dead, possible_duplicates"
 )
 

@@ -34,7 +34,7 @@ type ruleset struct {
 func (r *rules) forget() { r.forgotten.Add(1) }
 
 const (
-	silenceSelect     = `SELECT id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden, told FROM silences`
+	silenceSelect     = `SELECT id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told FROM silences`
 	activeQuery       = silenceSelect + ` WHERE ends_at > ? ORDER BY created_at DESC, n DESC LIMIT ?`
 	silenceQuery      = silenceSelect + ` WHERE id = ?`
 	silencesQuery     = silenceSelect + ` ORDER BY n DESC LIMIT ?`
@@ -74,7 +74,7 @@ func (d *DB) rule(ctx context.Context, f *alert.Snapshot, now time.Time) error {
 	}
 	f.LastSilence, f.Subscriptions = r.lastSilence, slices.Clone(r.subscriptions)
 	for _, s := range r.silences {
-		if s.Active(now) {
+		if !s.Over(now) {
 			f.Silences = append(f.Silences, s)
 		}
 	}
@@ -85,17 +85,21 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 	found := []alert.Silence{}
 	err := d.each(ctx, query, func(row scanner) error {
 		var s alert.Silence
-		var matchers, by, endedBy, told string
-		var created, ends int64
-		err := row.Scan(&s.ID, &matchers, &created, &ends, &by, &s.Why, &endedBy, &s.Hidden, &told)
+		var matchers, every, by, endedBy, told string
+		var created, starts, ends int64
+		err := row.Scan(&s.ID, &matchers, &created, &starts, &ends, &every, &by, &s.Why, &endedBy, &s.Hidden, &told)
 		if err == nil {
 			s.Matchers, err = parseMatchers(matchers)
 		}
 		if err == nil {
 			err = parse(told, &s.AnnouncedIn)
 		}
+		if err == nil {
+			err = parse(every, &s.Every)
+		}
 		s.AnnouncedIn = d.Aliases().Lanes(s.AnnouncedIn)
-		s.CreatedAt, s.EndsAt, s.By, s.EndedBy = fromMicros(created), fromMicros(ends), person(by), person(endedBy)
+		s.CreatedAt, s.StartsAt, s.EndsAt = fromMicros(created), fromMicros(starts), fromMicros(ends)
+		s.By, s.EndedBy = person(by), person(endedBy)
 		found = append(found, s)
 		return err
 	}, args...)
@@ -140,7 +144,7 @@ func (d *DB) Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silen
 		return nil, fmt.Errorf("list silences: %w", err)
 	}
 	if !f.At.IsZero() {
-		found = slices.DeleteFunc(found, func(s alert.Silence) bool { return !s.Active(f.At) })
+		found = slices.DeleteFunc(found, func(s alert.Silence) bool { return s.Over(f.At) })
 	}
 	return found, nil
 }
@@ -224,7 +228,11 @@ func (c *changeWriter) writeSilence(ctx context.Context, s *alert.Silence, match
 	if err != nil {
 		return fmt.Errorf("write lanes: %w", err)
 	}
-	err = c.w.insert(ctx, c.w.into.silences, []any{c.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.EndsAt),
+	every, err := document(s.Every == nil, s.Every)
+	if err != nil {
+		return fmt.Errorf("write hours: %w", err)
+	}
+	err = c.w.insert(ctx, c.w.into.silences, []any{c.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.StartsAt), micros(s.EndsAt), every,
 		personText(s.By), s.Why, personText(s.EndedBy), 0, told})
 	if err != nil {
 		return err
