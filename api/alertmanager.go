@@ -342,7 +342,7 @@ func (a *API) amSilences(r *http.Request) (any, error) {
 		}
 		for _, s := range list {
 			one := amSilenceOf(s, now)
-			if s.Active(now) == !f.At.IsZero() && matchers.Match(amSubject(one.patterns())) {
+			if s.Over(now) == f.At.IsZero() && matchers.Match(amSubject(one.patterns())) {
 				all = append(all, one)
 			}
 		}
@@ -366,9 +366,14 @@ func amSilenceOf(s alert.Silence, now time.Time) amSilence {
 		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.CreatedAt, EndsAt: s.EndsAt,
 		CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
 	}
-	one.Status.State = "active"
-	if !s.Active(now) {
+	if !s.StartsAt.IsZero() {
+		one.StartsAt = s.StartsAt
+	}
+	switch one.Status.State = "pending"; {
+	case s.Over(now):
 		one.Status.State = "expired"
+	case s.Active(now):
+		one.Status.State = "active"
 	}
 	for _, m := range s.Matchers {
 		one.Matchers = append(one.Matchers, amMatcherOf(m))
@@ -473,11 +478,9 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: start time must be before end time", ""}
 	case body.EndsAt.Before(now):
 		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: end time can't be in the past", ""}
-	case body.StartsAt.After(now.Add(alert.ClockSlack)):
-		return alert.Silence{}, &httpError{http.StatusBadRequest, "a silence can't begin later", "create it when it has to begin"}
 	}
 	return alert.Silence{
-		Matchers: matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Comment), By: a.inSlack(r.Context(), orCaller(by, r)),
+		Matchers: matchers, StartsAt: body.StartsAt, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Comment), By: a.inSlack(r.Context(), orCaller(by, r)),
 	}, nil
 }
 

@@ -173,6 +173,14 @@ func schemaOf(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 		p.Schema.WithType(jsonschema.String.Type()).WithExamples(`team="web", severity>=warning`)
 		return true, nil
 	}
+	if typ == reflect.TypeFor[*alert.Hours]() {
+		text := jsonschema.String.ToSchemaOrBool()
+		days := (&jsonschema.Schema{}).WithType(jsonschema.Array.Type()).WithItems(*(&jsonschema.Items{}).WithSchemaOrBool(text))
+		p.Schema.WithType(jsonschema.Object.Type()).WithRequired("from", "until").WithProperties(map[string]jsonschema.SchemaOrBool{
+			"days": days.ToSchemaOrBool(), "from": text, "until": text, "zone": text,
+		}).WithExamples(map[string]any{"days": []string{"saturday"}, "from": "02:00", "until": "05:00", "zone": "Europe/Berlin"})
+		return true, nil
+	}
 	if all := words[typ]; all != nil && p.Processed {
 		p.Schema.WithEnum(all...)
 	}

@@ -37,11 +37,14 @@ func (a *API) listSilences(r *http.Request) (any, error) {
 	return silenceList{append([]alert.Silence{}, list...)}, nil
 }
 
-// silenceBody is the body of POST /v1/silences. It has either For or EndsAt.
+// silenceBody is the body of POST /v1/silences. It has either For, which counts from
+// StartsAt, or EndsAt, or neither of them if it recurs.
 type silenceBody struct {
 	Matchers alert.Matchers `json:"matchers"`
+	StartsAt time.Time      `json:"starts_at"`
 	For      string         `json:"for"`
 	EndsAt   time.Time      `json:"ends_at"`
+	Every    *alert.Hours   `json:"every"`
 	Why      string         `json:"why"`
 	By       alert.Person   `json:"by"`
 }
@@ -79,8 +82,11 @@ func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
 	if err != nil {
 		return alert.Silence{}, err
 	}
-	s := alert.Silence{Matchers: body.Matchers, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
+	now := a.opts.Now()
+	s := alert.Silence{Matchers: body.Matchers, StartsAt: body.StartsAt, Every: body.Every, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
 	switch {
+	case body.Every != nil && body.For == "" && body.EndsAt.IsZero():
+		s.EndsAt = now.AddDate(1, 0, 0)
 	case (body.For == "") == body.EndsAt.IsZero():
 		return s, &httpError{http.StatusBadRequest, "the request must have either for or ends_at", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
 	case body.For != "":
@@ -88,7 +94,11 @@ func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
 		if err != nil || d <= 0 {
 			return s, &httpError{http.StatusBadRequest, fmt.Sprintf("for is %q", body.For), `write a duration, as in "for": "90m", "2h" or "7d"`}
 		}
-		s.EndsAt = a.opts.Now().Add(d)
+		s.EndsAt = now
+		if s.StartsAt.After(now) {
+			s.EndsAt = s.StartsAt
+		}
+		s.EndsAt = s.EndsAt.Add(d)
 	}
 	return s, nil
 }
