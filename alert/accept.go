@@ -38,7 +38,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.texts()
 	a.trim()
 	if a.Title == "" && strings.TrimSpace(a.Text) == "" {
-		if a.Key == "" || !a.resolves() {
+		if a.Key == "" || !a.Resolves() {
 			return &InputError{Message: "the alert has neither title nor text", Hint: `write at least {"title": "disk full on db-3"}`}
 		}
 		a.Title = a.Key

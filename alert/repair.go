@@ -159,9 +159,10 @@ func (r *repair) format() {
 	}
 }
 
-// resolves reports whether the status, also one in another tool's word, is resolved.
-func (a *Alert) resolves() bool {
-	return a.Status == Resolved || statusWords()[string(a.Status)] == Resolved
+// Resolves reports whether the status, also one in another tool's word, is resolved.
+func (a *Alert) Resolves() bool {
+	status := strings.ToLower(strings.TrimSpace(string(a.Status)))
+	return Status(status) == Resolved || statusWords()[status] == Resolved
 }
 
 func statusWords() map[string]Status {
@@ -169,7 +170,7 @@ func statusWords() map[string]Status {
 		"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,
 		"normal": Resolved, "inactive": Resolved, "success": Resolved, "done": Resolved,
 		"fire": Firing, "alerting": Firing, "alert": Firing, "active": Firing, "problem": Firing, "trigger": Firing, "triggered": Firing,
-		"open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
+		"fired": Firing, "alarm": Firing, "open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
 	}
 }
 

@@ -131,6 +131,7 @@ func Load(in Input) (*Config, error) {
 	l.readRoutes()
 	l.readServices()
 	l.readSenders()
+	l.readWebhooks()
 	for _, o := range options() {
 		l.resolve(o)
 	}

@@ -45,6 +45,13 @@ func (e environment) input() config.Input {
 		},
 		Flags: e.flags,
 		UID:   1000,
+		Expressions: config.Expressions{Taken: []string{"github"}, Check: func(source string) (line, column int, message string) {
+			before, _, wrong := strings.Cut(source, "!!")
+			if !wrong {
+				return 0, 0, ""
+			}
+			return strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n'), "unexpected !!"
+		}},
 	}
 }
 
@@ -382,7 +389,7 @@ func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
 			t.Errorf("%s is missing from the example, or shown twice: %s", s.Key, s.Origin)
 		}
 		secret := strings.Contains(s.Key, "token") || strings.Contains(s.Key, "secret")
-		example := s.Key == "routes" || s.Key == "ingest.services" || s.Key == "listen.tokens" || s.Key == "fallback_channel" || s.Key == "delivery.last_resort"
+		example := s.Key == "routes" || s.Key == "ingest.services" || s.Key == "ingest.webhooks" || s.Key == "listen.tokens" || s.Key == "fallback_channel" || s.Key == "delivery.last_resort"
 		if want := asItStands.Settings()[i].Value; !secret && !example && s.Value != want {
 			t.Errorf("the example says %s: %s, the default is %s", s.Key, s.Value, want)
 		}

@@ -16,6 +16,8 @@ type Ingest struct {
 	// Services are the conversations of the paths of Slack's incoming webhooks,
 	// by what follows /services/, as in T0000/B0000/XXXX.
 	Services map[alert.Secret]string
+	// Webhooks are those by expressions.
+	Webhooks []Webhook
 }
 
 // keyServices are the paths of Slack's incoming webhooks.
@@ -39,7 +41,7 @@ func ingestOptions() []option[Config] {
 			}),
 			opt(spec{key: key + "_file"}, parsePath, onlyChecked))
 	}
-	return append(all, opt(spec{key: keyServices}, anything, onlyChecked))
+	return append(all, opt(spec{key: keyServices}, anything, onlyChecked), opt(spec{key: keyWebhooks}, anything, onlyChecked))
 }
 
 func parseSecret(value string) (string, *flaw) {

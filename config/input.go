@@ -18,6 +18,8 @@ type Input struct {
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
 	UID int
+	// Expressions is what is known of expressions.
+	Expressions Expressions
 }
 
 const systemConfig = "/etc/tocsin/tocsin.yaml"

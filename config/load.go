@@ -20,8 +20,10 @@ type given struct {
 	unreadable string
 	// overridden is set when a higher source has a value.
 	overridden bool
-	// items are the values of a list, each with its place; nil for one value.
+	// items are the values of a list, each with its place, and name where they have one;
+	// nil for one value.
 	items []given
+	name  string
 }
 
 type loader struct {

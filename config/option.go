@@ -53,8 +53,9 @@ type spec struct {
 	token bool
 	// bare marks an option that may be a number, true or false in YAML.
 	bare bool
-	// list marks an option that may have several values.
-	list bool
+	// list marks an option that may have several values, and named one that may have
+	// several with a name each.
+	list, named bool
 	// fallback returns the default; nil means empty.
 	fallback func(Input) string
 }
@@ -209,7 +210,7 @@ func unlessOff(value string) string {
 
 // specs returns the specs of all options, including those of routes.
 func specs() []spec {
-	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()), specsOf(senderOptions()))
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()), specsOf(webhookOptions()), specsOf(senderOptions()))
 }
 
 func specsOf[T any](options []option[T]) []spec {

@@ -136,6 +136,8 @@ func (l *loader) syntaxProblem(err error) Problem {
 	switch line := l.doc.line(from.line); {
 	case strings.Contains(line, ": @"):
 		fix = `put a value that begins with @ in quotes: "@name"`
+	case strings.Contains(message, "mapping value is not allowed") && strings.Count(line, ": ") > 1:
+		fix = "put a value with a colon and a blank in it in quotes, or below its name after >-"
 	case strings.HasPrefix(line, "\t"):
 		fix = "indent with spaces, not tabs"
 	}
@@ -245,7 +247,7 @@ func (l *loader) entries(path string, node ast.Node) ([]*ast.MappingValueNode, b
 
 // groupExamples are the lists of groups, with how one of them begins.
 func groupExamples() map[string]string {
-	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyTokens: "name: ci"}
+	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyWebhooks: "name: netbox", keyTokens: "name: ci"}
 }
 
 func isGroup(key string) bool { return key == inQuiet || groupExamples()[key] != "" }
@@ -308,6 +310,12 @@ func (l *loader) readValue(opt spec, node ast.Node, key Origin) (given, bool) {
 		}
 		l.fail(oneValue(opt, node, from))
 		return g, false
+	case *ast.MappingNode, *ast.MappingValueNode:
+		if opt.named {
+			return l.readNamed(opt, node)
+		}
+		l.fail(oneValue(opt, node, from))
+		return g, false
 	default:
 		l.fail(oneValue(opt, node, from))
 		return g, false
@@ -334,6 +342,21 @@ func (l *loader) readItems(opt spec, list *ast.SequenceNode) (given, bool) {
 	}
 	if len(list.Values) == 0 {
 		l.fail(g.origin.problem(opt.key+" is an empty list", "write a value, or remove the line"))
+	}
+	return g, len(g.items) > 0
+}
+
+// readNamed reads the values of a group of names of the user's own.
+func (l *loader) readNamed(opt spec, node ast.Node) (given, bool) {
+	g := given{origin: l.at(node), items: []given{}}
+	alone := opt
+	alone.named = false
+	entries, _ := l.entries(opt.key, node)
+	for _, entry := range entries {
+		if item, ok := l.readValue(alone, entry.Value, l.at(entry.Key)); ok {
+			item.name = keyText(entry.Key)
+			g.items = append(g.items, item)
+		}
 	}
 	return g, len(g.items) > 0
 }

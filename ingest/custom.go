@@ -183,7 +183,7 @@ func (e *evaluation) item(n int, item any) {
 
 // finish completes an alert that is as the expressions made it.
 func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
-	a.OnlyIfOpen = true
+	a.OnlyIfOpen = a.Resolves()
 	if a.IdempotencyKey != "" {
 		a.IdempotencyKey = e.custom.name + "/" + a.IdempotencyKey
 		if n > 0 {

@@ -2,7 +2,7 @@ package ingest
 
 import (
 	"crypto/hmac"
-	"crypto/sha1" //nolint:gosec // a tool may sign with it
+	"crypto/sha1"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -63,10 +63,10 @@ func TestExpressionsMakeAlertsOfABody(t *testing.T) {
 	if string(first) != want {
 		t.Errorf("the first alert is\n%s, want\n%s", first, want)
 	}
-	if first := in.Alerts[0]; first.ExpiresIn != 2*time.Hour || !first.OnlyIfOpen {
+	if first := in.Alerts[0]; first.ExpiresIn != 2*time.Hour || first.OnlyIfOpen {
 		t.Errorf("it expires in %s, and counts only if open: %v", first.ExpiresIn, first.OnlyIfOpen)
 	}
-	if last := in.Alerts[1]; last.Status != alert.Resolved || last.Key != "3" || last.IdempotencyKey != "mine/d1/3" || last.Title != "cpu is at 3%" {
+	if last := in.Alerts[1]; last.Status != alert.Resolved || !last.OnlyIfOpen || last.Key != "3" || last.IdempotencyKey != "mine/d1/3" || last.Title != "cpu is at 3%" {
 		t.Errorf("the last alert is %+v", last)
 	}
 	if !slices.Contains(in.Notes, "alert 2 is dropped, as drop says") {

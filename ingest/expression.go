@@ -185,15 +185,12 @@ func plus(a, b any) (any, error) {
 }
 
 func repeat(text, times any) (any, error) {
-	s, n := "", 0
-	var ok bool
-	if s, ok = text.(string); !ok {
-		return nil, errors.New("repeat needs a text")
-	}
-	if n, ok = times.(int); !ok || n < 0 {
-		return nil, errors.New("repeat needs a number of times")
-	}
-	if n > 0 && len(s) > longestText/n {
+	s, isText := text.(string)
+	n, isNumber := times.(int)
+	switch {
+	case !isText || !isNumber || n < 0:
+		return nil, errors.New("repeat needs a text and a number of times")
+	case n > 0 && len(s) > longestText/n:
 		return nil, errTooLong
 	}
 	return strings.Repeat(s, n), nil

@@ -37,39 +37,21 @@ func walkMisfits(t reflect.Type, value any, path string, found *[]string) {
 	if value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return
 	}
+	if jsonKind(value) != kindOf(t) {
+		*found = append(*found, fmt.Sprintf("%s is of an unexpected type, %s", path, jsonKind(value)))
+		return
+	}
 	switch v := value.(type) {
 	case map[string]any:
-		if walkMembers(t, v, path, found) {
-			return
-		}
+		walkMembers(t, v, path, found)
 	case []any:
-		if t.Kind() == reflect.Slice {
-			for n, element := range v {
-				walkMisfits(t.Elem(), element, fmt.Sprintf("%s[%d]", path, n), found)
-			}
-			return
-		}
-	case string:
-		if t.Kind() == reflect.String {
-			return
-		}
-	case bool:
-		if t.Kind() == reflect.Bool {
-			return
-		}
-	case float64:
-		if k := t.Kind(); k >= reflect.Int && k <= reflect.Float64 {
-			return
+		for n, element := range v {
+			walkMisfits(t.Elem(), element, fmt.Sprintf("%s[%d]", path, n), found)
 		}
 	}
-	*found = append(*found, fmt.Sprintf("%s is of an unexpected type, %s", path, jsonKind(value)))
 }
 
-// walkMembers returns false for what has no members.
-func walkMembers(t reflect.Type, members map[string]any, path string, found *[]string) bool {
-	if t.Kind() != reflect.Struct && t.Kind() != reflect.Map {
-		return false
-	}
+func walkMembers(t reflect.Type, members map[string]any, path string, found *[]string) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if t.Kind() == reflect.Map {
@@ -78,7 +60,6 @@ func walkMembers(t reflect.Type, members map[string]any, path string, found *[]s
 			walkMisfits(field, members[name], at, found)
 		}
 	}
-	return true
 }
 
 // memberOf returns the type of a struct's field for a member, as encoding/json finds it.
@@ -93,6 +74,21 @@ func memberOf(t reflect.Type, member string) (reflect.Type, bool) {
 		}
 	}
 	return nil, false
+}
+
+// kindOf is the kind of JSON that encoding/json reads into a type.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.String:
+		return "string"
+	case reflect.Bool:
+		return "bool"
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	}
+	return "number"
 }
 
 func jsonKind(value any) string {

@@ -26,11 +26,9 @@ func bodyOf(r Request) (any, error) {
 	case len(body) > 0 && (body[0] == '{' || body[0] == '['), kind == "application/json":
 		return jsonValue(body)
 	case kind == "application/x-www-form-urlencoded":
-		form, err := url.ParseQuery(string(body))
-		if err != nil {
-			return string(r.Body), nil
+		if form, err := url.ParseQuery(string(body)); err == nil {
+			return fieldsOf(form), nil
 		}
-		return fieldsOf(form), nil
 	case kind == "multipart/form-data" && params["boundary"] != "":
 		if form := multipartForm(body, params["boundary"]); len(form) > 0 {
 			return fieldsOf(form), nil

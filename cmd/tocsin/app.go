@@ -89,9 +89,13 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		ServerToken: cfg.Listen.Token != "" || len(cfg.Listen.Tokens) > 0, DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
 	})
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
+	hooks, err := webhooks(cfg.Ingest, registry)
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
 	d.api = api.New(api.Options{
 		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
-		Webhooks: webhooks(cfg.Ingest), Services: cfg.Ingest.Services, Recognize: recognize,
+		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize,
 		Version: versionName(), Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
 	})
 	if err := d.listen(ctx); err != nil {

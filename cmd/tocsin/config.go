@@ -19,13 +19,13 @@ func newConfig(w world) *cobra.Command {
 		Args:  noArgs,
 		RunE:  subcommandRequired,
 	}
-	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigExample(w))
+	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigWebhook(w), newConfigExample(w))
 	return cmd
 }
 
 // input is where this process reads its configuration from.
 func (w world) input(flags map[string]string) config.Input {
-	return config.Input{Getenv: w.getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid()}
+	return config.Input{Getenv: w.getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid(), Expressions: expressions()}
 }
 
 func newConfigCheck(w world) *cobra.Command {

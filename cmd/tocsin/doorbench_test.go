@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"tocsin/alert"
 	"tocsin/api"
 	"tocsin/config"
@@ -53,7 +55,11 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := engine.New(noStore{}, engine.Options{Routing: alert.Routing{Default: "#alerts"}})
-			h := api.New(api.Options{Engine: e, Store: &store.DB{}, Webhooks: webhooks(config.Ingest{})}).Handler()
+			hooks, err := webhooks(config.Ingest{}, prometheus.NewRegistry())
+			if err != nil {
+				b.Fatal(err)
+			}
+			h := api.New(api.Options{Engine: e, Store: &store.DB{}, Webhooks: hooks}).Handler()
 			ctx, stop := context.WithCancel(b.Context())
 			var group sync.WaitGroup
 			group.Go(func() { _ = e.Run(ctx) })

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"tocsin/alert"
 	"tocsin/api"
@@ -9,24 +12,66 @@ import (
 	"tocsin/ingest"
 )
 
-// webhooks are the paths of other tools, as the API serves them.
-func webhooks(cfg config.Ingest) []api.Webhook {
+// webhooks are the paths of other tools, as the API serves them: those that Tocsin has,
+// and those of the configuration.
+func webhooks(cfg config.Ingest, metrics prometheus.Registerer) ([]api.Webhook, error) {
 	var all []api.Webhook
 	for _, f := range ingest.Formats() {
-		hook := api.Webhook{
-			Name: f.Name, Tool: f.Tool, Path: f.Path, Answer: f.Answer,
-			Read: func(body []byte, header http.Header) (alert.Intake, error) {
-				return f.Read(ingest.Request{Body: body, Header: header})
-			},
-		}
-		if secret := cfg.Secrets[f.Name].Reveal(); secret != "" && f.Signed != nil {
-			hook.Verify = func(body []byte, header http.Header) bool {
-				return f.Signed(secret, ingest.Request{Body: body, Header: header})
-			}
-		}
-		all = append(all, hook)
+		all = append(all, webhook(f, cfg.Secrets[f.Name]))
 	}
-	return all
+	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "tocsin_webhook_expressions_failed_total", Help: "Expressions of ingest.webhooks that failed on a request, by webhook.",
+	}, []string{"webhook"})
+	metrics.MustRegister(failed)
+	for _, w := range cfg.Webhooks {
+		c, err := customWebhook(w, failed.WithLabelValues(w.Name).Inc)
+		if err != nil {
+			return nil, err
+		}
+		f := c.Format()
+		f.Signed = ingest.Signature(w.Signature).Signed
+		all = append(all, webhook(f, w.Secret))
+	}
+	return all, nil
+}
+
+func webhook(f ingest.Format, secret alert.Secret) api.Webhook {
+	hook := api.Webhook{
+		Name: f.Name, Tool: f.Tool, Path: f.Path, Answer: f.Answer,
+		Read: func(body []byte, header http.Header) (alert.Intake, error) {
+			return f.Read(ingest.Request{Body: body, Header: header})
+		},
+	}
+	if secret.Reveal() != "" && f.Signed != nil {
+		hook.Verify = func(body []byte, header http.Header) bool {
+			return f.Signed(secret.Reveal(), ingest.Request{Body: body, Header: header})
+		}
+	}
+	return hook
+}
+
+func customWebhook(w config.Webhook, onFailed func()) (*ingest.Custom, error) {
+	expressions := make([]ingest.Expression, len(w.Expressions))
+	for n, e := range w.Expressions {
+		expressions[n] = ingest.Expression(e)
+	}
+	return ingest.NewCustom(w.Name, expressions, onFailed)
+}
+
+// expressions is what the configuration has to know of them.
+func expressions() config.Expressions {
+	e := config.Expressions{Check: func(source string) (line, column int, message string) {
+		err := ingest.CheckExpression(source)
+		var at *ingest.Mistake
+		if errors.As(err, &at) {
+			return at.Line, at.Column, at.Message
+		}
+		return 0, 0, ""
+	}}
+	for _, f := range ingest.Formats() {
+		e.Taken = append(e.Taken, f.Name)
+	}
+	return e
 }
 
 func recognize(body []byte, header http.Header) string {
