@@ -97,12 +97,20 @@ func aboutAt(thing string, daemon *client) string {
 
 // try sends what waits, and then e.
 func (c *clientCmd) try(ctx context.Context, daemon *client, e spooled, into any) error {
+	if err := c.sendWaiting(ctx, daemon); err != nil {
+		return err
+	}
+	return daemon.send(ctx, e, into)
+}
+
+// sendWaiting sends what waits in the spools of this user.
+func (c *clientCmd) sendWaiting(ctx context.Context, daemon *client) error {
 	for _, s := range daemon.spools {
 		if _, err := s.deliver(ctx, daemon, c.sayRefused); err != nil {
 			return err
 		}
 	}
-	return daemon.send(ctx, e, into)
+	return nil
 }
 
 // say tells a person something on standard error.

@@ -18,6 +18,7 @@ import (
 type sendCmd struct {
 	*clientCmd
 	alertFlags
+	file    string
 	resolve bool
 	wait    bool
 	timeout time.Duration
@@ -34,14 +35,26 @@ func newSend(w world) *cobra.Command {
 		Use:   "send [TEXT]",
 		Short: "Push an alert to the running daemon",
 		Long: `Push an alert to the running daemon. TEXT says what happened; without it, or with -, the
-text is read from standard input.`,
+text is read from standard input.
+
+With --file, each line of a file is an alert as in the HTTP API. Lines are sent in order; those
+that are refused are named, and the exit status is then 1. If it is interrupted, send the same
+file again: an alert's idempotency key is made from the file's content and the line, so that
+nothing counts twice.`,
 		Example: `  tocsin send 'disk full on db-3'
   tocsin send -s critical -k db-3/disk -l host=db-3 -l mount=/var 'disk full'
   tocsin send -k db-3/disk --resolve 'disk has room again'
   journalctl -u backup -n 50 | tocsin send -t 'backup failed' -c '#ops' --wait -
+  tocsin send --file alerts.ndjson
   0 3 * * *  backup.sh || tocsin send -s error -k backup 'backup failed'     (crontab)`,
 		Args: arguments(0, 1, "send takes one text; put it in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if c.file != "" {
+				if err := fileArguments(cmd, args); err != nil {
+					return err
+				}
+				return c.sendFile(cmd.Context())
+			}
 			if len(args) > 0 {
 				c.alert.Text = args[0]
 			}
@@ -57,6 +70,7 @@ text is read from standard input.`,
 func (c *sendCmd) registerMore(cmd *cobra.Command) {
 	f, a := cmd.Flags(), &c.alert
 	f.StringVar((*string)(&a.Format), "format", "", "how to read the text, as `FORMAT`: text, markdown or mrkdwn\n(default: text, which is shown as it is written)")
+	f.StringVarP(&c.file, "file", "f", "", "send the alerts of `FILE`, a JSON object a line; - for standard input")
 	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
 	f.Var(timeFlag{&a.At}, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)")
 	f.Func("expires-in", "resolve it as expired after this `DURATION`, unless it fires again, or never with forever\n(default: what the routes say; 1h for info)", func(text string) (err error) {
@@ -69,11 +83,12 @@ func (c *sendCmd) registerMore(cmd *cobra.Command) {
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
 	c.addSpool(cmd)
 	c.timeout = 30 * time.Second
-	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION`\n(default: 5s; 30s with --wait or --no-spool)", func(text string) (err error) {
+	f.Func("timeout", "keep trying, and waiting with --wait, for this `DURATION`\n(default: 5s; 30s with --wait, --no-spool or --file)", func(text string) (err error) {
 		c.timed = true
 		c.timeout, err = alert.ParseDuration(text)
 		return err
 	})
+	completeFlag(cmd, "file", completeFile)
 	completeFlag(cmd, "format", oneOf("text", "markdown", "mrkdwn"))
 }
 

@@ -383,7 +383,7 @@ func (s spool) deliver(ctx context.Context, daemon *client, say func(name string
 func isRefused(err error) bool {
 	refusal, refused := errors.AsType[*answerError](err)
 	return refused && !refusal.foreign && !slices.Contains([]int{
-		http.StatusUnauthorized, http.StatusForbidden, http.StatusTooManyRequests, http.StatusRequestTimeout,
+		http.StatusUnauthorized, http.StatusTooManyRequests, http.StatusRequestTimeout,
 		http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout,
 	}, refusal.status)
 }
