@@ -129,12 +129,13 @@ func (p *process) startFastAPI() string {
 }
 
 // startAlertmanager runs Debian's Alertmanager with an example, and returns its address. It
-// sends what has changed, or was not accepted, again after a second.
-func (p *process) startAlertmanager(name string) string {
+// sends what has changed, or was not accepted, again after a second. The file is changed by
+// pairs of an old and a new text.
+func (p *process) startAlertmanager(name string, changes ...string) string {
 	p.t.Helper()
 	dir := p.t.TempDir()
 	file := filepath.Join(dir, "alertmanager.yml")
-	text := strings.ReplaceAll(p.example(name), "group_interval: 10s", "group_interval: 1s")
+	text := strings.NewReplacer(append(changes, "group_interval: 10s", "group_interval: 1s")...).Replace(p.example(name))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
