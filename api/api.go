@@ -144,7 +144,7 @@ func (a *API) RefusingHandler(err error) http.Handler {
 
 // RefusingTCPHandler is RefusingHandler for TCP.
 func (a *API) RefusingTCPHandler(err error) http.Handler {
-	return a.refuseBrowsers(a.authorize(withPage(a.opts.Token != "", a.refusals(err))))
+	return a.refuseBrowsers(a.authorize(withPage(len(a.credentials) > 0, a.refusals(err))))
 }
 
 func (a *API) refusals(err error) http.Handler {

@@ -278,6 +278,34 @@ func writeScript(t testing.TB, path, text string) {
 	}
 }
 
+// TestExampleCronAlertsAndResolves runs the line as cron does: with sh, and with what the
+// file sets as its environment.
+func TestExampleCronAlertsAndResolves(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	folder := p.asProgram()
+	line := regexp.MustCompile(`(?m)^(?:[\d*/,-]+\s+){5}[a-z]+\s+(.*)$`).FindStringSubmatch(p.example("cron/tocsin"))
+	if line == nil {
+		t.Fatal("the file has no line for cron")
+	}
+	backup := filepath.Join(folder, "backup")
+	command := strings.ReplaceAll(line[1], "/usr/local/bin/backup", backup)
+	env := []string{"PATH=" + folder + ":/usr/bin:/bin", beTocsin + "=1", "TOCSIN_SOCKET=" + p.env["TOCSIN_SOCKET"]}
+	for _, c := range []struct{ script, card string }{{"echo no space left; exit 3", "no space left"}, {"echo done", "Resolved"}} {
+		writeScript(t, backup, c.script)
+		out, err := toolCommand(t.Context(), p.dir, env, "/bin/sh", "-c", command).CombinedOutput()
+		if failed := err != nil; failed != strings.Contains(c.script, "exit") {
+			t.Errorf("%s: it ends with %v: %s", c.script, err, out)
+		}
+		until(t, s, "the card to say "+c.card, func(now *playground.Snapshot) bool {
+			top, _ := cards(now.Messages("#alerts"))
+			return len(top) == 1 && strings.Contains(shown(top[0]), c.card)
+		})
+	}
+}
+
 // TestTheFailureUnitSendsTheUnitsNameAndItsLastLines runs what tocsin-failure@.service runs,
 // with a journal that is a script.
 func TestTheFailureUnitSendsTheUnitsNameAndItsLastLines(t *testing.T) {
