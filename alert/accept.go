@@ -37,7 +37,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r := repair{Alert: a}
 	r.texts()
 	a.trim()
-	if a.Title == "" && strings.TrimSpace(a.Text) == "" {
+	if a.Title == "" && a.Text == "" {
 		if a.Key == "" || !a.Resolves() {
 			return &InputError{Message: "the alert has neither title nor text", Hint: `write at least {"title": "disk full on db-3"}`}
 		}
@@ -64,6 +64,12 @@ func (a *Alert) Prepare(now time.Time) error {
 func (a *Alert) trim() {
 	a.Title = strings.Join(strings.Fields(a.Title), " ")
 	a.Text = strings.TrimRight(a.Text, " \t\r\n")
+	if !Visible(a.Title) {
+		a.Title = ""
+	}
+	if !Visible(a.Text) {
+		a.Text = ""
+	}
 	a.Key = strings.TrimSpace(a.Key)
 	a.Source = strings.TrimSpace(a.Source)
 	a.Severity = Severity(strings.ToLower(strings.TrimSpace(string(a.Severity))))

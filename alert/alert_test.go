@@ -28,6 +28,18 @@ func TestPrepareFillsInWhatWasLeftOut(t *testing.T) {
 	}
 }
 
+func TestWhatCannotBeSeenIsNoTitle(t *testing.T) {
+	for text, want := range map[string]string{
+		"disk full": "disk full", "\u200b\n  disk full": "disk full", "```\ndisk full\n```": "disk full", "Query: ```\nselect 1\n```": "Query:", "```sql\nselect 1\n```\nfailed": "select 1",
+	} {
+		for _, title := range []string{"", "\u00ad", " \ufeff\u2060 ", "\u2800\ufe0f"} {
+			if a := prepared(t, alert.Alert{Title: title, Text: text}); a.Title != want || a.Text == "" && text != want {
+				t.Errorf("%q with the text %q has the title %q and the text %q", title, text, a.Title, a.Text)
+			}
+		}
+	}
+}
+
 func TestPrepareKeepsTheWholeTextWhenItIsLongerThanATitle(t *testing.T) {
 	for _, text := range []string{"first line\nsecond line", strings.Repeat("long ", 100)} {
 		a := alert.Alert{Text: text}
@@ -74,7 +86,7 @@ func TestWithoutATitleTheWholeTextIsTheFingerprint(t *testing.T) {
 
 func TestAnAlertThatSaysNothingIsRefusedWithARemedy(t *testing.T) {
 	for name, empty := range map[string]alert.Alert{
-		"empty": {}, "blank": {Title: " \n", Text: "\t"}, "only a key": {Key: "k"}, "resolved without a key": {Status: alert.Resolved},
+		"empty": {}, "blank": {Title: " \n", Text: "\t"}, "only a key": {Key: "k"}, "invisible": {Title: "\u200b", Text: "\u2060\u00ad\ufeff\n\u200d"}, "resolved without a key": {Status: alert.Resolved},
 	} {
 		var bad *alert.InputError
 		if err := empty.Prepare(noon); !errors.As(err, &bad) || !strings.Contains(bad.Message, "neither title nor text") || bad.Hint == "" {

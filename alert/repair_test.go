@@ -184,8 +184,20 @@ func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
 	for _, text := range []string{
 		"2026-11-27T03:00:00Z", "2026-11-27 03:00:00Z", "2026-11-27T03:00:00+0000", "2026-11-27 03:00:00 +0000", "2026-11-27T04:00:00+01:00",
 		"2026-11-27t03:00:00.000z", "2026-11-27 03:00:00 UTC", "2026-11-27 03:00:00", "2026-11-27T03:00", "1795748400", "1795748400000", "1795748400.0", "1795748400000000", "1795748400000000000",
+		"Fri, 27 Nov 2026 03:00:00 GMT", "Fri, 27 Nov 2026 04:00:00 +0100", "27 Nov 2026 03:00:00 +0000", "27 Nov 26 03:00 UTC", "Thu, 26 Nov 2026 22:00:00 EST",
+		"Friday, 27-Nov-26 03:00:00 UTC", "Fri Nov 27 03:00:00 2026", "Fri Nov 27 03:00:00 UTC 2026", "Fri Nov 27 04:00:00 CET 2026", "Fri Nov 27 03:00:00 +0000 2026", "Fri Nov 27 03:00:00 AM UTC 2026",
+		"2026-11-27 03:00:00 +0000 UTC", "2026-11-27 04:00:00.000 +0100 CET m=+0.012", "2026-11-27 08:30:00 +0530 +0530", "2026-11-27T04:00:00+01:00[Europe/Berlin]",
+		"Fri Nov 27 2026 04:00:00 GMT+0100 (Central European Standard Time)", "27/Nov/2026:03:00:00 +0000", "2026/11/27 03:00:00", "2026-11-27 03:00:00,000",
+		"20261127T030000Z", "20261127T030000", "20261127T040000+0100", "20261127T030000.000Z", "20261127030000", "1795748400.000",
 	} {
 		if got, err := alert.ParseTime(text); err != nil || !got.Equal(want) {
+			t.Errorf("%s is %s (%v)", text, got, err)
+		}
+	}
+	for text, want := range map[string]int{
+		"1795748400.25": 250_000_000, "1795748400250": 250_000_000, "1795748400250001": 250_001_000, "1795748400250001000": 250_001_000, "Fri, 27 Nov 2026 03:00:00.25 GMT": 250_000_000,
+	} {
+		if got, err := alert.ParseTime(text); err != nil || !got.Truncate(time.Second).Equal(time.Unix(1795748400, 0)) || got.Round(time.Microsecond).Nanosecond() != want {
 			t.Errorf("%s is %s (%v)", text, got, err)
 		}
 	}
@@ -194,7 +206,7 @@ func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
 			t.Errorf("%s is %s (%v)", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "-1", "NaN", "1e300", "2026-13-01"} {
+	for _, text := range []string{"", "yesterday", "-1", "NaN", "1e300", "2026-13-01", "2026-11-27 03:00:00 XYZ", "Fri Nov 27 03:00:00 IST 2026", "20261332T030000Z", "Fri", "03:00"} {
 		if got, err := alert.ParseTime(text); err == nil {
 			t.Errorf("%q is %s", text, got)
 		}

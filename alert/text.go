@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -134,16 +135,32 @@ func roughEnd(text string, size int) int {
 func firstLine(text string, limit int) (line string, whole bool) {
 	trimmed := strings.TrimSpace(text)
 	for _, p := range Passages(trimmed) {
-		if line, _, _ = strings.Cut(strings.TrimSpace(p.Text), "\n"); line != "" {
+		lines := strings.Split(p.Text, "\n")
+		if n := slices.IndexFunc(lines, Visible); n >= 0 {
+			line = strings.TrimSpace(lines[n])
 			break
 		}
 	}
-	line = strings.TrimSpace(line)
 	whole = line == trimmed
 	if utf8.RuneCountInString(line) > limit {
 		return string([]rune(line)[:limit-1]) + "…", false
 	}
 	return line, whole
+}
+
+// Visible reports whether anything of s can be seen: it has more than blanks and characters
+// that draw nothing, such as U+200B. The Arabic signs that Unicode counts as formatting are
+// drawn.
+func Visible(s string) bool {
+	return strings.ContainsFunc(s, func(r rune) bool {
+		switch {
+		case r >= 0x0600 && r <= 0x0605, r == 0x06DD, r == 0x070F, r == 0x08E2:
+			return true
+		case r == 0x034F, r == 0x115F, r == 0x1160, r == 0x2800, r == 0x3164, r == 0xFFA0, unicode.Is(unicode.Variation_Selector, r):
+			return false
+		}
+		return unicode.IsGraphic(r) && !unicode.IsSpace(r)
+	})
 }
 
 // ValidText says whether every store can keep s: it is valid UTF-8 and has no NUL

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -9,32 +10,100 @@ import (
 
 var errTime = errors.New("not a time such as 2026-01-02T15:04:05Z, or seconds since 1970")
 
-// ParseTime reads a time as tools write it: RFC 3339, with a blank for the T, with a
-// zone as +0000 or UTC or none (which is UTC), a day alone, or the seconds, milli-, micro-
-// or nanoseconds since 1970. The zero time is what many tools write for none; it is
-// returned as time.Time{}.
+// ParseTime reads a time as tools write it: RFC 3339, with a blank for the T, in ISO 8601's
+// compact form, with a zone as +0000 or UTC or none (which is UTC), a day alone; as mail,
+// HTTP, date, C and Go write it, with the zone as an offset or one of RFC 822's names; or the
+// seconds, milli-, micro- or nanoseconds since 1970. The zero time is what many tools write
+// for none; it is returned as time.Time{}.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.ToUpper(strings.TrimSpace(text))
 	if n, err := strconv.ParseFloat(text, 64); err == nil {
+		if day, ok := digits(text); ok {
+			return day, nil
+		}
 		return fromEpoch(n)
 	}
-	for _, zone := range []string{"UTC", "GMT"} {
-		if rest, ok := strings.CutSuffix(text, zone); ok {
-			text = strings.TrimSpace(rest) + "Z"
-		}
+	written := timeWords(text)
+	iso := strings.Join(written, " ")
+	if yearFirst.MatchString(iso) {
+		iso = strings.Replace(strings.ReplaceAll(iso, "/", "-"), " ", "T", 1)
+		iso = strings.ReplaceAll(iso, " ", "") // before a zone
 	}
-	if len(text) > len(time.DateOnly) && text[len(time.DateOnly)] == ' ' {
-		text = text[:len(time.DateOnly)] + "T" + text[len(time.DateOnly)+1:]
-	}
-	text = strings.ReplaceAll(text, " ", "") // before a zone
-	for _, layout := range []string{
-		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04", time.DateOnly,
-	} {
-		if t, err := time.Parse(layout, text); err == nil {
-			return known(t)
+	for _, layout := range timeLayouts() {
+		if t, err := time.Parse(layout, iso); err == nil {
+			return known(t.UTC())
 		}
 	}
 	return time.Time{}, errTime
+}
+
+var (
+	yearFirst  = regexp.MustCompile(`^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`)
+	zoneOffset = regexp.MustCompile(`[+-][0-9]{2}(?::?[0-9]{2})?$`)
+	// timeRemark is what some tools write behind a time: the zone's name in brackets, or
+	// Go's monotonic clock.
+	timeRemark = regexp.MustCompile(` *(?:\[[^\]]*\]| \([^)]*\)| M=[+-][0-9.]+)$`)
+	// attachedZone is a zone without a blank before it.
+	attachedZone = regexp.MustCompile(`([0-9])(?:UTC|GMT|Z)$`)
+)
+
+// timeLayouts are the forms of timeWords, in capitals.
+func timeLayouts() []string {
+	return []string{
+		time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02T15:04:05Z07", "2006-01-02T15:04:05", "2006-01-02T15:04Z07:00", "2006-01-02T15:04Z0700", "2006-01-02T15:04", time.DateOnly,
+		"20060102T150405Z0700", "20060102T150405Z07:00", "20060102T150405Z07", "20060102T150405", "20060102T1504Z0700",
+		"2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 -07:00", "2 Jan 2006 15:04:05", "2 Jan 2006 15:04 -0700",
+		"2 Jan 06 15:04:05 -0700", "2 Jan 06 15:04 -0700", "2-Jan-06 15:04:05 -0700", "2-Jan-2006 15:04:05 -0700", "2/Jan/2006:15:04:05 -0700",
+		"Jan 2 15:04:05 2006", "Jan 2 15:04:05 -0700 2006", "Jan 2 03:04:05 PM -0700 2006", "Jan 2 2006 15:04:05 -0700",
+	}
+}
+
+// timeWords are the words of a time without the day of the week, and with its zone as an
+// offset.
+func timeWords(text string) []string {
+	text = attachedZone.ReplaceAllString(timeRemark.ReplaceAllString(text, ""), "$1+0000")
+	words := strings.Fields(text)
+	if len(words) > 3 {
+		switch day := strings.TrimSuffix(words[0], ","); day[:min(3, len(day))] {
+		case "MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN":
+			words = words[1:]
+		}
+	}
+	var all []string
+	for n, word := range words {
+		word = strings.TrimPrefix(strings.TrimPrefix(word, "GMT+"), "UTC+")
+		if word != words[n] {
+			word = "+" + word
+		}
+		zoned := n > 0 && len(all) > 0 && zoneOffset.MatchString(all[len(all)-1]) && (len(all) > 1 || strings.Contains(all[0], ":"))
+		if zoned && strings.Trim(word, "0123456789") != "" { // the zone's name behind its offset
+			continue
+		}
+		if offset, ok := zoneNames()[word]; ok {
+			word = offset
+		}
+		all = append(all, word)
+	}
+	return all
+}
+
+// zoneNames are those of RFC 822, and the others that mean one zone only.
+func zoneNames() map[string]string {
+	return map[string]string{
+		"Z": "+0000", "UTC": "+0000", "GMT": "+0000", "UT": "+0000", "WET": "+0000", "CET": "+0100", "CEST": "+0200", "EET": "+0200", "EEST": "+0300", "JST": "+0900",
+		"EST": "-0500", "EDT": "-0400", "CST": "-0600", "CDT": "-0500", "MST": "-0700", "MDT": "-0600", "PST": "-0800", "PDT": "-0700",
+	}
+}
+
+// digits reads a day, or a day and a time, that is written in digits alone. As a number of
+// seconds or milliseconds it would be decades away.
+func digits(text string) (time.Time, bool) {
+	for _, layout := range []string{"20060102", "20060102150405"} {
+		if t, err := time.Parse(layout, text); err == nil && len(text) == len(layout) && t.Year() >= 1970 && t.Year() < 2100 {
+			return t, true
+		}
+	}
+	return time.Time{}, false
 }
 
 // fromEpoch tells the units apart by their size: each is good for times from 1973 to 5138.

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -12,8 +13,8 @@ import (
 	"golang.org/x/text/encoding/unicode"
 )
 
-// readable returns the body as UTF-8 without a byte order mark and NUL bytes, and a
-// note of each repair.
+// readable returns the body as UTF-8 without a byte order mark, NUL bytes and blank lines
+// around it, and a note of each repair.
 func readable(body []byte, charset string) (clean []byte, notes []string) {
 	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
 		charset = "utf-16" // as PowerShell writes it
@@ -35,8 +36,11 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 		body = bytes.ReplaceAll(body, []byte{0}, nil)
 		notes = append(notes, "NUL characters are removed")
 	}
-	return bytes.TrimSpace(body), notes
+	return blankLines.ReplaceAll(bytes.TrimRight(body, " \t\r\n"), nil), notes
 }
+
+// blankLines are those in front of a body, whose first line may be indented.
+var blankLines = regexp.MustCompile(`^(?:[ \t\r]*\n)+`)
 
 // encodingOf returns the encoding of this name; nil for an unknown one.
 func encodingOf(charset string) encoding.Encoding {

@@ -32,7 +32,7 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 	case lines:
 		alerts, err = decodeLines(body)
 	case object:
-		alerts, err = decodeJSON(body)
+		alerts, err = decodeJSON(bytes.TrimSpace(body))
 	case text:
 		alerts = decodeText(r.URL.Query(), body)
 	default:

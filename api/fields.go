@@ -170,24 +170,30 @@ func (f *fields) images(value json.RawMessage) {
 var errSwitch = errors.New("neither true nor false")
 
 // setOther reads a field that is a time, a duration or a switch, and reports whether it is
-// one.
+// one. An empty one is none.
 func (f *fields) setOther(name, text string) bool {
-	var err error
+	var read func() error
 	switch name {
 	case "at":
-		f.At, err = alert.ParseTime(text)
+		read = func() (err error) { f.At, err = alert.ParseTime(text); return err }
 	case "ends_at":
-		f.EndsAt, err = alert.ParseTime(text)
+		read = func() (err error) { f.EndsAt, err = alert.ParseTime(text); return err }
 	case "expires_in":
-		f.ExpiresIn, err = alert.ParseExpiry(text)
+		read = func() (err error) { f.ExpiresIn, err = alert.ParseExpiry(text); return err }
 	case "only_if_open":
-		if f.OnlyIfOpen, err = strconv.ParseBool(text); err != nil {
-			err = errSwitch
+		read = func() (err error) {
+			if f.OnlyIfOpen, err = strconv.ParseBool(text); err != nil {
+				err = errSwitch
+			}
+			return err
 		}
 	default:
 		return false
 	}
-	if err != nil {
+	if strings.TrimSpace(text) == "" {
+		return true
+	}
+	if err := read(); err != nil {
 		f.label(name, text)
 		f.note("%s dropped: %q is %s", name, text, err)
 	}

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"crypto/subtle"
@@ -135,6 +136,7 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	}
 	_, charset := kindOf(r.Header.Get("Content-Type"))
 	read, repaired := readable(body, charset)
+	read = bytes.TrimSpace(read)
 	in, err := hook.Read(read, r.Header)
 	if err != nil {
 		if in, err = a.misread(hook, r, body, read, err); err != nil {

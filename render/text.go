@@ -38,18 +38,6 @@ func clean(s string) string {
 // reorders says whether a character embeds, overrides or isolates a direction.
 func reorders(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
 
-// invisible says whether a character draws nothing. The Arabic signs that Unicode counts
-// as formatting are drawn.
-func invisible(r rune) bool {
-	switch {
-	case r >= 0x0600 && r <= 0x0605, r == 0x06DD, r == 0x070F, r == 0x08E2:
-		return false
-	case r == 0x115F || r == 0x1160 || r == 0x3164 || r == 0xFFA0:
-		return true
-	}
-	return unicode.In(r, unicode.Cc, unicode.Cf)
-}
-
 // oneLine is clean with the lines in a row and tabs as spaces.
 func oneLine(s string) string {
 	var all []string
@@ -162,9 +150,7 @@ func title(s string) string {
 	return "(no title)"
 }
 
-func visible(s string) bool {
-	return strings.ContainsFunc(s, func(r rune) bool { return unicode.IsGraphic(r) && !unicode.IsSpace(r) && !invisible(r) })
-}
+func visible(s string) bool { return alert.Visible(s) }
 
 // The marks that lay out a line from right to left: the first has readers take the whole
 // line for one, the others isolate it where they don't.
