@@ -20,9 +20,9 @@ type Order struct {
 	To string
 	// Text is a note, or the reason of a silence.
 	Text string
-	// Timed is set if a silence has an end. End returns it.
+	// Timed is set if a silence has an end. Silence returns its times.
 	Timed bool
-	ends  when
+	times plan
 	// rest is what follows the command.
 	rest phrase
 }
@@ -89,13 +89,13 @@ func (c command) order(rest phrase) (Order, *alert.InputError) {
 	return o, bad
 }
 
-// End is the time at which a silence ends. now is in the time zone of the person.
-func (o Order) End(now time.Time) (time.Time, error) {
-	at, bad := o.ends.end(now)
+// Silence has the times of a silence. now is in the time zone of the person.
+func (o Order) Silence(now time.Time) (alert.Silence, error) {
+	s, bad := o.times.silence(now)
 	if bad != nil {
-		return at, bad
+		return s, bad
 	}
-	return at, nil
+	return s, nil
 }
 
 // Settled returns the order with ids and words told apart: an id that does not exist
@@ -131,7 +131,7 @@ func (o Order) Settled(known func(id string) (bool, error)) (Order, error) {
 // searching is the order with its only id read as a word. The id stays, for the answer if
 // nothing is found.
 func (o Order) searching(id string) (Order, error) {
-	found := Order{Target: Target{Words: []string{id}}, To: o.To, Text: o.Text, Timed: o.Timed, ends: o.ends}
+	found := Order{Target: Target{Words: []string{id}}, To: o.To, Text: o.Text, Timed: o.Timed, times: o.times}
 	if o.To == "" && !o.Timed {
 		var bad *alert.InputError
 		if found, bad = parseSearch(o.rest); bad != nil {

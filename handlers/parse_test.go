@@ -89,7 +89,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 			t.Errorf("%s: %v", said, bad)
 			continue
 		}
-		if have := [3]string{got.Target.Matchers.String(), got.ends.after.String(), got.Text}; have != want {
+		if have := [3]string{got.Target.Matchers.String(), got.times.ends.after.String(), got.Text}; have != want {
 			t.Errorf("%s: got %q, want %q", said, have, want)
 		}
 		if (len(got.Target.IDs) == 1) != (want[0] == "") {
@@ -106,6 +106,58 @@ func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	} {
 		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {
 			t.Errorf("%q: %+v, want %q", said, bad, want)
+		}
+	}
+}
+
+func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, time.November, 26, 12, 0, 0, 0, berlin) // a Thursday
+	for said, want := range map[string]string{
+		"service=db for 2h":                                       "at once until Thu 26 14:00",
+		"service=db from tomorrow 22:00 for 6h":                   "Fri 27 22:00 until Sat 28 04:00",
+		"service=db from 22:00 until 06:00 because disks":         "Thu 26 22:00 until Fri 27 06:00",
+		"service=db for 6h from tomorrow 22:00":                   "Fri 27 22:00 until Sat 28 04:00",
+		"from saturday 2am until sunday 3am service=db":           "Sat 28 02:00 until Sun 29 03:00",
+		"service=db starting in 2h for 30m":                       "Thu 26 14:00 until Thu 26 14:30",
+		"service=db from now until 18:00":                         "at once until Thu 26 18:00",
+		"service=db from 2026-12-01 08:00 until 2026-12-01 10:00": "Tue 01 08:00 until Tue 01 10:00",
+		"service=db every saturday 02:00 for 3h":                  "every saturday 02:00 to 05:00 (Europe/Berlin)",
+		"service=db every day at 22:00 until 06:00":               "every day 22:00 to 06:00 (Europe/Berlin)",
+		"every weekend 00:00 for 23h service=db because quiet":    "every saturday, sunday 00:00 to 23:00 (Europe/Berlin)",
+		"service=db every mon and wed 9am for 1h":                 "every monday, wednesday 09:00 to 10:00 (Europe/Berlin)",
+		"service=db every night 23:30 for 1h":                     "every day 23:30 to 00:30 (Europe/Berlin)",
+		"service=db every weekday 12:00 until 13:00 UTC":          "every monday, tuesday, wednesday, thursday, friday 12:00 to 13:00 (UTC)",
+		"service=db every saturday for 3h":                        "Message: on which days, and at what time?",
+		"service=db every blue moon for 3h":                       "Message: on which days, and at what time?",
+		"service=db every saturday 02:00 for 30h":                 "Message: a silence that recurs hides less than a day at a time",
+		"service=db every saturday 02:00 until monday 03:00":      "Message: until what time of the day?",
+		"service=db from for 2h":                                  "Message: from when?",
+		"service=db from tomorrow 22:00":                          "Message: for how long?",
+		"service=db from tomorrow for 400d":                       "Message: that is more than a year",
+		"service=db from 2020-01-01 for 1h":                       "Message: 09:00 on Wednesday, 1 January 2020 is in the past",
+	} {
+		got, bad := parseSilence(read(said))
+		var s alert.Silence
+		if bad == nil {
+			s, bad = got.times.silence(now)
+		}
+		have, written := "", func(at time.Time) string { return at.In(berlin).Format("Mon 02 15:04") }
+		switch {
+		case bad != nil:
+			have = "Message: " + bad.Message
+		case s.Every != nil:
+			have = "every " + s.Every.String()
+		case s.StartsAt.IsZero():
+			have = "at once until " + written(s.EndsAt)
+		default:
+			have = written(s.StartsAt) + " until " + written(s.EndsAt)
+		}
+		if have != want || bad == nil && got.Target.Matchers.String() != `service="db"` {
+			t.Errorf("%s: %s of %s, want %s", said, have, got.Target.Matchers, want)
 		}
 	}
 }
@@ -247,7 +299,7 @@ func spelled(o Order) string {
 		parts = append(parts, "to "+o.To)
 	}
 	if o.Timed {
-		parts = append(parts, "for "+o.ends.after.String())
+		parts = append(parts, "for "+o.times.ends.after.String())
 	}
 	if o.Text != "" {
 		parts = append(parts, ": "+o.Text)
@@ -307,7 +359,7 @@ func FuzzGrammar(f *testing.F) {
 			if meant := silence.Target; len(meant.IDs)+len(meant.Words) == 0 && !meant.Last && (len(meant.Matchers) == 0 || meant.Matchers.Everything()) {
 				t.Errorf("%q silences everything", said)
 			}
-			if at, bad := silence.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > maxSilence) {
+			if at, bad := silence.times.ends.end(now); bad == nil && (!at.After(now) || at.Sub(now) > maxSilence) {
 				t.Errorf("%q ends at %v", said, at)
 			}
 		}

@@ -34,7 +34,7 @@ func parseSilenceFor(p phrase, otherwise time.Duration) (Order, *alert.InputErro
 		n += took
 	}
 	if !r.order.Timed && otherwise > 0 {
-		r.order.Timed, r.order.ends = true, when{after: otherwise}
+		r.order.Timed, r.order.times.ends = true, when{after: otherwise}
 	}
 	return r.complete()
 }
@@ -55,8 +55,13 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
+	if r.order.times.starts == nil && r.order.times.every == nil {
+		if took, bad = r.order.times.beginning(r.m.words[n:]); took > 0 || bad != nil {
+			return took, bad
+		}
+	}
 	if !r.order.Timed {
-		r.order.ends, took, bad = timing(r.m.words[n:])
+		r.order.times.ends, took, bad = timing(r.m.words[n:])
 		if r.order.Timed = took > 0; r.order.Timed || bad != nil {
 			return took, bad
 		}

@@ -17,7 +17,7 @@ import (
 // silence silences alerts: MATCHERS for 2h [because …]. What an id or words mean is looked up.
 func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 	o := a.order
-	ends, bad := h.ends(ctx, o.ends, a.by)
+	s, bad := h.planned(ctx, o.times, a.by)
 	if bad != nil {
 		return refused(bad)
 	}
@@ -28,11 +28,12 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 			return *no
 		}
 		if len(options) > 1 {
-			return h.silenceChoice(ctx, options, ends, o.Text)
+			return h.silenceChoice(ctx, options, s, o.Text)
 		}
 		matchers = options[0]
 	}
-	m, _ := h.createSilence(ctx, alert.Silence{Matchers: matchers, EndsAt: ends, By: h.person(ctx, a.by), Why: o.Text})
+	s.Matchers, s.By, s.Why = matchers, h.person(ctx, a.by), o.Text
+	m, _ := h.createSilence(ctx, s)
 	return m
 }
 
@@ -41,18 +42,14 @@ func sameKey(i alert.Incident) alert.Matchers {
 	return alert.Matchers{{Name: "key", Op: "=", Value: i.Key}}
 }
 
-// ends is the time that a person means, in their own time zone.
-func (h *Handlers) ends(ctx context.Context, w when, by bot.Caller) (time.Time, *alert.InputError) {
-	now := h.opts.Now()
-	if !w.relative() && !w.utc {
-		zone, err := h.opts.Slack.Zone(ctx, by.User)
-		if err != nil {
-			h.opts.Log.Warn("look up a time zone", zap.String("user", by.User), zap.Error(err))
-			return now, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or add UTC to the time."}
-		}
-		now = now.In(zone)
+// zoneOf is the time zone of a person, which a time that they name depends on.
+func (h *Handlers) zoneOf(ctx context.Context, by bot.Caller) (*time.Location, *alert.InputError) {
+	zone, err := h.opts.Slack.Zone(ctx, by.User)
+	if err != nil {
+		h.opts.Log.Warn("look up a time zone", zap.String("user", by.User), zap.Error(err))
+		return nil, &alert.InputError{Message: "I can't see your time zone at the moment, so I don't know which time that is", Hint: "Write for example `for 2h`, or add UTC to the time."}
 	}
-	return w.end(now)
+	return zone, nil
 }
 
 // minExtension is how much later than an active silence with the same matchers a new one
@@ -68,7 +65,7 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false
 	}
 	for _, old := range holding {
-		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) {
+		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) && sameTimes(old, s) {
 			n, _, err := h.matching(ctx, old.Matchers)
 			if err != nil {
 				return h.apology("I can't read what is open.", err), true
@@ -81,6 +78,12 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 		return h.refusal("Nothing was silenced", err), false
 	}
 	return render.Silenced(made, n), true
+}
+
+// sameTimes reports whether two silences begin at the same time and recur alike.
+func sameTimes(old, s alert.Silence) bool {
+	begins := old.StartsAt.Equal(s.StartsAt) || s.StartsAt.IsZero() && old.Active(s.CreatedAt)
+	return begins && (old.Every == nil) == (s.Every == nil) && (s.Every == nil || old.Every.String() == s.Every.String())
 }
 
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {

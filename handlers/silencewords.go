@@ -99,15 +99,18 @@ func labelsWith(word string, found []alert.Incident, fits func(value, word strin
 // silenceValue is the value of a button that silences.
 type silenceValue struct {
 	Matchers string `json:"m"`
-	Until    int64  `json:"e"` // Unix seconds
-	Why      string `json:"y,omitempty"`
+	// From and Until are Unix seconds; From is 0 for at once.
+	From  int64        `json:"b,omitempty"`
+	Until int64        `json:"e"`
+	Every *alert.Hours `json:"r,omitempty"`
+	Why   string       `json:"y,omitempty"`
 }
 
 // silenceChoice asks which of the matchers are meant.
-func (h *Handlers) silenceChoice(ctx context.Context, options []alert.Matchers, ends time.Time, why string) render.Message {
-	view := render.SilenceChoiceView{Until: ends}
+func (h *Handlers) silenceChoice(ctx context.Context, options []alert.Matchers, s alert.Silence, why string) render.Message {
+	view := render.SilenceChoiceView{Until: s.EndsAt}
 	for _, m := range options {
-		value, err := json.Marshal(silenceValue{m.String(), ends.Unix(), why})
+		value, err := json.Marshal(silenceValue{m.String(), unixOf(s.StartsAt), s.EndsAt.Unix(), s.Every, why})
 		n, more, failed := h.matching(ctx, m)
 		if err != nil || failed != nil {
 			continue
@@ -115,6 +118,13 @@ func (h *Handlers) silenceChoice(ctx context.Context, options []alert.Matchers, 
 		view.Options = append(view.Options, render.SilenceOption{Matchers: m, Matching: n, More: more, Value: string(value)})
 	}
 	return render.SilenceChoice(view)
+}
+
+func unixOf(at time.Time) int64 {
+	if at.IsZero() {
+		return 0
+	}
+	return at.Unix()
 }
 
 // silenceChosen silences what a button says.
@@ -127,6 +137,10 @@ func (h *Handlers) silenceChosen(ctx context.Context, a bot.Action) error {
 	if err != nil || len(matchers) == 0 {
 		return h.respond(ctx, a.Caller, render.Gone())
 	}
-	m, _ := h.createSilence(ctx, alert.Silence{Matchers: matchers, EndsAt: time.Unix(v.Until, 0), By: h.person(ctx, a.Caller), Why: v.Why})
+	s := alert.Silence{Matchers: matchers, EndsAt: time.Unix(v.Until, 0), Every: v.Every, By: h.person(ctx, a.Caller), Why: v.Why}
+	if v.From > 0 {
+		s.StartsAt = time.Unix(v.From, 0)
+	}
+	m, _ := h.createSilence(ctx, s)
 	return h.inPlace(ctx, a, m)
 }

@@ -51,8 +51,8 @@ func silenceBlocks(all []alert.Silence, more bool, most int, who func(alert.Pers
 // silenceRow is what a silence hides and why, and its facts.
 func silenceRow(s alert.Silence, who func(alert.Person) string) (what, facts string) {
 	parts := []string{quoted(orDash(s.ID))}
-	if !s.EndsAt.IsZero() {
-		parts = append(parts, "until "+date(s.EndsAt))
+	if times := strings.TrimSpace(silenceTimes(s)); times != "" {
+		parts = append(parts, times)
 	}
 	if !nobody(s.By) {
 		parts = append(parts, "by "+who(s.By))
@@ -63,6 +63,17 @@ func silenceRow(s alert.Silence, who func(alert.Person) string) (what, facts str
 		what += "\n" + fit(why, MaxReason)
 	}
 	return what, strings.Join(parts, dot)
+}
+
+// silenceTimes says when a silence hides alerts, behind a blank.
+func silenceTimes(s alert.Silence) (said string) {
+	if s.Every != nil {
+		said = " every " + s.Every.String()
+	}
+	if !s.StartsAt.IsZero() {
+		said += " from " + date(s.StartsAt)
+	}
+	return said + until(s.EndsAt)
 }
 
 func hidden(s alert.Silence) string {
@@ -88,8 +99,10 @@ func Silenced(s alert.Silence, n int) Message {
 	if len(s.Matchers) == 0 {
 		which = "all alerts"
 	}
-	line := "🔕 " + quoted(orDash(s.ID)) + " silences " + which + until(s.EndsAt)
+	line := "🔕 " + quoted(orDash(s.ID)) + " silences " + which + silenceTimes(s)
 	switch {
+	case n > 0 && (s.Every != nil || !s.StartsAt.IsZero()):
+		line += "; " + plural(n, "open incident") + " would match now."
 	case n == 1:
 		line += ", among them 1 open incident."
 	case n > 1:

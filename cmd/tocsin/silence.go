@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -41,6 +42,8 @@ What is still open when the silence ends is shown then. The channel is told when
 alert is hidden.`,
 		Example: `  tocsin silence service=db-3 --for 2h --because 'new disks'
   tocsin silence postgres 2h because new disks
+  tocsin silence service=db from tomorrow 22:00 for 6h
+  tocsin silence service=db every saturday 02:00 for 3h
   tocsin silence team=web 'severity!=critical' --until 18:00
   tocsin silence list
   tocsin silence end s-k7f2`,
@@ -111,7 +114,7 @@ func (c *clientCmd) silenceWords(ctx context.Context, command string, args []str
 	if err != nil {
 		return err
 	}
-	end, err := o.End(time.Now())
+	s, err := o.Silence(time.Now().In(localZone(c.getenv)))
 	if err != nil {
 		return &usageError{withHint(err)}
 	}
@@ -121,7 +124,25 @@ func (c *clientCmd) silenceWords(ctx context.Context, command string, args []str
 			return err
 		}
 	}
-	return c.silence(ctx, map[string]any{"matchers": matchers.String(), "ends_at": end, "why": o.Text})
+	return c.silence(ctx, map[string]any{"matchers": matchers.String(), "starts_at": s.StartsAt, "ends_at": s.EndsAt, "every": s.Every, "why": o.Text})
+}
+
+// localZone is this machine's time zone under its own name, which a silence that recurs
+// needs: Go calls it Local. It is Local if it has no name.
+func localZone(getenv func(string) string) *time.Location {
+	name := strings.TrimPrefix(getenv("TZ"), ":")
+	if name == "" {
+		if target, err := os.Readlink("/etc/localtime"); err == nil {
+			_, name, _ = strings.Cut(target, "zoneinfo/")
+		}
+	}
+	if zone, err := time.LoadLocation(name); err == nil && name != "" {
+		return zone
+	}
+	if _, offset := time.Now().Zone(); offset == 0 {
+		return time.UTC
+	}
+	return time.Local
 }
 
 // silence begins a silence.
@@ -132,8 +153,20 @@ func (c *clientCmd) silence(ctx context.Context, body map[string]any) error {
 		return err
 	}
 	s := answer.Silence
-	return c.print(answer, fmt.Sprintf("%s silences %s until %s (%s); tocsin silence end %s ends it\n",
-		s.ID, s.Matchers, clock(s.EndsAt), counted(answer.Incidents, "open incident"), s.ID))
+	return c.print(answer, fmt.Sprintf("%s silences %s %s (%s); tocsin silence end %s ends it\n",
+		s.ID, s.Matchers, silenceTimes(s), counted(answer.Incidents, "open incident"), s.ID))
+}
+
+// silenceTimes says when a silence hides alerts.
+func silenceTimes(s alert.Silence) string {
+	until := "until " + clock(s.EndsAt)
+	switch {
+	case s.Every != nil:
+		return "every " + s.Every.String() + ", " + until
+	case !s.StartsAt.IsZero():
+		return "from " + clock(s.StartsAt) + " " + until
+	}
+	return until
 }
 
 // silenceBody asks the daemon for a silence, which needs matchers and one end.
@@ -223,13 +256,22 @@ func (p silencePage) text() string {
 		return "no silence is in effect\n"
 	}
 	return table(func(line func(cells ...any)) {
-		line("ID", "UNTIL", "HIDDEN", "BY", "MATCHERS", "WHY")
+		line("ID", "NEXT", "UNTIL", "HIDDEN", "BY", "MATCHERS", "WHY")
+		now := time.Now()
 		for _, s := range p.Silences {
-			until := ago(s.EndsAt)
+			next, until := "now", ago(s.EndsAt)
+			if s.Over(now) {
+				next = ""
+			} else if !s.Active(now) {
+				next = ago(s.Next(now))
+			}
+			if s.Every != nil {
+				next += " (every " + s.Every.String() + ")"
+			}
 			if by := who(s.EndedBy); by != "" {
 				until += " (ended by " + by + ")"
 			}
-			line(s.ID, until, s.Hidden, who(s.By), s.Matchers, brief(s.Why))
+			line(s.ID, next, until, s.Hidden, who(s.By), s.Matchers, brief(s.Why))
 		}
 	})
 }

@@ -1,0 +1,169 @@
+package handlers
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/bot"
+)
+
+// plan is when a silence hides alerts, as people write it: until a time, from a time on, or
+// at hours that recur.
+type plan struct {
+	// starts is when it begins; nil for at once. ends may count from then.
+	starts *when
+	ends   when
+	// every is the days on which it recurs, and at when it begins on them; nil for not.
+	every *recurrence
+}
+
+type recurrence struct {
+	days []time.Weekday
+	at   time.Duration
+}
+
+// longestHours is how long a silence that recurs hides alerts at a time.
+const longestHours = 24 * time.Hour
+
+// recurs is how long a silence that recurs is kept.
+const recurs = maxSilence
+
+// silence is a silence at the times that are meant at now, which is in the person's time
+// zone.
+func (p plan) silence(now time.Time) (s alert.Silence, bad *alert.InputError) {
+	switch {
+	case p.every != nil:
+		return p.recurring(now)
+	case p.starts == nil:
+		s.EndsAt, bad = p.ends.end(now)
+		return s, bad
+	}
+	if s.StartsAt, bad = p.starts.end(now); bad != nil {
+		return s, bad
+	}
+	s.EndsAt, bad = p.ends.end(s.StartsAt)
+	if bad == nil && s.EndsAt.Sub(now) > maxSilence {
+		bad = &alert.InputError{Message: "that is more than a year ahead", Hint: "Write an end within a year."}
+	}
+	return s, bad
+}
+
+func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) {
+	hours := &alert.Hours{From: p.every.at, Zone: now.Location(), Days: p.every.days}
+	switch length := p.ends.after; {
+	case p.ends.relative() && length >= longestHours:
+		return s, &alert.InputError{Message: "a silence that recurs hides less than a day at a time", Hint: "Write for example `every saturday 02:00 for 3h`."}
+	case p.ends.relative():
+		hours.To = (hours.From + length) % longestHours
+	case p.ends.clock < 0 || !p.ends.unnamed():
+		return s, &alert.InputError{Message: "until what time of the day?", Hint: "Write for example `every saturday 02:00 for 3h`, or `every day 22:00 until 06:00`."}
+	default:
+		hours.To = p.ends.clock
+	}
+	if p.ends.utc {
+		hours.Zone = time.UTC
+	}
+	return alert.Silence{EndsAt: now.Add(recurs), Every: hours}, nil
+}
+
+// zoned reports whether the times depend on the time zone of the person.
+func (p plan) zoned() bool {
+	if p.every != nil || !p.ends.relative() && !p.ends.utc {
+		return true
+	}
+	return p.starts != nil && !p.starts.relative() && !p.starts.utc
+}
+
+// planned is a silence at the times that a person means, in their own time zone.
+func (h *Handlers) planned(ctx context.Context, p plan, by bot.Caller) (alert.Silence, *alert.InputError) {
+	now := h.opts.Now()
+	if p.zoned() {
+		zone, bad := h.zoneOf(ctx, by)
+		if bad != nil {
+			return alert.Silence{}, bad
+		}
+		now = now.In(zone)
+	}
+	return p.silence(now)
+}
+
+// beginning reads when a silence begins from the beginning of words: "from tomorrow 22:00",
+// "starting in 2h", "every saturday 02:00". n is the number of its words, 0 if there is none.
+func (p *plan) beginning(words []token) (n int, bad *alert.InputError) {
+	switch words[0].key {
+	case "from", "starting", "beginning", "after":
+		n = 1
+		if len(words) > 1 && (words[1].key == "in" || words[1].key == "from") {
+			n = 2
+		}
+		return p.startsAt(words, n)
+	case "every", "each":
+		return p.recurringAt(words)
+	}
+	return 0, nil
+}
+
+func (p *plan) startsAt(words []token, n int) (int, *alert.InputError) {
+	starts, took, bad := pointInTime(words[n:])
+	if bad == nil && took == 0 {
+		var d time.Duration
+		if d, took = duration(words[n:]); took > 0 {
+			starts = when{after: d}
+		}
+	}
+	switch {
+	case bad != nil:
+		return n, bad
+	case took == 0 && len(words) > n && words[n].key == "now":
+		return n + 1, nil
+	case took == 0:
+		return n, &alert.InputError{Message: "from when?", Hint: "Write for example `from 22:00 for 2h`, or `from tomorrow 22:00 until 06:00`."}
+	}
+	p.starts = &starts
+	return n + took, nil
+}
+
+// recurringAt reads "every saturday and sunday at 02:00"; words[0] is every.
+func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
+	r, n := recurrence{at: -1}, 1
+	for n < len(words) && r.readDay(words[n].key) {
+		n++
+	}
+	if n < len(words) && slices.Contains([]string{"at", "from"}, words[n].key) {
+		n++
+	}
+	if n < len(words) {
+		w := when{ahead: -1, weekday: -1, clock: -1}
+		n += w.readClock(words[n:])
+		r.at = w.clock
+	}
+	if r.at < 0 || n == 1 {
+		return n, &alert.InputError{Message: "on which days, and at what time?", Hint: "Write for example `every saturday 02:00 for 3h`, or `every day 22:00 until 06:00`."}
+	}
+	p.every = &r
+	return n, nil
+}
+
+// readDay reads a day of the week, or several: day, weekday, weekend.
+func (r *recurrence) readDay(word string) bool {
+	switch word {
+	case "and", "day", "night", "days", "nights":
+		return true
+	case "weekday", "weekdays", "workday", "workdays":
+		r.days = append(r.days, time.Monday, time.Tuesday, time.Wednesday, time.Thursday, time.Friday)
+		return true
+	case "weekend", "weekends":
+		r.days = append(r.days, time.Saturday, time.Sunday)
+		return true
+	}
+	day := weekday(word)
+	if day < 0 && len(word) > 3 && word[len(word)-1] == 's' { // saturdays
+		day = weekday(word[:len(word)-1])
+	}
+	if day >= 0 {
+		r.days = append(r.days, time.Weekday(day))
+	}
+	return day >= 0
+}
