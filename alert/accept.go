@@ -29,7 +29,8 @@ const (
 // Sender may not send it.
 //
 // Defaults: status firing, severity error, title the text's first line, key a
-// fingerprint of source, labels and title, or of the whole text where that is the title.
+// fingerprint of source, labels and title, or of the whole text where that is the title;
+// for a Message one of its own.
 func (a *Alert) Prepare(now time.Time) error {
 	if a.Refreshes && !a.EndsAt.IsZero() && !a.EndsAt.After(now) {
 		a.Status, a.OnlyIfOpen, a.At, a.EndsAt = Resolved, true, a.EndsAt, time.Time{}
@@ -86,7 +87,11 @@ func (a *Alert) fillIn(now time.Time) {
 			a.Text = ""
 		}
 	}
-	if a.Key == "" {
+	a.ID = NewID()
+	switch {
+	case a.Key == "" && a.Message != nil: // each is posted, whatever it says
+		a.Key = "message/" + a.ID
+	case a.Key == "":
 		a.Key = a.fingerprint(said)
 	}
 	if a.At.IsZero() {
@@ -94,7 +99,6 @@ func (a *Alert) fillIn(now time.Time) {
 	}
 	a.At, a.EndsAt = a.At.UTC().Truncate(time.Microsecond), a.EndsAt.UTC().Truncate(time.Microsecond)
 	a.AcceptedAt = now.UTC().Truncate(time.Microsecond)
-	a.ID = NewID()
 	if a.Sender != nil {
 		a.TokenName = a.Sender.Name
 	}

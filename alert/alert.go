@@ -57,6 +57,8 @@ type Alert struct {
 	IdempotencyKey string            `json:"idempotency_key,omitempty"`
 	// TokenName is the name of the token that it was sent with; empty for none.
 	TokenName string `json:"token_name,omitempty"`
+	// Message is posted in place of a card; nil for a card.
+	Message *Message `json:"-"`
 	// Sender is that token, whose limits Prepare checks.
 	Sender *Token `json:"-"`
 	// EndsAt is when its incident resolves unless another alert refreshes it, and ExpiresIn

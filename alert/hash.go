@@ -48,6 +48,12 @@ func (a *Alert) ContentHash() int64 {
 	for _, i := range a.Images {
 		field("image "+i.Alt, "="+i.URL)
 	}
+	if m := a.Message; m != nil {
+		field("message", m.Text)
+		for _, part := range slices.Concat(m.Blocks, m.Attachments) {
+			field("part", string(part))
+		}
+	}
 	sum := sha256.Sum256(b)
 	return int64(binary.BigEndian.Uint64(sum[:8]) | 1)
 }

@@ -36,6 +36,8 @@ type Incident struct {
 	Mention  string            `json:"mention,omitempty"`
 	// TokenName is the name of the token that the latest firing alert was sent with.
 	TokenName string `json:"token_name,omitempty"`
+	// Message is posted in place of a card; nil for a card.
+	Message *Message `json:"-"`
 	// Count is the number of its firing alerts.
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`

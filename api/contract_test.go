@@ -209,7 +209,7 @@ var usual = map[string]request{
 	"POST /v1/alerts":                {target: "/v1/alerts?strict=false", body: `{"title":"disk full"}`, kind: "application/json"},
 	"POST /v1/webhooks/{name}":       {target: "/v1/webhooks/bell?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /v2/enqueue":               {target: "/v2/enqueue?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
-	"POST /slack/webhook/{channel}":  {target: "/slack/webhook/ops?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
+	"POST /slack/webhook/{channel}":  {target: "/slack/webhook/ops?as=card&strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /services/{path...}":       {target: "/services/T0/B0/word?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"GET /v1/alerts/{id}":            {target: "/v1/alerts/x?wait=1s"},
 	"GET /v1/incidents":              {target: "/v1/incidents?match=team%3Dweb&q=disk&state=open,acked&mine=U0ANN&sort=latest&limit=5&offset=5"},

@@ -117,6 +117,7 @@ func sending() []Operation {
 			Pattern: "POST /slack/webhook/{channel}", Tag: tagSend, Summary: "Slack's incoming webhook.",
 			Params: struct {
 				hookParams
+				As string `query:"as" enum:"card,message" default:"card" description:"message posts the blocks, attachments and text as they are."`
 				To string `path:"channel" description:"The conversation: a name without #, or an id." example:"ops"`
 			}{}, Body: map[string]any{}, Status: http.StatusOK, Answer: Written(""), Errors: refusals, Problems: Written(""),
 		},

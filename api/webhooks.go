@@ -23,6 +23,8 @@ type Webhook struct {
 	// Read returns what a request asks for. body is UTF-8. The error says why it is not
 	// understood.
 	Read func(body []byte, header http.Header) (alert.Intake, error)
+	// ReadMessage is Read for a request with ?as=message; nil where there is none.
+	ReadMessage func(body []byte, header http.Header) (alert.Intake, error)
 	// Verify reports whether a request is signed with the configured secret; nil if
 	// there is none. A signed request needs no token.
 	Verify func(body []byte, header http.Header) bool
@@ -137,7 +139,11 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	_, charset := kindOf(r.Header.Get("Content-Type"))
 	read, repaired := readable(body, charset)
 	read = bytes.TrimSpace(read)
-	in, err := hook.Read(read, r.Header)
+	readAs, err := hook.readAs(r.URL.Query().Get("as"))
+	if err != nil {
+		return accepted{}, err
+	}
+	in, err := readAs(read, r.Header)
 	if err != nil {
 		if in, err = a.misread(hook, r, body, read, err); err != nil {
 			return accepted{}, err
@@ -145,6 +151,17 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	}
 	in.Notes = append(repaired, in.Notes...)
 	return a.take(r, in)
+}
+
+// readAs returns how a request is read that asks for a card or a message; empty is a card.
+func (w Webhook) readAs(what string) (func([]byte, http.Header) (alert.Intake, error), error) {
+	switch {
+	case what == "" || what == "card":
+		return w.Read, nil
+	case what == "message" && w.ReadMessage != nil:
+		return w.ReadMessage, nil
+	}
+	return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("%s can't be shown as %q", w.Tool, what), "leave as out, or for Slack's webhook write as=message"}
 }
 
 // verify checks the signature of a request, of which body is as it was sent.

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -160,7 +161,7 @@ type messagePosted struct {
 
 func (b *Bot) write(ctx context.Context, to target, args map[string]string) (alert.Sent, error) {
 	args["channel"], args["thread_ts"] = to.channel, to.thread
-	args["mrkdwn"] = "false" // marks in the text are what somebody wrote
+	args["mrkdwn"] = cmp.Or(args["mrkdwn"], "false") // marks in the text are what somebody wrote
 	var posted messagePosted
 	err := b.withJoin(ctx, to.channel, to.where, func() error {
 		posted = messagePosted{}
@@ -186,10 +187,17 @@ func messageArgs(m render.Message) map[string]string {
 	if attachments == nil {
 		attachments = []slack.Attachment{}
 	}
-	return map[string]string{
+	args := map[string]string{
 		"text": m.Text, "blocks": asJSON(blocks), "attachments": asJSON(attachments),
 		"parse": "none", "unfurl_links": "false", "unfurl_media": "false",
 	}
+	if m.Passed != nil {
+		args["attachments"] = asJSON(m.Passed)
+	}
+	if m.Mrkdwn {
+		args["mrkdwn"] = "true"
+	}
+	return args
 }
 
 // asJSON encodes an argument that is not text; all that we send can be encoded.

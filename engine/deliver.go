@@ -17,7 +17,7 @@ func (d *draft) post(en *entry) {
 	}
 	en.unshown, en.Waiting, en.HeldUntil = false, false, noTime
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
-	d.deliverRest(en, en.Lanes, en.Text, true)
+	d.deliverRest(en, en.Lanes, en.cardText(), true)
 }
 
 // join adds a lane and posts the card there.
@@ -29,11 +29,20 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 	}
 	to := []string{lane}
 	d.deliver(en, to, alert.Delivery{Kind: alert.Post})
-	d.deliverRest(en, to, en.Text, true)
+	d.deliverRest(en, to, en.cardText(), true)
 }
 
 // update adds an edit of each card of the incident.
 func (d *draft) update(en *entry) { d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Update}) }
+
+// cardText is the text of which the card shows the first page; empty for a message, which is
+// shown whole.
+func (en *entry) cardText() string {
+	if en.Message != nil {
+		return ""
+	}
+	return en.Text
+}
 
 // deliverRest adds replies with what the first page of a text does not say. latest is set
 // for the text of the latest firing alert.

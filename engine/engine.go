@@ -195,6 +195,7 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
 		e.permitMention(&a)
+		a.Message = a.Message.WithMentions(e.opts.Routing.Permits)
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {

@@ -179,7 +179,8 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.LastAt = now
 	en.Severity, en.Source, en.Title, en.Text, en.Format = a.Severity, a.Source, a.Title, a.Text, a.Format
 	en.refresh(a, plan, now)
-	en.Labels, en.Links, en.Images, en.Mention, en.TokenName = a.Labels, a.Links, a.Images, a.Mention, a.TokenName
+	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
+	en.TokenName, en.Message = a.TokenName, a.Message
 	en.plan = plan
 }
 

@@ -65,7 +65,7 @@ func (d *draft) endFlapping(en *entry) {
 	}
 	if unpaged {
 		d.dropText(en)
-		d.deliverRest(en, en.Lanes, en.Text, true)
+		d.deliverRest(en, en.Lanes, en.cardText(), true)
 	}
 	n := alert.Note{Topic: alert.TopicStable, Text: unsaid, Count: en.Count}
 	if en.State != alert.StateResolved {

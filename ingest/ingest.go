@@ -35,6 +35,9 @@ type Format struct {
 	Marks [][]string
 	// Read returns what a request asks for. The error says why it is not understood.
 	Read func(Request) (alert.Intake, error)
+	// ReadMessage returns a request as a message that is posted in place of a card; nil
+	// where that is not possible.
+	ReadMessage func(Request) (alert.Intake, error)
 	// Signed reports whether a request is signed with this secret; nil if the tool
 	// signs nothing.
 	Signed func(secret string, r Request) bool

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"cmp"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"slices"
@@ -17,7 +18,7 @@ func slack() Format {
 		Docs:   "https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks/",
 		Sample: "slack-attachments.json",
 		Marks:  [][]string{{"attachments"}, {"blocks"}, {"text", "icon_emoji"}, {"text", "username"}},
-		Read:   readSlack,
+		Read:   readSlack, ReadMessage: readSlackMessage,
 		Answer: answerSlack,
 	}
 }
@@ -107,6 +108,46 @@ func readSlack(r Request) (alert.Intake, error) {
 		return alert.Intake{}, slackError("no_text")
 	}
 	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
+}
+
+// inPlaceOfSlack are members of a message that Tocsin does not pass on.
+var inPlaceOfSlack = []string{"thread_ts", "reply_broadcast", "unfurl_links", "unfurl_media", "link_names", "parse", "username", "icon_emoji", "icon_url", "metadata"}
+
+// mostSlackText is how many bytes of text a message may have without blocks: Slack cuts it
+// from 40,000 characters on.
+const mostSlackText = 39_000
+
+// readSlackMessage returns the message as it is. It resolves at once: nobody has to
+// acknowledge it.
+func readSlackMessage(r Request) (alert.Intake, error) {
+	in, err := readSlack(r)
+	if err != nil {
+		return in, err
+	}
+	var m struct {
+		Text                text
+		Blocks, Attachments []json.RawMessage
+	}
+	notes, err := readJSON(r, &m)
+	if err != nil {
+		return alert.Intake{}, slackError("invalid_payload")
+	}
+	if len(m.Blocks)+len(m.Attachments) == 0 && len(m.Text) > mostSlackText {
+		in.Notes = append(in.Notes, "the text is too long for one message and is shown as a card")
+		return in, nil
+	}
+	a := &in.Alerts[0]
+	a.Message = &alert.Message{Text: string(m.Text), Blocks: m.Blocks, Attachments: m.Attachments}
+	a.Key, a.Status, a.Severity = "", alert.Resolved, alert.Info
+	var members map[string]skipped
+	_, _ = readJSON(r, &members) // it has been read twice
+	for _, name := range inPlaceOfSlack {
+		if _, ok := members[name]; ok {
+			notes = append(notes, name+" is ignored")
+		}
+	}
+	in.Notes = notes
+	return in, nil
 }
 
 // slackError is an error in Slack's words.

@@ -22,7 +22,12 @@ import (
 //
 // The buttons are among the first five blocks beside the bar, because Slack may
 // hide later ones until "Show more" is clicked.
+//
+// An incident with a Message is drawn as that.
 func Card(i alert.Incident, lane string, aside ...string) Message {
+	if i.Message != nil {
+		return passed(i, aside)
+	}
 	head := top(directed(sign(i)+" "+title(i.Title)), aside, i.Mentions[lane])
 	if i.Format == alert.FormatMarkdown {
 		head = append(head, textBlocks(alert.Pages(i.Text)[0], i.Format)...)

@@ -44,8 +44,10 @@ func cards() map[string]alert.Incident {
 		manyLabels[name] = strings.Repeat(name, 20)
 	}
 	return map[string]alert.Incident{
-		"open":    diskFull(),
-		"refired": with(diskFull(), func(i *alert.Incident) { i.Count, i.LastAt, i.Severity = 7, at("14:40:00"), alert.Error }),
+		"open": diskFull(),
+		"refired": with(diskFull(), func(i *alert.Incident) {
+			i.Count, i.LastAt, i.Severity, i.TokenName = 7, at("14:40:00"), alert.Error, "ci"
+		}),
 		"acked": with(diskFull(), func(i *alert.Incident) {
 			i.State, i.AckedBy, i.AckedAt, i.Severity = alert.Acked, alert.Person{ID: "U0ANN", Name: "ann"}, at("14:07:00"), alert.Warning
 		}),
@@ -80,6 +82,19 @@ func TestCardsLookAsTheGoldenFiles(t *testing.T) {
 			golden(t, "card "+name, card)
 		})
 	}
+}
+
+func TestAMessageLooksAsItsSenderWroteItWithSmallPrintAtItsEnd(t *testing.T) {
+	for name, message := range map[string]alert.Message{
+		"blocks": {Text: "deployed", Blocks: []json.RawMessage{json.RawMessage(
+			`{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Open"},"url":"https://ci.example"},{"type":"button","action_id":"ack:","value":"k7f2","text":{"type":"plain_text","text":"Ack"}}]}`)}},
+		"text":        {Text: "*deployed* <https://ci.example|v2>"},
+		"attachments": {Attachments: []json.RawMessage{json.RawMessage(`{"color":"good","text":"*deployed*"}`)}},
+	} {
+		i := with(diskFull(), func(i *alert.Incident) { i.Message = &message })
+		golden(t, "passed "+name, Card(i, "#ops", MeantFor("#ops", "is_archived"), Twice))
+	}
+	golden(t, "passed plain", PlainCard(with(diskFull(), func(i *alert.Incident) { i.Message = &alert.Message{} }), "#ops", Twice))
 }
 
 func TestPlainCardsLookAsTheGoldenFiles(t *testing.T) {

@@ -6,7 +6,11 @@
 // (docs/slack.md §2.6), whatever it is given.
 package render
 
-import "github.com/slack-go/slack"
+import (
+	"encoding/json"
+
+	"github.com/slack-go/slack"
+)
 
 // Message is what a Slack message shows. Text is what notifications show and
 // screen readers read; without Blocks and Attachments it is the whole message.
@@ -14,6 +18,10 @@ type Message struct {
 	Text        string
 	Blocks      []slack.Block
 	Attachments []slack.Attachment
+	// Passed are attachments as somebody else wrote them, in place of Attachments.
+	Passed []json.RawMessage `json:",omitempty"`
+	// Mrkdwn says that Text is mrkdwn. Otherwise it is shown as it is written.
+	Mrkdwn bool `json:",omitempty"`
 }
 
 // HomeTab is a view of the Home tab, named here for packages that do not import

@@ -16,8 +16,11 @@ const minTitle = 250
 // in lane, and links.
 //
 // It shows the first page of the text in full, unless a dozen long names leave no room;
-// then as much of the title, labels and links as fits.
+// then as much of the title, labels and links as fits. A Message may have 40,000.
 func PlainCard(i alert.Incident, lane string, aside ...string) Message {
+	if i.Message != nil {
+		return plainPassed(i, aside)
+	}
 	tail := asides(aside)
 	tail = append(tail, strings.Join(slices.Concat(handling(i, called), facts(i, called), origin(i, lane)), dot))
 	if who := ping(i.Mentions[lane]); who != "" {

@@ -128,10 +128,11 @@ type alertBody struct {
 	At      int64             `json:"at,omitempty"` // microseconds
 	Hash    int64             `json:"hash,omitempty"`
 	Token   string            `json:"token,omitempty"` // its name
+	Message *alert.Message    `json:"message,omitempty"`
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -143,13 +144,13 @@ func decodeAlert(body string, a *alert.Alert) error {
 	var b alertBody
 	err := parse(body, &b)
 	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
-	a.Mention, a.Channel, a.At, a.TokenName = b.Mention, b.Channel, fromMicros(b.At), b.Token
+	a.Mention, a.Channel, a.At, a.TokenName, a.Message = b.Mention, b.Channel, fromMicros(b.At), b.Token, b.Message
 	return err
 }
 
 // encodeContent is what an incident says, as that of an alert.
 func encodeContent(i *alert.Incident) (string, error) {
-	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention, TokenName: i.TokenName})
+	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention, TokenName: i.TokenName, Message: i.Message})
 }
 
 // decodeContent reads what an incident says.
@@ -157,7 +158,7 @@ func decodeContent(body string, i *alert.Incident) error {
 	var a alert.Alert
 	err := decodeAlert(body, &a)
 	i.Title, i.Source, i.Labels, i.Links, i.Images, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention
-	i.Format, i.TokenName = a.Format, a.TokenName
+	i.Format, i.TokenName, i.Message = a.Format, a.TokenName, a.Message
 	return err
 }
 

@@ -42,6 +42,11 @@ func webhook(f ingest.Format, secret alert.Secret) api.Webhook {
 			return f.Read(ingest.Request{Body: body, Header: header})
 		},
 	}
+	if f.ReadMessage != nil {
+		hook.ReadMessage = func(body []byte, header http.Header) (alert.Intake, error) {
+			return f.ReadMessage(ingest.Request{Body: body, Header: header})
+		}
+	}
 	if secret.Reveal() != "" && f.Signed != nil {
 		hook.Verify = func(body []byte, header http.Header) bool {
 			return f.Signed(secret.Reveal(), ingest.Request{Body: body, Header: header})

@@ -336,3 +336,60 @@ func TestEveryToolThatSignsHasAnOptionForItsSecret(t *testing.T) {
 		}
 	}
 }
+
+func TestAMessageToSlacksWebhookIsPassedOnAndMentionsOnlyWhomItMay(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.env["TOCSIN_CONFIG"] = filepath.Join(p.dir, "tocsin.yaml")
+	if err := os.WriteFile(p.env["TOCSIN_CONFIG"], []byte(`permissions: {mention: [U0ANN]}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	post := func(body string) {
+		t.Helper()
+		if got := p.webhook("/slack/webhook/alerts?as=message", []byte(body)); got.status != http.StatusOK || got.body != "ok" {
+			t.Fatalf("answered %d %s to %s", got.status, got.body, body)
+		}
+	}
+	blocks := `[{"type":"header","text":{"type":"plain_text","text":"Deployed <!here>"}},
+		{"type":"section","text":{"type":"mrkdwn","text":"*v2* by <@U0ANN>, not <@U0BOB|bob>, <!channel> or @here"},
+		 "accessory":{"type":"button","action_id":"ack","value":"k7f2","text":{"type":"plain_text","text":"Open"},"url":"https://ci.example.com/7"}},
+		{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"for "},{"type":"broadcast","range":"channel"}]}]}]`
+	post(`{"text":"deployed v2","thread_ts":"1.2","blocks":` + blocks + `}`)
+	until(t, s, "the message", func(sn *playground.Snapshot) bool { return len(saying(sn.Messages("#alerts"), "Deployed")) == 1 })
+	m := saying(s.Messages("#alerts"), "Deployed")[0]
+	mustSay(t, m, "*v2* by <@U0ANN>, not @bob, @channel or @here", "https://ci.example.com/7", "Deployed <!here>")
+	if card := shown(m); !strings.Contains(card, `"verbatim":true`) || !strings.Contains(card, `"text":"@channel"`) {
+		t.Errorf("a bare name or a broadcast could notify: %s", card)
+	}
+	if card := shown(m); strings.Contains(card, "Acknowledge") || strings.Contains(card, `"action_id":"ack"`) || m.ThreadTS != "" {
+		t.Errorf("it has buttons, a sender's action or a thread: %s", card)
+	}
+
+	post(`{"text":"said twice to <!channel>"}`)
+	post(`{"text":"said twice to <!channel>"}`)
+	post(`{"attachments":[{"color":"good","text":"all *good*","fallback":"good"}]}`)
+	post(`{"text":"kept","blocks":[{"type":"no_such_block"},{"type":"section","text":{"type":"mrkdwn","text":"what it says"}}]}`)
+	until(t, s, "all messages", func(sn *playground.Snapshot) bool {
+		all := sn.Messages("#alerts")
+		return len(saying(all, "said twice to @channel")) == 2 && len(saying(all, "all *good*")) == 1 && len(saying(all, "what it says")) == 1
+	})
+	var over []alert.Incident
+	if err := p.ask("/v1/incidents?state=resolved", &struct{ Incidents *[]alert.Incident }{&over}); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range over {
+		p.settle(alert.Accepted{ID: strings.TrimPrefix(i.Key, "message/")})
+	}
+	if l := p.ledger().Total; l.Accepted != 5 || l.Delivered != 5 {
+		t.Errorf("the ledger counts %+v", l)
+	}
+	var open []alert.Incident
+	if err := p.ask("/v1/incidents?state=open,acked", &struct{ Incidents *[]alert.Incident }{&open}); err != nil || len(open) > 0 {
+		t.Errorf("messages are open incidents: %v, %v", open, err)
+	}
+	if got := p.webhook("/slack/webhook/alerts?as=letter", []byte(`{"text":"x"}`)); got.status != http.StatusBadRequest || got.body != "invalid_payload" {
+		t.Errorf("as=letter: answered %d %s", got.status, got.body)
+	}
+}
