@@ -173,10 +173,11 @@ func freeAddress(ctx context.Context, address string) string {
 func (c demoCmd) greet(w world, page, server string) error {
 	_, err := fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
 
-  The page:    %s
+  The page:    %[1]s
   Try this:    press the buttons of a card; open tocsin's Home tab, under Apps
   Or type:     /notify list, /notify stats, /notify silences, /notify help
-  And this:    curl -d 'disk full on db-3' %s/v1/alerts
+  And this:    curl -d 'disk full on db-3' %[2]s/v1/alerts
+  Your tools:  %[2]s has examples for them, and a form for a test alert
 
 Nobody acknowledges the checkout alert: unless you do, its route notifies @here after
 40 seconds, and #ops and carol after 80. Stop the demo with Ctrl-C.
