@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"regexp/syntax"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -38,9 +39,13 @@ func (i Incident) Subject() Subject {
 	return Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels}
 }
 
-// Value is what a matcher of that name compares with: one of the alert's own
-// fields severity, source, key, title and channel, else the label; empty when
-// there is none.
+// labelPrefix is in front of the name of a label where a matcher must not mean the field of
+// that name.
+const labelPrefix = "labels."
+
+// Value is what a matcher of that name compares with: one of the alert's own fields
+// severity, source, key, title and channel, else the label, which may also be written
+// labels.NAME; empty when there is none.
 func (s Subject) Value(name string) string {
 	switch name {
 	case "severity":
@@ -54,7 +59,11 @@ func (s Subject) Value(name string) string {
 	case "channel":
 		return s.Channel
 	}
-	return s.Labels[name]
+	value, found := s.Labels[name]
+	if label, prefixed := strings.CutPrefix(name, labelPrefix); prefixed && !found {
+		return s.Labels[label]
+	}
+	return value
 }
 
 // Matcher is one condition in Alertmanager's syntax: name="value", name!="value",
@@ -92,6 +101,23 @@ func NewMatcher(name, op, value string) (Matcher, error) {
 		return m, &InputError{Message: fmt.Sprintf("%.60q is not a regular expression: %v", value, err), Hint: `write for example service=~"db-.*"`}
 	}
 	return m, nil
+}
+
+// LabelMatcher returns the matcher for a label with this value: labels.NAME where NAME alone
+// would be one of the alert's own fields.
+func LabelMatcher(name, value string) Matcher {
+	if isField(name) {
+		name = labelPrefix + name
+	}
+	return Matcher{Name: name, Op: "=", Value: value}
+}
+
+func isField(name string) bool {
+	switch name {
+	case "severity", "source", "key", "title", "channel":
+		return true
+	}
+	return false
 }
 
 // checkRegexp parses an expression by itself, because a)|(b would be valid between
@@ -140,11 +166,11 @@ func compare(rank int, op string, with int) bool {
 }
 
 // fits reports whether the value, or any spelling of the channel, is the one that the
-// matcher names.
+// matcher names. For a regular expression a channel's name may be without # and @.
 func (m Matcher) fits(s Subject) bool {
 	fits := func(value string) bool {
 		if m.re != nil {
-			return m.re.MatchString(value)
+			return m.re.MatchString(value) || m.Name == "channel" && m.re.MatchString(strings.TrimLeft(value, "#@"))
 		}
 		return value == m.Value
 	}
@@ -163,7 +189,47 @@ func (m Matcher) String() string {
 // quoting is what a quoted text can't hold as it is.
 var quoting = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-func quote(s string) string { return `"` + quoting.Replace(s) + `"` }
+func quote(s string) string {
+	s = quoting.Replace(s)
+	if !strings.ContainsFunc(s, hidden) {
+		return `"` + s + `"`
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !hidden(r):
+			b.WriteRune(r)
+		case r < utf8.RuneSelf:
+			fmt.Fprintf(&b, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return `"` + b.String() + `"`
+}
+
+// hidden reports whether a character is shown by its code, because a reader would not see
+// it, or would see the text in another order.
+func hidden(r rune) bool {
+	return r != '\n' && r != '\t' && unicode.In(r, unicode.Cc, unicode.Zl, unicode.Zp, unicode.Bidi_Control)
+}
+
+// hiddenCode is a character that hidden means, after its backslash.
+var hiddenCode = regexp.MustCompile(`^(?:x[01789][0-9a-f]|u[0-9a-f]{4})`)
+
+// readHidden returns the character that s begins with the code of, and the code's length.
+// What only looks like one, as in C:\x64, is literal.
+func readHidden(s string) (char string, size int) {
+	code := hiddenCode.FindString(s)
+	if code == "" {
+		return "", 0
+	}
+	n, err := strconv.ParseUint(code[1:], 16, 32)
+	if r := rune(n); err == nil && hidden(r) {
+		return string(r), len(code)
+	}
+	return "", 0
+}
 
 // Matchers are conditions that must all hold. JSON and YAML have them as one
 // string in Alertmanager's syntax.
@@ -303,11 +369,8 @@ func notMatcher(text, name, value string) *InputError {
 // miswritten reports whether a name is that of a field in other capitals. Without quotes
 // that is nearly always the field; in quotes it is a label.
 func miswritten(name string) bool {
-	switch field := strings.ToLower(name); field {
-	case "severity", "source", "key", "title", "channel":
-		return name != field
-	}
-	return false
+	field := strings.ToLower(name)
+	return isField(field) && name != field
 }
 
 // unquotable are the characters that a name or value may only contain in quotes. Without
@@ -487,25 +550,34 @@ func (p *matcherText) word(ends string) (word string, quoted bool, err error) {
 }
 
 // quoted reads up to the next of the marks. A backslash escapes a quote or a
-// backslash, and \n is a line end.
+// backslash, \n is a line end, and \x1b and \u202e are characters that can't be seen.
 func (p *matcherText) quoted(marks string) (string, error) {
 	var b strings.Builder
-	escaped := false
-	for n, r := range p.rest {
+	for p.rest != "" {
+		r, size := utf8.DecodeRuneInString(p.rest)
+		p.rest = p.rest[size:]
 		switch {
-		case escaped:
-			escaped = false
-			b.WriteString(unescape(r))
-		case r == '\\':
-			escaped = true
+		case r == '\\' && p.rest != "":
+			p.escaped(&b)
 		case strings.ContainsRune(marks, r):
-			p.rest = p.rest[n+utf8.RuneLen(r):]
 			return b.String(), nil
 		default:
 			b.WriteRune(r)
 		}
 	}
 	return "", &InputError{Message: "a quotation mark is never closed", Hint: `write label="value"`}
+}
+
+// escaped reads what follows a backslash.
+func (p *matcherText) escaped(to *strings.Builder) {
+	if char, size := readHidden(p.rest); size > 0 {
+		p.rest = p.rest[size:]
+		to.WriteString(char)
+		return
+	}
+	r, size := utf8.DecodeRuneInString(p.rest)
+	p.rest = p.rest[size:]
+	to.WriteString(unescape(r))
 }
 
 // unescape returns what a backslash and r stand for. Before other characters a

@@ -34,6 +34,9 @@ func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
 		`severity > "warn"`:                   `severity>"warning"`,
 		`channel=Ops channel!="<#C0123ABCD>"`: `channel="#ops", channel!="C0123ABCD"`,
 		`path="a=b" x=~"a{2}"`:                `path="a=b", x=~"a{2}"`,
+		`a="C:\x64\users\u0041"`:              `a="C:\\x64\\users\\u0041"`,
+		`a="\x07\u202e" b=~"\x1b\.c"`:         `a="\x07\u202e", b=~"\x1b\\.c"`,
+		`labels.severity=none labels.key=x`:   `labels.severity="none", labels.key="x"`,
 		`host=""`:                             `host=""`,
 		`severity=~"error|crit"`:              `severity=~"error|critical"`,
 		`severity!~(P1|fatal|WARN)`:           `severity!~"critical|warning"`,
@@ -249,4 +252,29 @@ func FuzzParseMatchers(f *testing.F) {
 		}
 		ms.Match(alert.Subject{Severity: alert.Error, Title: text})
 	})
+}
+
+func TestAMatcherIsReadAsItIsWritten(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringOfN(rapid.RuneFrom([]rune("ab\\\"'nxu07\n\t\r\x07\u202e\u2028“~=<>{}(),. ")), 0, 12, -1)
+		m := alert.LabelMatcher("l"+text.Draw(t, "name"), text.Draw(t, "value"))
+		got, err := alert.ParseMatchers("a=b, " + m.String())
+		if m.Value != "" && (err != nil || len(got) != 2 || got[1].Name != m.Name || got[1].Value != m.Value) {
+			t.Fatalf("%q=%q is written %s and read as %q, %v", m.Name, m.Value, m, got, err)
+		}
+	})
+}
+
+func TestALabelWithTheNameOfAFieldCanBeMatched(t *testing.T) {
+	labels := map[string]string{"severity": "page", "channel": "c5-eu", "labels.odd": "x"}
+	s := alert.Subject{Severity: alert.Error, Channel: "#c5-eu", Labels: labels}
+	for text, want := range map[string]bool{
+		"labels.severity=page": true, "labels.severity=error": false, `labels.severity!="page"`: false, "labels.odd=x": true, "labels.labels.odd=x": true,
+		"labels.source=x": false, `labels.source=""`: true, "severity=page": false, `labels.channel=~"c5.*"`: true,
+		`channel=~"c5.*"`: true, `channel=~"#c5.*"`: true, `channel!~"c5.*"`: false, "channel=c5-eu": true, `channel="#c5-eu"`: true, `channel=~"c6.*"`: false,
+	} {
+		if m, err := alert.ParseMatchers(text); err != nil || m.Match(s) != want {
+			t.Errorf("%s: %v, %v", text, !want, err)
+		}
+	}
 }

@@ -52,7 +52,7 @@ func (r *repair) texts() {
 	}
 	labels := make(map[string]string, len(r.Labels))
 	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
-		name := r.clean("a label's name", k)
+		name := r.cleanName(k)
 		labels[name] = r.clean("label "+name, r.Labels[k])
 	}
 	r.Labels = labels
@@ -61,12 +61,30 @@ func (r *repair) texts() {
 // cleanLabels reports whether the labels need no repair.
 func (r *repair) cleanLabels() bool {
 	for k, v := range r.Labels {
-		if !showable(k) || !showable(v) {
+		if !showable(k) || !showable(v) || strings.ContainsFunc(k, blankInName) {
 			return false
 		}
 	}
 	return true
 }
+
+// cleanName returns a label's name without what can't be stored, shown or written in a
+// matcher.
+func (r *repair) cleanName(name string) string {
+	clean := r.clean("a label's name", name)
+	if !strings.ContainsFunc(clean, blankInName) {
+		return clean
+	}
+	r.note("the name of label %s repaired: characters that can't be seen are blanks", brief(clean))
+	return strings.TrimSpace(strings.Map(func(c rune) rune {
+		if blankInName(c) {
+			return ' '
+		}
+		return c
+	}, clean))
+}
+
+func blankInName(c rune) bool { return c == '\n' || c == '\t' || hidden(c) }
 
 // linkName names the n-th link from 0 for a person.
 func linkName(n int) string { return fmt.Sprintf("link %d", n+1) }
@@ -116,6 +134,9 @@ func (r *repair) clean(name, s string) string {
 // words understands the severity and the status in other tools' words. One that is
 // unknown, or says more than ours, is kept as a label.
 func (r *repair) words() {
+	if r.Severity == "" { // as in Alertmanager, where it is only a label
+		r.Severity = Severity(strings.ToLower(strings.TrimSpace(r.Labels["severity"])))
+	}
 	if r.Severity == "" {
 		r.Severity = Error
 	} else if word := string(r.Severity); !slices.Contains(Severities(), r.Severity) {

@@ -274,3 +274,14 @@ func TestTheFormatOfATextIsTheSendersChoice(t *testing.T) {
 		}
 	}
 }
+
+func TestALabelFillsAnAbsentSeverity(t *testing.T) {
+	for _, c := range []struct{ field, label, want string }{
+		{"", "critical", "critical"}, {"", "Page", "critical"}, {"", "warn", "warning"}, {"", "none", "info"}, {"", "", "error"}, {"", "banana", "error"}, {"info", "critical", "info"},
+	} {
+		a := prepared(t, alert.Alert{Title: "x", Severity: alert.Severity(c.field), Labels: map[string]string{"severity": c.label}})
+		if string(a.Severity) != c.want || a.Labels["severity"] != c.label || (len(a.Notes) > 0) != (c.label == "banana") {
+			t.Errorf("%q with the label %q is %s, labels %v, noted %v", c.field, c.label, a.Severity, a.Labels, a.Notes)
+		}
+	}
+}

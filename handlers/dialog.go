@@ -91,7 +91,7 @@ func suggested(i alert.Incident) alert.Matchers {
 	}
 	var all alert.Matchers
 	for name, value := range i.Labels {
-		m := alert.Matcher{Name: name, Op: "=", Value: value}
+		m := alert.LabelMatcher(name, value)
 		if value != "" && m.Match(i.Subject()) && len(name)+len(value) <= maxSuggestedLabel {
 			all = append(all, m)
 		}

@@ -91,7 +91,7 @@ func labelsWith(word string, found []alert.Incident, fits func(value, word strin
 	})
 	matchers := make([]alert.Matcher, len(labels))
 	for n, l := range labels {
-		matchers[n] = alert.Matcher{Name: l[0], Op: "=", Value: l[1]}
+		matchers[n] = alert.LabelMatcher(l[0], l[1])
 	}
 	return matchers
 }

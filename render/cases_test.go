@@ -251,19 +251,36 @@ func TestAddressesInASentenceEndBeforeItsPunctuation(t *testing.T) {
 }
 
 func TestALabelCopiedFromACardSilencesIt(t *testing.T) {
-	for _, value := range []string{"*/5 * * * *", "*.example.com", "db-3", "a,b", "{x}", "a=b", "<none>", "100%", "µ", "`x`", "it's", "(a|b)", "zero\u200bwidth", " padded ", "https://e.example/_a?_g=(b:c)&d=*", "see https://e.example/p"} {
-		l, budget := label{"cron", value}, maxLabelValue
-		if l.linked() {
-			budget = maxLabelLink
-		} else if !l.short() {
-			t.Errorf("%q is not in the line", value)
-			continue
+	for _, value := range []string{
+		"*/5 * * * *", "*.example.com", "db-3", "a,b", "{x}", "a=b", "<none>", "100%", "µ", "`x`", "it's", "(a|b)", "zero\u200bwidth", " padded ", "https://e.example/_a?_g=(b:c)&d=*", "see https://e.example/p",
+		`a "quoted" word`, `"`, `C:\temp\new`, `\`, `a\`, "two\nlines", "a\r\nb", "tab\there", "bell\x07", "\u202eright", "“typographic”", "critical", "none", strings.Repeat("long ", 20) + `\"`,
+	} {
+		for _, name := range []string{"cron", "severity", "source", "key", "title", "channel", "Severity", "labels.key", `back\slash`, "a b", "größe", "x=y", `"q"`, "(a)", "a~b", "{a}", "a,b", "'", "https://x.example"} {
+			l := newLabel(name, value)
+			shown := l.field()
+			if budget := maxLabelValue; l.short() || l.linked() {
+				shown = l.pair(budget)
+			}
+			// What is said is escaped, which Slack undoes when it shows it.
+			matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(shown)))
+			other := alert.Subject{Severity: alert.Critical, Source: value, Key: value, Title: value, Channel: value, Labels: map[string]string{name: value + "x"}}
+			if err != nil || !matchers.Match(alert.Subject{Labels: map[string]string{name: value}}) || matchers.Match(other) {
+				t.Errorf("%s %q is drawn as %s, which gives %v, %v", name, value, shown, matchers, err)
+			}
 		}
-		// What is said is escaped, which Slack undoes when it shows it.
-		matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(l.pair(budget))))
-		if err != nil || !matchers.Match(alert.Subject{Labels: map[string]string{"cron": value}}) {
-			t.Errorf("%q is drawn as %s, which gives %v, %v", value, l.pair(budget), matchers, err)
+	}
+}
+
+func TestALabelIsNotHiddenBehindAFieldOfItsName(t *testing.T) {
+	i := accepted(t, alert.Alert{Title: "disk full", Severity: "warning", Labels: map[string]string{"severity": "critical", "source": "node", "key": "a b", "channel": "ops", "title": "other"}})
+	words, _ := read(t, Card(i, "#ops"))
+	for _, want := range []string{"labels.severity=critical", "labels.source=node", `labels.key="a b"`, "labels.channel=ops", "labels.title=other"} {
+		if !strings.Contains(words, want) {
+			t.Errorf("the card lacks %s: %s", want, words)
 		}
+	}
+	if words, _ := read(t, Card(accepted(t, alert.Alert{Title: "disk full", Labels: map[string]string{"severity": "critical"}}), "#ops")); !strings.HasPrefix(words, "🔴") || strings.Contains(words, "severity") {
+		t.Errorf("the severity is shown twice, or not taken from the label: %s", words)
 	}
 }
 

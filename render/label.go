@@ -32,14 +32,22 @@ var firstLabels = [...]string{
 }
 
 // label is one name and value, cleaned but not escaped.
-type label struct{ name, value string }
+type label struct {
+	name, value string
+	// whole matches the label as it was sent.
+	whole alert.Matcher
+}
+
+func newLabel(name, value string) label {
+	return label{labelText(name), labelText(value), alert.LabelMatcher(labelText(name), strings.ToValidUTF8(value, "\uFFFD"))}
+}
 
 // labelsOf lists the labels worth showing, the most useful first. It leaves out
 // empty ones and those that only repeat the title or a severity.
 func labelsOf(i alert.Incident) []label {
 	var all []label
 	for name, value := range i.Labels {
-		l := label{labelText(name), labelText(value)}
+		l := newLabel(name, value)
 		if !visible(l.name) || !visible(l.value) || repeats(i, name, value) {
 			continue
 		}
@@ -79,8 +87,7 @@ func labelText(s string) string {
 func repeats(i alert.Incident, name, value string) bool {
 	switch strings.ToLower(name) {
 	case "severity":
-		// The card shows the incident's own, which may have changed since.
-		return slices.Contains(alert.Severities(), alert.Severity(strings.ToLower(value)))
+		return alert.Severity(strings.ToLower(value)) == i.Severity
 	case "alertname", "title", "summary":
 		return oneLine(value) == title(i.Title)
 	}
@@ -109,7 +116,7 @@ func labelBlocks(all []label) []slack.Block {
 		case l.linked():
 			lines = append(lines, l.pair(maxLabelLink))
 		default:
-			long = append(long, fit(l.name, maxLabelName)+"\n"+fit(l.value, maxLabelValue))
+			long = append(long, l.field())
 		}
 	}
 	if len(short) > 0 || left > 0 {
@@ -130,24 +137,27 @@ const maxLabelLink = 600
 
 // short says whether a label is drawn as name=value, which can be pasted into a silence.
 func (l label) short() bool {
-	return utf8.RuneCountInString(l.value) <= shortLabel && !strings.ContainsAny(l.value, "\"\\\n") && !l.linked()
+	return utf8.RuneCountInString(l.value) <= shortLabel && utf8.RuneCountInString(l.name) <= maxLabelName && !l.linked()
 }
 
 // linked says whether there is a web address in a label.
 func (l label) linked() bool { return len(addressesIn(l.value)) > 0 }
 
-// pair is a label as a matcher, unless that would need a backslash, with at most so many
-// characters of its value.
+// pair is a label as a matcher that finds it, if it has at most so many characters.
 func (l label) pair(budget int) string {
-	name, value := shorter(l.name, maxLabelName), shorter(l.value, budget)
-	written := alert.Matcher{Name: name, Op: "=", Value: value}.String()
-	if strings.Contains(written, `\`) {
-		return literal(name + "=" + value)
+	written := l.whole.String()
+	if strings.HasSuffix(written, `="`+l.value+`"`) && !strings.ContainsFunc(l.value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
+		written = strings.TrimSuffix(written, `"`+l.value+`"`) + l.value
 	}
-	if !strings.ContainsFunc(value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
-		written = strings.TrimSuffix(written, `"`+value+`"`) + value
+	return fit(written, budget+maxLabelName)
+}
+
+// field is a long label: as a matcher if it is one line and whole, else as text.
+func (l label) field() string {
+	if written := l.whole.String(); !strings.Contains(l.value, "\n") && alert.EscapedLen(written) <= maxLabelValue+maxLabelName {
+		return literal(written)
 	}
-	return literal(written)
+	return fit(l.name, maxLabelName) + "\n" + fit(l.value, maxLabelValue)
 }
 
 // pairs lists labels as name=value within budget characters, and says how many there are
