@@ -116,9 +116,19 @@ func makeFolder(above *os.Root, name string) error {
 	}
 	info, err := above.Stat(".")
 	if err == nil && os.Geteuid() == 0 {
-		err = above.Lchown(name, ownerOf(info), -1)
+		err = giveFolder(above, name, ownerOf(info))
 	}
 	return errors.Join(err, syncFolder(above))
+}
+
+// giveFolder gives the folder with a name to a user. It is opened first, because the user
+// who owns the one above may have put something else in its place.
+func giveFolder(above *os.Root, name string, user int) error {
+	dir, err := above.OpenRoot(name)
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Chown(".", user, -1), dir.Close())
 }
 
 func ownerOf(info fs.FileInfo) int {

@@ -313,3 +313,35 @@ func TestOfSuccessesInARowOnlyTheLastOneWaits(t *testing.T) {
 		t.Errorf("there are %s", got)
 	}
 }
+
+// The daemon of the system is another user than root, and may be broken into.
+func TestWhatRootKeepsBelongsToTheDaemonAndNoLinkIsFollowed(t *testing.T) {
+	daemon := os.Geteuid()
+	if daemon == 0 {
+		daemon = 12345
+	}
+	state, elsewhere := t.TempDir(), t.TempDir()
+	if err := os.Chown(state, daemon, -1); err != nil {
+		t.Fatal(err)
+	}
+	s := spool{filepath.Join(state, "spool")}
+	file, err := s.write(spooled{Written: time.Now(), Path: alertsPath}, about{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{file, s.dir} {
+		if info, err := os.Stat(path); err != nil || ownerOf(info) != daemon {
+			t.Errorf("%s: %v, it does not belong to user %d", path, err, daemon)
+		}
+	}
+	linked := spool{filepath.Join(state, "linked")}
+	if err := os.Symlink(elsewhere, linked.dir); err != nil {
+		t.Fatal(err)
+	}
+	if file, err := linked.write(spooled{Written: time.Now(), Path: alertsPath}, about{}); err == nil {
+		t.Errorf("it was written to %s", file)
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) > 0 {
+		t.Errorf("behind the link there is %v, %v", left, err)
+	}
+}
