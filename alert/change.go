@@ -25,6 +25,11 @@ type Query struct {
 	Open bool
 	// Silence asks for the silence of this id, active or ended.
 	Silence string
+	// Heartbeats asks for those of these names, AllHeartbeats for all of them; Due also
+	// for those whose DueAt is not after Now, at most MaxFound. The latest incidents of
+	// their keys come with them.
+	Heartbeats    []string
+	AllHeartbeats bool
 }
 
 // MaxFound bounds how many incidents one query returns by Due, Ahead or Open.
@@ -54,9 +59,13 @@ type Snapshot struct {
 	// Aliases are the spellings of conversations that are known. Incidents and silences
 	// have the names of lanes already.
 	Aliases *Aliases
-	// NextDue is the earliest DueAt of all incidents, including those that are due;
-	// zero if there is none.
+	// NextDue is the earliest DueAt of all incidents and heartbeats, including those that
+	// are due; zero if there is none.
 	NextDue time.Time
+	// Heartbeats are those that were asked for. HeartbeatCount is how many there are in
+	// all if one of the names is unknown.
+	Heartbeats     []Heartbeat
+	HeartbeatCount int
 }
 
 // Change is the result of one decision. It is written completely or not at all.
@@ -80,6 +89,9 @@ type Change struct {
 	// when it ends, unless they are due before. Hidden is ignored: the store counts the
 	// alerts whose Silence names it.
 	Silences []Silence
+	// Heartbeats are new or changed, Forgotten the names of those that are deleted.
+	Heartbeats []Heartbeat
+	Forgotten  []string
 	// History are lines to add. The opening of an incident needs none: the store
 	// derives it from FirstAt.
 	History []Event

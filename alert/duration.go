@@ -134,3 +134,23 @@ func durationUnits() map[string]time.Duration {
 		"d": day, "day": day, "days": day, "w": 7 * day, "wk": 7 * day, "wks": 7 * day, "week": 7 * day, "weeks": 7 * day,
 	}
 }
+
+// FormatDuration writes a duration as ParseDuration reads it, without parts that are zero:
+// 90s is 1m30s, and 48h is 2d.
+func FormatDuration(d time.Duration) string {
+	days, text := d/day, ""
+	if days > 0 {
+		text = strconv.Itoa(int(days)) + "d"
+		if d %= day; d == 0 {
+			return text
+		}
+	}
+	rest := d.String()
+	if short, ok := strings.CutSuffix(rest, "m0s"); ok {
+		rest = short + "m"
+	}
+	if short, ok := strings.CutSuffix(rest, "h0m"); ok {
+		rest = short + "h"
+	}
+	return text + rest
+}

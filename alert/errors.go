@@ -21,6 +21,8 @@ var (
 	ErrInternal = errors.New("internal error")
 	// ErrNotDead: the delivery can't be retried or dropped, because it is not a dead letter.
 	ErrNotDead = errors.New("not a dead letter")
+	// ErrConfigured: it can't be deleted, because the configuration names it.
+	ErrConfigured = errors.New("the configuration names it")
 	// ErrNotFound: the id is unknown.
 	ErrNotFound = errors.New("not found")
 )

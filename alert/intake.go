@@ -3,6 +3,8 @@ package alert
 // Intake is what the request of another tool asks for.
 type Intake struct {
 	Alerts []Alert
+	// Beats are the signs of life in it.
+	Beats []Beat
 	// Acked are the keys whose open incidents are acknowledged in that tool, by By.
 	Acked []string
 	By    Person

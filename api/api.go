@@ -28,6 +28,10 @@ type Engine interface {
 	// Silence creates a silence and returns it with its id, and how many open
 	// incidents it matches.
 	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
+	// Beat accepts signs of life and returns the heartbeats after them.
+	Beat(ctx context.Context, beats []alert.Beat) ([]alert.Heard, error)
+	// Forget deletes a heartbeat and returns it as it was.
+	Forget(ctx context.Context, name string) (alert.Heartbeat, error)
 	// Unsilence ends a silence early.
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }
@@ -41,6 +45,8 @@ type Store interface {
 	// History is the history of an incident, oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	// Heartbeats lists all heartbeats by name.
+	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)
 	Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns the alert's record once it is not pending any more, or, when
@@ -121,6 +127,7 @@ func New(opts Options) *API {
 	}
 	a := &API{opts: opts, hooks: http.NewServeMux(), credentials: credentials(opts.Token, opts.Tokens), started: opts.Now()}
 	a.handleWebhooks(a.hooks)
+	a.handleHeartbeats(a.hooks)
 	return a
 }
 
@@ -197,6 +204,7 @@ func (a *API) handleAll(mux router, mayAct bool) {
 		mux.Handle(pattern, a.handle(status, answer))
 	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
+	a.handleHeartbeats(mux)
 	a.handleWebhooks(mux)
 	a.handleAlertmanager(mux, mayAct)
 	a.handleHealth(mux)
@@ -210,6 +218,7 @@ func (a *API) reads() map[string]answer {
 		"GET /v1/incidents":       a.listIncidents,
 		"GET /v1/incidents/{id}":  a.readIncident,
 		"GET /v1/silences":        a.listSilences,
+		"GET /v1/heartbeats":      a.listHeartbeats,
 		"GET /v1/stats":           a.readStats,
 		"GET /v1/oncall":          a.readOnCall,
 		"GET /v1/ledger":          a.readLedger,
@@ -231,6 +240,7 @@ func (a *API) acts() map[string]answer {
 		"POST /v1/incidents/{id}/note":    a.act(alert.VerbNote),
 		createSilence:                     a.postSilence,
 		"DELETE /v1/silences/{id}":        a.endSilence,
+		"DELETE " + heartbeatPath:         a.forgetHeartbeat,
 		"POST /v1/deliveries/{id}/retry":  a.decide(a.opts.Store.Retry),
 		"POST /v1/deliveries/{id}/drop":   a.decide(a.opts.Store.Drop),
 		"POST /v1/deliveries/retry":       a.decide(a.opts.Store.Retry),
@@ -257,7 +267,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/heartbeats, /v1/heartbeats/{name} (POST, PUT or GET sends it; DELETE), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

@@ -139,6 +139,18 @@ func (r replete) Silence(context.Context, alert.Silence) (alert.Silence, int, er
 	return filled[alert.Silence](), 1, r.err
 }
 
+func (r replete) Beat(context.Context, []alert.Beat) ([]alert.Heard, error) {
+	return []alert.Heard{filled[alert.Heard]()}, r.err
+}
+
+func (r replete) Forget(context.Context, string) (alert.Heartbeat, error) {
+	return filled[alert.Heartbeat](), r.err
+}
+
+func (r replete) Heartbeats(context.Context) ([]alert.Heartbeat, error) {
+	return []alert.Heartbeat{filled[alert.Heartbeat]()}, r.err
+}
+
 func (r replete) Unsilence(context.Context, string, alert.Person) (alert.Silence, error) {
 	return filled[alert.Silence](), r.err
 }
@@ -211,6 +223,10 @@ var usual = map[string]request{
 	"POST /v2/enqueue":               {target: "/v2/enqueue?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /slack/webhook/{channel}":  {target: "/slack/webhook/ops?as=card&strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /services/{path...}":       {target: "/services/T0/B0/word?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
+	"POST /v1/heartbeats/{name}":     {target: "/v1/heartbeats/backup?every=5m&grace=1m&severity=error&channel=ops&token=" + rightToken},
+	"PUT /v1/heartbeats/{name}":      {target: "/v1/heartbeats/backup?every=5m&grace=1m&severity=error&channel=ops&token=" + rightToken},
+	"GET /v1/heartbeats/{name}":      {target: "/v1/heartbeats/backup?every=5m&grace=1m&severity=error&channel=ops&token=" + rightToken},
+	"DELETE /v1/heartbeats/{name}":   {target: "/v1/heartbeats/backup"},
 	"GET /v1/alerts/{id}":            {target: "/v1/alerts/x?wait=1s"},
 	"GET /v1/incidents":              {target: "/v1/incidents?match=team%3Dweb&q=disk&state=open,acked&mine=U0ANN&sort=latest&limit=5&offset=5"},
 	"GET /v1/silences":               {target: "/v1/silences?state=all&limit=5"},
@@ -230,6 +246,9 @@ var wrong = map[string]request{
 	"POST /v2/enqueue":              {target: "/v2/enqueue", body: "moo"},
 	"POST /slack/webhook/{channel}": {target: "/slack/webhook/ops", body: "moo"},
 	"POST /services/{path...}":      {target: "/services/T0/B0/word", body: "moo"},
+	"POST /v1/heartbeats/{name}":    {target: "/v1/heartbeats/backup?every=often"},
+	"PUT /v1/heartbeats/{name}":     {target: "/v1/heartbeats/backup?every=often"},
+	"GET /v1/heartbeats/{name}":     {target: "/v1/heartbeats/backup?every=often"},
 	"GET /v1/alerts/{id}":           {target: "/v1/alerts/x?wait=ever"},
 	"GET /v1/incidents":             {target: "/v1/incidents?sort=age"},
 	"GET /v1/silences":              {target: "/v1/silences?state=old"},
@@ -278,6 +297,9 @@ func causing(op api.Operation, status int) request {
 		r.err = failures[status]
 		if status == http.StatusConflict && strings.Contains(path, "/deliveries/") {
 			r.err = alert.ErrNotDead
+		}
+		if status == http.StatusConflict && strings.Contains(path, "/heartbeats/") {
+			r.err = alert.ErrConfigured
 		}
 	}
 	return r

@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/http"
+	"slices"
 
 	"tocsin/alert"
 )
@@ -54,7 +55,7 @@ type alertBody struct {
 
 // Operations are the requests that are described.
 func Operations() []Operation {
-	return append(append(sending(), reading()...), acting()...)
+	return slices.Concat(sending(), reading(), acting(), beating())
 }
 
 type once struct {
@@ -213,6 +214,33 @@ func acting() []Operation {
 				All  bool   `query:"all" description:"All of them."`
 			}{}, Status: http.StatusOK, Answer: alert.RetryResult{}, Errors: []int{http.StatusBadRequest, http.StatusServiceUnavailable}},
 		)
+	}
+	return all
+}
+
+// beating are the requests about heartbeats.
+func beating() []Operation {
+	type named struct {
+		Name string `path:"name" description:"The heartbeat." example:"nightly-backup"`
+	}
+	refusals := []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	all := []Operation{
+		{Pattern: "GET /v1/heartbeats", Tag: tagRead, Summary: "All heartbeats.", Status: http.StatusOK, Answer: heartbeatList{}, Errors: []int{http.StatusServiceUnavailable}},
+		{Pattern: "DELETE " + heartbeatPath, Tag: tagAct, Summary: "Forget a heartbeat.", Params: named{}, Status: http.StatusOK, Answer: heartbeat{},
+			Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}},
+	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
+		all = append(all, Operation{
+			Pattern: method + " " + heartbeatPath, Tag: tagSend, Summary: "Send a heartbeat: an alert follows when the next one is missing.",
+			Params: struct {
+				named
+				Every    string `query:"every" description:"How often it is sent; needed the first time, unless the configuration says so." example:"5m"`
+				Grace    string `query:"grace" description:"How much later it may be. Default: half of every, up to an hour." example:"1m"`
+				Severity string `query:"severity" default:"critical" description:"The severity of the alert."`
+				Channel  string `query:"channel" description:"The conversation of the alert. Default: by the routes."`
+				Token    string `query:"token" description:"The token, for senders that can send no header."`
+			}{}, Status: http.StatusAccepted, Answer: heartbeat{}, Errors: refusals,
+		})
 	}
 	return all
 }

@@ -43,6 +43,19 @@ func (e *engine) Silence(_ context.Context, s alert.Silence) (alert.Silence, int
 	return s, 3, e.err
 }
 
+func (e *engine) Beat(_ context.Context, beats []alert.Beat) ([]alert.Heard, error) {
+	heard := make([]alert.Heard, len(beats))
+	for n, b := range beats {
+		e.beats = append(e.beats, b)
+		heard[n].Heartbeat, _ = alert.Expect(b.Name, b.Default.With(b.Terms), noon).Hear(b, noon)
+	}
+	return heard, e.err
+}
+
+func (e *engine) Forget(context.Context, string) (alert.Heartbeat, error) {
+	return alert.Heartbeat{}, e.err
+}
+
 func (e *engine) Unsilence(_ context.Context, id string, by alert.Person) (alert.Silence, error) {
 	if id != "s-k7f2" {
 		return alert.Silence{}, fmt.Errorf("silence %s: %w", id, alert.ErrNotFound)
@@ -60,6 +73,8 @@ func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Sil
 	r.asked = append(r.asked, fmt.Sprintf("silences at %d, %d", f.At.Hour(), f.Limit))
 	return []alert.Silence{{ID: "s-k7f2", Why: "works", EndsAt: noon}}, nil
 }
+
+func (r *reader) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return nil, nil }
 
 func (r *reader) Stats(_ context.Context, from, until time.Time, buckets int) (alert.Stats, error) {
 	r.asked = append(r.asked, fmt.Sprintf("stats of %s in %d", until.Sub(from), buckets))

@@ -19,20 +19,24 @@ const (
 	duePause = 5 * time.Second
 )
 
-// runDue processes the incidents that are due, and finds out when the next one is.
+// runDue processes the incidents and heartbeats that are due, and finds out when the next one is.
 func (e *Engine) runDue(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
-	var due []alert.Incident
-	err := e.commit(ctx, alert.Query{Due: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
-		due = snapshot.Incidents
-		c := decideDue(e.rules(), now, snapshot)
-		idle = empty(c)
-		return c
-	})
-	if errors.Is(err, alert.ErrInternal) {
-		err = e.runEachDue(ctx, due)
+	var due alert.Snapshot
+	err := e.resume(ctx)
+	if err == nil {
+		err = e.commit(ctx, alert.Query{Due: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
+			due = snapshot
+			c := decideDue(e.rules(), now, snapshot)
+			idle = empty(c)
+			return c
+		})
 	}
+	if errors.Is(err, alert.ErrInternal) {
+		err = errors.Join(e.runEachDue(ctx, due.Incidents), e.runEachHeartbeat(ctx, due.Heartbeats))
+	}
+	e.deaf = e.deaf || errors.Is(err, alert.ErrUnavailable)
 	e.logDue(ctx, err)
 	// A store that reports something as due but does not return it must not make
 	// this loop spin.
@@ -88,10 +92,13 @@ func (e *Engine) logDue(ctx context.Context, err error) {
 	}
 }
 
-// expectDue remembers when the incidents and silences of a change are due.
+// expectDue remembers when the incidents, silences and heartbeats of a change are due.
 func (e *Engine) expectDue(c alert.Change) {
 	for _, i := range c.Incidents {
 		e.dueBy(i.DueAt)
+	}
+	for _, h := range c.Heartbeats {
+		e.dueBy(h.DueAt)
 	}
 	for _, s := range c.Silences {
 		e.dueBy(s.EndsAt)

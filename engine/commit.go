@@ -43,7 +43,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 
 // empty reports whether there is nothing to write.
 func empty(c alert.Change) bool {
-	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History) == 0
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten) == 0
 }
 
 // now is the current time at the precision that stores keep.
@@ -51,7 +51,7 @@ func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Micro
 
 func (e *Engine) rules() rules {
 	return rules{
-		routing: e.opts.Routing, flapping: e.opts.Flapping,
+		routing: e.opts.Routing, flapping: e.opts.Flapping, heartbeats: e.opts.Heartbeats,
 		skip: func() int { return 1 + rand.IntN(maxSkip) },
 	}
 }
@@ -59,13 +59,19 @@ func (e *Engine) rules() rules {
 // query asks for everything that deciding the inputs needs.
 func query(inputs []input) alert.Query {
 	var q alert.Query
-	keys, ids := map[string]bool{}, map[string]bool{}
+	keys, ids, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, in := range inputs {
 		for _, a := range in.alerts {
 			q.Keys = once(keys, q.Keys, a.Key)
 			if a.IdempotencyKey != "" {
 				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
 			}
+		}
+		for _, b := range in.beats {
+			q.Heartbeats = once(names, q.Heartbeats, b.Name)
+		}
+		if in.forget != "" {
+			q.Heartbeats = once(names, q.Heartbeats, in.forget)
 		}
 		for _, key := range in.keys {
 			q.Keys = once(keys, q.Keys, key)

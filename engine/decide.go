@@ -2,6 +2,7 @@ package engine
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 	"time"
 
@@ -12,7 +13,9 @@ import (
 type rules struct {
 	routing  alert.Routing
 	flapping Flapping
-	skip     func() int // the distance between the ids of two new incidents
+	// heartbeats are those of the configuration, by name.
+	heartbeats map[string]alert.Terms
+	skip       func() int // the distance between the ids of two new incidents
 }
 
 // input is one request. Exactly one of its fields is set, apart from keys.
@@ -23,6 +26,8 @@ type input struct {
 	keys      []string
 	silence   *alert.Silence
 	unsilence *endRequest
+	beats     []alert.Beat
+	forget    string // the name of a heartbeat
 }
 
 // endRequest is a request to end a silence.
@@ -37,6 +42,7 @@ type result struct {
 	acted    []alert.Acted
 	silence  alert.Silence
 	silenced int
+	heard    []alert.Heard
 	err      error
 }
 
@@ -58,7 +64,12 @@ type draft struct {
 	done          map[actKey]bool
 	lastID        string // of the latest incident
 	lastSilence   string
-	change        alert.Change
+	// heartbeats are by name, heartbeatOrder all of them, also those that are deleted,
+	// and heartbeatCount is that of the snapshot, with the new ones.
+	heartbeats     map[string]*heartbeatState
+	heartbeatOrder []*heartbeatState
+	heartbeatCount int
+	change         alert.Change
 }
 
 // ref identifies an incident: alerts with the same key and route fold into it.
@@ -106,6 +117,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	for _, s := range snapshot.Silences {
 		d.silences = append(d.silences, &silenceState{Silence: s})
 	}
+	d.loadHeartbeats(snapshot)
 	for k, receipt := range snapshot.Seen {
 		d.seen[k] = receipt
 	}
@@ -181,6 +193,15 @@ func (d *draft) decideInput(in input) result {
 	if in.unsilence != nil {
 		r.silence, r.err = d.endSilence(*in.unsilence)
 	}
+	for _, b := range in.beats {
+		heard, err := d.beat(b)
+		r.heard, r.err = append(r.heard, heard), errors.Join(r.err, err)
+	}
+	if in.forget != "" {
+		var heard alert.Heard
+		heard, r.err = d.forget(in.forget)
+		r.heard = append(r.heard, heard)
+	}
 	return r
 }
 
@@ -190,6 +211,7 @@ func (d *draft) finish() {
 		en.DueAt = d.nextDue(en)
 		d.change.Incidents = append(d.change.Incidents, en.Incident)
 	}
+	d.finishHeartbeats()
 	for _, s := range d.silences {
 		if s.changed {
 			d.change.Silences = append(d.change.Silences, s.Silence)

@@ -9,7 +9,7 @@ import (
 )
 
 // decideDue decides what the clock changes: every incident that is due is processed
-// and gets its next due time.
+// and gets its next due time, and heartbeats that are due are missing.
 func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {
@@ -17,6 +17,7 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 			d.processDue(en)
 		}
 	}
+	d.processHeartbeats()
 	d.finish()
 	return d.change
 }

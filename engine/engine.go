@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -33,6 +32,8 @@ type Store interface {
 type Options struct {
 	// Routing says where alerts go and how they escalate. Its Default must be set.
 	Routing alert.Routing
+	// Heartbeats are those of the configuration, by name.
+	Heartbeats map[string]alert.Terms
 	// Flapping says when an incident flaps.
 	Flapping Flapping
 	// MaxPending is how many alerts may be pending before further ones are refused
@@ -79,6 +80,13 @@ type Engine struct {
 	// be processed. Only Run uses them.
 	due   time.Time
 	stuck bool
+	// deaf is set when signs of life may have been lost, as they are before the start.
+	// lookedAt and lookedSince are the clock at the last look, and how long it was then
+	// since started.
+	deaf        bool
+	lookedAt    time.Time
+	lookedSince time.Duration
+	started     time.Time
 }
 
 type request struct {
@@ -87,7 +95,7 @@ type request struct {
 }
 
 // size is the number of alerts and acts in a request.
-func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)) }
+func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)+len(in.beats)) }
 
 // New returns an engine that accepts nothing until Run is called.
 func New(store Store, opts Options) *Engine {
@@ -110,7 +118,7 @@ func New(store Store, opts Options) *Engine {
 		opts.Log = zap.NewNop()
 	}
 	return &Engine{
-		store: store, opts: opts, metrics: newMetrics(opts.Metrics),
+		store: store, opts: opts, metrics: newMetrics(opts.Metrics), deaf: true, started: time.Now(),
 		waiting: make(chan *request, maxWaiting), ended: make(chan struct{}),
 	}
 }
@@ -213,28 +221,20 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	return prepared, nil
 }
 
-// permitMention lets those whom an alert mentions be notified if the configuration allows
-// it. The others stay in Mention, and are noted.
+// permitMention lets an alert's mention notify if the configuration allows it. Otherwise
+// it is noted that it does not.
 func (e *Engine) permitMention(a *alert.Alert) {
-	mentions, unknown := alert.ParseMentions(a.Mention)
-	denied := slices.DeleteFunc(slices.Clone(mentions), e.opts.Routing.Permits)
-	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
-	if len(a.Pings) > 0 {
-		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")
+	if a.Mention == "" {
+		return
 	}
-	note := func(who, why string) {
-		whom := "nobody"
-		if len(a.Pings)+len(denied)+len(unknown) > 1 {
-			whom = fmt.Sprintf("not %q", who)
-		}
-		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies %s: %s", whom, why))
-	}
-	for _, who := range denied {
-		note(who, fmt.Sprintf("permissions.mention does not list %q", who))
-	}
-	for _, who := range unknown {
-		_, err := alert.ParseMention(who)
-		note(who, err.Error())
+	who, err := alert.ParseMention(a.Mention)
+	switch {
+	case err != nil:
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: %s", err))
+	case !e.opts.Routing.Permits(who):
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: permissions.mention does not list %q", who))
+	default:
+		a.Mention, a.Pings = who, true
 	}
 }
 
@@ -246,6 +246,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer clock.Stop()
 	putBack := time.NewTicker(alert.ClockSlack)
 	defer putBack.Stop()
+	e.runDue(ctx) // before the first request, which may be about a heartbeat of the configuration
 	for {
 		select {
 		case first := <-e.waiting:
@@ -301,6 +302,7 @@ func (e *Engine) serve(batch []*request) {
 		return
 	}
 	e.logPanic(err)
+	e.noteDeaf(batch, err)
 	for n, r := range batch {
 		got := result{err: err}
 		if err == nil {

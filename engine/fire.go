@@ -84,8 +84,9 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 func (d *draft) fire(a alert.Alert) verdict {
 	subject := d.aliases.Subject(a.Subject())
 	plan := d.rules.routing.Plan(subject)
-	for _, who := range a.Pings {
-		plan.Notify(who)
+	if a.Pings {
+		plan.Notify(a.Mention)
+		a.Mention = ""
 	}
 	en := d.incidents[ref{a.Key, plan.Route}]
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
@@ -102,7 +103,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 		return verdict{en: en, effect: alert.EffectIgnored}
 	}
 	before := en.Incident
-	en.pings = len(a.Pings) > 0
+	en.pings = a.Pings
 	if en.State == alert.StateResolved {
 		d.touch(en)
 		d.countReopening(en)

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"sync"
 
@@ -24,9 +25,12 @@ type memory struct {
 	seen          map[string]alert.Accepted
 	commits       int
 	aliases       *alert.Aliases
+	heartbeats    map[string]alert.Heartbeat
 }
 
-func newMemory() *memory { return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}} }
+func newMemory() *memory {
+	return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}, heartbeats: map[string]alert.Heartbeat{}}
+}
 
 // before has enter called at the start of each commit from now on.
 func (m *memory) before(enter func(c alert.Change) error) {
@@ -39,6 +43,7 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	f := alert.Snapshot{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions, Aliases: m.aliases}
+	f.Heartbeats, f.HeartbeatCount = m.beating(&q), len(m.heartbeats)
 	f.Incidents = m.asked(q)
 	for n, i := range f.Incidents {
 		f.Incidents[n] = m.aliases.Incident(i)
@@ -70,8 +75,28 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 				f.NextDue = i.DueAt
 			}
 		}
+		for _, h := range m.heartbeats {
+			if !h.DueAt.IsZero() && (f.NextDue.IsZero() || h.DueAt.Before(f.NextDue)) {
+				f.NextDue = h.DueAt
+			}
+		}
 	}
 	return f, nil
+}
+
+// beating are the heartbeats that a query is about, whose keys are added to it.
+func (m *memory) beating(q *alert.Query) []alert.Heartbeat {
+	var found []alert.Heartbeat
+	q.Keys = slices.Clone(q.Keys)
+	for _, name := range slices.Sorted(maps.Keys(m.heartbeats)) {
+		h := m.heartbeats[name]
+		due := q.Due && !h.DueAt.IsZero() && !h.DueAt.After(q.Now)
+		if q.AllHeartbeats || due || slices.Contains(q.Heartbeats, name) {
+			found = append(found, h)
+			q.Keys = append(q.Keys, alert.HeartbeatKey(name))
+		}
+	}
+	return found
 }
 
 // asked are the incidents that a query is about, each once.
@@ -161,6 +186,12 @@ func (m *memory) write(c alert.Change) {
 		if a.IdempotencyKey != "" {
 			m.seen[a.IdempotencyKey] = alert.Accepted{ID: a.ID, Key: a.Key, Incident: a.Incident, Hash: a.Hash}
 		}
+	}
+	for _, h := range c.Heartbeats {
+		m.heartbeats[h.Name] = h
+	}
+	for _, name := range c.Forgotten {
+		delete(m.heartbeats, name)
 	}
 	m.alerts = append(m.alerts, c.Alerts...)
 	m.deliveries = append(m.deliveries, c.Deliveries...)

@@ -39,8 +39,8 @@ type change struct {
 	// firing are the places of the alerts that have what an incident says: of
 	// each incident the latest that fires.
 	firing map[string]int
-	// silences are the matchers of each.
-	silences []string
+	// silences are the matchers of each, terms those of each heartbeat.
+	silences, terms []string
 }
 
 func prepareChange(c alert.Change) (*change, error) {
@@ -51,6 +51,7 @@ func prepareChange(c alert.Change) (*change, error) {
 		notes:     make([]string, len(c.Deliveries)),
 		firing:    make(map[string]int, len(c.Alerts)),
 		silences:  make([]string, len(c.Silences)),
+		terms:     make([]string, len(c.Heartbeats)),
 	}
 	var err error
 	for n := range c.Alerts {
@@ -75,6 +76,11 @@ func prepareChange(c alert.Change) (*change, error) {
 	for n, s := range c.Silences {
 		if p.silences[n], err = matchersText(s.Matchers); err != nil {
 			return nil, err
+		}
+	}
+	for n := range c.Heartbeats {
+		if p.terms[n], err = document(false, c.Heartbeats[n].Terms); err != nil {
+			return nil, fmt.Errorf("write terms: %w", err)
 		}
 	}
 	return p, nil
@@ -142,7 +148,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences, c.writeHeartbeats,
 	} {
 		if err := step(ctx); err != nil {
 			return err

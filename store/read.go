@@ -22,6 +22,9 @@ func (d *DB) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
 	if err := d.loadOthers(ctx, &f, q); err != nil {
 		return alert.Snapshot{}, fmt.Errorf("load incidents: %w", err)
 	}
+	if err := d.loadHeartbeats(ctx, &f, q); err != nil {
+		return alert.Snapshot{}, fmt.Errorf("load heartbeats: %w", err)
+	}
 	if err := d.loadRules(ctx, &f, q); err != nil {
 		return alert.Snapshot{}, err
 	}

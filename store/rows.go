@@ -37,7 +37,7 @@ const (
 
 // insertions are the multi-row inserts.
 type insertions struct {
-	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences insertion
+	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences, heartbeats insertion
 }
 
 // replaceIncident completes an insert of incidents that may exist. One that
@@ -68,6 +68,9 @@ func newInsertions() insertions {
 		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
 			matchers = excluded.matchers, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
 			why = excluded.why, ended_by = excluded.ended_by, told = excluded.told`),
+		heartbeats: insertInto("heartbeats", heartbeatColumns, `ON CONFLICT (name) DO UPDATE SET
+			configured = excluded.configured, began_at = excluded.began_at, last_at = excluded.last_at,
+			due_at = excluded.due_at, missing_at = excluded.missing_at, terms = excluded.terms`),
 	}
 }
 

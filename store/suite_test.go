@@ -150,6 +150,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"silences are listed, the latest first":               testSilences,
 		"a changed silence keeps its count and its place":     testSilenceChanged,
 		"a silence that ends wakes what it keeps quiet":       testSilenceWakes,
+		"heartbeats are kept and found by when they are due":  testHeartbeats,
 		"subscriptions are kept, each once":                   testSubscriptions,
 		"a silenced alert is counted by its silence":          testHidden,
 		"history is told in order, with that of silences":     testHistory,

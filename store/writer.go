@@ -235,7 +235,7 @@ func (w *writer) ping(ctx context.Context) error {
 
 // writtenTables are those that the store writes into.
 var writtenTables = []string{
-	"aliases", "alerts", "cards", "counts", "deliveries", "destinations", "history", "homes", "inbox",
+	"aliases", "alerts", "cards", "counts", "deliveries", "destinations", "heartbeats", "history", "homes", "inbox",
 	"incidents", "lanes", "latest", "latest_upto", "silences", "subscriptions",
 }
 

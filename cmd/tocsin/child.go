@@ -49,9 +49,8 @@ type child struct {
 type outcome struct {
 	status int
 	// reason is empty for exit status 0.
-	reason   string
-	took     time.Duration
-	timedOut bool
+	reason string
+	took   time.Duration
 	// interrupted is set when a person has pressed Ctrl-C.
 	interrupted bool
 }
@@ -73,17 +72,15 @@ func (c *child) run(ctx context.Context, args []string) outcome {
 	if err := c.start(cmd); err != nil {
 		return notRun(err)
 	}
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		_ = cmd.Wait() // the process's state says it
-	}()
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
 	o := c.watch(cmd.Process.Pid, signals, ended)
 	o.took = time.Since(began)
-	if o.timedOut {
-		o.status, o.reason = exitTimedOut, fmt.Sprintf("timed out after %s", c.timeout)
-	} else {
-		o.status, o.reason = statusOf(cmd.ProcessState)
+	if o.status == exitOK || o.status == exitTimedOut {
+		return o
+	}
+	if state := cmd.ProcessState; state != nil {
+		o.status, o.reason = statusOf(state)
 	}
 	return o
 }
@@ -143,24 +140,28 @@ func (c *child) copy(to io.Writer, from *os.File) {
 	}
 }
 
-// watch passes signals on until the command has ended, and ends it when its time is over.
-func (c *child) watch(pid int, signals <-chan os.Signal, ended <-chan struct{}) (o outcome) {
+// watch passes signals on, and ends the command when its time is over. The status is 1 for
+// any end that the process's state describes.
+func (c *child) watch(pid int, signals <-chan os.Signal, ended <-chan error) (o outcome) {
 	var over, kill <-chan time.Time
 	if c.timeout > 0 {
 		over = time.After(c.timeout)
 	}
 	for {
 		select {
-		case <-ended:
-			if o.timedOut {
+		case err := <-ended:
+			switch {
+			case o.status == exitTimedOut:
 				c.endGroup(pid, kill)
+			case err != nil:
+				o.status = exitFailure
 			}
 			return o
 		case s := <-signals:
 			o.interrupted = o.interrupted || c.foreground && s == syscall.SIGINT
 			c.pass(pid, s)
 		case <-over:
-			o.timedOut = true
+			o.status, o.reason = exitTimedOut, fmt.Sprintf("timed out after %s", c.timeout)
 			kill = time.After(c.killAfter)
 			c.signal(pid, syscall.SIGTERM)
 			c.signal(pid, syscall.SIGCONT) // a stopped process would not notice
@@ -223,9 +224,6 @@ func (c *child) await(limit time.Duration) {
 func statusOf(state *os.ProcessState) (status int, reason string) {
 	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
 		return exitSignal + int(wait.Signal()), fmt.Sprintf("ended by signal %d (%s)", int(wait.Signal()), wait.Signal())
-	}
-	if state.Success() {
-		return exitOK, ""
 	}
 	return state.ExitCode(), fmt.Sprintf("exit status %d", state.ExitCode())
 }

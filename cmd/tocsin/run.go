@@ -107,7 +107,7 @@ func (c *runCmd) run(ctx context.Context, args []string) error {
 			c.say(err.Error())
 		}
 	}
-	if !o.timedOut {
+	if o.status != exitTimedOut {
 		command.copies.Wait()
 	}
 	if o.status == exitOK {

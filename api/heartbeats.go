@@ -1,0 +1,162 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// heartbeatPath is where a heartbeat is sent. GET is there for tools that can do nothing
+// else.
+const heartbeatPath = "/v1/heartbeats/{name}"
+
+// heartbeat is a heartbeat in an answer.
+type heartbeat struct {
+	Name   string                `json:"name"`
+	Status alert.HeartbeatStatus `json:"status"`
+	// Every and Grace are durations such as 1h30m.
+	Every      string            `json:"every"`
+	Grace      string            `json:"grace"`
+	Severity   alert.Severity    `json:"severity,omitempty"`
+	Channel    string            `json:"channel,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Configured bool              `json:"configured,omitempty"`
+	// Since is since when it is expected.
+	Since        time.Time `json:"since"`
+	LastAt       time.Time `json:"last_at,omitzero"`
+	DueAt        time.Time `json:"due_at,omitzero"`
+	MissingSince time.Time `json:"missing_since,omitzero"`
+	Notes        []string  `json:"notes,omitempty"`
+}
+
+// heartbeatList is a list of heartbeats.
+type heartbeatList struct {
+	Heartbeats []heartbeat `json:"heartbeats"`
+}
+
+func (a *API) heartbeat(h alert.Heartbeat, notes []string) heartbeat {
+	return heartbeat{
+		Name: h.Name, Status: h.Status(a.opts.Now()), Every: alert.FormatDuration(h.Every), Grace: alert.FormatDuration(h.Tolerance()),
+		Severity: h.Severity, Channel: h.Channel, Labels: h.Labels, Configured: h.Configured,
+		Since: h.BeganAt, LastAt: h.LastAt, DueAt: h.DueAt, MissingSince: h.MissingAt, Notes: notes,
+	}
+}
+
+// handleHeartbeats serves the signs of life.
+func (a *API) handleHeartbeats(mux router) {
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
+		mux.Handle(method+" "+heartbeatPath, a.handle(http.StatusAccepted, a.postHeartbeat))
+	}
+}
+
+// listHeartbeats answers all heartbeats by name.
+func (a *API) listHeartbeats(r *http.Request) (any, error) {
+	found, err := a.opts.Store.Heartbeats(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	list := heartbeatList{Heartbeats: make([]heartbeat, len(found))}
+	for n, h := range found {
+		list.Heartbeats[n] = a.heartbeat(h, nil)
+	}
+	return list, nil
+}
+
+// postHeartbeat accepts a sign of life.
+func (a *API) postHeartbeat(r *http.Request) (any, error) {
+	b := alert.Beat{Name: r.PathValue("name"), At: a.written(r)}
+	notes, err := readTerms(r, &b.Terms)
+	if err != nil {
+		return nil, err
+	}
+	heard, err := a.beat(r, []alert.Beat{b})
+	if err != nil {
+		return nil, err
+	}
+	return a.heartbeat(heard[0].Heartbeat, append(notes, heard[0].Notes...)), nil
+}
+
+// beat passes signs of life on, within what the token of the request may do.
+func (a *API) beat(r *http.Request, beats []alert.Beat) ([]alert.Heard, error) {
+	signed := make([]alert.Alert, len(beats))
+	if err := a.sign(r, signed); err != nil {
+		return nil, err
+	}
+	for n := range beats {
+		beats[n].Sender = signed[n].Sender
+	}
+	return a.opts.Engine.Beat(r.Context(), beats)
+}
+
+// readTerms reads what a request says of a heartbeat: in its address, in a form or in a
+// JSON object. Any other body says nothing, as a log that comes along.
+func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {
+	body, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	said := url.Values{}
+	kind, _ := kindOf(r.Header.Get("Content-Type"))
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) == nil {
+		for name, value := range members {
+			said.Set(strings.ToLower(name), textOf(value))
+		}
+	} else if form, bad := url.ParseQuery(string(body)); bad == nil && kind == "application/x-www-form-urlencoded" {
+		said = form
+	}
+	maps.Copy(said, r.URL.Query())
+	for _, name := range slices.Sorted(maps.Keys(said)) {
+		switch value := said.Get(name); name {
+		case "every":
+			t.Every, err = readTerm(name, value)
+		case "grace":
+			t.Grace, err = readTerm(name, value)
+		case "channel":
+			t.Channel = value
+		case "severity":
+			t.Severity = alert.Severity(value)
+		case "token":
+		default:
+			notes = append(notes, fmt.Sprintf("%.80q says nothing about a heartbeat: every, grace, channel and severity do", name))
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return notes[:min(len(notes), maxHeartbeatNotes)], nil
+}
+
+// maxHeartbeatNotes is how many unknown fields of a heartbeat are noted.
+const maxHeartbeatNotes = 10
+
+func readTerm(name, value string) (time.Duration, error) {
+	d, err := alert.ParseDuration(value)
+	if err != nil || d < alert.MinEvery || d > alert.MaxEvery {
+		return 0, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %.80q", name, value), "write a duration from 1s to 365d, as in ?every=5m&grace=1m"}
+	}
+	return d, nil
+}
+
+// forgetHeartbeat deletes a heartbeat.
+func (a *API) forgetHeartbeat(r *http.Request) (any, error) {
+	h, err := a.opts.Engine.Forget(r.Context(), r.PathValue("name"))
+	switch {
+	case errors.Is(err, alert.ErrNotFound):
+		err = &httpError{http.StatusNotFound, err.Error(), "list heartbeats with GET /v1/heartbeats"}
+	case errors.Is(err, alert.ErrConfigured):
+		err = &httpError{http.StatusConflict, err.Error(), "remove it from ingest.heartbeats and restart the daemon"}
+	}
+	if err != nil {
+		return nil, err
+	}
+	return a.heartbeat(h, nil), nil
+}
