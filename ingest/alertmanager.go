@@ -76,7 +76,9 @@ func (g group) prometheus(m member) alert.Alert {
 	}
 	a.Links = addLink(a.Links, "Graph", string(m.GeneratorURL))
 	a.Links = append(a.Links, annotationLinks(m.Annotations)...)
-	a.Links = addLink(a.Links, "Silence", silenceForm(string(g.ExternalURL), m.Labels))
+	if address := silenceForm(string(g.ExternalURL), m.Labels); address != "" {
+		a.Links = append(a.Links, alert.Link{Label: "Silence", URL: address})
+	}
 	// Whatever the annotations say besides is kept, under its name.
 	said := []string{m.Annotations.take("description", "message")}
 	for _, name := range m.Annotations.names() {
@@ -130,7 +132,7 @@ func annotationLinks(annotations labels) (links []alert.Link) {
 // silenceForm is the page of Alertmanager that makes a silence with these labels, or
 // empty if its address would be too long.
 func silenceForm(externalURL string, of labels) string {
-	if externalURL == "" || len(of) == 0 {
+	if externalURL = strings.TrimSpace(externalURL); !isAddress(externalURL) || len(of) == 0 {
 		return ""
 	}
 	matchers := make([]string, 0, len(of))

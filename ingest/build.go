@@ -25,6 +25,10 @@ func addLink(links []alert.Link, label, address string) []alert.Link {
 }
 
 func isAddress(s string) bool {
+	// Most texts are none, and to parse one costs more than to read a label.
+	if len(s) < len("http://x") || !strings.EqualFold(s[:len("http")], "http") {
+		return false
+	}
 	u, err := url.Parse(s)
 	return err == nil && u.Hostname() != "" && (u.Scheme == "http" || u.Scheme == "https")
 }

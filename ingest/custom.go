@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/expr-lang/expr/vm"
 
@@ -209,7 +210,12 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
 
 // saysNothing reports whether an alert would be refused. One that resolves needs only a key.
 func saysNothing(a alert.Alert) bool {
-	return a.Title == "" && strings.TrimSpace(a.Text) == "" && a.Prepare(time.Now()) != nil
+	return !plain(a.Title) && !plain(a.Text) && a.Prepare(time.Now()) != nil
+}
+
+// plain reports whether a text surely has something that can be shown.
+func plain(s string) bool {
+	return strings.ContainsFunc(s, unicode.IsLetter) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
 }
 
 // set puts the value of an expression into a field of an alert.
@@ -275,7 +281,17 @@ func setLabels(a *alert.Alert, name string, value any) error {
 		labels(a.Labels).addSaid(name, s)
 		return err
 	}
-	if value == nil {
+	switch members := value.(type) {
+	case nil:
+		return nil
+	case map[string]any:
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			text, err := textFrom(members[name])
+			if err != nil {
+				return err
+			}
+			labels(a.Labels).addSaid(name, text)
+		}
 		return nil
 	}
 	asJSON, err := jsonFrom(value)

@@ -8,12 +8,14 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"tocsin/alert"
 )
@@ -263,4 +265,21 @@ func BenchmarkExpressions(b *testing.B) {
 		alerts += len(in.Alerts)
 	}
 	b.ReportMetric(float64(alerts)/b.Elapsed().Seconds(), "alerts/s")
+}
+
+// FuzzLabels holds that labels are read as encoding/json reads them.
+func FuzzLabels(f *testing.F) {
+	for _, value := range []string{`{}`, `{ }`, `{"a":"b" , "c" :"d"}`, `{"a":"\n"}`, `{"a\"":"b"}`, `{"a":"b","a":"c"}`, `{"a":1}`, `{"a":{"b":"c"}}`, `[]`, `"x"`, `{"":""}`} {
+		f.Add([]byte(value))
+	}
+	f.Fuzz(func(t *testing.T, value []byte) {
+		var want map[string]string
+		got, ok := labels(nil), false
+		if json.Valid(value) && utf8.Valid(value) { // as every body is
+			got, ok = readLabels(value)
+		}
+		if ok && (json.Unmarshal(value, &want) != nil || !maps.Equal(got, want)) {
+			t.Errorf("%q is read as %v, want %v", value, got, want)
+		}
+	})
 }

@@ -3,10 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -69,7 +66,7 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 				body = append(append(body, one(int64(n))...), '\n')
 			}
 			if c.path != "/v1/alerts" {
-				body = alertmanagers(b, c.each)
+				body = alertmanagers(b, c.each, 0)
 			}
 			b.ReportAllocs()
 			before := ownCPU(b)
@@ -78,28 +75,6 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 			b.ReportMetric(float64(ownCPU(b)-before)/float64(b.N), "cpu-ns/alert")
 		})
 	}
-}
-
-// alertmanagers is a body of Alertmanager with so many alerts.
-func alertmanagers(b *testing.B, count int) []byte {
-	b.Helper()
-	var group map[string]any
-	if err := json.Unmarshal(sampleBody(b, "alertmanager-0.34.0-firing.json"), &group); err != nil {
-		b.Fatal(err)
-	}
-	one := group["alerts"].([]any)[0].(map[string]any)
-	var alerts []any
-	for n := range count {
-		next := maps.Clone(one)
-		next["fingerprint"] = fmt.Sprintf("%016x", n)
-		alerts = append(alerts, next)
-	}
-	group["alerts"] = alerts
-	body, err := json.Marshal(group)
-	if err != nil {
-		b.Fatal(err)
-	}
-	return body
 }
 
 // ownCPU is the processor time that this process has had (getrusage(2)).
