@@ -16,9 +16,12 @@ const (
 	MaxKey    = 500
 	MaxLabels = 200
 	MaxLabel  = 4000
-	MaxLinks  = 20
+	MaxLinks  = 7 // two buttons, and the entries that Slack takes in a menu
 	MaxImages = 5
 	MaxURL    = 3000 // bytes: what Slack takes as the address of a button or an image
+	// CardRoom is how many characters the title, the first page of the text, and the
+	// addresses of links and images have together in a card.
+	CardRoom = 4900
 	// titleFromText is the longest title that is made from the text.
 	titleFromText = 150
 )
@@ -51,6 +54,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.conversation()
 	r.sizes()
 	r.moment(now)
+	r.room()
 	r.text()
 	if a.Strict && len(a.Notes) > 0 {
 		return &InputError{Message: strings.Join(a.Notes, "; "), Hint: "without strict it would be repaired in this way"}

@@ -65,8 +65,8 @@ type Alert struct {
 	// the same as a time from now; negative is never, and zero is what the routes say.
 	EndsAt    time.Time     `json:"-"`
 	ExpiresIn time.Duration `json:"-"`
-	// Pings is set when Mention may notify: it is normalized then (see ParseMention).
-	Pings      bool      `json:"-"`
+	// Pings are those of Mention who may be notified (see ParseMention).
+	Pings      []string  `json:"-"`
 	AcceptedAt time.Time `json:"accepted_at"`
 	// Hash is the ContentHash of an alert with an idempotency key; 0 where it is not known,
 	// as for those that were accepted before there was one.

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -418,17 +419,71 @@ func (r *repair) moment(now time.Time) {
 	}
 }
 
-// text puts what continues in the text there.
-func (r *repair) text() {
-	if len(r.before)+len(r.after) == 0 {
+// room moves the addresses of links and images into the text for which a card has no room.
+// It may have a whole page of text then.
+func (r *repair) room() {
+	needed := 0
+	for _, l := range r.Links {
+		needed += addressSize(l.URL)
+	}
+	for _, i := range r.Images {
+		needed += imageSize(i)
+	}
+	if needed == 0 || needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
 		return
 	}
-	parts := r.before
+	left := CardRoom - MaxTitle - PageSize
+	links := slices.Clone(r.Links)
+	r.Links = r.Links[:0:0]
+	for n, l := range links {
+		if size := addressSize(l.URL); size <= left {
+			left -= size
+			r.Links = append(r.Links, l)
+			continue
+		}
+		r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
+		r.note("a link, %q, moved into the text: the addresses are too long for one card", brief(cmp.Or(l.Label, linkName(n))))
+	}
+	images := slices.Clone(r.Images)
+	r.Images = nil
+	for _, i := range images {
+		if size := imageSize(i); size <= left {
+			left -= size
+			r.Images = append(r.Images, i)
+			continue
+		}
+		r.after = append(r.after, strings.TrimPrefix(i.Alt+": "+i.URL, ": "))
+		r.note("image %s became a line of text: the addresses are too long for one card", brief(i.URL))
+	}
+}
+
+// addressSize is the most characters of a valid address in the form in which a button has it.
+func addressSize(address string) int {
+	u, err := url.Parse(address)
+	if err != nil {
+		return len(address)
+	}
+	sent := u.String()
+	return utf8.RuneCountInString(sent) + 2*(strings.Count(sent, "|")+strings.Count(sent, "<")+strings.Count(sent, ">")+strings.Count(sent, " "))
+}
+
+// imageSize is the most characters of an image with what it shows in words.
+func imageSize(i Image) int { return addressSize(i.URL) + min(EscapedLen(i.Alt), 200) }
+
+// text puts what continues in the text there.
+func (r *repair) text() { r.Text = r.wholeText() }
+
+// wholeText is the text with what continues in it.
+func (r *repair) wholeText() string {
+	if len(r.before)+len(r.after) == 0 {
+		return r.Text
+	}
+	parts := slices.Clone(r.before)
 	if strings.TrimSpace(r.Text) != "" {
 		parts = append(parts, r.Text)
 	}
 	if len(r.after) > 0 {
 		parts = append(parts, strings.Join(r.after, "\n"))
 	}
-	r.Text = strings.Join(parts, "\n\n")
+	return strings.Join(parts, "\n\n")
 }

@@ -70,7 +70,7 @@ func TestLabelsAndLinksAboveTheirNumberMoveIntoTheText(t *testing.T) {
 		a.Links = append(a.Links, alert.Link{Label: fmt.Sprint("n", n), URL: fmt.Sprint("https://example.com/", n)})
 	}
 	a = prepared(t, a)
-	if len(a.Labels) != alert.MaxLabels || len(a.Links) != alert.MaxLinks || !strings.Contains(a.Text, "l200=v\nl201=v") || !strings.Contains(a.Text, "n20: https://example.com/20") {
+	if len(a.Labels) != alert.MaxLabels || len(a.Links) != alert.MaxLinks || !strings.Contains(a.Text, "l200=v\nl201=v") || !strings.Contains(a.Text, fmt.Sprintf("n%[1]d: https://example.com/%[1]d", alert.MaxLinks)) {
 		t.Errorf("%d labels, %d links, text %q", len(a.Labels), len(a.Links), a.Text)
 	}
 }

@@ -264,9 +264,29 @@ func Union(a, b []string) []string {
 // slackGroup is how Slack writes a user group in a message.
 var slackGroup = regexp.MustCompile(`^<!subteam\^(S[A-Z0-9]{2,})(\|[^>]*)?>$`)
 
+// oneMention is a mention among others: as Slack writes it, or a word.
+var oneMention = regexp.MustCompile(`<[^<>]*>|[^\s,;<>]+`)
+
+// ParseMentions normalizes mentions that are separated by blanks, commas or semicolons, as
+// ParseMention does. Those that can't be mentioned are in unknown, as they are written, or
+// the whole text if nobody in it can.
+func ParseMentions(s string) (mentions, unknown []string) {
+	for _, word := range oneMention.FindAllString(s, -1) {
+		if who, err := ParseMention(word); err == nil {
+			mentions = Union(mentions, []string{who})
+		} else {
+			unknown = append(unknown, word)
+		}
+	}
+	if len(mentions) == 0 && len(unknown) > 0 {
+		unknown = []string{strings.TrimSpace(s)}
+	}
+	return mentions, unknown
+}
+
 // ParseMention normalizes a mention to here, channel, a U…, W… or S… id, @name or
-// user@mail. It also reads Slack's <@U…>, <!subteam^S…> and <!here>. The error is an
-// *InputError.
+// user@mail. It also reads Slack's <@U…>, <!subteam^S…>, <!here> and <mailto:…>. The error is
+// an *InputError.
 func ParseMention(s string) (string, error) {
 	s = strings.TrimSpace(s)
 	for _, own := range []*regexp.Regexp{slackLink, slackGroup} {
@@ -274,13 +294,17 @@ func ParseMention(s string) (string, error) {
 			return m[1], nil
 		}
 	}
-	switch word := strings.ToLower(strings.Trim(s, "@<!>")); {
+	plain, _, _ := strings.Cut(strings.TrimPrefix(strings.Trim(s, "<>"), "mailto:"), "|")
+	address := strings.TrimPrefix(plain, "@")
+	switch word := strings.ToLower(strings.Trim(plain, "@!")); {
 	case word == "here", word == "channel":
 		return word, nil
 	case isMentionID(strings.TrimPrefix(s, "@")):
 		return strings.TrimPrefix(s, "@"), nil
-	case userName.MatchString(s), mailAddress.MatchString(s):
+	case userName.MatchString(s):
 		return strings.ToLower(s), nil
+	case mailAddress.MatchString(address):
+		return strings.ToLower(address), nil
 	}
 	return "", &InputError{
 		Message: fmt.Sprintf("%.60q can't be mentioned", s),

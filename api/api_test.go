@@ -262,6 +262,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"an end in words":     {"text/plain", "/v1/alerts?ends_at=later", "a", "error/a//map[ends_at:later]/[]", `ends_at dropped: "later" is not a time`},
 		"none":                {jsonKind, "/v1/alerts", `{"title":"InfoInhibitor","severity":"none"}`, "info/InfoInhibitor//map[severity:none]/[]", ""},
 		"an indent":           {"text/plain", "/v1/alerts?title=t", "\n \r\n    at a.b\n  at c.d\n\n", "error/t/    at a.b\n  at c.d/map[]/[]", ""},
+		"a list of mentions":  {"application/json", "/v1/alerts", `{"title":"a","mention":["@ann","<!here>"]}`, "error/a//map[]/[]", ""},
 		"no time":             {"application/json", "/v1/alerts", `{"title":"a","at":"","ends_at":" ","expires_in":""}`, "error/a//map[]/[]", ""},
 		"no visible title":    {"application/json", "/v1/alerts", `{"title":"\u200b\u2060\u00ad","text":"disk full"}`, "error/disk full//map[]/[]", ""},
 		"latin1":              {"text/plain; charset=iso-8859-1", "/v1/alerts", "caf\xe9", "error/café//map[]/[]", ""},

@@ -41,6 +41,8 @@ func decodeFields(b []byte) (alert.Alert, error) {
 func (f *fields) set(name string, value json.RawMessage) {
 	known := strings.ToLower(name)
 	switch field := textField(&f.Alert, []byte(known)); {
+	case known == "mention" && value[0] == '[':
+		f.Mention = joined(value)
 	case field != nil:
 		*field = f.text(known, value)
 	case known == "labels":
@@ -76,6 +78,17 @@ func (f *fields) text(name string, value json.RawMessage) string {
 		f.note("%s is %s: taken as text", name, typeOf(value))
 	}
 	return textOf(value)
+}
+
+// joined are the texts of an array with commas between them.
+func joined(value json.RawMessage) string {
+	var all []json.RawMessage
+	_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
+	parts := make([]string, len(all))
+	for n, one := range all {
+		parts[n] = textOf(one)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // textOf is a string's content, and any other value as it is written, without blanks.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // Input is everything a configuration is read from.
@@ -54,12 +55,20 @@ func (in Input) variable(opt spec) string {
 	return unquoted(value)
 }
 
+// quotationMarks are those that people, and the editors that change what they type, put
+// around values.
+const quotationMarks = `"'` + "`“”„‘’‚«»"
+
+// unquoted returns a value without the quotation marks around it.
 func unquoted(value string) string {
 	inner := strings.TrimSpace(value)
-	if len(inner) >= 2 && (inner[0] == '"' || inner[0] == '\'') && inner[len(inner)-1] == inner[0] {
-		return inner[1 : len(inner)-1]
+	first, begin := utf8.DecodeRuneInString(inner)
+	last, end := utf8.DecodeLastRuneInString(inner)
+	ascii := first < utf8.RuneSelf || last < utf8.RuneSelf
+	if begin+end > len(inner) || ascii && first != last || !strings.ContainsRune(quotationMarks, first) || !strings.ContainsRune(quotationMarks, last) {
+		return value
 	}
-	return value
+	return inner[begin : len(inner)-end]
 }
 
 // xdg returns a base directory of the XDG specification, which says that

@@ -93,7 +93,7 @@ func unwrap(raw string) (token string, notes []string) {
 	if token != raw {
 		notes = append(notes, "has blanks or line ends around it")
 	}
-	if bare := strings.Trim(token, `"'`+"`“”‘’"); bare != token {
+	if bare := strings.Trim(token, quotationMarks); bare != token {
 		token, notes = strings.TrimSpace(bare), append(notes, "has quotation marks around it")
 	}
 	if word, rest, ok := strings.Cut(token, " "); ok && strings.EqualFold(word, "bearer") {
@@ -133,9 +133,9 @@ func kindOf(token string) string {
 		{"xapp-", "an app-level token, which belongs in SLACK_APP_TOKEN"},
 		{"xoxb-", "a bot token, which belongs in SLACK_BOT_TOKEN"},
 		{"xoxp-", "a user's token"},
-		{"xoxe.xoxb-", "a bot token that expires after 12 hours (turn token rotation off)"},
-		{"xoxe.xoxp-", "a user's or configuration token that expires after 12 hours"},
-		{"xoxe-", "a refresh token"},
+		{"xoxe.xoxb-", "a bot token that expires after 12 hours (switch token rotation off)"},
+		{"xoxe.xoxp-", "a user's or configuration token that expires after 12 hours (switch token rotation off)"},
+		{"xoxe", "a token of an app with token rotation, such as a refresh token (switch token rotation off)"},
 		{"xoxr-", "a refresh token"},
 		{"xoxa-", "a token of a legacy workspace app"},
 		{"xoxc-", "a token of a browser session"},

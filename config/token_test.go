@@ -11,7 +11,9 @@ func TestATokenOfTheWrongKindIsNamedAndTheRightOneLocated(t *testing.T) {
 	for token, says := range map[string]string{
 		"xoxb-1-2-secret":                        "a bot token, which belongs in SLACK_BOT_TOKEN",
 		"xoxp-1-2-secret":                        "a user's token",
-		"xoxe.xoxb-1-secret":                     "expires after 12 hours",
+		"xoxe.xoxb-1-secret":                     "switch token rotation off",
+		"xoxe-1-secret":                          "switch token rotation off",
+		"xoxe.xoxp-1-secret":                     "switch token rotation off",
 		"xoxc-1-secret":                          "a browser session",
 		"0123456789abcdef0123456789abcdef":       "a signing or client secret",
 		"123456.789012":                          "a client ID",
@@ -164,5 +166,16 @@ func TestQuotationMarksAroundAVariableAreIgnored(t *testing.T) {
 	c := load(t, environment{vars: map[string]string{"SLACK_CHANNEL_ID": `"C0123456789"`, "TOCSIN_LISTEN": ` 'off' `, "SLACK_API_URL": `"https://slack.com/api/"`, "TOCSIN_API_TOKEN": `"s3cret"`}})
 	if c.DefaultChannel != "C0123456789" || c.Listen.TCP != "" || c.Slack.APIURL != "https://slack.com/api/" || c.Listen.Token.Reveal() != "s3cret" {
 		t.Errorf("read %q %q %q %q", c.DefaultChannel, c.Listen.TCP, c.Slack.APIURL, c.Listen.Token.Reveal())
+	}
+}
+
+func TestTypographicQuotationMarksAroundAVariableAreToleratedToo(t *testing.T) {
+	for _, marks := range []string{`""`, "''", "“”", "‘’", "„“", "””", "«»", "``"} {
+		marks := []rune(marks)
+		quote := func(s string) string { return " " + string(marks[0]) + s + string(marks[1]) + "\n" }
+		c := load(t, environment{vars: map[string]string{"SLACK_CHANNEL_ID": quote("C0123456789"), "TOCSIN_LISTEN": quote("127.0.0.1:2"), "TOCSIN_STORE": quote("sqlite:/x/t.db")}})
+		if c.DefaultChannel != "C0123456789" || c.Listen.TCP != "127.0.0.1:2" || c.Store.Reveal() != "sqlite:/x/t.db" {
+			t.Errorf("%c…%c: %s, %s, %s", marks[0], marks[1], c.DefaultChannel, c.Listen.TCP, c.Store.Reveal())
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -221,20 +222,28 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	return prepared, nil
 }
 
-// permitMention lets an alert's mention notify if the configuration allows it. Otherwise
-// it is noted that it does not.
+// permitMention lets those whom an alert mentions be notified if the configuration allows
+// it. The others stay in Mention, and are noted.
 func (e *Engine) permitMention(a *alert.Alert) {
-	if a.Mention == "" {
-		return
+	mentions, unknown := alert.ParseMentions(a.Mention)
+	denied := slices.DeleteFunc(slices.Clone(mentions), e.opts.Routing.Permits)
+	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
+	if len(a.Pings) > 0 {
+		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")
 	}
-	who, err := alert.ParseMention(a.Mention)
-	switch {
-	case err != nil:
-		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: %s", err))
-	case !e.opts.Routing.Permits(who):
-		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies nobody: permissions.mention does not list %q", who))
-	default:
-		a.Mention, a.Pings = who, true
+	note := func(who, why string) {
+		whom := "nobody"
+		if len(a.Pings)+len(denied)+len(unknown) > 1 {
+			whom = fmt.Sprintf("not %q", who)
+		}
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies %s: %s", whom, why))
+	}
+	for _, who := range denied {
+		note(who, fmt.Sprintf("permissions.mention does not list %q", who))
+	}
+	for _, who := range unknown {
+		_, err := alert.ParseMention(who)
+		note(who, err.Error())
 	}
 }
 

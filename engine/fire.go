@@ -84,9 +84,8 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 func (d *draft) fire(a alert.Alert) verdict {
 	subject := d.aliases.Subject(a.Subject())
 	plan := d.rules.routing.Plan(subject)
-	if a.Pings {
-		plan.Notify(a.Mention)
-		a.Mention = ""
+	for _, who := range a.Pings {
+		plan.Notify(who)
 	}
 	en := d.incidents[ref{a.Key, plan.Route}]
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
@@ -103,7 +102,7 @@ func (d *draft) fire(a alert.Alert) verdict {
 		return verdict{en: en, effect: alert.EffectIgnored}
 	}
 	before := en.Incident
-	en.pings = a.Pings
+	en.pings = len(a.Pings) > 0
 	if en.State == alert.StateResolved {
 		d.touch(en)
 		d.countReopening(en)

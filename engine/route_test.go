@@ -130,6 +130,22 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		"channel":   {[]string{"here"}, "", true},
 		"@ann":      {[]string{"nobody"}, "", true},
 		"two words": {[]string{alert.Everyone}, "", true},
+
+		"<@U0123ANN1>":                         {[]string{"U0123ANN1"}, " @U0123ANN1", false},
+		"<@U0123ANN1|ann>":                     {[]string{"U0123ANN1"}, " @U0123ANN1", false},
+		"@here":                                {[]string{"here"}, " @here", false},
+		"<!here|here>":                         {[]string{"here"}, " @here", false},
+		"<!channel>":                           {[]string{"channel"}, " @channel", false},
+		"@U0123ANN1":                           {[]string{"U0123ANN1"}, " @U0123ANN1", false},
+		"Ann@Example.com":                      {[]string{"ann@example.com"}, " @ann@example.com", false},
+		"<mailto:ann@x.example|ann@x.example>": {[]string{"ann@x.example"}, " @ann@x.example", false},
+		"<!subteam^S0123OPS1|@the ops>":        {[]string{"S0123OPS1"}, " @S0123OPS1", false},
+		"@ann, @bob":                           {[]string{"@ann", "@bob"}, " @@ann @@bob", false},
+		"@ann @bob":                            {[]string{alert.Everyone}, " @@ann @@bob", false},
+		"@ann;<!here>,@ann":                    {[]string{alert.Everyone}, " @@ann @here", false},
+		"@ann,@carl":                           {[]string{"@ann"}, " @@ann", true},
+		"<!subteam^S0123OPS1|@the ops> oncall": {[]string{alert.Everyone}, " @S0123OPS1", true},
+		" , ":                                  {[]string{alert.Everyone}, "", false},
 	} {
 		w := newWorld(t)
 		e := New(w.memory, Options{Routing: alert.Routing{Default: "#alerts", Mentionable: c.permitted}})
@@ -140,10 +156,10 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		}
 		first := w.push(a)
 		i := first.change.Incidents[0]
-		if got := i.Mentions["#alerts"]; len(got) > 0 != (c.pings != "") || c.pings != "" && " @"+got[0] != c.pings {
+		if got := i.Mentions["#alerts"]; strings.Join(append([]string{""}, got...), " @") != c.pings {
 			t.Errorf("%s with %q: the card mentions %q", mention, c.permitted, got)
 		}
-		if shown := i.Mention != ""; shown != c.noted {
+		if shown := strings.Trim(i.Mention, " ,") != ""; shown != c.noted {
 			t.Errorf("%s with %q: the card shows %q", mention, c.permitted, i.Mention)
 		}
 		other := newWorld(t)

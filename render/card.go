@@ -67,7 +67,7 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 
 // maxCardRest bounds what a card has in addition to its title, text and links: labels,
 // small print, mentions, buttons and facts.
-const maxCardRest = 6000
+const maxCardRest = maxBlocks - alert.CardRoom
 
 // summary is an incident in one line of unescaped text: sign, severity, title.
 func summary(i alert.Incident) string {
@@ -139,7 +139,7 @@ func page(text string) string { return strings.TrimRight(clean(text), " \t\n") }
 // Slack takes.
 const (
 	cardLinks = 2
-	menuLinks = 5
+	menuLinks = alert.MaxLinks - cardLinks
 )
 
 // cardActions are the buttons of a card: actions, and links with at most so many

@@ -2,6 +2,7 @@ package render
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ func accepted(t *testing.T, a alert.Alert) alert.Incident {
 	}
 	return alert.Incident{
 		ID: "k7f2", Key: a.Key, Route: alert.DefaultRoute, State: alert.Open, Severity: a.Severity, Title: a.Title, Text: a.Text, Format: a.Format,
-		Labels: a.Labels, Links: a.Links, Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:05:10"), Lanes: []string{"#ops"},
+		Labels: a.Labels, Links: a.Links, Images: a.Images, Count: 1, FirstAt: at("14:05:10"), LastAt: at("14:05:10"), Lanes: []string{"#ops"},
 	}
 }
 
@@ -162,6 +163,46 @@ func TestALongAddressIsNeverALinkThatLeadsElsewhere(t *testing.T) {
 				t.Errorf("%s behind %d bytes: %d links; the pages have %d of %d bytes", name, len(before), len(links), len(all), len(i.Text))
 			}
 		}
+	}
+}
+
+func TestEveryLinkIsOnTheCardInItsMenuOrInTheText(t *testing.T) {
+	for name, c := range map[string]struct{ links, images, size, text int }{
+		"six long": {6, 0, 2900, 50}, "six of middle size": {6, 0, 800, 50}, "twelve short": {12, 0, 20, 50}, "forty": {40, 0, 60, 5000}, "seven, long text": {7, 0, 150, 9000},
+		"one long, long text": {1, 0, 2900, 4000}, "images": {3, 5, 700, 100}, "long images": {1, 5, 2900, 2000},
+	} {
+		a := alert.Alert{Title: "many links", Text: strings.Repeat("text ", c.text/5)}
+		var all []string
+		for n := range c.links {
+			all = append(all, fmt.Sprintf("https://x.example/%d/%s", n, strings.Repeat("y", c.size)))
+			a.Links = append(a.Links, alert.Link{Label: fmt.Sprint("Link ", n), URL: all[n]})
+		}
+		for n := range c.images {
+			all = append(all, fmt.Sprintf("https://i.example/%d/%s", n, strings.Repeat("z", c.size)))
+			a.Images = append(a.Images, alert.Image{URL: all[c.links+n]})
+		}
+		i := accepted(t, a)
+		messages := []Message{Card(i, "#ops")}
+		for _, n := range alert.AfterFirstPage(i.Text) {
+			if n.Topic == alert.TopicText {
+				messages = append(messages, Message{Text: n.Text})
+			} else {
+				messages = append(messages, Note(i, n))
+			}
+		}
+		shown, err := json.Marshal(messages)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, address := range all {
+			if !strings.Contains(string(shown), address) && !strings.Contains(i.Text, address) {
+				t.Errorf("%s: %.30s… is nowhere", name, address)
+			}
+		}
+		if len(i.Links) > 0 && !strings.Contains(string(shown), i.Links[len(i.Links)-1].URL) {
+			t.Errorf("%s: the card lacks a link", name)
+		}
+		wantValid(t, name, checkMessage(messages[0]))
 	}
 }
 

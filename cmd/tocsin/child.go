@@ -49,8 +49,9 @@ type child struct {
 type outcome struct {
 	status int
 	// reason is empty for exit status 0.
-	reason string
-	took   time.Duration
+	reason   string
+	took     time.Duration
+	timedOut bool
 	// interrupted is set when a person has pressed Ctrl-C.
 	interrupted bool
 }
@@ -72,15 +73,17 @@ func (c *child) run(ctx context.Context, args []string) outcome {
 	if err := c.start(cmd); err != nil {
 		return notRun(err)
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = cmd.Wait() // the process's state says it
+	}()
 	o := c.watch(cmd.Process.Pid, signals, ended)
 	o.took = time.Since(began)
-	if o.status == exitOK || o.status == exitTimedOut {
-		return o
-	}
-	if state := cmd.ProcessState; state != nil {
-		o.status, o.reason = statusOf(state)
+	if o.timedOut {
+		o.status, o.reason = exitTimedOut, fmt.Sprintf("timed out after %s", c.timeout)
+	} else {
+		o.status, o.reason = statusOf(cmd.ProcessState)
 	}
 	return o
 }
@@ -140,28 +143,24 @@ func (c *child) copy(to io.Writer, from *os.File) {
 	}
 }
 
-// watch passes signals on, and ends the command when its time is over. The status is 1 for
-// any end that the process's state describes.
-func (c *child) watch(pid int, signals <-chan os.Signal, ended <-chan error) (o outcome) {
+// watch passes signals on until the command has ended, and ends it when its time is over.
+func (c *child) watch(pid int, signals <-chan os.Signal, ended <-chan struct{}) (o outcome) {
 	var over, kill <-chan time.Time
 	if c.timeout > 0 {
 		over = time.After(c.timeout)
 	}
 	for {
 		select {
-		case err := <-ended:
-			switch {
-			case o.status == exitTimedOut:
+		case <-ended:
+			if o.timedOut {
 				c.endGroup(pid, kill)
-			case err != nil:
-				o.status = exitFailure
 			}
 			return o
 		case s := <-signals:
 			o.interrupted = o.interrupted || c.foreground && s == syscall.SIGINT
 			c.pass(pid, s)
 		case <-over:
-			o.status, o.reason = exitTimedOut, fmt.Sprintf("timed out after %s", c.timeout)
+			o.timedOut = true
 			kill = time.After(c.killAfter)
 			c.signal(pid, syscall.SIGTERM)
 			c.signal(pid, syscall.SIGCONT) // a stopped process would not notice
@@ -224,6 +223,9 @@ func (c *child) await(limit time.Duration) {
 func statusOf(state *os.ProcessState) (status int, reason string) {
 	if wait, ok := state.Sys().(syscall.WaitStatus); ok && wait.Signaled() {
 		return exitSignal + int(wait.Signal()), fmt.Sprintf("ended by signal %d (%s)", int(wait.Signal()), wait.Signal())
+	}
+	if state.Success() {
+		return exitOK, ""
 	}
 	return state.ExitCode(), fmt.Sprintf("exit status %d", state.ExitCode())
 }

@@ -23,15 +23,18 @@ type intake struct {
 	daemon *client
 	log    *zap.Logger
 
-	mu      sync.Mutex
-	states  []spoolState
-	failure string // the last one that was logged
+	// failures are the last ones that were logged, by folder.
+	failures map[string]string
+
+	mu     sync.Mutex
+	states []spoolState
 }
 
 // newIntake returns an intake that passes requests to handler, for a daemon that clients
 // find at addresses.
 func newIntake(folders []string, handler http.Handler, addresses []string, log *zap.Logger) *intake {
-	n := &intake{log: log, daemon: &client{http: &http.Client{Transport: inProcess{handler}}, base: "http://localhost", addresses: addresses}}
+	n := &intake{log: log, failures: map[string]string{}}
+	n.daemon = &client{http: &http.Client{Transport: inProcess{handler}}, base: "http://localhost", addresses: addresses}
 	for _, dir := range folders {
 		n.spools = append(n.spools, spool{dir})
 	}
@@ -69,9 +72,9 @@ func (n *intake) look(ctx context.Context) {
 func (n *intake) logFailure(ctx context.Context, s spool, err error) {
 	switch {
 	case err == nil:
-		n.failure = ""
-	case ctx.Err() == nil && err.Error() != n.failure:
-		n.failure = err.Error()
+		delete(n.failures, s.dir)
+	case ctx.Err() == nil && err.Error() != n.failures[s.dir]:
+		n.failures[s.dir] = err.Error()
 		n.log.Warn("the spool can't be emptied now", zap.String("folder", s.dir), zap.Error(err))
 	}
 }

@@ -107,7 +107,7 @@ func (c *runCmd) run(ctx context.Context, args []string) error {
 			c.say(err.Error())
 		}
 	}
-	if o.status != exitTimedOut {
+	if !o.timedOut {
 		command.copies.Wait()
 	}
 	if o.status == exitOK {

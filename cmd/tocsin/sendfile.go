@@ -256,26 +256,31 @@ func (f *fileSender) post(ctx context.Context, batch []numbered) (answer receipt
 		if err == nil || isFinal(err) {
 			return answer, err
 		}
-		refusal, answered := errors.AsType[*answerError](err)
-		if answered && refusal.status == http.StatusTooManyRequests {
+		paused, wait := pauseOf(err)
+		if paused {
 			began = time.Now()
 		}
 		if time.Since(began) > f.timeout {
 			return answer, err
 		}
-		if reason := err.Error(); reason != said {
+		if reason := err.Error(); reason != said && ctx.Err() == nil {
 			said = reason
 			f.bar.clear()
 			f.say(reason + "\ntocsin: trying again")
-		}
-		wait := time.Second
-		if answered {
-			wait = cmp.Or(refusal.retryAfter, wait)
 		}
 		if !pause(ctx, wait) {
 			return answer, ctx.Err()
 		}
 	}
+}
+
+// pauseOf is how long to wait after an error, and whether a daemon that works asks for it.
+func pauseOf(err error) (paused bool, wait time.Duration) {
+	refusal, answered := errors.AsType[*answerError](err)
+	if !answered {
+		return false, time.Second
+	}
+	return refusal.status == http.StatusTooManyRequests, cmp.Or(refusal.retryAfter, time.Second)
 }
 
 // request has the alerts of a batch, one a line.
