@@ -39,7 +39,7 @@ type Engine interface {
 // Store answers queries, and retries and drops dead letters.
 type Store interface {
 	Incidents(ctx context.Context, f alert.IncidentFilter) ([]alert.Incident, error)
-	// Count is how many incidents f keeps: exact up to 1,000, and 1,000 for more.
+	// Count is how many incidents f keeps.
 	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	Incident(ctx context.Context, id string) (alert.Incident, error)
 	// History is the history of an incident, oldest first.

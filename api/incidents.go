@@ -28,7 +28,7 @@ type incidentList struct {
 
 // listIncidents answers ?match=team="web"&q=disk&state=open,acked&mine=U…&limit=50&offset=50,
 // worst first, then latest, or with sort=latest those that got into their state last; with
-// the total (up to 1,000 if it selects by more than the state).
+// the total.
 func (a *API) listIncidents(r *http.Request) (any, error) {
 	f, err := incidentFilter(r.URL.Query())
 	if err != nil {

@@ -68,11 +68,11 @@ func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
 // openSilence opens the dialog for a silence, prefilled for the incident.
 func (h *Handlers) openSilence(ctx context.Context, a bot.Action, i alert.Incident) error {
 	matchers := suggested(i)
-	n, more, err := h.matching(ctx, matchers)
+	n, err := h.matching(ctx, matchers)
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
 	}
-	return h.openView(ctx, a, render.SilenceModal(render.SilenceView{Matchers: matchers.String(), Matching: n, More: more, Private: originOf(a)}))
+	return h.openView(ctx, a, render.SilenceModal(render.SilenceView{Matchers: matchers.String(), Matching: n, Private: originOf(a)}))
 }
 
 // maxSuggested is the most labels of a suggestion, and maxSuggestedLabel the most
@@ -110,11 +110,11 @@ func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 	if err != nil || a.ViewID == "" {
 		return nil //nolint:nilerr // reported at the field when it is submitted
 	}
-	n, more, err := h.matching(ctx, matchers)
+	n, err := h.matching(ctx, matchers)
 	if err != nil {
 		return err
 	}
-	view := render.SilenceModal(render.SilenceView{Matchers: a.Value, Matching: n, More: more, Private: a.Private})
+	view := render.SilenceModal(render.SilenceView{Matchers: a.Value, Matching: n, Private: a.Private})
 	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, view)
 }
 

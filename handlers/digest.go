@@ -54,7 +54,7 @@ func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
 	matchers := shared(found)
 	view := render.SilenceView{Matchers: matchers.String(), Private: originOf(a)}
 	if len(matchers) > 0 {
-		if view.Matching, view.More, err = h.matching(ctx, matchers); err != nil {
+		if view.Matching, err = h.matching(ctx, matchers); err != nil {
 			return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
 		}
 	}

@@ -41,7 +41,6 @@ type Store interface {
 	IDs(ctx context.Context, f alert.IncidentFilter) ([]string, error)
 	// Tally counts the incidents in these states by severity.
 	Tally(ctx context.Context, states ...alert.State) (map[alert.Severity]int, error)
-	// Count is exact, or up to 1,000 if f selects by more than the state; more is 1,000.
 	Count(ctx context.Context, f alert.IncidentFilter) (int, error)
 	// History is oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)

@@ -80,11 +80,11 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, err
 	}
-	total, more, err := h.count(ctx, filter)
+	total, err := h.count(ctx, filter)
 	if err != nil {
 		return render.Message{}, err
 	}
-	if p.From < 0 || p.From >= total && !more {
+	if p.From < 0 || p.From >= total {
 		p.From = max(0, total-1) / render.ListRows * render.ListRows
 		filter.Offset = p.From
 	}
@@ -92,16 +92,16 @@ func (h *Handlers) page(ctx context.Context, p page) (render.Message, error) {
 	if err != nil {
 		return render.Message{}, fmt.Errorf("read incidents: %w", err)
 	}
-	return render.List(p.view(rows, total, more)), nil
+	return render.List(p.view(rows, total)), nil
 }
 
-// view is the page with its rows, of total incidents or more.
-func (p page) view(rows []alert.Incident, total int, more bool) render.ListView {
-	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, TotalMore: more, Here: p.at(p.From)}
+// view is the page with its rows, of total incidents.
+func (p page) view(rows []alert.Incident, total int) render.ListView {
+	view := render.ListView{Title: p.title(), Incidents: rows, From: p.From, Total: total, Here: p.at(p.From)}
 	if p.From > 0 {
 		view.Newer = p.at(max(0, p.From-render.ListRows))
 	}
-	if len(rows) == render.ListRows && (p.From+len(rows) < total || more) {
+	if len(rows) == render.ListRows && p.From+len(rows) < total {
 		view.Older = p.at(p.From + len(rows))
 	}
 	if near := nearList(p.Words); total == 0 && near != "" {
@@ -110,17 +110,13 @@ func (p page) view(rows []alert.Incident, total int, more bool) render.ListView 
 	return view
 }
 
-// countLimit is the highest count that the store returns for a filter that selects by
-// more than the state.
-const countLimit = 1000
-
-// count counts incidents; more says that there are more.
-func (h *Handlers) count(ctx context.Context, f alert.IncidentFilter) (n int, more bool, err error) {
-	n, err = h.opts.Store.Count(ctx, f)
+// count counts incidents.
+func (h *Handlers) count(ctx context.Context, f alert.IncidentFilter) (int, error) {
+	n, err := h.opts.Store.Count(ctx, f)
 	if err != nil {
-		return 0, false, fmt.Errorf("count incidents: %w", err)
+		return 0, fmt.Errorf("count incidents: %w", err)
 	}
-	return n, n >= countLimit && len(f.Matchers)+len(f.Words)+len(f.Mine) > 0, nil
+	return n, nil
 }
 
 // showPage shows another page. It replaces a message that only this person sees;

@@ -66,7 +66,7 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render
 	}
 	for _, old := range holding {
 		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) && sameTimes(old, s) {
-			n, _, err := h.matching(ctx, old.Matchers)
+			n, err := h.matching(ctx, old.Matchers)
 			if err != nil {
 				return h.apology("I can't read what is open.", err), true
 			}
@@ -86,7 +86,7 @@ func sameTimes(old, s alert.Silence) bool {
 	return begins && (old.Every == nil) == (s.Every == nil) && (s.Every == nil || old.Every.String() == s.Every.String())
 }
 
-func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (n int, more bool, err error) {
+func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (int, error) {
 	return h.count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
 }
 

@@ -111,11 +111,11 @@ func (h *Handlers) silenceChoice(ctx context.Context, options []alert.Matchers, 
 	view := render.SilenceChoiceView{Until: s.EndsAt}
 	for _, m := range options {
 		value, err := json.Marshal(silenceValue{m.String(), unixOf(s.StartsAt), s.EndsAt.Unix(), s.Every, why})
-		n, more, failed := h.matching(ctx, m)
+		n, failed := h.matching(ctx, m)
 		if err != nil || failed != nil {
 			continue
 		}
-		view.Options = append(view.Options, render.SilenceOption{Matchers: m, Matching: n, More: more, Value: string(value)})
+		view.Options = append(view.Options, render.SilenceOption{Matchers: m, Matching: n, Value: string(value)})
 	}
 	return render.SilenceChoice(view)
 }

@@ -117,9 +117,8 @@ func Unchanged() Message { return answer("Nothing was changed.") }
 // SilenceOption is one thing that words to silence may mean.
 type SilenceOption struct {
 	Matchers alert.Matchers
-	// Matching is how many open incidents they match; More says that there are more.
+	// Matching is how many open incidents they match.
 	Matching int
-	More     bool
 	// Value is that of its button.
 	Value string
 }
@@ -149,8 +148,5 @@ func SilenceChoice(v SilenceChoiceView) Message {
 }
 
 func matchedBy(o SilenceOption) string {
-	if o.More {
-		return fmt.Sprintf("more than %d open incidents", o.Matching)
-	}
 	return plural(o.Matching, "open incident")
 }

@@ -61,10 +61,8 @@ func durationWords(d string) string {
 type SilenceView struct {
 	// Matchers are what it begins with.
 	Matchers string
-	// Matching is how many open incidents they match; More says that there are
-	// more than that.
+	// Matching is how many open incidents they match.
 	Matching int
-	More     bool
 	// Private comes back with the dialog, at most 3,000 characters.
 	Private string
 }
@@ -83,10 +81,7 @@ func SilenceModal(v SilenceView) Modal {
 }
 
 func matchingLine(v SilenceView) string {
-	switch {
-	case v.More:
-		return fmt.Sprintf("This silences *more than %d* open incidents.", v.Matching)
-	case v.Matching == 0:
+	if v.Matching == 0 {
 		return "No open incident matches now. Future alerts that match will be silenced."
 	}
 	return fmt.Sprintf("This silences *%s*, and future alerts that match.", plural(v.Matching, "open incident"))

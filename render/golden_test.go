@@ -192,7 +192,7 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 		"choice":         Choice(ChoiceView{Verb: alert.VerbAck, Incidents: two, One: []string{"1", "2"}, All: "all", Total: 37}),
 		"choice assign":  Choice(ChoiceView{Verb: alert.VerbAssign, To: ann(), Incidents: two, One: []string{"1", "2"}, All: "all", Total: 2}),
 		"choice show":    Choice(ChoiceView{Verb: "show", Incidents: two, One: []string{"1", "2"}, All: "all", Total: 2}),
-		"choice silence": SilenceChoice(SilenceChoiceView{Until: at("18:00:00"), Options: []SilenceOption{{must(`host="db-3"`), 3, false, "1"}, {must(`instance="db-3"`), 1000, true, "2"}}}),
+		"choice silence": SilenceChoice(SilenceChoiceView{Until: at("18:00:00"), Options: []SilenceOption{{must(`host="db-3"`), 3, "1"}, {must(`instance="db-3"`), 1000, "2"}}}),
 		"acted":          WithUndo(Acted(done(1, alert.ActDone), alert.VerbAck), "undo"),
 		"acted many":     WithUndo(Acted(append(append(done(300, alert.ActDone), done(7, alert.ActAlready)...), done(1, alert.ActUnknown)...), alert.VerbResolve), "undo"),
 		"reopened":       Acted(append(append(done(1, alert.ActDone), done(1, alert.ActAlready)...), done(1, alert.ActNewer)...), alert.VerbReopen),

@@ -20,10 +20,8 @@ type ListView struct {
 	Title string
 	// Incidents are those of the page; more than ListRows are left out.
 	Incidents []alert.Incident
-	// From is how many come before the page. Total is how many there are in all;
-	// TotalMore says that there are more than Total.
+	// From is how many come before the page. Total is how many there are in all.
 	From, Total int
-	TotalMore   bool
 	// Newer and Older are the values of the buttons to the previous and the next
 	// page; empty for none.
 	Newer, Older string
@@ -68,14 +66,10 @@ func Above(first, list Message) Message {
 }
 
 func rangeLine(v ListView, n int) string {
-	total := fmt.Sprint(v.Total)
-	if v.TotalMore {
-		total = "more than " + total
-	}
-	if v.From == 0 && n >= v.Total && !v.TotalMore {
+	if v.From == 0 && n >= v.Total {
 		return plural(n, "incident")
 	}
-	return fmt.Sprintf("%d to %d of %s", v.From+1, v.From+n, total)
+	return fmt.Sprintf("%d to %d of %d", v.From+1, v.From+n, v.Total)
 }
 
 // row is an incident in two lines.

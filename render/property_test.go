@@ -242,10 +242,10 @@ func checkLists(t *rapid.T) {
 	}
 	wantValid(t, "choice", checkMessage(Choice(choice)))
 	wantValid(t, "undo", checkMessage(WithUndo(Unchanged(), text.Draw(t, "undo"))))
-	option := SilenceOption{Matchers: allMatchers().Draw(t, "option"), Matching: rapid.Int().Draw(t, "matched"), More: more, Value: text.Draw(t, "value")}
+	option := SilenceOption{Matchers: allMatchers().Draw(t, "option"), Matching: rapid.Int().Draw(t, "matched"), Value: text.Draw(t, "value")}
 	wantValid(t, "silence choice", checkMessage(SilenceChoice(SilenceChoiceView{Options: []SilenceOption{option}, Until: instants().Draw(t, "until")})))
 	list := List(ListView{
-		Title: text.Draw(t, "title"), Incidents: few, From: rapid.Int().Draw(t, "from"), Total: rapid.Int().Draw(t, "total"), TotalMore: more,
+		Title: text.Draw(t, "title"), Incidents: few, From: rapid.Int().Draw(t, "from"), Total: rapid.Int().Draw(t, "total"),
 		Newer: text.Draw(t, "newer"), Older: text.Draw(t, "older"), Here: text.Draw(t, "here"), Hint: text.Draw(t, "hint"),
 	})
 	wantValid(t, "list", checkMessage(list))
@@ -256,7 +256,7 @@ func checkLists(t *rapid.T) {
 		wantValid(t, "silenced", checkMessage(Silenced(s, rapid.Int().Draw(t, "n"))))
 		wantValid(t, "unsilenced", checkMessage(Unsilenced(s)))
 	}
-	wantValid(t, "silence dialog", checkView(SilenceModal(SilenceView{Matchers: text.Draw(t, "matchers"), Matching: rapid.Int().Draw(t, "matching"), More: more})))
+	wantValid(t, "silence dialog", checkView(SilenceModal(SilenceView{Matchers: text.Draw(t, "matchers"), Matching: rapid.Int().Draw(t, "matching")})))
 	chart := anyCharts().Draw(t, "chart")
 	stats := figures().Draw(t, "stats")
 	wantValid(t, "stats", checkMessage(Stats(stats, chart)))

@@ -109,7 +109,7 @@ func TestDialogsLookAsTheGoldenFiles(t *testing.T) {
 	for name, view := range map[string]Modal{
 		"silence":      SilenceModal(SilenceView{Matchers: `key="db-3/disk"`, Matching: 3, Private: `{"incident":"k7f2"}`}),
 		"silence none": SilenceModal(SilenceView{}),
-		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100, More: true}),
+		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100}),
 		"assign":       AssignModal(diskFull(), "k7f2"),
 		"note":         NoteModal(acked(), "k7f2"),
 		"copy":         CopyModal("k7f2"),
@@ -171,7 +171,7 @@ func lists() map[string]Message {
 	return map[string]Message{
 		"list":            List(ListView{Title: "Open incidents", Incidents: page, Total: 4}),
 		"list empty":      List(ListView{Title: "Resolved incidents"}),
-		"list middle":     List(ListView{Title: "Open incidents", Incidents: many, From: 20, Total: 1000, TotalMore: true, Newer: "n", Older: "o", Here: "here"}),
+		"list middle":     List(ListView{Title: "Open incidents", Incidents: many, From: 20, Total: 1000, Newer: "n", Older: "o", Here: "here"}),
 		"show":            Show(acked(), history(), "https://acme.slack.com/archives/C0OPS/p12"),
 		"show bare":       Show(diskFull(), nil, ""),
 		"silences":        Silences(silences, true),

@@ -14,8 +14,6 @@ import (
 const (
 	// incidentLimit is how many incidents are listed when nothing else is asked.
 	incidentLimit = 100
-	// countMost is up to how many are counted.
-	countMost = 1000
 	// boardChunk is how many rows one look at the board reads.
 	boardChunk = 500
 )
@@ -291,18 +289,20 @@ func (d *DB) listed(ctx context.Context, numbers []int64) ([]alert.Incident, err
 	return d.incidents(ctx, listedQuery, string(list))
 }
 
-// Count says how many incidents a filter keeps, its Limit and Offset aside: exactly, or
-// up to 1,000, which stands for more as well, if it looks at more than their state.
+// Count says how many incidents a filter keeps, its Limit and Offset aside.
 func (d *DB) Count(ctx context.Context, f alert.IncidentFilter) (int, error) {
 	if !looksInside(f) {
 		return d.countStates(ctx, f.States)
 	}
-	f.Offset, f.Latest = 0, false
-	rows, err := d.boardRows(ctx, f, countMost)
-	if err != nil {
-		return 0, fmt.Errorf("count incidents: %w", err)
+	f.Offset = 0
+	walk, err := d.walkBoard(ctx, f, boardChunk)
+	for n := 0; err == nil; n++ {
+		var ok bool
+		if _, ok, err = walk.next(ctx); err == nil && !ok {
+			return n, nil
+		}
 	}
-	return len(rows), nil
+	return 0, fmt.Errorf("count incidents: %w", err)
 }
 
 func (d *DB) countStates(ctx context.Context, states []alert.State) (int, error) {
