@@ -62,6 +62,15 @@ func (h *Handlers) actOnFound(ctx context.Context, a ask, wanted alert.Act) rend
 	}
 	switch len(ids) {
 	case 0:
+		if after := StateAfter(wanted.Verb); after != "" {
+			filter := chosen.filter()
+			filter.States = []alert.State{after}
+			if done, err := h.opts.Store.IDs(ctx, filter); err == nil && len(done) == 1 {
+				return h.act(ctx, wanted, done) // which says so
+			} else if err == nil && len(done) > 1 {
+				return render.AllAlready(wanted.Verb, len(done))
+			}
+		}
 		return h.nothingFound(ctx, a.order.Target, wanted.Verb)
 	case 1:
 		return h.act(ctx, wanted, ids)

@@ -105,6 +105,26 @@ func TestAClockIsReadInTheCallersZone(t *testing.T) {
 	}
 }
 
+func TestASilenceIsEndedByWordsThatMeanOne(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}, settled: true}
+	h := d.handlers()
+	for _, said := range []string{"service=db for 2h because new disks", "service=web for 2h", "host=db-3 for 2h"} {
+		d.types(t, h, "silence "+said)
+	}
+	if got := d.types(t, h, "unsilence nothing like it"); !strings.Contains(got, "not the id of a silence") {
+		t.Errorf("words that mean none are answered with %q", got)
+	}
+	if got := d.types(t, h, "unmute db"); strings.Contains(got, "Ended") || !strings.Contains(got, `host="db-3"`) || !strings.Contains(got, `service="db"`) || strings.Contains(got, "web") {
+		t.Errorf("words that mean two silences are answered with %q", got)
+	}
+	if got := d.types(t, h, "unsilence service=web"); !strings.Contains(got, "Ended: `service=\"web\"`") {
+		t.Errorf("words that mean one are answered with %q", got)
+	}
+	if got := d.types(t, h, "unmute the new disks"); !strings.Contains(got, "Ended: `service=\"db\"`") {
+		t.Errorf("a reason is answered with %q", got)
+	}
+}
+
 func TestAskingTwiceForTheSameSilenceIsOne(t *testing.T) {
 	d := &desk{}
 	h := d.handlers()

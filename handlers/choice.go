@@ -77,6 +77,20 @@ func StatesFor(verb alert.Verb) []alert.State {
 	return unresolved()
 }
 
+// StateAfter returns the state in which a verb leaves an incident; empty for one that
+// leaves it in its state.
+func StateAfter(verb alert.Verb) alert.State {
+	switch verb {
+	case alert.VerbAck:
+		return alert.Acked
+	case alert.VerbUnack, alert.VerbReopen:
+		return alert.Open
+	case alert.VerbResolve:
+		return alert.StateResolved
+	}
+	return ""
+}
+
 // choice asks which of the incidents are meant: each has a button, and there is one for all.
 func (h *Handlers) choice(ctx context.Context, c choice, ids []string) render.Message {
 	view := render.ChoiceView{Verb: c.Verb, To: alert.ParsePerson(c.To), Total: len(ids), All: c.value()}

@@ -304,6 +304,16 @@ func parseAssign(p phrase) (Order, *alert.InputError) {
 	return o, bad
 }
 
+// allIDs reports whether every word is an incident's id.
+func allIDs(p phrase) bool {
+	for n, w := range p.words {
+		if _, is := idsOf(w, n); !is {
+			return false
+		}
+	}
+	return true
+}
+
 // personIn returns the index of the word that names a person, or -1: one that can be
 // nothing else, one behind "to", or the one behind what names incidents.
 func personIn(p phrase) int {
@@ -316,6 +326,9 @@ func personIn(p phrase) int {
 		if w.key == "to" {
 			return n + 1
 		}
+	}
+	if len(p.words) > 1 && allIDs(p.from(1)) && !allIDs(p) { // bob k7f2
+		return 0
 	}
 	m := newMatcherText(p)
 	for n, w := range p.words {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -116,6 +117,9 @@ func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, mor
 func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 	ids, bad := parseSilenceIDs(a.said)
 	if bad != nil {
+		if found, ok := h.silencesMeant(ctx, a); ok {
+			return found
+		}
 		return refused(bad)
 	}
 	by := h.person(ctx, a.by)
@@ -127,6 +131,39 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 		lines = append(lines, h.endSilence(ctx, id, by).Text)
 	}
 	return render.Message{Text: strings.Join(lines, "\n")}
+}
+
+// silencesMeant ends the one silence that words mean. Where they mean several, or an
+// incident that is silenced, it lists them, each with a button that ends it. ok is false if
+// there are none.
+func (h *Handlers) silencesMeant(ctx context.Context, a ask) (m render.Message, ok bool) {
+	words := slices.DeleteFunc(slices.Clone(a.said.words), func(w token) bool { return saysNothing(w.key) })
+	holding, more, err := h.activeSilences(ctx)
+	if err != nil || len(words) == 0 {
+		return m, false
+	}
+	meant := slices.DeleteFunc(holding, func(s alert.Silence) bool { return !silenceHas(s, words) })
+	switch {
+	case len(meant) == 1:
+		return h.endSilence(ctx, meant[0].ID, h.person(ctx, a.by)), true
+	case len(meant) > 1:
+		return render.Silences(meant, more), true
+	}
+	i, err := h.opts.Store.Incident(ctx, trim(words[0].key))
+	if err != nil || i.Silence == "" || len(words) > 1 {
+		return m, false
+	}
+	meant, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: i.Silence})
+	return render.Silences(meant, false), err == nil && len(meant) > 0
+}
+
+// silenceHas reports whether a silence's matchers or reason contain each of the words.
+func silenceHas(s alert.Silence, words []token) bool {
+	about := strings.ToLower(s.Matchers.String() + " " + s.Why)
+	unquoted := strings.ReplaceAll(about, `"`, "")
+	return !slices.ContainsFunc(words, func(w token) bool {
+		return !strings.Contains(about, w.key) && !strings.Contains(unquoted, strings.ReplaceAll(w.key, `"`, ""))
+	})
 }
 
 // doubleClick is how long after its end a silence counts as ended by the same request, for

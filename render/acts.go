@@ -114,6 +114,12 @@ func alreadyLine(i alert.Incident, name string, verb alert.Verb) string {
 	return "☑️ " + name + " needed no change."
 }
 
+// AllAlready says that several incidents are as a verb would leave them.
+func AllAlready(verb alert.Verb, n int) Message {
+	state := map[alert.Verb]string{alert.VerbAck: "acknowledged", alert.VerbUnack: "open", alert.VerbReopen: "open", alert.VerbResolve: "resolved"}[verb]
+	return answer(fmt.Sprintf("☑️ All %d that match are already %s.", n, state))
+}
+
 // stillAcked says who has acknowledged an incident that was reopened.
 func stillAcked(i alert.Incident) string {
 	if i.State != alert.Acked {
