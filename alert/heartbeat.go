@@ -232,10 +232,14 @@ func (h Heartbeat) Alarm(stopped bool) Alert {
 		labels = map[string]string{}
 	}
 	labels["heartbeat"] = h.Name
+	var pings []string
+	if h.Mention != "" {
+		pings = []string{h.Mention}
+	}
 	return Alert{
 		Source: heartbeatSource, Key: HeartbeatKey(h.Name), Status: Firing, Severity: cmp.Or(h.Severity, Critical),
 		Title: "Heartbeat " + h.Name + " is missing", Text: h.alarmText(stopped), Labels: labels,
-		Channel: h.Channel, Mention: h.Mention, Pings: h.Mention != "", ExpiresIn: -1,
+		Channel: h.Channel, Pings: pings, ExpiresIn: -1,
 	}
 }
 
