@@ -123,7 +123,7 @@ func (t *tokens) problems() []alert.Problem {
 	defer t.mu.Unlock()
 	var all []alert.Problem
 	for _, p := range t.warnings {
-		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + " " + p.Message, Fix: p.Fix})
+		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + ": " + p.Message, Fix: p.Fix})
 	}
 	return all
 }
