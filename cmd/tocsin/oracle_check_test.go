@@ -161,15 +161,15 @@ func (x *exhibit) story(s *story) string {
 		return x.shaky(s)
 	}
 	switch {
-	case len(digests) > 1:
+	case len(digests) > 1+s.turns:
 		return fmt.Sprintf("TWICE: %d digests list it", len(digests))
-	case len(digests) == 1 && digests[0].Channel != x.channels[s.lane]:
+	case len(digests) > 0 && digests[0].Channel != x.channels[s.lane]:
 		return "STRAYED: the digest that lists it is in " + digests[0].Channel
-	case len(cards) == 0 && (s.doubtful || len(digests) == 1):
+	case len(cards) == 0 && (s.doubtful || len(digests) > 0):
 		return ""
 	case len(cards) == 0:
 		return "LOST: no card shows it, no digest lists it"
-	case len(digests) == 1 && s.firstCritical.IsZero():
+	case len(digests) > 0 && s.firstCritical.IsZero():
 		return "TWICE: a digest lists it, and it has a card without having been critical"
 	case len(cards) > 1:
 		return fmt.Sprintf("TWICE: %d cards show it", len(cards))
@@ -184,7 +184,7 @@ func (x *exhibit) story(s *story) string {
 	if wrong := backwards(append([]playground.Message{*cards[0].Message}, x.edits[at]...)); wrong != "" {
 		return wrong
 	}
-	if len(digests) == 1 {
+	if len(digests) > 0 {
 		return "" // what was said before it got its own card is in the list
 	}
 	return s.compareThread(card, x.inWords(x.threads[at]))

@@ -83,6 +83,9 @@ type story struct {
 	notes    []note
 	// firstCritical is when it may first have been critical.
 	firstCritical time.Time
+	// turns is how often it became critical after its first alert. Each time it may get a
+	// card of its own, which a digest may show if too many wait.
+	turns int
 }
 
 // opened is the alert that made the card.
@@ -92,6 +95,9 @@ func (s *story) opened() *sent { return s.alerts[0] }
 func (s *story) add(a *sent) alert.Effect {
 	first := len(s.alerts) == 0
 	s.alerts = append(s.alerts, a)
+	if !first && a.status == alert.Firing && a.severity == alert.Critical && (s.resolved || s.latest.severity != alert.Critical) {
+		s.turns++
+	}
 	if a.severity == alert.Critical && s.firstCritical.IsZero() && (first || a.status == alert.Firing) {
 		s.firstCritical = a.pushed
 	}
