@@ -432,7 +432,7 @@ func (r *repair) room() {
 	if needed == 0 || needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
 		return
 	}
-	left := CardRoom - MaxTitle - PageSize
+	left := CardRoom - max(EscapedLen(r.Title), titleFromText) - PageSize
 	links := slices.Clone(r.Links)
 	r.Links = r.Links[:0:0]
 	for n, l := range links {
@@ -442,7 +442,7 @@ func (r *repair) room() {
 			continue
 		}
 		r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
-		r.note("a link, %q, moved into the text: the addresses are too long for one card", brief(cmp.Or(l.Label, linkName(n))))
+		r.note("link %q moved into the text: the addresses are too long for one card", brief(cmp.Or(l.Label, linkName(n))))
 	}
 	images := slices.Clone(r.Images)
 	r.Images = nil

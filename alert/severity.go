@@ -31,7 +31,7 @@ func (s Severity) Rank() int {
 // number from 0 to 7 is a priority, so that lower is worse; 10 to 50 are Python's levels.
 // ok is false for an unknown word.
 func ParseSeverity(word string) (s Severity, ok bool) {
-	word = strings.ToLower(strings.TrimSpace(word))
+	word = strings.ToLower(strings.Trim(word, " \t\r\n:;,.!\"'`[](){}<>")) // as in a line of a log
 	for _, s := range Severities() {
 		if word == string(s) {
 			return s, true

@@ -232,11 +232,11 @@ func (e *Engine) permitMention(a *alert.Alert) {
 		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")
 	}
 	note := func(who, why string) {
-		whom := "nobody"
+		whom := "notifies nobody"
 		if len(a.Pings)+len(denied)+len(unknown) > 1 {
-			whom = fmt.Sprintf("not %q", who)
+			whom = fmt.Sprintf("does not notify %q", who)
 		}
-		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention notifies %s: %s", whom, why))
+		a.Notes = append(slices.Clip(a.Notes), fmt.Sprintf("mention %s: %s", whom, why))
 	}
 	for _, who := range denied {
 		note(who, fmt.Sprintf("permissions.mention does not list %q", who))
