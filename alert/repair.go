@@ -432,7 +432,11 @@ func (r *repair) room() {
 	if needed == 0 || needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
 		return
 	}
-	left := CardRoom - max(EscapedLen(r.Title), titleFromText) - PageSize
+	title := EscapedLen(r.Title)
+	if title == 0 {
+		title = EscapedLen("&") * titleFromText // it will be made from the text
+	}
+	left := CardRoom - title - PageSize
 	links := slices.Clone(r.Links)
 	r.Links = r.Links[:0:0]
 	for n, l := range links {

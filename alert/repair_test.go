@@ -100,7 +100,7 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		want  alert.Severity
 		label string
 	}{
-		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "fatal": {alert.Critical, "fatal"},
+		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "[crit]": {alert.Critical, ""}, "WARNING:": {alert.Warning, ""}, "<P2>": {alert.Error, "<p2>"}, "fatal": {alert.Critical, "fatal"},
 		"SEV-1": {alert.Critical, "sev-1"}, "Priority 2": {alert.Error, "priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
 		"5 - Disaster": {alert.Critical, "5 - disaster"}, "4 - Error": {alert.Error, "4 - error"},
 		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "disaster"}, "P1": {alert.Critical, "p1"},

@@ -26,12 +26,15 @@ func (s Severity) Rank() int {
 	return len(Severities())
 }
 
+// aroundSeverity may stand around a severity, as in a line of a log.
+const aroundSeverity = " \t\r\n:;,.!\"'`[](){}<>"
+
 // ParseSeverity reads a severity in the words of any tool, in any case: of syslog,
 // Prometheus, PagerDuty, Opsgenie (P1 to P5), Zabbix, Sentry and Python's logging. A
 // number from 0 to 7 is a priority, so that lower is worse; 10 to 50 are Python's levels.
 // ok is false for an unknown word.
 func ParseSeverity(word string) (s Severity, ok bool) {
-	word = strings.ToLower(strings.Trim(word, " \t\r\n:;,.!\"'`[](){}<>")) // as in a line of a log
+	word = strings.ToLower(strings.Trim(word, aroundSeverity))
 	for _, s := range Severities() {
 		if word == string(s) {
 			return s, true
@@ -72,5 +75,6 @@ func severityWords() map[string]Severity {
 // sameWord reports whether word is only another spelling of the severity, such as
 // crit or warn, so that nothing is lost when it is replaced.
 func (s Severity) sameWord(word string) bool {
+	word = strings.Trim(word, aroundSeverity)
 	return strings.HasPrefix(string(s), word) || strings.HasPrefix(word, string(s))
 }
