@@ -345,3 +345,52 @@ func TestWhatRootKeepsBelongsToTheDaemonAndNoLinkIsFollowed(t *testing.T) {
 		t.Errorf("behind the link there is %v, %v", left, err)
 	}
 }
+func TestAHeartbeatThatWaitsCountsByItsTimeOfWriting(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	sh := shellOf(t, p)
+	for range 2 { // only the last one counts
+		if status, out, said := sh.tocsin("heartbeat", "backup", "--every", "1d"); status != exitOK || out != "" || !strings.Contains(said, "no daemon answers; the heartbeat waits in "+sh.spool()) {
+			t.Fatalf("exit status %d, it printed %q, %q", status, out, said)
+		}
+	}
+	files := sh.files()
+	if len(files) != 1 {
+		t.Fatalf("the spool has %q", files)
+	}
+	path := filepath.Join(sh.spool(), files[0])
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e spooled
+	if err := json.Unmarshal(content, &e); err != nil {
+		t.Fatal(err)
+	}
+	e.Written = e.Written.Add(-time.Hour)
+	if err := os.WriteFile(path, []byte(asJSON(e)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	p.eventually("the spool to be empty", func() bool { return len(sh.files()) == 0 })
+	if status, out, said := sh.tocsin("heartbeat", "worker", "--every", "5m"); status != exitOK || out+said != "" {
+		t.Errorf("exit status %d, it printed %q, %q", status, out, said)
+	}
+	var list struct {
+		Heartbeats []struct {
+			Name   string    `json:"name"`
+			LastAt time.Time `json:"last_at"`
+		} `json:"heartbeats"`
+	}
+	if err := p.ask("/v1/heartbeats", &list); err != nil || len(list.Heartbeats) != 2 {
+		t.Fatalf("the heartbeats are %s, %v", asJSON(list), err)
+	}
+	if h := list.Heartbeats[0]; h.Name != "backup" || h.LastAt.Sub(e.Written).Abs() > 5*time.Second {
+		t.Errorf("%s was heard at %s, and written at %s", h.Name, h.LastAt, e.Written)
+	}
+	for _, args := range [][]string{{"backup", "--every", "1ms"}, {"backup", "--grace", "2y"}, {"a/b"}, {"backup", "--every", "often"}} {
+		if status, _, said := sh.tocsin(append([]string{"heartbeat"}, args...)...); status != exitUsage {
+			t.Errorf("%q: exit status %d, it said %q", args, status, said)
+		}
+	}
+}
