@@ -169,7 +169,7 @@ func (w Webhook) verify(body []byte, header http.Header) error {
 	if w.Verify == nil || w.Verify(body, header) {
 		return nil
 	}
-	return &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: ingest." + w.Name + " in the configuration"}
+	return &httpError{http.StatusUnauthorized, "the signature or secret of this webhook is missing or wrong", "give the tool and Tocsin the same secret: that of " + w.Name + " under ingest in the configuration"}
 }
 
 // misread is what becomes of a body that is not the tool's: that of another tool is read

@@ -132,7 +132,7 @@ func annotationLinks(annotations labels) (links []alert.Link) {
 // silenceForm is the page of Alertmanager that makes a silence with these labels, or
 // empty if its address would be too long.
 func silenceForm(externalURL string, of labels) string {
-	if externalURL = strings.TrimSpace(externalURL); !isAddress(externalURL) || len(of) == 0 {
+	if externalURL = strings.TrimSpace(externalURL); !isAddress(externalURL) || len(of) == 0 || len(of) > alert.MaxLabels {
 		return ""
 	}
 	matchers := make([]string, 0, len(of))

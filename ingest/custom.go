@@ -83,19 +83,21 @@ func CheckExpression(source string) error {
 // Format is the webhook as one of those in Formats.
 func (c *Custom) Format() Format {
 	return Format{Name: c.name, Tool: c.name, Path: webhooks + c.name, Read: func(r Request) (alert.Intake, error) {
-		in, _, err := c.Explain(r)
+		in, _, err := c.read(r, false)
 		return in, err
 	}}
 }
 
 // Explain returns what a request asks for, and what each expression made of it. An
 // expression that fails costs its field alone, and what it was made from is in the text.
-func (c *Custom) Explain(r Request) (alert.Intake, []Value, error) {
+func (c *Custom) Explain(r Request) (alert.Intake, []Value, error) { return c.read(r, true) }
+
+func (c *Custom) read(r Request, explain bool) (alert.Intake, []Value, error) {
 	body, err := bodyOf(r)
 	if err != nil {
 		return alert.Intake{}, nil, err
 	}
-	e := evaluation{custom: c, meter: meter{until: time.Now().Add(longest)}}
+	e := evaluation{custom: c, explain: explain, meter: meter{until: time.Now().Add(longest)}}
 	e.env = map[string]any{nameBody: body, nameHeaders: headersOf(r.Header), nameItem: body, nameMeter: &e.meter}
 	items, err := e.items(body)
 	if err != nil {
@@ -114,11 +116,16 @@ func (c *Custom) Explain(r Request) (alert.Intake, []Value, error) {
 type evaluation struct {
 	custom  *Custom
 	machine vm.VM
+	// explain has the values kept.
+	explain bool
 	meter   meter
 	env     map[string]any
 	in      alert.Intake
 	values  []Value
 }
+
+// mostItems is how many alerts one request may have.
+const mostItems = 10_000
 
 // items returns the values that an alert is made of each.
 func (e *evaluation) items(body any) ([]any, error) {
@@ -126,32 +133,44 @@ func (e *evaluation) items(body any) ([]any, error) {
 		return []any{body}, nil
 	}
 	value, err := run(&e.machine, e.custom.each.program, e.env, &e.meter)
-	if list, ok := listFrom(value); ok && err == nil {
-		e.note(0, *e.custom.each, fmt.Sprintf("%d elements", len(list)), nil)
-		return list, nil
-	}
-	if err == nil && value != nil {
-		if _, object := value.(map[string]any); object {
-			return []any{value}, nil
-		}
-	}
-	if err == nil {
+	list, isList := listFrom(value)
+	_, isObject := value.(map[string]any)
+	switch {
+	case err != nil:
+	case isObject:
+		return []any{value}, nil
+	case !isList:
 		err = fmt.Errorf("it is %s, not a list", kindName(value))
+	case len(list) > mostItems:
+		err = fmt.Errorf("it is a list of %d, more than %d", len(list), mostItems)
+	default:
+		e.note(0, *e.custom.each, fmt.Sprintf("a list of %d", len(list)), nil)
+		return list, nil
 	}
 	e.custom.onFailed()
 	e.note(0, *e.custom.each, "", err)
 	return nil, fmt.Errorf("each: %w", err)
 }
 
-func (e *evaluation) note(item int, c compiled, value string, err error) {
-	v := Value{Alert: item, Field: c.Field, Expression: c.Source, Value: value}
-	if c.Name != "" {
-		v.Field += "." + c.Name
+// note keeps what an expression made of the request, if that is to be explained.
+func (e *evaluation) note(item int, c compiled, value any, err error) {
+	if !e.explain {
+		return
 	}
+	v := Value{Alert: item, Field: c.field(), Expression: c.Source}
+	v.Value, _ = textFrom(value) // what is too long has an error already
 	if err != nil {
 		v.Error = err.Error()
 	}
 	e.values = append(e.values, v)
+}
+
+// field is the name of the option.
+func (e Expression) field() string {
+	if e.Name == "" {
+		return e.Field
+	}
+	return e.Field + "." + e.Name
 }
 
 // item makes an alert of an element of each, unless it is dropped.
@@ -167,11 +186,10 @@ func (e *evaluation) item(n int, item any) {
 		} else if err == nil {
 			err = set(&a, c.Field, c.Name, value)
 		}
-		shown, _ := textFrom(value) // what is too long has an error already
-		e.note(n+1, c, shown, err)
+		e.note(n+1, c, value, err)
 		if err != nil {
 			e.custom.onFailed()
-			failed = append(failed, e.values[len(e.values)-1].Field+" is left out: "+err.Error())
+			failed = append(failed, c.field()+" is left out: "+err.Error())
 		}
 		if drop {
 			e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d is dropped, as drop says", n+1))

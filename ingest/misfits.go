@@ -23,7 +23,7 @@ func misfits(body []byte, into any) (notes []string) {
 	walkMisfits(reflect.TypeOf(into), value, "", &found)
 	for n, what := range found {
 		if n == mostMisfits {
-			return append(notes, fmt.Sprintf("%d more members are of an unexpected type: left out", len(found)-n))
+			return append(notes, "more members are of an unexpected type: left out")
 		}
 		notes = append(notes, what+": left out")
 	}
@@ -34,7 +34,7 @@ func walkMisfits(t reflect.Type, value any, path string, found *[]string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+	if len(*found) > mostMisfits || value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return
 	}
 	if jsonKind(value) != kindOf(t) {
@@ -45,8 +45,8 @@ func walkMisfits(t reflect.Type, value any, path string, found *[]string) {
 	case map[string]any:
 		walkMembers(t, v, path, found)
 	case []any:
-		for n, element := range v {
-			walkMisfits(t.Elem(), element, fmt.Sprintf("%s[%d]", path, n), found)
+		for n := 0; n < len(v) && len(*found) <= mostMisfits; n++ {
+			walkMisfits(t.Elem(), v[n], fmt.Sprintf("%s[%d]", path, n), found)
 		}
 	}
 }

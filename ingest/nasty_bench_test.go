@@ -1,0 +1,43 @@
+package ingest
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// BenchmarkNastyJSON is the time that each format, and recognizing one, takes for 1 MiB of
+// JSON that says nothing.
+func BenchmarkNastyJSON(b *testing.B) {
+	const room = 1<<20 - 100
+	fill := func(begin, part, end string) string { return begin + strings.Repeat(part, room/len(part)) + end }
+	var keys strings.Builder
+	for n := range mostValues - 10 {
+		fmt.Fprintf(&keys, `,"%012x":1`, n)
+	}
+	custom, _ := custom(b, "each", "body.alerts", "title", "item.title", "labels", "item")
+	all := append(Formats(), custom.Format())
+	for name, body := range map[string]string{
+		"brackets":   strings.Repeat("[", room),
+		"values":     `{"alerts":[` + strings.Repeat("1,", mostValues-10) + `1],"status":"firing"}`,
+		"lists":      `{"alerts":[{"labels":[` + strings.Repeat("[],", mostValues-10) + `[]]}]}`,
+		"keys":       `{"alerts":[{"labels":{"a":1` + keys.String() + `}}]}`,
+		"escapes":    fill(`{"alerts":[{"labels":{"a":"`, `\ud83d\ude00`, `"}}]}`),
+		"surrogates": fill(`{"alerts":[{"labels":{"a":"`, `\ud83d`, `"}}]}`),
+		"one string": fill(`{"name":"x","slug":"`, "x", `"}`),
+		"one number": fill(`{"alerts":[{"labels":{"a":`, "9", `}}]}`),
+	} {
+		for _, f := range all {
+			b.Run(name+"/"+f.Name, func(b *testing.B) {
+				for b.Loop() {
+					_, _ = f.Read(request([]byte(body))) // that it is not understood is as good
+				}
+			})
+		}
+		b.Run(name+"/recognize", func(b *testing.B) {
+			for b.Loop() {
+				Recognize(request([]byte(body)))
+			}
+		})
+	}
+}
