@@ -23,7 +23,7 @@ func ShapeOf(body []byte) (s JSONShape) {
 	for i := 0; i < len(body) && s.Depth <= MaxJSONDepth; i++ {
 		switch body[i] {
 		case '"':
-			i = endOfString(body, i+1)
+			i = EndOfJSONText(body, i+1)
 		case '[', '{':
 			open++
 			s.Depth = max(s.Depth, open)
@@ -38,8 +38,9 @@ func ShapeOf(body []byte) (s JSONShape) {
 	return s
 }
 
-// endOfString returns where the string ends that begins at i: at its closing quote.
-func endOfString(body []byte, i int) int {
+// EndOfJSONText returns where a text in JSON has its closing quote, if its content begins
+// at i; the end of body if there is none.
+func EndOfJSONText(body []byte, i int) int {
 	for i < len(body) {
 		n := bytes.IndexByte(body[i:], '"')
 		if n < 0 {

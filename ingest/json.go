@@ -173,11 +173,6 @@ func (l *labels) UnmarshalJSON(value []byte) error {
 		*l = read
 		return nil
 	}
-	var plain map[string]string
-	if value[0] == '{' && json.Unmarshal(value, &plain) == nil {
-		*l = plain
-		return nil
-	}
 	*l = labels{}
 	switch value[0] {
 	case '{':
@@ -198,44 +193,41 @@ func (l *labels) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
-// readLabels reads an object of texts without escapes, as nearly all labels are, in a
-// third of encoding/json's time; false for anything else. value is valid JSON.
+// readLabels reads an object of texts, numbers and the like, as nearly all labels are, in
+// a third of encoding/json's time; false for anything else. value is valid JSON.
 func readLabels(value []byte) (labels, bool) {
 	read, rest := labels{}, bytes.TrimSpace(value)
 	if len(rest) == 0 || rest[0] != '{' {
 		return nil, false
 	}
-	for separator := byte('{'); ; separator = ',' {
-		if rest[0] == '}' || separator == '{' && bytes.TrimSpace(rest[1:])[0] == '}' {
+	if rest = bytes.TrimSpace(rest[1:]); rest[0] == '}' {
+		return read, true
+	}
+	for {
+		name, after := readText(rest)
+		rest = bytes.TrimSpace(after[1:]) // behind the colon
+		if rest[0] == '{' || rest[0] == '[' {
+			return nil, false
+		}
+		said, after := readText(rest)
+		if name != "" {
+			read[name] = said
+		}
+		if after[0] == '}' {
 			return read, true
 		}
-		name, after, ok := readText(rest, separator)
-		if !ok {
-			return nil, false
-		}
-		text, after, ok := readText(after, ':')
-		if !ok {
-			return nil, false
-		}
-		read[name], rest = text, after
+		rest = bytes.TrimSpace(after[1:]) // behind the comma
 	}
 }
 
-// readText reads a text without escapes that follows a separator, and returns what
-// follows it.
-func readText(json []byte, separator byte) (text string, rest []byte, ok bool) {
-	if json[0] != separator {
-		return "", nil, false
+// readText reads a value that is no list and no object, and returns what follows it in
+// its object.
+func readText(json []byte) (said string, rest []byte) {
+	end := bytes.IndexAny(json, ",}")
+	if json[0] == '"' {
+		end = alert.EndOfJSONText(json, 1) + 1
 	}
-	json = bytes.TrimSpace(json[1:])
-	if json[0] != '"' {
-		return "", nil, false
-	}
-	end := 1 + bytes.IndexByte(json[1:], '"')
-	if bytes.IndexByte(json[1:end], '\\') >= 0 {
-		return "", nil, false
-	}
-	return string(json[1:end]), bytes.TrimSpace(json[end+1:]), true
+	return textOf(bytes.TrimSpace(json[:end])), bytes.TrimSpace(json[end:])
 }
 
 func (l labels) addItem(item json.RawMessage) {
