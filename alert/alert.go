@@ -35,6 +35,8 @@ type Link struct {
 type Image struct {
 	URL string `json:"url"`
 	Alt string `json:"alt,omitempty"`
+	// Fetch is set if Slack can't fetch it and Tocsin does.
+	Fetch bool `json:"fetch,omitempty"`
 }
 
 // Alert is one incoming message, as its sender wrote it, with ID, AcceptedAt and

@@ -93,7 +93,7 @@ func (d Delivery) SharesFile() bool {
 	if d.Note == nil || d.Plain {
 		return false
 	}
-	return d.Kind == List && d.Note.Topic == TopicFile || d.Kind == Reply && d.Note.Topic == TopicText
+	return d.Kind == List && d.Note.Topic == TopicFile || d.Kind == Reply && (d.Note.Topic == TopicText || d.Note.Topic == TopicImage)
 }
 
 // Topic is what a note is about.
@@ -108,6 +108,7 @@ const (
 	TopicList       Topic = "list"       // Count of a digest's incidents after the first From
 	TopicFile       Topic = "file"       // the same as a file, with all that they say
 	TopicText       Topic = "text"       // all of a text (Text) that is too long for pages, as a file
+	TopicImage      Topic = "image"      // the image at an address (Text), as a file
 	TopicRefired    Topic = "refired"    // it fired again while it was open
 	TopicAcked      Topic = "acked"      // By acknowledged it
 	TopicAssigned   Topic = "assigned"   // By gave it to To

@@ -46,9 +46,10 @@ func (n Note) notifies() bool {
 	return n.Worse || n.Broadcast || len(n.Mention) > 0
 }
 
-// SaysText reports whether a note is there for a text whose beginning the card shows.
+// SaysText reports whether a note is there for a text whose beginning the card shows, or
+// for its image.
 func (n *Note) SaysText() bool {
-	return n != nil && (n.Topic == TopicMore || n.Topic == TopicText || n.Topic == TopicRefired && n.Latest)
+	return n != nil && (n.Topic == TopicMore || n.Topic == TopicText || n.Topic == TopicImage || n.Topic == TopicRefired && n.Latest)
 }
 
 // Asks reports whether a delivery is a reply that asks somebody to act.

@@ -328,6 +328,11 @@ func (r *repair) images() {
 		switch flaw, _ := linkFlaw(i.URL); {
 		case flaw != "":
 			r.note("image dropped: %s", flaw)
+		case len(kept) < MaxImages && i.Fetch:
+			kept = append(kept, i)
+			if len(r.Links) < MaxLinks {
+				r.Links = append(r.Links, Link{Label: "Image", URL: i.URL})
+			}
 		case len(kept) < MaxImages && public(i.URL):
 			kept = append(kept, i)
 		case len(r.Links) < MaxLinks:

@@ -41,6 +41,8 @@ type Options struct {
 	// message) or a person (@name, user@mail), whenever an answer, an event or a
 	// command says so. nil: nobody is told.
 	Learn func(ctx context.Context, spelling, id string) error
+	// ImageHosts are those from which images are fetched; only while FetchImages runs.
+	ImageHosts alert.ImageHosts
 	// Answered is called after each call that succeeded and when a connection is up. It
 	// must not block. nil: nobody is told.
 	Answered func()
@@ -91,6 +93,7 @@ type Bot struct {
 	groups   *cache[map[string]string]
 	// listSlots bounds how many lists are rendered and uploaded at once.
 	listSlots chan struct{}
+	images    *images
 
 	mu       sync.Mutex
 	token    alert.Secret
@@ -106,6 +109,7 @@ func New(opts Options) *Bot {
 	return &Bot{
 		opts:      opts,
 		listSlots: make(chan struct{}, listsAtOnce),
+		images:    newImages(opts.ImageHosts, opts.Now),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
 			Transport: transport(),

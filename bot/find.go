@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -117,8 +118,8 @@ func match(job alert.Job, raw json.RawMessage) (alert.Sent, bool) {
 		return alert.Sent{}, false
 	}
 	sent := alert.Sent{TS: m.TS}
-	if job.SharesFile() {
-		return sent, len(m.Files) > 0 && m.Files[0].Name == fileName(job)
+	if job.SharesFile() && len(m.Files) > 0 {
+		return sent, strings.HasPrefix(m.Files[0].Name, fileStem(job))
 	}
 	if m.Metadata.EventType != deliveryEvent || m.Metadata.EventPayload.DeliveryID != job.ID {
 		return alert.Sent{}, false

@@ -41,9 +41,12 @@ func listReadError(err error) error {
 	return &alert.SendError{Class: alert.ClassTransient, Code: "list_unread", Err: err}
 }
 
-// fileName is the name of the file that a job shares. A shared file has no metadata, so
+// fileName is the name of the file that a job shares, if it is text.
+func fileName(job alert.Job) string { return fileStem(job) + "txt" }
+
+// fileStem begins the name of the file that a job shares. A shared file has no metadata, so
 // after a lost answer it is found by its name.
-func fileName(job alert.Job) string { return "tocsin-" + job.ID + ".txt" }
+func fileStem(job alert.Job) string { return "tocsin-" + job.ID + "." }
 
 // listFile is a part of a digest's list as a file.
 func listFile(ctx context.Context, job alert.Job) (file, error) {

@@ -44,6 +44,11 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	}
 	args := messageArgs(card(job, ""))
 	args["metadata"] = metadata(job)
+	for _, i := range job.Incident.Images {
+		if i.Fetch {
+			b.images.want(i.URL) // it is likely to be here when its reply is due
+		}
+	}
 	sent, err := b.write(ctx, target{channel: channel, where: job.Place()}, args)
 	sent.Version = job.Incident.Version
 	return sent, err
@@ -62,6 +67,9 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	to, err := b.thread(ctx, job)
 	if err != nil {
 		return alert.Sent{}, err
+	}
+	if job.SharesFile() && job.Note.Topic == alert.TopicImage {
+		return b.postImage(ctx, job, to)
 	}
 	if job.SharesFile() {
 		return b.shareFile(ctx, job, to, func() (file, error) { return textFile(job), nil })

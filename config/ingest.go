@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +17,8 @@ type Ingest struct {
 	// Services are the conversations of the paths of Slack's incoming webhooks,
 	// by what follows /services/, as in T0000/B0000/XXXX.
 	Services map[alert.Secret]string
+	// ImageHosts are those from which images are fetched.
+	ImageHosts alert.ImageHosts
 	// Webhooks are those by expressions.
 	Webhooks []Webhook
 }
@@ -41,7 +44,22 @@ func ingestOptions() []option[Config] {
 			}),
 			opt(spec{key: key + "_file"}, parsePath, onlyChecked))
 	}
-	return append(all, opt(spec{key: keyServices}, anything, onlyChecked), opt(spec{key: keyWebhooks}, anything, onlyChecked))
+	return append(all,
+		opt(spec{key: "ingest.image_hosts", list: true}, parseImageHost, func(c *Config, v string) { c.Ingest.ImageHosts = with(c.Ingest.ImageHosts, v) }),
+		opt(spec{key: keyServices}, anything, onlyChecked), opt(spec{key: keyWebhooks}, anything, onlyChecked))
+}
+
+// parseImageHost accepts host and host:port, also as a part of an address.
+func parseImageHost(value string) (string, *flaw) {
+	host := strings.ToLower(value)
+	u, err := url.Parse("//" + host)
+	if strings.Contains(host, "://") {
+		u, err = url.Parse(host)
+	}
+	if err != nil || u.Hostname() == "" || u.User != nil || !isHost(u.Hostname()) || strings.Trim(u.Path, "/") != "" {
+		return "", &flaw{message: printable(value) + " is not a host", write: []string{"grafana.internal", "grafana.internal:3000"}}
+	}
+	return u.Host, nil
 }
 
 func parseSecret(value string) (string, *flaw) {

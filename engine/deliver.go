@@ -18,6 +18,7 @@ func (d *draft) post(en *entry) {
 	en.unshown, en.Waiting, en.HeldUntil = false, false, noTime
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
 	d.deliverRest(en, en.Lanes, en.cardText(), true)
+	d.deliverImages(en, en.Lanes)
 }
 
 // join adds a lane and posts the card there.
@@ -30,6 +31,7 @@ func (d *draft) join(en *entry, lane string, mention []string) {
 	to := []string{lane}
 	d.deliver(en, to, alert.Delivery{Kind: alert.Post})
 	d.deliverRest(en, to, en.cardText(), true)
+	d.deliverImages(en, to)
 }
 
 // update adds an edit of each card of the incident.
@@ -50,6 +52,15 @@ func (d *draft) deliverRest(en *entry, lanes []string, text string, latest bool)
 	for _, n := range alert.AfterFirstPage(text) {
 		n.At, n.Latest = d.now, latest
 		d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &n})
+	}
+}
+
+// deliverImages adds replies with the images that Slack can't fetch.
+func (d *draft) deliverImages(en *entry, lanes []string) {
+	for _, i := range en.Images {
+		if i.Fetch && en.Message == nil {
+			d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicImage, Text: i.URL, At: d.now}})
+		}
 	}
 }
 

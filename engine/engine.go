@@ -35,6 +35,8 @@ type Options struct {
 	Routing alert.Routing
 	// Heartbeats are those of the configuration, by name.
 	Heartbeats map[string]alert.Terms
+	// ImageHosts are those from which images are fetched.
+	ImageHosts alert.ImageHosts
 	// Flapping says when an incident flaps.
 	Flapping Flapping
 	// MaxPending is how many alerts may be pending before further ones are refused
@@ -205,6 +207,7 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
 		e.permitMention(&a)
+		a.Images = e.opts.ImageHosts.Mark(a.Images)
 		a.Message = a.Message.WithMentions(e.opts.Routing.Permits)
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError

@@ -152,14 +152,14 @@ func cardActions(i alert.Incident, budget int) []slack.Block {
 	return actionRow(append(actions, links...))
 }
 
-// imageBlocks draws images with at most so many characters, and returns how many are
+// imageBlocks draws the images that Slack can fetch with at most so many characters, and returns how many are
 // left. Slack fetches images itself, and refuses a message with one that it can't have.
 func imageBlocks(images []alert.Image, budget int) (blocks []slack.Block, left int) {
 	for _, i := range images {
 		address, ok := webAddress(i.URL)
 		alt := said(fit(orDash(oneLine(i.Alt)), maxImageAlt))
 		size := utf8.RuneCountInString(address + alt)
-		if ok && len(blocks) < alert.MaxImages && size <= budget {
+		if ok && !i.Fetch && len(blocks) < alert.MaxImages && size <= budget {
 			budget -= size
 			blocks = append(blocks, slack.NewImageBlock(address, alt, "", nil))
 		}

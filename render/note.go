@@ -62,6 +62,9 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 		text := shorter(noteText(n.Text), room)
 		return Message{Text: said(literal(text)), Blocks: moreText(text, i.Format)}
 	}
+	if n.Topic == alert.TopicImage {
+		return MissingImage(n, "Slack does not take the file")
+	}
 	if n.Topic == alert.TopicText {
 		return answer(unsharedText(i, n))
 	}

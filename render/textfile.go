@@ -34,3 +34,25 @@ func unsharedText(i alert.Incident, n alert.Note) string {
 	more := max(strings.Count(n.Text, "\n")-strings.Count(shown, "\n"), 1)
 	return fmt.Sprintf("*%s*: %s", plural(more, "more line"), quoted("tocsin incidents show "+orDash(i.ID)))
 }
+
+// ImageAlt is what an image shows in words (alert.TopicImage), as plain text.
+func ImageAlt(i alert.Incident, n alert.Note) string {
+	for _, image := range i.Images {
+		if image.URL == n.Text && visible(image.Alt) {
+			return cut(oneLine(image.Alt), maxFileTitle)
+		}
+	}
+	return cut(title(i.Title), maxFileTitle)
+}
+
+// MissingImage says in place of an image (alert.TopicImage) why there is none.
+func MissingImage(n alert.Note, reason string) Message {
+	words := "The image can't be shown here: " + fit(oneLine(reason), maxReason)
+	if address, ok := webAddress(n.Text); ok {
+		words += ". " + link("Open it", address)
+	}
+	return answer(words)
+}
+
+// maxReason is the most characters of a reason why there is no image.
+const maxReason = 300

@@ -72,14 +72,14 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		return nil, err
 	}
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: holdUnsure(cfg.Routing, d.store.Aliases),
 		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		Routing: cfg.Routing, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Routing: cfg.Routing, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
 		Wake:     d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})
@@ -172,6 +172,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("slack", stopSocket, d.socket.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
+	parts.start("images", time.Second, d.bot.FetchImages)
 	parts.start("spool", stopIntake, d.intake.run)
 	d.serve(parts, d.unix, d.api.Handler())
 	d.serve(parts, d.tcp, d.api.TCPHandler())
