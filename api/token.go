@@ -73,6 +73,8 @@ func (a *API) powerFor(r *http.Request) alert.Power {
 	switch {
 	case hook != "", r.URL.Path == "/v1/alerts", strings.HasPrefix(r.URL.Path, "/v1/alerts/"):
 		return alert.MaySend
+	case strings.HasPrefix(r.URL.Path, "/v1/heartbeats/") && r.Method != http.MethodDelete: // a GET sends one, too
+		return alert.MaySend
 	case r.Method == http.MethodGet, r.Method == http.MethodHead:
 		return alert.MayRead
 	}
