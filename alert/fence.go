@@ -94,36 +94,52 @@ func opened(text string, at int, line string, unclosed map[string]bool) (fence, 
 	if m := oneLine.FindStringSubmatchIndex(bare); m != nil && m[3]-m[2] == m[7]-m[6] && strings.TrimSpace(bare[m[4]:m[5]]) != "" {
 		return fence{open: at, from: at + m[4], to: at + m[5], end: at + len(line), mark: bare[m[2]:m[3]]}, true
 	}
-	from, to, ok := openMark(bare)
+	f, info, ok := openedBy(bare, at)
 	if !ok {
 		return fence{}, false
 	}
-	begins := lineStart.MatchString(bare[:from])
-	info := strings.TrimSpace(bare[to:])
-	f := fence{open: at, from: at + len(line), mark: bare[from:to], within: !begins || !oneWord.MatchString(info)}
-	if strings.TrimSpace(bare[:from]) != "" {
-		f.open = at + from
-		if bare[to:] != info && info != "" { // as in: use ``` for code
-			return fence{}, false
-		}
-	}
+	code := at + len(bare) - len(info)
+	f.from = at + len(line)
 	memo := f.mark
 	if f.within {
 		memo += "within"
 	}
 	closed, alone := false, false
 	if !unclosed[memo] {
-		closed, alone = f.close(text, at+len(line))
+		closed, alone = f.close(text, f.from)
 		unclosed[memo] = !closed
 	}
 	if !closed {
 		f.to, f.end = len(text), len(text)
 		return f, !f.within && f.mark[0] == '`' && strings.TrimSpace(text[f.from:]) != ""
 	}
-	if empty := strings.TrimSpace(text[f.from:f.to]) == ""; !isLanguage(info) && (!alone || empty || !oneWord.MatchString(info)) {
-		f.from = at + to
+	if empty := strings.TrimSpace(text[f.from:f.to]) == ""; saysMore(strings.TrimSpace(info), alone, empty) {
+		f.from = code
 	}
 	return f, true
+}
+
+// openedBy returns the block that a line at an offset would open, and what follows the
+// fence.
+func openedBy(bare string, at int) (f fence, info string, ok bool) {
+	from, to, ok := openMark(bare)
+	if !ok {
+		return fence{}, "", false
+	}
+	info = bare[to:]
+	said := strings.TrimSpace(info)
+	f = fence{open: at, mark: bare[from:to], within: !lineStart.MatchString(bare[:from]) || !oneWord.MatchString(said)}
+	if strings.TrimSpace(bare[:from]) == "" {
+		return f, info, true
+	}
+	f.open = at + from
+	return f, info, info == said || said == "" // unlike in: use ``` for code
+}
+
+// saysMore reports whether what follows the opening fence is code, not a language. alone is
+// that of close, and empty says whether there is no other code.
+func saysMore(info string, alone, empty bool) bool {
+	return !isLanguage(info) && (!alone || empty || !oneWord.MatchString(info))
 }
 
 // openMark returns where in a line the marks are that may open a block: tildes at its
@@ -176,7 +192,7 @@ func closeSpan(line string, at, marks int) int {
 func (f *fence) close(text string, at int) (closed, alone bool) {
 	for at < len(text) {
 		line := lineAt(text, at)
-		if f.closeIn(text, at, line) {
+		if f.closeIn(at, line) {
 			return true, strings.TrimSpace(text[at:f.to]) == "" && f.end == at+len(line)
 		}
 		at += len(line)
@@ -185,7 +201,7 @@ func (f *fence) close(text string, at int) (closed, alone bool) {
 }
 
 // closeIn finds where the block ends in the line at an offset.
-func (f *fence) closeIn(text string, at int, line string) bool {
+func (f *fence) closeIn(at int, line string) bool {
 	n := strings.Index(line, f.mark)
 	if n < 0 {
 		return false
