@@ -196,6 +196,9 @@ type Claim struct {
 	DigestAfter time.Duration
 	// DigestUrgentAfter replaces DigestAfter for criticals, unless it is 0.
 	DigestUrgentAfter time.Duration
+	// Shown is how many new incidents of each priority (PriorityCritical, PriorityNormal)
+	// the lane has shown within BusyWithin, up to DigestAbove+1 each.
+	Shown [2]int
 	// Via is the conversation that replaces the lane; empty for none. What
 	// concerns a card goes where that is.
 	Via string

@@ -62,12 +62,44 @@ func (i Incident) NeedsCard() bool {
 	return i.State == Open && i.Severity == Critical && i.Silence == ""
 }
 
-// ForPriority returns the claim with the DigestAfter of a priority.
+// BusyWithin is how long a lane remembers what it has shown: after more than
+// Claim.DigestAbove incidents within that time, further ones are gathered.
+const BusyWithin = 10 * time.Second
+
+// Busy reports whether the lane has just shown more new incidents of a priority than
+// people read one by one.
+func (c Claim) Busy(priority int) bool {
+	return c.DigestAbove > 0 && priority >= 0 && priority < len(c.Shown) && c.Shown[priority] > c.DigestAbove
+}
+
+// HeldUntil returns until when a post of a busy lane waits for others that one digest
+// shows together with it, as long as in a backlog; zero if it does not wait.
+func (c Claim) HeldUntil(d Delivery) time.Time {
+	if d.Kind != Post || d.State != Pending || d.PossibleDuplicate || !c.Busy(d.Priority) || c.Now.Before(d.CreatedAt) {
+		return time.Time{}
+	}
+	until := d.CreatedAt.Add(c.digestAfter(d.Priority))
+	if !until.After(c.Now) {
+		return time.Time{}
+	}
+	return until
+}
+
+// ForPriority returns the claim with the DigestAfter and DigestAbove of a priority. In a
+// busy lane two posts are a digest, however young the second is.
 func (c Claim) ForPriority(priority int) Claim {
-	if priority == PriorityCritical && c.DigestUrgentAfter > 0 {
-		c.DigestAfter = c.DigestUrgentAfter
+	c.DigestAfter = c.digestAfter(priority)
+	if c.Busy(priority) {
+		c.DigestAbove, c.DigestAfter = 1, 0
 	}
 	return c
+}
+
+func (c Claim) digestAfter(priority int) time.Duration {
+	if priority == PriorityCritical && c.DigestUrgentAfter > 0 {
+		return c.DigestUrgentAfter
+	}
+	return c.DigestAfter
 }
 
 // Flooded reports whether the posts that wait in the lane become a digest. front

@@ -24,6 +24,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.longPauses.note(v, c.job)
 	l.status.tried(c.job.Kind, v)
 	l.applyEffect(v, c.job.Via)
+	l.countShown(c.job, v)
 	if l.recordOutcome(calls, v) {
 		l.logOutcome(c.job, v)
 		l.outbox.destinations.update(v.Outcome)

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -38,6 +39,7 @@ type lane struct {
 	throttle throttling
 	failures int // claims that failed in a row
 	loud     int // messages sent since a quiet reply had its turn
+	shown    [2]shown
 }
 
 func newLane(o *Outbox, name string) *lane {
@@ -225,6 +227,9 @@ func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, late
 	claim = alert.Claim{
 		Lane: l.name, Now: l.next.clock(now, now), Retry: l.early.due(now), Began: l.outbox.began, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, DigestUrgentAfter: digestUrgentAfter, Via: via,
 	}
+	for priority, s := range l.shown {
+		claim.Shown[priority] = s.since(now.Add(-alert.BusyWithin))
+	}
 	var postsAt, updatesAt time.Time
 	claim.Posts, postsAt = l.pacer(via).acquire(now, l.wake)
 	claim.Updates, updatesAt = l.outbox.updates.acquire(now, l.wake)
@@ -287,7 +292,51 @@ func (l *lane) afterEmptyClaim(claim alert.Claim, now, next, later time.Time) de
 	}
 	l.outbox.fallback.leave(l.wake)
 	l.status.idle()
-	return delay{until: l.pace.full(), doing: doingIdle, retire: true}
+	return delay{until: latest(l.pace.full(), l.calm()), doing: doingIdle, retire: true}
+}
+
+// calm returns when the lane need not remember what it has shown.
+func (l *lane) calm() (at time.Time) {
+	for _, s := range l.shown {
+		if len(s) > 0 {
+			at = latest(at, s[len(s)-1].Add(alert.BusyWithin))
+		}
+	}
+	return at
+}
+
+// countShown remembers the new incidents that a delivery has shown.
+func (l *lane) countShown(job alert.Job, v verdict) {
+	if v.State != alert.Delivered || job.Priority >= len(l.shown) {
+		return
+	}
+	n := 0
+	switch {
+	case job.Kind == alert.Post:
+		n = 1
+	case job.Kind == alert.Digest && job.Digest != nil:
+		n = job.Digest.Total
+	}
+	l.shown[job.Priority].add(v.Now, n, l.outbox.opts.DigestAbove+1)
+}
+
+// shown are the times at which a lane has shown its latest new incidents.
+type shown []time.Time
+
+func (s *shown) add(at time.Time, n, most int) {
+	for range min(n, most) {
+		*s = append(*s, at)
+	}
+	*s = slices.Clone((*s)[max(0, len(*s)-most):])
+}
+
+func (s shown) since(t time.Time) (n int) {
+	for _, at := range s {
+		if at.After(t) {
+			n++
+		}
+	}
+	return n
 }
 
 // afterFailedClaim waits after the store has failed. When calls has ended, the

@@ -60,7 +60,7 @@ func TestCriticalGoesAheadOfWhatWaits(t *testing.T) {
 func TestPostsGoBeforeQuietRepliesWhichAreSentAllTheSame(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.show("ops", "x", "y", "z")
-		w.start(t, Options{})
+		w.start(t, Options{DigestAbove: 100})
 		for _, incident := range []string{"x", "y", "z"} {
 			w.queue.add(alert.Delivery{ID: "reply-" + incident, Lane: "ops", Kind: alert.Reply, Incident: incident, Priority: alert.PriorityQuiet, Note: &alert.Note{}})
 		}

@@ -98,12 +98,20 @@ func (m *memory) claim(c alert.Claim) (alert.Job, time.Time, error) {
 	if err := m.refused("claim"); err != nil {
 		return alert.Job{}, time.Time{}, err
 	}
-	head := m.gather(c, m.head(c))
+	first := m.head(c)
+	var held time.Time
+	if first != nil && c.Due(*first) {
+		if held = c.HeldUntil(*first); !held.IsZero() {
+			c.Posts = false
+			first = m.head(c)
+		}
+	}
+	head := m.gather(c, first)
 	if head == nil {
-		return alert.Job{}, time.Time{}, nil
+		return alert.Job{}, held, nil
 	}
 	if !c.Due(*head) {
-		return alert.Job{}, head.NextAt, nil
+		return alert.Job{}, earliest(held, head.NextAt), nil
 	}
 	job := alert.Job{Delivery: *head, Incident: *m.incidents[head.Incident], Card: m.cards[head.Incident+" "+head.Lane]}
 	if _, ok := m.members[head.Incident]; ok {
@@ -127,6 +135,7 @@ func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
 	if c.DigestAbove == 0 || first == nil || first.Kind != alert.Post || first.State != alert.Pending || !c.Due(*first) {
 		return first
 	}
+	c = c.ForPriority(first.Priority)
 	var posts []*alert.Delivery
 	waiting, begun := 0, map[string]bool{}
 	for _, r := range m.rows {
@@ -136,7 +145,7 @@ func (m *memory) gather(c alert.Claim, first *alert.Delivery) *alert.Delivery {
 		begun[r.Incident] = true
 		if r.Kind == alert.Post && r.State == alert.Pending && r.Priority == first.Priority && c.Due(*r) {
 			posts = append(posts, r)
-			if !r.CreatedAt.After(c.Now.Add(-c.ForPriority(r.Priority).DigestAfter)) {
+			if !r.CreatedAt.After(c.Now.Add(-c.DigestAfter)) {
 				waiting++
 			}
 		}

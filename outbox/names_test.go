@@ -19,7 +19,7 @@ func (w *world) learn(lane string, others ...string) {
 
 func TestLanesThatBecomeOneGoOnInOrderAtOnePace(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
-		w.start(t, Options{})
+		w.start(t, Options{DigestAbove: 100})
 		w.post("COPS", "a", "b", "c")
 		w.post("#ops", "d", "e", "f")
 		synctest.Wait()

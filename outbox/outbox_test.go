@@ -115,7 +115,7 @@ func TestWakeBetweenNothingDueAndIdleIsNotLost(t *testing.T) {
 				w.post("ops", fmt.Sprintf("late-%d", pushed))
 			}
 		}
-		w.start(t, Options{Pace: time.Nanosecond})
+		w.start(t, Options{Pace: time.Nanosecond, DigestAbove: 100})
 		w.box.Wake("ops")
 		pass(time.Second)
 		if w.slack.count() != 50 {
@@ -124,7 +124,7 @@ func TestWakeBetweenNothingDueAndIdleIsNotLost(t *testing.T) {
 	})
 }
 
-func TestIdleLanesAreForgottenOnceTheirPaceMattersNoMore(t *testing.T) {
+func TestIdleLanesAreForgottenOnceTheirPaceAndWhatTheyHaveShownMatterNoMore(t *testing.T) {
 	inWorld(t, func(t *testing.T, w *world) {
 		w.start(t, Options{})
 		for n := range 100 {
@@ -137,7 +137,7 @@ func TestIdleLanesAreForgottenOnceTheirPaceMattersNoMore(t *testing.T) {
 		if n := w.box.Health().Waiting; n != 0 {
 			t.Errorf("%d lanes seem to have something to send", n)
 		}
-		pass(3 * time.Second)
+		pass(alert.BusyWithin)
 		if n := w.lanes(); n != 0 {
 			t.Errorf("%d lanes are kept for nothing", n)
 		}

@@ -47,7 +47,8 @@ const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deli
 // unsure and keeps the start of the attempt that may have reached Slack.
 //
 // When more posts than c.DigestAbove have been waiting, a digest stands for
-// them from then on, and that is what is claimed.
+// them from then on, and that is what is claimed. In a busy lane (alert.Claim.Busy) posts
+// wait until they are gathered.
 func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, error) {
 	var h *head
 	var next time.Time
@@ -67,12 +68,9 @@ func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, er
 }
 
 func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, error) {
-	h, err := w.head(ctx, c)
+	h, next, err := w.ready(ctx, c)
 	if err != nil || h == nil {
-		return nil, time.Time{}, err
-	}
-	if h.claimed, err = h.job(w.lanes.known()); err != nil || !c.Due(h.claimed.Delivery) {
-		return nil, h.claimed.NextAt, err
+		return nil, next, err
 	}
 	if h, err = w.gather(ctx, c, h); err != nil {
 		return nil, time.Time{}, err
@@ -90,6 +88,31 @@ func (w *writer) claim(ctx context.Context, c alert.Claim) (*head, time.Time, er
 	_, err = w.exec(ctx, "UPDATE deliveries SET state = {sending}, started_at = ?, drawn = ?, via = ? WHERE n = ?",
 		micros(c.Now), w.alerts, job.Via, job.Seq)
 	return h, time.Time{}, err
+}
+
+// ready returns what comes next in a lane if it may be sent now, or nil and when it may.
+// A post that waits for others does not hold up updates.
+func (w *writer) ready(ctx context.Context, c alert.Claim) (*head, time.Time, error) {
+	h, err := w.head(ctx, c)
+	if err != nil || h == nil {
+		return nil, time.Time{}, err
+	}
+	if h.claimed, err = h.job(w.lanes.known()); err != nil || !c.Due(h.claimed.Delivery) {
+		return nil, h.claimed.NextAt, err
+	}
+	until := c.HeldUntil(h.claimed.Delivery)
+	if until.IsZero() {
+		return h, time.Time{}, nil
+	}
+	if !c.Updates {
+		return nil, until, nil
+	}
+	c.Posts, c.QuietFirst = false, false
+	h, next, err := w.ready(ctx, c)
+	if h == nil && (next.IsZero() || until.Before(next)) {
+		next = until
+	}
+	return h, next, err
 }
 
 // doubt marks a job whose attempt may have reached Slack.

@@ -27,12 +27,13 @@ const (
 // others when too many have been waiting.
 func (w *writer) gather(ctx context.Context, c alert.Claim, first *head) (*head, error) {
 	d := first.claimed.Delivery
-	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || !first.crowded {
+	if c.DigestAbove <= 0 || d.Kind != alert.Post || d.State != alert.Pending || !first.crowded && !c.Busy(d.Priority) {
 		return first, nil
 	}
+	c = c.ForPriority(d.Priority)
 	lane := w.lanes.named(c.Lane).n
 	front, err := w.deliveriesOf(ctx, frontQuery, lane, d.Priority, c.DigestAbove+frontExtra)
-	if err != nil || !c.ForPriority(d.Priority).Flooded(front) {
+	if err != nil || !c.Flooded(front) {
 		return first, err
 	}
 	gathered, err := w.gatherable(ctx, c, lane, d.Priority)

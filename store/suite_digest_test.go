@@ -117,6 +117,29 @@ func testDigest(t *testing.T, d *DB) {
 	}
 }
 
+// testBusyLane: a lane that has just shown many waits a little for others, without holding
+// up updates, and shows them together.
+func testBusyLane(t *testing.T, d *DB) {
+	shown := commit(t, d, fire(incident("shown", "#db", 1)))
+	deliver(t, d, claimDigest(t, d, 1, alert.Post), 1)
+	flooded(t, d, alert.Error, 2)
+	created := shown.Deliveries[0].CreatedAt
+	c := digestClaim(2)
+	c.Shown[alert.PriorityNormal] = 6
+	if j, next, err := d.Claim(t.Context(), c); err != nil || j.ID != "" || !next.Equal(created.Add(c.DigestAfter)) {
+		t.Fatalf("claimed %+v, next at %v: %v", j.Delivery, next, err)
+	}
+	happen(t, d, "shown", resolve)
+	if j, _, err := d.Claim(t.Context(), c); err != nil || j.Kind != alert.Update {
+		t.Fatalf("claimed %+v (%v), want the update", j.Delivery, err)
+	}
+	c.Now, c.Updates = at(10), false
+	j, _, err := d.Claim(t.Context(), c)
+	if must(t, err); j.Kind != alert.Digest || j.Digest.Total != 2 {
+		t.Errorf("claimed %+v, want a digest of two", j.Delivery)
+	}
+}
+
 func testNoDigest(t *testing.T, d *DB) {
 	flooded(t, d, alert.Error, 5)
 	flooded(t, d, alert.Critical, 5)

@@ -122,6 +122,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a flood is one digest":                               testDigest,
 		"a digest pings whom its cards would have":            testDigestPings,
 		"a few posts, and new ones, are no flood":             testNoDigest,
+		"a busy lane gathers two posts":                       testBusyLane,
 		"criticals are a digest of their own, ahead":          testDigestOrder,
 		"a claimed digest comes back unsure":                  testDigestUnsure,
 		"what changes in a digest is one edit":                testDigestEdits,
