@@ -19,6 +19,8 @@ type origin struct {
 	Channel  string `json:"c,omitempty"`
 	Thread   string `json:"t,omitempty"`
 	Home     bool   `json:"h,omitempty"`
+	// Digest is that of the button, in place of an incident.
+	Digest string `json:"d,omitempty"`
 	// Message is set when the dialog was opened on a message that everybody sees.
 	Message string `json:"m,omitempty"`
 }
@@ -27,6 +29,9 @@ func originOf(a bot.Action) string {
 	o := origin{Incident: a.Value, Channel: a.Channel, Thread: a.Thread, Home: atHome(a)}
 	if !a.Ephemeral {
 		o.Message = a.MessageTS
+	}
+	if render.ActionOf(a.ActionID) == render.ActionSilenceAll {
+		o.Incident, o.Digest = "", a.Value
 	}
 	private, err := json.Marshal(o)
 	if err != nil {
@@ -67,12 +72,30 @@ func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
 
 // openSilence opens the dialog for a silence, prefilled for the incident.
 func (h *Handlers) openSilence(ctx context.Context, a bot.Action, i alert.Incident) error {
-	matchers := suggested(i)
-	n, err := h.matching(ctx, matchers)
+	view, err := h.silenceView(ctx, suggested(i), originOf(a))
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
 	}
-	return h.openView(ctx, a, render.SilenceModal(render.SilenceView{Matchers: matchers.String(), Matching: n, Private: originOf(a)}))
+	return h.openView(ctx, a, render.SilenceModal(view))
+}
+
+// silenceView counts what a silence would match; private is originOf the button.
+func (h *Handlers) silenceView(ctx context.Context, matchers alert.Matchers, private string) (render.SilenceView, error) {
+	v := render.SilenceView{Matchers: matchers.String(), Private: private}
+	if len(matchers) == 0 {
+		return v, nil
+	}
+	var err error
+	if v.Matching, err = h.matching(ctx, matchers); err != nil {
+		return v, err
+	}
+	var o origin
+	if json.Unmarshal([]byte(private), &o) == nil && o.Digest != "" {
+		listed, err := h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers, Digest: o.Digest})
+		v.OfDigest, v.Others = true, max(0, v.Matching-listed)
+		return v, err
+	}
+	return v, nil
 }
 
 // maxSuggested is the most labels of a suggestion, and maxSuggestedLabel the most
@@ -110,12 +133,12 @@ func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 	if err != nil || a.ViewID == "" {
 		return nil //nolint:nilerr // reported at the field when it is submitted
 	}
-	n, err := h.matching(ctx, matchers)
+	view, err := h.silenceView(ctx, matchers, a.Private)
 	if err != nil {
 		return err
 	}
-	view := render.SilenceModal(render.SilenceView{Matchers: a.Value, Matching: n, Private: a.Private})
-	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, view)
+	view.Matchers = a.Value
+	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, render.SilenceModal(view))
 }
 
 func (h *Handlers) openAssign(ctx context.Context, a bot.Action, i alert.Incident) error {

@@ -3,7 +3,10 @@ package handlers
 import (
 	"context"
 	"fmt"
+	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 
 	"tocsin/alert"
 	"tocsin/bot"
@@ -39,8 +42,7 @@ func (h *Handlers) members(ctx context.Context, f alert.IncidentFilter) ([]strin
 // maxShared is how many incidents of a digest are looked at for what they have in common.
 const maxShared = 500
 
-// silenceDigest opens the dialog for a silence with the labels that all unresolved
-// incidents of a digest have, or else with the label that most of them have.
+// silenceDigest opens the dialog for a silence that matches what is unresolved in a digest.
 func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
 	f := alert.IncidentFilter{States: unresolved(), Digest: a.Value, Limit: maxShared}
 	_, err := h.members(ctx, f)
@@ -48,30 +50,38 @@ func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
 	if err == nil {
 		found, err = h.opts.Store.Incidents(ctx, f)
 	}
+	var view render.SilenceView
+	if err == nil {
+		view, err = h.silenceView(ctx, shared(found), originOf(a))
+	}
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", fmt.Errorf("read a digest: %w", err)))
-	}
-	matchers := shared(found)
-	view := render.SilenceView{Matchers: matchers.String(), Private: originOf(a)}
-	if len(matchers) > 0 {
-		if view.Matching, err = h.matching(ctx, matchers); err != nil {
-			return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", err))
-		}
 	}
 	return h.openView(ctx, a, render.SilenceModal(view))
 }
 
-// shared are matchers for the labels that all of the incidents have, or for the most
-// frequent label.
+// shared are matchers for the labels that all of the incidents have, or for their keys if
+// there are none and the keys are few. Nothing is suggested that matches only some of them.
 func shared(incidents []alert.Incident) alert.Matchers {
 	anything := func(value, _ string) bool { return value != "" }
-	labels := labelsWith("", incidents, anything)
-	everywhere := func(m alert.Matcher) bool {
-		return !slices.ContainsFunc(incidents, func(i alert.Incident) bool { return i.Labels[m.Name] != m.Value })
+	var all alert.Matchers
+	for _, m := range labelsWith("", incidents, anything) {
+		differs := func(i alert.Incident) bool { return i.Labels[m.Name] != m.Value || !m.Match(i.Subject()) }
+		if len(all) < maxSuggested && !slices.ContainsFunc(incidents, differs) {
+			all = append(all, m)
+		}
 	}
-	n := 0
-	for n < min(len(labels), maxSuggested) && everywhere(labels[n]) {
-		n++
+	if len(all) > 0 || len(incidents) == 0 || len(incidents) == maxShared {
+		return all
 	}
-	return labels[:max(n, min(len(labels), 1))]
+	keys := make([]string, len(incidents))
+	for n, i := range incidents {
+		keys[n] = regexp.QuoteMeta(i.Key)
+	}
+	slices.Sort(keys)
+	byKey, err := alert.ParseMatchers("key=~" + strconv.Quote(strings.Join(slices.Compact(keys), "|")))
+	if err != nil || len(byKey.String()) > render.MaxMatchers {
+		return nil
+	}
+	return byKey
 }

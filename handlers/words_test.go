@@ -229,6 +229,12 @@ func TestAFloodsDigestIsAcknowledgedAndSilencedAsAWhole(t *testing.T) {
 	r.click(t, "bob", at, "silence_all")
 	r.dialog(t, "bob", `service=\"db\"`)
 	r.dialog(t, "bob", "40 open incidents")
+	if _, err := r.engine.Push(t.Context(), []alert.Alert{{Title: "elsewhere", Channel: "#random", Labels: map[string]string{"service": "db"}}}); err != nil {
+		t.Fatal(err)
+	}
+	r.click(t, "bob", at, "silence_all")
+	r.dialog(t, "bob", "41 open incidents")
+	r.dialog(t, "bob", "not in this digest")
 	r.click(t, "ann", at, "ack_all")
 	r.whisper(t, "ann", "#ops", "Acknowledge ")
 	question := r.slack.Ephemerals("ann", "#ops")[0]

@@ -66,7 +66,10 @@ func choiceButtons(v ChoiceView) []slack.Block {
 	var buttons []slack.BlockElement
 	if v.Verb != "show" && len(v.All) <= maxValue {
 		all := chosen(ActionChoose+":all", fmt.Sprintf("%s all %d", verbButton(v.Verb), v.Total), v.All)
-		buttons = append(buttons, primary(all))
+		if v.Verb != alert.VerbResolve { // it hides what may still be broken
+			all = primary(all)
+		}
+		buttons = append(buttons, all)
 	}
 	return actionRow(append(buttons, button(ActionCancel, "Cancel")))
 }

@@ -63,6 +63,10 @@ type SilenceView struct {
 	Matchers string
 	// Matching is how many open incidents they match.
 	Matching int
+	// OfDigest is set for a silence of what a digest lists; Others is how many of the
+	// matching incidents it does not list.
+	OfDigest bool
+	Others   int
 	// Private comes back with the dialog, at most 3,000 characters.
 	Private string
 }
@@ -81,7 +85,14 @@ func SilenceModal(v SilenceView) Modal {
 }
 
 func matchingLine(v SilenceView) string {
-	if v.Matching == 0 {
+	switch {
+	case !visible(v.Matchers):
+		return "These incidents have no label in common, and too many keys to list. Say which alerts to silence."
+	case v.OfDigest && v.Others > 0:
+		return fmt.Sprintf("This silences *%s*, *%d* of them not in this digest, and future alerts that match.", plural(v.Matching, "open incident"), v.Others)
+	case v.OfDigest && v.Matching > 0:
+		return fmt.Sprintf("This silences *%s*, all of them in this digest, and future alerts that match.", plural(v.Matching, "open incident"))
+	case v.Matching == 0:
 		return "No open incident matches now. Future alerts that match will be silenced."
 	}
 	return fmt.Sprintf("This silences *%s*, and future alerts that match.", plural(v.Matching, "open incident"))

@@ -108,7 +108,9 @@ func history() []alert.Event {
 func TestDialogsLookAsTheGoldenFiles(t *testing.T) {
 	for name, view := range map[string]Modal{
 		"silence":      SilenceModal(SilenceView{Matchers: `key="db-3/disk"`, Matching: 3, Private: `{"incident":"k7f2"}`}),
-		"silence none": SilenceModal(SilenceView{}),
+		"silence all":  SilenceModal(SilenceView{Matchers: `service="db"`, Matching: 12, OfDigest: true}),
+		"silence some": SilenceModal(SilenceView{Matchers: `service="db"`, Matching: 16, OfDigest: true, Others: 4}),
+		"silence none": SilenceModal(SilenceView{Matchers: `service="web"`}),
 		"silence more": SilenceModal(SilenceView{Matchers: strings.Repeat(`a="b", `, 600), Matching: 100}),
 		"assign":       AssignModal(diskFull(), "k7f2"),
 		"note":         NoteModal(acked(), "k7f2"),
