@@ -96,6 +96,42 @@ func (a *API) beat(r *http.Request, beats []alert.Beat) ([]alert.Heard, error) {
 	return a.opts.Engine.Beat(r.Context(), beats)
 }
 
+// beatAlong accepts the signs of life in a tool's request, whose address may say how often
+// they come. To accept them again does no harm, so they go before the alerts.
+func (a *API) beatAlong(r *http.Request, beats []alert.Beat) ([]heartbeat, error) {
+	if len(beats) == 0 {
+		return nil, nil
+	}
+	query := r.URL.Query()
+	for n := range beats {
+		one := &beats[n]
+		one.At = a.written(r)
+		one.Terms.Channel = query.Get("channel")
+		for name, term := range map[string]*time.Duration{"every": &one.Terms.Every, "grace": &one.Terms.Grace} {
+			var err error
+			if value := query.Get(name); value != "" {
+				*term, err = readTerm(name, value)
+			}
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	heard, err := a.beat(r, beats)
+	if err != nil {
+		return nil, err
+	}
+	all := make([]heartbeat, len(heard))
+	for n, h := range heard {
+		all[n] = a.heartbeat(h.Heartbeat, h.Notes)
+		if beats[n].Terms.Every == 0 && !h.Configured && h.Every == beats[n].Default.Every {
+			all[n].Notes = append(all[n].Notes, fmt.Sprintf("it is missing %s after the last one: to notice sooner, have it sent each minute (repeat_interval: 1m) and add ?every=5m to the address of the webhook",
+				alert.FormatDuration(h.Waits())))
+		}
+	}
+	return all, nil
+}
+
 // readTerms reads what a request says of a heartbeat: in its address, in a form or in a
 // JSON object. Any other body says nothing, as a log that comes along.
 func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {

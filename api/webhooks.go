@@ -37,6 +37,8 @@ type Webhook struct {
 type accepted struct {
 	Accepted int              `json:"accepted"`
 	Alerts   []alert.Accepted `json:"alerts"`
+	// Heartbeats are those that the request has sent.
+	Heartbeats []heartbeat `json:"heartbeats,omitempty"`
 	// Acked are the keys whose open incidents are acknowledged now.
 	Acked []string `json:"acked,omitempty"`
 	Notes []string `json:"notes,omitempty"`
@@ -243,14 +245,18 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		nameAlerts(in.Alerts, key)
 	}
+	heartbeats, err := a.beatAlong(r, in.Beats)
+	if err != nil {
+		return accepted{}, err
+	}
 	if err := a.acknowledge(r, in); err != nil {
 		return accepted{}, err
 	}
 	if len(in.Alerts) == 0 {
-		return accepted{Alerts: []alert.Accepted{}, Acked: in.Acked, Notes: in.Notes, refused: in.Refused}, nil
+		return accepted{Alerts: []alert.Accepted{}, Heartbeats: heartbeats, Acked: in.Acked, Notes: in.Notes, refused: in.Refused}, nil
 	}
 	got, err := a.push(r, in.Alerts, in.Notes)
-	got.refused = in.Refused
+	got.refused, got.Heartbeats = in.Refused, heartbeats
 	return got, err
 }
 

@@ -130,6 +130,7 @@ func Load(in Input) (*Config, error) {
 	l.readDocument()
 	l.readRoutes()
 	l.readServices()
+	l.readHeartbeats()
 	l.readSenders()
 	l.readWebhooks()
 	for _, o := range options() {

@@ -19,6 +19,8 @@ type Ingest struct {
 	Services map[alert.Secret]string
 	// ImageHosts are those from which images are fetched.
 	ImageHosts alert.ImageHosts
+	// Heartbeats are those that are expected, by name.
+	Heartbeats map[string]alert.Terms
 	// Webhooks are those by expressions.
 	Webhooks []Webhook
 }
@@ -46,7 +48,7 @@ func ingestOptions() []option[Config] {
 	}
 	return append(all,
 		opt(spec{key: "ingest.image_hosts", list: true}, parseImageHost, func(c *Config, v string) { c.Ingest.ImageHosts = with(c.Ingest.ImageHosts, v) }),
-		opt(spec{key: keyServices}, anything, onlyChecked), opt(spec{key: keyWebhooks}, anything, onlyChecked))
+		opt(spec{key: keyServices}, anything, onlyChecked), opt(spec{key: keyWebhooks}, anything, onlyChecked), opt(spec{key: keyHeartbeats}, anything, onlyChecked))
 }
 
 // parseImageHost accepts host and host:port, also as a part of an address.

@@ -210,7 +210,7 @@ func unlessOff(value string) string {
 
 // specs returns the specs of all options, including those of routes.
 func specs() []spec {
-	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()), specsOf(webhookOptions()), specsOf(senderOptions()))
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(serviceOptions()), specsOf(heartbeatOptions()), specsOf(webhookOptions()), specsOf(senderOptions()))
 }
 
 func specsOf[T any](options []option[T]) []spec {

@@ -48,9 +48,13 @@ func readAlertmanager(r Request) (alert.Intake, error) {
 	}
 	in := alert.Intake{Notes: notes}
 	for _, m := range body.saying(&in) {
+		if m.isWatchdog() {
+			in.Beats = append(in.Beats, body.beat(m))
+			continue
+		}
 		in.Alerts = append(in.Alerts, body.prometheus(m))
 	}
-	if len(in.Alerts) == 0 {
+	if len(in.Alerts)+len(in.Beats) == 0 {
 		return alert.Intake{}, errNothing
 	}
 	return in, nil

@@ -79,7 +79,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, engine.Options{
-		Routing: cfg.Routing, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
 		Wake:     d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
 	})

@@ -1,0 +1,25 @@
+package config_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+func TestHeartbeatsAreReadWithTheirTerms(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: `
+ingest:
+  heartbeats:
+    - {name: nightly-backup, every: 1d, grace: 1h, severity: error, channel: "#backups", labels: [team=db, "site = ham"]}
+    - {name: pump, every: 30s}
+`}})
+	want := map[string]alert.Terms{
+		"nightly-backup": {Every: 24 * time.Hour, Grace: time.Hour, Severity: alert.Error, Channel: "#backups", Labels: map[string]string{"team": "db", "site": "ham"}},
+		"pump":           {Every: 30 * time.Second},
+	}
+	if !reflect.DeepEqual(c.Ingest.Heartbeats, want) {
+		t.Errorf("read %+v", c.Ingest.Heartbeats)
+	}
+}
