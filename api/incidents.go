@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -34,6 +35,9 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if f.Mine, err = a.mine(r.Context(), f.Mine); err != nil {
+		return nil, err
+	}
 	list, err := a.opts.Store.Incidents(r.Context(), f)
 	if err != nil {
 		return nil, err
@@ -43,6 +47,21 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 		return nil, err
 	}
 	return incidentList{append([]alert.Incident{}, list...), total}, nil
+}
+
+// mine is the id of a person who may be named.
+func (a *API) mine(ctx context.Context, who string) (string, error) {
+	if who == "" {
+		return "", nil
+	}
+	p, err := person("mine", alert.ParsePerson(who))
+	if err != nil {
+		return "", err
+	}
+	if p = a.inSlack(ctx, p); p.ID == "" {
+		return "", &httpError{http.StatusBadRequest, fmt.Sprintf("Slack knows nobody called %s", p.Name), "name a person of the workspace: @name, a mail address or an id (U…); in a shell, --as @name"}
+	}
+	return p.ID, nil
 }
 
 func incidentFilter(q url.Values) (alert.IncidentFilter, error) {

@@ -40,6 +40,26 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
 }
 
+// ReadAlert reads an alert as a person writes it behind send: to #ops: critical the disk
+// is full.
+func ReadAlert(text string) (alert.Alert, error) {
+	order, bad := parseSend(read(text))
+	if bad != nil {
+		return alert.Alert{}, bad
+	}
+	return alert.Alert{Channel: order.channel, Severity: order.severity, Text: order.text}, nil
+}
+
+// ReadTest reads the test alert that a person wants, as written behind test: #ops warning,
+// or nothing.
+func ReadTest(text string) (alert.Alert, error) {
+	order, bad := parseTest(read(text).words)
+	if bad != nil {
+		return alert.Alert{}, bad
+	}
+	return order.alert(), nil
+}
+
 // leadsTo reports whether the n-th word is a "to" or "in" before a conversation.
 func leadsTo(p phrase, n int) bool {
 	return (p.words[n].key == "to" || p.words[n].key == "in") && n+1 < len(p.words) && namesConversation(p.words[n+1].raw)

@@ -137,24 +137,38 @@ func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
 // incident that is silenced, it lists them, each with a button that ends it. ok is false if
 // there are none.
 func (h *Handlers) silencesMeant(ctx context.Context, a ask) (m render.Message, ok bool) {
-	words := slices.DeleteFunc(slices.Clone(a.said.words), func(w token) bool { return saysNothing(w.key) })
 	holding, more, err := h.activeSilences(ctx)
-	if err != nil || len(words) == 0 {
+	if err != nil {
 		return m, false
 	}
-	meant := slices.DeleteFunc(holding, func(s alert.Silence) bool { return !silenceHas(s, words) })
+	words := a.said.words
+	meant := silencesAbout(holding, words)
 	switch {
 	case len(meant) == 1:
 		return h.endSilence(ctx, meant[0].ID, h.person(ctx, a.by)), true
 	case len(meant) > 1:
 		return render.Silences(meant, more), true
 	}
+	if len(words) != 1 {
+		return m, false
+	}
 	i, err := h.opts.Store.Incident(ctx, trim(words[0].key))
-	if err != nil || i.Silence == "" || len(words) > 1 {
+	if err != nil || i.Silence == "" {
 		return m, false
 	}
 	meant, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: i.Silence})
 	return render.Silences(meant, false), err == nil && len(meant) > 0
+}
+
+// SilencesAbout returns the silences that a text is about: their matchers or reasons contain
+// each of its words.
+func SilencesAbout(all []alert.Silence, text string) []alert.Silence {
+	return silencesAbout(all, read(text).words)
+}
+
+func silencesAbout(all []alert.Silence, said []token) []alert.Silence {
+	words := slices.DeleteFunc(slices.Clone(said), func(w token) bool { return saysNothing(w.key) })
+	return slices.DeleteFunc(slices.Clone(all), func(s alert.Silence) bool { return len(words) == 0 || !silenceHas(s, words) })
 }
 
 // silenceHas reports whether a silence's matchers or reason contain each of the words.

@@ -19,10 +19,14 @@ const (
 // sendTest sends a test alert through the full path, waits for it, and answers where
 // it landed and how long each step took.
 func (h *Handlers) sendTest(ctx context.Context, order testOrder, requestID string) render.Message {
-	return h.push(ctx, "test alert", requestID, alert.Alert{
+	return h.push(ctx, "test alert", requestID, order.alert())
+}
+
+func (order testOrder) alert() alert.Alert {
+	return alert.Alert{
 		ExpiresIn: testLife, Source: testSource, Severity: order.severity, Title: order.title, Channel: order.channel,
 		Text: "This is only a test. It took the same path as every alert: accepted, on disk, queued, sent. In an hour it expires by itself.",
-	})
+	}
 }
 
 // push accepts a person's alert and waits until Slack shows it, within the time that

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"net/http"
@@ -53,16 +54,19 @@ func (m member) repeated() (alert.Alert, error) {
 			delete(m.Labels, name)
 		}
 	}
-	begins, ends := timeOf(m.StartsAt), timeOf(m.EndsAt)
-	switch {
-	case len(m.Labels) == 0:
-		return alert.Alert{}, fmt.Errorf("at least one label pair required")
-	case or(m.StartsAt) != "" && begins.IsZero() && !zeroTime(m.StartsAt):
-		return alert.Alert{}, fmt.Errorf("startsAt %q is not a time", or(m.StartsAt))
-	case or(m.EndsAt) != "" && ends.IsZero() && !zeroTime(m.EndsAt):
-		return alert.Alert{}, fmt.Errorf("endsAt %q is not a time", or(m.EndsAt))
-	case !ends.IsZero() && ends.Before(begins):
-		return alert.Alert{}, fmt.Errorf("start time must be before end time")
+	if len(m.Labels) == 0 {
+		return alert.Alert{}, errors.New("at least one label pair required")
+	}
+	begins, err := timeIfSaid("startsAt", m.StartsAt)
+	if err != nil {
+		return alert.Alert{}, err
+	}
+	ends, err := timeIfSaid("endsAt", m.EndsAt)
+	if err != nil {
+		return alert.Alert{}, err
+	}
+	if !ends.IsZero() && ends.Before(begins) {
+		return alert.Alert{}, errors.New("start time must be before end time")
 	}
 	key := Fingerprint(m.Labels)
 	a := group{}.prometheus(m)
@@ -74,8 +78,14 @@ func (m member) repeated() (alert.Alert, error) {
 	return a, nil
 }
 
-// zeroTime reports whether a time is Go's zero, which means none.
-func zeroTime(t text) bool { return strings.HasPrefix(or(t), "0001-01-01T00:00:00") }
+// timeIfSaid reads a time; Go's zero means none.
+func timeIfSaid(name string, t text) (time.Time, error) {
+	at := timeOf(t)
+	if said := or(t); at.IsZero() && said != "" && !strings.HasPrefix(said, "0001-01-01T00:00:00") {
+		return at, fmt.Errorf("%s %q is not a time", name, said)
+	}
+	return at, nil
+}
 
 // Fingerprint identifies labels as Prometheus and Alertmanager do: the FNV-1a hash of the
 // names and values in the order of the names, as 16 hexadecimal digits.

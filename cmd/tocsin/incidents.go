@@ -26,6 +26,14 @@ func newIncidents(w world) *cobra.Command {
 	return cmd
 }
 
+// newWhat is incidents list as people ask for it: tocsin what is open.
+func newWhat(w world) *cobra.Command {
+	cmd := newIncidentsList(w)
+	cmd.Use, cmd.Aliases, cmd.Hidden = "what [is] [WHICH...]", []string{"whats", "what's"}, true
+	cmd.Example = "  tocsin what is open"
+	return cmd
+}
+
 type incidentPage struct {
 	Incidents []alert.Incident `json:"incidents"`
 	Total     int              `json:"total"`
@@ -47,13 +55,14 @@ or labels. Words for states and severities mean these: list open critical db-3.`
 	state := cmd.Flags().String("state", "open,acked", "only in this `STATE`: open, acked, resolved, several with commas, or all")
 	limit := cmd.Flags().Int("limit", 50, "show at most this `NUMBER`, up to 1000")
 	completeFlag(cmd, "state", oneOf("open", "acked", "resolved", "all"))
+	c.addAs(cmd)
 	c.addWatch(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		t, err := listTarget(args)
 		if err != nil {
 			return orMistyped(cmd, args, err)
 		}
-		q := query(t, t.States, 0)
+		q := c.query(t, t.States, 0)
 		if len(t.States) == 0 || cmd.Flags().Changed("state") {
 			q.Set("state", *state)
 		}
@@ -75,11 +84,8 @@ or labels. Words for states and severities mean these: list open critical db-3.`
 // listTarget reads which incidents to list.
 func listTarget(args []string) (handlers.Target, error) {
 	o, err := handlers.Parse("list " + words(args))
-	switch {
-	case err != nil:
+	if err != nil {
 		return o.Target, &usageError{withHint(err)}
-	case o.Target.Mine:
-		return o.Target, errMine
 	}
 	return o.Target, nil
 }

@@ -8,11 +8,13 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/handlers"
 )
 
 type sendCmd struct {
@@ -32,10 +34,11 @@ const sendFor = 5 * time.Second
 func newSend(w world) *cobra.Command {
 	var c sendCmd
 	cmd := &cobra.Command{
-		Use:   "send [TEXT]",
+		Use:   "send [TEXT...]",
 		Short: "Push an alert to the running daemon",
 		Long: `Push an alert to the running daemon. TEXT says what happened; without it, or with -, the
-text is read from standard input.
+text is read from standard input. Several words may begin with a conversation and a severity,
+as in Slack: send to #ops: critical disk full.
 
 With --file, each line of a file is an alert as in the HTTP API. Lines are sent in order; those
 that are refused are named, and the exit status is then 1. If it is interrupted, send the same
@@ -47,7 +50,6 @@ nothing counts twice.`,
   journalctl -u backup -n 50 | tocsin send -t 'backup failed' -c '#ops' --wait -
   tocsin send --file alerts.ndjson
   0 3 * * *  backup.sh || tocsin send -s error -k backup 'backup failed'     (crontab)`,
-		Args: arguments(0, 1, "send takes one text; put it in quotes"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if c.file != "" {
 				if err := fileArguments(cmd, args); err != nil {
@@ -55,8 +57,8 @@ nothing counts twice.`,
 				}
 				return c.sendFile(cmd.Context())
 			}
-			if len(args) > 0 {
-				c.alert.Text = args[0]
+			if err := c.readWords(args); err != nil {
+				return err
 			}
 			return c.run(cmd.Context())
 		},
@@ -64,6 +66,43 @@ nothing counts twice.`,
 	c.clientCmd = newClientCmd(w, cmd)
 	c.register(c.clientCmd, cmd)
 	c.registerMore(cmd)
+	return cmd
+}
+
+// readWords takes the text from the arguments: one is the text as it is, several are a
+// sentence as in Slack, in which flags count more than words.
+func (c *sendCmd) readWords(args []string) error {
+	if len(args) < 2 {
+		c.alert.Text = strings.Join(args, "")
+		return nil
+	}
+	said, err := handlers.ReadAlert(strings.Join(args, " "))
+	if err != nil {
+		return &usageError{withHint(err)}
+	}
+	c.alert.Text = said.Text
+	c.alert.Channel, c.alert.Severity = cmp.Or(c.alert.Channel, said.Channel), cmp.Or(c.alert.Severity, said.Severity)
+	return nil
+}
+
+// newTest sends a test alert as /notify-test does, and waits until Slack shows it.
+func newTest(w world) *cobra.Command {
+	c := sendCmd{wait: true, timeout: 30 * time.Second, timed: true}
+	cmd := &cobra.Command{
+		Use:   "test [CHANNEL] [SEVERITY]",
+		Short: "Send a test alert, and say where it landed and how long that took",
+		Example: `  tocsin test
+  tocsin test '#ops' warning`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if c.alert, err = handlers.ReadTest(strings.Join(args, " ")); err != nil {
+				return &usageError{withHint(err)}
+			}
+			c.alert.Key = c.alert.Source + "-" + alert.NewID()
+			c.noSpool = true
+			return c.run(cmd.Context())
+		},
+	}
+	c.clientCmd = newClientCmd(w, cmd)
 	return cmd
 }
 

@@ -8,12 +8,14 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/handlers"
 )
 
 // newSilence creates a silence itself, as its command new does.
@@ -157,6 +159,26 @@ func (c *clientCmd) silence(ctx context.Context, body map[string]any) error {
 		s.ID, s.Matchers, silenceTimes(s), counted(answer.Incidents, "open incident"), s.ID))
 }
 
+// silencesMeant returns the ids of the silences that are named by their ids, or the one
+// that words are about.
+func (c *clientCmd) silencesMeant(ctx context.Context, named []string) ([]string, error) {
+	if !slices.ContainsFunc(named, func(id string) bool { return !strings.HasPrefix(strings.ToLower(id), "s-") }) {
+		return named, nil
+	}
+	var page silencePage
+	if err := c.get(ctx, "/v1/silences?limit="+strconv.Itoa(mostListed), &page); err != nil {
+		return nil, err
+	}
+	meant := handlers.SilencesAbout(page.Silences, strings.Join(named, " "))
+	switch len(meant) {
+	case 0:
+		return nil, fmt.Errorf("no silence is about %s; tocsin silence list lists them", strings.Join(named, " "))
+	case 1:
+		return []string{meant[0].ID}, nil
+	}
+	return nil, &usageError{fmt.Errorf("these are %d silences: end one by its id\n%s", len(meant), strings.TrimSuffix(silencePage{meant}.text(), "\n"))}
+}
+
 // silenceTimes says when a silence hides alerts.
 func silenceTimes(s alert.Silence) string {
 	until := "until " + clock(s.EndsAt)
@@ -217,7 +239,7 @@ func newSilences(w world) *cobra.Command {
 // newUnsilence is silence end under the word that Slack has for it.
 func newUnsilence(w world) *cobra.Command {
 	cmd := newSilenceEnd(w)
-	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...", []string{"unmute"}, "  tocsin unsilence s-k7f2"
+	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...|WORDS...", []string{"unmute"}, "  tocsin unsilence s-k7f2\n  tocsin unmute db-3"
 	return cmd
 }
 
@@ -288,6 +310,10 @@ func newSilenceEnd(w world) *cobra.Command {
 	cmd.ValidArgsFunction = c.complete(manyArguments, silenceIDs())
 	cmd.RunE = func(cmd *cobra.Command, ids []string) error {
 		query := "?" + url.Values{"by": {c.by()}}.Encode()
+		ids, err := c.silencesMeant(cmd.Context(), ids)
+		if err != nil {
+			return err
+		}
 		return forEach(c, ids, func(id string) (alert.Silence, error) {
 			var answer silenceAnswer
 			err := c.call(cmd.Context(), http.MethodDelete, "/v1/silences/"+url.PathEscape(strings.ToLower(id))+query, nil, &answer)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,9 +56,12 @@ func words(args []string) string {
 }
 
 // query selects the incidents in states that a target means.
-func query(t handlers.Target, states []alert.State, limit int) url.Values {
+func (c *clientCmd) query(t handlers.Target, states []alert.State, limit int) url.Values {
 	q := url.Values{"match": {t.Matchers.String()}, "limit": {strconv.Itoa(limit)}, "q": {strings.Join(t.Words, " ")}}
 	q.Set("state", joined(states, ","))
+	if t.Mine {
+		q.Set("mine", cmp.Or(c.by(), c.user()))
+	}
 	if t.Last {
 		q.Set("sort", "latest")
 		q.Set("limit", "1")
@@ -73,15 +77,9 @@ func joined(states []alert.State, with string) string {
 	return strings.Join(words, with)
 }
 
-// errMine answers "mine".
-var errMine = &usageError{errors.New("only Slack knows which incidents are yours, a shell does not: name them by their ids or words")}
-
 // search finds the incidents that a target without ids means.
 func (c *clientCmd) search(ctx context.Context, t handlers.Target, states []alert.State) (found []alert.Incident, err error) {
-	if t.Mine {
-		return nil, errMine
-	}
-	q := query(t, states, mostListed)
+	q := c.query(t, states, mostListed)
 	for {
 		q.Set("offset", strconv.Itoa(len(found)))
 		var page incidentPage
@@ -113,9 +111,16 @@ func (c *actCmd) choose(ctx context.Context, t handlers.Target) ([]string, error
 	if len(t.IDs) > 0 && len(t.Words) == 0 {
 		return t.IDs, nil
 	}
-	found, err := c.mustSearch(ctx, t, handlers.StatesFor(c.verb))
-	if err == nil && len(found) > 1 && !c.yes {
+	found, err := c.search(ctx, t, handlers.StatesFor(c.verb))
+	switch after := handlers.StateAfter(c.verb); {
+	case err == nil && len(found) == 0 && after != "":
+		// Those that are so already are named as such.
+		found, err = c.search(ctx, t, []alert.State{after})
+	case err == nil && len(found) > 1 && !c.yes:
 		err = c.confirm(found)
+	}
+	if err == nil && len(found) == 0 {
+		_, err = c.mustSearch(ctx, t, handlers.StatesFor(c.verb))
 	}
 	if err != nil {
 		return nil, err
