@@ -36,11 +36,7 @@ func newRoot(w world) *cobra.Command {
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
 	addGroup(root, "Daemon:", newServe(w), newDemo(w), newConfig(w), newToken(w), newManifest(w))
-<<<<<<< HEAD
-	addGroup(root, "Alerts:", newSend(w), newRun(w), newHeartbeat(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
-=======
-	addGroup(root, "Alerts:", newSend(w), newTest(w), newRun(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
->>>>>>> da62886 (cmd/tocsin, api: the shell takes the words of Slack: what is open, test, send to #ops, list mine, unmute db-3; what is already so is said)
+	addGroup(root, "Alerts:", newSend(w), newTest(w), newRun(w), newHeartbeat(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
 		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
 		newSilence(w), newMute(w), newWhat(w), newSilences(w), newUnsilence(w), newQueue(w),
 		newStatus(w), newStats(w), newOnCall(w))
