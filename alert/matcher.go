@@ -253,7 +253,25 @@ func ParseMatchers(s string) (Matchers, error) {
 	if !ValidText(s) {
 		return nil, &InputError{Message: "the matchers are not valid text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	}
-	p := matcherText{rest: strings.TrimSpace(s)}
+	return matcherText{rest: strings.TrimSpace(s), made: checkedMatcher}.all()
+}
+
+// listedMatchers reads what Matchers.String has written. A matcher that NewMatcher refuses
+// matches nothing.
+func listedMatchers(s string) (Matchers, error) {
+	return matcherText{rest: s, made: func(name, op, value string) (Matcher, error) {
+		m, _ := NewMatcher(name, op, value)
+		return m, nil
+	}}.all()
+}
+
+// matcherText is the part of a text that has not been read yet, and how matchers are made.
+type matcherText struct {
+	rest string
+	made func(name, op, value string) (Matcher, error)
+}
+
+func (p matcherText) all() (Matchers, error) {
 	if inner, ok := strings.CutPrefix(p.rest, "{"); ok {
 		if p.rest, ok = strings.CutSuffix(inner, "}"); !ok {
 			return nil, &InputError{Message: "the brace { is never closed", Hint: `write {severity="critical", service=~"db-.*"}`}
@@ -271,9 +289,6 @@ func ParseMatchers(s string) (Matchers, error) {
 	}
 	return all, nil
 }
-
-// matcherText is the part of a text that has not been read yet.
-type matcherText struct{ rest string }
 
 // skip skips blanks and the characters in others.
 func (p *matcherText) skip(others string) {
@@ -307,7 +322,7 @@ func (p *matcherText) next() (Matcher, error) {
 	case !quoted && unclear(op, value):
 		return Matcher{}, unclearValue(name, op, value)
 	}
-	return checkedMatcher(name, op, value)
+	return p.made(name, op, value)
 }
 
 // notMatcher is the error for a text that begins without a name and an operator.

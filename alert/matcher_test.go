@@ -278,3 +278,16 @@ func TestALabelWithTheNameOfAFieldCanBeMatched(t *testing.T) {
 		}
 	}
 }
+
+func TestASilenceOfAnOlderVersionIsReadAsItWasWritten(t *testing.T) {
+	for _, text := range []string{`x!~".*"`, `severity="crit"`, `service="=db"`, `channel="no such"`, `team>="web"`, `a="", b=~"x(?:y|z)\\."`} {
+		var s alert.Silence
+		body, err := json.Marshal(map[string]any{"id": "s-b22c", "matchers": text, "why": "old"})
+		if err == nil {
+			err = json.Unmarshal(body, &s)
+		}
+		if err != nil || s.Matchers.String() != text || s.ID != "s-b22c" || s.Why != "old" {
+			t.Errorf("%s is read as %s: %+v, %v", text, s.Matchers, s, err)
+		}
+	}
+}

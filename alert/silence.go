@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"encoding/json"
 	"strings"
 	"time"
 )
@@ -64,6 +65,21 @@ func (s Silence) Next(now time.Time) time.Time {
 		return time.Time{}
 	}
 	return next
+}
+
+// UnmarshalJSON reads a silence that was listed. One from an older version may have matchers
+// that would be refused today.
+func (s *Silence) UnmarshalJSON(text []byte) error {
+	type fields Silence
+	listed := struct {
+		*fields
+		Matchers string `json:"matchers"`
+	}{fields: (*fields)(s)}
+	err := json.Unmarshal(text, &listed)
+	if err == nil {
+		s.Matchers, err = listedMatchers(listed.Matchers)
+	}
+	return err
 }
 
 // silencePrefix distinguishes a silence's id from an incident's.

@@ -255,7 +255,8 @@ func matchersText(ms alert.Matchers) (string, error) {
 	return text, nil
 }
 
-// parseMatchers reads what matchersText wrote.
+// parseMatchers reads what matchersText wrote. A matcher of an older version that is refused
+// today matches nothing, so that one silence does not hide the others from people.
 func parseMatchers(text string) (alert.Matchers, error) {
 	if text == "" {
 		return nil, nil
@@ -266,10 +267,7 @@ func parseMatchers(text string) (alert.Matchers, error) {
 	}
 	ms := make(alert.Matchers, len(parts))
 	for n, p := range parts {
-		var err error
-		if ms[n], err = alert.NewMatcher(p[0], p[1], p[2]); err != nil {
-			return nil, fmt.Errorf("read stored matchers: %w", err)
-		}
+		ms[n], _ = alert.NewMatcher(p[0], p[1], p[2])
 	}
 	return ms, nil
 }
