@@ -253,16 +253,18 @@ func ParseMatchers(s string) (Matchers, error) {
 	if !ValidText(s) {
 		return nil, &InputError{Message: "the matchers are not valid text", Hint: "send text encoded as UTF-8, without NUL characters"}
 	}
-	return matcherText{rest: strings.TrimSpace(s), made: checkedMatcher}.all()
+	p := matcherText{rest: strings.TrimSpace(s), made: checkedMatcher}
+	return p.all()
 }
 
 // listedMatchers reads what Matchers.String has written. A matcher that NewMatcher refuses
 // matches nothing.
 func listedMatchers(s string) (Matchers, error) {
-	return matcherText{rest: s, made: func(name, op, value string) (Matcher, error) {
+	p := matcherText{rest: s, made: func(name, op, value string) (Matcher, error) {
 		m, _ := NewMatcher(name, op, value)
 		return m, nil
-	}}.all()
+	}}
+	return p.all()
 }
 
 // matcherText is the part of a text that has not been read yet, and how matchers are made.
@@ -271,7 +273,7 @@ type matcherText struct {
 	made func(name, op, value string) (Matcher, error)
 }
 
-func (p matcherText) all() (Matchers, error) {
+func (p *matcherText) all() (Matchers, error) {
 	if inner, ok := strings.CutPrefix(p.rest, "{"); ok {
 		if p.rest, ok = strings.CutSuffix(inner, "}"); !ok {
 			return nil, &InputError{Message: "the brace { is never closed", Hint: `write {severity="critical", service=~"db-.*"}`}

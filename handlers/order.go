@@ -330,6 +330,11 @@ func personIn(p phrase) int {
 	if len(p.words) > 1 && allIDs(p.from(1)) && !allIDs(p) { // bob k7f2
 		return 0
 	}
+	return behindIncidents(p)
+}
+
+// behindIncidents returns the index of the word behind what names incidents, or -1.
+func behindIncidents(p phrase) int {
 	m := newMatcherText(p)
 	for n, w := range p.words {
 		_, isID := idsOf(w, n)

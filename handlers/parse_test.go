@@ -145,7 +145,8 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 		if bad == nil {
 			s, bad = got.times.silence(now)
 		}
-		have, written := "", func(at time.Time) string { return at.In(berlin).Format("Mon 02 15:04") }
+		var have string
+		written := func(at time.Time) string { return at.In(berlin).Format("Mon 02 15:04") }
 		switch {
 		case bad != nil:
 			have = "Message: " + bad.Message

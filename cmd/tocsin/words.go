@@ -111,17 +111,7 @@ func (c *actCmd) choose(ctx context.Context, t handlers.Target) ([]string, error
 	if len(t.IDs) > 0 && len(t.Words) == 0 {
 		return t.IDs, nil
 	}
-	found, err := c.search(ctx, t, handlers.StatesFor(c.verb))
-	switch after := handlers.StateAfter(c.verb); {
-	case err == nil && len(found) == 0 && after != "":
-		// Those that are so already are named as such.
-		found, err = c.search(ctx, t, []alert.State{after})
-	case err == nil && len(found) > 1 && !c.yes:
-		err = c.confirm(found)
-	}
-	if err == nil && len(found) == 0 {
-		_, err = c.mustSearch(ctx, t, handlers.StatesFor(c.verb))
-	}
+	found, err := c.changeable(ctx, t)
 	if err != nil {
 		return nil, err
 	}
@@ -130,6 +120,22 @@ func (c *actCmd) choose(ctx context.Context, t handlers.Target) ([]string, error
 		ids[n] = i.ID
 	}
 	return ids, nil
+}
+
+// changeable finds the incidents that the verb can change, and asks if they are several. If
+// there are none, it finds those that are already as the verb would leave them.
+func (c *actCmd) changeable(ctx context.Context, t handlers.Target) ([]alert.Incident, error) {
+	found, err := c.search(ctx, t, handlers.StatesFor(c.verb))
+	if err == nil && len(found) > 1 && !c.yes {
+		err = c.confirm(found)
+	}
+	if after := handlers.StateAfter(c.verb); err == nil && len(found) == 0 && after != "" {
+		found, err = c.search(ctx, t, []alert.State{after})
+	}
+	if err == nil && len(found) == 0 {
+		return c.mustSearch(ctx, t, handlers.StatesFor(c.verb))
+	}
+	return found, err
 }
 
 // meant returns the matchers that a target without matchers means. If it may mean several,
