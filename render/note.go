@@ -68,10 +68,10 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if n.Topic == alert.TopicText {
 		return answer(unsharedText(i, n))
 	}
-	head := noteSign(i, n) + " " + noteWords(i, n) + about
 	if n.Topic == alert.TopicHidden {
-		head += "\nFurther ones are only counted: `/notify silences` shows how many alerts it hides."
+		return hiding(i, n, about)
 	}
+	head := noteSign(i, n) + " " + noteWords(i, n) + about
 	m := Message{Text: said(head), Blocks: []slack.Block{section(head)}, Attachments: unnamed(n.By, n.To)}
 	if text := clean(n.Text); visible(text) {
 		text = shorter(text, room-1-size(head))
@@ -81,6 +81,30 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 		}
 		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
 	}
+	return m
+}
+
+// hiding says that a silence hides a critical alert, with a button that ends it. The note's
+// text is the silence's id, and its reason behind a colon.
+func hiding(i alert.Incident, n alert.Note, about string) Message {
+	id, why, _ := strings.Cut(oneLine(n.Text), ": ")
+	end := expire(alert.Silence{ID: id}, "End silence")
+	from := quoted(id)
+	if end == nil {
+		from, why = "silence", oneLine(n.Text)
+	}
+	if !nobody(n.By) {
+		from += " by " + called(n.By)
+	}
+	if visible(why) {
+		from += ": " + fit(why, MaxReason)
+	}
+	line := noteSign(i, n) + " *A silence hides a critical alert* and further ones" + until(n.At) + about + " (" + from + ")"
+	m := answer(line)
+	if end != nil {
+		m.Blocks = append(m.Blocks, slack.NewActionBlock("", end.ButtonElement))
+	}
+	m.Attachments = unnamed(n.By, n.To)
 	return m
 }
 
@@ -191,8 +215,6 @@ func actWords(i alert.Incident, n alert.Note) string {
 		return "*Now " + strings.ToLower(severityWord(cmp.Or(n.Severity, i.Severity))) + "*"
 	case alert.TopicSilenced:
 		return "*Silenced*" + until(n.At)
-	case alert.TopicHidden:
-		return "*A silence hides a critical alert*" + until(n.At)
 	}
 	return fit(oneLine(string(n.Topic)), 100)
 }

@@ -37,7 +37,7 @@ func silenceBlocks(all []alert.Silence, more bool, most int, who func(alert.Pers
 			most = at
 			break
 		}
-		blocks = append(blocks, slack.NewSectionBlock(plain(what), nil, expire(s)), small(facts))
+		blocks = append(blocks, slack.NewSectionBlock(plain(what), nil, expire(s, "End now")), small(facts))
 	}
 	switch hidden := len(all) - most; {
 	case more:
@@ -83,13 +83,13 @@ func hidden(s alert.Silence) string {
 	return plural(s.Hidden, "alert") + " hidden"
 }
 
-// expire is the button that ends a silence, with a confirmation.
-func expire(s alert.Silence) *slack.Accessory {
+// expire is the button that ends a silence, with a confirmation; nil without a valid id.
+func expire(s alert.Silence, label string) *slack.Accessory {
 	if !incidentID.MatchString(s.ID) {
 		return nil
 	}
 	ask := slack.NewConfirmationBlockObject(plain("End this silence?"), plain("Alerts that it hides and that are still open are shown then."), plain("End it"), plain("Keep it"))
-	return slack.NewAccessory(valued(ActionExpire, "End now", s.ID).WithConfirm(ask))
+	return slack.NewAccessory(valued(ActionExpire, label, s.ID).WithConfirm(ask))
 }
 
 // Silenced tells a person that their silence is active, with a button that ends it; n is
@@ -111,7 +111,7 @@ func Silenced(s alert.Silence, n int) Message {
 		line += "; no open incident matches now."
 	}
 	m := answer(line)
-	if end := expire(s); end != nil {
+	if end := expire(s, "End now"); end != nil {
 		m.Blocks = append(m.Blocks, slack.NewActionBlock("", end.ButtonElement))
 	}
 	return m

@@ -76,7 +76,7 @@ func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
 		"silenced":      {Topic: alert.TopicSilenced, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
 		"unanswered":    {Topic: alert.TopicUnanswered, After: 10 * time.Minute, Mention: []string{"S0DBOPS", "here"}, Broadcast: true},
 		"reminder":      {Topic: alert.TopicReminder, By: ann(), After: 2 * time.Hour},
-		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "we move the disks"},
+		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "s-b2b2: we move the disks"},
 		"unsilenced":    {Topic: alert.TopicUnsilenced, Count: 7},
 		"resolved by":   {Topic: alert.TopicResolved, By: ann(), After: 2 * time.Hour},
 		"void ack":      {Topic: alert.TopicReopened, After: 12 * time.Second, To: ann()},

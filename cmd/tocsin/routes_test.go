@@ -175,6 +175,11 @@ func TestWhatASilenceHidesIsCountedAndShownWhenItEnds(t *testing.T) {
 	if err := p.ask("/v1/alerts/"+hidden[0].ID, &rec); err != nil || rec.Standing != alert.StandSilenced || !strings.Contains(rec.Reason, "by ann: moving house") {
 		t.Errorf("the hidden alert stands as %+v, %v", rec, err)
 	}
+	press(t, s, "bob", saying(s.Messages("#alerts"), "hides a critical alert")[0].TS, "expire")
+	until(t, s, "the critical one", func(sn *playground.Snapshot) bool {
+		top, _ := cards(sn.Messages("#alerts"))
+		return len(saying(top, "Critical: long")) == 1
+	})
 }
 
 func TestInQuietHoursOnlyTheCriticalIsShownAndTheRestIsKept(t *testing.T) {
