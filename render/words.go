@@ -8,11 +8,12 @@ import (
 	"tocsin/alert"
 )
 
-// The colours of the bar beside a card.
+// The colours of the bar beside a card, and of a chart. Those of severities are the hues of
+// their signs (severitySign), so that red, orange and yellow are told apart in both.
 const (
 	colourCritical = "#C4243B"
-	colourError    = "#E8622C"
-	colourWarning  = "#E3AE1B"
+	colourError    = "#F4900C"
+	colourWarning  = "#F2CB2E"
 	colourInfo     = "#3B7DD8"
 	colourAcked    = "#7C8794"
 	colourResolved = "#2EB67D"
