@@ -12,7 +12,9 @@ type Stats struct {
 	// Noisiest are the keys with the most alerts, at most ten.
 	Noisiest []KeyCount `json:"noisiest"`
 	// ToAck and ToResolve are the median times until incidents that opened in this
-	// time were acknowledged and resolved; zero if none was.
+	// time were acknowledged and resolved; zero if none was. They count from when the
+	// incident began (Incident.Began) or, if it was shown again later, from OpenedAt;
+	// one that an alert resolved ends when that alert says.
 	ToAck     time.Duration `json:"to_ack"`
 	ToResolve time.Duration `json:"to_resolve"`
 	// Latency and LatencyMost are the median and the 99th percentile of the time from

@@ -26,7 +26,7 @@ const (
 	alertStats = `SELECT n, accepted_at, status, severity, key,
 		coalesce((SELECT s.done_at FROM deliveries s WHERE s.n = alerts.shown AND alerts.standing IN ({delivered}, {folded})), 0)
 	FROM alerts WHERE n >= ? ORDER BY n LIMIT ?`
-	incidentStats = `SELECT n, first_at, state, opened_at, acked_at, resolved_at FROM incidents WHERE n >= ? ORDER BY n LIMIT ?`
+	incidentStats = `SELECT n, first_at, state, opened_at, acked_at, resolved_at, body FROM incidents WHERE n >= ? ORDER BY n LIMIT ?`
 )
 
 // survey is the statistics of a time in the making, in bounded memory.
@@ -161,29 +161,36 @@ func (s *survey) bucket(at int64) int {
 	return n
 }
 
-// incidents counts the incidents that began, and measures what people did.
+// incidents counts the incidents that were opened, and measures what people did.
 func (s *survey) incidents(ctx context.Context) error {
 	return s.walk(ctx, incidentsFrom, incidentStats, func(r scanner) (n, first int64, err error) {
 		var state alert.State
 		var opened, acked, resolved int64
-		if err := r.Scan(&n, &first, word(&state), &opened, &acked, &resolved); err != nil || state == alert.StateDigest || !s.covers(first) {
+		var body string
+		if err := r.Scan(&n, &first, word(&state), &opened, &acked, &resolved, &body); err != nil || state == alert.StateDigest || !s.covers(first) {
 			return n, first, err
 		}
 		s.Incidents++
-		s.toAck.since(first, opened, acked)
-		s.toResolve.since(first, opened, resolved)
-		return n, first, nil
+		if acked == 0 && resolved == 0 {
+			return n, first, nil
+		}
+		var said alert.Incident
+		err = decodeIncident(body, &said)
+		began, ended := cmp.Or(micros(said.BeganAt), first), cmp.Or(micros(said.EndedAt), resolved)
+		s.toAck.since(began, opened, acked)
+		s.toResolve.since(began, opened, ended)
+		return n, first, err
 	})
 }
 
-// since adds how long it took from when an incident was opened or, when it was
-// shown again later, from when it began. An end that is 0 has not come.
-func (s *sample) since(first, opened, end int64) {
+// since adds how long it took from when an incident began or, if it was shown again after
+// that and before the end, from then. An end that is 0 has not come.
+func (s *sample) since(began, opened, end int64) {
 	switch {
 	case end == 0:
 	case end >= opened:
-		s.add(end - cmp.Or(opened, first))
+		s.add(max(end-cmp.Or(opened, began), 0))
 	default:
-		s.add(max(end-first, 0))
+		s.add(max(end-began, 0))
 	}
 }

@@ -29,6 +29,15 @@ func day(t *testing.T, d *DB, n int, key func(int) string) (alerts []alert.Recor
 		}
 		r := record(i, "")
 		r.Key, r.AcceptedAt, r.Severity = i.Key, at(second), alert.Severities()[random.IntN(4)]
+		if k%7 == 0 {
+			i.BeganAt = at(second - 3000)
+		}
+		if k%10 == 0 {
+			i.EndedAt = i.ResolvedAt.Add(-time.Duration(random.IntN(500)) * time.Second)
+		}
+		if k%13 == 0 && !i.ResolvedAt.IsZero() {
+			i.OpenedAt = at(second + random.IntN(500))
+		}
 		if k%11 == 0 {
 			r.Status = alert.Resolved
 		}
@@ -45,6 +54,14 @@ func median(all []time.Duration) time.Duration {
 		return 0
 	}
 	return (all[len(all)/2] + all[(len(all)-1)/2]) / 2
+}
+
+// took is how long it was until end from when the incident began or was last shown again.
+func took(i alert.Incident, end time.Time) time.Duration {
+	if i.OpenedAt.After(i.FirstAt) && !end.Before(i.OpenedAt) {
+		return end.Sub(i.OpenedAt)
+	}
+	return max(end.Sub(i.Began()), 0)
 }
 
 func testStats(t *testing.T, d *DB) {
@@ -71,10 +88,14 @@ func testStats(t *testing.T, d *DB) {
 			}
 			want.Incidents++
 			if !i.AckedAt.IsZero() {
-				toAck = append(toAck, i.AckedAt.Sub(i.FirstAt))
+				toAck = append(toAck, took(i, i.AckedAt))
 			}
 			if !i.ResolvedAt.IsZero() {
-				toResolve = append(toResolve, i.ResolvedAt.Sub(i.FirstAt))
+				end := i.ResolvedAt
+				if !i.EndedAt.IsZero() {
+					end = i.EndedAt
+				}
+				toResolve = append(toResolve, took(i, end))
 			}
 		}
 		want.ToAck, want.ToResolve = median(toAck), median(toResolve)
