@@ -37,7 +37,7 @@ func TestASocketThatIsNamedIsTheOnlyPlaceToLook(t *testing.T) {
 	var said strings.Builder
 	w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(name string) string { return env[name] }}
 	socket := filepath.Join(t.TempDir(), "tocsin.sock")
-	if status := run(t.Context(), []string{"send", "--socket", socket, "--timeout", "1ms", "--no-spool", "disk full"}, w); status != exitFailure {
+	if status := run(t.Context(), []string{"send", "--socket", socket, "--timeout", "200ms", "--no-spool", "disk full"}, w); status != exitFailure {
 		t.Errorf("exit status %d", status)
 	}
 	if !strings.Contains(said.String(), "no daemon answers at "+socket) {
