@@ -16,7 +16,7 @@ const (
 	MaxKey    = 500
 	MaxLabels = 200
 	MaxLabel  = 4000
-	MaxLinks  = 7 // two buttons, and the entries that Slack takes in a menu
+	MaxLinks  = 7 // a card has two as buttons, Details all
 	MaxImages = 5
 	MaxURL    = 3000 // bytes: what Slack takes as the address of a button or an image
 	// CardRoom is how many characters the title, the first page of the text, and the

@@ -53,26 +53,30 @@ func ActionOf(id string) string {
 
 var incidentID = regexp.MustCompile(`^[A-Za-z0-9-]{1,40}$`)
 
-func incidentActions(i alert.Incident) []slack.Block { return actionRow(incidentElements(i)) }
+func incidentActions(i alert.Incident) []slack.Block { return actionRow(incidentElements(i, 0)) }
 
 // incidentElements are the buttons of an incident, the most likely one first, and
-// a menu with the rest.
-func incidentElements(i alert.Incident) []slack.BlockElement {
+// a menu with the rest. moreLinks is how many of its links are only in Details.
+func incidentElements(i alert.Incident, moreLinks int) []slack.BlockElement {
 	if !incidentID.MatchString(i.ID) {
 		return nil
 	}
-	resolve := valued(ActionResolve, "Resolve", i.ID)
+	resolve, rest := valued(ActionResolve, "Resolve", i.ID), overflow(i, moreLinks)
 	switch i.State {
 	case alert.StateResolved:
-		return []slack.BlockElement{overflow(i)}
+		return []slack.BlockElement{rest}
 	case alert.Acked:
-		return []slack.BlockElement{resolve, valued(ActionSilence, "Silence…", i.ID), overflow(i)}
+		return []slack.BlockElement{resolve, valued(ActionSilence, "Silence…", i.ID), rest}
 	}
-	return []slack.BlockElement{primary(valued(ActionAck, "Acknowledge", i.ID)), resolve, valued(ActionSilence, "Silence…", i.ID), overflow(i)}
+	return []slack.BlockElement{primary(valued(ActionAck, "Acknowledge", i.ID)), resolve, valued(ActionSilence, "Silence…", i.ID), rest}
 }
 
-func overflow(i alert.Incident) slack.BlockElement {
-	details, note, copied := option(MoreDetails+i.ID, "Details"), option(MoreNote+i.ID, "Add a note…"), option(MoreCopy+i.ID, "Copy id "+i.ID)
+func overflow(i alert.Incident, moreLinks int) slack.BlockElement {
+	about := "Details"
+	if moreLinks > 0 {
+		about += ", " + plural(moreLinks, "more link")
+	}
+	details, note, copied := option(MoreDetails+i.ID, about), option(MoreNote+i.ID, "Add a note…"), option(MoreCopy+i.ID, "Copy id "+i.ID)
 	switch i.State {
 	case alert.StateResolved:
 		return slack.NewOverflowBlockElement(ActionMore, option(MoreReopen+i.ID, "Reopen"), details, note, copied)

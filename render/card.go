@@ -135,17 +135,15 @@ func passages(text string) []slack.RichTextElement {
 // page is one of alert.Pages without blank lines at its end.
 func page(text string) string { return strings.TrimRight(clean(text), " \t\n") }
 
-// The links that a card has as buttons; those in the menu next to them are as many as
-// Slack takes.
-const (
-	cardLinks = 2
-	menuLinks = alert.MaxLinks - cardLinks
-)
+// cardLinks is how many links a card has as buttons. The menu has no room for the others:
+// Slack takes five options, and all of them are taken.
+const cardLinks = 2
 
 // cardActions are the buttons of a card: actions, and links with at most so many
-// characters. All links are in Details.
+// characters. All links are in Details, whose entry in the menu counts the others.
 func cardActions(i alert.Incident, budget int) []slack.Block {
-	actions, links := incidentElements(i), linkElements(i.Links, budget)
+	links, more := linkButtons(i.Links, budget)
+	actions := incidentElements(i, more)
 	if i.State == alert.StateResolved {
 		return actionRow(append(links, actions...))
 	}
@@ -177,31 +175,24 @@ func actionRow(elements []slack.BlockElement) []slack.Block {
 	return []slack.Block{slack.NewActionBlock("", elements...)}
 }
 
-// linkElements draws the first links as buttons, also two with one name, and the others
-// as a menu. Addresses other than http and https are left out.
-func linkElements(links []alert.Link, budget int) []slack.BlockElement {
-	var buttons []slack.BlockElement
-	var rest []*slack.OptionBlockObject
+// linkButtons draws the first links as buttons, also two with one name, and returns how many
+// more there are. Addresses other than http and https are left out.
+func linkButtons(links []alert.Link, budget int) (buttons []slack.BlockElement, more int) {
 	for _, l := range links {
 		address, ok := webAddress(l.URL)
-		if !ok || utf8.RuneCountInString(address) > budget || len(rest) == menuLinks {
-			continue
-		}
-		budget -= utf8.RuneCountInString(address)
-		if n := len(buttons); n < cardLinks {
+		size := utf8.RuneCountInString(address)
+		switch n := len(buttons); {
+		case !ok:
+		case n == cardLinks || size > budget:
+			more++
+		default:
 			b := button(fmt.Sprintf("%s:%d", ActionLink, n), linkLabel(l))
 			b.URL = address
 			buttons = append(buttons, b)
-			continue
+			budget -= size
 		}
-		o := option(fmt.Sprint(len(rest)), fit(linkLabel(l), maxButton))
-		o.URL = address
-		rest = append(rest, o)
 	}
-	if len(rest) > 0 {
-		buttons = append(buttons, slack.NewOverflowBlockElement(ActionLink+":more", rest...))
-	}
-	return buttons
+	return buttons, more
 }
 
 // facts are how an incident ended, how often it fired, and when.

@@ -166,7 +166,7 @@ func TestALongAddressIsNeverALinkThatLeadsElsewhere(t *testing.T) {
 	}
 }
 
-func TestEveryLinkIsOnTheCardInItsMenuOrInTheText(t *testing.T) {
+func TestEveryLinkIsOnTheCardInDetailsOrInTheText(t *testing.T) {
 	for name, c := range map[string]struct{ links, images, size, text int }{
 		"six long": {6, 0, 2900, 50}, "six of middle size": {6, 0, 800, 50}, "twelve short": {12, 0, 20, 50}, "forty": {40, 0, 60, 5000}, "seven, long text": {7, 0, 150, 9000},
 		"one long, long text": {1, 0, 2900, 4000}, "images": {3, 5, 700, 100}, "long images": {1, 5, 2900, 2000},
@@ -190,7 +190,9 @@ func TestEveryLinkIsOnTheCardInItsMenuOrInTheText(t *testing.T) {
 				messages = append(messages, Note(i, n))
 			}
 		}
-		shown, err := json.Marshal(messages)
+		details := Details(i, nil)
+		wantValid(t, name+", details", checkView(details))
+		shown, err := json.Marshal([]any{messages, details})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +202,7 @@ func TestEveryLinkIsOnTheCardInItsMenuOrInTheText(t *testing.T) {
 			}
 		}
 		if len(i.Links) > 0 && !strings.Contains(string(shown), i.Links[len(i.Links)-1].URL) {
-			t.Errorf("%s: the card lacks a link", name)
+			t.Errorf("%s: the details lack a link", name)
 		}
 		wantValid(t, name, checkMessage(messages[0]))
 	}
@@ -364,8 +366,12 @@ func TestACardSaysEverythingOnce(t *testing.T) {
 			t.Errorf("it says %q: %s", bad, words)
 		}
 	}
-	if len(links) != 5 || strings.Contains(words, "Logs") {
-		t.Errorf("it links %q and says %s", links, words)
+	body, err := json.Marshal(Card(i, "#ops"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(links) != 2 || strings.Count(string(body), `"overflow"`) != 1 || !strings.Contains(string(body), `"Details, 3 more links"`) {
+		t.Errorf("it links %q, and is %s", links, body)
 	}
 	acked, err := json.Marshal(Card(with(i, func(i *alert.Incident) { i.State = alert.Acked }), "#ops"))
 	if err != nil {

@@ -12,6 +12,8 @@ import (
 const (
 	maxDetailPages  = 3
 	maxDetailLabels = 20 // lines; the rest is in one
+	// maxDetailLinks are characters: those of all links of an alert.
+	maxDetailLinks = alert.CardRoom + alert.MaxLinks*2*maxButton
 )
 
 // Details draws everything about an incident as a dialog without inputs: text,
@@ -20,7 +22,7 @@ func Details(i alert.Incident, history []alert.Event) Modal {
 	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(handling(i, shown), facts(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
-	links := newLines(maxSection)
+	links := newLines(maxDetailLinks)
 	if links.addLinks("🔗 ", i.Links); len(links.all) > 0 {
 		blocks = append(blocks, section(links.text()))
 	}
