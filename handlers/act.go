@@ -122,10 +122,10 @@ func (h *Handlers) act(ctx context.Context, wanted alert.Act, ids []string) rend
 	return h.acted(acted, wanted.Verb)
 }
 
-// acted tells the result of acts, with a button that undoes them.
+// acted tells the result of acts, with a button that undoes them for a minute.
 func (h *Handlers) acted(acted []alert.Acted, verb alert.Verb) render.Message {
 	m := render.Acted(acted, verb)
-	undo := choice{Verb: verb.Undo()}
+	undo := choice{Verb: verb.Undo(), Offered: h.opts.Now().UnixMicro()}
 	for _, a := range acted {
 		if a.Effect == alert.ActDone {
 			undo.IDs = append(undo.IDs, a.Incident.ID)

@@ -27,6 +27,17 @@ type choice struct {
 	// To is who an incident is assigned to (see alert.ParsePerson), Text a note.
 	To   string `json:"p,omitempty"`
 	Text string `json:"t,omitempty"`
+	// Offered is when it was offered to undo something (µs).
+	Offered int64 `json:"o,omitempty"`
+}
+
+// undoFor is how long the button that undoes something works. Later others may rely on what
+// was done, so that undoing it has to be said in so many words.
+const undoFor = time.Minute
+
+// overdue reports whether the choice is to undo something that was done too long ago.
+func (c choice) overdue(now time.Time) bool {
+	return c.Offered > 0 && now.Sub(time.UnixMicro(c.Offered)) > undoFor
 }
 
 // chosenBy is the choice that a target and an act make.
@@ -114,6 +125,9 @@ func (h *Handlers) choose(ctx context.Context, a bot.Action) error {
 	}
 	if no, ok := h.allowed(ctx, a.Caller, rightAck, string(c.Verb)+" "+beginning(a.Value)); !ok && c.Verb != verbShow {
 		return h.respond(ctx, a.Caller, no)
+	}
+	if c.overdue(h.opts.Now()) {
+		return h.inPlace(ctx, a, render.TooLateToUndo(c.Verb, c.IDs))
 	}
 	ids := c.IDs
 	if len(ids) == 0 {

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 	"tocsin/bot"
@@ -80,6 +81,29 @@ func TestWhatIsDoneOffersToUndoIt(t *testing.T) {
 	d.types(t, h, "unack k7f2")
 	if values := d.buttons(t, d.last); len(values) != 0 {
 		t.Errorf("an undo offers %v", values)
+	}
+}
+
+func TestWhatWasDoneLongerThanAMinuteAgoIsUndoneByItsOwnName(t *testing.T) {
+	for _, c := range []struct {
+		text   string
+		undone int
+		want   string
+		later  time.Duration
+	}{
+		{"ack k7f2", 1, "", time.Minute}, {"ack k7f2", 0, "Choose *Unacknowledge* in the menu of its card, or write `/notify unack k7f2`", 61 * time.Second},
+		{"resolve k7f2", 1, "", 59 * time.Second}, {"resolve k7f2", 0, "Choose *Reopen* in the menu of its card, or write `/notify reopen k7f2`", time.Hour},
+		{"resolve k7f2, b22c", 0, "in the menu of each card, or write `/notify reopen k7f2 b22c`", 2 * time.Minute},
+	} {
+		d := &desk{open: two()}
+		h := d.handlers()
+		d.types(t, h, c.text)
+		before := len(d.acts)
+		d.later = c.later
+		d.clicks(t, h, bot.Action{ActionID: "choose:undo", Value: d.buttons(t, d.last)["choose:undo"], MessageTS: "1.2", Ephemeral: true})
+		if undone := len(d.acts) - before; undone != c.undone || len(d.inPlace) != 1 || !strings.Contains(d.inPlace[0], c.want) {
+			t.Errorf("%s, %v later: %d undone, %q", c.text, c.later, undone, d.inPlace)
+		}
 	}
 }
 

@@ -114,6 +114,17 @@ func WithUndo(m Message, value string) Message {
 	return m
 }
 
+// TooLateToUndo tells a person that an answer's button does not undo any more, and what
+// does: verb, for these incidents.
+func TooLateToUndo(verb alert.Verb, ids []string) Message {
+	where := "in the menu of its card"
+	if len(ids) > 1 {
+		where = "in the menu of each card"
+	}
+	return Refused("The minute to undo this here is over: nothing was changed.",
+		"Choose *"+verbButton(verb)+"* "+where+", or write `/notify "+string(verb)+" "+strings.Join(ids[:min(len(ids), 10)], " ")+"`.")
+}
+
 // Unchanged tells a person who has cancelled that nothing was done.
 func Unchanged() Message { return answer("Nothing was changed.") }
 

@@ -242,6 +242,7 @@ func checkLists(t *rapid.T) {
 	}
 	wantValid(t, "choice", checkMessage(Choice(choice)))
 	wantValid(t, "undo", checkMessage(WithUndo(Unchanged(), text.Draw(t, "undo"))))
+	wantValid(t, "too late to undo", checkMessage(TooLateToUndo(verb, []string{text.Draw(t, "undone id"), "k7f2"})))
 	option := SilenceOption{Matchers: allMatchers().Draw(t, "option"), Matching: rapid.Int().Draw(t, "matched"), Value: text.Draw(t, "value")}
 	wantValid(t, "silence choice", checkMessage(SilenceChoice(SilenceChoiceView{Options: []SilenceOption{option}, Until: instants().Draw(t, "until")})))
 	list := List(ListView{
