@@ -82,7 +82,7 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 		o, err = o.Settled(known)
 	}
 	if c.here && a.by.Thread != "" && err == nil && !o.Target.named() {
-		if card := h.cardAt(ctx, a.by); card != "" {
+		if card := h.cardAt(ctx, a.by).ID; card != "" {
 			if o, bad = c.order(read(card + " " + c.withoutThis(a.said).text)); bad == nil {
 				o, err = o.Settled(known)
 			}
@@ -100,19 +100,27 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	return o, &no
 }
 
-// cardAt is the incident whose card's thread somebody writes in, or empty.
-func (h *Handlers) cardAt(ctx context.Context, by bot.Caller) string {
+// cardAt is the incident whose card's thread somebody writes in; without an ID if there is
+// none.
+func (h *Handlers) cardAt(ctx context.Context, by bot.Caller) alert.Incident {
 	i, err := h.opts.Store.IncidentAt(ctx, by.Channel, by.Thread)
 	if err != nil && !errors.Is(err, alert.ErrNotFound) {
 		h.opts.Log.Warn("look up the card of a thread", zap.String("channel", by.Channel), zap.String("thread", by.Thread), zap.Error(err))
 	}
-	return i.ID
+	return i
 }
 
 // withoutThis is a phrase without the word for the card in whose thread it is. A note may
 // begin with it.
 func (c command) withoutThis(p phrase) phrase {
-	if len(p.words) > 0 && c.name != string(alert.VerbNote) && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
+	if c.name == string(alert.VerbNote) {
+		return p
+	}
+	return withoutThis(p)
+}
+
+func withoutThis(p phrase) phrase {
+	if len(p.words) > 0 && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
 		return p.from(1)
 	}
 	return p

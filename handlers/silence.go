@@ -113,8 +113,16 @@ func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, mor
 	return all, false, nil
 }
 
-// unsilence ends silences: ID…
+// unsilence ends silences: ID…; in a card's thread, without one, that which hides it.
 func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
+	if a.by.Thread != "" && len(withoutThis(a.said).words) == 0 {
+		switch i := h.cardAt(ctx, a.by); {
+		case i.Silence != "":
+			return h.endSilence(ctx, i.Silence, h.person(ctx, a.by))
+		case i.ID != "":
+			return render.Refused("`"+i.ID+"` is not silenced.", "`silences` lists what is.")
+		}
+	}
 	ids, bad := parseSilenceIDs(a.said)
 	if bad != nil {
 		if found, ok := h.silencesMeant(ctx, a); ok {

@@ -169,7 +169,7 @@ func TestInTheThreadOfACardTheCardIsMeant(t *testing.T) {
 	bob := r.slack.User("bob")
 	for _, c := range [][2]string{
 		{"ack this please, I look", "You acknowledged `" + id + "`"}, {"note it is the backup", "Your note is in the thread of `" + id + "`"}, {"assign ann", "is assigned to ann"},
-		{"unack", "is no longer acknowledged"}, {"resolve " + other, "You resolved `" + other + "`"}, {"snooze", "among them 1 open incident"}, {"show", "disk full"}, {"resolve", "You resolved `" + id + "`"},
+		{"unack", "is no longer acknowledged"}, {"resolve " + other, "You resolved `" + other + "`"}, {"unmute", "is not silenced"}, {"snooze", "among them 1 open incident"}, {"unsilence this", "Ended: `key="}, {"show", "disk full"}, {"resolve", "You resolved `" + id + "`"},
 		{"reopen", "is open again"},
 	} {
 		if _, err := bob.Reply("#ops", card.TS, "@tocsin "+c[0]); err != nil {
