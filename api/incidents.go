@@ -159,7 +159,7 @@ func (a *API) readStats(r *http.Request) (any, error) {
 	if s := r.URL.Query().Get("window"); s != "" {
 		var err error
 		if window, err = alert.ParseDuration(s); err != nil || window < shortestWindow || window > longestWindow {
-			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a duration from 1m to 30d, as in ?window=24h or ?window=7d"}
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a duration from 1m to 30d, such as 24h or 7d"}
 		}
 	}
 	now := a.opts.Now()

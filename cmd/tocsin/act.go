@@ -16,8 +16,9 @@ import (
 
 func newAck(w world) *cobra.Command {
 	return newAct(w, alert.VerbAck, &cobra.Command{
-		Use:   "ack WHICH...",
-		Short: "Acknowledge incidents",
+		Use:     "ack WHICH...",
+		Aliases: []string{"acknowledge", "take"},
+		Short:   "Acknowledge incidents",
 		Long: `Acknowledge incidents, which also assigns them. The card and its thread show it in Slack,
 and nobody is notified about them again.` + whichHelp,
 		Example: `  tocsin ack k7f2
@@ -30,6 +31,7 @@ and nobody is notified about them again.` + whichHelp,
 func newUnack(w world) *cobra.Command {
 	return newAct(w, alert.VerbUnack, &cobra.Command{
 		Use:     "unack WHICH...",
+		Aliases: []string{"unacknowledge"},
 		Short:   "Undo an acknowledgement",
 		Long:    `Undo an acknowledgement: the incidents are open again, and escalation goes on.` + whichHelp,
 		Example: `  tocsin unack k7f2`,
@@ -38,8 +40,9 @@ func newUnack(w world) *cobra.Command {
 
 func newResolve(w world) *cobra.Command {
 	return newAct(w, alert.VerbResolve, &cobra.Command{
-		Use:   "resolve WHICH...",
-		Short: "Resolve incidents",
+		Use:     "resolve WHICH...",
+		Aliases: []string{"close", "done"},
+		Short:   "Resolve incidents",
 		Long: `Resolve incidents. The card turns green in Slack. If one fires again soon, it reopens in the
 same thread.` + whichHelp,
 		Example: `  tocsin resolve k7f2 -m 'disk replaced'
@@ -50,6 +53,7 @@ same thread.` + whichHelp,
 func newReopen(w world) *cobra.Command {
 	return newAct(w, alert.VerbReopen, &cobra.Command{
 		Use:     "reopen WHICH...",
+		Aliases: []string{"unresolve"},
 		Short:   "Undo a resolution",
 		Long:    `Undo a resolution: the incidents are open again, in their old threads.` + whichHelp,
 		Example: `  tocsin reopen last`,
@@ -58,8 +62,9 @@ func newReopen(w world) *cobra.Command {
 
 func newAssign(w world) *cobra.Command {
 	return newAct(w, alert.VerbAssign, &cobra.Command{
-		Use:   "assign WHICH... [to] WHO",
-		Short: "Assign incidents to somebody",
+		Use:     "assign WHICH... [to] WHO",
+		Aliases: []string{"give"},
+		Short:   "Assign incidents to somebody",
 		Long: `Assign incidents to somebody, who is named as in Slack (bob, @bob, a mail address, an id), or
 to me.` + whichHelp,
 		Example: `  tocsin assign k7f2 bob
@@ -69,9 +74,10 @@ to me.` + whichHelp,
 
 func newNote(w world) *cobra.Command {
 	return newAct(w, alert.VerbNote, &cobra.Command{
-		Use:   "note WHICH... TEXT",
-		Short: "Add a note to incidents",
-		Long:  `Add a note to the threads and histories of incidents.` + whichHelp,
+		Use:     "note WHICH... TEXT",
+		Aliases: []string{"comment"},
+		Short:   "Add a note to incidents",
+		Long:    `Add a note to the threads and histories of incidents.` + whichHelp,
 		Example: `  tocsin note k7f2 the backup was still running
   tocsin note disk db-3: the backup was still running`,
 	})
@@ -108,7 +114,9 @@ func (c *actCmd) run(ctx context.Context, args []string) error {
 	case c.verb == alert.VerbNote && body["note"] == "":
 		return &usageError{errors.New("there is no note: write it behind the id, as in tocsin note k7f2 'what you found'")}
 	case o.To == "me" || o.To == "myself":
-		body["to"] = cmp.Or(c.by(), c.user())
+		if body["to"] = cmp.Or(c.by(), c.user()); body["to"] == "" {
+			return &usageError{errors.New("this shell does not say who you are: name yourself with --as NAME")}
+		}
 	}
 	ids, err := c.choose(ctx, o.Target)
 	if err != nil {

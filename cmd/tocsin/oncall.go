@@ -32,6 +32,14 @@ func newOnCall(w world) *cobra.Command {
 	return cmd
 }
 
+// newWho is oncall as people ask for it: tocsin who is on call.
+func newWho(w world) *cobra.Command {
+	cmd := newOnCall(w)
+	cmd.Use, cmd.Aliases, cmd.Hidden, cmd.Args = "who [is on call]", []string{"whos", "who's"}, true, cobra.ArbitraryArgs
+	cmd.Example = "  tocsin who is on call"
+	return cmd
+}
+
 // onCallPage is the answer of GET /v1/oncall.
 type onCallPage struct {
 	Routes []struct {
