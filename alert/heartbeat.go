@@ -60,11 +60,12 @@ func (t Terms) With(said Terms) Terms {
 	if len(said.Labels) == 0 {
 		said.Labels = t.Labels
 	}
-	if said.Every != 0 && said.Grace == 0 && said.Every != t.Every {
-		t.Grace = 0 // it was meant for another period
+	grace := cmp.Or(said.Grace, t.Grace)
+	if said.Every != 0 && said.Every != t.Every {
+		grace = said.Grace // the other was meant for another period
 	}
 	return Terms{
-		Every: cmp.Or(said.Every, t.Every), Grace: cmp.Or(said.Grace, t.Grace), Severity: cmp.Or(said.Severity, t.Severity),
+		Every: cmp.Or(said.Every, t.Every), Grace: grace, Severity: cmp.Or(said.Severity, t.Severity),
 		Channel: cmp.Or(said.Channel, t.Channel), Mention: cmp.Or(said.Mention, t.Mention), Labels: said.Labels, About: cmp.Or(said.About, t.About),
 	}
 }
@@ -91,8 +92,10 @@ type Beat struct {
 	Terms, Default Terms
 	// At is when it was sent; zero is now.
 	At time.Time
-	// Stopped is set when the sender says that there will be no further ones.
+	// Stopped is set when the sender says that there will be no further ones, and EndsAt
+	// when it says at what time that is so; zero for none.
 	Stopped bool
+	EndsAt  time.Time
 	// Sender is the token that it came with, or nil, whose limits count as for an alert.
 	Sender *Token
 }
@@ -216,10 +219,13 @@ func (h Heartbeat) Resume(now time.Time) Heartbeat {
 
 // Same reports whether the two have the same state.
 func (h Heartbeat) Same(other Heartbeat) bool {
-	labels := maps.Equal(h.Labels, other.Labels)
-	return labels && h.Name == other.Name && h.Configured == other.Configured && h.BeganAt.Equal(other.BeganAt) && h.LastAt.Equal(other.LastAt) &&
-		h.DueAt.Equal(other.DueAt) && h.MissingAt.Equal(other.MissingAt) && h.Every == other.Every && h.Grace == other.Grace &&
-		h.Severity == other.Severity && h.Channel == other.Channel && h.Mention == other.Mention && h.About == other.About
+	return h.Name == other.Name && h.Configured == other.Configured && h.BeganAt.Equal(other.BeganAt) && h.LastAt.Equal(other.LastAt) &&
+		h.DueAt.Equal(other.DueAt) && h.MissingAt.Equal(other.MissingAt) && h.Terms.same(other.Terms)
+}
+
+func (t Terms) same(other Terms) bool {
+	return t.Every == other.Every && t.Grace == other.Grace && t.Severity == other.Severity && t.Channel == other.Channel &&
+		t.Mention == other.Mention && t.About == other.About && maps.Equal(t.Labels, other.Labels)
 }
 
 const heartbeatSource = "heartbeat"

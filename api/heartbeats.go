@@ -139,16 +139,7 @@ func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	said := url.Values{}
-	kind, _ := kindOf(r.Header.Get("Content-Type"))
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) == nil {
-		for name, value := range members {
-			said.Set(strings.ToLower(name), textOf(value))
-		}
-	} else if form, bad := url.ParseQuery(string(body)); bad == nil && kind == "application/x-www-form-urlencoded" {
-		said = form
-	}
+	said := fieldsIn(body, r.Header.Get("Content-Type"))
 	maps.Copy(said, r.URL.Query())
 	for _, name := range slices.Sorted(maps.Keys(said)) {
 		switch value := said.Get(name); name {
@@ -169,6 +160,21 @@ func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {
 		}
 	}
 	return notes[:min(len(notes), maxHeartbeatNotes)], nil
+}
+
+// fieldsIn are the members of a JSON object or the fields of a form; none in any other body.
+func fieldsIn(body []byte, contentType string) url.Values {
+	said := url.Values{}
+	kind, _ := kindOf(contentType)
+	var members map[string]json.RawMessage
+	if json.Unmarshal(body, &members) == nil {
+		for name, value := range members {
+			said.Set(strings.ToLower(name), textOf(value))
+		}
+	} else if form, err := url.ParseQuery(string(body)); err == nil && kind == "application/x-www-form-urlencoded" {
+		return form
+	}
+	return said
 }
 
 // maxHeartbeatNotes is how many unknown fields of a heartbeat are noted.

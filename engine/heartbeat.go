@@ -95,14 +95,15 @@ func (d *draft) beat(b alert.Beat) (alert.Heard, error) {
 		heard.Notes = overruled(h.Terms, b.Terms)
 		h.Labels, h.About = terms.Labels, terms.About
 	}
-	if b.Stopped {
+	if b.Stopped || !b.EndsAt.IsZero() && !b.EndsAt.After(d.now) {
 		if h.MissingAt.IsZero() {
 			d.miss(h, true)
 		}
 		heard.Heartbeat = h.Heartbeat
 		return heard, nil
 	}
-	since, back := h.MissingAt, false
+	since := h.MissingAt
+	var back bool
 	if h.Heartbeat, back = h.Hear(b, d.now); back {
 		d.report(h.Return("It was heard again after " + alert.FormatDuration(d.now.Sub(since).Truncate(time.Second)) + "."))
 	}

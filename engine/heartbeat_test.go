@@ -32,7 +32,7 @@ func every(d time.Duration) alert.Terms { return alert.Terms{Every: d, Grace: d 
 
 // pass lets time pass in steps that no engine takes for a clock that was set.
 func pass(d time.Duration) {
-	time.Sleep(d)
+	<-time.After(d)
 	synctest.Wait()
 }
 

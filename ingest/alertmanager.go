@@ -49,7 +49,7 @@ func readAlertmanager(r Request) (alert.Intake, error) {
 	in := alert.Intake{Notes: notes}
 	for _, m := range body.saying(&in) {
 		if m.isWatchdog() {
-			in.Beats = append(in.Beats, body.beat(m))
+			in.Beats = append(in.Beats, body.beat("Alertmanager", m))
 			continue
 		}
 		in.Alerts = append(in.Alerts, body.prometheus(m))

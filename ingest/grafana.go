@@ -38,10 +38,14 @@ func readGrafana(r Request) (alert.Intake, error) {
 	}
 	in := alert.Intake{Notes: notes}
 	for _, m := range body.saying(&in) {
+		if m.isWatchdog() {
+			in.Beats = append(in.Beats, body.beat("Grafana", m))
+			continue
+		}
 		in.Alerts = append(in.Alerts, body.unified(m))
 	}
 	switch {
-	case len(in.Alerts) > 0:
+	case len(in.Alerts)+len(in.Beats) > 0:
 	case or(body.RuleName, body.RuleID, body.RuleURL) != "":
 		in.Alerts = append(in.Alerts, body.legacy())
 	default:

@@ -42,6 +42,10 @@ func readPrometheus(r Request) (alert.Intake, error) {
 			in.Refused = append(in.Refused, fmt.Sprintf("alert %d: %s", n+1, err))
 			continue
 		}
+		if posted[n].isWatchdog() {
+			in.Beats = append(in.Beats, posted[n].repeatedBeat(a.EndsAt))
+			continue
+		}
 		in.Alerts = append(in.Alerts, a)
 	}
 	return in, nil

@@ -18,24 +18,27 @@ func (m member) isWatchdog() bool { return m.Labels["alertname"] == watchdog }
 
 // beat is what a Watchdog says. Until somebody has said how often it is sent, it is late
 // after the longest repeat_interval that is usual, that of kube-prometheus.
-func (g group) beat(m member) alert.Beat {
+func (g group) beat(tool string, m member) alert.Beat {
 	from := host(string(g.ExternalURL))
-	about := "It is the alert Watchdog of Alertmanager"
+	about := "It is the alert Watchdog of " + tool
 	if from != "" {
 		about += " (" + string(g.ExternalURL) + ")"
 	}
+	b := m.watched(from, about)
+	b.Default = alert.Terms{Every: 12 * time.Hour, Grace: time.Hour}
+	b.Stopped = strings.EqualFold(or(m.Status, g.Status), string(alert.Resolved))
+	return b
+}
+
+// watched is what a Watchdog from a host says, whoever sends it.
+func (m member) watched(from, about string) alert.Beat {
 	labels := map[string]string{}
 	for name, value := range m.Labels {
-		if name != "severity" { // none, for an alert that is none
+		if name != "severity" && !strings.HasPrefix(name, "__") { // none, for an alert that is none
 			labels[name] = value
 		}
 	}
-	return alert.Beat{
-		Name:    watchdogName(labels, from),
-		Terms:   alert.Terms{Labels: labels, About: about + ": while it is missing, alerts may not arrive from there."},
-		Default: alert.Terms{Every: 12 * time.Hour, Grace: time.Hour},
-		Stopped: strings.EqualFold(or(m.Status, g.Status), string(alert.Resolved)),
-	}
+	return alert.Beat{Name: watchdogName(labels, from), Terms: alert.Terms{Labels: labels, About: about + ": while it is missing, alerts may not arrive from there."}}
 }
 
 var (
@@ -44,6 +47,20 @@ var (
 	// sends each notification.
 	replica = regexp.MustCompile(`-\d+$`)
 )
+
+// repeatedBeat is what a Watchdog of a sender that repeats it says. One that is resolved is
+// repeated too, with an end in the past.
+func (m member) repeatedBeat(ends time.Time) alert.Beat {
+	from := host(string(m.GeneratorURL))
+	about := "It is the alert Watchdog of Prometheus"
+	if from != "" {
+		about += " (" + from + ")"
+	}
+	b := m.watched(from, about)
+	b.Default = alert.Terms{Every: resolveTimeout, Grace: resolveTimeout}
+	b.EndsAt = ends
+	return b
+}
 
 // watchdogName tells the Watchdogs of clusters apart: by the label cluster or else by the
 // Alertmanager, and by the Prometheus.

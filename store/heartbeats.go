@@ -51,31 +51,18 @@ func (d *DB) heartbeats(ctx context.Context, query string, args ...any) ([]alert
 // loadHeartbeats adds the heartbeats that are asked for with the latest incidents of
 // their keys, how many there are if a name is unknown, and when the next one is due.
 func (d *DB) loadHeartbeats(ctx context.Context, f *alert.Snapshot, q alert.Query) (err error) {
-	switch {
-	case q.AllHeartbeats:
-		f.Heartbeats, err = d.heartbeats(ctx, allHeartbeatsQuery)
-	case len(q.Heartbeats) > 0:
-		var names []byte
-		if names, err = json.Marshal(q.Heartbeats); err == nil {
-			f.Heartbeats, err = d.heartbeats(ctx, namedHeartbeatsQuery, string(names))
-		}
-	case q.Due:
-		f.Heartbeats, err = d.heartbeats(ctx, dueHeartbeatsQuery, micros(q.Now), alert.MaxFound)
-	default:
+	if !q.AllHeartbeats && len(q.Heartbeats) == 0 && !q.Due {
 		return nil
 	}
+	f.Heartbeats, err = d.heartbeatsFor(ctx, q)
 	if err == nil && len(f.Heartbeats) < len(q.Heartbeats) { // there may be a new one
 		err = d.each(ctx, countHeartbeatsQuery, func(s scanner) error { return s.Scan(&f.HeartbeatCount) })
 	}
-	var next int64
 	if err == nil && q.Due {
-		err = d.each(ctx, nextHeartbeatQuery, func(s scanner) error { return s.Scan(&next) })
+		err = d.loadNextHeartbeat(ctx, f)
 	}
 	if err != nil {
 		return err
-	}
-	if at := fromMicros(next); next != 0 && (f.NextDue.IsZero() || at.Before(f.NextDue)) {
-		f.NextDue = at
 	}
 	var keys []string
 	for _, h := range f.Heartbeats {
@@ -84,6 +71,31 @@ func (d *DB) loadHeartbeats(ctx context.Context, f *alert.Snapshot, q alert.Quer
 	found, err := d.latest(ctx, keys)
 	f.Incidents = unite(f.Incidents, found)
 	return err
+}
+
+// loadNextHeartbeat lowers NextDue to when the next heartbeat is due.
+func (d *DB) loadNextHeartbeat(ctx context.Context, f *alert.Snapshot) error {
+	var next int64
+	err := d.each(ctx, nextHeartbeatQuery, func(s scanner) error { return s.Scan(&next) })
+	if at := fromMicros(next); next != 0 && (f.NextDue.IsZero() || at.Before(f.NextDue)) {
+		f.NextDue = at
+	}
+	return err
+}
+
+// heartbeatsFor are the heartbeats that a query asks for.
+func (d *DB) heartbeatsFor(ctx context.Context, q alert.Query) ([]alert.Heartbeat, error) {
+	switch {
+	case q.AllHeartbeats:
+		return d.heartbeats(ctx, allHeartbeatsQuery)
+	case len(q.Heartbeats) > 0:
+		names, err := json.Marshal(q.Heartbeats)
+		if err != nil {
+			return nil, err
+		}
+		return d.heartbeats(ctx, namedHeartbeatsQuery, string(names))
+	}
+	return d.heartbeats(ctx, dueHeartbeatsQuery, micros(q.Now), alert.MaxFound)
 }
 
 // writeHeartbeats writes heartbeats and deletes those that are forgotten.
