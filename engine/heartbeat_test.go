@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,7 +74,7 @@ func TestAHeartbeatOfTheConfigurationCountsFromTheFirstStart(t *testing.T) {
 		begun := time.Now()
 		beating(m, configured, func(*Engine) { pass(time.Hour) })
 		beating(m, configured, func(e *Engine) {
-			heard := m.heartbeats["backup"]
+			heard := m.beats()["backup"]
 			if due := begun.Add(5 * time.Hour); !heard.DueAt.Equal(due.UTC()) || !heard.BeganAt.Equal(begun.UTC()) {
 				t.Errorf("it is due at %s, not %s", heard.DueAt, due)
 			}
@@ -90,8 +91,8 @@ func TestAHeartbeatOfTheConfigurationCountsFromTheFirstStart(t *testing.T) {
 			}
 		})
 		beating(m, nil, func(*Engine) {})
-		if len(m.heartbeats) != 0 {
-			t.Errorf("it outlives its configuration: %+v", m.heartbeats)
+		if len(m.beats()) != 0 {
+			t.Errorf("it outlives its configuration: %+v", m.beats())
 		}
 	})
 }
@@ -132,8 +133,8 @@ func TestAClockThatIsSetRaisesNoAlarm(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMemory()
-				var set time.Duration
-				e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Now: func() time.Time { return time.Now().Add(set) }})
+				var set atomic.Int64
+				e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Now: func() time.Time { return time.Now().Add(time.Duration(set.Load())) }})
 				defer stop()
 				beat := func() {
 					if _, err := e.Beat(context.Background(), []alert.Beat{{Name: "backup", Terms: every(time.Minute)}}); err != nil {
@@ -142,7 +143,7 @@ func TestAClockThatIsSetRaisesNoAlarm(t *testing.T) {
 				}
 				beat()
 				synctest.Wait()
-				set = step
+				set.Store(int64(step))
 				for range 5 {
 					pass(time.Minute)
 					beat()
@@ -172,7 +173,7 @@ func TestAHeartbeatThatIsForgottenOrStoppedSaysSo(t *testing.T) {
 			if got := states(m); got != "open" || m.all()[0].Count != 1 {
 				t.Errorf("stopped, its incidents are %q", got)
 			}
-			if _, err := e.Forget(context.Background(), "watchdog"); err != nil || states(m) != "resolved" || len(m.heartbeats) != 0 {
+			if _, err := e.Forget(context.Background(), "watchdog"); err != nil || states(m) != "resolved" || len(m.beats()) != 0 {
 				t.Errorf("forgotten (%v), its incidents are %q", err, states(m))
 			}
 			if _, err := e.Forget(context.Background(), "watchdog"); !errors.Is(err, alert.ErrNotFound) {

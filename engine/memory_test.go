@@ -160,6 +160,12 @@ func (m *memory) all() []alert.Incident {
 	return slices.Clone(m.incidents)
 }
 
+func (m *memory) beats() map[string]alert.Heartbeat {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return maps.Clone(m.heartbeats)
+}
+
 func (m *memory) write(c alert.Change) {
 	for _, i := range c.Incidents {
 		if at := m.place(i.ID); at >= 0 {
