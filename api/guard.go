@@ -101,7 +101,7 @@ func (a *API) verifies(pattern, path string) bool {
 // tokenOf returns the token of a request. Tools that can send no header of their own may
 // send it to a webhook as a password or in the address.
 func tokenOf(r *http.Request, hook bool) string {
-	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+	if scheme, token, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok && strings.EqualFold(scheme, "Bearer") {
 		return token
 	}
 	if !hook {

@@ -93,7 +93,11 @@ func (a *API) beat(r *http.Request, beats []alert.Beat) ([]alert.Heard, error) {
 	for n := range beats {
 		beats[n].Sender = signed[n].Sender
 	}
-	return a.opts.Engine.Beat(r.Context(), beats)
+	heard, err := a.opts.Engine.Beat(r.Context(), beats)
+	if err != nil {
+		a.unsign(r, len(beats))
+	}
+	return heard, err
 }
 
 // beatAlong accepts the signs of life in a tool's request, whose address may say how often

@@ -67,7 +67,9 @@ func withPage(token bool, next http.Handler) http.Handler {
 	})
 }
 
-// isPage reports whether a browser asks for the page.
+// isPage reports whether a request asks for the page: at the root, unless it wants JSON.
 func isPage(r *http.Request) bool {
-	return r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && strings.Contains(r.Header.Get("Accept"), "text/html")
+	accept := r.Header.Get("Accept")
+	html := accept == "" || strings.Contains(accept, "text/html") || strings.Contains(accept, "*/*")
+	return r.URL.Path == "/" && (r.Method == http.MethodGet || r.Method == http.MethodHead) && html
 }

@@ -80,10 +80,10 @@ func TestThePageListsEveryPath(t *testing.T) {
 	}
 }
 
-func TestOnlyABrowserGetsThePage(t *testing.T) {
-	for accept, want := range map[string]int{"": 404, "*/*": 404, "application/json": 404} {
+func TestWhoWantsJSONDoesNotGetThePage(t *testing.T) {
+	for accept, want := range map[string]int{"": 200, "*/*": 200, "text/html,application/xhtml+xml;q=0.9": 200, "application/json": 404} {
 		got := browse(pageAPI("").TCPHandler(), "127.0.0.1:8126", "Accept", accept)
-		if got.Code != want || got.Header().Get("Content-Type") != "application/json" {
+		if page := strings.HasPrefix(got.Header().Get("Content-Type"), "text/html"); got.Code != want || page != (want == 200) {
 			t.Errorf("Accept: %s is answered with %d %s", accept, got.Code, got.Header())
 		}
 	}

@@ -100,6 +100,14 @@ func (a *API) sign(r *http.Request, alerts []alert.Alert) error {
 	return nil
 }
 
+// unsign gives the token of a request back what sign has taken for n alerts, because none
+// was accepted.
+func (a *API) unsign(r *http.Request, n int) {
+	if c := callerOf(r); c.token() != nil {
+		c.budget.giveBack(c.token().Rate, n)
+	}
+}
+
 // budget is how many alerts a token may send now. It fills at the token's rate.
 type budget struct {
 	mu   sync.Mutex
@@ -128,4 +136,11 @@ func (b *budget) spend(rate alert.Rate, n int, now time.Time) (wait time.Duratio
 	}
 	b.left -= float64(n)
 	return 0
+}
+
+// giveBack undoes spend.
+func (b *budget) giveBack(rate alert.Rate, n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.left = min(float64(rate.Alerts), b.left+float64(n))
 }

@@ -28,6 +28,8 @@ type Webhook struct {
 	// Verify reports whether a request is signed with the configured secret; nil if
 	// there is none. A signed request needs no token.
 	Verify func(body []byte, header http.Header) bool
+	// Custom is set for one that the configuration defines.
+	Custom bool
 	// Answer is the answer in the tool's own words: to alerts with these keys, or, if
 	// status is not 202, about a problem. nil for the API's own.
 	Answer func(status int, keys []string, problem string) (code int, contentType, body string)
@@ -145,7 +147,12 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if err != nil {
 		return accepted{}, err
 	}
-	in, err := readAs(read, r.Header)
+	in, misplaced, err := a.ofAnother(hook, r, body, read)
+	if !misplaced {
+		in, err = readAs(read, r.Header)
+	} else if err != nil {
+		return accepted{}, err
+	}
 	if err != nil {
 		if in, err = a.misread(hook, r, body, read, err); err != nil {
 			return accepted{}, err
@@ -227,6 +234,23 @@ func (a *API) readAsAnother(r *http.Request, sent, body []byte, strict bool) (in
 	return in, ok, err
 }
 
+// ofAnother reads a body that is certainly another tool's, such as Grafana's at the path of
+// Alertmanager, whose members it has too. Paths that answer in a tool's own words, and those
+// of the configuration, take what comes. misplaced is false for a body of the path's own
+// tool, and for one that nobody knows.
+func (a *API) ofAnother(hook Webhook, r *http.Request, sent, body []byte) (in alert.Intake, misplaced bool, err error) {
+	if hook.Answer != nil || hook.Custom || a.opts.Recognize == nil {
+		return in, false, nil
+	}
+	name := a.opts.Recognize(body, r.Header)
+	n := slices.IndexFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Name == name })
+	if n < 0 || name == hook.Name || a.opts.Webhooks[n].Answer != nil {
+		return in, false, nil
+	}
+	strict, _ := isStrict(r.URL.Query()) // receive has checked it
+	return a.readAsAnother(r, sent, body, strict)
+}
+
 // take passes on what a request asks for.
 func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 	query := r.URL.Query()
@@ -280,6 +304,7 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	}
 	receipts, err := a.opts.Engine.Push(r.Context(), alerts)
 	if err != nil {
+		a.unsign(r, len(alerts))
 		return accepted{}, err
 	}
 	got := accepted{Alerts: receipts, Notes: append(noted, notes(receipts)...)}

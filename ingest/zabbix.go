@@ -17,7 +17,7 @@ func zabbix() Format {
 		Name: "zabbix", Tool: "Zabbix", Path: webhooks + "zabbix",
 		Docs:   "https://www.zabbix.com/documentation/current/en/manual/config/notifications/media/webhook",
 		Sample: "zabbix.json",
-		Marks:  [][]string{{"event_id", "event_value"}, {"event_id", "trigger_id"}, {"EVENT.ID", "EVENT.NAME"}, {"eventid", "eventname"}},
+		Marks:  [][]string{{"event_id", "event_value"}, {"event_id", "trigger_id"}, {"EVENT.ID", "EVENT.NAME"}, {"eventid", "eventname"}, {"EventID", "EventName"}},
 		Read:   readZabbix,
 	}
 }

@@ -30,7 +30,9 @@ func webhooks(cfg config.Ingest, metrics prometheus.Registerer) ([]api.Webhook, 
 		}
 		f := c.Format()
 		f.Signed = ingest.Signature(w.Signature).Signed
-		all = append(all, webhook(f, w.Secret))
+		hook := webhook(f, w.Secret)
+		hook.Custom = true
+		all = append(all, hook)
 	}
 	return all, nil
 }

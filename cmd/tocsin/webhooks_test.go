@@ -136,6 +136,17 @@ func TestAlertmanagersGroupsBecomeACardForEachAlert(t *testing.T) {
 	}
 	p.settle(misplaced.Alerts...)
 	mustSay(t, cardOf(t, s, "Critical: Disk almost full on web1"), "DiskFull")
+	for sample, paths := range map[string][2]string{
+		"grafana-12.json": {path, "this looks like Grafana: use /v1/webhooks/grafana"}, "gitlab-job.json": {"/v1/webhooks/sentry", "this looks like GitLab: use /v1/webhooks/gitlab"},
+		"alertmanager-0.34.0-grouped.json": {"/v1/webhooks/grafana", "this looks like Alertmanager: use " + path}, "zabbix-resolved.json": {"/v1/alerts", "this looks like Zabbix: use /v1/webhooks/zabbix"},
+	} {
+		if got := p.mustWebhook(paths[0], sample); !strings.Contains(strings.Join(got.Notes, "; "), paths[1]) {
+			t.Errorf("%s at %s is answered %s", sample, paths[0], got.body)
+		}
+		if got := p.webhook(paths[0]+"?strict=1", sampleBody(t, sample)); got.status != http.StatusBadRequest || !strings.Contains(got.body, paths[1][:20]) {
+			t.Errorf("%s at %s, strictly, is answered %d %s", sample, paths[0], got.status, got.body)
+		}
+	}
 }
 
 func TestEachToolsBodyBecomesACardThatSaysWhatItSays(t *testing.T) {
