@@ -161,6 +161,8 @@ type IncidentFilter struct {
 	Matchers Matchers
 	// Words keeps incidents that contain each of these (see Subject.Contains).
 	Words []string
+	// Beginnings keeps only those in which the Words begin a word (see Subject.Begins).
+	Beginnings bool
 	// Mine keeps those that this person (U…) acknowledged or is assigned to.
 	Mine string
 	// Digest keeps those that the digest of this id shows.

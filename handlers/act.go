@@ -54,7 +54,10 @@ func acting(verb alert.Verb) func(h *Handlers, ctx context.Context, a ask) rende
 
 // actOnFound acts on what a search finds if that is one incident, and asks if it is more.
 func (h *Handlers) actOnFound(ctx context.Context, a ask, wanted alert.Act) render.Message {
-	chosen := chosenBy(a.order.Target, wanted, a.by.User)
+	chosen, err := h.narrowed(ctx, chosenBy(a.order.Target, wanted, a.by.User))
+	if err != nil {
+		return h.apology("I can't read what is open.", err)
+	}
 	chosen.Asked = h.opts.Now().UnixMicro()
 	ids, err := h.opts.Store.IDs(ctx, chosen.filter())
 	if err != nil {
@@ -76,6 +79,23 @@ func (h *Handlers) actOnFound(ctx context.Context, a ask, wanted alert.Act) rend
 		return h.act(ctx, wanted, ids)
 	}
 	return h.choice(ctx, chosen, ids)
+}
+
+// narrowed is a choice of where the words begin a word, if that is so in any incident that
+// is not over. Who writes lag for one that is acknowledged already does not mean another
+// that has it inside of a word.
+func (h *Handlers) narrowed(ctx context.Context, c choice) (choice, error) {
+	if len(c.Words) == 0 {
+		return c, nil
+	}
+	begin := c
+	begin.Begin = true
+	f := begin.filter()
+	f.States, f.Limit = append(unresolved(), StatesFor(c.Verb)...), 1
+	if found, err := h.opts.Store.IDs(ctx, f); err != nil || len(found) == 0 {
+		return c, err
+	}
+	return begin, nil
 }
 
 // nothingFound answers a search that found nothing to act on.

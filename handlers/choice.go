@@ -20,6 +20,7 @@ type choice struct {
 	// since Asked (µs) or longer, so that nothing is included that came after the question.
 	Matchers string   `json:"m,omitempty"`
 	Words    []string `json:"w,omitempty"`
+	Begin    bool     `json:"b,omitempty"` // see alert.IncidentFilter.Beginnings
 	Mine     string   `json:"u,omitempty"`
 	Digest   string   `json:"d,omitempty"`
 	Latest   bool     `json:"l,omitempty"`
@@ -61,7 +62,7 @@ func (c choice) value() string {
 // filter selects what the choice is about.
 func (c choice) filter() alert.IncidentFilter {
 	matchers, err := alert.ParseMatchers(c.Matchers)
-	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
+	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Beginnings: c.Begin, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
 	if err != nil { // not written by this program
 		f.States = []alert.State{}
 		f.Words = []string{""}

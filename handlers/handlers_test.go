@@ -139,8 +139,7 @@ func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.S
 func (d *desk) board(f alert.IncidentFilter) []alert.Incident {
 	var kept []alert.Incident
 	for _, i := range d.open {
-		lacks := func(word string) bool { return !i.Subject().Contains(word) }
-		if f.Mine == "" && (len(f.States) == 0 || slices.Contains(f.States, i.State)) && f.Matchers.Match(i.Subject()) && !slices.ContainsFunc(f.Words, lacks) {
+		if f.Mine == "" && (len(f.States) == 0 || slices.Contains(f.States, i.State)) && f.Selects(i.Subject()) {
 			kept = append(kept, i)
 		}
 	}

@@ -65,6 +65,33 @@ func TestAWordThatMeansOneIncidentActsAndOneThatMeansSeveralAsks(t *testing.T) {
 	}
 }
 
+func TestAWordInsideOfAnotherIsMeantOnlyIfNothingElseIs(t *testing.T) {
+	inside := disk()
+	inside.ID, inside.Title = "b22c", "Sicherung auf Gerät fehlgeschlagen"
+	for _, c := range []struct {
+		title string
+		state alert.State
+		text  string
+		acted string // the incident
+		want  string
+	}{
+		{"lag on pg-1", alert.Acked, "ack lag", "k7f2", "already acknowledged"},
+		{"lag on pg-1", alert.Open, "ack lag", "k7f2", "You acknowledged `k7f2`"},
+		{"PgReplicaLag", alert.Open, "ack lag", "k7f2", "You acknowledged `k7f2`"},
+		{"lag on pg-1", alert.Open, "resolve lag: done", "k7f2", "You resolved `k7f2`"},
+		{"lag on pg-1", alert.Open, "ack schlag", "b22c", "You acknowledged `b22c`"},
+		{"lag on pg-1", alert.StateResolved, "ack lag", "b22c", "You acknowledged `b22c`"},
+	} {
+		whole := disk()
+		whole.Title, whole.State = c.title, c.state
+		d := &desk{open: []alert.Incident{inside, whole}}
+		got := d.types(t, d.handlers(), c.text)
+		if !strings.Contains(got, c.want) || len(d.acts) != 1 || d.acts[0].Incident != c.acted {
+			t.Errorf("%s with %q %s: acts %+v, answered %q", c.text, c.title, c.state, d.acts, got)
+		}
+	}
+}
+
 func TestWhatIsDoneOffersToUndoIt(t *testing.T) {
 	d := &desk{open: []alert.Incident{disk()}}
 	h := d.handlers()

@@ -164,12 +164,7 @@ func (w *boardWalk) keeps(r boardRow) bool {
 	if me := f.Mine; me != "" && r.i.AckedBy.ID != me && r.i.Assignee.ID != me {
 		return false
 	}
-	if len(f.Matchers)+len(f.Words) == 0 {
-		return true
-	}
-	subject := w.d.Aliases().Subject(r.i.Subject())
-	lacks := func(word string) bool { return !subject.Contains(word) }
-	return f.Matchers.Match(subject) && !slices.ContainsFunc(f.Words, lacks)
+	return len(f.Matchers)+len(f.Words) == 0 || f.Selects(w.d.Aliases().Subject(r.i.Subject()))
 }
 
 // Incidents lists incidents, worst first and then latest first.
