@@ -41,6 +41,7 @@ type exhibit struct {
 	ids      map[string]string    // of the lanes that go by two names
 	learnt   map[string]time.Time // lane to when the daemon knew the id of its name at the latest
 	files    func(id string) []byte
+	recorded func(delivery string) (ts string) // the message that the daemon has for it
 
 	strangerID string
 }
@@ -59,6 +60,15 @@ func (o *oracle) collect() *exhibit {
 	x.files = func(id string) []byte {
 		content, _ := s.File(id)
 		return content
+	}
+	x.recorded = func(id string) string {
+		var d struct {
+			TS string `json:"ts"`
+		}
+		if err := o.daemon.ask("/v1/deliveries/"+id, &d); err != nil {
+			o.t.Error(err)
+		}
+		return d.TS
 	}
 	for _, c := range s.Channels() {
 		x.channels["#"+c.Name] = c.ID

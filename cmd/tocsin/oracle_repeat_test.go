@@ -15,7 +15,8 @@ import (
 const clockMark = "clock turned by "
 
 // replaced finds messages that were rightly sent again, by their numbers in the journal;
-// the later message counts instead. When a clock is turned forward between two runs, the
+// the later message counts instead, unless the daemon has found the earlier one after all and
+// goes on with that. When a clock is turned forward between two runs, the
 // daemon can't know that its last look comes before a history that lags shows the message.
 // It must say then that it may be a duplicate.
 func (x *exhibit) replaced() map[int64]bool {
@@ -27,6 +28,10 @@ func (x *exhibit) replaced() map[int64]bool {
 		for _, id := range deliveriesOf(*e.Message) {
 			before, again := latest[id]
 			if again && markedTwice(*e.Message) && x.lagged(before.Seq, e.Seq) && x.clockForward(before.At, e.At) {
+				if x.recorded != nil && x.recorded(id) == before.Message.TS {
+					replaced[e.Seq] = true
+					continue
+				}
 				replaced[before.Seq] = true
 			}
 			latest[id] = e
@@ -100,6 +105,10 @@ func TestTheOracleAcceptsARepeatedMessageOnlyIfItIsMarkedAndNobodyCouldKnow(t *t
 		}}
 		if got := x.replaced()[1]; got != c.want {
 			t.Errorf("%s: accepted %t, want %t", name, got, c.want)
+		}
+		x.recorded = func(string) string { return "" } // that of the earlier message, which has none here
+		if got := x.replaced(); c.want && (got[1] || !got[4]) {
+			t.Errorf("%s: where the daemon goes on with the earlier message, it replaced %v", name, got)
 		}
 	}
 }
