@@ -81,9 +81,11 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	if bad == nil {
 		o, err = o.Settled(known)
 	}
-	if c.here && a.by.Thread != "" && err == nil && !o.Target.named() {
-		if card := h.cardAt(ctx, a.by).ID; card != "" {
-			if o, bad = c.order(read(card + " " + c.withoutThis(a.said).text)); bad == nil {
+	if err == nil && !o.Target.named() {
+		if here, digest := h.threadOf(ctx, c, a.by); here != "" {
+			if o, bad = c.order(read(here + " " + c.withoutThis(a.said).text)); digest != "" {
+				o.Target = Target{Digest: digest}
+			} else if bad == nil {
 				o, err = o.Settled(known)
 			}
 		}
@@ -108,6 +110,26 @@ func (h *Handlers) cardAt(ctx context.Context, by bot.Caller) alert.Incident {
 		h.opts.Log.Warn("look up the card of a thread", zap.String("channel", by.Channel), zap.String("thread", by.Thread), zap.Error(err))
 	}
 	return i
+}
+
+// threadOf returns the words for what a command means in a thread: the id of the card, or in
+// that of a digest words that need no looking up, with the digest's id. They are empty in
+// other threads, and for commands that always need a target.
+func (h *Handlers) threadOf(ctx context.Context, c command, by bot.Caller) (here, digest string) {
+	if !c.here || by.Thread == "" {
+		return "", ""
+	}
+	if i := h.cardAt(ctx, by); i.ID != "" || c.needs != rightAck {
+		return i.ID, ""
+	}
+	digest, err := h.opts.Store.DigestAt(ctx, by.Channel, by.Thread)
+	switch {
+	case err == nil:
+		return "last", digest
+	case !errors.Is(err, alert.ErrNotFound):
+		h.opts.Log.Warn("look up the digest of a thread", zap.String("channel", by.Channel), zap.String("thread", by.Thread), zap.Error(err))
+	}
+	return "", ""
 }
 
 // withoutThis is a phrase without the word for the card in whose thread it is. A note may

@@ -43,7 +43,7 @@ func (c choice) overdue(now time.Time) bool {
 
 // chosenBy is the choice that a target and an act make.
 func chosenBy(t Target, wanted alert.Act, user string) choice {
-	c := choice{Verb: wanted.Verb, Matchers: t.Matchers.String(), Words: t.Words, Latest: t.Last, To: wanted.To.String(), Text: wanted.Text}
+	c := choice{Verb: wanted.Verb, Matchers: t.Matchers.String(), Words: t.Words, Latest: t.Last, Digest: t.Digest, To: wanted.To.String(), Text: wanted.Text}
 	if t.Mine {
 		c.Mine = user
 	}

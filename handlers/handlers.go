@@ -37,6 +37,8 @@ type Store interface {
 	Incident(ctx context.Context, id string) (alert.Incident, error)
 	// IncidentAt is the one whose card a message is, or alert.ErrNotFound.
 	IncidentAt(ctx context.Context, conversation, ts string) (alert.Incident, error)
+	// DigestAt is the id of the digest that a message is, or alert.ErrNotFound.
+	DigestAt(ctx context.Context, conversation, ts string) (string, error)
 	// IDs lists all that f keeps; without a limit all of them.
 	IDs(ctx context.Context, f alert.IncidentFilter) ([]string, error)
 	// Tally counts the incidents in these states by severity.

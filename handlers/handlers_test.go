@@ -181,6 +181,10 @@ func (d *desk) IncidentAt(_ context.Context, conversation, ts string) (alert.Inc
 	return alert.Incident{}, alert.ErrNotFound
 }
 
+func (d *desk) DigestAt(context.Context, string, string) (string, error) {
+	return "", alert.ErrNotFound
+}
+
 func (d *desk) Tally(context.Context, ...alert.State) (map[alert.Severity]int, error) {
 	counts := map[alert.Severity]int{}
 	for _, i := range d.open {

@@ -39,6 +39,8 @@ type Target struct {
 	Matchers alert.Matchers
 	Words    []string
 	Mine     bool
+	// Digest is the id of a digest; all that it shows are meant.
+	Digest string
 	// States are the states to list; empty if none were named.
 	States []alert.State
 

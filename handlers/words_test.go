@@ -292,4 +292,13 @@ func TestAFloodsDigestIsAcknowledgedAndSilencedAsAWhole(t *testing.T) {
 	r.click(t, "ann", playground.AtMessage("#ops", question.TS), "choose:all")
 	r.whisper(t, "ann", "#ops", "You acknowledged ")
 	r.becomes(t, "#ops", digest.TS, "of them acknowledged")
+	if err := r.slack.Invite("#ops"); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range [][2]string{{"resolve", "Resolve "}, {"assign ann", "Assign "}, {"note it is the switch", "Add the note to "}} {
+		if _, err := r.slack.User("bob").Reply("#ops", digest.TS, "@tocsin "+c[0]); err != nil {
+			t.Fatal(err)
+		}
+		r.says(t, "#ops", digest.TS, c[1])
+	}
 }

@@ -37,6 +37,8 @@ const (
 	// message: it is asked for when a person writes in a thread.
 	atQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n = (SELECT o.incident FROM cards o
 		JOIN incidents oi ON oi.n = o.incident WHERE o.conversation = ? AND o.ts = ? AND o.digest IS NULL AND oi.state <> {digest} LIMIT 1)`
+	// digestAtQuery is the same for a digest.
+	digestAtQuery = `SELECT g.id FROM cards c JOIN incidents g ON g.n = c.incident WHERE c.conversation = ? AND c.ts = ? AND g.state = {digest} LIMIT 1`
 )
 
 // boardRow is what of an incident decides whether it is listed.
@@ -252,6 +254,20 @@ func (d *DB) IncidentAt(ctx context.Context, conversation, ts string) (alert.Inc
 		return alert.Incident{}, fmt.Errorf("find the incident of a message: %w", err)
 	}
 	return found[0], nil
+}
+
+// DigestAt returns the id, as in alert.IncidentFilter, of the digest that is the message ts
+// in a conversation (C…, D…), or alert.ErrNotFound.
+func (d *DB) DigestAt(ctx context.Context, conversation, ts string) (string, error) {
+	id := ""
+	err := d.each(ctx, digestAtQuery, func(s scanner) error { return s.Scan(&id) }, conversation, ts)
+	if err == nil && id == "" {
+		err = alert.ErrNotFound
+	}
+	if err != nil {
+		return "", fmt.Errorf("find the digest of a message: %w", err)
+	}
+	return id, nil
 }
 
 // Tally counts the incidents in one of these states by severity.

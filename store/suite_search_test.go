@@ -89,6 +89,12 @@ func testIncidentAt(t *testing.T, d *DB) {
 		_, err := d.IncidentAt(t.Context(), no[0], no[1])
 		mustBe(t, err, alert.ErrNotFound)
 	}
+	id, err := d.DigestAt(t.Context(), outcome(digest, alert.Delivered, at(10)).Sent.Conversation, digestTS)
+	if err != nil || id != digest.Digest.ID {
+		t.Errorf("the digest is %q, %v, want %q", id, err, digest.Digest.ID)
+	}
+	_, err = d.DigestAt(t.Context(), conversation, ts)
+	mustBe(t, err, alert.ErrNotFound)
 	f := alert.IncidentFilter{States: []alert.State{alert.Open}, Digest: digest.Digest.ID}
 	ids, err := d.IDs(t.Context(), f)
 	if err != nil || len(ids) != 8 || slices.Contains(ids, "own") {
