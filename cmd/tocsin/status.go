@@ -42,7 +42,8 @@ type readyBody struct {
 // statusBody is a daemon's state with the spools of this user, where something is in them.
 type statusBody struct {
 	*readyBody
-	OwnSpools []spoolState `json:"own_spools,omitempty"`
+	OwnSpools  []spoolState     `json:"own_spools,omitempty"`
+	Heartbeats []heartbeatState `json:"heartbeats,omitempty"`
 }
 
 var errNotReady = errors.New("the daemon is not ready")
@@ -62,7 +63,12 @@ func (c *statusCmd) read(ctx context.Context) (any, string, error) {
 	text := ""
 	switch {
 	case err == nil || errors.Is(err, errNotReady):
-		text = statusText(*body.readyBody)
+		var beats heartbeatPage
+		if daemon.call(limited, http.MethodGet, heartbeatsPath, nil, &beats) == nil { // without a store there are none
+			beats.sort()
+			body.Heartbeats = beats.Heartbeats
+		}
+		text = statusText(*body.readyBody, beats)
 	case len(body.OwnSpools) > 0:
 		body.readyBody = nil
 	default:
@@ -103,7 +109,7 @@ func spooledText(n int) string {
 	return counted(n, "request")
 }
 
-func statusText(r readyBody) string {
+func statusText(r readyBody, beats heartbeatPage) string {
 	state := map[bool]string{true: "ready", false: "not ready"}[r.Ready]
 	if blocked := slices.ContainsFunc(r.Notes, func(p alert.Problem) bool { return p.Blocks }); r.Ready && blocked {
 		state = "ready, but not every conversation can be reached"
@@ -111,6 +117,7 @@ func statusText(r readyBody) string {
 	text := fields([][2]string{
 		{"state", state}, {"connections to Slack", fmt.Sprintf("%d of 2", r.Connections)}, {"connected since", ago(r.ConnectedSince)},
 		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
+		{"heartbeats", beats.summary()},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})
 	for _, list := range []struct {
