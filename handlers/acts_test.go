@@ -40,12 +40,12 @@ func TestEachWordIsAnswered(t *testing.T) {
 	h := d.handlers()
 	for _, c := range [][2]string{
 		{"list", "disk full"}, {"list critical", "with severity"}, {"list opne", "Did you mean open?"}, {"list service=~(", "regular expression"},
-		{"show k7f2", "disk full"}, {"k7f2", "disk full"}, {"show K7F2,", "disk full"}, {"show k7f3", "Did you mean `k7f2`?"}, {"show", "which incident?"}, {"show zzzz", "no incident"},
+		{"show k7f2", "disk full"}, {"k7f2", "disk full"}, {"show K7F2,", "disk full"}, {"show k7f3", "Did you mean `k7f2`?"}, {"show", "which incident?"}, {"show s-b22y", "is the id of a silence"}, {"ack S-B22Y: seen", "`unsilence s-b22y` ends it"}, {"show zzzz", "no incident"},
 		{"ack k7f2 looking", "You acknowledged `k7f2`"}, {"ack k7f2", "already acknowledged"}, {"ack k7f3", "Did you mean `k7f2`?"}, {"resolve k7f2, zzzz", "no incident `zzzz`"},
 		{"assign k7f2 @bob", "`k7f2`"}, {"assign k7f2 @ghost", "can't find anyone called @ghost"}, {"assign k7f2", "to whom"}, {"note k7f2", "no note"}, {"note k7f2 it is the backup", "Your note"},
 		{"silences", "Nothing is silenced"}, {"silence service=db for 2h because disks", "s-k7f2"}, {"silences", "disks"}, {"silence k7f2 for 30m", "key="}, {"silence", "which alerts"},
 		{"silence zzzz for 1h", "no incident"}, {"silence service=db", "how long"}, {"unsilence s-k7f9", "Did you mean `s-k7f2`?"}, {"unsilence K7F2", "write `unsilence s-k7f2`"}, {"unsilence S-K7F2", "Ended"}, {"unsilence s-k7f2", "already ended"}, {"unsilence", "which silence"},
-		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
+		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send to ops: critical it burns", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
 		{"subscribe", "no alerts as direct messages"}, {"subscribe critical", "severity"}, {"subscribe", "severity"}, {"unsubscribe service=db", "all of your subscriptions"}, {"unsubscribe", "1 subscription"}, {"unsubscribe", "no subscriptions"},
 		{"oncall", "Who is notified of what"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"status", "Delivery works"},
 		{"help", "silence MATCHERS"}, {"help silence", "until tomorrow 9am"}, {"silence help", "until tomorrow 9am"}, {"help slience", "Did you mean `/notify help silence`?"}, {"slience x=y", "Did you mean `/notify silence`?"}, {"dance", "lists what I can do"},

@@ -243,7 +243,7 @@ func parseSearch(p phrase) (Order, *alert.InputError) {
 		if m.addMatcher(n) {
 			continue
 		}
-		if !o.Target.readWord(word.key) && !m.severity(n) {
+		if !o.Target.readWord(word.key) && !m.severity(n) && !m.addChannel(n) {
 			o.Target.Words = append(o.Target.Words, searched(m.raw(n)))
 		}
 		if strings.HasSuffix(m.raw(n), ":") {

@@ -81,8 +81,11 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		`channel=<#C0OPS1|ops> 2h because <@U0ANN1|ann> &amp; co`: {`channel="C0OPS1"`, "2h0m0s", "@ann & co"},
 		"service=db for 2h because <http://x.example|bank.com>":   {`service="db"`, "2h0m0s", "bank.com (http://x.example)"},
 		"service=db for 2h because <!channel> <!subteam^S1|@g>":   {`service="db"`, "2h0m0s", "@channel @g"},
-		"service=db for=\"2h\" for 1h":                            {`service="db", for="2h"`, "1h0m0s", ""},
-		"K7F2 for 1h":                                             {"", "1h0m0s", ""},
+		`room="<#C0OPS|ops>" for 1h`:                              {`room="#ops"`, "1h0m0s", ""},
+		`channel != "<#C0OPS|ops>" owner=<@U0BOB|bob>, room=~“see <#C0OPS|ops> &amp; <@U0BOB|bob>” 1h`: {`channel!="C0OPS", owner="@bob", room=~"see #ops & @bob"`, "1h0m0s", ""},
+		`{room=<#C0OPS|ops>,channel=<#C0DEV|dev>} for 1h`:                                              {`room="#ops", channel="C0DEV"`, "1h0m0s", ""},
+		"service=db for=\"2h\" for 1h":                                                                 {`service="db", for="2h"`, "1h0m0s", ""},
+		"K7F2 for 1h":                                                                                  {"", "1h0m0s", ""},
 	} {
 		got, bad := parseSilence(read(said))
 		if bad != nil {
@@ -166,7 +169,7 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 func TestAListIsReadInAnyOrder(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "|", "open": "open|", "db-3": "||db-3", "the disk alerts on db-3": "||disk db-3", "service Disk": "||service disk", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
-		"critical": `|severity="critical"`, "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
+		"critical": `|severity="critical"`, "<#C0OPS|ops>": `|channel="C0OPS"`, "open in #alerts": `open|channel="#alerts"`, "#4711": "||#4711", "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
 	} {
 		got, bad := parseList(read(said))
 		var states []string
@@ -244,6 +247,9 @@ func TestWhatIsSentBeginsBehindChannelAndSeverity(t *testing.T) {
 		"to #ops: rebooting":                {"#ops", "", "rebooting"},
 		"to <#C0OPS1|ops>: error it burns":  {"<#C0OPS1|ops>", alert.Error, "it burns"},
 		"to do":                             {"", "", "to do"},
+		"to ops: critical disk full":        {"ops", alert.Critical, "disk full"},
+		"crit to db-team: disk full":        {"db-team", alert.Critical, "disk full"},
+		"in short: disk full":               {"", "", "in short: disk full"},
 		"critical to #ops: fire":            {"#ops", alert.Critical, "fire"},
 		"in #ops: rebooting":                {"#ops", "", "rebooting"},
 		"#ops crit disk full":               {"#ops", alert.Critical, "disk full"},

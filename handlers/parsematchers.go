@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"errors"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode"
@@ -85,11 +86,25 @@ func (m *matcherText) addMatcher(n int) bool {
 	if !before && !behind && !inside {
 		return false
 	}
-	m.parts, m.last = append(m.parts, phrase{text: word}.code()), n
+	m.parts, m.last = append(m.parts, word), n
+	return true
+}
+
+// addChannel adds the matcher for a bare channel, if the n-th cell is one: #ops, or as
+// Slack sends it.
+func (m *matcherText) addChannel(n int) bool {
+	word := trim(m.raw(n))
+	channel, err := alert.ParseConversation(word)
+	numeric := strings.Trim(word, "#0123456789") == ""
+	if err != nil || numeric || !strings.HasPrefix(word, "#") && !strings.HasPrefix(word, "<#") {
+		return false
+	}
+	m.parts, m.last = append(m.parts, `channel="`+channel+`"`), n
 	return true
 }
 
 func endsInOperator(s string) bool {
+	s = unescape(s)
 	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~") || s == "severity>" || s == "severity<"
 }
 
@@ -125,8 +140,14 @@ func severityOf(word string) (alert.Severity, bool) {
 }
 
 func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {
-	return parseMatchers(strings.Join(m.parts, " "))
+	text := strings.Join(m.parts, " ")
+	text = channelMatcher.ReplaceAllStringFunc(text, func(s string) string { return unlink(s, typed) })
+	return parseMatchers(unescape(unlink(text, named)))
 }
+
+// channelMatcher is a matcher for the channel, whose value may be an id. The values of
+// labels are what somebody wrote.
+var channelMatcher = regexp.MustCompile(`(?:^|[\s,{])channel\s*(?:=~|!=|!~|=)\s*(?:["“”„«»'‘’][^"“”„«»'‘’]*|[^\s,}]+)`)
 
 func parseMatchers(text string) (alert.Matchers, *alert.InputError) {
 	matchers, err := alert.ParseMatchers(text)

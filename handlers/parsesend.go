@@ -25,7 +25,7 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		switch {
 		case order.channel != "" && word.raw == ":":
 		case order.channel == "" && leadsTo(p, n):
-		case order.channel == "" && namesConversation(word.raw):
+		case order.channel == "" && (namesConversation(word.raw) || n > 0 && leadsTo(p, n-1)):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {
 				return order, bad
@@ -60,10 +60,17 @@ func ReadTest(text string) (alert.Alert, error) {
 	return order.alert(), nil
 }
 
-// leadsTo reports whether the n-th word is a "to" or "in" before a conversation.
+// leadsTo reports whether the n-th word is a "to" or "in" before a conversation. Behind "to"
+// it may be a word before a colon.
 func leadsTo(p phrase, n int) bool {
-	return (p.words[n].key == "to" || p.words[n].key == "in") && n+1 < len(p.words) && namesConversation(p.words[n+1].raw)
+	word := p.words[n].key
+	if word != "to" && word != "in" || n+1 >= len(p.words) {
+		return false
+	}
+	return namesConversation(p.words[n+1].raw) || word == "to" && bareChannel.MatchString(p.raw(n+1))
 }
+
+var bareChannel = regexp.MustCompile(`^[\p{L}\p{N}_-]+:$`)
 
 var shortSeverity = regexp.MustCompile(`^(crit|fatal|err|warn|(p|sev-?)[0-5])$`)
 

@@ -125,6 +125,9 @@ func (r *silenceReader) complete() (Order, *alert.InputError) {
 // idShape is the form of an incident's id, see alert.NextShortID.
 var idShape = regexp.MustCompile(`^[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
 
+// silenceShape is the form of a silence's id.
+var silenceShape = regexp.MustCompile(`^s-[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
+
 func noMatcher(word token) *alert.InputError {
 	return suggest(word, "for until because critical error warning info", &alert.InputError{
 		Message: word.raw + " is not a matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~.",
@@ -150,7 +153,7 @@ func parseList(p phrase) (Order, *alert.InputError) {
 	for n, word := range m.words {
 		states, known := listStates()[word.key]
 		switch {
-		case m.addMatcher(n):
+		case m.addMatcher(n), m.addChannel(n):
 		case known:
 			o.Target.States = states
 		case word.key == "mine" || word.key == "my":

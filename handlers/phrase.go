@@ -107,7 +107,7 @@ func (p phrase) until(n int) phrase { return read(p.text[:p.words[n].at]) }
 // what they show, and nothing in it can ping or lead elsewhere than it says.
 func (p phrase) prose() string { return unescape(unlink(p.text, spoken)) }
 
-// code is the text as it was typed, for matchers: an address that Slack's
+// code is the text as it was typed, to search for: an address that Slack's
 // clients made a link of is the address again, and a channel or a person is its id.
 func (p phrase) code() string { return unescape(unlink(p.text, typed)) }
 
@@ -160,6 +160,14 @@ func typed(target, label string) string {
 		return label
 	}
 	return spoken(target, "")
+}
+
+// named is typed with the name of a channel or a person, where Slack sends it.
+func named(target, label string) string {
+	if label != "" && target != "" && strings.Contains("@#", target[:1]) {
+		return spoken(target, label)
+	}
+	return typed(target, label)
 }
 
 // sameAddress tells a link that Slack made of an address somebody typed.
