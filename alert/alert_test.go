@@ -166,6 +166,10 @@ func TestPassagesAreFencedBlocksAndWhatIsAroundThem(t *testing.T) {
 		"```objective-c\nx\n```":                        "[x\n]",
 		"```js {1,3}\nx\n```":                           "[x\n]",
 		"~~~kusto\nx\n~~~":                              "[x\n]",
+		"```ERROR\nfoo\n```":                            "[ERROR\nfoo\n]",
+		"```OOMKilled\nfoo\n```\nend":                   "[OOMKilled\nfoo\n]|end",
+		"```LogQL\nx\n```":                              "[x\n]",
+		"```{.python}\nx\n```":                          "[x\n]",
 		"```OOMKilled\n```":                             "[OOMKilled\n]",
 		"```level=error msg=failed\nx\n```":             "[level=error msg=failed\nx\n]",
 		"```md\n```sql\nx\n```\nend":                    "[```sql\nx\n]|end",
@@ -207,6 +211,8 @@ func TestAFenceThatSpansPagesIsClosedAndOpenedAgain(t *testing.T) {
 		"unlisted":  "Here is the query: ```kql\n" + strings.Repeat(row, 150) + "```\nafter",
 		"in slack":  strings.Repeat("prose ```"+row+row+"``` prose\n", 75),
 		"many":      strings.Repeat("prose\n```\n"+row+"```\n", 150),
+		"in a line": "Output of the deploy: ```" + strings.Repeat(row, 100) + "``` on db-3, please *look*.\nThen retry https://ci.example/1",
+		"moved":     strings.Repeat("prose\n", 450) + "prose ```word\n" + strings.Repeat(row, 10) + "end``` and more",
 	} {
 		pages := alert.Pages(text)
 		var code, prose string
@@ -224,6 +230,45 @@ func TestAFenceThatSpansPagesIsClosedAndOpenedAgain(t *testing.T) {
 			t.Errorf("%s: the pages have %d characters of code and %d of prose, the text %d and %d", name, len(code), len(prose), len(c), len(p))
 		}
 	}
+}
+
+func TestPagesSayWhatTheTextSays(t *testing.T) {
+	said := func(texts ...string) string {
+		var code, prose strings.Builder
+		for _, text := range texts {
+			for _, p := range alert.Passages(text) {
+				if p.Code {
+					code.WriteString(p.Text)
+				} else {
+					prose.WriteString(p.Text)
+				}
+			}
+		}
+		plain := func(s string) string { return strings.Join(strings.Fields(s), "") }
+		return "code " + plain(code.String()) + "\nprose " + plain(prose.String())
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		part := rapid.SampledFrom([]string{
+			"```", "```\n", "\n```\n", "\n```go\n", "\n```ERROR\n", "\n~~~\n", "\n````\n", "word", "word ", "\n", " ", "x = 1;\n",
+			"see `a` ok ", "https://a.example/x ", "{}", "&&&&",
+		})
+		filler := rapid.SampledFrom([]string{"word ", "x = 1;\n", "see `a` ok ", "https://a.example/x\n", "&&&& {}\n"})
+		var b strings.Builder
+		for range rapid.IntRange(1, 8).Draw(t, "parts") {
+			b.WriteString(part.Draw(t, "part"))
+			b.WriteString(strings.Repeat(filler.Draw(t, "filler"), rapid.IntRange(0, 400).Draw(t, "times")))
+		}
+		text := b.String()
+		pages := alert.Pages(text)
+		for _, page := range pages {
+			if alert.EscapedLen(page) > alert.PageSize {
+				t.Fatalf("a page has %d characters", alert.EscapedLen(page))
+			}
+		}
+		if got, want := said(pages...), said(text); got != want {
+			t.Fatalf("the pages say\n%s\nthe text says\n%s", got, want)
+		}
+	})
 }
 
 func TestASecretNeverShowsItself(t *testing.T) {

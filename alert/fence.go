@@ -104,19 +104,20 @@ func opened(text string, at int, line string, unclosed map[string]bool) (fence, 
 	if f.within {
 		memo += "within"
 	}
-	closed, alone := false, false
+	closed := false
 	if !unclosed[memo] {
-		closed, alone = f.close(text, f.from)
+		closed = f.close(text, f.from)
 		unclosed[memo] = !closed
 	}
+	ok = closed
 	if !closed {
 		f.to, f.end = len(text), len(text)
-		return f, !f.within && f.mark[0] == '`' && strings.TrimSpace(text[f.from:]) != ""
+		ok = !f.within && f.mark[0] == '`' && strings.TrimSpace(text[f.from:]) != ""
 	}
-	if empty := strings.TrimSpace(text[f.from:f.to]) == ""; saysMore(strings.TrimSpace(info), alone, empty) {
+	if !isLanguage(strings.TrimSpace(info)) {
 		f.from = code
 	}
-	return f, true
+	return f, ok
 }
 
 // openedBy returns the block that a line at an offset would open, and what follows the
@@ -134,12 +135,6 @@ func openedBy(bare string, at int) (f fence, info string, ok bool) {
 	}
 	f.open = at + from
 	return f, info, info == said || said == "" // unlike in: use ``` for code
-}
-
-// saysMore reports whether what follows the opening fence is code, not a language. alone is
-// that of close, and empty says whether there is no other code.
-func saysMore(info string, alone, empty bool) bool {
-	return !isLanguage(info) && (!alone || empty || !oneWord.MatchString(info))
 }
 
 // openMark returns where in a line the marks are that may open a block: tildes at its
@@ -187,17 +182,16 @@ func closeSpan(line string, at, marks int) int {
 	return at
 }
 
-// close finds where the block ends, from an offset on, and whether the closing fence is
-// alone in its line.
-func (f *fence) close(text string, at int) (closed, alone bool) {
+// close finds where the block ends, from an offset on.
+func (f *fence) close(text string, at int) bool {
 	for at < len(text) {
 		line := lineAt(text, at)
 		if f.closeIn(at, line) {
-			return true, strings.TrimSpace(text[at:f.to]) == "" && f.end == at+len(line)
+			return true
 		}
 		at += len(line)
 	}
-	return false, false
+	return false
 }
 
 // closeIn finds where the block ends in the line at an offset.
@@ -225,21 +219,86 @@ func (f *fence) closeIn(at int, line string) bool {
 	return first && prose.MatchString(after) || f.within && proseWithin.MatchString(after)
 }
 
+// attributes may follow a language, or stand for it.
+var attributes = regexp.MustCompile(`^\{\.?[\w, =.-]+\}$|(\S) ?\{[^{}]*\}$`)
+
 // isLanguage says whether what follows an opening fence names a language that is often
-// written there.
+// written there. Anything else may say what happened, as ERROR does.
 func isLanguage(info string) bool {
+	info = attributes.ReplaceAllString(info, "$1")
 	return info == "" || slices.Contains([]string{
-		"bash", "c", "c++", "cfg", "conf", "console", "cpp", "csharp", "css", "csv", "diff", "dockerfile", "go", "golang", "graphql", "hcl", "html",
-		"http", "ini", "java", "javascript", "js", "json", "jsx", "kotlin", "log", "logs", "lua", "makefile", "markdown", "md", "nginx", "perl", "php",
-		"plain", "plaintext", "powershell", "promql", "properties", "proto", "py", "python", "rb", "ruby", "rust", "scala", "sh", "shell", "sql",
-		"swift", "terraform", "text", "toml", "ts", "tsx", "txt", "typescript", "xml", "yaml", "yml", "zsh",
+		"asm", "awk", "bash", "bat", "c", "c#", "c++", "cfg", "clojure", "cmd", "code", "conf", "console", "cpp", "cs", "csharp", "css", "csv", "dart", "diff",
+		"docker", "dockerfile", "elixir", "erlang", "flux", "fsharp", "go", "golang", "graphql", "groovy", "haskell", "hcl", "html", "http", "ini", "influxql",
+		"java", "javascript", "jinja", "jinja2", "jq", "js", "json", "json5", "jsonc", "jsonl", "jsx", "julia", "kotlin", "kql", "kusto", "latex", "log", "logql",
+		"logs", "lua", "makefile", "markdown", "md", "mermaid", "mysql", "nginx", "nix", "objc", "objective-c", "output", "patch", "perl", "php", "plain",
+		"plaintext", "plpgsql", "plsql", "postgres", "postgresql", "powershell", "promql", "properties", "proto", "protobuf", "ps1", "puppet", "py", "python",
+		"python3", "r", "rb", "rego", "ruby", "rust", "scala", "sh", "shell", "shell-session", "spl", "sql", "svg", "swift", "terraform", "text", "tf", "toml",
+		"traceql", "ts", "tsql", "tsx", "txt", "typescript", "vb", "vim", "xml", "yaml", "yml", "zig", "zsh",
 	}, strings.ToLower(info))
 }
 
 // pager splits a text into pages.
 type pager struct {
+	// rest is what no page has yet, and fences are its blocks.
+	rest   string
 	fences []fence
 	pages  []string
+}
+
+// page takes a page off the rest. A fenced block that it cuts is closed at its end, and
+// opened again at the beginning of the next.
+func (p *pager) page() {
+	for reserved := 0; ; {
+		end := p.end(PageSize - reserved)
+		f, cut := p.inside(end)
+		switch firstLine := f.from + len(lineAt(p.rest[:f.to], f.from)); {
+		case !cut:
+			p.add(p.rest[:end])
+			p.skip(end)
+			return
+		case f.open > 0 && end <= firstLine: // else it would show the beginning of the code as a language, or nothing
+			p.add(p.rest[:f.open])
+			p.reopen(f, f.from)
+			return
+		case f.open == 0 && end <= firstLine && p.rest[:f.from] != f.mark+"\n":
+			p.reopen(f, f.from)
+			continue
+		}
+		if need := len("\n") + len(f.mark); need > reserved {
+			reserved = need
+			continue
+		}
+		end = min(end, f.to)
+		page := p.rest[:end]
+		if !strings.HasSuffix(page, "\n") {
+			page += "\n"
+		}
+		page += f.mark
+		if f.open > 0 && !slices.ContainsFunc(fences(page), func(o fence) bool { return o.open == f.open && o.from == f.from && o.end == len(page) }) {
+			// The added fence closes one in front that the text leaves open.
+			page, end = p.rest[:f.open], f.from
+		}
+		p.add(page)
+		p.reopen(f, end)
+		return
+	}
+}
+
+func (p *pager) add(page string) { p.pages = append(p.pages, page) }
+
+// end is where a page of so many characters ends. It does not cut a line with a fence,
+// whose parts might be read as others, unless the line begins the page.
+func (p *pager) end(size int) int {
+	end := pageEnd(p.rest, size)
+	line := strings.LastIndex(p.rest[:end], "\n") + 1
+	begin := 0
+	if len(p.fences) > 0 && p.fences[0].open == 0 {
+		begin = p.fences[0].from
+	}
+	if said := lineAt(p.rest, line); line > begin && line < end && (strings.Contains(said, "```") || strings.Contains(said, "~~~")) {
+		return line
+	}
+	return end
 }
 
 // inside returns the fenced block that a page which ends at an offset leaves open, if
@@ -254,38 +313,43 @@ func (p *pager) inside(at int) (fence, bool) {
 	return fence{}, false
 }
 
-// firstLine returns where the first line of a block's code ends. A page that ended before
-// would show the beginning of the code as a language, or nothing.
-func (p *pager) firstLine(text string, f fence) int {
-	return f.from + len(lineAt(text[:f.to], f.from))
+// skip removes what is in front of an offset outside the blocks.
+func (p *pager) skip(at int) {
+	p.rest = p.rest[at:]
+	p.follow(at, -at)
 }
 
-// page adds the page of text that begins at an offset, and returns where the next one
-// begins and what it begins with. A fenced block that it cuts is closed at its end, and
-// opened again at the beginning of the next.
-func (p *pager) page(text string, at int, begin string) (next int, reopened string) {
-	for reserved := 0; ; {
-		end := at + pageEnd(text[at:], PageSize-len(begin)-reserved)
-		f, cut := p.inside(end)
-		if cut && f.open > at && end <= p.firstLine(text, f) {
-			end, cut = f.open, false
+// follow keeps the blocks that open at an offset or behind it, moved by this much.
+func (p *pager) follow(at, by int) {
+	var all []fence
+	for _, f := range p.fences {
+		if f.open >= at {
+			f.open, f.from, f.to, f.end = f.open+by, f.from+by, f.to+by, f.end+by
+			all = append(all, f)
 		}
-		if !cut {
-			p.pages = append(p.pages, begin+text[at:end])
-			return end, ""
-		}
-		if need := len(f.mark) + len("\n"); need > reserved {
-			reserved = need
-			continue
-		}
-		page := begin + text[at:end]
-		if !strings.HasSuffix(page, "\n") {
-			page += "\n"
-		}
-		p.pages = append(p.pages, page+f.mark)
-		if end >= f.to {
-			return f.end, ""
-		}
-		return end, f.mark + "\n"
 	}
+	p.fences = all
+}
+
+// reopen begins the rest with what a block has from an offset on, between fences in lines
+// of their own: a fence that ended within a line would not end what begins a line.
+func (p *pager) reopen(f fence, at int) {
+	code := p.rest[at:f.to]
+	if strings.TrimSpace(code) == "" {
+		p.skip(f.end)
+		return
+	}
+	if !strings.HasSuffix(code, "\n") {
+		code += "\n"
+	}
+	begin := f.mark + "\n" + code
+	again := fence{from: len(f.mark) + len("\n"), to: len(begin), mark: f.mark}
+	begin += f.mark
+	if f.end < len(p.rest) {
+		begin += "\n"
+	}
+	again.end = len(begin)
+	p.rest = begin + p.rest[f.end:]
+	p.follow(f.end, len(begin)-f.end)
+	p.fences = append([]fence{again}, p.fences...)
 }

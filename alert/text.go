@@ -32,14 +32,14 @@ func escapedCost(r rune) int {
 // characters. It breaks after a line or a word if one ends in the last third of a
 // page. A card shows the first page, and its thread the others. The pages joined are
 // the text, except that a fenced block that spans pages is closed at the end of one
-// and opened again on the next. An empty text has one empty page.
+// and opened again on the next, between fences in lines of their own. An empty text has one empty page.
 func Pages(text string) []string {
 	if EscapedLen(text) <= PageSize {
 		return []string{text}
 	}
-	p := pager{fences: fences(text)}
-	for at, begin := 0, ""; at < len(text); {
-		at, begin = p.page(text, at, begin)
+	p := pager{rest: text, fences: fences(text)}
+	for p.rest != "" {
+		p.page()
 	}
 	return p.pages
 }
