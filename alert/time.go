@@ -95,6 +95,20 @@ func zoneNames() map[string]string {
 	}
 }
 
+// ZoneNamed is the zone of a name that ParseTime knows, such as CET, in capitals; nil for
+// another.
+func ZoneNamed(name string) *time.Location {
+	offset, ok := zoneNames()[name]
+	if at, err := time.Parse("-0700", offset); ok && err == nil {
+		_, seconds := at.Zone()
+		if seconds == 0 {
+			return time.UTC
+		}
+		return time.FixedZone(name, seconds)
+	}
+	return nil
+}
+
 // digits reads a day, or a day and a time, that is written in digits alone. As a number of
 // seconds or milliseconds it would be decades away.
 func digits(text string) (time.Time, bool) {

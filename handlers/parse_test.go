@@ -25,7 +25,7 @@ func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
 		"until tomorrow": "28 09:00", "until tomorrow 9am": "28 09:00", "until tomorrow at 18:15": "28 18:15", "until 7am tomorrow": "28 07:00",
 		"until monday": "32 09:00", "until Mon 8:00": "32 08:00", "until next friday noon": "29 12:00", "until wednesday": "34 09:00", "until wed 18:00": "27 18:00",
 		"until midnight": "28 00:00", "until 24:00": "28 00:00", "until 2027-01-30": "30 09:00", "until 2027-01-30 08:00": "30 08:00", "until 2027-01-30T07:15": "30 07:15",
-		"until 18:00 UTC": "27 19:00", "until 2027-01-30T12:00Z": "30 13:00", "until 2h": "27 17:30", "till 12am": "28 00:00", "until 12 pm": "28 12:00",
+		"until 18:00 UTC": "27 19:00", "until 18:00 EST": "28 00:00", "until 18:00 gmt": "27 19:00", "until tomorrow 9am CEST": "28 08:00", "until 2027-01-30T12:00Z": "30 13:00", "until 2h": "27 17:30", "till 12am": "28 00:00", "until 12 pm": "28 12:00",
 	} {
 		w, n, bad := timing(read(said).words)
 		if want == "" {
@@ -50,7 +50,7 @@ func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
 		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
-		"until today 9am": "in the past", "until 2020-01-01": "in the past", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CET": "time zone",
+		"until today 9am": "in the past", "until 2020-01-01": "in the past", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CAT": "time zone",
 	} {
 		w, _, bad := timing(read(said).words)
 		if bad == nil {
@@ -134,6 +134,17 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 		"service=db every mon and wed 9am for 1h":                 "every monday, wednesday 09:00 to 10:00 (Europe/Berlin)",
 		"service=db every night 23:30 for 1h":                     "every day 23:30 to 00:30 (Europe/Berlin)",
 		"service=db every weekday 12:00 until 13:00 UTC":          "every monday, tuesday, wednesday, thursday, friday 12:00 to 13:00 (UTC)",
+		"service=db from 22:00 to 23:00":                          "Thu 26 22:00 until Thu 26 23:00",
+		"service=db from 22:00-23:30 because of 10:00-11:00":      "Thu 26 22:00 until Thu 26 23:30",
+		"service=db 22:00–06:00":                                  "Thu 26 22:00 until Fri 27 06:00",
+		"service=db from 22:00 to 23:00 UTC":                      "Thu 26 23:00 until Fri 27 00:00",
+		"service=db tomorrow 22:00 for 6h":                        "Fri 27 22:00 until Sat 28 04:00",
+		"tomorrow 22:00 EST for 1h service=db":                    "Sat 28 04:00 until Sat 28 05:00",
+		"service=db on saturday 2am until 4am":                    "Sat 28 02:00 until Sat 28 04:00",
+		"service=db every weekday 22:00 to 23:30":                 "every monday, tuesday, wednesday, thursday, friday 22:00 to 23:30 (Europe/Berlin)",
+		"service=db every sat,sun 02:00-05:00":                    "every saturday, sunday 02:00 to 05:00 (Europe/Berlin)",
+		"service=db every sat, sun 02:00 UTC for 3h":              "every saturday, sunday 02:00 to 05:00 (UTC)",
+		"service=db every saturday 02:00 to 05:00 EST":            "Message: a silence that recurs can't be in EST",
 		"service=db every saturday for 3h":                        "Message: on which days, and at what time?",
 		"service=db every blue moon for 3h":                       "Message: on which days, and at what time?",
 		"service=db every saturday 02:00 for 30h":                 "Message: a silence that recurs hides less than a day at a time",

@@ -26,6 +26,7 @@ func parseMute(p phrase) (Order, *alert.InputError) { return parseSilenceFor(p, 
 // parseSilenceFor is parseSilence with a duration that holds if no time is named; 0 is none.
 func parseSilenceFor(p phrase, otherwise time.Duration) (Order, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
+	r.m.words = apart(r.m.words)
 	for n := 0; n < len(r.m.words); {
 		took, bad := r.readPart(n)
 		if bad != nil {
@@ -55,13 +56,16 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
-	if r.order.times.starts == nil && r.order.times.every == nil {
+	if !r.order.times.begun() {
 		if took, bad = r.order.times.beginning(r.m.words[n:]); took > 0 || bad != nil {
 			return took, bad
 		}
 	}
 	if !r.order.Timed {
 		r.order.times.ends, took, bad = timing(r.m.words[n:])
+		if took == 0 && bad == nil && r.order.times.begun() && saysUntil(word.key) {
+			r.order.times.ends, took, bad = until(r.m.words[n:])
+		}
 		if r.order.Timed = took > 0; r.order.Timed || bad != nil {
 			return took, bad
 		}

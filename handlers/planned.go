@@ -1,8 +1,10 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -22,6 +24,7 @@ type plan struct {
 type recurrence struct {
 	days []time.Weekday
 	at   time.Duration
+	zone *time.Location // nil for the person's
 }
 
 // longestHours is how long a silence that recurs hides alerts at a time.
@@ -40,7 +43,11 @@ func (p plan) silence(now time.Time) (s alert.Silence, bad *alert.InputError) {
 		s.EndsAt, bad = p.ends.end(now)
 		return s, bad
 	}
-	if s.StartsAt, bad = p.starts.end(now); bad != nil {
+	starts := *p.starts
+	if starts.zone == nil && p.ends.unnamed() { // from 22:00 to 23:00 UTC
+		starts.zone = p.ends.zone
+	}
+	if s.StartsAt, bad = starts.end(now); bad != nil {
 		return s, bad
 	}
 	s.EndsAt, bad = p.ends.end(s.StartsAt)
@@ -62,18 +69,22 @@ func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) 
 	default:
 		hours.To = p.ends.clock
 	}
-	if p.ends.utc {
-		hours.Zone = time.UTC
+	switch zone := cmp.Or(p.ends.zone, p.every.zone); zone {
+	case nil:
+	case time.UTC:
+		hours.Zone = zone
+	default: // it has no summer time, nor a name that can be stored
+		return s, &alert.InputError{Message: "a silence that recurs can't be in " + zone.String(), Hint: "Leave it out to mean the time where you are, or write UTC."}
 	}
 	return alert.Silence{EndsAt: now.Add(recurs), Every: hours}, nil
 }
 
 // zoned reports whether the times depend on the time zone of the person.
 func (p plan) zoned() bool {
-	if p.every != nil || !p.ends.relative() && !p.ends.utc {
+	if p.every != nil || !p.ends.relative() && p.ends.zone == nil {
 		return true
 	}
-	return p.starts != nil && !p.starts.relative() && !p.starts.utc
+	return p.starts != nil && !p.starts.relative() && p.starts.zone == nil
 }
 
 // planned is a silence at the times that a person means, in their own time zone.
@@ -102,8 +113,25 @@ func (p *plan) beginning(words []token) (n int, bad *alert.InputError) {
 	case "every", "each":
 		return p.recurringAt(words)
 	}
-	return 0, nil
+	return p.startsUntil(words)
 }
+
+// startsUntil reads a beginning without a from: a time of day with what says when it ends,
+// as in tomorrow 22:00 for 6h, or 22:00 to 23:00.
+func (p *plan) startsUntil(words []token) (int, *alert.InputError) {
+	starts, n, bad := pointInTime(words)
+	if n == 0 || bad != nil || starts.clock < 0 || n == len(words) {
+		return 0, bad
+	}
+	if !slices.Contains([]string{"for", "during"}, words[n].key) && !saysUntil(words[n].key) {
+		return 0, nil
+	}
+	p.starts = &starts
+	return n, nil
+}
+
+// begun reports whether the plan has a beginning.
+func (p *plan) begun() bool { return p.starts != nil || p.every != nil }
 
 func (p *plan) startsAt(words []token, n int) (int, *alert.InputError) {
 	starts, took, bad := pointInTime(words[n:])
@@ -128,7 +156,7 @@ func (p *plan) startsAt(words []token, n int) (int, *alert.InputError) {
 // recurringAt reads "every saturday and sunday at 02:00"; words[0] is every.
 func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
 	r, n := recurrence{at: -1}, 1
-	for n < len(words) && r.readDay(words[n].key) {
+	for n < len(words) && r.readDays(words[n].key) {
 		n++
 	}
 	if n < len(words) && slices.Contains([]string{"at", "from"}, words[n].key) {
@@ -138,12 +166,25 @@ func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
 		w := when{ahead: -1, weekday: -1, clock: -1}
 		n += w.readClock(words[n:])
 		r.at = w.clock
+		if r.at >= 0 && n < len(words) && w.readZone(words[n]) > 0 {
+			r.zone, n = w.zone, n+1
+		}
 	}
 	if r.at < 0 || n == 1 {
 		return n, &alert.InputError{Message: "on which days, and at what time?", Hint: "Write for example `every saturday 02:00 for 3h`, or `every day 22:00 until 06:00`."}
 	}
 	p.every = &r
 	return n, nil
+}
+
+// readDays reads a day, or several between commas: sat,sun.
+func (r *recurrence) readDays(word string) bool {
+	for _, day := range strings.Split(word, ",") {
+		if !r.readDay(day) {
+			return false
+		}
+	}
+	return true
 }
 
 // readDay reads a day of the week, or several: day, weekday, weekend.

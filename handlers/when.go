@@ -25,8 +25,8 @@ type when struct {
 	ahead   int // days from today, -1 for none
 	weekday int // time.Weekday, -1 for none
 	date    time.Time
-	clock   time.Duration // since midnight, -1 for none
-	utc     bool
+	clock   time.Duration  // since midnight, -1 for none
+	zone    *time.Location // nil for theirs
 }
 
 // relative reports whether it needs no clock and so no time zone.
@@ -36,8 +36,8 @@ func (w when) relative() bool { return w.after > 0 }
 func (w when) end(now time.Time) (time.Time, *alert.InputError) {
 	at := now.Add(w.after)
 	if !w.relative() {
-		if w.utc {
-			now = now.UTC()
+		if w.zone != nil {
+			now = now.In(w.zone)
 		}
 		at = w.on(now)
 	}
@@ -108,7 +108,7 @@ func pointInTime(words []token) (w when, n int, bad *alert.InputError) {
 	if taken < len(words) && zoneName.MatchString(words[taken].raw) && w.clock >= 0 {
 		return w, taken, &alert.InputError{
 			Message: words[taken].raw + " is a time zone I don't know",
-			Hint:    "Leave it out to mean the time where you are, or write UTC.",
+			Hint:    "Leave it out to mean the time where you are, or write UTC or for example CET.",
 		}
 	}
 	return w, taken, nil
@@ -121,16 +121,27 @@ var (
 
 // readPart reads one part of a time and returns the number of its words.
 func (w *when) readPart(words []token) int {
-	switch word := words[0].key; {
+	switch {
 	case w.unnamed() && w.readDay(words[0]):
 		return 1
 	case w.clock < 0:
 		return w.readClock(words)
-	case word == "utc" || word == "gmt" || word == "z":
-		w.utc = true
-		return 1
 	}
-	return 0
+	return w.readZone(words[0])
+}
+
+// readZone reads UTC, CET: in capitals, unless it is no other word, as wet is.
+func (w *when) readZone(word token) int {
+	name := word.raw
+	if slices.Contains([]string{"utc", "gmt", "z"}, word.key) {
+		name = strings.ToUpper(name)
+	}
+	zone := alert.ZoneNamed(name)
+	if zone == nil || w.zone != nil {
+		return 0
+	}
+	w.zone = zone
+	return 1
 }
 
 func (w *when) unnamed() bool { return w.ahead < 0 && w.weekday < 0 && w.date.IsZero() }
@@ -146,7 +157,10 @@ func (w *when) readDay(word token) bool {
 	}
 	date, clock, ok := isoDate(word.raw)
 	if ok {
-		w.date, w.clock, w.utc = date, max(w.clock, clock), strings.HasSuffix(word.key, "z")
+		w.date, w.clock = date, max(w.clock, clock)
+		if strings.HasSuffix(word.key, "z") {
+			w.zone = time.UTC
+		}
 	}
 	return ok
 }
@@ -242,6 +256,27 @@ func timing(words []token) (w when, n int, bad *alert.InputError) {
 		return w, 0, nil
 	}
 	return when{after: d}, took, checkDuration(d)
+}
+
+// saysUntil reports whether a word stands between a beginning and an end.
+func saysUntil(word string) bool {
+	return slices.Contains([]string{"to", "-", "–", "—", "until", "till", "til"}, word)
+}
+
+// apart takes the cells that are two times of day apart: 22:00-23:30.
+func apart(words []token) []token {
+	var all []token
+	for _, w := range words {
+		from, to, ok := strings.Cut(strings.NewReplacer("–", "-", "—", "-").Replace(w.key), "-")
+		_, starts := clockTime(from)
+		_, ends := clockTime(to)
+		if ok && starts && ends {
+			all = append(all, newToken(from, w.at), newToken("-", w.at+len(from)))
+			w = newToken(to, w.at+len(w.key)-len(to))
+		}
+		all = append(all, w)
+	}
+	return all
 }
 
 func until(words []token) (when, int, *alert.InputError) {
