@@ -51,6 +51,9 @@ type spooled struct {
 	Body json.RawMessage `json:"body,omitempty"`
 }
 
+// largestRequest is the longest body that a daemon accepts.
+const largestRequest = 1 << 20
+
 // about says which requests a new one makes needless: the newest before it about the same
 // thing, if both are Latest. Of successes in a row, for example, the last one says it all.
 type about struct {
@@ -156,6 +159,9 @@ func syncFolder(dir *os.Root) error {
 // write adds a request and returns its file's path, once it is on disk. The error is
 // errSpoolFull if there is no room.
 func (s spool) write(e spooled, about about) (file string, err error) {
+	if len(e.Body) > largestRequest {
+		return "", fmt.Errorf("it is longer than %d MiB, which no daemon accepts", largestRequest>>20)
+	}
 	content, err := json.Marshal(e)
 	if err != nil {
 		return "", err

@@ -143,6 +143,9 @@ func valueRemedy(flag *pflag.Flag, err error) string {
 	case "int":
 		return "write a whole number"
 	case "func":
+		if own := errors.Unwrap(err); own != nil && strings.HasPrefix(own.Error(), "write ") {
+			return own.Error()
+		}
 		return "write a duration such as 30s, 2h30m or 7d"
 	case "time":
 		return "write a time such as 2026-01-02T15:04:05Z"
