@@ -252,7 +252,7 @@ func TestPagesSayWhatTheTextSays(t *testing.T) {
 			"```", "```\n", "\n```\n", "\n```go\n", "\n```ERROR\n", "\n~~~\n", "\n````\n", "word", "word ", "\n", " ", "x = 1;\n",
 			"see `a` ok ", "https://a.example/x ", "{}", "&&&&",
 		})
-		filler := rapid.SampledFrom([]string{"word ", "x = 1;\n", "see `a` ok ", "https://a.example/x\n", "&&&& {}\n"})
+		filler := rapid.SampledFrom([]string{"word\n", "x = 1;\n", "see `a` ok\n", "https://a.example/x\n", "&&&& {}\n"})
 		var b strings.Builder
 		for range rapid.IntRange(1, 8).Draw(t, "parts") {
 			b.WriteString(part.Draw(t, "part"))

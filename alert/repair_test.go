@@ -105,13 +105,13 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		"5 - Disaster": {alert.Critical, "5 - disaster"}, "4 - Error": {alert.Error, "4 - error"},
 		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "disaster"}, "P1": {alert.Critical, "p1"},
 		"P2": {alert.Error, "p2"}, "P3": {alert.Warning, "p3"}, "P4": {alert.Info, "p4"}, "P5": {alert.Info, "p5"},
-		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"},
+		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"}, "-1": {alert.Error, "-1"},
 	} {
 		a := prepared(t, alert.Alert{Title: "x", Severity: alert.Severity(word)})
 		if a.Severity != c.want || a.Labels["severity"] != c.label {
 			t.Errorf("%q is %s with the label %q", word, a.Severity, a.Labels["severity"])
 		}
-		if noted := len(a.Notes) > 0; noted != (word == "banana") {
+		if noted := len(a.Notes) > 0; noted != (word == "banana" || word == "-1") {
 			t.Errorf("%q is noted as %v", word, a.Notes)
 		}
 	}

@@ -19,7 +19,7 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
 		charset = "utf-16" // as PowerShell writes it
 	}
-	if charset != "" && plainName(charset) != "utf8" {
+	if name := plainName(charset); name != "" && name != "utf8" && name != "usascii" && name != "ascii" {
 		enc := encodingOf(charset)
 		if enc == nil {
 			notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
@@ -45,10 +45,14 @@ var blankLines = regexp.MustCompile(`^(?:[ \t\r]*\n)+`)
 // encodingOf returns the encoding of this name; nil for an unknown one.
 func encodingOf(charset string) encoding.Encoding {
 	switch plainName(charset) {
-	case "latin1", "l1", "iso88591", "usascii", "ascii":
+	case "latin1", "l1", "iso88591":
 		return charmap.Windows1252 // as in web browsers
 	case "latin9":
 		return charmap.ISO8859_15
+	case "cp850", "ibm850", "850":
+		return charmap.CodePage850
+	case "cp437", "ibm437", "437":
+		return charmap.CodePage437
 	case "utf16":
 		return unicode.UTF16(unicode.BigEndian, unicode.UseBOM)
 	case "utf16le":
