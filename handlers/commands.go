@@ -67,6 +67,7 @@ func commands() []command {
 		{name: "unsubscribe", do: plain((*Handlers).unsubscribe)},
 		{name: "oncall", also: []string{"on-call", "who"}, do: plain((*Handlers).oncall)},
 		{name: "stats", also: []string{"statistics", "figures"}, do: (*Handlers).stats},
+		{name: "heartbeats", also: []string{"heartbeat"}, do: plain((*Handlers).heartbeats)},
 		{name: "queue", also: []string{"deliveries", "pending"}, do: plain((*Handlers).queue)},
 		{name: "status", also: []string{"health"}, do: plain((*Handlers).status)},
 		{name: "help", also: []string{"?", "hi", "hello", "hey", "hallo", "--help", "-h"}, do: plain((*Handlers).help)},

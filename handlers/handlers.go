@@ -47,6 +47,8 @@ type Store interface {
 	// History is oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	// Heartbeats lists all of them by name.
+	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Deliveries lists deliveries, latest first.
 	Deliveries(ctx context.Context, f alert.DeliveryFilter) ([]alert.Delivery, error)

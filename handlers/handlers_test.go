@@ -53,6 +53,7 @@ type desk struct {
 	logged      strings.Builder
 
 	silences    []alert.Silence
+	heartbeats  []alert.Heartbeat
 	wishes      []alert.Subscription
 	stats       alert.Stats
 	permissions handlers.Permissions
@@ -208,6 +209,8 @@ func (d *desk) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silen
 	}
 	return all, d.readErr
 }
+
+func (d *desk) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return d.heartbeats, d.readErr }
 
 func (d *desk) Ledger(context.Context) (alert.Ledger, error) { return alert.Ledger{}, d.readErr }
 

@@ -2,6 +2,7 @@ package render
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -133,6 +134,17 @@ func longHistory() []alert.Event {
 	return all
 }
 
+// heartbeats are one of each status, by name.
+func heartbeats() []alert.Heartbeat {
+	hourly := alert.Terms{Every: time.Hour}
+	return []alert.Heartbeat{
+		{Name: "a-cron", Terms: hourly, BeganAt: at("10:00:00"), LastAt: at("14:00:00"), DueAt: at("15:30:00")},
+		{Name: "b-late", Terms: hourly, BeganAt: at("10:00:00"), LastAt: at("13:15:00"), DueAt: at("14:45:00")},
+		{Name: "c-backup", Terms: hourly, BeganAt: at("10:00:00"), LastAt: at("12:00:00"), MissingAt: at("13:30:00")},
+		{Name: "d-new", Terms: hourly, BeganAt: at("14:10:00"), DueAt: at("15:40:00")},
+	}
+}
+
 func dayOfStats() alert.Stats {
 	s := alert.Stats{
 		From: at("00:00:00"), Until: at("00:00:00").AddDate(0, 0, 1), Alerts: 130, Incidents: 12,
@@ -178,6 +190,9 @@ func lists() map[string]Message {
 		"show bare":       Show(diskFull(), nil, ""),
 		"silences":        Silences(silences, true),
 		"silences none":   Silences(nil, false),
+		"heartbeats":      Heartbeats(heartbeats(), at("14:30:00")),
+		"heartbeats none": Heartbeats(nil, at("14:30:00")),
+		"heartbeats many": Heartbeats(slices.Repeat(heartbeats(), 30), at("14:30:00")),
 		"silenced":        Silenced(silences[0], 3),
 		"silenced none":   Silenced(silences[1], 0),
 		"unsilenced":      Unsilenced(silences[0]),
