@@ -25,7 +25,7 @@ func parseSend(p phrase) (sendOrder, *alert.InputError) {
 		switch {
 		case order.channel != "" && word.raw == ":":
 		case order.channel == "" && leadsTo(p, n):
-		case order.channel == "" && (namesConversation(word.raw) || n > 0 && leadsTo(p, n-1)):
+		case order.channel == "" && isChannel(p, n):
 			var bad *alert.InputError
 			if order.channel, bad = parseChannel(word.raw); bad != nil {
 				return order, bad
@@ -58,6 +58,11 @@ func ReadTest(text string) (alert.Alert, error) {
 		return alert.Alert{}, bad
 	}
 	return order.alert(), nil
+}
+
+// isChannel reports whether the n-th word is the conversation to send to.
+func isChannel(p phrase, n int) bool {
+	return namesConversation(p.words[n].raw) || n > 0 && leadsTo(p, n-1)
 }
 
 // leadsTo reports whether the n-th word is a "to" or "in" before a conversation. Behind "to"

@@ -62,10 +62,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		}
 	}
 	if !r.order.Timed {
-		r.order.times.ends, took, bad = timing(r.m.words[n:])
-		if took == 0 && bad == nil && r.order.times.begun() && saysUntil(word.key) {
-			r.order.times.ends, took, bad = until(r.m.words[n:])
-		}
+		took, bad = r.order.times.ending(r.m.words[n:])
 		if r.order.Timed = took > 0; r.order.Timed || bad != nil {
 			return took, bad
 		}

@@ -130,6 +130,17 @@ func (p *plan) startsUntil(words []token) (int, *alert.InputError) {
 	return n, nil
 }
 
+// ending reads when a silence ends from the beginning of words. Behind a beginning it may be
+// "to 23:00". n is the number of its words, 0 if there is none.
+func (p *plan) ending(words []token) (n int, bad *alert.InputError) {
+	if p.begun() && saysUntil(words[0].key) {
+		p.ends, n, bad = until(words)
+	} else {
+		p.ends, n, bad = timing(words)
+	}
+	return n, bad
+}
+
 // begun reports whether the plan has a beginning.
 func (p *plan) begun() bool { return p.starts != nil || p.every != nil }
 
