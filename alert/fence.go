@@ -268,20 +268,24 @@ func (p *pager) page() {
 			reserved = need
 			continue
 		}
-		end = min(end, f.to)
-		page := p.rest[:end]
-		if !strings.HasSuffix(page, "\n") {
-			page += "\n"
-		}
-		page += f.mark
-		if f.open > 0 && !slices.ContainsFunc(fences(page), func(o fence) bool { return o.open == f.open && o.from == f.from && o.end == len(page) }) {
-			// The added fence closes one in front that the text leaves open.
-			page, end = p.rest[:f.open], f.from
-		}
-		p.add(page)
-		p.reopen(f, end)
+		p.cut(f, min(end, f.to))
 		return
 	}
+}
+
+// cut takes a page off the rest that ends within a block.
+func (p *pager) cut(f fence, end int) {
+	page := p.rest[:end]
+	if !strings.HasSuffix(page, "\n") {
+		page += "\n"
+	}
+	page += f.mark
+	if f.open > 0 && !slices.ContainsFunc(fences(page), func(o fence) bool { return o.open == f.open && o.from == f.from && o.end == len(page) }) {
+		// The added fence closes one in front that the text leaves open.
+		page, end = p.rest[:f.open], f.from
+	}
+	p.add(page)
+	p.reopen(f, end)
 }
 
 func (p *pager) add(page string) { p.pages = append(p.pages, page) }
