@@ -273,7 +273,7 @@ func (p *pager) page() {
 	}
 }
 
-// cut takes a page off the rest that ends within a block.
+// cut adds a page that ends at an offset in a block.
 func (p *pager) cut(f fence, end int) {
 	page := p.rest[:end]
 	if !strings.HasSuffix(page, "\n") {
@@ -325,7 +325,7 @@ func (p *pager) skip(at int) {
 
 // follow keeps the blocks that open at an offset or behind it, moved by this much.
 func (p *pager) follow(at, by int) {
-	var all []fence
+	all := p.fences[:0]
 	for _, f := range p.fences {
 		if f.open >= at {
 			f.open, f.from, f.to, f.end = f.open+by, f.from+by, f.to+by, f.end+by
@@ -355,5 +355,5 @@ func (p *pager) reopen(f fence, at int) {
 	again.end = len(begin)
 	p.rest = begin + p.rest[f.end:]
 	p.follow(f.end, len(begin)-f.end)
-	p.fences = append([]fence{again}, p.fences...)
+	p.fences = slices.Insert(p.fences, 0, again)
 }
