@@ -209,27 +209,40 @@ func (a *API) misread(hook Webhook, r *http.Request, sent, body []byte, reason e
 // readAsAnother reads the body of a tool that has a path of its own. ok is false if it
 // is not recognized, or not understood either. sent and body are those of misread.
 func (a *API) readAsAnother(r *http.Request, sent, body []byte, strict bool) (in alert.Intake, ok bool, err error) {
-	if a.opts.Recognize == nil {
+	other, ok := a.recognized(r, body)
+	if !ok {
 		return in, false, nil
+	}
+	return other.read(r, sent, body, strict)
+}
+
+// recognized returns the webhook whose tool most likely has sent a body.
+func (a *API) recognized(r *http.Request, body []byte) (Webhook, bool) {
+	if a.opts.Recognize == nil {
+		return Webhook{}, false
 	}
 	name := a.opts.Recognize(body, r.Header)
 	n := slices.IndexFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Name == name })
 	if n < 0 {
-		return in, false, nil
+		return Webhook{}, false
 	}
-	other := a.opts.Webhooks[n]
-	read, err := other.Read(body, r.Header)
-	unsigned := other.verify(sent, r.Header)
+	return a.opts.Webhooks[n], true
+}
+
+// read reads a body of its tool that came to another path, and says where it belongs.
+func (w Webhook) read(r *http.Request, sent, body []byte, strict bool) (in alert.Intake, ok bool, err error) {
+	read, err := w.Read(body, r.Header)
+	unsigned := w.verify(sent, r.Header)
 	switch {
 	case err != nil:
 		ok, err = false, nil
 	case unsigned != nil:
 		ok, err = true, unsigned
 	case strict:
-		ok, err = true, &httpError{http.StatusBadRequest, "this looks like " + other.Tool, "use " + other.Path}
+		ok, err = true, &httpError{http.StatusBadRequest, "this looks like " + w.Tool, "use " + w.Path}
 	default:
 		ok, in = true, read
-		in.Notes = append(in.Notes, fmt.Sprintf("this looks like %s: use %s", other.Tool, other.Path))
+		in.Notes = append(in.Notes, fmt.Sprintf("this looks like %s: use %s", w.Tool, w.Path))
 	}
 	return in, ok, err
 }
@@ -239,16 +252,15 @@ func (a *API) readAsAnother(r *http.Request, sent, body []byte, strict bool) (in
 // of the configuration, take what comes. misplaced is false for a body of the path's own
 // tool, and for one that nobody knows.
 func (a *API) ofAnother(hook Webhook, r *http.Request, sent, body []byte) (in alert.Intake, misplaced bool, err error) {
-	if hook.Answer != nil || hook.Custom || a.opts.Recognize == nil {
+	if hook.Answer != nil || hook.Custom {
 		return in, false, nil
 	}
-	name := a.opts.Recognize(body, r.Header)
-	n := slices.IndexFunc(a.opts.Webhooks, func(w Webhook) bool { return w.Name == name })
-	if n < 0 || name == hook.Name || a.opts.Webhooks[n].Answer != nil {
+	other, known := a.recognized(r, body)
+	if !known || other.Name == hook.Name || other.Answer != nil {
 		return in, false, nil
 	}
 	strict, _ := isStrict(r.URL.Query()) // receive has checked it
-	return a.readAsAnother(r, sent, body, strict)
+	return other.read(r, sent, body, strict)
 }
 
 // take passes on what a request asks for.
