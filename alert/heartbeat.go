@@ -118,6 +118,11 @@ const (
 	HeartbeatMissing HeartbeatStatus = "missing"
 )
 
+// HeartbeatStatuses are all statuses, the worst first.
+func HeartbeatStatuses() []HeartbeatStatus {
+	return []HeartbeatStatus{HeartbeatMissing, HeartbeatLate, HeartbeatUp, HeartbeatNew}
+}
+
 // Status is how it is at a time.
 func (h Heartbeat) Status(now time.Time) HeartbeatStatus {
 	switch {

@@ -146,7 +146,7 @@ const homeMine = 10
 const homeOpen = 50
 
 func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, error) {
-	view := render.HomeView{Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version}
+	view := render.HomeView{Health: h.opts.Health(), Shell: h.shell(), Version: h.opts.Version, Now: h.opts.Now()}
 	var err error
 	if view.Open, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Limit: homeOpen}); err != nil {
 		return view, fmt.Errorf("read open incidents: %w", err)
@@ -156,6 +156,9 @@ func (h *Handlers) homeView(ctx context.Context, user string) (render.HomeView, 
 	}
 	if view.Mine, err = h.opts.Store.Incidents(ctx, alert.IncidentFilter{States: unresolved(), Mine: user, Limit: homeMine}); err != nil {
 		return view, fmt.Errorf("read a person's incidents: %w", err)
+	}
+	if view.Heartbeats, err = h.opts.Store.Heartbeats(ctx); err != nil {
+		return view, fmt.Errorf("read heartbeats: %w", err)
 	}
 	if view.Silences, _, err = h.activeSilences(ctx); err != nil {
 		return view, err

@@ -62,8 +62,17 @@ func TestTheHomeIsPublishedWhenWhatItShowsHasChanged(t *testing.T) {
 		open(h, "x", 4, "a subscription")
 		d.silences = []alert.Silence{{ID: "s-k7f2", EndsAt: time.Unix(1795452000, 0)}}
 		open(h, "x", 5, "a silence")
-		open(running(t, d.handlers()), "x", 5, "after a restart")
-		open(h, "", 6, "Slack has lost the view")
+		heard := time.Unix(1795442000, 0)
+		d.heartbeats = []alert.Heartbeat{{Name: "nightly-backup", Terms: alert.Terms{Every: time.Hour}, BeganAt: heard, LastAt: heard, DueAt: heard.Add(90 * time.Minute)}}
+		open(h, "x", 6, "a heartbeat")
+		d.heartbeats[0].LastAt = heard.Add(time.Second)
+		open(h, "x", 6, "the heartbeat again")
+		d.heartbeats[0].MissingAt = time.Unix(1795442045, 0)
+		open(h, "x", 7, "the heartbeat is missing")
+		d.heartbeats[0].MissingAt = time.Unix(1795442046, 0)
+		open(h, "x", 7, "a change of a heartbeat below a minute")
+		open(running(t, d.handlers()), "x", 7, "after a restart")
+		open(h, "", 8, "Slack has lost the view")
 	})
 }
 

@@ -38,11 +38,15 @@ func (s Shell) example() string {
 type StatusView struct {
 	// Counts counts the incidents that are not resolved.
 	Counts map[alert.Severity]int
-	// Unread says that Counts and Total are unknown, because the store can't be read.
-	Unread  bool
-	Health  alert.Health
-	Total   alert.Counts
-	Version string
+	// Unread says that Counts, Total and Heartbeats are unknown, because the store can't
+	// be read.
+	Unread bool
+	Health alert.Health
+	Total  alert.Counts
+	// Heartbeats are all of them, as they are at Now.
+	Heartbeats []alert.Heartbeat
+	Now        time.Time
+	Version    string
 }
 
 // Status says whether delivery works, what is open, and where all alerts stand.
@@ -52,6 +56,9 @@ func Status(v StatusView) Message {
 		fields = append(fields, "*Open*: "+unread)
 	} else {
 		fields = append(fields, "*Open*: "+tally(v.Counts), "*Alerts so far*: "+counts(v.Total))
+	}
+	if len(v.Heartbeats) > 0 {
+		fields = append(fields, "*Heartbeats*: "+heartbeatCounts(v.Heartbeats, v.Now))
 	}
 	blocks := []slack.Block{section(verdict(v.Health)), section(strings.Join(fields, "\n"))}
 	blocks = append(blocks, problemBlocks(problems(v.Health), 10)...)

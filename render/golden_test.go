@@ -155,7 +155,7 @@ func TestHomesLookAsTheGoldenFiles(t *testing.T) {
 			Open:   []alert.Incident{shown, with(diskFull(), func(i *alert.Incident) { i.ID, i.Title, i.Severity, i.Count = "m2m2", "swap & more", alert.Warning, 12 })},
 			Health: troubled(), Shell: Shell{Server: "http://10.0.0.1:8126/", Token: true}, Version: "1.0.0",
 		},
-		"full": {Open: []alert.Incident{shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown}, Counts: map[alert.Severity]int{alert.Critical: 1234}, Health: well()},
+		"full": {Open: []alert.Incident{shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown, shown}, Counts: map[alert.Severity]int{alert.Critical: 1234}, Health: well(), Heartbeats: slices.Repeat(heartbeats(), 2500), Now: at("14:30:00")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			view := Home(v)
@@ -199,7 +199,7 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 		"unacked":        Acted(append(done(1, alert.ActDone), alert.Acted{Incident: diskFull(), Effect: alert.ActAlready}), alert.VerbUnack),
 		"help":           Help(HelpView{Shell: shell, Version: "1.0.0"}),
 		"help direct":    Help(HelpView{Direct: true, Shell: shell, Version: "1.0.0"}),
-		"status well":    Status(StatusView{Health: well(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Folded: 3}}),
+		"status well":    Status(StatusView{Health: well(), Version: "1.0.0", Heartbeats: heartbeats(), Now: at("14:30:00"), Total: alert.Counts{Accepted: 12, Delivered: 9, Folded: 3}}),
 		"status trouble": Status(StatusView{Counts: map[alert.Severity]int{alert.Error: 1}, Health: troubled(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Pending: 3}}),
 		"test delivered": TestResult(report(delivered, well())),
 		"test held":      TestResult(report(record, troubled())),

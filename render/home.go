@@ -20,10 +20,11 @@ const (
 // How much the Home tab shows: with everything else it stays below the 100 blocks
 // of a view.
 const (
-	homeMine     = 5
-	homeOpen     = 14
-	homeSilences = 8
-	homeProblems = 8
+	homeMine       = 5
+	homeOpen       = 14
+	homeHeartbeats = 8
+	homeSilences   = 8
+	homeProblems   = 8
 )
 
 // HomeView is what the App Home shows.
@@ -36,6 +37,9 @@ type HomeView struct {
 	// Unread says that nothing is known of incidents, silences and subscriptions,
 	// because the store can't be read.
 	Unread bool
+	// Heartbeats are all of them, as they are at Now.
+	Heartbeats []alert.Heartbeat
+	Now        time.Time
 	// Silences are the active ones.
 	Silences []alert.Silence
 	// Health is the state of delivery.
@@ -66,6 +70,7 @@ func Home(v HomeView) HomeTab {
 		blocks = append(blocks, slack.NewDividerBlock(), header("The last day"))
 		blocks = append(blocks, chart...)
 	}
+	blocks = append(blocks, homeHeartbeatBlocks(v.Heartbeats, v.Now)...)
 	if len(v.Silences) > 0 {
 		blocks = append(blocks, slack.NewDividerBlock(), header("Silences"))
 		blocks = append(blocks, silenceBlocks(v.Silences, false, homeSilences, shown)...)

@@ -50,7 +50,8 @@ func evilViews() map[string]any {
 		"stats": Stats(stats, Chart{}), "subscribed": Subscribed(alert.Subscription{Matchers: silence.Matchers}),
 		"on call": OnCall(OnCallView{Routing: alert.Routing{Default: i.Key, Routes: []alert.Route{route}}, Taken: one, Names: map[string]string{i.Key: i.Key}, Now: time.Time{}}),
 		"status":  Status(StatusView{Counts: map[alert.Severity]int{i.Severity: 1}, Health: health, Version: i.Key}),
-		"home":    Home(HomeView{Mine: one, Open: one, Counts: map[alert.Severity]int{i.Severity: 1}, Silences: []alert.Silence{silence}, Health: health, Version: i.Key}),
+		"home":    Home(HomeView{Mine: one, Open: one, Counts: map[alert.Severity]int{i.Severity: 1}, Silences: []alert.Silence{silence}, Heartbeats: []alert.Heartbeat{{Name: i.Key, MissingAt: time.Unix(1, 0)}}, Health: health, Version: i.Key}),
+		"beats":   Heartbeats([]alert.Heartbeat{{Name: i.Key}}, time.Time{}),
 	}
 }
 

@@ -268,7 +268,7 @@ func checkLists(t *rapid.T) {
 	}
 	wantValid(t, "subscriptions", checkMessage(Subscriptions(mine)))
 	wantValid(t, "home", checkView(Home(HomeView{
-		Mine: few, Open: slices.Repeat(few, 2), Counts: counts, Silences: quiet, Health: healths().Draw(t, "health"), Subscriptions: mine, Stats: stats, Chart: chart,
+		Mine: few, Open: slices.Repeat(few, 2), Counts: counts, Silences: quiet, Heartbeats: slices.Repeat(heartbeats(), rapid.IntRange(0, 20).Draw(t, "heartbeats")), Now: instants().Draw(t, "now"), Health: healths().Draw(t, "health"), Subscriptions: mine, Stats: stats, Chart: chart,
 	})))
 }
 

@@ -253,7 +253,8 @@ func TestTheHomeHasEverythingInItsPlace(t *testing.T) {
 func fullHome() HomeView {
 	return HomeView{
 		Mine: []alert.Incident{acked()}, Open: []alert.Incident{diskFull(), acked(), hushedIncident()},
-		Counts:   map[alert.Severity]int{alert.Critical: 1, alert.Error: 1, alert.Info: 1},
+		Counts:     map[alert.Severity]int{alert.Critical: 1, alert.Error: 1, alert.Info: 1},
+		Heartbeats: heartbeats(), Now: at("14:30:00"),
 		Silences: []alert.Silence{{ID: "s-b2b2", Matchers: must(`service="db"`), EndsAt: at("18:00:00"), By: ann(), Why: "we move the disks", Hidden: 12}},
 		Health: alert.Health{
 			Connections: 2, ConnectedSince: at("09:00:30"), Waiting: 2, LastError: "C0OLD1234: is_archived", LastErrorAt: at("14:04:30"),
