@@ -45,8 +45,8 @@ func (e environment) input() config.Input {
 		},
 		Flags: e.flags,
 		UID:   1000,
-		Expressions: config.Expressions{Taken: []string{"github"}, Check: func(source string) (line, column int, message string) {
-			before, _, wrong := strings.Cut(source, "!!")
+		Expressions: config.Expressions{Taken: []string{"github"}, Check: func(e config.Expression) (line, column int, message string) {
+			before, _, wrong := strings.Cut(e.Source, "!!")
 			if !wrong {
 				return 0, 0, ""
 			}

@@ -30,9 +30,9 @@ type Signature struct{ Header, Prefix, Hash, Encoding string }
 
 // Expressions is what is known of expressions where they are used.
 type Expressions struct {
-	// Check returns what is wrong with an expression, and at which line and column of it,
-	// from 1; nil or an empty message for nothing.
-	Check func(source string) (line, column int, message string)
+	// Check returns what is wrong with an expression for its field, and at which line and
+	// column of it, from 1; nil or an empty message for nothing.
+	Check func(Expression) (line, column int, message string)
 	// Taken are the names that other webhooks have.
 	Taken []string
 }
@@ -158,28 +158,32 @@ func (l *loader) expressions(field string, g given) []Expression {
 		return nil
 	}
 	if g.items == nil {
-		l.checkExpression(field, g)
-		return []Expression{{Field: field, Source: g.value}}
+		return []Expression{l.expression(field, g)}
 	}
 	var all []Expression
 	for _, item := range g.items {
-		l.checkExpression(field, item)
-		all = append(all, Expression{Field: field, Name: item.name, Source: item.value})
+		all = append(all, l.expression(field, item))
 	}
 	return all
 }
 
-func (l *loader) checkExpression(field string, g given) {
+func (l *loader) expression(field string, g given) Expression {
+	e := Expression{Field: field, Name: g.name, Source: g.value}
+	l.checkExpression(e, g)
+	return e
+}
+
+func (l *loader) checkExpression(e Expression, g given) {
 	if l.in.Expressions.Check == nil {
 		return
 	}
-	line, column, message := l.in.Expressions.Check(g.value)
+	line, column, message := l.in.Expressions.Check(e)
 	if message == "" {
 		return
 	}
-	key := keyWebhooks + "." + field
-	if g.name != "" {
-		key += "." + g.name
+	key := keyWebhooks + "." + e.Field
+	if e.Name != "" {
+		key += "." + e.Name
 	}
 	l.fail(l.placeIn(g, line, column).problem(
 		fmt.Sprintf("%s has a mistake: %s (at %d:%d of the expression)", key, printableTokens(message), line, column), l.expressionFix(g)))

@@ -74,12 +74,6 @@ func NewCustom(name string, expressions []Expression, onFailed func()) (*Custom,
 	return c, nil
 }
 
-// CheckExpression returns what is wrong with an expression; nil for nothing.
-func CheckExpression(source string) error {
-	_, err := compile(source)
-	return err
-}
-
 // Format is the webhook as one of those in Formats.
 func (c *Custom) Format() Format {
 	return Format{Name: c.name, Tool: c.name, Path: webhooks + c.name, Read: func(r Request) (alert.Intake, error) {

@@ -172,9 +172,49 @@ func TestAMistakeInAnExpressionHasItsPlace(t *testing.T) {
 		{"mean(body)", 1, 1, "unknown name mean"},
 	} {
 		var at *Mistake
-		err := CheckExpression(c.source)
+		err := CheckExpression(Expression{"title", "", c.source})
 		if !errors.As(err, &at) || !strings.Contains(at.Message, c.message) || c.line > 0 && (at.Line != c.line || at.Column != c.column) {
 			t.Errorf("%.40s: %v", c.source, err)
+		}
+	}
+}
+
+func TestAnExpressionThatCanNeverBeItsFieldIsAMistake(t *testing.T) {
+	for _, c := range []struct{ field, source, message string }{
+		{"each", "5", "it is always a number, and each needs a list or a map"},
+		{"each", `"x"`, "it is always a text"},
+		{"each", "len(body)", "it is always a number"},
+		{"each", "nil", "it is always nil"},
+		{"drop", `"perhaps"`, "neither true nor false"},
+		{"drop", "map(body, #)", "it is always a list"},
+		{"title", "5", "it is always 5, and title needs a text: a text has quotes of its own"},
+		{"title", "body.title or body.name", "it is always true or false"},
+		{"title", "{a: body}", "it is always a map"},
+		{"text", "1 + 2", "it is always 3"},
+		{"text", `int("x")`, "invalid"},
+		{"severity", "item.bad == 1", "it is always true or false"},
+		{"severity", `"grue"`, `"grue" is not a severity`},
+		{"labels", `"x"`, "it is always a text, and labels needs a map or a list"},
+		{"links", "5", "it is always a number"},
+		{"at", `"whenever"`, "not a time"},
+		{"at", "body.a and true", "it is always true or false"},
+		{"expires_in", `"soon"`, "not a duration"},
+	} {
+		var at *Mistake
+		err := CheckExpression(Expression{c.field, "", c.source})
+		if !errors.As(err, &at) || !strings.Contains(at.Message, c.message) || at.Line != 1 || at.Column != 1 {
+			t.Errorf("%s: %s: %v", c.field, c.source, err)
+		}
+	}
+	for _, c := range []Expression{
+		{"each", "", "[1, 2]"}, {"each", "", "body"}, {"each", "", "body.a ?? [body]"}, {"drop", "", "false"}, {"drop", "", "body.n > 5"}, {"drop", "", `headers["x-test"]`},
+		{"title", "", `"a disk"`}, {"title", "", "len(body.items)"}, {"title", "", "body.a ? 5 : body.b"}, {"text", "", "body.list | map(#.x)"}, {"text", "", "headers"},
+		{"severity", "", "2"}, {"severity", "", `"critical"`}, {"status", "", "true"}, {"status", "", "body.a == 1"}, {"key", "", `"one"`}, {"key", "", "body.a * 2"},
+		{"labels", "", "{a: 1}"}, {"labels", "", `["a"]`}, {"labels", "n", "5"}, {"links", "", `"https://example.com"`}, {"links", "", "[]"}, {"at", "", "now()"},
+		{"at", "", `date("2026-11-28")`}, {"at", "", "body.t / 1000"}, {"expires_in", "", `"2h"`},
+	} {
+		if err := CheckExpression(c); err != nil {
+			t.Errorf("%s: %s: %v", c.field(), c.Source, err)
 		}
 	}
 }

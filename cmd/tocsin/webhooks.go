@@ -67,8 +67,8 @@ func customWebhook(w config.Webhook, onFailed func()) (*ingest.Custom, error) {
 
 // expressions is what the configuration has to know of them.
 func expressions() config.Expressions {
-	e := config.Expressions{Check: func(source string) (line, column int, message string) {
-		err := ingest.CheckExpression(source)
+	e := config.Expressions{Check: func(expression config.Expression) (line, column int, message string) {
+		err := ingest.CheckExpression(ingest.Expression(expression))
 		var at *ingest.Mistake
 		if errors.As(err, &at) {
 			return at.Line, at.Column, at.Message
