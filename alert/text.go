@@ -87,8 +87,8 @@ func pageEnd(text string, size int) int {
 
 // addressAt returns where the web address begins that an offset of a text is within, or -1.
 func addressAt(text string, at int) int {
-	begin := strings.LastIndexFunc(text[:at], endsAddress) + 1
-	if next, _ := utf8.DecodeRuneInString(text[at:]); begin == at || endsAddress(next) {
+	begin := strings.LastIndexFunc(text[:at], EndsAddress) + 1
+	if next, _ := utf8.DecodeRuneInString(text[at:]); begin == at || EndsAddress(next) {
 		return -1
 	}
 	word := strings.ToLower(text[begin:min(len(text), at+len("https://"))])
@@ -101,8 +101,12 @@ func addressAt(text string, at int) int {
 	return first
 }
 
-// endsAddress reports whether a character can't be in a web address that is linked.
-func endsAddress(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune("<>\"`", r) }
+// EndsAddress reports whether a character can't be in a web address in a text: blanks,
+// characters that draw nothing, marks around an address, a backslash, which begins an
+// escape such as \n, and punctuation that people of East Asia write without a blank.
+func EndsAddress(r rune) bool {
+	return unicode.IsSpace(r) || r >= utf8.RuneSelf && unicode.In(r, unicode.Z, unicode.Cf) || strings.ContainsRune("<>\"`\\“”„«»。，、；！？（）「」『』【】《》〈〉", r)
+}
 
 // roughEnd is pageEnd but for addresses.
 func roughEnd(text string, size int) int {

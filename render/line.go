@@ -2,16 +2,11 @@ package render
 
 import (
 	"cmp"
-	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
-
-	"tocsin/alert"
 )
 
 // A line is what this package writes: a string with *bold*, `code`, and Slack's <…> for
@@ -210,64 +205,4 @@ func (e *elements) control(s string, style slack.RichTextSectionTextStyle) {
 		seconds, _ := strconv.ParseInt(at, 10, 64) // dateAs wrote it
 		e.all = append(e.all, slack.NewRichTextSectionDateElement(seconds, format, nil, &fallback))
 	}
-}
-
-var address = regexp.MustCompile("(?i)https?://[^\\s<>\"`]+")
-
-// addressesIn finds the web addresses in a text, as byte offsets. One that was cut, with an
-// ellipsis at its end, leads elsewhere: it is left out.
-func addressesIn(s string) [][]int {
-	var all [][]int
-	for _, span := range address.FindAllStringIndex(s, -1) {
-		before, _ := utf8.DecodeLastRuneInString(s[:span[0]])
-		raw := s[span[0]:span[1]]
-		shortened := strings.HasSuffix(raw, ellipsis)
-		raw = raw[:addressEnd(s[:span[0]], raw)]
-		if u, err := url.Parse(raw); err != nil || u.Hostname() == "" || alert.EscapedLen(raw) > alert.LongestAddress || wordRune(before) || shortened {
-			continue
-		}
-		all = append(all, []int{span[0], span[0] + len(raw)})
-	}
-	return all
-}
-
-func wordRune(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }
-
-// addressEnd is where an address ends that stands in a sentence behind some text: before
-// the sentence's punctuation, before a bracket that was opened in front of it, and before
-// the marks that close what is bold or italic there.
-func addressEnd(before, s string) int {
-	for s != "" {
-		last, size := utf8.DecodeLastRuneInString(s)
-		switch {
-		case strings.ContainsRune("*_~", last):
-			marks := s[len(strings.TrimRight(s, string(last))):]
-			size = min(len(marks), opening(before, last))
-			if size == 0 {
-				return len(s)
-			}
-		case strings.ContainsRune(".,;:!?'|\\…’”»。，、；：！？」』）】》", last):
-		case last == ')' && strings.Count(s, ")") > strings.Count(s, "("):
-		case last == ']' && strings.Count(s, "]") > strings.Count(s, "["):
-		case last == '}' && strings.Count(s, "}") > strings.Count(s, "{"):
-		default:
-			return len(s)
-		}
-		s = s[:len(s)-size]
-	}
-	return 0
-}
-
-// opening counts the marks that were opened last in the line that before ends with, and
-// not closed: they begin a word.
-func opening(before string, mark rune) int {
-	line := before[strings.LastIndex(before, "\n")+1:]
-	end := strings.LastIndex(line, string(mark)) + 1
-	begin := len(strings.TrimRight(line[:end], string(mark)))
-	previous, _ := utf8.DecodeLastRuneInString(line[:begin])
-	next, _ := utf8.DecodeRuneInString(line[end:])
-	if wordRune(previous) || unicode.IsSpace(next) {
-		return 0
-	}
-	return end - begin
 }
