@@ -55,7 +55,9 @@ type amAlertStatus struct {
 type amGroup struct {
 	Labels   map[string]string `json:"labels"`
 	Receiver amReceiver        `json:"receiver"`
-	Alerts   []amAlert         `json:"alerts"`
+	// RouteLabels are empty: routes have no labels. Clients since 0.35 need them.
+	RouteLabels map[string]string `json:"routeLabels"`
+	Alerts      []amAlert         `json:"alerts"`
 }
 
 type amSilence struct {
@@ -206,7 +208,7 @@ func (a *API) amGroups(r *http.Request) (any, error) {
 	for _, one := range all {
 		for _, to := range one.Receivers {
 			if by[to.Name] == nil {
-				by[to.Name] = &amGroup{Labels: map[string]string{}, Receiver: to}
+				by[to.Name] = &amGroup{Labels: map[string]string{}, Receiver: to, RouteLabels: map[string]string{}}
 			}
 			by[to.Name].Alerts = append(by[to.Name].Alerts, one)
 		}
