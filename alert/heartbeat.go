@@ -136,6 +136,15 @@ func (h Heartbeat) Status(now time.Time) HeartbeatStatus {
 	return HeartbeatUp
 }
 
+// CountHeartbeats counts heartbeats by their status at a time.
+func CountHeartbeats(all []Heartbeat, now time.Time) map[HeartbeatStatus]int {
+	count := map[HeartbeatStatus]int{}
+	for _, h := range all {
+		count[h.Status(now)]++
+	}
+	return count
+}
+
 // since is when it was last heard, or since when it is expected.
 func (h Heartbeat) since() time.Time {
 	if h.LastAt.IsZero() {

@@ -58,10 +58,7 @@ func homeHeartbeatBlocks(all []alert.Heartbeat, now time.Time) []slack.Block {
 
 // heartbeatCounts tells how many heartbeats have each status: 🔴 1 missing, 🟢 12 up.
 func heartbeatCounts(all []alert.Heartbeat, now time.Time) string {
-	count := map[alert.HeartbeatStatus]int{}
-	for _, h := range all {
-		count[h.Status(now)]++
-	}
+	count := alert.CountHeartbeats(all, now)
 	var parts []string
 	for _, s := range alert.HeartbeatStatuses() {
 		if n := count[s]; n > 0 {

@@ -52,6 +52,8 @@ type daemon struct {
 	intro  *introduction
 	intake *intake
 	full   span // the backlog
+	// heartbeats counts them by status, as they were at the last look.
+	heartbeats *prometheus.GaugeVec
 
 	unix, tcp net.Listener
 	clients   *api.Connections

@@ -102,6 +102,8 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 		// The store remembers that it can't be used, which else only the next push would find out.
 		if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {
 			d.log.Warn("store not checked", zap.Error(err))
+		} else if err == nil {
+			d.countHeartbeats(ctx)
 		}
 		h := d.health()
 		known = d.logProblems(known, h.Problems)
@@ -111,6 +113,19 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 				d.log.Warn("status line not updated", zap.Error(err))
 			}
 		}
+	}
+}
+
+// countHeartbeats brings the metric about heartbeats up to date. It stays as it is while
+// the store can't be read, which health says.
+func (d *daemon) countHeartbeats(ctx context.Context) {
+	all, err := d.store.Heartbeats(ctx)
+	if err != nil {
+		return
+	}
+	count := alert.CountHeartbeats(all, time.Now())
+	for _, status := range alert.HeartbeatStatuses() {
+		d.heartbeats.WithLabelValues(string(status)).Set(float64(count[status]))
 	}
 }
 
@@ -158,8 +173,8 @@ func (d *daemon) alive() error {
 	return d.outbox.Moving(now)
 }
 
-// registerHealth exports which problems there are, how many alerts are pending and how
-// many dead letters there are.
+// registerHealth exports which problems there are, how many alerts are pending, how many
+// dead letters there are and how the heartbeats are.
 func (d *daemon) registerHealth(reg prometheus.Registerer) {
 	reg.MustRegister(problemGauges{d.health})
 	auto := promauto.With(reg)
@@ -169,6 +184,9 @@ func (d *daemon) registerHealth(reg prometheus.Registerer) {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_dead_letters", Help: "Deliveries that were given up, until a person retries or drops them.",
 	}, func() float64 { return float64(d.store.DeadLetters()) })
+	d.heartbeats = auto.NewGaugeVec(prometheus.GaugeOpts{
+		Name: "tocsin_heartbeats", Help: "Heartbeats by status, as they were in the last seconds.",
+	}, []string{"status"})
 }
 
 // problemGauges count the problems of each kind.

@@ -74,6 +74,18 @@ func TestAHeartbeatOfTheConfigurationIsMissingThoughItWasNeverHeard(t *testing.T
 	p.start()
 	awaitCard(t, s, "Heartbeat nightly is missing", "It has never been heard")
 	awaitCard(t, s, "Heartbeat nightly is missing", "Warning")
+	if err := s.User("ann").OpenHome(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "the Home tab to list it", func(sn *playground.Snapshot) bool {
+		home, _ := sn.Home("ann")
+		return strings.Contains(asJSON(home), `"nightly"`) && strings.Contains(asJSON(home), "never heard")
+	})
+	p.beat("worker?every=1h")
+	p.eventually("that the metrics count it", func() bool {
+		got := p.metrics()
+		return strings.Contains(got, `tocsin_heartbeats{status="missing"} 1`) && strings.Contains(got, `tocsin_heartbeats{status="up"} 1`) && strings.Contains(got, `tocsin_heartbeats{status="late"} 0`)
+	})
 }
 
 func TestAWatchdogIsAHeartbeatWhicheverWayItComes(t *testing.T) {
