@@ -29,6 +29,15 @@ func ParseDuration(s string) (time.Duration, error) {
 
 var errExpiry = errors.New("not a duration such as 2h, or forever")
 
+// ParseSeconds is ParseDuration in which a number without a unit is in seconds.
+func ParseSeconds(text string) (time.Duration, error) {
+	text = strings.TrimSpace(text)
+	if _, err := strconv.ParseFloat(text, 64); err == nil {
+		text += "s"
+	}
+	return ParseDuration(text)
+}
+
 // ParseExpiry reads after what time an incident expires. forever and never are negative.
 // A number without a unit is in seconds.
 func ParseExpiry(text string) (time.Duration, error) {
@@ -36,10 +45,7 @@ func ParseExpiry(text string) (time.Duration, error) {
 	if text == "forever" || text == "never" {
 		return -1, nil
 	}
-	if _, err := strconv.ParseFloat(text, 64); err == nil {
-		text += "s"
-	}
-	d, err := ParseDuration(text)
+	d, err := ParseSeconds(text)
 	if err != nil || d == 0 {
 		return 0, errExpiry
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // heartbeatPath is where a heartbeat is sent. GET is there for tools that can do nothing
-// else.
+// else. HEAD is what looks whether a link works, and sends none.
 const heartbeatPath = "/v1/heartbeats/{name}"
 
 // heartbeat is a heartbeat in an answer.
@@ -76,6 +76,9 @@ func (a *API) postHeartbeat(r *http.Request) (any, error) {
 	notes, err := readTerms(r, &b.Terms)
 	if err != nil {
 		return nil, err
+	}
+	if r.Method == http.MethodHead { // a router's GET has it, too
+		return nil, alert.CheckHeartbeatName(b.Name)
 	}
 	heard, err := a.beat(r, []alert.Beat{b})
 	if err != nil {
@@ -146,7 +149,11 @@ func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {
 	said := fieldsIn(body, r.Header.Get("Content-Type"))
 	maps.Copy(said, r.URL.Query())
 	for _, name := range slices.Sorted(maps.Keys(said)) {
-		switch value := said.Get(name); name {
+		value := said.Get(name)
+		if value == "" {
+			continue
+		}
+		switch name {
 		case "every":
 			t.Every, err = readTerm(name, value)
 		case "grace":
@@ -166,7 +173,8 @@ func readTerms(r *http.Request, t *alert.Terms) (notes []string, err error) {
 	return notes[:min(len(notes), maxHeartbeatNotes)], nil
 }
 
-// fieldsIn are the members of a JSON object or the fields of a form; none in any other body.
+// fieldsIn are the members of a JSON object or the fields of a form; none in any other
+// body. null is empty.
 func fieldsIn(body []byte, contentType string) url.Values {
 	said := url.Values{}
 	kind, _ := kindOf(contentType)
@@ -185,9 +193,9 @@ func fieldsIn(body []byte, contentType string) url.Values {
 const maxHeartbeatNotes = 10
 
 func readTerm(name, value string) (time.Duration, error) {
-	d, err := alert.ParseDuration(value)
+	d, err := alert.ParseSeconds(value)
 	if err != nil || d < alert.MinEvery || d > alert.MaxEvery {
-		return 0, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %.80q", name, value), "write a duration from 1s to 365d, as in ?every=5m&grace=1m"}
+		return 0, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %.80q", name, value), "write a duration from 1s to 365d, as in ?every=5m&grace=1m; a number is in seconds"}
 	}
 	return d, nil
 }
@@ -197,7 +205,7 @@ func (a *API) forgetHeartbeat(r *http.Request) (any, error) {
 	h, err := a.opts.Engine.Forget(r.Context(), r.PathValue("name"))
 	switch {
 	case errors.Is(err, alert.ErrNotFound):
-		err = &httpError{http.StatusNotFound, err.Error(), "list heartbeats with GET /v1/heartbeats"}
+		err = &httpError{http.StatusNotFound, err.Error(), "GET /v1/heartbeats (tocsin heartbeats) lists them"}
 	case errors.Is(err, alert.ErrConfigured):
 		err = &httpError{http.StatusConflict, err.Error(), "remove it from ingest.heartbeats and restart the daemon"}
 	}

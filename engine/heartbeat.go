@@ -132,7 +132,7 @@ func (d *draft) checkBeat(h *heartbeatState, b alert.Beat) error {
 	case d.heartbeatCount >= alert.MaxHeartbeats:
 		return &alert.InputError{
 			Message: fmt.Sprintf("there are %d heartbeats already", alert.MaxHeartbeats),
-			Hint:    "forget those that are not needed any more: DELETE /v1/heartbeats/NAME",
+			Hint:    "forget those that are not needed any more: DELETE /v1/heartbeats/NAME (tocsin heartbeats forget NAME)",
 		}
 	}
 	return nil

@@ -187,6 +187,7 @@ var (
 	// pathAndCommand is a path of the API with the command that does the same.
 	pathAndCommand = regexp.MustCompile(`(?:(?:GET|POST|DELETE) )?/(?:v1/|readyz)\S*([^(;]*) \((tocsin [^)]+)\)`)
 	bareReadyz     = regexp.MustCompile(`/readyz\b`)
+	inAddress      = regexp.MustCompile(`add \?(\w+)=(\w+) to the address`)
 	sendAgain      = regexp.MustCompile(`send it again (?:with the same Idempotency-Key|after Retry-After seconds)`)
 )
 
@@ -194,6 +195,7 @@ var (
 // its commands and not the paths of its API.
 func inCommands(text string) string {
 	text = pathAndCommand.ReplaceAllString(text, "$2$1")
+	text = inAddress.ReplaceAllString(text, "add --$1 $2")
 	text = bareReadyz.ReplaceAllString(text, "tocsin status")
 	return sendAgain.ReplaceAllString(text, "try again")
 }

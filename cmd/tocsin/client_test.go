@@ -81,6 +81,8 @@ func TestWhatTheDaemonTellsProgramsIsSaidInCommands(t *testing.T) {
 		"not found; list what there is with GET /v1/deliveries?state=dead (tocsin queue list)":               "not found; list what there is with tocsin queue list",
 		"/readyz says what is wrong and what to do (tocsin status); send it again after Retry-After seconds": "tocsin status says what is wrong and what to do; try again",
 		"send it again with the same Idempotency-Key: it will not count twice; /readyz says what is wrong":   "try again: it will not count twice; tocsin status says what is wrong",
+		"there are 10000; forget those: DELETE /v1/heartbeats/NAME (tocsin heartbeats forget NAME)":          "there are 10000; forget those: tocsin heartbeats forget NAME",
+		"nobody has said how often; add ?every=5m to the address, or name it":                                "nobody has said how often; add --every 5m, or name it",
 		"the disk is full": "the disk is full",
 	} {
 		if got := inCommands(said); got != want {

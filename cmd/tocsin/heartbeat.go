@@ -40,7 +40,7 @@ it. Without a daemon it waits in the spool and counts by the time at which it wa
 		"grace": {&c.grace, "it may be later by this `DURATION` (default: half of --every, at most 1h)"},
 	} {
 		cmd.Flags().Func(name, flag.usage, func(text string) (err error) {
-			*flag.value, err = alert.ParseDuration(text)
+			*flag.value, err = alert.ParseSeconds(text)
 			return err
 		})
 	}
