@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha1" //nolint:gosec // what the tool signs with is not ours to choose
 	"crypto/sha256"
@@ -8,11 +9,9 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
+	"errors"
 	"fmt"
 	"hash"
-	"maps"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -100,7 +99,10 @@ func (c *Custom) read(r Request, explain bool) (alert.Intake, []Value, error) {
 	for n, item := range items {
 		e.item(n, item)
 	}
-	if len(e.in.Alerts) == 0 && len(e.in.Notes) == 0 {
+	switch {
+	case e.unclear > 0 && len(bytes.TrimSpace(r.Body)) == 0:
+		return alert.Intake{}, e.values, errors.New("the body is empty")
+	case len(e.in.Alerts) == 0 && len(e.in.Notes) == 0:
 		e.in.Notes = []string{"each is an empty list: nothing was done"}
 	}
 	return e.in, e.values, nil
@@ -116,6 +118,8 @@ type evaluation struct {
 	env     map[string]any
 	in      alert.Intake
 	values  []Value
+	// unclear counts the alerts of which nothing is known.
+	unclear int
 }
 
 // mostItems is how many alerts one request may have.
@@ -171,19 +175,21 @@ func (e Expression) field() string {
 func (e *evaluation) item(n int, item any) {
 	e.env[nameItem] = item
 	a := alert.Alert{Source: e.custom.name}
-	var failed []string
+	var failed failures
 	for _, c := range e.custom.fields {
 		value, err := run(&e.machine, c.program, e.env, &e.meter)
 		drop := false
 		if err == nil && c.Field == "drop" {
 			drop, err = truth(value)
 		} else if err == nil {
-			err = set(&a, c.Field, c.Name, value)
+			var notes []string
+			notes, err = set(&a, c.Expression, value)
+			e.say(n, notes...)
 		}
 		e.note(n+1, c, value, err)
 		if err != nil {
 			e.custom.onFailed()
-			failed = append(failed, c.field()+" is left out: "+err.Error())
+			failed.add(c.field(), err)
 		}
 		if drop {
 			e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d is dropped, as drop says", n+1))
@@ -194,8 +200,45 @@ func (e *evaluation) item(n int, item any) {
 	e.in.Alerts = append(e.in.Alerts, a)
 }
 
+// say notes something about an alert.
+func (e *evaluation) say(n int, notes ...string) {
+	for _, note := range notes {
+		e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d: %s", n+1, note))
+	}
+}
+
+// failures are why fields are left out: each reason once, with its fields.
+type failures struct {
+	reasons []string
+	fields  map[string][]string
+}
+
+func (f *failures) add(field string, err error) {
+	why := err.Error()
+	if f.fields == nil {
+		f.fields = map[string][]string{}
+	}
+	if f.fields[why] == nil {
+		f.reasons = append(f.reasons, why)
+	}
+	f.fields[why] = append(f.fields[why], field)
+}
+
+// sentences are the failures for people.
+func (f *failures) sentences() (all []string) {
+	for _, why := range f.reasons {
+		are := " is left out: "
+		if len(f.fields[why]) > 1 {
+			are = " are left out: "
+		}
+		all = append(all, strings.Join(f.fields[why], ", ")+are+why)
+	}
+	return all
+}
+
 // finish completes an alert that is as the expressions made it.
-func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
+func (e *evaluation) finish(a *alert.Alert, n int, item any, failures failures) {
+	failed := failures.sentences()
 	a.OnlyIfOpen = a.Resolves()
 	if a.IdempotencyKey != "" {
 		a.IdempotencyKey = e.custom.name + "/" + a.IdempotencyKey
@@ -203,9 +246,11 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
 			a.IdempotencyKey = fmt.Sprintf("%s/%d", a.IdempotencyKey, n+1)
 		}
 	}
-	if saysNothing(*a) {
-		failed = append(failed, "title and text are empty")
-		a.Title = "A webhook of " + e.custom.name + " was not understood"
+	switch {
+	case saysNothing(*a):
+		failed = append(failed, e.nothingSaid(a))
+	case a.Resolves() && strings.TrimSpace(a.Key) == "":
+		e.say(n, "it is resolved and has no key: it resolves only what has the same title and labels, and no key either")
 	}
 	if len(failed) == 0 {
 		return
@@ -215,9 +260,20 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failed []string) {
 		raw = err.Error()
 	}
 	a.Text = paragraphs(a.Text, strings.Join(failed, "\n"), alert.Preformatted(raw))
-	for _, why := range failed {
-		e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d: %s", n+1, why))
+	e.say(n, failed...)
+}
+
+// nothingSaid makes an alert of one that would be refused, and returns what it lacks. One
+// that resolves nothing has to be shown like any other.
+func (e *evaluation) nothingSaid(a *alert.Alert) (lacks string) {
+	lacks = "title and text are empty"
+	if a.Resolves() {
+		lacks = "it is resolved, but title, text and key are empty"
 	}
+	a.Title = "A webhook of " + e.custom.name + " was not understood"
+	a.Status, a.Severity, a.OnlyIfOpen = alert.Firing, alert.Warning, false
+	e.unclear++
+	return lacks
 }
 
 // saysNothing reports whether an alert would be refused. One that resolves needs only a key.
@@ -228,148 +284,6 @@ func saysNothing(a alert.Alert) bool {
 // plain reports whether a text surely has something that can be shown.
 func plain(s string) bool {
 	return strings.ContainsFunc(s, unicode.IsLetter) && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) && !unicode.IsSpace(r) })
-}
-
-// set puts the value of an expression into a field of an alert.
-func set(a *alert.Alert, field, name string, value any) error {
-	switch field {
-	case "labels":
-		return setLabels(a, name, value)
-	case "links", "images":
-		return setLinks(a, field, value)
-	}
-	if firing, ok := value.(bool); ok && field == "status" {
-		value = map[bool]string{true: string(alert.Firing), false: string(alert.Resolved)}[firing]
-	}
-	s, err := textFrom(value)
-	if s = strings.TrimSpace(s); err != nil || s == "" {
-		return err
-	}
-	if text := textField(a, field); text != nil {
-		*text = s
-		return nil
-	}
-	switch field {
-	case "at":
-		a.At, err = alert.ParseTime(s)
-	case "expires_in":
-		a.ExpiresIn, err = alert.ParseExpiry(s)
-	}
-	return err
-}
-
-// textField is nil for a field that is not a text.
-func textField(a *alert.Alert, field string) *string {
-	switch field {
-	case "title":
-		return &a.Title
-	case "text":
-		return &a.Text
-	case "format":
-		return (*string)(&a.Format)
-	case "severity":
-		return (*string)(&a.Severity)
-	case "status":
-		return (*string)(&a.Status)
-	case "key":
-		return &a.Key
-	case "channel":
-		return &a.Channel
-	case "mention":
-		return &a.Mention
-	case "idempotency_key":
-		return &a.IdempotencyKey
-	}
-	return nil
-}
-
-// setLabels adds one label, or all of a value.
-func setLabels(a *alert.Alert, name string, value any) error {
-	if a.Labels == nil {
-		a.Labels = map[string]string{}
-	}
-	if name != "" {
-		s, err := textFrom(value)
-		labels(a.Labels).addSaid(name, s)
-		return err
-	}
-	switch members := value.(type) {
-	case nil:
-		return nil
-	case map[string]any:
-		for _, name := range slices.Sorted(maps.Keys(members)) {
-			text, err := textFrom(members[name])
-			if err != nil {
-				return err
-			}
-			labels(a.Labels).addSaid(name, text)
-		}
-		return nil
-	}
-	asJSON, err := jsonFrom(value)
-	if err != nil {
-		return err
-	}
-	var all labels
-	if err := json.Unmarshal([]byte(asJSON), &all); err != nil {
-		return err
-	}
-	for _, name := range all.names() {
-		labels(a.Labels).addSaid(name, all[name])
-	}
-	return nil
-}
-
-// setLinks adds links or images: an address, an object of labels and addresses, or a list
-// of addresses or of objects with a label and an address.
-func setLinks(a *alert.Alert, field string, value any) error {
-	if value == nil {
-		return nil
-	}
-	asJSON, err := jsonFrom(value)
-	if err != nil {
-		return err
-	}
-	var all addresses
-	if err := json.Unmarshal([]byte(asJSON), &all); err != nil {
-		return err
-	}
-	for _, l := range all {
-		if field == "images" {
-			a.Images = addImage(a.Images, l.URL, l.Label)
-			continue
-		}
-		a.Links = addLink(a.Links, l.Label, l.URL)
-	}
-	return nil
-}
-
-// addresses are web addresses with what to call them.
-type addresses []alert.Link
-
-// UnmarshalJSON accepts every value.
-func (l *addresses) UnmarshalJSON(value []byte) error {
-	var one struct{ Label, Title, Text, Alt, Name, URL, Href, Src text }
-	var named map[string]text
-	var list []addresses
-	switch {
-	case value[0] == '[':
-		if err := json.Unmarshal(value, &list); err != nil {
-			return err
-		}
-		for _, element := range list {
-			*l = append(*l, element...)
-		}
-	case value[0] == '{' && json.Unmarshal(value, &one) == nil && or(one.URL, one.Href, one.Src) != "":
-		*l = addresses{{Label: or(one.Label, one.Title, one.Text, one.Alt, one.Name), URL: or(one.URL, one.Href, one.Src)}}
-	case value[0] == '{' && json.Unmarshal(value, &named) == nil:
-		for _, name := range slices.Sorted(maps.Keys(named)) {
-			*l = append(*l, alert.Link{Label: name, URL: string(named[name])})
-		}
-	default:
-		*l = addresses{{URL: textOf(value)}}
-	}
-	return nil
 }
 
 // Signature is how a tool proves that it sent a request.

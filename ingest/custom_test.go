@@ -139,6 +139,71 @@ func TestAnExpressionThatFailsCostsItsFieldAloneAndTheRawBodyIsKept(t *testing.T
 	}
 }
 
+func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
+	c, _ := custom(t, "title", "body.title", "key", "body.key", "status", "body.status", "severity", "body.sev", "labels", "body.labels", "links", "body.links", "images", "body.images",
+		"at", "body.at", "mention", "body.who")
+	for _, one := range []struct {
+		body  string
+		notes []string
+	}{
+		{`{"status":"resolved"}`, []string{"alert 1: it is resolved, but title, text and key are empty"}},
+		{`{"status":"resolved","title":"x"}`, []string{"alert 1: it is resolved and has no key: it resolves only what has the same title and labels, and no key either"}},
+		{`{"title":"x","links":[5,"","/a",{"b":"c"},null,"https://example.com"],"images":true}`, []string{
+			`alert 1: links: "5" is not a web address: left out`, `alert 1: links: "/a" is not a web address: left out`,
+			`alert 1: links: "c" is not a web address: left out`, `alert 1: images: "true" is not a web address: left out`,
+		}},
+		{`{"title":"x","labels":5}`, []string{"alert 1: labels is a number, and should be a map or a list: kept as one label"}},
+		{`{"title":"x","labels":{"":"y"}}`, []string{`alert 1: labels: "y" has no name: left out`}},
+		{`{"title":"x","at":"when"}`, []string{`alert 1: at is left out: "when" is not a time such as 2026-01-02T15:04:05Z, or seconds since 1970`}},
+		{`hello`, []string{
+			"alert 1: title, key, status, severity, labels, links, images, at, mention are left out: a list or a text has no members with names at 1:6",
+			"alert 1: title and text are empty",
+		}},
+		{`title=x&key=y`, nil},
+		{`{"title":"x","labels":[{"a":"b"},{"name":"c","value":1}],"who":["ann","bob"]}`, nil},
+	} {
+		in, err := c.Format().Read(request([]byte(one.body)))
+		if err != nil || len(in.Alerts) != 1 {
+			t.Errorf("%s: %v, %+v", one.body, err, in)
+			continue
+		}
+		slices.Sort(in.Notes)
+		slices.Sort(one.notes)
+		if !slices.Equal(in.Notes, one.notes) {
+			t.Errorf("%s: the notes are %q, want %q", one.body, in.Notes, one.notes)
+		}
+		if a := in.Alerts[0]; a.Resolves() && a.Key == "" && a.Title != "x" {
+			t.Errorf("%s is ignored: %+v", one.body, a)
+		}
+		switch a := in.Alerts[0]; {
+		case strings.Contains(one.body, "who") && (a.Mention != "ann, bob" || a.Labels["a"] != "b" || a.Labels["c"] != "1"):
+			t.Errorf("%s became %+v", one.body, a)
+		case strings.Contains(one.body, "example.com") && len(a.Links) != 1:
+			t.Errorf("%s has the links %v", one.body, a.Links)
+		}
+	}
+	for _, empty := range []string{"", " \n"} {
+		if in, err := c.Format().Read(request([]byte(empty))); err == nil || !strings.Contains(err.Error(), "the body is empty") {
+			t.Errorf("%q: %v, %+v", empty, err, in)
+		}
+	}
+}
+
+func TestAnExpressionThatFailsSaysSoInWords(t *testing.T) {
+	for source, want := range map[string]string{
+		"body.n.x": "a number has no member x at 1:8", "body.l.x": "a list or a text has no members with names at 1:8",
+		`body.n > "a"`: "a number > a text can't be worked out at 1:8", "body.zz > 1": "nil > a number can't be worked out at 1:9",
+		"upper(body.n)": "it is a number, and has to be a text at 1:1", "body.n ? 1 : 2": "it is a number, and has to be true or false at 1:14",
+		"len(body.n)": "len can't be used for a number at 1:1", "filter(body.s, #) ": "it is a number, and has to be true or false at 1:1",
+	} {
+		c, _ := custom(t, "title", source)
+		_, values, err := c.Explain(request([]byte(`{"n":1,"s":"abc","l":[1]}`)))
+		if err != nil || !strings.Contains(values[0].Error, want) {
+			t.Errorf("%s: %v, %q, want %q", source, err, values[0].Error, want)
+		}
+	}
+}
+
 func TestExpressionsCanTakeNeitherAllMemoryNorAllTime(t *testing.T) {
 	items := `{"items":[` + strings.Repeat(`"0123456789",`, 40_000) + `"x"]}`
 	for _, source := range []string{

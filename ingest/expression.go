@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -127,9 +128,61 @@ func run(machine *vm.VM, program *vm.Program, env map[string]any, m *meter) (any
 	value, err := machine.Run(program, env)
 	var at *file.Error
 	if errors.As(err, &at) {
-		return nil, fmt.Errorf("%s at %d:%d", at.Message, max(at.Line, 1), at.Column+1)
+		return nil, fmt.Errorf("%s at %d:%d", inWords(at.Message), max(at.Line, 1), at.Column+1)
 	}
 	return value, err
+}
+
+// inWords says what expr says about Go's types about kinds of values.
+func inWords(message string) string {
+	for _, known := range []struct {
+		shape *regexp.Regexp
+		words string
+	}{
+		{notOfType, "it is $1, and has to be $2"},
+		{noMember, "$2 has no member $1"},
+		{noOperation, "$1 $2 $3 can't be worked out"},
+		{noArgument, "$1 can't be used for $2"},
+	} {
+		if found := known.shape.FindStringSubmatch(message); found != nil {
+			for n, part := range found {
+				if n > 0 {
+					known.words = strings.ReplaceAll(known.words, fmt.Sprintf("$%d", n), typeInWords(part))
+				}
+			}
+			return known.words
+		}
+	}
+	if message == "invalid operation: int(string)" { // an index that is a name
+		return "a list or a text has no members with names"
+	}
+	return message
+}
+
+// The messages of expr that inWords knows.
+var (
+	notOfType   = regexp.MustCompile(`^interface conversion: interface \{\} is (.+), not (.+)$`)
+	noMember    = regexp.MustCompile(`^cannot fetch (.+) from (.+)$`)
+	noOperation = regexp.MustCompile(`^invalid operation: (.+) ([-+*/%<>=!^]+) (.+)$`)
+	noArgument  = regexp.MustCompile(`^invalid argument for (\S+) \(type (.+)\)$`)
+)
+
+func typeInWords(goType string) string {
+	switch {
+	case goType == "string":
+		return aText
+	case goType == "bool":
+		return aTruth
+	case goType == "<nil>":
+		return "nil"
+	case strings.HasPrefix(goType, "int"), strings.HasPrefix(goType, "float"), strings.HasPrefix(goType, "uint"):
+		return aNumber
+	case strings.HasPrefix(goType, "[]"):
+		return aList
+	case strings.HasPrefix(goType, "map["):
+		return aMap
+	}
+	return goType
 }
 
 // functions are those that the library lacks, and those of its own that could make much

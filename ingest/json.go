@@ -236,7 +236,13 @@ func (l labels) addItem(item json.RawMessage) {
 	switch {
 	case item[0] == '[' && json.Unmarshal(item, &pair) == nil && len(pair) == 2:
 		l.add(string(pair[0]), string(pair[1]))
-	case item[0] == '{' && json.Unmarshal(item, &named) == nil:
+	case item[0] == '{' && json.Unmarshal(item, &named) == nil && or(named.Name, named.Key, named.Tag, named.Title) == "":
+		var all labels
+		_ = json.Unmarshal(item, &all) // labels accept everything
+		for _, name := range all.names() {
+			l.add(name, all[name])
+		}
+	case item[0] == '{':
 		l.add(or(named.Name, named.Key, named.Tag, named.Title), string(named.Value))
 	default:
 		l.add(textOf(item), "")

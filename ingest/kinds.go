@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -67,8 +68,11 @@ func (e Expression) accepts(value any) error {
 		}
 		return err
 	}
-	var a alert.Alert
-	return set(&a, e.Field, e.Name, value)
+	notes, err := set(&alert.Alert{}, e, value)
+	if err == nil && len(notes) > 0 {
+		err = errors.New(notes[0])
+	}
+	return err
 }
 
 // The kinds of values, as messages name them.
@@ -101,6 +105,8 @@ func (e Expression) kinds() []string {
 		return []string{aText, aNumber, aTruth}
 	case "at":
 		return []string{aTime, aText, aNumber}
+	case "mention":
+		return []string{aText, aList}
 	}
 	return []string{aText, aNumber, aTime}
 }

@@ -25,7 +25,7 @@ func bodyOf(r Request) (any, error) {
 	switch {
 	case len(body) > 0 && (body[0] == '{' || body[0] == '['), kind == "application/json":
 		return jsonValue(body)
-	case kind == "application/x-www-form-urlencoded":
+	case kind == "application/x-www-form-urlencoded", kind == "" && looksLikeForm(body):
 		if form, err := url.ParseQuery(string(body)); err == nil {
 			return fieldsOf(form), nil
 		}
@@ -35,6 +35,16 @@ func bodyOf(r Request) (any, error) {
 		}
 	}
 	return string(r.Body), nil
+}
+
+// looksLikeForm reports whether every part of a body is a name and a value.
+func looksLikeForm(body []byte) bool {
+	for part := range bytes.SplitSeq(body, []byte("&")) {
+		if bytes.IndexByte(part, '=') < 1 || bytes.ContainsAny(part, " \t\r\n") {
+			return false
+		}
+	}
+	return true
 }
 
 // jsonValue reads JSON. Whole numbers are ints, so that an id keeps its digits.

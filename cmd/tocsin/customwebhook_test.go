@@ -113,3 +113,63 @@ ingest:
 		t.Errorf("an unknown webhook is answered %d %s", got.status, got.body)
 	}
 }
+
+func TestConfigWebhookShowsWhatTheDaemonDoes(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.configure(`
+ingest:
+  webhooks:
+    - name: bell
+      title: body.what
+      key: body.key
+      status: body.state
+      links: body.links
+`)
+	p.start()
+	cfg, err := config.Load(world{getenv: func(name string) string { return p.env[name] }}.input(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ hook, kind, body string }{
+		{"bell", "application/json", `{"what":"smoke","key":"b1","links":[7,"https://example.com"]}`},
+		{"bell", "application/json", `{"state":"ok"}`},
+		{"bell", "application/json", `[[[`},
+		{"bell", "text/plain", "smoke in the hall"},
+		{"bell", "text/plain; charset=iso-8859-1", "Rauch im B\xfcro"},
+		{"bell", "text/plain", ""},
+		{"bell", "application/x-www-form-urlencoded", "what=smoke&key=b2"},
+		{"bell", "", "what=smoke&key=b3"},
+		{"github", "application/json", `{"what":"smoke"}`},
+		{"github", "application/json", `{"receiver":"x","alerts":[{"status":"firing","labels":{"alertname":"Smoke"}}],"groupLabels":{},"version":"4","groupKey":"x"}`},
+		{"alertmanager", "application/json", `{"alerts":[{"labels":{"alertname":"A"}},{},7]}`},
+		{"alertmanager", "application/json", "  "},
+		{"slack", "application/x-www-form-urlencoded", "payload=%7B%22text%22%3A%22smoke%22%7D"},
+		{"pagerduty", "application/json", `{"event_action":"ring"}`},
+	} {
+		r := ingest.Request{Body: []byte(c.body), Header: http.Header{}}
+		if c.kind != "" {
+			r.Header.Set("Content-Type", c.kind)
+		}
+		tried, err := tryWebhook(cfg.Ingest, c.hook, r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := map[string]string{"slack": "/slack/webhook/alerts", "pagerduty": "/v2/enqueue"}[c.hook]
+		if path == "" {
+			path = "/v1/webhooks/" + c.hook
+		}
+		got := p.webhook(path, []byte(c.body), "Content-Type", c.kind)
+		if got.status != tried.Status || got.status >= 400 != (tried.Problem != "") || strings.Join(got.Notes, "\n") != strings.Join(tried.Notes, "\n") {
+			t.Errorf("%s: %q is answered %d %q, and shown as %d %q", c.hook, c.body, got.status, got.Notes, tried.Status, tried.Notes)
+		}
+		if got.Alerts == nil { // a tool's own answer
+			continue
+		}
+		for n, one := range got.Alerts {
+			if n >= len(tried.Alerts) || tried.Alerts[n].Key != one.Key {
+				t.Errorf("%s: %q becomes %+v, and is shown as %+v", c.hook, c.body, got.Alerts, tried.Alerts)
+			}
+		}
+	}
+}
