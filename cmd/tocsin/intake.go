@@ -97,7 +97,7 @@ func (n *intake) notes() (all []alert.Problem) {
 		if s.Refused > 0 {
 			all = append(all, alert.Problem{
 				Code: alert.ProblemSpool,
-				What: counted(s.Refused, "file") + " of the spool can't be used", Fix: "the log says why; look into " + s.refusedIn() + " and empty it",
+				What: counted(s.Refused, "file") + " of the spool can't be used" + s.because(), Fix: "look into " + s.refusedIn() + ", where a file beside each says why, and empty it",
 			})
 		}
 	}

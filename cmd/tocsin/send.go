@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -133,6 +135,9 @@ func (c *sendCmd) registerMore(cmd *cobra.Command) {
 
 func (c *sendCmd) run(ctx context.Context) error {
 	a, err := c.buildAlert()
+	if err == nil {
+		err = check(a)
+	}
 	if err != nil {
 		return err
 	}
@@ -158,8 +163,13 @@ func (c *sendCmd) run(ctx context.Context) error {
 	return c.waitFor(deadline, daemon, accepted)
 }
 
-// buildAlert returns the alert that the flags and standard input describe. The daemon
-// checks it.
+// check says what every daemon would refuse, so that it does not go to the spool.
+func check(a alert.Alert) error {
+	a.Labels, a.Links = maps.Clone(a.Labels), slices.Clone(a.Links)
+	return withHint(a.Prepare(time.Now()))
+}
+
+// buildAlert returns the alert that the flags and standard input describe.
 func (c *sendCmd) buildAlert() (alert.Alert, error) {
 	a, err := c.build()
 	if err != nil {

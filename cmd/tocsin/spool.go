@@ -32,8 +32,12 @@ const (
 	spoolRefused = 1_000   // files that are set aside; older ones are removed
 )
 
-// refusedFolder is where files go that can't be sent.
-const refusedFolder = "refused"
+// refusedFolder is where files go that can't be sent, each with a file that says why.
+const (
+	refusedFolder = "refused"
+	whySuffix     = ".why"
+	longestWhy    = 1 << 10 // bytes
+)
 
 // spool is a folder in which requests wait that no daemon has accepted, each in a file of
 // its own. The daemon of the same user sends them, or the next client of this user that
@@ -386,7 +390,7 @@ func (s spool) deliver(ctx context.Context, daemon *client, say func(name string
 				return sent, err
 			}
 		case errors.Is(err, errUnusable) || isRefused(err):
-			say(filepath.Join(s.dir, name), cmp.Or(setAside(dir, name), err))
+			say(filepath.Join(s.dir, name), cmp.Or(setAside(dir, name, err), err))
 		default:
 			return sent, err
 		}
@@ -413,18 +417,37 @@ func tidy(dir *os.Root, entry fs.DirEntry) {
 }
 
 // setAside moves a file to those that can't be sent, of which the oldest are removed.
-func setAside(dir *os.Root, name string) error {
+func setAside(dir *os.Root, name string, why error) error {
 	if err := makeFolder(dir, refusedFolder); err != nil {
 		return err
 	}
 	if err := gone(dir.Rename(name, path.Join(refusedFolder, name))); err != nil {
 		return err
 	}
-	kept, err := fs.ReadDir(dir.FS(), refusedFolder)
+	folder, err := dir.OpenRoot(refusedFolder)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = folder.Close() }()
+	text := strings.TrimPrefix(flat(why.Error()), errUnusable.Error()+": ")
+	_ = writeFile(folder, name+whySuffix, []byte(text[:min(len(text), longestWhy)])) // it has been said
+	kept, err := refusedFiles(folder)
 	for _, old := range kept[:max(len(kept)-spoolRefused, 0)] {
-		err = errors.Join(err, dir.RemoveAll(path.Join(refusedFolder, old.Name())))
+		err = errors.Join(err, folder.RemoveAll(old), folder.RemoveAll(old+whySuffix))
 	}
 	return err
+}
+
+// refusedFiles are the names of the files in the folder of those that were set aside, the
+// latest last, without those that say why.
+func refusedFiles(folder *os.Root) (names []string, err error) {
+	all, err := fs.ReadDir(folder.FS(), ".")
+	for _, entry := range all {
+		if name := entry.Name(); !strings.HasSuffix(name, whySuffix) && !strings.HasPrefix(name, unfinished) {
+			names = append(names, name)
+		}
+	}
+	return names, err
 }
 
 // spoolState is what is in a spool.
@@ -433,10 +456,43 @@ type spoolState struct {
 	Waiting int       `json:"waiting"`
 	Oldest  time.Time `json:"oldest,omitzero"`
 	Refused int       `json:"refused,omitempty"`
+	// Why says why the latest of those that were refused was; empty if that is unknown.
+	Why string `json:"why,omitempty"`
+}
+
+// readRefused counts the files that were set aside.
+func (s *spoolState) readRefused(dir *os.Root) {
+	folder, err := dir.OpenRoot(refusedFolder)
+	if err != nil {
+		return // there are none
+	}
+	defer func() { _ = folder.Close() }() // it was only read
+	names, _ := refusedFiles(folder)
+	if s.Refused = len(names); s.Refused == 0 {
+		return
+	}
+	f, err := folder.OpenFile(names[s.Refused-1]+whySuffix, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return
+	}
+	defer func() { _ = f.Close() }() // it was only read
+	why, _ := io.ReadAll(io.LimitReader(f, longestWhy))
+	s.Why = flat(string(why))
 }
 
 // refusedIn is the folder of the files that were set aside.
 func (s spoolState) refusedIn() string { return filepath.Join(s.Dir, refusedFolder) }
+
+// because says why the latest file was set aside, at the end of a sentence.
+func (s spoolState) because() string {
+	switch {
+	case s.Why == "":
+		return ""
+	case s.Refused == 1:
+		return ": " + s.Why
+	}
+	return ", the latest because of this: " + s.Why
+}
 
 // state looks what waits in the spool for a daemon with one of these addresses, and what
 // was set aside; nothing if it can't be read.
@@ -458,7 +514,6 @@ func (s spool) state(addresses []string) (state spoolState) {
 		}
 		state.Waiting++
 	}
-	refused, _ := fs.ReadDir(dir.FS(), refusedFolder)
-	state.Refused = len(refused)
+	state.readRefused(dir)
 	return state
 }

@@ -228,18 +228,18 @@ func TestAFileThatCannotBeUsedIsSetAsideAndStopsNothing(t *testing.T) {
 	p.start()
 	p.eventually("the spool to be empty", func() bool { return len(sh.files()) == 0 })
 	p.eventually("both alerts", func() bool { return inOrder(titles(sl, "#alerts"), "first", "last") })
-	refused, err := os.ReadDir(filepath.Join(sh.spool(), refusedFolder))
+	refused, err := filepath.Glob(filepath.Join(sh.spool(), refusedFolder, "*[^y]"))
 	if err != nil || len(refused) != 8 {
 		t.Errorf("%d files were set aside, %v; want 8", len(refused), err)
 	}
 	for _, f := range refused {
-		if !strings.Contains(p.log.String(), f.Name()) {
-			t.Errorf("nothing was said about %s", f.Name())
+		if why, err := os.ReadFile(f + whySuffix); err != nil || len(why) == 0 || !strings.Contains(p.log.String(), filepath.Base(f)) {
+			t.Errorf("nothing was said about %s: %q, %v", f, why, err)
 		}
 	}
 	p.eventually("a note", func() bool {
 		_, out, _ := sh.tocsin("status")
-		return strings.Contains(out, "8 files of the spool can't be used")
+		return strings.Contains(out, "8 files of the spool can't be used, the latest because of this: it is not a file of the spool")
 	})
 }
 
@@ -282,6 +282,34 @@ func TestOnlyWhatMayBeAcceptedLaterGoesToTheSpool(t *testing.T) {
 			t.Errorf("%d: exit status %d, %d files, it said %q", answer, status, len(sh.files()), said)
 		}
 		daemon.Close()
+	}
+}
+
+// What only the daemon can refuse is set aside, and tocsin status says why.
+func TestWhatEveryDaemonWouldRefuseIsRefusedAtOnceAndTheRestLaterWithTheReason(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	sh := shellOf(t, p)
+	for want, args := range map[string][]string{
+		"fatal9":                 {"--strict", "-s", "fatal9", "disk full"},
+		"neither title nor text": {" \u200b"},
+	} {
+		if status, _, said := sh.tocsin(append([]string{"send", "--timeout", "1ms"}, args...)...); status != exitFailure || !strings.Contains(said, want) || len(sh.files()) > 0 {
+			t.Errorf("%q: exit status %d, %d files, it said %q", args, status, len(sh.files()), said)
+		}
+	}
+	if status, _, said := sh.tocsin("heartbeat", "backup"); status != exitOK || len(sh.files()) != 1 {
+		t.Fatalf("exit status %d, %d files, it said %q", status, len(sh.files()), said)
+	}
+	p.start()
+	const why = "1 file of the spool can't be used: nobody has said how often the heartbeat backup is to be heard"
+	p.eventually("a note", func() bool {
+		_, out, _ := sh.tocsin("status")
+		return strings.Contains(out, why) && strings.Contains(out, "--every 5m")
+	})
+	other := &shell{t: t, home: sh.home, socket: filepath.Join(t.TempDir(), "none.sock")}
+	if _, out, _ := other.tocsin("status"); !strings.Contains(out, "1 file in "+filepath.Join(sh.spool(), refusedFolder)+": nobody has said how often") {
+		t.Errorf("without a daemon, status says %q", out)
 	}
 }
 

@@ -94,7 +94,7 @@ func spoolText(spools []spoolState) (text string) {
 			waiting = fmt.Sprintf("%s, the oldest since %s", counted(s.Waiting, "request"), ago(s.Oldest))
 		}
 		if s.Refused > 0 {
-			refused = counted(s.Refused, "file") + " in " + s.refusedIn()
+			refused = counted(s.Refused, "file") + " in " + s.refusedIn() + s.because()
 		}
 		text += "\n" + fields([][2]string{{"your spool", s.Dir}, {"waiting for a daemon", waiting}, {"can't be used", refused}})
 	}
