@@ -27,6 +27,13 @@ func (r *repair) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
+// moved notes what only stands in another place, which is no repair.
+func (r *repair) moved(format string, args ...any) {
+	if !r.Strict {
+		r.note(format, args...)
+	}
+}
+
 // texts mends the characters of all fields.
 func (r *repair) texts() {
 	for _, f := range []struct {
@@ -300,13 +307,12 @@ func (r *repair) links() {
 	kept := make([]Link, 0, len(r.Links))
 	for n, l := range r.Links {
 		l.URL = strings.TrimSpace(l.URL)
-		flaw, asText := linkFlaw(l.URL)
-		if flaw == "" && len(kept) == MaxLinks {
-			flaw, asText = fmt.Sprintf("there are more than %d", MaxLinks), true
-		}
-		switch {
-		case flaw == "":
+		switch flaw, asText := linkFlaw(l.URL); {
+		case flaw == "" && len(kept) < MaxLinks:
 			kept = append(kept, l)
+		case flaw == "":
+			r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
+			r.moved("%s moved into the text: there are more than %d", linkName(n), MaxLinks)
 		case asText:
 			r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
 			r.note("%s moved into the text: %s", linkName(n), flaw)
@@ -451,7 +457,7 @@ func (r *repair) room() {
 			continue
 		}
 		r.after = append(r.after, strings.TrimPrefix(l.Label+": "+l.URL, ": "))
-		r.note("link %q moved into the text: the addresses are too long for one card", brief(cmp.Or(l.Label, linkName(n))))
+		r.moved("link %q moved into the text: the addresses are too long for one card", brief(cmp.Or(l.Label, linkName(n))))
 	}
 	images := slices.Clone(r.Images)
 	r.Images = nil
@@ -462,7 +468,7 @@ func (r *repair) room() {
 			continue
 		}
 		r.after = append(r.after, strings.TrimPrefix(i.Alt+": "+i.URL, ": "))
-		r.note("image %s became a line of text: the addresses are too long for one card", brief(i.URL))
+		r.moved("image %s became a line of text: the addresses are too long for one card", brief(i.URL))
 	}
 }
 

@@ -3,6 +3,7 @@ package alert_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -72,6 +73,25 @@ func TestLabelsAndLinksAboveTheirNumberMoveIntoTheText(t *testing.T) {
 	a = prepared(t, a)
 	if len(a.Labels) != alert.MaxLabels || len(a.Links) != alert.MaxLinks || !strings.Contains(a.Text, "l200=v\nl201=v") || !strings.Contains(a.Text, fmt.Sprintf("n%[1]d: https://example.com/%[1]d", alert.MaxLinks)) {
 		t.Errorf("%d labels, %d links, text %q", len(a.Labels), len(a.Links), a.Text)
+	}
+}
+
+func TestStrictAllowsLinksThatAreLinesOfTheText(t *testing.T) {
+	for name, c := range map[string]struct{ count, size int }{"many": {alert.MaxLinks + 3, 10}, "long": {3, 2500}} {
+		a := alert.Alert{Title: "x", Text: "what happened", Strict: true}
+		for n := range c.count {
+			a.Links = append(a.Links, alert.Link{Label: fmt.Sprint("n", n), URL: fmt.Sprintf("https://example.com/%d/%s", n, strings.Repeat("y", c.size))})
+		}
+		all := slices.Clone(a.Links)
+		a = prepared(t, a)
+		if len(a.Links) == c.count || len(a.Notes) > 0 {
+			t.Errorf("%s: %d of %d links are left, noted %q", name, len(a.Links), c.count, a.Notes)
+		}
+		for _, l := range all {
+			if !slices.Contains(a.Links, l) && !strings.Contains(a.Text, l.Label+": "+l.URL) {
+				t.Errorf("%s: %s is nowhere", name, l.Label)
+			}
+		}
 	}
 }
 

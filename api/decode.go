@@ -7,12 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"reflect"
-	"slices"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -23,21 +22,7 @@ import (
 func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
 	body, notes = readable(body, charset)
-	if kind = sniff(kind, body); kind != text {
-		if err := checkShape(kind, body); err != nil {
-			return nil, nil, err
-		}
-	}
-	switch kind {
-	case lines:
-		alerts, err = decodeLines(body)
-	case object:
-		alerts, err = decodeJSON(bytes.TrimSpace(body))
-	case text:
-		alerts = decodeText(r.URL.Query(), body)
-	default:
-		return nil, nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
-	}
+	alerts, err = decodeAs(sniff(kind, body), r.URL, body)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -50,6 +35,25 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 		nameAlerts(alerts, key)
 	}
 	return alerts, notes, nil
+}
+
+// decodeAs reads the alerts of a body of this type.
+func decodeAs(kind string, address *url.URL, body []byte) ([]alert.Alert, error) {
+	switch kind {
+	case text:
+		return decodeText(address.Query(), body), nil
+	case form:
+		return decodeForm(address.Query(), body), nil
+	case lines, object:
+		if err := checkShape(kind, body); err != nil {
+			return nil, err
+		}
+		if kind == lines {
+			return decodeLines(body)
+		}
+		return decodeJSON(bytes.TrimSpace(body))
+	}
+	return nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
 }
 
 // The values of a request besides the usual fields of its alerts, and the fields of one
@@ -120,6 +124,7 @@ const (
 	object = "application/json"
 	lines  = "application/x-ndjson"
 	text   = "text/plain"
+	form   = "application/x-www-form-urlencoded"
 )
 
 // kindOf returns the media type and the charset of a Content-Type.
@@ -135,26 +140,43 @@ func kindOf(contentType string) (kind, charset string) {
 }
 
 // sniff returns the type that a body is read as. Some types say nothing, such as that of a
-// form, which curl -d always sends; then the first character decides.
+// form, which curl -d always sends; then the body decides.
 func sniff(kind string, body []byte) string {
 	switch kind {
-	case object, lines, text:
+	case object:
+		return objectOrLines(body)
+	case lines, text:
 		return kind
 	case "application/jsonl", "application/ndjson":
 		return lines
-	case "", "application/x-www-form-urlencoded", "application/octet-stream":
-		if body = bytes.TrimSpace(body); len(body) > 0 && (body[0] == '{' || body[0] == '[') {
-			return object
+	case "", form, "application/octet-stream":
+		switch {
+		case beginsJSON.Match(body):
+			return objectOrLines(body)
+		case kind == form && formOf(body) != nil:
+			return form
 		}
 		return text
 	}
 	switch {
 	case strings.HasSuffix(kind, "+json"):
-		return object
+		return objectOrLines(body)
 	case strings.HasPrefix(kind, "text/"):
 		return text
 	}
 	return kind
+}
+
+// beginsJSON matches the beginning of alerts in JSON. [WARN] and {db-3} are text.
+var beginsJSON = regexp.MustCompile(`^\s*(?:\{\s*["}]|\[\s*[\]{])`)
+
+// objectOrLines tells JSON from several lines of it, which some call by the same name.
+func objectOrLines(body []byte) string {
+	first, more, found := bytes.Cut(body, []byte("\n"))
+	if first = bytes.TrimSpace(first); found && bytes.HasPrefix(first, []byte("{")) && len(bytes.TrimSpace(more)) > 0 && json.Valid(first) {
+		return lines
+	}
+	return object
 }
 
 // isStrict reads the parameter strict, which is on or off: ?strict, ?strict=1.
@@ -168,25 +190,6 @@ func isStrict(q url.Values) (bool, error) {
 		return false, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %q", name, q.Get(name)), "write " + name + "=1 or leave it out"}
 	}
 	return on, nil
-}
-
-// decodeText reads the text from the body and everything else from the query.
-func decodeText(q url.Values, body []byte) []alert.Alert {
-	f := fields{alert.Alert{Text: string(body)}}
-	for _, name := range slices.Sorted(maps.Keys(q)) {
-		known, value := strings.ToLower(name), q.Get(name)
-		switch field := textField(&f.Alert, []byte(known)); {
-		case known == "strict":
-		case known == "text" && f.Text != "":
-			f.unknown(name, value)
-		case field != nil:
-			*field = value
-		case f.setOther(known, value):
-		default:
-			f.unknown(name, value)
-		}
-	}
-	return []alert.Alert{f.Alert}
 }
 
 // decodeJSON reads one object or an array of objects.

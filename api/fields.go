@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,12 +28,18 @@ func decodeFields(b []byte) (alert.Alert, error) {
 		return alert.Alert{}, err
 	}
 	var f fields
+	f.setAll(members)
+	return f.Alert, nil
+}
+
+// setAll reads all members of an object.
+func (f *fields) setAll(members map[string]json.RawMessage) {
+	f.rename(members)
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if value := members[name]; string(value) != "null" {
 			f.set(name, value)
 		}
 	}
-	return f.Alert, nil
 }
 
 // set reads one member. Names count in any case, as they do in encoding/json.
@@ -43,6 +48,8 @@ func (f *fields) set(name string, value json.RawMessage) {
 	switch field := textField(&f.Alert, []byte(known)); {
 	case known == "mention" && value[0] == '[':
 		f.Mention = joined(value)
+	case known == "text" && f.Text != "":
+		f.unknown(name, textOf(value))
 	case field != nil:
 		*field = f.text(known, value)
 	case known == "labels":
@@ -135,48 +142,6 @@ func (f *fields) labels(value json.RawMessage) {
 			f.Labels = map[string]string{}
 		}
 		f.Labels[name] = textOf(v)
-	}
-}
-
-// links reads an array of links or one link. A link is an object or its address.
-func (f *fields) links(value json.RawMessage) {
-	all := []json.RawMessage{value}
-	if value[0] == '[' {
-		_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
-	}
-	for n, one := range all {
-		var link struct{ Label, URL, Text, Title, Name, Href string }
-		switch {
-		case one[0] == '"':
-			link.URL = textOf(one)
-		case json.Unmarshal(one, &link) != nil:
-			f.label(fmt.Sprintf("link %d", n+1), textOf(one))
-			f.note("link %d is %s: kept as a label", n+1, typeOf(one))
-			continue
-		}
-		f.Links = append(f.Links, alert.Link{
-			Label: cmp.Or(link.Label, link.Text, link.Title, link.Name), URL: cmp.Or(link.URL, link.Href),
-		})
-	}
-}
-
-// images reads an array of images or one image. An image is an object or its address.
-func (f *fields) images(value json.RawMessage) {
-	all := []json.RawMessage{value}
-	if value[0] == '[' {
-		_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
-	}
-	for n, one := range all {
-		var image struct{ URL, Src, Alt, Title string }
-		switch {
-		case one[0] == '"':
-			image.URL = textOf(one)
-		case json.Unmarshal(one, &image) != nil:
-			f.label(fmt.Sprintf("image %d", n+1), textOf(one))
-			f.note("image %d is %s: kept as a label", n+1, typeOf(one))
-			continue
-		}
-		f.Images = append(f.Images, alert.Image{URL: cmp.Or(image.URL, image.Src), Alt: cmp.Or(image.Alt, image.Title)})
 	}
 }
 
