@@ -10,7 +10,10 @@ import (
 )
 
 // keyHeartbeats are the heartbeats that are expected.
-const keyHeartbeats = "ingest.heartbeats"
+const (
+	keyHeartbeats      = "ingest.heartbeats"
+	keyHeartbeatLabels = keyHeartbeats + ".labels"
+)
 
 // heartbeat is one of ingest.heartbeats.
 type heartbeat struct {
@@ -26,7 +29,7 @@ func heartbeatOptions() []option[heartbeat] {
 		opt(spec{key: keyHeartbeats + ".severity"}, oneOf(alert.Severities()...), func(h *heartbeat, v alert.Severity) { h.Severity = v }),
 		opt(spec{key: keyHeartbeats + ".channel"}, parseChannel, func(h *heartbeat, v string) { h.Channel = v }),
 		opt(spec{key: keyHeartbeats + ".mention"}, parseMention, func(h *heartbeat, v string) { h.Mention = v }),
-		opt(spec{key: keyHeartbeats + ".labels", list: true}, parseLabel, func(h *heartbeat, v [2]string) {
+		opt(spec{key: keyHeartbeatLabels, list: true, named: true, bare: true}, parseLabel, func(h *heartbeat, v [2]string) {
 			if h.Labels == nil {
 				h.Labels = map[string]string{}
 			}
@@ -54,9 +57,20 @@ func parsePeriod(value string) (time.Duration, *flaw) {
 func parseLabel(value string) ([2]string, *flaw) {
 	name, text, ok := strings.Cut(value, "=")
 	if name = strings.TrimSpace(name); !ok || name == "" {
-		return [2]string{}, &flaw{message: "is not a label", write: []string{"team=db"}}
+		return [2]string{}, &flaw{message: "is not a label", write: []string{"{team: db}", "team=db"}}
 	}
 	return [2]string{name, strings.TrimSpace(text)}, nil
+}
+
+// nameAndValue writes values that have names as parseLabel reads them.
+func nameAndValue(g given) given {
+	for n, item := range g.items {
+		g.items[n] = nameAndValue(item)
+	}
+	if g.name != "" {
+		g.value = g.name + "=" + g.value
+	}
+	return g
 }
 
 // readHeartbeats reads ingest.heartbeats.
@@ -65,6 +79,9 @@ func (l *loader) readHeartbeats() {
 	for _, s := range l.doc.groups[keyHeartbeats] {
 		var one heartbeat
 		mistakes := len(l.problems)
+		if labels, ok := s.values[keyHeartbeatLabels]; ok {
+			s.values[keyHeartbeatLabels] = nameAndValue(labels)
+		}
 		applyAll(l, heartbeatOptions(), s, &one)
 		l.need(s, keyHeartbeats+".name", "it is the last part of the path", "name: nightly-backup")
 		l.need(s, keyHeartbeats+".every", "it says how often it is sent", "every: 1d")

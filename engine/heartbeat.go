@@ -131,7 +131,7 @@ func (d *draft) checkBeat(h *heartbeatState, b alert.Beat) error {
 		}
 	case d.heartbeatCount >= alert.MaxHeartbeats:
 		return &alert.InputError{
-			Message: fmt.Sprintf("there are %d heartbeats already", alert.MaxHeartbeats),
+			Message: fmt.Sprintf("there are %d heartbeats already, and at most %d may be", d.heartbeatCount, alert.MaxHeartbeats),
 			Hint:    "forget those that are not needed any more: DELETE /v1/heartbeats/NAME (tocsin heartbeats forget NAME)",
 		}
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -94,6 +95,42 @@ func TestAHeartbeatOfTheConfigurationCountsFromTheFirstStart(t *testing.T) {
 		if len(m.beats()) != 0 {
 			t.Errorf("it outlives its configuration: %+v", m.beats())
 		}
+	})
+}
+
+func TestMoreHeartbeatsThanThereMayBeAreRefusedButThoseOfTheConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		ctx := context.Background()
+		beating(m, nil, func(e *Engine) {
+			all := make([]alert.Beat, alert.MaxHeartbeats)
+			for n := range all {
+				all[n] = alert.Beat{Name: fmt.Sprint("job-", n), Terms: every(24 * time.Hour)}
+			}
+			if _, err := e.Beat(ctx, all); err != nil {
+				t.Fatal(err)
+			}
+		})
+		beating(m, map[string]alert.Terms{"backup": every(time.Hour)}, func(e *Engine) {
+			_, err := e.Beat(ctx, []alert.Beat{{Name: "one-more", Terms: every(time.Hour)}})
+			bad, ok := errors.AsType[*alert.InputError](err)
+			if !ok || !strings.Contains(bad.Message, "10001 heartbeats") || !strings.Contains(bad.Hint, "tocsin heartbeats forget") {
+				t.Errorf("one more is answered with %v", err)
+			}
+			for _, name := range []string{"backup", "job-7"} {
+				if _, err := e.Beat(ctx, []alert.Beat{{Name: name}}); err != nil {
+					t.Errorf("%s, which is known: %v", name, err)
+				}
+			}
+			for _, name := range []string{"job-1", "job-2"} {
+				if _, err := e.Forget(ctx, name); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := e.Beat(ctx, []alert.Beat{{Name: "one-more", Terms: every(time.Hour)}}); err != nil {
+				t.Errorf("once there is room: %v", err)
+			}
+		})
 	})
 }
 
