@@ -53,3 +53,21 @@ func TestAHeartbeatSaysHowOftenItComes(t *testing.T) {
 		})
 	}
 }
+
+func TestAHeartbeatThatIsRefusedCostsNoAlertThatComesWithIt(t *testing.T) {
+	for body, c := range map[string]struct{ status, alerts int }{"both": {202, 1}, "only the heartbeat": {400, 0}} {
+		e, opts := &engine{}, hooks()
+		opts.Engine, opts.Store = e, knows{&reader{}, &queue{}}
+		opts.Webhooks[0].Read = func(body []byte, _ http.Header) (in alert.Intake, err error) {
+			in.Beats = []alert.Beat{{Name: "watchdog", Default: alert.Terms{Every: time.Hour}}}
+			if string(body) == "both" {
+				in.Alerts = []alert.Alert{{Title: "disk full"}}
+			}
+			return in, nil
+		}
+		got := ask(t, api.New(opts).Handler(), httptest.NewRequest(http.MethodPost, "http://localhost/v1/webhooks/bell?every=often", strings.NewReader(body)))
+		if got.status != c.status || len(e.got) != c.alerts || !strings.Contains(got.body, "every is") {
+			t.Errorf("%s: answered %d %s, %d alerts", body, got.status, got.body, len(e.got))
+		}
+	}
+}

@@ -283,7 +283,11 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 	}
 	heartbeats, err := a.beatAlong(r, in.Beats)
 	if err != nil {
-		return accepted{}, err
+		refused := explain(err)
+		if refused.status != http.StatusBadRequest || len(in.Alerts) == 0 {
+			return accepted{}, err
+		}
+		in.Notes = append(in.Notes, "not every heartbeat in it counts: "+refused.what+"; "+refused.hint) // the alerts do
 	}
 	if err := a.acknowledge(r, in); err != nil {
 		return accepted{}, err
