@@ -41,6 +41,8 @@ const (
 	VerbHold      Verb = "hold"
 	VerbShow      Verb = "show"
 	VerbExpire    Verb = "expire"
+	// VerbRefire is an alert that fires with another text while its incident is open.
+	VerbRefire Verb = "refire"
 )
 
 // Act is what a person wants done with one incident.

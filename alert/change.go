@@ -77,9 +77,8 @@ type Change struct {
 	// Incidents are new (Version 1) or changed (Version is one more than the
 	// version that was loaded; otherwise the commit fails with ErrConflict).
 	Incidents []Incident
-	// Retold are incidents whose text is another one, each with since when: replies that
-	// say an earlier one (Note.Latest) and are pending are superseded before Deliveries
-	// are added.
+	// Retold are incidents whose text is another one, each with since when: what pending
+	// replies say of an earlier one is cut (Note.Outdated) before Deliveries are added.
 	Retold map[string]time.Time
 	// Deliveries are new ones, in their order. An update is left out by the
 	// store while an earlier post or update of the same card still waits,

@@ -110,6 +110,8 @@ const (
 	TopicText       Topic = "text"       // all of a text (Text) that is too long for pages, as a file
 	TopicImage      Topic = "image"      // the image at an address (Text), as a file
 	TopicRefired    Topic = "refired"    // it fired again while it was open
+	TopicFormer     Topic = "former"     // the card said Text before
+	TopicOthers     Topic = "others"     // Count texts are not said; 0 for an unknown number
 	TopicAcked      Topic = "acked"      // By acknowledged it
 	TopicAssigned   Topic = "assigned"   // By gave it to To
 	TopicNote       Topic = "note"       // By says Text
@@ -139,8 +141,12 @@ type Note struct {
 	Worse bool `json:"worse,omitempty"`
 	// Expired is set when nothing but time has resolved it.
 	Expired bool `json:"expired,omitempty"`
-	// Latest is set when it says, or continues, the text of the latest firing alert. A
-	// later text replaces it while it waits.
+	// Title is that of the alert that it is about, if it is not the one before.
+	Title string `json:"title,omitempty"`
+	// Cut is set when Text is only the beginning of what the alert said.
+	Cut bool `json:"cut,omitempty"`
+	// Latest is set when it says, or continues, the text of the latest firing alert. Once
+	// there is a later one, what waits is cut (see Outdated).
 	Latest bool `json:"latest,omitempty"`
 	// Mention is who is mentioned by it (see ParseMention).
 	Mention []string `json:"mention,omitempty"`

@@ -46,10 +46,17 @@ func (n Note) notifies() bool {
 	return n.Worse || n.Broadcast || len(n.Mention) > 0
 }
 
-// SaysText reports whether a note is there for a text whose beginning the card shows, or
-// for its image.
+// SaysText reports whether a note is there for a text that the card shows the beginning of,
+// or showed, or for its image.
 func (n *Note) SaysText() bool {
-	return n != nil && (n.Topic == TopicMore || n.Topic == TopicText || n.Topic == TopicImage || n.Topic == TopicRefired && n.Latest)
+	if n == nil {
+		return false
+	}
+	switch n.Topic {
+	case TopicMore, TopicText, TopicImage, TopicFormer, TopicOthers:
+		return true
+	}
+	return n.Topic == TopicRefired && n.Latest
 }
 
 // Asks reports whether a delivery is a reply that asks somebody to act.

@@ -15,6 +15,8 @@ func TestADigestDoesNotReplaceWhatHasToBeSaid(t *testing.T) {
 		alert.TopicReopened:   {false, false, true, true},
 		alert.TopicEscalated:  {false, false, true, true},
 		alert.TopicRefired:    {false, false, true, true},
+		alert.TopicFormer:     {false, false, true, true},
+		alert.TopicOthers:     {false, false, true, true},
 		alert.TopicSilenced:   {false, false, true, true},
 		alert.TopicUnsilenced: {false, false, true, true},
 		alert.TopicAcked:      {false, true, true, true},

@@ -29,7 +29,7 @@ func (n Note) Broadcasts() bool {
 // again, or the other way round. ok is false if next needs a reply of its own.
 //
 // What a person wrote, a void acknowledgement, whatever got worse and a mention are
-// always kept.
+// always kept. So are the latest texts of alerts, and how many more there were.
 func (n Note) Fold(next Note) (folded *Note, ok bool) {
 	if !n.folds() || !next.folds() {
 		return nil, false
@@ -43,27 +43,21 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 	if !undone || next.keeps() {
 		said = append(said, next)
 	}
-	switch {
-	case len(said) == 0:
+	if len(said) == 0 {
 		return nil, true
-	case !fitsReply(said):
+	}
+	if said = fewerTexts(said); !fitsReply(said) {
 		return nil, false
 	}
-	last := said[len(said)-1]
-	last.Before = said[:len(said)-1]
-	return &last, true
+	return together(said), true
 }
 
 // folds reports whether a note may share a reply with others. Pages have to follow what
-// they continue, a text is replaced by itself, and a reply that asks somebody to act
-// stands alone.
+// they continue, and a reply that asks somebody to act stands alone.
 func (n Note) folds() bool {
-	if n.Latest {
-		return false
-	}
 	switch n.Topic {
 	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
-		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable:
+		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable, TopicFormer, TopicOthers:
 		return true
 	}
 	return false
@@ -77,7 +71,9 @@ func (n Note) keeps() bool {
 	case TopicResolved, TopicStable:
 		return n.Text != "" || n.mustSay()
 	case TopicReopened:
-		return n.To != (Person{}) || n.Worse || n.mustSay()
+		return n.To != (Person{}) || n.Worse || n.tellsText() || n.mustSay()
+	case TopicRefired:
+		return n.tellsText() || n.mustSay()
 	}
 	return n.mustSay()
 }
@@ -96,7 +92,7 @@ func (n Note) replaces(earlier Note) bool {
 	case TopicSilenced, TopicUnsilenced:
 		return earlier.ofSilence() && (earlier.Text == "" || n.Text == earlier.Text)
 	case TopicEscalated:
-		return earlier.Topic == TopicEscalated && n.asBadAs(earlier)
+		return earlier.Topic == TopicEscalated && n.asBadAs(earlier) && (!earlier.tellsText() || n.sameText(earlier))
 	case TopicFlapping, TopicStable:
 		return earlier.ofFlapping() && !earlier.keeps()
 	case TopicNote:
@@ -108,12 +104,14 @@ func (n Note) replaces(earlier Note) bool {
 // repeats reports whether a note says all that an earlier one does. One that it fires
 // again may say whose acknowledgement is void, and how bad it is.
 func (n Note) repeats(earlier Note) bool {
-	same := n.Topic == earlier.Topic && n.Text == earlier.Text && n.By == earlier.By
+	same := n.Topic == earlier.Topic && n.sameText(earlier) && n.By == earlier.By
 	if n.Topic != TopicReopened {
 		return same
 	}
 	return same && (earlier.To == (Person{}) || n.To == earlier.To) && (!earlier.Worse || n.Worse && n.asBadAs(earlier))
 }
+
+func (n Note) sameText(other Note) bool { return n.Text == other.Text && n.Title == other.Title }
 
 // asBadAs reports whether a note says at least the severity of an earlier one.
 func (n Note) asBadAs(earlier Note) bool { return n.Severity.Rank() <= earlier.Severity.Rank() }
@@ -130,8 +128,12 @@ func (n Note) ofFlapping() bool {
 	return false
 }
 
-// fitsReply reports whether one reply can say the notes completely.
+// fitsReply reports whether one reply can say the notes completely. What counts the texts
+// that are left out needs one line.
 func fitsReply(said []Note) bool {
+	if len(said) > 0 && said[0].Topic == TopicOthers {
+		said = said[1:]
+	}
 	length, pings := 0, 0
 	for _, n := range said {
 		pings += len(n.Mention)

@@ -1,6 +1,7 @@
 package alert_test
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func topics(n *alert.Note) (all []string) {
 		return nil
 	}
 	for _, one := range n.Notes() {
+		if one.Topic == alert.TopicOthers {
+			one.Text = fmt.Sprintf("(%d)", one.Count)
+		}
 		all = append(all, strings.TrimSpace(string(one.Topic)+" "+one.Text))
 	}
 	return all
@@ -50,8 +54,13 @@ func TestPendingNotesFoldIntoOneReply(t *testing.T) {
 	graver := reopened
 	graver.Worse = true
 	worse := func(s alert.Severity) alert.Note { return alert.Note{Topic: alert.TopicEscalated, Severity: s} }
+	text := func(topic alert.Topic, text string) alert.Note {
+		return alert.Note{Topic: topic, Text: text, Latest: topic == alert.TopicRefired}
+	}
+	a, b, c, d, e := text(alert.TopicFormer, "a"), text(alert.TopicRefired, "b"), text(alert.TopicRefired, "c"), text(alert.TopicReopened, "d"), text(alert.TopicRefired, "e")
+	f, page := text(alert.TopicRefired, "f"), text(alert.TopicRefired, strings.Repeat("x", alert.PageSize))
 	long := note(alert.TopicNote, strings.Repeat("x", alert.PageSize-300))
-	for _, c := range []struct {
+	for _, test := range []struct {
 		what  string
 		notes []alert.Note
 		want  []string
@@ -79,12 +88,19 @@ func TestPendingNotesFoldIntoOneReply(t *testing.T) {
 		{"flapping replaces what it is about", []alert.Note{note(alert.TopicNote, "a"), refired, resolved, note(alert.TopicFlapping)}, []string{"note a", "flapping"}},
 		{"what asks somebody stands alone", []alert.Note{refired, note(alert.TopicUnanswered)}, []string{"refired", "", "unanswered"}},
 		{"nothing joins what asks somebody", []alert.Note{note(alert.TopicReminder), refired}, []string{"reminder", "", "refired"}},
+		{"each text of an alert is said once", []alert.Note{a, b, c, b}, []string{"former a", "refired c", "refired b"}},
+		{"also when it resolved meanwhile", []alert.Note{a, b, resolved, d}, []string{"former a", "refired b", "reopened d"}},
+		{"of many texts the latest, and how many more", []alert.Note{a, b, c, d, e, f}, []string{"others (2)", "refired c", "reopened d", "refired e", "refired f"}},
+		{"that something got worse outlives its text", []alert.Note{text(alert.TopicEscalated, "a"), b, c, d, e}, []string{"others (1)", "escalated", "refired b", "refired c", "reopened d", "refired e"}},
+		{"two escalations have their texts", []alert.Note{text(alert.TopicEscalated, "a"), text(alert.TopicEscalated, "b")}, []string{"escalated a", "escalated b"}},
+		{"a text as long as a page has room for none", []alert.Note{a, b, page}, []string{"others (2)", "refired " + page.Text}},
+		{"nor has the next one", []alert.Note{page, page, b}, []string{"others (1)", "refired b"}},
 		{"a page follows what it continues", []alert.Note{note(alert.TopicMore, "b"), refired}, []string{"more b", "", "refired"}},
 		{"no mention is left out", []alert.Note{crowd, pings}, []string{"acked", "", "reopened"}},
 		{"no text is cut", []alert.Note{long, note(alert.TopicNote, "a")}, []string{"note " + long.Text, "", "note"}},
 	} {
-		if said := reply(c.notes...); !slices.Equal(said, c.want) {
-			t.Errorf("%s: %q, want %q", c.what, said, c.want)
+		if said := reply(test.notes...); !slices.Equal(said, test.want) {
+			t.Errorf("%s: %q, want %q", test.what, said, test.want)
 		}
 	}
 }
@@ -97,5 +113,35 @@ func TestAFoldedReplyIsAsLoudAsItsLoudestNote(t *testing.T) {
 	folded, ok := loud.Fold(quiet)
 	if !ok || !folded.Notifies() || !folded.MustSay() || !folded.Broadcasts() {
 		t.Errorf("%+v", folded)
+	}
+}
+
+func TestALaterTextLeavesOfAnEarlierOneItsBeginning(t *testing.T) {
+	long := strings.Repeat("so many words ", 100)
+	for _, c := range []struct {
+		what string
+		n    alert.Note
+		want []string // with what is cut marked
+	}{
+		{"a page", alert.Note{Topic: alert.TopicMore, Text: "page 2", Latest: true}, nil},
+		{"a file", alert.Note{Topic: alert.TopicText, Text: long, Latest: true}, nil},
+		{"a page of how it ended", alert.Note{Topic: alert.TopicMore, Text: "page 2"}, []string{"more page 2"}},
+		{"a short text", alert.Note{Topic: alert.TopicRefired, Text: "short", Latest: true}, []string{"refired short"}},
+		{"a person's words", alert.Note{Topic: alert.TopicNote, Text: long}, []string{"note " + strings.TrimSpace(long)}},
+		{"a long text among others", alert.Note{Topic: alert.TopicAcked, Before: []alert.Note{{Topic: alert.TopicRefired, Text: long}}}, []string{"refired " + strings.TrimSpace(long[:14*21+3]) + "…", "acked"}},
+	} {
+		left, _ := c.n.Outdated()
+		var got []string
+		if left != nil {
+			for k := range left.Before {
+				if left.Before[k].Cut {
+					left.Before[k].Text += "…"
+				}
+			}
+			got = topics(left)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q, want %q", c.what, got, c.want)
+		}
 	}
 }

@@ -87,6 +87,8 @@ type Incident struct {
 	// changed, while it flaps. Its thread says both when it is stable.
 	Unsaid  string `json:"-"`
 	Unpaged bool   `json:"-"`
+	// Retold is set once an alert has fired with another title or text than before.
+	Retold bool `json:"-"`
 	// DueAt is when it is due for the next decision of the clock; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Mentions says who is mentioned by its card in a lane (see ParseMention).

@@ -122,7 +122,7 @@ func TestAFiringOpensThenFoldsThenResolves(t *testing.T) {
 		t.Errorf("the first firing owes %v, opened by %q", kinds(first), first.change.Alerts[0].Delivery)
 	}
 	again := w.push(alert.Alert{Key: "db", Title: "disk still full"})
-	if !slices.Equal(kinds(again), []string{"update", "reply refired"}) || again.change.Alerts[0].Delivery != "" {
+	if !slices.Equal(kinds(again), []string{"update", "reply former", "reply refired"}) || again.change.Alerts[0].Delivery != "" {
 		t.Errorf("the second firing, with another title, owes %v", kinds(again))
 	}
 	w.now = noon.Add(12 * time.Minute)
@@ -227,15 +227,58 @@ func TestLongTextContinuesInTheThread(t *testing.T) {
 	}
 	whole := text + text
 	longer := w.push(alert.Alert{Key: "db", Title: "a", Text: whole, Severity: alert.Critical})
-	if want := []string{"update", "reply escalated", "reply text"}; !slices.Equal(kinds(longer), want) {
+	if want := []string{"update", "reply former", "reply escalated", "reply text"}; !slices.Equal(kinds(longer), want) {
 		t.Fatalf("a text of more than five pages owes %v, want %v", kinds(longer), want)
 	}
-	if file := longer.change.Deliveries[2]; file.Note.Text != strings.TrimSpace(whole) || file.Priority != alert.PriorityQuiet {
+	if file := longer.change.Deliveries[3]; file.Note.Text != strings.TrimSpace(whole) || file.Priority != alert.PriorityQuiet {
 		t.Errorf("the file has %d of %d characters, with priority %d", len(file.Note.Text), len(whole), file.Priority)
 	}
 }
 
-func TestAnotherTextIsSaidInTheThreadAndReplacesTheOneThatWaits(t *testing.T) {
+func TestAnotherTextIsSaidInTheThread(t *testing.T) {
+	w := newWorld(t)
+	d := w.push(alert.Alert{Key: "db", Title: "a", Text: "one"}, alert.Alert{Key: "db", Title: "a", Text: "two"}, alert.Alert{Key: "db", Title: "a", Text: "two"}, alert.Alert{Key: "db", Title: "b", Text: "two"})
+	if got := notesOf(d); !slices.Equal(got, []string{"former one", "refired two", "refired [b]"}) {
+		t.Errorf("the thread says %q", got)
+	}
+	if again := w.push(alert.Alert{Key: "db", Title: "b", Text: "three"}); !slices.Equal(notesOf(again), []string{"refired three"}) {
+		t.Errorf("then it says %q", notesOf(again))
+	}
+	wantHistory(t, d, "open one", "refire two", "refire b\ntwo")
+	w.push(alert.Alert{Key: "db", Title: "b", Status: alert.Resolved})
+	if again := w.push(alert.Alert{Key: "db", Title: "b", Text: "four"}); !slices.Equal(notesOf(again), []string{"reopened four"}) {
+		t.Errorf("after its end it says %q", notesOf(again))
+	} else {
+		wantHistory(t, again, "reopen four")
+	}
+}
+
+// notesOf lists what the replies of a decision say, each with its title and text.
+func notesOf(d decided) (all []string) {
+	for _, del := range d.change.Deliveries {
+		if n := del.Note; n != nil {
+			said := string(n.Topic)
+			if n.Title != "" {
+				said += " [" + n.Title + "]"
+			}
+			all = append(all, strings.TrimSpace(said+" "+n.Text))
+		}
+	}
+	return all
+}
+
+func wantHistory(t *testing.T, d decided, want ...string) {
+	t.Helper()
+	var got []string
+	for _, e := range d.change.History {
+		got = append(got, strings.TrimSpace(string(e.Verb)+" "+e.Text))
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the history has %q, want %q", got, want)
+	}
+}
+
+func TestALongTextReplacesThePagesThatWait(t *testing.T) {
 	w := newWorld(t)
 	long := func(n int) string { return strings.Repeat(fmt.Sprintf("line of text %d\n", n), 600) }
 	d := w.push(alert.Alert{Key: "db", Title: "a", Text: long(1)})
@@ -243,21 +286,33 @@ func TestAnotherTextIsSaidInTheThreadAndReplacesTheOneThatWaits(t *testing.T) {
 		t.Errorf("the first text replaces %v", d.change.Retold)
 	}
 	batch := w.push(alert.Alert{Key: "db", Title: "a", Text: long(2)}, alert.Alert{Key: "db", Title: "a", Text: long(3)})
+	var topics []alert.Topic
 	said := ""
 	for _, del := range batch.change.Deliveries {
-		if del.Note != nil {
-			said += del.Note.Text
+		switch n := del.Note; {
+		case n == nil:
+		case n.Cut:
+			topics = append(topics, n.Topic)
+		default:
+			said += n.Text
 		}
 	}
 	if want := strings.TrimSpace(long(3)); said != want || batch.change.Retold[d.receipts[0].Incident] != w.now {
 		t.Errorf("the thread says %.30q… (%d characters) in place of what %v say, want %.30q… (%d)", said, len(said), batch.change.Retold, want, len(want))
 	}
+	if want := []alert.Topic{alert.TopicFormer, alert.TopicRefired}; !slices.Equal(topics, want) {
+		t.Errorf("it says the beginning of what %v say, want %v", topics, want)
+	}
+}
+
+func TestARouteWithoutNotesSaysOnlyWhatHasNoRoom(t *testing.T) {
+	long := strings.Repeat("line of text\n", 600)
 	quiet := newWorld(t, alert.Route{Name: "all", Thread: alert.ThreadNone})
 	quiet.push(alert.Alert{Key: "db", Title: "a", Text: "one"})
 	if again := quiet.push(alert.Alert{Key: "db", Title: "a", Text: "two"}); len(again.change.Deliveries) != 1 {
 		t.Errorf("a route without notes owes %v", kinds(again))
 	}
-	if again := quiet.push(alert.Alert{Key: "db", Title: "a", Text: long(1)}); kinds(again)[1] != "reply more" {
+	if again := quiet.push(alert.Alert{Key: "db", Title: "a", Text: long}); kinds(again)[1] != "reply more" {
 		t.Errorf("a route without notes owes %v for a long text", kinds(again))
 	}
 }

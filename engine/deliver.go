@@ -2,7 +2,6 @@ package engine
 
 import (
 	"slices"
-	"time"
 
 	"tocsin/alert"
 )
@@ -19,6 +18,9 @@ func (d *draft) post(en *entry) {
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
 	d.deliverRest(en, en.Lanes, en.cardText(), true)
 	d.deliverImages(en, en.Lanes)
+	if en.Retold {
+		d.addNote(en, alert.Note{Topic: alert.TopicOthers}, nil)
+	}
 }
 
 // join adds a lane and posts the card there.
@@ -62,18 +64,6 @@ func (d *draft) deliverImages(en *entry, lanes []string) {
 			d.deliver(en, lanes, alert.Delivery{Kind: alert.Reply, Note: &alert.Note{Topic: alert.TopicImage, Text: i.URL, At: d.now}})
 		}
 	}
-}
-
-// dropText leaves out what the threads do not say yet of the text of an earlier firing
-// alert: the latest counts.
-func (d *draft) dropText(en *entry) {
-	d.change.Deliveries = slices.DeleteFunc(d.change.Deliveries, func(w alert.Delivery) bool {
-		return w.Incident == en.ID && w.Note != nil && w.Note.Latest
-	})
-	if d.change.Retold == nil {
-		d.change.Retold = map[string]time.Time{}
-	}
-	d.change.Retold[en.ID] = d.now
 }
 
 // addNote adds a reply with the note in each thread, if the thread policy wants it

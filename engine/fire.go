@@ -108,12 +108,13 @@ func (d *draft) fire(a alert.Alert) verdict {
 		d.countReopening(en)
 		en.reopen(d.now)
 		en.show(a, &plan, d.now)
-		d.addHistory(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
+		d.logFiring(en, &before, alert.VerbReopen)
 		return d.present(en, alert.EffectReopened, &before)
 	}
 	d.expireHolds(en)
 	d.touch(en)
 	en.show(a, &plan, d.now)
+	d.logFiring(en, &before, alert.VerbRefire)
 	return d.present(en, alert.EffectFolded, &before)
 }
 
@@ -260,21 +261,6 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	}
 	if topic != alert.TopicRefired {
 		d.postToNewLanes(en)
-	}
-}
-
-// retell has a note say what a firing alert says, if that is something else than before. One
-// that flaps says it when it is stable.
-func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
-	switch retold := en.Text != before.Text; {
-	case !en.FlappingSince.IsZero():
-		en.Unpaged = en.Unpaged || retold
-	case retold, en.Title != before.Title:
-		d.dropText(en)
-		n.Latest = n.Topic == alert.TopicRefired
-		if retold {
-			n.Text = en.Text
-		}
 	}
 }
 

@@ -38,7 +38,7 @@ func TestASilencedAlertIsKeptAndShownWhenTheSilenceEnds(t *testing.T) {
 		t.Errorf("hidden it is %+v", i)
 	}
 	wantDeliveries(t, w.after(time.Hour-time.Microsecond))
-	wantDeliveries(t, w.after(time.Microsecond), "#alerts post")
+	wantDeliveries(t, w.after(time.Microsecond), "#alerts post", "#alerts reply others")
 	if i := w.incidents[0]; i.Silence != "" || !i.HeldUntil.IsZero() || !i.DueAt.IsZero() || !i.OpenedAt.Equal(w.now) {
 		t.Errorf("shown it is %+v", i)
 	}
@@ -78,7 +78,7 @@ func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
 	if d.silenced != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
 		t.Errorf("%d incidents are silenced by %+v", d.silenced, d.silence)
 	}
-	hidden := w.push(alert.Alert{Key: "db", Title: "again"})
+	hidden := w.push(alert.Alert{Key: "db", Title: "a"})
 	wantDeliveries(t, hidden)
 	wantStanding(t, hidden, alert.StandSilenced)
 	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob}), "#alerts update", "#alerts reply acked")

@@ -68,20 +68,44 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if n.Topic == alert.TopicText {
 		return answer(unsharedText(i, n))
 	}
+	if n.Topic == alert.TopicOthers {
+		return answer(otherTexts(n) + quoted(showCommand(i)))
+	}
+	if n.Title != "" {
+		about = ": " + literal(directed(shorter(title(n.Title), 300)))
+	}
 	if n.Topic == alert.TopicHidden {
 		return hiding(i, n, about)
 	}
 	head := noteSign(i, n) + " " + noteWords(i, n) + about
 	m := Message{Text: said(head), Blocks: []slack.Block{section(head)}, Attachments: unnamed(n.By, n.To)}
+	rest := ""
+	if n.Cut {
+		rest = "… the rest: " + quoted(showCommand(i))
+	}
 	if text := clean(n.Text); visible(text) {
-		text = shorter(text, room-1-size(head))
+		text = shorter(text, room-len("\n")-size(head)-len("\n")-size(rest))
 		format := i.Format
 		if !nobody(n.By) && !ofAlert(n.Topic) {
 			format = "" // a person's words
 		}
 		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
 	}
+	if n.Cut {
+		m = m.with(answer(rest), "\n")
+	}
 	return m
+}
+
+// otherTexts are the words in front of where texts are that a thread does not say.
+func otherTexts(n alert.Note) string {
+	switch {
+	case n.Count > 1:
+		return "*" + plural(n.Count, "more alert") + "* said something else: "
+	case n.Count == 1:
+		return "*One more alert* said something else: "
+	}
+	return "*Earlier alerts* said something else: "
 }
 
 // hiding says that a silence hides a critical alert, with a button that ends it. The note's
@@ -110,7 +134,7 @@ func hiding(i alert.Incident, n alert.Note, about string) Message {
 
 // ofAlert reports whether a note's text is always that of an alert, whose source is By.
 func ofAlert(t alert.Topic) bool {
-	return t == alert.TopicRefired || t == alert.TopicReopened || t == alert.TopicEscalated
+	return t == alert.TopicFormer || t == alert.TopicRefired || t == alert.TopicReopened || t == alert.TopicEscalated
 }
 
 // unnamed shows the people whose names are not known.
@@ -160,6 +184,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 	switch n.Topic {
 	case alert.TopicReopened:
 		return "*Firing again*" + nowWorse(n) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
+	case alert.TopicFormer:
+		return "*Before*"
 	case alert.TopicRefired:
 		return refiredWords(n)
 	case alert.TopicFlapping:

@@ -149,13 +149,13 @@ func notes() *rapid.Generator[alert.Note] {
 	topics := []alert.Topic{
 		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned, alert.TopicUnacked, alert.TopicUnresolved,
 		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced,
-		alert.TopicFlapping, alert.TopicStable, "strange", "<!channel>", "",
+		alert.TopicFlapping, alert.TopicStable, alert.TopicFormer, alert.TopicOthers, "strange", "<!channel>", "",
 	}
 	return rapid.Custom(func(t *rapid.T) alert.Note {
 		return alert.Note{
 			Topic: rapid.SampledFrom(topics).Draw(t, "topic"), Text: texts().Draw(t, "text"), Severity: severities().Draw(t, "severity"),
 			Count: rapid.Int().Draw(t, "count"), After: time.Duration(rapid.Int64().Draw(t, "after")), By: people().Draw(t, "by"), To: people().Draw(t, "to"),
-			At: instants().Draw(t, "at"), Mention: mentions().Draw(t, "mention"),
+			At: instants().Draw(t, "at"), Mention: mentions().Draw(t, "mention"), Title: texts().Draw(t, "title"), Cut: rapid.Bool().Draw(t, "cut"),
 		}
 	})
 }

@@ -32,8 +32,11 @@ func TextFile(i alert.Incident, n alert.Note) File {
 func unsharedText(i alert.Incident, n alert.Note) string {
 	shown := strings.TrimRight(alert.Pages(n.Text)[0], "\n")
 	more := max(strings.Count(n.Text, "\n")-strings.Count(shown, "\n"), 1)
-	return fmt.Sprintf("*%s*: %s", plural(more, "more line"), quoted("tocsin incidents show "+orDash(i.ID)))
+	return fmt.Sprintf("*%s*: %s", plural(more, "more line"), quoted(showCommand(i)))
 }
+
+// showCommand is the command that shows all of an incident.
+func showCommand(i alert.Incident) string { return "tocsin incidents show " + orDash(i.ID) }
 
 // ImageAlt is what an image shows in words (alert.TopicImage), as plain text.
 func ImageAlt(i alert.Incident, n alert.Note) string {

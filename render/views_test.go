@@ -85,6 +85,12 @@ func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
 			{Topic: alert.TopicAcked, By: bob()}, {Topic: alert.TopicNote, By: ann(), Text: "the vacuum was stuck"},
 			{Topic: alert.TopicEscalated, Severity: alert.Critical, Mention: []string{"S0DBOPS"}},
 		}},
+		"renamed": {Topic: alert.TopicRefired, Count: 2, Title: "disk nearly full"},
+		"texts": {Topic: alert.TopicRefired, Count: 7, Text: "93 % used", By: alert.Person{Name: "cron"}, Before: []alert.Note{
+			{Topic: alert.TopicOthers, Count: 3}, {Topic: alert.TopicFormer, Severity: alert.Warning, Title: "disk half full", Text: "50 % used", Cut: true},
+			{Topic: alert.TopicRefired, Count: 6, Text: "92 % used"},
+		}},
+		"earlier texts": {Topic: alert.TopicOthers},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := Note(diskFull(), n)

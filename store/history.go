@@ -106,16 +106,16 @@ func (d *DB) ofSilences(ctx context.Context, i alert.Incident, own []event) ([]e
 
 // withOpening puts the first line where it belongs.
 func withOpening(i alert.Incident, lines []alert.Event) []alert.Event {
-	if slices.ContainsFunc(lines, func(e alert.Event) bool { return e.Verb == alert.VerbOpen }) {
-		return lines
+	opening := alert.Event{Incident: i.ID, At: i.FirstAt, Verb: alert.VerbOpen, By: alert.Person{Name: i.Source}}
+	if n := slices.IndexFunc(lines, func(e alert.Event) bool { return e.Verb == alert.VerbOpen }); n >= 0 {
+		opening = lines[n]
+		lines = slices.Delete(lines, n, n+1)
 	}
 	at := slices.IndexFunc(lines, func(e alert.Event) bool { return !e.At.Before(i.FirstAt) })
 	if at < 0 {
 		at = len(lines)
 	}
-	return slices.Insert(lines, at, alert.Event{
-		Incident: i.ID, At: i.FirstAt, Verb: alert.VerbOpen, By: alert.Person{Name: i.Source},
-	})
+	return slices.Insert(lines, at, opening)
 }
 
 func (c *changeWriter) writeHistory(ctx context.Context) error {

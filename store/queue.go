@@ -106,7 +106,7 @@ func (w *writer) queues(ctx context.Context, incidents []int64) (cardQueues, err
 	}, string(list))
 }
 
-// dropTexts supersedes the replies that would say an earlier text of an incident.
+// dropTexts leaves out what pending replies would say of an earlier text of an incident.
 func (c *changeWriter) dropTexts(ctx context.Context) error {
 	var older []int64
 	var now time.Time
@@ -123,7 +123,7 @@ func (c *changeWriter) dropTexts(ctx context.Context) error {
 		return fmt.Errorf("list incidents: %w", err)
 	}
 	var dropped []int64
-	cards := map[cardKey]bool{}
+	cards, cut := map[cardKey]bool{}, map[int64]*alert.Note{}
 	err = c.w.each(ctx, textsQuery, func(s scanner) error {
 		var at cardKey
 		var n int64
@@ -133,8 +133,11 @@ func (c *changeWriter) dropTexts(ctx context.Context) error {
 		if err == nil {
 			err = parse(text, &note)
 		}
-		if note.Latest {
+		switch left, changed := note.Outdated(); {
+		case left == nil:
 			dropped, cards[at] = append(dropped, n), true
+		case changed:
+			cut[n] = left
 		}
 		return err
 	}, string(list))
@@ -144,12 +147,27 @@ func (c *changeWriter) dropTexts(ctx context.Context) error {
 	if err := c.w.execAll(ctx, supersedeQuery, dropped, micros(now), "a later text replaces it"); err != nil {
 		return err
 	}
+	for n, left := range cut {
+		if err := c.w.rewrite(ctx, n, left); err != nil {
+			return err
+		}
+	}
 	for at := range cards {
 		if err := c.w.advance(ctx, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// rewrite writes what a pending reply says.
+func (w *writer) rewrite(ctx context.Context, n int64, note *alert.Note) error {
+	text, err := document(false, note)
+	if err != nil {
+		return fmt.Errorf("write note: %w", err)
+	}
+	_, err = w.exec(ctx, "UPDATE deliveries SET note = ? WHERE n = ?", text, n)
+	return err
 }
 
 // loadQueues loads what waits for the cards of the older incidents.

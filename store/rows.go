@@ -180,6 +180,7 @@ type incidentBody struct {
 	FlappingSince int64               `json:"flapping_since,omitempty"` // microseconds
 	Unsaid        string              `json:"unsaid,omitempty"`
 	Unpaged       bool                `json:"unpaged,omitempty"`
+	Retold        bool                `json:"retold,omitempty"`
 	BeganAt       int64               `json:"began_at,omitempty"`   // microseconds
 	EndedAt       int64               `json:"ended_at,omitempty"`   // microseconds
 	ExpiresAt     int64               `json:"expires_at,omitempty"` // microseconds
@@ -192,7 +193,7 @@ func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt),
+		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -207,7 +208,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.Lanes, i.Mentions, i.Escalated, i.Waiting = b.Lanes, b.Mentions, b.Escalated, b.Waiting
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
-	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged
+	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged, i.Retold = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged, b.Retold
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
 	return err

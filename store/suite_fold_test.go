@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -81,7 +82,7 @@ func testLaterText(t *testing.T, d *DB) {
 	begun := claim(t, d, "#db", at(2))
 	ack := quiet("a", alert.TopicAcked)
 	reply(t, d, "a", ack)
-	for _, says := range []string{"second", "third"} {
+	for _, says := range []string{strings.Repeat("second ", 100), "third"} {
 		i, err := d.Incident(t.Context(), "a")
 		must(t, err)
 		i.Version++
@@ -91,8 +92,11 @@ func testLaterText(t *testing.T, d *DB) {
 		})
 	}
 	finish(t, d, begun, alert.Delivered, at(4))
+	if n := rows(t, d, `deliveries WHERE state = {pending} AND note LIKE '%"cut":true%'`); n != 1 {
+		t.Errorf("of %d replies only the beginning is left, want that of the second", n)
+	}
 	got := said(t, d, alert.Claim{Lane: "#db", Now: at(5), Posts: true, Updates: true})
-	want := []string{"b reply text", "a reply acked", "a update", "a reply refired", "a reply more"}
+	want := []string{"b reply text", "a reply acked refired refired", "a update", "a reply more"}
 	if slices.Sort(got); !slices.Equal(got, slices.Sorted(slices.Values(want))) {
 		t.Errorf("said %q, want %q", got, want)
 	}

@@ -295,7 +295,7 @@ func byAt(p alert.Person, at time.Time) string {
 func eventText(e alert.Event) string {
 	words := map[alert.Verb]string{
 		alert.VerbAck: "acknowledged", alert.VerbUnack: "no longer acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
-		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
+		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbRefire: "fired again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
 		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown", alert.VerbExpire: "expired",
 	}
 	what := words[e.Verb]

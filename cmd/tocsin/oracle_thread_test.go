@@ -34,7 +34,7 @@ func (s *story) compareThread(card playground.Message, thread []playground.Messa
 		if len(m.Files) > 0 { // it has the whole text
 			words[about] = nil
 		}
-		for _, w := range shownWord.FindAllStringSubmatch(m.Text, -1) {
+		for _, w := range shownWord.FindAllStringSubmatch(withoutFormer(m.Text), -1) {
 			words[w[1]] = append(words[w[1]], w[0])
 		}
 	}
@@ -63,12 +63,14 @@ const mostForFlaps = 4
 // folds reports whether a thread says what it has to. Notes that were pending at the
 // same time may have become one reply: then what was undone or said again is left out,
 // but no note of a person, no page of what the end says and not how it ended. A text that
-// fires is left out for a later one. While an incident flaps, its thread says neither that
+// fires is left out for later ones. What the card said before may be said. While an incident flaps, its thread says neither that
 // it is resolved nor that it fires again, and nothing of what those that resolved it said
 // but the last. That it flaps may be left out for that it is stable again.
 func folds(want, said []alert.Topic) bool {
 	flaps := slices.ContainsFunc(said, ofFlapping)
-	said = slices.DeleteFunc(slices.Clone(said), ofFlapping)
+	said = slices.DeleteFunc(slices.Clone(said), func(t alert.Topic) bool {
+		return ofFlapping(t) || t == alert.TopicFormer || t == alert.TopicOthers
+	})
 	rest := want
 	for _, topic := range said {
 		at := slices.Index(rest, topic)
@@ -101,14 +103,37 @@ func ofFlapping(t alert.Topic) bool { return t == alert.TopicFlapping || t == al
 // last is the last one of all, or none.
 func last(all []alert.Topic) []alert.Topic { return all[max(len(all)-1, 0):] }
 
-// topicsOf tells the kinds of notes that a reply says apart, and whose text goes on if it
-// is a page of one.
-func topicsOf(text string) (topics []alert.Topic, about string) {
-	marks := map[string]alert.Topic{
+// topicMarks are what a line of a reply has in front that begins a note.
+func topicMarks() map[string]alert.Topic {
+	return map[string]alert.Topic{
+		" Before": alert.TopicFormer, " said something else: ": alert.TopicOthers,
 		" Resolved": alert.TopicResolved, " Firing again": alert.TopicReopened, " Now ": alert.TopicEscalated, " Fired again": alert.TopicRefired,
 		" Acknowledged by oracle": alert.TopicAcked, " Note by oracle": alert.TopicNote,
 		" Flapping": alert.TopicFlapping, " Stable again": alert.TopicStable,
 	}
+}
+
+// withoutFormer is a reply without what the card said before.
+func withoutFormer(text string) string {
+	var left strings.Builder
+	former := false
+	for line := range strings.Lines(text) {
+		for mark, topic := range topicMarks() {
+			if strings.Contains(line, mark) {
+				former = topic == alert.TopicFormer
+			}
+		}
+		if !former {
+			left.WriteString(line)
+		}
+	}
+	return left.String()
+}
+
+// topicsOf tells the kinds of notes that a reply says apart, and whose text goes on if it
+// is a page of one.
+func topicsOf(text string) (topics []alert.Topic, about string) {
+	marks := topicMarks()
 	for line := range strings.Lines(text) {
 		for mark, topic := range marks {
 			if strings.Contains(line, mark) {
