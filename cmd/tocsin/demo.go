@@ -36,7 +36,9 @@ func newDemo(w world) *cobra.Command {
 		Use:   "demo",
 		Short: "Run the daemon with a small Slack in the same process, and a web page",
 		Long: `Run the daemon of tocsin serve with a small Slack in the same process instead of the real
-one, and a store that is deleted at the end. Nothing leaves this machine.`,
+one, and a store that is deleted at the end. Nothing leaves this machine. It ignores
+your configuration and environment (TOCSIN_SOCKET, TOCSIN_API_TOKEN and so on), so that it
+can't disturb a real daemon; commands reach it at the address that it prints.`,
 		Example: `  tocsin demo
   tocsin demo --no-browser --listen 127.0.0.1:9000`,
 		Args: noArgs,
@@ -177,6 +179,7 @@ func (c demoCmd) greet(w world, page, server string) error {
   Try this:    press the buttons of a card; open tocsin's Home tab, under Apps
   Or type:     /notify list, /notify stats, /notify silences, /notify help
   And this:    curl -d 'disk full on db-3' %[2]s/v1/alerts
+  In a shell:  export TOCSIN_SERVER=%[2]s; tocsin incidents; tocsin ack last
   Your tools:  %[2]s has examples for them, and a form for a test alert
 
 Nobody acknowledges the checkout alert: unless you do, its route notifies @here after

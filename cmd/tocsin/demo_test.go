@@ -30,8 +30,12 @@ func TestTheDemoRunsByItselfAndLeavesNothing(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	page := pageOf(t, out)
+	page, server := addressesOf(t, out)
 	awaitPage(ctx, t, page, "Checkout answers 7 %", "S0PG")
+	sh := &shell{t: t, home: t.TempDir(), env: map[string]string{"TOCSIN_SERVER": server}}
+	if status, out, said := sh.tocsin("ack", "last"); status != exitOK {
+		t.Errorf("a command has exit status %d: %s%s", status, out, said)
+	}
 	if err := cmd.Process.Signal(syscall.SIGINT); err != nil {
 		t.Fatal(err)
 	}
@@ -46,17 +50,21 @@ func TestTheDemoRunsByItselfAndLeavesNothing(t *testing.T) {
 	}
 }
 
-// pageOf reads the page's address from what the demo says.
-func pageOf(t *testing.T, out io.Reader) string {
+// addressesOf reads from what the demo says where its page is, and its API.
+func addressesOf(t *testing.T, out io.Reader) (page, server string) {
 	t.Helper()
-	address := regexp.MustCompile(`The page: +(http://\S+)`)
+	address := regexp.MustCompile(`(The page: +|export TOCSIN_SERVER=)(http://[^\s;]+)`)
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if found := address.FindStringSubmatch(lines.Text()); found != nil {
-			return found[1]
+		switch found := address.FindStringSubmatch(lines.Text()); {
+		case found == nil:
+		case page == "":
+			page = found[2]
+		default:
+			return page, found[2]
 		}
 	}
-	t.Fatal("the demo does not say where its page is")
-	return ""
+	t.Fatal("the demo does not say where it is")
+	return "", ""
 }
 
 // awaitPage waits until everything the page shows to ann has these words in it.
