@@ -20,8 +20,8 @@ import (
 // https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml. Alerts are
 // posted to it by a Webhook.
 
-// alertmanagerVersion is the version of Alertmanager whose API this is: clients look at it.
-const alertmanagerVersion = "0.25.0"
+// AlertmanagerVersion is the version of Alertmanager whose API this is: clients look at it.
+const AlertmanagerVersion = "0.25.0"
 
 // mostShown is how many alerts are listed at most.
 const mostShown = 50_000
@@ -132,7 +132,7 @@ func (a *API) amStatus(*http.Request) (any, error) {
 	return map[string]any{
 		"cluster": map[string]any{"status": "disabled", "peers": []string{}},
 		"versionInfo": map[string]string{
-			"version": alertmanagerVersion, "branch": "tocsin", "revision": a.opts.Version, "buildUser": "", "buildDate": "", "goVersion": "",
+			"version": AlertmanagerVersion, "branch": "tocsin", "revision": a.opts.Version, "buildUser": "", "buildDate": "", "goVersion": "",
 		},
 		"config": map[string]string{"original": amConfig(a.opts.Routing)},
 		"uptime": a.started.UTC(),

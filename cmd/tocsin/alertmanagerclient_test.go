@@ -4,6 +4,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -155,6 +156,9 @@ func TestAlertmanagersOwnClientManagesAlertsAndSilences(t *testing.T) {
 		t.Fatal(err)
 	}
 	valid(t, status.Payload)
+	if !strings.Contains(p.metrics(), `alertmanager_build_info{version="`+*status.Payload.VersionInfo.Version+`"} 1`) {
+		t.Error("karma finds no version of Alertmanager among the metrics")
+	}
 
 	post(postable(now.Add(-time.Minute), time.Now(), "", "alertname", "DiskFull", "instance", "db-3"))
 	until(t, s, "its end", func(sn *playground.Snapshot) bool {

@@ -68,7 +68,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	}
 	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log), clients: api.NewConnections(files/2, log.Named("api"))}
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), alertmanagerInfo())
 
 	if d.store, err = d.openStore(ctx, registry); err != nil {
 		return nil, err
@@ -105,6 +105,16 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	}
 	d.intake = newIntake(in.Spools(), d.api.Handler(), d.addresses(), log.Named("spool"))
 	return d, nil
+}
+
+// alertmanagerInfo is the metric in which karma looks for the version of Alertmanager's API.
+func alertmanagerInfo() prometheus.Collector {
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "alertmanager_build_info", Help: "The version of Alertmanager whose API Tocsin has; always 1.",
+		ConstLabels: prometheus.Labels{"version": api.AlertmanagerVersion},
+	})
+	info.Set(1)
+	return info
 }
 
 // learn keeps which id Slack has for a conversation, and has the outbox follow.
