@@ -300,12 +300,16 @@ func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
 	return all, nil
 }
 
-// amAlertOf is an incident as an alert of Alertmanager's.
+// amAlertOf is an incident as an alert of Alertmanager's. If it is one, its labels are as they
+// were sent.
 func amAlertOf(i alert.Incident, now time.Time) amAlert {
 	one := amAlert{
-		Labels: map[string]string{"alertname": i.Title, "severity": string(i.Severity)}, Annotations: map[string]string{"summary": i.Title},
+		Labels: map[string]string{}, Annotations: map[string]string{"summary": i.Title},
 		Fingerprint: i.Key, StartsAt: i.Began(), UpdatedAt: i.LastAt, EndsAt: i.ExpiresAt,
 		Status: amAlertStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
+	}
+	if i.Source != "prometheus" && i.Source != "alertmanager" {
+		one.Labels["alertname"], one.Labels["severity"] = i.Title, string(i.Severity)
 	}
 	maps.Copy(one.Labels, i.Labels)
 	if i.Text != "" {

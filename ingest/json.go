@@ -31,7 +31,7 @@ func readJSON(r Request, into any) (notes []string, err error) {
 	case errors.As(err, &wrong) && wrong.Field != "":
 		return misfits(body, into), nil
 	case errors.As(err, &wrong):
-		return nil, fmt.Errorf("the JSON is not an object but of type %s", wrong.Value)
+		return nil, fmt.Errorf("its JSON is of type %s, which this tool does not send", wrong.Value)
 	}
 	return nil, syntaxError(err)
 }

@@ -174,7 +174,11 @@ func TestAlertmanagersOwnClientManagesAlertsAndSilences(t *testing.T) {
 	if !errors.As(err, &bad) || bad.Payload != "alert 1: start time must be before end time; alert 3: at least one label pair required" {
 		t.Errorf("the bad alerts of a batch are answered with %v", err)
 	}
-	if got := names(all().WithFilter([]string{"a=b"})); len(got) != 1 {
-		t.Errorf("the good alert of a batch is %q", got)
+	good, err := api.Alert.GetAlerts(all().WithContext(t.Context()).WithFilter([]string{"a=b"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(good.Payload) != 1 || !maps.Equal(good.Payload[0].Labels, models.LabelSet{"a": "b"}) {
+		t.Errorf("the good alert of a batch is %s", asJSON(good.Payload))
 	}
 }
