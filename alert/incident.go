@@ -67,7 +67,7 @@ type Incident struct {
 	// none.
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
-	// HeldUntil is when its first card is posted, while a silence or quiet hours hold
+	// HeldUntil is when its first card is posted, while a silence, quiet hours or times hold
 	// it; zero once a card is pending. Waiting is set if an alert waits for that card
 	// that is not silenced.
 	HeldUntil time.Time `json:"held_until,omitzero"`

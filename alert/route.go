@@ -51,6 +51,9 @@ type Route struct {
 	ExpiresIn time.Duration
 	// Quiet are hours in which cards wait; nil for none.
 	Quiet *Quiet
+	// Mute are times in which all cards wait, and Active those outside of which they do;
+	// empty for none.
+	Mute, Active []Times
 	// Thread and Broadcast (important replies are also shown in the channel) are the
 	// defaults if empty or nil.
 	Thread    ThreadPolicy
@@ -68,32 +71,19 @@ type Step struct {
 	Mention []string
 }
 
-// Quiet are hours during which cards less severe than Below are held.
+// Hold is when the route holds cards back.
+func (r Route) Hold() Hold { return Hold{Quiet: r.Quiet, Mute: r.Mute, Active: r.Active} }
+
+// Quiet are hours and times during which cards less severe than Below are held.
 type Quiet struct {
+	// Hours of the zero value are none.
 	Hours
+	Times []Times
 	Below Severity
 }
 
-// longestQuiet is how many adjacent quiet periods count as one, so that nothing is
-// held forever if they never end.
-const longestQuiet = 7
-
-// Until returns the end of the quiet hours that hold an alert of this severity at
-// now, and whether there are any. Adjacent quiet hours count as one.
-func (q *Quiet) Until(now time.Time, severity Severity) (time.Time, bool) {
-	if q == nil || severity.Rank() <= q.Below.Rank() {
-		return time.Time{}, false
-	}
-	end := now
-	for range longestQuiet {
-		next, ok := q.end(end)
-		if !ok {
-			break
-		}
-		end = next
-	}
-	return end, end.After(now)
-}
+// HasHours reports whether there are hours, not only times.
+func (q *Quiet) HasHours() bool { return q.Zone != nil || q.From != q.To || len(q.Days) > 0 }
 
 // Routing is all routes and the defaults.
 type Routing struct {
@@ -128,7 +118,7 @@ type Plan struct {
 	Stops      []Stop
 	Steps      []Step
 	Remind     time.Duration
-	Quiet      *Quiet
+	Hold       Hold
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
@@ -209,7 +199,7 @@ func (r Route) sends(lane string) bool {
 func (r Routing) apply(p *Plan, n int, s Subject) {
 	route := r.Routes[n]
 	if len(p.Matched) == 0 {
-		p.Route, p.Quiet, p.Remind = route.Name, route.Quiet, route.Remind
+		p.Route, p.Hold, p.Remind = route.Name, route.Hold(), route.Remind
 		p.ReopenWithin, p.ExpiresIn = cmp.Or(route.ReopenWithin, p.ReopenWithin), cmp.Or(route.ExpiresIn, p.ExpiresIn)
 		p.Thread = cmp.Or(route.Thread, p.Thread)
 		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)

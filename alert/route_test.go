@@ -123,7 +123,8 @@ func TestQuietHoursEndWhenTheClocksOfTheirZoneSayIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, quiet := c.quiet.Until(now, alert.Warning)
+		held, quiet := alert.Hold{Quiet: &c.quiet}.At(now, alert.Warning)
+		got := held.Until
 		want, _ := time.Parse(time.RFC3339, c.want)
 		if quiet != (c.want != "") || quiet && !got.Equal(want) {
 			t.Errorf("%s: it is quiet until %s (%v), want %s", name, got, quiet, c.want)
@@ -134,12 +135,11 @@ func TestQuietHoursEndWhenTheClocksOfTheirZoneSayIt(t *testing.T) {
 func TestQuietHoursHoldBackOnlyWhatIsLessSevere(t *testing.T) {
 	q := &alert.Quiet{Hours: alert.Hours{To: 24 * time.Hour}, Below: alert.Error}
 	for severity, want := range map[alert.Severity]bool{alert.Critical: false, alert.Error: false, alert.Warning: true, alert.Info: true} {
-		if _, quiet := q.Until(noon, severity); quiet != want {
+		if _, quiet := (alert.Hold{Quiet: q}).At(noon, severity); quiet != want {
 			t.Errorf("%s waits: %v", severity, quiet)
 		}
 	}
-	var none *alert.Quiet
-	if _, quiet := none.Until(noon, alert.Info); quiet {
+	if _, quiet := (alert.Hold{}).At(noon, alert.Info); quiet {
 		t.Error("no quiet hours are quiet")
 	}
 }
@@ -158,15 +158,17 @@ func TestQuietHoursAlwaysEnd(t *testing.T) {
 			q.Days = append(q.Days, time.Weekday(rapid.IntRange(0, 6).Draw(rt, "day")))
 		}
 		now := time.Unix(rapid.Int64Range(1_500_000_000, 1_900_000_000).Draw(rt, "now"), 0)
-		end, quiet := q.Until(now, alert.Info)
-		if !quiet {
+		hold := alert.Hold{Quiet: &q}
+		held, quiet := hold.At(now, alert.Info)
+		end := held.Until
+		never := len(q.Days) == 0 && (q.From == q.To || q.From == 0 && q.To == 24*time.Hour)
+		if !quiet || never {
 			return
 		}
 		if !end.After(now) || end.Sub(now) > 8*24*time.Hour {
 			rt.Fatalf("quiet from %s until %s", now, end)
 		}
-		_, still := q.Until(end, alert.Info)
-		if never := q.From == q.To || q.From == 0 && q.To == 24*time.Hour; still && !never {
+		if _, still := hold.At(end, alert.Info); still {
 			rt.Fatalf("still quiet at the end %s", end)
 		}
 	})

@@ -16,6 +16,7 @@ type onCallRoute struct {
 	Steps    []onCallStep   `json:"steps"`
 	Quiet    time.Time      `json:"quiet_until,omitzero"`
 	Below    alert.Severity `json:"quiet_below,omitempty"`
+	Held     string         `json:"held_by,omitempty"`
 }
 
 // onCallStep is who else is notified while nobody acknowledges.
@@ -55,8 +56,11 @@ func onCall(route alert.Route, otherwise string, now time.Time) onCallRoute {
 	for _, step := range route.Escalate {
 		shown.Steps = append(shown.Steps, onCallStep{step.After.String(), strs(step.To), strs(step.Mention)})
 	}
-	if end, quiet := route.Quiet.Until(now, alert.Info); quiet {
-		shown.Quiet, shown.Below = end, route.Quiet.Below
+	if held, ok := route.Hold().At(now, alert.Info); ok {
+		shown.Quiet, shown.Held = held.Until, held.Why
+		if !held.Muted {
+			shown.Below = route.Quiet.Below
+		}
 	}
 	return shown
 }

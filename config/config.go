@@ -128,6 +128,7 @@ type Log struct {
 func Load(in Input) (*Config, error) {
 	l := newLoader(in)
 	l.readDocument()
+	l.readTimes()
 	l.readRoutes()
 	l.readServices()
 	l.readHeartbeats()

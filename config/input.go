@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -19,8 +20,17 @@ type Input struct {
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
 	UID int
+	// Now is the clock; nil for time.Now.
+	Now func() time.Time
 	// Expressions is what is known of expressions.
 	Expressions Expressions
+}
+
+func (in Input) now() time.Time {
+	if in.Now == nil {
+		return time.Now()
+	}
+	return in.Now()
 }
 
 const systemConfig = "/etc/tocsin/tocsin.yaml"

@@ -35,6 +35,7 @@ type loader struct {
 	warnings []Problem
 	absent   []Problem // warnings about missing values, which are not mistakes
 	routes   []placedRoute
+	times    []*placedTimes
 }
 
 func newLoader(in Input) *loader {
@@ -253,6 +254,7 @@ func (l *loader) checkTogether() {
 	l.checkListeners()
 	l.checkSenders()
 	l.checkRoutes()
+	l.checkTimes()
 	l.checkPermissions()
 	if !l.has(keyStore) && l.unsaid(keyStore) {
 		l.fail(Problem{

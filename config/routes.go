@@ -15,6 +15,13 @@ const (
 	inQuiet    = keyRoutes + ".quiet"
 )
 
+// The options of a route that name times.
+const (
+	keyMute       = keyRoutes + ".mute"
+	keyActive     = keyRoutes + ".active"
+	keyQuietTimes = inQuiet + ".times"
+)
+
 // routeOptions returns the options of each route, without those of its groups.
 func routeOptions() []option[alert.Route] {
 	type route = alert.Route
@@ -27,6 +34,8 @@ func routeOptions() []option[alert.Route] {
 		opt(spec{key: "routes.reopen_within"}, parseDuration, func(r *route, v time.Duration) { r.ReopenWithin = v }),
 		opt(spec{key: "routes.expires_in"}, parseExpiry, func(r *route, v time.Duration) { r.ExpiresIn = v }),
 		opt(spec{key: "routes.remind"}, parseDuration, func(r *route, v time.Duration) { r.Remind = v }),
+		opt(spec{key: keyMute, list: true}, anything, func(*route, string) {}), // see namedTimes
+		opt(spec{key: keyActive, list: true}, anything, func(*route, string) {}),
 		opt(spec{key: "routes.thread"}, parseThread, func(r *route, v alert.ThreadPolicy) { r.Thread = v }),
 		opt(spec{key: "routes.broadcast", bare: true}, parseTruth, func(r *route, v bool) { r.Broadcast = &v }),
 		opt(spec{key: "routes.when_unsure"}, parseHold, func(r *route, v bool) { r.HoldUnsure = &v }),
@@ -49,6 +58,7 @@ func quietOptions() []option[alert.Quiet] {
 		opt(spec{key: "routes.quiet.until"}, parseClock, func(q *quiet, v time.Duration) { q.To = v }),
 		opt(spec{key: "routes.quiet.zone"}, parseZone, func(q *quiet, v *time.Location) { q.Zone = v }),
 		opt(spec{key: "routes.quiet.days", list: true}, parseDay, func(q *quiet, v time.Weekday) { q.Days = with(q.Days, v) }),
+		opt(spec{key: keyQuietTimes, list: true}, anything, func(*quiet, string) {}),
 		opt(spec{key: "routes.quiet.below"}, oneOf(alert.Critical, alert.Error, alert.Warning), func(q *quiet, v alert.Severity) { q.Below = v }),
 	}
 }
@@ -79,6 +89,7 @@ func (l *loader) readRoute(s section) (r alert.Route) {
 	for _, hours := range s.groups[inQuiet] {
 		r.Quiet = l.readQuiet(hours)
 	}
+	r.Mute, r.Active = l.namedTimes(s, keyMute), l.namedTimes(s, keyActive)
 	return r
 }
 
@@ -91,11 +102,15 @@ func (l *loader) readStep(s section) (step alert.Step) {
 	return step
 }
 
-// readQuiet reads quiet hours. Those of every day and all day are a mistake:
+// readQuiet reads quiet hours and times. Hours of every day and all day are a mistake:
 // nothing would ever be on time.
 func (l *loader) readQuiet(s section) *alert.Quiet {
 	q, mistakes := alert.Quiet{Below: alert.Critical}, len(l.problems)
 	applyAll(l, quietOptions(), s, &q)
+	q.Times = l.namedTimes(s, keyQuietTimes)
+	if hours := []string{"routes.quiet.from", "routes.quiet.until", "routes.quiet.zone", "routes.quiet.days"}; s.mentions(keyQuietTimes) && !slices.ContainsFunc(hours, s.mentions) {
+		return &q
+	}
 	l.need(s, "routes.quiet.from", "it says when quiet hours begin", `from: "22:00"`)
 	l.need(s, "routes.quiet.until", "it says when quiet hours end", `until: "07:00"`)
 	l.need(s, "routes.quiet.zone", "it is the time zone of from and until", "zone: Europe/Berlin, or zone: UTC")

@@ -78,16 +78,16 @@ routes:
   - name: weekend
     quiet: {from: "00:00", until: "00:00", zone: UTC, days: [sat, sun]}
 `}})
-	evening, weekend := c.Routing.Routes[0].Quiet, c.Routing.Routes[1].Quiet
+	evening, weekend := c.Routing.Routes[0].Hold(), c.Routing.Routes[1].Hold()
 	saturday := time.Date(2026, 1, 3, 23, 0, 0, 0, time.UTC)
 	midnight := saturday.Add(time.Hour)
-	if until, quiet := evening.Until(saturday, alert.Error); !quiet || !until.Equal(midnight) {
-		t.Errorf("the evening ends at %s, %t", until, quiet)
+	if held, quiet := evening.At(saturday, alert.Error); !quiet || !held.Until.Equal(midnight) {
+		t.Errorf("the evening ends at %s, %t", held.Until, quiet)
 	}
-	if until, quiet := weekend.Until(saturday, alert.Error); !quiet || !until.Equal(midnight.AddDate(0, 0, 1)) {
-		t.Errorf("the weekend ends at %s, %t", until, quiet)
+	if held, quiet := weekend.At(saturday, alert.Error); !quiet || !held.Until.Equal(midnight.AddDate(0, 0, 1)) {
+		t.Errorf("the weekend ends at %s, %t", held.Until, quiet)
 	}
-	if _, quiet := weekend.Until(midnight.AddDate(0, 0, 1), alert.Error); quiet {
+	if _, quiet := weekend.At(midnight.AddDate(0, 0, 1), alert.Error); quiet {
 		t.Error("Monday is quiet")
 	}
 }

@@ -21,7 +21,7 @@ type section struct {
 	values map[string]given // by dotted key
 	// mentioned holds the keys that it sets or means to set, also badly.
 	mentioned map[string]Origin
-	// groups are the routes of the file, or the steps and quiet hours of a route.
+	// groups are the routes and times of the file, or the steps and quiet hours of a route.
 	groups map[string][]section
 }
 
@@ -247,7 +247,7 @@ func (l *loader) entries(path string, node ast.Node) ([]*ast.MappingValueNode, b
 
 // groupExamples are the lists of groups, with how one of them begins.
 func groupExamples() map[string]string {
-	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyWebhooks: "name: netbox", keyTokens: "name: ci", keyHeartbeats: "name: nightly-backup"}
+	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyWebhooks: "name: netbox", keyTokens: "name: ci", keyHeartbeats: "name: nightly-backup", keyTimes: "name: offhours", keyIntervals: "weekdays: [saturday, sunday]", keyRanges: `start_time: "18:00"`}
 }
 
 func isGroup(key string) bool { return key == inQuiet || groupExamples()[key] != "" }
@@ -269,11 +269,28 @@ func (l *loader) readGroups(key string, node ast.Node) (all []section) {
 		}
 	}
 	for _, item := range items {
-		if s := newSection(l.at(item)); l.walk(s, key, item) {
+		if s := newSection(l.at(item)); l.readQuietNames(s, key, item) || l.walk(s, key, item) {
 			all = append(all, s)
 		}
 	}
 	return all
+}
+
+// readQuietNames reads quiet where it is the name of times, or several, and no group.
+func (l *loader) readQuietNames(s section, key string, node ast.Node) bool {
+	switch node.(type) {
+	case *ast.StringNode, *ast.SequenceNode:
+		opt, ok := specOf(keyQuietTimes)
+		if !ok || key != inQuiet {
+			return false
+		}
+		s.mentioned[keyQuietTimes] = s.at
+		if g, ok := l.readValue(opt, node, s.at); ok {
+			s.values[keyQuietTimes] = g
+		}
+		return true
+	}
+	return false
 }
 
 func keyText(key ast.MapKeyNode) string {

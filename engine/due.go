@@ -64,14 +64,14 @@ func (d *draft) processDue(en *entry) {
 	if at := en.expiry(); !at.IsZero() && !at.After(d.now) {
 		d.expire(en)
 	}
-	if en.State == alert.StateResolved || en.Silence != "" || en.unshown {
-		return
-	}
-	switch en.State {
-	case alert.Open:
+	switch {
+	case en.State == alert.StateResolved, en.Silence != "":
+	case en.unshown:
+		d.holdOrPost(en)
+	case en.State == alert.Open:
 		d.notifyLate(en)
 		d.escalate(en)
-	case alert.Acked:
+	case en.State == alert.Acked:
 		d.remind(en)
 	}
 }
@@ -169,7 +169,7 @@ func (d *draft) nextOfState(en *entry) time.Time {
 		}
 		return d.now // the silence has just been ended
 	case en.unshown:
-		return en.HeldUntil
+		return d.nextLook(en)
 	case en.State == alert.Open:
 		if step := d.nextStep(en); en.NotifyAt.IsZero() || !step.IsZero() && step.Before(en.NotifyAt) {
 			return step
@@ -180,14 +180,14 @@ func (d *draft) nextOfState(en *entry) time.Time {
 	return en.RemindAt
 }
 
-// nextStep is when the next escalation step is due, outside of quiet hours; zero if
+// nextStep is when the next escalation step is due, when nothing is held back; zero if
 // there is none.
 func (d *draft) nextStep(en *entry) time.Time {
 	plan := d.planOf(en)
 	if en.Escalated >= len(plan.Steps) {
 		return noTime
 	}
-	return afterQuietHours(plan, en.OpenedAt.Add(plan.Steps[en.Escalated].After), en.Severity)
+	return afterHold(plan, en.OpenedAt.Add(plan.Steps[en.Escalated].After), en.Severity)
 }
 
 // nextReminder is when the person who acknowledged it is to be reminded, possibly in
@@ -201,13 +201,13 @@ func (d *draft) nextReminder(en *entry) time.Time {
 		return en.RemindAt
 	}
 	since := max(d.now.Sub(en.AckedAt), 0)
-	return afterQuietHours(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
+	return afterHold(plan, en.AckedAt.Add(since-since%plan.Remind+plan.Remind), en.Severity)
 }
 
-// afterQuietHours returns at, or the end of the quiet hours that at falls into.
-func afterQuietHours(plan *alert.Plan, at time.Time, severity alert.Severity) time.Time {
-	if end, quiet := plan.Quiet.Until(at, severity); quiet {
-		return end.UTC()
+// afterHold returns at, or the end of the quiet hours or times that at falls into.
+func afterHold(plan *alert.Plan, at time.Time, severity alert.Severity) time.Time {
+	if held, ok := plan.Hold.At(at, severity); ok {
+		return held.Until.UTC()
 	}
 	return at
 }

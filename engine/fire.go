@@ -197,7 +197,7 @@ func (en *entry) refresh(a alert.Alert, plan *alert.Plan, now time.Time) {
 }
 
 // present decides whether people see what a firing alert has changed: a silence
-// hides it, and quiet hours delay a first card. before is nil for a new incident.
+// hides it, and quiet hours and times delay a first card. before is nil for a new incident.
 func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
 	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if s := d.silenceFor(en); s != nil {
@@ -213,7 +213,9 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	}
 	switch {
 	case en.unshown:
-		d.holdOrPost(en)
+		if held, muted := d.holdOrPost(en); muted {
+			v.standing, v.reason = alert.StandSilenced, held
+		}
 	case effect == alert.EffectReopened:
 		d.showChange(en, before, alert.TopicReopened)
 	case en.Severity.Rank() < before.Severity.Rank():
@@ -222,19 +224,6 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 		d.showChange(en, before, alert.TopicRefired)
 	}
 	return v
-}
-
-// holdOrPost posts a first card, or holds it until quiet hours end.
-func (d *draft) holdOrPost(en *entry) {
-	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
-	if !quiet {
-		d.post(en)
-		return
-	}
-	if !en.Waiting {
-		d.addHistory(en, alert.Event{Verb: alert.VerbHold, Text: "quiet hours until " + end.Format("Mon 15:04 MST")})
-	}
-	en.HeldUntil, en.Waiting = end.UTC(), true
 }
 
 // showChange shows what a firing alert has changed about an incident that has
@@ -265,17 +254,17 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 }
 
 // notifiesAgain reports whether an incident that fires again notifies people now, as it did
-// the first time: not while it flaps, and after quiet hours.
+// the first time: not while it flaps, and after quiet hours and times.
 func (d *draft) notifiesAgain(en *entry) bool {
 	en.NotifyAt = noTime
 	if !en.FlappingSince.IsZero() {
 		return false
 	}
-	end, quiet := d.planOf(en).Quiet.Until(d.now, en.Severity)
-	if quiet && len(en.Mentions) > 0 {
-		en.NotifyAt = end.UTC()
+	held, ok := d.planOf(en).Hold.At(d.now, en.Severity)
+	if ok && len(en.Mentions) > 0 {
+		en.NotifyAt = held.Until.UTC()
 	}
-	return !quiet
+	return !ok
 }
 
 // newMentions returns, for the lanes that show the incident, whom its routing

@@ -372,7 +372,7 @@ func (s *story) checkSteps(i alert.Incident) error {
 		}
 	}
 	running := i.State == alert.Open && i.Silence == "" && i.HeldUntil.IsZero()
-	if running && taken < len(plan.Steps) && !afterQuietHours(&plan, base.Add(plan.Steps[taken].After), i.Severity).After(time.Now()) {
+	if running && taken < len(plan.Steps) && !afterHold(&plan, base.Add(plan.Steps[taken].After), i.Severity).After(time.Now()) {
 		return fmt.Errorf("step %d since %s is missing", taken, base)
 	}
 	return nil
@@ -394,7 +394,7 @@ func (s *story) checkStep(plan alert.Plan, n int, base time.Time, line alert.Eve
 	// return of the daemon takes what is late.
 	on := []time.Time{due}
 	for _, severity := range alert.Severities() {
-		on = append(on, afterQuietHours(&plan, due, severity))
+		on = append(on, afterHold(&plan, due, severity))
 	}
 	if !slices.ContainsFunc(append(on, s.began...), line.At.Equal) && len(s.firedAt(i.ID, line.At)) == 0 {
 		return fmt.Errorf("step %d is taken at %s, want %s", n, line.At, due)

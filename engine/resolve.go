@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -97,6 +98,11 @@ func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 
 // markSilenced counts the alert as silenced, like the incident that it resolves.
 func (d *draft) markSilenced(v *verdict) {
+	if v.en.Silence == "" {
+		held, _ := d.planOf(v.en).Hold.At(d.now, v.en.Severity)
+		v.standing, v.reason = alert.StandSilenced, cmp.Or(held.Why, "muted")
+		return
+	}
 	v.standing, v.silence, v.reason = alert.StandSilenced, v.en.Silence, "silence "+v.en.Silence
 	if s := d.silenceOf(v.en); s != nil {
 		v.reason = reason(s.Silence)

@@ -141,14 +141,15 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	return s.Silence, nil
 }
 
-// expireHolds ends a silence or quiet hours of the incident that are over by now,
+// expireHolds ends a silence, quiet hours or times of the incident that are over by now,
 // even if the clock has not processed that yet. A resolved incident that waits for
 // its first card is posted even if a silence matches it.
 func (d *draft) expireHolds(en *entry) {
 	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
 		d.liftSilence(en)
 	}
-	if en.Waiting && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
+	waits := en.Waiting || en.unshown && en.State != alert.StateResolved
+	if waits && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
 		d.showNow(en)
 	}
 }

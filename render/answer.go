@@ -149,7 +149,11 @@ func testHead(r TestReport) []string {
 	case alert.StandDead:
 		return []string{"❌ " + what + " could not be delivered to " + place(where) + ".", reason}
 	case alert.StandSilenced:
-		return []string{"🔕 " + what + " was accepted, and a silence keeps it out of " + place(where) + ".", reason}
+		by := "a silence keeps it"
+		if r.Record.Silence == "" {
+			by = "it is kept"
+		}
+		return []string{"🔕 " + what + " was accepted, and " + by + " out of " + place(where) + ".", reason}
 	}
 	return []string{
 		"⏳ " + what + " is accepted and stored, but still waiting to go to " + place(where) + ".",

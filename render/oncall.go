@@ -81,8 +81,10 @@ func routeLine(r alert.Route, v OnCallView, who func(string) string) string {
 	if steps := stepWords(r.Escalate, who); steps != "" {
 		line += "\n⏰ " + steps
 	}
-	if end, quiet := r.Quiet.Until(v.Now, alert.Info); quiet {
-		line += "\n🌙 quiet until " + date(end) + ", except for " + fit(oneLine(string(r.Quiet.Below)), 30) + " and worse"
+	if held, ok := r.Hold().At(v.Now, alert.Info); ok && held.Muted {
+		line += "\n🌙 " + fit(oneLine(held.Why), 150) + " until " + date(held.Until)
+	} else if ok {
+		line += "\n🌙 quiet until " + date(held.Until) + ", except for " + fit(oneLine(string(r.Quiet.Below)), 30) + " and worse"
 	}
 	return line
 }

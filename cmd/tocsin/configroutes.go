@@ -23,7 +23,7 @@ read; no daemon is needed.`,
 	}
 	flags := configFlag(cmd)
 	var at time.Time
-	cmd.Flags().Var(timeFlag{&at}, "at", "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours (default: now)")
+	cmd.Flags().Var(timeFlag{&at}, "at", "`TIME` of the alert, such as 2026-01-02T23:00:00Z, for quiet hours and times (default: now)")
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
 		subject, err := parseSubject(args)

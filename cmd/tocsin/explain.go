@@ -18,6 +18,9 @@ type explanation struct {
 	Route      string            `json:"route"`
 	To         []stop            `json:"to"`
 	Quiet      *quietNow         `json:"quiet"`
+	Mute       []string          `json:"mute,omitempty"`
+	Active     []string          `json:"active,omitempty"`
+	Held       *heldNow          `json:"held"`
 	Escalation []step            `json:"escalation"`
 	Remind     string            `json:"remind,omitempty"`
 	Reopen     string            `json:"reopen_within"`
@@ -47,15 +50,24 @@ type stop struct {
 	Pings        []string `json:"pings"`
 }
 
-// quietNow describes quiet hours and whether they hold the alert back.
+// quietNow describes quiet hours and times, and whether they hold the alert back.
 type quietNow struct {
-	From  string         `json:"from"`
-	To    string         `json:"to"`
-	Zone  string         `json:"zone"`
+	From  string         `json:"from,omitempty"`
+	To    string         `json:"to,omitempty"`
+	Zone  string         `json:"zone,omitempty"`
 	Days  []string       `json:"days,omitempty"`
+	Times []string       `json:"times,omitempty"`
 	Below alert.Severity `json:"below"`
 	Holds bool           `json:"holds"`
 	Until time.Time      `json:"until,omitzero"`
+}
+
+// heldNow says why the alert is held back, and until when; Endless is set if no end is
+// within a year.
+type heldNow struct {
+	Why     string    `json:"why"`
+	Until   time.Time `json:"until"`
+	Endless bool      `json:"endless,omitempty"`
 }
 
 // step is a step of an escalation: the conversations that get a card, and those
@@ -70,11 +82,14 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	plan := r.Plan(s)
 	x := explanation{
 		Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Route: plan.Route, To: []stop{},
-		Quiet: explainQuiet(plan.Quiet, s.Severity, at), Escalation: explainSteps(plan),
+		Quiet: explainQuiet(plan.Hold.Quiet, s.Severity, at), Mute: alert.TimesNames(plan.Hold.Mute), Active: alert.TimesNames(plan.Hold.Active), Escalation: explainSteps(plan),
 		Reopen: short(plan.ReopenWithin), Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
 	}
 	if plan.HoldUnsure {
 		x.WhenUnsure = "hold"
+	}
+	if held, ok := plan.Hold.At(at, s.Severity); ok {
+		x.Held = &heldNow{held.Why, held.Until, held.Endless}
 	}
 	if plan.Remind > 0 {
 		x.Remind = short(plan.Remind)
@@ -125,11 +140,17 @@ func explainQuiet(q *alert.Quiet, severity alert.Severity, at time.Time) *quietN
 	if q == nil {
 		return nil
 	}
-	x := &quietNow{From: timeOfDay(q.From), To: timeOfDay(q.To), Zone: q.Zone.String(), Below: q.Below}
+	x := &quietNow{Times: alert.TimesNames(q.Times), Below: q.Below}
+	if q.HasHours() {
+		x.From, x.To, x.Zone = timeOfDay(q.From), timeOfDay(q.To), q.Zone.String()
+	}
 	for _, day := range q.Days {
 		x.Days = append(x.Days, strings.ToLower(day.String()[:3]))
 	}
-	x.Until, x.Holds = q.Until(at, severity)
+	var held alert.Held
+	if held, x.Holds = (alert.Hold{Quiet: q}).At(at, severity); x.Holds {
+		x.Until = held.Until
+	}
 	return x
 }
 
@@ -163,7 +184,7 @@ func (x explanation) text() string {
 	for _, s := range x.To {
 		text += fmt.Sprintf("  %s\n", s)
 	}
-	text += x.Quiet.text() + x.escalationText()
+	text += x.Quiet.text() + x.timesText() + x.escalationText()
 	if x.Remind != "" {
 		text += fmt.Sprintf("Whoever acknowledges it is reminded every %s until it is resolved.\n", x.Remind)
 	}
@@ -208,9 +229,39 @@ func (q *quietNow) text() string {
 	}
 	effect := "it is not held back now"
 	if q.Holds {
-		effect = "it is held back until " + q.Until.Format("Mon 2006-01-02 15:04 MST")
+		effect = "it is held back until " + q.Until.Format(longTime)
 	}
-	return fmt.Sprintf("Quiet hours are %s to %s in %s, %s, for severities below %s: %s.\n", q.From, q.To, q.Zone, days, q.Below, effect)
+	var when []string
+	if q.From != "" {
+		when = append(when, fmt.Sprintf("%s to %s in %s, %s", q.From, q.To, q.Zone, days))
+	}
+	if len(q.Times) > 0 {
+		when = append(when, strings.Join(q.Times, ", "))
+	}
+	return fmt.Sprintf("Quiet hours are %s, for severities below %s: %s.\n", strings.Join(when, ", and "), q.Below, effect)
+}
+
+const longTime = "Mon 2006-01-02 15:04 MST"
+
+// timesText says in which times the route holds cards of every severity, and why this one
+// is held.
+func (x explanation) timesText() (text string) {
+	if len(x.Mute) > 0 {
+		text += "Cards are muted by " + strings.Join(x.Mute, ", ") + ".\n"
+	}
+	if len(x.Active) > 0 {
+		text += "Cards are muted outside of " + strings.Join(x.Active, ", ") + ".\n"
+	}
+	switch {
+	case text == "":
+	case x.Held == nil:
+		text += "It is shown at once.\n"
+	case x.Held.Endless:
+		text += "It is held back: " + x.Held.Why + " for more than a year.\n"
+	default:
+		text += "It is held back: " + x.Held.Why + " until " + x.Held.Until.Format(longTime) + ".\n"
+	}
+	return text
 }
 
 func (x explanation) escalationText() string {

@@ -265,6 +265,9 @@ func (i incidentDetail) whereabouts() (fields [][2]string) {
 	if over && i.Silence != "" && !i.Waiting {
 		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
 	}
+	if over && !i.HeldUntil.IsZero() && !i.Waiting {
+		return [][2]string{{"never shown", "it ended while it was muted"}}
+	}
 	if i.Silence != "" && !over {
 		fields = append(fields, [2]string{"silenced", "until " + ago(i.SilencedUntil) + " by " + i.Silence})
 	}

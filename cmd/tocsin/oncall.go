@@ -54,6 +54,7 @@ type onCallPage struct {
 		} `json:"steps"`
 		Quiet time.Time      `json:"quiet_until,omitzero"`
 		Below alert.Severity `json:"quiet_below,omitempty"`
+		Held  string         `json:"held_by,omitempty"`
 	} `json:"routes"`
 	Taken []alert.Incident `json:"taken"`
 }
@@ -71,7 +72,11 @@ func (p onCallPage) text(now time.Time) string {
 			}
 			when := "at once"
 			if !r.Quiet.IsZero() {
-				when = "quiet below " + string(r.Below) + ", " + strings.TrimPrefix(age(r.Quiet, now), "in ") + " left"
+				when = r.Held
+				if r.Below != "" {
+					when = "quiet below " + string(r.Below)
+				}
+				when += ", " + strings.TrimPrefix(age(r.Quiet, now), "in ") + " left"
 			}
 			line(r.Route, when, strings.Join(r.To, " "), people(r.Mention), which)
 			for _, s := range r.Steps {

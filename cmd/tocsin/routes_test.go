@@ -210,6 +210,42 @@ func TestInQuietHoursOnlyTheCriticalIsShownAndTheRestIsKept(t *testing.T) {
 	p.settle(kept...)
 }
 
+func TestWhatIsMutedIsCountedAndShownOnceNothingMutesItAnyMore(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	const times = "times:\n  - {name: always, time_intervals: [{weekdays: 'sunday:saturday'}]}\n  - {name: past, time_intervals: [{years: 2020}]}\n"
+	p.configure(times + "routes:\n  - {name: web, match: team=web, mute: [always]}\n  - {name: db, match: team=db, active: [past, past]}\n  - {name: rest, mute: past, active: always}\n")
+	p.start()
+	muted := p.mustPush(labelled("muted", "critical", "web"), labelled("away", "critical", "db"), labelled("brief", "critical", "web"))
+	brief := labelled("brief", "critical", "web")
+	brief["status"] = "resolved"
+	p.mustPush(brief)
+	p.settle(p.mustPush(labelled("loud", "info", "ops"))...)
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 1 || !strings.Contains(top[0].Text, "loud") {
+		t.Errorf("the channel shows %v", top)
+	}
+	if l := p.ledger().Total; l != (alert.Counts{Accepted: 5, Silenced: 4, Delivered: 1}) {
+		t.Errorf("the ledger is %+v", l)
+	}
+	for n, want := range []string{"muted by always until", "not active outside of past until", "it ended while it was muted"} {
+		if says := p.command("incidents", "show", muted[n].Incident); !strings.Contains(says, want) {
+			t.Errorf("it is shown as\n%s", says)
+		}
+	}
+	if says := p.command("oncall"); !strings.Contains(says, "muted by always") || !strings.Contains(says, "at once") {
+		t.Errorf("who is on call is\n%s", says)
+	}
+	p.kill()
+	p.configure("routes:\n  - {name: web, match: team=web}\n  - {name: db, match: team=db}\n  - name: rest\n")
+	p.start()
+	p.settle(p.mustPush(labelled("muted", "critical", "web"), labelled("away", "critical", "db"))...)
+	top, _ := cards(s.Messages("#alerts"))
+	if len(saying(top, "muted")) != 1 || len(saying(top, "away")) != 1 || len(saying(top, "brief")) != 0 {
+		t.Errorf("the channel shows %v", top)
+	}
+}
+
 func TestWhatIsTypedInTheShellIsRefusedWithTheRemedy(t *testing.T) {
 	for until, want := range map[string]string{
 		"18:00": "2026-01-02 18:00", "11:59": "2026-01-03 11:59", "2026-01-05": "2026-01-05 00:00", "2026-01-05 09:30": "2026-01-05 09:30", "2026-01-05T09:30:00Z": "2026-01-05 09:30",
