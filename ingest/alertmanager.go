@@ -72,13 +72,14 @@ func (g group) saying(in *alert.Intake) []member {
 // prometheus is an alert as Prometheus' rules make them.
 func (g group) prometheus(m member) alert.Alert {
 	a := alert.Alert{
-		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)), At: timeOf(m.StartsAt),
+		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)),
 		Title: titleOf(m),
 	}
+	happened(&a, "startsAt", m.StartsAt)
 	if a.Status == alert.Resolved && or(m.EndsAt) != "" {
-		a.At = timeOf(m.EndsAt)
+		happened(&a, "endsAt", m.EndsAt)
 	}
-	a.Links = addLink(a.Links, "Graph", string(m.GeneratorURL))
+	link(&a, "Graph", string(m.GeneratorURL))
 	a.Links = append(a.Links, annotationLinks(m.Annotations)...)
 	if address := silenceForm(string(g.ExternalURL), m.Labels); address != "" {
 		a.Links = append(a.Links, alert.Link{Label: "Silence", URL: address})

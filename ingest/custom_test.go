@@ -152,7 +152,7 @@ func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
 			`alert 1: links: "5" is not a web address: left out`, `alert 1: links: "/a" is not a web address: left out`,
 			`alert 1: links: "c" is not a web address: left out`, `alert 1: images: "true" is not a web address: left out`,
 		}},
-		{`{"title":"x","labels":5}`, []string{"alert 1: labels is a number, and should be a map or a list: kept as one label"}},
+		{`{"title":"x","labels":5}`, []string{"alert 1: labels is a number, and should be a map or a list: kept as the label tags"}},
 		{`{"title":"x","labels":{"":"y"}}`, []string{`alert 1: labels: "y" has no name: left out`}},
 		{`{"title":"x","at":"when"}`, []string{`alert 1: at is left out: "when" is not a time such as 2026-01-02T15:04:05Z, or seconds since 1970`}},
 		{`hello`, []string{

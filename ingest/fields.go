@@ -135,9 +135,8 @@ func labelsFrom(value any) (read map[string]any, notes []string, err error) {
 	for name, text := range all {
 		read[name] = text
 	}
-	if len(all) == 0 && asJSON[0] != '[' && asJSON[0] != '{' && asJSON[0] != '"' {
-		read["labels"] = value
-		notes = []string{fmt.Sprintf("labels is %s, and should be a map or a list: kept as one label", kindName(value))}
+	if asJSON[0] != '[' && asJSON[0] != '{' && asJSON[0] != '"' {
+		notes = []string{fmt.Sprintf("labels is %s, and should be a map or a list: kept as the label tags", kindName(value))}
 	}
 	return read, notes, nil
 }

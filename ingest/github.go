@@ -108,7 +108,8 @@ func (b githubBody) run(r githubRun, name string) (alert.Alert, bool) {
 	conclusion := or(r.Conclusion)
 	repository, branch := b.repository(), or(r.HeadBranch)
 	a, ok := finished(conclusion)
-	a.Source, a.Key, a.At = "github", strings.Join([]string{repository, name, branch}, "/"), timeOf(r.UpdatedAt)
+	a.Source, a.Key = "github", strings.Join([]string{repository, name, branch}, "/")
+	happened(&a, "updated_at", r.UpdatedAt)
 	a.Title = repository + ": " + name + " " + outcomeWord(conclusion)
 	if branch != "" {
 		a.Title += " on " + branch
@@ -121,10 +122,10 @@ func (b githubBody) run(r githubRun, name string) (alert.Alert, bool) {
 	}
 	a.Labels = said("repository", repository, "workflow", name, "branch", branch, "run", number, "actor", or(r.Actor.Login, b.Sender.Login),
 		"event", or(r.Event), "commit", shortSHA(r.HeadSHA))
-	a.Links = addLink(a.Links, "Run", string(r.HTMLURL))
-	a.Links = addLink(a.Links, "Commit", under(b.Repository.HTMLURL, "commit", r.HeadSHA))
+	link(&a, "Run", string(r.HTMLURL))
+	link(&a, "Commit", under(b.Repository.HTMLURL, "commit", r.HeadSHA))
 	for _, pull := range r.PullRequests {
-		a.Links = addLink(a.Links, "Pull request", under(b.Repository.HTMLURL, "pull", pull.Number))
+		link(&a, "Pull request", under(b.Repository.HTMLURL, "pull", pull.Number))
 	}
 	return a, ok
 }
@@ -133,14 +134,15 @@ func (b githubBody) deployment() (alert.Alert, bool) {
 	s := b.DeploymentStatus
 	repository, environment := b.repository(), or(s.Environment, b.Deployment.Environment, "an environment")
 	a, ok := finished(or(s.State))
-	a.Source, a.Key, a.At = "github", repository+"/deployment/"+environment, timeOf(s.CreatedAt)
+	a.Source, a.Key = "github", repository+"/deployment/"+environment
+	happened(&a, "created_at", s.CreatedAt)
 	a.Title = repository + ": deployment to " + environment + " " + outcomeWord(or(s.State))
 	a.Text = or(s.Description)
 	a.Labels = said("repository", repository, "environment", environment, "branch", or(b.Deployment.Ref), "actor", or(b.Deployment.Creator.Login, b.Sender.Login),
 		"commit", shortSHA(b.Deployment.SHA))
-	a.Links = addLink(a.Links, "Log", or(s.LogURL, s.TargetURL))
-	a.Links = addLink(a.Links, "Environment", string(s.EnvironmentURL))
-	a.Links = addLink(a.Links, "Commit", under(b.Repository.HTMLURL, "commit", b.Deployment.SHA))
+	link(&a, "Log", or(s.LogURL, s.TargetURL))
+	link(&a, "Environment", string(s.EnvironmentURL))
+	link(&a, "Commit", under(b.Repository.HTMLURL, "commit", b.Deployment.SHA))
 	return a, ok
 }
 

@@ -98,7 +98,8 @@ func (b gitlabBody) pipeline() (alert.Alert, bool) {
 	p := b.ObjectAttributes
 	a, ok := finished(b.outcome())
 	project, branch := b.project(), or(p.Ref)
-	a.Source, a.Key, a.At = "gitlab", project+"/"+branch, timeOf(p.FinishedAt)
+	a.Source, a.Key = "gitlab", project+"/"+branch
+	happened(&a, "finished_at", p.FinishedAt)
 	a.Title = project + ": pipeline " + b.outcome()
 	if branch != "" {
 		a.Title += " on " + branch
@@ -124,8 +125,8 @@ func (b gitlabBody) pipeline() (alert.Alert, bool) {
 	if or(page) == "" {
 		page = text(under(b.Project.WebURL, "-/pipelines", p.ID))
 	}
-	a.Links = addLink(a.Links, "Pipeline", string(page))
-	a.Links = addLink(a.Links, "Commit", string(b.Commit.URL))
+	link(&a, "Pipeline", string(page))
+	link(&a, "Commit", string(b.Commit.URL))
 	return a, ok
 }
 
@@ -135,14 +136,15 @@ func (b gitlabBody) job() (alert.Alert, bool) {
 	if or(b.AllowFailure) == "true" && a.Status == alert.Firing {
 		a.Severity = alert.Warning
 	}
-	a.Source, a.Key, a.At = "gitlab", project+"/"+branch+"/"+name, timeOf(b.FinishedAt)
+	a.Source, a.Key = "gitlab", project+"/"+branch+"/"+name
+	happened(&a, "build_finished_at", b.FinishedAt)
 	a.Title = project + ": job " + name + " " + or(b.BuildStatus) + " on " + branch
 	a.Text = paragraphs(b.commitTitle(), strings.ReplaceAll(or(b.Reason), "_", " "))
 	a.Labels = said("project", project, "branch", branch, "stage", or(b.BuildStage), "job", name, "duration", seconds(b.Duration),
 		"actor", or(b.User.Name, b.User.Username), "commit", shortSHA(text(or(b.SHA, b.Commit.SHA))))
 	home := text(or(b.Project.WebURL, b.Repository.Homepage))
-	a.Links = addLink(a.Links, "Job", under(home, "-/jobs", b.BuildID))
-	a.Links = addLink(a.Links, "Commit", string(b.Commit.URL))
+	link(&a, "Job", under(home, "-/jobs", b.BuildID))
+	link(&a, "Commit", string(b.Commit.URL))
 	return a, ok
 }
 

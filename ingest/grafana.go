@@ -81,13 +81,14 @@ func (b grafanaBody) unified(m member) alert.Alert {
 	own.addSaid("values", values)
 	own.addSaid("state", state)
 	a.Labels = own
-	var links []alert.Link
-	links = addLink(links, "Panel", string(m.PanelURL))
-	links = addLink(links, "Dashboard", string(m.DashboardURL))
-	links = addLink(links, "Rule", string(generator))
-	links = append(links, a.Links...)
-	a.Links = addLink(links, "Silence", string(m.SilenceURL))
-	a.Images = addImage(a.Images, string(m.ImageURL), a.Title)
+	annotated := a.Links
+	a.Links = nil
+	link(&a, "Panel", string(m.PanelURL))
+	link(&a, "Dashboard", string(m.DashboardURL))
+	link(&a, "Rule", string(generator))
+	a.Links = append(a.Links, annotated...)
+	link(&a, "Silence", string(m.SilenceURL))
+	image(&a, string(m.ImageURL), a.Title)
 	return a
 }
 
@@ -139,7 +140,7 @@ func (b grafanaBody) legacy() alert.Alert {
 		own.addSaid("state", state)
 	}
 	a.Labels = own
-	a.Links = addLink(a.Links, "Rule", string(b.RuleURL))
-	a.Images = addImage(a.Images, string(b.ImageURL), a.Title)
+	link(&a, "Rule", string(b.RuleURL))
+	image(&a, string(b.ImageURL), a.Title)
 	return a
 }

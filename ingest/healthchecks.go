@@ -34,10 +34,11 @@ func readHealthchecks(r Request) (alert.Intake, error) {
 	}
 	status := or(b.Status, "down")
 	a := alert.Alert{
-		Source: "healthchecks", Key: "healthchecks/" + id, Status: alert.Status(status), At: timeOf(b.Now),
+		Source: "healthchecks", Key: "healthchecks/" + id, Status: alert.Status(status),
 		Title: or(text(name), "A check") + " is " + status, Text: paragraphs(string(b.Desc), alert.Preformatted(string(b.Body))),
 		Labels: said("tags", or(b.Tags), "exit status", or(b.ExitStatus), "last ping", or(b.LastPing)),
 	}
+	happened(&a, "now", b.Now)
 	switch status {
 	case "up":
 		a.Status, a.OnlyIfOpen = alert.Resolved, true

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -382,5 +383,54 @@ func BenchmarkFormats(b *testing.B) {
 			}
 			b.ReportMetric(float64(alerts)/b.Elapsed().Seconds(), "alerts/s")
 		})
+	}
+}
+
+func TestWhatAToolSaysAndHasNoPlaceIsNoted(t *testing.T) {
+	read := func(name string) func(Request) (alert.Intake, error) {
+		for _, f := range Formats() {
+			if f.Name == name {
+				return f.Read
+			}
+		}
+		return nil
+	}
+	for _, c := range []struct{ tool, body, note string }{
+		{"alertmanager", `{"alerts":[{"labels":{"alertname":"A"},"startsAt":"yesterday"}]}`, `startsAt: "yesterday" is not a time: left out`},
+		{"alertmanager", `{"alerts":[{"status":"resolved","labels":{"alertname":"A"},"endsAt":"soon"}]}`, `endsAt: "soon" is not a time: left out`},
+		{"alertmanager", `{"alerts":[{"labels":{"alertname":"A"},"generatorURL":"/graph?x"}]}`, `Graph: "/graph?x" is not a web address: left out`},
+		{"alertmanager", `{"alerts":[{"labels":{"alertname":"A"},"startsAt":"0001-01-01T00:00:00Z","generatorURL":"","annotations":null}]}`, ""},
+		{"grafana", `{"orgId":1,"alerts":[{"labels":{"alertname":"A"},"startsAt":[1],"panelURL":7}]}`, `startsAt: "[1]" is not a time: left out; Panel: "7" is not a web address: left out`},
+		{"grafana", `{"ruleName":"A","state":"alerting","imageUrl":"img.png"}`, `image: "img.png" is not a web address: left out`},
+		{"uptime-kuma", `{"msg":"x","monitor":{"url":"https://"},"heartbeat":{"time":"then"}}`, `heartbeat.time: "then" is not a time: left out`},
+		{"pagerduty", `{"event_action":"trigger","payload":{"summary":"x","timestamp":"then"},"client_url":"my page"}`, `timestamp: "then" is not a time: left out; Client: "my page" is not a web address: left out`},
+		{"healthchecks", `{"name":"x","now":"then"}`, `now: "then" is not a time: left out`},
+		{"github", `{"workflow_run":{"conclusion":"failure","updated_at":"then"}}`, `updated_at: "then" is not a time: left out`},
+		{"gitlab", `{"object_kind":"build","build_status":"failed","build_finished_at":"then"}`, `build_finished_at: "then" is not a time: left out`},
+		{"oncall", `{"alert_group_id":"x","alert_group":{"created_at":"then"}}`, `created_at: "then" is not a time: left out`},
+		{"zabbix", `{"event_name":"x","event_timestamp":"then"}`, `event_timestamp: "then" is not a time: left out`},
+	} {
+		in, err := read(c.tool)(request([]byte(c.body)))
+		if err != nil || len(in.Alerts) != 1 || !in.Alerts[0].At.IsZero() {
+			t.Errorf("%s of %s: %v, %+v", c.body, c.tool, err, in)
+			continue
+		}
+		if notes := strings.Join(append(in.Notes, in.Alerts[0].Notes...), "; "); notes != c.note {
+			t.Errorf("%s of %s has the notes %q, want %q", c.body, c.tool, notes, c.note)
+		}
+	}
+}
+
+func TestLabelsOfAnotherTypeAreKept(t *testing.T) {
+	for written, want := range map[string]map[string]string{
+		`{"alertname":"A","n":1.50,"t":true,"z":null,"l":[1,2],"o":{"a":"b"}}`: {"alertname": "A", "n": "1.50", "t": "true", "z": "", "l": "[1,2]", "o": `{"a":"b"}`},
+		`[["a","b"],{"name":"c","value":1},{"d":"e"},"f"]`:                     {"a": "b", "c": "1", "d": "e", "f": ""},
+		`"web, prod"`: {"tags": "web, prod"},
+		`7`:           {"tags": "7"},
+	} {
+		in, err := alertmanager().Read(request([]byte(`{"alerts":[{"labels":` + written + `,"annotations":{"summary":5}}]}`)))
+		if err != nil || len(in.Alerts) != 1 || !maps.Equal(in.Alerts[0].Labels, want) || in.Alerts[0].Title != "5" {
+			t.Errorf("%s became %v, %+v", written, err, in)
+		}
 	}
 }

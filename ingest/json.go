@@ -164,7 +164,7 @@ func or(all ...text) string {
 }
 
 // labels are named texts: an object, a list of pairs, or a list of objects with a name
-// and a value. A plain word in a list is its own name.
+// and a value. A plain word in a list is its own name, and any other value is the label tags.
 type labels map[string]string
 
 // UnmarshalJSON accepts every value.
@@ -187,7 +187,7 @@ func (l *labels) UnmarshalJSON(value []byte) error {
 		for _, item := range items {
 			l.addItem(item)
 		}
-	case '"':
+	default:
 		l.add("tags", textOf(value))
 	}
 	return nil

@@ -69,16 +69,18 @@ func readOnCall(r Request) (alert.Intake, error) {
 	}
 	a := alert.Alert{
 		Status: status, OnlyIfOpen: status == alert.Resolved,
-		Source: "oncall", Key: keyOf("oncall", id), At: timeOf(group.CreatedAt), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
+		Source: "oncall", Key: keyOf("oncall", id), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
 		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
 		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
 	}
 	if status == alert.Resolved {
-		a.At = timeOf(text(or(group.ResolvedAt, b.Event.Time)))
+		happened(&a, "resolved_at", text(or(group.ResolvedAt, b.Event.Time)))
+	} else {
+		happened(&a, "created_at", group.CreatedAt)
 	}
-	a.Links = addLink(a.Links, "OnCall", string(group.Permalinks.Web))
-	a.Links = addLink(a.Links, "Details", string(payload.Link))
-	a.Images = addImage(a.Images, string(payload.ImageURL), a.Title)
+	link(&a, "OnCall", string(group.Permalinks.Web))
+	link(&a, "Details", string(payload.Link))
+	image(&a, string(payload.ImageURL), a.Title)
 	in.Alerts = []alert.Alert{a}
 	return in, nil
 }

@@ -69,8 +69,9 @@ func (b pagerdutyBody) summary() string { return or(b.Payload.Summary, b.Payload
 func (b pagerdutyBody) alert() alert.Alert {
 	p := b.Payload
 	a := alert.Alert{
-		Source: "pagerduty", Key: or(b.DedupKey), Title: b.summary(), Severity: alert.Severity(or(p.Severity)), At: timeOf(p.Timestamp),
+		Source: "pagerduty", Key: or(b.DedupKey), Title: b.summary(), Severity: alert.Severity(or(p.Severity)),
 	}
+	happened(&a, "timestamp", p.Timestamp)
 	own := said("source", or(p.Source), "component", or(p.Component), "group", or(p.Group), "class", or(p.Class))
 	for name, value := range p.Details {
 		if own[name] == "" {
@@ -78,15 +79,14 @@ func (b pagerdutyBody) alert() alert.Alert {
 		}
 	}
 	for _, l := range b.Links {
-		a.Links = addLink(a.Links, or(l.Text), string(l.Href))
+		link(&a, or(l.Text), string(l.Href))
 	}
 	for _, i := range b.Images {
-		a.Links = addLink(a.Links, or(i.Alt, "Image"), string(i.Href))
-		a.Images = addImage(a.Images, string(i.Src), or(i.Alt))
+		link(&a, or(i.Alt, "Image"), string(i.Href))
+		image(&a, string(i.Src), or(i.Alt))
 	}
-	if more := addLink(a.Links, or(b.Client, "Client"), string(b.ClientURL)); len(more) > len(a.Links) {
-		a.Links = more
-	} else {
+	before := len(a.Links)
+	if link(&a, or(b.Client, "Client"), string(b.ClientURL)); len(a.Links) == before {
 		own.addSaid("client", or(b.Client))
 	}
 	a.Labels = own

@@ -85,7 +85,7 @@ func (m member) repeated() (alert.Alert, error) {
 // timeIfSaid reads a time; Go's zero means none.
 func timeIfSaid(name string, t text) (time.Time, error) {
 	at := timeOf(t)
-	if said := or(t); at.IsZero() && said != "" && !strings.HasPrefix(said, "0001-01-01T00:00:00") {
+	if said := or(t); at.IsZero() && said != "" && !strings.HasPrefix(said, zeroTime) {
 		return at, fmt.Errorf("%s %q is not a time", name, said)
 	}
 	return at, nil

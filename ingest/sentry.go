@@ -178,7 +178,8 @@ func (b sentryBody) plugin() alert.Alert {
 
 // alert is what an event or an issue says.
 func (e sentryEvent) alert() alert.Alert {
-	a := alert.Alert{Severity: alert.Severity(or(e.Level)), At: timeOf(text(or(e.Datetime, e.LastSeen)))}
+	a := alert.Alert{Severity: alert.Severity(or(e.Level))}
+	happened(&a, "datetime", text(or(e.Datetime, e.LastSeen)))
 	a.Title = cmp.Or(or(e.Title), strings.Trim(or(e.Metadata.Type)+": "+or(e.Metadata.Value), ": "), or(e.Metadata.Title, e.Message, e.Culprit, "An issue in Sentry"))
 	culprit, message := or(e.Culprit), or(e.Message)
 	if message == a.Title {
@@ -193,7 +194,7 @@ func (e sentryEvent) alert() alert.Alert {
 		}
 	}
 	a.Labels = own
-	a.Links = addLink(a.Links, "Sentry", or(e.WebURL, e.Permalink))
+	link(&a, "Sentry", or(e.WebURL, e.Permalink))
 	return a
 }
 
@@ -230,17 +231,19 @@ func (e sentryEvent) frames() string {
 func (b sentryBody) metric() alert.Alert {
 	m := b.Data.MetricAlert
 	a := alert.Alert{
-		Key: keyOf("sentry/metric", or(m.ID, m.AlertRule.ID)), At: timeOf(m.DateStarted),
+		Key:   keyOf("sentry/metric", or(m.ID, m.AlertRule.ID)),
 		Title: or(m.Title, m.AlertRule.Name, b.Data.DescriptionTitle, "A metric alert in Sentry"), Text: strings.ReplaceAll(string(b.Data.DescriptionText), `\n`, "\n"),
 		Labels: said("rule", or(m.AlertRule.Name), "environment", or(m.AlertRule.Environment), "query", or(m.AlertRule.Query), "aggregate", or(m.AlertRule.Aggregate)),
 	}
+	happened(&a, "date_started", m.DateStarted)
 	switch action := or(b.Action); action {
 	case "resolved":
-		a.Status, a.OnlyIfOpen, a.At = alert.Resolved, true, timeOf(m.DateClosed)
+		a.Status, a.OnlyIfOpen = alert.Resolved, true
+		happened(&a, "date_closed", m.DateClosed)
 	case "critical", "warning":
 		a.Severity = alert.Severity(action)
 	}
-	a.Links = addLink(a.Links, "Sentry", string(b.Data.WebURL))
+	link(&a, "Sentry", string(b.Data.WebURL))
 	return a
 }
 

@@ -43,8 +43,9 @@ func readUptimeKuma(r Request) (alert.Intake, error) {
 	}
 	a := alert.Alert{
 		Source: "uptime-kuma", Key: keyOf("uptime-kuma", or(monitor.ID, beat.MonitorID, text(name))),
-		Title: or(text(name), b.Msg, beat.Msg), Text: paragraphs(or(beat.Msg, b.Msg), string(monitor.Description)), At: timeOf(beat.Time),
+		Title: or(text(name), b.Msg, beat.Msg), Text: paragraphs(or(beat.Msg, b.Msg), string(monitor.Description)),
 	}
+	happened(&a, "heartbeat.time", beat.Time)
 	a.Status, a.Severity = b.state(&a)
 	a.OnlyIfOpen = a.Status == alert.Resolved
 	if a.Text == a.Title {
@@ -56,7 +57,7 @@ func readUptimeKuma(r Request) (alert.Intake, error) {
 		own.add(tag, value)
 	}
 	a.Labels = own
-	a.Links = addLink(a.Links, "Open", string(monitor.URL))
+	link(&a, "Open", string(monitor.URL))
 	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/url"
 	"strings"
-	"time"
 
 	"tocsin/alert"
 )
@@ -44,9 +43,10 @@ func readZabbix(r Request) (alert.Intake, error) {
 		return alert.Intake{}, errNothing
 	}
 	a := alert.Alert{
-		Source: "zabbix", Title: title, Key: keyOf("zabbix", p.first("eventid", "problemid", "triggerid")), Severity: p.severity(), At: p.at(),
+		Source: "zabbix", Title: title, Key: keyOf("zabbix", p.first("eventid", "problemid", "triggerid")), Severity: p.severity(),
 		Text: paragraphs(p.first("eventopdata", "opdata"), p.first("triggerdescription", "description"), p.first("alertmessage", "message"), p.first("eventupdatemessage", "ackmessage")),
 	}
+	happened(&a, "event_timestamp", text(p.first("eventtimestamp", "timestamp")))
 	switch strings.ToLower(p.first("eventvalue", "triggervalue", "status", "eventstatus", "triggerstatus")) {
 	case "0", "ok", "resolved":
 		a.Status, a.OnlyIfOpen = alert.Resolved, true
@@ -56,8 +56,8 @@ func readZabbix(r Request) (alert.Intake, error) {
 		own.add(tag, value)
 	}
 	a.Labels = own
-	a.Links = addLink(a.Links, "Event", p.page())
-	a.Links = addLink(a.Links, "Trigger", p.first("triggerurl"))
+	link(&a, "Event", p.page())
+	link(&a, "Trigger", p.first("triggerurl"))
 	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
 }
 
@@ -85,9 +85,6 @@ func (p zabbixParameters) severity() alert.Severity {
 	}
 	return alert.Severity(word)
 }
-
-// at is when the event happened, unless Zabbix' time zone is unknown.
-func (p zabbixParameters) at() time.Time { return timeOf(text(p.first("eventtimestamp", "timestamp"))) }
 
 // tags are a JSON list of tags and values, or name:value separated by commas.
 func (p zabbixParameters) tags() labels {
