@@ -337,8 +337,19 @@ func tooMany(alerts int) error {
 }
 
 // acknowledge acknowledges the open incidents of keys that are acknowledged in a tool. That
-// is an act: it is refused where nobody may act.
+// is an act: it is refused where nobody may act, also if nothing is open, so that the answer
+// does not tell what is.
 func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
+	if len(in.Acked) == 0 {
+		return nil
+	}
+	if r.Context().Value(readOnly{}) != nil {
+		_, err := refuseAct(r)
+		return err
+	}
+	if err := callerOf(r).token().Permit(alert.MayAct); err != nil {
+		return err
+	}
 	var acts []alert.Act
 	for _, key := range in.Acked {
 		matcher, err := alert.NewMatcher("key", "=", key)
@@ -355,13 +366,6 @@ func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
 	}
 	if len(acts) == 0 {
 		return nil
-	}
-	if r.Context().Value(readOnly{}) != nil {
-		_, err := refuseAct(r)
-		return err
-	}
-	if err := callerOf(r).token().Permit(alert.MayAct); err != nil {
-		return err
 	}
 	_, err := a.opts.Engine.Act(r.Context(), acts)
 	return err

@@ -106,7 +106,7 @@ func answerPagerDuty(status int, keys []string, problem string) (code int, conte
 	case http.StatusTooManyRequests:
 		said = map[string]any{"status": "throttle exceeded", "message": "Requests for this service are arriving too quickly. Please retry later.", "errors": []string{problem}}
 	default:
-		said = map[string]any{"status": "error", "message": problem}
+		said = map[string]any{"status": strings.ToLower(http.StatusText(status)), "message": http.StatusText(status), "errors": []string{problem}}
 	}
 	written, err := json.Marshal(said)
 	if err != nil { // texts are always written
