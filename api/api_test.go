@@ -290,6 +290,8 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"a message in a name": {"text/plain", "/v1/alerts?message=disk+full", "", "error/disk full//map[]/[]", `"message" is no field of an alert: taken as text`},
 		"no time":             {"application/json", "/v1/alerts", `{"title":"a","at":"","ends_at":" ","expires_in":""}`, "error/a//map[]/[]", ""},
 		"no visible title":    {"application/json", "/v1/alerts", `{"title":"\u200b\u2060\u00ad","text":"disk full"}`, "error/disk full//map[]/[]", ""},
+		"a query with JSON":   {"application/json", "/v1/alerts?severity=critical&title=T&x=1", `{"text":"a"}`, "critical/T/a/map[x:1]/[]", `"x" is no field of an alert: kept as a label`},
+		"a query of less":     {"application/json", "/v1/alerts?severity=critical&title=T&host=b", `{"title":"a","severity":"info","labels":{"host":"a"}}`, "info/a//map[host:a]/[]", `"host" is no field of an alert: kept as a label`},
 		"latin1":              {"text/plain; charset=iso-8859-1", "/v1/alerts", "caf\xe9", "error/café//map[]/[]", ""},
 		"windows":             {"text/plain; charset=CP1251", "/v1/alerts", "\xef\xf0", "error/пр//map[]/[]", ""},
 		"UTF-16":              {"text/plain", "/v1/alerts", "\xff\xfea\x00b\x00", "error/ab//map[]/[]", ""},

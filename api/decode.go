@@ -22,11 +22,15 @@ import (
 func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
 	body, notes = readable(body, charset)
-	alerts, err = decodeAs(sniff(kind, body), r.URL, body)
+	kind = sniff(kind, body)
+	alerts, err = decodeAs(kind, r.URL, body)
 	if err != nil {
 		return nil, nil, err
 	}
 	if r.URL.RawQuery != "" {
+		if kind == object || kind == lines {
+			notes = append(notes, fillFrom(r.URL.Query(), alerts)...)
+		}
 		if err := setStrict(r.URL.Query(), alerts, notes); err != nil {
 			return nil, nil, err
 		}

@@ -34,6 +34,45 @@ func decodeForm(q url.Values, body []byte) []alert.Alert {
 	return []alert.Alert{f.Alert}
 }
 
+// fillFrom fills in what alerts leave out with what the query says. notes are about the query.
+func fillFrom(q url.Values, alerts []alert.Alert) (notes []string) {
+	given := decodeText(q, nil)[0]
+	for n := range alerts {
+		fillIn(&alerts[n], given)
+	}
+	if given.IdempotencyKey != "" { // of the request, like the header
+		nameAlerts(alerts, given.IdempotencyKey)
+	}
+	return given.Notes
+}
+
+// fillIn fills in what an alert leaves out, except for its idempotency key.
+func fillIn(a *alert.Alert, given alert.Alert) {
+	for _, name := range [...]string{"source", "key", "status", "severity", "title", "text", "format", "channel", "mention"} {
+		if value := textField(a, []byte(name)); *value == "" {
+			*value = *textField(&given, []byte(name))
+		}
+	}
+	if a.At.IsZero() {
+		a.At = given.At
+	}
+	if a.EndsAt.IsZero() && a.ExpiresIn == 0 {
+		a.EndsAt, a.ExpiresIn = given.EndsAt, given.ExpiresIn
+	}
+	if len(a.Links) == 0 {
+		a.Links = given.Links
+	}
+	if len(a.Images) == 0 {
+		a.Images = given.Images
+	}
+	a.OnlyIfOpen = a.OnlyIfOpen || given.OnlyIfOpen
+	if len(given.Labels) > 0 {
+		all := maps.Clone(given.Labels)
+		maps.Copy(all, a.Labels)
+		a.Labels = all
+	}
+}
+
 // setValues reads fields that are text.
 func (f *fields) setValues(values url.Values) {
 	members := make(map[string]json.RawMessage, len(values))

@@ -66,6 +66,16 @@ type strictly struct {
 	Strict bool `query:"strict" description:"Refuse what would be repaired."`
 }
 
+// defaults are what fills in what an alert leaves out, besides its other texts and times.
+type defaults struct {
+	Title    string `query:"title" description:"The title of what has none; like the fields below, and the others of an alert that are not lists or objects."`
+	Severity string `query:"severity" description:"The severity of what has none."`
+	Key      string `query:"key" description:"The key of what has none."`
+	Channel  string `query:"channel" description:"The conversation of what names none."`
+	Source   string `query:"source" description:"The source of what has none."`
+	Mention  string `query:"mention" description:"Whom what names nobody concerns."`
+}
+
 // hookParams are the parameters of every webhook.
 type hookParams struct {
 	once
@@ -99,6 +109,7 @@ func sending() []Operation {
 			Params: struct {
 				once
 				strictly
+				defaults
 			}{}, Body: alertBody{}, Types: []string{object, lines, text},
 			Status: http.StatusAccepted, Answer: accepted{}, Errors: append([]int{http.StatusUnsupportedMediaType}, refusals...),
 		},
