@@ -188,7 +188,7 @@ func (l *labels) UnmarshalJSON(value []byte) error {
 			l.addItem(item)
 		}
 	default:
-		l.add("tags", textOf(value))
+		l.addSaid("tags", textOf(value))
 	}
 	return nil
 }
@@ -252,11 +252,11 @@ func (l labels) addItem(item json.RawMessage) {
 // add keeps a label that has a name. A second value of one name follows the first, as
 // long as a label can hold both.
 func (l labels) add(name, value string) {
-	before := l[name]
+	before, taken := l[name]
 	switch {
-	case name == "", len(before) > alert.MaxLabel, before == value:
+	case name == "", len(before) > alert.MaxLabel, taken && (value == "" || value == before):
 		return
-	case before != "" && value != "":
+	case before != "":
 		value = before + ", " + value
 	}
 	l[name] = value
