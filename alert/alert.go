@@ -42,17 +42,20 @@ type Image struct {
 // Alert is one incoming message, as its sender wrote it, with ID, AcceptedAt and
 // defaults added by Prepare.
 type Alert struct {
-	ID             string            `json:"id"`
-	Source         string            `json:"source,omitempty"`
-	Key            string            `json:"key,omitempty"`
-	Status         Status            `json:"status"`
-	Severity       Severity          `json:"severity"`
-	Title          string            `json:"title"`
-	Text           string            `json:"text,omitempty"`
-	Format         Format            `json:"format,omitempty"`
-	Labels         map[string]string `json:"labels,omitempty"`
-	Links          []Link            `json:"links,omitempty"`
-	Images         []Image           `json:"images,omitempty"`
+	ID       string            `json:"id"`
+	Source   string            `json:"source,omitempty"`
+	Key      string            `json:"key,omitempty"`
+	Status   Status            `json:"status"`
+	Severity Severity          `json:"severity"`
+	Title    string            `json:"title"`
+	Text     string            `json:"text,omitempty"`
+	Format   Format            `json:"format,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Links    []Link            `json:"links,omitempty"`
+	Images   []Image           `json:"images,omitempty"`
+	// Annotations are Prometheus', as they came, for templates; Title, Text and Links are
+	// made of them. They are not stored.
+	Annotations    map[string]string `json:"-"`
 	Channel        string            `json:"channel,omitempty"`
 	Mention        string            `json:"mention,omitempty"`
 	At             time.Time         `json:"at"`

@@ -123,6 +123,7 @@ const (
 	TopicFlapping   Topic = "flapping"   // it was reopened Count times within After
 	TopicUnacked    Topic = "unacked"    // By undid the acknowledgement of To
 	TopicUnresolved Topic = "unresolved" // By undid the resolution; To had acknowledged it
+	TopicTemplate   Topic = "template"   // a template failed (Text), so that the card is the default one
 	TopicStable     Topic = "stable"     // it no longer flaps: Severity is empty if it is resolved
 )
 

@@ -1,6 +1,9 @@
 package alert
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // State is the state of an incident.
 type State string
@@ -33,7 +36,12 @@ type Incident struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
 	Images   []Image           `json:"images,omitempty"`
-	Mention  string            `json:"mention,omitempty"`
+	// Fields are shown in place of the labels if the route has templates for them.
+	Fields []Field `json:"fields,omitempty"`
+	// SentTitle is the title that was sent if the route has a template for it; empty if that
+	// is Title.
+	SentTitle string `json:"sent_title,omitempty"`
+	Mention   string `json:"mention,omitempty"`
 	// TokenName is the name of the token that the latest firing alert was sent with.
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.
@@ -187,4 +195,17 @@ func (f IncidentFilter) When(i Incident) time.Time {
 		return i.Since()
 	}
 	return i.OpenedAt
+}
+
+// Subject is what matchers see of the incident: its latest firing alert.
+func (i Incident) Subject() Subject {
+	channel, _ := strings.CutPrefix(i.Route, channelRoute)
+	if channel == i.Route {
+		channel = ""
+	}
+	s := Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels}
+	if i.SentTitle != "" {
+		s.Title, s.Shown = i.SentTitle, i.Title
+	}
+	return s
 }

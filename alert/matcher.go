@@ -17,6 +17,9 @@ type Subject struct {
 	Source   string
 	Key      string
 	Title    string
+	// Shown is the title of its card, if a template has made another one; words are looked
+	// for in both.
+	Shown string
 	// Channel is the conversation that the sender named, or empty. ChannelAliases are
 	// all its spellings, if more than one is known.
 	Channel        string
@@ -27,15 +30,6 @@ type Subject struct {
 // Subject is what matchers see of the alert.
 func (a Alert) Subject() Subject {
 	return Subject{Severity: a.Severity, Source: a.Source, Key: a.Key, Title: a.Title, Channel: a.Channel, Labels: a.Labels}
-}
-
-// Subject is what matchers see of the incident: its latest firing alert.
-func (i Incident) Subject() Subject {
-	channel, _ := strings.CutPrefix(i.Route, channelRoute)
-	if channel == i.Route {
-		channel = ""
-	}
-	return Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels}
 }
 
 // labelPrefix is in front of the name of a label where a matcher must not mean the field of

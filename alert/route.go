@@ -61,6 +61,8 @@ type Route struct {
 	// HoldUnsure leaves a delivery to a person, instead of sending it again, if its
 	// response was lost and Slack can't be searched; nil for the default.
 	HoldUnsure *bool
+	// Templates word its cards.
+	Templates Templates
 }
 
 // Step is one escalation step: who else is notified, and when.
@@ -125,6 +127,7 @@ type Plan struct {
 	// ReopenWithin and ExpiresIn are those of a Route; not positive is never.
 	ReopenWithin time.Duration
 	ExpiresIn    time.Duration
+	Templates    Templates
 	// Matched are the indexes in Routes of those that matched.
 	Matched []int
 }
@@ -199,7 +202,7 @@ func (r Route) sends(lane string) bool {
 func (r Routing) apply(p *Plan, n int, s Subject) {
 	route := r.Routes[n]
 	if len(p.Matched) == 0 {
-		p.Route, p.Hold, p.Remind = route.Name, route.Hold(), route.Remind
+		p.Route, p.Hold, p.Remind, p.Templates = route.Name, route.Hold(), route.Remind, route.Templates
 		p.ReopenWithin, p.ExpiresIn = cmp.Or(route.ReopenWithin, p.ReopenWithin), cmp.Or(route.ExpiresIn, p.ExpiresIn)
 		p.Thread = cmp.Or(route.Thread, p.Thread)
 		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)

@@ -9,7 +9,7 @@ import (
 // Contains reports whether the title, the key or the value of a label contains word,
 // in capitals or not. A number is found as a whole: db-3 is not in db-30.
 func (s Subject) Contains(word string) bool {
-	if ContainsWord(s.Title, word) || ContainsWord(s.Key, word) {
+	if ContainsWord(s.Title, word) || ContainsWord(s.Shown, word) || ContainsWord(s.Key, word) {
 		return true
 	}
 	for _, value := range s.Labels {
@@ -33,7 +33,7 @@ func (f IncidentFilter) Selects(s Subject) bool {
 // Begins is Contains for where a word of the title, the key or a label begins: lag is in
 // replica lags and in ReplicaLag, and not in fehlgeschlagen.
 func (s Subject) Begins(word string) bool {
-	if beginsWord(s.Title, word) || beginsWord(s.Key, word) {
+	if beginsWord(s.Title, word) || beginsWord(s.Shown, word) || beginsWord(s.Key, word) {
 		return true
 	}
 	for _, value := range s.Labels {

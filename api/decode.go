@@ -60,6 +60,16 @@ func decodeAs(kind string, address *url.URL, body []byte) ([]alert.Alert, error)
 	return nil, &httpError{http.StatusUnsupportedMediaType, "the content type is " + kind, "send application/json, application/x-ndjson or text/plain"}
 }
 
+// Decode reads the alerts of a body as POST /v1/alerts reads it without a content type, and
+// notes what was repaired. The error says what to write instead.
+func Decode(body []byte) (alerts []alert.Alert, notes []string, err error) {
+	alerts, notes, err = decode(&http.Request{Header: http.Header{"Content-Type": {object}}, URL: &url.URL{}}, body)
+	if bad, ok := errors.AsType[*httpError](err); ok {
+		err = &alert.InputError{Message: bad.what, Hint: bad.hint}
+	}
+	return alerts, notes, err
+}
+
 // The values of a request besides the usual fields of its alerts, and the fields of one
 // alert: more take long to read and are shown to nobody.
 const (

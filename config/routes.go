@@ -39,6 +39,10 @@ func routeOptions() []option[alert.Route] {
 		opt(spec{key: "routes.thread"}, parseThread, func(r *route, v alert.ThreadPolicy) { r.Thread = v }),
 		opt(spec{key: "routes.broadcast", bare: true}, parseTruth, func(r *route, v bool) { r.Broadcast = &v }),
 		opt(spec{key: "routes.when_unsure"}, parseHold, func(r *route, v bool) { r.HoldUnsure = &v }),
+		// Read by readTemplates, which knows where in them a mistake is.
+		opt(spec{key: keyTitleTemplate, bare: true}, anything, func(*route, string) {}),
+		opt(spec{key: keyTextTemplate, bare: true}, anything, func(*route, string) {}),
+		opt(spec{key: keyFieldTemplates, bare: true, named: true, list: true}, anything, func(*route, string) {}),
 	}
 }
 
@@ -83,6 +87,7 @@ func (l *loader) readRoutes() {
 func (l *loader) readRoute(s section) (r alert.Route) {
 	applyAll(l, routeOptions(), s, &r)
 	l.need(s, "routes.name", "it identifies the route of an incident", "name: database")
+	r.Templates = l.readTemplates(s)
 	for _, step := range s.groups[inEscalate] {
 		r.Escalate = append(r.Escalate, l.readStep(step))
 	}

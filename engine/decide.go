@@ -43,6 +43,8 @@ type result struct {
 	silence  alert.Silence
 	silenced int
 	heard    []alert.Heard
+	// failures are the alerts for which a template failed.
+	failures int
 	err      error
 }
 
@@ -69,6 +71,7 @@ type draft struct {
 	heartbeats     map[string]*heartbeatState
 	heartbeatOrder []*heartbeatState
 	heartbeatCount int
+	failures       int // as of a result
 	change         alert.Change
 }
 
@@ -96,6 +99,8 @@ type entry struct {
 	plan    *alert.Plan
 	// pings is set when the newest alert's mention notifies.
 	pings bool
+	// failed says why a template of its route has failed for the alert being decided.
+	failed error
 }
 
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
@@ -184,6 +189,7 @@ func (d *draft) decideInput(in input) result {
 	for _, a := range in.alerts {
 		r.accepted = append(r.accepted, d.accept(a))
 	}
+	r.failures, d.failures = d.failures, 0
 	for _, a := range in.acts {
 		r.acted = append(r.acted, d.act(a))
 	}

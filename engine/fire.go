@@ -32,6 +32,7 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 	} else {
 		v = d.fire(a)
 	}
+	d.countFailure(v.en)
 	if v.effect == alert.EffectRefreshed || v.effect == alert.EffectIgnored {
 		return alert.Accepted{Key: a.Key, Incident: v.en.ID, Effect: v.effect}
 	}
@@ -177,6 +178,7 @@ func (en *entry) reopen(now time.Time) {
 func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
+	en.word(&a, plan, now)
 	en.Severity, en.Source, en.Title, en.Text, en.Format = a.Severity, a.Source, a.Title, a.Text, a.Format
 	en.refresh(a, plan, now)
 	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
@@ -223,6 +225,7 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	default:
 		d.showChange(en, before, alert.TopicRefired)
 	}
+	d.noteFailure(en, before)
 	return v
 }
 

@@ -10,6 +10,7 @@ type metrics struct {
 	accepted *prometheus.CounterVec
 	acted    *prometheus.CounterVec
 	batch    prometheus.Histogram
+	failures prometheus.Counter
 }
 
 func newMetrics(reg prometheus.Registerer) metrics {
@@ -24,9 +25,12 @@ func newMetrics(reg prometheus.Registerer) metrics {
 			Name: "tocsin_commit_alerts", Help: "Alerts in one commit.",
 			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
 		}),
+		failures: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "tocsin_template_failures_total", Help: "Alerts that are shown without the templates of their route, because one failed.",
+		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.accepted, m.acted, m.batch)
+		reg.MustRegister(m.accepted, m.acted, m.batch, m.failures)
 	}
 	return m
 }
@@ -39,6 +43,7 @@ func (m metrics) committed(inputs []input, results []result) {
 		for _, receipt := range r.accepted {
 			m.accepted.WithLabelValues(string(receipt.Effect)).Inc()
 		}
+		m.failures.Add(float64(r.failures))
 		for k, acted := range r.acted {
 			m.act(inputs[n].acts[k].Verb, acted.Effect)
 		}

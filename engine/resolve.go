@@ -17,10 +17,13 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	own := d.incidents[ref{a.Key, plan.Route}]
 	open := d.toResolve(a, plan.Route)
 	if len(open) > 0 {
-		v := d.resolveIncident(open[0], a)
+		said := a
+		_, failed := plan.Templates.Word(&said, plan.Route, open[0].Count, d.now)
+		v := d.resolveIncident(open[0], said)
 		for _, en := range open[1:] {
-			d.resolveIncident(en, a)
+			d.resolveIncident(en, said)
 		}
+		v.en.failed = failed
 		return v
 	}
 	if own == nil && a.Channel == "" {

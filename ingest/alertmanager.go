@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strconv"
@@ -73,8 +74,9 @@ func (g group) saying(in *alert.Intake) []member {
 func (g group) prometheus(m member) alert.Alert {
 	a := alert.Alert{
 		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)),
-		Title: titleOf(m),
+		Annotations: maps.Clone(m.Annotations),
 	}
+	a.Title = titleOf(m)
 	happened(&a, "startsAt", m.StartsAt)
 	if a.Status == alert.Resolved && or(m.EndsAt) != "" {
 		happened(&a, "endsAt", m.EndsAt)

@@ -52,7 +52,7 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 	if i.Format != alert.FormatMarkdown {
 		blocks = append(blocks, textBlocks(pages[0], i.Format)...)
 	}
-	labels := labelBlocks(labelsOf(i))
+	labels := labelBlocks(cardLabels(i))
 	blocks = append(blocks, labels...)
 	left -= maxCardRest
 	images, left := imageBlocks(i.Images, left)

@@ -61,6 +61,9 @@ func onView(f alert.Format) alert.Format {
 
 func detailLabels(i alert.Incident) []slack.Block {
 	all := labelsOf(i)
+	if len(i.Fields) > 0 {
+		all = append(cardLabels(i), all...)
+	}
 	var lines []string
 	for _, l := range all[:min(len(all), maxDetailLabels)] {
 		lines = append(lines, bold(l.name, maxLabelName)+"  "+fit(l.value, maxLabelLink))

@@ -57,6 +57,10 @@ func cards() map[string]alert.Incident {
 		"only its end": with(diskFull(), func(i *alert.Incident) { i.State, i.ResolvedAt, i.Count = alert.StateResolved, i.FirstAt, 0 }),
 		"bare":         {ID: "b2b2", State: alert.Open, Severity: alert.Info, Title: "backup finished", Count: 1, FirstAt: at("03:00:00"), LastAt: at("03:00:00")},
 		"long text":    with(diskFull(), func(i *alert.Incident) { i.Text = strings.Repeat("a line of the log\n", 300) }),
+		"fields": with(diskFull(), func(i *alert.Incident) {
+			i.Fields = []alert.Field{{Name: "Host", Value: "db-3"}, {Name: "Runbook", Value: "https://wiki.example/disk-full"}, {Name: "a *b*", Value: "<!channel> `x`"},
+				{Name: "Why", Value: "a value that is too long for the line, as it goes on and on\nand has a second line"}}
+		}),
 		"long title": with(diskFull(), func(i *alert.Incident) {
 			i.Title, i.Text = strings.Repeat("the same words over and over ", 12), ""
 		}),
@@ -121,6 +125,7 @@ func TestNotesLookAsTheGoldenFiles(t *testing.T) {
 		"flaps":     {Topic: alert.TopicFlapping, Severity: alert.Error, Count: 5, After: 20 * time.Millisecond},
 		"stable":    {Topic: alert.TopicStable, Count: 240},
 		"unacked":   {Topic: alert.TopicUnacked, By: ann(), To: alert.Person{ID: "U0BOB", Name: "bob"}},
+		"unworded":  {Topic: alert.TopicTemplate, Text: "the template of text fails: error calling humanize: \"*x*\" is not a number at 1:4"},
 		"undone":    {Topic: alert.TopicUnresolved, By: ann(), To: alert.Person{ID: "U0BOB", Name: "bob"}, After: 20 * time.Minute, Text: "it is still <full>"},
 		"unstable":  {Topic: alert.TopicStable, Severity: alert.Error, Count: 240},
 	} {

@@ -62,6 +62,22 @@ func labelsOf(i alert.Incident) []label {
 	return all
 }
 
+// cardLabels are what a card shows where labels are: the fields of its route, else the
+// labels.
+func cardLabels(i alert.Incident) []label {
+	if len(i.Fields) == 0 {
+		return labelsOf(i)
+	}
+	all := make([]label, len(i.Fields))
+	for n, f := range i.Fields {
+		all[n] = label{name: labelText(f.Name), value: labelText(f.Value)}
+	}
+	return all
+}
+
+// isField reports whether it is a field, which no matcher finds.
+func (l label) isField() bool { return l.whole.Name == "" }
+
 // labelText is a label's name or value. Labels identify things, so it is what the
 // sender wrote, but for control characters and those that reorder text, which are
 // written as escapes.
@@ -145,6 +161,9 @@ func (l label) linked() bool { return len(addressesIn(l.value)) > 0 }
 
 // pair is a label as a matcher that finds it, if it has at most so many characters.
 func (l label) pair(budget int) string {
+	if l.isField() {
+		return fit(l.name+": "+l.value, budget+maxLabelName)
+	}
 	written := l.whole.String()
 	if strings.HasSuffix(written, `="`+l.value+`"`) && !strings.ContainsFunc(l.value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
 		written = strings.TrimSuffix(written, `"`+l.value+`"`) + l.value
@@ -154,7 +173,7 @@ func (l label) pair(budget int) string {
 
 // field is a long label: as a matcher if it is one line and whole, else as text.
 func (l label) field() string {
-	if written := l.whole.String(); !strings.Contains(l.value, "\n") && alert.EscapedLen(written) <= maxLabelValue+maxLabelName {
+	if written := l.whole.String(); !l.isField() && !strings.Contains(l.value, "\n") && alert.EscapedLen(written) <= maxLabelValue+maxLabelName {
 		return literal(written)
 	}
 	return fit(l.name, maxLabelName) + "\n" + fit(l.value, maxLabelValue)

@@ -86,8 +86,8 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	if text := clean(n.Text); visible(text) {
 		text = shorter(text, room-len("\n")-size(head)-len("\n")-size(rest))
 		format := i.Format
-		if !nobody(n.By) && !ofAlert(n.Topic) {
-			format = "" // a person's words
+		if !nobody(n.By) && !ofAlert(n.Topic) || n.Topic == alert.TopicTemplate {
+			format = "" // a person's words, or ours
 		}
 		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
 	}
@@ -169,6 +169,7 @@ func noteSign(i alert.Incident, n alert.Note) string {
 		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
 		alert.TopicUnacked: "↩️", alert.TopicUnresolved: "↩️",
 		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔",
+		alert.TopicTemplate:   "⚠️",
 		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
 	}[n.Topic]
 	if n.Topic == alert.TopicStable && n.Severity == "" {
@@ -192,6 +193,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return "*Flapping*, " + times(n.Count) + inTime(n) + ": this thread is quiet until it is stable or its severity changes"
 	case alert.TopicStable:
 		return stableWords(n)
+	case alert.TopicTemplate:
+		return "*Shown without the route's templates*"
 	case alert.TopicUnsilenced:
 		return "*No longer silenced*, still open"
 	case alert.TopicUnanswered:

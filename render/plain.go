@@ -33,7 +33,7 @@ func PlainCard(i alert.Incident, lane string, aside ...string) Message {
 	if visible(text) {
 		lines.all = append(lines.all, literal(text))
 	}
-	if all := labelsOf(i); len(all) > 0 && lines.left > maxLabelValue {
+	if all := cardLabels(i); len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxLabelLine), 0))
 	}
 	lines.all = append(lines.all, tail...)

@@ -87,9 +87,14 @@ func prepareChange(c alert.Change) (*change, error) {
 }
 
 // incidentText encodes an incident. What it says is that of an alert, but for a
-// new incident without one.
+// new incident without one, and where a template words it.
 func (p *change) incidentText(i *alert.Incident) (t incidentText, err error) {
-	if _, has := p.firing[i.ID]; !has && i.Version == 1 {
+	at, has := p.firing[i.ID]
+	worded := has && (i.Title != p.Alerts[at].Title || i.Text != p.Alerts[at].Text)
+	if worded {
+		delete(p.firing, i.ID)
+	}
+	if worded || !has && i.Version == 1 {
 		if t.says, err = encodeContent(i); err != nil {
 			return t, err
 		}

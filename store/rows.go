@@ -41,15 +41,15 @@ type insertions struct {
 }
 
 // replaceIncident completes an insert of incidents that may exist. One that
-// comes without a firing alert says what it said.
+// comes without a firing alert says what it said, unless it says something of its own.
 const replaceIncident = `ON CONFLICT (n) DO UPDATE SET
 	version = excluded.version, state = excluded.state, severity = excluded.severity, count = excluded.count,
 	first_at = excluded.first_at, last_at = excluded.last_at, opened_at = excluded.opened_at,
 	acked_at = excluded.acked_at, resolved_at = excluded.resolved_at, silence = excluded.silence,
 	held_until = excluded.held_until, due_at = excluded.due_at, body = excluded.body,
-	content = coalesce(excluded.content, incidents.content),
-	says = CASE WHEN excluded.content IS NULL THEN incidents.says END,
-	text = CASE WHEN excluded.content IS NULL THEN incidents.text END`
+	content = CASE WHEN excluded.says IS NULL THEN coalesce(excluded.content, incidents.content) END,
+	says = CASE WHEN excluded.content IS NULL THEN coalesce(excluded.says, incidents.says) END,
+	text = CASE WHEN excluded.content IS NULL THEN coalesce(excluded.text, incidents.text) END`
 
 func newInsertions() insertions {
 	return insertions{
@@ -187,13 +187,15 @@ type incidentBody struct {
 	ExpiresIn     time.Duration       `json:"expires_in,omitempty"`
 	Expired       bool                `json:"expired,omitempty"`
 	NotifyAt      int64               `json:"notify_at,omitempty"` // microseconds
+	Fields        []alert.Field       `json:"fields,omitempty"`
+	SentTitle     string              `json:"sent_title,omitempty"`
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt),
+		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -211,6 +213,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged, i.Retold = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged, b.Retold
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
+	i.Fields, i.SentTitle = b.Fields, b.SentTitle
 	return err
 }
 

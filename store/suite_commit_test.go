@@ -1,6 +1,8 @@
 package store
 
 import (
+	"context"
+	"errors"
 	"reflect"
 	"testing"
 	"time"
@@ -47,6 +49,44 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	if !reflect.DeepEqual(got, i) {
 		t.Errorf("without an alert: got  %+v\nwant %+v", got, i)
 	}
+}
+
+// testWorded: an incident that is worded by a template says that, until an alert comes that
+// is shown as it was sent.
+func testWorded(t *testing.T, d *DB) {
+	i := incident("k7f2", "#db", 1)
+	c := fire(i)
+	c.Incidents[0].SentTitle, c.Incidents[0].Title, c.Incidents[0].Text = i.Title, "worded", "by a template"
+	c.Incidents[0].Fields = []alert.Field{{Name: "Host", Value: "db-3"}}
+	read := func(want alert.Incident) {
+		t.Helper()
+		got, err := d.Incident(t.Context(), "k7f2")
+		must(t, err)
+		if got.Title != want.Title || got.Text != want.Text || got.SentTitle != want.SentTitle || !reflect.DeepEqual(got.Fields, want.Fields) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+	commit(t, d, c)
+	i = c.Incidents[0]
+	read(i)
+	if rec, err := d.Await(ended(t), c.Alerts[0].ID); !errors.Is(err, context.Canceled) || rec.Title != i.SentTitle {
+		t.Errorf("the alert is kept as %+v, %v", rec.Alert, err)
+	}
+	i.Version, i.State = 2, alert.Acked
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}})
+	read(i)
+	for _, text := range []string{"worded again", ""} {
+		again := record(i, "")
+		again.Standing = alert.StandFolded
+		i.Version, i.Text = i.Version+1, text
+		commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{again}})
+		read(i)
+	}
+	i.Version, i.Title, i.SentTitle, i.Fields = i.Version+1, i.SentTitle, "", nil
+	plain := record(i, "")
+	plain.Standing = alert.StandFolded
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{plain}})
+	read(i)
 }
 
 func testRecordRoundTrip(t *testing.T, d *DB) {

@@ -52,6 +52,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 	for name, test := range map[string]func(t *testing.T, d *DB){
 		"an incident comes back as it was written":            testIncidentRoundTrip,
 		"a record comes back as it was written":               testRecordRoundTrip,
+		"an incident that is worded keeps its words":          testWorded,
 		"a stale version conflicts and writes nothing":        testConflict,
 		"load finds the latest incident of each route":        testLatest,
 		"load knows accepted idempotency keys":                testSeen,

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap/zapcore"
 
+	"tocsin/alert"
 	"tocsin/config"
 	"tocsin/playground"
 )
@@ -28,7 +29,13 @@ type demoCmd struct {
 	api       string
 	noBrowser bool
 	quiet     bool
+	// shown are alerts that are pushed in place of the story, and routing is where they go.
+	shown   []alert.Alert
+	routing alert.Routing
 }
+
+// demoAddress is the usual address of the page.
+const demoAddress = "127.0.0.1:8127"
 
 func newDemo(w world) *cobra.Command {
 	var c demoCmd
@@ -44,7 +51,7 @@ can't disturb a real daemon; commands reach it at the address that it prints.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return c.run(cmd.Context(), w) },
 	}
-	cmd.Flags().StringVar(&c.listen, "listen", "127.0.0.1:8127", "serve the page at this `ADDRESS`, or at another port if it is in use")
+	cmd.Flags().StringVar(&c.listen, "listen", demoAddress, "serve the page at this `ADDRESS`, or at another port if it is in use")
 	cmd.Flags().StringVar(&c.api, "api", "127.0.0.1:8126", "accept alerts at this `ADDRESS`, or at another port if it is in use")
 	cmd.Flags().BoolVar(&c.noBrowser, "no-browser", false, "do not open the page in a browser")
 	cmd.Flags().BoolVar(&c.quiet, "quiet", false, "push no sample alerts")
@@ -90,6 +97,10 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 	if err != nil {
 		return err
 	}
+	if len(c.shown) > 0 {
+		cfg.Routing = c.routing
+		c.addConversations(slack)
+	}
 	d, err := newDaemon(ctx, cfg, in, buildLog(w.stderr, zapcore.WarnLevel, true, w.colour()))
 	if err != nil {
 		return err
@@ -101,7 +112,13 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 		openBrowser(ctx, slack.URL())
 	}
 	parts := newStages(d.log)
-	parts.start("demo", time.Second, func(ctx context.Context) error { return c.play(ctx, slack, socketClient(socket)) })
+	parts.start("demo", time.Second, func(ctx context.Context) error {
+		if len(c.shown) > 0 {
+			_, err := d.engine.Push(ctx, c.shown)
+			return err
+		}
+		return c.play(ctx, slack, socketClient(socket))
+	})
 	return errors.Join(d.run(ctx), parts.stop())
 }
 
@@ -172,7 +189,29 @@ func freeAddress(ctx context.Context, address string) string {
 	return l.Addr().String()
 }
 
+// addConversations adds those to which the alerts go that are shown.
+func (c demoCmd) addConversations(s *playground.Server) {
+	for _, a := range c.shown {
+		for _, lane := range c.routing.Plan(a.Subject()).Lanes() {
+			switch name := strings.TrimLeft(lane, "#@"); {
+			case strings.Contains(name, "@"):
+				s.AddUser(playground.User{Name: strings.Split(name, "@")[0], Email: name})
+			case strings.HasPrefix(lane, "@"):
+				s.AddUser(playground.User{Name: name})
+			case strings.HasPrefix(lane, "#"):
+				s.AddChannel(playground.Channel{Name: name, IsMember: true})
+			default:
+				s.AddChannel(playground.Channel{ID: lane, Name: strings.ToLower(lane), IsMember: true})
+			}
+		}
+	}
+}
+
 func (c demoCmd) greet(w world, page, server string) error {
+	if len(c.shown) > 0 {
+		_, err := fmt.Fprintf(w.stdout, "The cards are on this page until Ctrl-C, in a small Slack in this process: %s\n", page)
+		return err
+	}
 	_, err := fmt.Fprintf(w.stdout, `Tocsin is running against a small Slack in this process; nothing leaves this machine.
 
   The page:    %[1]s

@@ -217,7 +217,11 @@ func incidentPath(id string) string {
 }
 
 func (i incidentDetail) text() string {
-	text := fields(append(i.fields(), labelsAndLinks(i.Labels, i.Links)...))
+	all := i.fields()
+	for _, f := range i.Fields {
+		all = append(all, [2]string{"field", f.Name + ": " + f.Value})
+	}
+	text := fields(append(all, labelsAndLinks(i.Labels, i.Links)...))
 	if i.Text != "" {
 		text += "\n" + indented(i.Text)
 	}
@@ -252,7 +256,7 @@ func (i incidentDetail) fields() [][2]string {
 		expires = clock(i.ExpiresAt)
 	}
 	fields := [][2]string{
-		{"incident", i.ID}, {"title", i.Title}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
+		{"incident", i.ID}, {"title", i.Title}, {"sent as", i.SentTitle}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
 		{first, ago(i.FirstAt)}, {"began", began}, {"expires", expires}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"via token", i.TokenName}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
