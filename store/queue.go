@@ -122,42 +122,51 @@ func (c *changeWriter) dropTexts(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list incidents: %w", err)
 	}
-	var dropped []int64
-	cards, cut := map[cardKey]bool{}, map[int64]*alert.Note{}
-	err = c.w.each(ctx, textsQuery, func(s scanner) error {
-		var at cardKey
-		var n int64
-		var text string
-		var note alert.Note
-		err := s.Scan(&at.incident, &at.lane, &n, &text)
-		if err == nil {
-			err = parse(text, &note)
-		}
-		switch left, changed := note.Outdated(); {
-		case left == nil:
-			dropped, cards[at] = append(dropped, n), true
-		case changed:
-			cut[n] = left
-		}
-		return err
-	}, string(list))
-	if err != nil {
+	o := outdated{cards: map[cardKey]bool{}, cut: map[int64]*alert.Note{}}
+	if err := c.w.each(ctx, textsQuery, o.scan, string(list)); err != nil {
 		return err
 	}
-	if err := c.w.execAll(ctx, supersedeQuery, dropped, micros(now), "a later text replaces it"); err != nil {
+	if err := c.w.execAll(ctx, supersedeQuery, o.dropped, micros(now), "a later text replaces it"); err != nil {
 		return err
 	}
-	for n, left := range cut {
+	for n, left := range o.cut {
 		if err := c.w.rewrite(ctx, n, left); err != nil {
 			return err
 		}
 	}
-	for at := range cards {
+	for at := range o.cards {
 		if err := c.w.advance(ctx, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// outdated are pending replies that a later text changes: those of which nothing is left,
+// with their cards, and what others still say.
+type outdated struct {
+	dropped []int64
+	cards   map[cardKey]bool
+	cut     map[int64]*alert.Note
+}
+
+// scan reads a row of textsQuery.
+func (o *outdated) scan(s scanner) error {
+	var at cardKey
+	var n int64
+	var text string
+	var note alert.Note
+	err := s.Scan(&at.incident, &at.lane, &n, &text)
+	if err == nil {
+		err = parse(text, &note)
+	}
+	switch left, changed := note.Outdated(); {
+	case left == nil:
+		o.dropped, o.cards[at] = append(o.dropped, n), true
+	case changed:
+		o.cut[n] = left
+	}
+	return err
 }
 
 // rewrite writes what a pending reply says.
