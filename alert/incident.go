@@ -173,6 +173,8 @@ type IncidentFilter struct {
 	Words []string
 	// Beginnings keeps only those in which the Words begin a word (see Subject.Begins).
 	Beginnings bool
+	// Wholes keeps only those in which the Words are whole words (see Subject.Has).
+	Wholes bool
 	// Mine keeps those that this person (U…) acknowledged or is assigned to.
 	Mine string
 	// Digest keeps those that the digest of this id shows.

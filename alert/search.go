@@ -9,21 +9,13 @@ import (
 // Contains reports whether the title, the key or the value of a label contains word,
 // in capitals or not. A number is found as a whole: db-3 is not in db-30.
 func (s Subject) Contains(word string) bool {
-	if ContainsWord(s.Title, word) || ContainsWord(s.Shown, word) || ContainsWord(s.Key, word) {
-		return true
-	}
-	for _, value := range s.Labels {
-		if ContainsWord(value, word) {
-			return true
-		}
-	}
-	return false
+	return s.some(func(text string) bool { return ContainsWord(text, word) })
 }
 
 // Selects reports whether the filter's matchers and words keep an incident.
 func (f IncidentFilter) Selects(s Subject) bool {
 	for _, word := range f.Words {
-		if !s.Contains(word) || f.Beginnings && !s.Begins(word) {
+		if !s.Contains(word) || f.Beginnings && !s.Begins(word) || f.Wholes && !s.Has(word) {
 			return false
 		}
 	}
@@ -33,23 +25,36 @@ func (f IncidentFilter) Selects(s Subject) bool {
 // Begins is Contains for where a word of the title, the key or a label begins: lag is in
 // replica lags and in ReplicaLag, and not in fehlgeschlagen.
 func (s Subject) Begins(word string) bool {
-	if beginsWord(s.Title, word) || beginsWord(s.Shown, word) || beginsWord(s.Key, word) {
+	return s.some(func(text string) bool { return containsAt(text, word, bordersWord) })
+}
+
+// Has is Contains for whole words: lag is in replica lag and in LagOfReplica, and not in
+// Lagerhaus.
+func (s Subject) Has(word string) bool {
+	word = strings.ToLower(word)
+	return s.some(func(text string) bool {
+		return containsAt(text, word, func(text string, at int) bool { return bordersWord(text, at) && bordersWord(text, at+len(word)) })
+	})
+}
+
+// some reports whether the title, the key or the value of a label fits.
+func (s Subject) some(fits func(text string) bool) bool {
+	if fits(s.Title) || fits(s.Shown) || fits(s.Key) {
 		return true
 	}
 	for _, value := range s.Labels {
-		if beginsWord(value, word) {
+		if fits(value) {
 			return true
 		}
 	}
 	return false
 }
 
-func beginsWord(text, word string) bool {
-	return containsAt(text, word, func(text string, at int) bool {
-		before, _ := utf8.DecodeLastRuneInString(text[:at])
-		first, _ := utf8.DecodeRuneInString(text[at:])
-		return at == 0 || !unicode.IsLetter(before) || !unicode.IsLetter(first) || unicode.IsLower(before) && unicode.IsUpper(first)
-	})
+// bordersWord reports whether a word begins or ends at at.
+func bordersWord(text string, at int) bool {
+	before, _ := utf8.DecodeLastRuneInString(text[:at])
+	behind, _ := utf8.DecodeRuneInString(text[at:])
+	return at == 0 || at == len(text) || !unicode.IsLetter(before) || !unicode.IsLetter(behind) || unicode.IsLower(before) && unicode.IsUpper(behind)
 }
 
 // ContainsWord reports whether text contains word, in capitals or not, and a number in it

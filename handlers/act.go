@@ -81,21 +81,23 @@ func (h *Handlers) actOnFound(ctx context.Context, a ask, wanted alert.Act) rend
 	return h.choice(ctx, chosen, ids)
 }
 
-// narrowed is a choice of where the words begin a word, if that is so in any incident that
-// is not over. Who writes lag for one that is acknowledged already does not mean another
-// that has it inside of a word.
+// narrowed is a choice of where the words are whole words, or else begin a word, if that is
+// so in any incident that is not over. Who writes lag for one that is acknowledged already
+// does not mean another that has it inside of a word.
 func (h *Handlers) narrowed(ctx context.Context, c choice) (choice, error) {
 	if len(c.Words) == 0 {
 		return c, nil
 	}
-	begin := c
-	begin.Begin = true
-	f := begin.filter()
-	f.States, f.Limit = append(unresolved(), StatesFor(c.Verb)...), 1
-	if found, err := h.opts.Store.IDs(ctx, f); err != nil || len(found) == 0 {
-		return c, err
+	whole, begin := c, c
+	whole.Whole, begin.Begin = true, true
+	for _, narrow := range []choice{whole, begin} {
+		f := narrow.filter()
+		f.States, f.Limit = append(unresolved(), StatesFor(c.Verb)...), 1
+		if found, err := h.opts.Store.IDs(ctx, f); err != nil || len(found) > 0 {
+			return narrow, err
+		}
 	}
-	return begin, nil
+	return c, nil
 }
 
 // nothingFound answers a search that found nothing to act on.

@@ -82,7 +82,7 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 		o, err = o.Settled(known)
 	}
 	if err == nil && !o.Target.named() {
-		if here, digest := h.threadOf(ctx, c, a.by); here != "" {
+		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
 			if o, bad = c.order(read(here + " " + c.withoutThis(a.said).text)); digest != "" {
 				o.Target = Target{Digest: digest}
 			} else if bad == nil {
@@ -119,7 +119,7 @@ func (h *Handlers) threadOf(ctx context.Context, c command, by bot.Caller) (here
 	if !c.here || by.Thread == "" {
 		return "", ""
 	}
-	if i := h.cardAt(ctx, by); i.ID != "" || c.needs != rightAck {
+	if i := h.cardAt(ctx, by); i.ID != "" || c.needs == "" {
 		return i.ID, ""
 	}
 	digest, err := h.opts.Store.DigestAt(ctx, by.Channel, by.Thread)

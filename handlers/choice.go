@@ -21,6 +21,7 @@ type choice struct {
 	Matchers string   `json:"m,omitempty"`
 	Words    []string `json:"w,omitempty"`
 	Begin    bool     `json:"b,omitempty"` // see alert.IncidentFilter.Beginnings
+	Whole    bool     `json:"h,omitempty"` // see alert.IncidentFilter.Wholes
 	Mine     string   `json:"u,omitempty"`
 	Digest   string   `json:"d,omitempty"`
 	Latest   bool     `json:"l,omitempty"`
@@ -62,7 +63,7 @@ func (c choice) value() string {
 // filter selects what the choice is about.
 func (c choice) filter() alert.IncidentFilter {
 	matchers, err := alert.ParseMatchers(c.Matchers)
-	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Beginnings: c.Begin, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
+	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Beginnings: c.Begin, Wholes: c.Whole, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
 	if err != nil { // not written by this program
 		f.States = []alert.State{}
 		f.Words = []string{""}

@@ -50,10 +50,10 @@ func commands() []command {
 	}
 	return []command{
 		{name: "list", also: []string{"ls", "incidents", "alerts"}, parse: parseList, do: plain((*Handlers).list)},
-		{name: "show", also: []string{"details", "incident", "info"}, parse: parseAct, here: true, do: plain((*Handlers).show)},
+		{name: "show", also: []string{"details", "incident", "info", "history"}, parse: parseAct, here: true, do: plain((*Handlers).show)},
 		act(alert.VerbAck, "acknowledge", "take"),
 		act(alert.VerbUnack, "unacknowledge"),
-		act(alert.VerbResolve, "close", "done"),
+		act(alert.VerbResolve, "close", "done", "fixed"),
 		act(alert.VerbReopen, "unresolve"),
 		{name: "assign", also: []string{"give"}, needs: rightAck, parse: parseAssign, here: true, do: plain(acting(alert.VerbAssign))},
 		act(alert.VerbNote, "comment"),
@@ -82,6 +82,9 @@ func commandOf(word string) (found command, near string) {
 			return c, ""
 		}
 		names = append(names, c.name)
+	}
+	if meant := map[string]string{"page": "assign", "fix": "resolve"}[word]; meant != "" {
+		return command{}, meant
 	}
 	return command{}, nearest(word, names)
 }

@@ -44,12 +44,7 @@ const maxShared = 500
 
 // silenceDigest opens the dialog for a silence that matches what is unresolved in a digest.
 func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
-	f := alert.IncidentFilter{States: unresolved(), Digest: a.Value, Limit: maxShared}
-	_, err := h.members(ctx, f)
-	var found []alert.Incident
-	if err == nil {
-		found, err = h.opts.Store.Incidents(ctx, f)
-	}
+	found, err := h.shownBy(ctx, a.Value)
 	var view render.SilenceView
 	if err == nil {
 		view, err = h.silenceView(ctx, shared(found), originOf(a))
@@ -58,6 +53,31 @@ func (h *Handlers) silenceDigest(ctx context.Context, a bot.Action) error {
 		return h.respond(ctx, a.Caller, h.apology("I can't read what is open.", fmt.Errorf("read a digest: %w", err)))
 	}
 	return h.openView(ctx, a, render.SilenceModal(view))
+}
+
+// shownBy are the unresolved incidents of a digest, at most maxShared.
+func (h *Handlers) shownBy(ctx context.Context, digest string) ([]alert.Incident, error) {
+	f := alert.IncidentFilter{States: unresolved(), Digest: digest, Limit: maxShared}
+	if _, err := h.members(ctx, f); err != nil {
+		return nil, err
+	}
+	return h.opts.Store.Incidents(ctx, f)
+}
+
+// silenceListed asks whether to silence what the incidents of a digest have in common.
+func (h *Handlers) silenceListed(ctx context.Context, o Order, s alert.Silence) render.Message {
+	found, err := h.shownBy(ctx, o.Target.Digest)
+	if err != nil {
+		return h.apology("I can't read what is open.", fmt.Errorf("read a digest: %w", err))
+	}
+	matchers := shared(found)
+	switch {
+	case len(found) == 0:
+		return render.Refused("None of these incidents is open any more.", "`list` shows what is open.")
+	case len(matchers) == 0:
+		return render.Refused("These incidents have no label in common.", "Say which alerts, for example `silence service=db for 2h`.")
+	}
+	return h.silenceChoice(ctx, []alert.Matchers{matchers}, s, o.Text)
 }
 
 // shared are matchers for the labels that all of the incidents have, or for their keys if

@@ -23,6 +23,9 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 		return refused(bad)
 	}
 	matchers := o.Target.Matchers
+	if len(matchers) == 0 && o.Target.Digest != "" {
+		return h.silenceListed(ctx, o, s)
+	}
 	if len(matchers) == 0 {
 		options, no := h.silenceable(ctx, o.Target)
 		if no != nil {
@@ -151,7 +154,12 @@ func (h *Handlers) silencesMeant(ctx context.Context, a ask) (m render.Message, 
 	}
 	words := a.said.words
 	meant := silencesAbout(holding, words)
+	if len(words) == 1 && slices.Contains([]string{"all", "everything"}, words[0].key) {
+		meant = holding
+	}
 	switch {
+	case len(holding) == 0 && len(words) > 0:
+		return render.Silences(nil, false), true
 	case len(meant) == 1:
 		return h.endSilence(ctx, meant[0].ID, h.person(ctx, a.by)), true
 	case len(meant) > 1:

@@ -81,7 +81,13 @@ func TestAWordInsideOfAnotherIsMeantOnlyIfNothingElseIs(t *testing.T) {
 		{"lag on pg-1", alert.Open, "resolve lag: done", "k7f2", "You resolved `k7f2`"},
 		{"lag on pg-1", alert.Open, "ack schlag", "b22c", "You acknowledged `b22c`"},
 		{"lag on pg-1", alert.StateResolved, "ack lag", "b22c", "You acknowledged `b22c`"},
+		{"lag", alert.Open, "ack lag: Lagerhaus is another", "k7f2", "You acknowledged `k7f2`"},
+		{"ReplicaLag", alert.Open, "ack lag", "k7f2", "You acknowledged `k7f2`"},
 	} {
+		inside.Title = "Sicherung auf Gerät fehlgeschlagen"
+		if strings.HasSuffix(strings.ToLower(c.title), "lag") {
+			inside.Title = "Lagerhaus ohne Strom"
+		}
 		whole := disk()
 		whole.Title, whole.State = c.title, c.state
 		d := &desk{open: []alert.Incident{inside, whole}}
@@ -159,6 +165,18 @@ func TestMuteFindsTheLabelThatIsMeant(t *testing.T) {
 	}
 }
 
+func TestWordsThatAreNoCommandsSayWhatToWrite(t *testing.T) {
+	for text, want := range map[string]string{
+		"unmute all": "Nothing is silenced", "mine": "Your unresolved incidents", "history k7f2": "disk", "history": "which incident?", "page @bob": "/notify assign", "fix k7f2": "/notify resolve",
+		"fixed k7f2": "You resolved `k7f2`",
+	} {
+		d := &desk{open: two()}
+		if got := d.types(t, d.handlers(), text); !strings.Contains(got, want) {
+			t.Errorf("%s is answered %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestEveryRoadToAnActIsGuarded(t *testing.T) {
 	for _, a := range []bot.Action{
 		{ActionID: "choose:all", Value: `{"v":"ack"}`}, {ActionID: "choose:undo", Value: `{"v":"unack","i":["k7f2"]}`}, {ActionID: "ack_all", Value: "m2m2"},
@@ -197,7 +215,7 @@ func TestInTheThreadOfACardTheCardIsMeant(t *testing.T) {
 	for _, c := range [][2]string{
 		{"ack this please, I look", "You acknowledged `" + id + "`"}, {"note it is the backup", "Your note is in the thread of `" + id + "`"}, {"assign ann", "is assigned to ann"},
 		{"unack", "is no longer acknowledged"}, {"resolve " + other, "You resolved `" + other + "`"}, {"unmute", "is not silenced"}, {"snooze", "among them 1 open incident"}, {"unsilence this", "Ended: `key="}, {"show", "disk full"}, {"resolve", "You resolved `" + id + "`"},
-		{"reopen", "is open again"},
+		{"reopen", "is open again"}, {"history", "opened again"},
 	} {
 		if _, err := bob.Reply("#ops", card.TS, "@tocsin "+c[0]); err != nil {
 			t.Fatal(err)
@@ -295,7 +313,10 @@ func TestAFloodsDigestIsAcknowledgedAndSilencedAsAWhole(t *testing.T) {
 	if err := r.slack.Invite("#ops"); err != nil {
 		t.Fatal(err)
 	}
-	for _, c := range [][2]string{{"resolve", "Resolve "}, {"assign ann", "Assign "}, {"note it is the switch", "Add the note to "}} {
+	for _, c := range [][2]string{
+		{"resolve", "Resolve "}, {"assign ann", "Assign "}, {"note it is the switch", "Add the note to "}, {"silence", "for how long?"},
+		{"silence 1h", "  ·  41 open incidents"}, {"mute until 23:59 UTC", "23:59"},
+	} {
 		if _, err := r.slack.User("bob").Reply("#ops", digest.TS, "@tocsin "+c[0]); err != nil {
 			t.Fatal(err)
 		}
