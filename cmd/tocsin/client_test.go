@@ -128,6 +128,30 @@ func TestADaemonIsFoundByTheEnvironmentAndNeedsItsToken(t *testing.T) {
 	}
 }
 
+// TestWhatTheDaemonRefusesIsAUsageError: a wrong value is one whoever finds it.
+func TestWhatTheDaemonRefusesIsAUsageError(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.start()
+	id := p.mustPush(firing("a", "disk full"))[0].Incident
+	for _, c := range []struct {
+		args   []string
+		status int
+	}{
+		{[]string{"send", "--strict", "--link", "x=javascript:alert(1)", "x"}, exitUsage},
+		{[]string{"note", id, strings.Repeat("long ", 10_000)}, exitUsage},
+		{[]string{"silence", "host=db-3", "--for", "9000000h"}, exitUsage},
+		{[]string{"ack", "zzzz"}, exitFailure},
+		{[]string{"ack", id}, exitOK},
+	} {
+		var said strings.Builder
+		w := world{stdin: strings.NewReader(""), stdout: io.Discard, stderr: &said, getenv: func(name string) string { return p.env[name] }}
+		if status := run(t.Context(), c.args, w); status != c.status || status != exitOK && strings.Count(said.String(), "tocsin: ") != 1 {
+			t.Errorf("%.60q: status %d, want %d; it said %.300q", c.args, status, c.status, said.String())
+		}
+	}
+}
+
 func TestAWatchedListShowsWhatHasChangedUntilItIsInterrupted(t *testing.T) {
 	t.Parallel()
 	p := prepare(t, slack(t, playground.Options{}), nil)

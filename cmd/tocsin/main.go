@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/signal"
 	"slices"
@@ -26,7 +27,7 @@ import (
 const (
 	exitOK      = 0
 	exitFailure = 1 // it was tried and did not work
-	exitUsage   = 2 // flags, environment or configuration are wrong
+	exitUsage   = 2 // flags, environment or configuration are wrong, or the daemon says that a value is
 	// exitTempFail is sysexits.h's EX_TEMPFAIL: what is to be sent can't even be kept.
 	exitTempFail = 75
 )
@@ -94,6 +95,9 @@ func report(w world, cmd *cobra.Command, err error) int {
 	}
 	if hasOwn {
 		return own.status
+	}
+	if refused, ok := errors.AsType[*answerError](err); ok && refused.status == http.StatusBadRequest && !refused.foreign {
+		return exitUsage
 	}
 	return exitFailure
 }

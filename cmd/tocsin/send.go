@@ -166,7 +166,10 @@ func (c *sendCmd) run(ctx context.Context) error {
 // check says what every daemon would refuse, so that it does not go to the spool.
 func check(a alert.Alert) error {
 	a.Labels, a.Links = maps.Clone(a.Labels), slices.Clone(a.Links)
-	return withHint(a.Prepare(time.Now()))
+	if err := a.Prepare(time.Now()); err != nil {
+		return &usageError{withHint(err)}
+	}
+	return nil
 }
 
 // buildAlert returns the alert that the flags and standard input describe.
