@@ -18,8 +18,8 @@ import (
 // else. HEAD is what looks whether a link works, and sends none.
 const heartbeatPath = "/v1/heartbeats/{name}"
 
-// heartbeat is a heartbeat in an answer.
-type heartbeat struct {
+// Heartbeat is a heartbeat in an answer.
+type Heartbeat struct {
 	Name   string                `json:"name"`
 	Status alert.HeartbeatStatus `json:"status"`
 	// Every and Grace are durations such as 1h30m.
@@ -39,11 +39,11 @@ type heartbeat struct {
 
 // heartbeatList is a list of heartbeats.
 type heartbeatList struct {
-	Heartbeats []heartbeat `json:"heartbeats"`
+	Heartbeats []Heartbeat `json:"heartbeats"`
 }
 
-func (a *API) heartbeat(h alert.Heartbeat, notes []string) heartbeat {
-	return heartbeat{
+func (a *API) heartbeat(h alert.Heartbeat, notes []string) Heartbeat {
+	return Heartbeat{
 		Name: h.Name, Status: h.Status(a.opts.Now()), Every: alert.FormatDuration(h.Every), Grace: alert.FormatDuration(h.Tolerance()),
 		Severity: h.Severity, Channel: h.Channel, Labels: h.Labels, Configured: h.Configured,
 		Since: h.BeganAt, LastAt: h.LastAt, DueAt: h.DueAt, MissingSince: h.MissingAt, Notes: notes,
@@ -63,7 +63,7 @@ func (a *API) listHeartbeats(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	list := heartbeatList{Heartbeats: make([]heartbeat, len(found))}
+	list := heartbeatList{Heartbeats: make([]Heartbeat, len(found))}
 	for n, h := range found {
 		list.Heartbeats[n] = a.heartbeat(h, nil)
 	}
@@ -105,7 +105,7 @@ func (a *API) beat(r *http.Request, beats []alert.Beat) ([]alert.Heard, error) {
 
 // beatAlong accepts the signs of life in a tool's request, whose address may say how often
 // they come. To accept them again does no harm, so they go before the alerts.
-func (a *API) beatAlong(r *http.Request, beats []alert.Beat) ([]heartbeat, error) {
+func (a *API) beatAlong(r *http.Request, beats []alert.Beat) ([]Heartbeat, error) {
 	if len(beats) == 0 {
 		return nil, nil
 	}
@@ -128,7 +128,7 @@ func (a *API) beatAlong(r *http.Request, beats []alert.Beat) ([]heartbeat, error
 	if err != nil {
 		return nil, err
 	}
-	all := make([]heartbeat, len(heard))
+	all := make([]Heartbeat, len(heard))
 	for n, h := range heard {
 		all[n] = a.heartbeat(h.Heartbeat, h.Notes)
 		if beats[n].Terms.Every == 0 && !h.Configured && h.Every == beats[n].Default.Every {

@@ -237,7 +237,7 @@ func beating() []Operation {
 	refusals := []int{http.StatusBadRequest, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	all := []Operation{
 		{Pattern: "GET /v1/heartbeats", Tag: tagRead, Summary: "All heartbeats.", Status: http.StatusOK, Answer: heartbeatList{}, Errors: []int{http.StatusServiceUnavailable}},
-		{Pattern: "DELETE " + heartbeatPath, Tag: tagAct, Summary: "Forget a heartbeat.", Params: named{}, Status: http.StatusOK, Answer: heartbeat{},
+		{Pattern: "DELETE " + heartbeatPath, Tag: tagAct, Summary: "Forget a heartbeat.", Params: named{}, Status: http.StatusOK, Answer: Heartbeat{},
 			Errors: []int{http.StatusNotFound, http.StatusConflict, http.StatusServiceUnavailable}},
 	}
 	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
@@ -250,7 +250,7 @@ func beating() []Operation {
 				Severity string `query:"severity" default:"critical" description:"The severity of the alert."`
 				Channel  string `query:"channel" description:"The conversation of the alert. Default: by the routes."`
 				Token    string `query:"token" description:"The token, for senders that can send no header."`
-			}{}, Status: http.StatusAccepted, Answer: heartbeat{}, Errors: refusals,
+			}{}, Status: http.StatusAccepted, Answer: Heartbeat{}, Errors: refusals,
 		})
 	}
 	return all

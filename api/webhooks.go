@@ -40,7 +40,7 @@ type accepted struct {
 	Accepted int              `json:"accepted"`
 	Alerts   []alert.Accepted `json:"alerts"`
 	// Heartbeats are those that the request has sent.
-	Heartbeats []heartbeat `json:"heartbeats,omitempty"`
+	Heartbeats []Heartbeat `json:"heartbeats,omitempty"`
 	// Acked are the keys whose open incidents are acknowledged now.
 	Acked []string `json:"acked,omitempty"`
 	Notes []string `json:"notes,omitempty"`

@@ -7,31 +7,16 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/api"
 )
 
 // heartbeatPage is the daemon's list of heartbeats.
 type heartbeatPage struct {
-	Heartbeats []heartbeatState `json:"heartbeats"`
-}
-
-type heartbeatState struct {
-	Name         string                `json:"name"`
-	Status       alert.HeartbeatStatus `json:"status"`
-	Every        string                `json:"every"`
-	Grace        string                `json:"grace"`
-	Severity     alert.Severity        `json:"severity,omitempty"`
-	Channel      string                `json:"channel,omitempty"`
-	Labels       map[string]string     `json:"labels,omitempty"`
-	Configured   bool                  `json:"configured,omitempty"`
-	Since        time.Time             `json:"since"`
-	LastAt       time.Time             `json:"last_at,omitzero"`
-	DueAt        time.Time             `json:"due_at,omitzero"`
-	MissingSince time.Time             `json:"missing_since,omitzero"`
+	Heartbeats []api.Heartbeat `json:"heartbeats"`
 }
 
 func newHeartbeats(w world) *cobra.Command {
@@ -59,13 +44,13 @@ func newHeartbeats(w world) *cobra.Command {
 
 // sort puts those that are missing first, then by name.
 func (p heartbeatPage) sort() {
-	present := func(h heartbeatState) int {
+	present := func(h api.Heartbeat) int {
 		if h.Status == alert.HeartbeatMissing {
 			return 0
 		}
 		return 1
 	}
-	slices.SortFunc(p.Heartbeats, func(a, b heartbeatState) int {
+	slices.SortFunc(p.Heartbeats, func(a, b api.Heartbeat) int {
 		return cmp.Or(cmp.Compare(present(a), present(b)), cmp.Compare(a.Name, b.Name))
 	})
 }
@@ -88,7 +73,7 @@ func (p heartbeatPage) text() string {
 
 // summary says how many heartbeats there are and which are missing; nothing if there are none.
 func (p heartbeatPage) summary() string {
-	missing := slices.DeleteFunc(slices.Clone(p.Heartbeats), func(h heartbeatState) bool { return h.Status != alert.HeartbeatMissing })
+	missing := slices.DeleteFunc(slices.Clone(p.Heartbeats), func(h api.Heartbeat) bool { return h.Status != alert.HeartbeatMissing })
 	switch {
 	case len(p.Heartbeats) == 0:
 		return ""
@@ -111,10 +96,10 @@ func newHeartbeatsForget(w world) *cobra.Command {
 	}
 	c := newClientCmd(w, cmd)
 	cmd.RunE = func(cmd *cobra.Command, names []string) error {
-		return forEach(c, names, func(name string) (h heartbeatState, err error) {
+		return forEach(c, names, func(name string) (h api.Heartbeat, err error) {
 			err = c.call(cmd.Context(), http.MethodDelete, heartbeatsPath+"/"+url.PathEscape(name), nil, &h)
 			return h, err
-		}, func(h heartbeatState) string { return h.Name + " is forgotten" })
+		}, func(h api.Heartbeat) string { return h.Name + " is forgotten" })
 	}
 	return cmd
 }

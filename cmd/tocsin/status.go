@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"tocsin/alert"
+	"tocsin/api"
 )
 
 type statusCmd struct{ *clientCmd }
@@ -42,8 +43,8 @@ type readyBody struct {
 // statusBody is a daemon's state with the spools of this user, where something is in them.
 type statusBody struct {
 	*readyBody
-	OwnSpools  []spoolState     `json:"own_spools,omitempty"`
-	Heartbeats []heartbeatState `json:"heartbeats,omitempty"`
+	OwnSpools  []spoolState    `json:"own_spools,omitempty"`
+	Heartbeats []api.Heartbeat `json:"heartbeats,omitempty"`
 }
 
 var errNotReady = errors.New("the daemon is not ready")
