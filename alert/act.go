@@ -41,6 +41,7 @@ const (
 	VerbHold      Verb = "hold"
 	VerbShow      Verb = "show"
 	VerbExpire    Verb = "expire"
+	VerbInhibit   Verb = "inhibit"
 	// VerbRefire is an alert that fires with another text while its incident is open.
 	VerbRefire Verb = "refire"
 )

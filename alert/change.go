@@ -23,6 +23,14 @@ type Query struct {
 	Ahead bool
 	// Open asks for the open and acknowledged incidents, worst first, at most MaxFound.
 	Open bool
+	// Sources asks for what is known of all open and acknowledged incidents that match one
+	// of these, Inhibitors for the ids of those that inhibit others.
+	Sources    []Matchers
+	Inhibitors bool
+	// InhibitedBy asks for the open and acknowledged incidents that one of these inhibits,
+	// oldest first, those after the incident After, at most MaxFound.
+	InhibitedBy []string
+	After       string
 	// Silence asks for the silence of this id, active or ended.
 	Silence string
 	// Heartbeats asks for those of these names, AllHeartbeats for all of them; Due also
@@ -44,6 +52,10 @@ type Snapshot struct {
 	// Incidents are returned once each: first the latest of the query's Keys, then the
 	// others, possibly including older ones of the same keys.
 	Incidents []Incident
+	// Sources are what the query asks for: id, key, route, state and what matchers see.
+	Sources []Incident
+	// Inhibitors are each named once.
+	Inhibitors []string
 	// Seen maps an idempotency key to the receipt it got the first time.
 	Seen map[string]Accepted
 	// Done are the history lines with a RequestID of the query's Acts.

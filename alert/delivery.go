@@ -125,6 +125,9 @@ const (
 	TopicUnresolved Topic = "unresolved" // By undid the resolution; To had acknowledged it
 	TopicTemplate   Topic = "template"   // a template failed (Text), so that the card is the default one
 	TopicStable     Topic = "stable"     // it no longer flaps: Severity is empty if it is resolved
+
+	// TopicUninhibited is that no incident inhibits it any more, and it is still open.
+	TopicUninhibited Topic = "uninhibited"
 )
 
 // Note is the content of a reply, as of its decision.

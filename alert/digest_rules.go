@@ -66,7 +66,7 @@ func (d Delivery) Asks() bool {
 
 // NeedsCard reports whether an incident is too important for a line of a digest.
 func (i Incident) NeedsCard() bool {
-	return i.State == Open && i.Severity == Critical && i.Silence == ""
+	return i.State == Open && i.Severity == Critical && !i.Hidden()
 }
 
 // BusyWithin is how long a lane remembers what it has shown: after more than

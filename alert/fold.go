@@ -57,7 +57,7 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 func (n Note) folds() bool {
 	switch n.Topic {
 	case TopicResolved, TopicReopened, TopicEscalated, TopicRefired, TopicAcked, TopicAssigned, TopicNote, TopicSilenced,
-		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicFlapping, TopicStable, TopicFormer, TopicOthers:
+		TopicUnacked, TopicUnresolved, TopicUnsilenced, TopicUninhibited, TopicFlapping, TopicStable, TopicFormer, TopicOthers:
 		return true
 	}
 	return false
@@ -89,7 +89,7 @@ func (n Note) replaces(earlier Note) bool {
 		return false
 	}
 	switch n.Topic {
-	case TopicSilenced, TopicUnsilenced:
+	case TopicSilenced, TopicUnsilenced, TopicUninhibited:
 		return earlier.ofSilence() && (earlier.Text == "" || n.Text == earlier.Text)
 	case TopicEscalated:
 		return earlier.Topic == TopicEscalated && n.asBadAs(earlier) && (!earlier.tellsText() || n.sameText(earlier))
@@ -116,7 +116,9 @@ func (n Note) sameText(other Note) bool { return n.Text == other.Text && n.Title
 // asBadAs reports whether a note says at least the severity of an earlier one.
 func (n Note) asBadAs(earlier Note) bool { return n.Severity.Rank() <= earlier.Severity.Rank() }
 
-func (n Note) ofSilence() bool { return n.Topic == TopicSilenced || n.Topic == TopicUnsilenced }
+func (n Note) ofSilence() bool {
+	return n.Topic == TopicSilenced || n.Topic == TopicUnsilenced || n.Topic == TopicUninhibited
+}
 
 // ofFlapping reports whether a note says what an incident that flaps does over and
 // over.

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/google/uuid"
@@ -72,6 +73,11 @@ func shortValue(id string) (n, length int) {
 		n = n*len(shortAlphabet) + place
 	}
 	return n, len(id)
+}
+
+// CompareShortIDs orders ids of NextShortID, which ascend.
+func CompareShortIDs(a, b string) int {
+	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
 }
 
 // maxShort keeps the arithmetic within an int.

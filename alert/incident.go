@@ -75,8 +75,12 @@ type Incident struct {
 	// none.
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
+	// InhibitedBy is the id of the incident that inhibits it; empty for none. A silence
+	// goes before: at most one of the two is set.
+	InhibitedBy string `json:"inhibited_by,omitempty"`
 	// HeldUntil is when its first card is posted, while a silence, quiet hours or times hold
-	// it; zero once a card is pending. Waiting is set if an alert waits for that card
+	// it, or since when an incident inhibits it that has none; zero once a card is
+	// pending. Waiting is set if an alert waits for that card
 	// that is not silenced.
 	HeldUntil time.Time `json:"held_until,omitzero"`
 	Waiting   bool      `json:"waiting,omitempty"`
@@ -121,6 +125,9 @@ type Card struct {
 	// Digest is set when the message is a digest that shows many incidents.
 	Digest bool `json:"digest,omitempty"`
 }
+
+// Hidden reports whether a silence or another incident hides what its alerts say.
+func (i Incident) Hidden() bool { return i.Silence != "" || i.InhibitedBy != "" }
 
 // Since is when the incident got into its state.
 func (i Incident) Since() time.Time {
@@ -169,6 +176,8 @@ type IncidentFilter struct {
 	States []State
 	// Matchers keeps incidents that match.
 	Matchers Matchers
+	// AnyOf keeps incidents that match one of these, unless it is empty.
+	AnyOf []Matchers
 	// Words keeps incidents that contain each of these (see Subject.Contains).
 	Words []string
 	// Beginnings keeps only those in which the Words begin a word (see Subject.Begins).

@@ -94,6 +94,8 @@ type Routing struct {
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
+	// Inhibit are the rules by which alerts are hidden while others fire.
+	Inhibit []InhibitRule
 	// ReopenWithin is for routes that say nothing else.
 	ReopenWithin time.Duration
 	// InfoExpiresIn is the ExpiresIn of alerts of severity info for which neither they nor

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -12,6 +13,9 @@ func (s Subject) Contains(word string) bool {
 	return s.some(func(text string) bool { return ContainsWord(text, word) })
 }
 
+// LooksAt reports whether Selects depends on the incident.
+func (f IncidentFilter) LooksAt() bool { return len(f.Matchers)+len(f.AnyOf)+len(f.Words) > 0 }
+
 // Selects reports whether the filter's matchers and words keep an incident.
 func (f IncidentFilter) Selects(s Subject) bool {
 	for _, word := range f.Words {
@@ -19,7 +23,8 @@ func (f IncidentFilter) Selects(s Subject) bool {
 			return false
 		}
 	}
-	return f.Matchers.Match(s)
+	fits := len(f.AnyOf) == 0 || slices.ContainsFunc(f.AnyOf, func(ms Matchers) bool { return ms.Match(s) })
+	return fits && f.Matchers.Match(s)
 }
 
 // Begins is Contains for where a word of the title, the key or a label begins: lag is in

@@ -85,6 +85,9 @@ func (s *Silence) UnmarshalJSON(text []byte) error {
 // silencePrefix distinguishes a silence's id from an incident's.
 const silencePrefix = "s-"
 
+// IsSilenceID distinguishes the id of a silence from one of an incident.
+func IsSilenceID(id string) bool { return strings.HasPrefix(id, silencePrefix) }
+
 // NextSilenceID is NextShortID for silences: s-k7f2.
 func NextSilenceID(last string, skip int) string {
 	return silencePrefix + NextShortID(strings.TrimPrefix(last, silencePrefix), skip)

@@ -16,6 +16,7 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	if newer := d.incidents[ref{en.Key, en.Route}]; a.Verb == alert.VerbReopen && newer != nil && later(newer.ID, en.ID) {
 		return alert.Acted{Incident: alert.Incident{ID: newer.ID}, Effect: alert.ActNewer}
 	}
+	d.learnSources()
 	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.perform(en, line):
@@ -111,13 +112,16 @@ func (d *draft) reopen(en *entry, line alert.Event) bool {
 			en.State = alert.Acked
 		}
 	}
+	inhibitor, inhibited := d.inhibitorOf(en)
 	switch s := d.silenceFor(en); {
 	case s != nil:
 		d.applySilence(en, s)
+	case inhibited:
+		d.inhibit(en, inhibitor)
 	case en.unshown:
 		d.expireHolds(en)
 	default:
-		en.Silence, en.SilencedUntil = "", noTime
+		en.unhide()
 	}
 	note := alert.Note{Topic: alert.TopicUnresolved, After: over}
 	if en.State == alert.Open {

@@ -34,13 +34,13 @@ func (e *Engine) runDue(ctx context.Context) {
 		})
 	}
 	if errors.Is(err, alert.ErrInternal) {
-		err = errors.Join(e.runEachDue(ctx, due.Incidents), e.runEachHeartbeat(ctx, due.Heartbeats))
+		err = errors.Join(e.runEach(ctx, due.Incidents, decideDue), e.runEachHeartbeat(ctx, due.Heartbeats))
 	}
 	e.deaf = e.deaf || errors.Is(err, alert.ErrUnavailable)
 	e.logDue(ctx, err)
 	// A store that reports something as due but does not return it must not make
 	// this loop spin.
-	if err != nil || idle && e.pause() == 0 {
+	if err != nil || idle && !e.due.IsZero() && !e.due.After(e.now()) {
 		e.due = e.now().Add(duePause)
 	}
 }
@@ -62,22 +62,21 @@ func (e *Engine) catchUp(ctx context.Context) {
 	}
 }
 
-// runEachDue processes the incidents one by one, so that one whose decision panics
-// does not block the others.
-func (e *Engine) runEachDue(ctx context.Context, due []alert.Incident) error {
-	var all error
-	for _, i := range due {
+// runEach decides the incidents one by one, so that one whose decision panics does not
+// block the others.
+func (e *Engine) runEach(ctx context.Context, all []alert.Incident, decide func(rules, time.Time, alert.Snapshot) alert.Change) (failed error) {
+	for _, i := range all {
 		err := e.commit(ctx, alert.Query{IDs: []string{i.ID}}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
-			return decideDue(e.rules(), now, snapshot)
+			return decide(e.rules(), now, snapshot)
 		})
 		if err != nil {
 			if !e.stuck {
 				e.logPanic(err)
 			}
-			all = errors.Join(all, fmt.Errorf("incident %s: %w", i.ID, err))
+			failed = errors.Join(failed, fmt.Errorf("incident %s: %w", i.ID, err))
 		}
 	}
-	return all
+	return failed
 }
 
 // logDue logs the first error of a series, and its end.
@@ -114,8 +113,12 @@ func (e *Engine) dueBy(at time.Time) {
 
 // pause is how long to wait until something is due.
 func (e *Engine) pause() time.Duration {
-	if e.due.IsZero() {
-		return longestPause
+	pause := longestPause
+	if !e.due.IsZero() {
+		pause = min(max(e.due.Sub(e.now()), 0), pause)
 	}
-	return min(max(e.due.Sub(e.now()), 0), longestPause)
+	if wait, ok := e.inhibition.pause(e.now()); ok {
+		pause = min(wait, pause)
+	}
+	return pause
 }

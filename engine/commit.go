@@ -14,6 +14,9 @@ import (
 // in the meantime.
 func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Time, alert.Snapshot) alert.Change) error {
 	for try := 1; ; try++ {
+		if err := e.readInhibition(ctx); err != nil {
+			return err
+		}
 		q.Now = e.now()
 		snapshot, err := e.store.Load(ctx, q)
 		if err != nil {
@@ -32,9 +35,13 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if errors.Is(err, alert.ErrConflict) && try < maxTries {
 			continue
 		}
+		if errors.Is(err, alert.ErrInDoubt) {
+			e.inhibition.known = nil
+		}
 		if err != nil {
 			return err // which says that this was a commit
 		}
+		e.inhibition.follow(c)
 		e.expectDue(c)
 		e.opts.Wake(c.Lanes()...)
 		return nil
@@ -51,7 +58,7 @@ func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Micro
 
 func (e *Engine) rules() rules {
 	return rules{
-		routing: e.opts.Routing, flapping: e.opts.Flapping, heartbeats: e.opts.Heartbeats,
+		routing: e.opts.Routing, flapping: e.opts.Flapping, heartbeats: e.opts.Heartbeats, inhibition: e.inhibition.known,
 		skip: func() int { return 1 + rand.IntN(maxSkip) },
 	}
 }

@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -15,6 +14,8 @@ type rules struct {
 	flapping Flapping
 	// heartbeats are those of the configuration, by name.
 	heartbeats map[string]alert.Terms
+	// inhibition knows the incidents that inhibit others.
+	inhibition *alert.Inhibition
 	skip       func() int // the distance between the ids of two new incidents
 }
 
@@ -60,6 +61,8 @@ type draft struct {
 	all           []*entry
 	order         []*entry // changed ones, in the order of their first change
 	silences      []*silenceState
+	inhibition    *alert.Inhibition
+	touched       []*entry // which inhibition does not know yet as they are
 	subscriptions []alert.Subscription
 	aliases       *alert.Aliases
 	seen          map[string]alert.Accepted
@@ -107,7 +110,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	r.routing = snapshot.Aliases.Routing(r.routing)
 	d := &draft{
 		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, byID: map[string]*entry{},
-		subscriptions: snapshot.Subscriptions, aliases: snapshot.Aliases, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
+		inhibition: r.inhibition.Above(), subscriptions: snapshot.Subscriptions, aliases: snapshot.Aliases, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
 		lastID: snapshot.LastID, lastSilence: snapshot.LastSilence,
 	}
 	for _, i := range snapshot.Incidents {
@@ -150,11 +153,7 @@ func (d *draft) index(en *entry) {
 }
 
 // later compares incidents by their ids, which ascend.
-func later(id, than string) bool { return compareIDs(id, than) > 0 }
-
-func compareIDs(a, b string) int {
-	return cmp.Or(cmp.Compare(len(a), len(b)), cmp.Compare(a, b))
-}
+func later(id, than string) bool { return alert.CompareShortIDs(id, than) > 0 }
 
 // decide returns what the inputs change, given the snapshot, and the answer to each.
 // It is pure except for new ids.
@@ -227,6 +226,7 @@ func (d *draft) finish() {
 
 // touch marks the incident as changed and raises its version once per batch.
 func (d *draft) touch(en *entry) {
+	d.touched = append(d.touched, en)
 	if !en.changed {
 		en.changed = true
 		en.Version++

@@ -22,13 +22,16 @@ type world struct {
 	t     rapid.TB
 	rules rules
 	now   time.Time
+	known inhibition
 }
 
 func newWorld(t rapid.TB, routes ...alert.Route) *world {
-	return &world{
+	w := &world{
 		memory: newMemory(), t: t, now: noon,
-		rules: rules{routing: alert.Routing{Default: "#alerts", Routes: routes, ReopenWithin: 30 * time.Minute}, flapping: Flapping{Times: 5, Within: 5 * time.Minute}, skip: func() int { return 1 }},
+		rules: rules{inhibition: alert.NewInhibition(nil), routing: alert.Routing{Default: "#alerts", Routes: routes, ReopenWithin: 30 * time.Minute}, flapping: Flapping{Times: 5, Within: 5 * time.Minute}, skip: func() int { return 1 }},
 	}
+	w.known.known = w.rules.inhibition
+	return w
 }
 
 // decided is what came of an input.
@@ -53,6 +56,7 @@ func (w *world) commit(c alert.Change) {
 	if err := w.Commit(context.Background(), c); err != nil {
 		w.t.Fatalf("commit: %v", err)
 	}
+	w.known.follow(c)
 }
 
 // push decides about alerts.

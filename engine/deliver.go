@@ -122,7 +122,7 @@ func noteWanted(policy alert.ThreadPolicy, n alert.Note) bool {
 func broadcastable(t alert.Topic) bool {
 	switch t {
 	case alert.TopicResolved, alert.TopicReopened, alert.TopicUnresolved, alert.TopicEscalated, alert.TopicUnanswered, alert.TopicUnsilenced,
-		alert.TopicFlapping, alert.TopicStable:
+		alert.TopicUninhibited, alert.TopicFlapping, alert.TopicStable:
 		return true
 	}
 	return false

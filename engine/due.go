@@ -53,10 +53,13 @@ func earlier(a, b time.Time) time.Time {
 
 // processDue decides what happens to one incident that is due.
 func (d *draft) processDue(en *entry) {
+	d.learnSources()
 	d.touch(en)
-	if en.Silence == "" && en.State != alert.StateResolved {
+	if !en.Hidden() && en.State != alert.StateResolved {
 		if s := d.silenceFor(en); s != nil {
 			d.silence(en, s)
+		} else if by, inhibited := d.inhibitorOf(en); inhibited {
+			d.inhibit(en, by)
 		}
 	}
 	d.expireHolds(en)
@@ -65,7 +68,7 @@ func (d *draft) processDue(en *entry) {
 		d.expire(en)
 	}
 	switch {
-	case en.State == alert.StateResolved, en.Silence != "":
+	case en.State == alert.StateResolved, en.Hidden():
 	case en.unshown:
 		d.holdOrPost(en)
 	case en.State == alert.Open:
@@ -168,6 +171,8 @@ func (d *draft) nextOfState(en *entry) time.Time {
 			return s.Until(d.now)
 		}
 		return d.now // the silence has just been ended
+	case en.InhibitedBy != "":
+		return noTime // what inhibits it ends at any time
 	case en.unshown:
 		return d.nextLook(en)
 	case en.State == alert.Open:

@@ -2,7 +2,8 @@
 // what is known, decides by pure rules, and commits the change.
 //
 // It delivers nothing, knows nothing of Slack's API, and keeps no state but
-// what is in the store, except for the requests that wait for a commit.
+// what is in the store, except for the requests that wait for a commit and an index of
+// the incidents that inhibit others.
 package engine
 
 import (
@@ -90,6 +91,7 @@ type Engine struct {
 	lookedAt    time.Time
 	lookedSince time.Duration
 	started     time.Time
+	inhibition  inhibition
 }
 
 type request struct {
@@ -265,6 +267,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.serve(e.gather(first))
 		case <-clock.C:
 			e.runDue(ctx)
+			e.decideInhibited(ctx)
 		case <-putBack.C:
 			e.catchUp(ctx)
 		case <-ctx.Done():

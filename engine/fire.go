@@ -23,6 +23,7 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 		first.Effect = alert.EffectDuplicate
 		return first
 	}
+	d.learnSources()
 	var v verdict
 	if a.OnlyIfOpen && !d.isOpen(a.Key) {
 		return alert.Accepted{Key: a.Key, Effect: alert.EffectIgnored}
@@ -198,8 +199,9 @@ func (en *entry) refresh(a alert.Alert, plan *alert.Plan, now time.Time) {
 	}
 }
 
-// present decides whether people see what a firing alert has changed: a silence
-// hides it, and quiet hours and times delay a first card. before is nil for a new incident.
+// present decides whether people see what a firing alert has changed: a silence or an
+// incident that inhibits it hides it, and quiet hours and times delay a first card. before is
+// nil for a new incident.
 func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
 	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if s := d.silenceFor(en); s != nil {
@@ -207,11 +209,17 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 		v.standing, v.silence, v.reason = alert.StandSilenced, s.ID, reason(s.Silence)
 		return v
 	}
-	if en.Silence != "" {
+	if by, inhibited := d.inhibitorOf(en); inhibited {
+		d.inhibit(en, by)
+		v.standing, v.reason = alert.StandSilenced, by.String()
+		return v
+	}
+	if en.Hidden() {
 		if !en.unshown && effect == alert.EffectFolded {
 			d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 		}
-		en.Silence, en.SilencedUntil, en.OpenedAt = "", noTime, d.now
+		en.unhide()
+		en.OpenedAt = d.now
 	}
 	switch {
 	case en.unshown:

@@ -60,7 +60,7 @@ func (d *draft) endFlapping(en *entry) {
 	}
 	unsaid, unpaged := en.Unsaid, en.Unpaged
 	en.FlappingSince, en.ReopenedAt, en.Unsaid, en.Unpaged = noTime, nil, "", false
-	if en.Silence != "" {
+	if en.Hidden() {
 		return
 	}
 	if unpaged {

@@ -45,6 +45,7 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 	f := alert.Snapshot{Seen: map[string]alert.Accepted{}, Subscriptions: m.subscriptions, Aliases: m.aliases}
 	f.Heartbeats, f.HeartbeatCount = m.beating(&q), len(m.heartbeats)
 	f.Incidents = m.asked(q)
+	m.inhibition(q, &f)
 	for n, i := range f.Incidents {
 		f.Incidents[n] = m.aliases.Incident(i)
 	}
@@ -97,6 +98,27 @@ func (m *memory) beating(q *alert.Query) []alert.Heartbeat {
 		}
 	}
 	return found
+}
+
+// inhibition adds what a query asks for about incidents that inhibit others.
+func (m *memory) inhibition(q alert.Query, f *alert.Snapshot) {
+	bite := 0
+	for at, i := range m.incidents {
+		subject := m.aliases.Subject(i.Subject())
+		if i.State == alert.StateResolved {
+			continue
+		}
+		if slices.ContainsFunc(q.Sources, func(ms alert.Matchers) bool { return ms.Match(subject) }) {
+			f.Sources = append(f.Sources, i)
+		}
+		if q.Inhibitors && i.InhibitedBy != "" {
+			f.Inhibitors = alert.Union(f.Inhibitors, []string{i.InhibitedBy})
+		}
+		if slices.Contains(q.InhibitedBy, i.InhibitedBy) && at > m.place(q.After) && bite < alert.MaxFound {
+			bite++
+			f.Incidents = append(f.Incidents, i)
+		}
+	}
 }
 
 // asked are the incidents that a query is about, each once.

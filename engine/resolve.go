@@ -62,7 +62,7 @@ func (d *draft) toResolve(a alert.Alert, route string) []*entry {
 			elsewhere = append(elsewhere, en)
 		}
 	}
-	slices.SortFunc(own, func(x, y *entry) int { return compareIDs(y.ID, x.ID) })
+	slices.SortFunc(own, func(x, y *entry) int { return alert.CompareShortIDs(y.ID, x.ID) })
 	switch {
 	case a.Channel != "":
 		return own
@@ -101,6 +101,10 @@ func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 
 // markSilenced counts the alert as silenced, like the incident that it resolves.
 func (d *draft) markSilenced(v *verdict) {
+	if id := v.en.InhibitedBy; id != "" {
+		v.standing, v.reason = alert.StandSilenced, "inhibited by "+id
+		return
+	}
 	if v.en.Silence == "" {
 		held, _ := d.planOf(v.en).Hold.At(d.now, v.en.Severity)
 		v.standing, v.reason = alert.StandSilenced, cmp.Or(held.Why, "muted")

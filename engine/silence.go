@@ -74,7 +74,7 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 		return
 	}
 	d.touch(en)
-	en.Silence, en.SilencedUntil = s.ID, until
+	en.Silence, en.SilencedUntil, en.InhibitedBy = s.ID, until, ""
 	en.RemindAt = noTime
 	if en.unshown && !en.Waiting {
 		en.HeldUntil = until
@@ -141,34 +141,55 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	return s.Silence, nil
 }
 
-// expireHolds ends a silence, quiet hours or times of the incident that are over by now,
+// expireHolds ends what hides the incident, or quiet hours or times, if that is over by now,
 // even if the clock has not processed that yet. A resolved incident that waits for
 // its first card is posted even if a silence matches it.
 func (d *draft) expireHolds(en *entry) {
-	if en.State != alert.StateResolved && en.Silence != "" && d.silenceOf(en) == nil {
-		d.liftSilence(en)
+	if en.State != alert.StateResolved && en.Hidden() && !d.isHidden(en) {
+		d.lift(en)
 	}
 	waits := en.Waiting || en.unshown && en.State != alert.StateResolved
-	if waits && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || en.Silence == "") {
-		d.showNow(en)
+	if waits && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || !en.Hidden()) {
+		d.showNow(en, alert.TopicUnsilenced)
 	}
 }
 
-// liftSilence applies another silence that matches the incident, or shows it.
-func (d *draft) liftSilence(en *entry) {
+// isHidden reports whether what hides the incident still does.
+func (d *draft) isHidden(en *entry) bool {
+	if en.InhibitedBy == "" {
+		return d.silenceOf(en) != nil
+	}
+	by, inhibited := d.inhibitorOf(en)
+	return inhibited && by.ID == en.InhibitedBy
+}
+
+// unhide forgets what hid the incident.
+func (en *entry) unhide() { en.Silence, en.SilencedUntil, en.InhibitedBy = "", noTime, "" }
+
+// lift hides the incident by something else that does, or shows it.
+func (d *draft) lift(en *entry) {
 	if next := d.silenceFor(en); next != nil {
 		d.applySilence(en, next)
 		return
 	}
+	if by, inhibited := d.inhibitorOf(en); inhibited {
+		d.inhibit(en, by)
+		return
+	}
 	d.touch(en)
-	en.Silence, en.SilencedUntil = "", noTime
+	over := alert.TopicUnsilenced
+	if en.InhibitedBy != "" {
+		over = alert.TopicUninhibited
+	}
+	en.unhide()
 	if !en.Waiting || !en.HeldUntil.After(d.now) {
-		d.showNow(en)
+		d.showNow(en, over)
 	}
 }
 
-// showNow shows an incident that nothing holds back any more.
-func (d *draft) showNow(en *entry) {
+// showNow shows an incident that nothing holds back any more. Where it was shown before,
+// over says what is over.
+func (d *draft) showNow(en *entry, over alert.Topic) {
 	d.touch(en)
 	if en.unshown {
 		d.holdOrPost(en)
@@ -176,6 +197,6 @@ func (d *draft) showNow(en *entry) {
 	}
 	en.OpenedAt = d.now
 	d.update(en)
-	d.addNote(en, alert.Note{Topic: alert.TopicUnsilenced, Severity: en.Severity, Count: en.Count}, nil)
+	d.addNote(en, alert.Note{Topic: over, Severity: en.Severity, Count: en.Count}, nil)
 	d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 }

@@ -168,7 +168,7 @@ func noteSign(i alert.Incident, n alert.Note) string {
 	sign, known := map[alert.Topic]string{
 		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
 		alert.TopicUnacked: "↩️", alert.TopicUnresolved: "↩️",
-		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔",
+		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔", alert.TopicUninhibited: "🔔",
 		alert.TopicTemplate:   "⚠️",
 		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
 	}[n.Topic]
@@ -197,6 +197,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return "*Shown without the route's templates*"
 	case alert.TopicUnsilenced:
 		return "*No longer silenced*, still open"
+	case alert.TopicUninhibited:
+		return "*No longer inhibited*, still open"
 	case alert.TopicUnanswered:
 		return "*Nobody has acknowledged this*" + after(n, " for ", "")
 	case alert.TopicReminder:

@@ -148,7 +148,7 @@ func checkIncident(t *rapid.T) {
 func notes() *rapid.Generator[alert.Note] {
 	topics := []alert.Topic{
 		alert.TopicMore, alert.TopicResolved, alert.TopicReopened, alert.TopicEscalated, alert.TopicRefired, alert.TopicAcked, alert.TopicAssigned, alert.TopicUnacked, alert.TopicUnresolved, alert.TopicTemplate,
-		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced,
+		alert.TopicNote, alert.TopicSilenced, alert.TopicUnanswered, alert.TopicReminder, alert.TopicHidden, alert.TopicUnsilenced, alert.TopicUninhibited,
 		alert.TopicFlapping, alert.TopicStable, alert.TopicFormer, alert.TopicOthers, "strange", "<!channel>", "",
 	}
 	return rapid.Custom(func(t *rapid.T) alert.Note {

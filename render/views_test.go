@@ -51,6 +51,7 @@ func peopleCards() map[string]alert.Incident {
 		"assigned":    with(acked(), func(i *alert.Incident) { i.Assignee = bob() }),
 		"resolved by": closed(),
 		"silenced":    hushedIncident(),
+		"inhibited":   with(hushedIncident(), func(i *alert.Incident) { i.Silence, i.SilencedUntil, i.InhibitedBy = "", time.Time{}, "k7f2" }),
 		"no name":     with(acked(), func(i *alert.Incident) { i.AckedBy, i.Assignee = bob(), bob() }),
 	}
 }
@@ -79,6 +80,7 @@ func TestNotesTellWhatPeopleAndTheClockDid(t *testing.T) {
 		"reminder":      {Topic: alert.TopicReminder, By: ann(), After: 2 * time.Hour},
 		"hidden":        {Topic: alert.TopicHidden, By: ann(), At: at("18:00:00"), Text: "s-b2b2: we move the disks"},
 		"unsilenced":    {Topic: alert.TopicUnsilenced, Count: 7},
+		"uninhibited":   {Topic: alert.TopicUninhibited, Count: 7},
 		"resolved by":   {Topic: alert.TopicResolved, By: ann(), After: 2 * time.Hour},
 		"void ack":      {Topic: alert.TopicReopened, After: 12 * time.Second, To: ann()},
 		"folded": {Topic: alert.TopicResolved, After: 2 * time.Hour, Count: 7, Before: []alert.Note{

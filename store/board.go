@@ -74,7 +74,7 @@ type boardWalk struct {
 
 // looksInside reports whether a filter needs more of an incident than its state.
 func looksInside(f alert.IncidentFilter) bool {
-	return len(f.Matchers)+len(f.Words) > 0 || f.Mine != "" || f.Digest != "" || f.Latest || !f.Before.IsZero()
+	return f.LooksAt() || f.Mine != "" || f.Digest != "" || f.Latest || !f.Before.IsZero()
 }
 
 func (d *DB) walkBoard(ctx context.Context, f alert.IncidentFilter, atMost int) (*boardWalk, error) {
@@ -117,7 +117,7 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 		if err == nil {
 			err = word(&r.i.Severity).Scan(r.severity)
 		}
-		if err == nil && len(w.filter.Matchers)+len(w.filter.Words) > 0 {
+		if err == nil && w.filter.LooksAt() {
 			err = decodeContent(says, &r.i)
 		}
 		if err == nil && w.filter.Mine != "" {
@@ -166,7 +166,7 @@ func (w *boardWalk) keeps(r boardRow) bool {
 	if me := f.Mine; me != "" && r.i.AckedBy.ID != me && r.i.Assignee.ID != me {
 		return false
 	}
-	return len(f.Matchers)+len(f.Words) == 0 || f.Selects(w.d.Aliases().Subject(r.i.Subject()))
+	return !f.LooksAt() || f.Selects(w.d.Aliases().Subject(r.i.Subject()))
 }
 
 // Incidents lists incidents, worst first and then latest first.

@@ -61,11 +61,12 @@ func (w *writer) members(ctx context.Context, digest int64) ([]alert.Member, err
 		var d alert.Waiting
 		var i alert.Incident
 		var stage int64
-		var note string
-		err := s.Scan(&incident, &d.Seq, word(&d.Kind), word(&d.State), &d.TopLevel, &stage, &note, word(&i.State), word(&i.Severity), &i.Silence)
+		var note, hiddenBy string
+		err := s.Scan(&incident, &d.Seq, word(&d.Kind), word(&d.State), &d.TopLevel, &stage, &note, word(&i.State), word(&i.Severity), &hiddenBy)
 		if err != nil {
 			return err
 		}
+		setHiddenBy(&i, hiddenBy)
 		d.Gathered, d.Claimable = stage == stageGathered, stage == stagePost || stage == stageUpdate
 		if note != "" {
 			d.Note = &alert.Note{}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"slices"
 
 	"tocsin/alert"
@@ -69,12 +70,48 @@ func (d *DB) loadOthers(ctx context.Context, f *alert.Snapshot, q alert.Query) e
 			return err
 		}
 	}
+	if err := d.loadInhibition(ctx, f, q); err != nil {
+		return err
+	}
 	if !q.Open {
 		return nil
 	}
 	open, err := d.board(ctx, alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Limit: alert.MaxFound})
 	f.Incidents = unite(f.Incidents, open)
 	return err
+}
+
+// loadInhibition adds what is known of incidents that inhibit others, and those that they
+// inhibit.
+func (d *DB) loadInhibition(ctx context.Context, f *alert.Snapshot, q alert.Query) error {
+	if len(q.Sources) > 0 {
+		rows, err := d.boardRows(ctx, alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, AnyOf: q.Sources}, math.MaxInt)
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			f.Sources = append(f.Sources, r.i)
+		}
+	}
+	if q.Inhibitors {
+		err := d.each(ctx, inhibitorsQuery, func(s scanner) error {
+			var id string
+			err := s.Scan(&id)
+			f.Inhibitors = append(f.Inhibitors, id)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if len(q.InhibitedBy) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(q.InhibitedBy)
+	if err != nil {
+		return err
+	}
+	return d.addIncidents(ctx, f, inhibitedQuery, string(list), q.After, alert.MaxFound)
 }
 
 func (d *DB) addIncidents(ctx context.Context, f *alert.Snapshot, query string, args ...any) error {
@@ -151,6 +188,12 @@ const (
 	aheadQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0
 			AND (CASE opened_at WHEN 0 THEN first_at ELSE opened_at END > ? OR acked_at > ? OR last_at > ?)
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
+	// The column silence has what hides an incident, which may be another incident. The plus keeps SQLite from
+	// reading all that is open.
+	inhibitorsQuery = `SELECT DISTINCT silence FROM incidents WHERE silence <> '' AND silence NOT LIKE 's-%' AND +state IN ({open}, {acked})`
+	inhibitedQuery  = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE silence <> '' AND silence {oneof} AND +state IN ({open}, {acked})
+			AND n > coalesce((SELECT n FROM incidents WHERE id = ?), 0)
+		ORDER BY n LIMIT ?) i` + incidentCards + `ORDER BY i.n`
 	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )
 

@@ -263,14 +263,27 @@ func peopleArgs(args []any, i *alert.Incident, t incidentText) []any {
 	if t.says != "" {
 		says, text = t.says, i.Text
 	}
-	return append(args, says, text, opened, micros(i.AckedAt), micros(i.ResolvedAt), i.Silence, micros(i.HeldUntil), micros(i.DueAt))
+	return append(args, says, text, opened, micros(i.AckedAt), micros(i.ResolvedAt), hiddenBy(i), micros(i.HeldUntil), micros(i.DueAt))
+}
+
+// hiddenBy is what the column silence has: the id of the silence or of the incident that
+// hides it.
+func hiddenBy(i *alert.Incident) string { return cmp.Or(i.Silence, i.InhibitedBy) }
+
+// setHiddenBy is the inverse of hiddenBy.
+func setHiddenBy(i *alert.Incident, id string) {
+	if alert.IsSilenceID(id) {
+		i.Silence = id
+	} else {
+		i.InhibitedBy = id
+	}
 }
 
 // plain reports whether peopleArgs would be nothing but defaults, as for most
 // incidents that an alert opens, and they are written quicker.
 func plain(i *alert.Incident, t incidentText) bool {
 	return t.says == "" && i.OpenedAt.Equal(i.FirstAt) && i.AckedAt.IsZero() && i.ResolvedAt.IsZero() &&
-		i.Silence == "" && i.HeldUntil.IsZero() && i.DueAt.IsZero()
+		!i.Hidden() && i.HeldUntil.IsZero() && i.DueAt.IsZero()
 }
 
 func (at keys) deliveryArgs(args []any, d *alert.Delivery, note string, stage any) []any {
@@ -295,13 +308,13 @@ type incidentRow struct {
 	i alert.Incident
 	first, last, opened,
 	acked, resolved, held, due int64
-	body, says string
+	hiddenBy, body, says string
 }
 
 func (r *incidentRow) dest() []any {
 	i := &r.i
 	return []any{&r.n, &i.ID, &i.Key, &i.Route, &i.Version, word(&i.State), word(&i.Severity), &i.Count, &r.first, &r.last,
-		&r.opened, &r.acked, &r.resolved, &i.Silence, &r.held, &r.due, &r.body, &r.says, &i.Text}
+		&r.opened, &r.acked, &r.resolved, &r.hiddenBy, &r.held, &r.due, &r.body, &r.says, &i.Text}
 }
 
 func (r *incidentRow) incident(names *alert.Aliases) (alert.Incident, error) {
@@ -309,6 +322,7 @@ func (r *incidentRow) incident(names *alert.Aliases) (alert.Incident, error) {
 	i.FirstAt, i.LastAt, i.OpenedAt = fromMicros(r.first), fromMicros(r.last), fromMicros(cmp.Or(r.opened, r.first))
 	i.AckedAt, i.ResolvedAt = fromMicros(r.acked), fromMicros(r.resolved)
 	i.HeldUntil, i.DueAt = fromMicros(r.held), fromMicros(r.due)
+	setHiddenBy(&i, r.hiddenBy)
 	err := errors.Join(decodeIncident(r.body, &i), decodeContent(r.says, &i))
 	return names.Incident(i), err
 }

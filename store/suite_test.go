@@ -146,6 +146,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"what began by a clock that was put back is found":    testAhead,
 		"incidents are listed by matchers and person":         testBoardFiltered,
 		"however many incidents are counted":                  testCountIsExact,
+		"incidents are found by what inhibits them":           testInhibited,
+		"what inhibits others is found":                       testSources,
 		"incidents are found by when they are due":            testDue,
 		"the open incidents are found, each once":             testOpen,
 		"a decision gets the silences that hold":              testRulesSilences,
