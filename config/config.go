@@ -130,6 +130,7 @@ func Load(in Input) (*Config, error) {
 	l.readDocument()
 	l.readTimes()
 	l.readRoutes()
+	l.readInhibit()
 	l.readServices()
 	l.readHeartbeats()
 	l.readSenders()

@@ -177,6 +177,7 @@ func otherOptions() []option[Config] {
 	return []option[Config]{
 		opt(spec{key: keyTimes}, anything, onlyChecked),
 		opt(spec{key: keyRoutes}, anything, onlyChecked),
+		opt(spec{key: keyInhibit}, anything, onlyChecked),
 		opt(spec{key: keyMayAck, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Ack = with(c.Permissions.Ack, v) }),
 		opt(spec{key: keyMaySilence, list: true, fallback: constant(everyone)},
@@ -211,7 +212,7 @@ func unlessOff(value string) string {
 
 // specs returns the specs of all options, including those of routes.
 func specs() []spec {
-	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(timesOptions()), specsOf(intervalOptions()), specsOf(rangeOptions()), specsOf(serviceOptions()), specsOf(heartbeatOptions()), specsOf(webhookOptions()), specsOf(senderOptions()))
+	return slices.Concat(specsOf(options()), specsOf(routeOptions()), specsOf(stepOptions()), specsOf(quietOptions()), specsOf(timesOptions()), specsOf(intervalOptions()), specsOf(rangeOptions()), specsOf(inhibitOptions()), specsOf(serviceOptions()), specsOf(heartbeatOptions()), specsOf(webhookOptions()), specsOf(senderOptions()))
 }
 
 func specsOf[T any](options []option[T]) []spec {

@@ -41,17 +41,27 @@ const longestName = 80
 
 func parseRouteName(value string) (string, *flaw) {
 	value = strings.TrimSpace(value)
+	f := nameFlaw(value)
 	switch {
-	case len([]rune(value)) > longestName:
-		return "", &flaw{message: fmt.Sprintf("%s is longer than %d characters", printable(value), longestName), write: []string{"database"}}
-	case strings.ContainsFunc(value, unicode.IsControl):
-		return "", &flaw{message: printable(value) + " contains a control character", write: []string{"database"}}
+	case f != nil:
+		return "", f
 	case strings.EqualFold(value, alert.DefaultRoute):
 		return "", &flaw{message: printable(value) + " is the name of the default route", write: []string{"everything"}}
 	case strings.HasPrefix(value, "channel:"):
 		return "", &flaw{message: printable(value) + " begins with channel:, which is reserved for alerts that name a channel", write: []string{strings.TrimPrefix(value, "channel:")}}
 	}
 	return value, nil
+}
+
+// nameFlaw is what is wrong with the name of a route or a rule; nil for nothing.
+func nameFlaw(value string) *flaw {
+	switch {
+	case len([]rune(value)) > longestName:
+		return &flaw{message: fmt.Sprintf("%s is longer than %d characters", printable(value), longestName), write: []string{"database"}}
+	case strings.ContainsFunc(value, unicode.IsControl):
+		return &flaw{message: printable(value) + " contains a control character", write: []string{"database"}}
+	}
+	return nil
 }
 
 func parseMatch(value string) (alert.Matchers, *flaw) {

@@ -247,7 +247,7 @@ func (l *loader) entries(path string, node ast.Node) ([]*ast.MappingValueNode, b
 
 // groupExamples are the lists of groups, with how one of them begins.
 func groupExamples() map[string]string {
-	return map[string]string{keyRoutes: "name: database", inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyWebhooks: "name: netbox", keyTokens: "name: ci", keyHeartbeats: "name: nightly-backup", keyTimes: "name: offhours", keyIntervals: "weekdays: [saturday, sunday]", keyRanges: `start_time: "18:00"`}
+	return map[string]string{keyRoutes: "name: database", keyInhibit: `source: severity="critical"`, inEscalate: "after: 10m", keyServices: "path: T00000000/B00000000/a-long-random-word", keyWebhooks: "name: netbox", keyTokens: "name: ci", keyHeartbeats: "name: nightly-backup", keyTimes: "name: offhours", keyIntervals: "weekdays: [saturday, sunday]", keyRanges: `start_time: "18:00"`}
 }
 
 func isGroup(key string) bool { return key == inQuiet || groupExamples()[key] != "" }
