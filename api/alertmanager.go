@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"tocsin/alert"
 )
@@ -148,18 +149,35 @@ func amConfig(routing alert.Routing) string {
 	}
 	for _, route := range routing.Routes {
 		fmt.Fprintf(&out, "  - receiver: %s\n    continue: %t\n", strconv.Quote(receiverOf(route, routing)), route.Continue)
-		if len(route.Matchers) > 0 {
-			out.WriteString("    matchers:\n")
+		writeMatchers(&out, "    matchers:\n", route.Matchers)
+	}
+	if len(routing.Inhibit) > 0 {
+		out.WriteString("inhibit_rules:\n")
+	}
+	for _, rule := range routing.Inhibit {
+		equal := make([]string, len(rule.Equal))
+		for n, name := range rule.Equal {
+			equal[n] = strconv.Quote(name)
 		}
-		for _, m := range route.Matchers {
-			fmt.Fprintf(&out, "    - %s\n", strconv.Quote(amMatcherOf(m).String()))
-		}
+		fmt.Fprintf(&out, "- equal: [%s]\n", strings.Join(equal, ", "))
+		writeMatchers(&out, "  source_matchers:\n", rule.Source)
+		writeMatchers(&out, "  target_matchers:\n", rule.Target)
 	}
 	out.WriteString("receivers:\n")
 	for _, name := range receivers(routing) {
 		fmt.Fprintf(&out, "- name: %s\n", strconv.Quote(name))
 	}
 	return out.String()
+}
+
+// writeMatchers writes matchers as a list below head, or nothing without any.
+func writeMatchers(out *strings.Builder, head string, matchers alert.Matchers) {
+	if len(matchers) > 0 {
+		out.WriteString(head)
+	}
+	for _, m := range matchers {
+		fmt.Fprintf(out, "%s- %s\n", head[:strings.IndexFunc(head, unicode.IsLetter)], strconv.Quote(amMatcherOf(m).String()))
+	}
 }
 
 // receiverOf is a route's conversations as the name of a receiver.
@@ -222,17 +240,17 @@ func (a *API) amGroups(r *http.Request) (any, error) {
 
 // amFilter is which alerts a request asks for.
 type amFilter struct {
-	active, silenced bool
-	matchers         alert.Matchers
-	receiver         *regexp.Regexp
+	active, silenced, inhibited bool
+	matchers                    alert.Matchers
+	receiver                    *regexp.Regexp
 }
 
 // maxReceiver is how long the expression for a receiver may be.
 const maxReceiver = 1000
 
 func readAMFilter(q url.Values) (amFilter, error) {
-	f := amFilter{active: true, silenced: true}
-	for name, to := range map[string]*bool{"active": &f.active, "silenced": &f.silenced} {
+	f := amFilter{active: true, silenced: true, inhibited: true}
+	for name, to := range map[string]*bool{"active": &f.active, "silenced": &f.silenced, "inhibited": &f.inhibited} {
 		if text := q.Get(name); text != "" {
 			var err error
 			if *to, err = strconv.ParseBool(text); err != nil {
@@ -265,7 +283,8 @@ func amFilterMatchers(q url.Values) (alert.Matchers, error) {
 }
 
 func (f amFilter) keeps(one amAlert) bool {
-	shown := one.Status.State == "active" && f.active || one.Status.State == "suppressed" && f.silenced
+	shown := (f.active || one.Status.State != "active") && (f.silenced || len(one.Status.SilencedBy) == 0) &&
+		(f.inhibited || len(one.Status.InhibitedBy) == 0)
 	to := f.receiver == nil || slices.ContainsFunc(one.Receivers, func(r amReceiver) bool { return f.receiver.MatchString(r.Name) })
 	return shown && to && f.matchers.Match(amSubject(one.Labels))
 }
@@ -291,9 +310,17 @@ func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
 		return nil, err
 	}
 	now := a.opts.Now()
+	keys := make(map[string]string, len(list))
+	for _, i := range list {
+		keys[i.ID] = i.Key
+	}
 	var all []amAlert
 	for _, i := range list {
-		if one := amAlertOf(i, now); f.keeps(one) {
+		one := amAlertOf(i, now)
+		for n, id := range one.Status.InhibitedBy { // Alertmanager names fingerprints
+			one.Status.InhibitedBy[n] = cmp.Or(keys[id], id)
+		}
+		if f.keeps(one) {
 			all = append(all, one)
 		}
 	}
@@ -320,6 +347,9 @@ func amAlertOf(i alert.Incident, now time.Time) amAlert {
 	}
 	if i.Silence != "" {
 		one.Status.State, one.Status.SilencedBy = "suppressed", []string{i.Silence}
+	}
+	if i.InhibitedBy != "" {
+		one.Status.State, one.Status.InhibitedBy = "suppressed", []string{i.InhibitedBy}
 	}
 	if i.ExpiresAt.IsZero() { // Alertmanager's alerts always have an end
 		one.EndsAt = now.Add(time.Hour).UTC().Truncate(time.Second)

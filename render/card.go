@@ -225,7 +225,7 @@ func facts(i alert.Incident, who func(alert.Person) string) []string {
 func minutes(t time.Time) time.Time { return t.Truncate(time.Minute) }
 
 // handling is what people have done about an open incident: who acknowledged it, who it
-// is assigned to, and how long it is silenced.
+// is assigned to, and what hides it.
 func handling(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	if i.State == alert.Acked {
@@ -238,13 +238,17 @@ func handling(i alert.Incident, who func(alert.Person) string) []string {
 	if i.State != alert.StateResolved && !nobody(i.Assignee) && !i.Assignee.Is(i.AckedBy) {
 		parts = append(parts, "👤 Assigned to "+who(i.Assignee))
 	}
-	if i.State != alert.StateResolved && i.Silence != "" {
+	if i.State != alert.StateResolved && i.Hidden() {
 		parts = append(parts, silenced(i))
 	}
 	return parts
 }
 
+// silenced says what hides an incident.
 func silenced(i alert.Incident) string {
+	if i.InhibitedBy != "" {
+		return "🔕 Inhibited by " + quoted(i.InhibitedBy)
+	}
 	return "🔕 Silenced" + until(i.SilencedUntil) + " (" + quoted(i.Silence) + ")"
 }
 

@@ -154,7 +154,7 @@ func homeIncidents(v HomeView) []slack.Block {
 
 func homeRow(i alert.Incident) []slack.Block {
 	text := row(i, shown)
-	if where := places(i); where != "" && i.Silence == "" && i.HeldUntil.IsZero() {
+	if where := places(i); where != "" && !i.Hidden() && i.HeldUntil.IsZero() {
 		text += dot + where
 	}
 	return append([]slack.Block{section(text)}, incidentActions(i)...)

@@ -108,7 +108,7 @@ func rowNotes(i alert.Incident, who func(alert.Person) string) []string {
 		parts = append(parts, "assigned to "+who(i.Assignee))
 	}
 	switch {
-	case i.Silence != "":
+	case i.Hidden():
 		parts = append(parts, silenced(i))
 	case !i.HeldUntil.IsZero():
 		parts = append(parts, "🌙 waits until "+date(i.HeldUntil))
@@ -185,6 +185,7 @@ func eventWords(e alert.Event, who func(alert.Person) string) string {
 		alert.VerbUnack: "↩️ no longer acknowledged", alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
 		alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown", alert.VerbExpire: "⌛ expired",
+		alert.VerbInhibit: "🔕 hidden",
 	}[e.Verb]
 	if !known {
 		line = fit(oneLine(string(e.Verb)), 100)

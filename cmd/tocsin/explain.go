@@ -17,6 +17,7 @@ type explanation struct {
 	Routes     []routeResult     `json:"routes"`
 	Route      string            `json:"route"`
 	To         []stop            `json:"to"`
+	Inhibit    []inhibitResult   `json:"inhibit"`
 	Quiet      *quietNow         `json:"quiet"`
 	Mute       []string          `json:"mute,omitempty"`
 	Active     []string          `json:"active,omitempty"`
@@ -82,7 +83,8 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	plan := r.Plan(s)
 	x := explanation{
 		Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Route: plan.Route, To: []stop{},
-		Quiet: explainQuiet(plan.Hold.Quiet, s.Severity, at), Mute: alert.TimesNames(plan.Hold.Mute), Active: alert.TimesNames(plan.Hold.Active), Escalation: explainSteps(plan),
+		Inhibit: explainInhibit(r.Inhibit, s),
+		Quiet:   explainQuiet(plan.Hold.Quiet, s.Severity, at), Mute: alert.TimesNames(plan.Hold.Mute), Active: alert.TimesNames(plan.Hold.Active), Escalation: explainSteps(plan),
 		Reopen: short(plan.ReopenWithin), Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
 	}
 	if plan.HoldUnsure {
@@ -183,6 +185,9 @@ func (x explanation) text() string {
 	text += fmt.Sprintf("\nThe incident's route is %s. It goes to:\n", x.Route)
 	for _, s := range x.To {
 		text += fmt.Sprintf("  %s\n", s)
+	}
+	for _, rule := range x.Inhibit {
+		text += rule.text()
 	}
 	text += x.Quiet.text() + x.timesText() + x.escalationText()
 	if x.Remind != "" {

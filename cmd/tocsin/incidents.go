@@ -115,10 +115,18 @@ func (p incidentPage) text() string {
 	return list
 }
 
-// stateOf is an incident's state, and whether a silence hides it or it has expired.
+// hiding is what hides an incident, in a word.
+func hiding(i alert.Incident) string {
+	if i.InhibitedBy != "" {
+		return "inhibited"
+	}
+	return "silenced"
+}
+
+// stateOf is an incident's state, and whether something hides it or it has expired.
 func stateOf(i alert.Incident) string {
-	if i.Silence != "" && i.State != alert.StateResolved {
-		return string(i.State) + " (silenced)"
+	if i.Hidden() && i.State != alert.StateResolved {
+		return string(i.State) + " (" + hiding(i) + ")"
 	}
 	if i.Expired {
 		return string(i.State) + " (expired)"
@@ -266,8 +274,12 @@ func (i incidentDetail) fields() [][2]string {
 // whereabouts say where the incident is shown, or why it is not.
 func (i incidentDetail) whereabouts() (fields [][2]string) {
 	over := i.State == alert.StateResolved
-	if over && i.Silence != "" && !i.Waiting {
-		return [][2]string{{"never shown", "it ended while " + i.Silence + " hid it"}}
+	by := cmp.Or(i.Silence, i.InhibitedBy)
+	if over && by != "" && !i.Waiting {
+		return [][2]string{{"never shown", "it ended while " + by + " hid it"}}
+	}
+	if i.InhibitedBy != "" && !over {
+		fields = append(fields, [2]string{"inhibited", "by " + by})
 	}
 	if over && !i.HeldUntil.IsZero() && !i.Waiting {
 		return [][2]string{{"never shown", "it ended while it was muted"}}
@@ -275,7 +287,7 @@ func (i incidentDetail) whereabouts() (fields [][2]string) {
 	if i.Silence != "" && !over {
 		fields = append(fields, [2]string{"silenced", "until " + ago(i.SilencedUntil) + " by " + i.Silence})
 	}
-	if !i.HeldUntil.IsZero() {
+	if !i.HeldUntil.IsZero() && i.InhibitedBy == "" {
 		fields = append(fields, [2]string{"held back", "until " + ago(i.HeldUntil)})
 	}
 	for _, lane := range i.Lanes {
@@ -304,6 +316,7 @@ func eventText(e alert.Event) string {
 		alert.VerbAck: "acknowledged", alert.VerbUnack: "no longer acknowledged", alert.VerbResolve: "resolved", alert.VerbAssign: "assigned", alert.VerbNote: "noted",
 		alert.VerbOpen: "opened", alert.VerbReopen: "opened again", alert.VerbRefire: "fired again", alert.VerbSilence: "silenced", alert.VerbUnsilence: "silence ended",
 		alert.VerbEscalate: "escalated", alert.VerbRemind: "reminded", alert.VerbHold: "held back", alert.VerbShow: "shown", alert.VerbExpire: "expired",
+		alert.VerbInhibit: "hidden",
 	}
 	what := words[e.Verb]
 	if what == "" {

@@ -27,6 +27,8 @@ func TestAnIncidentIsSaidToBeShownOnlyWhereItIs(t *testing.T) {
 		"on its way":  {alert.Incident{State: alert.Open, Lanes: lanes, Cards: card}, "not yet in:", "shown in:    #b"},
 		"held back":   {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end}, "held back:", "shown in"},
 		"hidden":      {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "silenced:", "shown in"},
+		"inhibited":   {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end, InhibitedBy: "k7f2"}, "by k7f2", "held back"},
+		"never seen":  {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, InhibitedBy: "k7f2"}, "it ended while k7f2 hid it", "held back"},
 		"never shown": {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "never shown:", "held back"},
 	} {
 		if got := (incidentDetail{Incident: c.i}).text(); !strings.Contains(got, c.want) || strings.Contains(got, c.nots) {
