@@ -39,7 +39,7 @@ func (s *shell) tocsin(args ...string) (status int, stdout, stderr string) {
 	s.t.Helper()
 	var out, said strings.Builder
 	w := world{stdin: strings.NewReader(""), stdout: &out, stderr: &said, getenv: func(name string) string {
-		return map[string]string{"HOME": s.home, "TOCSIN_SOCKET": s.socket, "USER": "ann", "TOCSIN_SERVER": s.env["TOCSIN_SERVER"]}[name]
+		return map[string]string{"HOME": s.home, "TOCSIN_SOCKET": s.socket, "USER": "ann", "TOCSIN_SERVER": s.env["TOCSIN_SERVER"], "TOCSIN_LISTEN": "off"}[name]
 	}}
 	status = run(s.t.Context(), args, w)
 	return status, out.String(), said.String()
