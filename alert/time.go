@@ -16,6 +16,9 @@ var errTime = errors.New("not a time such as 2026-01-02T15:04:05Z, or seconds si
 // seconds, milli-, micro- or nanoseconds since 1970. The zero time is what many tools write
 // for none; it is returned as time.Time{}.
 func ParseTime(text string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, text); err == nil { // as nearly all tools write it
+		return known(t.UTC())
+	}
 	text = strings.ToUpper(strings.TrimSpace(text))
 	if n, err := strconv.ParseFloat(text, 64); err == nil {
 		if day, ok := digits(text); ok {

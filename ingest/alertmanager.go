@@ -142,12 +142,14 @@ func silenceForm(externalURL string, of labels) string {
 	if externalURL = strings.TrimSpace(externalURL); !isAddress(externalURL) || len(of) == 0 || len(of) > alert.MaxLabels {
 		return ""
 	}
-	matchers := make([]string, 0, len(of))
-	for _, name := range of.names() {
-		matchers = append(matchers, name+"="+strconv.Quote(of[name]))
+	matchers := make([]byte, 0, len("a=b")*len(of)*8)
+	for n, name := range of.names() {
+		if n > 0 {
+			matchers = append(matchers, ", "...)
+		}
+		matchers = strconv.AppendQuote(append(append(matchers, name...), '='), of[name])
 	}
-	filter := strings.ReplaceAll(url.QueryEscape("{"+strings.Join(matchers, ", ")+"}"), "+", "%20")
-	address := strings.TrimSuffix(externalURL, "/") + "/#/silences/new?filter=" + filter
+	address := strings.TrimSuffix(externalURL, "/") + "/#/silences/new?filter=%7B" + strings.ReplaceAll(url.QueryEscape(string(matchers)), "+", "%20") + "%7D"
 	if len(address) > alert.MaxURL {
 		return ""
 	}

@@ -6,7 +6,9 @@
 package ingest
 
 import (
+	"bytes"
 	"net/http"
+	"slices"
 
 	"tocsin/alert"
 )
@@ -68,14 +70,7 @@ const webhooks = "/v1/webhooks/"
 
 // Recognize returns the name of the format that a request most likely has, or "".
 func Recognize(r Request) string {
-	var members map[string]skipped
-	if _, err := readJSON(r, &members); err != nil {
-		var list []map[string]skipped
-		if _, err := readJSON(r, &list); err != nil || len(list) == 0 {
-			return ""
-		}
-		members = list[0]
-	}
+	members := membersOf(jsonOf(r))
 	for _, f := range Formats() {
 		for _, marks := range f.Marks {
 			if hasAll(members, marks) {
@@ -86,11 +81,46 @@ func Recognize(r Request) string {
 	return ""
 }
 
-func hasAll(members map[string]skipped, names []string) bool {
+func hasAll(members [][]byte, names []string) bool {
 	for _, name := range names {
-		if _, ok := members[name]; !ok {
+		if !slices.ContainsFunc(members, func(m []byte) bool { return string(m) == name }) {
 			return false
 		}
 	}
 	return true
+}
+
+// mostMembers is how many members an object has that could be one of a tool's.
+const mostMembers = 200
+
+// membersOf returns the names of the members of a JSON object, or of the first object of a
+// list, as they are written. JSON that is none has some names or none.
+func membersOf(body []byte) (names [][]byte) {
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && body[0] == '[' {
+		body = bytes.TrimSpace(body[1:])
+	}
+	if len(body) == 0 || body[0] != '{' {
+		return nil
+	}
+	depth, isName := 0, true
+	for i := 0; i < len(body) && depth >= 0 && len(names) < mostMembers; i++ {
+		switch body[i] {
+		case '"':
+			end := alert.EndOfJSONText(body, i+1)
+			if depth == 1 && isName {
+				names, isName = append(names, body[i+1:end]), false
+			}
+			i = end
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return names
+			}
+		case ',':
+			isName = depth == 1 || isName
+		}
+	}
+	return names
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"mime"
 	"mime/multipart"
 	"net/url"
@@ -289,4 +288,11 @@ func pairs(l labels) string {
 	return strings.Join(all, ", ")
 }
 
-func (l labels) names() []string { return slices.Sorted(maps.Keys(l)) }
+func (l labels) names() []string {
+	all := make([]string, 0, len(l))
+	for name := range l {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
+}
