@@ -4,7 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
-	"sort"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -47,6 +48,7 @@ func (a *Alert) Prepare(now time.Time) error {
 		}
 		a.Title = a.Key
 	}
+	sent := a.Labels
 	r.words()
 	r.format()
 	r.links()
@@ -62,7 +64,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	if err := a.Sender.permitAlert(a); err != nil {
 		return err
 	}
-	a.fillIn(now)
+	a.fillIn(now, sent)
 	return nil
 }
 
@@ -77,12 +79,13 @@ func (a *Alert) trim() {
 	}
 	a.Key = strings.TrimSpace(a.Key)
 	a.Source = strings.TrimSpace(a.Source)
-	a.Severity = Severity(strings.ToLower(strings.TrimSpace(string(a.Severity))))
-	a.Status = Status(strings.ToLower(strings.TrimSpace(string(a.Status))))
+	a.Severity = Severity(strings.TrimSpace(string(a.Severity)))
+	a.Status = Status(strings.TrimSpace(string(a.Status)))
 }
 
-// fillIn adds what the sender left out.
-func (a *Alert) fillIn(now time.Time) {
+// fillIn adds what the sender left out, who sent these labels. Those that keep a word of
+// the severity or the status are not in the fingerprint: a resolve has other words.
+func (a *Alert) fillIn(now time.Time, sent map[string]string) {
 	said := a.Title
 	if a.Title == "" {
 		line, whole := firstLine(a.Text, titleFromText)
@@ -96,7 +99,7 @@ func (a *Alert) fillIn(now time.Time) {
 	case a.Key == "" && a.Message != nil: // each is posted, whatever it says
 		a.Key = "message/" + a.ID
 	case a.Key == "":
-		a.Key = a.fingerprint(said)
+		a.Key = fingerprint(a.Source, sent, said)
 	}
 	if a.At.IsZero() {
 		a.At = now
@@ -109,16 +112,11 @@ func (a *Alert) fillIn(now time.Time) {
 }
 
 // fingerprint is the key of an alert without one, which says this.
-func (a *Alert) fingerprint(said string) string {
+func fingerprint(source string, labels map[string]string, said string) string {
 	h := sha256.New()
-	names := make([]string, 0, len(a.Labels))
-	for k := range a.Labels {
-		names = append(names, k)
-	}
-	sort.Strings(names)
-	fmt.Fprintf(h, "%q", a.Source)
-	for _, k := range names {
-		fmt.Fprintf(h, "%q=%q", k, a.Labels[k])
+	fmt.Fprintf(h, "%q", source)
+	for _, k := range slices.Sorted(maps.Keys(labels)) {
+		fmt.Fprintf(h, "%q=%q", k, labels[k])
 	}
 	fmt.Fprintf(h, "%q", said)
 	return "fp-" + hex.EncodeToString(h.Sum(nil)[:12])

@@ -143,33 +143,48 @@ func (r *repair) clean(name, s string) string {
 // unknown, or says more than ours, is kept as a label.
 func (r *repair) words() {
 	if r.Severity == "" { // as in Alertmanager, where it is only a label
-		r.Severity = Severity(strings.ToLower(strings.TrimSpace(r.Labels["severity"])))
+		r.Severity = Severity(strings.TrimSpace(r.Labels["severity"]))
 	}
 	if r.Severity == "" {
 		r.Severity = Error
-	} else if word := string(r.Severity); !slices.Contains(Severities(), r.Severity) {
-		severity, ok := ParseSeverity(word)
+	}
+	if sent := string(r.Severity); !slices.Contains(Severities(), r.Severity) {
+		severity, ok := ParseSeverity(sent)
 		if !ok {
 			severity = Error
-			r.note("severity %q is unknown: taken as %s", word, severity)
 		}
-		if r.Severity = severity; !ok || !severity.sameWord(word) {
-			r.keep("severity", word)
+		switch known := strings.ToLower(sent); {
+		case !ok:
+			r.keepWord("severity", sent, string(severity), false)
+		case !severity.sameWord(known):
+			r.keepWord("severity", known, string(severity), true)
+		}
+		r.Severity = severity
+	}
+	if r.Status == "" {
+		r.Status = Firing
+	}
+	if sent := string(r.Status); r.Status != Firing && r.Status != Resolved {
+		status, ok := parseStatus(sent)
+		if r.Status = status; !ok {
+			r.keepWord("status", sent, string(status), false)
 		}
 	}
-	switch r.Status {
-	case "":
-		r.Status = Firing
-	case Firing, Resolved:
-	default:
-		word := string(r.Status)
-		status, ok := statusWords()[word]
-		if !ok {
-			status = Firing
-			r.note("status %q is unknown: taken as %s", word, status)
-			r.keep("status", word)
-		}
-		r.Status = status
+}
+
+// keepWord keeps a word that was sent for a severity or a status as a label, under another
+// name if the sender gave one of that name.
+func (r *repair) keepWord(field, word, taken string, known bool) {
+	label := field
+	if given, found := r.Labels[field]; found && !strings.EqualFold(strings.TrimSpace(given), word) {
+		label = "sent_" + field
+	}
+	r.keep(label, word)
+	switch {
+	case !known:
+		r.note("%s %q is unknown: taken as %s, and kept as the label %s", field, brief(word), taken, label)
+	case label != field:
+		r.moved("%s %q is kept as the label %s", field, brief(word), label)
 	}
 }
 
@@ -190,8 +205,21 @@ func (r *repair) format() {
 
 // Resolves reports whether the status, also one in another tool's word, is resolved.
 func (a *Alert) Resolves() bool {
-	status := strings.ToLower(strings.TrimSpace(string(a.Status)))
-	return Status(status) == Resolved || statusWords()[status] == Resolved
+	status, _ := parseStatus(string(a.Status))
+	return status == Resolved
+}
+
+// parseStatus reads a status in the words of any tool, in any case. ok is false for an
+// unknown word, which is taken as Firing.
+func parseStatus(word string) (s Status, ok bool) {
+	word = strings.ToLower(strings.TrimSpace(word))
+	if s = Status(word); s == Firing || s == Resolved {
+		return s, true
+	}
+	if s, ok = statusWords()[word]; ok {
+		return s, true
+	}
+	return Firing, false
 }
 
 func statusWords() map[string]Status {

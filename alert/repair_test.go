@@ -295,6 +295,40 @@ func TestTheFormatOfATextIsTheSendersChoice(t *testing.T) {
 	}
 }
 
+func TestAWordThatIsUnknownIsKeptAsItWasSent(t *testing.T) {
+	const kept = ", and kept as the label "
+	for _, c := range []struct{ severity, status, label, want, notes string }{
+		{"BananaSplit", "", "none", "map[severity:BananaSplit]", `severity "BananaSplit" is unknown: taken as error` + kept + "severity"},
+		{"Sev-High ", "", "x", "map[sent_severity:Sev-High severity:x]", `severity "Sev-High" is unknown: taken as error` + kept + "sent_severity"},
+		{"Banana", "", "banana", "map[severity:banana]", `severity "Banana" is unknown: taken as error` + kept + "severity"},
+		{"P1", "", "critical", "map[sent_severity:p1 severity:critical]", `severity "p1" is kept as the label sent_severity`},
+		{"ÄRGER", "", "", "map[sent_severity:ÄRGER severity:]", `severity "ÄRGER" is unknown: taken as error` + kept + "sent_severity"},
+		{"", "Half-Open", "none", "map[status:Half-Open]", `status "Half-Open" is unknown: taken as firing` + kept + "status"},
+		{"", "Alerting", "none", "map[]", ""},
+	} {
+		a := alert.Alert{Title: "x", Severity: alert.Severity(c.severity), Status: alert.Status(c.status), Labels: map[string]string{"severity": c.label}}
+		if c.label == "none" {
+			a.Labels = nil
+		}
+		a = prepared(t, a)
+		if fmt.Sprint(a.Labels) != c.want || strings.Join(a.Notes, "; ") != c.notes {
+			t.Errorf("%s %s: the labels are %v, noted %q", c.severity, c.status, a.Labels, a.Notes)
+		}
+	}
+}
+
+func TestAResolveInOtherWordsEndsWhatHasFired(t *testing.T) {
+	fired := prepared(t, alert.Alert{Title: "x", Severity: "P1", Labels: map[string]string{"host": "db-3"}})
+	for _, severity := range []alert.Severity{"", "P2", "ok", "critical", "banana"} {
+		if ended := prepared(t, alert.Alert{Title: "x", Severity: severity, Status: "recovered", Labels: map[string]string{"host": "db-3"}}); ended.Key != fired.Key {
+			t.Errorf("resolved with the severity %q, its key is %s, not %s", severity, ended.Key, fired.Key)
+		}
+	}
+	if other := prepared(t, alert.Alert{Title: "x", Severity: "P1", Labels: map[string]string{"host": "db-4"}}); other.Key == fired.Key {
+		t.Error("the label does not count")
+	}
+}
+
 func TestALabelFillsAnAbsentSeverity(t *testing.T) {
 	for _, c := range []struct{ field, label, want string }{
 		{"", "critical", "critical"}, {"", "Page", "critical"}, {"", "warn", "warning"}, {"", "none", "info"}, {"", "", "error"}, {"", "banana", "error"}, {"info", "critical", "info"},

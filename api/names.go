@@ -102,7 +102,7 @@ func addressesOf(name string, value json.RawMessage) []address {
 	if !strings.Contains(text, "?") { // behind which an address may be a value
 		several = strings.Fields(betweenAddresses.ReplaceAllString(text, " $1"))
 	}
-	if !slices.ContainsFunc(several, func(one string) bool { return !webAddress.MatchString(one) }) {
+	if len(several) > 0 && !slices.ContainsFunc(several, func(one string) bool { return !webAddress.MatchString(one) }) {
 		for _, one := range several {
 			found = append(found, address{name, one})
 		}
