@@ -38,7 +38,14 @@ type Query struct {
 	// their keys come with them.
 	Heartbeats    []string
 	AllHeartbeats bool
+	// Members asks for these members of the latest incidents of their groups. The firing
+	// members of all groups that have one of Keys as their key always come, with their
+	// incidents, and those that are due of groups that are due.
+	Members []MemberKey
 }
+
+// MaxDueMembers bounds how many due members of one group a query returns.
+const MaxDueMembers = 500
 
 // MaxFound bounds how many incidents one query returns by Due, Ahead or Open.
 const MaxFound = 1000
@@ -78,6 +85,9 @@ type Snapshot struct {
 	// all if one of the names is unknown.
 	Heartbeats     []Heartbeat
 	HeartbeatCount int
+	// Members are those that were asked for. Of a group that is due they include the
+	// MaxDueMembers firing ones that are due first, and the next one, also if it is not due yet.
+	Members []GroupMember
 }
 
 // Change is the result of one decision. It is written completely or not at all.
@@ -103,6 +113,10 @@ type Change struct {
 	// Heartbeats are new or changed, Forgotten the names of those that are deleted.
 	Heartbeats []Heartbeat
 	Forgotten  []string
+	// Turned are groups whose members change all at once, in this order and before Members,
+	// which are new or changed.
+	Turned  []TurnedGroup
+	Members []GroupMember
 	// History are lines to add. The opening of an incident needs none: the store
 	// derives it from FirstAt.
 	History []Event

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"context"
 	"fmt"
 	"time"
 )
@@ -93,7 +94,7 @@ func (d Delivery) SharesFile() bool {
 	if d.Note == nil || d.Plain {
 		return false
 	}
-	return d.Kind == List && d.Note.Topic == TopicFile || d.Kind == Reply && (d.Note.Topic == TopicText || d.Note.Topic == TopicImage)
+	return d.Kind == List && d.Note.Topic == TopicFile || d.Kind == Reply && d.Note.Topic == TopicMemberFile || d.Kind == Reply && (d.Note.Topic == TopicText || d.Note.Topic == TopicImage)
 }
 
 // Topic is what a note is about.
@@ -125,6 +126,8 @@ const (
 	TopicUnresolved Topic = "unresolved" // By undid the resolution; To had acknowledged it
 	TopicTemplate   Topic = "template"   // a template failed (Text), so that the card is the default one
 	TopicStable     Topic = "stable"     // it no longer flaps: Severity is empty if it is resolved
+	TopicMembers    Topic = "members"    // Count new members of a group after the first From; Over were resolved
+	TopicMemberFile Topic = "memberfile" // the same as a file
 
 	// TopicUninhibited is that no incident inhibits it any more, and it is still open.
 	TopicUninhibited Topic = "uninhibited"
@@ -141,6 +144,12 @@ type Note struct {
 	By       Person        `json:"by,omitzero"`
 	To       Person        `json:"to,omitzero"`
 	At       time.Time     `json:"at,omitzero"`
+	// Over is how many members of a group were resolved since its thread spoke last, More how
+	// many there are in addition to those that the note names.
+	// Again is how many fired again.
+	Over  int `json:"over,omitempty"`
+	Again int `json:"again,omitempty"`
+	More  int `json:"more,omitempty"`
 	// Worse is set when it fires again and is more severe than before.
 	Worse bool `json:"worse,omitempty"`
 	// Expired is set when nothing but time has resolved it.
@@ -174,6 +183,9 @@ type Job struct {
 	Refused string `json:"-"`
 	// Digest is what a digest, its edits and its lists show; nil for all others.
 	Digest *Summary `json:"-"`
+	// Members is set for a reply that lists members of a group. It reads them, as they are
+	// then, in order of arrival.
+	Members func(context.Context) ([]GroupMember, error) `json:"-"`
 	// Followed is set on an unsure job if something else waits in its lane.
 	Followed bool `json:"-"`
 }

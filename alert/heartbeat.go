@@ -167,7 +167,10 @@ func CheckHeartbeatName(name string) error {
 }
 
 // HeartbeatKey is the key of the alerts about a heartbeat.
-func HeartbeatKey(name string) string { return "heartbeat:" + name }
+func HeartbeatKey(name string) string { return heartbeatKey + name }
+
+// heartbeatKey begins the keys of alerts about heartbeats.
+const heartbeatKey = "heartbeat:"
 
 // Expect returns a heartbeat that nobody has heard yet.
 func Expect(name string, terms Terms, now time.Time) Heartbeat {

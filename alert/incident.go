@@ -46,6 +46,9 @@ type Incident struct {
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.
 	Message *Message `json:"-"`
+	// Group is what is known of its members if it is that of a group, and nil otherwise. What
+	// it says is then what they have in common, and Severity that of the worst firing one.
+	Group *Group `json:"group,omitempty"`
 	// Count is the number of its firing alerts.
 	Count   int       `json:"count"`
 	FirstAt time.Time `json:"first_at"`

@@ -54,6 +54,11 @@ type Route struct {
 	// Mute are times in which all cards wait, and Active those outside of which they do;
 	// empty for none.
 	Mute, Active []Times
+	// GroupBy, GroupWait and GroupInterval are those of a Grouping. The latter two are the
+	// defaults if 0, and none if negative.
+	GroupBy       []string
+	GroupWait     time.Duration
+	GroupInterval time.Duration
 	// Thread and Broadcast (important replies are also shown in the channel) are the
 	// defaults if empty or nil.
 	Thread    ThreadPolicy
@@ -123,6 +128,7 @@ type Plan struct {
 	Steps      []Step
 	Remind     time.Duration
 	Hold       Hold
+	Group      Grouping
 	Thread     ThreadPolicy
 	Broadcast  bool
 	HoldUnsure bool
@@ -206,6 +212,9 @@ func (r Routing) apply(p *Plan, n int, s Subject) {
 	if len(p.Matched) == 0 {
 		p.Route, p.Hold, p.Remind, p.Templates = route.Name, route.Hold(), route.Remind, route.Templates
 		p.ReopenWithin, p.ExpiresIn = cmp.Or(route.ReopenWithin, p.ReopenWithin), cmp.Or(route.ExpiresIn, p.ExpiresIn)
+		p.Group = Grouping{
+			By: route.GroupBy, Wait: max(cmp.Or(route.GroupWait, DefaultGroupWait), 0), Interval: max(cmp.Or(route.GroupInterval, DefaultGroupInterval), 0),
+		}
 		p.Thread = cmp.Or(route.Thread, p.Thread)
 		p.Broadcast, p.HoldUnsure = orElse(route.Broadcast, p.Broadcast), orElse(route.HoldUnsure, p.HoldUnsure)
 	}

@@ -54,6 +54,13 @@ func listFile(ctx context.Context, job alert.Job) (file, error) {
 	return file{name: fileName(job), title: render.ListTitle(lines, *job.Note), content: render.ListFile(lines, *job.Note)}, err
 }
 
+// memberFile is a list of members of a group as a file. Its message says what is new.
+func memberFile(ctx context.Context, job alert.Job) (file, error) {
+	members, err := job.Members(ctx)
+	said := render.Note(job.Incident, *job.Note).Below(smallPrint(job)...)
+	return file{name: fileName(job), title: render.MembersTitle(*job.Note), comment: said.Text, content: render.MembersFile(job.Incident, *job.Note, members)}, err
+}
+
 // textFile is a long text as a file. Its message says what it is.
 func textFile(job alert.Job) file {
 	said := render.TextFile(job.Incident, *job.Note)

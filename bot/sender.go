@@ -71,10 +71,20 @@ func (b *Bot) reply(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	if job.SharesFile() && job.Note.Topic == alert.TopicImage {
 		return b.postImage(ctx, job, to)
 	}
+	if job.SharesFile() && job.Members != nil {
+		return b.shareFile(ctx, job, to, func() (file, error) { return memberFile(ctx, job) })
+	}
 	if job.SharesFile() {
 		return b.shareFile(ctx, job, to, func() (file, error) { return textFile(job), nil })
 	}
 	message := render.Note(job.Incident, *job.Note)
+	if job.Members != nil {
+		members, err := job.Members(ctx)
+		if err != nil {
+			return alert.Sent{}, listReadError(err)
+		}
+		message = render.Members(job.Incident, *job.Note, members)
+	}
 	if job.Plain {
 		message = render.Message{Text: message.Text}
 	}

@@ -33,6 +33,9 @@ func routeOptions() []option[alert.Route] {
 		opt(spec{key: "routes.continue", bare: true}, parseTruth, func(r *route, v bool) { r.Continue = v }),
 		opt(spec{key: "routes.reopen_within"}, parseDuration, func(r *route, v time.Duration) { r.ReopenWithin = v }),
 		opt(spec{key: "routes.expires_in"}, parseExpiry, func(r *route, v time.Duration) { r.ExpiresIn = v }),
+		opt(spec{key: "routes.group_by", list: true}, parseGroupLabel, func(r *route, v string) { r.GroupBy = with(r.GroupBy, v) }),
+		opt(spec{key: "routes.group_wait"}, parseWait, func(r *route, v time.Duration) { r.GroupWait = v }),
+		opt(spec{key: "routes.group_interval"}, parseWait, func(r *route, v time.Duration) { r.GroupInterval = v }),
 		opt(spec{key: "routes.remind"}, parseDuration, func(r *route, v time.Duration) { r.Remind = v }),
 		opt(spec{key: keyMute, list: true}, anything, func(*route, string) {}), // see namedTimes
 		opt(spec{key: keyActive, list: true}, anything, func(*route, string) {}),
@@ -95,7 +98,24 @@ func (l *loader) readRoute(s section) (r alert.Route) {
 		r.Quiet = l.readQuiet(hours)
 	}
 	r.Mute, r.Active = l.namedTimes(s, keyMute), l.namedTimes(s, keyActive)
+	l.checkGroups(s, r)
 	return r
+}
+
+// checkGroups finds options of groups that contradict each other.
+func (l *loader) checkGroups(s section, r alert.Route) {
+	all := slices.Contains(r.GroupBy, alert.AllLabels)
+	if all && len(r.GroupBy) > 1 {
+		l.fail(s.at.problem("routes.group_by has ... and labels: ... alone means all labels", "write group_by: [...], or only the labels"))
+	}
+	if s.mentions("routes.group_by") {
+		return
+	}
+	for _, key := range []string{"routes.group_wait", "routes.group_interval"} {
+		if s.mentions(key) {
+			l.fail(s.at.problem(key+" needs routes.group_by: without it there are no groups", "add group_by: [alertname], or remove "+key))
+		}
+	}
 }
 
 func (l *loader) readStep(s section) (step alert.Step) {

@@ -40,8 +40,12 @@ routes:
     when_unsure: resend
     reopen_within: 10m
     expires_in: 6h
+    group_by: [alertname, cluster, alertname]
+    group_wait: 0s
+    group_interval: 10m
   - name: everything else
     expires_in: forever
+    group_by: [...]
 `}})
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	if err != nil {
@@ -55,11 +59,12 @@ routes:
 			To: []string{"#dba", "C0123456789"}, Mention: []string{"here", "@dba", "S0123456789"}, Continue: true,
 			Escalate: []alert.Step{{After: 10 * time.Minute, Mention: []string{"@ann"}}, {After: 90 * time.Minute, To: []string{"ann@example.com"}}},
 			Remind:   4 * time.Hour, Thread: alert.ThreadNone, Broadcast: &no, HoldUnsure: &no, ReopenWithin: 10 * time.Minute, ExpiresIn: 6 * time.Hour,
+			GroupBy: []string{"alertname", "cluster"}, GroupWait: -1, GroupInterval: 10 * time.Minute,
 			Quiet: &alert.Quiet{Hours: alert.Hours{
 				From: 22 * time.Hour, To: 7*time.Hour + 30*time.Minute, Zone: berlin,
 				Days: []time.Weekday{time.Monday, time.Tuesday}}, Below: alert.Error,
 			},
-		}, {Name: "everything else", ExpiresIn: -1}},
+		}, {Name: "everything else", ExpiresIn: -1, GroupBy: []string{alert.AllLabels}}},
 	}
 	if !reflect.DeepEqual(c.Routing, want) {
 		t.Errorf("got  %+v\nwant %+v", c.Routing, want)

@@ -105,6 +105,31 @@ func parseExpiry(value string) (time.Duration, *flaw) {
 	return d, f
 }
 
+// parseWait reads how long to wait; not at all is negative.
+func parseWait(value string) (time.Duration, *flaw) {
+	d, err := alert.ParseDuration(value)
+	switch {
+	case value == "0" || err == nil && d == 0:
+		return -1, nil
+	case err != nil:
+		return 0, &flaw{message: printable(value) + " is not a duration", write: []string{"30s", "5m", "0s"}}
+	}
+	return d, nil
+}
+
+// longestLabelName is how long the name of a label in group_by may be.
+const longestLabelName = 100
+
+func parseGroupLabel(value string) (string, *flaw) {
+	switch {
+	case strings.TrimSpace(value) == "":
+		return "", &flaw{message: "has a label without a name", write: []string{"alertname", "cluster", alert.AllLabels}}
+	case strings.ContainsAny(value, "=\"{}") || len([]rune(value)) > longestLabelName || strings.ContainsFunc(value, unicode.IsControl):
+		return "", &flaw{message: printable(value) + " is not the name of a label", write: []string{"alertname", "cluster", alert.AllLabels}}
+	}
+	return strings.TrimSpace(value), nil
+}
+
 var clockTime = regexp.MustCompile(`^([01]?[0-9]|2[0-4]):([0-5][0-9])$`)
 
 // parseClock reads a time of day as the time since midnight. It accepts 24:00 as

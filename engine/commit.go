@@ -50,7 +50,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 
 // empty reports whether there is nothing to write.
 func empty(c alert.Change) bool {
-	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten) == 0
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten)+len(c.Members)+len(c.Turned) == 0
 }
 
 // now is the current time at the precision that stores keep.
@@ -64,12 +64,16 @@ func (e *Engine) rules() rules {
 }
 
 // query asks for everything that deciding the inputs needs.
-func query(inputs []input) alert.Query {
+func query(routing alert.Routing, inputs []input) alert.Query {
 	var q alert.Query
 	keys, ids, names := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, in := range inputs {
 		for _, a := range in.alerts {
 			q.Keys = once(keys, q.Keys, a.Key)
+			for _, group := range routing.GroupKeys(a) {
+				q.Keys = once(keys, q.Keys, group)
+				q.Members = append(q.Members, alert.MemberKey{Group: group, Key: a.Key})
+			}
 			if a.IdempotencyKey != "" {
 				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
 			}

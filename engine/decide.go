@@ -75,7 +75,13 @@ type draft struct {
 	heartbeatOrder []*heartbeatState
 	heartbeatCount int
 	failures       int // as of a result
-	change         alert.Change
+	// members are those of groups that are known, memberships the same by the alert's key,
+	// groups by the id of the incident, and memberOrder those that have changed.
+	members     map[memberRef]*memberState
+	memberships map[string][]*memberState
+	groups      map[string][]*memberState
+	memberOrder []*memberState
+	change      alert.Change
 }
 
 // ref identifies an incident: alerts with the same key and route fold into it.
@@ -104,6 +110,8 @@ type entry struct {
 	pings bool
 	// failed says why a template of its route has failed for the alert being decided.
 	failed error
+	// newest is the title of the group's member that fired last.
+	newest string
 }
 
 func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
@@ -126,6 +134,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 		d.silences = append(d.silences, &silenceState{Silence: s})
 	}
 	d.loadHeartbeats(snapshot)
+	d.loadMembers(snapshot)
 	for k, receipt := range snapshot.Seen {
 		d.seen[k] = receipt
 	}
@@ -213,10 +222,12 @@ func (d *draft) decideInput(in input) result {
 // finish collects the changed incidents and silences.
 func (d *draft) finish() {
 	for _, en := range d.order {
+		d.sayNews(en)
 		en.DueAt = d.nextDue(en)
 		d.change.Incidents = append(d.change.Incidents, en.Incident)
 	}
 	d.finishHeartbeats()
+	d.finishMembers()
 	for _, s := range d.silences {
 		if s.changed {
 			d.change.Silences = append(d.change.Silences, s.Silence)
@@ -237,7 +248,7 @@ func (d *draft) touch(en *entry) {
 // planOf is the routing of the incident as it is now.
 func (d *draft) planOf(en *entry) *alert.Plan {
 	if en.plan == nil {
-		p := d.rules.routing.Plan(d.subjectOf(en))
+		p := d.rules.routing.Plan(d.aliases.Subject(en.routed()))
 		en.plan = &p
 	}
 	return en.plan

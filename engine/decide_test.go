@@ -43,7 +43,7 @@ type decided struct {
 
 func (w *world) decide(in input) decided {
 	w.t.Helper()
-	q := query([]input{in})
+	q := query(w.rules.routing, []input{in})
 	q.Now = w.now
 	snapshot, _ := w.Load(context.Background(), q)
 	c, results := decide(w.rules, w.now, snapshot, []input{in})
@@ -86,14 +86,21 @@ func (w *world) silence(matchers string, length time.Duration) alert.Silence {
 func (w *world) until(now time.Time) decided {
 	w.t.Helper()
 	w.now = now
-	snapshot, _ := w.Load(context.Background(), alert.Query{Now: now, Due: true})
-	c := decideDue(w.rules, now, snapshot)
-	w.commit(c)
+	d := w.tick()
 	for _, i := range w.incidents {
 		if !i.DueAt.IsZero() && !i.DueAt.After(now) {
 			w.t.Fatalf("incident %s stays due", i.ID)
 		}
 	}
+	return d
+}
+
+// tick does what is due now, once.
+func (w *world) tick() decided {
+	w.t.Helper()
+	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Due: true})
+	c := decideDue(w.rules, w.now, snapshot)
+	w.commit(c)
 	return decided{change: c}
 }
 

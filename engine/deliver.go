@@ -8,7 +8,7 @@ import (
 
 // post adds the first post of the incident's card in all its lanes.
 func (d *draft) post(en *entry) {
-	if !en.HeldUntil.IsZero() {
+	if !en.HeldUntil.IsZero() && !en.HeldUntil.Equal(d.gathersUntil(en)) {
 		d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 	}
 	if en.State != alert.StateResolved {
@@ -21,6 +21,7 @@ func (d *draft) post(en *entry) {
 	if en.Retold {
 		d.addNote(en, alert.Note{Topic: alert.TopicOthers}, nil)
 	}
+	d.listMembers(en)
 }
 
 // join adds a lane and posts the card there.

@@ -38,6 +38,9 @@ func decideAhead(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 		if en.ExpiresIn > 0 {
 			en.ExpiresAt = earlier(en.ExpiresAt, now.Add(en.ExpiresIn))
 		}
+		if en.Waiting && en.Group != nil {
+			en.HeldUntil = earlier(en.HeldUntil, d.gathersUntil(en))
+		}
 		en.RemindAt = noTime // nextDue sets it again
 	}
 	d.finish()
@@ -62,6 +65,7 @@ func (d *draft) processDue(en *entry) {
 			d.inhibit(en, by)
 		}
 	}
+	d.processMembers(en)
 	d.expireHolds(en)
 	d.endFlapping(en)
 	if at := en.expiry(); !at.IsZero() && !at.After(d.now) {
@@ -143,7 +147,7 @@ func (d *draft) remind(en *entry) {
 // nextDue is when the incident is due next; zero for never.
 func (d *draft) nextDue(en *entry) time.Time {
 	next := d.nextOfState(en)
-	for _, at := range []time.Time{d.stableAt(en), en.expiry(), d.nextSilence(en)} {
+	for _, at := range []time.Time{d.stableAt(en), en.expiry(), d.nextSilence(en), en.nextMember(), en.nextNews()} {
 		if next.IsZero() || !at.IsZero() && at.Before(next) {
 			next = at
 		}

@@ -344,7 +344,7 @@ func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 		inputs[n] = r.input
 	}
 	var results []result
-	err := e.commit(context.Background(), query(inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
+	err := e.commit(context.Background(), query(e.opts.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
 		c, results = decide(e.rules(), now, snapshot, inputs)
 		return c
 	})

@@ -89,9 +89,12 @@ func (d *draft) fire(a alert.Alert) verdict {
 	for _, who := range a.Pings {
 		plan.Notify(who)
 	}
+	if plan.Group.Takes(a) {
+		return d.fireMember(a, subject, &plan)
+	}
 	en := d.incidents[ref{a.Key, plan.Route}]
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
-		en = d.open(a, subject, &plan)
+		en = d.open(a, a.Key, subject, &plan)
 		return d.present(en, alert.EffectOpened, nil)
 	}
 	if a.Refreshes && en.State != alert.StateResolved {
@@ -120,11 +123,11 @@ func (d *draft) fire(a alert.Alert) verdict {
 	return d.present(en, alert.EffectFolded, &before)
 }
 
-// open creates a new incident, without a card yet.
-func (d *draft) open(a alert.Alert, subject alert.Subject, plan *alert.Plan) *entry {
+// open creates a new incident with a key, without a card yet.
+func (d *draft) open(a alert.Alert, key string, subject alert.Subject, plan *alert.Plan) *entry {
 	en := &entry{
 		Incident: alert.Incident{
-			ID: d.nextID(), Key: a.Key, Route: plan.Route, State: alert.Open, FirstAt: d.now, OpenedAt: d.now,
+			ID: d.nextID(), Key: key, Route: plan.Route, State: alert.Open, FirstAt: d.now, OpenedAt: d.now,
 			Lanes: plan.Lanes(), Mentions: mentions(plan.Stops),
 		},
 		unshown: true,
@@ -189,14 +192,20 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 
 // refresh decides until when the newest firing alert keeps the incident open.
 func (en *entry) refresh(a alert.Alert, plan *alert.Plan, now time.Time) {
+	en.ExpiresAt, en.ExpiresIn = expiry(a, plan, now)
+}
+
+// expiry is until when a firing alert lasts unless another one refreshes it, and how long
+// that is from now; 0 if it is a time that the sender named.
+func expiry(a alert.Alert, plan *alert.Plan, now time.Time) (time.Time, time.Duration) {
 	in := a.ExpiresIn
 	if in == 0 && a.EndsAt.IsZero() {
 		in = plan.ExpiresIn
 	}
-	en.ExpiresAt, en.ExpiresIn = a.EndsAt, 0
 	if at := now.Add(in); in > 0 && (a.EndsAt.IsZero() || at.Before(a.EndsAt)) {
-		en.ExpiresAt, en.ExpiresIn = at, in
+		return at, in
 	}
+	return a.EndsAt, 0
 }
 
 // present decides whether people see what a firing alert has changed: a silence or an
@@ -214,16 +223,10 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 		v.standing, v.reason = alert.StandSilenced, by.String()
 		return v
 	}
-	if en.Hidden() {
-		if !en.unshown && effect == alert.EffectFolded {
-			d.addHistory(en, alert.Event{Verb: alert.VerbShow})
-		}
-		en.unhide()
-		en.OpenedAt = d.now
-	}
+	d.reveal(en, effect)
 	switch {
 	case en.unshown:
-		if held, muted := d.holdOrPost(en); muted {
+		if held, muted := d.gather(en); muted {
 			v.standing, v.reason = alert.StandSilenced, held
 		}
 	case effect == alert.EffectReopened:
@@ -235,6 +238,18 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 	}
 	d.noteFailure(en, before)
 	return v
+}
+
+// reveal has an incident no longer hidden, because an alert fires that nothing hides.
+func (d *draft) reveal(en *entry, effect alert.Effect) {
+	if !en.Hidden() {
+		return
+	}
+	if !en.unshown && effect == alert.EffectFolded {
+		d.addHistory(en, alert.Event{Verb: alert.VerbShow})
+	}
+	en.unhide()
+	en.OpenedAt = d.now
 }
 
 // showChange shows what a firing alert has changed about an incident that has
@@ -251,6 +266,9 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 	}
 	if topic != alert.TopicRefired || en.pings {
 		pings = en.newMentions()
+	}
+	if topic == alert.TopicEscalated && en.Group != nil {
+		pings = en.allMentions(pings)
 	}
 	if topic == alert.TopicReopened && d.notifiesAgain(en) {
 		n.Broadcast, pings = en.Severity == alert.Critical, en.Mentions

@@ -26,10 +26,11 @@ type memory struct {
 	commits       int
 	aliases       *alert.Aliases
 	heartbeats    map[string]alert.Heartbeat
+	members       map[memberRef]alert.GroupMember
 }
 
 func newMemory() *memory {
-	return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}, heartbeats: map[string]alert.Heartbeat{}}
+	return &memory{seen: map[string]alert.Accepted{}, places: map[string]int{}, heartbeats: map[string]alert.Heartbeat{}, members: map[memberRef]alert.GroupMember{}}
 }
 
 // before has enter called at the start of each commit from now on.
@@ -46,6 +47,7 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 	f.Heartbeats, f.HeartbeatCount = m.beating(&q), len(m.heartbeats)
 	f.Incidents = m.asked(q)
 	m.inhibition(q, &f)
+	m.addMembers(&f, q)
 	for n, i := range f.Incidents {
 		f.Incidents[n] = m.aliases.Incident(i)
 	}
@@ -83,6 +85,43 @@ func (m *memory) Load(_ context.Context, q alert.Query) (alert.Snapshot, error) 
 		}
 	}
 	return f, nil
+}
+
+// addMembers adds the members that a query is about, and the incidents of those that fire.
+func (m *memory) addMembers(f *alert.Snapshot, q alert.Query) {
+	due := map[string][]alert.GroupMember{}
+	for at, one := range m.members {
+		i := m.incidents[m.places[at.incident]]
+		asked := slices.ContainsFunc(q.Members, func(k alert.MemberKey) bool { return k == alert.MemberKey{Group: i.Key, Key: one.Key} })
+		known := slices.ContainsFunc(f.Incidents, func(have alert.Incident) bool { return have.ID == i.ID })
+		fires := one.Status == alert.Firing && slices.Contains(q.Keys, one.Key)
+		if fires && !known {
+			f.Incidents = append(f.Incidents, i)
+		}
+		if fires || asked && known {
+			f.Members = append(f.Members, one)
+		} else if q.Due && known && !one.DueAt().IsZero() {
+			due[i.ID] = append(due[i.ID], one)
+		}
+	}
+	for _, all := range due {
+		slices.SortFunc(all, func(a, b alert.GroupMember) int { return a.DueAt().Compare(b.DueAt()) })
+		f.Members = append(f.Members, all[:min(len(all), alert.MaxDueMembers+1)]...)
+	}
+}
+
+// turn resolves or reopens all members of a group at once.
+func (m *memory) turn(t alert.TurnedGroup) {
+	for at, one := range m.members {
+		switch {
+		case one.Incident != t.Incident:
+		case t.Status == alert.Resolved && one.Status == alert.Firing:
+			one.Status, one.Closed, one.EndedAt, one.Silence, one.SilencedUntil = alert.Resolved, true, t.At, "", noTime
+		case t.Status == alert.Firing && one.Closed:
+			one.Status, one.Closed, one.EndedAt = alert.Firing, false, noTime
+		}
+		m.members[at] = one
+	}
 }
 
 // beating are the heartbeats that a query is about, whose keys are added to it.
@@ -203,8 +242,15 @@ func (m *memory) write(c alert.Change) {
 		} else {
 			m.silences = append(m.silences, s)
 		}
+		for at, one := range m.members {
+			if one.Silence == s.ID && one.SilencedUntil.After(s.EndsAt) {
+				one.SilencedUntil = s.EndsAt
+				m.members[at] = one
+			}
+		}
 		for n, i := range m.incidents {
-			if i.Silence == s.ID && (i.DueAt.IsZero() || i.DueAt.After(s.EndsAt)) {
+			hides := func(one alert.GroupMember) bool { return one.Incident == i.ID && one.Silence == s.ID }
+			if (i.Silence == s.ID || slices.ContainsFunc(slices.Collect(maps.Values(m.members)), hides)) && (i.DueAt.IsZero() || i.DueAt.After(s.EndsAt)) {
 				m.incidents[n].DueAt = s.EndsAt
 				m.incidents[n].Version++
 			}
@@ -217,6 +263,12 @@ func (m *memory) write(c alert.Change) {
 	}
 	for _, h := range c.Heartbeats {
 		m.heartbeats[h.Name] = h
+	}
+	for _, t := range c.Turned {
+		m.turn(t)
+	}
+	for _, one := range c.Members {
+		m.members[memberRef{one.Incident, one.Key}] = one
 	}
 	for _, name := range c.Forgotten {
 		delete(m.heartbeats, name)

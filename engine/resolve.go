@@ -14,6 +14,9 @@ import (
 func (d *draft) resolve(a alert.Alert) verdict {
 	subject := d.aliases.Subject(a.Subject())
 	plan := d.rules.routing.Plan(subject)
+	if v, known := d.resolveMembers(a, subject, &plan); known {
+		return v
+	}
 	own := d.incidents[ref{a.Key, plan.Route}]
 	open := d.toResolve(a, plan.Route)
 	if len(open) > 0 {
@@ -32,7 +35,10 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	if own != nil {
 		return d.resolveAgain(own)
 	}
-	en := d.open(a, subject, &plan)
+	if plan.Group.Takes(a) {
+		return d.openResolved(a, subject, &plan)
+	}
+	en := d.open(a, a.Key, subject, &plan)
 	en.Count = 0
 	v := d.present(en, alert.EffectResolved, nil)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
@@ -41,7 +47,8 @@ func (d *draft) resolve(a alert.Alert) verdict {
 
 // isOpen reports whether an incident of a key is not resolved.
 func (d *draft) isOpen(key string) bool {
-	return slices.ContainsFunc(d.byKey[key], func(en *entry) bool { return en.State != alert.StateResolved })
+	return slices.ContainsFunc(d.byKey[key], func(en *entry) bool { return en.State != alert.StateResolved }) ||
+		slices.ContainsFunc(d.memberships[key], func(m *memberState) bool { return m.Status == alert.Firing })
 }
 
 // toResolve returns the unresolved incidents of the alert's key, those of its own
@@ -86,9 +93,9 @@ func (d *draft) latest(key string) *entry {
 // resolveIncident resolves an incident because an alert says so.
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
-	words := en.resolveText(a)
+	words := resolveText(en.Title, a)
 	en.EndedAt = noTime
-	if a.At.After(en.Began()) && a.At.Before(d.now) && !a.At.Equal(a.AcceptedAt) {
+	if a.At.After(en.Began()) && d.saysWhen(a) {
 		en.EndedAt = a.At
 	}
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: words}, words)
@@ -97,6 +104,11 @@ func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 		d.markSilenced(&v)
 	}
 	return v
+}
+
+// saysWhen reports whether a sender has said when what it reports happened.
+func (d *draft) saysWhen(a alert.Alert) bool {
+	return a.At.Before(d.now) && !a.At.Equal(a.AcceptedAt)
 }
 
 // markSilenced counts the alert as silenced, like the incident that it resolves.
@@ -128,6 +140,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 		en.Unsaid = words
 		return
 	}
+	d.tellUnnamed(en)
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: en.Lasted(), By: line.By, Expired: en.Expired}, nil)
 }
 
@@ -137,11 +150,11 @@ func (d *draft) expire(en *entry) {
 	d.close(en, alert.Event{Verb: alert.VerbExpire}, "")
 }
 
-// resolveText is the part of a resolved alert that the card does not show: its text
-// and its title, unless the card or the text contains it or it is only the key.
-func (en *entry) resolveText(a alert.Alert) string {
+// resolveText is the part of a resolved alert that a card with this title does not show: its
+// text and its title, unless the card or the text contains it or it is only the key.
+func resolveText(title string, a alert.Alert) string {
 	switch begins := strings.TrimSuffix(a.Title, "…"); {
-	case a.Title == en.Title, a.Title == a.Key, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
+	case a.Title == title, a.Title == a.Key, strings.HasPrefix(strings.TrimSpace(a.Text), begins):
 		return a.Text
 	case a.Text == "":
 		return a.Title

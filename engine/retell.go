@@ -10,10 +10,15 @@ import (
 
 // retell has a note say what a firing alert says, if that is something else than before. One
 // that flaps says it when it is stable. The first time, the thread also keeps what the card
-// said until then.
+// said until then. What a group says is that of no alert.
 func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
 	retold, renamed := en.Text != before.Text, en.Title != before.Title
 	switch {
+	case en.Group != nil && en.Group.Total > 1:
+		if n.Topic == alert.TopicEscalated {
+			n.Title = en.newest
+		}
+		return
 	case !en.FlappingSince.IsZero():
 		en.Unpaged = en.Unpaged || retold
 		return

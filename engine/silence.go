@@ -14,9 +14,13 @@ var noTime time.Time
 // silenceFor returns the silence that matches the incident's newest alert, of several
 // the one that ends last, or nil.
 func (d *draft) silenceFor(en *entry) *silenceState {
+	return d.silenceOver(d.subjectOf(en))
+}
+
+func (d *draft) silenceOver(subject alert.Subject) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
-		if s.Active(d.now) && (found == nil || s.Until(d.now).After(found.Until(d.now))) && s.Matchers.Match(d.subjectOf(en)) {
+		if s.Active(d.now) && (found == nil || s.Until(d.now).After(found.Until(d.now))) && s.Matchers.Match(subject) {
 			found = s
 		}
 	}
@@ -25,10 +29,12 @@ func (d *draft) silenceFor(en *entry) *silenceState {
 
 // silenceOf returns the silence that silences the incident now, or nil.
 func (d *draft) silenceOf(en *entry) *silenceState {
-	if en.Silence == "" {
-		return nil
-	}
-	n := slices.IndexFunc(d.silences, func(s *silenceState) bool { return s.ID == en.Silence && s.Active(d.now) })
+	return d.activeSilence(en.Silence)
+}
+
+// activeSilence returns the silence of an id if it hides alerts now, or nil.
+func (d *draft) activeSilence(id string) *silenceState {
+	n := slices.IndexFunc(d.silences, func(s *silenceState) bool { return s.ID == id && id != "" && s.Active(d.now) })
 	if n < 0 {
 		return nil
 	}
@@ -55,12 +61,20 @@ func reason(s alert.Silence) string {
 func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.applySilence(en, s)
+	if en.Severity == alert.Critical && !known {
+		d.announce(en, s)
+	}
+}
+
+// announce says in the lanes of an incident, once in each, that a silence hides a critical
+// alert.
+func (d *draft) announce(en *entry, s *silenceState) {
 	lanes := slices.DeleteFunc(slices.Clone(en.Lanes), func(lane string) bool { return slices.Contains(s.AnnouncedIn, lane) })
-	if en.Severity != alert.Critical || known || len(lanes) == 0 {
+	if len(lanes) == 0 {
 		return
 	}
 	s.AnnouncedIn, s.changed = alert.Union(s.AnnouncedIn, lanes), true
-	note := &alert.Note{Topic: alert.TopicHidden, Severity: en.Severity, Text: s.ID, By: s.By, At: s.Until(d.now)}
+	note := &alert.Note{Topic: alert.TopicHidden, Severity: alert.Critical, Text: s.ID, By: s.By, At: s.Until(d.now)}
 	if s.Why != "" {
 		note.Text += ": " + s.Why
 	}
@@ -168,7 +182,11 @@ func (en *entry) unhide() { en.Silence, en.SilencedUntil, en.InhibitedBy = "", n
 
 // lift hides the incident by something else that does, or shows it.
 func (d *draft) lift(en *entry) {
-	if next := d.silenceFor(en); next != nil {
+	next := d.silenceFor(en)
+	if next == nil {
+		next = d.silenceOfMembers(en)
+	}
+	if next != nil {
 		d.applySilence(en, next)
 		return
 	}

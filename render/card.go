@@ -28,7 +28,7 @@ func Card(i alert.Incident, lane string, aside ...string) Message {
 	if i.Message != nil {
 		return passed(i, aside)
 	}
-	head := top(directed(sign(i)+" "+title(i.Title)), aside, i.Mentions[lane])
+	head := top(directed(sign(i)+" "+title(i.Headline())), aside, i.Mentions[lane])
 	if i.Format == alert.FormatMarkdown {
 		head = append(head, textBlocks(alert.Pages(i.Text)[0], i.Format)...)
 	}
@@ -42,7 +42,7 @@ func Card(i alert.Incident, lane string, aside ...string) Message {
 func cardBody(i alert.Incident, lane string) []slack.Block {
 	var blocks []slack.Block
 	left := maxBlocks
-	if name := title(i.Title); alert.EscapedLen(name) > maxHeader-len("🔴 ") {
+	if name := title(i.Headline()); alert.EscapedLen(name) > maxHeader-len("🔴 ") {
 		name = shorter(name, alert.MaxTitle)
 		left -= alert.EscapedLen(name)
 		blocks = append(blocks, section(literal(directed(name))))
@@ -51,6 +51,10 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 	left -= alert.EscapedLen(pages[0])
 	if i.Format != alert.FormatMarkdown {
 		blocks = append(blocks, textBlocks(pages[0], i.Format)...)
+	}
+	if members := topMembers(i, min(left, maxCardMembers)); members != "" {
+		left -= size(members)
+		blocks = append(blocks, section(members))
 	}
 	labels := labelBlocks(cardLabels(i))
 	blocks = append(blocks, labels...)
@@ -77,7 +81,7 @@ func summary(i alert.Incident) string {
 	} else if word != "" {
 		word = strings.ToUpper(word[:1]) + word[1:]
 	}
-	return fmt.Sprintf("%s %s: %s", sign(i), word, title(i.Title))
+	return fmt.Sprintf("%s %s: %s", sign(i), word, title(i.Headline()))
 }
 
 // textBlocks draws a page of text in its format. Without one it is as it is written, with

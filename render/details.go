@@ -19,7 +19,7 @@ const (
 // Details draws everything about an incident as a dialog without inputs: text,
 // labels, links, where it is shown, and its history.
 func Details(i alert.Incident, history []alert.Event) Modal {
-	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Title), 1000) + "\n" + strings.Join(append(handling(i, shown), facts(i, shown)...), dot))}
+	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Headline()), 1000) + "\n" + strings.Join(append(handling(i, shown), facts(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	links := newLines(maxDetailLinks)

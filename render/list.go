@@ -78,7 +78,7 @@ func row(i alert.Incident, who func(alert.Person) string) string {
 }
 
 func rowTitle(i alert.Incident) string {
-	return literal(directed(sign(i) + " " + shorter(title(i.Title), 150)))
+	return literal(directed(sign(i) + " " + shorter(title(i.Headline()), 150)))
 }
 
 func rowFacts(i alert.Incident, who func(alert.Person) string) []string {

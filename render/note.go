@@ -169,6 +169,7 @@ func noteSign(i alert.Incident, n alert.Note) string {
 		alert.TopicResolved: "✅", alert.TopicAcked: "✋", alert.TopicAssigned: "👤", alert.TopicNote: "💬",
 		alert.TopicUnacked: "↩️", alert.TopicUnresolved: "↩️",
 		alert.TopicSilenced: "🔕", alert.TopicHidden: "🔕", alert.TopicUnsilenced: "🔔", alert.TopicUninhibited: "🔔",
+		alert.TopicMembers: "➕", alert.TopicMemberFile: "➕",
 		alert.TopicTemplate:   "⚠️",
 		alert.TopicUnanswered: "⏰", alert.TopicReminder: "⏰",
 	}[n.Topic]
@@ -195,6 +196,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return stableWords(n)
 	case alert.TopicTemplate:
 		return "*Shown without the route's templates*"
+	case alert.TopicMembers, alert.TopicMemberFile:
+		return memberWords(n)
 	case alert.TopicUnsilenced:
 		return "*No longer silenced*, still open"
 	case alert.TopicUninhibited:

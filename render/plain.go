@@ -33,6 +33,9 @@ func PlainCard(i alert.Incident, lane string, aside ...string) Message {
 	if visible(text) {
 		lines.all = append(lines.all, literal(text))
 	}
+	if members := topMembers(i, min(lines.left-len("\n"), maxPlainMembers)); members != "" {
+		lines.add(members)
+	}
 	if all := cardLabels(i); len(all) > 0 && lines.left > maxLabelValue {
 		lines.add(pairs(all, min(lines.left-len(" and 200 more labels "), maxLabelLine), 0))
 	}

@@ -59,7 +59,7 @@ func (d *DB) Claim(ctx context.Context, c alert.Claim) (alert.Job, time.Time, er
 	var job alert.Job
 	if err == nil && h != nil {
 		job = h.claimed
-		err = d.summarise(ctx, h.incident.n, &job)
+		err = errors.Join(d.summarise(ctx, h.incident.n, &job), d.showMembers(ctx, &job))
 	}
 	if err != nil {
 		return alert.Job{}, time.Time{}, fmt.Errorf("claim in lane %s: %w", c.Lane, err)

@@ -41,6 +41,8 @@ type change struct {
 	firing map[string]int
 	// silences are the matchers of each, terms those of each heartbeat.
 	silences, terms []string
+	// memberTexts are the JSON of each member.
+	memberTexts []string
 }
 
 func prepareChange(c alert.Change) (*change, error) {
@@ -52,6 +54,8 @@ func prepareChange(c alert.Change) (*change, error) {
 		firing:    make(map[string]int, len(c.Alerts)),
 		silences:  make([]string, len(c.Silences)),
 		terms:     make([]string, len(c.Heartbeats)),
+
+		memberTexts: make([]string, len(c.Members)),
 	}
 	var err error
 	for n := range c.Alerts {
@@ -83,18 +87,23 @@ func prepareChange(c alert.Change) (*change, error) {
 			return nil, fmt.Errorf("write terms: %w", err)
 		}
 	}
+	for n, m := range c.Members {
+		if p.memberTexts[n], err = encodeMember(m); err != nil {
+			return nil, err
+		}
+	}
 	return p, nil
 }
 
 // incidentText encodes an incident. What it says is that of an alert, but for a
-// new incident without one, and where a template words it.
+// new incident without one, where a template words it, and for that of a group.
 func (p *change) incidentText(i *alert.Incident) (t incidentText, err error) {
 	at, has := p.firing[i.ID]
-	worded := has && (i.Title != p.Alerts[at].Title || i.Text != p.Alerts[at].Text)
+	worded := has && (i.Group != nil || i.Title != p.Alerts[at].Title || i.Text != p.Alerts[at].Text)
 	if worded {
 		delete(p.firing, i.ID)
 	}
-	if worded || !has && i.Version == 1 {
+	if worded || !has && i.Version == 1 || i.Group != nil {
 		if t.says, err = encodeContent(i); err != nil {
 			return t, err
 		}
@@ -153,7 +162,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeSilences, c.writeHeartbeats,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -174,6 +183,9 @@ func (c *changeWriter) findIncidents(ctx context.Context) error {
 	}
 	for _, e := range c.History {
 		named[e.Incident] = true
+	}
+	for _, m := range c.Members {
+		named[m.Incident] = true
 	}
 	for _, i := range c.Incidents {
 		named[i.ID] = i.Version > 1
@@ -237,6 +249,11 @@ func (c *changeWriter) checkNames() error {
 	for _, e := range c.History {
 		if _, ok := c.known[e.Incident]; !ok && e.Incident != "" {
 			return fmt.Errorf("%s happened to incident %q: %w", e.Verb, e.Incident, errForgotten)
+		}
+	}
+	for _, m := range c.Members {
+		if _, ok := c.known[m.Incident]; !ok {
+			return fmt.Errorf("alert %q is a member of incident %q: %w", m.Key, m.Incident, errForgotten)
 		}
 	}
 	return nil

@@ -72,7 +72,7 @@ var pingQueries = []string{
 	"SELECT n FROM alerts LIMIT 1", "SELECT n FROM incidents LIMIT 1", "SELECT n FROM deliveries LIMIT 1",
 	"SELECT incident FROM cards LIMIT 1", "SELECT incident FROM latest LIMIT 1", "SELECT lane FROM counts LIMIT 1",
 	"SELECT n FROM lanes LIMIT 1", "SELECT n FROM history LIMIT 1", "SELECT n FROM silences LIMIT 1", "SELECT n FROM subscriptions LIMIT 1",
-	"SELECT due_at FROM heartbeats LIMIT 1",
+	"SELECT due_at FROM heartbeats LIMIT 1", "SELECT n FROM members LIMIT 1",
 }
 
 // reads are the reads that have not returned.

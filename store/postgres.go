@@ -122,7 +122,7 @@ func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 	d.writers.SetMaxIdleConns(0)
 	d.readers.SetMaxOpenConns(postgresReaders)
 	d.readers.SetMaxIdleConns(postgresReaders)
-	w := &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, keys: &d.keys, aliases: &d.aliases}
+	w := &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
 	w.dial = func(ctx context.Context) (*sql.Conn, error) { return d.lockPostgres(ctx) }
 	if err := w.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", name, err), d.giveUp())

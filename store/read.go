@@ -26,6 +26,9 @@ func (d *DB) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
 	if err := d.loadHeartbeats(ctx, &f, q); err != nil {
 		return alert.Snapshot{}, fmt.Errorf("load heartbeats: %w", err)
 	}
+	if err := d.loadMembers(ctx, &f, q); err != nil {
+		return alert.Snapshot{}, fmt.Errorf("load members: %w", err)
+	}
 	if err := d.loadRules(ctx, &f, q); err != nil {
 		return alert.Snapshot{}, err
 	}

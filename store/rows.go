@@ -37,7 +37,7 @@ const (
 
 // insertions are the multi-row inserts.
 type insertions struct {
-	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences, heartbeats insertion
+	alerts, plainIncidents, incidents, latest, deliveries, counts, history, silences, heartbeats, members insertion
 }
 
 // replaceIncident completes an insert of incidents that may exist. One that
@@ -71,6 +71,10 @@ func newInsertions() insertions {
 		heartbeats: insertInto("heartbeats", heartbeatColumns, `ON CONFLICT (name) DO UPDATE SET
 			configured = excluded.configured, began_at = excluded.began_at, last_at = excluded.last_at,
 			due_at = excluded.due_at, missing_at = excluded.missing_at, terms = excluded.terms`),
+		members: insertInto("members", memberColumns, `ON CONFLICT (id) DO UPDATE SET
+			rank = excluded.rank, severity = excluded.severity, began_at = excluded.began_at, last_at = excluded.last_at,
+			ended_at = excluded.ended_at, expires_at = excluded.expires_at, silence = excluded.silence,
+			silenced_until = excluded.silenced_until, closed = excluded.closed, due_at = excluded.due_at, body = excluded.body`),
 	}
 }
 
@@ -189,6 +193,7 @@ type incidentBody struct {
 	NotifyAt      int64               `json:"notify_at,omitempty"` // microseconds
 	Fields        []alert.Field       `json:"fields,omitempty"`
 	SentTitle     string              `json:"sent_title,omitempty"`
+	Group         *groupBody          `json:"group,omitempty"`
 }
 
 func encodeIncident(i *alert.Incident) (string, error) {
@@ -196,6 +201,7 @@ func encodeIncident(i *alert.Incident) (string, error) {
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
 		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
+		encodeGroup(i.Group),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -214,6 +220,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
 	i.Fields, i.SentTitle = b.Fields, b.SentTitle
+	i.Group = b.Group.group()
 	return err
 }
 

@@ -237,7 +237,14 @@ func (c *changeWriter) writeSilence(ctx context.Context, s *alert.Silence, match
 	if err != nil {
 		return err
 	}
-	_, err = c.w.exec(ctx, wakeQuery, micros(s.EndsAt), s.ID, micros(s.EndsAt))
+	ends := micros(s.EndsAt)
+	if _, err = c.w.exec(ctx, wakeQuery, ends, s.ID, ends); err != nil || !c.w.grouped.Load() {
+		return err
+	}
+	if _, err = c.w.exec(ctx, wakeMembersQuery, ends, ends, s.ID, ends); err != nil {
+		return err
+	}
+	_, err = c.w.exec(ctx, wakeGroupsQuery, ends, s.ID, ends)
 	return err
 }
 

@@ -65,6 +65,7 @@ type DB struct {
 	waiters waiters
 	tally   tally
 	rules   rules
+	grouped atomic.Bool
 	keys    keyIndex
 	aliases atomic.Pointer[alert.Aliases]
 	// surveying is held by whoever sums up alerts.

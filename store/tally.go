@@ -29,6 +29,13 @@ func (w *writer) readAgain(ctx context.Context) error {
 		}
 		into.Store(n)
 	}
+	grouped, err := w.one(ctx, "SELECT 1 FROM members LIMIT 1", func(s scanner) error { return s.Scan(new(int64)) })
+	if err != nil {
+		return fmt.Errorf("look for groups: %w", err)
+	}
+	if grouped {
+		w.grouped.Store(true)
+	}
 	if err := w.readLanes(ctx); err != nil {
 		return err
 	}

@@ -47,6 +47,8 @@ type writer struct {
 	// rules keeps for decisions.
 	ruled bool
 	rules *rules
+	// grouped is set once there may be members of groups.
+	grouped *atomic.Bool
 	// aliases are those that others know.
 	aliases *atomic.Pointer[alert.Aliases]
 	// sick: a transaction failed, and none that tried all tables has succeeded since; the
@@ -236,7 +238,7 @@ func (w *writer) ping(ctx context.Context) error {
 // writtenTables are those that the store writes into.
 var writtenTables = []string{
 	"aliases", "alerts", "cards", "counts", "deliveries", "destinations", "heartbeats", "history", "homes", "inbox",
-	"incidents", "lanes", "latest", "latest_upto", "silences", "subscriptions",
+	"incidents", "lanes", "latest", "latest_upto", "members", "silences", "subscriptions",
 }
 
 func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

@@ -1,0 +1,355 @@
+package alert
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// The defaults of a Grouping, which are Alertmanager's.
+const (
+	DefaultGroupWait     = 30 * time.Second
+	DefaultGroupInterval = 5 * time.Minute
+)
+
+// AllLabels groups by all labels: each set of labels is an incident of its own, as without
+// groups.
+const AllLabels = "..."
+
+// The bounds of what is shown of a group.
+const (
+	// CardMembers is the most members that a card lists.
+	CardMembers = 10
+	// MostListed is the most members that lists in a thread or in an answer have.
+	MostListed = 10_000
+	// MembersPage is the most members in one reply, MembersAsFile the number from which a
+	// list is a file, and MembersInFile the most in one file.
+	MembersPage, MembersAsFile, MembersInFile = 20, 61, 2500
+)
+
+// Grouping says how the alerts of a route form groups, each of which is one incident.
+type Grouping struct {
+	// By are the names of the labels that the alerts of a group have in common, as in
+	// Subject.Value. Without any, each key is an incident of its own.
+	By []string
+	// Wait is how long the first card of a group waits for further alerts, Interval how long
+	// its thread waits until it says what is new since the last time.
+	Wait, Interval time.Duration
+}
+
+// Groups reports whether there are groups at all.
+func (g Grouping) Groups() bool { return len(g.By) > 0 && !slices.Contains(g.By, AllLabels) }
+
+// Takes reports whether an alert becomes a member of a group. A message that is posted as
+// it is, and what Tocsin says about a heartbeat, are incidents of their own.
+func (g Grouping) Takes(a Alert) bool {
+	return g.Groups() && a.Message == nil && !strings.HasPrefix(a.Key, heartbeatKey)
+}
+
+// Labels are the labels by which an alert is grouped. One that it lacks is empty.
+func (g Grouping) Labels(s Subject) map[string]string {
+	labels := make(map[string]string, len(g.By))
+	for _, name := range g.By {
+		labels[name] = s.Value(name)
+	}
+	return labels
+}
+
+// Key is the key of the group of an alert, such as {alertname="DiskFull", cluster="eu"}.
+func (g Grouping) Key(s Subject) string {
+	var key strings.Builder
+	for n, name := range g.By {
+		if n > 0 {
+			key.WriteString(", ")
+		}
+		key.WriteString(name + "=" + strconv.Quote(s.Value(name)))
+	}
+	if k := "{" + key.String() + "}"; utf8.RuneCountInString(k) <= MaxKey {
+		return k
+	}
+	return shortKey("{" + key.String() + "}")
+}
+
+// GroupKeys are the keys of the groups that an alert may belong to. Which of them it is
+// depends on its route.
+func (r Routing) GroupKeys(a Alert) []string {
+	var keys []string
+	for _, route := range r.Routes {
+		if g := (Grouping{By: route.GroupBy}); g.Takes(a) {
+			keys = Union(keys, []string{g.Key(a.Subject())})
+		}
+	}
+	return keys
+}
+
+// Group is what an incident knows of the alerts that form it, its members.
+type Group struct {
+	// Labels are those by which they are grouped.
+	Labels map[string]string `json:"labels"`
+	// Total counts all members that it ever had. Firing and Silenced count those that fire
+	// by severity: a silence hides the latter.
+	Total    int              `json:"total"`
+	Firing   map[Severity]int `json:"firing,omitempty"`
+	Silenced map[Severity]int `json:"silenced,omitempty"`
+	// Closed counts the members that were resolved with the incident by a person, and that
+	// fire again if that is undone.
+	Closed map[Severity]int `json:"-"`
+	// SilencedBy is the id of the silence that hid a member last.
+	SilencedBy string `json:"-"`
+	// Titles, Texts are set once the members have different ones.
+	Titles bool `json:"-"`
+	Texts  bool `json:"-"`
+	// Latest is what matchers of routes see: the labels of the latest firing member.
+	Latest map[string]string `json:"-"`
+	// Said is how many members people have been told of by the card or in the thread, Ended how
+	// many were resolved and Again how many fired again since the thread spoke last. That was
+	// at SaidAt. SayAt is when it says what is new; zero if nothing is.
+	Said   int       `json:"-"`
+	Ended  int       `json:"-"`
+	Again  int       `json:"-"`
+	SaidAt time.Time `json:"-"`
+	SayAt  time.Time `json:"-"`
+	// DueAt is when a member may be due; zero for never. None is due earlier.
+	DueAt time.Time `json:"-"`
+	// Top are the worst members, as they are now. They are only set where they are shown.
+	Top []GroupMember `json:"-"`
+}
+
+// Clone returns a copy that can be changed.
+func (g Group) Clone() *Group {
+	g.Firing, g.Silenced, g.Closed = maps.Clone(g.Firing), maps.Clone(g.Silenced), maps.Clone(g.Closed)
+	return &g
+}
+
+// Lasts reports whether a member fires, possibly under a silence.
+func (g Group) Lasts() bool { return sum(g.Firing)+sum(g.Silenced) > 0 }
+
+// Fires is how many members fire that no silence hides, Hidden how many a silence hides,
+// and Over how many are resolved.
+func (g Group) Fires() int  { return sum(g.Firing) }
+func (g Group) Hidden() int { return sum(g.Silenced) }
+func (g Group) Over() int   { return g.Total - g.Fires() - g.Hidden() }
+
+// Worst is the worst severity of a firing member, of those that a silence hides only if
+// there are no others; empty if none fires.
+func (g Group) Worst() Severity {
+	for _, counts := range []map[Severity]int{g.Firing, g.Silenced} {
+		for _, s := range Severities() {
+			if counts[s] > 0 {
+				return s
+			}
+		}
+	}
+	return ""
+}
+
+// News reports whether the thread has something to say that is new.
+func (g Group) News() bool { return g.Said < g.Total || g.Ended+g.Again > 0 }
+
+// Close resolves all members that fire, and Reopen undoes that.
+func (g *Group) Close() {
+	for _, counts := range []map[Severity]int{g.Firing, g.Silenced} {
+		for s, n := range counts {
+			addTo(&g.Closed, s, n)
+		}
+	}
+	g.Firing, g.Silenced = nil, nil
+}
+
+// Reopen has the members fire again that Close has resolved.
+func (g *Group) Reopen() {
+	for s, n := range g.Closed {
+		addTo(&g.Firing, s, n)
+	}
+	g.Closed = nil
+}
+
+// Count adds n to the count of a member's status and severity.
+func (g *Group) Count(m GroupMember, n int) {
+	switch {
+	case m.Status == Firing && m.Silence != "":
+		addTo(&g.Silenced, m.Severity, n)
+	case m.Status == Firing:
+		addTo(&g.Firing, m.Severity, n)
+	case m.Closed:
+		addTo(&g.Closed, m.Severity, n)
+	}
+}
+
+func addTo(counts *map[Severity]int, s Severity, n int) {
+	if *counts == nil {
+		*counts = map[Severity]int{}
+	}
+	if (*counts)[s] += n; (*counts)[s] == 0 {
+		delete(*counts, s)
+	}
+}
+
+// Due has the group due when a member is.
+func (g *Group) Due(m GroupMember) {
+	if at := m.DueAt(); !at.IsZero() && (g.DueAt.IsZero() || at.Before(g.DueAt)) {
+		g.DueAt = at
+	}
+}
+
+// Name is the title of a group whose members have different ones: the name of the alert if
+// all have the same, and the other values by which they are grouped.
+func (g Group) Name(common map[string]string) string {
+	var values []string
+	for _, name := range slices.Sorted(maps.Keys(g.Labels)) {
+		if value := g.Labels[name]; value != "" && name != alertName {
+			values = append(values, value)
+		}
+	}
+	name, rest := common[alertName], strings.Join(values, ", ")
+	switch {
+	case name == "" && rest == "":
+		return "Alerts of one route"
+	case name == "":
+		return rest
+	case rest == "":
+		return name
+	}
+	return name + " (" + rest + ")"
+}
+
+// alertName is the label that names an alert of Prometheus.
+const alertName = "alertname"
+
+func sum(counts map[Severity]int) (all int) {
+	for _, n := range counts {
+		all += n
+	}
+	return all
+}
+
+// GroupMember is one alert of a group, as it was said last.
+type GroupMember struct {
+	// Incident is the id of the group's incident, Key the alert's own key.
+	Incident string `json:"-"`
+	Key      string `json:"key"`
+	// N is its place in the order of arrival, from 1.
+	N        int               `json:"n"`
+	Status   Status            `json:"status"`
+	Severity Severity          `json:"severity"`
+	Title    string            `json:"title"`
+	Text     string            `json:"text,omitempty"`
+	Labels   map[string]string `json:"labels,omitempty"`
+	Links    []Link            `json:"links,omitempty"`
+	// Count is how often it fired.
+	Count   int       `json:"count"`
+	BeganAt time.Time `json:"began_at"`
+	// LastAt is when it was accepted last, EndedAt when it was resolved; zero while it fires.
+	LastAt  time.Time `json:"last_at"`
+	EndedAt time.Time `json:"ended_at,omitzero"`
+	// ExpiresAt is when it resolves unless an alert refreshes it; zero for never.
+	ExpiresAt time.Time `json:"expires_at,omitzero"`
+	Expired   bool      `json:"expired,omitempty"`
+	// Silence is the id of the silence that hides it until SilencedUntil.
+	Silence       string    `json:"silence,omitempty"`
+	SilencedUntil time.Time `json:"silenced_until,omitzero"`
+	// Closed is set when a person resolved it with the whole incident.
+	Closed bool `json:"closed,omitempty"`
+}
+
+// DueAt is when it expires, or its silence ends; zero for never, or if it is resolved.
+func (m GroupMember) DueAt() time.Time {
+	if m.Status != Firing {
+		return time.Time{}
+	}
+	due := m.ExpiresAt
+	if at := m.SilencedUntil; m.Silence != "" && (due.IsZero() || at.Before(due)) {
+		due = at
+	}
+	return due
+}
+
+// Rank orders members worst first: those that fire, then those that a silence hides, then
+// those that are resolved.
+func (m GroupMember) Rank() int {
+	switch {
+	case m.Status != Firing:
+		return len(Severities()) + 2
+	case m.Silence != "":
+		return len(Severities()) + 1
+	}
+	return m.Severity.Rank()
+}
+
+// RankOver is the Rank of members that are resolved.
+func RankOver() int { return GroupMember{}.Rank() }
+
+// Subject is what matchers see of the member, given the incident of its group.
+func (m GroupMember) Subject(i Incident) Subject {
+	s := i.Subject()
+	s.Severity, s.Key, s.Title, s.Labels = m.Severity, m.Key, m.Title, m.Labels
+	return s
+}
+
+// Common are the labels that both have, with the same values.
+func Common(a, b map[string]string) map[string]string {
+	if maps.Equal(a, b) {
+		return a
+	}
+	both := map[string]string{}
+	for name, value := range a {
+		if other, has := b[name]; has && other == value {
+			both[name] = value
+		}
+	}
+	return both
+}
+
+// MemberKey names an alert that may be a member of a group.
+type MemberKey struct{ Group, Key string }
+
+// TurnedGroup is a group of which all firing members were resolved by a person, or of which
+// those fire again because that was undone.
+type TurnedGroup struct {
+	Incident string
+	Status   Status
+	At       time.Time
+}
+
+// MemberNotes are the notes that name the members after the first from of a group: in pages,
+// or in files if there are many. At most MostListed are named, the last note counts the others.
+func MemberNotes(from, total int) (notes []Note) {
+	page, topic := MembersPage, TopicMembers
+	if total-from >= MembersAsFile {
+		page, topic = MembersInFile, TopicMemberFile
+	}
+	end := min(total, MostListed)
+	for ; from < end; from += page {
+		notes = append(notes, Note{Topic: topic, From: from, Count: min(page, end-from)})
+	}
+	if len(notes) > 0 {
+		notes[len(notes)-1].More = total - end
+	}
+	return notes
+}
+
+// Headline is the title, for a group with how many of its members fire.
+func (i Incident) Headline() string {
+	if i.Group == nil || i.Group.Total < 2 {
+		return i.Title
+	}
+	return i.Title + ": " + i.Group.Tell()
+}
+
+// Tell says in words how many members fire, are silenced and are resolved.
+func (g Group) Tell() string {
+	var parts []string
+	for _, p := range []struct {
+		n    int
+		word string
+	}{{g.Fires(), "firing"}, {g.Hidden(), "silenced"}, {g.Over(), "resolved"}} {
+		if p.n > 0 {
+			parts = append(parts, strconv.Itoa(p.n)+" "+p.word)
+		}
+	}
+	return cmp.Or(strings.Join(parts, ", "), "nothing firing")
+}

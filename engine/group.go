@@ -1,0 +1,566 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"tocsin/alert"
+)
+
+// memberRef identifies a member: an alert of a key in the group of an incident.
+type memberRef struct{ incident, key string }
+
+// memberState is a member of a group in a draft.
+type memberState struct {
+	alert.GroupMember
+	changed bool
+}
+
+// loadMembers adds the snapshot's members to the draft.
+func (d *draft) loadMembers(snapshot alert.Snapshot) {
+	d.members = make(map[memberRef]*memberState, len(snapshot.Members))
+	d.memberships, d.groups = make(map[string][]*memberState, len(snapshot.Members)), map[string][]*memberState{}
+	for _, m := range snapshot.Members {
+		if d.members[memberRef{m.Incident, m.Key}] == nil && d.byID[m.Incident] != nil {
+			d.addMember(&memberState{GroupMember: m})
+		}
+	}
+}
+
+func (d *draft) addMember(m *memberState) {
+	d.members[memberRef{m.Incident, m.Key}] = m
+	d.memberships[m.Key] = append(d.memberships[m.Key], m)
+	d.groups[m.Incident] = append(d.groups[m.Incident], m)
+}
+
+// finishMembers collects the changed members.
+func (d *draft) finishMembers() {
+	for _, m := range d.memberOrder {
+		d.change.Members = append(d.change.Members, m.GroupMember)
+	}
+}
+
+// memberOf is the member of a group with this key, a new one if there is none.
+func (d *draft) memberOf(en *entry, key string) *memberState {
+	m := d.members[memberRef{en.ID, key}]
+	if m == nil {
+		m = &memberState{GroupMember: alert.GroupMember{Incident: en.ID, Key: key}}
+		d.addMember(m)
+	}
+	return m
+}
+
+// groupOf is the incident of the group that an alert belongs to, or nil. One that was
+// resolved too long ago to be reopened is not.
+func (d *draft) groupOf(subject alert.Subject, plan *alert.Plan) *entry {
+	en := d.incidents[ref{plan.Group.Key(subject), plan.Route}]
+	if en == nil || en.Group == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
+		return nil
+	}
+	return en
+}
+
+// openGroup creates the incident of a group, without members yet.
+func (d *draft) openGroup(a alert.Alert, subject alert.Subject, plan *alert.Plan) *entry {
+	en := d.open(a, plan.Group.Key(subject), subject, plan)
+	en.Group = &alert.Group{Labels: plan.Group.Labels(subject)}
+	en.Count, en.ExpiresAt, en.ExpiresIn = 0, noTime, 0
+	return en
+}
+
+// fireMember decides a firing alert of a group: it becomes a member or fires again, and the
+// group's incident opens or reopens.
+func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
+	en, effect := d.groupOf(subject, plan), alert.EffectFolded
+	var before *alert.Incident
+	if en == nil {
+		en, effect = d.openGroup(a, subject, plan), alert.EffectOpened
+	} else {
+		was := en.Incident
+		before = &was
+	}
+	m := d.memberOf(en, a.Key)
+	switch {
+	case a.Refreshes && m.Status == alert.Firing:
+		d.refreshMember(en, m, a, plan)
+		return verdict{en: en, effect: alert.EffectRefreshed}
+	case a.Refreshes && m.Closed && !a.At.After(m.EndedAt):
+		// Somebody has dealt with it, and nothing new has begun since.
+		return verdict{en: en, effect: alert.EffectIgnored}
+	case en.State == alert.StateResolved:
+		effect = alert.EffectReopened
+		d.touch(en)
+		d.countReopening(en)
+		en.reopen(d.now)
+		d.addHistory(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
+	case before != nil:
+		d.expireHolds(en)
+		d.touch(en)
+	}
+	was, fields := m.GroupMember, en.Fields
+	en.word(&a, plan, d.now)
+	to := d.firing(m.GroupMember, a, plan)
+	s := d.silenceOver(subject)
+	if s != nil {
+		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
+	}
+	d.setMember(en, m, to)
+	en.pings = len(a.Pings) > 0
+	en.showMember(a, plan, d.now)
+	if en.Group.Total > 1 {
+		en.Fields = slices.DeleteFunc(slices.Clone(fields), func(f alert.Field) bool { return !slices.Contains(en.Fields, f) })
+	}
+	if s != nil {
+		return d.hideMember(en, s, effect, before)
+	}
+	return d.presentMember(en, was, effect, before)
+}
+
+// firing is a member as a firing alert leaves it.
+func (d *draft) firing(m alert.GroupMember, a alert.Alert, plan *alert.Plan) alert.GroupMember {
+	if m.Status != alert.Firing {
+		m.BeganAt, m.EndedAt, m.Expired, m.Closed = a.At, noTime, false, false
+		if a.At.After(d.now) {
+			m.BeganAt = d.now
+		}
+	}
+	m.Status, m.Severity, m.Title, m.Text, m.Labels, m.Links = alert.Firing, a.Severity, a.Title, a.Text, a.Labels, a.Links
+	m.Silence, m.SilencedUntil = "", noTime
+	m.Count++
+	m.LastAt = d.now
+	m.ExpiresAt, _ = expiry(a, plan, d.now)
+	return m
+}
+
+// setMember replaces what is known of a member, and counts it.
+func (d *draft) setMember(en *entry, m *memberState, to alert.GroupMember) {
+	g := en.Group.Clone()
+	if m.N == 0 {
+		g.Total++
+		to.N = g.Total
+	} else {
+		g.Count(m.GroupMember, -1)
+	}
+	g.Count(to, 1)
+	g.Due(to)
+	if to.Silence != "" {
+		g.SilencedBy = to.Silence
+	}
+	en.Group, m.GroupMember = g, to
+	if worst := g.Worst(); worst != "" {
+		en.Severity = worst
+	}
+	if !m.changed {
+		m.changed = true
+		d.memberOrder = append(d.memberOrder, m)
+	}
+}
+
+// showMember has the incident say what its members have in common, once another alert fires.
+func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
+	en.Count++
+	en.LastAt = now
+	en.Source, en.Mention, en.TokenName = a.Source, a.Mention, a.TokenName
+	en.plan, en.newest = plan, a.Title
+	g := en.Group.Clone()
+	g.Latest = a.Labels
+	en.Group = g
+	if g.Total == 1 {
+		en.Title, en.Text, en.Format, en.Labels, en.Links, en.Images = a.Title, a.Text, a.Format, a.Labels, a.Links, a.Images
+		return
+	}
+	en.Labels = alert.Common(en.Labels, a.Labels)
+	if g.Titles = g.Titles || a.Title != en.Title; g.Titles {
+		en.Title = g.Name(en.Labels)
+	}
+	if g.Texts = g.Texts || a.Text != en.Text; g.Texts {
+		en.Text, en.Format, en.Images = "", "", nil
+	}
+	en.Links = slices.DeleteFunc(slices.Clone(en.Links), func(l alert.Link) bool { return !slices.Contains(a.Links, l) })
+}
+
+// routed is what the routes see of the incident: its latest firing alert.
+func (en *entry) routed() alert.Subject {
+	s := en.Subject()
+	if en.Group != nil {
+		s.Labels = en.Group.Latest
+	}
+	return s
+}
+
+// hideMember silences what a firing member has changed. While others fire, their incident is
+// shown, and its card counts the one that is not.
+func (d *draft) hideMember(en *entry, s *silenceState, effect alert.Effect, before *alert.Incident) verdict {
+	switch {
+	case en.Group.Fires() == 0:
+		d.hide(en, s, before)
+	case en.Group.Silenced[alert.Critical] > 0:
+		d.announce(en, s)
+	}
+	d.update(en)
+	return verdict{en: en, effect: effect, standing: alert.StandSilenced, silence: s.ID, reason: reason(s.Silence)}
+}
+
+// presentMember shows what a firing member has changed, which was so before. It notifies
+// people if the incident got worse or fires again.
+func (d *draft) presentMember(en *entry, was alert.GroupMember, effect alert.Effect, before *alert.Incident) verdict {
+	v := verdict{en: en, effect: effect, standing: alert.StandPending}
+	if by, inhibited := d.inhibitorOf(en); inhibited {
+		d.inhibit(en, by)
+		v.standing, v.reason = alert.StandSilenced, by.String()
+		return v
+	}
+	d.reveal(en, effect)
+	switch {
+	case en.unshown:
+		if held, muted := d.gather(en); muted {
+			v.standing, v.reason = alert.StandSilenced, held
+		}
+	case effect == alert.EffectReopened:
+		d.showChange(en, before, alert.TopicReopened)
+	case en.Severity.Rank() < before.Severity.Rank():
+		d.showChange(en, before, alert.TopicEscalated)
+	case en.Group.Total == 1 || was.Status == alert.Firing:
+		d.showChange(en, before, alert.TopicRefired)
+	default:
+		d.update(en)
+		d.postToNewLanes(en)
+	}
+	if !en.unshown && was.N > 0 && was.Status != alert.Firing && effect == alert.EffectFolded {
+		en.Group.Again++
+	}
+	d.noteFailure(en, before)
+	return v
+}
+
+// refreshMember decides until when a member lasts. A silence that began meanwhile hides it.
+func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *alert.Plan) {
+	to := m.GroupMember
+	to.LastAt = d.now
+	to.ExpiresAt, _ = expiry(a, plan, d.now)
+	s := d.silenceOver(d.memberSubject(en, to))
+	if s != nil && to.Silence == "" && !en.Hidden() {
+		d.touch(en)
+		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
+		d.setMember(en, m, to)
+		d.hideRest(en)
+		d.update(en)
+		return
+	}
+	due := en.Group.DueAt
+	d.setMember(en, m, to)
+	if !due.Equal(en.Group.DueAt) {
+		d.touch(en)
+	}
+}
+
+func (d *draft) memberSubject(en *entry, m alert.GroupMember) alert.Subject {
+	return d.aliases.Subject(m.Subject(en.Incident))
+}
+
+// hideRest silences an incident of which only members are left that a silence hides.
+func (d *draft) hideRest(en *entry) {
+	if s := d.silenceOfMembers(en); s != nil && !en.Hidden() {
+		d.applySilence(en, s)
+	}
+}
+
+// silenceOfMembers returns a silence that hides the group if silences hide all its firing
+// members, or nil.
+func (d *draft) silenceOfMembers(en *entry) *silenceState {
+	if en.Group == nil || en.Group.Fires() > 0 || en.Group.Hidden() == 0 {
+		return nil
+	}
+	return d.activeSilence(en.Group.SilencedBy)
+}
+
+// resolveMembers decides a resolved alert that is or was a member of a group, and reports
+// whether it is.
+func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert.Plan) (v verdict, known bool) {
+	for _, m := range slices.Clone(d.memberships[a.Key]) {
+		en := d.byID[m.Incident]
+		if m.Status != alert.Firing || a.Channel != "" && en.Route != plan.Route {
+			continue
+		}
+		if one := d.resolveMember(en, m, a); !known || en.Route == plan.Route {
+			v, known = one, true
+		}
+	}
+	if known { // there may be incidents of before the route formed groups
+		for _, en := range d.toResolve(a, plan.Route) {
+			d.resolveIncident(en, a)
+		}
+		return v, true
+	}
+	en := d.groupOf(subject, plan)
+	if !plan.Group.Takes(a) || en == nil || len(d.toResolve(a, plan.Route)) > 0 {
+		return v, false
+	}
+	m := d.memberOf(en, a.Key)
+	if m.N == 0 || m.Closed {
+		d.touch(en)
+		d.setMember(en, m, d.ended(m.GroupMember, a))
+	}
+	return d.resolveAgain(en), true
+}
+
+// ended is a member as a resolved alert leaves it.
+func (d *draft) ended(m alert.GroupMember, a alert.Alert) alert.GroupMember {
+	if m.N == 0 {
+		m.Severity, m.Title, m.Text, m.Labels, m.Links = a.Severity, a.Title, a.Text, a.Labels, a.Links
+		m.BeganAt = d.now
+	}
+	m.Status, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, false, "", noTime
+	m.EndedAt, m.LastAt = d.now, d.now
+	if a.At.After(m.BeganAt) && d.saysWhen(a) {
+		m.EndedAt = a.At
+	}
+	return m
+}
+
+// resolveMember resolves a member because an alert says so, and its incident with the last.
+func (d *draft) resolveMember(en *entry, m *memberState, a alert.Alert) verdict {
+	d.expireHolds(en)
+	d.touch(en)
+	title := m.Title
+	d.setMember(en, m, d.ended(m.GroupMember, a))
+	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
+	switch {
+	case en.State == alert.StateResolved:
+		d.update(en)
+	case en.Group.Lasts():
+		d.lessMembers(en, 1)
+	default:
+		a.Title, a.Text = "", resolveText(title, a)
+		return d.resolveIncident(en, a)
+	}
+	if en.unshown && !en.Waiting {
+		d.markSilenced(&v)
+	}
+	return v
+}
+
+// lessMembers shows that members of a group were resolved, and others fire.
+func (d *draft) lessMembers(en *entry, n int) {
+	if !en.unshown {
+		en.Group.Ended += n
+	}
+	d.hideRest(en)
+	d.update(en)
+}
+
+// openResolved creates the incident of a group of which the first that is heard is that an
+// alert is resolved.
+func (d *draft) openResolved(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
+	en := d.openGroup(a, subject, plan)
+	en.word(&a, plan, d.now)
+	d.setMember(en, d.memberOf(en, a.Key), d.ended(alert.GroupMember{Incident: en.ID, Key: a.Key}, a))
+	en.showMember(a, plan, d.now)
+	en.Count = 0
+	v := d.present(en, alert.EffectResolved, nil)
+	en.State, en.ResolvedAt = alert.StateResolved, d.now
+	return v
+}
+
+// turnMembers resolves all members of a group with its incident, or undoes that.
+func (d *draft) turnMembers(en *entry, to alert.Status) {
+	if en.Group == nil {
+		return
+	}
+	g := en.Group.Clone()
+	if to == alert.Resolved {
+		g.Close()
+	} else {
+		g.Reopen()
+		g.DueAt = d.now // whatever has become due meanwhile
+	}
+	en.Group = g
+	d.change.Turned = append(d.change.Turned, alert.TurnedGroup{Incident: en.ID, Status: to, At: d.now})
+	for _, m := range d.groups[en.ID] {
+		switch {
+		case to == alert.Resolved && m.Status == alert.Firing:
+			m.Status, m.EndedAt, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, d.now, true, "", noTime
+		case to == alert.Firing && m.Closed:
+			m.Status, m.EndedAt, m.Closed = alert.Firing, noTime, false
+		}
+	}
+}
+
+// processMembers decides what happens to the members of a group that are due: they expire,
+// or the silence that hides them is over.
+func (d *draft) processMembers(en *entry) {
+	if en.Group == nil || en.State == alert.StateResolved {
+		return
+	}
+	var due []*memberState
+	for _, m := range d.groups[en.ID] {
+		if !m.DueAt().IsZero() {
+			due = append(due, m)
+		}
+	}
+	slices.SortFunc(due, func(a, b *memberState) int { return a.DueAt().Compare(b.DueAt()) })
+	before := en.Incident
+	g := en.Group.Clone()
+	g.DueAt = noTime
+	en.Group = g
+	expired, shown := 0, 0
+	for n, m := range due {
+		switch {
+		case n >= alert.MaxDueMembers, m.DueAt().After(d.now):
+			en.Group.Due(m.GroupMember)
+		case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(d.now):
+			to := m.GroupMember
+			to.Status, to.EndedAt, to.Expired, to.Silence, to.SilencedUntil = alert.Resolved, d.now, true, "", noTime
+			d.setMember(en, m, to)
+			expired++
+		default:
+			if d.endHiding(en, m) {
+				shown++
+			}
+		}
+	}
+	switch {
+	case shown > 0:
+		d.showMembers(en, &before)
+	case expired > 0 && !en.Group.Lasts():
+		d.expire(en)
+	case expired > 0:
+		d.lessMembers(en, expired)
+	}
+}
+
+// endHiding shows a member that a silence has hidden unless another one does.
+func (d *draft) endHiding(en *entry, m *memberState) bool {
+	to := m.GroupMember
+	s := d.silenceOver(d.memberSubject(en, to))
+	if to.Silence, to.SilencedUntil = "", noTime; s != nil {
+		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
+	}
+	d.setMember(en, m, to)
+	return s == nil
+}
+
+// showMembers shows members that no silence hides any more.
+func (d *draft) showMembers(en *entry, before *alert.Incident) {
+	switch {
+	case en.Hidden():
+		d.lift(en)
+	case en.Severity.Rank() < before.Severity.Rank():
+		d.showChange(en, before, alert.TopicEscalated)
+	default:
+		d.update(en)
+	}
+}
+
+// gather posts a first card, or holds that of a group until its wait has passed.
+// It reports what holdOrPost does.
+func (d *draft) gather(en *entry) (why string, muted bool) {
+	until := d.gathersUntil(en)
+	if _, held := d.planOf(en).Hold.At(d.now, en.Severity); !held && until.After(d.now) {
+		en.HeldUntil, en.Waiting = until, true
+		return "", false
+	}
+	return d.holdOrPost(en)
+}
+
+// gathersUntil is until when the first card of a group waits for further alerts; zero if it
+// does not.
+func (d *draft) gathersUntil(en *entry) time.Time {
+	if en.Group == nil {
+		return noTime
+	}
+	return earlier(en.FirstAt, d.now).Add(d.planOf(en).Group.Wait)
+}
+
+// listMembers lists all members in the threads of a first card that has no room for them.
+func (d *draft) listMembers(en *entry) {
+	if en.Group == nil {
+		return
+	}
+	g := en.Group.Clone()
+	if g.Said = 0; g.Total <= alert.CardMembers {
+		g.Said = g.Total
+	}
+	g.Ended, g.Again = 0, 0
+	en.Group = g
+	d.tellNews(en)
+}
+
+// sayNews says in the threads which members are new and how many were resolved, or remembers
+// to do so when it spoke too recently.
+func (d *draft) sayNews(en *entry) {
+	if en.Group == nil || en.unshown {
+		return
+	}
+	at := noTime
+	if en.Group.News() && en.State != alert.StateResolved && !en.Hidden() {
+		at = en.Group.SaidAt.Add(d.planOf(en).Group.Interval)
+	}
+	if !at.IsZero() && !at.After(d.now) {
+		d.tellNews(en)
+		at = noTime
+	}
+	if !at.Equal(en.Group.SayAt) {
+		g := en.Group.Clone()
+		g.SayAt = at
+		en.Group = g
+	}
+}
+
+// tellNews says in the threads what they have not said of the members.
+func (d *draft) tellNews(en *entry) {
+	g := en.Group.Clone()
+	notes := alert.MemberNotes(g.Said, g.Total)
+	if len(notes) == 0 && g.Ended+g.Again > 0 {
+		notes = []alert.Note{{Topic: alert.TopicMembers, From: g.Said}}
+	}
+	if len(notes) > 0 {
+		notes[0].Over, notes[0].Again = g.Ended, g.Again
+	}
+	g.Said, g.Ended, g.Again, g.SaidAt = g.Total, 0, 0, d.now
+	en.Group = g
+	for _, n := range notes {
+		d.addNote(en, n, nil)
+	}
+}
+
+// tellUnnamed names in the threads the members that nothing has named yet, before they say
+// that the group is resolved.
+func (d *draft) tellUnnamed(en *entry) {
+	if en.Group == nil || en.unshown || en.Group.Total <= alert.CardMembers {
+		return
+	}
+	g := en.Group.Clone()
+	g.Ended, g.Again = 0, 0
+	en.Group = g
+	d.tellNews(en)
+}
+
+// nextMember is when a member of the group may be due; zero for never.
+func (en *entry) nextMember() time.Time {
+	if en.Group == nil || en.State == alert.StateResolved {
+		return noTime
+	}
+	return en.Group.DueAt
+}
+
+// nextNews is when the threads say what is new about the group; zero for never.
+func (en *entry) nextNews() time.Time {
+	if en.Group == nil || en.unshown || en.State == alert.StateResolved {
+		return noTime
+	}
+	return en.Group.SayAt
+}
+
+// allMentions are those whom the cards of an incident mention and those whom others add.
+func (en *entry) allMentions(others map[string][]string) map[string][]string {
+	all := maps.Clone(en.Mentions)
+	for lane, who := range others {
+		if all == nil {
+			all = map[string][]string{}
+		}
+		all[lane] = alert.Union(all[lane], who)
+	}
+	return all
+}

@@ -1,0 +1,269 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// grouped is a route whose alerts form groups by their name and cluster.
+func grouped() alert.Route {
+	return alert.Route{Name: "all", GroupBy: []string{"alertname", "cluster"}, Mention: []string{"U1"}}
+}
+
+// diskFull says that the disk of a host is full.
+func diskFull(host string, severity alert.Severity) alert.Alert {
+	return alert.Alert{
+		Key: host, Title: "disk full on " + host, Severity: severity,
+		Labels: map[string]string{"alertname": "DiskFull", "cluster": "eu", "host": host},
+	}
+}
+
+func over(host string) alert.Alert {
+	a := diskFull(host, alert.Error)
+	a.Status = alert.Resolved
+	return a
+}
+
+func wantGroup(t *testing.T, w *world, title string, state alert.State, severity alert.Severity) alert.Incident {
+	t.Helper()
+	i := w.incidents[len(w.incidents)-1]
+	if i.Headline() != title || i.State != state || i.Severity != severity {
+		t.Errorf("the incident is %q, %s, %s, want %q, %s, %s", i.Headline(), i.State, i.Severity, title, state, severity)
+	}
+	return i
+}
+
+func TestAGroupIsOneIncidentThatWaitsForItsFirstMembers(t *testing.T) {
+	w := newWorld(t, grouped())
+	first := w.push(diskFull("db-1", alert.Error))
+	wantDeliveries(t, first)
+	wantStanding(t, first, alert.StandPending)
+	i := wantGroup(t, w, "disk full on db-1", alert.Open, alert.Error)
+	if i.Key != `{alertname="DiskFull", cluster="eu"}` || !i.HeldUntil.Equal(noon.Add(30*time.Second)) {
+		t.Errorf("it is %s, held until %s", i.Key, i.HeldUntil)
+	}
+	w.now = noon.Add(10 * time.Second)
+	second := w.push(diskFull("db-2", alert.Critical), diskFull("db-3", alert.Warning))
+	if !slices.Equal(effects(second), []alert.Effect{alert.EffectFolded, alert.EffectFolded}) {
+		t.Errorf("the second and third have %v", effects(second))
+	}
+	wantDeliveries(t, second)
+	wantDeliveries(t, w.until(noon.Add(29*time.Second)))
+	wantDeliveries(t, w.until(noon.Add(30*time.Second)), "#alerts post")
+	i = wantGroup(t, w, "DiskFull (eu): 3 firing", alert.Open, alert.Critical)
+	if len(i.Labels) != 2 || i.Labels["cluster"] != "eu" || i.Count != 3 || len(w.incidents) != 1 {
+		t.Errorf("it has %v, fired %d times, of %d incidents", i.Labels, i.Count, len(w.incidents))
+	}
+	if len(w.history) != 0 {
+		t.Errorf("its history says %v", w.history)
+	}
+}
+
+func TestANewMemberEditsTheCardAndIsSaidInTheThreadOnceInAnInterval(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error))
+	w.after(30 * time.Second)
+	w.now = w.now.Add(time.Minute)
+	wantDeliveries(t, w.push(diskFull("db-2", alert.Error)), "#alerts update")
+	w.now = w.now.Add(time.Minute)
+	wantDeliveries(t, w.push(diskFull("db-3", alert.Warning), over("db-1")), "#alerts update", "#alerts update")
+	wantDeliveries(t, w.until(noon.Add(5*time.Minute+29*time.Second)))
+	d := w.until(noon.Add(5*time.Minute + 30*time.Second))
+	wantDeliveries(t, d, "#alerts reply members")
+	if n := d.change.Deliveries[0].Note; n.From != 1 || n.Count != 2 || n.Over != 1 {
+		t.Errorf("the thread says %+v", n)
+	}
+	wantDeliveries(t, w.after(time.Hour))
+	wantDeliveries(t, w.push(diskFull("db-4", alert.Warning)), "#alerts update", "#alerts reply members")
+}
+
+func TestAWorseMemberPingsAtOnce(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error))
+	w.after(30 * time.Second)
+	d := w.push(diskFull("db-2", alert.Critical))
+	wantDeliveries(t, d, "#alerts update", "#alerts reply escalated @U1")
+	if n := d.change.Deliveries[1].Note; n.Title != "disk full on db-2" {
+		t.Errorf("the thread says %+v", n)
+	}
+	w.push(over("db-2"))
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+}
+
+func TestAGroupResolvesWithItsLastMember(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	w.after(30 * time.Second)
+	wantDeliveries(t, w.push(over("db-1")), "#alerts update")
+	d := w.push(over("db-2"))
+	wantDeliveries(t, d, "#alerts update", "#alerts reply resolved")
+	if d.receipts[0].Effect != alert.EffectResolved {
+		t.Errorf("the last has %v", d.receipts)
+	}
+	wantGroup(t, w, "DiskFull (eu): 2 resolved", alert.StateResolved, alert.Error)
+	wantDeliveries(t, w.push(diskFull("db-1", alert.Error)), "#alerts update", "#alerts reply reopened @U1")
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+}
+
+func TestGroupsAreFormedByTheValuesOfTheirLabels(t *testing.T) {
+	w := newWorld(t, grouped())
+	other := diskFull("db-2", alert.Error)
+	other.Labels = map[string]string{"alertname": "DiskFull", "cluster": "us"}
+	w.push(diskFull("db-1", alert.Error), other, alert.Alert{Key: "web-1", Title: "slow"}, alert.Alert{Key: "web-2", Title: "down"})
+	var keys []string
+	for _, i := range w.incidents {
+		keys = append(keys, i.Key)
+	}
+	if want := []string{`{alertname="DiskFull", cluster="eu"}`, `{alertname="DiskFull", cluster="us"}`, `{alertname="", cluster=""}`}; !slices.Equal(keys, want) {
+		t.Errorf("the groups are %q, want %q", keys, want)
+	}
+	w.rules.routing.Routes[0].GroupBy = []string{alert.AllLabels}
+	w.push(diskFull("db-8", alert.Error), diskFull("db-9", alert.Error))
+	if len(w.incidents) != 5 || w.incidents[4].Group != nil {
+		t.Errorf("by all labels there are %d incidents", len(w.incidents))
+	}
+}
+
+func TestARefreshChangesNothingButWhenTheMemberExpires(t *testing.T) {
+	w := newWorld(t, grouped())
+	repeated := func(host string, ends time.Duration) alert.Alert {
+		a := diskFull(host, alert.Error)
+		a.Refreshes, a.EndsAt = true, w.now.Add(ends)
+		return a
+	}
+	w.push(repeated("db-1", 4*time.Minute), repeated("db-2", 4*time.Minute))
+	w.after(30 * time.Second)
+	w.now = noon.Add(time.Minute)
+	version := w.incidents[0].Version
+	d := w.push(repeated("db-1", 4*time.Minute))
+	if d.receipts[0].Effect != alert.EffectRefreshed || len(d.change.Deliveries)+len(d.change.Incidents)+len(d.change.Alerts) != 0 || w.incidents[0].Version != version {
+		t.Errorf("a refresh changes %+v", d.change)
+	}
+	wantDeliveries(t, w.until(noon.Add(4*time.Minute)), "#alerts update")
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+	wantDeliveries(t, w.until(noon.Add(5*time.Minute)), "#alerts update", "#alerts reply resolved")
+	if i := wantGroup(t, w, "DiskFull (eu): 2 resolved", alert.StateResolved, alert.Error); !i.Expired || !i.DueAt.IsZero() {
+		t.Errorf("it ended as %+v", i)
+	}
+}
+
+func TestManyMembersExpireInBites(t *testing.T) {
+	w := newWorld(t, grouped())
+	const many = 2*alert.MaxDueMembers + 7
+	var all []alert.Alert
+	for n := range many {
+		a := diskFull(fmt.Sprint("db-", n), alert.Error)
+		a.EndsAt = noon.Add(time.Hour)
+		all = append(all, a)
+	}
+	w.push(all...)
+	w.until(noon.Add(time.Minute))
+	w.now = noon.Add(time.Hour)
+	for bites := 1; w.incidents[0].State != alert.StateResolved; bites++ {
+		if bites > 3 {
+			t.Fatalf("after %d bites it is %s", bites, w.incidents[0].Headline())
+		}
+		w.tick()
+	}
+	wantGroup(t, w, fmt.Sprintf("DiskFull (eu): %d resolved", many), alert.StateResolved, alert.Error)
+}
+
+func TestAPersonResolvesAllMembers(t *testing.T) {
+	w := newWorld(t, grouped())
+	repeated := func(host string) alert.Alert {
+		a := diskFull(host, alert.Error)
+		a.Refreshes, a.At = true, noon.Add(-time.Minute)
+		return a
+	}
+	id := w.push(repeated("db-1"), repeated("db-2")).receipts[0].Incident
+	w.after(30 * time.Second)
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann}), "#alerts update", "#alerts reply resolved")
+	wantGroup(t, w, "DiskFull (eu): 2 resolved", alert.StateResolved, alert.Error)
+	if d := w.push(repeated("db-1"), repeated("db-2")); !slices.Equal(effects(d), []alert.Effect{alert.EffectIgnored, alert.EffectIgnored}) {
+		t.Errorf("repeats have %v", effects(d))
+	}
+	w.act(alert.Act{Verb: alert.VerbReopen, Incident: id, By: ann})
+	wantGroup(t, w, "DiskFull (eu): 2 firing", alert.Open, alert.Error)
+	w.push(over("db-1"), over("db-2"))
+	wantGroup(t, w, "DiskFull (eu): 2 resolved", alert.StateResolved, alert.Error)
+}
+
+func TestAMemberThatFiresAnewReopensWhatAPersonHasResolved(t *testing.T) {
+	w := newWorld(t, grouped())
+	id := w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error)).receipts[0].Incident
+	w.after(30 * time.Second)
+	w.act(alert.Act{Verb: alert.VerbResolve, Incident: id, By: ann})
+	w.now = w.now.Add(time.Minute)
+	w.push(diskFull("db-2", alert.Error))
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+	old := diskFull("db-1", alert.Error)
+	old.Refreshes, old.At = true, noon
+	if d := w.push(old); d.receipts[0].Effect != alert.EffectIgnored {
+		t.Errorf("the repeat of the other has %v", d.receipts)
+	}
+}
+
+func TestASilenceOfOneMemberHidesThatAlone(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.silence(`host="db-2"`, time.Hour)
+	w.push(diskFull("db-1", alert.Error))
+	w.after(30 * time.Second)
+	d := w.push(diskFull("db-2", alert.Warning))
+	wantStanding(t, d, alert.StandSilenced)
+	wantDeliveries(t, d, "#alerts update")
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 silenced", alert.Open, alert.Error)
+	wantDeliveries(t, w.push(over("db-1")), "#alerts update")
+	if i := wantGroup(t, w, "DiskFull (eu): 1 silenced, 1 resolved", alert.Open, alert.Warning); i.Silence == "" {
+		t.Error("with only a silenced member left it is not silenced")
+	}
+	d = w.until(noon.Add(time.Hour))
+	wantDeliveries(t, d, "#alerts update", "#alerts reply unsilenced", "#alerts reply members")
+	if i := wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Warning); i.Silence != "" {
+		t.Error("it is still silenced")
+	}
+}
+
+func TestAGroupOfWhichAllMembersAreSilencedHasNoCard(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.silence(`host=~"db-.*"`, time.Hour)
+	d := w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	wantStanding(t, d, alert.StandSilenced, alert.StandSilenced)
+	wantDeliveries(t, w.after(30*time.Minute))
+	wantDeliveries(t, w.until(noon.Add(time.Hour)), "#alerts post")
+	wantGroup(t, w, "DiskFull (eu): 2 firing", alert.Open, alert.Error)
+}
+
+func TestAnEndOfAnUnknownMemberIsAMemberThatIsOver(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(over("db-1"))
+	wantGroup(t, w, "disk full on db-1", alert.StateResolved, alert.Error)
+	wantDeliveries(t, w.after(30*time.Second), "#alerts post")
+	w.push(diskFull("db-2", alert.Error), over("db-3"))
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 2 resolved", alert.Open, alert.Error)
+}
+
+func TestMembersAreFoundWhenTheirRouteNoLongerFormsGroups(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error))
+	w.rules.routing.Routes[0].GroupBy = nil
+	w.push(over("db-1"))
+	if len(w.incidents) != 1 || w.incidents[0].State != alert.StateResolved {
+		t.Errorf("incidents are %+v", w.incidents)
+	}
+}
+
+func TestTheThreadListsAllMembersIfTheCardCannot(t *testing.T) {
+	w := newWorld(t, grouped())
+	for n := range alert.CardMembers + alert.MembersPage {
+		w.push(diskFull(fmt.Sprint("db-", n), alert.Error))
+	}
+	d := w.after(30 * time.Second)
+	wantDeliveries(t, d, "#alerts post", "#alerts reply members", "#alerts reply members")
+	if n := d.change.Deliveries[2].Note; n.From != alert.MembersPage || n.Count != alert.CardMembers {
+		t.Errorf("the second part is %+v", n)
+	}
+}

@@ -1,0 +1,284 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"tocsin/alert"
+)
+
+// dueMembers bounds how many due members one query returns of all groups.
+const dueMembers = 10 * alert.MaxDueMembers
+
+const memberColumns = "id, incident, key, n, rank, severity, began_at, last_at, ended_at, expires_at, silence, silenced_until, closed, due_at, body"
+
+// The queries about members; each seeks in one index. A rank below 6 is that of a member
+// that fires (alert.GroupMember.Rank).
+const (
+	memberSelect = `SELECT i.id, m.n, m.rank, m.severity, m.began_at, m.last_at, m.ended_at, m.expires_at, m.silence, m.silenced_until, m.closed, m.body
+		FROM members m JOIN incidents i ON i.n = m.incident`
+	namedMembersQuery  = memberSelect + ` WHERE m.id {oneofnumbers}`
+	firingMembersQuery = memberSelect + ` WHERE m.key {oneofnumbers} AND m.rank < 6`
+	dueMembersQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.due_at <> 0 ORDER BY m.due_at LIMIT ?`
+	worstMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
+	laterMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? ORDER BY m.n LIMIT ?`
+
+	closeMembersQuery = `UPDATE members SET rank = 6, closed = 1, ended_at = ?, silence = '', silenced_until = 0, due_at = 0
+		WHERE incident = ? AND rank < 6`
+	reopenMembersQuery = `UPDATE members SET rank = severity, closed = 0, ended_at = 0, due_at = expires_at
+		WHERE incident = ? AND rank = 6 AND closed = 1`
+	// wakeMembersQuery and wakeGroupsQuery make members due when their silence ends, and
+	// their incidents.
+	wakeMembersQuery = `UPDATE members SET silenced_until = ?, due_at = ? WHERE silence = ? AND silence <> '' AND silenced_until > ?`
+	wakeGroupsQuery  = `UPDATE incidents SET due_at = ?, version = version + 1
+		WHERE n IN (SELECT incident FROM members WHERE silence = ? AND silence <> '') AND (due_at = 0 OR due_at > ?)`
+)
+
+// memberBody is what of a member no query looks into.
+type memberBody struct {
+	Key     string            `json:"key"`
+	Title   string            `json:"title"`
+	Text    string            `json:"text,omitempty"`
+	Labels  map[string]string `json:"labels,omitempty"`
+	Links   []alert.Link      `json:"links,omitempty"`
+	Count   int               `json:"count,omitempty"`
+	Expired bool              `json:"expired,omitempty"`
+}
+
+// groupBody is an alert.Group as it is stored with its incident. Times are microseconds.
+type groupBody struct {
+	Labels     map[string]string      `json:"labels,omitempty"`
+	Total      int                    `json:"total"`
+	Firing     map[alert.Severity]int `json:"firing,omitempty"`
+	Silenced   map[alert.Severity]int `json:"silenced,omitempty"`
+	Closed     map[alert.Severity]int `json:"closed,omitempty"`
+	SilencedBy string                 `json:"silenced_by,omitempty"`
+	Titles     bool                   `json:"titles,omitempty"`
+	Texts      bool                   `json:"texts,omitempty"`
+	Latest     map[string]string      `json:"latest,omitempty"`
+	Said       int                    `json:"said,omitempty"`
+	Ended      int                    `json:"ended,omitempty"`
+	Again      int                    `json:"again,omitempty"`
+	SaidAt     int64                  `json:"said_at,omitempty"`
+	SayAt      int64                  `json:"say_at,omitempty"`
+	DueAt      int64                  `json:"due_at,omitempty"`
+}
+
+func encodeGroup(g *alert.Group) *groupBody {
+	if g == nil {
+		return nil
+	}
+	return &groupBody{
+		g.Labels, g.Total, g.Firing, g.Silenced, g.Closed, g.SilencedBy, g.Titles, g.Texts, g.Latest, g.Said, g.Ended, g.Again,
+		micros(g.SaidAt), micros(g.SayAt), micros(g.DueAt),
+	}
+}
+
+// group reads what encodeGroup wrote.
+func (b *groupBody) group() *alert.Group {
+	if b == nil {
+		return nil
+	}
+	return &alert.Group{
+		Labels: b.Labels, Total: b.Total, Firing: b.Firing, Silenced: b.Silenced, Closed: b.Closed, SilencedBy: b.SilencedBy,
+		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Said: b.Said, Ended: b.Ended, Again: b.Again,
+		SaidAt: fromMicros(b.SaidAt), SayAt: fromMicros(b.SayAt), DueAt: fromMicros(b.DueAt),
+	}
+}
+
+// memberID is the number of a member, for which keyHash's chance of a collision applies.
+func memberID(incident, key string) int64 { return keyHash(incident + "\x00" + key) }
+
+func encodeMember(m alert.GroupMember) (string, error) {
+	text, err := document(false, memberBody{m.Key, m.Title, m.Text, m.Labels, m.Links, m.Count, m.Expired})
+	if err != nil {
+		return "", fmt.Errorf("write member: %w", err)
+	}
+	return text, nil
+}
+
+func scanMember(s scanner) (m alert.GroupMember, err error) {
+	var rank, severity, began, last, ended, expires, until, closed int64
+	var body string
+	err = s.Scan(&m.Incident, &m.N, &rank, &severity, &began, &last, &ended, &expires, &m.Silence, &until, &closed, &body)
+	if err != nil {
+		return m, err
+	}
+	var b memberBody
+	err = parse(body, &b)
+	m.Key, m.Title, m.Text, m.Labels, m.Links, m.Count, m.Expired = b.Key, b.Title, b.Text, b.Labels, b.Links, b.Count, b.Expired
+	if m.Status = alert.Firing; int(rank) == alert.RankOver() {
+		m.Status = alert.Resolved
+	}
+	if all := alert.Severities(); severity >= 0 && int(severity) < len(all) {
+		m.Severity = all[severity]
+	}
+	m.BeganAt, m.LastAt, m.EndedAt, m.ExpiresAt = fromMicros(began), fromMicros(last), fromMicros(ended), fromMicros(expires)
+	m.SilencedUntil, m.Closed = fromMicros(until), closed != 0
+	return m, err
+}
+
+func (d *DB) members(ctx context.Context, query string, args ...any) ([]alert.GroupMember, error) {
+	var found []alert.GroupMember
+	err := d.each(ctx, query, func(s scanner) error {
+		m, err := scanMember(s)
+		found = append(found, m)
+		return err
+	}, args...)
+	return found, err
+}
+
+// Members lists members of an incident, worst first. Those that fire come before those that
+// a silence hides, and those before the resolved ones.
+func (d *DB) Members(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error) {
+	found, err := d.members(ctx, worstMembersQuery, incident, limit, offset)
+	if err != nil {
+		return nil, fmt.Errorf("list members of %s: %w", incident, err)
+	}
+	return found, nil
+}
+
+// loadMembers adds the members that a query is about to its answer, with the incidents of
+// those that fire.
+func (d *DB) loadMembers(ctx context.Context, f *alert.Snapshot, q alert.Query) error {
+	if !d.grouped.Load() {
+		return nil
+	}
+	if err := d.loadNamedMembers(ctx, f, q.Members); err != nil {
+		return err
+	}
+	if err := d.loadFiringMembers(ctx, f, q.Keys); err != nil {
+		return err
+	}
+	if !q.Due && len(q.IDs) == 0 {
+		return nil
+	}
+	return d.loadDueMembers(ctx, f, q)
+}
+
+func (d *DB) loadNamedMembers(ctx context.Context, f *alert.Snapshot, asked []alert.MemberKey) error {
+	groups := map[string][]string{} // ids of incidents by key
+	for _, i := range f.Incidents {
+		if i.Group != nil {
+			groups[i.Key] = append(groups[i.Key], i.ID)
+		}
+	}
+	var ids []int64
+	for _, m := range asked {
+		for _, incident := range groups[m.Group] {
+			ids = append(ids, memberID(incident, m.Key))
+		}
+	}
+	return d.addMembers(ctx, f, namedMembersQuery, ids)
+}
+
+func (d *DB) addMembers(ctx context.Context, f *alert.Snapshot, query string, numbers []int64) error {
+	if len(numbers) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(numbers)
+	if err != nil {
+		return err
+	}
+	found, err := d.members(ctx, query, string(list))
+	f.Members = append(f.Members, found...)
+	return err
+}
+
+// loadFiringMembers adds the firing members with one of these keys, whatever their group.
+func (d *DB) loadFiringMembers(ctx context.Context, f *alert.Snapshot, keys []string) error {
+	hashes := make([]int64, len(keys))
+	for n, key := range keys {
+		hashes[n] = keyHash(key)
+	}
+	before := len(f.Members)
+	if err := d.addMembers(ctx, f, firingMembersQuery, hashes); err != nil {
+		return err
+	}
+	known := map[string]bool{}
+	for _, i := range f.Incidents {
+		known[i.ID] = true
+	}
+	var missing []string
+	for _, m := range f.Members[before:] {
+		if !known[m.Incident] {
+			known[m.Incident], missing = true, append(missing, m.Incident)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	list, err := json.Marshal(missing)
+	if err != nil {
+		return err
+	}
+	return d.addIncidents(ctx, f, namedQuery, string(list))
+}
+
+// loadDueMembers adds the due members of the groups that are due. When there are too many,
+// the last groups are left out: they stay due.
+func (d *DB) loadDueMembers(ctx context.Context, f *alert.Snapshot, q alert.Query) error {
+	left := dueMembers
+	kept := f.Incidents[:0]
+	for _, i := range f.Incidents {
+		if i.Group != nil && !i.DueAt.IsZero() && !i.DueAt.After(q.Now) {
+			if left <= 0 {
+				continue
+			}
+			found, err := d.members(ctx, dueMembersQuery, i.ID, alert.MaxDueMembers+1)
+			if err != nil {
+				return err
+			}
+			f.Members = append(f.Members, found...)
+			left -= len(found)
+		}
+		kept = append(kept, i)
+	}
+	f.Incidents = kept
+	return nil
+}
+
+// writeMembers writes members, after those changes that concern all of a group.
+func (c *changeWriter) writeMembers(ctx context.Context) error {
+	for _, t := range c.Turned {
+		query, args := closeMembersQuery, []any{micros(t.At), c.known[t.Incident].n}
+		if t.Status == alert.Firing {
+			query, args = reopenMembersQuery, args[1:]
+		}
+		if _, err := c.w.exec(ctx, query, args...); err != nil {
+			return err
+		}
+	}
+	if len(c.Members) == 0 {
+		return nil
+	}
+	c.w.grouped.Store(true)
+	args := make([]any, 0, 15*len(c.Members))
+	for n := range c.Members {
+		m := &c.Members[n]
+		args = append(args, memberID(m.Incident, m.Key), c.known[m.Incident].n, keyHash(m.Key), m.N, m.Rank(), m.Severity.Rank(),
+			micros(m.BeganAt), micros(m.LastAt), micros(m.EndedAt), micros(m.ExpiresAt), m.Silence, micros(m.SilencedUntil), number(m.Closed),
+			micros(m.DueAt()), c.memberTexts[n])
+	}
+	return c.w.insert(ctx, c.w.into.members, args)
+}
+
+// showMembers adds what a job shows of the members of a group, as they are now, which may
+// be newer than the claim.
+func (d *DB) showMembers(ctx context.Context, job *alert.Job) (err error) {
+	if job.Incident.Group == nil {
+		return nil
+	}
+	switch {
+	case !job.Kind.InThread():
+		job.Incident.Group.Top, err = d.members(ctx, worstMembersQuery, job.Incident.ID, alert.CardMembers, 0)
+	case job.Note != nil && slices.Contains([]alert.Topic{alert.TopicMembers, alert.TopicMemberFile}, job.Note.Topic):
+		note := *job.Note
+		job.Members = func(ctx context.Context) ([]alert.GroupMember, error) {
+			return d.members(ctx, laterMembersQuery, job.Incident.ID, note.From, note.Count)
+		}
+	}
+	return err
+}

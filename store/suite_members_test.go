@@ -1,0 +1,172 @@
+package store
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// groupOf is the incident of a group.
+func groupOf(id string, version int64) alert.Incident {
+	i := incident(id, "#ops", version)
+	i.Key, i.Title, i.Text = `{alertname="DiskFull"}`, "DiskFull", ""
+	i.Labels = map[string]string{"alertname": "DiskFull"}
+	i.Group = &alert.Group{
+		Labels: i.Labels, Total: 3, Firing: map[alert.Severity]int{alert.Error: 2}, Silenced: map[alert.Severity]int{alert.Warning: 1},
+		SilencedBy: "s1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"},
+		Said: 2, Ended: 1, Again: 1, SaidAt: at(1), SayAt: at(2), DueAt: at(3),
+	}
+	return i
+}
+
+func memberOf(incident, key string, n int) alert.GroupMember {
+	return alert.GroupMember{
+		Incident: incident, Key: key, N: n, Status: alert.Firing, Severity: alert.Error, Title: "disk full on " + key, Text: "90 %",
+		Labels: map[string]string{"host": key}, Links: []alert.Link{{Label: "Graph", URL: "https://example.com/" + key}},
+		Count: 2, BeganAt: at(n), LastAt: at(10),
+	}
+}
+
+func keysOf(members []alert.GroupMember) string {
+	var keys []string
+	for _, m := range members {
+		keys = append(keys, m.Key)
+	}
+	return fmt.Sprint(keys)
+}
+
+func testMembers(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	i.DueAt = at(20)
+	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 3)
+	a.Severity, a.ExpiresAt = alert.Critical, at(20)
+	b.Status, b.EndedAt, b.Expired = alert.Resolved, at(9), true
+	c.Silence, c.SilencedUntil = "s1", at(30)
+	firing := record(i, "")
+	firing.Title, firing.Text = "disk full on c", "90 %"
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, c}, Alerts: []alert.Record{firing}})
+
+	got, err := d.Incident(t.Context(), "k1")
+	must(t, err)
+	if !reflect.DeepEqual(got.Group, i.Group) || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
+		t.Errorf("the incident is %+v of %+v", got, got.Group)
+	}
+	listed, err := d.Members(t.Context(), "k1", 0, 10)
+	if err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, b}) {
+		t.Errorf("worst first are %+v, %v", listed, err)
+	}
+	if listed, err = d.Members(t.Context(), "k1", 1, 1); err != nil || keysOf(listed) != "[c]" {
+		t.Errorf("the second is %s, %v", keysOf(listed), err)
+	}
+
+	f := load(t, d, alert.Query{Now: at(10), Keys: []string{"x", i.Key}, Members: []alert.MemberKey{{Group: i.Key, Key: "b"}, {Group: i.Key, Key: "x"}}})
+	if !reflect.DeepEqual(f.Members, []alert.GroupMember{b}) || !reflect.DeepEqual(idsOf(f.Incidents), []string{"k1"}) {
+		t.Errorf("asked for by group: %s of %v", keysOf(f.Members), idsOf(f.Incidents))
+	}
+	if f = load(t, d, alert.Query{Now: at(10), Keys: []string{"a", "b"}}); keysOf(f.Members) != "[a]" || !reflect.DeepEqual(idsOf(f.Incidents), []string{"k1"}) {
+		t.Errorf("asked for by key: %s of %v", keysOf(f.Members), idsOf(f.Incidents))
+	}
+	if f = load(t, d, alert.Query{Now: at(20), Due: true}); keysOf(f.Members) != "[a c]" {
+		t.Errorf("due are %s", keysOf(f.Members))
+	}
+}
+
+func testTurnedGroup(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 3)
+	a.ExpiresAt = at(20)
+	b.Status, b.EndedAt = alert.Resolved, at(9)
+	c.Silence, c.SilencedUntil = "s1", at(30)
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, c}})
+	late := memberOf("k1", "d", 4)
+	commit(t, d, alert.Change{Turned: []alert.TurnedGroup{{Incident: "k1", Status: alert.Resolved, At: at(12)}}, Members: []alert.GroupMember{late}})
+	for _, m := range []*alert.GroupMember{&a, &c} {
+		m.Status, m.EndedAt, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, at(12), true, "", time.Time{}
+	}
+	if listed, err := d.Members(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{late, a, b, c}) {
+		t.Errorf("resolved by a person they are %+v, %v", listed, err)
+	}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{groupOf("k1", 2)}, Turned: []alert.TurnedGroup{{Incident: "k1", Status: alert.Firing, At: at(13)}}})
+	for _, m := range []*alert.GroupMember{&a, &c} {
+		m.Status, m.EndedAt, m.Closed = alert.Firing, time.Time{}, false
+	}
+	if listed, err := d.Members(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, late, b}) {
+		t.Errorf("reopened they are %+v, %v", listed, err)
+	}
+}
+
+func testMembersWake(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	i.DueAt = at(30)
+	a := memberOf("k1", "a", 1)
+	a.Silence, a.SilencedUntil = "s1", at(30)
+	s := alert.Silence{ID: "s1", Matchers: matchers(t, `host="a"`), CreatedAt: at(1), EndsAt: at(30)}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a}, Silences: []alert.Silence{s}})
+	s.EndsAt = at(11)
+	commit(t, d, alert.Change{Silences: []alert.Silence{s}})
+	f := load(t, d, alert.Query{Now: at(11), Due: true})
+	if keysOf(f.Members) != "[a]" || !f.Members[0].DueAt().Equal(at(11)) || f.Incidents[0].Version != 2 {
+		t.Errorf("due are %+v of %+v", f.Members, f.Incidents)
+	}
+}
+
+func testDueMembersAreBounded(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	i.DueAt = at(20)
+	var all []alert.GroupMember
+	for n := range alert.MaxDueMembers + 5 {
+		m := memberOf("k1", fmt.Sprint("m", n), n+1)
+		m.ExpiresAt = at(n)
+		all = append(all, m)
+	}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: all})
+	f := load(t, d, alert.Query{Now: at(20), Due: true})
+	if len(f.Members) != alert.MaxDueMembers+1 || !slices.IsSortedFunc(f.Members, func(a, b alert.GroupMember) int { return a.DueAt().Compare(b.DueAt()) }) {
+		t.Errorf("due are %d", len(f.Members))
+	}
+}
+
+func testClaimedGroup(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	var all []alert.GroupMember
+	for n := range alert.CardMembers + 5 {
+		all = append(all, memberOf("k1", fmt.Sprint("m", n), n+1))
+	}
+	all[12].Severity = alert.Critical
+	post, reply := delivery(i, alert.Post, 1), delivery(i, alert.Reply, 1)
+	reply.Note = &alert.Note{Topic: alert.TopicMembers, From: 10, Count: 3}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: all, Deliveries: []alert.Delivery{post, reply}})
+	job, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#ops", Now: at(20), Posts: true})
+	must(t, err)
+	if top := job.Incident.Group.Top; len(top) != alert.CardMembers || top[0].Key != "m12" || top[1].Key != "m0" {
+		t.Errorf("the card lists %s", keysOf(job.Incident.Group.Top))
+	}
+	must(t, d.Finish(t.Context(), alert.Outcome{Delivery: post.ID, State: alert.Delivered, Sent: alert.Sent{Conversation: "C1", TS: "1.0", Version: 1}, Now: at(20)}))
+	job, _, err = d.Claim(t.Context(), alert.Claim{Lane: "#ops", Now: at(20), Posts: true})
+	must(t, err)
+	if job.Members == nil {
+		t.Fatal("the reply lists nothing")
+	}
+	if listed, err := job.Members(t.Context()); err != nil || keysOf(listed) != "[m10 m11 m12]" {
+		t.Errorf("the reply lists %s, %v", keysOf(listed), err)
+	}
+}
+
+func testMembersForgotten(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	i.State, i.ResolvedAt = alert.StateResolved, at(2)
+	over := memberOf("k1", "a", 1)
+	over.Status = alert.Resolved
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{over}})
+	commit(t, d, alert.Change{Incidents: []alert.Incident{incident("k2", "#ops", 1)}})
+	must(t, d.Prune(t.Context(), at(0).AddDate(1, 0, 0)))
+	n := 0
+	must(t, d.each(t.Context(), "SELECT count(*) FROM members", func(s scanner) error { return s.Scan(&n) }))
+	if n != 0 {
+		t.Errorf("%d members outlive their incident", n)
+	}
+}
