@@ -113,6 +113,24 @@ func isField(name string) bool {
 	return false
 }
 
+// NearField is the field that a matcher on a label was perhaps meant for, as in sev=crit or
+// titel=x; empty for none.
+func (m Matcher) NearField() string {
+	name := strings.ToLower(m.Name)
+	if isField(m.Name) || len(name) < len("sev") {
+		return ""
+	}
+	for _, field := range []string{"severity", "source", "title", "channel"} {
+		if strings.HasPrefix(field, name) || Distance(name, field, 1) <= 1 {
+			return field
+		}
+	}
+	if _, ok := ParseSeverity(m.Value); ok && slices.Contains([]string{"level", "loglevel", "prio", "priority"}, name) {
+		return "severity"
+	}
+	return ""
+}
+
 // checkRegexp parses an expression by itself, because a)|(b would be valid between
 // brackets, and refuses one that would take much time for every alert.
 func checkRegexp(value string) error {
@@ -310,11 +328,7 @@ func (p *matcherText) next() (Matcher, error) {
 	case err != nil:
 		return Matcher{}, err
 	case !quotedName && miswritten(name):
-		m := Matcher{Name: strings.ToLower(name), Op: op, Value: value}
-		return Matcher{}, &InputError{
-			Message: fmt.Sprintf("the field is written %s, not %s", m.Name, name),
-			Hint:    fmt.Sprintf("write %s, or %s for a label of that name", m, Matcher{Name: name, Op: op, Value: value}),
-		}
+		return Matcher{}, miswrittenField(name, op, value)
 	case !quoted && unclear(op, value):
 		return Matcher{}, unclearValue(name, op, value)
 	}
@@ -322,13 +336,17 @@ func (p *matcherText) next() (Matcher, error) {
 }
 
 // notMatcher is the error for a text that begins without a name and an operator.
-func notMatcher(text, name, value string) *InputError {
+func notMatcher(text, name, value string) error {
 	first, _, _ := strings.Cut(text, " ")
-	bad := &InputError{Message: fmt.Sprintf("%.60q is not a matcher", first), Hint: `write label="value"; the operators are = != =~ !~`}
+	hint := `write label="value"; the operators are = != =~ !~`
 	if label, rest, ok := strings.Cut(name, "~"); ok && plainName(label) && rest+value != "" {
-		bad.Hint = "write " + Matcher{Name: label, Op: "=~", Value: strings.Trim(rest+value, `"'`)}.String()
+		m := Matcher{Name: label, Op: "=~", Value: strings.Trim(rest+value, `"'`)}
+		if _, err := checkedMatcher(m.Name, m.Op, m.Value); err != nil {
+			return err
+		}
+		hint = "write " + m.String()
 	}
-	return bad
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", first), Hint: hint}
 }
 
 // miswritten reports whether a name is that of a field in other capitals. Without quotes
@@ -336,6 +354,24 @@ func notMatcher(text, name, value string) *InputError {
 func miswritten(name string) bool {
 	field := strings.ToLower(name)
 	return isField(field) && name != field
+}
+
+// miswrittenField is the error for a matcher with such a name: it says how the field and a
+// label are written, as far as these would not be refused too.
+func miswrittenField(name, op, value string) error {
+	field, label := Matcher{Name: strings.ToLower(name), Op: op, Value: value}, Matcher{Name: name, Op: op, Value: value}
+	_, noField := checkedMatcher(field.Name, op, value)
+	_, noLabel := checkedMatcher(name, op, value)
+	hint := fmt.Sprintf("write %s, or %s for a label of that name", field, label)
+	switch {
+	case noField != nil && noLabel != nil:
+		return noField
+	case noField != nil:
+		hint = fmt.Sprintf("write %s for a label of that name", label)
+	case noLabel != nil:
+		hint = fmt.Sprintf("write %s", field)
+	}
+	return &InputError{Message: fmt.Sprintf("the field is written %s, not %s", field.Name, name), Hint: hint}
 }
 
 // unquotable are the characters that a name or value may only contain in quotes. Without
@@ -349,32 +385,34 @@ func unclear(op, value string) bool {
 		(op == "=" || op == "!=") && (value[0] == '~' || strings.Trim(value, "()") != value)
 }
 
-// unclearValue is the error for such a value. Quotes are no remedy for an empty one that
-// would be refused in them too.
+// unclearValue is the error for such a value: it says what is meant, or why that would be
+// refused too.
 func unclearValue(name, op, value string) error {
-	if value == "" {
-		if _, err := checkedMatcher(name, op, value); err != nil {
-			return err
-		}
+	m, hint := meant(name, op, value)
+	if _, err := checkedMatcher(m.Name, m.Op, m.Value); err != nil {
+		return err
 	}
-	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", name+op+value), Hint: meant(name, op, value)}
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", name+op+value), Hint: "write " + m.String() + hint}
 }
 
-// meant is the hint for a value that has to be quoted, or is a mistake.
-func meant(name, op, value string) string {
+// meant is the matcher with a value that has to be quoted, or that is a mistake, and what
+// there is to say about it.
+func meant(name, op, value string) (m Matcher, hint string) {
+	m = Matcher{Name: name, Op: op, Value: value}
 	if value == "" {
-		return fmt.Sprintf(`write %s%s"" if you mean alerts without it`, name, op)
+		return m, " if you mean alerts without it"
 	}
 	rest := strings.TrimLeft(value, "<>=!~")
-	m := Matcher{Name: name, Op: intended(op + strings.TrimSuffix(value, rest)), Value: strings.Trim(rest, `"'`)}
-	switch {
-	case m.Op == "" || m.Value == "":
-		return "write " + Matcher{Name: name, Op: op, Value: value}.String()
-	case strings.ContainsAny(m.Op, "<>") && name != "severity":
-		m.Op = "="
-		return fmt.Sprintf("write %s; only severity can be compared, as in severity>=error", m)
+	other := intended(op + strings.TrimSuffix(value, rest))
+	if other == "" || rest == "" {
+		return m, ""
 	}
-	return fmt.Sprintf("write %s; the operators are = != =~ !~", m)
+	m.Op, m.Value = other, strings.Trim(rest, `"'`)
+	if strings.ContainsAny(other, "<>") && name != "severity" {
+		m.Op = "="
+		return m, "; only severity can be compared, as in severity>=error"
+	}
+	return m, "; the operators are = != =~ !~"
 }
 
 // intended is the operator that somebody meant who wrote this one, or empty.
@@ -403,11 +441,25 @@ func checkedMatcher(name, op, value string) (Matcher, error) {
 	if op == "=~" || op == "!~" {
 		return checkedRegexp(name, op, value)
 	}
+	if m, ok := beginning(name, op, value); ok {
+		return NewMatcher(m.Name, m.Op, m.Value)
+	}
 	value, err := fieldValue(name, value)
 	if err != nil {
 		return Matcher{}, err
 	}
 	return NewMatcher(name, op, value)
+}
+
+// beginning is the matcher for a value that was copied from where it is cut, and ends in an
+// ellipsis: whatever begins with the rest matches, and so does a value that ends in one
+// itself. ok is false for any other value.
+func beginning(name, op, value string) (m Matcher, ok bool) {
+	head, cut := strings.CutSuffix(value, "…")
+	if !cut || head == "" || op != "=" || name == "severity" || name == "channel" {
+		return m, false
+	}
+	return Matcher{Name: name, Op: "=~", Value: regexp.QuoteMeta(head) + ".*"}, true
 }
 
 // checkedRegexp is checkedMatcher for =~ and !~.

@@ -116,6 +116,48 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 	}
 }
 
+func TestTheMatcherThatARefusalSuggestsIsTaken(t *testing.T) {
+	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x"} {
+		_, err := alert.ParseMatchers(text)
+		var bad *alert.InputError
+		if !errors.As(err, &bad) {
+			t.Errorf("%s got %v", text, err)
+			continue
+		}
+		suggested, found := strings.CutPrefix(bad.Hint, "write ")
+		suggested, _, _ = strings.Cut(strings.NewReplacer(" if you", ";", " for a label", ";", ", or ", ";").Replace(suggested), ";")
+		if !found || !strings.ContainsAny(suggested, "=<>") || strings.Contains(suggested, "for example") || strings.Contains(suggested, "…") {
+			continue
+		}
+		if again, err := alert.ParseMatchers(suggested); err != nil || len(again) != 1 {
+			t.Errorf("%s: %q, which gives %v, %v", text, bad.Hint, again, err)
+		}
+	}
+}
+
+func TestAMatcherCopiedFromWhereItIsCutMatches(t *testing.T) {
+	for text, c := range map[string]struct{ fits, fails string }{
+		`a="(b.c…"`: {"(b.c and more\nlines", "(bxc"}, `a=b…`: {"b…", "c"}, `a="b……"`: {"b……", "b"}, `title="disk…"`: {"disk full", "a disk"},
+		`a="…"`: {"…", "x"}, `a="b…c"`: {"b…c", "bc"}, `a!="b…"`: {"bc", "b…"}, `a=~"b…"`: {"b…", "bc"}, `a!~"b…"`: {"bc", "b…"},
+	} {
+		ms, err := alert.ParseMatchers(text)
+		subject := func(v string) alert.Subject { return alert.Subject{Title: v, Labels: map[string]string{"a": v}} }
+		if err != nil || !ms.Match(subject(c.fits)) || ms.Match(subject(c.fails)) {
+			t.Errorf("%s gives %v, %v", text, ms, err)
+		}
+	}
+}
+
+func TestALabelNearAFieldIsNoticed(t *testing.T) {
+	for text, want := range map[string]string{
+		"sev=crit": "severity", "sevrity=crit": "severity", "titel=x": "title", "chan=ops": "channel", "level=warn": "severity", "level=3rd": "", "service=db": "", "resource=x": "", "severity=crit": "", "env=prod": "", "se=x": "",
+	} {
+		if ms, err := alert.ParseMatchers(text); err != nil || ms[0].NearField() != want {
+			t.Errorf("%s: %v, %v", text, ms, err)
+		}
+	}
+}
+
 func TestTheRefusalSaysWhatIsMeant(t *testing.T) {
 	for text, want := range map[string]string{
 		"service=!db": `write service!="db"`, "foo=": `write foo=""`, `foo=b"a"r`: `write foo="b\"a\"r"`, "service=>db": "severity>=error", "service>=db": "severity>=error",

@@ -3,6 +3,7 @@ package handlers
 import (
 	"errors"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -80,7 +81,7 @@ func newMatcherText(p phrase) *matcherText {
 // around its operator.
 func (m *matcherText) addMatcher(n int) bool {
 	word := m.raw(n)
-	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1])
+	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1]) && !m.beginsTime(n)
 	behind := n+1 < len(m.words) && beginsWithOperator(m.raw(n+1))
 	inside := comparesSeverity(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
 	if !before && !behind && !inside {
@@ -88,6 +89,12 @@ func (m *matcherText) addMatcher(n int) bool {
 	}
 	m.parts, m.last = append(m.parts, word), n
 	return true
+}
+
+// beginsTime reports whether a value is missing in front of the n-th cell, because that
+// begins a time or a reason: host= for 1h.
+func (m *matcherText) beginsTime(n int) bool {
+	return n+1 < len(m.words) && slices.Contains([]string{"for", "until", "because"}, m.words[n].key)
 }
 
 // addChannel adds the matcher for a bare channel, if the n-th cell is one: #ops, or as

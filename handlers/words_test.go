@@ -323,3 +323,17 @@ func TestAFloodsDigestIsAcknowledgedAndSilencedAsAWhole(t *testing.T) {
 		r.says(t, "#ops", digest.TS, c[1])
 	}
 }
+
+func TestAMissingValueIsNotTheTimeBehindIt(t *testing.T) {
+	for _, text := range []string{"silence severity<= for 1h", "silence host= for 1h", "silence host =~ until tomorrow 9am", "silence severity= because of it"} {
+		if order, err := handlers.Parse(text); err == nil {
+			t.Errorf("%s is %+v", text, order.Target)
+		}
+	}
+}
+
+func TestASilenceOfALabelThatIsNearlyAFieldAsksWhetherThatIsMeant(t *testing.T) {
+	r := newDaemon(t)
+	r.types(t, "ann", "#ops", "silence sev=crit for 1h")
+	r.whisper(t, "ann", "#ops", "did you mean `severity`?")
+}

@@ -325,6 +325,20 @@ func TestALabelCopiedFromACardSilencesIt(t *testing.T) {
 	}
 }
 
+func TestALabelThatIsCutMatchesWhereItIsPasted(t *testing.T) {
+	for _, value := range []string{strings.Repeat("a.b*c ", 100), strings.Repeat("é&<", 200), strings.Repeat(`"\`, 300), "https://x.example/" + strings.Repeat("y", 4000)} {
+		for _, name := range []string{"cmd", "title", "a b"} {
+			l := newLabel(name, value)
+			for _, shown := range []string{l.field(), l.pair(maxLabelValue)} {
+				matchers, err := alert.ParseMatchers(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(said(shown)))
+				if err != nil || len(matchers) != 1 || !matchers.Match(alert.Subject{Labels: map[string]string{name: value}}) || matchers.Match(alert.Subject{Labels: map[string]string{name: "x" + value}}) {
+					t.Errorf("%s %.20q is drawn as %s, which gives %v, %v", name, value, shown, matchers, err)
+				}
+			}
+		}
+	}
+}
+
 func TestALabelIsNotHiddenBehindAFieldOfItsName(t *testing.T) {
 	i := accepted(t, alert.Alert{Title: "disk full", Severity: "warning", Labels: map[string]string{"severity": "critical", "source": "node", "key": "a b", "channel": "ops", "title": "other"}})
 	words, _ := read(t, Card(i, "#ops"))

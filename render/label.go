@@ -168,15 +168,33 @@ func (l label) pair(budget int) string {
 	if strings.HasSuffix(written, `="`+l.value+`"`) && !strings.ContainsFunc(l.value, func(r rune) bool { return !wordRune(r) && !strings.ContainsRune("._/-+@%", r) }) {
 		written = strings.TrimSuffix(written, `"`+l.value+`"`) + l.value
 	}
-	return fit(written, budget+maxLabelName)
-}
-
-// field is a long label: as a matcher if it is one line and whole, else as text.
-func (l label) field() string {
-	if written := l.whole.String(); !l.isField() && !strings.Contains(l.value, "\n") && alert.EscapedLen(written) <= maxLabelValue+maxLabelName {
+	if alert.EscapedLen(written) <= budget+maxLabelName {
 		return literal(written)
 	}
+	return l.beginning(budget + maxLabelName)
+}
+
+// field is a long label: as a matcher if it is one line, else as text.
+func (l label) field() string {
+	if !l.isField() && !strings.Contains(l.value, "\n") {
+		return l.beginning(maxLabelValue + maxLabelName)
+	}
 	return fit(l.name, maxLabelName) + "\n" + fit(l.value, maxLabelValue)
+}
+
+// beginning is a label as a matcher of at most so many characters. Where its value is cut,
+// the matcher finds what begins like it.
+func (l label) beginning(budget int) string {
+	m := l.whole
+	for room := budget; room > 0; {
+		m.Value = shorter(l.whole.Value, room)
+		over := alert.EscapedLen(m.String()) - budget
+		if over <= 0 {
+			return literal(m.String())
+		}
+		room -= (over + 1) / 2 // a quotation mark is two characters
+	}
+	return fit(l.whole.String(), budget)
 }
 
 // pairs lists labels as name=value within budget characters, and says how many there are

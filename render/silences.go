@@ -109,6 +109,11 @@ func Silenced(s alert.Silence, n int) Message {
 		line += ", among them " + plural(n, "open incident") + "."
 	default:
 		line += "; no open incident matches now."
+		for _, m := range s.Matchers {
+			if field := m.NearField(); field != "" {
+				line += " " + quoted(fit(m.Name, maxLabelName)) + " is a label; did you mean " + quoted(field) + "?"
+			}
+		}
 	}
 	m := answer(line)
 	if end := expire(s, "End now"); end != nil {
