@@ -27,6 +27,17 @@ type Silence struct {
 	// AnnouncedIn are the lanes in which it was announced that it hides a critical
 	// alert.
 	AnnouncedIn []string `json:"told,omitempty"`
+	// NextAt is when it begins to hide alerts next, in lists (see Listed); zero if it hides
+	// them now.
+	NextAt time.Time `json:"next_at,omitzero"`
+}
+
+// Listed is the silence as lists show it at now.
+func (s Silence) Listed(now time.Time) Silence {
+	if s.NextAt = (time.Time{}); !s.Active(now) {
+		s.NextAt = s.Next(now)
+	}
+	return s
 }
 
 // Over reports whether the silence has ended for good.

@@ -34,7 +34,11 @@ func (a *API) listSilences(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return silenceList{append([]alert.Silence{}, list...)}, nil
+	shown := silenceList{[]alert.Silence{}}
+	for _, s := range list {
+		shown.Silences = append(shown.Silences, s.Listed(a.opts.Now()))
+	}
+	return shown, nil
 }
 
 // silenceBody is the body of POST /v1/silences. It has either For, which counts from

@@ -2,6 +2,7 @@ package handlers_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -44,6 +45,22 @@ func TestTheSilenceDialogShowsErrorsAtTheirFields(t *testing.T) {
 			t.Errorf("%+v: errors %q", c, errs)
 		}
 	}
+	for _, c := range []struct{ begins, duration, until, repeat, block, want string }{
+		{"1795442000", "1h", "", "never", "begins", "in the past"},
+		{"x", "1h", "", "never", "begins", "again"},
+		{fmt.Sprint(now.AddDate(2, 0, 0).Unix()), "1h", "", "never", "begins", "a year"},
+		{fmt.Sprint(now.AddDate(0, 0, 364).Unix()), "7d", "", "never", "duration", "a year"},
+		{"1795450000", "1h", "1795450000", "never", "until", "after the beginning"},
+		{"1795450000", "until", "", "never", "until", "the time here"},
+		{"", "24h", "", "daily", "duration", "less than a day"},
+		{"1795450000", "1h", "1795536400", "weekly", "until", "less than a day"},
+		{"1795450000", "1h", "1795450030", "daily", "until", "at least a minute"},
+	} {
+		errs, work := h.Submit(bot.Submission{User: "U0ANN", CallbackID: render.CallbackSilence, Inputs: inputs("matchers", "service=db", "begins", c.begins, "duration", c.duration, "until", c.until, "repeat", c.repeat)})
+		if len(errs) != 1 || work != nil || !strings.Contains(errs[c.block], c.want) {
+			t.Errorf("%+v: errors %q", c, errs)
+		}
+	}
 	if errs, _ := h.Submit(bot.Submission{CallbackID: render.CallbackSilence}); len(errs) != 2 {
 		t.Errorf("an empty dialog: %q", errs)
 	}
@@ -71,6 +88,70 @@ func TestTheSilenceDialogSilences(t *testing.T) {
 		if s := d.silences[0]; !s.EndsAt.Equal(c.want) || s.Matchers.String() != `service="db", title=~"<b>.*"` || s.Why != "disks" || s.By.Name != "ann" {
 			t.Errorf("%s: %+v", name, s)
 		}
+	}
+}
+
+func TestTheSilenceDialogPlansAndRepeats(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := func(day, hour, minute int) time.Time {
+		return time.Date(2026, time.November, day, hour, minute, 0, 0, berlin)
+	}
+	unix := func(at time.Time) string { return fmt.Sprint(at.Unix()) }
+	now := time.Unix(1795442000, 0) // Monday the 23rd, 14:53 in Berlin
+	for name, c := range map[string]struct {
+		begins, duration, until, repeat string
+		starts, ends                    time.Time
+		every                           string
+	}{
+		"later":                     {unix(at(24, 22, 0)), "8h", "", "never", at(24, 22, 0), at(25, 6, 0), ""},
+		"from one time to another":  {unix(at(24, 22, 0)), "until", unix(at(24, 23, 30)), "never", at(24, 22, 0), at(24, 23, 30), ""},
+		"every day, from now on":    {"", "2h", "", "daily", time.Time{}, now.AddDate(0, 0, 365), "day 14:53 to 16:53 (Europe/Berlin)"},
+		"every week over midnight":  {unix(at(28, 22, 0)), "until", unix(at(29, 5, 0)), "weekly", at(28, 22, 0), now.AddDate(0, 0, 365), "saturday 22:00 to 05:00 (Europe/Berlin)"},
+		"every day, in summer time": {unix(time.Date(2027, 3, 27, 22, 0, 0, 0, berlin)), "until", unix(time.Date(2027, 3, 28, 6, 0, 0, 0, berlin)), "daily", time.Date(2027, 3, 27, 22, 0, 0, 0, berlin), now.AddDate(0, 0, 365), "day 22:00 to 06:00 (Europe/Berlin)"},
+		"23 hours that end on the same minute": {unix(time.Date(2027, 3, 27, 22, 0, 0, 0, berlin)), "until", unix(time.Date(2027, 3, 28, 22, 0, 0, 0, berlin)), "daily",
+			time.Date(2027, 3, 27, 22, 0, 0, 0, berlin), now.AddDate(0, 0, 365), "day 22:00 to 21:00 (Europe/Berlin)"},
+	} {
+		d := &desk{zone: berlin}
+		errs, work := d.handlers().Submit(bot.Submission{
+			User: "U0ANN", Name: "ann", CallbackID: render.CallbackSilence, Private: `{"c":"C0OPS","t":"1.1"}`,
+			Inputs: inputs("matchers", "service=db", "begins", c.begins, "duration", c.duration, "until", c.until, "repeat", c.repeat),
+		})
+		if len(errs) > 0 {
+			t.Fatalf("%s: errors %q", name, errs)
+		}
+		ok(t, work(t.Context()))
+		every := ""
+		if s := d.silences[0]; s.Every != nil {
+			every = s.Every.String()
+		}
+		if s := d.silences[0]; !s.StartsAt.Equal(c.starts) || !s.EndsAt.Equal(c.ends) || every != c.every {
+			t.Errorf("%s: from %s until %s every %q", name, s.StartsAt, s.EndsAt, every)
+		}
+	}
+	d := &desk{zoneErr: errors.New("slack is down")}
+	errs, work := d.handlers().Submit(bot.Submission{User: "U0ANN", CallbackID: render.CallbackSilence, Private: `{"c":"C0OPS"}`, Inputs: inputs("matchers", "service=db", "duration", "1h", "repeat", "daily")})
+	if len(errs) > 0 {
+		t.Fatalf("errors %q", errs)
+	}
+	ok(t, work(t.Context()))
+	d.wantAnswer(t, "time zone")
+}
+
+func TestSilencesAreListedWithWhenTheyBeginNext(t *testing.T) {
+	now := time.Unix(1795442000, 0).UTC() // 13:53
+	hours := func(from int) *alert.Hours {
+		return &alert.Hours{From: time.Duration(from) * time.Hour, To: time.Duration(from+2) * time.Hour}
+	}
+	d := &desk{silences: []alert.Silence{
+		{ID: "s-now1", Matchers: alert.Matchers{{Name: "a", Op: "=", Value: "b"}}, EndsAt: now.AddDate(0, 0, 30), Every: hours(13)},
+		{ID: "s-next", Matchers: alert.Matchers{{Name: "a", Op: "=", Value: "c"}}, EndsAt: now.AddDate(0, 0, 30), Every: hours(20)},
+	}}
+	got := d.types(t, d.handlers(), "silences")
+	if want := fmt.Sprintf("next <!date^%d^", time.Date(2026, 11, 23, 20, 0, 0, 0, time.UTC).Unix()); strings.Count(got, "next ") != 1 || !strings.Contains(got, want) {
+		t.Errorf("the list is %s", got)
 	}
 }
 

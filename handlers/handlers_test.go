@@ -203,7 +203,7 @@ func (d *desk) History(context.Context, string) ([]alert.Event, error) { return 
 func (d *desk) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silence, error) {
 	var all []alert.Silence
 	for _, s := range d.silences {
-		if (f.ID == "" || s.ID == f.ID) && (f.At.IsZero() || s.Active(f.At) && s.EndedBy == (alert.Person{})) {
+		if (f.ID == "" || s.ID == f.ID) && (f.At.IsZero() || !s.Over(f.At) && s.EndedBy == (alert.Person{})) {
 			all = append(all, s)
 		}
 	}

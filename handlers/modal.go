@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -74,7 +73,15 @@ func (h *Handlers) submitTest(s bot.Submission) (map[string]string, func(ctx con
 
 func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx context.Context, a bot.Action) error) {
 	wanted, errs := readSilence(s, h.opts.Now())
+	repeat := field(s, render.InputRepeat)
 	return errs, func(ctx context.Context, a bot.Action) error {
+		if repeats(repeat) {
+			zone, bad := h.zoneOf(ctx, a.Caller)
+			if bad != nil {
+				return h.respond(ctx, a.Caller, refused(bad))
+			}
+			wanted = repeated(wanted, repeat == render.RepeatWeekly, h.opts.Now().In(zone))
+		}
 		wanted.By = h.person(ctx, a.Caller)
 		said, holds := h.createSilence(ctx, wanted)
 		return h.result(ctx, a, holds, said)
@@ -92,42 +99,11 @@ func readSilence(s bot.Submission, now time.Time) (alert.Silence, map[string]str
 		errs[render.InputMatchers] = sentence(bad)
 	}
 	wanted.Matchers = matchers
-	ends, block, wrong := readEnd(s, now)
-	if wrong != "" {
-		errs[block] = wrong
-	}
-	wanted.EndsAt = ends
+	readTimes(s, now, &wanted, errs)
 	if n := utf8.RuneCountInString(wanted.Why); n > render.MaxReason {
 		errs[render.InputReason] = fmt.Sprintf("The reason has %d characters; at most %d fit.", n, render.MaxReason)
 	}
 	return wanted, errs
-}
-
-// readEnd reads the end of a silence. A chosen time has priority over the menu of
-// durations: nobody chooses one by accident.
-func readEnd(s bot.Submission, now time.Time) (ends time.Time, block, wrong string) {
-	chosen, until := field(s, render.InputDuration), field(s, render.InputUntil)
-	if until == "" && chosen == render.DurationUntil {
-		return ends, render.InputUntil, "Choose the day and the time here."
-	}
-	if until == "" {
-		d, err := alert.ParseDuration(chosen)
-		if err != nil || d <= 0 || d > maxSilence {
-			return ends, render.InputDuration, "Choose how long."
-		}
-		return now.Add(d), "", ""
-	}
-	seconds, err := strconv.ParseInt(until, 10, 64)
-	ends = time.Unix(seconds, 0)
-	switch {
-	case err != nil:
-		return ends, render.InputUntil, "Choose the day and the time again."
-	case !ends.After(now):
-		return ends, render.InputUntil, "This time is in the past. Choose one in the future."
-	case ends.Sub(now) > maxSilence:
-		return ends, render.InputUntil, "A silence lasts at most a year."
-	}
-	return ends, "", ""
 }
 
 // sentence is an error as plain text for a field.

@@ -110,6 +110,9 @@ func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, mor
 	if err != nil {
 		return nil, false, fmt.Errorf("read silences: %w", err)
 	}
+	for n, s := range all {
+		all[n] = s.Listed(h.opts.Now())
+	}
 	if len(all) > maxSilences {
 		return all[:maxSilences], true, nil
 	}

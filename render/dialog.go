@@ -25,6 +25,8 @@ const (
 	InputMatchers = "matchers"
 	InputDuration = "duration"
 	InputUntil    = "until"
+	InputBegins   = "begins"
+	InputRepeat   = "repeat"
 	InputReason   = "reason"
 	InputPerson   = "person"
 	InputText     = "text"
@@ -37,6 +39,13 @@ const (
 // DurationUntil is the option of InputDuration that says: until the time in
 // InputUntil.
 const DurationUntil = "until"
+
+// The options of InputRepeat.
+const (
+	RepeatNever  = "never"
+	RepeatDaily  = "daily"
+	RepeatWeekly = "weekly"
+)
 
 // The most characters that a person may write in a dialog.
 const (
@@ -77,8 +86,12 @@ func SilenceModal(v SilenceView) Modal {
 	return dialog(CallbackSilence, "Silence alerts", "Silence", v.Private,
 		section(matchingLine(v)),
 		matchersInput(v.Matchers),
+		slack.NewInputBlock(InputBegins, plain("Begins"), plain("At once, if you leave it empty."), slack.NewDateTimePickerBlockElement(InputBegins)).WithOptional(true),
 		durationInput(),
 		slack.NewInputBlock(InputUntil, plain("Until"), plain("Only used if you chose “Until a time…” above."), slack.NewDateTimePickerBlockElement(InputUntil)).WithOptional(true),
+		menu(InputRepeat, "Repeat", []*slack.OptionBlockObject{
+			option(RepeatNever, "Never"), option(RepeatDaily, "Every day, at the same time"), option(RepeatWeekly, "Every week, on the same day"),
+		}, 0),
 		textInput(InputReason, "Reason", "Why, for anyone wondering where the alerts are", MaxReason, true),
 		small("Matching alerts are kept, not lost. What is still open when the silence ends is shown then."),
 	)

@@ -54,6 +54,9 @@ func silenceRow(s alert.Silence, who func(alert.Person) string) (what, facts str
 	if times := strings.TrimSpace(silenceTimes(s)); times != "" {
 		parts = append(parts, times)
 	}
+	if s.Every != nil && !s.NextAt.IsZero() {
+		parts = append(parts, "next "+date(s.NextAt))
+	}
 	if !nobody(s.By) {
 		parts = append(parts, "by "+who(s.By))
 	}
