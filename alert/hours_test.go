@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"pgregory.net/rapid"
+
 	"tocsin/alert"
 )
 
@@ -39,6 +41,64 @@ func TestWhenASilenceHidesAlertsAndWhenItDoesNext(t *testing.T) {
 			t.Errorf("%s, it begins next at %s, want %s", what, got, c.next)
 		}
 	}
+}
+
+func TestASilenceRecursOnTheDaysOnWhichClocksAreChanged(t *testing.T) {
+	berlin, apia := zone(t, "Europe/Berlin"), zone(t, "Pacific/Apia")
+	at := func(text string) time.Time {
+		parsed, err := time.Parse(time.RFC3339, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return parsed
+	}
+	// Clocks go forward from 02:00 to 03:00 on 2026-03-29, and back from 03:00 on 2026-10-25.
+	missing := alert.Hours{From: 2*time.Hour + 15*time.Minute, To: 2*time.Hour + 45*time.Minute, Zone: berlin}
+	into := alert.Hours{From: time.Hour, To: 2*time.Hour + 30*time.Minute, Zone: berlin}
+	outOf := alert.Hours{From: 2*time.Hour + 30*time.Minute, To: 4 * time.Hour, Zone: berlin}
+	skipped := alert.Hours{From: 10 * time.Hour, To: 11 * time.Hour, Zone: apia} // there was no 2011-12-30
+	for what, c := range map[string]struct {
+		every             alert.Hours
+		now, begins, ends string
+	}{
+		"an hour that does not come":    {missing, "2026-03-28T12:00:00+01:00", "2026-03-29T03:15:00+02:00", "2026-03-29T03:45:00+02:00"},
+		"an end that does not come":     {into, "2026-03-28T12:00:00+01:00", "2026-03-29T01:00:00+01:00", "2026-03-29T03:30:00+02:00"},
+		"a beginning that doesn't come": {outOf, "2026-03-28T12:00:00+01:00", "2026-03-29T03:30:00+02:00", "2026-03-29T04:00:00+02:00"},
+		"an hour that comes twice":      {missing, "2026-10-24T12:00:00+02:00", "2026-10-25T02:15:00+01:00", "2026-10-25T02:45:00+01:00"},
+		"a beginning that comes twice":  {outOf, "2026-10-24T12:00:00+02:00", "2026-10-25T02:30:00+01:00", "2026-10-25T04:00:00+01:00"},
+		"a day that does not come":      {skipped, "2011-12-29T12:00:00-10:00", "2011-12-31T10:00:00+14:00", "2011-12-31T11:00:00+14:00"},
+	} {
+		s := alert.Silence{EndsAt: at("2027-01-01T00:00:00Z"), Every: &c.every}
+		next := s.Next(at(c.now))
+		if !next.Equal(at(c.begins)) || !s.Until(next).Equal(at(c.ends)) {
+			t.Errorf("%s: from %s until %s, want %s until %s", what, next, s.Until(next), c.begins, c.ends)
+		}
+	}
+}
+
+// Whatever its hours are: what a silence hides ends later, and it begins again later still.
+func TestASilenceThatRecursAlwaysEndsAndBeginsAgain(t *testing.T) {
+	zones := []string{"UTC", "Europe/Berlin", "America/New_York", "America/Sao_Paulo", "Asia/Kolkata", "Pacific/Apia"}
+	rapid.Check(t, func(rt *rapid.T) {
+		from := rapid.IntRange(0, 1439).Draw(rt, "from")
+		length := rapid.IntRange(1, 1439).Draw(rt, "length")
+		every := &alert.Hours{From: time.Duration(from) * time.Minute, To: time.Duration((from+length)%1440) * time.Minute, Zone: zone(t, rapid.SampledFrom(zones).Draw(rt, "zone"))}
+		if rapid.Bool().Draw(rt, "weekly") {
+			every.Days = []time.Weekday{time.Weekday(rapid.IntRange(0, 6).Draw(rt, "day"))}
+		}
+		now := time.Unix(rapid.Int64Range(1_300_000_000, 1_900_000_000).Draw(rt, "now"), 0)
+		s := alert.Silence{EndsAt: now.AddDate(1, 0, 0), Every: every}
+		for range 10 {
+			if until := s.Until(now); s.Active(now) && (!until.After(now) || until.Sub(now) > 26*time.Hour) {
+				rt.Fatalf("at %s it hides until %s", now, until)
+			}
+			next := s.Next(now)
+			if !next.After(now) || next.Sub(now) > 15*24*time.Hour {
+				rt.Fatalf("at %s it begins next at %s", now, next)
+			}
+			now = next
+		}
+	})
 }
 
 func TestHoursAreReadAsTheyAreWritten(t *testing.T) {

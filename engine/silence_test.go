@@ -106,6 +106,33 @@ func TestAPlannedSilenceBeginsAtItsTimeForWhatIsOpenThenAndWhatComes(t *testing.
 	wantDeliveries(t, w.until(planned.EndsAt), "#alerts post", "#alerts update", "#alerts reply unsilenced", "#alerts update", "#alerts reply unsilenced")
 }
 
+func TestAPlannedSilenceThatIsEndedBeforeItBeginsChangesNothing(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	s := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(3 * time.Hour), By: ann}}).silence
+	w.now = noon.Add(30 * time.Minute)
+	wantDeliveries(t, w.decide(input{unsilence: &endRequest{id: s.ID, by: bob}}))
+	wantDeliveries(t, w.until(noon.Add(time.Hour)))
+	d := w.push(alert.Alert{Key: "db", Title: "a"}, alert.Alert{Key: "db2", Title: "a"})
+	wantStanding(t, d, alert.StandPending, alert.StandPending)
+	wantDeliveries(t, w.until(noon.Add(4*time.Hour)))
+}
+
+func TestASilenceBeginsAgainIfTheClockIsPutBackOverItsBeginning(t *testing.T) {
+	w := newWorld(t)
+	s := alert.Silence{Matchers: matchers(t, `key=~"db.*"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour), By: ann}
+	w.decide(input{silence: &s})
+	w.now = noon.Add(70 * time.Minute)
+	wantStanding(t, w.push(alert.Alert{Key: "db", Title: "a"}), alert.StandSilenced)
+	// By the clock it has not begun: what fires is shown, and hidden once it begins.
+	w.now = noon.Add(30 * time.Minute)
+	d := w.push(alert.Alert{Key: "db", Title: "a"}, alert.Alert{Key: "db2", Title: "b"})
+	wantStanding(t, d, alert.StandPending, alert.StandPending)
+	wantDeliveries(t, d, "#alerts post", "#alerts update", "#alerts post")
+	wantDeliveries(t, w.until(noon.Add(time.Hour)), "#alerts update", "#alerts reply silenced", "#alerts update", "#alerts reply silenced")
+	wantDeliveries(t, w.until(noon.Add(2*time.Hour)), "#alerts update", "#alerts reply unsilenced", "#alerts update", "#alerts reply unsilenced")
+}
+
 func TestASilenceThatRecursHidesAtItsHoursUntilItIsEnded(t *testing.T) {
 	w := newWorld(t)
 	night := &alert.Hours{From: 22 * time.Hour, To: 4 * time.Hour, Zone: time.UTC}

@@ -67,11 +67,21 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 			return took, bad
 		}
 	}
+	if r.recursLate(n) {
+		return 1, &alert.InputError{Message: "on which days, and at what time, does it recur?", Hint: "Write the days first, for example `every day 22:00 for 2h`."}
+	}
 	if r.order.Timed && r.named() > 0 {
 		r.order.Text = r.m.from(n).prose()
 		return left, nil
 	}
 	return 1, r.readTarget(n)
+}
+
+// recursLate reports whether the n-th cell says that a silence recurs that already has a
+// beginning: from 22:00 for 2h every day.
+func (r *silenceReader) recursLate(n int) bool {
+	every := slices.Contains([]string{"every", "each"}, r.m.words[n].key)
+	return every && r.order.times.starts != nil && n+1 < len(r.m.words) && new(recurrence).readDays(r.m.words[n+1].key)
 }
 
 // readTarget reads the n-th cell, which says what to silence.

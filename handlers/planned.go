@@ -59,8 +59,9 @@ func (p plan) silence(now time.Time) (s alert.Silence, bad *alert.InputError) {
 
 func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) {
 	hours := &alert.Hours{From: p.every.at, Zone: now.Location(), Days: p.every.days}
+	clock := !p.ends.relative() && p.ends.unnamed()
 	switch length := p.ends.after; {
-	case p.ends.relative() && length >= longestHours:
+	case p.ends.relative() && length >= longestHours, clock && p.ends.clock == hours.From:
 		return s, &alert.InputError{Message: "a silence that recurs hides less than a day at a time", Hint: "Write for example `every saturday 02:00 for 3h`."}
 	case p.ends.relative():
 		hours.To = (hours.From + length) % longestHours
