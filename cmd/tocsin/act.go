@@ -41,8 +41,8 @@ func newUnack(w world) *cobra.Command {
 func newResolve(w world) *cobra.Command {
 	return newAct(w, alert.VerbResolve, &cobra.Command{
 		Use:     "resolve WHICH...",
-		Aliases: []string{"close", "done"},
-		Short:   "Resolve incidents",
+		Aliases: []string{"close", "done", "fixed"}, SuggestFor: []string{"fix"},
+		Short: "Resolve incidents",
 		Long: `Resolve incidents. The card turns green in Slack. If one fires again soon, it reopens in the
 same thread.` + whichHelp,
 		Example: `  tocsin resolve k7f2 -m 'disk replaced'
@@ -63,8 +63,8 @@ func newReopen(w world) *cobra.Command {
 func newAssign(w world) *cobra.Command {
 	return newAct(w, alert.VerbAssign, &cobra.Command{
 		Use:     "assign WHICH... [to] WHO",
-		Aliases: []string{"give"},
-		Short:   "Assign incidents to somebody",
+		Aliases: []string{"give"}, SuggestFor: []string{"page"},
+		Short: "Assign incidents to somebody",
 		Long: `Assign incidents to somebody, who is named as in Slack (bob, @bob, a mail address, an id), or
 to me.` + whichHelp,
 		Example: `  tocsin assign k7f2 bob

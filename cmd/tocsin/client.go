@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/user"
 	"regexp"
 	"strings"
 	"time"
@@ -62,7 +63,16 @@ func (c *clientCmd) addAs(cmd *cobra.Command) {
 // by is who acts; empty for the user of this shell.
 func (c *clientCmd) by() string { return c.as }
 
-func (c *clientCmd) user() string { return cmp.Or(c.getenv("USER"), c.getenv("LOGNAME")) }
+// user is the user of this shell; empty if nothing says who that is.
+func (c *clientCmd) user() string {
+	if name := cmp.Or(c.getenv("USER"), c.getenv("LOGNAME")); name != "" {
+		return name
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return ""
+}
 
 // find returns where a daemon may be, and the token for it.
 func (c *clientCmd) find() (*config.Client, error) {

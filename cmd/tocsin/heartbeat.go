@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -48,8 +49,19 @@ it. Without a daemon it waits in the spool and counts by the time at which it wa
 	return cmd
 }
 
+// checkHeartbeatName refuses also the commands of tocsin heartbeats.
+func checkHeartbeatName(name string) error {
+	switch name {
+	case "list":
+		return errors.New("list is not the name of a heartbeat: tocsin heartbeats lists them")
+	case "forget":
+		return errors.New("forget is not the name of a heartbeat: write tocsin heartbeats forget NAME")
+	}
+	return alert.CheckHeartbeatName(name)
+}
+
 func (c *heartbeatCmd) run(ctx context.Context, name string) error {
-	err := alert.CheckHeartbeatName(name)
+	err := checkHeartbeatName(name)
 	if err == nil {
 		err = alert.Terms{Every: c.every, Grace: c.grace}.Check()
 	}

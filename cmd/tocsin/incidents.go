@@ -177,9 +177,10 @@ type incidentDetail struct {
 
 func newIncidentsShow(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show WHICH",
-		Short: "Show an incident with its history",
-		Long:  "Show an incident with its history. WHICH is an id, last, or words of its title, key or labels.",
+		Use:     "show WHICH",
+		Aliases: []string{"details", "incident", "info", "history"},
+		Short:   "Show an incident with its history",
+		Long:    "Show an incident with its history. WHICH is an id, last, or words of its title, key or labels.",
 		Example: `  tocsin show k7f2
   tocsin show disk db-3`,
 		Args: arguments(1, manyArguments, "which incident? give one id (tocsin incidents lists them)"),

@@ -47,8 +47,8 @@ func (w world) print(asJSON bool, result any, text string) error {
 var oneCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 
 // table arranges lines in columns. Words for severities and states are marked for the
-// colours of a terminal, and the last column for being cut to its width.
-func table(fill func(line func(cells ...any))) string { return columns(string(markCut), fill) }
+// colours of a terminal, and the columns for its width.
+func table(fill func(line func(cells ...any))) string { return columns(string(markCell), fill) }
 
 // fields lists names and values, without those that have none.
 func fields(all [][2]string) string {
@@ -61,8 +61,8 @@ func fields(all [][2]string) string {
 	})
 }
 
-// columns arranges lines in columns, with last before the last cell of each.
-func columns(last string, fill func(line func(cells ...any))) string {
+// columns arranges lines in columns, with mark between the cells.
+func columns(mark string, fill func(line func(cells ...any))) string {
 	var lines [][]string
 	var widths []int // without the last columns, which end their lines
 	fill(func(cells ...any) {
@@ -85,9 +85,9 @@ func columns(last string, fill func(line func(cells ...any))) string {
 			style = heading
 		}
 		for i, cell := range line[:len(line)-1] {
-			b.WriteString(style(cell) + strings.Repeat(" ", widths[i]-width(cell)+2))
+			b.WriteString(style(cell) + strings.Repeat(" ", widths[i]-width(cell)+columnGap) + mark)
 		}
-		b.WriteString(last + style(line[len(line)-1]) + "\n")
+		b.WriteString(style(line[len(line)-1]) + "\n")
 	}
 	return b.String()
 }

@@ -165,9 +165,12 @@ func (c *runCmd) report(ctx context.Context, a alert.Alert, args []string, o out
 // where an incident is open; with --on always it is an alert of its own as well.
 func (c *runCmd) parcel(a alert.Alert, args []string, o outcome, output *tail) (parcel, error) {
 	name := brief(commandLine(args))
-	a.Text = outcomeText(o, output)
+	a.Text = outcomeText(cmp.Or(o.reason, "succeeded"), o, output)
 	if o.status != exitOK {
-		a.Title = cmp.Or(a.Title, name+" failed: "+o.reason)
+		if a.Title == "" {
+			a.Title = name + " failed: " + o.reason
+			a.Text = outcomeText(o.withoutReason(), o, output)
+		}
 		p, err := alertParcel(a)
 		p.retry, p.terse = runRetry, true
 		return p, err
@@ -188,19 +191,28 @@ func (c *runCmd) parcel(a alert.Alert, args []string, o outcome, output *tail) (
 	return p, err
 }
 
-// outcomeText is what the alert says: how it ended and the end of the output.
-func outcomeText(o outcome, output *tail) string {
-	head := cmp.Or(o.reason, "succeeded") + " after " + elapsed(o.took)
+// outcomeText is what the alert says: how the command ended, in words, and the end of the
+// output.
+func outcomeText(ended string, o outcome, output *tail) string {
+	head := ended + " after " + elapsed(o.took)
 	text, missing := output.text()
 	switch {
 	case o.took == 0:
-		return o.reason
+		return ended
 	case text == "":
 		return head + ", without output"
 	case missing > 0:
 		return fmt.Sprintf("%s; the end of the output, after %s:\n%s", head, counted(missing, "line"), fenced(text))
 	}
 	return head + "; the output:\n" + fenced(text)
+}
+
+// withoutReason says how a failure ended, below a title that says why.
+func (o outcome) withoutReason() string {
+	if o.took == 0 {
+		return "not started"
+	}
+	return "failed"
 }
 
 // elapsed is a duration as people read it.

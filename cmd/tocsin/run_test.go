@@ -155,8 +155,8 @@ func TestAFailureIsACardWithTheOutputAndASuccessResolvesIt(t *testing.T) {
 	if l := i.Labels; l["host"] != host || l["status"] != "4" || l["team"] != "db" || l["user"] == "" || l["duration"] == "" {
 		t.Errorf("its labels are %v", l)
 	}
-	if !strings.Contains(i.Text, "```\ndone\ndisk full\n```") || !strings.HasPrefix(i.Text, "exit status 4 after ") {
-		t.Errorf("its text is %q", i.Text)
+	if !strings.Contains(i.Text, "```\ndone\ndisk full\n```") || !strings.HasPrefix(i.Text, "failed after ") || !strings.HasSuffix(i.Title, " failed: exit status 4") {
+		t.Errorf("its title is %q, its text %q", i.Title, i.Text)
 	}
 	until(t, sl, "the card", func(sn *playground.Snapshot) bool {
 		top, _ := cards(sn.Messages("#alerts"))

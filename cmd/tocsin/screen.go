@@ -33,13 +33,13 @@ func (w world) screen() screen {
 // visible escapes them in text from outside. markStyle and those behind it begin a
 // style, each at its place in styles.
 const (
-	markCut   = '\uFDD0' // the rest of the line may be cut
+	markCell  = '\uFDD0' // between the cells of a table
 	markEnd   = '\uFDD1' // the end of a style
 	markStyle = '\uFDD2'
 	markLast  = '\uFDEF'
 )
 
-func isMark(r rune) bool { return r >= markCut && r <= markLast }
+func isMark(r rune) bool { return r >= markCell && r <= markLast }
 
 // styles are the codes of a terminal (SGR) with the words that are shown so; headings
 // come first.
@@ -76,30 +76,121 @@ func heading(cell string) string { return inStyle(0, cell) }
 func inStyle(n int, cell string) string { return string(markStyle+rune(n)) + cell + string(markEnd) }
 
 // draw is text as this screen shows it: safe, with colours in place of the marks, and
-// cut where a line may be.
+// tables within its width.
 func (s screen) draw(text string) string {
 	var b strings.Builder
-	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
-		start, rest, cut := strings.Cut(line, string(markCut))
-		if room := s.width - width(start); cut && room >= leastColumn {
-			rest = shorten(rest, room)
+	var rows [][]string
+	flush := func() {
+		for _, line := range s.fit(rows) {
+			for _, r := range line + "\n" {
+				b.WriteString(s.show(r))
+			}
 		}
-		for _, r := range start + rest {
+		rows = nil
+	}
+	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), string(markCell))
+		if len(rows) > 0 && (len(cells) == 1 || len(cells) != len(rows[0])) {
+			flush()
+		}
+		if len(cells) > 1 {
+			rows = append(rows, cells)
+			continue
+		}
+		for _, r := range line {
 			b.WriteString(s.show(r))
 		}
 	}
+	flush()
 	return b.String()
 }
 
-// leastColumn is the narrowest column that is cut; a narrower screen breaks lines.
-const leastColumn = 12
+// fit returns the lines of a table, none of which is wider than the screen.
+func (s screen) fit(rows [][]string) (lines []string) {
+	if len(rows) == 0 {
+		return nil
+	}
+	natural := make([]int, len(rows[0]))
+	for _, cells := range rows {
+		for n, cell := range cells {
+			natural[n] = max(natural[n], width(cell))
+		}
+	}
+	widths := natural
+	if s.width > 0 {
+		widths = fitted(natural, s.width)
+	}
+	for _, cells := range rows {
+		line := ""
+		for n, cell := range cells {
+			if widths[n] < natural[n] {
+				cell = cut(cell, widths[n], n == len(cells)-1)
+			}
+			line += cell
+		}
+		lines = append(lines, line)
+	}
+	return lines
+}
+
+// cut is a cell in a column of a width; all but the last are followed by a gap.
+func cut(cell string, room int, last bool) string {
+	if last {
+		return shorten(cell, room)
+	}
+	cell = shorten(strings.TrimRight(cell, " "), room-columnGap)
+	return cell + strings.Repeat(" ", max(0, room-width(cell)))
+}
+
+const (
+	// leastColumn is the width to which columns are cut before others are left out.
+	leastColumn = 12
+	// columnGap is the number of blanks between columns.
+	columnGap = 2
+)
+
+// fitted are the widths of columns that are no wider than a screen together. Those in the
+// middle are cut, the widest first; then they are left out, the last first. The last column
+// has what remains.
+func fitted(natural []int, most int) []int {
+	last := len(natural) - 1
+	for shown := last; ; shown-- {
+		widths := slices.Clone(natural)
+		clear(widths[shown:last])
+		widths[last] = min(natural[last], leastColumn)
+		cutWidest(widths, widths[1:shown], most)
+		if total(widths) <= most || shown == 1 {
+			widths[0], widths[last] = min(widths[0], most), 0
+			widths[last] = min(natural[last], most-total(widths))
+			return widths
+		}
+	}
+}
+
+// cutWidest takes from the widest of some columns until all of them fit.
+func cutWidest(widths, some []int, most int) {
+	for total(widths) > most && len(some) > 0 {
+		widest := slices.Index(some, slices.Max(some))
+		if some[widest] <= leastColumn+columnGap {
+			return
+		}
+		some[widest]--
+	}
+}
+
+func total(widths []int) (sum int) {
+	for _, w := range widths {
+		sum += w
+	}
+	return sum
+}
 
 // show is one character as the screen shows it.
 func (s screen) show(r rune) string {
 	switch {
 	case !isMark(r):
 		return visible(string(r))
-	case !s.color || r == markCut:
+	case !s.color || r == markCell:
 		return ""
 	case r == markEnd:
 		return "\x1b[0m"
@@ -110,15 +201,17 @@ func (s screen) show(r rune) string {
 	return ""
 }
 
-// shorten cuts a line to a width, with an ellipsis.
-func shorten(line string, most int) string {
-	line = strings.TrimSuffix(line, "\n")
-	if width(line) <= most {
-		return line + "\n"
+// shorten cuts a text to a width, with an ellipsis.
+func shorten(text string, most int) string {
+	if width(text) <= most {
+		return text
+	}
+	if most < 1 {
+		return ""
 	}
 	var b strings.Builder
 	styled, used := false, 0
-	for _, r := range line {
+	for _, r := range text {
 		used += runeWidth(r)
 		if used >= most && !isMark(r) {
 			break
@@ -130,7 +223,7 @@ func shorten(line string, most int) string {
 	if styled {
 		b.WriteRune(markEnd)
 	}
-	return b.String() + "\n"
+	return b.String()
 }
 
 // width is how many columns of a terminal a text takes.

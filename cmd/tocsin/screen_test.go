@@ -1,9 +1,12 @@
 package main
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"tocsin/alert"
 )
 
 func TestATerminalShowsColoursAndItsWidthAndAPipeNeither(t *testing.T) {
@@ -21,11 +24,37 @@ func TestATerminalShowsColoursAndItsWidthAndAPipeNeither(t *testing.T) {
 	}{
 		"a pipe":        {screen{}, plain},
 		"NO_COLOR":      {screen{width: 36}, strings.NewReplacer("of the database is full", "of …", `u202e`, "…").Replace(plain)},
-		"narrow":        {screen{width: 20}, plain},
+		"narrow":        {screen{width: 20}, "ID    TITLE\nk7f2  日本語 the di…\nb22c  \\x1b[31mred\\u…\n"},
 		"wide, colours": {screen{width: 200, color: true}, "\x1b[1mID\x1b[0m    \x1b[1mSEVERITY\x1b[0m  \x1b[1mTITLE\x1b[0m\n" + strings.NewReplacer("ID    SEVERITY  TITLE\n", "", "critical", "\x1b[1;31mcritical\x1b[0m", "warning", "\x1b[33mwarning\x1b[0m").Replace(plain)},
 	} {
 		if got := c.to.draw(text); got != c.want {
 			t.Errorf("%s shows\n%q, want\n%q", name, got, c.want)
+		}
+	}
+}
+
+func TestNoLineOfAListIsWiderThanTheTerminal(t *testing.T) {
+	now := time.Now()
+	i := alert.Incident{
+		ID: "k7f2", State: alert.Open, Silence: "s-b22c", Severity: alert.Critical, Count: 1234, FirstAt: now.Add(-3*time.Hour - 4*time.Minute),
+		AckedBy: alert.Person{Name: "ann.with.a.long.name"}, Lanes: []string{"#alerts", "#database-team"}, Title: strings.Repeat("the disk of the database is full ", 9),
+	}
+	s := alert.Silence{ID: "s-k7f2", Matchers: alert.Matchers{{Name: "service", Op: "=~", Value: "postgres-.*"}}, EndsAt: now.Add(2*time.Hour + time.Minute), By: i.AckedBy, Why: i.Title, Hidden: 123}
+	lists := map[string]struct{ text, shown string }{
+		"incidents": {incidentPage{[]alert.Incident{i, {ID: "b22c", State: alert.Acked, Title: "short"}}, 2}.text(), "k7f2  open (silenc…  critical  1234×  the disk of…"},
+		"silences":  {silencePage{[]alert.Silence{s}}.text(), "s-k7f2  in 2h (20"},
+		"ledger":    {ledgerText(alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#a-channel-with-a-name"}}}), "PENDING  DEAD\n#a-channel-with-a-name  "},
+	}
+	for name, list := range lists {
+		for columns := 1; columns < 200; columns++ {
+			for line := range strings.Lines(screen{width: columns, color: columns%2 == 0}.draw(list.text)) {
+				if line = regexp.MustCompile("\x1b\\[[0-9;]*m|\n").ReplaceAllString(line, ""); width(line) > columns {
+					t.Fatalf("in %d columns a line of %s is %q", columns, name, line)
+				}
+			}
+		}
+		if got := (screen{width: 50}).draw(list.text); !strings.Contains(got, list.shown) {
+			t.Errorf("50 columns show the %s as\n%swant %q", name, got, list.shown)
 		}
 	}
 }

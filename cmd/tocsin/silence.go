@@ -232,14 +232,14 @@ func parseUntil(s string, now time.Time) (time.Time, error) {
 // newSilences is silence list under the word that Slack has for it.
 func newSilences(w world) *cobra.Command {
 	cmd := newSilenceList(w)
-	cmd.Use, cmd.Example = "silences", "  tocsin silences --all"
+	cmd.Use, cmd.Aliases, cmd.Example = "silences", []string{"mutes"}, "  tocsin silences --all"
 	return cmd
 }
 
 // newUnsilence is silence end under the word that Slack has for it.
 func newUnsilence(w world) *cobra.Command {
 	cmd := newSilenceEnd(w)
-	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...|WORDS...", []string{"unmute"}, "  tocsin unsilence s-k7f2\n  tocsin unmute db-3"
+	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...|WORDS...", []string{"unmute", "expire"}, "  tocsin unsilence s-k7f2\n  tocsin unmute db-3"
 	return cmd
 }
 
@@ -278,12 +278,12 @@ func (p silencePage) text() string {
 		return "no silence is in effect\n"
 	}
 	return table(func(line func(cells ...any)) {
-		line("ID", "NEXT", "UNTIL", "HIDDEN", "BY", "MATCHERS", "WHY")
+		line("ID", "UNTIL", "MATCHERS", "NEXT", "HIDDEN", "BY", "WHY") // a narrow screen shows the first ones
 		now := time.Now()
 		for _, s := range p.Silences {
-			next, until := "now", ago(s.EndsAt)
+			next, until := "now", fmt.Sprintf("in %s (%s)", roughly(s.EndsAt.Sub(now)), clock(s.EndsAt))
 			if s.Over(now) {
-				next = ""
+				next, until = "", ago(s.EndsAt)
 			} else if !s.Active(now) {
 				next = ago(s.Next(now))
 			}
@@ -293,7 +293,7 @@ func (p silencePage) text() string {
 			if by := who(s.EndedBy); by != "" {
 				until += " (ended by " + by + ")"
 			}
-			line(s.ID, next, until, s.Hidden, who(s.By), s.Matchers, brief(s.Why))
+			line(s.ID, until, s.Matchers, next, s.Hidden, who(s.By), brief(s.Why))
 		}
 	})
 }

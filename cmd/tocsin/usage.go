@@ -55,6 +55,11 @@ func arguments(least, most int, remedy string) cobra.PositionalArgs {
 const manyArguments = 1000000
 
 func unknownCommand(parent *cobra.Command, name string) error {
+	for _, sub := range parent.Commands() {
+		if slices.Contains(sub.SuggestFor, name) {
+			return &usageError{fmt.Errorf("%s has no command %q; did you mean %s?", parent.CommandPath(), name, sub.Name())}
+		}
+	}
 	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, didYouMean(name, subcommands(parent)))}
 }
 

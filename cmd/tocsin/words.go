@@ -125,17 +125,40 @@ func (c *actCmd) choose(ctx context.Context, t handlers.Target) ([]string, error
 // changeable finds the incidents that the verb can change, and asks if they are several. If
 // there are none, it finds those that are already as the verb would leave them.
 func (c *actCmd) changeable(ctx context.Context, t handlers.Target) ([]alert.Incident, error) {
-	found, err := c.search(ctx, t, handlers.StatesFor(c.verb))
+	narrow, err := c.narrowing(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	search := func(states ...alert.State) ([]alert.Incident, error) {
+		found, err := c.search(ctx, t, states)
+		return slices.DeleteFunc(found, func(i alert.Incident) bool { return !narrow.Selects(i.Subject()) }), err
+	}
+	found, err := search(handlers.StatesFor(c.verb)...)
 	if err == nil && len(found) > 1 && !c.yes {
 		err = c.confirm(found)
 	}
 	if after := handlers.StateAfter(c.verb); err == nil && len(found) == 0 && after != "" {
-		found, err = c.search(ctx, t, []alert.State{after})
+		found, err = search(after)
 	}
 	if err == nil && len(found) == 0 {
 		return c.mustSearch(ctx, t, handlers.StatesFor(c.verb))
 	}
 	return found, err
+}
+
+// narrowing selects, as in Slack, the incidents in which the words of a target are whole
+// words, or else begin a word, if that is so in any that is not over.
+func (c *actCmd) narrowing(ctx context.Context, t handlers.Target) (narrow alert.IncidentFilter, err error) {
+	if len(t.Words) == 0 {
+		return narrow, nil
+	}
+	found, err := c.search(ctx, t, append([]alert.State{alert.Open, alert.Acked}, handlers.StatesFor(c.verb)...))
+	for _, f := range []alert.IncidentFilter{{Words: t.Words, Wholes: true}, {Words: t.Words, Beginnings: true}} {
+		if slices.ContainsFunc(found, func(i alert.Incident) bool { return f.Selects(i.Subject()) }) {
+			return f, err
+		}
+	}
+	return narrow, err
 }
 
 // meant returns the matchers that a target without matchers means. If it may mean several,
