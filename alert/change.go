@@ -28,7 +28,7 @@ type Query struct {
 	Sources    []Matchers
 	Inhibitors bool
 	// InhibitedBy asks for the open and acknowledged incidents that one of these inhibits,
-	// oldest first, those after the incident After, at most MaxFound.
+	// oldest first, those after the incident After, at most MaxInhibited.
 	InhibitedBy []string
 	After       string
 	// Silence asks for the silence of this id, active or ended.
@@ -49,6 +49,10 @@ const MaxDueMembers = 500
 
 // MaxFound bounds how many incidents one query returns by Due, Ahead or Open.
 const MaxFound = 1000
+
+// MaxInhibited bounds how many one query returns by InhibitedBy. Deciding them again must not
+// make alerts wait that come meanwhile.
+const MaxInhibited = 250
 
 // ClockSlack is how much longer than was asked for something may wait because the clock
 // was put back.

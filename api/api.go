@@ -44,6 +44,8 @@ type Store interface {
 	Incident(ctx context.Context, id string) (alert.Incident, error)
 	// History is the history of an incident, oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
+	// Inhibits is how many unresolved incidents an incident inhibits.
+	Inhibits(ctx context.Context, incident string) (int, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
 	// Heartbeats lists all heartbeats by name.
 	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)

@@ -165,6 +165,8 @@ func (r replete) Incident(context.Context, string) (alert.Incident, error) {
 	return filled[alert.Incident](), r.err
 }
 
+func (r replete) Inhibits(context.Context, string) (int, error) { return 2, r.err }
+
 func (r replete) History(context.Context, string) ([]alert.Event, error) {
 	return []alert.Event{filled[alert.Event]()}, r.err
 }

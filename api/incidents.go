@@ -131,6 +131,8 @@ func number(q url.Values, name string, least, most int) (int, error) {
 type incidentDetail struct {
 	alert.Incident
 	History []alert.Event `json:"history"`
+	// Inhibits is how many unresolved incidents it inhibits.
+	Inhibits int `json:"inhibits,omitempty"`
 }
 
 // readIncident answers an incident with its history.
@@ -143,7 +145,11 @@ func (a *API) readIncident(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return incidentDetail{incident, append([]alert.Event{}, history...)}, nil
+	inhibits, err := a.opts.Store.Inhibits(r.Context(), incident.ID)
+	if err != nil {
+		return nil, err
+	}
+	return incidentDetail{incident, append([]alert.Event{}, history...), inhibits}, nil
 }
 
 // The limits of ?window= of GET /v1/stats.

@@ -63,6 +63,8 @@ func (e *engine) Unsilence(_ context.Context, id string, by alert.Person) (alert
 	return alert.Silence{ID: id, EndedBy: by}, e.err
 }
 
+func (r *reader) Inhibits(context.Context, string) (int, error) { return 0, nil }
+
 func (r *reader) History(_ context.Context, id string) ([]alert.Event, error) {
 	return []alert.Event{{Incident: id, Verb: alert.VerbAck, By: alert.Person{ID: "U0ANN", Name: "ann"}, Text: "on it"}}, nil
 }

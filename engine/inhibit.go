@@ -94,7 +94,7 @@ func (e *Engine) decideInhibited(ctx context.Context) {
 		x.retryAt = e.now().Add(duePause)
 		return
 	}
-	if len(bite) < alert.MaxFound {
+	if len(bite) < alert.MaxInhibited {
 		x.asked = nil
 		return
 	}

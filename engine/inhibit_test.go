@@ -194,7 +194,7 @@ func TestReopeningWhatIsInhibitedHidesItAgain(t *testing.T) {
 // Much that is hidden is decided in bites, and a restart between two of them, or rules that
 // are gone after it, leave nothing hidden.
 func TestAllThatWasInhibitedIsShownHoweverMuchItIsAndWheneverTheDaemonStops(t *testing.T) {
-	const many = alert.MaxFound + alert.MaxFound/2
+	const many = 4*alert.MaxInhibited + 1
 	for name, c := range map[string]struct {
 		resolve bool // before the restart
 		inhibit bool // after it

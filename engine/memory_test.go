@@ -153,7 +153,7 @@ func (m *memory) inhibition(q alert.Query, f *alert.Snapshot) {
 		if q.Inhibitors && i.InhibitedBy != "" {
 			f.Inhibitors = alert.Union(f.Inhibitors, []string{i.InhibitedBy})
 		}
-		if slices.Contains(q.InhibitedBy, i.InhibitedBy) && at > m.place(q.After) && bite < alert.MaxFound {
+		if slices.Contains(q.InhibitedBy, i.InhibitedBy) && at > m.place(q.After) && bite < alert.MaxInhibited {
 			bite++
 			f.Incidents = append(f.Incidents, i)
 		}

@@ -53,6 +53,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"members":           {membersOf, "cards_digest (digest=?)"},
 		"named":             {namedQuery, "(id=?)"},
 		"due":               {dueQuery, "incidents_due (due_at<?)"},
+		"inhibits":          {inhibitsQuery, "incidents_silence (silence=?)"},
 		"inhibited":         {inhibitedQuery, "incidents_silence (silence=? AND rowid>?)"},
 		"next due":          {nextDueQuery, "incidents_due (due_at>?)"},
 		"due heartbeats":    {dueHeartbeatsQuery, "heartbeats_due (due_at<?)"},

@@ -114,7 +114,7 @@ func (d *DB) loadInhibition(ctx context.Context, f *alert.Snapshot, q alert.Quer
 	if err != nil {
 		return err
 	}
-	return d.addIncidents(ctx, f, inhibitedQuery, string(list), q.After, alert.MaxFound)
+	return d.addIncidents(ctx, f, inhibitedQuery, string(list), q.After, alert.MaxInhibited)
 }
 
 func (d *DB) addIncidents(ctx context.Context, f *alert.Snapshot, query string, args ...any) error {
@@ -197,7 +197,8 @@ const (
 	inhibitedQuery  = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE silence <> '' AND silence {oneof} AND +state IN ({open}, {acked})
 			AND n > coalesce((SELECT n FROM incidents WHERE id = ?), 0)
 		ORDER BY n LIMIT ?) i` + incidentCards + `ORDER BY i.n`
-	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
+	inhibitsQuery = `SELECT count(*) FROM incidents WHERE silence <> '' AND silence = ? AND +state IN ({open}, {acked})`
+	nextDueQuery  = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )
 
 // latest finds the latest incident of each route of each key.
@@ -311,6 +312,15 @@ func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
 		return alert.Incident{}, fmt.Errorf("find incident %s: %w", id, err)
 	}
 	return found[0], nil
+}
+
+// Inhibits counts the unresolved incidents that an incident inhibits.
+func (d *DB) Inhibits(ctx context.Context, incident string) (n int, err error) {
+	err = d.each(ctx, inhibitsQuery, func(s scanner) error { return s.Scan(&n) }, incident)
+	if err != nil {
+		return 0, fmt.Errorf("count what incident %s inhibits: %w", incident, err)
+	}
+	return n, nil
 }
 
 // Ledger accounts for every alert that was ever accepted, from one read. Lanes

@@ -37,6 +37,11 @@ func testInhibited(t *testing.T, d *DB) {
 	}
 	wantIDs(t, "after the first", load(t, d, alert.Query{InhibitedBy: []string{"b234", "b239"}, After: "b235"}).Incidents, "b236", "b238")
 	wantIDs(t, "after the last", load(t, d, alert.Query{InhibitedBy: []string{"b234"}, After: "b238"}).Incidents)
+	for id, want := range map[string]int{"b234": 2, "b239": 1, "b235": 0, "": 0} {
+		if n, err := d.Inhibits(t.Context(), id); n != want || err != nil {
+			t.Errorf("%q inhibits %d incidents, want %d (%v)", id, n, want, err)
+		}
+	}
 	if i := load(t, d, alert.Query{IDs: []string{"b239"}}).Incidents[0]; i.Silence != "s-b234" || i.InhibitedBy != "" {
 		t.Errorf("a silenced incident is read as %+v", i)
 	}

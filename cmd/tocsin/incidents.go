@@ -172,7 +172,8 @@ func withHint(err error) error {
 
 type incidentDetail struct {
 	alert.Incident
-	History []alert.Event `json:"history"`
+	History  []alert.Event `json:"history"`
+	Inhibits int           `json:"inhibits,omitempty"`
 }
 
 func newIncidentsShow(w world) *cobra.Command {
@@ -273,30 +274,38 @@ func (i incidentDetail) fields() [][2]string {
 }
 
 // whereabouts say where the incident is shown, or why it is not.
-func (i incidentDetail) whereabouts() (fields [][2]string) {
-	over := i.State == alert.StateResolved
-	by := cmp.Or(i.Silence, i.InhibitedBy)
-	if over && by != "" && !i.Waiting {
-		return [][2]string{{"never shown", "it ended while " + by + " hid it"}}
+func (i incidentDetail) whereabouts() [][2]string {
+	if i.State == alert.StateResolved && !i.HeldUntil.IsZero() && !i.Waiting {
+		why := "it was muted"
+		if by := cmp.Or(i.Silence, i.InhibitedBy); by != "" {
+			why = by + " hid it"
+		}
+		return [][2]string{{"never shown", "it ended while " + why}}
 	}
-	if i.InhibitedBy != "" && !over {
-		fields = append(fields, [2]string{"inhibited", "by " + by})
-	}
-	if over && !i.HeldUntil.IsZero() && !i.Waiting {
-		return [][2]string{{"never shown", "it ended while it was muted"}}
-	}
-	if i.Silence != "" && !over {
-		fields = append(fields, [2]string{"silenced", "until " + ago(i.SilencedUntil) + " by " + i.Silence})
-	}
-	if !i.HeldUntil.IsZero() && i.InhibitedBy == "" {
-		fields = append(fields, [2]string{"held back", "until " + ago(i.HeldUntil)})
-	}
+	fields := i.hiding()
 	for _, lane := range i.Lanes {
 		if card := i.Card(lane); card.TS != "" {
 			fields = append(fields, [2]string{"shown in", lane + " (" + card.Conversation + " " + card.TS + ")"})
 			continue
 		}
 		fields = append(fields, [2]string{"not yet in", lane})
+	}
+	return fields
+}
+
+// hiding says what hides an incident, and how many it hides.
+func (i incidentDetail) hiding() (fields [][2]string) {
+	if i.Inhibits > 0 {
+		fields = append(fields, [2]string{"inhibits", counted(i.Inhibits, "incident")})
+	}
+	switch over := i.State == alert.StateResolved; {
+	case i.InhibitedBy != "" && !over:
+		return append(fields, [2]string{"inhibited", "by " + i.InhibitedBy})
+	case i.Silence != "" && !over:
+		fields = append(fields, [2]string{"silenced", "until " + ago(i.SilencedUntil) + " by " + i.Silence})
+	}
+	if !i.HeldUntil.IsZero() {
+		fields = append(fields, [2]string{"held back", "until " + ago(i.HeldUntil)})
 	}
 	return fields
 }

@@ -28,6 +28,7 @@ func TestAnIncidentIsSaidToBeShownOnlyWhereItIs(t *testing.T) {
 		"held back":   {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end}, "held back:", "shown in"},
 		"hidden":      {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "silenced:", "shown in"},
 		"inhibited":   {alert.Incident{State: alert.Open, Lanes: lanes, HeldUntil: end, InhibitedBy: "k7f2"}, "by k7f2", "held back"},
+		"shown once":  {alert.Incident{State: alert.StateResolved, Lanes: lanes, Cards: card, InhibitedBy: "k7f2"}, "shown in:", "never shown"},
 		"never seen":  {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, InhibitedBy: "k7f2"}, "it ended while k7f2 hid it", "held back"},
 		"never shown": {alert.Incident{State: alert.StateResolved, Lanes: lanes, HeldUntil: end, Silence: "s-a", SilencedUntil: end}, "never shown:", "held back"},
 	} {

@@ -43,6 +43,9 @@ func TestWhatAnotherAlertHidesIsShownOnceThatEnds(t *testing.T) {
 		!strings.Contains(got, "inhibited by "+source.Incident+" (cluster-down)") {
 		t.Errorf("what is hidden is shown as\n%s", got)
 	}
+	if got := p.command("incidents", "show", source.Incident); !strings.Contains(got, "1 incident") {
+		t.Errorf("what hides it is shown as\n%s", got)
+	}
 	if got := p.amtool("alert", "query", "--inhibited", "-o", "extended"); !strings.Contains(got, "slow-db") || !strings.Contains(got, "suppressed") || strings.Contains(got, "slow-web") {
 		t.Errorf("the inhibited alerts are\n%s", got)
 	}
