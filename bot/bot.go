@@ -94,6 +94,9 @@ type Bot struct {
 	// listSlots bounds how many lists are rendered and uploaded at once.
 	listSlots chan struct{}
 	images    *images
+	// nameless are the channels that LearnNames asks about; asked has all of this run.
+	nameless chan string
+	asked    sync.Map
 
 	mu       sync.Mutex
 	token    alert.Secret
@@ -110,6 +113,7 @@ func New(opts Options) *Bot {
 		opts:      opts,
 		listSlots: make(chan struct{}, listsAtOnce),
 		images:    newImages(opts.ImageHosts, opts.Now),
+		nameless:  make(chan string, mostNameless),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
 			Transport: transport(),

@@ -40,6 +40,41 @@ func (b *Bot) learnFromCommand(ctx context.Context, c Command) {
 	}
 }
 
+// mostNameless is how many channels wait for LearnNames; more are asked about after another
+// post.
+const mostNameless = 100
+
+// wantName has LearnNames ask for the name of a channel that is known by its id (C…) only,
+// once.
+func (b *Bot) wantName(lane string) {
+	if !strings.HasPrefix(lane, "C") || !slackID.MatchString(lane) {
+		return
+	}
+	if _, asked := b.asked.LoadOrStore(lane, true); asked {
+		return
+	}
+	select {
+	case b.nameless <- lane:
+	default:
+		b.asked.Delete(lane)
+	}
+}
+
+// LearnNames passes on the names of the channels to which something was posted under their
+// ids, until ctx ends.
+func (b *Bot) LearnNames(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case id := <-b.nameless:
+			if _, err := b.channelInfo(ctx, id, id); err != nil {
+				b.opts.Log.Info("the name of a channel is not known", zap.String("id", id), zap.Error(err))
+			}
+		}
+	}
+}
+
 // learnDM passes on in which conversation (D…) a person (U…) writes to the bot.
 func (b *Bot) learnDM(ctx context.Context, user, channel string) {
 	if strings.HasPrefix(channel, "D") {

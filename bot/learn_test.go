@@ -52,6 +52,7 @@ func TestWhatSlackSaysAboutNamesIsLearnt(t *testing.T) {
 		{"a person's name", func() error { _, err := s.bot.Person(t.Context(), "@Ann"); return err }, pair{"@ann", "U0ANN"}},
 		{"a mail address", func() error { _, err := s.bot.Person(t.Context(), "bob@example.com"); return err }, pair{"bob@example.com", "U0BOB"}},
 		{"a channel's name", func() error { _, err := s.bot.Members(t.Context(), "#alerts"); return err }, pair{"#alerts", "C0ALERTS"}},
+		{"what is asked about a channel", func() error { return s.bot.Check(t.Context(), "C0OPS") }, pair{"#operations", "C0OPS"}},
 		{"opened direct messages", func() error { _, err := s.bot.openDM(t.Context(), "U0ANN"); return err }, pair{"U0ANN", dm}},
 	} {
 		if err := step.do(); err != nil {

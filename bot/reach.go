@@ -108,12 +108,15 @@ func (b *Bot) ignoreRenamed(d alert.Destination, err error) error {
 
 // channelInfo is what we read of conversations.info.
 type channelInfo struct {
-	Archived bool `json:"is_archived"`
-	Member   bool `json:"is_member"`
-	Private  bool `json:"is_private"`
-	Direct   bool `json:"is_im"`
+	Archived bool   `json:"is_archived"`
+	Member   bool   `json:"is_member"`
+	Private  bool   `json:"is_private"`
+	Direct   bool   `json:"is_im"`
+	Group    bool   `json:"is_mpim"`
+	Name     string `json:"name"`
 }
 
+// channelInfo asks what a conversation is, and passes on the name of a channel.
 func (b *Bot) channelInfo(ctx context.Context, id, where string) (channelInfo, error) {
 	var found struct {
 		reply
@@ -122,6 +125,9 @@ func (b *Bot) channelInfo(ctx context.Context, id, where string) (channelInfo, e
 	err := b.call(ctx, request{"conversations.info", where, map[string]string{"channel": id}}, &found)
 	if err == nil && found.mistyped {
 		err = badAnswer()
+	}
+	if info := found.Channel; err == nil && !info.Direct && !info.Group {
+		b.learnChannel(ctx, b.Identity().TeamID, info.Name, id)
 	}
 	return found.Channel, err
 }

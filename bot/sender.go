@@ -51,6 +51,9 @@ func (b *Bot) post(ctx context.Context, job alert.Job) (alert.Sent, error) {
 	}
 	sent, err := b.write(ctx, target{channel: channel, where: job.Place()}, args)
 	sent.Version = job.Incident.Version
+	if err == nil {
+		b.wantName(job.Place())
+	}
 	return sent, err
 }
 

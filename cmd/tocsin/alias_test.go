@@ -119,6 +119,29 @@ func TestAnAlertToTheIDFoldsIntoTheCardOfTheNameOnceACommandHasToldIt(t *testing
 	}
 }
 
+func TestAChannelThatIsKnownByItsIDIsListedByItsNameAfterAPost(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	web := s.AddChannel(playground.Channel{Name: "web", IsMember: true})
+	secret := s.AddChannel(playground.Channel{Name: "plans", IsPrivate: true, IsMember: true})
+	p := prepare(t, s, nil)
+	p.start()
+	connected(t, s)
+	first := p.mustPush(inChannel(firing("db", "disk full"), web), inChannel(firing("raid", "disk lost"), secret))
+	p.eventually("their names are known", func() bool { return slices.Equal(p.lanes(), []string{"#plans", "#web"}) })
+	if again := p.mustPush(inChannel(firing("db", "disk full"), "#web"))[0]; again.Incident != first[0].Incident {
+		t.Errorf("got %+v after %+v", again, first)
+	}
+	if says := p.command("incidents"); !strings.Contains(says, "#web") || !strings.Contains(says, "#plans") || strings.Contains(says, web) {
+		t.Errorf("the incidents are listed as\n%s", says)
+	}
+	p.settle(p.mustPush(inChannel(firing("again", "disk fails"), web))...)
+	asked := slices.DeleteFunc(s.Calls(), func(c playground.Call) bool { return c.Method != "conversations.info" })
+	if len(asked) != 2 {
+		t.Errorf("Slack was asked %d times about 2 channels", len(asked))
+	}
+}
+
 func TestARenamedChannelKeepsItsLane(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})

@@ -185,6 +185,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
 	parts.start("images", time.Second, d.bot.FetchImages)
+	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)
 	d.serve(parts, d.unix, d.api.Handler())
 	d.serve(parts, d.tcp, d.api.TCPHandler())
