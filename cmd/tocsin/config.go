@@ -19,7 +19,7 @@ func newConfig(w world) *cobra.Command {
 		Args:  noArgs,
 		RunE:  subcommandRequired,
 	}
-	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigPreview(w), newConfigWebhook(w), newConfigExample(w))
+	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigPreview(w), newConfigWebhook(w), newConfigImport(w), newConfigExample(w))
 	return cmd
 }
 
