@@ -18,6 +18,8 @@ func Preview(o Options, now time.Time, alerts []alert.Alert) (c alert.Change, no
 	for _, a := range prepared {
 		notes = append(notes, a.Notes)
 	}
-	c, _ = decide(e.rules(), now, alert.Snapshot{}, []input{{alerts: prepared}})
+	r := e.rules()
+	r.inhibition = alert.NewInhibition(o.Routing.Inhibit)
+	c, _ = decide(r, now, alert.Snapshot{}, []input{{alerts: prepared}})
 	return c, notes, nil
 }
