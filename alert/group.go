@@ -115,8 +115,10 @@ type Group struct {
 	SayAt  time.Time `json:"-"`
 	// DueAt is when a member may be due; zero for never. None is due earlier.
 	DueAt time.Time `json:"-"`
-	// Top are the worst members, as they are now. They are only set where they are shown.
-	Top []GroupMember `json:"-"`
+	// Top are the worst members after the first From, as they are now. They are only set where
+	// they are shown.
+	Top  []GroupMember `json:"-"`
+	From int           `json:"-"`
 }
 
 // Clone returns a copy that can be changed.
@@ -302,6 +304,15 @@ func Common(a, b map[string]string) map[string]string {
 		}
 	}
 	return both
+}
+
+// Member is the incident as if the member had one of its own.
+func (i Incident) Member(m GroupMember) Incident {
+	i.Key, i.Severity, i.Title, i.Text, i.Labels, i.Links = m.Key, m.Severity, m.Title, m.Text, m.Labels, m.Links
+	i.FirstAt, i.BeganAt, i.LastAt, i.EndedAt, i.Count = m.BeganAt, m.BeganAt, m.LastAt, m.EndedAt, m.Count
+	i.ExpiresAt, i.Silence, i.SilencedUntil = m.ExpiresAt, cmp.Or(m.Silence, i.Silence), m.SilencedUntil
+	i.Group = nil
+	return i
 }
 
 // MemberKey names an alert that may be a member of a group.

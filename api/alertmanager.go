@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"net/http"
@@ -44,6 +45,9 @@ type amAlert struct {
 	EndsAt       time.Time         `json:"endsAt"`
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 	Status       amAlertStatus     `json:"status"`
+	// grouped are the labels of the alert's group, and group is its key; empty for none.
+	grouped map[string]string
+	group   string
 }
 
 type amAlertStatus struct {
@@ -206,7 +210,7 @@ func (a *API) amReceivers(*http.Request) (any, error) {
 	return all, nil
 }
 
-// amAlerts answers the incidents that are not resolved.
+// amAlerts answers the alerts whose incidents are not resolved, and of groups their members.
 func (a *API) amAlerts(r *http.Request) (any, error) {
 	all, err := a.unresolved(r)
 	if err != nil {
@@ -216,24 +220,28 @@ func (a *API) amAlerts(r *http.Request) (any, error) {
 	return append([]amAlert{}, all...), nil
 }
 
-// amGroups answers the same by receiver.
+// amGroups answers the same by receiver and group.
 func (a *API) amGroups(r *http.Request) (any, error) {
 	all, err := a.unresolved(r)
 	if err != nil {
 		return nil, err
 	}
-	by := map[string]*amGroup{}
+	type place struct{ receiver, group string }
+	by := map[place]*amGroup{}
 	for _, one := range all {
 		for _, to := range one.Receivers {
-			if by[to.Name] == nil {
-				by[to.Name] = &amGroup{Labels: map[string]string{}, Receiver: to, RouteLabels: map[string]string{}}
+			at := place{to.Name, one.group}
+			if by[at] == nil {
+				by[at] = &amGroup{Labels: one.grouped, Receiver: to, RouteLabels: map[string]string{}}
 			}
-			by[to.Name].Alerts = append(by[to.Name].Alerts, one)
+			by[at].Alerts = append(by[at].Alerts, one)
 		}
 	}
 	groups := []amGroup{}
-	for _, name := range slices.Sorted(maps.Keys(by)) {
-		groups = append(groups, *by[name])
+	for _, at := range slices.SortedFunc(maps.Keys(by), func(x, y place) int {
+		return cmp.Or(cmp.Compare(x.receiver, y.receiver), cmp.Compare(x.group, y.group))
+	}) {
+		groups = append(groups, *by[at])
 	}
 	return groups, nil
 }
@@ -316,15 +324,48 @@ func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
 	}
 	var all []amAlert
 	for _, i := range list {
-		one := amAlertOf(i, now)
-		for n, id := range one.Status.InhibitedBy { // Alertmanager names fingerprints
-			one.Status.InhibitedBy[n] = cmp.Or(keys[id], id)
+		single, err := a.singly(r.Context(), i, mostShown-len(all))
+		if err != nil {
+			return nil, err
 		}
-		if f.keeps(one) {
-			all = append(all, one)
+		labels, key := groupOf(i)
+		for _, i := range single {
+			one := amAlertOf(i, now)
+			one.grouped, one.group = labels, key
+			for n, id := range one.Status.InhibitedBy { // Alertmanager names fingerprints
+				one.Status.InhibitedBy[n] = cmp.Or(keys[id], id)
+			}
+			if f.keeps(one) {
+				all = append(all, one)
+			}
 		}
 	}
 	return all, nil
+}
+
+// groupOf is by which labels an incident's alerts are grouped, and the key of the group.
+func groupOf(i alert.Incident) (labels map[string]string, key string) {
+	if i.Group == nil {
+		return map[string]string{}, ""
+	}
+	return i.Group.Labels, i.Route + " " + i.Key
+}
+
+// singly lists the firing members of a group, at most so many, as incidents of their own.
+// Any other incident is one.
+func (a *API) singly(ctx context.Context, i alert.Incident, most int) ([]alert.Incident, error) {
+	if i.Group == nil {
+		return []alert.Incident{i}, nil
+	}
+	fire := i.Group.Fires() + i.Group.Hidden()
+	members, err := a.opts.Store.GroupMembers(ctx, i.ID, 0, max(min(fire, most), 0))
+	var all []alert.Incident
+	for _, m := range members {
+		if m.Status == alert.Firing {
+			all = append(all, i.Member(m))
+		}
+	}
+	return all, err
 }
 
 // amAlertOf is an incident as an alert of Alertmanager's. If it is one, its labels are as they

@@ -47,6 +47,8 @@ type Store interface {
 	// Inhibits is how many unresolved incidents an incident inhibits.
 	Inhibits(ctx context.Context, incident string) (int, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	// GroupMembers lists members of an incident's group, worst first, after the first offset.
+	GroupMembers(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error)
 	// Heartbeats lists all heartbeats by name.
 	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)
 	Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error)

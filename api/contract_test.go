@@ -147,6 +147,10 @@ func (r replete) Forget(context.Context, string) (alert.Heartbeat, error) {
 	return filled[alert.Heartbeat](), r.err
 }
 
+func (r replete) GroupMembers(context.Context, string, int, int) ([]alert.GroupMember, error) {
+	return []alert.GroupMember{filled[alert.GroupMember]()}, r.err
+}
+
 func (r replete) Heartbeats(context.Context) ([]alert.Heartbeat, error) {
 	return []alert.Heartbeat{filled[alert.Heartbeat]()}, r.err
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -127,15 +128,22 @@ func number(q url.Values, name string, least, most int) (int, error) {
 	return n, nil
 }
 
-// incidentDetail is an incident with its history, oldest first.
+// detailMembers is how many members of a group are listed unless ?members= says otherwise.
+const detailMembers = 100
+
+// incidentDetail is an incident with its history, oldest first. Members are the worst of its
+// group, MoreMembers is how many there are in addition.
 type incidentDetail struct {
 	alert.Incident
-	History []alert.Event `json:"history"`
+	Members     []alert.GroupMember `json:"members,omitempty"`
+	MoreMembers int                 `json:"more_members,omitempty"`
+	History     []alert.Event       `json:"history"`
 	// Inhibits is how many unresolved incidents it inhibits.
 	Inhibits int `json:"inhibits,omitempty"`
 }
 
-// readIncident answers an incident with its history.
+// readIncident answers an incident with its history, and of a group as many members as
+// ?members=100 says.
 func (a *API) readIncident(r *http.Request) (any, error) {
 	incident, err := a.opts.Store.Incident(r.Context(), r.PathValue("id"))
 	if err != nil {
@@ -149,7 +157,14 @@ func (a *API) readIncident(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return incidentDetail{incident, append([]alert.Event{}, history...), inhibits}, nil
+	detail := incidentDetail{Incident: incident, History: append([]alert.Event{}, history...), Inhibits: inhibits}
+	limit, err := number(r.URL.Query(), "members", 1, alert.MostListed)
+	if err != nil || incident.Group == nil {
+		return detail, err
+	}
+	detail.Members, err = a.opts.Store.GroupMembers(r.Context(), incident.ID, 0, cmp.Or(limit, detailMembers))
+	detail.MoreMembers = max(incident.Group.Total-len(detail.Members), 0)
+	return detail, err
 }
 
 // The limits of ?window= of GET /v1/stats.

@@ -76,6 +76,10 @@ func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Sil
 	return []alert.Silence{{ID: "s-k7f2", Why: "works", EndsAt: noon}}, nil
 }
 
+func (r *reader) GroupMembers(context.Context, string, int, int) ([]alert.GroupMember, error) {
+	return nil, nil
+}
+
 func (r *reader) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return nil, nil }
 
 func (r *reader) Stats(_ context.Context, from, until time.Time, buckets int) (alert.Stats, error) {

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -101,7 +102,7 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 	was, fields := m.GroupMember, en.Fields
 	en.word(&a, plan, d.now)
 	to := d.firing(m.GroupMember, a, plan)
-	s := d.silenceOver(subject)
+	s := d.silenceOfMember(en, to)
 	if s != nil {
 		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
 	}
@@ -148,9 +149,7 @@ func (d *draft) setMember(en *entry, m *memberState, to alert.GroupMember) {
 		g.SilencedBy = to.Silence
 	}
 	en.Group, m.GroupMember = g, to
-	if worst := g.Worst(); worst != "" {
-		en.Severity = worst
-	}
+	en.Severity = cmp.Or(g.Worst(), en.Severity)
 	if !m.changed {
 		m.changed = true
 		d.memberOrder = append(d.memberOrder, m)
@@ -239,7 +238,7 @@ func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *al
 	to := m.GroupMember
 	to.LastAt = d.now
 	to.ExpiresAt, _ = expiry(a, plan, d.now)
-	s := d.silenceOver(d.memberSubject(en, to))
+	s := d.silenceOfMember(en, to)
 	if s != nil && to.Silence == "" && !en.Hidden() {
 		d.touch(en)
 		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
@@ -255,8 +254,15 @@ func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *al
 	}
 }
 
-func (d *draft) memberSubject(en *entry, m alert.GroupMember) alert.Subject {
-	return d.aliases.Subject(m.Subject(en.Incident))
+// silenceOfMember returns the silence that matches a member, by its own key or by that of
+// the group, or nil.
+func (d *draft) silenceOfMember(en *entry, m alert.GroupMember) *silenceState {
+	subject := d.aliases.Subject(m.Subject(en.Incident))
+	if s := d.silenceOver(subject); s != nil {
+		return s
+	}
+	subject.Key = en.Key
+	return d.silenceOver(subject)
 }
 
 // hideRest silences an incident of which only members are left that a silence hides.
@@ -374,6 +380,7 @@ func (d *draft) turnMembers(en *entry, to alert.Status) {
 	} else {
 		g.Reopen()
 		g.DueAt = d.now // whatever has become due meanwhile
+		en.Severity = cmp.Or(g.Worst(), en.Severity)
 	}
 	en.Group = g
 	d.change.Turned = append(d.change.Turned, alert.TurnedGroup{Incident: en.ID, Status: to, At: d.now})
@@ -433,7 +440,7 @@ func (d *draft) processMembers(en *entry) {
 // endHiding shows a member that a silence has hidden unless another one does.
 func (d *draft) endHiding(en *entry, m *memberState) bool {
 	to := m.GroupMember
-	s := d.silenceOver(d.memberSubject(en, to))
+	s := d.silenceOfMember(en, to)
 	if to.Silence, to.SilencedUntil = "", noTime; s != nil {
 		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
 	}

@@ -38,6 +38,7 @@ func clicks() map[string]click {
 
 		render.ActionSilenceAll: {rightSilence, (*Handlers).silenceDigest},
 		render.ActionMute:       {rightSilence, (*Handlers).silenceChosen},
+		render.ActionMembers:    {"", (*Handlers).turnMembers},
 		render.MoreUnack:        {rightAck, clicked(alert.VerbUnack)},
 		render.MoreReopen:       {rightAck, clicked(alert.VerbReopen)},
 		render.InputMatchers:    {"", (*Handlers).recount},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.uber.org/zap"
@@ -150,9 +151,37 @@ func (h *Handlers) openNote(ctx context.Context, a bot.Action, i alert.Incident)
 }
 
 func (h *Handlers) openDetails(ctx context.Context, a bot.Action, i alert.Incident) error {
-	history, err := h.opts.Store.History(ctx, i.ID)
+	view, err := h.details(ctx, i, 0)
 	if err != nil {
 		return h.respond(ctx, a.Caller, h.apology("I can't read its history.", err))
 	}
-	return h.openView(ctx, a, render.Details(i, history))
+	return h.openView(ctx, a, view)
+}
+
+// details are everything about an incident, with a page of its members that begins after the
+// first from.
+func (h *Handlers) details(ctx context.Context, i alert.Incident, from int) (render.Modal, error) {
+	history, err := h.opts.Store.History(ctx, i.ID)
+	if err == nil {
+		err = h.addMembers(ctx, &i, from, render.DetailMembers)
+	}
+	return render.Details(i, history), err
+}
+
+// turnMembers shows another page of members in Details.
+func (h *Handlers) turnMembers(ctx context.Context, a bot.Action) error {
+	id, from, _ := strings.Cut(a.Value, " ")
+	begin, err := strconv.Atoi(from)
+	if err != nil || begin < 0 || a.ViewID == "" {
+		return h.respond(ctx, a.Caller, render.Gone())
+	}
+	i, no := h.incident(ctx, id, forgotten)
+	if no != nil {
+		return h.respond(ctx, a.Caller, *no)
+	}
+	view, err := h.details(ctx, i, begin)
+	if err != nil {
+		return h.respond(ctx, a.Caller, h.apology("I can't read its alerts.", err))
+	}
+	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, view)
 }

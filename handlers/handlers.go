@@ -47,6 +47,8 @@ type Store interface {
 	// History is oldest first.
 	History(ctx context.Context, incident string) ([]alert.Event, error)
 	Silences(ctx context.Context, f alert.SilenceFilter) ([]alert.Silence, error)
+	// GroupMembers lists members of an incident's group, worst first, after the first offset.
+	GroupMembers(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error)
 	// Heartbeats lists all of them by name.
 	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)

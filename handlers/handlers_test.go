@@ -28,6 +28,7 @@ type desk struct {
 	acts       []alert.Act
 	open       []alert.Incident
 	readErr    error
+	grouped    map[string][]alert.GroupMember
 	health     alert.Health
 	settled    bool // alerts are delivered at once
 	hashes     map[string]string
@@ -208,6 +209,11 @@ func (d *desk) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silen
 		}
 	}
 	return all, d.readErr
+}
+
+func (d *desk) GroupMembers(_ context.Context, incident string, offset, limit int) ([]alert.GroupMember, error) {
+	all := d.grouped[incident]
+	return all[min(offset, len(all)):min(offset+limit, len(all))], d.readErr
 }
 
 func (d *desk) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return d.heartbeats, d.readErr }

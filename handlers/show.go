@@ -44,6 +44,9 @@ func (h *Handlers) showOne(ctx context.Context, id string) render.Message {
 	if err != nil {
 		return h.apology("I can't read its history.", fmt.Errorf("read history: %w", err))
 	}
+	if err := h.addMembers(ctx, &i, 0, alert.CardMembers); err != nil {
+		return h.apology("I can't read its alerts.", err)
+	}
 	card := alert.Card{}
 	if at := slices.IndexFunc(i.Cards, func(c alert.Card) bool { return c.TS != "" }); at >= 0 {
 		card = i.Cards[at]
@@ -65,6 +68,18 @@ func (h *Handlers) incident(ctx context.Context, id string, unknown func(ctx con
 		no = h.apology("I can't read that incident.", fmt.Errorf("read incident: %w", err))
 	}
 	return i, &no
+}
+
+// addMembers adds members of an incident's group that are shown, after the first from.
+func (h *Handlers) addMembers(ctx context.Context, i *alert.Incident, from, most int) (err error) {
+	if i.Group == nil {
+		return nil
+	}
+	g := i.Group.Clone()
+	g.From = from
+	g.Top, err = h.opts.Store.GroupMembers(ctx, i.ID, from, most)
+	i.Group = g
+	return err
 }
 
 // permalink is the link to a message, or empty if there is none.

@@ -29,6 +29,9 @@ const (
 	// ActionAckAll and ActionSilenceAll are for a digest, whose id is their value.
 	ActionAckAll     = "ack_all"
 	ActionSilenceAll = "silence_all"
+	// ActionMembers shows another page of a group's members. Its value is the incident's id
+	// and, behind a blank, how many come before the page.
+	ActionMembers = "members"
 	// ActionLink is the id of buttons that only open an address. Slack reports
 	// clicks on them too; there is nothing to do.
 	ActionLink = "open_link"

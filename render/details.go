@@ -17,10 +17,12 @@ const (
 )
 
 // Details draws everything about an incident as a dialog without inputs: text,
-// labels, links, where it is shown, and its history.
+// labels, links, where it is shown, its history, and a page of a group's members
+// (alert.Group.Top).
 func Details(i alert.Incident, history []alert.Event) Modal {
 	blocks := []slack.Block{section(sign(i) + " " + bold(title(i.Headline()), 1000) + "\n" + strings.Join(append(handling(i, shown), facts(i, shown)...), dot))}
 	blocks = append(blocks, detailText(i)...)
+	blocks = append(blocks, detailMembers(i)...)
 	blocks = append(blocks, detailLabels(i)...)
 	links := newLines(maxDetailLinks)
 	if links.addLinks("🔗 ", i.Links); len(links.all) > 0 {

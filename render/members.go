@@ -5,7 +5,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
+
+	"github.com/slack-go/slack"
 
 	"tocsin/alert"
 )
@@ -39,6 +42,32 @@ func topMembers(i alert.Incident, budget int) string {
 		l.all = append(l.all, fmt.Sprintf("and %d more, %s", more, where))
 	}
 	return l.text()
+}
+
+// DetailMembers is how many members of a group a page of Details has.
+const DetailMembers = 20
+
+// detailMembers draws a page of a group's members, worst first, with buttons to the others.
+func detailMembers(i alert.Incident) []slack.Block {
+	if i.Group == nil || len(i.Group.Top) == 0 {
+		return nil
+	}
+	g := i.Group
+	var lines []string
+	for _, m := range g.Top[:min(len(g.Top), DetailMembers)] {
+		lines = append(lines, memberLine(i, m, maxMemberLine))
+	}
+	last := g.From + len(lines)
+	head := fmt.Sprintf("Alerts %d to %d of %d, worst first", g.From+1, last, g.Total)
+	blocks := []slack.Block{small(head), section(strings.Join(lines, "\n"))}
+	var buttons []slack.BlockElement
+	if g.From > 0 {
+		buttons = append(buttons, valued(ActionMembers+":newer", "◀ Back", i.ID+" "+strconv.Itoa(max(g.From-DetailMembers, 0))))
+	}
+	if last < g.Total {
+		buttons = append(buttons, valued(ActionMembers+":older", "More ▶", i.ID+" "+strconv.Itoa(last)))
+	}
+	return append(blocks, actionRow(buttons)...)
 }
 
 // memberLine is a member of a group on one line of at most budget characters: what tells it

@@ -130,9 +130,9 @@ func (d *DB) members(ctx context.Context, query string, args ...any) ([]alert.Gr
 	return found, err
 }
 
-// Members lists members of an incident, worst first. Those that fire come before those that
+// GroupMembers lists members of an incident, worst first. Those that fire come before those that
 // a silence hides, and those before the resolved ones.
-func (d *DB) Members(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error) {
+func (d *DB) GroupMembers(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error) {
 	found, err := d.members(ctx, worstMembersQuery, incident, limit, offset)
 	if err != nil {
 		return nil, fmt.Errorf("list members of %s: %w", incident, err)

@@ -55,11 +55,11 @@ func testMembers(t *testing.T, d *DB) {
 	if !reflect.DeepEqual(got.Group, i.Group) || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
 		t.Errorf("the incident is %+v of %+v", got, got.Group)
 	}
-	listed, err := d.Members(t.Context(), "k1", 0, 10)
+	listed, err := d.GroupMembers(t.Context(), "k1", 0, 10)
 	if err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, b}) {
 		t.Errorf("worst first are %+v, %v", listed, err)
 	}
-	if listed, err = d.Members(t.Context(), "k1", 1, 1); err != nil || keysOf(listed) != "[c]" {
+	if listed, err = d.GroupMembers(t.Context(), "k1", 1, 1); err != nil || keysOf(listed) != "[c]" {
 		t.Errorf("the second is %s, %v", keysOf(listed), err)
 	}
 
@@ -87,14 +87,14 @@ func testTurnedGroup(t *testing.T, d *DB) {
 	for _, m := range []*alert.GroupMember{&a, &c} {
 		m.Status, m.EndedAt, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, at(12), true, "", time.Time{}
 	}
-	if listed, err := d.Members(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{late, a, b, c}) {
+	if listed, err := d.GroupMembers(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{late, a, b, c}) {
 		t.Errorf("resolved by a person they are %+v, %v", listed, err)
 	}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{groupOf("k1", 2)}, Turned: []alert.TurnedGroup{{Incident: "k1", Status: alert.Firing, At: at(13)}}})
 	for _, m := range []*alert.GroupMember{&a, &c} {
 		m.Status, m.EndedAt, m.Closed = alert.Firing, time.Time{}, false
 	}
-	if listed, err := d.Members(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, late, b}) {
+	if listed, err := d.GroupMembers(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, late, b}) {
 		t.Errorf("reopened they are %+v, %v", listed, err)
 	}
 }

@@ -24,6 +24,7 @@ type explanation struct {
 	Held       *heldNow          `json:"held"`
 	Escalation []step            `json:"escalation"`
 	Remind     string            `json:"remind,omitempty"`
+	Group      *groupedBy        `json:"group,omitempty"`
 	Reopen     string            `json:"reopen_within"`
 	Expires    string            `json:"expires_in,omitempty"`
 	Thread     string            `json:"thread"`
@@ -99,6 +100,7 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	if plan.ExpiresIn > 0 {
 		x.Expires = short(plan.ExpiresIn)
 	}
+	x.Group = explainGroup(plan.Group, s)
 	reached := true
 	for n, route := range r.Routes {
 		result := routeResult{Name: route.Name, Asked: reached, Takes: slices.Contains(plan.Matched, n), Continue: route.Continue, Matchers: []matcherResult{}}
@@ -112,6 +114,28 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 		x.To = append(x.To, stop{st.Lane, orNone(st.Mention)})
 	}
 	return x
+}
+
+// groupedBy is the group of an alert.
+type groupedBy struct {
+	Key      string            `json:"key"`
+	Labels   map[string]string `json:"labels"`
+	Wait     string            `json:"wait"`
+	Interval string            `json:"interval"`
+}
+
+func explainGroup(g alert.Grouping, s alert.Subject) *groupedBy {
+	if !g.Groups() {
+		return nil
+	}
+	return &groupedBy{g.Key(s), g.Labels(s), short(g.Wait), short(g.Interval)}
+}
+
+func (g *groupedBy) text() string {
+	if g == nil {
+		return "Alerts with its key are one incident.\n"
+	}
+	return fmt.Sprintf("It belongs to the group %s, which is one incident. The card waits %s for others; the thread says what is new every %s.\n", g.Key, g.Wait, g.Interval)
 }
 
 // explainSteps lists where each step of a plan is seen. A step without a
@@ -186,6 +210,7 @@ func (x explanation) text() string {
 	for _, s := range x.To {
 		text += fmt.Sprintf("  %s\n", s)
 	}
+	text += x.Group.text()
 	for _, rule := range x.Inhibit {
 		text += rule.text()
 	}

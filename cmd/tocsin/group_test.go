@@ -124,3 +124,64 @@ func TestSixtyAlertsInSixGroupsAreSixCards(t *testing.T) {
 	press(t, s, "ann", card.TS, "resolve")
 	wantGroup(t, s, "c1", "Resolved: ", "10 resolved")
 }
+
+// seesModal waits until ann's dialog says all of this.
+func seesModal(t *testing.T, s *playground.Server, words ...string) {
+	t.Helper()
+	until(t, s, fmt.Sprintf("a dialog that says %q", words), func(v *playground.Snapshot) bool {
+		view, open := v.Modal("ann")
+		for _, word := range words {
+			open = open && strings.Contains(asJSON(view), word)
+		}
+		return open
+	})
+}
+
+func TestTheMembersOfAGroupAreSeenEverywhere(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(groupedByCluster)
+	p.start()
+	connected(t, s)
+	var all []map[string]any
+	for host := range 30 {
+		all = append(all, full("eu", fmt.Sprintf("db-%02d", host), "error"))
+	}
+	id := p.mustPush(all...)[0].Incident
+	p.mustPush(over("eu", "db-07"))
+	p.mustPush(full("us", "db-00", "warning"))
+	card := wantGroup(t, s, "eu", "29 firing, 1 resolved")
+	wantInThread(t, s, card, "All of the group", "disk full on db-00", "disk full on db-19")
+	wantInThread(t, s, card, "disk full on db-29")
+
+	// Details has pages, worst first.
+	if _, err := s.User("ann").Choose(t.Context(), playground.AtMessage("#alerts", card.TS), "details:"+id); err != nil {
+		t.Fatal(err)
+	}
+	seesModal(t, s, "Alerts 1 to 20 of 30")
+	if _, err := s.User("ann").Click(t.Context(), playground.AtModal(), "members:older"); err != nil {
+		t.Fatal(err)
+	}
+	seesModal(t, s, "Alerts 21 to 30 of 30", "disk full on db-07")
+
+	var detail incidentDetail
+	if err := p.ask("/v1/incidents/"+id+"?members=25", &detail); err != nil || len(detail.Members) != 25 || detail.MoreMembers != 5 || detail.Members[0].Key != "eu/db-00" {
+		t.Errorf("the API answers %d members and %d more, %v", len(detail.Members), detail.MoreMembers, err)
+	}
+	if text := p.command("incidents", "show", id); !strings.Contains(text, "DiskFull (eu): 29 firing, 1 resolved") || !strings.Contains(text, "disk full on db-29") {
+		t.Errorf("the shell shows %s", text)
+	}
+
+	var alerts []struct{ Fingerprint string }
+	if err := p.ask("/api/v2/alerts", &alerts); err != nil || len(alerts) != 30 {
+		t.Errorf("Alertmanager's API has %d alerts, %v", len(alerts), err)
+	}
+	var groups []struct {
+		Labels map[string]string
+		Alerts []struct{ Fingerprint string }
+	}
+	if err := p.ask("/api/v2/alerts/groups", &groups); err != nil || len(groups) != 2 || groups[0].Labels["cluster"] != "eu" || len(groups[0].Alerts) != 29 {
+		t.Errorf("Alertmanager's API has the groups %+v, %v", groups, err)
+	}
+}

@@ -106,7 +106,7 @@ func (p incidentPage) text() string {
 		now := time.Now()
 		line("ID", "STATE", "SEVERITY", "FIRED", "AGE", "WHO", "WHERE", "TITLE")
 		for _, i := range p.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.Began(), now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Title))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.Began(), now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Headline()))
 		}
 	})
 	if more := p.Total - len(p.Incidents); more > 0 {
@@ -172,8 +172,10 @@ func withHint(err error) error {
 
 type incidentDetail struct {
 	alert.Incident
-	History  []alert.Event `json:"history"`
-	Inhibits int           `json:"inhibits,omitempty"`
+	Members     []alert.GroupMember `json:"members,omitempty"`
+	MoreMembers int                 `json:"more_members,omitempty"`
+	History     []alert.Event       `json:"history"`
+	Inhibits    int                 `json:"inhibits,omitempty"`
 }
 
 func newIncidentsShow(w world) *cobra.Command {
@@ -235,6 +237,7 @@ func (i incidentDetail) text() string {
 	if i.Text != "" {
 		text += "\n" + indented(i.Text)
 	}
+	text += i.membersText()
 	if len(i.History) == 0 {
 		return text
 	}
@@ -243,6 +246,29 @@ func (i incidentDetail) text() string {
 			line("  "+clock(e.At), eventText(e))
 		}
 	}) + i.longTexts()
+}
+
+// membersText lists the members of a group.
+func (i incidentDetail) membersText() string {
+	if len(i.Members) == 0 {
+		return ""
+	}
+	text := "\nAlerts of the group:\n" + table(func(line func(cells ...any)) {
+		for _, m := range i.Members {
+			state, at := string(m.Status), m.BeganAt
+			switch {
+			case m.Status != alert.Firing:
+				at = m.EndedAt
+			case m.Silence != "":
+				state = "silenced"
+			}
+			line("  "+state, m.Severity, "since "+clock(at), brief(m.Title))
+		}
+	})
+	if i.MoreMembers > 0 {
+		text += fmt.Sprintf("  and %d more: GET /v1/incidents/%s?members=%d\n", i.MoreMembers, i.ID, alert.MostListed)
+	}
+	return text
 }
 
 // longTexts are what the lines of the history say only the beginning of.
@@ -266,7 +292,7 @@ func (i incidentDetail) fields() [][2]string {
 		expires = clock(i.ExpiresAt)
 	}
 	fields := [][2]string{
-		{"incident", i.ID}, {"title", i.Title}, {"sent as", i.SentTitle}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
+		{"incident", i.ID}, {"title", i.Headline()}, {"sent as", i.SentTitle}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
 		{first, ago(i.FirstAt)}, {"began", began}, {"expires", expires}, {"last", ago(i.LastAt)}, {"key", i.Key}, {"source", i.Source}, {"via token", i.TokenName}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
