@@ -450,6 +450,7 @@ func (d *draft) endHiding(en *entry, m *memberState) bool {
 
 // showMembers shows members that no silence hides any more.
 func (d *draft) showMembers(en *entry, before *alert.Incident) {
+	d.planOf(en)
 	switch {
 	case en.Hidden():
 		d.lift(en)

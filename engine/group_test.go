@@ -267,3 +267,24 @@ func TestTheThreadListsAllMembersIfTheCardCannot(t *testing.T) {
 		t.Errorf("the second part is %+v", n)
 	}
 }
+
+func TestAWorseMemberPingsOnceNoSilenceHidesIt(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.silence(`host="db-2"`, time.Hour)
+	w.push(diskFull("db-1", alert.Warning))
+	w.after(30 * time.Second)
+	w.push(diskFull("db-2", alert.Critical))
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 silenced", alert.Open, alert.Warning)
+	d := w.until(noon.Add(time.Hour))
+	if got := describeAll(d); !slices.Contains(got, "#alerts reply escalated @U1") {
+		t.Errorf("at its end: %v", got)
+	}
+	wantGroup(t, w, "DiskFull (eu): 2 firing", alert.Open, alert.Critical)
+}
+
+func describeAll(d decided) (all []string) {
+	for _, one := range d.change.Deliveries {
+		all = append(all, describe(one))
+	}
+	return all
+}

@@ -1,0 +1,244 @@
+package engine
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"tocsin/alert"
+)
+
+// groupModel says which alerts fire, and which groups are open, in the simplest way.
+type groupModel struct {
+	// firing are the alerts that fire, each with when it expires; zero for never.
+	firing map[string]time.Time
+	// closed are those that a person has resolved with their group, with when that was and
+	// when they expire.
+	closed map[string]closedAlert
+	groups map[string]*modelGroup // by cluster
+}
+
+type closedAlert struct{ at, expires time.Time }
+
+type modelGroup struct {
+	open       bool
+	resolvedAt time.Time
+}
+
+// cluster is the group of an alert.
+func cluster(key string) string { return key[:1] }
+
+func (m *groupModel) group(key string, now time.Time) *modelGroup {
+	g := m.groups[cluster(key)]
+	if g == nil || !g.open && now.Sub(g.resolvedAt) > 30*time.Minute {
+		g = &modelGroup{}
+		m.groups[cluster(key)] = g
+		maps.DeleteFunc(m.closed, func(k string, _ closedAlert) bool { return cluster(k) == cluster(key) })
+	}
+	return g
+}
+
+func (m *groupModel) fire(a alert.Alert, now time.Time) {
+	g := m.group(a.Key, now)
+	_, fires := m.firing[a.Key]
+	if c, closed := m.closed[a.Key]; closed && !fires && a.Refreshes && !a.At.After(c.at) {
+		return
+	}
+	delete(m.closed, a.Key)
+	m.firing[a.Key] = a.EndsAt
+	g.open = true
+}
+
+func (m *groupModel) end(key string, now time.Time) {
+	if _, fires := m.firing[key]; fires {
+		delete(m.firing, key)
+		if g := m.groups[cluster(key)]; g.open && len(m.fires(cluster(key))) == 0 {
+			g.open, g.resolvedAt = false, now
+		}
+		return
+	}
+	if g := m.group(key, now); g.resolvedAt.IsZero() && !g.open {
+		g.resolvedAt = now // it is heard of when it is over
+	}
+	delete(m.closed, key)
+}
+
+func (m *groupModel) expire(now time.Time) {
+	for key, at := range m.firing {
+		if !at.IsZero() && !at.After(now) {
+			m.end(key, now)
+		}
+	}
+}
+
+// close and reopen are what a person does to a group.
+func (m *groupModel) close(c string, now time.Time) {
+	for _, key := range m.fires(c) {
+		m.closed[key] = closedAlert{now, m.firing[key]}
+		delete(m.firing, key)
+	}
+	m.groups[c].open, m.groups[c].resolvedAt = false, now
+}
+
+func (m *groupModel) reopen(c string) {
+	for key, was := range m.closed {
+		if cluster(key) == c {
+			m.firing[key] = was.expires
+			delete(m.closed, key)
+		}
+	}
+	m.groups[c].open = true
+}
+
+func (m *groupModel) fires(c string) (keys []string) {
+	for _, key := range slices.Sorted(maps.Keys(m.firing)) {
+		if cluster(key) == c {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// check compares the model with what is stored, and the counts of each group with its members.
+func (m *groupModel) check(t *rapid.T, w *world) {
+	t.Helper()
+	var firing []string
+	counted := map[string]*alert.Group{}
+	for _, one := range w.members {
+		if one.Status == alert.Firing {
+			firing = append(firing, one.Key)
+		}
+		if counted[one.Incident] == nil {
+			counted[one.Incident] = &alert.Group{}
+		}
+		g := counted[one.Incident]
+		g.Total++
+		g.Count(one, 1)
+	}
+	slices.Sort(firing)
+	if want := slices.Sorted(maps.Keys(m.firing)); !slices.Equal(firing, want) {
+		t.Fatalf("%v fire, want %v", firing, want)
+	}
+	latest := map[string]alert.Incident{}
+	for _, i := range w.incidents {
+		latest[i.Group.Labels["cluster"]] = i
+		want := counted[i.ID]
+		if got := i.Group; got.Total != want.Total || !maps.Equal(got.Firing, want.Firing) || !maps.Equal(got.Silenced, want.Silenced) || !maps.Equal(got.Closed, want.Closed) {
+			t.Fatalf("%s counts %+v, want %+v", i.ID, got, want)
+		}
+		if worst := i.Group.Worst(); worst != "" && worst != i.Severity {
+			t.Fatalf("%s is %s, want %s", i.ID, i.Severity, worst)
+		}
+		if i.State == alert.StateResolved && i.Group.Lasts() {
+			t.Fatalf("%s is resolved while %v fire", i.ID, i.Group.Firing)
+		}
+		m.checkMembers(t, w, i)
+	}
+	for c, g := range m.groups {
+		if open := latest[c].State != alert.StateResolved; open != g.open {
+			t.Fatalf("the group of %s is open: %t, want %t", c, open, g.open)
+		}
+	}
+}
+
+// checkMembers checks that members are numbered in order, and that none is due before its group.
+func (m *groupModel) checkMembers(t *rapid.T, w *world, i alert.Incident) {
+	t.Helper()
+	seen := map[int]bool{}
+	for _, one := range w.members {
+		if one.Incident != i.ID {
+			continue
+		}
+		if one.N < 1 || one.N > i.Group.Total || seen[one.N] {
+			t.Fatalf("%s has the number %d of %d", one.Key, one.N, i.Group.Total)
+		}
+		seen[one.N] = true
+		if due := one.DueAt(); !due.IsZero() && (i.Group.DueAt.IsZero() || i.Group.DueAt.After(due)) {
+			t.Fatalf("%s is due at %s, its group at %s", one.Key, due, i.Group.DueAt)
+		}
+	}
+}
+
+func TestGroupsBehaveLikeASimpleModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld(t, alert.Route{Name: "all", GroupBy: []string{"cluster"}})
+		m := &groupModel{firing: map[string]time.Time{}, closed: map[string]closedAlert{}, groups: map[string]*modelGroup{}}
+		for range rapid.IntRange(1, 40).Draw(t, "steps") {
+			m.step(t, w)
+			m.check(t, w)
+		}
+		for _, i := range w.incidents { // whoever waits for it hears of each group
+			if posts := slices.ContainsFunc(w.deliveries, func(d alert.Delivery) bool { return d.Incident == i.ID && d.Kind == alert.Post }); !posts && i.HeldUntil.IsZero() {
+				t.Fatalf("%s was never posted", i.ID)
+			}
+		}
+	})
+}
+
+// step has one thing happen, in the model and in the engine.
+func (m *groupModel) step(t *rapid.T, w *world) {
+	switch what := rapid.SampledFrom([]string{"fire", "fire", "fire", "repeat", "repeat", "end", "end", "close", "reopen", "silence", "wait", "wait"}).Draw(t, "what"); what {
+	case "fire", "repeat", "end":
+		var all []alert.Alert
+		for range rapid.IntRange(1, 4).Draw(t, "alerts") {
+			all = append(all, m.draw(t, w, what))
+		}
+		for _, a := range all {
+			if a.Status == alert.Resolved {
+				m.end(a.Key, w.now)
+			} else {
+				m.fire(a, w.now)
+			}
+		}
+		w.push(all...)
+	case "close", "reopen":
+		if len(w.incidents) == 0 {
+			return
+		}
+		i := w.incidents[rapid.IntRange(0, len(w.incidents)-1).Draw(t, "incident")]
+		verb := alert.VerbResolve
+		if what == "reopen" {
+			verb = alert.VerbReopen
+		}
+		d := w.decide(input{acts: []alert.Act{{Verb: verb, Incident: i.ID, By: ann}}, keys: []string{i.Key}})
+		if d.acted[0].Effect != alert.ActDone {
+			return
+		}
+		if c := i.Group.Labels["cluster"]; verb == alert.VerbResolve {
+			m.close(c, w.now)
+		} else {
+			m.reopen(c)
+		}
+	case "silence":
+		w.silence(fmt.Sprintf(`key=%q`, drawKey(t)), time.Duration(rapid.IntRange(1, 40).Draw(t, "minutes"))*time.Minute)
+	case "wait":
+		w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{1, 20, 40, 130, 300, 2000}).Draw(t, "seconds")) * time.Second)
+		m.expire(w.now)
+		w.tick()
+	}
+}
+
+func drawKey(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "cluster") + rapid.SampledFrom([]string{"1", "2", "3", "4"}).Draw(t, "host")
+}
+
+// draw is an alert: a firing one, one that is repeated as long as it lasts, or the end of one.
+func (m *groupModel) draw(t *rapid.T, w *world, what string) alert.Alert {
+	key := drawKey(t)
+	a := alert.Alert{
+		Key: key, Title: "disk full on " + key, Severity: rapid.SampledFrom(alert.Severities()[:3]).Draw(t, "severity"),
+		Labels: map[string]string{"cluster": cluster(key), "host": key},
+	}
+	switch what {
+	case "repeat":
+		a.Refreshes, a.EndsAt = true, w.now.Add(4*time.Minute)
+		a.At = w.now.Add(-time.Duration(rapid.SampledFrom([]int{0, 1, 100}).Draw(t, "age")) * time.Minute)
+	case "end":
+		a.Status = alert.Resolved
+	}
+	return a
+}
