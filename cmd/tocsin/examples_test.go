@@ -69,7 +69,7 @@ func toolCommand(ctx context.Context, dir string, env []string, name string, arg
 
 // startTool starts a program that runs until the end of the test, and waits until it answers
 // at url.
-func startTool(t testing.TB, env []string, url, name string, args ...string) {
+func startTool(t testing.TB, env []string, url, name string, args ...string) *exec.Cmd {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := toolCommand(ctx, t.TempDir(), env, name, args...)
@@ -91,7 +91,7 @@ func startTool(t testing.TB, env []string, url, name string, args ...string) {
 	for {
 		if resp, err := http.Get(url); err == nil {
 			_ = resp.Body.Close()
-			return
+			return cmd
 		}
 		if !pause(waiting, 20*time.Millisecond) {
 			t.Fatalf("%s does not answer at %s", filepath.Base(name), url)
