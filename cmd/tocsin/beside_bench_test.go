@@ -27,7 +27,7 @@ const (
 	besideQuiet = 15 * time.Second
 )
 
-// besideAlertmanager and besideTocsin group alike, and post to Slack as one bot.
+// besideAlertmanager and besideTocsin group alike, and post a message for each group.
 const (
 	besideAlertmanager = `
 route: {receiver: slack, group_by: [cluster], group_wait: 1s, group_interval: 5s, repeat_interval: 4h}
@@ -39,7 +39,7 @@ receivers:
     http_config: {authorization: {credentials: %s}}
     title: '{{ .CommonLabels.cluster }}: {{ .Alerts.Firing | len }} firing'
 `
-	besideTocsin = "listen: {trust_loopback: true}\nroutes: [{name: all, group_by: [cluster], group_wait: 1s, group_interval: 5s}]\n"
+	besideTocsin = "delivery: {digest_above: 1000}\nroutes: [{name: all, group_by: [cluster], group_wait: 1s, group_interval: 5s}]\n"
 )
 
 // BenchmarkBesideAlertmanager gives Debian's Alertmanager and Tocsin the same 10,000 alerts
@@ -160,7 +160,7 @@ func (c *contender) calls() int {
 }
 
 // complete finds a card that shows all alerts of a group.
-var complete = regexp.MustCompile(fmt.Sprintf(`cluster-(\d{3})[^"]*: %d firing`, besideMembers))
+var complete = regexp.MustCompile(fmt.Sprintf(`cluster-(\d{3})[^"]*\b%d firing`, besideMembers))
 
 // settle waits until Slack is not called any more or all groups are complete, and returns how
 // many groups are, and when the last call was made.
