@@ -80,9 +80,20 @@ func (h *Handlers) openSilence(ctx context.Context, a bot.Action, i alert.Incide
 	return h.openView(ctx, a, render.SilenceModal(view))
 }
 
+// fitting are the first matchers, as many as the dialog for a silence has room for, and
+// how many that leaves out.
+func fitting(matchers alert.Matchers) (some alert.Matchers, left int) {
+	some = matchers
+	for len(some.String()) > render.MaxMatchers {
+		some = some[:len(some)-1]
+	}
+	return some, len(matchers) - len(some)
+}
+
 // silenceView counts what a silence would match; private is originOf the button.
 func (h *Handlers) silenceView(ctx context.Context, matchers alert.Matchers, private string) (render.SilenceView, error) {
-	v := render.SilenceView{Matchers: matchers.String(), Private: private}
+	matchers, left := fitting(matchers)
+	v := render.SilenceView{Matchers: matchers.String(), Left: left, Private: private}
 	if len(matchers) == 0 {
 		return v, nil
 	}
@@ -138,7 +149,7 @@ func (h *Handlers) recount(ctx context.Context, a bot.Action) error {
 	if err != nil {
 		return err
 	}
-	view.Matchers = a.Value
+	view.Matchers, view.Left = a.Value, 0
 	return h.opts.Slack.UpdateView(ctx, a.ViewID, a.ViewHash, render.SilenceModal(view))
 }
 

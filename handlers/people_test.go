@@ -466,3 +466,15 @@ func TestADialogThatSlackOpensNoMoreIsAskedForAgain(t *testing.T) {
 	r.click(t, "ann", playground.AtMessage("#ops", card.TS), "silence")
 	r.whisper(t, "ann", "#ops", "click again")
 }
+
+func TestTheSilenceDialogHasWholeMatchers(t *testing.T) {
+	r := newDaemon(t)
+	labels := map[string]string{}
+	for n := range 8 {
+		labels[fmt.Sprint("label", n)] = strings.Repeat("\u202e", 64) // six characters each as it is written
+	}
+	_, card := r.fires(t, "disk full", labels)
+	r.click(t, "ann", playground.AtMessage("#ops", card.TS), "silence")
+	r.dialog(t, "ann", "1 more condition did not fit in")
+	r.dialog(t, "ann", `\\u202e\"",`)
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/slack-go/slack"
 
@@ -68,8 +69,10 @@ func durationWords(d string) string {
 
 // SilenceView is what the dialog for a silence shows.
 type SilenceView struct {
-	// Matchers are what it begins with.
+	// Matchers are what it begins with, at most MaxMatchers characters. Left is how many more
+	// there are, for which it has no room.
 	Matchers string
+	Left     int
 	// Matching is how many open incidents they match.
 	Matching int
 	// OfDigest is set for a silence of what a digest lists; Others is how many of the
@@ -84,7 +87,7 @@ type SilenceView struct {
 // as a click (InputMatchers as action id), so that the number can be updated.
 func SilenceModal(v SilenceView) Modal {
 	return dialog(CallbackSilence, "Silence alerts", "Silence", v.Private,
-		section(matchingLine(v)),
+		section(matchingLine(v)+leftOut(v.Left)),
 		matchersInput(v.Matchers),
 		slack.NewInputBlock(InputBegins, plain("Begins"), plain("At once, if you leave it empty."), slack.NewDateTimePickerBlockElement(InputBegins)).WithOptional(true),
 		durationInput(),
@@ -111,11 +114,19 @@ func matchingLine(v SilenceView) string {
 	return fmt.Sprintf("This silences *%s*, and future alerts that match.", plural(v.Matching, "open incident"))
 }
 
+// leftOut says how many matchers the dialog has no room for.
+func leftOut(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return "\n" + plural(n, "more condition") + " did not fit in; without them, this matches more."
+}
+
 func matchersInput(matchers string) slack.Block {
-	element := slack.NewPlainTextInputBlockElement(plain(`service="db", host=~"db-.*"`), InputMatchers)
+	element := slack.NewPlainTextInputBlockElement(plain(literal(`service="db", host=~"db-.*"`)), InputMatchers)
 	element.MaxLength = MaxMatchers
-	if visible(matchers) {
-		element.InitialValue = cut(clean(matchers), MaxMatchers)
+	if visible(matchers) && utf8.RuneCountInString(matchers) <= MaxMatchers { // a matcher that is cut is another one
+		element.InitialValue = clean(matchers)
 	}
 	element.DispatchActionConfig = &slack.DispatchActionConfig{TriggerActionsOn: []string{"on_enter_pressed"}}
 	hint := plain(`All of them must match. You can use severity, source, key, title, channel and every label, with = != =~ !~. Press Enter to count again.`)
