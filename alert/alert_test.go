@@ -232,27 +232,46 @@ func TestAFenceThatSpansPagesIsClosedAndOpenedAgain(t *testing.T) {
 	}
 }
 
-func TestPagesSayWhatTheTextSays(t *testing.T) {
-	said := func(texts ...string) string {
-		var code, prose strings.Builder
-		for _, text := range texts {
-			for _, p := range alert.Passages(text) {
-				if p.Code {
-					code.WriteString(p.Text)
-				} else {
-					prose.WriteString(p.Text)
-				}
+// readAs is what texts have as code and as prose, without blanks.
+func readAs(texts ...string) string {
+	var code, prose strings.Builder
+	for _, text := range texts {
+		for _, p := range alert.Passages(text) {
+			if p.Code {
+				code.WriteString(p.Text)
+			} else {
+				prose.WriteString(p.Text)
 			}
 		}
-		plain := func(s string) string { return strings.Join(strings.Fields(s), "") }
-		return "code " + plain(code.String()) + "\nprose " + plain(prose.String())
 	}
+	plain := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	return "code " + plain(code.String()) + "\nprose " + plain(prose.String())
+}
+
+func TestALineThatIsLongerThanAPageIsNotCutIntoFences(t *testing.T) {
+	for n := alert.PageSize - 60; n < alert.PageSize+10; n++ {
+		for _, text := range []string{
+			"```\n" + strings.Repeat("x", n) + " `````\nmore\n```\nafter",
+			"````\n" + strings.Repeat("x", n) + "``````````````\nmore\n````\nafter",
+			strings.Repeat("x", n) + " ```` and\nmore\n",
+			strings.Repeat("word ", n/5) + "    ``````````\nmore\n\nand more",
+			"\n~~~\n" + strings.Repeat("see `a` ", n/8) + strings.Repeat("`", 32) + "\nmore " + strings.Repeat("`", 32),
+		} {
+			pages := alert.Pages(text)
+			if got, want := readAs(pages...), readAs(text); got != want {
+				t.Fatalf("the %d pages of %.10q…%q say\n%q\nthe last of them is %q", len(pages), text, text[n-20:], got[max(0, len(got)-90):], pages[len(pages)-1])
+			}
+		}
+	}
+}
+
+func TestPagesSayWhatTheTextSays(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		part := rapid.SampledFrom([]string{
 			"```", "```\n", "\n```\n", "\n```go\n", "\n```ERROR\n", "\n~~~\n", "\n````\n", "word", "word ", "\n", " ", "x = 1;\n",
 			"see `a` ok ", "https://a.example/x ", "{}", "&&&&",
 		})
-		filler := rapid.SampledFrom([]string{"word\n", "x = 1;\n", "see `a` ok\n", "https://a.example/x\n", "&&&& {}\n"})
+		filler := rapid.SampledFrom([]string{"word\n", "x = 1;\n", "see `a` ok\n", "https://a.example/x\n", "&&&& {}\n", "word", "see `a` ok ", "`"})
 		var b strings.Builder
 		for range rapid.IntRange(1, 8).Draw(t, "parts") {
 			b.WriteString(part.Draw(t, "part"))
@@ -265,7 +284,7 @@ func TestPagesSayWhatTheTextSays(t *testing.T) {
 				t.Fatalf("a page has %d characters", alert.EscapedLen(page))
 			}
 		}
-		if got, want := said(pages...), said(text); got != want {
+		if got, want := readAs(pages...), readAs(text); got != want {
 			t.Fatalf("the pages say\n%s\nthe text says\n%s", got, want)
 		}
 	})

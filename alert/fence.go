@@ -4,6 +4,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Passage is a part of a text: prose, or what is between the lines of a fence.
@@ -245,61 +246,164 @@ type pager struct {
 	pages  []string
 }
 
+// part is a page: its text, where in the rest it ends, and the block that goes on behind it.
+type part struct {
+	text  string
+	end   int
+	block fence
+	cut   bool
+}
+
 // page takes a page off the rest. A fenced block that it cuts is closed at its end, and
 // opened again at the beginning of the next.
 func (p *pager) page() {
-	for reserved := 0; ; {
-		end := p.end(PageSize - reserved)
-		f, cut := p.inside(end)
-		switch firstLine := f.from + len(lineAt(p.rest[:f.to], f.from)); {
-		case !cut:
-			p.add(p.rest[:end])
-			p.skip(end)
-			return
-		case f.open > 0 && end <= firstLine: // else it would show the beginning of the code as a language, or nothing
-			p.add(p.rest[:f.open])
-			p.reopen(f, f.from)
-			return
-		case f.open == 0 && end <= firstLine && p.rest[:f.from] != f.mark+"\n":
-			p.reopen(f, f.from)
-			continue
-		}
-		if need := len("\n") + len(f.mark); need > reserved {
-			reserved = need
-			continue
-		}
-		p.cut(f, min(end, f.to))
+	end := p.lastEnd()
+	if f, cut := p.inside(end); cut && f.open == 0 && end <= p.firstLine(f) && p.rest[:f.from] != f.mark+"\n" {
+		p.reopen(f, f.from)
 		return
+	}
+	one, ok := p.upTo(end)
+	if !ok && len(p.pages) < mostChecked {
+		for _, earlier := range p.earlierEnds(end) {
+			if other, ok := p.upTo(earlier); ok {
+				one = other
+				break
+			}
+		}
+	}
+	p.pages = append(p.pages, one.text)
+	if one.cut {
+		p.reopen(one.block, one.end)
+	} else {
+		p.skip(one.end)
 	}
 }
 
-// cut adds a page that ends at an offset in a block.
-func (p *pager) cut(f fence, end int) {
+// mostChecked is how many pages are made to say by themselves what the text says, where that
+// takes long. A text of more is not shown in pages.
+const mostChecked = 20 * maxPages
+
+// lastEnd is where the longest page ends that has room for what closes its last block.
+func (p *pager) lastEnd() int {
+	for reserved := 0; ; {
+		end := p.end(PageSize - reserved)
+		f, cut := p.inside(end)
+		need := len("\n") + len(f.mark)
+		if !cut || need <= reserved {
+			return end
+		}
+		reserved = need
+	}
+}
+
+// firstLine is where the first line of a block's code ends.
+func (p *pager) firstLine(f fence) int { return f.from + len(lineAt(p.rest[:f.to], f.from)) }
+
+// upTo is the page that ends at an offset. ok is false if it would be read as something
+// else than the text, or what follows it would.
+func (p *pager) upTo(end int) (one part, ok bool) {
+	f, cut := p.inside(end)
+	switch {
+	case !cut:
+		one = part{text: p.rest[:end], end: end}
+	case f.open > 0 && end <= p.firstLine(f): // else it would show the beginning of the code as a language, or nothing
+		return p.before(f), true
+	default:
+		one = p.closed(f, min(end, f.to))
+	}
+	if one.end == f.to || one.end == f.from {
+		return one, p.says(one)
+	}
+	next := strings.TrimLeft(p.rest[one.end:], " \t")
+	begins := !strings.HasSuffix(p.rest[:one.end], "\n") && (strings.HasPrefix(next, "```") || strings.HasPrefix(next, "~~~"))
+	return one, !begins && p.says(one)
+}
+
+// before is the page that ends in front of a block.
+func (p *pager) before(f fence) part {
+	return part{text: p.rest[:f.open], end: f.from, block: f, cut: true}
+}
+
+// closed is the page that ends at an offset in a block.
+func (p *pager) closed(f fence, end int) part {
 	page := p.rest[:end]
 	if !strings.HasSuffix(page, "\n") {
 		page += "\n"
 	}
 	page += f.mark
 	if f.open > 0 && !slices.ContainsFunc(fences(page), func(o fence) bool { return o.open == f.open && o.from == f.from && o.end == len(page) }) {
-		// The added fence closes one in front that the text leaves open.
-		page, end = p.rest[:f.open], f.from
+		return p.before(f) // the added fence closes one in front that the text leaves open
 	}
-	p.add(page)
-	p.reopen(f, end)
+	return part{text: page, end: end, block: f, cut: true}
 }
 
-func (p *pager) add(page string) { p.pages = append(p.pages, page) }
+// says reports whether a page by itself is read as it is in the text.
+func (p *pager) says(one part) bool {
+	if !strings.Contains(one.text, "```") && !strings.Contains(one.text, "~~~") {
+		return true
+	}
+	code, prose := said(one.text, fences(one.text), len(one.text))
+	wantCode, wantProse := said(p.rest, p.fences, one.end)
+	return code == wantCode && prose == wantProse
+}
+
+// said is what a text with these blocks has up to an offset, without blanks.
+func said(text string, blocks []fence, end int) (code, prose string) {
+	at := 0
+	for _, f := range blocks {
+		if f.open >= end {
+			break
+		}
+		prose += text[at:f.open]
+		code += text[min(f.from, end):min(f.to, end)]
+		at = min(f.end, end)
+	}
+	blankless := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	return blankless(code), blankless(prose + text[at:end])
+}
+
+// earlierEnds are offsets in front of another at which a page may end without what is
+// around them being read as a fence: in front of the last word or its last letter, and
+// within marks, the last ones first.
+func (p *pager) earlierEnds(end int) []int {
+	var all []int
+	for at := p.begin(); at < end; {
+		marks := max(marksAt(p.rest[at:], '`'), marksAt(p.rest[at:], '~'))
+		if inner := at + marks - 2; marks >= 3 && inner <= end {
+			all = append(all, inner)
+		}
+		at += max(1, marks)
+	}
+	slices.Reverse(all)
+	const most = 8
+	if len(all) > most {
+		all = append(all[:most], all[len(all)-1])
+	}
+	// What a page begins with in front of marks makes them no fence.
+	said := strings.TrimRight(p.rest[p.begin():end], " \t`~")
+	_, size := utf8.DecodeLastRuneInString(said)
+	for _, at := range []int{len(said) - size, strings.LastIndexAny(said, " \t\n") + 1} {
+		if at > 0 {
+			all = slices.Insert(all, 0, p.begin()+at)
+		}
+	}
+	return all
+}
+
+// begin is where on a page the code begins of the block that begins it; else 0.
+func (p *pager) begin() int {
+	if len(p.fences) > 0 && p.fences[0].open == 0 {
+		return p.fences[0].from
+	}
+	return 0
+}
 
 // end is where a page of so many characters ends. It does not cut a line with a fence,
 // whose parts might be read as others, unless the line begins the page.
 func (p *pager) end(size int) int {
 	end := pageEnd(p.rest, size)
 	line := strings.LastIndex(p.rest[:end], "\n") + 1
-	begin := 0
-	if len(p.fences) > 0 && p.fences[0].open == 0 {
-		begin = p.fences[0].from
-	}
-	if said := lineAt(p.rest, line); line > begin && line < end && (strings.Contains(said, "```") || strings.Contains(said, "~~~")) {
+	if said := lineAt(p.rest, line); line > p.begin() && line < end && (strings.Contains(said, "```") || strings.Contains(said, "~~~")) {
 		return line
 	}
 	return end
