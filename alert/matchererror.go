@@ -1,0 +1,103 @@
+package alert
+
+import (
+	"fmt"
+	"strings"
+)
+
+// notMatcher is the error for a text that begins without a name and an operator.
+func notMatcher(text, name, value string) error {
+	first, _, _ := strings.Cut(text, " ")
+	hint := `write label="value"; the operators are = != =~ !~`
+	if label, rest, ok := strings.Cut(name, "~"); ok && plainName(label) && rest+value != "" {
+		m := Matcher{Name: label, Op: "=~", Value: strings.Trim(rest+value, `"'`)}
+		if _, err := checkedMatcher(m.Name, m.Op, m.Value); err != nil {
+			return err
+		}
+		hint = "write " + m.String()
+	}
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", first), Hint: hint}
+}
+
+// miswritten reports whether a name is that of a field in other capitals. Without quotes
+// that is nearly always the field; in quotes it is a label.
+func miswritten(name string) bool {
+	field := strings.ToLower(name)
+	return isField(field) && name != field
+}
+
+// miswrittenField is the error for a matcher with such a name: it says how the field and a
+// label are written, as far as these would not be refused too.
+func miswrittenField(name, op, value string) error {
+	field, label := Matcher{Name: strings.ToLower(name), Op: op, Value: value}, Matcher{Name: name, Op: op, Value: value}
+	_, noField := checkedMatcher(field.Name, op, value)
+	_, noLabel := checkedMatcher(name, op, value)
+	hint := fmt.Sprintf("write %s, or %s for a label of that name", field, label)
+	switch {
+	case noField != nil && noLabel != nil:
+		return noField
+	case noField != nil:
+		hint = fmt.Sprintf("write %s for a label of that name", label)
+	case noLabel != nil:
+		hint = fmt.Sprintf("write %s", field)
+	}
+	return &InputError{Message: fmt.Sprintf("the field is written %s, not %s", field.Name, name), Hint: hint}
+}
+
+// unquotable are the characters that a name or value may only contain in quotes. Without
+// them they are nearly always a mistake, such as service=!db.
+const unquotable = `<>=!{}"`
+
+// unclear reports whether a value needs quotes: not(a=b) is not a matcher, and a=!~b is
+// another one.
+func unclear(op, value string) bool {
+	return value == "" || strings.ContainsAny(value, unquotable) ||
+		(op == "=" || op == "!=") && (value[0] == '~' || strings.Trim(value, "()") != value)
+}
+
+// unclearValue is the error for such a value: it says what is meant, or why that would be
+// refused too.
+func unclearValue(name, op, value string) error {
+	m, hint := meant(name, op, value)
+	if _, err := checkedMatcher(m.Name, m.Op, m.Value); err != nil {
+		return err
+	}
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", name+op+value), Hint: "write " + m.String() + hint}
+}
+
+// meant is the matcher with a value that has to be quoted, or that is a mistake, and what
+// there is to say about it.
+func meant(name, op, value string) (m Matcher, hint string) {
+	m = Matcher{Name: name, Op: op, Value: value}
+	if value == "" {
+		return m, " if you mean alerts without it"
+	}
+	rest := strings.TrimLeft(value, "<>=!~")
+	other := intended(op + strings.TrimSuffix(value, rest))
+	if other == "" || rest == "" {
+		return m, ""
+	}
+	m.Op, m.Value = other, strings.Trim(rest, `"'`)
+	if strings.ContainsAny(other, "<>") && name != "severity" {
+		m.Op = "="
+		return m, "; only severity can be compared, as in severity>=error"
+	}
+	return m, "; the operators are = != =~ !~"
+}
+
+// intended is the operator that somebody meant who wrote this one, or empty.
+func intended(written string) string {
+	switch written {
+	case "=!", "=!=":
+		return "!="
+	case "=~":
+		return "=~"
+	case "=!~", "!=~":
+		return "!~"
+	case "=>":
+		return ">="
+	case "=<":
+		return "<="
+	}
+	return ""
+}
