@@ -32,7 +32,7 @@ const (
 // alert says nothing, or it is Strict and would need a repair; or a *ForbiddenError: the
 // Sender may not send it.
 //
-// Defaults: status firing, severity error, title the text's first line, key a
+// Defaults: status firing, severity error, title the text's first line or the labels, key a
 // fingerprint of source, labels and title, or of the whole text where that is the title;
 // for a Message one of its own.
 func (a *Alert) Prepare(now time.Time) error {
@@ -43,10 +43,15 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.texts()
 	a.trim()
 	if a.Title == "" && a.Text == "" {
-		if a.Key == "" || !a.Resolves() {
+		switch named := titleOf(a.Labels); {
+		case a.Key != "" && a.Resolves():
+			a.Title = a.Key
+		case named != "":
+			a.Title = named
+			r.note("the title is missing: the labels are taken for it")
+		default:
 			return &InputError{Message: "the alert has neither title nor text", Hint: `write at least {"title": "disk full on db-3"}`}
 		}
-		a.Title = a.Key
 	}
 	sent := a.Labels
 	r.words()
@@ -66,6 +71,21 @@ func (a *Alert) Prepare(now time.Time) error {
 	}
 	a.fillIn(now, sent)
 	return nil
+}
+
+// titleOf is a title for an alert that has only labels: the alertname, as in Alertmanager,
+// or all of them. It is empty if they say nothing.
+func titleOf(labels map[string]string) string {
+	if name := labels["alertname"]; Visible(name) {
+		return name
+	}
+	var pairs []string
+	for _, name := range slices.Sorted(maps.Keys(labels)) {
+		if Visible(labels[name]) {
+			pairs = append(pairs, name+"="+labels[name])
+		}
+	}
+	return strings.Join(strings.Fields(strings.Join(pairs, ", ")), " ")
 }
 
 func (a *Alert) trim() {

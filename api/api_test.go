@@ -209,6 +209,10 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		want               string
 	}{
 		"empty":            {jsonKind, "/v1/alerts", "", 400, "body is empty"},
+		"no form in parts": {"multipart/form-data; boundary=x", "/v1/alerts", "--y\r\n", 400, "not a form in parts"},
+		"an empty object":  {jsonKind, "/v1/alerts", "{}", 400, "neither title nor text"},
+		"empty labels":     {jsonKind, "/v1/alerts", `{"labels":{"host":" "}}`, 400, "neither title nor text"},
+		"labels, strictly": {jsonKind, "/v1/alerts?strict=1", `{"labels":{"host":"db-3"}}`, 400, "the title is missing"},
 		"empty text":       {"text/plain", "/v1/alerts", " \n", 400, "neither title nor text"},
 		"no alerts":        {jsonKind, "/v1/alerts", "[]", 400, ""},
 		"broken":           {jsonKind, "/v1/alerts", `{"title": "a",}`, 400, "broken JSON at byte 15"},
@@ -287,6 +291,10 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"a body":              {jsonKind, "/v1/alerts", `{"title":"a","body":{"x":1}}`, `error/a/{"x":1}/map[]/[]`, `"body" is no field of an alert: taken as text; text is an object: taken as text`},
 		"only an error":       {jsonKind, "/v1/alerts", `{"error":"e","name":"n"}`, "error/e//map[name:n]/[]", `"error" is no field of an alert: taken as text`},
 		"an error of a title": {jsonKind, "/v1/alerts", `{"title":"a","error":"e"}`, "error/a//map[error:e]/[]", `"error" is no field of an alert: kept as a label`},
+		"labels in a form":    {"application/x-www-form-urlencoded", "/v1/alerts", "title=a&labels=host%3Ddb-3%2Cservice%3D%22db%22&labels=path%3D%2Fa%2C+b%3Dc", "error/a//map[b:c host:db-3 path:/a service:db]/[]", ""},
+		"a form in parts":     {"multipart/form-data; boundary=x", "/v1/alerts?severity=warn", "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na&b\r\n--x\r\nContent-Disposition: form-data; name=\"text\"; filename=\"log\"\r\nContent-Type: application/octet-stream\r\n\r\nfull\nof it\r\n--x\r\nContent-Disposition: form-data; name=\"labels\"\r\n\r\nhost=db-3\r\n--x--\r\n", "warning/a&b/full\nof it/map[host:db-3]/[]", ""},
+		"only labels":         {jsonKind, "/v1/alerts", `{"labels":{"host":"db-3","alertname":"DiskFull"}}`, "error/DiskFull//map[alertname:DiskFull host:db-3]/[]", "the title is missing: the labels are taken for it"},
+		"only other fields":   {jsonKind, "/v1/alerts", `{"zone":"eu","disk":97}`, "error/disk=97, zone=eu//map[disk:97 zone:eu]/[]", `"disk" is no field of an alert: kept as a label; "zone" is no field of an alert: kept as a label; the title is missing: the labels are taken for it`},
 		"a message in a form": {"application/x-www-form-urlencoded", "/v1/alerts", "message=disk+full&host=db-3", "error/disk full//map[host:db-3]/[]", `"message" is no field of an alert: taken as text`},
 		"a message in a name": {"text/plain", "/v1/alerts?message=disk+full", "", "error/disk full//map[]/[]", `"message" is no field of an alert: taken as text`},
 		"no time":             {"application/json", "/v1/alerts", `{"title":"a","at":"","ends_at":" ","expires_in":""}`, "error/a//map[]/[]", ""},

@@ -22,8 +22,12 @@ import (
 func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
 	body, notes = readable(body, charset)
-	kind = sniff(kind, body)
-	alerts, err = decodeAs(kind, r.URL, body)
+	if kind == parts {
+		alerts, err = decodeParts(r, body)
+	} else {
+		kind = sniff(kind, body)
+		alerts, err = decodeAs(kind, r.URL, body)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -47,7 +51,7 @@ func decodeAs(kind string, address *url.URL, body []byte) ([]alert.Alert, error)
 	case text:
 		return decodeText(address.Query(), body), nil
 	case form:
-		return decodeForm(address.Query(), body), nil
+		return decodeForm(address.Query(), formOf(body)), nil
 	case lines, object:
 		if err := checkShape(kind, body); err != nil {
 			return nil, err
@@ -139,6 +143,7 @@ const (
 	lines  = "application/x-ndjson"
 	text   = "text/plain"
 	form   = "application/x-www-form-urlencoded"
+	parts  = "multipart/form-data"
 )
 
 // kindOf returns the media type and the charset of a Content-Type.

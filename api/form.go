@@ -3,7 +3,13 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"maps"
+	"mime"
+	"mime/multipart"
+	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -21,8 +27,7 @@ func decodeText(q url.Values, body []byte) []alert.Alert {
 }
 
 // decodeForm reads the fields from a form, and what it does not have from the query.
-func decodeForm(q url.Values, body []byte) []alert.Alert {
-	values := formOf(body)
+func decodeForm(q, values url.Values) []alert.Alert {
 	given := slices.Collect(maps.Keys(values))
 	for name, all := range q {
 		if !slices.ContainsFunc(given, func(one string) bool { return strings.EqualFold(one, name) }) {
@@ -32,6 +37,29 @@ func decodeForm(q url.Values, body []byte) []alert.Alert {
 	var f fields
 	f.setValues(values)
 	return []alert.Alert{f.Alert}
+}
+
+// decodeParts is decodeForm for the form that curl -F sends, whose fields may be files.
+func decodeParts(r *http.Request, body []byte) ([]alert.Alert, error) {
+	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	values, count := url.Values{}, 0
+	for reader := multipart.NewReader(bytes.NewReader(body), params["boundary"]); err == nil; {
+		var part *multipart.Part
+		var value []byte
+		if part, err = reader.NextPart(); err != nil {
+			break
+		}
+		if value, err = io.ReadAll(part); err == nil && part.FormName() != "" {
+			values.Add(part.FormName(), string(value))
+		}
+		if count++; count > mostFields {
+			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("the alert has more than %d fields", mostFields), alertHint}
+		}
+	}
+	if !errors.Is(err, io.EOF) || len(values) == 0 {
+		return nil, &httpError{http.StatusBadRequest, "the body is not a form in parts, as its content type says", "send it with curl -F title=… -F text=@file, or as text/plain"}
+	}
+	return decodeForm(r.URL.Query(), values), nil
 }
 
 // fillFrom fills in what alerts leave out with what the query says. notes are about the query.
@@ -88,6 +116,11 @@ func (f *fields) setValues(values url.Values) {
 		if len(all) > 1 && slices.Contains([]string{"links", "images", "mention"}, strings.ToLower(name)) {
 			value = all
 		}
+		if strings.EqualFold(name, "labels") {
+			if pairs := labelPairs(strings.Join(all, "\n")); pairs != nil {
+				value = pairs
+			}
+		}
 		members[name], _ = json.Marshal(value) // text can be JSON
 	}
 	f.setAll(members)
@@ -98,6 +131,31 @@ var (
 	// anotherPair is what log lines such as msg="disk full" level=error have.
 	anotherPair = regexp.MustCompile(`\s[A-Za-z_][\w.-]*=`)
 )
+
+// pairName begins a label in a text such as host=db-3, service=db.
+var pairName = regexp.MustCompile(`(?:^|[,\n])\s*([A-Za-z_][\w.:/-]*)=`)
+
+// labelPairs reads name=value, several with commas between them or in lines; nil for any
+// other text.
+func labelPairs(text string) map[string]string {
+	found := pairName.FindAllStringSubmatchIndex(text, -1)
+	if len(found) == 0 || found[0][0] > 0 {
+		return nil
+	}
+	pairs := make(map[string]string, len(found))
+	for n, at := range found {
+		end := len(text)
+		if n+1 < len(found) {
+			end = found[n+1][0]
+		}
+		value := strings.TrimSpace(text[at[1]:end])
+		if inner, ok := strings.CutPrefix(value, `"`); ok && strings.HasSuffix(inner, `"`) {
+			value = strings.TrimSuffix(inner, `"`)
+		}
+		pairs[text[at[2]:at[3]]] = value
+	}
+	return pairs
+}
 
 // formOf reads a form that has an alert in it; nil is any other body of that type, which
 // curl -d gives to every text. What is not encoded, because somebody wrote it by hand, is
