@@ -131,6 +131,11 @@ func (a *Alert) fillIn(now time.Time, sent map[string]string) {
 	}
 }
 
+const (
+	fingerprintPrefix = "fp-"
+	fingerprintBytes  = 12
+)
+
 // fingerprint is the key of an alert without one, which says this.
 func fingerprint(source string, labels map[string]string, said string) string {
 	h := sha256.New()
@@ -139,5 +144,15 @@ func fingerprint(source string, labels map[string]string, said string) string {
 		fmt.Fprintf(h, "%q=%q", k, labels[k])
 	}
 	fmt.Fprintf(h, "%q", said)
-	return "fp-" + hex.EncodeToString(h.Sum(nil)[:12])
+	return fingerprintPrefix + hex.EncodeToString(h.Sum(nil)[:fingerprintBytes])
+}
+
+// isFingerprint reports whether a key is one that fingerprint makes.
+func isFingerprint(key string) bool {
+	digits, ok := strings.CutPrefix(key, fingerprintPrefix)
+	if !ok || len(digits) != hex.EncodedLen(fingerprintBytes) {
+		return false
+	}
+	_, err := hex.DecodeString(digits)
+	return err == nil
 }

@@ -10,7 +10,7 @@ import (
 // Contains reports whether the title, the key or the value of a label contains word,
 // in capitals or not. A number is found as a whole: db-3 is not in db-30.
 func (s Subject) Contains(word string) bool {
-	return s.some(func(text string) bool { return ContainsWord(text, word) })
+	return s.some(word, func(text string) bool { return ContainsWord(text, word) })
 }
 
 // LooksAt reports whether Selects depends on the incident.
@@ -30,21 +30,26 @@ func (f IncidentFilter) Selects(s Subject) bool {
 // Begins is Contains for where a word of the title, the key or a label begins: lag is in
 // replica lags and in ReplicaLag, and not in fehlgeschlagen.
 func (s Subject) Begins(word string) bool {
-	return s.some(func(text string) bool { return containsAt(text, word, bordersWord) })
+	return s.some(word, func(text string) bool { return containsAt(text, word, bordersWord) })
 }
 
 // Has is Contains for whole words: lag is in replica lag and in LagOfReplica, and not in
 // Lagerhaus.
 func (s Subject) Has(word string) bool {
 	word = strings.ToLower(word)
-	return s.some(func(text string) bool {
+	return s.some(word, func(text string) bool {
 		return containsAt(text, word, func(text string, at int) bool { return bordersWord(text, at) && bordersWord(text, at+len(word)) })
 	})
 }
 
-// some reports whether the title, the key or the value of a label fits.
-func (s Subject) some(fits func(text string) bool) bool {
-	if fits(s.Title) || fits(s.Shown) || fits(s.Key) {
+// some reports whether the title, the key or the value of a label fits a word. A
+// fingerprint's digits say nothing: only a word that begins as one does is looked for in it.
+func (s Subject) some(word string, fits func(text string) bool) bool {
+	if fits(s.Title) || fits(s.Shown) {
+		return true
+	}
+	named := len(word) >= len(fingerprintPrefix) && strings.EqualFold(word[:len(fingerprintPrefix)], fingerprintPrefix)
+	if (named || !isFingerprint(s.Key)) && fits(s.Key) {
 		return true
 	}
 	for _, value := range s.Labels {

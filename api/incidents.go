@@ -36,8 +36,10 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Mine, err = a.mine(r.Context(), f.Mine); err != nil {
-		return nil, err
+	if r.URL.Query().Has("mine") {
+		if f.Mine, err = a.mine(r.Context(), f.Mine); err != nil {
+			return nil, err
+		}
 	}
 	list, err := a.opts.Store.Incidents(r.Context(), f)
 	if err != nil {
@@ -50,17 +52,18 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 	return incidentList{append([]alert.Incident{}, list...), total}, nil
 }
 
-// mine is the id of a person who may be named.
+// mine is the id of a person who is named: mine without one is not everything.
 func (a *API) mine(ctx context.Context, who string) (string, error) {
-	if who == "" {
-		return "", nil
+	const hint = "name a person of the workspace: @name, a mail address or an id (U…); in a shell, --as @name"
+	if strings.TrimSpace(who) == "" {
+		return "", &httpError{http.StatusBadRequest, "it is not known whose incidents mine are", hint}
 	}
 	p, err := person("mine", alert.ParsePerson(who))
 	if err != nil {
 		return "", err
 	}
 	if p = a.inSlack(ctx, p); p.ID == "" {
-		return "", &httpError{http.StatusBadRequest, fmt.Sprintf("Slack knows nobody called %s", p.Name), "name a person of the workspace: @name, a mail address or an id (U…); in a shell, --as @name"}
+		return "", &httpError{http.StatusBadRequest, fmt.Sprintf("Slack knows nobody called %s", p.Name), hint}
 	}
 	return p.ID, nil
 }

@@ -97,6 +97,7 @@ func TestIncidentsSilencesAndFiguresAreAskedFor(t *testing.T) {
 		"by words":            {"/v1/incidents?q=disk+db-3&sort=latest&limit=1", 200, "[]  mine= 1 from 0 [disk db-3] latest", `"total":17}`},
 		"too many words":      {"/v1/incidents?q=a+b+c+d+e+f+g+h+i+j+k", 400, "", `more than 10 words`},
 		"an unknown order":    {"/v1/incidents?sort=age", 400, "", `write latest`},
+		"mine, of nobody":     {"/v1/incidents?mine=", 400, "", "it is not known whose incidents mine are"},
 		"some":                {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
 		"a bad matcher":       {"/v1/incidents?match=team", 400, "", `the operators are`},
 		"an unknown state":    {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
