@@ -304,9 +304,11 @@ func (p *matcherText) all() (Matchers, error) {
 	return all, nil
 }
 
-// skip skips blanks and the characters in others.
-func (p *matcherText) skip(others string) {
+// skip skips blanks and the characters in others, and reports whether there are any.
+func (p *matcherText) skip(others string) bool {
+	before := len(p.rest)
 	p.rest = strings.TrimLeftFunc(p.rest, func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(others, r) })
+	return len(p.rest) < before
 }
 
 func (p *matcherText) next() (Matcher, error) {
@@ -315,12 +317,13 @@ func (p *matcherText) next() (Matcher, error) {
 	if err != nil {
 		return Matcher{}, err
 	}
-	p.skip("")
+	apart := p.skip("")
 	op := p.operator()
 	if op == "" || name == "" {
 		return Matcher{}, notMatcher(whole, name, "")
 	}
-	p.skip("")
+	// team= for is an empty variable of a shell and another word, and team = web one matcher.
+	missing := p.skip("") && !apart
 	value, quoted, err := p.word(",")
 	switch {
 	case !quotedName && strings.ContainsAny(name, unquotable+"~()"):
@@ -329,8 +332,12 @@ func (p *matcherText) next() (Matcher, error) {
 		return Matcher{}, err
 	case !quotedName && miswritten(name):
 		return Matcher{}, miswrittenField(name, op, value)
+	case op == "==":
+		return Matcher{}, unclearValue(name, op, value)
 	case !quoted && unclear(op, value):
 		return Matcher{}, unclearValue(name, op, value)
+	case !quoted && missing:
+		return Matcher{}, missingValue(name, op, value)
 	}
 	return p.made(name, op, value)
 }
@@ -443,11 +450,12 @@ func unknownSeverity(value string) *InputError {
 	return &InputError{Message: fmt.Sprintf("no alert has the severity %.60q", value), Hint: "write one of critical, error, warning, info"}
 }
 
+// operator reads an operator, or ==, which programmers write and which is none.
 func (p *matcherText) operator() string {
 	for _, op := range []string{"=~", "!~", "!=", "==", ">=", "<=", "=", ">", "<"} {
 		if rest, ok := strings.CutPrefix(p.rest, op); ok {
 			p.rest = rest
-			return strings.Replace(op, "==", "=", 1)
+			return op
 		}
 	}
 	return ""

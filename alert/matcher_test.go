@@ -19,7 +19,7 @@ func TestMatchersAreReadAsPeopleWriteThem(t *testing.T) {
 		`severity="critical"`:                 `severity="critical"`,
 		`{severity="critical",host!="a b"}`:   `severity="critical", host!="a b"`,
 		`severity=critical service=~db-.*`:    `severity="critical", service=~"db-.*"`,
-		`severity == critical,`:               `severity="critical"`,
+		`severity = critical, a =b, c= "d e"`: `severity="critical", a="b", c="d e"`,
 		`title=“disk full” host=‘db-1’`:       `title="disk full", host="db-1"`,
 		`title=„voll“`:                        `title="voll"`,
 		"title=\u00a0“voll”\u00a0a=b":         `title="voll", a="b"`,
@@ -66,6 +66,15 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 		"foo= , a=b":                        `"foo=" is not a matcher`,
 		`foo=b"a"r`:                         `is not a matcher`,
 		`fo"o=bar`:                          `is not a matcher`,
+		"team= for":                         `"team=" is not a matcher: its value is missing`,
+		"a=b, team=~ host":                  `"team=~" is not a matcher: its value is missing`,
+		"team= , for":                       `"team=" is not a matcher`,
+		"team = , for":                      `"team=" is not a matcher`,
+		"severity= for":                     `no alert has the severity ""`,
+		"a==b":                              `"a==b" is not a matcher`,
+		`a == "b"`:                          `"a==b" is not a matcher`,
+		"a=b=c":                             `"a=b=c" is not a matcher`,
+		"severity==banana":                  `no alert has the severity "banana"`,
 		"path=a=b":                          `"path=a=b" is not a matcher`,
 		"severity=banana":                   `no alert has the severity "banana"`,
 		`severity=""`:                       `no alert has the severity ""`,
@@ -117,7 +126,7 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 }
 
 func TestTheMatcherThatARefusalSuggestsIsTaken(t *testing.T) {
-	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x"} {
+	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "team= for", "severity= error", "title= full", "a==b", "severity == error", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x"} {
 		_, err := alert.ParseMatchers(text)
 		var bad *alert.InputError
 		if !errors.As(err, &bad) {
@@ -166,6 +175,7 @@ func TestTheRefusalSaysWhatIsMeant(t *testing.T) {
 		"service=!~db": `write service!~"db"`, `service=!~"db"`: `write service!~"db"`, "service!=~db": `write service!~"db"`, "service= ~db": `write service=~"db"`,
 		"service~=db": `write service=~"db"`, "service~db": `write service=~"db"`, `service~="db"`: `write service=~"db"`,
 		"service=> db": `write service=">"`, "service=>web": `write service="web"`, "severity=>error": `write severity>="error"`, "severity=<P2": `write severity<="P2"`,
+		"team= web": `write team="web", or team="" if you mean`, "severity= error": `write severity="error"`, "a==b": `write a="b"`, "severity == crit": `write severity="crit"`,
 		"service=(db)": `write service="(db)"`, "SEVERITY=critical": `write severity="critical", or "SEVERITY"="critical"`, `service!~".*"`: "leave it out",
 	} {
 		_, err := alert.ParseMatchers(text)

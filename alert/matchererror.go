@@ -65,9 +65,27 @@ func unclearValue(name, op, value string) error {
 	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", name+op+value), Hint: "write " + m.String() + hint}
 }
 
+// missingValue is the error for a value that is missing, where next is the word behind it: it
+// says how either is written that would not be refused too.
+func missingValue(name, op, next string) error {
+	var ways []string
+	if _, err := checkedMatcher(name, op, next); err == nil {
+		ways = append(ways, Matcher{Name: name, Op: op, Value: next}.String())
+	}
+	_, err := checkedMatcher(name, op, "")
+	switch {
+	case err == nil:
+		ways = append(ways, Matcher{Name: name, Op: op}.String()+" if you mean alerts without it")
+	case len(ways) == 0:
+		return err
+	}
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher: its value is missing", name+op), Hint: "write " + strings.Join(ways, ", or ")}
+}
+
 // meant is the matcher with a value that has to be quoted, or that is a mistake, and what
 // there is to say about it.
 func meant(name, op, value string) (m Matcher, hint string) {
+	op = strings.Replace(op, "==", "=", 1)
 	m = Matcher{Name: name, Op: op, Value: value}
 	if value == "" {
 		return m, " if you mean alerts without it"

@@ -94,7 +94,7 @@ func (m *matcherText) addMatcher(n int) bool {
 // beginsTime reports whether a value is missing in front of the n-th cell, because that
 // begins a time or a reason: host= for 1h.
 func (m *matcherText) beginsTime(n int) bool {
-	return n+1 < len(m.words) && slices.Contains([]string{"for", "until", "because"}, m.words[n].key)
+	return n+1 < len(m.words) && slices.Contains([]string{"for", "until", "because", "from", "every", "each", "starting"}, m.words[n].key)
 }
 
 // addChannel adds the matcher for a bare channel, if the n-th cell is one: #ops, or as

@@ -325,7 +325,8 @@ func TestAFloodsDigestIsAcknowledgedAndSilencedAsAWhole(t *testing.T) {
 }
 
 func TestAMissingValueIsNotTheTimeBehindIt(t *testing.T) {
-	for _, text := range []string{"silence severity<= for 1h", "silence host= for 1h", "silence host =~ until tomorrow 9am", "silence severity= because of it"} {
+	for _, text := range []string{"silence severity<= for 1h", "silence host= for 1h", "silence host =~ until tomorrow 9am", "silence severity= because of it",
+		"silence host= 2h", "silence host= every saturday 02:00 for 3h", "silence host = from tomorrow 22:00 for 6h", "list host= open", "ack host= all", "silence a=b host=, for 1h"} {
 		if order, err := handlers.Parse(text); err == nil {
 			t.Errorf("%s is %+v", text, order.Target)
 		}

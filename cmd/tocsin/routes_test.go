@@ -255,13 +255,13 @@ func TestWhatIsTypedInTheShellIsRefusedWithTheRemedy(t *testing.T) {
 			t.Errorf("%s is %s, %v", until, at, err)
 		}
 	}
-	for _, args := range [][]string{{"a b=c"}, {`a="b`}, {"{a=b"}, {"not(a=b)"}, {"Severity=crit"}, {"a!=~b"}, {"a~=b"}} {
+	for _, args := range [][]string{{"a b=c"}, {`a="b`}, {"{a=b"}, {"not(a=b)"}, {"Severity=crit"}, {"a!=~b"}, {"a~=b"}, {"team="}, {"team=", "host=db"}, {"team=,"}, {"team= for"}, {"team= disk full"}, {"a==b"}} {
 		if _, err := parseMatchers(args); err == nil || !strings.Contains(err.Error(), "; ") {
 			t.Errorf("%v: %v", args, err)
 		}
 	}
-	ms, err := parseMatchers([]string{"team=web", "title=disk full", `severity!="info", env=~"a|b"`, "service=~db-.*", `unit=eth0 (up)`, `path=C:\\x y`})
-	if want := `team="web", title="disk full", severity!="info", env=~"a|b", service=~"db-.*", unit="eth0 (up)", path="C:\\\\x y"`; err != nil || ms.String() != want {
+	ms, err := parseMatchers([]string{"team=web", "title=disk full", `severity!="info", env=~"a|b"`, "service=~db-.*", `unit=eth0 (up)`, "a = b c", `path=C:\\x y`})
+	if want := `team="web", title="disk full", severity!="info", env=~"a|b", service=~"db-.*", unit="eth0 (up)", a="b c", path="C:\\\\x y"`; err != nil || ms.String() != want {
 		t.Errorf("read %s, %v", ms, err)
 	}
 }
