@@ -17,9 +17,14 @@ const (
 	MaxKey    = 500
 	MaxLabels = 200
 	MaxLabel  = 4000
-	MaxLinks  = 7 // a card has two as buttons, Details all
-	MaxImages = 5
-	MaxURL    = 3000 // bytes: what Slack takes as the address of a button or an image
+	// CardLabelName, CardLabel and CardLabelLink are how many characters, escaped, of the name
+	// of a label, of its value, and of one that is an address, a card and Details show.
+	CardLabelName = 60
+	CardLabel     = 200
+	CardLabelLink = 600
+	MaxLinks      = 7 // a card has two as buttons, Details all
+	MaxImages     = 5
+	MaxURL        = 3000 // bytes: what Slack takes as the address of a button or an image
 	// CardRoom is how many characters the title, the first page of the text, and the
 	// addresses of links and images have together in a card.
 	CardRoom = 4900

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -284,12 +285,13 @@ func shortKey(key string) string {
 	return head + "-" + hex.EncodeToString(sum[:12])
 }
 
-// labels shortens long labels and moves into the text those above their number.
+// labels puts into the text what is too long for a card, shortens what is longer than a label
+// can be, and moves those above their number.
 func (r *repair) labels() {
-	if len(r.Labels) <= MaxLabels && longestLabel(r.Labels) <= MaxLabel {
+	if len(r.Labels) <= MaxLabels && !r.longLabels() {
 		return
 	}
-	labels := make(map[string]string, MaxLabels)
+	labels := make(map[string]string, min(len(r.Labels), MaxLabels))
 	moved := 0
 	for _, k := range slices.Sorted(maps.Keys(r.Labels)) {
 		v := r.Labels[k]
@@ -303,6 +305,9 @@ func (r *repair) labels() {
 		case rest != "" || restOfName != "":
 			r.after = append(r.after, k+"="+v)
 			r.note("label %s shortened: it is longer than %d characters and stands whole in the text", brief(name), MaxLabel)
+		case tooLongForCard(k, v) && !r.says(k, v):
+			r.after = append(r.after, k+"="+v)
+			r.moved("label %s is too long for the card and stands whole in the text", brief(name))
 		}
 		labels[name] = value
 	}
@@ -312,21 +317,36 @@ func (r *repair) labels() {
 	r.Labels = labels
 }
 
+func (r *repair) longLabels() bool {
+	for k, v := range r.Labels {
+		if tooLongForCard(k, v) {
+			return true
+		}
+	}
+	return false
+}
+
+// tooLongForCard reports whether a card, or Details, shows only the beginning of a label.
+func tooLongForCard(name, value string) bool {
+	const escaped = 5 // the most characters of a byte
+	if len(name) <= CardLabelName/escaped && len(value) <= CardLabel/escaped {
+		return false
+	}
+	most := CardLabel
+	if !strings.ContainsFunc(value, unicode.IsSpace) && (strings.HasPrefix(value, "https://") || strings.HasPrefix(value, "http://")) {
+		most = CardLabelLink
+	}
+	return EscapedLen(name) > CardLabelName || EscapedLen(value) > most || EscapedLen(LabelMatcher(name, value).String()) > CardLabelName+most
+}
+
+// says reports whether the title or the text says what a label does.
+func (r *repair) says(name, value string) bool {
+	return EscapedLen(name) <= CardLabelName && (r.Title == value || strings.Contains(r.Text, value))
+}
+
 func brief(name string) string {
 	head, _ := cutRunes(name, 40)
 	return head
-}
-
-func longestLabel(labels map[string]string) int {
-	longest := 0
-	for k, v := range labels {
-		for _, s := range []string{k, v} {
-			if len(s) > longest {
-				longest = max(longest, utf8.RuneCountInString(s))
-			}
-		}
-	}
-	return longest
 }
 
 // links drops what no button can open. An address that says something is kept as a line

@@ -3,6 +3,7 @@ package alert_test
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +41,34 @@ func TestTitlesAndLabelsThatAreTooLongContinueInTheText(t *testing.T) {
 	}
 	if notes := strings.Join(a.Notes, "; "); !strings.Contains(notes, "title shortened") || !strings.Contains(notes, "label trace shortened") {
 		t.Errorf("noted: %s", notes)
+	}
+}
+
+func TestALabelThatACardHasNoRoomForStandsWholeInTheText(t *testing.T) {
+	long, name, quotes, lines := strings.Repeat("v ", 110)+"end", strings.Repeat("n", 300), strings.Repeat(`"`, 190), strings.Repeat("<\n", 70)+"end"
+	address := "https://e.example/" + strings.Repeat("p", 400)
+	labels := map[string]string{"cmd": long, name: "x", "quotes": quotes, "lines": lines, "url": address, "page": address + address, "short": "db-3", "said": "in " + long, "title": strings.Repeat("full ", 50) + "."}
+	a := prepared(t, alert.Alert{Title: labels["title"], Text: "body in " + long, Labels: maps.Clone(labels), Strict: true})
+	for k, v := range labels {
+		if a.Labels[k] != v {
+			t.Errorf("the label %.20s is %s", k, a.Labels[k])
+		}
+		if k == "url" || k == "short" || k == "said" || k == "title" || k == "cmd" {
+			if strings.Contains(a.Text, k+"="+v) {
+				t.Errorf("the text repeats %s=%s", k, v)
+			}
+			continue
+		}
+		if !strings.Contains(a.Text, "\n"+k+"="+v) {
+			t.Errorf("the text has not the whole label %.20s: %s", k, a.Text)
+		}
+	}
+	if len(a.Notes) > 0 {
+		t.Errorf("strict, it notes %q", a.Notes)
+	}
+	a = prepared(t, alert.Alert{Title: "x", Labels: map[string]string{"cmd": long}})
+	if notes := strings.Join(a.Notes, "; "); a.Text != "cmd="+long || notes != "label cmd is too long for the card and stands whole in the text" {
+		t.Errorf("the text is %s, noted: %s", a.Text, notes)
 	}
 }
 

@@ -73,7 +73,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		"service=“db two” for 2 hours because it’s “me”":          {`service="db two"`, "2h0m0s", "it’s “me”"},
 		`title="gone for 2h" for 1h`:                              {`title="gone for 2h"`, "1h0m0s", ""},
 		`title = "x" for 1h`:                                      {`title="x"`, "1h0m0s", ""},
-		`a =b c = d e!~f for 1h`:                                   {`a="b", c="d", e!~"f"`, "1h0m0s", ""},
+		`a =b c = d e!~f for 1h`:                                  {`a="b", c="d", e!~"f"`, "1h0m0s", ""},
 		`critical for 1h`:                                         {`severity="critical"`, "1h0m0s", ""},
 		`service=db for 2h severity=info reason: deploying`:       {`service="db", severity="info"`, "2h0m0s", "deploying"},
 		`service=db for 2h we are deploying a=b`:                  {`service="db"`, "2h0m0s", "we are deploying a=b"},

@@ -18,8 +18,8 @@ import (
 const (
 	maxLabelLine  = 400
 	maxLabelLong  = 4 // fields, or lines if they are addresses: a card is read at a glance
-	maxLabelName  = 60
-	maxLabelValue = 200
+	maxLabelName  = alert.CardLabelName
+	maxLabelValue = alert.CardLabel
 	// shortLabel is how many characters a value in the line has.
 	shortLabel = 40
 )
@@ -149,7 +149,7 @@ func labelBlocks(all []label) []slack.Block {
 }
 
 // maxLabelLink is how many characters, escaped, a label with an address has on a card.
-const maxLabelLink = 600
+const maxLabelLink = alert.CardLabelLink
 
 // short says whether a label is drawn as name=value, which can be pasted into a silence.
 func (l label) short() bool {
