@@ -49,8 +49,9 @@ func (r *repair) texts() {
 	r.Severity, r.Status = Severity(r.clean("severity", string(r.Severity))), Status(r.clean("status", string(r.Status)))
 	r.Format = Format(r.clean("format", string(r.Format)))
 	for n := range r.Links {
-		l := &r.Links[n]
-		l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
+		if l := &r.Links[n]; !showable(l.Label) || !showable(l.URL) {
+			l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
+		}
 	}
 	for n := range r.Images {
 		i := &r.Images[n]
@@ -423,7 +424,7 @@ func linkFlaw(address string) (flaw string, asText bool) {
 	switch {
 	case address == "":
 		return "it has no address", false
-	case len(address) > MaxURL, err == nil && len(u.String()) > MaxURL: // as it is sent, with %C3%A9 for é
+	case len(address) > MaxURL, len(address) > MaxURL/longestEscape && err == nil && len(u.String()) > MaxURL: // as it is sent, with %C3%A9 for é
 		return fmt.Sprintf("its address is longer than %d bytes", MaxURL), true
 	case err != nil:
 		return brief(address) + " is not a web address", true
@@ -481,6 +482,9 @@ func (r *repair) moment(now time.Time) {
 // room moves the addresses of links and images into the text for which a card has no room.
 // It may have a whole page of text then.
 func (r *repair) room() {
+	if r.surelyFits() {
+		return
+	}
 	needed := 0
 	for _, l := range r.Links {
 		needed += addressSize(l.URL)
@@ -488,7 +492,7 @@ func (r *repair) room() {
 	for _, i := range r.Images {
 		needed += imageSize(i)
 	}
-	if needed == 0 || needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
+	if needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
 		return
 	}
 	title := EscapedLen(r.Title)
@@ -519,6 +523,24 @@ func (r *repair) room() {
 		r.moved("image %s became a line of text: the addresses are too long for one card", brief(i.URL))
 	}
 }
+
+// surelyFits reports whether there is room for the addresses however many of their
+// characters are escaped, as for nearly all alerts: to count them costs more than the rest of
+// the repair.
+func (r *repair) surelyFits() bool {
+	most := 0
+	for _, l := range r.Links {
+		most += len(l.URL) * longestEscape
+	}
+	for _, i := range r.Images {
+		most += len(i.URL)*longestEscape + EscapedLen(i.Alt)
+	}
+	return most == 0 || most+EscapedLen(r.Title)+min(EscapedLen(r.wholeText()), PageSize) <= CardRoom
+}
+
+// longestEscape is the most characters of an address for one byte: %20, or one that counts
+// as three.
+const longestEscape = 3
 
 // addressSize is the most characters of a valid address in the form in which a button has it.
 func addressSize(address string) int {
