@@ -14,12 +14,16 @@ type JSONShape struct {
 	// Commas is how many commas separate values, and Outer how many of these are
 	// directly in the outermost list or object.
 	Commas, Outer int
+	// Longest is how many commas the list or object has that has the most, and Widest how
+	// many members the object that has the most.
+	Longest, Widest int
 }
 
 // ShapeOf looks at JSON before it is decoded, which for nested brackets takes a hundred
 // times as long as for text. It stops where they are nested deeper than MaxJSONDepth.
 func ShapeOf(body []byte) (s JSONShape) {
 	open := 0
+	var at [MaxJSONDepth + 2]struct{ commas, colons int } // of what is open at each depth
 	for i := 0; i < len(body) && s.Depth <= MaxJSONDepth; i++ {
 		switch body[i] {
 		case '"':
@@ -27,12 +31,20 @@ func ShapeOf(body []byte) (s JSONShape) {
 		case '[', '{':
 			open++
 			s.Depth = max(s.Depth, open)
+			at[max(open, 0)] = struct{ commas, colons int }{}
 		case ']', '}':
 			open--
 		case ',':
 			if s.Commas++; open == 1 {
 				s.Outer++
 			}
+			here := &at[max(open, 0)]
+			here.commas++
+			s.Longest = max(s.Longest, here.commas)
+		case ':':
+			here := &at[max(open, 0)]
+			here.colons++
+			s.Widest = max(s.Widest, here.colons)
 		}
 	}
 	return s

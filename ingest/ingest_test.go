@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
@@ -272,7 +273,15 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 
 func TestABodyOfCountlessValuesIsNotUnderstood(t *testing.T) {
 	zeros := strings.Repeat("0,", mostValues+1) + "0]"
-	for _, body := range []string{`{"alerts":[` + zeros + "}", "[" + zeros, `{"name":"x","slug":"\\","blocks":[` + zeros + "}"} {
+	var names strings.Builder
+	for n := range mostNames {
+		fmt.Fprintf(&names, `"%d":1,`, n)
+	}
+	few := strings.Repeat("0,", mostItems+1) + "0]"
+	for _, body := range []string{
+		`{"alerts":[` + zeros + "}", "[" + zeros, `{"name":"x","slug":"\\","blocks":[` + zeros + "}",
+		`{"alerts":[` + few + "}", `{"alerts":[{"labels":{` + names.String() + `"alertname":"x"}}]}`, `{"name":"x","tags":{` + names.String() + `"a":1}}`,
+	} {
 		for _, f := range Formats() {
 			if in, err := f.Read(request([]byte(body))); err == nil {
 				t.Errorf("%s read %d alerts", f.Name, len(in.Alerts))

@@ -19,7 +19,7 @@ import (
 // object.
 func readJSON(r Request, into any) (notes []string, err error) {
 	body := jsonOf(r)
-	if err := checkJSON(body); err != nil {
+	if err := checkJSON(body, mostItems); err != nil {
 		return nil, err
 	}
 	err = json.Unmarshal(body, into)
@@ -47,14 +47,22 @@ func syntaxError(err error) error {
 // has if they say something. Each takes memory, even if it is only a 0.
 const mostValues = 50_000
 
-// checkJSON refuses JSON that would take long to read.
-func checkJSON(body []byte) error {
+// mostNames is how many members an object may have: far more than an alert has labels. To
+// sort them and move most into the text takes long.
+const mostNames = 1000
+
+// checkJSON refuses JSON that would take long to read, or that has a longer list.
+func checkJSON(body []byte, longestList int) error {
 	shape := alert.ShapeOf(body)
 	switch {
 	case shape.Depth > alert.MaxJSONDepth:
 		return fmt.Errorf("its lists and objects are nested deeper than %d", alert.MaxJSONDepth)
 	case shape.Commas > mostValues:
 		return fmt.Errorf("it has more than %d values", mostValues)
+	case shape.Longest > longestList:
+		return fmt.Errorf("one of its lists has more than %d elements", longestList)
+	case shape.Widest > mostNames:
+		return fmt.Errorf("one of its objects has more than %d members", mostNames)
 	}
 	return nil
 }

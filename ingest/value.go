@@ -49,7 +49,7 @@ func looksLikeForm(body []byte) bool {
 
 // jsonValue reads JSON. Whole numbers are ints, so that an id keeps its digits.
 func jsonValue(body []byte) (any, error) {
-	if err := checkJSON(body); err != nil {
+	if err := checkJSON(body, mostValues); err != nil {
 		return nil, err
 	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
