@@ -68,6 +68,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.moment(now)
 	r.room()
 	r.text()
+	a.Notes = FewNotes(a.Notes)
 	if a.Strict && len(a.Notes) > 0 {
 		return &InputError{Message: strings.Join(a.Notes, "; "), Hint: "without strict it would be repaired in this way"}
 	}

@@ -266,6 +266,7 @@ func (a *API) ofAnother(hook Webhook, r *http.Request, sent, body []byte) (in al
 // take passes on what a request asks for.
 func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 	query := r.URL.Query()
+	in.Notes, in.Refused = alert.FewNotes(in.Notes), alert.FewNotes(in.Refused)
 	for n := range in.Alerts {
 		one := &in.Alerts[n]
 		if channel := r.PathValue("channel"); channel != "" {
@@ -323,7 +324,7 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 		a.unsign(r, len(alerts))
 		return accepted{}, err
 	}
-	got := accepted{Alerts: receipts, Notes: append(noted, notes(receipts)...)}
+	got := accepted{Alerts: receipts, Notes: alert.FewNotes(append(noted, notes(receipts)...))}
 	for _, receipt := range receipts {
 		if receipt.Effect != alert.EffectIgnored && receipt.Effect != alert.EffectRefreshed {
 			got.Accepted++

@@ -93,6 +93,18 @@ func TestABodyThatAsksForNothingIsAnsweredWithWhy(t *testing.T) {
 	}
 }
 
+func TestOfCountlessNotesTheAnswerHasTheFirstAndHowManyMoreThereAre(t *testing.T) {
+	bells := strings.TrimSuffix(strings.Repeat("quiet x\n", 1000), "\n")
+	strange := strings.Repeat(`{"title":"disk","severity":"banana"},`, 999) + `{"title":"disk","severity":"banana"}`
+	links := `{"title":"disk","links":[` + strings.Repeat(`{"url":"javascript:1"},`, 999) + `{"url":"javascript:1"}]}`
+	for target, body := range map[string]string{"/v1/webhooks/bell": bells, "/v1/alerts": "[" + strange + "]", "/v1/alerts?key=x": links} {
+		got := send(t, &engine{}, "", target, body, "Content-Type", "application/json")
+		if got.status != http.StatusAccepted || len(got.Notes) != 50 || got.Notes[49] != "and 951 more" {
+			t.Errorf("%s: %d with %d notes: %.200q", target, got.status, len(got.Notes), got.Notes)
+		}
+	}
+}
+
 func TestAnAcknowledgementInAToolAcknowledgesTheIncidents(t *testing.T) {
 	e := &engine{}
 	got := send(t, e, "s3cret", "/v1/webhooks/bell?token=s3cret", "ack disk")
