@@ -3,6 +3,8 @@ package api
 import (
 	"cmp"
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -108,12 +110,13 @@ func (a *API) handleAlertmanager(mux router, mayAct bool) {
 		}
 		mux.Handle(pattern, a.asAlertmanager(answer))
 	}
+	a.refuseAMPaths(mux)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("OK")) })
 	mux.HandleFunc("GET /-/ready", a.readyz)
 }
 
-// asAlertmanager is handle with errors as Alertmanager's: a JSON string, or nothing about
-// what is not there.
+// asAlertmanager is handle with errors as Alertmanager's: a JSON string, an object about a
+// malformed request, or nothing about what is not there.
 func (a *API) asAlertmanager(answer answer) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
@@ -124,12 +127,63 @@ func (a *API) asAlertmanager(answer answer) http.Handler {
 		case err == nil:
 			writeJSON(w, http.StatusOK, value)
 		default:
-			if e := a.refuse(w, r, err); e.status == http.StatusNotFound {
-				w.WriteHeader(e.status)
-			} else {
-				writeJSON(w, e.status, strings.TrimSuffix(e.what+": "+e.hint, ": "))
-			}
+			a.refuseAM(w, r, err)
 		}
+	})
+}
+
+func (a *API) refuseAM(w http.ResponseWriter, r *http.Request, err error) {
+	var malformed amMalformed
+	if errors.As(err, &malformed) {
+		malformed.answer(w)
+		return
+	}
+	switch e := a.refuse(w, r, err); {
+	case e.status != http.StatusNotFound:
+		writeJSON(w, e.status, strings.TrimSuffix(e.what+": "+e.hint, ": "))
+	case r.Method == http.MethodPost:
+		writeJSON(w, e.status, "silence not found")
+	default:
+		w.WriteHeader(e.status)
+	}
+}
+
+// amMalformed is a request that is not as the API's description says: Alertmanager answers
+// it with this object instead of a string.
+type amMalformed struct {
+	// Code is the status, or from 600 on a rule of the description: the status is 422 then.
+	Code    int    `json:"code"`
+	Message string `json:"message"`
+}
+
+const (
+	amRequired = 602
+	amTooFew   = 612
+)
+
+// Error is the message.
+func (m amMalformed) Error() string { return m.Message }
+
+func (m amMalformed) answer(w http.ResponseWriter) {
+	status := m.Code
+	if status >= 600 {
+		status = http.StatusUnprocessableEntity
+	}
+	writeJSON(w, status, m)
+}
+
+// refuseAMPaths refuses paths and methods that the API does not have.
+func (a *API) refuseAMPaths(mux router) {
+	for path, methods := range map[string]string{
+		"status": "GET", "receivers": "GET", "alerts": "GET,POST", "alerts/groups": "GET", "silences": "GET,POST", "silence/{id}": "DELETE,GET",
+	} {
+		mux.HandleFunc("/api/v2/"+path, func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Allow", methods)
+			amMalformed{http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not allowed, but [%s] are", r.Method, methods)}.answer(w)
+		})
+	}
+	mux.HandleFunc("/api/v2/", func(w http.ResponseWriter, r *http.Request) {
+		amMalformed{http.StatusNotFound, fmt.Sprintf("path %s was not found", r.URL.Path)}.answer(w)
 	})
 }
 
@@ -506,9 +560,15 @@ func (m amMatcher) String() string {
 
 // amPostSilence creates a silence, or replaces the one whose id it has.
 func (a *API) amPostSilence(r *http.Request) (any, error) {
-	var body amSilence
-	if err := readJSON(r, &body); err != nil {
+	sent, err := readBody(r)
+	if err != nil {
 		return nil, err
+	}
+	var body amSilence
+	if err := json.Unmarshal(sent, &body); len(sent) == 0 {
+		return nil, amMalformed{amRequired, "silence in body is required"}
+	} else if err != nil {
+		return nil, amMalformed{http.StatusBadRequest, `parsing silence body from "" failed, because ` + err.Error()}
 	}
 	s, err := a.readAMSilence(r, body)
 	if err != nil {
@@ -550,8 +610,8 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 	case err != nil:
 		return alert.Silence{}, err
 	case len(matchers) == 0:
-		return alert.Silence{}, &httpError{http.StatusBadRequest, "at least one matcher is required", "name a label"}
-	case body.EndsAt.Before(body.StartsAt):
+		return alert.Silence{}, amMalformed{amTooFew, "matchers in body should have at least 1 items"}
+	case !body.EndsAt.After(body.StartsAt):
 		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: start time must be before end time", ""}
 	case body.EndsAt.Before(now):
 		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: end time can't be in the past", ""}
