@@ -26,9 +26,12 @@ const (
 	CardMembers = 10
 	// MostListed is the most members that lists in a thread or in an answer have.
 	MostListed = 10_000
-	// MembersPage is the most members in one reply, MembersAsFile the number from which a
-	// list is a file, and MembersInFile the most in one file.
-	MembersPage, MembersAsFile, MembersInFile = 20, 61, 2500
+	// MembersPage is the most members in one reply.
+	MembersPage = 20
+	// MembersAsFile is the number of members from which a list is a file.
+	MembersAsFile = 61
+	// MembersInFile is the most members in one file.
+	MembersInFile = 2500
 )
 
 // Grouping says how the alerts of a route form groups, each of which is one incident.
@@ -130,11 +133,14 @@ func (g Group) Clone() *Group {
 // Lasts reports whether a member fires, possibly under a silence.
 func (g Group) Lasts() bool { return sum(g.Firing)+sum(g.Silenced) > 0 }
 
-// Fires is how many members fire that no silence hides, Hidden how many a silence hides,
-// and Over how many are resolved.
-func (g Group) Fires() int  { return sum(g.Firing) }
+// Fires is how many members fire that no silence hides.
+func (g Group) Fires() int { return sum(g.Firing) }
+
+// Hidden is how many members fire that a silence hides.
 func (g Group) Hidden() int { return sum(g.Silenced) }
-func (g Group) Over() int   { return g.Total - g.Fires() - g.Hidden() }
+
+// Over is how many members are resolved.
+func (g Group) Over() int { return g.Total - g.Fires() - g.Hidden() }
 
 // Worst is the worst severity of a firing member, of those that a silence hides only if
 // there are no others; empty if none fires.

@@ -265,10 +265,7 @@ func (d *draft) showChange(en *entry, before *alert.Incident, topic alert.Topic)
 		d.beginFlapping(en)
 	}
 	if topic != alert.TopicRefired || en.pings {
-		pings = en.newMentions()
-	}
-	if topic == alert.TopicEscalated && en.Group != nil {
-		pings = en.allMentions(pings)
+		pings = en.mentionsFor(topic)
 	}
 	if topic == alert.TopicReopened && d.notifiesAgain(en) {
 		n.Broadcast, pings = en.Severity == alert.Critical, en.Mentions

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"time"
 
@@ -226,11 +225,16 @@ func (d *draft) presentMember(en *entry, was alert.GroupMember, effect alert.Eff
 		d.update(en)
 		d.postToNewLanes(en)
 	}
+	en.countAgain(was, effect)
+	d.noteFailure(en, before)
+	return v
+}
+
+// countAgain counts a member that fires again, which was so before.
+func (en *entry) countAgain(was alert.GroupMember, effect alert.Effect) {
 	if !en.unshown && was.N > 0 && was.Status != alert.Firing && effect == alert.EffectFolded {
 		en.Group.Again++
 	}
-	d.noteFailure(en, before)
-	return v
 }
 
 // refreshMember decides until when a member lasts. A silence that began meanwhile hides it.
@@ -284,19 +288,7 @@ func (d *draft) silenceOfMembers(en *entry) *silenceState {
 // resolveMembers decides a resolved alert that is or was a member of a group, and reports
 // whether it is.
 func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert.Plan) (v verdict, known bool) {
-	for _, m := range slices.Clone(d.memberships[a.Key]) {
-		en := d.byID[m.Incident]
-		if m.Status != alert.Firing || a.Channel != "" && en.Route != plan.Route {
-			continue
-		}
-		if one := d.resolveMember(en, m, a); !known || en.Route == plan.Route {
-			v, known = one, true
-		}
-	}
-	if known { // there may be incidents of before the route formed groups
-		for _, en := range d.toResolve(a, plan.Route) {
-			d.resolveIncident(en, a)
-		}
+	if v, known = d.resolveFiring(a, plan.Route); known {
 		return v, true
 	}
 	en := d.groupOf(subject, plan)
@@ -309,6 +301,27 @@ func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert
 		d.setMember(en, m, d.ended(m.GroupMember, a))
 	}
 	return d.resolveAgain(en), true
+}
+
+// resolveFiring resolves the firing members of an alert's key, or with a channel only that of
+// its own route, and reports whether there are any.
+func (d *draft) resolveFiring(a alert.Alert, route string) (v verdict, known bool) {
+	for _, m := range slices.Clone(d.memberships[a.Key]) {
+		en := d.byID[m.Incident]
+		if m.Status != alert.Firing || a.Channel != "" && en.Route != route {
+			continue
+		}
+		if one := d.resolveMember(en, m, a); !known || en.Route == route {
+			v, known = one, true
+		}
+	}
+	if !known {
+		return v, false
+	}
+	for _, en := range d.toResolve(a, route) { // of before the route formed groups
+		d.resolveIncident(en, a)
+	}
+	return v, true
 }
 
 // ended is a member as a resolved alert leaves it.
@@ -400,19 +413,12 @@ func (d *draft) processMembers(en *entry) {
 	if en.Group == nil || en.State == alert.StateResolved {
 		return
 	}
-	var due []*memberState
-	for _, m := range d.groups[en.ID] {
-		if !m.DueAt().IsZero() {
-			due = append(due, m)
-		}
-	}
-	slices.SortFunc(due, func(a, b *memberState) int { return a.DueAt().Compare(b.DueAt()) })
 	before := en.Incident
 	g := en.Group.Clone()
 	g.DueAt = noTime
 	en.Group = g
 	expired, shown := 0, 0
-	for n, m := range due {
+	for n, m := range d.dueMembers(en) {
 		switch {
 		case n >= alert.MaxDueMembers, m.DueAt().After(d.now):
 			en.Group.Due(m.GroupMember)
@@ -437,6 +443,17 @@ func (d *draft) processMembers(en *entry) {
 	}
 }
 
+// dueMembers are the loaded members of a group that are due at some time, the first one first.
+func (d *draft) dueMembers(en *entry) (due []*memberState) {
+	for _, m := range d.groups[en.ID] {
+		if !m.DueAt().IsZero() {
+			due = append(due, m)
+		}
+	}
+	slices.SortFunc(due, func(a, b *memberState) int { return a.DueAt().Compare(b.DueAt()) })
+	return due
+}
+
 // endHiding shows a member that a silence has hidden unless another one does.
 func (d *draft) endHiding(en *entry, m *memberState) bool {
 	to := m.GroupMember
@@ -459,116 +476,4 @@ func (d *draft) showMembers(en *entry, before *alert.Incident) {
 	default:
 		d.update(en)
 	}
-}
-
-// gather posts a first card, or holds that of a group until its wait has passed.
-// It reports what holdOrPost does.
-func (d *draft) gather(en *entry) (why string, muted bool) {
-	until := d.gathersUntil(en)
-	if _, held := d.planOf(en).Hold.At(d.now, en.Severity); !held && until.After(d.now) {
-		en.HeldUntil, en.Waiting = until, true
-		return "", false
-	}
-	return d.holdOrPost(en)
-}
-
-// gathersUntil is until when the first card of a group waits for further alerts; zero if it
-// does not.
-func (d *draft) gathersUntil(en *entry) time.Time {
-	if en.Group == nil {
-		return noTime
-	}
-	return earlier(en.FirstAt, d.now).Add(d.planOf(en).Group.Wait)
-}
-
-// listMembers lists all members in the threads of a first card that has no room for them.
-func (d *draft) listMembers(en *entry) {
-	if en.Group == nil {
-		return
-	}
-	g := en.Group.Clone()
-	if g.Said = 0; g.Total <= alert.CardMembers {
-		g.Said = g.Total
-	}
-	g.Ended, g.Again = 0, 0
-	en.Group = g
-	d.tellNews(en)
-}
-
-// sayNews says in the threads which members are new and how many were resolved, or remembers
-// to do so when it spoke too recently.
-func (d *draft) sayNews(en *entry) {
-	if en.Group == nil || en.unshown {
-		return
-	}
-	at := noTime
-	if en.Group.News() && en.State != alert.StateResolved && !en.Hidden() {
-		at = en.Group.SaidAt.Add(d.planOf(en).Group.Interval)
-	}
-	if !at.IsZero() && !at.After(d.now) {
-		d.tellNews(en)
-		at = noTime
-	}
-	if !at.Equal(en.Group.SayAt) {
-		g := en.Group.Clone()
-		g.SayAt = at
-		en.Group = g
-	}
-}
-
-// tellNews says in the threads what they have not said of the members.
-func (d *draft) tellNews(en *entry) {
-	g := en.Group.Clone()
-	notes := alert.MemberNotes(g.Said, g.Total)
-	if len(notes) == 0 && g.Ended+g.Again > 0 {
-		notes = []alert.Note{{Topic: alert.TopicMembers, From: g.Said}}
-	}
-	if len(notes) > 0 {
-		notes[0].Over, notes[0].Again = g.Ended, g.Again
-	}
-	g.Said, g.Ended, g.Again, g.SaidAt = g.Total, 0, 0, d.now
-	en.Group = g
-	for _, n := range notes {
-		d.addNote(en, n, nil)
-	}
-}
-
-// tellUnnamed names in the threads the members that nothing has named yet, before they say
-// that the group is resolved.
-func (d *draft) tellUnnamed(en *entry) {
-	if en.Group == nil || en.unshown || en.Group.Total <= alert.CardMembers {
-		return
-	}
-	g := en.Group.Clone()
-	g.Ended, g.Again = 0, 0
-	en.Group = g
-	d.tellNews(en)
-}
-
-// nextMember is when a member of the group may be due; zero for never.
-func (en *entry) nextMember() time.Time {
-	if en.Group == nil || en.State == alert.StateResolved {
-		return noTime
-	}
-	return en.Group.DueAt
-}
-
-// nextNews is when the threads say what is new about the group; zero for never.
-func (en *entry) nextNews() time.Time {
-	if en.Group == nil || en.unshown || en.State == alert.StateResolved {
-		return noTime
-	}
-	return en.Group.SayAt
-}
-
-// allMentions are those whom the cards of an incident mention and those whom others add.
-func (en *entry) allMentions(others map[string][]string) map[string][]string {
-	all := maps.Clone(en.Mentions)
-	for lane, who := range others {
-		if all == nil {
-			all = map[string][]string{}
-		}
-		all[lane] = alert.Union(all[lane], who)
-	}
-	return all
 }

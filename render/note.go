@@ -198,10 +198,8 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return "*Shown without the route's templates*"
 	case alert.TopicMembers, alert.TopicMemberFile:
 		return memberWords(n)
-	case alert.TopicUnsilenced:
-		return "*No longer silenced*, still open"
-	case alert.TopicUninhibited:
-		return "*No longer inhibited*, still open"
+	case alert.TopicUnsilenced, alert.TopicUninhibited:
+		return "*No longer " + strings.TrimPrefix(string(n.Topic), "un") + "*, still open"
 	case alert.TopicUnanswered:
 		return "*Nobody has acknowledged this*" + after(n, " for ", "")
 	case alert.TopicReminder:

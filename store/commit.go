@@ -82,17 +82,22 @@ func prepareChange(c alert.Change) (*change, error) {
 			return nil, err
 		}
 	}
-	for n := range c.Heartbeats {
-		if p.terms[n], err = document(false, c.Heartbeats[n].Terms); err != nil {
-			return nil, fmt.Errorf("write terms: %w", err)
+	return p, p.encodeOthers()
+}
+
+// encodeOthers encodes heartbeats and members of groups.
+func (p *change) encodeOthers() (err error) {
+	for n := range p.Heartbeats {
+		if p.terms[n], err = document(false, p.Heartbeats[n].Terms); err != nil {
+			return fmt.Errorf("write terms: %w", err)
 		}
 	}
-	for n, m := range c.Members {
+	for n, m := range p.Members {
 		if p.memberTexts[n], err = encodeMember(m); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // incidentText encodes an incident. What it says is that of an alert, but for a

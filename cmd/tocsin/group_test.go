@@ -185,3 +185,39 @@ func TestTheMembersOfAGroupAreSeenEverywhere(t *testing.T) {
 		t.Errorf("Alertmanager's API has the groups %+v, %v", groups, err)
 	}
 }
+
+func TestAGroupOfTenThousandHoldsUpNobody(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(groupedByCluster)
+	p.start()
+	const many, batch = 10_050, 150
+	var last []alert.Accepted
+	for from := 0; from < many; from += batch {
+		var all []map[string]any
+		for host := range batch {
+			all = append(all, full("eu", fmt.Sprint("db-", from+host), "error"))
+		}
+		last = p.mustPush(all...)
+		if from == many/2/batch*batch {
+			p.settle(p.mustPush(inChannel(firing("web", "web is slow"), "#ops"))...)
+		}
+	}
+	p.settle(last...)
+	card := wantGroup(t, s, "eu", "10050 firing")
+	if top, _ := cards(s.Messages("#ops")); len(top) == 0 {
+		t.Error("the other conversation has no card")
+	}
+	id := last[0].Incident
+	var detail incidentDetail
+	if err := p.ask("/v1/incidents/"+id+"?members=10000", &detail); err != nil || len(detail.Members) != 10_000 || detail.MoreMembers != 50 {
+		t.Errorf("the API lists %d members and %d more, %v", len(detail.Members), detail.MoreMembers, err)
+	}
+	connected(t, s)
+	press(t, s, "ann", card.TS, "resolve")
+	wantGroup(t, s, "eu", "10050 resolved")
+	if l := p.ledger().Total; l.Accepted != l.Delivered+l.Folded || l.Accepted != many+1 {
+		t.Errorf("the ledger is %+v", l)
+	}
+}
