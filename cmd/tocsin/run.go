@@ -87,10 +87,8 @@ The card shows the command line unless --title is given: pass passwords in anoth
 // run runs the command. Whatever goes wrong with the alert is only said: the exit status
 // is the command's.
 func (c *runCmd) run(ctx context.Context, args []string) error {
-	a, err := c.build()
-	if err != nil {
-		return err
-	}
+	a := c.build()
+	c.sayAll(a.Notes)
 	c.complete(&a, args)
 	command := child{
 		stdin: c.stdin, stdout: c.stdout, stderr: c.stderr, timeout: c.timeout, killAfter: runKillAfter,

@@ -113,12 +113,18 @@ func (c *sendCmd) registerMore(cmd *cobra.Command) {
 	f.StringVar((*string)(&a.Format), "format", "", "how to read the text, as `FORMAT`: text, markdown or mrkdwn\n(default: text, which is shown as it is written)")
 	f.StringVarP(&c.file, "file", "f", "", "send the alerts of `FILE`, a JSON object a line; - for standard input")
 	f.BoolVarP(&c.resolve, "resolve", "r", false, "resolve the incident with this key")
-	f.Var(timeFlag{&a.At}, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)")
-	f.Func("expires-in", "resolve it as expired after this `DURATION`, unless it fires again, or never with forever\n(default: what the routes say; 1h for info)", func(text string) (err error) {
+	c.readLoosely(f, "at", "`TIME` of the event, such as 2026-01-02T15:04:05Z or seconds since 1970 (default: now)", func(text string) (err error) {
+		a.At, err = alert.ParseTime(text)
+		return err
+	})
+	c.readLoosely(f, "expires-in", "resolve it as expired after this `DURATION`, unless it fires again, or never with forever\n(default: what the routes say; 1h for info)", func(text string) (err error) {
 		a.ExpiresIn, err = alert.ParseExpiry(text)
 		return err
 	})
-	f.Var(timeFlag{&a.EndsAt}, "ends-at", "resolve it as expired at this `TIME`, unless it fires again")
+	c.readLoosely(f, "ends-at", "resolve it as expired at this `TIME`, unless it fires again", func(text string) (err error) {
+		a.EndsAt, err = alert.ParseTime(text)
+		return err
+	})
 	f.StringVar(&a.IdempotencyKey, "idempotency-key", "", "alerts with the same `KEY` count once\n(default: a new key, so that retrying is safe)")
 	f.BoolVar(&a.Strict, "strict", false, "refuse the alert where it would be repaired")
 	f.BoolVarP(&c.wait, "wait", "w", false, "wait until Slack shows the alert; exit 1 if that takes longer than --timeout")
@@ -141,6 +147,7 @@ func (c *sendCmd) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	c.sayAll(a.Notes)
 	daemon, err := c.connect()
 	if err != nil {
 		return err
@@ -174,17 +181,14 @@ func check(a alert.Alert) error {
 
 // buildAlert returns the alert that the flags and standard input describe.
 func (c *sendCmd) buildAlert() (alert.Alert, error) {
-	a, err := c.build()
-	if err != nil {
-		return a, err
-	}
+	a := c.build()
 	if c.resolve {
 		a.Status = alert.Resolved
 	}
 	if a.IdempotencyKey == "" {
 		a.IdempotencyKey = alert.NewID()
 	}
-	err = c.readText(&a)
+	err := c.readText(&a)
 	return a, err
 }
 
@@ -225,9 +229,7 @@ func (c *sendCmd) sendOne(ctx context.Context, daemon *client, a alert.Alert) (g
 	if len(answer.Alerts) != 1 {
 		return got, "", fmt.Errorf("the daemon answered for %d alerts, not one", len(answer.Alerts))
 	}
-	for _, note := range answer.Notes {
-		c.say(note)
-	}
+	c.sayAll(answer.Notes)
 	return answer.Alerts[0], "", nil
 }
 
