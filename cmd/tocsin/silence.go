@@ -176,7 +176,7 @@ func (c *clientCmd) silencesMeant(ctx context.Context, named []string) ([]string
 	case 1:
 		return []string{meant[0].ID}, nil
 	}
-	return nil, &usageError{fmt.Errorf("these are %d silences: end one by its id\n%s", len(meant), strings.TrimSuffix(silencePage{meant}.text(), "\n"))}
+	return nil, &usageError{fmt.Errorf("these are %d silences: end one by its id\n%s", len(meant), strings.TrimSuffix(screen{}.draw(silencePage{meant}.text()), "\n"))}
 }
 
 // silenceTimes says when a silence hides alerts.
