@@ -173,6 +173,14 @@ func (i Incident) Card(lane string) Card {
 	return Card{Lane: lane}
 }
 
+// Owner is who the incident is assigned to, or else who acknowledged it.
+func (i Incident) Owner() Person {
+	if i.Assignee != (Person{}) {
+		return i.Assignee
+	}
+	return i.AckedBy
+}
+
 // IncidentFilter selects incidents. Zero fields do not restrict.
 type IncidentFilter struct {
 	// States keeps incidents in one of these states.
@@ -187,7 +195,7 @@ type IncidentFilter struct {
 	Beginnings bool
 	// Wholes keeps only those in which the Words are whole words (see Subject.Has).
 	Wholes bool
-	// Mine keeps those that this person (U…) acknowledged or is assigned to.
+	// Mine keeps those that this person (U…) owns.
 	Mine string
 	// Digest keeps those that the digest of this id shows.
 	Digest string

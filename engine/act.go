@@ -146,14 +146,14 @@ func (d *draft) addUndone(en *entry, line alert.Event, n alert.Note) {
 	d.addNote(en, n, pings)
 }
 
-// assign assigns the incident to somebody, which also acknowledges it.
+// assign assigns the incident to somebody, which also acknowledges it: by whoever assigns.
 func (d *draft) assign(en *entry, line alert.Event) bool {
 	if en.State == alert.StateResolved || en.Assignee.Is(line.To) {
 		return false
 	}
 	d.touch(en)
 	if en.State == alert.Open {
-		d.markAcked(en, line.To)
+		d.markAcked(en, line.By)
 	}
 	en.Assignee = line.To
 	d.addHistory(en, line)

@@ -57,12 +57,12 @@ func TestAnIncidentIsAssignedResolvedAndThenLeftAlone(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
 	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}), "#alerts update", "#alerts reply assigned @U0BOB")
-	if i := w.incidents[0]; i.State != alert.Acked || i.AckedBy != bob || i.Assignee != bob {
+	if i := w.incidents[0]; i.State != alert.Acked || i.AckedBy != ann || i.Assignee != bob {
 		t.Errorf("assigning left %+v", i)
 	}
 	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: ann, To: bob}))
 	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann}), "#alerts update", "#alerts reply assigned @U0ANN")
-	if i := w.incidents[0]; i.AckedBy != bob || i.Assignee != ann {
+	if i := w.incidents[0]; i.AckedBy != ann || i.Assignee != ann {
 		t.Errorf("handing on left %+v", i)
 	}
 	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: bob}), "#alerts update", "#alerts reply assigned")

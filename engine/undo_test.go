@@ -41,7 +41,7 @@ func TestAnAcknowledgementThatIsUndoneDoesNotDelayEscalation(t *testing.T) {
 func TestWhoHadAcknowledgedIsToldThatSomebodyElseUndidIt(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
-	w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann})
+	w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: ann})
 	wantDeliveries(t, w.act(undo(alert.VerbUnack, id, bob)), "#alerts update", "#alerts reply unacked @U0ANN")
 	w.act(undo(alert.VerbAck, id, bob))
 	w.act(alert.Act{Verb: alert.VerbAssign, Incident: id, By: bob, To: ann})

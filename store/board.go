@@ -163,7 +163,7 @@ func (w *boardWalk) keeps(r boardRow) bool {
 	if w.members != nil && !w.members[r.n] || !f.Before.IsZero() && r.i.Since().After(f.Before) {
 		return false
 	}
-	if me := f.Mine; me != "" && r.i.AckedBy.ID != me && r.i.Assignee.ID != me {
+	if me := f.Mine; me != "" && r.i.Owner().ID != me {
 		return false
 	}
 	return !f.LooksAt() || f.Selects(w.d.Aliases().Subject(r.i.Subject()))

@@ -469,6 +469,9 @@ func testBoardFiltered(t *testing.T, d *DB) {
 		switch {
 		case n%7 == 0:
 			i.State, i.AckedBy = alert.Acked, alert.ParsePerson("U1|ann")
+			if n%2 == 0 {
+				i.Assignee = alert.Person{ID: "U2"}
+			}
 		case n%7 == 1:
 			i.State, i.Assignee = alert.StateResolved, alert.Person{ID: "U1"}
 		case n%100 == 2:
@@ -485,7 +488,8 @@ func testBoardFiltered(t *testing.T, d *DB) {
 		"by channel": {Matchers: matchers(t, `channel="#db", severity=critical`), States: open},
 		"mine":       {Mine: "U1"},
 		"mine open":  {Mine: "U1", States: open, Matchers: matchers(t, `host!="db-0"`)},
-		"nobody's":   {Mine: "U2"},
+		"handed on":  {Mine: "U2"},
+		"nobody's":   {Mine: "U3"},
 	} {
 		want := []string{}
 		for _, i := range sorted(c.Incidents) {
@@ -508,7 +512,7 @@ func testBoardFiltered(t *testing.T, d *DB) {
 // wanted is the filter, said plainly.
 func wanted(f alert.IncidentFilter, i alert.Incident) bool {
 	return (len(f.States) == 0 || slices.Contains(f.States, i.State)) && f.Matchers.Match(i.Subject()) &&
-		(f.Mine == "" || i.AckedBy.ID == f.Mine || i.Assignee.ID == f.Mine)
+		(f.Mine == "" || i.Assignee.ID == f.Mine || i.Assignee.ID == "" && i.AckedBy.ID == f.Mine)
 }
 
 // sorted is how people read incidents: worst first, then latest first.

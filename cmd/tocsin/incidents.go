@@ -106,7 +106,7 @@ func (p incidentPage) text() string {
 		now := time.Now()
 		line("ID", "STATE", "SEVERITY", "FIRED", "AGE", "WHO", "WHERE", "TITLE")
 		for _, i := range p.Incidents {
-			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.Began(), now), cmp.Or(who(owner(i)), "-"), strings.Join(i.Lanes, " "), brief(i.Headline()))
+			line(i.ID, stateOf(i), i.Severity, fmt.Sprintf("%d×", i.Count), age(i.Began(), now), cmp.Or(who(i.Owner()), "-"), strings.Join(i.Lanes, " "), brief(i.Headline()))
 		}
 	})
 	if more := p.Total - len(p.Incidents); more > 0 {
@@ -132,14 +132,6 @@ func stateOf(i alert.Incident) string {
 		return string(i.State) + " (expired)"
 	}
 	return string(i.State)
-}
-
-// owner is the person an incident is assigned to, or who acknowledged it.
-func owner(i alert.Incident) alert.Person {
-	if i.Assignee != (alert.Person{}) {
-		return i.Assignee
-	}
-	return i.AckedBy
 }
 
 func who(p alert.Person) string { return cmp.Or(p.Name, p.ID) }

@@ -90,7 +90,7 @@ func (p onCallPage) text(now time.Time) string {
 	return text + "\n" + table(func(line func(cells ...any)) {
 		line("WHO", "INCIDENT", "SEVERITY", "AGE", "TITLE")
 		for _, i := range p.Taken {
-			line(who(owner(i)), i.ID, i.Severity, age(i.AckedAt, now), brief(i.Title))
+			line(who(i.Owner()), i.ID, i.Severity, age(i.AckedAt, now), brief(i.Title))
 		}
 	})
 }
