@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"fmt"
+	"net/url"
 	"regexp"
 	"strings"
 	"unicode/utf8"
@@ -14,8 +15,8 @@ import (
 )
 
 // readable returns the body as UTF-8 without a byte order mark, NUL bytes and blank lines
-// around it, and a note of each repair.
-func readable(body []byte, charset string) (clean []byte, notes []string) {
+// around it, and a note of each repair. A form's values are encoded as UTF-8 then, too.
+func readable(kind, charset string, body []byte) (clean []byte, notes []string) {
 	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
 		charset = "utf-16" // as PowerShell writes it
 	}
@@ -25,6 +26,9 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 			notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
 		} else if decoded, err := enc.NewDecoder().Bytes(body); err == nil {
 			body = decoded
+			if kind == form && !strings.HasPrefix(name, "utf") && !bytes.ContainsFunc(body, encodedInForms) {
+				body = []byte(encodedAsUTF8(string(body), enc, isASCII))
+			}
 		}
 	}
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
@@ -37,6 +41,37 @@ func readable(body []byte, charset string) (clean []byte, notes []string) {
 		notes = append(notes, "NUL characters are removed")
 	}
 	return blankLines.ReplaceAll(bytes.TrimRight(body, " \t\r\n"), nil), notes
+}
+
+// queryOf is the query of an address. A value in it that is not UTF-8 has the charset of the
+// body.
+func queryOf(address *url.URL, charset string) url.Values {
+	enc := encodingOf(charset)
+	if enc == nil || !strings.Contains(address.RawQuery, "%") {
+		return address.Query()
+	}
+	values, _ := url.ParseQuery(encodedAsUTF8(address.RawQuery, enc, utf8.ValidString)) // as Query does
+	return values
+}
+
+// encodedAsUTF8 is a form whose encoded values are in enc, except for those that are fine.
+func encodedAsUTF8(pairs string, enc encoding.Encoding, fine func(value string) bool) string {
+	all := strings.Split(pairs, "&")
+	for n, pair := range all {
+		name, value, _ := strings.Cut(pair, "=")
+		plain, err := url.QueryUnescape(value)
+		if err != nil || fine(plain) {
+			continue
+		}
+		if plain, err = enc.NewDecoder().String(plain); err == nil {
+			all[n] = name + "=" + url.QueryEscape(plain)
+		}
+	}
+	return strings.Join(all, "&")
+}
+
+func isASCII(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
 
 // blankLines are those in front of a body, whose first line may be indented.

@@ -21,21 +21,22 @@ import (
 // decode reads the alerts of a request by its content type.
 func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string, err error) {
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
-	body, notes = readable(body, charset)
+	body, notes = readable(kind, charset, body)
+	query := queryOf(r.URL, charset)
 	if kind == parts {
 		alerts, err = decodeParts(r, body)
 	} else {
 		kind = sniff(kind, body)
-		alerts, err = decodeAs(kind, r.URL, body)
+		alerts, err = decodeAs(kind, query, body)
 	}
 	if err != nil {
 		return nil, nil, err
 	}
-	if r.URL.RawQuery != "" {
+	if len(query) > 0 {
 		if kind == object || kind == lines {
-			notes = append(notes, fillFrom(r.URL.Query(), alerts)...)
+			notes = append(notes, fillFrom(query, alerts)...)
 		}
-		if err := setStrict(r.URL.Query(), alerts, notes); err != nil {
+		if err := setStrict(query, alerts, notes); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -46,12 +47,12 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 }
 
 // decodeAs reads the alerts of a body of this type.
-func decodeAs(kind string, address *url.URL, body []byte) ([]alert.Alert, error) {
+func decodeAs(kind string, query url.Values, body []byte) ([]alert.Alert, error) {
 	switch kind {
 	case text:
-		return decodeText(address.Query(), body), nil
+		return decodeText(query, body), nil
 	case form:
-		return decodeForm(address.Query(), formOf(body)), nil
+		return decodeForm(query, formOf(body)), nil
 	case lines, object:
 		if err := checkShape(kind, body); err != nil {
 			return nil, err

@@ -140,8 +140,8 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if _, err := isStrict(r.URL.Query()); err != nil {
 		return accepted{}, err
 	}
-	_, charset := kindOf(r.Header.Get("Content-Type"))
-	read, repaired := readable(body, charset)
+	kind, charset := kindOf(r.Header.Get("Content-Type"))
+	read, repaired := readable(kind, charset, body)
 	read = bytes.TrimSpace(read)
 	readAs, err := hook.readAs(r.URL.Query().Get("as"))
 	if err != nil {
