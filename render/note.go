@@ -33,7 +33,7 @@ func Note(i alert.Incident, n alert.Note) Message {
 	}
 	all = all.with(Message{Text: said(about), Blocks: []slack.Block{section("*" + about + "*")}}, "")
 	for _, one := range notes {
-		all = all.with(oneNote(i, one, "", maxText), "\n")
+		all = all.with(oneNote(i, one, "", maxText-size(all.Text)-len("\n")), "\n")
 	}
 	return all
 }

@@ -357,3 +357,8 @@ func TestACutNeverTearsACharacterApart(t *testing.T) {
 		}
 	})
 }
+
+func TestALongNoteBehindAnotherFitsInOneMessage(t *testing.T) {
+	n := alert.Note{Topic: alert.TopicAcked, Text: strings.Repeat("long words ", 800), Before: []alert.Note{{Topic: alert.TopicOthers, Count: 1}}}
+	wantValid(t, "folded notes", checkMessage(Note(alert.Incident{ID: "k7f2", Title: strings.Repeat("disk full ", 200)}, n)))
+}
