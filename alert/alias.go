@@ -67,7 +67,7 @@ func (a *Aliases) Incident(i Incident) Incident {
 	}
 	i.Lanes = a.Lanes(i.Lanes)
 	if channel := i.Subject().Channel; channel != "" {
-		i.Route = channelRoute + a.Lane(channel)
+		i.Route = ChannelRoute(a.Lane(channel))
 	}
 	for lane := range i.Mentions {
 		if a.renames(lane) {

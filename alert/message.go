@@ -14,6 +14,8 @@ type Message struct {
 	Text        string            `json:"text,omitempty"`
 	Blocks      []json.RawMessage `json:"blocks,omitempty"`
 	Attachments []json.RawMessage `json:"attachments,omitempty"`
+	// Begins is set in place of them where it is our own, about a silence.
+	Begins *Beginning `json:"begins,omitempty"`
 }
 
 var (

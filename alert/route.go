@@ -15,6 +15,9 @@ const DefaultRoute = "default"
 // channelRoute begins the name of the route of an alert that names a channel.
 const channelRoute = "channel:"
 
+// ChannelRoute is the name of the route of what is only for one channel.
+func ChannelRoute(channel string) string { return channelRoute + channel }
+
 // ThreadPolicy says which notes a card's thread gets. Text that does not fit on the
 // card always goes there.
 type ThreadPolicy string
@@ -172,7 +175,7 @@ func (r Routing) Plan(s Subject) Plan {
 		}
 	}
 	if s.Channel != "" && s.Channel != r.Default {
-		p.Route = channelRoute + s.Channel
+		p.Route = ChannelRoute(s.Channel)
 	} else if s.Channel != "" {
 		p.Route = DefaultRoute
 	}

@@ -27,6 +27,11 @@ type Silence struct {
 	// AnnouncedIn are the lanes in which it was announced that it hides a critical
 	// alert.
 	AnnouncedIn []string `json:"told,omitempty"`
+	// Channel is the conversation (C…) in which it was made; empty if that is not known, or
+	// is no channel.
+	Channel string `json:"-"`
+	// RemindedOf is the latest of its beginnings of which people were reminded; zero for none.
+	RemindedOf time.Time `json:"-"`
 	// NextAt is when it begins to hide alerts next, in lists (see Listed); zero if it hides
 	// them now.
 	NextAt time.Time `json:"next_at,omitzero"`
@@ -77,6 +82,43 @@ func (s Silence) Next(now time.Time) time.Time {
 	}
 	return next
 }
+
+// reminderBefore is how long before a silence begins people are reminded of it.
+const reminderBefore = 15 * time.Minute
+
+// Reminder is when people are to be reminded of its next beginning after now, and when that
+// is; zero for not: they were reminded of it, or it was made too late for that.
+func (s Silence) Reminder(now time.Time) (at, begins time.Time) {
+	begins = s.Next(now)
+	at = begins.Add(-reminderBefore)
+	if begins.IsZero() || !begins.After(s.RemindedOf) || at.Before(s.CreatedAt) {
+		return time.Time{}, time.Time{}
+	}
+	return at, begins
+}
+
+// Beginning is what people are told of a silence before it begins to hide alerts At, Until
+// then.
+type Beginning struct {
+	Silence  string    `json:"silence"` // its id
+	Matchers string    `json:"matchers"`
+	At       time.Time `json:"at"`
+	Until    time.Time `json:"until"`
+	By       Person    `json:"by,omitzero"`
+	Why      string    `json:"why,omitempty"`
+}
+
+// RemindingIncident is an incident that is over, whose message reminds people that the
+// silence begins at a time.
+func (s Silence) RemindingIncident(at time.Time) Incident {
+	return Incident{
+		Key: "silence:" + s.ID, State: StateResolved, Severity: Info, Source: silenceSource, Title: "Silence " + s.ID + " begins",
+		Message: &Message{Begins: &Beginning{Silence: s.ID, Matchers: s.Matchers.String(), At: at, Until: s.Until(at), By: s.By, Why: s.Why}},
+	}
+}
+
+// silenceSource is the source of what is said about silences.
+const silenceSource = "silence"
 
 // UnmarshalJSON reads a silence that was listed. One from an older version may have matchers
 // that would be refused today.

@@ -582,6 +582,7 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 		if len(old) == 0 {
 			return nil, fmt.Errorf("silence %s: %w", body.ID, alert.ErrNotFound)
 		}
+		s.Channel = old[0].Channel
 	}
 	s, _, err = a.opts.Engine.Silence(r.Context(), s)
 	if err != nil {

@@ -30,6 +30,7 @@ func (e *Engine) runDue(ctx context.Context) {
 			due = snapshot
 			c := decideDue(e.rules(), now, snapshot)
 			idle = empty(c)
+			e.expectReminders(now, snapshot.Silences)
 			return c
 		})
 	}
@@ -101,6 +102,8 @@ func (e *Engine) expectDue(c alert.Change) {
 	}
 	for _, s := range c.Silences {
 		e.dueBy(s.EndsAt)
+		at, _ := s.Reminder(e.now())
+		e.dueBy(at)
 	}
 }
 

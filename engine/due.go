@@ -9,7 +9,8 @@ import (
 )
 
 // decideDue decides what the clock changes: every incident that is due is processed
-// and gets its next due time, and heartbeats that are due are missing.
+// and gets its next due time, heartbeats that are due are missing, and
+// people are reminded of silences that begin soon.
 func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, en := range d.all {
@@ -18,6 +19,7 @@ func decideDue(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
 		}
 	}
 	d.processHeartbeats()
+	d.remindOfSilences()
 	d.finish()
 	return d.change
 }

@@ -100,7 +100,7 @@ func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, i
 	now := e.now()
 	s.Matchers, s.Why = slices.Clone(s.Matchers), strings.TrimSpace(s.Why)
 	s.StartsAt, s.EndsAt = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond)
-	s = alert.Silence{Matchers: s.Matchers, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Every: s.Every, By: s.By, Why: s.Why}
+	s = alert.Silence{Matchers: s.Matchers, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Every: s.Every, By: s.By, Why: s.Why, Channel: s.Channel}
 	if !s.StartsAt.After(now) {
 		s.StartsAt = time.Time{}
 	}

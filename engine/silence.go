@@ -180,6 +180,36 @@ func (d *draft) isHidden(en *entry) bool {
 // unhide forgets what hid the incident.
 func (en *entry) unhide() { en.Silence, en.SilencedUntil, en.InhibitedBy = "", noTime, "" }
 
+// remindOfSilences reminds people of the silences that begin soon, each where it was made or,
+// where that is not known, in the default conversation.
+func (d *draft) remindOfSilences() {
+	for _, s := range d.silences {
+		at, begins := s.Reminder(d.now)
+		if begins.IsZero() || at.After(d.now) {
+			continue
+		}
+		s.RemindedOf, s.changed = begins, true
+		en := &entry{Incident: s.RemindingIncident(begins)}
+		en.ID, en.Route, en.Lanes = d.nextID(), alert.DefaultRoute, []string{d.rules.routing.Default}
+		if lane := d.aliases.Lane(s.Channel); lane != "" && lane != d.rules.routing.Default {
+			en.Route, en.Lanes = alert.ChannelRoute(lane), []string{lane}
+		}
+		en.FirstAt, en.LastAt, en.OpenedAt, en.ResolvedAt = d.now, d.now, d.now, d.now
+		d.index(en)
+		d.touch(en)
+		d.post(en)
+	}
+}
+
+// expectReminders remembers when people are to be reminded of silences.
+func (e *Engine) expectReminders(now time.Time, all []alert.Silence) {
+	for _, s := range all {
+		if at, _ := s.Reminder(now); at.After(now) {
+			e.dueBy(at)
+		}
+	}
+}
+
 // lift hides the incident by something else that does, or shows it.
 func (d *draft) lift(en *entry) {
 	next := d.silenceFor(en)

@@ -255,3 +255,78 @@ func TestAFloodOfHiddenCriticalsIsToldOnceInEachConversation(t *testing.T) {
 	w.silence(`source="mover"`, 2*time.Hour)
 	wantDeliveries(t, w.push(critical("f", "")), "#alerts reply hidden")
 }
+
+// reminders lists the beginnings of which a decision reminds people, with where.
+func reminders(d decided) (all []string) {
+	for _, i := range d.change.Incidents {
+		if i.Message != nil && i.Message.Begins != nil {
+			all = append(all, i.Lanes[0]+" "+i.Message.Begins.At.Sub(noon).String())
+		}
+	}
+	return all
+}
+
+func TestPeopleAreRemindedOnceBeforeEachBeginningOfASilence(t *testing.T) {
+	const day = 24 * time.Hour
+	planned := func(in, length time.Duration) alert.Silence {
+		return alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: noon.Add(in), EndsAt: noon.Add(in + length), By: ann}
+	}
+	nightly := alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.AddDate(0, 1, 0), Every: &alert.Hours{From: 22 * time.Hour, To: 4 * time.Hour, Zone: time.UTC}}
+	evening := 22*time.Hour - noon.Sub(time.Date(noon.Year(), noon.Month(), noon.Day(), 0, 0, 0, 0, time.UTC))
+	inChannel := planned(time.Hour, time.Hour)
+	inChannel.Channel = "C0123OPS1"
+	elsewhere := inChannel
+	elsewhere.Channel = "C0123DEF1"
+	for name, c := range map[string]struct {
+		silence alert.Silence
+		at      []time.Duration // the clock, after noon
+		want    []string
+	}{
+		"planned":                      {planned(time.Hour, time.Hour), []time.Duration{44 * time.Minute, 45 * time.Minute, 46 * time.Minute, time.Hour, 2 * time.Hour}, []string{"#alerts 1h0m0s"}},
+		"where it was made":            {inChannel, []time.Duration{45 * time.Minute}, []string{"#ops 1h0m0s"}},
+		"made in the default":          {elsewhere, []time.Duration{45 * time.Minute}, []string{"#alerts 1h0m0s"}},
+		"late":                         {planned(time.Hour, time.Hour), []time.Duration{59 * time.Minute}, []string{"#alerts 1h0m0s"}},
+		"down over its beginning":      {planned(time.Hour, time.Hour), []time.Duration{time.Hour, 61 * time.Minute}, nil},
+		"the clock is put back":        {planned(time.Hour, time.Hour), []time.Duration{50 * time.Minute, 10 * time.Minute, 45 * time.Minute}, []string{"#alerts 1h0m0s"}},
+		"put back after its beginning": {planned(time.Hour, time.Hour), []time.Duration{50 * time.Minute, 70 * time.Minute, 50 * time.Minute}, []string{"#alerts 1h0m0s"}},
+		"made just before":             {planned(14*time.Minute, time.Hour), []time.Duration{time.Minute, 10 * time.Minute}, nil},
+		"made in time":                 {planned(15*time.Minute, time.Hour), []time.Duration{0}, []string{"#alerts 15m0s"}},
+		"at once":                      {planned(0, time.Hour), []time.Duration{0, time.Minute, time.Hour}, nil},
+		"each night": {nightly, []time.Duration{evening - 15*time.Minute, evening - time.Minute, evening, day + evening - 16*time.Minute, day + evening - 15*time.Minute, 2*day + evening, 3*day + evening - 5*time.Minute},
+			[]string{"#alerts " + evening.String(), "#alerts " + (day + evening).String(), "#alerts " + (3*day + evening).String()}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.learn("#ops", "C0123OPS1")
+			if c.silence.Channel == "C0123DEF1" {
+				w.learn("#alerts", "C0123DEF1")
+			}
+			w.decide(input{silence: &c.silence})
+			var got []string
+			for _, at := range c.at {
+				got = append(got, reminders(w.until(noon.Add(at)))...)
+			}
+			if !slices.Equal(got, c.want) {
+				t.Errorf("reminded of %q, want %q", got, c.want)
+			}
+		})
+	}
+}
+
+func TestASilenceThatIsEndedBeforeItBeginsRemindsNobody(t *testing.T) {
+	w := newWorld(t)
+	s := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour)}}).silence
+	w.decide(input{unsilence: &endRequest{id: s.ID, by: bob}})
+	wantDeliveries(t, w.until(noon.Add(45*time.Minute)))
+}
+
+func TestAReminderIsOnePostThatNothingHoldsBack(t *testing.T) {
+	w := newWorld(t, alert.Route{Name: "all", To: []string{"#ops"}, Escalate: climbing().Escalate})
+	w.decide(input{silence: &alert.Silence{EndsAt: noon.Add(9 * time.Hour)}}) // of everything
+	w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour)}})
+	wantDeliveries(t, w.until(noon.Add(45*time.Minute)), "#alerts post")
+	if i := w.incidents[0]; i.State != alert.StateResolved || !i.DueAt.IsZero() {
+		t.Errorf("it is %+v", i)
+	}
+	wantDeliveries(t, w.until(noon.Add(9*time.Hour)))
+}

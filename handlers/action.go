@@ -186,7 +186,7 @@ func shows(i alert.Incident, a bot.Action) bool {
 const muteFor = time.Hour
 
 func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) error {
-	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(muteFor), By: h.person(ctx, a.Caller), Why: "muted on its card"})
+	m, holds := h.createSilence(ctx, alert.Silence{Matchers: sameKey(i), EndsAt: h.opts.Now().Add(muteFor), Why: "muted on its card"}, a.Caller)
 	return h.result(ctx, a, holds, m)
 }
 

@@ -82,8 +82,7 @@ func (h *Handlers) submitSilence(s bot.Submission) (map[string]string, func(ctx 
 			}
 			wanted = repeated(wanted, repeat == render.RepeatWeekly, h.opts.Now().In(zone))
 		}
-		wanted.By = h.person(ctx, a.Caller)
-		said, holds := h.createSilence(ctx, wanted)
+		said, holds := h.createSilence(ctx, wanted, a.Caller)
 		return h.result(ctx, a, holds, said)
 	}
 }

@@ -36,8 +36,8 @@ func (h *Handlers) silence(ctx context.Context, a ask) render.Message {
 		}
 		matchers = options[0]
 	}
-	s.Matchers, s.By, s.Why = matchers, h.person(ctx, a.by), o.Text
-	m, _ := h.createSilence(ctx, s)
+	s.Matchers, s.Why = matchers, o.Text
+	m, _ := h.createSilence(ctx, s, a.by)
 	return m
 }
 
@@ -60,10 +60,13 @@ func (h *Handlers) zoneOf(ctx context.Context, by bot.Caller) (*time.Location, *
 // must end: a double click must not create two.
 const minExtension = time.Minute
 
-// createSilence creates a silence unless the same one is active, and reports whether
-// one is active now.
-func (h *Handlers) createSilence(ctx context.Context, s alert.Silence) (m render.Message, holds bool) {
-	s.CreatedAt = h.opts.Now()
+// createSilence creates a person's silence unless the same one is active, and reports
+// whether one is active now.
+func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Caller) (m render.Message, holds bool) {
+	s.CreatedAt, s.By = h.opts.Now(), h.person(ctx, by)
+	if !strings.HasPrefix(by.Channel, "D") {
+		s.Channel = by.Channel
+	}
 	holding, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{At: s.CreatedAt})
 	if err != nil {
 		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false

@@ -137,10 +137,10 @@ func (h *Handlers) silenceChosen(ctx context.Context, a bot.Action) error {
 	if err != nil || len(matchers) == 0 {
 		return h.respond(ctx, a.Caller, render.Gone())
 	}
-	s := alert.Silence{Matchers: matchers, EndsAt: time.Unix(v.Until, 0), Every: v.Every, By: h.person(ctx, a.Caller), Why: v.Why}
+	s := alert.Silence{Matchers: matchers, EndsAt: time.Unix(v.Until, 0), Every: v.Every, Why: v.Why}
 	if v.From > 0 {
 		s.StartsAt = time.Unix(v.From, 0)
 	}
-	m, _ := h.createSilence(ctx, s)
+	m, _ := h.createSilence(ctx, s, a.Caller)
 	return h.inPlace(ctx, a, m)
 }

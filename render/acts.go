@@ -198,8 +198,10 @@ func subscriptionLines(list []alert.Subscription) []string {
 }
 
 // matchers are written as code, so that they can be copied.
-func matchers(ms alert.Matchers, budget int) string {
-	text := oneLine(ms.String())
+func matchers(ms alert.Matchers, budget int) string { return matchersText(ms.String(), budget) }
+
+func matchersText(text string, budget int) string {
+	text = oneLine(text)
 	if !visible(text) {
 		return "everything"
 	}

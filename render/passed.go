@@ -14,6 +14,9 @@ import (
 // passed draws an incident's Message as its sender wrote it, with lines of small print at
 // its end. A click on what is in it does nothing but open addresses.
 func passed(i alert.Incident, aside []string) Message {
+	if b := i.Message.Begins; b != nil {
+		return silenceBegins(*b, aside)
+	}
 	m := Message{Text: i.Message.Text, Mrkdwn: true}
 	clicks := 0
 	harmless := func(o map[string]any) {
@@ -70,6 +73,9 @@ const maxPassed = 39_000
 
 // plainPassed is what a Message says, as escaped text, for when Slack has refused it.
 func plainPassed(i alert.Incident, aside []string) Message {
+	if b := i.Message.Begins; b != nil {
+		return Message{Text: silenceBegins(*b, aside).Text}
+	}
 	lines := []string{shorter(title(i.Title), alert.MaxTitle)}
 	if text := shorter(clean(i.Text), maxPassed); visible(text) {
 		lines = append(lines, text)

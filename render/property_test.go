@@ -256,6 +256,7 @@ func checkLists(t *rapid.T) {
 	for _, s := range quiet[:min(len(quiet), 1)] {
 		wantValid(t, "silenced", checkMessage(Silenced(s, rapid.Int().Draw(t, "n"))))
 		wantValid(t, "unsilenced", checkMessage(Unsilenced(s)))
+		wantValid(t, "silence begins", checkMessage(Card(s.RemindingIncident(s.EndsAt), "#ops", text.Draw(t, "small print"))))
 	}
 	wantValid(t, "silence dialog", checkView(SilenceModal(SilenceView{Matchers: text.Draw(t, "matchers"), Matching: rapid.Int().Draw(t, "matching")})))
 	chart := anyCharts().Draw(t, "chart")

@@ -125,6 +125,24 @@ func Silenced(s alert.Silence, n int) Message {
 	return m
 }
 
+// silenceBegins reminds people that a silence begins, with a button that ends it and lines
+// of small print.
+func silenceBegins(b alert.Beginning, aside []string) Message {
+	line := "🔕 *A silence begins* " + date(b.At) + ": " + matchersText(b.Matchers, 1000) + " will be hidden" + until(b.Until) + " (" + quoted(orDash(b.Silence))
+	if !nobody(b.By) {
+		line += " by " + called(b.By)
+	}
+	if why := oneLine(b.Why); visible(why) {
+		line += ": " + fit(why, MaxReason)
+	}
+	m := answer(append([]string{line + ")"}, asides(aside)...)...)
+	if end := expire(alert.Silence{ID: b.Silence}, "End silence"); end != nil {
+		m.Blocks = append(m.Blocks, slack.NewActionBlock("", end.ButtonElement))
+	}
+	m.Attachments = unnamed(b.By, alert.Person{})
+	return m
+}
+
 // Unsilenced tells a person that a silence has ended.
 func Unsilenced(s alert.Silence) Message {
 	return answer("🔔 Ended: " + matchers(s.Matchers, 1000) + " (" + quoted(orDash(s.ID)) + ", " + hidden(s) + "). What is still open is shown now, unless another silence matches it.")

@@ -188,6 +188,8 @@ func lists() map[string]Message {
 		{ID: "s-b2b2", Matchers: must(`service="db", severity!="critical"`), EndsAt: at("18:00:00"), By: ann(), Why: "we move the disks", Hidden: 12},
 		{ID: "s-c3c3", Matchers: must("title=~\".*`*<!channel>.*\""), EndsAt: at("19:00:00")},
 	}
+	planned := silences[0]
+	planned.StartsAt = at("17:00:00")
 	subscriptions := []alert.Subscription{{Person: "U0ANN", Matchers: must(`service="db"`)}, {Person: "U0ANN", Matchers: must(`severity="critical", env="prod"`)}}
 	return map[string]Message{
 		"list":            List(ListView{Title: "Open incidents", Incidents: page, Total: 4}),
@@ -203,6 +205,7 @@ func lists() map[string]Message {
 		"silenced":        Silenced(silences[0], 3),
 		"silenced none":   Silenced(silences[1], 0),
 		"unsilenced":      Unsilenced(silences[0]),
+		"silence begins":  Card(planned.RemindingIncident(at("17:00:00")), "#ops"),
 		"stats":           Stats(dayOfStats(), Chart{Native: true}),
 		"stats picture":   Stats(dayOfStats(), Chart{Native: true, File: "F0CHART"}),
 		"stats empty":     Stats(alert.Stats{From: at("00:00:00"), Until: at("12:00:00")}, Chart{Native: true}),
