@@ -75,7 +75,54 @@ func cards() map[string]alert.Incident {
 			i.Links = []alert.Link{{Label: "<!channel>", URL: "https://x.example/a|b>c"}, {Label: "script", URL: "javascript:alert(1)"}}
 			i.Source, i.Mention = "`x`", "<!subteam^S1>"
 		}),
+		"group": diskGroup(member("critical", "db-3", ""), member("warning", "db-1", ""), member("warning", "db-7", "14:20:00")),
+		"group of many": diskGroup(
+			member("critical", "db-3", ""), member("error", "db-1", ""), member("error", "db-2", ""), member("warning", "db-4", ""),
+			member("warning", "db-5", ""), member("info", "db-6", ""), member("critical", "db-7", "14:20:00"), member("error", "db-8", "14:21:00"),
+			member("warning", "db-9", "14:22:00"), member("info", "db-10", "14:23:00"), member("info", "db-11", "14:24:00"), member("info", "db-12", "14:25:00")),
+		"group resolved": with(diskGroup(member("critical", "db-3", "15:00:00"), member("warning", "db-1", "14:20:00")), func(i *alert.Incident) {
+			i.State, i.ResolvedAt = alert.StateResolved, at("15:00:00")
+		}),
+		"group silenced in part": diskGroup(member("warning", "db-1", ""), silencedMember("critical", "db-3"), member("warning", "db-7", "14:20:00")),
+		"group of titles": with(diskGroup(member("critical", "db-3", ""), member("warning", "db-1", "")), func(i *alert.Incident) {
+			i.Title, i.Group.Titles = i.Group.Name(i.Labels), true
+			for n, m := range i.Group.Top {
+				i.Group.Top[n].Title += " on " + m.Labels["host"]
+			}
+		}),
 	}
+}
+
+// diskGroup is the group of these members, which are worst first.
+func diskGroup(members ...alert.GroupMember) alert.Incident {
+	return with(diskFull(), func(i *alert.Incident) {
+		i.Title, i.Text, i.Links = "DiskFull", "A disk is full.", nil
+		i.Labels = map[string]string{"alertname": "DiskFull", "cluster": "eu", "mountpoint": "/var/lib/postgresql"}
+		i.Key, i.Count = `{alertname="DiskFull", cluster="eu"}`, len(members)
+		i.Group = &alert.Group{Labels: map[string]string{"alertname": "DiskFull", "cluster": "eu"}, Total: len(members), Top: members[:min(len(members), alert.CardMembers)]}
+		for _, m := range members {
+			i.Group.Count(m, 1)
+		}
+		if worst := i.Group.Worst(); worst != "" {
+			i.Severity = worst
+		}
+	})
+}
+
+// member is a member of diskGroup on a host, resolved at a time unless that is empty.
+func member(severity alert.Severity, host, ended string) alert.GroupMember {
+	m := alert.GroupMember{Key: host + "/disk", Status: alert.Firing, Severity: severity, Title: "DiskFull", Count: 1, BeganAt: at("14:05:10"),
+		Labels: map[string]string{"alertname": "DiskFull", "cluster": "eu", "severity": string(severity), "host": host, "mountpoint": "/var/lib/postgresql"}}
+	if ended != "" {
+		m.Status, m.EndedAt = alert.Resolved, at(ended)
+	}
+	return m
+}
+
+func silencedMember(severity alert.Severity, host string) alert.GroupMember {
+	m := member(severity, host, "")
+	m.Silence, m.SilencedUntil = "s-b2b2", at("18:00:00")
+	return m
 }
 
 func TestCardsLookAsTheGoldenFiles(t *testing.T) {

@@ -100,12 +100,13 @@ func labelText(s string) string {
 	return clean(b.String())
 }
 
+// repeats reports whether a label says only what the sign or the title says already.
 func repeats(i alert.Incident, name, value string) bool {
 	switch strings.ToLower(name) {
 	case "severity":
 		return alert.Severity(strings.ToLower(value)) == i.Severity
 	case "alertname", "title", "summary":
-		return oneLine(value) == title(i.Title)
+		return oneLine(value) == title(i.Title) || i.Group != nil && strings.HasPrefix(title(i.Title), oneLine(value)+" (")
 	}
 	return false
 }

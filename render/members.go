@@ -91,7 +91,7 @@ func memberName(i alert.Incident, m alert.GroupMember) string {
 	if i.Group != nil && i.Group.Titles {
 		return title(m.Title)
 	}
-	own := alert.Incident{Labels: maps.Clone(m.Labels)}
+	own := alert.Incident{Labels: maps.Clone(m.Labels), Severity: m.Severity}
 	maps.DeleteFunc(own.Labels, func(name, value string) bool { return i.Labels[name] == value })
 	if labels := labelsOf(own); len(labels) > 0 {
 		return pairs(labels, maxMemberLine, 0)
