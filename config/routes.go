@@ -108,6 +108,11 @@ func (l *loader) checkGroups(s section, r alert.Route) {
 	if all && len(r.GroupBy) > 1 {
 		l.fail(s.at.problem("routes.group_by has ... and labels: ... alone means all labels", "write group_by: [...], or only the labels"))
 	}
+	if slices.Contains(r.GroupBy, "severity") {
+		l.warn(s.values["routes.group_by"].origin.problem(
+			"routes.group_by has severity: an alert that becomes worse moves to another group, which is another incident",
+			"leave severity out; the card of a group shows the worst, and pings again if it becomes worse"))
+	}
 	if s.mentions("routes.group_by") {
 		return
 	}

@@ -120,6 +120,13 @@ func TestPermissionsAreListsOfPeopleGroupsAndChannels(t *testing.T) {
 	}
 }
 
+func TestGroupsBySeverityAreWarnedOf(t *testing.T) {
+	c := load(t, environment{files: map[string]string{etc: "routes:\n  - name: split\n    match: team=\"a\"\n    group_by: [alertname, severity]\n  - name: whole\n    group_by: [alertname]\n"}})
+	if len(c.Warnings) != 1 || c.Warnings[0].Where != etc+":4:15" || !strings.Contains(c.Warnings[0].Message, "another incident") {
+		t.Errorf("warned %v", c.Warnings)
+	}
+}
+
 func TestARouteNobodyReachesIsNoReasonToDistrustTheTokens(t *testing.T) {
 	in := environment{files: map[string]string{etc: "routes:\n  - name: all\n  - name: never\n"}}.input()
 	c, err := config.Load(in)
