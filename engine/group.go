@@ -414,10 +414,23 @@ func (d *draft) processMembers(en *entry) {
 		return
 	}
 	before := en.Incident
+	expired, shown := d.endDue(en)
+	switch {
+	case shown > 0:
+		d.showMembers(en, &before)
+	case expired > 0 && !en.Group.Lasts():
+		d.expire(en)
+	case expired > 0:
+		d.lessMembers(en, expired)
+	}
+}
+
+// endDue ends what is due of a group's members. It returns how many have expired, and how
+// many no silence hides any more.
+func (d *draft) endDue(en *entry) (expired, shown int) {
 	g := en.Group.Clone()
 	g.DueAt = noTime
 	en.Group = g
-	expired, shown := 0, 0
 	for n, m := range d.dueMembers(en) {
 		switch {
 		case n >= alert.MaxDueMembers, m.DueAt().After(d.now):
@@ -433,14 +446,7 @@ func (d *draft) processMembers(en *entry) {
 			}
 		}
 	}
-	switch {
-	case shown > 0:
-		d.showMembers(en, &before)
-	case expired > 0 && !en.Group.Lasts():
-		d.expire(en)
-	case expired > 0:
-		d.lessMembers(en, expired)
-	}
+	return expired, shown
 }
 
 // dueMembers are the loaded members of a group that are due at some time, the first one first.
