@@ -138,32 +138,39 @@ func (im *importer) leave(place string, line int, format string, args ...any) {
 func (im *importer) file(root ast.Node) {
 	var route treeEntry
 	for _, e := range im.entries(root) {
-		switch e.name {
-		case "route":
+		if e.name == "route" {
 			route = e
-		case "receivers":
-			for _, item := range im.items(e.value) {
-				im.receiver(item)
-			}
-		case "inhibit_rules":
-			for _, item := range im.items(e.value) {
-				im.inhibition(item)
-			}
-		case "time_intervals", "mute_time_intervals":
-			im.intervals(e.value)
-		case "global":
-			im.global(e.value)
-		case "templates":
-			if files := im.texts(e.value); len(files) > 0 {
-				im.leave("", e.line, "templates: the files (%s) are not read; copy what is defined in them into title, text and fields", strings.Join(files, ", "))
-			}
-		default:
-			im.leave("", e.line, "%s: Tocsin has nothing like it", e.name)
+		} else {
+			im.definition(e)
 		}
 	}
 	im.root = im.route(route.value, &amRoute{}, 0)
 	if im.root != nil && len(im.root.groupBy) == 0 {
 		im.leave(im.root.place(), im.root.line, "route: without group_by Alertmanager makes one group of all alerts of a route; here each has a card of its own")
+	}
+}
+
+// definition reads a part of the file other than its route.
+func (im *importer) definition(e treeEntry) {
+	switch e.name {
+	case "receivers":
+		for _, item := range im.items(e.value) {
+			im.receiver(item)
+		}
+	case "inhibit_rules":
+		for _, item := range im.items(e.value) {
+			im.inhibition(item)
+		}
+	case "time_intervals", "mute_time_intervals":
+		im.intervals(e.value)
+	case "global":
+		im.global(e.value)
+	case "templates":
+		if files := im.texts(e.value); len(files) > 0 {
+			im.leave("", e.line, "templates: the files (%s) are not read; copy what is defined in them into title, text and fields", strings.Join(files, ", "))
+		}
+	default:
+		im.leave("", e.line, "%s: Tocsin has nothing like it", e.name)
 	}
 }
 
@@ -387,8 +394,20 @@ func (im *importer) routeOption(r *amRoute, e treeEntry) bool {
 }
 
 func (im *importer) inhibition(node ast.Node) {
-	var rule amInhibit
-	good := true
+	rule, ok := im.inhibitRule(node)
+	switch {
+	case !ok:
+	case len(rule.source) == 0 || len(rule.target) == 0:
+		im.leave(keyInhibit, im.line(node), "inhibit_rules: a rule without matchers for its source or its target is left out")
+	default:
+		im.inhibit = append(im.inhibit, rule)
+	}
+}
+
+// inhibitRule reads an inhibition rule. It returns false if the matchers of one of its sides
+// can't be carried over.
+func (im *importer) inhibitRule(node ast.Node) (rule amInhibit, ok bool) {
+	ok = true
 	for _, e := range im.entries(node) {
 		switch e.name {
 		case "name":
@@ -396,20 +415,14 @@ func (im *importer) inhibition(node ast.Node) {
 		case "equal":
 			rule.equal = im.texts(e.value)
 		case "source_match", "source_match_re", "source_matchers":
-			good = im.side(&rule.source, e) && good
+			ok = im.side(&rule.source, e) && ok
 		case "target_match", "target_match_re", "target_matchers":
-			good = im.side(&rule.target, e) && good
+			ok = im.side(&rule.target, e) && ok
 		default:
 			im.leave(keyInhibit, e.line, "inhibit_rules: %s: Tocsin has nothing like it", e.name)
 		}
 	}
-	switch {
-	case !good:
-	case len(rule.source) == 0 || len(rule.target) == 0:
-		im.leave(keyInhibit, im.line(node), "inhibit_rules: a rule without matchers for its source or its target is left out")
-	default:
-		im.inhibit = append(im.inhibit, rule)
-	}
+	return rule, ok
 }
 
 // side reads the matchers of one side of an inhibition rule. It returns false if they can't

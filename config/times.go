@@ -203,11 +203,9 @@ func (l *loader) readRange(s section) (alert.Span, bool) {
 	l.need(s, keyRanges+".start_time", "a range has both", `start_time: "00:00"`)
 	l.need(s, keyRanges+".end_time", "a range has both", `end_time: "24:00"`)
 	if len(l.problems) == mistakes && r.end <= r.start {
-		fix := "write the earlier time first"
+		fix := `write end_time: "24:00" for the end of the day`
 		if r.end > 0 {
 			fix = fmt.Sprintf(`a range ends on its own day: write two, one until "24:00" and one from "00:00" until %q`, s.values[keyRanges+".end_time"].value)
-		} else {
-			fix = `write end_time: "24:00" for the end of the day`
 		}
 		l.fail(s.at.problem(keyRanges+" has a range that ends before it starts", fix))
 	}
