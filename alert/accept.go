@@ -47,16 +47,8 @@ func (a *Alert) Prepare(now time.Time) error {
 	r := repair{Alert: a}
 	r.texts()
 	a.trim()
-	if a.Title == "" && a.Text == "" {
-		switch named := titleOf(a.Labels); {
-		case a.Key != "" && a.Resolves():
-			a.Title = a.Key
-		case named != "":
-			a.Title = named
-			r.note("the title is missing: the labels are taken for it")
-		default:
-			return &InputError{Message: "the alert has neither title nor text", Hint: `write at least {"title": "disk full on db-3"}`}
-		}
+	if err := r.title(); err != nil {
+		return err
 	}
 	sent := a.Labels
 	r.words()
@@ -77,21 +69,6 @@ func (a *Alert) Prepare(now time.Time) error {
 	}
 	a.fillIn(now, sent)
 	return nil
-}
-
-// titleOf is a title for an alert that has only labels: the alertname, as in Alertmanager,
-// or all of them. It is empty if they say nothing.
-func titleOf(labels map[string]string) string {
-	if name := labels["alertname"]; Visible(name) {
-		return name
-	}
-	var pairs []string
-	for _, name := range slices.Sorted(maps.Keys(labels)) {
-		if Visible(labels[name]) {
-			pairs = append(pairs, name+"="+labels[name])
-		}
-	}
-	return strings.Join(strings.Fields(strings.Join(pairs, ", ")), " ")
 }
 
 func (a *Alert) trim() {
