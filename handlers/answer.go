@@ -69,37 +69,45 @@ func (h *Handlers) do(ctx context.Context, c command, a ask) reply {
 
 // order reads what follows a command. If that is not possible, the message says why.
 func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.Message) {
-	known := func(id string) (bool, error) {
+	o, bad, err := h.settled(ctx, c, a.said)
+	if err == nil && !o.Target.named() {
+		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
+			said := read(here + " " + c.withoutThis(a.said).text)
+			if digest == "" {
+				o, bad, err = h.settled(ctx, c, said)
+			} else {
+				o, bad = c.order(said)
+				o.Target = Target{Digest: digest}
+			}
+		}
+	}
+	var no render.Message
+	switch {
+	case bad != nil:
+		no = refused(bad)
+	case err != nil:
+		no = h.apology("I can't read what is open.", fmt.Errorf("look up ids: %w", err))
+	default:
+		return o, nil
+	}
+	return o, &no
+}
+
+// settled reads what follows a command, and looks up which of its words are ids: the error is
+// that of looking up.
+func (h *Handlers) settled(ctx context.Context, c command, said phrase) (Order, *alert.InputError, error) {
+	o, bad := c.order(said)
+	if bad != nil {
+		return o, bad, nil
+	}
+	o, err := o.Settled(func(id string) (bool, error) {
 		_, err := h.opts.Store.Incident(ctx, id)
 		if errors.Is(err, alert.ErrNotFound) {
 			return false, nil
 		}
 		return err == nil, err
-	}
-	o, bad := c.order(a.said)
-	var err error
-	if bad == nil {
-		o, err = o.Settled(known)
-	}
-	if err == nil && !o.Target.named() {
-		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
-			if o, bad = c.order(read(here + " " + c.withoutThis(a.said).text)); digest != "" {
-				o.Target = Target{Digest: digest}
-			} else if bad == nil {
-				o, err = o.Settled(known)
-			}
-		}
-	}
-	if bad == nil && err == nil {
-		return o, nil
-	}
-	var no render.Message
-	if bad != nil {
-		no = refused(bad)
-	} else {
-		no = h.apology("I can't read what is open.", fmt.Errorf("look up ids: %w", err))
-	}
-	return o, &no
+	})
+	return o, nil, err
 }
 
 // cardAt is the incident whose card's thread somebody writes in; without an ID if there is
