@@ -96,13 +96,7 @@ const mostMembers = 200
 // membersOf returns the names of the members of a JSON object, or of the first object of a
 // list, as they are written. JSON that is none has some names or none.
 func membersOf(body []byte) (names [][]byte) {
-	body = bytes.TrimSpace(body)
-	if len(body) > 0 && body[0] == '[' {
-		body = bytes.TrimSpace(body[1:])
-	}
-	if len(body) == 0 || body[0] != '{' {
-		return nil
-	}
+	body = firstObject(body)
 	depth, isName := 0, true
 	for i := 0; i < len(body) && depth >= 0 && len(names) < mostMembers; i++ {
 		switch body[i] {
@@ -123,4 +117,17 @@ func membersOf(body []byte) (names [][]byte) {
 		}
 	}
 	return names
+}
+
+// firstObject returns JSON from where its object, or the first one of its list, begins; nil if
+// it begins with neither.
+func firstObject(body []byte) []byte {
+	body = bytes.TrimSpace(body)
+	if len(body) > 0 && body[0] == '[' {
+		body = bytes.TrimSpace(body[1:])
+	}
+	if len(body) == 0 || body[0] != '{' {
+		return nil
+	}
+	return body
 }
