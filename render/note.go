@@ -85,11 +85,7 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 	}
 	if text := clean(n.Text); visible(text) {
 		text = shorter(text, room-len("\n")-size(head)-len("\n")-size(rest))
-		format := i.Format
-		if !nobody(n.By) && !ofAlert(n.Topic) || n.Topic == alert.TopicTemplate {
-			format = "" // a person's words, or ours
-		}
-		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, format)}, "\n")
+		m = m.with(Message{Text: said(literal(text)), Blocks: textBlocks(text, noteFormat(i, n))}, "\n")
 	}
 	if n.Cut {
 		m = m.with(answer(rest), "\n")
@@ -130,6 +126,15 @@ func hiding(i alert.Incident, n alert.Note, about string) Message {
 	}
 	m.Attachments = unnamed(n.By, n.To)
 	return m
+}
+
+// noteFormat is how a note's text is written: as the alert's, unless it is a person's words,
+// or ours.
+func noteFormat(i alert.Incident, n alert.Note) alert.Format {
+	if !nobody(n.By) && !ofAlert(n.Topic) || n.Topic == alert.TopicTemplate {
+		return ""
+	}
+	return i.Format
 }
 
 // ofAlert reports whether a note's text is always that of an alert, whose source is By.
@@ -183,17 +188,10 @@ func noteSign(i alert.Incident, n alert.Note) string {
 }
 
 func noteWords(i alert.Incident, n alert.Note) string {
+	if words := firingWords(n); words != "" {
+		return words
+	}
 	switch n.Topic {
-	case alert.TopicReopened:
-		return "*Firing again*" + nowWorse(n) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
-	case alert.TopicFormer:
-		return "*Before*"
-	case alert.TopicRefired:
-		return refiredWords(n)
-	case alert.TopicFlapping:
-		return "*Flapping*, " + times(n.Count) + inTime(n) + ": this thread is quiet until it is stable or its severity changes"
-	case alert.TopicStable:
-		return stableWords(n)
 	case alert.TopicTemplate:
 		return "*Shown without the route's templates*"
 	case alert.TopicMembers, alert.TopicMemberFile:
@@ -208,6 +206,23 @@ func noteWords(i alert.Incident, n alert.Note) string {
 		return assignedWords(n)
 	}
 	return actWords(i, n) + by(n.By, called) + actDetails(n)
+}
+
+// firingWords say how an incident's alerts fire; empty for a note about something else.
+func firingWords(n alert.Note) string {
+	switch n.Topic {
+	case alert.TopicReopened:
+		return "*Firing again*" + nowWorse(n) + after(n, ", ", " after it was resolved") + hadAcked(n.To)
+	case alert.TopicFormer:
+		return "*Before*"
+	case alert.TopicRefired:
+		return refiredWords(n)
+	case alert.TopicFlapping:
+		return "*Flapping*, " + times(n.Count) + inTime(n) + ": this thread is quiet until it is stable or its severity changes"
+	case alert.TopicStable:
+		return stableWords(n)
+	}
+	return ""
 }
 
 // actDetails is what follows who did something.
