@@ -1,0 +1,206 @@
+package api
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+)
+
+// amSilence and amMatcher are what Alertmanager's API calls gettableSilence and matcher.
+type amSilence struct {
+	ID     string `json:"id"`
+	Status struct {
+		State string `json:"state"`
+	} `json:"status"`
+	UpdatedAt time.Time   `json:"updatedAt"`
+	Matchers  []amMatcher `json:"matchers"`
+	StartsAt  time.Time   `json:"startsAt"`
+	EndsAt    time.Time   `json:"endsAt"`
+	CreatedBy string      `json:"createdBy"`
+	Comment   string      `json:"comment"`
+}
+
+type amMatcher struct {
+	Name    string `json:"name"`
+	Value   string `json:"value"`
+	IsRegex bool   `json:"isRegex"`
+	// IsEqual is true if it is missing.
+	IsEqual *bool `json:"isEqual"`
+}
+
+// mostSilences is how many silences are listed that have ended, and that have not.
+const mostSilences = 1000
+
+// amSilences answers the silences, those that have ended too.
+func (a *API) amSilences(r *http.Request) (any, error) {
+	matchers, err := amFilterMatchers(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	now := a.opts.Now()
+	all := []amSilence{}
+	for _, f := range []alert.SilenceFilter{{At: now, Limit: mostSilences}, {Limit: mostSilences}} {
+		list, err := a.opts.Store.Silences(r.Context(), f)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			one := amSilenceOf(s, now)
+			if s.Over(now) == f.At.IsZero() && matchers.Match(amSubject(one.patterns())) {
+				all = append(all, one)
+			}
+		}
+	}
+	return all, nil
+}
+
+func (a *API) amSilence(r *http.Request) (any, error) {
+	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: r.PathValue("id")})
+	if err != nil {
+		return nil, err
+	}
+	if len(list) == 0 {
+		return nil, fmt.Errorf("silence %s: %w", r.PathValue("id"), alert.ErrNotFound)
+	}
+	return amSilenceOf(list[0], a.opts.Now()), nil
+}
+
+func amSilenceOf(s alert.Silence, now time.Time) amSilence {
+	one := amSilence{
+		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.CreatedAt, EndsAt: s.EndsAt,
+		CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
+	}
+	if !s.StartsAt.IsZero() {
+		one.StartsAt = s.StartsAt
+	}
+	switch one.Status.State = "pending"; {
+	case s.Over(now):
+		one.Status.State = "expired"
+	case s.Active(now):
+		one.Status.State = "active"
+	}
+	for _, m := range s.Matchers {
+		one.Matchers = append(one.Matchers, amMatcherOf(m))
+	}
+	return one
+}
+
+// patterns are what a silence's matchers compare with, by name.
+func (s amSilence) patterns() map[string]string {
+	all := make(map[string]string, len(s.Matchers))
+	for _, m := range s.Matchers {
+		all[m.Name] = m.Value
+	}
+	return all
+}
+
+// amMatcherOf is a matcher as Alertmanager knows them: one that compares severities becomes
+// a regular expression.
+func amMatcherOf(m alert.Matcher) amMatcher {
+	equal := m.Op == "=" || m.Op == "=~"
+	switch m.Op {
+	case "=", "!=", "=~", "!~":
+		return amMatcher{Name: m.Name, Value: m.Value, IsRegex: strings.HasSuffix(m.Op, "~"), IsEqual: &equal}
+	}
+	var fitting []string
+	for _, s := range alert.Severities() {
+		if m.Match(alert.Subject{Severity: s}) {
+			fitting = append(fitting, string(s))
+		}
+	}
+	equal = true
+	return amMatcher{Name: m.Name, Value: strings.Join(fitting, "|"), IsRegex: true, IsEqual: &equal}
+}
+
+func (m amMatcher) op() string {
+	op := "="
+	if m.IsEqual != nil && !*m.IsEqual {
+		op = "!"
+	}
+	switch {
+	case m.IsRegex:
+		return op + "~"
+	case op == "!":
+		return "!="
+	}
+	return op
+}
+
+// String is the matcher as it is written.
+func (m amMatcher) String() string {
+	return alert.Matcher{Name: m.Name, Op: m.op(), Value: m.Value}.String()
+}
+
+// amPostSilence creates a silence, or replaces the one whose id it has.
+func (a *API) amPostSilence(r *http.Request) (any, error) {
+	sent, err := readBody(r)
+	if err != nil {
+		return nil, err
+	}
+	var body amSilence
+	if err := json.Unmarshal(sent, &body); len(sent) == 0 {
+		return nil, amMalformed{amRequired, "silence in body is required"}
+	} else if err != nil {
+		return nil, amMalformed{http.StatusBadRequest, `parsing silence body from "" failed, because ` + err.Error()}
+	}
+	s, err := a.readAMSilence(r, body)
+	if err != nil {
+		return nil, err
+	}
+	if body.ID != "" {
+		old, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: body.ID})
+		if err != nil {
+			return nil, err
+		}
+		if len(old) == 0 {
+			return nil, fmt.Errorf("silence %s: %w", body.ID, alert.ErrNotFound)
+		}
+		s.Channel = old[0].Channel
+	}
+	s, _, err = a.opts.Engine.Silence(r.Context(), s)
+	if err != nil {
+		return nil, err
+	}
+	if body.ID != "" {
+		// The new one hides already what the old one did.
+		if _, err := a.opts.Engine.Unsilence(r.Context(), body.ID, s.By); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]string{"silenceID": s.ID}, nil
+}
+
+func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, error) {
+	by, err := person("createdBy", alert.ParsePerson(body.CreatedBy))
+	if err != nil {
+		return alert.Silence{}, err
+	}
+	written := make([]string, len(body.Matchers))
+	for n, m := range body.Matchers {
+		written[n] = m.String()
+	}
+	matchers, err := alert.ParseMatchers(strings.Join(written, ", "))
+	switch now := a.opts.Now(); {
+	case err != nil:
+		return alert.Silence{}, err
+	case len(matchers) == 0:
+		return alert.Silence{}, amMalformed{amTooFew, "matchers in body should have at least 1 items"}
+	case !body.EndsAt.After(body.StartsAt):
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: start time must be before end time", ""}
+	case body.EndsAt.Before(now):
+		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: end time can't be in the past", ""}
+	}
+	return alert.Silence{
+		Matchers: matchers, StartsAt: body.StartsAt, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Comment), By: a.inSlack(r.Context(), orCaller(by, r)),
+	}, nil
+}
+
+func (a *API) amEndSilence(r *http.Request) (any, error) {
+	_, err := a.opts.Engine.Unsilence(r.Context(), r.PathValue("id"), orCaller(alert.Person{}, r))
+	return nil, err
+}
