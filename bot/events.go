@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -230,14 +231,24 @@ func (e rawEvent) whyNotAPerson(self Identity) string {
 }
 
 func (e rawEvent) message(team string, self Identity) *Message {
-	text := strings.TrimSpace(e.Text)
-	if self.UserID != "" {
-		text = strings.TrimPrefix(text, "<@"+self.UserID+">")
-	}
 	return &Message{
 		Caller:  Caller{User: e.User, Channel: e.Channel, Thread: e.Thread, Team: team, Outside: self.outside(e.UserTeam, e.SourceTeam)},
-		Text:    strings.TrimSpace(text),
+		Text:    self.told(e.Text),
 		TS:      e.TS,
 		Mention: e.Type == "app_mention",
 	}
+}
+
+// greeting is what people write before they name the bot.
+var greeting = regexp.MustCompile(`(?i)^(?:(?:hey|hi|hello|hallo|dear|ok|okay|please)\b[\s,!]*)*$`)
+
+// told is what a text says to the bot: without its name, which may have a greeting before it
+// and a colon or a comma behind it.
+func (id Identity) told(text string) string {
+	text = strings.TrimSpace(text)
+	before, behind, named := strings.Cut(text, "<@"+id.UserID+">")
+	if id.UserID == "" || !named || !greeting.MatchString(before) {
+		return text
+	}
+	return strings.TrimSpace(strings.TrimLeft(behind, ":,"))
 }

@@ -54,6 +54,22 @@ func TestAMessageIsDecoded(t *testing.T) {
 	}
 }
 
+func TestWhatIsSaidToTheBotIsReadWithoutItsName(t *testing.T) {
+	for text, want := range map[string]string{
+		"<@U0BOT>: ack, on it":                  "ack, on it",
+		"<@U0BOT>, ack":                         "ack",
+		"<@U0BOT> :fire: in the lab":            ":fire: in the lab",
+		"hey <@U0BOT> please resolve: fixed it": "please resolve: fixed it",
+		"assign k7f2 <@U0BOT>":                  "assign k7f2 <@U0BOT>",
+		"heyday <@U0BOT>":                       "heyday <@U0BOT>",
+		"<@U0BOT>":                              "",
+	} {
+		if got := (Identity{UserID: "U0BOT"}).told(text); got != want {
+			t.Errorf("%q tells the bot %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestAnInteractionIsDecoded(t *testing.T) {
 	i, err := decodeInteraction([]byte(`{"type":"block_actions","user":{"id":"U1"},"team":{"id":"T1"},"trigger_id":"t1","response_url":"http://x.example/",
 		"container":{"type":"message","message_ts":"1.2","channel_id":"C1","thread_ts":"1.1"},"message":{"blocks":"odd"},
