@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,20 +18,7 @@ import (
 // readable returns the body as UTF-8 without a byte order mark, NUL bytes and blank lines
 // around it, and a note of each repair. A form's values are encoded as UTF-8 then, too.
 func readable(kind, charset string, body []byte) (clean []byte, notes []string) {
-	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
-		charset = "utf-16" // as PowerShell writes it
-	}
-	if name := plainName(charset); name != "" && name != "utf8" && name != "usascii" && name != "ascii" {
-		enc := encodingOf(charset)
-		if enc == nil {
-			notes = append(notes, fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset))
-		} else if decoded, err := enc.NewDecoder().Bytes(body); err == nil {
-			body = decoded
-			if kind == form && !strings.HasPrefix(name, "utf") && !bytes.ContainsFunc(body, encodedInForms) {
-				body = []byte(encodedAsUTF8(string(body), enc, isASCII))
-			}
-		}
-	}
+	body, notes = decoded(kind, charset, body)
 	body = bytes.TrimPrefix(body, []byte("\ufeff"))
 	if !utf8.Valid(body) {
 		body = bytes.ToValidUTF8(body, []byte("\ufffd"))
@@ -41,6 +29,29 @@ func readable(kind, charset string, body []byte) (clean []byte, notes []string) 
 		notes = append(notes, "NUL characters are removed")
 	}
 	return blankLines.ReplaceAll(bytes.TrimRight(body, " \t\r\n"), nil), notes
+}
+
+// decoded returns the body in UTF-8 if the charset is known, and a note if it is not.
+func decoded(kind, charset string, body []byte) (plain []byte, notes []string) {
+	if charset == "" && (bytes.HasPrefix(body, []byte{0xff, 0xfe}) || bytes.HasPrefix(body, []byte{0xfe, 0xff})) {
+		charset = "utf-16" // as PowerShell writes it
+	}
+	name := plainName(charset)
+	if slices.Contains([]string{"", "utf8", "usascii", "ascii"}, name) {
+		return body, nil
+	}
+	enc := encodingOf(charset)
+	if enc == nil {
+		return body, []string{fmt.Sprintf("the charset %q is unknown: read as UTF-8", charset)}
+	}
+	plain, err := enc.NewDecoder().Bytes(body)
+	if err != nil {
+		return body, nil
+	}
+	if kind == form && !strings.HasPrefix(name, "utf") && !bytes.ContainsFunc(plain, encodedInForms) {
+		plain = []byte(encodedAsUTF8(string(plain), enc, isASCII))
+	}
+	return plain, nil
 }
 
 // queryOf is the query of an address. A value in it that is not UTF-8 has the charset of the
