@@ -45,6 +45,11 @@ func (r *repair) texts() {
 	}
 	r.Severity, r.Status = Severity(r.clean("severity", string(r.Severity))), Status(r.clean("status", string(r.Status)))
 	r.Format = Format(r.clean("format", string(r.Format)))
+	for _, f := range [][2]string{{"title", r.Title}, {"text", r.Text}} {
+		if strings.ContainsFunc(f[1], Reorders) {
+			r.moved("%s is shown without its characters that change the direction of writing", f[0])
+		}
+	}
 	for n := range r.Links {
 		if l := &r.Links[n]; !showable(l.Label) || !showable(l.URL) {
 			l.Label, l.URL = r.clean(linkName(n), l.Label), r.clean(linkName(n), l.URL)
@@ -182,11 +187,8 @@ func (r *repair) words() {
 		if !ok {
 			severity = Error
 		}
-		switch known := strings.ToLower(sent); {
-		case !ok:
-			r.keepWord("severity", sent, string(severity), false)
-		case !severity.sameWord(known):
-			r.keepWord("severity", known, string(severity), true)
+		if !ok || !severity.sameWord(sent) {
+			r.keepWord("severity", sent, string(severity), ok)
 		}
 		r.Severity = severity
 	}

@@ -149,11 +149,11 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		want  alert.Severity
 		label string
 	}{
-		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "[crit]": {alert.Critical, ""}, "WARNING:": {alert.Warning, ""}, "<P2>": {alert.Error, "<p2>"}, "fatal": {alert.Critical, "fatal"},
-		"SEV-1": {alert.Critical, "sev-1"}, "Priority 2": {alert.Error, "priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
-		"5 - Disaster": {alert.Critical, "5 - disaster"}, "4 - Error": {alert.Error, "4 - error"},
-		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "disaster"}, "P1": {alert.Critical, "p1"},
-		"P2": {alert.Error, "p2"}, "P3": {alert.Warning, "p3"}, "P4": {alert.Info, "p4"}, "P5": {alert.Info, "p5"},
+		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "[crit]": {alert.Critical, ""}, "WARNING:": {alert.Warning, ""}, "<P2>": {alert.Error, "<P2>"}, "fatal": {alert.Critical, "fatal"},
+		"SEV-1": {alert.Critical, "SEV-1"}, "Priority 2": {alert.Error, "Priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
+		"5 - Disaster": {alert.Critical, "5 - Disaster"}, "4 - Error": {alert.Error, "4 - Error"},
+		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "Disaster"}, "P1": {alert.Critical, "P1"},
+		"P2": {alert.Error, "P2"}, "P3": {alert.Warning, "P3"}, "P4": {alert.Info, "P4"}, "P5": {alert.Info, "P5"},
 		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"}, "-1": {alert.Error, "-1"},
 	} {
 		a := prepared(t, alert.Alert{Title: "x", Severity: alert.Severity(word)})
@@ -163,6 +163,14 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		if noted := len(a.Notes) > 0; noted != (word == "banana" || word == "-1") {
 			t.Errorf("%q is noted as %v", word, a.Notes)
 		}
+	}
+}
+
+func TestWhatIsNotShownOfATitleIsNoted(t *testing.T) {
+	a := prepared(t, alert.Alert{Title: "\u202egpj.exe", Text: "a\u2066b"})
+	const without = " is shown without its characters that change the direction of writing"
+	if got := strings.Join(a.Notes, "; "); got != "title"+without+"; text"+without {
+		t.Errorf("noted: %s", got)
 	}
 }
 
@@ -237,7 +245,7 @@ func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
 		"Friday, 27-Nov-26 03:00:00 UTC", "Fri Nov 27 03:00:00 2026", "Fri Nov 27 03:00:00 UTC 2026", "Fri Nov 27 04:00:00 CET 2026", "Fri Nov 27 03:00:00 +0000 2026", "Fri Nov 27 03:00:00 AM UTC 2026",
 		"2026-11-27 03:00:00 +0000 UTC", "2026-11-27 04:00:00.000 +0100 CET m=+0.012", "2026-11-27 08:30:00 +0530 +0530", "2026-11-27T04:00:00+01:00[Europe/Berlin]",
 		"Fri Nov 27 2026 04:00:00 GMT+0100 (Central European Standard Time)", "27/Nov/2026:03:00:00 +0000", "2026/11/27 03:00:00", "2026-11-27 03:00:00,000",
-		"20261127T030000Z", "20261127T030000", "20261127T040000+0100", "20261127T030000.000Z", "20261127030000", "1795748400.000",
+		"20261127T030000Z", "20261127T030000", "20261127T040000+0100", "20261127T030000.000Z", "20261127030000", "2026-11-27T03:00:00 +0000", "2026-11-27T03:00:00.0 +0000", "2026-11-27T03:00:00 Z", "2026-11-27T04:00:00 +01:00", "@1795748400", "1795748400.000",
 	} {
 		if got, err := alert.ParseTime(text); err != nil || !got.Equal(want) {
 			t.Errorf("%s is %s (%v)", text, got, err)
@@ -255,7 +263,7 @@ func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
 			t.Errorf("%s is %s (%v)", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "yesterday", "-1", "NaN", "1e300", "2026-13-01", "2026-11-27 03:00:00 XYZ", "Fri Nov 27 03:00:00 IST 2026", "20261332T030000Z", "Fri", "03:00"} {
+	for _, text := range []string{"", "yesterday", "-1", "NaN", "1e300", "2026-13-01", "2026-11-27 03:00:00 XYZ", "Fri Nov 27 03:00:00 IST 2026", "20261332T030000Z", "Fri", "03:00", "@", "@2026-11-27", "@yesterday"} {
 		if got, err := alert.ParseTime(text); err == nil {
 			t.Errorf("%q is %s", text, got)
 		}
@@ -330,7 +338,7 @@ func TestAWordThatIsUnknownIsKeptAsItWasSent(t *testing.T) {
 		{"BananaSplit", "", "none", "map[severity:BananaSplit]", `severity "BananaSplit" is unknown: taken as error` + kept + "severity"},
 		{"Sev-High ", "", "x", "map[sent_severity:Sev-High severity:x]", `severity "Sev-High" is unknown: taken as error` + kept + "sent_severity"},
 		{"Banana", "", "banana", "map[severity:banana]", `severity "Banana" is unknown: taken as error` + kept + "severity"},
-		{"P1", "", "critical", "map[sent_severity:p1 severity:critical]", `severity "p1" is kept as the label sent_severity`},
+		{"P1", "", "critical", "map[sent_severity:P1 severity:critical]", `severity "P1" is kept as the label sent_severity`},
 		{"ÄRGER", "", "", "map[sent_severity:ÄRGER severity:]", `severity "ÄRGER" is unknown: taken as error` + kept + "sent_severity"},
 		{"", "Half-Open", "none", "map[status:Half-Open]", `status "Half-Open" is unknown: taken as firing` + kept + "status"},
 		{"", "Alerting", "none", "map[]", ""},

@@ -78,6 +78,6 @@ func severityWords() map[string]Severity {
 // sameWord reports whether word is only another spelling of the severity, such as
 // crit or warn, so that nothing is lost when it is replaced.
 func (s Severity) sameWord(word string) bool {
-	word = strings.Trim(word, aroundSeverity)
+	word = strings.ToLower(strings.Trim(word, aroundSeverity))
 	return strings.HasPrefix(string(s), word) || strings.HasPrefix(word, string(s))
 }

@@ -187,3 +187,6 @@ func Preformatted(s string) string {
 	fence := strings.Repeat("`", longest+1)
 	return fence + "\n" + s + "\n" + fence
 }
+
+// Reorders says whether a character embeds, overrides or isolates a direction of writing.
+func Reorders(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }

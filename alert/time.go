@@ -20,8 +20,9 @@ func ParseTime(text string) (time.Time, error) {
 		return known(t.UTC())
 	}
 	text = strings.ToUpper(strings.TrimSpace(text))
-	if n, err := strconv.ParseFloat(text, 64); err == nil {
-		if day, ok := digits(text); ok {
+	number, seconds := strings.CutPrefix(text, "@") // as date takes them
+	if n, err := strconv.ParseFloat(number, 64); err == nil {
+		if day, ok := digits(text); ok && !seconds {
 			return day, nil
 		}
 		return fromEpoch(n)
@@ -29,7 +30,10 @@ func ParseTime(text string) (time.Time, error) {
 	written := timeWords(text)
 	iso := strings.Join(written, " ")
 	if yearFirst.MatchString(iso) {
-		iso = strings.Replace(strings.ReplaceAll(iso, "/", "-"), " ", "T", 1)
+		iso = strings.ReplaceAll(iso, "/", "-")
+		if at := len(time.DateOnly); strings.HasPrefix(iso[at:], " ") {
+			iso = iso[:at] + "T" + iso[at+1:]
+		}
 		iso = strings.ReplaceAll(iso, " ", "") // before a zone
 	}
 	for _, layout := range timeLayouts() {

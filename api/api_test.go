@@ -269,6 +269,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"one link":            {jsonKind, "/v1/alerts", `{"title":"a","links":{"label":"one","url":"https://example.com/1"}}`, "error/a//map[]/[{one https://example.com/1}]", ""},
 		"one image":           {jsonKind, "/v1/alerts", `{"title":"a","images":{"src":"http://example.com/1.png"}}`, "error/a//map[]/[{Image http://example.com/1.png}]", "image http://example.com/1.png became a link"},
 		"a number as image":   {jsonKind, "/v1/alerts", `{"title":"a","images":[7]}`, "error/a//map[image 1:7]/[]", "image 1 is a number: kept as a label"},
+		"null among links":    {jsonKind, "/v1/alerts", `{"title":"a","links":[null]}`, "error/a//map[]/[]", "link 1 is null: dropped"},
 		"a number as link":    {jsonKind, "/v1/alerts", `{"title":"a","links":[7]}`, "error/a//map[link 1:7]/[]", "link 1 is a number: kept as a label"},
 		"partial links":       {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"Visit","url":"https://"},{"label":"x","url":""},{"label":"Kuma","url":"https://kuma.example.com/29"}]}`, "error/a//map[]/[{Kuma https://kuma.example.com/29}]", "link 1 dropped: https:// has no host; link 2 dropped: it has no address"},
 		"a time in words":     {jsonKind, "/v1/alerts", `{"title":"a","at":"yesterday"}`, "error/a//map[at:yesterday]/[]", `at dropped: "yesterday" is not a time`},

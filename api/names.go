@@ -72,6 +72,10 @@ func (f *fields) addresses(kind string, value json.RawMessage) []address {
 	}
 	var found []address
 	for n, one := range all {
+		if string(one) == "null" {
+			f.note("%s %d is null: dropped", kind, n+1)
+			continue
+		}
 		if one[0] != '"' && one[0] != '{' && one[0] != '[' {
 			f.label(fmt.Sprintf("%s %d", kind, n+1), textOf(one))
 			f.note("%s %d is %s: kept as a label", kind, n+1, typeOf(one))

@@ -407,6 +407,25 @@ func TestACardSaysEverythingOnce(t *testing.T) {
 	}
 }
 
+func TestCodeInMarkdownLooksAsItIsWrittenAndNotifiesNobody(t *testing.T) {
+	const j = "\u2060"
+	for text, want := range map[string]string{
+		"a@here.com @here":                              "a@here.com &#64;here",
+		"`@here` and @here":                             "`@" + j + "here` and &#64;here",
+		"``a ` <!here>`` <!here>":                       "``a ` <" + j + "!here>`` &lt;!here>",
+		"```\n@here <!channel>\n```\n@here":             "```\n@" + j + "here <" + j + "!channel>\n```\n&#64;here",
+		"~~~~ sh\n@here\n~~~\n@here\n~~~~~\n@here":      "~~~~ sh\n@" + j + "here\n~~~\n@" + j + "here\n~~~~~\n&#64;here",
+		"`x` @here\n```go\n<@U0ANN>":                    "`x` &#64;here\n```go\n<" + j + "@U0ANN>",
+		"a ` @here\n\nb ` @here":                        "a ` &#64;here\n\nb ` &#64;here",
+		"> ```\n> @here\n> ```":                         "> ```\n> @" + j + "here\n> ```",
+		"```a``` @everyone\n`` unclosed <!here> ` `` x": "```a``` &#64;everyone\n`` unclosed <" + j + "!here> ` `` x",
+	} {
+		if got := inMarkdown(text); got != want {
+			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
 func TestTheSenderChoosesHowTheTextIsRead(t *testing.T) {
 	const text = "*b* **b** <https://x.example/?a=1&b=2|there> https://y.example/a_b. <!here> <@U0ANN> <!subteam^S0ALL> @channel \\<!channel> a < b &amp; &lt;!here&gt;\n> quoted\n```\ncode\n```"
 	for format, want := range map[alert.Format]string{

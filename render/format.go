@@ -7,19 +7,81 @@ import (
 )
 
 // mentioning matches what notifies somebody in a text that Slack reads: its <!here>,
-// <@U…> and <!subteam^…>, and the bare names that some clients link.
-var mentioning = regexp.MustCompile(`<([!@#])|@(here|channel|everyone)\b`)
+// <@U…> and <!subteam^…>, and the bare names that some clients link. There is none in
+// a@here.com.
+var mentioning = regexp.MustCompile(`<([!@#])|\B@(here|channel|everyone)\b`)
 
 // inMarkdown is Markdown in which nothing notifies anybody: mentions show as they are
-// written.
+// written. In code, where Markdown has no entities, they have a character without width in
+// them.
 func inMarkdown(text string) string {
-	return mentioning.ReplaceAllStringFunc(text, func(found string) string {
-		if name, bare := strings.CutPrefix(found, "@"); bare {
-			return "&#64;" + name
-		}
-		return "&lt;" + found[1:]
-	})
+	const wordJoiner = "\u2060"
+	var b strings.Builder
+	at := 0
+	for _, code := range codeIn(text) {
+		b.WriteString(mentioning.ReplaceAllStringFunc(text[at:code[0]], asEntity))
+		b.WriteString(mentioning.ReplaceAllStringFunc(text[code[0]:code[1]], func(found string) string { return found[:1] + wordJoiner + found[1:] }))
+		at = code[1]
+	}
+	return b.String() + mentioning.ReplaceAllStringFunc(text[at:], asEntity)
 }
+
+// asEntity is a mention with the entity of its first character.
+func asEntity(found string) string {
+	if name, bare := strings.CutPrefix(found, "@"); bare {
+		return "&#64;" + name
+	}
+	return "&lt;" + found[1:]
+}
+
+var (
+	// fenceLine is a line that may open or close a block of code in Markdown.
+	fenceLine = regexp.MustCompile("^ {0,3}(`{3,}|~{3,})(.*)")
+	// blankLine ends a paragraph.
+	blankLine = regexp.MustCompile(`\n[ \t\r]*\n`)
+)
+
+// codeIn finds the code in Markdown, as byte offsets: fenced blocks, of which the last may
+// have no end, and code spans.
+func codeIn(text string) (code [][2]int) {
+	mark, begin, at := "", 0, 0
+	for line := range strings.Lines(text) {
+		if m := fenceLine.FindStringSubmatch(line); m != nil {
+			switch marks, info := m[1], strings.TrimSpace(m[2]); {
+			case mark == "" && (marks[0] == '~' || !strings.Contains(info, "`")):
+				code = append(code, spansIn(text[:at], begin)...)
+				mark, begin = marks, at+len(line)
+			case mark != "" && strings.HasPrefix(marks, mark) && info == "":
+				code = append(code, [2]int{begin, at})
+				mark, begin = "", at+len(line)
+			}
+		}
+		at += len(line)
+	}
+	if mark != "" {
+		return append(code, [2]int{begin, len(text)})
+	}
+	return append(code, spansIn(text, begin)...)
+}
+
+// spansIn finds the code spans from an offset on: between equally many backquotes in one
+// paragraph.
+func spansIn(text string, from int) (spans [][2]int) {
+	runs := backquotes.FindAllStringIndex(text[from:], -1)
+	for n := 0; n < len(runs); n++ {
+		begin, marks := runs[n][1], runs[n][1]-runs[n][0]
+		for to := n + 1; to < len(runs); to++ {
+			if runs[to][1]-runs[to][0] == marks && !blankLine.MatchString(text[from+begin:from+runs[to][0]]) {
+				spans = append(spans, [2]int{from + begin, from + runs[to][0]})
+				n = to
+				break
+			}
+		}
+	}
+	return spans
+}
+
+var backquotes = regexp.MustCompile("`+")
 
 var (
 	// sendersLink matches what a sender may write between < and >: links, dates and

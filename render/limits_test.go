@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/slack-go/slack"
+
+	"tocsin/alert"
 )
 
 // A validator for docs/slack.md §2.6 that checks the JSON Slack would get, not our
@@ -167,7 +169,7 @@ func (v *validator) marks(at, s string) {
 	}
 	s = strings.NewReplacer(rightToLeft, "", isolateEnd, "").Replace(s)
 	for _, r := range s {
-		if r != '\n' && r != '\t' && unicode.Is(unicode.Cc, r) || reorders(r) {
+		if r != '\n' && r != '\t' && unicode.Is(unicode.Cc, r) || alert.Reorders(r) {
 			v.report("%s: hidden character %U", at, r)
 		}
 	}

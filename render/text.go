@@ -28,15 +28,12 @@ func clean(s string) string {
 			return '\n'
 		case r == '\n', r == '\t':
 			return r
-		case unicode.Is(unicode.Cc, r), reorders(r):
+		case unicode.Is(unicode.Cc, r), alert.Reorders(r):
 			return -1
 		}
 		return r
 	}, s)
 }
-
-// reorders says whether a character embeds, overrides or isolates a direction.
-func reorders(r rune) bool { return r >= 0x202A && r <= 0x202E || r >= 0x2066 && r <= 0x2069 }
 
 // oneLine is clean with the lines in a row and tabs as spaces.
 func oneLine(s string) string {
