@@ -73,7 +73,7 @@ func (a *Alert) Prepare(now time.Time) error {
 
 func (a *Alert) trim() {
 	a.Title = strings.Join(strings.Fields(a.Title), " ")
-	a.Text = strings.TrimRight(a.Text, " \t\r\n")
+	a.Text = strings.TrimRight(strings.ReplaceAll(a.Text, "\r\n", "\n"), " \t\r\n")
 	if !Visible(a.Title) {
 		a.Title = ""
 	}

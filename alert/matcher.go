@@ -419,11 +419,31 @@ func severityRegexp(value string) (string, error) {
 			return "", err
 		}
 		if !slices.ContainsFunc(Severities(), func(s Severity) bool { return m.Match(Subject{Severity: s}) }) {
-			return "", unknownSeverity(text)
+			if text = m.severitiesOfWords(); text == "" {
+				return "", unknownSeverity(m.Value)
+			}
 		}
 		alternatives[n] = text
 	}
 	return strings.Join(slices.Compact(alternatives), "|"), nil
+}
+
+// severitiesOfWords are the severities that other tools have a word for which fits, as in
+// P[12], with | between them; empty for none.
+func (m Matcher) severitiesOfWords() string {
+	found := map[Severity]bool{}
+	for word, s := range severityWords() {
+		if m.re.MatchString(word) || m.re.MatchString(strings.ToUpper(word)) {
+			found[s] = true
+		}
+	}
+	var all []string
+	for _, s := range Severities() {
+		if found[s] {
+			all = append(all, string(s))
+		}
+	}
+	return strings.Join(all, "|")
 }
 
 // fieldValue is a value in the form in which the field of this name has it.

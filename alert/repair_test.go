@@ -174,6 +174,13 @@ func TestWhatIsNotShownOfATitleIsNoted(t *testing.T) {
 	}
 }
 
+func TestLineEndsOfWindowsMakeNoOtherIncident(t *testing.T) {
+	one, other := prepared(t, alert.Alert{Text: "disk full\r\non db-3\r\n"}), prepared(t, alert.Alert{Text: "disk full\non db-3"})
+	if one.Key != other.Key || one.Text != other.Text {
+		t.Errorf("%s %q is not %s %q", one.Key, one.Text, other.Key, other.Text)
+	}
+}
+
 func TestStatusesOfOtherToolsAreUnderstood(t *testing.T) {
 	for word, want := range map[string]alert.Status{"": alert.Firing, "OK": alert.Resolved, "recovered": alert.Resolved, "triggered": alert.Firing, "broken": alert.Firing} {
 		a := prepared(t, alert.Alert{Title: "x", Status: alert.Status(word)})

@@ -2,11 +2,14 @@ package api
 
 import (
 	"bytes"
+	"compress/gzip"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"tocsin/alert"
@@ -25,6 +28,9 @@ const (
 // postAlerts accepts one alert or a batch, all of it or nothing.
 func (a *API) postAlerts(r *http.Request) (any, error) {
 	body, err := readBody(r)
+	if err == nil {
+		body, err = unpacked(r, body)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -77,14 +83,41 @@ func readBody(r *http.Request) ([]byte, error) {
 		buf.Grow(int(min(r.ContentLength, maxBody)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(r.Body)
-	var tooLong *http.MaxBytesError
+	var tooMuch *http.MaxBytesError
 	switch {
-	case errors.As(err, &tooLong):
-		return nil, &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxBody), "send fewer alerts in one request, or a shorter text"}
+	case errors.As(err, &tooMuch):
+		return nil, tooLong()
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "the body did not arrive: " + err.Error(), "send it again"}
 	}
 	return buf.Bytes(), nil
+}
+
+// unpacked is the body of a request without its compression.
+func unpacked(r *http.Request, body []byte) ([]byte, error) {
+	coding := r.Header.Get("Content-Encoding")
+	switch strings.ToLower(coding) {
+	case "", "identity":
+		return body, nil
+	case "gzip", "x-gzip":
+	default:
+		return nil, &httpError{http.StatusUnsupportedMediaType, fmt.Sprintf("the content encoding is %.40q", coding), "send it with gzip or without compression"}
+	}
+	unzip, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = io.ReadAll(io.LimitReader(unzip, maxBody+1))
+	}
+	switch {
+	case err != nil:
+		return nil, &httpError{http.StatusBadRequest, "the body is not gzip, as its content encoding says: " + err.Error(), "send it with gzip or without compression"}
+	case len(body) > maxBody:
+		return nil, tooLong()
+	}
+	return body, nil
+}
+
+func tooLong() error {
+	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxBody), "send fewer alerts in one request, or a shorter text"}
 }
 
 // readAlert answers the state of an accepted alert. With ?wait=30s it answers when

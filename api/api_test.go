@@ -1,6 +1,8 @@
 package api_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -130,6 +132,37 @@ func post(t *testing.T, e *engine, kind, target, body string) answer {
 	return ask(t, build(e, &reader{}).Handler(), req)
 }
 
+func TestACompressedBodyIsRead(t *testing.T) {
+	packed := func(body string) string {
+		var buf bytes.Buffer
+		w := gzip.NewWriter(&buf)
+		if _, err := w.Write([]byte(body)); err != nil || w.Close() != nil {
+			t.Fatal(err)
+		}
+		return buf.String()
+	}
+	for name, c := range map[string]struct {
+		coding, body string
+		want         int
+	}{
+		"gzip":     {"gzip", packed(`{"title":"disk full"}`), 202},
+		"x-gzip":   {"X-GZIP", packed(`{"title":"disk full"}`), 202},
+		"none":     {"identity", `{"title":"disk full"}`, 202},
+		"not gzip": {"gzip", `{"title":"disk full"}`, 400},
+		"cut":      {"gzip", packed(`{"title":"disk full"}`)[:20], 400},
+		"another":  {"br", "x", 415},
+		"a bomb":   {"gzip", packed(strings.Repeat(" ", 2<<20)), 413},
+	} {
+		e := &engine{}
+		req := httptest.NewRequest(http.MethodPost, "/v1/alerts", strings.NewReader(c.body))
+		req.Header.Set("Content-Encoding", c.coding)
+		got := ask(t, build(e, &reader{}).Handler(), req)
+		if got.status != c.want {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+}
+
 // onlyBob is Slack with one person.
 func onlyBob(_ context.Context, spelling string) (alert.Person, error) {
 	if spelling != "@bob" {
@@ -163,6 +196,7 @@ func TestAlertsAreTakenInEveryFormPeopleSendThem(t *testing.T) {
 		"a form":           {"application/x-www-form-urlencoded; charset=utf-8", "/v1/alerts?severity=info&title=no", "Title=a%26b&text=50%25+of%0Adisk", []string{"info/a&b/50% of\ndisk"}},
 		"a form of texts":  {"application/x-www-form-urlencoded", "/v1/alerts", "text=a&text=b", []string{"error/a/a\nb"}},
 		"no content type":  {"", "/v1/alerts", "plain", []string{"error/plain/"}},
+		"text/json":        {"text/json; charset=utf-8", "/v1/alerts", `{"title":"disk full"}`, []string{"error/disk full/"}},
 		"text that is {":   {"text/plain", "/v1/alerts", "{not json", []string{"error/{not json/"}},
 		"title and text":   {"text/plain", "/v1/alerts", "first\nsecond", []string{"error/first/first\nsecond"}},
 		"numbers as label": {"application/json", "/v1/alerts", `{"title":"a","labels":{"port":5432,"up":false}}`, []string{"error/a/"}},

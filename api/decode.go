@@ -163,7 +163,7 @@ func kindOf(contentType string) (kind, charset string) {
 // form, which curl -d always sends; then the body decides.
 func sniff(kind string, body []byte) string {
 	switch kind {
-	case object:
+	case object, "text/json", "text/x-json":
 		return objectOrLines(body)
 	case lines, text:
 		return kind

@@ -137,6 +137,9 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if err := hook.verify(body, r.Header); err != nil {
 		return accepted{}, err
 	}
+	if body, err = unpacked(r, body); err != nil {
+		return accepted{}, err
+	}
 	if _, err := isStrict(r.URL.Query()); err != nil {
 		return accepted{}, err
 	}
