@@ -332,14 +332,23 @@ func (p *matcherText) next() (Matcher, error) {
 		return Matcher{}, err
 	case !quotedName && miswritten(name):
 		return Matcher{}, miswrittenField(name, op, value)
-	case op == "==":
-		return Matcher{}, unclearValue(name, op, value)
-	case !quoted && unclear(op, value):
-		return Matcher{}, unclearValue(name, op, value)
-	case !quoted && missing:
-		return Matcher{}, missingValue(name, op, value)
+	}
+	if err = checkValue(name, op, value, quoted, missing); err != nil {
+		return Matcher{}, err
 	}
 	return p.made(name, op, value)
+}
+
+// checkValue refuses a value that nobody can have meant: one that needs quotes, or the word
+// behind a value that is missing.
+func checkValue(name, op, value string, quoted, missing bool) error {
+	switch {
+	case op == "==" || !quoted && unclear(op, value):
+		return unclearValue(name, op, value)
+	case !quoted && missing:
+		return missingValue(name, op, value)
+	}
+	return nil
 }
 
 // checkedMatcher is NewMatcher for what a person wrote: a value that the field can never
