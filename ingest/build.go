@@ -66,10 +66,16 @@ func image(a *alert.Alert, address, alt string) {
 // addressIn returns an address without blanks, and whether it is one.
 func addressIn(a *alert.Alert, what, address string) (trimmed string, ok bool) {
 	trimmed = strings.TrimSpace(address)
-	if ok = isAddress(trimmed); !ok && trimmed != "" && trimmed != "https://" && trimmed != "http://" { // of a form that was left empty
+	if ok = isAddress(trimmed); !ok && !isBlank(trimmed) {
 		a.Notes = append(a.Notes, fmt.Sprintf("%s: %q is not a web address: left out", what, shortened(trimmed)))
 	}
 	return trimmed, ok
+}
+
+// isBlank reports whether an address says no place at all: a form was left empty, or the tool
+// does not know its own address.
+func isBlank(address string) bool {
+	return address == "" || address == "https://" || address == "http://" || address[0] == '?'
 }
 
 // happened sets when an alert was, of which name is the member.

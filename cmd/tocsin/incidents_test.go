@@ -11,7 +11,7 @@ import (
 func TestIncidentsAreListedSinceTheyBeganHoweverLateTheyWereShown(t *testing.T) {
 	began := time.Now().Add(-3*24*time.Hour - time.Minute)
 	page := incidentPage{Total: 1, Incidents: []alert.Incident{{ID: "k7f2", State: alert.Open, FirstAt: began, OpenedAt: began.Add(8 * time.Hour)}}}
-	if got := page.text(); !strings.Contains(got, " 3d ") {
+	if got := (screen{}).draw(page.text()); !strings.Contains(got, " 3d ") {
 		t.Errorf("it is listed as\n%s", got)
 	}
 }

@@ -234,7 +234,8 @@ func (p *process) opened(channel string) func(title string) time.Time {
 	}
 	return func(title string) time.Time {
 		n := slices.IndexFunc(list.Incidents, func(i alert.Incident) bool {
-			return slices.Contains(i.Lanes, channel) && strings.Contains(i.Title, title)
+			there := slices.ContainsFunc(i.Cards, func(c alert.Card) bool { return c.Conversation == channel })
+			return there && strings.Contains(i.Title, title)
 		})
 		if n < 0 {
 			p.t.Fatalf("there is no incident of %q", title)
