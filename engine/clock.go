@@ -24,10 +24,11 @@ func (e *Engine) runDue(ctx context.Context) {
 	e.due = time.Time{}
 	idle := false
 	var due alert.Snapshot
+	var looked time.Time
 	err := e.resume(ctx)
 	if err == nil {
 		err = e.commit(ctx, alert.Query{Due: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
-			due = snapshot
+			due, looked = snapshot, now
 			c := decideDue(e.rules(), now, snapshot)
 			idle = empty(c)
 			e.expectReminders(now, snapshot.Silences)
@@ -40,8 +41,8 @@ func (e *Engine) runDue(ctx context.Context) {
 	e.deaf = e.deaf || errors.Is(err, alert.ErrUnavailable)
 	e.logDue(ctx, err)
 	// A store that reports something as due but does not return it must not make
-	// this loop spin.
-	if err != nil || idle && !e.due.IsZero() && !e.due.After(e.now()) {
+	// this loop spin. What became due since it was asked is no such thing.
+	if err != nil || idle && !e.due.IsZero() && !e.due.After(looked) {
 		e.due = e.now().Add(duePause)
 	}
 }

@@ -241,3 +241,32 @@ func TestAnAlarmThatCouldNotBeStoredIsRaisedOnce(t *testing.T) {
 		})
 	})
 }
+
+// late is a store that takes a while to read.
+type late struct{ *memory }
+
+func (l late) Load(ctx context.Context, q alert.Query) (alert.Snapshot, error) {
+	s, err := l.memory.Load(ctx, q)
+	time.Sleep(4 * time.Millisecond)
+	return s, err
+}
+
+func TestHeartbeatsThatFallDueWithinARead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		e, stop := runWith(late{m}, Options{Routing: alert.Routing{Default: "#alerts"}})
+		defer stop()
+		synctest.Wait()
+		begun := time.Now()
+		for n := range 30 {
+			if _, err := e.Beat(context.Background(), []alert.Beat{{Name: fmt.Sprint("job", n), Terms: every(time.Minute)}}); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(time.Duration(n%7) * time.Millisecond)
+		}
+		time.Sleep(time.Until(begun.Add(90*time.Second + time.Second)))
+		if got := len(m.all()); got != 30 {
+			t.Errorf("%d of 30 heartbeats are missing a second after they were due", got)
+		}
+	})
+}
