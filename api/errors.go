@@ -6,6 +6,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -72,9 +73,9 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpErr
 		if e.status != http.StatusInternalServerError {
 			w.Header().Set("Retry-After", retryAfter)
 		}
-		a.opts.Log.Warn("request failed", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
+		a.opts.Log.Warn("request failed", zap.String("path", loggedPath(r)), zap.Int("status", e.status), zap.Error(err))
 	} else {
-		a.opts.Log.Debug("request refused", zap.String("path", r.URL.Path), zap.Int("status", e.status), zap.Error(err))
+		a.opts.Log.Debug("request refused", zap.String("path", loggedPath(r)), zap.Int("status", e.status), zap.Error(err))
 	}
 	return e
 }
@@ -84,8 +85,17 @@ func (a *API) refuse(w http.ResponseWriter, r *http.Request, err error) *httpErr
 func (a *API) logRarely(last *atomic.Int64, message string, r *http.Request) {
 	now, before := a.opts.Now().UnixNano(), last.Load()
 	if now-before >= refusalEvery.Nanoseconds() && last.CompareAndSwap(before, now) {
-		a.opts.Log.Warn(message, zap.String("path", r.URL.Path))
+		a.opts.Log.Warn(message, zap.String("path", loggedPath(r)))
 	}
+}
+
+// loggedPath is the request's path without what is secret: who knows an address of Slack's
+// may send to it.
+func loggedPath(r *http.Request) string {
+	if strings.HasPrefix(r.URL.Path, "/services/") {
+		return "/services/…"
+	}
+	return r.URL.Path
 }
 
 func explain(err error) *httpError {

@@ -252,9 +252,14 @@ func TestRefusedRequestsAreLoggedOnceAMinuteAndWithoutTheToken(t *testing.T) {
 	if logs.Len() != 2 {
 		t.Errorf("it logged %d lines a minute later", logs.Len())
 	}
+	now = now.Add(time.Minute)
+	ask(t, h, httptest.NewRequest(http.MethodPost, "http://tocsin.example/services/T0/B0/hunter2", strings.NewReader("ring x")))
+	if logs.Len() != 3 {
+		t.Errorf("it logged %d lines another minute later", logs.Len())
+	}
 	for _, line := range logs.All() {
 		if strings.Contains(fmt.Sprint(line.Message, line.ContextMap()), "hunter2") {
-			t.Errorf("it logged the token: %v", line)
+			t.Errorf("it logged the token or a secret path: %v", line)
 		}
 	}
 }
