@@ -55,11 +55,13 @@ type Alert struct {
 	Images   []Image           `json:"images,omitempty"`
 	// Annotations are Prometheus', as they came, for templates; Title, Text and Links are
 	// made of them. They are not stored.
-	Annotations    map[string]string `json:"-"`
-	Channel        string            `json:"channel,omitempty"`
-	Mention        string            `json:"mention,omitempty"`
-	At             time.Time         `json:"at"`
-	IdempotencyKey string            `json:"idempotency_key,omitempty"`
+	Annotations map[string]string `json:"-"`
+	Channel     string            `json:"channel,omitempty"`
+	Mention     string            `json:"mention,omitempty"`
+	At          time.Time         `json:"at"`
+	// BeganAt is when it began, if At is when it ended; zero if the sender doesn't say.
+	BeganAt        time.Time `json:"-"`
+	IdempotencyKey string    `json:"idempotency_key,omitempty"`
 	// TokenName is the name of the token that it was sent with; empty for none.
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.

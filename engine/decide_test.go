@@ -193,6 +193,13 @@ func TestAnEndWithoutABeginningIsShown(t *testing.T) {
 	if !slices.Equal(kinds(d), []string{"post"}) || w.incidents[0].State != alert.StateResolved {
 		t.Errorf("owes %v, incident %+v", kinds(d), w.incidents[0])
 	}
+
+	w = newWorld(t)
+	began, ended := noon.Add(-time.Hour), noon.Add(-time.Minute)
+	w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved, BeganAt: began, At: ended})
+	if i := w.incidents[0]; !i.BeganAt.Equal(began) || !i.EndedAt.Equal(ended) {
+		t.Errorf("it began at %s and ended at %s", i.BeganAt, i.EndedAt)
+	}
 }
 
 func TestASecondEndIsFoldedAtOnceOnlyIfTheCardShowsIt(t *testing.T) {

@@ -140,6 +140,9 @@ func (d *draft) open(a alert.Alert, key string, subject alert.Subject, plan *ale
 	if en.BeganAt = a.At; a.At.Equal(a.AcceptedAt) || a.At.After(d.now) {
 		en.BeganAt = noTime
 	}
+	if !a.BeganAt.IsZero() && a.BeganAt.Before(a.At) {
+		en.BeganAt = a.BeganAt
+	}
 	d.index(en)
 	d.touch(en)
 	en.show(a, plan, d.now)

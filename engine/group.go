@@ -329,6 +329,9 @@ func (d *draft) ended(m alert.GroupMember, a alert.Alert) alert.GroupMember {
 	if m.N == 0 {
 		m.Severity, m.Title, m.Text, m.Labels, m.Links = a.Severity, a.Title, a.Text, a.Labels, a.Links
 		m.BeganAt = d.now
+		if !a.BeganAt.IsZero() && a.BeganAt.Before(a.At) {
+			m.BeganAt = a.BeganAt
+		}
 	}
 	m.Status, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, false, "", noTime
 	m.EndedAt, m.LastAt = d.now, d.now

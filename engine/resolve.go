@@ -42,6 +42,7 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	en.Count = 0
 	v := d.present(en, alert.EffectResolved, nil)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
+	d.endAsSaid(en, a)
 	return v
 }
 
@@ -94,16 +95,21 @@ func (d *draft) latest(key string) *entry {
 func (d *draft) resolveIncident(en *entry, a alert.Alert) verdict {
 	d.expireHolds(en)
 	words := resolveText(en.Title, a)
-	en.EndedAt = noTime
-	if a.At.After(en.Began()) && d.saysWhen(a) {
-		en.EndedAt = a.At
-	}
+	d.endAsSaid(en, a)
 	d.close(en, alert.Event{Verb: alert.VerbResolve, By: alert.Person{Name: a.Source}, Text: words}, words)
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	if en.unshown && !en.Waiting {
 		d.markSilenced(&v)
 	}
 	return v
+}
+
+// endAsSaid sets when the incident ended, if the alert says so.
+func (d *draft) endAsSaid(en *entry, a alert.Alert) {
+	en.EndedAt = noTime
+	if a.At.After(en.Began()) && d.saysWhen(a) {
+		en.EndedAt = a.At
+	}
 }
 
 // saysWhen reports whether a sender has said when what it reports happened.

@@ -79,6 +79,7 @@ func (g group) prometheus(m member) alert.Alert {
 	a.Title = titleOf(m)
 	happened(&a, "startsAt", m.StartsAt)
 	if a.Status == alert.Resolved && or(m.EndsAt) != "" {
+		a.BeganAt = a.At
 		happened(&a, "endsAt", m.EndsAt)
 	}
 	link(&a, "Graph", string(m.GeneratorURL))
