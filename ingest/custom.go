@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"hash/fnv"
 	"strings"
 	"time"
 	"unicode"
@@ -248,7 +249,7 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failures failures) 
 	}
 	switch {
 	case saysNothing(*a):
-		failed = append(failed, e.nothingSaid(a))
+		failed = append(failed, e.nothingSaid(a, item))
 	case a.Resolves() && strings.TrimSpace(a.Key) == "":
 		e.say(n, "it is resolved and has no key: it resolves only what has the same title and labels, and no key either")
 	}
@@ -265,13 +266,18 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failures failures) 
 
 // nothingSaid makes an alert of one that would be refused, and returns what it lacks. One
 // that resolves nothing has to be shown like any other.
-func (e *evaluation) nothingSaid(a *alert.Alert) (lacks string) {
+func (e *evaluation) nothingSaid(a *alert.Alert, item any) (lacks string) {
 	lacks = "title and text are empty"
 	if a.Resolves() {
 		lacks = "it is resolved, but title, text and key are empty"
 	}
 	a.Title = "A webhook of " + e.custom.name + " was not understood"
 	a.Status, a.Severity, a.OnlyIfOpen = alert.Firing, alert.Warning, false
+	if raw, err := textFrom(item); err == nil && strings.TrimSpace(a.Key) == "" {
+		h := fnv.New64a()           // each thing that is not understood is an incident of its own
+		_, _ = h.Write([]byte(raw)) // a hash never fails
+		a.Key = fmt.Sprintf("%s/%016x", e.custom.name, h.Sum64())
+	}
 	e.unclear++
 	return lacks
 }

@@ -120,6 +120,11 @@ func TestAnExpressionThatFailsCostsItsFieldAloneAndTheRawBodyIsKept(t *testing.T
 	if err != nil || in.Alerts[0].Title != "A webhook of mine was not understood" || !strings.Contains(in.Alerts[0].Text, `{"id":7}`) {
 		t.Errorf("%v, %+v", err, in)
 	}
+	each, _ := custom(t, "each", "body", "title", "item.absent")
+	in, err = each.Format().Read(request([]byte(`[{"a":1},{"a":2},{"a":1}]`)))
+	if err != nil || in.Alerts[0].Key == in.Alerts[1].Key || in.Alerts[0].Key != in.Alerts[2].Key {
+		t.Errorf("what is not understood is one incident for each thing: %v, %+v", err, in)
+	}
 	in, err = c.Format().Read(request([]byte(`{"id":7,"status":"ok"}`)))
 	if err != nil || in.Alerts[0].Text != "" || in.Alerts[0].Key != "7" {
 		t.Errorf("a resolve needs only its key: %v, %+v", err, in)

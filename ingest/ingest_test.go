@@ -443,3 +443,27 @@ func TestLabelsOfAnotherTypeAreKept(t *testing.T) {
 		}
 	}
 }
+
+func TestAnEndSaysWhenItBegan(t *testing.T) {
+	in, err := alertmanager().Read(request([]byte(`{"alerts":[{"status":"resolved","labels":{"alertname":"A"},"startsAt":"2026-11-28T10:00:00Z","endsAt":"2026-11-28T11:00:00Z"}]}`)))
+	if err != nil || !in.Alerts[0].BeganAt.Equal(noon.Add(-2*time.Hour)) || !in.Alerts[0].At.Equal(noon.Add(-time.Hour)) {
+		t.Errorf("%v, %+v", err, in)
+	}
+}
+
+func TestALabelWhoseNameIsTakenIsKeptUnderAnother(t *testing.T) {
+	for _, c := range []struct {
+		read       func(Request) (alert.Intake, error)
+		body, want string
+	}{
+		{readPagerDuty, `{"event_action":"trigger","payload":{"summary":"x","source":"db-3","group":"shop","custom_details":{"source":"cron","group":"shop","a":"b"}}}`,
+			"a=b, custom_details.source=cron, group=shop, source=db-3"},
+		{readSentry, `{"action":"triggered","data":{"event":{"title":"x","platform":"python","environment":"prod","tags":[["environment","prod"],["platform","linux"],["level","error"]]}}}`,
+			"environment=prod, platform=python, tags.platform=linux"},
+	} {
+		in, err := c.read(request([]byte(c.body)))
+		if err != nil || pairs(in.Alerts[0].Labels) != c.want {
+			t.Errorf("%s: %v, %+v, want the labels %s", c.body, err, in, c.want)
+		}
+	}
+}

@@ -276,6 +276,18 @@ func (l labels) addSaid(name, value string) {
 	}
 }
 
+// addBeside is add for a label of the sender's own. If the name is taken by another value, it
+// is kept as of.name.
+func (l labels) addBeside(of, name, value string) {
+	if before := l[name]; before != "" {
+		if strings.TrimSpace(value) != strings.TrimSpace(before) {
+			l.addSaid(of+"."+name, value)
+		}
+		return
+	}
+	l.add(name, value)
+}
+
 // take removes and returns the value of the first of these names that has one.
 func (l labels) take(names ...string) string {
 	for _, name := range names {

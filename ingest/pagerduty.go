@@ -73,10 +73,8 @@ func (b pagerdutyBody) alert() alert.Alert {
 	}
 	happened(&a, "timestamp", p.Timestamp)
 	own := said("source", or(p.Source), "component", or(p.Component), "group", or(p.Group), "class", or(p.Class))
-	for name, value := range p.Details {
-		if own[name] == "" {
-			own.add(name, value)
-		}
+	for _, name := range p.Details.names() {
+		own.addBeside("custom_details", name, p.Details[name])
 	}
 	for _, l := range b.Links {
 		link(&a, or(l.Text), string(l.Href))

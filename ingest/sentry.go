@@ -188,9 +188,9 @@ func (e sentryEvent) alert() alert.Alert {
 	a.Text = paragraphs(culprit, message, e.frames())
 	own := said("project", or(e.Project.Slug, e.Project.Name), "environment", or(e.Environment), "release", or(e.Release), "platform", or(e.Platform),
 		"issue", or(e.ShortID), "events", or(e.Count), "users", or(e.UserCount))
-	for name, value := range e.Tags {
-		if name != "level" && own[name] == "" {
-			own.addSaid(name, value)
+	for _, name := range e.Tags.names() {
+		if name != "level" && strings.TrimSpace(e.Tags[name]) != "" {
+			own.addBeside("tags", name, e.Tags[name])
 		}
 	}
 	a.Labels = own
