@@ -108,6 +108,9 @@ type Group struct {
 	Texts  bool `json:"-"`
 	// Latest is what matchers of routes see: the labels of the latest firing member.
 	Latest map[string]string `json:"-"`
+	// Mixed are the names, in order, of the labels that some members have and others lack or
+	// have with another value: at most MaxLabels, after which any that is not common may be one.
+	Mixed []string `json:"-"`
 	// Said is how many members people have been told of by the card or in the thread, Ended how
 	// many were resolved and Again how many fired again since the thread spoke last. That was
 	// at SaidAt. SayAt is when it says what is new; zero if nothing is.
@@ -294,8 +297,51 @@ func RankOver() int { return GroupMember{}.Rank() }
 // Subject is what matchers see of the member, given the incident of its group.
 func (m GroupMember) Subject(i Incident) Subject {
 	s := i.Subject()
-	s.Severity, s.Key, s.Title, s.Labels = m.Severity, m.Key, m.Title, m.Labels
+	s.Severity, s.Key, s.Title, s.Labels, s.Group = m.Severity, m.Key, m.Title, m.Labels, nil
 	return s
+}
+
+// Mix remembers the labels of a, those that its members had in common or those of another
+// member, that are not common any more.
+func (g *Group) Mix(a, common map[string]string) {
+	mixed := slices.Clone(g.Mixed)
+	for name := range a {
+		if _, has := common[name]; has || len(mixed) >= MaxLabels {
+			continue
+		}
+		if at, found := slices.BinarySearch(mixed, name); !found {
+			mixed = slices.Insert(mixed, at, name)
+		}
+	}
+	g.Mixed = mixed
+}
+
+// mixed reports whether members may differ in a label that is not common to all.
+func (g Group) mixed(label string) bool {
+	_, latest := g.Latest[label] // groups that were stored before there was Mixed
+	_, found := slices.BinarySearch(g.Mixed, label)
+	return latest || found || len(g.Mixed) >= MaxLabels
+}
+
+// mixed reports whether the members of a group differ in the label that a matcher of that
+// name compares with.
+func (s Subject) mixed(name string) bool {
+	if s.Group == nil || isField(name) {
+		return false
+	}
+	label := strings.TrimPrefix(name, labelPrefix)
+	for _, label := range []string{name, label} {
+		if _, common := s.Labels[label]; common {
+			return false
+		}
+	}
+	return s.Group.mixed(name) || s.Group.mixed(label)
+}
+
+// mixed reports whether one of the conditions is about a label in which the members of a
+// group differ.
+func (ms Matchers) mixed(s Subject) bool {
+	return slices.ContainsFunc(ms, func(m Matcher) bool { return s.mixed(m.Name) })
 }
 
 // Common are the labels that both have, with the same values.

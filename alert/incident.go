@@ -225,7 +225,7 @@ func (i Incident) Subject() Subject {
 	if channel == i.Route {
 		channel = ""
 	}
-	s := Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels}
+	s := Subject{Severity: i.Severity, Source: i.Source, Key: i.Key, Title: i.Title, Channel: channel, Labels: i.Labels, Group: i.Group}
 	if i.SentTitle != "" {
 		s.Title, s.Shown = i.SentTitle, i.Title
 	}

@@ -10,7 +10,8 @@ import (
 // InhibitRule hides alerts that match Target while one fires that matches Source and has
 // the same value of each label in Equal, as an inhibit_rule of Alertmanager: a label that
 // is missing is an empty one, and an alert that matches both is not inhibited by one that
-// matches both. An alert never inhibits one with its own key.
+// matches both. An alert never inhibits one with its own key. A group neither inhibits nor is
+// inhibited where that depends on a label in which its members differ.
 type InhibitRule struct {
 	// Name is what people call it; it may be empty.
 	Name           string
@@ -29,6 +30,18 @@ func (r InhibitRule) values(s Subject) string {
 	}
 	return b.String()
 }
+
+// source reports whether s inhibits alerts by the rule, and target whether alerts inhibit it.
+func (r InhibitRule) source(s Subject) bool {
+	return r.Source.Match(s) && !r.Source.mixed(s) && !r.mixed(s)
+}
+
+func (r InhibitRule) target(s Subject) bool {
+	return r.Target.Match(s) && !r.Target.mixed(s) && !r.mixed(s)
+}
+
+// mixed reports whether s is a group whose members differ in a label of Equal.
+func (r InhibitRule) mixed(s Subject) bool { return slices.ContainsFunc(r.Equal, s.mixed) }
 
 // Inhibitor is an unresolved incident that inhibits others.
 type Inhibitor struct {
@@ -132,8 +145,8 @@ func older(a, b *source) int { return CompareShortIDs(a.ID, b.ID) }
 // groupsOf are the groups in which an alert is a source.
 func (x *Inhibition) groupsOf(s Subject) (all []group) {
 	for n, r := range x.rules {
-		if r.Source.Match(s) {
-			all = append(all, group{n, r.values(s), r.Target.Match(s)})
+		if r.source(s) { // of a group whose members differ, one may match the target
+			all = append(all, group{n, r.values(s), r.Target.Match(s) || r.Target.mixed(s)})
 		}
 	}
 	return all
@@ -174,8 +187,8 @@ func (x *Inhibition) Of(s Subject, current string) (by Inhibitor, inhibited bool
 // matter whether the sources match the target.
 func (x *Inhibition) askedBy(s Subject) (all []group) {
 	for n, r := range x.rules {
-		if r.Target.Match(s) {
-			all = append(all, group{n, r.values(s), !r.Source.Match(s)})
+		if r.target(s) {
+			all = append(all, group{n, r.values(s), !r.Source.Match(s) && !r.Source.mixed(s)})
 		}
 	}
 	return all

@@ -87,6 +87,74 @@ func TestAnAlertIsInhibitedAsByAlertmanager(t *testing.T) {
 	}
 }
 
+// groupOf is the incident of a group whose members have the labels of the texts.
+func groupOf(texts ...string) Incident {
+	i := labelled(texts[0])
+	g := Group{Total: len(texts)}
+	for _, text := range texts {
+		m := labelled(text)
+		common := Common(i.Labels, m.Labels)
+		g.Mix(i.Labels, common)
+		g.Mix(m.Labels, common)
+		i.Labels, g.Latest = common, m.Labels
+	}
+	i.Group = &g
+	return i
+}
+
+func TestARuleLeavesAGroupAloneWhoseMembersDifferInALabelOfIt(t *testing.T) {
+	const one, other, without = "b234 node=1 cluster=a team=x", "b234 node=2 cluster=a team=y", "b234 cluster=a team=x"
+	for name, c := range map[string]struct {
+		source, target, equal string
+		group                 []string
+		hides, hidden         bool
+	}{
+		"all alike":                    {`cluster="a"`, `cluster="a"`, "cluster", []string{one, other}, true, true},
+		"one member":                   {`cluster="a"`, `cluster="a"`, "node", []string{one}, false, false}, // what it meets has none
+		"equal":                        {`cluster="a"`, `cluster="a"`, "node", []string{one, other}, false, false},
+		"equal, one lacks it":          {`cluster="a"`, `cluster="a"`, "node", []string{one, without}, false, false},
+		"equal, the last lacks it":     {`cluster="a"`, `cluster="a"`, "node", []string{one, other, without, without}, false, false},
+		"equal, all lack it":           {`cluster="a"`, `cluster="a"`, "node", []string{without, without}, true, true},
+		"equal, by the label's name":   {`cluster="a"`, `cluster="a"`, "labels.node", []string{one, other}, false, false},
+		"equal, all have it, prefixed": {`cluster="a"`, `cluster="a"`, "labels.cluster", []string{one, other}, true, true},
+		"what the source is":           {`team!="z"`, `cluster="a"`, "cluster", []string{one, other}, false, true},
+		"what the target is":           {`cluster="a"`, `team!="z"`, "cluster", []string{one, other}, true, false},
+	} {
+		r, group := ruleOf(t, c.source, c.target, c.equal), groupOf(c.group...)
+		// The other alert matches one side only.
+		met := labelled("b235 cluster=a").Subject()
+		plain := r
+		plain.Target = ruleOf(t, c.source, `key="key of b235"`).Target
+		x := NewInhibition([]InhibitRule{plain})
+		x.Set(group, nil)
+		if _, hides := x.Of(met, ""); hides != c.hides {
+			t.Errorf("%s: it hides another: %t, want %t", name, hides, c.hides)
+		}
+		plain = r
+		plain.Source = ruleOf(t, `key="key of b235"`, c.target).Source
+		x = NewInhibition([]InhibitRule{plain})
+		x.Set(labelled("b235 cluster=a"), nil)
+		if _, hidden := x.Of(group.Subject(), ""); hidden != c.hidden {
+			t.Errorf("%s: it is hidden: %t, want %t", name, hidden, c.hidden)
+		}
+	}
+}
+
+func TestAMemberOfAGroupMayMatchBothSidesOfARule(t *testing.T) {
+	both := []InhibitRule{ruleOf(t, `cluster="a"`, `role="db"`), ruleOf(t, `role="db"`, `cluster="a"`)}
+	mixed, other := groupOf("b234 cluster=a role=db", "b234 cluster=a role=web"), labelled("b235 cluster=a role=db")
+	x := NewInhibition(both)
+	x.Set(mixed, nil)
+	if by, inhibited := x.Of(other.Subject(), ""); inhibited {
+		t.Errorf("what matches both is inhibited by %s, of which a member may match both", by)
+	}
+	x = NewInhibition(both)
+	x.Set(other, nil)
+	if by, inhibited := x.Of(mixed.Subject(), ""); inhibited {
+		t.Errorf("a group of which a member may match both is inhibited by %s, which does", by)
+	}
+}
+
 func TestWhatInhibitsAnAlertStaysTheSameAsLongAsItDoes(t *testing.T) {
 	x := NewInhibition([]InhibitRule{ruleOf(t, `team="a"`, `env="prod"`)})
 	x.Set(labelled("b235 team=a"), nil)

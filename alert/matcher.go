@@ -25,6 +25,9 @@ type Subject struct {
 	Channel        string
 	ChannelAliases []string
 	Labels         map[string]string
+	// Group is that of an incident of a group, whose Labels are those that its members have
+	// in common; nil for any other.
+	Group *Group
 }
 
 // Subject is what matchers see of the alert.

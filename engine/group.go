@@ -168,7 +168,10 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 		en.Title, en.Text, en.Format, en.Labels, en.Links, en.Images = a.Title, a.Text, a.Format, a.Labels, a.Links, a.Images
 		return
 	}
-	en.Labels = alert.Common(en.Labels, a.Labels)
+	common := alert.Common(en.Labels, a.Labels)
+	g.Mix(en.Labels, common)
+	g.Mix(a.Labels, common)
+	en.Labels = common
 	if g.Titles = g.Titles || a.Title != en.Title; g.Titles {
 		en.Title = g.Name(en.Labels)
 	}

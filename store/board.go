@@ -120,7 +120,7 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 		if err == nil && w.filter.LooksAt() {
 			err = decodeContent(says, &r.i)
 		}
-		if err == nil && w.filter.Mine != "" {
+		if err == nil && (w.filter.Mine != "" || len(w.filter.AnyOf) > 0) {
 			err = decodeIncident(body, &r.i)
 		}
 		r.i.State = c.state

@@ -58,6 +58,7 @@ type groupBody struct {
 	Titles     bool                   `json:"titles,omitempty"`
 	Texts      bool                   `json:"texts,omitempty"`
 	Latest     map[string]string      `json:"latest,omitempty"`
+	Mixed      []string               `json:"mixed,omitempty"`
 	Said       int                    `json:"said,omitempty"`
 	Ended      int                    `json:"ended,omitempty"`
 	Again      int                    `json:"again,omitempty"`
@@ -71,7 +72,7 @@ func encodeGroup(g *alert.Group) *groupBody {
 		return nil
 	}
 	return &groupBody{
-		g.Labels, g.Total, g.Firing, g.Silenced, g.Closed, g.SilencedBy, g.Titles, g.Texts, g.Latest, g.Said, g.Ended, g.Again,
+		g.Labels, g.Total, g.Firing, g.Silenced, g.Closed, g.SilencedBy, g.Titles, g.Texts, g.Latest, g.Mixed, g.Said, g.Ended, g.Again,
 		micros(g.SaidAt), micros(g.SayAt), micros(g.DueAt),
 	}
 }
@@ -83,7 +84,7 @@ func (b *groupBody) group() *alert.Group {
 	}
 	return &alert.Group{
 		Labels: b.Labels, Total: b.Total, Firing: b.Firing, Silenced: b.Silenced, Closed: b.Closed, SilencedBy: b.SilencedBy,
-		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Said: b.Said, Ended: b.Ended, Again: b.Again,
+		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Mixed: b.Mixed, Said: b.Said, Ended: b.Ended, Again: b.Again,
 		SaidAt: fromMicros(b.SaidAt), SayAt: fromMicros(b.SayAt), DueAt: fromMicros(b.DueAt),
 	}
 }

@@ -17,7 +17,7 @@ func groupOf(id string, version int64) alert.Incident {
 	i.Labels = map[string]string{"alertname": "DiskFull"}
 	i.Group = &alert.Group{
 		Labels: i.Labels, Total: 3, Firing: map[alert.Severity]int{alert.Error: 2}, Silenced: map[alert.Severity]int{alert.Warning: 1},
-		SilencedBy: "s1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"},
+		SilencedBy: "s1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"}, Mixed: []string{"host"},
 		Said: 2, Ended: 1, Again: 1, SaidAt: at(1), SayAt: at(2), DueAt: at(3),
 	}
 	return i
