@@ -176,6 +176,17 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 			"firing", "error", "A", "@U1@S1#C1@here#ffftoday"},
 		{`{"blocks":[{"type":"header","text":"A"},{"type":"video","title":{"type":"plain_text","text":"a film"},"alt_text":"a room","description":"long","video_url":"https://v.example.com/1"},{"type":"image","title":"a graph","alt_text":"a line","slack_file":{"id":"F1"}}]}`,
 			"firing", "error", "A", "a film\n\nlong\n\na room\n\na graph\n\na line"},
+		{`{"attachments":[{"fields":[{"title":"host","value":"db-3"},{"title":"disk","value":"full"}]}]}`, "firing", "error", "disk=full, host=db-3", ""},
+		{`{"blocks":[{"type":"section","fields":[{"type":"mrkdwn","text":"*host*\ndb-3"}]}]}`, "firing", "error", "host=db-3", ""},
+		{`{"blocks":[{"type":"image","image_url":"https://example.com/a.png","alt_text":"a graph"}]}`, "firing", "error", "a graph", ""},
+		{`{"attachments":[{"image_url":"https://example.com/a.png"}]}`, "firing", "error", "A message of Slack", ""},
+		{`{"attachments":[{"thumb_url":"https://example.com/a.png"}]}`, "firing", "error", "A message of Slack", ""},
+		{`{"blocks":[{"type":"divider"}]}`, "firing", "error", "A message of Slack", ""},
+		{`{"blocks":[{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Runbook"},"url":"https://example.com/r"}]}]}`, "firing", "error", "Runbook", ""},
+		{`{"blocks":[{"type":"actions","elements":[{"type":"overflow","options":[{"text":{"type":"plain_text","text":"Graph"},"url":"https://example.com/g"}]}]}]}`, "firing", "error", "Graph", ""},
+		{`{"blocks":[{"type":"table","rows":[[{"type":"raw_text","text":"host"},{"type":"raw_text","text":"disk"}],[{"type":"raw_text","text":"db-3"},{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"95 %"}]}]}]]}]}`,
+			"firing", "error", "host | disk", "db-3 | 95 %"},
+		{"{\"text\":\"A\\nsince <!date^1720710212^{time}|3 pm> <!here>, run `a *b* <c>` or\\n```\\nx *y* &lt;z&gt;\\n``` *now*\"}", "firing", "error", "A", "since 3 pm @here, run `a *b* <c>` or\n```\nx *y* <z>\n``` now"},
 	} {
 		got, err := resultOf(t, slack(), request([]byte(c.body)))
 		if err != nil || len(got.Alerts) != 1 {
@@ -464,6 +475,18 @@ func TestALabelWhoseNameIsTakenIsKeptUnderAnother(t *testing.T) {
 		in, err := c.read(request([]byte(c.body)))
 		if err != nil || pairs(in.Alerts[0].Labels) != c.want {
 			t.Errorf("%s: %v, %+v, want the labels %s", c.body, err, in, c.want)
+		}
+	}
+}
+
+func TestAMessageOfSlackWithoutAParagraphIsPassedOn(t *testing.T) {
+	in, err := readSlackMessage(request([]byte(`{"blocks":[{"type":"divider"}]}`)))
+	if err != nil || in.Alerts[0].Message == nil || len(in.Alerts[0].Message.Blocks) != 1 {
+		t.Errorf("%v, %+v", err, in)
+	}
+	for _, body := range []string{`{"attachments":[{}]}`, `{"blocks":[{}]}`, `{"text":" "}`} {
+		if in, err := readSlack(request([]byte(body))); err == nil {
+			t.Errorf("%s says nothing and became %+v", body, in)
 		}
 	}
 }

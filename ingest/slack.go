@@ -33,6 +33,7 @@ type slackAttachment struct {
 	Color, Title, Text, Pretext, Fallback, Footer, TS text
 	TitleLink                                         text `json:"title_link"`
 	ImageURL                                          text `json:"image_url"`
+	ThumbURL                                          text `json:"thumb_url"`
 	AuthorName                                        text `json:"author_name"`
 	AuthorLink                                        text `json:"author_link"`
 	Fields                                            []struct{ Title, Value text }
@@ -53,6 +54,7 @@ type slackBlock struct {
 	VideoURL    text `json:"video_url"`
 	Description slackText
 	Accessory   slackElement
+	Rows        [][]slackElement
 }
 
 // slackText is a text object, or text alone.
@@ -80,6 +82,10 @@ type slackElement struct {
 	Timestamp       text
 	Fallback        text
 	Elements        []slackElement
+	Options         []struct {
+		Text slackText
+		URL  text
+	}
 }
 
 func readSlack(r Request) (alert.Intake, error) {
@@ -99,10 +105,11 @@ func readSlack(r Request) (alert.Intake, error) {
 	for _, at := range b.Attachments {
 		m.attachment(at)
 	}
+	name := m.name()
 	a := m.alert(or(b.Username))
 	a.Channel = or(b.Channel)
 	if a.Title == "" && a.Text == "" {
-		a.Title = or(b.Text)
+		a.Title = or(b.Text, text(name))
 	}
 	if a.Title == "" {
 		return alert.Intake{}, slackError("no_text")
@@ -160,10 +167,34 @@ type slackMessage struct {
 	title  string
 	colour alert.Severity // the worst that a colour stands for
 	firing bool           // an attachment says so
+	built  bool           // it has a block
 	texts  []string
 	labels labels
 	links  []alert.Link
 	images []alert.Image
+}
+
+// name is the title of a message without a paragraph: its labels, else what its images or
+// links are called. It is empty if there is nothing in the message.
+func (m *slackMessage) name() string {
+	if len(m.labels) > 0 {
+		return pairs(m.labels)
+	}
+	var all []string
+	for _, i := range m.images {
+		all = append(all, i.Alt)
+	}
+	for _, l := range m.links {
+		all = append(all, l.Label)
+	}
+	all = slices.DeleteFunc(all, func(s string) bool { return strings.TrimSpace(s) == "" })
+	switch {
+	case len(all) > 0:
+		return strings.Join(all, ", ")
+	case m.built || len(m.images) > 0:
+		return "A message of Slack"
+	}
+	return ""
 }
 
 // add adds a paragraph of mrkdwn.
@@ -196,6 +227,7 @@ func (m *slackMessage) attachment(at slackAttachment) {
 		m.links = addLink(m.links, or(action.Text, "Open"), string(action.URL))
 	}
 	m.images = addImage(m.images, string(at.ImageURL), title)
+	m.images = addImage(m.images, string(at.ThumbURL), title)
 	if m.title == "" && len(m.texts) == 0 {
 		m.add(string(at.Fallback))
 	}
@@ -242,6 +274,7 @@ func (at slackAttachment) resolved() int {
 
 func (m *slackMessage) blocks(all []slackBlock) {
 	for _, b := range all {
+		m.built = m.built || or(b.Type) != ""
 		switch {
 		case or(b.Type) == "header" && m.title == "":
 			m.title = or(b.Text.Text)
@@ -262,7 +295,23 @@ func (m *slackMessage) blocks(all []slackBlock) {
 			m.texts = append(m.texts, or(b.AltText))
 		}
 		m.elements(or(b.Type), append(b.Elements, b.Accessory))
+		m.table(b.Rows)
 	}
+}
+
+// table adds the rows of a table block as lines.
+func (m *slackMessage) table(rows [][]slackElement) {
+	var lines []string
+	for _, row := range rows {
+		var cells []string
+		for _, cell := range row {
+			var words strings.Builder
+			cell.write(&words, m, mostNested)
+			cells = append(cells, strings.Join(strings.Fields(words.String()), " "))
+		}
+		lines = append(lines, strings.Join(cells, " | "))
+	}
+	m.texts = append(m.texts, strings.Join(lines, "\n"))
 }
 
 // field is a label if it is written as most people do: a name in bold and a value in
@@ -285,6 +334,11 @@ func (m *slackMessage) elements(block string, all []slackElement) {
 		switch or(e.Type) {
 		case "button":
 			m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
+			continue
+		case "overflow":
+			for _, option := range e.Options {
+				m.links = addLink(m.links, or(option.Text.Text, "Open"), string(option.URL))
+			}
 			continue
 		case "image":
 			m.images = addImage(m.images, string(e.ImageURL), or(e.AltText))
@@ -451,48 +505,6 @@ func rgb(colour string) (red, green, blue int, ok bool) {
 		parts[n/2] = parts[n/2]*16 + digit
 	}
 	return parts[0], parts[1], parts[2], true
-}
-
-// inMrkdwn is a link, mention or special command of mrkdwn (docs/slack.md §5).
-var inMrkdwn = regexp.MustCompile(`<([^<>\n]*)>`)
-
-// inBold is a bold passage: stars around words, not between them.
-var inBold = regexp.MustCompile(`(^|[\s(])\*([^\s*](?:[^*\n]*[^\s*])?)\*\B`)
-
-// fromMrkdwn returns mrkdwn as text, and the links in it. Nobody is mentioned by text.
-func fromMrkdwn(s string) (string, []alert.Link) {
-	var links []alert.Link
-	s = inMrkdwn.ReplaceAllStringFunc(s, func(found string) string {
-		target, label, named := strings.Cut(found[1:len(found)-1], "|")
-		switch {
-		case strings.HasPrefix(target, "!"):
-			return "@" + cmp.Or(strings.TrimPrefix(label, "@"), strings.TrimPrefix(target, "!"))
-		case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
-			return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:])
-		}
-		address := unescape(target)
-		if mail, ok := strings.CutPrefix(target, "mailto:"); ok {
-			return cmp.Or(label, mail)
-		}
-		if more := addLink(links, unescape(cmp.Or(label, "Open")), address); len(more) > len(links) {
-			links = more
-		} else if !isAddress(address) {
-			return found
-		}
-		if named && label != target {
-			return label + " (" + target + ")"
-		}
-		return target
-	})
-	return unescape(inBold.ReplaceAllString(s, "$1$2")), links
-}
-
-// unescape reads the three characters that mrkdwn escapes.
-func unescape(s string) string {
-	if !strings.Contains(s, "&") {
-		return s
-	}
-	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)
 }
 
 // answerSlack answers as Slack does.
