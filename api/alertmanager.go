@@ -408,7 +408,10 @@ func amAlertOf(i alert.Incident, now time.Time) amAlert {
 		Status: amAlertStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
 	}
 	if i.Source != "prometheus" && i.Source != "alertmanager" {
-		one.Labels["alertname"], one.Labels["severity"] = i.Title, string(i.Severity)
+		one.Labels["alertname"] = i.Title
+	}
+	if alert.LabelFingerprint(i.Labels) != i.Key { // its severity was a label, or it is not Alertmanager's
+		one.Labels["severity"] = string(i.Severity)
 	}
 	maps.Copy(one.Labels, i.Labels)
 	if i.Text != "" {

@@ -128,7 +128,7 @@ func TestAFingerprintIsAlertmanagers(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range sent.Alerts {
-			if got := Fingerprint(m.Labels); got != string(m.Fingerprint) {
+			if got := alert.LabelFingerprint(m.Labels); got != string(m.Fingerprint) {
 				t.Errorf("%v have the fingerprint %s, want %s", m.Labels, got, m.Fingerprint)
 			}
 		}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"hash/fnv"
 	"net/http"
 	"strings"
 	"time"
@@ -72,7 +71,7 @@ func (m member) repeated() (alert.Alert, error) {
 	if !ends.IsZero() && ends.Before(begins) {
 		return alert.Alert{}, errors.New("start time must be before end time")
 	}
-	key := Fingerprint(m.Labels)
+	key := alert.LabelFingerprint(m.Labels)
 	a := group{}.prometheus(m)
 	a.Source, a.Key, a.Status, a.At = "prometheus", key, alert.Firing, begins
 	a.Refreshes, a.EndsAt = true, ends
@@ -89,16 +88,6 @@ func timeIfSaid(name string, t text) (time.Time, error) {
 		return at, fmt.Errorf("%s %q is not a time", name, said)
 	}
 	return at, nil
-}
-
-// Fingerprint identifies labels as Prometheus and Alertmanager do: the FNV-1a hash of the
-// names and values in the order of the names, as 16 hexadecimal digits.
-func Fingerprint(of map[string]string) string {
-	h := fnv.New64a()
-	for _, name := range labels(of).names() {
-		_, _ = h.Write([]byte(name + "\xff" + of[name] + "\xff")) // a hash never fails
-	}
-	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // answerAlertmanager answers as Alertmanager's API does: nothing, or what is wrong as a

@@ -77,7 +77,7 @@ func TestAlertmanagersOwnClientManagesAlertsAndSilences(t *testing.T) {
 	no := false
 
 	post(
-		postable(now.Add(-time.Minute), never, "Latency is high", "alertname", "HighLatency", "team", "web"),
+		postable(now.Add(-time.Minute), never, "Latency is high", "alertname", "HighLatency", "team", "web", "severity", "warning"),
 		postable(now.Add(-time.Minute), now.Add(time.Hour), "The disk is full", "alertname", "DiskFull", "instance", "db-3"),
 		postable(now.Add(-time.Hour), now.Add(-time.Minute), "", "alertname", "Over", "instance", "db-3"),
 	)
@@ -86,6 +86,9 @@ func TestAlertmanagersOwnClientManagesAlertsAndSilences(t *testing.T) {
 	})
 	if got, want := names(all()), []string{"DiskFull active", "HighLatency active"}; !slices.Equal(got, want) {
 		t.Errorf("the alerts are %q, not %q", got, want)
+	}
+	if got, want := names(all().WithFilter([]string{"severity=warning"})), []string{"HighLatency active"}; !slices.Equal(got, want) {
+		t.Errorf("the warnings are %q, not %q", got, want)
 	}
 	if got, want := names(all().WithFilter([]string{`instance=~"db-.*"`, `alertname!="HighLatency"`})), []string{"DiskFull active"}; !slices.Equal(got, want) {
 		t.Errorf("those of db are %q, not %q", got, want)
