@@ -99,13 +99,20 @@ func (s amSilence) patterns() map[string]string {
 	return all
 }
 
+// labelPrefix has a matcher compare a label and nothing else, and severityLabel is the label
+// that Tocsin reads otherwise.
+const (
+	labelPrefix   = "labels."
+	severityLabel = "severity"
+)
+
 // amMatcherOf is a matcher as Alertmanager knows them: one that compares severities becomes
 // a regular expression.
 func amMatcherOf(m alert.Matcher) amMatcher {
 	equal := m.Op == "=" || m.Op == "=~"
 	switch m.Op {
 	case "=", "!=", "=~", "!~":
-		return amMatcher{Name: m.Name, Value: m.Value, IsRegex: strings.HasSuffix(m.Op, "~"), IsEqual: &equal}
+		return amMatcher{Name: strings.TrimPrefix(m.Name, labelPrefix), Value: m.Value, IsRegex: strings.HasSuffix(m.Op, "~"), IsEqual: &equal}
 	}
 	var fitting []string
 	for _, s := range alert.Severities() {
@@ -182,6 +189,9 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 	}
 	written := make([]string, len(body.Matchers))
 	for n, m := range body.Matchers {
+		if known, _ := alert.ParseSeverity(m.Value); m.Name == severityLabel && !m.IsRegex && string(known) != m.Value {
+			m.Name = labelPrefix + m.Name // the word that was sent, not every alert that is as severe
+		}
 		written[n] = m.String()
 	}
 	matchers, err := alert.ParseMatchers(strings.Join(written, ", "))

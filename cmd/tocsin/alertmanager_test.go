@@ -254,6 +254,8 @@ func TestAlertmanagersAPIAnswersLikeAlertmanager(t *testing.T) {
 		{"GET", "/api/v2/silence/00000000-0000-0000-0000-000000000000", "", 404, ""},
 		{"DELETE", "/api/v2/silence/00000000-0000-0000-0000-000000000000", "", 404, ""},
 		{"POST", "/api/v2/silences", silence(team, ""), 200, `"silenceID":"s-`},
+		{"POST", "/api/v2/silences", silence(`{"name":"severity","value":"page","isRegex":false,"isEqual":true}`, ""), 200, `"silenceID":"s-`},
+		{"GET", "/api/v2/silences?filter=severity%3Dpage", "", 200, `"name":"severity","value":"page"`},
 		{"POST", "/api/v2/silences", silence("", ""), 422, `{"code":612,"message":"matchers in body should have at least 1 items"}`},
 		{"POST", "/api/v2/silences", "", 422, `{"code":602,"message":"silence in body is required"}`},
 		{"POST", "/api/v2/silences", "[]", 400, `{"code":400,"message":"parsing silence body from`},
