@@ -27,7 +27,7 @@ import (
 func shipped(b *testing.B) string {
 	b.Helper()
 	path := filepath.Join(b.TempDir(), "tocsin")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nopgxregisterdefaulttypes,nethttpomithttp2", "-ldflags", "-s -w -funcalign=16", "-o", path, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nopgxregisterdefaulttypes,nethttpomithttp2", "-ldflags", "-s -w -funcalign=8", "-o", path, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		b.Fatalf("build: %v\n%s", err, out)
