@@ -317,6 +317,8 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"a link by name":      {jsonKind, "/v1/alerts", `{"title":"a","links":[{"Runbook":"https://e.example/r"},{"title":"https://e.example/t"},{"name":"Logs","to":"https://e.example/l"}]}`, "error/a//map[]/[{Runbook https://e.example/r} {title https://e.example/t} {Logs https://e.example/l}]", ""},
 		"two in one link":     {jsonKind, "/v1/alerts", `{"title":"a","links":{"title":"A","link":"https://e.example/a","dashboard":"https://e.example/b","rel":"x"}}`, "error/a//map[]/[{A https://e.example/a} {dashboard https://e.example/b}]", ""},
 		"links in a text":     {jsonKind, "/v1/alerts", `{"title":"a","links":"https://e.example/a, https://e.example/b,https://e.example/c"}`, "error/a//map[]/[{ https://e.example/a} { https://e.example/b} { https://e.example/c}]", ""},
+		"an address as label": {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"https://e.example/1","url":"https://e.example/2"}]}`, "error/a//map[]/[{https://e.example/1 https://e.example/2}]", ""},
+		"a label as address":  {jsonKind, "/v1/alerts", `{"title":"a","links":[{"label":"https://e.example/1","url":""}]}`, "error/a//map[]/[{ https://e.example/1}]", ""},
 		"a name without link": {jsonKind, "/v1/alerts", `{"title":"a","links":{"Runbook":"see the wiki"}}`, "error/a/Runbook: see the wiki/map[]/[]", "link 1 moved into the text: see the wiki is not a complete web address"},
 		"an empty address":    {jsonKind, "/v1/alerts", `{"title":"a","links":[""]}`, "error/a//map[]/[]", "link 1 dropped: it has no address"},
 		"images by name":      {jsonKind, "/v1/alerts", `{"title":"a","images":{"Graph":"http://e.example/1.png"}}`, "error/a//map[]/[{Image http://e.example/1.png}]", "image http://e.example/1.png became a link"},

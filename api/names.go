@@ -126,13 +126,18 @@ func addressesIn(name string, value json.RawMessage) []address {
 	var members map[string]json.RawMessage
 	_ = json.Unmarshal(value, &members) // it was valid JSON as a part of the object
 	url := takeMember(members, "url href link src address uri value", func(text string) bool { return strings.TrimSpace(text) != "" })
-	label := takeMember(members, "label text title name alt description", func(text string) bool { return !webAddress.MatchString(text) })
+	label := takeMember(members, "label text title name alt description", func(text string) bool { return url != "" || !webAddress.MatchString(text) })
 	var others []address
 	for _, member := range slices.Sorted(maps.Keys(members)) {
 		text := textOf(members[member])
-		if strings.TrimSpace(text) != "" && (url == "" || strings.Contains(text, "://")) {
-			others = append(others, addressesOf(member, members[member])...)
+		if strings.TrimSpace(text) == "" || url != "" && !strings.Contains(text, "://") {
+			continue
 		}
+		called := member
+		if strings.EqualFold(member, "label") {
+			called = name // an address in place of a label has none
+		}
+		others = append(others, addressesOf(called, members[member])...)
 	}
 	switch {
 	case url != "" || len(others) == 0:
