@@ -57,8 +57,15 @@ type amReceiver struct {
 // treeEntryText is a name with a text.
 type treeEntryText struct{ name, text string }
 
+// droppers are usual names of receivers that are there to drop alerts. Others that deliver
+// nothing, as in the configuration that the Prometheus operator begins with, are yet to be
+// filled in.
+const droppers = " null none nil nobody nowhere noop void drop dropped discard blackhole black-hole black_hole devnull dev-null /dev/null ignore ignored silent mute trash "
+
 // nowhere reports whether it delivers nothing at all, so that its alerts are dropped.
-func (r *amReceiver) nowhere() bool { return len(r.to) == 0 && !r.others }
+func (r *amReceiver) nowhere() bool {
+	return len(r.to) == 0 && !r.others && strings.Contains(droppers, " "+strings.ToLower(r.name)+" ")
+}
 
 // amTimes are a time interval with its name, as it is written.
 type amTimes struct {

@@ -251,7 +251,7 @@ func (im *importer) writeSettings(b *strings.Builder, r flatRoute) {
 	mute := first.mute
 	if im.dropped(r) {
 		fmt.Fprintf(b, "    # %s delivers nothing: its alerts are counted and never shown.\n", yamlText(first.receiver, ""))
-		mute = []string{always}
+		mute = append(slices.Clone(mute), always)
 	}
 	for _, times := range []struct {
 		name  string
