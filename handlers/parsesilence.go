@@ -70,6 +70,9 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	if r.recursLate(n) {
 		return 1, &alert.InputError{Message: "on which days, and at what time, does it recur?", Hint: "Write the days first, for example `every day 22:00 for 2h`."}
 	}
+	if bad := r.saidTwice(n); bad != nil {
+		return 1, bad
+	}
 	if r.order.Timed && r.named() > 0 {
 		r.order.Text = r.m.from(n).prose()
 		return left, nil
@@ -82,6 +85,23 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 func (r *silenceReader) recursLate(n int) bool {
 	every := slices.Contains([]string{"every", "each"}, r.m.words[n].key)
 	return every && r.order.times.starts != nil && n+1 < len(r.m.words) && new(recurrence).readDays(r.m.words[n+1].key)
+}
+
+// saidTwice refuses a second beginning or end at the n-th cell, which would be the reason
+// otherwise.
+func (r *silenceReader) saidTwice(n int) *alert.InputError {
+	var other plan
+	switch words := r.m.words[n:]; {
+	case r.order.Timed && slices.Contains([]string{"for", "until", "till"}, words[0].key):
+		if took, bad := other.ending(words); took > 0 && bad == nil {
+			return &alert.InputError{Message: "that is a second end", Hint: "Write one: `for 2h` or `until 5pm`. A silence that recurs goes on until somebody ends it."}
+		}
+	case r.order.times.begun() && slices.Contains([]string{"from", "starting", "every", "each"}, words[0].key):
+		if took, bad := other.beginning(words); took > 0 && bad == nil {
+			return &alert.InputError{Message: "that is a second beginning", Hint: "Write one: `from tomorrow 22:00`, or `every saturday 02:00`."}
+		}
+	}
+	return nil
 }
 
 // readTarget reads the n-th cell, which says what to silence.
