@@ -41,6 +41,9 @@ func demonstration(t *testing.T) *playground.Server {
 		if err := scene.happen(t.Context(), s, proc.client()); err != nil {
 			t.Fatal(err)
 		}
+		if strings.Contains(scene.Command, " silence ") { // Slack has its ack before there is the silence
+			proc.eventually("the silence", func() bool { return strings.Contains(proc.page("/v1/silences"), `"s-`) })
+		}
 	}
 	return s
 }
