@@ -67,10 +67,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 			return took, bad
 		}
 	}
-	if r.recursLate(n) {
-		return 1, &alert.InputError{Message: "on which days, and at what time, does it recur?", Hint: "Write the days first, for example `every day 22:00 for 2h`."}
-	}
-	if bad := r.saidTwice(n); bad != nil {
+	if bad = r.misplaced(n); bad != nil {
 		return 1, bad
 	}
 	if r.order.Timed && r.named() > 0 {
@@ -87,11 +84,13 @@ func (r *silenceReader) recursLate(n int) bool {
 	return every && r.order.times.starts != nil && n+1 < len(r.m.words) && new(recurrence).readDays(r.m.words[n+1].key)
 }
 
-// saidTwice refuses a second beginning or end at the n-th cell, which would be the reason
-// otherwise.
-func (r *silenceReader) saidTwice(n int) *alert.InputError {
+// misplaced refuses a second beginning or end at the n-th cell, and days behind a beginning,
+// which would be the reason otherwise.
+func (r *silenceReader) misplaced(n int) *alert.InputError {
 	var other plan
 	switch words := r.m.words[n:]; {
+	case r.recursLate(n):
+		return &alert.InputError{Message: "on which days, and at what time, does it recur?", Hint: "Write the days first, for example `every day 22:00 for 2h`."}
 	case r.order.Timed && slices.Contains([]string{"for", "until", "till"}, words[0].key):
 		if took, bad := other.ending(words); took > 0 && bad == nil {
 			return &alert.InputError{Message: "that is a second end", Hint: "Write one: `for 2h` or `until 5pm`. A silence that recurs goes on until somebody ends it."}
