@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -111,8 +112,8 @@ func TestWhatWasResolvedBeforeItWasShownIsShownWhenItIsReopened(t *testing.T) {
 
 func TestReopeningThroughTheEngineKnowsTheNewerIncident(t *testing.T) {
 	m := newMemory()
-	now := noon
-	e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Now: func() time.Time { return now }})
+	var passed atomic.Int64 // the engine reads its clock while the test turns it
+	e, stop := runWith(m, Options{Routing: alert.Routing{Default: "#alerts"}, Now: func() time.Time { return noon.Add(time.Duration(passed.Load())) }})
 	defer stop()
 	push := func() string {
 		t.Helper()
@@ -132,7 +133,7 @@ func TestReopeningThroughTheEngineKnowsTheNewerIncident(t *testing.T) {
 	}
 	old := push()
 	act(alert.VerbResolve, old)
-	now = now.Add(time.Hour)
+	passed.Add(int64(time.Hour))
 	newer := push()
 	if got := act(alert.VerbReopen, old); got.Effect != alert.ActNewer || got.Incident.ID != newer {
 		t.Errorf("the older one is %+v", got)
