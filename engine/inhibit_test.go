@@ -376,6 +376,7 @@ func TestInhibitionAgreesWithAlertmanagersRule(t *testing.T) {
 			defer func() { s.stop() }()
 			for n, step := range steps {
 				<-time.After(time.Second)
+				synctest.Wait()
 				if broken = s.take(step); broken == nil {
 					synctest.Wait()
 					broken = s.check()
@@ -411,7 +412,9 @@ func (s *inhibitStory) take(step inhibitStep) (err error) {
 		if _, err = s.engine.Push(ctx, []alert.Alert{step.alert}); err != nil {
 			return err
 		}
+		s.mu.Lock() // what is decided again meanwhile is written, too
 		record := s.alerts[len(s.alerts)-1]
+		s.mu.Unlock()
 		if step.alert.Status == alert.Firing && (record.Standing == alert.StandSilenced) != (hidden != nil) {
 			return fmt.Errorf("it is %s (%s) while it is hidden by %v", record.Standing, record.Reason, hidden)
 		}
