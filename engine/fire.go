@@ -215,12 +215,17 @@ func expiry(a alert.Alert, plan *alert.Plan, now time.Time) (time.Time, time.Dur
 // incident that inhibits it hides it, and quiet hours and times delay a first card. before is
 // nil for a new incident.
 func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) verdict {
-	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if s := d.silenceFor(en); s != nil {
 		d.hide(en, s, before)
-		v.standing, v.silence, v.reason = alert.StandSilenced, s.ID, reason(s.Silence)
-		return v
+		return verdict{en: en, effect: effect, standing: alert.StandSilenced, silence: s.ID, reason: reason(s.Silence)}
 	}
+	return d.presentUnsilenced(en, effect, before, false)
+}
+
+// presentUnsilenced is present for what no silence hides. A member that has only joined a
+// group edits the card: its thread says so later.
+func (d *draft) presentUnsilenced(en *entry, effect alert.Effect, before *alert.Incident, joined bool) verdict {
+	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if by, inhibited := d.inhibitorOf(en); inhibited {
 		d.inhibit(en, by)
 		v.standing, v.reason = alert.StandSilenced, by.String()
@@ -236,6 +241,9 @@ func (d *draft) present(en *entry, effect alert.Effect, before *alert.Incident) 
 		d.showChange(en, before, alert.TopicReopened)
 	case en.Severity.Rank() < before.Severity.Rank():
 		d.showChange(en, before, alert.TopicEscalated)
+	case joined:
+		d.update(en)
+		d.postToNewLanes(en)
 	default:
 		d.showChange(en, before, alert.TopicRefired)
 	}

@@ -206,30 +206,10 @@ func (d *draft) hideMember(en *entry, s *silenceState, effect alert.Effect, befo
 // presentMember shows what a firing member has changed, which was so before. It notifies
 // people if the incident got worse or fires again.
 func (d *draft) presentMember(en *entry, was alert.GroupMember, effect alert.Effect, before *alert.Incident) verdict {
-	v := verdict{en: en, effect: effect, standing: alert.StandPending}
-	if by, inhibited := d.inhibitorOf(en); inhibited {
-		d.inhibit(en, by)
-		v.standing, v.reason = alert.StandSilenced, by.String()
-		return v
+	v := d.presentUnsilenced(en, effect, before, en.Group.Total > 1 && was.Status != alert.Firing)
+	if !en.Hidden() {
+		en.countAgain(was, effect)
 	}
-	d.reveal(en, effect)
-	switch {
-	case en.unshown:
-		if held, muted := d.gather(en); muted {
-			v.standing, v.reason = alert.StandSilenced, held
-		}
-	case effect == alert.EffectReopened:
-		d.showChange(en, before, alert.TopicReopened)
-	case en.Severity.Rank() < before.Severity.Rank():
-		d.showChange(en, before, alert.TopicEscalated)
-	case en.Group.Total == 1 || was.Status == alert.Firing:
-		d.showChange(en, before, alert.TopicRefired)
-	default:
-		d.update(en)
-		d.postToNewLanes(en)
-	}
-	en.countAgain(was, effect)
-	d.noteFailure(en, before)
 	return v
 }
 
