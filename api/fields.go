@@ -45,7 +45,7 @@ func (f *fields) setAll(members map[string]json.RawMessage) {
 // set reads one member. Names count in any case, as they do in encoding/json.
 func (f *fields) set(name string, value json.RawMessage) {
 	known := strings.ToLower(name)
-	switch field := textField(&f.Alert, []byte(known)); {
+	switch field := f.TextField(known); {
 	case known == "mention" && value[0] == '[':
 		f.Mention = joined(value)
 	case known == "text" && f.Text != "":

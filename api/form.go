@@ -77,8 +77,8 @@ func fillFrom(q url.Values, alerts []alert.Alert) (notes []string) {
 // fillIn fills in what an alert leaves out, except for its idempotency key.
 func fillIn(a *alert.Alert, given alert.Alert) {
 	for _, name := range [...]string{"source", "key", "status", "severity", "title", "text", "format", "channel", "mention"} {
-		if value := textField(a, []byte(name)); *value == "" {
-			*value = *textField(&given, []byte(name))
+		if value := a.TextField(name); *value == "" {
+			*value = *given.TextField(name)
 		}
 	}
 	if a.At.IsZero() {

@@ -28,7 +28,7 @@ func (f *fields) rename(members map[string]json.RawMessage) {
 	}
 	said := func(word string) bool { return strings.TrimSpace(textOf(members[names[word]])) != "" }
 	find := func(field, words string) bool {
-		if *textField(&f.Alert, []byte(field)) != "" || said(field) {
+		if *f.TextField(field) != "" || said(field) {
 			return true
 		}
 		for word := range strings.FieldsSeq(words) {

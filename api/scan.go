@@ -25,7 +25,7 @@ func scanAlert(body []byte) (alert.Alert, bool) {
 }
 
 func (s *scanner) field(a *alert.Alert, name []byte) {
-	text := textField(a, name)
+	text := a.TextField(string(name))
 	switch {
 	case text != nil:
 		*text = s.text()
@@ -39,33 +39,6 @@ func (s *scanner) field(a *alert.Alert, name []byte) {
 	default:
 		s.failed = true
 	}
-}
-
-// textField is nil for a field that is not a string.
-func textField(a *alert.Alert, name []byte) *string {
-	switch string(name) {
-	case "source":
-		return &a.Source
-	case "key":
-		return &a.Key
-	case "status":
-		return (*string)(&a.Status)
-	case "severity":
-		return (*string)(&a.Severity)
-	case "title":
-		return &a.Title
-	case "text":
-		return &a.Text
-	case "format":
-		return (*string)(&a.Format)
-	case "channel":
-		return &a.Channel
-	case "mention":
-		return &a.Mention
-	case "idempotency_key":
-		return &a.IdempotencyKey
-	}
-	return nil
 }
 
 // peek skips white space and returns the next byte, or 0 at the end.

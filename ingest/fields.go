@@ -39,7 +39,7 @@ func setText(a *alert.Alert, field string, value any) error {
 	if s = strings.TrimSpace(s); err != nil || s == "" {
 		return err
 	}
-	if text := textField(a, field); text != nil {
+	if text := a.TextField(field); text != nil {
 		*text = s
 		return nil
 	}
@@ -62,31 +62,6 @@ func shortened(s string) string {
 		return string(runes[:most]) + "…"
 	}
 	return s
-}
-
-// textField is nil for a field that is not a text.
-func textField(a *alert.Alert, field string) *string {
-	switch field {
-	case "title":
-		return &a.Title
-	case "text":
-		return &a.Text
-	case "format":
-		return (*string)(&a.Format)
-	case "severity":
-		return (*string)(&a.Severity)
-	case "status":
-		return (*string)(&a.Status)
-	case "key":
-		return &a.Key
-	case "channel":
-		return &a.Channel
-	case "mention":
-		return &a.Mention
-	case "idempotency_key":
-		return &a.IdempotencyKey
-	}
-	return nil
 }
 
 // setLabels adds one label, or all of a value.
