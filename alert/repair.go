@@ -24,7 +24,7 @@ func (r *repair) note(format string, args ...any) {
 	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
 }
 
-// moved notes what only stands in another place, which is no repair.
+// moved adds a note about what only stands in another place: that is not a repair.
 func (r *repair) moved(format string, args ...any) {
 	if !r.Strict {
 		r.note(format, args...)

@@ -35,7 +35,7 @@ const aroundSeverity = " \t\r\n:;,.!\"'`[](){}<>"
 // ok is false for an unknown word.
 func ParseSeverity(word string) (s Severity, ok bool) {
 	word = strings.ToLower(strings.Trim(word, aroundSeverity))
-	if strings.HasPrefix(word, "-") { // -1 is no priority
+	if strings.HasPrefix(word, "-") { // -1 is not a priority
 		return "", false
 	}
 	for _, s := range Severities() {

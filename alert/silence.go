@@ -28,7 +28,7 @@ type Silence struct {
 	// alert.
 	AnnouncedIn []string `json:"told,omitempty"`
 	// Channel is the conversation (C…) in which it was made; empty if that is not known, or
-	// is no channel.
+	// is not a channel.
 	Channel string `json:"-"`
 	// RemindedOf is the latest of its beginnings of which people were reminded; zero for none.
 	RemindedOf time.Time `json:"-"`
