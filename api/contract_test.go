@@ -33,7 +33,7 @@ type contract struct {
 
 func readContract(t *testing.T) contract {
 	t.Helper()
-	body := served(t)
+	body := served(t, "")
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)

@@ -2,8 +2,11 @@ package api_test
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"flag"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -20,7 +23,7 @@ import (
 	"tocsin/api"
 )
 
-var update = flag.Bool("update", false, "write openapi.json again")
+var update = flag.Bool("update", false, "write openapi.json and openapi.json.gz again")
 
 const aboutAPI = `Tocsin takes alerts and delivers them to Slack: durably, in order and at Slack's pace.
 
@@ -216,24 +219,56 @@ func describeProperty(p jsonschema.InterceptPropParams) error {
 func TestTheDescriptionIsThatOfTheHandlers(t *testing.T) {
 	now := describe(t)
 	if *update {
-		if err := os.WriteFile("openapi.json", now, 0o644); err != nil {
-			t.Fatal(err)
+		for name, content := range map[string][]byte{"openapi.json": now, "openapi.json.gz": zipped(t, now)} {
+			if err := os.WriteFile(name, content, 0o644); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return
 	}
-	served := served(t)
-	if !bytes.Equal(served, now) {
+	written, err := os.ReadFile("openapi.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(written, now) || !bytes.Equal(served(t, ""), now) {
 		t.Error("openapi.json is not that of the handlers: go test ./api -run Description -update")
 	}
 }
 
-// served is the description as it is served.
-func served(t *testing.T) []byte {
+func zipped(t *testing.T, content []byte) []byte {
 	t.Helper()
+	var out bytes.Buffer
+	w, err := gzip.NewWriterLevel(&out, gzip.BestCompression)
+	if err == nil {
+		_, err = w.Write(content)
+	}
+	if err = errors.Join(err, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// served is the description as it is served to who accepts this encoding.
+func served(t *testing.T, encoding string) []byte {
+	t.Helper()
+	req := httptest.NewRequest(http.MethodGet, "/v1/openapi.json", nil)
+	req.Header.Set("Accept-Encoding", encoding)
 	rec := httptest.NewRecorder()
-	build(&engine{}, &reader{}).Handler().ServeHTTP(rec, httptest.NewRequest(http.MethodGet, "/v1/openapi.json", nil))
-	if rec.Code != http.StatusOK || rec.Header().Get("Content-Type") != "application/json" {
+	build(&engine{}, &reader{}).Handler().ServeHTTP(rec, req)
+	if rec.Code != http.StatusOK || rec.Header().Get("Content-Type") != "application/json" || rec.Header().Get("Content-Encoding") != encoding {
 		t.Fatalf("answered %d %s", rec.Code, rec.Header())
 	}
 	return rec.Body.Bytes()
+}
+
+func TestTheDescriptionIsSentCompressedToWhoAcceptsIt(t *testing.T) {
+	small := served(t, "gzip")
+	unzip, err := gzip.NewReader(bytes.NewReader(small))
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := io.ReadAll(unzip)
+	if err != nil || !bytes.Equal(whole, served(t, "")) {
+		t.Errorf("%d bytes are %d without compression (%v), and not those that others are sent", len(small), len(whole), err)
+	}
 }
