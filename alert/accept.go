@@ -24,7 +24,9 @@ const (
 	CardLabelLink = 600
 	MaxLinks      = 7 // a card has two as buttons, Details all
 	MaxImages     = 5
-	MaxURL        = 3000 // bytes: what Slack takes as the address of a button or an image
+	// MaxAnnotations is how many bytes the annotations have, which are kept besides the text.
+	MaxAnnotations = 64 << 10
+	MaxURL         = 3000 // bytes: what Slack takes as the address of a button or an image
 	// CardRoom is how many characters the title, the first page of the text, and the
 	// addresses of links and images have together in a card.
 	CardRoom = 4900
@@ -57,6 +59,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.images()
 	r.conversation()
 	r.sizes()
+	r.annotations()
 	r.moment(now)
 	r.room()
 	r.text()

@@ -53,8 +53,8 @@ type Alert struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
 	Images   []Image           `json:"images,omitempty"`
-	// Annotations are Prometheus', as they came, for templates; Title, Text and Links are
-	// made of them. They are not stored.
+	// Annotations are Prometheus', as they came, of which Title, Text and Links are made; nil
+	// for an alert of anybody else.
 	Annotations map[string]string `json:"-"`
 	Channel     string            `json:"channel,omitempty"`
 	Mention     string            `json:"mention,omitempty"`

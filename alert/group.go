@@ -251,6 +251,8 @@ type GroupMember struct {
 	Text     string            `json:"text,omitempty"`
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
+	// Annotations are as in Alert.
+	Annotations map[string]string `json:"-"`
 	// Count is how often it fired.
 	Count   int       `json:"count"`
 	BeganAt time.Time `json:"began_at"`
@@ -361,6 +363,7 @@ func Common(a, b map[string]string) map[string]string {
 // Member is the incident as if the member had one of its own.
 func (i Incident) Member(m GroupMember) Incident {
 	i.Key, i.Severity, i.Title, i.Text, i.Labels, i.Links = m.Key, m.Severity, m.Title, m.Text, m.Labels, m.Links
+	i.Annotations, i.SentTitle = m.Annotations, ""
 	i.FirstAt, i.BeganAt, i.LastAt, i.EndedAt, i.Count = m.BeganAt, m.BeganAt, m.LastAt, m.EndedAt, m.Count
 	i.ExpiresAt, i.Silence, i.SilencedUntil = m.ExpiresAt, cmp.Or(m.Silence, i.Silence), m.SilencedUntil
 	i.Group = nil

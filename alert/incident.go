@@ -19,7 +19,7 @@ const (
 )
 
 // Incident is what all alerts with one key in one route are about. Title,
-// Text, its Format, Severity, Labels, Links and Images are those of the latest firing alert.
+// Text, its Format, Severity, Labels, Links, Images and Annotations are those of the latest firing alert.
 type Incident struct {
 	// ID is short enough for a person to type: k7f2.
 	ID    string `json:"id"`
@@ -36,6 +36,8 @@ type Incident struct {
 	Labels   map[string]string `json:"labels,omitempty"`
 	Links    []Link            `json:"links,omitempty"`
 	Images   []Image           `json:"images,omitempty"`
+	// Annotations are as in Alert; those of a group are what its members have in common.
+	Annotations map[string]string `json:"-"`
 	// Fields are shown in place of the labels if the route has templates for them.
 	Fields []Field `json:"fields,omitempty"`
 	// SentTitle is the title that was sent if the route has a template for it; empty if that

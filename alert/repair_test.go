@@ -105,6 +105,14 @@ func TestLabelsAndLinksAboveTheirNumberMoveIntoTheText(t *testing.T) {
 	}
 }
 
+func TestTheShortestAnnotationsAreKeptWhereThereAreTooMany(t *testing.T) {
+	long := strings.Repeat("x", alert.MaxAnnotations)
+	a := prepared(t, alert.Alert{Title: "x", Text: long, Annotations: map[string]string{"description": long, "summary": "x"}})
+	if want := map[string]string{"summary": "x"}; !maps.Equal(a.Annotations, want) || a.Text != long {
+		t.Errorf("of the annotations %d are kept, and %d bytes of the text", len(a.Annotations), len(a.Text))
+	}
+}
+
 func TestStrictAllowsLinksThatAreLinesOfTheText(t *testing.T) {
 	for name, c := range map[string]struct{ count, size int }{"many": {alert.MaxLinks + 3, 10}, "long": {3, 2500}} {
 		a := alert.Alert{Title: "x", Text: "what happened", Strict: true}

@@ -147,7 +147,7 @@ func setUnless(kv templateKV, name, value string) {
 // annotationsOf are the annotations that an alert came with, or what they became.
 func annotationsOf(a Alert) templateKV {
 	all := maps.Clone(templateKV(a.Annotations))
-	if all != nil {
+	if len(all) > 0 {
 		return all
 	}
 	all = templateKV{}

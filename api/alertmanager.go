@@ -399,11 +399,24 @@ func (a *API) singly(ctx context.Context, i alert.Incident, most int) ([]alert.I
 	return all, err
 }
 
+// amAnnotations are the annotations of an incident as they were sent, or what it says where
+// none were: by another tool, or before they were stored.
+func amAnnotations(i alert.Incident) map[string]string {
+	if i.Annotations != nil {
+		return i.Annotations
+	}
+	all := map[string]string{"summary": cmp.Or(i.SentTitle, i.Title)}
+	if i.Text != "" {
+		all["description"] = i.Text
+	}
+	return all
+}
+
 // amAlertOf is an incident as an alert of Alertmanager's. If it is one, its labels are as they
 // were sent.
 func amAlertOf(i alert.Incident, now time.Time) amAlert {
 	one := amAlert{
-		Labels: map[string]string{}, Annotations: map[string]string{"summary": i.Title},
+		Labels: map[string]string{}, Annotations: amAnnotations(i),
 		Fingerprint: i.Key, StartsAt: i.Began(), UpdatedAt: i.LastAt, EndsAt: i.ExpiresAt,
 		Status: amAlertStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
 	}
@@ -414,9 +427,6 @@ func amAlertOf(i alert.Incident, now time.Time) amAlert {
 		one.Labels["severity"] = string(i.Severity)
 	}
 	maps.Copy(one.Labels, i.Labels)
-	if i.Text != "" {
-		one.Annotations["description"] = i.Text
-	}
 	if n := slices.IndexFunc(i.Links, func(l alert.Link) bool { return l.Label == "Graph" }); n >= 0 {
 		one.GeneratorURL = i.Links[n].URL
 	}

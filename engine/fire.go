@@ -189,7 +189,7 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Severity, en.Source, en.Title, en.Text, en.Format = a.Severity, a.Source, a.Title, a.Text, a.Format
 	en.refresh(a, plan, now)
 	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
-	en.TokenName, en.Message = a.TokenName, a.Message
+	en.Annotations, en.TokenName, en.Message = a.Annotations, a.TokenName, a.Message
 	en.plan = plan
 }
 

@@ -126,7 +126,7 @@ func (d *draft) firing(m alert.GroupMember, a alert.Alert, plan *alert.Plan) ale
 		}
 	}
 	m.Status, m.Severity, m.Title, m.Text, m.Labels, m.Links = alert.Firing, a.Severity, a.Title, a.Text, a.Labels, a.Links
-	m.Silence, m.SilencedUntil = "", noTime
+	m.Annotations, m.Silence, m.SilencedUntil = a.Annotations, "", noTime
 	m.Count++
 	m.LastAt = d.now
 	m.ExpiresAt, _ = expiry(a, plan, d.now)
@@ -166,12 +166,13 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Group = g
 	if g.Total == 1 {
 		en.Title, en.Text, en.Format, en.Labels, en.Links, en.Images = a.Title, a.Text, a.Format, a.Labels, a.Links, a.Images
+		en.Annotations = a.Annotations
 		return
 	}
 	common := alert.Common(en.Labels, a.Labels)
 	g.Mix(en.Labels, common)
 	g.Mix(a.Labels, common)
-	en.Labels = common
+	en.Labels, en.Annotations = common, alert.Common(en.Annotations, a.Annotations)
 	if g.Titles = g.Titles || a.Title != en.Title; g.Titles {
 		en.Title = g.Name(en.Labels)
 	}
@@ -311,7 +312,7 @@ func (d *draft) resolveFiring(a alert.Alert, route string) (v verdict, known boo
 func (d *draft) ended(m alert.GroupMember, a alert.Alert) alert.GroupMember {
 	if m.N == 0 {
 		m.Severity, m.Title, m.Text, m.Labels, m.Links = a.Severity, a.Title, a.Text, a.Labels, a.Links
-		m.BeganAt = d.now
+		m.Annotations, m.BeganAt = a.Annotations, d.now
 		if !a.BeganAt.IsZero() && a.BeganAt.Before(a.At) {
 			m.BeganAt = a.BeganAt
 		}

@@ -76,6 +76,9 @@ func (g group) prometheus(m member) alert.Alert {
 		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)),
 		Annotations: maps.Clone(m.Annotations),
 	}
+	if a.Annotations == nil {
+		a.Annotations = map[string]string{}
+	}
 	a.Title = titleOf(m)
 	happened(&a, "startsAt", m.StartsAt)
 	if a.Status == alert.Resolved && or(m.EndsAt) != "" {

@@ -45,6 +45,8 @@ type memberBody struct {
 	Links   []alert.Link      `json:"links,omitempty"`
 	Count   int               `json:"count,omitempty"`
 	Expired bool              `json:"expired,omitempty"`
+	// Annotations are as in alertBody.
+	Annotations map[string]string `json:"annotations,omitzero"`
 }
 
 // groupBody is an alert.Group as it is stored with its incident. Times are microseconds.
@@ -93,7 +95,7 @@ func (b *groupBody) group() *alert.Group {
 func memberID(incident, key string) int64 { return keyHash(incident + "\x00" + key) }
 
 func encodeMember(m alert.GroupMember) (string, error) {
-	text, err := document(false, memberBody{m.Key, m.Title, m.Text, m.Labels, m.Links, m.Count, m.Expired})
+	text, err := document(false, memberBody{m.Key, m.Title, m.Text, m.Labels, m.Links, m.Count, m.Expired, m.Annotations})
 	if err != nil {
 		return "", fmt.Errorf("write member: %w", err)
 	}
@@ -110,6 +112,7 @@ func scanMember(s scanner) (m alert.GroupMember, err error) {
 	var b memberBody
 	err = parse(body, &b)
 	m.Key, m.Title, m.Text, m.Labels, m.Links, m.Count, m.Expired = b.Key, b.Title, b.Text, b.Labels, b.Links, b.Count, b.Expired
+	m.Annotations = b.Annotations
 	if m.Status = alert.Firing; int(rank) == alert.RankOver() {
 		m.Status = alert.Resolved
 	}

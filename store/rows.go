@@ -136,10 +136,12 @@ type alertBody struct {
 	Hash    int64             `json:"hash,omitempty"`
 	Token   string            `json:"token,omitempty"` // its name
 	Message *alert.Message    `json:"message,omitempty"`
+	// Annotations are not nil if Prometheus has sent the alert without any.
+	Annotations map[string]string `json:"annotations,omitzero"`
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message, a.Annotations})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -152,12 +154,16 @@ func decodeAlert(body string, a *alert.Alert) error {
 	err := parse(body, &b)
 	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
 	a.Mention, a.Channel, a.At, a.TokenName, a.Message = b.Mention, b.Channel, fromMicros(b.At), b.Token, b.Message
+	a.Annotations = b.Annotations
 	return err
 }
 
 // encodeContent is what an incident says, as that of an alert.
 func encodeContent(i *alert.Incident) (string, error) {
-	return encodeAlert(&alert.Alert{Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention, TokenName: i.TokenName, Message: i.Message})
+	return encodeAlert(&alert.Alert{
+		Title: i.Title, Source: i.Source, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention,
+		TokenName: i.TokenName, Message: i.Message, Annotations: i.Annotations,
+	})
 }
 
 // decodeContent reads what an incident says.
@@ -165,7 +171,7 @@ func decodeContent(body string, i *alert.Incident) error {
 	var a alert.Alert
 	err := decodeAlert(body, &a)
 	i.Title, i.Source, i.Labels, i.Links, i.Images, i.Mention = a.Title, a.Source, a.Labels, a.Links, a.Images, a.Mention
-	i.Format, i.TokenName, i.Message = a.Format, a.TokenName, a.Message
+	i.Format, i.TokenName, i.Message, i.Annotations = a.Format, a.TokenName, a.Message, a.Annotations
 	return err
 }
 

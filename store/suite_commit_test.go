@@ -16,7 +16,7 @@ func testIncidentRoundTrip(t *testing.T, d *DB) {
 	i.Labels = map[string]string{"host": "db-3", "ünï": "çode"}
 	i.Links = []alert.Link{{Label: "runbook", URL: "https://example.org/?a=b&c=d"}}
 	i.Images = []alert.Image{{URL: "https://example.org/graph.png", Alt: "a graph"}}
-	i.Format = alert.FormatMrkdwn
+	i.Format, i.Annotations = alert.FormatMrkdwn, map[string]string{}
 	i.Lanes = []string{"#db", "@ann"}
 	i.AckedBy, i.AckedAt, i.ResolvedAt = alert.ParsePerson("U1|ann"), at(7), at(8)
 	i.OpenedAt, i.Assignee, i.ResolvedBy = at(1), alert.Person{ID: "U1"}, alert.Person{Name: "ROOT1"}
@@ -95,7 +95,7 @@ func testRecordRoundTrip(t *testing.T, d *DB) {
 	a.Source, a.Text, a.Channel, a.Mention, a.IdempotencyKey = "cron", "long\ntext", "#db", "@ann", "once"
 	a.Labels, a.Links = map[string]string{"a": "b"}, []alert.Link{{Label: "l", URL: "u"}}
 	a.Images = []alert.Image{{URL: "u", Alt: "a"}}
-	a.Format = alert.FormatMarkdown
+	a.Format, a.Annotations = alert.FormatMarkdown, map[string]string{"summary": "it is"}
 	a.Standing, a.Reason = alert.StandSilenced, "by ann until noon"
 	commit(t, d, c)
 	got, err := d.Await(t.Context(), a.ID)

@@ -27,7 +27,7 @@ func memberOf(incident, key string, n int) alert.GroupMember {
 	return alert.GroupMember{
 		Incident: incident, Key: key, N: n, Status: alert.Firing, Severity: alert.Error, Title: "disk full on " + key, Text: "90 %",
 		Labels: map[string]string{"host": key}, Links: []alert.Link{{Label: "Graph", URL: "https://example.com/" + key}},
-		Count: 2, BeganAt: at(n), LastAt: at(10),
+		Count: 2, BeganAt: at(n), LastAt: at(10), Annotations: map[string]string{"summary": "full: " + key},
 	}
 }
 

@@ -236,7 +236,7 @@ func record(i alert.Incident, delivery string) alert.Record {
 	return alert.Record{
 		Alert: alert.Alert{ID: alert.NewID(), Key: i.Key, Status: alert.Firing, Severity: i.Severity,
 			Source: i.Source, Title: i.Title, Text: i.Text, Labels: i.Labels, Links: i.Links, Images: i.Images, Format: i.Format, Mention: i.Mention,
-			At: at(0), AcceptedAt: at(0)},
+			Annotations: i.Annotations, At: at(0), AcceptedAt: at(0)},
 		Standing: alert.StandPending, Incident: i.ID, Lane: i.Lanes[0], Version: i.Version, Delivery: delivery,
 	}
 }

@@ -46,6 +46,52 @@ func postable(starts, ends time.Time, summary string, labels ...string) *models.
 	return a
 }
 
+func TestAnnotationsComeBackAsTheyWereSent(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.configure("routes:\n  - name: db\n    match: team=\"db\"\n    group_by: [alertname]\n    group_wait: 1s\n  - name: web\n    match: team=\"web\"\n    title: 'web: {{ .Title }}'\n")
+	p.start()
+	api, now := p.alertmanagerClient(), time.Now()
+	sent := map[string]models.LabelSet{
+		"one":  {"summary": "The disk is  full", "description": "of db-1\r\n", "runbook_url": "https://example.com/disk", "dashboard": "none", "odd": "\x1b[1mbold"},
+		"two":  {"description": "of db-2"},
+		"page": {"summary": "Latency", "ticket": "7"},
+		"bare": {},
+	}
+	var posted models.PostableAlerts
+	for name, team := range map[string]string{"one": "db", "two": "db", "page": "web", "bare": "web"} {
+		a := postable(now, time.Time{}, "", "alertname", "DiskFull", "host", name, "team", team)
+		a.Annotations = sent[name]
+		posted = append(posted, a)
+	}
+	if _, err := api.Alert.PostAlerts(amalert.NewPostAlertsParams().WithContext(t.Context()).WithAlerts(posted)); err != nil {
+		t.Fatal(err)
+	}
+	p.kill()
+	p.start()
+	got, err := api.Alert.GetAlerts(amalert.NewGetAlertsParams().WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, err := api.Alertgroup.GetAlertGroups(alertgroup.NewGetAlertGroupsParams().WithContext(t.Context()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := got.Payload
+	for _, g := range groups.Payload {
+		all = append(all, g.Alerts...)
+	}
+	if len(all) != 2*len(sent) {
+		t.Errorf("%d alerts come back, not each of %d twice", len(all), len(sent))
+	}
+	for _, a := range all {
+		if want := sent[a.Labels["host"]]; !maps.Equal(a.Annotations, want) {
+			t.Errorf("the annotations of %s are %q, not %q", a.Labels["host"], a.Annotations, want)
+		}
+	}
+}
+
 func TestAlertmanagersOwnClientManagesAlertsAndSilences(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
