@@ -164,6 +164,10 @@ type Identity struct {
 	TeamID string `json:"team_id"` // T…
 	// EnterpriseID is the id of the organization that the workspace is in (E…), or empty.
 	EnterpriseID string `json:"enterprise_id"`
+	// AppID is the app's id (A…), or empty; ExpiresIn is in how many seconds the token ends,
+	// or 0.
+	AppID     string `json:"app_id"`
+	ExpiresIn int64  `json:"expires_in"`
 	// Scopes are granted; Missing are needed and not granted.
 	Scopes  []string `json:"-"`
 	Missing []string `json:"-"`
@@ -176,41 +180,26 @@ func (b *Bot) Identity() Identity {
 	return b.identity
 }
 
-// wantedScopes lists the bot scopes that the daemon uses, each with what needs it
-// (docs/slack.md §2.2).
-func wantedScopes() map[string]string {
-	return map[string]string{
-		"commands":          "slash commands",
-		"chat:write":        "every message",
-		"chat:write.public": "alerts to public channels the bot has not joined",
-		"app_mentions:read": "answers to mentions",
-		"im:history":        "answers to direct messages",
-		"im:write":          "direct messages to people",
-		"files:write":       "the complete list of a large digest as a file",
-		"channels:history":  "checking whether a message arrived, in public channels",
-		"groups:history":    "checking whether a message arrived, in private channels",
-		"channels:read":     "finding a channel by its name, and who is in it",
-		"groups:read":       "finding a private channel by its name",
-		"usergroups:read":   "mentions and permissions of user groups",
-		"users:read":        "finding people by name, and their time zones",
-		"users:read.email":  "finding people by mail address",
-	}
-}
-
 // Probe calls auth.test with the current token, keeps the answer as the Identity,
 // and logs missing scopes when they change. Its error is an *alert.SendError.
 func (b *Bot) Probe(ctx context.Context) error {
+	_, err := b.authTest(ctx)
+	return err
+}
+
+// authTest is Probe that also returns the header of Slack's answer.
+func (b *Bot) authTest(ctx context.Context) (http.Header, error) {
 	b.readToken()
 	var tested struct {
 		reply
 		Identity
 	}
 	if err := b.call(ctx, request{method: "auth.test"}, &tested); err != nil {
-		return err
+		return tested.header, err
 	}
 	tested.setScopes(tested.header.Get("X-OAuth-Scopes"))
 	b.setIdentity(tested.Identity)
-	return nil
+	return tested.header, nil
 }
 
 // readToken takes up the bot token as it is now.
@@ -231,12 +220,11 @@ func (id *Identity) setScopes(header string) {
 	if len(id.Scopes) == 0 {
 		return
 	}
-	for scope := range wantedScopes() {
-		if !slices.Contains(id.Scopes, scope) {
-			id.Missing = append(id.Missing, scope)
+	for _, s := range wantedScopes() {
+		if !slices.Contains(id.Scopes, s.name) {
+			id.Missing = append(id.Missing, s.name)
 		}
 	}
-	slices.Sort(id.Missing)
 }
 
 func (b *Bot) setIdentity(id Identity) {
@@ -250,8 +238,10 @@ func (b *Bot) setIdentity(id Identity) {
 	if slices.Equal(old.Missing, id.Missing) {
 		return
 	}
-	for _, scope := range id.Missing {
-		b.opts.Log.Warn("bot token lacks a scope", zap.String("scope", scope), zap.String("needed_for", wantedScopes()[scope]),
-			zap.String("hint", "add it under OAuth & Permissions, then reinstall the app"))
+	for _, s := range wantedScopes() {
+		if slices.Contains(id.Missing, s.name) {
+			b.opts.Log.Warn("bot token lacks a scope", zap.String("scope", s.name), zap.String("needed_for", s.use),
+				zap.String("hint", "add it under OAuth & Permissions, then reinstall the app"))
+		}
 	}
 }

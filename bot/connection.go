@@ -45,6 +45,7 @@ type hello struct {
 	at          time.Time
 	connections int
 	lasts       time.Duration
+	app         string // A…, or empty
 }
 
 // connection is one Socket Mode connection, from the upgrade to its end. Its reader
@@ -189,7 +190,7 @@ func (c *connection) receiveHello(r socketmode.Request) {
 	if lasts <= 0 {
 		lasts = usualLife
 	}
-	c.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: lasts}
+	c.hello <- hello{at: time.Now(), connections: r.NumConnections, lasts: lasts, app: r.ConnectionInfo.AppID}
 }
 
 func (c *connection) extendDeadline() {

@@ -136,9 +136,9 @@ const shortestUse = 30 * time.Second
 // replacement is opened at once, within a budget.
 func (s *slot) onDisconnect(c *connection) time.Duration {
 	switch c.disconnectReason {
-	case "link_disabled":
+	case linkDisabled:
 		c.close()
-		s.reportProblem(errors.New(c.disconnectReason), "Socket Mode is switched off: switch it on in the app's settings, under Socket Mode")
+		s.reportProblem(errors.New(c.disconnectReason), "Socket Mode is switched off: "+socketModeHint)
 		return s.socket.timing.refused
 	case "too_many_websockets":
 		c.close()

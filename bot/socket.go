@@ -50,7 +50,13 @@ type Socket struct {
 	lastError   string
 	lastErrorAt time.Time
 	problem     alert.Problem
-	unknown     int // how many connections Slack counted at the latest hello that are not ours
+	known       appState // what the latest hello said
+}
+
+// appState is what a hello says about the app.
+type appState struct {
+	app     string // A…, or empty
+	unknown int    // how many connections Slack counts that are not ours
 }
 
 // timing holds the durations that tests shorten.
@@ -294,15 +300,22 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.current[slot] = c
 	s.problem = alert.Problem{}
 	unknown := max(h.connections-s.sockets, 0)
-	changed := unknown != s.unknown
-	s.unknown = unknown
+	changed := unknown != s.known.unknown
+	s.known = appState{app: h.app, unknown: unknown}
 	s.mu.Unlock()
 	s.bot.opts.Answered()
 	s.log.Info("slack connection is up", zap.Int("slot", slot+1), zap.Int("num_connections", h.connections))
 	if changed && unknown > 0 {
 		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", unknown),
-			zap.String("hint", "another process uses the same app token and receives some of what people do, or Slack still counts connections that were lost, for some hours"))
+			zap.String("hint", unknownHint))
 	}
+}
+
+// latest returns what the latest hello said, and how many connections are up.
+func (s *Socket) latest() (known appState, connections int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.known, s.connected()
 }
 
 // setError keeps an error for Status.

@@ -43,7 +43,12 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 		"conversations.info": func(t *testing.T, b *Bot) error {
 			return second(b.channelInfo(t.Context(), card.Conversation, "#alerts"))
 		},
-		"conversations.open":    func(t *testing.T, b *Bot) error { return second(b.openDM(t.Context(), "U0ANN")) },
+		"conversations.open": func(t *testing.T, b *Bot) error { return second(b.openDM(t.Context(), "U0ANN")) },
+		"conversations.list": func(t *testing.T, b *Bot) error {
+			t.Helper()
+			_, err := b.publicChannels(t.Context())
+			return err
+		},
 		"conversations.history": func(t *testing.T, b *Bot) error { return find(t, b, look) },
 		"conversations.replies": func(t *testing.T, b *Bot) error { return find(t, b, thread) },
 		"conversations.members": func(t *testing.T, b *Bot) error { return second(b.conversationMembers(t.Context(), card.Conversation)) },

@@ -36,7 +36,7 @@ type request struct {
 // again. If a call of one fails, it does not matter whether Slack did it.
 var repeatable = map[string]bool{
 	"auth.test": true, "chat.getPermalink": true,
-	"conversations.history": true, "conversations.info": true, "conversations.join": true, "conversations.members": true,
+	"conversations.history": true, "conversations.info": true, "conversations.join": true, "conversations.list": true, "conversations.members": true,
 	"conversations.open": true, "conversations.replies": true,
 	"files.getUploadURLExternal": true,
 	"usergroups.list":            true, "usergroups.users.list": true,

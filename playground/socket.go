@@ -161,7 +161,13 @@ func (s *Server) openSocket(conn *wire.Conn, life time.Duration) *socket {
 	s.sockets.tcp[k] = true
 	count := s.countSocketsLocked()
 	s.recordLocked(Entry{Kind: KindSocketOpened, Socket: k.id})
-	if s.sockets.fault == ConnectNoHello {
+	switch s.sockets.fault {
+	case ConnectNoHello:
+		return k
+	case ConnectDisabled:
+		k.phase = phaseRefused
+		s.disconnectLocked(k, ReasonLinkDisabled)
+		s.beginCloseLocked(k)
 		return k
 	}
 	s.sendHelloLocked(k, count, life)

@@ -23,6 +23,8 @@ const (
 	ConnectDrop ConnectFault = "drop"
 	// ConnectNoHello accepts the connection, registers it, and sends no hello.
 	ConnectNoHello ConnectFault = "no_hello"
+	// ConnectDisabled is what Slack does while Socket Mode is off: link_disabled in place of hello.
+	ConnectDisabled ConnectFault = "disabled"
 )
 
 // CutMode says how Cut ends a connection.

@@ -59,6 +59,7 @@ func (s *Server) serveAPI(w http.ResponseWriter, r *http.Request) {
 	req, bad := decodeRequest(r)
 	c := &call{request: req, name: name, method: s.api[name], host: r.Host, get: r.Method != http.MethodPost}
 	fault, ans, scopes := s.handle(c, bad)
+	w.Header().Set("Date", s.now().UTC().Format(http.TimeFormat))
 	w.Header().Set("X-OAuth-Scopes", strings.Join(scopes, ","))
 	w.Header().Set("X-Accepted-OAuth-Scopes", strings.Join(c.method.scopes, ","))
 	s.send(w, r, fault, ans)

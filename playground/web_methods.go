@@ -3,6 +3,7 @@ package playground
 import (
 	"net/url"
 	"strings"
+	"time"
 )
 
 var (
@@ -50,11 +51,18 @@ func webMethods() map[string]method {
 	}
 }
 
+// authTest says whose the token is. An app-level token has no bot.
 func (s *Server) authTest(c *call) (reply, *apiError) {
-	return reply{
-		"url": s.base + "/", "team": s.ws.team, "user": s.ws.bot.Name, "team_id": s.ws.teamID, "user_id": s.ws.bot.ID, "bot_id": s.ws.botID,
-		"app_id": s.ws.appID, "app_name": s.ws.bot.RealName, "is_enterprise_install": false,
-	}, nil
+	r := reply{"team": s.ws.team, "team_id": s.ws.teamID, "app_id": s.ws.appID, "app_name": s.ws.bot.RealName, "is_enterprise_install": false}
+	if s.tokens.known[c.token] == "app" {
+		return r, nil
+	}
+	r["url"], r["user"], r["user_id"], r["bot_id"] = s.base+"/", s.ws.bot.Name, s.ws.bot.ID, s.ws.botID
+	r["app_id"] = orDefault(s.tokens.botApp, s.ws.appID)
+	if s.tokens.expires > 0 {
+		r["expires_in"] = int64(s.tokens.expires / time.Second)
+	}
+	return r, nil
 }
 
 // connectionsOpen hands out a single-use ticket for one Socket Mode connection, at the host that the client dialled.

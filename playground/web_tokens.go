@@ -3,6 +3,7 @@ package playground
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // tokens are the credentials the playground accepts and what the bot token may do.
@@ -11,6 +12,9 @@ type tokens struct {
 	known    map[string]string
 	revoked  map[string]bool
 	scopes   []string
+	// botApp is the app that the bot token is of (A…), and expires in how long the token ends; 0 for never.
+	botApp  string
+	expires time.Duration
 }
 
 func newTokens() tokens {
@@ -60,6 +64,20 @@ func (s *Server) SetScopes(scopes []string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.tokens.scopes = slices.Clone(scopes)
+}
+
+// SetBotApp makes the bot token one of another app (A…) than the app-level token.
+func (s *Server) SetBotApp(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.botApp = id
+}
+
+// SetRotation switches token rotation on: auth.test says that the bot token ends in so long. Zero switches it off.
+func (s *Server) SetRotation(expires time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.expires = expires
 }
 
 // hasScopeLocked reports whether the bot token has any of these scopes; none asked for means yes.

@@ -56,8 +56,8 @@ func styles() []struct {
 		{"31", []string{"error", "open"}},
 		{"33", []string{"warning", "pending", "sending", "acked"}},
 		{"36", []string{"info"}},
-		{"32", []string{"resolved", "delivered", "ready"}},
-		{"2", []string{"superseded", "dropped"}},
+		{"32", []string{"resolved", "delivered", "ready", "ok"}},
+		{"2", []string{"superseded", "dropped", "skipped"}},
 	}
 }
 

@@ -1,0 +1,251 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// doctorConfig names a conversation of each kind, and people, a group and a channel.
+const doctorConfig = `default_channel: "#alerts"
+fallback_channel: C0OPS
+routes:
+  - name: database
+    to: ["@ann", bob@example.com]
+    match: ['severity="error"']
+    mention: ["@sre", U0CAROL]
+permissions:
+  ack: ["#ops", S0SRE]
+`
+
+// doctor runs doctor in this process, for a playground that setUp has changed.
+func doctor(t *testing.T, opts playground.Options, file string, setUp func(*playground.Server, map[string]string)) (found examined, status int, text string) {
+	t.Helper()
+	s := slack(t, opts)
+	if _, err := s.AddUserGroup(playground.UserGroup{ID: "S0SRE", Handle: "sre", Users: []string{"U0ANN"}}); err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	env := map[string]string{
+		"HOME": dir, "SLACK_APP_TOKEN": s.AppToken(), "SLACK_BOT_TOKEN": s.BotToken(), "SLACK_API_URL": s.APIURL(),
+		"TOCSIN_CONFIG": filepath.Join(dir, "tocsin.yaml"), "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"), "TOCSIN_SOCKET": filepath.Join(dir, "tocsin.sock"),
+	}
+	if setUp != nil {
+		setUp(s, env)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "tocsin.yaml"), []byte(file), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	w := world{stdin: strings.NewReader(""), stdout: &stdout, stderr: &stderr, getenv: func(name string) string { return env[name] }}
+	status = run(t.Context(), []string{"doctor", "--json"}, w)
+	if err := json.Unmarshal(stdout.Bytes(), &found); err != nil {
+		t.Fatalf("%v in %s%s", err, &stdout, &stderr)
+	}
+	for _, token := range []string{s.AppToken(), s.BotToken()} {
+		if strings.Contains(stdout.String()+stderr.String(), token) {
+			t.Error("a token is shown")
+		}
+	}
+	return found, status, stdout.String()
+}
+
+func TestDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {
+	t.Parallel()
+	var s *playground.Server
+	found, status, text := doctor(t, playground.Options{}, doctorConfig, func(started *playground.Server, _ map[string]string) { s = started })
+	if status != exitOK || found.Result != alert.CheckOK {
+		t.Fatalf("ends with %d: %s", status, text)
+	}
+	for _, about := range []string{"#alerts", "C0OPS", "@ann", "bob@example.com", "@sre", "U0CAROL", "#ops", "S0SRE"} {
+		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.About == about && c.Result == alert.CheckOK }) {
+			t.Errorf("%s is not looked at: %s", about, text)
+		}
+	}
+	for _, call := range s.Calls() {
+		if call.Method == "chat.postMessage" || call.Method == "conversations.join" {
+			t.Errorf("it calls %s", call.Method)
+		}
+	}
+	if open := s.Sockets(); len(open) > 0 {
+		t.Errorf("it leaves %v", open)
+	}
+}
+
+func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
+	t.Parallel()
+	type setup = func(*playground.Server, map[string]string)
+	without := func(scopes ...string) setup {
+		return func(s *playground.Server, _ map[string]string) {
+			s.SetScopes(slices.DeleteFunc(playground.DefaultScopes(), func(scope string) bool { return slices.Contains(scopes, scope) }))
+		}
+	}
+	change := func(f func(*playground.Server) error) setup {
+		return func(s *playground.Server, _ map[string]string) {
+			if err := f(s); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	for name, c := range map[string]struct {
+		setUp  setup
+		opts   playground.Options
+		file   string // doctorConfig if empty
+		check  string
+		about  string
+		result alert.CheckResult
+		found  string
+		fix    string
+	}{
+		"no app token": {
+			setUp: func(_ *playground.Server, env map[string]string) { delete(env, "SLACK_APP_TOKEN") },
+			check: "configuration", about: "SLACK_APP_TOKEN", result: alert.CheckError, found: "there is no app-level token", fix: "App-Level Tokens",
+		},
+		"no bot token": {
+			setUp: func(_ *playground.Server, env map[string]string) { delete(env, "SLACK_BOT_TOKEN") },
+			check: "configuration", about: "SLACK_BOT_TOKEN", result: alert.CheckError, found: "there is no bot token", fix: "Bot User OAuth Token",
+		},
+		"the app token in the place of the bot token": {
+			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_BOT_TOKEN"] = env["SLACK_APP_TOKEN"] },
+			check: "configuration", about: "SLACK_BOT_TOKEN", result: alert.CheckWarning, found: "which belongs in SLACK_APP_TOKEN", fix: "OAuth & Permissions",
+		},
+		"Slack on that": {
+			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_BOT_TOKEN"] = env["SLACK_APP_TOKEN"] },
+			check: "bot token", result: alert.CheckError, found: "not a bot's", fix: "xoxb-",
+		},
+		"the bot token in the place of the app token": {
+			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_APP_TOKEN"] = env["SLACK_BOT_TOKEN"] },
+			check: "app token", result: alert.CheckError, found: "not_allowed_token_type", fix: "connections:write",
+		},
+		"a revoked bot token": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.Revoke(s.BotToken()) },
+			check: "bot token", result: alert.CheckError, found: "token_revoked", fix: "reinstall the app",
+		},
+		"conversations after that": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.Revoke(s.BotToken()) },
+			check: "conversation", about: "#alerts", result: alert.CheckSkipped, found: "does not accept the bot token",
+		},
+		"a revoked app token": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.Revoke(s.AppToken()) },
+			check: "app token", result: alert.CheckError, found: "token_revoked", fix: "App-Level Token",
+		},
+		"the app token of another workspace's app": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.SetBotApp("A0OTHER") },
+			check: "same app", result: alert.CheckError, found: "the bot token of A0OTHER", fix: "pages of one app",
+		},
+		"token rotation": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.SetRotation(11 * time.Hour) },
+			check: "token rotation", result: alert.CheckError, found: "ends in 11h", fix: "switch it off",
+		},
+		"Socket Mode switched off": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.SetConnectFault(playground.ConnectDisabled) },
+			check: "socket mode", result: alert.CheckError, found: "is off", fix: "switch on Socket Mode",
+		},
+		"no WebSocket gets through": {
+			setUp: func(s *playground.Server, _ map[string]string) { s.SetConnectFault("403") },
+			check: "socket mode", result: alert.CheckError, found: "403", fix: "HTTPS_PROXY",
+		},
+		"no network": {
+			setUp: func(s *playground.Server, _ map[string]string) { _ = s.Close() },
+			check: "slack", result: alert.CheckError, found: "can't be reached", fix: "check the network",
+		},
+		"something else than Slack": {
+			setUp: func(_ *playground.Server, env map[string]string) {
+				env["SLACK_API_URL"] = strings.TrimSuffix(env["SLACK_API_URL"], "api/")
+			},
+			check: "slack", result: alert.CheckError, found: "can't be reached", fix: "SLACK_API_URL",
+		},
+		"a clock behind": {
+			opts:  playground.Options{Clock: func() time.Time { return time.Now().Add(time.Hour) }},
+			check: "clock", result: alert.CheckError, found: "behind Slack", fix: "NTP",
+		},
+		"a clock ahead": {
+			opts:  playground.Options{Clock: func() time.Time { return time.Now().Add(-time.Hour) }},
+			check: "clock", result: alert.CheckError, found: "ahead of Slack", fix: "NTP",
+		},
+		"no permission to post": {
+			setUp: without("chat:write"),
+			check: "scopes", about: "chat:write", result: alert.CheckError, found: "every message", fix: "reinstall the app",
+		},
+		"no direct messages": {
+			setUp: without("im:write"),
+			check: "scopes", about: "im:write", result: alert.CheckWarning, found: "direct messages to people", fix: "im:write",
+		},
+		"no user groups": {
+			setUp: without("usergroups:read"),
+			check: "permission", about: "S0SRE", result: alert.CheckWarning, found: "missing_scope", fix: "usergroups:read",
+		},
+		"a scope that this configuration does not need": {
+			setUp: without("usergroups:read", "users:read.email", "im:write"), file: "default_channel: '#alerts'\n",
+			check: "scopes", result: alert.CheckOK, found: "not needed: im:write",
+		},
+		"a channel that does not exist": {
+			file:  "default_channel: '#typo'\n",
+			check: "conversation", about: "#typo", result: alert.CheckError, found: "does not exist", fix: "check the spelling of #typo",
+		},
+		"a private channel without the bot": {
+			file:  "default_channel: C0SECRET\n",
+			check: "conversation", about: "C0SECRET", result: alert.CheckError, found: "channel_not_found", fix: "/invite @tocsin",
+		},
+		"a public channel without the bot": {
+			file:  "default_channel: '#random'\n",
+			check: "conversation", about: "#random", result: alert.CheckWarning, found: "may be posted twice", fix: "in #random, type: /invite @tocsin",
+		},
+		"one that it may not post to": {
+			file: "default_channel: '#random'\n", setUp: without("chat:write.public", "channels:join"),
+			check: "conversation", about: "#random", result: alert.CheckError, found: "not a member", fix: "in #random, type: /invite @tocsin",
+		},
+		"an archived channel": {
+			setUp: change(func(s *playground.Server) error { return s.Archive("#alerts") }),
+			check: "conversation", about: "#alerts", result: alert.CheckError, found: "archived", fix: "unarchive it",
+		},
+		"a history that can't be read": {
+			setUp: without("channels:history"),
+			check: "conversation", about: "#alerts", result: alert.CheckWarning, found: "may be posted twice", fix: "channels:history",
+		},
+		"a person who has left": {
+			setUp: change(func(s *playground.Server) error {
+				return s.ChangeUser("carol", func(u *playground.User) { u.Deleted = true })
+			}),
+			check: "mention", about: "U0CAROL", result: alert.CheckError, found: "deactivated",
+		},
+		"a person nobody knows": {
+			file:  "default_channel: '#alerts'\nroutes: [{name: r, to: '@nobody-here'}]\n",
+			check: "conversation", about: "@nobody-here", result: alert.CheckError, found: "not in this workspace", fix: "check the spelling",
+		},
+		"a user group that is gone": {
+			file:  "default_channel: '#alerts'\nroutes: [{name: r, to: '#ops', mention: S0GONE00}]\n",
+			check: "mention", about: "S0GONE00", result: alert.CheckError, found: "no such user group",
+		},
+		"no default channel": {
+			file:  "log: {level: info}\n",
+			check: "configuration", about: "default_channel", result: alert.CheckError, found: "is missing", fix: "SLACK_CHANNEL_ID",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if c.file == "" {
+				c.file = doctorConfig
+			}
+			found, status, text := doctor(t, c.opts, c.file, c.setUp)
+			at := slices.IndexFunc(found.Checks, func(got alert.Check) bool { return got.Name == c.check && got.About == c.about })
+			if at < 0 {
+				t.Fatalf("%s is not looked at: %s", c.check, text)
+			}
+			if got := found.Checks[at]; got.Result != c.result || !strings.Contains(got.Found, c.found) || !strings.Contains(got.Fix, c.fix) {
+				t.Errorf("finds %+v, want %s: …%s…, and …%s…", got, c.result, c.found, c.fix)
+			}
+			if want := map[alert.CheckResult]int{alert.CheckOK: 0, alert.CheckWarning: 1, alert.CheckError: 2}[found.Result]; status != want {
+				t.Errorf("ends with %d, want %d", status, want)
+			}
+		})
+	}
+}
