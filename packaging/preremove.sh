@@ -1,0 +1,12 @@
+#!/bin/sh
+# Before a removal, and before an upgrade, which restarts the daemon once the new program
+# is there: the argument is then "upgrade" from dpkg and 1 from rpm.
+set -e
+
+case $1 in
+remove | 0)
+	if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
+		systemctl disable --now tocsin.service
+	fi
+	;;
+esac
