@@ -52,6 +52,13 @@ func (c *Connections) Track(conn net.Conn, state http.ConnState) {
 	}
 }
 
+// Open is how many connections are open.
+func (c *Connections) Open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.open
+}
+
 // enforce makes room for a new connection, which is closed itself if all others are
 // busy.
 func (c *Connections) enforce() {

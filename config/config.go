@@ -3,8 +3,8 @@
 // each with its place and what to write instead. It opens only the files that it reads
 // settings from: whether a port is free or a store can be opened is not checked here.
 //
-// The first of these places that has a value counts: flag, environment, systemd
-// credential or secret file, YAML, default. An empty environment variable or flag is
+// The first of these places that has a value counts: socket of systemd, flag,
+// environment, systemd credential or secret file, YAML, default. An empty environment variable or flag is
 // ignored.
 //
 // SLACK_SIGNING_SECRET is accepted and has no effect: Socket Mode does not

@@ -17,6 +17,9 @@ type Input struct {
 	// Flags are the given flags, by name without dashes (see FlagNames). Secrets have no
 	// flags, because every user can see a command line.
 	Flags map[string]string
+	// Bound are the sockets that systemd has bound for the daemon, by the flags that say
+	// where it listens otherwise. They come before any other source.
+	Bound map[string]Bound
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
 	UID int
@@ -25,6 +28,9 @@ type Input struct {
 	// Expressions is what is known of expressions.
 	Expressions Expressions
 }
+
+// Bound is a socket that listens already: its name in systemd, and its path or host:port.
+type Bound struct{ Name, Address string }
 
 func (in Input) now() time.Time {
 	if in.Now == nil {

@@ -82,6 +82,9 @@ func (l *loader) fallback(opt spec) given {
 // sources returns what was given for an option, the highest first.
 func (l *loader) sources(opt spec) []given {
 	var found []given
+	if bound, ok := l.in.Bound[opt.flag]; ok {
+		found = append(found, given{value: bound.Address, origin: Origin{kind: fromSystemd, place: bound.Name}})
+	}
 	if value := l.in.Flags[opt.flag]; opt.flag != "" && value != "" {
 		found = append(found, given{value: value, origin: Origin{kind: fromFlag, place: opt.flag}})
 	}

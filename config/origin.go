@@ -9,6 +9,7 @@ import (
 type originKind string
 
 const (
+	fromSystemd    originKind = "systemd"
 	fromFlag       originKind = "flag"
 	fromEnv        originKind = "environment"
 	fromCredential originKind = "credential"
@@ -20,7 +21,7 @@ const (
 // Origin says where a value came from.
 type Origin struct {
 	kind         originKind
-	place        string // flag or variable name, or path
+	place        string // name of a socket, flag or variable, or path
 	line, column int    // in a YAML file
 }
 
@@ -40,6 +41,8 @@ func (o Origin) where() string {
 	switch {
 	case o.kind == fromFlag:
 		return "--" + o.place
+	case o.kind == fromSystemd:
+		return "socket " + o.place
 	case o.kind == fromYAML:
 		return fmt.Sprintf("%s:%d:%d", o.place, o.line, o.column)
 	}
@@ -65,6 +68,8 @@ func onOneLine(text string) string {
 // content of a file, or a line of YAML.
 func (o Origin) assign(opt spec, value string) string {
 	switch o.kind {
+	case fromSystemd:
+		return "ListenStream=" + value + " into the socket unit"
 	case fromFlag:
 		return "--" + opt.flag + " " + shellQuote(value)
 	case fromEnv:

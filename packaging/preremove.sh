@@ -6,7 +6,7 @@ set -e
 case $1 in
 remove | 0)
 	if [ -z "$DPKG_ROOT" ] && [ -d /run/systemd/system ]; then
-		systemctl disable --now tocsin.service
+		systemctl disable --now tocsin.socket tocsin-tcp.socket tocsin.service
 	fi
 	;;
 esac

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,7 @@ import (
 // that a SIGTERM may take.
 const (
 	stopAll     = 9 * time.Second
+	stopClients = 2 * time.Second
 	stopServers = time.Second
 	stopSocket  = 5 * time.Second
 	stopOutbox  = 3 * time.Second
@@ -57,6 +59,8 @@ type daemon struct {
 
 	unix, tcp net.Listener
 	clients   *api.Connections
+	servers   []*http.Server
+	accepting sync.WaitGroup // the servers, for as long as they accept connections
 }
 
 // newDaemon builds every part from the bottom up and binds the listeners. It
@@ -140,20 +144,6 @@ func holdUnsure(routing alert.Routing, aliases func() *alert.Aliases) func(alert
 	}
 }
 
-func (d *daemon) listen(ctx context.Context) (err error) {
-	if path := d.cfg.Listen.Socket; path != "" {
-		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
-			return err
-		}
-	}
-	if address := d.cfg.Listen.TCP; address != "" {
-		if d.tcp, err = api.ListenTCP(ctx, address); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 func (d *daemon) close() error {
 	var err error
 	for _, l := range []net.Listener{d.unix, d.tcp} {
@@ -189,6 +179,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("spool", stopIntake, d.intake.run)
 	d.serve(parts, d.unix, d.api.Handler())
 	d.serve(parts, d.tcp, d.api.TCPHandler())
+	d.answerBeforeStopping(parts)
 	err := d.ready()
 	if err == nil {
 		err = parts.wait(ctx)
@@ -200,37 +191,6 @@ func (d *daemon) run(ctx context.Context) error {
 	err = errors.Join(err, parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
-}
-
-// serve adds an HTTP server on l, unless l is nil.
-func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
-	if l == nil {
-		return
-	}
-	srv := api.Serve(h, d.log.Named("api"))
-	srv.ConnState = d.clients.Track
-	ctx, cancel := context.WithCancel(context.Background())
-	srv.BaseContext = func(net.Listener) context.Context { return ctx }
-	serve := func() error {
-		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-			return err
-		}
-		return nil
-	}
-	parts.startWith("listener "+l.Addr().String(), stopServers, serve, func(limit context.Context) error {
-		// Clients that wait for a delivery are answered now; pushes may still finish.
-		context.AfterFunc(limit, cancel)
-		soon := time.AfterFunc(stopServers/2, cancel)
-		defer soon.Stop()
-		defer cancel()
-		if err := srv.Shutdown(limit); err != nil {
-			// A client that does not finish is disconnected. That is not a failure,
-			// because nothing that was accepted is lost.
-			d.log.Debug("clients disconnected", zap.Stringer("listener", l.Addr()), zap.Error(err))
-			return srv.Close()
-		}
-		return nil
-	})
 }
 
 func (d *daemon) ready() error {

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -71,7 +72,8 @@ type process struct {
 
 	cmd    *exec.Cmd
 	log    *logBuffer
-	stderr *os.File // in place of log; nil for none
+	stderr *os.File   // in place of log; nil for none
+	bound  []*os.File // sockets that it is started with, as systemd does
 	exited chan error
 }
 
@@ -143,6 +145,11 @@ func (p *process) start() {
 func (p *process) launch() {
 	p.t.Helper()
 	p.cmd = exec.Command(p.path, "serve")
+	if len(p.bound) > 0 { // for the process that the shell becomes
+		p.cmd = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" serve`, p.path)
+		p.cmd.ExtraFiles = p.bound
+		p.env["LISTEN_FDS"] = strconv.Itoa(len(p.bound))
+	}
 	for k, v := range p.env {
 		if v != "" {
 			p.cmd.Env = append(p.cmd.Env, k+"="+v)

@@ -33,6 +33,10 @@ SIGTERM or Ctrl-C stops it within 10 s. What is not delivered by then is kept.`,
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, w world, flags map[string]string) error {
 	in := w.input(flags)
+	var err error
+	if in.Bound, err = boundSockets(); err != nil {
+		return err
+	}
 	cfg, err := config.Load(in)
 	if err != nil {
 		return err

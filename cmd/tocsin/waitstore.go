@@ -52,14 +52,15 @@ func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*s
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
 	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
 	d.serve(parts, d.tcp, refuse.RefusingTCPHandler(reason))
+	d.answerBeforeStopping(parts)
 	failed := announce("nothing is accepted: " + reason.Error())
 	for failed == nil && worthWaiting(err, began) && pause(ctx, openAgain) {
 		if db, err = d.tryStore(ctx); errors.Is(err, store.ErrHeld) {
 			d.log.Info("waiting for the store", zap.Duration("for", time.Since(began).Round(time.Second)), zap.Duration("at_most", heldLimit))
 		}
 	}
-	d.unix, d.tcp = nil, nil // stopping closes them
 	err = errors.Join(failed, err, parts.stop())
+	d.unix, d.tcp, d.servers = nil, nil, nil // they are closed
 	if err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}

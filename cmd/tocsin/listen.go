@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+
+	"tocsin/api"
+	"tocsin/config"
+	"tocsin/systemd"
+)
+
+// The names that the socket units give their sockets.
+const (
+	unixSocket = "unix"
+	tcpSocket  = "tcp"
+)
+
+// boundSockets says which sockets systemd has bound for the daemon. One that nobody
+// would accept connections from is an error, because its clients would wait for ever.
+func boundSockets() (_ map[string]config.Bound, err error) {
+	all, err := systemd.Listeners()
+	if err != nil {
+		return nil, err
+	}
+	bound := map[string]config.Bound{}
+	for name, l := range all {
+		flag := map[string]string{unixSocket + "/unix": "socket", tcpSocket + "/tcp": "listen"}[name+"/"+l.Addr().Network()]
+		if flag == "" {
+			err = errors.Join(err, fmt.Errorf("systemd passes the socket %q at %s %s: FileDescriptorName= has to be %s for a path and %s for an address",
+				name, l.Addr().Network(), l.Addr(), unixSocket, tcpSocket))
+		}
+		bound[flag] = config.Bound{Name: name, Address: l.Addr().String()}
+		err = errors.Join(err, l.Close())
+	}
+	return bound, err
+}
+
+// listen takes the sockets that systemd has bound, and binds those that the
+// configuration names besides.
+func (d *daemon) listen(ctx context.Context) error {
+	bound, err := systemd.Listeners()
+	if err != nil {
+		return err
+	}
+	d.unix, d.tcp = bound[unixSocket], bound[tcpSocket]
+	if path := d.cfg.Listen.Socket; path != "" && d.unix == nil {
+		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
+			return err
+		}
+	}
+	if address := d.cfg.Listen.TCP; address != "" && d.tcp == nil {
+		if d.tcp, err = api.ListenTCP(ctx, address); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// serve adds an HTTP server on l, unless l is nil.
+func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
+	if l == nil {
+		return
+	}
+	srv := api.Serve(h, d.log.Named("api"))
+	srv.ConnState = d.clients.Track
+	ctx, cancel := context.WithCancel(context.Background())
+	srv.BaseContext = func(net.Listener) context.Context { return ctx }
+	d.servers = append(d.servers, srv)
+	d.accepting.Add(1)
+	serve := func() error {
+		defer d.accepting.Done()
+		if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			return err
+		}
+		return nil
+	}
+	parts.startWith("listener "+l.Addr().String(), stopServers, serve, func(limit context.Context) error {
+		// Clients that wait for a delivery are answered now; pushes may still finish.
+		context.AfterFunc(limit, cancel)
+		soon := time.AfterFunc(stopServers/2, cancel)
+		defer soon.Stop()
+		defer cancel()
+		if err := srv.Shutdown(limit); err != nil {
+			// A client that does not finish is disconnected. That is not a failure,
+			// because nothing that was accepted is lost.
+			d.log.Debug("clients disconnected", zap.Stringer("listener", l.Addr()), zap.Error(err))
+			return srv.Close()
+		}
+		return nil
+	})
+}
+
+// answerBeforeStopping adds what stops before the servers: no more connections are
+// accepted, and those that are open get their answers. A server that is shut down
+// disconnects those whose request it has not read.
+func (d *daemon) answerBeforeStopping(parts *stages) {
+	accept := func() error {
+		d.accepting.Wait()
+		return nil
+	}
+	parts.startWith("clients", stopClients, accept, func(limit context.Context) (err error) {
+		for _, l := range []net.Listener{d.unix, d.tcp} {
+			if l != nil {
+				err = errors.Join(err, l.Close())
+			}
+		}
+		for _, srv := range d.servers {
+			srv.SetKeepAlivesEnabled(false) // closes those that are idle, and others after their answer
+		}
+		d.accepting.Wait()
+		for d.clients.Open() > 0 && pause(limit, stopEvery) {
+		}
+		return err
+	})
+}
+
+// stopEvery is how often it is looked whether all clients have been answered.
+const stopEvery = 5 * time.Millisecond
