@@ -151,7 +151,16 @@ func lockRemedy(holder string, err error) error {
 	if !errors.Is(err, syscall.EAGAIN) && !errors.Is(err, syscall.EACCES) {
 		return fmt.Errorf("lock it: %w", err)
 	}
-	return fmt.Errorf("another tocsin uses it (%s): stop that one, or give this one a store of its own with TOCSIN_STORE", holder)
+	return &inUseError{holder}
+}
+
+// inUseError is errInUse with who holds the lock.
+type inUseError struct{ holder string }
+
+var errInUse = errors.New("another tocsin uses it")
+
+func (e *inUseError) Error() string {
+	return fmt.Sprintf("%s (%s): stop that one, or give this one a store of its own with TOCSIN_STORE", errInUse, e.holder)
 }
 
 func folderRemedy(err error) error {

@@ -4,8 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"path"
+	"strconv"
+	"strings"
 
 	"github.com/pressly/goose/v3"
 )
@@ -26,17 +30,32 @@ func (d *DB) migrate(ctx context.Context, engine goose.Dialect, folder string) e
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
-	if has > knows {
-		return fmt.Errorf("a newer tocsin wrote it (schema %d, this one knows %d): run that version or a later one",
-			has, knows)
-	}
-	if has == knows {
-		return nil
+	if err := newerSchema(has, knows); err != nil || has == knows {
+		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
 		return fmt.Errorf("bring tables up to date: %w", err)
 	}
 	return nil
+}
+
+// newerSchema refuses a store whose schema is later than the one that this program knows.
+func newerSchema(has, knows int64) error {
+	if has > knows {
+		return fmt.Errorf("a newer tocsin wrote it (schema %d, this one knows %d): run that version or a later one", has, knows)
+	}
+	return nil
+}
+
+// knownSchema is the version to which an engine's migrations lead.
+func knownSchema(folder string) (last int64, err error) {
+	files, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
+	for _, file := range files {
+		number, _, _ := strings.Cut(path.Base(file), "_")
+		n, wrong := strconv.ParseInt(number, 10, 64)
+		last, err = max(last, n), errors.Join(err, wrong)
+	}
+	return last, err
 }
 
 // migrator reads the migrations of an engine.

@@ -41,6 +41,9 @@ const (
 // ErrHeld is why Open fails while another session holds the lock of a PostgreSQL store.
 var ErrHeld = errors.New("another tocsin uses it")
 
+// errBadURL is in place of an error that quotes the URL, and with it perhaps the password.
+var errBadURL = errors.New("open store: the URL doesn't parse: write postgres://user:password@host:5432/database")
+
 // postgresDialect returns the dialect of a store that answers within this time. A
 // statement may take three fifths of it before its connection counts as lost, because
 // a push may wait for two.
@@ -112,8 +115,7 @@ func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 	d.release = func() error { return nil }
 	config, err := pgx.ParseConfig(url)
 	if err != nil {
-		// The error quotes the URL, and with it perhaps the password.
-		return nil, errors.New("open store: the URL doesn't parse: write postgres://user:password@host:5432/database")
+		return nil, errBadURL
 	}
 	configurePostgres(config)
 	name := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database

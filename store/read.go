@@ -325,9 +325,12 @@ func (d *DB) Inhibits(ctx context.Context, incident string) (n int, err error) {
 
 // Ledger accounts for every alert that was ever accepted, from one read. Lanes
 // come in alphabetical order.
-func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) {
+func (d *DB) Ledger(ctx context.Context) (alert.Ledger, error) { return readLedger(ctx, d.each) }
+
+// readLedger reads the ledger with a function that asks as DB.each does.
+func readLedger(ctx context.Context, each func(context.Context, string, func(scanner) error, ...any) error) (alert.Ledger, error) {
 	var l alert.Ledger
-	err := d.each(ctx, ledgerQuery, func(s scanner) error {
+	err := each(ctx, ledgerQuery, func(s scanner) error {
 		var c alert.LaneCounts
 		err := s.Scan(&c.Lane, &c.Pending, &c.Delivered, &c.Folded, &c.Silenced, &c.Dead, &c.PossibleDuplicates)
 		c.Accepted = c.Pending + c.Delivered + c.Folded + c.Silenced + c.Dead

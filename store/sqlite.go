@@ -207,7 +207,9 @@ func assertPragma(conn driver.Conn, pragma, want string) error {
 	return nil
 }
 
-const corruptRemedy = "move it away to begin with an empty store, or restore it from a backup"
+const corruptRemedy = "move it away to begin with an empty store, or restore it from a backup (tocsin store restore)"
+
+var errNoDatabase = errors.New("it is no SQLite database")
 
 // checkHeader refuses a file that was never a SQLite database, before SQLite
 // has a chance to write to it.
@@ -227,7 +229,7 @@ func checkHeader(path string) error {
 		return err
 	}
 	if string(head[:n]) != magic {
-		return fmt.Errorf("it is no SQLite database: %s", corruptRemedy)
+		return errNoDatabase
 	}
 	return nil
 }
@@ -281,7 +283,10 @@ func sqliteRemedy(err error) error {
 	case sqlite3.SQLITE_FULL:
 		return fmt.Errorf("%w: make room on its disk", err)
 	}
-	if errors.Is(err, fs.ErrPermission) {
+	switch {
+	case errors.Is(err, errNoDatabase):
+		return fmt.Errorf("%w: %s", err, corruptRemedy)
+	case errors.Is(err, fs.ErrPermission):
 		return folderRemedy(err)
 	}
 	return err

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how much of a file has been sent: a bar on a terminal, else a line for
+// progress shows how much of something is done: a bar on a terminal, else a line for
 // each tenth, on standard error.
 type progress struct {
 	out         io.Writer
@@ -31,11 +31,16 @@ func newProgress(w world, total int64) progress {
 	return p
 }
 
-// show shows how far it is.
+// show shows how far a file is.
 func (p *progress) show(r fileResult) {
-	part := float64(p.read) / float64(max(p.total, 1))
 	rate := float64(r.Lines) / max(time.Since(p.began).Seconds(), 1e-3)
-	says := fmt.Sprintf("%3.0f%%  %s  %.0f/s", part*100, counted(r.Lines, "alert"), rate)
+	p.draw(fmt.Sprintf("%s  %.0f/s", counted(r.Lines, "alert"), rate))
+}
+
+// draw shows how far it is, with more words.
+func (p *progress) draw(more string) {
+	part := float64(p.read) / float64(max(p.total, 1))
+	says := fmt.Sprintf("%3.0f%%  %s", part*100, more)
 	switch room := p.width - len(says) - 5; {
 	case p.width > 0 && room > 0:
 		full := int(part * float64(room))

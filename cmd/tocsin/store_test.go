@@ -1,0 +1,87 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// tocsin runs a command in the daemon's environment and returns what it printed.
+func (p *process) tocsin(args ...string) (string, error) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), p.path, args...)
+	for k, v := range p.env {
+		cmd.Env = append(cmd.Env, k+"="+v)
+	}
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+// A backup that is made while alerts are pushed, shown and acknowledged is a store that
+// the daemon goes on with.
+func TestABackupMadeUnderLoadIsRestoredAndBalances(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	file := filepath.Join(p.dir, "backup.db")
+	before := p.mustPush(firing("first", "disk full on db-1"))
+	p.settle(before...)
+
+	stop, pushed := make(chan struct{}), make(chan error, 1)
+	started := make(chan struct{})
+	go func() {
+		var err error
+		for n := 0; err == nil; n++ {
+			_, err = p.push(inChannel(firing(fmt.Sprint("load-", n), "disk full"), "#load"))
+			if n == 20 {
+				close(started)
+			}
+			select {
+			case <-stop:
+				pushed <- err
+				return
+			default:
+			}
+		}
+		pushed <- err
+	}()
+	<-started
+	said, err := p.tocsin("store", "backup", file)
+	close(stop)
+	if err = errors.Join(err, <-pushed); err != nil {
+		t.Fatalf("%v\n%s", err, said)
+	}
+	if said, err := p.tocsin("store", "restore", file); err == nil || !strings.Contains(said, "stop the daemon first") {
+		t.Errorf("while the daemon runs, restore says %q, %v", said, err)
+	}
+	after := p.mustPush(firing("second", "only in the old store"))
+	p.kill()
+
+	said, err = p.tocsin("store", "restore", file)
+	if err != nil || !strings.Contains(said, "what was there is in "+filepath.Join(p.dir, "tocsin.db.")) {
+		t.Fatalf("restore says %q, %v", said, err)
+	}
+	p.start()
+	if said, err := p.tocsin("store", "check"); err != nil || !strings.HasPrefix(said, "good: ") {
+		t.Errorf("check says %q, %v", said, err)
+	}
+	l := p.ledger().Total
+	if l.Accepted < 21 || l.Accepted != l.Pending+l.Delivered+l.Folded+l.Silenced+l.Dead {
+		t.Errorf("the ledger is %+v", l)
+	}
+	var rec alert.Record
+	if err := p.ask("/v1/alerts/"+before[0].ID, &rec); err != nil || rec.Standing != alert.StandDelivered {
+		t.Errorf("the alert of before is %+v, %v", rec, err)
+	}
+	if err := p.ask("/v1/alerts/"+after[0].ID, &rec); err == nil {
+		t.Errorf("the alert of after is %+v", rec)
+	}
+	p.settle(p.mustPush(firing("third", "it goes on"))...)
+}
