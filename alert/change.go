@@ -42,6 +42,10 @@ type Query struct {
 	// members of all groups that have one of Keys as their key always come, with their
 	// incidents, and those that are due of groups that are due.
 	Members []MemberKey
+	// Listed asks for members that templates see, of each group that is returned:
+	// TemplateMembers of those that fire and that no silence hides, worst first, and of those
+	// that are resolved, and of each kind as many more as are asked for otherwise.
+	Listed bool
 }
 
 // MaxDueMembers bounds how many due members of one group a query returns.

@@ -32,6 +32,8 @@ const (
 	MembersAsFile = 61
 	// MembersInFile is the most members in one file.
 	MembersInFile = 2500
+	// TemplateMembers is the most firing members that templates see, and the most resolved ones.
+	TemplateMembers = 20
 )
 
 // Grouping says how the alerts of a route form groups, each of which is one incident.
@@ -121,10 +123,21 @@ type Group struct {
 	SayAt  time.Time `json:"-"`
 	// DueAt is when a member may be due; zero for never. None is due earlier.
 	DueAt time.Time `json:"-"`
+	// Plain is what the incident says without the templates of its route; nil if that is what
+	// it says.
+	Plain *Wording `json:"-"`
 	// Top are the worst members after the first From, as they are now. They are only set where
 	// they are shown.
 	Top  []GroupMember `json:"-"`
 	From int           `json:"-"`
+}
+
+// Wording is what an incident says that templates may say otherwise.
+type Wording struct {
+	Title  string  `json:"title"`
+	Text   string  `json:"text,omitempty"`
+	Links  []Link  `json:"links,omitempty"`
+	Images []Image `json:"images,omitempty"`
 }
 
 // Clone returns a copy that can be changed.
@@ -299,7 +312,7 @@ func RankOver() int { return GroupMember{}.Rank() }
 // Subject is what matchers see of the member, given the incident of its group.
 func (m GroupMember) Subject(i Incident) Subject {
 	s := i.Subject()
-	s.Severity, s.Key, s.Title, s.Labels, s.Group = m.Severity, m.Key, m.Title, m.Labels, nil
+	s.Severity, s.Key, s.Title, s.Shown, s.Labels, s.Group = m.Severity, m.Key, m.Title, "", m.Labels, nil
 	return s
 }
 
@@ -366,7 +379,7 @@ func (i Incident) Member(m GroupMember) Incident {
 	i.Annotations, i.SentTitle = m.Annotations, ""
 	i.FirstAt, i.BeganAt, i.LastAt, i.EndedAt, i.Count = m.BeganAt, m.BeganAt, m.LastAt, m.EndedAt, m.Count
 	i.ExpiresAt, i.Silence, i.SilencedUntil = m.ExpiresAt, cmp.Or(m.Silence, i.Silence), m.SilencedUntil
-	i.Group = nil
+	i.Group, i.Fields = nil, nil
 	return i
 }
 
@@ -398,13 +411,17 @@ func MemberNotes(from, total int) (notes []Note) {
 	return notes
 }
 
-// Headline is the title, for a group with how many of its members fire.
+// Headline is the title, for a group with how many of its members fire, unless a template
+// says what it is.
 func (i Incident) Headline() string {
-	if i.Group == nil || i.Group.Total < 2 {
+	if i.Group == nil || i.Group.Total < 2 || i.Titled() {
 		return i.Title
 	}
 	return i.Title + ": " + i.Group.Tell()
 }
+
+// Titled reports whether a template says what the title is.
+func (i Incident) Titled() bool { return i.SentTitle != "" }
 
 // Tell says in words how many members fire, are silenced and are resolved.
 func (g Group) Tell() string {

@@ -43,7 +43,10 @@ type Incident struct {
 	// SentTitle is the title that was sent if the route has a template for it; empty if that
 	// is Title.
 	SentTitle string `json:"sent_title,omitempty"`
-	Mention   string `json:"mention,omitempty"`
+	// Unworded is why a template of its route fails, so that it is as without them; empty if
+	// none does.
+	Unworded string `json:"-"`
+	Mention  string `json:"mention,omitempty"`
 	// TokenName is the name of the token that the latest firing alert was sent with.
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.

@@ -168,7 +168,51 @@ func (t Templates) Word(a *Alert, route string, count int, now time.Time) ([]Fie
 	if t.Empty() {
 		return nil, nil
 	}
-	data := newTemplateData(*a, route, count)
+	return t.word(a, newTemplateData(*a, route, count), now)
+}
+
+// WordGroup has the templates say what the card of a group shows. What it shows without them,
+// in i, becomes i.Group.Plain. listed are members that templates see (TemplateMembers). The
+// error is that of Word.
+func (t Templates) WordGroup(i *Incident, listed []GroupMember, now time.Time) error {
+	if t.Empty() {
+		return nil
+	}
+	g, plain := i.Group.Clone(), i.wording()
+	a := Alert{
+		Key: i.Key, Source: i.Source, Status: Resolved, Severity: i.Severity, Title: i.Title, Text: i.Text, Format: i.Format,
+		Labels: i.Labels, Annotations: i.Annotations, Links: i.Links, Images: i.Images, At: i.Began(),
+	}
+	if g.Lasts() {
+		a.Status = Firing
+	}
+	fields, err := t.word(&a, newGroupData(a, *i, listed), now)
+	if err != nil {
+		return err
+	}
+	g.Plain = &plain
+	i.Group, i.Title, i.Text, i.Links, i.Images, i.Fields = g, a.Title, a.Text, a.Links, a.Images, fields
+	if a.Title != plain.Title {
+		i.SentTitle = plain.Title
+	}
+	return nil
+}
+
+// Unword has the incident of a group say what it does without templates.
+func (i *Incident) Unword() {
+	i.Fields, i.SentTitle = nil, ""
+	if p := i.Group.Plain; p != nil {
+		g := i.Group.Clone()
+		g.Plain, i.Group = nil, g
+		i.Title, i.Text, i.Links, i.Images = p.Title, p.Text, p.Links, p.Images
+	}
+}
+
+// wording is what the incident says.
+func (i *Incident) wording() Wording { return Wording{i.Title, i.Text, i.Links, i.Images} }
+
+// word has the templates say what a card shows, given what they see.
+func (t Templates) word(a *Alert, data templateData, now time.Time) ([]Field, error) {
 	said := *a
 	var fields []Field
 	for _, part := range []struct {

@@ -56,6 +56,26 @@ func TestATemplateWritesWhatAlertmanagersAndPrometheusFunctionsDo(t *testing.T) 
 	}
 }
 
+func TestATemplateCountsTheAlertsOfAGroupThatItDoesNotList(t *testing.T) {
+	parsed, err := ParseTemplate(`{{ .Alerts | len }} {{ len .Alerts.Firing }} {{ .Alerts.Resolved | len }}:{{ range .Alerts.Firing }} {{ .Labels.host }}{{ end }},{{ range .Alerts.Resolved }} {{ .Labels.host }}{{ end }}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	group := Incident{Title: "disk full", Group: &Group{Total: 10_000, Firing: map[Severity]int{Critical: 7000}, Silenced: map[Severity]int{Error: 100}}}
+	member := func(host string, status Status) GroupMember {
+		return GroupMember{Status: status, Labels: map[string]string{"host": host}}
+	}
+	listed := []GroupMember{member("a", Firing), member("b", Firing), member("c", Resolved)}
+	if err := (Templates{Text: parsed}).WordGroup(&group, listed, time.Time{}); err != nil || group.Text != "9900 7000 2900: a b, c" {
+		t.Errorf("it writes %q, %v", group.Text, err)
+	}
+	group.Unword()
+	group.Group.Firing = nil
+	if err := (Templates{Text: parsed}).WordGroup(&group, nil, time.Time{}); err != nil || group.Text != "0 0 0:," {
+		t.Errorf("without any it writes %q, %v", group.Text, err)
+	}
+}
+
 func TestWithoutAnnotationsATemplateSeesWhatTheAlertSaysUnderTheirNames(t *testing.T) {
 	a := Alert{Title: "t", Text: "x", Links: []Link{{"Runbook", "https://r.example"}}}
 	parsed, err := ParseTemplate("{{ .CommonAnnotations }}; {{ .CommonLabels }}; {{ .Labels }}")

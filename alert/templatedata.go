@@ -32,9 +32,11 @@ type templateAlert struct {
 	StartsAt, EndsAt    time.Time
 	GeneratorURL        string
 	Fingerprint         string
+	// all is how many alerts its list stands for, alike how many of them have its status.
+	all, alike int
 }
 
-// templateAlerts are a group of alerts.
+// templateAlerts are a group of alerts, of which only some are listed if there are many.
 type templateAlerts []templateAlert
 
 // Firing are those that fire.
@@ -44,7 +46,22 @@ func (as templateAlerts) Firing() templateAlerts { return as.with(Firing) }
 func (as templateAlerts) Resolved() templateAlerts { return as.with(Resolved) }
 
 func (as templateAlerts) with(status Status) templateAlerts {
-	return slices.DeleteFunc(slices.Clone(as), func(a templateAlert) bool { return a.Status != string(status) })
+	var some templateAlerts
+	for _, a := range as {
+		if a.Status == string(status) {
+			a.all = a.alike
+			some = append(some, a)
+		}
+	}
+	return some
+}
+
+// count is how many there are, listed or not.
+func (as templateAlerts) count() int {
+	if len(as) == 0 {
+		return 0
+	}
+	return as[0].all
 }
 
 // templateKV are labels or annotations.
@@ -79,7 +96,7 @@ func (kv templateKV) String() string { return kv.SortedPairs().String() }
 type templatePair struct{ Name, Value string }
 
 func (p templatePair) rank() int {
-	if p.Name == labelAlertname {
+	if p.Name == alertName {
 		return 0
 	}
 	return 1
@@ -109,33 +126,74 @@ func (ps templatePairs) each(part func(templatePair) string) []string {
 	return all
 }
 
-const labelAlertname = "alertname"
-
 // newTemplateData is the data of an alert in a route.
 func newTemplateData(a Alert, route string, count int) templateData {
+	one := newTemplateAlert(a)
+	one.all, one.alike = 1, 1
+	d := templateData{
+		Title: a.Title, Text: a.Text, Severity: string(a.Severity), Status: string(a.Status), Key: a.Key, Source: a.Source,
+		Labels: a.Labels, Annotations: one.Annotations, Links: a.Links, At: a.At, Count: count,
+		Receiver: route, Alerts: templateAlerts{one}, GroupLabels: one.Labels, CommonLabels: one.Labels, CommonAnnotations: one.Annotations,
+	}
+	d.ExternalURL, _, _ = strings.Cut(linkOf(a.Links, "Silence"), "/#/")
+	return d
+}
+
+// newGroupData is the data of a group: a is what its members have in common, listed are some
+// of them.
+func newGroupData(a Alert, i Incident, listed []GroupMember) templateData {
+	d := newTemplateData(a, i.Route, i.Count)
+	d.GroupLabels = i.Group.Labels
+	if i.Group.Titles {
+		delete(d.CommonLabels, alertName)
+		delete(d.CommonAnnotations, "summary")
+	}
+	if len(i.Group.Firing) > 1 {
+		delete(d.CommonLabels, "severity")
+	}
+	for _, name := range []string{alertName, "severity"} {
+		setUnless(d.CommonLabels, name, i.Labels[name])
+	}
+	setUnless(d.CommonAnnotations, "summary", i.Annotations["summary"])
+	d.Alerts = nil
+	for _, m := range listed {
+		one := newTemplateAlert(Alert{
+			Key: m.Key, Status: m.Status, Severity: m.Severity, Title: m.Title, Text: m.Text, Labels: m.Labels, Annotations: m.Annotations,
+			Links: m.Links, At: m.BeganAt, EndsAt: m.EndedAt,
+		})
+		if one.all, one.alike = i.Group.Fires()+i.Group.Over(), i.Group.Over(); m.Status == Firing {
+			one.alike = i.Group.Fires()
+		}
+		d.Alerts = append(d.Alerts, one)
+		if d.ExternalURL == "" {
+			d.ExternalURL, _, _ = strings.Cut(linkOf(m.Links, "Silence"), "/#/")
+		}
+	}
+	return d
+}
+
+// newTemplateAlert is an alert under Alertmanager's names.
+func newTemplateAlert(a Alert) templateAlert {
 	labels := maps.Clone(templateKV(a.Labels))
 	if labels == nil {
 		labels = templateKV{}
 	}
-	setUnless(labels, labelAlertname, a.Title)
+	setUnless(labels, alertName, a.Title)
 	setUnless(labels, "severity", string(a.Severity))
-	annotations := annotationsOf(a)
-	d := templateData{
-		Title: a.Title, Text: a.Text, Severity: string(a.Severity), Status: string(a.Status), Key: a.Key, Source: a.Source,
-		Labels: a.Labels, Annotations: annotations, Links: a.Links, At: a.At, Count: count,
-		Receiver: route, GroupLabels: labels, CommonLabels: labels, CommonAnnotations: annotations,
+	return templateAlert{
+		Status: string(a.Status), Labels: labels, Annotations: annotationsOf(a), StartsAt: a.At, EndsAt: a.EndsAt,
+		GeneratorURL: linkOf(a.Links, "Graph"), Fingerprint: a.Key,
 	}
-	one := templateAlert{Status: string(a.Status), Labels: labels, Annotations: annotations, StartsAt: a.At, EndsAt: a.EndsAt, Fingerprint: a.Key}
-	for _, l := range a.Links {
-		switch l.Label {
-		case "Graph":
-			one.GeneratorURL = l.URL
-		case "Silence":
-			d.ExternalURL, _, _ = strings.Cut(l.URL, "/#/")
+}
+
+// linkOf is where the last link with this label leads; empty if there is none.
+func linkOf(links []Link, label string) (address string) {
+	for _, l := range links {
+		if l.Label == label {
+			address = l.URL
 		}
 	}
-	d.Alerts = templateAlerts{one}
-	return d
+	return address
 }
 
 func setUnless(kv templateKV, name, value string) {
@@ -170,20 +228,27 @@ func templateSamples() []templateData {
 	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
 	full := Alert{
 		Title: "disk full on db-3", Text: "The disk is 97 % full.", Severity: Critical, Status: Firing, Key: "disk-db-3", Source: "prometheus", At: at,
-		Labels: map[string]string{labelAlertname: "DiskFull", "instance": "db-3:9100", "job": "node", "value": "97.5"},
+		Labels: map[string]string{alertName: "DiskFull", "instance": "db-3:9100", "job": "node", "value": "97.5"},
 		Links:  []Link{{"Graph", "https://prometheus.example.com/graph"}, {"Runbook", "https://example.com/runbook"}},
 	}
 	bare := Alert{Title: "a message", Severity: Error, Status: Firing, Key: "a-message", At: at}
 	resolved := full
 	resolved.Status = Resolved
-	return []templateData{newTemplateData(full, "sample", 3), newTemplateData(bare, "sample", 1), newTemplateData(resolved, "sample", 3)}
+	all := []templateData{newTemplateData(full, "sample", 3), newTemplateData(bare, "sample", 1), newTemplateData(resolved, "sample", 3)}
+	group := Incident{Route: "sample", Count: 2, Group: &Group{Labels: map[string]string{alertName: "DiskFull"}, Total: 2, Firing: map[Severity]int{Critical: 1}, Titles: true}}
+	return append(all, newGroupData(full, group, []GroupMember{
+		{Key: full.Key, Status: Firing, Severity: Critical, Title: full.Title, Text: full.Text, Labels: full.Labels, Links: full.Links, BeganAt: at},
+		{Key: bare.Key, Status: Resolved, Severity: Error, Title: bare.Title, BeganAt: at, EndedAt: at},
+	}))
 }
 
 // namesOf are the names of the fields of a struct.
 func namesOf(v any) []string {
 	var all []string
 	for _, f := range reflect.VisibleFields(reflect.TypeOf(v)) {
-		all = append(all, f.Name)
+		if f.IsExported() {
+			all = append(all, f.Name)
+		}
 	}
 	return all
 }

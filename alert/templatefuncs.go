@@ -7,6 +7,7 @@ import (
 	"math"
 	"net"
 	"net/url"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -20,6 +21,7 @@ import (
 func templateFuncs(now time.Time) template.FuncMap {
 	return template.FuncMap{
 		"toUpper": strings.ToUpper, "toLower": strings.ToLower, "title": titleCase, "trimSpace": strings.TrimSpace,
+		"len":          length,
 		"join":         func(sep string, all []string) (string, error) { return limited(strings.Join(all, sep)) },
 		"stringSlice":  func(all ...string) []string { return all },
 		"match":        matchText,
@@ -48,6 +50,19 @@ func templateFuncs(now time.Time) template.FuncMap {
 		"html":     func(all ...any) (string, error) { return limited(template.HTMLEscaper(all...)) },
 		"js":       func(all ...any) (string, error) { return limited(template.JSEscaper(all...)) },
 		"urlquery": func(all ...any) (string, error) { return limited(template.URLQueryEscaper(all...)) },
+	}
+}
+
+// length is Go's len, and of a list of alerts how many there are, listed or not.
+func length(of any) (int, error) {
+	if alerts, ok := of.(templateAlerts); ok {
+		return alerts.count(), nil
+	}
+	switch v := reflect.ValueOf(of); v.Kind() {
+	case reflect.String, reflect.Slice, reflect.Map:
+		return v.Len(), nil
+	default:
+		return 0, fmt.Errorf("%v has no length", of)
 	}
 }
 

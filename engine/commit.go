@@ -17,7 +17,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if err := e.readInhibition(ctx); err != nil {
 			return err
 		}
-		q.Now = e.now()
+		q.Now, q.Listed = e.now(), wordsGroups(e.opts.Routing)
 		snapshot, err := e.store.Load(ctx, q)
 		if err != nil {
 			return err // which says what was being read

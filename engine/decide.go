@@ -108,8 +108,10 @@ type entry struct {
 	plan    *alert.Plan
 	// pings is set when the newest alert's mention notifies.
 	pings bool
-	// failed says why a template of its route has failed for the alert being decided.
-	failed error
+	// failed is set when a template of its route has failed for the alert being decided.
+	failed bool
+	// reword is set when the templates of its route have yet to say what its members are now.
+	reword bool
 	// newest is the title of the group's member that fired last.
 	newest string
 }
@@ -179,6 +181,7 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 		results[n] = d.decideInput(in)
 	}
 	d.finish()
+	results[0].failures += d.failures // those of groups, which are worded once
 	for n := range results {
 		for k, acted := range results[n].acted {
 			if en := d.byID[acted.Incident.ID]; en != nil {
@@ -222,6 +225,7 @@ func (d *draft) decideInput(in input) result {
 // finish collects the changed incidents and silences.
 func (d *draft) finish() {
 	for _, en := range d.order {
+		d.wordGroup(en)
 		d.sayNews(en)
 		en.DueAt = d.nextDue(en)
 		d.change.Incidents = append(d.change.Incidents, en.Incident)

@@ -44,7 +44,7 @@ type decided struct {
 func (w *world) decide(in input) decided {
 	w.t.Helper()
 	q := query(w.rules.routing, []input{in})
-	q.Now = w.now
+	q.Now, q.Listed = w.now, wordsGroups(w.rules.routing)
 	snapshot, _ := w.Load(context.Background(), q)
 	c, results := decide(w.rules, w.now, snapshot, []input{in})
 	w.commit(c)
@@ -98,7 +98,7 @@ func (w *world) until(now time.Time) decided {
 // tick does what is due now, once.
 func (w *world) tick() decided {
 	w.t.Helper()
-	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Due: true})
+	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Due: true, Listed: wordsGroups(w.rules.routing)})
 	c := decideDue(w.rules, w.now, snapshot)
 	w.commit(c)
 	return decided{change: c}

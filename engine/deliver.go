@@ -14,6 +14,7 @@ func (d *draft) post(en *entry) {
 	if en.State != alert.StateResolved {
 		en.OpenedAt = d.now
 	}
+	d.wordGroup(en)
 	en.unshown, en.Waiting, en.HeldUntil = false, false, noTime
 	en.opener = d.deliver(en, en.Lanes, alert.Delivery{Kind: alert.Post})
 	d.deliverRest(en, en.Lanes, en.cardText(), true)
@@ -22,6 +23,7 @@ func (d *draft) post(en *entry) {
 		d.addNote(en, alert.Note{Topic: alert.TopicOthers}, nil)
 	}
 	d.listMembers(en)
+	d.noteFailure(en, "")
 }
 
 // join adds a lane and posts the card there.

@@ -237,6 +237,7 @@ func (d *draft) presentUnsilenced(en *entry, effect alert.Effect, before *alert.
 		if held, muted := d.gather(en); muted {
 			v.standing, v.reason = alert.StandSilenced, held
 		}
+		return v
 	case effect == alert.EffectReopened:
 		d.showChange(en, before, alert.TopicReopened)
 	case en.Severity.Rank() < before.Severity.Rank():
@@ -247,7 +248,9 @@ func (d *draft) presentUnsilenced(en *entry, effect alert.Effect, before *alert.
 	default:
 		d.showChange(en, before, alert.TopicRefired)
 	}
-	d.noteFailure(en, before)
+	if en.Group == nil {
+		d.noteFailure(en, before.Unworded)
+	}
 	return v
 }
 

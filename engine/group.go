@@ -63,7 +63,9 @@ func (d *draft) groupOf(subject alert.Subject, plan *alert.Plan) *entry {
 
 // openGroup creates the incident of a group, without members yet.
 func (d *draft) openGroup(a alert.Alert, subject alert.Subject, plan *alert.Plan) *entry {
-	en := d.open(a, plan.Group.Key(subject), subject, plan)
+	unworded := *plan
+	unworded.Templates = alert.Templates{}
+	en := d.open(a, plan.Group.Key(subject), subject, &unworded)
 	en.Group = &alert.Group{Labels: plan.Group.Labels(subject)}
 	en.Count, en.ExpiresAt, en.ExpiresIn = 0, noTime, 0
 	return en
@@ -98,8 +100,7 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		d.expireHolds(en)
 		d.touch(en)
 	}
-	was, fields := m.GroupMember, en.Fields
-	en.word(&a, plan, d.now)
+	was := m.GroupMember
 	to := d.firing(m.GroupMember, a, plan)
 	s := d.silenceOfMember(en, to)
 	if s != nil {
@@ -108,9 +109,6 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 	d.setMember(en, m, to)
 	en.pings = len(a.Pings) > 0
 	en.showMember(a, plan, d.now)
-	if en.Group.Total > 1 {
-		en.Fields = slices.DeleteFunc(slices.Clone(fields), func(f alert.Field) bool { return !slices.Contains(en.Fields, f) })
-	}
 	if s != nil {
 		return d.hideMember(en, s, effect, before)
 	}
@@ -147,6 +145,7 @@ func (d *draft) setMember(en *entry, m *memberState, to alert.GroupMember) {
 	if to.Silence != "" {
 		g.SilencedBy = to.Silence
 	}
+	en.reword = en.reword || m.Status != to.Status || m.Silence != to.Silence
 	en.Group, m.GroupMember = g, to
 	en.Severity = cmp.Or(g.Worst(), en.Severity)
 	if !m.changed {
@@ -160,7 +159,8 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
 	en.Source, en.Mention, en.TokenName = a.Source, a.Mention, a.TokenName
-	en.plan, en.newest = plan, a.Title
+	en.plan, en.newest, en.reword = plan, a.Title, true
+	en.Unword()
 	g := en.Group.Clone()
 	g.Latest = a.Labels
 	en.Group = g
@@ -177,7 +177,10 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 		en.Title = g.Name(en.Labels)
 	}
 	if g.Texts = g.Texts || a.Text != en.Text; g.Texts {
-		en.Text, en.Format, en.Images = "", "", nil
+		en.Text, en.Images = "", nil
+	}
+	if a.Format != en.Format {
+		en.Format = ""
 	}
 	en.Links = slices.DeleteFunc(slices.Clone(en.Links), func(l alert.Link) bool { return !slices.Contains(a.Links, l) })
 }
@@ -360,7 +363,6 @@ func (d *draft) lessMembers(en *entry, n int) {
 // alert is resolved.
 func (d *draft) openResolved(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
 	en := d.openGroup(a, subject, plan)
-	en.word(&a, plan, d.now)
 	d.setMember(en, d.memberOf(en, a.Key), d.ended(alert.GroupMember{Incident: en.ID, Key: a.Key}, a))
 	en.showMember(a, plan, d.now)
 	en.Count = 0
@@ -382,7 +384,7 @@ func (d *draft) turnMembers(en *entry, to alert.Status) {
 		g.DueAt = d.now // whatever has become due meanwhile
 		en.Severity = cmp.Or(g.Worst(), en.Severity)
 	}
-	en.Group = g
+	en.Group, en.reword = g, true
 	d.change.Turned = append(d.change.Turned, alert.TurnedGroup{Incident: en.ID, Status: to, At: d.now})
 	for _, m := range d.groups[en.ID] {
 		switch {

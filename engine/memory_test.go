@@ -100,6 +100,8 @@ func (m *memory) addMembers(f *alert.Snapshot, q alert.Query) {
 		}
 		if fires || asked && known {
 			f.Members = append(f.Members, one)
+		} else if q.Listed && known {
+			f.Members = append(f.Members, one)
 		} else if q.Due && known && !one.DueAt().IsZero() {
 			due[i.ID] = append(due[i.ID], one)
 		}

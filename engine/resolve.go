@@ -21,12 +21,12 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	open := d.toResolve(a, plan.Route)
 	if len(open) > 0 {
 		said := a
-		_, failed := plan.Templates.Word(&said, plan.Route, open[0].Count, d.now)
+		_, err := plan.Templates.Word(&said, plan.Route, open[0].Count, d.now)
 		v := d.resolveIncident(open[0], said)
 		for _, en := range open[1:] {
 			d.resolveIncident(en, said)
 		}
-		v.en.failed = failed
+		v.en.failed = err != nil
 		return v
 	}
 	if own == nil && a.Channel == "" {

@@ -12,13 +12,15 @@ import (
 // that flaps says it when it is stable. The first time, the thread also keeps what the card
 // said until then. What a group says is that of no alert.
 func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
-	retold, renamed := en.Text != before.Text, en.Title != before.Title
-	switch {
-	case en.Group != nil && en.Group.Total > 1:
+	if en.Group != nil && en.Group.Total > 1 {
 		if n.Topic == alert.TopicEscalated {
 			n.Title = en.newest
 		}
 		return
+	}
+	d.wordGroup(en)
+	retold, renamed := en.Text != before.Text, en.Title != before.Title
+	switch {
 	case !en.FlappingSince.IsZero():
 		en.Unpaged = en.Unpaged || retold
 		return

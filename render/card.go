@@ -63,7 +63,10 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 	blocks = append(blocks, cardActions(i, left)...)
 	blocks = append(blocks, images...)
 	state := slices.Concat(handling(i, shown), facts(i, shown), origin(i, lane))
-	if len(pages) > 1 {
+	switch {
+	case len(pages) > 1 && i.Group != nil && i.Group.Plain != nil: // the thread has what it said at first
+		state = append(state, "the text continues in Details")
+	case len(pages) > 1:
 		state = append(state, "the text continues in the thread")
 	}
 	return append(blocks, small(state...))
@@ -199,9 +202,13 @@ func linkButtons(links []alert.Link, budget int) (buttons []slack.BlockElement, 
 	return buttons, more
 }
 
-// facts are how an incident ended, how often it fired, and when.
+// facts are how many members of a group fire if its headline does not say that, how an
+// incident ended, how often it fired, and when.
 func facts(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
+	if i.Group != nil && i.Group.Total > 1 && i.Titled() {
+		parts = append(parts, i.Group.Tell())
+	}
 	if i.State == alert.StateResolved {
 		resolved := "*" + resolvedWord(i.Expired) + "*" + by(i.ResolvedBy, who)
 		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() && i.Count != 0 {

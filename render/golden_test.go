@@ -84,6 +84,10 @@ func cards() map[string]alert.Incident {
 			i.State, i.ResolvedAt = alert.StateResolved, at("15:00:00")
 		}),
 		"group silenced in part": diskGroup(member("warning", "db-1", ""), silencedMember("critical", "db-3"), member("warning", "db-7", "14:20:00")),
+		"group that templates word": with(diskGroup(member("critical", "db-3", ""), member("warning", "db-1", ""), member("warning", "db-7", "14:20:00")), func(i *alert.Incident) {
+			i.Title, i.SentTitle, i.Text = "[FIRING:2] DiskFull eu", "DiskFull (eu)", "Two disks are full."
+			i.Group.Plain = &alert.Wording{Title: i.SentTitle}
+		}),
 		"group of titles": with(diskGroup(member("critical", "db-3", ""), member("warning", "db-1", "")), func(i *alert.Incident) {
 			i.Title, i.Group.Titles = i.Group.Name(i.Labels), true
 			for n, m := range i.Group.Top {
@@ -123,6 +127,16 @@ func silencedMember(severity alert.Severity, host string) alert.GroupMember {
 	m := member(severity, host, "")
 	m.Silence, m.SilencedUntil = "s-b2b2", at("18:00:00")
 	return m
+}
+
+func TestACardSaysWhereItsTextContinues(t *testing.T) {
+	for where, plain := range map[string]*alert.Wording{"the thread": nil, "Details": {Title: "DiskFull"}} {
+		i := diskGroup(member("critical", "db-3", ""), member("warning", "db-1", ""))
+		i.Text, i.Group.Plain = strings.Repeat("A disk is full.\n", 1000), plain
+		if body, err := json.Marshal(Card(i, "#ops")); err != nil || !strings.Contains(string(body), "the text continues in "+where) {
+			t.Errorf("it does not continue in %s: %s, %v", where, body, err)
+		}
+	}
 }
 
 func TestCardsLookAsTheGoldenFiles(t *testing.T) {

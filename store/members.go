@@ -15,7 +15,7 @@ const dueMembers = 10 * alert.MaxDueMembers
 const memberColumns = "id, incident, key, n, rank, severity, began_at, last_at, ended_at, expires_at, silence, silenced_until, closed, due_at, body"
 
 // The queries about members; each seeks in one index. A rank below 6 is that of a member
-// that fires (alert.GroupMember.Rank).
+// that fires, below 5 if no silence hides it (alert.GroupMember.Rank).
 const (
 	memberSelect = `SELECT i.id, m.n, m.rank, m.severity, m.began_at, m.last_at, m.ended_at, m.expires_at, m.silence, m.silenced_until, m.closed, m.body
 		FROM members m JOIN incidents i ON i.n = m.incident`
@@ -23,6 +23,8 @@ const (
 	firingMembersQuery = memberSelect + ` WHERE m.key {oneofnumbers} AND m.rank < 6`
 	dueMembersQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.due_at <> 0 ORDER BY m.due_at LIMIT ?`
 	worstMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
+	listedFiringQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 5 ORDER BY m.rank, m.n LIMIT ?`
+	listedOverQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank = 6 ORDER BY m.n DESC LIMIT ?`
 	laterMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? ORDER BY m.n LIMIT ?`
 
 	closeMembersQuery = `UPDATE members SET rank = 6, closed = 1, ended_at = ?, silence = '', silenced_until = 0, due_at = 0
@@ -67,6 +69,7 @@ type groupBody struct {
 	SaidAt     int64                  `json:"said_at,omitempty"`
 	SayAt      int64                  `json:"say_at,omitempty"`
 	DueAt      int64                  `json:"due_at,omitempty"`
+	Plain      *alert.Wording         `json:"plain,omitempty"`
 }
 
 func encodeGroup(g *alert.Group) *groupBody {
@@ -75,7 +78,7 @@ func encodeGroup(g *alert.Group) *groupBody {
 	}
 	return &groupBody{
 		g.Labels, g.Total, g.Firing, g.Silenced, g.Closed, g.SilencedBy, g.Titles, g.Texts, g.Latest, g.Mixed, g.Said, g.Ended, g.Again,
-		micros(g.SaidAt), micros(g.SayAt), micros(g.DueAt),
+		micros(g.SaidAt), micros(g.SayAt), micros(g.DueAt), g.Plain,
 	}
 }
 
@@ -87,7 +90,7 @@ func (b *groupBody) group() *alert.Group {
 	return &alert.Group{
 		Labels: b.Labels, Total: b.Total, Firing: b.Firing, Silenced: b.Silenced, Closed: b.Closed, SilencedBy: b.SilencedBy,
 		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Mixed: b.Mixed, Said: b.Said, Ended: b.Ended, Again: b.Again,
-		SaidAt: fromMicros(b.SaidAt), SayAt: fromMicros(b.SayAt), DueAt: fromMicros(b.DueAt),
+		SaidAt: fromMicros(b.SaidAt), SayAt: fromMicros(b.SayAt), DueAt: fromMicros(b.DueAt), Plain: b.Plain,
 	}
 }
 
@@ -156,10 +159,45 @@ func (d *DB) loadMembers(ctx context.Context, f *alert.Snapshot, q alert.Query) 
 	if err := d.loadFiringMembers(ctx, f, q.Keys); err != nil {
 		return err
 	}
-	if !q.Due && len(q.IDs) == 0 {
+	if q.Due || len(q.IDs) > 0 {
+		if err := d.loadDueMembers(ctx, f, q); err != nil {
+			return err
+		}
+	}
+	if !q.Listed {
 		return nil
 	}
-	return d.loadDueMembers(ctx, f, q)
+	return d.loadListedMembers(ctx, f)
+}
+
+// loadListedMembers adds the members that templates see, once each. A decision may change
+// the others that were loaded, so there are as many more.
+func (d *DB) loadListedMembers(ctx context.Context, f *alert.Snapshot) error {
+	type ref struct{ incident, key string }
+	known, loaded := map[ref]bool{}, map[string]int{}
+	for _, m := range f.Members {
+		if at := (ref{m.Incident, m.Key}); !known[at] {
+			known[at] = true
+			loaded[m.Incident]++
+		}
+	}
+	for _, i := range f.Incidents {
+		if i.Group == nil {
+			continue
+		}
+		for _, query := range []string{listedFiringQuery, listedOverQuery} {
+			found, err := d.members(ctx, query, i.ID, alert.TemplateMembers+loaded[i.ID])
+			if err != nil {
+				return err
+			}
+			for _, m := range found {
+				if !known[ref{m.Incident, m.Key}] {
+					f.Members = append(f.Members, m)
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (d *DB) loadNamedMembers(ctx context.Context, f *alert.Snapshot, asked []alert.MemberKey) error {

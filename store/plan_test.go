@@ -63,6 +63,8 @@ func TestHotQueriesSeek(t *testing.T) {
 		"firing members":    {firingMembersQuery, "members_firing (key=?)"},
 		"due members":       {dueMembersQuery, "members_due (incident=?"},
 		"worst members":     {worstMembersQuery, "members_worst (incident=?)"},
+		"listed firing":     {listedFiringQuery, "members_worst (incident=? AND rank<?)"},
+		"listed resolved":   {listedOverQuery, "members_worst (incident=? AND rank=?)"},
 		"later members":     {laterMembersQuery, "members_order (incident=? AND n>?)"},
 		"close members":     {closeMembersQuery, "members_worst (incident=? AND rank<?)"},
 		"reopen members":    {reopenMembersQuery, "members_worst (incident=? AND rank=?)"},

@@ -199,6 +199,7 @@ type incidentBody struct {
 	NotifyAt      int64               `json:"notify_at,omitempty"` // microseconds
 	Fields        []alert.Field       `json:"fields,omitempty"`
 	SentTitle     string              `json:"sent_title,omitempty"`
+	Unworded      string              `json:"unworded,omitempty"`
 	Group         *groupBody          `json:"group,omitempty"`
 }
 
@@ -207,7 +208,7 @@ func encodeIncident(i *alert.Incident) (string, error) {
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
 		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
-		encodeGroup(i.Group),
+		i.Unworded, encodeGroup(i.Group),
 	})
 	if err != nil {
 		return "", fmt.Errorf("write incident: %w", err)
@@ -225,7 +226,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged, i.Retold = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged, b.Retold
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
-	i.Fields, i.SentTitle = b.Fields, b.SentTitle
+	i.Fields, i.SentTitle, i.Unworded = b.Fields, b.SentTitle, b.Unworded
 	i.Group = b.Group.group()
 	return err
 }

@@ -19,7 +19,11 @@ func groupOf(id string, version int64) alert.Incident {
 		Labels: i.Labels, Total: 3, Firing: map[alert.Severity]int{alert.Error: 2}, Silenced: map[alert.Severity]int{alert.Warning: 1},
 		SilencedBy: "s1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"}, Mixed: []string{"host"},
 		Said: 2, Ended: 1, Again: 1, SaidAt: at(1), SayAt: at(2), DueAt: at(3),
+		Plain: &alert.Wording{
+			Title: "disks", Text: "are full", Links: []alert.Link{{Label: "Graph", URL: "https://example.com"}}, Images: []alert.Image{{URL: "https://example.com/i.png"}},
+		},
 	}
+	i.Unworded = "a template fails"
 	return i
 }
 
@@ -52,7 +56,7 @@ func testMembers(t *testing.T, d *DB) {
 
 	got, err := d.Incident(t.Context(), "k1")
 	must(t, err)
-	if !reflect.DeepEqual(got.Group, i.Group) || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
+	if !reflect.DeepEqual(got.Group, i.Group) || got.Unworded != i.Unworded || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
 		t.Errorf("the incident is %+v of %+v", got, got.Group)
 	}
 	listed, err := d.GroupMembers(t.Context(), "k1", 0, 10)
@@ -127,6 +131,39 @@ func testDueMembersAreBounded(t *testing.T, d *DB) {
 	f := load(t, d, alert.Query{Now: at(20), Due: true})
 	if len(f.Members) != alert.MaxDueMembers+1 || !slices.IsSortedFunc(f.Members, func(a, b alert.GroupMember) int { return a.DueAt().Compare(b.DueAt()) }) {
 		t.Errorf("due are %d", len(f.Members))
+	}
+}
+
+func testMembersThatTemplatesSee(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	var all []alert.GroupMember
+	for n := range 4 * alert.TemplateMembers {
+		m := memberOf("k1", fmt.Sprint("m", n), n+1)
+		switch n % 4 {
+		case 0:
+			m.Status, m.EndedAt = alert.Resolved, at(10)
+		case 1:
+			m.Silence, m.SilencedUntil = "s1", at(30)
+		case 2:
+			m.Severity = alert.Critical
+		}
+		all = append(all, m)
+	}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: all})
+	f := load(t, d, alert.Query{Now: at(10), Keys: []string{i.Key}, Members: []alert.MemberKey{{Group: i.Key, Key: "m0"}, {Group: i.Key, Key: "m3"}}, Listed: true})
+	var critical, others, over int
+	for _, m := range f.Members {
+		switch {
+		case m.Status == alert.Resolved:
+			over++
+		case m.Severity == alert.Critical:
+			critical++
+		case m.Silence == "":
+			others++
+		}
+	}
+	if want := alert.TemplateMembers; critical != want || others != 2 || over != want || len(f.Members) != critical+others+over {
+		t.Errorf("there are %d critical, %d others, %d resolved ones: %s", critical, others, over, keysOf(f.Members))
 	}
 }
 

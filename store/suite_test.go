@@ -159,6 +159,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a person resolves all members of a group":            testTurnedGroup,
 		"a silence that ends wakes the members it hides":      testMembersWake,
 		"the due members of one query are bounded":            testDueMembersAreBounded,
+		"members that templates see are few":                  testMembersThatTemplatesSee,
 		"a card and a reply get members of their group":       testClaimedGroup,
 		"members go with their incident":                      testMembersForgotten,
 		"subscriptions are kept, each once":                   testSubscriptions,

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -119,6 +120,12 @@ func preview(cfg *config.Config, alerts []alert.Alert, notes []string) (previewe
 				c.Thread = append(c.Thread, render.Note(i, *d.Note).Text)
 			}
 		}
+		if i.Unworded != "" && !i.HeldUntil.IsZero() { // the thread of a card that waits has nothing yet
+			c.Thread = append(c.Thread, render.Note(i, alert.Note{Topic: alert.TopicTemplate, Text: i.Unworded}).Text)
+		}
+		if i.Group != nil {
+			i.Group.Top = worstOf(change.Members, i.ID)
+		}
 		card := render.Card(i, i.Lanes[0])
 		c.Message = cardMessage{card.Text, card.Blocks, card.Attachments}
 		if card.Passed != nil {
@@ -129,11 +136,18 @@ func preview(cfg *config.Config, alerts []alert.Alert, notes []string) (previewe
 	return p, nil
 }
 
+// worstOf are the members of an incident that its card lists.
+func worstOf(all []alert.GroupMember, incident string) []alert.GroupMember {
+	own := slices.DeleteFunc(slices.Clone(all), func(m alert.GroupMember) bool { return m.Incident != incident })
+	slices.SortStableFunc(own, func(a, b alert.GroupMember) int { return a.Rank() - b.Rank() })
+	return own[:min(len(own), alert.CardMembers)]
+}
+
 func (p previewed) text() string {
 	var parts []string
 	for _, c := range p.Cards {
 		all := [][2]string{
-			{"route", c.Route}, {"to", strings.Join(c.Lanes, ", ")}, {"severity", string(c.Severity)}, {"title", c.Title}, {"sent as", c.SentTitle},
+			{"route", c.Route}, {"to", strings.Join(c.Lanes, ", ")}, {"severity", string(c.Severity)}, {"title", c.Headline()}, {"sent as", c.SentTitle},
 		}
 		for _, f := range c.Fields {
 			all = append(all, [2]string{"field", f.Name + ": " + oneCell.Replace(f.Value)})

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -48,5 +49,38 @@ func TestARouteWordsItsCardsAlsoAfterARestartAndSaysWhyItCannot(t *testing.T) {
 	}
 	if text := p.command("incidents", "show", accepted[0].Incident); !strings.Contains(text, "sent as:") || !strings.Contains(text, "Host: db-3.example.com") {
 		t.Errorf("the shell shows\n%s", text)
+	}
+}
+
+func TestAnAlertmanagersTitleIsThatOfTheGroupAndFollowsItsAlerts(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(groupedByCluster + `
+    title: '[{{ .Status | toUpper }}{{ if eq .Status "firing" }}:{{ .Alerts.Firing | len }}{{ end }}] DiskFull ({{ .GroupLabels.cluster }})'
+    text: "{{ range .Alerts.Firing }}{{ .Annotations.summary }}. {{ end }}"
+`)
+	p.start()
+	var all []map[string]any
+	for host := range 30 {
+		all = append(all, full("eu", fmt.Sprintf("db-%02d", host), "error"))
+	}
+	p.settle(p.mustPush(all...)...)
+	card := wantGroup(t, s, "eu", "[FIRING:30] DiskFull (eu)", "disk full on db-19.", "disk full on db-09  ·  since", "30 firing")
+	if strings.Contains(card.Text, "disk full on db-20") {
+		t.Errorf("the text lists more than it should: %s", card.Text)
+	}
+	p.kill()
+	p.start()
+	worse := full("eu", "db-25", "critical")
+	p.settle(p.mustPush(over("eu", "db-00"), worse)...)
+	wantGroup(t, s, "eu", "[FIRING:29] DiskFull (eu)", "\ndisk full on db-25. disk full on db-01. ", "29 firing, 1 resolved")
+	for _, a := range all {
+		a["status"] = "resolved"
+	}
+	p.settle(p.mustPush(all...)...)
+	wantGroup(t, s, "eu", "Resolved: [RESOLVED] DiskFull (eu)", "30 resolved")
+	if text := p.command("incidents", "--state", "resolved"); !strings.Contains(text, "[RESOLVED] DiskFull (eu)") {
+		t.Errorf("the shell lists\n%s", text)
 	}
 }
