@@ -58,7 +58,7 @@ func (e *Engine) now() time.Time { return e.opts.Now().UTC().Truncate(time.Micro
 
 func (e *Engine) rules() rules {
 	return rules{
-		routing: e.opts.Routing, flapping: e.opts.Flapping, heartbeats: e.opts.Heartbeats, inhibition: e.inhibition.known,
+		routing: e.current.Routing, flapping: e.current.Flapping, heartbeats: e.current.Heartbeats, inhibition: e.inhibition.known,
 		skip: func() int { return 1 + rand.IntN(maxSkip) },
 	}
 }

@@ -30,7 +30,8 @@ type Store interface {
 	Commit(ctx context.Context, c alert.Change) error
 }
 
-// Options are what the engine is built with; zero values get the defaults.
+// Options are what the engine is built with; zero values get the defaults. Reload can replace
+// Routing, Heartbeats, ImageHosts, Flapping and MaxPending.
 type Options struct {
 	// Routing says where alerts go and how they escalate. Its Default must be set.
 	Routing alert.Routing
@@ -77,6 +78,12 @@ type Engine struct {
 	store   Store
 	opts    Options
 	waiting chan *request
+	// latest are the options as of the latest Reload, and current those that decisions
+	// follow. Only Run uses these, so that a decision sees one configuration. reloaded
+	// wakes Run up.
+	latest   atomic.Pointer[Options]
+	current  *Options
+	reloaded chan struct{}
 	queued  atomic.Int64 // alerts and acts that wait or are being committed
 	ended   chan struct{}
 	metrics metrics
@@ -87,7 +94,9 @@ type Engine struct {
 	// deaf is set when signs of life may have been lost, as they are before the start.
 	// lookedAt and lookedSince are the clock at the last look, and how long it was then
 	// since started.
-	deaf        bool
+	deaf bool
+	// renewed is set until everything that is due by new rules at another time is known.
+	renewed     bool
 	lookedAt    time.Time
 	lookedSince time.Duration
 	started     time.Time
@@ -104,6 +113,16 @@ func (in input) size() int { return max(1, len(in.alerts)+len(in.acts)+len(in.be
 
 // New returns an engine that accepts nothing until Run is called.
 func New(store Store, opts Options) *Engine {
+	opts = opts.withDefaults()
+	e := &Engine{
+		store: store, opts: opts, current: &opts, metrics: newMetrics(opts.Metrics), deaf: true, started: time.Now(),
+		waiting: make(chan *request, maxWaiting), ended: make(chan struct{}), reloaded: make(chan struct{}, 1),
+	}
+	e.latest.Store(&opts)
+	return e
+}
+
+func (opts Options) withDefaults() Options {
 	if opts.Routing.ReopenWithin == 0 {
 		opts.Routing.ReopenWithin = 30 * time.Minute
 	}
@@ -122,10 +141,29 @@ func New(store Store, opts Options) *Engine {
 	if opts.Log == nil {
 		opts.Log = zap.NewNop()
 	}
-	return &Engine{
-		store: store, opts: opts, metrics: newMetrics(opts.Metrics), deaf: true, started: time.Now(),
-		waiting: make(chan *request, maxWaiting), ended: make(chan struct{}),
+	return opts
+}
+
+// Reload has every request that comes after it, and what is due, decided by the Routing,
+// Heartbeats, ImageHosts, Flapping and MaxPending of opts.
+func (e *Engine) Reload(opts Options) {
+	opts = opts.withDefaults()
+	e.latest.Store(&opts)
+	select {
+	case e.reloaded <- struct{}{}:
+	default: // it is about to wake up
 	}
+}
+
+// follow lets the next decisions follow the latest rules.
+func (e *Engine) follow() {
+	latest := e.latest.Load()
+	if latest == e.current {
+		return
+	}
+	e.current, e.renewed = latest, true
+	e.inhibition.known = nil // it is by the old ones
+	e.due = e.now()
 }
 
 // Push accepts alerts, all or none: once it returns receipts, they are on disk and
@@ -135,12 +173,13 @@ func New(store Store, opts Options) *Engine {
 // If ctx ends first, its error is returned, and the alerts may have been accepted
 // or not. The alerts' labels and links must not be changed afterwards.
 func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accepted, error) {
-	prepared, err := e.prepare(alerts)
+	rules := e.latest.Load()
+	prepared, err := prepare(rules, e.opts.Now(), alerts)
 	if err != nil {
 		return nil, err
 	}
-	if e.opts.Pending != nil && e.opts.Pending()+int64(len(alerts)) > e.opts.MaxPending {
-		return nil, fmt.Errorf("accept: %w (at most %d may)", alert.ErrBacklog, e.opts.MaxPending)
+	if e.opts.Pending != nil && e.opts.Pending()+int64(len(alerts)) > rules.MaxPending {
+		return nil, fmt.Errorf("accept: %w (at most %d may)", alert.ErrBacklog, rules.MaxPending)
 	}
 	r, err := e.submit(ctx, input{alerts: prepared})
 	if err != nil {
@@ -201,16 +240,15 @@ func (e *Engine) finalResult(r *request) (result, error) {
 }
 
 // prepare returns checked and completed copies of the alerts.
-func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
+func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert, error) {
 	if len(alerts) == 0 {
 		return nil, &alert.InputError{Message: "there is no alert in the request", Hint: `write at least {"title": "disk full on db-3"}`}
 	}
-	now := e.opts.Now()
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
-		e.permitMention(&a)
-		a.Images = e.opts.ImageHosts.Mark(a.Images)
-		a.Message = a.Message.WithMentions(e.opts.Routing.Permits)
+		permitMention(&a, rules.Routing)
+		a.Images = rules.ImageHosts.Mark(a.Images)
+		a.Message = a.Message.WithMentions(rules.Routing.Permits)
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {
@@ -229,9 +267,9 @@ func (e *Engine) prepare(alerts []alert.Alert) ([]alert.Alert, error) {
 
 // permitMention lets those whom an alert mentions be notified if the configuration allows
 // it. The others stay in Mention, and are noted.
-func (e *Engine) permitMention(a *alert.Alert) {
+func permitMention(a *alert.Alert, routing alert.Routing) {
 	mentions, unknown := alert.ParseMentions(a.Mention)
-	denied := slices.DeleteFunc(slices.Clone(mentions), e.opts.Routing.Permits)
+	denied := slices.DeleteFunc(slices.Clone(mentions), routing.Permits)
 	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
 	if len(a.Pings) > 0 {
 		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")
@@ -265,7 +303,10 @@ func (e *Engine) Run(ctx context.Context) error {
 		select {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
+		case <-e.reloaded:
+			e.follow()
 		case <-clock.C:
+			e.follow()
 			e.runDue(ctx)
 			e.decideInhibited(ctx)
 		case <-putBack.C:
@@ -309,6 +350,7 @@ func (e *Engine) gather(first *request) []*request {
 // serve decides and commits a batch. If that fails, every request is tried again by
 // itself, so that a bad one does not fail the others; but not because of the store.
 func (e *Engine) serve(batch []*request) {
+	e.follow()
 	results, err := e.decideBatch(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, alert.ErrUnavailable) && !errors.Is(err, alert.ErrInDoubt) {
 		for _, r := range batch {
@@ -344,7 +386,7 @@ func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 		inputs[n] = r.input
 	}
 	var results []result
-	err := e.commit(context.Background(), query(e.opts.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
+	err := e.commit(context.Background(), query(e.current.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
 		c, results = decide(e.rules(), now, snapshot, inputs)
 		return c
 	})

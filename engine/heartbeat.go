@@ -229,9 +229,11 @@ func (d *draft) processHeartbeats() {
 }
 
 // decideResume decides what is expected from now on, after a start, after the clock was
-// set, or after a time in which nothing could be stored: the heartbeats of the
-// configuration, and the others without those that only the configuration knew.
-func decideResume(r rules, now time.Time, snapshot alert.Snapshot) alert.Change {
+// set, after a time in which nothing could be stored, or by another configuration: the
+// heartbeats of the configuration, and the others without those that only the
+// configuration knew. Only with another configuration, nothing that was sent can have been
+// missed: then deaf is false.
+func decideResume(r rules, now time.Time, snapshot alert.Snapshot, deaf bool) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, h := range d.heartbeatOrder {
 		terms, configured := r.heartbeats[h.Name]
@@ -247,7 +249,9 @@ func decideResume(r rules, now time.Time, snapshot alert.Snapshot) alert.Change 
 			d.drop(h)
 			continue
 		}
-		h.Heartbeat = h.Resume(now)
+		if deaf {
+			h.Heartbeat = h.Resume(now)
+		}
 	}
 	for name, terms := range r.heartbeats {
 		if d.heartbeats[name] == nil {
@@ -265,14 +269,17 @@ func (e *Engine) resume(ctx context.Context) error {
 	if e.clockWasSet() {
 		e.deaf = true
 	}
-	if !e.deaf {
+	if !e.deaf && !e.renewed {
 		return nil
 	}
 	err := e.commit(ctx, alert.Query{AllHeartbeats: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
-		return decideResume(e.rules(), now, snapshot)
+		return decideResume(e.rules(), now, snapshot, e.deaf)
 	})
 	if err == nil {
 		e.deaf = false
+	}
+	if err == nil && e.renewed {
+		err = e.renew(ctx)
 	}
 	return err
 }

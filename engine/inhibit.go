@@ -31,7 +31,7 @@ func (e *Engine) readInhibition(ctx context.Context) error {
 	if e.inhibition.known != nil {
 		return nil
 	}
-	rules := e.opts.Routing.Inhibit
+	rules := e.current.Routing.Inhibit
 	q := alert.Query{Inhibitors: true}
 	for _, r := range rules {
 		q.Sources = append(q.Sources, r.Source)

@@ -11,7 +11,7 @@ import (
 func Preview(o Options, now time.Time, alerts []alert.Alert) (c alert.Change, notes [][]string, err error) {
 	o.Now = func() time.Time { return now }
 	e := New(nil, o)
-	prepared, err := e.prepare(alerts)
+	prepared, err := prepare(e.current, now, alerts)
 	if err != nil {
 		return c, nil, err
 	}

@@ -150,7 +150,7 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		w := newWorld(t)
 		e := New(w.memory, Options{Routing: alert.Routing{Default: "#alerts", Mentionable: c.permitted}})
 		a := alert.Alert{Key: "a", Title: "t", Mention: mention}
-		e.permitMention(&a)
+		permitMention(&a, e.current.Routing)
 		if noted := len(a.Notes) > 0; noted != c.noted {
 			t.Errorf("%s with %q: notes are %q", mention, c.permitted, a.Notes)
 		}
