@@ -51,6 +51,7 @@ type Config struct {
 	Warnings []Problem
 
 	settings []Setting
+	states   map[string]state
 }
 
 // Slack is how to reach the workspace.
@@ -151,6 +152,7 @@ func Load(in Input) (*Config, error) {
 func (l *loader) finish() *Config {
 	c := l.config
 	c.File, c.Warnings, c.settings = l.doc.path, inOrder(append(l.warnings, l.absent...)), l.settings()
+	c.states = l.states(c.settings)
 	// The check has removed quotes and blanks around the tokens.
 	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
 	for _, route := range l.routes {

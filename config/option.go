@@ -56,6 +56,8 @@ type spec struct {
 	// list marks an option that may have several values, and named one that may have
 	// several with a name each.
 	list, named bool
+	// restart marks an option that a running daemon does not read again.
+	restart bool
 	// fallback returns the default; nil means empty.
 	fallback func(Input) string
 }
@@ -108,11 +110,11 @@ func generalOptions() []option[Config] {
 		opt(spec{key: keyBotToken, env: "SLACK_BOT_TOKEN", credential: "slack_bot_token", fileKey: keyBotTokenFile, secret: true, token: true},
 			anything, onlyChecked),
 		opt(spec{key: keyBotTokenFile}, parsePath, onlyChecked),
-		opt(spec{key: keyAPIURL, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
+		opt(spec{key: keyAPIURL, restart: true, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
 			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
-		opt(spec{key: keyTCP, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
+		opt(spec{key: keyTCP, restart: true, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
 			parseTCP, func(c *Config, v string) { c.Listen.TCP = unlessOff(v) }),
-		opt(spec{key: keySocket, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},
+		opt(spec{key: keySocket, restart: true, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},
 			parseSocket, func(c *Config, v string) { c.Listen.Socket = unlessOff(v) }),
 		opt(spec{key: keyToken, env: "TOCSIN_API_TOKEN", credential: "tocsin_api_token", fileKey: keyTokenFile, secret: true},
 			parseBearer, func(c *Config, v string) { c.Listen.Token = alert.Secret(v) }),
@@ -120,17 +122,17 @@ func generalOptions() []option[Config] {
 		opt(spec{key: keyTokens}, anything, onlyChecked),
 		opt(spec{key: "listen.trust_loopback", bare: true, fallback: constant("false")},
 			parseTruth, func(c *Config, v bool) { c.Listen.TrustLoopback = v }),
-		opt(spec{key: keyStore, flag: "store", env: "TOCSIN_STORE", fallback: Input.defaultStore},
+		opt(spec{key: keyStore, restart: true, flag: "store", env: "TOCSIN_STORE", fallback: Input.defaultStore},
 			parseStore, func(c *Config, v string) { c.Store = StoreURL(v) }),
 		opt(spec{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID"},
 			parseChannel, func(c *Config, v string) { c.DefaultChannel, c.Routing.Default = v, v }),
-		opt(spec{key: "fallback_channel"}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
+		opt(spec{key: "fallback_channel", restart: true}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
 	}
 }
 
 func deliveryOptions() []option[Config] {
 	return []option[Config]{
-		opt(spec{key: "delivery.digest_above", flag: "digest-above", bare: true, fallback: constant("5")},
+		opt(spec{key: "delivery.digest_above", restart: true, flag: "digest-above", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.DigestAbove = v }),
 		opt(spec{key: "delivery.flapping.times", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.FlappingTimes = v }),
@@ -140,15 +142,15 @@ func deliveryOptions() []option[Config] {
 			parseDuration, func(c *Config, v time.Duration) { c.Routing.ReopenWithin = v }),
 		opt(spec{key: "delivery.info_expires_in", fallback: constant("1h")},
 			parseDurationOrForever, func(c *Config, v time.Duration) { c.Routing.InfoExpiresIn = v }),
-		opt(spec{key: "delivery.give_up_after", flag: "give-up-after", fallback: constant("24h")},
+		opt(spec{key: "delivery.give_up_after", restart: true, flag: "give-up-after", fallback: constant("24h")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.GiveUpAfter = v }),
-		opt(spec{key: "delivery.probe_every", fallback: constant("5m")},
+		opt(spec{key: "delivery.probe_every", restart: true, fallback: constant("5m")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.ProbeEvery = v }),
 		opt(spec{key: "delivery.max_pending", bare: true, fallback: constant("1000000")},
 			parseMany, func(c *Config, v int64) { c.Delivery.MaxPending = v }),
-		opt(spec{key: "delivery.retention", fallback: constant("30d")},
+		opt(spec{key: "delivery.retention", restart: true, fallback: constant("30d")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.Retention = v }),
-		opt(spec{key: "delivery.dead_retention", fallback: constant(forever)},
+		opt(spec{key: "delivery.dead_retention", restart: true, fallback: constant(forever)},
 			parseDurationOrForever, func(c *Config, v time.Duration) { c.Delivery.DeadRetention = v }),
 		opt(spec{key: "delivery.thread", fallback: constant(string(alert.ThreadImportant))},
 			parseThread, func(c *Config, v alert.ThreadPolicy) { c.Routing.Thread = v }),
@@ -156,7 +158,7 @@ func deliveryOptions() []option[Config] {
 			parseTruth, func(c *Config, v bool) { c.Routing.Broadcast = v }),
 		opt(spec{key: "delivery.when_unsure", fallback: constant(resend)},
 			parseHold, func(c *Config, v bool) { c.Routing.HoldUnsure = v }),
-		opt(spec{key: "delivery.last_resort", list: true, bare: true},
+		opt(spec{key: "delivery.last_resort", restart: true, list: true, bare: true},
 			anything, func(c *Config, v string) { c.LastResort = append(c.LastResort, v) }),
 	}
 }
@@ -167,7 +169,7 @@ func healthOptions() []option[Config] {
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Connection = v }),
 		opt(spec{key: "health.delivery", fallback: constant("2m")},
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Delivery = v }),
-		opt(spec{key: "health.store", fallback: constant("5s")},
+		opt(spec{key: "health.store", restart: true, fallback: constant("5s")},
 			parseDuration, func(c *Config, v time.Duration) { c.Health.Store = v }),
 	}
 }
@@ -188,9 +190,9 @@ func otherOptions() []option[Config] {
 			parseMentionable, func(c *Config, v string) { c.Routing.Mentionable = with(c.Routing.Mentionable, v) }),
 		opt(spec{key: keyExternal, list: true, fallback: constant(nobody)},
 			parseExternal, func(c *Config, v string) { c.Permissions.External = with(c.Permissions.External, v) }),
-		opt(spec{key: "log.level", flag: "log-level", fallback: constant("info")},
+		opt(spec{key: "log.level", restart: true, flag: "log-level", fallback: constant("info")},
 			oneOf("debug", "info", "warn", "error"), func(c *Config, v string) { c.Log.Level = v }),
-		opt(spec{key: "log.format", flag: "log-format", fallback: constant("auto")},
+		opt(spec{key: "log.format", restart: true, flag: "log-format", fallback: constant("auto")},
 			oneOf("auto", "json", "console"), func(c *Config, v string) { c.Log.Format = v }),
 	}
 }
