@@ -94,6 +94,11 @@ type Options struct {
 	Recognize func(body []byte, header http.Header) string
 	// TrustLoopback lets TCP callers act although there is no token.
 	TrustLoopback bool
+	// Reload has the daemon read its configuration again.
+	Reload Reload
+	// Before is the API by the configuration before; nil for none. What has been spent of
+	// the rates of its tokens stays spent.
+	Before *API
 	// Version is Tocsin's own.
 	Version string
 	Log     *zap.Logger
@@ -130,6 +135,11 @@ func New(opts Options) *API {
 		opts.Wake = func(...string) {}
 	}
 	a := &API{opts: opts, hooks: http.NewServeMux(), credentials: credentials(opts.Token, opts.Tokens), started: opts.Now()}
+	if before := opts.Before; before != nil {
+		a.started = before.started
+		keepBudgets(a.credentials, before.credentials)
+		a.opts.Before = nil // or none would ever be freed
+	}
 	a.handleWebhooks(a.hooks)
 	a.handleHeartbeats(a.hooks)
 	return a
@@ -249,6 +259,7 @@ func (a *API) acts() map[string]answer {
 		"POST /v1/deliveries/{id}/drop":   a.decide(a.opts.Store.Drop),
 		"POST /v1/deliveries/retry":       a.decide(a.opts.Store.Retry),
 		"POST /v1/deliveries/drop":        a.decide(a.opts.Store.Drop),
+		"POST /v1/config/reload":          a.reload,
 	}
 }
 
@@ -271,7 +282,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/heartbeats, /v1/heartbeats/{name} (POST, PUT or GET sends it; DELETE), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/heartbeats, /v1/heartbeats/{name} (POST, PUT or GET sends it; DELETE), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, POST /v1/config/reload, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

@@ -213,6 +213,8 @@ func acting() []Operation {
 			By string `query:"by" description:"Who ends it."`
 		}{}, Status: http.StatusOK, Answer: endedSilence{}, Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusServiceUnavailable}},
 	)
+	all = append(all, Operation{Pattern: "POST /v1/config/reload", Tag: tagDaemon, Summary: "Read the configuration again. It is applied as a whole, or with a mistake not at all.",
+		Status: http.StatusOK, Answer: Reloaded{}, Errors: []int{http.StatusBadRequest}})
 	for _, verb := range []struct{ name, one, many string }{
 		{"retry", "Retry a dead letter.", "Retry dead letters."},
 		{"drop", "Drop a dead letter or a pending delivery.", "Drop dead letters."},

@@ -19,7 +19,7 @@ import (
 type credential struct {
 	hash   [sha256.Size]byte
 	named  *alert.Token
-	budget budget
+	budget *budget
 }
 
 func credentials(token alert.Secret, named []alert.Token) []*credential {
@@ -28,9 +28,20 @@ func credentials(token alert.Secret, named []alert.Token) []*credential {
 		all = append(all, &credential{hash: sha256.Sum256([]byte(token.Reveal()))})
 	}
 	for _, t := range named {
-		all = append(all, &credential{hash: t.Hash, named: &t})
+		all = append(all, &credential{hash: t.Hash, named: &t, budget: &budget{}})
 	}
 	return all
+}
+
+// keepBudgets lets tokens go on with what they have left, unless their rate has changed.
+func keepBudgets(now, before []*credential) {
+	for _, c := range now {
+		for _, old := range before {
+			if c.named != nil && old.named != nil && c.hash == old.hash && c.named.Rate == old.named.Rate {
+				c.budget = old.budget
+			}
+		}
+	}
 }
 
 // find returns the credential of a token, or nil. All of them are compared, so that the

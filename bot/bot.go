@@ -9,6 +9,8 @@ package bot
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -201,6 +203,32 @@ func (b *Bot) authTest(ctx context.Context) (http.Header, error) {
 	b.setIdentity(tested.Identity)
 	return tested.header, nil
 }
+
+// Try asks Slack whether it accepts other tokens (empty: the present one stays) for the
+// same workspace, and uses none of them. Its error is an *alert.SendError, or ErrWorkspace.
+func (b *Bot) Try(ctx context.Context, app, bot alert.Secret) error {
+	if bot != "" {
+		var tested struct {
+			reply
+			Identity
+		}
+		if err := b.callAs(ctx, bot, request{method: "auth.test"}, &tested); err != nil {
+			return fmt.Errorf("check the bot token: %w", err)
+		}
+		if known := b.Identity().TeamID; known != "" && tested.TeamID != known {
+			return fmt.Errorf("check the bot token: %w: %s", ErrWorkspace, tested.Team)
+		}
+	}
+	if app != "" {
+		if _, err := b.socketURL(ctx, app); err != nil {
+			return fmt.Errorf("check the app token: %w", err)
+		}
+	}
+	return nil
+}
+
+// ErrWorkspace is the error of a token for another workspace than the one in use.
+var ErrWorkspace = errors.New("it is for another workspace")
 
 // readToken takes up the bot token as it is now.
 func (b *Bot) readToken() {

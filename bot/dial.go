@@ -34,12 +34,11 @@ func newDialer() websocket.Dialer {
 	}
 }
 
-// socketURL asks Slack for the address of a new connection, which is a secret. Its
-// error is an *alert.SendError.
-func (b *Bot) socketURL(ctx context.Context) (string, error) {
+// socketURL asks Slack by an app token for the address of a new connection, which is a
+// secret. Its error is an *alert.SendError.
+func (b *Bot) socketURL(ctx context.Context, app alert.Secret) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, openLimit)
 	defer cancel()
-	app, _ := b.opts.Tokens()
 	x := &exchange{bot: b, request: request{method: "apps.connections.open"}, reply: &reply{}, app: true}
 	api := slack.New("", slack.OptionAppLevelToken(app.Reveal()), slack.OptionAPIURL(b.opts.APIURL), slack.OptionHTTPClient(x))
 	_, address, _ := api.StartSocketModeContext(ctx) // x knows more about the error

@@ -411,3 +411,9 @@ func methodsCalled(t *testing.T) []string {
 	}
 	return all
 }
+
+// app is the app token of a bot.
+func app(b *Bot) alert.Secret {
+	token, _ := b.opts.Tokens()
+	return token
+}

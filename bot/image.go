@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,7 +38,7 @@ const (
 
 // images are the images that are fetched from the hosts of Options.ImageHosts.
 type images struct {
-	hosts alert.ImageHosts
+	hosts atomic.Pointer[alert.ImageHosts]
 	http  *http.Client
 	now   func() time.Time
 	queue chan *image
@@ -57,7 +58,8 @@ type image struct {
 }
 
 func newImages(hosts alert.ImageHosts, now func() time.Time) *images {
-	i := &images{hosts: hosts, now: now, queue: make(chan *image, imagesHeld), held: map[string]*image{}}
+	i := &images{now: now, queue: make(chan *image, imagesHeld), held: map[string]*image{}}
+	i.hosts.Store(&hosts)
 	i.http = &http.Client{
 		Timeout:   imageTime,
 		Transport: &http.Transport{DialContext: dialImage, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
@@ -72,11 +74,14 @@ func newImages(hosts alert.ImageHosts, now func() time.Time) *images {
 }
 
 func (i *images) allow(u *url.URL) error {
-	if !i.hosts.Allow(u) {
+	if !i.hosts.Load().Allow(u) {
 		return fmt.Errorf("it is at %s, which ingest.image_hosts does not list", u.Host)
 	}
 	return nil
 }
+
+// SetImageHosts replaces Options.ImageHosts.
+func (b *Bot) SetImageHosts(hosts alert.ImageHosts) { b.images.hosts.Store(&hosts) }
 
 // dialImage connects to a host that is listed. A name that leads to this machine or its
 // own link is refused: only who lists such an address means it.

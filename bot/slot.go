@@ -40,7 +40,7 @@ func (s *slot) run(ctx context.Context) {
 	for sleep(ctx, pause) {
 		s.makeRoom()
 		s.tried, _ = s.socket.bot.opts.Tokens()
-		next, greeting, err := s.socket.connect(ctx)
+		next, greeting, err := s.socket.connect(ctx, s.tried)
 		if err != nil {
 			pause = s.onFailure(ctx, err)
 			continue
@@ -98,6 +98,9 @@ func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 		return 0
 	case <-rotate.C:
 		s.log.Debug("replacing the connection before slack does")
+		return 0
+	case <-s.socket.replace[s.n]:
+		s.log.Info("replacing the connection, because there is another app token")
 		return 0
 	case <-c.disconnecting:
 	case <-c.ended:

@@ -38,6 +38,8 @@ type Socket struct {
 	dialer    websocket.Dialer
 	// replacements is the budget for replacing connections that Slack closes.
 	replacements *rate.Limiter
+	// replace has a slot replace its connection.
+	replace [slots]chan struct{}
 
 	receivers sync.WaitGroup
 
@@ -93,6 +95,9 @@ func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: make(chan alert.Envelope),
 		receiving: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
 	}
+	for n := range s.replace {
+		s.replace[n] = make(chan struct{}, 1)
+	}
 	s.metrics = s.register(promauto.With(b.opts.Metrics))
 	return s
 }
@@ -135,6 +140,17 @@ func (s *Socket) Run(ctx context.Context) error {
 	close(s.backlog)
 	pool.Wait()
 	return nil
+}
+
+// Replace replaces the connections by ones of the app token as it is now. The old ones are
+// used until the new ones are ready.
+func (s *Socket) Replace() {
+	for _, slot := range s.replace {
+		select {
+		case slot <- struct{}{}:
+		default: // it is about to do so
+		}
+	}
 }
 
 // Status is the state of the connections.
@@ -204,12 +220,12 @@ func (s *Socket) connected() int {
 }
 
 // connect returns a connection that has received hello.
-func (s *Socket) connect(ctx context.Context) (*connection, hello, error) {
+func (s *Socket) connect(ctx context.Context, app alert.Secret) (*connection, hello, error) {
 	// A proxy that can't be used is named before a call through it fails.
 	if _, err := proxyFor(s.dialer.Proxy, s.bot.opts.APIURL); err != nil {
 		return nil, hello{}, err
 	}
-	address, err := s.bot.socketURL(ctx)
+	address, err := s.bot.socketURL(ctx, app)
 	if err != nil {
 		return nil, hello{}, err
 	}

@@ -33,7 +33,7 @@ func callers(s *playground.Server, card alert.Sent, answer alert.Secret) map[str
 		return err
 	}
 	return map[string]caller{
-		"apps.connections.open": func(t *testing.T, b *Bot) error { return second(b.socketURL(t.Context())) },
+		"apps.connections.open": func(t *testing.T, b *Bot) error { return second(b.socketURL(t.Context(), app(b))) },
 		"auth.test":             func(t *testing.T, b *Bot) error { return b.Probe(t.Context()) },
 		"chat.postMessage":      func(t *testing.T, b *Bot) error { return second(b.Send(t.Context(), delivery(alert.Post, "#alerts"))) },
 		"chat.update":           func(t *testing.T, b *Bot) error { return second(b.Send(t.Context(), edit)) },
@@ -142,7 +142,7 @@ func TestAnyStatusOfTheUpgradeIsSurvived(t *testing.T) {
 	s.log.await(t, "slack answered 404", 1)
 	for status := 200; status < 600; status++ {
 		s.slack.SetConnectFault(playground.ConnectFault(strconv.Itoa(status)))
-		address, err := s.bot.socketURL(t.Context())
+		address, err := s.bot.socketURL(t.Context(), app(s.bot))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -68,13 +68,22 @@ type answer interface{ common() *reply }
 // type is left empty and must not hide the others, because the message may have
 // been posted.
 func (b *Bot) call(ctx context.Context, r request, out answer) error {
+	b.mu.Lock()
+	token := b.token
+	b.mu.Unlock()
+	err := b.callAs(ctx, token, r, out)
+	if e, ok := errors.AsType[*alert.SendError](err); ok && e.Class == alert.ClassAuth {
+		b.readToken()
+	}
+	return err
+}
+
+// callAs is call with another bot token.
+func (b *Bot) callAs(ctx context.Context, token alert.Secret, r request, out answer) error {
 	if out == nil {
 		out = &reply{}
 	}
 	x := &exchange{bot: b, request: r, reply: out.common()}
-	b.mu.Lock()
-	token := b.token
-	b.mu.Unlock()
 	if token == "" {
 		return x.result(x.refused("not_authed"))
 	}
@@ -180,9 +189,6 @@ func (x *exchange) result(failure *alert.SendError) error {
 	if failure == nil {
 		x.bot.opts.Answered()
 		return nil
-	}
-	if failure.Class == alert.ClassAuth && !x.app {
-		x.bot.readToken()
 	}
 	if failure.Class == alert.ClassUnsure && repeatable[x.request.method] {
 		failure.Class = alert.ClassTransient

@@ -280,7 +280,7 @@ func TestSlackIsReachedOverTLSAlsoThroughAProxy(t *testing.T) {
 	trust := front.Client().Transport.(*http.Transport).TLSClientConfig
 	for name, via := range map[string]string{"direct": "", "proxy": strings.Replace(proxy.URL, "://", "://me:pw@", 1)} {
 		t.Run(name, func(t *testing.T) {
-			address, err := b.socketURL(t.Context())
+			address, err := b.socketURL(t.Context(), app(b))
 			if err != nil || !strings.HasPrefix(address, "wss://") {
 				t.Fatal(address, err)
 			}
@@ -351,7 +351,7 @@ func answeringRaw(t *testing.T, answer string) (addr string) {
 func TestTheProxysPasswordIsInNoError(t *testing.T) {
 	if os.Getenv("TOCSIN_TEST_PROXY") != "" {
 		b := New(Options{APIURL: "https://slack.invalid/api/", Tokens: func() (app, bot alert.Secret) { return "xapp-1", "xoxb-1" }})
-		_, open := b.socketURL(t.Context())
+		_, open := b.socketURL(t.Context(), app(b))
 		_, dialed := dial(t.Context(), newDialer(), "wss://slack.invalid/link")
 		t.Log("errors:", b.Probe(t.Context()), open, dialed)
 		return

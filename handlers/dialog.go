@@ -68,7 +68,7 @@ func (h *Handlers) openView(ctx context.Context, a bot.Action, view render.Modal
 }
 
 func (h *Handlers) openTest(ctx context.Context, a bot.Action) error {
-	return h.openView(ctx, a, render.TestModal(h.opts.DefaultChannel))
+	return h.openView(ctx, a, render.TestModal(h.rules.Load().DefaultChannel))
 }
 
 // openSilence opens the dialog for a silence, prefilled for the incident.

@@ -23,7 +23,7 @@ func (h *Handlers) welcome(ctx context.Context, by bot.Caller, about string) (re
 	if by.Outside == "" {
 		return render.Message{}, true
 	}
-	who := h.opts.Permissions.External
+	who := h.rules.Load().Permissions.External
 	if slices.Contains(who, by.Outside) {
 		return render.Message{}, true
 	}

@@ -9,6 +9,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,7 +104,7 @@ type Slack interface {
 }
 
 // Options are what handlers are built with. Only the interfaces and Health are
-// required.
+// required. Reload can replace Permissions, Routing, ServerToken and DefaultChannel.
 type Options struct {
 	Engine Engine
 	Store  Store
@@ -132,7 +133,9 @@ type Options struct {
 
 // Handlers answers people. Its methods may be called from any goroutine.
 type Handlers struct {
-	opts    Options
+	opts Options
+	// rules are the options as of the latest Reload.
+	rules   atomic.Pointer[Options]
 	homes   *homes
 	charts  charts
 	waiting chan struct{} // has an element for each alert being awaited
@@ -156,11 +159,17 @@ func New(opts Options) *Handlers {
 	if opts.Wait == 0 {
 		opts.Wait = 20 * time.Second
 	}
-	return &Handlers{opts: opts, homes: newHomes(opts.Now), waiting: make(chan struct{}, maxWaiting)}
+	h := &Handlers{opts: opts, homes: newHomes(opts.Now), waiting: make(chan struct{}, maxWaiting)}
+	h.Reload(opts)
+	return h
 }
 
+// Reload lets people do from now on what the Permissions, Routing, ServerToken and
+// DefaultChannel of opts say.
+func (h *Handlers) Reload(opts Options) { h.rules.Store(&opts) }
+
 func (h *Handlers) shell() render.Shell {
-	return render.Shell{Server: h.opts.Server, Token: h.opts.ServerToken}
+	return render.Shell{Server: h.opts.Server, Token: h.rules.Load().ServerToken}
 }
 
 func unresolved() []alert.State { return []alert.State{alert.Open, alert.Acked} }

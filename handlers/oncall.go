@@ -19,8 +19,9 @@ func (h *Handlers) oncall(ctx context.Context, a ask) render.Message {
 	if err != nil {
 		return h.apology("I can't read who works on what.", fmt.Errorf("read incidents: %w", err))
 	}
-	view := render.OnCallView{Routing: h.opts.Routing, Taken: taken[:min(len(taken), most)], More: len(taken) > most, Now: h.opts.Now()}
-	view.Names = h.names(ctx, mentions(h.opts.Routing))
+	routing := h.rules.Load().Routing
+	view := render.OnCallView{Routing: routing, Taken: taken[:min(len(taken), most)], More: len(taken) > most, Now: h.opts.Now()}
+	view.Names = h.names(ctx, mentions(routing))
 	return render.OnCall(view)
 }
 

@@ -50,7 +50,7 @@ func (p Permissions) of(r right) (who []string, what string) {
 // allowed reports whether a person has a permission. If not, the message says so.
 // about is what they wanted, for the log.
 func (h *Handlers) allowed(ctx context.Context, by bot.Caller, r right, about string) (render.Message, bool) {
-	who, what := h.opts.Permissions.of(r)
+	who, what := h.rules.Load().Permissions.of(r)
 	if len(who) == 0 {
 		return render.Message{}, true
 	}

@@ -59,7 +59,7 @@ func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Ale
 // unreachable is the answer to a person whose alert would reach no conversation, or nil.
 // Nothing is known of one that Slack can't be asked about.
 func (h *Handlers) unreachable(ctx context.Context, a alert.Alert) *render.Message {
-	lanes := h.opts.Routing.Plan(a.Subject()).Lanes()
+	lanes := h.rules.Load().Routing.Plan(a.Subject()).Lanes()
 	if named, err := alert.ParseConversation(a.Channel); err == nil { // Slack writes <#C…|name>
 		lanes = []string{named}
 	}

@@ -43,6 +43,12 @@ func (n *Notifier) Ready(status string) error {
 	return n.keep(daemon.SdNotifyReady, status)
 }
 
+// Reloading says that the service reads its configuration again (RELOADING=1, with the
+// time at which it began). Call Ready at the end.
+func (n *Notifier) Reloading() error {
+	return send(daemon.SdNotifyReloading+"\n"+strings.TrimSpace(daemon.SdNotifyMonotonicUsec()), "")
+}
+
 // Status replaces the status line. While Watch finds the daemon unhealthy, the
 // line is kept and shown once it has recovered.
 func (n *Notifier) Status(status string) error {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -95,6 +96,17 @@ func TestTheManagerHearsReadyStatusAndStopping(t *testing.T) {
 	check(t, n.Status("connected to Slack\nREADY=0"))
 	check(t, n.Stopping("draining"))
 	m.expect("READY=1\nSTATUS=listening on 127.0.0.1:8126", "STATUS=connected to Slack READY=0", "STOPPING=1\nSTATUS=draining")
+}
+
+func TestTheManagerHearsThatItReloadsAndSinceWhen(t *testing.T) {
+	m := listen(t)
+	var n systemd.Notifier
+	check(t, n.Reloading())
+	check(t, n.Ready("reloaded"))
+	heard := m.received()
+	if len(heard) != 2 || !regexp.MustCompile(`^RELOADING=1\nMONOTONIC_USEC=\d+$`).MatchString(heard[0]) || heard[1] != "READY=1\nSTATUS=reloaded" {
+		t.Errorf("systemd heard %q", heard)
+	}
 }
 
 func TestOutsideSystemdNothingHappens(t *testing.T) {
