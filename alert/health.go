@@ -69,6 +69,7 @@ const (
 	ProblemDestination  = "destination"   // a conversation can't be reached; only a note
 	ProblemThrottled    = "throttled"     // Slack asks for a long pause; only a note
 	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
+	ProblemConfig       = "config"        // another configuration has a mistake and is not used; only a note
 	ProblemSpool        = "spool"         // a file of the spool can't be used; only a note
 )
 

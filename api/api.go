@@ -94,7 +94,7 @@ type Options struct {
 	Recognize func(body []byte, header http.Header) string
 	// TrustLoopback lets TCP callers act although there is no token.
 	TrustLoopback bool
-	// Reload has the daemon read its configuration again.
+	// Reload has the daemon read its configuration again; needed for that request alone.
 	Reload Reload
 	// Before is the API by the configuration before; nil for none. What has been spent of
 	// the rates of its tokens stays spent.

@@ -263,6 +263,7 @@ var wrong = map[string]request{
 	"DELETE /v1/silences/{id}":      {target: "/v1/silences/s-k7f2?by=C0123456789"},
 	"POST /v1/deliveries/retry":     {target: "/v1/deliveries/retry"},
 	"POST /v1/deliveries/drop":      {target: "/v1/deliveries/drop"},
+	"POST /v1/config/reload":        {target: "/v1/config/reload", err: &alert.InputError{Message: "read configuration: 1 mistake", Hint: "nothing has changed"}},
 }
 
 // nowhere are the requests for what is not there, where that is not the store's to say.
@@ -323,6 +324,7 @@ func contractOptions(r request) api.Options {
 		Engine: daemon, Store: daemon, Token: rightToken, Now: func() time.Time { return noon }, Health: func() alert.Health { return health },
 		Routing:  alert.Routing{Routes: []alert.Route{filled[alert.Route]()}, Default: "#ops"},
 		Services: map[alert.Secret]string{"T0/B0/word": "#ops"},
+		Reload:   func(context.Context) (api.Reloaded, error) { return filled[api.Reloaded](), r.err },
 		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/plain; version=0.0.4")
 			_, _ = w.Write([]byte("up 1\n"))

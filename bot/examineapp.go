@@ -110,7 +110,8 @@ const unknownHint = "another process uses the same app token and receives some o
 // greet opens a connection, waits for its hello and closes it. What people do meanwhile is
 // not acked: Slack sends events again.
 func (b *Bot) greet(ctx context.Context) (hello, error) {
-	address, err := b.socketURL(ctx)
+	app, _ := b.opts.Tokens()
+	address, err := b.socketURL(ctx, app)
 	if err != nil {
 		return hello{}, err
 	}

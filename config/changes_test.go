@@ -30,17 +30,17 @@ func TestChangesAreNamedWithoutSecrets(t *testing.T) {
 		want     []string
 		restart  bool
 	}{
-		"nothing":               {},
-		"a comment":             {old: "routes:\n", now: "# the teams\nroutes:\n"},
+		"nothing":                               {},
+		"a comment":                             {old: "routes:\n", now: "# the teams\nroutes:\n"},
 		"an option that has its default anyway": {old: "permissions: {ack: everyone}", now: ""},
-		"a value":               {old: "ack: everyone", now: `ack: ["@ann", "@bob"]`, want: []string{"permissions.ack: everyone → @ann, @bob"}},
-		"a step of a route":     {old: "after: 10m", now: "after: 5m", want: []string{"routes: db is changed"}},
-		"times":                 {old: `"22:00"`, now: `"21:00"`, want: []string{"times: night is changed"}},
-		"a route more and less": {old: "name: db,", now: "name: database,", want: []string{"routes: database is new, db is gone"}},
-		"a listener":            {old: "tcp: 127.0.0.1:8126", now: "tcp: 127.0.0.1:8127", want: []string{"listen.tcp: 127.0.0.1:8126 → 127.0.0.1:8127"}, restart: true},
-		"a sender's token":      {files: []string{"/run/ci", "another-long-token-of-ci"}, want: []string{"listen.tokens: ci is changed"}},
-		"a secret":              {files: []string{"/run/github", "another secret"}, want: []string{"ingest.github.secret: another secret"}},
-		"a path of a webhook":   {old: "abcdefghijklmnop", now: "ponmlkjihgfedcba", want: []string{"ingest.services: #ops is changed"}},
+		"a value":                               {old: "ack: everyone", now: `ack: ["@ann", "@bob"]`, want: []string{"permissions.ack: everyone → @ann, @bob"}},
+		"a step of a route":                     {old: "after: 10m", now: "after: 5m", want: []string{"routes: db is changed"}},
+		"times":                                 {old: `"22:00"`, now: `"21:00"`, want: []string{"times: night is changed"}},
+		"a route more and less":                 {old: "name: db,", now: "name: database,", want: []string{"routes: database is new, db is gone"}},
+		"a listener":                            {old: "tcp: 127.0.0.1:8126", now: "tcp: 127.0.0.1:8127", want: []string{"listen.tcp: 127.0.0.1:8126 → 127.0.0.1:8127"}, restart: true},
+		"a sender's token":                      {files: []string{"/run/ci", "another-long-token-of-ci"}, want: []string{"listen.tokens: ci is changed"}},
+		"a secret":                              {files: []string{"/run/github", "another secret"}, want: []string{"ingest.github.secret: another secret"}},
+		"a path of a webhook":                   {old: "abcdefghijklmnop", now: "ponmlkjihgfedcba", want: []string{"ingest.services: #ops is changed"}},
 		"a route less": {
 			old: `  - {name: web, match: service="web", to: "#web", mute: [night]}` + "\n", now: "",
 			want: []string{"routes: web is gone"},

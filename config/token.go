@@ -15,6 +15,8 @@ type Tokens struct {
 	App, Bot alert.Secret
 	// Warnings are the mistakes in them.
 	Warnings []Problem
+	// Broken is set while the YAML file can't be read, which says nothing about the tokens.
+	Broken bool
 }
 
 // Tokens reads the tokens again from files, systemd credentials, the environment and
@@ -32,6 +34,7 @@ func (in Input) Tokens() Tokens {
 		App:      alert.Secret(l.value(keyAppToken)),
 		Bot:      alert.Secret(l.value(keyBotToken)),
 		Warnings: inOrder(append(l.warnings, l.absent...)),
+		Broken:   l.doc.broken,
 	}
 }
 

@@ -84,9 +84,9 @@ type Engine struct {
 	latest   atomic.Pointer[Options]
 	current  *Options
 	reloaded chan struct{}
-	queued  atomic.Int64 // alerts and acts that wait or are being committed
-	ended   chan struct{}
-	metrics metrics
+	queued   atomic.Int64 // alerts and acts that wait or are being committed
+	ended    chan struct{}
+	metrics  metrics
 	// due is when something is due next, and stuck is set while due incidents can't
 	// be processed. Only Run uses them.
 	due   time.Time

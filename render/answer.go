@@ -90,6 +90,8 @@ func verdict(h alert.Health) string {
 		return "*Alerts are sent, but not all of them where they were meant to go.*"
 	case has(alert.ProblemThrottled):
 		return "*Alerts are sent, but some messages wait, because Slack asked for a long pause.*"
+	case has(alert.ProblemConfig):
+		return "*Delivery works, but by an older configuration: the new one has a mistake.*"
 	case h.DeadLetters > 0:
 		return "*Alerts are sent, but some could not be delivered.*"
 	}

@@ -209,11 +209,11 @@ func deliveryFields(h alert.Health) []string {
 }
 
 // problems are what needs a person, followed by the conversations that the fallback
-// replaces and the long pauses that Slack has asked for.
+// replaces, the long pauses that Slack has asked for and a configuration with a mistake.
 func problems(h alert.Health) []alert.Problem {
 	all := slices.Clone(h.Problems)
 	for _, n := range h.Notes {
-		if n.Lane != "" || n.Code == alert.ProblemThrottled {
+		if n.Lane != "" || n.Code == alert.ProblemThrottled || n.Code == alert.ProblemConfig {
 			all = append(all, n)
 		}
 	}

@@ -6,7 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -39,7 +41,14 @@ const (
 
 // daemon holds the parts of Tocsin, wired together.
 type daemon struct {
-	cfg      *config.Config
+	// cfg is the configuration that the daemon was started with; latest is the one as of the
+	// latest reload, in which the options that need a restart have no effect.
+	cfg       *config.Config
+	latest    atomic.Pointer[config.Config]
+	in        config.Input
+	reloading sync.Mutex
+	// rejected is why the latest configuration was not applied; nil if it was.
+	rejected atomic.Pointer[alert.Problem]
 	log      *zap.Logger
 	notifier systemd.Notifier
 
@@ -49,13 +58,17 @@ type daemon struct {
 	outbox *outbox.Outbox
 	engine *engine.Engine
 	people *handlers.Handlers
-	api    *api.API
+	front  atomic.Pointer[front]
 	tokens *tokens
 	intro  *introduction
 	intake *intake
 	full   span // the backlog
 	// heartbeats counts them by status, as they were at the last look.
 	heartbeats *prometheus.GaugeVec
+	registry   prometheus.Registerer
+	metrics    http.Handler
+	// failedExpressions counts those of ingest.webhooks.
+	failedExpressions *prometheus.CounterVec
 
 	unix, tcp net.Listener
 	clients   *api.Connections
@@ -70,8 +83,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, log: log, tokens: newTokens(cfg, in, log), clients: api.NewConnections(files/2, log.Named("api"))}
+	d := &daemon{cfg: cfg, in: in, log: log, tokens: newTokens(cfg, in, log), clients: api.NewConnections(files/2, log.Named("api"))}
+	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
+	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), alertmanagerInfo())
 
 	if d.store, err = d.openStore(ctx, registry); err != nil {
@@ -81,33 +96,21 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
-		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: holdUnsure(cfg.Routing, d.store.Aliases),
+		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,
 		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
 	})
-	d.engine = engine.New(d.store, engine.Options{
-		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
-		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
-		Wake:     d.outbox.Wake, Log: log.Named("engine"), Metrics: registry,
-	})
-	d.people = handlers.New(handlers.Options{
-		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake,
-		Slack: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
-		ServerToken: cfg.Listen.Token != "" || len(cfg.Listen.Tokens) > 0, DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: log.Named("handlers"),
-	})
+	d.engine = engine.New(d.store, d.engineOptions(cfg))
+	d.people = handlers.New(d.handlerOptions(cfg))
 	d.socket = bot.NewSocket(d.bot, d.store, d.people)
-	hooks, err := webhooks(cfg.Ingest, registry)
+	first, err := d.newFront(cfg, nil)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.api = api.New(api.Options{
-		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
-		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize,
-		Version: versionName(), Log: log.Named("api"), Metrics: promhttp.HandlerFor(registry, promhttp.HandlerOpts{}),
-	})
+	d.front.Store(first)
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	d.intake = newIntake(in.Spools(), d.api.Handler(), d.addresses(), log.Named("spool"))
+	d.intake = newIntake(in.Spools(), d.unixHandler(), d.addresses(), log.Named("spool"))
 	return d, nil
 }
 
@@ -133,15 +136,13 @@ func (d *daemon) learn(ctx context.Context, spelling, id string) error {
 // holdUnsure says whether a delivery is held when it is unknown whether Slack has
 // it. The job's route decides; for a digest, every route that sends to its
 // conversation.
-func holdUnsure(routing alert.Routing, aliases func() *alert.Aliases) func(alert.Job) bool {
-	return func(job alert.Job) bool {
-		names := aliases()
-		routing := names.Routing(routing)
-		if job.Digest != nil {
-			return routing.HoldsIn(job.Lane)
-		}
-		return routing.Plan(names.Subject(job.Incident.Subject())).HoldUnsure
+func (d *daemon) holdUnsure(job alert.Job) bool {
+	names := d.store.Aliases()
+	routing := names.Routing(d.latest.Load().Routing)
+	if job.Digest != nil {
+		return routing.HoldsIn(job.Lane)
 	}
+	return routing.Plan(names.Subject(job.Incident.Subject())).HoldUnsure
 }
 
 func (d *daemon) close() error {
@@ -160,8 +161,9 @@ func (d *daemon) close() error {
 }
 
 // run starts the parts, says READY, and returns once ctx has ended and all of
-// them have stopped; nil if that went well.
-func (d *daemon) run(ctx context.Context) error {
+// them have stopped; nil if that went well. For each signal of reload, the configuration is
+// read again.
+func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	parts := newStages(d.log)
 	parts.start("outbox", stopOutbox, d.outbox.Run)
 	select { // health must not be good before the outbox knows what is wrong
@@ -177,10 +179,11 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("images", time.Second, d.bot.FetchImages)
 	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)
-	d.serve(parts, d.unix, d.api.Handler())
-	d.serve(parts, d.tcp, d.api.TCPHandler())
+	d.serve(parts, d.unix, d.unixHandler())
+	d.serve(parts, d.tcp, d.tcpHandler())
 	d.answerBeforeStopping(parts)
 	err := d.ready()
+	parts.start("reload", time.Second, d.reloadOn(reload))
 	if err == nil {
 		err = parts.wait(ctx)
 	}

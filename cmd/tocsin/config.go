@@ -15,11 +15,11 @@ import (
 func newConfig(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "config",
-		Short: "Check, show or explain the configuration",
+		Short: "Check, show, explain or reload the configuration",
 		Args:  noArgs,
 		RunE:  subcommandRequired,
 	}
-	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigPreview(w), newConfigWebhook(w), newConfigImport(w), newConfigExample(w))
+	cmd.AddCommand(newConfigCheck(w), newConfigShow(w), newConfigRoutes(w), newConfigPreview(w), newConfigWebhook(w), newConfigImport(w), newConfigReload(w), newConfigExample(w))
 	return cmd
 }
 

@@ -89,7 +89,7 @@ type triedWebhook struct {
 // It needs no signature.
 func tryWebhook(cfg config.Ingest, name string, r ingest.Request) (triedWebhook, error) {
 	t := triedWebhook{Webhook: name, Expressions: []ingest.Value{}, Alerts: []alert.Alert{}, Notes: []string{}}
-	hooks, err := webhooks(cfg, prometheus.NewRegistry())
+	hooks, err := webhooks(cfg, failedExpressions(prometheus.NewRegistry()))
 	if err != nil {
 		return t, err
 	}

@@ -119,7 +119,7 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 		}
 		return c.play(ctx, slack, socketClient(socket))
 	})
-	return errors.Join(d.run(ctx), parts.stop())
+	return errors.Join(d.run(ctx, nil), parts.stop())
 }
 
 // slack starts the playground, whose page pushes alerts to daemon.

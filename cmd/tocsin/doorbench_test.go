@@ -52,7 +52,7 @@ func BenchmarkBeforeTheStore(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			e := engine.New(noStore{}, engine.Options{Routing: alert.Routing{Default: "#alerts"}})
-			hooks, err := webhooks(config.Ingest{}, prometheus.NewRegistry())
+			hooks, err := webhooks(config.Ingest{}, failedExpressions(prometheus.NewRegistry()))
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -36,9 +36,12 @@ func (d *daemon) health() alert.Health {
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
 	}
-	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.cfg.Health)
+	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.latest.Load().Health)
 	h.Spooled = d.intake.waiting()
 	h.Notes = append(h.Notes, d.intake.notes()...)
+	if rejected := d.rejected.Load(); rejected != nil {
+		h.Notes = append(h.Notes, *rejected)
+	}
 	if h.DeadLetters > 0 {
 		// It is not a problem, because it delays nothing else.
 		h.Notes = append(h.Notes, alert.Problem{
@@ -76,7 +79,7 @@ func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) 
 		reported = append(reported, d.intro.problems()...)
 	}
 	n := d.store.Pending()
-	if since := d.full.note(n >= d.cfg.Delivery.MaxPending, now); !since.IsZero() {
+	if since := d.full.note(n >= d.latest.Load().Delivery.MaxPending, now); !since.IsZero() {
 		reported = append(reported, alert.Problem{
 			Code: alert.ProblemBacklog, Since: since,
 			What: fmt.Sprintf("nothing is accepted: %d alerts wait for Slack", n), Fix: "find out why they are not delivered (tocsin queue), or raise delivery.max_pending",
@@ -149,7 +152,7 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 func statusLine(h alert.Health) string {
 	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
 	for _, p := range slices.Concat(h.Problems, h.Notes) {
-		if p.Blocks || slices.Contains(alert.ProblemCodes(), p.Code) {
+		if p.Blocks || p.Code == alert.ProblemConfig || slices.Contains(alert.ProblemCodes(), p.Code) {
 			line += "; " + p.What + ": " + p.Fix
 		}
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -79,17 +80,50 @@ type tokens struct {
 
 	mu       sync.Mutex
 	app, bot alert.Secret
-	warnings []config.Problem
+	// refusedApp and refusedBot are those that a reload has found out not to work.
+	refusedApp, refusedBot alert.Secret
+	warnings               []config.Problem
+	// broken is set while the file can't be read.
+	broken bool
 }
 
 func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
 	t := &tokens{in: in, log: log}
-	t.app, t.bot = cfg.Slack.AppToken, cfg.Slack.BotToken
-	t.warnings = in.Tokens().Warnings
+	t.take(cfg)
+	return t
+}
+
+// take uses the tokens of cfg, where it has some, and logs its warnings.
+func (t *tokens) take(cfg *config.Config) {
+	warnings := t.in.Tokens().Warnings
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.app, t.bot = cmp.Or(cfg.Slack.AppToken, t.app), cmp.Or(cfg.Slack.BotToken, t.bot)
+	t.refusedApp, t.refusedBot, t.warnings, t.broken = "", "", warnings, false
 	for _, p := range cfg.Warnings { // also those that are not about tokens
 		t.warn(p)
 	}
-	return t
+}
+
+// changed returns the tokens of s that are others than those in use, and empty ones for the
+// rest.
+func (t *tokens) changed(s config.Slack) (app, bot alert.Secret) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if s.AppToken != t.app {
+		app = s.AppToken
+	}
+	if s.BotToken != t.bot {
+		bot = s.BotToken
+	}
+	return app, bot
+}
+
+// refuse remembers tokens that do not work, so that they do not replace those that do.
+func (t *tokens) refuse(app, bot alert.Secret) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.refusedApp, t.refusedBot = app, bot
 }
 
 // read returns the tokens that the environment, credentials and files hold now,
@@ -98,12 +132,13 @@ func (t *tokens) read() (app, bot alert.Secret) {
 	now := t.in.Tokens()
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if now.App != "" {
+	if now.App != "" && now.App != t.refusedApp {
 		t.app = now.App
 	}
-	if now.Bot != "" {
+	if now.Bot != "" && now.Bot != t.refusedBot {
 		t.bot = now.Bot
 	}
+	t.broken = now.Broken
 	if fmt.Sprint(now.Warnings) != fmt.Sprint(t.warnings) {
 		t.warnings = now.Warnings
 		for _, p := range t.warnings {
@@ -117,10 +152,14 @@ func (t *tokens) warn(p config.Problem) {
 	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
 }
 
-// problems lists the tokens that can't work.
+// problems lists the tokens that can't work. While the file is being edited, those that there
+// were can.
 func (t *tokens) problems() []alert.Problem {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.broken && t.app != "" && t.bot != "" {
+		return nil
+	}
 	var all []alert.Problem
 	for _, p := range t.warnings {
 		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + ": " + p.Message, Fix: p.Fix})

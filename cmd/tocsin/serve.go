@@ -3,7 +3,10 @@ package main
 import (
 	"context"
 	"errors"
+	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +25,8 @@ func newServe(w world) *cobra.Command {
 With a token missing or wrong it starts anyway: it accepts and keeps alerts, and delivers
 them as soon as Slack accepts the token, without a restart.
 
-SIGTERM or Ctrl-C stops it within 10 s. What is not delivered by then is kept.`,
+SIGTERM or Ctrl-C stops it within 10 s. What is not delivered by then is kept. SIGHUP has it
+read its configuration again, as tocsin config reload does.`,
 		Args: noArgs,
 	}
 	flags := daemonFlags(cmd)
@@ -32,6 +36,9 @@ SIGTERM or Ctrl-C stops it within 10 s. What is not delivered by then is kept.`,
 
 // serve runs the daemon until ctx ends.
 func serve(ctx context.Context, w world, flags map[string]string) error {
+	reload := make(chan os.Signal, 1) // one that comes meanwhile is enough
+	signal.Notify(reload, syscall.SIGHUP)
+	defer signal.Stop(reload)
 	in := w.input(flags)
 	var err error
 	if in.Bound, err = boundSockets(); err != nil {
@@ -55,7 +62,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	case err != nil:
 		return err
 	}
-	return d.run(ctx)
+	return d.run(ctx, reload)
 }
 
 // gcPercent lets a small heap grow to three times what lives in it: up to

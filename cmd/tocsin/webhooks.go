@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 
 	"tocsin/alert"
 	"tocsin/api"
@@ -14,15 +15,12 @@ import (
 
 // webhooks are the paths of other tools, as the API serves them: those that Tocsin has,
 // and those of the configuration.
-func webhooks(cfg config.Ingest, metrics prometheus.Registerer) ([]api.Webhook, error) {
+// failed counts the expressions that fail.
+func webhooks(cfg config.Ingest, failed *prometheus.CounterVec) ([]api.Webhook, error) {
 	var all []api.Webhook
 	for _, f := range ingest.Formats() {
 		all = append(all, webhook(f, cfg.Secrets[f.Name]))
 	}
-	failed := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "tocsin_webhook_expressions_failed_total", Help: "Expressions of ingest.webhooks that failed on a request, by webhook.",
-	}, []string{"webhook"})
-	metrics.MustRegister(failed)
 	for _, w := range cfg.Webhooks {
 		c, err := customWebhook(w, failed.WithLabelValues(w.Name).Inc)
 		if err != nil {
@@ -35,6 +33,12 @@ func webhooks(cfg config.Ingest, metrics prometheus.Registerer) ([]api.Webhook, 
 		all = append(all, hook)
 	}
 	return all, nil
+}
+
+func failedExpressions(metrics prometheus.Registerer) *prometheus.CounterVec {
+	return promauto.With(metrics).NewCounterVec(prometheus.CounterOpts{
+		Name: "tocsin_webhook_expressions_failed_total", Help: "Expressions of ingest.webhooks that failed on a request, by webhook.",
+	}, []string{"webhook"})
 }
 
 func webhook(f ingest.Format, secret alert.Secret) api.Webhook {

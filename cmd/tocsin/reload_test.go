@@ -1,0 +1,251 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"tocsin/alert"
+	"tocsin/playground"
+)
+
+// reloadConfig is what a daemon of these tests starts with.
+const reloadConfig = `default_channel: "#alerts"
+permissions: {ack: everyone}
+routes:
+  - {name: db, match: service="db", to: "#alerts"}
+`
+
+// reloading starts a daemon with a configuration file.
+func reloading(t *testing.T, s *playground.Server, extra map[string]string) *process {
+	t.Helper()
+	p := prepare(t, s, extra)
+	p.env["SLACK_CHANNEL_ID"] = ""
+	p.configure(reloadConfig)
+	p.start()
+	return p
+}
+
+// tryCommand runs a command and returns what it has printed, and its exit status.
+func (p *process) tryCommand(args ...string) (out string, status int) {
+	p.t.Helper()
+	cmd := exec.CommandContext(p.t.Context(), p.path, args...)
+	cmd.Env = []string{beTocsin + "=1", "HOME=" + p.dir, "TOCSIN_SOCKET=" + p.env["TOCSIN_SOCKET"]}
+	text, _ := cmd.CombinedOutput() // the status says it
+	return string(text), cmd.ProcessState.ExitCode()
+}
+
+// hangUp sends SIGHUP, and returns once the daemon has told its service manager that it has
+// reloaded.
+func (p *process) hangUp() {
+	p.t.Helper()
+	p.forget()
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		p.t.Fatal(err)
+	}
+	if !p.awaitReady() {
+		p.t.Fatal("the daemon did not say that it has reloaded")
+	}
+}
+
+// replaced is reloadConfig with another text in place of one.
+func replaced(old, now string) string { return strings.Replace(reloadConfig, old, now, 1) }
+
+func TestAReloadChangesWhereAlertsGoAndSaysWhatIsDifferent(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := reloading(t, s, nil)
+	db := func(key string) map[string]any {
+		return map[string]any{"key": key, "title": "disk full: " + key, "labels": map[string]string{"service": "db"}}
+	}
+	old := p.mustPush(db("before"))
+	p.settle(old...)
+
+	p.configure(replaced(`to: "#alerts"`, `to: "#ops"`))
+	out, status := p.tryCommand("config", "reload")
+	if want := "The configuration is reloaded; changed:\n  routes: db is changed\n"; out != want || status != exitOK {
+		t.Errorf("it ends with %d and says %q, want %q", status, out, want)
+	}
+	p.settle(p.mustPush(db("after"))...)
+	if got := saying(s.Messages("#ops"), "disk full: after"); len(got) != 1 {
+		t.Errorf("the new route's conversation shows %d cards", len(got))
+	}
+	p.settle(p.mustPush(resolved(db("before")))...) // in its own thread
+	if got := saying(s.Messages("#alerts"), "disk full: before"); len(got) == 0 || len(saying(s.Messages("#ops"), "before")) > 0 {
+		t.Errorf("an incident from before has moved")
+	}
+	if out, status = p.tryCommand("config", "reload"); !strings.HasSuffix(out, "nothing has changed.\n") || status != exitOK {
+		t.Errorf("the same again ends with %d and says %q", status, out)
+	}
+
+	p.configure(reloadConfig)
+	p.hangUp()
+	p.settle(p.mustPush(db("third"))...)
+	if got := saying(s.Messages("#alerts"), "disk full: third"); len(got) != 1 {
+		t.Errorf("after SIGHUP the old conversation shows %d cards", len(got))
+	}
+}
+
+func TestAConfigurationWithAMistakeChangesNothingAndIsShownUntilAGoodOne(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := reloading(t, s, nil)
+	missing := func() { _ = os.Remove(p.env["TOCSIN_CONFIG"]) }
+	for name, c := range map[string]struct {
+		broken func()
+		says   string
+	}{
+		"one mistake": {func() {
+			p.configure(replaced(`to: "#alerts"`, `to: "#ops"`) + "  - {name: web, match: service=\"web\", too: \"#web\"}\n")
+		}, "tocsin.yaml:5:39"},
+		"no YAML":           {func() { p.configure("routes: [") }, "tocsin.yaml:1:"},
+		"no file":           {missing, "there is no such file"},
+		"an unreadable one": {func() { missing(); _ = os.Mkdir(p.env["TOCSIN_CONFIG"], 0o700) }, "cannot be read"},
+		"a template": {func() {
+			p.configure(replaced(`to: "#alerts"`, `to: "#ops", title: "{{ .Nothing }"`))
+		}, "tocsin.yaml:4:"},
+	} {
+		c.broken()
+		out, status := p.tryCommand("config", "reload")
+		if status != exitUsage || !strings.Contains(out, c.says) || !strings.Contains(out, unchanged) {
+			t.Errorf("%s: it ends with %d and says %q", name, status, out)
+		}
+		p.hangUp()
+		if !strings.Contains(p.log.String(), c.says) {
+			t.Errorf("%s: the log does not say %q", name, c.says)
+		}
+		if out, status := p.tryCommand("status"); status != exitOK || !strings.Contains(out, "the configuration was not reloaded") || !strings.Contains(out, c.says) {
+			t.Errorf("%s: the status ends with %d and says %q", name, status, out)
+		}
+		p.settle(p.mustPush(map[string]any{"key": name, "title": "about " + name, "labels": map[string]string{"service": "db"}})...)
+		if got := saying(s.Messages("#alerts"), "about "+name); len(got) != 1 {
+			t.Errorf("%s: the route from before shows %d cards", name, len(got))
+		}
+		_ = os.Remove(p.env["TOCSIN_CONFIG"])
+		p.configure(reloadConfig)
+		if out, status := p.tryCommand("config", "reload"); status != exitOK {
+			t.Errorf("%s: the good one again ends with %d and says %q", name, status, out)
+		}
+		if out, status := p.tryCommand("status"); status != exitOK || strings.Contains(out, "not reloaded") {
+			t.Errorf("%s: after a good one the status says %q", name, out)
+		}
+	}
+}
+
+func TestWhatNeedsARestartIsNamedAndTheRestIsApplied(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	was := "listen: {tcp: off}\nstore: " + p.env["TOCSIN_STORE"] + "\n"
+	for _, name := range []string{"SLACK_CHANNEL_ID", "TOCSIN_LISTEN", "TOCSIN_STORE"} {
+		p.env[name] = ""
+	}
+	p.configure(reloadConfig + was)
+	p.start()
+	p.configure(replaced(`default_channel: "#alerts"`, `default_channel: "#ops"`) + "listen: {tcp: 127.0.0.1:0}\nstore: sqlite:/nowhere/else.db\ndelivery: {max_pending: 10}\n")
+	for range 2 { // it is still so the second time
+		out, status := p.tryCommand("config", "reload")
+		if status != exitOK || !strings.Contains(out, "restarted:\n  listen.tcp: off → 127.0.0.1:0\n  store: sqlite:") {
+			t.Errorf("it ends with %d and says %s", status, out)
+		}
+	}
+	if !strings.Contains(p.log.String(), "these options change at the next start") {
+		t.Error("the log does not name them")
+	}
+	p.settle(p.mustPush(firing("x", "a title"))...)
+	if got := saying(s.Messages("#ops"), "a title"); len(got) != 1 {
+		t.Errorf("the new default conversation shows %d cards", len(got))
+	}
+}
+
+func TestReloadsUnderLoadLoseNothing(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := reloading(t, s, nil)
+	const senders, each = 4, 40
+	var group sync.WaitGroup
+	receipts := make([][]alert.Accepted, senders)
+	for n := range senders {
+		group.Go(func() {
+			for k := range each {
+				got, err := p.push(map[string]any{"key": fmt.Sprintf("%d-%d", n, k%10), "title": "t", "labels": map[string]string{"service": "db"}})
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				receipts[n] = append(receipts[n], got...)
+			}
+		})
+	}
+	for n := range 2 {
+		group.Go(func() {
+			for k := range 10 {
+				if n == 0 {
+					p.configure(replaced(`to: "#alerts"`, []string{`to: "#ops"`, `to: "#alerts"`}[k%2]))
+				}
+				_ = p.cmd.Process.Signal(syscall.SIGHUP) // two at once, and those of the command
+				if err := p.client().call(t.Context(), http.MethodPost, "/v1/config/reload", nil, &struct{}{}); err != nil && !strings.Contains(err.Error(), "read configuration") {
+					t.Error(err) // the file may be half written
+				}
+			}
+		})
+	}
+	group.Wait()
+	for _, of := range receipts {
+		if len(of) != each {
+			t.Errorf("a sender has %d receipts of %d alerts", len(of), each)
+		}
+		p.settle(of...)
+	}
+	l := p.ledger().Total
+	if l.Accepted != senders*each || l.Accepted != l.Pending+l.Delivered+l.Folded+l.Silenced+l.Dead || l.Pending+l.Dead > 0 {
+		t.Errorf("the ledger is %+v", l)
+	}
+}
+
+func TestAChangedTokenOfSlackIsCheckedBeforeItIsUsed(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	tokens := map[string]string{"app": s.AppToken(), "bot": s.BotToken()}
+	file := func(kind string) string { return filepath.Join(p.dir, kind) }
+	for kind, token := range tokens {
+		if err := os.WriteFile(file(kind), []byte(token), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p.env["SLACK_APP_TOKEN"], p.env["SLACK_BOT_TOKEN"] = "", ""
+	p.configure(fmt.Sprintf("slack: {app_token_file: %s, bot_token_file: %s}\n", file("app"), file("bot")))
+	p.start()
+	until(t, s, "two connections", func(s *playground.Snapshot) bool { return len(s.Sockets()) == 2 })
+
+	for kind, old := range tokens {
+		wrong, right := strings.TrimRight(old, "0123456789abcdef")+"0000000000000000", strings.TrimRight(old, "0123456789abcdef")+"1111111111111111"
+		if err := os.WriteFile(file(kind), []byte(wrong), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, status := p.tryCommand("config", "reload")
+		if status != exitUsage || !strings.Contains(out, "check the "+kind+" token") || strings.Contains(out, wrong) {
+			t.Errorf("with a wrong %s token it ends with %d and says %q", kind, status, out)
+		}
+		p.settle(p.mustPush(firing(kind, "still by the old one"))...)
+		s.Accept(right)
+		if err := os.WriteFile(file(kind), []byte(right), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "slack."+kind+"_token: another secret") {
+			t.Errorf("with another %s token it ends with %d and says %q", kind, status, out)
+		}
+		s.Revoke(old)
+		p.settle(p.mustPush(firing("new "+kind, "by the new one"))...)
+	}
+	if strings.Contains(p.log.String(), "refuse") {
+		t.Error("something was refused")
+	}
+}
