@@ -13,7 +13,7 @@ COMPILE := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -fu
 ARCH    ?= $(shell $(GO) env GOARCH)
 DIST    ?= dist
 
-.PHONY: help build man package package-test test race soak lint fmt bench demo
+.PHONY: help build man package package-test systemd-test test race soak lint fmt bench demo
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ package: build ## dist/: Debian and RPM packages, byte for byte the same for the
 
 package-test: ## install, upgrade and purge the packages in a folder, and build them twice
 	packaging/test
+
+systemd-test: ## boot a Debian by systemd-nspawn and try the package in it, under load (as root)
+	packaging/systemd-test
 
 test: ## all tests; those for Chromium and PostgreSQL skip where these are absent
 	$(GO) test ./...
