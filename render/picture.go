@@ -1,19 +1,37 @@
 package render
 
 import (
+	"bytes"
 	"fmt"
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
 	"math"
+	"strconv"
 	"time"
 
-	"github.com/go-analyze/charts"
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/gofont/goregular"
+	"golang.org/x/image/font/opentype"
+	"golang.org/x/image/math/fixed"
 
 	"tocsin/alert"
 )
 
-// The size of Picture in pixels: about twice what Slack shows, for sharp screens.
+// The sizes of Picture in pixels: about twice what Slack shows, for sharp screens.
 const (
 	pictureWidth  = 1000
 	pictureHeight = 400
+	pictureMargin = 28
+	textSize      = 23
+)
+
+// The colours of Picture beside those of the severities.
+const (
+	pictureBackground = "#1E232A"
+	pictureText       = "#D5D9DE"
+	pictureLine       = "#3A414B"
 )
 
 // Picture draws alerts over time as a PNG: a bar for each bucket, stacked by
@@ -24,50 +42,90 @@ func Picture(s alert.Stats, zone *time.Location) ([]byte, error) {
 	if len(s.Buckets) == 0 {
 		return nil, fmt.Errorf("draw chart: it has no buckets")
 	}
-	used := severitiesOf(s.Buckets)
-	values, names := make([][]float64, len(used)), make([]string, len(used))
-	for n, severity := range used {
-		names[n] = " " + severityWord(severity)
-		for _, b := range s.Buckets {
-			values[n] = append(values[n], float64(b.BySeverity[severity]))
-		}
-	}
-	if len(used) == 0 {
-		values, names = [][]float64{make([]float64, len(s.Buckets))}, []string{"Alerts"}
-	}
-	theme := pictureTheme(used)
-	p := charts.NewPainter(charts.PainterOptions{OutputFormat: charts.ChartOutputPNG, Width: pictureWidth, Height: pictureHeight, Theme: theme})
-	opt := pictureOption(s, zone, values, names)
-	opt.Theme = theme
-	if err := p.BarChart(opt); err != nil {
+	p, err := newPainter()
+	if err != nil {
 		return nil, fmt.Errorf("draw chart: %w", err)
 	}
-	png, err := p.Bytes()
-	if err != nil {
+	used := severitiesOf(s.Buckets)
+	step, steps := scale(s.Buckets)
+	numbers := make([]string, steps+1)
+	left := 0
+	for n := range numbers {
+		numbers[n] = strconv.FormatFloat(step*float64(n), 'f', 0, 64)
+		left = max(left, p.width(numbers[n]))
+	}
+	plot := image.Rect(pictureMargin+left+textSize/2, pictureMargin+5*textSize/2, pictureWidth-pictureMargin, pictureHeight-pictureMargin-textSize-8)
+	p.legend(used)
+	for n, number := range numbers {
+		y := plot.Max.Y - n*plot.Dy()/steps
+		p.fill(image.Rect(plot.Min.X, y, plot.Max.X, y+1), pictureLine)
+		p.write(number, plot.Min.X-textSize/2-p.width(number), y+textSize/3)
+	}
+	times := sparse(labels(s.Buckets, s.Until, zone))
+	for n, b := range s.Buckets {
+		from, to := plot.Min.X+n*plot.Dx()/len(s.Buckets), plot.Min.X+(n+1)*plot.Dx()/len(s.Buckets)
+		gap := (to - from) / 6
+		sum, y := 0.0, plot.Max.Y
+		for _, severity := range used {
+			sum += float64(b.BySeverity[severity])
+			top := plot.Max.Y - int(math.Round(sum/(step*float64(steps))*float64(plot.Dy())))
+			p.fill(image.Rect(from+gap, top, to-gap, y), colour(alert.Incident{Severity: severity}))
+			y = top
+		}
+		middle := (from+to)/2 - p.width(times[n])/2
+		p.write(times[n], min(max(middle, 0), pictureWidth-p.width(times[n])), pictureHeight-pictureMargin)
+	}
+	var written bytes.Buffer
+	if err := png.Encode(&written, p); err != nil {
 		return nil, fmt.Errorf("write chart: %w", err)
 	}
-	return png, nil
+	return written.Bytes(), nil
 }
 
-func pictureOption(s alert.Stats, zone *time.Location, values [][]float64, names []string) charts.BarChartOption {
-	opt := charts.NewBarChartOptionWithData(values)
-	opt.Padding = charts.NewBoxEqual(28)
-	opt.Legend.SeriesNames = names
-	opt.Legend.FontStyle = charts.NewFontStyleWithSize(18)
-	opt.Legend.Offset = charts.OffsetLeft
-	opt.Legend.Padding = charts.NewBox(0, 0, 0, 24)
-	opt.Legend.Symbol = charts.SymbolSquare
-	opt.CategoryAxis.Labels = sparse(labels(s.Buckets, s.Until, zone))
-	opt.CategoryAxis.LabelCount = len(s.Buckets)
-	opt.CategoryAxis.BoundaryGap = charts.Ptr(true) // else the labels of many bars are not under them
-	opt.CategoryAxis.LabelFontStyle = charts.NewFontStyleWithSize(18)
-	step, steps := scale(s.Buckets)
-	opt.ValueAxis[0].Min, opt.ValueAxis[0].Max = charts.Ptr(0.0), charts.Ptr(step*float64(steps))
-	opt.ValueAxis[0].LabelCount = steps + 1
-	opt.ValueAxis[0].LabelFontStyle = charts.NewFontStyleWithSize(18)
-	opt.StackSeries = charts.Ptr(true)
-	opt.ValueFormatter = func(f float64) string { return fmt.Sprintf("%.0f", f) }
-	return opt
+// painter draws a Picture.
+type painter struct {
+	*image.RGBA
+	face font.Face
+}
+
+func newPainter() (painter, error) {
+	parsed, err := opentype.Parse(goregular.TTF)
+	if err != nil {
+		return painter{}, err
+	}
+	face, err := opentype.NewFace(parsed, &opentype.FaceOptions{Size: textSize, DPI: 72, Hinting: font.HintingFull})
+	p := painter{image.NewRGBA(image.Rect(0, 0, pictureWidth, pictureHeight)), face}
+	p.fill(p.Rect, pictureBackground)
+	return p, err
+}
+
+// legend says which colour is which severity, above the bars.
+func (p painter) legend(used []alert.Severity) {
+	x := pictureMargin
+	for _, severity := range used {
+		p.fill(image.Rect(x, pictureMargin, x+textSize, pictureMargin+textSize), colour(alert.Incident{Severity: severity}))
+		word := severityWord(severity)
+		p.write(word, x+textSize+10, pictureMargin+textSize-3)
+		x += textSize + 10 + p.width(word) + pictureMargin
+	}
+}
+
+// fill paints an area in a colour such as "#3B7DD8".
+func (p painter) fill(area image.Rectangle, hex string) {
+	draw.Draw(p, area, paint(hex), image.Point{}, draw.Src)
+}
+
+// write puts text to the right of x, its baseline at y.
+func (p painter) write(text string, x, y int) {
+	d := font.Drawer{Dst: p, Src: paint(pictureText), Face: p.face, Dot: fixed.P(x, y)}
+	d.DrawString(text)
+}
+
+func (p painter) width(text string) int { return font.MeasureString(p.face, text).Ceil() }
+
+func paint(hex string) image.Image {
+	rgb, _ := strconv.ParseUint(hex[1:], 16, 32) // each is a constant
+	return image.NewUniform(color.RGBA{R: uint8(rgb >> 16), G: uint8(rgb >> 8), B: uint8(rgb), A: 255})
 }
 
 // sparse blanks labels until the others have room side by side.
@@ -105,17 +163,4 @@ func scale(buckets []alert.Bucket) (step float64, steps int) {
 			}
 		}
 	}
-}
-
-// pictureTheme has the colours of the cards' bars on a dark background.
-func pictureTheme(used []alert.Severity) charts.ColorPalette {
-	text, line := charts.ColorFromHex("#D5D9DE"), charts.ColorFromHex("#3A414B")
-	series := make([]charts.Color, 0, len(used)+1)
-	for _, severity := range used {
-		series = append(series, charts.ColorFromHex(colour(alert.Incident{Severity: severity})))
-	}
-	return charts.MakeTheme(charts.ThemeOption{
-		IsDarkMode: true, BackgroundColor: charts.ColorFromHex("#1E232A"), TextColor: text,
-		AxisStrokeColor: line, AxisSplitLineColor: line, SeriesColors: append(series, charts.ColorFromHex(colourInfo)),
-	})
 }

@@ -35,7 +35,7 @@ var allowed = map[string][]string{
 // homes are the third parties with the packages that may know them.
 var homes = map[string][]string{
 	"github.com/slack-go/slack":        {"bot", "render"},
-	"github.com/go-analyze/charts":     {"render"},
+	"golang.org/x/image":               {"render"},
 	"github.com/gorilla/websocket":     {"bot"},
 	"github.com/gobwas/ws":             {"playground", "playground/wire"},
 	"modernc.org/sqlite":               {"store"},
