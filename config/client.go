@@ -32,7 +32,7 @@ func LoadClient(in Input) (*Client, error) {
 	l := newLoader(in)
 	l.readDocument()
 	l.problems = nil
-	l.resolveKeys(keyTCP, keySocket)
+	l.resolveKeys(keyTCP, keySocket, keyCertFile)
 	if len(l.problems) > 0 {
 		return nil, &Errors{Problems: inOrder(l.problems)}
 	}
@@ -40,11 +40,15 @@ func LoadClient(in Input) (*Client, error) {
 	// then the daemon says so.
 	l.resolveKeys(keyToken)
 	sockets := l.sockets()
+	tcp := unlessOff(l.value(keyTCP))
+	if l.has(keyCertFile) { // nothing here says by which name its certificate knows it
+		tcp = ""
+	}
 	return &Client{
 		Server:  in.server(),
 		Sockets: sockets,
 		Spools:  in.spools(slices.Contains(sockets, systemSocket)),
-		TCP:     unlessOff(l.value(keyTCP)),
+		TCP:     tcp,
 		Token:   alert.Secret(l.value(keyToken)),
 	}, nil
 }

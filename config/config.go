@@ -78,6 +78,8 @@ type Listen struct {
 	Tokens []alert.Token
 	// TrustLoopback lets TCP clients act although there is no token.
 	TrustLoopback bool
+	// TLS encrypts TCP; of the zero value it does not.
+	TLS TLS
 }
 
 // Delivery is how alerts are delivered, how many may wait for that, and how long

@@ -255,6 +255,7 @@ func (l *loader) checkFlags() {
 // checkTogether finds values that are valid alone but not together.
 func (l *loader) checkTogether() {
 	l.checkListeners()
+	l.checkTLS()
 	l.checkSenders()
 	l.checkRoutes()
 	l.checkTimes()

@@ -99,7 +99,7 @@ func onlyChecked(*Config, string) {}
 // options returns all options except those of routes, in the order of
 // config/example.yaml.
 func options() []option[Config] {
-	return slices.Concat(generalOptions(), ingestOptions(), deliveryOptions(), healthOptions(), otherOptions())
+	return slices.Concat(generalOptions(), tlsOptions(), ingestOptions(), deliveryOptions(), healthOptions(), otherOptions())
 }
 
 func generalOptions() []option[Config] {

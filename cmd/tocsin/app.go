@@ -67,6 +67,8 @@ type daemon struct {
 	heartbeats *prometheus.GaugeVec
 	registry   prometheus.Registerer
 	metrics    http.Handler
+	// certificates are those of an encrypted TCP listener; nil for none.
+	certificates *certificates
 	// failedExpressions counts those of ingest.webhooks.
 	failedExpressions *prometheus.CounterVec
 
@@ -89,6 +91,9 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
 	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), alertmanagerInfo())
 
+	if cfg.Listen.TLS.Certificate != nil {
+		d.certificates = newCertificates(in, cfg.Listen.TLS, log.Named("tls"))
+	}
 	if d.store, err = d.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
@@ -180,7 +185,10 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)
 	d.serve(parts, d.unix, d.unixHandler())
-	d.serve(parts, d.tcp, d.tcpHandler())
+	if d.certificates != nil {
+		parts.start("certificates", time.Second, d.certificates.run)
+	}
+	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
 	d.answerBeforeStopping(parts)
 	err := d.ready()
 	parts.start("reload", time.Second, d.reloadOn(reload))
@@ -215,7 +223,7 @@ func (d *daemon) addresses() (all []string) {
 	}
 	if d.tcp != nil {
 		for _, address := range []string{d.cfg.Listen.TCP, d.tcp.Addr().String()} {
-			all = append(all, address, "http://"+address)
+			all = append(all, address, "http://"+address, "https://"+address)
 		}
 	}
 	return all
@@ -226,6 +234,9 @@ func (d *daemon) serverURL() string {
 	at, err := netip.ParseAddrPort(d.cfg.Listen.TCP)
 	if err != nil {
 		return ""
+	}
+	if d.certificates != nil {
+		return "https://" + at.String()
 	}
 	return "http://" + at.String()
 }

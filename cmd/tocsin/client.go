@@ -237,7 +237,7 @@ func (c *clientCmd) connect() (*client, error) {
 		places = append(places, place{"tcp", found.TCP})
 	}
 	if len(places) == 0 {
-		return nil, errors.New("no daemon can be reached: both of its listeners are off")
+		return nil, errors.New("no daemon can be reached: its Unix socket is off, and TCP is off or encrypted; give its address with --server https://tocsin.example.com:8126")
 	}
 	daemon := clientAt(places...)
 	daemon.token, daemon.user, daemon.spools = found.Token, c.user(), spools(found)

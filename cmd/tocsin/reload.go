@@ -107,6 +107,9 @@ func (d *daemon) apply(ctx context.Context, cfg *config.Config) error {
 	d.people.Reload(d.handlerOptions(cfg))
 	d.bot.SetImageHosts(cfg.Ingest.ImageHosts)
 	d.front.Store(next)
+	if d.certificates != nil {
+		d.certificates.read()
+	}
 	return nil
 }
 

@@ -51,7 +51,7 @@ func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*s
 	})
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
 	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
-	d.serve(parts, d.tcp, refuse.RefusingTCPHandler(reason))
+	d.serve(parts, d.encrypted(d.tcp), refuse.RefusingTCPHandler(reason))
 	d.answerBeforeStopping(parts)
 	failed := announce("nothing is accepted: " + reason.Error())
 	for failed == nil && worthWaiting(err, began) && pause(ctx, openAgain) {
