@@ -210,11 +210,8 @@ func facts(i alert.Incident, who func(alert.Person) string) []string {
 		parts = append(parts, i.Group.Tell())
 	}
 	if i.State == alert.StateResolved {
-		resolved := "*" + resolvedWord(i.Expired) + "*" + by(i.ResolvedBy, who)
-		if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() && i.Count != 0 {
-			resolved += " after " + span(i.Lasted())
-		}
-		if parts = append(parts, resolved); i.Count == 0 {
+		parts = append(parts, ending(i, who))
+		if i.Count == 0 {
 			return append(parts, "never seen firing")
 		}
 		parts = append(parts, "was "+strings.ToLower(severityWord(i.Severity)))
@@ -230,6 +227,15 @@ func facts(i alert.Incident, who func(alert.Person) string) []string {
 		parts = append(parts, "began "+date(i.Began()))
 	}
 	return append(parts, moreTimes(i)...)
+}
+
+// ending is how an incident ended: by whom, and after how long.
+func ending(i alert.Incident, who func(alert.Person) string) string {
+	words := "*" + resolvedWord(i.Expired) + "*" + by(i.ResolvedBy, who)
+	if !i.ResolvedAt.IsZero() && !i.FirstAt.IsZero() && i.Count != 0 {
+		words += " after " + span(i.Lasted())
+	}
+	return words
 }
 
 // minutes is a time as people see it.
