@@ -233,6 +233,25 @@ func (m Matcher) specific() bool {
 	return true
 }
 
+// Broad reports whether they leave out next to nothing: each of them says nothing, fits
+// alerts that lack the label (env!="test"), or fits any alertname.
+func (ms Matchers) Broad() bool { return !slices.ContainsFunc(ms, Matcher.narrow) }
+
+// narrow reports whether the condition leaves out more than alerts with one label.
+func (m Matcher) narrow() bool {
+	switch {
+	case m.Name == "severity":
+		return m.specific()
+	case m.Name == alertName:
+		return slices.ContainsFunc([]string{"x", "AnyName"}, func(name string) bool {
+			return !m.Match(Subject{Labels: map[string]string{alertName: name}})
+		})
+	case m.Op == "!=" || m.Op == "!~":
+		return !m.Match(Subject{})
+	}
+	return m.specific()
+}
+
 // String is the matchers as they are written: severity="critical", service=~"db-.*".
 func (ms Matchers) String() string {
 	parts := make([]string, len(ms))

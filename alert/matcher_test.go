@@ -222,6 +222,17 @@ func TestMatchersThatAskForNothingAreKnown(t *testing.T) {
 	}
 }
 
+func TestMatchersThatLeaveOutNextToNothingAreKnown(t *testing.T) {
+	for text, want := range map[string]bool{
+		``: true, `host=~".*"`: true, `severity=~".+"`: true, `alertname=~".+"`: true, `alertname!=""`: true, `zzz!="yyy"`: true, `env!~"test|dev" a=""`: true, `alertname!="Down"`: true,
+		`severity!="critical"`: false, `env!=""`: false, `host=~".+"`: false, `alertname=~"Disk.*"`: false, `alertname="x"`: false, `env!="test" team="a"`: false, `title=~"disk.*"`: false,
+	} {
+		if ms, err := alert.ParseMatchers(text); err != nil || ms.Broad() != want {
+			t.Errorf("%s leaves out next to nothing: %v, %v", text, ms.Broad(), err)
+		}
+	}
+}
+
 func TestAnIncidentMatchesAsItsAlertDid(t *testing.T) {
 	routing := alert.Routing{Default: "#alerts", Routes: []alert.Route{{Name: "db", Matchers: matchers(t, `host="db-1"`)}}}
 	for _, channel := range []string{"", "#ops", "#alerts"} {

@@ -57,19 +57,27 @@ func (l *loader) readInhibit() {
 func (l *loader) checkInhibit(at Origin, r alert.InhibitRule) {
 	source, target := printableTokens(r.Source.String()), printableTokens(r.Target.String())
 	switch {
-	case covers(r.Target, r.Source) && covers(r.Source, r.Target), r.Source.Everything() && r.Target.Everything():
+	case covers(r.Target, r.Source) && covers(r.Source, r.Target), r.Source.Broad() && r.Target.Broad():
 		l.warn(at.problem(
 			"inhibit has a rule that hides nothing: an alert that matches source and target is not hidden by one that does, too",
 			"let source and target match different alerts"))
-	case r.Target.Everything() && len(r.Equal) == 0:
+	case r.Target.Broad() && len(r.Equal) == 0:
 		l.warn(at.problem(
-			"inhibit has a rule that hides everything else while one alert fires that matches "+source,
+			"inhibit has a rule that hides "+nearly(r.Target)+"everything else while one alert fires that matches "+source,
 			`say what is hidden, as in target: severity=~"warning|info", or what must be the same, as in equal: [cluster]`))
-	case r.Source.Everything() && len(r.Equal) == 0:
+	case r.Source.Broad() && len(r.Equal) == 0:
 		l.warn(at.problem(
-			"inhibit has a rule that hides what matches "+target+" while any other alert fires",
+			"inhibit has a rule that hides what matches "+target+" while "+nearly(r.Source)+"any other alert fires",
 			`say which alerts hide others, as in source: severity="critical", or what must be the same, as in equal: [cluster]`))
 	}
+}
+
+// nearly is the word for broad matchers that leave out something.
+func nearly(ms alert.Matchers) string {
+	if ms.Everything() {
+		return ""
+	}
+	return "nearly "
 }
 
 // covers reports whether all that matches narrow matches wide, as far as that can be told
