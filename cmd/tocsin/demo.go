@@ -189,10 +189,22 @@ func freeAddress(ctx context.Context, address string) string {
 	return l.Addr().String()
 }
 
-// addConversations adds those to which the alerts go that are shown.
+// addConversations adds those to which the alerts go that are shown, unless the small Slack
+// has them.
 func (c demoCmd) addConversations(s *playground.Server) {
+	known := map[string]bool{}
+	for _, channel := range s.Channels() {
+		known["#"+channel.Name], known[channel.ID] = true, true
+	}
+	for _, u := range s.Users() {
+		known["@"+u.Name], known[u.Email] = true, true
+	}
 	for _, a := range c.shown {
 		for _, lane := range c.routing.Plan(a.Subject()).Lanes() {
+			if known[lane] {
+				continue
+			}
+			known[lane] = true
 			switch name := strings.TrimLeft(lane, "#@"); {
 			case strings.Contains(name, "@"):
 				s.AddUser(playground.User{Name: strings.Split(name, "@")[0], Email: name})

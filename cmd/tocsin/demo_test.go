@@ -13,6 +13,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"tocsin/alert"
+	"tocsin/playground"
 )
 
 func TestTheDemoRunsByItselfAndLeavesNothing(t *testing.T) {
@@ -105,4 +108,18 @@ func pageShows(ctx context.Context, t *testing.T, page string) string {
 		t.Fatal(err)
 	}
 	return string(state.Messages) + string(state.Groups)
+}
+
+func TestAPreviewAddsTheConversationsThatTheSmallSlackLacksOnce(t *testing.T) {
+	s := slack(t, playground.Options{})
+	had := len(s.Channels())
+	c := demoCmd{
+		shown:   []alert.Alert{{Title: "a"}, {Title: "b"}},
+		routing: alert.Routing{Default: "#alerts", Routes: []alert.Route{{Name: "all", To: []string{"#alerts", "#dba", "@ann", "@zoe"}}}},
+	}
+	people := len(s.Users())
+	c.addConversations(s)
+	if channels, users := s.Channels(), s.Users(); len(channels) != had+1 || len(users) != people+1 {
+		t.Errorf("there are the channels %+v and %d people, who were %d", channels, len(users), people)
+	}
 }
