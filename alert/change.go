@@ -24,7 +24,8 @@ type Query struct {
 	// Open asks for the open and acknowledged incidents, worst first, at most MaxFound.
 	Open bool
 	// Sources asks for what is known of all open and acknowledged incidents that match one
-	// of these, Inhibitors for the ids of those that inhibit others.
+	// of these, and of the firing members of groups that do with their incidents, Inhibitors
+	// for the ids of those that inhibit others.
 	Sources    []Matchers
 	Inhibitors bool
 	// InhibitedBy asks for the open and acknowledged incidents that one of these inhibits,
@@ -68,7 +69,9 @@ type Snapshot struct {
 	// others, possibly including older ones of the same keys.
 	Incidents []Incident
 	// Sources are what the query asks for: id, key, route, state and what matchers see.
-	Sources []Incident
+	// SourceMembers are what matchers see of members of these, by incident in their order.
+	Sources       []Incident
+	SourceMembers []GroupMember
 	// Inhibitors are each named once.
 	Inhibitors []string
 	// Seen maps an idempotency key to the receipt it got the first time.
@@ -122,9 +125,10 @@ type Change struct {
 	Heartbeats []Heartbeat
 	Forgotten  []string
 	// Turned are groups whose members change all at once, in this order and before Members,
-	// which are new or changed.
+	// which are new or changed. Woken are then due, their groups too.
 	Turned  []TurnedGroup
 	Members []GroupMember
+	Woken   []Wake
 	// History are lines to add. The opening of an incident needs none: the store
 	// derives it from FirstAt.
 	History []Event

@@ -95,24 +95,27 @@ func (r Routing) GroupKeys(a Alert) []string {
 type Group struct {
 	// Labels are those by which they are grouped.
 	Labels map[string]string `json:"labels"`
-	// Total counts all members that it ever had. Firing and Silenced count those that fire
-	// by severity: a silence hides the latter.
-	Total    int              `json:"total"`
-	Firing   map[Severity]int `json:"firing,omitempty"`
-	Silenced map[Severity]int `json:"silenced,omitempty"`
+	// Total counts all members that it ever had, but for those that were inhibited as long as
+	// they fired. Firing, Silenced and Inhibited count those that fire by severity: silences
+	// and other incidents hide the latter two.
+	Total     int              `json:"total"`
+	Firing    map[Severity]int `json:"firing,omitempty"`
+	Silenced  map[Severity]int `json:"silenced,omitempty"`
+	Inhibited map[Severity]int `json:"inhibited,omitempty"`
+	// Withdrawn is how many of Total are inhibited now.
+	Withdrawn int `json:"-"`
 	// Closed counts the members that were resolved with the incident by a person, and that
 	// fire again if that is undone.
 	Closed map[Severity]int `json:"-"`
-	// SilencedBy is the id of the silence that hid a member last.
-	SilencedBy string `json:"-"`
+	// SilencedBy is the id of the silence that hid a member last, InhibitedBy that of the
+	// incident.
+	SilencedBy  string `json:"-"`
+	InhibitedBy string `json:"-"`
 	// Titles, Texts are set once the members have different ones.
 	Titles bool `json:"-"`
 	Texts  bool `json:"-"`
 	// Latest is what matchers of routes see: the labels of the latest firing member.
 	Latest map[string]string `json:"-"`
-	// Mixed are the names, in order, of the labels that some members have and others lack or
-	// have with another value: at most MaxLabels, after which any that is not common may be one.
-	Mixed []string `json:"-"`
 	// Said is how many members people have been told of by the card or in the thread, Ended how
 	// many were resolved and Again how many fired again since the thread spoke last. That was
 	// at SaidAt. SayAt is when it says what is new; zero if nothing is.
@@ -142,26 +145,33 @@ type Wording struct {
 
 // Clone returns a copy that can be changed.
 func (g Group) Clone() *Group {
-	g.Firing, g.Silenced, g.Closed = maps.Clone(g.Firing), maps.Clone(g.Silenced), maps.Clone(g.Closed)
+	g.Firing, g.Silenced, g.Inhibited, g.Closed = maps.Clone(g.Firing), maps.Clone(g.Silenced), maps.Clone(g.Inhibited), maps.Clone(g.Closed)
 	return &g
 }
 
-// Lasts reports whether a member fires, possibly under a silence.
-func (g Group) Lasts() bool { return sum(g.Firing)+sum(g.Silenced) > 0 }
+// Lasts reports whether a member fires, possibly hidden.
+func (g Group) Lasts() bool { return g.Fires()+g.Hidden()+sum(g.Inhibited) > 0 }
 
-// Fires is how many members fire that no silence hides.
+// Fires is how many members fire that nothing hides.
 func (g Group) Fires() int { return sum(g.Firing) }
 
 // Hidden is how many members fire that a silence hides.
 func (g Group) Hidden() int { return sum(g.Silenced) }
 
-// Over is how many members are resolved.
-func (g Group) Over() int { return g.Total - g.Fires() - g.Hidden() }
+// Shown is how many members cards and threads list and count: all but those that are
+// inhibited.
+func (g Group) Shown() int { return g.Total - g.Withdrawn }
 
-// Worst is the worst severity of a firing member, of those that a silence hides only if
-// there are no others; empty if none fires.
+// All is how many members there are to list, also of those that are inhibited.
+func (g Group) All() int { return g.Shown() + sum(g.Inhibited) }
+
+// Over is how many members are resolved.
+func (g Group) Over() int { return g.Shown() - g.Fires() - g.Hidden() }
+
+// Worst is the worst severity of a firing member, of those that are hidden only if there are
+// no others; empty if none fires.
 func (g Group) Worst() Severity {
-	for _, counts := range []map[Severity]int{g.Firing, g.Silenced} {
+	for _, counts := range []map[Severity]int{g.Firing, g.Silenced, g.Inhibited} {
 		for _, s := range Severities() {
 			if counts[s] > 0 {
 				return s
@@ -176,12 +186,12 @@ func (g Group) News() bool { return g.Said < g.Total || g.Ended+g.Again > 0 }
 
 // Close resolves all members that fire, and Reopen undoes that.
 func (g *Group) Close() {
-	for _, counts := range []map[Severity]int{g.Firing, g.Silenced} {
+	for _, counts := range []map[Severity]int{g.Firing, g.Silenced, g.Inhibited} {
 		for s, n := range counts {
 			addTo(&g.Closed, s, n)
 		}
 	}
-	g.Firing, g.Silenced = nil, nil
+	g.Firing, g.Silenced, g.Inhibited, g.Withdrawn = nil, nil, nil, 0
 }
 
 // Reopen has the members fire again that Close has resolved.
@@ -195,6 +205,11 @@ func (g *Group) Reopen() {
 // Count adds n to the count of a member's status and severity.
 func (g *Group) Count(m GroupMember, n int) {
 	switch {
+	case m.Status == Firing && m.InhibitedBy != "":
+		addTo(&g.Inhibited, m.Severity, n)
+		if m.N > 0 {
+			g.Withdrawn += n
+		}
 	case m.Status == Firing && m.Silence != "":
 		addTo(&g.Silenced, m.Severity, n)
 	case m.Status == Firing:
@@ -256,7 +271,8 @@ type GroupMember struct {
 	// Incident is the id of the group's incident, Key the alert's own key.
 	Incident string `json:"-"`
 	Key      string `json:"key"`
-	// N is its place in the order of arrival, from 1.
+	// N is its place in the order in which they were to be shown first, from 1; 0 if it was
+	// inhibited whenever it fired.
 	N        int               `json:"n"`
 	Status   Status            `json:"status"`
 	Severity Severity          `json:"severity"`
@@ -275,33 +291,50 @@ type GroupMember struct {
 	// ExpiresAt is when it resolves unless an alert refreshes it; zero for never.
 	ExpiresAt time.Time `json:"expires_at,omitzero"`
 	Expired   bool      `json:"expired,omitempty"`
-	// Silence is the id of the silence that hides it until SilencedUntil.
+	// Silence is the id of the silence that hides it until SilencedUntil, InhibitedBy that of
+	// the incident that inhibits it; at most one of the two is set.
 	Silence       string    `json:"silence,omitempty"`
 	SilencedUntil time.Time `json:"silenced_until,omitzero"`
+	InhibitedBy   string    `json:"inhibited_by,omitempty"`
+	// LookAt is when it is looked again at what hides it; zero for at its next change.
+	LookAt time.Time `json:"-"`
 	// Closed is set when a person resolved it with the whole incident.
 	Closed bool `json:"closed,omitempty"`
 }
 
-// DueAt is when it expires, or its silence ends; zero for never, or if it is resolved.
+// Hidden reports whether a silence or another incident hides it.
+func (m GroupMember) Hidden() bool { return m.Silence != "" || m.InhibitedBy != "" }
+
+// Unhide forgets what has hidden it.
+func (m *GroupMember) Unhide() {
+	m.Silence, m.SilencedUntil, m.InhibitedBy, m.LookAt = "", time.Time{}, "", time.Time{}
+}
+
+// DueAt is when it expires, its silence ends, or it is looked at; zero for never, or if it is
+// resolved.
 func (m GroupMember) DueAt() time.Time {
 	if m.Status != Firing {
 		return time.Time{}
 	}
 	due := m.ExpiresAt
-	if at := m.SilencedUntil; m.Silence != "" && (due.IsZero() || at.Before(due)) {
-		due = at
+	for _, at := range []time.Time{m.SilencedUntil, m.LookAt} {
+		if !at.IsZero() && (due.IsZero() || at.Before(due)) {
+			due = at
+		}
 	}
 	return due
 }
 
-// Rank orders members worst first: those that fire, then those that a silence hides, then
-// those that are resolved.
+// Rank orders members worst first: those that fire, then those that are inhibited, then those
+// that a silence hides, then those that are resolved.
 func (m GroupMember) Rank() int {
 	switch {
 	case m.Status != Firing:
 		return len(Severities()) + 2
 	case m.Silence != "":
 		return len(Severities()) + 1
+	case m.InhibitedBy != "":
+		return len(Severities())
 	}
 	return m.Severity.Rank()
 }
@@ -316,47 +349,30 @@ func (m GroupMember) Subject(i Incident) Subject {
 	return s
 }
 
-// Mix remembers the labels of a, those that its members had in common or those of another
-// member, that are not common any more.
-func (g *Group) Mix(a, common map[string]string) {
-	mixed := slices.Clone(g.Mixed)
-	for name := range a {
-		if _, has := common[name]; has || len(mixed) >= MaxLabels {
-			continue
+// Match reports whether the conditions match all members of the group, or at least may match
+// some, given what matchers see of its incident: that tells only what all have in common.
+func (g Group) Match(ms Matchers, s Subject) (all, some bool) {
+	all = true
+	for _, m := range ms {
+		common := g.common(m, s)
+		if common && !m.Match(s) {
+			return false, false
 		}
-		if at, found := slices.BinarySearch(mixed, name); !found {
-			mixed = slices.Insert(mixed, at, name)
-		}
+		all = all && common
 	}
-	g.Mixed = mixed
+	return all, true
 }
 
-// mixed reports whether members may differ in a label that is not common to all.
-func (g Group) mixed(label string) bool {
-	_, latest := g.Latest[label] // groups that were stored before there was Mixed
-	_, found := slices.BinarySearch(g.Mixed, label)
-	return latest || found || len(g.Mixed) >= MaxLabels
-}
-
-// mixed reports whether the members of a group differ in the label that a matcher of that
-// name compares with.
-func (s Subject) mixed(name string) bool {
-	if s.Group == nil || isField(name) {
-		return false
+// common reports whether a condition is about what all members have in common. The key of
+// the group stands for that of each.
+func (g Group) common(m Matcher, s Subject) bool {
+	if isField(m.Name) {
+		return m.Name == "channel" || m.Name == "key" && m.Match(s)
 	}
-	label := strings.TrimPrefix(name, labelPrefix)
-	for _, label := range []string{name, label} {
-		if _, common := s.Labels[label]; common {
-			return false
-		}
-	}
-	return s.Group.mixed(name) || s.Group.mixed(label)
-}
-
-// mixed reports whether one of the conditions is about a label in which the members of a
-// group differ.
-func (ms Matchers) mixed(s Subject) bool {
-	return slices.ContainsFunc(ms, func(m Matcher) bool { return s.mixed(m.Name) })
+	label := strings.TrimPrefix(m.Name, labelPrefix)
+	_, common := s.Labels[label]
+	_, grouped := g.Labels[label]
+	return common || grouped
 }
 
 // Common are the labels that both have, with the same values.
@@ -378,13 +394,23 @@ func (i Incident) Member(m GroupMember) Incident {
 	i.Key, i.Severity, i.Title, i.Text, i.Labels, i.Links = m.Key, m.Severity, m.Title, m.Text, m.Labels, m.Links
 	i.Annotations, i.SentTitle = m.Annotations, ""
 	i.FirstAt, i.BeganAt, i.LastAt, i.EndedAt, i.Count = m.BeganAt, m.BeganAt, m.LastAt, m.EndedAt, m.Count
-	i.ExpiresAt, i.Silence, i.SilencedUntil = m.ExpiresAt, cmp.Or(m.Silence, i.Silence), m.SilencedUntil
+	i.ExpiresAt, i.SilencedUntil = m.ExpiresAt, m.SilencedUntil
+	if m.Hidden() {
+		i.Silence, i.InhibitedBy = m.Silence, m.InhibitedBy
+	}
 	i.Group, i.Fields = nil, nil
 	return i
 }
 
 // MemberKey names an alert that may be a member of a group.
 type MemberKey struct{ Group, Key string }
+
+// Wake has members looked at from At on: those that the incident By inhibits, or those that
+// fire visibly in the group of Incident.
+type Wake struct {
+	By, Incident string
+	At           time.Time
+}
 
 // TurnedGroup is a group of which all firing members were resolved by a person, or of which
 // those fire again because that was undone.
@@ -417,19 +443,25 @@ func (i Incident) Headline() string {
 	if i.Group == nil || i.Group.Total < 2 || i.Titled() {
 		return i.Title
 	}
-	return i.Title + ": " + i.Group.Tell()
+	g := *i.Group
+	if i.Silence != "" { // which may hide all of it
+		return i.Title + ": " + g.tell(0, g.Fires()+g.Hidden())
+	}
+	return i.Title + ": " + g.Tell()
 }
 
 // Titled reports whether a template says what the title is.
 func (i Incident) Titled() bool { return i.SentTitle != "" }
 
 // Tell says in words how many members fire, are silenced and are resolved.
-func (g Group) Tell() string {
+func (g Group) Tell() string { return g.tell(g.Fires(), g.Hidden()) }
+
+func (g Group) tell(firing, silenced int) string {
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{g.Fires(), "firing"}, {g.Hidden(), "silenced"}, {g.Over(), "resolved"}} {
+	}{{firing, "firing"}, {silenced, "silenced"}, {g.Over(), "resolved"}} {
 		if p.n > 0 {
 			parts = append(parts, strconv.Itoa(p.n)+" "+p.word)
 		}

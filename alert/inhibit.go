@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -10,8 +11,8 @@ import (
 // InhibitRule hides alerts that match Target while one fires that matches Source and has
 // the same value of each label in Equal, as an inhibit_rule of Alertmanager: a label that
 // is missing is an empty one, and an alert that matches both is not inhibited by one that
-// matches both. An alert never inhibits one with its own key. A group neither inhibits nor is
-// inhibited where that depends on a label in which its members differ.
+// matches both. An alert never inhibits one with its own key. Of a group, each member is an
+// alert of its own.
 type InhibitRule struct {
 	// Name is what people call it; it may be empty.
 	Name           string
@@ -31,19 +32,8 @@ func (r InhibitRule) values(s Subject) string {
 	return b.String()
 }
 
-// source reports whether s inhibits alerts by the rule, and target whether alerts inhibit it.
-func (r InhibitRule) source(s Subject) bool {
-	return r.Source.Match(s) && !r.Source.mixed(s) && !r.mixed(s)
-}
-
-func (r InhibitRule) target(s Subject) bool {
-	return r.Target.Match(s) && !r.Target.mixed(s) && !r.mixed(s)
-}
-
-// mixed reports whether s is a group whose members differ in a label of Equal.
-func (r InhibitRule) mixed(s Subject) bool { return slices.ContainsFunc(r.Equal, s.mixed) }
-
-// Inhibitor is an unresolved incident that inhibits others.
+// Inhibitor is an unresolved incident that inhibits others, with its title, or that of the
+// member of its group that does.
 type Inhibitor struct {
 	ID    string
 	Title string
@@ -61,14 +51,16 @@ func (i Inhibitor) String() string {
 	return "inhibited by " + i.ID + " (" + title + ")"
 }
 
-// Inhibition knows the unresolved incidents that inhibit others by some rules. Looking one
-// up takes about as long for many of them as for few.
+// Inhibition knows the unresolved incidents that inhibit others by some rules, of groups the
+// firing members that do. Looking one up takes about as long for many of them as for few.
 type Inhibition struct {
 	rules []InhibitRule
 	// below has what this one does not say otherwise; nil for nothing.
 	below *Inhibition
-	// sources are by incident; one without groups inhibits nothing (any more).
-	sources map[string]*source
+	// sources are by incident and key; one without groups inhibits nothing (any more). Those
+	// below of an incident in ended are forgotten.
+	sources map[string]map[string]*source
+	ended   map[string]bool
 	// members are the sources of a group, the oldest first.
 	members map[group][]*source
 }
@@ -81,6 +73,8 @@ type group struct {
 	both bool
 }
 
+// source is an incident that inhibits others, or a member of its group that does, with its
+// own key.
 type source struct {
 	Inhibitor
 	key    string
@@ -89,7 +83,7 @@ type source struct {
 
 // NewInhibition returns an Inhibition that knows no incident yet.
 func NewInhibition(rules []InhibitRule) *Inhibition {
-	return &Inhibition{rules: rules, sources: map[string]*source{}, members: map[group][]*source{}}
+	return &Inhibition{rules: rules, sources: map[string]map[string]*source{}, ended: map[string]bool{}, members: map[group][]*source{}}
 }
 
 // Above returns an Inhibition that knows what x does and keeps what it is told to itself.
@@ -100,34 +94,66 @@ func (x *Inhibition) Above() *Inhibition {
 	return above
 }
 
-// Set remembers an incident as it is now. It reports whether some alerts are not inhibited
-// by it any more that were before.
+// Set remembers an incident as it is now; of a group, whose members SetMember remembers,
+// only that it is over. It reports whether some alerts are not inhibited by it any more that
+// were before.
 func (x *Inhibition) Set(i Incident, names *Aliases) (less bool) {
+	fires := i.State == Open || i.State == Acked
+	switch {
+	case len(x.rules) == 0:
+		return false
+	case i.Group == nil:
+		return x.set(Inhibitor{i.ID, i.Title}, i.Key, fires, names.Subject(i.Subject()))
+	case fires:
+		return false
+	}
+	return x.end(i.ID)
+}
+
+// SetMember is Set for a member of the group whose incident is i.
+func (x *Inhibition) SetMember(i Incident, m GroupMember, names *Aliases) (less bool) {
 	if len(x.rules) == 0 {
 		return false
 	}
-	next := &source{Inhibitor: Inhibitor{i.ID, i.Title}, key: i.Key}
-	if i.State == Open || i.State == Acked {
-		next.groups = x.groupsOf(names.Subject(i.Subject()))
+	fires := m.Status == Firing && i.State != StateResolved
+	return x.set(Inhibitor{i.ID, m.Title}, m.Key, fires, names.Subject(m.Subject(i)))
+}
+
+func (x *Inhibition) set(by Inhibitor, key string, fires bool, s Subject) (less bool) {
+	next := &source{Inhibitor: by, key: key}
+	if fires {
+		next.groups = x.groupsOf(s)
 	}
-	was := x.sources[i.ID]
-	if was != nil {
+	was := x.source(by.ID, key)
+	if was == nil && len(next.groups) == 0 {
+		return false
+	}
+	if was != nil && x.sources[by.ID][key] == was {
 		x.remove(was)
-		less = slices.ContainsFunc(was.groups, func(g group) bool { return !next.covers(g) })
 	}
-	if len(next.groups) == 0 && x.below == nil {
-		delete(x.sources, i.ID)
-		return less
+	x.add(next)
+	return was != nil && slices.ContainsFunc(was.groups, func(g group) bool { return !next.covers(g) && !x.stillCovers(by.ID, g) })
+}
+
+// add adds a source. One that inhibits nothing is only kept in place of one below.
+func (x *Inhibition) add(s *source) {
+	if len(s.groups) == 0 && x.below == nil {
+		return
 	}
-	x.sources[i.ID] = next
-	for _, g := range next.groups {
-		at, _ := slices.BinarySearchFunc(x.members[g], next, older)
-		x.members[g] = slices.Insert(x.members[g], at, next)
+	if x.sources[s.ID] == nil {
+		x.sources[s.ID] = map[string]*source{}
 	}
-	return less
+	x.sources[s.ID][s.key] = s
+	for _, g := range s.groups {
+		at, _ := slices.BinarySearchFunc(x.members[g], s, older)
+		x.members[g] = slices.Insert(x.members[g], at, s)
+	}
 }
 
 func (x *Inhibition) remove(was *source) {
+	if delete(x.sources[was.ID], was.key); len(x.sources[was.ID]) == 0 {
+		delete(x.sources, was.ID)
+	}
 	for _, g := range was.groups {
 		at, found := slices.BinarySearchFunc(x.members[g], was, older)
 		if !found {
@@ -139,14 +165,50 @@ func (x *Inhibition) remove(was *source) {
 	}
 }
 
-// older orders sources by their ids, which ascend.
-func older(a, b *source) int { return CompareShortIDs(a.ID, b.ID) }
+// end forgets all sources of an incident.
+func (x *Inhibition) end(incident string) (less bool) {
+	_, less = x.Inhibitor(incident)
+	gone := map[group]bool{}
+	for _, s := range x.sources[incident] {
+		for _, g := range s.groups {
+			gone[g] = true
+		}
+	}
+	for g := range gone {
+		x.members[g] = slices.DeleteFunc(x.members[g], func(s *source) bool { return s.ID == incident })
+		if len(x.members[g]) == 0 {
+			delete(x.members, g)
+		}
+	}
+	delete(x.sources, incident)
+	if x.below != nil {
+		x.ended[incident] = true
+	}
+	return less
+}
+
+// Inhibitor is what is known of an incident that inhibits alerts; ok is false if it does not.
+func (x *Inhibition) Inhibitor(incident string) (by Inhibitor, ok bool) {
+	for y := x; y != nil; y = y.below {
+		for _, s := range y.sources[incident] {
+			if len(s.groups) > 0 && x.source(incident, s.key) == s {
+				return s.Inhibitor, true
+			}
+		}
+	}
+	return Inhibitor{ID: incident}, false
+}
+
+// older orders sources by their incidents' ids, which ascend, and then by their keys.
+func older(a, b *source) int {
+	return cmp.Or(CompareShortIDs(a.ID, b.ID), strings.Compare(a.key, b.key))
+}
 
 // groupsOf are the groups in which an alert is a source.
 func (x *Inhibition) groupsOf(s Subject) (all []group) {
 	for n, r := range x.rules {
-		if r.source(s) { // of a group whose members differ, one may match the target
-			all = append(all, group{n, r.values(s), r.Target.Match(s) || r.Target.mixed(s)})
+		if r.Source.Match(s) {
+			all = append(all, group{n, r.values(s), r.Target.Match(s)})
 		}
 	}
 	return all
@@ -159,6 +221,20 @@ func (s *source) covers(g group) bool {
 	})
 }
 
+// stillCovers reports whether sources of an incident inhibit everything that one in g does:
+// it takes two, because none inhibits an alert with its own key.
+func (x *Inhibition) stillCovers(incident string, g group) bool {
+	key := ""
+	for range 2 {
+		s := x.first(incident, g, key)
+		if s == nil {
+			return false
+		}
+		key = s.key
+	}
+	return true
+}
+
 // Of returns an incident that inhibits s: the one with the id current if it does, else by
 // the first rule the oldest.
 func (x *Inhibition) Of(s Subject, current string) (by Inhibitor, inhibited bool) {
@@ -166,52 +242,84 @@ func (x *Inhibition) Of(s Subject, current string) (by Inhibitor, inhibited bool
 		return Inhibitor{}, false
 	}
 	asked := x.askedBy(s)
-	if have := x.source(current); have != nil && have.key != s.Key && slices.ContainsFunc(asked, have.covers) {
-		return have.Inhibitor, true
+	for _, g := range asked {
+		if have := x.first(current, g, s.Key); have != nil {
+			return have.Inhibitor, true
+		}
 	}
 	for _, g := range asked {
-		found := x.oldest(group{g.rule, g.values, false}, s.Key)
-		if g.both { // s matches the target only
-			if other := x.oldest(g, s.Key); found == nil || other != nil && older(other, found) < 0 {
-				found = other
-			}
-		}
-		if found != nil {
+		if found := x.oldest(g, s.Key); found != nil {
 			return found.Inhibitor, true
 		}
 	}
 	return Inhibitor{}, false
 }
 
+// MayInhibit reports whether an alert matches the target of a rule.
+func (x *Inhibition) MayInhibit(s Subject) bool {
+	return slices.ContainsFunc(x.rules, func(r InhibitRule) bool { return r.Target.Match(s) })
+}
+
 // askedBy are the groups whose sources inhibit an alert; both is set where it does not
 // matter whether the sources match the target.
 func (x *Inhibition) askedBy(s Subject) (all []group) {
 	for n, r := range x.rules {
-		if r.target(s) {
-			all = append(all, group{n, r.values(s), !r.Source.Match(s) && !r.Source.mixed(s)})
+		if r.Target.Match(s) {
+			all = append(all, group{n, r.values(s), !r.Source.Match(s)})
 		}
 	}
 	return all
 }
 
-func (x *Inhibition) source(id string) *source {
-	if have, known := x.sources[id]; known || x.below == nil {
+// source is the source of an incident with a key; nil if there is none.
+func (x *Inhibition) source(incident, key string) *source {
+	if have, known := x.sources[incident][key]; known || x.ended[incident] || x.below == nil {
 		return have
 	}
-	return x.below.source(id)
+	return x.below.source(incident, key)
 }
 
-// oldest is the oldest source of a group that has another key; nil if there is none.
-func (x *Inhibition) oldest(g group, key string) *source {
-	var found *source
-	for y := x; y != nil; y = y.below {
-		for _, s := range y.members[g] {
-			if found != nil && older(found, s) < 0 {
-				break
+// first is a source of an incident that inhibits what asks for g and has not this key; nil if
+// there is none.
+func (x *Inhibition) first(incident string, g group, key string) *source {
+	return x.pick(g, func(y *Inhibition, g group) *source {
+		at, _ := slices.BinarySearchFunc(y.members[g], &source{Inhibitor: Inhibitor{ID: incident}}, older)
+		for _, s := range y.members[g][at:] {
+			if s.ID != incident {
+				return nil
 			}
-			if s.key != key && x.source(s.ID) == s {
+			if s.key != key && x.source(s.ID, s.key) == s {
+				return s
+			}
+		}
+		return nil
+	})
+}
+
+// oldest is the oldest source that inhibits what asks for g and has another key; nil if there
+// is none.
+func (x *Inhibition) oldest(g group, key string) *source {
+	return x.pick(g, func(y *Inhibition, g group) *source {
+		for _, s := range y.members[g] {
+			if s.key != key && x.source(s.ID, s.key) == s {
+				return s
+			}
+		}
+		return nil
+	})
+}
+
+// pick is the oldest of the sources that look finds in x and all below, of g and, if g asks
+// for both, of those that match the target.
+func (x *Inhibition) pick(g group, look func(y *Inhibition, g group) *source) (found *source) {
+	sides := []group{{g.rule, g.values, false}}
+	if g.both {
+		sides = append(sides, g)
+	}
+	for y := x; y != nil; y = y.below {
+		for _, g := range sides {
+			if s := look(y, g); s != nil && (found == nil || older(s, found) < 0) {
 				found = s
-				break
 			}
 		}
 	}

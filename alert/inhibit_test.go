@@ -87,71 +87,60 @@ func TestAnAlertIsInhibitedAsByAlertmanager(t *testing.T) {
 	}
 }
 
-// groupOf is the incident of a group whose members have the labels of the texts.
-func groupOf(texts ...string) Incident {
-	i := labelled(texts[0])
-	g := Group{Total: len(texts)}
-	for _, text := range texts {
-		m := labelled(text)
-		common := Common(i.Labels, m.Labels)
-		g.Mix(i.Labels, common)
-		g.Mix(m.Labels, common)
-		i.Labels, g.Latest = common, m.Labels
+// groupOf is the incident of a group, whose members have the labels and keys of the texts.
+func groupOf(x *Inhibition, id string, texts ...string) Incident {
+	i := Incident{ID: id, Key: "{}", Title: "group", State: Open, Group: &Group{Total: len(texts)}}
+	for n, text := range texts {
+		m := labelled(fmt.Sprintf("m%d key=k%d %s", n, n, text))
+		x.SetMember(i, GroupMember{Incident: id, Key: m.Key, N: n + 1, Status: Firing, Severity: m.Severity, Title: m.Title, Labels: m.Labels}, nil)
 	}
-	i.Group = &g
 	return i
 }
 
-func TestARuleLeavesAGroupAloneWhoseMembersDifferInALabelOfIt(t *testing.T) {
-	const one, other, without = "b234 node=1 cluster=a team=x", "b234 node=2 cluster=a team=y", "b234 cluster=a team=x"
-	for name, c := range map[string]struct {
-		source, target, equal string
-		group                 []string
-		hides, hidden         bool
-	}{
-		"all alike":                    {`cluster="a"`, `cluster="a"`, "cluster", []string{one, other}, true, true},
-		"one member":                   {`cluster="a"`, `cluster="a"`, "node", []string{one}, false, false}, // what it meets has none
-		"equal":                        {`cluster="a"`, `cluster="a"`, "node", []string{one, other}, false, false},
-		"equal, one lacks it":          {`cluster="a"`, `cluster="a"`, "node", []string{one, without}, false, false},
-		"equal, the last lacks it":     {`cluster="a"`, `cluster="a"`, "node", []string{one, other, without, without}, false, false},
-		"equal, all lack it":           {`cluster="a"`, `cluster="a"`, "node", []string{without, without}, true, true},
-		"equal, by the label's name":   {`cluster="a"`, `cluster="a"`, "labels.node", []string{one, other}, false, false},
-		"equal, all have it, prefixed": {`cluster="a"`, `cluster="a"`, "labels.cluster", []string{one, other}, true, true},
-		"what the source is":           {`team!="z"`, `cluster="a"`, "cluster", []string{one, other}, false, true},
-		"what the target is":           {`cluster="a"`, `team!="z"`, "cluster", []string{one, other}, true, false},
-	} {
-		r, group := ruleOf(t, c.source, c.target, c.equal), groupOf(c.group...)
-		// The other alert matches one side only.
-		met := labelled("b235 cluster=a").Subject()
-		plain := r
-		plain.Target = ruleOf(t, c.source, `key="key of b235"`).Target
-		x := NewInhibition([]InhibitRule{plain})
-		x.Set(group, nil)
-		if _, hides := x.Of(met, ""); hides != c.hides {
-			t.Errorf("%s: it hides another: %t, want %t", name, hides, c.hides)
-		}
-		plain = r
-		plain.Source = ruleOf(t, `key="key of b235"`, c.target).Source
-		x = NewInhibition([]InhibitRule{plain})
-		x.Set(labelled("b235 cluster=a"), nil)
-		if _, hidden := x.Of(group.Subject(), ""); hidden != c.hidden {
-			t.Errorf("%s: it is hidden: %t, want %t", name, hidden, c.hidden)
+func TestEachMemberOfAGroupInhibitsByItsOwnLabels(t *testing.T) {
+	x := NewInhibition([]InhibitRule{ruleOf(t, `severity="critical"`, `severity="warning"`, "node")})
+	group := groupOf(x, "b234", "severity=critical node=1", "severity=critical node=1", "severity=critical node=2", "severity=warning node=3")
+	inhibits := func(x *Inhibition, key, node, want string) {
+		t.Helper()
+		by, inhibited := x.Of(labelled("b299 severity=warning key="+key+" node="+node).Subject(), "")
+		if by.ID != want || inhibited != (want != "") {
+			t.Errorf("%s on node %s is inhibited by %q, want %q", key, node, by.ID, want)
 		}
 	}
-}
-
-func TestAMemberOfAGroupMayMatchBothSidesOfARule(t *testing.T) {
-	both := []InhibitRule{ruleOf(t, `cluster="a"`, `role="db"`), ruleOf(t, `role="db"`, `cluster="a"`)}
-	mixed, other := groupOf("b234 cluster=a role=db", "b234 cluster=a role=web"), labelled("b235 cluster=a role=db")
-	x := NewInhibition(both)
-	x.Set(mixed, nil)
-	if by, inhibited := x.Of(other.Subject(), ""); inhibited {
-		t.Errorf("what matches both is inhibited by %s, of which a member may match both", by)
+	end := func(x *Inhibition, n int, less bool) {
+		t.Helper()
+		if got := x.SetMember(group, GroupMember{Key: fmt.Sprint("k", n), Status: Resolved}, nil); got != less {
+			t.Errorf("without member %d less is inhibited: %t, want %t", n, got, less)
+		}
 	}
-	x = NewInhibition(both)
-	x.Set(other, nil)
-	if by, inhibited := x.Of(mixed.Subject(), ""); inhibited {
-		t.Errorf("a group of which a member may match both is inhibited by %s, which does", by)
+	inhibits(x, "other", "1", "b234")
+	inhibits(x, "other", "2", "b234")
+	inhibits(x, "other", "3", "")
+	inhibits(x, "k2", "2", "") // by itself alone
+	inhibits(x, "k0", "1", "b234")
+	above := x.Above()
+	end(above, 2, true)
+	inhibits(above, "other", "2", "")
+	inhibits(x, "other", "2", "b234")
+	inhibits(above, "other", "1", "b234")
+	end(above, 0, true) // what has the key of the one that is left
+	inhibits(above, "other", "1", "b234")
+	end(above, 1, true)
+	inhibits(above, "other", "1", "")
+	above = x.Above()
+	group.State = StateResolved
+	if !above.Set(group, nil) {
+		t.Error("its end is not one of an incident that inhibits others")
+	}
+	if _, inhibits := above.Inhibitor("b234"); inhibits {
+		t.Error("at its end it still inhibits others")
+	}
+	inhibits(above, "other", "1", "")
+	if by, inhibits := x.Inhibitor("b234"); !inhibits || !strings.HasPrefix(by.Title, "title of m") {
+		t.Errorf("below, it is %+v", by)
+	}
+	if !x.Set(group, nil) || len(x.sources)+len(x.members) > 0 {
+		t.Errorf("at its end it is remembered as %v, %v", x.sources, x.members)
 	}
 }
 
@@ -197,8 +186,9 @@ func TestWhatIsAboveKnowsWhatIsBelowAndKeepsItsOwnToItself(t *testing.T) {
 	}
 	random := rand.New(rand.NewPCG(7, 7))
 	draw := func() Incident {
-		return labelled(fmt.Sprintf("b23%d severity=%s state=%s key=k%d a=%d b=%d c=%d", 2+random.IntN(8),
-			[]Severity{Critical, Error}[random.IntN(2)], []State{Open, Acked, StateResolved}[random.IntN(3)], random.IntN(4), random.IntN(3), random.IntN(3), random.IntN(3)))
+		id := random.IntN(8)
+		return labelled(fmt.Sprintf("b23%d severity=%s state=%s key=k%d a=%d b=%d c=%d", 2+id,
+			[]Severity{Critical, Error}[random.IntN(2)], []State{Open, Acked, StateResolved}[random.IntN(3)], id%4, random.IntN(3), random.IntN(3), random.IntN(3)))
 	}
 	for range 300 {
 		below, all := NewInhibition(rules), NewInhibition(rules)

@@ -388,7 +388,7 @@ func (a *API) singly(ctx context.Context, i alert.Incident, most int) ([]alert.I
 	if i.Group == nil {
 		return []alert.Incident{i}, nil
 	}
-	fire := i.Group.Fires() + i.Group.Hidden()
+	fire := i.Group.All() - i.Group.Over()
 	members, err := a.opts.Store.GroupMembers(ctx, i.ID, 0, max(min(fire, most), 0))
 	var all []alert.Incident
 	for _, m := range members {

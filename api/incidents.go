@@ -166,7 +166,7 @@ func (a *API) readIncident(r *http.Request) (any, error) {
 		return detail, err
 	}
 	detail.Members, err = a.opts.Store.GroupMembers(r.Context(), incident.ID, 0, cmp.Or(limit, detailMembers))
-	detail.MoreMembers = max(incident.Group.Total-len(detail.Members), 0)
+	detail.MoreMembers = max(incident.Group.All()-len(detail.Members), 0)
 	return detail, err
 }
 

@@ -101,6 +101,9 @@ func (e *Engine) expectDue(c alert.Change) {
 	for _, h := range c.Heartbeats {
 		e.dueBy(h.DueAt)
 	}
+	for _, w := range c.Woken {
+		e.dueBy(w.At)
+	}
 	for _, s := range c.Silences {
 		e.dueBy(s.EndsAt)
 		at, _ := s.Reminder(e.now())

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -42,6 +43,9 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 			return err // which says that this was a commit
 		}
 		e.inhibition.follow(c)
+		if len(e.current.Routing.Inhibit) > 0 && slices.ContainsFunc(c.Turned, func(t alert.TurnedGroup) bool { return t.Status == alert.Firing }) {
+			e.inhibition.known = nil // members fire again that were not loaded
+		}
 		e.expectDue(c)
 		e.opts.Wake(c.Lanes()...)
 		return nil
@@ -50,7 +54,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 
 // empty reports whether there is nothing to write.
 func empty(c alert.Change) bool {
-	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten)+len(c.Members)+len(c.Turned) == 0
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten)+len(c.Members)+len(c.Turned)+len(c.Woken) == 0
 }
 
 // now is the current time at the precision that stores keep.

@@ -75,8 +75,9 @@ func (d *draft) processDue(en *entry) {
 	}
 	switch {
 	case en.State == alert.StateResolved, en.Hidden():
+	case en.unshown && en.looks(d.now):
 	case en.unshown:
-		d.holdOrPost(en)
+		d.gather(en)
 	case en.State == alert.Open:
 		d.notifyLate(en)
 		d.escalate(en)

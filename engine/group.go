@@ -17,6 +17,9 @@ type memberState struct {
 	changed bool
 }
 
+// known reports whether it was a member before.
+func (m *memberState) known() bool { return m.Status != "" }
+
 // loadMembers adds the snapshot's members to the draft.
 func (d *draft) loadMembers(snapshot alert.Snapshot) {
 	d.members = make(map[memberRef]*memberState, len(snapshot.Members))
@@ -102,11 +105,11 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 	}
 	was := m.GroupMember
 	to := d.firing(m.GroupMember, a, plan)
-	s := d.silenceOfMember(en, to)
-	if s != nil {
-		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
-	}
+	s, by := d.look(en, &to)
 	d.setMember(en, m, to)
+	if by.ID != "" {
+		return d.withdraw(en, by, was, effect)
+	}
 	en.pings = len(a.Pings) > 0
 	en.showMember(a, plan, d.now)
 	if s != nil {
@@ -124,7 +127,7 @@ func (d *draft) firing(m alert.GroupMember, a alert.Alert, plan *alert.Plan) ale
 		}
 	}
 	m.Status, m.Severity, m.Title, m.Text, m.Labels, m.Links = alert.Firing, a.Severity, a.Title, a.Text, a.Labels, a.Links
-	m.Annotations, m.Silence, m.SilencedUntil = a.Annotations, "", noTime
+	m.Annotations = a.Annotations
 	m.Count++
 	m.LastAt = d.now
 	m.ExpiresAt, _ = expiry(a, plan, d.now)
@@ -134,20 +137,20 @@ func (d *draft) firing(m alert.GroupMember, a alert.Alert, plan *alert.Plan) ale
 // setMember replaces what is known of a member, and counts it.
 func (d *draft) setMember(en *entry, m *memberState, to alert.GroupMember) {
 	g := en.Group.Clone()
-	if m.N == 0 {
+	if m.known() {
+		g.Count(m.GroupMember, -1)
+	}
+	if to.N == 0 && to.InhibitedBy == "" && (to.Status == alert.Firing || !m.known()) {
 		g.Total++
 		to.N = g.Total
-	} else {
-		g.Count(m.GroupMember, -1)
 	}
 	g.Count(to, 1)
 	g.Due(to)
-	if to.Silence != "" {
-		g.SilencedBy = to.Silence
-	}
-	en.reword = en.reword || m.Status != to.Status || m.Silence != to.Silence
+	g.SilencedBy, g.InhibitedBy = cmp.Or(to.Silence, g.SilencedBy), cmp.Or(to.InhibitedBy, g.InhibitedBy)
+	en.reword = en.reword || m.Status != to.Status || m.Silence != to.Silence || m.InhibitedBy != to.InhibitedBy
 	en.Group, m.GroupMember = g, to
 	en.Severity = cmp.Or(g.Worst(), en.Severity)
+	d.inhibition.SetMember(en.Incident, to, d.aliases)
 	if !m.changed {
 		m.changed = true
 		d.memberOrder = append(d.memberOrder, m)
@@ -169,10 +172,7 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 		en.Annotations = a.Annotations
 		return
 	}
-	common := alert.Common(en.Labels, a.Labels)
-	g.Mix(en.Labels, common)
-	g.Mix(a.Labels, common)
-	en.Labels, en.Annotations = common, alert.Common(en.Annotations, a.Annotations)
+	en.Labels, en.Annotations = alert.Common(en.Labels, a.Labels), alert.Common(en.Annotations, a.Annotations)
 	if g.Titles = g.Titles || a.Title != en.Title; g.Titles {
 		en.Title = g.Name(en.Labels)
 	}
@@ -207,32 +207,45 @@ func (d *draft) hideMember(en *entry, s *silenceState, effect alert.Effect, befo
 	return verdict{en: en, effect: effect, standing: alert.StandSilenced, silence: s.ID, reason: reason(s.Silence)}
 }
 
+// withdraw hides a firing member, which was so before, because an incident inhibits it. Its
+// group lists and counts it no longer.
+func (d *draft) withdraw(en *entry, by alert.Inhibitor, was alert.GroupMember, effect alert.Effect) verdict {
+	en.LastAt = d.now
+	d.hideRest(en)
+	if was.N > 0 && was.InhibitedBy == "" {
+		d.update(en)
+	}
+	return verdict{en: en, effect: effect, standing: alert.StandSilenced, reason: by.String()}
+}
+
 // presentMember shows what a firing member has changed, which was so before. It notifies
 // people if the incident got worse or fires again.
 func (d *draft) presentMember(en *entry, was alert.GroupMember, effect alert.Effect, before *alert.Incident) verdict {
 	v := d.presentUnsilenced(en, effect, before, en.Group.Total > 1 && was.Status != alert.Firing)
-	if !en.Hidden() {
-		en.countAgain(was, effect)
+	if !en.Hidden() && was.Status == alert.Resolved && effect == alert.EffectFolded {
+		en.countAgain(was)
 	}
 	return v
 }
 
-// countAgain counts a member that fires again, which was so before.
-func (en *entry) countAgain(was alert.GroupMember, effect alert.Effect) {
-	if !en.unshown && was.N > 0 && was.Status != alert.Firing && effect == alert.EffectFolded {
+// countAgain counts a member that is shown again, which was so before.
+func (en *entry) countAgain(was alert.GroupMember) {
+	if !en.unshown && was.N > 0 && was.Silence == "" {
 		en.Group.Again++
 	}
 }
 
-// refreshMember decides until when a member lasts. A silence that began meanwhile hides it.
+// refreshMember decides until when a member lasts. A silence that began meanwhile hides it, or
+// an incident that inhibits it.
 func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *alert.Plan) {
 	to := m.GroupMember
 	to.LastAt = d.now
 	to.ExpiresAt, _ = expiry(a, plan, d.now)
-	s := d.silenceOfMember(en, to)
-	if s != nil && to.Silence == "" && !en.Hidden() {
+	if !to.Hidden() && !en.Hidden() {
+		d.look(en, &to)
+	}
+	if to.Hidden() != m.Hidden() {
 		d.touch(en)
-		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
 		d.setMember(en, m, to)
 		d.hideRest(en)
 		d.update(en)
@@ -243,6 +256,25 @@ func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *al
 	if !due.Equal(en.Group.DueAt) {
 		d.touch(en)
 	}
+}
+
+// look has a firing member hidden by a silence that matches it, or else by an incident that
+// inhibits it, or by nothing. One that waits for the first card of its group is looked at again
+// before that is shown.
+func (d *draft) look(en *entry, m *alert.GroupMember) (s *silenceState, by alert.Inhibitor) {
+	had := m.InhibitedBy
+	m.Unhide()
+	if s = d.silenceOfMember(en, *m); s != nil {
+		m.Silence, m.SilencedUntil = s.ID, s.Until(d.now)
+		return s, by
+	}
+	subject := d.aliases.Subject(m.Subject(en.Incident))
+	by, _ = d.inhibition.Of(subject, had)
+	m.InhibitedBy = by.ID
+	if until := d.gathersUntil(en); !m.Hidden() && en.unshown && until.After(d.now) && d.inhibition.MayInhibit(subject) {
+		m.LookAt = until
+	}
+	return nil, by
 }
 
 // silenceOfMember returns the silence that matches a member, by its own key or by that of
@@ -256,10 +288,15 @@ func (d *draft) silenceOfMember(en *entry, m alert.GroupMember) *silenceState {
 	return d.silenceOver(subject)
 }
 
-// hideRest silences an incident of which only members are left that a silence hides.
+// hideRest hides an incident of which only members are left that are hidden.
 func (d *draft) hideRest(en *entry) {
-	if s := d.silenceOfMembers(en); s != nil && !en.Hidden() {
+	if en.Hidden() {
+		return
+	}
+	if s := d.silenceOfMembers(en); s != nil {
 		d.applySilence(en, s)
+	} else if by, inhibited := d.inhibitorOf(en); inhibited {
+		d.inhibit(en, by)
 	}
 }
 
@@ -283,7 +320,7 @@ func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert
 		return v, false
 	}
 	m := d.memberOf(en, a.Key)
-	if m.N == 0 || m.Closed {
+	if !m.known() || m.Closed {
 		d.touch(en)
 		d.setMember(en, m, d.ended(m.GroupMember, a))
 	}
@@ -313,14 +350,15 @@ func (d *draft) resolveFiring(a alert.Alert, route string) (v verdict, known boo
 
 // ended is a member as a resolved alert leaves it.
 func (d *draft) ended(m alert.GroupMember, a alert.Alert) alert.GroupMember {
-	if m.N == 0 {
+	if m.Status == "" {
 		m.Severity, m.Title, m.Text, m.Labels, m.Links = a.Severity, a.Title, a.Text, a.Labels, a.Links
 		m.Annotations, m.BeganAt = a.Annotations, d.now
 		if !a.BeganAt.IsZero() && a.BeganAt.Before(a.At) {
 			m.BeganAt = a.BeganAt
 		}
 	}
-	m.Status, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, false, "", noTime
+	m.Status, m.Closed = alert.Resolved, false
+	m.Unhide()
 	m.EndedAt, m.LastAt = d.now, d.now
 	if a.At.After(m.BeganAt) && d.saysWhen(a) {
 		m.EndedAt = a.At
@@ -332,16 +370,19 @@ func (d *draft) ended(m alert.GroupMember, a alert.Alert) alert.GroupMember {
 func (d *draft) resolveMember(en *entry, m *memberState, a alert.Alert) verdict {
 	d.expireHolds(en)
 	d.touch(en)
-	title := m.Title
-	d.setMember(en, m, d.ended(m.GroupMember, a))
+	was := m.GroupMember
+	d.setMember(en, m, d.ended(was, a))
 	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandPending}
 	switch {
 	case en.State == alert.StateResolved:
 		d.update(en)
+	case en.Group.Lasts() && m.N == 0: // nobody has seen it
+		v.standing, v.reason = alert.StandSilenced, "inhibited by "+was.InhibitedBy
+		return v
 	case en.Group.Lasts():
 		d.lessMembers(en, 1)
 	default:
-		a.Title, a.Text = "", resolveText(title, a)
+		a.Title, a.Text = "", resolveText(was.Title, a)
 		return d.resolveIncident(en, a)
 	}
 	if en.unshown && !en.Waiting {
@@ -389,53 +430,58 @@ func (d *draft) turnMembers(en *entry, to alert.Status) {
 	for _, m := range d.groups[en.ID] {
 		switch {
 		case to == alert.Resolved && m.Status == alert.Firing:
-			m.Status, m.EndedAt, m.Closed, m.Silence, m.SilencedUntil = alert.Resolved, d.now, true, "", noTime
+			m.Status, m.EndedAt, m.Closed = alert.Resolved, d.now, true
+			m.Unhide()
 		case to == alert.Firing && m.Closed:
-			m.Status, m.EndedAt, m.Closed = alert.Firing, noTime, false
+			m.Status, m.EndedAt, m.Closed, m.LookAt = alert.Firing, noTime, false, d.now
 		}
 	}
 }
 
 // processMembers decides what happens to the members of a group that are due: they expire,
-// or the silence that hides them is over.
+// or what hides them is over, or something hides them from now on.
 func (d *draft) processMembers(en *entry) {
 	if en.Group == nil || en.State == alert.StateResolved {
 		return
 	}
 	before := en.Incident
-	expired, shown := d.endDue(en)
-	switch {
+	switch expired, shown, hidden := d.endDue(en); {
+	case before.Group.Lasts() && !en.Group.Lasts():
+		d.expire(en)
 	case shown > 0:
 		d.showMembers(en, &before)
-	case expired > 0 && !en.Group.Lasts():
-		d.expire(en)
-	case expired > 0:
+	case expired+hidden > 0:
 		d.lessMembers(en, expired)
 	}
 }
 
-// endDue ends what is due of a group's members. It returns how many have expired, and how
-// many no silence hides any more.
-func (d *draft) endDue(en *entry) (expired, shown int) {
+// endDue ends what is due of a group's members. It returns how many have expired that people
+// have seen, how many nothing hides any more, and how many are hidden from now on.
+func (d *draft) endDue(en *entry) (expired, shown, hidden int) {
 	g := en.Group.Clone()
 	g.DueAt = noTime
 	en.Group = g
 	for n, m := range d.dueMembers(en) {
-		switch {
+		switch was := m.GroupMember; {
 		case n >= alert.MaxDueMembers, m.DueAt().After(d.now):
 			en.Group.Due(m.GroupMember)
 		case !m.ExpiresAt.IsZero() && !m.ExpiresAt.After(d.now):
-			to := m.GroupMember
-			to.Status, to.EndedAt, to.Expired, to.Silence, to.SilencedUntil = alert.Resolved, d.now, true, "", noTime
+			to := was
+			to.Status, to.EndedAt, to.Expired = alert.Resolved, d.now, true
+			to.Unhide()
 			d.setMember(en, m, to)
-			expired++
+			expired += min(m.N, 1)
 		default:
-			if d.endHiding(en, m) {
+			d.lookAgain(en, m)
+			if was.Hidden() && !m.Hidden() {
 				shown++
+				en.countAgain(was)
+			} else if was.InhibitedBy != m.InhibitedBy || was.Hidden() != m.Hidden() {
+				hidden++
 			}
 		}
 	}
-	return expired, shown
+	return expired, shown, hidden
 }
 
 // dueMembers are the loaded members of a group that are due at some time, the first one first.
@@ -449,18 +495,22 @@ func (d *draft) dueMembers(en *entry) (due []*memberState) {
 	return due
 }
 
-// endHiding shows a member that a silence has hidden unless another one does.
-func (d *draft) endHiding(en *entry, m *memberState) bool {
-	to := m.GroupMember
-	s := d.silenceOfMember(en, to)
-	if to.Silence, to.SilencedUntil = "", noTime; s != nil {
-		to.Silence, to.SilencedUntil = s.ID, s.Until(d.now)
-	}
+// lookAgain hides or shows a firing member as what matches it says now.
+func (d *draft) lookAgain(en *entry, m *memberState) {
+	was, to := m.GroupMember, m.GroupMember
+	d.look(en, &to)
 	d.setMember(en, m, to)
-	return s == nil
+	if was.N > 0 || m.N == 0 {
+		return
+	}
+	a := alert.Alert{Title: m.Title, Text: m.Text, Labels: m.Labels, Links: m.Links, Annotations: m.Annotations, Source: en.Source, Mention: en.Mention, TokenName: en.TokenName}
+	if a.Text == en.Text {
+		a.Format, a.Images = en.Format, en.Images
+	}
+	en.showMember(a, d.planOf(en), d.now)
 }
 
-// showMembers shows members that no silence hides any more.
+// showMembers shows members that nothing hides any more.
 func (d *draft) showMembers(en *entry, before *alert.Incident) {
 	d.planOf(en)
 	switch {

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -225,6 +226,54 @@ func TestASilenceOfOneMemberHidesThatAlone(t *testing.T) {
 	if i := wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Warning); i.Silence != "" {
 		t.Error("it is still silenced")
 	}
+}
+
+func TestANewSilenceHidesTheMembersThatItMatchesAtOnce(t *testing.T) {
+	w := newWorld(t, grouped())
+	other := diskFull("web-1", alert.Error)
+	other.Labels["cluster"] = "us"
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Critical), diskFull("db-3", alert.Error), other)
+	w.after(30 * time.Second)
+	w.silence(`host=~"db-2|web-1", cluster="eu"`, time.Hour)
+	wantDeliveries(t, w.until(w.now), "#alerts update")
+	if got := w.incidents[0].Headline(); got != "DiskFull (eu): 2 firing, 1 silenced" || w.incidents[0].Severity != alert.Error {
+		t.Errorf("it is %q, %s", got, w.incidents[0].Severity)
+	}
+	w.silence(`key!="db-2", severity="error", cluster="eu"`, 2*time.Hour)
+	wantDeliveries(t, w.until(w.now), "#alerts update")
+	if i := w.incidents[0]; i.Silence == "" || i.Headline() != "DiskFull (eu): 3 silenced" {
+		t.Errorf("with nothing that fires visibly it is %q, silenced by %q", i.Headline(), i.Silence)
+	}
+	if i := w.incidents[1]; i.Hidden() || i.Group.Hidden() > 0 {
+		t.Errorf("the other group is %+v", i.Group)
+	}
+	w.until(noon.Add(30*time.Second + time.Hour))
+	if got := w.incidents[0].Headline(); got != "DiskFull (eu): 1 firing, 2 silenced" {
+		t.Errorf("after the first silence it is %q", got)
+	}
+}
+
+func TestASilenceOfTheGroupsKeyCountsAllItsMembers(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	w.after(30 * time.Second)
+	w.silence(`key="`+strings.ReplaceAll(w.incidents[0].Key, `"`, `\"`)+`"`, time.Hour)
+	w.push(diskFull("db-3", alert.Error), over("db-1"))
+	if got := w.incidents[0].Headline(); got != "DiskFull (eu): 2 silenced, 1 resolved" {
+		t.Errorf("it is %q", got)
+	}
+	w.until(noon.Add(2 * time.Hour))
+	if got := w.incidents[0].Headline(); got != "DiskFull (eu): 2 firing, 1 resolved" {
+		t.Errorf("at the end it is %q", got)
+	}
+}
+
+func TestASilenceOfAllButOneHostLeavesThatOne(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	w.silence(`host!="db-1"`, time.Hour)
+	wantDeliveries(t, w.after(30*time.Second), "#alerts post")
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 silenced", alert.Open, alert.Error)
 }
 
 func TestAGroupOfWhichAllMembersAreSilencedHasNoCard(t *testing.T) {

@@ -99,6 +99,12 @@ func (en *entry) nextMember() time.Time {
 	return en.Group.DueAt
 }
 
+// looks reports whether members of the group are still to be looked at before it is shown.
+func (en *entry) looks(now time.Time) bool {
+	at := en.nextMember()
+	return !at.IsZero() && !at.After(now)
+}
+
 // nextNews is when the threads say what is new about the group; zero for never.
 func (en *entry) nextNews() time.Time {
 	if en.Group == nil || en.unshown || en.State == alert.StateResolved {

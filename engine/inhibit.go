@@ -41,8 +41,13 @@ func (e *Engine) readInhibition(ctx context.Context) error {
 		return err
 	}
 	known := alert.NewInhibition(rules)
+	groups := make(map[string]alert.Incident, len(snapshot.Sources))
 	for _, i := range snapshot.Sources {
+		groups[i.ID] = i
 		known.Set(i, snapshot.Aliases)
+	}
+	for _, m := range snapshot.SourceMembers {
+		known.SetMember(groups[m.Incident], m, snapshot.Aliases)
 	}
 	e.inhibition = inhibition{known: known, less: snapshot.Inhibitors}
 	return nil
@@ -50,19 +55,43 @@ func (e *Engine) readInhibition(ctx context.Context) error {
 
 // follow remembers what a committed change says about incidents that inhibit others.
 func (x *inhibition) follow(c alert.Change) {
+	groups := map[string]alert.Incident{}
 	for _, i := range c.Incidents {
 		if x.known.Set(i, c.Aliases) {
-			x.less = alert.Union(x.less, []string{i.ID})
+			x.decideAgain(i.ID)
+		}
+		if i.Group != nil {
+			groups[i.ID] = i
+		}
+	}
+	for _, m := range c.Members { // of a group that has not changed, none fires otherwise
+		if i, changed := groups[m.Incident]; changed && x.known.SetMember(i, m, c.Aliases) {
+			x.decideAgain(i.ID)
 		}
 	}
 	for _, i := range c.Incidents {
-		if i.InhibitedBy == "" {
-			continue
+		if i.Group == nil {
+			x.check(i.InhibitedBy, c.Aliases.Subject(i.Subject()))
 		}
-		// What inhibits it may have ended in the same change.
-		if by, _ := x.known.Of(c.Aliases.Subject(i.Subject()), i.InhibitedBy); by.ID != i.InhibitedBy {
-			x.less = alert.Union(x.less, []string{i.InhibitedBy})
+	}
+	for _, m := range c.Members {
+		if i, changed := groups[m.Incident]; changed {
+			x.check(m.InhibitedBy, c.Aliases.Subject(m.Subject(i)))
 		}
+	}
+}
+
+// decideAgain has it decided again what an incident hides.
+func (x *inhibition) decideAgain(id string) { x.less = alert.Union(x.less, []string{id}) }
+
+// check has it decided again what inhibits an alert that was hidden by an incident which
+// has ended in the same change.
+func (x *inhibition) check(hiddenBy string, s alert.Subject) {
+	if hiddenBy == "" {
+		return
+	}
+	if by, _ := x.known.Of(s, hiddenBy); by.ID != hiddenBy {
+		x.decideAgain(hiddenBy)
 	}
 }
 
@@ -79,6 +108,10 @@ func (e *Engine) decideInhibited(ctx context.Context) {
 		return
 	}
 	if len(x.asked) == 0 {
+		if err := e.wakeInhibited(ctx, x.less); err != nil {
+			e.putOff(err)
+			return
+		}
 		x.asked, x.less, x.after = x.less, nil, ""
 	}
 	var bite []alert.Incident
@@ -90,8 +123,7 @@ func (e *Engine) decideInhibited(ctx context.Context) {
 		err = e.runEach(ctx, bite, decideHidden)
 	}
 	if err != nil {
-		e.opts.Log.Warn("inhibited incidents could not be decided again", zap.Error(err))
-		x.retryAt = e.now().Add(duePause)
+		e.putOff(err)
 		return
 	}
 	if len(bite) < alert.MaxInhibited {
@@ -99,6 +131,24 @@ func (e *Engine) decideInhibited(ctx context.Context) {
 		return
 	}
 	x.after = bite[len(bite)-1].ID
+}
+
+// putOff has it tried again later to decide what is hidden.
+func (e *Engine) putOff(err error) {
+	e.opts.Log.Warn("inhibited incidents could not be decided again", zap.Error(err))
+	e.inhibition.retryAt = e.now().Add(duePause)
+}
+
+// wakeInhibited makes the members of groups due that these incidents inhibit.
+func (e *Engine) wakeInhibited(ctx context.Context, by []string) error {
+	return e.commit(ctx, alert.Query{}, func(now time.Time, _ alert.Snapshot) alert.Change { return wake(by, now) })
+}
+
+func wake(by []string, now time.Time) (c alert.Change) {
+	for _, id := range by {
+		c.Woken = append(c.Woken, alert.Wake{By: id, At: now})
+	}
+	return c
 }
 
 // decideHidden shows inhibited incidents that nothing hides any more.
@@ -111,9 +161,24 @@ func decideHidden(r rules, now time.Time, snapshot alert.Snapshot) alert.Change 
 	return d.change
 }
 
-// inhibitorOf returns the incident that inhibits this one by the rules.
+// inhibitorOf returns the incident that inhibits this one by the rules. A group is inhibited
+// if its members are that would be shown otherwise.
 func (d *draft) inhibitorOf(en *entry) (alert.Inhibitor, bool) {
+	if en.Group != nil {
+		return d.inhibitorOfGroup(en)
+	}
 	return d.inhibition.Of(d.subjectOf(en), en.InhibitedBy)
+}
+
+func (d *draft) inhibitorOfGroup(en *entry) (alert.Inhibitor, bool) {
+	if en.Group.Fires() > 0 || len(en.Group.Inhibited) == 0 {
+		return alert.Inhibitor{}, false
+	}
+	by, inhibits := d.inhibition.Inhibitor(en.InhibitedBy)
+	if !inhibits {
+		by, _ = d.inhibition.Inhibitor(en.Group.InhibitedBy)
+	}
+	return by, true
 }
 
 // learnSources lets a decision know which incidents the earlier ones of the batch have

@@ -35,6 +35,7 @@ func inhibitWorld(t testing.TB, routes ...alert.Route) *world {
 // revealed decides what is hidden by incidents that inhibit less than before.
 func (w *world) revealed() decided {
 	w.t.Helper()
+	w.commit(wake(w.known.less, w.now))
 	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, InhibitedBy: w.known.less})
 	c := decideHidden(w.rules, w.now, snapshot)
 	w.known.less = nil
@@ -169,39 +170,6 @@ func TestAnAlertThatIsNotASourceAnyMoreOrExpiresInhibitsNothing(t *testing.T) {
 	w.push(worse, slow("web", "x"))
 	wantDeliveries(t, w.after(time.Hour), "#alerts update", "#alerts reply resolved")
 	wantDeliveries(t, w.revealed(), "#alerts post")
-}
-
-func TestAGroupInhibitsByALabelAsLongAsItsMembersHaveItInCommon(t *testing.T) {
-	w := inhibitWorld(t, alert.Route{Name: "down", Matchers: matchers(t, `alertname="Down"`), GroupBy: []string{"alertname"}}, alert.Route{Name: "all"})
-	downOf := func(cluster string) alert.Alert {
-		a := down(cluster)
-		a.Labels["alertname"] = "Down"
-		return a
-	}
-	w.push(downOf("x"))
-	wantStanding(t, w.push(slow("db", "x"), slow("none", "")), alert.StandSilenced, alert.StandPending)
-	w.push(downOf("y"))
-	wantDeliveries(t, w.revealed(), "#alerts post")
-	bare := slow("bare", "")
-	bare.Labels = nil
-	wantStanding(t, w.push(bare, slow("web", "y")), alert.StandPending, alert.StandPending)
-	nowhere := downOf("")
-	delete(nowhere.Labels, "cluster")
-	w.push(nowhere)
-	bare.Key = "another"
-	wantStanding(t, w.push(bare), alert.StandPending)
-}
-
-func TestAGroupIsNotInhibitedByALabelInWhichItsMembersDiffer(t *testing.T) {
-	w := inhibitWorld(t, alert.Route{Name: "slow", Matchers: matchers(t, `title="slow"`), GroupBy: []string{"alertname"}}, alert.Route{Name: "all"})
-	bare := down("")
-	bare.Labels = nil
-	w.push(bare, down("x"))
-	wantStanding(t, w.push(slow("db", "x")), alert.StandSilenced)
-	wantStanding(t, w.push(slow("web", "y")), alert.StandPending)
-	if i := w.incidents[2]; i.Hidden() || i.Group == nil || i.Group.Total != 2 {
-		t.Errorf("the group is %+v of %+v", i, i.Group)
-	}
 }
 
 func TestWhatWaitsForTheEndOfQuietHoursCanBeInhibitedThen(t *testing.T) {

@@ -118,9 +118,10 @@ func (m *memory) turn(t alert.TurnedGroup) {
 		switch {
 		case one.Incident != t.Incident:
 		case t.Status == alert.Resolved && one.Status == alert.Firing:
-			one.Status, one.Closed, one.EndedAt, one.Silence, one.SilencedUntil = alert.Resolved, true, t.At, "", noTime
+			one.Status, one.Closed, one.EndedAt = alert.Resolved, true, t.At
+			one.Unhide()
 		case t.Status == alert.Firing && one.Closed:
-			one.Status, one.Closed, one.EndedAt = alert.Firing, false, noTime
+			one.Status, one.Closed, one.EndedAt, one.LookAt = alert.Firing, false, noTime, t.At
 		}
 		m.members[at] = one
 	}
@@ -149,15 +150,41 @@ func (m *memory) inhibition(q alert.Query, f *alert.Snapshot) {
 		if i.State == alert.StateResolved {
 			continue
 		}
-		if slices.ContainsFunc(q.Sources, func(ms alert.Matchers) bool { return ms.Match(subject) }) {
+		if len(q.Sources) > 0 && (i.Group != nil || slices.ContainsFunc(q.Sources, func(ms alert.Matchers) bool { return ms.Match(subject) })) {
 			f.Sources = append(f.Sources, i)
 		}
 		if q.Inhibitors && i.InhibitedBy != "" {
 			f.Inhibitors = alert.Union(f.Inhibitors, []string{i.InhibitedBy})
 		}
-		if slices.Contains(q.InhibitedBy, i.InhibitedBy) && at > m.place(q.After) && bite < alert.MaxInhibited {
+		if i.InhibitedBy != "" && slices.Contains(q.InhibitedBy, i.InhibitedBy) && at > m.place(q.After) && bite < alert.MaxInhibited {
 			bite++
 			f.Incidents = append(f.Incidents, i)
+		}
+	}
+	for at, one := range m.members {
+		i := m.incidents[m.places[at.incident]]
+		subject := m.aliases.Subject(one.Subject(i))
+		if one.Status == alert.Firing && slices.ContainsFunc(q.Sources, func(ms alert.Matchers) bool { return ms.Match(subject) }) {
+			f.SourceMembers = append(f.SourceMembers, one)
+		}
+		if q.Inhibitors && one.InhibitedBy != "" {
+			f.Inhibitors = alert.Union(f.Inhibitors, []string{one.InhibitedBy})
+		}
+	}
+}
+
+// wake makes members due that are to be looked at, and their groups.
+func (m *memory) wake(w alert.Wake) {
+	for at, one := range m.members {
+		hidden := w.By != "" && one.InhibitedBy == w.By
+		if fires := one.Incident == w.Incident && one.Status == alert.Firing && !one.Hidden(); !hidden && !fires {
+			continue
+		}
+		one.LookAt = w.At
+		m.members[at] = one
+		if i := &m.incidents[m.places[at.incident]]; hidden && (i.DueAt.IsZero() || i.DueAt.After(w.At)) {
+			i.DueAt = w.At
+			i.Version++
 		}
 	}
 }
@@ -271,6 +298,9 @@ func (m *memory) write(c alert.Change) {
 	}
 	for _, one := range c.Members {
 		m.members[memberRef{one.Incident, one.Key}] = one
+	}
+	for _, w := range c.Woken {
+		m.wake(w)
 	}
 	for _, name := range c.Forgotten {
 		delete(m.heartbeats, name)

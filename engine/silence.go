@@ -11,16 +11,28 @@ import (
 // noTime is the zero time.
 var noTime time.Time
 
-// silenceFor returns the silence that matches the incident's newest alert, of several
-// the one that ends last, or nil.
+// silenceFor returns the silence that matches the incident's newest alert, or all members of
+// its group, of several the one that ends last, or nil.
 func (d *draft) silenceFor(en *entry) *silenceState {
-	return d.silenceOver(d.subjectOf(en))
+	subject := d.subjectOf(en)
+	return d.latestSilence(func(ms alert.Matchers) bool {
+		if en.Group == nil {
+			return ms.Match(subject)
+		}
+		all, _ := en.Group.Match(ms, subject)
+		return all
+	})
 }
 
 func (d *draft) silenceOver(subject alert.Subject) *silenceState {
+	return d.latestSilence(func(ms alert.Matchers) bool { return ms.Match(subject) })
+}
+
+// latestSilence returns the silence that ends last of those active whose matchers match, or nil.
+func (d *draft) latestSilence(match func(alert.Matchers) bool) *silenceState {
 	var found *silenceState
 	for _, s := range d.silences {
-		if s.Active(d.now) && (found == nil || s.Until(d.now).After(found.Until(d.now))) && s.Matchers.Match(subject) {
+		if s.Active(d.now) && (found == nil || s.Until(d.now).After(found.Until(d.now))) && match(s.Matchers) {
 			found = s
 		}
 	}
@@ -105,7 +117,7 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 	silenced := 0
 	for _, en := range d.all {
-		if en.State == alert.StateResolved || !s.Matchers.Match(d.subjectOf(en)) {
+		if en.State == alert.StateResolved || d.silencesMembers(s, en) || !s.Matchers.Match(d.subjectOf(en)) {
 			continue
 		}
 		silenced++
@@ -118,6 +130,23 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 		}
 	}
 	return s, silenced
+}
+
+// silencesMembers reports whether a silence is not about a group as a whole. If it may match
+// some of the members, those are looked at.
+func (d *draft) silencesMembers(s alert.Silence, en *entry) bool {
+	if en.Group == nil {
+		return false
+	}
+	all, some := en.Group.Match(s.Matchers, d.subjectOf(en))
+	if some && !all && s.Active(d.now) && en.Group.Fires() > 0 {
+		d.touch(en)
+		g := en.Group.Clone()
+		g.DueAt = d.now
+		en.Group = g
+		d.change.Woken = append(d.change.Woken, alert.Wake{Incident: en.ID, At: d.now})
+	}
+	return !all
 }
 
 // silence silences the incident by s, and says so.
@@ -163,6 +192,9 @@ func (d *draft) expireHolds(en *entry) {
 		d.lift(en)
 	}
 	waits := en.Waiting || en.unshown && en.State != alert.StateResolved
+	if en.looks(d.now) {
+		return
+	}
 	if waits && !en.HeldUntil.After(d.now) && (en.State == alert.StateResolved || !en.Hidden()) {
 		d.showNow(en, alert.TopicUnsilenced)
 	}

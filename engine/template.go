@@ -44,15 +44,15 @@ func (d *draft) wordGroup(en *entry) {
 	}
 }
 
-// listed are the members of a group that templates see: those that fire and that no silence
+// listed are the members of a group that templates see: those that fire and that nothing
 // hides, worst first, then those that are resolved, the latest first.
 func (d *draft) listed(en *entry) []alert.GroupMember {
 	var fire, over []alert.GroupMember
 	for _, m := range d.groups[en.ID] {
 		switch {
-		case m.Status != alert.Firing:
+		case m.Status != alert.Firing && m.N > 0:
 			over = append(over, m.GroupMember)
-		case m.Silence == "":
+		case m.Status == alert.Firing && !m.Hidden():
 			fire = append(fire, m.GroupMember)
 		}
 	}

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -28,7 +29,7 @@ func topMembers(i alert.Incident, budget int) string {
 		return ""
 	}
 	where := "in Details"
-	if i.Group.Total > alert.CardMembers {
+	if i.Group.Shown() > alert.CardMembers {
 		where = "in its thread and in Details"
 	}
 	const rest = " and 1000000 more, in its thread and in Details"
@@ -38,7 +39,7 @@ func topMembers(i alert.Incident, budget int) string {
 			break
 		}
 	}
-	if more := i.Group.Total - len(l.all); more > 0 && len(l.all) > 0 {
+	if more := i.Group.Shown() - len(l.all); more > 0 && len(l.all) > 0 {
 		l.all = append(l.all, fmt.Sprintf("and %d more, %s", more, where))
 	}
 	return l.text()
@@ -58,13 +59,13 @@ func detailMembers(i alert.Incident) []slack.Block {
 		lines = append(lines, memberLine(i, m, maxMemberLine))
 	}
 	last := g.From + len(lines)
-	head := fmt.Sprintf("Alerts %d to %d of %d, worst first", g.From+1, last, g.Total)
+	head := fmt.Sprintf("Alerts %d to %d of %d, worst first", g.From+1, last, g.All())
 	blocks := []slack.Block{small(head), section(strings.Join(lines, "\n"))}
 	var buttons []slack.BlockElement
 	if g.From > 0 {
 		buttons = append(buttons, valued(ActionMembers+":newer", "◀ Back", i.ID+" "+strconv.Itoa(max(g.From-DetailMembers, 0))))
 	}
-	if last < g.Total {
+	if last < g.All() {
 		buttons = append(buttons, valued(ActionMembers+":older", "More ▶", i.ID+" "+strconv.Itoa(last)))
 	}
 	return append(blocks, actionRow(buttons)...)
@@ -80,7 +81,7 @@ func memberSign(m alert.GroupMember) string {
 	switch {
 	case m.Status != alert.Firing:
 		return "✅"
-	case m.Silence != "":
+	case m.Hidden():
 		return "🔕"
 	}
 	return severitySign(m.Severity)
@@ -103,6 +104,8 @@ func memberState(m alert.GroupMember) string {
 	switch {
 	case m.Status == alert.Firing && m.Silence != "":
 		return "silenced" + until(m.SilencedUntil)
+	case m.Status == alert.Firing && m.InhibitedBy != "":
+		return "inhibited by " + quoted(m.InhibitedBy)
 	case m.Status == alert.Firing:
 		return "since " + date(m.BeganAt)
 	}
@@ -124,13 +127,14 @@ func memberWords(n alert.Note) string {
 	if n.Over > 0 {
 		parts = append(parts, fmt.Sprintf("%d resolved", n.Over))
 	}
-	return strings.Join(parts, ", ")
+	return cmp.Or(strings.Join(parts, ", "), "*0 more*")
 }
 
 // Members draws a message in the thread of a group's card with those of its members that a
 // note lists. In a message of at most 4,000 characters there is room for alert.MembersPage;
 // of a list that Slack refused as a file the others are counted.
 func Members(i alert.Incident, n alert.Note, members []alert.GroupMember) Message {
+	n.Count = min(n.Count, len(members)) // some may be inhibited by now
 	m := Note(i, n)
 	l := newLines(maxText - size(m.Text) - len("and 1000000 more: Details lists them\n"))
 	for _, one := range members {

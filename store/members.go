@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,27 +16,40 @@ const dueMembers = 10 * alert.MaxDueMembers
 const memberColumns = "id, incident, key, n, rank, severity, began_at, last_at, ended_at, expires_at, silence, silenced_until, closed, due_at, body"
 
 // The queries about members; each seeks in one index. A rank below 6 is that of a member
-// that fires, below 5 if no silence hides it (alert.GroupMember.Rank).
+// that fires, below 4 if nothing hides it, a rank of 4 that of one that is inhibited
+// (alert.GroupMember.Rank). One that has no number was inhibited whenever it fired.
 const (
-	memberSelect = `SELECT i.id, m.n, m.rank, m.severity, m.began_at, m.last_at, m.ended_at, m.expires_at, m.silence, m.silenced_until, m.closed, m.body
+	memberSelect = `SELECT i.id, m.n, m.rank, m.severity, m.began_at, m.last_at, m.ended_at, m.expires_at, m.silence, m.silenced_until, m.closed, m.due_at, m.body
 		FROM members m JOIN incidents i ON i.n = m.incident`
 	namedMembersQuery  = memberSelect + ` WHERE m.id {oneofnumbers}`
 	firingMembersQuery = memberSelect + ` WHERE m.key {oneofnumbers} AND m.rank < 6`
 	dueMembersQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.due_at <> 0 ORDER BY m.due_at LIMIT ?`
-	worstMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
-	listedFiringQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 5 ORDER BY m.rank, m.n LIMIT ?`
-	listedOverQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank = 6 ORDER BY m.n DESC LIMIT ?`
-	laterMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? ORDER BY m.n LIMIT ?`
+	worstMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND (+m.n > 0 OR m.rank = 4)
+		ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
+	cardMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND +m.n > 0 AND m.rank <> 4
+		ORDER BY m.rank, m.n LIMIT ?`
+	listedFiringQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 4 ORDER BY m.rank, m.n LIMIT ?`
+	listedOverQuery   = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank = 6 AND +m.n > 0 ORDER BY m.n DESC LIMIT ?`
+	laterMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? AND m.n <= ? AND m.rank <> 4 ORDER BY m.n`
 
 	closeMembersQuery = `UPDATE members SET rank = 6, closed = 1, ended_at = ?, silence = '', silenced_until = 0, due_at = 0
 		WHERE incident = ? AND rank < 6`
-	reopenMembersQuery = `UPDATE members SET rank = severity, closed = 0, ended_at = 0, due_at = expires_at
+	reopenMembersQuery = `UPDATE members SET rank = severity, closed = 0, ended_at = 0, due_at = ?
 		WHERE incident = ? AND rank = 6 AND closed = 1`
 	// wakeMembersQuery and wakeGroupsQuery make members due when their silence ends, and
 	// their incidents.
 	wakeMembersQuery = `UPDATE members SET silenced_until = ?, due_at = ? WHERE silence = ? AND silence <> '' AND silenced_until > ?`
 	wakeGroupsQuery  = `UPDATE incidents SET due_at = ?, version = version + 1
 		WHERE n IN (SELECT incident FROM members WHERE silence = ? AND silence <> '') AND (due_at = 0 OR due_at > ?)`
+	// lookInhibitedQuery and lookFiringQuery have members looked at: those that an incident
+	// inhibits, and those of a group that nothing hides.
+	lookInhibitedQuery = `UPDATE members SET due_at = ? WHERE silence = ? AND silence <> ''`
+	lookFiringQuery    = `UPDATE members SET due_at = ? WHERE incident = (SELECT n FROM incidents WHERE id = ?) AND rank < 4`
+
+	// The queries about what inhibits others, which are asked at the start: what fires in
+	// groups, and its incidents.
+	firingSourcesQuery = memberSelect + ` WHERE m.rank < 6 ORDER BY m.incident, m.n`
+	firingGroupsQuery  = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n IN (SELECT incident FROM members WHERE rank < 6) ORDER BY i.n`
 )
 
 // memberBody is what of a member no query looks into.
@@ -53,23 +67,25 @@ type memberBody struct {
 
 // groupBody is an alert.Group as it is stored with its incident. Times are microseconds.
 type groupBody struct {
-	Labels     map[string]string      `json:"labels,omitempty"`
-	Total      int                    `json:"total"`
-	Firing     map[alert.Severity]int `json:"firing,omitempty"`
-	Silenced   map[alert.Severity]int `json:"silenced,omitempty"`
-	Closed     map[alert.Severity]int `json:"closed,omitempty"`
-	SilencedBy string                 `json:"silenced_by,omitempty"`
-	Titles     bool                   `json:"titles,omitempty"`
-	Texts      bool                   `json:"texts,omitempty"`
-	Latest     map[string]string      `json:"latest,omitempty"`
-	Mixed      []string               `json:"mixed,omitempty"`
-	Said       int                    `json:"said,omitempty"`
-	Ended      int                    `json:"ended,omitempty"`
-	Again      int                    `json:"again,omitempty"`
-	SaidAt     int64                  `json:"said_at,omitempty"`
-	SayAt      int64                  `json:"say_at,omitempty"`
-	DueAt      int64                  `json:"due_at,omitempty"`
-	Plain      *alert.Wording         `json:"plain,omitempty"`
+	Labels      map[string]string      `json:"labels,omitempty"`
+	Total       int                    `json:"total"`
+	Firing      map[alert.Severity]int `json:"firing,omitempty"`
+	Silenced    map[alert.Severity]int `json:"silenced,omitempty"`
+	Inhibited   map[alert.Severity]int `json:"inhibited,omitempty"`
+	Withdrawn   int                    `json:"withdrawn,omitempty"`
+	Closed      map[alert.Severity]int `json:"closed,omitempty"`
+	SilencedBy  string                 `json:"silenced_by,omitempty"`
+	InhibitedBy string                 `json:"inhibited_by,omitempty"`
+	Titles      bool                   `json:"titles,omitempty"`
+	Texts       bool                   `json:"texts,omitempty"`
+	Latest      map[string]string      `json:"latest,omitempty"`
+	Said        int                    `json:"said,omitempty"`
+	Ended       int                    `json:"ended,omitempty"`
+	Again       int                    `json:"again,omitempty"`
+	SaidAt      int64                  `json:"said_at,omitempty"`
+	SayAt       int64                  `json:"say_at,omitempty"`
+	DueAt       int64                  `json:"due_at,omitempty"`
+	Plain       *alert.Wording         `json:"plain,omitempty"`
 }
 
 func encodeGroup(g *alert.Group) *groupBody {
@@ -77,7 +93,7 @@ func encodeGroup(g *alert.Group) *groupBody {
 		return nil
 	}
 	return &groupBody{
-		g.Labels, g.Total, g.Firing, g.Silenced, g.Closed, g.SilencedBy, g.Titles, g.Texts, g.Latest, g.Mixed, g.Said, g.Ended, g.Again,
+		g.Labels, g.Total, g.Firing, g.Silenced, g.Inhibited, g.Withdrawn, g.Closed, g.SilencedBy, g.InhibitedBy, g.Titles, g.Texts, g.Latest, g.Said, g.Ended, g.Again,
 		micros(g.SaidAt), micros(g.SayAt), micros(g.DueAt), g.Plain,
 	}
 }
@@ -88,8 +104,9 @@ func (b *groupBody) group() *alert.Group {
 		return nil
 	}
 	return &alert.Group{
-		Labels: b.Labels, Total: b.Total, Firing: b.Firing, Silenced: b.Silenced, Closed: b.Closed, SilencedBy: b.SilencedBy,
-		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Mixed: b.Mixed, Said: b.Said, Ended: b.Ended, Again: b.Again,
+		Labels: b.Labels, Total: b.Total, Firing: b.Firing, Silenced: b.Silenced, Inhibited: b.Inhibited, Withdrawn: b.Withdrawn,
+		Closed: b.Closed, SilencedBy: b.SilencedBy, InhibitedBy: b.InhibitedBy,
+		Titles: b.Titles, Texts: b.Texts, Latest: b.Latest, Said: b.Said, Ended: b.Ended, Again: b.Again,
 		SaidAt: fromMicros(b.SaidAt), SayAt: fromMicros(b.SayAt), DueAt: fromMicros(b.DueAt), Plain: b.Plain,
 	}
 }
@@ -106,9 +123,9 @@ func encodeMember(m alert.GroupMember) (string, error) {
 }
 
 func scanMember(s scanner) (m alert.GroupMember, err error) {
-	var rank, severity, began, last, ended, expires, until, closed int64
-	var body string
-	err = s.Scan(&m.Incident, &m.N, &rank, &severity, &began, &last, &ended, &expires, &m.Silence, &until, &closed, &body)
+	var rank, severity, began, last, ended, expires, until, closed, due int64
+	var hiddenBy, body string
+	err = s.Scan(&m.Incident, &m.N, &rank, &severity, &began, &last, &ended, &expires, &hiddenBy, &until, &closed, &due, &body)
 	if err != nil {
 		return m, err
 	}
@@ -124,6 +141,14 @@ func scanMember(s scanner) (m alert.GroupMember, err error) {
 	}
 	m.BeganAt, m.LastAt, m.EndedAt, m.ExpiresAt = fromMicros(began), fromMicros(last), fromMicros(ended), fromMicros(expires)
 	m.SilencedUntil, m.Closed = fromMicros(until), closed != 0
+	if alert.IsSilenceID(hiddenBy) {
+		m.Silence = hiddenBy
+	} else {
+		m.InhibitedBy = hiddenBy
+	}
+	if at := fromMicros(due); !at.Equal(m.DueAt()) {
+		m.LookAt = at
+	}
 	return m, err
 }
 
@@ -138,7 +163,7 @@ func (d *DB) members(ctx context.Context, query string, args ...any) ([]alert.Gr
 }
 
 // GroupMembers lists members of an incident, worst first. Those that fire come before those that
-// a silence hides, and those before the resolved ones.
+// are inhibited, those that a silence hides, and the resolved ones.
 func (d *DB) GroupMembers(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error) {
 	found, err := d.members(ctx, worstMembersQuery, incident, limit, offset)
 	if err != nil {
@@ -287,12 +312,19 @@ func (c *changeWriter) writeMembers(ctx context.Context) error {
 	for _, t := range c.Turned {
 		query, args := closeMembersQuery, []any{micros(t.At), c.known[t.Incident].n}
 		if t.Status == alert.Firing {
-			query, args = reopenMembersQuery, args[1:]
+			query = reopenMembersQuery
 		}
 		if _, err := c.w.exec(ctx, query, args...); err != nil {
 			return err
 		}
 	}
+	if err := c.insertMembers(ctx); err != nil {
+		return err
+	}
+	return c.wakeMembers(ctx)
+}
+
+func (c *changeWriter) insertMembers(ctx context.Context) error {
 	if len(c.Members) == 0 {
 		return nil
 	}
@@ -301,10 +333,55 @@ func (c *changeWriter) writeMembers(ctx context.Context) error {
 	for n := range c.Members {
 		m := &c.Members[n]
 		args = append(args, memberID(m.Incident, m.Key), c.known[m.Incident].n, keyHash(m.Key), m.N, m.Rank(), m.Severity.Rank(),
-			micros(m.BeganAt), micros(m.LastAt), micros(m.EndedAt), micros(m.ExpiresAt), m.Silence, micros(m.SilencedUntil), number(m.Closed),
+			micros(m.BeganAt), micros(m.LastAt), micros(m.EndedAt), micros(m.ExpiresAt), cmp.Or(m.Silence, m.InhibitedBy), micros(m.SilencedUntil), number(m.Closed),
 			micros(m.DueAt()), c.memberTexts[n])
 	}
 	return c.w.insert(ctx, c.w.into.members, args)
+}
+
+// wakeMembers makes members due that are to be looked at, and their groups.
+func (c *changeWriter) wakeMembers(ctx context.Context) error {
+	for _, wake := range c.Woken {
+		at := micros(wake.At)
+		if wake.Incident != "" {
+			if _, err := c.w.exec(ctx, lookFiringQuery, at, wake.Incident); err != nil {
+				return err
+			}
+			continue
+		}
+		if _, err := c.w.exec(ctx, lookInhibitedQuery, at, wake.By); err != nil {
+			return err
+		}
+		if _, err := c.w.exec(ctx, wakeGroupsQuery, at, wake.By, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// loadSourceMembers adds the members of groups that inhibit others, with their incidents.
+func (d *DB) loadSourceMembers(ctx context.Context, f *alert.Snapshot, sources []alert.Matchers) error {
+	if !d.grouped.Load() {
+		return nil
+	}
+	groups, err := d.incidents(ctx, firingGroupsQuery)
+	if err != nil {
+		return err
+	}
+	f.Sources = unite(f.Sources, groups)
+	byID := make(map[string]alert.Incident, len(groups))
+	for _, i := range groups {
+		byID[i.ID] = i
+	}
+	return d.each(ctx, firingSourcesQuery, func(s scanner) error {
+		m, err := scanMember(s)
+		subject := f.Aliases.Subject(m.Subject(byID[m.Incident]))
+		if slices.ContainsFunc(sources, func(ms alert.Matchers) bool { return ms.Match(subject) }) {
+			m.Text, m.Links = "", nil // there may be many of them
+			f.SourceMembers = append(f.SourceMembers, m)
+		}
+		return err
+	})
 }
 
 // showMembers adds what a job shows of the members of a group, as they are now, which may
@@ -315,11 +392,11 @@ func (d *DB) showMembers(ctx context.Context, job *alert.Job) (err error) {
 	}
 	switch {
 	case !job.Kind.InThread():
-		job.Incident.Group.Top, err = d.members(ctx, worstMembersQuery, job.Incident.ID, alert.CardMembers, 0)
+		job.Incident.Group.Top, err = d.members(ctx, cardMembersQuery, job.Incident.ID, alert.CardMembers)
 	case job.Note != nil && slices.Contains([]alert.Topic{alert.TopicMembers, alert.TopicMemberFile}, job.Note.Topic):
 		note := *job.Note
 		job.Members = func(ctx context.Context) ([]alert.GroupMember, error) {
-			return d.members(ctx, laterMembersQuery, job.Incident.ID, note.From, note.Count)
+			return d.members(ctx, laterMembersQuery, job.Incident.ID, note.From, note.From+note.Count)
 		}
 	}
 	return err

@@ -95,6 +95,9 @@ func (d *DB) loadInhibition(ctx context.Context, f *alert.Snapshot, q alert.Quer
 		for _, r := range rows {
 			f.Sources = append(f.Sources, r.i)
 		}
+		if err := d.loadSourceMembers(ctx, f, q.Sources); err != nil {
+			return err
+		}
 	}
 	if q.Inhibitors {
 		err := d.each(ctx, inhibitorsQuery, func(s scanner) error {
@@ -193,12 +196,15 @@ const (
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	// The column silence has what hides an incident, which may be another incident. The plus keeps SQLite from
 	// reading all that is open.
-	inhibitorsQuery = `SELECT DISTINCT silence FROM incidents WHERE silence <> '' AND silence NOT LIKE 's-%' AND +state IN ({open}, {acked})`
-	inhibitedQuery  = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE silence <> '' AND silence {oneof} AND +state IN ({open}, {acked})
+	inhibitorsQuery = `SELECT DISTINCT silence FROM incidents WHERE silence <> '' AND silence NOT LIKE 's-%' AND +state IN ({open}, {acked})
+		UNION SELECT silence FROM members WHERE silence <> '' AND silence NOT LIKE 's-%'`
+	inhibitedQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE silence <> '' AND silence {oneof} AND +state IN ({open}, {acked})
 			AND n > coalesce((SELECT n FROM incidents WHERE id = ?), 0)
 		ORDER BY n LIMIT ?) i` + incidentCards + `ORDER BY i.n`
-	inhibitsQuery = `SELECT count(*) FROM incidents WHERE silence <> '' AND silence = ? AND +state IN ({open}, {acked})`
-	nextDueQuery  = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
+	inhibitsQuery = `SELECT count(DISTINCT m.incident)
+		+ (SELECT count(*) FROM incidents WHERE silence <> '' AND silence = ? AND +state IN ({open}, {acked}))
+		FROM members m JOIN incidents i ON i.n = m.incident WHERE m.silence <> '' AND m.silence = ? AND i.silence <> ?`
+	nextDueQuery = `SELECT due_at FROM incidents WHERE due_at <> 0 AND due_at > 0 ORDER BY due_at LIMIT 1`
 )
 
 // latest finds the latest incident of each route of each key.
@@ -314,9 +320,9 @@ func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
 	return found[0], nil
 }
 
-// Inhibits counts the unresolved incidents that an incident inhibits.
+// Inhibits counts the unresolved incidents of which an incident inhibits all or some alerts.
 func (d *DB) Inhibits(ctx context.Context, incident string) (n int, err error) {
-	err = d.each(ctx, inhibitsQuery, func(s scanner) error { return s.Scan(&n) }, incident)
+	err = d.each(ctx, inhibitsQuery, func(s scanner) error { return s.Scan(&n) }, incident, incident, incident)
 	if err != nil {
 		return 0, fmt.Errorf("count what incident %s inhibits: %w", incident, err)
 	}

@@ -72,7 +72,7 @@ func newInsertions() insertions {
 			configured = excluded.configured, began_at = excluded.began_at, last_at = excluded.last_at,
 			due_at = excluded.due_at, missing_at = excluded.missing_at, terms = excluded.terms`),
 		members: insertInto("members", memberColumns, `ON CONFLICT (id) DO UPDATE SET
-			rank = excluded.rank, severity = excluded.severity, began_at = excluded.began_at, last_at = excluded.last_at,
+			n = excluded.n, rank = excluded.rank, severity = excluded.severity, began_at = excluded.began_at, last_at = excluded.last_at,
 			ended_at = excluded.ended_at, expires_at = excluded.expires_at, silence = excluded.silence,
 			silenced_until = excluded.silenced_until, closed = excluded.closed, due_at = excluded.due_at, body = excluded.body`),
 	}

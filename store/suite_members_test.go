@@ -17,7 +17,8 @@ func groupOf(id string, version int64) alert.Incident {
 	i.Labels = map[string]string{"alertname": "DiskFull"}
 	i.Group = &alert.Group{
 		Labels: i.Labels, Total: 3, Firing: map[alert.Severity]int{alert.Error: 2}, Silenced: map[alert.Severity]int{alert.Warning: 1},
-		SilencedBy: "s1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"}, Mixed: []string{"host"},
+		SilencedBy: "s-1", Titles: true, Texts: true, Latest: map[string]string{"alertname": "DiskFull", "host": "c"},
+		Inhibited: map[alert.Severity]int{alert.Info: 1}, Withdrawn: 1, InhibitedBy: "k9",
 		Said: 2, Ended: 1, Again: 1, SaidAt: at(1), SayAt: at(2), DueAt: at(3),
 		Plain: &alert.Wording{
 			Title: "disks", Text: "are full", Links: []alert.Link{{Label: "Graph", URL: "https://example.com"}}, Images: []alert.Image{{URL: "https://example.com/i.png"}},
@@ -49,7 +50,7 @@ func testMembers(t *testing.T, d *DB) {
 	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 3)
 	a.Severity, a.ExpiresAt = alert.Critical, at(20)
 	b.Status, b.EndedAt, b.Expired = alert.Resolved, at(9), true
-	c.Silence, c.SilencedUntil = "s1", at(30)
+	c.Silence, c.SilencedUntil = "s-1", at(30)
 	firing := record(i, "")
 	firing.Title, firing.Text = "disk full on c", "90 %"
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, c}, Alerts: []alert.Record{firing}})
@@ -84,7 +85,7 @@ func testTurnedGroup(t *testing.T, d *DB) {
 	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 3)
 	a.ExpiresAt = at(20)
 	b.Status, b.EndedAt = alert.Resolved, at(9)
-	c.Silence, c.SilencedUntil = "s1", at(30)
+	c.Silence, c.SilencedUntil = "s-1", at(30)
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, c}})
 	late := memberOf("k1", "d", 4)
 	commit(t, d, alert.Change{Turned: []alert.TurnedGroup{{Incident: "k1", Status: alert.Resolved, At: at(12)}}, Members: []alert.GroupMember{late}})
@@ -96,7 +97,7 @@ func testTurnedGroup(t *testing.T, d *DB) {
 	}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{groupOf("k1", 2)}, Turned: []alert.TurnedGroup{{Incident: "k1", Status: alert.Firing, At: at(13)}}})
 	for _, m := range []*alert.GroupMember{&a, &c} {
-		m.Status, m.EndedAt, m.Closed = alert.Firing, time.Time{}, false
+		m.Status, m.EndedAt, m.Closed, m.LookAt = alert.Firing, time.Time{}, false, at(13)
 	}
 	if listed, err := d.GroupMembers(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, late, b}) {
 		t.Errorf("reopened they are %+v, %v", listed, err)
@@ -107,8 +108,8 @@ func testMembersWake(t *testing.T, d *DB) {
 	i := groupOf("k1", 1)
 	i.DueAt = at(30)
 	a := memberOf("k1", "a", 1)
-	a.Silence, a.SilencedUntil = "s1", at(30)
-	s := alert.Silence{ID: "s1", Matchers: matchers(t, `host="a"`), CreatedAt: at(1), EndsAt: at(30)}
+	a.Silence, a.SilencedUntil = "s-1", at(30)
+	s := alert.Silence{ID: "s-1", Matchers: matchers(t, `host="a"`), CreatedAt: at(1), EndsAt: at(30)}
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a}, Silences: []alert.Silence{s}})
 	s.EndsAt = at(11)
 	commit(t, d, alert.Change{Silences: []alert.Silence{s}})
@@ -116,6 +117,69 @@ func testMembersWake(t *testing.T, d *DB) {
 	if keysOf(f.Members) != "[a]" || !f.Members[0].DueAt().Equal(at(11)) || f.Incidents[0].Version != 2 {
 		t.Errorf("due are %+v of %+v", f.Members, f.Incidents)
 	}
+}
+
+func testInhibitedMembers(t *testing.T, d *DB) {
+	i := groupOf("k1", 1)
+	a, b, c, over, never := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 0), memberOf("k1", "d", 3), memberOf("k1", "e", 0)
+	b.InhibitedBy, b.ExpiresAt, c.InhibitedBy = "k9", at(30), "k9"
+	for _, m := range []*alert.GroupMember{&over, &never} {
+		m.Status, m.EndedAt = alert.Resolved, at(9)
+	}
+	post, reply := delivery(i, alert.Post, 1), delivery(i, alert.Reply, 1)
+	reply.Note = &alert.Note{Topic: alert.TopicMembers, From: 0, Count: 2}
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, c, over, never}, Deliveries: []alert.Delivery{post, reply}})
+	if listed, err := d.GroupMembers(t.Context(), "k1", 0, 10); err != nil || !reflect.DeepEqual(listed, []alert.GroupMember{a, c, b, over}) {
+		t.Errorf("all are %+v, %v", listed, err)
+	}
+	job, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#ops", Now: at(20), Posts: true})
+	must(t, err)
+	if got := keysOf(job.Incident.Group.Top); got != "[a d]" {
+		t.Errorf("the card lists %s", got)
+	}
+	must(t, d.Finish(t.Context(), alert.Outcome{Delivery: post.ID, State: alert.Delivered, Sent: alert.Sent{Conversation: "C1", TS: "1.0", Version: 1}, Now: at(20)}))
+	job, _, err = d.Claim(t.Context(), alert.Claim{Lane: "#ops", Now: at(20), Posts: true})
+	must(t, err)
+	if listed, err := job.Members(t.Context()); err != nil || keysOf(listed) != "[a]" {
+		t.Errorf("the reply lists %s, %v", keysOf(listed), err)
+	}
+	if n, err := d.Inhibits(t.Context(), "k9"); n != 1 || err != nil {
+		t.Errorf("it inhibits some of %d incidents (%v)", n, err)
+	}
+	if f := load(t, d, alert.Query{Inhibitors: true}); !slices.Equal(f.Inhibitors, []string{"k9"}) {
+		t.Errorf("others are inhibited by %v", f.Inhibitors)
+	}
+
+	commit(t, d, alert.Change{Woken: []alert.Wake{{By: "k9", At: at(12)}, {By: "k8", At: at(12)}}})
+	f := load(t, d, alert.Query{Now: at(12), Due: true})
+	if keysOf(f.Members) != "[b c]" && keysOf(f.Members) != "[c b]" || !f.Members[0].LookAt.Equal(at(12)) || !f.Members[0].DueAt().Equal(at(12)) {
+		t.Errorf("due are %+v", f.Members)
+	}
+	commit(t, d, alert.Change{Woken: []alert.Wake{{Incident: "k1", At: at(12)}}})
+	if f = load(t, d, alert.Query{Now: at(12), Due: true}); len(f.Members) != 3 {
+		t.Errorf("then due are %s", keysOf(f.Members))
+	}
+	c.N, c.InhibitedBy = 4, ""
+	commit(t, d, alert.Change{Incidents: []alert.Incident{groupOf("k1", 3)}, Members: []alert.GroupMember{c}})
+	if listed, err := d.GroupMembers(t.Context(), "k1", 0, 10); err != nil || keysOf(listed) != "[a c b d]" || listed[1].N != 4 {
+		t.Errorf("once it is shown all are %s, %v", keysOf(listed), err)
+	}
+}
+
+func testSourceMembers(t *testing.T, d *DB) {
+	i, other := groupOf("k1", 1), groupOf("k2", 1)
+	other.Key = "{}"
+	a, b, c, over := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k2", "a", 1), memberOf("k2", "b", 2)
+	over.Status = alert.Resolved
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i, other}, Members: []alert.GroupMember{c, over, b, a}})
+	f := load(t, d, alert.Query{Sources: []alert.Matchers{matchers(t, `host="a"`), matchers(t, `key="b", title="disk full on b"`)}})
+	for _, m := range []*alert.GroupMember{&a, &b, &c} {
+		m.Text, m.Links = "", nil
+	}
+	if !reflect.DeepEqual(f.SourceMembers, []alert.GroupMember{a, b, c}) {
+		t.Errorf("sources are %+v", f.SourceMembers)
+	}
+	wantIDs(t, "of these", f.Sources, "k1", "k2")
 }
 
 func testDueMembersAreBounded(t *testing.T, d *DB) {

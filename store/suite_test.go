@@ -158,6 +158,8 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"members of a group are kept and found":               testMembers,
 		"a person resolves all members of a group":            testTurnedGroup,
 		"a silence that ends wakes the members it hides":      testMembersWake,
+		"inhibited members are left out and found":            testInhibitedMembers,
+		"members that inhibit others are found":               testSourceMembers,
 		"the due members of one query are bounded":            testDueMembersAreBounded,
 		"members that templates see are few":                  testMembersThatTemplatesSee,
 		"a card and a reply get members of their group":       testClaimedGroup,

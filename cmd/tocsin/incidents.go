@@ -255,6 +255,8 @@ func (i incidentDetail) membersText() string {
 				at = m.EndedAt
 			case m.Silence != "":
 				state = "silenced"
+			case m.InhibitedBy != "":
+				state = "inhibited by " + m.InhibitedBy
 			}
 			line("  "+state, m.Severity, "since "+clock(at), brief(m.Title))
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,4 +75,56 @@ func TestWhatAnotherAlertHidesIsShownOnceThatEnds(t *testing.T) {
 	if got := p.command("incidents", "show", hidden[0].Incident); strings.Contains(got, "(inhibited)") || !strings.Contains(got, "shown in") {
 		t.Errorf("what was hidden is shown as\n%s", got)
 	}
+}
+
+const inhibitInGroups = inhibitClusters + `
+routes:
+  - name: all
+    match: severity!="error"
+    group_by: [kind]
+    group_wait: 1s
+    group_interval: 1s
+`
+
+// The alerts of a group are hidden one by one, by a member of another group and over a kill,
+// and shown in the card of their group once that ends.
+func TestTheCardOfAGroupLeavesOutWhatAnotherAlertHides(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.configure(inhibitInGroups)
+	p.start()
+	of := func(kind, title, severity, cluster string) map[string]any {
+		a := inCluster(title, severity, cluster)
+		a["labels"].(map[string]any)["kind"] = kind
+		return a
+	}
+	card := func(what string, says, saysNot []string) {
+		t.Helper()
+		until(t, s, what, func(sn *playground.Snapshot) bool {
+			cards := saying(sn.Messages("#alerts"), "slow-web")
+			return len(cards) == 1 && !slices.ContainsFunc(says, func(w string) bool { return len(saying(cards, w)) == 0 }) &&
+				!slices.ContainsFunc(saysNot, func(w string) bool { return len(saying(cards, w)) > 0 })
+		})
+	}
+	all := p.mustPush(of("slow", "slow-db", "warning", "eu"), of("slow", "slow-web", "warning", "us"), of("slow", "slow-api", "info", "us"),
+		of("down", "cluster-down", "critical", "eu"), of("down", "another-down", "critical", "asia"))
+	card("the card of what nothing hides", []string{"slow-web", "slow-api", "2 firing"}, []string{"slow-db"})
+	source := all[3].Incident
+	if got := p.command("incidents", "show", all[0].Incident); !strings.Contains(got, "inhibited by "+source) || !strings.Contains(got, "slow-db") {
+		t.Errorf("the group is\n%s", got)
+	}
+	if got := p.amtool("alert", "query", "--inhibited", "-o", "extended"); !strings.Contains(got, "slow-db") || strings.Contains(got, "slow-web") {
+		t.Errorf("the inhibited alerts are\n%s", got)
+	}
+
+	p.kill()
+	p.start()
+	p.mustPush(of("slow", "slow-disk", "info", "eu"), of("slow", "slow-dns", "info", "mars"))
+	card("the card after a kill", []string{"3 firing", "slow-dns"}, []string{"slow-db", "slow-disk"})
+	resolved := of("down", "cluster-down", "critical", "eu")
+	resolved["status"] = "resolved"
+	p.mustPush(resolved)
+	card("the card once the other ended", []string{"5 firing", "slow-db", "slow-disk"}, nil)
+	p.eventually("a ledger without anything pending", func() bool { total := p.ledger().Total; return total.Pending == 0 && total.Accepted == 8 })
 }
