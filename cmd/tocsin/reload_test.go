@@ -123,6 +123,10 @@ func TestAConfigurationWithAMistakeChangesNothingAndIsShownUntilAGoodOne(t *test
 		if out, status := p.tryCommand("status"); status != exitOK || !strings.Contains(out, "the configuration was not reloaded") || !strings.Contains(out, c.says) {
 			t.Errorf("%s: the status ends with %d and says %q", name, status, out)
 		}
+		if name == "no YAML" {
+			until(t, s, "a connection", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) > 0 })
+			p.mustTellPeople(s, alert.Problem{What: "the configuration was not reloaded", Fix: "tocsin config reload"})
+		}
 		p.settle(p.mustPush(map[string]any{"key": name, "title": "about " + name, "labels": map[string]string{"service": "db"}})...)
 		if got := saying(s.Messages("#alerts"), "about "+name); len(got) != 1 {
 			t.Errorf("%s: the route from before shows %d cards", name, len(got))
