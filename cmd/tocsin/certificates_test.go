@@ -112,7 +112,7 @@ func (p *process) over(trusted []byte, own *keyPair) (shown []byte, err error) {
 	p.t.Helper()
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(trusted)
-	use := &tls.Config{RootCAs: pool}
+	use := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool}
 	if own != nil {
 		pair, err := tls.X509KeyPair(own.cert, own.key)
 		if err != nil {
