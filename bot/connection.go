@@ -69,6 +69,7 @@ type connection struct {
 	done             chan struct{} // closed when the connection is closed
 	once             sync.Once
 
+	heard   atomic.Int64  // when the latest frame came, in Unix milliseconds; 0: none yet
 	pending atomic.Int64  // envelopes that were received and not acked yet
 	ackDone chan struct{} // receives when pending has decreased
 	write   sync.Mutex    // held while an ack is written
@@ -194,6 +195,7 @@ func (c *connection) receiveHello(r socketmode.Request) {
 }
 
 func (c *connection) extendDeadline() {
+	c.heard.Store(time.Now().UnixMilli())
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.deadlineFixed {

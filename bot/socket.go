@@ -87,6 +87,7 @@ type socketMetrics struct {
 	reconnects prometheus.Counter
 	crossed    prometheus.Counter
 	registered prometheus.Gauge
+	unknown    prometheus.Gauge
 }
 
 // NewSocket returns a Socket that has not connected yet.
@@ -105,6 +106,8 @@ func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 func (s *Socket) register(f promauto.Factory) socketMetrics {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tocsin_slack_connections", Help: "Socket Mode connections that are up."},
 		func() float64 { return float64(s.Status().Connections) })
+	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tocsin_slack_last_frame_timestamp_seconds", Help: "When Slack sent the latest frame on a Socket Mode connection that is open; 0 if there is none."},
+		func() float64 { return float64(s.lastFrame()) / 1000 })
 	counter := func(name, help string) prometheus.Counter {
 		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
@@ -112,12 +115,14 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
 			Help: "Envelopes from Slack by type."}, []string{"type"}),
 		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
-			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12)}),
+			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100}),
 		rotations:  counter("tocsin_slack_rotations_total", "Connections replaced before they ended."),
 		reconnects: counter("tocsin_slack_reconnects_total", "Connections opened after one was lost or refused."),
 		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the one the envelope came on."),
 		registered: f.NewGauge(prometheus.GaugeOpts{Name: "tocsin_slack_num_connections",
 			Help: "Connections that Slack counts for the app. If there are more than ours, they were lost or belong to a second daemon."}),
+		unknown: f.NewGauge(prometheus.GaugeOpts{Name: "tocsin_slack_unknown_connections",
+			Help: "Connections that Slack counted, at the latest hello, in addition to ours."}),
 	}
 }
 
@@ -180,6 +185,18 @@ func (s *Socket) Status() Status {
 		st.Problems = []alert.Problem{s.problem}
 	}
 	return st
+}
+
+// lastFrame is when the latest frame came, in Unix milliseconds; 0 without a connection.
+func (s *Socket) lastFrame() (at int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range s.current {
+		if c != nil {
+			at = max(at, c.heard.Load())
+		}
+	}
+	return at
 }
 
 func (s *Socket) begin(now time.Time) {
@@ -316,6 +333,7 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.current[slot] = c
 	s.problem = alert.Problem{}
 	unknown := max(h.connections-s.sockets, 0)
+	s.metrics.unknown.Set(float64(unknown))
 	changed := unknown != s.known.unknown
 	s.known = appState{app: h.app, unknown: unknown}
 	s.mu.Unlock()

@@ -32,7 +32,9 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 			return nil
 		}
 		c.Aliases = snapshot.Aliases
+		began := time.Now()
 		err = e.store.Commit(ctx, c)
+		e.metrics.commit.Observe(time.Since(began).Seconds())
 		if errors.Is(err, alert.ErrConflict) && try < maxTries {
 			continue
 		}

@@ -10,6 +10,7 @@ type metrics struct {
 	accepted *prometheus.CounterVec
 	acted    *prometheus.CounterVec
 	batch    prometheus.Histogram
+	commit   prometheus.Histogram
 	failures prometheus.Counter
 }
 
@@ -23,14 +24,18 @@ func newMetrics(reg prometheus.Registerer) metrics {
 		}, []string{"verb", "effect"}),
 		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "tocsin_commit_alerts", Help: "Alerts in one commit.",
-			Buckets: prometheus.ExponentialBuckets(1, 4, 7),
+			Buckets: prometheus.ExponentialBuckets(1, 4, 7), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		}),
+		commit: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "tocsin_commit_seconds", Help: "Duration of one commit of alerts or of what people and the clock change, until it is on disk.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2.5, 12), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
 		}),
 		failures: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "tocsin_template_failures_total", Help: "Alerts that are shown without the templates of their route, because one failed.",
 		}),
 	}
 	if reg != nil {
-		reg.MustRegister(m.accepted, m.acted, m.batch, m.failures)
+		reg.MustRegister(m.accepted, m.acted, m.batch, m.commit, m.failures)
 	}
 	return m
 }

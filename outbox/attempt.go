@@ -224,6 +224,9 @@ func (l *lane) logOutcome(job alert.Job, v verdict) {
 	if v.State == alert.Delivered {
 		metrics.delivery.Observe(took.Seconds())
 	}
+	if v.fail != nil && v.fail.Class == alert.ClassThrottled {
+		metrics.throttled.Add(throttle(v.fail).Seconds())
+	}
 	if v.PossibleDuplicate && !job.PossibleDuplicate {
 		metrics.duplicates.Inc()
 	}

@@ -10,6 +10,7 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	delivery   prometheus.Histogram
 	send       prometheus.Histogram
+	throttled  prometheus.Counter
 	lanes      prometheus.Gauge
 	duplicates prometheus.Counter
 	broken     prometheus.Gauge
@@ -27,11 +28,19 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Name:    "tocsin_delivery_seconds",
 			Help:    "Time from the creation of a delivery to Slack's receipt.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 86400},
+
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
 		}),
 		send: auto.NewHistogram(prometheus.HistogramOpts{
 			Name:    "tocsin_send_seconds",
 			Help:    "Duration of one call to Slack for a delivery.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30, 60},
+
+			NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100,
+		}),
+		throttled: auto.NewCounter(prometheus.CounterOpts{
+			Name: "tocsin_slack_throttled_seconds_total",
+			Help: "Time for which Slack has asked to send nothing, to a conversation or as updates.",
 		}),
 		lanes: auto.NewGauge(prometheus.GaugeOpts{
 			Name: "tocsin_lanes_active",

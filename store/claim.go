@@ -34,6 +34,22 @@ const lanesQuery = `WITH RECURSIVE waiting (lane) AS (SELECT min(lane) FROM deli
 			FROM waiting WHERE waiting.lane IS NOT NULL)
 	SELECT l.name FROM waiting JOIN lanes l ON l.n = waiting.lane`
 
+// oldestQuery is one seek for each stage and priority, however much waits in the lane.
+const oldestQuery = `SELECT coalesce(min((SELECT d.created_at FROM deliveries d
+		WHERE d.lane = (SELECT lane FROM aliases WHERE spelling = ?) AND d.stage = s.stage AND d.priority = p.priority ORDER BY d.n LIMIT 1)), 0)
+	FROM (SELECT 0 AS stage UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) s,
+		(SELECT 0 AS priority UNION ALL SELECT 1 UNION ALL SELECT 2) p`
+
+// OldestDelivery is when the oldest delivery of a lane was created that is pending or
+// sending; zero for none.
+func (d *DB) OldestDelivery(ctx context.Context, lane string) (time.Time, error) {
+	var at int64
+	if err := d.each(ctx, oldestQuery, func(s scanner) error { return s.Scan(&at) }, lane); err != nil {
+		return time.Time{}, fmt.Errorf("find the oldest delivery of %s: %w", lane, err)
+	}
+	return fromMicros(at), nil
+}
+
 // Claim marks a lane's next delivery as being sent, durably, and returns it
 // with the newest state of its incident. Without one that may be sent now the
 // job's ID is empty and next says when there will be one; it is zero when

@@ -57,6 +57,15 @@ func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
 	return found, nil
 }
 
+// CountUnhandled counts the envelopes that were received and not handled yet.
+func (d *DB) CountUnhandled(ctx context.Context) (n int64, err error) {
+	err = d.each(ctx, `SELECT count(*) FROM inbox WHERE handled = 0`, func(s scanner) error { return s.Scan(&n) })
+	if err != nil {
+		return 0, fmt.Errorf("count unhandled envelopes: %w", err)
+	}
+	return n, nil
+}
+
 // Handled notes that an envelope needs no more work. Its payload, which may
 // hold what people wrote and links that answer for them, is forgotten.
 func (d *DB) Handled(ctx context.Context, id string) error {

@@ -93,3 +93,30 @@ func testDigestLeftForAnother(t *testing.T, d *DB) {
 		deliver(t, d, j, 21)
 	}
 }
+
+func testOldestDelivery(t *testing.T, d *DB) {
+	if at, err := d.OldestDelivery(t.Context(), "#db"); err != nil || !at.IsZero() {
+		t.Errorf("of an unknown lane it is %v, %v", at, err)
+	}
+	quiet, urgent := incident("a", "#db", 1), incident("b", "#db", 1)
+	urgent.Severity = alert.Critical
+	for n, i := range []alert.Incident{quiet, urgent} {
+		c := fire(i)
+		c.Deliveries[0].CreatedAt = at(n)
+		commit(t, d, c)
+	}
+	for n := range 2 { // the critical goes first, the other remains the oldest
+		if got, err := d.OldestDelivery(t.Context(), "#db"); err != nil || !got.Equal(at(0)) {
+			t.Errorf("the oldest delivery is of %v, %v", got, err)
+		}
+		finish(t, d, claim(t, d, "#db", at(10+n)), alert.Delivered, at(10+n))
+	}
+	if got, err := d.OldestDelivery(t.Context(), "#db"); err != nil || !got.IsZero() {
+		t.Errorf("with everything delivered it is %v, %v", got, err)
+	}
+	_, err := d.Receive(t.Context(), alert.Envelope{ID: "e", Type: "interactive", ReceivedAt: at(0)})
+	must(t, err)
+	if n, err := d.CountUnhandled(t.Context()); err != nil || n != 1 {
+		t.Errorf("unhandled are %d, %v", n, err)
+	}
+}

@@ -118,6 +118,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"dead letters are forgotten only when they are to be": testDeadRetention,
 		"a number is given once, whatever is forgotten":       testNumbers,
 		"a home's hash is remembered":                         testHome,
+		"the oldest delivery of a lane is found":              testOldestDelivery,
 		"lanes with something owed are listed":                testLanes,
 		"unknown things are not found":                        testNotFound,
 		"a flood is one digest":                               testDigest,

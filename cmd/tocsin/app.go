@@ -65,6 +65,7 @@ type daemon struct {
 	full   span // the backlog
 	// heartbeats counts them by status, as they were at the last look.
 	heartbeats *prometheus.GaugeVec
+	stored     storedGauges
 	registry   prometheus.Registerer
 	metrics    http.Handler
 	// certificates are those of an encrypted TCP listener; nil for none.
@@ -89,7 +90,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
-	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), alertmanagerInfo())
+	registry.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), alertmanagerInfo(), buildInfo())
 
 	if cfg.Listen.TLS.Certificate != nil {
 		d.certificates = newCertificates(in, cfg.Listen.TLS, log.Named("tls"))
@@ -117,6 +118,17 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	}
 	d.intake = newIntake(in.Spools(), d.unixHandler(), d.addresses(), log.Named("spool"))
 	return d, nil
+}
+
+// buildInfo is the metric about what runs.
+func buildInfo() prometheus.Collector {
+	b := thisBuild()
+	info := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "tocsin_build_info", Help: "The version of Tocsin; always 1.",
+		ConstLabels: prometheus.Labels{"version": b.Version, "commit": b.Commit, "go": b.Go},
+	})
+	info.Set(1)
+	return info
 }
 
 // alertmanagerInfo is the metric in which karma looks for the version of Alertmanager's API.

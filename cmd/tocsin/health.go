@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,6 +111,7 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 			d.log.Warn("store not checked", zap.Error(err))
 		} else if err == nil {
 			d.countHeartbeats(ctx)
+			d.countStored(ctx)
 		}
 		h := d.health()
 		known = d.logProblems(known, h.Problems)
@@ -132,6 +134,43 @@ func (d *daemon) countHeartbeats(ctx context.Context) {
 	count := alert.CountHeartbeats(all, time.Now())
 	for _, status := range alert.HeartbeatStatuses() {
 		d.heartbeats.WithLabelValues(string(status)).Set(float64(count[status]))
+	}
+}
+
+// lanesCounted is how many lanes have metrics of their own: those with the most pending alerts.
+const lanesCounted = 20
+
+// countStored brings the metrics about what the store has up to date, as far as it can be
+// read.
+func (d *daemon) countStored(ctx context.Context) {
+	l, err := d.store.Ledger(ctx)
+	if err != nil {
+		return
+	}
+	g := d.stored
+	for standing, n := range map[string]int64{
+		"pending": l.Total.Pending, "delivered": l.Total.Delivered, "folded": l.Total.Folded, "silenced": l.Total.Silenced, "dead": l.Total.Dead,
+	} {
+		g.ledger.WithLabelValues(standing).Set(float64(n))
+	}
+	slices.SortStableFunc(l.Lanes, func(a, b alert.LaneCounts) int { return cmp.Compare(b.Pending, a.Pending) })
+	g.pending.Reset()
+	g.oldest.Reset()
+	for _, lane := range l.Lanes[:min(len(l.Lanes), lanesCounted)] {
+		if lane.Pending == 0 {
+			break
+		}
+		oldest, err := d.store.OldestDelivery(ctx, lane.Lane)
+		if err != nil {
+			return
+		}
+		g.pending.WithLabelValues(lane.Lane).Set(float64(lane.Pending))
+		if !oldest.IsZero() {
+			g.oldest.WithLabelValues(lane.Lane).Set(time.Since(oldest).Seconds())
+		}
+	}
+	if n, err := d.store.CountUnhandled(ctx); err == nil {
+		g.inbox.Set(float64(n))
 	}
 }
 
@@ -190,9 +229,22 @@ func (d *daemon) registerHealth(reg prometheus.Registerer) {
 	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_dead_letters", Help: "Deliveries that were given up, until a person retries or drops them.",
 	}, func() float64 { return float64(d.store.DeadLetters()) })
-	d.heartbeats = auto.NewGaugeVec(prometheus.GaugeOpts{
-		Name: "tocsin_heartbeats", Help: "Heartbeats by status, as they were in the last seconds.",
-	}, []string{"status"})
+	gauges := func(name, help, label string) *prometheus.GaugeVec {
+		return auto.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, []string{label})
+	}
+	d.heartbeats = gauges("tocsin_heartbeats", "Heartbeats by status, as they were in the last seconds.", "status")
+	d.stored = storedGauges{
+		ledger:  gauges("tocsin_ledger_alerts", "All alerts that were ever accepted, by where they stand (pending, delivered, folded, silenced, dead), as it was in the last seconds.", "standing"),
+		pending: gauges("tocsin_lane_pending_alerts", "Pending alerts of the 20 conversations that have most, as they were in the last seconds.", "lane"),
+		oldest:  gauges("tocsin_lane_oldest_seconds", "Age of the oldest unfinished delivery of the 20 conversations that have most pending alerts, as it was in the last seconds.", "lane"),
+		inbox:   auto.NewGauge(prometheus.GaugeOpts{Name: "tocsin_inbox_envelopes", Help: "What people did in Slack and is not handled yet, as it was in the last seconds."}),
+	}
+}
+
+// storedGauges are about what the store has.
+type storedGauges struct {
+	ledger, pending, oldest *prometheus.GaugeVec
+	inbox                   prometheus.Gauge
 }
 
 // problemGauges count the problems of each kind.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"runtime"
 	"runtime/debug"
@@ -38,12 +39,16 @@ type build struct {
 
 // printVersion prints the version, and what it was built from and with.
 func printVersion(w world, asJSON bool) error {
+	b := thisBuild()
+	return w.print(asJSON, b, b.text())
+}
+
+// thisBuild says what this program was built from.
+func thisBuild() build {
 	info, _ := debug.ReadBuildInfo() // nil without module support, which is no build of ours
 	b := buildOf(version, info)
-	if b.Commit == "" {
-		b.Commit = commit
-	}
-	return w.print(asJSON, b, b.text())
+	b.Commit = cmp.Or(b.Commit, commit)
+	return b
 }
 
 func buildOf(version string, info *debug.BuildInfo) build {
