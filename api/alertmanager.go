@@ -134,6 +134,7 @@ type amMalformed struct {
 }
 
 const (
+	amFormat   = 601
 	amRequired = 602
 	amTooFew   = 612
 )
@@ -291,10 +292,7 @@ func readAMFilter(q url.Values) (amFilter, error) {
 	f := amFilter{active: true, silenced: true, inhibited: true}
 	for name, to := range map[string]*bool{"active": &f.active, "silenced": &f.silenced, "inhibited": &f.inhibited} {
 		if text := q.Get(name); text != "" {
-			var err error
-			if *to, err = strconv.ParseBool(text); err != nil {
-				return f, &httpError{http.StatusBadRequest, fmt.Sprintf("%s is %q", name, text), "write true or false"}
-			}
+			*to = amTrue(text)
 		}
 	}
 	var err error
@@ -309,12 +307,20 @@ func readAMFilter(q url.Values) (amFilter, error) {
 	return f, nil
 }
 
+// amTrue is how Alertmanager reads a boolean: whatever does not say yes is no.
+func amTrue(text string) bool {
+	return slices.Contains([]string{"true", "1", "t", "yes", "y", "on", "ok", "enabled", "selected", "checked"}, strings.ToLower(text))
+}
+
 func amFilterMatchers(q url.Values) (alert.Matchers, error) {
 	var all alert.Matchers
 	for _, text := range q["filter"] {
 		matchers, err := alert.ParseMatchers(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}"))
 		if err != nil {
 			return nil, err
+		}
+		if len(matchers) == 0 {
+			return nil, &httpError{http.StatusBadRequest, "bad matcher format: " + text, `write for example alertname="DiskFull"`}
 		}
 		all = append(all, matchers...)
 	}

@@ -2,6 +2,7 @@ package api
 
 import (
 	"cmp"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -59,13 +60,32 @@ func (a *API) amSilences(r *http.Request) (any, error) {
 	return all, nil
 }
 
+// isUUID reports whether id is formed as those of Alertmanager's silences.
+func isUUID(id string) bool {
+	_, err := hex.DecodeString(strings.ReplaceAll(id, "-", ""))
+	return err == nil && len(id) == len("00000000-0000-0000-0000-000000000000")
+}
+
+// amSilenceID is the id of a silence that a path names.
+func amSilenceID(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if !alert.IsSilenceID(id) && !isUUID(id) {
+		return id, amMalformed{amFormat, fmt.Sprintf("silenceID in path must be of type uuid: %q", id)}
+	}
+	return id, nil
+}
+
 func (a *API) amSilence(r *http.Request) (any, error) {
-	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: r.PathValue("id")})
+	id, err := amSilenceID(r)
+	if err != nil {
+		return nil, err
+	}
+	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: id})
 	if err != nil {
 		return nil, err
 	}
 	if len(list) == 0 {
-		return nil, fmt.Errorf("silence %s: %w", r.PathValue("id"), alert.ErrNotFound)
+		return nil, fmt.Errorf("silence %s: %w", id, alert.ErrNotFound)
 	}
 	return amSilenceOf(list[0], a.opts.Now()), nil
 }
@@ -150,10 +170,14 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 		return nil, err
 	}
 	var body amSilence
-	if err := json.Unmarshal(sent, &body); len(sent) == 0 {
+	if len(sent) == 0 {
 		return nil, amMalformed{amRequired, "silence in body is required"}
-	} else if err != nil {
+	}
+	if err := json.Unmarshal(sent, &body); err != nil {
 		return nil, amMalformed{http.StatusBadRequest, `parsing silence body from "" failed, because ` + err.Error()}
+	}
+	if err := requireAM(sent); err != nil {
+		return nil, err
 	}
 	s, err := a.readAMSilence(r, body)
 	if err != nil {
@@ -182,6 +206,39 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 	return map[string]string{"silenceID": s.ID}, nil
 }
 
+// requireAM refuses a silence in which something is missing that Alertmanager requires. sent
+// is one that can be read.
+func requireAM(sent []byte) error {
+	var has struct {
+		Comment, CreatedBy, EndsAt, StartsAt json.RawMessage
+		Matchers                             []struct{ IsRegex, Name, Value json.RawMessage }
+	}
+	if err := json.Unmarshal(sent, &has); err != nil {
+		return err
+	}
+	type member struct {
+		name  string
+		value json.RawMessage
+	}
+	members := []member{{"comment", has.Comment}, {"createdBy", has.CreatedBy}, {"endsAt", has.EndsAt}, {"startsAt", has.StartsAt}}
+	for n, m := range has.Matchers {
+		at := fmt.Sprintf("matchers.%d.", n)
+		members = append(members, member{at + "isRegex", m.IsRegex}, member{at + "name", m.Name}, member{at + "value", m.Value})
+	}
+	for _, m := range members {
+		if len(m.value) == 0 || string(m.value) == "null" {
+			return amMalformed{amRequired, m.name + " in body is required"}
+		}
+	}
+	switch {
+	case has.Matchers == nil:
+		return amMalformed{amRequired, "matchers in body is required"}
+	case len(has.Matchers) == 0:
+		return amMalformed{amTooFew, "matchers in body should have at least 1 items"}
+	}
+	return nil
+}
+
 func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, error) {
 	by, err := person("createdBy", alert.ParsePerson(body.CreatedBy))
 	if err != nil {
@@ -198,8 +255,6 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 	switch now := a.opts.Now(); {
 	case err != nil:
 		return alert.Silence{}, err
-	case len(matchers) == 0:
-		return alert.Silence{}, amMalformed{amTooFew, "matchers in body should have at least 1 items"}
 	case !body.EndsAt.After(body.StartsAt):
 		return alert.Silence{}, &httpError{http.StatusBadRequest, "Failed to create silence: start time must be before end time", ""}
 	case body.EndsAt.Before(now):
@@ -211,6 +266,10 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 }
 
 func (a *API) amEndSilence(r *http.Request) (any, error) {
-	_, err := a.opts.Engine.Unsilence(r.Context(), r.PathValue("id"), orCaller(alert.Person{}, r))
+	id, err := amSilenceID(r)
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.opts.Engine.Unsilence(r.Context(), id, orCaller(alert.Person{}, r))
 	return nil, err
 }

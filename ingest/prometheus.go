@@ -31,8 +31,11 @@ const resolveTimeout = 5 * time.Minute
 func readPrometheus(r Request) (alert.Intake, error) {
 	var posted []member
 	notes, err := readJSON(r, &posted)
-	if err != nil {
-		return alert.Intake{}, err
+	switch {
+	case len(r.Body) == 0:
+		return alert.Intake{}, errors.New(noAlerts)
+	case err != nil:
+		return alert.Intake{}, fmt.Errorf("%s%w", unreadableAlerts, err)
 	}
 	in := alert.Intake{Notes: notes}
 	for n, m := range posted {
@@ -90,15 +93,37 @@ func timeIfSaid(name string, t text) (time.Time, error) {
 	return at, nil
 }
 
-// answerAlertmanager answers as Alertmanager's API does: nothing, or what is wrong as a
-// JSON string.
+// What Alertmanager says about a body that is missing, and, with the reason, about one that it
+// can't read.
+const (
+	noAlerts         = "alerts in body is required"
+	unreadableAlerts = `parsing alerts body from "" failed, because `
+)
+
+// answerAlertmanager answers as Alertmanager's API does: nothing, or what is wrong as a JSON
+// string, and about a body that holds no list as an object.
 func answerAlertmanager(status int, _ []string, problem string) (code int, contentType, body string) {
 	if status == http.StatusAccepted {
 		return http.StatusOK, "application/json", ""
 	}
+	var answer any = problem
+	switch {
+	case problem == noAlerts:
+		const required = 602
+		status, answer = http.StatusUnprocessableEntity, refusal{required, problem}
+	case strings.HasPrefix(problem, unreadableAlerts):
+		answer = refusal{status, problem}
+	}
 	var said bytes.Buffer
 	enc := json.NewEncoder(&said)
 	enc.SetEscapeHTML(false)
-	_ = enc.Encode(problem) // a string can be encoded
+	_ = enc.Encode(answer) // texts and numbers can be encoded
 	return status, "application/json", said.String()
+}
+
+// refusal is what Alertmanager answers to a request that is not as its API says. Code is the
+// status, or the number of a rule.
+type refusal struct {
+	Code    int    `json:"code"`
+	Message string `json:"message"`
 }

@@ -1,0 +1,256 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"tocsin/playground"
+)
+
+// startAlertmanager starts Debian's Alertmanager and returns its address.
+func startAlertmanager(t *testing.T, s *playground.Server) string {
+	t.Helper()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(config, []byte("route: {receiver: '#alerts', group_by: [alertname]}\nreceivers: [{name: '#alerts'}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address := freeAddress(t.Context(), "127.0.0.1:0")
+	cmd := exec.CommandContext(t.Context(), debian(t, "prometheus-alertmanager"), "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"),
+		"--web.listen-address="+address, "--cluster.listen-address=")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	client := &http.Client{Timeout: patience}
+	until(t, s, "Alertmanager to be ready", func(*playground.Snapshot) bool {
+		status, _, err := exchange(t, client, "GET", "http://"+address+"/-/ready", "")
+		return err == nil && status == http.StatusOK
+	})
+	return "http://" + address
+}
+
+// exchange is what a server answers to a request with JSON.
+func exchange(t *testing.T, client *http.Client, method, url, body string) (status int, answer string, err error) {
+	t.Helper()
+	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/json")
+	resp, err := client.Do(req)
+	if err != nil {
+		return 0, "", err
+	}
+	defer func() { _ = resp.Body.Close() }()
+	read, err := io.ReadAll(resp.Body)
+	return resp.StatusCode, strings.TrimSpace(string(read)), err
+}
+
+// lacks says what of an answer of Alertmanager's another one lacks or has as something else.
+func lacks(theirs, ours any) string {
+	switch theirs := theirs.(type) {
+	case map[string]any:
+		has, ok := ours.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(theirs)) {
+			value, found := has[name]
+			if what := lacks(theirs[name], value); ok && found && what != "" {
+				return name + ": " + what
+			} else if !ok || !found {
+				return fmt.Sprintf("no member %s in %v", name, ours)
+			}
+		}
+		if code, ok := theirs["code"]; ok && code != has["code"] {
+			return fmt.Sprintf("the code %v, not %v", has["code"], code)
+		}
+		return ""
+	case []any:
+		has, ok := ours.([]any)
+		if !ok || len(has) != len(theirs) {
+			return fmt.Sprintf("%v, not %v", ours, theirs)
+		}
+		for n := range theirs {
+			if what := lacks(theirs[n], has[n]); what != "" {
+				return what
+			}
+		}
+		return ""
+	}
+	if t1, t2 := fmt.Sprintf("%T", theirs), fmt.Sprintf("%T", ours); t1 != t2 {
+		return fmt.Sprintf("%s %v, not %s %v", t2, ours, t1, theirs)
+	}
+	return ""
+}
+
+// parsed is an answer, with the texts that are no JSON as they are.
+func parsed(answer string) (v any) {
+	if json.Unmarshal([]byte(answer), &v) != nil {
+		return answer
+	}
+	return v
+}
+
+func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure("routes:\n  - name: all\n    group_by: [alertname]\n    group_wait: 1s\n")
+	p.start()
+	theirs, client := startAlertmanager(t, s), &http.Client{Timeout: patience}
+	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	silence := func(members ...string) string {
+		all := map[string]string{
+			"startsAt": `"2026-01-01T00:00:00Z"`, "endsAt": `"` + tomorrow + `"`, "createdBy": `"ann"`, "comment": `"c"`,
+			"matchers": `[{"name":"team","value":"db","isRegex":false}]`,
+		}
+		for pair := range slices.Chunk(members, 2) {
+			if all[pair[0]] = pair[1]; pair[1] == "" {
+				delete(all, pair[0])
+			}
+		}
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			parts = append(parts, `"`+name+`":`+all[name])
+		}
+		return "{" + strings.Join(parts, ",") + "}"
+	}
+	const (
+		alerts, silences, nobody = "/api/v2/alerts", "/api/v2/silences", "/api/v2/silence/00000000-0000-0000-0000-000000000000"
+		badOne                   = "an alert is not lost because of another one, nor because of what decorates it"
+		badName                  = "names of labels may be any text, as in Alertmanager since 0.28"
+		extension                = "filters can be written as in Tocsin, too"
+	)
+	made := map[string]string{} // the id of the latest silence, by address
+	for _, c := range []struct {
+		method, path, body string
+		// status is Tocsin's own where it differs for a reason; 0 where it doesn't.
+		status int
+		reason string
+	}{
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"A","team":"web"},"annotations":{"summary":"s"},"generatorURL":"http://prometheus.example.com/g"}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"C","team":"db","empty":""}}]`},
+		{method: "POST", path: alerts, body: `[]`},
+		{method: "POST", path: alerts, body: `null`},
+		{method: "POST", path: alerts, body: ``},
+		{method: "POST", path: alerts, body: `{}`},
+		{method: "POST", path: alerts, body: `{`},
+		{method: "POST", path: alerts, body: `"x"`},
+		{method: "POST", path: alerts, body: `[{"labels":{}}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":""}}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"startsAt":"2026-01-02T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"startsAt":"2026-01-01T00:00:00Z","endsAt":"2026-01-01T00:00:00Z"}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"startsAt":"","generatorURL":"","unknown":7,"endsAt":"2026-01-01T00:00:00Z"}]`},
+		{method: "POST", path: alerts, body: `[{}]`, status: 400, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"startsAt":"soon"}]`, status: 400, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":5,"is":"over"},"endsAt":"2026-01-01T00:00:00Z"}]`, status: 200, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"annotations":{"a":5},"endsAt":"2026-01-01T00:00:00Z"}]`, status: 200, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"generatorURL":"nowhere","endsAt":"2026-01-01T00:00:00Z"}]`, status: 200, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"1st-name":"B"},"endsAt":"2026-01-01T00:00:00Z"}]`, status: 200, reason: badName},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"B"},"annotations":{"a-b":"c"},"endsAt":"2026-01-01T00:00:00Z"}]`, status: 200, reason: badName},
+		{method: "PUT", path: alerts, body: `[]`},
+		{method: "DELETE", path: alerts},
+		{method: "POST", path: "/api/v2/status"},
+
+		{method: "GET", path: alerts},
+		{method: "GET", path: alerts + "/groups"},
+		{method: "GET", path: alerts + "?active=maybe"},
+		{method: "GET", path: alerts + "?active="},
+		{method: "GET", path: alerts + "?active=YES"},
+		{method: "GET", path: alerts + "/groups?silenced=x&inhibited=x"},
+		{method: "GET", path: alerts + "?filter=%7B%7B"},
+		{method: "GET", path: alerts + "?filter="},
+		{method: "GET", path: alerts + "?filter=a"},
+		{method: "GET", path: alerts + "?filter=a%3D~("},
+		{method: "GET", path: alerts + "?filter=team%3Dweb&filter=alertname%3DA"},
+		{method: "GET", path: alerts + "?filter=%7Bteam%3D%22web%22,alertname%3DA%7D", status: 200, reason: extension},
+		{method: "GET", path: alerts + "?filter=severity%3E%3Derror", status: 200, reason: extension},
+		{method: "GET", path: alerts + "?receiver=("},
+		{method: "GET", path: alerts + "/groups?receiver=("},
+		{method: "GET", path: alerts + "?receiver=none"},
+		{method: "GET", path: alerts + "?receiver=.alerts"},
+		{method: "GET", path: "/api/v2/receivers"},
+		{method: "GET", path: "/api/v2/status"},
+		{method: "GET", path: "/api/v2/nope"},
+		{method: "POST", path: "/api/v2/nope", body: `{}`},
+		{method: "GET", path: "/api/v2/"},
+		{method: "GET", path: "/-/healthy"},
+		{method: "GET", path: "/-/ready", status: 200, reason: "it says what is ready"},
+
+		{method: "GET", path: silences},
+		{method: "GET", path: silences + "?filter=%7B%7B"},
+		{method: "GET", path: nobody},
+		{method: "GET", path: "/api/v2/silence/x"},
+		{method: "DELETE", path: "/api/v2/silence/x"},
+		{method: "DELETE", path: nobody, status: 404, reason: "it is not there, as Alertmanager says since 0.27"},
+		{method: "POST", path: nobody, body: `{}`},
+		{method: "GET", path: "/api/v2/silence/"},
+		{method: "POST", path: silences},
+		{method: "POST", path: silences, body: `{`},
+		{method: "POST", path: silences, body: `[]`},
+		{method: "POST", path: silences, body: `null`},
+		{method: "POST", path: silences, body: `{}`},
+		{method: "PUT", path: silences, body: `{}`},
+		{method: "POST", path: silences, body: silence("comment", "")},
+		{method: "POST", path: silences, body: silence("createdBy", "")},
+		{method: "POST", path: silences, body: silence("startsAt", "")},
+		{method: "POST", path: silences, body: silence("endsAt", "")},
+		{method: "POST", path: silences, body: silence("matchers", "")},
+		{method: "POST", path: silences, body: silence("matchers", "7")},
+		{method: "POST", path: silences, body: silence("matchers", "[]")},
+		{method: "POST", path: silences, body: silence("matchers", "[{}]")},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a","value":"b"}]`)},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a","isRegex":false}]`)},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a","value":"","isRegex":false}]`)},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a","value":"(","isRegex":true}]`)},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a","value":".*","isRegex":true}]`)},
+		{method: "POST", path: silences, body: silence("matchers", `[{"name":"a-b","value":"c","isRegex":false}]`), status: 200, reason: badName},
+		{method: "POST", path: silences, body: silence("startsAt", `"x"`)},
+		{method: "POST", path: silences, body: silence("endsAt", `"2026-01-02T00:00:00Z"`)},
+		{method: "POST", path: silences, body: silence("startsAt", `"2126-01-02T00:00:00Z"`)},
+		{method: "POST", path: silences, body: silence("id", `"x"`)},
+		{method: "POST", path: silences, body: silence("comment", `""`, "createdBy", `""`, "matchers", `[{"name":"team","value":"ops","isRegex":false}]`)},
+		{method: "POST", path: silences, body: silence()},
+		{method: "GET", path: "/api/v2/silence/{id}"},
+		{method: "GET", path: silences + "?filter=team%3Dnone"},
+		{method: "GET", path: alerts + "?filter=team%3Ddb"},
+		{method: "GET", path: alerts + "?silenced=false"},
+		{method: "DELETE", path: "/api/v2/silence/{id}"},
+		{method: "DELETE", path: "/api/v2/silence/{id}"},
+		{method: "GET", path: "/api/v2/silence/{id}"},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`)},
+	} {
+		ask := func(client *http.Client, to string) (int, any) {
+			fill := strings.NewReplacer("{id}", made[to])
+			status, answer, err := exchange(t, client, c.method, to+fill.Replace(c.path), fill.Replace(c.body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got, ok := parsed(answer).(map[string]any); ok && got["silenceID"] != nil {
+				made[to] = fmt.Sprint(got["silenceID"])
+			}
+			return status, parsed(answer)
+		}
+		want, their := ask(client, theirs)
+		status, our := ask(p.client().http, "http://tocsin")
+		what := lacks(their, our)
+		switch request := c.method + " " + c.path + " " + c.body; {
+		case c.status != 0 && (status != c.status || want == status && what == ""):
+			t.Errorf("%s is answered with %d %v, and by Alertmanager with %d %v; the difference should be that %s", request, status, our, want, their, c.reason)
+		case c.status == 0 && (status != want || what != ""):
+			t.Errorf("%s: %s: it is answered with %d %v, and by Alertmanager with %d %v", request, what, status, our, want, their)
+		}
+	}
+}
