@@ -39,6 +39,10 @@ func (a Alert) Subject() Subject {
 // that name.
 const labelPrefix = "labels."
 
+// sentSeverity is the word that was sent as the severity. It is a label only if it is not
+// what the severity itself is called.
+const sentSeverity = labelPrefix + "severity"
+
 // Value is what a matcher of that name compares with: one of the alert's own fields
 // severity, source, key, title and channel, else the label, which may also be written
 // labels.NAME; empty when there is none.
@@ -57,7 +61,10 @@ func (s Subject) Value(name string) string {
 	}
 	value, found := s.Labels[name]
 	if label, prefixed := strings.CutPrefix(name, labelPrefix); prefixed && !found {
-		return s.Labels[label]
+		value, found = s.Labels[label]
+	}
+	if name == sentSeverity && !found {
+		return string(s.Severity)
 	}
 	return value
 }
@@ -223,7 +230,7 @@ func (ms Matchers) Everything() bool {
 // specific reports whether the condition narrows down which alerts are meant.
 func (m Matcher) specific() bool {
 	switch {
-	case m.Name == "severity":
+	case m.Name == "severity", m.Name == sentSeverity && (m.Op == "=" || m.Op == "=~"):
 		return slices.ContainsFunc(Severities(), func(s Severity) bool { return !m.Match(Subject{Severity: s}) })
 	case m.Op == "=~" && (m.Name == "title" || m.Name == "key"): // never empty
 		return m.re != nil && !m.re.MatchString("any word") && !m.re.MatchString("x")

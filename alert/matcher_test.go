@@ -336,12 +336,31 @@ func TestALabelWithTheNameOfAFieldCanBeMatched(t *testing.T) {
 	labels := map[string]string{"severity": "page", "channel": "c5-eu", "labels.odd": "x"}
 	s := alert.Subject{Severity: alert.Error, Channel: "#c5-eu", Labels: labels}
 	for text, want := range map[string]bool{
-		"labels.severity=page": true, "labels.severity=error": false, `labels.severity!="page"`: false, "labels.odd=x": true, "labels.labels.odd=x": true,
+		"labels.severity=page": true, `labels.severity=~"error|warning"`: false, `labels.severity=~"error|page"`: true, "labels.severity=error": false, `labels.severity!="page"`: false, "labels.odd=x": true, "labels.labels.odd=x": true,
 		"labels.source=x": false, `labels.source=""`: true, "severity=page": false, `labels.channel=~"c5.*"`: true,
 		`channel=~"c5.*"`: true, `channel=~"#c5.*"`: true, `channel!~"c5.*"`: false, "channel=c5-eu": true, `channel="#c5-eu"`: true, `channel=~"c6.*"`: false,
 	} {
 		if m, err := alert.ParseMatchers(text); err != nil || m.Match(s) != want {
 			t.Errorf("%s: %v, %v", text, !want, err)
+		}
+	}
+}
+
+func TestTheWordThatWasSentAsTheSeverityCanBeMatched(t *testing.T) {
+	s := alert.Subject{Severity: alert.Critical}
+	for text, want := range map[string]bool{
+		"labels.severity=critical": true, `labels.severity=~"page|critical"`: true, `labels.severity=~"page|error"`: false,
+		"labels.severity!=critical": false, `labels.severity!~"page|error"`: true,
+	} {
+		if m, err := alert.ParseMatchers(text); err != nil || m.Match(s) != want {
+			t.Errorf("%s: %v, %v", text, !want, err)
+		}
+	}
+	for text, want := range map[string]bool{
+		`labels.severity=~".+"`: true, `labels.severity=~"critical|error|warning|info"`: true, `labels.severity=~"critical|page"`: false, "labels.severity!=page": false,
+	} {
+		if m, err := alert.ParseMatchers(text); err != nil || m.Everything() != want {
+			t.Errorf("%s leaves something out: %v, %v", text, want, err)
 		}
 	}
 }

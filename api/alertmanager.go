@@ -185,17 +185,14 @@ func amConfig(routing alert.Routing) string {
 	}
 	for _, route := range routing.Routes {
 		fmt.Fprintf(&out, "  - receiver: %s\n    continue: %t\n", strconv.Quote(receiverOf(route, routing)), route.Continue)
+		writeGroupBy(&out, route.GroupBy)
 		writeMatchers(&out, "    matchers:\n", route.Matchers)
 	}
 	if len(routing.Inhibit) > 0 {
 		out.WriteString("inhibit_rules:\n")
 	}
 	for _, rule := range routing.Inhibit {
-		equal := make([]string, len(rule.Equal))
-		for n, name := range rule.Equal {
-			equal[n] = strconv.Quote(name)
-		}
-		fmt.Fprintf(&out, "- equal: [%s]\n", strings.Join(equal, ", "))
+		fmt.Fprintf(&out, "- equal: %s\n", quotedList(rule.Equal))
 		writeMatchers(&out, "  source_matchers:\n", rule.Source)
 		writeMatchers(&out, "  target_matchers:\n", rule.Target)
 	}
@@ -204,6 +201,25 @@ func amConfig(routing alert.Routing) string {
 		fmt.Fprintf(&out, "- name: %s\n", strconv.Quote(name))
 	}
 	return out.String()
+}
+
+// amLabel matches the names of labels that Alertmanager 0.25 knows.
+var amLabel = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
+
+// writeGroupBy writes by which labels a route groups, unless Alertmanager would not load that.
+func writeGroupBy(out *strings.Builder, names []string) {
+	all := slices.Equal(names, []string{alert.AllLabels})
+	if len(names) > 0 && (all || !slices.ContainsFunc(names, func(name string) bool { return !amLabel.MatchString(name) })) {
+		fmt.Fprintf(out, "    group_by: %s\n", quotedList(names))
+	}
+}
+
+func quotedList(texts []string) string {
+	quoted := make([]string, len(texts))
+	for n, text := range texts {
+		quoted[n] = strconv.Quote(text)
+	}
+	return "[" + strings.Join(quoted, ", ") + "]"
 }
 
 // writeMatchers writes matchers as a list below head, or nothing without any.

@@ -246,8 +246,11 @@ func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, err
 	}
 	written := make([]string, len(body.Matchers))
 	for n, m := range body.Matchers {
-		if known, _ := alert.ParseSeverity(m.Value); m.Name == severityLabel && !m.IsRegex && string(known) != m.Value {
-			m.Name = labelPrefix + m.Name // the word that was sent, not every alert that is as severe
+		if m.Name == severityLabel { // the word that was sent, not every alert that is as severe
+			m.Name = labelPrefix + m.Name
+			if known, _ := alert.ParseSeverity(m.Value); !m.IsRegex && known.IsWord(m.Value) {
+				m.Value = string(known)
+			}
 		}
 		written[n] = m.String()
 	}

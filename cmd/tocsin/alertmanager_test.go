@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,7 @@ func TestAmtoolListsAlertsAndManagesSilences(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
 	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
-	p.configure("listen:\n  trust_loopback: true\nroutes:\n  - name: web\n    match: team=\"web\", severity>=error\n    to: ['#ops']\n")
+	p.configure("listen:\n  trust_loopback: true\nroutes:\n  - name: web\n    match: team=\"web\", severity>=error\n    to: ['#ops']\n    group_by: [alertname]\n    group_wait: 0s\n")
 	p.start()
 	p.amtool("alert", "add", "alertname=HighLatency", "team=web", "severity=page", "--annotation=summary=Latency is high", "--generator-url=http://prometheus.example.test/graph")
 	p.amtool("alert", "add", "DiskFull", "instance=db-3")
@@ -74,8 +75,42 @@ func TestAmtoolListsAlertsAndManagesSilences(t *testing.T) {
 	if got := p.amtool("config", "routes", "test", "team=web", "severity=critical"); strings.TrimSpace(got) != "#ops" {
 		t.Errorf("the route of team web leads to %q", got)
 	}
+	if got := p.amtool("config", "show"); !strings.Contains(got, `group_by: ["alertname"]`) {
+		t.Errorf("the configuration is\n%s", got)
+	}
 	if got := p.amtool("config", "routes", "test", "team=web", "severity=warning"); strings.TrimSpace(got) != "#alerts" {
 		t.Errorf("the route of a warning leads to %q", got)
+	}
+}
+
+func TestASilenceOfAlertmanagersHidesNoMoreThanThere(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.configure("listen:\n  trust_loopback: true\n")
+	p.start()
+	for _, severity := range []string{"page", "critical", "emergency", "crit", "warning", "none"} {
+		p.amtool("alert", "add", "alertname="+severity, "severity="+severity)
+	}
+	for matcher, want := range map[string]string{
+		`severity=~"page|critical"`: "crit critical page", "severity=page": "page", "severity=critical": "crit critical", "severity=crit": "crit critical",
+		`severity!~"page|critical|warning"`: "emergency none", "severity!=none": "crit critical emergency page warning",
+	} {
+		id := strings.TrimSpace(p.amtool("silence", "add", matcher, "alertname=~.+", "--comment=c", "--duration=1h"))
+		var hidden []string
+		for line := range strings.Lines(p.amtool("alert", "query", "--silenced", "-o", "simple")) {
+			if name := strings.Fields(line)[0]; name != "Alertname" {
+				hidden = append(hidden, name)
+			}
+		}
+		slices.Sort(hidden)
+		if got := strings.Join(hidden, " "); got != want {
+			t.Errorf("%s hides %s, not %s", matcher, got, want)
+		}
+		if got := p.amtool("silence", "query", "-o", "extended"); !strings.Contains(got, "{severity") {
+			t.Errorf("the silence is shown as\n%s", got)
+		}
+		p.amtool("silence", "expire", id)
 	}
 }
 
