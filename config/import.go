@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	templates "text/template/parse"
 
 	"github.com/goccy/go-yaml/ast"
 
@@ -42,6 +43,10 @@ type importer struct {
 	left    []Left
 	names   map[string]bool // of routes
 	root    *amRoute
+	// files returns the contents of the files that a pattern matches; defined are the
+	// templates that they define.
+	files   func(pattern string) []string
+	defined map[string]*templates.Tree
 }
 
 // amReceiver is a receiver: the conversations of its slack_configs, and their templates.
@@ -57,15 +62,8 @@ type amReceiver struct {
 // treeEntryText is a name with a text.
 type treeEntryText struct{ name, text string }
 
-// droppers are usual names of receivers that are there to drop alerts. Others that deliver
-// nothing, as in the configuration that the Prometheus operator begins with, are yet to be
-// filled in.
-const droppers = " null none nil nobody nowhere noop void drop dropped discard blackhole black-hole black_hole devnull dev-null /dev/null ignore ignored silent mute trash "
-
 // nowhere reports whether it delivers nothing at all, so that its alerts are dropped.
-func (r *amReceiver) nowhere() bool {
-	return len(r.to) == 0 && !r.others && strings.Contains(droppers, " "+strings.ToLower(r.name)+" ")
-}
+func (r *amReceiver) nowhere() bool { return len(r.to) == 0 && !r.others }
 
 // amTimes are a time interval with its name, as it is written.
 type amTimes struct {
@@ -95,9 +93,9 @@ type amRoute struct {
 func (r *amRoute) place() string { return fmt.Sprint("route ", r.line) }
 
 // ImportAlertmanager makes a configuration of Alertmanager's, which may be in a Secret of
-// Kubernetes.
-func ImportAlertmanager(content []byte) (Imported, error) {
-	im := &importer{receivers: map[string]*amReceiver{}, names: map[string]bool{}}
+// Kubernetes. files returns the contents of the files of templates that a pattern matches.
+func ImportAlertmanager(content []byte, files func(pattern string) []string) (Imported, error) {
+	im := &importer{receivers: map[string]*amReceiver{}, names: map[string]bool{}, files: files, defined: map[string]*templates.Tree{}}
 	root, err := im.parse(content, 0)
 	if err != nil {
 		return Imported{}, err
@@ -144,10 +142,15 @@ func (im *importer) leave(place string, line int, format string, args ...any) {
 
 func (im *importer) file(root ast.Node) {
 	var route treeEntry
+	if e, ok := find(im.entries(root), "templates"); ok {
+		im.templateFiles(e)
+	}
 	for _, e := range im.entries(root) {
-		if e.name == "route" {
+		switch e.name {
+		case "route":
 			route = e
-		} else {
+		case "templates":
+		default:
 			im.definition(e)
 		}
 	}
@@ -172,10 +175,6 @@ func (im *importer) definition(e treeEntry) {
 		im.intervals(e.value)
 	case "global":
 		im.global(e.value)
-	case "templates":
-		if files := im.texts(e.value); len(files) > 0 {
-			im.leave("", e.line, "templates: the files (%s) are not read; copy what is defined in them into title, text and fields", strings.Join(files, ", "))
-		}
 	default:
 		im.leave("", e.line, "%s: Tocsin has nothing like it", e.name)
 	}
@@ -275,11 +274,24 @@ func (im *importer) slackOption(r *amReceiver, e treeEntry) {
 		if text == "false" {
 			im.leave(r.name, e.line, "receiver %s: send_resolved: false: a card always shows when it is resolved, in place", r.name)
 		}
+	case "actions":
+		for _, item := range im.items(e.value) {
+			im.leave(r.name, im.line(item), "receiver %s: actions: %s: the buttons of a card lead to the graph, and where the annotations runbook_url and dashboard_url do", r.name, im.actionName(item))
+		}
 	default:
-		if list := im.items(e.value); len(list) > 1 || !defaultTemplate.MatchString(text) {
+		if list := im.items(e.value); len(list) > 0 || !defaultTemplate.MatchString(text) {
 			im.leave(r.name, e.line, "receiver %s: %s: cards have a look of their own", r.name, e.name)
 		}
 	}
+}
+
+// actionName is what a button of a slack_config says.
+func (im *importer) actionName(node ast.Node) string {
+	text, _ := find(im.entries(node), "text")
+	if name := im.text(text.value); name != "" {
+		return printable(name)
+	}
+	return "a button"
 }
 
 // defaultTemplate matches what Alertmanager shows unless it is told otherwise.
@@ -298,6 +310,7 @@ func (im *importer) template(r *amReceiver, e treeEntry, first bool) string {
 		im.leave(r.name, e.line, "receiver %s: %s: a route has one, that of the receiver's first slack_config", r.name, e.name)
 		return ""
 	}
+	text = im.definitions(text) + text
 	t, err := alert.ParseTemplate(text)
 	if err == nil {
 		err = t.Check()
@@ -374,7 +387,9 @@ func (im *importer) routeOption(r *amRoute, e treeEntry) bool {
 	case "receiver":
 		r.receiver = cmp.Or(im.text(e.value), r.receiver)
 	case "group_by":
-		r.groupBy = im.texts(e.value)
+		if names := im.texts(e.value); len(names) > 0 { // an empty list is as none
+			r.groupBy = names
+		}
 	case "group_wait":
 		r.groupWait = im.text(e.value)
 	case "group_interval":

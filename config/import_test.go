@@ -27,7 +27,7 @@ func TestAlertmanagersConfigurationBecomesTocsins(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			made, err := config.ImportAlertmanager(content)
+			made, err := config.ImportAlertmanager(content, filesOfTemplates)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,6 +39,15 @@ func TestAlertmanagersConfigurationBecomesTocsins(t *testing.T) {
 			compareGolden(t, file, got)
 		})
 	}
+}
+
+// filesOfTemplates are the files that the examples name.
+func filesOfTemplates(pattern string) []string {
+	if pattern != "own/*.tmpl" {
+		return nil
+	}
+	return []string{`{{ define "own.title" }}[{{ template "own.state" . }}] {{ .CommonLabels.alertname }}{{ end }}
+{{ define "own.state" -}} {{ .Status | toUpper }} {{- end }}{{ define "own.unused" }}{{ nosuch }}{{ end }}`}
 }
 
 func loadImported(t testing.TB, made config.Imported) *config.Config {
@@ -63,7 +72,7 @@ func TestWhatIsNoConfigurationOfAlertmanagersIsRefusedWithTheReason(t *testing.T
 		strings.Repeat("# long\n", 200_000): "larger than 1 MiB",
 		"route: {receiver: a, routes: [" + strings.Repeat("{continue: true, routes: [{match: {a: b}}, {}]}, ", 40) + "]}\nreceivers: [{name: a}]": "more than 1000 routes",
 	} {
-		if _, err := config.ImportAlertmanager([]byte(content)); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := config.ImportAlertmanager([]byte(content), filesOfTemplates); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%.60q: %v, want %s", content, err, want)
 		}
 	}
@@ -142,7 +151,7 @@ func TestImportedRoutesSendWhereAlertmanagersDo(t *testing.T) {
 		for _, r := range []string{"ra", "rb", "rc", "rd"} {
 			content += fmt.Sprintf("  - {name: %s, slack_configs: [{channel: '#%s'}]}\n", r, r)
 		}
-		made, err := config.ImportAlertmanager([]byte(content))
+		made, err := config.ImportAlertmanager([]byte(content), filesOfTemplates)
 		if err != nil {
 			t.Skip(err) // too many combinations
 		}

@@ -35,7 +35,7 @@ func (im *importer) matchers(e treeEntry) (alert.Matchers, error) {
 		}
 	}
 	for n, m := range all {
-		m, err := im.ownMatcher(m, e.line)
+		m, err := im.ownMatcher(m)
 		if err != nil {
 			return nil, err
 		}
@@ -46,7 +46,7 @@ func (im *importer) matchers(e treeEntry) (alert.Matchers, error) {
 
 // ownMatcher is a matcher on a label as it is written here. One that always holds has no
 // name.
-func (im *importer) ownMatcher(m alert.Matcher, line int) (alert.Matcher, error) {
+func (im *importer) ownMatcher(m alert.Matcher) (alert.Matcher, error) {
 	label := alert.LabelMatcher(m.Name, "").Name
 	switch {
 	case m.Name != "severity":
@@ -61,15 +61,8 @@ func (im *importer) ownMatcher(m alert.Matcher, line int) (alert.Matcher, error)
 		if !sentAlone(m.Value) {
 			m.Name = label
 		}
-	case !alternatives.MatchString(m.Value):
-		im.leave("", line, "matchers: %s: compares with the severities that Tocsin knows (critical, error, warning, info)", m)
-	default:
-		words := strings.Split(strings.Trim(m.Value, "^$()"), "|")
-		if others := slices.DeleteFunc(slices.Clone(words), sentAlone); len(others) == len(words) {
-			m.Name = label
-		} else if len(others) > 0 {
-			im.leave("", line, "matchers: %s: %s is read as one of the severities that Tocsin knows (critical, error, warning, info)", m, strings.Join(others, ", "))
-		}
+	case !alternatives.MatchString(m.Value), slices.ContainsFunc(strings.Split(strings.Trim(m.Value, "^$()"), "|"), func(word string) bool { return !sentAlone(word) }):
+		m.Name = label
 	}
 	return m, im.accepted(m)
 }

@@ -121,7 +121,7 @@ func (im *importer) write(routes []flatRoute) string {
 	if len(main.to) > 0 {
 		channel = main.to[0]
 	} else {
-		im.leave(main.name, im.root.line, "route: its receiver %s has no channel of Slack: write one as default_channel", main.name)
+		im.leave(main.name, im.root.line, "route: its receiver %s has no channel of Slack: write one as default_channel%s", main.name, im.unmute(main))
 	}
 	fmt.Fprintf(&b, "\ndefault_channel: %s\n", yamlText(channel, ""))
 	im.writeTimes(&b, routes)
@@ -134,6 +134,14 @@ func (im *importer) write(routes []flatRoute) string {
 		im.comment(&b, name, "")
 	}
 	return b.String()
+}
+
+// unmute is what else to do so that a receiver delivers something.
+func (im *importer) unmute(r *amReceiver) string {
+	if r.nowhere() {
+		return ", and leave out mute: it delivers nothing so far"
+	}
+	return ""
 }
 
 // comment writes what is left of something, once.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -17,7 +18,7 @@ func newConfigImport(w world) *cobra.Command {
 		Short: "Print a configuration made of Alertmanager's",
 		Long: `Print a configuration made of Alertmanager's, which may be in a Secret of Kubernetes: its
 routes in the order in which Alertmanager looks at them, with the channels and templates of
-their receivers, groups, inhibition rules and time intervals. What can't be carried over is in
+their receivers, the files of templates, groups, inhibition rules and time intervals. What can't be carried over is in
 comments, and listed on standard error with its line.`,
 		Example: `  tocsin config import /etc/alertmanager/alertmanager.yml > tocsin.yaml
   tocsin config check --config tocsin.yaml`,
@@ -31,7 +32,7 @@ func importConfig(w world, path string) error {
 	if err != nil {
 		return fmt.Errorf("read the configuration: %w", err)
 	}
-	made, err := config.ImportAlertmanager(content)
+	made, err := config.ImportAlertmanager(content, func(pattern string) []string { return filesLike(filepath.Dir(path), pattern) })
 	if err != nil {
 		return fmt.Errorf("import %s: %w", path, err)
 	}
@@ -47,6 +48,21 @@ func importConfig(w world, path string) error {
 	}
 	_, err = fmt.Fprint(w.stderr, text+importProblems(made))
 	return err
+}
+
+// filesLike are the contents of the files that a pattern matches, in a folder unless it names
+// one itself.
+func filesLike(folder, pattern string) (all []string) {
+	if !filepath.IsAbs(pattern) {
+		pattern = filepath.Join(folder, pattern)
+	}
+	names, _ := filepath.Glob(pattern) // a bad pattern matches nothing
+	for _, name := range names {
+		if content, err := os.ReadFile(name); err == nil {
+			all = append(all, string(content))
+		}
+	}
+	return all
 }
 
 // importProblems are the mistakes in what was made, if Alertmanager takes what Tocsin does

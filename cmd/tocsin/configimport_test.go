@@ -58,7 +58,7 @@ func TestImportedRoutesGoWhereAmtoolSays(t *testing.T) {
 	}
 	dir := t.TempDir()
 	theirs, ours := filepath.Join(dir, "alertmanager.yml"), filepath.Join(dir, "tocsin.yaml")
-	made, err := config.ImportAlertmanager([]byte(file))
+	made, err := config.ImportAlertmanager([]byte(file), func(string) []string { return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
