@@ -306,7 +306,11 @@ func (d *draft) silenceOfMembers(en *entry) *silenceState {
 	if en.Group == nil || en.Group.Fires() > 0 || en.Group.Hidden() == 0 {
 		return nil
 	}
-	return d.activeSilence(en.Group.SilencedBy)
+	if s := d.activeSilence(en.Group.SilencedBy); s != nil {
+		return s
+	}
+	subject := d.subjectOf(en) // that one has ended, another one hides them still
+	return d.latestSilence(func(ms alert.Matchers) bool { _, some := en.Group.Match(ms, subject); return some })
 }
 
 // resolveMembers decides a resolved alert that is or was a member of a group, and reports
