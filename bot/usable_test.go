@@ -12,7 +12,7 @@ func TestOnlyConnectionsThatStayUpAreUsable(t *testing.T) {
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
 	s := &Socket{bot: &Bot{opts: Options{Log: zap.NewNop(), Answered: func() {}}}, log: zap.NewNop()}
-	s.metrics.registered = prometheus.NewGauge(prometheus.GaugeOpts{Name: "n"})
+	s.metrics.registered, s.metrics.unknown = prometheus.NewGauge(prometheus.GaugeOpts{Name: "n"}), prometheus.NewGauge(prometheus.GaugeOpts{Name: "u"})
 	usable := func(now int) time.Duration {
 		s.mu.Lock()
 		defer s.mu.Unlock()
