@@ -203,6 +203,11 @@ func (r Routing) HoldsIn(lane string) bool {
 	return holds || !sends && somewhere
 }
 
+// Sends reports whether alerts go to the conversation that do not name it themselves.
+func (r Routing) Sends(lane string) bool {
+	return lane == r.Default || slices.ContainsFunc(r.Routes, func(route Route) bool { return route.sends(lane) })
+}
+
 // sends reports whether the route sends to the conversation, possibly in a step.
 func (r Route) sends(lane string) bool {
 	return slices.Contains(r.To, lane) || slices.ContainsFunc(r.Escalate, func(s Step) bool { return slices.Contains(s.To, lane) })

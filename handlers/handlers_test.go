@@ -218,7 +218,10 @@ func (d *desk) GroupMembers(_ context.Context, incident string, offset, limit in
 
 func (d *desk) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return d.heartbeats, d.readErr }
 
-func (d *desk) Ledger(context.Context) (alert.Ledger, error) { return alert.Ledger{}, d.readErr }
+// Ledger is that of a desk that has sent to #ops.
+func (d *desk) Ledger(context.Context) (alert.Ledger, error) {
+	return alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#ops"}}}, d.readErr
+}
 
 func (d *desk) Stats(context.Context, time.Time, time.Time, int) (alert.Stats, error) {
 	return d.stats, d.readErr
@@ -450,6 +453,26 @@ func TestNothingIsAcceptedForAConversationThatTakesNoMessages(t *testing.T) {
 	}
 	if d.types(t, h, "send #ops the disk is full"); len(d.pushed) != 1 {
 		t.Error("what can be sent is not")
+	}
+}
+
+func TestABareWordBehindToIsTheChannelIfItIsKnownAndAskedAboutIfNot(t *testing.T) {
+	d := &desk{settled: true}
+	h := d.handlers()
+	if said := d.types(t, h, "send to otp rebooting now"); !strings.Contains(said, "whether otp is a channel") || !strings.Contains(said, "send to #otp: …") || len(d.pushed) != 0 {
+		t.Errorf("an unknown channel is answered with %q, and %+v is pushed", said, d.pushed)
+	}
+	for text, want := range map[string]string{
+		"send to ops rebooting now":     "ops|rebooting now",
+		"send “to whom it may concern”": "|“to whom it may concern”",
+		"send rebooting now to #ops":    "#ops|rebooting now",
+		"send to otp: rebooting now":    "otp|rebooting now",
+	} {
+		d.pushed = nil
+		said := d.types(t, h, text)
+		if len(d.pushed) != 1 || d.pushed[0].Channel+"|"+d.pushed[0].Text != want {
+			t.Errorf("%q is answered with %q, and %+v is pushed", text, said, d.pushed)
+		}
 	}
 }
 

@@ -260,33 +260,52 @@ func TestAnAssignmentIsReadInAnyOrder(t *testing.T) {
 }
 
 func TestWhatIsSentBeginsBehindChannelAndSeverity(t *testing.T) {
+	known := func(conversation string) bool { return conversation == "#ops" }
 	for said, want := range map[string]sendOrder{
-		"disk full":                         {"", "", "disk full"},
-		"#ops critical disk full":           {"#ops", alert.Critical, "disk full"},
-		"Warning: #ops look at #dev":        {"#ops", alert.Warning, "look at #dev"},
-		"<#C0OPS1|ops> <!channel> come":     {"<#C0OPS1|ops>", "", "@channel come"},
-		"to #ops: rebooting":                {"#ops", "", "rebooting"},
-		"to <#C0OPS1|ops>: error it burns":  {"<#C0OPS1|ops>", alert.Error, "it burns"},
-		"to do":                             {"", "", "to do"},
-		"to ops: critical disk full":        {"ops", alert.Critical, "disk full"},
-		"crit to db-team: disk full":        {"db-team", alert.Critical, "disk full"},
-		"in short: disk full":               {"", "", "in short: disk full"},
-		"critical to #ops: fire":            {"#ops", alert.Critical, "fire"},
-		"in #ops: rebooting":                {"#ops", "", "rebooting"},
-		"#ops crit disk full":               {"#ops", alert.Critical, "disk full"},
-		"P3: disk full":                     {"", alert.Warning, "disk full"},
-		"DATABASES down":                    {"", "", "DATABASES down"},
-		"info two lines\nand the second":    {"", alert.Info, "two lines\nand the second"},
-		"page the owner":                    {"", "", "page the owner"},
-		"error <http://x.example|bank.com>": {"", alert.Error, "bank.com (http://x.example)"},
-		"@ann info \u202egnp.exe":           {"@ann", alert.Info, "gnp.exe"},
+		"disk full":                          {text: "disk full"},
+		"#ops critical disk full":            {channel: "#ops", severity: alert.Critical, text: "disk full"},
+		"Warning: #ops look at #dev":         {channel: "#ops", severity: alert.Warning, text: "look at #dev"},
+		"<#C0OPS1|ops> <!channel> come":      {channel: "<#C0OPS1|ops>", text: "@channel come"},
+		"to #ops: rebooting":                 {channel: "#ops", text: "rebooting"},
+		"to <#C0OPS1|ops>: error it burns":   {channel: "<#C0OPS1|ops>", severity: alert.Error, text: "it burns"},
+		"to do":                              {text: "to do"},
+		"to ops: critical disk full":         {channel: "ops", severity: alert.Critical, text: "disk full"},
+		"crit to db-team: disk full":         {channel: "db-team", severity: alert.Critical, text: "disk full"},
+		"in short: disk full":                {text: "in short: disk full"},
+		"critical to #ops: fire":             {channel: "#ops", severity: alert.Critical, text: "fire"},
+		"in #ops: rebooting":                 {channel: "#ops", text: "rebooting"},
+		"#ops crit disk full":                {channel: "#ops", severity: alert.Critical, text: "disk full"},
+		"P3: disk full":                      {severity: alert.Warning, text: "disk full"},
+		"DATABASES down":                     {text: "DATABASES down"},
+		"info two lines\nand the second":     {severity: alert.Info, text: "two lines\nand the second"},
+		"page the owner":                     {text: "page the owner"},
+		"error <http://x.example|bank.com>":  {severity: alert.Error, text: "bank.com (http://x.example)"},
+		"@ann info \u202egnp.exe":            {channel: "@ann", severity: alert.Info, text: "gnp.exe"},
+		"to ops rebooting now":               {channel: "ops", text: "rebooting now"},
+		"to OPS critical rebooting now":      {channel: "OPS", severity: alert.Critical, text: "rebooting now"},
+		"warn to ops rebooting now":          {channel: "ops", severity: alert.Warning, text: "rebooting now"},
+		"to whom it may concern":             {text: "to whom it may concern", unknown: "whom"},
+		"error to do a backup is impossible": {severity: alert.Error, text: "to do a backup is impossible", unknown: "do"},
+		"“to ops rebooting now”":             {text: "“to ops rebooting now”"},
+		"to ops : rebooting now":             {channel: "ops", text: "rebooting now"},
+		"to dev: rebooting now":              {channel: "dev", text: "rebooting now"},
+		"to the #ops channel: rebooting":     {channel: "#ops", text: "rebooting"},
+		"to the ops channel rebooting now":   {channel: "ops", text: "rebooting now"},
+		"to channel ops rebooting now":       {channel: "ops", text: "rebooting now"},
+		"to the moon and back":               {text: "to the moon and back"},
+		"to #ops rebooting now":              {channel: "#ops", text: "rebooting now"},
+		"#ops: rebooting now":                {channel: "#ops", text: "rebooting now"},
+		"rebooting now to #ops":              {channel: "#ops", text: "rebooting now"},
+		"crit fire to <#C0OPS1|ops>.":        {channel: "<#C0OPS1|ops>", severity: alert.Critical, text: "fire"},
+		"#dev moved to #ops":                 {channel: "#dev", text: "moved to #ops"},
+		"see #ops":                           {text: "see #ops"},
 	} {
-		if got, bad := parseSend(read(said)); bad != nil || got != want {
+		if got, bad := parseSend(read(said), known); bad != nil || got != want {
 			t.Errorf("%q: got %+v, %v", said, got, bad)
 		}
 	}
-	for _, said := range []string{"", "#ops", "critical", "#ops info"} {
-		if _, bad := parseSend(read(said)); bad == nil {
+	for _, said := range []string{"", "#ops", "critical", "#ops info", "to #ops", "to #ops:", "to the #ops channel"} {
+		if _, bad := parseSend(read(said), known); bad == nil {
 			t.Errorf("%q is something to send", said)
 		}
 	}
@@ -413,7 +432,7 @@ func FuzzGrammar(f *testing.F) {
 		answered("parse", bad)
 		_, bad = parseSilenceIDs(p)
 		answered("unsilence", bad)
-		sent, bad := parseSend(p)
+		sent, bad := parseSend(p, func(string) bool { return len(said)%2 == 0 })
 		answered("send", bad)
 		if strings.Contains(sent.text, "\u202e") {
 			t.Errorf("%q: sends marks of direction", said)

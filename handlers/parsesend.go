@@ -14,40 +14,123 @@ type sendOrder struct {
 	channel  string
 	severity alert.Severity
 	text     string
+	// unknown is a word behind "to" that begins the text, and would be the channel if it
+	// were known.
+	unknown string
 }
 
-// parseSend reads [to #channel:] [severity] text…, the first two in any order; the text
-// begins with the first word that is neither.
-func parseSend(p phrase) (sendOrder, *alert.InputError) {
+// parseSend reads [to #channel:] [severity] text… or text… to #channel; channel and severity
+// come in any order, and the text begins with the first word that is neither. known says
+// whether a conversation exists, for a bare word behind "to".
+func parseSend(p phrase, known func(conversation string) bool) (sendOrder, *alert.InputError) {
 	var order sendOrder
-	for n, word := range p.words {
-		severity, named := sendSeverity(word)
+	for n := 0; n < len(p.words); {
+		severity, named := sendSeverity(p.words[n])
+		to, after := addressee{}, 0
+		if order.channel == "" {
+			to, after = readAddressee(p, n)
+		}
 		switch {
-		case order.channel != "" && word.raw == ":":
-		case order.channel == "" && leadsTo(p, n):
-		case order.channel == "" && isChannel(p, n):
+		case after > 0 && (to.sure || known(to.conversation())):
 			var bad *alert.InputError
-			if order.channel, bad = parseChannel(word.raw); bad != nil {
+			if order.channel, bad = parseChannel(to.word); bad != nil {
 				return order, bad
 			}
+			n = after
 		case order.severity == "" && named:
 			order.severity = severity
+			n++
 		default:
-			order.text = p.from(n).prose()
+			order.unknown = to.word
+			order.text = order.takeEnd(p.from(n)).prose()
 			return order, nil
 		}
 	}
 	return order, &alert.InputError{Message: "there is nothing to send", Hint: "Write `send [#channel] [severity] text…`, for example `send #ops warning the disk is filling up`."}
 }
 
-// ReadAlert reads an alert as a person writes it behind send: to #ops: critical the disk
-// is full.
-func ReadAlert(text string) (alert.Alert, error) {
-	order, bad := parseSend(read(text))
-	if bad != nil {
-		return alert.Alert{}, bad
+// takeEnd takes "to #channel" off the end of a text, unless there is a channel already.
+func (o *sendOrder) takeEnd(p phrase) phrase {
+	last := len(p.words) - 1
+	if last > 0 && strings.Trim(p.words[last].raw, ".!") == "" { // Slack's <#C…> ends before it
+		last--
 	}
-	return alert.Alert{Channel: order.channel, Severity: order.severity, Text: order.text}, nil
+	if o.channel != "" || last < 2 || p.words[last-1].key != "to" || !namesConversation(p.words[last].raw) {
+		return p
+	}
+	channel, bad := parseChannel(p.words[last].raw)
+	if bad != nil {
+		return p
+	}
+	o.channel, o.unknown = channel, ""
+	return p.until(last - 1)
+}
+
+// addressee is the conversation that somebody sends to, as it was written. One that is not
+// sure is a bare word, which may also begin the text.
+type addressee struct {
+	word string
+	sure bool
+}
+
+func (a addressee) conversation() string {
+	name, _ := alert.ParseConversation(a.word)
+	return name
+}
+
+// readAddressee reads #ops, to #ops:, to ops:, to the ops channel, or not surely to ops, at
+// the n-th word. after is the index of the word behind it, 0 for none.
+func readAddressee(p phrase, n int) (to addressee, after int) {
+	at, led := leadsTo(p, n)
+	if at >= len(p.words) {
+		return to, 0
+	}
+	called := led && p.words[at].key == "channel" && at+1 < len(p.words)
+	if called {
+		at++
+	}
+	to.word = p.words[at].raw
+	after = at + 1
+	next := func(word string) bool { return after < len(p.words) && p.words[after].key == word }
+	if led && next("channel") {
+		called = true
+		after++
+	}
+	to.sure = called || namesConversation(to.word) || strings.HasSuffix(p.raw(after-1), ":") || next(":")
+	if next(":") {
+		after++
+	}
+	switch bare := led && p.words[n].key == "to" && bareChannel.MatchString(to.word) && to.conversation() != ""; {
+	case namesConversation(to.word):
+	case !bare, !to.sure && (at != n+1 || after >= len(p.words)):
+		return addressee{}, 0
+	}
+	return to, after
+}
+
+// leadsTo returns the index of the word behind a "to", "to the" or "in" at the n-th word,
+// or n if there is none.
+func leadsTo(p phrase, n int) (at int, led bool) {
+	word := p.words[n]
+	if word.key != "to" && word.key != "in" || !strings.HasPrefix(strings.ToLower(p.text[word.at:]), word.key) {
+		return n, false
+	}
+	if n+2 < len(p.words) && p.words[n+1].key == "the" {
+		return n + 2, true
+	}
+	return n + 1, true
+}
+
+var bareChannel = regexp.MustCompile(`^[\p{L}\p{N}_-]+$`)
+
+// ReadAlert reads an alert as a person writes it behind send: to #ops: critical the disk
+// is full. known is as in parseSend. unknown is the word of which it has denied that.
+func ReadAlert(text string, known func(conversation string) bool) (a alert.Alert, unknown string, err error) {
+	order, bad := parseSend(read(text), known)
+	if bad != nil {
+		return alert.Alert{}, "", bad
+	}
+	return alert.Alert{Channel: order.channel, Severity: order.severity, Text: order.text}, order.unknown, nil
 }
 
 // ReadTest reads the test alert that a person wants, as written behind test: #ops warning,
@@ -59,23 +142,6 @@ func ReadTest(text string) (alert.Alert, error) {
 	}
 	return order.alert(), nil
 }
-
-// isChannel reports whether the n-th word is the conversation to send to.
-func isChannel(p phrase, n int) bool {
-	return namesConversation(p.words[n].raw) || n > 0 && leadsTo(p, n-1)
-}
-
-// leadsTo reports whether the n-th word is a "to" or "in" before a conversation. Behind "to"
-// it may be a word before a colon.
-func leadsTo(p phrase, n int) bool {
-	word := p.words[n].key
-	if word != "to" && word != "in" || n+1 >= len(p.words) {
-		return false
-	}
-	return namesConversation(p.words[n+1].raw) || word == "to" && bareChannel.MatchString(p.raw(n+1))
-}
-
-var bareChannel = regexp.MustCompile(`^[\p{L}\p{N}_-]+:$`)
 
 var shortSeverity = regexp.MustCompile(`^(crit|fatal|err|warn|(p|sev-?)[0-5])$`)
 

@@ -42,7 +42,7 @@ func grammar() []helpPart {
 				examples: []string{"assign k7f2 bob", "assign k7f2 me", "assign last @ann can you look?", "assign all critical to bob"}},
 			{usage: "note INCIDENT text…", does: "add a note to its thread", examples: []string{"note k7f2 it is the backup", "note disk: it is the backup"}},
 			{usage: "send [#channel] [severity] text…", does: "send an alert of your own",
-				examples: []string{"send the disk is filling up", "send to #ops: rebooting", "send #ops warning the disk is filling up"}},
+				examples: []string{"send the disk is filling up", "send to #ops: rebooting", "send rebooting to #ops", "send #ops warning the disk is filling up"}},
 		}},
 		{"Silences", []helpRow{
 			{usage: "silence MATCHERS for 2h [because …]", does: "keep alerts out of Slack for a while; `until 18:00` works too; `mute` without a time is an hour",

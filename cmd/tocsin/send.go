@@ -59,7 +59,7 @@ nothing counts twice.`,
 				}
 				return c.sendFile(cmd.Context())
 			}
-			if err := c.readWords(args); err != nil {
+			if err := c.readWords(cmd.Context(), args); err != nil {
 				return err
 			}
 			return c.run(cmd.Context())
@@ -73,18 +73,38 @@ nothing counts twice.`,
 
 // readWords takes the text from the arguments: one is the text as it is, several are a
 // sentence as in Slack, in which flags count more than words.
-func (c *sendCmd) readWords(args []string) error {
+func (c *sendCmd) readWords(ctx context.Context, args []string) error {
 	if len(args) < 2 {
 		c.alert.Text = strings.Join(args, "")
 		return nil
 	}
-	said, err := handlers.ReadAlert(strings.Join(args, " "))
+	said, unknown, err := handlers.ReadAlert(strings.Join(args, " "), func(conversation string) bool { return c.known(ctx, conversation) })
 	if err != nil {
 		return &usageError{withHint(err)}
+	}
+	if unknown != "" && c.alert.Channel == "" {
+		c.say(fmt.Sprintf("\"to %s\" is part of the text, because no conversation #%[1]s is known; to send it there, write \"to %[1]s:\"", unknown))
 	}
 	c.alert.Text = said.Text
 	c.alert.Channel, c.alert.Severity = cmp.Or(c.alert.Channel, said.Channel), cmp.Or(c.alert.Severity, said.Severity)
 	return nil
+}
+
+// known reports whether alerts go to a conversation, as far as the daemon can be asked.
+func (c *sendCmd) known(ctx context.Context, conversation string) bool {
+	ctx, cancel := context.WithTimeout(ctx, sendFor)
+	defer cancel()
+	var ledger alert.Ledger
+	var page onCallPage
+	if c.get(ctx, "/v1/ledger", &ledger) != nil || c.get(ctx, "/v1/oncall", &page) != nil {
+		return false
+	}
+	for _, r := range page.Routes {
+		if slices.Contains(r.To, conversation) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(ledger.Lanes, func(l alert.LaneCounts) bool { return l.Lane == conversation })
 }
 
 // newTest sends a test alert as /notify-test does, and waits until Slack shows it.
