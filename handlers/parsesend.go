@@ -78,41 +78,53 @@ func (a addressee) conversation() string {
 	return name
 }
 
+// bare reports whether it is a channel's name without #, or an id.
+func (a addressee) bare() bool { return bareChannel.MatchString(a.word) && a.conversation() != "" }
+
 // readAddressee reads #ops, to #ops:, to ops:, to the ops channel, or not surely to ops, at
 // the n-th word. after is the index of the word behind it, 0 for none.
 func readAddressee(p phrase, n int) (to addressee, after int) {
 	at, led := leadsTo(p, n)
-	if at >= len(p.words) {
-		return to, 0
-	}
-	called := led && p.words[at].key == "channel" && at+1 < len(p.words)
+	called := led && p.keyAt(at) == "channel" && at+1 < len(p.words)
 	if called {
 		at++
 	}
-	to.word = p.words[at].raw
-	after = at + 1
-	next := func(word string) bool { return after < len(p.words) && p.words[after].key == word }
-	if led && next("channel") {
-		called = true
+	to, after = p.addressee(at, led)
+	to.sure = to.sure || called
+	begins := to.sure || at == n+1 && after < len(p.words)
+	if namesConversation(to.word) || led && p.words[n].key == "to" && begins && to.bare() {
+		return to, after
+	}
+	return addressee{}, 0
+}
+
+// addressee reads ops, #ops: or, if it is led to, ops channel: at a word.
+func (p phrase) addressee(at int, led bool) (to addressee, after int) {
+	to.word, after = p.words[at].raw, at+1
+	called := led && p.keyAt(after) == "channel"
+	if called {
 		after++
 	}
-	to.sure = called || namesConversation(to.word) || strings.HasSuffix(p.raw(after-1), ":") || next(":")
-	if next(":") {
-		after++
-	}
-	switch bare := led && p.words[n].key == "to" && bareChannel.MatchString(to.word) && to.conversation() != ""; {
-	case namesConversation(to.word):
-	case !bare, !to.sure && (at != n+1 || after >= len(p.words)):
-		return addressee{}, 0
+	to.sure = called || namesConversation(to.word) || strings.HasSuffix(p.raw(after-1), ":")
+	if p.keyAt(after) == ":" { // Slack's <#C…> ends before it
+		to.sure, after = true, after+1
 	}
 	return to, after
+}
+
+// keyAt is the key of a word, or empty behind the last one.
+func (p phrase) keyAt(n int) string {
+	if n < len(p.words) {
+		return p.words[n].key
+	}
+	return ""
 }
 
 // leadsTo returns the index of the word behind a "to", "to the" or "in" at the n-th word,
 // or n if there is none.
 func leadsTo(p phrase, n int) (at int, led bool) {
 	word := p.words[n]
-	if word.key != "to" && word.key != "in" || !strings.HasPrefix(strings.ToLower(p.text[word.at:]), word.key) {
+	if n+1 == len(p.words) || word.key != "to" && word.key != "in" || !strings.HasPrefix(strings.ToLower(p.text[word.at:]), word.key) {
 		return n, false
 	}
 	if n+2 < len(p.words) && p.words[n+1].key == "the" {
