@@ -255,6 +255,7 @@ func TestALineThatIsLongerThanAPageIsNotCutIntoFences(t *testing.T) {
 			"````\n" + strings.Repeat("x", n) + "``````````````\nmore\n````\nafter",
 			strings.Repeat("x", n) + " ```` and\nmore\n",
 			strings.Repeat("word ", n/5) + "    ``````````\nmore\n\nand more",
+			"```" + strings.Repeat("see `a` ok ", n/11) + "```\n```\n``````\n```\nword\n",
 			"\n~~~\n" + strings.Repeat("see `a` ", n/8) + strings.Repeat("`", 32) + "\nmore " + strings.Repeat("`", 32),
 		} {
 			pages := alert.Pages(text)

@@ -307,7 +307,7 @@ func (p *pager) upTo(end int) (one part, ok bool) {
 	case !cut:
 		one = part{text: p.rest[:end], end: end}
 	case f.open > 0 && end <= p.firstLine(f): // else it would show the beginning of the code as a language, or nothing
-		return p.before(f), true
+		one = p.before(f)
 	default:
 		one = p.closed(f, min(end, f.to))
 	}
