@@ -53,6 +53,44 @@ func addressesIn(s string) [][]int {
 	}
 }
 
+// longAddresses finds the web addresses in a page of Markdown that are too long to be links,
+// because they may be cut at its end, as byte offsets. With one goes the bracket that makes
+// it the address of a link.
+func longAddresses(s string) (all [][2]int) {
+	for _, found := range scheme.FindAllStringIndex(s, -1) {
+		begin, end := found[0], len(s)
+		if len(all) > 0 && begin < all[len(all)-1][1] {
+			continue
+		}
+		if n := strings.IndexFunc(s[begin:], alert.EndsAddress); n >= 0 {
+			end = begin + n
+		}
+		size, _ := wholeAddress(s[:begin], s[begin:end])
+		end = begin + size
+		if alert.EscapedLen(s[begin:end]) <= alert.LongestAddress {
+			continue
+		}
+		if strings.HasSuffix(s[:begin], "](") {
+			begin--
+		}
+		all = append(all, [2]int{begin, end})
+	}
+	return all
+}
+
+// continued is how many bytes of a page that is not the first continue an address which is
+// longer than a page, and have in them what looks like another; else 0.
+func continued(s string) int {
+	end := strings.IndexFunc(s, alert.EndsAddress)
+	if end < 0 {
+		end = len(s)
+	}
+	if found := scheme.FindStringIndex(s[:end]); found == nil || found[0] == 0 {
+		return 0
+	}
+	return end
+}
+
 // startsWithin reports whether what follows a text continues its last word. In scripts
 // without blanks, a word and an address have none between them.
 func startsWithin(before string) bool {

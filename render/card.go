@@ -89,15 +89,18 @@ func summary(i alert.Incident) string {
 
 // textBlocks draws a page of text in its format. Without one it is as it is written, with
 // web addresses as links and fenced blocks as code.
-func textBlocks(text string, format alert.Format) []slack.Block {
+func textBlocks(text string, format alert.Format) []slack.Block { return pageBlocks(text, format, 0) }
+
+// pageBlocks is textBlocks for a page of which so many bytes continue an address.
+func pageBlocks(text string, format alert.Format, within int) []slack.Block {
 	if !visible(page(text)) {
 		return nil
 	}
 	switch format {
 	case alert.FormatMarkdown:
-		return []slack.Block{slack.NewMarkdownBlock("", inMarkdown(page(text)))}
+		return []slack.Block{slack.NewMarkdownBlock("", inMarkdown(partsAsCode(page(text), within)))}
 	case alert.FormatMrkdwn:
-		return []slack.Block{slack.NewSectionBlock(markdown(inMrkdwn(shorter(page(text), maxSection))), nil, nil, slack.SectionBlockOptionExpand(true))}
+		return []slack.Block{slack.NewSectionBlock(markdown(inMrkdwn(shorter(page(text), maxSection), within)), nil, nil, slack.SectionBlockOptionExpand(true))}
 	}
 	if elements := passages(text); len(elements) > 0 {
 		return []slack.Block{slack.NewRichTextBlock("", elements...)}
@@ -108,7 +111,7 @@ func textBlocks(text string, format alert.Format) []slack.Block {
 // moreText is textBlocks for a page that is not the first. It may begin within an address
 // that is longer than a page, and what looks like another in that leads elsewhere.
 func moreText(text string, format alert.Format) []slack.Block {
-	blocks := textBlocks(text, format)
+	blocks := pageBlocks(text, format, continued(page(text)))
 	if format != "" || len(blocks) == 0 {
 		return blocks
 	}

@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/slack-go/slack"
 
 	"tocsin/alert"
 )
@@ -161,6 +164,54 @@ func TestALongAddressIsNeverALinkThatLeadsElsewhere(t *testing.T) {
 			}
 			if all != i.Text || name == "as long as a link" && len(links) != 1 {
 				t.Errorf("%s behind %d bytes: %d links; the pages have %d of %d bytes", name, len(before), len(links), len(all), len(i.Text))
+			}
+		}
+	}
+}
+
+// linked finds what Slack makes a link of in a page: in mrkdwn, which is verbatim, what is
+// between < and >, and in Markdown every address that is not code.
+func linked(t *testing.T, m Message) (addresses []string) {
+	t.Helper()
+	for _, b := range m.Blocks {
+		switch b := b.(type) {
+		case *slack.MarkdownBlock:
+			text := b.Text
+			for _, code := range slices.Backward(codeIn(text)) {
+				text = text[:code[0]] + text[code[1]:]
+			}
+			addresses = append(addresses, regexp.MustCompile(`https?://[^\s)`+"`"+`]+`).FindAllString(text, -1)...)
+		case *slack.SectionBlock:
+			for _, found := range regexp.MustCompile(`<(https?://[^|>]+)`).FindAllStringSubmatch(b.Text.Text, -1) {
+				addresses = append(addresses, found[1])
+			}
+		}
+	}
+	return addresses
+}
+
+func TestALongAddressInMarkupIsNeverALinkThatLeadsElsewhere(t *testing.T) {
+	const short = "https://short.example/x"
+	long := "https://x.example/" + strings.Repeat("a", 4042)
+	nested := "https://x.example/?to=" + strings.Repeat("https://other.example/&", 400)
+	for format, texts := range map[alert.Format][]string{
+		alert.FormatMarkdown: {"[run](" + long + ") and [more](" + short + ")", "**bold** " + nested + " and " + short, "```\n" + long + "\n```\n" + short},
+		alert.FormatMrkdwn:   {"<" + long + "|run> and <" + short + "|more>", "*bold* " + nested + " and " + short},
+	} {
+		for _, text := range texts {
+			for _, before := range []string{"", "see ", strings.Repeat("word ", 540)} {
+				i := accepted(t, alert.Alert{Title: "a long address", Text: before + text, Format: format})
+				links := linked(t, Card(i, "#ops"))
+				var shown string
+				for n, page := range alert.Pages(i.Text) {
+					if n > 0 {
+						links = append(links, linked(t, Note(i, alert.Note{Topic: alert.TopicMore, Text: page}))...)
+					}
+					shown += page
+				}
+				if !slices.Equal(links, []string{short}) || !strings.Contains(text, "```") && shown != i.Text {
+					t.Errorf("%s behind %d bytes, %.30q…: the links are %.200q", format, len(before), text, links)
+				}
 			}
 		}
 	}

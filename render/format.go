@@ -2,6 +2,7 @@ package render
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -24,6 +25,25 @@ func inMarkdown(text string) string {
 		at = code[1]
 	}
 	return b.String() + mentioning.ReplaceAllStringFunc(text[at:], asEntity)
+}
+
+// partsAsCode is Markdown with the parts of addresses that are longer than a page as code:
+// Slack would make links of them, which lead elsewhere. So many bytes of it continue one.
+func partsAsCode(text string, within int) string {
+	if within > 0 {
+		return "`" + text[:within] + "`" + partsAsCode(text[within:], 0)
+	}
+	var b strings.Builder
+	code := codeIn(text)
+	at := 0
+	for _, part := range longAddresses(text) {
+		inCode := slices.ContainsFunc(code, func(c [2]int) bool { return c[0] <= part[0] && part[0] < c[1] })
+		if !inCode {
+			b.WriteString(text[at:part[0]] + "`" + text[part[0]:part[1]] + "`")
+			at = part[1]
+		}
+	}
+	return b.String() + text[at:]
 }
 
 // asEntity is a mention with the entity of its first character.
@@ -92,8 +112,12 @@ var (
 )
 
 // inMrkdwn is Slack's own markup in which nothing notifies anybody, with bare web
-// addresses as links as long as there is room.
-func inMrkdwn(text string) string {
+// addresses as links as long as there is room. So many bytes of it continue an address, of
+// which nothing is a link.
+func inMrkdwn(text string, within int) string {
+	if within = min(within, len(text)); within > 0 { // the text may have been shortened
+		return escaper.Replace(text[:within]) + inMrkdwn(text[within:], 0)
+	}
 	linked := between(text, sendersLink, func(s string) string {
 		var b strings.Builder
 		at := 0
