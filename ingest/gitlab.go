@@ -1,7 +1,9 @@
 package ingest
 
 import (
+	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"slices"
 	"strings"
 
@@ -78,6 +80,12 @@ func readGitLab(r Request) (alert.Intake, error) {
 	if !ok {
 		in.Notes = append(in.Notes, ignored("event", or(b.ObjectKind)))
 		return in, nil
+	}
+	if id := r.Header.Get("X-Gitlab-Event-UUID"); id != "" {
+		// GitLab repeats both when it sends again. The id alone is also that of other events, if a
+		// webhook has caused them.
+		sum := sha256.Sum256(r.Body)
+		a.IdempotencyKey = "gitlab/" + id + "/" + hex.EncodeToString(sum[:8])
 	}
 	in.Alerts = []alert.Alert{a}
 	return in, nil

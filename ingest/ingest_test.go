@@ -455,6 +455,29 @@ func TestLabelsOfAnotherTypeAreKept(t *testing.T) {
 	}
 }
 
+func TestGitLabsRetryHasTheKeyOfTheFirstTryAndAnotherEventHasNot(t *testing.T) {
+	key := func(sample, uuid string) string {
+		body, err := os.ReadFile(filepath.Join("testdata", sample))
+		if err != nil {
+			t.Fatal(err)
+		}
+		in, err := gitlab().Read(Request{Body: body, Header: http.Header{"X-Gitlab-Event-Uuid": {uuid}}})
+		if err != nil || len(in.Alerts) != 1 {
+			t.Fatalf("%+v (%v)", in, err)
+		}
+		return in.Alerts[0].IdempotencyKey
+	}
+	first := key("gitlab-pipeline.json", "13792a34")
+	if first == "" || first != key("gitlab-pipeline.json", "13792a34") {
+		t.Errorf("the key of a retry is not %q", first)
+	}
+	for _, other := range []string{key("gitlab-pipeline.json", "08cb7c2a"), key("gitlab-job.json", "13792a34")} {
+		if other == first {
+			t.Errorf("another event has the key %q, too", other)
+		}
+	}
+}
+
 func TestAnEndSaysWhenItBegan(t *testing.T) {
 	in, err := alertmanager().Read(request([]byte(`{"alerts":[{"status":"resolved","labels":{"alertname":"A"},"startsAt":"2026-11-28T10:00:00Z","endsAt":"2026-11-28T11:00:00Z"}]}`)))
 	if err != nil || !in.Alerts[0].BeganAt.Equal(noon.Add(-2*time.Hour)) || !in.Alerts[0].At.Equal(noon.Add(-time.Hour)) {
