@@ -14,9 +14,15 @@ import (
 // of text.
 func (r *repair) links() {
 	kept := make([]Link, 0, len(r.Links))
+	swapped := false
 	for n, l := range r.Links {
 		l.URL = strings.TrimSpace(l.URL)
-		switch flaw, asText := linkFlaw(l.URL); {
+		flaw, asText := linkFlaw(l.URL)
+		if label := strings.TrimSpace(l.Label); flaw != "" && opens(label) {
+			r.note("%s: %s, so it leads to its label", linkName(n), flaw)
+			l, flaw, swapped = Link{URL: label}, "", true
+		}
+		switch {
 		case flaw == "" && len(kept) < MaxLinks:
 			kept = append(kept, l)
 		case flaw == "":
@@ -29,9 +35,15 @@ func (r *repair) links() {
 			r.note("%s dropped: %s", linkName(n), flaw)
 		}
 	}
-	if len(kept) < len(r.Links) {
+	if len(kept) < len(r.Links) || swapped {
 		r.Links = kept
 	}
+}
+
+// opens reports whether a button can open an address.
+func opens(address string) bool {
+	flaw, _ := linkFlaw(address)
+	return flaw == ""
 }
 
 // images keeps those that Slack can fetch, which is what is behind a public https

@@ -152,6 +152,13 @@ func TestALinkThatNoButtonCanOpenIsDroppedOrBecomesText(t *testing.T) {
 	}
 }
 
+func TestAnAddressInTheLabelOfALinkIsKept(t *testing.T) {
+	a := prepared(t, alert.Alert{Title: "x", Links: []alert.Link{{Label: "https://grafana.example/d/1", URL: "https://"}}})
+	if want := []alert.Link{{URL: "https://grafana.example/d/1"}}; !slices.Equal(a.Links, want) || strings.Join(a.Notes, "; ") != "link 1: https:// has no host, so it leads to its label" {
+		t.Errorf("links %v, notes %v", a.Links, a.Notes)
+	}
+}
+
 func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 	for word, c := range map[string]struct {
 		want  alert.Severity

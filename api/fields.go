@@ -130,6 +130,13 @@ func typeOf(value json.RawMessage) string {
 func (f *fields) labels(value json.RawMessage) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(value, &members) != nil {
+		if pairs := labelPairs(textOf(value)); pairs != nil && value[0] == '"' {
+			for _, name := range slices.Sorted(maps.Keys(pairs)) {
+				f.label(name, pairs[name])
+			}
+			f.note("labels is text, and should be an object: read as name=value")
+			return
+		}
 		f.label("labels", textOf(value))
 		f.note("labels is %s, and should be an object: kept as one label", typeOf(value))
 		return
