@@ -141,6 +141,16 @@ func (m Matcher) NearField() string {
 	return ""
 }
 
+// NearFields says of each matcher which field it was perhaps meant for.
+func (ms Matchers) NearFields() (hints []string) {
+	for _, m := range ms {
+		if field := m.NearField(); field != "" {
+			hints = append(hints, m.Name+" is a label; did you mean "+field+"?")
+		}
+	}
+	return hints
+}
+
 // checkRegexp parses an expression by itself, because a)|(b would be valid between
 // brackets, and refuses one that would take much time for every alert.
 func checkRegexp(value string) error {

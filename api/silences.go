@@ -57,6 +57,8 @@ type silenceBody struct {
 type createdSilence struct {
 	Silence   alert.Silence `json:"silence"`
 	Incidents int           `json:"incidents"`
+	// Notes say what its matchers were perhaps meant for, if they match nothing.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // endedSilence is a silence that was ended early.
@@ -74,7 +76,11 @@ func (a *API) postSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return createdSilence{s, matching}, nil
+	created := createdSilence{Silence: s, Incidents: matching}
+	if matching == 0 {
+		created.Notes = s.Matchers.NearFields()
+	}
+	return created, nil
 }
 
 func (a *API) readSilence(r *http.Request) (alert.Silence, error) {

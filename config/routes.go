@@ -174,6 +174,13 @@ func (l *loader) checkRoutes() {
 			l.fail(r.at.problem(
 				fmt.Sprintf("routes.name %s is used twice, first on line %d", printable(r.Name), before[at].at.line), "give each route a name of its own"))
 		}
+		for _, m := range r.Matchers {
+			if field := m.NearField(); field != "" {
+				l.warn(r.at.problem(
+					fmt.Sprintf("the route %s matches the label %s; did you mean %s?", printable(r.Name), printable(m.Name), field),
+					fmt.Sprintf("write %s, or labels.%s if it is the label", field, m.Name)))
+			}
+		}
 		at := slices.IndexFunc(before, func(b placedRoute) bool { return b.hides(r.Route) })
 		if at >= 0 && len(l.problems) == 0 { // what is wrong may be what would have told them apart
 			l.warn(r.at.problem(

@@ -122,6 +122,8 @@ func (k tokenKind) mistake(token string) string {
 		return "is still a placeholder"
 	case strings.HasPrefix(token, k.prefix):
 		return ""
+	case strings.HasPrefix(token, "xoxe."+k.prefix):
+		return "expires after 12 hours, because token rotation is on: switch that off; then it begins with " + k.prefix
 	}
 	return fmt.Sprintf("is %s: it has to begin with %s", kindOf(token), k.prefix)
 }

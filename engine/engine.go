@@ -269,6 +269,9 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 // it. The others stay in Mention, and are noted.
 func permitMention(a *alert.Alert, routing alert.Routing) {
 	mentions, unknown := alert.ParseMentions(a.Mention)
+	if name := "@" + strings.ToLower(a.Mention); len(mentions) == 0 && slices.Contains(routing.Mentionable, name) {
+		mentions, unknown = []string{name}, nil // bob is @bob where that is listed
+	}
 	denied := slices.DeleteFunc(slices.Clone(mentions), routing.Permits)
 	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
 	if len(a.Pings) > 0 {

@@ -129,6 +129,9 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		"<!here>":   {[]string{alert.Everyone}, " @here", false},
 		"channel":   {[]string{"here"}, "", true},
 		"@ann":      {[]string{"nobody"}, "", true},
+		"bob":       {[]string{"@bob"}, " @@bob", false},
+		"bert":      {[]string{"@bob"}, "", true},
+		"everybody": {[]string{alert.Everyone}, "", true},
 		"two words": {[]string{alert.Everyone}, "", true},
 
 		"<@U0123ANN1>":                         {[]string{"U0123ANN1"}, " @U0123ANN1", false},

@@ -157,7 +157,11 @@ func commandIn(said phrase) (c command, rest phrase, near string) {
 	first := strings.TrimPrefix(said.words[0].key, "/")
 	rest = said.from(1)
 	c, near = commandOf(first)
-	asksForList := c.name == "show" && onlyListWords(rest, 1) || c.do == nil && isQuestion(first) && onlyListWords(rest, 2)
+	asked := c.do == nil && isQuestion(first)
+	if c.name == "show" {
+		rest, asked = withoutQuestion(rest)
+	}
+	asksForList := c.name == "show" && onlyListWords(rest, 1) || asked && onlyListWords(rest, 2)
 	list, _ := commandOf("list")
 	switch {
 	case asksForList:
@@ -166,6 +170,16 @@ func commandIn(said phrase) (c command, rest phrase, near string) {
 		return list, said, ""
 	}
 	return c, rest, near
+}
+
+// withoutQuestion is what follows show without the "me what" of show me what is open, and
+// whether that was there.
+func withoutQuestion(p phrase) (rest phrase, asked bool) {
+	n := slices.IndexFunc(p.words, func(w token) bool { return !saysNothing(w.key) })
+	if n < 0 || !isQuestion(p.words[n].key) {
+		return p, false
+	}
+	return p.from(n + 1), true
 }
 
 func isQuestion(word string) bool {

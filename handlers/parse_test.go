@@ -357,7 +357,7 @@ func spelled(o Order) string {
 func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 	for said, want := range map[string]string{
 		"list db-3": "list ~db-3", "show disk": "show ~disk", "mute db-3 for 1h": "mute ~db-3 for 1h0m0s", "silence postgres 2h": "silence ~postgres for 2h0m0s",
-		"ack last": "ack LAST", "ack the last one I look": "ack LAST : one I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "What's open on db-3?": "list ~db-3 in open",
+		"ack last": "ack LAST", "ack the last one I look": "ack LAST : one I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "show me what is open": "list in open", "show what's open on db-3": "list ~db-3 in open", "What's open on db-3?": "list ~db-3 in open",
 		"snooze b22c": "mute b22c for 1h0m0s", "mute b22c 30m": "mute b22c for 30m0s", "show open": "list in open", "show me my critical alerts": `list MINE severity="critical"`,
 		"show all": "list in open in acked in resolved", "ack all": "ack ALL", "ack all critical": `ack ALL severity="critical"`, "resolve service=db": `resolve service="db"`,
 		"ack disk on db-3": "ack ~disk ~db-3", "ack disk: looking into it": "ack ~disk : looking into it", "ack service=db because of the move": `ack service="db" : of the move`,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,6 +74,7 @@ or labels. Words for states and severities mean these: list open critical db-3.`
 				return nil, "", err
 			}
 			if len(page.Incidents) == 0 {
+				c.sayAll(t.Matchers.NearFields())
 				return page.Incidents, noIncident(q.Get("state"), t) + "\n", nil
 			}
 			return page.Incidents, page.text(), nil
@@ -208,6 +210,14 @@ func (c *clientCmd) showID(ctx context.Context, args []string) (string, error) {
 		return o.Target.IDs[0], nil
 	}
 	found, err := c.mustSearch(ctx, o.Target, nil)
+	if len(found) > 1 && len(o.Target.Words) > 0 {
+		left := slices.DeleteFunc(slices.Clone(found), func(i alert.Incident) bool { return i.State == alert.StateResolved })
+		if len(left) == 0 {
+			left = found
+		}
+		narrow := narrowed(left, o.Target.Words)
+		found = slices.DeleteFunc(found, func(i alert.Incident) bool { return !narrow.Selects(i.Subject()) })
+	}
 	if err == nil && len(found) > 1 {
 		err = several(found, "show one by its id")
 	}

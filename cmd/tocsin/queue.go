@@ -111,17 +111,33 @@ func (c *queueListCmd) read(ctx context.Context) (any, string, error) {
 	case len(list) == 0:
 		return list, noDelivery(c.state), nil
 	}
-	text := table(func(line func(cells ...any)) {
-		now := time.Now()
-		line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "AGE", "NEXT", "REASON")
-		for _, d := range list {
-			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, age(since(d), now), age(nextAttempt(d), now), brief(d.Reason))
-		}
-	})
+	text := deliveriesText(list, c.screen().width, time.Now())
 	if more {
 		text += fmt.Sprintf("and more: --limit %d shows them\n", c.limit*10)
 	}
 	return list, text, nil
+}
+
+// wideQueue is the width of a screen from which a delivery is one line.
+const wideQueue = 80
+
+// deliveriesText lists deliveries for a screen of a width; 0 for any. On a narrow one the id,
+// which is long, is in a line of its own.
+func deliveriesText(list []alert.Delivery, width int, now time.Time) string {
+	narrow := width > 0 && width < wideQueue
+	return table(func(line func(cells ...any)) {
+		if !narrow {
+			line("ID", "STATE", "LANE", "INCIDENT", "KIND", "ATTEMPTS", "AGE", "NEXT", "REASON")
+		}
+		for _, d := range list {
+			if narrow {
+				line(d.ID)
+				line("  "+string(d.State), d.Lane, d.Incident, age(since(d), now), brief(d.Reason))
+				continue
+			}
+			line(d.ID, d.State, d.Lane, d.Incident, d.Kind, d.Attempts, age(since(d), now), age(nextAttempt(d), now), brief(d.Reason))
+		}
+	})
 }
 
 // since is when a delivery was done, or else when it was created.

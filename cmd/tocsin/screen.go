@@ -1,6 +1,7 @@
 package main
 
 import (
+	"io"
 	"os"
 	"slices"
 	"strings"
@@ -27,6 +28,11 @@ func (w world) screen() screen {
 		s.width, s.height = width, height
 	}
 	return s
+}
+
+// widthFor is the width of the terminal that a stream goes to; 0 for none.
+func (w world) widthFor(stream io.Writer) int {
+	return world{stdout: stream, getenv: w.getenv}.screen().width
 }
 
 // The marks are characters that no text has: Unicode keeps them for internal use, and

@@ -31,6 +31,7 @@ func newSilence(w world) *cobra.Command {
 type silenceAnswer struct {
 	Silence   alert.Silence `json:"silence"`
 	Incidents int           `json:"incidents"`
+	Notes     []string      `json:"notes,omitempty"`
 }
 
 func newSilenceNew(w world) *cobra.Command {
@@ -154,6 +155,7 @@ func (c *clientCmd) silence(ctx context.Context, body map[string]any) error {
 	if err := c.call(ctx, http.MethodPost, "/v1/silences", body, &answer); err != nil {
 		return err
 	}
+	c.sayAll(answer.Notes)
 	s := answer.Silence
 	return c.print(answer, fmt.Sprintf("%s silences %s %s (%s); tocsin silence end %s ends it\n",
 		s.ID, s.Matchers, silenceTimes(s), counted(answer.Incidents, "open incident"), s.ID))

@@ -153,12 +153,18 @@ func (c *actCmd) narrowing(ctx context.Context, t handlers.Target) (narrow alert
 		return narrow, nil
 	}
 	found, err := c.search(ctx, t, append([]alert.State{alert.Open, alert.Acked}, handlers.StatesFor(c.verb)...))
-	for _, f := range []alert.IncidentFilter{{Words: t.Words, Wholes: true}, {Words: t.Words, Beginnings: true}} {
+	return narrowed(found, t.Words), err
+}
+
+// narrowed selects the incidents in which words are whole words, or else begin a word, if
+// that is so in any of those found; else all.
+func narrowed(found []alert.Incident, words []string) alert.IncidentFilter {
+	for _, f := range []alert.IncidentFilter{{Words: words, Wholes: true}, {Words: words, Beginnings: true}} {
 		if slices.ContainsFunc(found, func(i alert.Incident) bool { return f.Selects(i.Subject()) }) {
-			return f, err
+			return f
 		}
 	}
-	return narrow, err
+	return alert.IncidentFilter{}
 }
 
 // meant returns the matchers that a target without matchers means. If it may mean several,
@@ -202,11 +208,11 @@ const mostNamed = 10
 
 // several is the error when words mean more than one incident. It lists them.
 func several(found []alert.Incident, remedy string) error {
-	return &usageError{fmt.Errorf("these are %d incidents: %s\n%s", len(found), remedy, strings.TrimSuffix(briefList(found), "\n"))}
+	return &usageError{fmt.Errorf("these are %d incidents: %s\n%s", len(found), remedy, strings.TrimSuffix(briefList(found, 0), "\n"))}
 }
 
-// briefList lists the first of incidents, without colours.
-func briefList(found []alert.Incident) string {
+// briefList lists the first of incidents, without colours, for a screen of a width; 0 for any.
+func briefList(found []alert.Incident, width int) string {
 	list := table(func(line func(cells ...any)) {
 		for _, i := range found[:min(len(found), mostNamed)] {
 			line("  "+i.ID, i.Severity, i.State, brief(i.Title))
@@ -215,7 +221,7 @@ func briefList(found []alert.Incident) string {
 	if more := len(found) - mostNamed; more > 0 {
 		list += fmt.Sprintf("  and %d more\n", more)
 	}
-	return screen{}.draw(list)
+	return screen{width: width}.draw(list)
 }
 
 // confirm asks whether all of the incidents are meant. Where nobody can be asked, it is
@@ -225,7 +231,7 @@ func (c *actCmd) confirm(found []alert.Incident) error {
 		return several(found, "name one by its id, or add --yes for all")
 	}
 	verb := strings.ToUpper(string(c.verb[:1])) + string(c.verb[1:])
-	return ask(c.world, fmt.Sprintf("%s%s all %d?", briefList(found), verb, len(found)), "nothing was changed")
+	return ask(c.world, fmt.Sprintf("%s%s all %d?", briefList(found, c.widthFor(c.stderr)), verb, len(found)), "nothing was changed")
 }
 
 // ask asks a question on the terminal; the error, otherwise, is about everything but yes.
