@@ -112,6 +112,8 @@ type entry struct {
 	failed bool
 	// reword is set when the templates of its route have yet to say what its members are now.
 	reword bool
+	// processed is set once it was decided what is due.
+	processed bool
 	// newest is the title of the group's member that fired last.
 	newest string
 }
@@ -227,7 +229,9 @@ func (d *draft) finish() {
 	for _, en := range d.order {
 		d.wordGroup(en)
 		d.sayNews(en)
-		en.DueAt = d.nextDue(en)
+		if next := d.nextDue(en); !en.woken(next) {
+			en.DueAt = next
+		}
 		d.change.Incidents = append(d.change.Incidents, en.Incident)
 	}
 	d.finishHeartbeats()

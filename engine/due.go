@@ -60,6 +60,7 @@ func earlier(a, b time.Time) time.Time {
 func (d *draft) processDue(en *entry) {
 	d.learnSources()
 	d.touch(en)
+	en.processed = true
 	if !en.Hidden() && en.State != alert.StateResolved {
 		if s := d.silenceFor(en); s != nil {
 			d.silence(en, s)

@@ -105,6 +105,12 @@ func (en *entry) looks(now time.Time) bool {
 	return !at.IsZero() && !at.After(now)
 }
 
+// woken reports whether members of the group were made due before next, and are still to be
+// looked at: what they are due by is only known in the store.
+func (en *entry) woken(next time.Time) bool {
+	return en.Group != nil && !en.processed && !en.DueAt.IsZero() && (next.IsZero() || en.DueAt.Before(next))
+}
+
 // nextNews is when the threads say what is new about the group; zero for never.
 func (en *entry) nextNews() time.Time {
 	if en.Group == nil || en.unshown || en.State == alert.StateResolved {

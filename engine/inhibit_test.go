@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -335,11 +336,20 @@ func inhibitSteps(t *rapid.T) inhibitStep {
 // fires is hidden if and only if Alertmanager would not notify about it, and what was never
 // shown is shown as soon as nothing hides it.
 func TestInhibitionAgreesWithAlertmanagersRule(t *testing.T) {
+	checkInhibition(t)
+}
+
+// The same for the members of groups.
+func TestInhibitionOfMembersAgreesWithAlertmanagersRule(t *testing.T) {
+	checkInhibition(t, alert.Route{Name: "all", GroupBy: []string{"cluster"}})
+}
+
+func checkInhibition(t *testing.T, routes ...alert.Route) {
 	rapid.Check(t, func(rt *rapid.T) {
 		steps := rapid.SliceOfN(rapid.Custom(inhibitSteps), 1, 40).Draw(rt, "steps")
 		var broken error
 		synctest.Test(t, func(t *testing.T) {
-			s := &inhibitStory{memory: newMemory(), rules: inhibitRules(t)}
+			s := &inhibitStory{memory: newMemory(), rules: inhibitRules(t), routes: routes}
 			s.start()
 			defer func() { s.stop() }()
 			for n, step := range steps {
@@ -364,12 +374,13 @@ func TestInhibitionAgreesWithAlertmanagersRule(t *testing.T) {
 type inhibitStory struct {
 	*memory
 	rules  []alert.InhibitRule
+	routes []alert.Route
 	engine *Engine
 	stop   func()
 }
 
 func (s *inhibitStory) start() {
-	s.engine, s.stop = run(s.memory, alert.Routing{Default: "#alerts", Inhibit: s.rules})
+	s.engine, s.stop = run(s.memory, alert.Routing{Default: "#alerts", Routes: s.routes, Inhibit: s.rules})
 }
 
 func (s *inhibitStory) take(step inhibitStep) (err error) {
@@ -414,25 +425,94 @@ func (s *inhibitStory) hides(target alert.Subject) (by []string) {
 			by = append(by, q.ID)
 		}
 	}
-	for _, i := range s.incidents {
-		source := i.Subject()
+	for _, source := range s.firing() {
 		inhibits := func(r alert.InhibitRule) bool {
 			equal := !slices.ContainsFunc(r.Equal, func(name string) bool { return source.Value(name) != target.Value(name) })
-			return r.Target.Match(target) && r.Source.Match(source) && equal && !(r.Source.Match(target) && r.Target.Match(source))
+			return r.Target.Match(target) && r.Source.Match(source.Subject) && equal && !(r.Source.Match(target) && r.Target.Match(source.Subject))
 		}
-		if i.State != alert.StateResolved && i.Key != target.Key && slices.ContainsFunc(s.rules, inhibits) {
-			by = append(by, i.ID)
+		if source.Key != target.Key && slices.ContainsFunc(s.rules, inhibits) {
+			by = append(by, source.incident)
 		}
 	}
 	return by
 }
 
+// firingAlert is an alert that fires, with its incident.
+type firingAlert struct {
+	alert.Subject
+	incident string
+}
+
+// firing are the alerts that fire: incidents and the members of groups.
+func (s *inhibitStory) firing() (all []firingAlert) {
+	for _, i := range s.incidents {
+		if i.Group == nil && i.State != alert.StateResolved {
+			all = append(all, firingAlert{i.Subject(), i.ID})
+		}
+	}
+	for at, m := range s.members {
+		if m.Status == alert.Firing {
+			all = append(all, firingAlert{m.Subject(s.incidents[s.places[at.incident]]), at.incident})
+		}
+	}
+	return all
+}
+
+// checkMembers checks what hides the members of groups, and that these count them.
+func (s *inhibitStory) checkMembers() error {
+	counted := map[string]*alert.Group{}
+	for at, m := range s.members {
+		i := s.incidents[s.places[at.incident]]
+		if counted[i.ID] == nil {
+			counted[i.ID] = &alert.Group{}
+		}
+		g := counted[i.ID]
+		g.Count(m, 1)
+		if m.N > 0 {
+			g.Total++
+		}
+		id := m.Silence + m.InhibitedBy
+		subject := m.Subject(i)
+		by := s.hides(subject)
+		subject.Key = i.Key // a silence may be for the whole group
+		if m.Status == alert.Firing && id != "" && !slices.Contains(append(by, s.hides(subject)...), id) {
+			return fmt.Errorf("member %s of %s is hidden by %s, which hides it no longer", m.Key, i.ID, id)
+		}
+	}
+	for _, i := range s.incidents {
+		if i.Group == nil {
+			continue
+		}
+		want := counted[i.ID]
+		if g := i.Group; g.Total != want.Total || !maps.Equal(g.Firing, want.Firing) || !maps.Equal(g.Silenced, want.Silenced) ||
+			!maps.Equal(g.Inhibited, want.Inhibited) || !maps.Equal(g.Closed, want.Closed) || g.Withdrawn != want.Withdrawn {
+			return fmt.Errorf("%s counts %+v, want %+v", i.ID, g, want)
+		}
+		if i.State != alert.StateResolved && i.InhibitedBy != "" && i.Group.Fires() > 0 {
+			return fmt.Errorf("%s is hidden by %s while %v fire that nothing hides", i.ID, i.InhibitedBy, i.Group.Firing)
+		}
+		if i.State != alert.StateResolved && !i.Hidden() && i.Group.Lasts() && i.Group.Fires() == 0 {
+			return fmt.Errorf("%s is shown, and nothing of it: %+v", i.ID, i.Group)
+		}
+	}
+	return nil
+}
+
 func (s *inhibitStory) check() error {
+	if err := s.checkMembers(); err != nil {
+		return err
+	}
 	posted := map[string]bool{}
 	for _, d := range s.deliveries {
 		posted[d.Incident] = posted[d.Incident] || d.Kind == alert.Post
 	}
 	for _, i := range s.incidents {
+		if i.Group != nil {
+			if i.State != alert.StateResolved && !i.Hidden() && !posted[i.ID] && !i.HeldUntil.After(time.Now()) {
+				return fmt.Errorf("group %s was never shown, and nothing hides it", i.ID)
+			}
+			continue
+		}
 		by := s.hides(i.Subject())
 		switch id := i.Silence + i.InhibitedBy; {
 		case i.State == alert.StateResolved:
