@@ -13,7 +13,7 @@ COMPILE := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -fu
 ARCH    ?= $(shell $(GO) env GOARCH)
 DIST    ?= dist
 
-.PHONY: help build man package package-test systemd-test test race soak lint fmt bench demo
+.PHONY: help build man package release package-test systemd-test test race soak lint fmt bench demo
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,15 @@ man: ## bin/man: a man page for each command
 package: build ## dist/: Debian and RPM packages, byte for byte the same for the same commit
 	GOOS=linux GOARCH=$(ARCH) $(COMPILE) -o bin/package/tocsin ./cmd/tocsin
 	ARCH='$(ARCH)' VERSION='$(VERSION)' DIST='$(DIST)' packaging/build
+
+PLATFORMS := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
+
+release: ## dist/: packages for both kinds of machine, programs for Linux and macOS, SBOMs and SHA256SUMS
+	rm -rf $(DIST) bin/release
+	$(MAKE) package ARCH=arm64
+	$(MAKE) package ARCH=amd64
+	$(foreach p,$(PLATFORMS),GOOS=$(firstword $(subst _, ,$p)) GOARCH=$(lastword $(subst _, ,$p)) $(COMPILE) -o bin/release/$p/tocsin ./cmd/tocsin &&) true
+	VERSION='$(VERSION)' DIST='$(DIST)' packaging/release
 
 package-test: ## install, upgrade and purge the packages in a folder, and build them twice
 	packaging/test
