@@ -40,7 +40,7 @@ release: ## dist/: packages for both kinds of machine, programs for Linux and ma
 package-test: ## install, upgrade and purge the packages in a folder, and build them twice
 	packaging/test
 
-systemd-test: ## boot a Debian by systemd-nspawn and try the package in it, under load (as root)
+systemd-test: ## boot Debian 12 and 13 by systemd-nspawn and try the package there, under load (as root)
 	packaging/systemd-test
 
 test: ## all tests; those for Chromium and PostgreSQL skip where these are absent
