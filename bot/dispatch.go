@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
 
@@ -31,6 +33,44 @@ type Handler interface {
 	Submit(s Submission) (errs map[string]string, work func(ctx context.Context) error)
 }
 
+// dispatcher makes what people do durable, acks it, and passes it to a Handler.
+type dispatcher struct {
+	bot       *Bot
+	inbox     Inbox
+	handler   Handler
+	log       *zap.Logger
+	backlog   chan alert.Envelope // durable, and not taken by a worker yet
+	receiving chan struct{}
+	receivers sync.WaitGroup
+
+	envelopes  *prometheus.CounterVec
+	ackSeconds prometheus.Histogram
+}
+
+func newDispatcher(b *Bot, inbox Inbox, handler Handler, f promauto.Factory) *dispatcher {
+	return &dispatcher{
+		bot: b, inbox: inbox, handler: handler, log: b.opts.Log,
+		backlog: make(chan alert.Envelope), receiving: make(chan struct{}, receiveAtOnce),
+		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
+			Help: "Envelopes from Slack by type."}, []string{"type"}),
+		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
+			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100}),
+	}
+}
+
+// run handles what an earlier run left over and then what collect receives. When ctx ends
+// and collect has returned, the handlers get three seconds to finish.
+func (d *dispatcher) run(ctx context.Context, collect func()) {
+	working, stop := outlive(ctx, finishLimit)
+	defer stop()
+	pool := d.startWorkers(working)
+	d.requeue(ctx)
+	collect()
+	d.receivers.Wait()
+	close(d.backlog)
+	pool.Wait()
+}
+
 const (
 	workers   = 8
 	workLimit = 30 * time.Second
@@ -41,48 +81,48 @@ const (
 
 // startWorkers starts goroutines that handle the backlog until it is closed. They
 // discard what is left of it when ctx ends.
-func (s *Socket) startWorkers(ctx context.Context) *sync.WaitGroup {
+func (d *dispatcher) startWorkers(ctx context.Context) *sync.WaitGroup {
 	var group sync.WaitGroup
 	for range workers {
 		group.Go(func() {
-			for e := range s.backlog {
-				s.work(ctx, e)
+			for e := range d.backlog {
+				d.work(ctx, e)
 			}
 		})
 	}
 	return &group
 }
 
-func (s *Socket) work(ctx context.Context, e alert.Envelope) {
+func (d *dispatcher) work(ctx context.Context, e alert.Envelope) {
 	if ctx.Err() != nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, workLimit)
 	defer cancel()
-	err := s.handle(limited, e)
+	err := d.handle(limited, e)
 	if err != nil {
-		s.log.Error("request from slack failed", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		d.log.Error("request from slack failed", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 	}
 	if err != nil && ctx.Err() != nil {
 		return // the process is stopping: the request is repeated after the next start
 	}
-	if err := s.inbox.Handled(limited, e.ID); err != nil {
-		s.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+	if err := d.inbox.Handled(limited, e.ID); err != nil {
+		d.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
 	}
 }
 
 // handle decodes one envelope and calls the handler; a panic becomes an error.
-func (s *Socket) handle(ctx context.Context, e alert.Envelope) (err error) {
+func (d *dispatcher) handle(ctx context.Context, e alert.Envelope) (err error) {
 	defer recovered(&err)
 	switch e.Type {
 	case socketmode.RequestTypeSlashCommands:
-		return s.command(ctx, e)
+		return d.command(ctx, e)
 	case socketmode.RequestTypeEventsAPI:
-		return s.event(ctx, e)
+		return d.event(ctx, e)
 	case socketmode.RequestTypeInteractive:
-		return s.interaction(ctx, e)
+		return d.interaction(ctx, e)
 	}
-	s.log.Warn("slack sent an envelope of an unknown type", zap.String("envelope", e.ID), zap.String("type", e.Type))
+	d.log.Warn("slack sent an envelope of an unknown type", zap.String("envelope", e.ID), zap.String("type", e.Type))
 	return nil
 }
 
@@ -93,8 +133,8 @@ func recovered(err *error) {
 	}
 }
 
-func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
-	self, err := s.bot.identify(ctx)
+func (d *dispatcher) command(ctx context.Context, e alert.Envelope) error {
+	self, err := d.bot.identify(ctx)
 	if err != nil {
 		return err
 	}
@@ -102,43 +142,43 @@ func (s *Socket) command(ctx context.Context, e alert.Envelope) error {
 	if err != nil {
 		return err
 	}
-	s.bot.learnFromCommand(ctx, c)
-	return s.handler.Command(ctx, c)
+	d.bot.learnFromCommand(ctx, c)
+	return d.handler.Command(ctx, c)
 }
 
-func (s *Socket) event(ctx context.Context, e alert.Envelope) error {
-	d, err := decodeEvent(e.Payload, s.bot.Identity())
+func (d *dispatcher) event(ctx context.Context, e alert.Envelope) error {
+	event, err := decodeEvent(e.Payload, d.bot.Identity())
 	switch {
 	case err != nil:
 		return err
-	case d.message != nil:
-		s.bot.learnDM(ctx, d.message.User, d.message.Channel)
-		return s.handler.Message(ctx, *d.message)
-	case d.home != nil:
-		s.bot.learnDM(ctx, d.home.User, d.home.Channel)
-		return s.handler.Home(ctx, *d.home)
-	case d.renamed != nil:
-		s.bot.learnChannel(ctx, d.team, d.renamed.Name, d.renamed.ID)
-	case d.revoked:
-		s.log.Error("slack revoked the app's access", zap.String("event", d.kind), zap.String("hint", "install the app again and renew its tokens"))
+	case event.message != nil:
+		d.bot.learnDM(ctx, event.message.User, event.message.Channel)
+		return d.handler.Message(ctx, *event.message)
+	case event.home != nil:
+		d.bot.learnDM(ctx, event.home.User, event.home.Channel)
+		return d.handler.Home(ctx, *event.home)
+	case event.renamed != nil:
+		d.bot.learnChannel(ctx, event.team, event.renamed.Name, event.renamed.ID)
+	case event.revoked:
+		d.log.Error("slack revoked the app's access", zap.String("event", event.kind), zap.String("hint", "install the app again and renew its tokens"))
 	default:
-		s.log.Debug("event ignored", zap.String("envelope", e.ID), zap.String("event", d.kind), zap.String("why", d.ignored))
+		d.log.Debug("event ignored", zap.String("envelope", e.ID), zap.String("event", event.kind), zap.String("why", event.ignored))
 	}
 	return nil
 }
 
-func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
-	i, err := decodeInteraction(e.Payload, s.bot.Identity())
+func (d *dispatcher) interaction(ctx context.Context, e alert.Envelope) error {
+	i, err := decodeInteraction(e.Payload, d.bot.Identity())
 	if err != nil {
 		return err
 	}
 	for _, a := range i.actions {
-		err = errors.Join(err, s.handler.Action(ctx, a))
+		err = errors.Join(err, d.handler.Action(ctx, a))
 	}
 	if i.submission == nil {
 		return err
 	}
-	if _, work := s.handler.Submit(*i.submission); work != nil {
+	if _, work := d.handler.Submit(*i.submission); work != nil {
 		return work(ctx)
 	}
 	return nil
@@ -146,39 +186,39 @@ func (s *Socket) interaction(ctx context.Context, e alert.Envelope) error {
 
 // dialogErrors returns the handler's errors for a dialog, if the envelope is one
 // and may be answered (docs/slack.md §7.5).
-func (s *Socket) dialogErrors(r socketmode.Request) (errs map[string]string) {
+func (d *dispatcher) dialogErrors(r socketmode.Request) (errs map[string]string) {
 	if r.Type != socketmode.RequestTypeInteractive || !r.AcceptsResponsePayload {
 		return nil
 	}
-	i, err := decodeInteraction(r.Payload, s.bot.Identity())
+	i, err := decodeInteraction(r.Payload, d.bot.Identity())
 	if err != nil || i.submission == nil {
 		return nil
 	}
 	var panicked error
 	func() {
 		defer recovered(&panicked)
-		errs, _ = s.handler.Submit(*i.submission)
+		errs, _ = d.handler.Submit(*i.submission)
 	}()
 	if panicked != nil {
-		s.log.Error("dialog could not be validated", zap.String("envelope", r.EnvelopeID), zap.Error(panicked))
+		d.log.Error("dialog could not be validated", zap.String("envelope", r.EnvelopeID), zap.Error(panicked))
 	}
 	return errs
 }
 
 // requeue puts what an earlier run did not finish into the backlog. It reads the
 // inbox before the first connection opens, so that it finds no new envelopes.
-func (s *Socket) requeue(ctx context.Context) {
-	left, err := s.inbox.Unhandled(ctx)
+func (d *dispatcher) requeue(ctx context.Context) {
+	left, err := d.inbox.Unhandled(ctx)
 	if err != nil {
-		s.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
+		d.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
 		return
 	}
 	if len(left) > 0 {
-		s.log.Info("handling requests from before the start", zap.Int("count", len(left)))
+		d.log.Info("handling requests from before the start", zap.Int("count", len(left)))
 	}
-	s.receivers.Go(func() {
+	d.receivers.Go(func() {
 		for _, e := range left {
-			s.backlog <- e
+			d.backlog <- e
 		}
 	})
 }

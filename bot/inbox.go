@@ -31,39 +31,38 @@ const (
 	receiveAtOnce = 512
 )
 
-// accept handles an envelope in a goroutine, so that the connection reads on.
-func (s *Socket) accept(ctx context.Context, c *connection, r socketmode.Request) {
-	s.receiving <- struct{}{}
-	s.receivers.Go(func() {
-		e, fresh := s.receive(ctx, c, r)
-		<-s.receiving
-		c.acked()
+// accept handles an envelope in a goroutine, so that its connection reads on. ack is
+// called once, with what Slack is to show, or nil.
+func (d *dispatcher) accept(ctx context.Context, r socketmode.Request, ack func(payload any)) {
+	d.receiving <- struct{}{}
+	d.receivers.Go(func() {
+		e, fresh := d.receive(ctx, r, ack)
+		<-d.receiving
 		if fresh {
-			s.backlog <- e
+			d.backlog <- e
 		}
 	})
 }
 
-// receive makes an envelope durable and acks it on the connection it came on. The
-// errors of a dialog are sent in the ack, and then there is nothing left to do.
-func (s *Socket) receive(ctx context.Context, c *connection, r socketmode.Request) (e alert.Envelope, fresh bool) {
+// receive makes an envelope durable and acks it. The errors of a dialog are sent in the
+// ack, and then there is nothing left to do.
+func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func(payload any)) (e alert.Envelope, fresh bool) {
 	start := time.Now()
-	s.metrics.envelopes.WithLabelValues(metricType(r.Type)).Inc()
-	errs := s.dialogErrors(r)
-	if len(errs) > 0 {
-		s.ack(c, r.EnvelopeID, map[string]any{"response_action": "errors", "errors": errs})
+	d.envelopes.WithLabelValues(metricType(r.Type)).Inc()
+	if errs := d.dialogErrors(r); len(errs) > 0 {
+		ack(map[string]any{"response_action": "errors", "errors": errs})
 		return e, false
 	}
-	e = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: s.bot.opts.Now()}
-	fresh = s.persist(ctx, e)
-	s.ack(c, r.EnvelopeID, nil)
-	s.metrics.ackSeconds.Observe(time.Since(start).Seconds())
+	e = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: d.bot.opts.Now()}
+	fresh = d.persist(ctx, e)
+	ack(nil)
+	d.ackSeconds.Observe(time.Since(start).Seconds())
 	return e, fresh
 }
 
 // persist makes the envelope durable. If the inbox fails or does not answer, the envelope
 // is handled anyway: answering twice after a restart is better than not at all.
-func (s *Socket) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
+func (d *dispatcher) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
 	ctx, cancel := context.WithTimeout(ctx, inboxLimit)
 	defer cancel()
 	type result struct {
@@ -71,8 +70,8 @@ func (s *Socket) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
 		err   error
 	}
 	received := make(chan result, 1)
-	s.receivers.Go(func() {
-		fresh, err := s.inbox.Receive(ctx, e)
+	d.receivers.Go(func() {
+		fresh, err := d.inbox.Receive(ctx, e)
 		received <- result{fresh, err}
 	})
 	got := result{err: context.DeadlineExceeded}
@@ -82,25 +81,10 @@ func (s *Socket) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
 	}
 	fresh, err := got.fresh, got.err
 	if err != nil {
-		s.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		d.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 		return true
 	}
 	return fresh
-}
-
-// ack acks on the connection the envelope came on or, if that fails, on another.
-func (s *Socket) ack(c *connection, envelope string, payload any) {
-	err := c.ack(envelope, payload)
-	if err == nil {
-		return
-	}
-	for _, other := range s.siblings(c) {
-		if other.ack(envelope, payload) == nil {
-			s.metrics.crossed.Inc()
-			return
-		}
-	}
-	s.log.Warn("ack lost", zap.String("envelope", envelope), zap.Error(err))
 }
 
 // dedupeKey identifies the content of an envelope: Slack sends the same content

@@ -27,21 +27,15 @@ const replaceAtOnce = 5
 // Handler. It replaces each connection before Slack closes it, and the replacement
 // is ready before the old one is closed.
 type Socket struct {
-	bot       *Bot
-	inbox     Inbox
-	handler   Handler
-	log       *zap.Logger
-	metrics   socketMetrics
-	backlog   chan alert.Envelope // durable, and not taken by a worker yet
-	receiving chan struct{}
-	timing    timing
-	dialer    websocket.Dialer
+	*dispatcher
+
+	metrics socketMetrics
+	timing  timing
+	dialer  websocket.Dialer
 	// replacements is the budget for replacing connections that Slack closes.
 	replacements *rate.Limiter
 	// replace has a slot replace its connection.
 	replace [slots]chan struct{}
-
-	receivers sync.WaitGroup
 
 	mu          sync.Mutex
 	open        map[*connection]bool // all that are not closed yet
@@ -81,8 +75,6 @@ func realTiming() timing {
 }
 
 type socketMetrics struct {
-	envelopes  *prometheus.CounterVec
-	ackSeconds prometheus.Histogram
 	rotations  prometheus.Counter
 	reconnects prometheus.Counter
 	crossed    prometheus.Counter
@@ -92,14 +84,12 @@ type socketMetrics struct {
 
 // NewSocket returns a Socket that has not connected yet.
 func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
-	s := &Socket{
-		bot: b, inbox: inbox, handler: handler, log: b.opts.Log, backlog: make(chan alert.Envelope),
-		receiving: make(chan struct{}, receiveAtOnce), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{},
-	}
+	metrics := promauto.With(b.opts.Metrics)
+	s := &Socket{dispatcher: newDispatcher(b, inbox, handler, metrics), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{}}
 	for n := range s.replace {
 		s.replace[n] = make(chan struct{}, 1)
 	}
-	s.metrics = s.register(promauto.With(b.opts.Metrics))
+	s.metrics = s.register(metrics)
 	return s
 }
 
@@ -112,10 +102,6 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 		return f.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
 	}
 	return socketMetrics{
-		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
-			Help: "Envelopes from Slack by type."}, []string{"type"}),
-		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
-			Help: "From an envelope's arrival until its ack is written.", Buckets: prometheus.ExponentialBuckets(0.0002, 2.5, 12), NativeHistogramBucketFactor: 1.1, NativeHistogramMaxBucketNumber: 100}),
 		rotations:  counter("tocsin_slack_rotations_total", "Connections replaced before they ended."),
 		reconnects: counter("tocsin_slack_reconnects_total", "Connections opened after one was lost or refused."),
 		crossed:    counter("tocsin_slack_acks_crossed_total", "Acks sent on another connection than the one the envelope came on."),
@@ -130,20 +116,15 @@ func (s *Socket) register(f promauto.Factory) socketMetrics {
 // acks, closes the connections and gives the handlers three seconds. What is not
 // done by then is done after the next start. It returns nil.
 func (s *Socket) Run(ctx context.Context) error {
-	working, stop := outlive(ctx, finishLimit)
-	defer stop()
 	s.begin(time.Now())
 	s.replacements = rate.NewLimiter(rate.Every(s.timing.replace), replaceAtOnce)
-	pool := s.startWorkers(working)
-	s.requeue(ctx)
-	var group sync.WaitGroup
-	for n := range slots {
-		group.Go(func() { newSlot(s, n).run(ctx) })
-	}
-	group.Wait()
-	s.receivers.Wait()
-	close(s.backlog)
-	pool.Wait()
+	s.run(ctx, func() {
+		var group sync.WaitGroup
+		for n := range slots {
+			group.Go(func() { newSlot(s, n).run(ctx) })
+		}
+		group.Wait()
+	})
 	return nil
 }
 
@@ -279,7 +260,12 @@ func (s *Socket) start(ctx context.Context, address string) (*connection, error)
 		return nil, err
 	}
 	detached := context.WithoutCancel(ctx)
-	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) { s.accept(detached, c, r) })
+	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) {
+		s.accept(detached, r, func(payload any) {
+			s.ack(c, r.EnvelopeID, payload)
+			c.acked()
+		})
+	})
 	s.mu.Lock()
 	s.open[c] = true
 	s.mu.Unlock()
@@ -308,6 +294,21 @@ func outlive(ctx context.Context, d time.Duration) (context.Context, context.Can
 		stop()
 		cancel()
 	}
+}
+
+// ack acks on the connection the envelope came on or, if that fails, on another.
+func (s *Socket) ack(c *connection, envelope string, payload any) {
+	err := c.ack(envelope, payload)
+	if err == nil {
+		return
+	}
+	for _, other := range s.siblings(c) {
+		if other.ack(envelope, payload) == nil {
+			s.metrics.crossed.Inc()
+			return
+		}
+	}
+	s.log.Warn("ack lost", zap.String("envelope", envelope), zap.Error(err))
 }
 
 // siblings returns the connections that can send an ack instead of c.
