@@ -9,8 +9,10 @@ import (
 
 // Health is the state of the daemon, for people and probes.
 type Health struct {
-	// Connections is how many Socket Mode connections are up (of two).
+	// Connections is how many Socket Mode connections are up (of two). RequestsAt is where
+	// Slack's requests come in place of those, host:port; empty in Socket Mode.
 	Connections    int       `json:"connections"`
+	RequestsAt     string    `json:"requests_at,omitempty"`
 	ConnectedSince time.Time `json:"connected_since,omitzero"`
 	// Held says why nothing is sent at all; empty if deliveries work.
 	Held string `json:"held,omitempty"`

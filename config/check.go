@@ -125,6 +125,14 @@ func parseTCP(value string) (string, *flaw) {
 	return value, nil
 }
 
+// parseRequestsAddress reads where Slack's requests are received, which can't be off.
+func parseRequestsAddress(value string) (string, *flaw) {
+	if meansOff(value) {
+		return "", &flaw{message: printable(value) + " is not an address", write: []string{"127.0.0.1:8127"}}
+	}
+	return parseTCP(value)
+}
+
 // guessAddress completes a bare port or host, or extracts the address from a URL.
 func guessAddress(value string) string {
 	if _, err := strconv.ParseUint(value, 10, 16); err == nil {

@@ -7,8 +7,8 @@
 // environment, systemd credential or secret file, YAML, default. An empty environment variable or flag is
 // ignored.
 //
-// SLACK_SIGNING_SECRET is accepted and has no effect: Socket Mode does not
-// sign its requests.
+// SLACK_SIGNING_SECRET has no effect unless slack.mode is http: Socket Mode does not sign
+// its requests.
 package config
 
 import (
@@ -60,6 +60,12 @@ type Slack struct {
 	AppToken alert.Secret
 	// BotToken calls the Web API (xoxb-…); empty when none was given.
 	BotToken alert.Secret
+	// Mode says how requests from Slack come: SocketMode or HTTPMode.
+	Mode string
+	// SigningSecret verifies requests in HTTPMode; empty when none was given.
+	SigningSecret alert.Secret
+	// Listen is host:port where requests come to in HTTPMode.
+	Listen string
 	// APIURL is the Web API's base and always ends in a slash.
 	APIURL string
 }
@@ -157,6 +163,7 @@ func (l *loader) finish() *Config {
 	c.states = l.states(c.settings)
 	// The check has removed quotes and blanks around the tokens.
 	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
+	c.Slack.SigningSecret = alert.Secret(l.value(keySigning))
 	for _, route := range l.routes {
 		c.Routing.Routes = append(c.Routing.Routes, route.Route)
 	}

@@ -14,6 +14,9 @@ const (
 	keyAppTokenFile   = "slack.app_token_file"
 	keyBotToken       = "slack.bot_token"
 	keyBotTokenFile   = "slack.bot_token_file"
+	keySigning        = "slack.signing_secret"
+	keySigningFile    = "slack.signing_secret_file"
+	keyMode           = "slack.mode"
 	keyAPIURL         = "slack.api_url"
 	keyTCP            = "listen.tcp"
 	keySocket         = "listen.socket"
@@ -32,6 +35,12 @@ const (
 const (
 	off     = "off"
 	forever = "forever"
+)
+
+// The values of slack.mode.
+const (
+	SocketMode = "socket"
+	HTTPMode   = "http"
 )
 
 // The values of when_unsure.
@@ -110,6 +119,13 @@ func generalOptions() []option[Config] {
 		opt(spec{key: keyBotToken, env: "SLACK_BOT_TOKEN", credential: "slack_bot_token", fileKey: keyBotTokenFile, secret: true, token: true},
 			anything, onlyChecked),
 		opt(spec{key: keyBotTokenFile}, parsePath, onlyChecked),
+		opt(spec{key: keyMode, restart: true, fallback: constant(SocketMode)},
+			oneOf(SocketMode, HTTPMode), func(c *Config, v string) { c.Slack.Mode = v }),
+		opt(spec{key: keySigning, env: "SLACK_SIGNING_SECRET", credential: "slack_signing_secret", fileKey: keySigningFile, secret: true, token: true},
+			anything, onlyChecked),
+		opt(spec{key: keySigningFile}, parsePath, onlyChecked),
+		opt(spec{key: "slack.listen", restart: true, fallback: constant("127.0.0.1:8127")},
+			parseRequestsAddress, func(c *Config, v string) { c.Slack.Listen = v }),
 		opt(spec{key: keyAPIURL, restart: true, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
 			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
 		opt(spec{key: keyTCP, restart: true, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},

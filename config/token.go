@@ -25,7 +25,7 @@ type Tokens struct {
 func (in Input) Tokens() Tokens {
 	l := newLoader(in)
 	l.readDocument()
-	l.resolveKeys(keyAppToken, keyBotToken)
+	l.resolveKeys(keyAppToken, keyBotToken, keySigning, keyMode)
 	l.checkTokens()
 	if l.doc.broken {
 		l.warnings = append(l.problems, l.warnings...)
@@ -38,32 +38,47 @@ func (in Input) Tokens() Tokens {
 	}
 }
 
-// tokenKind is one of the two tokens Tocsin needs.
+// tokenKind is one of the tokens and secrets Tocsin needs. Those without a prefix have 32
+// hexadecimal digits.
 type tokenKind struct {
 	key, env, name, prefix string
 	without                string // what does not work without it
 	find                   string // where it is to be found
 }
 
-func tokenKinds() []tokenKind {
-	return []tokenKind{
-		{
-			key: keyAppToken, env: "SLACK_APP_TOKEN", name: "app-level token", prefix: "xapp-",
-			without: "alerts are kept, but nothing is received from Slack",
-			find:    "find it at https://api.slack.com/apps → your app → Basic Information → App-Level Tokens (make one with the scope connections:write)",
-		},
-		{
-			key: keyBotToken, env: "SLACK_BOT_TOKEN", name: "bot token", prefix: "xoxb-",
-			without: "alerts are kept, but not posted",
-			find:    "find it at https://api.slack.com/apps → your app → OAuth & Permissions → Bot User OAuth Token",
-		},
+// tokenKinds are those that a mode needs.
+func tokenKinds(mode string) []tokenKind {
+	fromSlack := tokenKind{
+		key: keyAppToken, env: "SLACK_APP_TOKEN", name: "app-level token", prefix: "xapp-",
+		without: "alerts are kept, but nothing is received from Slack",
+		find:    "find it at https://api.slack.com/apps → your app → Basic Information → App-Level Tokens (make one with the scope connections:write)",
 	}
+	if mode == HTTPMode {
+		fromSlack = tokenKind{
+			key: keySigning, env: "SLACK_SIGNING_SECRET", name: "signing secret",
+			without: "everything that people do in Slack is refused",
+			find:    "find it at https://api.slack.com/apps → your app → Basic Information → Signing Secret",
+		}
+	}
+	return []tokenKind{fromSlack, {
+		key: keyBotToken, env: "SLACK_BOT_TOKEN", name: "bot token", prefix: "xoxb-",
+		without: "alerts are kept, but not posted",
+		find:    "find it at https://api.slack.com/apps → your app → OAuth & Permissions → Bot User OAuth Token",
+	}}
+}
+
+// String names a kind and how its values begin.
+func (k tokenKind) String() string {
+	if k.prefix == "" {
+		return k.name
+	}
+	return k.name + " (" + k.prefix + "…)"
 }
 
 // checkTokens warns of tokens that Slack would refuse, and strips quotes, blanks and
 // the word Bearer around a token.
 func (l *loader) checkTokens() {
-	for _, kind := range tokenKinds() {
+	for _, kind := range tokenKinds(l.value(keyMode)) {
 		g := l.values[kind.key]
 		if g.unreadable != "" || l.doc.broken && g.value == "" {
 			continue // reported already
@@ -71,7 +86,7 @@ func (l *loader) checkTokens() {
 		if g.value == "" {
 			l.absent = append(l.absent, Problem{
 				Where:   kind.env,
-				Message: fmt.Sprintf("there is no %s (%s…): %s", kind.name, kind.prefix, kind.without),
+				Message: fmt.Sprintf("there is no %s: %s", kind, kind.without),
 				Fix:     fmt.Sprintf("set %s or %s_file; %s", kind.env, kind.key, kind.find),
 			})
 			continue
@@ -120,6 +135,10 @@ func (k tokenKind) mistake(token string) string {
 		return "has a blank or line end inside: it was cut, or two were pasted"
 	case isPlaceholder(token):
 		return "is still a placeholder"
+	case k.prefix == "" && hexSecret.MatchString(token):
+		return ""
+	case k.prefix == "":
+		return fmt.Sprintf("is %s: it has to be 32 hexadecimal digits", kindOf(token))
 	case strings.HasPrefix(token, k.prefix):
 		return ""
 	case strings.HasPrefix(token, "xoxe."+k.prefix):

@@ -182,6 +182,9 @@ func deliveryFields(h alert.Health) []string {
 	connection := "not connected"
 	if h.Connections > 0 {
 		connection = plural(h.Connections, "connection")
+		if h.RequestsAt != "" {
+			connection = "requests come by HTTP"
+		}
 		if !h.ConnectedSince.IsZero() {
 			connection += ", since " + date(h.ConnectedSince.Truncate(time.Minute))
 		}

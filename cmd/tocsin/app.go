@@ -54,7 +54,7 @@ type daemon struct {
 
 	store  *store.DB
 	bot    *bot.Bot
-	socket *bot.Socket
+	slack  fromSlack
 	outbox *outbox.Outbox
 	engine *engine.Engine
 	people *handlers.Handlers
@@ -73,10 +73,18 @@ type daemon struct {
 	// failedExpressions counts those of ingest.webhooks.
 	failedExpressions *prometheus.CounterVec
 
-	unix, tcp net.Listener
-	clients   *api.Connections
-	servers   []*http.Server
-	accepting sync.WaitGroup // the servers, for as long as they accept connections
+	// requests is where Slack's requests come; nil in Socket Mode.
+	unix, tcp, requests net.Listener
+	clients             *api.Connections
+	servers             []*http.Server
+	accepting           sync.WaitGroup // the servers, for as long as they accept connections
+}
+
+// fromSlack receives what people do in Slack.
+type fromSlack interface {
+	Run(ctx context.Context) error
+	Status() bot.Status
+	Replace()
 }
 
 // newDaemon builds every part from the bottom up and binds the listeners. It
@@ -107,7 +115,6 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	})
 	d.engine = engine.New(d.store, d.engineOptions(cfg))
 	d.people = handlers.New(d.handlerOptions(cfg))
-	d.socket = bot.NewSocket(d.bot, d.store, d.people)
 	first, err := d.newFront(cfg, nil)
 	if err != nil {
 		return nil, errors.Join(err, d.close())
@@ -115,6 +122,11 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.front.Store(first)
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
+	}
+	if d.requests == nil {
+		d.slack = bot.NewSocket(d.bot, d.store, d.people)
+	} else {
+		d.slack = bot.NewRequests(d.bot, d.store, d.people, d.requests, d.tokens.signing)
 	}
 	d.intake = newIntake(in.Spools(), d.unixHandler(), d.addresses(), log.Named("spool"))
 	return d, nil
@@ -164,7 +176,7 @@ func (d *daemon) holdUnsure(job alert.Job) bool {
 
 func (d *daemon) close() error {
 	var err error
-	for _, l := range []net.Listener{d.unix, d.tcp} {
+	for _, l := range []net.Listener{d.unix, d.tcp, d.requests} {
 		if l != nil {
 			if e := l.Close(); !errors.Is(e, net.ErrClosed) {
 				err = errors.Join(err, e)
@@ -190,7 +202,7 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	parts.start("engine", stopEngine, d.engine.Run)
 	parts.start("introduction", time.Second, d.intro.run)
 	parts.start("homes", time.Second, d.people.Run)
-	parts.start("slack", stopSocket, d.socket.Run)
+	parts.start("slack", stopSocket, d.slack.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
 	parts.start("images", time.Second, d.bot.FetchImages)
@@ -223,6 +235,9 @@ func (d *daemon) ready() error {
 	}
 	if d.tcp != nil {
 		fields = append(fields, zap.Stringer("listen", d.tcp.Addr()))
+	}
+	if d.requests != nil {
+		fields = append(fields, zap.Stringer("requests", d.requests.Addr()))
 	}
 	d.log.Info("ready", fields...)
 	return d.notifier.Ready(statusLine(d.health()))

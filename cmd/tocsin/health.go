@@ -31,8 +31,11 @@ const (
 func (d *daemon) health() alert.Health {
 	now := time.Now()
 	h := d.outbox.Health()
-	s := d.socket.Status()
+	s := d.slack.Status()
 	h.Connections, h.ConnectedSince = s.Connections, s.Since
+	if d.requests != nil {
+		h.RequestsAt = d.requests.Addr().String()
+	}
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
@@ -191,8 +194,16 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 	return now
 }
 
+// linkText says how requests come from Slack.
+func linkText(h alert.Health) string {
+	if h.RequestsAt != "" {
+		return "requests from Slack at " + h.RequestsAt
+	}
+	return fmt.Sprintf("%d of 2 connections to Slack", h.Connections)
+}
+
 func statusLine(h alert.Health) string {
-	line := fmt.Sprintf("%d of 2 connections to Slack, %d conversations waiting", h.Connections, h.Waiting)
+	line := fmt.Sprintf("%s, %d conversations waiting", linkText(h), h.Waiting)
 	for _, p := range slices.Concat(h.Problems, h.Notes) {
 		if p.Blocks || p.Code == alert.ProblemConfig || slices.Contains(alert.ProblemCodes(), p.Code) {
 			line += "; " + p.What + ": " + p.Fix

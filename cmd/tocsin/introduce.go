@@ -80,6 +80,8 @@ type tokens struct {
 
 	mu       sync.Mutex
 	app, bot alert.Secret
+	// signs is the signing secret as of the latest reload.
+	signs alert.Secret
 	// refusedApp and refusedBot are those that a reload has found out not to work.
 	refusedApp, refusedBot alert.Secret
 	warnings               []config.Problem
@@ -99,6 +101,7 @@ func (t *tokens) take(cfg *config.Config) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.app, t.bot = cmp.Or(cfg.Slack.AppToken, t.app), cmp.Or(cfg.Slack.BotToken, t.bot)
+	t.signs = cfg.Slack.SigningSecret
 	t.refusedApp, t.refusedBot, t.warnings, t.broken = "", "", warnings, false
 	for _, p := range cfg.Warnings { // also those that are not about tokens
 		t.warn(p)
@@ -117,6 +120,13 @@ func (t *tokens) changed(s config.Slack) (app, bot alert.Secret) {
 		bot = s.BotToken
 	}
 	return app, bot
+}
+
+// signing is the secret that verifies Slack's requests.
+func (t *tokens) signing() alert.Secret {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.signs
 }
 
 // refuse remembers tokens that do not work, so that they do not replace those that do.

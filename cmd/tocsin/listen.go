@@ -59,7 +59,10 @@ func (d *daemon) listen(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	if d.cfg.Slack.Mode == config.HTTPMode {
+		d.requests, err = api.ListenTCP(ctx, d.cfg.Slack.Listen)
+	}
+	return err
 }
 
 // serve adds an HTTP server on l, unless l is nil.

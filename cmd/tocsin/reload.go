@@ -127,7 +127,7 @@ func (d *daemon) changeTokens(ctx context.Context, cfg *config.Config) error {
 		}
 	}
 	if app != "" {
-		d.socket.Replace()
+		d.slack.Replace()
 	}
 	return nil
 }
