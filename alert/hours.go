@@ -15,12 +15,15 @@ type Hours struct {
 	Zone     *time.Location
 	// Days are the days on which they begin; empty for every day.
 	Days []time.Weekday
+	// Later is how many days after the one on which they begin To is, if there is one such day
+	// in a week; 0 for the same day or, with From after To, the next one.
+	Later int
 }
 
 // end returns when the hours at a time end, and whether there are any.
 func (h Hours) end(at time.Time) (time.Time, bool) {
 	year, month, today := at.In(h.zone()).Date()
-	for _, back := range []int{0, 1} {
+	for back := range max(h.Later, 1) + 1 {
 		if from, until, ok := h.on(year, month, today-back); ok && !at.Before(from) && at.Before(until) {
 			return until, true
 		}
@@ -43,7 +46,10 @@ func (h Hours) on(year int, month time.Month, day int) (from, until time.Time, o
 	// Noon is on every day in every zone; midnight is not.
 	noon := time.Date(year, month, day, 12, 0, 0, 0, h.zone())
 	from, until = clock(noon, h.From, h.zone()), clock(noon, h.To, h.zone())
-	if h.To <= h.From {
+	switch {
+	case h.Later > 0:
+		until = clock(noon.AddDate(0, 0, h.Later), h.To, h.zone())
+	case h.To <= h.From:
 		until = clock(noon.AddDate(0, 0, 1), h.To, h.zone())
 	}
 	return from, until, len(h.Days) == 0 || slices.Contains(h.Days, noon.Weekday())
@@ -61,14 +67,29 @@ func clock(day time.Time, at time.Duration, zone *time.Location) time.Time {
 	return time.Date(day.Year(), day.Month(), day.Day(), int(at/time.Hour), int(at%time.Hour/time.Minute), 0, 0, zone)
 }
 
-// String is the hours as people say them: saturday 02:00 to 05:00 (Europe/Berlin).
+// String is the hours as people say them: saturday 02:00 to 05:00 (Europe/Berlin), or
+// friday 22:00 to monday 06:00 (Europe/Berlin).
 func (h Hours) String() string {
 	days := "day"
 	if len(h.Days) > 0 {
 		days = strings.Join(h.days(), ", ")
 	}
-	return fmt.Sprintf("%s %s to %s (%s)", days, timeOfDay(h.From), timeOfDay(h.To), h.zone())
+	to := timeOfDay(h.To)
+	if day := h.lastDay(); day != "" {
+		to = day + " " + to
+	}
+	return fmt.Sprintf("%s %s to %s (%s)", days, timeOfDay(h.From), to, h.zone())
 }
+
+// lastDay is the name of the day on which they end if that is a later one; empty otherwise.
+func (h Hours) lastDay() string {
+	if h.Later == 0 || len(h.Days) != 1 {
+		return ""
+	}
+	return strings.ToLower(((h.Days[0] + time.Weekday(h.Later)) % daysOfWeek).String())
+}
+
+const daysOfWeek = 7
 
 func (h Hours) days() []string {
 	names := make([]string, len(h.Days))
@@ -88,11 +109,13 @@ type writtenHours struct {
 	From string   `json:"from"`
 	To   string   `json:"until"`
 	Zone string   `json:"zone,omitempty"`
+	Last string   `json:"until_day,omitempty"`
 }
 
-// MarshalJSON writes {"days":["saturday"],"from":"02:00","until":"05:00","zone":"UTC"}.
+// MarshalJSON writes {"days":["saturday"],"from":"02:00","until":"05:00","zone":"UTC"}, and
+// "until_day":"monday" if they end on a later day.
 func (h Hours) MarshalJSON() ([]byte, error) {
-	return json.Marshal(writtenHours{Days: h.days(), From: timeOfDay(h.From), To: timeOfDay(h.To), Zone: h.zone().String()})
+	return json.Marshal(writtenHours{Days: h.days(), From: timeOfDay(h.From), To: timeOfDay(h.To), Zone: h.zone().String(), Last: h.lastDay()})
 }
 
 // UnmarshalJSON reads what MarshalJSON writes; days may have three letters.
@@ -116,11 +139,33 @@ func (h *Hours) UnmarshalJSON(text []byte) error {
 		}
 		read.Days = append(read.Days, day)
 	}
+	if read.Later, err = read.later(w.Last); err != nil {
+		return err
+	}
 	if read.Zone, err = time.LoadLocation(w.Zone); err != nil || w.Zone == "Local" {
 		return &InputError{Message: w.Zone + " is not a time zone", Hint: "write a name such as Europe/Berlin, or UTC"}
 	}
 	*h = read
 	return nil
+}
+
+// later is how many days after the one on which the hours begin that of a name is.
+func (h Hours) later(name string) (int, error) {
+	if name == "" {
+		return 0, nil
+	}
+	last, ok := ParseWeekday(name)
+	if !ok {
+		return 0, &InputError{Message: name + " is not a day of the week", Hint: "write monday to sunday, or mon to sun"}
+	}
+	if len(h.Days) != 1 {
+		return 0, &InputError{Message: "until_day needs one day in days", Hint: `write {"days": ["friday"], "from": "22:00", "until_day": "monday", "until": "06:00"}`}
+	}
+	days := int(last-h.Days[0]+daysOfWeek) % daysOfWeek
+	if days == 0 && h.To < h.From {
+		days = daysOfWeek
+	}
+	return days, nil
 }
 
 // parseTimeOfDay reads 02:00, up to 24:00.

@@ -16,6 +16,7 @@ func TestWhenASilenceHidesAlertsAndWhenItDoesNext(t *testing.T) {
 		return time.Date(2026, time.October, day, hour, minute, 0, 0, berlin)
 	}
 	// The 24th is a Saturday; clocks are put back at 03:00 on the 25th.
+	weekend := alert.Silence{EndsAt: at(31, 23, 30), Every: &alert.Hours{From: 22 * time.Hour, To: 6 * time.Hour, Zone: berlin, Days: []time.Weekday{time.Friday}, Later: 3}}
 	nights := &alert.Hours{From: 23 * time.Hour, To: 5 * time.Hour, Zone: berlin, Days: []time.Weekday{time.Saturday}}
 	planned := alert.Silence{StartsAt: at(23, 22, 0), EndsAt: at(24, 4, 0)}
 	weekly := alert.Silence{EndsAt: at(31, 23, 30), Every: nights}
@@ -31,6 +32,9 @@ func TestWhenASilenceHidesAlertsAndWhenItDoesNext(t *testing.T) {
 		"in it, over the clock":      {weekly, at(24, 23, 30), at(25, 5, 0), at(31, 23, 0)},
 		"behind it":                  {weekly, at(25, 5, 0), time.Time{}, at(31, 23, 0)},
 		"in the last, which is cut":  {weekly, at(31, 23, 10), at(31, 23, 30), time.Time{}},
+		"before one of days":         {weekend, at(23, 21, 0), time.Time{}, at(23, 22, 0)},
+		"in it, over the clocks":     {weekend, at(25, 12, 0), at(26, 6, 0), at(30, 22, 0)},
+		"as one of days ends":        {weekend, at(26, 6, 0), time.Time{}, at(30, 22, 0)},
 		"when it is over":            {weekly, at(31, 23, 30), time.Time{}, time.Time{}},
 		"a weekly one that is ahead": {late, at(24, 12, 0), time.Time{}, at(25, 0, 0)},
 	} {
@@ -85,11 +89,12 @@ func TestASilenceThatRecursAlwaysEndsAndBeginsAgain(t *testing.T) {
 		every := &alert.Hours{From: time.Duration(from) * time.Minute, To: time.Duration((from+length)%1440) * time.Minute, Zone: zone(t, rapid.SampledFrom(zones).Draw(rt, "zone"))}
 		if rapid.Bool().Draw(rt, "weekly") {
 			every.Days = []time.Weekday{time.Weekday(rapid.IntRange(0, 6).Draw(rt, "day"))}
+			every.Later = rapid.IntRange(0, 6).Draw(rt, "later")
 		}
 		now := time.Unix(rapid.Int64Range(1_300_000_000, 1_900_000_000).Draw(rt, "now"), 0)
 		s := alert.Silence{EndsAt: now.AddDate(1, 0, 0), Every: every}
 		for range 10 {
-			if until := s.Until(now); s.Active(now) && (!until.After(now) || until.Sub(now) > 26*time.Hour) {
+			if until := s.Until(now); s.Active(now) && (!until.After(now) || until.Sub(now) > time.Duration(every.Later)*24*time.Hour+26*time.Hour) {
 				rt.Fatalf("at %s it hides until %s", now, until)
 			}
 			next := s.Next(now)
@@ -105,6 +110,11 @@ func TestHoursAreReadAsTheyAreWritten(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"days":["sat","Sunday"],"from":"02:00","until":"05:30","zone":"Europe/Berlin"}`: "saturday, sunday 02:00 to 05:30 (Europe/Berlin)",
 		`{"from":"22:00","until":"24:00"}`:                                                "day 22:00 to 24:00 (UTC)",
+		`{"days":["fri"],"from":"22:00","until":"06:00","until_day":"mon"}`:               "friday 22:00 to monday 06:00 (UTC)",
+		`{"days":["fri"],"from":"22:00","until":"06:00","until_day":"friday"}`:            "friday 22:00 to friday 06:00 (UTC)",
+		`{"days":["fri"],"from":"06:00","until":"22:00","until_day":"fri"}`:               "friday 06:00 to 22:00 (UTC)",
+		`{"from":"22:00","until":"06:00","until_day":"mon"}`:                              "",
+		`{"days":["fri"],"from":"22:00","until":"06:00","until_day":"someday"}`:           "",
 		`{"from":"2","until":"05:00"}`:                                                    "",
 		`{"from":"02:00"}`:                                                                "",
 		`{"from":"02:00","until":"05:00","days":["someday"]}`:                             "",

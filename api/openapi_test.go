@@ -180,7 +180,7 @@ func schemaOf(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 		text := jsonschema.String.ToSchemaOrBool()
 		days := (&jsonschema.Schema{}).WithType(jsonschema.Array.Type()).WithItems(*(&jsonschema.Items{}).WithSchemaOrBool(text))
 		p.Schema.WithType(jsonschema.Object.Type()).WithRequired("from", "until").WithProperties(map[string]jsonschema.SchemaOrBool{
-			"days": days.ToSchemaOrBool(), "from": text, "until": text, "zone": text,
+			"days": days.ToSchemaOrBool(), "from": text, "until": text, "until_day": text, "zone": text,
 		}).WithExamples(map[string]any{"days": []string{"saturday"}, "from": "02:00", "until": "05:00", "zone": "Europe/Berlin"})
 		return true, nil
 	}

@@ -49,7 +49,7 @@ func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
 func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
-		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "called 25:00",
+		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "no 25:00 on a clock",
 		"until today 9am": "in the past", "until 2020-01-01": "in the past", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CAT": "time zone",
 	} {
 		w, _, bad := timing(read(said).words)
@@ -147,7 +147,18 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 		"service=db every saturday 02:00 to 05:00 EST":            "Message: a silence that recurs can't be in EST",
 		"service=db every saturday for 3h":                        "Message: on which days, and at what time?",
 		"service=db every blue moon for 3h":                       "Message: on which days, and at what time?",
-		"service=db every saturday 02:00 for 30h":                 "Message: a silence that recurs hides less than a day at a time",
+		"service=db every saturday 02:00 for 30h":                 "every saturday 02:00 to sunday 08:00 (Europe/Berlin)",
+		"service=db every friday 22:00 until monday 06:00":        "every friday 22:00 to monday 06:00 (Europe/Berlin)",
+		"service=db every fri 22:00 to mon 06:00 UTC":             "every friday 22:00 to monday 06:00 (UTC)",
+		"service=db every monday 06:00 until monday 05:00":        "every monday 06:00 to monday 05:00 (Europe/Berlin)",
+		"service=db every weekend":                                "every saturday 00:00 to monday 00:00 (Europe/Berlin)",
+		"every weekend service=db because quiet":                  "every saturday 00:00 to monday 00:00 (Europe/Berlin)",
+		"service=db every weekend for 3h":                         "Message: on which days, and at what time?",
+		"service=db every saturday 02:00 for 200h":                "Message: a silence that recurs hides less than a day at a time",
+		"service=db every sat, sun 02:00 until monday 06:00":      "Message: until what time of the day?",
+		"service=db every saturday 25:00 for 3h":                  "Message: there is no 25:00 on a clock",
+		"service=db until 25:00":                                  "Message: there is no 25:00 on a clock",
+		"service=db from 22:60 for 2h":                            "Message: there is no 22:60 on a clock",
 		"service=db every day 22:00 for 26h":                      "Message: a silence that recurs hides less than a day at a time",
 		"service=db from 22:00 for 26h every day":                 "Message: on which days, and at what time, does it recur?",
 		"service=db from 22:00 for 2h every host is moved":        "Thu 26 22:00 until Fri 27 00:00",
@@ -158,7 +169,7 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 		"service=db every sat 02:00 for 3h starting tomorrow":     "Message: that is a second beginning",
 		"service=db for 2h for the upgrade until it is done":      "at once until Thu 26 14:00",
 		"service=db every day 22:00 until 22:00":                  "Message: a silence that recurs hides less than a day at a time",
-		"service=db every saturday 02:00 until monday 03:00":      "Message: until what time of the day?",
+		"service=db every saturday 02:00 until monday 03:00":      "every saturday 02:00 to monday 03:00 (Europe/Berlin)",
 		"service=db from for 2h":                                  "Message: from when?",
 		"service=db from tomorrow 22:00":                          "Message: for how long?",
 		"service=db from tomorrow for 400d":                       "Message: that is more than a year",

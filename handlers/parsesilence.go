@@ -58,6 +58,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	}
 	if !r.order.times.begun() {
 		if took, bad = r.order.times.beginning(r.m.words[n:]); took > 0 || bad != nil {
+			r.order.Timed = r.order.Timed || r.order.times.ends.relative()
 			return took, bad
 		}
 	}

@@ -30,6 +30,8 @@ type recurrence struct {
 // longestHours is how long a silence that recurs hides alerts at a time.
 const longestHours = 24 * time.Hour
 
+const daysOfWeek = 7
+
 // recurs is how long a silence that recurs is kept.
 const recurs = maxSilence
 
@@ -60,13 +62,22 @@ func (p plan) silence(now time.Time) (s alert.Silence, bad *alert.InputError) {
 func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) {
 	hours := &alert.Hours{From: p.every.at, Zone: now.Location(), Days: p.every.days}
 	clock := !p.ends.relative() && p.ends.unnamed()
+	weekly := len(hours.Days) == 1
 	switch length := p.ends.after; {
+	case weekly && p.ends.relative() && length >= longestHours && length < daysOfWeek*longestHours:
+		ends := hours.From + length
+		hours.To, hours.Later = ends%longestHours, int(ends/longestHours)
+	case weekly && p.ends.weekday >= 0 && p.ends.clock >= 0 && !p.ends.relative():
+		hours.To, hours.Later = p.ends.clock, (p.ends.weekday-int(hours.Days[0])+daysOfWeek)%daysOfWeek
+		if hours.Later == 0 && hours.To <= hours.From {
+			hours.Later = daysOfWeek
+		}
 	case p.ends.relative() && length >= longestHours, clock && p.ends.clock == hours.From:
 		return s, &alert.InputError{Message: "a silence that recurs hides less than a day at a time", Hint: "Write for example `every saturday 02:00 for 3h`."}
 	case p.ends.relative():
 		hours.To = (hours.From + length) % longestHours
 	case p.ends.clock < 0 || !p.ends.unnamed():
-		return s, &alert.InputError{Message: "until what time of the day?", Hint: "Write for example `every saturday 02:00 for 3h`, or `every day 22:00 until 06:00`."}
+		return s, &alert.InputError{Message: "until what time of the day?", Hint: "Write for example `every saturday 02:00 for 3h`, `every day 22:00 until 06:00`, or `every friday 22:00 until monday 06:00`."}
 	default:
 		hours.To = p.ends.clock
 	}
@@ -121,7 +132,10 @@ func (p *plan) beginning(words []token) (n int, bad *alert.InputError) {
 // as in tomorrow 22:00 for 6h, or 22:00 to 23:00.
 func (p *plan) startsUntil(words []token) (int, *alert.InputError) {
 	starts, n, bad := pointInTime(words)
-	if n == 0 || bad != nil || starts.clock < 0 || n == len(words) {
+	if n == 0 { // also for 30:70, which may be a word to search for
+		return 0, nil
+	}
+	if bad != nil || starts.clock < 0 || n == len(words) {
 		return 0, bad
 	}
 	if !slices.Contains([]string{"for", "during"}, words[n].key) && !saysUntil(words[n].key) {
@@ -171,10 +185,17 @@ func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
 	for n < len(words) && r.readDays(words[n].key) {
 		n++
 	}
+	if r.wholeWeekend(words[n:]) && p.ends == (when{}) {
+		p.every, p.ends = &recurrence{days: r.days[:1]}, when{after: 2 * longestHours}
+		return n, nil
+	}
 	if n < len(words) && slices.Contains([]string{"at", "from"}, words[n].key) {
 		n++
 	}
 	if n < len(words) {
+		if notAClock(words[n].key) {
+			return n, notATime(words[n].raw)
+		}
 		w := when{ahead: -1, weekday: -1, clock: -1}
 		n += w.readClock(words[n:])
 		r.at = w.clock
@@ -187,6 +208,15 @@ func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
 	}
 	p.every = &r
 	return n, nil
+}
+
+// wholeWeekend reports whether "every weekend" is all that is said, with what follows.
+func (r *recurrence) wholeWeekend(words []token) bool {
+	if !slices.Equal(r.days, []time.Weekday{time.Saturday, time.Sunday}) {
+		return false
+	}
+	return len(words) == 0 || !slices.Contains([]string{"at", "from", "for", "during"}, words[0].key) && !saysUntil(words[0].key) &&
+		!notAClock(words[0].key) && new(when).readClock(words) == 0
 }
 
 // readDays reads a day, or several between commas: sat,sun.

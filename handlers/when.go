@@ -99,6 +99,9 @@ func pointInTime(words []token) (w when, n int, bad *alert.InputError) {
 			continue
 		}
 		took := w.readPart(words[n:])
+		if took == 0 && w.clock < 0 && notAClock(words[n].key) {
+			return w, taken, notATime(words[n].raw)
+		}
 		if took == 0 {
 			break
 		}
@@ -203,6 +206,18 @@ func clockTime(text string) (time.Duration, bool) {
 		half += 12
 	}
 	return clockOf(half, minute), 1 <= hour && hour <= 12 && minute <= 59
+}
+
+// notAClock reports whether a word looks like a time of day that does not exist: 25:00.
+func notAClock(word string) bool {
+	_, ok := clockTime(word)
+	return !ok && clockShape.MatchString(word)
+}
+
+var clockShape = regexp.MustCompile(`^\d{1,2}:\d{2}$`)
+
+func notATime(word string) *alert.InputError {
+	return &alert.InputError{Message: "there is no " + word + " on a clock", Hint: "Write a time from 00:00 to 24:00, for example `22:00` or `10pm`."}
 }
 
 func clockOf(hour, minute int) time.Duration {
