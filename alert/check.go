@@ -24,13 +24,23 @@ const (
 	CheckSkipped CheckResult = "skipped"
 )
 
-// Worst is the most serious result; CheckOK if nothing was looked at.
-func Worst(checks []Check) CheckResult {
-	worst := CheckOK
+// worst is the most serious result; CheckOK if nothing was looked at.
+func worst(checks []Check) CheckResult {
+	result := CheckOK
 	for _, c := range checks {
-		if c.Result == CheckError || c.Result == CheckWarning && worst == CheckOK {
-			worst = c.Result
+		if c.Result == CheckError || c.Result == CheckWarning && result == CheckOK {
+			result = c.Result
 		}
 	}
-	return worst
+	return result
 }
+
+// Checkup is all that was looked at together.
+type Checkup struct {
+	// Result is the worst of Checks.
+	Result CheckResult `json:"result"`
+	Checks []Check     `json:"checks"`
+}
+
+// NewCheckup returns the checks with their result.
+func NewCheckup(checks []Check) Checkup { return Checkup{worst(checks), checks} }

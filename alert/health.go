@@ -22,6 +22,8 @@ type Health struct {
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 	// DeadLetters is how many deliveries were given up and not retried or dropped.
 	DeadLetters int64 `json:"dead_letters"`
+	// UnknownConnections is how many connections Slack counts for the app that are not ours.
+	UnknownConnections int `json:"unknown_connections,omitempty"`
 	// Spooled is how many requests wait in the daemon's spool; zero once it has accepted
 	// all of them.
 	Spooled int `json:"spooled,omitempty"`
@@ -30,6 +32,8 @@ type Health struct {
 	// Notes need a person, too, and say nothing against the daemon: a conversation that
 	// can't be reached, a long pause, dead letters.
 	Notes []Problem `json:"notes,omitempty"`
+	// Checks are all things that are judged, with the problems and notes among them.
+	Checks []Check `json:"checks,omitempty"`
 }
 
 // Blocking returns why alerts for one lane alone wait until somebody does something; ok
@@ -62,6 +66,7 @@ const (
 	ProblemStore        = "store"         // the store can't be written: a full or failing disk
 	ProblemStoreStuck   = "store_stuck"   // reads or writes of the store do not return
 	ProblemStoreChanged = "store_changed" // the store's files are not those that were opened
+	ProblemListener     = "listener"      // clients can't connect to a listener
 	ProblemToken        = "token"         // a token is missing or can't work
 	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent
 	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
@@ -79,7 +84,7 @@ const (
 // most serious first.
 func ProblemCodes() []string {
 	return []string{
-		ProblemStore, ProblemStoreStuck, ProblemStoreChanged, ProblemToken, ProblemRefused, ProblemDelivery,
+		ProblemStore, ProblemStoreStuck, ProblemStoreChanged, ProblemListener, ProblemToken, ProblemRefused, ProblemDelivery,
 		ProblemConnection, ProblemLastResort, ProblemBacklog,
 	}
 }

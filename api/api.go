@@ -79,6 +79,8 @@ type Options struct {
 	Wake func(lanes ...string)
 	// Health returns the state of the daemon; it must be quick.
 	Health func() alert.Health
+	// Doctor looks at everything that may be wrong; nil for nothing. It may take minutes.
+	Doctor func(ctx context.Context) alert.Checkup
 	// Metrics serves /metrics; nil for none.
 	Metrics http.Handler
 	// Token is the bearer token that TCP callers must send, or one of Tokens; empty for none.
@@ -236,6 +238,7 @@ func (a *API) reads() map[string]answer {
 		"GET /v1/stats":           a.readStats,
 		"GET /v1/oncall":          a.readOnCall,
 		"GET /v1/ledger":          a.readLedger,
+		"GET /v1/doctor":          a.readDoctor,
 		"GET /v1/deliveries":      a.listDeliveries,
 		"GET /v1/deliveries/{id}": a.readDelivery,
 	}
@@ -282,7 +285,7 @@ func (a *API) handle(status int, answer answer) http.Handler {
 
 // unknown answers requests that match no route, including wrong methods.
 func (a *API) unknown(w http.ResponseWriter, r *http.Request) {
-	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/heartbeats, /v1/heartbeats/{name} (POST, PUT or GET sends it; DELETE), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, POST /v1/config/reload, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
+	hint := "the paths are POST /v1/alerts, POST /v1/webhooks/{name}, POST /v2/enqueue, POST /slack/webhook/{channel}, /api/v2/… (Alertmanager's API), GET /v1/alerts/{id}, /v1/incidents, /v1/incidents/{id} (POST …/ack, …/unack, …/resolve, …/reopen, …/assign, …/note), /v1/silences (POST, DELETE …/{id}), /v1/heartbeats, /v1/heartbeats/{name} (POST, PUT or GET sends it; DELETE), /v1/stats, /v1/oncall, /v1/deliveries, /v1/deliveries/{id} (POST …/retry, …/drop), /v1/ledger, /v1/doctor, POST /v1/config/reload, /v1/openapi.json (all of this for programs), /healthz, /readyz, /metrics"
 	if r.URL.Path == "/v1/alerts" {
 		a.fail(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is not allowed for /v1/alerts", "use POST, as in: curl -d 'disk full on db-3' …/v1/alerts"})
 		return

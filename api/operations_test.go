@@ -182,6 +182,7 @@ func reading() []Operation {
 		}{}, Status: http.StatusOK, Answer: deliveryList{}, Errors: asked},
 		{Pattern: "GET /v1/deliveries/{id}", Tag: tagRead, Summary: "One delivery with its incident and its alerts.", Params: identified{}, Status: http.StatusOK, Answer: alert.DeliveryDetail{}, Errors: one},
 		{Pattern: "GET /v1/ledger", Tag: tagRead, Summary: "How many accepted alerts are in which state.", Status: http.StatusOK, Answer: alert.Ledger{}, Errors: failures},
+		{Pattern: "GET /v1/doctor", Tag: tagDaemon, Summary: "Everything that may be set up wrong, with its remedy; asks Slack, and may take a minute.", Status: http.StatusOK, Answer: alert.Checkup{}},
 		{Pattern: "GET /v1/oncall", Tag: tagRead, Summary: "Who is notified of which alerts, and what people work on.", Status: http.StatusOK, Answer: onCallList{}, Errors: failures},
 		{Pattern: "GET /v1/stats", Tag: tagRead, Summary: "Counts, medians (in nanoseconds) and the noisiest keys.", Params: struct {
 			Window string `query:"window" default:"24h" description:"The time until now, from 1m to 30d." example:"7d"`

@@ -17,6 +17,13 @@ func (a *API) readLedger(r *http.Request) (any, error) {
 	return l, nil
 }
 
+func (a *API) readDoctor(r *http.Request) (any, error) {
+	if a.opts.Doctor == nil {
+		return alert.NewCheckup([]alert.Check{}), nil
+	}
+	return a.opts.Doctor(r.Context()), nil
+}
+
 // liveness is the answer of /healthz.
 type liveness struct {
 	OK bool `json:"ok"`

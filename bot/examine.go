@@ -30,7 +30,7 @@ const (
 	checkAppToken     = "app token"
 	checkSocketMode   = "socket mode"
 	checkSameApp      = "same app"
-	checkGhosts       = "connections"
+	checkGhosts       = "other connections"
 	checkScopes       = "scopes"
 	checkConversation = "conversation"
 	checkMention      = "mention"

@@ -35,11 +35,10 @@ func (x *examination) app(ctx context.Context, socket *Socket, reached bool) {
 		return
 	}
 	if socket != nil {
-		if known, connections := socket.latest(); connections > 0 {
+		if app, connections := socket.app(); connections > 0 {
 			x.ok(checkAppToken, "", "Slack accepts it")
 			x.ok(checkSocketMode, "", fmt.Sprintf("is on: %d of %d connections are up", connections, slots))
-			x.sameApp(token, known.app)
-			x.ghosts(known.unknown)
+			x.sameApp(token, app)
 			return
 		}
 	}
@@ -95,17 +94,14 @@ func (x *examination) sameApp(token alert.Secret, app string) {
 	}
 }
 
-// ghosts looks at connections of the app that are not ours.
+// ghosts looks at connections of the app that are not ours. Health judges those of a daemon.
 func (x *examination) ghosts(unknown int) {
 	if unknown <= 0 {
 		x.ok(checkGhosts, "", "Slack counts no others of this app")
 		return
 	}
-	x.add(checkGhosts, "", alert.CheckWarning, fmt.Sprintf("Slack counts %d more of this app: they get some of what people do", unknown), unknownHint)
+	x.add(checkGhosts, "", alert.CheckWarning, fmt.Sprintf("Slack counts %d more of this app: they get some of what people do", unknown), alert.UnknownConnectionsHint)
 }
-
-// unknownHint says what connections may be that are not ours.
-const unknownHint = "another process uses the same app token and receives some of what people do, or Slack still counts connections that were lost, for some hours"
 
 // greet opens a connection, waits for its hello and closes it. What people do meanwhile is
 // not acked: Slack sends events again.

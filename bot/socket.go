@@ -150,6 +150,8 @@ type Status struct {
 	Usable      time.Time
 	LastError   string
 	LastErrorAt time.Time
+	// Unknown is how many connections Slack counted at the latest hello that are not ours.
+	Unknown int
 	// Problems are what a person has to fix; none once a connection is up.
 	Problems []alert.Problem
 }
@@ -158,7 +160,7 @@ type Status struct {
 func (s *Socket) Status() Status {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st := Status{Connections: s.connected(), Usable: s.lastUsable(time.Now()), LastError: s.lastError, LastErrorAt: s.lastErrorAt}
+	st := Status{Connections: s.connected(), Usable: s.lastUsable(time.Now()), Unknown: s.known.unknown, LastError: s.lastError, LastErrorAt: s.lastErrorAt}
 	if st.Connections > 0 {
 		st.Since = s.since
 	}
@@ -342,15 +344,15 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.log.Info("slack connection is up", zap.Int("slot", slot+1), zap.Int("num_connections", h.connections))
 	if changed && unknown > 0 {
 		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", unknown),
-			zap.String("hint", unknownHint))
+			zap.String("hint", alert.UnknownConnectionsHint))
 	}
 }
 
-// latest returns what the latest hello said, and how many connections are up.
-func (s *Socket) latest() (known appState, connections int) {
+// app returns the app (A…) that the latest hello named, and how many connections are up.
+func (s *Socket) app() (id string, connections int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.known, s.connected()
+	return s.known.app, s.connected()
 }
 
 // setError keeps an error for Status.

@@ -75,9 +75,13 @@ type daemon struct {
 
 	// requests is where Slack's requests come; nil in Socket Mode.
 	unix, tcp, requests net.Listener
-	clients             *api.Connections
-	servers             []*http.Server
-	accepting           sync.WaitGroup // the servers, for as long as they accept connections
+	// socketFile is the file of unix as it was made; nil without one.
+	socketFile os.FileInfo
+	stopping   atomic.Bool
+	examining  sync.Mutex // held while doctor looks
+	clients    *api.Connections
+	servers    []*http.Server
+	accepting  sync.WaitGroup // the servers, for as long as they accept connections
 }
 
 // fromSlack receives what people do in Slack.
@@ -219,6 +223,7 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	if err == nil {
 		err = parts.wait(ctx)
 	}
+	d.stopping.Store(true)
 	d.log.Info("stopping", zap.Error(err))
 	if untold := d.notifier.Stopping("finishing deliveries in progress"); untold != nil {
 		d.log.Warn("can't say that it stops", zap.Error(untold))

@@ -4,8 +4,16 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"os/user"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -15,37 +23,42 @@ import (
 	"tocsin/config"
 )
 
+// doctorCmd looks for what is wrong.
+type doctorCmd struct {
+	*clientCmd
+	// noDaemon has it look itself although a daemon runs.
+	noDaemon bool
+}
+
 func newDoctor(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Look for what is wrong, from the configuration to Slack, and say how to mend it",
 		Long: `Look for what is wrong and say how to mend it: the configuration, the tokens and the scopes
 they have, Socket Mode, every conversation, person and group that the configuration names,
-and the clock. It posts nothing and changes nothing, in Slack or here.
+the clock and the store's disk. It posts nothing and changes nothing.
+
+A daemon that runs is asked to look, with its own configuration and tokens, and also says how
+its store, listeners, connections, deliveries and spool are. Without one, everything that this
+command can see is looked at.
 
 The exit status is 0 if everything works, 1 if there are only warnings, and 2 if something
 does not work. What can't be looked at is skipped, with the reason.`,
 		Example: `  tocsin doctor
-  tocsin doctor --json | jq -r '.checks[] | select(.result == "error") | .hint'`,
+  tocsin doctor --json | jq -r '.checks[] | select(.result == "error") | .hint'
+  tocsin doctor --no-daemon --config new.yaml`,
 		Args: noArgs,
 	}
-	flags := daemonFlags(cmd)
-	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
+	c := doctorCmd{clientCmd: newClientCmd(w, cmd)}
+	cmd.Flags().BoolVar(&c.noDaemon, "no-daemon", false, "do not ask a running daemon")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		found := examine(cmd.Context(), w.input(flags()))
-		if err := w.print(*asJSON, found, doctorText(found)); err != nil {
+		found := alert.NewCheckup(c.look(cmd.Context()))
+		if err := c.print(found, doctorText(found.Checks)); err != nil {
 			return err
 		}
 		return doctorStatus(found.Result)
 	}
 	return cmd
-}
-
-// examined is everything that doctor has looked at.
-type examined struct {
-	// Result is the worst of them.
-	Result alert.CheckResult `json:"result"`
-	Checks []alert.Check     `json:"checks"`
 }
 
 // doctorStatus is the exit status for a result.
@@ -59,16 +72,126 @@ func doctorStatus(worst alert.CheckResult) error {
 	return nil
 }
 
+// longestCheckup is how long a daemon may look.
+const longestCheckup = 5 * time.Minute
+
+// look asks the daemon, or looks itself if there is none.
+func (c *doctorCmd) look(ctx context.Context) []alert.Check {
+	in := c.input(map[string]string{"config": c.config, "socket": c.socket})
+	if c.noDaemon {
+		return examine(ctx, in)
+	}
+	daemon, err := c.connect()
+	if err != nil { // a mistake in the configuration
+		return examine(ctx, in)
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestCheckup)
+	defer cancel()
+	var found alert.Checkup
+	err = daemon.call(ctx, http.MethodGet, "/v1/doctor", nil, &found)
+	checks := append(found.Checks, spoolChecks(ownSpools(daemon))...)
+	_, answered := errors.AsType[*answerError](err)
+	switch {
+	case err == nil:
+		return checks
+	case answered || errors.Is(err, fs.ErrPermission):
+		// Another connection to Slack would take away what is for the daemon.
+		return append(checks, alert.Check{Name: "daemon", Result: alert.CheckError, Found: "does not say what it sees: " + err.Error()})
+	}
+	none := alert.Check{Name: "daemon", Result: alert.CheckSkipped, Found: err.Error()}
+	if c.server != "" {
+		none.Result = alert.CheckError
+	}
+	return append(append(examine(ctx, in), none), checks...)
+}
+
 // examine looks at everything that can be looked at without a daemon.
-func examine(ctx context.Context, in config.Input) examined {
+func examine(ctx context.Context, in config.Input) []alert.Check {
 	cfg, checks := examineConfig(in)
 	if cfg == nil {
-		checks = append(checks, alert.Check{Name: "slack", Result: alert.CheckSkipped, Found: "the configuration has mistakes"})
-	} else {
-		slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: newTokens(cfg, in, zap.NewNop()).read})
-		checks = append(checks, slack.Examine(ctx, slackNeeds(cfg), nil)...)
+		return append(checks, alert.Check{Name: "slack", Result: alert.CheckSkipped, Found: "the configuration has mistakes"})
 	}
-	return examined{Result: alert.Worst(checks), Checks: checks}
+	slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: newTokens(cfg, in, zap.NewNop()).read})
+	checks = append(checks, slack.Examine(ctx, slackNeeds(cfg), nil)...)
+	return append(checks, examineDisk(cfg.Store)...)
+}
+
+// doctor looks at everything, once at a time.
+func (d *daemon) doctor(ctx context.Context) alert.Checkup {
+	d.examining.Lock()
+	defer d.examining.Unlock()
+	_, checks := examineConfig(d.in) // as it is on disk now
+	socket, _ := d.slack.(*bot.Socket) // nil where requests come by HTTP
+	checks = append(checks, d.bot.Examine(ctx, slackNeeds(d.latest.Load()), socket)...)
+	checks = append(checks, examineDisk(d.cfg.Store)...)
+	checks = append(checks, d.examineStore(ctx))
+	checks = append(checks, d.examineSocket()...)
+	return alert.NewCheckup(append(checks, d.health().Checks...))
+}
+
+// longestRead is how long the whole store may take to read.
+const longestRead = 20 * time.Second
+
+// examineStore reads the whole store.
+func (d *daemon) examineStore(ctx context.Context) alert.Check {
+	ctx, cancel := context.WithTimeout(ctx, longestRead)
+	defer cancel()
+	c := alert.Check{Name: "store content", Result: alert.CheckOK, Found: "is intact"}
+	switch err := d.store.Intact(ctx); {
+	case ctx.Err() != nil:
+		c.Result, c.Found = alert.CheckSkipped, fmt.Sprintf("can't be read in %s", longestRead)
+	case err != nil:
+		c.Result, c.Found, c.Fix = alert.CheckError, err.Error(), "stop the daemon, keep a copy of the file, and restore it from a backup"
+	}
+	return c
+}
+
+// examineSocket looks who may connect to the Unix socket, and so act.
+func (d *daemon) examineSocket() []alert.Check {
+	if d.unix == nil {
+		return nil
+	}
+	path := d.cfg.Listen.Socket
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil // health says so
+	}
+	mode := info.Mode().Perm()
+	c := alert.Check{Name: "socket", About: path, Result: alert.CheckOK, Found: fmt.Sprintf("has the mode %04o", mode)}
+	if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+		c.Found += " and the group " + groupName(stat.Gid)
+	}
+	if mode&0o002 != 0 {
+		c.Result, c.Found = alert.CheckWarning, c.Found+": every user of this machine may read and act"
+		c.Fix = "give it the mode 0660 (SocketMode= in tocsin.socket), and add those who may to its group"
+	}
+	return []alert.Check{c}
+}
+
+func groupName(id uint32) string {
+	number := strconv.FormatUint(uint64(id), 10)
+	if g, err := user.LookupGroupId(number); err == nil {
+		return g.Name
+	}
+	return number
+}
+
+// spoolChecks are those of this user's spools in which something is.
+func spoolChecks(spools []spoolState) (checks []alert.Check) {
+	for _, s := range spools {
+		if s.Waiting > 0 {
+			checks = append(checks, alert.Check{
+				Name: "your spool", About: s.Dir, Result: alert.CheckWarning, Found: counted(s.Waiting, "request") + " wait for a daemon, the oldest since " + ago(s.Oldest),
+				Fix: "start the daemon, which takes them; or send another alert, which takes them along",
+			})
+		}
+		if s.Refused > 0 {
+			checks = append(checks, alert.Check{
+				Name: "your spool", About: s.Dir, Result: alert.CheckWarning, Found: counted(s.Refused, "file") + " can't be used" + s.because(), Fix: "look at them in " + s.refusedIn() + ", and remove them",
+			})
+		}
+	}
+	return checks
 }
 
 // examineConfig reads the configuration; it is nil if that has mistakes. A token that is
@@ -154,18 +277,23 @@ func without(list []string, words ...string) []string {
 }
 
 // doctorText is a table with a line for the remedy below each finding.
-func doctorText(found examined) string {
-	lines := strings.SplitAfter(columns("", func(line func(cells ...any)) {
-		for _, c := range found.Checks {
-			line(c.Result, strings.TrimSpace(c.Name+" "+c.About), flat(c.Found))
-		}
-	}), "\n")
+func doctorText(checks []alert.Check) string {
+	lines := strings.SplitAfter(checksText(checks), "\n")
 	var b strings.Builder
-	for n, c := range found.Checks {
+	for n, c := range checks {
 		b.WriteString(lines[n])
 		if c.Fix != "" {
 			b.WriteString("         what to do: " + flat(c.Fix) + "\n")
 		}
 	}
 	return b.String()
+}
+
+// checksText is a table with a line for each check.
+func checksText(checks []alert.Check) string {
+	return columns("", func(line func(cells ...any)) {
+		for _, c := range checks {
+			line(c.Result, strings.TrimSpace(c.Name+" "+c.About), flat(c.Found))
+		}
+	})
 }

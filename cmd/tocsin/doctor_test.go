@@ -26,8 +26,8 @@ permissions:
   ack: ["#ops", S0SRE]
 `
 
-// doctor runs doctor in this process, for a playground that setUp has changed.
-func doctor(t *testing.T, opts playground.Options, file string, setUp func(*playground.Server, map[string]string)) (found examined, status int, text string) {
+// runDoctor runs doctor in this process, for a playground that setUp has changed.
+func runDoctor(t *testing.T, opts playground.Options, file string, setUp func(*playground.Server, map[string]string)) (found alert.Checkup, status int, text string) {
 	t.Helper()
 	s := slack(t, opts)
 	if _, err := s.AddUserGroup(playground.UserGroup{ID: "S0SRE", Handle: "sre", Users: []string{"U0ANN"}}); err != nil {
@@ -61,7 +61,7 @@ func doctor(t *testing.T, opts playground.Options, file string, setUp func(*play
 func TestDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {
 	t.Parallel()
 	var s *playground.Server
-	found, status, text := doctor(t, playground.Options{}, doctorConfig, func(started *playground.Server, _ map[string]string) { s = started })
+	found, status, text := runDoctor(t, playground.Options{}, doctorConfig, func(started *playground.Server, _ map[string]string) { s = started })
 	if status != exitOK || found.Result != alert.CheckOK {
 		t.Fatalf("ends with %d: %s", status, text)
 	}
@@ -235,7 +235,7 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 			if c.file == "" {
 				c.file = doctorConfig
 			}
-			found, status, text := doctor(t, c.opts, c.file, c.setUp)
+			found, status, text := runDoctor(t, c.opts, c.file, c.setUp)
 			at := slices.IndexFunc(found.Checks, func(got alert.Check) bool { return got.Name == c.check && got.About == c.about })
 			if at < 0 {
 				t.Fatalf("%s is not looked at: %s", c.check, text)
@@ -247,5 +247,112 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 				t.Errorf("ends with %d, want %d", status, want)
 			}
 		})
+	}
+}
+
+func TestDoctorAsksARunningDaemonAndNeedsNoTokens(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.start()
+	until(t, s, "two connections", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 2 })
+	ask := func(args ...string) (status int, found alert.Checkup) {
+		t.Helper()
+		var out bytes.Buffer
+		w := world{stdin: strings.NewReader(""), stdout: &out, stderr: &out, getenv: func(name string) string {
+			return map[string]string{"HOME": p.dir, "TOCSIN_SOCKET": p.env["TOCSIN_SOCKET"]}[name]
+		}}
+		status = run(t.Context(), append([]string{"doctor", "--json"}, args...), w)
+		if err := json.Unmarshal(out.Bytes(), &found); err != nil {
+			t.Fatalf("%v in %s", err, &out)
+		}
+		return status, found
+	}
+	status, found := ask()
+	if status != exitOK {
+		t.Errorf("ends with %d: %+v", status, found)
+	}
+	for _, name := range []string{"bot token", "same app", "socket mode", "conversation", "store content", "socket", "store", "listeners", "connections", "spool"} {
+		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == name && c.Result == alert.CheckOK }) {
+			t.Errorf("%s is not looked at: %+v", name, found)
+		}
+	}
+	if open := s.Sockets(); len(open) != 2 {
+		t.Errorf("it opens a connection beside the daemon's: %v", open)
+	}
+
+	if err := s.Archive("#alerts"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(p.env["TOCSIN_SOCKET"], 0o666); err != nil {
+		t.Fatal(err)
+	}
+	status, found = ask()
+	for _, want := range []alert.Check{{Name: "conversation", Result: alert.CheckError}, {Name: "socket", Result: alert.CheckWarning}} {
+		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == want.Name && c.Result == want.Result && c.Fix != "" }) {
+			t.Errorf("%s is no %s: %+v", want.Name, want.Result, found)
+		}
+	}
+	if status != exitUsage {
+		t.Errorf("ends with %d", status)
+	}
+
+	if err := os.Remove(p.env["TOCSIN_SOCKET"]); err != nil {
+		t.Fatal(err)
+	}
+	_, found = ask("--server", p.env["TOCSIN_LISTEN"])
+	if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == "listeners" && c.Result == alert.CheckError }) {
+		t.Errorf("nobody misses the socket: %+v", found)
+	}
+}
+
+func TestDoctorCountsConnectionsThatAreNotOurs(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	until(t, s, "two connections", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 2 })
+	if err := s.Cut(s.Sockets()[0].ID, playground.CutFIN); err != nil {
+		t.Fatal(err)
+	}
+	until(t, s, "a third", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 3 })
+	for {
+		var h readyBody
+		if err := p.ask("/readyz", &h); err != nil {
+			t.Fatal(err)
+		}
+		if slices.ContainsFunc(h.Checks, func(c alert.Check) bool { return c.Name == "connections" && c.Result == alert.CheckWarning }) {
+			break
+		}
+		if !pause(t.Context(), 20*time.Millisecond) {
+			t.Fatalf("Slack counts a lost connection, and /readyz says %+v", h)
+		}
+	}
+}
+
+func TestDoctorJudgesTheDisk(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		disk disk
+		want []alert.CheckResult
+	}{
+		"a good one":      {disk{free: 20 << 30, sync: time.Millisecond}, []alert.CheckResult{alert.CheckOK, alert.CheckOK}},
+		"filling up":      {disk{free: 500 << 20, sync: time.Millisecond}, []alert.CheckResult{alert.CheckWarning, alert.CheckOK}},
+		"nearly full":     {disk{free: 5 << 20, sync: time.Millisecond}, []alert.CheckResult{alert.CheckError, alert.CheckOK}},
+		"a slow one":      {disk{free: 20 << 30, sync: 200 * time.Millisecond}, []alert.CheckResult{alert.CheckOK, alert.CheckWarning}},
+		"one that sticks": {disk{free: 20 << 30, sync: 2 * time.Second}, []alert.CheckResult{alert.CheckOK, alert.CheckError}},
+	} {
+		for n, check := range c.disk.checks() {
+			if check.Result != c.want[n] || (check.Fix == "") != (check.Result == alert.CheckOK) {
+				t.Errorf("%s: %+v, want %s", name, check, c.want[n])
+			}
+		}
+	}
+	dir := t.TempDir()
+	if _, err := measureDisk(dir); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("it leaves %v (%v)", left, err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -32,7 +33,7 @@ func (d *daemon) health() alert.Health {
 	now := time.Now()
 	h := d.outbox.Health()
 	s := d.slack.Status()
-	h.Connections, h.ConnectedSince = s.Connections, s.Since
+	h.Connections, h.ConnectedSince, h.UnknownConnections = s.Connections, s.Since, s.Unknown
 	if d.requests != nil {
 		h.RequestsAt = d.requests.Addr().String()
 	}
@@ -56,6 +57,7 @@ func (d *daemon) health() alert.Health {
 			What: counted(h.DeadLetters, "dead letter") + " waiting for a person", Fix: "tocsin queue list --state dead shows why; then retry or drop them with tocsin queue",
 		})
 	}
+	h.Checks = h.Judged()
 	return h
 }
 
@@ -81,7 +83,7 @@ func (s *span) note(now bool, at time.Time) time.Time {
 // progress is what the parts report and what was measured of them. sending are the
 // problems of the outbox.
 func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) alert.Progress {
-	reported := slices.Concat(d.store.Problems(), d.tokens.problems(), sending, s.Problems)
+	reported := slices.Concat(d.store.Problems(), d.lostSocket(), d.tokens.problems(), sending, s.Problems)
 	if len(sending) == 0 {
 		reported = append(reported, d.intro.problems()...)
 	}
@@ -95,6 +97,27 @@ func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) 
 	p := alert.Progress{Reported: reported, Connected: s.Usable, ConnectionError: s.LastError, Undelivered: d.outbox.Undelivered(now)}
 	p.StoreRead, p.StoreWrite = d.store.Waiting()
 	return p
+}
+
+// lostSocket is the problem that the Unix socket's file is not the one that was made: who
+// connects by its path does not get here.
+func (d *daemon) lostSocket() []alert.Problem {
+	if d.socketFile == nil || d.stopping.Load() {
+		return nil
+	}
+	path := d.cfg.Listen.Socket
+	now, err := os.Stat(path)
+	if err == nil && os.SameFile(now, d.socketFile) {
+		return nil
+	}
+	what := "another file is in its place"
+	if err != nil {
+		what = err.Error()
+	}
+	return []alert.Problem{{
+		Code: alert.ProblemListener, What: "clients can't connect to " + path + ": " + what,
+		Fix: "find out what removed it, and restart the daemon (systemctl restart tocsin.socket tocsin), which makes it again",
+	}}
 }
 
 // updateStatus keeps systemd's status line up to date, and logs when a problem begins

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"os"
 	"time"
 
 	"go.uber.org/zap"
@@ -60,7 +61,12 @@ func (d *daemon) listen(ctx context.Context) error {
 		}
 	}
 	if d.cfg.Slack.Mode == config.HTTPMode {
-		d.requests, err = api.ListenTCP(ctx, d.cfg.Slack.Listen)
+		if d.requests, err = api.ListenTCP(ctx, d.cfg.Slack.Listen); err != nil {
+			return err
+		}
+	}
+	if d.unix != nil {
+		d.socketFile, err = os.Stat(d.cfg.Listen.Socket)
 	}
 	return err
 }

@@ -121,6 +121,9 @@ func statusText(r readyBody, beats heartbeatPage) string {
 		{"heartbeats", beats.summary()},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})
+	if len(r.Checks) > 0 {
+		text += "\n" + checksText(r.Checks)
+	}
 	for _, list := range []struct {
 		name string
 		all  []alert.Problem

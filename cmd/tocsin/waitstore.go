@@ -41,7 +41,9 @@ func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*s
 	}
 	parts := newStages(d.log)
 	health := func() alert.Health {
-		return alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, Since: began, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
+		h := alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, Since: began, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
+		h.Checks = h.Judged()
+		return h
 	}
 	problems := prometheus.NewRegistry()
 	problems.MustRegister(problemGauges{health})

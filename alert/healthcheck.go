@@ -1,0 +1,80 @@
+package alert
+
+import (
+	"fmt"
+	"slices"
+)
+
+// healthCheck is one thing that is judged: the problems and notes by which it fails, and
+// what is said of it while it does not.
+type healthCheck struct {
+	name  string
+	codes []string
+	good  func(Health) string
+}
+
+func healthChecks() []healthCheck {
+	always := func(s string) func(Health) string { return func(Health) string { return s } }
+	return []healthCheck{
+		{"store", []string{ProblemStore, ProblemStoreStuck, ProblemStoreChanged}, always("can be read and written")},
+		{"reload", []string{ProblemConfig}, always("the configuration that was read last is in use")},
+		{"listeners", []string{ProblemListener}, always("clients can connect")},
+		{"app", []string{ProblemToken, ProblemRefused}, always("no token is missing or refused")},
+		{"connections", []string{ProblemConnection}, func(h Health) string {
+			if h.RequestsAt != "" {
+				return "Slack's requests come to " + h.RequestsAt
+			}
+			return fmt.Sprintf("%d of 2 to Slack are up", h.Connections)
+		}},
+		{"deliveries", []string{ProblemDelivery, ProblemBacklog, ProblemThrottled}, func(h Health) string {
+			if h.Waiting == 0 {
+				return "nothing waits"
+			}
+			return fmt.Sprintf("get through; conversations in which something waits: %d", h.Waiting)
+		}},
+		{"conversations", []string{ProblemDestination}, always("none is known to be out of reach")},
+		{"last resort", []string{ProblemLastResort}, always("has not failed")},
+		{"dead letters", []string{ProblemDeadLetters}, always("there are none")},
+		{"spool", []string{ProblemSpool}, func(h Health) string {
+			if h.Spooled == 0 {
+				return "is empty"
+			}
+			return fmt.Sprintf("requests that wait: %d", h.Spooled)
+		}},
+	}
+}
+
+// Judged are all things that are judged: an error for each problem, a warning for each
+// note, and what is as it should be.
+func (h Health) Judged() []Check {
+	var all []Check
+	for _, kind := range healthChecks() {
+		before := len(all)
+		add := func(result CheckResult, problems []Problem) {
+			for _, p := range problems {
+				if slices.Contains(kind.codes, p.Code) {
+					all = append(all, Check{Name: kind.name, About: p.Lane, Result: result, Found: p.What, Fix: p.Fix})
+				}
+			}
+		}
+		add(CheckError, h.Problems)
+		add(CheckWarning, h.Notes)
+		if kind.name == "connections" && h.UnknownConnections > 0 {
+			all = append(all, unknownConnections(h.UnknownConnections))
+		}
+		if len(all) == before {
+			all = append(all, Check{Name: kind.name, Result: CheckOK, Found: kind.good(h)})
+		}
+	}
+	return all
+}
+
+// UnknownConnectionsHint says what connections of the app may be that are not ours.
+const UnknownConnectionsHint = "another process uses the same app token and receives some of what people do, or Slack still counts connections that were lost, for some hours"
+
+func unknownConnections(n int) Check {
+	return Check{
+		Name: "connections", Result: CheckWarning, Fix: UnknownConnectionsHint,
+		Found: fmt.Sprintf("Slack counts %d more for the app: they get some of what people do", n),
+	}
+}
