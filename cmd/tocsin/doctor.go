@@ -120,7 +120,7 @@ func examine(ctx context.Context, in config.Input) []alert.Check {
 func (d *daemon) doctor(ctx context.Context) alert.Checkup {
 	d.examining.Lock()
 	defer d.examining.Unlock()
-	_, checks := examineConfig(d.in) // as it is on disk now
+	_, checks := examineConfig(d.in)   // as it is on disk now
 	socket, _ := d.slack.(*bot.Socket) // nil where requests come by HTTP
 	checks = append(checks, d.bot.Examine(ctx, slackNeeds(d.latest.Load()), socket)...)
 	checks = append(checks, examineDisk(d.cfg.Store)...)
