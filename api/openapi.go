@@ -16,7 +16,11 @@ import (
 //go:embed openapi.json.gz
 var openAPI []byte
 
-const openAPIPath = "/v1/openapi.json"
+const (
+	openAPIPath = "/v1/openapi.json"
+	// maxOpenAPI is more bytes than the description has uncompressed, about 0.1 MB.
+	maxOpenAPI = 1 << 20
+)
 
 func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
@@ -27,6 +31,6 @@ func serveOpenAPI(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if unzip, err := gzip.NewReader(bytes.NewReader(openAPI)); err == nil { // it is our own
-		_, _ = io.Copy(w, unzip) // the caller has gone
+		_, _ = io.Copy(w, io.LimitReader(unzip, maxOpenAPI)) // the caller has gone
 	}
 }

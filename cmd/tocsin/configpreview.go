@@ -114,26 +114,31 @@ func preview(cfg *config.Config, alerts []alert.Alert, notes []string) (previewe
 		}
 	}
 	for _, i := range change.Incidents {
-		c := previewedCard{Incident: i, Thread: []string{}}
-		for _, d := range change.Deliveries {
-			if d.Incident == i.ID && d.Kind == alert.Reply && d.Lane == i.Lanes[0] && !d.Note.SaysText() {
-				c.Thread = append(c.Thread, render.Note(i, *d.Note).Text)
-			}
-		}
-		if i.Unworded != "" && !i.HeldUntil.IsZero() { // the thread of a card that waits has nothing yet
-			c.Thread = append(c.Thread, render.Note(i, alert.Note{Topic: alert.TopicTemplate, Text: i.Unworded}).Text)
-		}
-		if i.Group != nil {
-			i.Group.Top = worstOf(change.Members, i.ID)
-		}
-		card := render.Card(i, i.Lanes[0])
-		c.Message = cardMessage{card.Text, card.Blocks, card.Attachments}
-		if card.Passed != nil {
-			c.Message.Attachments = card.Passed
-		}
-		p.Cards = append(p.Cards, c)
+		p.Cards = append(p.Cards, previewCard(change, i))
 	}
 	return p, nil
+}
+
+// previewCard is the first card of an incident of a change.
+func previewCard(change alert.Change, i alert.Incident) previewedCard {
+	c := previewedCard{Incident: i, Thread: []string{}}
+	for _, d := range change.Deliveries {
+		if d.Incident == i.ID && d.Kind == alert.Reply && d.Lane == i.Lanes[0] && !d.Note.SaysText() {
+			c.Thread = append(c.Thread, render.Note(i, *d.Note).Text)
+		}
+	}
+	if i.Unworded != "" && !i.HeldUntil.IsZero() { // the thread of a card that waits has nothing yet
+		c.Thread = append(c.Thread, render.Note(i, alert.Note{Topic: alert.TopicTemplate, Text: i.Unworded}).Text)
+	}
+	if i.Group != nil {
+		i.Group.Top = worstOf(change.Members, i.ID)
+	}
+	card := render.Card(i, i.Lanes[0])
+	c.Message = cardMessage{card.Text, card.Blocks, card.Attachments}
+	if card.Passed != nil {
+		c.Message.Attachments = card.Passed
+	}
+	return c
 }
 
 // worstOf are the members of an incident that its card lists.
