@@ -389,7 +389,8 @@ func inLines(t *testing.T, rows *sql.Rows) string {
 	return b.String()
 }
 
-// restoreChild tells the test binary to restore a store and to print a line for each step.
+// restoreChild tells the test binary to back up or restore a store. It prints a line for each
+// step, and goes on when it is answered by one.
 const restoreChild = "TOCSIN_RESTORE_CHILD"
 
 // TestRestoreChild does nothing unless another test starts it.
@@ -398,7 +399,11 @@ func TestRestoreChild(t *testing.T) {
 	if len(words) == 0 {
 		return
 	}
-	show := func(int64, int64) { _, _ = fmt.Fprintln(os.Stdout, "step") } // the parent reads it
+	answers := bufio.NewScanner(os.Stdin)
+	show := func(int64, int64) {
+		_, _ = fmt.Fprintln(os.Stdout, "step") // the parent reads it
+		answers.Scan()
+	}
 	if words[0] == "backup" {
 		s, err := OpenSnapshot(context.Background(), words[1])
 		must(t, err)
@@ -408,7 +413,7 @@ func TestRestoreChild(t *testing.T) {
 	}
 	_, err := Restore(context.Background(), words[1], words[2], at(0), show)
 	must(t, err)
-	_, _ = fmt.Fprintln(os.Stdout, "step")
+	show(0, 0)
 }
 
 // killedAt runs a child, kills it after so many steps, and reports whether it was done before.
@@ -418,12 +423,16 @@ func killedAt(t *testing.T, step int, words ...string) (done bool) {
 	child.Env = append(os.Environ(), restoreChild+"="+strings.Join(words, " "))
 	out, err := child.StdoutPipe()
 	must(t, err)
+	in, err := child.StdinPipe()
+	must(t, err)
 	must(t, child.Start())
 	n := 0
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if lines.Text() == "step" {
 			if n++; n == step {
 				must(t, child.Process.Kill())
+			} else {
+				_, _ = fmt.Fprintln(in) // it waits for this
 			}
 		}
 	}
