@@ -17,8 +17,8 @@ import (
 	"tocsin/playground"
 )
 
-// startAlertmanager starts Debian's Alertmanager and returns its address.
-func startAlertmanager(t *testing.T, s *playground.Server) string {
+// startAlertmanager starts Debian's Alertmanager beside the daemon and returns its address.
+func startAlertmanager(t *testing.T, p *process) string {
 	t.Helper()
 	dir := t.TempDir()
 	config := filepath.Join(dir, "alertmanager.yml")
@@ -36,7 +36,7 @@ func startAlertmanager(t *testing.T, s *playground.Server) string {
 		_ = cmd.Wait()
 	})
 	client := &http.Client{Timeout: patience}
-	until(t, s, "Alertmanager to be ready", func(*playground.Snapshot) bool {
+	p.eventually("Alertmanager to be ready", func() bool {
 		status, _, err := exchange(t, client, "GET", "http://"+address+"/-/ready", "")
 		return err == nil && status == http.StatusOK
 	})
@@ -105,11 +105,10 @@ func parsed(answer string) (v any) {
 
 func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 	t.Parallel()
-	s := slack(t, playground.Options{})
-	p := prepare(t, s, nil)
+	p := prepare(t, slack(t, playground.Options{}), nil)
 	p.configure("routes:\n  - name: all\n    group_by: [alertname]\n    group_wait: 1s\n")
 	p.start()
-	theirs, client := startAlertmanager(t, s), &http.Client{Timeout: patience}
+	theirs, client := startAlertmanager(t, p), &http.Client{Timeout: patience}
 	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
 	silence := func(members ...string) string {
 		all := map[string]string{
@@ -242,6 +241,12 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 				made[to] = fmt.Sprint(got["silenceID"])
 			}
 			return status, parsed(answer)
+		}
+		if c.path == alerts+"/groups" { // it groups alerts after it has answered
+			p.eventually("Alertmanager's groups", func() bool {
+				_, groups, err := exchange(t, client, c.method, theirs+c.path, "")
+				return err == nil && strings.Contains(groups, `"alertname":"A"`) && strings.Contains(groups, `"alertname":"C"`)
+			})
 		}
 		want, their := ask(client, theirs)
 		status, our := ask(p.client().http, "http://tocsin")

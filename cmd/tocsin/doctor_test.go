@@ -75,9 +75,7 @@ func TestDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {
 			t.Errorf("it calls %s", call.Method)
 		}
 	}
-	if open := s.Sockets(); len(open) > 0 {
-		t.Errorf("it leaves %v", open)
-	}
+	until(t, s, "the end of its connection", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 0 })
 }
 
 func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {

@@ -52,7 +52,11 @@ func TestABackupMadeUnderLoadIsRestoredAndBalances(t *testing.T) {
 		}
 		pushed <- err
 	}()
-	<-started
+	select {
+	case <-started:
+	case err := <-pushed:
+		t.Fatal(err)
+	}
 	said, err := p.tocsin("store", "backup", file)
 	close(stop)
 	if err = errors.Join(err, <-pushed); err != nil {
