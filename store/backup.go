@@ -66,6 +66,8 @@ func (s *Snapshot) backUp(ctx context.Context, file string, p Progress) (r Repor
 func refuseTarget(file string) error {
 	info, err := os.Lstat(file)
 	switch {
+	case file == "":
+		return errors.New("it has no name: name a file")
 	case err == nil && info.IsDir():
 		return errors.New("it is a folder: name a file in it")
 	case err == nil:

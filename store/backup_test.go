@@ -118,7 +118,7 @@ func TestABackupReplacesNothing(t *testing.T) {
 	must(t, os.Symlink("nowhere", filepath.Join(out, "link")))
 	for name, want := range map[string]string{
 		precious: "already", out: "folder", filepath.Join(out, "link"): "already", filepath.Join(dir, "tocsin.db"): "already",
-		filepath.Join(out, "none", "b.db"): "folder first", filepath.Join(out, "none") + "/": "no such folder",
+		filepath.Join(out, "none", "b.db"): "folder first", filepath.Join(out, "none") + "/": "no such folder", "": "name a file",
 	} {
 		_, err := backUp(t, url, name)
 		wantRefused(t, err, name, want)
