@@ -403,15 +403,21 @@ func (im *importer) routeOption(r *amRoute, e treeEntry) bool {
 	case "active_time_intervals":
 		r.active = im.texts(e.value)
 	case "match", "match_re", "matchers":
-		matchers, err := im.matchers(e)
-		r.matchers = append(r.matchers, matchers...)
-		if err != nil {
-			im.leave("", e.line, "route: %s: %s; the route and those below it are left out", e.name, err)
-			return false
-		}
+		return im.routeMatchers(r, e)
 	default:
 		im.leave(r.place(), e.line, "%s: Tocsin has nothing like it", e.name)
 	}
+	return true
+}
+
+// routeMatchers reads matchers of a route. It returns false if they can't be carried over.
+func (im *importer) routeMatchers(r *amRoute, e treeEntry) bool {
+	matchers, err := im.matchers(e)
+	if err != nil {
+		im.leave("", e.line, "route: %s: %s; the route and those below it are left out", e.name, err)
+		return false
+	}
+	r.matchers = append(r.matchers, matchers...)
 	return true
 }
 
