@@ -61,13 +61,7 @@ func (d *draft) processDue(en *entry) {
 	d.learnSources()
 	d.touch(en)
 	en.processed = true
-	if !en.Hidden() && en.State != alert.StateResolved {
-		if s := d.silenceFor(en); s != nil {
-			d.silence(en, s)
-		} else if by, inhibited := d.inhibitorOf(en); inhibited {
-			d.inhibit(en, by)
-		}
-	}
+	d.hideDue(en)
 	d.processMembers(en)
 	d.expireHolds(en)
 	d.endFlapping(en)
@@ -84,6 +78,18 @@ func (d *draft) processDue(en *entry) {
 		d.escalate(en)
 	case en.State == alert.Acked:
 		d.remind(en)
+	}
+}
+
+// hideDue hides the incident if a silence has begun, or another incident inhibits it.
+func (d *draft) hideDue(en *entry) {
+	if en.Hidden() || en.State == alert.StateResolved {
+		return
+	}
+	if s := d.silenceFor(en); s != nil {
+		d.silence(en, s)
+	} else if by, inhibited := d.inhibitorOf(en); inhibited {
+		d.inhibit(en, by)
 	}
 }
 
