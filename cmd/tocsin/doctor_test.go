@@ -58,12 +58,19 @@ func runDoctor(t *testing.T, opts playground.Options, file string, setUp func(*p
 	return found, status, stdout.String()
 }
 
+// sound reports whether a checkup finds nothing, besides how fast and how full the disk of the
+// machine is that runs the test.
+func sound(found alert.Checkup) bool {
+	rest := slices.DeleteFunc(slices.Clone(found.Checks), func(c alert.Check) bool { return strings.HasPrefix(c.Name, "disk ") })
+	return alert.NewCheckup(rest).Result == alert.CheckOK
+}
+
 func TestDoctorFindsNothingWhereNothingIsWrong(t *testing.T) {
 	t.Parallel()
 	var s *playground.Server
-	found, status, text := runDoctor(t, playground.Options{}, doctorConfig, func(started *playground.Server, _ map[string]string) { s = started })
-	if status != exitOK || found.Result != alert.CheckOK {
-		t.Fatalf("ends with %d: %s", status, text)
+	found, _, text := runDoctor(t, playground.Options{}, doctorConfig, func(started *playground.Server, _ map[string]string) { s = started })
+	if !sound(found) {
+		t.Fatalf("it finds %s", text)
 	}
 	for _, about := range []string{"#alerts", "C0OPS", "@ann", "bob@example.com", "@sre", "U0CAROL", "#ops", "S0SRE"} {
 		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.About == about && c.Result == alert.CheckOK }) {
@@ -253,7 +260,10 @@ func TestDoctorAsksARunningDaemonAndNeedsNoTokens(t *testing.T) {
 	s := slack(t, playground.Options{})
 	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
 	p.start()
-	until(t, s, "two connections", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 2 })
+	p.eventually("two connections", func() bool {
+		var h readyBody
+		return p.ask("/readyz", &h) == nil && h.Connections == 2
+	})
 	ask := func(args ...string) (status int, found alert.Checkup) {
 		t.Helper()
 		var out bytes.Buffer
@@ -266,9 +276,9 @@ func TestDoctorAsksARunningDaemonAndNeedsNoTokens(t *testing.T) {
 		}
 		return status, found
 	}
-	status, found := ask()
-	if status != exitOK {
-		t.Errorf("ends with %d: %+v", status, found)
+	_, found := ask()
+	if !sound(found) {
+		t.Errorf("it finds %+v", found)
 	}
 	for _, name := range []string{"bot token", "same app", "socket mode", "conversation", "store content", "socket", "store", "listeners", "connections", "spool"} {
 		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == name && c.Result == alert.CheckOK }) {
@@ -285,7 +295,7 @@ func TestDoctorAsksARunningDaemonAndNeedsNoTokens(t *testing.T) {
 	if err := os.Chmod(p.env["TOCSIN_SOCKET"], 0o666); err != nil {
 		t.Fatal(err)
 	}
-	status, found = ask()
+	status, found := ask()
 	for _, want := range []alert.Check{{Name: "conversation", Result: alert.CheckError}, {Name: "socket", Result: alert.CheckWarning}} {
 		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == want.Name && c.Result == want.Result && c.Fix != "" }) {
 			t.Errorf("%s is no %s: %+v", want.Name, want.Result, found)
@@ -314,18 +324,11 @@ func TestDoctorCountsConnectionsThatAreNotOurs(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, s, "a third", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 3 })
-	for {
+	p.eventually("what /readyz says of a lost connection that Slack counts", func() bool {
 		var h readyBody
-		if err := p.ask("/readyz", &h); err != nil {
-			t.Fatal(err)
-		}
-		if slices.ContainsFunc(h.Checks, func(c alert.Check) bool { return c.Name == "connections" && c.Result == alert.CheckWarning }) {
-			break
-		}
-		if !pause(t.Context(), 20*time.Millisecond) {
-			t.Fatalf("Slack counts a lost connection, and /readyz says %+v", h)
-		}
-	}
+		return p.ask("/readyz", &h) == nil &&
+			slices.ContainsFunc(h.Checks, func(c alert.Check) bool { return c.Name == "connections" && c.Result == alert.CheckWarning })
+	})
 }
 
 func TestDoctorJudgesTheDisk(t *testing.T) {
