@@ -117,6 +117,8 @@ type Permissions struct {
 	Ack     []string
 	Silence []string
 	Send    []string
+	// Admin is who may see what doctor finds.
+	Admin []string
 	// External are the people of other workspaces who may use the app, and also teams
 	// (T…, E…).
 	External []string

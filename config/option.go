@@ -28,6 +28,7 @@ const (
 	keyMayAck         = "permissions.ack"
 	keyMaySilence     = "permissions.silence"
 	keyMaySend        = "permissions.send"
+	keyMayAdmin       = "permissions.admin"
 	keyMayMention     = "permissions.mention"
 	keyExternal       = "permissions.external"
 )
@@ -202,6 +203,8 @@ func otherOptions() []option[Config] {
 			parsePermit, func(c *Config, v string) { c.Permissions.Silence = with(c.Permissions.Silence, v) }),
 		opt(spec{key: keyMaySend, list: true, fallback: constant(everyone)},
 			parsePermit, func(c *Config, v string) { c.Permissions.Send = with(c.Permissions.Send, v) }),
+		opt(spec{key: keyMayAdmin, list: true, fallback: constant(nobody)},
+			parsePermit, func(c *Config, v string) { c.Permissions.Admin = with(c.Permissions.Admin, v) }),
 		opt(spec{key: keyMayMention, list: true, fallback: constant(nobody)},
 			parseMentionable, func(c *Config, v string) { c.Routing.Mentionable = with(c.Routing.Mentionable, v) }),
 		opt(spec{key: keyExternal, list: true, fallback: constant(nobody)},

@@ -63,7 +63,7 @@ func parseExternal(value string) (string, *flaw) {
 // checkPermissions finds everyone or nobody together with other entries.
 func (l *loader) checkPermissions() {
 	may := l.config.Permissions
-	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send, keyExternal: may.External, keyMayMention: l.config.Routing.Mentionable} {
+	for key, who := range map[string][]string{keyMayAck: may.Ack, keyMaySilence: may.Silence, keyMaySend: may.Send, keyMayAdmin: may.Admin, keyExternal: may.External, keyMayMention: l.config.Routing.Mentionable} {
 		for _, word := range []string{everyone, nobody} {
 			if len(who) > 1 && slices.Contains(who, word) {
 				l.fail(l.values[key].origin.problem(fmt.Sprintf("%s says %s and others", key, word), "write "+word+" alone, or leave it out"))

@@ -104,16 +104,16 @@ func TestWithoutRoutesEverythingGoesToTheDefaultChannel(t *testing.T) {
 		t.Errorf("got %+v", c.Routing)
 	}
 	everyone := []string{"everyone"}
-	if got := c.Permissions; !reflect.DeepEqual(got, config.Permissions{Ack: everyone, Silence: everyone, Send: everyone, External: []string{"nobody"}}) {
+	if got := c.Permissions; !reflect.DeepEqual(got, config.Permissions{Ack: everyone, Silence: everyone, Send: everyone, Admin: []string{"nobody"}, External: []string{"nobody"}}) {
 		t.Errorf("permitted are %+v", got)
 	}
 }
 
 func TestPermissionsAreListsOfPeopleGroupsAndChannels(t *testing.T) {
-	c := load(t, environment{files: map[string]string{etc: "permissions:\n  ack: ['@Ann', U0123456789, '#Ops', '#ops', S0123456789, C0123456789, Ann@Example.com]\n  silence: Nobody\n  send: '@ann'\n  external: [T0OTHER1, E0ORG2, '@eve']\n"}})
+	c := load(t, environment{files: map[string]string{etc: "permissions:\n  ack: ['@Ann', U0123456789, '#Ops', '#ops', S0123456789, C0123456789, Ann@Example.com]\n  silence: Nobody\n  send: '@ann'\n  admin: [S0123456789]\n  external: [T0OTHER1, E0ORG2, '@eve']\n"}})
 	want := config.Permissions{
 		Ack: []string{"@ann", "U0123456789", "#ops", "S0123456789", "C0123456789", "ann@example.com"}, Silence: []string{"nobody"}, Send: []string{"@ann"},
-		External: []string{"T0OTHER1", "E0ORG2", "@eve"},
+		Admin: []string{"S0123456789"}, External: []string{"T0OTHER1", "E0ORG2", "@eve"},
 	}
 	if !reflect.DeepEqual(c.Permissions, want) {
 		t.Errorf("got %+v", c.Permissions)

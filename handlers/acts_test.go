@@ -48,7 +48,7 @@ func TestEachWordIsAnswered(t *testing.T) {
 		{"silence zzzz for 1h", "no incident"}, {"silence service=db", "how long"}, {"unsilence s-k7f9", "Did you mean `s-k7f2`?"}, {"unsilence K7F2", "write `unsilence s-k7f2`"}, {"unsilence S-K7F2", "Ended"}, {"unsilence s-k7f2", "already ended"}, {"unsilence", "which silence"},
 		{"send #ops disk is filling up", "is in <#C0OPS>"}, {"send to ops: critical it burns", "is in <#C0OPS>"}, {"send", "nothing to send"}, {"test", "is in <#C0OPS>"},
 		{"subscribe", "no alerts as direct messages"}, {"subscribe critical", "severity"}, {"subscribe", "severity"}, {"unsubscribe service=db", "all of your subscriptions"}, {"unsubscribe", "1 subscription"}, {"unsubscribe", "no subscriptions"},
-		{"oncall", "Who is notified of what"}, {"heartbeats", "nightly-backup missing"}, {"heartbeat", "never heard"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"status", "Delivery works"}, {"status", "Heartbeats: 🔴 1 missing"},
+		{"oncall", "Who is notified of what"}, {"heartbeats", "nightly-backup missing"}, {"heartbeat", "never heard"}, {"stats", "Until acknowledged"}, {"stats 7", "7 of what"}, {"doctor", "Nothing is wrong"}, {"status", "Delivery works"}, {"status", "Heartbeats: 🔴 1 missing"},
 		{"help", "silence MATCHERS"}, {"help silence", "until tomorrow 9am"}, {"silence help", "until tomorrow 9am"}, {"help slience", "Did you mean `/notify help silence`?"}, {"slience x=y", "Did you mean `/notify silence`?"}, {"dance", "lists what I can do"},
 		{"\u201cshow\u201d <!channel>", "no incident"}, {"*_~", "lists what I can do"}, {"<http://x|bank.com>", "lists what I can do"},
 	} {

@@ -70,6 +70,7 @@ func commands() []command {
 		{name: "heartbeats", also: []string{"heartbeat"}, do: plain((*Handlers).heartbeats)},
 		{name: "queue", also: []string{"deliveries", "pending"}, do: plain((*Handlers).queue)},
 		{name: "status", also: []string{"health"}, do: plain((*Handlers).status)},
+		{name: "doctor", also: []string{"check"}, needs: rightAdmin, do: plain((*Handlers).doctor)},
 		{name: "help", also: []string{"?", "hi", "hello", "hey", "hallo", "--help", "-h"}, do: plain((*Handlers).help)},
 	}
 }

@@ -103,7 +103,7 @@ type Slack interface {
 	Members(ctx context.Context, who string) ([]string, error)
 }
 
-// Options are what handlers are built with. Only the interfaces and Health are
+// Options are what handlers are built with. Only the interfaces, Health and Doctor are
 // required. Reload can replace Permissions, Routing, ServerToken and DefaultChannel.
 type Options struct {
 	Engine Engine
@@ -113,6 +113,8 @@ type Options struct {
 	Wake func(lanes ...string)
 	// Health returns the state of the daemon.
 	Health func() alert.Health
+	// Doctor looks at everything that may be wrong.
+	Doctor func(ctx context.Context) alert.Checkup
 	// Permissions say who may do what; the zero value allows everything.
 	Permissions Permissions
 	// Routing is what oncall shows.

@@ -67,7 +67,7 @@ func (d *desk) handlers() *handlers.Handlers {
 	}
 	core := zapcore.NewCore(zapcore.NewJSONEncoder(zap.NewProductionEncoderConfig()), zapcore.AddSync(&d.logged), zap.InfoLevel)
 	return handlers.New(handlers.Options{
-		Engine: d, Store: d, Slack: d, Health: d.state,
+		Engine: d, Store: d, Slack: d, Health: d.state, Doctor: func(context.Context) alert.Checkup { return alert.NewCheckup(nil) },
 		Permissions: d.permissions, Log: zap.New(core),
 		Now: func() time.Time { return time.Unix(1795442000, 0).Add(d.later) },
 	})

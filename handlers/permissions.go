@@ -20,6 +20,8 @@ type Permissions struct {
 	Silence []string
 	// Send is for sending alerts, test alerts included.
 	Send []string
+	// Admin is for doctor.
+	Admin []string
 	// External is who may use the app although they are from another workspace. It
 	// may also list teams (T…, E…), and an empty list means nobody.
 	External []string
@@ -31,6 +33,7 @@ const (
 	rightAck     right = "ack"
 	rightSilence right = "silence"
 	rightSend    right = "send"
+	rightAdmin   right = "admin"
 
 	rightExternal right = "external"
 )
@@ -43,6 +46,8 @@ func (p Permissions) of(r right) (who []string, what string) {
 		return p.Silence, "silence alerts"
 	case rightSend:
 		return p.Send, "send alerts"
+	case rightAdmin:
+		return p.Admin, "see what is set up wrong"
 	}
 	return nil, ""
 }

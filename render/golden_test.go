@@ -265,6 +265,13 @@ func TestAnswersLookAsTheGoldenFiles(t *testing.T) {
 		"unacked":        Acted(append(done(1, alert.ActDone), alert.Acted{Incident: diskFull(), Effect: alert.ActAlready}), alert.VerbUnack),
 		"help":           Help(HelpView{Shell: shell, Version: "1.0.0"}),
 		"help direct":    Help(HelpView{Direct: true, Shell: shell, Version: "1.0.0"}),
+		"doctor well":    Doctor(alert.NewCheckup([]alert.Check{{Name: "clock", Result: alert.CheckOK, Found: "agrees with Slack's"}})),
+		"doctor trouble": Doctor(alert.NewCheckup([]alert.Check{
+			{Name: "clock", Result: alert.CheckOK, Found: "agrees with Slack's"},
+			{Name: "store content", Result: alert.CheckSkipped, Found: "can't be read in 20s"},
+			{Name: "conversation", About: "#ops", Result: alert.CheckError, Found: "the bot is not a member (not_in_channel)", Fix: "in #ops, type: /invite @tocsin"},
+			{Name: "scopes", About: "im:write", Result: alert.CheckWarning, Found: "is not granted; it is needed for direct messages to people", Fix: "add the scope im:write under OAuth & Permissions, then reinstall the app"},
+		})),
 		"status well":    Status(StatusView{Health: well(), Version: "1.0.0", Heartbeats: heartbeats(), Now: at("14:30:00"), Total: alert.Counts{Accepted: 12, Delivered: 9, Folded: 3}}),
 		"status trouble": Status(StatusView{Counts: map[alert.Severity]int{alert.Error: 1}, Health: troubled(), Version: "1.0.0", Total: alert.Counts{Accepted: 12, Delivered: 9, Pending: 3}}),
 		"test delivered": TestResult(report(delivered, well())),

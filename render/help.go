@@ -59,6 +59,7 @@ func grammar() []helpPart {
 		}},
 		{"Tocsin", []helpRow{
 			{usage: "status", does: "whether delivery works, and what is open", examples: []string{"status"}},
+			{usage: "doctor", does: "what is set up wrong, and how to mend it", examples: []string{"doctor"}},
 			{usage: "heartbeats", does: "which senders have gone missing, and when each was last heard", examples: []string{"heartbeats"}},
 			{usage: "queue [drop ID]", does: "what waits for Slack or was given up, and a way to drop it", examples: []string{"queue"}},
 			{usage: "test [channel] [severity]", does: "send a test alert through the full path and see how long each step takes",

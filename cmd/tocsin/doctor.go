@@ -261,7 +261,7 @@ func slackNeeds(cfg *config.Config) (n bot.Needs) {
 		to(channel)
 	}
 	mention(cfg.Routing.Mentionable...)
-	for _, who := range [][]string{cfg.Permissions.Ack, cfg.Permissions.Silence, cfg.Permissions.Send, cfg.Permissions.External} {
+	for _, who := range [][]string{cfg.Permissions.Ack, cfg.Permissions.Silence, cfg.Permissions.Send, cfg.Permissions.Admin, cfg.Permissions.External} {
 		for _, one := range without(who, "everyone", "nobody") {
 			if !strings.HasPrefix(one, "T") && !strings.HasPrefix(one, "E") { // teams can't be looked up
 				n.Permitted = alert.Union(n.Permitted, []string{one})

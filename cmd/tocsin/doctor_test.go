@@ -357,3 +357,23 @@ func TestDoctorJudgesTheDisk(t *testing.T) {
 		t.Errorf("it leaves %v (%v)", left, err)
 	}
 }
+
+func TestNotifyDoctorAnswersThoseWhomAdminNames(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"SLACK_CHANNEL_ID": ""})
+	p.env["TOCSIN_CONFIG"] = filepath.Join(p.dir, "tocsin.yaml")
+	if err := os.WriteFile(p.env["TOCSIN_CONFIG"], []byte("default_channel: '#old'\npermissions: {admin: '@ann'}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	connected(t, s)
+	for who, want := range map[string]string{"ann": "#old: is archived", "bob": "you may not see what is set up wrong"} {
+		if run, err := s.User(who).Command(t.Context(), "#random", "/notify", "doctor"); err != nil || !run.Acked {
+			t.Fatalf("%s: %+v, %v", who, run, err)
+		}
+		until(t, s, "an answer to "+who, func(sn *playground.Snapshot) bool {
+			return slices.ContainsFunc(sn.Ephemerals(who, "#random"), func(m playground.Message) bool { return strings.Contains(m.Text, want) })
+		})
+	}
+}

@@ -65,7 +65,7 @@ func (d *daemon) engineOptions(cfg *config.Config) engine.Options {
 func (d *daemon) handlerOptions(cfg *config.Config) handlers.Options {
 	return handlers.Options{
 		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake,
-		Slack: d.bot, Health: d.health, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
+		Slack: d.bot, Health: d.health, Doctor: d.doctor, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "" || len(cfg.Listen.Tokens) > 0, DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: d.log.Named("handlers"),
 	}
 }
