@@ -92,9 +92,12 @@ type Line struct {
 	Mention []string
 }
 
+// over reports whether nobody has to do anything about it any more.
+func (l Line) over() bool { return l.State == StateResolved || l.State == StateNotice }
+
 // rank orders lines worst first and resolved ones last.
 func (l Line) rank() int {
-	if l.State == StateResolved {
+	if l.over() {
 		return len(Severities()) + 1
 	}
 	return l.Severity.Rank()
@@ -119,7 +122,7 @@ func (t *Tally) Add(l Line) {
 	}
 	s.Alerts += l.Count
 	switch l.State {
-	case StateResolved:
+	case StateResolved, StateNotice:
 		s.Resolved++
 	case Acked:
 		s.Acked++
@@ -127,7 +130,7 @@ func (t *Tally) Add(l Line) {
 		s.Mention = Union(s.Mention, l.Mention)
 		s.Mention = s.Mention[:min(len(s.Mention), talliedMentions)]
 	}
-	if l.State != StateResolved {
+	if !l.over() {
 		s.Severities[l.Severity]++
 	}
 	if s.FirstAt.IsZero() || l.FirstAt.Before(s.FirstAt) {

@@ -16,7 +16,14 @@ const (
 	// StateDigest marks the row that represents a digest, which has a version, a card
 	// and deliveries like an incident. People never see it in a list.
 	StateDigest State = "digest"
+	// StateNotice marks the row of a message of our own that is about no alert, such as the
+	// reminder that a silence begins. People never see it in a list either.
+	StateNotice State = "notice"
 )
+
+// Listed reports whether what is in this state is an incident, which people can list, find
+// and act on.
+func (s State) Listed() bool { return s != StateDigest && s != StateNotice }
 
 // Incident is what all alerts with one key in one route are about. Title,
 // Text, its Format, Severity, Labels, Links, Images and Annotations are those of the latest firing alert.

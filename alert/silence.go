@@ -108,11 +108,11 @@ type Beginning struct {
 	Why      string    `json:"why,omitempty"`
 }
 
-// RemindingIncident is an incident that is over, whose message reminds people that the
+// RemindingIncident is a notice, which has no key, whose message reminds people that the
 // silence begins at a time.
 func (s Silence) RemindingIncident(at time.Time) Incident {
 	return Incident{
-		Key: "silence:" + s.ID, State: StateResolved, Severity: Info, Source: silenceSource, Title: "Silence " + s.ID + " begins",
+		State: StateNotice, Severity: Info, Source: silenceSource, Title: "Silence " + s.ID + " begins",
 		Message: &Message{Begins: &Beginning{Silence: s.ID, Matchers: s.Matchers.String(), At: at, Until: s.Until(at), By: s.By, Why: s.Why}},
 	}
 }

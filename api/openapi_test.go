@@ -34,7 +34,7 @@ var words = map[reflect.Type][]any{
 	reflect.TypeFor[alert.Severity]():      anys(alert.Critical, alert.Error, alert.Warning, alert.Info),
 	reflect.TypeFor[alert.Status]():        anys(alert.Firing, alert.Resolved),
 	reflect.TypeFor[alert.Format]():        anys(alert.FormatMarkdown, alert.FormatMrkdwn),
-	reflect.TypeFor[alert.State]():         anys(alert.Open, alert.Acked, alert.StateResolved, alert.StateDigest),
+	reflect.TypeFor[alert.State]():         anys(alert.Open, alert.Acked, alert.StateResolved, alert.StateDigest, alert.StateNotice),
 	reflect.TypeFor[alert.DeliveryState](): anys(alert.DeliveryStates()...),
 	reflect.TypeFor[alert.Kind]():          anys(alert.Post, alert.Update, alert.Reply, alert.Digest, alert.List),
 	reflect.TypeFor[alert.Standing]():      anys(alert.StandPending, alert.StandDelivered, alert.StandFolded, alert.StandSilenced, alert.StandDead),

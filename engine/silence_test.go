@@ -325,7 +325,7 @@ func TestAReminderIsOnePostThatNothingHoldsBack(t *testing.T) {
 	w.decide(input{silence: &alert.Silence{EndsAt: noon.Add(9 * time.Hour)}}) // of everything
 	w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour)}})
 	wantDeliveries(t, w.until(noon.Add(45*time.Minute)), "#alerts post")
-	if i := w.incidents[0]; i.State != alert.StateResolved || !i.DueAt.IsZero() {
+	if i := w.incidents[0]; i.State != alert.StateNotice || !i.DueAt.IsZero() {
 		t.Errorf("it is %+v", i)
 	}
 	wantDeliveries(t, w.until(noon.Add(9*time.Hour)))

@@ -36,7 +36,7 @@ const (
 	// atQuery finds the incident whose own card a message is. No index has cards by their
 	// message: it is asked for when a person writes in a thread.
 	atQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n = (SELECT o.incident FROM cards o
-		JOIN incidents oi ON oi.n = o.incident WHERE o.conversation = ? AND o.ts = ? AND o.digest IS NULL AND oi.state <> {digest} LIMIT 1)`
+		JOIN incidents oi ON oi.n = o.incident WHERE o.conversation = ? AND o.ts = ? AND o.digest IS NULL AND oi.state NOT IN ({digest}, {notice}) LIMIT 1)`
 	// digestAtQuery is the same for a digest.
 	digestAtQuery = `SELECT g.id FROM cards c JOIN incidents g ON g.n = c.incident WHERE c.conversation = ? AND c.ts = ? AND g.state = {digest} LIMIT 1`
 )
@@ -87,7 +87,7 @@ func (d *DB) walkBoard(ctx context.Context, f alert.IncidentFilter, atMost int) 
 		w.chunk = min(boardChunk, max(f.Offset, 0)+atMost)
 	}
 	for _, state := range slices.Compact(slices.Sorted(slices.Values(states))) {
-		if state != alert.StateDigest {
+		if state.Listed() {
 			w.columns = append(w.columns, &boardColumn{state: state, last: boardRow{n: math.MaxInt64, severity: math.MaxInt16, lastAt: math.MaxInt64}})
 		}
 	}
@@ -320,7 +320,8 @@ func (d *DB) countStates(ctx context.Context, states []alert.State) (int, error)
 	if len(states) == 0 {
 		states = []alert.State{alert.Open, alert.Acked, alert.StateResolved}
 	}
-	counts, err := d.Tally(ctx, slices.Compact(slices.Sorted(slices.Values(states)))...)
+	states = slices.DeleteFunc(slices.Sorted(slices.Values(states)), func(s alert.State) bool { return !s.Listed() })
+	counts, err := d.Tally(ctx, slices.Compact(states)...)
 	total := 0
 	for _, n := range counts {
 		total += n

@@ -103,7 +103,7 @@ func (d *DB) Delivery(ctx context.Context, id string) (alert.DeliveryDetail, err
 	}
 	if err == nil && l.Incident != "" {
 		var about alert.Incident
-		about, err = d.Incident(ctx, l.Incident)
+		about, err = d.subject(ctx, l.Incident)
 		l.About = &about
 	}
 	if err == nil {

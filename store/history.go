@@ -70,9 +70,6 @@ func eventsOf(events []event) []alert.Event {
 // incident that nobody knows.
 func (d *DB) History(ctx context.Context, incident string) ([]alert.Event, error) {
 	i, err := d.Incident(ctx, incident)
-	if err == nil && i.State == alert.StateDigest {
-		err = alert.ErrNotFound
-	}
 	var own, others []event
 	if err == nil {
 		own, err = d.events(ctx, ownEvents, incident, historyMost)

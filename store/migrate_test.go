@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -75,20 +76,7 @@ UPDATE incidents SET held_until = 5000000, silence = 's-a', silenced_until = 500
 UPDATE incidents SET state = 'acked', due_at = 7000000 WHERE id = 'k7f4';`
 	for name, e := range engineTests() {
 		t.Run(name, func(t *testing.T) {
-			url, db := e.begin(t)
-			p, err := migrator(db, e.dialect, e.folder)
-			must(t, err)
-			for _, step := range []struct {
-				version int64
-				rows    string
-			}{{1, firstRows}, {9, changes}} {
-				_, err = p.UpTo(t.Context(), step.version)
-				must(t, err)
-				_, err = db.ExecContext(t.Context(), step.rows)
-				must(t, err)
-			}
-			must(t, db.Close())
-			snapshot, err := reopen(t, url).Load(t.Context(), alert.Query{IDs: []string{"k7f2", "k7f3", "k7f4"}})
+			snapshot, err := e.upgraded(t, firstRows, changes, 9).Load(t.Context(), alert.Query{IDs: []string{"k7f2", "k7f3", "k7f4"}})
 			must(t, err)
 			got := map[string]string{}
 			for _, i := range snapshot.Incidents {
@@ -101,11 +89,52 @@ UPDATE incidents SET state = 'acked', due_at = 7000000 WHERE id = 'k7f4';`
 	}
 }
 
+// Before schema 21 a reminder that a silence begins was an incident that is over.
+func TestRemindersOfSilencesOfAnEarlierSchemaAreNotices(t *testing.T) {
+	const changes = `
+UPDATE incidents SET state = 16, severity = 18, resolved_at = 5000000, key = 'silence:s-a', content = NULL,
+	says = '{"title":"a","message":{"begins":{"silence":"s-a"}}}' WHERE id = 'k7f2';
+UPDATE incidents SET state = 16, severity = 18, resolved_at = 5000000, key = 'silence:s-b' WHERE id = 'k7f3';
+UPDATE incidents SET state = 16, severity = 18, resolved_at = 5000000, key = 'silence:s-c', content = NULL,
+	says = '{"title":"a","message":{"text":"begins"}}' WHERE id = 'k7f4';`
+	for name, e := range engineTests() {
+		t.Run(name, func(t *testing.T) {
+			d := e.upgraded(t, firstRows, changes, 20)
+			ids, err := d.IDs(t.Context(), alert.IncidentFilter{})
+			must(t, err)
+			if slices.Sort(ids); !slices.Equal(ids, []string{"k7f3", "k7f4"}) {
+				t.Errorf("listed are %v", ids)
+			}
+			if f := load(t, d, alert.Query{Keys: []string{"silence:s-a"}}); len(f.Incidents) > 0 {
+				t.Errorf("an alert with the key of the reminder would find %+v", f.Incidents)
+			}
+		})
+	}
+}
+
 // engineTest makes empty stores of one engine.
 type engineTest struct {
 	dialect goose.Dialect
 	folder  string
 	begin   func(*testing.T) (string, *sql.DB)
+}
+
+// upgraded opens a store of the first schema with these rows, which were changed in a later one.
+func (e engineTest) upgraded(t *testing.T, rows, changes string, later int64) *DB {
+	url, db := e.begin(t)
+	p, err := migrator(db, e.dialect, e.folder)
+	must(t, err)
+	for _, step := range []struct {
+		version int64
+		rows    string
+	}{{1, rows}, {later, changes}} {
+		_, err = p.UpTo(t.Context(), step.version)
+		must(t, err)
+		_, err = db.ExecContext(t.Context(), step.rows)
+		must(t, err)
+	}
+	must(t, db.Close())
+	return reopen(t, url)
 }
 
 func (e engineTest) fromEachSchema(t *testing.T, rows string, check func(*testing.T, *DB)) {

@@ -187,7 +187,7 @@ const (
 	lastIDQuery   = `SELECT id FROM incidents WHERE state <> {digest} ORDER BY n DESC LIMIT 1`
 	incidentQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.id = ?`
 	namedQuery    = `SELECT ` + withCards + ` FROM incidents i` + incidentCards +
-		`WHERE i.id {oneof} AND i.state <> {digest} ORDER BY i.n`
+		`WHERE i.id {oneof} AND i.state NOT IN ({digest}, {notice}) ORDER BY i.n`
 	dueQuery = `SELECT ` + withCards + ` FROM (SELECT * FROM incidents WHERE due_at <> 0 AND due_at <= ?
 		ORDER BY due_at, n LIMIT ?) i` + incidentCards + `ORDER BY i.due_at, i.n`
 	// aheadQuery looks at all incidents that wait for something, which is seldom asked for.
@@ -310,6 +310,15 @@ func (d *DB) seen(ctx context.Context, keys []string) (map[string]alert.Accepted
 
 // Incident returns one incident with its cards, or alert.ErrNotFound.
 func (d *DB) Incident(ctx context.Context, id string) (alert.Incident, error) {
+	i, err := d.subject(ctx, id)
+	if err == nil && !i.State.Listed() {
+		return alert.Incident{}, fmt.Errorf("find incident %s: %w", id, alert.ErrNotFound)
+	}
+	return i, err
+}
+
+// subject is Incident for what a delivery is about, which may be a digest or a notice.
+func (d *DB) subject(ctx context.Context, id string) (alert.Incident, error) {
 	found, err := d.incidents(ctx, incidentQuery, id)
 	if err == nil && len(found) == 0 {
 		err = alert.ErrNotFound

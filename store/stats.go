@@ -167,7 +167,7 @@ func (s *survey) incidents(ctx context.Context) error {
 		var state alert.State
 		var opened, acked, resolved int64
 		var body string
-		if err := r.Scan(&n, &first, word(&state), &opened, &acked, &resolved, &body); err != nil || state == alert.StateDigest || !s.covers(first) {
+		if err := r.Scan(&n, &first, word(&state), &opened, &acked, &resolved, &body); err != nil || !state.Listed() || !s.covers(first) {
 			return n, first, err
 		}
 		s.Incidents++

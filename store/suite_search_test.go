@@ -68,6 +68,69 @@ func testSearch(t *testing.T, d *DB) {
 }
 
 // testIncidentAt finds incidents by their cards and by the digest that shows them.
+// testNotice has the reminder of a silence beside an incident that is over.
+func testNotice(t *testing.T, d *DB) {
+	over := incident("over", "#db", 1)
+	over.State, over.ResolvedAt, over.Severity = alert.StateResolved, at(1), alert.Info
+	notice := alert.Silence{ID: "s-a", Matchers: matchers(t, `key="a"`), EndsAt: at(2000)}.RemindingIncident(at(1000))
+	notice.ID, notice.Version, notice.Route, notice.Lanes = "notice", 1, alert.DefaultRoute, []string{"#ops"}
+	notice.FirstAt, notice.OpenedAt, notice.LastAt, notice.ResolvedAt = at(0), at(0), at(0), at(0)
+	commit(t, d, alert.Change{Incidents: []alert.Incident{over, notice}, Deliveries: []alert.Delivery{delivery(notice, alert.Post, 1)}})
+	j := claim(t, d, "#ops", at(1))
+	if j.Incident.Message == nil || j.Incident.Message.Begins.Silence != "s-a" {
+		t.Errorf("what is posted is %+v", j.Incident)
+	}
+	ts := deliver(t, d, j, 1)
+	for name, f := range map[string]alert.IncidentFilter{
+		"all":        {},
+		"resolved":   {States: []alert.State{alert.StateResolved}},
+		"asked for":  {States: []alert.State{alert.StateResolved, alert.StateNotice}},
+		"the latest": {States: []alert.State{alert.StateResolved}, Latest: true},
+		"older":      {Before: at(500)},
+	} {
+		found, err := d.Incidents(t.Context(), f)
+		must(t, err)
+		n, err := d.Count(t.Context(), f)
+		must(t, err)
+		if len(found) != 1 || found[0].ID != "over" || n != 1 {
+			t.Errorf("%s: counted %d and listed %+v", name, n, found)
+		}
+	}
+	for _, f := range []alert.IncidentFilter{{Words: []string{"begins"}}, {Matchers: matchers(t, `source="silence"`)}} {
+		if ids, err := d.IDs(t.Context(), f); err != nil || len(ids) > 0 {
+			t.Errorf("found %v, %v", ids, err)
+		}
+	}
+	if s, err := d.Stats(t.Context(), at(-10), at(10), 1); err != nil || s.Incidents != 1 {
+		t.Errorf("statistics are %+v, %v", s, err)
+	}
+	isNoIncident(t, d, notice.ID, outcome(j, alert.Delivered, at(1)).Sent.Conversation, ts)
+	about, err := d.Delivery(t.Context(), j.ID)
+	if err != nil || about.About.State != alert.StateNotice {
+		t.Errorf("the delivery is about %+v, %v", about.About, err)
+	}
+	var viewed string
+	must(t, d.each(t.Context(), "SELECT max(id) FROM v_incidents HAVING count(*) = 1", func(s scanner) error { return s.Scan(&viewed) }))
+	if viewed != "over" {
+		t.Errorf("the view has %q", viewed)
+	}
+}
+
+// isNoIncident checks that an id, which is the latest that was given, and a message are found
+// as those of no incident.
+func isNoIncident(t *testing.T, d *DB, id, conversation, ts string) {
+	t.Helper()
+	_, err := d.Incident(t.Context(), id)
+	mustBe(t, err, alert.ErrNotFound)
+	_, err = d.History(t.Context(), id)
+	mustBe(t, err, alert.ErrNotFound)
+	_, err = d.IncidentAt(t.Context(), conversation, ts)
+	mustBe(t, err, alert.ErrNotFound)
+	if f := load(t, d, alert.Query{IDs: []string{id}}); len(f.Incidents) > 0 || f.LastID != id {
+		t.Errorf("the latest id is %q, and found is %+v", f.LastID, f.Incidents)
+	}
+}
+
 func testIncidentAt(t *testing.T, d *DB) {
 	own := incident("own", "#ops", 1)
 	commit(t, d, fire(own))

@@ -59,6 +59,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a used idempotency key conflicts":                    testIdempotencyConflict,
 		"incidents come worst first, then latest first":       testBoard,
 		"incidents are found by words, age and the latest":    testSearch,
+		"a notice is in no list, search or statistics":        testNotice,
 		"an incident is found by its card, or by its digest":  testIncidentAt,
 		"a lane is claimed by priority, then by acceptance":   testClaimOrder,
 		"an incident never overtakes itself":                  testNoOvertaking,

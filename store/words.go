@@ -15,6 +15,7 @@ func words() []string {
 		"post", "update", "reply", "digest", "list",
 		"open", "acked", "resolved", "firing",
 		"info", "warning", "error", "critical",
+		"notice",
 	}
 }
 

@@ -18,7 +18,7 @@ func TestEachWordThatAColumnHoldsHasANumber(t *testing.T) {
 	for _, s := range []alert.Standing{alert.StandPending, alert.StandDelivered, alert.StandFolded, alert.StandSilenced, alert.StandDead} {
 		all = append(all, string(s))
 	}
-	for _, s := range []alert.State{alert.Open, alert.Acked, alert.StateResolved, alert.StateDigest} {
+	for _, s := range []alert.State{alert.Open, alert.Acked, alert.StateResolved, alert.StateDigest, alert.StateNotice} {
 		all = append(all, string(s))
 	}
 	for _, s := range []alert.Kind{alert.Post, alert.Update, alert.Reply, alert.Digest, alert.List} {

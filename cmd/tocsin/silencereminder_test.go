@@ -62,6 +62,16 @@ func TestAChannelIsRemindedOnceOfASilenceThatWasPlannedThereAlsoOverAKill(t *tes
 	until(t, s, "two reminders after a restart", func(v *playground.Snapshot) bool {
 		return len(reminded(v, "#ops")) == 2 && len(reminded(v, "#alerts")) == 0
 	})
+	var over struct{ Incidents []alert.Incident }
+	var sums alert.Stats
+	for path, into := range map[string]any{"/v1/incidents?state=resolved": &over, "/v1/stats": &sums} {
+		if err := p.ask(path, into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(over.Incidents) > 0 || sums.Incidents != 1 {
+		t.Errorf("reminders count as incidents: %d, listed %+v", sums.Incidents, over.Incidents)
+	}
 	for _, m := range saying(s.Messages("#ops"), made.ID) {
 		if !strings.Contains(shown(m), "we move the disks") || !strings.Contains(shown(m), "ann") {
 			t.Errorf("it says %s", shown(m))
