@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// longestTime is how many bytes a time may have, with its zone's name and other remarks.
+const longestTime = 200
+
 var errTime = errors.New("not a time such as 2026-01-02T15:04:05Z, or seconds since 1970")
 
 // ParseTime reads a time as tools write it: RFC 3339, with a blank for the T, in ISO 8601's
@@ -18,6 +21,9 @@ var errTime = errors.New("not a time such as 2026-01-02T15:04:05Z, or seconds si
 func ParseTime(text string) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339, text); err == nil { // as nearly all tools write it
 		return known(t.UTC())
+	}
+	if len(text) > longestTime || !strings.ContainsAny(text, "0123456789") {
+		return time.Time{}, errTime
 	}
 	text = strings.ToUpper(strings.TrimSpace(text))
 	number, seconds := strings.CutPrefix(text, "@") // as date takes them

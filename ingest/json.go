@@ -141,10 +141,8 @@ func (t *text) UnmarshalJSON(value []byte) error {
 }
 
 func textOf(value []byte) string {
-	if string(value) == "null" {
-		return ""
-	}
-	if value[0] == '"' {
+	switch value[0] {
+	case '"':
 		if bytes.IndexByte(value, '\\') < 0 {
 			return string(value[1 : len(value)-1])
 		}
@@ -152,12 +150,16 @@ func textOf(value []byte) string {
 		if json.Unmarshal(value, &s) == nil {
 			return s
 		}
+	case '{', '[':
+		var compact bytes.Buffer
+		if json.Compact(&compact, value) == nil {
+			return compact.String()
+		}
 	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, value) != nil {
-		return string(value)
+	if string(value) == "null" {
+		return ""
 	}
-	return compact.String()
+	return string(value)
 }
 
 // or returns the first text that says something, without blanks around it.

@@ -19,9 +19,9 @@ func misfits(body []byte, into any) (notes []string) {
 	if json.Unmarshal(body, &value) != nil {
 		return nil // it was read before
 	}
-	var found []string
-	walkMisfits(reflect.TypeOf(into), value, "", &found)
-	for n, what := range found {
+	all := misfitFinder{fields: map[reflect.Type][]reflect.StructField{}}
+	all.walk(reflect.TypeOf(into), value, "")
+	for n, what := range all.found {
 		if n == mostMisfits {
 			return append(notes, "more members are of an unexpected type: left out")
 		}
@@ -30,41 +30,51 @@ func misfits(body []byte, into any) (notes []string) {
 	return notes
 }
 
-func walkMisfits(t reflect.Type, value any, path string, found *[]string) {
+// misfitFinder collects the members of a wrong type. fields are those of the structs that it has
+// seen: to list them takes longer than to read the members.
+type misfitFinder struct {
+	found  []string
+	fields map[reflect.Type][]reflect.StructField
+}
+
+func (f *misfitFinder) walk(t reflect.Type, value any, path string) {
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
-	if len(*found) > mostMisfits || value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+	if len(f.found) > mostMisfits || value == nil || reflect.PointerTo(t).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 		return
 	}
 	if jsonKind(value) != kindOf(t) {
-		*found = append(*found, fmt.Sprintf("%s is of an unexpected type, %s", path, jsonKind(value)))
+		f.found = append(f.found, fmt.Sprintf("%s is of an unexpected type, %s", path, jsonKind(value)))
 		return
 	}
 	switch v := value.(type) {
 	case map[string]any:
-		walkMembers(t, v, path, found)
+		f.walkMembers(t, v, path)
 	case []any:
-		for n := 0; n < len(v) && len(*found) <= mostMisfits; n++ {
-			walkMisfits(t.Elem(), v[n], fmt.Sprintf("%s[%d]", path, n), found)
+		for n := 0; n < len(v) && len(f.found) <= mostMisfits; n++ {
+			f.walk(t.Elem(), v[n], fmt.Sprintf("%s[%d]", path, n))
 		}
 	}
 }
 
-func walkMembers(t reflect.Type, members map[string]any, path string, found *[]string) {
+func (f *misfitFinder) walkMembers(t reflect.Type, members map[string]any, path string) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		at := strings.TrimPrefix(path+"."+name, ".")
 		if t.Kind() == reflect.Map {
-			walkMisfits(t.Elem(), members[name], at, found)
-		} else if field, ok := memberOf(t, name); ok {
-			walkMisfits(field, members[name], at, found)
+			f.walk(t.Elem(), members[name], at)
+		} else if field, ok := f.memberOf(t, name); ok {
+			f.walk(field, members[name], at)
 		}
 	}
 }
 
 // memberOf returns the type of a struct's field for a member, as encoding/json finds it.
-func memberOf(t reflect.Type, member string) (reflect.Type, bool) {
-	for _, field := range reflect.VisibleFields(t) {
+func (f *misfitFinder) memberOf(t reflect.Type, member string) (reflect.Type, bool) {
+	if f.fields[t] == nil {
+		f.fields[t] = reflect.VisibleFields(t)
+	}
+	for _, field := range f.fields[t] {
 		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" {
 			name = field.Name

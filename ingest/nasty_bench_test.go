@@ -15,6 +15,9 @@ func BenchmarkNastyJSON(b *testing.B) {
 	for n := range mostValues - 10 {
 		fmt.Fprintf(&keys, `,"%012x":1`, n)
 	}
+	list := func(begin, part, end string) string {
+		return begin + strings.Repeat(part+",", mostItems-100) + part + end
+	}
 	custom, _ := custom(b, "each", "body.alerts", "title", "item.title", "labels", "item")
 	all := append(Formats(), custom.Format())
 	for name, body := range map[string]string{
@@ -26,6 +29,11 @@ func BenchmarkNastyJSON(b *testing.B) {
 		"surrogates": fill(`{"alerts":[{"labels":{"a":"`, `\ud83d`, `"}}]}`),
 		"one string": fill(`{"name":"x","slug":"`, "x", `"}`),
 		"one number": fill(`{"alerts":[{"labels":{"a":`, "9", `}}]}`),
+		"text":       fill(`{"text":"`, "9", `","status":"firing"}`),
+		"alerts":     list(`{"alerts":[`, `{"labels":{"alertname":"Disk","instance":"db-3","severity":"critical"}}`, `]}`),
+		"no times":   list(`{"alerts":[`, `{"labels":{"a":"b"},"startsAt":"soon","endsAt":"q","generatorURL":"x"}`, `]}`),
+		"misfits":    list(`{"alerts":[`, `{"labels":{"a":"b"}}`, `,1],"attachments":[1]}`),
+		"fields":     list(`{"attachments":[{"fields":[`, `{"title":"a","value":"b"}`, list(`]},{"fields":[`, `{"title":"c","value":"d"}`, `]}]}`)),
 	} {
 		for _, f := range all {
 			b.Run(name+"/"+f.Name, func(b *testing.B) {

@@ -62,10 +62,11 @@ type slackText struct{ Type, Text text }
 
 // UnmarshalJSON accepts every value.
 func (t *slackText) UnmarshalJSON(value []byte) error {
-	type object slackText
-	if _, err := readJSON(Request{Body: value}, (*object)(t)); err != nil {
-		t.Text = text(textOf(value))
+	if value[0] == '{' {
+		type object slackText
+		return json.Unmarshal(value, (*object)(t)) // its texts accept every value
 	}
+	t.Text = text(textOf(value))
 	return nil
 }
 
