@@ -86,13 +86,15 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		before = &was
 	}
 	m := d.memberOf(en, a.Key)
+	if a.Refreshes && m.Closed && !a.At.After(m.EndedAt) {
+		// Somebody has dealt with it, and nothing new has begun since.
+		return verdict{en: en, effect: alert.EffectIgnored}
+	}
+	d.leaveGroups(a, en)
 	switch {
 	case a.Refreshes && m.Status == alert.Firing:
 		d.refreshMember(en, m, a, plan)
 		return verdict{en: en, effect: alert.EffectRefreshed}
-	case a.Refreshes && m.Closed && !a.At.After(m.EndedAt):
-		// Somebody has dealt with it, and nothing new has begun since.
-		return verdict{en: en, effect: alert.EffectIgnored}
 	case en.State == alert.StateResolved:
 		effect = alert.EffectReopened
 		d.touch(en)
@@ -116,6 +118,17 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		return d.hideMember(en, s, effect, before)
 	}
 	return d.presentMember(en, was, effect, before)
+}
+
+// leaveGroups ends a firing alert in other groups of the same route: its labels have changed,
+// and now it belongs to the group of another incident.
+func (d *draft) leaveGroups(a alert.Alert, to *entry) {
+	for _, m := range d.memberships[a.Key] {
+		from := d.byID[m.Incident]
+		if m.Status == alert.Firing && from != to && from.Route == to.Route {
+			d.resolveMember(from, m, alert.Alert{Source: a.Source, Title: m.Title, Text: "moved to " + to.ID})
+		}
+	}
 }
 
 // firing is a member as a firing alert leaves it.

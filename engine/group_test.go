@@ -305,6 +305,47 @@ func TestMembersAreFoundWhenTheirRouteNoLongerFormsGroups(t *testing.T) {
 	}
 }
 
+// moved is diskFull of a host that is in another cluster now.
+func moved(host string) alert.Alert {
+	a := diskFull(host, alert.Error)
+	a.Labels["cluster"] = "us"
+	return a
+}
+
+func TestAMemberWhoseLabelsPutItIntoAnotherGroupLeavesTheFirst(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Critical), diskFull("db-2", alert.Error))
+	w.after(30 * time.Second)
+	first := func(title string, state alert.State, severity alert.Severity) {
+		t.Helper()
+		if i := w.incidents[0]; i.Headline() != title || i.State != state || i.Severity != severity {
+			t.Errorf("the first is %q, %s, %s, want %q, %s, %s", i.Headline(), i.State, i.Severity, title, state, severity)
+		}
+	}
+	d := w.push(moved("db-1"))
+	wantDeliveries(t, d, "#alerts update")
+	first("DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+	wantGroup(t, w, "disk full on db-1", alert.Open, alert.Error)
+	if got := effects(d); !slices.Equal(got, []alert.Effect{alert.EffectOpened}) {
+		t.Errorf("it has %v", got)
+	}
+	w.after(30 * time.Second)
+	again := moved("db-2")
+	again.Refreshes = true
+	d = w.push(again)
+	wantDeliveries(t, d, "#alerts update", "#alerts reply resolved", "#alerts update")
+	first("DiskFull (eu): 2 resolved", alert.StateResolved, alert.Error)
+	second := wantGroup(t, w, "DiskFull (us): 2 firing", alert.Open, alert.Error)
+	if n := d.change.Deliveries[1].Note; n.Text != "moved to "+second.ID {
+		t.Errorf("the first thread says %+v", n)
+	}
+	if w.push(again); w.incidents[0].State != alert.StateResolved {
+		t.Errorf("after a refresh the first is %s", w.incidents[0].State)
+	}
+	w.push(over("db-1"), over("db-2"))
+	wantGroup(t, w, "DiskFull (us): 2 resolved", alert.StateResolved, alert.Error)
+}
+
 func TestTheThreadListsAllMembersIfTheCardCannot(t *testing.T) {
 	w := newWorld(t, grouped())
 	for n := range alert.CardMembers + alert.MembersPage {

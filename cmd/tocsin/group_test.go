@@ -186,6 +186,33 @@ func TestTheMembersOfAGroupAreSeenEverywhere(t *testing.T) {
 	}
 }
 
+func TestAnAlertWhoseLabelsChangeLeavesTheCardOfItsGroup(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(groupedByCluster)
+	p.start()
+	connected(t, s)
+	moved := func(host string) map[string]any {
+		a := full("us", host, "error")
+		a["key"] = "eu/" + host
+		return a
+	}
+	first := p.mustPush(full("eu", "db-1", "error"), full("eu", "db-2", "error"))
+	wantGroup(t, s, "eu", "2 firing")
+	second := p.mustPush(moved("db-1"))
+	wantGroup(t, s, "eu", "1 firing, 1 resolved")
+	third := p.mustPush(moved("db-2"))
+	wantGroup(t, s, "us", "2 firing")
+	card := wantGroup(t, s, "eu", "2 resolved")
+	wantInThread(t, s, card, "moved to "+third[0].Incident)
+	p.settle(append(first, append(second, third...)...)...)
+	var open struct{ Incidents []alert.Incident }
+	if err := p.ask("/v1/incidents?state=open,acked", &open); err != nil || len(open.Incidents) != 1 || open.Incidents[0].ID != third[0].Incident {
+		t.Errorf("open are %+v, %v", open.Incidents, err)
+	}
+}
+
 func TestAGroupOfTenThousandHoldsUpNobody(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
