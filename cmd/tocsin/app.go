@@ -209,6 +209,9 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	parts.start("slack", stopSocket, d.slack.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
+	if len(d.cfg.LastResort) > 0 {
+		parts.start("outages", 2*time.Second, d.reportOutages)
+	}
 	parts.start("images", time.Second, d.bot.FetchImages)
 	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)
