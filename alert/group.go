@@ -405,8 +405,8 @@ func (i Incident) Member(m GroupMember) Incident {
 // MemberKey names an alert that may be a member of a group.
 type MemberKey struct{ Group, Key string }
 
-// Wake has members looked at from At on: those that the incident By inhibits, or those that
-// fire visibly in the group of Incident.
+// Wake has members looked at from At on: those that the incident or the silence By hides, or
+// those that fire visibly in the group of Incident.
 type Wake struct {
 	By, Incident string
 	At           time.Time

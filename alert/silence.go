@@ -51,6 +51,28 @@ func (s Silence) Over(now time.Time) bool { return !now.Before(s.EndsAt) }
 // Active reports whether the silence hides alerts at now.
 func (s Silence) Active(now time.Time) bool { return s.Until(now).After(now) }
 
+// Begins is when it begins, or began.
+func (s Silence) Begins() time.Time {
+	if s.StartsAt.IsZero() {
+		return s.CreatedAt
+	}
+	return s.StartsAt
+}
+
+// CanBecome reports whether it may be changed to another one at now, so that what it has
+// hidden so far stays true: it is not over, the matchers are the same, and so is the second
+// in which it began. One that has not begun may begin at any other time to come.
+func (s Silence) CanBecome(to Silence, now time.Time) bool {
+	switch begins := s.Begins(); {
+	case s.Over(now), s.Matchers.String() != to.Matchers.String():
+		return false
+	case begins.After(now):
+		return !to.StartsAt.Before(now)
+	default:
+		return to.StartsAt.Unix() == begins.Unix()
+	}
+}
+
 // Until is when it stops hiding what it hides at now, for good or until it recurs; zero if
 // it hides nothing at now.
 func (s Silence) Until(now time.Time) time.Time {

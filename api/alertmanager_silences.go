@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,11 +93,8 @@ func (a *API) amSilence(r *http.Request) (any, error) {
 
 func amSilenceOf(s alert.Silence, now time.Time) amSilence {
 	one := amSilence{
-		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.CreatedAt, EndsAt: s.EndsAt,
+		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.Begins(), EndsAt: s.EndsAt,
 		CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
-	}
-	if !s.StartsAt.IsZero() {
-		one.StartsAt = s.StartsAt
 	}
 	switch one.Status.State = "pending"; {
 	case s.Over(now):
@@ -158,12 +156,16 @@ func (m amMatcher) op() string {
 	return op
 }
 
+func (m amMatcher) equal(to amMatcher) bool {
+	return m.Name == to.Name && m.op() == to.op() && m.Value == to.Value
+}
+
 // String is the matcher as it is written.
 func (m amMatcher) String() string {
 	return alert.Matcher{Name: m.Name, Op: m.op(), Value: m.Value}.String()
 }
 
-// amPostSilence creates a silence, or replaces the one whose id it has.
+// amPostSilence creates a silence, or changes the one whose id it has.
 func (a *API) amPostSilence(r *http.Request) (any, error) {
 	sent, err := readBody(r)
 	if err != nil {
@@ -184,26 +186,36 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 		return nil, err
 	}
 	if body.ID != "" {
-		old, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: body.ID})
-		if err != nil {
+		if s, err = a.changed(r, s, body); err != nil {
 			return nil, err
 		}
-		if len(old) == 0 {
-			return nil, fmt.Errorf("silence %s: %w", body.ID, alert.ErrNotFound)
-		}
-		s.Channel = old[0].Channel
 	}
-	s, _, err = a.opts.Engine.Silence(r.Context(), s)
-	if err != nil {
+	if s, _, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
 		return nil, err
 	}
-	if body.ID != "" {
-		// The new one hides already what the old one did.
-		if _, err := a.opts.Engine.Unsilence(r.Context(), body.ID, s.By); err != nil {
-			return nil, err
-		}
-	}
 	return map[string]string{"silenceID": s.ID}, nil
+}
+
+// changed is a silence that was sent with an id, where what is as it was answered stays as it
+// is kept: Tocsin's own matchers and persons can't all be written as Alertmanager's.
+func (a *API) changed(r *http.Request, s alert.Silence, body amSilence) (alert.Silence, error) {
+	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: body.ID})
+	if err != nil {
+		return s, err
+	}
+	if len(list) == 0 {
+		return s, fmt.Errorf("silence %s: %w", body.ID, alert.ErrNotFound)
+	}
+	old := list[0]
+	answered := amSilenceOf(old, a.opts.Now())
+	if slices.EqualFunc(answered.Matchers, body.Matchers, amMatcher.equal) {
+		s.Matchers = old.Matchers
+	}
+	if answered.CreatedBy == body.CreatedBy {
+		s.By = old.By
+	}
+	s.ID = old.ID
+	return s, nil
 }
 
 // requireAM refuses a silence in which something is missing that Alertmanager requires. sent

@@ -100,8 +100,8 @@ func query(routing alert.Routing, inputs []input) alert.Query {
 			}
 		}
 		q.Open = q.Open || in.silence != nil
-		if in.unsilence != nil {
-			q.Silence = in.unsilence.id
+		if id := in.named(); id != "" {
+			q.Silence = id
 		}
 	}
 	return q

@@ -31,6 +31,17 @@ type input struct {
 	forget    string // the name of a heartbeat
 }
 
+// named is the id of the silence that is to be changed or ended, or empty.
+func (in input) named() string {
+	switch {
+	case in.unsilence != nil:
+		return in.unsilence.id
+	case in.silence != nil:
+		return in.silence.ID
+	}
+	return ""
+}
+
 // endRequest is a request to end a silence.
 type endRequest struct {
 	id string
@@ -206,8 +217,12 @@ func (d *draft) decideInput(in input) result {
 	for _, a := range in.acts {
 		r.acted = append(r.acted, d.act(a))
 	}
-	if in.silence != nil {
-		r.silence, r.silenced = d.createSilence(*in.silence)
+	switch s := in.silence; {
+	case s == nil:
+	case s.ID == "":
+		r.silence, r.silenced = d.createSilence(*s)
+	default:
+		r.silence, r.silenced, r.err = d.changeSilence(*s)
 	}
 	if in.unsilence != nil {
 		r.silence, r.err = d.endSilence(*in.unsilence)

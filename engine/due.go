@@ -83,7 +83,13 @@ func (d *draft) processDue(en *entry) {
 
 // hideDue hides the incident if a silence has begun, or another incident inhibits it.
 func (d *draft) hideDue(en *entry) {
-	if en.Hidden() || en.State == alert.StateResolved {
+	if en.State == alert.StateResolved {
+		return
+	}
+	if s := d.silenceOf(en); s != nil {
+		d.keepSilenced(en, s)
+	}
+	if en.Hidden() {
 		return
 	}
 	if s := d.silenceFor(en); s != nil {

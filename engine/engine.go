@@ -337,8 +337,8 @@ func (e *Engine) drain() {
 // share the next one and its sync.
 func (e *Engine) gather(first *request) []*request {
 	batch, size := []*request{first}, first.size()
-	// A query names at most one silence, so a commit ends at most one.
-	for size < maxBatch && batch[len(batch)-1].unsilence == nil {
+	// A query names at most one silence, so a commit changes or ends at most one.
+	for size < maxBatch && batch[len(batch)-1].named() == "" {
 		select {
 		case r := <-e.waiting:
 			batch = append(batch, r)

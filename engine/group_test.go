@@ -253,6 +253,33 @@ func TestANewSilenceHidesTheMembersThatItMatchesAtOnce(t *testing.T) {
 	}
 }
 
+func TestMembersAreHiddenUntilTheEndOfASilenceAsItWasChanged(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	w.after(30 * time.Second)
+	s := w.silence(`host="db-2"`, time.Hour)
+	w.until(w.now)
+	for _, length := range []time.Duration{3 * time.Hour, 2 * time.Hour} {
+		s.StartsAt, s.EndsAt = s.Begins(), noon.Add(length)
+		if d := w.decide(input{silence: &s}); d.silence.ID != s.ID {
+			t.Errorf("it is replaced: %+v", d.silence)
+		}
+		w.until(w.now)
+		for _, m := range w.members {
+			if m.Silence == s.ID && !m.SilencedUntil.Equal(s.EndsAt) {
+				t.Errorf("a silence until %s hides %+v", s.EndsAt, m)
+			}
+		}
+		if got := w.incidents[0].Headline(); got != "DiskFull (eu): 1 firing, 1 silenced" {
+			t.Errorf("it is %q", got)
+		}
+	}
+	w.until(s.EndsAt)
+	if got := w.incidents[0].Headline(); got != "DiskFull (eu): 2 firing" {
+		t.Errorf("at its end it is %q", got)
+	}
+}
+
 func TestASilenceOfTheGroupsKeyCountsAllItsMembers(t *testing.T) {
 	w := newWorld(t, grouped())
 	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))

@@ -176,7 +176,7 @@ func (m *memory) inhibition(q alert.Query, f *alert.Snapshot) {
 // wake makes members due that are to be looked at, and their groups.
 func (m *memory) wake(w alert.Wake) {
 	for at, one := range m.members {
-		hidden := w.By != "" && one.InhibitedBy == w.By
+		hidden := w.By != "" && (one.InhibitedBy == w.By || one.Silence == w.By)
 		if fires := one.Incident == w.Incident && one.Status == alert.Firing && !one.Hidden(); !hidden && !fires {
 			continue
 		}

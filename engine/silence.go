@@ -112,8 +112,19 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
 	s.ID, s.CreatedAt = d.lastSilence, d.now
-	q := &silenceState{Silence: s, changed: true}
+	if !s.StartsAt.After(d.now) {
+		s.StartsAt = noTime
+	}
+	q := &silenceState{Silence: s}
 	d.silences = append(d.silences, q)
+	return s, d.silenceOpen(q)
+}
+
+// silenceOpen hides what is open by a silence that is new or changed, and returns how many
+// incidents it matches.
+func (d *draft) silenceOpen(q *silenceState) int {
+	s := q.Silence
+	q.changed = true
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 	silenced := 0
 	for _, en := range d.all {
@@ -125,11 +136,45 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 		switch have := d.silenceOf(en); {
 		case !s.Active(d.now):
 			d.touch(en) // it is due when the silence begins
+		case have == q:
+			d.keepSilenced(en, q)
 		case have == nil || have.Until(d.now).Before(s.Until(d.now)):
 			d.silence(en, q)
 		}
 	}
-	return s, silenced
+	return silenced
+}
+
+// changeSilence changes the end, the person and the reason of a silence, and when it begins if
+// it has not yet. If anything else is different, or it is over, a new one takes its place.
+func (d *draft) changeSilence(s alert.Silence) (alert.Silence, int, error) {
+	n := slices.IndexFunc(d.silences, func(q *silenceState) bool { return q.ID == s.ID })
+	if n < 0 {
+		return alert.Silence{}, 0, fmt.Errorf("silence %.20s: %w", s.ID, alert.ErrNotFound)
+	}
+	q := d.silences[n]
+	s.Every, s.Channel = q.Every, q.Channel
+	if !q.CanBecome(s, d.now) {
+		made, silenced := d.createSilence(s)
+		_, err := d.endSilence(endRequest{q.ID, s.By}) // the new one hides already what this one did
+		return made, silenced, err
+	}
+	if q.StartsAt.After(d.now) {
+		q.StartsAt = s.StartsAt
+	}
+	if !q.EndsAt.Equal(s.EndsAt) { // members of groups say until when they are hidden
+		d.change.Woken = append(d.change.Woken, alert.Wake{By: q.ID, At: d.now})
+	}
+	q.EndsAt, q.By, q.Why = s.EndsAt, s.By, s.Why
+	return q.Silence, d.silenceOpen(q), nil
+}
+
+// keepSilenced has the cards say until when the silence that hides the incident does now.
+func (d *draft) keepSilenced(en *entry, s *silenceState) {
+	if !en.SilencedUntil.Equal(s.Until(d.now)) {
+		d.applySilence(en, s)
+		d.update(en)
+	}
 }
 
 // silencesMembers reports whether a silence is not about a group as a whole. If it may match

@@ -118,6 +118,72 @@ func TestAPlannedSilenceThatIsEndedBeforeItBeginsChangesNothing(t *testing.T) {
 	wantDeliveries(t, w.until(noon.Add(4*time.Hour)))
 }
 
+func TestASilenceHidesUntilItsEndAsItWasChanged(t *testing.T) {
+	w := newWorld(t)
+	w.push(alert.Alert{Key: "db", Title: "a"})
+	s := w.silence(`key="db"`, time.Hour)
+	w.now = noon.Add(30 * time.Minute)
+	change := func(until time.Duration) {
+		t.Helper()
+		s.StartsAt, s.EndsAt, s.By, s.Why = s.Begins(), noon.Add(until), bob, "more of it"
+		d := w.decide(input{silence: &s})
+		wantDeliveries(t, d, "#alerts update")
+		i := w.incidents[0]
+		if d.err != nil || d.silence.ID != s.ID || d.silenced != 1 || i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) {
+			t.Errorf("%v: it is %+v, and hides %+v", d.err, d.silence, i)
+		}
+		if last := w.history[len(w.history)-1]; last.Verb != alert.VerbSilence || last.By != bob || last.Text != s.Why {
+			t.Errorf("the history says %+v", last)
+		}
+	}
+	change(3 * time.Hour)
+	wantDeliveries(t, w.until(noon.Add(time.Hour)))
+	wantStanding(t, w.push(alert.Alert{Key: "db", Title: "a"}), alert.StandSilenced)
+	change(2 * time.Hour)
+	wantDeliveries(t, w.until(noon.Add(2*time.Hour)), "#alerts update", "#alerts reply unsilenced")
+	if d := w.decide(input{silence: &alert.Silence{ID: "s-zzzz", Matchers: s.Matchers, EndsAt: noon.Add(4 * time.Hour)}}); !errors.Is(d.err, alert.ErrNotFound) {
+		t.Errorf("an unknown one: %v", d.err)
+	}
+}
+
+func TestASilenceThatCanNotBeChangedIsReplaced(t *testing.T) {
+	begins := noon.Add(time.Hour)
+	for name, c := range map[string]struct {
+		now    time.Time
+		change func(*alert.Silence)
+		stays  bool
+	}{
+		"the end":                          {begins.Add(time.Minute), func(s *alert.Silence) { s.EndsAt = s.EndsAt.Add(time.Hour) }, true},
+		"the beginning, less than seconds": {begins.Add(time.Minute), func(s *alert.Silence) { s.StartsAt = s.StartsAt.Add(time.Millisecond) }, true},
+		"the beginning":                    {begins.Add(time.Minute), func(s *alert.Silence) { s.StartsAt = s.StartsAt.Add(-time.Second) }, false},
+		"the matchers":                     {begins.Add(time.Minute), func(s *alert.Silence) { s.Matchers = matchers(t, `key=~"db|web"`) }, false},
+		"a beginning to come":              {noon, func(s *alert.Silence) { s.StartsAt = noon.Add(time.Minute) }, true},
+		"a beginning to come, to the past": {noon, func(s *alert.Silence) { s.StartsAt = noon.Add(-time.Minute) }, false},
+		"what is over":                     {begins.Add(3 * time.Hour), func(s *alert.Silence) { s.EndsAt = begins.Add(4 * time.Hour) }, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			s := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), StartsAt: begins, EndsAt: begins.Add(2 * time.Hour), By: ann, Channel: "C1"}}).silence
+			w.push(alert.Alert{Key: "db", Title: "a"})
+			w.until(c.now)
+			want := s
+			c.change(&want)
+			w.decide(input{silence: &want})
+			old, last := w.silences[0], w.silences[len(w.silences)-1]
+			if (last.ID == s.ID) != c.stays || !c.stays && !old.Over(w.now) || !last.EndsAt.Equal(want.EndsAt) || last.Channel != s.Channel {
+				t.Errorf("it was %+v\nit is %+v\nand the latest %+v", s, old, last)
+			}
+			if begins := last.Begins(); begins.After(w.now) {
+				w.now = begins
+			}
+			w.until(w.now)
+			if i := w.incidents[0]; i.Silence != last.ID {
+				t.Errorf("it hides %+v", i)
+			}
+		})
+	}
+}
+
 func TestASilenceBeginsAgainIfTheClockIsPutBackOverItsBeginning(t *testing.T) {
 	w := newWorld(t)
 	s := alert.Silence{Matchers: matchers(t, `key=~"db.*"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour), By: ann}

@@ -66,7 +66,7 @@ func newInsertions() insertions {
 			dead = counts.dead + excluded.dead, possible_duplicates = counts.possible_duplicates + excluded.possible_duplicates`),
 		history: insertInto("history", historyColumns, ""),
 		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
-			matchers = excluded.matchers, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
+			matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
 			why = excluded.why, ended_by = excluded.ended_by, told = excluded.told, reminded_of = excluded.reminded_of`),
 		heartbeats: insertInto("heartbeats", heartbeatColumns, `ON CONFLICT (name) DO UPDATE SET
 			configured = excluded.configured, began_at = excluded.began_at, last_at = excluded.last_at,

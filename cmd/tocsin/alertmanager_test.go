@@ -64,7 +64,14 @@ func TestAmtoolListsAlertsAndManagesSilences(t *testing.T) {
 	if got := p.amtool("silence", "query", "team=web", "-o", "simple"); !strings.Contains(got, id) || !strings.Contains(got, "deploy") || !strings.Contains(got, "ann") {
 		t.Errorf("the silences are\n%s", got)
 	}
-	p.amtool("silence", "update", "--duration=2h", id)
+	p.amtool("silence", "update", "--duration=2h", "--comment=longer deploy", id)
+	if got := p.amtool("silence", "query", "-o", "simple"); !strings.Contains(got, id) || !strings.Contains(got, "longer deploy") || p.amtoolSilence() != id {
+		t.Errorf("after its change, the silences are\n%s", got)
+	}
+	p.amtool("silence", "update", "--start="+time.Now().Add(time.Hour).UTC().Format(time.RFC3339), "--duration=2h", id)
+	if replaced := p.amtoolSilence(); replaced == id {
+		t.Errorf("%s begins at another time", id)
+	}
 	p.amtool("silence", "expire", p.amtoolSilence())
 	if got := p.amtool("silence", "query", "-o", "simple"); strings.Contains(got, "deploy") {
 		t.Errorf("after its end, the silences are\n%s", got)

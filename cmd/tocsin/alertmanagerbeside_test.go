@@ -109,7 +109,8 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 	p.configure("routes:\n  - name: all\n    group_by: [alertname]\n    group_wait: 1s\n")
 	p.start()
 	theirs, client := startAlertmanager(t, p), &http.Client{Timeout: patience}
-	tomorrow := time.Now().Add(24 * time.Hour).UTC().Format(time.RFC3339)
+	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
+	soon, tomorrow, later := in(12*time.Hour), in(24*time.Hour), in(48*time.Hour)
 	silence := func(members ...string) string {
 		all := map[string]string{
 			"startsAt": `"2026-01-01T00:00:00Z"`, "endsAt": `"` + tomorrow + `"`, "createdBy": `"ann"`, "comment": `"c"`,
@@ -132,7 +133,8 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 		badName                  = "names of labels may be any text, as in Alertmanager since 0.28"
 		extension                = "filters can be written as in Tocsin, too"
 	)
-	made := map[string]string{} // the id of the latest silence, by address
+	// The latest silence's id, and when it begins, by address.
+	made, begins := map[string]string{}, map[string]string{}
 	for _, c := range []struct {
 		method, path, body string
 		// status is Tocsin's own where it differs for a reason; 0 where it doesn't.
@@ -223,6 +225,16 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 		{method: "POST", path: silences, body: silence("comment", `""`, "createdBy", `""`, "matchers", `[{"name":"team","value":"ops","isRegex":false}]`)},
 		{method: "POST", path: silences, body: silence()},
 		{method: "GET", path: "/api/v2/silence/{id}"},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`, "startsAt", `"{startsAt}"`, "comment", `"longer"`, "createdBy", `"bob"`)},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`, "startsAt", `"{startsAt}"`, "endsAt", `"`+later+`"`)},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`, "startsAt", `"{startsAt}"`, "matchers", `[{"name":"team","value":"db|ops","isRegex":true}]`)},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`)},
+		{method: "DELETE", path: "/api/v2/silence/{id}"},
+		{method: "POST", path: silences, body: silence("startsAt", `"`+tomorrow+`"`, "endsAt", `"`+later+`"`)},
+		{method: "GET", path: "/api/v2/silence/{id}"},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`, "startsAt", `"{startsAt}"`, "endsAt", `"`+later+`"`, "comment", `"soon"`)},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`, "startsAt", `"`+soon+`"`)},
+		{method: "POST", path: silences, body: silence("id", `"{id}"`)},
 		{method: "GET", path: silences + "?filter=team%3Dnone"},
 		{method: "GET", path: alerts + "?filter=team%3Ddb"},
 		{method: "GET", path: alerts + "?silenced=false"},
@@ -231,16 +243,20 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 		{method: "GET", path: "/api/v2/silence/{id}"},
 		{method: "POST", path: silences, body: silence("id", `"{id}"`)},
 	} {
-		ask := func(client *http.Client, to string) (int, any) {
-			fill := strings.NewReplacer("{id}", made[to])
+		// same reports whether the answer is about the silence that the latest one was about.
+		ask := func(client *http.Client, to string) (status int, got any, same bool) {
+			fill := strings.NewReplacer("{id}", made[to], "{startsAt}", begins[to])
 			status, answer, err := exchange(t, client, c.method, to+fill.Replace(c.path), fill.Replace(c.body))
 			if err != nil {
 				t.Fatal(err)
 			}
+			had := made[to]
 			if got, ok := parsed(answer).(map[string]any); ok && got["silenceID"] != nil {
 				made[to] = fmt.Sprint(got["silenceID"])
+			} else if ok && got["startsAt"] != nil {
+				begins[to] = fmt.Sprint(got["startsAt"])
 			}
-			return status, parsed(answer)
+			return status, parsed(answer), had == made[to]
 		}
 		if c.path == alerts+"/groups" { // it groups alerts after it has answered
 			p.eventually("Alertmanager's groups", func() bool {
@@ -248,9 +264,12 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 				return err == nil && strings.Contains(groups, `"alertname":"A"`) && strings.Contains(groups, `"alertname":"C"`)
 			})
 		}
-		want, their := ask(client, theirs)
-		status, our := ask(p.client().http, "http://tocsin")
+		want, their, theirSame := ask(client, theirs)
+		status, our, ourSame := ask(p.client().http, "http://tocsin")
 		what := lacks(their, our)
+		if what == "" && theirSame != ourSame {
+			what = fmt.Sprintf("the silence stays the same one: %v, not %v", ourSame, theirSame)
+		}
 		switch request := c.method + " " + c.path + " " + c.body; {
 		case c.status != 0 && (status != c.status || want == status && what == ""):
 			t.Errorf("%s is answered with %d %v, and by Alertmanager with %d %v; the difference should be that %s", request, status, our, want, their, c.reason)
