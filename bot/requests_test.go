@@ -27,6 +27,7 @@ type requests struct {
 	heard *listener
 	inbox *memoryInbox
 	log   *logBook
+	http.Client
 }
 
 func startRequests(t *testing.T, secret string) *requests {
@@ -35,14 +36,14 @@ func startRequests(t *testing.T, secret string) *requests {
 	if err != nil {
 		t.Fatal(err)
 	}
-	q := &requests{t: t, url: "http://" + l.Addr().String(), heard: newListener(), inbox: newMemoryInbox(), log: &logBook{}}
+	q := &requests{t: t, url: "http://" + l.Addr().String(), heard: newListener(), inbox: newMemoryInbox(), log: &logBook{}, Client: http.Client{Timeout: patience}}
 	slack := startSlack(t, playground.Options{})
 	receiver := NewRequests(newBot(t, slack, q.log), q.inbox, q.heard, l, func() alert.Secret { return alert.Secret(secret) })
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- receiver.Run(ctx) }()
 	t.Cleanup(func() {
-		http.DefaultClient.CloseIdleConnections()
+		q.CloseIdleConnections()
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
@@ -69,7 +70,7 @@ func (q *requests) signed(path, body string, at time.Time) *http.Request {
 
 func (q *requests) send(r *http.Request) (status int, body string) {
 	q.t.Helper()
-	a, err := http.DefaultClient.Do(r)
+	a, err := q.Do(r)
 	if err != nil {
 		q.t.Fatal(err)
 	}

@@ -56,17 +56,8 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}
-	if !r.order.times.begun() {
-		if took, bad = r.order.times.beginning(r.m.words[n:]); took > 0 || bad != nil {
-			r.order.Timed = r.order.Timed || r.order.times.ends.relative()
-			return took, bad
-		}
-	}
-	if !r.order.Timed {
-		took, bad = r.order.times.ending(r.m.words[n:])
-		if r.order.Timed = took > 0; r.order.Timed || bad != nil {
-			return took, bad
-		}
+	if took, bad = r.readTimes(r.m.words[n:]); took > 0 || bad != nil {
+		return took, bad
 	}
 	if bad = r.misplaced(n); bad != nil {
 		return 1, bad
@@ -76,6 +67,22 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		return left, nil
 	}
 	return 1, r.readTarget(n)
+}
+
+// readTimes reads a beginning or an end, and returns how many cells it took; 0 if there is none.
+func (r *silenceReader) readTimes(words []token) (took int, bad *alert.InputError) {
+	if !r.order.times.begun() {
+		if took, bad = r.order.times.beginning(words); took > 0 || bad != nil {
+			r.order.Timed = r.order.Timed || r.order.times.ends.relative()
+			return took, bad
+		}
+	}
+	if r.order.Timed {
+		return 0, nil
+	}
+	took, bad = r.order.times.ending(words)
+	r.order.Timed = took > 0
+	return took, bad
 }
 
 // recursLate reports whether the n-th cell says that a silence recurs that already has a

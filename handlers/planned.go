@@ -61,25 +61,8 @@ func (p plan) silence(now time.Time) (s alert.Silence, bad *alert.InputError) {
 
 func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) {
 	hours := &alert.Hours{From: p.every.at, Zone: now.Location(), Days: p.every.days}
-	clock := !p.ends.relative() && p.ends.unnamed()
-	weekly := len(hours.Days) == 1
-	switch length := p.ends.after; {
-	case weekly && p.ends.relative() && length >= longestHours && length < daysOfWeek*longestHours:
-		ends := hours.From + length
-		hours.To, hours.Later = ends%longestHours, int(ends/longestHours)
-	case weekly && p.ends.weekday >= 0 && p.ends.clock >= 0 && !p.ends.relative():
-		hours.To, hours.Later = p.ends.clock, (p.ends.weekday-int(hours.Days[0])+daysOfWeek)%daysOfWeek
-		if hours.Later == 0 && hours.To <= hours.From {
-			hours.Later = daysOfWeek
-		}
-	case p.ends.relative() && length >= longestHours, clock && p.ends.clock == hours.From:
-		return s, &alert.InputError{Message: "a silence that recurs hides less than a day at a time", Hint: "Write for example `every saturday 02:00 for 3h`."}
-	case p.ends.relative():
-		hours.To = (hours.From + length) % longestHours
-	case p.ends.clock < 0 || !p.ends.unnamed():
-		return s, &alert.InputError{Message: "until what time of the day?", Hint: "Write for example `every saturday 02:00 for 3h`, `every day 22:00 until 06:00`, or `every friday 22:00 until monday 06:00`."}
-	default:
-		hours.To = p.ends.clock
+	if bad := p.readEnd(hours); bad != nil {
+		return s, bad
 	}
 	switch zone := cmp.Or(p.ends.zone, p.every.zone); zone {
 	case nil:
@@ -89,6 +72,46 @@ func (p plan) recurring(now time.Time) (s alert.Silence, bad *alert.InputError) 
 		return s, &alert.InputError{Message: "a silence that recurs can't be in " + zone.String(), Hint: "Leave it out to mean the time where you are, or write UTC."}
 	}
 	return alert.Silence{EndsAt: now.Add(recurs), Every: hours}, nil
+}
+
+// readEnd says when the hours end that begin at their From.
+func (p plan) readEnd(hours *alert.Hours) *alert.InputError {
+	if p.endsOnAnotherDay(hours) {
+		return nil
+	}
+	sameTime := !p.ends.relative() && p.ends.unnamed() && p.ends.clock == hours.From
+	switch length := p.ends.after; {
+	case p.ends.relative() && length >= longestHours, sameTime:
+		return &alert.InputError{Message: "a silence that recurs hides less than a day at a time", Hint: "Write for example `every saturday 02:00 for 3h`."}
+	case p.ends.relative():
+		hours.To = (hours.From + length) % longestHours
+	case p.ends.clock < 0 || !p.ends.unnamed():
+		return &alert.InputError{Message: "until what time of the day?", Hint: "Write for example `every saturday 02:00 for 3h`, `every day 22:00 until 06:00`, or `every friday 22:00 until monday 06:00`."}
+	default:
+		hours.To = p.ends.clock
+	}
+	return nil
+}
+
+// endsOnAnotherDay sets the end of hours that go on over several days, which only those can
+// that begin on one day of the week.
+func (p plan) endsOnAnotherDay(hours *alert.Hours) bool {
+	if len(hours.Days) != 1 {
+		return false
+	}
+	switch length := p.ends.after; {
+	case p.ends.relative() && length >= longestHours && length < daysOfWeek*longestHours:
+		ends := hours.From + length
+		hours.To, hours.Later = ends%longestHours, int(ends/longestHours)
+	case !p.ends.relative() && p.ends.weekday >= 0 && p.ends.clock >= 0:
+		hours.To, hours.Later = p.ends.clock, (p.ends.weekday-int(hours.Days[0])+daysOfWeek)%daysOfWeek
+		if hours.Later == 0 && hours.To <= hours.From {
+			hours.Later = daysOfWeek
+		}
+	default:
+		return false
+	}
+	return true
 }
 
 // zoned reports whether the times depend on the time zone of the person.
@@ -189,24 +212,35 @@ func (p *plan) recurringAt(words []token) (n int, bad *alert.InputError) {
 		p.every, p.ends = &recurrence{days: r.days[:1]}, when{after: 2 * longestHours}
 		return n, nil
 	}
-	if n < len(words) && slices.Contains([]string{"at", "from"}, words[n].key) {
-		n++
+	named := n > 1
+	took, bad := r.readTime(words[n:])
+	if n += took; bad != nil {
+		return n, bad
 	}
-	if n < len(words) {
-		if notAClock(words[n].key) {
-			return n, notATime(words[n].raw)
-		}
-		w := when{ahead: -1, weekday: -1, clock: -1}
-		n += w.readClock(words[n:])
-		r.at = w.clock
-		if r.at >= 0 && n < len(words) && w.readZone(words[n]) > 0 {
-			r.zone, n = w.zone, n+1
-		}
-	}
-	if r.at < 0 || n == 1 {
+	if r.at < 0 || !named {
 		return n, &alert.InputError{Message: "on which days, and at what time?", Hint: "Write for example `every saturday 02:00 for 3h`, or `every day 22:00 until 06:00`."}
 	}
 	p.every = &r
+	return n, nil
+}
+
+// readTime reads "at 02:00 UTC"; n is the number of its words.
+func (r *recurrence) readTime(words []token) (n int, bad *alert.InputError) {
+	if len(words) > 0 && slices.Contains([]string{"at", "from"}, words[0].key) {
+		n++
+	}
+	if n == len(words) {
+		return n, nil
+	}
+	if notAClock(words[n].key) {
+		return n, notATime(words[n].raw)
+	}
+	w := when{ahead: -1, weekday: -1, clock: -1}
+	n += w.readClock(words[n:])
+	r.at = w.clock
+	if r.at >= 0 && n < len(words) && w.readZone(words[n]) > 0 {
+		r.zone, n = w.zone, n+1
+	}
 	return n, nil
 }
 

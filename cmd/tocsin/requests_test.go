@@ -45,7 +45,7 @@ func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 		mac.Write([]byte("v0:" + stamp + ":" + form))
 		r.Header.Set("X-Slack-Request-Timestamp", stamp)
 		r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-		a, err := http.DefaultClient.Do(r)
+		a, err := (&http.Client{Timeout: patience}).Do(r)
 		if err != nil {
 			t.Fatal(err)
 		}
