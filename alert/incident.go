@@ -116,6 +116,9 @@ type Incident struct {
 	Unpaged bool   `json:"-"`
 	// Retold is set once an alert has fired with another title or text than before.
 	Retold bool `json:"-"`
+	// Untold is what alerts have said that were hidden although its cards were there. Its
+	// thread says it once nothing hides it any more. It is never changed in place.
+	Untold *Note `json:"-"`
 	// DueAt is when it is due for the next decision of the clock; zero for never.
 	DueAt time.Time `json:"due_at,omitzero"`
 	// Mentions says who is mentioned by its card in a lane (see ParseMention).

@@ -177,7 +177,7 @@ func (en *entry) reopen(now time.Time) {
 	}
 	en.State = alert.Open
 	en.EndedAt, en.Expired = noTime, false
-	en.ResolvedAt, en.ResolvedBy, en.Unsaid = noTime, alert.Person{}, ""
+	en.ResolvedAt, en.ResolvedBy, en.Unsaid, en.Untold = noTime, alert.Person{}, "", nil
 	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
 
@@ -228,6 +228,7 @@ func (d *draft) presentUnsilenced(en *entry, effect alert.Effect, before *alert.
 	v := verdict{en: en, effect: effect, standing: alert.StandPending}
 	if by, inhibited := d.inhibitorOf(en); inhibited {
 		d.inhibit(en, by)
+		en.keepText(before)
 		v.standing, v.reason = alert.StandSilenced, by.String()
 		return v
 	}
@@ -264,6 +265,7 @@ func (d *draft) reveal(en *entry, effect alert.Effect) {
 	}
 	en.unhide()
 	en.OpenedAt = d.now
+	d.tellKept(en)
 }
 
 // showChange shows what a firing alert has changed about an incident that has

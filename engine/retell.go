@@ -19,26 +19,81 @@ func (d *draft) retell(en *entry, before *alert.Incident, n *alert.Note) {
 		return
 	}
 	d.wordGroup(en)
-	retold, renamed := en.Text != before.Text, en.Title != before.Title
-	switch {
-	case !en.FlappingSince.IsZero():
-		en.Unpaged = en.Unpaged || retold
+	if !en.FlappingSince.IsZero() {
+		en.Unpaged = en.Unpaged || en.Text != before.Text
 		return
-	case !retold && !renamed:
+	}
+	former, changed := en.differ(before, n)
+	if !changed {
 		return
 	}
 	d.dropText(en)
-	former := alert.Note{Topic: alert.TopicFormer, Severity: before.Severity}
+	if former != nil {
+		d.addNote(en, *former, nil)
+	}
+}
+
+// differ has a note say what an incident says that it did not say before, and reports whether
+// it says something else. former is what its thread has to say first: what the card said until
+// then; nil for nothing.
+func (en *entry) differ(before *alert.Incident, n *alert.Note) (former *alert.Note, changed bool) {
+	retold, renamed := en.Text != before.Text, en.Title != before.Title
+	if !retold && !renamed {
+		return nil, false
+	}
+	was := alert.Note{Topic: alert.TopicFormer, Severity: before.Severity}
 	n.Latest = n.Topic == alert.TopicRefired
 	if renamed {
-		former.Title, n.Title = before.Title, en.Title
+		was.Title, n.Title = before.Title, en.Title
 	}
 	if retold {
 		brief, whole := alert.Briefly(before.Text)
-		former.Text, former.Cut, n.Text = brief, !whole, en.Text
+		was.Text, was.Cut, n.Text = brief, !whole, en.Text
 	}
-	if !before.Retold && former.Title+former.Text != "" {
-		d.addNote(en, former, nil)
+	if before.Retold || was.Title+was.Text == "" {
+		return nil, true
+	}
+	return &was, true
+}
+
+// keepText keeps what a firing alert says that is hidden, if that is something else than
+// before, for the thread of a card that is there already.
+func (en *entry) keepText(before *alert.Incident) {
+	if en.unshown || en.Group != nil || before == nil {
+		return
+	}
+	n := alert.Note{Topic: alert.TopicRefired, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}
+	former, changed := en.differ(before, &n)
+	if !changed {
+		return
+	}
+	brief, whole := alert.Briefly(n.Text)
+	n.Text, n.Cut = brief, !whole
+	if en.Untold == nil && former != nil {
+		en.Untold = former
+	}
+	if en.Untold == nil {
+		en.Untold = &n
+	} else if both, ok := en.Untold.Fold(n); ok {
+		en.Untold = both
+	}
+}
+
+// tellKept adds replies with what hidden alerts have said: up to four texts, of which the one
+// that the card shows now is whole, and where the others are.
+func (d *draft) tellKept(en *entry) {
+	if en.Untold == nil {
+		return
+	}
+	d.dropText(en)
+	notes := en.Untold.Notes()
+	last := &notes[len(notes)-1]
+	if brief, _ := alert.Briefly(en.Text); brief == last.Text {
+		last.Text, last.Cut = en.Text, false
+	}
+	en.Untold = nil
+	for _, n := range notes {
+		d.addNote(en, n, nil)
 	}
 }
 

@@ -73,6 +73,7 @@ func reason(s alert.Silence) string {
 func (d *draft) hide(en *entry, s *silenceState, before *alert.Incident) {
 	known := before != nil && before.Silence != "" && before.Severity == alert.Critical
 	d.applySilence(en, s)
+	en.keepText(before)
 	if en.Severity == alert.Critical && !known {
 		d.announce(en, s)
 	}
@@ -323,5 +324,6 @@ func (d *draft) showNow(en *entry, over alert.Topic) {
 	en.OpenedAt = d.now
 	d.update(en)
 	d.addNote(en, alert.Note{Topic: over, Severity: en.Severity, Count: en.Count}, nil)
+	d.tellKept(en)
 	d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 }

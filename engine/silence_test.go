@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -273,6 +274,65 @@ func TestAnAlertThatASilenceDoesNotMatchShowsTheHiddenIncident(t *testing.T) {
 	wantDeliveries(t, d, "#alerts post")
 	wantStanding(t, d, alert.StandPending)
 	wantDeliveries(t, w.after(2*time.Hour))
+}
+
+func TestWhatAlertsSayWhileASilenceHidesThemIsInTheThreadAfterIt(t *testing.T) {
+	long := strings.Repeat("a line of what happened\n", 400)
+	texts := func(d decided) (all []string) {
+		for _, n := range d.change.Deliveries {
+			if n.Note != nil && n.Note.Text != "" {
+				all = append(all, string(n.Note.Topic)+" "+strings.TrimSpace(n.Note.Text[:min(len(n.Note.Text), 7)]))
+			}
+		}
+		return all
+	}
+	for name, c := range map[string]struct {
+		hidden []string
+		end    func(*world) decided
+		others int
+		want   []string
+	}{
+		"the same text":  {[]string{"one", "one"}, nil, 0, nil},
+		"one other":      {[]string{"two"}, nil, 0, []string{"former one", "refired two"}},
+		"one that turns": {[]string{"two", "one"}, nil, 0, []string{"former one", "refired two", "refired one"}},
+		"many": {[]string{"two", "three", "four", "five", "six"}, nil, 2,
+			[]string{"refired three", "refired four", "refired five", "refired six"}},
+		"a long one": {[]string{"two", long}, nil, 0, []string{"former one", "refired two", "refired a line", "more a line", "more a line", "more a line"}},
+		"an alert that is not hidden": {[]string{"two"}, func(w *world) decided {
+			return w.push(alert.Alert{Key: "db", Title: "a", Text: "three", Labels: map[string]string{"host": "db-2"}})
+		}, 0, []string{"former one", "refired two", "refired three"}},
+		"its end": {[]string{"two"}, func(w *world) decided {
+			w.push(alert.Alert{Key: "db", Title: "a", Status: alert.Resolved})
+			return w.push(alert.Alert{Key: "db", Title: "a", Text: "three", Labels: map[string]string{"host": "db-2"}})
+		}, 0, []string{"reopened three"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			at := map[string]string{"host": "db-1"}
+			w.push(alert.Alert{Key: "db", Title: "a", Text: "one", Labels: at})
+			w.silence(`host="db-1"`, time.Hour)
+			for _, text := range c.hidden {
+				wantDeliveries(t, w.push(alert.Alert{Key: "db", Title: "a", Text: text, Labels: at}))
+			}
+			if c.end == nil {
+				c.end = func(w *world) decided { return w.after(time.Hour) }
+			}
+			d := c.end(w)
+			if got := texts(d); !slices.Equal(got, c.want) {
+				t.Errorf("the thread says %q, want %q", got, c.want)
+			}
+			others := 0
+			for _, n := range d.change.Deliveries {
+				if n.Note != nil && n.Note.Topic == alert.TopicOthers {
+					others += n.Note.Count
+				}
+			}
+			if others != c.others {
+				t.Errorf("it says that there are %d more, want %d", others, c.others)
+			}
+			wantDeliveries(t, w.after(24*time.Hour))
+		})
+	}
 }
 
 func TestThatASilenceHidesACriticalAlertIsToldOnce(t *testing.T) {

@@ -191,6 +191,7 @@ type incidentBody struct {
 	Unsaid        string              `json:"unsaid,omitempty"`
 	Unpaged       bool                `json:"unpaged,omitempty"`
 	Retold        bool                `json:"retold,omitempty"`
+	Untold        *alert.Note         `json:"untold,omitempty"`
 	BeganAt       int64               `json:"began_at,omitempty"`   // microseconds
 	EndedAt       int64               `json:"ended_at,omitempty"`   // microseconds
 	ExpiresAt     int64               `json:"expires_at,omitempty"` // microseconds
@@ -207,7 +208,7 @@ func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged, i.Retold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
+		i.Unsaid, i.Unpaged, i.Retold, i.Untold, micros(i.BeganAt), micros(i.EndedAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
 		i.Unworded, encodeGroup(i.Group),
 	})
 	if err != nil {
@@ -223,7 +224,8 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.Lanes, i.Mentions, i.Escalated, i.Waiting = b.Lanes, b.Mentions, b.Escalated, b.Waiting
 	i.AckedBy, i.Assignee, i.ResolvedBy = person(b.AckedBy), person(b.Assignee), person(b.ResolvedBy)
 	i.SilencedUntil, i.RemindAt = fromMicros(b.SilencedUntil), fromMicros(b.RemindAt)
-	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged, i.Retold = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged, b.Retold
+	i.ReopenedAt, i.FlappingSince, i.Unsaid, i.Unpaged = b.ReopenedAt, fromMicros(b.FlappingSince), b.Unsaid, b.Unpaged
+	i.Retold, i.Untold = b.Retold, b.Untold
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
 	i.Fields, i.SentTitle, i.Unworded = b.Fields, b.SentTitle, b.Unworded

@@ -25,6 +25,7 @@ func groupOf(id string, version int64) alert.Incident {
 		},
 	}
 	i.Unworded = "a template fails"
+	i.Untold = &alert.Note{Topic: alert.TopicRefired, Text: "80 % used", Before: []alert.Note{{Topic: alert.TopicOthers, Count: 2}}}
 	return i
 }
 
@@ -57,7 +58,7 @@ func testMembers(t *testing.T, d *DB) {
 
 	got, err := d.Incident(t.Context(), "k1")
 	must(t, err)
-	if !reflect.DeepEqual(got.Group, i.Group) || got.Unworded != i.Unworded || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
+	if !reflect.DeepEqual(got.Group, i.Group) || got.Unworded != i.Unworded || !reflect.DeepEqual(got.Untold, i.Untold) || got.Title != "DiskFull" || got.Text != "" || !reflect.DeepEqual(got.Labels, i.Labels) {
 		t.Errorf("the incident is %+v of %+v", got, got.Group)
 	}
 	listed, err := d.GroupMembers(t.Context(), "k1", 0, 10)
