@@ -177,14 +177,22 @@ func TestTCPIsEncryptedAndAnotherCertificateIsUsedUnlessItIsABadOne(t *testing.T
 func TestAChangedCertificateIsUsedWithoutAReload(t *testing.T) {
 	first, second := goodPair(t), goodPair(t)
 	synctest.Test(t, func(t *testing.T) {
-		files := map[string][]byte{"crt": first.cert, "key": first.key}
+		dir := t.TempDir()
+		write := func(name string, content []byte) {
+			t.Helper()
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		write("crt", first.cert)
+		write("key", first.key)
 		// Its clock is the machine's, by which the certificates were made.
 		now := time.Unix(0, 0)
 		if pair, err := tls.X509KeyPair(first.cert, first.key); err == nil {
 			now = pair.Leaf.NotBefore.Add(time.Hour)
 		}
-		in := config.Input{ReadFile: func(path string) ([]byte, error) { return files[path], nil }, Now: func() time.Time { return now }}
-		loaded, err := in.ReadTLS(config.TLS{CertFile: "crt", KeyFile: "key"})
+		in := config.Input{ReadFile: os.ReadFile, Now: func() time.Time { return now }}
+		loaded, err := in.ReadTLS(config.TLS{CertFile: filepath.Join(dir, "crt"), KeyFile: filepath.Join(dir, "key")})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -197,11 +205,11 @@ func TestAChangedCertificateIsUsedWithoutAReload(t *testing.T) {
 			shown := c.serving.Load().Certificates[0].Certificate[0]
 			return bytes.Equal(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: shown}), pair.cert)
 		}
-		files["crt"] = second.cert // the key comes later
+		write("crt", second.cert) // the key comes later
 		if !serves(first) || len(c.problems()) != 1 {
 			t.Errorf("between the two files, the problems are %v", c.problems())
 		}
-		files["key"] = second.key
+		write("key", second.key)
 		if !serves(second) || len(c.problems()) != 0 {
 			t.Errorf("with both files, the problems are %v", c.problems())
 		}

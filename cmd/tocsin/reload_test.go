@@ -191,7 +191,10 @@ func TestReloadsUnderLoadLoseNothing(t *testing.T) {
 		group.Go(func() {
 			for k := range 10 {
 				if n == 0 {
-					p.configure(replaced(`to: "#alerts"`, []string{`to: "#ops"`, `to: "#alerts"`}[k%2]))
+					yaml := replaced(`to: "#alerts"`, []string{`to: "#ops"`, `to: "#alerts"`}[k%2])
+					if err := os.WriteFile(p.env["TOCSIN_CONFIG"], []byte(yaml), 0o600); err != nil {
+						t.Error(err)
+					}
 				}
 				_ = p.cmd.Process.Signal(syscall.SIGHUP) // two at once, and those of the command
 				if err := p.client().call(t.Context(), http.MethodPost, "/v1/config/reload", nil, &struct{}{}); err != nil && !strings.Contains(err.Error(), "read configuration") {
