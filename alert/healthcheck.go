@@ -20,12 +20,7 @@ func healthChecks() []healthCheck {
 		{"reload", []string{ProblemConfig}, always("the configuration that was read last is in use")},
 		{"listeners", []string{ProblemListener}, always("clients can connect")},
 		{"app", []string{ProblemToken, ProblemRefused}, always("no token is missing or refused")},
-		{"connections", []string{ProblemConnection}, func(h Health) string {
-			if h.RequestsAt != "" {
-				return "Slack's requests come to " + h.RequestsAt
-			}
-			return fmt.Sprintf("%d of 2 to Slack are up", h.Connections)
-		}},
+		{"connections", []string{ProblemConnection}, Health.Link},
 		{"deliveries", []string{ProblemDelivery, ProblemBacklog, ProblemThrottled}, func(h Health) string {
 			if h.Waiting == 0 {
 				return "nothing waits"
@@ -42,6 +37,14 @@ func healthChecks() []healthCheck {
 			return fmt.Sprintf("requests that wait: %d", h.Spooled)
 		}},
 	}
+}
+
+// Link says how requests come from Slack.
+func (h Health) Link() string {
+	if h.RequestsAt != "" {
+		return "requests from Slack at " + h.RequestsAt
+	}
+	return fmt.Sprintf("%d of 2 connections to Slack", h.Connections)
 }
 
 // Judged are all things that are judged: an error for each problem, a warning for each

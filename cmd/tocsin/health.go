@@ -217,16 +217,8 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 	return now
 }
 
-// linkText says how requests come from Slack.
-func linkText(h alert.Health) string {
-	if h.RequestsAt != "" {
-		return "requests from Slack at " + h.RequestsAt
-	}
-	return fmt.Sprintf("%d of 2 connections to Slack", h.Connections)
-}
-
 func statusLine(h alert.Health) string {
-	line := fmt.Sprintf("%s, %d conversations waiting", linkText(h), h.Waiting)
+	line := fmt.Sprintf("%s, %d conversations waiting", h.Link(), h.Waiting)
 	for _, p := range slices.Concat(h.Problems, h.Notes) {
 		if p.Blocks || p.Code == alert.ProblemConfig || slices.Contains(alert.ProblemCodes(), p.Code) {
 			line += "; " + p.What + ": " + p.Fix

@@ -116,7 +116,7 @@ func statusText(r readyBody, beats heartbeatPage) string {
 		state = "ready, but not every conversation can be reached"
 	}
 	text := fields([][2]string{
-		{"state", state}, {"Slack", linkText(r.Health)}, {"connected since", ago(r.ConnectedSince)},
+		{"state", state}, {"Slack", r.Link()}, {"connected since", ago(r.ConnectedSince)},
 		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
 		{"heartbeats", beats.summary()},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
