@@ -109,6 +109,9 @@ func (a *API) asAlertmanager(answer answer) http.Handler {
 	})
 }
 
+// amPaths is how the paths of Alertmanager's API begin.
+const amPaths = "/api/v2/"
+
 func (a *API) refuseAM(w http.ResponseWriter, r *http.Request, err error) {
 	var malformed amMalformed
 	if errors.As(err, &malformed) {
@@ -155,25 +158,45 @@ func (a *API) refuseAMPaths(mux router) {
 	for path, methods := range map[string]string{
 		"status": "GET", "receivers": "GET", "alerts": "GET,POST", "alerts/groups": "GET", "silences": "GET,POST", "silence/{id}": "DELETE,GET",
 	} {
-		mux.HandleFunc("/api/v2/"+path, func(w http.ResponseWriter, r *http.Request) {
+		mux.HandleFunc(amPaths+path, func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Allow", methods)
 			amMalformed{http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not allowed, but [%s] are", r.Method, methods)}.answer(w)
 		})
 	}
-	mux.HandleFunc("/api/v2/", func(w http.ResponseWriter, r *http.Request) {
+	mux.HandleFunc(amPaths, func(w http.ResponseWriter, r *http.Request) {
 		amMalformed{http.StatusNotFound, fmt.Sprintf("path %s was not found", r.URL.Path)}.answer(w)
 	})
 }
 
+// amStatus is what Alertmanager's API calls alertmanagerStatus.
+type amStatus struct {
+	Cluster struct {
+		Status string   `json:"status"`
+		Peers  []string `json:"peers"`
+	} `json:"cluster"`
+	VersionInfo amVersion `json:"versionInfo"`
+	Config      struct {
+		Original string `json:"original"`
+	} `json:"config"`
+	Uptime time.Time `json:"uptime"`
+}
+
+type amVersion struct {
+	Version   string `json:"version"`
+	Branch    string `json:"branch"`
+	Revision  string `json:"revision"`
+	BuildUser string `json:"buildUser"`
+	BuildDate string `json:"buildDate"`
+	GoVersion string `json:"goVersion"`
+}
+
 func (a *API) amStatus(*http.Request) (any, error) {
-	return map[string]any{
-		"cluster": map[string]any{"status": "disabled", "peers": []string{}},
-		"versionInfo": map[string]string{
-			"version": AlertmanagerVersion, "branch": "tocsin", "revision": a.opts.Version, "buildUser": "", "buildDate": "", "goVersion": "",
-		},
-		"config": map[string]string{"original": amConfig(a.opts.Routing)},
-		"uptime": a.started.UTC(),
-	}, nil
+	status := amStatus{
+		VersionInfo: amVersion{Version: AlertmanagerVersion, Branch: "tocsin", Revision: a.opts.Version}, Uptime: a.started.UTC(),
+	}
+	status.Cluster.Status, status.Cluster.Peers = "disabled", []string{}
+	status.Config.Original = amConfig(a.opts.Routing)
+	return status, nil
 }
 
 // amConfig is the routing as Alertmanager's configuration, for amtool config routes.
@@ -398,10 +421,12 @@ func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
 
 // groupOf is by which labels an incident's alerts are grouped, and the key of the group.
 func groupOf(i alert.Incident) (labels map[string]string, key string) {
-	if i.Group == nil {
-		return map[string]string{}, ""
+	labels = map[string]string{}
+	if i.Group != nil {
+		maps.Copy(labels, i.Group.Labels)
+		key = i.Route + " " + i.Key
 	}
-	return i.Group.Labels, i.Route + " " + i.Key
+	return labels, key
 }
 
 // singly lists the firing members of a group, at most so many, as incidents of their own.
@@ -438,7 +463,7 @@ func amAnnotations(i alert.Incident) map[string]string {
 // were sent.
 func amAlertOf(i alert.Incident, now time.Time) amAlert {
 	one := amAlert{
-		Labels: map[string]string{}, Annotations: amAnnotations(i),
+		Labels: map[string]string{}, Annotations: amAnnotations(i), Receivers: []amReceiver{},
 		Fingerprint: i.Key, StartsAt: i.Began(), UpdatedAt: i.LastAt, EndsAt: i.ExpiresAt,
 		Status: amAlertStatus{State: "active", SilencedBy: []string{}, InhibitedBy: []string{}, MutedBy: []string{}},
 	}

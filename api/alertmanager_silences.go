@@ -13,26 +13,35 @@ import (
 	"tocsin/alert"
 )
 
-// amSilence and amMatcher are what Alertmanager's API calls gettableSilence and matcher.
+// amSilence, amPosted, amMatcher and amMade are what Alertmanager's API calls
+// gettableSilence, postableSilence and matcher, and the answer to a posted silence.
 type amSilence struct {
-	ID     string `json:"id"`
+	amPosted
 	Status struct {
-		State string `json:"state"`
+		State string `json:"state" enum:"pending,active,expired"`
 	} `json:"status"`
-	UpdatedAt time.Time   `json:"updatedAt"`
-	Matchers  []amMatcher `json:"matchers"`
-	StartsAt  time.Time   `json:"startsAt"`
-	EndsAt    time.Time   `json:"endsAt"`
-	CreatedBy string      `json:"createdBy"`
-	Comment   string      `json:"comment"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+type amPosted struct {
+	ID        string      `json:"id"`
+	Matchers  []amMatcher `json:"matchers" required:"true" minItems:"1"`
+	StartsAt  time.Time   `json:"startsAt" required:"true"`
+	EndsAt    time.Time   `json:"endsAt" required:"true"`
+	CreatedBy string      `json:"createdBy" required:"true"`
+	Comment   string      `json:"comment" required:"true"`
 }
 
 type amMatcher struct {
-	Name    string `json:"name"`
-	Value   string `json:"value"`
-	IsRegex bool   `json:"isRegex"`
+	Name    string `json:"name" required:"true"`
+	Value   string `json:"value" required:"true"`
+	IsRegex bool   `json:"isRegex" required:"true"`
 	// IsEqual is true if it is missing.
 	IsEqual *bool `json:"isEqual"`
+}
+
+type amMade struct {
+	SilenceID string `json:"silenceID"`
 }
 
 // mostSilences is how many silences are listed that have ended, and that have not.
@@ -92,10 +101,9 @@ func (a *API) amSilence(r *http.Request) (any, error) {
 }
 
 func amSilenceOf(s alert.Silence, now time.Time) amSilence {
-	one := amSilence{
-		ID: s.ID, UpdatedAt: s.CreatedAt, StartsAt: s.Begins(), EndsAt: s.EndsAt,
-		CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
-	}
+	one := amSilence{UpdatedAt: s.CreatedAt, amPosted: amPosted{
+		ID: s.ID, StartsAt: s.Begins(), EndsAt: s.EndsAt, CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
+	}}
 	switch one.Status.State = "pending"; {
 	case s.Over(now):
 		one.Status.State = "expired"
@@ -171,7 +179,7 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var body amSilence
+	var body amPosted
 	if len(sent) == 0 {
 		return nil, amMalformed{amRequired, "silence in body is required"}
 	}
@@ -193,12 +201,12 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 	if s, _, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
 		return nil, err
 	}
-	return map[string]string{"silenceID": s.ID}, nil
+	return amMade{s.ID}, nil
 }
 
 // changed is a silence that was sent with an id, where what is as it was answered stays as it
 // is kept: Tocsin's own matchers and persons can't all be written as Alertmanager's.
-func (a *API) changed(r *http.Request, s alert.Silence, body amSilence) (alert.Silence, error) {
+func (a *API) changed(r *http.Request, s alert.Silence, body amPosted) (alert.Silence, error) {
 	list, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{ID: body.ID})
 	if err != nil {
 		return s, err
@@ -251,7 +259,7 @@ func requireAM(sent []byte) error {
 	return nil
 }
 
-func (a *API) readAMSilence(r *http.Request, body amSilence) (alert.Silence, error) {
+func (a *API) readAMSilence(r *http.Request, body amPosted) (alert.Silence, error) {
 	by, err := person("createdBy", alert.ParsePerson(body.CreatedBy))
 	if err != nil {
 		return alert.Silence{}, err

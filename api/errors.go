@@ -44,6 +44,10 @@ func (e *rateError) Unwrap() error { return &e.httpError }
 // fail answers err as {"error","hint"} with the status that fits it, or in the words of
 // the tool whose path it is.
 func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if strings.HasPrefix(r.URL.Path, amPaths) {
+		a.refuseAM(w, r, err)
+		return
+	}
 	e := a.refuse(w, r, err)
 	for _, hook := range a.opts.Webhooks {
 		if hook.Answer != nil && hook.owns(r.URL.Path) {

@@ -107,17 +107,13 @@ func operation(t *testing.T, r *openapi31.Reflector, op api.Operation) openapi.O
 		oc.AddReqStructure(bodyOf(op.Body, kind), openapi.WithContentType(kind))
 	}
 	oc.AddRespStructure(op.Answer, withStatus(op.Status, op.Answer))
-	problems := op.Problems
-	if problems == nil {
-		problems = api.Failure
-	}
-	failures, foreign := op.Errors, problems
+	failures, foreign := op.Errors, problemOf(op, http.StatusForbidden)
 	if !api.NeedsNoToken(path) {
 		if _, slack := op.Problems.(api.Written); !slack { // Slack's word for it comes with 403
 			failures = append([]int{http.StatusUnauthorized}, failures...)
 		}
 		oc.AddSecurity("bearer")
-		if strings.Contains(op.Pattern, "webhook") || strings.Contains(op.Pattern, "/services/") || path == "/v2/enqueue" {
+		if strings.Contains(op.Pattern, "webhook") || strings.Contains(op.Pattern, "/services/") || path == "/v2/enqueue" || op.Pattern == "POST /api/v2/alerts" {
 			oc.AddSecurity("basic")
 			oc.AddSecurity("query")
 		}
@@ -127,9 +123,21 @@ func operation(t *testing.T, r *openapi31.Reflector, op api.Operation) openapi.O
 	}
 	oc.AddRespStructure(foreign, withStatus(http.StatusForbidden, foreign))
 	for _, status := range failures {
-		oc.AddRespStructure(problems, withStatus(status, problems))
+		problem := problemOf(op, status)
+		oc.AddRespStructure(problem, withStatus(status, problem))
 	}
 	return oc
+}
+
+// problemOf is the body of a failure with this status; nil for none.
+func problemOf(op api.Operation, status int) any {
+	if other, ok := op.Others[status]; ok {
+		return other
+	}
+	if op.Problems == nil {
+		return api.Failure
+	}
+	return op.Problems
 }
 
 // described returns the method and the path of a pattern, as OpenAPI writes them.

@@ -19,13 +19,15 @@ type Operation struct {
 	// body that is not JSON alone.
 	Body  any
 	Types []string
-	// Status is that of success, Answer its body: JSON unless it is text.
+	// Status is that of success, Answer its body: JSON unless it is text; nil for none.
 	Status int
 	Answer any
 	// Errors are the statuses of failure with a body of their own.
 	Errors []int
-	// Problems is the body of failures; nil for an errorBody.
+	// Problems is the body of failures; nil for an errorBody. Others are the bodies of those
+	// statuses that have another one; nil for none.
 	Problems any
+	Others   map[int]any
 }
 
 // Written is the type of what was written as text.
@@ -55,7 +57,7 @@ type alertBody struct {
 
 // Operations are the requests that are described.
 func Operations() []Operation {
-	return slices.Concat(sending(), reading(), acting(), beating())
+	return slices.Concat(sending(), reading(), acting(), beating(), asAlertmanager())
 }
 
 type once struct {

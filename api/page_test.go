@@ -74,6 +74,9 @@ func TestThePageListsEveryPath(t *testing.T) {
 	body := browse(pageAPI("").TCPHandler(), "127.0.0.1:8126").Body.String()
 	for _, op := range api.Operations() {
 		_, path := described(op.Pattern)
+		if strings.HasPrefix(path, "/api/v2/") { // in one line: Alertmanager's documentation lists them
+			path = "/api/v2/…"
+		}
 		if last := path[strings.LastIndex(path, "/"):]; !strings.Contains(body, path) && !strings.Contains(body, last) {
 			t.Errorf("%s is not on the page", op.Pattern)
 		}
