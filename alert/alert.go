@@ -62,6 +62,8 @@ type Alert struct {
 	// BeganAt is when it began, if At is when it ended; zero if the sender doesn't say.
 	BeganAt        time.Time `json:"-"`
 	IdempotencyKey string    `json:"idempotency_key,omitempty"`
+	// Traceparent is the trace in which it was sent.
+	Traceparent Traceparent `json:"traceparent,omitempty"`
 	// TokenName is the name of the token that it was sent with; empty for none.
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.

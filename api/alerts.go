@@ -63,6 +63,14 @@ func (a *API) written(r *http.Request) time.Time {
 	return a.opts.Now().Add(-waited)
 }
 
+// traceparent is the trace in which a request was sent; empty for none, or for more than one.
+func traceparent(r *http.Request) alert.Traceparent {
+	if all := r.Header.Values("Traceparent"); len(all) == 1 {
+		return alert.ParseTraceparent(all[0])
+	}
+	return ""
+}
+
 // notes are those of all alerts, in a batch with the alert's number.
 func notes(receipts []alert.Accepted) (all []string) {
 	for n, r := range receipts {

@@ -312,9 +312,10 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if err := a.sign(r, alerts); err != nil {
 		return accepted{}, err
 	}
-	written := a.written(r)
+	written, trace := a.written(r), traceparent(r)
 	for n := range alerts {
 		one := &alerts[n]
+		one.Traceparent = trace
 		if one.IdempotencyKey != "" && one.Hash == 0 {
 			one.Hash = one.ContentHash()
 		}

@@ -204,6 +204,28 @@ func parseAPIURL(value string) (string, *flaw) {
 	return strings.TrimSuffix(value, "/") + "/", nil
 }
 
+// spacedTraceID is alert.TraceIDPlaceholder as it may be written.
+var spacedTraceID = regexp.MustCompile(`\{\{\s*trace_id\s*\}\}`)
+
+// parseTraceURL checks the address with an id in it, as links have it.
+func parseTraceURL(value string) (string, *flaw) {
+	value = spacedTraceID.ReplaceAllLiteralString(strings.TrimSpace(value), alert.TraceIDPlaceholder)
+	const example = "https://tempo.example.com/trace/" + alert.TraceIDPlaceholder
+	id := strings.Repeat("f", 32)
+	u, err := url.Parse(strings.ReplaceAll(value, alert.TraceIDPlaceholder, id))
+	switch {
+	case err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http"):
+		return "", &flaw{message: printable(value) + " is not a web address", write: []string{example}}
+	case !strings.Contains(value, alert.TraceIDPlaceholder):
+		return "", &flaw{message: printable(value) + " has no place for the id of the trace", write: []string{example}}
+	case strings.Contains(u.Host, id) || u.User != nil || strings.Contains(u.String(), "{{") || strings.Contains(u.String(), "%7B%7B"):
+		return "", &flaw{message: printable(value) + " can't be filled in: only " + alert.TraceIDPlaceholder + " can, in path, query or fragment, and there can be no password", write: []string{example}}
+	case len(u.String()) > alert.MaxURL:
+		return "", &flaw{message: fmt.Sprintf("%s is longer than %d bytes", printable(value), alert.MaxURL), write: []string{example}}
+	}
+	return value, nil
+}
+
 func parseBearer(value string) (string, *flaw) {
 	token := strings.TrimSpace(value)
 	switch {

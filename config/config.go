@@ -68,6 +68,8 @@ type Slack struct {
 	Listen string
 	// APIURL is the Web API's base and always ends in a slash.
 	APIURL string
+	// TraceURL is the address of a trace, with alert.TraceIDPlaceholder; empty for no links.
+	TraceURL string
 }
 
 // Listen is where the daemon listens. At least one of TCP and Socket is set.

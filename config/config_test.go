@@ -389,7 +389,7 @@ func TestTheExampleLoadsAndShowsTheDefaults(t *testing.T) {
 			t.Errorf("%s is missing from the example, or shown twice: %s", s.Key, s.Origin)
 		}
 		secret := strings.Contains(s.Key, "token") || strings.Contains(s.Key, "secret")
-		example := s.Key == "routes" || s.Key == "times" || s.Key == "inhibit" || s.Key == "ingest.services" || s.Key == "ingest.heartbeats" || s.Key == "ingest.image_hosts" || s.Key == "ingest.webhooks" || s.Key == "listen.tokens" || s.Key == "fallback_channel" || s.Key == "delivery.last_resort"
+		example := s.Key == "routes" || s.Key == "times" || s.Key == "inhibit" || s.Key == "ingest.services" || s.Key == "ingest.heartbeats" || s.Key == "ingest.image_hosts" || s.Key == "ingest.webhooks" || s.Key == "listen.tokens" || s.Key == "fallback_channel" || s.Key == "slack.trace_url" || s.Key == "delivery.last_resort"
 		if want := asItStands.Settings()[i].Value; !secret && !example && s.Value != want {
 			t.Errorf("the example says %s: %s, the default is %s", s.Key, s.Value, want)
 		}

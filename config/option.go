@@ -129,6 +129,7 @@ func generalOptions() []option[Config] {
 			parseRequestsAddress, func(c *Config, v string) { c.Slack.Listen = v }),
 		opt(spec{key: keyAPIURL, restart: true, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
 			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
+		opt(spec{key: "slack.trace_url"}, parseTraceURL, func(c *Config, v string) { c.Slack.TraceURL = v }),
 		opt(spec{key: keyTCP, restart: true, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
 			parseTCP, func(c *Config, v string) { c.Listen.TCP = unlessOff(v) }),
 		opt(spec{key: keySocket, restart: true, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},

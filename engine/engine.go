@@ -31,8 +31,10 @@ type Store interface {
 }
 
 // Options are what the engine is built with; zero values get the defaults. Reload can replace
-// Routing, Heartbeats, ImageHosts, Flapping and MaxPending.
+// Routing, Heartbeats, ImageHosts, Flapping, MaxPending and TraceURL.
 type Options struct {
+	// TraceURL is the address of a trace (see alert.Traceparent.Link); empty for no links.
+	TraceURL string
 	// Routing says where alerts go and how they escalate. Its Default must be set.
 	Routing alert.Routing
 	// Heartbeats are those of the configuration, by name.
@@ -145,7 +147,7 @@ func (opts Options) withDefaults() Options {
 }
 
 // Reload has every request that comes after it, and what is due, decided by the Routing,
-// Heartbeats, ImageHosts, Flapping and MaxPending of opts.
+// Heartbeats, ImageHosts, Flapping, MaxPending and TraceURL of opts.
 func (e *Engine) Reload(opts Options) {
 	opts = opts.withDefaults()
 	e.latest.Store(&opts)
@@ -247,6 +249,9 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
 		permitMention(&a, rules.Routing)
+		if link, ok := a.Traceparent.Link(rules.TraceURL); ok {
+			a.Links = append(slices.Clip(a.Links), link)
+		}
 		a.Images = rules.ImageHosts.Mark(a.Images)
 		a.Message = a.Message.WithMentions(rules.Routing.Permits)
 		if err := a.Prepare(now); err != nil {

@@ -136,12 +136,13 @@ type alertBody struct {
 	Hash    int64             `json:"hash,omitempty"`
 	Token   string            `json:"token,omitempty"` // its name
 	Message *alert.Message    `json:"message,omitempty"`
+	Trace   alert.Traceparent `json:"trace,omitempty"`
 	// Annotations are not nil if Prometheus has sent the alert without any.
 	Annotations map[string]string `json:"annotations,omitzero"`
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message, a.Annotations})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message, a.Traceparent, a.Annotations})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -154,7 +155,7 @@ func decodeAlert(body string, a *alert.Alert) error {
 	err := parse(body, &b)
 	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
 	a.Mention, a.Channel, a.At, a.TokenName, a.Message = b.Mention, b.Channel, fromMicros(b.At), b.Token, b.Message
-	a.Annotations = b.Annotations
+	a.Annotations, a.Traceparent = b.Annotations, b.Trace
 	return err
 }
 

@@ -290,7 +290,8 @@ func (f *fileSender) request(batch []numbered) request {
 		body.Write(one.alert)
 		body.WriteByte('\n')
 	}
-	r := request{method: http.MethodPost, path: alertsPath, header: http.Header{"Content-Type": {"application/x-ndjson"}}, body: body.Bytes()}
+	r := request{method: http.MethodPost, path: alertsPath, header: traceHeader(f.getenv("TRACEPARENT")), body: body.Bytes()}
+	r.header.Set("Content-Type", "application/x-ndjson")
 	if f.alert.Strict {
 		r.path += "?strict=1"
 	}

@@ -22,6 +22,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"tocsin/alert"
 )
 
 // The bounds of a spool.
@@ -51,8 +53,10 @@ type spooled struct {
 	// To are the addresses at which the client looked for a daemon.
 	To []string `json:"to"`
 	// Path and query of the request, which is a POST.
-	Path string          `json:"path"`
-	Body json.RawMessage `json:"body,omitempty"`
+	Path string `json:"path"`
+	// Traceparent is the header in which trace the request was made; empty for none.
+	Traceparent string          `json:"traceparent,omitempty"`
+	Body        json.RawMessage `json:"body,omitempty"`
 }
 
 // largestRequest is the longest body that a daemon accepts.
@@ -351,11 +355,20 @@ func (e spooled) isFor(addresses []string) bool {
 // send sends the request. It says how long it has waited, so that it counts by its time of
 // writing.
 func (c *client) send(ctx context.Context, e spooled, into any) error {
-	header := http.Header{}
+	header := traceHeader(e.Traceparent)
 	if waited := time.Since(e.Written).Round(time.Second); waited > 0 {
 		header.Set("X-Tocsin-Waited", waited.String())
 	}
 	return c.do(ctx, request{method: http.MethodPost, path: e.Path, header: header, body: e.Body}, into)
+}
+
+// traceHeader says in which trace a request is made, if it is in one.
+func traceHeader(traceparent string) http.Header {
+	header := http.Header{}
+	if trace := alert.ParseTraceparent(traceparent); trace != "" {
+		header.Set("Traceparent", string(trace))
+	}
+	return header
 }
 
 // deliver sends what waits for the daemon, in order, and returns how many requests it has

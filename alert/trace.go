@@ -1,0 +1,72 @@
+package alert
+
+import (
+	"strings"
+)
+
+// Traceparent says in which trace a sender has sent an alert, as the header of that name does
+// (https://www.w3.org/TR/trace-context/), always as version 00. It is empty for none.
+type Traceparent string
+
+// The places of a trace's id, of the sender's span and of the flags in a Traceparent.
+const (
+	traceAt, traceEnd   = 3, 35
+	parentAt, parentEnd = 36, 52
+	flagsAt             = 53
+	traceparentLen      = 55
+)
+
+// ParseTraceparent reads the header. It is empty if that is not as the specification says.
+// What a later version adds is left out.
+func ParseTraceparent(header string) Traceparent {
+	version, rest, _ := strings.Cut(header, "-")
+	switch {
+	case len(header) < traceparentLen || len(version) != 2 || !lowerHex(version) || version == "ff":
+		return ""
+	case len(header) > traceparentLen && (version == "00" || header[traceparentLen] != '-'):
+		return ""
+	}
+	t := Traceparent("00-" + rest[:traceparentLen-len("00-")])
+	if t[traceEnd] != '-' || t[parentEnd] != '-' || !lowerHex(t.TraceID()+t.Parent()+string(t[flagsAt:])) {
+		return ""
+	}
+	if strings.Trim(t.TraceID(), "0") == "" || strings.Trim(t.Parent(), "0") == "" {
+		return ""
+	}
+	return t
+}
+
+func lowerHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
+
+// TraceID is the id of the trace, 32 hexadecimal digits; empty for none.
+func (t Traceparent) TraceID() string {
+	if t == "" {
+		return ""
+	}
+	return string(t[traceAt:traceEnd])
+}
+
+// Parent is the id of the span in which it was sent, 16 hexadecimal digits; empty for none.
+func (t Traceparent) Parent() string {
+	if t == "" {
+		return ""
+	}
+	return string(t[parentAt:parentEnd])
+}
+
+// Sampled reports whether the sender records the trace.
+func (t Traceparent) Sampled() bool {
+	return t != "" && strings.ContainsRune("13579bdf", rune(t[traceparentLen-1]))
+}
+
+// TraceIDPlaceholder is what the id of a trace replaces in the address of a trace.
+const TraceIDPlaceholder = "{{trace_id}}"
+
+// Link leads to the trace, at an address with TraceIDPlaceholder. ok is false if there is no
+// trace or no address.
+func (t Traceparent) Link(address string) (link Link, ok bool) {
+	if t == "" || address == "" {
+		return Link{}, false
+	}
+	return Link{Label: "Trace", URL: strings.ReplaceAll(address, TraceIDPlaceholder, t.TraceID())}, true
+}
