@@ -175,10 +175,19 @@ func (en *entry) showMember(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt = now
 	en.Source, en.Mention, en.TokenName = a.Source, a.Mention, a.TokenName
-	en.plan, en.newest, en.reword = plan, a.Title, true
-	en.Unword()
+	en.plan, en.newest = plan, a.Title
+	en.joinMember(a)
 	g := en.Group.Clone()
 	g.Latest = a.Labels
+	en.Group = g
+}
+
+// joinMember has the incident say what its members have in common with one that is shown, or
+// says something else than before.
+func (en *entry) joinMember(a alert.Alert) {
+	en.reword = true
+	en.Unword()
+	g := en.Group.Clone()
 	en.Group = g
 	if g.Total == 1 {
 		en.Title, en.Text, en.Format, en.Labels, en.Links, en.Images = a.Title, a.Text, a.Format, a.Labels, a.Links, a.Images
@@ -337,9 +346,11 @@ func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert
 		return v, false
 	}
 	m := d.memberOf(en, a.Key)
-	if !m.known() || m.Closed {
+	if unknown := !m.known(); unknown || m.Closed {
 		d.touch(en)
-		d.setMember(en, m, d.ended(m.GroupMember, a))
+		if d.setMember(en, m, d.ended(m.GroupMember, a)); unknown {
+			en.joinMember(a)
+		}
 	}
 	return d.resolveAgain(en), true
 }
@@ -517,12 +528,16 @@ func (d *draft) lookAgain(en *entry, m *memberState) {
 	was, to := m.GroupMember, m.GroupMember
 	d.look(en, &to)
 	d.setMember(en, m, to)
-	if was.N > 0 || m.N == 0 {
+	if was.InhibitedBy == "" || m.InhibitedBy != "" {
 		return
 	}
 	a := alert.Alert{Title: m.Title, Text: m.Text, Labels: m.Labels, Links: m.Links, Annotations: m.Annotations, Source: en.Source, Mention: en.Mention, TokenName: en.TokenName}
 	if a.Text == en.Text {
 		a.Format, a.Images = en.Format, en.Images
+	}
+	if was.N > 0 {
+		en.joinMember(a)
+		return
 	}
 	en.showMember(a, d.planOf(en), d.now)
 }

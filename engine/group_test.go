@@ -95,6 +95,15 @@ func TestAWorseMemberPingsAtOnce(t *testing.T) {
 	wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
 }
 
+func TestAMemberThatIsHeardOfWhenItIsOverIsNamedLikeTheOthers(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), over("db-2"))
+	i := wantGroup(t, w, "DiskFull (eu): 1 firing, 1 resolved", alert.Open, alert.Error)
+	if len(i.Labels) != 2 || i.Count != 1 || !i.Group.Titles {
+		t.Errorf("it has %v in common, and fired %d times", i.Labels, i.Count)
+	}
+}
+
 func TestAGroupResolvesWithItsLastMember(t *testing.T) {
 	w := newWorld(t, grouped())
 	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))

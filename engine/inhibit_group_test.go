@@ -86,6 +86,21 @@ func TestAMemberThatEndsWhileItIsInhibitedIsNeverCounted(t *testing.T) {
 	}
 }
 
+func TestAMemberThatSaysSomethingElseWhileItIsInhibitedIsShownAsItIsThen(t *testing.T) {
+	w := clusterGroups(t)
+	group := w.push(slow("db", "x"), slow("web", "y")).receipts[0].Incident
+	w.after(time.Minute)
+	w.push(down("x"))
+	other := slow("db", "x")
+	other.Text = "very"
+	w.push(other, ended(slow("web", "y")), slow("web", "y"))
+	w.push(ended(down("x")))
+	w.settled()
+	if i := w.incident(group); !i.Group.Texts || i.Headline() != "slow: 2 firing" {
+		t.Errorf("it is shown as %q of %+v", i.Headline(), i.Group)
+	}
+}
+
 func TestAGroupOfWhichAllMembersAreInhibitedIsHiddenAsAnIncidentIs(t *testing.T) {
 	w := clusterGroups(t)
 	source := w.push(down("x")).receipts[0].Incident
