@@ -60,8 +60,10 @@ func (x *exhibit) lines(about string) string {
 }
 
 // logged is what the daemon has logged about the incident of a story.
-func (x *exhibit) logged(s *story) string {
-	incident := `"incident":"` + s.opened().receipt.Incident + `"`
+func (x *exhibit) logged(s *story) string { return x.loggedOf(s.opened().receipt.Incident) }
+
+func (x *exhibit) loggedOf(id string) string {
+	incident := `"incident":"` + id + `"`
 	var b strings.Builder
 	for line := range strings.Lines(x.log) {
 		if strings.Contains(line, incident) {

@@ -10,8 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// person acknowledges, resolves or writes a note about the incident of a key,
-// and asks again under the same name until there is an answer.
+// person acknowledges, resolves or writes a note about the incident of a key.
 func (p *pusher) person(ctx context.Context, key string) error {
 	verb := []alert.Verb{alert.VerbAck, alert.VerbAck, alert.VerbResolve, alert.VerbNote}[p.random.IntN(4)]
 	s := p.stories[key]
@@ -19,17 +18,27 @@ func (p *pusher) person(ctx context.Context, key string) error {
 		return nil
 	}
 	by := &sent{tag: fmt.Sprintf("%s %d of a person", verb, p.made), key: key, lane: s.lane}
+	effect, err := p.insist(ctx, s.opened().receipt.Incident, verb, by)
+	if err != nil {
+		return err
+	}
+	if want := s.person(verb, by); effect != want {
+		return fmt.Errorf("%s had the effect %q, want %q", describe(s), effect, want)
+	}
+	return nil
+}
+
+// insist does something to an incident, and asks again under the same name until there is
+// an answer.
+func (p *pusher) insist(ctx context.Context, incident string, verb alert.Verb, by *sent) (alert.ActEffect, error) {
 	p.made++
 	for began := time.Now(); ; {
-		got, err := p.act(ctx, s.opened().receipt.Incident, verb, fmt.Sprintf("p%d-%s", p.n, by.tag))
+		got, err := p.act(ctx, incident, verb, fmt.Sprintf("p%d-%s", p.n, by.tag))
 		if err == nil {
-			if want := s.person(verb, by); got.Effect != want {
-				return fmt.Errorf("%s had the effect %q, want %q", describe(s), got.Effect, want)
-			}
-			return nil
+			return got.Effect, nil
 		}
 		if refusedForGood(err) || time.Since(began) > patience || !pause(ctx, 20*time.Millisecond) {
-			return fmt.Errorf("%s (%s): %w", by.tag, key, err)
+			return "", fmt.Errorf("%s (%s): %w", by.tag, by.key, err)
 		}
 	}
 }

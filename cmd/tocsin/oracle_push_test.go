@@ -134,6 +134,23 @@ func (p *pusher) alert(key, lane string, status alert.Status) *sent {
 // send asks until the alerts are accepted. One without an idempotency key is
 // sent once; what became of it without an answer the end has to show.
 func (p *pusher) send(ctx context.Context, batch ...*sent) error {
+	got, again, err := p.push(ctx, batch)
+	if errors.Is(err, errNoAnswer) {
+		p.story(batch[0]).doubtful = true
+		p.story(batch[0]).add(batch[0])
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return p.take(batch, got, again)
+}
+
+// errNoAnswer is that of an alert without an idempotency key.
+var errNoAnswer = errors.New("there was no answer")
+
+// push returns the receipts of a request, and whether it was made more than once.
+func (p *pusher) push(ctx context.Context, batch []*sent) (got []alert.Accepted, again bool, err error) {
 	now := time.Now()
 	bodies := make([]map[string]any, 0, len(batch))
 	for _, a := range batch {
@@ -144,17 +161,17 @@ func (p *pusher) send(ctx context.Context, batch ...*sent) error {
 	for try := 0; ; try++ {
 		got, err := push(ctx, p.client, bodies)
 		switch {
+		case err == nil && len(got) != len(batch):
+			return nil, false, fmt.Errorf("%d alerts from %s on got %d receipts", len(batch), batch[0].tag, len(got))
 		case err == nil:
 			p.o.accepted.Add(int64(len(batch)))
-			return p.take(batch, got, try > 0)
+			return got, try > 0, nil
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return nil, false, ctx.Err()
 		case refusedForGood(err), time.Since(now) > patience:
-			return fmt.Errorf("%s (%s) was refused, or not accepted in %s: %w", batch[0].tag, batch[0].key, patience, err)
+			return nil, false, fmt.Errorf("%s (%s) was refused, or not accepted in %s: %w", batch[0].tag, batch[0].key, patience, err)
 		case batch[0].idempotency == "":
-			p.story(batch[0]).doubtful = true
-			p.story(batch[0]).add(batch[0])
-			return nil
+			return nil, false, errNoAnswer
 		}
 		pause(ctx, 20*time.Millisecond)
 	}
@@ -168,9 +185,6 @@ func refusedForGood(err error) bool {
 
 // take compares the receipts with what the stories say.
 func (p *pusher) take(batch []*sent, got []alert.Accepted, again bool) error {
-	if len(got) != len(batch) {
-		return fmt.Errorf("%d alerts from %s on got %d receipts", len(batch), batch[0].tag, len(got))
-	}
 	for i, a := range batch {
 		a.receipt = got[i]
 		s := p.story(a)

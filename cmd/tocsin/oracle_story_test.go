@@ -18,6 +18,7 @@ type sent struct {
 	severity    alert.Severity
 	words       int
 	idempotency string
+	labels      map[string]string
 
 	pushed  time.Time // when the first try began
 	receipt alert.Accepted
@@ -39,14 +40,16 @@ func (a *sent) text() string {
 func (a *sent) word(n int) string { return fmt.Sprintf("%sw%04d", a.tag, n) }
 
 // body is the alert as it goes over the wire. What goes to the default
-// conversation names none.
+// conversation names none, nor does what has labels: routes decide by those.
 func (a *sent) body() map[string]any {
 	m := firing(a.key, a.title())
 	m["severity"], m["status"] = a.severity, a.status
 	if a.words > 0 {
 		m["text"] = a.text()
 	}
-	if a.lane != defaultLane {
+	if a.labels != nil {
+		m["labels"] = a.labels
+	} else if a.lane != defaultLane {
 		m["channel"] = a.channel
 	}
 	if a.idempotency != "" {

@@ -48,7 +48,8 @@ type plan struct {
 	calm           time.Duration // without kills after the last one
 	patience       time.Duration // for all to be delivered at the end
 	pushers, lanes int           // lanes of each pusher
-	steps          int           // of each pusher
+	groupers       int
+	steps          int // of each pusher and grouper
 	every          time.Duration
 	longPause      time.Duration // that Slack asks for now and then, on average
 	lag            time.Duration // of Slack's history; 0 for none
@@ -80,7 +81,7 @@ func planFromEnvironment(t *testing.T) plan {
 func shortPlan() plan {
 	return plan{
 		kills: 4, cycle: time.Second, patience: 2 * patience,
-		pushers: 3, lanes: 3, steps: 16, every: 250 * time.Millisecond,
+		pushers: 3, lanes: 3, groupers: 1, steps: 16, every: 250 * time.Millisecond,
 		longPause: 2 * time.Second, stable: 5 * time.Second, clockDrift: time.Second,
 	}
 }
@@ -89,7 +90,7 @@ func longPlan(d time.Duration) plan {
 	const every = 700 * time.Millisecond
 	return plan{
 		long: true, kills: max(25, int(d/(6*time.Second))), cycle: min(4*time.Second, 2*d/3/25), calm: d / 3, patience: 15 * time.Minute,
-		pushers: 6, lanes: 4, steps: int(d / every), every: every,
+		pushers: 6, lanes: 4, groupers: 2, steps: int(d / every), every: every,
 		longPause: 30 * time.Second, lag: 8 * time.Second, stable: 30 * time.Second, clockDrift: 10 * time.Second, clockJump: 20 * time.Minute,
 	}
 }
@@ -113,6 +114,7 @@ type oracle struct {
 
 	lanes           []string
 	pushers         []*pusher
+	groupers        []*grouper
 	steps           atomic.Int64
 	tried, accepted atomic.Int64 // alerts, each once
 	marks           []mark
@@ -141,12 +143,16 @@ func newOracle(t *testing.T, p plan) *oracle {
 		}
 	}
 	// In a long run the clock is turned on by more than incidents stay the same by default.
-	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  reopen_within: 100h\n  info_expires_in: 100h\n  flapping:\n    within: %s\n", fallbackLane, p.stable))
+	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  reopen_within: 100h\n  info_expires_in: 100h\n  flapping:\n    within: %s\n%s", fallbackLane, p.stable, groupConfig(p.groupers)))
 	for n := range p.pushers {
-		o.pushers = append(o.pushers, &pusher{
-			o: o, n: n, random: rand.New(rand.NewPCG(p.seed, uint64(100+n))), lanes: o.lanes[n*p.lanes : (n+1)*p.lanes],
-			client: o.daemon.client(), every: p.every, stories: map[string]*story{},
-		})
+		o.pushers = append(o.pushers, newPusher(o, n))
+		o.pushers[n].lanes = o.lanes[n*p.lanes : (n+1)*p.lanes]
+	}
+	for n := range p.groupers {
+		g := newGrouper(newPusher(o, p.pushers+n), n)
+		o.groupers = append(o.groupers, g)
+		o.lanes = append(o.lanes, g.lane)
+		s.AddChannel(playground.Channel{Name: strings.TrimPrefix(g.lane, "#"), IsMember: true})
 	}
 	return o
 }
@@ -180,6 +186,9 @@ func (o *oracle) run() {
 	for _, p := range o.pushers {
 		work.Go(func() { p.run(ctx, o.plan.steps) })
 	}
+	for _, g := range o.groupers {
+		work.Go(func() { g.run(ctx, o.plan.steps) })
+	}
 	meddling, stop := context.WithCancel(ctx)
 	defer stop()
 	watch.Go(func() { o.meddle(meddling) })
@@ -192,6 +201,11 @@ func (o *oracle) run() {
 	for _, p := range o.pushers {
 		if p.err != nil {
 			o.t.Errorf("pusher %d: %v", p.n, p.err)
+		}
+	}
+	for _, g := range o.groupers {
+		if g.err != nil {
+			o.t.Errorf("grouper %d: %v", g.n, g.err)
 		}
 	}
 	o.slack.ClearFaults()
@@ -216,6 +230,9 @@ func (o *oracle) run() {
 func (o *oracle) stories() (n int) {
 	for _, p := range o.pushers {
 		n += len(p.order)
+	}
+	for _, g := range o.groupers {
+		n += len(g.groups)
 	}
 	return n
 }
@@ -300,7 +317,9 @@ func (o *oracle) settle(ctx context.Context) {
 		}
 	}
 	x := o.collect()
-	o.compareLedger(x, l)
+	groups, found := o.countGroups(x)
+	o.tell(found)
+	o.compareLedger(x, l, groups)
 	o.compareRecords(x)
 	if err := o.daemon.terminate(); err != nil {
 		o.t.Errorf("it ended with %v", err)
@@ -324,7 +343,10 @@ func (o *oracle) waiting() []alert.Delivery {
 	return waiting.Deliveries
 }
 
-func (o *oracle) findings() []string { return o.collect().findings(o.pushers) }
+func (o *oracle) findings() []string {
+	x := o.collect()
+	return append(x.findings(o.pushers), x.grouped(o.groupers)...)
+}
 
 // mostTold keeps a failure readable.
 const mostTold = 8
