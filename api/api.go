@@ -148,7 +148,9 @@ func New(opts Options) *API {
 }
 
 // Handler serves the Unix socket, whose file mode decides who may connect.
-func (a *API) Handler() http.Handler { return a.refuseBrowsers(withPage(false, a.routes(true))) }
+func (a *API) Handler() http.Handler {
+	return a.refuseBrowsers(withPage(false, withProfiles(a.routes(true))))
+}
 
 // TCPHandler serves TCP: callers must send a token if there is one. Without one
 // they must address this machine by a loopback name, which keeps out web pages that
