@@ -36,7 +36,7 @@ func withProfiles(next http.Handler) http.Handler {
 			}
 			debug, _ := strconv.Atoi(r.FormValue("debug")) // 0 is the form for tools
 			w.Header().Set("Content-Type", map[bool]string{true: "text/plain; charset=utf-8", false: "application/octet-stream"}[debug > 0])
-			_ = profile.WriteTo(w, debug)                  // the caller has gone
+			_ = profile.WriteTo(w, debug) // the caller has gone
 		}
 	})
 }
