@@ -9,6 +9,7 @@ package bot
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
@@ -33,6 +34,9 @@ const defaultTimeout = 15 * time.Second
 type Options struct {
 	// APIURL is the root of the Web API; empty means Slack's own.
 	APIURL string
+	// Authorities are those whose certificates Slack's addresses may have; nil means the
+	// system's.
+	Authorities *x509.CertPool
 	// Tokens returns the app-level token (xapp-…) and the bot token (xoxb-…). It is
 	// called for each probe and each new connection, and when Slack refuses the bot
 	// token, so that a corrected token is used without a restart.
@@ -118,7 +122,7 @@ func New(opts Options) *Bot {
 		nameless:  make(chan string, mostNameless),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
-			Transport: transport(),
+			Transport: transport(opts.Authorities),
 			// A redirect is a captive portal or a wrong address, never Slack: the
 			// token must not follow it.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -140,13 +144,14 @@ func New(opts Options) *Bot {
 
 // transport keeps enough connections for lanes that post at the same time, and
 // detects a dead one: over HTTP/2 it would block all calls.
-func transport() http.RoundTripper {
+func transport(authorities *x509.CertPool) http.RoundTripper {
 	standard, ok := http.DefaultTransport.(*http.Transport)
 	if !ok {
 		return http.DefaultTransport
 	}
 	t := standard.Clone()
 	t.MaxIdleConnsPerHost = 32
+	t.TLSClientConfig = clientTLS(authorities)
 	t.HTTP2 = &http.HTTP2Config{SendPingTimeout: 15 * time.Second, PingTimeout: 10 * time.Second}
 	return t
 }

@@ -3,6 +3,7 @@ package bot
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -26,12 +27,16 @@ const (
 )
 
 // newDialer returns the dialer that is used outside of tests.
-func newDialer() websocket.Dialer {
+func newDialer(authorities *x509.CertPool) websocket.Dialer {
 	return websocket.Dialer{
 		Proxy:           http.ProxyFromEnvironment,
-		TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		TLSClientConfig: clientTLS(authorities),
 		WriteBufferSize: writeBuffer,
 	}
+}
+
+func clientTLS(authorities *x509.CertPool) *tls.Config {
+	return &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: authorities}
 }
 
 // socketURL asks Slack by an app token for the address of a new connection, which is a

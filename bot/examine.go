@@ -163,7 +163,7 @@ func (x *examination) unreachable(err error) {
 	switch {
 	case wrong != nil:
 		fix = "correct HTTPS_PROXY: " + wrong.Error()
-	case via != nil:
+	case via != nil && e.Hint == "":
 		fix = "check the proxy " + via.Host + " (HTTPS_PROXY), or add Slack's hosts to NO_PROXY"
 	}
 	x.add(checkSlack, "", alert.CheckError, "can't be reached: "+e.Error(), fix)

@@ -111,7 +111,7 @@ func (b *Bot) greet(ctx context.Context) (hello, error) {
 	if err != nil {
 		return hello{}, err
 	}
-	ws, err := dial(ctx, newDialer(), address)
+	ws, err := dial(ctx, newDialer(b.opts.Authorities), address)
 	if err != nil {
 		return hello{}, err
 	}

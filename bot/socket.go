@@ -85,7 +85,7 @@ type socketMetrics struct {
 // NewSocket returns a Socket that has not connected yet.
 func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 	metrics := promauto.With(b.opts.Metrics)
-	s := &Socket{dispatcher: newDispatcher(b, inbox, handler, metrics), timing: realTiming(), dialer: newDialer(), open: map[*connection]bool{}}
+	s := &Socket{dispatcher: newDispatcher(b, inbox, handler, metrics), timing: realTiming(), dialer: newDialer(b.opts.Authorities), open: map[*connection]bool{}}
 	for n := range s.replace {
 		s.replace[n] = make(chan struct{}, 1)
 	}

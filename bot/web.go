@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -221,6 +222,9 @@ func (x *exchange) transportError(err error) *alert.SendError {
 	}
 	if isTimeout(err) {
 		e.Code = "timeout"
+	}
+	if _, foreign := errors.AsType[x509.UnknownAuthorityError](err); foreign {
+		e.Hint = "the certificate is not Slack's own, as where a proxy opens what is encrypted: name the file of its authority in slack.ca_file"
 	}
 	return e
 }

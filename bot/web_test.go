@@ -252,7 +252,7 @@ func TestAnErrorAboutAChangedScreenIsErrStale(t *testing.T) {
 // is not empty.
 func throughProxy(t *testing.T, trust *tls.Config, via string) websocket.Dialer {
 	t.Helper()
-	dialer := newDialer()
+	dialer := newDialer(nil)
 	dialer.TLSClientConfig = trust
 	if via == "" {
 		dialer.Proxy = http.ProxyURL(nil)
@@ -352,7 +352,7 @@ func TestTheProxysPasswordIsInNoError(t *testing.T) {
 	if os.Getenv("TOCSIN_TEST_PROXY") != "" {
 		b := New(Options{APIURL: "https://slack.invalid/api/", Tokens: func() (app, bot alert.Secret) { return "xapp-1", "xoxb-1" }})
 		_, open := b.socketURL(t.Context(), app(b))
-		_, dialed := dial(t.Context(), newDialer(), "wss://slack.invalid/link")
+		_, dialed := dial(t.Context(), newDialer(nil), "wss://slack.invalid/link")
 		t.Log("errors:", b.Probe(t.Context()), open, dialed)
 		return
 	}

@@ -12,6 +12,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"time"
 
 	"tocsin/alert"
@@ -70,6 +71,10 @@ type Slack struct {
 	APIURL string
 	// TraceURL is the address of a trace, with alert.TraceIDPlaceholder; empty for no links.
 	TraceURL string
+	// CAFile is the path of certificates that are trusted besides the system's; empty for none.
+	CAFile string
+	// Authorities are the system's and those of CAFile; nil without CAFile.
+	Authorities *x509.CertPool
 }
 
 // Listen is where the daemon listens. At least one of TCP and Socket is set.

@@ -444,7 +444,7 @@ func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	everything := shown.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %v %q", c.Store, *c, c.Store, c.Listen, c.Slack)
+	everything := shown.String() + string(asJSON) + fmt.Sprintf("%v %+v %#v %v %v %q %q", c.Store, *c, c.Store, c.Listen, c.Slack, c.Slack.AppToken, c.Slack.BotToken)
 	for _, secret := range []string{"hunter", "2@db", goodApp, goodBot} {
 		if strings.Contains(everything, secret) {
 			t.Errorf("%q is shown in\n%s", secret, everything)

@@ -256,6 +256,7 @@ func (l *loader) checkFlags() {
 func (l *loader) checkTogether() {
 	l.checkListeners()
 	l.checkTLS()
+	l.checkAuthorities()
 	l.checkSenders()
 	l.checkRoutes()
 	l.checkTimes()

@@ -18,6 +18,7 @@ const (
 	keySigningFile    = "slack.signing_secret_file"
 	keyMode           = "slack.mode"
 	keyAPIURL         = "slack.api_url"
+	keyCAFile         = "slack.ca_file"
 	keyTCP            = "listen.tcp"
 	keySocket         = "listen.socket"
 	keyToken          = "listen.token"
@@ -130,6 +131,7 @@ func generalOptions() []option[Config] {
 		opt(spec{key: keyAPIURL, restart: true, flag: "slack-api-url", env: "SLACK_API_URL", fallback: constant("https://slack.com/api/")},
 			parseAPIURL, func(c *Config, v string) { c.Slack.APIURL = v }),
 		opt(spec{key: "slack.trace_url"}, parseTraceURL, func(c *Config, v string) { c.Slack.TraceURL = v }),
+		opt(spec{key: keyCAFile, restart: true}, parsePath, func(c *Config, v string) { c.Slack.CAFile = v }),
 		opt(spec{key: keyTCP, restart: true, flag: "listen", env: "TOCSIN_LISTEN", fallback: constant("127.0.0.1:8126")},
 			parseTCP, func(c *Config, v string) { c.Listen.TCP = unlessOff(v) }),
 		opt(spec{key: keySocket, restart: true, flag: "socket", env: "TOCSIN_SOCKET", fallback: Input.defaultSocket},

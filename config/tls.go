@@ -86,6 +86,30 @@ func (in Input) readTLS(t TLS) (TLS, *tlsError) {
 	return t, nil
 }
 
+// checkAuthorities reads the certificates that Slack's addresses may have besides those that
+// the system trusts.
+func (l *loader) checkAuthorities() {
+	path := l.config.Slack.CAFile
+	if path == "" {
+		return
+	}
+	at := l.values[keyCAFile].origin
+	text, err := l.in.ReadFile(path)
+	if err != nil {
+		l.fail(at.problem(keyCAFile+" "+printable(path)+" cannot be read: "+reason(err), "make it readable for the user Tocsin runs as"))
+		return
+	}
+	all, err := x509.SystemCertPool()
+	if err != nil {
+		all = x509.NewCertPool()
+	}
+	if !all.AppendCertsFromPEM(text) {
+		l.fail(at.problem(keyCAFile+" "+printable(path)+" has no certificate", "write the PEM file of the authority that signs what the proxy shows in place of Slack's certificate"))
+		return
+	}
+	l.config.Slack.Authorities = all
+}
+
 // checkTLS reads the files of an encrypted listener.
 func (l *loader) checkTLS() {
 	t := l.config.Listen.TLS

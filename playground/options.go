@@ -2,6 +2,7 @@ package playground
 
 import (
 	"context"
+	"crypto/tls"
 	"time"
 )
 
@@ -9,6 +10,8 @@ import (
 type Options struct {
 	// Listen is the TCP address, "127.0.0.1:0" when empty.
 	Listen string
+	// Certificate encrypts the Web API, Socket Mode and the page; nil leaves them plain.
+	Certificate *tls.Certificate
 	// Team is the workspace's name, "Tocsin Playground" when empty.
 	Team string
 	// Clock tells the time, time.Now when nil.

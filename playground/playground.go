@@ -1,7 +1,7 @@
 // Package playground is a small Slack in memory: the Web API, Socket Mode, a web page for people, and a test double with a journal.
 //
 // It follows Slack's own rules where a client could notice them (error codes, limits, membership, rate limits, retries) and can be
-// told to misbehave in the ways Slack does. It stores nothing on disk, speaks only plain HTTP, and knows only one app. Block Kit, text, the
+// told to misbehave in the ways Slack does. It stores nothing on disk, speaks plain HTTP unless it has a certificate, and knows only one app. Block Kit, text, the
 // WebSocket and the page are packages of their own.
 //
 // Everything the package remembers is guarded by Server.mu. A function whose name ends in Locked must be called with mu held, and
@@ -10,6 +10,7 @@ package playground
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -53,7 +54,11 @@ func New(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for playground: %w", err)
 	}
-	s := &Server{opts: opts, ln: ln, base: baseURL(ln.Addr()), done: make(chan struct{}), uploads: map[string]*upload{}}
+	scheme := "http"
+	if opts.Certificate != nil {
+		ln, scheme = tls.NewListener(ln, &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*opts.Certificate}}), "https"
+	}
+	s := &Server{opts: opts, ln: ln, base: baseURL(scheme, ln.Addr()), done: make(chan struct{}), uploads: map[string]*upload{}}
 	s.api = webMethods()
 	s.book = newJournal()
 	s.ws = newWorkspace(opts.Team, opts.Clock())
@@ -152,13 +157,13 @@ func (s *Server) counted(next http.Handler) http.Handler {
 func (s *Server) now() time.Time { return s.opts.Clock() }
 
 // baseURL names the listener in a form that a client on this machine can dial.
-func baseURL(addr net.Addr) string {
+func baseURL(scheme string, addr net.Addr) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	if err != nil {
-		return "http://" + addr.String()
+		return scheme + "://" + addr.String()
 	}
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	return "http://" + net.JoinHostPort(host, port)
+	return scheme + "://" + net.JoinHostPort(host, port)
 }

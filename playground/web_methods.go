@@ -67,10 +67,8 @@ func (s *Server) authTest(c *call) (reply, *apiError) {
 
 // connectionsOpen hands out a single-use ticket for one Socket Mode connection, at the host that the client dialled.
 func (s *Server) connectionsOpen(c *call) (reply, *apiError) {
-	host := c.host
-	if host == "" {
-		host = strings.TrimPrefix(s.base, "http://")
-	}
+	scheme, host, _ := strings.Cut(s.base, "://")
+	host = orDefault(c.host, host)
 	query := url.Values{"ticket": {s.newTicketLocked()}, "app_id": {strings.Repeat("0", 48) + "a0705c1a0705c1ab"}}
-	return reply{"url": "ws://" + host + "/link/?" + query.Encode()}, nil
+	return reply{"url": strings.Replace(scheme, "http", "ws", 1) + "://" + host + "/link/?" + query.Encode()}, nil
 }

@@ -111,7 +111,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 		return nil, err
 	}
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,

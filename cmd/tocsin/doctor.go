@@ -111,7 +111,7 @@ func examine(ctx context.Context, in config.Input) []alert.Check {
 	if cfg == nil {
 		return append(checks, alert.Check{Name: "slack", Result: alert.CheckSkipped, Found: "the configuration has mistakes"})
 	}
-	slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Tokens: newTokens(cfg, in, zap.NewNop()).read})
+	slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: newTokens(cfg, in, zap.NewNop()).read})
 	checks = append(checks, slack.Examine(ctx, slackNeeds(cfg), nil)...)
 	return append(checks, examineDisk(cfg.Store)...)
 }

@@ -56,7 +56,10 @@ func (i *introduction) note(err error) {
 	i.problem = &alert.Problem{Code: alert.ProblemConnection, What: "authentication with Slack failed: " + err.Error(), Fix: "alerts are accepted and kept until it succeeds"}
 	var said *alert.SendError
 	if errors.As(err, &said) && said.Hint != "" {
-		i.problem.Code, i.problem.What, i.problem.Fix = alert.ProblemRefused, "authentication with Slack failed: "+said.Code, said.Hint
+		i.problem.Fix = said.Hint
+		if said.Err == nil { // there was an answer
+			i.problem.Code, i.problem.What = alert.ProblemRefused, "authentication with Slack failed: "+said.Code
+		}
 	}
 	if before == nil || *before != *i.problem {
 		i.log.Warn("slack authentication failed", zap.Error(err), zap.Duration("again_in", introduceAgain))
