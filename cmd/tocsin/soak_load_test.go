@@ -56,13 +56,16 @@ func (s *service) send(ctx context.Context, c *client, r request, alerts int) ([
 		return nil, fmt.Errorf("%s: %w", r.path, err)
 	}
 	s.requests.Add(1)
+	counted := int64(0)
 	for _, a := range answer.Alerts {
 		switch a.Effect {
 		case alert.EffectDuplicate, alert.EffectIgnored, alert.EffectRefreshed:
 		default:
-			s.sure.Add(1)
+			counted++
 		}
 	}
+	s.sure.Add(counted)
+	s.tried.Add(counted - int64(alerts)) // the ledger has no more of them
 	return answer.Alerts, nil
 }
 

@@ -33,8 +33,8 @@ type service struct {
 	tcp    place
 	began  time.Time
 
-	// sure counts the alerts that were answered as accepted, tried those that were sent. They
-	// differ by what Alertmanager's API takes, whose answer doesn't say what it has done.
+	// sure counts the alerts that were answered as accepted, tried those that may have been.
+	// They differ by what Alertmanager's API takes, whose answer doesn't say what it has done.
 	sure, tried atomic.Int64
 	// unrest is odd while Slack may not reach the daemon: its connections are cut, or it restarts.
 	unrest                             atomic.Int64
