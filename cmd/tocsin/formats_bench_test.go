@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,29 +51,68 @@ func BenchmarkAcceptFormats(b *testing.B) {
 	benchFormat(b, p, "expressions", "/v1/webhooks/expressions", 64, 1, func() []byte { return alertmanagers(b, 1, n.Add(1)) })
 }
 
-// BenchmarkAcceptGroups is how fast the alerts of a webhook with 60 of them are on disk,
-// beside NDJSON.
+// BenchmarkAcceptGroups is how fast the alerts of a webhook with 60 of them are on disk, beside
+// the same number in NDJSON. They take turns, so that other load affects both, and Slack asks
+// to wait all the time, so that no delivery costs either.
 func BenchmarkAcceptGroups(b *testing.B) {
-	p := formatDaemon(b)
-	var n atomic.Int64
-	lines := func(count int) func() []byte {
-		return func() (body []byte) {
-			for range count {
-				body = append(append(body, one(n.Add(1))...), '\n')
-			}
-			return body
-		}
+	s := slack(b, playground.Options{})
+	if err := s.SetFault(playground.Fault{Kind: playground.FaultThrottle, RetryAfter: 3600}); err != nil {
+		b.Fatal(err)
 	}
-	group := func() []byte { return alertmanagers(b, 60, n.Add(1)) }
-	benchFormat(b, p, "ndjson-500", "/v1/alerts", 4, 500, lines(500))
-	benchFormat(b, p, "ndjson-60", "/v1/alerts", 4, 60, lines(60))
-	benchFormat(b, p, "alertmanager-60", "/v1/webhooks/alertmanager", 4, 60, group)
-	benchFormat(b, p, "expressions-60", "/v1/webhooks/expressions", 4, 60, group)
+	p := daemonFor(b, s)
+	const each, turn = 60, 25
+	var n atomic.Int64
+	lines := func() (body []byte) {
+		for range each {
+			body = append(append(body, one(n.Add(1))...), '\n')
+		}
+		return body
+	}
+	group := func() []byte { return alertmanagers(b, each, n.Add(1)) }
+	for _, path := range []string{"/v1/webhooks/alertmanager", "/v1/webhooks/expressions"} {
+		b.Run(filepath.Base(path), func(b *testing.B) {
+			var ours, beside spent
+			for left := b.N; left > 0; left -= each * turn {
+				beside.add(postAll(b, p, "/v1/alerts", 4, bodiesOf(turn, lines)))
+				ours.add(postAll(b, p, path, 4, bodiesOf(turn, group)))
+			}
+			ours.report(b, "", each*turn)
+			beside.report(b, "ndjson-", each*turn)
+			b.ReportMetric(float64(beside.time)/float64(ours.time), "of-ndjson's-rate")
+		})
+	}
+}
+
+// spent is what the requests of one kind have taken.
+type spent struct {
+	turns int
+	time  time.Duration
+	ticks int
+}
+
+func (s *spent) add(took time.Duration, ticks int) {
+	s.turns++
+	s.time += took
+	s.ticks += ticks
+}
+
+// report reports the rate of what was spent for alerts in each turn.
+func (s *spent) report(b *testing.B, prefix string, alerts int) {
+	b.Helper()
+	all := float64(s.turns * alerts)
+	b.ReportMetric(all/s.time.Seconds(), prefix+"alerts/s")
+	b.ReportMetric(float64(s.ticks)*1e4/all, prefix+"daemon-µs/alert")
 }
 
 func formatDaemon(b *testing.B) *process {
 	b.Helper()
-	p := prepare(b, slack(b, playground.Options{}), nil)
+	return daemonFor(b, slack(b, playground.Options{}))
+}
+
+// daemonFor is the daemon that is shipped, with the webhook expressions.
+func daemonFor(b *testing.B, s *playground.Server) *process {
+	b.Helper()
+	p := prepare(b, s, nil)
 	p.path = shipped(b)
 	p.configure(byExpressions)
 	p.start()
@@ -83,34 +123,46 @@ func formatDaemon(b *testing.B) *process {
 func benchFormat(b *testing.B, p *process, name, path string, conns, each int, next func() []byte) {
 	b.Helper()
 	b.Run(name, func(b *testing.B) {
-		bodies := make([][]byte, (b.N+each-1)/each)
-		for n := range bodies {
-			bodies[n] = next()
-		}
-		kind := "application/json"
-		if path == "/v1/alerts" {
-			kind = "application/x-ndjson"
-		}
-		var at atomic.Int64
-		var group sync.WaitGroup
-		before := cpuTicks(b, p.cmd.Process.Pid)
+		bodies := bodiesOf((b.N+each-1)/each, next)
 		b.ResetTimer()
-		for range conns {
-			c := dialDaemon(b, "unix", p.env["TOCSIN_SOCKET"])
-			group.Go(func() {
-				for n := at.Add(1) - 1; int(n) < len(bodies); n = at.Add(1) - 1 {
-					if err := c.postTo(path, kind, bodies[n]); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
-		}
-		group.Wait()
-		alerts := float64(len(bodies) * each)
-		b.ReportMetric(alerts/b.Elapsed().Seconds(), "alerts/s")
-		b.ReportMetric(float64(cpuTicks(b, p.cmd.Process.Pid)-before)*1e4/alerts, "daemon-µs/alert")
+		var all spent
+		all.add(postAll(b, p, path, conns, bodies))
+		all.report(b, "", len(bodies)*each)
 	})
+}
+
+func bodiesOf(count int, next func() []byte) [][]byte {
+	bodies := make([][]byte, count)
+	for n := range bodies {
+		bodies[n] = next()
+	}
+	return bodies
+}
+
+// postAll posts bodies over so many connections, and returns how long that took and the
+// processor time of the daemon.
+func postAll(b *testing.B, p *process, path string, conns int, bodies [][]byte) (took time.Duration, ticks int) {
+	b.Helper()
+	kind := "application/json"
+	if path == "/v1/alerts" {
+		kind = "application/x-ndjson"
+	}
+	var at atomic.Int64
+	var group sync.WaitGroup
+	before, begin := cpuTicks(b, p.cmd.Process.Pid), time.Now()
+	for range conns {
+		c := dialDaemon(b, "unix", p.env["TOCSIN_SOCKET"])
+		group.Go(func() {
+			for n := at.Add(1) - 1; int(n) < len(bodies); n = at.Add(1) - 1 {
+				if err := c.postTo(path, kind, bodies[n]); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	group.Wait()
+	return time.Since(begin), cpuTicks(b, p.cmd.Process.Pid) - before
 }
 
 // markOf returns a part of a sample that gives its first alert another key when it is
