@@ -187,6 +187,7 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 		{`{"blocks":[{"type":"table","rows":[[{"type":"raw_text","text":"host"},{"type":"raw_text","text":"disk"}],[{"type":"raw_text","text":"db-3"},{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"95 %"}]}]}]]}]}`,
 			"firing", "error", "host | disk", "db-3 | 95 %"},
 		{"{\"text\":\"A\\nsince <!date^1720710212^{time}|3 pm> <!here>, run `a *b* <c>` or\\n```\\nx *y* &lt;z&gt;\\n``` *now*\"}", "firing", "error", "A", "since 3 pm @here, run `a *b* <c>` or\n```\nx *y* <z>\n``` now"},
+		{`{"text":"A\nsince <!date^1720710212^{time}> or <!date^soon^{time}> *of late* <x>"}`, "firing", "error", "A", "since 2024-07-11 15:03 UTC or date^soon^{time} of late <x>"},
 	} {
 		got, err := resultOf(t, slack(), request([]byte(c.body)))
 		if err != nil || len(got.Alerts) != 1 {

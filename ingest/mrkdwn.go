@@ -2,62 +2,143 @@ package ingest
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 
 	"tocsin/alert"
 )
 
-// code is a passage of mrkdwn in which nothing stands for anything else.
-const code = "(?s:```.*?```)|`[^`\n]+`"
-
-// inMrkdwn is code, or a link, mention or special command of mrkdwn (docs/slack.md §5).
-var inMrkdwn = regexp.MustCompile(code + `|<([^<>\n]*)>`)
-
-// inBold is code, or a bold passage: stars around words, not between them.
-var inBold = regexp.MustCompile(`(` + code + `)|(^|[\s(])\*([^\s*](?:[^*\n]*[^\s*])?)\*\B`)
-
-// fromMrkdwn returns mrkdwn as text, and the links in it. Nobody is mentioned by text.
+// fromMrkdwn returns mrkdwn as text, and the links in it (docs/slack.md §5). Nobody is
+// mentioned by text.
 func fromMrkdwn(s string) (string, []alert.Link) {
 	var links []alert.Link
-	// In a long text without their characters, the expressions look for a second.
 	if strings.Contains(s, "<") {
-		s = inMrkdwn.ReplaceAllStringFunc(s, func(found string) string { return linkFromMrkdwn(found, &links) })
+		s = rewritten(s, '<', func(rest string, _ int) (string, int) { return linkFromMrkdwn(rest, &links) })
 	}
 	if strings.Contains(s, "*") {
-		s = inBold.ReplaceAllString(s, "$1$2$3")
+		s = rewritten(s, '*', func(rest string, before int) (string, int) { return boldFromMrkdwn(rest, before) })
 	}
 	return unescape(s), links
 }
 
-// linkFromMrkdwn returns what is found by inMrkdwn as text, and adds a link.
-func linkFromMrkdwn(found string, links *[]alert.Link) string {
-	if found[0] == '`' {
-		return found
+// rewritten returns mrkdwn in which read has read what begins with a mark, except in code. read
+// is given the mark with what follows it, and the byte before it or -1, and returns what that
+// becomes and how many bytes it has read; 0 if the mark stands for itself.
+func rewritten(s string, mark byte, read func(rest string, before int) (string, int)) string {
+	var out strings.Builder
+	done, fenced := 0, true
+	for i := 0; i < len(s); {
+		switch s[i] {
+		case '`':
+			var size int
+			size, fenced = codeSize(s[i:], fenced)
+			i += max(size, 1)
+			continue
+		case mark:
+			before := -1
+			if i > 0 {
+				before = int(s[i-1])
+			}
+			if becomes, size := read(s[i:], before); size > 0 {
+				out.WriteString(s[done:i])
+				out.WriteString(becomes)
+				i += size
+				done = i
+				continue
+			}
+		}
+		i++
 	}
-	target, label, named := strings.Cut(found[1:len(found)-1], "|")
+	if done == 0 {
+		return s
+	}
+	out.WriteString(s[done:])
+	return out.String()
+}
+
+// codeSize is how many bytes of code s begins with, in which nothing stands for anything else:
+// a block between three backquotes each, or a span in one line. It is 0 if the backquote is none
+// of code's. fenced is false once no block ends any more.
+func codeSize(s string, fenced bool) (size int, fencedStill bool) {
+	const fence = "```"
+	if fenced && strings.HasPrefix(s, fence) {
+		if n := strings.Index(s[len(fence):], fence); n >= 0 {
+			return len(fence) + n + len(fence), true
+		}
+		fenced = false
+	}
+	if n := strings.IndexAny(s[1:], "`\n"); n > 0 && s[1+n] == '`' {
+		return n + 2, fenced
+	}
+	return 0, fenced
+}
+
+// boldFromMrkdwn returns the words of the bold passage that s begins with, and its size: stars
+// around words, not between them.
+func boldFromMrkdwn(s string, before int) (words string, size int) {
+	if before >= 0 && !isBlankByte(byte(before)) && before != '(' {
+		return "", 0
+	}
+	n := strings.IndexAny(s[1:], "*\n")
+	if n < 1 || s[1+n] != '*' || isBlankByte(s[1]) || isBlankByte(s[n]) {
+		return "", 0
+	}
+	if end := n + 2; end < len(s) && isWordByte(s[end]) {
+		return "", 0
+	}
+	return s[1 : 1+n], n + 2
+}
+
+func isBlankByte(c byte) bool { return strings.IndexByte("\t\n\f\r ", c) >= 0 }
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
+}
+
+// linkFromMrkdwn returns the link, mention or special command that s begins with as text, and
+// its size. It adds a link.
+func linkFromMrkdwn(s string, links *[]alert.Link) (said string, size int) {
+	n := strings.IndexAny(s[1:], "<>\n")
+	if n < 0 || s[1+n] != '>' {
+		return "", 0
+	}
+	size = n + 2
+	target, label, named := strings.Cut(s[1:1+n], "|")
 	switch {
-	case strings.HasPrefix(target, "!date^") && label != "":
-		return label
+	case strings.HasPrefix(target, "!date^"):
+		return cmp.Or(label, dateOf(target)), size
 	case strings.HasPrefix(target, "!"):
-		return "@" + cmp.Or(strings.TrimPrefix(label, "@"), strings.TrimPrefix(target, "!"))
+		return "@" + cmp.Or(strings.TrimPrefix(label, "@"), strings.TrimPrefix(target, "!")), size
 	case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
-		return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:])
+		return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:]), size
 	}
 	address := unescape(target)
 	if mail, ok := strings.CutPrefix(target, "mailto:"); ok {
-		return cmp.Or(label, mail)
+		return cmp.Or(label, mail), size
 	}
-	if more := addLink(*links, unescape(cmp.Or(label, "Open")), address); len(more) > len(*links) {
-		*links = more
-	} else if !isAddress(address) {
-		return found
+	if !isAddress(address) {
+		return s[:size], size
+	}
+	if len(*links) < alert.MaxLinks { // the text says them all
+		*links = appendLink(*links, unescape(cmp.Or(label, "Open")), address)
 	}
 	if named && label != target {
-		return label + " (" + target + ")"
+		return label + " (" + target + ")", size
 	}
-	return target
+	return target, size
 }
+
+// dateOf is the time of a date without words, !date^1392734382^{date}.
+func dateOf(target string) string {
+	seconds, _, _ := strings.Cut(strings.TrimPrefix(target, "!date^"), "^")
+	at := timeOf(text(seconds))
+	if at.IsZero() {
+		return strings.TrimPrefix(target, "!")
+	}
+	return at.UTC().Format(dateLayout)
+}
+
+// dateLayout is how a text says a time that Slack would show in a reader's own zone.
+const dateLayout = "2006-01-02 15:04 MST"
 
 // unescape reads the three characters that mrkdwn escapes.
 func unescape(s string) string {

@@ -405,7 +405,7 @@ func (e slackElement) named() string {
 		return or(e.Value)
 	case "date":
 		if at := timeOf(e.Timestamp); or(e.Fallback) == "" && !at.IsZero() {
-			return at.UTC().Format("2006-01-02 15:04 MST")
+			return at.UTC().Format(dateLayout)
 		}
 		return or(e.Fallback, e.Timestamp)
 	}

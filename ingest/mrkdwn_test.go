@@ -1,0 +1,37 @@
+package ingest
+
+import (
+	"regexp"
+	"strings"
+	"testing"
+
+	"tocsin/alert"
+)
+
+// FuzzMrkdwn compares how mrkdwn is read with the expressions that say what it is, which take
+// ten times as long.
+func FuzzMrkdwn(f *testing.F) {
+	const code = "(?s:```.*?```)|`[^`\n]+`"
+	inMrkdwn := regexp.MustCompile(code + `|<([^<>\n]*)>`)
+	inBold := regexp.MustCompile(`(` + code + `)|(^|[\s(])\*([^\s*](?:[^*\n]*[^\s*])?)\*\B`)
+	for _, s := range []string{
+		"", "*a*", "*a*b", "a *b* (*c*) *d *", "`*a*` *b*", "``` *a* ``` *b*", "````*a*```", "*a\n*b*", "<a|b> <@U1> `<c>`", "<a `x> y`",
+		"<https://example.com|x *y* z>", "**", "* *", "*`a* b`", "``a``", "```a ` <b> ` ```", "<<a>>", "<a\n>", "*é*é", "`a\n`<b>`",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		s = strings.ToValidUTF8(s, "")
+		var want []alert.Link
+		linked := inMrkdwn.ReplaceAllStringFunc(s, func(found string) string {
+			if found[0] == '`' {
+				return found
+			}
+			said, _ := linkFromMrkdwn(found, &want)
+			return said
+		})
+		if said, links := fromMrkdwn(s); said != unescape(inBold.ReplaceAllString(linked, "$1$2$3")) || len(links) != len(want) {
+			t.Errorf("%q is read as %q with %d links, want %q with %d", s, said, len(links), unescape(inBold.ReplaceAllString(linked, "$1$2$3")), len(want))
+		}
+	})
+}
