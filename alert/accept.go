@@ -63,7 +63,7 @@ func (a *Alert) Prepare(now time.Time) error {
 	r.moment(now)
 	r.room()
 	r.text()
-	a.Notes = FewNotes(a.Notes)
+	a.Notes = FewNotes(append(a.Notes, r.notes.All()...))
 	if a.Strict && len(a.Notes) > 0 {
 		return &InputError{Message: strings.Join(a.Notes, "; "), Hint: "without strict it would be repaired in this way"}
 	}

@@ -3,9 +3,7 @@ package alert
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,13 +14,13 @@ import (
 // Whatever says what happened is kept: if not in its place, then in the text.
 type repair struct {
 	*Alert
+	// notes are those of the repair.
+	notes Notes
 	// before and after are what continues in the text, in front of it and behind it.
 	before, after []string
 }
 
-func (r *repair) note(format string, args ...any) {
-	r.Notes = append(r.Notes, fmt.Sprintf(format, args...))
-}
+func (r *repair) note(format string, args ...any) { r.notes.Add(format, args...) }
 
 // moved adds a note about what only stands in another place: that is not a repair.
 func (r *repair) moved(format string, args ...any) {
@@ -97,20 +95,7 @@ func (r *repair) cleanName(name string) string {
 
 func blankInName(c rune) bool { return c == '\n' || c == '\t' || hidden(c) }
 
-const (
-	byteOrderMark = "\ufeff"
-	escape        = "\x1b"
-)
-
-// terminalBegins are the characters that begin an escape sequence: ESC, and the
-// one-character forms of DCS, SOS, CSI, ST, OSC, PM and APC.
-const terminalBegins = escape + "\u0090\u0098\u009b\u009c\u009d\u009e\u009f"
-
-// terminalCodes are the escape sequences of ECMA-48: control sequences (colours,
-// cursor), strings such as links and titles up to their end, and all others.
-var terminalCodes = regexp.MustCompile("(?:\x1b\\[|\u009b)[0-?]*[ -/]*[@-~]?" +
-	"|(?:\x1b[\\]PX^_]|[\u0090\u0098\u009d\u009e\u009f])[^\x07\x1b\u009c\n]*(?:\x07|\x1b\\\\|\u009c)?" +
-	"|\x1b[ -/]*[0-~]?|\u009c")
+const byteOrderMark = "\ufeff"
 
 // showable reports whether s can be stored and shown as it is.
 func showable(s string) bool {
@@ -135,7 +120,7 @@ func (r *repair) clean(name, s string) string {
 	mend(strings.ToValidUTF8(s, "\ufffd"), "bytes that are not UTF-8 are shown as \ufffd")
 	mend(strings.ReplaceAll(s, byteOrderMark, ""), "byte order marks are removed")
 	mend(strings.ReplaceAll(s, "\x00", ""), "NUL characters are removed")
-	mend(terminalCodes.ReplaceAllString(s, ""), "terminal control sequences are removed")
+	mend(withoutTerminalCodes(s), "terminal control sequences are removed")
 	return s
 }
 

@@ -72,16 +72,17 @@ func traceparent(r *http.Request) alert.Traceparent {
 }
 
 // notes are those of all alerts, in a batch with the alert's number.
-func notes(receipts []alert.Accepted) (all []string) {
+func notes(receipts []alert.Accepted) []string {
+	if len(receipts) == 1 {
+		return receipts[0].Notes
+	}
+	var all alert.Notes
 	for n, r := range receipts {
 		for _, note := range r.Notes {
-			if len(receipts) > 1 {
-				note = fmt.Sprintf("alert %d: %s", n+1, note)
-			}
-			all = append(all, note)
+			all.Add("alert %d: %s", n+1, note)
 		}
 	}
-	return all
+	return all.All()
 }
 
 func readBody(r *http.Request) ([]byte, error) {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,10 +14,18 @@ import (
 
 // fields puts the members of a JSON object into an alert. What has another type than it
 // should is read as what it most likely means, and what has no place becomes a label.
-type fields struct{ alert.Alert }
+type fields struct {
+	alert.Alert
+	notes alert.Notes
+}
 
-func (f *fields) note(format string, args ...any) {
-	f.Notes = append(f.Notes, fmt.Sprintf(format, args...))
+func (f *fields) note(format string, args ...any) { f.notes.Add(format, args...) }
+
+// read is the alert with its notes.
+func (f *fields) read() alert.Alert {
+	a := f.Alert
+	a.Notes = f.notes.All()
+	return a
 }
 
 // decodeFields reads an alert's JSON object.
@@ -29,7 +36,7 @@ func decodeFields(b []byte) (alert.Alert, error) {
 	}
 	var f fields
 	f.setAll(members)
-	return f.Alert, nil
+	return f.read(), nil
 }
 
 // setAll reads all members of an object.

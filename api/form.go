@@ -21,9 +21,9 @@ import (
 
 // decodeText reads the text from the body and everything else from the query.
 func decodeText(q url.Values, body []byte) []alert.Alert {
-	f := fields{alert.Alert{Text: string(body)}}
+	f := fields{Alert: alert.Alert{Text: string(body)}}
 	f.setValues(q)
-	return []alert.Alert{f.Alert}
+	return []alert.Alert{f.read()}
 }
 
 // decodeForm reads the fields from a form, and what it does not have from the query.
@@ -36,7 +36,7 @@ func decodeForm(q, values url.Values) []alert.Alert {
 	}
 	var f fields
 	f.setValues(values)
-	return []alert.Alert{f.Alert}
+	return []alert.Alert{f.read()}
 }
 
 // decodeParts is decodeForm for the form that curl -F sends, whose fields may be files.

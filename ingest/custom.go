@@ -100,6 +100,7 @@ func (c *Custom) read(r Request, explain bool) (alert.Intake, []Value, error) {
 	for n, item := range items {
 		e.item(n, item)
 	}
+	e.in.Notes = e.notes.All()
 	switch {
 	case e.unclear > 0 && len(bytes.TrimSpace(r.Body)) == 0:
 		return alert.Intake{}, e.values, errors.New("the body is empty")
@@ -118,6 +119,7 @@ type evaluation struct {
 	meter   meter
 	env     map[string]any
 	in      alert.Intake
+	notes   alert.Notes
 	values  []Value
 	// unclear counts the alerts of which nothing is known.
 	unclear int
@@ -193,7 +195,7 @@ func (e *evaluation) item(n int, item any) {
 			failed.add(c.field(), err)
 		}
 		if drop {
-			e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d is dropped, as drop says", n+1))
+			e.notes.Add("alert %d is dropped, as drop says", n+1)
 			return
 		}
 	}
@@ -204,7 +206,7 @@ func (e *evaluation) item(n int, item any) {
 // say notes something about an alert.
 func (e *evaluation) say(n int, notes ...string) {
 	for _, note := range notes {
-		e.in.Notes = append(e.in.Notes, fmt.Sprintf("alert %d: %s", n+1, note))
+		e.notes.Add("alert %d: %s", n+1, note)
 	}
 }
 

@@ -130,10 +130,13 @@ func setLinks(a *alert.Alert, field string, value any) (notes []string, err erro
 	if err := json.Unmarshal([]byte(asJSON), &all); err != nil {
 		return nil, err
 	}
+	more := 0
 	for _, l := range all {
 		address := strings.TrimSpace(l.URL)
 		switch {
 		case address == "":
+		case !isAddress(address) && len(notes) == mostMisfits:
+			more++
 		case !isAddress(address):
 			notes = append(notes, fmt.Sprintf("%s: %q is not a web address: left out", field, shortened(address)))
 		case field == "images":
@@ -142,8 +145,8 @@ func setLinks(a *alert.Alert, field string, value any) (notes []string, err erro
 			a.Links = addLink(a.Links, l.Label, address)
 		}
 	}
-	if more := len(notes) - mostMisfits; more > 0 {
-		notes = append(notes[:mostMisfits], fmt.Sprintf("%s: %d more are not web addresses: left out", field, more))
+	if more > 0 {
+		notes = append(notes, fmt.Sprintf("%s: %d more are not web addresses: left out", field, more))
 	}
 	return notes, nil
 }

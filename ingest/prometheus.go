@@ -38,10 +38,11 @@ func readPrometheus(r Request) (alert.Intake, error) {
 		return alert.Intake{}, fmt.Errorf("%s%w", unreadableAlerts, err)
 	}
 	in := alert.Intake{Notes: notes}
+	var refused alert.Notes
 	for n, m := range posted {
 		a, err := m.repeated()
 		if err != nil {
-			in.Refused = append(in.Refused, fmt.Sprintf("alert %d: %s", n+1, err))
+			refused.Add("alert %d: %s", n+1, err)
 			continue
 		}
 		if posted[n].isWatchdog() {
@@ -50,6 +51,7 @@ func readPrometheus(r Request) (alert.Intake, error) {
 		}
 		in.Alerts = append(in.Alerts, a)
 	}
+	in.Refused = refused.All()
 	return in, nil
 }
 
