@@ -120,7 +120,7 @@ func (s *Snapshot) copyTo(ctx context.Context, partial string, copied func(conte
 	if err != nil {
 		return Report{}, err
 	}
-	return checkCopy(ctx, partial, ledger)
+	return checkCopy(ctx, "sqlite:"+partial, ledger)
 }
 
 // createFile makes a file that only its owner can read, in place of what a process that
@@ -184,8 +184,8 @@ func absolute(path string) string {
 }
 
 // checkCopy checks a copy and compares its ledger with that of what was copied.
-func checkCopy(ctx context.Context, path string, want alert.Ledger) (r Report, err error) {
-	s, err := openFile(ctx, path)
+func checkCopy(ctx context.Context, url string, want alert.Ledger) (r Report, err error) {
+	s, err := OpenSnapshot(ctx, url)
 	if err != nil {
 		return Report{}, err
 	}

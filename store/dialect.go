@@ -28,6 +28,12 @@ type dialect struct {
 	// free counts the pages that hold nothing any more, shrink gives some back
 	// to the disk; empty for an engine that does so by itself.
 	free, shrink string
+	// binary completes "ORDER BY text" to an order by bytes.
+	binary string
+	// tableExists finds a table by its name.
+	tableExists string
+	// beforeCopy makes tables take the rows of another store, afterCopy ends that.
+	beforeCopy, afterCopy []string
 	// unavailable: the store is at fault, not the request.
 	unavailable func(error) bool
 	// remedy says what to do about an error that is unavailable.
@@ -51,7 +57,7 @@ func (d dialect) limit(ctx context.Context) (context.Context, context.CancelFunc
 // rewrite writes query as the engine wants it. Queries have no ? but placeholders.
 func (d dialect) rewrite(query string) string {
 	query = withWords(query)
-	query = strings.NewReplacer("{oneof}", d.oneOf, "{oneofnumbers}", d.oneOfNumbers).Replace(query)
+	query = strings.NewReplacer("{oneof}", d.oneOf, "{oneofnumbers}", d.oneOfNumbers, "{binary}", d.binary).Replace(query)
 	if !d.numbered {
 		return query
 	}

@@ -36,6 +36,8 @@ func sqliteDialect() dialect {
 		oneOfNumbers: "IN (SELECT value FROM json_each(?))",
 		free:         "PRAGMA freelist_count",
 		shrink:       "PRAGMA incremental_vacuum(200)",
+		binary:       "COLLATE BINARY",
+		tableExists:  "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?",
 		unavailable:  sqliteUnavailable,
 		remedy:       sqliteRepair,
 		aborted:      func(err error) bool { return sqliteCode(err) == sqlite3.SQLITE_FULL },

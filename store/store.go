@@ -116,6 +116,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if of, err := unfinishedCopy(ctx, w); err != nil || of != "" {
+		w.close()
+		return nil, errors.Join(fmt.Errorf("open store: %w", cmp.Or(err, unfinishedError(of))), d.giveUp())
+	}
 	d.tasks.Go(func() { d.writeLoop(w) })
 	err = d.write(ctx, func(w *writer, ctx context.Context) error { return w.learnStored(ctx, d.now()) })
 	if err != nil {

@@ -226,19 +226,37 @@ func (w *writer) ping(ctx context.Context) error {
 	}
 	_, err := w.exec(ctx, `INSERT INTO homes (person, hash) VALUES ('', ?)
 		ON CONFLICT (person) DO UPDATE SET hash = excluded.hash`, alert.NewID())
-	for _, table := range writtenTables {
+	for _, t := range tables {
 		if err == nil { // it finds no row, but waits for the locks that a change needs
-			_, err = w.exec(ctx, "DELETE FROM "+table+" WHERE 1 = 0")
+			_, err = w.exec(ctx, "DELETE FROM "+t.name+" WHERE 1 = 0")
 		}
 	}
 	w.tried = err == nil
 	return err
 }
 
-// writtenTables are those that the store writes into.
-var writtenTables = []string{
-	"aliases", "alerts", "cards", "counts", "deliveries", "destinations", "heartbeats", "history", "homes", "inbox",
-	"incidents", "lanes", "latest", "latest_upto", "members", "silences", "subscriptions",
+// storedTable is a table, and what orders its rows.
+type storedTable struct{ name, order string }
+
+// tables are those that the store writes into, each after those it refers to.
+var tables = []storedTable{
+	{"lanes", "n"},
+	{"aliases", "spelling {binary}"},
+	{"incidents", "n"},
+	{"latest", "key, route {binary}"},
+	{"latest_upto", "incident"},
+	{"cards", "incident, lane"},
+	{"members", "id"},
+	{"alerts", "n"},
+	{"deliveries", "n"},
+	{"counts", "lane"},
+	{"destinations", "lane"},
+	{"history", "n"},
+	{"silences", "n"},
+	{"subscriptions", "n"},
+	{"heartbeats", "name {binary}"},
+	{"inbox", "n"},
+	{"homes", "person {binary}"},
 }
 
 func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {

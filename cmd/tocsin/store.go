@@ -16,14 +16,14 @@ import (
 func newStore(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "store",
-		Short: "Back up, restore, check and measure the store",
-		Long: `Back up, restore, check and measure the store, whose address is in the daemon's
+		Short: "Back up, restore, check, measure and move the store",
+		Long: `Back up, restore, check, measure and move the store, whose address is in the daemon's
 configuration. These commands read its files, so they need the rights of the daemon's user
 or root. backup, check and stats work while the daemon runs.`,
 		Args: noArgs,
 		RunE: subcommandRequired,
 	}
-	cmd.AddCommand(newStoreBackup(w), newStoreRestore(w), newStoreCheck(w), newStoreStats(w), newStoreVacuum(w))
+	cmd.AddCommand(newStoreBackup(w), newStoreRestore(w), newStoreCheck(w), newStoreStats(w), newStoreVacuum(w), newStoreCopy(w))
 	return cmd
 }
 
@@ -67,15 +67,25 @@ func (c storeCmd) snapshot(ctx context.Context, use func(*store.Snapshot) error)
 // has nothing to mail.
 const quietFor = 10 * time.Second
 
-// progress shows on standard error how much is done.
+// progress shows on standard error how many bytes are done.
 func (c storeCmd) progress() (show store.Progress, clear func()) {
+	return c.progressOf(func(done, total int64) string { return fmt.Sprintf("%s of %s", size(done), size(total)) })
+}
+
+// progressOf shows on standard error how much is done, in these words, ten times a second.
+func (c storeCmd) progressOf(words func(done, total int64) string) (show store.Progress, clear func()) {
 	p := newProgress(c.world, 0)
+	var last time.Time
 	return func(done, total int64) {
+		if done < total && time.Since(last) < 100*time.Millisecond {
+			return
+		}
+		last = time.Now()
 		p.read, p.total = done, total
 		if p.width == 0 && time.Since(p.began) < quietFor {
 			return
 		}
-		p.draw(fmt.Sprintf("%s of %s", size(done), size(total)))
+		p.draw(words(done, total))
 	}, p.clear
 }
 

@@ -89,3 +89,46 @@ func TestABackupMadeUnderLoadIsRestoredAndBalances(t *testing.T) {
 	}
 	p.settle(p.mustPush(firing("third", "it goes on"))...)
 }
+
+// A daemon moves to PostgreSQL and back: nothing that was accepted is lost or shown twice, and
+// its cards are edited where they are.
+func TestTheStoreMovesToPostgreSQLAndBack(t *testing.T) {
+	t.Parallel()
+	_, _, url := postgresSchema(t)
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	first := p.env["TOCSIN_STORE"]
+	p.start()
+	disk := p.mustPush(firing("disk", "disk full on db-1"))
+	p.settle(disk...)
+	if said, err := p.tocsin("store", "copy", "--to", url); err == nil || !strings.Contains(said, "another tocsin uses it") {
+		t.Errorf("while the daemon runs, copy says %q, %v", said, err)
+	}
+	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", RetryAfter: 1})
+	waiting := p.mustPush(firing("net", "no route to db-1"))
+	if err := p.terminate(); err != nil {
+		t.Fatal(err)
+	}
+
+	for _, c := range []struct{ from, to string }{{first, url}, {url, "sqlite:" + filepath.Join(p.dir, "back.db")}} {
+		said, err := p.tocsin("store", "copy", "--from", c.from, "--to", c.to)
+		for tries := 0; err != nil && strings.Contains(said, "another tocsin uses it") && tries < 1000; tries++ {
+			said, err = p.tocsin("store", "copy", "--from", c.from, "--to", c.to) // the server ends a session a little later
+		}
+		if err != nil || !strings.Contains(said, " 2 alerts: 1 pending, 1 delivered") {
+			t.Fatalf("copy says %q, %v", said, err)
+		}
+		p.env["TOCSIN_STORE"] = c.to
+	}
+	if said, err := p.tocsin("store", "copy", "--from", first, "--to", url); err == nil || !strings.Contains(said, "is not empty") {
+		t.Errorf("a copy onto the copy says %q, %v", said, err)
+	}
+	s.ClearFaults()
+	p.start()
+	p.settle(waiting...)
+	p.mustPush(resolved(firing("disk", "disk full on db-1")))
+	until(t, s, "the card is edited", func(sn *playground.Snapshot) bool {
+		top, _ := cards(sn.Messages("#alerts"))
+		return len(top) == 2 && strings.Contains(strings.ToLower(top[0].Text), "resolved")
+	})
+}
