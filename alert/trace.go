@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"regexp"
 	"strings"
 )
 
@@ -12,31 +13,24 @@ type Traceparent string
 const (
 	traceAt, traceEnd   = 3, 35
 	parentAt, parentEnd = 36, 52
-	flagsAt             = 53
-	traceparentLen      = 55
 )
+
+// traceparentForm is the header of any version but the last, ff, which is none.
+var traceparentForm = regexp.MustCompile(`^([0-9a-f]{2})-([0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2})(-.*)?$`)
 
 // ParseTraceparent reads the header. It is empty if that is not as the specification says.
 // What a later version adds is left out.
 func ParseTraceparent(header string) Traceparent {
-	version, rest, _ := strings.Cut(header, "-")
-	switch {
-	case len(header) < traceparentLen || len(version) != 2 || !lowerHex(version) || version == "ff":
-		return ""
-	case len(header) > traceparentLen && (version == "00" || header[traceparentLen] != '-'):
+	parts := traceparentForm.FindStringSubmatch(header)
+	if parts == nil || parts[1] == "ff" || parts[1] == "00" && parts[3] != "" {
 		return ""
 	}
-	t := Traceparent("00-" + rest[:traceparentLen-len("00-")])
-	if t[traceEnd] != '-' || t[parentEnd] != '-' || !lowerHex(t.TraceID()+t.Parent()+string(t[flagsAt:])) {
-		return ""
-	}
+	t := Traceparent("00-" + parts[2])
 	if strings.Trim(t.TraceID(), "0") == "" || strings.Trim(t.Parent(), "0") == "" {
 		return ""
 	}
 	return t
 }
-
-func lowerHex(s string) bool { return strings.Trim(s, "0123456789abcdef") == "" }
 
 // TraceID is the id of the trace, 32 hexadecimal digits; empty for none.
 func (t Traceparent) TraceID() string {
@@ -56,7 +50,7 @@ func (t Traceparent) Parent() string {
 
 // Sampled reports whether the sender records the trace.
 func (t Traceparent) Sampled() bool {
-	return t != "" && strings.ContainsRune("13579bdf", rune(t[traceparentLen-1]))
+	return t != "" && strings.ContainsRune("13579bdf", rune(t[len(t)-1]))
 }
 
 // TraceIDPlaceholder is what the id of a trace replaces in the address of a trace.

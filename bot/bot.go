@@ -52,9 +52,11 @@ type Options struct {
 	// Answered is called after each call that succeeded and when a connection is up. It
 	// must not block. nil: nobody is told.
 	Answered func()
-	Log      *zap.Logger
-	Metrics  prometheus.Registerer
-	Now      func() time.Time
+	// Transport makes the calls of the Web API, by next, which is the usual one. nil: next alone.
+	Transport func(next http.RoundTripper) http.RoundTripper
+	Log       *zap.Logger
+	Metrics   prometheus.Registerer
+	Now       func() time.Time
 }
 
 func (o Options) withDefaults() Options {
@@ -71,6 +73,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Answered == nil {
 		o.Answered = func() {}
+	}
+	if o.Transport == nil {
+		o.Transport = func(next http.RoundTripper) http.RoundTripper { return next }
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -122,7 +127,7 @@ func New(opts Options) *Bot {
 		nameless:  make(chan string, mostNameless),
 		http: &http.Client{
 			Timeout:   opts.Timeout,
-			Transport: transport(opts.Authorities),
+			Transport: opts.Transport(transport(opts.Authorities)),
 			// A redirect is a captive portal or a wrong address, never Slack: the
 			// token must not follow it.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -51,6 +51,10 @@ type Options struct {
 	// Wake is called with the lanes for which a commit has added deliveries. It must
 	// not block.
 	Wake func(lanes ...string)
+	// Committed is called with the alerts of each request that was written, and their receipts:
+	// when deciding them began, and how many were written together. It must be quick. nil:
+	// nobody is told.
+	Committed func(began time.Time, together int, alerts []alert.Alert, receipts []alert.Accepted)
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log gets panics, and errors that no caller gets. Default: none.
@@ -359,6 +363,7 @@ func (e *Engine) gather(first *request) []*request {
 // itself, so that a bad one does not fail the others; but not because of the store.
 func (e *Engine) serve(batch []*request) {
 	e.follow()
+	began := e.opts.Now()
 	results, err := e.decideBatch(batch)
 	if err != nil && len(batch) > 1 && !errors.Is(err, alert.ErrUnavailable) && !errors.Is(err, alert.ErrInDoubt) {
 		for _, r := range batch {
@@ -375,6 +380,22 @@ func (e *Engine) serve(batch []*request) {
 		}
 		e.queued.Add(-int64(r.size()))
 		r.done <- got
+	}
+	e.tellCommitted(began, batch, results)
+}
+
+// tellCommitted tells Options.Committed what has become of a batch; results are none if it
+// was not written.
+func (e *Engine) tellCommitted(began time.Time, batch []*request, results []result) {
+	if e.opts.Committed == nil {
+		return
+	}
+	together := 0
+	for _, r := range results {
+		together += len(r.accepted)
+	}
+	for n, r := range results {
+		e.opts.Committed(began, together, batch[n].alerts, r.accepted)
 	}
 }
 

@@ -17,7 +17,8 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.letOthersPass(l.wake)
 	l.outbox.fallback.letOthersPass(l.wake)
 	l.status.try(c.job, time.Now())
-	v := l.attempt(calls, c)
+	traced, ended := l.outbox.opts.Attempt(calls, c.job)
+	v := l.attempt(traced, c)
 	if l.early.note(v, c.job, c.early) {
 		l.outbox.outage.failing.Store(true)
 	}
@@ -26,6 +27,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.applyEffect(v, c.job.Via)
 	l.countShown(c.job, v)
 	if l.recordOutcome(calls, v) {
+		ended(v.name, v.Outcome)
 		l.logOutcome(c.job, v)
 		l.outbox.destinations.update(v.Outcome)
 		l.outbox.UpdateNames(calls)

@@ -63,6 +63,10 @@ type Options struct {
 	// ProbeEvery is how often Slack is asked whether it accepts the app again
 	// while all deliveries are held: 1 min.
 	ProbeEvery time.Duration
+	// Attempt is called before each attempt at a job. The attempt's calls have the context that
+	// it returns, and ended is called with the outcome and its name once that is written. nil:
+	// nobody is told.
+	Attempt func(ctx context.Context, job alert.Job) (calls context.Context, ended func(name string, o alert.Outcome))
 	// Grace is how long calls in flight may go on after the end of Run's context: 5 s.
 	Grace time.Duration
 	// Log gets one line for each event; nil is silent.
@@ -74,6 +78,11 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	if o.HoldUnsure == nil {
 		o.HoldUnsure = func(alert.Job) bool { return false }
+	}
+	if o.Attempt == nil {
+		o.Attempt = func(ctx context.Context, _ alert.Job) (context.Context, func(string, alert.Outcome)) {
+			return ctx, func(string, alert.Outcome) {}
+		}
 	}
 	orDefault(&o.Pace, time.Second)
 	orDefault(&o.DigestAbove, 5)

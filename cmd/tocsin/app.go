@@ -25,6 +25,7 @@ import (
 	"tocsin/outbox"
 	"tocsin/store"
 	"tocsin/systemd"
+	"tocsin/trace"
 )
 
 // How long each part may take to stop, and all of them together: below the 10 s
@@ -57,6 +58,7 @@ type daemon struct {
 	slack  fromSlack
 	outbox *outbox.Outbox
 	engine *engine.Engine
+	tracer *trace.Tracer // nil for none
 	people *handlers.Handlers
 	front  atomic.Pointer[front]
 	tokens *tokens
@@ -110,12 +112,13 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if d.store, err = d.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
+	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Transport: d.tracer.Transport, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,
-		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Log: log.Named("outbox"), Metrics: registry,
+		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Attempt: d.tracer.Attempt, Log: log.Named("outbox"), Metrics: registry,
 	})
 	d.engine = engine.New(d.store, d.engineOptions(cfg))
 	d.people = handlers.New(d.handlerOptions(cfg))
@@ -187,6 +190,7 @@ func (d *daemon) close() error {
 			}
 		}
 	}
+	err = errors.Join(err, d.tracer.Close())
 	if d.store != nil {
 		err = errors.Join(err, d.store.Close())
 	}

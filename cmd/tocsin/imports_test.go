@@ -27,9 +27,10 @@ var allowed = map[string][]string{
 	"render":              {"alert"},
 	"config":              {"alert"},
 	"ingest":              {"alert"},
+	"trace":               {"alert"},
 	"bot":                 {"alert", "render"},
 	"handlers":            {"alert", "render", "bot"},
-	"cmd/tocsin":          {"alert", "systemd", "playground", "api", "ingest", "engine", "outbox", "store", "render", "config", "bot", "handlers"},
+	"cmd/tocsin":          {"alert", "systemd", "playground", "api", "ingest", "engine", "outbox", "store", "trace", "render", "config", "bot", "handlers"},
 }
 
 // homes are the third parties with the packages that may know them.
@@ -51,6 +52,7 @@ var homes = map[string][]string{
 	"golang.org/x/text":                {"api"},
 	"github.com/swaggest/openapi-go":   {"api"},
 	"golang.org/x/term":                {"cmd/tocsin"},
+	"go.opentelemetry.io/otel":         {"trace"},
 }
 
 type goPackage struct {

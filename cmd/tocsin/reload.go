@@ -34,7 +34,7 @@ func (d *daemon) newFront(cfg *config.Config, before *front) (*front, error) {
 		return nil, err
 	}
 	o := api.Options{
-		Engine: d.engine, Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Doctor: d.doctor, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
+		Engine: d.acceptor(), Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Doctor: d.doctor, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
 		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize, Reload: d.reload,
 		Version: versionName(), Log: d.log.Named("api"), Metrics: d.metrics,
 	}
@@ -47,25 +47,25 @@ func (d *daemon) newFront(cfg *config.Config, before *front) (*front, error) {
 
 // unixHandler and tcpHandler answer by the configuration as it is when a request comes.
 func (d *daemon) unixHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.front.Load().unix.ServeHTTP(w, r) })
+	return d.tracer.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.front.Load().unix.ServeHTTP(w, r) }))
 }
 
 func (d *daemon) tcpHandler() http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.front.Load().tcp.ServeHTTP(w, r) })
+	return d.tracer.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { d.front.Load().tcp.ServeHTTP(w, r) }))
 }
 
 func (d *daemon) engineOptions(cfg *config.Config) engine.Options {
 	return engine.Options{
 		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
-		TraceURL: cfg.Slack.TraceURL,
-		Wake:     d.outbox.Wake, Log: d.log.Named("engine"), Metrics: d.registry,
+		TraceURL: cfg.Slack.TraceURL, Committed: d.tracer.Committed,
+		Wake: d.outbox.Wake, Log: d.log.Named("engine"), Metrics: d.registry,
 	}
 }
 
 func (d *daemon) handlerOptions(cfg *config.Config) handlers.Options {
 	return handlers.Options{
-		Engine: d.engine, Store: d.store, Wake: d.outbox.Wake,
+		Engine: d.acceptor(), Store: d.store, Wake: d.outbox.Wake,
 		Slack: d.bot, Health: d.health, Doctor: d.doctor, Permissions: handlers.Permissions(cfg.Permissions), Routing: cfg.Routing, Server: d.serverURL(),
 		ServerToken: cfg.Listen.Token != "" || len(cfg.Listen.Tokens) > 0, DefaultChannel: cfg.DefaultChannel, Version: versionName(), Log: d.log.Named("handlers"),
 	}
