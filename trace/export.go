@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,7 +14,6 @@ import (
 	"strconv"
 	"time"
 
-	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.uber.org/zap"
 )
 
@@ -21,27 +21,24 @@ import (
 type exporter struct {
 	target
 	client *http.Client
-	stop   <-chan struct{}
 	log    *zap.Logger
 	// failing is set while the collector takes nothing, so that this is logged once.
 	failing bool
 }
 
-func newExporter(to target, stop <-chan struct{}, log *zap.Logger) *exporter {
-	return &exporter{target: to, stop: stop, log: log, client: &http.Client{
+func newExporter(to target, log *zap.Logger) *exporter {
+	return &exporter{target: to, log: log, client: &http.Client{
 		Timeout: to.timeout,
 		// The headers may be secrets.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
 }
 
-// ExportSpans implements sdk.SpanExporter. It tries until ctx ends or exports have to; spans
-// that are not taken by then are lost, which is logged.
-func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) error {
-	body, err := encode(spans)
+// export sends spans, and tries until ctx ends. Those that are not taken by then are lost,
+// which is logged.
+func (e *exporter) export(ctx context.Context, about resource, spans []span) {
+	body, err := json.Marshal(exportRequest{[]resourceSpans{{about, []scopeSpans{{scope{"tocsin"}, spans}}}}})
 	if err == nil {
-		ctx, cancel := e.untilStop(ctx)
-		defer cancel()
 		err = e.deliver(ctx, body)
 	}
 	switch {
@@ -51,26 +48,6 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 		e.log.Info("traces can be sent again", zap.String("to", e.endpoint))
 	}
 	e.failing = err != nil
-	return nil
-}
-
-// Shutdown implements sdk.SpanExporter.
-func (e *exporter) Shutdown(context.Context) error {
-	e.client.CloseIdleConnections()
-	return nil
-}
-
-// untilStop is ctx, which also ends when exports have to.
-func (e *exporter) untilStop(ctx context.Context) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(ctx)
-	go func() {
-		select {
-		case <-e.stop:
-			cancel()
-		case <-ctx.Done():
-		}
-	}()
-	return ctx, cancel
 }
 
 // The waits before tries again, unless the collector says how long.

@@ -6,10 +6,6 @@ import (
 	"path"
 	"time"
 
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/trace"
-
 	"tocsin/alert"
 )
 
@@ -26,15 +22,14 @@ func (t *Tracer) Handler(next http.Handler) http.Handler {
 	})
 }
 
-// accept begins the span of accepting an alert, which is the parent of all others about it:
-// in the sender's trace, or in one of its own. One that is not ended is only a parent.
-func (t *Tracer) accept(ctx context.Context, id string, sent alert.Traceparent, at time.Time) (context.Context, trace.Span) {
-	ctx = trace.ContextWithRemoteSpanContext(ctx, remote(sent))
-	return t.start(ctx, "accept alert", identityOf(id), at, trace.WithSpanKind(trace.SpanKindServer), trace.WithAttributes(attribute.String("tocsin.alert", id)))
+// alertAt is the place of the span that accepts an alert, which is the parent of all others
+// about it: in the sender's trace, or in one of its own.
+func (t *Tracer) alertAt(id string, sent alert.Traceparent) place {
+	return t.placeOf(id, t.sender(sent))
 }
 
-// Pushed records that alerts were accepted, of a request with this context or by this call,
-// which began then.
+// Pushed records that alerts were accepted: of a request with this context, or by a call that
+// began then.
 func (t *Tracer) Pushed(ctx context.Context, began time.Time, alerts []alert.Alert, receipts []alert.Accepted) {
 	if t == nil {
 		return
@@ -42,10 +37,13 @@ func (t *Tracer) Pushed(ctx context.Context, began time.Time, alerts []alert.Ale
 	if received, ok := ctx.Value(receivedKey{}).(time.Time); ok {
 		began = received
 	}
-	t.each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
-		_, span := t.accept(ctx, receipt.ID, a.Traceparent, began)
-		span.SetAttributes(attribute.String("tocsin.incident", receipt.Incident), attribute.String("tocsin.effect", string(receipt.Effect)))
-		span.End()
+	now := time.Now()
+	each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
+		accepted := t.begin(t.alertAt(receipt.ID, a.Traceparent), t.sender(a.Traceparent), "accept alert", kindServer, began)
+		accepted.set("tocsin.alert", receipt.ID)
+		accepted.set("tocsin.incident", receipt.Incident)
+		accepted.set("tocsin.effect", string(receipt.Effect))
+		accepted.end(now)
 	})
 }
 
@@ -54,15 +52,16 @@ func (t *Tracer) Committed(began time.Time, together int, alerts []alert.Alert, 
 	if t == nil {
 		return
 	}
-	t.each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
-		ctx, _ := t.accept(context.Background(), receipt.ID, a.Traceparent, began)
-		_, span := t.child(ctx, "commit", began, trace.WithAttributes(attribute.Int("tocsin.commit.alerts", together)))
-		span.End()
+	now := time.Now()
+	each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
+		commit := t.child(t.alertAt(receipt.ID, a.Traceparent), "commit", kindInternal, began)
+		commit.set("tocsin.commit.alerts", together)
+		commit.end(now)
 	})
 }
 
 // each calls record for the alerts that are new in the ledger.
-func (t *Tracer) each(alerts []alert.Alert, receipts []alert.Accepted, record func(alert.Alert, alert.Accepted)) {
+func each(alerts []alert.Alert, receipts []alert.Accepted, record func(alert.Alert, alert.Accepted)) {
 	for n, receipt := range receipts {
 		if receipt.ID != "" && receipt.Effect != alert.EffectDuplicate {
 			record(alerts[n], receipt)
@@ -71,15 +70,17 @@ func (t *Tracer) each(alerts []alert.Alert, receipts []alert.Accepted, record fu
 }
 
 // deliver begins the span of a delivery, in the trace of the first alert that it shows. A
-// digest, and an edit that shows no new alert, have a trace of their own.
-func (t *Tracer) deliver(ctx context.Context, job alert.Job, shows []alert.Record) (context.Context, trace.Span) {
+// digest, and what shows no new alert, have a trace of their own.
+func (t *Tracer) deliver(job alert.Job, shows []alert.Record) *recording {
+	var parent place
 	if len(shows) > 0 && job.Digest == nil {
-		ctx, _ = t.accept(ctx, shows[0].ID, shows[0].Traceparent, shows[0].AcceptedAt)
-	} else {
-		ctx = trace.ContextWithSpanContext(ctx, trace.SpanContext{})
+		parent = t.alertAt(shows[0].ID, shows[0].Traceparent)
 	}
-	return t.start(ctx, "deliver "+string(job.Kind), identityOf(job.ID), job.CreatedAt, trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
-		attribute.String("tocsin.delivery", job.ID), attribute.String("tocsin.lane", job.Lane), attribute.String("tocsin.incident", job.Incident.ID)))
+	delivery := t.begin(t.placeOf(job.ID, parent), parent, "deliver "+string(job.Kind), kindProducer, job.CreatedAt)
+	delivery.set("tocsin.delivery", job.ID)
+	delivery.set("tocsin.lane", job.Lane)
+	delivery.set("tocsin.incident", job.Incident.ID)
+	return delivery
 }
 
 // Attempt begins an attempt at a job, and before the first one records how long the job has
@@ -90,47 +91,50 @@ func (t *Tracer) Attempt(ctx context.Context, job alert.Job) (calls context.Cont
 		return ctx, func(string, alert.Outcome) {}
 	}
 	began := time.Now()
-	parent, delivery := t.deliver(ctx, job, t.shows(ctx, job.ID))
+	delivery := t.deliver(job, t.shows(ctx, job.ID))
 	if job.Attempts == 0 && job.Reason == "" && !job.Unsure {
-		_, wait := t.child(parent, "wait in lane", job.CreatedAt)
-		wait.End(trace.WithTimestamp(began))
+		t.child(delivery.place, "wait in lane", kindInternal, job.CreatedAt).end(began)
 	}
-	calls, attempt := t.child(parent, "attempt", began, trace.WithAttributes(attribute.Int("tocsin.attempt", job.Attempts+1)))
-	return calls, func(name string, o alert.Outcome) {
-		describe(attempt, name, o)
+	attempt := t.child(delivery.place, "attempt", kindInternal, began)
+	attempt.set("tocsin.attempt", job.Attempts+1)
+	return within(ctx, attempt.place), func(name string, o alert.Outcome) {
+		now := time.Now()
+		attempt.describe(name, o)
 		if o.State == alert.Pending || o.State == alert.Sending {
-			attempt.AddEvent("retry", trace.WithAttributes(attribute.String("tocsin.reason", o.Reason), attribute.String("tocsin.next_at", o.NextAt.UTC().Format(time.RFC3339Nano))))
-			attempt.End()
+			attempt.span.Events = []event{{nanos(now), "retry", []keyValue{
+				attribute("tocsin.reason", o.Reason), attribute("tocsin.next_at", o.NextAt.UTC().Format(time.RFC3339Nano)),
+			}}}
+			attempt.end(now)
 			return
 		}
-		attempt.End()
-		describe(delivery, name, o)
-		t.linkAll(ctx, delivery, job)
-		delivery.End()
+		attempt.end(now)
+		delivery.describe(name, o)
+		t.linkAll(ctx, delivery, job.ID)
+		delivery.end(now)
 	}
 }
 
-// describe says on a span how it ended.
-func describe(span trace.Span, name string, o alert.Outcome) {
-	span.SetAttributes(attribute.String("tocsin.outcome", name))
-	if o.State != alert.Delivered && o.State != alert.Superseded {
-		span.SetStatus(codes.Error, o.Reason)
-	}
-	if o.State == alert.Delivered {
-		span.SetAttributes(attribute.String("tocsin.conversation", o.Sent.Conversation), attribute.String("tocsin.ts", o.Sent.TS))
+// describe says how an attempt or its delivery ended.
+func (r *recording) describe(name string, o alert.Outcome) {
+	r.set("tocsin.outcome", name)
+	switch o.State {
+	case alert.Delivered:
+		r.set("tocsin.conversation", o.Sent.Conversation)
+		r.set("tocsin.ts", o.Sent.TS)
+	case alert.Superseded:
+	default:
+		r.fail(o.Reason)
 	}
 }
 
 // linkAll links a delivery to the alerts that it has shown, as far as the store lists them.
-func (t *Tracer) linkAll(ctx context.Context, delivery trace.Span, job alert.Job) {
-	if !delivery.IsRecording() {
+func (t *Tracer) linkAll(ctx context.Context, delivery *recording, id string) {
+	if !delivery.sampled {
 		return
 	}
-	for _, shown := range t.shows(ctx, job.ID) {
-		alertCtx, _ := t.accept(ctx, shown.ID, shown.Traceparent, shown.AcceptedAt)
-		delivery.AddLink(trace.Link{
-			SpanContext: trace.SpanContextFromContext(alertCtx), Attributes: []attribute.KeyValue{attribute.String("tocsin.alert", shown.ID)},
-		})
+	for _, shown := range t.shows(ctx, id) {
+		at := t.alertAt(shown.ID, shown.Traceparent)
+		delivery.span.Links = append(delivery.span.Links, link{at.trace, at.span, []keyValue{attribute("tocsin.alert", shown.ID)}})
 	}
 }
 
@@ -165,24 +169,26 @@ func (t transport) CloseIdleConnections() {
 
 // RoundTrip implements http.RoundTripper.
 func (t transport) RoundTrip(r *http.Request) (*http.Response, error) {
-	if !trace.SpanContextFromContext(r.Context()).IsValid() {
+	at, ok := r.Context().Value(placeKey{}).(place)
+	if !ok {
 		return t.next.RoundTrip(r)
 	}
 	name := "upload" // to an address that is a secret
 	if method := path.Base(r.URL.Path); path.Base(path.Dir(r.URL.Path)) == "api" {
 		name = method
 	}
-	_, span := t.tracer.child(r.Context(), name, time.Now(), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
-		attribute.String("http.request.method", r.Method), attribute.String("server.address", r.URL.Hostname())))
-	defer span.End()
+	call := t.tracer.child(at, name, kindClient, time.Now())
+	call.set("http.request.method", r.Method)
+	call.set("server.address", r.URL.Hostname())
 	resp, err := t.next.RoundTrip(r)
 	if err != nil {
-		span.SetStatus(codes.Error, "no answer")
-		return resp, err
+		call.fail("no answer")
+	} else {
+		call.set("http.response.status_code", resp.StatusCode)
+		if resp.StatusCode >= http.StatusBadRequest {
+			call.fail("")
+		}
 	}
-	span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
-	if resp.StatusCode >= http.StatusBadRequest {
-		span.SetStatus(codes.Error, "")
-	}
-	return resp, nil
+	call.end(time.Now())
+	return resp, err
 }

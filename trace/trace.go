@@ -2,20 +2,15 @@
 // committing them, waiting in the lane, and each attempt at Slack.
 //
 // It is configured by OpenTelemetry's variables of the environment, and sends OTLP over HTTP
-// as JSON. It decides nothing, and keeps nobody waiting: what a collector does not take in
-// time is dropped.
+// as JSON. OpenTelemetry's own packages do much more, and would make the binary a megabyte
+// larger. It decides nothing, and keeps nobody waiting: what a collector does not take in time
+// is dropped.
 package trace
 
 import (
 	"context"
-	"fmt"
 	"time"
 
-	"go.opentelemetry.io/otel"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/sdk/resource"
-	sdk "go.opentelemetry.io/otel/sdk/trace"
-	"go.opentelemetry.io/otel/trace"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
@@ -39,43 +34,97 @@ type Options struct {
 // Tracer records spans; a nil one records nothing. Its methods may be called from any
 // goroutine.
 type Tracer struct {
-	store    Store
-	tracer   trace.Tracer
-	provider *sdk.TracerProvider
-	stop     chan struct{} // closed once exports have to end
+	settings
+	store Store
+	// queue has the spans that have ended. One that finds it full is dropped.
+	queue chan span
+	// closing is closed once what is in the queue has to be sent, stop once sending has to
+	// end, and ended when it has.
+	closing, stop, ended chan struct{}
 }
 
 // New returns a Tracer, or nil if the environment names no collector. It starts a goroutine
 // that ends with Close.
 func New(opts Options) (*Tracer, error) {
-	to, err := readTarget(opts.Getenv)
-	if err != nil || to.endpoint == "" {
+	s, err := readSettings(opts.Getenv, opts.Version)
+	if err != nil || s.endpoint == "" {
 		return nil, err
 	}
-	about, err := resource.Merge(
-		resource.NewSchemaless(attribute.String("service.name", "tocsin"), attribute.String("service.version", opts.Version)),
-		resource.Environment())
-	if err != nil {
-		return nil, fmt.Errorf("read OTEL_RESOURCE_ATTRIBUTES: %w", err)
+	t := &Tracer{
+		settings: s, store: opts.Store, queue: make(chan span, s.queueSize),
+		closing: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	// OpenTelemetry has one handler of errors in a process, which writes to standard error.
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { opts.Log.Warn("tracing", zap.Error(err)) }))
-	t := &Tracer{store: opts.Store, stop: make(chan struct{})}
-	t.provider = sdk.NewTracerProvider(sdk.WithResource(about), sdk.WithIDGenerator(ids{}), sdk.WithBatcher(newExporter(to, t.stop, opts.Log)))
-	t.tracer = t.provider.Tracer("tocsin", trace.WithInstrumentationVersion(opts.Version))
-	opts.Log.Info("traces are sent", zap.String("to", to.endpoint))
+	opts.Log.Info("traces are sent", zap.String("to", s.endpoint))
+	go t.send(newExporter(s.target, opts.Log))
 	return t, nil
 }
 
 // flushTime is how long the last spans may take to be sent.
 const flushTime = time.Second / 2
 
-// Close sends what is left, as far as the collector takes it at once.
-func (t *Tracer) Close() error {
+// Close sends what is left, as far as the collector takes it at once. It is called once.
+func (t *Tracer) Close() {
 	if t == nil {
-		return nil
+		return
 	}
+	close(t.closing)
 	late := time.AfterFunc(flushTime, func() { close(t.stop) })
 	defer late.Stop()
-	return t.provider.Shutdown(context.Background())
+	<-t.ended
+}
+
+// send passes spans on in batches until Close, and then those that are left.
+func (t *Tracer) send(to *exporter) {
+	defer close(t.ended)
+	defer to.client.CloseIdleConnections()
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	go func() {
+		select {
+		case <-t.stop:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	for closing := false; !closing; {
+		batch, over := t.gather()
+		closing = over
+		for len(batch) > 0 {
+			n := min(len(batch), t.batchSize)
+			t.export(ctx, to, batch[:n])
+			batch = batch[n:]
+		}
+	}
+}
+
+// export sends a batch in the time that one may take.
+func (t *Tracer) export(ctx context.Context, to *exporter, batch []span) {
+	ctx, cancel := context.WithTimeout(ctx, t.exportTimeout)
+	defer cancel()
+	to.export(ctx, t.resource, batch)
+}
+
+// gather waits for a full batch, or for as long as spans may wait. closing is true if there
+// will be no more.
+func (t *Tracer) gather() (batch []span, closing bool) {
+	timer := time.NewTimer(t.delay)
+	defer timer.Stop()
+	for len(batch) < t.batchSize {
+		select {
+		case s := <-t.queue:
+			batch = append(batch, s)
+		case <-timer.C:
+			return batch, false
+		case <-t.closing:
+			for {
+				select {
+				case s := <-t.queue:
+					batch = append(batch, s)
+				default:
+					return batch, true
+				}
+			}
+		}
+	}
+	return batch, false
 }

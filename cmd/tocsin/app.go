@@ -190,7 +190,7 @@ func (d *daemon) close() error {
 			}
 		}
 	}
-	err = errors.Join(err, d.tracer.Close())
+	d.tracer.Close()
 	if d.store != nil {
 		err = errors.Join(err, d.store.Close())
 	}

@@ -52,7 +52,6 @@ var homes = map[string][]string{
 	"golang.org/x/text":                {"api"},
 	"github.com/swaggest/openapi-go":   {"api"},
 	"golang.org/x/term":                {"cmd/tocsin"},
-	"go.opentelemetry.io/otel":         {"trace"},
 }
 
 type goPackage struct {
