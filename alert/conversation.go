@@ -19,11 +19,18 @@ var (
 // digit, and channel names have no capitals.
 const shortestID = 9
 
+// longestConversation is how many bytes the name of a conversation may have, as Slack's own
+// spelling has it: an address of mail has up to 254.
+const longestConversation = 500
+
 // ParseConversation normalizes the name of a conversation to a Slack id (C… G… D… U…
 // W…), #name, @user or user@mail. It also reads Slack's <#C…|name> and <@U…>; a bare
 // word is a channel's name. The error is an *InputError.
 func ParseConversation(s string) (string, error) {
 	s = strings.TrimSpace(s)
+	if len(s) > longestConversation {
+		return "", notConversation(s)
+	}
 	if m := slackLink.FindStringSubmatch(s); m != nil {
 		return m[1], nil
 	}
@@ -37,8 +44,12 @@ func ParseConversation(s string) (string, error) {
 	if userName.MatchString(s) || mailAddress.MatchString(s) {
 		return lower, nil
 	}
-	return "", &InputError{
-		Message: fmt.Sprintf("channel %q is not a conversation", s),
+	return "", notConversation(s)
+}
+
+func notConversation(s string) error {
+	return &InputError{
+		Message: fmt.Sprintf("channel %.80q is not a conversation", s),
 		Hint:    "write a channel id (C0123ABCD), #name, @user or user@example.com",
 	}
 }

@@ -20,12 +20,17 @@ const maxDuration = 36500 * day
 // and 30 minutes, half an hour. Everything that time.ParseDuration reads and that
 // is not negative is understood. The error is an *InputError.
 func ParseDuration(s string) (time.Duration, error) {
-	words := strings.Fields(strings.ToLower(s))
-	if d, n := LeadingDuration(words); n > 0 && n == len(words) {
-		return d, nil
+	if len(s) <= longestDuration {
+		words := strings.Fields(strings.ToLower(s))
+		if d, n := LeadingDuration(words); n > 0 && n == len(words) {
+			return d, nil
+		}
 	}
-	return 0, &InputError{Message: fmt.Sprintf("%q is not a duration", s), Hint: "write for example 90m, 2h30m, 30d or 1 week"}
+	return 0, &InputError{Message: fmt.Sprintf("%.60q is not a duration", s), Hint: "write for example 90m, 2h30m, 30d or 1 week"}
 }
+
+// longestDuration is how many bytes a duration may have.
+const longestDuration = 200
 
 var errExpiry = errors.New("not a duration such as 2h, or forever")
 

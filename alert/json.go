@@ -1,6 +1,9 @@
 package alert
 
-import "bytes"
+import (
+	"bytes"
+	"encoding/json"
+)
 
 // MaxJSONDepth is how deep lists and objects in JSON from outside may be nested. What
 // tools send has a tenth of it.
@@ -69,4 +72,31 @@ func EndOfJSONText(body []byte, i int) int {
 		i = end + 1
 	}
 	return i
+}
+
+// JSONText is a valid JSON value, without blanks around it, as text: the content of a string,
+// nothing for null or where there is none, and any other value as it is written, without blanks
+// in it.
+func JSONText(value []byte) string {
+	if len(value) == 0 {
+		return ""
+	}
+	switch value[0] {
+	case '"':
+		if bytes.IndexByte(value, '\\') < 0 {
+			return string(value[1 : len(value)-1])
+		}
+		var s string
+		if json.Unmarshal(value, &s) == nil {
+			return s
+		}
+	case '{', '[':
+		var compact bytes.Buffer
+		if json.Compact(&compact, value) == nil {
+			return compact.String()
+		}
+	case 'n':
+		return ""
+	}
+	return string(value)
 }

@@ -618,6 +618,22 @@ func TestTheSocketOfABusyDaemonIsLeftAlone(t *testing.T) {
 	}
 }
 
+func TestANoteIsShortHoweverLongWhatItIsAbout(t *testing.T) {
+	long := strings.Repeat("1h", 20_000)
+	for _, body := range []string{
+		`{"title":"x","expires_in":"` + long + `"}`, `{"title":"x","at":"` + long + `"}`, `{"title":"x","only_if_open":"` + long + `"}`,
+		`{"title":"x","channel":"#` + long + `"}`, `{"title":"x","severity":"` + long + `"}`, `{"title":"x","format":"` + long + `"}`,
+		`{"title":"x","mention":"` + long + `"}`, `{"title":"x","` + long + `":1}`, `{"title":"x","links":["` + long + `"]}`,
+		`{"title":"x","labels":{"` + long + `":"a"}}`, `{"title":"x","labels":{"a":"` + long + `"}}`, `{"title":"x","images":["` + long + `"]}`,
+	} {
+		got := post(t, &engine{}, "application/json", "/v1/alerts", body)
+		said := strings.Join(got.Notes, "; ")
+		if got.status != http.StatusAccepted || len(said) == 0 && !strings.Contains(body, "mention") || len(said) > 500 {
+			t.Errorf("%.40s… is answered with %d and notes of %d bytes", body, got.status, len(said))
+		}
+	}
+}
+
 func TestClosingTwiceLeavesTheNextDaemonsSocketAlone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "tocsin.sock")
 	first, err := api.ListenUnix(t.Context(), path)

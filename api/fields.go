@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -56,7 +55,7 @@ func (f *fields) set(name string, value json.RawMessage) {
 	case known == "mention" && value[0] == '[':
 		f.Mention = joined(value)
 	case known == "text" && f.Text != "":
-		f.unknown(name, textOf(value))
+		f.unknown(name, alert.JSONText(value))
 	case field != nil:
 		*field = f.text(known, value)
 	case known == "labels":
@@ -65,16 +64,16 @@ func (f *fields) set(name string, value json.RawMessage) {
 		f.links(value)
 	case known == "images":
 		f.images(value)
-	case f.setOther(known, textOf(value)):
+	case f.setOther(known, alert.JSONText(value)):
 	default:
-		f.unknown(name, textOf(value))
+		f.unknown(name, alert.JSONText(value))
 	}
 }
 
 // unknown keeps as a label what has no place in an alert.
 func (f *fields) unknown(name, value string) {
 	f.label(name, value)
-	f.note("%q is no field of an alert: kept as a label", name)
+	f.note("%.60q is no field of an alert: kept as a label", name)
 }
 
 func (f *fields) label(name, value string) {
@@ -91,7 +90,7 @@ func (f *fields) text(name string, value json.RawMessage) string {
 	if value[0] != '"' && name != "severity" {
 		f.note("%s is %s: taken as text", name, typeOf(value))
 	}
-	return textOf(value)
+	return alert.JSONText(value)
 }
 
 // joined are the texts of an array with commas between them.
@@ -100,22 +99,9 @@ func joined(value json.RawMessage) string {
 	_ = json.Unmarshal(value, &all) // it was valid JSON as a part of the object
 	parts := make([]string, len(all))
 	for n, one := range all {
-		parts[n] = textOf(one)
+		parts[n] = alert.JSONText(one)
 	}
 	return strings.Join(parts, ", ")
-}
-
-// textOf is a string's content, and any other value as it is written, without blanks.
-func textOf(value json.RawMessage) string {
-	var text string
-	if json.Unmarshal(value, &text) == nil {
-		return text
-	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, value) != nil {
-		return string(value)
-	}
-	return compact.String()
 }
 
 // typeOf names the type of a JSON value for a person.
@@ -137,14 +123,14 @@ func typeOf(value json.RawMessage) string {
 func (f *fields) labels(value json.RawMessage) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(value, &members) != nil {
-		if pairs := labelPairs(textOf(value)); pairs != nil && value[0] == '"' {
+		if pairs := labelPairs(alert.JSONText(value)); pairs != nil && value[0] == '"' {
 			for _, name := range slices.Sorted(maps.Keys(pairs)) {
 				f.label(name, pairs[name])
 			}
 			f.note("labels is text, and should be an object: read as name=value")
 			return
 		}
-		f.label("labels", textOf(value))
+		f.label("labels", alert.JSONText(value))
 		f.note("labels is %s, and should be an object: kept as one label", typeOf(value))
 		return
 	}
@@ -155,7 +141,7 @@ func (f *fields) labels(value json.RawMessage) {
 		if f.Labels == nil {
 			f.Labels = map[string]string{}
 		}
-		f.Labels[name] = textOf(v)
+		f.Labels[name] = alert.JSONText(v)
 	}
 }
 
@@ -187,7 +173,7 @@ func (f *fields) setOther(name, text string) bool {
 	}
 	if err := read(); err != nil {
 		f.label(name, text)
-		f.note("%s dropped: %q is %s", name, text, err)
+		f.note("%s dropped: %.60q is %s", name, text, err)
 	}
 	return true
 }

@@ -138,6 +138,9 @@ var pairName = regexp.MustCompile(`(?:^|[,\n])\s*([A-Za-z_][\w.:/-]*)=`)
 // labelPairs reads name=value, several with commas between them or in lines; nil for any
 // other text.
 func labelPairs(text string) map[string]string {
+	if strings.Count(text, "=") > mostFields {
+		return nil
+	}
 	found := pairName.FindAllStringSubmatchIndex(text, -1)
 	if len(found) == 0 || found[0][0] > 0 {
 		return nil

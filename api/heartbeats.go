@@ -181,7 +181,7 @@ func fieldsIn(body []byte, contentType string) url.Values {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) == nil {
 		for name, value := range members {
-			said.Set(strings.ToLower(name), textOf(value))
+			said.Set(strings.ToLower(name), alert.JSONText(value))
 		}
 	} else if form, err := url.ParseQuery(string(body)); err == nil && kind == "application/x-www-form-urlencoded" {
 		return form

@@ -26,7 +26,7 @@ func (f *fields) rename(members map[string]json.RawMessage) {
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		names[strings.ToLower(name)] = name
 	}
-	said := func(word string) bool { return strings.TrimSpace(textOf(members[names[word]])) != "" }
+	said := func(word string) bool { return strings.TrimSpace(alert.JSONText(members[names[word]])) != "" }
 	find := func(field, words string) bool {
 		if *f.TextField(field) != "" || said(field) {
 			return true
@@ -77,7 +77,7 @@ func (f *fields) addresses(kind string, value json.RawMessage) []address {
 			continue
 		}
 		if one[0] != '"' && one[0] != '{' && one[0] != '[' {
-			f.label(fmt.Sprintf("%s %d", kind, n+1), textOf(one))
+			f.label(fmt.Sprintf("%s %d", kind, n+1), alert.JSONText(one))
 			f.note("%s %d is %s: kept as a label", kind, n+1, typeOf(one))
 			continue
 		}
@@ -101,7 +101,10 @@ func addressesOf(name string, value json.RawMessage) []address {
 		}
 		return found
 	}
-	text := textOf(value)
+	text := alert.JSONText(value)
+	if strings.Count(text, "://") > mostFields {
+		return []address{{name, text}}
+	}
 	several := strings.Fields(text)
 	if !strings.Contains(text, "?") { // behind which an address may be a value
 		several = strings.Fields(betweenAddresses.ReplaceAllString(text, " $1"))
@@ -129,7 +132,7 @@ func addressesIn(name string, value json.RawMessage) []address {
 	label := takeMember(members, "label text title name alt description", func(text string) bool { return url != "" || !webAddress.MatchString(text) })
 	var others []address
 	for _, member := range slices.Sorted(maps.Keys(members)) {
-		text := textOf(members[member])
+		text := alert.JSONText(members[member])
 		if strings.TrimSpace(text) == "" || url != "" && !strings.Contains(text, "://") {
 			continue
 		}
@@ -153,7 +156,7 @@ func addressesIn(name string, value json.RawMessage) []address {
 func takeMember(members map[string]json.RawMessage, names string, fits func(text string) bool) string {
 	for known := range strings.FieldsSeq(names) {
 		for _, name := range slices.Sorted(maps.Keys(members)) {
-			if text := textOf(members[name]); strings.EqualFold(name, known) && fits(text) {
+			if text := alert.JSONText(members[name]); strings.EqualFold(name, known) && fits(text) {
 				delete(members, name)
 				return text
 			}

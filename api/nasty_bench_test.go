@@ -27,6 +27,9 @@ func nasty() map[string]string {
 		"escapes":            fill(`{"title":"`, `\ud83d\ude00`, `"}`),
 		"lone surrogates":    fill(`{"title":"`, `\ud83d`, `"}`),
 		"quotes":             fill(`{"title":"`, `\"`, `"}`),
+		"expires_in":         fill(`{"title":"x","expires_in":"`, "1h", `"}`),
+		"labels in a text":   fill(`{"title":"x","labels":"`, "a=b,", `"}`),
+		"links in a text":    fill(`{"title":"x","links":"`, "http://a/b,", `"}`),
 		"one string":         fill(`"`, "x", `"`),
 		"lines of brackets":  fill("", "[[[[[[[[\n", ""),
 	}

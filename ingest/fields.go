@@ -174,7 +174,7 @@ func (l *addresses) UnmarshalJSON(value []byte) error {
 			*l = append(*l, alert.Link{Label: name, URL: string(named[name])})
 		}
 	default:
-		*l = addresses{{URL: textOf(value)}}
+		*l = addresses{{URL: alert.JSONText(value)}}
 	}
 	return nil
 }

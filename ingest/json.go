@@ -136,30 +136,8 @@ type text string
 
 // UnmarshalJSON accepts every value.
 func (t *text) UnmarshalJSON(value []byte) error {
-	*t = text(textOf(value))
+	*t = text(alert.JSONText(value))
 	return nil
-}
-
-func textOf(value []byte) string {
-	switch value[0] {
-	case '"':
-		if bytes.IndexByte(value, '\\') < 0 {
-			return string(value[1 : len(value)-1])
-		}
-		var s string
-		if json.Unmarshal(value, &s) == nil {
-			return s
-		}
-	case '{', '[':
-		var compact bytes.Buffer
-		if json.Compact(&compact, value) == nil {
-			return compact.String()
-		}
-	}
-	if string(value) == "null" {
-		return ""
-	}
-	return string(value)
 }
 
 // or returns the first text that says something, without blanks around it.
@@ -197,7 +175,7 @@ func (l *labels) UnmarshalJSON(value []byte) error {
 			l.addItem(item)
 		}
 	default:
-		l.addSaid("tags", textOf(value))
+		l.addSaid("tags", alert.JSONText(value))
 	}
 	return nil
 }
@@ -236,7 +214,7 @@ func readText(json []byte) (said string, rest []byte) {
 	if json[0] == '"' {
 		end = alert.EndOfJSONText(json, 1) + 1
 	}
-	return textOf(bytes.TrimSpace(json[:end])), bytes.TrimSpace(json[end:])
+	return alert.JSONText(bytes.TrimSpace(json[:end])), bytes.TrimSpace(json[end:])
 }
 
 func (l labels) addItem(item json.RawMessage) {
@@ -254,7 +232,7 @@ func (l labels) addItem(item json.RawMessage) {
 	case item[0] == '{':
 		l.add(or(named.Name, named.Key, named.Tag, named.Title), string(named.Value))
 	default:
-		l.add(textOf(item), "")
+		l.add(alert.JSONText(item), "")
 	}
 }
 

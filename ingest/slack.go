@@ -66,7 +66,7 @@ func (t *slackText) UnmarshalJSON(value []byte) error {
 		type object slackText
 		return json.Unmarshal(value, (*object)(t)) // its texts accept every value
 	}
-	t.Text = text(textOf(value))
+	t.Text = text(alert.JSONText(value))
 	return nil
 }
 
