@@ -105,6 +105,21 @@ func (l *loader) checkTokens() {
 	l.checkAPIPath()
 }
 
+// CheckToken returns what was pasted as SLACK_APP_TOKEN or SLACK_BOT_TOKEN without what is
+// around it. The error says what it is instead, and where the right one is.
+func CheckToken(name, pasted string) (alert.Secret, error) {
+	token, _ := unwrap(pasted)
+	for _, kind := range tokenKinds(SocketMode) {
+		if kind.env != name {
+			continue
+		}
+		if what := kind.mistake(token); what != "" {
+			return "", fmt.Errorf("the %s %s; %s", kind.name, what, kind.find)
+		}
+	}
+	return alert.Secret(token), nil
+}
+
 // unwrap removes what people paste together with a token.
 func unwrap(raw string) (token string, notes []string) {
 	token = strings.TrimSpace(raw)

@@ -14,7 +14,7 @@ func newRoot(w world) *cobra.Command {
 		Use:  "tocsin",
 		Long: description,
 		Example: `  tocsin demo                            try it without a workspace
-  tocsin manifest                        create the Slack app
+  tocsin init                            set it up, with your workspace
   tocsin serve                           run the daemon
   tocsin send 'disk full on db-3'        push an alert
   curl -d 'disk full' http://127.0.0.1:8126/v1/alerts`,
@@ -35,7 +35,7 @@ func newRoot(w world) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	addGroup(root, "Daemon:", newServe(w), newDemo(w), newPlayground(w), newStore(w), newConfig(w), newToken(w), newManifest(w))
+	addGroup(root, "Daemon:", newInit(w), newServe(w), newDemo(w), newPlayground(w), newStore(w), newConfig(w), newToken(w), newManifest(w))
 	addGroup(root, "Alerts:", newSend(w), newTest(w), newRun(w), newHeartbeat(w), newHeartbeats(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
 		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
 		newSilence(w), newMute(w), newWhat(w), newSilences(w), newUnsilence(w), newQueue(w),

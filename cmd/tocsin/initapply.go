@@ -1,0 +1,430 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"tocsin/alert"
+	"tocsin/api"
+	"tocsin/config"
+)
+
+// initPlan is what is to be written.
+type initPlan struct {
+	files []fileChange
+	// lines say it to people.
+	lines []string
+	// restart is set if a running service does not read it at a reload, units if systemd has
+	// to read its units again.
+	restart, units bool
+}
+
+func (p *initPlan) add(c fileChange, what string) {
+	p.files = append(p.files, c)
+	p.lines = append(p.lines, c.path+": "+what)
+}
+
+// apply writes everything, has the daemon use it, and sends the first alert.
+func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want wanted) error {
+	p, err := t.plan(ctx, was, want)
+	if err == nil {
+		err = t.checkPlan(p, want)
+	}
+	if err == nil && c.ask.asks() {
+		err = c.confirm(ctx, p, want)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return asBefore(ctx, err)
+	}
+	undo, err := t.replace(p.files)
+	if err != nil {
+		return asBefore(ctx, fmt.Errorf("write the setup: %w", err))
+	}
+	c.print("\nWritten:\n  %s\n", strings.Join(p.lines, "\n  "))
+	running, err := t.use(ctx, p)
+	if err != nil {
+		return errors.Join(err, t.restore(context.WithoutCancel(ctx), undo, p, running))
+	}
+	if err := undo.done(); err != nil {
+		return fmt.Errorf("remove the copies of what was there before: %w", err)
+	}
+	if !running {
+		c.print("%s", t.howToStart())
+		return nil
+	}
+	return c.firstAlert(ctx, t, want)
+}
+
+// plan decides what goes where.
+func (t *target) plan(ctx context.Context, was *config.Setup, want wanted) (*initPlan, error) {
+	p := &initPlan{}
+	var values []config.Assignment
+	if want.newChannel {
+		values = append(values, config.Assignment{Key: "default_channel", Value: want.channel})
+	}
+	if want.newAddress {
+		values = append(values, config.Assignment{Key: "slack.api_url", Value: want.apiURL})
+		p.restart = true
+	}
+	for _, token := range []struct {
+		name, key, file string
+		value           alert.Secret
+		isNew           bool
+	}{
+		{botCredential, "slack.bot_token", was.BotFile, want.bot, want.newBot},
+		{appCredential, "slack.app_token", was.AppFile, want.app, want.newApp},
+	} {
+		switch {
+		case !token.isNew:
+		case t.service:
+			if err := t.planCredential(ctx, p, token.name, []byte(token.value.Reveal()+"\n")); err != nil {
+				return nil, err
+			}
+		case token.file != "":
+			p.add(fileChange{path: token.file, content: []byte(token.value.Reveal() + "\n"), mode: 0o600, gid: -1, private: true}, "the token "+token.key)
+		default:
+			values = append(values, config.Assignment{Key: token.key, Value: token.value.Reveal()})
+		}
+	}
+	if len(values) == 0 {
+		return p, nil
+	}
+	return p, t.planFile(p, values)
+}
+
+// newFile begins a configuration that nobody has written before.
+const newFile = `# Tocsin's configuration, written by tocsin init. "tocsin config example" prints all options.
+`
+
+// planFile changes the YAML file.
+func (t *target) planFile(p *initPlan, values []config.Assignment) error {
+	c := fileChange{path: t.file, mode: 0o600, gid: -1}
+	content, err := os.ReadFile(t.file)
+	switch {
+	case !exists(t.file):
+		content = []byte(newFile)
+	case err != nil:
+		return fmt.Errorf("read the configuration: %w", err)
+	}
+	if t.service { // the daemon has a user of its own
+		c.mode = 0o644
+	}
+	if c.content, err = config.Edit(t.file, content, values); err != nil {
+		return err
+	}
+	var said []string
+	for _, v := range values {
+		if strings.HasSuffix(v.Key, "_token") {
+			c.private = true
+			v.Value = "a new token"
+		}
+		said = append(said, v.Key+" is "+v.Value)
+	}
+	p.add(c, strings.Join(said, ", "))
+	return nil
+}
+
+// planCredential keeps a token of the service where it is kept now, or as --credentials says.
+func (t *target) planCredential(ctx context.Context, p *initPlan, name string, token []byte) error {
+	plain, encrypted, kind := filepath.Join(t.dir, name), t.encrypted(name), t.credentials
+	auto := kind == credentialsAuto
+	switch {
+	case auto && exists(plain):
+		kind = credentialsPlain
+	case auto:
+		kind = credentialsEncrypted
+	}
+	if kind == credentialsEncrypted {
+		sealed, err := t.seal(ctx, name, token)
+		if err == nil {
+			t.planEncrypted(p, name, token, sealed)
+			return nil
+		}
+		if !auto || exists(encrypted) || ctx.Err() != nil {
+			return err
+		}
+	}
+	c := fileChange{path: plain, content: token, mode: 0o600, gid: -1, private: true}
+	if group, err := user.LookupGroup(tokensGroup); err == nil {
+		if id, err := strconv.Atoi(group.Gid); err == nil {
+			c.mode, c.gid = 0o640, id
+		}
+	}
+	// Without the group the daemon has the copy that systemd makes at the start.
+	if info, err := os.Stat(plain); c.gid < 0 || err == nil && info.Mode()&0o040 == 0 {
+		p.restart = true
+	}
+	p.add(c, "the token")
+	if exists(encrypted) {
+		p.add(fileChange{path: encrypted}, "removed")
+		t.planDropIn(p, name, false)
+	}
+	return nil
+}
+
+// tokensGroup is the group in which only the daemon is, which may read the tokens.
+const tokensGroup = "tocsin-tokens"
+
+// planEncrypted has systemd decrypt a token at each start.
+func (t *target) planEncrypted(p *initPlan, name string, token, sealed []byte) {
+	p.restart = true
+	p.add(fileChange{path: t.encrypted(name), content: sealed, plain: token, mode: 0o600, gid: -1, private: true}, "the token, encrypted for this machine")
+	if plain := filepath.Join(t.dir, name); exists(plain) {
+		p.add(fileChange{path: plain}, "removed") // it would come first
+	}
+	t.planDropIn(p, name, true)
+}
+
+const dropInHead = `# Written by tocsin init: these tokens are encrypted for this machine, and systemd decrypts
+# them when it starts the daemon. "tocsin init" changes them.
+[Service]
+`
+
+// planDropIn adds a credential to those that systemd decrypts, or removes it.
+func (t *target) planDropIn(p *initPlan, name string, decrypt bool) {
+	c := fileChange{path: t.dropIn, mode: 0o644, gid: -1}
+	at := slices.IndexFunc(p.files, func(f fileChange) bool { return f.path == t.dropIn })
+	if at >= 0 {
+		c.content = p.files[at].content
+	} else {
+		c.content, _ = os.ReadFile(t.dropIn) // there may be none
+	}
+	content := cmp.Or(string(c.content), dropInHead)
+	line := fmt.Sprintf("LoadCredentialEncrypted=%s:%s\n", name, strings.TrimPrefix(t.encrypted(name), t.root))
+	if strings.Contains(content, line) == decrypt {
+		return
+	}
+	content = strings.ReplaceAll(content, line, "")
+	if decrypt {
+		content += line
+	}
+	if c.content = []byte(content); content == dropInHead {
+		c.content = nil
+	}
+	p.units = true
+	if at >= 0 {
+		p.files[at] = c
+		return
+	}
+	p.add(c, "what systemd decrypts")
+}
+
+// checkPlan reads the configuration as the daemon will, before anything is written.
+func (t *target) checkPlan(p *initPlan, want wanted) error {
+	_, before := config.Load(t.input(nil))
+	cfg, err := config.Load(t.input(p.files))
+	if wrong, ok := errors.AsType[*config.Errors](err); ok {
+		known := map[string]bool{}
+		if earlier, ok := errors.AsType[*config.Errors](before); ok {
+			for _, problem := range earlier.Problems {
+				known[problem.Message] = true
+			}
+		}
+		for _, problem := range wrong.Problems {
+			if !known[problem.Message] {
+				return err
+			}
+		}
+		return nil // this user may not see all that the daemon sees
+	}
+	if err != nil {
+		return err
+	}
+	for _, s := range cfg.Settings() {
+		wrong := s.Key == "slack.app_token" && cfg.Slack.AppToken != want.app ||
+			s.Key == "slack.bot_token" && cfg.Slack.BotToken != want.bot ||
+			s.Key == "slack.api_url" && cfg.Slack.APIURL != want.apiURL ||
+			s.Key == "default_channel" && cfg.DefaultChannel != want.channel
+		if wrong {
+			return fmt.Errorf("%s would have no effect, because %s comes first: remove it there (the service's environment is in %s)", s.Key, s.Origin, filepath.Join(t.dir, "tocsin.env"))
+		}
+	}
+	return nil
+}
+
+// confirm shows what is about to change and what stays, and asks.
+func (c *initCmd) confirm(ctx context.Context, p *initPlan, want wanted) error {
+	var stays []string
+	for what, isNew := range map[string]bool{"the app-level token": want.newApp, "the bot token": want.newBot, "the channel " + want.channel: want.newChannel} {
+		if !isNew {
+			stays = append(stays, what)
+		}
+	}
+	slices.Sort(stays)
+	c.print("\n5. This will be written:\n     %s\n   Everything else stays as it is", strings.Join(p.lines, "\n     "))
+	if len(stays) > 0 {
+		c.print(", so do %s", strings.Join(stays, " and "))
+	}
+	c.print(".\n")
+	said, err := c.ask.line(ctx, "   Go ahead? [Y/n] ")
+	if err == nil && said != "" && !strings.EqualFold(said, "y") && !strings.EqualFold(said, "yes") {
+		err = errors.New("you said no")
+	}
+	return err
+}
+
+// booted reports whether systemd runs here.
+func (t *target) booted() bool { return t.service && exists(t.root+"/run/systemd/system") }
+
+// use has the daemon use what is written. It reports whether one runs.
+func (t *target) use(ctx context.Context, p *initPlan) (running bool, err error) {
+	switch {
+	case t.noStart:
+		return false, nil
+	case t.booted():
+		return true, t.startService(ctx, p)
+	}
+	return t.reloadOwn(ctx)
+}
+
+// serviceActive reports whether the service runs.
+func (t *target) serviceActive(ctx context.Context) bool {
+	_, err := t.command(ctx, nil, t.systemctl, "is-active", "--quiet", "tocsin.service")
+	return err == nil
+}
+
+// startService enables and starts the service, or has one that runs use what is new.
+func (t *target) startService(ctx context.Context, p *initPlan) error {
+	verb := "reload"
+	t.wasActive = t.serviceActive(ctx)
+	if p.units {
+		if _, err := t.command(ctx, nil, t.systemctl, "daemon-reload"); err != nil {
+			return err
+		}
+	}
+	if p.restart {
+		verb = "restart"
+	}
+	args := []string{verb, "tocsin.service"}
+	if !t.wasActive {
+		args = []string{"enable", "--now", "tocsin.service"}
+	}
+	if _, err := t.command(ctx, nil, t.systemctl, args...); err != nil {
+		return fmt.Errorf("the service does not work with this: %w (journalctl -u tocsin says why)", err)
+	}
+	t.print("The service runs (systemctl %s).\n", strings.Join(args, " "))
+	return nil
+}
+
+// reloadOwn has a daemon of this file read it again, if one runs.
+func (t *target) reloadOwn(ctx context.Context) (running bool, err error) {
+	if t.service {
+		return false, nil
+	}
+	daemon, err := t.daemon()
+	if err != nil {
+		return false, nil //nolint:nilerr // it listens nowhere
+	}
+	var done api.Reloaded
+	err = daemon.call(ctx, http.MethodPost, "/v1/config/reload", nil, &done)
+	if _, answered := errors.AsType[*answerError](err); answered {
+		return true, fmt.Errorf("the daemon that runs does not take this: %w", err)
+	}
+	if err != nil || done.File != t.file {
+		return false, ctx.Err()
+	}
+	t.print("The daemon that runs uses it.\n")
+	for _, o := range done.Restart {
+		t.print("It has to be restarted for %s (%s).\n", o.Option, o.What)
+	}
+	return true, nil
+}
+
+// restore puts everything back, and has the daemon use that again.
+func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, running bool) error {
+	if err := undo.undo(); err != nil {
+		return err
+	}
+	if !t.booted() {
+		if running {
+			_, _ = t.reloadOwn(ctx) // it goes on with the old one in any case
+		}
+		return errors.New("everything is as it was before")
+	}
+	var all error
+	run := func(args ...string) {
+		_, err := t.command(ctx, nil, t.systemctl, args...)
+		all = errors.Join(all, err)
+	}
+	if p.units {
+		run("daemon-reload")
+	}
+	switch {
+	case !t.wasActive:
+		run("disable", "--now", "tocsin.service", "tocsin.socket")
+	case p.restart:
+		run("restart", "tocsin.service")
+	default:
+		run("reload", "tocsin.service")
+	}
+	if all != nil {
+		return fmt.Errorf("the files are as they were before, but the service is not: %w", all)
+	}
+	return errors.New("everything is as it was before")
+}
+
+// howToStart says what is left to be done.
+func (t *target) howToStart() string {
+	if t.service {
+		return "Start it: systemctl enable --now tocsin\nThen send the first alert: tocsin test\n"
+	}
+	return fmt.Sprintf("Start it: tocsin serve --config %[1]s\nThen send the first alert: tocsin test --config %[1]s\n", t.file)
+}
+
+// daemon is the way to the daemon that was set up.
+func (t *target) daemon() (*client, error) {
+	c := &clientCmd{world: t.world, config: t.file}
+	if t.service {
+		c.socket = t.root + "/run/tocsin/tocsin.sock"
+	}
+	return c.connect()
+}
+
+// firstAlertFor is how long the first alert may take: a new connection to Slack included.
+const firstAlertFor = time.Minute
+
+// firstAlert sends an alert and waits until Slack shows it.
+func (c *initCmd) firstAlert(ctx context.Context, t *target, want wanted) error {
+	daemon, err := t.daemon()
+	if err != nil {
+		return err
+	}
+	host, _ := os.Hostname()
+	a := alert.Alert{
+		Title: "Tocsin is set up on " + cmp.Or(host, "this machine"), Text: "Alerts that name no conversation come here. Try: /notify-test",
+		Severity: alert.Info, Source: "tocsin", Key: "tocsin-init-" + alert.NewID(), Channel: want.channel, IdempotencyKey: alert.NewID(),
+	}
+	ctx, cancel := context.WithTimeout(ctx, firstAlertFor)
+	defer cancel()
+	send := sendCmd{clientCmd: &clientCmd{world: c.world, noSpool: true}, wait: true, timeout: firstAlertFor, timed: true}
+	got, _, err := send.sendOne(ctx, daemon, a)
+	if err != nil {
+		return fmt.Errorf("send the first alert: %w", err)
+	}
+	rec, err := send.await(ctx, daemon, got)
+	switch {
+	case err != nil:
+		return fmt.Errorf("the first alert is accepted and kept, but it is not known whether Slack shows it: %w", err)
+	case rec.TS == "":
+		return fmt.Errorf("the first alert is accepted and kept, but %s does not show it: %s; tocsin doctor says what to do", want.channel, cmp.Or(rec.Reason, "tocsin status says why"))
+	}
+	link, err := c.client(want).Permalink(ctx, rec.Conversation, rec.TS)
+	if err != nil {
+		link = "look into it"
+	}
+	c.print("The first alert arrived in %s: %s\n", want.channel, link)
+	return nil
+}

@@ -1,0 +1,189 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"tocsin/config"
+)
+
+// target is the daemon that is set up: the service of the package, or one of this user.
+type target struct {
+	*initCmd
+	service bool
+	file    string // the YAML file
+	dir     string // of the credentials, for the service
+	unit    string // the service's own file
+	dropIn  string // the file that has systemd decrypt the credentials
+	env     map[string]string
+	// wasActive is set if the service ran before.
+	wasActive bool
+	// sealed are the decrypted credentials, by name.
+	sealed map[string][]byte
+}
+
+// The names of the credentials of the tokens.
+const (
+	appCredential = "slack_app_token"
+	botCredential = "slack_bot_token"
+)
+
+// unitFolders are those where systemd looks for units.
+func unitFolders() []string {
+	return []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
+}
+
+// target finds out what is set up.
+func (c *initCmd) target(context.Context) (*target, error) {
+	t := &target{initCmd: c, sealed: map[string][]byte{}}
+	for _, folder := range unitFolders() {
+		if path := c.root + folder + "/tocsin.service"; exists(path) && t.unit == "" {
+			t.unit = path
+		}
+	}
+	named := c.config != "" || c.getenv("TOCSIN_CONFIG") != ""
+	if c.uid == 0 && t.unit != "" && !named {
+		return t, t.useService()
+	}
+	flags := map[string]string{"config": c.config}
+	t.file = config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: flags, UID: c.uid}.FileToWrite()
+	path, err := filepath.Abs(t.file)
+	if err != nil {
+		return nil, fmt.Errorf("find %s: %w", t.file, err)
+	}
+	if t.file, err = filepath.EvalSymlinks(path); errors.Is(err, fs.ErrNotExist) {
+		t.file, err = path, nil
+	}
+	if err == nil && c.uid != 0 && !named && strings.HasPrefix(t.file, "/etc/") {
+		err = &usageError{fmt.Errorf("the service of this machine is set up by root: sudo tocsin init; for a daemon of your own, name its file: --config ~/.config/tocsin/tocsin.yaml")}
+	}
+	return t, err
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// useService has everything written where the unit of the package reads it.
+func (t *target) useService() error {
+	t.service, t.dir = true, t.root+"/etc/tocsin"
+	t.file, t.dropIn = filepath.Join(t.dir, "tocsin.yaml"), t.root+"/etc/systemd/system/tocsin.service.d/init-credentials.conf"
+	t.env = map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": "/run/credentials/tocsin.service", "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin", "TOCSIN_LISTEN": "off"}
+	content, err := os.ReadFile(filepath.Join(t.dir, "tocsin.env"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("read the service's environment: %w", err)
+	}
+	for line := range strings.Lines(string(content)) {
+		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+		if ok && !strings.HasPrefix(name, "#") {
+			t.env[name] = strings.Trim(value, `"'`)
+		}
+	}
+	return nil
+}
+
+// what says what is set up.
+func (t *target) what() string {
+	if t.service {
+		return "the service tocsin.service of this machine"
+	}
+	return "a daemon with the configuration " + t.file
+}
+
+// getenv is the daemon's environment. What is given to this command is to be written, and so
+// is no part of it.
+func (t *target) getenv(name string) string {
+	if t.service {
+		return t.env[name]
+	}
+	if slices.Contains([]string{"SLACK_APP_TOKEN", "SLACK_BOT_TOKEN", "SLACK_CHANNEL_ID", "SLACK_API_URL"}, name) {
+		return ""
+	}
+	return t.initCmd.getenv(name)
+}
+
+// input is what the daemon reads, with these files in place of what is on disk.
+func (t *target) input(changes []fileChange) config.Input {
+	read := func(path string) ([]byte, error) {
+		for _, c := range changes {
+			if c.path == path && c.content == nil {
+				return nil, fs.ErrNotExist
+			}
+			if c.path == path {
+				return c.content, nil
+			}
+		}
+		content, err := os.ReadFile(path)
+		if path == t.file && errors.Is(err, fs.ErrNotExist) {
+			return []byte{}, nil
+		}
+		return content, err
+	}
+	return config.Input{Getenv: t.getenv, UID: t.uid, Flags: map[string]string{"config": t.file}, Expressions: expressions(), ReadFile: func(path string) ([]byte, error) {
+		name, ok := strings.CutPrefix(path, "/run/credentials/tocsin.service/")
+		if !t.service || !ok {
+			return read(path)
+		}
+		for _, c := range changes {
+			if c.path == t.encrypted(name) && c.content != nil {
+				return c.plain, nil
+			}
+		}
+		if content, ok := t.sealed[name]; ok {
+			return content, nil
+		}
+		return read(filepath.Join(t.dir, name))
+	}}
+}
+
+// encrypted is the file of an encrypted credential.
+func (t *target) encrypted(name string) string { return filepath.Join(t.dir, name+".cred") }
+
+// decrypt reads the encrypted credentials.
+func (t *target) decrypt(ctx context.Context) error {
+	for _, name := range []string{appCredential, botCredential} {
+		if !t.service || !exists(t.encrypted(name)) {
+			continue
+		}
+		content, err := t.command(ctx, nil, t.systemCreds, "decrypt", "--name="+name, t.encrypted(name), "-")
+		if err != nil {
+			return fmt.Errorf("decrypt %s: %w", t.encrypted(name), err)
+		}
+		t.sealed[name] = content
+	}
+	return nil
+}
+
+// seal encrypts a token for this machine, in a way that survives updates of its firmware, and
+// checks that it can be read again.
+func (t *target) seal(ctx context.Context, name string, token []byte) ([]byte, error) {
+	sealed, err := t.command(ctx, token, t.systemCreds, "encrypt", "--name="+name, "--tpm2-pcrs=", "-", "-")
+	if err != nil {
+		return nil, fmt.Errorf("encrypt the token: %w", err)
+	}
+	opened, err := t.command(ctx, sealed, t.systemCreds, "decrypt", "--name="+name, "-", "-")
+	if err == nil && !bytes.Equal(opened, token) {
+		err = errors.New("what was encrypted is something else when it is decrypted")
+	}
+	return sealed, err
+}
+
+// command runs a program of the system; the error has what it says.
+func (t *target) command(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
+	var out, said bytes.Buffer
+	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // systemctl and systemd-creds
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &said
+	if err := cmd.Run(); err != nil {
+		return nil, fmt.Errorf("%s %s: %w %s", filepath.Base(name), args[0], err, flat(said.String()))
+	}
+	return out.Bytes(), nil
+}

@@ -1,0 +1,210 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"syscall"
+)
+
+// fileChange is a file that gets another content, or is removed if that is nil.
+type fileChange struct {
+	path    string
+	content []byte
+	plain   []byte      // the content before it was encrypted
+	mode    fs.FileMode // of a new file; 0600 for all that have a token
+	gid     int         // its group; -1 for this process's
+	private bool        // has a token, so that an existing file may need another mode
+}
+
+// undoList is on disk while files are replaced, so that a setup that is killed can be undone.
+// It is written before the first file changes, and removed when the new ones are accepted.
+type undoList struct {
+	path  string
+	Files []undoFile `json:"files"`
+}
+
+// undoFile is a file as it was: Copy is a link to it, empty if there was none.
+type undoFile struct {
+	Path string `json:"path"`
+	Copy string `json:"copy,omitempty"`
+}
+
+func (t *target) undoPath() string { return filepath.Join(filepath.Dir(t.file), ".tocsin-init.undo") }
+
+// recover undoes what a setup that was killed has left, and reports whether it was one.
+func (t *target) recover() (undone bool, err error) {
+	u := &undoList{path: t.undoPath()}
+	content, err := os.ReadFile(u.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(content, u)
+	}
+	if err != nil {
+		return false, err
+	}
+	return true, u.undo()
+}
+
+// replace writes the files, all or none. The list undoes it until it is closed.
+func (t *target) replace(changes []fileChange) (*undoList, error) {
+	u := &undoList{path: t.undoPath()}
+	fresh := make([]string, len(changes))
+	defer func() { // what is left of a failure
+		for _, path := range fresh {
+			if path != "" {
+				_ = os.Remove(path)
+			}
+		}
+	}()
+	for n, c := range changes {
+		if err := os.MkdirAll(filepath.Dir(c.path), t.folderMode()); err != nil {
+			return nil, err
+		}
+		if c.content != nil {
+			var err error
+			if fresh[n], err = c.writeBeside(); err != nil {
+				return nil, err
+			}
+		}
+	}
+	if err := u.keep(changes); err != nil {
+		return nil, errors.Join(err, u.undo())
+	}
+	for n, c := range changes {
+		var err error
+		if c.content == nil {
+			err = removed(c.path)
+		} else {
+			err = os.Rename(fresh[n], c.path)
+		}
+		if err != nil {
+			return nil, errors.Join(err, u.undo())
+		}
+	}
+	return u, u.sync()
+}
+
+func (t *target) folderMode() fs.FileMode {
+	if t.service {
+		return 0o755
+	}
+	return 0o700
+}
+
+// writeBeside writes the content to a new file beside its place, with the owner and mode of
+// the one that it replaces.
+func (c fileChange) writeBeside() (path string, err error) {
+	path = besides(c.path, ".new")
+	if err := removed(path); err != nil { // of one that was killed
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", err
+	}
+	mode, gid, uid := c.mode, c.gid, -1
+	if info, err := os.Stat(c.path); err == nil {
+		mode = info.Mode().Perm()
+		if c.private && mode&0o007 != 0 {
+			mode = c.mode
+		}
+		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
+			uid, gid = int(stat.Uid), int(stat.Gid)
+		}
+	}
+	_, err = f.Write(c.content)
+	if err == nil && (uid >= 0 || gid >= 0) {
+		err = f.Chown(uid, gid)
+	}
+	err = errors.Join(err, f.Chmod(mode), f.Sync(), f.Close())
+	if err != nil {
+		return "", errors.Join(err, os.Remove(path))
+	}
+	return path, nil
+}
+
+// besides is a hidden file in the folder of another one.
+func besides(path, ending string) string {
+	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+ending)
+}
+
+// keep links what is there now, and writes the list.
+func (u *undoList) keep(changes []fileChange) error {
+	for _, c := range changes {
+		file := undoFile{Path: c.path}
+		if exists(c.path) {
+			file.Copy = besides(c.path, ".before")
+			if err := errors.Join(removed(file.Copy), os.Link(c.path, file.Copy)); err != nil {
+				return err
+			}
+		}
+		u.Files = append(u.Files, file)
+	}
+	content, err := json.Marshal(u)
+	if err != nil {
+		return err
+	}
+	path, err := fileChange{path: u.path, content: content, mode: 0o600, gid: -1}.writeBeside()
+	if err == nil {
+		err = os.Rename(path, u.path)
+	}
+	return errors.Join(err, u.sync())
+}
+
+// undo puts everything back. It can be repeated.
+func (u *undoList) undo() error {
+	var all error
+	for _, file := range u.Files {
+		switch {
+		case file.Copy == "":
+			all = errors.Join(all, removed(file.Path))
+		case exists(file.Copy):
+			all = errors.Join(all, os.Rename(file.Copy, file.Path))
+		}
+		// A rename onto another name of the same file does nothing.
+		if file.Copy != "" {
+			all = errors.Join(all, removed(file.Copy))
+		}
+	}
+	if all != nil {
+		return fmt.Errorf("put back what was there before: %w", all)
+	}
+	return errors.Join(u.sync(), removed(u.path))
+}
+
+// done forgets what was there before.
+func (u *undoList) done() error {
+	err := removed(u.path)
+	for _, file := range u.Files {
+		if file.Copy != "" {
+			err = errors.Join(err, removed(file.Copy))
+		}
+	}
+	return err
+}
+
+// sync has the folders written to disk.
+func (u *undoList) sync() (all error) {
+	for _, file := range u.Files {
+		dir, err := os.Open(filepath.Dir(file.Path))
+		if err == nil {
+			err = errors.Join(dir.Sync(), dir.Close())
+		}
+		all = errors.Join(all, err)
+	}
+	return all
+}
+
+// removed removes a file that need not be there.
+func removed(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
