@@ -1,6 +1,7 @@
 package config
 
 import (
+	"crypto/x509"
 	"errors"
 	"io/fs"
 
@@ -13,7 +14,9 @@ type Setup struct {
 	App, Bot       alert.Secret
 	DefaultChannel string
 	APIURL         string
-	Mode           string
+	// Authorities are those of slack.ca_file and the system's; nil without it.
+	Authorities *x509.CertPool
+	Mode        string
 	// AppFile and BotFile are the files that the YAML file names for the tokens.
 	AppFile, BotFile string
 }
@@ -26,14 +29,15 @@ func LoadSetup(in Input) (*Setup, error) {
 	if !l.doc.broken {
 		l.problems = nil // of other settings
 	}
-	l.resolveKeys(keyAppToken, keyAppTokenFile, keyBotToken, keyBotTokenFile, keyMode, keyAPIURL, keyDefaultChannel)
+	l.resolveKeys(keyAppToken, keyAppTokenFile, keyBotToken, keyBotTokenFile, keyMode, keyAPIURL, keyCAFile, keyDefaultChannel)
+	l.checkAuthorities()
 	if len(l.problems) > 0 {
 		return nil, &Errors{Problems: inOrder(l.problems)}
 	}
 	l.checkTokens()
 	return &Setup{
 		App: alert.Secret(l.value(keyAppToken)), Bot: alert.Secret(l.value(keyBotToken)),
-		DefaultChannel: l.value(keyDefaultChannel), APIURL: l.value(keyAPIURL), Mode: l.value(keyMode),
+		DefaultChannel: l.value(keyDefaultChannel), APIURL: l.value(keyAPIURL), Authorities: l.config.Slack.Authorities, Mode: l.value(keyMode),
 		AppFile: l.value(keyAppTokenFile), BotFile: l.value(keyBotTokenFile),
 	}, nil
 }

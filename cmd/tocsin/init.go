@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"os"
@@ -88,6 +89,7 @@ type wanted struct {
 	newApp, newBot         bool
 	channel, apiURL        string
 	newChannel, newAddress bool
+	authorities            *x509.CertPool // that are trusted for Slack's address
 }
 
 func (w wanted) changes() bool { return w.newApp || w.newBot || w.newChannel || w.newAddress }
@@ -115,7 +117,7 @@ func (c *initCmd) setUp(ctx context.Context) error {
 	if !c.yes && isTerminal(c.stdin) {
 		c.ask = console{in: c.stdin.(*os.File), out: c.stdout} //nolint:forcetypeassert // a terminal is a file
 	}
-	t, err := c.target(ctx)
+	t, err := c.target()
 	if err != nil {
 		return err
 	}
@@ -161,7 +163,7 @@ func (c *initCmd) before(ctx context.Context, t *target) (*config.Setup, error) 
 
 // client is Slack with these tokens.
 func (c *initCmd) client(want wanted) *bot.Bot {
-	return bot.New(bot.Options{APIURL: want.apiURL, Tokens: func() (app, bot alert.Secret) { return want.app, want.bot }, Log: zap.NewNop()})
+	return bot.New(bot.Options{APIURL: want.apiURL, Authorities: want.authorities, Tokens: func() (app, bot alert.Secret) { return want.app, want.bot }, Log: zap.NewNop()})
 }
 
 // gather asks for everything, and has Slack check it.
@@ -174,29 +176,21 @@ func (c *initCmd) gather(ctx context.Context, t *target, was *config.Setup) (wan
 			return want, err
 		}
 	}
-	tokens := []struct {
-		name, what, file, where string
-		was                     alert.Secret
-		into                    *alert.Secret
-		isNew                   *bool
-	}{
-		{"SLACK_APP_TOKEN", "app-level token", c.appFile, "Basic Information > App-Level Tokens > Generate, with the scope connections:write", was.App, &want.app, &want.newApp},
-		{"SLACK_BOT_TOKEN", "bot token", c.botFile, "Install App > Install to Workspace > Bot User OAuth Token", was.Bot, &want.bot, &want.newBot},
+	c.step("2. The app-level token: Basic Information > App-Level Tokens > Generate, with the scope connections:write")
+	if want.app, err = c.token(ctx, tokenAsked{"SLACK_APP_TOKEN", "app-level token", "--app-token-file", c.appFile, was.App}, want); err != nil {
+		return want, err
 	}
-	for n, token := range tokens {
-		check := func(ctx context.Context, s alert.Secret) error { return c.tryToken(ctx, want, token.name, s) }
-		c.step("%d. The %s: %s", n+2, token.what, token.where)
-		if *token.into, err = c.token(ctx, token.name, token.what, token.file, token.was, check); err != nil {
-			return want, err
-		}
-		*token.isNew = *token.into != token.was
+	c.step("3. The bot token: Install App > Install to Workspace > Bot User OAuth Token")
+	if want.bot, err = c.token(ctx, tokenAsked{"SLACK_BOT_TOKEN", "bot token", "--bot-token-file", c.botFile, was.Bot}, want); err != nil {
+		return want, err
 	}
+	want.newApp, want.newBot = want.app != was.App, want.bot != was.Bot
 	if err := c.examine(ctx, want); err != nil {
 		return want, err
 	}
 	c.step("4. The channel of alerts that name none")
 	// Without the app-level token no connection is opened once more.
-	slack := c.client(wanted{bot: want.bot, apiURL: want.apiURL})
+	slack := c.client(wanted{bot: want.bot, apiURL: want.apiURL, authorities: want.authorities})
 	if want.channel, err = c.chooseChannel(ctx, slack, was.DefaultChannel); err != nil {
 		return want, err
 	}
@@ -213,7 +207,7 @@ func (c *initCmd) step(format string, args ...any) {
 
 // address is where Slack's API is.
 func (c *initCmd) address(was *config.Setup, want *wanted) error {
-	want.apiURL = was.APIURL
+	want.apiURL, want.authorities = was.APIURL, was.Authorities
 	given := cmp.Or(c.apiURL, c.getenv("SLACK_API_URL"))
 	if given == "" {
 		return nil
@@ -239,33 +233,40 @@ func (c *initCmd) explain(t *target) error {
 	return nil
 }
 
+// tokenAsked is one of the tokens: the variable and the flag that may have it, and the
+// present one.
+type tokenAsked struct {
+	variable, what, flag, file string
+	was                        alert.Secret
+}
+
 // given is a token from a file or the environment; empty if there is none.
-func (c *initCmd) given(name, file string) (string, error) {
-	if file == "" {
-		return c.getenv(name), nil
+func (c *initCmd) given(asked tokenAsked) (string, error) {
+	if asked.file == "" {
+		return c.getenv(asked.variable), nil
 	}
-	content, err := os.ReadFile(file)
+	content, err := os.ReadFile(asked.file)
 	if err != nil {
 		return "", &usageError{fmt.Errorf("read the token: %w", err)}
 	}
 	if strings.TrimSpace(string(content)) == "" {
-		return "", &usageError{fmt.Errorf("there is no token in %s", file)}
+		return "", &usageError{fmt.Errorf("there is no token in %s", asked.file)}
 	}
 	return string(content), nil
 }
 
 // token is the one that is given, or that a person pastes, or the present one. Slack has
 // accepted it.
-func (c *initCmd) token(ctx context.Context, name, what, file string, was alert.Secret, check func(context.Context, alert.Secret) error) (alert.Secret, error) {
-	given, err := c.given(name, file)
+func (c *initCmd) token(ctx context.Context, asked tokenAsked, want wanted) (alert.Secret, error) {
+	given, err := c.given(asked)
 	if err != nil {
 		return "", err
 	}
 	if given != "" || !c.ask.asks() {
-		return c.takeToken(ctx, name, what, given, was, check)
+		return c.takeToken(ctx, asked, given, want)
 	}
 	prompt := "   Paste it (it is not shown): "
-	if was != "" {
+	if asked.was != "" {
 		prompt = "   Paste it (it is not shown), or press Enter to keep the present one: "
 	}
 	for {
@@ -273,7 +274,7 @@ func (c *initCmd) token(ctx context.Context, name, what, file string, was alert.
 		if err != nil {
 			return "", err
 		}
-		token, err := c.takeToken(ctx, name, what, pasted, was, check)
+		token, err := c.takeToken(ctx, asked, pasted, want)
 		if err == nil || ctx.Err() != nil {
 			return token, err
 		}
@@ -282,26 +283,26 @@ func (c *initCmd) token(ctx context.Context, name, what, file string, was alert.
 }
 
 // takeToken checks a token that was given, or else the present one.
-func (c *initCmd) takeToken(ctx context.Context, name, what, given string, was alert.Secret, check func(context.Context, alert.Secret) error) (alert.Secret, error) {
-	token := was
+func (c *initCmd) takeToken(ctx context.Context, asked tokenAsked, given string, want wanted) (alert.Secret, error) {
+	token := asked.was
 	switch {
 	case strings.TrimSpace(given) != "":
 		var err error
-		if token, err = config.CheckToken(name, given); err != nil {
+		if token, err = config.CheckToken(asked.variable, given); err != nil {
 			return "", &usageError{err}
 		}
-	case was == "" && c.ask.asks():
-		return "", fmt.Errorf("there is no %s yet: paste one", what)
-	case was == "":
-		return "", &usageError{fmt.Errorf("there is no %s: give it in a file (--%s-token-file) or as %s", what, strings.ToLower(strings.Split(name, "_")[1]), name)}
+	case token == "" && c.ask.asks():
+		return "", fmt.Errorf("there is no %s yet: paste one", asked.what)
+	case token == "":
+		return "", &usageError{fmt.Errorf("there is no %s: give it in a file (%s) or as %s", asked.what, asked.flag, asked.variable)}
 	}
-	return token, check(ctx, token)
+	return token, c.tryToken(ctx, asked, token, want)
 }
 
 // tryToken asks Slack about one token.
-func (c *initCmd) tryToken(ctx context.Context, want wanted, name string, token alert.Secret) error {
+func (c *initCmd) tryToken(ctx context.Context, asked tokenAsked, token alert.Secret, want wanted) error {
 	app, bot := token, alert.Secret("")
-	if name == "SLACK_BOT_TOKEN" {
+	if asked.variable == "SLACK_BOT_TOKEN" {
 		app, bot = "", token
 	}
 	if err := c.client(want).Try(ctx, app, bot); err != nil {

@@ -141,7 +141,7 @@ func TestInitKeepsCommentsAndOptions(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	const mine = "# mine\n\ndefault_channel: '#alerts' # ours\n\nslack:\n  # the app's\n  #app_token: xapp-…\n\nroutes:\n  - name: database # theirs\n    match: service=db\n"
-	if err := os.WriteFile(s.file, []byte(mine), 0o644); err != nil { //nolint:gosec // as people write it
+	if err := os.WriteFile(s.file, []byte(mine), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	if status, said := s.init(s.tokens()); status != exitOK {
@@ -343,7 +343,8 @@ func (p *terminal) pastes(token string) {
 func (p *terminal) ends() int {
 	p.t.Helper()
 	select {
-	case <-p.ended:
+	case err := <-p.ended:
+		p.t.Log(err)
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
 		p.t.Fatalf("it does not end; it shows:\n%s", p.screen.String())

@@ -139,44 +139,51 @@ func (t *target) planFile(p *initPlan, values []config.Assignment) error {
 
 // planCredential keeps a token of the service where it is kept now, or as --credentials says.
 func (t *target) planCredential(ctx context.Context, p *initPlan, name string, token []byte) error {
-	plain, encrypted, kind := filepath.Join(t.dir, name), t.encrypted(name), t.credentials
-	auto := kind == credentialsAuto
+	auto := t.credentials == credentialsAuto
+	if t.credentials == credentialsPlain || auto && exists(filepath.Join(t.dir, name)) {
+		t.planPlain(p, name, token)
+		return nil
+	}
+	sealed, err := t.seal(ctx, name, token)
 	switch {
-	case auto && exists(plain):
-		kind = credentialsPlain
-	case auto:
-		kind = credentialsEncrypted
-	}
-	if kind == credentialsEncrypted {
-		sealed, err := t.seal(ctx, name, token)
-		if err == nil {
-			t.planEncrypted(p, name, token, sealed)
-			return nil
-		}
-		if !auto || exists(encrypted) || ctx.Err() != nil {
-			return err
-		}
-	}
-	c := fileChange{path: plain, content: token, mode: 0o600, gid: -1, private: true}
-	if group, err := user.LookupGroup(tokensGroup); err == nil {
-		if id, err := strconv.Atoi(group.Gid); err == nil {
-			c.mode, c.gid = 0o640, id
-		}
-	}
-	// Without the group the daemon has the copy that systemd makes at the start.
-	if info, err := os.Stat(plain); c.gid < 0 || err == nil && info.Mode()&0o040 == 0 {
-		p.restart = true
-	}
-	p.add(c, "the token")
-	if exists(encrypted) {
-		p.add(fileChange{path: encrypted}, "removed")
-		t.planDropIn(p, name, false)
+	case err == nil:
+		t.planEncrypted(p, name, token, sealed)
+	case auto && !exists(t.encrypted(name)) && ctx.Err() == nil: // there is no key
+		t.planPlain(p, name, token)
+	default:
+		return err
 	}
 	return nil
 }
 
-// tokensGroup is the group in which only the daemon is, which may read the tokens.
-const tokensGroup = "tocsin-tokens"
+// planPlain keeps a token in a file that only root and the daemon can read.
+func (t *target) planPlain(p *initPlan, name string, token []byte) {
+	c := fileChange{path: filepath.Join(t.dir, name), content: token, mode: 0o600, gid: -1, private: true}
+	if id, ok := tokensGroupID(); ok {
+		c.mode, c.gid = 0o640, id
+	}
+	// Without the group the daemon has the copy that systemd makes at the start.
+	if info, err := os.Stat(c.path); c.gid < 0 || err == nil && info.Mode()&0o040 == 0 {
+		p.restart = true
+	}
+	p.add(c, "the token")
+	if exists(t.encrypted(name)) {
+		p.restart = true
+		p.add(fileChange{path: t.encrypted(name)}, "removed")
+		t.planDropIn(p, name, false)
+	}
+}
+
+// tokensGroupID is the number of the group in which only the daemon is, which may read the
+// tokens.
+func tokensGroupID() (int, bool) {
+	group, err := user.LookupGroup("tocsin-tokens")
+	if err != nil {
+		return 0, false
+	}
+	id, err := strconv.Atoi(group.Gid)
+	return id, err == nil
+}
 
 // planEncrypted has systemd decrypt a token at each start.
 func (t *target) planEncrypted(p *initPlan, name string, token, sealed []byte) {
@@ -226,30 +233,32 @@ func (t *target) planDropIn(p *initPlan, name string, decrypt bool) {
 func (t *target) checkPlan(p *initPlan, want wanted) error {
 	_, before := config.Load(t.input(nil))
 	cfg, err := config.Load(t.input(p.files))
-	if wrong, ok := errors.AsType[*config.Errors](err); ok {
-		known := map[string]bool{}
-		if earlier, ok := errors.AsType[*config.Errors](before); ok {
-			for _, problem := range earlier.Problems {
-				known[problem.Message] = true
-			}
-		}
-		for _, problem := range wrong.Problems {
-			if !known[problem.Message] {
-				return err
-			}
-		}
-		return nil // this user may not see all that the daemon sees
-	}
 	if err != nil {
-		return err
+		return newMistakes(before, err)
+	}
+	wrong := map[string]bool{
+		"slack.app_token": cfg.Slack.AppToken != want.app, "slack.bot_token": cfg.Slack.BotToken != want.bot,
+		"slack.api_url": cfg.Slack.APIURL != want.apiURL, "default_channel": cfg.DefaultChannel != want.channel,
 	}
 	for _, s := range cfg.Settings() {
-		wrong := s.Key == "slack.app_token" && cfg.Slack.AppToken != want.app ||
-			s.Key == "slack.bot_token" && cfg.Slack.BotToken != want.bot ||
-			s.Key == "slack.api_url" && cfg.Slack.APIURL != want.apiURL ||
-			s.Key == "default_channel" && cfg.DefaultChannel != want.channel
-		if wrong {
-			return fmt.Errorf("%s would have no effect, because %s comes first: remove it there (the service's environment is in %s)", s.Key, s.Origin, filepath.Join(t.dir, "tocsin.env"))
+		if wrong[s.Key] {
+			return fmt.Errorf("%s would have no effect, because %s comes first: remove it there (the service's environment is in /etc/tocsin/tocsin.env)", s.Key, s.Origin)
+		}
+	}
+	return nil
+}
+
+// newMistakes is err unless it has only mistakes that were there before: this command may
+// not see all that the daemon sees.
+func newMistakes(before, err error) error {
+	wrong, ok := errors.AsType[*config.Errors](err)
+	earlier, had := errors.AsType[*config.Errors](before)
+	if !ok || !had {
+		return err
+	}
+	for _, problem := range wrong.Problems {
+		if !slices.ContainsFunc(earlier.Problems, func(p config.Problem) bool { return p.Message == problem.Message }) {
+			return err
 		}
 	}
 	return nil

@@ -25,8 +25,8 @@ type console struct {
 
 func (c console) asks() bool { return c.in != nil }
 
-// errNoAnswer is the error of a terminal that was closed.
-var errNoAnswer = errors.New("there is no answer")
+// errInputEnded is the error of a terminal that was closed.
+var errInputEnded = errors.New("there is no answer")
 
 // line asks for a line of text, without the blanks around it.
 func (c console) line(ctx context.Context, prompt string) (string, error) {
@@ -67,7 +67,7 @@ func (c console) answer(ctx context.Context, prompt string, read func() (string,
 	select {
 	case got := <-answered:
 		if errors.Is(got.err, io.EOF) {
-			got.err = errNoAnswer
+			got.err = errInputEnded
 		}
 		return strings.TrimSpace(got.line), got.err
 	case <-ctx.Done():
@@ -129,27 +129,19 @@ func (c *initCmd) askForChannel(ctx context.Context, slack *bot.Bot, was string)
 	if err != nil {
 		return "", fmt.Errorf("list the channels that the bot is in: %w", err)
 	}
-	for n, channel := range joined[:min(len(joined), mostOffered)] {
-		c.print("   %2d  #%s\n", n+1, channel.Name)
-	}
+	offered := joined[:min(len(joined), mostOffered)]
+	c.offer(offered, len(joined), slack.Identity().Name)
 	prompt := "   Its number, its name, or Enter to look again: "
-	switch {
-	case was != "":
+	if was != "" {
 		prompt = "   Its number, its name, or Enter to keep " + was + ": "
-	case len(joined) == 0:
-		c.print("   The bot is in no channel yet. In Slack, in the channel for alerts, type: /invite @%s\n", slack.Identity().Name)
-	case len(joined) > mostOffered:
-		c.print("   and %d more\n", len(joined)-mostOffered)
 	}
 	said, err := c.ask.line(ctx, prompt)
 	if err != nil {
 		return "", err
 	}
-	if said == "" {
-		said = was
-	}
-	if n, err := strconv.Atoi(said); err == nil && n >= 1 && n <= min(len(joined), mostOffered) {
-		said = "#" + joined[n-1].Name
+	said = cmp.Or(said, was)
+	if n, err := strconv.Atoi(said); err == nil && n >= 1 && n <= len(offered) {
+		said = "#" + offered[n-1].Name
 	}
 	if said == "" {
 		return "", nil
@@ -160,6 +152,19 @@ func (c *initCmd) askForChannel(ctx context.Context, slack *bot.Bot, was string)
 		return "", nil
 	}
 	return channel, err
+}
+
+// offer lists channels with their numbers.
+func (c *initCmd) offer(offered []bot.Channel, all int, bot string) {
+	for n, channel := range offered {
+		c.print("   %2d  #%s\n", n+1, channel.Name)
+	}
+	switch {
+	case all == 0:
+		c.print("   The bot is in no channel yet. In Slack, in the channel for alerts, type: /invite @%s\n", bot)
+	case all > len(offered):
+		c.print("   and %d more\n", all-len(offered))
+	}
 }
 
 // channelNames lists channels.

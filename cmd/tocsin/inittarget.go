@@ -21,7 +21,6 @@ type target struct {
 	service bool
 	file    string // the YAML file
 	dir     string // of the credentials, for the service
-	unit    string // the service's own file
 	dropIn  string // the file that has systemd decrypt the credentials
 	env     map[string]string
 	// wasActive is set if the service ran before.
@@ -42,30 +41,30 @@ func unitFolders() []string {
 }
 
 // target finds out what is set up.
-func (c *initCmd) target(context.Context) (*target, error) {
+func (c *initCmd) target() (*target, error) {
 	t := &target{initCmd: c, sealed: map[string][]byte{}}
-	for _, folder := range unitFolders() {
-		if path := c.root + folder + "/tocsin.service"; exists(path) && t.unit == "" {
-			t.unit = path
-		}
-	}
 	named := c.config != "" || c.getenv("TOCSIN_CONFIG") != ""
-	if c.uid == 0 && t.unit != "" && !named {
+	if c.uid == 0 && c.hasUnit() && !named {
 		return t, t.useService()
 	}
-	flags := map[string]string{"config": c.config}
-	t.file = config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: flags, UID: c.uid}.FileToWrite()
-	path, err := filepath.Abs(t.file)
+	in := config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: map[string]string{"config": c.config}, UID: c.uid}
+	path, err := filepath.Abs(in.FileToWrite())
 	if err != nil {
-		return nil, fmt.Errorf("find %s: %w", t.file, err)
+		return nil, fmt.Errorf("find the configuration: %w", err)
 	}
-	if t.file, err = filepath.EvalSymlinks(path); errors.Is(err, fs.ErrNotExist) {
-		t.file, err = path, nil
+	t.file = path
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		t.file = resolved
 	}
-	if err == nil && c.uid != 0 && !named && strings.HasPrefix(t.file, "/etc/") {
-		err = &usageError{fmt.Errorf("the service of this machine is set up by root: sudo tocsin init; for a daemon of your own, name its file: --config ~/.config/tocsin/tocsin.yaml")}
+	if c.uid != 0 && !named && strings.HasPrefix(t.file, "/etc/") {
+		return nil, &usageError{errors.New("the service of this machine is set up by root: sudo tocsin init; for a daemon of your own, name its file: --config ~/.config/tocsin/tocsin.yaml")}
 	}
-	return t, err
+	return t, nil
+}
+
+// hasUnit reports whether systemd knows the service.
+func (c *initCmd) hasUnit() bool {
+	return slices.ContainsFunc(unitFolders(), func(folder string) bool { return exists(c.root + folder + "/tocsin.service") })
 }
 
 func exists(path string) bool {
@@ -77,7 +76,7 @@ func exists(path string) bool {
 func (t *target) useService() error {
 	t.service, t.dir = true, t.root+"/etc/tocsin"
 	t.file, t.dropIn = filepath.Join(t.dir, "tocsin.yaml"), t.root+"/etc/systemd/system/tocsin.service.d/init-credentials.conf"
-	t.env = map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": "/run/credentials/tocsin.service", "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin", "TOCSIN_LISTEN": "off"}
+	t.env = map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin", "TOCSIN_LISTEN": "off"}
 	content, err := os.ReadFile(filepath.Join(t.dir, "tocsin.env"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("read the service's environment: %w", err)
@@ -113,36 +112,46 @@ func (t *target) getenv(name string) string {
 
 // input is what the daemon reads, with these files in place of what is on disk.
 func (t *target) input(changes []fileChange) config.Input {
-	read := func(path string) ([]byte, error) {
-		for _, c := range changes {
-			if c.path == path && c.content == nil {
-				return nil, fs.ErrNotExist
-			}
-			if c.path == path {
-				return c.content, nil
-			}
+	return config.Input{Getenv: t.getenv, UID: t.uid, Flags: map[string]string{"config": t.file}, Expressions: expressions(), ReadFile: func(path string) ([]byte, error) {
+		if name, ok := strings.CutPrefix(path, credentialsFolder+"/"); ok && t.service {
+			return t.credential(name, changes)
 		}
-		content, err := os.ReadFile(path)
+		content, err := readChanged(path, changes)
 		if path == t.file && errors.Is(err, fs.ErrNotExist) {
 			return []byte{}, nil
 		}
 		return content, err
-	}
-	return config.Input{Getenv: t.getenv, UID: t.uid, Flags: map[string]string{"config": t.file}, Expressions: expressions(), ReadFile: func(path string) ([]byte, error) {
-		name, ok := strings.CutPrefix(path, "/run/credentials/tocsin.service/")
-		if !t.service || !ok {
-			return read(path)
-		}
-		for _, c := range changes {
-			if c.path == t.encrypted(name) && c.content != nil {
-				return c.plain, nil
-			}
-		}
-		if content, ok := t.sealed[name]; ok {
-			return content, nil
-		}
-		return read(filepath.Join(t.dir, name))
 	}}
+}
+
+// credentialsFolder is where the service finds its credentials.
+const credentialsFolder = "/run/credentials/tocsin.service"
+
+// credential is what systemd passes to the service.
+func (t *target) credential(name string, changes []fileChange) ([]byte, error) {
+	for _, c := range changes {
+		if c.path == t.encrypted(name) && c.content != nil {
+			return c.plain, nil
+		}
+	}
+	if content, ok := t.sealed[name]; ok {
+		return content, nil
+	}
+	return readChanged(filepath.Join(t.dir, name), changes)
+}
+
+// readChanged reads a file as it will be.
+func readChanged(path string, changes []fileChange) ([]byte, error) {
+	for _, c := range changes {
+		switch {
+		case c.path != path:
+		case c.content == nil:
+			return nil, fs.ErrNotExist
+		default:
+			return c.content, nil
+		}
+	}
+	return os.ReadFile(path)
 }
 
 // encrypted is the file of an encrypted credential.
@@ -180,7 +189,7 @@ func (t *target) seal(ctx context.Context, name string, token []byte) ([]byte, e
 // command runs a program of the system; the error has what it says.
 func (t *target) command(ctx context.Context, stdin []byte, name string, args ...string) ([]byte, error) {
 	var out, said bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...) //nolint:gosec // systemctl and systemd-creds
+	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(stdin), &out, &said
 	if err := cmd.Run(); err != nil {
 		return nil, fmt.Errorf("%s %s: %w %s", filepath.Base(name), args[0], err, flat(said.String()))
