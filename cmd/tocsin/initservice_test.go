@@ -66,8 +66,6 @@ type packaged struct {
 	t     *testing.T
 	slack *playground.Server
 	root  string
-	// extra is added to the daemon's environment.
-	extra string
 }
 
 func newPackaged(t *testing.T, encrypts bool) *packaged {
@@ -78,7 +76,7 @@ func newPackaged(t *testing.T, encrypts bool) *packaged {
 		t.Fatal(err)
 	}
 	for _, folder := range []string{"etc/tocsin", "run/systemd/system", "run/tocsin", "state", "usr/lib/systemd/system"} {
-		if err := os.MkdirAll(filepath.Join(s.root, folder), 0o755); err != nil { //nolint:gosec // as in a package
+		if err := os.MkdirAll(filepath.Join(s.root, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
 	}
