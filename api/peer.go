@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"os/user"
 	"strconv"
-	"syscall"
 
 	"tocsin/alert"
 )
@@ -15,7 +14,7 @@ import (
 // peer is the context key of the uid at the other end of a Unix socket.
 type peer struct{}
 
-// withPeer adds the uid at the other end to the context (SO_PEERCRED, unix(7)).
+// withPeer adds the uid at the other end to the context, as the kernel says it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	unix, ok := conn.(*net.UnixConn)
 	if !ok {
@@ -25,15 +24,13 @@ func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	if err != nil {
 		return ctx // the connection is closed
 	}
-	var cred *syscall.Ucred
+	var uid uint32
 	var failed error
-	err = raw.Control(func(fd uintptr) {
-		cred, failed = syscall.GetsockoptUcred(int(fd), syscall.SOL_SOCKET, syscall.SO_PEERCRED)
-	})
+	err = raw.Control(func(fd uintptr) { uid, failed = peerOf(int(fd)) })
 	if err != nil || failed != nil {
 		return ctx
 	}
-	return context.WithValue(ctx, peer{}, cred.Uid)
+	return context.WithValue(ctx, peer{}, uid)
 }
 
 // userHeader is where a client says which user of its shell it is. It counts over TCP only:

@@ -19,14 +19,9 @@ import (
 // to the file that was opened, or the file has lost its content.
 var ErrReplaced = errors.New("was removed, moved, replaced or truncated while it was open: put it back if it was moved, else restart Tocsin to use what is there now")
 
-const (
-	// openFileLock is Linux's F_OFD_SETLK. Such a lock belongs to the open file.
-	// One that belongs to the process would be lost when SQLite closes the file.
-	openFileLock = 37
-	// lockByte is the first one after those that SQLite locks,
-	// https://www.sqlite.org/src/file/src/os.h.
-	lockByte = 0x40000000 + 512
-)
+// lockByte is the first one after those that SQLite locks,
+// https://www.sqlite.org/src/file/src/os.h.
+const lockByte = 0x40000000 + 512
 
 // files are the files of a SQLite store, locked against a second daemon. They stay
 // open, so that no other file can get one of their inodes.

@@ -98,7 +98,6 @@ func configurePostgres(config *pgx.ConnConfig) {
 }
 
 func postgresDialer() *net.Dialer {
-	const option = 18 // TCP_USER_TIMEOUT of Linux
 	return &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: tcpIdle, Interval: tcpInterval, Count: tcpCount},
 		Control: func(network, _ string, c syscall.RawConn) error {
@@ -107,7 +106,7 @@ func postgresDialer() *net.Dialer {
 			}
 			var refused error
 			err := c.Control(func(fd uintptr) {
-				refused = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, option, int(tcpUserTimeout.Milliseconds()))
+				refused = syscall.SetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpGiveUp, int(tcpUserTimeout/tcpGiveUpUnit))
 			})
 			return errors.Join(err, refused)
 		},

@@ -52,6 +52,7 @@ var homes = map[string][]string{
 	"golang.org/x/text":                {"api"},
 	"github.com/swaggest/openapi-go":   {"api"},
 	"golang.org/x/term":                {"cmd/tocsin"},
+	"golang.org/x/sys":                 {"api"},
 }
 
 type goPackage struct {
