@@ -28,7 +28,7 @@ package: build ## dist/: Debian and RPM packages, byte for byte the same for the
 	GOOS=linux GOARCH=$(ARCH) $(COMPILE) -o bin/package/tocsin ./cmd/tocsin
 	ARCH='$(ARCH)' VERSION='$(VERSION)' DIST='$(DIST)' packaging/build
 
-PLATFORMS := linux_amd64 linux_arm64
+PLATFORMS := linux_amd64 linux_arm64 darwin_amd64 darwin_arm64
 
 release: ## dist/: packages for both kinds of machine, programs, SBOMs and SHA256SUMS
 	rm -rf $(DIST) bin/release
