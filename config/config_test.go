@@ -432,6 +432,15 @@ func TestTheLastResortIsAProgramWithItsArguments(t *testing.T) {
 	}
 }
 
+// What is an argument, everybody on the machine can read.
+func TestNoSecretIsAFlag(t *testing.T) {
+	for _, name := range config.FlagNames() {
+		if strings.Contains(name, "token") || strings.Contains(name, "secret") {
+			t.Errorf("--%s takes a secret", name)
+		}
+	}
+}
+
 func TestShowMasksSecretsAndSaysWhereValuesCameFrom(t *testing.T) {
 	c := load(t, environment{vars: map[string]string{
 		"TOCSIN_STORE": "postgres://tocsin:hunter@2@db/tocsin?sslpassword=hunter3&sslmode=require", "TOCSIN_API_TOKEN": "hunter4-hunter4-hunter4",

@@ -77,6 +77,22 @@ func TestEverySettingOfTheUnitIsExplained(t *testing.T) {
 	}
 }
 
+func TestTheUnitHasWhatSECURITYmdSaysOfIt(t *testing.T) {
+	unit, err := os.ReadFile("tocsin.service")
+	check(t, err)
+	said, err := os.ReadFile("../SECURITY.md")
+	check(t, err)
+	settings := regexp.MustCompile("`([A-Z][A-Za-z]+=[^`]*)`").FindAllStringSubmatch(string(said), -1)
+	if len(settings) < 10 {
+		t.Errorf("it names %d settings", len(settings))
+	}
+	for _, setting := range settings {
+		if !regexp.MustCompile(`(?m)^` + regexp.QuoteMeta(setting[1])).Match(unit) {
+			t.Errorf("the unit lacks %s", setting[1])
+		}
+	}
+}
+
 func TestTheUnitGivesTheDaemonTimeToDrainAndNamesItsCredentials(t *testing.T) {
 	content, err := os.ReadFile("tocsin.service")
 	check(t, err)
