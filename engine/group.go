@@ -281,8 +281,8 @@ func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *al
 }
 
 // look has a firing member hidden by a silence that matches it, or else by an incident that
-// inhibits it, or by nothing. One that waits for the first card of its group is looked at again
-// before that is shown.
+// inhibits it, or by nothing. It is looked at again when a silence begins that matches it and,
+// if it waits for the first card of its group, before that is shown.
 func (d *draft) look(en *entry, m *alert.GroupMember) (s *silenceState, by alert.Inhibitor) {
 	had := m.InhibitedBy
 	m.Unhide()
@@ -293,7 +293,8 @@ func (d *draft) look(en *entry, m *alert.GroupMember) (s *silenceState, by alert
 	subject := d.aliases.Subject(m.Subject(en.Incident))
 	by, _ = d.inhibition.Of(subject, had)
 	m.InhibitedBy = by.ID
-	if until := d.gathersUntil(en); !m.Hidden() && en.unshown && until.After(d.now) && d.inhibition.MayInhibit(subject) {
+	m.LookAt = d.nextSilenceOver(subject)
+	if until := d.gathersUntil(en); !m.Hidden() && en.unshown && until.After(d.now) && d.inhibition.MayInhibit(subject) && (m.LookAt.IsZero() || until.Before(m.LookAt)) {
 		m.LookAt = until
 	}
 	return nil, by

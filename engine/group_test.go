@@ -104,6 +104,21 @@ func TestAMemberThatIsHeardOfWhenItIsOverIsNamedLikeTheOthers(t *testing.T) {
 	}
 }
 
+func TestAPlannedSilenceHidesTheMembersThatItMatchesFromItsBeginToItsEnd(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	w.after(30 * time.Second)
+	planned := alert.Silence{Matchers: matchers(t, `host=~"db-[13]"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(2 * time.Hour), By: ann}
+	w.decide(input{silence: &planned})
+	w.until(noon.Add(10 * time.Minute))
+	w.push(diskFull("db-3", alert.Error))
+	wantGroup(t, w, "DiskFull (eu): 3 firing", alert.Open, alert.Error)
+	wantDeliveries(t, w.until(noon.Add(time.Hour)), "#alerts update")
+	wantGroup(t, w, "DiskFull (eu): 1 firing, 2 silenced", alert.Open, alert.Error)
+	w.until(noon.Add(2 * time.Hour))
+	wantGroup(t, w, "DiskFull (eu): 3 firing", alert.Open, alert.Error)
+}
+
 func TestAGroupResolvesWithItsLastMember(t *testing.T) {
 	w := newWorld(t, grouped())
 	w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))

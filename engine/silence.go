@@ -185,7 +185,7 @@ func (d *draft) silencesMembers(s alert.Silence, en *entry) bool {
 		return false
 	}
 	all, some := en.Group.Match(s.Matchers, d.subjectOf(en))
-	if some && !all && s.Active(d.now) && en.Group.Fires() > 0 {
+	if some && !all && !s.Over(d.now) && en.Group.Fires() > 0 {
 		d.touch(en)
 		g := en.Group.Clone()
 		g.DueAt = d.now
@@ -207,9 +207,14 @@ func (d *draft) nextSilence(en *entry) (next time.Time) {
 	if en.State == alert.StateResolved {
 		return noTime
 	}
+	return d.nextSilenceOver(d.subjectOf(en))
+}
+
+// nextSilenceOver is when the next silence begins that matches; zero if none does.
+func (d *draft) nextSilenceOver(subject alert.Subject) (next time.Time) {
 	for _, s := range d.silences {
 		at := s.Next(d.now)
-		if !at.IsZero() && (next.IsZero() || at.Before(next)) && s.Matchers.Match(d.subjectOf(en)) {
+		if !at.IsZero() && (next.IsZero() || at.Before(next)) && s.Matchers.Match(subject) {
 			next = at
 		}
 	}
