@@ -351,36 +351,11 @@ func amTrue(text string) bool {
 	return slices.Contains([]string{"true", "1", "t", "yes", "y", "on", "ok", "enabled", "selected", "checked"}, strings.ToLower(text))
 }
 
-func amFilterMatchers(q url.Values) (alert.Matchers, error) {
-	var all alert.Matchers
-	for _, text := range q["filter"] {
-		matchers, err := alert.ParseMatchers(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}"))
-		if err != nil {
-			return nil, err
-		}
-		if len(matchers) == 0 {
-			return nil, &httpError{http.StatusBadRequest, "bad matcher format: " + text, `write for example alertname="DiskFull"`}
-		}
-		all = append(all, matchers...)
-	}
-	return all, nil
-}
-
 func (f amFilter) keeps(one amAlert) bool {
 	shown := (f.active || one.Status.State != "active") && (f.silenced || len(one.Status.SilencedBy) == 0) &&
 		(f.inhibited || len(one.Status.InhibitedBy) == 0)
 	to := f.receiver == nil || slices.ContainsFunc(one.Receivers, func(r amReceiver) bool { return f.receiver.MatchString(r.Name) })
-	return shown && to && f.matchers.Match(amSubject(one.Labels))
-}
-
-// amSubject has a matcher compare with labels alone, as in Alertmanager, but with severities
-// as Tocsin reads them.
-func amSubject(labels map[string]string) alert.Subject {
-	severity, _ := alert.ParseSeverity(labels["severity"])
-	return alert.Subject{
-		Severity: severity, Source: labels["source"], Key: labels["key"], Title: labels["title"],
-		Channel: labels["channel"], Labels: labels,
-	}
+	return shown && to && amMatch(f.matchers, one.Labels)
 }
 
 // unresolved lists the alerts that a request asks for, those that became so last first.

@@ -62,7 +62,7 @@ func (a *API) amSilences(r *http.Request) (any, error) {
 		}
 		for _, s := range list {
 			one := amSilenceOf(s, now)
-			if s.Over(now) == f.At.IsZero() && matchers.Match(amSubject(one.patterns())) {
+			if s.Over(now) == f.At.IsZero() && amMatch(matchers, one.patterns()) {
 				all = append(all, one)
 			}
 		}

@@ -1,0 +1,80 @@
+package api
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"tocsin/alert"
+)
+
+// amFilterMatchers reads the parameters filter: each is a matcher as Alertmanager reads it, or
+// several as Tocsin does.
+func amFilterMatchers(q url.Values) (alert.Matchers, error) {
+	var all alert.Matchers
+	for _, text := range q["filter"] {
+		m, one, err := amParse(text)
+		if err != nil {
+			return nil, err
+		}
+		if one {
+			all = append(all, m)
+			continue
+		}
+		matchers, err := alert.ParseMatchers(strings.TrimSuffix(strings.TrimPrefix(strings.TrimSpace(text), "{"), "}"))
+		if err != nil {
+			return nil, err
+		}
+		if len(matchers) == 0 {
+			return nil, &httpError{http.StatusBadRequest, "bad matcher format: " + text, `write for example alertname="DiskFull"`}
+		}
+		all = append(all, matchers...)
+	}
+	return all, nil
+}
+
+// amOneMatcher is a matcher of Alertmanager's: a name, possibly in quotes, an operator, and a
+// value that may be anything, possibly in quotes.
+var amOneMatcher = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|[^\s"{},=!~<>]+)\s*(=~|!=|!~|=)\s*((?s).*?)\s*$`)
+
+// amParse reads a matcher as Alertmanager does; one is false if the text is no such or, by its
+// commas, may be several. It compares with the label severity as that was sent.
+func amParse(text string) (m alert.Matcher, one bool, err error) {
+	parts := amOneMatcher.FindStringSubmatch(text)
+	if parts == nil || !alert.ValidText(text) {
+		return m, false, nil
+	}
+	name, value := parts[1], parts[3]
+	if strings.HasPrefix(name, `"`) {
+		if name, err = strconv.Unquote(name); err != nil || !alert.ValidText(name) {
+			return m, false, nil //nolint:nilerr // Tocsin's own reader says what is wrong
+		}
+	}
+	if unquoted, err := strconv.Unquote(value); err == nil && strings.HasPrefix(value, `"`) {
+		value = unquoted
+	} else if strings.ContainsAny(value, `",`) {
+		return m, false, nil
+	}
+	if name == severityLabel {
+		name = labelPrefix + name
+	}
+	m, err = alert.NewMatcher(name, parts[2], value)
+	return m, true, err
+}
+
+// amMatch reports whether labels match all conditions. Severities are compared as they were
+// sent, but by Tocsin's own operators and lists as Tocsin reads them.
+func amMatch(matchers alert.Matchers, labels map[string]string) bool {
+	for _, m := range matchers {
+		s := alert.Subject{Source: labels["source"], Key: labels["key"], Title: labels["title"], Channel: labels["channel"], Labels: labels}
+		if m.Name == severityLabel {
+			s.Severity, _ = alert.ParseSeverity(labels[severityLabel])
+		}
+		if !m.Match(s) {
+			return false
+		}
+	}
+	return true
+}
