@@ -44,7 +44,7 @@ func startAlertmanager(t *testing.T, p *process) string {
 }
 
 // exchange is what a server answers to a request with JSON.
-func exchange(t *testing.T, client *http.Client, method, url, body string) (status int, answer string, err error) {
+func exchange(t testing.TB, client *http.Client, method, url, body string) (status int, answer string, err error) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
 	if err != nil {
