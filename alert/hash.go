@@ -39,6 +39,9 @@ func (a *Alert) ContentHash() int64 {
 	if a.ExpiresIn != 0 {
 		field("expires_in", a.ExpiresIn.String())
 	}
+	if a.OnlyIfOpen {
+		field("only_if_open", "true")
+	}
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		field("label "+name, "="+a.Labels[name])
 	}

@@ -69,6 +69,8 @@ type Incident struct {
 	// says that resolved it; zero where they do not say.
 	BeganAt time.Time `json:"began_at,omitzero"`
 	EndedAt time.Time `json:"ended_at,omitzero"`
+	// LastBeganAt is when its latest firing alert says it began; zero if that does not say.
+	LastBeganAt time.Time `json:"last_began_at,omitzero"`
 	// ExpiresAt is when it resolves unless an alert refreshes it; zero for never. ExpiresIn
 	// is how long after the latest alert that is; 0 if it is a time that the sender named.
 	ExpiresAt time.Time     `json:"expires_at,omitzero"`
@@ -166,6 +168,14 @@ func (i Incident) Began() time.Time {
 	return i.BeganAt
 }
 
+// LastBegan is when its latest firing alert says it began, else when that was accepted.
+func (i Incident) LastBegan() time.Time {
+	if i.LastBeganAt.IsZero() {
+		return i.LastAt
+	}
+	return i.LastBeganAt
+}
+
 // Lasted is how long it lasted until it was resolved.
 func (i Incident) Lasted() time.Duration {
 	if i.EndedAt.IsZero() {
@@ -174,9 +184,17 @@ func (i Incident) Lasted() time.Duration {
 	return i.EndedAt.Sub(i.Began())
 }
 
-// ReceivedLate reports whether its first alert came so long after it began that people
-// have to know both times.
-func (i Incident) ReceivedLate() bool { return i.FirstAt.Sub(i.Began()) > time.Minute }
+// ReceivedLate is when its latest alert came, or its first one, if that was so long after it
+// began that people have to know both times; else zero.
+func (i Incident) ReceivedLate() time.Time {
+	switch {
+	case i.LastAt.Sub(i.LastBegan()) > time.Minute:
+		return i.LastAt
+	case i.FirstAt.Sub(i.Began()) > time.Minute:
+		return i.FirstAt
+	}
+	return time.Time{}
+}
 
 // Card returns the incident's card in lane; its TS is empty when there is none.
 func (i Incident) Card(lane string) Card {

@@ -127,7 +127,11 @@ func checkedMatcher(name, op, value string) (Matcher, error) {
 	if err != nil {
 		return Matcher{}, err
 	}
-	return NewMatcher(name, op, value)
+	m, err := NewMatcher(name, op, value)
+	if err == nil && name == "severity" && m.nothing() {
+		err = &InputError{Message: fmt.Sprintf("%s matches no alert", m), Hint: fmt.Sprintf("write severity%s=%s", op, value)}
+	}
+	return m, err
 }
 
 // beginning is the matcher for a value that was copied from where it is cut, and ends in an
@@ -155,7 +159,7 @@ func checkedRegexp(name, op, value string) (Matcher, error) {
 	return m, err
 }
 
-// nothing reports whether no alert passes !~, because every value fits.
+// nothing reports whether no alert passes, as with !~ if every value fits.
 func (m Matcher) nothing() bool {
 	values := []string{"", "x", "7", "-", "Any word"}
 	switch m.Name {

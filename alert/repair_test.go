@@ -167,15 +167,17 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "[crit]": {alert.Critical, ""}, "WARNING:": {alert.Warning, ""}, "<P2>": {alert.Error, "<P2>"}, "fatal": {alert.Critical, "fatal"},
 		"SEV-1": {alert.Critical, "SEV-1"}, "Priority 2": {alert.Error, "Priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
 		"5 - Disaster": {alert.Critical, "5 - Disaster"}, "4 - Error": {alert.Error, "4 - Error"},
+		"P1 - Critical": {alert.Critical, "P1 - Critical"}, "P1-Critical": {alert.Critical, "P1-Critical"}, "Critical - P1": {alert.Critical, ""}, "LOG_CRIT": {alert.Critical, "LOG_CRIT"},
+		"SEVERITY_HIGH": {alert.Critical, "SEVERITY_HIGH"}, "P3 (minor)": {alert.Warning, "P3 (minor)"}, "level: warning": {alert.Warning, "level: warning"}, "P4/high": {alert.Critical, "P4/high"},
 		"high": {alert.Critical, "high"}, "page": {alert.Critical, "page"}, "Disaster": {alert.Critical, "Disaster"}, "P1": {alert.Critical, "P1"},
 		"P2": {alert.Error, "P2"}, "P3": {alert.Warning, "P3"}, "P4": {alert.Info, "P4"}, "P5": {alert.Info, "P5"},
-		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"}, "-1": {alert.Error, "-1"},
+		"none": {alert.Info, "none"}, "ok": {alert.Info, "ok"}, "3": {alert.Warning, "3"}, "40": {alert.Error, "40"}, "banana": {alert.Error, "banana"}, "-1": {alert.Error, "-1"}, "not critical": {alert.Error, "not critical"}, "non-critical": {alert.Error, "non-critical"}, "severity": {alert.Error, "severity"},
 	} {
 		a := prepared(t, alert.Alert{Title: "x", Severity: alert.Severity(word)})
 		if a.Severity != c.want || a.Labels["severity"] != c.label {
 			t.Errorf("%q is %s with the label %q", word, a.Severity, a.Labels["severity"])
 		}
-		if noted := len(a.Notes) > 0; noted != (word == "banana" || word == "-1") {
+		if noted := len(a.Notes) > 0; noted != (word == "banana" || word == "-1" || word == "not critical" || word == "severity" || word == "non-critical") {
 			t.Errorf("%q is noted as %v", word, a.Notes)
 		}
 	}
@@ -358,7 +360,7 @@ func TestAWordThatIsUnknownIsKeptAsItWasSent(t *testing.T) {
 	const kept = ", and kept as the label "
 	for _, c := range []struct{ severity, status, label, want, notes string }{
 		{"BananaSplit", "", "none", "map[severity:BananaSplit]", `severity "BananaSplit" is unknown: taken as error` + kept + "severity"},
-		{"Sev-High ", "", "x", "map[sent_severity:Sev-High severity:x]", `severity "Sev-High" is unknown: taken as error` + kept + "sent_severity"},
+		{"Sev-Odd ", "", "x", "map[sent_severity:Sev-Odd severity:x]", `severity "Sev-Odd" is unknown: taken as error` + kept + "sent_severity"},
 		{"Banana", "", "banana", "map[severity:banana]", `severity "Banana" is unknown: taken as error` + kept + "severity"},
 		{"P1", "", "critical", "map[sent_severity:P1 severity:critical]", `severity "P1" is kept as the label sent_severity`},
 		{"ÄRGER", "", "", "map[sent_severity:ÄRGER severity:]", `severity "ÄRGER" is unknown: taken as error` + kept + "sent_severity"},

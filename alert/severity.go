@@ -1,6 +1,9 @@
 package alert
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Severity is how bad an alert is, from Info up to Critical.
 type Severity string
@@ -59,7 +62,29 @@ func ParseSeverity(word string) (s Severity, ok bool) {
 			return s, true
 		}
 	}
-	return "", false
+	return severityOfParts(word)
+}
+
+// severityOfParts reads what says a severity more than once, or says that it is one, as
+// "P1 - Critical", "LOG_CRIT" and "SEVERITY_HIGH" do. The worst counts. One part that says
+// something else makes it unknown: "not critical".
+func severityOfParts(word string) (worst Severity, ok bool) {
+	for _, part := range strings.FieldsFunc(word, func(r rune) bool { return strings.ContainsRune(" -_:/,", r) }) {
+		if slices.Contains([]string{"log", "severity", "sev", "level", "lvl", "priority", "prio", "syslog"}, part) {
+			continue
+		}
+		if part == word {
+			return "", false
+		}
+		s, known := ParseSeverity(part)
+		if !known {
+			return "", false
+		}
+		if !ok || s.Rank() < worst.Rank() {
+			worst, ok = s, true
+		}
+	}
+	return worst, ok
 }
 
 func severityWords() map[string]Severity {

@@ -315,7 +315,7 @@ func TestAnEventCountsFromWhenItHappened(t *testing.T) {
 	w := newWorld(t)
 	w.now = at(12, 0)
 	w.push(alert.Alert{Key: "a", Title: "t", At: at(3, 0)})
-	if i := w.incidents[0]; !i.Began().Equal(at(3, 0)) || !i.ReceivedLate() || !i.FirstAt.Equal(at(12, 0)) {
+	if i := w.incidents[0]; !i.Began().Equal(at(3, 0)) || !i.ReceivedLate().Equal(at(12, 0)) || !i.FirstAt.Equal(at(12, 0)) {
 		t.Errorf("it began at %s and was received at %s", i.Began(), i.FirstAt)
 	}
 	w.now = at(14, 0)
@@ -326,8 +326,24 @@ func TestAnEventCountsFromWhenItHappened(t *testing.T) {
 	w.push(alert.Alert{Key: "b", Title: "t"})
 	w.now = at(15, 0)
 	w.push(alert.Alert{Key: "b", Title: "t", Status: alert.Resolved, At: at(2, 0)}) // before it began
-	if i := w.incidents[1]; i.Lasted() != time.Hour || i.ReceivedLate() {
+	if i := w.incidents[1]; i.Lasted() != time.Hour || !i.ReceivedLate().IsZero() {
 		t.Errorf("the other lasted %s", i.Lasted())
+	}
+}
+
+func TestEachEventCountsFromWhenItHappened(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ now, says, began, last, late time.Time }{
+		{at(12, 0), at(11, 0), at(11, 0), at(11, 0), at(12, 0)},
+		{at(12, 10), at(11, 30), at(11, 0), at(11, 30), at(12, 10)},
+		{at(12, 20), at(10, 0), at(10, 0), at(10, 0), at(12, 20)}, // they came in another order
+		{at(12, 30), at(12, 30), at(10, 0), at(12, 30), at(12, 0)},
+	} {
+		w.now = c.now
+		w.push(alert.Alert{Key: "a", Title: "t", At: c.says})
+		if i := w.incidents[0]; !i.Began().Equal(c.began) || !i.LastBegan().Equal(c.last) || !i.ReceivedLate().Equal(c.late) {
+			t.Errorf("at %s it began at %s, last at %s, received %s", c.now, i.Began(), i.LastBegan(), i.ReceivedLate())
+		}
 	}
 }
 

@@ -137,9 +137,7 @@ func (d *draft) open(a alert.Alert, key string, subject alert.Subject, plan *ale
 			en.Lanes = alert.Union(en.Lanes, []string{d.aliases.Lane(s.Person)})
 		}
 	}
-	if en.BeganAt = a.At; a.At.Equal(a.AcceptedAt) || a.At.After(d.now) {
-		en.BeganAt = noTime
-	}
+	en.BeganAt = saidAt(a, d.now)
 	if !a.BeganAt.IsZero() && a.BeganAt.Before(a.At) {
 		en.BeganAt = a.BeganAt
 	}
@@ -181,10 +179,21 @@ func (en *entry) reopen(now time.Time) {
 	en.AckedAt, en.RemindAt, en.AckedBy, en.Assignee = noTime, noTime, alert.Person{}, alert.Person{}
 }
 
+// saidAt is when a firing alert says it began; zero if it doesn't say, or says the future.
+func saidAt(a alert.Alert, now time.Time) time.Time {
+	if a.At.Equal(a.AcceptedAt) || a.At.After(now) {
+		return noTime
+	}
+	return a.At
+}
+
 // show copies what the card shows from the newest firing alert, and its routing.
 func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
-	en.LastAt = now
+	en.LastAt, en.LastBeganAt = now, saidAt(a, now)
+	if !en.LastBeganAt.IsZero() && en.LastBeganAt.Before(en.Began()) { // they came in another order
+		en.BeganAt = en.LastBeganAt
+	}
 	en.word(&a, plan, now)
 	en.Severity, en.Source, en.Title, en.Text, en.Format = a.Severity, a.Source, a.Title, a.Text, a.Format
 	en.refresh(a, plan, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -209,22 +210,28 @@ func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Mess
 	})
 }
 
-// maxPatience is how often a call is tried.
+// maxPatience is how often a call is tried that Slack certainly did not do.
 const maxPatience = 5
 
 // patiently retries what Slack throttled or certainly did not do, until ctx ends: a
 // person without an answer would ask again and make it worse.
 func (h *Handlers) patiently(ctx context.Context, try func() error) error {
-	for attempt := 1; ; attempt++ {
+	for failed := 0; ; {
 		err := try()
-		pause, again := pauseAfter(err)
-		if !again || attempt == maxPatience {
+		var sent *alert.SendError
+		if !errors.As(err, &sent) {
 			return err
 		}
-		if until, ok := ctx.Deadline(); ok && time.Until(until) < pause {
+		pause := max(sent.RetryAfter, time.Second)
+		switch sent.Class {
+		case alert.ClassThrottled:
+			pause += rand.N(pause) // or all who wait would try again in the same second
+		case alert.ClassTransient:
+			failed++
+		default:
 			return err
 		}
-		if !sleep(ctx, pause) {
+		if until, ok := ctx.Deadline(); failed == maxPatience || ok && time.Until(until) < pause || !sleep(ctx, pause) {
 			return err
 		}
 	}
@@ -240,13 +247,4 @@ func sleep(ctx context.Context, pause time.Duration) bool {
 	case <-ctx.Done():
 		return false
 	}
-}
-
-// pauseAfter reports whether to try again after an error, and after which pause.
-func pauseAfter(err error) (pause time.Duration, again bool) {
-	var sent *alert.SendError
-	if !errors.As(err, &sent) || !slices.Contains([]alert.Class{alert.ClassThrottled, alert.ClassTransient}, sent.Class) {
-		return 0, false
-	}
-	return max(sent.RetryAfter, time.Second), true
 }

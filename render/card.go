@@ -224,8 +224,8 @@ func facts(i alert.Incident, who func(alert.Person) string) []string {
 	}
 	switch {
 	case i.FirstAt.IsZero():
-	case i.Count > 1 && minutes(i.LastAt).After(minutes(i.Began())):
-		parts = append(parts, "first "+date(i.Began()), "last "+date(i.LastAt))
+	case i.Count > 1 && minutes(i.LastBegan()).After(minutes(i.Began())):
+		parts = append(parts, "first "+date(i.Began()), "last "+date(i.LastBegan()))
 	default:
 		parts = append(parts, "began "+date(i.Began()))
 	}

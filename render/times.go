@@ -5,8 +5,8 @@ import "tocsin/alert"
 // moreTimes are when an incident was received, if that was long after it began, and when
 // it expires.
 func moreTimes(i alert.Incident) (parts []string) {
-	if i.ReceivedLate() {
-		parts = append(parts, "received "+date(i.FirstAt))
+	if at := i.ReceivedLate(); !at.IsZero() {
+		parts = append(parts, "received "+date(at))
 	}
 	if i.State != alert.StateResolved && !i.ExpiresAt.IsZero() {
 		parts = append(parts, "expires "+date(i.ExpiresAt))
