@@ -103,9 +103,9 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 		`title!~".+"`:                       "matches no alert",
 		`severity!~".*"`:                    "matches no alert",
 		`severity!~"crit|err|warn|info"`:    "matches no alert",
-		"severity>critical":                  "matches no alert",
-		"severity<info":                      "matches no alert",
-		"severity>fatal":                     "matches no alert",
+		"severity>critical":                 "matches no alert",
+		"severity<info":                     "matches no alert",
+		"severity>fatal":                    "matches no alert",
 		`severity>=banana`:                  `no alert has the severity "banana"`,
 		`channel="two words"`:               "is not a conversation",
 		`title=""`:                          "every alert has a title",
@@ -201,7 +201,7 @@ func TestMatchersLookAtFieldsAndLabels(t *testing.T) {
 		``: true, `severity=critical`: true, `severity=low`: false, `source=grafana key=db channel="#db"`: true,
 		`host=~"db-.*"`: true, `host=~"b-1"`: false, `host!~"web.*"`: true, `host!="db-1"`: false,
 		`missing=""`: true, `missing!=""`: false, `missing=~".*"`: true, `title=~"disk.*db-1"`: true,
-		`severity>=error`: true, `severity>=critical`: true, `severity>critical`: false, `severity<=error`: false, `severity<=critical`: true, `severity<critical`: false,
+		`severity>=error`: true, `severity>=critical`: true, `severity<=error`: false, `severity<=critical`: true, `severity<critical`: false,
 		`host=~"db-1|web"`: true, `host=db-1 severity=warning`: false,
 	} {
 		ms, err := alert.ParseMatchers(text)

@@ -321,6 +321,9 @@ func (c *client) do(ctx context.Context, r request, into any) error {
 		req.Header.Set("Authorization", "Bearer "+c.token.Reveal())
 	}
 	resp, err := c.http.Do(req)
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return &statusError{exitInterrupted, errors.New("interrupted")}
+	}
 	if err != nil {
 		return c.unreachable(err)
 	}

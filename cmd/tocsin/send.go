@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -225,6 +226,9 @@ func (c *sendCmd) readText(a *alert.Alert) error {
 	text, err := io.ReadAll(c.stdin)
 	if err != nil {
 		return fmt.Errorf("read standard input: %w", err)
+	}
+	if !utf8.Valid(text) { // JSON, which the daemon reads, has nothing else
+		a.Notes = append(a.Notes, "bytes that are not UTF-8 are shown as \ufffd")
 	}
 	a.Text = string(text)
 	return nil
