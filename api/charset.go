@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -28,7 +29,42 @@ func readable(kind, charset string, body []byte) (clean []byte, notes []string) 
 		body = bytes.ReplaceAll(body, []byte{0}, nil)
 		notes = append(notes, "NUL characters are removed")
 	}
+	if strings.HasSuffix(kind, "json") && loneSurrogate(body) {
+		notes = append(notes, "half of a surrogate pair is shown as \ufffd")
+	}
 	return blankLines.ReplaceAll(bytes.TrimRight(body, " \t\r\n"), nil), notes
+}
+
+// loneSurrogate reports whether JSON has an escaped half of a surrogate pair without the other.
+func loneSurrogate(body []byte) bool {
+	for high := false; ; {
+		at := bytes.IndexByte(body, '\\')
+		if at < 0 || len(body) < at+6 {
+			return high
+		}
+		if high && at > 0 {
+			return true
+		}
+		escape := body[at : at+6]
+		switch code, err := strconv.ParseUint(string(escape[2:]), 16, 16); {
+		case escape[1] != 'u' || err != nil:
+			if high {
+				return true
+			}
+			body = body[at+2:]
+			continue
+		case code >= 0xdc00 && code < 0xe000:
+			if !high {
+				return true
+			}
+			high = false
+		case high:
+			return true
+		default:
+			high = code >= 0xd800 && code < 0xdc00
+		}
+		body = body[at+6:]
+	}
 }
 
 // decoded returns the body in UTF-8 if the charset is known, and a note if it is not.
