@@ -110,6 +110,9 @@ type Change struct {
 	// Incidents are new (Version 1) or changed (Version is one more than the
 	// version that was loaded; otherwise the commit fails with ErrConflict).
 	Incidents []Incident
+	// Apart are the ids of those that say what an alert says which is recorded with another
+	// incident, because it is about several.
+	Apart []string
 	// Retold are incidents whose text is another one, each with since when: what pending
 	// replies say of an earlier one is cut (Note.Outdated) before Deliveries are added.
 	Retold map[string]time.Time

@@ -31,7 +31,7 @@ const (
 )
 
 // Route says where matching alerts go and how they escalate. The first route that
-// matches applies, and with Continue also those that match after it.
+// matches applies, and with Continue also those that match after it: Plans says how.
 type Route struct {
 	// Name identifies the route. Alerts with one key in one route are one incident.
 	Name     string
@@ -122,10 +122,12 @@ func (r Routing) Permits(mention string) bool {
 	return slices.Contains(r.Mentionable, mention) || slices.Contains(r.Mentionable, Everyone)
 }
 
-// Plan is the routing of one alert.
+// Plan is the routing of one alert, or of one of the incidents that it is about.
 type Plan struct {
-	// Route names the first route that matched.
+	// Route names the first route of the plan that matched.
 	Route string
+	// Further is set for all plans of an alert but the first.
+	Further bool
 	// Stops are the conversations it goes to, each once, with who is mentioned there.
 	Stops      []Stop
 	Steps      []Step
@@ -158,22 +160,100 @@ func (p Plan) Lanes() []string {
 	return lanes
 }
 
-// Plan returns the routing of s. An alert that names a channel goes only there;
-// everything else applies to it as to others.
+// Plan returns the routing of s as that of one incident. An alert that names a channel goes
+// only there; everything else applies to it as to others.
 func (r Routing) Plan(s Subject) Plan {
+	p := r.noPlan(s)
+	for _, n := range r.matching(s) {
+		r.apply(&p, n, s)
+	}
+	r.complete(&p, s)
+	return p
+}
+
+// Plans returns the routing of s for each incident that it is about, of which there is at
+// least one: routes that form different groups have one each. What names a channel is one
+// incident there, and what Tocsin says about a heartbeat is in no group.
+func (r Routing) Plans(s Subject) []Plan {
+	if s.Channel != "" || strings.HasPrefix(s.Key, heartbeatKey) {
+		return []Plan{r.Plan(s)}
+	}
+	var plans []Plan
+	for _, n := range r.matching(s) {
+		at := r.shares(plans, r.Routes[n])
+		if at < 0 {
+			at = len(plans)
+			plans = append(plans, r.noPlan(s))
+			plans[at].Further = at > 0
+		}
+		r.apply(&plans[at], n, s)
+	}
+	if len(plans) == 0 {
+		plans = []Plan{r.noPlan(s)}
+	}
+	for n := range plans {
+		r.complete(&plans[n], s)
+	}
+	return plans
+}
+
+// PlanOf returns the routing of an incident: of the plans of its latest firing alert that for
+// its route, or the first if its alerts have another route by now.
+func (r Routing) PlanOf(i Incident, names *Aliases) Plan {
+	s := i.Subject()
+	if i.Group != nil {
+		s.Labels = i.Group.Latest
+	}
+	s = names.Subject(s)
+	if i.Message != nil {
+		return r.Plan(s)
+	}
+	return *PlanBy(r.Plans(s), i.Route)
+}
+
+// PlanBy is that one of an alert's plans which is for a route, or the first.
+func PlanBy(plans []Plan, route string) *Plan {
+	at := slices.IndexFunc(plans, func(p Plan) bool { return p.Route == route })
+	return &plans[max(at, 0)]
+}
+
+// shares returns which of an alert's plans a route that matches it belongs to: that of
+// routes that form the same groups. A route that says nothing of groups adds to one that
+// sends to all its conversations already. -1 is none.
+func (r Routing) shares(plans []Plan, route Route) int {
+	if len(route.GroupBy) == 0 {
+		if at := slices.IndexFunc(plans, func(p Plan) bool { return covers(p.Lanes(), r.to(route)) }); at >= 0 {
+			return at
+		}
+	}
+	return slices.IndexFunc(plans, func(p Plan) bool { return p.Group.same(Grouping{By: route.GroupBy}) })
+}
+
+// noPlan is a plan by which no route applies yet.
+func (r Routing) noPlan(s Subject) Plan {
 	p := Plan{Route: DefaultRoute, Thread: cmp.Or(r.Thread, ThreadImportant), Broadcast: r.Broadcast, HoldUnsure: r.HoldUnsure, ReopenWithin: r.ReopenWithin}
 	if s.Severity == Info {
 		p.ExpiresIn = r.InfoExpiresIn
 	}
+	return p
+}
+
+// matching are the indexes of the routes that apply to s.
+func (r Routing) matching(s Subject) (matched []int) {
 	for n, route := range r.Routes {
 		if !route.Matchers.Match(s) {
 			continue
 		}
-		r.apply(&p, n, s)
+		matched = append(matched, n)
 		if !route.Continue {
 			break
 		}
 	}
+	return matched
+}
+
+// complete adds to a plan what does not come from routes.
+func (r Routing) complete(p *Plan, s Subject) {
 	if s.Channel != "" && s.Channel != r.Default {
 		p.Route = ChannelRoute(s.Channel)
 	} else if s.Channel != "" {
@@ -183,7 +263,14 @@ func (r Routing) Plan(s Subject) Plan {
 		p.stop(cmp.Or(s.Channel, r.Default), nil)
 	}
 	slices.SortStableFunc(p.Steps, func(a, b Step) int { return cmp.Compare(a.After, b.After) })
-	return p
+}
+
+// to are the conversations of a route.
+func (r Routing) to(route Route) []string {
+	if len(route.To) == 0 {
+		return []string{r.Default}
+	}
+	return route.To
 }
 
 // HoldsIn is HoldUnsure for a message in lane that shows alerts of many routes: set
@@ -228,11 +315,9 @@ func (r Routing) apply(p *Plan, n int, s Subject) {
 	}
 	p.Matched = append(p.Matched, n)
 	p.Steps = append(p.Steps, route.Escalate...)
-	lanes := route.To
+	lanes := r.to(route)
 	if s.Channel != "" {
 		lanes = []string{s.Channel}
-	} else if len(lanes) == 0 {
-		lanes = []string{r.Default}
 	}
 	for _, lane := range lanes {
 		p.stop(lane, route.Mention)

@@ -3,6 +3,7 @@ package alert_test
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 	_ "time/tzdata"
@@ -76,6 +77,53 @@ func TestTheFirstRouteSaysWhatOnlyOneCan(t *testing.T) {
 	}
 	if p := (alert.Routing{Default: "#a"}).Plan(alert.Subject{}); p.Thread != alert.ThreadImportant {
 		t.Errorf("without anything the thread is told %q", p.Thread)
+	}
+}
+
+func TestRoutesThatFormOtherGroupsHavePlansOfTheirOwn(t *testing.T) {
+	route := func(name string, by []string, to ...string) alert.Route {
+		return alert.Route{Name: name, GroupBy: by, To: to, Continue: true, Mention: []string{"@" + name}, Matchers: matchers(t, name+`!="no"`)}
+	}
+	one, two, all := []string{"cluster"}, []string{"cluster", "alertname"}, []string{alert.AllLabels}
+	for name, c := range map[string]struct {
+		routes  []alert.Route
+		subject alert.Subject
+		want    string
+	}{
+		"no groups":                       {[]alert.Route{route("a", nil, "#a"), route("b", nil, "#b")}, alert.Subject{}, "a: #a #b"},
+		"all labels are no group":         {[]alert.Route{route("a", nil, "#a"), route("b", all, "#b")}, alert.Subject{}, "a: #a #b"},
+		"the same group":                  {[]alert.Route{route("a", one, "#a"), route("b", one, "#b")}, alert.Subject{}, "a: #a #b"},
+		"the same in another order":       {[]alert.Route{route("a", two, "#a"), route("b", []string{"alertname", "cluster", "cluster"}, "#b")}, alert.Subject{}, "a: #a #b"},
+		"different groups":                {[]alert.Route{route("a", one, "#a"), route("b", two, "#b")}, alert.Subject{}, "a: #a; b: #b"},
+		"different in one channel":        {[]alert.Route{route("a", one, "#a"), route("b", two, "#a")}, alert.Subject{}, "a: #a; b: #a"},
+		"one of three":                    {[]alert.Route{route("a", one, "#a"), route("b", two, "#b"), route("c", one, "#c")}, alert.Subject{}, "a: #a #c; b: #b"},
+		"a group and none":                {[]alert.Route{route("a", one, "#a"), route("b", nil, "#b")}, alert.Subject{}, "a: #a; b: #b"},
+		"none and a group":                {[]alert.Route{route("a", nil, "#a"), route("b", one, "#b"), route("c", all, "#c")}, alert.Subject{}, "a: #a #c; b: #b"},
+		"only who else is mentioned":      {[]alert.Route{route("a", one, "#a"), route("b", two, "#b"), route("c", nil, "#b")}, alert.Subject{}, "a: #a; b: #b"},
+		"the default channel":             {[]alert.Route{route("a", one), route("b", two, "#b"), route("c", nil)}, alert.Subject{}, "a: #alerts; b: #b"},
+		"one that does not match":         {[]alert.Route{route("a", one, "#a"), route("b", two, "#b")}, alert.Subject{Labels: map[string]string{"a": "no"}}, "b: #b"},
+		"none that matches":               {nil, alert.Subject{}, "default: #alerts"},
+		"a channel by name":               {[]alert.Route{route("a", one, "#a"), route("b", two, "#b")}, alert.Subject{Channel: "#ops"}, "channel:#ops: #ops"},
+		"the default channel by name":     {[]alert.Route{route("a", one, "#a"), route("b", two, "#b")}, alert.Subject{Channel: "#alerts"}, "default: #alerts"},
+		"a heartbeat belongs to no group": {[]alert.Route{route("a", one, "#a"), route("b", nil, "#b")}, alert.Subject{Key: alert.HeartbeatKey("backup")}, "a: #a #b"},
+	} {
+		r := alert.Routing{Default: "#alerts", Routes: c.routes}
+		var got []string
+		for n, p := range r.Plans(c.subject) {
+			got = append(got, p.Route+": "+strings.Join(p.Lanes(), " "))
+			if p.Further != (n > 0) {
+				t.Errorf("%s: further is %t in plan %d", name, p.Further, n)
+			}
+			if c.subject.Channel == r.Default {
+				continue // its incident does not say so
+			}
+			if of := r.PlanOf(alert.Incident{Key: c.subject.Key, Route: p.Route, Labels: c.subject.Labels}, nil); !reflect.DeepEqual(of, p) {
+				t.Errorf("%s: the incident of %s has the plan %+v", name, p.Route, of)
+			}
+		}
+		if strings.Join(got, "; ") != c.want {
+			t.Errorf("%s: the plans are %q, want %s", name, got, c.want)
+		}
 	}
 }
 

@@ -45,9 +45,16 @@ type amAlert struct {
 	EndsAt       time.Time         `json:"endsAt"`
 	GeneratorURL string            `json:"generatorURL,omitempty"`
 	Status       amAlertStatus     `json:"status"`
-	// grouped are the labels of the alert's group, and group is its key; empty for none.
-	grouped map[string]string
-	group   string
+	// in are the groups that it is in.
+	in []amPlace
+}
+
+// amPlace is the group of an alert: the labels by which its alerts are grouped, its key, and the
+// receivers that have it. Both are empty without groups.
+type amPlace struct {
+	labels    map[string]string
+	key       string
+	receivers []amReceiver
 }
 
 type amAlertStatus struct {
@@ -283,7 +290,11 @@ func (a *API) amReceivers(*http.Request) (any, error) {
 
 // amAlerts answers the alerts whose incidents are not resolved, and of groups their members.
 func (a *API) amAlerts(r *http.Request) (any, error) {
-	all, err := a.unresolved(r)
+	f, err := readAMFilter(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.unresolved(r.Context(), f)
 	if err != nil {
 		return nil, err
 	}
@@ -293,19 +304,28 @@ func (a *API) amAlerts(r *http.Request) (any, error) {
 
 // amGroups answers the same by receiver and group.
 func (a *API) amGroups(r *http.Request) (any, error) {
-	all, err := a.unresolved(r)
+	f, err := readAMFilter(r.URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	all, err := a.unresolved(r.Context(), f)
 	if err != nil {
 		return nil, err
 	}
 	type place struct{ receiver, group string }
 	by := map[place]*amGroup{}
 	for _, one := range all {
-		for _, to := range one.Receivers {
-			at := place{to.Name, one.group}
-			if by[at] == nil {
-				by[at] = &amGroup{Labels: one.grouped, Receiver: to, RouteLabels: map[string]string{}}
+		for _, in := range one.in {
+			for _, to := range in.receivers {
+				if !f.receives(to) {
+					continue
+				}
+				at := place{to.Name, in.key}
+				if by[at] == nil {
+					by[at] = &amGroup{Labels: in.labels, Receiver: to, RouteLabels: map[string]string{}}
+				}
+				by[at].Alerts = append(by[at].Alerts, one)
 			}
-			by[at].Alerts = append(by[at].Alerts, one)
 		}
 	}
 	groups := []amGroup{}
@@ -354,17 +374,17 @@ func amTrue(text string) bool {
 func (f amFilter) keeps(one amAlert) bool {
 	shown := (f.active || one.Status.State != "active") && (f.silenced || len(one.Status.SilencedBy) == 0) &&
 		(f.inhibited || len(one.Status.InhibitedBy) == 0)
-	to := f.receiver == nil || slices.ContainsFunc(one.Receivers, func(r amReceiver) bool { return f.receiver.MatchString(r.Name) })
-	return shown && to && amMatch(f.matchers, one.Labels)
+	return shown && slices.ContainsFunc(one.Receivers, f.receives) && amMatch(f.matchers, one.Labels)
 }
 
-// unresolved lists the alerts that a request asks for, those that became so last first.
-func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
-	f, err := readAMFilter(r.URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	list, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Limit: mostShown})
+func (f amFilter) receives(r amReceiver) bool {
+	return f.receiver == nil || f.receiver.MatchString(r.Name)
+}
+
+// unresolved lists the alerts that a request asks for, those that became so last first. What
+// is several incidents is one alert.
+func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
+	list, err := a.opts.Store.Incidents(ctx, alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Limit: mostShown})
 	if err != nil {
 		return nil, err
 	}
@@ -374,34 +394,66 @@ func (a *API) unresolved(r *http.Request) ([]amAlert, error) {
 		keys[i.ID] = i.Key
 	}
 	var all []amAlert
+	known := map[string]int{} // places in all, by fingerprint
 	for _, i := range list {
-		single, err := a.singly(r.Context(), i, mostShown-len(all))
+		single, err := a.singly(ctx, i, mostShown-len(all))
 		if err != nil {
 			return nil, err
 		}
-		labels, key := groupOf(i)
+		in := amPlaceOf(i)
 		for _, i := range single {
 			one := amAlertOf(i, now)
-			one.grouped, one.group = labels, key
+			one.in = []amPlace{in}
 			for n, id := range one.Status.InhibitedBy { // Alertmanager names fingerprints
 				one.Status.InhibitedBy[n] = cmp.Or(keys[id], id)
 			}
-			if f.keeps(one) {
-				all = append(all, one)
+			if at, has := known[one.Fingerprint]; has && maps.Equal(all[at].Labels, one.Labels) {
+				all[at].merge(one)
+				continue
 			}
+			known[one.Fingerprint] = len(all)
+			all = append(all, one)
 		}
 	}
-	return all, nil
+	return slices.DeleteFunc(all, func(one amAlert) bool { return !f.keeps(one) }), nil
 }
 
-// groupOf is by which labels an incident's alerts are grouped, and the key of the group.
-func groupOf(i alert.Incident) (labels map[string]string, key string) {
-	labels = map[string]string{}
-	if i.Group != nil {
-		maps.Copy(labels, i.Group.Labels)
-		key = i.Route + " " + i.Key
+// merge adds the same alert of another incident.
+func (one *amAlert) merge(other amAlert) {
+	for _, r := range other.Receivers {
+		if !slices.Contains(one.Receivers, r) {
+			one.Receivers = append(one.Receivers, r)
+		}
 	}
-	return labels, key
+	one.in = append(one.in, other.in...)
+	if other.StartsAt.Before(one.StartsAt) {
+		one.StartsAt = other.StartsAt
+	}
+	if other.UpdatedAt.After(one.UpdatedAt) {
+		one.UpdatedAt, one.EndsAt = other.UpdatedAt, other.EndsAt
+	}
+	one.Status.SilencedBy = alert.Union(one.Status.SilencedBy, other.Status.SilencedBy)
+	one.Status.InhibitedBy = alert.Union(one.Status.InhibitedBy, other.Status.InhibitedBy)
+	if other.Status.State == "active" {
+		one.Status.State = other.Status.State
+	}
+}
+
+// amPlaceOf is the group that an incident is, as that of its alerts.
+func amPlaceOf(i alert.Incident) amPlace {
+	in := amPlace{labels: map[string]string{}, receivers: amReceiversOf(i)}
+	if i.Group != nil {
+		maps.Copy(in.labels, i.Group.Labels)
+		in.key = i.Route + " " + i.Key
+	}
+	return in
+}
+
+func amReceiversOf(i alert.Incident) (all []amReceiver) {
+	for _, lane := range i.Lanes {
+		all = append(all, amReceiver{lane})
+	}
+	return all
 }
 
 // singly lists the firing members of a group, at most so many, as incidents of their own.
@@ -461,8 +513,6 @@ func amAlertOf(i alert.Incident, now time.Time) amAlert {
 	if i.ExpiresAt.IsZero() { // Alertmanager's alerts always have an end
 		one.EndsAt = now.Add(time.Hour).UTC().Truncate(time.Second)
 	}
-	for _, lane := range i.Lanes {
-		one.Receivers = append(one.Receivers, amReceiver{lane})
-	}
+	one.Receivers = amReceiversOf(i)
 	return one
 }

@@ -83,6 +83,7 @@ type node struct {
 	receiver string
 	matchers map[string]string // label to a regular expression of single letters, as in a|b
 	cont     bool
+	groupBy  []string // inherited if empty
 	routes   []*node
 }
 
@@ -96,6 +97,9 @@ func (n *node) yaml(indent string) string {
 		text += fmt.Sprintf("%s  - %s=~%q\n", indent, label, n.matchers[label])
 	}
 	text += fmt.Sprintf("%scontinue: %t\n", indent, n.cont)
+	if len(n.groupBy) > 0 {
+		text += fmt.Sprintf("%sgroup_by: [%s]\n", indent, strings.Join(n.groupBy, ", "))
+	}
 	if len(n.routes) > 0 {
 		text += indent + "routes:\n"
 	}
@@ -105,28 +109,33 @@ func (n *node) yaml(indent string) string {
 	return text
 }
 
-// receivers are where Alertmanager sends alerts with these labels.
-func (n *node) receivers(labels map[string]string) (all []string) {
+// receivers are where Alertmanager sends alerts with these labels, each with by which labels
+// they are grouped there.
+func (n *node) receivers(labels map[string]string, groupBy []string) (all []string) {
+	if len(n.groupBy) > 0 {
+		groupBy = n.groupBy
+	}
 	for label, values := range n.matchers {
 		if !slices.Contains(strings.Split(values, "|"), labels[label]) {
 			return nil
 		}
 	}
 	for _, child := range n.routes {
-		found := child.receivers(labels)
+		found := child.receivers(labels, groupBy)
 		all = append(all, found...)
 		if len(found) > 0 && !child.cont {
 			break
 		}
 	}
 	if len(all) == 0 {
-		all = []string{n.receiver}
+		all = []string{fmt.Sprint("#", n.receiver, " by ", groupBy)}
 	}
 	return all
 }
 
 func drawNode(t *rapid.T, depth int) *node {
 	n := &node{receiver: rapid.SampledFrom([]string{"ra", "rb", "rc", "rd", "null"}).Draw(t, "receiver"), cont: rapid.Bool().Draw(t, "continue"), matchers: map[string]string{}}
+	n.groupBy = rapid.SampledFrom([][]string{nil, {"x"}, {"severity"}, {"severity", "x"}, {"..."}}).Draw(t, "group by")
 	for _, label := range []string{"x", "severity"} {
 		values := rapid.SampledFrom(map[string][]string{
 			"x": {"", "", "a", "b", "a|b", "b|c"}, "severity": {"", "", "critical", "critical|error", "page", "page|ticket"},
@@ -146,7 +155,7 @@ func drawNode(t *rapid.T, depth int) *node {
 func TestImportedRoutesSendWhereAlertmanagersDo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		root := drawNode(t, 2)
-		root.matchers, root.receiver = nil, "ra"
+		root.matchers, root.receiver, root.groupBy = nil, "ra", []string{"x"}
 		content := "route:\n  " + root.yaml("  ") + "receivers:\n  - name: \"null\"\n"
 		for _, r := range []string{"ra", "rb", "rc", "rd"} {
 			content += fmt.Sprintf("  - {name: %s, slack_configs: [{channel: '#%s'}]}\n", r, r)
@@ -167,18 +176,22 @@ func TestImportedRoutesSendWhereAlertmanagersDo(t *testing.T) {
 					t.Fatal(err)
 				}
 				var want []string
-				for _, r := range root.receivers(map[string]string{"x": x, "severity": severity}) {
-					if r != "null" {
-						want = append(want, "#"+r)
+				for _, r := range root.receivers(map[string]string{"x": x, "severity": severity}, nil) {
+					if !strings.HasPrefix(r, "#null ") {
+						want = append(want, r)
 					}
 				}
-				plan := c.Routing.Plan(a.Subject())
-				got := plan.Lanes()
 				if len(want) == 0 { // dropped: in a route that shows nothing
-					if route := c.Routing.Routes[plan.Matched[0]]; len(route.Mute) == 0 {
+					if route := c.Routing.Routes[c.Routing.Plan(a.Subject()).Matched[0]]; len(route.Mute) == 0 {
 						t.Fatalf("x=%q severity=%s is not dropped, by\n%s\nfrom\n%s", x, severity, made.YAML, content)
 					}
 					continue
+				}
+				var got []string
+				for _, plan := range c.Routing.Plans(a.Subject()) {
+					for _, lane := range plan.Lanes() {
+						got = append(got, fmt.Sprint(lane, " by ", plan.Group.By))
+					}
 				}
 				slices.Sort(want)
 				slices.Sort(got)

@@ -23,7 +23,36 @@ const maxImported = 1000
 
 // flatten makes a list of the tree, in the order in which Alertmanager looks: children
 // before their parent, whose matchers they have, too.
-func (im *importer) flatten() []flatRoute { return im.flatNode(im.root, nil, true) }
+func (im *importer) flatten() (all []flatRoute) {
+	for _, r := range im.flatNode(im.root, nil, true) {
+		all = append(all, im.byGroups(r)...)
+	}
+	return all
+}
+
+// byGroups has a route for each of the different groups that the nodes of one form. They
+// have the same matchers, and all but the last go on. Nodes without a conversation come last.
+func (im *importer) byGroups(r flatRoute) (parts []flatRoute) {
+	var silent []*amRoute
+	for _, node := range r.of {
+		if len(im.receivers[node.receiver].to) == 0 {
+			silent = append(silent, node)
+			continue
+		}
+		at := slices.IndexFunc(parts, func(p flatRoute) bool { return slices.Equal(p.of[0].groupBy, node.groupBy) })
+		if at < 0 {
+			at = len(parts)
+			parts = append(parts, flatRoute{matchers: r.matchers, cont: true})
+		}
+		parts[at].of = append(parts[at].of, node)
+	}
+	if len(parts) == 0 {
+		return []flatRoute{r}
+	}
+	last := &parts[len(parts)-1]
+	last.cont, last.end, last.of = r.cont, r.end, append(last.of, silent...)
+	return parts
+}
 
 // flatNode is a node and what is below it. plain is set if the search ends with it, so that
 // routes below it may continue.

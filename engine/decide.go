@@ -123,6 +123,8 @@ type entry struct {
 	failed bool
 	// reword is set when the templates of its route have yet to say what its members are now.
 	reword bool
+	// apart is set once an alert says what it says that is recorded with another incident.
+	apart bool
 	// processed is set once it was decided what is due.
 	processed bool
 	// newest is the title of the group's member that fired last.
@@ -248,6 +250,9 @@ func (d *draft) finish() {
 			en.DueAt = next
 		}
 		d.change.Incidents = append(d.change.Incidents, en.Incident)
+		if en.apart {
+			d.change.Apart = append(d.change.Apart, en.ID)
+		}
 	}
 	d.finishHeartbeats()
 	d.finishMembers()
@@ -268,10 +273,10 @@ func (d *draft) touch(en *entry) {
 	}
 }
 
-// planOf is the routing of the incident as it is now.
+// planOf is the routing of the incident as it is now, by its own route if that still applies.
 func (d *draft) planOf(en *entry) *alert.Plan {
 	if en.plan == nil {
-		p := d.rules.routing.Plan(d.aliases.Subject(en.routed()))
+		p := d.rules.routing.PlanOf(en.Incident, d.aliases)
 		en.plan = &p
 	}
 	return en.plan

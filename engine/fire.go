@@ -17,6 +17,28 @@ type verdict struct {
 	silence, reason string
 }
 
+// idle reports whether nothing happens that people should know.
+func (v verdict) idle() bool {
+	return v.effect == alert.EffectRefreshed || v.effect == alert.EffectIgnored
+}
+
+// rank is lower for a verdict that counts more: by what people see, then by what is hidden.
+func (v verdict) rank() int {
+	switch {
+	case v.idle():
+		return 2
+	case v.standing == alert.StandSilenced:
+		return 1
+	}
+	return 0
+}
+
+// mainOf is the one of the verdicts about an alert, one for each of its incidents, by which it
+// counts.
+func mainOf(all []verdict) verdict {
+	return slices.MinFunc(all, func(a, b verdict) int { return a.rank() - b.rank() })
+}
+
 // accept decides one alert and returns its receipt.
 func (d *draft) accept(a alert.Alert) alert.Accepted {
 	if first, ok := d.seen[a.IdempotencyKey]; ok && a.IdempotencyKey != "" {
@@ -24,20 +46,37 @@ func (d *draft) accept(a alert.Alert) alert.Accepted {
 		return first
 	}
 	d.learnSources()
-	var v verdict
 	if a.OnlyIfOpen && !d.isOpen(a.Key) {
 		return alert.Accepted{Key: a.Key, Effect: alert.EffectIgnored}
 	}
+	subject := d.aliases.Subject(a.Subject())
+	plans, decide := d.plans(a, subject), d.fire
 	if a.Status == alert.Resolved {
-		v = d.resolve(a)
-	} else {
-		v = d.fire(a)
+		decide = d.resolve
 	}
-	d.countFailure(v.en)
-	if v.effect == alert.EffectRefreshed || v.effect == alert.EffectIgnored {
+	all := decide(a, subject, plans)
+	v := mainOf(all)
+	for _, one := range all {
+		d.countFailure(one.en)
+		one.en.apart = one.en.apart || one.en != v.en && a.Status == alert.Firing && !one.idle()
+	}
+	if v.idle() {
 		return alert.Accepted{Key: a.Key, Incident: v.en.ID, Effect: v.effect}
 	}
-	return d.record(a, v)
+	receipt := d.record(a, v)
+	for _, one := range all {
+		one.en.opener = ""
+	}
+	return receipt
+}
+
+// plans are the routing of an alert, one for each incident that it is about: a message that is
+// posted as it is is one.
+func (d *draft) plans(a alert.Alert, subject alert.Subject) []alert.Plan {
+	if a.Message != nil {
+		return []alert.Plan{d.rules.routing.Plan(subject)}
+	}
+	return d.rules.routing.Plans(subject)
 }
 
 // reusedKey returns an *alert.ReusedKeyError if one of the alerts has the idempotency key of
@@ -74,7 +113,6 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 		Alert: a, Standing: v.standing, Reason: v.reason, Silence: v.silence, Incident: en.ID, Lane: en.Lanes[0],
 		Version: en.Version, Delivery: en.opener,
 	})
-	en.opener = ""
 	receipt := alert.Accepted{ID: a.ID, Key: a.Key, Incident: en.ID, Effect: v.effect, Hash: a.Hash}
 	if a.IdempotencyKey != "" {
 		d.seen[a.IdempotencyKey] = receipt
@@ -82,24 +120,31 @@ func (d *draft) record(a alert.Alert, v verdict) alert.Accepted {
 	return receipt
 }
 
-// fire decides a firing alert: it opens, reopens or folds into an incident.
-func (d *draft) fire(a alert.Alert) verdict {
-	subject := d.aliases.Subject(a.Subject())
-	plan := d.rules.routing.Plan(subject)
-	for _, who := range a.Pings {
-		plan.Notify(who)
+// fire decides a firing alert: by each plan it opens, reopens or folds into an incident.
+func (d *draft) fire(a alert.Alert, subject alert.Subject, plans []alert.Plan) (all []verdict) {
+	for n := range plans {
+		for _, who := range a.Pings {
+			plans[n].Notify(who)
+		}
+		if plans[n].Group.Takes(a) {
+			all = append(all, d.fireMember(a, subject, &plans[n]))
+		} else {
+			all = append(all, d.fireAlone(a, subject, &plans[n]))
+		}
 	}
-	if plan.Group.Takes(a) {
-		return d.fireMember(a, subject, &plan)
-	}
+	return all
+}
+
+// fireAlone decides a firing alert that is in no group.
+func (d *draft) fireAlone(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
 	en := d.incidents[ref{a.Key, plan.Route}]
 	if en == nil || en.State == alert.StateResolved && d.now.Sub(en.ResolvedAt) > plan.ReopenWithin {
-		en = d.open(a, a.Key, subject, &plan)
+		en = d.open(a, a.Key, subject, plan)
 		return d.present(en, alert.EffectOpened, nil)
 	}
 	if a.Refreshes && en.State != alert.StateResolved {
 		d.touch(en)
-		en.refresh(a, &plan, d.now)
+		en.refresh(a, plan, d.now)
 		return verdict{en: en, effect: alert.EffectRefreshed}
 	}
 	if a.Refreshes && en.ResolvedBy != (alert.Person{}) && a.At.Before(en.ResolvedAt) {
@@ -112,13 +157,13 @@ func (d *draft) fire(a alert.Alert) verdict {
 		d.touch(en)
 		d.countReopening(en)
 		en.reopen(d.now)
-		en.show(a, &plan, d.now)
+		en.show(a, plan, d.now)
 		d.logFiring(en, &before, alert.VerbReopen)
 		return d.present(en, alert.EffectReopened, &before)
 	}
 	d.expireHolds(en)
 	d.touch(en)
-	en.show(a, &plan, d.now)
+	en.show(a, plan, d.now)
 	d.logFiring(en, &before, alert.VerbRefire)
 	return d.present(en, alert.EffectFolded, &before)
 }
@@ -133,7 +178,7 @@ func (d *draft) open(a alert.Alert, key string, subject alert.Subject, plan *ale
 		unshown: true,
 	}
 	for _, s := range d.subscriptions {
-		if s.Matchers.Match(subject) {
+		if !plan.Further && s.Matchers.Match(subject) {
 			en.Lanes = alert.Union(en.Lanes, []string{d.aliases.Lane(s.Person)})
 		}
 	}

@@ -207,15 +207,6 @@ func (en *entry) joinMember(a alert.Alert) {
 	en.Links = slices.DeleteFunc(slices.Clone(en.Links), func(l alert.Link) bool { return !slices.Contains(a.Links, l) })
 }
 
-// routed is what the routes see of the incident: its latest firing alert.
-func (en *entry) routed() alert.Subject {
-	s := en.Subject()
-	if en.Group != nil {
-		s.Labels = en.Group.Latest
-	}
-	return s
-}
-
 // hideMember silences what a firing member has changed. While others fire, their incident is
 // shown, and its card counts the one that is not.
 func (d *draft) hideMember(en *entry, s *silenceState, effect alert.Effect, before *alert.Incident) verdict {
@@ -336,16 +327,9 @@ func (d *draft) silenceOfMembers(en *entry) *silenceState {
 	return d.latestSilence(func(ms alert.Matchers) bool { _, some := en.Group.Match(ms, subject); return some })
 }
 
-// resolveMembers decides a resolved alert that is or was a member of a group, and reports
-// whether it is.
-func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert.Plan) (v verdict, known bool) {
-	if v, known = d.resolveFiring(a, plan.Route); known {
-		return v, true
-	}
-	en := d.groupOf(subject, plan)
-	if !plan.Group.Takes(a) || en == nil || len(d.toResolve(a, plan.Route)) > 0 {
-		return v, false
-	}
+// resolveUnknownMember decides a resolved alert that belongs to a group in which it does not
+// fire.
+func (d *draft) resolveUnknownMember(en *entry, a alert.Alert) verdict {
 	m := d.memberOf(en, a.Key)
 	if unknown := !m.known(); unknown || m.Closed {
 		d.touch(en)
@@ -353,28 +337,18 @@ func (d *draft) resolveMembers(a alert.Alert, subject alert.Subject, plan *alert
 			en.joinMember(a)
 		}
 	}
-	return d.resolveAgain(en), true
+	return d.resolveAgain(en)
 }
 
-// resolveFiring resolves the firing members of an alert's key, or with a channel only that of
-// its own route, and reports whether there are any.
-func (d *draft) resolveFiring(a alert.Alert, route string) (v verdict, known bool) {
+// resolveFiring resolves the firing members of an alert's key, or with a channel only those of
+// its own route.
+func (d *draft) resolveFiring(a alert.Alert, route string) (all []verdict) {
 	for _, m := range slices.Clone(d.memberships[a.Key]) {
-		en := d.byID[m.Incident]
-		if m.Status != alert.Firing || a.Channel != "" && en.Route != route {
-			continue
-		}
-		if one := d.resolveMember(en, m, a); !known || en.Route == route {
-			v, known = one, true
+		if en := d.byID[m.Incident]; m.Status == alert.Firing && (a.Channel == "" || en.Route == route) {
+			all = append(all, d.resolveMember(en, m, a))
 		}
 	}
-	if !known {
-		return v, false
-	}
-	for _, en := range d.toResolve(a, route) { // of before the route formed groups
-		d.resolveIncident(en, a)
-	}
-	return v, true
+	return all
 }
 
 // ended is a member as a resolved alert leaves it.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,11 +20,33 @@ type groupModel struct {
 	// closed are those that a person has resolved with their group, with when that was and
 	// when they expire.
 	closed map[place]closedAlert
-	groups map[string]*modelGroup // by cluster
+	groups map[string]*modelGroup
+	// by is the label by which each route groups.
+	by map[string]string
 }
 
-// place is an alert in a group. A person who reopens a group can have it fire in two.
-type place struct{ cluster, key string }
+// place is an alert in a group of a route. A person who reopens a group can have it fire in two.
+type place struct{ group, key string }
+
+// groupName is a group of a route, whose alerts have the same value of its label.
+func (m *groupModel) groupName(route string, labels map[string]string) string {
+	return route + " " + labels[m.by[route]]
+}
+
+// placesOf are where an alert belongs, one for each route.
+func (m *groupModel) placesOf(a alert.Alert) (all []place) {
+	for _, route := range slices.Sorted(maps.Keys(m.by)) {
+		all = append(all, place{m.groupName(route, a.Labels), a.Key})
+	}
+	return all
+}
+
+// sameRoute reports whether two places are in groups of the same route.
+func sameRoute(a, b place) bool {
+	route, _, _ := strings.Cut(a.group, " ")
+	other, _, _ := strings.Cut(b.group, " ")
+	return route == other
+}
 
 type closedAlert struct{ at, expires time.Time }
 
@@ -32,28 +55,31 @@ type modelGroup struct {
 	resolvedAt time.Time
 }
 
-func placeOf(a alert.Alert) place { return place{a.Labels["cluster"], a.Key} }
-
-func (m *groupModel) group(cluster string, now time.Time) *modelGroup {
-	g := m.groups[cluster]
+func (m *groupModel) group(name string, now time.Time) *modelGroup {
+	g := m.groups[name]
 	if g == nil || !g.open && now.Sub(g.resolvedAt) > 30*time.Minute {
 		g = &modelGroup{}
-		m.groups[cluster] = g
-		maps.DeleteFunc(m.closed, func(p place, _ closedAlert) bool { return p.cluster == cluster })
+		m.groups[name] = g
+		maps.DeleteFunc(m.closed, func(p place, _ closedAlert) bool { return p.group == name })
 	}
 	return g
 }
 
 func (m *groupModel) fire(a alert.Alert, now time.Time) {
-	at := placeOf(a)
-	g := m.group(at.cluster, now)
+	for _, at := range m.placesOf(a) {
+		m.fireAt(at, a, now)
+	}
+}
+
+func (m *groupModel) fireAt(at place, a alert.Alert, now time.Time) {
+	g := m.group(at.group, now)
 	_, fires := m.firing[at]
 	if c, closed := m.closed[at]; closed && !fires && a.Refreshes && !a.At.After(c.at) {
 		return
 	}
 	delete(m.closed, at)
 	for _, other := range m.places(a.Key) {
-		if other != at {
+		if other != at && sameRoute(other, at) {
 			m.leave(other, now)
 		}
 	}
@@ -74,7 +100,7 @@ func (m *groupModel) places(key string) (all []place) {
 // leave ends an alert in one group.
 func (m *groupModel) leave(p place, now time.Time) {
 	delete(m.firing, p)
-	if g := m.groups[p.cluster]; g.open && len(m.fires(p.cluster)) == 0 {
+	if g := m.groups[p.group]; g.open && len(m.fires(p.group)) == 0 {
 		g.open, g.resolvedAt = false, now
 	}
 }
@@ -86,11 +112,12 @@ func (m *groupModel) end(a alert.Alert, now time.Time) {
 		}
 		return
 	}
-	at := placeOf(a)
-	if g := m.group(at.cluster, now); g.resolvedAt.IsZero() && !g.open {
-		g.resolvedAt = now // it is heard of when it is over
+	for _, at := range m.placesOf(a) {
+		if g := m.group(at.group, now); g.resolvedAt.IsZero() && !g.open {
+			g.resolvedAt = now // it is heard of when it is over
+		}
+		delete(m.closed, at)
 	}
-	delete(m.closed, at)
 }
 
 func (m *groupModel) expire(now time.Time) {
@@ -112,7 +139,7 @@ func (m *groupModel) close(c string, now time.Time) {
 
 func (m *groupModel) reopen(c string) {
 	for p, was := range m.closed {
-		if p.cluster == c {
+		if p.group == c {
 			m.firing[p] = was.expires
 			delete(m.closed, p)
 		}
@@ -120,9 +147,9 @@ func (m *groupModel) reopen(c string) {
 	m.groups[c].open = true
 }
 
-func (m *groupModel) fires(cluster string) (all []place) {
+func (m *groupModel) fires(group string) (all []place) {
 	for p := range m.firing {
-		if p.cluster == cluster {
+		if p.group == group {
 			all = append(all, p)
 		}
 	}
@@ -132,14 +159,14 @@ func (m *groupModel) fires(cluster string) (all []place) {
 // check compares the model with what is stored, and the counts of each group with its members.
 func (m *groupModel) check(t *rapid.T, w *world) {
 	t.Helper()
-	firing, clusters := map[place]bool{}, map[string]string{}
+	firing, names := map[place]bool{}, map[string]string{}
 	for _, i := range w.incidents {
-		clusters[i.ID] = i.Group.Labels["cluster"]
+		names[i.ID] = m.groupName(i.Route, i.Group.Labels)
 	}
 	counted := map[string]*alert.Group{}
 	for _, one := range w.members {
 		if one.Status == alert.Firing {
-			firing[place{clusters[one.Incident], one.Key}] = true
+			firing[place{names[one.Incident], one.Key}] = true
 		}
 		if counted[one.Incident] == nil {
 			counted[one.Incident] = &alert.Group{}
@@ -153,7 +180,7 @@ func (m *groupModel) check(t *rapid.T, w *world) {
 	}
 	latest := map[string]alert.Incident{}
 	for _, i := range w.incidents {
-		latest[i.Group.Labels["cluster"]] = i
+		latest[names[i.ID]] = i
 		want := counted[i.ID]
 		if got := i.Group; got.Total != want.Total || !maps.Equal(got.Firing, want.Firing) || !maps.Equal(got.Silenced, want.Silenced) || !maps.Equal(got.Closed, want.Closed) {
 			t.Fatalf("%s counts %+v, want %+v", i.ID, got, want)
@@ -194,19 +221,29 @@ func (m *groupModel) checkMembers(t *rapid.T, w *world, i alert.Incident) {
 }
 
 func TestGroupsBehaveLikeASimpleModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, alert.Route{Name: "all", GroupBy: []string{"cluster"}})
-		m := &groupModel{firing: map[place]time.Time{}, closed: map[place]closedAlert{}, groups: map[string]*modelGroup{}}
-		for range rapid.IntRange(1, 40).Draw(t, "steps") {
-			m.step(t, w)
-			m.check(t, w)
+	rapid.Check(t, func(t *rapid.T) { behaveLikeASimpleModel(t, map[string]string{"all": "cluster"}) })
+}
+
+func TestGroupsOfSeveralRoutesBehaveLikeASimpleModel(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) { behaveLikeASimpleModel(t, map[string]string{"all": "cluster", "racks": "rack"}) })
+}
+
+func behaveLikeASimpleModel(t *rapid.T, by map[string]string) {
+	var routes []alert.Route
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		routes = append(routes, alert.Route{Name: name, GroupBy: []string{by[name]}, Continue: true})
+	}
+	w := newWorld(t, routes...)
+	m := &groupModel{firing: map[place]time.Time{}, closed: map[place]closedAlert{}, groups: map[string]*modelGroup{}, by: by}
+	for range rapid.IntRange(1, 40).Draw(t, "steps") {
+		m.step(t, w)
+		m.check(t, w)
+	}
+	for _, i := range w.incidents { // whoever waits for it hears of each group
+		if posts := slices.ContainsFunc(w.deliveries, func(d alert.Delivery) bool { return d.Incident == i.ID && d.Kind == alert.Post }); !posts && i.HeldUntil.IsZero() {
+			t.Fatalf("%s was never posted", i.ID)
 		}
-		for _, i := range w.incidents { // whoever waits for it hears of each group
-			if posts := slices.ContainsFunc(w.deliveries, func(d alert.Delivery) bool { return d.Incident == i.ID && d.Kind == alert.Post }); !posts && i.HeldUntil.IsZero() {
-				t.Fatalf("%s was never posted", i.ID)
-			}
-		}
-	})
+	}
 }
 
 // step has one thing happen, in the model and in the engine.
@@ -224,7 +261,20 @@ func (m *groupModel) step(t *rapid.T, w *world) {
 				m.fire(a, w.now)
 			}
 		}
-		w.push(all...)
+		d := w.push(all...)
+		var ids []string
+		for _, r := range d.receipts {
+			if r.ID != "" {
+				ids = append(ids, r.ID)
+			}
+		}
+		var recorded []string
+		for _, r := range d.change.Alerts {
+			recorded = append(recorded, r.ID)
+		}
+		if !slices.Equal(ids, recorded) { // each alert counts once, in however many groups it is
+			t.Fatalf("%v are recorded of %v", recorded, ids)
+		}
 	case "close", "reopen":
 		if len(w.incidents) == 0 {
 			return
@@ -238,7 +288,7 @@ func (m *groupModel) step(t *rapid.T, w *world) {
 		if d.acted[0].Effect != alert.ActDone {
 			return
 		}
-		if c := i.Group.Labels["cluster"]; verb == alert.VerbResolve {
+		if c := m.groupName(i.Route, i.Group.Labels); verb == alert.VerbResolve {
 			m.close(c, w.now)
 		} else {
 			m.reopen(c)
@@ -266,7 +316,7 @@ func (m *groupModel) draw(t *rapid.T, w *world, what string) alert.Alert {
 	}
 	a := alert.Alert{
 		Key: key, Title: "disk full on " + key, Severity: rapid.SampledFrom(alert.Severities()[:3]).Draw(t, "severity"),
-		Labels: map[string]string{"cluster": cluster, "host": key},
+		Labels: map[string]string{"cluster": cluster, "rack": key[1:], "host": key},
 	}
 	switch what {
 	case "repeat":

@@ -429,3 +429,86 @@ func describeAll(d decided) (all []string) {
 	}
 	return all
 }
+
+// twoRoutes form different groups: one for each cluster in #eu, and each host alone in #hosts.
+func twoRoutes() []alert.Route {
+	clusters := alert.Route{Name: "clusters", GroupBy: []string{"cluster"}, GroupWait: -1, To: []string{"#eu"}, Continue: true}
+	hosts := alert.Route{Name: "hosts", To: []string{"#hosts"}, Remind: time.Hour, Escalate: []alert.Step{{After: time.Hour, Mention: []string{"U9"}}}}
+	return []alert.Route{clusters, hosts}
+}
+
+func TestAnAlertIsAnIncidentOfEachRouteThatFormsOtherGroups(t *testing.T) {
+	w := newWorld(t, twoRoutes()...)
+	w.subscriptions = []alert.Subscription{{Person: "U1"}}
+	d := w.push(diskFull("db-1", alert.Error), diskFull("db-2", alert.Error))
+	wantDeliveries(t, d, "#eu post", "U1 post", "#hosts post", "#eu update", "U1 update", "#hosts post")
+	wantStanding(t, d, alert.StandPending, alert.StandPending)
+	if d.receipts[0].Incident != d.receipts[1].Incident || !slices.Equal(effects(d), []alert.Effect{alert.EffectOpened, alert.EffectFolded}) {
+		t.Errorf("the receipts are %+v", d.receipts)
+	}
+	if first, second := d.change.Alerts[0], d.change.Alerts[1]; first.Delivery != d.change.Deliveries[0].ID || second.Delivery != "" {
+		t.Errorf("they are shown by %q and %q", first.Delivery, second.Delivery)
+	}
+	if got := routesOf(w); got != "clusters open, hosts open, hosts open" {
+		t.Errorf("the incidents are %s", got)
+	}
+	w.after(5 * time.Minute) // the group's thread says what is new
+	wantDeliveries(t, w.after(time.Hour), "#hosts reply unanswered @U9 broadcast", "#hosts reply unanswered @U9 broadcast")
+	wantDeliveries(t, w.act(alert.Act{Verb: alert.VerbAck, Incident: w.incidents[1].ID, By: ann}), "#hosts update", "#hosts reply acked")
+
+	wantDeliveries(t, w.push(over("db-1")), "#eu update", "U1 update", "#hosts update", "#hosts reply resolved", "#eu reply members", "U1 reply members")
+	d = w.push(over("db-2"))
+	wantStanding(t, d, alert.StandPending)
+	if got := routesOf(w); got != "clusters resolved, hosts resolved, hosts resolved" || len(d.change.Alerts) != 1 {
+		t.Errorf("at the end they are %s, with %d records", got, len(d.change.Alerts))
+	}
+	d = w.push(diskFull("db-2", alert.Error))
+	if got := routesOf(w); got != "clusters open, hosts resolved, hosts open" || len(w.incidents) != 3 {
+		t.Errorf("when one fires again they are %s", got)
+	}
+}
+
+// routesOf lists the incidents by route.
+func routesOf(w *world) string {
+	var all []string
+	for _, i := range w.incidents {
+		all = append(all, i.Route+" "+string(i.State))
+	}
+	return strings.Join(all, ", ")
+}
+
+func TestAnAlertOfSeveralIncidentsCountsByOneThatIsShown(t *testing.T) {
+	routes := twoRoutes()
+	routes[0].Mute = []alert.Times{{Name: "always", Intervals: []alert.Interval{{}}}}
+	w := newWorld(t, routes...)
+	d := w.push(diskFull("db-1", alert.Error))
+	wantDeliveries(t, d, "#hosts post")
+	wantStanding(t, d, alert.StandPending)
+	if d.change.Alerts[0].Incident != w.incidents[1].ID || d.change.Alerts[0].Delivery != d.change.Deliveries[0].ID {
+		t.Errorf("it counts as %+v", d.change.Alerts[0])
+	}
+	wantStanding(t, w.push(over("db-1")), alert.StandPending)
+	w.silence("host=db-2", time.Hour)
+	wantStanding(t, w.push(diskFull("db-2", alert.Error)), alert.StandSilenced)
+}
+
+func TestWhatIsNeverHeardOfBeforeItIsOverIsShownByEachRoute(t *testing.T) {
+	w := newWorld(t, twoRoutes()...)
+	d := w.push(over("db-1"))
+	wantDeliveries(t, d, "#eu post", "#hosts post")
+	wantStanding(t, d, alert.StandPending)
+	wantDeliveries(t, w.push(over("db-1")), "#eu update", "#hosts update") // the posts are not known to be sent
+	if got := routesOf(w); got != "clusters resolved, hosts resolved" {
+		t.Errorf("the incidents are %s", got)
+	}
+}
+
+func TestAMessageIsOneIncidentHoweverItsRoutesGroup(t *testing.T) {
+	w := newWorld(t, twoRoutes()...)
+	a := diskFull("db-1", alert.Error)
+	a.Message = &alert.Message{Text: "as it is"}
+	wantDeliveries(t, w.push(a), "#eu post", "#hosts post")
+	if got := routesOf(w); got != "clusters open" {
+		t.Errorf("the incidents are %s", got)
+	}
+}

@@ -8,26 +8,44 @@ import (
 	"tocsin/alert"
 )
 
-// resolve decides a resolved alert: it resolves the incidents of its key, or with a
-// channel only that of its own route. If there is none, it is posted as an incident
+// resolve decides a resolved alert: it resolves the incidents and members of its key, or with
+// a channel only those of its own route. If there are none, it is posted as an incident
 // that is resolved already, so that no alert gets lost.
-func (d *draft) resolve(a alert.Alert) verdict {
-	subject := d.aliases.Subject(a.Subject())
-	plan := d.rules.routing.Plan(subject)
-	if v, known := d.resolveMembers(a, subject, &plan); known {
-		return v
+func (d *draft) resolve(a alert.Alert, subject alert.Subject, plans []alert.Plan) (all []verdict) {
+	if all = d.resolveOpen(a, plans); len(all) > 0 {
+		return all
 	}
-	own := d.incidents[ref{a.Key, plan.Route}]
-	open := d.toResolve(a, plan.Route)
-	if len(open) > 0 {
-		said := a
-		_, err := plan.Templates.Word(&said, plan.Route, open[0].Count, d.now)
-		v := d.resolveIncident(open[0], said)
-		for _, en := range open[1:] {
-			d.resolveIncident(en, said)
-		}
-		v.en.failed = err != nil
-		return v
+	for n := range plans {
+		all = append(all, d.resolveUnknown(a, subject, &plans[n]))
+	}
+	return all
+}
+
+// resolveOpen resolves what is open of the alert's key. It returns the verdicts about incidents
+// of the alert's own plans or, if there are none, the first.
+func (d *draft) resolveOpen(a alert.Alert, plans []alert.Plan) (all []verdict) {
+	all = d.resolveFiring(a, plans[0].Route)
+	for _, en := range d.toResolve(a, plans[0].Route) {
+		said, plan := a, alert.PlanBy(plans, en.Route)
+		_, err := plan.Templates.Word(&said, plan.Route, en.Count, d.now)
+		all = append(all, d.resolveIncident(en, said))
+		en.failed = err != nil
+		d.countFailure(en)
+	}
+	own := slices.DeleteFunc(slices.Clone(all), func(v verdict) bool {
+		return !slices.ContainsFunc(plans, func(p alert.Plan) bool { return p.Route == v.en.Route })
+	})
+	if len(own) > 0 {
+		return own
+	}
+	return all[:min(len(all), 1)]
+}
+
+// resolveUnknown decides by one plan a resolved alert of whose key nothing is open.
+func (d *draft) resolveUnknown(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
+	own, grouped := d.incidents[ref{a.Key, plan.Route}], plan.Group.Takes(a)
+	if en := d.groupOf(subject, plan); grouped && en != nil {
+		return d.resolveUnknownMember(en, a)
 	}
 	if own == nil && a.Channel == "" {
 		own = d.latest(a.Key)
@@ -35,10 +53,10 @@ func (d *draft) resolve(a alert.Alert) verdict {
 	if own != nil {
 		return d.resolveAgain(own)
 	}
-	if plan.Group.Takes(a) {
-		return d.openResolved(a, subject, &plan)
+	if grouped {
+		return d.openResolved(a, subject, plan)
 	}
-	en := d.open(a, a.Key, subject, &plan)
+	en := d.open(a, a.Key, subject, plan)
 	en.Count = 0
 	v := d.present(en, alert.EffectResolved, nil)
 	en.State, en.ResolvedAt = alert.StateResolved, d.now

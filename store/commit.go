@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"tocsin/alert"
@@ -101,14 +102,16 @@ func (p *change) encodeOthers() (err error) {
 }
 
 // incidentText encodes an incident. What it says is that of an alert, but for a
-// new incident without one, where a template words it, and for that of a group.
+// new incident without one, where a template words it, for that of a group, and where the alert
+// is recorded with another incident.
 func (p *change) incidentText(i *alert.Incident) (t incidentText, err error) {
 	at, has := p.firing[i.ID]
-	worded := has && (i.Group != nil || i.Title != p.Alerts[at].Title || i.Text != p.Alerts[at].Text)
+	apart := slices.Contains(p.Apart, i.ID)
+	worded := has && (apart || i.Group != nil || i.Title != p.Alerts[at].Title || i.Text != p.Alerts[at].Text)
 	if worded {
 		delete(p.firing, i.ID)
 	}
-	if worded || !has && i.Version == 1 || i.Group != nil {
+	if worded || apart || !has && i.Version == 1 || i.Group != nil {
 		if t.says, err = encodeContent(i); err != nil {
 			return t, err
 		}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"reflect"
 	"testing"
 	"time"
@@ -87,6 +88,37 @@ func testWorded(t *testing.T, d *DB) {
 	plain.Standing = alert.StandFolded
 	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{plain}})
 	read(i)
+}
+
+// testApart: an incident says what an alert says that is recorded with another one, also once
+// that is forgotten, until it has an alert of its own.
+func testApart(t *testing.T, d *DB) {
+	one, other := incident("a", "#db", 1), incident("b", "#ops", 1)
+	read := func(want alert.Incident) {
+		t.Helper()
+		got, err := d.Incident(t.Context(), want.ID)
+		must(t, err)
+		if got.Title != want.Title || got.Text != want.Text || !reflect.DeepEqual(got.Labels, want.Labels) {
+			t.Errorf("got  %+v\nwant %+v", got, want)
+		}
+	}
+	for version := int64(1); version <= 3; version++ {
+		one.Version, one.Title = version, fmt.Sprint("disk full ", version)
+		one.Text, one.Labels = "on "+one.Title, map[string]string{"try": one.Title}
+		other.Version, other.Title, other.Text, other.Labels = version, one.Title, one.Text, one.Labels
+		r := record(one, "")
+		r.Standing = alert.StandFolded
+		commit(t, d, alert.Change{Incidents: []alert.Incident{one, other}, Alerts: []alert.Record{r}, Apart: []string{"b"}})
+		read(one)
+		read(other)
+	}
+	must(t, d.Prune(t.Context(), at(0).Add(365*24*time.Hour)))
+	read(other)
+	other.Version, other.Title, other.Text = 4, "its own", ""
+	own := record(other, "")
+	own.Standing = alert.StandFolded
+	commit(t, d, alert.Change{Incidents: []alert.Incident{other}, Alerts: []alert.Record{own}})
+	read(other)
 }
 
 func testRecordRoundTrip(t *testing.T, d *DB) {

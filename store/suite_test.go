@@ -53,6 +53,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"an incident comes back as it was written":            testIncidentRoundTrip,
 		"a record comes back as it was written":               testRecordRoundTrip,
 		"an incident that is worded keeps its words":          testWorded,
+		"an incident of another one's alert has its words":    testApart,
 		"a stale version conflicts and writes nothing":        testConflict,
 		"load finds the latest incident of each route":        testLatest,
 		"load knows accepted idempotency keys":                testSeen,

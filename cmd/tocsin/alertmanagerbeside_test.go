@@ -14,19 +14,21 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/config"
 	"tocsin/playground"
 )
 
-// startAlertmanager starts Debian's Alertmanager beside the daemon and returns its address.
-func startAlertmanager(t *testing.T, p *process) string {
+// startAlertmanager starts Debian's Alertmanager with a configuration beside the daemon and
+// returns its address.
+func startAlertmanager(t *testing.T, p *process, yaml string) string {
 	t.Helper()
 	dir := t.TempDir()
-	config := filepath.Join(dir, "alertmanager.yml")
-	if err := os.WriteFile(config, []byte("route: {receiver: '#alerts', group_by: [alertname]}\nreceivers: [{name: '#alerts'}]\n"), 0o600); err != nil {
+	file := filepath.Join(dir, "alertmanager.yml")
+	if err := os.WriteFile(file, []byte(yaml), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	address := freeAddress(t.Context(), "127.0.0.1:0")
-	cmd := exec.CommandContext(t.Context(), debian(t, "prometheus-alertmanager"), "--config.file="+config, "--storage.path="+filepath.Join(dir, "data"),
+	cmd := exec.CommandContext(t.Context(), debian(t, "prometheus-alertmanager"), "--config.file="+file, "--storage.path="+filepath.Join(dir, "data"),
 		"--web.listen-address="+address, "--cluster.listen-address=")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -108,7 +110,7 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 	p := prepare(t, slack(t, playground.Options{}), nil)
 	p.configure("routes:\n  - name: all\n    group_by: [alertname]\n    group_wait: 1s\n")
 	p.start()
-	theirs, client := startAlertmanager(t, p), &http.Client{Timeout: patience}
+	theirs, client := startAlertmanager(t, p, "route: {receiver: '#alerts', group_by: [alertname]}\nreceivers: [{name: '#alerts'}]\n"), &http.Client{Timeout: patience}
 	in := func(d time.Duration) string { return time.Now().Add(d).UTC().Format(time.RFC3339) }
 	soon, tomorrow, later := in(12*time.Hour), in(24*time.Hour), in(48*time.Hour)
 	silence := func(members ...string) string {
@@ -276,5 +278,148 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 		case c.status == 0 && (status != want || what != ""):
 			t.Errorf("%s: %s: it is answered with %d %v, and by Alertmanager with %d %v", request, what, status, our, want, their)
 		}
+	}
+}
+
+// routesWithGroups is a configuration of Alertmanager's in which an alert is in several groups.
+const routesWithGroups = `
+route:
+  receiver: "#alerts"
+  group_by: [alertname]
+  group_wait: 1s
+  routes:
+    - {receiver: "#oncall", matchers: [severity=critical], group_by: [cluster], continue: true}
+    - {receiver: "#dba", matchers: [team=db], group_by: [alertname, cluster], continue: true}
+    - {receiver: "#audit", matchers: [team=~"db|web"], continue: true}
+    - {receiver: "#web", matchers: [team=web], group_by: [cluster, severity]}
+receivers:
+  - {name: "#alerts", slack_configs: [{channel: "#alerts", api_url: "http://127.0.0.1:1/"}]}
+  - {name: "#oncall", slack_configs: [{channel: "#oncall", api_url: "http://127.0.0.1:1/"}]}
+  - {name: "#dba", slack_configs: [{channel: "#dba", api_url: "http://127.0.0.1:1/"}]}
+  - {name: "#audit", slack_configs: [{channel: "#audit", api_url: "http://127.0.0.1:1/"}]}
+  - {name: "#web", slack_configs: [{channel: "#web", api_url: "http://127.0.0.1:1/"}]}
+`
+
+// groupsAt lists the groups that a server answers, one a line with its alerts, and each alert
+// with its receivers.
+func groupsAt(t *testing.T, client *http.Client, address string) string {
+	t.Helper()
+	type amAlert struct {
+		Labels    map[string]string
+		Receivers []struct{ Name string }
+	}
+	type group struct {
+		Labels   map[string]string
+		Receiver struct{ Name string }
+		Alerts   []amAlert
+	}
+	read := func(path string, into any) {
+		if _, answer, err := exchange(t, client, "GET", address+path, ""); err != nil {
+			t.Fatal(err)
+		} else if err := json.Unmarshal([]byte(answer), into); err != nil {
+			t.Fatalf("%s: %v in %s", path, err, answer)
+		}
+	}
+	say := func(one amAlert) string {
+		var to []string
+		for _, r := range one.Receivers {
+			to = append(to, r.Name)
+		}
+		slices.Sort(to)
+		return one.Labels["host"] + " to " + strings.Join(to, " ")
+	}
+	var groups []group
+	var alerts []amAlert
+	read("/api/v2/alerts/groups", &groups)
+	read("/api/v2/alerts", &alerts)
+	var lines []string
+	for _, g := range groups {
+		var hosts []string
+		for _, one := range g.Alerts {
+			hosts = append(hosts, say(one))
+		}
+		slices.Sort(hosts)
+		lines = append(lines, fmt.Sprintf("%s %v: %s", g.Receiver.Name, g.Labels, strings.Join(hosts, ", ")))
+	}
+	for _, one := range alerts {
+		lines = append(lines, "alert "+say(one))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	for _, name := range []string{"oncall", "dba", "audit", "web"} {
+		s.AddChannel(playground.Channel{Name: name, IsMember: true})
+	}
+	p := prepare(t, s, nil)
+	imported, err := config.ImportAlertmanager([]byte(routesWithGroups), func(string) []string { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.configure(imported.YAML)
+	p.start()
+	theirs, client := startAlertmanager(t, p, routesWithGroups), &http.Client{Timeout: patience}
+	post := func(ends string, hosts ...string) {
+		var all []string
+		for _, labels := range hosts {
+			var pairs []string
+			for _, pair := range strings.Fields(labels) {
+				name, value, _ := strings.Cut(pair, "=")
+				pairs = append(pairs, fmt.Sprintf("%q:%q", name, value))
+			}
+			all = append(all, fmt.Sprintf(`{"labels":{%s}%s}`, strings.Join(pairs, ","), ends))
+		}
+		body := "[" + strings.Join(all, ",") + "]"
+		for address, by := range map[string]*http.Client{theirs: client, "http://tocsin": p.client().http} {
+			if status, answer, err := exchange(t, by, "POST", address+"/api/v2/alerts", body); err != nil || status != http.StatusOK {
+				t.Fatalf("%s answers %d %s, %v", address, status, answer, err)
+			}
+		}
+	}
+	alike := func(when string) (groups string) {
+		t.Helper()
+		p.eventually("the same groups "+when, func() bool {
+			groups = groupsAt(t, client, theirs)
+			ours := groupsAt(t, p.client().http, "http://tocsin")
+			if groups != ours {
+				t.Logf("%s, Alertmanager has\n%s\nTocsin has\n%s", when, groups, ours)
+			}
+			return groups == ours
+		})
+		return groups
+	}
+	all := []string{
+		"alertname=DiskFull severity=critical team=db cluster=eu host=db-1",
+		"alertname=DiskFull severity=warning team=db cluster=eu host=db-2",
+		"alertname=Slow severity=critical team=db cluster=eu host=db-3",
+		"alertname=Slow severity=critical team=web cluster=eu host=web-1",
+		"alertname=Slow severity=warning team=web cluster=us host=web-2",
+		"alertname=DiskFull severity=critical team=db cluster=test host=db-4",
+		"alertname=Down severity=critical team=ops cluster=us host=ops-1",
+		"alertname=Down severity=warning team=ops cluster=us host=ops-2",
+	}
+	post("", all...)
+	first := alike("at the start")
+	if !strings.Contains(first, "#oncall map[cluster:eu]: db-1 to #audit #dba #oncall, db-3 to #audit #dba #oncall, web-1 to ") {
+		t.Errorf("Alertmanager has the groups\n%s", first)
+	}
+	// Each group has a card where it belongs.
+	for channel, want := range map[string]int{"#oncall": 3, "#dba": 3, "#audit": 2, "#web": 2, "#alerts": 1} {
+		until(t, s, fmt.Sprintf("%d cards in %s", want, channel), func(v *playground.Snapshot) bool {
+			top, _ := cards(v.Messages(channel))
+			return len(top) == want
+		})
+	}
+	post(`,"endsAt":"`+time.Now().UTC().Format(time.RFC3339)+`"`, all[0], all[4], all[7])
+	alike("when some have ended")
+	p.kill()
+	p.start()
+	alike("after a restart")
+	p.eventually("the ledger to settle", func() bool { return p.ledger().Total.Pending == 0 })
+	if l := p.ledger().Total; l.Accepted != int64(len(all)+3) || l.Accepted != l.Delivered+l.Folded {
+		t.Errorf("the ledger is %+v", l)
 	}
 }

@@ -178,7 +178,7 @@ func (d *daemon) holdUnsure(job alert.Job) bool {
 	if job.Digest != nil {
 		return routing.HoldsIn(job.Lane)
 	}
-	return routing.Plan(names.Subject(job.Incident.Subject())).HoldUnsure
+	return routing.PlanOf(job.Incident, names).HoldUnsure
 }
 
 func (d *daemon) close() error {

@@ -11,25 +11,32 @@ import (
 
 // explanation says where an alert goes, and why.
 type explanation struct {
-	Severity   alert.Severity    `json:"severity"`
-	Channel    string            `json:"channel,omitempty"`
-	Labels     map[string]string `json:"labels"`
-	Routes     []routeResult     `json:"routes"`
-	Route      string            `json:"route"`
-	To         []stop            `json:"to"`
-	Inhibit    []inhibitResult   `json:"inhibit"`
-	Quiet      *quietNow         `json:"quiet"`
-	Mute       []string          `json:"mute,omitempty"`
-	Active     []string          `json:"active,omitempty"`
-	Held       *heldNow          `json:"held"`
-	Escalation []step            `json:"escalation"`
-	Remind     string            `json:"remind,omitempty"`
-	Group      *groupedBy        `json:"group,omitempty"`
-	Reopen     string            `json:"reopen_within"`
-	Expires    string            `json:"expires_in,omitempty"`
-	Thread     string            `json:"thread"`
-	Broadcast  bool              `json:"broadcast"`
-	WhenUnsure string            `json:"when_unsure"`
+	Severity alert.Severity    `json:"severity"`
+	Channel  string            `json:"channel,omitempty"`
+	Labels   map[string]string `json:"labels"`
+	Routes   []routeResult     `json:"routes"`
+	Inhibit  []inhibitResult   `json:"inhibit"`
+	planned
+	// Also are the plans of the other incidents that it becomes.
+	Also []planned `json:"also,omitempty"`
+}
+
+// planned is what happens to an incident.
+type planned struct {
+	Route      string     `json:"route"`
+	To         []stop     `json:"to"`
+	Quiet      *quietNow  `json:"quiet"`
+	Mute       []string   `json:"mute,omitempty"`
+	Active     []string   `json:"active,omitempty"`
+	Held       *heldNow   `json:"held"`
+	Escalation []step     `json:"escalation"`
+	Remind     string     `json:"remind,omitempty"`
+	Group      *groupedBy `json:"group,omitempty"`
+	Reopen     string     `json:"reopen_within"`
+	Expires    string     `json:"expires_in,omitempty"`
+	Thread     string     `json:"thread"`
+	Broadcast  bool       `json:"broadcast"`
+	WhenUnsure string     `json:"when_unsure"`
 }
 
 // routeResult is a route, whether the alert got as far as that, and whether it matched.
@@ -81,11 +88,32 @@ type step struct {
 }
 
 func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
-	plan := r.Plan(s)
-	x := explanation{
-		Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Route: plan.Route, To: []stop{},
-		Inhibit: explainInhibit(r.Inhibit, s),
-		Quiet:   explainQuiet(plan.Hold.Quiet, s.Severity, at), Mute: alert.TimesNames(plan.Hold.Mute), Active: alert.TimesNames(plan.Hold.Active), Escalation: explainSteps(plan),
+	x := explanation{Severity: s.Severity, Channel: s.Channel, Labels: s.Labels, Routes: []routeResult{}, Inhibit: explainInhibit(r.Inhibit, s)}
+	var matched []int
+	for n, plan := range r.Plans(s) {
+		matched = append(matched, plan.Matched...)
+		if one := explainPlan(plan, s, at); n == 0 {
+			x.planned = one
+		} else {
+			x.Also = append(x.Also, one)
+		}
+	}
+	reached := true
+	for n, route := range r.Routes {
+		result := routeResult{Name: route.Name, Asked: reached, Takes: slices.Contains(matched, n), Continue: route.Continue, Matchers: []matcherResult{}}
+		for _, m := range route.Matchers {
+			result.Matchers = append(result.Matchers, matcherResult{m.String(), s.Value(m.Name), m.Match(s)})
+		}
+		x.Routes = append(x.Routes, result)
+		reached = reached && (!result.Takes || route.Continue)
+	}
+	return x
+}
+
+func explainPlan(plan alert.Plan, s alert.Subject, at time.Time) planned {
+	x := planned{
+		Route: plan.Route, To: []stop{}, Quiet: explainQuiet(plan.Hold.Quiet, s.Severity, at), Mute: alert.TimesNames(plan.Hold.Mute),
+		Active: alert.TimesNames(plan.Hold.Active), Escalation: explainSteps(plan), Group: explainGroup(plan.Group, s),
 		Reopen: short(plan.ReopenWithin), Thread: string(plan.Thread), Broadcast: plan.Broadcast, WhenUnsure: "resend",
 	}
 	if plan.HoldUnsure {
@@ -99,16 +127,6 @@ func explain(r alert.Routing, s alert.Subject, at time.Time) explanation {
 	}
 	if plan.ExpiresIn > 0 {
 		x.Expires = short(plan.ExpiresIn)
-	}
-	x.Group = explainGroup(plan.Group, s)
-	reached := true
-	for n, route := range r.Routes {
-		result := routeResult{Name: route.Name, Asked: reached, Takes: slices.Contains(plan.Matched, n), Continue: route.Continue, Matchers: []matcherResult{}}
-		for _, m := range route.Matchers {
-			result.Matchers = append(result.Matchers, matcherResult{m.String(), s.Value(m.Name), m.Match(s)})
-		}
-		x.Routes = append(x.Routes, result)
-		reached = reached && (!result.Takes || route.Continue)
 	}
 	for _, st := range plan.Stops {
 		x.To = append(x.To, stop{st.Lane, orNone(st.Mention)})
@@ -207,14 +225,23 @@ func (x explanation) text() string {
 		text = "There are no routes: an alert goes to the channel it names, or to the default channel.\n"
 	}
 	text += fmt.Sprintf("\nThe incident's route is %s. It goes to:\n", x.Route)
+	var hidden strings.Builder
+	for _, rule := range x.Inhibit {
+		hidden.WriteString(rule.text())
+	}
+	text += x.planned.text(hidden.String())
+	for _, other := range x.Also {
+		text += fmt.Sprintf("\nIt is also an incident of the route %s, which forms other groups. That one goes to:\n", other.Route) + other.text("")
+	}
+	return text
+}
+
+// text is the plan with what hides its alert.
+func (x planned) text(hidden string) (text string) {
 	for _, s := range x.To {
 		text += fmt.Sprintf("  %s\n", s)
 	}
-	text += x.Group.text()
-	for _, rule := range x.Inhibit {
-		text += rule.text()
-	}
-	text += x.Quiet.text() + x.timesText() + x.escalationText()
+	text += x.Group.text() + hidden + x.Quiet.text() + x.timesText() + x.escalationText()
 	if x.Remind != "" {
 		text += fmt.Sprintf("Whoever acknowledges it is reminded every %s until it is resolved.\n", x.Remind)
 	}
@@ -275,7 +302,7 @@ const longTime = "Mon 2006-01-02 15:04 MST"
 
 // timesText says in which times the route holds cards of every severity, and why this one
 // is held.
-func (x explanation) timesText() (text string) {
+func (x planned) timesText() (text string) {
 	if len(x.Mute) > 0 {
 		text += "Cards are muted by " + strings.Join(x.Mute, ", ") + ".\n"
 	}
@@ -294,7 +321,7 @@ func (x explanation) timesText() (text string) {
 	return text
 }
 
-func (x explanation) escalationText() string {
+func (x planned) escalationText() string {
 	if len(x.Escalation) == 0 {
 		return "No escalation.\n"
 	}
