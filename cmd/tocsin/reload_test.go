@@ -256,3 +256,75 @@ func TestAChangedTokenOfSlackIsCheckedBeforeItIsUsed(t *testing.T) {
 		t.Error("something was refused")
 	}
 }
+
+// freely lets everybody act and push, and holds what is about db; strictly does neither.
+const (
+	freely = `default_channel: "#alerts"
+times: [{name: always, time_intervals: [{times: [{start_time: "00:00", end_time: "24:00"}]}]}]
+routes:
+  - {name: db, match: service="db", to: "#alerts", mute: [always]}
+`
+	strictly = `default_channel: "#alerts"
+permissions: {ack: U0CAROL}
+listen: {tokens: [{name: ci, hash: "HASH"}]}
+ingest: {webhooks: [{name: bell, title: body.what}]}
+routes:
+  - {name: db, match: service="db", to: "#alerts"}
+`
+)
+
+func TestAReloadChangesWhoMayActWhatIsTakenAndWhenPeopleHear(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"SLACK_CHANNEL_ID": "", "TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	token, hash := p.newToken("ci")
+	p.configure(freely)
+	p.start()
+	connected(t, s)
+	reload := func(yaml string, changed ...string) {
+		t.Helper()
+		p.configure(yaml)
+		out, status := p.tryCommand("config", "reload")
+		for _, option := range changed {
+			if status != exitOK || !strings.Contains(out, "\n  "+option) || strings.Contains(out, "restarted") {
+				t.Errorf("a reload ends with %d and says %s, want %s", status, out, option)
+			}
+		}
+	}
+	taken := func(without, bell int) {
+		t.Helper()
+		for name, c := range map[string]struct {
+			got  webhookAnswer
+			want int
+		}{
+			"a push without a token": {p.request("", "POST", "/v1/alerts", "by anybody"), without},
+			"a push with it":         {p.request(token, "POST", "/v1/alerts", "by ci"), http.StatusAccepted},
+			"the webhook":            {p.webhook("/v1/webhooks/bell", []byte(`{"what": "smoke"}`)), bell},
+		} {
+			if c.got.status != c.want {
+				t.Errorf("%s: answered %d %s, want %d", name, c.got.status, c.got.body, c.want)
+			}
+		}
+	}
+
+	p.mustPush(map[string]any{"key": "held", "title": "held back", "labels": map[string]string{"service": "db"}})
+	p.settle(p.mustPush(firing("first", "the first"))...)
+	press(t, s, "ann", cardOf(t, s, "the first").TS, "ack")
+	showing(t, s, cardOf(t, s, "the first").TS, "Acknowledged by ann")
+	if len(saying(s.Messages("#alerts"), "held back")) > 0 {
+		t.Error("what its route mutes is shown")
+	}
+	taken(http.StatusAccepted, http.StatusNotFound)
+
+	reload(strings.ReplaceAll(strictly, "HASH", hash), "permissions.ack", "listen.tokens", "ingest.webhooks", "times", "routes")
+	held := cardOf(t, s, "held back")
+	press(t, s, "ann", held.TS, "ack")
+	privately(t, s, "ann", "you may not")
+	taken(http.StatusUnauthorized, http.StatusAccepted)
+	cardOf(t, s, "smoke")
+
+	reload(freely, "permissions.ack", "listen.tokens", "ingest.webhooks", "times", "routes")
+	press(t, s, "ann", held.TS, "ack")
+	showing(t, s, held.TS, "Acknowledged by ann")
+	taken(http.StatusAccepted, http.StatusNotFound)
+}
