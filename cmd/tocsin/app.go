@@ -80,7 +80,7 @@ type daemon struct {
 	// socketFile is the file of unix as it was made; nil without one.
 	socketFile os.FileInfo
 	stopping   atomic.Bool
-	examining  sync.Mutex // held while doctor looks
+	examining  chan struct{} // has room for the one that looks for what is wrong
 	clients    *api.Connections
 	servers    []*http.Server
 	accepting  sync.WaitGroup // the servers, for as long as they accept connections
@@ -100,7 +100,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, in: in, log: log, tokens: newTokens(cfg, in, log), clients: api.NewConnections(files/2, log.Named("api"))}
+	d := &daemon{cfg: cfg, in: in, log: log, tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)

@@ -306,9 +306,19 @@ type request struct {
 
 // do is call for a request that is encoded.
 func (c *client) do(ctx context.Context, r request, into any) error {
+	resp, err := c.ask(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was only read
+	return c.answer(resp, into)
+}
+
+// ask sends a request and returns the answer, whatever it is.
+func (c *client) ask(ctx context.Context, r request) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, r.method, c.base+r.path, bytes.NewReader(r.body))
 	if err != nil {
-		return fmt.Errorf("build request: %w", err)
+		return nil, fmt.Errorf("build request: %w", err)
 	}
 	if r.body != nil {
 		req.Header.Set("Content-Type", "application/json")
@@ -322,13 +332,12 @@ func (c *client) do(ctx context.Context, r request, into any) error {
 	}
 	resp, err := c.http.Do(req)
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return &statusError{exitInterrupted, errors.New("interrupted")}
+		return nil, &statusError{exitInterrupted, errors.New("interrupted")}
 	}
 	if err != nil {
-		return c.unreachable(err)
+		return nil, c.unreachable(err)
 	}
-	defer func() { _ = resp.Body.Close() }() // it was only read
-	return c.answer(resp, into)
+	return resp, nil
 }
 
 func (c *client) answer(resp *http.Response, into any) error {

@@ -21,6 +21,7 @@ import (
 	"tocsin/alert"
 	"tocsin/bot"
 	"tocsin/config"
+	"tocsin/store"
 )
 
 // doctorCmd looks for what is wrong.
@@ -28,6 +29,9 @@ type doctorCmd struct {
 	*clientCmd
 	// noDaemon has it look itself although a daemon runs.
 	noDaemon bool
+	// click has it ask for something to be done in Slack, for which it waits for so long.
+	click    bool
+	patience time.Duration
 }
 
 func newDoctor(w world) *cobra.Command {
@@ -45,13 +49,23 @@ command can see is looked at.
 The exit status is 0 if everything works, 1 if there are only warnings, and 2 if something
 does not work. What can't be looked at is skipped, with the reason.`,
 		Example: `  tocsin doctor
+  tocsin doctor --click
   tocsin doctor --json | jq -r '.checks[] | select(.result == "error") | .hint'
   tocsin doctor --no-daemon --config new.yaml`,
 		Args: noArgs,
 	}
 	c := doctorCmd{clientCmd: newClientCmd(w, cmd)}
+	cmd.Flags().BoolVar(&c.click, "click", false, "also ask for an event, a click and a command in Slack, and see whether the daemon gets them")
+	c.patience = longestClick
+	cmd.Flags().Func("timeout", "wait for these for this `DURATION` (default: 1m)", func(text string) (err error) {
+		c.patience, err = alert.ParseDuration(text)
+		return err
+	})
 	cmd.Flags().BoolVar(&c.noDaemon, "no-daemon", false, "do not ask a running daemon")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if c.click && c.noDaemon {
+			return &usageError{errors.New("--click needs the daemon: leave out --no-daemon")}
+		}
 		found := alert.NewCheckup(c.look(cmd.Context()))
 		if err := c.print(found, doctorText(found.Checks)); err != nil {
 			return err
@@ -92,11 +106,16 @@ func (c *doctorCmd) look(ctx context.Context) []alert.Check {
 	checks := append(found.Checks, spoolChecks(ownSpools(daemon))...)
 	_, answered := errors.AsType[*answerError](err)
 	switch {
+	case err == nil && c.click:
+		return append(checks, c.awaitClick(ctx, daemon)...)
 	case err == nil:
 		return checks
 	case answered || errors.Is(err, fs.ErrPermission):
 		// Another connection to Slack would take away what is for the daemon.
 		return append(checks, alert.Check{Name: "daemon", Result: alert.CheckError, Found: "does not say what it sees: " + err.Error()})
+	}
+	if c.click {
+		checks = append(checks, alert.Check{Name: fromSlackCheck, Result: alert.CheckSkipped, Found: "no daemon runs that would get it"})
 	}
 	none := alert.Check{Name: "daemon", Result: alert.CheckSkipped, Found: err.Error()}
 	if c.server != "" {
@@ -113,13 +132,18 @@ func examine(ctx context.Context, in config.Input) []alert.Check {
 	}
 	slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: newTokens(cfg, in, zap.NewNop()).read})
 	checks = append(checks, slack.Examine(ctx, slackNeeds(cfg), nil)...)
-	return append(checks, examineDisk(cfg.Store)...)
+	checks = append(checks, examineDisk(cfg.Store)...)
+	return append(checks, examineSnapshot(ctx, cfg.Store))
 }
 
 // doctor looks at everything, once at a time.
 func (d *daemon) doctor(ctx context.Context) alert.Checkup {
-	d.examining.Lock()
-	defer d.examining.Unlock()
+	select {
+	case d.examining <- struct{}{}:
+		defer func() { <-d.examining }()
+	case <-ctx.Done():
+		return alert.NewCheckup([]alert.Check{{Name: "daemon", Result: alert.CheckSkipped, Found: "still looks for somebody else"}})
+	}
 	_, checks := examineConfig(d.in)   // as it is on disk now
 	socket, _ := d.slack.(*bot.Socket) // nil where requests come by HTTP
 	checks = append(checks, d.bot.Examine(ctx, slackNeeds(d.latest.Load()), socket)...)
@@ -134,16 +158,43 @@ const longestRead = 20 * time.Second
 
 // examineStore reads the whole store.
 func (d *daemon) examineStore(ctx context.Context) alert.Check {
+	return storeContent(ctx, d.store.Intact)
+}
+
+// storeContent is the check of what read says about the whole store.
+func storeContent(ctx context.Context, read func(ctx context.Context) error) alert.Check {
 	ctx, cancel := context.WithTimeout(ctx, longestRead)
 	defer cancel()
 	c := alert.Check{Name: "store content", Result: alert.CheckOK, Found: "is intact"}
-	switch err := d.store.Intact(ctx); {
+	switch err := read(ctx); {
 	case ctx.Err() != nil:
 		c.Result, c.Found = alert.CheckSkipped, fmt.Sprintf("can't be read in %s", longestRead)
+	case errors.Is(err, fs.ErrPermission):
+		c.Result, c.Found = alert.CheckSkipped, err.Error()
 	case err != nil:
 		c.Result, c.Found, c.Fix = alert.CheckError, err.Error(), "stop the daemon, keep a copy of the file, and restore it from a backup"
 	}
 	return c
+}
+
+// examineSnapshot reads the whole store without a daemon, if there is one yet.
+func examineSnapshot(ctx context.Context, at config.StoreURL) alert.Check {
+	if path, ok := strings.CutPrefix(at.Reveal(), "sqlite:"); ok {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return alert.Check{Name: "store content", Result: alert.CheckSkipped, Found: "there is no store yet; the daemon makes one"}
+		}
+	}
+	return storeContent(ctx, func(ctx context.Context) error {
+		s, err := store.OpenSnapshot(ctx, at.Reveal())
+		if err != nil {
+			return err
+		}
+		found, err := s.Check(ctx)
+		if err == nil && !found.OK {
+			err = errors.New(strings.Join(found.Problems, "; "))
+		}
+		return errors.Join(err, s.Close())
+	})
 }
 
 // examineSocket looks who may connect to the Unix socket, and so act.

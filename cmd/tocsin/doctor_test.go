@@ -230,6 +230,14 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 			file:  "default_channel: '#alerts'\nroutes: [{name: r, to: '#ops', mention: S0GONE00}]\n",
 			check: "mention", about: "S0GONE00", result: alert.CheckError, found: "no such user group",
 		},
+		"a store that is none": {
+			setUp: func(_ *playground.Server, env map[string]string) {
+				if err := os.WriteFile(strings.TrimPrefix(env["TOCSIN_STORE"], "sqlite:"), []byte(strings.Repeat("not a database", 100)), 0o600); err != nil {
+					t.Error(err)
+				}
+			},
+			check: "store content", result: alert.CheckError, found: "tocsin.db", fix: "restore it from a backup",
+		},
 		"no default channel": {
 			file:  "log: {level: info}\n",
 			check: "configuration", about: "default_channel", result: alert.CheckError, found: "is missing", fix: "SLACK_CHANNEL_ID",
