@@ -263,6 +263,9 @@ func decodeLines(body []byte) ([]alert.Alert, error) {
 		}
 		alerts = append(alerts, a)
 	}
+	if len(alerts) == 0 {
+		return nil, jsonError("", io.EOF, alertHint)
+	}
 	return alerts, nil
 }
 

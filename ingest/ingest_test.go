@@ -201,6 +201,19 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 	}
 }
 
+func TestARelativeAddressInAnAnnotationIsTextAndNoLink(t *testing.T) {
+	body := `{"receiver":"x","version":"4","groupKey":"{}","alerts":[{"labels":{"alertname":"A"},"annotations":{"summary":"s","runbook_url":"/wiki/a","dashboard":"d/1","docs":"//host/x","empty_url":""},"generatorURL":"/graph","panelURL":"?viewPanel=2","silenceURL":""}]}`
+	for _, f := range []Format{alertmanager(), grafana()} {
+		got, err := resultOf(t, f, request([]byte(body)))
+		if err != nil || len(got.Alerts) != 1 {
+			t.Fatalf("%s: %v, %d alerts", f.Name, err, len(got.Alerts))
+		}
+		if a := got.Alerts[0]; len(a.Links) > 0 || a.Text != "dashboard: d/1\n\ndocs: //host/x\n\nrunbook_url: /wiki/a" {
+			t.Errorf("%s has the links %v and the text %q", f.Name, a.Links, a.Text)
+		}
+	}
+}
+
 // An event of a tool is an alert, or an acknowledgement, or nothing that concerns anybody,
 // or it is not understood; only the third is answered without an alert.
 func TestWhatBecomesOfAnEvent(t *testing.T) {
