@@ -245,6 +245,26 @@ func TestRevokedTokenWorksAgainWhenAccepted(t *testing.T) {
 	w.ok("auth.test", nil)
 }
 
+func TestAReinstalledAppHasAnotherTokenAndTheOldOneIsValidUntilItIsRevoked(t *testing.T) {
+	w := newWebTest(t, NoLimits())
+	before := w.s.BotToken()
+	test := func(token string) response {
+		r, err := w.do(w.request("auth.test", "", token, ""))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	after, _ := perform(t, w.s, map[string]any{"do": "reinstall"})["token"].(string)
+	if after == before || test(before).code() != "" || test(after).code() != "" {
+		t.Errorf("the new token is %q: %s, %s", after, test(before).raw, test(after).raw)
+	}
+	want(t, perform(t, w.s, map[string]any{"do": "revoke_old"}), true, "ok")
+	if test(before).code() != "token_revoked" || test(after).code() != "" {
+		t.Errorf("the old one: %s, the new one: %s", test(before).raw, test(after).raw)
+	}
+}
+
 func TestEveryHTTPStatusCanBeTheAnswerOfAnyMethod(t *testing.T) {
 	w := newWebTest(t, NoLimits())
 	for status := 100; status <= 599; status++ {

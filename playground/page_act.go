@@ -71,6 +71,14 @@ func acts() map[string]act {
 			p.s.ClearFaults()
 			return actAnswer{}, nil
 		},
+		// For scripts that change the daemon's token.
+		"reinstall": func(_ context.Context, p *Person, _ actRequest) (actAnswer, error) {
+			return actAnswer{fields: map[string]any{"token": p.s.Reinstall()}}, nil
+		},
+		"revoke_old": func(_ context.Context, p *Person, _ actRequest) (actAnswer, error) {
+			p.s.RevokeOld()
+			return actAnswer{}, nil
+		},
 	}
 }
 

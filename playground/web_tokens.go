@@ -38,7 +38,31 @@ func DefaultScopes() []string {
 func (s *Server) AppToken() string { return s.tokens.app }
 
 // BotToken returns the bot token (xoxb-), which every other method needs.
-func (s *Server) BotToken() string { return s.tokens.bot }
+func (s *Server) BotToken() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.tokens.bot
+}
+
+// Reinstall gives the bot another token, which it returns. Those before are valid until RevokeOld.
+func (s *Server) Reinstall() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.tokens.bot = "xoxb-1-1-" + randomHex(secretLength)
+	s.tokens.known[s.tokens.bot] = "bot"
+	return s.tokens.bot
+}
+
+// RevokeOld makes Slack refuse every token of the bot but the latest.
+func (s *Server) RevokeOld() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for token, kind := range s.tokens.known {
+		if kind == "bot" && token != s.tokens.bot {
+			s.tokens.revoked[token] = true
+		}
+	}
+}
 
 // Revoke makes Slack answer token_revoked to a token.
 func (s *Server) Revoke(token string) {

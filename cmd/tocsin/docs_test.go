@@ -3,6 +3,7 @@ package main
 import (
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -52,6 +53,39 @@ func TestEveryLinkInTheDocumentationResolves(t *testing.T) {
 	}
 	if checked < 30 {
 		t.Errorf("found %d relative links", checked)
+	}
+}
+
+func TestTheShellLinesInTheDocumentationAreForAnyShell(t *testing.T) {
+	blocks := regexp.MustCompile("(?ms)^ *```sh\n(.*?)^ *```$")
+	checked := 0
+	for _, shell := range [][]string{{"sh", "-n"}, {"dash", "-n"}, {"busybox", "sh", "-n"}} {
+		if _, err := exec.LookPath(shell[0]); err != nil {
+			continue // sh is everywhere
+		}
+		for _, doc := range documents(t) {
+			for _, block := range blocks.FindAllStringSubmatch(read(t, doc), -1) {
+				checked++
+				cmd := exec.CommandContext(t.Context(), shell[0], shell[1:]...)
+				cmd.Stdin = strings.NewReader(block[1])
+				if said, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%s, for %s: %s in\n%s", doc, shell[0], said, block[1])
+				}
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("found %d blocks", checked)
+	}
+}
+
+func TestTheReadmeSetsUpTheServiceInTwoLines(t *testing.T) {
+	readme := read(t, "../../README.md")
+	if !strings.Contains(readme, "```sh\nsudo apt install ./dist/tocsin_*.deb\nsudo tocsin init\n```") {
+		t.Error("README.md does not set it up with apt install and tocsin init")
+	}
+	if words := len(strings.Fields(readme)); words > 1300 {
+		t.Errorf("README.md has %d words", words)
 	}
 }
 
