@@ -216,11 +216,30 @@ func (h Heartbeat) Watch(terms Terms) Heartbeat {
 	return h
 }
 
-// Resume returns the heartbeat after a time in which Tocsin could not hear it, or in
-// which the clock was set. One that was expected in that time is not missing before its
-// period and grace have passed again, or an hour if they are longer: its sender may
-// have tried.
+// Restart returns the heartbeat after a time in which Tocsin did not run. One that fell due
+// in that time is not missing before its period and grace have passed again, or an hour if
+// they are longer: its sender may have tried. Any other is due when it was.
+func (h Heartbeat) Restart(now time.Time) Heartbeat {
+	h = h.until(now)
+	if !h.DueAt.After(now) {
+		h = h.giveChance(now)
+	}
+	return h
+}
+
+// Resume returns the heartbeat after a time in which Tocsin ran and could not hear it, or in
+// which the clock was set. It is as Restart for one that was expected in that time, also if
+// its grace still runs: that may be shorter than what is left of its period.
 func (h Heartbeat) Resume(now time.Time) Heartbeat {
+	h = h.until(now)
+	if h.expected().Before(now) {
+		h = h.giveChance(now)
+	}
+	return h
+}
+
+// until is the heartbeat without times after now, which the clock had before it was set.
+func (h Heartbeat) until(now time.Time) Heartbeat {
 	if h.LastAt.After(now) || h.BeganAt.After(now) {
 		h.LastAt, h.BeganAt = earlierOf(h.LastAt, now), earlierOf(h.BeganAt, now)
 		if h.MissingAt.IsZero() {
@@ -228,7 +247,12 @@ func (h Heartbeat) Resume(now time.Time) Heartbeat {
 		}
 	}
 	h.MissingAt = earlierOf(h.MissingAt, now)
-	if h.MissingAt.IsZero() && h.expected().Before(now) {
+	return h
+}
+
+// giveChance is the heartbeat with a new time in which it has to be heard.
+func (h Heartbeat) giveChance(now time.Time) Heartbeat {
+	if h.MissingAt.IsZero() {
 		h.DueAt = laterOf(h.DueAt, now.Add(min(h.Waits(), maxChance)))
 	}
 	return h

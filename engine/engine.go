@@ -101,6 +101,8 @@ type Engine struct {
 	// lookedAt and lookedSince are the clock at the last look, and how long it was then
 	// since started.
 	deaf bool
+	// resumed is set once the heartbeats have been looked at after the start.
+	resumed bool
 	// renewed is set until everything that is due by new rules at another time is known.
 	renewed     bool
 	lookedAt    time.Time

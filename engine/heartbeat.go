@@ -231,9 +231,9 @@ func (d *draft) processHeartbeats() {
 // decideResume decides what is expected from now on, after a start, after the clock was
 // set, after a time in which nothing could be stored, or by another configuration: the
 // heartbeats of the configuration, and the others without those that only the
-// configuration knew. Only with another configuration, nothing that was sent can have been
-// missed: then deaf is false.
-func decideResume(r rules, now time.Time, snapshot alert.Snapshot, deaf bool) alert.Change {
+// configuration knew. missed changes one that may not have been heard: nil if only the
+// configuration is another.
+func decideResume(r rules, now time.Time, snapshot alert.Snapshot, missed func(alert.Heartbeat, time.Time) alert.Heartbeat) alert.Change {
 	d := newDraft(r, now, snapshot)
 	for _, h := range d.heartbeatOrder {
 		terms, configured := r.heartbeats[h.Name]
@@ -249,8 +249,8 @@ func decideResume(r rules, now time.Time, snapshot alert.Snapshot, deaf bool) al
 			d.drop(h)
 			continue
 		}
-		if deaf {
-			h.Heartbeat = h.Resume(now)
+		if missed != nil {
+			h.Heartbeat = missed(h.Heartbeat, now)
 		}
 	}
 	for name, terms := range r.heartbeats {
@@ -272,11 +272,18 @@ func (e *Engine) resume(ctx context.Context) error {
 	if !e.deaf && !e.renewed {
 		return nil
 	}
+	var missed func(alert.Heartbeat, time.Time) alert.Heartbeat
+	switch {
+	case !e.resumed:
+		missed = alert.Heartbeat.Restart
+	case e.deaf:
+		missed = alert.Heartbeat.Resume
+	}
 	err := e.commit(ctx, alert.Query{AllHeartbeats: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
-		return decideResume(e.rules(), now, snapshot, e.deaf)
+		return decideResume(e.rules(), now, snapshot, missed)
 	})
 	if err == nil {
-		e.deaf = false
+		e.deaf, e.resumed = false, true
 	}
 	if err == nil && e.renewed {
 		err = e.renew(ctx)

@@ -165,8 +165,33 @@ func TestSendersGetAChanceAfterADowntime(t *testing.T) {
 	})
 }
 
+func TestADueTimeThatIsToComeStaysAtAStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := newMemory()
+		var due time.Time
+		beating(m, nil, func(e *Engine) {
+			heard, err := e.Beat(context.Background(), []alert.Beat{{Name: "backup", Terms: alert.Terms{Every: 10 * time.Second, Grace: 20 * time.Second}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			due = heard[0].DueAt
+			pass(12 * time.Second)
+		})
+		pass(500 * time.Millisecond)
+		beating(m, nil, func(*Engine) {
+			if got := m.beats()["backup"].DueAt; !got.Equal(due) {
+				t.Errorf("it is due at %s, and was at %s", got, due)
+			}
+			pass(time.Until(due) + time.Second)
+			if got := states(m); got != "open" {
+				t.Errorf("its incidents are %q a second later", got)
+			}
+		})
+	})
+}
+
 func TestAClockThatIsSetRaisesNoAlarm(t *testing.T) {
-	for name, step := range map[string]time.Duration{"forward": 3 * time.Hour, "back": -3 * time.Hour} {
+	for name, step := range map[string]time.Duration{"forward": 3 * time.Hour, "a little forward": 70 * time.Second, "back": -3 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				m := newMemory()
