@@ -214,6 +214,21 @@ func TestARelativeAddressInAnAnnotationIsTextAndNoLink(t *testing.T) {
 	}
 }
 
+func TestAColourIsASeverityByItsHue(t *testing.T) {
+	for want, colours := range map[alert.Severity][]string{
+		alert.Error:   {"danger", "#d00000", "D00000", "#f00", "#c00", "#E53", "#FF0000FF", "#f00c", "crimson", " Red ", "#700000", "#e01e5a", "#a30200", "#D63232"},
+		alert.Warning: {"warning", "orange", "#f90", "#daa038", "#ff0", "#F2C744", "#ECB22E", "#ff8c00"},
+		alert.Info:    {"good", "#36a64f", "#439FE0", "#888", "#000000", "#fff", "#2eb886", "#ffe5e5", "#800080"},
+		"":            {"", "bad", "fade", "#f0", "#12345", "#zzz", "+f0000", "#+ff000", "rgb(255,0,0)", "#d000000000", "ä00"},
+	} {
+		for _, colour := range colours {
+			if got := colourSeverity(colour); got != want {
+				t.Errorf("%q is %q, want %q", colour, got, want)
+			}
+		}
+	}
+}
+
 // An event of a tool is an alert, or an acknowledgement, or nothing that concerns anybody,
 // or it is not understood; only the third is answered without an alert.
 func TestWhatBecomesOfAnEvent(t *testing.T) {
