@@ -50,7 +50,7 @@ func (e environment) input() config.Input {
 			if !wrong {
 				return 0, 0, ""
 			}
-			return strings.Count(before, "\n") + 1, len(before) - strings.LastIndexByte(before, '\n'), "unexpected !!"
+			return strings.Count(before, "\n") + 1, len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1, "unexpected !!"
 		}},
 	}
 }
