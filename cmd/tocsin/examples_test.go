@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"os"
@@ -228,31 +229,44 @@ func TestExampleGrafanaPostsWhereItsBodiesAreRead(t *testing.T) {
 	}
 }
 
-// TestExampleGitHubOpensAndResolves runs the step of the workflow as a runner does.
+// TestExampleGitHubOpensAndResolves runs the step of the workflow, and that of the page, as a
+// runner does. GitHub writes what is in ${{ }} into a script as it is, also the name of a
+// branch that somebody else has chosen.
 func TestExampleGitHubOpensAndResolves(t *testing.T) {
 	t.Parallel()
 	debian(t, "jq")
-	s := slack(t, playground.Options{})
-	p := overTCP(t, s, "")
-	_, block, found := strings.Cut(p.example("github/tocsin.yml"), "Tell Tocsin\n")
-	_, script, also := strings.Cut(block, "run: |\n")
-	if !found || !also {
-		t.Fatal("the workflow has no such step")
-	}
-	env := []string{"TOCSIN_SERVER=http://" + p.env["TOCSIN_LISTEN"], "TOCSIN_API_TOKEN=", "GITHUB_WORKFLOW=test", "GITHUB_REF_NAME=main", "GITHUB_REPOSITORY=team/web",
-		"GITHUB_SHA=0123456", "GITHUB_ACTOR=ann", "GITHUB_SERVER_URL=https://github.com", "GITHUB_RUN_ATTEMPT=1"}
-	for run, failed := range []string{"false", "true", "false"} {
-		runTool(t, t.TempDir(), append(env, "FAILED="+failed, fmt.Sprint("GITHUB_RUN_ID=", run)), "/bin/bash", "-e", "-o", "pipefail", "-c", script)
-		until(t, s, "the card", func(now *playground.Snapshot) bool {
-			top, _ := cards(now.Messages("#alerts"))
-			switch run {
-			case 0: // a success without a failure says nothing
-				return len(top) == 0
-			case 1:
-				return len(top) == 1 && strings.Contains(shown(top[0]), "test failed on main") && !strings.Contains(shown(top[0]), "Resolved")
-			}
-			return len(top) == 1 && strings.Contains(shown(top[0]), "Resolved")
-		})
+	for name, read := range map[string]func(*process) string{
+		"the example": func(p *process) string { return p.example("github/tocsin.yml") },
+		"the page": func(p *process) string {
+			page, _, _ := strings.Cut(p.page("/"), `id="alertmanager"`)
+			step, _, _ := strings.Cut(page[strings.LastIndex(page, "<pre>"):], "</pre>")
+			return strings.ReplaceAll(html.UnescapeString(step), "http://localhost/", "http://"+p.env["TOCSIN_LISTEN"]+"/")
+		},
+	} {
+		s := slack(t, playground.Options{})
+		p := overTCP(t, s, "")
+		_, block, found := strings.Cut(read(p), "Tell Tocsin\n")
+		_, script, also := strings.Cut(block, "run: |\n")
+		if !found || !also || strings.Contains(script, "${{") {
+			t.Fatalf("%s has no such step, or its script has what others choose: %s", name, block)
+		}
+		env := []string{"TOCSIN_SERVER=http://" + p.env["TOCSIN_LISTEN"], "TOCSIN_API_TOKEN=", "GITHUB_WORKFLOW=test", "GITHUB_REF_NAME=main", "GITHUB_REPOSITORY=team/web",
+			"GITHUB_JOB=test", "GITHUB_SHA=0123456", "GITHUB_ACTOR=ann", "GITHUB_SERVER_URL=https://github.com", "GITHUB_RUN_ATTEMPT=1"}
+		for run, of := range []string{"main success", "main failure", "side$(false) success", "main success"} {
+			branch, result, _ := strings.Cut(of, " ")
+			outcome := map[string][]string{"success": {"FAILED=false", "STATUS=resolved"}, "failure": {"FAILED=true", "STATUS=firing"}}[result]
+			runTool(t, t.TempDir(), append(append(env, "GITHUB_REF_NAME="+branch, fmt.Sprint("GITHUB_RUN_ID=", run)), outcome...), "/bin/bash", "-e", "-o", "pipefail", "-c", script)
+			until(t, s, "the card of "+name, func(now *playground.Snapshot) bool {
+				top, _ := cards(now.Messages("#alerts"))
+				switch run {
+				case 0: // a success without a failure says nothing
+					return len(top) == 0
+				case 1, 2: // nor does that of another branch
+					return len(top) == 1 && strings.Contains(shown(top[0]), "test failed on main") && !strings.Contains(shown(top[0]), "Resolved")
+				}
+				return len(top) == 1 && strings.Contains(shown(top[0]), "Resolved")
+			})
+		}
 	}
 }
 
