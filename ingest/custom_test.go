@@ -88,6 +88,8 @@ func TestEveryKindOfBodyIsSeenByExpressions(t *testing.T) {
 		{"text/plain", "x", `headers["content-type"] + headers["authorization"]`, "text/plain"},
 		{"", `{"n":1e400,"f":1e21,"i":-0.5}`, `body.n + " " + body.f + " " + body.i`, "1e400 1e+21 -0.5"},
 		{"", `{"l":["b","a","b",[1],[1]]}`, `uniq(body.l)`, `["b","a",[1]]`},
+		{"", `{"none":[],"l":[{"x":1},{"x":[2]}],"s":"ab"}`, `"-" + body.none[0].x + body.none[-1] + body.l[99].x + body.l[-3] + body.zz[0] + body.zz[0][1].y + body?.zz[0] + body.s[7] + body.l[body.zz ?? 5]`, "-"},
+		{"", `{"l":[{"x":1},{"x":[2]}],"m":{"a":{"b":3}},"k":"a"}`, `"-" + body.l[0].x + body.l[-1].x[0] + body?.l[0]?.x + body.m[body.k].b + body.m["a"].b + {a: 4}[body.k] + (body.m["z"] ?? "")`, "-121334"},
 		{"", `{"g":[{"x":[1,2]},{"x":[3]}]}`, `toJSON(flatten(map(body.g, .x)))`, `[1,2,3]`},
 		{"", `{"g":[{"k":1,"v":"a"},{"k":2,"v":"b"}]}`, `filter(body.g, .k > 1)[0].v + len(concat(body.g, body.g)) + repeat("-", 2) + replace("a.b", ".", "")`, "b4--ab"},
 		{"", `{"g":[{"k":1},{"k":2}]}`, `groupBy(body.g, string(.k))`, `{"1":[{"k":1}],"2":[{"k":2}]}`},
@@ -196,7 +198,7 @@ func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
 
 func TestAnExpressionThatFailsSaysSoInWords(t *testing.T) {
 	for source, want := range map[string]string{
-		"body.n.x": "a number has no member x at 1:8", "body.l.x": "a list or a text has no members with names at 1:8",
+		"body.n[0]": "a number has no member", "body.l[body.s]": "a list or a text has no members with names at 1:7", "body.n.x": "a number has no member x at 1:8", "body.l.x": "a list or a text has no members with names at 1:8",
 		`body.n > "a"`: "a number > a text can't be worked out at 1:8", "body.zz > 1": "nil > a number can't be worked out at 1:9",
 		"upper(body.n)": "it is a number, and has to be a text at 1:1", "body.n ? 1 : 2": "it is a number, and has to be true or false at 1:14",
 		"len(body.n)": "len can't be used for a number at 1:1", "filter(body.s, #) ": "it is a number, and has to be true or false at 1:1",

@@ -3,6 +3,7 @@ package ingest
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -53,6 +54,7 @@ const (
 	nameMeter   = "meter of the request"
 	nameStep    = "step of a loop"
 	namePlus    = "sum or text"
+	nameElement = "element or nil"
 )
 
 // meter limits the expressions of one request.
@@ -95,15 +97,20 @@ func compile(source string) (*vm.Program, error) {
 	return nil, &Mistake{1, 1, message}
 }
 
-// lenient changes an expression so that what is missing is nil, + joins a text with
-// anything, and loops are counted.
+// lenient changes an expression so that what is missing is nil, also an element of a list,
+// + joins a text with anything, and loops are counted.
 type lenient struct{}
 
 // Visit changes a node whose children are changed already.
 func (*lenient) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.MemberNode:
-		if !n.Optional && !n.Method {
+		_, named := n.Property.(*ast.StringNode)
+		switch {
+		case n.Method:
+		case !named:
+			ast.Patch(node, call(nameElement, n.Node, n.Property))
+		case !n.Optional:
 			n.Optional = true
 			ast.Patch(node, &ast.ChainNode{Node: n})
 		}
@@ -194,6 +201,7 @@ func functions() []expr.Option {
 			return args[1], args[0].(*meter).step()
 		}),
 		function(namePlus, 2, func(args []any) (any, error) { return plus(args[0], args[1]) }),
+		function(nameElement, 2, func(args []any) (any, error) { return elementOf(args[0], args[1]), nil }),
 		function("string", 1, func(args []any) (any, error) { return textFrom(args[0]) }),
 		function("toJSON", 1, func(args []any) (any, error) { return jsonFrom(args[0]) }),
 		function("repeat", 2, func(args []any) (any, error) { return repeat(args[0], args[1]) }),
@@ -214,6 +222,21 @@ func function(name string, arguments int, do func(args []any) (any, error)) expr
 		}
 		return do(args)
 	})
+}
+
+// elementOf returns an element of a list, or a member of a map; nil if it is not there. It
+// panics, as what the library does itself, if there can be none.
+func elementOf(of, index any) any {
+	v := reflect.ValueOf(of)
+	switch v.Kind() {
+	case reflect.Invalid:
+		return nil
+	case reflect.Slice, reflect.Array, reflect.String:
+		if n, ok := index.(int); ok && (n >= v.Len() || n < -v.Len()) {
+			return nil
+		}
+	}
+	return runtime.Fetch(of, index)
 }
 
 // plus joins texts, one of which may be any value, and adds numbers.
