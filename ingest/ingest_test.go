@@ -178,6 +178,12 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 			"firing", "error", "A", "a film\n\nlong\n\na room\n\na graph\n\na line"},
 		{`{"attachments":[{"fields":[{"title":"host","value":"db-3"},{"title":"disk","value":"full"}]}]}`, "firing", "error", "disk=full, host=db-3", ""},
 		{`{"blocks":[{"type":"section","fields":[{"type":"mrkdwn","text":"*host*\ndb-3"}]}]}`, "firing", "error", "host=db-3", ""},
+		{`{"blocks":[{"type":"section","fields":[{"type":"mrkdwn","text":"*Status:* failed"},{"type":"mrkdwn","text":"*Host*: db-3"},{"type":"mrkdwn","text":"*R&amp;D:*\n<https://example.com|x>"}]}]}`,
+			"firing", "error", "Host=db-3, R&D=x (https://example.com), Status=failed", ""},
+		{`{"blocks":[{"type":"section","fields":[{"type":"mrkdwn","text":"*3 hosts* are down"}]}]}`, "firing", "error", "3 hosts are down", ""},
+		{`{"blocks":[{"type":"header","text":{"type":"plain_text","text":"A &amp; B"}},{"type":"section","text":{"type":"plain_text","text":"1 &lt; 2"}},{"type":"context","elements":[{"type":"plain_text","text":"by R&amp;D"}]}]}`,
+			"firing", "error", "A & B", "1 < 2\n\nby R&D"},
+		{`{"blocks":[{"type":"actions","elements":[{"type":"button","text":{"type":"plain_text","text":"Graph &amp; log"},"url":"https://example.com/g"}]}]}`, "firing", "error", "Graph & log", ""},
 		{`{"blocks":[{"type":"image","image_url":"https://example.com/a.png","alt_text":"a graph"}]}`, "firing", "error", "a graph", ""},
 		{`{"attachments":[{"image_url":"https://example.com/a.png"}]}`, "firing", "error", "A message of Slack", ""},
 		{`{"attachments":[{"thumb_url":"https://example.com/a.png"}]}`, "firing", "error", "A message of Slack", ""},
@@ -225,6 +231,24 @@ func TestAColourIsASeverityByItsHue(t *testing.T) {
 			if got := colourSeverity(colour); got != want {
 				t.Errorf("%q is %q, want %q", colour, got, want)
 			}
+		}
+	}
+}
+
+func TestWhoAMessageOfSlackMentionsIsMentioned(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"text":"disk full <!here>"}`:                                                        "here",
+		`{"text":"<!channel> <@U0123ABCD|ann> <!subteam^S0123ABCD> <!channel>"}`:              "channel, U0123ABCD, S0123ABCD",
+		`{"attachments":[{"title":"A","fields":[{"title":"owner","value":"<@U0123ABCD>"}]}]}`: "U0123ABCD",
+		`{"blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"A"},{"type":"user","user_id":"U0123ABCD"},{"type":"usergroup","usergroup_id":"S0123ABCD"},{"type":"broadcast","range":"here"}]}]}]}`: "U0123ABCD, S0123ABCD, here",
+		`{"text":"@here ` + "`<!here>`" + ` <#C0123ABCD> <!date^1720710212^{time}|3 pm> <!nobody> <https://example.com|@here> <mailto:a@b.c>"}`:                                                                                                         "",
+	} {
+		in, err := readSlack(request([]byte(body)))
+		if err != nil || in.Alerts[0].Mention != want {
+			t.Errorf("%s mentions %q (%v), want %q", body, in.Alerts[0].Mention, err, want)
+		}
+		if in, err := readSlackMessage(request([]byte(body))); err != nil || in.Alerts[0].Mention != "" {
+			t.Errorf("%s as a message, which says it itself, mentions %q (%v)", body, in.Alerts[0].Mention, err)
 		}
 	}
 }

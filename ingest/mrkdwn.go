@@ -2,22 +2,22 @@ package ingest
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"tocsin/alert"
 )
 
-// fromMrkdwn returns mrkdwn as text, and the links in it (docs/slack.md §5). Nobody is
-// mentioned by text.
-func fromMrkdwn(s string) (string, []alert.Link) {
-	var links []alert.Link
+// plain returns mrkdwn as text, and keeps the links in it and whom it mentions
+// (docs/slack.md §5).
+func (m *slackMessage) plain(s string) string {
 	if strings.Contains(s, "<") {
-		s = rewritten(s, '<', func(rest string, _ int) (string, int) { return linkFromMrkdwn(rest, &links) })
+		s = rewritten(s, '<', func(rest string, _ int) (string, int) { return m.reference(rest) })
 	}
 	if strings.Contains(s, "*") {
 		s = rewritten(s, '*', func(rest string, before int) (string, int) { return boldFromMrkdwn(rest, before) })
 	}
-	return unescape(s), links
+	return unescape(s)
 }
 
 // rewritten returns mrkdwn in which read has read what begins with a mark, except in code. read
@@ -94,9 +94,9 @@ func isWordByte(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_'
 }
 
-// linkFromMrkdwn returns the link, mention or special command that s begins with as text, and
-// its size. It adds a link.
-func linkFromMrkdwn(s string, links *[]alert.Link) (said string, size int) {
+// reference returns the link, mention or special command that s begins with as text, and its
+// size. It keeps a link, and who is mentioned.
+func (m *slackMessage) reference(s string) (said string, size int) {
 	n := strings.IndexAny(s[1:], "<>\n")
 	if n < 0 || s[1+n] != '>' {
 		return "", 0
@@ -107,8 +107,13 @@ func linkFromMrkdwn(s string, links *[]alert.Link) (said string, size int) {
 	case strings.HasPrefix(target, "!date^"):
 		return cmp.Or(label, dateOf(target)), size
 	case strings.HasPrefix(target, "!"):
-		return "@" + cmp.Or(strings.TrimPrefix(label, "@"), strings.TrimPrefix(target, "!")), size
+		who := strings.TrimPrefix(target[1:], "subteam^")
+		m.mention(who)
+		return "@" + cmp.Or(strings.TrimPrefix(label, "@"), who), size
 	case strings.HasPrefix(target, "@"), strings.HasPrefix(target, "#"):
+		if target[0] == '@' {
+			m.mention(target[1:])
+		}
 		return target[:1] + cmp.Or(strings.TrimLeft(label, "@#"), target[1:]), size
 	}
 	address := unescape(target)
@@ -118,8 +123,8 @@ func linkFromMrkdwn(s string, links *[]alert.Link) (said string, size int) {
 	if !isAddress(address) {
 		return s[:size], size
 	}
-	if len(*links) < alert.MaxLinks { // the text says them all
-		*links = appendLink(*links, unescape(cmp.Or(label, "Open")), address)
+	if len(m.links) < alert.MaxLinks { // the text says them all
+		m.links = appendLink(m.links, unescape(cmp.Or(label, "Open")), address)
 	}
 	if named && label != target {
 		return label + " (" + target + ")", size
@@ -139,6 +144,13 @@ func dateOf(target string) string {
 
 // dateLayout is how a text says a time that Slack would show in a reader's own zone.
 const dateLayout = "2006-01-02 15:04 MST"
+
+// mention keeps who is mentioned. Whether they are notified is for the configuration to say.
+func (m *slackMessage) mention(who string) {
+	if _, err := alert.ParseMention(who); err == nil && len(m.mentions) < alert.MostMentions && !slices.Contains(m.mentions, who) {
+		m.mentions = append(m.mentions, who)
+	}
+}
 
 // unescape reads the three characters that mrkdwn escapes.
 func unescape(s string) string {

@@ -2,10 +2,9 @@ package ingest
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
-
-	"tocsin/alert"
 )
 
 // FuzzMrkdwn compares how mrkdwn is read with the expressions that say what it is, which take
@@ -22,16 +21,16 @@ func FuzzMrkdwn(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		s = strings.ToValidUTF8(s, "")
-		var want []alert.Link
+		var want, got slackMessage
 		linked := inMrkdwn.ReplaceAllStringFunc(s, func(found string) string {
 			if found[0] == '`' {
 				return found
 			}
-			said, _ := linkFromMrkdwn(found, &want)
+			said, _ := want.reference(found)
 			return said
 		})
-		if said, links := fromMrkdwn(s); said != unescape(inBold.ReplaceAllString(linked, "$1$2$3")) || len(links) != len(want) {
-			t.Errorf("%q is read as %q with %d links, want %q with %d", s, said, len(links), unescape(inBold.ReplaceAllString(linked, "$1$2$3")), len(want))
+		if said := got.plain(s); said != unescape(inBold.ReplaceAllString(linked, "$1$2$3")) || len(got.links) != len(want.links) || !slices.Equal(got.mentions, want.mentions) {
+			t.Errorf("%q is read as %q with %d links, want %q with %d", s, said, len(got.links), unescape(inBold.ReplaceAllString(linked, "$1$2$3")), len(want.links))
 		}
 	})
 }

@@ -70,6 +70,9 @@ func (t *slackText) UnmarshalJSON(value []byte) error {
 	return nil
 }
 
+// plain is it as plain text, in which Slack reads escapes too.
+func (t slackText) plain() string { return unescape(or(t.Text)) }
+
 // slackElement is an element of a block: a button, an image, or a part of rich text.
 type slackElement struct {
 	Type, URL, Name text
@@ -146,7 +149,7 @@ func readSlackMessage(r Request) (alert.Intake, error) {
 	}
 	a := &in.Alerts[0]
 	a.Message = &alert.Message{Text: string(m.Text), Blocks: m.Blocks, Attachments: m.Attachments}
-	a.Key, a.Status, a.Severity = "", alert.Resolved, alert.Info
+	a.Key, a.Status, a.Severity, a.Mention = "", alert.Resolved, alert.Info, ""
 	var members map[string]skipped
 	_, _ = readJSON(r, &members) // it has been read twice
 	for _, name := range inPlaceOfSlack {
@@ -173,6 +176,8 @@ type slackMessage struct {
 	labels labels
 	links  []alert.Link
 	images []alert.Image
+	// mentions are those whom it would notify in Slack (see alert.ParseMention).
+	mentions []string
 }
 
 // name is the title of a message without a paragraph: its labels, else what its images or
@@ -200,11 +205,9 @@ func (m *slackMessage) name() string {
 
 // add adds a paragraph of mrkdwn.
 func (m *slackMessage) add(mrkdwn string) {
-	plain, links := fromMrkdwn(mrkdwn)
-	if plain = strings.Trim(plain, "\n"); strings.TrimSpace(plain) != "" {
+	if plain := strings.Trim(m.plain(mrkdwn), "\n"); strings.TrimSpace(plain) != "" {
 		m.texts = append(m.texts, plain)
 	}
-	m.links = append(m.links, links...)
 }
 
 func (m *slackMessage) attachment(at slackAttachment) {
@@ -212,20 +215,19 @@ func (m *slackMessage) attachment(at slackAttachment) {
 	m.add(string(at.Pretext))
 	m.add(string(at.AuthorName))
 	m.links = addLink(m.links, or(at.AuthorName, "Author"), string(at.AuthorLink))
-	title, links := fromMrkdwn(or(at.Title))
+	title := m.plain(or(at.Title))
 	switch {
 	case m.title == "" && title != "":
 		m.title = title
 	case title != "":
 		m.texts = append(m.texts, title)
 	}
-	m.links = append(m.links, links...)
 	m.links = addLink(m.links, "Open", string(at.TitleLink))
 	m.add(string(at.Text))
 	m.blocks(at.Blocks)
 	m.fields(at)
 	for _, action := range at.Actions {
-		m.links = addLink(m.links, or(action.Text, "Open"), string(action.URL))
+		m.links = addLink(m.links, cmp.Or(unescape(or(action.Text)), "Open"), string(action.URL))
 	}
 	m.images = addImage(m.images, string(at.ImageURL), title)
 	m.images = addImage(m.images, string(at.ThumbURL), title)
@@ -249,9 +251,7 @@ func (m *slackMessage) fields(at slackAttachment) {
 			m.add(string(field.Value))
 			continue
 		}
-		value, links := fromMrkdwn(string(field.Value))
-		m.labels.addSaid(or(field.Title), value)
-		m.links = append(m.links, links...)
+		m.labels.addSaid(unescape(or(field.Title)), m.plain(string(field.Value)))
 	}
 }
 
@@ -278,9 +278,9 @@ func (m *slackMessage) blocks(all []slackBlock) {
 		m.built = m.built || or(b.Type) != ""
 		switch {
 		case or(b.Type) == "header" && m.title == "":
-			m.title = or(b.Text.Text)
+			m.title = b.Text.plain()
 		case or(b.Text.Type) == "plain_text":
-			m.texts = append(m.texts, or(b.Text.Text))
+			m.texts = append(m.texts, b.Text.plain())
 		default:
 			m.add(string(b.Text.Text))
 		}
@@ -289,7 +289,7 @@ func (m *slackMessage) blocks(all []slackBlock) {
 		}
 		m.add(string(b.Title.Text))
 		m.add(string(b.Description.Text))
-		m.links = addLink(m.links, or(b.Title.Text, "Video"), or(b.TitleURL, b.VideoURL))
+		m.links = addLink(m.links, cmp.Or(b.Title.plain(), "Video"), or(b.TitleURL, b.VideoURL))
 		if more := addImage(m.images, string(b.ImageURL), or(b.AltText, b.Title.Text)); len(more) > len(m.images) {
 			m.images = more
 		} else if or(b.AltText) != or(b.Title.Text) {
@@ -315,14 +315,21 @@ func (m *slackMessage) table(rows [][]slackElement) {
 	m.texts = append(m.texts, strings.Join(lines, "\n"))
 }
 
-// field is a label if it is written as most people do: a name in bold and a value in
-// the next line.
+// inOneLine is a field whose value follows its name in bold, with a colon in between.
+var inOneLine = regexp.MustCompile(`^\*([^*\n]+)(?::\*|\*:)[ \t]+(\S.*)$`)
+
+// field is a label if it is written as most people do: a name in bold, and a value in the
+// next line or after a colon.
 func (m *slackMessage) field(mrkdwn string) {
-	name, value, two := strings.Cut(strings.TrimSpace(mrkdwn), "\n")
+	mrkdwn = strings.TrimSpace(mrkdwn)
+	name, value, two := strings.Cut(mrkdwn, "\n")
 	name = strings.TrimSuffix(strings.Trim(strings.TrimSpace(name), "*"), ":")
-	if plain, links := fromMrkdwn(value); two && strings.TrimSpace(plain) != "" && name != "" {
-		m.labels.add(name, strings.TrimSpace(plain))
-		m.links = append(m.links, links...)
+	if line := inOneLine.FindStringSubmatch(mrkdwn); line != nil {
+		name, value, two = line[1], line[2], true
+	}
+	name = strings.TrimSpace(unescape(name))
+	if two && strings.TrimSpace(value) != "" && name != "" {
+		m.labels.add(name, strings.TrimSpace(m.plain(value)))
 		return
 	}
 	m.add(mrkdwn)
@@ -334,11 +341,11 @@ func (m *slackMessage) elements(block string, all []slackElement) {
 	for _, e := range all {
 		switch or(e.Type) {
 		case "button":
-			m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
+			m.links = addLink(m.links, cmp.Or(e.Text.plain(), "Open"), string(e.URL))
 			continue
 		case "overflow":
 			for _, option := range e.Options {
-				m.links = addLink(m.links, or(option.Text.Text, "Open"), string(option.URL))
+				m.links = addLink(m.links, cmp.Or(option.Text.plain(), "Open"), string(option.URL))
 			}
 			continue
 		case "image":
@@ -368,9 +375,9 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 	case "emoji":
 		to.WriteString(":" + or(e.Name) + ":")
 	case "mrkdwn":
-		plain, links := fromMrkdwn(string(e.Text.Text))
-		to.WriteString(plain)
-		m.links = append(m.links, links...)
+		to.WriteString(m.plain(string(e.Text.Text)))
+	case "plain_text":
+		to.WriteString(unescape(string(e.Text.Text)))
 	case "rich_text_preformatted":
 		var code strings.Builder
 		for _, part := range e.Elements {
@@ -378,6 +385,9 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 		}
 		to.WriteString(alert.Preformatted(code.String()) + "\n")
 		return
+	case "user", "usergroup", "broadcast":
+		m.mention(or(e.UserID, e.UsergroupID, e.Range))
+		to.WriteString(e.named())
 	default:
 		to.WriteString(cmp.Or(string(e.Text.Text), e.named()))
 	}
@@ -436,7 +446,9 @@ func stateOf(title string) (status alert.Status, count, rest string) {
 // alert is what the message says as an alert. Messages with one title of one sender are
 // about the same thing, whatever their state.
 func (m *slackMessage) alert(username string) alert.Alert {
-	a := alert.Alert{Source: "slack", Title: m.title, Text: paragraphs(m.texts...), Links: m.links, Images: m.images}
+	a := alert.Alert{
+		Source: "slack", Title: m.title, Text: paragraphs(m.texts...), Links: m.links, Images: m.images, Mention: strings.Join(m.mentions, ", "),
+	}
 	if a.Title == "" {
 		a.Title, a.Text, _ = strings.Cut(a.Text, "\n")
 		a.Text = strings.TrimLeft(a.Text, "\n")

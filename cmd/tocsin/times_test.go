@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"testing"
@@ -97,6 +98,21 @@ func TestASendersMentionNotifiesOnlyWhereTheConfigurationSaysSo(t *testing.T) {
 	}
 	if card := shown(cardWith(t, s, "disk fuller")); strings.Contains(card, "!channel") {
 		t.Errorf("the other card is %s", card)
+	}
+	for text, pings := range map[string]bool{"disk of Slack <!here>": true, "another of Slack <!channel>": false} {
+		resp, err := p.client().http.Post("http://localhost/slack/webhook/alerts", "application/json", strings.NewReader(`{"text":"`+text+`"}`))
+		if err != nil || resp.StatusCode != http.StatusOK {
+			t.Fatalf("%v, %v", resp, err)
+		}
+		_ = resp.Body.Close()
+		title, _, _ := strings.Cut(text, " <")
+		until(t, s, "the card of "+title, func(now *playground.Snapshot) bool {
+			top, _ := cards(now.Messages("#alerts"))
+			return slices.ContainsFunc(top, func(m playground.Message) bool { return strings.Contains(m.Text, title) })
+		})
+		if card := shown(cardWith(t, s, title)); strings.Contains(card, `\u003c!here`) != pings || strings.Contains(card, "!channel") {
+			t.Errorf("%s: the card is %s", text, card)
+		}
 	}
 	p.mustPush(resolved(here))
 	p.settle(p.mustPush(here)...)
