@@ -62,6 +62,8 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 	for text, want := range map[string]string{
 		"severity":                          "is not a matcher",
 		"service=!db":                       `"service=!db" is not a matcher`,
+		"https://x.example/a?b=1":           `"https://x.example/a?b=1" is not a matcher`,
+		"<https://x.example/a?b=1>":         `is not a matcher`,
 		"service=>db":                       `"service=>db" is not a matcher`,
 		"service>=db":                       "service can't be compared with >=",
 		"{foo=}}":                           `"foo=}" is not a matcher`,
@@ -176,6 +178,7 @@ func TestALabelNearAFieldIsNoticed(t *testing.T) {
 
 func TestTheRefusalSaysWhatIsMeant(t *testing.T) {
 	for text, want := range map[string]string{
+		"service=<db>": `write service="<db>"`, "host=<@U0BOB>": `write host="<@U0BOB>"`, "url=https://x.example/a?b=1": `write url="https://x.example/a?b=1"`, "http://x/y?z=1": `url="https://…"`,
 		"service=!db": `write service!="db"`, "foo=": `write foo=""`, `foo=b"a"r`: `write foo="b\"a\"r"`, "service=>db": "severity>=error", "service>=db": "severity>=error",
 		"severity=banana": "critical, error, warning, info",
 		"severity=":       "critical, error, warning, info", "severity>=": "critical, error, warning, info", `severity=~"crit|banana"`: "critical, error, warning, info",

@@ -9,6 +9,9 @@ import (
 func notMatcher(text, name, value string) error {
 	first, _, _ := strings.Cut(text, " ")
 	hint := `write label="value"; the operators are = != =~ !~`
+	if isAddress(name) {
+		hint = `write the name of the label in front of it, as in url="https://…"`
+	}
 	if label, rest, ok := strings.Cut(name, "~"); ok && plainName(label) && rest+value != "" {
 		m := Matcher{Name: label, Op: "=~", Value: strings.Trim(rest+value, `"'`)}
 		if _, err := checkedMatcher(m.Name, m.Op, m.Value); err != nil {
@@ -89,6 +92,9 @@ func meant(name, op, value string) (m Matcher, hint string) {
 	m = Matcher{Name: name, Op: op, Value: value}
 	if value == "" {
 		return m, " if you mean alerts without it"
+	}
+	if strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">") { // brackets, no operator
+		return m, ""
 	}
 	rest := strings.TrimLeft(value, "<>=!~")
 	other := intended(op + strings.TrimSuffix(value, rest))

@@ -32,7 +32,7 @@ func ParseMatchers(s string) (Matchers, error) {
 // listedMatchers reads what Matchers.String has written. A matcher that NewMatcher refuses
 // matches nothing.
 func listedMatchers(s string) (Matchers, error) {
-	p := matcherText{rest: s, made: func(name, op, value string) (Matcher, error) {
+	p := matcherText{rest: s, listed: true, made: func(name, op, value string) (Matcher, error) {
 		m, _ := NewMatcher(name, op, value)
 		return m, nil
 	}}
@@ -41,8 +41,9 @@ func listedMatchers(s string) (Matchers, error) {
 
 // matcherText is the part of a text that has not been read yet, and how matchers are made.
 type matcherText struct {
-	rest string
-	made func(name, op, value string) (Matcher, error)
+	rest   string
+	listed bool // no person wrote it
+	made   func(name, op, value string) (Matcher, error)
 }
 
 func (p *matcherText) all() (Matchers, error) {
@@ -86,7 +87,7 @@ func (p *matcherText) next() (Matcher, error) {
 	missing := p.skip("") && !apart
 	value, quoted, err := p.word(",")
 	switch {
-	case !quotedName && strings.ContainsAny(name, unquotable+"~()"):
+	case !quotedName && (strings.ContainsAny(name, unquotable+"~()") || isAddress(name) && !p.listed):
 		return Matcher{}, notMatcher(whole, name, value)
 	case err != nil:
 		return Matcher{}, err
@@ -313,9 +314,13 @@ func unescape(r rune) string {
 	return `\` + string(r)
 }
 
+// isAddress reports whether a name is the beginning of a web address: https://x.example/y?z=1
+// has no label.
+func isAddress(name string) bool { return strings.Contains(name, "://") }
+
 // plainName reports whether a name needs no quotes.
 func plainName(s string) bool {
-	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+	return s != "" && !isAddress(s) && !strings.ContainsFunc(s, func(r rune) bool {
 		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.:/-", r)
 	})
 }
