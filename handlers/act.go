@@ -105,8 +105,7 @@ func (h *Handlers) nothingFound(ctx context.Context, t Target, verb alert.Verb) 
 	if len(t.IDs) == 1 && len(t.Words) == 1 {
 		return h.noIncident(ctx, t.IDs[0])
 	}
-	if len(t.Words) > 0 && silenceShape.MatchString(t.Words[0]) {
-		id := t.Words[0]
+	if id := t.Silence(); id != "" {
 		return render.Refused("`"+id+"` is the id of a silence, not of an incident.", "`silences` shows what it hides and for how long; `unsilence "+id+"` ends it.")
 	}
 	what := "I find no incident"

@@ -126,6 +126,48 @@ func TestASilenceIsEndedByWordsThatMeanOne(t *testing.T) {
 	}
 }
 
+func TestWordsThatMayMeanAnotherSilenceEndNone(t *testing.T) {
+	for _, c := range []struct{ silence, said, want string }{
+		{`host=db-30 for 1h`, "unsilence db-3", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence s", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence gx", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence service=pg", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence service=PGX", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence service", "Do you mean this silence?"},
+		{`host=db-3-old for 1h`, "unsilence db-3", "Do you mean this silence?"},
+		{`service!=pgx severity=info for 1h`, "unsilence pgx", "Do you mean this silence?"},
+		{`host=web-12 for 1h because see db-3`, "unsilence db-3", "Do you mean this silence?"},
+		{`host=web-12 for 1h because see k7f2`, "unsilence k7f2", "Do you mean this silence?"},
+		{`host=db-3 for 1h because the k7f2`, "unsilence k7f2", "Do you mean this silence?"},
+		{`service=k7f2 for 1h`, "unsilence k7f2", "Do you mean this silence?"},
+		{`service=pgx for 1h`, "unsilence service=pgx host=db-3", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence pgx db-3", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence service=", "is not a matcher"},
+		{`service="db 3" host=x for 1h`, `unsilence service="db 3"`, "Ended"},
+		{`service=pgx for 1h`, "unsilence PGX", "Ended"},
+		{`service=pgx for 1h`, "unsilence the pgx please", "Ended"},
+		{`host=web-12 for 1h because the new disks`, "unsilence new disks", "Ended"},
+		{`service=pgx for 1h`, "unsilence all", "Ended"},
+	} {
+		d := &desk{open: []alert.Incident{disk()}, settled: true}
+		h := d.handlers()
+		d.types(t, h, "silence "+c.silence)
+		if got := d.types(t, h, c.said); !strings.Contains(got, c.want) || c.want != "Ended" && strings.Contains(got, "Ended") {
+			t.Errorf("%s, while %s is silenced: %q", c.said, c.silence, got)
+		}
+	}
+	hidden := disk()
+	hidden.Silence = "s-k7f2"
+	d := &desk{open: []alert.Incident{hidden}, settled: true}
+	h := d.handlers()
+	for _, said := range []string{"service=web for 1h", "k7f2 for 1h", "severity=error for 2h"} {
+		d.types(t, h, "silence "+said)
+	}
+	if got := d.types(t, h, "unsilence k7f2"); !strings.Contains(got, "Which silence do you mean?") || !strings.Contains(got, "key=") || !strings.Contains(got, "severity=") {
+		t.Errorf("an incident that two silences hide is answered with %q", got)
+	}
+}
+
 func TestAskingTwiceForTheSameSilenceIsOne(t *testing.T) {
 	d := &desk{}
 	h := d.handlers()

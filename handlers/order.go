@@ -52,6 +52,14 @@ func (t Target) Empty() bool {
 	return len(t.IDs)+len(t.Matchers)+len(t.Words) == 0 && !t.Last && !t.All && !t.Mine
 }
 
+// Silence is the id of a silence that was named in place of an incident; empty for none.
+func (t Target) Silence() string {
+	if len(t.Words) > 0 && silenceShape.MatchString(t.Words[0]) {
+		return t.Words[0]
+	}
+	return ""
+}
+
 // named reports whether incidents were named by something else than words, which in a
 // card's thread may be a note.
 func (t Target) named() bool {

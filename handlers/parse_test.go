@@ -81,6 +81,8 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		`channel=<#C0OPS1|ops> 2h because <@U0ANN1|ann> &amp; co`: {`channel="C0OPS1"`, "2h0m0s", "@ann & co"},
 		"service=db for 2h because <http://x.example|bank.com>":   {`service="db"`, "2h0m0s", "bank.com (http://x.example)"},
 		"service=db for 2h because <!channel> <!subteam^S1|@g>":   {`service="db"`, "2h0m0s", "@channel @g"},
+		"service=db for 2h because &lt;3":                         {`service="db"`, "2h0m0s", "<3"},
+		"service=db severity &gt;= error for 2h because = hmm":    {`service="db", severity>="error", because="hmm"`, "2h0m0s", ""},
 		`room="<#C0OPS|ops>" for 1h`:                              {`room="#ops"`, "1h0m0s", ""},
 		`channel != "<#C0OPS|ops>" owner=<@U0BOB|bob>, room=~“see <#C0OPS|ops> &amp; <@U0BOB|bob>” 1h`: {`channel!="C0OPS", owner="@bob", room=~"see #ops & @bob"`, "1h0m0s", ""},
 		`{room=<#C0OPS|ops>,channel=<#C0DEV|dev>} for 1h`:                                              {`room="#ops", channel="C0DEV"`, "1h0m0s", ""},
@@ -97,6 +99,43 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		}
 		if (len(got.Target.IDs) == 1) != (want[0] == "") {
 			t.Errorf("%s: incident %q", said, got.Target.IDs)
+		}
+	}
+}
+
+func TestWhatNobodyTypedIntoSlackIsReadAsItIs(t *testing.T) {
+	for text, want := range map[string][2]string{
+		`silence tag="<x>" 2h`:                     {`tag="<x>"`, ""},
+		`silence xml="a &lt; b" 2h because <x>`:    {`xml="a &lt; b"`, "<x>"},
+		`resolve ch="<#C0OPS|ops>"`:                {`ch="<#C0OPS|ops>"`, ""},
+		`list severity>=error`:                     {`severity>="error"`, ""},
+		`list severity < error`:                    {`severity<"error"`, ""},
+		`ack k7f2: because <x>`:                    {"", "because <x>"},
+		`note k7f2 a <module> & &lt; <http://x|l>`: {"", "a <module> & &lt; <http://x|l>"},
+	} {
+		o, err := Parse(Literal(text))
+		if got := [2]string{o.Target.Matchers.String(), o.Text}; err != nil || got != want {
+			t.Errorf("%s is read as %q, %v", text, got, err)
+		}
+	}
+	if o, err := Parse(Literal("silence service=<db> 1h")); err == nil || !strings.Contains(fmt.Sprintf("%+v", err), `"service=<db>" is not a matcher`) {
+		t.Errorf("an unquoted <db> is read as %q, %v", o.Target.Matchers, err)
+	}
+	for _, text := range []string{`File "pay.py", line 10, in <module>`, "<none>:<none>", "a &lt; b & c"} {
+		if a, _, err := ReadAlert(Literal(text), func(string) bool { return true }); err != nil || a.Text != text {
+			t.Errorf("%s is sent as %q, %v", text, a.Text, err)
+		}
+	}
+}
+
+func TestATextThatNamesItsChannelIsKnown(t *testing.T) {
+	for text, want := range map[string]bool{
+		"to #ops: rebooting now": true, "#ops critical db down": true, "rebooting to #ops": true, "to the #ops channel: rebooting": true, "in #ops: rebooting": true, "critical #ops: fire": true,
+		"disk full on db-3": false, "#4711 is broken": false, "to whom it may concern": false, "to ops: rebooting": false, "fixes #12": false, "see #ops": false, "#!/bin/sh failed": false, "# Report": false, "#ops": false,
+		"#include <stdio.h>\nint main": false, "moved to #4711": false, "@ann look": false, "": false,
+	} {
+		if got := NamesChannel(text); got != want {
+			t.Errorf("%q names its channel: %v", text, got)
 		}
 	}
 }
@@ -201,7 +240,7 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 func TestAListIsReadInAnyOrder(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "|", "open": "open|", "db-3": "||db-3", "the disk alerts on db-3": "||disk db-3", "service Disk": "||service disk", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
-		"critical": `|severity="critical"`, "<#C0OPS|ops>": `|channel="C0OPS"`, "open in #alerts": `open|channel="#alerts"`, "#4711": "||#4711", "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
+		"critical": `|severity="critical"`, "<#C0OPS|ops>": `|channel="C0OPS"`, "open in #alerts": `open|channel="#alerts"`, "#4711": "||#4711", "<https://pay.example/x?y=1>": "||https://pay.example/x?y=1", "https://pay.example/x?y=1 open": "open||https://pay.example/x?y=1", "url = <https://pay.example/x>": `|url="https://pay.example/x"`, "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
 	} {
 		got, bad := parseList(read(said))
 		var states []string

@@ -83,12 +83,20 @@ func (m *matcherText) addMatcher(n int) bool {
 	word := m.raw(n)
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1]) && !m.beginsTime(n)
 	behind := n+1 < len(m.words) && beginsWithOperator(m.raw(n+1))
-	inside := comparesSeverity(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
-	if !before && !behind && !inside {
+	after := m.last >= 0 && m.last == n-1 && beginsWithOperator(word)
+	inside := !webAddress.MatchString(word) && holdsOperator(word)
+	if !before && !behind && !after && !inside {
 		return false
 	}
 	m.parts, m.last = append(m.parts, word), n
 	return true
+}
+
+// webAddress is the beginning of a web address, in which a = is no operator.
+var webAddress = regexp.MustCompile(`^<?[A-Za-z][A-Za-z0-9+.-]*://`)
+
+func holdsOperator(word string) bool {
+	return comparesSeverity(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
 }
 
 // beginsTime reports whether a value is missing in front of the n-th cell, because that
@@ -112,17 +120,24 @@ func (m *matcherText) addChannel(n int) bool {
 
 func endsInOperator(s string) bool {
 	s = unescape(s)
-	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~") || s == "severity>" || s == "severity<"
+	compared := strings.TrimPrefix(s, "severity")
+	return strings.HasSuffix(s, "=") || strings.HasSuffix(s, "=~") || strings.HasSuffix(s, "!~") || compared == "<" || compared == ">"
 }
 
-// beginsWithOperator looks at a word as Slack writes it: a < of its own is &lt;.
+// beginsWithOperator looks at a word as Slack writes it: a < of its own is &lt;. A word in
+// brackets, <x>, is none.
 func beginsWithOperator(word string) bool {
-	return strings.IndexAny(word, "=!") == 0 || strings.HasPrefix(word, "&gt;") || strings.HasPrefix(word, "&lt;")
+	bracketed := strings.HasPrefix(word, "&lt;") && strings.HasSuffix(word, "&gt;")
+	return strings.IndexAny(word, "=!") == 0 || compares(word) && !bracketed
 }
 
 func comparesSeverity(word string) bool {
 	rest, ok := strings.CutPrefix(word, "severity")
-	return ok && beginsWithOperator(rest)
+	return ok && (strings.IndexAny(rest, "=!") == 0 || compares(rest))
+}
+
+func compares(word string) bool {
+	return strings.HasPrefix(word, "&gt;") || strings.HasPrefix(word, "&lt;")
 }
 
 // severity adds the matcher for a bare severity, if the n-th cell is one.

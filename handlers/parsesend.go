@@ -136,13 +136,27 @@ func leadsTo(p phrase, n int) (at int, led bool) {
 var bareChannel = regexp.MustCompile(`^[\p{L}\p{N}_-]+$`)
 
 // ReadAlert reads an alert as a person writes it behind send: to #ops: critical the disk
-// is full. known is as in parseSend. unknown is the word of which it has denied that.
+// is full. text is as Slack sends it (see Literal), and known is as in parseSend. unknown is the word of which it has denied that.
 func ReadAlert(text string, known func(conversation string) bool) (a alert.Alert, unknown string, err error) {
 	order, bad := parseSend(read(text), known)
 	if bad != nil {
 		return alert.Alert{}, "", bad
 	}
 	return alert.Alert{Channel: order.channel, Severity: order.severity, Text: order.text}, order.unknown, nil
+}
+
+// channelWord is a channel in a text that may be a program's: #4711 is none.
+var channelWord = regexp.MustCompile(`^#[0-9]*[a-z_-][a-z0-9_-]*$`)
+
+// NamesChannel reports whether a text of one line, which nobody typed into Slack, begins or
+// ends with the channel that it is for: to #ops: rebooting; rebooting to #ops.
+func NamesChannel(text string) bool {
+	text = strings.TrimSpace(text)
+	if strings.ContainsAny(text, "\r\n") {
+		return false
+	}
+	order, bad := parseSend(read(Literal(text)), func(string) bool { return false })
+	return bad == nil && channelWord.MatchString(order.channel)
 }
 
 // ReadTest reads the test alert that a person wants, as written behind test: #ops warning,

@@ -48,11 +48,13 @@ type silenceReader struct {
 
 // readPart reads what begins at the n-th cell, and returns how many cells it took.
 func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
-	if r.m.addMatcher(n) {
+	word, left := r.m.words[n], len(r.m.words)-n
+	label := n+1 < len(r.m.words) && strings.IndexAny(r.m.raw(n+1), "=!") == 0
+	reason := !label && slices.Contains([]string{"because", "reason", "cause"}, word.key)
+	if !reason && r.m.addMatcher(n) {
 		return 1, nil
 	}
-	word, left := r.m.words[n], len(r.m.words)-n
-	if slices.Contains([]string{"because", "reason", "cause"}, word.key) {
+	if reason {
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
 	}

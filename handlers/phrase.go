@@ -179,6 +179,12 @@ func sameAddress(target, label string) bool {
 	return strings.TrimPrefix(bare, "//") == label || target == label
 }
 
+// Literal is text that nobody typed into Slack, in the form in which Slack sends it: < and
+// > are not markup, and &lt; is these four letters.
+func Literal(text string) string {
+	return strings.NewReplacer("<", "&lt;", ">", "&gt;", "&", "&amp;").Replace(text)
+}
+
 // unescape undoes Slack's three entities, once.
 func unescape(s string) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&").Replace(s)

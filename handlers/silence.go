@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -120,86 +119,6 @@ func (h *Handlers) activeSilences(ctx context.Context) (all []alert.Silence, mor
 		return all[:maxSilences], true, nil
 	}
 	return all, false, nil
-}
-
-// unsilence ends silences: ID…; in a card's thread, without one, that which hides it.
-func (h *Handlers) unsilence(ctx context.Context, a ask) render.Message {
-	if a.by.Thread != "" && len(withoutThis(a.said).words) == 0 {
-		switch i := h.cardAt(ctx, a.by); {
-		case i.Silence != "":
-			return h.endSilence(ctx, i.Silence, h.person(ctx, a.by))
-		case i.ID != "":
-			return render.Refused("`"+i.ID+"` is not silenced.", "`silences` lists what is.")
-		}
-	}
-	ids, bad := parseSilenceIDs(a.said)
-	if bad != nil {
-		if found, ok := h.silencesMeant(ctx, a); ok {
-			return found
-		}
-		return refused(bad)
-	}
-	by := h.person(ctx, a.by)
-	if len(ids) == 1 {
-		return h.endSilence(ctx, ids[0], by)
-	}
-	lines := make([]string, 0, len(ids))
-	for _, id := range ids {
-		lines = append(lines, h.endSilence(ctx, id, by).Text)
-	}
-	return render.Message{Text: strings.Join(lines, "\n")}
-}
-
-// silencesMeant ends the one silence that words mean. Where they mean several, or an
-// incident that is silenced, it lists them, each with a button that ends it. ok is false if
-// there are none.
-func (h *Handlers) silencesMeant(ctx context.Context, a ask) (m render.Message, ok bool) {
-	holding, more, err := h.activeSilences(ctx)
-	if err != nil {
-		return m, false
-	}
-	words := a.said.words
-	meant := silencesAbout(holding, words)
-	if len(words) == 1 && slices.Contains([]string{"all", "everything"}, words[0].key) {
-		meant = holding
-	}
-	switch {
-	case len(holding) == 0 && len(words) > 0:
-		return render.Silences(nil, false), true
-	case len(meant) == 1:
-		return h.endSilence(ctx, meant[0].ID, h.person(ctx, a.by)), true
-	case len(meant) > 1:
-		return render.Silences(meant, more), true
-	}
-	if len(words) != 1 {
-		return m, false
-	}
-	i, err := h.opts.Store.Incident(ctx, trim(words[0].key))
-	if err != nil || i.Silence == "" {
-		return m, false
-	}
-	meant, err = h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: i.Silence})
-	return render.Silences(meant, false), err == nil && len(meant) > 0
-}
-
-// SilencesAbout returns the silences that a text is about: their matchers or reasons contain
-// each of its words.
-func SilencesAbout(all []alert.Silence, text string) []alert.Silence {
-	return silencesAbout(all, read(text).words)
-}
-
-func silencesAbout(all []alert.Silence, said []token) []alert.Silence {
-	words := slices.DeleteFunc(slices.Clone(said), func(w token) bool { return saysNothing(w.key) })
-	return slices.DeleteFunc(slices.Clone(all), func(s alert.Silence) bool { return len(words) == 0 || !silenceHas(s, words) })
-}
-
-// silenceHas reports whether a silence's matchers or reason contain each of the words.
-func silenceHas(s alert.Silence, words []token) bool {
-	about := strings.ToLower(s.Matchers.String() + " " + s.Why)
-	unquoted := strings.ReplaceAll(about, `"`, "")
-	return !slices.ContainsFunc(words, func(w token) bool {
-		return !strings.Contains(about, w.key) && !strings.Contains(unquoted, strings.ReplaceAll(w.key, `"`, ""))
-	})
 }
 
 // doubleClick is how long after its end a silence counts as ended by the same request, for

@@ -17,7 +17,19 @@ func Silences(all []alert.Silence, more bool) Message {
 	if len(all) == 0 {
 		return answer("🔔 Nothing is silenced.", "`/notify silence service=\"db\" for 2h because we are moving it` would silence something.")
 	}
-	head := "🔕 *Silences*"
+	return silenceList("🔕 *Silences*", all, more)
+}
+
+// SilencesMeant asks which of the silences that somebody may mean is to end.
+func SilencesMeant(meant []alert.Silence, more bool) Message {
+	head := "🔕 *Which silence do you mean?* None was ended."
+	if len(meant) == 1 {
+		head = "🔕 *Do you mean this silence?* It was not ended."
+	}
+	return silenceList(head, meant, more)
+}
+
+func silenceList(head string, all []alert.Silence, more bool) Message {
 	l := newLines(maxText)
 	l.add(head)
 	for _, s := range all {

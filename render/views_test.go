@@ -199,6 +199,7 @@ func lists() map[string]Message {
 		"show bare":       Show(diskFull(), nil, ""),
 		"silences":        Silences(silences, true),
 		"silences none":   Silences(nil, false),
+		"silences meant":  SilencesMeant(silences[:1], false),
 		"heartbeats":      Heartbeats(heartbeats(), at("14:30:00")),
 		"heartbeats none": Heartbeats(nil, at("14:30:00")),
 		"heartbeats many": Heartbeats(slices.Repeat(heartbeats(), 30), at("14:30:00")),

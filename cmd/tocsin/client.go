@@ -201,11 +201,20 @@ var (
 	sendAgain      = regexp.MustCompile(`send it again (?:with the same Idempotency-Key|after Retry-After seconds)`)
 )
 
+// inObjects has the remedies that are JSON, with what to write at a command line.
+var inObjects = strings.NewReplacer(
+	`write at least {"title": "disk full on db-3"}`, "write a text, as in tocsin send 'disk full on db-3'",
+	`as in "for": "90m", "2h" or "7d"`, "as in --for 90m, 2h or 7d",
+	`write {"note": "looks like the raid controller"}`, "write it behind the id, as in tocsin note k7f2 'looks like the raid controller'",
+	`write {"to": "U0123456789"} or {"to": "@ann"}`, "write a name, as in tocsin assign k7f2 @ann",
+)
+
 // inCommands is what the daemon tells programs, for people at a command line: they know
 // its commands and not the paths of its API.
 func inCommands(text string) string {
 	text = pathAndCommand.ReplaceAllString(text, "$2$1")
 	text = inAddress.ReplaceAllString(text, "add --$1 $2")
+	text = inObjects.Replace(text)
 	text = bareReadyz.ReplaceAllString(text, "tocsin status")
 	return sendAgain.ReplaceAllString(text, "try again")
 }

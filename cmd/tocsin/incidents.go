@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -85,7 +87,7 @@ or labels. Words for states and severities mean these: list open critical db-3.`
 
 // listTarget reads which incidents to list.
 func listTarget(args []string) (handlers.Target, error) {
-	o, err := handlers.Parse("list " + words(args))
+	o, err := handlers.Parse("list " + words(args).text)
 	if err != nil {
 		return o.Target, &usageError{withHint(err)}
 	}
@@ -158,12 +160,26 @@ func parseMatchers(args []string) (alert.Matchers, error) {
 	return all, nil
 }
 
-// withHint is err with its remedy.
+// withHint is err with its remedy, as people at a command line need it.
 func withHint(err error) error {
-	if bad, ok := errors.AsType[*alert.InputError](err); ok && bad.Hint != "" {
-		return fmt.Errorf("%w; %s", err, bad.Hint)
+	bad, ok := errors.AsType[*alert.InputError](err)
+	if !ok || bad.Hint == "" {
+		return err
 	}
-	return err
+	return errors.New(inCommands(withRemedy(err.Error(), bad.Hint)))
+}
+
+// withRemedy is what is wrong and what to do about it, as one sentence unless what is wrong
+// is a question.
+func withRemedy(wrong, remedy string) string {
+	if strings.HasSuffix(wrong, "?") {
+		return wrong + " " + remedy
+	}
+	first, size := utf8.DecodeRuneInString(remedy)
+	if next, _ := utf8.DecodeRuneInString(remedy[size:]); unicode.IsLower(next) {
+		remedy = string(unicode.ToLower(first)) + remedy[size:]
+	}
+	return wrong + "; " + strings.TrimSuffix(remedy, ".")
 }
 
 type incidentDetail struct {

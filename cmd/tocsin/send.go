@@ -41,13 +41,15 @@ func newSend(w world) *cobra.Command {
 		Short: "Push an alert to the running daemon",
 		Long: `Push an alert to the running daemon. TEXT says what happened; without it, or with -, the
 text is read from standard input. Several words may begin with a conversation and a severity,
-as in Slack: send to #ops: critical disk full.
+and so may one text that names a channel, as in Slack: 'to #ops: critical disk full'. Quote the
+#: a shell takes what follows it as a comment. With --channel or --title, one text stays as it is.
 
 With --file, each line of a file is an alert as in the HTTP API. Lines are sent in order; those
 that are refused are named, and the exit status is then 1. If it is interrupted, send the same
 file again: an alert's idempotency key is made from the file's content and the line, so that
 nothing counts twice.`,
 		Example: `  tocsin send 'disk full on db-3'
+  tocsin send 'to #ops: rebooting db-3'
   tocsin send -s critical -k db-3/disk -l host=db-3 -l mount=/var 'disk full'
   tocsin send -k db-3/disk --resolve 'disk has room again'
   journalctl -u backup -n 50 | tocsin send -t 'backup failed' -c '#ops' --wait -
@@ -72,14 +74,19 @@ nothing counts twice.`,
 	return cmd
 }
 
-// readWords takes the text from the arguments: one is the text as it is, several are a
-// sentence as in Slack, in which flags count more than words.
+// readWords takes the text from the arguments: one is the text as it is, unless it names its
+// channel, and several are a sentence as in Slack, in which flags count more than words.
 func (c *sendCmd) readWords(ctx context.Context, args []string) error {
-	if len(args) < 2 {
-		c.alert.Text = strings.Join(args, "")
+	text := strings.Join(args, " ")
+	if commented(args) {
+		return &usageError{fmt.Errorf("the text ends in %q, as if a # followed, behind which a shell sees a comment: quote it, as in tocsin send '%s #ops: rebooting'", args[len(args)-1], text)}
+	}
+	plain := c.alert.Channel != "" || c.alert.Title != "" || !handlers.NamesChannel(text)
+	if len(args) < 2 && plain {
+		c.alert.Text = text
 		return nil
 	}
-	said, unknown, err := handlers.ReadAlert(strings.Join(args, " "), func(conversation string) bool { return c.known(ctx, conversation) })
+	said, unknown, err := handlers.ReadAlert(handlers.Literal(text), func(conversation string) bool { return c.known(ctx, conversation) })
 	if err != nil {
 		return &usageError{withHint(err)}
 	}
@@ -89,6 +96,13 @@ func (c *sendCmd) readWords(ctx context.Context, args []string) error {
 	c.alert.Text = said.Text
 	c.alert.Channel, c.alert.Severity = cmp.Or(c.alert.Channel, said.Channel), cmp.Or(c.alert.Severity, said.Severity)
 	return nil
+}
+
+// commented reports whether the last of the words is one that a channel follows, which a
+// shell has taken as a comment if its # was not quoted.
+func commented(args []string) bool {
+	last := len(args) - 1
+	return last >= 0 && (strings.EqualFold(args[last], "to") || last == 0 && strings.EqualFold(args[0], "in"))
 }
 
 // known reports whether alerts go to a conversation, as far as the daemon can be asked.
@@ -218,7 +232,7 @@ func (c *sendCmd) buildAlert() (alert.Alert, error) {
 func (c *sendCmd) readText(a *alert.Alert) error {
 	none := a.Text == "" && a.Title == ""
 	if none && isTerminal(c.stdin) {
-		return &usageError{errors.New("there is nothing to send: write a text after send, or pipe one in")}
+		return &usageError{errors.New("there is nothing to send: write a text after send, quoted if it has a #, or pipe one in")}
 	}
 	if !none && a.Text != "-" {
 		return nil

@@ -162,23 +162,43 @@ func (c *clientCmd) silence(ctx context.Context, body map[string]any) error {
 }
 
 // silencesMeant returns the ids of the silences that are named by their ids, or the one
-// that words are about.
+// that words surely mean.
 func (c *clientCmd) silencesMeant(ctx context.Context, named []string) ([]string, error) {
-	if !slices.ContainsFunc(named, func(id string) bool { return !strings.HasPrefix(strings.ToLower(id), "s-") }) {
-		return named, nil
+	u, err := handlers.ReadUnsilence(words(named).text)
+	if err != nil {
+		return nil, &usageError{withHint(err)}
+	}
+	if len(u.IDs) > 0 {
+		return u.IDs, nil
 	}
 	var page silencePage
 	if err := c.get(ctx, "/v1/silences?limit="+strconv.Itoa(mostListed), &page); err != nil {
 		return nil, err
 	}
-	meant := handlers.SilencesAbout(page.Silences, strings.Join(named, " "))
-	switch len(meant) {
-	case 0:
-		return nil, fmt.Errorf("no silence is about %s; tocsin silence list lists them", strings.Join(named, " "))
-	case 1:
-		return []string{meant[0].ID}, nil
+	var incident alert.Incident
+	if u.Incident != "" {
+		if incident, _, err = c.incident(ctx, u.Incident); err != nil {
+			return nil, err
+		}
 	}
-	return nil, &usageError{fmt.Errorf("these are %d silences: end one by its id\n%s", len(meant), strings.TrimSuffix(screen{}.draw(silencePage{meant}.text()), "\n"))}
+	meant, sure := u.Among(page.Silences, incident)
+	switch {
+	case sure:
+		return []string{meant[0].ID}, nil
+	case len(meant) == 0 && u.Incident != "":
+		return nil, &usageError{withHint(u.None)}
+	case len(meant) == 0:
+		return nil, fmt.Errorf("no silence is about %s; tocsin silence list lists them", strings.Join(named, " "))
+	}
+	return nil, &usageError{fmt.Errorf("%s: end one by its id\n%s", mayMean(len(meant)), strings.TrimSuffix(screen{}.draw(silencePage{meant}.text()), "\n"))}
+}
+
+// mayMean says how many silences may be meant, of which none was ended.
+func mayMean(n int) string {
+	if n == 1 {
+		return "you may mean this silence, which was not ended"
+	}
+	return fmt.Sprintf("these are %d silences", n)
 }
 
 // silenceTimes says when a silence hides alerts.

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"tocsin/alert"
 	"tocsin/handlers"
@@ -25,34 +26,52 @@ matchers or words. If that means several incidents, it asks first.`
 
 // order reads what a person wants from the words behind a command, as in Slack.
 func (c *clientCmd) order(ctx context.Context, command string, args []string) (handlers.Order, error) {
-	o, err := handlers.Parse(command + " " + words(args))
+	w := words(args)
+	o, err := handlers.Parse(command + " " + w.text)
 	if err != nil {
 		return o, &usageError{withHint(err)}
 	}
 	if n := len(args); n > 1 && len(o.Target.IDs) == n { // a script's ids, of which none is a note
 		return o, nil
 	}
-	return o.Settled(func(id string) (bool, error) {
-		var i alert.Incident
-		err := c.get(ctx, incidentPath(id), &i)
-		if refusal, ok := errors.AsType[*answerError](err); ok && refusal.status == http.StatusNotFound {
-			return false, nil
-		}
-		return err == nil, err
+	o, err = o.Settled(func(id string) (bool, error) {
+		_, known, err := c.incident(ctx, id)
+		return known, err
 	})
+	o.Text = w.written.Replace(o.Text)
+	return o, err
+}
+
+// incident returns the incident of an id, and whether there is one.
+func (c *clientCmd) incident(ctx context.Context, id string) (i alert.Incident, known bool, err error) {
+	err = c.get(ctx, incidentPath(id), &i)
+	if refusal, ok := errors.AsType[*answerError](err); ok && refusal.status == http.StatusNotFound {
+		return alert.Incident{}, false, nil
+	}
+	return i, err == nil, err
+}
+
+// sentence is what a person wrote behind a command.
+type sentence struct {
+	// text is as Slack would send it, with quotes around values that need them.
+	text string
+	// written restores in a note what was an argument, without those quotes.
+	written *strings.Replacer
 }
 
 // words are arguments as one sentence. A matcher whose quotes the shell has removed gets
 // them back.
-func words(args []string) string {
+func words(args []string) sentence {
 	all := make([]string, len(args))
+	var quoted []string
 	for n, arg := range args {
 		all[n] = arg
-		if matchers, err := parseMatchers([]string{arg}); err == nil {
+		if matchers, err := parseMatchers([]string{arg}); err == nil && strings.ContainsFunc(arg, unicode.IsSpace) {
 			all[n] = matchers.String()
+			quoted = append(quoted, all[n], arg)
 		}
 	}
-	return strings.Join(all, " ")
+	return sentence{text: handlers.Literal(strings.Join(all, " ")), written: strings.NewReplacer(quoted...)}
 }
 
 // query selects the incidents in states that a target means.
@@ -99,6 +118,8 @@ func (c *clientCmd) mustSearch(ctx context.Context, t handlers.Target, states []
 	switch {
 	case err != nil || len(found) > 0:
 		return found, err
+	case t.Silence() != "":
+		return nil, fmt.Errorf("%s is the id of a silence, not of an incident: tocsin silences shows what it hides, tocsin unsilence %[1]s ends it", t.Silence())
 	case len(t.IDs) == 1:
 		return nil, fmt.Errorf("incident %s: not found; list incidents with tocsin incidents", t.IDs[0])
 	}
