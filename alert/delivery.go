@@ -308,7 +308,9 @@ type SendError struct {
 	Code       string
 	RetryAfter time.Duration
 	Hint       string
-	Err        error
+	// Near is a name similar to one that is unknown, such as @bob; empty for none.
+	Near string
+	Err  error
 }
 
 // Error says the code and the hint in one line.

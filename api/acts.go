@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -30,6 +31,7 @@ type actBody struct {
 type actResult struct {
 	Effect   alert.ActEffect `json:"effect"`
 	Incident alert.Incident  `json:"incident"`
+	Notes    []string        `json:"notes,omitempty"`
 }
 
 // httpRequestPrefix keeps the request ids of HTTP callers apart from Slack's.
@@ -40,7 +42,7 @@ const httpRequestPrefix = "http:"
 // key has fired since has the effect "newer", and the newer incident.
 func (a *API) act(verb alert.Verb) answer {
 	return func(r *http.Request) (any, error) {
-		act, err := a.readAct(r, verb)
+		act, notes, err := a.readAct(r, verb)
 		if err != nil {
 			return nil, err
 		}
@@ -51,37 +53,63 @@ func (a *API) act(verb alert.Verb) answer {
 		if len(done) == 0 || done[0].Effect == alert.ActUnknown {
 			return nil, fmt.Errorf("%s: incident %s: %w", verb, act.Incident, alert.ErrNotFound)
 		}
-		return actResult{done[0].Effect, done[0].Incident}, nil
+		return actResult{done[0].Effect, done[0].Incident, notes}, nil
 	}
 }
 
-func (a *API) readAct(r *http.Request, verb alert.Verb) (alert.Act, error) {
+// readAct reads what is to be done, and notes what about it is not as it may be meant.
+func (a *API) readAct(r *http.Request, verb alert.Verb) (act alert.Act, notes []string, err error) {
 	var body actBody
-	if err := readJSON(r, &body); err != nil {
-		return alert.Act{}, err
+	if err = readJSON(r, &body); err != nil {
+		return act, nil, err
 	}
 	by, err := person("by", body.By)
 	if err != nil {
-		return alert.Act{}, err
+		return act, nil, err
 	}
 	to, err := person("to", body.To)
 	if err != nil {
-		return alert.Act{}, err
+		return act, nil, err
 	}
-	act := alert.Act{Verb: verb, Incident: r.PathValue("id"), By: a.inSlack(r.Context(), orCaller(by, r)), To: a.inSlack(r.Context(), to), Text: strings.TrimSpace(body.Note)}
+	by = orCaller(by, r)
+	act = alert.Act{Verb: verb, Incident: r.PathValue("id"), By: a.inSlack(r.Context(), by), Text: strings.TrimSpace(body.Note)}
 	if key := r.Header.Get("Idempotency-Key"); key != "" {
 		act.RequestID = httpRequestPrefix + key
 	}
 	nobody := alert.Person{}
 	switch {
 	case utf8.RuneCountInString(act.RequestID) > alert.MaxKey:
-		return act, &httpError{http.StatusBadRequest, "the Idempotency-Key is too long", "use a UUID"}
+		return act, nil, &httpError{http.StatusBadRequest, "the Idempotency-Key is too long", "use a UUID"}
 	case verb == alert.VerbNote && act.Text == "":
-		return act, &httpError{http.StatusBadRequest, "the note is empty", `write {"note": "looks like the raid controller"}`}
-	case verb == alert.VerbAssign && act.To == nobody:
-		return act, &httpError{http.StatusBadRequest, "the assignee is missing", `write {"to": "U0123456789"} or {"to": "@ann"}`}
+		return act, nil, &httpError{http.StatusBadRequest, "the note is empty", `write {"note": "looks like the raid controller"}`}
+	case verb != alert.VerbAssign:
+		return act, nil, nil
+	case to == nobody:
+		return act, nil, &httpError{http.StatusBadRequest, "the assignee is missing", `write {"to": "U0123456789"} or {"to": "@ann"}`}
+	case to == by: // who need not be in Slack
+		act.To = act.By
+		return act, nil, nil
 	}
-	return act, nil
+	act.To, notes, err = a.assignee(r.Context(), to)
+	return act, notes, err
+}
+
+// assignee is inSlack for who an incident is assigned to. Somebody whom Slack does not know
+// is an error; if it can't be asked, a note says that nobody is reminded.
+func (a *API) assignee(ctx context.Context, p alert.Person) (alert.Person, []string, error) {
+	found, err := a.lookUp(ctx, p)
+	if err == nil && (found.ID != "" || a.opts.Person == nil) {
+		return found, nil, nil
+	}
+	unknown, ok := errors.AsType[*alert.SendError](err)
+	if !ok || unknown.Code != "users_not_found" {
+		return p, []string{"it is not known who " + p.Name + " is in Slack, so nobody is mentioned or reminded"}, nil
+	}
+	hint := "write a name or a mail address that somebody has there, or an id (U…)"
+	if unknown.Near != "" {
+		hint = "did you mean " + unknown.Near + "?"
+	}
+	return p, nil, &httpError{http.StatusBadRequest, "nobody in Slack is called " + p.Name, hint}
 }
 
 // handle matches a name that somebody may have in Slack.
@@ -93,8 +121,19 @@ const lookupLimit = 3 * time.Second
 // inSlack is the person in Slack who has this name, or p as it is if there is none or Slack
 // can't be asked. Only people in Slack can be reminded.
 func (a *API) inSlack(ctx context.Context, p alert.Person) alert.Person {
-	if a.opts.Person == nil || p.ID != "" || p.Name == "root" || !handle.MatchString(p.Name) && !strings.Contains(p.Name, "@") {
+	found, err := a.lookUp(ctx, p)
+	if err != nil {
+		a.opts.Log.Debug("look up a person", zap.String("name", p.Name), zap.Error(err))
 		return p
+	}
+	return found
+}
+
+// lookUp is the person in Slack who has this name. It is p for a name that nobody can have
+// there.
+func (a *API) lookUp(ctx context.Context, p alert.Person) (alert.Person, error) {
+	if a.opts.Person == nil || p.ID != "" || p.Name == "root" || !handle.MatchString(p.Name) && !strings.Contains(p.Name, "@") {
+		return p, nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
 	defer cancel()
@@ -102,12 +141,7 @@ func (a *API) inSlack(ctx context.Context, p alert.Person) alert.Person {
 	if !strings.Contains(name, "@") {
 		name = "@" + name
 	}
-	found, err := a.opts.Person(ctx, name)
-	if err != nil {
-		a.opts.Log.Debug("look up a person", zap.String("name", p.Name), zap.Error(err))
-		return p
-	}
-	return found
+	return a.opts.Person(ctx, name)
 }
 
 // readJSON reads an object into into. An empty body is like an empty object.

@@ -163,9 +163,15 @@ func TestACompressedBodyIsRead(t *testing.T) {
 	}
 }
 
-// onlyBob is Slack with one person.
+// onlyBob is Slack with one person, which can't be asked about @away.
 func onlyBob(_ context.Context, spelling string) (alert.Person, error) {
-	if spelling != "@bob" {
+	switch spelling {
+	case "@bob":
+	case "@bbo":
+		return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found", Near: "@bob"}
+	case "@away":
+		return alert.Person{}, &alert.SendError{Class: alert.ClassTransient, Code: "timeout"}
+	default:
 		return alert.Person{}, &alert.SendError{Class: alert.ClassDestination, Code: "users_not_found"}
 	}
 	return alert.Person{ID: "U0BOB", Name: "bob"}, nil

@@ -71,10 +71,20 @@ func (b *Bot) findByEmail(ctx context.Context, mail string) (string, error) {
 
 // findByName reads the list of all people, because Slack has no method that finds
 // one by name. A mail address takes one call.
-func (b *Bot) findByName(ctx context.Context, spelling string) (string, error) {
-	id, err := b.findInList(ctx, request{"users.list", spelling, map[string]string{"limit": "200"}})
+func (b *Bot) findByName(ctx context.Context, spelling string) (id string, err error) {
+	name, near := strings.TrimPrefix(spelling, "@"), ""
+	r := request{"users.list", spelling, map[string]string{"limit": "200"}}
+	err = pages(ctx, b, r, func(page listPage) (bool, error) {
+		id, near = page.find(name), page.nearer(name, near)
+		return id != "", nil
+	})
 	if err == nil && id == "" {
-		err = b.refusal("users_not_found", spelling, "")
+		refusal := b.refusal("users_not_found", spelling, "")
+		if near != "" {
+			refusal.Near = "@" + near
+			refusal.Hint += "; did you mean " + refusal.Near + "?"
+		}
+		err = refusal
 	}
 	return id, err
 }
@@ -126,6 +136,22 @@ func (p listPage) find(name string) string {
 		}
 	}
 	return ""
+}
+
+// nearer returns the name of an active person that is more similar to name than best, or best.
+// Up to a third of the letters may differ.
+func (p listPage) nearer(name, best string) string {
+	name = strings.ToLower(name)
+	most := max(1, len([]rune(name))/3)
+	if best != "" {
+		most = min(most, alert.Distance(name, best, most)-1)
+	}
+	for _, l := range p.Members {
+		if d := alert.Distance(name, strings.ToLower(l.Name), most); !l.Deleted && d <= most {
+			best, most = l.Name, d-1
+		}
+	}
+	return best
 }
 
 // conversationID returns the id of the conversation a job posts to, by which its

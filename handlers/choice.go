@@ -64,15 +64,15 @@ func (c choice) value() string {
 func (c choice) filter() alert.IncidentFilter {
 	matchers, err := alert.ParseMatchers(c.Matchers)
 	f := alert.IncidentFilter{States: StatesFor(c.Verb), Matchers: matchers, Words: c.Words, Beginnings: c.Begin, Wholes: c.Whole, Mine: c.Mine, Digest: c.Digest, Latest: c.Latest}
+	if c.Latest {
+		f.States, f.Limit = StatesOfLast(c.Verb), 1
+	}
 	if err != nil { // not written by this program
 		f.States = []alert.State{}
 		f.Words = []string{""}
 	}
 	if c.Asked > 0 {
 		f.Before = time.UnixMicro(c.Asked)
-	}
-	if c.Latest {
-		f.Limit = 1
 	}
 	return f
 }
@@ -86,6 +86,15 @@ func StatesFor(verb alert.Verb) []alert.State {
 		return []alert.State{alert.Acked}
 	case alert.VerbReopen:
 		return []alert.State{alert.StateResolved}
+	}
+	return unresolved()
+}
+
+// StatesOfLast returns the states among which the incident that opened last is meant. It is
+// the same one after the verb has changed it, so that doing it twice changes no other.
+func StatesOfLast(verb alert.Verb) []alert.State {
+	if verb == alert.VerbResolve || verb == alert.VerbReopen {
+		return append(unresolved(), alert.StateResolved)
 	}
 	return unresolved()
 }

@@ -264,10 +264,36 @@ func TestAllAreDoneAfterAQuestionThatSaysHowMany(t *testing.T) {
 	question = r.slack.Ephemerals("bob", "#random")[0]
 	r.click(t, "bob", playground.AtMessage("#random", question.TS), "cancel")
 	r.whisper(t, "bob", "#random", "Nothing was changed.")
+	r.types(t, "bob", "#random", "assign last anm")
+	r.whisper(t, "bob", "#random", "Did you mean @ann?")
 	r.types(t, "bob", "#random", "assign last ann")
 	r.whisper(t, "bob", "#random", "came later is assigned to ann")
 	if n, err := r.db.Count(t.Context(), alert.IncidentFilter{States: []alert.State{alert.Acked}}); err != nil || n != many+1 {
 		t.Errorf("%d are acknowledged, %v", n, err)
+	}
+}
+
+func TestWhatIsDoneToTheLastOneTwiceChangesNoOther(t *testing.T) {
+	r := newDaemon(t)
+	first, _ := r.fires(t, "first", nil)
+	last, _ := r.fires(t, "came last", nil)
+	for _, c := range [][2]string{
+		{"ack last", "You acknowledged `" + last}, {"ack last", "already acknowledged"}, {"unack last", "no longer acknowledged"}, {"unack last", "is not acknowledged"},
+		{"resolve last", "You resolved `" + last}, {"resolve last", "already resolved"}, {"reopen last", "open again"}, {"reopen last", "open"},
+	} {
+		before := len(r.slack.Ephemerals("ann", "#random"))
+		r.types(t, "ann", "#random", c[0])
+		r.until(t, c[0], func(s *playground.Snapshot) bool { return len(s.Ephemerals("ann", "#random")) > before })
+		got := shown(r.slack.Ephemerals("ann", "#random")[before])
+		if !strings.Contains(got, c[1]) || !strings.Contains(got, last) || strings.Contains(got, first) {
+			t.Errorf("%s is answered with %s", c[0], got)
+		}
+	}
+	history, err := r.db.History(t.Context(), first)
+	for _, e := range history {
+		if e.By != (alert.Person{}) || err != nil {
+			t.Errorf("the other one has %+v, %v", e, err)
+		}
 	}
 }
 

@@ -124,6 +124,7 @@ func (c *actCmd) run(ctx context.Context, args []string) error {
 	}
 	return forEach(c.clientCmd, ids, func(id string) (answer actAnswer, err error) {
 		err = c.call(ctx, http.MethodPost, incidentPath(id)+"/"+string(c.verb), body, &answer)
+		c.sayAll(answer.Notes)
 		return answer, err
 	}, func(a actAnswer) string { return a.summary(c.verb) })
 }
@@ -136,7 +137,9 @@ func forEach[T any](c *clientCmd, ids []string, do func(id string) (T, error), l
 	for _, id := range ids {
 		answer, err := do(id)
 		if err != nil {
-			failed = errors.Join(failed, err)
+			if failed == nil || failed.Error() != err.Error() { // many may fail alike
+				failed = errors.Join(failed, err)
+			}
 			if _, answered := errors.AsType[*answerError](err); !answered {
 				break // it would be the same error for the others
 			}
@@ -159,6 +162,7 @@ func forEach[T any](c *clientCmd, ids []string, do func(id string) (T, error), l
 type actAnswer struct {
 	Effect   alert.ActEffect `json:"effect"`
 	Incident alert.Incident  `json:"incident"`
+	Notes    []string        `json:"notes,omitempty"`
 }
 
 // summary is the outcome of an act, on one line.

@@ -154,7 +154,11 @@ func (c *actCmd) changeable(ctx context.Context, t handlers.Target) ([]alert.Inc
 		found, err := c.search(ctx, t, states)
 		return slices.DeleteFunc(found, func(i alert.Incident) bool { return !narrow.Selects(i.Subject()) }), err
 	}
-	found, err := search(handlers.StatesFor(c.verb)...)
+	states := handlers.StatesFor(c.verb)
+	if t.Last {
+		states = handlers.StatesOfLast(c.verb)
+	}
+	found, err := search(states...)
 	if err == nil && len(found) > 1 && !c.yes {
 		err = c.confirm(found)
 	}
