@@ -164,7 +164,7 @@ func (i *images) fetch(ctx context.Context, address string) (content []byte, end
 	}
 	resp, err := i.http.Do(req)
 	if err != nil {
-		return nil, "", withoutURL(err)
+		return nil, "", i.unfetched(req.URL.Host, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
 	if resp.StatusCode != http.StatusOK {
@@ -173,7 +173,7 @@ func (i *images) fetch(ctx context.Context, address string) (content []byte, end
 	content, err = io.ReadAll(io.LimitReader(resp.Body, imageSize+1))
 	switch kind := http.DetectContentType(content); {
 	case err != nil:
-		return nil, "", withoutURL(err)
+		return nil, "", i.unfetched(req.URL.Host, err)
 	case len(content) > imageSize:
 		return nil, "", fmt.Errorf("it has more than %d MiB", imageSize>>20)
 	case kind == "image/png", kind == "image/jpeg", kind == "image/gif", kind == "image/webp":
@@ -181,6 +181,14 @@ func (i *images) fetch(ctx context.Context, address string) (content []byte, end
 	default:
 		return nil, "", fmt.Errorf("%s answered with %s in place of an image", req.URL.Host, kind)
 	}
+}
+
+// unfetched says for people why a host has not handed over an image.
+func (i *images) unfetched(host string, err error) error {
+	if isTimeout(err) {
+		return fmt.Errorf("%s did not send it within %s", host, i.http.Timeout)
+	}
+	return withoutURL(err)
 }
 
 // postImage shares an image in its card's thread, or says there why it can't.
