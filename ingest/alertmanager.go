@@ -73,7 +73,7 @@ func (g group) saying(in *alert.Intake) []member {
 // prometheus is an alert as Prometheus' rules make them.
 func (g group) prometheus(m member) alert.Alert {
 	a := alert.Alert{
-		Source: "alertmanager", Key: or(m.Fingerprint), Status: alert.Status(or(m.Status, g.Status)),
+		Source: "alertmanager", Key: m.key(), Status: alert.Status(or(m.Status, g.Status)),
 		Annotations: maps.Clone(m.Annotations),
 	}
 	if a.Annotations == nil {
@@ -101,6 +101,14 @@ func (g group) prometheus(m member) alert.Alert {
 	a.Severity = alert.Severity(m.Labels.take("severity"))
 	a.Labels = m.Labels
 	return a
+}
+
+// key is the alert's fingerprint, which some senders leave out. It is of the labels alone.
+func (m member) key() string {
+	if sent := or(m.Fingerprint); sent != "" || len(m.Labels) == 0 {
+		return sent
+	}
+	return alert.LabelFingerprint(m.Labels)
 }
 
 // titleOf takes the title from the annotations, else from the labels.

@@ -104,6 +104,8 @@ func (c *Custom) read(r Request, explain bool) (alert.Intake, []Value, error) {
 	switch {
 	case e.unclear > 0 && len(bytes.TrimSpace(r.Body)) == 0:
 		return alert.Intake{}, e.values, errors.New("the body is empty")
+	case e.unclear > 0 && e.unclear == len(e.in.Alerts) && Recognize(r) != "":
+		return alert.Intake{}, e.values, errors.New("title and text are empty")
 	case len(e.in.Alerts) == 0 && len(e.in.Notes) == 0:
 		e.in.Notes = []string{"each is an empty list: nothing was done"}
 	}
@@ -284,9 +286,13 @@ func (e *evaluation) nothingSaid(a *alert.Alert, item any) (lacks string) {
 	return lacks
 }
 
-// saysNothing reports whether an alert would be refused. One that resolves needs only a key.
+// saysNothing reports whether an alert has neither title nor text, or would be refused. One that
+// resolves needs only a key.
 func saysNothing(a alert.Alert) bool {
-	return !plain(a.Title) && !plain(a.Text) && a.Prepare(time.Now()) != nil
+	if plain(a.Title) || plain(a.Text) {
+		return false
+	}
+	return !a.Resolves() && strings.TrimSpace(a.Title+a.Text) == "" || a.Prepare(time.Now()) != nil
 }
 
 // plain reports whether a text surely has something that can be shown.

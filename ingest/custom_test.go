@@ -132,6 +132,15 @@ func TestAnExpressionThatFailsCostsItsFieldAloneAndTheRawBodyIsKept(t *testing.T
 		t.Errorf("a resolve needs only its key: %v, %+v", err, in)
 	}
 
+	form, _ := custom(t, "title", "body.subject", "text", "body.text", "labels", "body")
+	in, err = form.Format().Read(request([]byte("<a/>")))
+	if err != nil || in.Alerts[0].Title != "A webhook of mine was not understood" || !strings.Contains(in.Alerts[0].Text, "<a/>") {
+		t.Errorf("labels alone are no alert: %v, %+v", err, in)
+	}
+	if in, err = form.Format().Read(request(content(t, "testdata/alertmanager-0.34.0-grouped.json"))); err == nil {
+		t.Errorf("the body of a tool that is known became %+v", in)
+	}
+
 	c, failed = custom(t, "each", "body.items", "title", "item")
 	for _, body := range []string{`{"items":7}`, `{}`, `{`, strings.Repeat("[", 200)} {
 		if in, err := c.Format().Read(request([]byte(body))); err == nil {

@@ -61,10 +61,13 @@ type githubRun struct {
 	RunAttempt                      text `json:"run_attempt"`
 	HTMLURL                         text `json:"html_url"`
 	UpdatedAt                       text `json:"updated_at"`
-	Actor                           struct{ Login text }
-	App                             struct{ Name text }
-	HeadCommit                      struct{ Message text }  `json:"head_commit"`
-	PullRequests                    []struct{ Number text } `json:"pull_requests"`
+	HeadRepository                  struct {
+		FullName text `json:"full_name"`
+	} `json:"head_repository"`
+	Actor        struct{ Login text }
+	App          struct{ Name text }
+	HeadCommit   struct{ Message text }  `json:"head_commit"`
+	PullRequests []struct{ Number text } `json:"pull_requests"`
 }
 
 func readGitHub(r Request) (alert.Intake, error) {
@@ -107,6 +110,9 @@ func (r githubRun) says() bool {
 func (b githubBody) run(r githubRun, name string) (alert.Alert, bool) {
 	conclusion := or(r.Conclusion)
 	repository, branch := b.repository(), or(r.HeadBranch)
+	if from := or(r.HeadRepository.FullName); from != "" && !strings.EqualFold(from, repository) {
+		branch = from + ":" + branch // a fork's branch may have the same name
+	}
 	a, ok := finished(conclusion)
 	a.Source, a.Key = "github", strings.Join([]string{repository, name, branch}, "/")
 	happened(&a, "updated_at", r.UpdatedAt)

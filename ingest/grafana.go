@@ -58,6 +58,7 @@ func readGrafana(r Request) (alert.Intake, error) {
 // that fired and Grafana's own pages.
 func (b grafanaBody) unified(m member) alert.Alert {
 	state := ruleState(m)
+	m.Fingerprint = text(m.key()) // before its labels become fewer
 	hidden(m.Labels)
 	hidden(m.Annotations)
 	maps.DeleteFunc(m.Values, func(_, value string) bool { return value == "" }) // null: there was none

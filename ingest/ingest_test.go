@@ -545,6 +545,8 @@ func TestALabelWhoseNameIsTakenIsKeptUnderAnother(t *testing.T) {
 	}{
 		{readPagerDuty, `{"event_action":"trigger","payload":{"summary":"x","source":"db-3","group":"shop","custom_details":{"source":"cron","group":"shop","a":"b"}}}`,
 			"a=b, custom_details.source=cron, group=shop, source=db-3"},
+		{readPagerDuty, `{"event_action":"trigger","client":"Monitor","payload":{"summary":"x","custom_details":{"client":"y"}}}`, "client=Monitor, custom_details.client=y"},
+		{readPagerDuty, `{"event_action":"trigger","payload":{"summary":"x","source":"db-3","custom_details":"a text"}}`, "source=db-3"},
 		{readSentry, `{"action":"triggered","data":{"event":{"title":"x","platform":"python","environment":"prod","tags":[["environment","prod"],["platform","linux"],["level","error"]]}}}`,
 			"environment=prod, platform=python, tags.platform=linux"},
 	} {
@@ -564,5 +566,51 @@ func TestAMessageOfSlackWithoutAParagraphIsPassedOn(t *testing.T) {
 		if in, err := readSlack(request([]byte(body))); err == nil {
 			t.Errorf("%s says nothing and became %+v", body, in)
 		}
+	}
+}
+
+func TestDetailsOfPagerDutyThatAreATextAreTheText(t *testing.T) {
+	in, err := readPagerDuty(request([]byte(`{"event_action":"trigger","payload":{"summary":"x","custom_details":"a text"}}`)))
+	if err != nil || in.Alerts[0].Text != "a text" {
+		t.Errorf("%v, %+v", err, in)
+	}
+}
+
+func TestAnAlertWithoutAFingerprintIsTheSameWhateverItsAnnotationsSay(t *testing.T) {
+	const alerts = `"alerts":[{"labels":{"alertname":"A","host":"db-3"},"annotations":{"summary":"at 5 %"},"values":{"B":5}}]}`
+	for body, f := range map[string]Format{`{"version":"4",` + alerts: alertmanager(), `{"orgId":1,` + alerts: grafana()} {
+		in, err := f.Read(request([]byte(body)))
+		if want := alert.LabelFingerprint(map[string]string{"alertname": "A", "host": "db-3"}); err != nil || in.Alerts[0].Key != want {
+			t.Errorf("%s: the key is %q (%v), want %s", f.Name, in.Alerts[0].Key, err, want)
+		}
+	}
+}
+
+func TestAnIssueOfSentryLeavesWhatItsEventsSay(t *testing.T) {
+	for action, want := range map[string]bool{"created": true, "unresolved": true, "resolved": false} {
+		in, err := readSentry(request([]byte(`{"action":"` + action + `","data":{"issue":{"id":"1","title":"x","lastSeen":"2026-11-27T10:09:51Z"}}}`)))
+		if err != nil || in.Alerts[0].Refreshes != want || in.Alerts[0].At.IsZero() != (action != "created") {
+			t.Errorf("%s: %v, %+v", action, err, in)
+		}
+	}
+	if in, err := readSentry(request(content(t, "testdata/sentry-event_alert.json"))); err != nil || in.Alerts[0].Refreshes {
+		t.Errorf("an event: %v, %+v", err, in)
+	}
+}
+
+func TestABranchOfAForkIsAnIncidentOfItsOwn(t *testing.T) {
+	key := func(from string) string {
+		in, err := readGitHub(request([]byte(`{"workflow_run":{"name":"test","conclusion":"success","head_branch":"main"` + from + `},"repository":{"full_name":"acme/shop"}}`)))
+		if err != nil || len(in.Alerts) != 1 {
+			t.Fatalf("%s: %v, %+v", from, err, in)
+		}
+		return in.Alerts[0].Key
+	}
+	own := key("")
+	if got := key(`,"head_repository":{"full_name":"acme/shop"}`); got != own {
+		t.Errorf("its own branch has the key %s, want %s", got, own)
+	}
+	if got := key(`,"head_repository":{"full_name":"eve/shop"}`); got == own {
+		t.Errorf("a fork's branch has the key %s, too", got)
 	}
 }

@@ -98,7 +98,8 @@ func (b oncallBody) status() (s alert.Status, ok bool) {
 	return alert.Firing, true
 }
 
-// labels are those of the group, and how far OnCall is with it.
+// labels are those of the group, and whom OnCall has notified. How far it is with it would stay
+// on the card when it is over.
 func (b oncallBody) labels() labels {
 	var notified []string
 	for _, user := range b.Notified {
@@ -106,7 +107,7 @@ func (b oncallBody) labels() labels {
 			notified = append(notified, name)
 		}
 	}
-	own := said("integration", or(b.Integration.Name), "oncall state", or(b.Group.State), "notified", strings.Join(notified, ", "), "alerts", or(b.Group.AlertsCount))
+	own := said("integration", or(b.Integration.Name), "notified", strings.Join(notified, ", "), "alerts", or(b.Group.AlertsCount))
 	for name, value := range b.Group.Labels {
 		own.add(name, value)
 	}

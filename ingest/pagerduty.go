@@ -25,12 +25,27 @@ type pagerdutyBody struct {
 	DedupKey text `json:"dedup_key"`
 	Payload  struct {
 		Summary, Source, Severity, Timestamp, Component, Group, Class text
-		Details                                                       labels `json:"custom_details"`
+		Details                                                       pagerdutyDetails `json:"custom_details"`
 	}
 	Images    []struct{ Src, Href, Alt text }
 	Links     []struct{ Href, Text text }
 	Client    text
 	ClientURL text `json:"client_url"`
+}
+
+// pagerdutyDetails are labels, or a text alone.
+type pagerdutyDetails struct {
+	labels labels
+	text   string
+}
+
+// UnmarshalJSON accepts every value.
+func (d *pagerdutyDetails) UnmarshalJSON(value []byte) error {
+	if value[0] == '{' || value[0] == '[' {
+		return json.Unmarshal(value, &d.labels)
+	}
+	d.text = alert.JSONText(value)
+	return nil
 }
 
 // pagerdutyError is a mistake in PagerDuty's words.
@@ -69,13 +84,10 @@ func (b pagerdutyBody) summary() string { return or(b.Payload.Summary, b.Payload
 func (b pagerdutyBody) alert() alert.Alert {
 	p := b.Payload
 	a := alert.Alert{
-		Source: "pagerduty", Key: or(b.DedupKey), Title: b.summary(), Severity: alert.Severity(or(p.Severity)),
+		Source: "pagerduty", Key: or(b.DedupKey), Title: b.summary(), Text: p.Details.text, Severity: alert.Severity(or(p.Severity)),
 	}
 	happened(&a, "timestamp", p.Timestamp)
 	own := said("source", or(p.Source), "component", or(p.Component), "group", or(p.Group), "class", or(p.Class))
-	for _, name := range p.Details.names() {
-		own.addBeside("custom_details", name, p.Details[name])
-	}
 	for _, l := range b.Links {
 		link(&a, or(l.Text), string(l.Href))
 	}
@@ -86,6 +98,9 @@ func (b pagerdutyBody) alert() alert.Alert {
 	before := len(a.Links)
 	if link(&a, or(b.Client, "Client"), string(b.ClientURL)); len(a.Links) == before {
 		own.addSaid("client", or(b.Client))
+	}
+	for _, name := range p.Details.labels.names() {
+		own.addBeside("custom_details", name, p.Details.labels[name])
 	}
 	a.Labels = own
 	return a

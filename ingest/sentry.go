@@ -156,6 +156,12 @@ func (b sentryBody) issue() alert.Alert {
 	a := e.alert()
 	a.Key = keyOf("sentry", or(e.ID))
 	switch action := or(b.Action); action {
+	case "created", "unresolved":
+		// What an event has said of it is more: it has the stack and the release.
+		a.Refreshes = a.Key != ""
+		if action == "unresolved" {
+			a.At = time.Time{} // it may have been last seen before it was resolved
+		}
 	case "resolved":
 		a.Status, a.OnlyIfOpen, a.At = alert.Resolved, true, time.Time{} // it is not when it was last seen
 	case "archived", "ignored":
