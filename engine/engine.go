@@ -375,6 +375,7 @@ func (e *Engine) serve(batch []*request) {
 	}
 	e.logPanic(err)
 	e.noteDeaf(batch, err)
+	e.tellCommitted(began, batch, results) // before the callers get their receipts, which they change
 	for n, r := range batch {
 		got := result{err: err}
 		if err == nil {
@@ -383,7 +384,6 @@ func (e *Engine) serve(batch []*request) {
 		e.queued.Add(-int64(r.size()))
 		r.done <- got
 	}
-	e.tellCommitted(began, batch, results)
 }
 
 // tellCommitted tells Options.Committed what has become of a batch; results are none if it
