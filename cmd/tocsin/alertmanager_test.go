@@ -131,7 +131,7 @@ func (p *process) amtoolSilence() string {
 	return ids[0]
 }
 
-// prometheusConfig has the rules, Tocsin's address and the port of a target filled in.
+// prometheusConfig has the rules, Tocsin's address and the targets filled in.
 const prometheusConfig = `
 global: {scrape_interval: 1s, evaluation_interval: 1s, external_labels: {cluster: eu}}
 rule_files: [%[1]s]
@@ -140,7 +140,7 @@ alerting:
   - static_configs: [{targets: ['%[2]s']}]
 scrape_configs:
 - job_name: web
-  static_configs: [{targets: ['127.0.0.1:9', '127.0.0.1:%[3]s']}]
+  static_configs: [{targets: [%[3]s]}]
 `
 
 const prometheusRules = `
@@ -153,15 +153,10 @@ groups:
     annotations: {summary: '{{ $labels.instance }} is down', description: 'at {{ with query "time()" }}{{ . | first | value }}{{ end }}'}
 `
 
-func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
-	t.Parallel()
-	program := debian(t, "prometheus")
-	s := slack(t, playground.Options{})
-	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
-	p.start()
-	target := &toggled{}
-	target.listen(t)
-	dir := t.TempDir()
+// startPrometheus starts Debian's Prometheus with these targets, and has it send to the daemon.
+func startPrometheus(t *testing.T, p *process, targets ...*toggled) {
+	t.Helper()
+	program, dir := debian(t, "prometheus"), t.TempDir()
 	write := func(name, content string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -169,7 +164,12 @@ func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
 		}
 		return path
 	}
-	config := write("prometheus.yml", fmt.Sprintf(prometheusConfig, write("rules.yml", prometheusRules), p.env["TOCSIN_LISTEN"], target.port()))
+	addresses := []string{"'127.0.0.1:9'"}
+	for _, target := range targets {
+		target.listen(t)
+		addresses = append(addresses, "'"+target.address+"'")
+	}
+	config := write("prometheus.yml", fmt.Sprintf(prometheusConfig, write("rules.yml", prometheusRules), p.env["TOCSIN_LISTEN"], strings.Join(addresses, ", ")))
 	var log bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), program, "--config.file="+config, "--storage.tsdb.path="+filepath.Join(dir, "data"),
 		"--web.listen-address=127.0.0.1:0", "--rules.alert.resend-delay=1s", "--web.external-url=http://prometheus.example.test/")
@@ -184,6 +184,15 @@ func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
 			t.Log(log.String())
 		}
 	})
+}
+
+func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.start()
+	target := &toggled{}
+	startPrometheus(t, p, target)
 	down := "127.0.0.1:" + target.port() + " is down"
 	until(t, s, "the card of the target that is never there", func(sn *playground.Snapshot) bool {
 		return len(saying(sn.Messages("#alerts"), "127.0.0.1:9 is down")) == 1
@@ -201,6 +210,47 @@ func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
 	until(t, s, "its end", func(sn *playground.Snapshot) bool { return len(saying(sn.Messages("#alerts"), "Resolved: "+down)) == 1 })
 	if n := len(s.Messages("#alerts")); n > 5 {
 		t.Errorf("there are %d messages for two alerts: %s", n, asJSON(s.Messages("#alerts")))
+	}
+}
+
+// The alerts of Prometheus form a group: one card is edited while they fire, end and flap, also
+// what happens while the daemon is not there.
+func TestPrometheusGroupIsOneCardThroughACrash(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+	p.configure("routes:\n  - {name: all, group_by: [alertname, cluster], group_wait: 1s, group_interval: 1s}\n")
+	p.start()
+	a, b := &toggled{}, &toggled{}
+	startPrometheus(t, p, a, b)
+	says := func(words ...string) {
+		t.Helper()
+		until(t, s, fmt.Sprintf("one card that says %q", words), func(v *playground.Snapshot) bool {
+			top, _ := cards(v.Messages("#alerts"))
+			return len(top) == 1 && !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(top[0].Text, word) })
+		})
+	}
+	says("127.0.0.1:9 is down")
+	a.close()
+	b.close()
+	says("TargetDown (eu): 3 firing", a.address+" is down", b.address+" is down")
+	p.kill()
+	a.listen(t)
+	p.start()
+	says("TargetDown (eu): 2 firing, 1 resolved")
+	for range 2 {
+		a.close()
+		says("TargetDown (eu): 3 firing")
+		a.listen(t)
+		says("TargetDown (eu): 2 firing, 1 resolved")
+	}
+	p.kill()
+	b.listen(t)
+	p.start()
+	says("TargetDown (eu): 1 firing, 2 resolved")
+	p.eventually("nothing to be pending", func() bool { return p.ledger().Total.Pending == 0 })
+	if l := p.ledger().Total; l.Delivered != 1 || l.Accepted != l.Delivered+l.Folded {
+		t.Errorf("the ledger is %+v", l)
 	}
 }
 
