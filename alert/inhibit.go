@@ -37,6 +37,8 @@ func (r InhibitRule) values(s Subject) string {
 type Inhibitor struct {
 	ID    string
 	Title string
+	// Key is the alert's own key.
+	Key string
 }
 
 // inhibitorTitle is how many characters of its title Inhibitor.String has.
@@ -73,11 +75,9 @@ type group struct {
 	both bool
 }
 
-// source is an incident that inhibits others, or a member of its group that does, with its
-// own key.
+// source is an incident that inhibits others, or a member of its group that does.
 type source struct {
 	Inhibitor
-	key    string
 	groups []group
 }
 
@@ -103,7 +103,7 @@ func (x *Inhibition) Set(i Incident, names *Aliases) (less bool) {
 	case len(x.rules) == 0:
 		return false
 	case i.Group == nil:
-		return x.set(Inhibitor{i.ID, i.Title}, i.Key, fires, names.Subject(i.Subject()))
+		return x.set(Inhibitor{i.ID, i.Title, i.Key}, fires, names.Subject(i.Subject()))
 	case fires:
 		return false
 	}
@@ -116,19 +116,19 @@ func (x *Inhibition) SetMember(i Incident, m GroupMember, names *Aliases) (less 
 		return false
 	}
 	fires := m.Status == Firing && i.State != StateResolved
-	return x.set(Inhibitor{i.ID, m.Title}, m.Key, fires, names.Subject(m.Subject(i)))
+	return x.set(Inhibitor{i.ID, m.Title, m.Key}, fires, names.Subject(m.Subject(i)))
 }
 
-func (x *Inhibition) set(by Inhibitor, key string, fires bool, s Subject) (less bool) {
-	next := &source{Inhibitor: by, key: key}
+func (x *Inhibition) set(by Inhibitor, fires bool, s Subject) (less bool) {
+	next := &source{Inhibitor: by}
 	if fires {
 		next.groups = x.groupsOf(s)
 	}
-	was := x.source(by.ID, key)
+	was := x.source(by.ID, by.Key)
 	if was == nil && len(next.groups) == 0 {
 		return false
 	}
-	if was != nil && x.sources[by.ID][key] == was {
+	if was != nil && x.sources[by.ID][by.Key] == was {
 		x.remove(was)
 	}
 	x.add(next)
@@ -143,7 +143,7 @@ func (x *Inhibition) add(s *source) {
 	if x.sources[s.ID] == nil {
 		x.sources[s.ID] = map[string]*source{}
 	}
-	x.sources[s.ID][s.key] = s
+	x.sources[s.ID][s.Key] = s
 	for _, g := range s.groups {
 		at, _ := slices.BinarySearchFunc(x.members[g], s, older)
 		x.members[g] = slices.Insert(x.members[g], at, s)
@@ -151,7 +151,7 @@ func (x *Inhibition) add(s *source) {
 }
 
 func (x *Inhibition) remove(was *source) {
-	if delete(x.sources[was.ID], was.key); len(x.sources[was.ID]) == 0 {
+	if delete(x.sources[was.ID], was.Key); len(x.sources[was.ID]) == 0 {
 		delete(x.sources, was.ID)
 	}
 	for _, g := range was.groups {
@@ -191,7 +191,7 @@ func (x *Inhibition) end(incident string) (less bool) {
 func (x *Inhibition) Inhibitor(incident string) (by Inhibitor, ok bool) {
 	for y := x; y != nil; y = y.below {
 		for _, s := range y.sources[incident] {
-			if len(s.groups) > 0 && x.source(incident, s.key) == s {
+			if len(s.groups) > 0 && x.source(incident, s.Key) == s {
 				return s.Inhibitor, true
 			}
 		}
@@ -201,7 +201,7 @@ func (x *Inhibition) Inhibitor(incident string) (by Inhibitor, ok bool) {
 
 // older orders sources by their incidents' ids, which ascend, and then by their keys.
 func older(a, b *source) int {
-	return cmp.Or(CompareShortIDs(a.ID, b.ID), strings.Compare(a.key, b.key))
+	return cmp.Or(CompareShortIDs(a.ID, b.ID), strings.Compare(a.Key, b.Key))
 }
 
 // groupsOf are the groups in which an alert is a source.
@@ -230,7 +230,7 @@ func (x *Inhibition) stillCovers(incident string, g group) bool {
 		if s == nil {
 			return false
 		}
-		key = s.key
+		key = s.Key
 	}
 	return true
 }
@@ -288,7 +288,7 @@ func (x *Inhibition) first(incident string, g group, key string) *source {
 			if s.ID != incident {
 				return nil
 			}
-			if s.key != key && x.source(s.ID, s.key) == s {
+			if s.Key != key && x.source(s.ID, s.Key) == s {
 				return s
 			}
 		}
@@ -301,7 +301,7 @@ func (x *Inhibition) first(incident string, g group, key string) *source {
 func (x *Inhibition) oldest(g group, key string) *source {
 	return x.pick(g, func(y *Inhibition, g group) *source {
 		for _, s := range y.members[g] {
-			if s.key != key && x.source(s.ID, s.key) == s {
+			if s.Key != key && x.source(s.ID, s.Key) == s {
 				return s
 			}
 		}

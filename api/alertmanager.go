@@ -302,7 +302,7 @@ func (a *API) amAlerts(r *http.Request) (any, error) {
 	return append([]amAlert{}, all...), nil
 }
 
-// amGroups answers the same by receiver and group.
+// amGroups answers the same by group and receiver, in Alertmanager's order.
 func (a *API) amGroups(r *http.Request) (any, error) {
 	f, err := readAMFilter(r.URL.Query())
 	if err != nil {
@@ -330,7 +330,7 @@ func (a *API) amGroups(r *http.Request) (any, error) {
 	}
 	groups := []amGroup{}
 	for _, at := range slices.SortedFunc(maps.Keys(by), func(x, y place) int {
-		return cmp.Or(cmp.Compare(x.receiver, y.receiver), cmp.Compare(x.group, y.group))
+		return cmp.Or(compareAMLabels(by[x].Labels, by[y].Labels), cmp.Compare(x.receiver, y.receiver), cmp.Compare(x.group, y.group))
 	}) {
 		groups = append(groups, *by[at])
 	}
@@ -388,24 +388,23 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 	if err != nil {
 		return nil, err
 	}
-	now := a.opts.Now()
-	keys := make(map[string]string, len(list))
-	for _, i := range list {
-		keys[i.ID] = i.Key
-	}
-	var all []amAlert
-	known := map[string]int{} // places in all, by fingerprint
-	for _, i := range list {
-		single, err := a.singly(ctx, i, mostShown-len(all))
-		if err != nil {
+	now, singles, n := a.opts.Now(), make([][]alert.Incident, len(list)), 0
+	for at, i := range list {
+		if singles[at], err = a.singly(ctx, i, mostShown-n); err != nil {
 			return nil, err
 		}
+		n += len(singles[at])
+	}
+	inhibition := amInhibition(a.opts.Routing.Inhibit, singles)
+	var all []amAlert
+	known := map[string]int{} // places in all, by fingerprint
+	for at, i := range list {
 		in := amPlaceOf(i)
-		for _, i := range single {
+		for _, i := range singles[at] {
 			one := amAlertOf(i, now)
 			one.in = []amPlace{in}
-			for n, id := range one.Status.InhibitedBy { // Alertmanager names fingerprints
-				one.Status.InhibitedBy[n] = cmp.Or(keys[id], id)
+			if by, inhibited := inhibition.Of(i.Subject(), i.InhibitedBy); inhibited && by.ID == i.InhibitedBy {
+				one.Status.InhibitedBy = []string{by.Key} // Alertmanager names fingerprints
 			}
 			if at, has := known[one.Fingerprint]; has && maps.Equal(all[at].Labels, one.Labels) {
 				all[at].merge(one)
@@ -416,6 +415,24 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 		}
 	}
 	return slices.DeleteFunc(all, func(one amAlert) bool { return !f.keeps(one) }), nil
+}
+
+// amInhibition knows the alerts of the incidents that inhibit others.
+func amInhibition(rules []alert.InhibitRule, singles [][]alert.Incident) *alert.Inhibition {
+	asked, known := map[string]bool{}, alert.NewInhibition(rules)
+	for _, single := range singles {
+		for _, i := range single {
+			asked[i.InhibitedBy] = true
+		}
+	}
+	for _, single := range singles {
+		for _, i := range single {
+			if asked[i.ID] {
+				known.Set(i, nil)
+			}
+		}
+	}
+	return known
 }
 
 // merge adds the same alert of another incident.

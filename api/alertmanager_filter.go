@@ -1,9 +1,12 @@
 package api
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -77,4 +80,27 @@ func amMatch(matchers alert.Matchers, labels map[string]string) bool {
 		}
 	}
 	return true
+}
+
+// compareAMLabels orders labels as Alertmanager does: fewer first, then by the first name that
+// only one has or whose values differ. What lacks the name comes first.
+func compareAMLabels(a, b map[string]string) int {
+	if order := cmp.Compare(len(a), len(b)); order != 0 {
+		return order
+	}
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		x, inA := a[name]
+		y, inB := b[name]
+		switch order := cmp.Compare(x, y); {
+		case !inA:
+			return -1
+		case !inB:
+			return 1
+		case order != 0:
+			return order
+		}
+	}
+	return 0
 }

@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/alertmanager/api/v2/client/silence"
 	"github.com/prometheus/alertmanager/api/v2/models"
 
+	"tocsin/alert"
 	"tocsin/playground"
 )
 
@@ -34,10 +35,11 @@ type acceptance struct {
 // Configurations of the cases: one group of all alerts, one for each name, and rules that hide
 // alerts.
 const (
-	oneGroup = "listen: {trust_loopback: true}\nroutes:\n  - {name: all, group_by: [none], group_wait: 1s, group_interval: 1s}\n"
-	byName   = "listen: {trust_loopback: true}\nroutes:\n  - {name: all, group_by: [alertname], group_wait: 1s, group_interval: 1s}\n"
-	jobDown  = oneGroup + "inhibit:\n  - {source: 'alertname=\"JobDown\"', target: 'alertname=\"InstanceDown\"', equal: [job, zone]}\n"
-	worseOne = oneGroup + "inhibit:\n  - {source: 'severity=\"critical\"', target: 'severity=\"warning\"', equal: [alertname]}\n"
+	oneGroup    = "listen: {trust_loopback: true}\nroutes:\n  - {name: all, group_by: [none], group_wait: 1s, group_interval: 1s}\n"
+	groupsOfTwo = "listen: {trust_loopback: true}\nroutes:\n  - {name: web, match: 'team=\"web\"', to: ['#ops'], group_by: [alertname]}\n  - {name: all, group_by: [alertname, team]}\n"
+	byName      = "listen: {trust_loopback: true}\nroutes:\n  - {name: all, group_by: [alertname], group_wait: 1s, group_interval: 1s}\n"
+	jobDown     = oneGroup + "inhibit:\n  - {source: 'alertname=\"JobDown\"', target: 'alertname=\"InstanceDown\"', equal: [job, zone]}\n"
+	worseOne    = oneGroup + "inhibit:\n  - {source: 'severity=\"critical\"', target: 'severity=\"warning\"', equal: [alertname]}\n"
 )
 
 // Alertmanager's own acceptance cases, told by what people see in Slack: one card that is edited
@@ -61,6 +63,7 @@ func TestAlertmanagersAcceptanceCasesEndInTheirCards(t *testing.T) {
 		{"always inhibiting", jobDown, (*acceptance).inhibitsToTheEnd},
 		{"status", worseOne, (*acceptance).tellsStatus},
 		{"filter", worseOne, (*acceptance).filters},
+		{"groups", groupsOfTwo, (*acceptance).ordersGroups},
 		{"UTF-8", "listen: {trust_loopback: true}\nroutes:\n  - {name: all, match: '\"foo🙂\"=\"bar\"', group_by: ['foo🙂'], group_wait: 1s}\n", (*acceptance).knowsUTF8},
 		{"amtool's alerts", byName, (*acceptance).answersAmtool},
 		{"amtool's silences", byName, (*acceptance).importsSilences},
@@ -334,7 +337,7 @@ func (a *acceptance) tellsStatus() {
 		if one == nil {
 			a.t.Fatalf("%s is not listed", name)
 		}
-		return strings.Join(slices.Concat([]string{*one.Status.State}, one.Status.SilencedBy), " ")
+		return strings.Join(slices.Concat([]string{*one.Status.State}, one.Status.SilencedBy, one.Status.InhibitedBy), " ")
 	}
 	want := func(when, name, want string) {
 		a.t.Helper()
@@ -353,7 +356,7 @@ func (a *acceptance) tellsStatus() {
 	a.eventually("the end of the silence to be decided", func() bool { return state("test1 critical") == "active" })
 	a.post(a.named("test1", "severity", "warning"))
 	want("after the silence", "test1 critical", "active")
-	want("after the silence", "test1 warning", "suppressed")
+	want("after the silence", "test1 warning", "suppressed "+alert.LabelFingerprint(map[string]string{"alertname": "test1", "severity": "critical"}))
 }
 
 // A filter compares labels as they were sent.
@@ -368,6 +371,22 @@ func (a *acceptance) filters() {
 		if got != want {
 			a.t.Errorf("%s finds %q, not %q", filter, got, want)
 		}
+	}
+}
+
+// Groups are listed by their labels, fewer first, and then by receiver.
+func (a *acceptance) ordersGroups() {
+	a.post(a.named("b", "team", "db"), a.named("z", "team", "web"), a.named("a", "team", "ops"), a.named("a"))
+	groups, err := a.api.Alertgroup.GetAlertGroups(alertgroup.NewGetAlertGroupsParams().WithContext(a.t.Context()))
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	var got []string
+	for _, g := range groups.Payload {
+		got = append(got, *g.Receiver.Name+" "+g.Labels["alertname"]+" "+g.Labels["team"])
+	}
+	if want := []string{"#ops z ", "#alerts a ", "#alerts a ops", "#alerts b db"}; !slices.Equal(got, want) {
+		a.t.Errorf("the groups are %q, not %q", got, want)
 	}
 }
 
