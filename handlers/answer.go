@@ -74,6 +74,9 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	if err == nil && !o.Target.named() {
 		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
 			said := read(here + " " + c.withoutThis(a.said).text)
+			if other := h.otherMeant(ctx, c, a, o.Target, here); bad == nil && digest == "" && other != nil {
+				return o, other
+			}
 			if digest == "" {
 				o, bad, err = h.settled(ctx, c, said)
 			} else {
@@ -92,6 +95,23 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 		return o, nil
 	}
 	return o, &no
+}
+
+// otherMeant asks which incident is meant in the thread of a card, if the words behind a verb
+// are in other incidents and not in that one. Otherwise they are a note.
+func (h *Handlers) otherMeant(ctx context.Context, c command, a ask, t Target, here string) *render.Message {
+	verb := alert.Verb(c.name)
+	if len(t.Words) == 0 || c.needs != rightAck || verb == alert.VerbAssign || verb == alert.VerbNote {
+		return nil
+	}
+	f := t.Filter(append(unresolved(), StatesFor(verb)...)...)
+	f.Wholes = true
+	ids, err := h.opts.Store.IDs(ctx, f)
+	if err != nil || len(ids) == 0 || slices.Contains(ids, here) {
+		return nil // an error is met again by what acts
+	}
+	m := h.choiceOf(ctx, choice{Verb: verb}, append([]string{here}, ids...))
+	return &m
 }
 
 // settled reads what follows a command, and looks up which of its words are ids: the error is

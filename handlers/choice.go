@@ -115,7 +115,18 @@ func StateAfter(verb alert.Verb) alert.State {
 
 // choice asks which of the incidents are meant: each has a button, and there is one for all.
 func (h *Handlers) choice(ctx context.Context, c choice, ids []string) render.Message {
-	view := render.ChoiceView{Verb: c.Verb, To: alert.ParsePerson(c.To), Total: len(ids), All: c.value()}
+	view := h.choiceView(ctx, c, ids)
+	view.All = c.value()
+	return render.Choice(view)
+}
+
+// choiceOf asks which one of the incidents is meant.
+func (h *Handlers) choiceOf(ctx context.Context, c choice, ids []string) render.Message {
+	return render.Choice(h.choiceView(ctx, c, ids))
+}
+
+func (h *Handlers) choiceView(ctx context.Context, c choice, ids []string) render.ChoiceView {
+	view := render.ChoiceView{Verb: c.Verb, To: alert.ParsePerson(c.To), Total: len(ids)}
 	for _, id := range ids[:min(len(ids), render.ChoiceRows)] {
 		i, err := h.opts.Store.Incident(ctx, id)
 		if err != nil {
@@ -124,7 +135,7 @@ func (h *Handlers) choice(ctx context.Context, c choice, ids []string) render.Me
 		one := choice{Verb: c.Verb, IDs: []string{id}, To: c.To, Text: c.Text}
 		view.Incidents, view.One = append(view.Incidents, i), append(view.One, one.value())
 	}
-	return render.Choice(view)
+	return view
 }
 
 // choose does what the button of a choice says, and shows the result in place of the

@@ -213,7 +213,7 @@ func TestInTheThreadOfACardTheCardIsMeant(t *testing.T) {
 	other, _ := r.fires(t, "cpu hot", nil)
 	bob := r.slack.User("bob")
 	for _, c := range [][2]string{
-		{"ack this please, I look", "You acknowledged `" + id + "`"}, {"note it is the backup", "Your note is in the thread of `" + id + "`"}, {"assign ann", "is assigned to ann"},
+		{"ack cpu", "Which of these 2 incidents?"}, {"ack this please, I look", "You acknowledged `" + id + "`"}, {"note it is the backup", "Your note is in the thread of `" + id + "`"}, {"assign ann", "is assigned to ann"},
 		{"unack", "is no longer acknowledged"}, {"resolve " + other, "You resolved `" + other + "`"}, {"unmute", "is not silenced"}, {"snooze", "among them 1 open incident"}, {"unsilence this", "Ended: `key="}, {"show", "disk full"}, {"resolve", "You resolved `" + id + "`"},
 		{"reopen", "is open again"}, {"history", "opened again"},
 	} {

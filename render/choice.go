@@ -19,7 +19,7 @@ type ChoiceView struct {
 	// To is who they are assigned to.
 	To alert.Person
 	// Incidents are the first ChoiceRows; One are the values of their buttons, All that
-	// of the button for all of them, and Total how many these are.
+	// of the button for all of them, empty for none, and Total how many these are.
 	Incidents []alert.Incident
 	One       []string
 	All       string
@@ -49,7 +49,7 @@ func Choice(v ChoiceView) Message {
 }
 
 func choiceQuestion(v ChoiceView) string {
-	if v.Verb == "show" {
+	if v.Verb == "show" || v.All == "" {
 		return "Which of these " + plural(v.Total, "incident") + "?"
 	}
 	question := verbButton(v.Verb) + " " + plural(v.Total, "incident")
@@ -64,7 +64,7 @@ func choiceQuestion(v ChoiceView) string {
 
 func choiceButtons(v ChoiceView) []slack.Block {
 	var buttons []slack.BlockElement
-	if v.Verb != "show" && len(v.All) <= maxValue {
+	if v.Verb != "show" && v.All != "" && len(v.All) <= maxValue {
 		all := chosen(ActionChoose+":all", fmt.Sprintf("%s all %d", verbButton(v.Verb), v.Total), v.All)
 		if v.Verb != alert.VerbResolve { // it hides what may still be broken
 			all = primary(all)

@@ -37,6 +37,16 @@ func newWhat(w world) *cobra.Command {
 	return cmd
 }
 
+// newOpen is the list of what is open, under the word that lists it in Slack.
+func newOpen(w world) *cobra.Command {
+	cmd := newIncidentsList(w)
+	cmd.Use, cmd.Hidden, cmd.Example = "open [WHICH...]", true, "  tocsin open"
+	state := cmd.Flags().Lookup("state")
+	state.DefValue = string(alert.Open)
+	_ = state.Value.Set(state.DefValue) // any text is a value
+	return cmd
+}
+
 type incidentPage struct {
 	Incidents []alert.Incident `json:"incidents"`
 	Total     int              `json:"total"`

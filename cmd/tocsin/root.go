@@ -38,7 +38,7 @@ func newRoot(w world) *cobra.Command {
 	addGroup(root, "Daemon:", newInit(w), newServe(w), newDemo(w), newPlayground(w), newStore(w), newConfig(w), newToken(w), newManifest(w))
 	addGroup(root, "Alerts:", newSend(w), newTest(w), newRun(w), newHeartbeat(w), newHeartbeats(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
 		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
-		newSilence(w), newMute(w), newWhat(w), newSilences(w), newUnsilence(w), newQueue(w),
+		newSilence(w), newMute(w), newWhat(w), newOpen(w), newSilences(w), newUnsilence(w), newQueue(w),
 		newStatus(w), newDoctor(w), newStats(w), newOnCall(w), newWho(w))
 	addGroup(root, "Other:", newCompletion(w), newVersion(w))
 	root.SetHelpCommandGroupID("Other:")

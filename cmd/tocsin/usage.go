@@ -60,7 +60,14 @@ func unknownCommand(parent *cobra.Command, name string) error {
 			return &usageError{fmt.Errorf("%s has no command %q; did you mean %s?", parent.CommandPath(), name, sub.Name())}
 		}
 	}
-	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, didYouMean(name, subcommands(parent)))}
+	if slices.Contains([]string{"subscribe", "subscriptions", "unsubscribe"}, name) {
+		return &usageError{fmt.Errorf("%s has no command %q: that is done in Slack, with /notify %[2]s", parent.CommandPath(), name)}
+	}
+	remedy := didYouMean(name, subcommands(parent))
+	if remedy == "" {
+		remedy = "; " + parent.CommandPath() + " --help lists them"
+	}
+	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, remedy)}
 }
 
 // didYouMean ends a message with the words that typed may be meant for: those
