@@ -125,13 +125,15 @@ func (b *Bot) greet(ctx context.Context) (hello, error) {
 	case greeting := <-c.hello:
 		return greeting, nil
 	case <-c.disconnecting:
-		if c.disconnectReason == linkDisabled {
-			return hello{}, errSocketModeOff
-		}
-		return hello{}, errors.New("slack closes the connection: " + c.disconnectReason)
 	case <-c.ended:
-		return hello{}, c.err
+		if !isClosed(c.disconnecting) { // else Slack has said why before it closed
+			return hello{}, c.err
+		}
 	case <-ctx.Done():
 		return hello{}, ctx.Err()
 	}
+	if c.disconnectReason == linkDisabled {
+		return hello{}, errSocketModeOff
+	}
+	return hello{}, errors.New("slack closes the connection: " + c.disconnectReason)
 }
