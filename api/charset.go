@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding"
@@ -37,34 +38,34 @@ func readable(kind, charset string, body []byte) (clean []byte, notes []string) 
 
 // loneSurrogate reports whether JSON has an escaped half of a surrogate pair without the other.
 func loneSurrogate(body []byte) bool {
-	for high := false; ; {
+	for {
 		at := bytes.IndexByte(body, '\\')
-		if at < 0 || len(body) < at+6 {
-			return high
+		if at < 0 {
+			return false
 		}
-		if high && at > 0 {
-			return true
-		}
-		escape := body[at : at+6]
-		switch code, err := strconv.ParseUint(string(escape[2:]), 16, 16); {
-		case escape[1] != 'u' || err != nil:
-			if high {
-				return true
-			}
-			body = body[at+2:]
-			continue
-		case code >= 0xdc00 && code < 0xe000:
-			if !high {
-				return true
-			}
-			high = false
-		case high:
-			return true
+		code, ok := escapedCode(body[at:])
+		switch {
+		case !ok:
+			body = body[min(at+2, len(body)):]
+		case !utf16.IsSurrogate(code):
+			body = body[at+6:]
 		default:
-			high = code >= 0xd800 && code < 0xdc00
+			other, ok := escapedCode(body[at+6:])
+			if !ok || utf16.DecodeRune(code, other) == utf8.RuneError {
+				return true
+			}
+			body = body[at+12:]
 		}
-		body = body[at+6:]
 	}
+}
+
+// escapedCode reads an escape such as \u00e9 at the beginning of a text.
+func escapedCode(text []byte) (code rune, ok bool) {
+	if len(text) < 6 || text[0] != '\\' || text[1] != 'u' {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(string(text[2:6]), 16, 16)
+	return rune(n), err == nil
 }
 
 // decoded returns the body in UTF-8 if the charset is known, and a note if it is not.
