@@ -113,6 +113,8 @@ type Change struct {
 	// Apart are the ids of those that say what an alert says which is recorded with another
 	// incident, because it is about several.
 	Apart []string
+	// Hushed are incidents that will not be shown: their alerts that are pending are silenced.
+	Hushed []Hushed
 	// Retold are incidents whose text is another one, each with since when: what pending
 	// replies say of an earlier one is cut (Note.Outdated) before Deliveries are added.
 	Retold map[string]time.Time
@@ -136,6 +138,10 @@ type Change struct {
 	// derives it from FirstAt.
 	History []Event
 }
+
+// Hushed is an incident that ends hidden before it was shown: by the silence of this id, or for
+// the reason.
+type Hushed struct{ Incident, Silence, Reason string }
 
 // Lanes lists the lanes of the new deliveries, each once.
 func (c Change) Lanes() []string {

@@ -389,6 +389,11 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 		return nil, err
 	}
 	now, singles, n := a.opts.Now(), make([][]alert.Incident, len(list)), 0
+	silences, err := a.opts.Store.Silences(ctx, alert.SilenceFilter{At: now, Limit: mostSilences})
+	if err != nil {
+		return nil, err
+	}
+	silences = slices.DeleteFunc(silences, func(s alert.Silence) bool { return !s.Active(now) })
 	for at, i := range list {
 		if singles[at], err = a.singly(ctx, i, mostShown-n); err != nil {
 			return nil, err
@@ -399,9 +404,10 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 	var all []amAlert
 	known := map[string]int{} // places in all, by fingerprint
 	for at, i := range list {
-		in := amPlaceOf(i)
+		in, group := amPlaceOf(i), i.Key
 		for _, i := range singles[at] {
 			one := amAlertOf(i, now)
+			one.Status.SilencedBy = alert.Union(one.Status.SilencedBy, alsoSilencedBy(i, group, silences))
 			one.in = []amPlace{in}
 			if by, inhibited := inhibition.Of(i.Subject(), i.InhibitedBy); inhibited && by.ID == i.InhibitedBy {
 				one.Status.InhibitedBy = []string{by.Key} // Alertmanager names fingerprints
@@ -433,6 +439,23 @@ func amInhibition(rules []alert.InhibitRule, singles [][]alert.Incident) *alert.
 		}
 	}
 	return known
+}
+
+// alsoSilencedBy are the ids of the silences that match an alert which one of them hides, by its
+// own key or by that of its group.
+func alsoSilencedBy(i alert.Incident, group string, active []alert.Silence) (ids []string) {
+	if i.Silence == "" {
+		return nil
+	}
+	own := i.Subject()
+	grouped := own
+	grouped.Key = group
+	for _, s := range active {
+		if s.Matchers.Match(own) || s.Matchers.Match(grouped) {
+			ids = append(ids, s.ID)
+		}
+	}
+	return ids
 }
 
 // merge adds the same alert of another incident.

@@ -203,7 +203,7 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	longer := w.silence(`severity="error"`, 2*time.Hour)
 	w.now = noon.Add(30 * time.Minute)
 	w.decide(input{unsilence: &endRequest{longer.ID, bob}})
-	wantDeliveries(t, w.after(0))
+	wantDeliveries(t, w.after(0), "#a update")
 	wantDeliveries(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
 }
 

@@ -331,13 +331,29 @@ func (d *draft) silenceOfMembers(en *entry) *silenceState {
 // fire.
 func (d *draft) resolveUnknownMember(en *entry, a alert.Alert) verdict {
 	m := d.memberOf(en, a.Key)
-	if unknown := !m.known(); unknown || m.Closed {
+	if !m.known() {
 		d.touch(en)
-		if d.setMember(en, m, d.ended(m.GroupMember, a)); unknown {
-			en.joinMember(a)
+		if by := d.addOver(en, m, a); by.ID != "" {
+			return verdict{en: en, effect: alert.EffectFolded, standing: alert.StandSilenced, reason: by.String()}
 		}
+		en.joinMember(a)
+	} else if m.Closed {
+		d.touch(en)
+		d.setMember(en, m, d.ended(m.GroupMember, a))
 	}
 	return d.resolveAgain(en)
+}
+
+// addOver adds a member of which the first that is heard is that it is over. What an incident
+// inhibits is not listed.
+func (d *draft) addOver(en *entry, m *memberState, a alert.Alert) alert.Inhibitor {
+	to := d.ended(m.GroupMember, a)
+	_, by := d.look(en, &to)
+	to.Unhide()
+	to.InhibitedBy = by.ID
+	d.setMember(en, m, to)
+	m.InhibitedBy = ""
+	return by
 }
 
 // resolveFiring resolves the firing members of an alert's key, or with a channel only those of
@@ -407,10 +423,15 @@ func (d *draft) lessMembers(en *entry, n int) {
 // alert is resolved.
 func (d *draft) openResolved(a alert.Alert, subject alert.Subject, plan *alert.Plan) verdict {
 	en := d.openGroup(a, subject, plan)
-	d.setMember(en, d.memberOf(en, a.Key), d.ended(alert.GroupMember{Incident: en.ID, Key: a.Key}, a))
-	en.showMember(a, plan, d.now)
-	en.Count = 0
-	v := d.present(en, alert.EffectResolved, nil)
+	by := d.addOver(en, d.memberOf(en, a.Key), a)
+	v := verdict{en: en, effect: alert.EffectResolved, standing: alert.StandSilenced, reason: by.String()}
+	if by.ID == "" {
+		en.showMember(a, plan, d.now)
+		en.Count = 0
+		v = d.present(en, alert.EffectResolved, nil)
+	} else {
+		d.inhibit(en, by)
+	}
 	en.State, en.ResolvedAt = alert.StateResolved, d.now
 	return v
 }

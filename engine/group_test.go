@@ -512,3 +512,59 @@ func TestAMessageIsOneIncidentHoweverItsRoutesGroup(t *testing.T) {
 		t.Errorf("the incidents are %s", got)
 	}
 }
+
+func TestAGroupThatEndsHiddenWhileItWaitsIsNeverShown(t *testing.T) {
+	for name, end := range map[string]func(w *world) decided{
+		"an alert ends it": func(w *world) decided { return w.push(over("db-1")) },
+		"after its wait": func(w *world) decided {
+			w.after(time.Minute)
+			return w.push(over("db-1"))
+		},
+		"a person resolves it": func(w *world) decided {
+			return w.act(alert.Act{Verb: alert.VerbResolve, Incident: w.incidents[0].ID, By: ann})
+		},
+	} {
+		w := newWorld(t, grouped())
+		w.push(diskFull("db-1", alert.Error))
+		s := w.silence(`cluster="eu"`, time.Hour)
+		d := end(w)
+		for _, a := range d.change.Alerts {
+			if a.Standing != alert.StandSilenced || a.Silence != s.ID {
+				t.Errorf("%s: its end counts as %+v", name, a)
+			}
+		}
+		wantDeliveries(t, d)
+		wantDeliveries(t, w.after(2*time.Hour))
+		for _, a := range w.alerts {
+			if a.Standing != alert.StandSilenced || a.Reason != "silence "+s.ID+" by ann: planned work" {
+				t.Errorf("%s: an alert counts as %s, %s", name, a.Standing, a.Reason)
+			}
+		}
+	}
+}
+
+func TestAGroupThatEndsHiddenInTheSameMomentIsNeverShown(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-1", alert.Error))
+	w.silence(`host="db-2"`, time.Hour)
+	d := w.push(diskFull("db-2", alert.Error), over("db-1"), over("db-2"))
+	wantStanding(t, d, alert.StandSilenced, alert.StandSilenced, alert.StandSilenced)
+	wantDeliveries(t, w.after(2*time.Hour))
+}
+
+func TestACardNamesTheSilenceThatTakesOver(t *testing.T) {
+	for name, a := range map[string]alert.Alert{"a group": diskFull("db-1", alert.Error), "one alert": {Key: "web", Title: "down", Labels: map[string]string{"cluster": "eu", "team": "web"}}} {
+		w := newWorld(t, alert.Route{Name: "web", Matchers: matchers(t, `team="web"`)}, grouped())
+		w.push(a)
+		w.after(time.Minute)
+		w.silence(`cluster="eu"`, 2*time.Hour)
+		w.now = w.now.Add(time.Minute)
+		s := w.silence(`key=~".+"`, time.Hour+30*time.Minute)
+		w.decide(input{unsilence: &endRequest{id: w.incidents[0].Silence, by: ann}})
+		d := w.until(w.now)
+		wantDeliveries(t, d, "#alerts update")
+		if i := w.incidents[0]; i.Silence != s.ID {
+			t.Errorf("%s is hidden by %q, want %s", name, i.Silence, s.ID)
+		}
+	}
+}

@@ -200,3 +200,33 @@ func TestAMemberMayInhibitAnotherOfItsGroup(t *testing.T) {
 		t.Errorf("it is %q of %+v", i.Headline(), i.Group)
 	}
 }
+
+func TestWhatIsOverWhenItIsFirstHeardOfIsHiddenByWhatInhibitsIt(t *testing.T) {
+	w := clusterGroups(t)
+	source := w.push(down("x")).receipts[0].Incident
+	d := w.push(ended(slow("db", "x")))
+	wantStanding(t, d, alert.StandSilenced)
+	if got := d.change.Alerts[0].Reason; got != "inhibited by "+source+" (cluster is down)" {
+		t.Errorf("it is hidden because %q", got)
+	}
+	wantDeliveries(t, w.after(time.Hour), "#alerts post") // the source
+
+	other := slow("api", "y")
+	other.Labels["team"] = "other"
+	same := slow("web", "x")
+	same.Labels["team"] = "other"
+	group := w.push(other).receipts[0].Incident
+	w.after(time.Minute)
+	d = w.push(ended(same))
+	wantStanding(t, d, alert.StandSilenced)
+	wantDeliveries(t, d)
+	if i := w.incident(group); d.receipts[0].Incident != group || i.Group.Total != 1 || i.Group.Over() != 0 {
+		t.Errorf("the group counts it: %+v", i.Group)
+	}
+	w.push(same)
+	w.push(ended(down("x")))
+	w.settled()
+	if i := w.incident(group); i.Group.Total != 2 || i.Group.Fires() != 2 {
+		t.Errorf("the group does not count it once it is shown: %+v", i.Group)
+	}
+}

@@ -305,6 +305,13 @@ func (m *memory) write(c alert.Change) {
 	for _, name := range c.Forgotten {
 		delete(m.heartbeats, name)
 	}
+	for _, h := range c.Hushed {
+		for n, a := range m.alerts {
+			if a.Incident == h.Incident && a.Standing == alert.StandPending {
+				m.alerts[n].Standing, m.alerts[n].Reason = alert.StandSilenced, h.Reason
+			}
+		}
+	}
 	m.alerts = append(m.alerts, c.Alerts...)
 	m.deliveries = append(m.deliveries, c.Deliveries...)
 	m.history = append(m.history, c.History...)

@@ -154,11 +154,12 @@ func (d *draft) markSilenced(v *verdict) {
 
 // close resolves an incident. One that was never shown gets no note, nor does one that
 // flaps, unless a person resolved it: it says so once it is stable. One that waits for its first card is still posted
-// at its time.
+// at its time, but for a group that something has hidden since.
 func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt, en.RemindAt, en.NotifyAt = alert.StateResolved, d.now, noTime, noTime
 	d.addHistory(en, line)
+	d.hush(en)
 	d.update(en)
 	if !en.FlappingSince.IsZero() && en.ResolvedBy == (alert.Person{}) {
 		en.Unsaid = words
@@ -166,6 +167,23 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	}
 	d.tellUnnamed(en)
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: en.Lasted(), By: line.By, Expired: en.Expired}, nil)
+}
+
+// hush has a group that is hidden while it waits for more alerts, and that ends so, never be
+// shown. Its alerts are silenced then.
+func (d *draft) hush(en *entry) {
+	if en.Group == nil || !en.unshown || !en.Waiting || !en.Hidden() || !en.HeldUntil.Equal(d.gathersUntil(en)) {
+		return
+	}
+	en.Waiting = false
+	v := verdict{en: en}
+	d.markSilenced(&v)
+	for n := range d.change.Alerts {
+		if r := &d.change.Alerts[n]; r.Incident == en.ID && r.Standing == alert.StandPending {
+			r.Standing, r.Silence, r.Reason = v.standing, v.silence, v.reason
+		}
+	}
+	d.change.Hushed = append(d.change.Hushed, alert.Hushed{Incident: en.ID, Silence: v.silence, Reason: v.reason})
 }
 
 // expire resolves an incident that no alert has refreshed in time.

@@ -301,6 +301,7 @@ func (d *draft) lift(en *entry) {
 	}
 	if next != nil {
 		d.applySilence(en, next)
+		d.update(en)
 		return
 	}
 	if by, inhibited := d.inhibitorOf(en); inhibited {

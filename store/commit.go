@@ -170,7 +170,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.hush, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -316,6 +316,34 @@ func (c *changeWriter) writeAlerts(ctx context.Context) error {
 		args = at.alertArgs(args, &a, c.alerts[n])
 	}
 	return c.w.insert(ctx, c.w.into.alerts, args)
+}
+
+// hushedAlerts silences the alerts of an incident that will not be shown.
+const hushedAlerts = `UPDATE alerts SET standing = {silenced}, reason = ?
+	WHERE incident = ? AND standing = {pending} RETURNING lane`
+
+// hush silences the pending alerts of incidents that will not be shown, before those of the
+// change are written.
+func (c *changeWriter) hush(ctx context.Context) error {
+	for _, h := range c.Hushed {
+		incident, silenced := c.known[h.Incident].n, int64(0)
+		err := c.w.each(ctx, hushedAlerts, func(s scanner) error {
+			var lane int64
+			err := s.Scan(&lane)
+			silenced++
+			c.w.count(lane, alert.StandSilenced, 1)
+			c.w.count(lane, alert.StandPending, -1)
+			c.w.settled[cardKey{incident, lane}] = struct{}{}
+			return err
+		}, h.Reason, incident)
+		if err == nil && h.Silence != "" && silenced > 0 {
+			_, err = c.w.exec(ctx, hiddenQuery, silenced, h.Silence)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // adoptQuery gives a post to the alert that has waited longest for one.

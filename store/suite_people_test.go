@@ -408,6 +408,31 @@ func release(t *testing.T, d *DB, i alert.Incident) {
 	commit(t, d, c)
 }
 
+// testHushed: what was held back and will never be shown is silenced.
+func testHushed(t *testing.T, d *DB) {
+	commit(t, d, alert.Change{Silences: []alert.Silence{silence(t, "s-a", 9)}})
+	i := incident("a", "#db", 1)
+	opened, other := holdBack(t, d, i), holdBack(t, d, incident("b", "#db", 1))
+	i.Version, i.State, i.ResolvedAt, i.HeldUntil = 2, alert.StateResolved, at(2), at(50)
+	end := record(i, "")
+	end.Standing, end.Silence, end.Reason = alert.StandSilenced, "s-a", "silence s-a"
+	ended := commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{end}, Hushed: []alert.Hushed{{Incident: "a", Silence: "s-a", Reason: "silence s-a"}}})
+	wantStanding(t, d, opened, alert.StandSilenced)
+	wantStanding(t, d, ended, alert.StandSilenced)
+	wantStanding(t, d, other, alert.StandPending)
+	if r, err := d.Await(t.Context(), opened.Alerts[0].ID); err != nil || r.Reason != "silence s-a" {
+		t.Errorf("the alert is %+v, %v", r, err)
+	}
+	f := load(t, d, alert.Query{Now: at(1), Silence: "s-a"})
+	if named := f.Silences[len(f.Silences)-1]; named.Hidden != 2 {
+		t.Errorf("the silence has hidden %d alerts, want 2", named.Hidden)
+	}
+	if l := balanced(t, d); l.Total != (alert.Counts{Accepted: 3, Pending: 1, Silenced: 2}) {
+		t.Errorf("ledger is %+v", l.Total)
+	}
+	tallies(t, d, 1, 0)
+}
+
 func testHeld(t *testing.T, d *DB) {
 	i := incident("a", "#db", 1)
 	i.Lanes = []string{"#db", "#ops"}

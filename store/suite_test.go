@@ -173,6 +173,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"history goes with its incident":                      testHistoryForgotten,
 		"an act is known by its name, and done once":          testOnce,
 		"a held alert is delivered by the later post":         testHeld,
+		"what will never be shown is silenced":                testHushed,
 		"a held alert outlives a reply":                       testHeldReply,
 		"what is held or silenced is not forgotten":           testHeldNeverForgotten,
 		"a reply beside the thread stays one":                 testTopLevel,

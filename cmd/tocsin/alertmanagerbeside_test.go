@@ -301,12 +301,13 @@ receivers:
 `
 
 // groupsAt lists the groups that a server answers, one a line with its alerts, and each alert
-// with its receivers.
+// with its receivers and by how many silences it is hidden.
 func groupsAt(t *testing.T, client *http.Client, address string) string {
 	t.Helper()
 	type amAlert struct {
 		Labels    map[string]string
 		Receivers []struct{ Name string }
+		Status    struct{ SilencedBy []string }
 	}
 	type group struct {
 		Labels   map[string]string
@@ -326,7 +327,11 @@ func groupsAt(t *testing.T, client *http.Client, address string) string {
 			to = append(to, r.Name)
 		}
 		slices.Sort(to)
-		return one.Labels["host"] + " to " + strings.Join(to, " ")
+		text := one.Labels["host"] + " to " + strings.Join(to, " ")
+		if n := len(one.Status.SilencedBy); n > 0 {
+			text += fmt.Sprintf(" (silenced by %d)", n)
+		}
+		return text
 	}
 	var groups []group
 	var alerts []amAlert
@@ -362,7 +367,17 @@ func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
 	p.configure(imported.YAML)
 	p.start()
 	theirs, client := startAlertmanager(t, p, routesWithGroups), &http.Client{Timeout: patience}
+	servers := map[string]*http.Client{theirs: client, "http://tocsin": p.client().http}
+	send := func(path, body string) {
+		t.Helper()
+		for address, by := range servers {
+			if status, answer, err := exchange(t, by, "POST", address+path, body); err != nil || status != http.StatusOK {
+				t.Fatalf("%s answers %d %s, %v", address, status, answer, err)
+			}
+		}
+	}
 	post := func(ends string, hosts ...string) {
+		t.Helper()
 		var all []string
 		for _, labels := range hosts {
 			var pairs []string
@@ -372,12 +387,7 @@ func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
 			}
 			all = append(all, fmt.Sprintf(`{"labels":{%s}%s}`, strings.Join(pairs, ","), ends))
 		}
-		body := "[" + strings.Join(all, ",") + "]"
-		for address, by := range map[string]*http.Client{theirs: client, "http://tocsin": p.client().http} {
-			if status, answer, err := exchange(t, by, "POST", address+"/api/v2/alerts", body); err != nil || status != http.StatusOK {
-				t.Fatalf("%s answers %d %s, %v", address, status, answer, err)
-			}
-		}
+		send("/api/v2/alerts", "["+strings.Join(all, ",")+"]")
 	}
 	alike := func(when string) (groups string) {
 		t.Helper()
@@ -412,6 +422,13 @@ func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
 			top, _ := cards(v.Messages(channel))
 			return len(top) == want
 		})
+	}
+	for name, value := range map[string]string{"cluster": "eu", "team": "web"} {
+		send("/api/v2/silences", fmt.Sprintf(`{"matchers":[{"name":%q,"value":%q,"isRegex":false}],"startsAt":"2026-01-01T00:00:00Z","endsAt":%q,"createdBy":"ann","comment":"c"}`,
+			name, value, time.Now().Add(time.Hour).UTC().Format(time.RFC3339)))
+	}
+	if silenced := alike("under two silences"); !strings.Contains(silenced, "alert web-1 to #audit #oncall #web (silenced by 2)") {
+		t.Errorf("Alertmanager has\n%s", silenced)
 	}
 	post(`,"endsAt":"`+time.Now().UTC().Format(time.RFC3339)+`"`, all[0], all[4], all[7])
 	alike("when some have ended")
