@@ -215,6 +215,25 @@ func TestInitRefusesWhatDoesNotWorkAndChangesNothing(t *testing.T) {
 	}
 }
 
+func TestInitUndoesNothingThatAnotherUserSays(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	other := filepath.Join(s.dir, "other")
+	for path, content := range map[string]string{other: "mine", filepath.Join(s.dir, "list"): `{"files":[{"path":"` + other + `"}]}`} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink("list", filepath.Join(s.dir, ".tocsin-init.undo")); err != nil {
+		t.Fatal(err)
+	}
+	s.unchanged(func() {
+		if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitFailure || !strings.Contains(said, "is not a file of this user: remove it") {
+			t.Errorf("ends with %d and says %s", status, said)
+		}
+	})
+}
+
 func TestInitRefusesTokensOfTwoApps(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)

@@ -299,16 +299,16 @@ func (t *target) use(ctx context.Context, p *initPlan) (running bool, err error)
 	return t.reloadOwn(ctx)
 }
 
-// serviceActive reports whether the service runs.
-func (t *target) serviceActive(ctx context.Context) bool {
-	_, err := t.command(ctx, nil, t.systemctl, "is-active", "--quiet", "tocsin.service")
+// serviceIs asks systemctl is-active or is-enabled.
+func (t *target) serviceIs(ctx context.Context, what string) bool {
+	_, err := t.command(ctx, nil, t.systemctl, what, "--quiet", "tocsin.service")
 	return err == nil
 }
 
 // startService enables and starts the service, or has one that runs use what is new.
 func (t *target) startService(ctx context.Context, p *initPlan) error {
 	verb := "reload"
-	t.wasActive = t.serviceActive(ctx)
+	t.wasActive, t.wasEnabled = t.serviceIs(ctx, "is-active"), t.serviceIs(ctx, "is-enabled")
 	if p.units {
 		if _, err := t.command(ctx, nil, t.systemctl, "daemon-reload"); err != nil {
 			return err
@@ -372,6 +372,8 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 		run("daemon-reload")
 	}
 	switch {
+	case !t.wasActive && t.wasEnabled:
+		run("stop", "tocsin.service")
 	case !t.wasActive:
 		run("disable", "--now", "tocsin.service", "tocsin.socket")
 	case p.restart:

@@ -43,10 +43,12 @@ stop() {
 }
 case $1 in
 is-active) [ -f ROOT/pid ] ;;
-enable) start ;;
+is-enabled) [ -f ROOT/enabled ] ;;
+enable) touch ROOT/enabled; start ;;
 restart) stop; start ;;
 reload) TOCSIN_TEST_BE_TOCSIN=1 TOCSIN config reload --socket ROOT/run/tocsin/tocsin.sock ;;
-disable) stop ;;
+stop) stop ;;
+disable) rm -f ROOT/enabled; stop ;;
 esac
 `
 

@@ -23,8 +23,8 @@ type target struct {
 	dir     string // of the credentials, for the service
 	dropIn  string // the file that has systemd decrypt the credentials
 	env     map[string]string
-	// wasActive is set if the service ran before.
-	wasActive bool
+	// wasActive and wasEnabled say how the service was before.
+	wasActive, wasEnabled bool
 	// sealed are the decrypted credentials, by name.
 	sealed map[string][]byte
 }
@@ -76,6 +76,9 @@ func exists(path string) bool {
 func (t *target) useService() error {
 	t.service, t.dir = true, t.root+"/etc/tocsin"
 	t.file, t.dropIn = filepath.Join(t.dir, "tocsin.yaml"), t.root+"/etc/systemd/system/tocsin.service.d/init-credentials.conf"
+	if resolved, err := filepath.EvalSymlinks(t.file); err == nil {
+		t.file = resolved
+	}
 	t.env = map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin", "TOCSIN_LISTEN": "off"}
 	content, err := os.ReadFile(filepath.Join(t.dir, "tocsin.env"))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

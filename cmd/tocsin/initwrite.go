@@ -38,10 +38,18 @@ func (t *target) undoPath() string { return filepath.Join(filepath.Dir(t.file), 
 // recover undoes what a setup that was killed has left, and reports whether it was one.
 func (t *target) recover() (undone bool, err error) {
 	u := &undoList{path: t.undoPath()}
-	content, err := os.ReadFile(u.path)
+	info, err := os.Lstat(u.path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}
+	if err != nil {
+		return false, err
+	}
+	// In a folder of others it may say anything.
+	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Getuid() || !info.Mode().IsRegular() {
+		return false, fmt.Errorf("%s is not a file of this user: remove it", u.path)
+	}
+	content, err := os.ReadFile(u.path)
 	if err == nil {
 		err = json.Unmarshal(content, u)
 	}
