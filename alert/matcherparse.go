@@ -87,7 +87,7 @@ func (p *matcherText) next() (Matcher, error) {
 	missing := p.skip("") && !apart
 	value, quoted, err := p.word(",")
 	switch {
-	case !quotedName && (strings.ContainsAny(name, unquotable+"~()") || isAddress(name) && !p.listed):
+	case !quotedName && p.needsQuotes(name):
 		return Matcher{}, notMatcher(whole, name, value)
 	case err != nil:
 		return Matcher{}, err
@@ -98,6 +98,11 @@ func (p *matcherText) next() (Matcher, error) {
 		return Matcher{}, err
 	}
 	return p.made(name, op, value)
+}
+
+// needsQuotes reports whether a name may only be written in quotes.
+func (p *matcherText) needsQuotes(name string) bool {
+	return strings.ContainsAny(name, unquotable+"~()") || isAddress(name) && !p.listed
 }
 
 // checkValue refuses a value that nobody can have meant: one that needs quotes, or the word

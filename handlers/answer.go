@@ -74,7 +74,7 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	if err == nil && !o.Target.named() {
 		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
 			said := read(here + " " + c.withoutThis(a.said).text)
-			if other := h.otherMeant(ctx, c, a, o.Target, here); bad == nil && digest == "" && other != nil {
+			if other := h.otherMeant(ctx, c, o.Target, here); other != nil && digest == "" {
 				return o, other
 			}
 			if digest == "" {
@@ -99,7 +99,7 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 
 // otherMeant asks which incident is meant in the thread of a card, if the words behind a verb
 // are in other incidents and not in that one. Otherwise they are a note.
-func (h *Handlers) otherMeant(ctx context.Context, c command, a ask, t Target, here string) *render.Message {
+func (h *Handlers) otherMeant(ctx context.Context, c command, t Target, here string) *render.Message {
 	verb := alert.Verb(c.name)
 	if len(t.Words) == 0 || c.needs != rightAck || verb == alert.VerbAssign || verb == alert.VerbNote {
 		return nil
