@@ -462,7 +462,7 @@ func TestAnAlertIsAnIncidentOfEachRouteThatFormsOtherGroups(t *testing.T) {
 	if got := routesOf(w); got != "clusters resolved, hosts resolved, hosts resolved" || len(d.change.Alerts) != 1 {
 		t.Errorf("at the end they are %s, with %d records", got, len(d.change.Alerts))
 	}
-	d = w.push(diskFull("db-2", alert.Error))
+	w.push(diskFull("db-2", alert.Error))
 	if got := routesOf(w); got != "clusters open, hosts resolved, hosts open" || len(w.incidents) != 3 {
 		t.Errorf("when one fires again they are %s", got)
 	}

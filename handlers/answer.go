@@ -73,16 +73,10 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 	o, bad, err := h.settled(ctx, c, a.said)
 	if err == nil && !o.Target.named() {
 		if here, digest := h.threadOf(ctx, c, a.by); here != "" && (digest == "" || c.needs == rightAck || len(o.Target.Words) == 0) {
-			said := read(here + " " + c.withoutThis(a.said).text)
 			if other := h.otherMeant(ctx, c, o.Target, here); other != nil && digest == "" {
 				return o, other
 			}
-			if digest == "" {
-				o, bad, err = h.settled(ctx, c, said)
-			} else {
-				o, bad = c.order(said)
-				o.Target = Target{Digest: digest}
-			}
+			o, bad, err = h.settledIn(ctx, c, a.said, here, digest)
 		}
 	}
 	var no render.Message
@@ -95,6 +89,17 @@ func (h *Handlers) order(ctx context.Context, c command, a ask) (Order, *render.
 		return o, nil
 	}
 	return o, &no
+}
+
+// settledIn reads what follows a command in the thread of a card, or of a digest.
+func (h *Handlers) settledIn(ctx context.Context, c command, said phrase, here, digest string) (Order, *alert.InputError, error) {
+	said = read(here + " " + c.withoutThis(said).text)
+	if digest == "" {
+		return h.settled(ctx, c, said)
+	}
+	o, bad := c.order(said)
+	o.Target = Target{Digest: digest}
+	return o, bad, nil
 }
 
 // otherMeant asks which incident is meant in the thread of a card, if the words behind a verb

@@ -474,7 +474,7 @@ func (a *acceptance) importsSilences() {
 // Alertmanager can serve below a prefix (--web.route-prefix). Tocsin has fixed paths: whoever
 // needs a prefix has a proxy that takes it away. It says so instead of accepting alerts.
 func (a *acceptance) servesNoPrefix() {
-	status, _, err := exchange(a.t, http.DefaultClient, http.MethodPost, "http://"+a.env["TOCSIN_LISTEN"]+"/foo/api/v2/alerts", "[]")
+	status, _, err := exchange(a.t, &http.Client{}, http.MethodPost, "http://"+a.env["TOCSIN_LISTEN"]+"/foo/api/v2/alerts", "[]")
 	if err != nil || status != http.StatusNotFound {
 		a.t.Errorf("below a prefix alerts are answered with %d, %v", status, err)
 	}
