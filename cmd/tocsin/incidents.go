@@ -316,13 +316,16 @@ func (i incidentDetail) longTexts() (text string) {
 }
 
 func (i incidentDetail) fields() [][2]string {
-	expires := ""
+	first, expires := "first", ""
+	if !i.ReceivedLate().IsZero() {
+		first = "began"
+	}
 	if i.State != alert.StateResolved && !i.ExpiresAt.IsZero() {
 		expires = clock(i.ExpiresAt)
 	}
 	fields := [][2]string{
 		{"incident", i.ID}, {"title", i.Headline()}, {"sent as", i.SentTitle}, {"state", stateOf(i.Incident)}, {"severity", string(i.Severity)}, {"fired", fmt.Sprintf("%d×", i.Count)},
-		{"first", ago(i.Began())}, {"last", ago(i.LastBegan())}, {"received", ago(i.ReceivedLate())}, {"expires", expires}, {"key", i.Key}, {"source", i.Source}, {"via token", i.TokenName}, {"route", i.Route},
+		{first, ago(i.Began())}, {"last", ago(i.LastBegan())}, {"received", ago(i.ReceivedLate())}, {"expires", expires}, {"key", i.Key}, {"source", i.Source}, {"via token", i.TokenName}, {"route", i.Route},
 		{"acknowledged", byAt(i.AckedBy, i.AckedAt)}, {"assigned to", who(i.Assignee)}, {"resolved", byAt(i.ResolvedBy, i.ResolvedAt)},
 	}
 	return append(fields, i.whereabouts()...)
