@@ -155,6 +155,26 @@ func TestClientsLookWhereADaemonOfTheUserOrTheSystemListens(t *testing.T) {
 	}
 }
 
+func TestTheStoreIsFoundInAConfigurationWithOtherMistakes(t *testing.T) {
+	in := func(content string, vars map[string]string) config.Input {
+		return environment{vars: vars, files: map[string]string{etc: content}}.input()
+	}
+	for want, given := range map[string]config.Input{
+		"sqlite:/srv/a.db":                         in("nonsense: 1\nstore: sqlite:/srv/a.db\nroutes: [{too: x}]", map[string]string{"SLACK_CHANNEL_ID": ""}),
+		"sqlite:/srv/b.db":                         in("store: sqlite:/srv/a.db", map[string]string{"TOCSIN_STORE": "sqlite:/srv/b.db"}),
+		"sqlite:/var/lib/private/tocsin/tocsin.db": in("", map[string]string{"STATE_DIRECTORY": "/var/lib/private/tocsin"}),
+	} {
+		if got, err := config.LoadStore(given); err != nil || got.Reveal() != want {
+			t.Errorf("%s: found %s, %v", want, got.Reveal(), err)
+		}
+	}
+	for _, given := range []config.Input{in("store: [", nil), in("store: mysql:x", nil)} {
+		if got, err := config.LoadStore(given); err == nil {
+			t.Errorf("found %s", got.Reveal())
+		}
+	}
+}
+
 func TestAnAPIAddressWithoutAPIIsWarnedOf(t *testing.T) {
 	c := load(t, environment{vars: map[string]string{"SLACK_API_URL": "https://slack-gov.com"}})
 	if len(c.Warnings) != 1 || !strings.Contains(c.Warnings[0].String(), "https://slack-gov.com/api/") {

@@ -43,9 +43,9 @@ func (e *exporter) export(ctx context.Context, about resource, spans []span) {
 	}
 	switch {
 	case err != nil && !e.failing:
-		e.log.Warn("traces can't be sent, and are dropped", zap.String("to", e.endpoint), zap.Error(err))
+		e.log.Warn("traces can't be sent, and are dropped", zap.String("to", e.place()), zap.Error(err))
 	case err == nil && e.failing:
-		e.log.Info("traces can be sent again", zap.String("to", e.endpoint))
+		e.log.Info("traces can be sent again", zap.String("to", e.place()))
 	}
 	e.failing = err != nil
 }

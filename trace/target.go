@@ -21,6 +21,15 @@ type target struct {
 	gzip     bool
 }
 
+// place is the endpoint without a password, for people.
+func (t target) place() string {
+	address, err := url.Parse(t.endpoint)
+	if err != nil {
+		return "a collector"
+	}
+	return address.Redacted()
+}
+
 const defaultTimeout = 10 * time.Second
 
 // readTarget reads OpenTelemetry's variables

@@ -48,6 +48,12 @@ func TestTheCollectorIsReadFromOpenTelemetrysVariables(t *testing.T) {
 	}
 }
 
+func TestAPasswordInTheEndpointIsNotSaid(t *testing.T) {
+	if got := (target{endpoint: "http://user:secret@c:4318/v1/traces"}).place(); strings.Contains(got, "secret") || !strings.Contains(got, "c:4318") {
+		t.Errorf("it says %s", got)
+	}
+}
+
 func TestWithoutACollectorThereIsNoTracer(t *testing.T) {
 	if got, err := New(Options{Getenv: func(string) string { return "" }, Log: zap.NewNop()}); got != nil || err != nil {
 		t.Errorf("there is %v, %v", got, err)

@@ -54,7 +54,7 @@ func New(opts Options) (*Tracer, error) {
 		settings: s, store: opts.Store, queue: make(chan span, s.queueSize),
 		closing: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
-	opts.Log.Info("traces are sent", zap.String("to", s.endpoint))
+	opts.Log.Info("traces are sent", zap.String("to", s.place()))
 	go t.send(newExporter(s.target, opts.Log))
 	return t, nil
 }

@@ -91,7 +91,7 @@ const longestCheckup = 5 * time.Minute
 
 // look asks the daemon, or looks itself if there is none.
 func (c *doctorCmd) look(ctx context.Context) []alert.Check {
-	in := c.input(map[string]string{"config": c.config, "socket": c.socket})
+	in := c.input(map[string]string{"config": c.config, "socket": c.socket}).System()
 	if c.noDaemon {
 		return examine(ctx, in)
 	}

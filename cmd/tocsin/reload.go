@@ -79,7 +79,9 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 	if err := d.notifier.Reloading(); err != nil {
 		d.log.Warn("can't say that it reloads", zap.Error(err))
 	}
-	cfg, err := config.Load(d.in)
+	in := d.in
+	in.ReadFile = fromFiles(d.in.ReadFile)
+	cfg, err := config.Load(in)
 	if err == nil {
 		err = d.apply(ctx, cfg)
 	}
@@ -93,6 +95,16 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 		d.log.Warn("can't say that it has reloaded", zap.Error(err))
 	}
 	return done, err
+}
+
+// fromFiles reads no pipe, which may never end.
+func fromFiles(read func(string) ([]byte, error)) func(string) ([]byte, error) {
+	return func(path string) ([]byte, error) {
+		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+			return nil, fmt.Errorf("%s is not a file", path)
+		}
+		return read(path)
+	}
 }
 
 // apply lets every part follow cfg. What can fail comes first.

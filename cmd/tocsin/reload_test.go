@@ -107,6 +107,7 @@ func TestAConfigurationWithAMistakeChangesNothingAndIsShownUntilAGoodOne(t *test
 		"no YAML":           {func() { p.configure("routes: [") }, "tocsin.yaml:1:"},
 		"no file":           {missing, "there is no such file"},
 		"an unreadable one": {func() { missing(); _ = os.Mkdir(p.env["TOCSIN_CONFIG"], 0o700) }, "cannot be read"},
+		"a pipe":            {func() { missing(); _ = syscall.Mkfifo(p.env["TOCSIN_CONFIG"], 0o600) }, "is not a file"},
 		"a template": {func() {
 			p.configure(replaced(`to: "#alerts"`, `to: "#ops", title: "{{ .Nothing }"`))
 		}, "tocsin.yaml:4:"},

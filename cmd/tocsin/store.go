@@ -42,11 +42,8 @@ func newStoreCmd(w world, cmd *cobra.Command) storeCmd {
 
 // url is the address of the store.
 func (c storeCmd) url() (string, error) {
-	cfg, err := config.Load(c.input(c.flags()))
-	if err != nil {
-		return "", err
-	}
-	return cfg.Store.Reveal(), nil
+	url, err := config.LoadStore(c.input(c.flags()).System())
+	return url.Reveal(), err
 }
 
 // snapshot hands the store as it is now to a function.
