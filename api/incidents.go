@@ -26,6 +26,8 @@ const (
 type incidentList struct {
 	Incidents []alert.Incident `json:"incidents"`
 	Total     int              `json:"total"`
+	// Notes say what the matchers were perhaps meant for, if there is no such incident.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // listIncidents answers ?match=team="web"&q=disk&state=open,acked&mine=U…&limit=50&offset=50,
@@ -49,7 +51,11 @@ func (a *API) listIncidents(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return incidentList{append([]alert.Incident{}, list...), total}, nil
+	found := incidentList{Incidents: append([]alert.Incident{}, list...), Total: total}
+	if total == 0 {
+		found.Notes = f.Matchers.NearFields()
+	}
+	return found, nil
 }
 
 // mine is the id of a person who is named: mine without one is not everything.

@@ -69,7 +69,12 @@ func (r *reader) History(_ context.Context, id string) ([]alert.Event, error) {
 	return []alert.Event{{Incident: id, Verb: alert.VerbAck, By: alert.Person{ID: "U0ANN", Name: "ann"}, Text: "on it"}}, nil
 }
 
-func (r *reader) Count(context.Context, alert.IncidentFilter) (int, error) { return 17, nil }
+func (r *reader) Count(_ context.Context, f alert.IncidentFilter) (int, error) {
+	if strings.Contains(f.Matchers.String(), "nothing") {
+		return 0, nil
+	}
+	return 17, nil
+}
 
 func (r *reader) Silences(_ context.Context, f alert.SilenceFilter) ([]alert.Silence, error) {
 	r.asked = append(r.asked, fmt.Sprintf("silences at %d, %d", f.At.Hour(), f.Limit))
@@ -93,25 +98,27 @@ func TestIncidentsSilencesAndFiguresAreAskedFor(t *testing.T) {
 		status      int
 		asked, body string
 	}{
-		"all":                 {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
-		"by words":            {"/v1/incidents?q=disk+db-3&sort=latest&limit=1", 200, "[]  mine= 1 from 0 [disk db-3] latest", `"total":17}`},
-		"too many words":      {"/v1/incidents?q=a+b+c+d+e+f+g+h+i+j+k", 400, "", `more than 10 words`},
-		"an unknown order":    {"/v1/incidents?sort=age", 400, "", `write latest`},
-		"mine, of nobody":     {"/v1/incidents?mine=", 400, "", "it is not known whose incidents mine are"},
-		"some":                {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
-		"a bad matcher":       {"/v1/incidents?match=team", 400, "", `the operators are`},
-		"an unknown state":    {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
-		"a wrong offset":      {"/v1/incidents?offset=-1", 400, "", `from 0 to`},
-		"one":                 {"/v1/incidents/k7f2", 200, "", `"history":[{"incident":"k7f2","at":"0001-01-01T00:00:00Z","verb":"ack","by":{"id":"U0ANN","name":"ann"},"text":"on it"}]`},
-		"nobody":              {"/v1/incidents/zzzz", 404, "", `tocsin incidents`},
-		"silences":            {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
-		"ended silences":      {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
-		"unknown silences":    {"/v1/silences?state=old", 400, "", `write active or all`},
-		"figures":             {"/v1/stats", 200, "stats of 24h0m0s in 24", `"alerts":5`},
-		"figures of a week":   {"/v1/stats?window=7d", 200, "stats of 168h0m0s in 24", `"alerts":5`},
-		"who is on call":      {"/v1/oncall", 200, "[acked]  mine= 1000 from 0", `{"routes":[{"route":"default","matchers":"","to":[""],"mention":[],"steps":[]}],"taken":[{"id":"k7f2"`},
-		"figures of a year":   {"/v1/stats?window=365d", 400, "", `such as 24h or 7d`},
-		"figures of a moment": {"/v1/stats?window=soon", 400, "", `such as 24h or 7d`},
+		"all":                  {"/v1/incidents", 200, "[]  mine= 0 from 0", `"total":17}`},
+		"by words":             {"/v1/incidents?q=disk+db-3&sort=latest&limit=1", 200, "[]  mine= 1 from 0 [disk db-3] latest", `"total":17}`},
+		"too many words":       {"/v1/incidents?q=a+b+c+d+e+f+g+h+i+j+k", 400, "", `more than 10 words`},
+		"an unknown order":     {"/v1/incidents?sort=age", 400, "", `write latest`},
+		"mine, of nobody":      {"/v1/incidents?mine=", 400, "", "it is not known whose incidents mine are"},
+		"some":                 {"/v1/incidents?match=team%3D%22web%22&match=severity!%3Dinfo&state=open,acked&mine=U0ANN&limit=5&offset=10", 200, `[open acked] team="web", severity!="info" mine=U0ANN 5 from 10`, `"id":"k7f2"`},
+		"a bad matcher":        {"/v1/incidents?match=team", 400, "", `the operators are`},
+		"a label like a field": {"/v1/incidents?match=sev%3Dnothing", 200, `[] sev="nothing" mine= 0 from 0`, `"total":0,"notes":["sev is a label; did you mean severity?"]}`},
+		"a label that is used": {"/v1/incidents?match=sev%3Dcrit", 200, `[] sev="crit" mine= 0 from 0`, `"total":17}`},
+		"an unknown state":     {"/v1/incidents?state=shut", 400, "", `write open, acked, resolved or all`},
+		"a wrong offset":       {"/v1/incidents?offset=-1", 400, "", `from 0 to`},
+		"one":                  {"/v1/incidents/k7f2", 200, "", `"history":[{"incident":"k7f2","at":"0001-01-01T00:00:00Z","verb":"ack","by":{"id":"U0ANN","name":"ann"},"text":"on it"}]`},
+		"nobody":               {"/v1/incidents/zzzz", 404, "", `tocsin incidents`},
+		"silences":             {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
+		"ended silences":       {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
+		"unknown silences":     {"/v1/silences?state=old", 400, "", `write active or all`},
+		"figures":              {"/v1/stats", 200, "stats of 24h0m0s in 24", `"alerts":5`},
+		"figures of a week":    {"/v1/stats?window=7d", 200, "stats of 168h0m0s in 24", `"alerts":5`},
+		"who is on call":       {"/v1/oncall", 200, "[acked]  mine= 1000 from 0", `{"routes":[{"route":"default","matchers":"","to":[""],"mention":[],"steps":[]}],"taken":[{"id":"k7f2"`},
+		"figures of a year":    {"/v1/stats?window=365d", 400, "", `such as 24h or 7d`},
+		"figures of a moment":  {"/v1/stats?window=soon", 400, "", `such as 24h or 7d`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := &reader{}

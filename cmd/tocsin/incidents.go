@@ -50,6 +50,7 @@ func newOpen(w world) *cobra.Command {
 type incidentPage struct {
 	Incidents []alert.Incident `json:"incidents"`
 	Total     int              `json:"total"`
+	Notes     []string         `json:"notes"`
 }
 
 func newIncidentsList(w world) *cobra.Command {
@@ -86,7 +87,7 @@ or labels. Words for states and severities mean these: list open critical db-3.`
 				return nil, "", err
 			}
 			if len(page.Incidents) == 0 {
-				c.sayAll(t.Matchers.NearFields())
+				c.sayAll(page.Notes)
 				return page.Incidents, noIncident(q.Get("state"), t) + "\n", nil
 			}
 			return page.Incidents, page.text(), nil
