@@ -130,7 +130,7 @@ func (c *clientCmd) show(ctx context.Context, read func(ctx context.Context) (re
 // cleared, and a pipe gets a state that is not the last one.
 func (c *clientCmd) redraw(last string, result any, text string) (string, error) {
 	if s := c.screen(); s.height > 0 && !c.json {
-		_, err := io.WriteString(c.stdout, "\x1b[H\x1b[2J"+s.draw(firstLines(text, s.height-1)))
+		_, err := io.WriteString(c.stdout, "\x1b[H\x1b[2J"+firstLines(s.draw(text), s.height-1))
 		return "", err
 	}
 	state, err := json.Marshal(result) // ages change all the time

@@ -334,7 +334,7 @@ func doctorText(checks []alert.Check) string {
 	for n, c := range checks {
 		b.WriteString(lines[n])
 		if c.Fix != "" {
-			b.WriteString("         what to do: " + flat(c.Fix) + "\n")
+			b.WriteString("         what to do: " + string(markText) + flat(c.Fix) + "\n")
 		}
 	}
 	return b.String()
@@ -342,7 +342,7 @@ func doctorText(checks []alert.Check) string {
 
 // checksText is a table with a line for each check.
 func checksText(checks []alert.Check) string {
-	return columns("", func(line func(cells ...any)) {
+	return texts(func(line func(cells ...any)) {
 		for _, c := range checks {
 			line(c.Result, strings.TrimSpace(c.Name+" "+c.About), flat(c.Found))
 		}

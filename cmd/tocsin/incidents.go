@@ -272,7 +272,7 @@ func (i incidentDetail) text() string {
 	if len(i.History) == 0 {
 		return text
 	}
-	return text + "\nHistory:\n" + table(func(line func(cells ...any)) {
+	return text + "\nHistory:\n" + texts(func(line func(cells ...any)) {
 		for _, e := range i.History {
 			line("  "+clock(e.At), eventText(e))
 		}

@@ -50,9 +50,12 @@ var oneCell = strings.NewReplacer("\n", `\n`, "\t", `\t`)
 // colours of a terminal, and the columns for its width.
 func table(fill func(line func(cells ...any))) string { return columns(string(markCell), fill) }
 
+// texts is a table whose last column a narrow terminal wraps.
+func texts(fill func(line func(cells ...any))) string { return columns(string(markText), fill) }
+
 // fields lists names and values, without those that have none.
 func fields(all [][2]string) string {
-	return columns("", func(line func(cells ...any)) {
+	return texts(func(line func(cells ...any)) {
 		for _, f := range all {
 			if f[1] != "" {
 				line(f[0]+":", f[1])

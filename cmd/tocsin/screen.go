@@ -40,8 +40,9 @@ func (w world) widthFor(stream io.Writer) int {
 // style, each at its place in styles.
 const (
 	markCell  = '\uFDD0' // between the cells of a table
-	markEnd   = '\uFDD1' // the end of a style
-	markStyle = '\uFDD2'
+	markText  = '\uFDD1' // between cells of which the last is a text, and wraps
+	markEnd   = '\uFDD2' // the end of a style
+	markStyle = '\uFDD3'
 	markLast  = '\uFDEF'
 )
 
@@ -86,46 +87,66 @@ func inStyle(n int, cell string) string { return string(markStyle+rune(n)) + cel
 func (s screen) draw(text string) string {
 	var b strings.Builder
 	var rows [][]string
+	last := ""
+	write := func(text string) {
+		for _, r := range text {
+			b.WriteString(s.show(r))
+		}
+	}
 	flush := func() {
-		for _, line := range s.fit(rows) {
-			for _, r := range line + "\n" {
-				b.WriteString(s.show(r))
-			}
+		for _, line := range s.fit(rows, last) {
+			write(line + "\n")
 		}
 		rows = nil
 	}
 	for line := range strings.Lines(strings.ReplaceAll(text, "\r\n", "\n")) {
-		cells := strings.Split(strings.TrimSuffix(line, "\n"), string(markCell))
-		if len(rows) > 0 && (len(cells) == 1 || len(cells) != len(rows[0])) {
+		mark := string(markCell)
+		if strings.ContainsRune(line, markText) {
+			mark = string(markText)
+		}
+		cells := strings.Split(strings.TrimSuffix(line, "\n"), mark)
+		if len(rows) > 0 && (mark != last || len(cells) != len(rows[0])) {
 			flush()
 		}
-		if len(cells) > 1 {
-			rows = append(rows, cells)
+		if len(cells) == 1 {
+			write(line)
 			continue
 		}
-		for _, r := range line {
-			b.WriteString(s.show(r))
-		}
+		rows, last = append(rows, cells), mark
 	}
 	flush()
 	return b.String()
 }
 
-// fit returns the lines of a table, none of which is wider than the screen.
-func (s screen) fit(rows [][]string) (lines []string) {
+// fit returns the lines of a table whose cells had a mark between them. None is wider than
+// the screen, except for a web address in a text.
+func (s screen) fit(rows [][]string, mark string) (lines []string) {
 	if len(rows) == 0 {
 		return nil
 	}
+	natural := naturalWidths(rows)
+	switch {
+	case s.width == 0 || total(natural) <= s.width:
+		return cutRows(rows, natural)
+	case mark == string(markText):
+		return s.fitTexts(rows, total(natural[:len(natural)-1]))
+	}
+	return s.fitColumns(rows)
+}
+
+func naturalWidths(rows [][]string) []int {
 	natural := make([]int, len(rows[0]))
 	for _, cells := range rows {
 		for n, cell := range cells {
 			natural[n] = max(natural[n], width(cell))
 		}
 	}
-	widths := natural
-	if s.width > 0 {
-		widths = fitted(natural, s.width)
-	}
+	return natural
+}
+
+// cutRows are the lines of a table whose columns have these widths.
+func cutRows(rows [][]string, widths []int) (lines []string) {
+	natural := naturalWidths(rows)
 	for _, cells := range rows {
 		line := ""
 		for n, cell := range cells {
@@ -139,6 +160,159 @@ func (s screen) fit(rows [][]string) (lines []string) {
 	return lines
 }
 
+// fitTexts wraps the last column of a table; room for the others is what they take.
+func (s screen) fitTexts(rows [][]string, others int) (lines []string) {
+	for _, cells := range rows {
+		last := len(cells) - 1
+		if s.width-others < leastColumn {
+			lines = append(lines, inLines(cells, s.width)...)
+			continue
+		}
+		for n, part := range wrapped(cells[last], s.width-others) {
+			if n == 0 {
+				part = strings.Join(cells[:last], "") + part
+			} else {
+				part = strings.Repeat(" ", others) + part
+			}
+			lines = append(lines, part)
+		}
+	}
+	return lines
+}
+
+// vital are the headings of the columns that every screen shows, as it does the first one.
+func vital() []string {
+	return []string{"ID", "INCIDENT", "SEVERITY", "TITLE", "UNTIL", "MATCHERS", "STATUS", "DUE", "WHEN", "TO", "NOTIFIES", "ALERTS", "REASON", "DEAD"}
+}
+
+// fitColumns leaves out the columns of a table that are empty, and then those that are not
+// vital, the last first, until the others fit. If the vital ones do not fit, each row takes
+// several lines. Without headings, all are vital.
+func (s screen) fitColumns(rows [][]string) (lines []string) {
+	shown, least := filled(rows)
+	for {
+		some, last := only(rows, shown), len(shown)-1
+		for _, cells := range some {
+			cells[last] = strings.TrimRight(cells[last], " ")
+		}
+		widths := naturalWidths(some)
+		if cutWidest(widths, only([][]int{least}, shown)[0], s.width); total(widths) <= s.width {
+			return cutRows(some, widths)
+		}
+		spare := last
+		for spare >= 0 && least[shown[spare]] == leastVital {
+			spare--
+		}
+		if spare < 0 {
+			for _, cells := range some {
+				lines = append(lines, inLines(cells, s.width)...)
+			}
+			return lines
+		}
+		shown = slices.Delete(shown, spare, spare+1)
+	}
+}
+
+// filled are the columns of a table that are not empty, and the least width of each column.
+func filled(rows [][]string) (columns, least []int) {
+	headings, body := unmarked(rows[0]), rows
+	headed := isHeading(headings)
+	if headed {
+		body = rows[1:]
+	}
+	for n, heading := range headings {
+		width := leastColumn
+		if n == 0 || !headed || slices.Contains(vital(), heading) {
+			width = leastVital
+		}
+		least = append(least, width)
+		if n == 0 || slices.ContainsFunc(body, func(cells []string) bool { return strings.Trim(cells[n], " -") != "" }) {
+			columns = append(columns, n)
+		}
+	}
+	return columns, least
+}
+
+// unmarked are cells without marks and blanks around them.
+func unmarked(cells []string) (texts []string) {
+	for _, cell := range cells {
+		texts = append(texts, strings.TrimFunc(cell, func(r rune) bool { return isMark(r) || r == ' ' }))
+	}
+	return texts
+}
+
+// only are some columns of a table.
+func only[T any](rows [][]T, columns []int) (some [][]T) {
+	for _, cells := range rows {
+		var row []T
+		for _, n := range columns {
+			row = append(row, cells[n])
+		}
+		some = append(some, row)
+	}
+	return some
+}
+
+// inLines writes cells one behind the other, in lines of which all but the first are indented.
+func inLines(cells []string, most int) (lines []string) {
+	line := ""
+	first := strings.TrimRight(cells[0], " ")
+	lead := len(first) - len(strings.TrimLeft(first, " "))
+	indent := strings.Repeat(" ", min(lead+columnGap, most/4))
+	for n, cell := range cells {
+		cell = strings.TrimRight(cell, " ")
+		switch gap := strings.Repeat(" ", columnGap); {
+		case n > 0 && cell == "":
+		case n > 0 && width(line+gap+cell) <= most:
+			line += gap + cell
+		default:
+			parts := wrapped(cell, most)
+			if n > 0 {
+				lines = append(lines, line)
+				parts = wrapped(cell, most-len(indent))
+				for p := range parts {
+					parts[p] = indent + parts[p]
+				}
+			}
+			lines = append(lines, parts[:len(parts)-1]...)
+			line = parts[len(parts)-1]
+		}
+	}
+	return append(lines, line)
+}
+
+// wrapped breaks a text at blanks into lines that fit. A longer word is broken too, but not
+// a web address, which a terminal then still opens.
+func wrapped(text string, most int) (lines []string) {
+	line := ""
+	for n, word := range strings.Split(text, " ") {
+		if n > 0 && width(line+" "+word) <= most {
+			line += " " + word
+			continue
+		}
+		if n > 0 {
+			lines = append(lines, line)
+		}
+		for width(word) > most && !strings.Contains(word, "://") {
+			head := beginning(word, most)
+			lines, word = append(lines, head), word[len(head):]
+		}
+		line = word
+	}
+	return append(lines, line)
+}
+
+// beginning is as much of a word as fits, at least a character.
+func beginning(word string, most int) string {
+	used := 0
+	for at, r := range word {
+		if used += runeWidth(r); used > most && at > 0 {
+			return word[:at]
+		}
+	}
+	return word
+}
+
 // cut is a cell in a column of a width; all but the last are followed by a gap.
 func cut(cell string, room int, last bool) string {
 	if last {
@@ -149,38 +323,27 @@ func cut(cell string, room int, last bool) string {
 }
 
 const (
-	// leastColumn is the width to which columns are cut before others are left out.
-	leastColumn = 12
+	// leastColumn is the width, with the gap, to which columns are cut before others are
+	// left out; leastVital that of vital ones.
+	leastColumn = 14
+	leastVital  = 32
 	// columnGap is the number of blanks between columns.
 	columnGap = 2
 )
 
-// fitted are the widths of columns that are no wider than a screen together. Those in the
-// middle are cut, the widest first; then they are left out, the last first. The last column
-// has what remains.
-func fitted(natural []int, most int) []int {
-	last := len(natural) - 1
-	for shown := last; ; shown-- {
-		widths := slices.Clone(natural)
-		clear(widths[shown:last])
-		widths[last] = min(natural[last], leastColumn)
-		cutWidest(widths, widths[1:shown], most)
-		if total(widths) <= most || shown == 1 {
-			widths[0], widths[last] = min(widths[0], most), 0
-			widths[last] = min(natural[last], most-total(widths))
-			return widths
+// cutWidest takes from the widest of the columns that may be narrower until all of them fit.
+func cutWidest(widths, least []int, most int) {
+	for total(widths) > most {
+		widest := -1
+		for n, w := range widths {
+			if w > least[n] && (widest < 0 || w > widths[widest]) {
+				widest = n
+			}
 		}
-	}
-}
-
-// cutWidest takes from the widest of some columns until all of them fit.
-func cutWidest(widths, some []int, most int) {
-	for total(widths) > most && len(some) > 0 {
-		widest := slices.Index(some, slices.Max(some))
-		if some[widest] <= leastColumn+columnGap {
+		if widest < 0 {
 			return
 		}
-		some[widest]--
+		widths[widest]--
 	}
 }
 

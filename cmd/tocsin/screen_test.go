@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,8 +24,8 @@ func TestATerminalShowsColoursAndItsWidthAndAPipeNeither(t *testing.T) {
 		want string
 	}{
 		"a pipe":        {screen{}, plain},
-		"NO_COLOR":      {screen{width: 36}, strings.NewReplacer("of the database is full", "of …", `u202e`, "…").Replace(plain)},
-		"narrow":        {screen{width: 20}, "ID    TITLE\nk7f2  日本語 the di…\nb22c  \\x1b[31mred\\u…\n"},
+		"NO_COLOR":      {screen{width: 49}, strings.NewReplacer("database is full", "database …").Replace(plain)},
+		"narrow":        {screen{width: 20}, "ID  SEVERITY  TITLE\nk7f2  critical\n  日本語 the disk of\n  the database is\n  full\nb22c  warning\n  \\x1b[31mred\\ufdd4\n  \\u202e\n"},
 		"wide, colours": {screen{width: 200, color: true}, "\x1b[1mID\x1b[0m    \x1b[1mSEVERITY\x1b[0m  \x1b[1mTITLE\x1b[0m\n" + strings.NewReplacer("ID    SEVERITY  TITLE\n", "", "critical", "\x1b[1;31mcritical\x1b[0m", "warning", "\x1b[33mwarning\x1b[0m").Replace(plain)},
 	} {
 		if got := c.to.draw(text); got != c.want {
@@ -39,22 +40,55 @@ func TestNoLineOfAListIsWiderThanTheTerminal(t *testing.T) {
 		ID: "k7f2", State: alert.Open, Silence: "s-b22c", Severity: alert.Critical, Count: 1234, FirstAt: now.Add(-3*time.Hour - 4*time.Minute),
 		AckedBy: alert.Person{Name: "ann.with.a.long.name"}, Lanes: []string{"#alerts", "#database-team"}, Title: strings.Repeat("the disk of the database is full ", 9),
 	}
-	s := alert.Silence{ID: "s-k7f2", Matchers: alert.Matchers{{Name: "service", Op: "=~", Value: "postgres-.*"}}, EndsAt: now.Add(2*time.Hour + time.Minute), By: i.AckedBy, Why: i.Title, Hidden: 123}
-	lists := map[string]struct{ text, shown string }{
-		"incidents": {incidentPage{[]alert.Incident{i, {ID: "b22c", State: alert.Acked, Title: "short"}}, 2}.text(), "k7f2  open (silenc…  critical  1234×  the disk of…"},
-		"silences":  {silencePage{[]alert.Silence{s}}.text(), "s-k7f2  in 2h (20"},
-		"ledger":    {ledgerText(alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#a-channel-with-a-name"}}}), "PENDING  DEAD\n#a-channel-with-a-name  "},
+	s := alert.Silence{ID: "s-k7f2", Matchers: alert.Matchers{{Name: "service", Op: "=~", Value: "postgres-.*"}}, EndsAt: now.Add(2*time.Hour + time.Minute), By: i.AckedBy, Hidden: 123}
+	long := s
+	long.Why = i.Title
+	until := "in 2h (" + clock(s.EndsAt) + ")"
+	detail := incidentDetail{Incident: i, History: []alert.Event{{At: now, Verb: alert.VerbAck, By: i.AckedBy, Text: "the replica is rebuilt, which takes some hours"}}}
+	detail.Title = "the disk of the database is full"
+	onCall := onCallPage{Taken: []alert.Incident{i}}
+	if err := json.Unmarshal([]byte(`[{"route": "payments", "matchers": "service=payments", "to": ["#payments"], "mention": ["@bob"], "steps": [{"after": "15m0s", "to": ["#ops"], "mention": ["@ann"]}]}]`), &onCall.Routes); err != nil {
+		t.Fatal(err)
 	}
-	for name, list := range lists {
+	incidents := incidentPage{Incidents: []alert.Incident{i, {ID: "b22c", State: alert.Acked, Title: "short"}}, Total: 2}.text()
+	for name, list := range map[string]struct {
+		text  string
+		shown map[int]string // by the columns of the terminal
+	}{
+		"incidents": {incidents, map[int]string{
+			80: "k7f2  open (silenced)  critical  1234×  3h 4m  the disk",
+			50: "ID    SEVERITY  TITLE\nk7f2  critical  the disk of the database is full …\nb22c            short\n",
+			20: "k7f2  critical\n  the disk of the\n  database is full",
+		}},
+		"silences": {silencePage{[]alert.Silence{s}}.text(), map[int]string{
+			80: "s-k7f2  " + until + "  service=~\"postgres-.*\"  now   123\n",
+			60: "s-k7f2  " + until + "  service=~\"postgres-.*\"\n",
+			50: "s-k7f2  " + until + "\n  service=~\"postgres-.*\"\n",
+			20: "s-k7f2\n  in 2h (",
+		}},
+		"silences with reasons": {silencePage{[]alert.Silence{long}}.text(), map[int]string{60: "s-k7f2  " + until + "  service=~\"postgres-.*\"\n"}},
+		"ledger":                {ledgerText(alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#a-channel-with-a-name"}}}), map[int]string{50: "PENDING  DEAD\n#a-channel-with-a-name  "}},
+		"on call": {onCall.text(now), map[int]string{
+			80: "          after 15m  #ops       @ann      while nobody acknowledges\n",
+			40: "payments  at once  #payments  @bob\n  service=payments\n  after 15m  #ops  @ann\n  while nobody acknowledges\n",
+			30: "ann.with.a.long.name  k7f2\n  critical\n  the disk",
+		}},
+		"one": {detail.text(), map[int]string{
+			40: "title:       the disk of the database is\n             full\n",
+			30: "    replica is rebuilt, which\n    takes some hours\n",
+		}},
+	} {
 		for columns := 1; columns < 200; columns++ {
 			for line := range strings.Lines(screen{width: columns, color: columns%2 == 0}.draw(list.text)) {
-				if line = regexp.MustCompile("\x1b\\[[0-9;]*m|\n").ReplaceAllString(line, ""); width(line) > columns {
+				if line = regexp.MustCompile("\x1b\\[[0-9;]*m|\n").ReplaceAllString(line, ""); width(line) > columns && strings.ContainsAny(line, " ") {
 					t.Fatalf("in %d columns a line of %s is %q", columns, name, line)
 				}
 			}
 		}
-		if got := (screen{width: 50}).draw(list.text); !strings.Contains(got, list.shown) {
-			t.Errorf("50 columns show the %s as\n%swant %q", name, got, list.shown)
+		for columns, shown := range list.shown {
+			if got := (screen{width: columns}).draw(list.text); !strings.Contains(got, shown) {
+				t.Errorf("%d columns show the %s as\n%swant %q", columns, name, got, shown)
+			}
 		}
 	}
 }

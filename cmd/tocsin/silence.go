@@ -300,7 +300,7 @@ func (p silencePage) text() string {
 		return "no silence is in effect\n"
 	}
 	return table(func(line func(cells ...any)) {
-		line("ID", "UNTIL", "MATCHERS", "NEXT", "HIDDEN", "BY", "WHY") // a narrow screen shows the first ones
+		line("ID", "UNTIL", "MATCHERS", "NEXT", "HIDDEN", "BY", "WHY")
 		now := time.Now()
 		for _, s := range p.Silences {
 			next, until := "now", fmt.Sprintf("in %s (%s)", roughly(s.EndsAt.Sub(now)), clock(s.EndsAt))
