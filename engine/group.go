@@ -434,6 +434,7 @@ func (d *draft) showMembers(en *entry, before *alert.Incident) {
 	d.planOf(en)
 	switch {
 	case en.Hidden():
+		en.keepText(before)
 		d.lift(en)
 	case en.Severity.Rank() < before.Severity.Rank():
 		d.showChange(en, before, alert.TopicEscalated)

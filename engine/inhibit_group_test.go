@@ -45,6 +45,26 @@ func TestEachFiringMemberOfAGroupInhibitsByItsOwnLabels(t *testing.T) {
 	wantDeliveries(t, w.revealed(), "#alerts post")
 }
 
+func TestWhatTheOnlyAlertOfAGroupSaysWhileItIsInhibitedIsInTheThreadAfterIt(t *testing.T) {
+	w := clusterGroups(t)
+	says := func(text string) decided {
+		a := slow("db", "x")
+		a.Text = text
+		return w.push(a)
+	}
+	says("one")
+	w.after(30 * time.Second)
+	w.push(down("x"))
+	w.settled()
+	if got := threadTexts(says("two")); len(got) > 0 {
+		t.Errorf("while it is inhibited, the thread says %q", got)
+	}
+	w.push(ended(down("x")))
+	if got, want := threadTexts(w.settled()), []string{"former one", "refired two"}; !slices.Equal(got, want) {
+		t.Errorf("the thread says %q, want %q", got, want)
+	}
+}
+
 func TestAnInhibitedMemberIsLeftOutOfItsGroupUntilTheOtherEnds(t *testing.T) {
 	w := clusterGroups(t)
 	source := w.push(down("x")).receipts[0].Incident

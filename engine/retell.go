@@ -57,9 +57,10 @@ func (en *entry) differ(before *alert.Incident, n *alert.Note) (former *alert.No
 }
 
 // keepText keeps what a firing alert says that is hidden, if that is something else than
-// before, for the thread of a card that is there already.
+// before, for the thread of a card that is there already. What a group of several says, or the
+// templates of its route, is that of no alert.
 func (en *entry) keepText(before *alert.Incident) {
-	if en.unshown || en.Group != nil || before == nil {
+	if en.unshown || before == nil || before.Group != nil && (en.Group.Total > 1 || before.Group.Plain != nil) {
 		return
 	}
 	n := alert.Note{Topic: alert.TopicRefired, Severity: en.Severity, Count: en.Count, By: alert.Person{Name: en.Source}}

@@ -276,16 +276,42 @@ func TestAnAlertThatASilenceDoesNotMatchShowsTheHiddenIncident(t *testing.T) {
 	wantDeliveries(t, w.after(2*time.Hour))
 }
 
+// threadTexts are the topics of the replies of a decision that have a text, with its beginning.
+func threadTexts(d decided) (all []string) {
+	for _, n := range d.change.Deliveries {
+		if n.Note != nil && n.Note.Text != "" {
+			all = append(all, string(n.Note.Topic)+" "+strings.TrimSpace(n.Note.Text[:min(len(n.Note.Text), 7)]))
+		}
+	}
+	return all
+}
+
+func TestWhatTheOnlyAlertOfAGroupSaysWhileASilenceHidesItIsInTheThreadAfterIt(t *testing.T) {
+	w := newWorld(t, grouped())
+	says := func(host, text string) decided {
+		a := diskFull(host, alert.Error)
+		a.Text = text
+		return w.push(a)
+	}
+	says("db-1", "one")
+	w.after(time.Minute)
+	w.silence(`host="db-1"`, time.Hour)
+	if got := threadTexts(says("db-1", "two")); len(got) > 0 {
+		t.Errorf("while it is hidden, the thread says %q", got)
+	}
+	if got, want := threadTexts(w.after(time.Hour)), []string{"former one", "refired two"}; !slices.Equal(got, want) {
+		t.Errorf("the thread says %q, want %q", got, want)
+	}
+	says("db-2", "three")
+	w.silence(`cluster="eu"`, time.Hour)
+	says("db-1", "four")
+	if got := threadTexts(w.after(time.Hour)); len(got) > 0 {
+		t.Errorf("the thread of a group of two says %q", got)
+	}
+}
+
 func TestWhatAlertsSayWhileASilenceHidesThemIsInTheThreadAfterIt(t *testing.T) {
 	long := strings.Repeat("a line of what happened\n", 400)
-	texts := func(d decided) (all []string) {
-		for _, n := range d.change.Deliveries {
-			if n.Note != nil && n.Note.Text != "" {
-				all = append(all, string(n.Note.Topic)+" "+strings.TrimSpace(n.Note.Text[:min(len(n.Note.Text), 7)]))
-			}
-		}
-		return all
-	}
 	for name, c := range map[string]struct {
 		hidden []string
 		end    func(*world) decided
@@ -318,7 +344,7 @@ func TestWhatAlertsSayWhileASilenceHidesThemIsInTheThreadAfterIt(t *testing.T) {
 				c.end = func(w *world) decided { return w.after(time.Hour) }
 			}
 			d := c.end(w)
-			if got := texts(d); !slices.Equal(got, c.want) {
+			if got := threadTexts(d); !slices.Equal(got, c.want) {
 				t.Errorf("the thread says %q, want %q", got, c.want)
 			}
 			others := 0
