@@ -41,6 +41,9 @@ type Options struct {
 	Heartbeats map[string]alert.Terms
 	// ImageHosts are those from which images are fetched.
 	ImageHosts alert.ImageHosts
+	// Aliases are the spellings of people that Slack has said to be the same; it must be quick.
+	// nil: there are none.
+	Aliases func() *alert.Aliases
 	// Flapping says when an incident flaps.
 	Flapping Flapping
 	// MaxPending is how many alerts may be pending before further ones are refused
@@ -254,12 +257,12 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 	}
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
-		permitMention(&a, rules.Routing)
+		permitMention(&a, rules.Routing, rules.permits)
 		if link, ok := a.Traceparent.Link(rules.TraceURL); ok {
 			a.Links = append(slices.Clip(a.Links), link)
 		}
 		a.Images = rules.ImageHosts.Mark(a.Images)
-		a.Message = a.Message.WithMentions(rules.Routing.Permits)
+		a.Message = a.Message.WithMentions(rules.permits)
 		if err := a.Prepare(now); err != nil {
 			var bad *alert.InputError
 			if errors.As(err, &bad) && len(alerts) > 1 {
@@ -276,14 +279,26 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 	return prepared, nil
 }
 
-// permitMention lets those whom an alert mentions be notified if the configuration allows
-// it. The others stay in Mention, and are noted.
-func permitMention(a *alert.Alert, routing alert.Routing) {
+// permits reports whether senders may notify by a mention, or by another spelling of it.
+func (o *Options) permits(mention string) bool {
+	if o.Routing.Permits(mention) {
+		return true
+	}
+	var known *alert.Aliases
+	if o.Aliases != nil {
+		known = o.Aliases()
+	}
+	return slices.ContainsFunc(o.Routing.Mentionable, func(who string) bool { return known.Lane(who) == known.Lane(mention) })
+}
+
+// permitMention lets those whom an alert mentions be notified if permits says so. The others
+// stay in Mention, and are noted.
+func permitMention(a *alert.Alert, routing alert.Routing, permits func(mention string) bool) {
 	mentions, unknown := alert.ParseMentions(a.Mention)
 	if name := "@" + strings.ToLower(a.Mention); len(mentions) == 0 && slices.Contains(routing.Mentionable, name) {
 		mentions, unknown = []string{name}, nil // bob is @bob where that is listed
 	}
-	denied := slices.DeleteFunc(slices.Clone(mentions), routing.Permits)
+	denied := slices.DeleteFunc(slices.Clone(mentions), permits)
 	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
 	if len(a.Pings) > 0 {
 		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")

@@ -149,11 +149,17 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		"@ann,@carl":                           {[]string{"@ann"}, " @@ann", true},
 		"<!subteam^S0123OPS1|@the ops> oncall": {[]string{alert.Everyone}, " @S0123OPS1", true},
 		" , ":                                  {[]string{alert.Everyone}, "", false},
+		"U0BOB":                                {[]string{"@bob"}, " @U0BOB", false}, // Slack has said who @bob is
+		"@bob":                                 {[]string{"U0BOB"}, " @@bob", false},
+		"U0CARLA":                              {[]string{"@bob", "@carla"}, "", true},
 	} {
 		w := newWorld(t)
-		e := New(w.memory, Options{Routing: alert.Routing{Default: "#alerts", Mentionable: c.permitted}})
+		e := New(w.memory, Options{
+			Routing: alert.Routing{Default: "#alerts", Mentionable: c.permitted},
+			Aliases: func() *alert.Aliases { return alert.NewAliases(map[string]string{"@bob": "@bob", "U0BOB": "@bob"}) },
+		})
 		a := alert.Alert{Key: "a", Title: "t", Mention: mention}
-		permitMention(&a, e.current.Routing)
+		permitMention(&a, e.current.Routing, e.current.permits)
 		if noted := len(a.Notes) > 0; noted != c.noted {
 			t.Errorf("%s with %q: notes are %q", mention, c.permitted, a.Notes)
 		}

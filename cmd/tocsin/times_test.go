@@ -80,6 +80,26 @@ func TestWhatNothingRefreshesExpiresAlsoAcrossARestart(t *testing.T) {
 	})
 }
 
+func TestAPersonWhomSendersMayMentionByNameMayBeMentionedByID(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure("permissions: {mention: ['@bob']}\n")
+	p.start()
+	byName, byID, other := firing("a", "disk full"), firing("b", "disk fuller"), firing("c", "disk fullest")
+	byName["mention"], byID["mention"], other["mention"] = "bob", "U0BOB", "U0ANN"
+	p.settle(p.mustPush(byName)...)
+	p.eventually("Slack to say who bob is", func() bool { return strings.Contains(shown(cardWith(t, s, "disk full")), "U0BOB") })
+	got := p.mustPush(byID, other)
+	p.settle(got...)
+	if len(got[0].Notes) != 0 || len(got[1].Notes) != 1 {
+		t.Errorf("the notes are %q and %q", got[0].Notes, got[1].Notes)
+	}
+	if card := shown(cardWith(t, s, "disk fuller")); !strings.Contains(card, `\u003c@U0BOB\u003e`) {
+		t.Errorf("the card is %s", card)
+	}
+}
+
 func TestASendersMentionNotifiesOnlyWhereTheConfigurationSaysSo(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
