@@ -280,15 +280,15 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 }
 
 // permits reports whether senders may notify by a mention, or by another spelling of it.
-func (o *Options) permits(mention string) bool {
-	if o.Routing.Permits(mention) {
+func (opts *Options) permits(mention string) bool {
+	if opts.Routing.Permits(mention) {
 		return true
 	}
 	var known *alert.Aliases
-	if o.Aliases != nil {
-		known = o.Aliases()
+	if opts.Aliases != nil {
+		known = opts.Aliases()
 	}
-	return slices.ContainsFunc(o.Routing.Mentionable, func(who string) bool { return known.Lane(who) == known.Lane(mention) })
+	return slices.ContainsFunc(opts.Routing.Mentionable, func(who string) bool { return known.Lane(who) == known.Lane(mention) })
 }
 
 // permitMention lets those whom an alert mentions be notified if permits says so. The others
