@@ -324,6 +324,11 @@ func (t *target) startService(ctx context.Context, p *initPlan) error {
 	if _, err := t.command(ctx, nil, t.systemctl, args...); err != nil {
 		return fmt.Errorf("the service does not work with this: %w (journalctl -u tocsin says why)", err)
 	}
+	if t.wasActive && !t.wasEnabled {
+		if _, err := t.command(ctx, nil, t.systemctl, "enable", "tocsin.service"); err != nil {
+			return fmt.Errorf("the service would not start when the machine does: %w", err)
+		}
+	}
 	t.print("The service runs (systemctl %s).\n", strings.Join(args, " "))
 	return nil
 }
@@ -370,6 +375,9 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 	}
 	if p.units {
 		run("daemon-reload")
+	}
+	if t.wasActive && !t.wasEnabled {
+		run("disable", "tocsin.service")
 	}
 	switch {
 	case !t.wasActive && t.wasEnabled:

@@ -44,11 +44,11 @@ stop() {
 case $1 in
 is-active) [ -f ROOT/pid ] ;;
 is-enabled) [ -f ROOT/enabled ] ;;
-enable) touch ROOT/enabled; start ;;
+enable) touch ROOT/enabled; [ "$2" != --now ] || start ;;
 restart) stop; start ;;
 reload) TOCSIN_TEST_BE_TOCSIN=1 TOCSIN config reload --socket ROOT/run/tocsin/tocsin.sock ;;
 stop) stop ;;
-disable) rm -f ROOT/enabled; stop ;;
+disable) rm -f ROOT/enabled; [ "$2" != --now ] || stop ;;
 esac
 `
 
@@ -90,7 +90,7 @@ func newPackaged(t *testing.T, encrypts bool) *packaged {
 		s.write("no-key", "", 0o644)
 	}
 	t.Cleanup(func() {
-		if _, err := s.systemctl("disable"); err != nil {
+		if _, err := s.systemctl("disable", "--now"); err != nil {
 			t.Error(err)
 		}
 		if t.Failed() {
@@ -213,6 +213,23 @@ func TestInitSetsUpTheServiceAndRotatesATokenEncryptedOrNot(t *testing.T) {
 				t.Errorf("systemctl was called so: %s", calls)
 			}
 		})
+	}
+}
+
+func TestInitEnablesAServiceThatOnlyRuns(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, false)
+	if said, err := s.init(s.tokens(), nil); err != nil {
+		t.Fatalf("%v; it says %s", err, said)
+	}
+	if err := os.Remove(filepath.Join(s.root, "enabled")); err != nil {
+		t.Fatal(err)
+	}
+	if said, err := s.init(map[string]string{"SLACK_CHANNEL_ID": "#ops"}, nil); err != nil {
+		t.Fatalf("%v; it says %s", err, said)
+	}
+	if _, err := s.systemctl("is-enabled"); err != nil {
+		t.Errorf("it does not start with the machine: %v; systemctl was called so: %s", err, s.content("systemctl.log"))
 	}
 }
 
