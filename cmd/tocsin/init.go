@@ -29,6 +29,7 @@ type initCmd struct {
 	channel, config, apiURL      string
 	credentials                  string
 	noStart, yes                 bool
+	recovered                    bool // an interrupted setup was undone
 	uid                          int
 	root, systemctl, systemCreds string // the system's folder and programs; tests have their own
 }
@@ -103,11 +104,18 @@ func (c *initCmd) run(ctx context.Context) error {
 }
 
 // asBefore is an error before anything was written.
-func asBefore(ctx context.Context, err error) error {
+func (c *initCmd) asBefore(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
-		return errors.New("interrupted; nothing was changed")
+		err = errors.New("interrupted")
 	}
-	return fmt.Errorf("%w; nothing was changed", err)
+	return fmt.Errorf("%w; %s", err, c.unchanged())
+}
+
+func (c *initCmd) unchanged() string {
+	if c.recovered {
+		return "nothing else was changed"
+	}
+	return "nothing was changed"
 }
 
 func (c *initCmd) setUp(ctx context.Context) error {
@@ -128,9 +136,9 @@ func (c *initCmd) setUp(ctx context.Context) error {
 	want, err := c.gather(ctx, t, was)
 	switch {
 	case err != nil:
-		return asBefore(ctx, err)
+		return c.asBefore(ctx, err)
 	case !want.changes():
-		c.print("Nothing is new, so nothing was changed. \"tocsin test\" sends a test alert.\n")
+		c.print("Nothing is new, so %s. \"tocsin test\" sends a test alert.\n", c.unchanged())
 		return nil
 	}
 	return c.apply(ctx, t, was, want)
@@ -148,8 +156,13 @@ func (c *initCmd) before(ctx context.Context, t *target) (*config.Setup, error) 
 	if err != nil {
 		return nil, fmt.Errorf("undo what an interrupted tocsin init has left: %w", err)
 	}
-	if undone {
-		c.print("An earlier tocsin init was interrupted while it wrote; what was there before is back.\n")
+	if undone != nil {
+		c.recovered = true
+		c.print("An earlier tocsin init was interrupted while it wrote; what was there before is back%s.\n", undone.except())
+		for _, path := range undone.back {
+			c.print("  %s\n", path)
+		}
+		t.useRecovered(ctx)
 	}
 	if err := t.decrypt(ctx); err != nil {
 		return nil, err

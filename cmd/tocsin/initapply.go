@@ -47,11 +47,11 @@ func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want 
 		err = ctx.Err()
 	}
 	if err != nil {
-		return asBefore(ctx, err)
+		return c.asBefore(ctx, err)
 	}
 	undo, err := t.replace(p.files)
 	if err != nil {
-		return asBefore(ctx, fmt.Errorf("write the setup: %w", err))
+		return c.asBefore(ctx, fmt.Errorf("write the setup: %w", err))
 	}
 	c.print("\nWritten:\n  %s\n", strings.Join(p.lines, "\n  "))
 	running, err := t.use(ctx, p)
@@ -366,7 +366,7 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 		if running {
 			_, _ = t.reloadOwn(ctx) // it goes on with the old one in any case
 		}
-		return errors.New("everything is as it was before")
+		return errors.New("everything is as it was before" + undo.except())
 	}
 	var all error
 	run := func(args ...string) {
@@ -392,7 +392,25 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 	if all != nil {
 		return fmt.Errorf("the files are as they were before, but the service is not: %w", all)
 	}
-	return errors.New("everything is as it was before")
+	return errors.New("everything is as it was before" + undo.except())
+}
+
+// useRecovered has a daemon that runs use what an interrupted setup had changed. What does
+// not work is said: the setup that follows may mend it.
+func (t *target) useRecovered(ctx context.Context) {
+	switch {
+	case t.noStart:
+	case !t.booted():
+		if _, err := t.reloadOwn(ctx); err != nil {
+			t.print("Warning: %s\n", err)
+		}
+	default:
+		for _, args := range [][]string{{"daemon-reload"}, {"try-restart", "tocsin.service"}} {
+			if _, err := t.command(ctx, nil, t.systemctl, args...); err != nil {
+				t.print("Warning: the service does not work with it: %s\n", err)
+			}
+		}
+	}
 }
 
 // howToStart says what is left to be done.

@@ -46,6 +46,7 @@ is-active) [ -f ROOT/pid ] ;;
 is-enabled) [ -f ROOT/enabled ] ;;
 enable) touch ROOT/enabled; [ "$2" != --now ] || start ;;
 restart) stop; start ;;
+try-restart) [ ! -f ROOT/pid ] || { stop; start; } ;;
 reload) TOCSIN_TEST_BE_TOCSIN=1 TOCSIN config reload --socket ROOT/run/tocsin/tocsin.sock ;;
 stop) stop ;;
 disable) rm -f ROOT/enabled; [ "$2" != --now ] || stop ;;
@@ -281,20 +282,40 @@ func TestInitUndoesWhatAKilledOneHasWritten(t *testing.T) {
 	if err := killed.useService(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := killed.replace([]fileChange{
+	replaced := []fileChange{
 		{path: killed.file, content: []byte("half"), mode: 0o644, gid: -1},
 		{path: killed.encrypted(botCredential), content: []byte("half"), mode: 0o600, gid: -1},
 		{path: filepath.Join(killed.dir, "new"), content: []byte("half"), mode: 0o600, gid: -1},
 		{path: killed.encrypted(appCredential)},
-	}); err != nil {
+	}
+	if _, err := killed.replace(replaced); err != nil {
 		t.Fatal(err)
 	}
+	calls := s.content("systemctl.log")
 	said, err := s.init(nil, nil)
-	if err != nil || !strings.Contains(said, "what was there before is back") {
+	if err != nil || !strings.Contains(said, "what was there before is back.\n  "+killed.file+"\n") || !strings.Contains(said, "nothing else was changed") {
 		t.Fatalf("%v; it says %s", err, said)
+	}
+	if calls := strings.TrimPrefix(s.content("systemctl.log"), calls); !strings.Contains(calls, "daemon-reload\ntry-restart tocsin.service\n") {
+		t.Errorf("systemctl was called so: %s", calls)
 	}
 	if after := s.etc(); !maps.Equal(before, after) {
 		t.Errorf("there were %v and are %v", slices.Sorted(maps.Keys(before)), slices.Sorted(maps.Keys(after)))
+	}
+
+	// What a person has written since is not lost.
+	if _, err := killed.replace(replaced); err != nil {
+		t.Fatal(err)
+	}
+	edited := strings.SplitN(before["/etc/tocsin/tocsin.yaml"], "\n", 2)[1] + "# by hand\n"
+	s.write("etc/tocsin/tocsin.yaml", edited, 0o644)
+	said, err = s.init(nil, nil)
+	if err != nil || !strings.Contains(said, "changed since it was written and stays: "+killed.file) {
+		t.Fatalf("%v; it says %s", err, said)
+	}
+	before["/etc/tocsin/tocsin.yaml"] += "# by hand\n"
+	if after := s.etc(); !maps.Equal(before, after) {
+		t.Errorf("with a change by hand there were %v and are %v", before, after)
 	}
 }
 

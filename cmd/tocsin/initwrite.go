@@ -1,12 +1,16 @@
 package main
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 )
 
@@ -25,38 +29,59 @@ type fileChange struct {
 type undoList struct {
 	path  string
 	Files []undoFile `json:"files"`
+	// back and left are the files that were put back, and those that somebody else has changed
+	// since they were written, which stay.
+	back, left []string
 }
 
-// undoFile is a file as it was: Copy is a link to it, empty if there was none.
+// undoFile is a file as it was: Copy is a link to it, empty if there was none. Was and Wrote
+// are what fileHash says of it before and of what is written, empty for no file.
 type undoFile struct {
-	Path string `json:"path"`
-	Copy string `json:"copy,omitempty"`
+	Path  string `json:"path"`
+	Copy  string `json:"copy,omitempty"`
+	Was   string `json:"was,omitempty"`
+	Wrote string `json:"wrote,omitempty"`
+}
+
+// fileHash is the SHA-256 of a file's content in hexadecimal; empty if there is no file.
+func fileHash(path string) (string, error) {
+	content, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", nil
+	}
+	return contentHash(content), err
+}
+
+func contentHash(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
 }
 
 func (t *target) undoPath() string { return filepath.Join(filepath.Dir(t.file), ".tocsin-init.undo") }
 
-// recover undoes what a setup that was killed has left, and reports whether it was one.
-func (t *target) recover() (undone bool, err error) {
-	u := &undoList{path: t.undoPath()}
+// recover undoes what a setup that was killed has left, and returns what was undone; nil if
+// there was nothing.
+func (t *target) recover() (u *undoList, err error) {
+	u = &undoList{path: t.undoPath()}
 	info, err := os.Lstat(u.path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return false, nil
+		return nil, nil
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	// In a folder of others it may say anything.
 	if stat, ok := info.Sys().(*syscall.Stat_t); !ok || int(stat.Uid) != os.Getuid() || !info.Mode().IsRegular() {
-		return false, fmt.Errorf("%s is not a file of this user: remove it", u.path)
+		return nil, fmt.Errorf("%s is not a file of this user: remove it", u.path)
 	}
 	content, err := os.ReadFile(u.path)
 	if err == nil {
 		err = json.Unmarshal(content, u)
 	}
 	if err != nil {
-		return false, err
+		return nil, err
 	}
-	return true, u.undo()
+	return u, u.undo()
 }
 
 // replace writes the files, all or none. The list undoes it until it is closed.
@@ -146,6 +171,13 @@ func besides(path, ending string) string {
 func (u *undoList) keep(changes []fileChange) error {
 	for _, c := range changes {
 		file := undoFile{Path: c.path}
+		var err error
+		if file.Was, err = fileHash(c.path); err != nil {
+			return err
+		}
+		if c.content != nil {
+			file.Wrote = contentHash(c.content)
+		}
 		if exists(c.path) {
 			file.Copy = besides(c.path, ".before")
 			if err := errors.Join(removed(file.Copy), os.Link(c.path, file.Copy)); err != nil {
@@ -165,11 +197,22 @@ func (u *undoList) keep(changes []fileChange) error {
 	return errors.Join(err, u.sync())
 }
 
-// undo puts everything back. It can be repeated.
+// undo puts everything back that is as it was written. It can be repeated.
 func (u *undoList) undo() error {
 	var all error
 	for _, file := range u.Files {
+		now, err := fileHash(file.Path)
+		all = errors.Join(all, err)
 		switch {
+		case err != nil:
+			continue
+		case now != file.Wrote && now != file.Was:
+			u.left = append(u.left, file.Path)
+		case now != file.Was:
+			u.back = append(u.back, file.Path)
+		}
+		switch {
+		case slices.Contains(u.left, file.Path):
 		case file.Copy == "":
 			all = errors.Join(all, removed(file.Path))
 		case exists(file.Copy):
@@ -184,6 +227,14 @@ func (u *undoList) undo() error {
 		return fmt.Errorf("put back what was there before: %w", all)
 	}
 	return errors.Join(u.sync(), removed(u.path))
+}
+
+// except says which files undo has not put back; empty for none.
+func (u *undoList) except() string {
+	if len(u.left) == 0 {
+		return ""
+	}
+	return ", except what was changed since it was written and stays: " + strings.Join(u.left, ", ")
 }
 
 // done forgets what was there before.
