@@ -129,6 +129,10 @@ func (c *initCmd) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := t.lock(); err != nil {
+		return c.asBefore(ctx, err)
+	}
+	defer t.unlock()
 	was, err := c.before(ctx, t)
 	if err != nil {
 		return err

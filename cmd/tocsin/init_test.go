@@ -141,7 +141,7 @@ func TestInitKeepsCommentsAndOptions(t *testing.T) {
 	t.Parallel()
 	s := newSetup(t)
 	const mine = "# mine\n\ndefault_channel: '#alerts' # ours\n\nslack:\n  # the app's\n  #app_token: xapp-…\n\nroutes:\n  - name: database # theirs\n    match: service=db\n"
-	if err := os.WriteFile(s.file, []byte(mine), 0o644); err != nil {
+	if err := os.WriteFile(s.file, []byte(mine), 0o640); err != nil {
 		t.Fatal(err)
 	}
 	if status, said := s.init(s.tokens()); status != exitOK {
@@ -213,6 +213,42 @@ func TestInitRefusesWhatDoesNotWorkAndChangesNothing(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestInitWaitsForNoOtherInitAndUndoesNothingOfIt(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	p := s.atTerminal(t)
+	p.await("(it is not shown)")
+	s.unchanged(func() {
+		if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitFailure || !strings.Contains(said, "another tocsin init is at work in "+s.dir) {
+			t.Errorf("beside another one it ends with %d and says %s", status, said)
+		}
+	})
+	if err := p.cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	p.ends()
+	if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitOK {
+		t.Errorf("after the other one it ends with %d and says %s", status, said)
+	}
+
+	// Both began before there was a folder.
+	s.file = filepath.Join(s.dir, "new", "tocsin.yaml")
+	p = s.atTerminal(t)
+	p.pastes(s.slack.AppToken())
+	p.pastes(s.slack.BotToken())
+	p.await("look again: ")
+	if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitOK {
+		t.Fatalf("ends with %d and says %s", status, said)
+	}
+	s.unchanged(func() {
+		p.types("#ops\n")
+		p.await("[Y/n] ")
+		p.types("\n")
+		p.await("has written " + s.file + " meanwhile: run this again; nothing was changed")
+		p.ends()
+	})
 }
 
 func TestInitUndoesNothingThatAnotherUserSays(t *testing.T) {

@@ -46,6 +46,9 @@ func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want 
 	if err == nil {
 		err = ctx.Err()
 	}
+	if err == nil {
+		err = t.lockNew()
+	}
 	if err != nil {
 		return c.asBefore(ctx, err)
 	}
@@ -94,7 +97,7 @@ func (t *target) plan(ctx context.Context, was *config.Setup, want wanted) (*ini
 				return nil, err
 			}
 		case token.file != "":
-			p.add(fileChange{path: token.file, content: []byte(token.value.Reveal() + "\n"), mode: 0o600, gid: -1, private: true}, "the token "+token.key)
+			p.add(fileChange{path: token.file, content: []byte(token.value.Reveal() + "\n"), mode: 0o600, gid: -1, most: 0o770}, "the token "+token.key)
 		default:
 			values = append(values, config.Assignment{Key: token.key, Value: token.value.Reveal()})
 		}
@@ -128,7 +131,7 @@ func (t *target) planFile(p *initPlan, values []config.Assignment) error {
 	var said []string
 	for _, v := range values {
 		if strings.HasSuffix(v.Key, "_token") {
-			c.private = true
+			c.most = 0o700
 			v.Value = "a new token"
 		}
 		said = append(said, v.Key+" is "+v.Value)
@@ -158,7 +161,7 @@ func (t *target) planCredential(ctx context.Context, p *initPlan, name string, t
 
 // planPlain keeps a token in a file that only root and the daemon can read.
 func (t *target) planPlain(p *initPlan, name string, token []byte) {
-	c := fileChange{path: filepath.Join(t.dir, name), content: token, mode: 0o600, gid: -1, private: true}
+	c := fileChange{path: filepath.Join(t.dir, name), content: token, mode: 0o600, gid: -1, most: 0o770}
 	if id, ok := tokensGroupID(); ok {
 		c.mode, c.gid = 0o640, id
 	}
@@ -188,7 +191,7 @@ func tokensGroupID() (int, bool) {
 // planEncrypted has systemd decrypt a token at each start.
 func (t *target) planEncrypted(p *initPlan, name string, token, sealed []byte) {
 	p.restart = true
-	p.add(fileChange{path: t.encrypted(name), content: sealed, plain: token, mode: 0o600, gid: -1, private: true}, "the token, encrypted for this machine")
+	p.add(fileChange{path: t.encrypted(name), content: sealed, plain: token, mode: 0o600, gid: -1, most: 0o770}, "the token, encrypted for this machine")
 	if plain := filepath.Join(t.dir, name); exists(plain) {
 		p.add(fileChange{path: plain}, "removed") // it would come first
 	}

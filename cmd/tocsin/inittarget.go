@@ -25,6 +25,8 @@ type target struct {
 	env     map[string]string
 	// wasActive and wasEnabled say how the service was before.
 	wasActive, wasEnabled bool
+	// locked is the folder of the configuration, while no other setup may change it.
+	locked *os.File
 	// sealed are the decrypted credentials, by name.
 	sealed map[string][]byte
 }

@@ -21,7 +21,7 @@ type fileChange struct {
 	plain   []byte      // the content before it was encrypted
 	mode    fs.FileMode // of a new file; 0600 for all that have a token
 	gid     int         // its group; -1 for this process's
-	private bool        // has a token, so that an existing file may need another mode
+	most    fs.FileMode // what an existing file's mode may have when a token is in it; 0 for any
 }
 
 // undoList is on disk while files are replaced, so that a setup that is killed can be undone.
@@ -55,6 +55,47 @@ func fileHash(path string) (string, error) {
 func contentHash(content []byte) string {
 	sum := sha256.Sum256(content)
 	return hex.EncodeToString(sum[:])
+}
+
+// lock keeps other setups away from the folder of the configuration until unlock. One that
+// is not there yet can't be locked.
+func (t *target) lock() error {
+	dir, err := os.Open(filepath.Dir(t.file))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	// Another error is a file system without locks.
+	if err := syscall.Flock(int(dir.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); errors.Is(err, syscall.EWOULDBLOCK) {
+		return errors.Join(fmt.Errorf("another tocsin init is at work in %s: wait until it has ended", dir.Name()), dir.Close())
+	}
+	t.locked = dir
+	return nil
+}
+
+func (t *target) unlock() {
+	if t.locked != nil {
+		_ = t.locked.Close()
+	}
+}
+
+// lockNew makes and locks a folder that was not there at the beginning.
+func (t *target) lockNew() error {
+	if t.locked != nil {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(t.file), t.folderMode()); err != nil {
+		return err
+	}
+	if err := t.lock(); err != nil {
+		return err
+	}
+	if exists(t.file) {
+		return fmt.Errorf("another tocsin init has written %s meanwhile: run this again", t.file)
+	}
+	return nil
 }
 
 func (t *target) undoPath() string { return filepath.Join(filepath.Dir(t.file), ".tocsin-init.undo") }
@@ -144,7 +185,7 @@ func (c fileChange) writeBeside() (path string, err error) {
 	mode, gid, uid := c.mode, c.gid, -1
 	if info, err := os.Stat(c.path); err == nil {
 		mode = info.Mode().Perm()
-		if c.private && mode&0o007 != 0 {
+		if c.most != 0 && mode&^c.most != 0 {
 			mode = c.mode
 		}
 		if stat, ok := info.Sys().(*syscall.Stat_t); ok {
