@@ -84,7 +84,7 @@ with it.`,
 	return cmd
 }
 
-// wanted is what a daemon is set up with. A token that stays as it is is not new.
+// wanted is what a daemon is set up with. A token that stays as it is, where it is, is not new.
 type wanted struct {
 	app, bot               alert.Secret
 	newApp, newBot         bool
@@ -97,8 +97,9 @@ func (w wanted) changes() bool { return w.newApp || w.newBot || w.newChannel || 
 
 // run sets up a daemon. Until everything is known nothing is written.
 func (c *initCmd) run(ctx context.Context) error {
-	// A terminal that is closed must not leave half of it.
-	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP)
+	// A terminal that is closed must not leave half of it, nor Ctrl-\ a terminal that shows
+	// nothing.
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGHUP, syscall.SIGQUIT)
 	defer stop()
 	return c.setUp(ctx)
 }
@@ -201,7 +202,7 @@ func (c *initCmd) gather(ctx context.Context, t *target, was *config.Setup) (wan
 	if want.bot, err = c.token(ctx, tokenAsked{"SLACK_BOT_TOKEN", "bot token", "--bot-token-file", c.botFile, was.Bot}, want); err != nil {
 		return want, err
 	}
-	want.newApp, want.newBot = want.app != was.App, want.bot != was.Bot
+	want.newApp, want.newBot = want.app != was.App || t.movesCredential(appCredential), want.bot != was.Bot || t.movesCredential(botCredential)
 	if err := c.examine(ctx, want); err != nil {
 		return want, err
 	}

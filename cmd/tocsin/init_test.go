@@ -5,6 +5,8 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -195,6 +197,7 @@ func TestInitRefusesWhatDoesNotWorkAndChangesNothing(t *testing.T) {
 		"a broken configuration":        {file: "default_channel: [\n", args: []string{"--channel", "#ops"}, status: exitUsage, says: "is not YAML"},
 		"requests by HTTP":              {file: "slack: {mode: http}\n", args: []string{"--channel", "#ops"}, status: exitUsage, says: "slack.mode: http"},
 		"no tokens":                     {file: "log: {level: warn}\n", args: []string{"--channel", "#ops"}, status: exitUsage, says: "there is no app-level token"},
+		"an option that is there twice": {file: "default_channel: '#a'\ndefault_channel: '#b'\n", env: s.tokens(), args: []string{"--channel", "#ops"}, status: exitUsage, says: "other.yaml:2:1: "},
 		"no channel":                    {file: "log: {level: warn}\n", env: s.tokens(), status: exitUsage, says: "the bot is in #alerts, #ops"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,6 +215,36 @@ func TestInitRefusesWhatDoesNotWorkAndChangesNothing(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+func TestInitFindsItsDaemonBehindASymbolicLink(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitOK {
+		t.Fatalf("ends with %d and says %s", status, said)
+	}
+	link := filepath.Join(s.dir, "link.yaml")
+	if err := os.Symlink(s.file, link); err != nil {
+		t.Fatal(err)
+	}
+	s.file = link
+	s.daemon()
+	if status, said := s.init(nil, "--channel", "#ops"); status != exitOK || !strings.Contains(said, "The first alert arrived in #ops") {
+		t.Errorf("ends with %d and says %s", status, said)
+	}
+}
+
+func TestInitTakesNoOtherProgramForItsDaemon(t *testing.T) {
+	t.Parallel()
+	s := newSetup(t)
+	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "Unsupported method ('POST')", http.StatusNotImplemented)
+	}))
+	t.Cleanup(other.Close)
+	s.env["TOCSIN_LISTEN"] = other.Listener.Addr().String()
+	if status, said := s.init(s.tokens(), "--channel", "#alerts"); status != exitOK || !strings.Contains(said, "tocsin serve --config "+s.file) {
+		t.Errorf("ends with %d and says %s", status, said)
 	}
 }
 
@@ -477,6 +510,7 @@ func TestInitInterruptedAtAnyQuestionChangesNothing(t *testing.T) {
 	for n, question := range questions {
 		for how, stop := range map[string]func(p *terminal){
 			"Ctrl-C":          func(p *terminal) { p.types("\x03") },
+			"Ctrl-\\":         func(p *terminal) { p.types("\x1c") },
 			"Ctrl-C, at once": func(p *terminal) { _ = p.cmd.Process.Signal(syscall.SIGINT) },
 			"a kill":          func(p *terminal) { _ = p.cmd.Process.Kill() },
 			"a closed window": func(p *terminal) { _ = p.cmd.Process.Signal(syscall.SIGHUP) },
@@ -492,7 +526,7 @@ func TestInitInterruptedAtAnyQuestionChangesNothing(t *testing.T) {
 						p.await("(it is not shown)")
 					}
 					stop(p)
-					if status := p.ends(); status == exitOK || strings.HasPrefix(how, "Ctrl-C") && !strings.Contains(p.screen.String(), "interrupted; nothing was changed") {
+					if status := p.ends(); status == exitOK || strings.HasPrefix(how, "Ctrl-") && !strings.Contains(p.screen.String(), "interrupted; nothing was changed") {
 						t.Errorf("ends with %d and shows %s", status, p.screen.String())
 					}
 				})

@@ -251,8 +251,8 @@ func (t *target) checkPlan(p *initPlan, want wanted) error {
 	return nil
 }
 
-// newMistakes is err unless it has only mistakes that were there before: this command may
-// not see all that the daemon sees.
+// newMistakes is err unless it has only files that could not be read before either: this
+// command may not see all that the daemon sees.
 func newMistakes(before, err error) error {
 	wrong, ok := errors.AsType[*config.Errors](err)
 	earlier, had := errors.AsType[*config.Errors](before)
@@ -260,7 +260,7 @@ func newMistakes(before, err error) error {
 		return err
 	}
 	for _, problem := range wrong.Problems {
-		if !slices.ContainsFunc(earlier.Problems, func(p config.Problem) bool { return p.Message == problem.Message }) {
+		if !strings.Contains(problem.Message, " cannot be read") || !slices.ContainsFunc(earlier.Problems, func(p config.Problem) bool { return p.Message == problem.Message }) {
 			return err
 		}
 	}
@@ -347,10 +347,11 @@ func (t *target) reloadOwn(ctx context.Context) (running bool, err error) {
 	}
 	var done api.Reloaded
 	err = daemon.call(ctx, http.MethodPost, "/v1/config/reload", nil, &done)
-	if _, answered := errors.AsType[*answerError](err); answered {
+	// Another program may listen at the address, or another daemon that wants another token.
+	if refused, ok := errors.AsType[*answerError](err); ok && !refused.foreign && refused.status == http.StatusBadRequest {
 		return true, fmt.Errorf("the daemon that runs does not take this: %w", err)
 	}
-	if err != nil || done.File != t.file {
+	if err != nil || !sameFile(done.File, t.file) {
 		return false, ctx.Err()
 	}
 	t.print("The daemon that runs uses it.\n")
@@ -358,6 +359,16 @@ func (t *target) reloadOwn(ctx context.Context) (running bool, err error) {
 		t.print("It has to be restarted for %s (%s).\n", o.Option, o.What)
 	}
 	return true, nil
+}
+
+// sameFile reports whether two paths lead to one file.
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
 }
 
 // restore puts everything back, and has the daemon use that again.

@@ -217,6 +217,31 @@ func TestInitSetsUpTheServiceAndRotatesATokenEncryptedOrNot(t *testing.T) {
 	}
 }
 
+func TestInitKeepsThePresentTokensInAnotherWay(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, true)
+	for _, kind := range []string{credentialsPlain, credentialsEncrypted, credentialsPlain} {
+		env := map[string]string(nil)
+		if s.content("systemctl.log") == "" {
+			env = s.tokens()
+		}
+		if said, err := s.init(env, func(c *initCmd) { c.credentials = kind }); err != nil {
+			t.Fatalf("%s: %v; it says %s", kind, err, said)
+		}
+		etc := s.etc()
+		for _, name := range []string{appCredential, botCredential} {
+			_, plain := etc["/etc/tocsin/"+name]
+			_, sealed := etc["/etc/tocsin/"+name+".cred"]
+			if plain != (kind == credentialsPlain) || sealed == plain {
+				t.Errorf("%s: there are %v", kind, slices.Sorted(maps.Keys(etc)))
+			}
+		}
+		if said, err := s.init(nil, func(c *initCmd) { c.credentials = kind }); err != nil || !strings.Contains(said, "nothing was changed") {
+			t.Errorf("%s once more: %v; it says %s", kind, err, said)
+		}
+	}
+}
+
 func TestInitEnablesAServiceThatOnlyRuns(t *testing.T) {
 	t.Parallel()
 	s := newPackaged(t, false)

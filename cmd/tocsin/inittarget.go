@@ -162,6 +162,12 @@ func readChanged(path string, changes []fileChange) ([]byte, error) {
 // encrypted is the file of an encrypted credential.
 func (t *target) encrypted(name string) string { return filepath.Join(t.dir, name+".cred") }
 
+// movesCredential reports whether --credentials says that a token is kept in another way.
+func (t *target) movesCredential(name string) bool {
+	plain, sealed := filepath.Join(t.dir, name), t.encrypted(name)
+	return t.service && (t.credentials == credentialsEncrypted && exists(plain) || t.credentials == credentialsPlain && exists(sealed))
+}
+
 // decrypt reads the encrypted credentials.
 func (t *target) decrypt(ctx context.Context) error {
 	for _, name := range []string{appCredential, botCredential} {

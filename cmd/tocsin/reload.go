@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -147,7 +148,11 @@ func (d *daemon) changeTokens(ctx context.Context, cfg *config.Config) error {
 
 // applied returns what cfg has changed, and logs it.
 func (d *daemon) applied(cfg *config.Config) api.Reloaded {
-	done := api.Reloaded{File: cfg.File, Changed: []api.ChangedOption{}, Restart: []api.ChangedOption{}}
+	file := cfg.File
+	if abs, err := filepath.Abs(file); err == nil && file != "" { // who asks may be elsewhere
+		file = abs
+	}
+	done := api.Reloaded{File: file, Changed: []api.ChangedOption{}, Restart: []api.ChangedOption{}}
 	for _, c := range d.latest.Load().Changes(cfg) {
 		if !c.Restart {
 			done.Changed = append(done.Changed, api.ChangedOption{Option: c.Key, What: c.What})
