@@ -382,7 +382,14 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 		}
 		return errors.New("everything is as it was before" + undo.except())
 	}
-	var all error
+	if err := t.serviceBack(ctx, p); err != nil {
+		return fmt.Errorf("the files are as they were before%s, but the service is not: %w", undo.except(), err)
+	}
+	return errors.New("everything is as it was before" + undo.except())
+}
+
+// serviceBack has the service be as it was before.
+func (t *target) serviceBack(ctx context.Context, p *initPlan) (all error) {
 	run := func(args ...string) {
 		_, err := t.command(ctx, nil, t.systemctl, args...)
 		all = errors.Join(all, err)
@@ -403,10 +410,7 @@ func (t *target) restore(ctx context.Context, undo *undoList, p *initPlan, runni
 	default:
 		run("reload", "tocsin.service")
 	}
-	if all != nil {
-		return fmt.Errorf("the files are as they were before, but the service is not: %w", all)
-	}
-	return errors.New("everything is as it was before" + undo.except())
+	return all
 }
 
 // useRecovered has a daemon that runs use what an interrupted setup had changed. What does
