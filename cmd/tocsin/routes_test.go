@@ -147,7 +147,7 @@ func TestWhatASilenceHidesIsCountedAndShownWhenItEnds(t *testing.T) {
 	s := slack(t, playground.Options{})
 	p := prepare(t, s, nil)
 	p.start()
-	p.command("silence", "team=web", "--for", "3s", "--because", "moving house", "--as", "ann")
+	p.command("silence", "team=web", "--for", "10s", "--because", "moving house", "--as", "ann")
 	p.command("silence", "team=db", "--for", "1h", "--as", "ann")
 	hidden := p.mustPush(labelled("hidden", "error", "web"), labelled("ended-in-silence", "error", "web"), labelled("long", "critical", "db"))
 	p.mustPush(resolved(labelled("ended-in-silence", "error", "web")))
