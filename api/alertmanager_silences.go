@@ -270,11 +270,11 @@ func (a *API) readAMSilence(r *http.Request, body amPosted) (alert.Silence, erro
 	written := make([]string, len(body.Matchers))
 	for n, m := range body.Matchers {
 		if m.Name == severityLabel { // the word that was sent, not every alert that is as severe
-			m.Name = labelPrefix + m.Name
 			if known, _ := alert.ParseSeverity(m.Value); !m.IsRegex && known.IsWord(m.Value) {
 				m.Value = string(known)
 			}
 		}
+		m.Name = alert.LabelMatcher(m.Name, "").Name
 		written[n] = m.String()
 	}
 	matchers, err := alert.ParseMatchers(strings.Join(written, ", "))

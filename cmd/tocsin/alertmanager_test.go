@@ -97,13 +97,15 @@ func TestASilenceOfAlertmanagersHidesNoMoreThanThere(t *testing.T) {
 	p.configure("listen:\n  trust_loopback: true\n")
 	p.start()
 	for _, severity := range []string{"page", "critical", "emergency", "crit", "warning", "none"} {
-		p.amtool("alert", "add", "alertname="+severity, "severity="+severity)
+		p.amtool("alert", "add", "alertname="+severity, "severity="+severity, "source=of "+severity, "title=of "+severity)
 	}
 	for matcher, want := range map[string]string{
 		`severity=~"page|critical"`: "crit critical page", "severity=page": "page", "severity=critical": "crit critical", "severity=crit": "crit critical",
 		`severity!~"page|critical|warning"`: "emergency none", "severity!=none": "crit critical emergency page warning",
+		`source="of page"`: "page", `source!="of page"`: "crit critical emergency none warning", `title=~"of (page|crit)"`: "crit page", "source=prometheus": "",
 	} {
 		id := strings.TrimSpace(p.amtool("silence", "add", matcher, "alertname=~.+", "--comment=c", "--duration=1h"))
+		name := matcher[:strings.IndexAny(matcher, "=!")]
 		var hidden []string
 		for line := range strings.Lines(p.amtool("alert", "query", "--silenced", "-o", "simple")) {
 			if name := strings.Fields(line)[0]; name != "Alertname" {
@@ -114,7 +116,7 @@ func TestASilenceOfAlertmanagersHidesNoMoreThanThere(t *testing.T) {
 		if got := strings.Join(hidden, " "); got != want {
 			t.Errorf("%s hides %s, not %s", matcher, got, want)
 		}
-		if got := p.amtool("silence", "query", "-o", "extended"); !strings.Contains(got, "{severity") {
+		if got := p.amtool("silence", "query", "-o", "extended"); !strings.Contains(got, "{"+name+"=") && !strings.Contains(got, "{"+name+"!") {
 			t.Errorf("the silence is shown as\n%s", got)
 		}
 		p.amtool("silence", "expire", id)
