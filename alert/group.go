@@ -241,6 +241,18 @@ func addTo(counts *map[Severity]int, s Severity, n int) {
 	}
 }
 
+// LabelNames are Labels by the names of the labels themselves: source for labels.source.
+func (g Group) LabelNames() map[string]string {
+	labels := make(map[string]string, len(g.Labels))
+	for name, value := range g.Labels {
+		if label, prefixed := strings.CutPrefix(name, labelPrefix); prefixed && isField(label) {
+			name = label
+		}
+		labels[name] = value
+	}
+	return labels
+}
+
 // Due has the group due when a member is.
 func (g *Group) Due(m GroupMember) {
 	if at := m.DueAt(); !at.IsZero() && (g.DueAt.IsZero() || at.Before(g.DueAt)) {
@@ -384,7 +396,7 @@ func (g Group) common(m Matcher, s Subject) bool {
 	}
 	label := strings.TrimPrefix(m.Name, labelPrefix)
 	_, common := s.Labels[label]
-	_, grouped := g.Labels[label]
+	_, grouped := g.Labels[LabelMatcher(label, "").Name]
 	return common || grouped
 }
 

@@ -143,7 +143,7 @@ func newTemplateData(a Alert, route string, count int) templateData {
 // of them.
 func newGroupData(a Alert, i Incident, listed []GroupMember) templateData {
 	d := newTemplateData(a, i.Route, i.Count)
-	d.GroupLabels = i.Group.Labels
+	d.GroupLabels = i.Group.LabelNames()
 	if i.Group.Titles {
 		delete(d.CommonLabels, alertName)
 		delete(d.CommonAnnotations, "summary")

@@ -483,8 +483,7 @@ func (one *amAlert) merge(other amAlert) {
 func amPlaceOf(i alert.Incident) amPlace {
 	in := amPlace{labels: map[string]string{}, receivers: amReceiversOf(i)}
 	if i.Group != nil {
-		maps.Copy(in.labels, i.Group.Labels)
-		in.key = i.Route + " " + i.Key
+		in.labels, in.key = i.Group.LabelNames(), i.Route+" "+i.Key
 	}
 	return in
 }

@@ -387,7 +387,7 @@ func (im *importer) routeOption(r *amRoute, e treeEntry) bool {
 	case "receiver":
 		r.receiver = cmp.Or(im.text(e.value), r.receiver)
 	case "group_by":
-		if names := im.texts(e.value); len(names) > 0 { // an empty list is as none
+		if names := im.labelNames(e.value); len(names) > 0 { // an empty list is as none
 			r.groupBy = names
 		}
 	case "group_wait":
@@ -441,7 +441,7 @@ func (im *importer) inhibitRule(node ast.Node) (rule amInhibit, ok bool) {
 		case "name":
 			rule.name = im.text(e.value)
 		case "equal":
-			rule.equal = im.texts(e.value)
+			rule.equal = im.labelNames(e.value)
 		case "source_match", "source_match_re", "source_matchers":
 			ok = im.side(&rule.source, e) && ok
 		case "target_match", "target_match_re", "target_matchers":

@@ -128,7 +128,7 @@ func (n *node) receivers(labels map[string]string, groupBy []string) (all []stri
 		}
 	}
 	if len(all) == 0 {
-		all = []string{fmt.Sprint("#", n.receiver, " by ", groupBy)}
+		all = []string{fmt.Sprint("#", n.receiver, " by ", strings.ReplaceAll(fmt.Sprint(groupBy), "severity", "labels.severity"))}
 	}
 	return all
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/goccy/go-yaml/ast"
+
 	"tocsin/alert"
 )
 
@@ -65,6 +67,16 @@ func (im *importer) ownMatcher(m alert.Matcher) (alert.Matcher, error) {
 		m.Name = label
 	}
 	return m, im.accepted(m)
+}
+
+// labelNames are the names in a list as they are written here, where some labels would be
+// fields of an alert.
+func (im *importer) labelNames(node ast.Node) []string {
+	names := im.texts(node)
+	for n, name := range names {
+		names[n] = alert.LabelMatcher(name, "").Name
+	}
+	return names
 }
 
 // alternatives matches words between bars.

@@ -291,7 +291,7 @@ route:
     - {receiver: "#oncall", matchers: [severity=critical], group_by: [cluster], continue: true}
     - {receiver: "#dba", matchers: [team=db], group_by: [alertname, cluster], continue: true}
     - {receiver: "#audit", matchers: [team=~"db|web"], continue: true}
-    - {receiver: "#web", matchers: [team=web], group_by: [cluster, severity]}
+    - {receiver: "#web", matchers: [team=web], group_by: [cluster, severity, source]}
 receivers:
   - {name: "#alerts", slack_configs: [{channel: "#alerts", api_url: "http://127.0.0.1:1/"}]}
   - {name: "#oncall", slack_configs: [{channel: "#oncall", api_url: "http://127.0.0.1:1/"}]}
@@ -405,8 +405,8 @@ func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
 		"alertname=DiskFull severity=critical team=db cluster=eu host=db-1",
 		"alertname=DiskFull severity=warning team=db cluster=eu host=db-2",
 		"alertname=Slow severity=critical team=db cluster=eu host=db-3",
-		"alertname=Slow severity=critical team=web cluster=eu host=web-1",
-		"alertname=Slow severity=warning team=web cluster=us host=web-2",
+		"alertname=Slow severity=critical team=web cluster=eu host=web-1 source=cron",
+		"alertname=Slow severity=warning team=web cluster=us host=web-2 source=cron",
 		"alertname=DiskFull severity=critical team=db cluster=test host=db-4",
 		"alertname=Down severity=critical team=ops cluster=us host=ops-1",
 		"alertname=Down severity=warning team=ops cluster=us host=ops-2",
