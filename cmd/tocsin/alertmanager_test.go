@@ -204,6 +204,11 @@ func TestPrometheusSendsItsAlertsStraightToTocsin(t *testing.T) {
 	if i := p.alertOf("127.0.0.1:9 is down"); i.Count != 1 || i.Severity != alert.Critical || i.Labels["cluster"] != "eu" {
 		t.Errorf("it is %+v", i)
 	}
+	for _, card := range saying(s.Messages("#alerts"), "127.0.0.1:9 is down") {
+		if text := asJSON(card); strings.Contains(text, "expires ") {
+			t.Errorf("the card says when the alert expired before it was repeated: %s", text)
+		}
+	}
 	target.close()
 	until(t, s, "the card of the target that went down", func(sn *playground.Snapshot) bool { return len(saying(sn.Messages("#alerts"), down)) == 1 })
 	p.kill()
