@@ -116,7 +116,7 @@ type Group struct {
 	Silenced  map[Severity]int `json:"silenced,omitempty"`
 	Inhibited map[Severity]int `json:"inhibited,omitempty"`
 	// Withdrawn is how many of Total are inhibited now.
-	Withdrawn int `json:"-"`
+	Withdrawn int `json:"withdrawn,omitempty"`
 	// Closed counts the members that were resolved with the incident by a person, and that
 	// fire again if that is undone.
 	Closed map[Severity]int `json:"-"`

@@ -1,6 +1,7 @@
 package alert_test
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -23,5 +24,14 @@ func TestTheShapeOfJSONIsThatOutsideOfItsTexts(t *testing.T) {
 		if got := alert.ShapeOf([]byte(c.body)); got != c.want {
 			t.Errorf("%.40s has the shape %+v, want %+v", c.body, got, c.want)
 		}
+	}
+}
+
+func TestInhibitedMembersAreNotResolvedForThoseWhoReadAGroupAsJSON(t *testing.T) {
+	g := alert.Group{Total: 3, Firing: map[alert.Severity]int{alert.Error: 1}, Inhibited: map[alert.Severity]int{alert.Warning: 2}, Withdrawn: 2}
+	written, err := json.Marshal(g)
+	var read alert.Group
+	if err != nil || json.Unmarshal(written, &read) != nil || read.Over() != 0 || read.All() != 3 {
+		t.Errorf("%s has %d members, of which %d are resolved; %v", written, read.All(), read.Over(), err)
 	}
 }
