@@ -249,19 +249,20 @@ func (m Matcher) specific() bool {
 }
 
 // Broad reports whether they leave out next to nothing: each of them says nothing, fits
-// alerts that lack the label (env!="test"), or fits any alertname.
+// alerts that lack the label (env!="test"), or fits any alertname, source, title or key.
 func (ms Matchers) Broad() bool { return !slices.ContainsFunc(ms, Matcher.narrow) }
 
 // narrow reports whether the condition leaves out more than alerts with one label.
 func (m Matcher) narrow() bool {
-	switch {
-	case m.Name == "severity":
-		return m.specific()
-	case m.Name == alertName:
+	switch m.Name {
+	case "severity", sentSeverity:
+		return slices.ContainsFunc(Severities(), func(s Severity) bool { return !m.Match(Subject{Severity: s}) })
+	case alertName, labelPrefix + alertName, "source", "title", "key":
 		return slices.ContainsFunc([]string{"x", "AnyName"}, func(name string) bool {
-			return !m.Match(Subject{Labels: map[string]string{alertName: name}})
+			return !m.Match(Subject{Source: name, Title: name, Key: name, Labels: map[string]string{alertName: name}})
 		})
-	case m.Op == "!=" || m.Op == "!~":
+	}
+	if m.Op == "!=" || m.Op == "!~" {
 		return !m.Match(Subject{})
 	}
 	return m.specific()

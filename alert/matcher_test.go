@@ -230,8 +230,9 @@ func TestMatchersThatAskForNothingAreKnown(t *testing.T) {
 
 func TestMatchersThatLeaveOutNextToNothingAreKnown(t *testing.T) {
 	for text, want := range map[string]bool{
-		``: true, `host=~".*"`: true, `severity=~".+"`: true, `alertname=~".+"`: true, `alertname!=""`: true, `zzz!="yyy"`: true, `env!~"test|dev" a=""`: true, `alertname!="Down"`: true,
+		``: true, `host=~".*"`: true, `severity=~".+"`: true, `alertname=~".+"`: true, `alertname!=""`: true, `labels.alertname!=""`: true, `labels.severity!=""`: true, `source!=""`: true, `title=~".+"`: true, `zzz!="yyy"`: true, `env!~"test|dev" a=""`: true, `alertname!="Down"`: true,
 		`severity!="critical"`: false, `env!=""`: false, `host=~".+"`: false, `alertname=~"Disk.*"`: false, `alertname="x"`: false, `env!="test" team="a"`: false, `title=~"disk.*"`: false,
+		`labels.severity="page"`: false, `labels.severity!="critical"`: false, `source="cron"`: false,
 	} {
 		if ms, err := alert.ParseMatchers(text); err != nil || ms.Broad() != want {
 			t.Errorf("%s leaves out next to nothing: %v, %v", text, ms.Broad(), err)
