@@ -222,6 +222,7 @@ func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
 		"until a time":     {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"2026-01-02T18:00:00Z"}`, 201, `team="web" until 18:00 by the HTTP API: `, `"ends_at":"2026-01-02T18:00:00Z"`},
 		"planned":          {"POST", "/v1/silences", `{"matchers":"team=web","starts_at":"2026-01-02T18:00:00Z","for":"2h"}`, 201, `team="web" until 20:00 by the HTTP API: `, `"starts_at":"2026-01-02T18:00:00Z"`},
 		"recurring":        {"POST", "/v1/silences", `{"matchers":"team=web","every":{"days":["sat"],"from":"02:00","until":"05:00"}}`, 201, `team="web" until 12:00 by the HTTP API: `, `"every":{"days":["saturday"],"from":"02:00","until":"05:00","zone":"UTC"}`},
+		"all day":          {"POST", "/v1/silences", `{"matchers":"team=web","every":{"from":"22:00","until":"22:00"}}`, 400, "", `every begins and ends at the same time of day`},
 		"on no day":        {"POST", "/v1/silences", `{"matchers":"team=web","every":{"days":["someday"],"from":"02:00","until":"05:00"}}`, 400, "", `someday is not a day`},
 		"of everything":    {"POST", "/v1/silences", `{"matchers":"","for":"2h"}`, 400, "", `match everything`},
 		"without matchers": {"POST", "/v1/silences", `{"for":"2h"}`, 400, "", `match everything`},

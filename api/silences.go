@@ -92,25 +92,31 @@ func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
 	if err != nil {
 		return alert.Silence{}, err
 	}
-	now := a.opts.Now()
-	s := alert.Silence{Matchers: body.Matchers, StartsAt: body.StartsAt, Every: body.Every, EndsAt: body.EndsAt, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
+	s := alert.Silence{Matchers: body.Matchers, StartsAt: body.StartsAt, Every: body.Every, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
+	s.EndsAt, err = body.ends(a.opts.Now())
+	return s, err
+}
+
+// ends is when a silence that is made now ends.
+func (b silenceBody) ends(now time.Time) (time.Time, error) {
 	switch {
-	case body.Every != nil && body.For == "" && body.EndsAt.IsZero():
-		s.EndsAt = now.AddDate(1, 0, 0)
-	case (body.For == "") == body.EndsAt.IsZero():
-		return s, &httpError{http.StatusBadRequest, "the request must have either for or ends_at", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
-	case body.For != "":
-		d, err := alert.ParseDuration(body.For)
-		if err != nil || d <= 0 {
-			return s, &httpError{http.StatusBadRequest, fmt.Sprintf("for is %q", body.For), `write a duration, as in "for": "90m", "2h" or "7d"`}
-		}
-		s.EndsAt = now
-		if s.StartsAt.After(now) {
-			s.EndsAt = s.StartsAt
-		}
-		s.EndsAt = s.EndsAt.Add(d)
+	case b.Every != nil && b.Every.From == b.Every.To && b.Every.Later == 0:
+		return now, &httpError{http.StatusBadRequest, "every begins and ends at the same time of day", `write other hours, as in "from": "22:00", "until": "06:00"; a silence without every hides alerts all day`}
+	case b.Every != nil && b.For == "" && b.EndsAt.IsZero():
+		return now.AddDate(1, 0, 0), nil
+	case (b.For == "") == b.EndsAt.IsZero():
+		return now, &httpError{http.StatusBadRequest, "the request must have either for or ends_at", `write either "for": "2h" or "ends_at": "2026-01-02T18:00:00Z"`}
+	case b.For == "":
+		return b.EndsAt, nil
 	}
-	return s, nil
+	d, err := alert.ParseDuration(b.For)
+	if err != nil || d <= 0 {
+		return now, &httpError{http.StatusBadRequest, fmt.Sprintf("for is %q", b.For), `write a duration, as in "for": "90m", "2h" or "7d"`}
+	}
+	if b.StartsAt.After(now) {
+		now = b.StartsAt
+	}
+	return now.Add(d), nil
 }
 
 // endSilence ends a silence early; ?by= names the person.
