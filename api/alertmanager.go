@@ -479,22 +479,6 @@ func (one *amAlert) merge(other amAlert) {
 	}
 }
 
-// amPlaceOf is the group that an incident is, as that of its alerts.
-func amPlaceOf(i alert.Incident) amPlace {
-	in := amPlace{labels: map[string]string{}, receivers: amReceiversOf(i)}
-	if i.Group != nil {
-		in.labels, in.key = i.Group.LabelNames(), i.Route+" "+i.Key
-	}
-	return in
-}
-
-func amReceiversOf(i alert.Incident) (all []amReceiver) {
-	for _, lane := range i.Lanes {
-		all = append(all, amReceiver{lane})
-	}
-	return all
-}
-
 // singly lists the firing members of a group, at most so many, as incidents of their own.
 // Any other incident is one.
 func (a *API) singly(ctx context.Context, i alert.Incident, most int) ([]alert.Incident, error) {

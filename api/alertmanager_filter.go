@@ -82,6 +82,22 @@ func amMatch(matchers alert.Matchers, labels map[string]string) bool {
 	return true
 }
 
+// amPlaceOf is the group that an incident is, as that of its alerts.
+func amPlaceOf(i alert.Incident) amPlace {
+	in := amPlace{labels: map[string]string{}, receivers: amReceiversOf(i)}
+	if i.Group != nil {
+		in.labels, in.key = i.Group.LabelNames(), i.Route+" "+i.Key
+	}
+	return in
+}
+
+func amReceiversOf(i alert.Incident) (all []amReceiver) {
+	for _, lane := range i.Lanes {
+		all = append(all, amReceiver{lane})
+	}
+	return all
+}
+
 // compareAMLabels orders labels as Alertmanager does: fewer first, then by the first name that
 // only one has or whose values differ. What lacks the name comes first.
 func compareAMLabels(a, b map[string]string) int {
