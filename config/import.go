@@ -207,10 +207,24 @@ func (im *importer) intervals(node ast.Node) {
 				t.name = im.text(e.value)
 			case "time_intervals":
 				t.value = e.value
+				im.zones(e.value)
 			}
 		}
 		if t.name != "" && t.value != nil {
 			im.times = append(im.times, t)
+		}
+	}
+}
+
+// zones has intervals in the machine's time zone, which has no name, in UTC.
+func (im *importer) zones(intervals ast.Node) {
+	for _, one := range im.items(intervals) {
+		for _, e := range im.entries(one) {
+			zone, ok := im.value(e.value).(*ast.StringNode)
+			if ok && e.name == "location" && zone.Value == "Local" {
+				zone.Value = "UTC"
+				im.leave("", e.line, "time_intervals: location: Local: times are in a zone that has a name; write yours where it says UTC")
+			}
 		}
 	}
 }
