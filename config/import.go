@@ -113,6 +113,7 @@ func ImportAlertmanager(content []byte, files func(pattern string) []string) (Im
 		return Imported{}, &alert.InputError{Message: "its route has no receiver", Hint: "amtool check-config FILE tells what is wrong with it"}
 	}
 	entries := im.flatten()
+	im.compareNeighbours(im.root)
 	if len(entries) > maxImported {
 		return Imported{}, &alert.InputError{Message: fmt.Sprintf("its routes with continue: true make more than %d routes", maxImported), Hint: "remove some continue: true"}
 	}

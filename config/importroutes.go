@@ -125,6 +125,41 @@ func joined(a, b alert.Matchers) alert.Matchers {
 	return all
 }
 
+// compareNeighbours notes where an alert goes on to a route that forms the same groups and says
+// something else of them: here it is one incident then, and what the first route says counts.
+func (im *importer) compareNeighbours(r *amRoute) {
+	for n, one := range r.routes {
+		im.compareNeighbours(one)
+		for _, other := range r.routes[n+1:] {
+			if !one.cont || !possible(joined(one.matchers, other.matchers)) {
+				continue
+			}
+			if what := im.different(one, other); len(what) > 0 {
+				im.leave(one.place(), one.line, "route: it goes on to the route in line %d, which has %s of its own: what matches both is one incident here, for which those of this one count",
+					other.line, strings.Join(what, " and "))
+			}
+		}
+	}
+}
+
+// different is what two routes that form the same groups say differently.
+func (im *importer) different(one, other *amRoute) (what []string) {
+	a, b := im.receivers[one.receiver], im.receivers[other.receiver]
+	if !slices.Equal(one.groupBy, other.groupBy) || len(a.to) == 0 || len(b.to) == 0 {
+		return nil
+	}
+	if !slices.Equal(one.mute, other.mute) || !slices.Equal(one.active, other.active) {
+		what = append(what, "times")
+	}
+	if one.groupWait != other.groupWait || one.groupInterval != other.groupInterval {
+		what = append(what, "waits")
+	}
+	if a.title != b.title || a.text != b.text || !slices.Equal(a.fields, b.fields) {
+		what = append(what, "templates")
+	}
+	return what
+}
+
 // possible reports whether no label would need two values.
 func possible(ms alert.Matchers) bool {
 	values := map[string]string{}
