@@ -15,6 +15,8 @@ type Problem struct {
 	Message string `json:"message"`
 	// Fix says what to write instead, or where to find it.
 	Fix string `json:"fix"`
+	// Tolerated is set where everything works in spite of it.
+	Tolerated bool `json:"-"`
 
 	line, column int
 }

@@ -93,7 +93,9 @@ func (l *loader) checkTokens() {
 		}
 		token, notes := unwrap(g.value)
 		for _, note := range notes {
-			l.warn(g.origin.problem(fmt.Sprintf("the %s %s; Tocsin ignores that", kind.name, note), "write the token alone"))
+			p := g.origin.problem(fmt.Sprintf("the %s %s; Tocsin ignores that", kind.name, note), "write the token alone")
+			p.Tolerated = true
+			l.warn(p)
 		}
 		if what := kind.mistake(token); what != "" {
 			l.warn(g.origin.problem(fmt.Sprintf("the %s %s", kind.name, what), kind.find))

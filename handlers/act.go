@@ -237,12 +237,12 @@ func (h *Handlers) findPerson(ctx context.Context, said string, by bot.Caller) (
 	case err == nil:
 		return person, nil
 	case errors.As(err, &sent) && sent.Class == alert.ClassDestination:
-		bad := &alert.InputError{Message: "I can't find anyone called " + said, Hint: "Name the person as @name or by mail address, or choose them with *Assign to…* on the card."}
+		bad := &alert.InputError{Message: "I can't find anyone called " + said, Hint: "Name the person as @name or by mail address, or choose them with “Assign to…” on the card."}
 		if sent.Near != "" {
 			bad.Hint = "Did you mean " + sent.Near + "? " + bad.Hint
 		}
 		return person, bad
 	}
 	h.opts.Log.Warn("look up a person", zap.Error(err))
-	return person, &alert.InputError{Message: "I can't look for " + said + " at the moment", Hint: "Choose them with *Assign to…* on the card, or try again in a minute."}
+	return person, &alert.InputError{Message: "I can't look for " + said + " at the moment", Hint: "Choose them with “Assign to…” on the card, or try again in a minute."}
 }

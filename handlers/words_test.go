@@ -124,8 +124,8 @@ func TestWhatWasDoneLongerThanAMinuteAgoIsUndoneByItsOwnName(t *testing.T) {
 		want   string
 		later  time.Duration
 	}{
-		{"ack k7f2", 1, "", time.Minute}, {"ack k7f2", 0, "Choose *Unacknowledge* in the menu of its card, or write `/notify unack k7f2`", 61 * time.Second},
-		{"resolve k7f2", 1, "", 59 * time.Second}, {"resolve k7f2", 0, "Choose *Reopen* in the menu of its card, or write `/notify reopen k7f2`", time.Hour},
+		{"ack k7f2", 1, "", time.Minute}, {"ack k7f2", 0, "Choose “Unacknowledge” in the menu of its card, or write `/notify unack k7f2`", 61 * time.Second},
+		{"resolve k7f2", 1, "", 59 * time.Second}, {"resolve k7f2", 0, "Choose “Reopen” in the menu of its card, or write `/notify reopen k7f2`", time.Hour},
 		{"resolve k7f2, b22c", 0, "in the menu of each card, or write `/notify reopen k7f2 b22c`", 2 * time.Minute},
 	} {
 		d := &desk{open: two()}

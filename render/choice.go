@@ -122,7 +122,7 @@ func TooLateToUndo(verb alert.Verb, ids []string) Message {
 		where = "in the menu of each card"
 	}
 	return Refused("The minute to undo this here is over: nothing was changed.",
-		"Choose *"+verbButton(verb)+"* "+where+", or write `/notify "+string(verb)+" "+strings.Join(ids[:min(len(ids), 10)], " ")+"`.")
+		"Choose “"+verbButton(verb)+"” "+where+", or write `/notify "+string(verb)+" "+strings.Join(ids[:min(len(ids), 10)], " ")+"`.")
 }
 
 // Unchanged tells a person who has cancelled that nothing was done.

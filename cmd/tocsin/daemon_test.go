@@ -382,3 +382,17 @@ func TestSecretsNeverAppearInTheLog(t *testing.T) {
 		t.Errorf("the log is not JSON lines:\n%s", log)
 	}
 }
+
+// What is tolerated of a token's spelling makes the daemon no less ready.
+func TestATokenInQuotationMarksWorksAndIsNoProblem(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.env["SLACK_BOT_TOKEN"] = `"` + p.env["SLACK_BOT_TOKEN"] + `"`
+	p.start()
+	p.settle(p.mustPush(firing("quoted", "disk full on db-1"))...)
+	p.eventually("readiness", func() bool {
+		_, status := p.tryCommand("status")
+		return status == exitOK
+	})
+}

@@ -175,6 +175,9 @@ func (t *tokens) problems() []alert.Problem {
 	}
 	var all []alert.Problem
 	for _, p := range t.warnings {
+		if p.Tolerated {
+			continue
+		}
 		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + ": " + p.Message, Fix: p.Fix})
 	}
 	return all
