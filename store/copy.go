@@ -53,9 +53,10 @@ func Copy(ctx context.Context, from, to string, p Progress) (_ Copied, err error
 		return c.done, err
 	}
 	defer func() { err = errors.Join(err, c.target.close()) }()
-	if err = c.run(ctx); ctx.Err() != nil {
+	switch err = c.run(ctx); {
+	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("copy store %s: interrupted; when it is called again it goes on from there: %w", c.from, ctx.Err())
-	} else if err != nil {
+	case err != nil:
 		err = fmt.Errorf("copy store %s: %w", c.from, orFull(err))
 	}
 	return c.done, err

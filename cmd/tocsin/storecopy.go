@@ -22,7 +22,7 @@ If it is interrupted, the same command goes on where it was; until it has finish
 refuses the new store. PostgreSQL's password can be in PGPASSFILE or ~/.pgpass, where no
 other user sees it.`,
 		Example: `  sudo systemctl stop tocsin.socket tocsin
-  sudo -u tocsin tocsin store copy --to postgres://tocsin@db.example.com/tocsin
+  sudo tocsin store copy --to postgres://tocsin@db.example.com/tocsin
   # name the new store in TOCSIN_STORE or in the configuration, then
   sudo systemctl start tocsin`,
 		Args: noArgs,
