@@ -21,8 +21,40 @@ type Stats struct {
 	// acceptance to delivery; zero if none was delivered.
 	Latency     time.Duration `json:"latency"`
 	LatencyMost time.Duration `json:"latency_p99"`
-	// Buckets divide the time into equal parts, oldest first.
+	// Buckets are the parts of the time, oldest first (see Parts).
 	Buckets []Bucket `json:"buckets"`
+}
+
+// Parts returns when each part of the time up to now begins, and now. A week and more is
+// divided into days by the clocks of now's zone, the last of which is today; less than
+// that, into parts of ten minutes or some hours that end now.
+func Parts(back time.Duration, now time.Time) []time.Time {
+	const day = 24 * time.Hour
+	part := time.Hour
+	switch {
+	case back >= 7*day:
+		return append(daysUntil(now, int((back+day-1)/day)), now)
+	case back > 2*day:
+		part = 6 * time.Hour
+	case back > day:
+		part = 2 * time.Hour
+	case back <= 4*time.Hour:
+		part = 10 * time.Minute
+	}
+	begins := []time.Time{now.Add(-back)}
+	for n := (back - 1) / part; n >= 0; n-- {
+		begins = append(begins, now.Add(-n*part))
+	}
+	return begins
+}
+
+// daysUntil returns when so many days begin, the last of which is now's.
+func daysUntil(now time.Time, days int) []time.Time {
+	begins := make([]time.Time, 0, days+1)
+	for n := range days {
+		begins = append(begins, time.Date(now.Year(), now.Month(), now.Day()-days+1+n, 0, 0, 0, 0, now.Location()))
+	}
+	return begins
 }
 
 // KeyCount is a key, the title of its latest incident, and how many alerts it had.

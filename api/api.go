@@ -51,7 +51,7 @@ type Store interface {
 	GroupMembers(ctx context.Context, incident string, offset, limit int) ([]alert.GroupMember, error)
 	// Heartbeats lists all heartbeats by name.
 	Heartbeats(ctx context.Context) ([]alert.Heartbeat, error)
-	Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error)
+	Stats(ctx context.Context, begins []time.Time) (alert.Stats, error)
 	Ledger(ctx context.Context) (alert.Ledger, error)
 	// Await returns the alert's record once it is not pending any more, or, when
 	// ctx ends first, the record as it stands together with ctx's error.

@@ -186,7 +186,7 @@ func (r replete) Silences(context.Context, alert.SilenceFilter) ([]alert.Silence
 	return []alert.Silence{filled[alert.Silence]()}, r.err
 }
 
-func (r replete) Stats(context.Context, time.Time, time.Time, int) (alert.Stats, error) {
+func (r replete) Stats(context.Context, []time.Time) (alert.Stats, error) {
 	return filled[alert.Stats](), r.err
 }
 
@@ -247,7 +247,7 @@ var usual = map[string]request{
 	"GET /v1/incidents":              {target: "/v1/incidents?match=team%3Dweb&q=disk&state=open,acked&mine=U0ANN&sort=latest&limit=5&offset=5"},
 	"GET /v1/silences":               {target: "/v1/silences?state=all&limit=5"},
 	"GET /v1/deliveries":             {target: "/v1/deliveries?state=dead&lane=%23ops&limit=1&cursor=7"},
-	"GET /v1/stats":                  {target: "/v1/stats?window=7d"},
+	"GET /v1/stats":                  {target: "/v1/stats?window=7d&zone=Asia/Tokyo"},
 	"POST /api/v2/alerts":            {target: "/api/v2/alerts?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"GET /api/v2/alerts":             {target: "/api/v2/alerts?filter=team!%3Dweb&active=true&silenced=true&inhibited=true&receiver=.*"},
 	"GET /api/v2/alerts/groups":      {target: "/api/v2/alerts/groups?filter=team!%3Dweb&active=true&silenced=true&inhibited=true&receiver=.*"},

@@ -180,10 +180,10 @@ func (a *API) readIncident(r *http.Request) (any, error) {
 const (
 	shortestWindow = time.Minute
 	longestWindow  = 30 * 24 * time.Hour
-	statsBuckets   = 24
 )
 
-// readStats answers the statistics of the time until now: ?window=24h, or 7d.
+// readStats answers the statistics of the time until now: ?window=24h, or 7d with the days
+// of ?zone=Europe/Berlin.
 func (a *API) readStats(r *http.Request) (any, error) {
 	window := 24 * time.Hour
 	if s := r.URL.Query().Get("window"); s != "" {
@@ -192,6 +192,10 @@ func (a *API) readStats(r *http.Request) (any, error) {
 			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("window is %q", s), "write a duration from 1m to 30d, such as 24h or 7d"}
 		}
 	}
-	now := a.opts.Now()
-	return a.opts.Store.Stats(r.Context(), now.Add(-window), now, statsBuckets)
+	name := r.URL.Query().Get("zone")
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "Local" { // the daemon's own zone says nothing about the caller's
+		return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("zone is %q", name), "write the name of a time zone, such as Europe/Berlin, or leave it out for UTC"}
+	}
+	return a.opts.Store.Stats(r.Context(), alert.Parts(window, a.opts.Now().In(zone)))
 }

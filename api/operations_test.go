@@ -187,7 +187,8 @@ func reading() []Operation {
 		{Pattern: "GET /v1/doctor", Tag: tagDaemon, Summary: "Everything that may be set up wrong, with its remedy; asks Slack, and may take a minute.", Status: http.StatusOK, Answer: alert.Checkup{}},
 		{Pattern: "GET /v1/oncall", Tag: tagRead, Summary: "Who is notified of which alerts, and what people work on.", Status: http.StatusOK, Answer: onCallList{}, Errors: failures},
 		{Pattern: "GET /v1/stats", Tag: tagRead, Summary: "Counts, medians (in nanoseconds) and the noisiest keys.", Params: struct {
-			Window string `query:"window" default:"24h" description:"The time until now, from 1m to 30d." example:"7d"`
+			Window string `query:"window" default:"24h" description:"The time until now, from 1m to 30d; from 7d on that many days, the last of which is today." example:"7d"`
+			Zone   string `query:"zone" default:"UTC" description:"The time zone of these days." example:"Europe/Berlin"`
 		}{}, Status: http.StatusOK, Answer: alert.Stats{}, Errors: asked},
 		{Pattern: "GET /healthz", Tag: tagDaemon, Summary: "Whether the process answers.", Status: http.StatusOK, Answer: liveness{}},
 		{Pattern: "GET /readyz", Tag: tagDaemon, Summary: "Whether alerts are accepted and reach Slack.", Status: http.StatusOK, Answer: readiness{}, Errors: failures, Problems: readiness{}},

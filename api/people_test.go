@@ -87,8 +87,8 @@ func (r *reader) GroupMembers(context.Context, string, int, int) ([]alert.GroupM
 
 func (r *reader) Heartbeats(context.Context) ([]alert.Heartbeat, error) { return nil, nil }
 
-func (r *reader) Stats(_ context.Context, from, until time.Time, buckets int) (alert.Stats, error) {
-	r.asked = append(r.asked, fmt.Sprintf("stats of %s in %d", until.Sub(from), buckets))
+func (r *reader) Stats(_ context.Context, begins []time.Time) (alert.Stats, error) {
+	r.asked = append(r.asked, fmt.Sprintf("stats from %s in %d", begins[0].Format(time.RFC3339), len(begins)-1))
 	return alert.Stats{Alerts: 5}, nil
 }
 
@@ -114,8 +114,11 @@ func TestIncidentsSilencesAndFiguresAreAskedFor(t *testing.T) {
 		"silences":             {"/v1/silences", 200, "silences at 12, 0", `{"silences":[{"id":"s-k7f2"`},
 		"ended silences":       {"/v1/silences?state=all&limit=7", 200, "silences at 0, 7", `"s-k7f2"`},
 		"unknown silences":     {"/v1/silences?state=old", 400, "", `write active or all`},
-		"figures":              {"/v1/stats", 200, "stats of 24h0m0s in 24", `"alerts":5`},
-		"figures of a week":    {"/v1/stats?window=7d", 200, "stats of 168h0m0s in 24", `"alerts":5`},
+		"figures":              {"/v1/stats", 200, "stats from 2026-01-01T12:00:00Z in 24", `"alerts":5`},
+		"figures of a week":    {"/v1/stats?window=7d", 200, "stats from 2025-12-27T00:00:00Z in 7", `"alerts":5`},
+		"figures of days":      {"/v1/stats?window=7d&zone=Asia/Tokyo", 200, "stats from 2025-12-27T00:00:00+09:00 in 7", `"alerts":5`},
+		"an unknown zone":      {"/v1/stats?zone=Mars", 400, "", `such as Europe/Berlin`},
+		"the daemon's zone":    {"/v1/stats?zone=Local", 400, "", `such as Europe/Berlin`},
 		"who is on call":       {"/v1/oncall", 200, "[acked]  mine= 1000 from 0", `{"routes":[{"route":"default","matchers":"","to":[""],"mention":[],"steps":[]}],"taken":[{"id":"k7f2"`},
 		"figures of a year":    {"/v1/stats?window=365d", 400, "", `such as 24h or 7d`},
 		"figures of a moment":  {"/v1/stats?window=soon", 400, "", `such as 24h or 7d`},

@@ -61,7 +61,7 @@ type Store interface {
 	// Await returns an alert's record as soon as it is not pending any more, or
 	// at the end of ctx as it stands then, with ctx's error.
 	Await(ctx context.Context, id string) (alert.Record, error)
-	Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error)
+	Stats(ctx context.Context, begins []time.Time) (alert.Stats, error)
 
 	Subscribe(ctx context.Context, s alert.Subscription) error
 	// Unsubscribe ends all of a person's and says how many there were.

@@ -223,7 +223,7 @@ func (d *desk) Ledger(context.Context) (alert.Ledger, error) {
 	return alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#ops"}}}, d.readErr
 }
 
-func (d *desk) Stats(context.Context, time.Time, time.Time, int) (alert.Stats, error) {
+func (d *desk) Stats(context.Context, []time.Time) (alert.Stats, error) {
 	return d.stats, d.readErr
 }
 

@@ -123,7 +123,7 @@ func (h *homes) lastDay(ctx context.Context, store Store) (alert.Stats, error) {
 		return h.stats, nil
 	}
 	until := now.Truncate(time.Hour).Add(time.Hour)
-	stats, err := store.Stats(ctx, until.Add(-24*time.Hour), until, 24)
+	stats, err := store.Stats(ctx, alert.Parts(24*time.Hour, until))
 	if err != nil {
 		return alert.Stats{}, err
 	}

@@ -3,6 +3,7 @@ package render
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -96,20 +97,32 @@ func merged(buckets []alert.Bucket, most int) []alert.Bucket {
 	return all
 }
 
-// length is how much time one bucket covers.
+// length is how much time one bucket covers; the first and the last one may cover less.
 func length(buckets []alert.Bucket, until time.Time) time.Duration {
-	if len(buckets) > 1 {
-		return buckets[1].At.Sub(buckets[0].At)
+	longest, end := time.Duration(0), until
+	for _, b := range slices.Backward(buckets) {
+		longest, end = max(longest, end.Sub(b.At)), b.At
 	}
-	return until.Sub(buckets[0].At)
+	return longest
+}
+
+// daysIn is how many days a length of time is, some of which may have 23 or 25 hours; 0 if
+// it is less than a day.
+func daysIn(d time.Duration) int64 {
+	if d < 23*time.Hour {
+		return 0
+	}
+	return int64(math.Round(d.Hours() / 24))
 }
 
 func chartTitle(buckets []alert.Bucket, until time.Time) string {
 	switch each := length(buckets, until); {
 	case each == time.Hour:
 		return "Alerts per hour"
-	case each == 24*time.Hour:
+	case daysIn(each) == 1:
 		return "Alerts per day"
+	case daysIn(each) > 1:
+		return fmt.Sprintf("Alerts every %d days", daysIn(each))
 	case each >= time.Hour && each%time.Hour == 0:
 		return fmt.Sprintf("Alerts every %d hours", each/time.Hour)
 	default:
@@ -121,7 +134,7 @@ func chartTitle(buckets []alert.Bucket, until time.Time) string {
 func labels(buckets []alert.Bucket, until time.Time, zone *time.Location) []string {
 	layout := "15:04"
 	switch each := length(buckets, until); {
-	case each >= 24*time.Hour:
+	case daysIn(each) > 0:
 		layout = "Mon 2 Jan"
 	case each*time.Duration(len(buckets)) > 48*time.Hour:
 		layout = "Mon 2, 15:04"

@@ -99,8 +99,33 @@ func TestHoursKeepTheirNamesApartWhenClocksAreSetBack(t *testing.T) {
 	for n := range s.Buckets {
 		s.Buckets[n].At = time.Date(2026, 10, 24, 23+n, 0, 0, 0, time.UTC)
 	}
+	s.Until = s.Buckets[3].At.Add(time.Hour)
 	if got := strings.Join(labels(s.Buckets, s.Until, berlin), " "); got != "01:00 02:00 02:00 (2) 03:00" {
 		t.Errorf("got %s", got)
+	}
+}
+
+func TestADayHasTheNameOfItsDate(t *testing.T) {
+	berlin, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for now, want := range map[time.Time]string{
+		time.Date(2026, 11, 28, 0, 30, 0, 0, berlin):  "Alerts per day, Europe/Berlin: 2 error. Sun 22 Nov 1 error. Sat 28 Nov 1 error.",
+		time.Date(2026, 10, 28, 18, 30, 0, 0, berlin): "Alerts per day, Europe/Berlin: 2 error. Thu 22 Oct 1 error. Wed 28 Oct 1 error.", // one has 25 hours
+	} {
+		begins := alert.Parts(7*24*time.Hour, now)
+		s := alert.Stats{From: begins[0], Until: now}
+		for _, at := range begins[:7] {
+			s.Buckets = append(s.Buckets, alert.Bucket{At: at, BySeverity: map[alert.Severity]int64{}})
+		}
+		s.Buckets[0].BySeverity[alert.Error], s.Buckets[6].BySeverity[alert.Error] = 1, 1
+		if got := PictureText(s, berlin); got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+		if got := Stats(s, Chart{}).Text; !strings.Contains(got, "Alerts of 7 days") {
+			t.Errorf("it says %q", got)
+		}
 	}
 }
 

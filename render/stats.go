@@ -38,7 +38,7 @@ func Stats(s alert.Stats, c Chart) Message {
 func period(s alert.Stats) string {
 	line := "*"
 	if !s.From.IsZero() && s.Until.After(s.From) {
-		line = " of " + days(s.Until.Sub(s.From)) + "*"
+		line = " of " + days(s) + "*"
 	}
 	if !s.From.IsZero() {
 		line += ", since " + date(s.From)
@@ -46,13 +46,17 @@ func period(s alert.Stats) string {
 	return line
 }
 
-// days is a duration in days if it is a whole number of them.
-func days(d time.Duration) string {
+// days is how much time it is, in days if it is divided into them, or a whole number of them.
+func days(s alert.Stats) string {
 	const day = 24 * time.Hour
-	if d%day == 0 {
-		return plural(int64(d/day), "day")
+	all := s.Until.Sub(s.From)
+	switch {
+	case len(s.Buckets) > 1 && daysIn(length(s.Buckets, s.Until)) == 1:
+		return plural(int64(len(s.Buckets)), "day")
+	case all%day == 0:
+		return plural(int64(all/day), "day")
 	}
-	return span(d)
+	return span(all)
 }
 
 func alertCounts(s alert.Stats) string {

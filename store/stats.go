@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"sort"
 	"time"
 
 	"tocsin/alert"
@@ -39,22 +40,22 @@ type survey struct {
 	latency sample
 }
 
-// Stats sums up what was accepted from one time on and before another, in so
-// many equal parts. It looks at every alert of that time (a million take about
+// Stats sums up what was accepted from the first time on and before the last, in the
+// parts that the times between them begin. It looks at every alert of that time (a million take about
 // two seconds) in short reads that hold up no writer, and it does so for one
 // caller at a time. What was forgotten after its retention is not in it.
 //
 // Counts are exact, but those of keys only while there are not more than 10,000
 // of them or a key has more than a ten thousandth of the alerts. Medians and
 // percentiles of more than 100,000 durations are those of a sample as large.
-func (d *DB) Stats(ctx context.Context, from, until time.Time, buckets int) (alert.Stats, error) {
+func (d *DB) Stats(ctx context.Context, begins []time.Time) (alert.Stats, error) {
 	select {
 	case d.surveying <- struct{}{}:
 		defer func() { <-d.surveying }()
 	case <-ctx.Done():
 		return alert.Stats{}, fmt.Errorf("sum up alerts: %w", ctx.Err())
 	}
-	s := newSurvey(d, from, until, buckets)
+	s := newSurvey(d, begins)
 	for _, step := range []func(context.Context) error{s.alerts, s.countAgain, s.name, s.incidents} {
 		if err := step(ctx); err != nil {
 			return alert.Stats{}, fmt.Errorf("sum up alerts: %w", err)
@@ -65,14 +66,12 @@ func (d *DB) Stats(ctx context.Context, from, until time.Time, buckets int) (ale
 	return s.Stats, nil
 }
 
-func newSurvey(d *DB, from, until time.Time, buckets int) *survey {
+func newSurvey(d *DB, begins []time.Time) *survey {
+	from, until := begins[0], begins[len(begins)-1]
 	s := &survey{d: d, from: micros(from), until: micros(until), keys: newKeyCounts()}
 	s.From, s.Until, s.BySeverity, s.Noisiest = from, until, map[alert.Severity]int64{}, []alert.KeyCount{}
-	s.Buckets = make([]alert.Bucket, max(buckets, 0))
-	for n := range s.Buckets {
-		span, parts, part := until.Sub(from).Nanoseconds(), int64(buckets), int64(n)
-		at := span/parts*part + span%parts*part/parts
-		s.Buckets[n] = alert.Bucket{At: from.Add(time.Duration(at)), BySeverity: map[alert.Severity]int64{}}
+	for _, at := range begins[:len(begins)-1] {
+		s.Buckets = append(s.Buckets, alert.Bucket{At: at, BySeverity: map[alert.Severity]int64{}})
 	}
 	return s
 }
@@ -141,9 +140,8 @@ func (s *survey) alerts(ctx context.Context) error {
 		}
 		s.Alerts++
 		s.BySeverity[severity]++
-		if s.keys.add(key); len(s.Buckets) > 0 {
-			s.Buckets[s.bucket(at)].BySeverity[severity]++
-		}
+		s.keys.add(key)
+		s.Buckets[s.bucket(at)].BySeverity[severity]++
 		if done > 0 {
 			s.latency.add(max(done-at, 0))
 		}
@@ -154,11 +152,8 @@ func (s *survey) alerts(ctx context.Context) error {
 
 // bucket is the part of the time that at belongs to.
 func (s *survey) bucket(at int64) int {
-	n := int((at - s.from) * int64(len(s.Buckets)) / (s.until - s.from))
-	if n+1 < len(s.Buckets) && at >= micros(s.Buckets[n+1].At) {
-		n++ // where the parts are no whole number of microseconds
-	}
-	return n
+	next := sort.Search(len(s.Buckets), func(n int) bool { return micros(s.Buckets[n].At) > at })
+	return next - 1
 }
 
 // incidents counts the incidents that were opened, and measures what people did.

@@ -3,6 +3,7 @@ package store
 import (
 	"slices"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -101,7 +102,7 @@ func testNotice(t *testing.T, d *DB) {
 			t.Errorf("found %v, %v", ids, err)
 		}
 	}
-	if s, err := d.Stats(t.Context(), at(-10), at(10), 1); err != nil || s.Incidents != 1 {
+	if s, err := d.Stats(t.Context(), []time.Time{at(-10), at(10)}); err != nil || s.Incidents != 1 {
 		t.Errorf("statistics are %+v, %v", s, err)
 	}
 	isNoIncident(t, d, notice.ID, outcome(j, alert.Delivered, at(1)).Sent.Conversation, ts)

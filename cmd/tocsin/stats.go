@@ -27,9 +27,13 @@ func newStats(w world) *cobra.Command {
 		if len(args) > 0 {
 			window = args[0]
 		}
+		asked := url.Values{"window": {window}}
+		if zone := localZone(w.getenv); zone != time.Local {
+			asked.Set("zone", zone.String())
+		}
 		return c.show(cmd.Context(), func(ctx context.Context) (any, string, error) {
 			var s alert.Stats
-			if err := c.get(ctx, "/v1/stats?window="+url.QueryEscape(window), &s); err != nil {
+			if err := c.get(ctx, "/v1/stats?"+asked.Encode(), &s); err != nil {
 				return nil, "", err
 			}
 			return s, statsText(s), nil
@@ -88,10 +92,14 @@ func histogram(buckets []alert.Bucket) string {
 		}
 		most = max(most, counts[n])
 	}
+	named := func(at time.Time) string { return at.Local().Format("Mon 15:04") }
+	if len(buckets) > 1 && buckets[1].At.Sub(buckets[0].At) > 20*time.Hour {
+		named = func(at time.Time) string { return at.Format("Mon 2 Jan") } // the day as it was cut
+	}
 	return table(func(line func(cells ...any)) {
 		for n, b := range buckets {
 			bar := strings.Repeat("█", int((counts[n]*barWidth+most-1)/most))
-			line(b.At.Local().Format("Mon 15:04"), counts[n], bar)
+			line(named(b.At), counts[n], bar)
 		}
 	})
 }
