@@ -1,7 +1,6 @@
 package config
 
 import (
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -73,37 +72,6 @@ func (l *loader) sockets() []string {
 
 // SystemState is the folder of the system's daemon, which root may use.
 const SystemState = "/var/lib/tocsin"
-
-// System returns the input as the system's daemon has it, for root, who asks about that
-// daemon: where its state is, and the files of its tokens. What the environment says goes
-// before.
-func (in Input) System() Input {
-	if in.UID != 0 {
-		return in
-	}
-	getenv := in.Getenv
-	in.Getenv = func(name string) string {
-		value := getenv(name)
-		if value == "" && getenv("CREDENTIALS_DIRECTORY") == "" { // or it is the daemon itself
-			switch name {
-			case "STATE_DIRECTORY":
-				value = ifFolder(SystemState)
-			case "CONFIGURATION_DIRECTORY":
-				value = ifFolder(filepath.Dir(systemConfig))
-			}
-		}
-		return value
-	}
-	return in
-}
-
-// ifFolder returns path if that is a folder, else the empty string.
-func ifFolder(path string) string {
-	if info, err := os.Stat(path); err != nil || !info.IsDir() {
-		return ""
-	}
-	return path
-}
 
 // LoadStore reads only where the daemon keeps its store, so that a mistake elsewhere keeps
 // nobody from a backup.

@@ -53,6 +53,9 @@ func Copy(ctx context.Context, from, to string, p Progress) (_ Copied, err error
 		return c.done, err
 	}
 	defer func() { err = errors.Join(err, c.target.close()) }()
+	if err := c.target.db.files.own("", "-wal", "-shm", ".lock"); err != nil {
+		return c.done, fmt.Errorf("copy store %s: %w", c.from, err)
+	}
 	switch err = c.run(ctx); {
 	case err != nil && ctx.Err() != nil:
 		err = fmt.Errorf("copy store %s: interrupted; when it is called again it goes on from there: %w", c.from, ctx.Err())

@@ -5,9 +5,11 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -235,4 +237,61 @@ func TestACopyReplacesNothingAndRefusesWhatIsInUse(t *testing.T) {
 	if n := balanced(t, d).Total.Accepted; n != 40 {
 		t.Errorf("the store that is not empty has %d alerts", n)
 	}
+}
+
+// Root copies for the daemon, which has a user of its own.
+func TestACopyBelongsToTheOwnerOfItsFolder(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	from, path := "sqlite:"+filepath.Join(dir, "old.db"), filepath.Join(dir, "tocsin", "new.db")
+	filled(t, from)
+	must(t, os.Mkdir(filepath.Dir(path), 0o700))
+	if os.Getuid() == 0 {
+		must(t, os.Chown(filepath.Dir(path), 4242, 4243))
+	}
+	want := owner(t, filepath.Dir(path))
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Copy(ctx, from, "sqlite:"+path, func(done, _ int64) {
+		if done < 100 {
+			return
+		}
+		cancel()
+		for _, ending := range []string{"", "-wal", "-shm", ".lock"} {
+			if got := owner(t, path+ending); got != want {
+				t.Errorf("while it is written, %s belongs to %s, and its folder to %s", "new.db"+ending, got, want)
+			}
+		}
+	})
+	if err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	_, err = Copy(t.Context(), from, "sqlite:"+path, func(int64, int64) {})
+	must(t, err)
+	for _, name := range walkFolder(t, filepath.Dir(path)) {
+		if got := owner(t, name); got != want {
+			t.Errorf("%s belongs to %s, and its folder to %s", name, got, want)
+		}
+	}
+}
+
+// owner is the user and group of a file.
+func owner(t *testing.T, path string) string {
+	t.Helper()
+	info, err := os.Stat(path)
+	must(t, err)
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		t.Fatalf("%s has no owner", path)
+	}
+	return fmt.Sprintf("%d:%d", stat.Uid, stat.Gid)
+}
+
+func walkFolder(t *testing.T, dir string) (paths []string) {
+	t.Helper()
+	all, err := os.ReadDir(dir)
+	must(t, err)
+	for _, one := range all {
+		paths = append(paths, filepath.Join(dir, one.Name()))
+	}
+	return paths
 }

@@ -33,6 +33,8 @@ type files struct {
 	known []knownFile
 	// journal is nil until the first connection has read.
 	journal atomic.Pointer[journal]
+	// owner is who owns the database, or its folder if there was none.
+	owner *syscall.Stat_t
 }
 
 // journal is the WAL and SQLite's index of it (-shm). The index stays open: SQLite's locks
@@ -85,11 +87,34 @@ func claimFiles(path string) (*files, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, folderRemedy(err)
 	}
+	info, err := os.Stat(path)
+	fresh := err != nil || info.Size() == 0
 	f := &files{path: path}
 	if err := f.claim(); err != nil {
 		return nil, errors.Join(err, f.close())
 	}
+	like := f.path
+	if fresh {
+		like = filepath.Dir(like)
+	}
+	if info, err := os.Stat(like); err == nil {
+		f.owner, _ = info.Sys().(*syscall.Stat_t)
+	}
 	return f, nil
+}
+
+// own gives what root has made to the store's owner, who could not use it otherwise: the files
+// whose names are the database's with these endings.
+func (f *files) own(endings ...string) error {
+	if f == nil || os.Geteuid() != 0 || f.owner == nil {
+		return nil
+	}
+	for _, ending := range endings {
+		if err := os.Lchown(f.path+ending, int(f.owner.Uid), int(f.owner.Gid)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // claim locks the database twice: by its name, which tells people which process

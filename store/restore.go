@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	sqlite3 "modernc.org/sqlite/lib"
@@ -80,8 +79,6 @@ type place struct {
 	partial string
 	// fresh: there was no store.
 	fresh bool
-	// owner owns the new file, if this process may decide that.
-	owner *syscall.Stat_t
 }
 
 // takePlace locks the store at path. suffix ends the name of the new database.
@@ -99,38 +96,17 @@ func takePlace(path, suffix string) (*place, error) {
 		return nil, err
 	}
 	s.partial = s.claim.path + suffix
-	like := s.claim.path
-	if s.fresh {
-		like = filepath.Dir(like)
-	}
-	if info, err = os.Stat(like); err == nil {
-		s.owner, _ = info.Sys().(*syscall.Stat_t)
-		err = s.own(s.claim.path, s.claim.path+".lock")
-	}
-	if err != nil {
+	if err := s.claim.own("", ".lock"); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
-}
-
-// own gives files that root has made to the store's owner, who could not use them otherwise.
-func (s *place) own(paths ...string) error {
-	if os.Geteuid() != 0 || s.owner == nil {
-		return nil
-	}
-	for _, path := range paths {
-		if err := os.Lchown(path, int(s.owner.Uid), int(s.owner.Gid)); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // replace puts the new database, which is on disk, in the place of the old one. The old one
 // gets the name keep, unless that is empty. kept is its name, or empty if there was none.
 func (s *place) replace(ctx context.Context, keep string) (kept string, err error) {
 	path := s.claim.path
-	if err := s.own(s.partial); err != nil {
+	if err := s.claim.own(strings.TrimPrefix(s.partial, path)); err != nil {
 		return "", err
 	}
 	settled := s.settle(ctx)

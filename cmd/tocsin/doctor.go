@@ -91,7 +91,7 @@ const longestCheckup = 5 * time.Minute
 
 // look asks the daemon, or looks itself if there is none.
 func (c *doctorCmd) look(ctx context.Context) []alert.Check {
-	in := c.asService(ctx, c.input(map[string]string{"config": c.config, "socket": c.socket}))
+	in := thisHost(c.world).asService(ctx, c.input(map[string]string{"config": c.config, "socket": c.socket}))
 	if c.noDaemon {
 		return examine(ctx, in)
 	}
@@ -122,17 +122,6 @@ func (c *doctorCmd) look(ctx context.Context) []alert.Check {
 		none.Result = alert.CheckError
 	}
 	return append(append(examine(ctx, in), none), checks...)
-}
-
-// asService is the input as this machine's service has it, for root, who names no other
-// configuration: with its environment file and its tokens, also encrypted ones.
-func (c *doctorCmd) asService(ctx context.Context, in config.Input) config.Input {
-	t, err := (&initCmd{world: c.world, config: c.config, uid: in.UID, systemCreds: "systemd-creds"}).target()
-	if err != nil || !t.service {
-		return in
-	}
-	_ = t.decrypt(ctx) // what can't be decrypted is missing, which is found
-	return t.input(nil)
 }
 
 // examine looks at everything that can be looked at without a daemon.

@@ -42,7 +42,7 @@ const (
 )
 
 func newInit(w world) *cobra.Command {
-	c := initCmd{world: w, uid: os.Getuid(), systemctl: "systemctl", systemCreds: "systemd-creds"}
+	c := thisHost(w)
 	cmd := &cobra.Command{
 		Use:   "init",
 		Short: "Set up Tocsin: the Slack app, its tokens, the channel, the service, the first alert",
@@ -126,7 +126,7 @@ func (c *initCmd) setUp(ctx context.Context) error {
 	if !c.yes && isTerminal(c.stdin) {
 		c.ask = console{in: c.stdin.(*os.File), out: c.stdout} //nolint:forcetypeassert // a terminal is a file
 	}
-	t, err := c.target()
+	t, err := c.target(ctx)
 	if err != nil {
 		return err
 	}

@@ -10,12 +10,13 @@ import (
 	"strings"
 	"testing"
 
+	"tocsin/config"
 	"tocsin/playground"
 )
 
 // systemctlScript does with the real daemon what systemd does, as far as init asks for it.
 const systemctlScript = `#!/bin/sh
-echo "$*" >>ROOT/systemctl.log
+[ "$1" = show ] || echo "$*" >>ROOT/systemctl.log
 start() {
 	rm -rf ROOT/credentials; mkdir ROOT/credentials
 	for name in slack_app_token slack_bot_token; do
@@ -42,6 +43,7 @@ stop() {
 	rm ROOT/pid
 }
 case $1 in
+show) [ -f ROOT/environment ] && cat ROOT/environment ;;
 is-active) [ -f ROOT/pid ] ;;
 is-enabled) [ -f ROOT/enabled ] ;;
 enable) touch ROOT/enabled; [ "$2" != --now ] || start ;;
@@ -304,7 +306,7 @@ func TestInitUndoesWhatAKilledOneHasWritten(t *testing.T) {
 	before := s.etc()
 	// As a kill does between the first file and the end.
 	killed := &target{initCmd: &initCmd{root: s.root}}
-	if err := killed.useService(); err != nil {
+	if err := killed.useService(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	replaced := []fileChange{
@@ -374,5 +376,47 @@ func TestInitOnlyWritesIfItMayNotStart(t *testing.T) {
 	}
 	if etc := s.etc(); !strings.Contains(etc["/etc/tocsin/slack_bot_token"], s.slack.BotToken()) {
 		t.Errorf("there are %v", slices.Sorted(maps.Keys(etc)))
+	}
+}
+
+// What only the service's environment says counts for store and doctor too: that of the unit
+// with its drop-ins, and of its files.
+func TestRootSeesTheStoreAsTheServiceDoes(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, false)
+	store := func(env, flags map[string]string) string {
+		t.Helper()
+		c := &initCmd{root: s.root, systemctl: filepath.Join(s.root, "systemctl"), systemCreds: filepath.Join(s.root, "systemd-creds")}
+		c.getenv = func(name string) string { return env[name] }
+		url, err := config.LoadStore(c.asService(t.Context(), config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: flags}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return url.Reveal()
+	}
+	backup := map[string]string{"STATE_DIRECTORY": "/var/lib/nightly", "HOME": "/root"}
+	for _, c := range []struct{ unit, env, want string }{
+		{"", "", "sqlite:/var/lib/tocsin/tocsin.db"},
+		{"", "TOCSIN_STORE=sqlite:/srv/env.db", "sqlite:/srv/env.db"},
+		{"Environment=A=b \"C=d e\" TOCSIN_STORE=sqlite:/srv/drop-in.db", "", "sqlite:/srv/drop-in.db"},
+		{"Environment=\"TOCSIN_STORE=sqlite:/srv/drop in.db\"", "", "sqlite:/srv/drop in.db"},
+		{"Environment=TOCSIN_STORE=sqlite:/srv/drop-in.db\nEnvironmentFiles=/etc/tocsin/tocsin.env (ignore_errors=yes)", "TOCSIN_STORE=sqlite:/srv/env.db", "sqlite:/srv/env.db"},
+		{"EnvironmentFiles=/etc/tocsin/other.env (ignore_errors=yes)", "TOCSIN_STORE=sqlite:/srv/env.db", "sqlite:/var/lib/tocsin/tocsin.db"},
+	} {
+		if c.unit == "" {
+			_ = os.Remove(filepath.Join(s.root, "environment"))
+		} else {
+			s.write("environment", c.unit+"\n", 0o644)
+		}
+		s.write("etc/tocsin/tocsin.env", c.env+"\n", 0o600)
+		if got := store(backup, map[string]string{}); got != c.want {
+			t.Errorf("with %q and %q in tocsin.env: %s", c.unit, c.env, got)
+		}
+	}
+	if got := store(map[string]string{"TOCSIN_STORE": "sqlite:/tmp/asked.db"}, nil); got != "sqlite:/tmp/asked.db" {
+		t.Errorf("with TOCSIN_STORE in root's own environment: %s", got)
+	}
+	if got := store(nil, map[string]string{"store": "sqlite:/tmp/flag.db"}); got != "sqlite:/tmp/flag.db" {
+		t.Errorf("with --store: %s", got)
 	}
 }

@@ -2,15 +2,18 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 
 	"tocsin/config"
 )
@@ -42,12 +45,48 @@ func unitFolders() []string {
 	return []string{"/etc/systemd/system", "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"}
 }
 
+// thisHost is the setup of the machine that this runs on.
+func thisHost(w world) *initCmd {
+	return &initCmd{world: w, uid: os.Getuid(), systemctl: "systemctl", systemCreds: "systemd-creds"}
+}
+
+// asService is the input as this machine's service has it, for root, who names no other
+// configuration: with the service's environment, folders and tokens, also encrypted ones. What
+// the environment of this command says comes first.
+func (c *initCmd) asService(ctx context.Context, in config.Input) config.Input {
+	c.config = in.Flags["config"]
+	t, err := c.target(ctx)
+	if err != nil || !t.service {
+		return in
+	}
+	own, service := in.Getenv, t.input(nil)
+	decrypt := sync.OnceFunc(func() { _ = t.decrypt(ctx) }) // what can't be decrypted is missing, which is found
+	flags := map[string]string{"config": t.file}
+	for name, value := range in.Flags {
+		flags[name] = cmp.Or(flags[name], value)
+	}
+	in.Flags = flags
+	in.Getenv = func(name string) string {
+		if strings.HasSuffix(name, "_DIRECTORY") { // a service that calls this has others
+			return t.env[name]
+		}
+		return cmp.Or(own(name), t.env[name])
+	}
+	in.ReadFile = func(path string) ([]byte, error) {
+		if strings.HasPrefix(path, credentialsFolder) {
+			decrypt()
+		}
+		return service.ReadFile(path)
+	}
+	return in
+}
+
 // target finds out what is set up.
-func (c *initCmd) target() (*target, error) {
+func (c *initCmd) target(ctx context.Context) (*target, error) {
 	t := &target{initCmd: c, sealed: map[string][]byte{}}
 	named := c.config != "" || c.getenv("TOCSIN_CONFIG") != ""
 	if c.uid == 0 && c.hasUnit() && !named {
-		return t, t.useService()
+		return t, t.useService(ctx)
 	}
 	in := config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: map[string]string{"config": c.config}, UID: c.uid}
 	path, err := filepath.Abs(in.FileToWrite())
@@ -75,24 +114,82 @@ func exists(path string) bool {
 }
 
 // useService has everything written where the unit of the package reads it.
-func (t *target) useService() error {
+func (t *target) useService(ctx context.Context) error {
 	t.service, t.dir = true, t.root+"/etc/tocsin"
 	t.file, t.dropIn = filepath.Join(t.dir, "tocsin.yaml"), t.root+"/etc/systemd/system/tocsin.service.d/init-credentials.conf"
 	if resolved, err := filepath.EvalSymlinks(t.file); err == nil {
 		t.file = resolved
 	}
-	t.env = map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin", "TOCSIN_LISTEN": "off"}
-	content, err := os.ReadFile(filepath.Join(t.dir, "tocsin.env"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("read the service's environment: %w", err)
-	}
-	for line := range strings.Lines(string(content)) {
-		name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
-		if ok && !strings.HasPrefix(name, "#") {
-			t.env[name] = strings.Trim(value, `"'`)
+	var files []string
+	t.env, files = t.unitEnvironment(ctx)
+	maps.Copy(t.env, map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin"})
+	for _, file := range files {
+		content, err := os.ReadFile(file)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("read the service's environment: %w", err)
+		}
+		for line := range strings.Lines(string(content)) {
+			name, value, ok := strings.Cut(strings.TrimSpace(line), "=")
+			if ok && !strings.HasPrefix(name, "#") {
+				t.env[name] = strings.Trim(value, `"'`)
+			}
 		}
 	}
 	return nil
+}
+
+// unitEnvironment is what the unit has in Environment= and EnvironmentFile=, as systemd has
+// read it, with the drop-ins of systemctl edit. Where systemd does not run, it is what the
+// unit of the package has.
+func (t *target) unitEnvironment(ctx context.Context) (env map[string]string, files []string) {
+	packaged, packagedFiles := map[string]string{"TOCSIN_LISTEN": "off"}, []string{filepath.Join(t.dir, "tocsin.env")}
+	if !t.booted() {
+		return packaged, packagedFiles
+	}
+	said, err := t.command(ctx, nil, t.systemctl, "show", "--property=Environment", "--property=EnvironmentFiles", "tocsin.service")
+	if err != nil {
+		return packaged, packagedFiles
+	}
+	env = map[string]string{}
+	for line := range strings.Lines(string(said)) {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		switch key {
+		case "Environment":
+			for _, word := range shellWords(value) {
+				name, value, _ := strings.Cut(word, "=")
+				env[name] = value
+			}
+		case "EnvironmentFiles":
+			path, _, _ := strings.Cut(value, " (ignore_errors=")
+			files = append(files, t.root+path)
+		}
+	}
+	return env, files
+}
+
+// shellWords are the words of a line, in which those with blanks are in double quotes.
+func shellWords(line string) (words []string) {
+	var word strings.Builder
+	quoted, escaped, inside := false, false, false
+	for _, r := range line + " " {
+		switch {
+		case escaped:
+			word.WriteRune(r)
+			escaped = false
+		case r == '\\':
+			escaped, inside = true, true
+		case r == '"':
+			quoted, inside = !quoted, true
+		case r != ' ' || quoted:
+			word.WriteRune(r)
+			inside = true
+		case inside:
+			words = append(words, word.String())
+			word.Reset()
+			inside = false
+		}
+	}
+	return words
 }
 
 // what says what is set up.

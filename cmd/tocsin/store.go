@@ -41,14 +41,14 @@ func newStoreCmd(w world, cmd *cobra.Command) storeCmd {
 }
 
 // url is the address of the store.
-func (c storeCmd) url() (string, error) {
-	url, err := config.LoadStore(c.input(c.flags()).System())
+func (c storeCmd) url(ctx context.Context) (string, error) {
+	url, err := config.LoadStore(thisHost(c.world).asService(ctx, c.input(c.flags())))
 	return url.Reveal(), err
 }
 
 // snapshot hands the store as it is now to a function.
 func (c storeCmd) snapshot(ctx context.Context, use func(*store.Snapshot) error) (err error) {
-	url, err := c.url()
+	url, err := c.url(ctx)
 	if err != nil {
 		return err
 	}
@@ -143,7 +143,7 @@ that was there.`,
 	c := newStoreCmd(w, cmd)
 	cmd.ValidArgsFunction = completeFile
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		url, err := c.url()
+		url, err := c.url(cmd.Context())
 		if err != nil {
 			return err
 		}
@@ -263,7 +263,7 @@ disk. If it is interrupted, the store is as before.`,
 	}
 	c := newStoreCmd(w, cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		url, err := c.url()
+		url, err := c.url(cmd.Context())
 		if err != nil {
 			return err
 		}

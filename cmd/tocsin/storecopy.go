@@ -37,7 +37,7 @@ other user sees it.`,
 		old := *from
 		if old == "" {
 			var err error
-			if old, err = c.url(); err != nil {
+			if old, err = c.url(cmd.Context()); err != nil {
 				return err
 			}
 		}
