@@ -92,6 +92,9 @@ type Alert struct {
 	// does: while its incident is open, it changes nothing but when that ends. One with an
 	// EndsAt that has passed is the end.
 	Refreshes bool `json:"-"`
+	// Brief is set for an alert that says less than others with its key: if it reopens their
+	// incident, the card goes on saying what they did.
+	Brief bool `json:"-"`
 }
 
 // Standing is an accepted alert's state in the ledger. Each alert has exactly one at

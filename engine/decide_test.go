@@ -443,3 +443,27 @@ func TestASuccessOfWhatHasNotFailedIsIgnored(t *testing.T) {
 		t.Errorf("in one batch: %+v", both.receipts)
 	}
 }
+
+func TestABriefAlertThatReopensLeavesWhatTheCardSays(t *testing.T) {
+	event := alert.Alert{Key: "sentry/1", Title: "TypeError", Text: "app.js:3", Severity: alert.Error, Labels: map[string]string{"issue": "1", "release": "2.4"}}
+	brief := alert.Alert{Key: "sentry/1", Title: "TypeError", Severity: alert.Warning, Labels: map[string]string{"issue": "1"}, Refreshes: true, Brief: true}
+	over := alert.Alert{Key: "sentry/1", Title: "TypeError", Status: alert.Resolved}
+	for name, by := range map[string][]string{"alone": nil, "in a group": {"issue"}} {
+		w := newWorld(t, alert.Route{Name: "all", GroupBy: by})
+		w.push(event)
+		w.after(30 * time.Second)
+		w.push(over)
+		w.after(time.Minute)
+		if d := w.push(brief); d.receipts[0].Effect != alert.EffectReopened {
+			t.Fatalf("%s: it is %s", name, d.receipts[0].Effect)
+		}
+		if i := w.incidents[0]; i.Text != "app.js:3" || i.Labels["release"] != "2.4" || i.Severity != alert.Error || i.Count != 2 {
+			t.Errorf("%s: the card says %q, %v, %s, %d times", name, i.Text, i.Labels, i.Severity, i.Count)
+		}
+	}
+	w := newWorld(t)
+	w.push(brief)
+	if i := w.incidents[0]; i.Title != "TypeError" || i.Severity != alert.Warning {
+		t.Errorf("the first of its key is shown as %+v", i)
+	}
+}

@@ -232,19 +232,22 @@ func saidAt(a alert.Alert, now time.Time) time.Time {
 	return a.At
 }
 
-// show copies what the card shows from the newest firing alert, and its routing.
+// show copies what the card shows from the newest firing alert, unless that is brief, and its routing.
 func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.Count++
 	en.LastAt, en.LastBeganAt = now, saidAt(a, now)
 	if !en.LastBeganAt.IsZero() && en.LastBeganAt.Before(en.Began()) { // they came in another order
 		en.BeganAt = en.LastBeganAt
 	}
+	en.refresh(a, plan, now)
+	en.plan = plan
+	if a.Brief && en.Count > 1 {
+		return
+	}
 	en.word(&a, plan, now)
 	en.Severity, en.Source, en.Title, en.Text, en.Format = a.Severity, a.Source, a.Title, a.Text, a.Format
-	en.refresh(a, plan, now)
 	en.Labels, en.Links, en.Images, en.Mention = a.Labels, a.Links, a.Images, a.Mention
 	en.Annotations, en.TokenName, en.Message = a.Annotations, a.TokenName, a.Message
-	en.plan = plan
 }
 
 // refresh decides until when the newest firing alert keeps the incident open.

@@ -90,6 +90,9 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		// Somebody has dealt with it, and nothing new has begun since.
 		return verdict{en: en, effect: alert.EffectIgnored}
 	}
+	if a.Brief && m.Count > 0 {
+		a.Severity, a.Title, a.Text, a.Labels, a.Links, a.Annotations = m.Severity, m.Title, m.Text, m.Labels, m.Links, m.Annotations
+	}
 	d.leaveGroups(a, en)
 	switch {
 	case a.Refreshes && m.Status == alert.Firing:

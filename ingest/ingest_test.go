@@ -589,7 +589,7 @@ func TestAnAlertWithoutAFingerprintIsTheSameWhateverItsAnnotationsSay(t *testing
 func TestAnIssueOfSentryLeavesWhatItsEventsSay(t *testing.T) {
 	for action, want := range map[string]bool{"created": true, "unresolved": true, "resolved": false} {
 		in, err := readSentry(request([]byte(`{"action":"` + action + `","data":{"issue":{"id":"1","title":"x","lastSeen":"2026-11-27T10:09:51Z"}}}`)))
-		if err != nil || in.Alerts[0].Refreshes != want || in.Alerts[0].At.IsZero() != (action != "created") {
+		if err != nil || in.Alerts[0].Refreshes != want || in.Alerts[0].Brief != want || in.Alerts[0].At.IsZero() != (action != "created") {
 			t.Errorf("%s: %v, %+v", action, err, in)
 		}
 	}

@@ -158,7 +158,7 @@ func (b sentryBody) issue() alert.Alert {
 	switch action := or(b.Action); action {
 	case "created", "unresolved":
 		// What an event has said of it is more: it has the stack and the release.
-		a.Refreshes = a.Key != ""
+		a.Refreshes, a.Brief = a.Key != "", a.Key != ""
 		if action == "unresolved" {
 			a.At = time.Time{} // it may have been last seen before it was resolved
 		}
