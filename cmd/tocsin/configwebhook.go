@@ -36,7 +36,9 @@ configuration is read; nothing is sent, and neither a daemon nor a signature is 
 	headers := cmd.Flags().StringArray("header", nil, "`NAME: VALUE` of a header of the request; may be repeated")
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.RunE = func(_ *cobra.Command, args []string) error {
-		cfg, err := config.Load(w.input(flags()))
+		settings := flags()
+		settings["default-channel"] = "#alerts" // one has to be there, but nothing here uses it
+		cfg, err := config.Load(w.input(settings))
 		if err != nil {
 			return err
 		}
