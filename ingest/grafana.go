@@ -57,7 +57,7 @@ func readGrafana(r Request) (alert.Intake, error) {
 // unified is an alert of unified alerting: that of a Prometheus rule, with the values
 // that fired and Grafana's own pages.
 func (b grafanaBody) unified(m member) alert.Alert {
-	state := ruleState(m)
+	reason := stateReason(m)
 	m.Fingerprint = text(m.key()) // before its labels become fewer
 	hidden(m.Labels)
 	hidden(m.Annotations)
@@ -72,15 +72,15 @@ func (b grafanaBody) unified(m member) alert.Alert {
 	g.ExternalURL = "" // its silences are made at the address that the alert has
 	a := g.prometheus(m)
 	a.Source = "grafana"
-	if name := a.Labels["rulename"]; state != "" && name != "" && a.Title == a.Labels["alertname"] {
-		a.Title = name + ": " + strings.ReplaceAll(state, "_", " ")
+	if name := a.Labels["rulename"]; reason != "" && name != "" && a.Title == a.Labels["alertname"] {
+		a.Title = name + ": " + strings.ReplaceAll(reason, "_", " ")
 	}
 	own := labels(a.Labels)
 	if own == nil {
 		own = labels{}
 	}
 	own.addSaid("values", values)
-	own.addSaid("state", state)
+	own.addSaid("reason", reason)
 	a.Labels = own
 	annotated := a.Links
 	a.Links = nil
@@ -93,15 +93,17 @@ func (b grafanaBody) unified(m member) alert.Alert {
 	return a
 }
 
-// ruleState is no_data or error for an alert that says so, not what its rule watches.
-func ruleState(m member) string {
+// stateReason is no_data or error for an alert that says so, not what its rule watches, and
+// else what Grafana says of how the alert came to be as it is, such as MissingSeries.
+func stateReason(m member) string {
 	switch reason := m.Annotations.take("grafana_state_reason"); {
 	case strings.Contains(reason, "NoData"), m.Labels["alertname"] == "DatasourceNoData":
 		return "no_data"
 	case strings.Contains(reason, "Error"), m.Labels["alertname"] == "DatasourceError":
 		return "error"
+	default:
+		return reason
 	}
-	return ""
 }
 
 // hidden removes what Grafana notes for itself, such as __panelId__.
@@ -119,13 +121,14 @@ func (b grafanaBody) legacy() alert.Alert {
 		Source: "grafana", Key: cmp.Or(strings.Trim("grafana/"+or(b.OrgID)+"/"+or(b.RuleID, b.RuleName, b.RuleURL), "/")),
 		Title: or(b.RuleName, b.Title, "A rule of Grafana"), Text: string(b.Message),
 	}
-	switch state := or(b.State); state {
+	state := or(b.State)
+	switch state {
 	case "ok":
 		a.Status = alert.Resolved
+	case "paused":
+		a.Status, a.OnlyIfOpen, a.Text = alert.Resolved, true, paragraphs("The rule is paused.", a.Text)
 	case "no_data", "pending":
 		a.Severity = alert.Warning
-	case "paused":
-		a.Severity = alert.Info
 	}
 	own := labels{}
 	for name, value := range b.Tags {
@@ -137,8 +140,8 @@ func (b grafanaBody) legacy() alert.Alert {
 	for _, match := range b.EvalMatches {
 		own.addSaid(cmp.Or(or(match.Metric), "value"), string(match.Value))
 	}
-	if state := or(b.State); state != "alerting" && state != "ok" {
-		own.addSaid("state", state)
+	if state != "alerting" && a.Status != alert.Resolved {
+		own.addSaid("reason", state)
 	}
 	a.Labels = own
 	link(&a, "Rule", string(b.RuleURL))

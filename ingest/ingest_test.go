@@ -290,6 +290,8 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		{"github", "", `{"action":"completed","check_suite":{"id":7}` + repository, "error"},
 		{"github", "deployment_status", `{"deployment_status":{"environment":"prod"}` + repository, "error"},
 
+		{"grafana", "", `{"ruleId":7,"ruleName":"CPU","state":"paused"}`, "resolved if open"},
+
 		{"gitlab", "", `{"object_kind":"push","project":{"name":"shop"}}`, "nothing"},
 		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":{"status":"running"},"builds":[{"status":"failed"}]}`, "nothing"},
 		{"gitlab", "", `{"object_kind":"pipeline","object_attributes":{"status":"success"}}`, "resolved if open"},
@@ -490,6 +492,21 @@ func TestWhatAToolSaysAndHasNoPlaceIsNoted(t *testing.T) {
 		}
 		if notes := strings.Join(append(in.Notes, in.Alerts[0].Notes...), "; "); notes != c.note {
 			t.Errorf("%s of %s has the notes %q, want %q", c.body, c.tool, notes, c.note)
+		}
+	}
+}
+
+// A card that is green keeps its labels: they say why an alert fired, not what is the case now.
+func TestWhyAnAlertOfGrafanaFiredIsTrueAlsoWhenItIsOver(t *testing.T) {
+	for body, want := range map[string]map[string]string{
+		`{"ruleId":7,"state":"no_data"}`:  {"reason": "no_data"},
+		`{"ruleId":7,"state":"alerting"}`: {},
+		`{"orgId":1,"alerts":[{"status":"firing","labels":{"host":"a"},"annotations":{"grafana_state_reason":"NoData, KeepLast"}}]}`:   {"host": "a", "reason": "no_data"},
+		`{"orgId":1,"alerts":[{"status":"resolved","labels":{"host":"a"},"annotations":{"grafana_state_reason":"MissingSeries"}}]}`: {"host": "a", "reason": "MissingSeries"},
+	} {
+		in, err := readGrafana(request([]byte(body)))
+		if err != nil || len(in.Alerts) != 1 || !maps.Equal(in.Alerts[0].Labels, want) {
+			t.Errorf("%s became %v, %+v, want %v", body, err, in.Alerts, want)
 		}
 	}
 }
