@@ -5,9 +5,10 @@ type Intake struct {
 	Alerts []Alert
 	// Beats are the signs of life in it.
 	Beats []Beat
-	// Acked are the keys whose open incidents are acknowledged in that tool, by By.
-	Acked []string
-	By    Person
+	// Acked are the keys whose open incidents are acknowledged in that tool, by By, and Unacked
+	// those whose acknowledged incidents are so no longer.
+	Acked, Unacked []string
+	By             Person
 	// Refused say which alerts of the request can't be taken, and why, a sentence each. The
 	// others are.
 	Refused []string

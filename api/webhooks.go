@@ -41,9 +41,11 @@ type accepted struct {
 	Alerts   []alert.Accepted `json:"alerts"`
 	// Heartbeats are those that the request has sent.
 	Heartbeats []Heartbeat `json:"heartbeats,omitempty"`
-	// Acked are the keys whose open incidents are acknowledged now.
-	Acked []string `json:"acked,omitempty"`
-	Notes []string `json:"notes,omitempty"`
+	// Acked are the keys whose open incidents are acknowledged now, Unacked those whose
+	// acknowledged incidents are open again.
+	Acked   []string `json:"acked,omitempty"`
+	Unacked []string `json:"unacked,omitempty"`
+	Notes   []string `json:"notes,omitempty"`
 	// refused say which alerts of the request were not accepted, and why.
 	refused []string
 }
@@ -297,10 +299,10 @@ func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
 		return accepted{}, err
 	}
 	if len(in.Alerts) == 0 {
-		return accepted{Alerts: []alert.Accepted{}, Heartbeats: heartbeats, Acked: in.Acked, Notes: in.Notes, refused: in.Refused}, nil
+		return accepted{Alerts: []alert.Accepted{}, Heartbeats: heartbeats, Acked: in.Acked, Unacked: in.Unacked, Notes: in.Notes, refused: in.Refused}, nil
 	}
 	got, err := a.push(r, in.Alerts, in.Notes)
-	got.refused, got.Heartbeats = in.Refused, heartbeats
+	got.refused, got.Heartbeats, got.Acked, got.Unacked = in.Refused, heartbeats, in.Acked, in.Unacked
 	return got, err
 }
 
@@ -341,11 +343,11 @@ func tooMany(alerts int) error {
 	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the request has %d alerts, more than %d", alerts, maxAlerts), "send them in several requests"}
 }
 
-// acknowledge acknowledges the open incidents of keys that are acknowledged in a tool. That
-// is an act: it is refused where nobody may act, also if nothing is open, so that the answer
-// does not tell what is.
+// acknowledge acknowledges the open incidents of keys that are acknowledged in a tool, and
+// undoes that where the tool does. That is an act: it is refused where nobody may act, also if
+// nothing is open, so that the answer does not tell what is.
 func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
-	if len(in.Acked) == 0 {
+	if len(in.Acked)+len(in.Unacked) == 0 {
 		return nil
 	}
 	if r.Context().Value(readOnly{}) != nil {
@@ -355,25 +357,35 @@ func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
 	if err := callerOf(r).token().Permit(alert.MayAct); err != nil {
 		return err
 	}
-	var acts []alert.Act
-	for _, key := range in.Acked {
+	acks, err := a.actsOn(r, in.Acked, alert.Open, alert.Act{Verb: alert.VerbAck, By: in.By})
+	if err != nil {
+		return err
+	}
+	unacks, err := a.actsOn(r, in.Unacked, alert.Acked, alert.Act{Verb: alert.VerbUnack, By: in.By})
+	if err != nil || len(acks)+len(unacks) == 0 {
+		return err
+	}
+	_, err = a.opts.Engine.Act(r.Context(), append(acks, unacks...))
+	return err
+}
+
+// actsOn is an act on each incident in a state that has one of the keys.
+func (a *API) actsOn(r *http.Request, keys []string, state alert.State, act alert.Act) (acts []alert.Act, err error) {
+	for _, key := range keys {
 		matcher, err := alert.NewMatcher("key", "=", key)
 		if err != nil {
 			continue // no alert has such a key
 		}
-		open, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{alert.Open}, Matchers: alert.Matchers{matcher}})
+		found, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{state}, Matchers: alert.Matchers{matcher}})
 		if err != nil {
-			return err
+			return nil, err
 		}
-		for _, i := range open {
-			acts = append(acts, alert.Act{Verb: alert.VerbAck, Incident: i.ID, By: in.By})
+		for _, i := range found {
+			act.Incident = i.ID
+			acts = append(acts, act)
 		}
 	}
-	if len(acts) == 0 {
-		return nil
-	}
-	_, err := a.opts.Engine.Act(r.Context(), acts)
-	return err
+	return acts, nil
 }
 
 // unknownWebhook answers requests for a webhook that is not there, or with another

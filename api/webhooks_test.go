@@ -32,6 +32,8 @@ func hooks() api.Options {
 					in.Alerts = append(in.Alerts, alert.Alert{Key: name, Title: name})
 				case "ack":
 					in.Acked, in.By = append(in.Acked, name), alert.Person{Name: "bell"}
+				case "unack":
+					in.Unacked = append(in.Unacked, name)
 				case "quiet":
 					in.Notes = append(in.Notes, name+" is no alert")
 				default:
@@ -110,6 +112,11 @@ func TestAnAcknowledgementInAToolAcknowledgesTheIncidents(t *testing.T) {
 	got := send(t, e, "s3cret", "/v1/webhooks/bell?token=s3cret", "ack disk")
 	if got.status != http.StatusAccepted || len(e.acts) != 1 || e.acts[0].Verb != alert.VerbAck || e.acts[0].Incident != "k7f2" || e.acts[0].By.Name != "bell" {
 		t.Errorf("answered %d %s and did %+v", got.status, got.body, e.acts)
+	}
+	e = &engine{}
+	got = send(t, e, "s3cret", "/v1/webhooks/bell?token=s3cret", "unack disk\nring disk")
+	if got.status != http.StatusAccepted || len(e.acts) != 1 || e.acts[0].Verb != alert.VerbUnack || len(e.got) != 1 || !strings.Contains(got.body, `"unacked":["disk"]`) {
+		t.Errorf("undoing it is answered %d %s and did %+v", got.status, got.body, e.acts)
 	}
 }
 

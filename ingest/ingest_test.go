@@ -273,9 +273,14 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		{"oncall", "", group("resolution note added", "resolved"), "resolved if open"},
 		{"oncall", "", group("status change", "resolved"), "resolved if open"},
 		{"oncall", "", group("acknowledge", "acknowledged"), "acknowledged"},
+		{"oncall", "", group("status change", "acknowledged"), "acknowledged"},
+		{"oncall", "", group("Acknowledge", ""), "acknowledged"},
+		{"oncall", "", group("unacknowledge", "firing"), "unacknowledged, firing"},
+		{"oncall", "", group("status change", "firing"), "unacknowledged, firing"},
+		{"oncall", "", group("unsilence", "firing"), "nothing"},
+		{"oncall", "", group("status change", "silenced"), "nothing"},
 		{"oncall", "", group("escalation", "acknowledged"), "nothing"},
 		{"oncall", "", group("silence", "silenced"), "nothing"},
-		{"oncall", "", group("unacknowledge", "firing"), "nothing"},
 		{"oncall", "", group("resolution note added", "firing"), "nothing"},
 
 		{"github", "push", `{"ref":"refs/heads/main"` + repository, "nothing"},
@@ -324,6 +329,8 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 			got = "error"
 		case len(in.Acked) > 0:
 			got = "acknowledged"
+		case len(in.Unacked) > 0 && len(in.Alerts) > 0 && in.Alerts[0].Refreshes:
+			got = "unacknowledged, firing"
 		case len(in.Alerts) > 0 && in.Alerts[0].Status == alert.Resolved && in.Alerts[0].OnlyIfOpen:
 			got = "resolved if open"
 		case len(in.Alerts) > 0:
@@ -501,8 +508,8 @@ func TestWhyAnAlertOfGrafanaFiredIsTrueAlsoWhenItIsOver(t *testing.T) {
 	for body, want := range map[string]map[string]string{
 		`{"ruleId":7,"state":"no_data"}`:  {"reason": "no_data"},
 		`{"ruleId":7,"state":"alerting"}`: {},
-		`{"orgId":1,"alerts":[{"status":"firing","labels":{"host":"a"},"annotations":{"grafana_state_reason":"NoData, KeepLast"}}]}`:   {"host": "a", "reason": "no_data"},
-		`{"orgId":1,"alerts":[{"status":"resolved","labels":{"host":"a"},"annotations":{"grafana_state_reason":"MissingSeries"}}]}`: {"host": "a", "reason": "MissingSeries"},
+		`{"orgId":1,"alerts":[{"status":"firing","labels":{"host":"a"},"annotations":{"grafana_state_reason":"NoData, KeepLast"}}]}`: {"host": "a", "reason": "no_data"},
+		`{"orgId":1,"alerts":[{"status":"resolved","labels":{"host":"a"},"annotations":{"grafana_state_reason":"MissingSeries"}}]}`:  {"host": "a", "reason": "MissingSeries"},
 	} {
 		in, err := readGrafana(request([]byte(body)))
 		if err != nil || len(in.Alerts) != 1 || !maps.Equal(in.Alerts[0].Labels, want) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 )
@@ -57,19 +58,21 @@ func readOnCall(r Request) (alert.Intake, error) {
 	if id == "" && or(group.Title, payload.Title, payload.Message) == "" {
 		return alert.Intake{}, errNothing
 	}
-	in := alert.Intake{Notes: notes}
-	status, ok := b.status()
-	switch event := or(b.Event.Type); {
-	case event == "acknowledge" && id != "":
-		in.Acked, in.By = []string{keyOf("oncall", id)}, alert.Person{Name: or(b.User.Username, b.User.Email, "OnCall")}
+	in, key, event := alert.Intake{Notes: notes}, keyOf("oncall", id), b.event()
+	status, ok := b.status(event)
+	switch {
+	case event == acknowledged && id != "":
+		in.Acked, in.By = []string{key}, b.by()
 		return in, nil
 	case !ok:
 		in.Notes = append(in.Notes, ignored("event", cmp.Or(event, or(group.State))))
 		return in, nil
+	case event == unacknowledged && id != "":
+		in.Unacked, in.By = []string{key}, b.by()
 	}
 	a := alert.Alert{
 		Status: status, OnlyIfOpen: status == alert.Resolved,
-		Source: "oncall", Key: keyOf("oncall", id), Title: or(group.Title, payload.Title, "An alert group of OnCall"),
+		Source: "oncall", Key: key, Title: or(group.Title, payload.Title, "An alert group of OnCall"),
 		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
 		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
 	}
@@ -78,6 +81,9 @@ func readOnCall(r Request) (alert.Intake, error) {
 	} else {
 		happened(&a, "created_at", group.CreatedAt)
 	}
+	if event == unacknowledged { // it may also have been resolved since it began
+		a.Refreshes, a.At, a.BeganAt = true, time.Time{}, a.At
+	}
 	link(&a, "OnCall", string(group.Permalinks.Web))
 	link(&a, "Details", string(payload.Link))
 	image(&a, string(payload.ImageURL), a.Title)
@@ -85,17 +91,43 @@ func readOnCall(r Request) (alert.Intake, error) {
 	return in, nil
 }
 
-// status is what the event makes of the alert group. ok is false for one that neither
+// The events of an alert group that a person takes, or does not take any more.
+const acknowledged, unacknowledged = "acknowledge", "unacknowledge"
+
+// event is what has happened. A change of the status is what it has become: one that fires
+// again is not acknowledged.
+func (b oncallBody) event() string {
+	event := strings.ToLower(or(b.Event.Type))
+	if event != "status change" {
+		return event
+	}
+	switch strings.ToLower(or(b.Group.State)) {
+	case "acknowledged":
+		return acknowledged
+	case "firing":
+		return unacknowledged
+	}
+	return event
+}
+
+// by is who did it.
+func (b oncallBody) by() alert.Person {
+	return alert.Person{Name: or(b.User.Username, b.User.Email, "OnCall")}
+}
+
+// status is what an event makes of the alert group. ok is false for one that neither
 // fires nor resolves, such as a silence or a note.
-func (b oncallBody) status() (s alert.Status, ok bool) {
-	event, state := strings.ToLower(or(b.Event.Type)), strings.ToLower(or(b.Group.State))
+func (b oncallBody) status(event string) (s alert.Status, ok bool) {
+	state := strings.ToLower(or(b.Group.State))
 	switch {
 	case event == "resolve", state == "resolved":
 		return alert.Resolved, true
-	case state != "" && state != "firing", event != "" && event != "escalation" && event != "unresolve" && !strings.HasSuffix(event, "created"):
+	case state != "" && state != "firing":
 		return "", false
+	case event == "", event == "escalation", event == "unresolve", event == unacknowledged, strings.HasSuffix(event, "created"):
+		return alert.Firing, true
 	}
-	return alert.Firing, true
+	return "", false
 }
 
 // labels are those of the group, and whom OnCall has notified. How far it is with it would stay

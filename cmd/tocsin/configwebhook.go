@@ -78,9 +78,10 @@ type triedWebhook struct {
 	Status      int            `json:"status"`
 	Expressions []ingest.Value `json:"expressions"`
 	Alerts      []alert.Alert  `json:"alerts"`
-	// Acked are the keys of what the request acknowledges, and Heartbeats the names of
-	// those that it sends.
+	// Acked are the keys of what the request acknowledges, Unacked of what it makes open again,
+	// and Heartbeats the names of those that it sends.
 	Acked      []string `json:"acked,omitempty"`
+	Unacked    []string `json:"unacked,omitempty"`
 	Heartbeats []string `json:"heartbeats,omitempty"`
 	Notes      []string `json:"notes"`
 	// Problem is why the request would be refused; empty if it is not.
@@ -128,7 +129,7 @@ func tryWebhook(cfg config.Ingest, name string, r ingest.Request) (triedWebhook,
 	request.Header = r.Header
 	answer := trialAnswer{header: http.Header{}, status: http.StatusOK}
 	api.New(api.Options{Engine: engine, Store: trialStore{}, Webhooks: hooks, Recognize: recognize}).Handler().ServeHTTP(&answer, request)
-	t.Alerts, t.Heartbeats, t.Acked = append(t.Alerts, engine.alerts...), engine.heartbeats, read.Acked
+	t.Alerts, t.Heartbeats, t.Acked, t.Unacked = append(t.Alerts, engine.alerts...), engine.heartbeats, read.Acked, read.Unacked
 	t.answered(answer, read.Notes)
 	return t, nil
 }
@@ -248,11 +249,14 @@ func (t triedWebhook) text() string {
 	for _, key := range t.Acked {
 		fmt.Fprintf(&b, "\nacknowledges what is open with the key %s\n", key)
 	}
+	for _, key := range t.Unacked {
+		fmt.Fprintf(&b, "\nundoes the acknowledgement of what has the key %s\n", key)
+	}
 	for _, name := range t.Heartbeats {
 		fmt.Fprintf(&b, "\nheartbeat %s\n", name)
 	}
 	switch {
-	case t.Problem == "" && len(t.Alerts)+len(t.Acked)+len(t.Heartbeats) == 0:
+	case t.Problem == "" && len(t.Alerts)+len(t.Acked)+len(t.Unacked)+len(t.Heartbeats) == 0:
 		fmt.Fprintf(&b, "\nIt makes no alert, and would be answered with %d\n", t.Status)
 	case t.Problem != "":
 		fmt.Fprintf(&b, "\nIt would be refused with %d: %s\n", t.Status, t.Problem)
