@@ -112,7 +112,7 @@ func TestASilenceIsEndedByWordsThatMeanOne(t *testing.T) {
 	for _, said := range []string{"service=db for 2h because new disks", "service=web for 2h", "host=db-3 for 2h"} {
 		d.types(t, h, "silence "+said)
 	}
-	if got := d.types(t, h, "unsilence nothing like it"); !strings.Contains(got, "not the id of a silence") {
+	if got := d.types(t, h, "unsilence nothing like it"); !strings.Contains(got, "no silence is about nothing like it") {
 		t.Errorf("words that mean none are answered with %q", got)
 	}
 	if got := d.types(t, h, "unmute db"); strings.Contains(got, "Ended") || !strings.Contains(got, `host="db-3"`) || !strings.Contains(got, `service="db"`) || strings.Contains(got, "web") {
@@ -128,11 +128,11 @@ func TestASilenceIsEndedByWordsThatMeanOne(t *testing.T) {
 
 func TestWordsThatMayMeanAnotherSilenceEndNone(t *testing.T) {
 	for _, c := range []struct{ silence, said, want string }{
-		{`host=db-30 for 1h`, "unsilence db-3", "not the id of a silence"},
-		{`service=pgx for 1h`, "unsilence s", "not the id of a silence"},
-		{`service=pgx for 1h`, "unsilence gx", "not the id of a silence"},
-		{`service=pgx for 1h`, "unsilence service=pg", "not the id of a silence"},
-		{`service=pgx for 1h`, "unsilence service=PGX", "not the id of a silence"},
+		{`host=db-30 for 1h`, "unsilence db-3", "no silence is about"},
+		{`service=pgx for 1h`, "unsilence s", "no silence is about"},
+		{`service=pgx for 1h`, "unsilence gx", "no silence is about"},
+		{`service=pgx for 1h`, "unsilence service=pg", "no silence is about"},
+		{`service=pgx for 1h`, "unsilence service=PGX", "no silence is about"},
 		{`service=pgx for 1h`, "unsilence service", "Do you mean this silence?"},
 		{`host=db-3-old for 1h`, "unsilence db-3", "Do you mean this silence?"},
 		{`service!=pgx severity=info for 1h`, "unsilence pgx", "Do you mean this silence?"},
@@ -140,8 +140,8 @@ func TestWordsThatMayMeanAnotherSilenceEndNone(t *testing.T) {
 		{`host=web-12 for 1h because see k7f2`, "unsilence k7f2", "Do you mean this silence?"},
 		{`host=db-3 for 1h because the k7f2`, "unsilence k7f2", "Do you mean this silence?"},
 		{`service=k7f2 for 1h`, "unsilence k7f2", "Do you mean this silence?"},
-		{`service=pgx for 1h`, "unsilence service=pgx host=db-3", "not the id of a silence"},
-		{`service=pgx for 1h`, "unsilence pgx db-3", "not the id of a silence"},
+		{`service=pgx for 1h`, "unsilence service=pgx host=db-3", "no silence is about"},
+		{`service=pgx for 1h`, "unsilence pgx db-3", "no silence is about"},
 		{`service=pgx for 1h`, "unsilence service=", "is not a matcher"},
 		{`service="db 3" host=x for 1h`, `unsilence service="db 3"`, "Ended"},
 		{`service=pgx for 1h`, "unsilence PGX", "Ended"},

@@ -205,7 +205,10 @@ func (h *Handlers) help(_ context.Context, a ask) render.Message {
 	if len(a.said.words) > 0 {
 		word := a.said.words[0]
 		c, near := commandOf(strings.TrimPrefix(word.key, "/"))
-		if c.do == nil && near != "" {
+		if c.do == nil && !saysNothing(word.key) {
+			if near == "" {
+				return unknown(word.raw, "", a.direct)
+			}
 			return unknown(word.raw, "help "+near, a.direct)
 		}
 		view.Word = c.name

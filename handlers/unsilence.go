@@ -38,13 +38,21 @@ func parseUnsilence(p phrase) (Unsilence, *alert.InputError) {
 		return Unsilence{IDs: ids}, bad
 	}
 	u := Unsilence{None: bad}
-	if word := trim(p.words[0].key); len(p.words) == 1 && idShape.MatchString(word) {
+	word := trim(p.words[0].key)
+	if len(p.words) == 1 && idShape.MatchString(word) {
 		u.Incident = word
 	}
 	o, bad := parseSearch(p)
-	u.target = o.Target
+	switch u.target = o.Target; {
+	case u.target.All && len(u.target.Words)+len(u.target.Matchers) == 0:
+		u.None = &alert.InputError{Message: "nothing is silenced"}
+	case u.Incident == "" && !strings.HasPrefix(word, "s-"):
+		u.None = &alert.InputError{Message: "no silence is about " + beginning(oneLine(p.text)), Hint: "`silences` lists them."}
+	}
 	return u, bad
 }
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
 // Among returns the silences that are meant among all. incident is the one with the ID
 // Incident; the zero value if there is none. sure reports that only the first can be meant:
@@ -141,8 +149,6 @@ func (h *Handlers) unsilenceMeant(ctx context.Context, a ask, u Unsilence) rende
 	}
 	meant, sure := u.Among(holding, incident)
 	switch {
-	case len(holding) == 0:
-		return render.Silences(nil, false)
 	case sure:
 		return h.endSilence(ctx, meant[0].ID, h.person(ctx, a.by))
 	case len(meant) > 0:

@@ -206,12 +206,14 @@ func steps(r TestReport) []string {
 	return append(parts, "*total* "+brief(from.Sub(r.Asked)))
 }
 
-// Unknown answers an unknown command with the nearest known word (or none), and
-// with the command that lists all of them.
+// Unknown answers an unknown command with the nearest known word or, if there is none,
+// how to look for what was said, and with the command that lists all of them.
 func Unknown(said, nearest, help string) Message {
 	line := "I don't understand " + quoted(said) + "."
 	if nearest != "" {
 		line += " Did you mean " + quoted(nearest) + "?"
+	} else {
+		line += " " + quoted(strings.TrimSuffix(help, "help")+"list "+said) + " looks for it."
 	}
 	return answer(line, quoted(help)+" lists what I can do.")
 }

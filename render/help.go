@@ -48,7 +48,7 @@ func grammar() []helpPart {
 			{usage: "silence MATCHERS for 2h [because …]", does: "keep alerts out of Slack for a while; `until 18:00` works too; `mute` without a time is an hour",
 				examples: []string{"silence postgres 2h", "silence service=db for 2h because we are moving it", `silence {host=~"db-.*", severity!="critical"} until tomorrow 9am`, "silence k7f2 for 30m", "mute db-3"}},
 			{usage: "silences", does: "what is silenced, by whom and why", examples: []string{"silences"}},
-			{usage: "unsilence ID", does: "end a silence", examples: []string{"unsilence s-k7f2"}},
+			{usage: "unsilence ID|words", does: "end a silence", examples: []string{"unsilence s-k7f2", "unsilence db-3"}},
 		}},
 		{"You and your team", []helpRow{
 			{usage: "subscribe MATCHERS", does: "get alerts as direct messages",

@@ -87,7 +87,7 @@ func report(w world, cmd *cobra.Command, err error) int {
 	}
 	_, _ = fmt.Fprintln(w.stderr, said) // the status says it too
 	if _, ok := errors.AsType[*usageError](err); ok {
-		_, _ = fmt.Fprintf(w.stderr, "Run %s --help for usage.\n", cmd.CommandPath())
+		_, _ = fmt.Fprintf(w.stderr, "Run %s --help for usage.\n", strings.TrimSuffix(cmd.CommandPath(), " help"))
 		return exitUsage
 	}
 	if _, ok := errors.AsType[*config.Errors](err); ok {

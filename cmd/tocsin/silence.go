@@ -185,10 +185,8 @@ func (c *clientCmd) silencesMeant(ctx context.Context, named []string) ([]string
 	switch {
 	case sure:
 		return []string{meant[0].ID}, nil
-	case len(meant) == 0 && u.Incident != "":
-		return nil, &usageError{withHint(u.None)}
 	case len(meant) == 0:
-		return nil, fmt.Errorf("no silence is about %s; tocsin silence list lists them", strings.Join(named, " "))
+		return nil, withHint(u.None)
 	}
 	return nil, &usageError{fmt.Errorf("%s: end one by its id\n%s", mayMean(len(meant)), strings.TrimSuffix(screen{}.draw(silencePage{meant}.text()), "\n"))}
 }
@@ -322,9 +320,10 @@ func (p silencePage) text() string {
 
 func newSilenceEnd(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "end ID...",
+		Use:     "end ID...|WORDS...",
+		Aliases: []string{"expire"},
 		Short:   "End silences early; what is still open is shown then",
-		Example: "  tocsin silence end s-k7f2",
+		Example: "  tocsin silence end s-k7f2\n  tocsin silence end db-3",
 		Args:    arguments(1, manyArguments, "which silences? give their ids (tocsin silence list lists them)"),
 	}
 	c := newClientCmd(w, cmd)

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -66,8 +67,16 @@ func unknownCommand(parent *cobra.Command, name string) error {
 	remedy := didYouMean(name, subcommands(parent))
 	if remedy == "" {
 		remedy = "; " + parent.CommandPath() + " --help lists them"
+		if !parent.HasParent() && !strings.ContainsFunc(name, notOfWords) {
+			remedy += ", " + parent.CommandPath() + " list " + name + " looks for it"
+		}
 	}
 	return &usageError{fmt.Errorf("%s has no command %q%s", parent.CommandPath(), name, remedy)}
+}
+
+// notOfWords reports a character that a shell may want quoted.
+func notOfWords(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("-_.", r)
 }
 
 // didYouMean ends a message with the words that typed may be meant for: those
