@@ -55,19 +55,6 @@ func (g Grouping) Takes(a Alert) bool {
 	return g.Groups() && a.Message == nil && !strings.HasPrefix(a.Key, heartbeatKey)
 }
 
-// same reports whether two form the same groups, or both none.
-func (g Grouping) same(as Grouping) bool {
-	if !g.Groups() || !as.Groups() {
-		return g.Groups() == as.Groups()
-	}
-	return covers(g.By, as.By) && covers(as.By, g.By)
-}
-
-// covers reports whether all has each of some.
-func covers(all, some []string) bool {
-	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
-}
-
 // Labels are the labels by which an alert is grouped. One that it lacks is empty.
 func (g Grouping) Labels(s Subject) map[string]string {
 	labels := make(map[string]string, len(g.By))

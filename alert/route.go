@@ -172,8 +172,8 @@ func (r Routing) Plan(s Subject) Plan {
 }
 
 // Plans returns the routing of s for each incident that it is about, of which there is at
-// least one: routes that form different groups have one each. What names a channel is one
-// incident there, and what Tocsin says about a heartbeat is in no group.
+// least one: each route that forms groups has one. What names a channel is one incident
+// there, and what Tocsin says about a heartbeat is in no group.
 func (r Routing) Plans(s Subject) []Plan {
 	if s.Channel != "" || strings.HasPrefix(s.Key, heartbeatKey) {
 		return []Plan{r.Plan(s)}
@@ -217,16 +217,24 @@ func PlanBy(plans []Plan, route string) *Plan {
 	return &plans[max(at, 0)]
 }
 
-// shares returns which of an alert's plans a route that matches it belongs to: that of
-// routes that form the same groups. A route that says nothing of groups adds to one that
-// sends to all its conversations already. -1 is none.
+// shares returns to which of an alert's plans a route that matches it adds; -1 is none. One
+// that forms groups has a plan of its own, and the others have one together. A route that says
+// nothing of groups adds to one that sends to all its conversations already.
 func (r Routing) shares(plans []Plan, route Route) int {
+	if (Grouping{By: route.GroupBy}).Groups() {
+		return -1
+	}
 	if len(route.GroupBy) == 0 {
 		if at := slices.IndexFunc(plans, func(p Plan) bool { return covers(p.Lanes(), r.to(route)) }); at >= 0 {
 			return at
 		}
 	}
-	return slices.IndexFunc(plans, func(p Plan) bool { return p.Group.same(Grouping{By: route.GroupBy}) })
+	return slices.IndexFunc(plans, func(p Plan) bool { return !p.Group.Groups() })
+}
+
+// covers reports whether all has each of some.
+func covers(all, some []string) bool {
+	return !slices.ContainsFunc(some, func(one string) bool { return !slices.Contains(all, one) })
 }
 
 // noPlan is a plan by which no route applies yet.

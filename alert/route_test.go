@@ -80,7 +80,7 @@ func TestTheFirstRouteSaysWhatOnlyOneCan(t *testing.T) {
 	}
 }
 
-func TestRoutesThatFormOtherGroupsHavePlansOfTheirOwn(t *testing.T) {
+func TestEachRouteWithGroupsHasAPlanOfItsOwn(t *testing.T) {
 	route := func(name string, by []string, to ...string) alert.Route {
 		return alert.Route{Name: name, GroupBy: by, To: to, Continue: true, Mention: []string{"@" + name}, Matchers: matchers(t, name+`!="no"`)}
 	}
@@ -92,11 +92,11 @@ func TestRoutesThatFormOtherGroupsHavePlansOfTheirOwn(t *testing.T) {
 	}{
 		"no groups":                       {[]alert.Route{route("a", nil, "#a"), route("b", nil, "#b")}, alert.Subject{}, "a: #a #b"},
 		"all labels are no group":         {[]alert.Route{route("a", nil, "#a"), route("b", all, "#b")}, alert.Subject{}, "a: #a #b"},
-		"the same group":                  {[]alert.Route{route("a", one, "#a"), route("b", one, "#b")}, alert.Subject{}, "a: #a #b"},
-		"the same in another order":       {[]alert.Route{route("a", two, "#a"), route("b", []string{"alertname", "cluster", "cluster"}, "#b")}, alert.Subject{}, "a: #a #b"},
+		"the same group":                  {[]alert.Route{route("a", one, "#a"), route("b", one, "#b")}, alert.Subject{}, "a: #a; b: #b"},
+		"the same in another order":       {[]alert.Route{route("a", two, "#a"), route("b", []string{"alertname", "cluster", "cluster"}, "#b")}, alert.Subject{}, "a: #a; b: #b"},
 		"different groups":                {[]alert.Route{route("a", one, "#a"), route("b", two, "#b")}, alert.Subject{}, "a: #a; b: #b"},
 		"different in one channel":        {[]alert.Route{route("a", one, "#a"), route("b", two, "#a")}, alert.Subject{}, "a: #a; b: #a"},
-		"one of three":                    {[]alert.Route{route("a", one, "#a"), route("b", two, "#b"), route("c", one, "#c")}, alert.Subject{}, "a: #a #c; b: #b"},
+		"one of three":                    {[]alert.Route{route("a", one, "#a"), route("b", two, "#b"), route("c", one, "#c")}, alert.Subject{}, "a: #a; b: #b; c: #c"},
 		"a group and none":                {[]alert.Route{route("a", one, "#a"), route("b", nil, "#b")}, alert.Subject{}, "a: #a; b: #b"},
 		"none and a group":                {[]alert.Route{route("a", nil, "#a"), route("b", one, "#b"), route("c", all, "#c")}, alert.Subject{}, "a: #a #c; b: #b"},
 		"only who else is mentioned":      {[]alert.Route{route("a", one, "#a"), route("b", two, "#b"), route("c", nil, "#b")}, alert.Subject{}, "a: #a; b: #b"},

@@ -178,7 +178,7 @@ func TestImportedRoutesSendWhereAlertmanagersDo(t *testing.T) {
 				var want []string
 				for _, r := range root.receivers(map[string]string{"x": x, "severity": severity}, nil) {
 					if !strings.HasPrefix(r, "#null ") {
-						want = append(want, r)
+						want = append(want, strings.ReplaceAll(r, " by [...]", ""))
 					}
 				}
 				if len(want) == 0 { // dropped: in a route that shows nothing
@@ -190,12 +190,16 @@ func TestImportedRoutesSendWhereAlertmanagersDo(t *testing.T) {
 				var got []string
 				for _, plan := range c.Routing.Plans(a.Subject()) {
 					for _, lane := range plan.Lanes() {
-						got = append(got, fmt.Sprint(lane, " by ", plan.Group.By))
+						if plan.Group.Groups() {
+							lane = fmt.Sprint(lane, " by ", plan.Group.By)
+						}
+						got = append(got, lane)
 					}
 				}
 				slices.Sort(want)
 				slices.Sort(got)
-				if want = slices.Compact(want); !slices.Equal(got, want) {
+				want = slices.CompactFunc(want, func(x, y string) bool { return x == y && !strings.Contains(x, " by ") })
+				if !slices.Equal(got, want) {
 					t.Fatalf("x=%q severity=%s goes to %v, want %v, by\n%s\nfrom\n%s", x, severity, got, want, made.YAML, content)
 				}
 			}

@@ -30,7 +30,7 @@ func (im *importer) flatten() (all []flatRoute) {
 	return all
 }
 
-// byGroups has a route for each of the different groups that the nodes of one form. They
+// byGroups has a route for each node of one that forms groups, and one for the others. They
 // have the same matchers, and all but the last go on. Nodes without a conversation come last.
 func (im *importer) byGroups(r flatRoute) (parts []flatRoute) {
 	var silent []*amRoute
@@ -39,7 +39,7 @@ func (im *importer) byGroups(r flatRoute) (parts []flatRoute) {
 			silent = append(silent, node)
 			continue
 		}
-		at := slices.IndexFunc(parts, func(p flatRoute) bool { return slices.Equal(p.of[0].groupBy, node.groupBy) })
+		at := slices.IndexFunc(parts, func(p flatRoute) bool { return p.of[0].alone() && node.alone() })
 		if at < 0 {
 			at = len(parts)
 			parts = append(parts, flatRoute{matchers: r.matchers, cont: true})
@@ -125,8 +125,13 @@ func joined(a, b alert.Matchers) alert.Matchers {
 	return all
 }
 
-// compareNeighbours notes where an alert goes on to a route that forms the same groups and says
-// something else of them: here it is one incident then, and what the first route says counts.
+// alone reports whether each alert is a group of its own.
+func (r *amRoute) alone() bool {
+	return len(r.groupBy) == 0 || slices.Contains(r.groupBy, alert.AllLabels)
+}
+
+// compareNeighbours notes where an alert that is alone goes on to a route that says something
+// else of it: here it is one incident then, and what the first route says counts.
 func (im *importer) compareNeighbours(r *amRoute) {
 	for n, one := range r.routes {
 		im.compareNeighbours(one)
@@ -142,17 +147,14 @@ func (im *importer) compareNeighbours(r *amRoute) {
 	}
 }
 
-// different is what two routes that form the same groups say differently.
+// different is what two routes say differently that form no groups.
 func (im *importer) different(one, other *amRoute) (what []string) {
 	a, b := im.receivers[one.receiver], im.receivers[other.receiver]
-	if !slices.Equal(one.groupBy, other.groupBy) || len(a.to) == 0 || len(b.to) == 0 {
+	if !one.alone() || !other.alone() || len(a.to) == 0 || len(b.to) == 0 {
 		return nil
 	}
 	if !slices.Equal(one.mute, other.mute) || !slices.Equal(one.active, other.active) {
 		what = append(what, "times")
-	}
-	if one.groupWait != other.groupWait || one.groupInterval != other.groupInterval {
-		what = append(what, "waits")
 	}
 	if a.title != b.title || a.text != b.text || !slices.Equal(a.fields, b.fields) {
 		what = append(what, "templates")

@@ -225,7 +225,9 @@ func TestGroupsBehaveLikeASimpleModel(t *testing.T) {
 }
 
 func TestGroupsOfSeveralRoutesBehaveLikeASimpleModel(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) { behaveLikeASimpleModel(t, map[string]string{"all": "cluster", "racks": "rack"}) })
+	rapid.Check(t, func(t *rapid.T) {
+		behaveLikeASimpleModel(t, map[string]string{"all": "cluster", "racks": "rack", "same": "cluster"})
+	})
 }
 
 func behaveLikeASimpleModel(t *rapid.T, by map[string]string) {
