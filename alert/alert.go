@@ -150,6 +150,9 @@ const (
 	// EffectRefreshed is that of an alert that says only that its incident goes on. Like an
 	// ignored one, it is not in the ledger.
 	EffectRefreshed Effect = "refreshed"
+	// EffectQueued is that of an alert that a standby has stored, and the active replica has
+	// not decided within a second.
+	EffectQueued Effect = "queued"
 )
 
 // Accepted is the receipt for one alert that is on disk.

@@ -137,6 +137,15 @@ type Change struct {
 	// History are lines to add. The opening of an incident needs none: the store
 	// derives it from FirstAt.
 	History []Event
+	// Receipts answer the arrivals of these ids, which are over with the change. One that is
+	// not there any more is a conflict.
+	Receipts map[string][]byte
+}
+
+// Arrival is a request that another replica has accepted for the one that decides.
+type Arrival struct {
+	ID      string
+	Request []byte
 }
 
 // Hushed is an incident that ends hidden before it was shown: by the silence of this id, or for

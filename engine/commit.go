@@ -56,7 +56,7 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 
 // empty reports whether there is nothing to write.
 func empty(c alert.Change) bool {
-	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten)+len(c.Members)+len(c.Turned)+len(c.Woken) == 0
+	return len(c.Alerts)+len(c.Incidents)+len(c.Deliveries)+len(c.Silences)+len(c.History)+len(c.Heartbeats)+len(c.Forgotten)+len(c.Members)+len(c.Turned)+len(c.Woken)+len(c.Receipts) == 0
 }
 
 // now is the current time at the precision that stores keep.

@@ -28,6 +28,9 @@ type Store interface {
 	// Commit writes all of c or nothing and returns nil only once it is durable.
 	// The error is alert.ErrConflict if something c builds on has changed.
 	Commit(ctx context.Context, c alert.Change) error
+	// Arrivals lists what other replicas have accepted and nobody has decided, in the order
+	// it came, and most at most.
+	Arrivals(ctx context.Context, most int) ([]alert.Arrival, error)
 }
 
 // Options are what the engine is built with; zero values get the defaults. Reload can replace
@@ -58,6 +61,10 @@ type Options struct {
 	// when deciding them began, and how many were written together. It must be quick. nil:
 	// nobody is told.
 	Committed func(began time.Time, together int, alerts []alert.Alert, receipts []alert.Accepted)
+	// Front has another replica decide all requests, and Run is not called. nil: this one does.
+	Front Front
+	// Arrived tells that there may be arrivals. Those of before the start need no sign.
+	Arrived <-chan struct{}
 	// Now is the clock. Default time.Now.
 	Now func() time.Time
 	// Log gets panics, and errors that no caller gets. Default: none.
@@ -116,7 +123,9 @@ type Engine struct {
 
 type request struct {
 	input
-	done chan result // has room for the one result
+	// arrival is the id of the arrival that it is, or empty.
+	arrival string
+	done    chan result // has room for the one result
 }
 
 // size is the number of alerts and acts in a request.
@@ -204,6 +213,9 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 
 // submit passes in to Run and waits for the result.
 func (e *Engine) submit(ctx context.Context, in input) (result, error) {
+	if e.opts.Front != nil {
+		return e.forward(ctx, in)
+	}
 	r := &request{input: in, done: make(chan result, 1)}
 	if err := e.enqueue(r); err != nil {
 		return result{}, err
@@ -328,10 +340,13 @@ func (e *Engine) Run(ctx context.Context) error {
 	putBack := time.NewTicker(alert.ClockSlack)
 	defer putBack.Stop()
 	e.runDue(ctx) // before the first request, which may be about a heartbeat of the configuration
+	e.takeArrivals(ctx)
 	for {
 		select {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
+		case <-e.opts.Arrived:
+			e.takeArrivals(ctx)
 		case <-e.reloaded:
 			e.follow()
 		case <-clock.C:
@@ -388,6 +403,9 @@ func (e *Engine) serve(batch []*request) {
 		}
 		return
 	}
+	if lasting(err) && batch[0].arrival != "" { // which is alone by now
+		e.settle(batch[0].arrival, err)
+	}
 	e.logPanic(err)
 	e.noteDeaf(batch, err)
 	e.tellCommitted(began, batch, results) // before the callers get their receipts, which they change
@@ -434,6 +452,7 @@ func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 	var results []result
 	err := e.commit(context.Background(), query(e.current.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) (c alert.Change) {
 		c, results = decide(e.rules(), now, snapshot, inputs)
+		c.Receipts = receipts(batch, results)
 		return c
 	})
 	if err != nil {

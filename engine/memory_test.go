@@ -243,6 +243,8 @@ func (m *memory) Commit(_ context.Context, c alert.Change) error {
 	return nil
 }
 
+func (m *memory) Arrivals(context.Context, int) ([]alert.Arrival, error) { return nil, nil }
+
 // all are the incidents as they are now; the engine may be changing them.
 func (m *memory) all() []alert.Incident {
 	m.mu.Lock()

@@ -37,6 +37,10 @@ func (d onDisk) Commit(ctx context.Context, c alert.Change) error {
 	return nil
 }
 
+func (d onDisk) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error) {
+	return d.DB.Arrivals(ctx, most)
+}
+
 // openStore opens a store that is closed at the end of the test.
 func openStore(t *testing.T, path string) onDisk {
 	t.Helper()

@@ -170,7 +170,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.hush, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.hush, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats, c.writeReceipts,
 	} {
 		if err := step(ctx); err != nil {
 			return err

@@ -165,7 +165,7 @@ func (c *copying) begin(ctx context.Context) error {
 	case of != "":
 		return fmt.Errorf("the other one is an unfinished copy of %s: finish that, or name an empty store", of)
 	}
-	for _, table := range []string{"lanes", "incidents", "alerts", "silences", "history", "inbox"} {
+	for _, table := range []string{"lanes", "incidents", "alerts", "silences", "history", "inbox", "arrivals"} {
 		n, err := c.target.number(ctx, "SELECT count(*) FROM (SELECT 1 FROM "+table+" LIMIT 1) q")
 		if err != nil {
 			return err

@@ -39,6 +39,7 @@ func filled(t *testing.T, url string) {
 			"INSERT INTO subscriptions (n, person, matchers, created_at) VALUES (1, 'U0ANN', '[]', 1)",
 			"INSERT INTO heartbeats (name, configured, began_at, last_at, due_at, missing_at, terms) VALUES ('b', 1, 1, 1, 1, 0, '{}'), ('B', 0, 1, 1, 1, 0, '{}')",
 			"INSERT INTO homes (person, hash) VALUES ('U0ANN', 'x')",
+			"INSERT INTO arrivals (id, request, arrived_at) VALUES ('b', '{}', 1), ('a', '{}', 2)",
 		} {
 			if _, err := db.Exec(row); err != nil {
 				t.Fatalf("%s: %v", row, err)

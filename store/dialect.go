@@ -38,6 +38,8 @@ type dialect struct {
 	unavailable func(error) bool
 	// remedy says what to do about an error that is unavailable.
 	remedy func(error) string
+	// notify sends the texts of a JSON array to who listens; empty where nobody can.
+	notify string
 	// aborted: a COMMIT that failed in this way was certainly not done.
 	aborted func(error) bool
 	// duplicate: the request breaks the unique index on this column.

@@ -61,7 +61,9 @@ func postgresDialect(answerWithin time.Duration) dialect {
 		afterCopy: []string{
 			"ALTER TABLE inbox ALTER COLUMN n SET GENERATED ALWAYS",
 			"SELECT setval(pg_get_serial_sequence('inbox', 'n'), (SELECT coalesce(max(n), 0) + 1 FROM inbox), false)",
+			"SELECT setval(pg_get_serial_sequence('arrivals', 'n'), (SELECT coalesce(max(n), 0) + 1 FROM arrivals), false)",
 		},
+		notify:      receiptsNotify,
 		unavailable: postgresUnavailable,
 		remedy:      postgresRepair,
 		aborted: func(err error) bool {
@@ -124,6 +126,7 @@ func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 		return nil, errBadURL
 	}
 	configurePostgres(config)
+	d.arrivals = newArrivals(config)
 	name := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
 	d.writers, d.readers = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
 	d.writers.SetMaxOpenConns(2)
@@ -208,7 +211,7 @@ func postgresRepair(err error) string {
 	case errors.As(err, &e) && e.Code == "53100":
 		return "make room on PostgreSQL's disk" + continues
 	case errors.As(err, &e) && e.Code == "53300":
-		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+2) + continues
+		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+3) + continues
 	case errors.As(err, &e) && e.Code == "25006":
 		return "make PostgreSQL take writes (it is read-only, perhaps a standby), or name another server in TOCSIN_STORE" + continues
 	case errors.As(err, &e) && e.Code == "57014", pgconn.Timeout(err):

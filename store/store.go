@@ -51,6 +51,8 @@ type DB struct {
 	writers *sql.DB
 	// files are nil for PostgreSQL.
 	files *files
+	// arrivals are nil for SQLite.
+	arrivals *arrivals
 	// release drops the store's lock.
 	release func() error
 
@@ -126,6 +128,10 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), d.Close())
 	}
 	d.tasks.Go(d.pruneLoop)
+	if d.arrivals != nil {
+		d.tasks.Go(d.listen)
+		d.tasks.Go(d.arriveLoop)
+	}
 	return d, nil
 }
 

@@ -103,6 +103,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"waiting ends with the context":                       testAwaitEnds,
 		"waiting that ends tells the newest":                  testAwaitEndsWithTheNewest,
 		"an envelope is fresh once":                           testInbox,
+		"arrivals are decided once, in their order":           testArrivals,
 		"only old handled envelopes are pruned":               testPrune,
 		"a retried dead letter is owed in its old place":      testRetryDead,
 		"a retried one that may be shown is looked for":       testRetryUnsure,

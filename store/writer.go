@@ -256,6 +256,7 @@ var tables = []storedTable{
 	{"subscriptions", "n"},
 	{"heartbeats", "name {binary}"},
 	{"inbox", "n"},
+	{"arrivals", "n"},
 	{"homes", "person {binary}"},
 }
 

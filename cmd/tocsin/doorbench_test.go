@@ -27,7 +27,8 @@ type noStore struct{}
 func (noStore) Load(context.Context, alert.Query) (alert.Snapshot, error) {
 	return alert.Snapshot{}, nil
 }
-func (noStore) Commit(context.Context, alert.Change) error { return nil }
+func (noStore) Commit(context.Context, alert.Change) error             { return nil }
+func (noStore) Arrivals(context.Context, int) ([]alert.Arrival, error) { return nil, nil }
 
 // answer is a response that nobody reads.
 type answer struct {

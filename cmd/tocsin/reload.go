@@ -59,7 +59,7 @@ func (d *daemon) engineOptions(cfg *config.Config) engine.Options {
 	return engine.Options{
 		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
-		Aliases:  d.store.Aliases, TraceURL: cfg.Slack.TraceURL, Committed: d.tracer.Committed,
+		Aliases:  d.store.Aliases, TraceURL: cfg.Slack.TraceURL, Committed: d.tracer.Committed, Arrived: d.store.Arrived(),
 		Wake: d.outbox.Wake, Log: d.log.Named("engine"), Metrics: d.registry,
 	}
 }

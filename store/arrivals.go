@@ -1,0 +1,323 @@
+package store
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+)
+
+// Several replicas share a PostgreSQL store, and the one that has its lock decides. The
+// others write what they accept into the table arrivals and notify it. Its receipts come
+// back as notifications, which PostgreSQL sends once the decision is durable.
+
+const (
+	// receiptPatience is how long whoever has written an arrival waits for the receipt.
+	receiptPatience = time.Second
+	// arrivalsTogether is how many arrivals share one transaction at most.
+	arrivalsTogether = 256
+	// pollEvery is how often it is looked what has come, whatever was notified.
+	pollEvery = time.Second
+	// notifiedMost is how many characters of a receipt fit into one notification, whose
+	// limit is 8000 bytes.
+	notifiedMost = 7500
+)
+
+const (
+	arrivalsQuery = `SELECT id, request FROM arrivals ORDER BY n LIMIT ?`
+	settleQuery   = `DELETE FROM arrivals WHERE id {oneof}`
+	// channelName is the channel of notifications, which all schemas of a database share.
+	channelName = `'tocsin_' || to_hex(hashtext(coalesce(current_schema(), '')))`
+	arriveQuery = `WITH arrived AS (INSERT INTO arrivals (id, request, arrived_at)
+			SELECT id, request, extract(epoch FROM clock_timestamp()) * 1000000 FROM unnest($1::text[], $2::text[]) AS q (id, request))
+		SELECT pg_notify(` + channelName + `, '` + arrivedNotice + `')`
+	receiptsNotify = `SELECT pg_notify(` + channelName + `, part) FROM json_array_elements_text(?::json) AS part`
+	arrivedNotice  = "arrived"
+)
+
+// arrivals is what passes requests on over PostgreSQL.
+type arrivals struct {
+	config  *pgx.ConnConfig
+	writing chan *arriving
+	// arrived has room for one: somebody may have written an arrival.
+	arrived chan struct{}
+
+	mu sync.Mutex
+	// waiting are those who wait for a receipt, by the arrival's id.
+	waiting map[string]*awaitedReceipt
+}
+
+// arriving is a request that is to be written.
+type arriving struct {
+	alert.Arrival
+	written chan error // has room for the one answer
+}
+
+// awaitedReceipt is a receipt of which parts may have come, in their order.
+type awaitedReceipt struct {
+	parts strings.Builder
+	whole chan []byte // has room for it
+}
+
+func newArrivals(config *pgx.ConnConfig) *arrivals {
+	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), waiting: map[string]*awaitedReceipt{}}
+}
+
+// Arrive writes a request down for the active replica. It returns once the request is durable
+// and the receipt is there; without one after a second, which is nil. The errors are as from
+// Commit. Requests of which one was durable before the other came are decided in this order.
+func (d *DB) Arrive(ctx context.Context, request []byte) (receipt []byte, err error) {
+	one := &arriving{alert.Arrival{ID: alert.NewID(), Request: request}, make(chan error, 1)}
+	whole, leave := d.arrivals.await(one.ID)
+	defer leave()
+	if err := d.writeArrival(ctx, one); err != nil {
+		return nil, fmt.Errorf("write arrival: %w", err)
+	}
+	limit := time.NewTimer(receiptPatience)
+	defer limit.Stop()
+	select {
+	case receipt = <-whole:
+	case <-limit.C:
+	case <-ctx.Done():
+	case <-d.closing:
+	}
+	return receipt, nil
+}
+
+func (d *DB) writeArrival(ctx context.Context, one *arriving) error {
+	limit := time.NewTimer(d.answerWithin)
+	defer limit.Stop()
+	select {
+	case d.arrivals.writing <- one:
+	case <-limit.C:
+		return errNoAnswer
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-d.closing:
+		return errClosed
+	}
+	return <-one.written // which the dialect's patience limits
+}
+
+// Arrived tells that arrivals may wait. It is nil for a store that has none.
+func (d *DB) Arrived() <-chan struct{} {
+	if d.arrivals == nil {
+		return nil
+	}
+	return d.arrivals.arrived
+}
+
+// Arrivals lists the arrivals that are not decided, in the order they came, and most at most.
+func (d *DB) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error) {
+	var found []alert.Arrival
+	err := d.each(ctx, arrivalsQuery, func(s scanner) error {
+		var a alert.Arrival
+		err := s.Scan(&a.ID, &a.Request)
+		found = append(found, a)
+		return err
+	}, most)
+	if err != nil {
+		return nil, fmt.Errorf("list arrivals: %w", err)
+	}
+	return found, nil
+}
+
+// writeReceipts ends the arrivals that are answered, and sends the answers to whom waits
+// for them, once the transaction is durable.
+func (c *changeWriter) writeReceipts(ctx context.Context) error {
+	if len(c.Receipts) == 0 {
+		return nil
+	}
+	var ids, parts []string
+	for id, receipt := range c.Receipts {
+		ids = append(ids, id)
+		parts = append(parts, receiptParts(id, receipt)...)
+	}
+	list, err := json.Marshal(ids)
+	if err != nil {
+		return fmt.Errorf("list arrivals: %w", err)
+	}
+	switch gone, err := c.w.exec(ctx, settleQuery, string(list)); {
+	case err != nil:
+		return err
+	case gone != int64(len(ids)):
+		return fmt.Errorf("%d of %d arrivals are decided: %w", int64(len(ids))-gone, len(ids), alert.ErrConflict)
+	}
+	if c.w.dialect.notify == "" {
+		return nil
+	}
+	list, err = json.Marshal(parts)
+	if err != nil {
+		return fmt.Errorf("list receipts: %w", err)
+	}
+	_, err = c.w.exec(ctx, c.w.dialect.notify, string(list))
+	return err
+}
+
+// receiptParts are the notifications that bring a receipt, in their order: each has the
+// arrival's id, how many follow, and a part of the receipt.
+func receiptParts(id string, receipt []byte) (all []string) {
+	text := base64.StdEncoding.EncodeToString(receipt)
+	for n := (len(text) - 1) / notifiedMost; n >= 0; n-- {
+		part := text[:min(len(text), notifiedMost)]
+		text = text[len(part):]
+		all = append(all, id+" "+strconv.Itoa(n)+" "+part)
+	}
+	return all
+}
+
+// await returns where the receipt of an arrival will come, and what ends the waiting.
+func (a *arrivals) await(id string) (whole <-chan []byte, leave func()) {
+	one := &awaitedReceipt{whole: make(chan []byte, 1)}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting[id] = one
+	return one.whole, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.waiting, id)
+	}
+}
+
+// hear takes in a notification.
+func (a *arrivals) hear(notice string) {
+	if notice == arrivedNotice {
+		a.wake()
+		return
+	}
+	id, rest, _ := strings.Cut(notice, " ")
+	more, part, _ := strings.Cut(rest, " ")
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	one := a.waiting[id]
+	if one == nil { // another replica waits for it, or nobody any more
+		return
+	}
+	one.parts.WriteString(part)
+	if more != "0" {
+		return
+	}
+	if receipt, err := base64.StdEncoding.DecodeString(one.parts.String()); err == nil {
+		one.whole <- receipt
+		delete(a.waiting, id)
+	}
+}
+
+func (a *arrivals) wake() {
+	select {
+	case a.arrived <- struct{}{}:
+	default: // it is about to look
+	}
+}
+
+// listen hears notifications until the store closes.
+func (d *DB) listen() {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	d.tasks.Go(func() {
+		<-d.closing
+		cancel()
+	})
+	for ctx.Err() == nil {
+		if err := d.arrivals.listenOnce(ctx); ctx.Err() == nil {
+			d.log.Warn("notifications are not heard, will try again", zap.Error(err))
+		}
+		d.arrivals.wake()
+		select {
+		case <-ctx.Done():
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// listenOnce hears notifications over one connection until that fails, which it returns.
+func (a *arrivals) listenOnce(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, a.config)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		end, cancel := context.WithTimeout(context.Background(), rollbackPatience)
+		defer cancel()
+		_ = conn.Close(end) // it may be lost
+	}()
+	var channel string
+	if err := conn.QueryRow(ctx, "SELECT "+channelName).Scan(&channel); err != nil {
+		return err
+	}
+	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
+		return err
+	}
+	for {
+		limited, cancel := context.WithTimeout(ctx, pollEvery)
+		notice, err := conn.WaitForNotification(limited)
+		cancel()
+		switch {
+		case err == nil:
+			a.hear(notice.Payload)
+		case pgconn.Timeout(err) && ctx.Err() == nil:
+			a.wake()
+		default:
+			return err
+		}
+	}
+}
+
+// arriveLoop writes arrivals, those that come during one transaction in the next one, until
+// the store closes.
+func (d *DB) arriveLoop() {
+	for {
+		select {
+		case first := <-d.arrivals.writing:
+			group := d.arrivals.gather(first)
+			err := d.writeArrivals(group)
+			for _, one := range group {
+				one.written <- err
+			}
+		case <-d.closing:
+			return
+		}
+	}
+}
+
+func (a *arrivals) gather(first *arriving) []*arriving {
+	group := []*arriving{first}
+	for len(group) < arrivalsTogether {
+		select {
+		case one := <-a.writing:
+			group = append(group, one)
+		default:
+			return group
+		}
+	}
+	return group
+}
+
+func (d *DB) writeArrivals(group []*arriving) error {
+	ids, requests := make([]string, len(group)), make([]string, len(group))
+	for n, one := range group {
+		ids[n], requests[n] = one.ID, string(one.Request)
+	}
+	ctx, cancel := d.dialect.limit(context.Background())
+	defer cancel()
+	_, err := d.readers.ExecContext(ctx, arriveQuery, ids, requests)
+	if err == nil {
+		d.arrivals.wake() // this replica may decide by now
+		return nil
+	}
+	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused || pgconn.SafeToRetry(err) || d.dialect.aborted(err) {
+		return d.classify(err)
+	}
+	return doubt{d.classify(err)}
+}

@@ -1,0 +1,112 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"tocsin/alert"
+)
+
+func testArrivals(t *testing.T, d *DB) {
+	for _, id := range []string{"c", "a", "b"} {
+		must(t, d.write(t.Context(), func(w *writer, ctx context.Context) error {
+			_, err := w.exec(ctx, "INSERT INTO arrivals (id, request, arrived_at) VALUES (?, ?, 0)", id, "request "+id)
+			return err
+		}))
+	}
+	if got := arrived(t, d, 2); got != "c request c, a request a" {
+		t.Errorf("the first two arrivals are %s", got)
+	}
+	c := fire(incident("one", "#db", 1))
+	c.Receipts = map[string][]byte{"a": []byte("receipt")}
+	must(t, d.Commit(t.Context(), c))
+	again := fire(incident("two", "#db", 1))
+	again.Receipts = map[string][]byte{"a": []byte("receipt"), "b": []byte("receipt")}
+	mustBe(t, d.Commit(t.Context(), again), alert.ErrConflict)
+	if got := arrived(t, d, 9); got != "c request c, b request b" {
+		t.Errorf("what waits after one was decided is %s", got)
+	}
+	if l := balanced(t, d); l.Total.Accepted != 1 {
+		t.Errorf("%d alerts are accepted, although one arrival was decided once", l.Total.Accepted)
+	}
+}
+
+func arrived(t *testing.T, d *DB, most int) string {
+	t.Helper()
+	all, err := d.Arrivals(t.Context(), most)
+	must(t, err)
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, a.ID+" "+string(a.Request))
+	}
+	return strings.Join(texts, ", ")
+}
+
+func TestPostgresReceiptsComeBackWhole(t *testing.T) {
+	d := reopen(t, postgresSchema(t))
+	want := map[string]string{}
+	for n, size := range []int{1, 2 * notifiedMost, 100} {
+		want[fmt.Sprint("request ", n)] = strings.Repeat(fmt.Sprint(n), size)
+	}
+	var senders sync.WaitGroup
+	for request, receipt := range want {
+		senders.Go(func() {
+			got, err := d.Arrive(t.Context(), []byte(request))
+			if err != nil || string(got) != receipt {
+				t.Errorf("the receipt of %s has %d bytes, want %d: %v", request, len(got), len(receipt), err)
+			}
+		})
+	}
+	for answered := 0; answered < len(want); {
+		<-d.Arrived()
+		all, err := d.Arrivals(t.Context(), 9)
+		must(t, err)
+		c := alert.Change{Receipts: map[string][]byte{}}
+		for _, a := range all {
+			c.Receipts[a.ID] = []byte(want[string(a.Request)])
+		}
+		must(t, d.Commit(t.Context(), c))
+		answered += len(all)
+	}
+	senders.Wait()
+}
+
+func TestPostgresWhatArrivesIsKeptInItsOrder(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	for n := range 3 {
+		ended, end := context.WithCancel(t.Context())
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			receipt, err := d.Arrive(ended, fmt.Append(nil, n))
+			if receipt != nil || err != nil {
+				t.Errorf("there is a receipt, %q, or an error: %v", receipt, err)
+			}
+		})
+		for kept := 0; kept <= n; {
+			<-d.Arrived()
+			all, err := d.Arrivals(t.Context(), 9)
+			must(t, err)
+			kept = len(all)
+		}
+		end()
+		sender.Wait()
+	}
+	must(t, d.Close())
+	all, err := reopen(t, url).Arrivals(t.Context(), 9)
+	must(t, err)
+	order := slices.Collect(func(yield func(string) bool) {
+		for _, a := range all {
+			if !yield(string(a.Request)) {
+				return
+			}
+		}
+	})
+	if !slices.Equal(order, []string{"0", "1", "2"}) {
+		t.Errorf("after a restart the arrivals are %q", order)
+	}
+}
