@@ -67,7 +67,7 @@ const (
 	ProblemStoreStuck   = "store_stuck"   // reads or writes of the store do not return
 	ProblemStoreChanged = "store_changed" // the store's files are not those that were opened
 	ProblemListener     = "listener"      // clients can't connect to a listener
-	ProblemToken        = "token"         // a token is missing or can't work
+	ProblemToken        = "token"         // a token is missing or can't work; as a note, it looks so and works
 	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent
 	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
 	ProblemDelivery     = "delivery"      // deliveries fail or are overdue

@@ -51,3 +51,19 @@ func TestProblemsAreWhatMakesNoProgressForLongerThanItsLimit(t *testing.T) {
 		})
 	}
 }
+
+func TestWhileSlackRefusesTheAppDeliveriesAreNotWell(t *testing.T) {
+	h := Health{Held: "token_expired", Waiting: 1, Problems: []Problem{{Code: ProblemRefused, What: "Slack refuses the app: token_expired", Fix: "switch token rotation off"}}}
+	var wrong []string
+	for _, c := range h.Judged() {
+		if c.Result == CheckError {
+			wrong = append(wrong, c.Name)
+			if c.Fix != "switch token rotation off" || !strings.Contains(c.Found, "token_expired") {
+				t.Errorf("%s found %q, to be mended by %q", c.Name, c.Found, c.Fix)
+			}
+		}
+	}
+	if !slices.Equal(wrong, []string{"app", "deliveries"}) {
+		t.Errorf("wrong are %q", wrong)
+	}
+}

@@ -62,14 +62,27 @@ func (h Health) Judged() []Check {
 		}
 		add(CheckError, h.Problems)
 		add(CheckWarning, h.Notes)
-		if kind.name == "connections" && h.UnknownConnections > 0 {
+		switch {
+		case kind.name == "connections" && h.UnknownConnections > 0:
 			all = append(all, unknownConnections(h.UnknownConnections))
+		case kind.name == "deliveries" && h.Held != "":
+			all = append(all, Check{Name: kind.name, Result: CheckError, Found: "nothing is sent: " + h.Held, Fix: h.heldFix()})
 		}
 		if len(all) == before {
 			all = append(all, Check{Name: kind.name, Result: CheckOK, Found: kind.good(h)})
 		}
 	}
 	return all
+}
+
+// heldFix is the remedy of the problem that holds everything.
+func (h Health) heldFix() string {
+	for _, p := range h.Problems {
+		if p.Code == ProblemRefused {
+			return p.Fix
+		}
+	}
+	return "the other checks say what to do"
 }
 
 // UnknownConnectionsHint says what connections of the app may be that are not ours.

@@ -49,9 +49,10 @@ type Options struct {
 	Learn func(ctx context.Context, spelling, id string) error
 	// ImageHosts are those from which images are fetched; only while FetchImages runs.
 	ImageHosts alert.ImageHosts
-	// Answered is called after each call that succeeded and when a connection is up. It
-	// must not block. nil: nobody is told.
-	Answered func()
+	// Answered is called after each call that succeeded, with the token that Slack accepted
+	// for it, and when a connection is up, with an empty one. It must not block. nil: nobody
+	// is told.
+	Answered func(accepted alert.Secret)
 	// Transport makes the calls of the Web API, by next, which is the usual one. nil: next alone.
 	Transport func(next http.RoundTripper) http.RoundTripper
 	Log       *zap.Logger
@@ -72,7 +73,7 @@ func (o Options) withDefaults() Options {
 		o.Timeout = defaultTimeout
 	}
 	if o.Answered == nil {
-		o.Answered = func() {}
+		o.Answered = func(alert.Secret) {}
 	}
 	if o.Transport == nil {
 		o.Transport = func(next http.RoundTripper) http.RoundTripper { return next }

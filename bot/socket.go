@@ -340,7 +340,7 @@ func (s *Socket) ready(slot int, c *connection, h hello) {
 	changed := unknown != s.known.unknown
 	s.known = appState{app: h.app, unknown: unknown}
 	s.mu.Unlock()
-	s.bot.opts.Answered()
+	s.bot.opts.Answered("")
 	s.log.Info("slack connection is up", zap.Int("slot", slot+1), zap.Int("num_connections", h.connections))
 	if changed && unknown > 0 {
 		s.log.Warn("slack counts more connections than ours", zap.Int("num_connections", h.connections), zap.Int("more", unknown),

@@ -6,12 +6,14 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"tocsin/alert"
 )
 
 func TestOnlyConnectionsThatStayUpAreUsable(t *testing.T) {
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	s := &Socket{dispatcher: &dispatcher{bot: &Bot{opts: Options{Log: zap.NewNop(), Answered: func() {}}}, log: zap.NewNop()}}
+	s := &Socket{dispatcher: &dispatcher{bot: &Bot{opts: Options{Log: zap.NewNop(), Answered: func(alert.Secret) {}}}, log: zap.NewNop()}}
 	s.metrics.registered, s.metrics.unknown = prometheus.NewGauge(prometheus.GaugeOpts{Name: "n"}), prometheus.NewGauge(prometheus.GaugeOpts{Name: "u"})
 	usable := func(now int) time.Duration {
 		s.mu.Lock()

@@ -138,6 +138,7 @@ type exchange struct {
 	// app is set for the method that takes the app-level token.
 	app bool
 
+	token  alert.Secret
 	wrote  atomic.Bool
 	err    error
 	status int
@@ -152,6 +153,7 @@ func (x *exchange) send(req *http.Request) {
 			x.wrote.Store(true)
 		}
 	}}
+	x.token = alert.Secret(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
 	resp, err := x.bot.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		x.err = withoutURL(err)
@@ -188,7 +190,7 @@ func (x *exchange) result(failure *alert.SendError) error {
 	}
 	x.bot.calls.WithLabelValues(x.request.method, outcome).Inc()
 	if failure == nil {
-		x.bot.opts.Answered()
+		x.bot.opts.Answered(x.token)
 		return nil
 	}
 	if failure.Class == alert.ClassUnsure && repeatable[x.request.method] {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"tocsin/alert"
 )
 
 // Problem is one mistake in the configuration.
@@ -17,6 +19,9 @@ type Problem struct {
 	Fix string `json:"fix"`
 	// Tolerated is set where everything works in spite of it.
 	Tolerated bool `json:"-"`
+	// Token is what looks wrong, which Slack may accept all the same; empty for anything
+	// but a token.
+	Token alert.Secret `json:"-"`
 
 	line, column int
 }

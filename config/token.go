@@ -98,7 +98,9 @@ func (l *loader) checkTokens() {
 			l.warn(p)
 		}
 		if what := kind.mistake(token); what != "" {
-			l.warn(g.origin.problem(fmt.Sprintf("the %s %s", kind.name, what), kind.find))
+			p := g.origin.problem(fmt.Sprintf("the %s %s", kind.name, what), kind.find)
+			p.Token = alert.Secret(token)
+			l.warn(p)
 		}
 		g.value = token
 		l.values[kind.key] = g

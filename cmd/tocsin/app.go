@@ -114,7 +114,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	}
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func() { d.outbox.SlackAnswered() }, Transport: d.tracer.Transport, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.tracer.Transport, Log: log.Named("bot"), Metrics: registry})
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,

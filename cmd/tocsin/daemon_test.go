@@ -396,3 +396,25 @@ func TestATokenInQuotationMarksWorksAndIsNoProblem(t *testing.T) {
 		return status == exitOK
 	})
 }
+
+// What a token looks like says less than Slack's answer.
+func TestATokenThatSlackAcceptsIsNoProblemHoweverItLooks(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	const rotating = "xoxe.xoxb-1-rotating"
+	s.Accept(rotating)
+	p.env["SLACK_BOT_TOKEN"] = rotating
+	p.start()
+	p.settle(p.mustPush(firing("rotating", "disk full on db-1"))...)
+	p.eventually("readiness and a note", func() bool {
+		said, status := p.tryCommand("status")
+		return status == exitOK && strings.Contains(said, "switch that off")
+	})
+	s.Revoke(rotating)
+	p.mustPush(firing("revoked", "disk full on db-2"))
+	p.eventually("a problem", func() bool {
+		_, status := p.tryCommand("status")
+		return status != exitOK
+	})
+}

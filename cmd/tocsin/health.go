@@ -42,6 +42,8 @@ func (d *daemon) health() alert.Health {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
 	}
 	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.latest.Load().Health)
+	_, odd := d.tokens.problems()
+	h.Notes = append(h.Notes, odd...)
 	h.Spooled = d.intake.waiting()
 	h.Notes = append(h.Notes, d.intake.notes()...)
 	if rejected := d.rejected.Load(); rejected != nil {
@@ -83,7 +85,8 @@ func (s *span) note(now bool, at time.Time) time.Time {
 // progress is what the parts report and what was measured of them. sending are the
 // problems of the outbox.
 func (d *daemon) progress(now time.Time, s bot.Status, sending []alert.Problem) alert.Progress {
-	reported := slices.Concat(d.store.Problems(), d.lostSocket(), d.tokens.problems(), sending, s.Problems)
+	wrong, _ := d.tokens.problems()
+	reported := slices.Concat(d.store.Problems(), d.lostSocket(), wrong, sending, s.Problems)
 	if len(sending) == 0 {
 		reported = append(reported, d.intro.problems()...)
 	}

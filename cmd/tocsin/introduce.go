@@ -87,13 +87,15 @@ type tokens struct {
 	signs alert.Secret
 	// refusedApp and refusedBot are those that a reload has found out not to work.
 	refusedApp, refusedBot alert.Secret
-	warnings               []config.Problem
+	// accepted are those that Slack has accepted, whatever they look like.
+	accepted map[alert.Secret]bool
+	warnings []config.Problem
 	// broken is set while the file can't be read.
 	broken bool
 }
 
 func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
-	t := &tokens{in: in, log: log}
+	t := &tokens{in: in, log: log, accepted: map[alert.Secret]bool{}}
 	t.take(cfg)
 	return t
 }
@@ -165,20 +167,32 @@ func (t *tokens) warn(p config.Problem) {
 	t.log.Warn("configuration", zap.String("where", p.Where), zap.String("what", p.Message), zap.String("hint", p.Fix))
 }
 
-// problems lists the tokens that can't work. While the file is being edited, those that there
-// were can.
-func (t *tokens) problems() []alert.Problem {
+// accept notes that Slack has accepted a token.
+func (t *tokens) accept(token alert.Secret) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if token != "" {
+		t.accepted[token] = true
+	}
+}
+
+// problems lists the tokens that can't work, and as notes those that work although they look
+// wrong. While the file is being edited, those that there were can.
+func (t *tokens) problems() (problems, notes []alert.Problem) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.broken && t.app != "" && t.bot != "" {
-		return nil
+		return nil, nil
 	}
-	var all []alert.Problem
 	for _, p := range t.warnings {
-		if p.Tolerated {
-			continue
+		said := alert.Problem{Code: alert.ProblemToken, What: p.Where + ": " + p.Message, Fix: p.Fix}
+		switch {
+		case p.Tolerated:
+		case t.accepted[p.Token]:
+			notes = append(notes, said)
+		default:
+			problems = append(problems, said)
 		}
-		all = append(all, alert.Problem{Code: alert.ProblemToken, What: p.Where + ": " + p.Message, Fix: p.Fix})
 	}
-	return all
+	return problems, notes
 }
