@@ -206,6 +206,22 @@ func (p *process) awaitReady() bool {
 	}
 }
 
+// readNotifications reads all that the running daemon tells its service manager, as
+// systemd does. The socket's queue may have room for ten messages only.
+func (p *process) readNotifications() {
+	p.t.Helper()
+	if err := p.notify.SetReadDeadline(time.Time{}); err != nil {
+		p.t.Fatal(err)
+	}
+	go func() {
+		for buf := make([]byte, 4096); ; {
+			if _, err := p.notify.Read(buf); err != nil {
+				return // it has ended
+			}
+		}
+	}()
+}
+
 // kill ends the daemon as a power cut would and waits until it is gone.
 func (p *process) kill() {
 	if p.cmd == nil {

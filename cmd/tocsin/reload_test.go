@@ -173,6 +173,7 @@ func TestReloadsUnderLoadLoseNothing(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
 	p := reloading(t, s, nil)
+	p.readNotifications()
 	const senders, each = 4, 40
 	var group sync.WaitGroup
 	receipts := make([][]alert.Accepted, senders)
