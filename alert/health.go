@@ -27,6 +27,10 @@ type Health struct {
 	// Spooled is how many requests wait in the daemon's spool; zero once it has accepted
 	// all of them.
 	Spooled int `json:"spooled,omitempty"`
+	// Standby is set while another replica is active and this one waits to take over.
+	Standby bool `json:"standby,omitempty"`
+	// Replicas are the daemons that share the store; none over SQLite.
+	Replicas []Replica `json:"replicas,omitempty"`
 	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
 	// Notes need a person, too, and say nothing against the daemon: a conversation that
@@ -78,6 +82,7 @@ const (
 	ProblemDeadLetters  = "dead_letters"  // deliveries were given up; only a note
 	ProblemConfig       = "config"        // another configuration has a mistake and is not used; only a note
 	ProblemSpool        = "spool"         // a file of the spool can't be used; only a note
+	ProblemReplicas     = "replicas"      // replicas have different configurations; only a note
 )
 
 // ProblemCodes returns all codes of problems that keep the daemon from being ready, the

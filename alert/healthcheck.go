@@ -36,6 +36,7 @@ func healthChecks() []healthCheck {
 			}
 			return fmt.Sprintf("requests that wait: %d", h.Spooled)
 		}},
+		{"replicas", []string{ProblemReplicas}, Health.Cluster},
 	}
 }
 
@@ -47,11 +48,33 @@ func (h Health) Link() string {
 	return fmt.Sprintf("%d of 2 connections to Slack", h.Connections)
 }
 
+// Cluster says which replicas there are, in one line; empty for one alone.
+func (h Health) Cluster() string {
+	if len(h.Replicas) < 2 {
+		return ""
+	}
+	count, active := map[ReplicaState]int{}, "none"
+	for _, r := range h.Replicas {
+		count[r.State]++
+		if r.State == ReplicaActive {
+			active = r.Host
+		}
+	}
+	line := fmt.Sprintf("active: %s, on standby: %d", active, count[ReplicaStandby])
+	if lost := count[ReplicaLost]; lost > 0 {
+		line += fmt.Sprintf(", lost: %d", lost)
+	}
+	return line
+}
+
 // Judged are all things that are judged: an error for each problem, a warning for each
 // note, and what is as it should be.
 func (h Health) Judged() []Check {
 	var all []Check
 	for _, kind := range healthChecks() {
+		if kind.name == "replicas" && len(h.Replicas) < 2 || kind.name == "connections" && h.Standby {
+			continue
+		}
 		before := len(all)
 		add := func(result CheckResult, problems []Problem) {
 			for _, p := range problems {

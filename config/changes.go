@@ -56,6 +56,20 @@ func (c *Config) Changes(later *Config) (all []Change) {
 	return all
 }
 
+// Hash is the same for configurations that differ only in what belongs to one machine: where
+// it listens, its log and its files.
+func (c *Config) Hash() string {
+	sum := sha256.New()
+	for _, s := range c.settings {
+		own := s.Key == keyStore || s.Key == keyCAFile || s.Key == "slack.listen" || strings.HasPrefix(s.Key, "listen.") || strings.HasPrefix(s.Key, "log.")
+		if !own {
+			hash := c.states[s.Key].hash
+			sum.Write(append([]byte(s.Key), hash[:]...))
+		}
+	}
+	return fmt.Sprintf("%x", sum.Sum(nil)[:8])
+}
+
 // itemsChanged says which groups of a list are different; nothing for an option that is none.
 func (s state) itemsChanged(after state) string {
 	var parts []string

@@ -235,6 +235,7 @@ func (d *DB) transact(w *writer, group []*op, more func() *op) ([]*op, error) {
 	if err := w.commit(ctx); err != nil {
 		return group, err
 	}
+	d.confirmed.Store(&now)
 	d.waiters.wake(w.settled)
 	if err := w.files.checkAll(); err != nil { // it may be in a file that has no name any more
 		return group, unknownOutcome{err}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -16,6 +17,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"tocsin/alert"
 )
 
 const (
@@ -115,28 +118,56 @@ func postgresDialer() *net.Dialer {
 	}
 }
 
+// parsePostgres reads a URL and completes what it says.
+func parsePostgres(url string) (*pgx.ConnConfig, error) {
+	config, err := pgx.ParseConfig(url)
+	if err != nil {
+		return nil, errBadURL
+	}
+	configurePostgres(config)
+	return config, nil
+}
+
+// openPool keeps at most so many connections.
+func openPool(config *pgx.ConnConfig, most int) *sql.DB {
+	db := stdlib.OpenDB(*config)
+	db.SetMaxOpenConns(most)
+	db.SetMaxIdleConns(most)
+	return db
+}
+
+// hosts names the database that config leads to, for people.
+func hosts(config *pgx.ConnConfig) string {
+	var all []string
+	add := func(host string, port uint16) {
+		if at := net.JoinHostPort(host, strconv.Itoa(int(port))); !slices.Contains(all, at) {
+			all = append(all, at)
+		}
+	}
+	add(config.Host, config.Port)
+	for _, f := range config.Fallbacks {
+		add(f.Host, f.Port)
+	}
+	return strings.Join(all, ",") + "/" + config.Database
+}
+
 func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 	d.dialect = postgresDialect(d.answerWithin)
 	// Others wait a little longer than a statement, so that its own limit comes first
 	// and the answer is certain.
 	d.answerWithin = d.answerWithin * 7 / 10
 	d.release = func() error { return nil }
-	config, err := pgx.ParseConfig(url)
+	config, err := parsePostgres(url)
 	if err != nil {
-		return nil, errBadURL
+		return nil, err
 	}
-	configurePostgres(config)
 	d.arrivals = newArrivals(config)
-	name := net.JoinHostPort(config.Host, strconv.Itoa(int(config.Port))) + "/" + config.Database
-	d.writers, d.readers = stdlib.OpenDB(*config), stdlib.OpenDB(*config)
-	d.writers.SetMaxOpenConns(2)
+	d.writers, d.readers = openPool(config, 2), openPool(config, postgresReaders)
 	d.writers.SetMaxIdleConns(0)
-	d.readers.SetMaxOpenConns(postgresReaders)
-	d.readers.SetMaxIdleConns(postgresReaders)
 	w := &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
 	w.dial = func(ctx context.Context) (*sql.Conn, error) { return d.lockPostgres(ctx) }
 	if err := w.connect(ctx); err != nil {
-		return nil, errors.Join(fmt.Errorf("open store %s: %w", name, err), d.giveUp())
+		return nil, errors.Join(fmt.Errorf("open store %s: %w", hosts(config), err), d.giveUp())
 	}
 	return w, nil
 }
@@ -152,6 +183,9 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	if err == nil {
 		err = d.migrate(ctx, goose.DialectPostgres, "postgres")
 	}
+	if err == nil {
+		err = d.lead(ctx, conn)
+	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())
 	}
@@ -159,21 +193,25 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 }
 
 const (
-	lockQuery   = `SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))`
-	holderQuery = `SELECT format('connected from %s since %s; pg_terminate_backend(%s) ends it',
-			coalesce(host(a.client_addr), 'the database host'), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), l.pid)
-		FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
+	lockQuery = `SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))`
+	// holderTables have one row while a session has the lock.
+	holderTables = `FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 		WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND l.classid = $1::int::oid
 			AND l.objid = (hashtext(coalesce(current_schema(), ''))::bigint & 4294967295)::oid`
+	holderQuery = `SELECT format('connected from %s since %s; pg_terminate_backend(%s) ends it',
+			coalesce(host(a.client_addr), 'the database host'), to_char(a.backend_start, 'YYYY-MM-DD HH24:MI:SS TZ'), l.pid) ` + holderTables
 )
 
 // lockSchema takes the lock. If another session holds it, the error is ErrHeld and
-// says which.
+// says which, or ErrSuperseded.
 func (d *DB) lockSchema(ctx context.Context, conn *sql.Conn) error {
 	ctx, cancel := d.dialect.limit(ctx)
 	defer cancel()
 	var held bool
 	if err := conn.QueryRowContext(ctx, lockQuery, postgresLock).Scan(&held); err != nil || held {
+		return err
+	}
+	if err := d.superseded(ctx, conn); err != nil {
 		return err
 	}
 	holder := "it is just ending"
@@ -182,6 +220,12 @@ func (d *DB) lockSchema(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	return fmt.Errorf("%w (%s): stop that one, or give this one a database of its own with TOCSIN_STORE", ErrHeld, holder)
+}
+
+// Passes reports whether an error of Open may pass by itself: the disk is full, another
+// session has the lock, or the database can't be reached.
+func Passes(err error) bool {
+	return errors.Is(err, ErrFull) || errors.Is(err, ErrHeld) || errors.Is(err, alert.ErrUnavailable) || err != nil && postgresUnavailable(err)
 }
 
 // postgresUnavailable: the connection is gone, or the server is out of disk or

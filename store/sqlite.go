@@ -48,7 +48,7 @@ func sqliteDialect() dialect {
 }
 
 func (d *DB) openSQLite(ctx context.Context, path string) (*writer, error) {
-	d.dialect = sqliteDialect()
+	d.dialect, d.self = sqliteDialect(), nil
 	if path == "" || os.IsPathSeparator(path[len(path)-1]) {
 		return nil, fmt.Errorf("open store %q: it names no file: write sqlite:PATH", path)
 	}

@@ -34,6 +34,9 @@ type Options struct {
 	// AnswerWithin is how long a read or a write may take before its caller gets an
 	// error; 0 means 5 s.
 	AnswerWithin time.Duration
+	// Replica is this daemon as the others see it. nil for a command: it is not listed, and
+	// its session is not ended however long it is silent.
+	Replica func() alert.Replica
 	// freshKeys is the constant of that name if it is 0.
 	freshKeys int
 }
@@ -80,6 +83,16 @@ type DB struct {
 	answerWithin time.Duration
 	writing      atomic.Pointer[time.Time]
 	reads        reads
+
+	// self is Options.Replica for PostgreSQL, and term is that of leader while this store is
+	// the active one; 0 before.
+	self func() alert.Replica
+	term int64
+	// deposed gets why another replica has to be active.
+	deposed  chan error
+	replicas atomic.Pointer[[]alert.Replica]
+	// confirmed is when the latest transaction began that the database has confirmed.
+	confirmed atomic.Pointer[time.Time]
 }
 
 // errNoAnswer: nothing was read or written, because earlier reads or writes do not return.
@@ -103,6 +116,8 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		surveying:    make(chan struct{}, 1),
 		closing:      make(chan struct{}),
 		stopped:      make(chan struct{}),
+		deposed:      make(chan error, 1),
+		self:         o.Replica,
 	}
 	if d.log == nil {
 		d.log = zap.NewNop()
@@ -132,6 +147,9 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 		d.tasks.Go(d.listen)
 		d.tasks.Go(d.arriveLoop)
 	}
+	if d.self != nil {
+		d.tasks.Go(d.beatLoop)
+	}
 	return d, nil
 }
 
@@ -153,6 +171,9 @@ func (d *DB) Close() error {
 	d.once.Do(func() {
 		close(d.closing)
 		d.tasks.Wait()
+		if d.self != nil {
+			leave(d.readers, d.self().ID)
+		}
 		err = errors.Join(d.asked.close(), d.readers.Close(), d.writers.Close(), d.release())
 	})
 	if err != nil {

@@ -53,6 +53,12 @@ type daemon struct {
 	log      *zap.Logger
 	notifier systemd.Notifier
 
+	// self is what the other replicas know of this one from its start, identity knows the
+	// workspace, and connections are those to Slack.
+	self        alert.Replica
+	identity    atomic.Pointer[bot.Bot]
+	connections atomic.Int64
+
 	store  *store.DB
 	bot    *bot.Bot
 	slack  fromSlack
@@ -100,7 +106,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, in: in, log: log, tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
+	d := &daemon{cfg: cfg, in: in, log: log, self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
@@ -114,9 +120,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	}
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.tracer.Transport, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Log: log.Named("bot"), Metrics: registry})
+	d.identity.Store(d.bot)
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
-	d.outbox = outbox.New(d.store, d.bot, outbox.Options{
+	d.outbox = outbox.New(d.store, attempts{d.bot}, outbox.Options{
 		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,
 		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Attempt: d.tracer.Attempt, Log: log.Named("outbox"), Metrics: registry,
 	})
@@ -158,6 +165,11 @@ func alertmanagerInfo() prometheus.Collector {
 	})
 	info.Set(1)
 	return info
+}
+
+// transport makes the calls of Slack.
+func (d *daemon) transport(next http.RoundTripper) http.RoundTripper {
+	return d.tracer.Transport(fence{next, d.store.Fenced})
 }
 
 // learn keeps which id Slack has for a conversation, and has the outbox follow.
@@ -207,6 +219,7 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	case <-d.outbox.Loaded():
 	case <-ctx.Done():
 	}
+	parts.start("store", time.Second, d.store.Active)
 	parts.start("engine", stopEngine, d.engine.Run)
 	parts.start("introduction", time.Second, d.intro.run)
 	parts.start("homes", time.Second, d.people.Run)
@@ -232,12 +245,21 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	}
 	d.stopping.Store(true)
 	d.log.Info("stopping", zap.Error(err))
-	if untold := d.notifier.Stopping("finishing deliveries in progress"); untold != nil {
+	if untold := d.sayStopping(err); untold != nil {
 		d.log.Warn("can't say that it stops", zap.Error(untold))
 	}
 	err = errors.Join(err, parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
+}
+
+// sayStopping tells the service manager that the process ends, unless it only becomes a
+// standby.
+func (d *daemon) sayStopping(why error) error {
+	if errors.Is(why, store.ErrSuperseded) {
+		return d.notifier.Status("another replica has become active: this one becomes a standby")
+	}
+	return d.notifier.Stopping("finishing deliveries in progress")
 }
 
 func (d *daemon) ready() error {

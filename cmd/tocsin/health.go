@@ -37,6 +37,8 @@ func (d *daemon) health() alert.Health {
 	if d.requests != nil {
 		h.RequestsAt = d.requests.Addr().String()
 	}
+	d.connections.Store(int64(s.Connections))
+	h.Replicas = d.store.Replicas()
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
@@ -46,6 +48,7 @@ func (d *daemon) health() alert.Health {
 	h.Notes = append(h.Notes, odd...)
 	h.Spooled = d.intake.waiting()
 	h.Notes = append(h.Notes, d.intake.notes()...)
+	h.Notes = append(h.Notes, alert.ReplicaNotes(h.Replicas)...)
 	if rejected := d.rejected.Load(); rejected != nil {
 		h.Notes = append(h.Notes, *rejected)
 	}
@@ -250,7 +253,7 @@ func (d *daemon) alive() error {
 // registerHealth exports which problems there are, how many alerts are pending, how many
 // dead letters there are and how the heartbeats are.
 func (d *daemon) registerHealth(reg prometheus.Registerer) {
-	reg.MustRegister(problemGauges{d.health})
+	reg.MustRegister(problemGauges{d.health}, replicaGauges{d.health})
 	auto := promauto.With(reg)
 	auto.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "tocsin_alerts_pending", Help: "Accepted alerts that are not delivered yet.",

@@ -56,13 +56,17 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 		debug.SetGCPercent(gcPercent)
 	}
 	d, err := newDaemon(ctx, cfg, in, log)
-	switch {
-	case ctx.Err() != nil && (errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrHeld)): // it was stopped while it waited
-		return nil
-	case err != nil:
-		return err
+	for err == nil {
+		err = d.run(ctx, reload)
+		if !errors.Is(err, store.ErrSuperseded) || ctx.Err() != nil {
+			return err
+		}
+		d, err = d.again(ctx)
 	}
-	return d.run(ctx, reload)
+	if ctx.Err() != nil && (store.Passes(err) || errors.Is(err, ctx.Err())) { // it was stopped while it waited
+		return nil
+	}
+	return err
 }
 
 // gcPercent lets a small heap grow to three times what lives in it: up to

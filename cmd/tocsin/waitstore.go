@@ -15,68 +15,95 @@ import (
 )
 
 const (
-	// openAgain is the time between two attempts to open a store that may become free.
+	// openAgain is the time between two attempts to open a store whose disk is full.
 	openAgain = 2 * time.Second
-	// heldLimit is how long a start waits for the lock of a PostgreSQL store. PostgreSQL
-	// needs about ten seconds to end the session of a daemon whose host is gone.
-	heldLimit = 30 * time.Second
+	// endingFor is how long PostgreSQL may take to end the session of a daemon that has ended,
+	// so that one that is restarted does not become a standby for a moment.
+	endingFor = time.Second / 2
 )
 
-// openStore opens the store. While its disk is full or, for a while, another session
-// has its lock, it waits, and clients are answered 503: a daemon that ended would
-// refuse them without a reason. metrics are those that need no store.
+// openStore opens the store. While another replica has it this one is a standby, and while
+// its disk is full it waits. Clients are answered 503: a daemon that ended would refuse them
+// without a reason. metrics are those that need no store.
 func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*store.DB, error) {
-	began := time.Now()
 	db, err := d.tryStore(ctx)
-	if !worthWaiting(err, began) {
-		return db, err
+	for began := time.Now(); errors.Is(err, store.ErrHeld) && time.Since(began) < endingFor && pause(ctx, endingFor/10); {
+		db, err = d.tryStore(ctx)
 	}
-	d.log.Error("nothing is accepted", zap.Error(err))
-	if err := d.listen(ctx); err != nil {
-		return nil, errors.Join(err, d.close())
+	switch {
+	case errors.Is(err, store.ErrHeld):
+		return d.standBy(ctx, metrics)
+	case errors.Is(err, store.ErrFull):
+		return d.awaitRoom(ctx, metrics, err)
 	}
-	reason, fix, announce := err, "Tocsin continues by itself once there is room", d.notifier.Ready
-	if errors.Is(err, store.ErrHeld) {
-		fix, announce = "Tocsin continues by itself once the other one has stopped", d.notifier.Status // it may still end
+	return db, err
+}
+
+// awaitRoom opens the store once its disk is not full, which is why it can't be opened now.
+func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, full error) (db *store.DB, err error) {
+	d.log.Error("nothing is accepted", zap.Error(full))
+	h := alert.Health{Problems: []alert.Problem{{
+		Code: alert.ProblemStore, Since: time.Now(), What: "nothing is accepted: " + full.Error(), Fix: "Tocsin continues by itself once there is room",
+	}}}
+	h.Checks = h.Judged()
+	parts, err := d.refuse(ctx, waiting{reason: full, health: func() alert.Health { return h }, metrics: metrics})
+	if err != nil {
+		return nil, err
 	}
-	parts := newStages(d.log)
-	health := func() alert.Health {
-		h := alert.Health{Problems: []alert.Problem{{Code: alert.ProblemStore, Since: began, What: "nothing is accepted: " + reason.Error(), Fix: fix}}}
-		h.Checks = h.Judged()
-		return h
+	failed := d.notifier.Ready("nothing is accepted: " + full.Error())
+	for err = full; failed == nil && errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
+		db, err = d.tryStore(ctx)
 	}
-	problems := prometheus.NewRegistry()
-	problems.MustRegister(problemGauges{health})
-	refuse := api.New(api.Options{
-		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: health,
-		Metrics: promhttp.HandlerFor(prometheus.Gatherers{metrics, problems}, promhttp.HandlerOpts{}),
-	})
-	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
-	d.serve(parts, d.unix, refuse.RefusingHandler(reason))
-	d.serve(parts, d.encrypted(d.tcp), refuse.RefusingTCPHandler(reason))
-	d.answerBeforeStopping(parts)
-	failed := announce("nothing is accepted: " + reason.Error())
-	for failed == nil && worthWaiting(err, began) && pause(ctx, openAgain) {
-		if db, err = d.tryStore(ctx); errors.Is(err, store.ErrHeld) {
-			d.log.Info("waiting for the store", zap.Duration("for", time.Since(began).Round(time.Second)), zap.Duration("at_most", heldLimit))
-		}
-	}
-	err = errors.Join(failed, err, parts.stop())
-	d.unix, d.tcp, d.servers = nil, nil, nil // they are closed
-	if err != nil && db != nil {
+	if err = errors.Join(failed, err, d.stopRefusing(parts)); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
 }
 
-// worthWaiting reports whether the store may become free: the disk at any time, the
-// lock for a while after began.
-func worthWaiting(err error, began time.Time) bool {
-	return errors.Is(err, store.ErrFull) || errors.Is(err, store.ErrHeld) && time.Since(began) < heldLimit
+// waiting is why there is no store yet, and what is known meanwhile.
+type waiting struct {
+	reason  error
+	health  func() alert.Health
+	metrics prometheus.Gatherer
+}
+
+// refuse binds the listeners and answers everything but questions about health with 503,
+// until stopRefusing.
+func (d *daemon) refuse(ctx context.Context, w waiting) (*stages, error) {
+	if err := d.listen(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	parts := newStages(d.log)
+	state := prometheus.NewRegistry()
+	state.MustRegister(problemGauges{w.health}, replicaGauges{w.health})
+	refuse := api.New(api.Options{
+		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: w.health,
+		Metrics: promhttp.HandlerFor(prometheus.Gatherers{w.metrics, state}, promhttp.HandlerOpts{}),
+	})
+	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
+	d.serve(parts, d.unix, refuse.RefusingHandler(w.reason))
+	d.serve(parts, d.encrypted(d.tcp), refuse.RefusingTCPHandler(w.reason))
+	d.answerBeforeStopping(parts)
+	return parts, nil
+}
+
+// stopRefusing stops what refuse has begun, and closes the listeners.
+func (d *daemon) stopRefusing(parts *stages) error {
+	err := parts.stop()
+	if d.requests != nil {
+		err = errors.Join(err, d.requests.Close())
+	}
+	d.unix, d.tcp, d.requests, d.servers = nil, nil, nil, nil
+	return err
 }
 
 func (d *daemon) tryStore(ctx context.Context) (*store.DB, error) {
-	return store.Open(ctx, d.cfg.Store.Reveal(), store.Options{
+	return store.Open(ctx, d.cfg.Store.Reveal(), d.storeOptions())
+}
+
+func (d *daemon) storeOptions() store.Options {
+	return store.Options{
 		Retention: d.cfg.Delivery.Retention, DeadRetention: d.cfg.Delivery.DeadRetention, AnswerWithin: d.cfg.Health.Store, Log: d.log.Named("store"),
-	})
+		Replica: d.replica,
+	}
 }

@@ -1,0 +1,147 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"tocsin/alert"
+	"tocsin/bot"
+	"tocsin/store"
+)
+
+// errStandby is what clients of a standby hear.
+var errStandby = errors.New("this replica is on standby, another one is active: send to that one (tocsin cluster lists them)")
+
+// standBy waits for the lock of a PostgreSQL store that another replica has, however
+// long, and opens the store then.
+func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *store.DB, err error) {
+	slack := bot.New(bot.Options{APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot")})
+	d.identity.Store(slack)
+	s, err := store.Join(d.cfg.Store.Reveal(), d.storeOptions())
+	if err != nil {
+		return nil, err
+	}
+	health := func() alert.Health {
+		h := alert.Health{Standby: true, Replicas: s.Replicas(), Problems: s.Problems(), Notes: alert.ReplicaNotes(s.Replicas())}
+		h.Checks = h.Judged()
+		return h
+	}
+	parts, err := d.refuse(ctx, waiting{reason: errStandby, health: health, metrics: metrics})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
+	d.log.Info("standby")
+	failed := d.notifier.Ready("standby: another replica is active")
+	db, err := d.takeOver(ctx, s)
+	if err != nil {
+		s.Leave()
+	}
+	if err = errors.Join(failed, err, d.stopRefusing(parts), s.Close()); err != nil && db != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, err
+}
+
+// takeOver opens the store as soon as nobody else has it.
+func (d *daemon) takeOver(ctx context.Context, s *store.Standby) (*store.DB, error) {
+	for {
+		if err := s.Wait(ctx); err != nil {
+			return nil, err
+		}
+		began := time.Now()
+		db, err := d.tryStore(ctx)
+		if err == nil {
+			d.log.Info("this replica takes over", zap.Duration("store_opened_in", time.Since(began)))
+		}
+		if !store.Passes(err) || !pause(ctx, openAgain/10) {
+			return db, err
+		}
+	}
+}
+
+// again is a new daemon after another replica has become active in place of this one.
+func (d *daemon) again(ctx context.Context) (*daemon, error) {
+	for {
+		next, err := newDaemon(ctx, d.latest.Load(), d.in, d.log)
+		if !store.Passes(err) || !pause(ctx, openAgain) {
+			return next, err
+		}
+		d.log.Warn("can't be a standby yet", zap.Error(err))
+	}
+}
+
+// newReplica is what the others know of a daemon from its start.
+func newReplica() alert.Replica {
+	host, _ := os.Hostname() // an empty one is none
+	return alert.Replica{ID: alert.NewID(), Host: host, Version: versionName()}
+}
+
+// replica is the daemon as the others see it now.
+func (d *daemon) replica() alert.Replica {
+	r := d.self
+	r.Config, r.Connections = d.latest.Load().Hash(), int(d.connections.Load())
+	if slack := d.identity.Load(); slack != nil {
+		r.Workspace = slack.Identity().TeamID
+	}
+	return r
+}
+
+// replicaGauges count the replicas in each state.
+type replicaGauges struct{ health func() alert.Health }
+
+var (
+	replicasDesc = prometheus.NewDesc("tocsin_replicas", "Daemons that share the store, by state, as they were in the last seconds; none over SQLite.", []string{"state"}, nil)
+	activeDesc   = prometheus.NewDesc("tocsin_active", "1 if this daemon decides and delivers, 0 if it is on standby.", nil, nil)
+)
+
+// Describe implements prometheus.Collector.
+func (replicaGauges) Describe(all chan<- *prometheus.Desc) { all <- replicasDesc; all <- activeDesc }
+
+// Collect implements prometheus.Collector.
+func (g replicaGauges) Collect(all chan<- prometheus.Metric) {
+	h := g.health()
+	active, count := 1.0, map[alert.ReplicaState]int{}
+	if h.Standby {
+		active = 0
+	}
+	for _, r := range h.Replicas {
+		count[r.State]++
+	}
+	for _, state := range alert.ReplicaStates() {
+		all <- prometheus.MustNewConstMetric(replicasDesc, prometheus.GaugeValue, float64(count[state]), string(state))
+	}
+	all <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
+}
+
+// attempts sends what the outbox has claimed. Its calls are marked, for fence.
+type attempts struct{ *bot.Bot }
+
+func (a attempts) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	return a.Bot.Send(context.WithValue(ctx, isAttempt{}, true), job)
+}
+
+type isAttempt struct{}
+
+// fence refuses, at the last moment, a post whose claim may be another replica's by now,
+// because this process was stopped for a while.
+type fence struct {
+	next   http.RoundTripper
+	fenced func() error
+}
+
+// RoundTrip implements http.RoundTripper.
+func (f fence) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Context().Value(isAttempt{}) != nil {
+		if err := f.fenced(); err != nil {
+			return nil, err
+		}
+	}
+	return f.next.RoundTrip(r)
+}
