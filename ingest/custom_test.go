@@ -88,7 +88,7 @@ func TestEveryKindOfBodyIsSeenByExpressions(t *testing.T) {
 		{"text/plain", "x", `headers["content-type"] + headers["authorization"]`, "text/plain"},
 		{"", `{"n":1e400,"f":1e21,"i":-0.5}`, `body.n + " " + body.f + " " + body.i`, "1e400 1e+21 -0.5"},
 		{"", `{"l":["b","a","b",[1],[1]]}`, `uniq(body.l)`, `["b","a",[1]]`},
-		{"", `{"none":[],"l":[{"x":1},{"x":[2]}],"s":"ab"}`, `"-" + body.none[0].x + body.none[-1] + body.l[99].x + body.l[-3] + body.zz[0] + body.zz[0][1].y + body?.zz[0] + body.s[7] + body.l[body.zz ?? 5]`, "-"},
+		{"", `{"none":[],"l":[{"x":1},{"x":[2]}],"s":"ab"}`, `"-" + body.none[0].x + body.none[-1] + body.l[99].x + body.l[-3] + body.zz[0] + body.zz[0][1].y + body?.zz[0] + body.l[body.zz ?? 5]`, "-"},
 		{"", `{"l":[{"x":1},{"x":[2]}],"m":{"a":{"b":3}},"k":"a"}`, `"-" + body.l[0].x + body.l[-1].x[0] + body?.l[0]?.x + body.m[body.k].b + body.m["a"].b + {a: 4}[body.k] + (body.m["z"] ?? "")`, "-121334"},
 		{"", `{"g":[{"x":[1,2]},{"x":[3]}]}`, `toJSON(flatten(map(body.g, .x)))`, `[1,2,3]`},
 		{"", `{"g":[{"k":1,"v":"a"},{"k":2,"v":"b"}]}`, `filter(body.g, .k > 1)[0].v + len(concat(body.g, body.g)) + repeat("-", 2) + replace("a.b", ".", "")`, "b4--ab"},
@@ -172,7 +172,7 @@ func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
 		{`{"title":"x","labels":{"":"y"}}`, []string{`alert 1: labels: "y" has no name: left out`}},
 		{`{"title":"x","at":"when"}`, []string{`alert 1: at is left out: "when" is not a time such as 2026-01-02T15:04:05Z, or seconds since 1970`}},
 		{`hello`, []string{
-			"alert 1: title, key, status, severity, labels, links, images, at, mention are left out: a list or a text has no members with names at 1:6",
+			"alert 1: title, key, status, severity, labels, links, images, at, mention are left out: body is a text, and has no members at 1:6",
 			"alert 1: title and text are empty",
 		}},
 		{`title=x&key=y`, nil},
@@ -207,13 +207,18 @@ func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
 
 func TestAnExpressionThatFailsSaysSoInWords(t *testing.T) {
 	for source, want := range map[string]string{
-		"body.n[0]": "a number has no member", "body.l[body.s]": "a list or a text has no members with names at 1:7", "body.n.x": "a number has no member x at 1:8", "body.l.x": "a list or a text has no members with names at 1:8",
-		`body.n > "a"`: "a number > a text can't be worked out at 1:8", "body.zz > 1": "nil > a number can't be worked out at 1:9",
+		"body.n[0]": "body.n is a number, and has no members at 1:7", "body.n.x": "body.n is a number, and has no members at 1:8",
+		"body.l[body.s]": `body.l is a list, and has no member "abc" at 1:7`, "body.l.x": `body.l is a list, and has no member "x" at 1:8`, `body.l["a b"]`: `body.l is a list, and has no member "a b" at 1:7`,
+		"body.m[0]": "body.m is a map, and has no element 0: its members have names at 1:7", "body.m[body.l[0]]": "body.m is a map, and has no element 1: its members have names at 1:7",
+		"body.s[0]": "body.s is a text, and has no elements: body.s[0:1] is its first character at 1:7", "body.s.x": "body.s is a text, and has no members at 1:8",
+		`body.m["a b"].x[0]`: `body.m["a b"] is a text, and has no members at 1:15`, "map(body.l, #.x)": "# is a number, and has no members at 1:15", "body.l[0][0]": "body.l[0] is a number, and has no members at 1:10",
+		"trim(body.s).x": "it is a text, and has no members at 1:14",
+		`body.n > "a"`:   "a number > a text can't be worked out at 1:8", "body.zz > 1": "nil > a number can't be worked out at 1:9",
 		"upper(body.n)": "it is a number, and has to be a text at 1:1", "body.n ? 1 : 2": "it is a number, and has to be true or false at 1:14",
 		"len(body.n)": "len can't be used for a number at 1:1", "filter(body.s, #) ": "it is a number, and has to be true or false at 1:1",
 	} {
 		c, _ := custom(t, "title", source)
-		_, values, err := c.Explain(request([]byte(`{"n":1,"s":"abc","l":[1]}`)))
+		_, values, err := c.Explain(request([]byte(`{"n":1,"s":"abc","l":[1],"m":{"a b":"x"}}`)))
 		if err != nil || !strings.Contains(values[0].Error, want) {
 			t.Errorf("%s: %v, %q, want %q", source, err, values[0].Error, want)
 		}

@@ -1,11 +1,13 @@
 package ingest
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -106,13 +108,8 @@ func (*lenient) Visit(node *ast.Node) {
 	switch n := (*node).(type) {
 	case *ast.MemberNode:
 		_, named := n.Property.(*ast.StringNode)
-		switch {
-		case n.Method:
-		case !named:
-			ast.Patch(node, call(nameElement, n.Node, n.Property))
-		case !n.Optional:
-			n.Optional = true
-			ast.Patch(node, &ast.ChainNode{Node: n})
+		if of := pathOf(n.Node); !n.Method && !(named && of == nameHeaders) { // a header is a text
+			ast.Patch(node, call(nameElement, n.Node, n.Property, &ast.StringNode{Value: of}))
 		}
 	case *ast.BinaryNode:
 		if n.Operator == "+" {
@@ -122,6 +119,34 @@ func (*lenient) Visit(node *ast.Node) {
 		ast.Patch(&n.Node, call(nameStep, &ast.IdentifierNode{Value: nameMeter}, n.Node))
 	}
 }
+
+// pathOf is how an expression names a value, of which the elements are changed already.
+func pathOf(node ast.Node) string {
+	switch n := node.(type) {
+	case *ast.IdentifierNode:
+		return n.Value
+	case *ast.PointerNode:
+		return "#" + n.Name
+	case *ast.IntegerNode:
+		return n.String()
+	case *ast.StringNode:
+		return n.String()
+	case *ast.ChainNode:
+		return pathOf(n.Node)
+	case *ast.CallNode:
+		if of, isName := n.Callee.(*ast.IdentifierNode); !isName || of.Value != nameElement {
+			break
+		}
+		of, name := pathOf(n.Arguments[0]), pathOf(n.Arguments[1])
+		if plain, err := strconv.Unquote(name); err == nil && identifier.MatchString(plain) {
+			return of + "." + plain
+		}
+		return of + "[" + name + "]"
+	}
+	return "it"
+}
+
+var identifier = regexp.MustCompile(`^[\pL_$][\pL\pN_$]*$`)
 
 func call(name string, arguments ...ast.Node) ast.Node {
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: arguments}
@@ -147,7 +172,6 @@ func inWords(message string) string {
 		words string
 	}{
 		{notOfType, "it is $1, and has to be $2"},
-		{noMember, "$2 has no member $1"},
 		{noOperation, "$1 $2 $3 can't be worked out"},
 		{noArgument, "$1 can't be used for $2"},
 	} {
@@ -160,16 +184,12 @@ func inWords(message string) string {
 			return known.words
 		}
 	}
-	if message == "invalid operation: int(string)" { // an index that is a name
-		return "a list or a text has no members with names"
-	}
 	return message
 }
 
 // The messages of expr that inWords knows.
 var (
 	notOfType   = regexp.MustCompile(`^interface conversion: interface \{\} is (.+), not (.+)$`)
-	noMember    = regexp.MustCompile(`^cannot fetch (.+) from (.+)$`)
 	noOperation = regexp.MustCompile(`^invalid operation: (.+) ([-+*/%<>=!^]+) (.+)$`)
 	noArgument  = regexp.MustCompile(`^invalid argument for (\S+) \(type (.+)\)$`)
 )
@@ -201,7 +221,7 @@ func functions() []expr.Option {
 			return args[1], args[0].(*meter).step()
 		}),
 		function(namePlus, 2, func(args []any) (any, error) { return plus(args[0], args[1]) }),
-		function(nameElement, 2, func(args []any) (any, error) { return elementOf(args[0], args[1]), nil }),
+		function(nameElement, 3, func(args []any) (any, error) { return elementOf(args[0], args[1], args[2]) }),
 		function("string", 1, func(args []any) (any, error) { return textFrom(args[0]) }),
 		function("toJSON", 1, func(args []any) (any, error) { return jsonFrom(args[0]) }),
 		function("repeat", 2, func(args []any) (any, error) { return repeat(args[0], args[1]) }),
@@ -224,19 +244,34 @@ func function(name string, arguments int, do func(args []any) (any, error)) expr
 	})
 }
 
-// elementOf returns an element of a list, or a member of a map; nil if it is not there. It
-// panics, as what the library does itself, if there can be none.
-func elementOf(of, index any) any {
-	v := reflect.ValueOf(of)
-	switch v.Kind() {
+// elementOf returns an element of a list, or a member of a map; nil if it is not there. The
+// error says why there can be none, of a value with this path.
+func elementOf(of, index, path any) (any, error) {
+	name, named := index.(string)
+	switch v := reflect.ValueOf(of); v.Kind() {
 	case reflect.Invalid:
-		return nil
-	case reflect.Slice, reflect.Array, reflect.String:
-		if n, ok := index.(int); ok && (n >= v.Len() || n < -v.Len()) {
-			return nil
+		return nil, nil
+	case reflect.Slice, reflect.Array:
+		if named {
+			return nil, fmt.Errorf("%s is %s, and has no member %q", path, aList, name)
 		}
+		if n, ok := index.(int); ok && (n >= v.Len() || n < -v.Len()) {
+			return nil, nil
+		}
+	case reflect.Map:
+		if !named {
+			return nil, fmt.Errorf("%s is %s, and has no element %v: its members have names", path, aMap, index)
+		}
+	case reflect.String:
+		if !named {
+			return nil, fmt.Errorf("%s is %s, and has no elements: %s[0:1] is its first character", path, aText, path)
+		}
+		return nil, fmt.Errorf("%s is %s, and has no members", path, aText)
+	case reflect.Struct: // a time, which has methods
+	default:
+		return nil, fmt.Errorf("%s is %s, and has no members", path, cmp.Or(kindOfType(v.Type()), v.Type().String()))
 	}
-	return runtime.Fetch(of, index)
+	return runtime.Fetch(of, index), nil
 }
 
 // plus joins texts, one of which may be any value, and adds numbers.
