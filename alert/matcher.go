@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"regexp"
@@ -216,7 +217,7 @@ func (m Matcher) String() string {
 }
 
 // Matchers are conditions that must all hold. JSON and YAML have them as one
-// string in Alertmanager's syntax.
+// string in Alertmanager's syntax, or as a list of such strings.
 type Matchers []Matcher
 
 // Match reports whether every condition holds for s.
@@ -280,9 +281,31 @@ func (ms Matchers) String() string {
 // MarshalText writes what String does.
 func (ms Matchers) MarshalText() ([]byte, error) { return []byte(ms.String()), nil }
 
-// UnmarshalText reads what ParseMatchers does.
-func (ms *Matchers) UnmarshalText(text []byte) error {
-	parsed, err := ParseMatchers(string(text))
-	*ms = parsed
-	return err
+// UnmarshalJSON reads what ParseMatchers does, or a list of it.
+func (ms *Matchers) UnmarshalJSON(written []byte) error {
+	texts := make([]string, 1)
+	into := any(&texts[0])
+	if written[0] == '[' {
+		into = &texts
+	}
+	if err := json.Unmarshal(written, into); err != nil {
+		return err
+	}
+	*ms = nil
+	for _, text := range texts {
+		parsed, err := ParseMatchers(text)
+		if err != nil {
+			return err
+		}
+		*ms = append(*ms, parsed...)
+	}
+	return ms.few()
+}
+
+// few refuses more matchers than a person writes.
+func (ms Matchers) few() error {
+	if len(ms) > maxMatchers {
+		return &InputError{Message: fmt.Sprintf("these are more than %d matchers", maxMatchers), Hint: "match with a regular expression"}
+	}
+	return nil
 }

@@ -266,6 +266,19 @@ func TestMatchersGoThroughJSON(t *testing.T) {
 	}
 }
 
+func TestMatchersInJSONMayBeAList(t *testing.T) {
+	var s struct{ Matchers alert.Matchers }
+	if err := json.Unmarshal([]byte(`{"matchers":["severity=critical","{a=b}","c=\"d, e\",f=g"]}`), &s); err != nil || s.Matchers.String() != `severity="critical", a="b", c="d, e", f="g"` {
+		t.Errorf("read %s, %v", s.Matchers, err)
+	}
+	many := `"` + strings.Repeat("a=b,", 15) + `"`
+	for written, want := range map[string]string{`["a"]`: `"a" is not a matcher`, "[" + many + "," + many + "]": "more than 20 matchers"} {
+		if err := json.Unmarshal([]byte(`{"matchers":`+written+`}`), &s); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", written, err, want)
+		}
+	}
+}
+
 func matchers(t testing.TB, s string) alert.Matchers {
 	t.Helper()
 	ms, err := alert.ParseMatchers(s)

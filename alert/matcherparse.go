@@ -58,8 +58,9 @@ func (p *matcherText) all() (Matchers, error) {
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, m); len(all) > maxMatchers {
-			return nil, &InputError{Message: fmt.Sprintf("these are more than %d matchers", maxMatchers), Hint: "match with a regular expression"}
+		all = append(all, m)
+		if err := all.few(); err != nil {
+			return nil, err
 		}
 	}
 	return all, nil

@@ -181,7 +181,7 @@ func schemaOf(p jsonschema.InterceptSchemaParams) (stop bool, err error) {
 	}
 	typ := p.Value.Type()
 	if typ == reflect.TypeFor[alert.Matchers]() {
-		p.Schema.WithType(jsonschema.String.Type()).WithExamples(`team="web", severity>=warning`)
+		p.Schema.WithType(jsonschema.String.Type()).WithDescription("In a request also an array of such strings.").WithExamples(`team="web", severity>=warning`)
 		return true, nil
 	}
 	if typ == reflect.TypeFor[*alert.Hours]() {
