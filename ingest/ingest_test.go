@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -205,6 +206,28 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 			t.Errorf("%s became %s, %s, %q, %q", c.body, a.Status, a.Severity, a.Title, a.Text)
 		}
 	}
+}
+
+func TestTheNamesOfLinksAndFieldsOfSlackAreWithoutMarks(t *testing.T) {
+	const body = `{"attachments":[{"title":"A","text":"<https://example.com/1|*Job:* build &amp; test> *<https://example.com/2|log>*","author_name":"R&amp;D","author_link":"https://example.com/3","fields":[{"title":"*Job:*","value":"*build*"},{"title":"a*b","value":"c"}]}]}`
+	got, err := resultOf(t, slack(), request([]byte(body)))
+	if err != nil || len(got.Alerts) != 1 {
+		t.Fatal(err, got)
+	}
+	a := got.Alerts[0]
+	if want := []string{"R&D", "Job: build & test", "log"}; !slices.Equal(names(a.Links), want) {
+		t.Errorf("the links are %q, want %q", names(a.Links), want)
+	}
+	if want := map[string]string{"Job": "build", "a*b": "c"}; !maps.Equal(a.Labels, want) {
+		t.Errorf("the labels are %v, want %v", a.Labels, want)
+	}
+}
+
+func names(links []alert.Link) (all []string) {
+	for _, l := range links {
+		all = append(all, l.Label)
+	}
+	return all
 }
 
 func TestARelativeAddressInAnAnnotationIsTextAndNoLink(t *testing.T) {

@@ -14,10 +14,15 @@ func (m *slackMessage) plain(s string) string {
 	if strings.Contains(s, "<") {
 		s = rewritten(s, '<', func(rest string, _ int) (string, int) { return m.reference(rest) })
 	}
-	if strings.Contains(s, "*") {
-		s = rewritten(s, '*', func(rest string, before int) (string, int) { return boldFromMrkdwn(rest, before) })
+	return unescape(unbold(s))
+}
+
+// unbold returns mrkdwn without the stars around bold words.
+func unbold(s string) string {
+	if !strings.Contains(s, "*") {
+		return s
 	}
-	return unescape(s)
+	return rewritten(s, '*', boldFromMrkdwn)
 }
 
 // rewritten returns mrkdwn in which read has read what begins with a mark, except in code. read
@@ -124,7 +129,7 @@ func (m *slackMessage) reference(s string) (said string, size int) {
 		return s[:size], size
 	}
 	if len(m.links) < alert.MaxLinks { // the text says them all
-		m.links = appendLink(m.links, unescape(cmp.Or(label, "Open")), address)
+		m.links = appendLink(m.links, unescape(unbold(cmp.Or(label, "Open"))), address)
 	}
 	if named && label != target {
 		return label + " (" + target + ")", size

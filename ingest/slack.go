@@ -214,7 +214,7 @@ func (m *slackMessage) attachment(at slackAttachment) {
 	m.worsen(at)
 	m.add(string(at.Pretext))
 	m.add(string(at.AuthorName))
-	m.links = addLink(m.links, or(at.AuthorName, "Author"), string(at.AuthorLink))
+	m.links = addLink(m.links, unescape(or(at.AuthorName, "Author")), string(at.AuthorLink))
 	title := m.plain(or(at.Title))
 	switch {
 	case m.title == "" && title != "":
@@ -251,7 +251,7 @@ func (m *slackMessage) fields(at slackAttachment) {
 			m.add(string(field.Value))
 			continue
 		}
-		m.labels.addSaid(unescape(or(field.Title)), m.plain(string(field.Value)))
+		m.labels.addSaid(cmp.Or(strings.Trim(unescape(unbold(or(field.Title))), ": "), or(field.Title)), m.plain(string(field.Value)))
 	}
 }
 
