@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
@@ -54,6 +55,10 @@ func (p *page) sends(s *playground.Server, url, token string) {
 		p.see("#result .bad", "Authorization: Bearer")
 		p.fill("#token", token)
 	}
+	p.fill("#channel", "#nonesuch")
+	p.do("send", pressEnter())
+	p.do("see the problem while the daemon waits for another result", chromedp.Poll[chromedp.Void](
+		`document.querySelector("#result").textContent.includes("#nonesuch can't be reached")`, chromedp.WithPollingTimeout(15*time.Second)))
 	p.fill("#channel", "#alerts")
 	p.do("send", pressEnter())
 	p.see("#result .good", "Accepted")
