@@ -51,7 +51,8 @@ func (c *Config) Changes(later *Config) (all []Change) {
 			what = "changed"
 		}
 		opt, _ := specOf(s.Key)
-		all = append(all, Change{s.Key, onOneLine(what), opt.restart})
+		isNew := before.shown == "" || after.shown == ""
+		all = append(all, Change{s.Key, onOneLine(what), opt.restart || opt.restartIfNew && isNew})
 	}
 	return all
 }

@@ -38,6 +38,7 @@ func TestChangesAreNamedWithoutSecrets(t *testing.T) {
 		"times":                                 {old: `"22:00"`, now: `"21:00"`, want: []string{"times: night is changed"}},
 		"a route more and less":                 {old: "name: db,", now: "name: database,", want: []string{"routes: database is new, db is gone"}},
 		"a listener":                            {old: "tcp: 127.0.0.1:8126", now: "tcp: 127.0.0.1:8127", want: []string{"listen.tcp: 127.0.0.1:8126 → 127.0.0.1:8127"}, restart: true},
+		"more for a digest":                     {now: "delivery: {digest_above: 9}\n" + before, old: before, want: []string{"delivery.digest_above: 5 → 9"}},
 		"a sender's token":                      {files: []string{"/run/ci", "another-long-token-of-ci"}, want: []string{"listen.tokens: ci is changed"}},
 		"a secret":                              {files: []string{"/run/github", "another secret"}, want: []string{"ingest.github.secret: another secret"}},
 		"a path of a webhook":                   {old: "abcdefghijklmnop", now: "ponmlkjihgfedcba", want: []string{"ingest.services: #ops is changed"}},

@@ -67,8 +67,9 @@ type spec struct {
 	// list marks an option that may have several values, and named one that may have
 	// several with a name each.
 	list, named bool
-	// restart marks an option that a running daemon does not read again.
-	restart bool
+	// restart marks an option that a running daemon does not read again, restartIfNew one of
+	// which it reads another value, but not the first or that there is none any more.
+	restart, restartIfNew bool
 	// fallback returns the default; nil means empty.
 	fallback func(Input) string
 }
@@ -146,13 +147,13 @@ func generalOptions() []option[Config] {
 			parseStore, func(c *Config, v string) { c.Store = StoreURL(v) }),
 		opt(spec{key: keyDefaultChannel, flag: "default-channel", env: "SLACK_CHANNEL_ID"},
 			parseChannel, func(c *Config, v string) { c.DefaultChannel, c.Routing.Default = v, v }),
-		opt(spec{key: "fallback_channel", restart: true}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
+		opt(spec{key: "fallback_channel"}, parseChannel, func(c *Config, v string) { c.FallbackChannel = v }),
 	}
 }
 
 func deliveryOptions() []option[Config] {
 	return []option[Config]{
-		opt(spec{key: "delivery.digest_above", restart: true, flag: "digest-above", bare: true, fallback: constant("5")},
+		opt(spec{key: "delivery.digest_above", flag: "digest-above", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.DigestAbove = v }),
 		opt(spec{key: "delivery.flapping.times", bare: true, fallback: constant("5")},
 			parseCount, func(c *Config, v int) { c.Delivery.FlappingTimes = v }),
@@ -162,15 +163,15 @@ func deliveryOptions() []option[Config] {
 			parseDuration, func(c *Config, v time.Duration) { c.Routing.ReopenWithin = v }),
 		opt(spec{key: "delivery.info_expires_in", fallback: constant("1h")},
 			parseDurationOrForever, func(c *Config, v time.Duration) { c.Routing.InfoExpiresIn = v }),
-		opt(spec{key: "delivery.give_up_after", restart: true, flag: "give-up-after", fallback: constant("24h")},
+		opt(spec{key: "delivery.give_up_after", flag: "give-up-after", fallback: constant("24h")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.GiveUpAfter = v }),
-		opt(spec{key: "delivery.probe_every", restart: true, fallback: constant("5m")},
+		opt(spec{key: "delivery.probe_every", fallback: constant("5m")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.ProbeEvery = v }),
 		opt(spec{key: "delivery.max_pending", bare: true, fallback: constant("1000000")},
 			parseMany, func(c *Config, v int64) { c.Delivery.MaxPending = v }),
-		opt(spec{key: "delivery.retention", restart: true, fallback: constant("30d")},
+		opt(spec{key: "delivery.retention", fallback: constant("30d")},
 			parseDuration, func(c *Config, v time.Duration) { c.Delivery.Retention = v }),
-		opt(spec{key: "delivery.dead_retention", restart: true, fallback: constant(forever)},
+		opt(spec{key: "delivery.dead_retention", fallback: constant(forever)},
 			parseDurationOrForever, func(c *Config, v time.Duration) { c.Delivery.DeadRetention = v }),
 		opt(spec{key: "delivery.thread", fallback: constant(string(alert.ThreadImportant))},
 			parseThread, func(c *Config, v alert.ThreadPolicy) { c.Routing.Thread = v }),
@@ -178,7 +179,7 @@ func deliveryOptions() []option[Config] {
 			parseTruth, func(c *Config, v bool) { c.Routing.Broadcast = v }),
 		opt(spec{key: "delivery.when_unsure", fallback: constant(resend)},
 			parseHold, func(c *Config, v bool) { c.Routing.HoldUnsure = v }),
-		opt(spec{key: "delivery.last_resort", restart: true, list: true, bare: true},
+		opt(spec{key: "delivery.last_resort", list: true, bare: true},
 			anything, func(c *Config, v string) { c.LastResort = append(c.LastResort, v) }),
 	}
 }
@@ -212,7 +213,7 @@ func otherOptions() []option[Config] {
 			parseMentionable, func(c *Config, v string) { c.Routing.Mentionable = with(c.Routing.Mentionable, v) }),
 		opt(spec{key: keyExternal, list: true, fallback: constant(nobody)},
 			parseExternal, func(c *Config, v string) { c.Permissions.External = with(c.Permissions.External, v) }),
-		opt(spec{key: "log.level", restart: true, flag: "log-level", fallback: constant("info")},
+		opt(spec{key: "log.level", flag: "log-level", fallback: constant("info")},
 			oneOf("debug", "info", "warn", "error"), func(c *Config, v string) { c.Log.Level = v }),
 		opt(spec{key: "log.format", restart: true, flag: "log-format", fallback: constant("auto")},
 			oneOf("auto", "json", "console"), func(c *Config, v string) { c.Log.Format = v }),

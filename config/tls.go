@@ -30,9 +30,9 @@ type TLS struct {
 
 func tlsOptions() []option[Config] {
 	return []option[Config]{
-		opt(spec{key: keyCertFile, restart: true}, parsePath, func(c *Config, v string) { c.Listen.TLS.CertFile = v }),
-		opt(spec{key: keyKeyFile, restart: true}, parsePath, func(c *Config, v string) { c.Listen.TLS.KeyFile = v }),
-		opt(spec{key: keyClientCAFile, restart: true}, parsePath, func(c *Config, v string) { c.Listen.TLS.ClientCAFile = v }),
+		opt(spec{key: keyCertFile, restartIfNew: true}, parsePath, func(c *Config, v string) { c.Listen.TLS.CertFile = v }),
+		opt(spec{key: keyKeyFile}, parsePath, func(c *Config, v string) { c.Listen.TLS.KeyFile = v }),
+		opt(spec{key: keyClientCAFile}, parsePath, func(c *Config, v string) { c.Listen.TLS.ClientCAFile = v }),
 	}
 }
 

@@ -19,9 +19,6 @@ const (
 // announce announces dead letters in the fallback conversation, with one line for
 // all of a lane, until ctx ends.
 func (o *Outbox) announce(ctx context.Context) {
-	if o.opts.Fallback == "" {
-		return
-	}
 	announcedAt := map[string]time.Time{}
 	for ctx.Err() == nil {
 		var again <-chan time.Time
@@ -39,6 +36,9 @@ func (o *Outbox) announce(ctx context.Context) {
 // announceAll announces what may be announced now and returns when to try the
 // rest; zero when there is no rest.
 func (o *Outbox) announceAll(ctx context.Context, announcedAt map[string]time.Time) (next time.Time) {
+	if o.opts.Load().Fallback == "" {
+		return next
+	}
 	unreported, err := o.queue.UnreportedDeadLetters(ctx)
 	if err != nil {
 		o.log.Warn("list unreported dead letters", zap.Error(err))
@@ -67,7 +67,7 @@ func (o *Outbox) announceLane(ctx context.Context, g alert.UnreportedDeadLetters
 	}
 	call, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	if err := o.sender.Announce(call, o.opts.Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
+	if err := o.sender.Announce(call, o.opts.Load().Fallback, g); err != nil && failure(err).Class != alert.ClassUnsure {
 		if fail := failure(err); fail.Class == alert.ClassThrottled {
 			o.fallback.pause(time.Now().Add(throttle(fail)))
 		}

@@ -17,7 +17,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 	l.outbox.updates.letOthersPass(l.wake)
 	l.outbox.fallback.letOthersPass(l.wake)
 	l.status.try(c.job, time.Now())
-	traced, ended := l.outbox.opts.Attempt(calls, c.job)
+	traced, ended := l.outbox.opts.Load().Attempt(calls, c.job)
 	v := l.attempt(traced, c)
 	if l.early.note(v, c.job, c.early) {
 		l.outbox.outage.failing.Store(true)
@@ -34,7 +34,7 @@ func (l *lane) deliver(calls context.Context, c claimed) {
 		return
 	}
 	// If the queue returned the same delivery again, the lane would spin.
-	l.paused = latest(l.paused, time.Now().Add(l.outbox.opts.Pace))
+	l.paused = latest(l.paused, time.Now().Add(l.outbox.opts.Load().Pace))
 }
 
 // attempt decides the outcome of a job, asking Slack if necessary.
@@ -52,16 +52,16 @@ func (l *lane) attempt(calls context.Context, c claimed) verdict {
 		return v
 	}
 	sent, err := l.send(calls, job)
-	v = l.outbox.policy.decide(time.Now(), job, sent, err)
-	v = l.throttle.giveUp(v, job, l.outbox.opts.GiveUpAfter)
-	return c.reach.withDestination(v, job, l.outbox.opts.ReachEvery)
+	v = l.outbox.policy().decide(time.Now(), job, sent, err)
+	v = l.throttle.giveUp(v, job, l.outbox.opts.Load().GiveUpAfter)
+	return c.reach.withDestination(v, job, l.outbox.opts.Load().ReachEvery)
 }
 
 // prepare decides what needs no send. When done is false, the returned job has
 // to be sent.
 func (l *lane) prepare(calls context.Context, c claimed) (job alert.Job, v verdict, done bool) {
 	job = c.job
-	if v, done = l.outbox.policy.decideWithoutCall(time.Now(), job); done && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
+	if v, done = l.outbox.policy().decideWithoutCall(time.Now(), job); done && !(v.name == nameSuperseded && c.reach.needsNewCard(job)) {
 		return job, v, true
 	}
 	if job.Kind.InThread() && job.Card.TS == "" {
@@ -120,7 +120,7 @@ func (l *lane) look(calls context.Context, job alert.Job) (_ alert.Job, v verdic
 	if err == nil && found {
 		return job, newVerdict(now, job).delivered(nameFound, job, sent), true
 	}
-	job, v, done = l.outbox.policy.decideAfterLook(now, job, l.doubt, err)
+	job, v, done = l.outbox.policy().decideAfterLook(now, job, l.doubt, err)
 	reason := "it is not in the conversation's history"
 	if err != nil {
 		l.doubt.looks++

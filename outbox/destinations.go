@@ -16,11 +16,8 @@ import (
 
 // destinations holds the broken destinations, as the queue has stored them.
 type destinations struct {
-	// configured is the fallback as it is configured.
-	configured string
-	probeEvery time.Duration
-	log        *zap.Logger
-	gauge      prometheus.Gauge
+	log   *zap.Logger
+	gauge prometheus.Gauge
 	// changed tells probeBroken, and worse tells rescue, that broken has changed.
 	changed, worse chan struct{}
 
@@ -30,12 +27,29 @@ type destinations struct {
 
 	mu    sync.Mutex
 	names *alert.Aliases
+	// configured is the fallback as it is configured.
+	configured string
+	probeEvery time.Duration
 }
 
 func newDestinations(opts Options, gauge prometheus.Gauge) *destinations {
 	d := &destinations{configured: opts.Fallback, probeEvery: opts.ReachEvery, log: opts.Log, gauge: gauge, changed: make(chan struct{}, 1), worse: make(chan struct{}, 1)}
 	d.now.Store(&reachability{fallback: opts.Fallback})
 	return d
+}
+
+// reload uses the fallback and the time between checks of other options.
+func (d *destinations) reload(opts Options) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.configured, d.probeEvery = opts.Fallback, opts.ReachEvery
+	now := d.known()
+	soon := time.Now().Add(d.probeEvery)
+	for _, m := range now.sorted() {
+		m.ProbeAt = earliest(m.ProbeAt, soon)
+		now.broken = withMark(now.broken, m)
+	}
+	d.replace(reachability{d.names.Lane(d.configured), now.broken})
 }
 
 // known returns what is known now.
@@ -47,7 +61,7 @@ func (d *destinations) update(o alert.Outcome) {
 	case o.Broken != nil:
 		if d.setBroken(mark{Destination: *o.Broken}) {
 			d.log.Error("a conversation can't be reached", zap.String("lane", o.Broken.Lane), zap.String("reason", o.Broken.Code),
-				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.configured))
+				zap.String("hint", o.Broken.Hint), zap.String("fallback", d.known().fallback))
 		}
 	case o.Mended != "":
 		d.setWorking(o.Mended)
@@ -173,7 +187,7 @@ func (o *Outbox) probeBroken(ctx context.Context) {
 // check asks Slack about one destination, records the result, and returns when to check
 // again.
 func (o *Outbox) check(ctx context.Context, m mark) time.Time {
-	at := time.Now().Add(o.opts.ReachEvery)
+	at := time.Now().Add(o.opts.Load().ReachEvery)
 	if o.gate.wait() != nil { // Slack refuses the app itself
 		return at
 	}
@@ -186,7 +200,7 @@ func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	if fail := failure(err); err != nil && fail.Class == alert.ClassDestination {
 		found.Code, found.Hint = fail.Code, fail.Hint
 	}
-	abandoned := !now.Before(m.Since.Add(o.opts.GiveUpAfter)) && !o.hasPending(m.Lane)
+	abandoned := !now.Before(m.Since.Add(o.opts.Load().GiveUpAfter)) && !o.hasPending(m.Lane)
 	if err == nil && sure || abandoned {
 		found.Destination = alert.Destination{Lane: m.Lane, ProbeAt: now}
 	}
@@ -203,9 +217,8 @@ func (o *Outbox) check(ctx context.Context, m mark) time.Time {
 	return at
 }
 
-// wakeBroken wakes the lanes that may go on now that one works again.
-func (o *Outbox) wakeBroken(working string) {
-	lanes := []string{working}
+// wakeBroken wakes the lanes that may go on now that some work again, or have another fallback.
+func (o *Outbox) wakeBroken(lanes ...string) {
 	for _, m := range o.destinations.known().sorted() {
 		lanes = append(lanes, m.Lane)
 	}

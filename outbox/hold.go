@@ -90,7 +90,7 @@ func (o *Outbox) probeWhenHeld(ctx context.Context) {
 		case <-o.gate.closed:
 		}
 		for !o.probe(ctx) {
-			if !sleep(ctx, o.opts.ProbeEvery) {
+			if !sleep(ctx, o.opts.Load().ProbeEvery) {
 				return
 			}
 		}
@@ -112,6 +112,6 @@ func (o *Outbox) probe(ctx context.Context) bool {
 		o.gate.close(heldBecause(fail))
 	}
 	o.recent.set(time.Now(), "probe: "+fail.Error())
-	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", time.Now().Add(o.opts.ProbeEvery)))
+	o.log.Debug("probe", zap.String("reason", fail.Error()), zap.Time("next_at", time.Now().Add(o.opts.Load().ProbeEvery)))
 	return false
 }

@@ -45,7 +45,7 @@ type lane struct {
 func newLane(o *Outbox, name string) *lane {
 	l := &lane{outbox: o, name: name, wake: make(chan struct{}, 1), retry: make(chan struct{}, 1), over: make(chan struct{}), ended: make(chan struct{}), pace: o.fallback}
 	if name != o.destinations.known().fallback {
-		l.pace = o.opts.newPacer()
+		l.pace = o.opts.Load().newPacer()
 	}
 	return l
 }
@@ -169,7 +169,7 @@ func (l *lane) wait(stop context.Context, d delay) bool {
 		case <-stop.Done():
 			return false
 		case <-retry:
-			l.early.plan(time.Now(), l.outbox.opts.Rand())
+			l.early.plan(time.Now(), l.outbox.opts.Load().Rand())
 			timer.Reset(time.Until(earliest(until, l.early.at)))
 			continue
 		case <-timer.C:
@@ -223,7 +223,7 @@ func (l *lane) deliverNext(calls context.Context) delay {
 // acquireTokens returns a claim for the kinds of delivery that may be sent now,
 // holding a token for each, and when the other kinds can be asked for again.
 func (l *lane) acquireTokens(now time.Time, via string) (claim alert.Claim, later time.Time) {
-	opts := l.outbox.opts
+	opts := l.outbox.opts.Load()
 	claim = alert.Claim{
 		Lane: l.name, Now: l.next.clock(now, now), Retry: l.early.due(now), Began: l.outbox.began, DigestAbove: opts.DigestAbove, DigestAfter: digestAfter, DigestUrgentAfter: digestUrgentAfter, Via: via,
 	}
@@ -317,7 +317,7 @@ func (l *lane) countShown(job alert.Job, v verdict) {
 	case job.Kind == alert.Digest && job.Digest != nil:
 		n = job.Digest.Total
 	}
-	l.shown[job.Priority].add(v.Now, n, l.outbox.opts.DigestAbove+1)
+	l.shown[job.Priority].add(v.Now, n, l.outbox.opts.Load().DigestAbove+1)
 }
 
 // shown are the times at which a lane has shown its latest new incidents.
@@ -346,7 +346,7 @@ func (l *lane) afterFailedClaim(calls context.Context, now time.Time, err error)
 		return delay{}
 	}
 	l.leaveQueues()
-	wait := retryAfter(l.failures, l.outbox.opts.Rand)
+	wait := retryAfter(l.failures, l.outbox.opts.Load().Rand)
 	l.failures++
 	l.outbox.recent.set(now, "claim: "+err.Error())
 	l.outbox.log.Warn("claim failed", zap.String("lane", l.name), zap.Error(err), zap.Duration("again_in", wait))

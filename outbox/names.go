@@ -23,7 +23,12 @@ func (o *Outbox) UpdateNames(ctx context.Context) {
 		return
 	}
 	o.names.Store(names)
-	fallback := o.destinations.known().fallback
+	o.renameLanes()
+}
+
+// renameLanes hands over lanes that have another name, or another pace, now. o.naming is held.
+func (o *Outbox) renameLanes() {
+	names, fallback := o.names.Load(), o.destinations.known().fallback
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for name, l := range o.lanes {

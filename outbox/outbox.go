@@ -72,8 +72,7 @@ type Sender interface {
 type Outbox struct {
 	queue   Queue
 	sender  Sender
-	opts    Options
-	policy  policy
+	opts    atomic.Pointer[Options]
 	log     *zap.Logger
 	metrics *metrics
 	updates pacer
@@ -84,6 +83,8 @@ type Outbox struct {
 	// lastResortError is the latest failure of the last resort, and since when it has been
 	// failing; empty once it works again.
 	lastResortError lastError
+	// rescueAgain signals that there may be another last resort.
+	rescueAgain chan struct{}
 	// newDeadLetter signals that a delivery was given up.
 	newDeadLetter chan struct{}
 	gate          gate
@@ -109,20 +110,42 @@ type Outbox struct {
 func New(queue Queue, sender Sender, opts Options) *Outbox {
 	opts = opts.withDefaults()
 	metrics := newMetrics(opts.Metrics)
-	return &Outbox{
-		queue: queue, sender: sender, opts: opts, log: opts.Log,
-		policy:        policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand},
+	o := &Outbox{
+		queue: queue, sender: sender, log: opts.Log,
 		metrics:       metrics,
 		looks:         lookTimes{bucket: bucket{every: lookPace, burst: lookBurst}},
 		updates:       pacer{bucket: bucket{every: updatePace, burst: updateBurst}},
 		fallback:      opts.newPacer(),
 		destinations:  newDestinations(opts, metrics.broken),
+		rescueAgain:   make(chan struct{}, 1),
 		newDeadLetter: make(chan struct{}, 1),
 		gate:          gate{closed: make(chan struct{}, 1)},
 		outage:        outage{tooSoon: make(chan struct{}, 1)},
 		lanes:         map[string]*lane{},
 		loaded:        make(chan struct{}),
 	}
+	o.opts.Store(&opts)
+	return o
+}
+
+// Reload uses other options from now on, except for Pace, Log and Metrics. What waits because
+// of the old ones follows.
+func (o *Outbox) Reload(opts Options) {
+	opts = opts.withDefaults()
+	o.naming.Lock()
+	defer o.naming.Unlock()
+	o.opts.Store(&opts)
+	o.destinations.reload(opts)
+	o.renameLanes()
+	o.wakeBroken()
+	signal(o.newDeadLetter)
+	signal(o.rescueAgain)
+}
+
+// policy is what decisions depend on now.
+func (o *Outbox) policy() policy {
+	opts := o.opts.Load()
+	return policy{giveUpAfter: opts.GiveUpAfter, probeEvery: opts.ProbeEvery, holdUnsure: opts.HoldUnsure, jitter: opts.Rand}
 }
 
 // Run delivers until ctx ends. Then it begins nothing new, gives the calls in
@@ -150,7 +173,7 @@ func (o *Outbox) Run(ctx context.Context) error {
 	o.startWith(func(l *lane) { work.Go(func() { l.run(ctx, calls) }) })
 	<-ctx.Done()
 	o.startWith(nil)
-	grace := time.AfterFunc(o.opts.Grace, cutOff)
+	grace := time.AfterFunc(o.opts.Load().Grace, cutOff)
 	defer grace.Stop()
 	work.Wait()
 	return nil
@@ -258,7 +281,7 @@ func (o *Outbox) findLanes(ctx context.Context) {
 			failures = 0
 			o.wakeIdle(lanes)
 		case ctx.Err() == nil:
-			wait = min(wait, retryAfter(failures, o.opts.Rand))
+			wait = min(wait, retryAfter(failures, o.opts.Load().Rand))
 			failures++
 			o.log.Warn("listing lanes failed", zap.Error(err), zap.Duration("again_in", wait))
 		}
@@ -276,7 +299,7 @@ func (o *Outbox) retry(ctx context.Context, step string, f func() error, fields 
 		if err == nil {
 			return true
 		}
-		wait := retryAfter(failures, o.opts.Rand)
+		wait := retryAfter(failures, o.opts.Load().Rand)
 		o.log.Warn(step+" failed", append(fields, zap.Error(err), zap.Duration("again_in", wait))...)
 		if !sleep(ctx, wait) {
 			return false

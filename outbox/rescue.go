@@ -34,46 +34,50 @@ func (r reachability) stranded() []alert.Stranded {
 	return all
 }
 
-// rescue hands stranded deliveries to the last resort, one lane at a time, until
-// stop ends. calls is the context of runs that have begun, which outlives stop.
+// rescue hands stranded deliveries to the last resort, if there is one, a lane at a time,
+// until stop ends. calls is the context of runs that have begun, which outlives stop.
 func (o *Outbox) rescue(stop, calls context.Context) {
-	if o.opts.LastResort == nil {
-		return
-	}
 	for failures := 0; stop.Err() == nil; {
 		lanes := o.destinations.known().stranded()
-		if len(lanes) == 0 {
+		lastResort := o.opts.Load().LastResort
+		if len(lanes) == 0 || lastResort == nil {
 			o.lastResortError.set(time.Time{}, "")
 			select {
 			case <-stop.Done():
 			case <-o.destinations.worse:
+			case <-o.rescueAgain:
 			}
 			continue
 		}
 		wait := rescueEvery
-		if o.rescueAll(stop, calls, lanes) {
+		if o.rescueAll(stop, lanes, func(s alert.Stranded) bool { return o.rescueLane(calls, s, lastResort) }) {
 			failures = 0
 			o.lastResortError.set(time.Time{}, "")
 		} else {
 			wait = min(rescueFirst<<min(failures, 6), rescueMost)
 			failures++
 		}
-		sleep(stop, wait)
+		select {
+		case <-stop.Done():
+		case <-time.After(wait):
+		case <-o.rescueAgain:
+			failures = 0
+		}
 	}
 }
 
 // rescueAll tries each lane and reports whether everything was taken.
-func (o *Outbox) rescueAll(stop, calls context.Context, lanes []alert.Stranded) bool {
+func (o *Outbox) rescueAll(stop context.Context, lanes []alert.Stranded, rescue func(alert.Stranded) bool) bool {
 	ok := true
 	for _, s := range lanes {
 		if stop.Err() == nil {
-			ok = o.rescueLane(calls, s) && ok
+			ok = rescue(s) && ok
 		}
 	}
 	return ok
 }
 
-func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
+func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded, lastResort func(context.Context, alert.Stranded) error) bool {
 	var err error
 	if s.Jobs, err = o.queue.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
 		o.log.Warn("list stranded deliveries", zap.String("lane", s.Lane), zap.Error(err))
@@ -82,7 +86,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded) bool {
 	if len(s.Jobs) == 0 {
 		return true
 	}
-	if err := o.opts.LastResort(calls, s); err != nil {
+	if err := lastResort(calls, s); err != nil {
 		o.metrics.rescues.WithLabelValues("failed").Inc()
 		o.lastResortError.again(time.Now(), err.Error())
 		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))

@@ -85,13 +85,14 @@ const (
 // a few rows at a time, with pauses for others. The ledger goes on counting
 // what it forgets. The store prunes by itself; calling it does no harm.
 func (d *DB) Prune(ctx context.Context, now time.Time) error {
+	keep := d.keep.Load()
 	err := d.pruneInbox(ctx, now)
-	if err == nil && d.deadRetention > 0 {
-		err = d.pruneDeadLetters(ctx, micros(now.Add(-d.deadRetention)))
+	if err == nil && keep.dead > 0 {
+		err = d.pruneDeadLetters(ctx, micros(now.Add(-keep.dead)))
 	}
 	for _, t := range agedTables() {
 		if err == nil {
-			err = d.pruneTable(ctx, t, micros(now.Add(-d.retention)))
+			err = d.pruneTable(ctx, t, micros(now.Add(-keep.finished)))
 		}
 	}
 	if err == nil {

@@ -47,8 +47,7 @@ type DB struct {
 	log     *zap.Logger
 	now     func() time.Time
 	dialect dialect
-	// retention and deadRetention are those of Options.
-	retention, deadRetention time.Duration
+	keep    atomic.Pointer[retention]
 
 	readers *sql.DB
 	writers *sql.DB
@@ -100,6 +99,12 @@ var errNoAnswer = fmt.Errorf("%w: it does not answer", alert.ErrUnavailable)
 
 var errClosed = fmt.Errorf("%w: it is closed", alert.ErrUnavailable)
 
+// retention is how long finished things are kept, and dead letters; 0 means forever.
+type retention struct{ finished, dead time.Duration }
+
+// Keep changes Retention and DeadRetention of Options, from the next time it prunes on.
+func (d *DB) Keep(finished, dead time.Duration) { d.keep.Store(&retention{finished, dead}) }
+
 // ErrFull is why Open fails on a full disk.
 var ErrFull = errors.New("the disk is full")
 
@@ -109,7 +114,7 @@ var ErrFull = errors.New("the disk is full")
 // The error is ErrFull when it will succeed once there is room on the disk.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	d := &DB{
-		log: o.Log, now: o.Now, retention: o.Retention, deadRetention: o.DeadRetention,
+		log: o.Log, now: o.Now,
 		answerWithin: cmp.Or(o.AnswerWithin, 5*time.Second),
 		commits:      make(chan *op, 1), // the engine commits one change at a time
 		others:       make(chan *op, queueSize),
@@ -125,9 +130,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if d.now == nil {
 		d.now = time.Now
 	}
-	if d.retention == 0 {
-		d.retention = 30 * 24 * time.Hour
-	}
+	d.Keep(cmp.Or(o.Retention, 30*24*time.Hour), o.DeadRetention)
 	d.keys.most = cmp.Or(o.freshKeys, freshKeys)
 	w, err := d.connect(ctx, url)
 	if err != nil {

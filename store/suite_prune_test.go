@@ -15,7 +15,7 @@ import (
 )
 
 // later is when everything from the tests' day is over by more than retention.
-func later(d *DB) time.Time { return at(60).Add(d.retention) }
+func later(d *DB) time.Time { return at(60).Add(d.keep.Load().finished) }
 
 // rows counts a table.
 func rows(t *testing.T, d *DB, table string) (n int64) {

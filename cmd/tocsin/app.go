@@ -51,6 +51,7 @@ type daemon struct {
 	// rejected is why the latest configuration was not applied; nil if it was.
 	rejected atomic.Pointer[alert.Problem]
 	log      *zap.Logger
+	level    zap.AtomicLevel // of log
 	notifier systemd.Notifier
 
 	// self is what the other replicas know of this one from its start, identity knows the
@@ -106,7 +107,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, in: in, log: log, self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
+	d := &daemon{cfg: cfg, in: in, log: log, level: zap.NewAtomicLevel(), self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
@@ -123,10 +124,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Log: log.Named("bot"), Metrics: registry})
 	d.identity.Store(d.bot)
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
-	d.outbox = outbox.New(d.store, attempts{d.bot}, outbox.Options{
-		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,
-		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, log.Named("last-resort")), ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Attempt: d.tracer.Attempt, Log: log.Named("outbox"), Metrics: registry,
-	})
+	d.outbox = outbox.New(d.store, attempts{d.bot}, d.outboxOptions(cfg))
 	d.engine = engine.New(d.store, d.engineOptions(cfg))
 	d.people = handlers.New(d.handlerOptions(cfg))
 	first, err := d.newFront(cfg, nil)
@@ -226,9 +224,7 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	parts.start("slack", stopSocket, d.slack.Run)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
-	if len(d.cfg.LastResort) > 0 {
-		parts.start("outages", 2*time.Second, d.reportOutages)
-	}
+	parts.start("outages", 2*time.Second, d.reportOutages)
 	parts.start("images", time.Second, d.bot.FetchImages)
 	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)

@@ -43,6 +43,7 @@ func (c *certificates) use(files config.TLS) {
 	}
 	c.files.Store(&files)
 	c.serving.Store(serving)
+	c.problem.Store(nil)
 }
 
 // run reads the files again and again until ctx ends.
@@ -65,7 +66,6 @@ func (c *certificates) read() {
 		}
 		return
 	}
-	c.problem.Store(nil)
 	same := slices.EqualFunc(before.Certificate.Certificate, now.Certificate.Certificate, slices.Equal) &&
 		(before.ClientCAs == now.ClientCAs || before.ClientCAs != nil && before.ClientCAs.Equal(now.ClientCAs))
 	if !same || known != nil {

@@ -172,6 +172,20 @@ func TestTCPIsEncryptedAndAnotherCertificateIsUsedUnlessItIsABadOne(t *testing.T
 	if shown, err := p.over(second.cert, &clients); err != nil || !bytes.Equal(shown, second.cert) {
 		t.Errorf("after a good pair: %v", err)
 	}
+
+	third, moved := goodPair(t), t.TempDir()
+	third.write(t, moved)
+	p.configure("listen: {tls: {cert_file: " + moved + "/tls.crt, key_file: " + moved + "/tls.key}}\n")
+	if out, status := p.tryCommand("config", "reload"); status != exitOK || strings.Contains(out, "restarted") {
+		t.Errorf("with other paths the reload ends with %d and says %s", status, out)
+	}
+	if shown, err := p.over(third.cert, nil); err != nil || !bytes.Equal(shown, third.cert) {
+		t.Errorf("after other paths, and with no certificates of clients: %v", err)
+	}
+	p.configure("")
+	if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "restarted:\n  listen.tls.cert_file: ") {
+		t.Errorf("without TLS the reload ends with %d and says %s", status, out)
+	}
 }
 
 func TestAChangedCertificateIsUsedWithoutAReload(t *testing.T) {

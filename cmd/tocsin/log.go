@@ -15,17 +15,18 @@ import (
 )
 
 // newLog builds the daemon's log on stderr: JSON for machines (under systemd, or
-// when stderr is not a terminal), otherwise one readable line for each event.
-func newLog(w world, cfg config.Log) (*zap.Logger, error) {
-	level, err := zapcore.ParseLevel(cfg.Level)
+// when stderr is not a terminal), otherwise one readable line for each event. The level may be
+// changed later.
+func newLog(w world, cfg config.Log) (*zap.Logger, zap.AtomicLevel, error) {
+	level, err := zap.ParseAtomicLevel(cfg.Level)
 	if err != nil {
-		return nil, fmt.Errorf("set up log: %w", err)
+		return nil, level, fmt.Errorf("set up log: %w", err)
 	}
 	console := cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w.stderr) && !systemd.Managed()
 	if !console && systemd.Managed() {
-		return zap.New(zapcore.NewCore(journalEncoder{jsonEncoder(), buffer.NewPool()}, zapcore.Lock(zapcore.AddSync(w.stderr)), level)), nil
+		return zap.New(zapcore.NewCore(journalEncoder{jsonEncoder(), buffer.NewPool()}, zapcore.Lock(zapcore.AddSync(w.stderr)), level)), level, nil
 	}
-	return buildLog(w.stderr, level, console, w.colour()), nil
+	return buildLog(w.stderr, level, console, w.colour()), level, nil
 }
 
 func jsonEncoder() zapcore.Encoder { return zapcore.NewJSONEncoder(encoding()) }
@@ -37,7 +38,7 @@ func encoding() zapcore.EncoderConfig {
 	return enc
 }
 
-func buildLog(to io.Writer, level zapcore.Level, console, colour bool) *zap.Logger {
+func buildLog(to io.Writer, level zapcore.LevelEnabler, console, colour bool) *zap.Logger {
 	encoder := jsonEncoder()
 	if console {
 		enc := encoding()

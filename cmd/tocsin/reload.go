@@ -19,6 +19,7 @@ import (
 	"tocsin/config"
 	"tocsin/engine"
 	"tocsin/handlers"
+	"tocsin/outbox"
 )
 
 // front is the API by one configuration. A request is answered by one of them from its
@@ -61,6 +62,14 @@ func (d *daemon) engineOptions(cfg *config.Config) engine.Options {
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
 		Aliases:  d.store.Aliases, TraceURL: cfg.Slack.TraceURL, Committed: d.tracer.Committed, Arrived: d.store.Arrived(),
 		Wake: d.outbox.Wake, Log: d.log.Named("engine"), Metrics: d.registry,
+	}
+}
+
+func (d *daemon) outboxOptions(cfg *config.Config) outbox.Options {
+	return outbox.Options{
+		DigestAbove: cfg.Delivery.DigestAbove, GiveUpAfter: cfg.Delivery.GiveUpAfter, HoldUnsure: d.holdUnsure,
+		Fallback: cfg.FallbackChannel, ReachEvery: cfg.Delivery.ProbeEvery, LastResort: lastResort(cfg.LastResort, d.log.Named("last-resort")),
+		ProbeEvery: introduceAgain, Grace: stopOutbox - time.Second/2, Attempt: d.tracer.Attempt, Log: d.log.Named("outbox"), Metrics: d.registry,
 	}
 }
 
@@ -117,12 +126,17 @@ func (d *daemon) apply(ctx context.Context, cfg *config.Config) error {
 	if err := d.changeTokens(ctx, cfg); err != nil {
 		return err
 	}
+	if err := d.level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
+		return err
+	}
+	d.store.Keep(cfg.Delivery.Retention, cfg.Delivery.DeadRetention)
+	d.outbox.Reload(d.outboxOptions(cfg))
 	d.engine.Reload(d.engineOptions(cfg))
 	d.people.Reload(d.handlerOptions(cfg))
 	d.bot.SetImageHosts(cfg.Ingest.ImageHosts)
 	d.front.Store(next)
-	if d.certificates != nil {
-		d.certificates.read()
+	if files := cfg.Listen.TLS; d.certificates != nil && files.Certificate != nil {
+		d.certificates.use(files)
 	}
 	return nil
 }

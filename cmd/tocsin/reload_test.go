@@ -330,3 +330,36 @@ func TestAReloadChangesWhoMayActWhatIsTakenAndWhenPeopleHear(t *testing.T) {
 	showing(t, s, held.TS, "Acknowledged by ann")
 	taken(http.StatusAccepted, http.StatusNotFound)
 }
+
+// What delivers, and the log, follow without a restart.
+func TestAReloadChangesHowAlertsAreDelivered(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := reloading(t, s, nil)
+	archive(t, s.Archive, "#ops")
+	told := filepath.Join(p.dir, "told")
+	p.mustPush(inChannel(firing("a", "disk full"), "#ops"))
+	p.eventually("that #ops can't be reached", func() bool { return strings.Contains(p.log.String(), "a conversation can't be reached") })
+
+	reload := func(more string, changed ...string) {
+		t.Helper()
+		p.configure(reloadConfig + more)
+		out, status := p.tryCommand("config", "reload")
+		for _, option := range changed {
+			if status != exitOK || !strings.Contains(out, "\n  "+option+": ") || strings.Contains(out, "restarted") {
+				t.Errorf("it ends with %d and says %s, want %s", status, out, option)
+			}
+		}
+	}
+	lastResort := fmt.Sprintf("delivery: {digest_above: 9, give_up_after: 2d, probe_every: 300ms, retention: 60d, dead_retention: 90d, last_resort: [%q, %q]}\n", p.program("cat >> \"$1\""), told)
+	reload(lastResort+"log: {level: debug}\n",
+		"delivery.digest_above", "delivery.give_up_after", "delivery.probe_every", "delivery.retention", "delivery.dead_retention", "delivery.last_resort", "log.level")
+	p.eventually("the last resort", func() bool { text, _ := os.ReadFile(told); return strings.Contains(string(text), "disk full") })
+	p.eventually("more in the log", func() bool { return strings.Contains(p.log.String(), `"level":"debug"`) })
+
+	reload("fallback_channel: '#random'\n"+lastResort, "fallback_channel", "log.level")
+	p.settle(p.mustPush(inChannel(firing("b", "no route"), "#ops"))...)
+	if found := titled(s, "#random", "no route"); len(found) != 1 {
+		t.Errorf("the fallback shows %v", found)
+	}
+}

@@ -96,13 +96,18 @@ func (d *daemon) reportOutages(ctx context.Context) error {
 	log := d.log.Named("last-resort")
 	var o outage
 	for pause(ctx, statusEvery) {
-		limits := d.latest.Load().Health
+		cfg := d.latest.Load()
+		if len(cfg.LastResort) == 0 {
+			o = outage{}
+			continue
+		}
+		limits := cfg.Health
 		text := o.next(time.Now(), d.health().Problems, min(limits.Connection, limits.Delivery))
 		if text == "" {
 			continue
 		}
 		limited, cancel := context.WithTimeout(ctx, lastResortTime)
-		err := runProgram(limited, d.cfg.LastResort, text, log)
+		err := runProgram(limited, cfg.LastResort, text, log)
 		cancel()
 		if err == nil {
 			o.done()

@@ -48,7 +48,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLog(w, cfg.Log)
+	log, level, err := newLog(w, cfg.Log)
 	if err != nil {
 		return err
 	}
@@ -57,6 +57,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	}
 	d, err := newDaemon(ctx, cfg, in, log)
 	for err == nil {
+		d.level = level
 		err = d.run(ctx, reload)
 		if !errors.Is(err, store.ErrSuperseded) || ctx.Err() != nil {
 			return err
