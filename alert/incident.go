@@ -228,6 +228,9 @@ type IncidentFilter struct {
 	Beginnings bool
 	// Wholes keeps only those in which the Words are whole words (see Subject.Has).
 	Wholes bool
+	// Members also keeps groups that are not resolved and of which a firing member matches. A
+	// person who acts on a group acts on all of them, so this is for lists and silences.
+	Members bool
 	// Mine keeps those that this person (U…) owns.
 	Mine string
 	// Digest keeps those that the digest of this id shows.

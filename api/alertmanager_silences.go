@@ -201,7 +201,7 @@ func (a *API) amPostSilence(r *http.Request) (any, error) {
 			return nil, err
 		}
 	}
-	if s, _, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
+	if s, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
 		return nil, err
 	}
 	return amMade{s.ID}, nil

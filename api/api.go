@@ -27,7 +27,7 @@ type Engine interface {
 	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
 	// Silence creates a silence and returns it with its id, and how many open
 	// incidents it matches.
-	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
 	// Beat accepts signs of life and returns the heartbeats after them.
 	Beat(ctx context.Context, beats []alert.Beat) ([]alert.Heard, error)
 	// Forget deletes a heartbeat and returns it as it was.

@@ -142,8 +142,8 @@ func (r replete) Act(context.Context, []alert.Act) ([]alert.Acted, error) {
 	return []alert.Acted{filled[alert.Acted]()}, r.err
 }
 
-func (r replete) Silence(context.Context, alert.Silence) (alert.Silence, int, error) {
-	return filled[alert.Silence](), 1, r.err
+func (r replete) Silence(context.Context, alert.Silence) (alert.Silence, error) {
+	return filled[alert.Silence](), r.err
 }
 
 func (r replete) Beat(context.Context, []alert.Beat) ([]alert.Heard, error) {

@@ -75,7 +75,7 @@ func (a *API) mine(ctx context.Context, who string) (string, error) {
 }
 
 func incidentFilter(q url.Values) (alert.IncidentFilter, error) {
-	f := alert.IncidentFilter{Mine: q.Get("mine")}
+	f := alert.IncidentFilter{Mine: q.Get("mine"), Members: true}
 	var err error
 	if f.States, err = states(q.Get("state"), []alert.State{alert.Open, alert.Acked, alert.StateResolved}); err != nil {
 		return f, err

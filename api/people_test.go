@@ -34,13 +34,13 @@ func (e *engine) Act(_ context.Context, acts []alert.Act) ([]alert.Acted, error)
 	return []alert.Acted{{Incident: alert.Incident{ID: "k7f2", AckedBy: acts[0].By}, Effect: effect}}, e.err
 }
 
-func (e *engine) Silence(_ context.Context, s alert.Silence) (alert.Silence, int, error) {
+func (e *engine) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
 	if s.Matchers.Everything() {
-		return s, 0, &alert.InputError{Message: "these matchers match everything", Hint: "name a label"}
+		return s, &alert.InputError{Message: "these matchers match everything", Hint: "name a label"}
 	}
 	e.silenced = append(e.silenced, s)
 	s.ID = "s-k7f2"
-	return s, 3, e.err
+	return s, e.err
 }
 
 func (e *engine) Beat(_ context.Context, beats []alert.Beat) ([]alert.Heard, error) {
@@ -220,8 +220,8 @@ func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
 		status               int
 		silence, answer      string
 	}{
-		"for a time":            {"POST", "/v1/silences", `{"matchers":"{team=web}","for":"2h","why":" works "}`, 201, `team="web" until 14:00 by the HTTP API: works`, `"incidents":3`},
-		"matchers in a list":    {"POST", "/v1/silences", `{"matchers":["team=web","severity=critical"],"for":"2h"}`, 201, `team="web", severity="critical" until 14:00 by the HTTP API: `, `"incidents":3`},
+		"for a time":            {"POST", "/v1/silences", `{"matchers":"{team=web}","for":"2h","why":" works "}`, 201, `team="web" until 14:00 by the HTTP API: works`, `"incidents":17`},
+		"matchers in a list":    {"POST", "/v1/silences", `{"matchers":["team=web","severity=critical"],"for":"2h"}`, 201, `team="web", severity="critical" until 14:00 by the HTTP API: `, `"incidents":17`},
 		"matchers of no kind":   {"POST", "/v1/silences", `{"matchers":7,"for":"2h"}`, 400, "", `matchers is a number at byte`},
 		"matchers of any kinds": {"POST", "/v1/silences", `{"matchers":["a=b",{}],"for":"2h"}`, 400, "", `, and should be a string`},
 		"for days":              {"POST", "/v1/silences", `{"matchers":"team=web","for":"1d","by":"ann"}`, 201, `team="web" until 12:00 by ann: `, `"id":"s-k7f2"`},

@@ -72,8 +72,11 @@ func (a *API) postSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, matching, err := a.opts.Engine.Silence(r.Context(), s)
+	matching, err := a.opts.Store.Count(r.Context(), alert.IncidentFilter{States: []alert.State{alert.Open, alert.Acked}, Matchers: s.Matchers, Members: true})
 	if err != nil {
+		return nil, err
+	}
+	if s, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
 		return nil, err
 	}
 	created := createdSilence{Silence: s, Incidents: matching}

@@ -75,7 +75,6 @@ type sentResult struct {
 	Accepted []alert.Accepted `json:",omitempty"`
 	Acted    []alert.Acted    `json:",omitempty"`
 	Silence  *alert.Silence   `json:",omitempty"`
-	Silenced int              `json:",omitempty"`
 	Heard    []alert.Heard    `json:",omitempty"`
 	Err      *sentError       `json:",omitempty"`
 }
@@ -137,7 +136,7 @@ func decodeInput(request []byte, now time.Time) (in input, err error) {
 }
 
 func encodeResult(r result) ([]byte, error) {
-	sent := sentResult{Accepted: r.accepted, Acted: r.acted, Silenced: r.silenced, Heard: r.heard}
+	sent := sentResult{Accepted: r.accepted, Acted: r.acted, Heard: r.heard}
 	if r.silence.ID != "" {
 		sent.Silence = &r.silence
 	}
@@ -158,7 +157,7 @@ func decodeResult(receipt []byte) (r result, err error) {
 	if err := json.Unmarshal(receipt, &sent); err != nil {
 		return r, fmt.Errorf("%w: the receipt can't be read: %w", alert.ErrInDoubt, err)
 	}
-	r = result{accepted: sent.Accepted, acted: sent.Acted, silenced: sent.Silenced, heard: sent.Heard}
+	r = result{accepted: sent.Accepted, acted: sent.Acted, heard: sent.Heard}
 	if sent.Silence != nil {
 		r.silence = *sent.Silence
 	}

@@ -126,9 +126,9 @@ func TestAStandbyAnswersAsTheActiveOneDoes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	made, matches, err := standby.Silence(ctx, alert.Silence{Matchers: alert.Matchers{matcher}, EndsAt: time.Now().Add(time.Hour)})
-	if err != nil || made.ID == "" || matches != 1 || made.Matchers.String() != `key="disk"` {
-		t.Errorf("the silence got %+v, which matches %d: %v", made, matches, err)
+	made, err := standby.Silence(ctx, alert.Silence{Matchers: alert.Matchers{matcher}, EndsAt: time.Now().Add(time.Hour)})
+	if err != nil || made.ID == "" || made.Matchers.String() != `key="disk"` {
+		t.Errorf("the silence got %+v, %v", made, err)
 	}
 	heard, err := standby.Beat(ctx, []alert.Beat{{Name: "backup", Terms: alert.Terms{Every: time.Hour}}})
 	if err != nil || heard[0].Every != time.Hour || heard[0].LastAt.IsZero() {

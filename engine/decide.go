@@ -53,7 +53,6 @@ type result struct {
 	accepted []alert.Accepted
 	acted    []alert.Acted
 	silence  alert.Silence
-	silenced int
 	heard    []alert.Heard
 	// failures are the alerts for which a template failed.
 	failures int
@@ -222,9 +221,9 @@ func (d *draft) decideInput(in input) result {
 	switch s := in.silence; {
 	case s == nil:
 	case s.ID == "":
-		r.silence, r.silenced = d.createSilence(*s)
+		r.silence = d.createSilence(*s)
 	default:
-		r.silence, r.silenced, r.err = d.changeSilence(*s)
+		r.silence, r.err = d.changeSilence(*s)
 	}
 	if in.unsilence != nil {
 		r.silence, r.err = d.endSilence(*in.unsilence)

@@ -403,7 +403,7 @@ func (s *inhibitStory) take(step inhibitStep) (err error) {
 		}
 	case "silence":
 		ms, _ := alert.ParseMatchers(step.match)
-		_, _, err = s.engine.Silence(ctx, alert.Silence{Matchers: ms, EndsAt: time.Now().Add(step.wait), By: ann})
+		_, err = s.engine.Silence(ctx, alert.Silence{Matchers: ms, EndsAt: time.Now().Add(step.wait), By: ann})
 	case "unsilence":
 		if len(s.silences) > 0 {
 			_, err = s.engine.Unsilence(ctx, s.silences[step.nth%len(s.silences)].ID, bob)

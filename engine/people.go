@@ -95,23 +95,21 @@ func checkWritten(what, s string, most int) error {
 
 // Silence creates a silence with the matchers, times, person and reason of s. With an ID it
 // changes that one, or puts a new one in its place if they can't be the same (see
-// alert.Silence.CanBecome); its hours and its channel stay. It
-// returns the silence as stored, and how many open incidents it matches (of at most
-// alert.MaxFound that are looked at). The errors are those of Act; one wraps alert.ErrNotFound
-// for an unknown ID.
-func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error) {
+// alert.Silence.CanBecome); its hours and its channel stay. It returns the silence as stored.
+// The errors are those of Act; one wraps alert.ErrNotFound for an unknown ID.
+func (e *Engine) Silence(ctx context.Context, s alert.Silence) (alert.Silence, error) {
 	now := e.now()
 	s.Matchers, s.Why = slices.Clone(s.Matchers), strings.TrimSpace(s.Why)
 	s.StartsAt, s.EndsAt = s.StartsAt.UTC().Truncate(time.Microsecond), s.EndsAt.UTC().Truncate(time.Microsecond)
 	s = alert.Silence{ID: s.ID, Matchers: s.Matchers, StartsAt: s.StartsAt, EndsAt: s.EndsAt, Every: s.Every, By: s.By, Why: s.Why, Channel: s.Channel}
 	if err := checkSilence(s, now); err != nil {
-		return alert.Silence{}, 0, err
+		return alert.Silence{}, err
 	}
 	r, err := e.submit(ctx, input{silence: &s})
 	if err != nil {
-		return alert.Silence{}, 0, fmt.Errorf("silence: %w", err)
+		return alert.Silence{}, fmt.Errorf("silence: %w", err)
 	}
-	return r.silence, r.silenced, nil
+	return r.silence, nil
 }
 
 func checkSilence(s alert.Silence, now time.Time) error {

@@ -161,7 +161,7 @@ func (s *story) happen(h happening) error {
 		if err != nil {
 			return err
 		}
-		_, _, err = s.engine.Silence(ctx, alert.Silence{Matchers: ms, EndsAt: time.Now().Add(h.length + time.Minute), By: ann})
+		_, err = s.engine.Silence(ctx, alert.Silence{Matchers: ms, EndsAt: time.Now().Add(h.length + time.Minute), By: ann})
 		return err
 	case "unsilence":
 		if len(s.silences) > 0 {

@@ -109,8 +109,8 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 	d.addHistory(en, alert.Event{Silence: s.ID, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
 }
 
-// createSilence creates a silence and returns it, with how many incidents it matches.
-func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
+// createSilence creates a silence and returns it.
+func (d *draft) createSilence(s alert.Silence) alert.Silence {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
 	s.ID, s.CreatedAt = d.lastSilence, d.now
 	if !s.StartsAt.After(d.now) {
@@ -118,21 +118,19 @@ func (d *draft) createSilence(s alert.Silence) (alert.Silence, int) {
 	}
 	q := &silenceState{Silence: s}
 	d.silences = append(d.silences, q)
-	return s, d.silenceOpen(q)
+	d.silenceOpen(q)
+	return s
 }
 
-// silenceOpen hides what is open by a silence that is new or changed, and returns how many
-// incidents it matches.
-func (d *draft) silenceOpen(q *silenceState) int {
+// silenceOpen hides what is open by a silence that is new or changed.
+func (d *draft) silenceOpen(q *silenceState) {
 	s := q.Silence
 	q.changed = true
 	d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbSilence, By: s.By, Text: s.Why})
-	silenced := 0
 	for _, en := range d.all {
 		if en.State == alert.StateResolved || d.silencesMembers(s, en) || !s.Matchers.Match(d.subjectOf(en)) {
 			continue
 		}
-		silenced++
 		d.expireHolds(en)
 		switch have := d.silenceOf(en); {
 		case !s.Active(d.now):
@@ -143,22 +141,21 @@ func (d *draft) silenceOpen(q *silenceState) int {
 			d.silence(en, q)
 		}
 	}
-	return silenced
 }
 
 // changeSilence changes the end, the person and the reason of a silence, and when it begins if
 // it has not yet. If anything else is different, or it is over, a new one takes its place.
-func (d *draft) changeSilence(s alert.Silence) (alert.Silence, int, error) {
+func (d *draft) changeSilence(s alert.Silence) (alert.Silence, error) {
 	n := slices.IndexFunc(d.silences, func(q *silenceState) bool { return q.ID == s.ID })
 	if n < 0 {
-		return alert.Silence{}, 0, fmt.Errorf("silence %.20s: %w", s.ID, alert.ErrNotFound)
+		return alert.Silence{}, fmt.Errorf("silence %.20s: %w", s.ID, alert.ErrNotFound)
 	}
 	q := d.silences[n]
 	s.Every, s.Channel = q.Every, q.Channel
 	if !q.CanBecome(s, d.now) {
-		made, silenced := d.createSilence(s)
+		made := d.createSilence(s)
 		_, err := d.endSilence(endRequest{q.ID, s.By}) // the new one hides already what this one did
-		return made, silenced, err
+		return made, err
 	}
 	if q.StartsAt.After(d.now) {
 		q.StartsAt = s.StartsAt
@@ -167,7 +164,8 @@ func (d *draft) changeSilence(s alert.Silence) (alert.Silence, int, error) {
 		d.change.Woken = append(d.change.Woken, alert.Wake{By: q.ID, At: d.now})
 	}
 	q.EndsAt, q.By, q.Why = s.EndsAt, s.By, s.Why
-	return q.Silence, d.silenceOpen(q), nil
+	d.silenceOpen(q)
+	return q.Silence, nil
 }
 
 // keepSilenced has the cards say until when the silence that hides the incident does now.

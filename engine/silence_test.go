@@ -76,8 +76,8 @@ func TestASilenceMarksWhatIsOpenAndItsEndSaysThatItStillIs(t *testing.T) {
 	w.push(alert.Alert{Key: "web", Title: "a"})
 	d := w.decide(input{silence: &alert.Silence{Matchers: matchers(t, `key="db"`), EndsAt: noon.Add(time.Hour), By: ann, Why: "w"}})
 	wantDeliveries(t, d, "#alerts update", "#alerts reply silenced")
-	if d.silenced != 1 || d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
-		t.Errorf("%d incidents are silenced by %+v", d.silenced, d.silence)
+	if d.silence.ID == "" || !d.silence.CreatedAt.Equal(noon) {
+		t.Errorf("it is silenced by %+v", d.silence)
 	}
 	hidden := w.push(alert.Alert{Key: "db", Title: "a"})
 	wantDeliveries(t, hidden)
@@ -96,8 +96,8 @@ func TestAPlannedSilenceBeginsAtItsTimeForWhatIsOpenThenAndWhatComes(t *testing.
 	planned := alert.Silence{Matchers: matchers(t, `key=~"db.*"`), StartsAt: noon.Add(time.Hour), EndsAt: noon.Add(3 * time.Hour), By: ann}
 	d := w.decide(input{silence: &planned})
 	wantDeliveries(t, d)
-	if i := w.incidents[0]; d.silenced != 1 || i.Silence != "" || !i.DueAt.Equal(planned.StartsAt) {
-		t.Errorf("before it begins, %d are silenced and it is %+v", d.silenced, i)
+	if i := w.incidents[0]; i.Silence != "" || !i.DueAt.Equal(planned.StartsAt) {
+		t.Errorf("before it begins, it is %+v", i)
 	}
 	wantDeliveries(t, w.push(alert.Alert{Key: "db2", Title: "a"}), "#alerts post")
 	wantDeliveries(t, w.until(planned.StartsAt), "#alerts update", "#alerts reply silenced", "#alerts update", "#alerts reply silenced")
@@ -130,7 +130,7 @@ func TestASilenceHidesUntilItsEndAsItWasChanged(t *testing.T) {
 		d := w.decide(input{silence: &s})
 		wantDeliveries(t, d, "#alerts update")
 		i := w.incidents[0]
-		if d.err != nil || d.silence.ID != s.ID || d.silenced != 1 || i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) {
+		if d.err != nil || d.silence.ID != s.ID || i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) {
 			t.Errorf("%v: it is %+v, and hides %+v", d.err, d.silence, i)
 		}
 		if last := w.history[len(w.history)-1]; last.Verb != alert.VerbSilence || last.By != bob || last.Text != s.Why {

@@ -103,7 +103,7 @@ func (h *Handlers) silenceView(ctx context.Context, matchers alert.Matchers, pri
 	}
 	var o origin
 	if json.Unmarshal([]byte(private), &o) == nil && o.Digest != "" {
-		listed, err := h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers, Digest: o.Digest})
+		listed, err := h.opts.Store.Count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers, Digest: o.Digest, Members: true})
 		v.OfDigest, v.Others = true, max(0, v.Matching-listed)
 		return v, err
 	}

@@ -26,7 +26,7 @@ type Engine interface {
 	Act(ctx context.Context, acts []alert.Act) ([]alert.Acted, error)
 	// Silence returns the silence with its id, and how many open incidents it
 	// matches.
-	Silence(ctx context.Context, s alert.Silence) (alert.Silence, int, error)
+	Silence(ctx context.Context, s alert.Silence) (alert.Silence, error)
 	// Unsilence ends a silence; alert.ErrNotFound for an unknown id.
 	Unsilence(ctx context.Context, id string, by alert.Person) (alert.Silence, error)
 }

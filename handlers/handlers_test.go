@@ -113,13 +113,13 @@ func (d *desk) Act(_ context.Context, acts []alert.Act) ([]alert.Acted, error) {
 	return acted, nil
 }
 
-func (d *desk) Silence(_ context.Context, s alert.Silence) (alert.Silence, int, error) {
+func (d *desk) Silence(_ context.Context, s alert.Silence) (alert.Silence, error) {
 	if d.pushErr != nil {
-		return s, 0, d.pushErr
+		return s, d.pushErr
 	}
 	s.ID = "s-k7f" + strconv.Itoa(2+len(d.silences))
 	d.silences = append(d.silences, s)
-	return s, 1, nil
+	return s, nil
 }
 
 func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.Silence, error) {

@@ -35,7 +35,7 @@ func (p page) at(from int) string {
 
 func (p page) filter() (alert.IncidentFilter, error) {
 	matchers, err := alert.ParseMatchers(p.Matchers)
-	return alert.IncidentFilter{States: p.States, Matchers: matchers, Words: p.Words, Mine: p.Mine, Offset: p.From, Limit: render.ListRows}, err
+	return alert.IncidentFilter{States: p.States, Matchers: matchers, Words: p.Words, Mine: p.Mine, Offset: p.From, Limit: render.ListRows, Members: true}, err
 }
 
 func (p page) title() string {

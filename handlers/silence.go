@@ -70,16 +70,16 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Ca
 	if err != nil {
 		return h.apology("I can't read the silences.", fmt.Errorf("read silences: %w", err)), false
 	}
+	n, err := h.matching(ctx, s.Matchers)
+	if err != nil {
+		return h.apology("I can't read what is open.", err), false
+	}
 	for _, old := range holding {
 		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) && sameTimes(old, s) {
-			n, err := h.matching(ctx, old.Matchers)
-			if err != nil {
-				return h.apology("I can't read what is open.", err), true
-			}
 			return render.Silenced(old, n), true
 		}
 	}
-	made, n, err := h.opts.Engine.Silence(ctx, s)
+	made, err := h.opts.Engine.Silence(ctx, s)
 	if err != nil {
 		return h.refusal("Nothing was silenced", err), false
 	}
@@ -93,7 +93,7 @@ func sameTimes(old, s alert.Silence) bool {
 }
 
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (int, error) {
-	return h.count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers})
+	return h.count(ctx, alert.IncidentFilter{States: unresolved(), Matchers: matchers, Members: true})
 }
 
 const maxSilences = 50

@@ -120,7 +120,7 @@ func (w *boardWalk) fill(ctx context.Context, c *boardColumn) error {
 		if err == nil && w.filter.LooksAt() {
 			err = decodeContent(says, &r.i)
 		}
-		if err == nil && (w.filter.Mine != "" || len(w.filter.AnyOf) > 0) {
+		if err == nil && (w.filter.Mine != "" || len(w.filter.AnyOf) > 0 || w.filter.Members) {
 			err = decodeIncident(body, &r.i)
 		}
 		r.i.State = c.state
@@ -151,22 +151,55 @@ func (w *boardWalk) next(ctx context.Context) (found boardRow, ok bool, err erro
 		}
 		row := first.rows[0]
 		first.rows = first.rows[1:]
-		if w.keeps(row) && !w.passed[row.n] {
+		if w.passed[row.n] {
+			continue
+		}
+		keeps, err := w.keeps(ctx, row)
+		if err != nil {
+			return found, false, err
+		}
+		if keeps {
 			w.passed[row.n] = true
 			return row, true, nil
 		}
 	}
 }
 
-func (w *boardWalk) keeps(r boardRow) bool {
+func (w *boardWalk) keeps(ctx context.Context, r boardRow) (bool, error) {
 	f := w.filter
 	if w.members != nil && !w.members[r.n] || !f.Before.IsZero() && r.i.Since().After(f.Before) {
-		return false
+		return false, nil
 	}
 	if me := f.Mine; me != "" && r.i.Owner().ID != me {
-		return false
+		return false, nil
 	}
-	return !f.LooksAt() || f.Selects(w.d.Aliases().Subject(r.i.Subject()))
+	if !f.LooksAt() || f.Selects(w.d.Aliases().Subject(r.i.Subject())) {
+		return true, nil
+	}
+	return w.keepsMember(ctx, r.i)
+}
+
+// keepsMember reports whether a firing member of the incident is what the filter selects,
+// under its own key or that of the group.
+func (w *boardWalk) keepsMember(ctx context.Context, i alert.Incident) (found bool, err error) {
+	if !w.filter.Members || i.Group == nil || i.State == alert.StateResolved {
+		return false, nil
+	}
+	names := w.d.Aliases()
+	if _, some := i.Group.Match(w.filter.Matchers, names.Subject(i.Subject())); !some {
+		return false, nil
+	}
+	return found, w.d.each(ctx, firingOfQuery, func(s scanner) error {
+		if found {
+			return nil
+		}
+		m, err := scanMember(s)
+		own := names.Subject(m.Subject(i))
+		grouped := own
+		grouped.Key = i.Key
+		found = w.filter.Selects(own) || w.filter.Selects(grouped)
+		return err
+	}, i.ID)
 }
 
 // Incidents lists incidents, worst first and then latest first.

@@ -28,6 +28,7 @@ const (
 		ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
 	cardMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND +m.n > 0 AND m.rank <> 4
 		ORDER BY m.rank, m.n LIMIT ?`
+	firingOfQuery     = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 6`
 	listedFiringQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 4 ORDER BY m.rank, m.n LIMIT ?`
 	listedOverQuery   = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank = 6 AND +m.n > 0 ORDER BY m.n DESC LIMIT ?`
 	laterMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? AND m.n <= ? AND m.rank <> 4 ORDER BY m.n`

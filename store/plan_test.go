@@ -63,6 +63,7 @@ func TestHotQueriesSeek(t *testing.T) {
 		"members of groups": {namedMembersQuery, "INTEGER PRIMARY KEY (rowid=?)"},
 		"firing members":    {firingMembersQuery, "members_firing (key=?)"},
 		"due members":       {dueMembersQuery, "members_due (incident=?"},
+		"firing of a group": {firingOfQuery, "members_worst (incident=? AND rank<?)"},
 		"worst members":     {worstMembersQuery, "members_worst (incident=?)"},
 		"card members":      {cardMembersQuery, "members_worst (incident=?)"},
 		"listed firing":     {listedFiringQuery, "members_worst (incident=? AND rank<?)"},

@@ -81,6 +81,52 @@ func testMembers(t *testing.T, d *DB) {
 	}
 }
 
+func testFoundByMembers(t *testing.T, d *DB) {
+	i, over := groupOf("k1", 1), groupOf("k2", 1)
+	over.State = alert.StateResolved
+	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 0)
+	a.Severity = alert.Warning
+	b.Status, b.EndedAt = alert.Resolved, at(9)
+	c.InhibitedBy = "k9"
+	opened := func(i alert.Incident) alert.Record {
+		r := record(i, "")
+		r.Title, r.Labels = "disk full", i.Labels
+		return r
+	}
+	commit(t, d, alert.Change{
+		Incidents: []alert.Incident{i, over}, Alerts: []alert.Record{opened(i), opened(over)},
+		Members: []alert.GroupMember{a, b, c, memberOf("k2", "x", 1)},
+	})
+	for name, c := range map[string]struct {
+		f    alert.IncidentFilter
+		want []string
+	}{
+		"what fires":                {alert.IncidentFilter{Matchers: matchers(t, `host="a"`)}, []string{"k1"}},
+		"what is over":              {alert.IncidentFilter{Matchers: matchers(t, `host="b"`)}, nil},
+		"what is inhibited":         {alert.IncidentFilter{Matchers: matchers(t, `host="c"`)}, []string{"k1"}},
+		"of what is over":           {alert.IncidentFilter{Matchers: matchers(t, `host="x"`)}, nil},
+		"all of one member":         {alert.IncidentFilter{Matchers: matchers(t, `host="a", severity=warning`)}, []string{"k1"}},
+		"of two members":            {alert.IncidentFilter{Matchers: matchers(t, `host="c", severity=warning`)}, nil},
+		"the group's own key":       {alert.IncidentFilter{Matchers: matchers(t, `host="a", key=~".*DiskFull.*"`)}, []string{"k1"}},
+		"what its labels rule out":  {alert.IncidentFilter{Matchers: matchers(t, `host="a", alertname="Other"`)}, nil},
+		"a word":                    {alert.IncidentFilter{Words: []string{"a"}, Wholes: true, Matchers: matchers(t, `severity=warning`)}, []string{"k1"}},
+		"what all have in common":   {alert.IncidentFilter{Matchers: matchers(t, `alertname="DiskFull"`)}, []string{"k1", "k2"}},
+		"one that nobody in it has": {alert.IncidentFilter{Matchers: matchers(t, `host="z"`)}, nil},
+	} {
+		c.f.Members = true
+		found, err := d.IDs(t.Context(), c.f)
+		must(t, err)
+		n, err := d.Count(t.Context(), c.f)
+		must(t, err)
+		if slices.Sort(found); !slices.Equal(found, c.want) || n != len(c.want) {
+			t.Errorf("%s: found are %v, counted %d, want %v", name, found, n, c.want)
+		}
+	}
+	if found, err := d.IDs(t.Context(), alert.IncidentFilter{Matchers: matchers(t, `host="a"`)}); err != nil || len(found) > 0 {
+		t.Errorf("to act on are %v, %v", found, err)
+	}
+}
+
 func testTurnedGroup(t *testing.T, d *DB) {
 	i := groupOf("k1", 1)
 	a, b, c := memberOf("k1", "a", 1), memberOf("k1", "b", 2), memberOf("k1", "c", 3)

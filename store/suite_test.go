@@ -160,6 +160,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a silence that ends wakes what it keeps quiet":       testSilenceWakes,
 		"heartbeats are kept and found by when they are due":  testHeartbeats,
 		"members of a group are kept and found":               testMembers,
+		"a group is found by its members that fire":           testFoundByMembers,
 		"a person resolves all members of a group":            testTurnedGroup,
 		"a silence that ends wakes the members it hides":      testMembersWake,
 		"inhibited members are left out and found":            testInhibitedMembers,

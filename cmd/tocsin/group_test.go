@@ -184,6 +184,20 @@ func TestTheMembersOfAGroupAreSeenEverywhere(t *testing.T) {
 	if err := p.ask("/api/v2/alerts/groups", &groups); err != nil || len(groups) != 2 || groups[0].Labels["cluster"] != "eu" || len(groups[0].Alerts) != 29 {
 		t.Errorf("Alertmanager's API has the groups %+v, %v", groups, err)
 	}
+
+	// Lists and silences find it by a member. Whoever acts, acts on all of it.
+	if text := p.command("incidents", "host=db-29"); !strings.Contains(text, id) {
+		t.Errorf("the list by a member is %s", text)
+	}
+	if text := p.command("incidents", "host=db-07"); strings.Contains(text, id) {
+		t.Errorf("the list by a member that is over is %s", text)
+	}
+	if text, status := p.tryCommand("resolve", "host=db-29"); status == 0 || !strings.Contains(text, "no ") {
+		t.Errorf("resolving one member ends with %d and says %s", status, text)
+	}
+	if text := p.command("silence", "host=db-29", "--for", "1h"); !strings.Contains(text, "1 open incident") {
+		t.Errorf("silencing a member says %s", text)
+	}
 }
 
 func TestAnAlertWhoseLabelsChangeLeavesTheCardOfItsGroup(t *testing.T) {

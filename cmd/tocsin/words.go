@@ -99,13 +99,17 @@ func joined(states []alert.State, with string) string {
 // search finds the incidents that a target without ids means.
 func (c *clientCmd) search(ctx context.Context, t handlers.Target, states []alert.State) (found []alert.Incident, err error) {
 	q := c.query(t, states, mostListed)
-	for {
-		q.Set("offset", strconv.Itoa(len(found)))
+	for read := 0; ; read += mostListed {
+		q.Set("offset", strconv.Itoa(read))
 		var page incidentPage
 		if err := c.get(ctx, "/v1/incidents?"+q.Encode(), &page); err != nil {
 			return nil, err
 		}
-		found = append(found, page.Incidents...)
+		for _, i := range page.Incidents {
+			if i.Group == nil || t.Filter().Selects(i.Subject()) { // not for one of its members
+				found = append(found, i)
+			}
+		}
 		if t.Last || len(page.Incidents) < mostListed {
 			return found, nil
 		}
