@@ -177,11 +177,16 @@ func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
 func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	conn, err := d.writers.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", err)
+		return nil, fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", explainPostgres(err))
 	}
-	err = d.lockSchema(ctx, conn)
+	if d.term == 0 {
+		err = d.inspect(ctx, conn)
+	}
 	if err == nil {
-		err = d.migrate(ctx, goose.DialectPostgres, "postgres")
+		err = d.lockSchema(ctx, conn)
+	}
+	if err == nil {
+		err = explainPostgres(d.migrate(ctx, goose.DialectPostgres, "postgres"))
 	}
 	if err == nil {
 		err = d.lead(ctx, conn)
