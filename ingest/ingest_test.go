@@ -544,7 +544,7 @@ func TestWhyAnAlertOfGrafanaFiredIsTrueAlsoWhenItIsOver(t *testing.T) {
 func TestLabelsOfAnotherTypeAreKept(t *testing.T) {
 	for written, want := range map[string]map[string]string{
 		`{"alertname":"A","n":1.50,"t":true,"z":null,"l":[1,2],"o":{"a":"b"}}`: {"alertname": "A", "n": "1.50", "t": "true", "z": "", "l": "[1,2]", "o": `{"a":"b"}`},
-		`[["a","b"],{"name":"c","value":1},{"d":"e"},"f"]`:                     {"a": "b", "c": "1", "d": "e", "f": ""},
+		`[["a","b"],{"name":"c","value":1},{"d":"e"},"f",2,null,["g"]]`:        {"a": "b", "c": "1", "d": "e", "tags": `f, 2, ["g"]`},
 		`"web, prod"`: {"tags": "web, prod"},
 		`7`:           {"tags": "7"},
 	} {

@@ -151,7 +151,7 @@ func or(all ...text) string {
 }
 
 // labels are named texts: an object, a list of pairs, or a list of objects with a name
-// and a value. A plain word in a list is its own name, and any other value is the label tags.
+// and a value. Words without a name, alone or in a list, are the label tags.
 type labels map[string]string
 
 // UnmarshalJSON accepts every value.
@@ -232,7 +232,7 @@ func (l labels) addItem(item json.RawMessage) {
 	case item[0] == '{':
 		l.add(or(named.Name, named.Key, named.Tag, named.Title), string(named.Value))
 	default:
-		l.add(alert.JSONText(item), "")
+		l.addSaid("tags", alert.JSONText(item))
 	}
 }
 
