@@ -212,7 +212,7 @@ func severityRegexp(value string) (string, error) {
 // P[12], with | between them; empty for none.
 func (m Matcher) severitiesOfWords() string {
 	found := map[Severity]bool{}
-	for word, s := range severityWords() {
+	for word, s := range severityWords {
 		if m.re.MatchString(word) || m.re.MatchString(strings.ToUpper(word)) {
 			found[s] = true
 		}

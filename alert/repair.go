@@ -231,19 +231,18 @@ func parseStatus(word string) (s Status, ok bool) {
 	if s = Status(word); s == Firing || s == Resolved {
 		return s, true
 	}
-	if s, ok = statusWords()[word]; ok {
+	if s, ok = statusWords[word]; ok {
 		return s, true
 	}
 	return Firing, false
 }
 
-func statusWords() map[string]Status {
-	return map[string]Status{
-		"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,
-		"normal": Resolved, "inactive": Resolved, "success": Resolved, "done": Resolved,
-		"fire": Firing, "alerting": Firing, "alert": Firing, "active": Firing, "problem": Firing, "trigger": Firing, "triggered": Firing,
-		"fired": Firing, "alarm": Firing, "open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
-	}
+// statusWords are made once: an alert is asked for its status often.
+var statusWords = map[string]Status{
+	"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,
+	"normal": Resolved, "inactive": Resolved, "success": Resolved, "done": Resolved,
+	"fire": Firing, "alerting": Firing, "alert": Firing, "active": Firing, "problem": Firing, "trigger": Firing, "triggered": Firing,
+	"fired": Firing, "alarm": Firing, "open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
 }
 
 // keep adds a label unless the sender gave one of this name.

@@ -46,7 +46,6 @@ func ParseSeverity(word string) (s Severity, ok bool) {
 			return s, true
 		}
 	}
-	words := severityWords()
 	// As in "SEV-1", "Priority 1", "not_classified", "3.0" and "5 - Disaster".
 	plain := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(word, ".0"))
 	for _, prefix := range []string{"priority", "severity"} {
@@ -55,7 +54,7 @@ func ParseSeverity(word string) (s Severity, ok bool) {
 		}
 	}
 	for _, spelling := range []string{plain, strings.TrimLeft(plain, "0123456789.:")} {
-		if s, ok = words[spelling]; ok {
+		if s, ok = severityWords[spelling]; ok {
 			return s, true
 		}
 		if s = Severity(spelling); s.Rank() < len(Severities()) {
@@ -87,17 +86,15 @@ func severityOfParts(word string) (worst Severity, ok bool) {
 	return worst, ok
 }
 
-func severityWords() map[string]Severity {
-	return map[string]Severity{
-		"crit": Critical, "fatal": Critical, "emergency": Critical, "emerg": Critical, "panic": Critical, "alert": Critical,
-		"page": Critical, "disaster": Critical, "blocker": Critical, "urgent": Critical, "high": Critical, "highest": Critical,
-		"severe": Critical, "s0": Critical, "s1": Critical, "p0": Critical, "p1": Critical, "sev0": Critical, "sev1": Critical, "0": Critical, "1": Critical, "50": Critical,
-		"err": Error, "major": Error, "danger": Error, "alarm": Error, "s2": Error, "average": Error, "failure": Error, "failed": Error, "p2": Error, "sev2": Error, "2": Error, "40": Error,
-		"warn": Warning, "minor": Warning, "medium": Warning, "moderate": Warning, "warnings": Warning, "s3": Warning, "p3": Warning, "sev3": Warning, "3": Warning, "30": Warning,
-		"information": Info, "informational": Info, "notice": Info, "debug": Info, "trace": Info, "verbose": Info, "low": Info, "lowest": Info,
-		"trivial": Info, "good": Info, "s4": Info, "s5": Info, "none": Info, "ok": Info, "okay": Info, "normal": Info, "success": Info, "notclassified": Info, "unclassified": Info,
-		"p4": Info, "p5": Info, "sev4": Info, "sev5": Info, "4": Info, "5": Info, "6": Info, "7": Info, "10": Info, "20": Info,
-	}
+var severityWords = map[string]Severity{
+	"crit": Critical, "fatal": Critical, "emergency": Critical, "emerg": Critical, "panic": Critical, "alert": Critical,
+	"page": Critical, "disaster": Critical, "blocker": Critical, "urgent": Critical, "high": Critical, "highest": Critical,
+	"severe": Critical, "s0": Critical, "s1": Critical, "p0": Critical, "p1": Critical, "sev0": Critical, "sev1": Critical, "0": Critical, "1": Critical, "50": Critical,
+	"err": Error, "major": Error, "danger": Error, "alarm": Error, "s2": Error, "average": Error, "failure": Error, "failed": Error, "p2": Error, "sev2": Error, "2": Error, "40": Error,
+	"warn": Warning, "minor": Warning, "medium": Warning, "moderate": Warning, "warnings": Warning, "s3": Warning, "p3": Warning, "sev3": Warning, "3": Warning, "30": Warning,
+	"information": Info, "informational": Info, "notice": Info, "debug": Info, "trace": Info, "verbose": Info, "low": Info, "lowest": Info,
+	"trivial": Info, "good": Info, "s4": Info, "s5": Info, "none": Info, "ok": Info, "okay": Info, "normal": Info, "success": Info, "notclassified": Info, "unclassified": Info,
+	"p4": Info, "p5": Info, "sev4": Info, "sev5": Info, "4": Info, "5": Info, "6": Info, "7": Info, "10": Info, "20": Info,
 }
 
 // sameWord reports whether word is only another spelling of the severity, such as

@@ -251,33 +251,34 @@ func (e *evaluation) finish(a *alert.Alert, n int, item any, failures failures) 
 			a.IdempotencyKey = fmt.Sprintf("%s/%d", a.IdempotencyKey, n+1)
 		}
 	}
-	switch {
-	case saysNothing(*a):
-		failed = append(failed, e.nothingSaid(a, item))
-	case a.Resolves() && strings.TrimSpace(a.Key) == "":
+	nothing := saysNothing(*a)
+	if !nothing && a.Resolves() && strings.TrimSpace(a.Key) == "" {
 		e.say(n, "it is resolved and has no key: it resolves only what has the same title and labels, and no key either")
 	}
-	if len(failed) == 0 {
+	if len(failed) == 0 && !nothing {
 		return
 	}
 	raw, err := textFrom(item)
 	if err != nil {
 		raw = err.Error()
 	}
+	if nothing {
+		failed = append(failed, e.nothingSaid(a, raw))
+	}
 	a.Text = paragraphs(a.Text, strings.Join(failed, "\n"), alert.Preformatted(raw))
 	e.say(n, failed...)
 }
 
 // nothingSaid makes an alert of one that would be refused, and returns what it lacks. One
-// that resolves nothing has to be shown like any other.
-func (e *evaluation) nothingSaid(a *alert.Alert, item any) (lacks string) {
+// that resolves nothing has to be shown like any other. raw is what it was made from.
+func (e *evaluation) nothingSaid(a *alert.Alert, raw string) (lacks string) {
 	lacks = "title and text are empty"
 	if a.Resolves() {
 		lacks = "it is resolved, but title, text and key are empty"
 	}
 	a.Title = "A webhook of " + e.custom.name + " was not understood"
 	a.Status, a.Severity, a.OnlyIfOpen = alert.Firing, alert.Warning, false
-	if raw, err := textFrom(item); err == nil && strings.TrimSpace(a.Key) == "" {
+	if strings.TrimSpace(a.Key) == "" {
 		h := fnv.New64a()           // each thing that is not understood is an incident of its own
 		_, _ = h.Write([]byte(raw)) // a hash never fails
 		a.Key = fmt.Sprintf("%s/%016x", e.custom.name, h.Sum64())
