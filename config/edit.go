@@ -92,7 +92,8 @@ func (l *loader) assign(v Assignment) string {
 		section, name = v.Key[:dot], v.Key[dot+1:]
 	}
 	if at, ok := l.doc.mentioned[v.Key]; ok { // without a value
-		lines[at.line-1] = strings.Replace(lines[at.line-1], name+":", name+": "+value, 1)
+		empty := regexp.MustCompile(regexp.QuoteMeta(name) + `:(\s+(null|Null|NULL|~)\b|\s+~)?`)
+		lines[at.line-1] = strings.Replace(lines[at.line-1], empty.FindString(lines[at.line-1]), name+": "+value, 1)
 		return strings.Join(lines, "\n")
 	}
 	at, ok := l.doc.mentioned[section]

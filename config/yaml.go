@@ -1,6 +1,7 @@
 package config
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -64,6 +65,11 @@ func (l *loader) readDocument() {
 		l.brokenFile(Problem{Where: l.doc.path, Message: "is larger than 1 MiB", Fix: "name a configuration file (tocsin config example prints one)"})
 		return
 	}
+	if bytes.HasPrefix(content, []byte("\xff\xfe")) || bytes.HasPrefix(content, []byte("\xfe\xff")) {
+		l.brokenFile(Problem{Where: l.doc.path, Message: "is in UTF-16", Fix: "save it as UTF-8"})
+		return
+	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff")) // some editors begin UTF-8 with it
 	l.doc.lines = strings.Split(string(content), "\n")
 	file, err := parse(content)
 	if err != nil {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -36,9 +38,16 @@ func examineDisk(store config.StoreURL) []alert.Check {
 	if !ok {
 		return nil
 	}
-	measured, err := measureDisk(filepath.Dir(path))
-	if err != nil {
+	folder := filepath.Dir(path)
+	for !exists(folder) && folder != filepath.Dir(folder) { // the daemon makes it
+		folder = filepath.Dir(folder)
+	}
+	measured, err := measureDisk(folder)
+	switch {
+	case errors.Is(err, fs.ErrPermission): // the daemon is perhaps another user
 		return []alert.Check{{Name: "disk", Result: alert.CheckSkipped, Found: err.Error()}}
+	case err != nil:
+		return []alert.Check{{Name: "disk", Result: alert.CheckError, Found: "there can be no store in " + filepath.Dir(path) + ": " + err.Error(), Fix: "name another path in store or TOCSIN_STORE, or make the folder for the daemon's user"}}
 	}
 	return measured.checks()
 }

@@ -180,8 +180,8 @@ func storeContent(ctx context.Context, read func(ctx context.Context) error) ale
 // examineSnapshot reads the whole store without a daemon, if there is one yet.
 func examineSnapshot(ctx context.Context, at config.StoreURL) alert.Check {
 	if path, ok := strings.CutPrefix(at.Reveal(), "sqlite:"); ok {
-		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-			return alert.Check{Name: "store content", Result: alert.CheckSkipped, Found: "there is no store yet; the daemon makes one"}
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) {
+			return alert.Check{Name: "store content", Result: alert.CheckSkipped, Found: "there is no store yet"}
 		}
 	}
 	return storeContent(ctx, func(ctx context.Context) error {
@@ -252,7 +252,7 @@ func examineConfig(in config.Input) (*config.Config, []alert.Check) {
 	if wrong, ok := errors.AsType[*config.Errors](err); ok {
 		tokens := in.Tokens()
 		for _, p := range tokens.Warnings {
-			if !slices.Contains(wrong.Warnings, p) {
+			if !slices.Contains(wrong.Warnings, p) && !slices.Contains(wrong.Problems, p) {
 				wrong.Warnings = append(wrong.Warnings, p)
 			}
 		}

@@ -230,6 +230,12 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 			file:  "default_channel: '#alerts'\nroutes: [{name: r, to: '#ops', mention: S0GONE00}]\n",
 			check: "mention", about: "S0GONE00", result: alert.CheckError, found: "no such user group",
 		},
+		"a store whose folder can't be made": {
+			setUp: func(_ *playground.Server, env map[string]string) {
+				env["TOCSIN_STORE"] = "sqlite:" + filepath.Join(env["TOCSIN_CONFIG"], "in", "a", "file.db")
+			},
+			check: "disk", result: alert.CheckError, found: "not a directory", fix: "name another path",
+		},
 		"a store that is none": {
 			setUp: func(_ *playground.Server, env map[string]string) {
 				if err := os.WriteFile(strings.TrimPrefix(env["TOCSIN_STORE"], "sqlite:"), []byte(strings.Repeat("not a database", 100)), 0o600); err != nil {
@@ -383,5 +389,13 @@ func TestNotifyDoctorAnswersThoseWhomAdminNames(t *testing.T) {
 		until(t, s, "an answer to "+who, func(sn *playground.Snapshot) bool {
 			return slices.ContainsFunc(sn.Ephemerals(who, "#random"), func(m playground.Message) bool { return strings.Contains(m.Text, want) })
 		})
+	}
+}
+
+func TestDoctorNamesAMissingConfigurationOnce(t *testing.T) {
+	t.Parallel()
+	found, status, text := runDoctor(t, playground.Options{}, "", func(_ *playground.Server, env map[string]string) { env["TOCSIN_CONFIG"] += ".nope" })
+	if status != exitUsage || strings.Count(text, "there is no such file") != 1 {
+		t.Errorf("ends with %d and finds %+v", status, found.Checks)
 	}
 }

@@ -167,7 +167,7 @@ func (c *initCmd) before(ctx context.Context, t *target) (*config.Setup, error) 
 		for _, path := range undone.back {
 			c.print("  %s\n", path)
 		}
-		t.useRecovered(ctx)
+		t.useRecovered(ctx, undone)
 	}
 	if err := t.decrypt(ctx); err != nil {
 		return nil, err

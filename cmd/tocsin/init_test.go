@@ -510,6 +510,7 @@ func TestInitInterruptedAtAnyQuestionChangesNothing(t *testing.T) {
 	for n, question := range questions {
 		for how, stop := range map[string]func(p *terminal){
 			"Ctrl-C":          func(p *terminal) { p.types("\x03") },
+			"Ctrl-D":          func(p *terminal) { p.types("\x04") },
 			"Ctrl-\\":         func(p *terminal) { p.types("\x1c") },
 			"Ctrl-C, at once": func(p *terminal) { _ = p.cmd.Process.Signal(syscall.SIGINT) },
 			"a kill":          func(p *terminal) { _ = p.cmd.Process.Kill() },
@@ -526,7 +527,7 @@ func TestInitInterruptedAtAnyQuestionChangesNothing(t *testing.T) {
 						p.await("(it is not shown)")
 					}
 					stop(p)
-					if status := p.ends(); status == exitOK || strings.HasPrefix(how, "Ctrl-") && !strings.Contains(p.screen.String(), "interrupted; nothing was changed") {
+					if status := p.ends(); status == exitOK || strings.HasPrefix(how, "Ctrl-") && !strings.Contains(p.screen.String(), map[bool]string{true: "there is no answer", false: "interrupted"}[how == "Ctrl-D"]+"; nothing was changed") {
 						t.Errorf("ends with %d and shows %s", status, p.screen.String())
 					}
 				})

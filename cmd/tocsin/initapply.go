@@ -52,6 +52,9 @@ func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want 
 	if err != nil {
 		return c.asBefore(ctx, err)
 	}
+	if t.booted() && !t.noStart {
+		t.was = &serviceState{Active: t.serviceIs(ctx, "is-active"), Enabled: t.serviceIs(ctx, "is-enabled")}
+	}
 	undo, err := t.replace(p.files)
 	if err != nil {
 		return c.asBefore(ctx, fmt.Errorf("write the setup: %w", err))
@@ -311,7 +314,6 @@ func (t *target) serviceIs(ctx context.Context, what string) bool {
 // startService enables and starts the service, or has one that runs use what is new.
 func (t *target) startService(ctx context.Context, p *initPlan) error {
 	verb := "reload"
-	t.wasActive, t.wasEnabled = t.serviceIs(ctx, "is-active"), t.serviceIs(ctx, "is-enabled")
 	if p.units {
 		if _, err := t.command(ctx, nil, t.systemctl, "daemon-reload"); err != nil {
 			return err
@@ -321,13 +323,13 @@ func (t *target) startService(ctx context.Context, p *initPlan) error {
 		verb = "restart"
 	}
 	args := []string{verb, "tocsin.service"}
-	if !t.wasActive {
+	if !t.was.Active {
 		args = []string{"enable", "--now", "tocsin.service"}
 	}
 	if _, err := t.command(ctx, nil, t.systemctl, args...); err != nil {
 		return fmt.Errorf("the service does not work with this: %w (journalctl -u tocsin says why)", err)
 	}
-	if t.wasActive && !t.wasEnabled {
+	if t.was.Active && !t.was.Enabled {
 		if _, err := t.command(ctx, nil, t.systemctl, "enable", "tocsin.service"); err != nil {
 			return fmt.Errorf("the service would not start when the machine does: %w", err)
 		}
@@ -397,13 +399,13 @@ func (t *target) serviceBack(ctx context.Context, p *initPlan) (all error) {
 	if p.units {
 		run("daemon-reload")
 	}
-	if t.wasActive && !t.wasEnabled {
+	if t.was.Active && !t.was.Enabled {
 		run("disable", "tocsin.service")
 	}
 	switch {
-	case !t.wasActive && t.wasEnabled:
+	case !t.was.Active && t.was.Enabled:
 		run("stop", "tocsin.service")
-	case !t.wasActive:
+	case !t.was.Active:
 		run("disable", "--now", "tocsin.service", "tocsin.socket")
 	case p.restart:
 		run("restart", "tocsin.service")
@@ -415,12 +417,17 @@ func (t *target) serviceBack(ctx context.Context, p *initPlan) (all error) {
 
 // useRecovered has a daemon that runs use what an interrupted setup had changed. What does
 // not work is said: the setup that follows may mend it.
-func (t *target) useRecovered(ctx context.Context) {
+func (t *target) useRecovered(ctx context.Context, undone *undoList) {
 	switch {
 	case t.noStart:
 	case !t.booted():
 		if _, err := t.reloadOwn(ctx); err != nil {
 			t.print("Warning: %s\n", err)
+		}
+	case undone.Service != nil && !undone.Service.Active: // perhaps it was started, and enabled
+		t.was = undone.Service
+		if err := t.serviceBack(ctx, &initPlan{units: true}); err != nil {
+			t.print("Warning: the service is not as it was: %s\n", err)
 		}
 	default:
 		for _, args := range [][]string{{"daemon-reload"}, {"try-restart", "tocsin.service"}} {

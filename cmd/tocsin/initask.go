@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 
@@ -35,18 +36,45 @@ func (c console) line(ctx context.Context, prompt string) (string, error) {
 
 // secret asks for a line that is not shown.
 func (c console) secret(ctx context.Context, prompt string) (string, error) {
-	before, err := term.GetState(int(c.in.Fd()))
+	before, err := term.MakeRaw(int(c.in.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("ask: %w", err)
 	}
 	// Whoever interrupts it sees again what they type.
 	defer func() { _ = term.Restore(int(c.in.Fd()), before) }()
-	said, err := c.answer(ctx, prompt, func() (string, error) {
-		line, err := term.ReadPassword(int(c.in.Fd()))
-		return string(line), err
-	})
-	_, _ = fmt.Fprintln(c.out) // for the line end that was not shown
+	said, err := c.answer(ctx, prompt, func() (string, error) { return hiddenLine(c.in) })
+	_, _ = io.WriteString(c.out, "\r\n") // for the line end that was not shown
 	return said, err
+}
+
+// hiddenLine reads a line from a terminal that shows nothing and leaves its keys to the
+// reader. term.ReadPassword does not notice the end of the input (Ctrl-D).
+func hiddenLine(from io.Reader) (string, error) {
+	const ctrlC, ctrlD, backspace, ctrlU, ctrlBackslash, del = 0x03, 0x04, 0x08, 0x15, 0x1c, 0x7f
+	var line []byte
+	for key := make([]byte, 1); ; {
+		if n, err := from.Read(key); n == 0 || err != nil {
+			return string(line), cmp.Or(err, io.EOF)
+		}
+		switch key[0] {
+		case '\r', '\n':
+			return string(line), nil
+		case ctrlD:
+			if len(line) == 0 {
+				return "", io.EOF
+			}
+		case ctrlC:
+			_ = syscall.Kill(os.Getpid(), syscall.SIGINT)
+		case ctrlBackslash:
+			_ = syscall.Kill(os.Getpid(), syscall.SIGQUIT)
+		case backspace, del:
+			line = line[:max(0, len(line)-1)]
+		case ctrlU:
+			line = nil
+		default:
+			line = append(line, key[0])
+		}
+	}
 }
 
 // answer returns when there is an answer or ctx ends; a terminal can't be told to stop

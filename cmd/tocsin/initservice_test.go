@@ -305,7 +305,7 @@ func TestInitUndoesWhatAKilledOneHasWritten(t *testing.T) {
 	}
 	before := s.etc()
 	// As a kill does between the first file and the end.
-	killed := &target{initCmd: &initCmd{root: s.root}}
+	killed := &target{initCmd: &initCmd{root: s.root}, was: &serviceState{Active: true, Enabled: true}}
 	if err := killed.useService(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -418,5 +418,55 @@ func TestRootSeesTheStoreAsTheServiceDoes(t *testing.T) {
 	}
 	if got := store(nil, map[string]string{"store": "sqlite:/tmp/flag.db"}); got != "sqlite:/tmp/flag.db" {
 		t.Errorf("with --store: %s", got)
+	}
+}
+
+func TestInitDisablesTheServiceThatAKilledOneHasEnabled(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, false)
+	killed := &target{initCmd: &initCmd{root: s.root}, was: &serviceState{}}
+	if err := killed.useService(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := killed.replace([]fileChange{{path: killed.file, content: []byte("default_channel: \"#ops\"\n"), mode: 0o644, gid: -1}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.systemctl("enable", "tocsin.service"); err != nil {
+		t.Fatal(err)
+	}
+	said, err := s.init(nil, nil)
+	if err == nil || !strings.Contains(said, "what was there before is back") {
+		t.Errorf("%v; it says %s", err, said)
+	}
+	if _, err := s.systemctl("is-enabled"); err == nil {
+		t.Errorf("it still starts with the machine; systemctl was called so: %s", s.content("systemctl.log"))
+	}
+}
+
+func TestInitKeepsLinksAndTheFilesOfOthers(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, false)
+	if err := os.Mkdir(filepath.Join(s.root, "secrets"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.write("secrets/bot", "xoxb-1-1-old\n", 0o600)
+	link := filepath.Join(s.root, "etc/tocsin", botCredential)
+	if err := os.Symlink("../../secrets/bot", link); err != nil {
+		t.Fatal(err)
+	}
+	others := []string{"etc/tocsin/.tocsin.yaml.before", "etc/tocsin/.tocsin.yaml.new"}
+	for _, name := range others {
+		s.write(name, "mine", 0o600)
+	}
+	if said, err := s.init(s.tokens(), nil); err != nil {
+		t.Fatalf("%v; it says %s", err, said)
+	}
+	if to, err := os.Readlink(link); err != nil || s.content("secrets/bot") != s.slack.BotToken()+"\n" {
+		t.Errorf("the link leads to %q, %v; behind it is %s", to, err, s.content("secrets/bot"))
+	}
+	for _, name := range others {
+		if s.content(name) != "mine" {
+			t.Errorf("%s is gone", name)
+		}
 	}
 }

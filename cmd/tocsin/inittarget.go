@@ -26,8 +26,8 @@ type target struct {
 	dir     string // of the credentials, for the service
 	dropIn  string // the file that has systemd decrypt the credentials
 	env     map[string]string
-	// wasActive and wasEnabled say how the service was before.
-	wasActive, wasEnabled bool
+	// was is how the service was before; nil if it is not known.
+	was *serviceState
 	// locked is the folder of the configuration, while no other setup may change it.
 	locked *os.File
 	// sealed are the decrypted credentials, by name.

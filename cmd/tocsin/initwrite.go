@@ -29,9 +29,17 @@ type fileChange struct {
 type undoList struct {
 	path  string
 	Files []undoFile `json:"files"`
+	// Service is how the service was; nil where there is none.
+	Service *serviceState `json:"service,omitempty"`
 	// back and left are the files that were put back, and those that somebody else has changed
 	// since they were written, which stay.
 	back, left []string
+}
+
+// serviceState is whether the service runs, and starts with the machine.
+type serviceState struct {
+	Active  bool `json:"active"`
+	Enabled bool `json:"enabled"`
 }
 
 // undoFile is a file as it was: Copy is a link to it, empty if there was none. Was and Wrote
@@ -127,7 +135,8 @@ func (t *target) recover() (u *undoList, err error) {
 
 // replace writes the files, all or none. The list undoes it until it is closed.
 func (t *target) replace(changes []fileChange) (*undoList, error) {
-	u := &undoList{path: t.undoPath()}
+	u := &undoList{path: t.undoPath(), Service: t.was}
+	changes = followed(changes)
 	fresh := make([]string, len(changes))
 	defer func() { // what is left of a failure
 		for _, path := range fresh {
@@ -164,6 +173,17 @@ func (t *target) replace(changes []fileChange) (*undoList, error) {
 	return u, u.sync()
 }
 
+// followed are the changes with the files to which symbolic links lead, which stay.
+func followed(changes []fileChange) []fileChange {
+	changes = slices.Clone(changes)
+	for n, c := range changes {
+		if path, err := filepath.EvalSymlinks(c.path); err == nil && c.content != nil {
+			changes[n].path = path
+		}
+	}
+	return changes
+}
+
 func (t *target) folderMode() fs.FileMode {
 	if t.service {
 		return 0o755
@@ -174,7 +194,7 @@ func (t *target) folderMode() fs.FileMode {
 // writeBeside writes the content to a new file beside its place, with the owner and mode of
 // the one that it replaces.
 func (c fileChange) writeBeside() (path string, err error) {
-	path = besides(c.path, ".new")
+	path = besides(c.path, ".tocsin-init-new")
 	if err := removed(path); err != nil { // of one that was killed
 		return "", err
 	}
@@ -220,7 +240,7 @@ func (u *undoList) keep(changes []fileChange) error {
 			file.Wrote = contentHash(c.content)
 		}
 		if exists(c.path) {
-			file.Copy = besides(c.path, ".before")
+			file.Copy = besides(c.path, ".tocsin-init-before")
 			if err := errors.Join(removed(file.Copy), os.Link(c.path, file.Copy)); err != nil {
 				return err
 			}
