@@ -157,6 +157,7 @@ func (d *draft) fireAlone(a alert.Alert, subject alert.Subject, plan *alert.Plan
 		d.touch(en)
 		d.countReopening(en)
 		en.reopen(d.now)
+		en.mentionOnly(plan.Stops)
 		en.show(a, plan, d.now)
 		d.logFiring(en, &before, alert.VerbReopen)
 		return d.present(en, alert.EffectReopened, &before)
@@ -386,6 +387,16 @@ func (d *draft) postToNewLanes(en *entry) {
 		if !slices.Contains(en.Lanes, stop.Lane) {
 			d.join(en, stop.Lane, stop.Mention)
 		}
+	}
+}
+
+// mentionOnly forgets whom only earlier alerts and escalation have mentioned: the alert that
+// fires again decides whom that notifies.
+func (en *entry) mentionOnly(stops []alert.Stop) {
+	had, now := en.Mentions, mentions(stops)
+	en.Mentions = nil
+	for lane, who := range had {
+		en.mention(lane, slices.DeleteFunc(slices.Clone(who), func(who string) bool { return !slices.Contains(now[lane], who) }))
 	}
 }
 

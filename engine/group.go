@@ -103,6 +103,7 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		d.touch(en)
 		d.countReopening(en)
 		en.reopen(d.now)
+		en.mentionOnly(plan.Stops)
 		d.addHistory(en, alert.Event{Verb: alert.VerbReopen, By: alert.Person{Name: a.Source}})
 	case before != nil:
 		d.expireHolds(en)

@@ -119,6 +119,27 @@ func TestFiringAgainNotifiesPeopleAsTheFirstTimeDid(t *testing.T) {
 	}
 }
 
+func TestFiringAgainNotifiesWhomTheAlertThatFiresNames(t *testing.T) {
+	for name, route := range map[string]alert.Route{
+		"an incident": {Name: "all", Mention: []string{"S012"}, Escalate: []alert.Step{{After: time.Minute, To: []string{"#managers"}, Mention: []string{"@head"}}}},
+		"a group":     {Name: "all", Mention: []string{"S012"}, GroupBy: []string{"host"}, Escalate: []alert.Step{{After: time.Minute, To: []string{"#managers"}, Mention: []string{"@head"}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, route)
+			w.push(alert.Alert{Key: "a", Title: "t", Pings: []string{"@ann"}})
+			w.until(w.now.Add(time.Minute))
+			w.until(w.now.Add(2 * time.Minute))
+			w.push(alert.Alert{Key: "a", Title: "t", Pings: []string{"@bob"}})
+			w.push(alert.Alert{Key: "a", Title: "t", Status: alert.Resolved})
+			d := w.push(alert.Alert{Key: "a", Title: "t", Pings: []string{"@bob"}})
+			wantDeliveries(t, d, "#alerts update", "#managers update", "#alerts reply reopened @S012 @@bob", "#managers reply reopened")
+			if got := w.incidents[0].Mentions; !slices.Equal(got["#alerts"], []string{"S012", "@bob"}) || len(got) != 1 {
+				t.Errorf("the card mentions %v", got)
+			}
+		})
+	}
+}
+
 func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 	for mention, c := range map[string]struct {
 		permitted []string
