@@ -25,6 +25,8 @@ const (
 	ListAsFile = 61
 	// topValues is the most values that are shown of the label that splits best.
 	topValues = 5
+	// topCommon is the most labels that a digest says all share.
+	topCommon = 5
 	// talliedLabels, talliedValues and talliedLength bound what a tally counts: the
 	// labels, the values of each, and the characters of both.
 	talliedLabels, talliedValues, talliedLength = 50, 200, 100
@@ -48,6 +50,8 @@ type Summary struct {
 	// Mention are those whom the digest pings: everybody whom the card of one of
 	// its open incidents would ping, once (see ParseMention).
 	Mention []string
+	// Common are labels that all incidents share, in alphabetical order.
+	Common []Share
 	// Label splits the incidents best; empty when none does. Values are its most
 	// common ones, and Others is how many incidents have none of them.
 	Label  string
@@ -67,8 +71,10 @@ type Summary struct {
 	Read func(context.Context) ([]Line, error)
 }
 
-// Share is how many incidents have a value.
+// Share is how many incidents have a value. Label is that of the value where it is not said
+// otherwise.
 type Share struct {
+	Label string
 	Value string
 	Count int
 }
@@ -181,6 +187,10 @@ func (t *Tally) Summary() Summary {
 	best := 0.0
 	for _, name := range slices.Sorted(maps.Keys(t.labels)) {
 		shares := sharesOf(t.labels[name])
+		if all := shares[0]; all.Count == s.Total-s.Own && all.Count > 1 && len(s.Common) < topCommon {
+			all.Label = name
+			s.Common = append(s.Common, all)
+		}
 		if score := tells(shares, s.Total-s.Own); score > best {
 			best = score
 			s.Label, s.Values = name, shares[:min(len(shares), topValues)]
@@ -199,7 +209,7 @@ func (t *Tally) Summary() Summary {
 func sharesOf(values map[string]int) []Share {
 	shares := make([]Share, 0, len(values))
 	for value, n := range values {
-		shares = append(shares, Share{value, n})
+		shares = append(shares, Share{Value: value, Count: n})
 	}
 	slices.SortFunc(shares, func(a, b Share) int {
 		return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Value, b.Value))

@@ -2,6 +2,8 @@ package alert_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"tocsin/alert"
@@ -39,6 +41,26 @@ func TestADigestNamesTheLabelWhoseValueStandsOut(t *testing.T) {
 	}
 	if s := tally.Summary(); s.Label != "host" || s.Values[0] != (alert.Share{Value: "db-3", Count: 70}) {
 		t.Errorf("split by %s: %v", s.Label, s.Values)
+	}
+}
+
+func TestWhatAllIncidentsOfADigestShareIsSaidOnce(t *testing.T) {
+	var tally alert.Tally
+	tally.Add(alert.Line{Own: true, Labels: map[string]string{"env": "test"}})
+	for i := range 9 {
+		tally.Add(alert.Line{Labels: map[string]string{
+			"env": "prod", "cluster": "eu", "host": fmt.Sprint(i), "team": []string{"web", ""}[i%2], "long": strings.Repeat("x", 101),
+			"a": "1", "b": "1", "c": "1", "d": "1",
+		}})
+	}
+	s := tally.Summary()
+	if want := []alert.Share{{Label: "a", Value: "1", Count: 9}, {Label: "b", Value: "1", Count: 9}, {Label: "c", Value: "1", Count: 9}, {Label: "cluster", Value: "eu", Count: 9}, {Label: "d", Value: "1", Count: 9}}; !slices.Equal(s.Common, want) {
+		t.Errorf("all share %v", s.Common)
+	}
+	var one alert.Tally
+	one.Add(alert.Line{Labels: map[string]string{"env": "prod"}})
+	if s := one.Summary(); len(s.Common) > 0 {
+		t.Errorf("one shares %v", s.Common)
 	}
 }
 

@@ -126,6 +126,26 @@ func TestASilenceIsEndedByWordsThatMeanOne(t *testing.T) {
 	}
 }
 
+func TestTheLatestEndOfAPersonsSilenceCounts(t *testing.T) {
+	d := &desk{open: []alert.Incident{disk()}, settled: true}
+	h := d.handlers()
+	ends := func(said, want string, after time.Duration) {
+		t.Helper()
+		if got := d.types(t, h, said); !strings.Contains(got, want) || len(d.silences) != 1 || !d.silences[0].EndsAt.Equal(d.silences[0].CreatedAt.Add(after)) || d.silences[0].Why != "disks" {
+			t.Errorf("%s: %q, and the silences are %+v", said, got, d.silences)
+		}
+	}
+	ends("mute k7f2 for 1h because disks", "🔕 `s-k7f2` silences", time.Hour)
+	ends("mute k7f2", "Silenced already: `s-k7f2` silences", time.Hour)
+	ends("mute k7f2 for 2h", "🔕 `s-k7f2` silences", 2*time.Hour)
+	ends("mute k7f2 for 30m", "🔕 `s-k7f2` silences", 30*time.Minute)
+	d.silences[0].By = alert.Person{ID: "U0BOB"}
+	ends("mute k7f2 for 10m", "Silenced already: `s-k7f2` silences", 30*time.Minute)
+	if d.types(t, h, "mute k7f2 for 3h"); len(d.silences) != 2 {
+		t.Errorf("for longer than somebody else: %+v", d.silences)
+	}
+}
+
 func TestWordsThatMayMeanAnotherSilenceEndNone(t *testing.T) {
 	for _, c := range []struct{ silence, said, want string }{
 		{`host=db-30 for 1h`, "unsilence db-3", "no silence is about"},
@@ -175,9 +195,6 @@ func TestAskingTwiceForTheSameSilenceIsOne(t *testing.T) {
 	d.later = 5 * time.Second
 	if got := d.types(t, h, "silence service=“db” 2h"); len(d.silences) != 1 || !strings.Contains(got, "s-k7f2") {
 		t.Errorf("answered %q, silences %+v", got, d.silences)
-	}
-	if d.types(t, h, "silence service=db for 3h"); len(d.silences) != 2 {
-		t.Errorf("a longer one: %+v", d.silences)
 	}
 }
 

@@ -117,6 +117,12 @@ func (d *desk) Silence(_ context.Context, s alert.Silence) (alert.Silence, error
 	if d.pushErr != nil {
 		return s, d.pushErr
 	}
+	for n, q := range d.silences {
+		if q.ID == s.ID {
+			d.silences[n] = s
+			return s, nil
+		}
+	}
 	s.ID = "s-k7f" + strconv.Itoa(2+len(d.silences))
 	d.silences = append(d.silences, s)
 	return s, nil

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -55,12 +56,13 @@ func (h *Handlers) zoneOf(ctx context.Context, by bot.Caller) (*time.Location, *
 	return zone, nil
 }
 
-// minExtension is how much later than an active silence with the same matchers a new one
-// must end: a double click must not create two.
+// minExtension is by how much the end of a new silence must differ from that of an active one
+// with the same matchers: a double click must not create two.
 const minExtension = time.Minute
 
-// createSilence creates a person's silence unless the same one is active, and reports
-// whether one is active now.
+// createSilence creates a person's silence, or changes the end of their own with the same
+// matchers, and reports whether one is active now. What somebody else has silenced for longer
+// stays as it is.
 func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Caller) (m render.Message, holds bool) {
 	s.CreatedAt, s.By = h.opts.Now(), h.person(ctx, by)
 	if !strings.HasPrefix(by.Channel, "D") {
@@ -75,8 +77,16 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Ca
 		return h.apology("I can't read what is open.", err), false
 	}
 	for _, old := range holding {
-		if old.Matchers.String() == s.Matchers.String() && !s.EndsAt.After(old.EndsAt.Add(minExtension)) && sameTimes(old, s) {
-			return render.Silenced(old, n), true
+		if old.Matchers.String() != s.Matchers.String() || !sameTimes(old, s) {
+			continue
+		}
+		later := s.EndsAt.Sub(old.EndsAt)
+		if old.By.ID == s.By.ID && later.Abs() > minExtension {
+			s.ID, s.StartsAt, s.Why = old.ID, old.Begins(), cmp.Or(s.Why, old.Why)
+			break
+		}
+		if later <= minExtension {
+			return render.AlreadySilenced(old, n), true
 		}
 	}
 	made, err := h.opts.Engine.Silence(ctx, s)

@@ -65,7 +65,7 @@ func PlainDigest(s alert.Summary, listed string, aside ...string) Message {
 }
 
 func digestParts(s alert.Summary, listed string) []string {
-	parts := []string{bySeverity(s), byLabel(s), topLines(s), digestFacts(s, listed)}
+	parts := []string{bySeverity(s), inCommon(s), byLabel(s), topLines(s), digestFacts(s, listed)}
 	return slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 }
 
@@ -109,6 +109,18 @@ func bySeverity(s alert.Summary) string {
 		parts = append(parts, fmt.Sprintf("✅ *%d* resolved", s.Resolved))
 	}
 	return strings.Join(parts, dot)
+}
+
+// inCommon are the labels that all incidents share.
+func inCommon(s alert.Summary) string {
+	parts := make([]string, 0, len(s.Common))
+	for _, c := range s.Common {
+		parts = append(parts, fit(oneLine(c.Label+"="+c.Value), maxTopLine))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "*All*: " + strings.Join(parts, ", ")
 }
 
 func byLabel(s alert.Summary) string {

@@ -109,12 +109,19 @@ func expire(s alert.Silence, label string) *slack.Accessory {
 
 // Silenced tells a person that their silence is active, with a button that ends it; n is
 // how many open incidents it hides.
-func Silenced(s alert.Silence, n int) Message {
+func Silenced(s alert.Silence, n int) Message { return nowSilenced("🔕 ", s, n) }
+
+// AlreadySilenced is Silenced for one that there was already, which stays as it was.
+func AlreadySilenced(s alert.Silence, n int) Message {
+	return nowSilenced("🔕 Silenced already: ", s, n)
+}
+
+func nowSilenced(sign string, s alert.Silence, n int) Message {
 	which := "alerts with " + matchers(s.Matchers, 1000)
 	if len(s.Matchers) == 0 {
 		which = "all alerts"
 	}
-	line := "🔕 " + quoted(orDash(s.ID)) + " silences " + which + silenceTimes(s)
+	line := sign + quoted(orDash(s.ID)) + " silences " + which + silenceTimes(s)
 	switch {
 	case n > 0 && (s.Every != nil || !s.StartsAt.IsZero()):
 		line += "; " + plural(n, "open incident") + " would match now."
