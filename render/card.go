@@ -98,7 +98,7 @@ func pageBlocks(text string, format alert.Format, within int) []slack.Block {
 	}
 	switch format {
 	case alert.FormatMarkdown:
-		return []slack.Block{slack.NewMarkdownBlock("", inMarkdown(partsAsCode(page(text), within)))}
+		return markdownBlocks(partsAsCode(page(text), within))
 	case alert.FormatMrkdwn:
 		return []slack.Block{slack.NewSectionBlock(markdown(inMrkdwn(shorter(page(text), maxSection), within)), nil, nil, slack.SectionBlockOptionExpand(true))}
 	}
@@ -129,8 +129,11 @@ func moreText(text string, format alert.Format) []slack.Block {
 
 func passages(text string) []slack.RichTextElement {
 	var all []slack.RichTextElement
-	for _, p := range alert.Passages(clean(text)) {
-		s := strings.TrimPrefix(strings.TrimRight(p.Text, " \t\n"), "\n")
+	for n, p := range alert.Passages(clean(text)) {
+		s := strings.TrimRight(p.Text, " \t\n")
+		if n > 0 && !p.Code { // Slack leaves a space below a block of code
+			s = strings.TrimPrefix(s, "\n")
+		}
 		switch {
 		case !visible(s):
 		case p.Code:

@@ -178,7 +178,7 @@ func linked(t *testing.T, m Message) (addresses []string) {
 		case *slack.MarkdownBlock:
 			text := b.Text
 			for _, code := range slices.Backward(codeIn(text)) {
-				text = text[:code[0]] + text[code[1]:]
+				text = text[:code.from] + text[code.to:]
 			}
 			addresses = append(addresses, regexp.MustCompile(`https?://[^\s)`+"`"+`]+`).FindAllString(text, -1)...)
 		case *slack.SectionBlock:
@@ -462,17 +462,68 @@ func TestCodeInMarkdownLooksAsItIsWrittenAndNotifiesNobody(t *testing.T) {
 	const j = "\u2060"
 	for text, want := range map[string]string{
 		"a@here.com @here":                              "a@here.com &#64;here",
-		"`@here` and @here":                             "`@" + j + "here` and &#64;here",
-		"``a ` <!here>`` <!here>":                       "``a ` <" + j + "!here>`` &lt;!here>",
+		"`@here` and @here":                             "&#64;here and &#64;here",
+		"`run @here now` and":                           "`run `&#64;here` now` and",
+		"``a ` <!here>`` <!here>":                       "``a ` ``&lt;!here> &lt;!here>",
+		"``<!here>` a``":                                "``<" + j + "!here>` a``",
 		"```\n@here <!channel>\n```\n@here":             "```\n@" + j + "here <" + j + "!channel>\n```\n&#64;here",
 		"~~~~ sh\n@here\n~~~\n@here\n~~~~~\n@here":      "~~~~ sh\n@" + j + "here\n~~~\n@" + j + "here\n~~~~~\n&#64;here",
 		"`x` @here\n```go\n<@U0ANN>":                    "`x` &#64;here\n```go\n<" + j + "@U0ANN>",
 		"a ` @here\n\nb ` @here":                        "a ` &#64;here\n\nb ` &#64;here",
 		"> ```\n> @here\n> ```":                         "> ```\n> @" + j + "here\n> ```",
-		"```a``` @everyone\n`` unclosed <!here> ` `` x": "```a``` &#64;everyone\n`` unclosed <" + j + "!here> ` `` x",
+		"```a``` @everyone\n`` unclosed <!here> ` `` x": "```a``` &#64;everyone\n`` unclosed ``&lt;!here>`` ` `` x",
 	} {
 		if got := inMarkdown(text); got != want {
 			t.Errorf("%q is %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestMentionsInFencedMarkdownAreCopiedAsTheyWereSent(t *testing.T) {
+	for name, c := range map[string]struct {
+		text string
+		want []string // Markdown, and code after a blank
+	}{
+		"closed":   {"**a**\n```go\n@here <!channel>\n```\n_b_", []string{"**a**", " @here <!channel>", "_b_"}},
+		"unclosed": {"**a**\n```\nx\n\n<@U0ANN>", []string{"**a**", " x\n\n<@U0ANN>"}},
+		"at first": {"~~~\n\n@here\n~~~\n@here", []string{" \n@here", "&#64;here"}},
+		"none":     {"```\nx\n```", []string{"```\nx\n```"}},
+	} {
+		var got []string
+		m := Card(alert.Incident{ID: "k7f2", Title: "t", Text: c.text, Format: alert.FormatMarkdown, Severity: alert.Error}, "#ops")
+		wantValid(t, name, checkMessage(m))
+		for _, b := range textBlocks(c.text, alert.FormatMarkdown) {
+			switch b := b.(type) {
+			case *slack.MarkdownBlock:
+				got = append(got, b.Text)
+			case *slack.RichTextBlock:
+				code := b.Elements[0].(*slack.RichTextPreformatted)
+				got = append(got, " "+code.Elements[0].(*slack.RichTextSectionTextElement).Text)
+			}
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: got %q, want %q", name, got, c.want)
+		}
+	}
+}
+
+func TestALineThatIsEmptyIsKeptWhereTheTextOrCodeBegins(t *testing.T) {
+	for text, want := range map[string][]string{
+		"\n\n\na":                 {"\n\n\na"},
+		"```\n\na\n```":           {"\na"},
+		"b\n\n```\n\na\n```\n\nc": {"b", "\na", "c"},
+	} {
+		var got []string
+		for _, e := range passages(text) {
+			switch e := e.(type) {
+			case *slack.RichTextPreformatted:
+				got = append(got, e.Elements[0].(*slack.RichTextSectionTextElement).Text)
+			case *slack.RichTextSection:
+				got = append(got, e.Elements[0].(*slack.RichTextSectionTextElement).Text)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/slack-go/slack"
 )
 
 // mentioning matches what notifies somebody in a text that Slack reads: its <!here>,
@@ -12,19 +14,76 @@ import (
 // a@here.com.
 var mentioning = regexp.MustCompile(`<([!@#])|\B@(here|channel|everyone)\b`)
 
+// wholeMention is mentioning with what belongs to it.
+var wholeMention = regexp.MustCompile(`<[!@#][^<>]*>|` + mentioning.String())
+
+// mostCode is how many blocks of code in a page of Markdown are blocks of their own.
+const mostCode = 5
+
+// markdownBlocks draws Markdown in which nothing notifies anybody. A fenced block that
+// mentions somebody is a block of its own, because Markdown has no entities in code.
+func markdownBlocks(text string) (blocks []slack.Block) {
+	add := func(part string) {
+		if part = strings.Trim(part, "\n"); visible(part) {
+			blocks = append(blocks, slack.NewMarkdownBlock("", inMarkdown(part)))
+		}
+	}
+	at, own := 0, 0
+	for _, c := range codeIn(text) {
+		inside := text[c.from:c.to]
+		if c.fenced && own < mostCode && mentioning.MatchString(inside) {
+			add(text[at:c.begin])
+			blocks = append(blocks, slack.NewRichTextBlock("", preformatted(strings.TrimSuffix(inside, "\n"))))
+			at, own = c.end, own+1
+		}
+	}
+	add(text[at:])
+	return blocks
+}
+
 // inMarkdown is Markdown in which nothing notifies anybody: mentions show as they are
-// written. In code, where Markdown has no entities, they have a character without width in
+// written. In code that can't be divided around them, they have a character without width in
 // them.
 func inMarkdown(text string) string {
 	const wordJoiner = "\u2060"
 	var b strings.Builder
 	at := 0
-	for _, code := range codeIn(text) {
-		b.WriteString(mentioning.ReplaceAllStringFunc(text[at:code[0]], asEntity))
-		b.WriteString(mentioning.ReplaceAllStringFunc(text[code[0]:code[1]], func(found string) string { return found[:1] + wordJoiner + found[1:] }))
-		at = code[1]
+	for _, c := range codeIn(text) {
+		inside := text[c.from:c.to]
+		if !mentioning.MatchString(inside) {
+			continue
+		}
+		if divided, ok := c.around(inside); ok {
+			b.WriteString(mentioning.ReplaceAllStringFunc(text[at:c.begin], asEntity) + divided)
+			at = c.end
+			continue
+		}
+		b.WriteString(mentioning.ReplaceAllStringFunc(text[at:c.from], asEntity))
+		b.WriteString(mentioning.ReplaceAllStringFunc(inside, func(found string) string { return found[:1] + wordJoiner + found[1:] }))
+		at = c.to
 	}
 	return b.String() + mentioning.ReplaceAllStringFunc(text[at:], asEntity)
+}
+
+// around is a code span as several, with what it mentions between them.
+func (c codePart) around(inside string) (divided string, ok bool) {
+	marks := strings.Repeat("`", c.from-c.begin)
+	if c.fenced || strings.Contains(inside, "\n") {
+		return "", false
+	}
+	for part := range strings.SplitSeq(wholeMention.ReplaceAllString(inside, "\n$0\n"), "\n") {
+		switch {
+		case mentioning.MatchString(part):
+			divided += mentioning.ReplaceAllStringFunc(part, asEntity)
+		case strings.HasPrefix(part, "`"), strings.HasSuffix(part, "`"):
+			return "", false
+		case strings.TrimSpace(part) == "":
+			divided += part
+		default:
+			divided += marks + part + marks
+		}
+	}
+	return divided, true
 }
 
 // partsAsCode is Markdown with the parts of addresses that are longer than a page as code:
@@ -37,7 +96,7 @@ func partsAsCode(text string, within int) string {
 	code := codeIn(text)
 	at := 0
 	for _, part := range longAddresses(text) {
-		inCode := slices.ContainsFunc(code, func(c [2]int) bool { return c[0] <= part[0] && part[0] < c[1] })
+		inCode := slices.ContainsFunc(code, func(c codePart) bool { return c.from <= part[0] && part[0] < c.to })
 		if !inCode {
 			b.WriteString(text[at:part[0]] + "`" + text[part[0]:part[1]] + "`")
 			at = part[1]
@@ -61,38 +120,45 @@ var (
 	blankLine = regexp.MustCompile(`\n[ \t\r]*\n`)
 )
 
-// codeIn finds the code in Markdown, as byte offsets: fenced blocks, of which the last may
-// have no end, and code spans.
-func codeIn(text string) (code [][2]int) {
-	mark, begin, at := "", 0, 0
+// codePart is code in Markdown: a fenced block or a code span. The code is from one byte to
+// another, and with the marks around it from begin to end.
+type codePart struct {
+	begin, from, to, end int
+	fenced               bool
+}
+
+// codeIn finds the code in Markdown: fenced blocks, of which the last may have no end, and
+// code spans.
+func codeIn(text string) (code []codePart) {
+	mark, open, begin, at := "", 0, 0, 0
 	for line := range strings.Lines(text) {
 		if m := fenceLine.FindStringSubmatch(line); m != nil {
 			switch marks, info := m[1], strings.TrimSpace(m[2]); {
 			case mark == "" && (marks[0] == '~' || !strings.Contains(info, "`")):
 				code = append(code, spansIn(text[:at], begin)...)
-				mark, begin = marks, at+len(line)
+				mark, open, begin = marks, at, at+len(line)
 			case mark != "" && strings.HasPrefix(marks, mark) && info == "":
-				code = append(code, [2]int{begin, at})
+				code = append(code, codePart{open, begin, at, at + len(line), true})
 				mark, begin = "", at+len(line)
 			}
 		}
 		at += len(line)
 	}
 	if mark != "" {
-		return append(code, [2]int{begin, len(text)})
+		return append(code, codePart{open, begin, len(text), len(text), true})
 	}
 	return append(code, spansIn(text, begin)...)
 }
 
 // spansIn finds the code spans from an offset on: between equally many backquotes in one
 // paragraph.
-func spansIn(text string, from int) (spans [][2]int) {
+func spansIn(text string, from int) (spans []codePart) {
 	runs := backquotes.FindAllStringIndex(text[from:], -1)
 	for n := 0; n < len(runs); n++ {
 		begin, marks := runs[n][1], runs[n][1]-runs[n][0]
 		for to := n + 1; to < len(runs); to++ {
 			if runs[to][1]-runs[to][0] == marks && !blankLine.MatchString(text[from+begin:from+runs[to][0]]) {
-				spans = append(spans, [2]int{from + begin, from + runs[to][0]})
+				spans = append(spans, codePart{from + runs[n][0], from + begin, from + runs[to][0], from + runs[to][1], false})
 				n = to
 				break
 			}
