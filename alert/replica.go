@@ -22,8 +22,8 @@ type Replica struct {
 	// Since is when it came, ActiveSince when it became active; zero unless it is.
 	Since       time.Time `json:"since"`
 	ActiveSince time.Time `json:"active_since,omitzero"`
-	// Unseen is for how many seconds it has not been heard.
-	Unseen float64 `json:"unseen_seconds"`
+	// Unseen is for how many seconds one that is lost has not been heard.
+	Unseen float64 `json:"unseen_seconds,omitempty"`
 }
 
 // ReplicaState is what a replica does.

@@ -206,7 +206,7 @@ func redeliver(t *testing.T, s *Server, id string, how Redelivery) {
 func TestRetriesComeAtOnceAfterAMinuteAndAfterFiveMore(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		// Without a listener, because nothing that waits for the network lets time pass in here; the one socket is a ghost.
-		s := &Server{opts: Options{}.withDefaults(), done: make(chan struct{}), book: newJournal(), ws: newWorkspace("x", time.Now())}
+		s := &Server{opts: Options{}.withDefaults(), done: make(chan struct{}), book: newJournal(), ws: newWorkspace("x", "T0PLAYGROUND", time.Now())}
 		s.initSockets()
 		s.sockets.list = []*socket{{id: "S1", phase: phaseGhost, lost: time.Now()}}
 		start := time.Now()

@@ -14,6 +14,8 @@ type Options struct {
 	Certificate *tls.Certificate
 	// Team is the workspace's name, "Tocsin Playground" when empty.
 	Team string
+	// TeamID is the workspace's id, "T0PLAYGROUND" when empty.
+	TeamID string
 	// Clock tells the time, time.Now when nil.
 	Clock func() time.Time
 	// Limits are the rate limits; the zero value is Slack's, NoLimits() has none.
@@ -50,7 +52,7 @@ type Command struct {
 
 func (o Options) withDefaults() Options {
 	o.Listen = orDefault(o.Listen, "127.0.0.1:0")
-	o.Team = orDefault(o.Team, "Tocsin Playground")
+	o.Team, o.TeamID = orDefault(o.Team, "Tocsin Playground"), orDefault(o.TeamID, "T0PLAYGROUND")
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}

@@ -61,7 +61,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{opts: opts, ln: ln, base: baseURL(scheme, ln.Addr()), done: make(chan struct{}), uploads: map[string]*upload{}}
 	s.api = webMethods()
 	s.book = newJournal()
-	s.ws = newWorkspace(opts.Team, opts.Clock())
+	s.ws = newWorkspace(opts.Team, opts.TeamID, opts.Clock())
 	s.tokens = newTokens()
 	s.faults = newFaultBox(opts.Seed)
 	s.limits = newLimiter(opts.Limits)

@@ -60,7 +60,7 @@ func FuzzNormalize(f *testing.F) {
 	f.Add(`[{"type":"actions","elements":[{"type":"static_select","option_groups":[{"options":[null]}],"initial_options":[1]}]}]`)
 	f.Add(`[{"type":"table","rows":[[{"type":"rich_text","elements":[{"type":"rich_text_list"}]}]]}]`)
 	f.Add(`[{"type":"container","blocks":[{"type":"input","element":{"type":"checkboxes","confirm":[]}}]}]`)
-	s := &Server{ws: newWorkspace("t", newManualClock().now())}
+	s := &Server{ws: newWorkspace("t", "T0PLAYGROUND", newManualClock().now())}
 	f.Fuzz(func(t *testing.T, raw string) {
 		blocks, err := decodeBlocks(raw)
 		if err != nil {

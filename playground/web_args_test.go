@@ -29,7 +29,7 @@ func FuzzDecodeRequest(f *testing.F) {
 func FuzzMessageContent(f *testing.F) {
 	f.Add("hi <@U0ANN> https://x.test &", `[{"type":"divider"}]`, `[{"text":"a","blocks":[]}]`, `{"event_type":"a","event_payload":{}}`)
 	f.Add("<", "[]", "[null]", "{}")
-	s := &Server{ws: newWorkspace("t", newManualClock().now())}
+	s := &Server{ws: newWorkspace("t", "T0PLAYGROUND", newManualClock().now())}
 	f.Fuzz(func(t *testing.T, text, blocks, attachments, metadata string) {
 		a := args{"text": text, "blocks": blocks, "attachments": attachments, "metadata": metadata}
 		if _, err := s.contentLocked(a, maxPostText); err != nil && err.Code == "" {

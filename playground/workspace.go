@@ -316,8 +316,8 @@ func (w *workspace) addChannel(c Channel, now time.Time) *channelState {
 }
 
 // newWorkspace is the workspace that every playground begins with.
-func newWorkspace(team string, now time.Time) workspace {
-	w := workspace{team: team, teamID: "T0PLAYGROUND", domain: "playground", botID: "B0TOCSIN", appID: "A0TOCSIN", started: now}
+func newWorkspace(team, id string, now time.Time) workspace {
+	w := workspace{team: team, teamID: id, domain: "playground", botID: "B0TOCSIN", appID: "A0TOCSIN", started: now}
 	w.files, w.fileData = map[string]*File{}, map[string][]byte{}
 	w.homes, w.modals = map[string]*View{}, map[string][]*View{}
 	w.bot = User{ID: "U0TOCSIN", Name: "tocsin", RealName: "Tocsin", TZ: "UTC", IsBot: true, Color: "c0392b"}

@@ -197,6 +197,9 @@ func deliveryFields(h alert.Health) []string {
 		sending = "held: " + fit(held, 500)
 	}
 	fields := []string{"*Slack*: " + connection, "*Sending*: " + sending}
+	if replicas := h.Cluster(); replicas != "" {
+		fields = append(fields, "*Replicas*: "+fit(replicas, 300))
+	}
 	if h.DeadLetters > 0 {
 		fields = append(fields, "*Given up*: "+plural(h.DeadLetters, "dead letter")+": `tocsin queue list --state dead` says why")
 	}

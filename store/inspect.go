@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+
+	"tocsin/alert"
 )
 
 // oldestPostgres is the earliest version that a store works with.
@@ -18,6 +20,10 @@ const oldestPostgres = 13
 var errPooler = errors.New("a pooler such as PgBouncer is between, and its sessions change with each transaction, so that the store's lock would be nobody's: " +
 	"name PostgreSQL itself in TOCSIN_STORE, or a pool with pool_mode=session")
 
+// errReadOnly passes once the server is promoted.
+var errReadOnly = fmt.Errorf("%w: it is read-only, perhaps a server that follows another one: name the one that takes writes, or all of them and target_session_attrs=read-write",
+	alert.ErrUnavailable)
+
 // inspect refuses a server on which the store can't work, in one line that says why.
 func (d *DB) inspect(ctx context.Context, conn *sql.Conn) error {
 	ctx, cancel := d.dialect.limit(ctx)
@@ -26,8 +32,13 @@ func (d *DB) inspect(ctx context.Context, conn *sql.Conn) error {
 		return err
 	}
 	var number int
-	if err := conn.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int").Scan(&number); err != nil {
+	var readOnly bool
+	err := conn.QueryRowContext(ctx, "SELECT current_setting('server_version_num')::int, current_setting('transaction_read_only')::bool").Scan(&number, &readOnly)
+	switch {
+	case err != nil:
 		return err
+	case readOnly:
+		return errReadOnly
 	}
 	if err := supported(number); err != nil {
 		return err
@@ -101,6 +112,8 @@ func explainPostgres(err error) error {
 	switch {
 	case sqlState(err) == "08P01" && strings.Contains(err.Error(), "startup parameter"):
 		return fmt.Errorf("a pooler such as PgBouncer is between and refuses the settings of a session: name PostgreSQL itself in TOCSIN_STORE (%w)", err)
+	case sqlState(err) == "25006":
+		return fmt.Errorf("%w (%w)", errReadOnly, err)
 	case sqlState(err) == "42501":
 		return fmt.Errorf("%w: make the role of TOCSIN_STORE the owner of the tables, or bring them up to date as their owner", err)
 	}

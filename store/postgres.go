@@ -186,13 +186,13 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 		err = d.lockSchema(ctx, conn)
 	}
 	if err == nil {
-		err = explainPostgres(d.migrate(ctx, goose.DialectPostgres, "postgres"))
+		err = d.migrate(ctx, goose.DialectPostgres, "postgres")
 	}
 	if err == nil {
 		err = d.lead(ctx, conn)
 	}
 	if err != nil {
-		return nil, errors.Join(err, conn.Close())
+		return nil, errors.Join(explainPostgres(err), conn.Close())
 	}
 	return conn, nil
 }

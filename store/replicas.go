@@ -152,6 +152,8 @@ func scanReplicas(all *[]alert.Replica, self string) func(scanner) error {
 		}
 		if r.Unseen > lostAfter.Seconds() {
 			r.State = alert.ReplicaLost
+		} else {
+			r.Unseen = 0
 		}
 		*all = append(*all, r)
 		return err

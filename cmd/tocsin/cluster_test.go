@@ -119,6 +119,12 @@ func TestASecondDaemonIsAStandbyThatIsReadyAndTakesNothing(t *testing.T) {
 			return err == nil && slices.Equal(states, []alert.ReplicaState{alert.ReplicaActive, alert.ReplicaStandby})
 		})
 	}
+	for _, p := range all {
+		said, err := p.tocsin("cluster")
+		if err != nil || strings.Count(said, "(this one)") != 1 || !strings.Contains(said, " active ") || !strings.Contains(said, " standby ") {
+			t.Errorf("tocsin cluster says %v:\n%s", err, said)
+		}
+	}
 	if err := second.terminate(); err != nil {
 		t.Errorf("the standby ended with %v", err)
 	}
@@ -128,7 +134,42 @@ func TestASecondDaemonIsAStandbyThatIsReadyAndTakesNothing(t *testing.T) {
 	})
 }
 
-// outcomes are ways in which the active replica goes.
+func TestReplicasWithDifferentConfigurationsWarn(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 1)
+	other := prepare(t, s, map[string]string{"TOCSIN_STORE": all[0].env["TOCSIN_STORE"], "SLACK_CHANNEL_ID": "#ops"})
+	other.start()
+	for _, p := range append(all, other) {
+		p.eventually("a warning", func() bool {
+			h, err := p.health()
+			return err == nil && h.Ready && len(h.Notes) == 1 && h.Notes[0].Code == alert.ProblemReplicas
+		})
+		if said, err := p.tocsin("cluster"); err != nil || !strings.Contains(said, "has another configuration than this one; the configuration of the active one counts") {
+			t.Errorf("tocsin cluster says %v:\n%s", err, said)
+		}
+	}
+}
+
+func TestAReplicaOfAnotherWorkspaceIsRefused(t *testing.T) {
+	t.Parallel()
+	all := replicas(t, slack(t, playground.Options{}), 1)
+	all[0].eventually("the workspace in its row", func() bool {
+		h, err := all[0].health()
+		return err == nil && len(h.Replicas) == 1 && h.Replicas[0].Workspace != ""
+	})
+	other := prepare(t, slack(t, playground.Options{TeamID: "T0OTHER"}), map[string]string{"TOCSIN_STORE": all[0].env["TOCSIN_STORE"]})
+	other.launch()
+	if err := <-other.exited; err == nil {
+		t.Error("it ended without an error")
+	}
+	other.cmd = nil
+	if said := other.log.String(); !strings.Contains(said, "a replica of another workspace uses the same database") || !strings.Contains(said, "TOCSIN_STORE") {
+		t.Errorf("it says\n%s", said)
+	}
+	all[0].settle(all[0].mustPush(firing("a", "the first one goes on"))...)
+}
+
 func TestAStandbyTakesOverAndNothingIsLostOrShownTwice(t *testing.T) {
 	t.Parallel()
 	for name, end := range map[string]func(p *process){

@@ -35,7 +35,7 @@ func newRoot(w world) *cobra.Command {
 	root.SetFlagErrorFunc(flagError)
 	root.CompletionOptions.DisableDefaultCmd = true
 	root.CompletionOptions.SetDefaultShellCompDirective(cobra.ShellCompDirectiveNoFileComp)
-	addGroup(root, "Daemon:", newInit(w), newServe(w), newDemo(w), newPlayground(w), newStore(w), newConfig(w), newToken(w), newManifest(w))
+	addGroup(root, "Daemon:", newInit(w), newServe(w), newDemo(w), newPlayground(w), newStore(w), newCluster(w), newConfig(w), newToken(w), newManifest(w))
 	addGroup(root, "Alerts:", newSend(w), newTest(w), newRun(w), newHeartbeat(w), newHeartbeats(w), newIncidents(w), newIncidentsList(w), newIncidentsShow(w),
 		newAck(w), newUnack(w), newAssign(w), newNote(w), newResolve(w), newReopen(w),
 		newSilence(w), newMute(w), newWhat(w), newOpen(w), newSilences(w), newUnsilence(w), newQueue(w),

@@ -56,11 +56,8 @@ func (c *statusCmd) read(ctx context.Context) (any, string, error) {
 	}
 	limited, cancel := context.WithTimeout(ctx, longestCall)
 	defer cancel()
-	body := statusBody{readyBody: &readyBody{}, OwnSpools: ownSpools(daemon)}
-	err = daemon.call(limited, http.MethodGet, "/readyz", nil, body.readyBody)
-	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, body.readyBody) == nil && len(body.Problems) > 0 {
-		err = errNotReady
-	}
+	body := statusBody{OwnSpools: ownSpools(daemon)}
+	body.readyBody, err = daemon.health(limited)
 	text := ""
 	switch {
 	case err == nil || errors.Is(err, errNotReady):
@@ -76,6 +73,16 @@ func (c *statusCmd) read(ctx context.Context) (any, string, error) {
 		return nil, "", err
 	}
 	return body, strings.TrimPrefix(text+spoolText(body.OwnSpools), "\n"), err
+}
+
+// health asks a daemon for its state. If it is not ready, the error is errNotReady.
+func (c *client) health(ctx context.Context) (*readyBody, error) {
+	body := &readyBody{}
+	err := c.call(ctx, http.MethodGet, "/readyz", nil, body)
+	if refusal, ok := errors.AsType[*answerError](err); ok && json.Unmarshal(refusal.body, body) == nil && len(body.Problems) > 0 {
+		err = errNotReady
+	}
+	return body, err
 }
 
 // ownSpools are the spools of this user in which something is for the daemon.
@@ -112,12 +119,15 @@ func spooledText(n int) string {
 
 func statusText(r readyBody, beats heartbeatPage) string {
 	state := map[bool]string{true: "ready", false: "not ready"}[r.Ready]
+	if r.Standby {
+		state += ", on standby"
+	}
 	if blocked := slices.ContainsFunc(r.Notes, func(p alert.Problem) bool { return p.Blocks }); r.Ready && blocked {
 		state = "ready, but not every conversation can be reached"
 	}
 	text := fields([][2]string{
 		{"state", state}, {"Slack", r.Link()}, {"connected since", ago(r.ConnectedSince)},
-		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
+		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"replicas", r.Cluster()}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
 		{"heartbeats", beats.summary()},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})

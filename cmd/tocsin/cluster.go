@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"tocsin/alert"
+)
+
+// cluster is what a daemon knows of those that share its store.
+type cluster struct {
+	Replicas []alert.Replica `json:"replicas"`
+	Notes    []alert.Problem `json:"notes,omitempty"`
+}
+
+func newCluster(w world) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "cluster",
+		Short: "List the daemons that share the store, and say which one is active",
+		Long: `List the daemons that share a PostgreSQL store, and say which one is active. Any of them
+answers. Times are by the database's clock. A daemon over SQLite is alone.`,
+		Example: `  tocsin cluster
+  tocsin cluster --json | jq -r '.replicas[] | select(.state == "active").host'`,
+		Args: noArgs,
+	}
+	c := statusCmd{newClientCmd(w, cmd)}
+	c.addWatch(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return c.show(cmd.Context(), c.cluster) }
+	return cmd
+}
+
+func (c *statusCmd) cluster(ctx context.Context) (any, string, error) {
+	daemon, err := c.connect()
+	if err != nil {
+		return nil, "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, longestCall)
+	defer cancel()
+	health, err := daemon.health(ctx)
+	if err != nil && !errors.Is(err, errNotReady) {
+		return nil, "", err
+	}
+	found := cluster{Replicas: append([]alert.Replica{}, health.Replicas...), Notes: alert.ReplicaNotes(health.Replicas)}
+	return found, found.text(), nil
+}
+
+func (c cluster) text() string {
+	if len(c.Replicas) == 0 {
+		return "the daemon is alone: replicas need a PostgreSQL store\n"
+	}
+	text := table(func(line func(cells ...any)) {
+		line("HOST", "STATE", "ACTIVE SINCE", "UP SINCE", "NOT HEARD", "SLACK", "VERSION", "CONFIG")
+		for _, r := range c.Replicas {
+			host := r.Host
+			if r.Self {
+				host += " (this one)"
+			}
+			unheard := ""
+			if r.Unseen > 0 {
+				unheard = fmt.Sprintf("for %.0f s", r.Unseen)
+			}
+			line(host, r.State, ago(r.ActiveSince), ago(r.Since), unheard, r.Connections, r.Version, r.Config)
+		}
+	})
+	for _, p := range c.Notes {
+		text += "\n" + fields([][2]string{{"note", flat(p.What)}, {"what to do", flat(p.Fix)}})
+	}
+	return text
+}
