@@ -19,8 +19,13 @@ type Front interface {
 	Arrive(ctx context.Context, request []byte) (receipt []byte, err error)
 }
 
-// arrivalsAtOnce is how many arrivals are read and decided at once.
-const arrivalsAtOnce = 128
+const (
+	// arrivalsAtOnce is how many arrivals are read and decided at once.
+	arrivalsAtOnce = 128
+	// arrivalsLimit is how long reading them may take. Pushes wait meanwhile, and have to be
+	// answered in time where the store does not answer at all.
+	arrivalsLimit = 2 * time.Second
+)
 
 // sentAlert is an alert as it is passed on. Its conversion does not compile if a field of
 // alert.Alert is missing here.
@@ -213,7 +218,9 @@ func (e *Engine) takeArrivals(ctx context.Context) {
 // takeSome decides the arrivals that came first. It reports whether there may be more that
 // can be decided now.
 func (e *Engine) takeSome(ctx context.Context) bool {
-	arrived, err := e.store.Arrivals(ctx, arrivalsAtOnce)
+	limited, cancel := context.WithTimeout(ctx, arrivalsLimit)
+	defer cancel()
+	arrived, err := e.store.Arrivals(limited, arrivalsAtOnce)
 	if err != nil {
 		e.opts.Log.Debug("arrivals can't be read, will try again", zap.Error(err)) // health tells why
 		return false

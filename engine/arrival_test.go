@@ -255,3 +255,22 @@ func TestAnAlertIsPassedOnAsItIs(t *testing.T) {
 		t.Errorf("got  %+v, %v\nwant %+v", got.alerts, err, want)
 	}
 }
+
+// stuck is a store in which nobody gets an answer about arrivals.
+type stuck struct{ *shared }
+
+func (s stuck) Arrivals(ctx context.Context, _ int) ([]alert.Arrival, error) {
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func TestArrivalsThatCannotBeReadHoldUpNoPush(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		active, stop := runWith(stuck{s}, s.options())
+		defer stop()
+		if _, err := active.Push(t.Context(), []alert.Alert{{Title: "disk full"}}); err != nil {
+			t.Error(err)
+		}
+	})
+}

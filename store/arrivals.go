@@ -230,10 +230,10 @@ func (d *DB) listen() {
 		cancel()
 	})
 	for ctx.Err() == nil {
-		if err := d.arrivals.listenOnce(ctx); ctx.Err() == nil {
+		if err := d.listenOnce(ctx); ctx.Err() == nil {
 			d.log.Warn("notifications are not heard, will try again", zap.Error(err))
 		}
-		d.arrivals.wake()
+		d.lookForArrivals(ctx)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pollEvery):
@@ -241,9 +241,19 @@ func (d *DB) listen() {
 	}
 }
 
+// lookForArrivals has arrivals decided if there are any. It looks for itself, because who
+// decides has pushes waiting, which a store that does not answer must not delay once more.
+func (d *DB) lookForArrivals(ctx context.Context) {
+	// An error says that the store can't be used, which is found out and reported without it.
+	_ = d.each(ctx, "SELECT 1 FROM arrivals LIMIT 1", func(scanner) error {
+		d.arrivals.wake()
+		return nil
+	})
+}
+
 // listenOnce hears notifications over one connection until that fails, which it returns.
-func (a *arrivals) listenOnce(ctx context.Context) error {
-	conn, err := pgx.ConnectConfig(ctx, a.config)
+func (d *DB) listenOnce(ctx context.Context) error {
+	conn, err := pgx.ConnectConfig(ctx, d.arrivals.config)
 	if err != nil {
 		return err
 	}
@@ -265,9 +275,9 @@ func (a *arrivals) listenOnce(ctx context.Context) error {
 		cancel()
 		switch {
 		case err == nil:
-			a.hear(notice.Payload)
+			d.arrivals.hear(notice.Payload)
 		case pgconn.Timeout(err) && ctx.Err() == nil:
-			a.wake()
+			d.lookForArrivals(ctx)
 		default:
 			return err
 		}
