@@ -208,6 +208,22 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 	}
 }
 
+func TestMessagesOfSlackAreOneIncidentIfTheySayAStateOrTheSameFields(t *testing.T) {
+	key := func(title, field string) string {
+		got, err := resultOf(t, slack(), request([]byte(`{"username":"ci","attachments":[{"title":"`+title+`","fields":[{"title":"Workspace","value":"`+field+`"}]}]}`)))
+		if err != nil || len(got.Alerts) != 1 {
+			t.Fatal(err, got)
+		}
+		return got.Alerts[0].Key
+	}
+	if key("[FIRING:1] Run", "a") != key("[RESOLVED] Run", "b") || key("Run errored", "a") != key("Run errored", "a") {
+		t.Error("the same thing is another incident")
+	}
+	if key("Run errored", "a") == key("Run errored", "b") {
+		t.Error("what has one title only is one incident, of which the card shows the last alone")
+	}
+}
+
 func TestTheNamesOfLinksAndFieldsOfSlackAreWithoutMarks(t *testing.T) {
 	const body = `{"attachments":[{"title":"A","text":"<https://example.com/1|*Job:* build &amp; test> *<https://example.com/2|log>*","author_name":"R&amp;D","author_link":"https://example.com/3","fields":[{"title":"*Job:*","value":"*build*"},{"title":"a*b","value":"c"}]}]}`
 	got, err := resultOf(t, slack(), request([]byte(body)))
@@ -543,8 +559,8 @@ func TestWhyAnAlertOfGrafanaFiredIsTrueAlsoWhenItIsOver(t *testing.T) {
 
 func TestLabelsOfAnotherTypeAreKept(t *testing.T) {
 	for written, want := range map[string]map[string]string{
-		`{"alertname":"A","n":1.50,"t":true,"z":null,"l":[1,2],"o":{"a":"b"}}`: {"alertname": "A", "n": "1.50", "t": "true", "z": "", "l": "[1,2]", "o": `{"a":"b"}`},
-		`[["a","b"],{"name":"c","value":1},{"d":"e"},"f",2,null,["g"]]`:        {"a": "b", "c": "1", "d": "e", "tags": `f, 2, ["g"]`},
+		`{"alertname":"A","n":1.50,"t":true,"z":null,"l":[1,2],"o":{"a":"b"}}`:                  {"alertname": "A", "n": "1.50", "t": "true", "z": "", "l": "[1,2]", "o": `{"a":"b"}`},
+		`[["a","b"],{"name":"c","value":1},{"d":"e"},"f",2,null,["g"],{"name":"h","value":""}]`: {"a": "b", "c": "1", "d": "e", "tags": `f, 2, ["g"], h`},
 		`"web, prod"`: {"tags": "web, prod"},
 		`7`:           {"tags": "7"},
 	} {
@@ -659,5 +675,21 @@ func TestABranchOfAForkIsAnIncidentOfItsOwn(t *testing.T) {
 	}
 	if got := key(`,"head_repository":{"full_name":"eve/shop"}`); got == own {
 		t.Errorf("a fork's branch has the key %s, too", got)
+	}
+}
+
+func TestAFormThatNobodyHasEncodedIsRead(t *testing.T) {
+	for body, want := range map[string]string{
+		`payload={"text":"disk 100% full & more"}`:               "disk 100% full & more",
+		`payload={"text":"a+b"}`:                                 "a b",
+		`payload=%7B%22text%22%3A%22a%2Bb%22%7D&x=1`:             "a+b",
+		`payload={"text":"<https://example.com/?a=1&amp;b=2|x>"}`: "x (https://example.com/?a=1&b=2)",
+	} {
+		r := request([]byte(body))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		in, err := readSlack(r)
+		if err != nil || in.Alerts[0].Title != want {
+			t.Errorf("%s became %v, %+v, want %q", body, err, in.Alerts, want)
+		}
 	}
 }

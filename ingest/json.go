@@ -81,13 +81,14 @@ func jsonOf(r Request) []byte {
 	if err == nil && kind == "multipart/form-data" && params["boundary"] != "" {
 		return multipartField(body, params["boundary"])
 	}
-	form, err := url.ParseQuery(string(body))
-	if err != nil {
-		return body
-	}
+	form, _ := url.ParseQuery(string(body)) // what it can't read may be JSON that nobody has encoded
 	for _, name := range inForm {
-		if form.Get(name) != "" {
-			return []byte(form.Get(name))
+		value := []byte(form.Get(name))
+		if raw, ok := bytes.CutPrefix(body, []byte(name+"=")); ok && !json.Valid(value) && json.Valid(raw) {
+			return raw
+		}
+		if len(value) > 0 {
+			return value
 		}
 	}
 	return body
@@ -151,7 +152,8 @@ func or(all ...text) string {
 }
 
 // labels are named texts: an object, a list of pairs, or a list of objects with a name
-// and a value. Words without a name, alone or in a list, are the label tags.
+// and a value. Words without a name, alone or in a list, and names without a value, are the
+// label tags.
 type labels map[string]string
 
 // UnmarshalJSON accepts every value.
@@ -229,6 +231,8 @@ func (l labels) addItem(item json.RawMessage) {
 		for _, name := range all.names() {
 			l.add(name, all[name])
 		}
+	case item[0] == '{' && or(named.Value) == "":
+		l.addSaid("tags", or(named.Name, named.Key, named.Tag, named.Title))
 	case item[0] == '{':
 		l.add(or(named.Name, named.Key, named.Tag, named.Title), string(named.Value))
 	default:

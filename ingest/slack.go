@@ -443,8 +443,8 @@ func stateOf(title string) (status alert.Status, count, rest string) {
 	return status, prefix[2], strings.TrimPrefix(title, prefix[0])
 }
 
-// alert is what the message says as an alert. Messages with one title of one sender are
-// about the same thing, whatever their state.
+// alert is what the message says as an alert. Messages that say a state and have one title of
+// one sender are about the same thing; others, if their fields are the same, too.
 func (m *slackMessage) alert(username string) alert.Alert {
 	a := alert.Alert{
 		Source: "slack", Title: m.title, Text: paragraphs(m.texts...), Links: m.links, Images: m.images, Mention: strings.Join(m.mentions, ", "),
@@ -456,7 +456,7 @@ func (m *slackMessage) alert(username string) alert.Alert {
 	status, count, about := stateOf(a.Title)
 	if about != "" {
 		a.Title = about // the card says the state, also once it has changed
-		if m.title != "" || status != "" {
+		if status != "" {
 			a.Key = strings.ReplaceAll("slack/"+username+"/"+about, "//", "/")
 		}
 	}
