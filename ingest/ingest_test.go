@@ -680,9 +680,9 @@ func TestABranchOfAForkIsAnIncidentOfItsOwn(t *testing.T) {
 
 func TestAFormThatNobodyHasEncodedIsRead(t *testing.T) {
 	for body, want := range map[string]string{
-		`payload={"text":"disk 100% full & more"}`:               "disk 100% full & more",
-		`payload={"text":"a+b"}`:                                 "a b",
-		`payload=%7B%22text%22%3A%22a%2Bb%22%7D&x=1`:             "a+b",
+		`payload={"text":"disk 100% full & more"}`:                "disk 100% full & more",
+		`payload={"text":"a+b"}`:                                  "a b",
+		`payload=%7B%22text%22%3A%22a%2Bb%22%7D&x=1`:              "a+b",
 		`payload={"text":"<https://example.com/?a=1&amp;b=2|x>"}`: "x (https://example.com/?a=1&b=2)",
 	} {
 		r := request([]byte(body))
