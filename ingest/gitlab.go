@@ -40,6 +40,7 @@ type gitlabBody struct {
 	Commit      struct{ Title, Message, SHA, URL text }
 	Builds      []gitlabJob
 	Repository  struct{ Homepage text }
+	Merge       struct{ URL text } `json:"merge_request"`
 
 	// The members of a job's body.
 	Ref, SHA     text
@@ -134,6 +135,7 @@ func (b gitlabBody) pipeline() (alert.Alert, bool) {
 		page = text(under(b.Project.WebURL, "-/pipelines", p.ID))
 	}
 	link(&a, "Pipeline", string(page))
+	link(&a, "Merge request", string(b.Merge.URL))
 	link(&a, "Commit", string(b.Commit.URL))
 	return a, ok
 }

@@ -693,3 +693,22 @@ func TestAFormThatNobodyHasEncodedIsRead(t *testing.T) {
 		}
 	}
 }
+
+func TestAnAlertGroupOfOnCallSaysWhatItsIntegrationWasSent(t *testing.T) {
+	in, err := readOnCall(request([]byte(`{"event":{"type":"escalation"},"alert_group_id":"I1","alert_group":{"id":"I1","title":"Incident","state":"firing","labels":{"team":"web"}},
+		"alert_payload":{"status":"firing","labels":{"alertname":"Load","severity":"warning","team":"db"},"annotations":{"description":"it is 9"}},"integration":{"name":"Prod"}}`)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := in.Alerts[0]
+	if want := map[string]string{"integration": "Prod", "team": "web", "alertname": "Load", "payload.team": "db"}; a.Text != "it is 9" || a.Severity != alert.Warning || !maps.Equal(a.Labels, want) {
+		t.Errorf("it became %q, %s, %v, want %v", a.Text, a.Severity, a.Labels, want)
+	}
+}
+
+func TestAPipelineOfAMergeRequestLinksToIt(t *testing.T) {
+	in, err := readGitLab(request([]byte(`{"object_kind":"pipeline","object_attributes":{"status":"failed","ref":"fix"},"merge_request":{"title":"Fix it","url":"https://gitlab.example.com/shop/-/merge_requests/1"}}`)))
+	if err != nil || !slices.Equal(names(in.Alerts[0].Links), []string{"Merge request"}) {
+		t.Errorf("%v, %+v", err, in.Alerts)
+	}
+}

@@ -39,10 +39,11 @@ type oncallBody struct {
 
 // oncallPayload is what the integration was sent, in the members that OnCall knows itself.
 type oncallPayload struct {
-	Title, Message                  text
-	Link                            text `json:"link_to_upstream_details"`
-	ImageURL                        text `json:"image_url"`
-	CommonLabels, CommonAnnotations labels
+	Title, Message                 text
+	Link                           text `json:"link_to_upstream_details"`
+	ImageURL                       text `json:"image_url"`
+	Labels, CommonLabels           labels
+	Annotations, CommonAnnotations labels
 }
 
 func readOnCall(r Request) (alert.Intake, error) {
@@ -73,9 +74,16 @@ func readOnCall(r Request) (alert.Intake, error) {
 	a := alert.Alert{
 		Status: status, OnlyIfOpen: status == alert.Resolved,
 		Source: "oncall", Key: key, Title: or(group.Title, payload.Title, "An alert group of OnCall"),
-		Text:     paragraphs(or(payload.Message), payload.CommonAnnotations.take("description", "summary")),
-		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"))), Labels: b.labels(),
+		Text:     paragraphs(or(payload.Message), cmp.Or(payload.CommonAnnotations.take("description", "summary"), payload.Annotations.take("description", "summary"))),
+		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"), payload.Labels.take("severity"))),
 	}
+	own := b.labels()
+	for _, sent := range []labels{payload.CommonLabels, payload.Labels} {
+		for _, name := range sent.names() {
+			own.addBeside("payload", name, sent[name])
+		}
+	}
+	a.Labels = own
 	if status == alert.Resolved {
 		happened(&a, "resolved_at", text(or(group.ResolvedAt, b.Event.Time)))
 	} else {
