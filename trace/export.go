@@ -28,7 +28,8 @@ type exporter struct {
 
 func newExporter(to target, log *zap.Logger) *exporter {
 	return &exporter{target: to, log: log, client: &http.Client{
-		Timeout: to.timeout,
+		Timeout:   to.timeout,
+		Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: to.tls, ForceAttemptHTTP2: true, MaxIdleConns: 1, IdleConnTimeout: time.Minute},
 		// The headers may be secrets.
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}

@@ -2,10 +2,13 @@ package trace
 
 import (
 	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -19,6 +22,7 @@ type target struct {
 	header   http.Header
 	timeout  time.Duration // of one request
 	gzip     bool
+	tls      *tls.Config // nil for the system's authorities and no certificate
 }
 
 // place is the endpoint without a password, for people.
@@ -59,8 +63,41 @@ func readTarget(getenv func(string) string) (t target, err error) {
 		}
 		t.timeout = time.Duration(millis) * time.Millisecond
 	}
+	if t.tls, err = readTLS(one); err != nil {
+		return target{}, err
+	}
 	t.header, err = readHeaders(one("HEADERS"))
 	return t, err
+}
+
+// readTLS reads the files of the authorities that are trusted besides the system's, and of the
+// certificate that the collector wants to see.
+func readTLS(one func(name string) string) (*tls.Config, error) {
+	authorities, certificate, key := one("CERTIFICATE"), one("CLIENT_CERTIFICATE"), one("CLIENT_KEY")
+	if authorities == "" && certificate == "" && key == "" {
+		return nil, nil
+	}
+	use := &tls.Config{MinVersion: tls.VersionTLS12}
+	if authorities != "" {
+		text, err := os.ReadFile(authorities)
+		if err != nil {
+			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_CERTIFICATE: %w", err)
+		}
+		if use.RootCAs, err = x509.SystemCertPool(); err != nil {
+			use.RootCAs = x509.NewCertPool()
+		}
+		if !use.RootCAs.AppendCertsFromPEM(text) {
+			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_CERTIFICATE: %s has no certificate: name the PEM file of the authority that signs the collector's", authorities)
+		}
+	}
+	if certificate != "" || key != "" {
+		pair, err := tls.LoadX509KeyPair(certificate, key)
+		if err != nil {
+			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: %w", err)
+		}
+		use.Certificates = []tls.Certificate{pair}
+	}
+	return use, nil
 }
 
 // readEndpoint returns the address for traces: as it is given, or that of the collector with
