@@ -75,6 +75,9 @@ type Incident struct {
 	// is how long after the latest alert that is; 0 if it is a time that the sender named.
 	ExpiresAt time.Time     `json:"expires_at,omitzero"`
 	ExpiresIn time.Duration `json:"-"`
+	// Repeated is set if a sender that repeats its alerts decides until when it lasts: cards
+	// don't say that, because repeats do not edit them.
+	Repeated bool `json:"-"`
 	// Expired is set when nothing but time has resolved it.
 	Expired bool `json:"expired,omitempty"`
 	// OpenedAt is when it last became open and visible: FirstAt, when it was reopened,

@@ -50,10 +50,11 @@ type amAlert struct {
 }
 
 // amPlace is the group of an alert: the labels by which its alerts are grouped, its key, and the
-// receivers that have it. Both are empty without groups.
+// receivers that have it. Both are empty without groups. alone is set if each alert is one.
 type amPlace struct {
 	labels    map[string]string
 	key       string
+	alone     bool
 	receivers []amReceiver
 }
 
@@ -404,12 +405,13 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 	var all []amAlert
 	known := map[string]int{} // places in all, by fingerprint
 	for at, i := range list {
-		in, group := amPlaceOf(i), i.Key
+		in := a.amPlaceOf(i)
 		for _, i := range singles[at] {
 			one := amAlertOf(i, now)
-			one.Status.SilencedBy = alert.Union(one.Status.SilencedBy, alsoSilencedBy(i, group, silences))
-			one.in = []amPlace{in}
-			if by, inhibited := inhibition.Of(i.Subject(), i.InhibitedBy); inhibited && by.ID == i.InhibitedBy {
+			one.Status.SilencedBy = alert.Union(one.Status.SilencedBy, alsoSilencedBy(i, list[at].Key, silences))
+			one.in = []amPlace{in.of(one)}
+			// What a silence hides is not looked at here; Alertmanager looks at both.
+			if by, inhibited := inhibition.Of(i.Subject(), i.InhibitedBy); inhibited && (by.ID == i.InhibitedBy || i.Silence != "") {
 				one.Status.InhibitedBy = []string{by.Key} // Alertmanager names fingerprints
 			}
 			if at, has := known[one.Fingerprint]; has && maps.Equal(all[at].Labels, one.Labels) {
@@ -423,28 +425,19 @@ func (a *API) unresolved(ctx context.Context, f amFilter) ([]amAlert, error) {
 	return slices.DeleteFunc(all, func(one amAlert) bool { return !f.keeps(one) }), nil
 }
 
-// amInhibition knows the alerts of the incidents that inhibit others.
+// amInhibition knows the alerts that inhibit others.
 func amInhibition(rules []alert.InhibitRule, singles [][]alert.Incident) *alert.Inhibition {
-	asked, known := map[string]bool{}, alert.NewInhibition(rules)
-	for _, single := range singles {
-		for _, i := range single {
-			asked[i.InhibitedBy] = true
-		}
-	}
-	for _, single := range singles {
-		for _, i := range single {
-			if asked[i.ID] {
-				known.Set(i, nil)
-			}
-		}
+	known := alert.NewInhibition(rules)
+	for _, i := range slices.Concat(singles...) {
+		known.Set(i, nil)
 	}
 	return known
 }
 
-// alsoSilencedBy are the ids of the silences that match an alert which one of them hides, by its
-// own key or by that of its group.
+// alsoSilencedBy are the ids of the silences that match an alert which is hidden, by its own key or
+// by that of its group.
 func alsoSilencedBy(i alert.Incident, group string, active []alert.Silence) (ids []string) {
-	if i.Silence == "" {
+	if !i.Hidden() {
 		return nil
 	}
 	own := i.Subject()

@@ -83,10 +83,22 @@ func amMatch(matchers alert.Matchers, labels map[string]string) bool {
 }
 
 // amPlaceOf is the group that an incident is, as that of its alerts.
-func amPlaceOf(i alert.Incident) amPlace {
+func (a *API) amPlaceOf(i alert.Incident) amPlace {
 	in := amPlace{labels: map[string]string{}, receivers: amReceiversOf(i)}
 	if i.Group != nil {
 		in.labels, in.key = i.Group.LabelNames(), i.Route+" "+i.Key
+		return in
+	}
+	in.alone = slices.ContainsFunc(a.opts.Routing.Routes, func(r alert.Route) bool {
+		return r.Name == i.Route && slices.Contains(r.GroupBy, alert.AllLabels)
+	})
+	return in
+}
+
+// of is the group of one of its alerts.
+func (in amPlace) of(one amAlert) amPlace {
+	if in.alone {
+		in.labels, in.key = one.Labels, one.Fingerprint
 	}
 	return in
 }

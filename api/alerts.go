@@ -18,6 +18,9 @@ import (
 const (
 	// maxBody is the most bytes of one request; 413 above.
 	maxBody = 1 << 20
+	// maxRepeated is maxBody for Prometheus. It sends up to 256 alerts in one request, drops what
+	// is refused, and repeats the same: what is too long once would never arrive.
+	maxRepeated = 8 << 20
 	// maxAlerts is the most alerts of one request. They are one transaction, and all
 	// other alerts wait for it.
 	maxAlerts = 10_000
@@ -29,7 +32,7 @@ const (
 func (a *API) postAlerts(r *http.Request) (any, error) {
 	body, err := readBody(r)
 	if err == nil {
-		body, err = unpacked(r, body)
+		body, err = unpacked(r, body, maxBody)
 	}
 	if err != nil {
 		return nil, err
@@ -95,15 +98,15 @@ func readBody(r *http.Request) ([]byte, error) {
 	var tooMuch *http.MaxBytesError
 	switch {
 	case errors.As(err, &tooMuch):
-		return nil, tooLong()
+		return nil, tooLong(tooMuch.Limit)
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "the body did not arrive: " + err.Error(), "send it again"}
 	}
 	return buf.Bytes(), nil
 }
 
-// unpacked is the body of a request without its compression.
-func unpacked(r *http.Request, body []byte) ([]byte, error) {
+// unpacked is the body of a request without its compression, of at most so many bytes.
+func unpacked(r *http.Request, body []byte, most int64) ([]byte, error) {
 	coding := r.Header.Get("Content-Encoding")
 	switch strings.ToLower(coding) {
 	case "", "identity":
@@ -114,19 +117,19 @@ func unpacked(r *http.Request, body []byte) ([]byte, error) {
 	}
 	unzip, err := gzip.NewReader(bytes.NewReader(body))
 	if err == nil {
-		body, err = io.ReadAll(io.LimitReader(unzip, maxBody+1))
+		body, err = io.ReadAll(io.LimitReader(unzip, most+1))
 	}
 	switch {
 	case err != nil:
 		return nil, &httpError{http.StatusBadRequest, "the body is not gzip, as its content encoding says: " + err.Error(), "send it with gzip or without compression"}
-	case len(body) > maxBody:
-		return nil, tooLong()
+	case int64(len(body)) > most:
+		return nil, tooLong(most)
 	}
 	return body, nil
 }
 
-func tooLong() error {
-	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", maxBody), "send fewer alerts in one request, or a shorter text"}
+func tooLong(most int64) error {
+	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", most), "send fewer alerts in one request, or a shorter text"}
 }
 
 // readAlert answers the state of an accepted alert. With ?wait=30s it answers when

@@ -321,7 +321,7 @@ func causing(op api.Operation, status int) request {
 	case http.StatusForbidden:
 		r.origin = "https://evil.example"
 	case http.StatusRequestEntityTooLarge:
-		r.body = strings.Repeat("x", 1<<20+1)
+		r.body = strings.Repeat("x", 8<<20+1)
 	case http.StatusUnsupportedMediaType:
 		r.kind = "image/png"
 	case http.StatusBadRequest:

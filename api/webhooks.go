@@ -67,7 +67,7 @@ func (a *API) webhook(hook Webhook) http.Handler {
 		return a.handle(http.StatusAccepted, receive)
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		r.Body = http.MaxBytesReader(w, r.Body, hook.most())
 		status, problem := http.StatusAccepted, ""
 		got, err := a.receive(hook, r)
 		switch {
@@ -83,6 +83,14 @@ func (a *API) webhook(hook Webhook) http.Handler {
 		}
 		hook.answer(w, status, keys, problem)
 	})
+}
+
+// most is how many bytes a request may have.
+func (w Webhook) most() int64 {
+	if w.Path == amPaths+"alerts" {
+		return maxRepeated
+	}
+	return maxBody
 }
 
 // answer writes Answer's answer.
@@ -139,7 +147,7 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 	if err := hook.verify(body, r.Header); err != nil {
 		return accepted{}, err
 	}
-	if body, err = unpacked(r, body); err != nil {
+	if body, err = unpacked(r, body, hook.most()); err != nil {
 		return accepted{}, err
 	}
 	if _, err := isStrict(r.URL.Query()); err != nil {

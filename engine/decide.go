@@ -122,7 +122,8 @@ type entry struct {
 	failed bool
 	// reword is set when the templates of its route have yet to say what its members are now.
 	reword bool
-	// apart is set once an alert says what it says that is recorded with another incident.
+	// apart is set once an alert says what it says that is recorded with another incident, or not
+	// at all.
 	apart bool
 	// processed is set once it was decided what is due.
 	processed bool

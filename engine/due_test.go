@@ -407,3 +407,25 @@ func TestASilenceEndsAtItsTimeWhicheverWayTheClockIsTurned(t *testing.T) {
 		})
 	}
 }
+
+func TestARepeatKeepsItsAnnotationsAndTheEarliestBeginning(t *testing.T) {
+	for name, w := range map[string]*world{"alone": newWorld(t), "in a group": newWorld(t, grouped())} {
+		repeat := func(ago time.Duration, value string) decided {
+			a := diskFull("db-1", alert.Error)
+			a.Refreshes, a.EndsAt, a.At = true, w.now.Add(4*time.Minute), noon.Add(-ago)
+			a.Annotations = map[string]string{"value": value}
+			return w.push(a)
+		}
+		repeat(time.Hour, "1")
+		w.after(time.Minute)
+		wantDeliveries(t, repeat(2*time.Hour, "2"))
+		wantDeliveries(t, repeat(0, "3"))
+		i := w.incidents[0]
+		if i.Group != nil {
+			i = i.Member(w.members[memberRef{i.ID, "db-1"}])
+		}
+		if i.Annotations["value"] != "3" || !i.Began().Equal(noon.Add(-2*time.Hour)) || i.Count != 1 {
+			t.Errorf("%s it is %+v", name, i)
+		}
+	}
+}

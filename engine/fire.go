@@ -145,6 +145,7 @@ func (d *draft) fireAlone(a alert.Alert, subject alert.Subject, plan *alert.Plan
 	if a.Refreshes && en.State != alert.StateResolved {
 		d.touch(en)
 		en.refresh(a, plan, d.now)
+		en.repeat(a, d.now)
 		return verdict{en: en, effect: alert.EffectRefreshed}
 	}
 	if a.Refreshes && en.ResolvedBy != (alert.Person{}) && a.At.Before(en.ResolvedAt) {
@@ -254,6 +255,18 @@ func (en *entry) show(a alert.Alert, plan *alert.Plan, now time.Time) {
 // refresh decides until when the newest firing alert keeps the incident open.
 func (en *entry) refresh(a alert.Alert, plan *alert.Plan, now time.Time) {
 	en.ExpiresAt, en.ExpiresIn = expiry(a, plan, now)
+	en.Repeated = a.Refreshes && (a.ExpiresIn > 0 || !a.EndsAt.IsZero())
+}
+
+// repeat keeps the annotations of an alert that is repeated, and when it says it began if that
+// is earlier. Cards don't show either until something else changes them.
+func (en *entry) repeat(a alert.Alert, now time.Time) {
+	if !maps.Equal(en.Annotations, a.Annotations) {
+		en.Annotations, en.apart = a.Annotations, true
+	}
+	if at := saidAt(a, now); !at.IsZero() && at.Before(en.Began()) {
+		en.BeganAt = at
+	}
 }
 
 // expiry is until when a firing alert lasts unless another one refreshes it, and how long

@@ -256,16 +256,21 @@ func (en *entry) countAgain(was alert.GroupMember) {
 // an incident that inhibits it.
 func (d *draft) refreshMember(en *entry, m *memberState, a alert.Alert, plan *alert.Plan) {
 	to := m.GroupMember
-	to.LastAt = d.now
+	to.LastAt, to.Annotations = d.now, a.Annotations
+	if at := saidAt(a, d.now); !at.IsZero() && at.Before(to.BeganAt) {
+		to.BeganAt = at
+	}
 	to.ExpiresAt, _ = expiry(a, plan, d.now)
-	if !to.Hidden() && !en.Hidden() {
+	if !to.Hidden() { // in a group that is silenced by then, so that it is looked at once that ends
 		d.look(en, &to)
 	}
 	if to.Hidden() != m.Hidden() {
 		d.touch(en)
+		hidden := en.Hidden()
 		d.setMember(en, m, to)
-		d.hideRest(en)
-		d.update(en)
+		if d.hideRest(en); !hidden {
+			d.update(en)
+		}
 		return
 	}
 	due := en.Group.DueAt

@@ -250,3 +250,25 @@ func TestWhatIsOverWhenItIsFirstHeardOfIsHiddenByWhatInhibitsIt(t *testing.T) {
 		t.Errorf("the group does not count it once it is shown: %+v", i.Group)
 	}
 }
+
+func TestAfterASilenceOverAGroupWhatAnotherInhibitsByThenIsNotShown(t *testing.T) {
+	w := clusterGroups(t)
+	repeat := func(key, cluster string) alert.Alert {
+		a := slow(key, cluster)
+		a.Refreshes, a.EndsAt = true, w.now.Add(4*time.Minute)
+		return a
+	}
+	group := w.push(repeat("db", "x"), repeat("web", "y")).receipts[0].Incident
+	w.after(time.Minute)
+	w.silence(`key=~"{.+"`, 2*time.Minute)
+	if i := w.incident(group); i.Silence == "" {
+		t.Fatalf("it is %+v", i)
+	}
+	w.push(down("x"))
+	wantDeliveries(t, w.push(repeat("db", "x"), repeat("web", "y"))) // hidden either way
+	w.after(3 * time.Minute)
+	w.settled()
+	if i := w.incident(group); i.Hidden() || i.Group.Fires() != 1 || i.Group.Shown() != 1 {
+		t.Errorf("after the silence it is %+v of %+v", i, i.Group)
+	}
+}

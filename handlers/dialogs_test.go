@@ -53,7 +53,7 @@ func TestTheSilenceDialogShowsErrorsAtTheirFields(t *testing.T) {
 		{"1795450000", "1h", "1795450000", "never", "until", "after the beginning"},
 		{"1795450000", "until", "", "never", "until", "the time here"},
 		{"", "24h", "", "daily", "duration", "less than a day"},
-		{"1795450000", "1h", "1795536400", "weekly", "until", "less than a day"},
+		{"1795450000", "1h", "1796054800", "weekly", "until", "less than a week"},
 		{"1795450000", "1h", "1795450030", "daily", "until", "at least a minute"},
 	} {
 		errs, work := h.Submit(bot.Submission{User: "U0ANN", CallbackID: render.CallbackSilence, Inputs: inputs("matchers", "service=db", "begins", c.begins, "duration", c.duration, "until", c.until, "repeat", c.repeat)})
@@ -110,6 +110,8 @@ func TestTheSilenceDialogPlansAndRepeats(t *testing.T) {
 		"from one time to another":  {unix(at(24, 22, 0)), "until", unix(at(24, 23, 30)), "never", at(24, 22, 0), at(24, 23, 30), ""},
 		"every day, from now on":    {"", "2h", "", "daily", time.Time{}, now.AddDate(0, 0, 365), "day 14:53 to 16:53 (Europe/Berlin)"},
 		"every week over midnight":  {unix(at(28, 22, 0)), "until", unix(at(29, 5, 0)), "weekly", at(28, 22, 0), now.AddDate(0, 0, 365), "saturday 22:00 to 05:00 (Europe/Berlin)"},
+		"every weekend":             {unix(at(27, 22, 0)), "until", unix(at(30, 6, 0)), "weekly", at(27, 22, 0), now.AddDate(0, 0, 365), "friday 22:00 to monday 06:00 (Europe/Berlin)"},
+		"a whole day of each week":  {unix(at(28, 0, 0)), "24h", "", "weekly", at(28, 0, 0), now.AddDate(0, 0, 365), "saturday 00:00 to sunday 00:00 (Europe/Berlin)"},
 		"every day, in summer time": {unix(time.Date(2027, 3, 27, 22, 0, 0, 0, berlin)), "until", unix(time.Date(2027, 3, 28, 6, 0, 0, 0, berlin)), "daily", time.Date(2027, 3, 27, 22, 0, 0, 0, berlin), now.AddDate(0, 0, 365), "day 22:00 to 06:00 (Europe/Berlin)"},
 		"23 hours that end on the same minute": {unix(time.Date(2027, 3, 27, 22, 0, 0, 0, berlin)), "until", unix(time.Date(2027, 3, 28, 22, 0, 0, 0, berlin)), "daily",
 			time.Date(2027, 3, 27, 22, 0, 0, 0, berlin), now.AddDate(0, 0, 365), "day 22:00 to 21:00 (Europe/Berlin)"},

@@ -24,8 +24,10 @@ func readTimes(s bot.Submission, now time.Time, wanted *alert.Silence, errs map[
 		errs[block] = wrong
 	case ends.Sub(now) > maxSilence:
 		errs[block] = "A silence ends within a year."
-	case repeats(repeat) && length >= longestHours:
-		errs[block] = "A silence that repeats lasts less than a day at a time."
+	case repeat == render.RepeatWeekly && length >= daysOfWeek*longestHours:
+		errs[block] = "A silence that repeats each week lasts less than a week at a time."
+	case repeats(repeat) && repeat != render.RepeatWeekly && length >= longestHours:
+		errs[block] = "A silence that repeats each day lasts less than a day at a time."
 	case repeats(repeat) && length < time.Minute:
 		errs[block] = "A silence that repeats lasts at least a minute."
 	}
@@ -86,15 +88,25 @@ func repeated(s alert.Silence, weekly bool, now time.Time) alert.Silence {
 	if !s.StartsAt.IsZero() {
 		begins = s.StartsAt.In(now.Location())
 	}
-	hours := &alert.Hours{From: sinceMidnight(begins), To: sinceMidnight(s.EndsAt.In(now.Location())), Zone: now.Location()}
-	if hours.To == hours.From { // clocks are changed meanwhile, and a whole day was not meant
-		hours.To = (hours.From + s.EndsAt.Sub(begins)) % longestHours
-	}
+	ends, length := s.EndsAt.In(now.Location()), s.EndsAt.Sub(begins)
+	hours := &alert.Hours{From: sinceMidnight(begins), To: sinceMidnight(ends), Zone: now.Location()}
 	if weekly {
 		hours.Days = []time.Weekday{begins.Weekday()}
 	}
+	switch days := int(dayOf(ends).Sub(dayOf(begins)) / longestHours); {
+	case weekly && days > 0 && (length >= longestHours || hours.To == hours.From):
+		hours.Later = days
+	case hours.To == hours.From: // clocks are changed meanwhile, and a whole day was not meant
+		hours.To = (hours.From + length) % longestHours
+	}
 	s.Every, s.EndsAt = hours, now.Add(recurs)
 	return s
+}
+
+// dayOf is a day by its clock, as a time of which each day is 24 hours later than the one before.
+func dayOf(at time.Time) time.Time {
+	year, month, day := at.Date()
+	return time.Date(year, month, day, 0, 0, 0, 0, time.UTC)
 }
 
 // sinceMidnight is the time of day by its clock, in whole minutes.

@@ -198,6 +198,7 @@ type incidentBody struct {
 	LastBeganAt   int64               `json:"last_began_at,omitempty"` // microseconds
 	ExpiresAt     int64               `json:"expires_at,omitempty"`    // microseconds
 	ExpiresIn     time.Duration       `json:"expires_in,omitempty"`
+	Repeated      bool                `json:"repeated,omitempty"`
 	Expired       bool                `json:"expired,omitempty"`
 	NotifyAt      int64               `json:"notify_at,omitempty"` // microseconds
 	Fields        []alert.Field       `json:"fields,omitempty"`
@@ -210,7 +211,7 @@ func encodeIncident(i *alert.Incident) (string, error) {
 	text, err := document(false, incidentBody{
 		i.Lanes, i.Mentions, personText(i.AckedBy), personText(i.Assignee), personText(i.ResolvedBy),
 		micros(i.SilencedUntil), i.Escalated, i.Waiting, micros(i.RemindAt), i.ReopenedAt, micros(i.FlappingSince),
-		i.Unsaid, i.Unpaged, i.Retold, i.Untold, micros(i.BeganAt), micros(i.EndedAt), micros(i.LastBeganAt), micros(i.ExpiresAt), i.ExpiresIn, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
+		i.Unsaid, i.Unpaged, i.Retold, i.Untold, micros(i.BeganAt), micros(i.EndedAt), micros(i.LastBeganAt), micros(i.ExpiresAt), i.ExpiresIn, i.Repeated, i.Expired, micros(i.NotifyAt), i.Fields, i.SentTitle,
 		i.Unworded, encodeGroup(i.Group),
 	})
 	if err != nil {
@@ -230,7 +231,7 @@ func decodeIncident(body string, i *alert.Incident) error {
 	i.Retold, i.Untold = b.Retold, b.Untold
 	i.BeganAt, i.EndedAt, i.ExpiresAt = fromMicros(b.BeganAt), fromMicros(b.EndedAt), fromMicros(b.ExpiresAt)
 	i.LastBeganAt = fromMicros(b.LastBeganAt)
-	i.ExpiresIn, i.Expired, i.NotifyAt = b.ExpiresIn, b.Expired, fromMicros(b.NotifyAt)
+	i.ExpiresIn, i.Repeated, i.Expired, i.NotifyAt = b.ExpiresIn, b.Repeated, b.Expired, fromMicros(b.NotifyAt)
 	i.Fields, i.SentTitle, i.Unworded = b.Fields, b.SentTitle, b.Unworded
 	i.Group = b.Group.group()
 	return err

@@ -244,6 +244,12 @@ func TestBesideAlertmanagerEveryRequestIsAnsweredAlike(t *testing.T) {
 		{method: "DELETE", path: "/api/v2/silence/{id}"},
 		{method: "GET", path: "/api/v2/silence/{id}"},
 		{method: "POST", path: silences, body: silence("id", `"{id}"`)},
+
+		// What has no end that can be read fires until resolve_timeout.
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"D"},"endsAt":""}]`},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"D"},"endsAt":1}]`, status: 200, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":"x"}]`, status: 200, reason: badOne},
+		{method: "POST", path: alerts, body: `[{"labels":{"alertname":"E"},"annotations":{"a":"` + strings.Repeat("x", 2<<20) + `"},"endsAt":"2026-01-01T00:00:00Z"}]`},
 	} {
 		// same reports whether the answer is about the silence that the latest one was about.
 		ask := func(client *http.Client, to string) (status int, got any, same bool) {
@@ -439,4 +445,110 @@ func TestBesideAlertmanagerEachRouteHasItsOwnGroups(t *testing.T) {
 	if l := p.ledger().Total; l.Accepted != int64(len(all)+3) || l.Accepted != l.Delivered+l.Folded {
 		t.Errorf("the ledger is %+v", l)
 	}
+}
+
+const inhibitingAndAlone = `
+route:
+  receiver: "#alerts"
+  group_by: [cluster]
+  group_wait: 1s
+  routes:
+    - {receiver: "#web", matchers: [team=web], group_by: [...]}
+inhibit_rules:
+  - {source_matchers: [alertname=ClusterDown], target_matchers: [severity=warning], equal: [cluster]}
+receivers:
+  - {name: "#alerts", slack_configs: [{channel: "#alerts", api_url: "http://127.0.0.1:1/"}]}
+  - {name: "#web", slack_configs: [{channel: "#web", api_url: "http://127.0.0.1:1/"}]}
+`
+
+// alertsAt is what a server answers about each alert, one a line.
+func alertsAt(t *testing.T, client *http.Client, address string) string {
+	t.Helper()
+	var alerts []struct {
+		Labels, Annotations   map[string]string
+		Fingerprint, StartsAt string
+		Status                struct {
+			State                   string
+			SilencedBy, InhibitedBy []string
+		}
+	}
+	if _, answer, err := exchange(t, client, "GET", address+"/api/v2/alerts", ""); err != nil {
+		t.Fatal(err)
+	} else if err := json.Unmarshal([]byte(answer), &alerts); err != nil {
+		t.Fatalf("%v in %s", err, answer)
+	}
+	var lines []string
+	for _, one := range alerts {
+		lines = append(lines, fmt.Sprintf("%v %s %v since %s: %s, %d silences, inhibited by %v",
+			one.Labels, one.Fingerprint, one.Annotations, one.StartsAt[:len("2026-01-02T15:04:05")], one.Status.State, len(one.Status.SilencedBy), one.Status.InhibitedBy))
+	}
+	slices.Sort(lines)
+	return strings.Join(lines, "\n")
+}
+
+func TestBesideAlertmanagerAnAlertSaysTheSame(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	s.AddChannel(playground.Channel{Name: "web", IsMember: true})
+	p := prepare(t, s, nil)
+	imported, err := config.ImportAlertmanager([]byte(inhibitingAndAlone), func(string) []string { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.configure(imported.YAML)
+	p.start()
+	theirs, client := startAlertmanager(t, p, inhibitingAndAlone), &http.Client{Timeout: patience}
+	begin := time.Now().UTC().Add(-time.Hour)
+	post := func(ago time.Duration, value string, all ...string) {
+		t.Helper()
+		var alerts []string
+		for _, name := range all {
+			alerts = append(alerts, fmt.Sprintf(`{"labels":{%s},"annotations":{"summary":"s","value":%q},"startsAt":%q,"generatorURL":"http://prometheus/g"}`,
+				name, value, begin.Add(-ago).Format(time.RFC3339)))
+		}
+		for address, by := range map[string]*http.Client{theirs: client, "http://tocsin": p.client().http} {
+			if status, answer, err := exchange(t, by, "POST", address+"/api/v2/alerts", "["+strings.Join(alerts, ",")+"]"); err != nil || status != http.StatusOK {
+				t.Fatalf("%s answers %d %s, %v", address, status, answer, err)
+			}
+		}
+	}
+	silence := func(name, value string) {
+		t.Helper()
+		for address, by := range map[string]*http.Client{theirs: client, "http://tocsin": p.client().http} {
+			body := fmt.Sprintf(`{"matchers":[{"name":%q,"value":%q,"isRegex":false}],"startsAt":"2026-01-01T00:00:00Z","endsAt":%q,"createdBy":"ann","comment":"c"}`,
+				name, value, time.Now().Add(time.Hour).UTC().Format(time.RFC3339))
+			if status, answer, err := exchange(t, by, "POST", address+"/api/v2/silences", body); err != nil || status != http.StatusOK {
+				t.Fatalf("%s answers %d %s, %v", address, status, answer, err)
+			}
+		}
+	}
+	alike := func(when string, at func(t *testing.T, client *http.Client, address string) string, parts ...string) {
+		t.Helper()
+		p.eventually("the same "+when, func() bool {
+			want, got := at(t, client, theirs), at(t, p.client().http, "http://tocsin")
+			ready := !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(want, part) })
+			if ready && want != got {
+				t.Logf("%s, Alertmanager has\n%s\nTocsin has\n%s", when, want, got)
+			}
+			return ready && want == got
+		})
+	}
+	down := `"alertname":"ClusterDown","cluster":"eu","severity":"critical"`
+	slow := `"alertname":"Slow","cluster":"eu","severity":"warning"`
+	web, other := `"alertname":"Slow","team":"web","host":"web-1","severity":"critical"`, `"alertname":"Slow","team":"web","host":"web-2","severity":"critical"`
+	post(0, "1", down, slow, web, other)
+	alike("at first", alertsAt, "suppressed, 0 silences, inhibited by [")
+	alike("groups of all labels", groupsAt, "#web map[alertname:Slow host:web-1 severity:critical team:web]: web-1")
+	silence("alertname", "Slow")
+	alike("inhibited, and under a silence", alertsAt, "suppressed, 1 silences, inhibited by [")
+	silence("cluster", "us")
+	post(0, "1", strings.Replace(slow, "eu", "us", 1), strings.Replace(down, "eu", "us", 1))
+	alike("silenced, and inhibited", alertsAt, "cluster:us severity:warning] ")
+	post(time.Minute, "2", down, slow, web) // earlier, and with other annotations
+	alike("repeated", alertsAt, "value:2] since "+begin.Add(-time.Minute).Format("2006-01-02T15:04:05"))
+	post(-time.Minute, "3", slow, web) // later
+	alike("repeated with a later beginning", alertsAt, "value:3] since "+begin.Add(-time.Minute).Format("2006-01-02T15:04:05"))
+	p.kill()
+	p.start()
+	alike("after a restart", alertsAt)
 }
