@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
 	"errors"
@@ -47,10 +48,27 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 			return a.take(r, in)
 		}
 	}
+	if err == nil && a.opts.Unreachable != nil && r.Header.Get(reachedHeader) != "" {
+		err = a.unreached(r.Context(), alerts)
+	}
 	if err != nil {
 		return nil, err
 	}
 	return a.push(r, alerts, repaired)
+}
+
+// reachedHeader asks for alerts to be refused that would reach no conversation.
+const reachedHeader = "X-Tocsin-Reached"
+
+// unreached is the error for the first alert that would reach no conversation, or nil.
+func (a *API) unreached(ctx context.Context, alerts []alert.Alert) error {
+	for _, one := range alerts {
+		if lane, refused := a.opts.Unreachable(ctx, one); refused != nil {
+			clause := cmp.Or(alert.ExplainSlackError(refused.Code).Clause, "which Slack refuses ("+refused.Code+")")
+			return &httpError{http.StatusBadRequest, "nothing was sent to " + lane + ", " + clause, refused.Hint}
+		}
+	}
+	return nil
 }
 
 // waitedHeader is for how long a request has waited at its sender, because no daemon

@@ -73,6 +73,9 @@ type Options struct {
 	Store  Store
 	// Person finds a person in Slack by @name or mail address; nil if nobody can be found.
 	Person func(ctx context.Context, spelling string) (alert.Person, error)
+	// Unreachable returns the conversation of an alert and why Slack refuses it, where the
+	// alert would reach none; nil if that is unknown. It asks Slack.
+	Unreachable func(ctx context.Context, a alert.Alert) (lane string, refused *alert.SendError)
 	// Routing is what GET /v1/oncall shows.
 	Routing alert.Routing
 	// Wake is called with the lanes that have deliveries pending again. It must not block.

@@ -33,8 +33,8 @@ func (order testOrder) alert() alert.Alert {
 // a person should wait. what is what to call it. requestID identifies the request in
 // Slack, so that a request handled again after a crash is still one alert.
 func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Alert) render.Message {
-	if no := h.unreachable(ctx, a); no != nil {
-		return *no
+	if lane, refused := h.Unreachable(ctx, a); refused != nil {
+		return render.Unreachable(lane, refused.Code, refused.Hint)
 	}
 	asked := h.opts.Now()
 	a.Key, a.At = a.Source+"-"+alert.NewID(), asked
@@ -56,25 +56,23 @@ func (h *Handlers) push(ctx context.Context, what, requestID string, a alert.Ale
 	})
 }
 
-// unreachable is the answer to a person whose alert would reach no conversation, or nil.
-// Nothing is known of one that Slack can't be asked about.
-func (h *Handlers) unreachable(ctx context.Context, a alert.Alert) *render.Message {
+// Unreachable returns the conversation of an alert and why Slack refuses it, where the alert
+// would reach none at all; else nil. Nothing is known of one that Slack can't be asked about.
+func (h *Handlers) Unreachable(ctx context.Context, a alert.Alert) (lane string, refused *alert.SendError) {
 	lanes := h.rules.Load().Routing.Plan(a.Subject()).Lanes()
 	if named, err := alert.ParseConversation(a.Channel); err == nil { // Slack writes <#C…|name>
 		lanes = []string{named}
 	}
-	var first *render.Message
-	for _, lane := range lanes {
-		refused, ok := errors.AsType[*alert.SendError](h.opts.Slack.Check(ctx, lane))
+	for _, next := range lanes {
+		why, ok := errors.AsType[*alert.SendError](h.opts.Slack.Check(ctx, next))
 		if !ok {
-			return nil
+			return "", nil
 		}
-		if first == nil {
-			m := render.Unreachable(lane, refused.Code, refused.Hint)
-			first = &m
+		if refused == nil {
+			lane, refused = next, why
 		}
 	}
-	return first
+	return lane, refused
 }
 
 // await waits for an alert as long as a person should wait for an answer, and returns

@@ -36,7 +36,7 @@ func (d *daemon) newFront(cfg *config.Config, before *front) (*front, error) {
 		return nil, err
 	}
 	o := api.Options{
-		Engine: d.acceptor(), Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Doctor: d.doctor, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
+		Engine: d.acceptor(), Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Doctor: d.doctor, Unreachable: d.people.Unreachable, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
 		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize, Reload: d.reload,
 		Version: versionName(), Log: d.log.Named("api"), Metrics: d.metrics,
 	}

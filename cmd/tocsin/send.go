@@ -28,6 +28,7 @@ type sendCmd struct {
 	wait    bool
 	timeout time.Duration
 	timed   bool // timeout was given
+	reached bool // the daemon refuses an alert that would reach no conversation
 }
 
 // sendFor is how long send tries before the alert goes to the spool: long enough for a
@@ -126,7 +127,7 @@ func (c *sendCmd) known(ctx context.Context, conversation string) bool {
 
 // newTest sends a test alert as /notify-test does, and waits until Slack shows it.
 func newTest(w world) *cobra.Command {
-	c := sendCmd{wait: true, timeout: 30 * time.Second, timed: true}
+	c := sendCmd{wait: true, timeout: 30 * time.Second, timed: true, reached: true}
 	cmd := &cobra.Command{
 		Use:   "test [CHANNEL] [SEVERITY]",
 		Short: "Send a test alert, and say where it landed and how long that took",
@@ -257,7 +258,7 @@ func (c *sendCmd) sendOne(ctx context.Context, daemon *client, a alert.Alert) (g
 	if err != nil {
 		return got, "", err
 	}
-	p.retry = c.timeout
+	p.retry, p.Reached = c.timeout, c.reached
 	if !c.wait && !c.noSpool && !c.timed {
 		p.retry = sendFor
 	}

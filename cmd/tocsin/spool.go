@@ -55,8 +55,10 @@ type spooled struct {
 	// Path and query of the request, which is a POST.
 	Path string `json:"path"`
 	// Traceparent is the header in which trace the request was made; empty for none.
-	Traceparent string          `json:"traceparent,omitempty"`
-	Body        json.RawMessage `json:"body,omitempty"`
+	Traceparent string `json:"traceparent,omitempty"`
+	// Reached has the daemon refuse an alert that would reach no conversation.
+	Reached bool            `json:"reached,omitempty"`
+	Body    json.RawMessage `json:"body,omitempty"`
 }
 
 // largestRequest is the longest body that a daemon accepts.
@@ -358,6 +360,9 @@ func (c *client) send(ctx context.Context, e spooled, into any) error {
 	header := traceHeader(e.Traceparent)
 	if waited := time.Since(e.Written).Round(time.Second); waited > 0 {
 		header.Set("X-Tocsin-Waited", waited.String())
+	}
+	if e.Reached {
+		header.Set("X-Tocsin-Reached", "1")
 	}
 	return c.do(ctx, request{method: http.MethodPost, path: e.Path, header: header, body: e.Body}, into)
 }
