@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -52,6 +53,9 @@ type arrivals struct {
 	writing chan *arriving
 	// arrived has room for one: somebody may have written an arrival.
 	arrived chan struct{}
+	// hurry is closed once nobody waits for receipts any more.
+	hurry    chan struct{}
+	hurrying sync.Once
 
 	mu sync.Mutex
 	// waiting are those who wait for a receipt, by the arrival's id.
@@ -70,8 +74,75 @@ type awaitedReceipt struct {
 	whole chan []byte // has room for it
 }
 
+// errFront is why a standby writes nothing but arrivals.
+var errFront = fmt.Errorf("%w: this replica is on standby", alert.ErrUnavailable)
+
+// stockEvery is how often a front reads what the writer of another replica changes.
+const stockEvery = 2 * time.Second
+
+// OpenFront opens a PostgreSQL store that another replica has: it reads, and what Arrive
+// gets it passes on. Everything else that writes is refused with alert.ErrUnavailable. It
+// need not be reached now.
+func OpenFront(url string, o Options) (*DB, error) {
+	o.Replica = nil
+	d := newDB(o)
+	config, err := parsePostgres(url)
+	if err != nil {
+		return nil, err
+	}
+	d.asPostgres(config)
+	d.front, d.writers = true, d.readers
+	d.aliases.Store(alert.NewAliases(nil))
+	d.tasks.Go(d.listen)
+	d.tasks.Go(d.arriveLoop)
+	d.tasks.Go(d.stockLoop)
+	return d, nil
+}
+
+// stockLoop keeps what is asked for without a query as the active replica leaves it.
+func (d *DB) stockLoop() {
+	w := d.postgresWriter()
+	w.dial = d.readers.Conn
+	defer w.close()
+	ticker := time.NewTicker(stockEvery)
+	defer ticker.Stop()
+	for {
+		if err := d.takeStock(w); err != nil {
+			d.log.Debug("stock not taken, will try again", zap.Error(err)) // reads that fail are reported
+		}
+		select {
+		case <-ticker.C:
+		case <-d.closing:
+			return
+		}
+	}
+}
+
+func (d *DB) takeStock(w *writer) error {
+	ctx, cancel := d.dialect.limit(context.Background())
+	defer cancel()
+	if w.conn == nil {
+		conn, err := w.dial(ctx)
+		if err != nil {
+			return err
+		}
+		w.conn, w.stmts = conn, map[string]*sql.Stmt{}
+	}
+	if err := w.takeStock(ctx); err != nil {
+		w.close()
+		return err
+	}
+	var waiting int64
+	if err := w.each(ctx, "SELECT count(*) FROM arrivals", func(s scanner) error { return s.Scan(&waiting) }); err != nil {
+		return err
+	}
+	d.tally.pending.Add(waiting)
+	d.aliases.Store(w.lanes.known())
+	return nil
+}
+
 func newArrivals(config *pgx.ConnConfig) *arrivals {
-	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), waiting: map[string]*awaitedReceipt{}}
+	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), hurry: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
 }
 
 // Arrive writes a request down for the active replica. It returns once the request is durable
@@ -89,11 +160,14 @@ func (d *DB) Arrive(ctx context.Context, request []byte) (receipt []byte, err er
 	select {
 	case receipt = <-whole:
 	case <-limit.C:
+	case <-d.arrivals.hurry:
 	case <-ctx.Done():
-	case <-d.closing:
 	}
 	return receipt, nil
 }
+
+// Hurry has Arrive wait for no more receipts.
+func (d *DB) Hurry() { d.arrivals.hurrying.Do(func() { close(d.arrivals.hurry) }) }
 
 func (d *DB) writeArrival(ctx context.Context, one *arriving) error {
 	limit := time.NewTimer(d.answerWithin)
@@ -322,9 +396,11 @@ func (d *DB) writeArrivals(group []*arriving) error {
 	ctx, cancel := d.dialect.limit(context.Background())
 	defer cancel()
 	_, err := d.readers.ExecContext(ctx, arriveQuery, ids, requests)
-	if err == nil {
-		d.arrivals.wake() // this replica may decide by now
+	switch {
+	case err == nil:
 		return nil
+	case undefinedTable(err):
+		return fmt.Errorf("%w: the active replica is of an earlier version", alert.ErrUnavailable)
 	}
 	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused || pgconn.SafeToRetry(err) || d.dialect.aborted(err) {
 		return d.classify(err)

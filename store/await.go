@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -14,6 +15,10 @@ import (
 // returns alert.ErrNotFound for an unknown alert.
 func (d *DB) Await(ctx context.Context, id string) (alert.Record, error) {
 	r, at, err := d.record(ctx, id)
+	for queued := d.arrivals != nil; errors.Is(err, alert.ErrNotFound) && queued; {
+		queued = d.queued(ctx) && d.again(ctx)
+		r, at, err = d.record(ctx, id) // which may have been decided before it was looked what is queued
+	}
 	if err == nil && r.Standing == alert.StandPending {
 		r, err = d.awaitAt(ctx, r, at)
 	}
@@ -42,6 +47,8 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at cardKey) (alert.Rec
 		}
 		select {
 		case <-settled:
+		case <-d.poll():
+			leave()
 		case <-ctx.Done():
 			leave()
 			return d.recordAtEnd(ctx, now)
@@ -49,6 +56,42 @@ func (d *DB) awaitAt(ctx context.Context, r alert.Record, at cardKey) (alert.Rec
 			leave()
 			return now, errClosed
 		}
+	}
+}
+
+// lookAgain is how often somebody who waits looks whether another replica has changed
+// something.
+const lookAgain = time.Second / 4
+
+// poll tells when to look again; nil where no other replica changes anything.
+func (d *DB) poll() <-chan time.Time {
+	if !d.front {
+		return nil
+	}
+	return time.After(lookAgain)
+}
+
+// queued reports whether an alert that is not known may be among the arrivals.
+func (d *DB) queued(ctx context.Context) (some bool) {
+	if d.arrivals == nil {
+		return false
+	}
+	err := d.each(ctx, "SELECT 1 FROM arrivals LIMIT 1", func(scanner) error {
+		some = true
+		return nil
+	})
+	return some && err == nil
+}
+
+// again waits for a moment. It reports whether ctx has not ended by then.
+func (d *DB) again(ctx context.Context) bool {
+	select {
+	case <-time.After(lookAgain):
+		return true
+	case <-ctx.Done():
+		return false
+	case <-d.closing:
+		return false
 	}
 }
 

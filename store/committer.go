@@ -64,6 +64,9 @@ func (d *DB) answerWrite(ctx context.Context, do func(*writer, context.Context) 
 // not begun in time is not written.
 func (d *DB) submit(ctx context.Context, queue chan<- *op, o *op) error {
 	o.answer = make(chan error, 1)
+	if d.front {
+		return errFront
+	}
 	if since := d.writing.Load(); since != nil && time.Since(*since) > d.answerWithin {
 		return errNoAnswer // this would only wait behind it
 	}

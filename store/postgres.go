@@ -152,24 +152,33 @@ func hosts(config *pgx.ConnConfig) string {
 }
 
 func (d *DB) openPostgres(ctx context.Context, url string) (*writer, error) {
-	d.dialect = postgresDialect(d.answerWithin)
-	// Others wait a little longer than a statement, so that its own limit comes first
-	// and the answer is certain.
-	d.answerWithin = d.answerWithin * 7 / 10
-	d.release = func() error { return nil }
 	config, err := parsePostgres(url)
 	if err != nil {
 		return nil, err
 	}
-	d.arrivals = newArrivals(config)
-	d.writers, d.readers = openPool(config, 2), openPool(config, postgresReaders)
+	d.asPostgres(config)
+	d.writers = openPool(config, 2)
 	d.writers.SetMaxIdleConns(0)
-	w := &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
+	w := d.postgresWriter()
 	w.dial = func(ctx context.Context) (*sql.Conn, error) { return d.lockPostgres(ctx) }
 	if err := w.connect(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store %s: %w", hosts(config), err), d.giveUp())
 	}
 	return w, nil
+}
+
+// asPostgres has the store read from PostgreSQL.
+func (d *DB) asPostgres(config *pgx.ConnConfig) {
+	d.dialect = postgresDialect(d.answerWithin)
+	// Others wait a little longer than a statement, so that its own limit comes first
+	// and the answer is certain.
+	d.answerWithin = d.answerWithin * 7 / 10
+	d.release = func() error { return nil }
+	d.readers, d.arrivals = openPool(config, postgresReaders), newArrivals(config)
+}
+
+func (d *DB) postgresWriter() *writer {
+	return &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
 }
 
 // lockPostgres connects for writing. The lock belongs to the connection: when

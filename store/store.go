@@ -53,8 +53,9 @@ type DB struct {
 	writers *sql.DB
 	// files are nil for PostgreSQL.
 	files *files
-	// arrivals are nil for SQLite.
+	// arrivals are nil for SQLite. front is set where another replica has the lock.
 	arrivals *arrivals
+	front    bool
 	// release drops the store's lock.
 	release func() error
 
@@ -113,6 +114,31 @@ var ErrFull = errors.New("the disk is full")
 // that names the store and says what to do. The store prunes itself once an hour.
 // The error is ErrFull when it will succeed once there is room on the disk.
 func Open(ctx context.Context, url string, o Options) (*DB, error) {
+	d := newDB(o)
+	w, err := d.connect(ctx, url)
+	if err != nil {
+		return nil, err
+	}
+	if of, err := unfinishedCopy(ctx, w); err != nil || of != "" {
+		w.close()
+		return nil, errors.Join(fmt.Errorf("open store: %w", cmp.Or(err, unfinishedError(of))), d.giveUp())
+	}
+	d.tasks.Go(func() { d.writeLoop(w) })
+	err = d.write(ctx, func(w *writer, ctx context.Context) error { return w.learnStored(ctx, d.now()) })
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), d.Close())
+	}
+	d.tasks.Go(d.pruneLoop)
+	if d.arrivals != nil {
+		d.tasks.Go(d.listen)
+	}
+	if d.self != nil {
+		d.tasks.Go(d.beatLoop)
+	}
+	return d, nil
+}
+
+func newDB(o Options) *DB {
 	d := &DB{
 		log: o.Log, now: o.Now,
 		answerWithin: cmp.Or(o.AnswerWithin, 5*time.Second),
@@ -132,28 +158,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	}
 	d.Keep(cmp.Or(o.Retention, 30*24*time.Hour), o.DeadRetention)
 	d.keys.most = cmp.Or(o.freshKeys, freshKeys)
-	w, err := d.connect(ctx, url)
-	if err != nil {
-		return nil, err
-	}
-	if of, err := unfinishedCopy(ctx, w); err != nil || of != "" {
-		w.close()
-		return nil, errors.Join(fmt.Errorf("open store: %w", cmp.Or(err, unfinishedError(of))), d.giveUp())
-	}
-	d.tasks.Go(func() { d.writeLoop(w) })
-	err = d.write(ctx, func(w *writer, ctx context.Context) error { return w.learnStored(ctx, d.now()) })
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("open store: %w", err), d.Close())
-	}
-	d.tasks.Go(d.pruneLoop)
-	if d.arrivals != nil {
-		d.tasks.Go(d.listen)
-		d.tasks.Go(d.arriveLoop)
-	}
-	if d.self != nil {
-		d.tasks.Go(d.beatLoop)
-	}
-	return d, nil
+	return d
 }
 
 func (d *DB) connect(ctx context.Context, url string) (*writer, error) {

@@ -46,8 +46,52 @@ func arrived(t *testing.T, d *DB, most int) string {
 	return strings.Join(texts, ", ")
 }
 
+// openFront opens a store as a standby does.
+func openFront(t *testing.T, url string) *DB {
+	t.Helper()
+	d, err := OpenFront(url, Options{})
+	must(t, err)
+	t.Cleanup(func() { must(t, d.Close()) })
+	return d
+}
+
+func TestPostgresAStandbyReadsAndWritesNothing(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	standby := openFront(t, url)
+	id := commit(t, d, fire(incident("a", "#db", 1))).Alerts[0].ID
+	settled := make(chan alert.Record, 1)
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		r, err := standby.Await(t.Context(), id)
+		if err != nil {
+			t.Error(err)
+		}
+		settled <- r
+	})
+	j, _, err := d.Claim(t.Context(), alert.Claim{Lane: "#db", Now: at(1), Posts: true, Updates: true, DigestAbove: 5})
+	must(t, err)
+	finish(t, d, j, alert.Delivered, at(1))
+	reader.Wait()
+	if r := <-settled; r.Standing != alert.StandDelivered {
+		t.Errorf("the standby says that the alert is %s", r.Standing)
+	}
+	if i, err := standby.Incident(t.Context(), "a"); err != nil || i.ID != "a" {
+		t.Errorf("the standby reads %+v, %v", i, err)
+	}
+	mustBe(t, standby.Commit(t.Context(), fire(incident("b", "#db", 1))), alert.ErrUnavailable)
+	succeeds(t, func() error { // its stock is of a moment ago
+		if standby.Aliases() == nil || standby.Pending() != 0 {
+			return fmt.Errorf("%d alerts are pending", standby.Pending())
+		}
+		return nil
+	})
+}
+
 func TestPostgresReceiptsComeBackWhole(t *testing.T) {
-	d := reopen(t, postgresSchema(t))
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	standby := openFront(t, url)
 	want := map[string]string{}
 	for n, size := range []int{1, 2 * notifiedMost, 100} {
 		want[fmt.Sprint("request ", n)] = strings.Repeat(fmt.Sprint(n), size)
@@ -55,7 +99,7 @@ func TestPostgresReceiptsComeBackWhole(t *testing.T) {
 	var senders sync.WaitGroup
 	for request, receipt := range want {
 		senders.Go(func() {
-			got, err := d.Arrive(t.Context(), []byte(request))
+			got, err := standby.Arrive(t.Context(), []byte(request))
 			if err != nil || string(got) != receipt {
 				t.Errorf("the receipt of %s has %d bytes, want %d: %v", request, len(got), len(receipt), err)
 			}
@@ -78,11 +122,12 @@ func TestPostgresReceiptsComeBackWhole(t *testing.T) {
 func TestPostgresWhatArrivesIsKeptInItsOrder(t *testing.T) {
 	url := postgresSchema(t)
 	d := reopen(t, url)
+	standby := openFront(t, url)
 	for n := range 3 {
 		ended, end := context.WithCancel(t.Context())
 		var sender sync.WaitGroup
 		sender.Go(func() {
-			receipt, err := d.Arrive(ended, fmt.Append(nil, n))
+			receipt, err := standby.Arrive(ended, fmt.Append(nil, n))
 			if receipt != nil || err != nil {
 				t.Errorf("there is a receipt, %q, or an error: %v", receipt, err)
 			}

@@ -19,6 +19,18 @@ func (d *DB) DeadLetters() int64 { return d.tally.deadLetters.Load() }
 
 // readAgain reads what the writer and the tally remember of the tables.
 func (w *writer) readAgain(ctx context.Context) error {
+	if err := w.takeStock(ctx); err != nil {
+		return err
+	}
+	if err := w.readKeys(ctx); err != nil {
+		return err
+	}
+	w.stale = false
+	return nil
+}
+
+// takeStock reads what others know of the tables without a query.
+func (w *writer) takeStock(ctx context.Context) error {
 	for into, query := range map[*atomic.Int64]string{
 		&w.tally.pending:     "SELECT CAST(coalesce(sum(pending), 0) AS BIGINT) FROM counts",
 		&w.tally.deadLetters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
@@ -36,14 +48,7 @@ func (w *writer) readAgain(ctx context.Context) error {
 	if grouped {
 		w.grouped.Store(true)
 	}
-	if err := w.readLanes(ctx); err != nil {
-		return err
-	}
-	if err := w.readKeys(ctx); err != nil {
-		return err
-	}
-	w.stale = false
-	return nil
+	return w.readLanes(ctx)
 }
 
 // keepTally adds what a transaction changed once it is durable.

@@ -90,7 +90,7 @@ func allBut(all []*process, not *process) []*process {
 	return slices.DeleteFunc(slices.Clone(all), func(p *process) bool { return p == not })
 }
 
-func TestASecondDaemonIsAStandbyThatIsReadyAndTakesNothing(t *testing.T) {
+func TestASecondDaemonIsAStandbyThatIsReadyAndPassesOnWhatItAccepts(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
 	all := replicas(t, s, 2)
@@ -100,10 +100,22 @@ func TestASecondDaemonIsAStandbyThatIsReadyAndTakesNothing(t *testing.T) {
 	if err != nil || !h.Ready || !h.Standby {
 		t.Errorf("the standby says %+v, %v", h, err)
 	}
-	_, err = second.push(firing("b", "refused by the standby"))
+	again := second.mustPush(firing("a", "passed on by the standby"), firing("b", "passed on by the standby"))
+	if again[0].Effect != alert.EffectFolded || again[1].Effect != alert.EffectOpened {
+		t.Errorf("the standby's receipts are %+v", again)
+	}
+	second.settle(again...) // which it reads
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 2 {
+		t.Errorf("%d cards are shown for 2 incidents", len(top))
+	}
+	var acked actAnswer
+	if err := second.client().call(t.Context(), http.MethodPost, "/v1/incidents/"+again[1].Incident+"/ack", map[string]string{"by": "ann"}, &acked); err != nil || acked.Effect != alert.ActDone || acked.Incident.AckedBy.Name != "ann" {
+		t.Errorf("an acknowledgement at the standby got %+v, %v", acked, err)
+	}
+	err = second.client().call(t.Context(), http.MethodPost, "/v1/deliveries/retry?all=true", nil, nil)
 	refusal, ok := errors.AsType[*answerError](err)
-	if !ok || refusal.status != http.StatusServiceUnavailable || refusal.retryAfter == 0 || !strings.Contains(refusal.What, "another one is active") {
-		t.Errorf("a push to the standby got %v", err)
+	if !ok || refusal.status != http.StatusServiceUnavailable || refusal.retryAfter == 0 || !strings.Contains(refusal.What, "send it to the active one, on ") {
+		t.Errorf("a retry of dead letters at the standby got %v", err)
 	}
 	if metrics := second.metrics(); !strings.Contains(metrics, "tocsin_active 0") || !strings.Contains(first.metrics(), "tocsin_active 1") {
 		t.Errorf("the metrics of the standby are\n%s", metrics)

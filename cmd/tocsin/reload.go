@@ -20,6 +20,7 @@ import (
 	"tocsin/engine"
 	"tocsin/handlers"
 	"tocsin/outbox"
+	"tocsin/store"
 )
 
 // front is the API by one configuration. A request is answered by one of them from its
@@ -31,20 +32,29 @@ type front struct {
 
 // newFront builds the API; before is the one that it replaces, or nil.
 func (d *daemon) newFront(cfg *config.Config, before *front) (*front, error) {
-	hooks, err := webhooks(cfg.Ingest, d.failedExpressions)
+	o, err := d.apiOptions(cfg)
 	if err != nil {
 		return nil, err
 	}
-	o := api.Options{
-		Engine: d.acceptor(), Store: d.store, Person: d.bot.Person, Routing: cfg.Routing, Wake: d.outbox.Wake, Health: d.health, Doctor: d.doctor, Unreachable: d.people.Unreachable, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
-		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize, Reload: d.reload,
-		Version: versionName(), Log: d.log.Named("api"), Metrics: d.metrics,
-	}
+	o.Engine, o.Store, o.Person, o.Wake, o.Health, o.Doctor, o.Unreachable, o.Reload, o.Metrics = d.acceptor(), d.store, d.bot.Person, d.outbox.Wake, d.health, d.doctor, d.people.Unreachable, d.reload, d.metrics
 	if before != nil {
 		o.Before = before.api
 	}
+	return frontOf(o), nil
+}
+
+func frontOf(o api.Options) *front {
 	a := api.New(o)
-	return &front{api: a, unix: a.Handler(), tcp: a.TCPHandler()}, nil
+	return &front{api: a, unix: a.Handler(), tcp: a.TCPHandler()}
+}
+
+// apiOptions are what the configuration says of the API.
+func (d *daemon) apiOptions(cfg *config.Config) (api.Options, error) {
+	hooks, err := webhooks(cfg.Ingest, d.failedExpressions)
+	return api.Options{
+		Routing: cfg.Routing, Token: cfg.Listen.Token, Tokens: cfg.Listen.Tokens, TrustLoopback: cfg.Listen.TrustLoopback,
+		Webhooks: hooks, Services: cfg.Ingest.Services, Recognize: recognize, Version: versionName(), Log: d.log.Named("api"),
+	}, err
 }
 
 // unixHandler and tcpHandler answer by the configuration as it is when a request comes.
@@ -57,11 +67,17 @@ func (d *daemon) tcpHandler() http.Handler {
 }
 
 func (d *daemon) engineOptions(cfg *config.Config) engine.Options {
+	o := engineRules(cfg, d.store)
+	o.Committed, o.Arrived, o.Wake, o.Log, o.Metrics = d.tracer.Committed, d.store.Arrived(), d.outbox.Wake, d.log.Named("engine"), d.registry
+	return o
+}
+
+// engineRules are what the configuration and what the store knows say of decisions.
+func engineRules(cfg *config.Config, db *store.DB) engine.Options {
 	return engine.Options{
-		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: d.store.Pending,
+		Routing: cfg.Routing, Heartbeats: cfg.Ingest.Heartbeats, ImageHosts: cfg.Ingest.ImageHosts, MaxPending: cfg.Delivery.MaxPending, Pending: db.Pending,
 		Flapping: engine.Flapping{Times: cfg.Delivery.FlappingTimes, Within: cfg.Delivery.FlappingWithin},
-		Aliases:  d.store.Aliases, TraceURL: cfg.Slack.TraceURL, Committed: d.tracer.Committed, Arrived: d.store.Arrived(),
-		Wake: d.outbox.Wake, Log: d.log.Named("engine"), Metrics: d.registry,
+		Aliases:  db.Aliases, TraceURL: cfg.Slack.TraceURL,
 	}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"os"
 	"time"
@@ -11,15 +12,14 @@ import (
 	"go.uber.org/zap"
 
 	"tocsin/alert"
+	"tocsin/api"
 	"tocsin/bot"
+	"tocsin/engine"
 	"tocsin/store"
 )
 
-// errStandby is what clients of a standby hear.
-var errStandby = errors.New("this replica is on standby, another one is active: send to that one (tocsin cluster lists them)")
-
-// standBy waits for the lock of a PostgreSQL store that another replica has, however
-// long, and opens the store then.
+// standBy accepts for the active replica while that one has the lock of a PostgreSQL store,
+// however long, and opens the store then.
 func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *store.DB, err error) {
 	slack := bot.New(bot.Options{APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot")})
 	d.identity.Store(slack)
@@ -27,14 +27,18 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	if err != nil {
 		return nil, err
 	}
+	shared, err := store.OpenFront(d.cfg.Store.Reveal(), d.storeOptions())
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
 	health := func() alert.Health {
-		h := alert.Health{Standby: true, Replicas: s.Replicas(), Problems: s.Problems(), Notes: alert.ReplicaNotes(s.Replicas())}
+		h := alert.Health{Standby: true, Replicas: s.Replicas(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: append(d.intake.notes(), alert.ReplicaNotes(s.Replicas())...)}
 		h.Checks = h.Judged()
 		return h
 	}
-	parts, err := d.refuse(ctx, waiting{reason: errStandby, health: health, metrics: metrics})
+	parts, err := d.acceptForOthers(ctx, standbyStore{shared, s.Replicas}, slack, waiting{health: health, metrics: metrics})
 	if err != nil {
-		return nil, errors.Join(err, s.Close())
+		return nil, errors.Join(err, shared.Close(), s.Close())
 	}
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
@@ -43,10 +47,56 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	if err != nil {
 		s.Leave()
 	}
-	if err = errors.Join(failed, err, d.stopRefusing(parts), s.Close()); err != nil && db != nil {
+	shared.Hurry() // who could answer is this one
+	if err = errors.Join(failed, err, d.stopAnswering(parts), shared.Close(), s.Close()); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
+}
+
+// acceptForOthers answers as the active replica does, which gets what is accepted here.
+func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack *bot.Bot, w waiting) (*stages, error) {
+	o, err := d.apiOptions(d.cfg)
+	if err == nil {
+		err = d.listen(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, d.close())
+	}
+	d.intake = newIntake(d.in.Spools(), d.unixHandler(), d.addresses(), d.log.Named("spool"))
+	rules := engineRules(d.cfg, shared.DB)
+	rules.Front, rules.Log = shared, d.log.Named("engine")
+	o.Engine, o.Store, o.Person, o.Health, o.Metrics = engine.New(shared, rules), shared, slack.Person, w.health, w.handler()
+	o.Reload = func(context.Context) (api.Reloaded, error) {
+		return api.Reloaded{}, fmt.Errorf("%w: a standby is restarted to read its configuration again", alert.ErrUnavailable)
+	}
+	parts := d.answer(frontOf(o))
+	parts.start("spool", stopIntake, d.intake.run)
+	return parts, nil
+}
+
+// standbyStore is what a standby answers from. What it can't pass on it refuses.
+type standbyStore struct {
+	*store.DB
+	replicas func() []alert.Replica
+}
+
+func (s standbyStore) Retry(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error) {
+	return alert.RetryResult{}, s.refusal()
+}
+
+func (s standbyStore) Drop(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error) {
+	return alert.RetryResult{}, s.refusal()
+}
+
+func (s standbyStore) refusal() error {
+	where := "the active one (tocsin cluster lists them)"
+	for _, r := range s.replicas() {
+		if r.State == alert.ReplicaActive {
+			where = "the active one, on " + r.Host
+		}
+	}
+	return fmt.Errorf("%w for this: this replica is on standby, send it to %s", alert.ErrUnavailable, where)
 }
 
 // takeOver opens the store as soon as nobody else has it.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net/http"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -54,7 +55,7 @@ func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, ful
 	for err = full; failed == nil && errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
 		db, err = d.tryStore(ctx)
 	}
-	if err = errors.Join(failed, err, d.stopRefusing(parts)); err != nil && db != nil {
+	if err = errors.Join(failed, err, d.stopAnswering(parts)); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
@@ -67,28 +68,37 @@ type waiting struct {
 	metrics prometheus.Gatherer
 }
 
-// refuse binds the listeners and answers everything but questions about health with 503,
-// until stopRefusing.
+// refuse answers everything but questions about health with 503, until stopAnswering.
 func (d *daemon) refuse(ctx context.Context, w waiting) (*stages, error) {
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
-	parts := newStages(d.log)
-	state := prometheus.NewRegistry()
-	state.MustRegister(problemGauges{w.health}, replicaGauges{w.health})
 	refuse := api.New(api.Options{
-		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: w.health,
-		Metrics: promhttp.HandlerFor(prometheus.Gatherers{w.metrics, state}, promhttp.HandlerOpts{}),
+		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: w.health, Metrics: w.handler(),
 	})
-	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
-	d.serve(parts, d.unix, refuse.RefusingHandler(w.reason))
-	d.serve(parts, d.encrypted(d.tcp), refuse.RefusingTCPHandler(w.reason))
-	d.answerBeforeStopping(parts)
-	return parts, nil
+	return d.answer(&front{api: refuse, unix: refuse.RefusingHandler(w.reason), tcp: refuse.RefusingTCPHandler(w.reason)}), nil
 }
 
-// stopRefusing stops what refuse has begun, and closes the listeners.
-func (d *daemon) stopRefusing(parts *stages) error {
+// handler serves the metrics while there is no store.
+func (w waiting) handler() http.Handler {
+	state := prometheus.NewRegistry()
+	state.MustRegister(problemGauges{w.health}, replicaGauges{w.health})
+	return promhttp.HandlerFor(prometheus.Gatherers{w.metrics, state}, promhttp.HandlerOpts{})
+}
+
+// answer answers by f, until stopAnswering.
+func (d *daemon) answer(f *front) *stages {
+	d.front.Store(f)
+	parts := newStages(d.log)
+	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
+	d.serve(parts, d.unix, d.unixHandler())
+	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
+	d.answerBeforeStopping(parts)
+	return parts
+}
+
+// stopAnswering stops what answer has begun, and closes the listeners.
+func (d *daemon) stopAnswering(parts *stages) error {
 	err := parts.stop()
 	if d.requests != nil {
 		err = errors.Join(err, d.requests.Close())
