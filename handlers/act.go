@@ -108,6 +108,11 @@ func (h *Handlers) nothingFound(ctx context.Context, t Target, verb alert.Verb) 
 	if id := t.Silence(); id != "" {
 		return render.Refused("`"+id+"` is the id of a silence, not of an incident.", "`silences` shows what it hides and for how long; `unsilence "+id+"` ends it.")
 	}
+	partly := t.Filter(StatesFor(verb)...)
+	partly.Members, partly.Limit = true, 1
+	if ids, err := h.opts.Store.IDs(ctx, partly); err == nil && len(ids) > 0 {
+		return render.Refused("`"+ids[0]+"` is a group of which only some alerts match.", "Name it by its id to mean all of it.")
+	}
 	what := "I find no incident"
 	switch states := StatesFor(verb); {
 	case verb == verbShow:

@@ -127,7 +127,20 @@ func (c *clientCmd) mustSearch(ctx context.Context, t handlers.Target, states []
 	case len(t.IDs) == 1:
 		return nil, fmt.Errorf("incident %s: not found; list incidents with tocsin incidents", t.IDs[0])
 	}
+	if id := c.partly(ctx, t, states); id != "" {
+		return nil, fmt.Errorf("%s is a group of which only some alerts match: name it by its id to mean all of it", id)
+	}
 	return nil, errors.New(noIncident(joined(states, ","), t) + "; tocsin list all shows what there is")
+}
+
+// partly is a group of which only some alerts are what a target means that finds no incident;
+// empty if there is none.
+func (c *clientCmd) partly(ctx context.Context, t handlers.Target, states []alert.State) string {
+	var page incidentPage
+	if err := c.get(ctx, "/v1/incidents?"+c.query(t, states, 1).Encode(), &page); err != nil || len(page.Incidents) == 0 {
+		return ""
+	}
+	return page.Incidents[0].ID
 }
 
 // choose returns the ids of the incidents that a person means. It asks if words mean
