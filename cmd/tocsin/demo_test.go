@@ -19,6 +19,7 @@ import (
 )
 
 func TestTheDemoRunsByItselfAndLeavesNothing(t *testing.T) {
+	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0], "demo", "--no-browser", "--listen", "127.0.0.1:0", "--api", "127.0.0.1:0")

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"net"
@@ -29,10 +30,17 @@ import (
 // start, signal and kill the real program.
 const beTocsin = "TOCSIN_TEST_BE_TOCSIN"
 
+// atOnce is how many tests run beside each other unless go test -parallel says otherwise:
+// they wait for Slack's pace much longer than they compute.
+const atOnce = "8"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(beTocsin) != "" {
 		main()
 		return
+	}
+	if err := flag.Set("test.parallel", atOnce); err != nil {
+		panic(err)
 	}
 	testscript.Main(m, map[string]func(){"tocsin": main})
 }

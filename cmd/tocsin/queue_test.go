@@ -56,6 +56,7 @@ func (p *process) metrics() string {
 }
 
 func TestADeadLetterIsShownToProbesAndMetricsUntilAPersonDecides(t *testing.T) {
+	t.Parallel()
 	p := prepare(t, slack(t, playground.Options{}), nil)
 	p.configure("delivery:\n  give_up_after: 100ms\n")
 	p.start()
@@ -89,6 +90,7 @@ func TestADeadLetterIsShownToProbesAndMetricsUntilAPersonDecides(t *testing.T) {
 }
 
 func TestAboveMaxPendingThePushIsAnsweredWith429AndNothingIsDropped(t *testing.T) {
+	t.Parallel()
 	s := slack(t, playground.Options{})
 	p := prepare(t, s, map[string]string{"SLACK_BOT_TOKEN": ""})
 	p.configure("delivery:\n  max_pending: 3\n")
@@ -118,6 +120,7 @@ func TestAboveMaxPendingThePushIsAnsweredWith429AndNothingIsDropped(t *testing.T
 }
 
 func TestAFullDiskIsAnsweredWith503AndEndsByItself(t *testing.T) {
+	t.Parallel()
 	s := slack(t, playground.Options{})
 	disk := smallDisk(t)
 	p := prepare(t, s, map[string]string{"TOCSIN_STORE": "sqlite:" + filepath.Join(disk, "tocsin.db")})

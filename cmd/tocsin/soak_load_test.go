@@ -69,20 +69,21 @@ func (s *service) send(ctx context.Context, c *client, r request, alerts int) ([
 	return answer.Alerts, nil
 }
 
-// soakAlert is the nth alert of a tool with few keys, which fire and resolve in turn.
-func soakAlert(key string, n int) map[string]any {
+// nth is the nth alert of a tool with few keys, which fire and resolve in turn.
+func (s *service) nth(key string, n int) map[string]any {
+	which := n % s.keys
 	a := map[string]any{
-		"key": fmt.Sprint(key, n%8), "title": fmt.Sprintf("%s %d is down", key, n%8), "text": strings.Repeat("as it was before ", n%40),
-		"severity": []string{"critical", "error", "warning", "info"}[n%4], "labels": map[string]string{"team": "db", "host": fmt.Sprint("h", n%8)},
+		"key": fmt.Sprint(key, which), "title": fmt.Sprintf("%s %d is down", key, which), "text": strings.Repeat("as it was before ", n%40),
+		"severity": []string{"critical", "error", "warning", "info"}[n%4], "labels": map[string]string{"team": "db", "host": fmt.Sprint("h", which)},
 	}
-	if n/8%2 == 1 {
+	if n/s.keys%2 == 1 {
 		a["status"] = "resolved"
 	}
 	return a
 }
 
 func (s *service) sendsOne(ctx context.Context, c *client, n int) error {
-	a := soakAlert("single", n/2)
+	a := s.nth("single", n/2)
 	a["idempotency_key"] = fmt.Sprint("once", n/2) // every second one is a duplicate
 	_, err := s.send(ctx, c, request{method: http.MethodPost, path: "/v1/alerts", body: []byte(asJSON(a))}, 1)
 	return err
@@ -92,7 +93,7 @@ func (s *service) sendsLines(ctx context.Context, c *client, n int) error {
 	const lines = 20
 	var body bytes.Buffer
 	for line := range lines {
-		body.WriteString(asJSON(inChannel(soakAlert("line", n*lines/8*8+line), fmt.Sprintf("#lane-%d", 3+n%3))) + "\n")
+		body.WriteString(asJSON(inChannel(s.nth("line", n*lines/s.keys*s.keys+line), fmt.Sprintf("#lane-%d", 3+n%3))) + "\n")
 	}
 	_, err := s.send(ctx, c, request{
 		method: http.MethodPost, path: "/v1/alerts", body: body.Bytes(), header: http.Header{"Content-Type": {"application/x-ndjson"}},
@@ -101,7 +102,7 @@ func (s *service) sendsLines(ctx context.Context, c *client, n int) error {
 }
 
 func (s *service) sendsGroups(ctx context.Context, c *client, n int) error {
-	a := soakAlert("member", n)
+	a := s.nth("member", n)
 	a["labels"] = map[string]string{"team": "web", "cluster": fmt.Sprint("c", n%2)}
 	_, err := s.send(ctx, c, request{method: http.MethodPost, path: "/v1/alerts", body: []byte(asJSON([]any{a}))}, 1)
 	return err
@@ -155,7 +156,7 @@ func (s *service) silences(ctx context.Context, c *client, n int) error {
 	if err := c.call(ctx, http.MethodPost, "/v1/silences", map[string]any{"matchers": `team="quiet"`, "for": "1m", "why": "a test"}, &made); err != nil {
 		return fmt.Errorf("silence: %w", err)
 	}
-	a := soakAlert("hidden", n)
+	a := s.nth("hidden", n)
 	a["labels"] = map[string]string{"team": "quiet"}
 	if _, err := s.send(ctx, c, request{method: http.MethodPost, path: "/v1/alerts", body: []byte(asJSON(a))}, 1); err != nil {
 		return err
