@@ -289,7 +289,7 @@ func (ms *Matchers) UnmarshalJSON(written []byte) error {
 		into = &texts
 	}
 	if err := json.Unmarshal(written, into); err != nil {
-		return err
+		return &InputError{Message: "the matchers are neither a text nor a list of texts", Hint: `write "team=web, severity>=error", or ["team=web"]`}
 	}
 	*ms = nil
 	for _, text := range texts {

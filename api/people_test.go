@@ -222,8 +222,8 @@ func TestSilencesBeginAndEndOverHTTP(t *testing.T) {
 	}{
 		"for a time":            {"POST", "/v1/silences", `{"matchers":"{team=web}","for":"2h","why":" works "}`, 201, `team="web" until 14:00 by the HTTP API: works`, `"incidents":17`},
 		"matchers in a list":    {"POST", "/v1/silences", `{"matchers":["team=web","severity=critical"],"for":"2h"}`, 201, `team="web", severity="critical" until 14:00 by the HTTP API: `, `"incidents":17`},
-		"matchers of no kind":   {"POST", "/v1/silences", `{"matchers":7,"for":"2h"}`, 400, "", `matchers is a number at byte`},
-		"matchers of any kinds": {"POST", "/v1/silences", `{"matchers":["a=b",{}],"for":"2h"}`, 400, "", `, and should be a string`},
+		"matchers of no kind":   {"POST", "/v1/silences", `{"matchers":7,"for":"2h"}`, 400, "", `the matchers are neither a text nor a list of texts`},
+		"matchers of any kinds": {"POST", "/v1/silences", `{"matchers":["a=b",{}],"for":"2h"}`, 400, "", `the matchers are neither a text nor a list of texts`},
 		"for days":              {"POST", "/v1/silences", `{"matchers":"team=web","for":"1d","by":"ann"}`, 201, `team="web" until 12:00 by ann: `, `"id":"s-k7f2"`},
 		"until a time":          {"POST", "/v1/silences", `{"matchers":"team=web","ends_at":"2026-01-02T18:00:00Z"}`, 201, `team="web" until 18:00 by the HTTP API: `, `"ends_at":"2026-01-02T18:00:00Z"`},
 		"planned":               {"POST", "/v1/silences", `{"matchers":"team=web","starts_at":"2026-01-02T18:00:00Z","for":"2h"}`, 201, `team="web" until 20:00 by the HTTP API: `, `"starts_at":"2026-01-02T18:00:00Z"`},
