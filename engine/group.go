@@ -90,9 +90,7 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		// Somebody has dealt with it, and nothing new has begun since.
 		return verdict{en: en, effect: alert.EffectIgnored}
 	}
-	if a.Brief && m.Count > 0 {
-		a.Severity, a.Title, a.Text, a.Labels, a.Links, a.Annotations = m.Severity, m.Title, m.Text, m.Labels, m.Links, m.Annotations
-	}
+	a = m.complete(a)
 	d.leaveGroups(a, en)
 	switch {
 	case a.Refreshes && m.Status == alert.Firing:
@@ -122,6 +120,14 @@ func (d *draft) fireMember(a alert.Alert, subject alert.Subject, plan *alert.Pla
 		return d.hideMember(en, s, effect, before)
 	}
 	return d.presentMember(en, was, effect, before)
+}
+
+// complete returns an alert that, if it is brief, says what its member does already.
+func (m *memberState) complete(a alert.Alert) alert.Alert {
+	if a.Brief && m.Count > 0 {
+		a.Severity, a.Title, a.Text, a.Labels, a.Links, a.Annotations = m.Severity, m.Title, m.Text, m.Labels, m.Links, m.Annotations
+	}
+	return a
 }
 
 // leaveGroups ends a firing alert in other groups of the same route: its labels have changed,

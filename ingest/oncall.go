@@ -77,13 +77,7 @@ func readOnCall(r Request) (alert.Intake, error) {
 		Text:     paragraphs(or(payload.Message), cmp.Or(payload.CommonAnnotations.take("description", "summary"), payload.Annotations.take("description", "summary"))),
 		Severity: alert.Severity(cmp.Or(group.Labels.take("severity"), payload.CommonLabels.take("severity"), payload.Labels.take("severity"))),
 	}
-	own := b.labels()
-	for _, sent := range []labels{payload.CommonLabels, payload.Labels} {
-		for _, name := range sent.names() {
-			own.addBeside("payload", name, sent[name])
-		}
-	}
-	a.Labels = own
+	a.Labels = b.labels(payload)
 	if status == alert.Resolved {
 		happened(&a, "resolved_at", text(or(group.ResolvedAt, b.Event.Time)))
 	} else {
@@ -138,9 +132,9 @@ func (b oncallBody) status(event string) (s alert.Status, ok bool) {
 	return "", false
 }
 
-// labels are those of the group, and whom OnCall has notified. How far it is with it would stay
-// on the card when it is over.
-func (b oncallBody) labels() labels {
+// labels are those of the group, whom OnCall has notified, and the labels that the integration
+// was sent. How far it is with it would stay on the card when it is over.
+func (b oncallBody) labels(payload oncallPayload) labels {
 	var notified []string
 	for _, user := range b.Notified {
 		if name := or(user.Username); name != "" {
@@ -150,6 +144,11 @@ func (b oncallBody) labels() labels {
 	own := said("integration", or(b.Integration.Name), "notified", strings.Join(notified, ", "), "alerts", or(b.Group.AlertsCount))
 	for name, value := range b.Group.Labels {
 		own.add(name, value)
+	}
+	for _, sent := range []labels{payload.CommonLabels, payload.Labels} {
+		for _, name := range sent.names() {
+			own.addBeside("payload", name, sent[name])
+		}
 	}
 	return own
 }
