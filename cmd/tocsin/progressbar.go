@@ -46,7 +46,9 @@ func (p *progress) draw(more string) {
 		full := int(part * float64(room))
 		p.drawn = true
 		_, _ = fmt.Fprintf(p.out, "\r\x1b[K[%s%s] %s", strings.Repeat("=", full), strings.Repeat(" ", room-full), says)
-	case p.width > 0: // it is too narrow
+	case p.width > 0: // too narrow for a bar
+		p.drawn = true
+		_, _ = fmt.Fprintf(p.out, "\r\x1b[K%s", says[:min(len(says), p.width-1)])
 	case int64(part*10) > p.tenths && p.read < p.total:
 		p.tenths = int64(part * 10)
 		_, _ = fmt.Fprintf(p.out, "tocsin: %s\n", strings.TrimSpace(says))

@@ -132,3 +132,25 @@ func TestTheStoreMovesToPostgreSQLAndBack(t *testing.T) {
 		return len(top) == 2 && strings.Contains(strings.ToLower(top[0].Text), "resolved")
 	})
 }
+
+// On a terminal the bar keeps its place while the numbers grow, and a narrow one shows at least
+// how much is done.
+func TestTheProgressBarKeepsItsPlaceAndFits(t *testing.T) {
+	t.Parallel()
+	for width, want := range map[int][]string{
+		60: {"[                            ]   0%       1 of 100000 rows", "[==============              ]  50%   50000 of 100000 rows"},
+		20: {"  0%       1 of 100", " 50%   50000 of 100"},
+		4:  {"  0", " 50"},
+	} {
+		var out strings.Builder
+		p := progress{out: &out, width: width, total: 100_000}
+		for n, done := range []int64{1, 50_000} {
+			out.Reset()
+			p.read = done
+			p.draw(rowsWords(done, p.total))
+			if got := strings.TrimPrefix(out.String(), "\r\x1b[K"); got != want[n] || len(got) >= width {
+				t.Errorf("with %d columns it is %q, want %q", width, got, want[n])
+			}
+		}
+	}
+}

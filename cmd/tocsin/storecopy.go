@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/spf13/cobra"
 
@@ -41,7 +42,7 @@ other user sees it.`,
 				return err
 			}
 		}
-		show, clear := c.progressOf(func(done, total int64) string { return fmt.Sprintf("%d of %d rows", done, total) })
+		show, clear := c.progressOf(rowsWords)
 		r, err := store.Copy(cmd.Context(), old, *to, show)
 		clear()
 		if err != nil {
@@ -52,4 +53,9 @@ other user sees it.`,
 		return c.print(*c.asJSON, r, text)
 	}
 	return cmd
+}
+
+// rowsWords says how many rows are done, always at the same length.
+func rowsWords(done, total int64) string {
+	return fmt.Sprintf("%*d of %d rows", len(strconv.FormatInt(total, 10)), done, total)
 }
