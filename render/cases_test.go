@@ -414,6 +414,19 @@ func TestATitleFromRightToLeftIsLaidOutSo(t *testing.T) {
 			t.Errorf("%q is drawn as %q, not %q", name, got, want)
 		}
 	}
+	const mixed = "\u05d3\u05d9\u05e1\u05e7 db-3"
+	for name, m := range map[string]Message{
+		"a digest":   Digest(alert.Summary{Total: 1, Top: []alert.Line{{ID: "k7f2", Title: mixed}}}, ""),
+		"on call":    OnCall(OnCallView{Taken: []alert.Incident{{ID: "k7f2", State: alert.Acked, Title: mixed}}}),
+		"statistics": Stats(alert.Stats{Noisiest: []alert.KeyCount{{Key: "disk", Title: mixed}}}, Chart{}),
+	} {
+		if words, _ := read(t, m); !strings.Contains(words, "\u200f\u2067"+mixed+"\u2069  ·  ") {
+			t.Errorf("%s says %q", name, words)
+		}
+	}
+	if got := titleIn(strings.Repeat("\u05d3", 200), 100); size(got) != 100 || !strings.HasSuffix(got, "…\u2069") {
+		t.Errorf("a long one is %q", got)
+	}
 }
 
 func TestANotificationSaysWhatHappenedBeforeItsStatus(t *testing.T) {

@@ -155,7 +155,7 @@ func listLine(l alert.Line, budget int) string {
 	if l.Own {
 		tail += dot + "has its own card"
 	}
-	return mark + " " + fit(title(l.Title), budget-size(tail)-3) + tail
+	return mark + " " + titleIn(l.Title, budget-size(tail)-3) + tail
 }
 
 func digestFacts(s alert.Summary, listed string) string {

@@ -27,7 +27,7 @@ func Note(i alert.Incident, n alert.Note) Message {
 		all.Text = said(who) + " "
 		room -= size(who) + len(" ")
 	}
-	about := literal(directed(shorter(title(i.Title), 1000)))
+	about := titleIn(i.Title, 1000)
 	if len(notes) == 1 {
 		return all.with(oneNote(i, n, ": "+about, room), "")
 	}
@@ -72,7 +72,7 @@ func oneNote(i alert.Incident, n alert.Note, about string, room int) Message {
 		return answer(otherTexts(n) + quoted(showCommand(i)))
 	}
 	if n.Title != "" {
-		about = ": " + literal(directed(shorter(title(n.Title), 300)))
+		about = ": " + titleIn(n.Title, 300)
 	}
 	if n.Topic == alert.TopicHidden {
 		return hiding(i, n, about)

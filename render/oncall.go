@@ -132,7 +132,7 @@ func targets(to, mention []string, who func(string) string) string {
 func takenLines(v OnCallView, who func(alert.Person) string) []string {
 	lines := []string{"✋ *Who is working on what*"}
 	for _, i := range v.Taken[:min(len(v.Taken), maxTaken)] {
-		lines = append(lines, "• "+who(i.Owner())+": "+sign(i)+" "+fit(title(i.Title), 120)+dot+quoted(orDash(i.ID)))
+		lines = append(lines, "• "+who(i.Owner())+": "+sign(i)+" "+titleIn(i.Title, 120)+dot+quoted(orDash(i.ID)))
 	}
 	if v.More || len(v.Taken) > maxTaken {
 		lines = append(lines, "… and others")

@@ -88,7 +88,7 @@ func noisiest(keys []alert.KeyCount) []string {
 	const most = 10
 	var lines []string
 	for _, k := range keys[:min(len(keys), most)] {
-		line := fmt.Sprintf("• *%d*  %s", k.Alerts, fit(title(k.Title), 120))
+		line := fmt.Sprintf("• *%d*  %s", k.Alerts, titleIn(k.Title, 120))
 		if key := oneLine(k.Key); visible(key) {
 			line += dot + quoted(key)
 		}

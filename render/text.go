@@ -156,6 +156,13 @@ const (
 	isolateEnd  = "\u2069"
 )
 
+// titleIn is an incident's title in a line of other words, cut to budget characters.
+func titleIn(s string, budget int) string {
+	s = title(s)
+	marks := utf8.RuneCountInString(directed(s)) - utf8.RuneCountInString(s)
+	return literal(directed(shorter(s, budget-marks)))
+}
+
 // directed is s, from right to left if its first letter is written so.
 func directed(s string) string {
 	for _, r := range s {
