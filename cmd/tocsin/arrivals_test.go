@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
+	"database/sql" //nolint:depguard // it takes PostgreSQL's lock itself
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 
 	"tocsin/alert"
@@ -17,9 +19,9 @@ func TestWhatAStandbyHasQueuedIsShownOnceAndInOrderWhenTheActiveOneDies(t *testi
 	s := slack(t, playground.Options{})
 	all := replicas(t, s, 2)
 	first, second := all[0], all[1]
-	if err := first.cmd.Process.Signal(syscall.SIGSTOP); err != nil { // so that it decides nothing
-		t.Fatal(err)
-	}
+	release := nextActive(first)
+	second.mustPush(firing("zero", "zero"))
+	first.kill()
 	var queued []alert.Accepted
 	for _, title := range []string{"one", "two", "two", "three"} {
 		one := firing(title, title)
@@ -31,23 +33,61 @@ func TestWhatAStandbyHasQueuedIsShownOnceAndInOrderWhenTheActiveOneDies(t *testi
 			t.Errorf("without an active replica the receipt is %+v", receipt)
 		}
 	}
-	first.kill()
+	if said, err := second.tocsin("send", "four"); err != nil || !strings.Contains(said, "accepted: queued until a replica is active (alert ") {
+		t.Errorf("tocsin send says %v, %s", err, said)
+	}
+	release()
 	active(t, all[1:])
 	second.settle(queued[0], queued[1], queued[3])
+	second.eventually("five accepted and none pending", func() bool {
+		l := second.ledger()
+		return l.Total.Accepted == 5 && l.Total.Pending == 0
+	})
 	var shown []string
 	top, _ := cards(s.Messages("#alerts"))
 	for _, m := range top {
-		for _, title := range []string{"one", "two", "three"} {
+		for _, title := range []string{"zero", "one", "two", "three", "four"} {
 			if strings.Contains(m.Text, title) {
 				shown = append(shown, title)
 			}
 		}
 	}
-	if !slices.Equal(shown, []string{"one", "two", "three"}) {
+	if !slices.Equal(shown, []string{"zero", "one", "two", "three", "four"}) {
 		t.Errorf("the channel shows %q", shown)
 	}
-	if l := second.ledger(); l.Total.Accepted != 3 || l.Total.Pending != 0 {
-		t.Errorf("the ledger is %+v", l.Total)
+}
+
+// nextActive has no replica become active after p until release is called.
+func nextActive(p *process) (release func()) {
+	p.t.Helper()
+	db, err := sql.Open("pgx", p.env["TOCSIN_STORE"])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	const key = "FROM (SELECT x'746f63'::int AS class, hashtext(current_schema()) AS object) k"
+	got, ended := make(chan error, 1), make(chan struct{})
+	go func() {
+		defer close(got)
+		conn, err := db.Conn(context.Background())
+		if err == nil {
+			_, err = conn.ExecContext(context.Background(), "SELECT pg_advisory_lock(class, object) "+key)
+			defer func() { _ = errors.Join(conn.Close(), db.Close()) }() // which ends the session
+		}
+		got <- err
+		<-ended
+	}()
+	p.eventually("the lock waited for", func() bool {
+		var waiting int
+		err := db.QueryRowContext(p.t.Context(), `SELECT count(*) FROM pg_locks l JOIN (SELECT class, object `+key+`) k
+			ON l.classid::bigint = class AND l.objid::bigint = object::bigint & 4294967295 WHERE NOT l.granted`).Scan(&waiting)
+		return err == nil && waiting == 1
+	})
+	return func() {
+		p.t.Helper()
+		if err := <-got; err != nil {
+			p.t.Fatal(err)
+		}
+		close(ended)
 	}
 }
 

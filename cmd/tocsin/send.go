@@ -203,9 +203,20 @@ func (c *sendCmd) run(ctx context.Context) error {
 	case file != "":
 		return nil
 	case !c.wait:
-		return c.print(accepted, fmt.Sprintf("accepted: incident %s %s (alert %s)\n", accepted.Incident, accepted.Effect, accepted.ID))
+		return c.print(accepted, acceptedText(accepted))
 	}
 	return c.waitFor(deadline, daemon, accepted)
+}
+
+// acceptedText says what an alert did.
+func acceptedText(a alert.Accepted) string {
+	switch a.Effect {
+	case alert.EffectQueued:
+		return fmt.Sprintf("accepted: queued until a replica is active (alert %s)\n", a.ID)
+	case alert.EffectIgnored:
+		return "accepted: ignored, because nothing is open\n"
+	}
+	return fmt.Sprintf("accepted: incident %s %s (alert %s)\n", a.Incident, a.Effect, a.ID)
 }
 
 // check says what every daemon would refuse, so that it does not go to the spool.
