@@ -118,6 +118,7 @@ type oracle struct {
 	steps           atomic.Int64
 	tried, accepted atomic.Int64 // alerts, each once
 	marks           []mark
+	recorded        map[string]string // the timestamps of deliveries that the daemon was asked for
 	looks           atomic.Int64
 	archived        bool          // the shaky lane
 	clockWrong      time.Duration // of the daemon
@@ -136,7 +137,7 @@ func newOracle(t *testing.T, p plan) *oracle {
 	o.lanes = append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
 	s.AddChannel(playground.Channel{Name: strings.TrimPrefix(fallbackLane, "#"), IsMember: true})
 	o.strangerID = s.AddUser(playground.User{Name: stranger, TeamID: strangerTeam})
-	o.ids = map[string]string{}
+	o.ids, o.recorded = map[string]string{}, map[string]string{}
 	for _, c := range s.Channels() {
 		if lane := "#" + c.Name; slices.Index(o.lanes, lane)%2 == 0 && lane != defaultLane {
 			o.ids[lane] = c.ID
