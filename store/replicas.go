@@ -217,6 +217,7 @@ type Standby struct {
 	log      *zap.Logger
 	db       *sql.DB
 	patience time.Duration
+	silent   time.Duration // silentFor
 	self     func() alert.Replica
 	replicas atomic.Pointer[[]alert.Replica]
 	trouble  atomic.Pointer[trouble]
@@ -231,7 +232,7 @@ func Join(url string, o Options) (*Standby, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Standby{log: o.Log, self: o.Replica, db: openPool(config, postgresReaders), patience: postgresDial}
+	s := &Standby{log: o.Log, self: o.Replica, db: openPool(config, postgresReaders), patience: postgresDial, silent: silentFor}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -269,7 +270,7 @@ func (s *Standby) look(ctx context.Context) (free bool, err error) {
 	}
 	var pid int64
 	var silent bool
-	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, silentFor.Seconds()).Scan(&pid, &silent)
+	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, s.silent.Seconds()).Scan(&pid, &silent)
 	if undefinedTable(err) {
 		err = s.db.QueryRowContext(ctx, "SELECT a.pid "+holderTables, postgresLock).Scan(&pid)
 	}

@@ -1,0 +1,83 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"tocsin/alert"
+)
+
+// replicaOptions are those of a daemon on this host.
+func replicaOptions(host string) Options {
+	r := alert.Replica{ID: alert.NewID(), Host: host}
+	return Options{Replica: func() alert.Replica { return r }}
+}
+
+// loseSession ends the session that has the lock.
+func loseSession(t *testing.T, d *DB) {
+	t.Helper()
+	must(t, d.each(t.Context(), `SELECT pg_terminate_backend(l.pid, 10000) FROM pg_locks l
+		WHERE l.locktype = 'advisory' AND l.objid = (hashtext(current_schema())::bigint & 4294967295)::oid`,
+		func(s scanner) error { return s.Scan(new(bool)) }))
+}
+
+// What it knows is out of date, although the lock is free again when it looks.
+func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T) {
+	url := postgresSchema(t)
+	first, err := Open(t.Context(), url, replicaOptions("a"))
+	must(t, err)
+	defer func() { must(t, first.Close()) }()
+	var second *DB
+	for second == nil { // until it is faster than the first one
+		loseSession(t, first)
+		if second, err = Open(t.Context(), url, replicaOptions("b")); err != nil && !errors.Is(err, ErrHeld) {
+			t.Fatal(err)
+		}
+	}
+	must(t, second.Close())
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	mustBe(t, first.Active(ctx), ErrSuperseded)
+	mustBe(t, first.Commit(t.Context(), fire(incident("a", "#db", 1))), alert.ErrUnavailable)
+}
+
+func TestPostgresStandbyEndsTheSessionOfASilentHolderAlone(t *testing.T) {
+	url := postgresSchema(t)
+	command := reopen(t, url) // it says nothing, as while it copies
+	s, err := Join(url, replicaOptions("b"))
+	must(t, err)
+	defer func() { must(t, s.Close()) }()
+	s.silent = 50 * time.Millisecond
+	idle := func(pid int64) {
+		t.Helper()
+		for long := false; !long; {
+			must(t, s.db.QueryRowContext(t.Context(), "SELECT state = 'idle' AND clock_timestamp() - state_change > interval '100 ms' FROM pg_stat_activity WHERE pid = $1", pid).Scan(&long))
+		}
+	}
+	var pid int64
+	must(t, s.db.QueryRowContext(t.Context(), "SELECT a.pid "+holderTables, postgresLock).Scan(&pid))
+	idle(pid)
+	if free, err := s.look(t.Context()); free || err != nil {
+		t.Fatalf("the lock is free: %v, %v", free, err)
+	}
+	must(t, command.Ping(t.Context()))
+	// From now on it counts as a daemon.
+	_, err = s.db.ExecContext(t.Context(), "UPDATE leader SET pid = $1", pid)
+	must(t, err)
+	idle(pid)
+	must(t, s.Wait(t.Context()))
+}
+
+func TestPostgresStoreThatHasHeardNothingForLongIsFenced(t *testing.T) {
+	d, err := Open(t.Context(), postgresSchema(t), replicaOptions("a"))
+	must(t, err)
+	defer func() { must(t, d.Close()) }()
+	must(t, d.Fenced())
+	long := time.Now().Add(-2 * fencedAfter)
+	d.confirmed.Store(&long)
+	mustBe(t, d.Fenced(), alert.ErrUnavailable)
+	must(t, d.Ping(t.Context()))
+	must(t, d.Fenced())
+}
