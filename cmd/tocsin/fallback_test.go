@@ -153,9 +153,7 @@ func TestWithFallbackAndChannelBrokenTheLastResortIsToldAndTheNotesSaySo(t *test
 	if !r.Ready || len(r.Notes) != 2 || !r.Notes[0].Blocks || !strings.Contains(r.Notes[0].Fix, "unarchive") {
 		t.Errorf("/readyz says %+v", r)
 	}
-	if !strings.Contains(p.log.String(), "it is on its way") {
-		t.Error("its output is not in the log")
-	}
+	p.eventually("its output in the log", func() bool { return strings.Contains(p.log.String(), "it is on its way") })
 	p.eventually("that it is written down", func() bool { return strings.Contains(p.metrics(), "tocsin_last_resort_total{result=\"taken\"} 1") })
 	p.kill()
 	p.start()
