@@ -85,6 +85,8 @@ func (t *target) lock() error {
 
 func (t *target) unlock() {
 	if t.locked != nil {
+		// A process that is being started has the descriptor until it runs, and with it the lock.
+		_ = syscall.Flock(int(t.locked.Fd()), syscall.LOCK_UN)
 		_ = t.locked.Close()
 	}
 }
