@@ -72,7 +72,7 @@ func (h Health) Cluster() string {
 func (h Health) Judged() []Check {
 	var all []Check
 	for _, kind := range healthChecks() {
-		if kind.name == "replicas" && len(h.Replicas) < 2 || kind.name == "connections" && h.Standby {
+		if !h.judges(kind) {
 			continue
 		}
 		before := len(all)
@@ -96,6 +96,18 @@ func (h Health) Judged() []Check {
 		}
 	}
 	return all
+}
+
+// judges reports whether there is anything to judge: a daemon that is alone has no replicas,
+// and a standby no connections.
+func (h Health) judges(kind healthCheck) bool {
+	switch kind.name {
+	case "replicas":
+		return len(h.Replicas) > 1
+	case "connections":
+		return !h.Standby
+	}
+	return true
 }
 
 // heldFix is the remedy of the problem that holds everything.

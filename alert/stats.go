@@ -42,8 +42,8 @@ func Parts(back time.Duration, now time.Time) []time.Time {
 		part = 10 * time.Minute
 	}
 	begins := []time.Time{now.Add(-back)}
-	for n := (back - 1) / part; n >= 0; n-- {
-		begins = append(begins, now.Add(-n*part))
+	for left := (back - 1).Truncate(part); left >= 0; left -= part {
+		begins = append(begins, now.Add(-left))
 	}
 	return begins
 }

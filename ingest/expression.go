@@ -262,13 +262,11 @@ func elementOf(of, index, path any) (any, error) {
 		if !named {
 			return nil, fmt.Errorf("%s is %s, and has no element %v: its members have names", path, aMap, index)
 		}
-	case reflect.String:
-		if !named {
-			return nil, fmt.Errorf("%s is %s, and has no elements: %s[0:1] is its first character", path, aText, path)
-		}
-		return nil, fmt.Errorf("%s is %s, and has no members", path, aText)
 	case reflect.Struct: // a time, which has methods
 	default:
+		if v.Kind() == reflect.String && !named {
+			return nil, fmt.Errorf("%s is %s, and has no elements: %s[0:1] is its first character", path, aText, path)
+		}
 		return nil, fmt.Errorf("%s is %s, and has no members", path, cmp.Or(kindOfType(v.Type()), v.Type().String()))
 	}
 	return runtime.Fetch(of, index), nil

@@ -36,16 +36,7 @@ func (p *initPlan) add(c fileChange, what string) {
 
 // apply writes everything, has the daemon use it, and sends the first alert.
 func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want wanted) error {
-	p, err := t.plan(ctx, was, want)
-	if err == nil {
-		err = t.checkPlan(p, want)
-	}
-	if err == nil && c.ask.asks() {
-		err = c.confirm(ctx, p, want)
-	}
-	if err == nil {
-		err = ctx.Err()
-	}
+	p, err := c.agreed(ctx, t, was, want)
 	if err == nil {
 		err = t.lockNew()
 	}
@@ -72,6 +63,21 @@ func (c *initCmd) apply(ctx context.Context, t *target, was *config.Setup, want 
 		return nil
 	}
 	return c.firstAlert(ctx, t, want)
+}
+
+// agreed is the plan, once it is checked and the person has confirmed it.
+func (c *initCmd) agreed(ctx context.Context, t *target, was *config.Setup, want wanted) (*initPlan, error) {
+	p, err := t.plan(ctx, was, want)
+	if err == nil {
+		err = t.checkPlan(p, want)
+	}
+	if err == nil && c.ask.asks() {
+		err = c.confirm(ctx, p, want)
+	}
+	if err == nil {
+		err = ctx.Err()
+	}
+	return p, err
 }
 
 // plan decides what goes where.
