@@ -264,12 +264,17 @@ func elementOf(of, index, path any) (any, error) {
 		}
 	case reflect.Struct: // a time, which has methods
 	default:
-		if v.Kind() == reflect.String && !named {
-			return nil, fmt.Errorf("%s is %s, and has no elements: %s[0:1] is its first character", path, aText, path)
-		}
-		return nil, fmt.Errorf("%s is %s, and has no members", path, cmp.Or(kindOfType(v.Type()), v.Type().String()))
+		return nil, noElement(v, path, named)
 	}
 	return runtime.Fetch(of, index), nil
+}
+
+// noElement says that a value has neither elements nor members.
+func noElement(v reflect.Value, path any, named bool) error {
+	if v.Kind() == reflect.String && !named {
+		return fmt.Errorf("%s is %s, and has no elements: %s[0:1] is its first character", path, aText, path)
+	}
+	return fmt.Errorf("%s is %s, and has no members", path, cmp.Or(kindOfType(v.Type()), v.Type().String()))
 }
 
 // plus joins texts, one of which may be any value, and adds numbers.
