@@ -6,9 +6,10 @@ type Intake struct {
 	// Beats are the signs of life in it.
 	Beats []Beat
 	// Acked are the keys whose open incidents are acknowledged in that tool, by By, and Unacked
-	// those whose acknowledged incidents are so no longer.
+	// those whose acknowledged incidents are so no longer. Note is what By wrote about it.
 	Acked, Unacked []string
 	By             Person
+	Note           string
 	// Refused say which alerts of the request can't be taken, and why, a sentence each. The
 	// others are.
 	Refused []string

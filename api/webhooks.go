@@ -365,11 +365,11 @@ func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
 	if err := callerOf(r).token().Permit(alert.MayAct); err != nil {
 		return err
 	}
-	acks, err := a.actsOn(r, in.Acked, alert.Open, alert.Act{Verb: alert.VerbAck, By: in.By})
+	acks, err := a.actsOn(r, in.Acked, alert.Open, alert.Act{Verb: alert.VerbAck, By: in.By, Text: in.Note})
 	if err != nil {
 		return err
 	}
-	unacks, err := a.actsOn(r, in.Unacked, alert.Acked, alert.Act{Verb: alert.VerbUnack, By: in.By})
+	unacks, err := a.actsOn(r, in.Unacked, alert.Acked, alert.Act{Verb: alert.VerbUnack, By: in.By, Text: in.Note})
 	if err != nil || len(acks)+len(unacks) == 0 {
 		return err
 	}

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"flag"
 	"fmt"
@@ -299,6 +300,9 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 	group := func(event, state string) string {
 		return `{"event":{"type":"` + event + `"},"alert_group_id":"I1","alert_group":{"id":"I1","title":"Latency","state":"` + state + `"}}`
 	}
+	update := func(action string) string {
+		return `{"event_id":"1","event_value":"1","event_name":"x","event_update_status":"1","event_ack_status":"Yes","event_update_action":"` + action + `"}`
+	}
 	const repository = `,"repository":{"full_name":"acme/shop"},"sender":{"login":"ann"}}`
 	formats := map[string]Format{}
 	for _, f := range Formats() {
@@ -355,6 +359,15 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		{"uptime-kuma", "", `{"heartbeat":{"status":1},"monitor":{"name":"x"},"msg":"up"}`, "resolved if open"},
 		{"healthchecks", "", `{"name":"x","slug":"x","status":"up"}`, "resolved if open"},
 		{"zabbix", "", `{"event_id":"1","event_value":"0","event_name":"x"}`, "resolved if open"},
+		{"zabbix", "", update("acknowledged"), "acknowledged"},
+		{"zabbix", "", update("acknowledged and commented"), "acknowledged"},
+		{"zabbix", "", update("unacknowledged, commented"), "unacknowledged, firing"},
+		{"zabbix", "", update("commented"), "firing"},
+		{"zabbix", "", update("acknowledged and changed severity from Average to High"), "acknowledged, firing"},
+		{"zabbix", "", `{"EventID":"1","EventName":"x","EventValue":"1","EventUpdate":"1","EventAck":"Yes"}`, "acknowledged"},
+		{"zabbix", "", `{"EventID":"1","EventName":"x","EventValue":"1","EventUpdate":"0","EventAck":"No"}`, "firing"},
+		{"zabbix", "", `{"EventID":"1","EventName":"x","EventValue":"0","EventUpdate":"1","EventAck":"Yes"}`, "resolved if open"},
+		{"zabbix", "", `{"event_id":"1","event_name":"x","event_update_action":"{EVENT.UPDATE.ACTION}"}`, "firing"},
 		{"sentry", "issue", `{"action":"resolved","data":{"issue":{"id":"1","title":"x"}}}`, "resolved if open"},
 		{"sentry", "issue", `{"action":"archived","data":{"issue":{"id":"1","title":"x"}}}`, "resolved if open"},
 		{"sentry", "metric_alert", `{"action":"resolved","data":{"metric_alert":{"id":"1","title":"x"}}}`, "resolved if open"},
@@ -367,6 +380,8 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		switch {
 		case err != nil:
 			got = "error"
+		case len(in.Acked) > 0 && len(in.Alerts) > 0:
+			got = "acknowledged, firing"
 		case len(in.Acked) > 0:
 			got = "acknowledged"
 		case len(in.Unacked) > 0 && len(in.Alerts) > 0 && in.Alerts[0].Refreshes:
@@ -374,13 +389,20 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 		case len(in.Alerts) > 0 && in.Alerts[0].Status == alert.Resolved && in.Alerts[0].OnlyIfOpen:
 			got = "resolved if open"
 		case len(in.Alerts) > 0:
-			got = string(in.Alerts[0].Status)
+			got = cmp.Or(string(in.Alerts[0].Status), "firing")
 		case !strings.Contains(strings.Join(in.Notes, ""), "is no alert: nothing was done"):
 			t.Errorf("%s %s %s: nothing was done, and the notes are %q", c.format, c.event, c.body, in.Notes)
 		}
 		if got != c.want {
 			t.Errorf("%s %s %s: %s, want %s", c.format, c.event, c.body, got, c.want)
 		}
+	}
+}
+
+func TestWhatIsWrittenInZabbixWithAnAcknowledgementIsItsNote(t *testing.T) {
+	in, err := readZabbix(request([]byte(`{"event_id":"1","event_value":"1","event_name":"x","event_update_status":"1","event_update_action":"acknowledged and commented","event_update_message":"a disk is on its way","event_update_user":"Ann Lee (ann)"}`)))
+	if err != nil || !slices.Equal(in.Acked, []string{"zabbix/1"}) || in.By.Name != "Ann Lee (ann)" || in.Note != "a disk is on its way" {
+		t.Error(err, in)
 	}
 }
 

@@ -1,10 +1,12 @@
 package ingest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
+	"time"
 
 	"tocsin/alert"
 )
@@ -42,9 +44,23 @@ func readZabbix(r Request) (alert.Intake, error) {
 	if title == "" {
 		return alert.Intake{}, errNothing
 	}
+	in, a := alert.Intake{Notes: notes}, p.alert(title)
+	if a.Status != alert.Resolved && a.Key != "" {
+		p.acknowledge(&in, a.Key)
+	}
+	if len(in.Unacked) > 0 {
+		a.Refreshes, a.At, a.BeganAt = true, time.Time{}, a.At // it may also have been resolved since it began
+	}
+	if len(in.Acked) == 0 || strings.Contains(p.action(), "severity") {
+		in.Alerts = []alert.Alert{a}
+	}
+	return in, nil
+}
+
+func (p zabbixParameters) alert(title string) alert.Alert {
 	a := alert.Alert{
 		Source: "zabbix", Title: title, Key: keyOf("zabbix", p.first("eventid", "problemid", "triggerid")), Severity: p.severity(),
-		Text: paragraphs(p.first("eventopdata", "opdata"), p.first("triggerdescription", "description"), p.first("alertmessage", "message"), p.first("eventupdatemessage", "ackmessage")),
+		Text: paragraphs(p.first("eventopdata", "opdata"), p.first("triggerdescription", "description"), p.first("alertmessage", "message"), p.message()),
 	}
 	happened(&a, "event_timestamp", text(p.first("eventtimestamp", "timestamp")))
 	switch strings.ToLower(p.first("eventvalue", "triggervalue", "status", "eventstatus", "triggerstatus")) {
@@ -58,8 +74,30 @@ func readZabbix(r Request) (alert.Intake, error) {
 	a.Labels = own
 	link(&a, "Event", p.page())
 	link(&a, "Trigger", p.first("triggerurl"))
-	return alert.Intake{Alerts: []alert.Alert{a}, Notes: notes}, nil
+	return a
 }
+
+// acknowledge takes over what an update of the event says about who takes care of it. Zabbix
+// lists all that a person has done at once, as in "acknowledged and commented".
+func (p zabbixParameters) acknowledge(in *alert.Intake, key string) {
+	action, updated := p.action(), p.first("eventupdatestatus", "eventupdate", "updatestatus") == "1"
+	switch {
+	case strings.Contains(action, "unacknowledged"):
+		in.Unacked = []string{key}
+	case strings.Contains(action, "acknowledged"), action == "" && updated && strings.EqualFold(p.first("eventackstatus", "eventack", "ackstatus"), "yes"):
+		in.Acked = []string{key}
+	default:
+		return
+	}
+	in.By, in.Note = alert.Person{Name: cmp.Or(p.first("eventupdateuser", "userfullname", "updateuser"), "Zabbix")}, p.message()
+}
+
+// action is what people have done with the event, empty for a problem and its recovery.
+func (p zabbixParameters) action() string {
+	return strings.ToLower(p.first("eventupdateaction", "updateaction"))
+}
+
+func (p zabbixParameters) message() string { return p.first("eventupdatemessage", "ackmessage") }
 
 // unresolved reports whether Zabbix had no value for a macro.
 func unresolved(value string) bool {
