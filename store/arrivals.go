@@ -56,6 +56,9 @@ type arrivals struct {
 	// hurry is closed once nobody waits for receipts any more.
 	hurry    chan struct{}
 	hurrying sync.Once
+	// heard is closed once notifications are heard for the first time.
+	heard   chan struct{}
+	hearing sync.Once
 
 	mu sync.Mutex
 	// waiting are those who wait for a receipt, by the arrival's id.
@@ -142,7 +145,7 @@ func (d *DB) takeStock(w *writer) error {
 }
 
 func newArrivals(config *pgx.ConnConfig) *arrivals {
-	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), hurry: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
+	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
 }
 
 // Arrive writes a request down for the active replica. It returns once the request is durable
@@ -343,6 +346,7 @@ func (d *DB) listenOnce(ctx context.Context) error {
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 		return err
 	}
+	d.arrivals.hearing.Do(func() { close(d.arrivals.heard) })
 	for {
 		limited, cancel := context.WithTimeout(ctx, pollEvery)
 		notice, err := conn.WaitForNotification(limited)
@@ -361,6 +365,11 @@ func (d *DB) listenOnce(ctx context.Context) error {
 // arriveLoop writes arrivals, those that come during one transaction in the next one, until
 // the store closes.
 func (d *DB) arriveLoop() {
+	select { // a receipt that comes before notifications are heard is lost
+	case <-d.arrivals.heard:
+	case <-time.After(pollEvery):
+	case <-d.closing:
+	}
 	for {
 		select {
 		case first := <-d.arrivals.writing:
