@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -197,7 +198,11 @@ func (e *Engine) forward(ctx context.Context, in input) (result, error) {
 	}
 	var r result
 	for _, a := range in.alerts {
-		r.accepted = append(r.accepted, alert.Accepted{ID: a.ID, Key: a.Key, Effect: alert.EffectQueued})
+		queued := alert.Accepted{Key: a.Key, Effect: alert.EffectQueued}
+		if in.recorded() {
+			queued.ID = a.ID
+		}
+		r.accepted = append(r.accepted, queued)
 	}
 	for _, b := range in.beats {
 		r.heard = append(r.heard, alert.Heard{
@@ -206,6 +211,12 @@ func (e *Engine) forward(ctx context.Context, in input) (result, error) {
 		})
 	}
 	return r, nil
+}
+
+// recorded reports whether the alerts get records of their own, whatever else is accepted
+// before they are decided: none of them can be a duplicate, be ignored or only refresh.
+func (in input) recorded() bool {
+	return !slices.ContainsFunc(in.alerts, func(a alert.Alert) bool { return a.IdempotencyKey != "" || a.OnlyIfOpen || a.Refreshes })
 }
 
 // takeArrivals decides what other replicas have accepted, in the order it came, until

@@ -179,6 +179,41 @@ func TestWhatIsQueuedIsDecidedOnceInItsOrder(t *testing.T) {
 	})
 }
 
+// An id that it named would be that of no alert once another one counts.
+func TestAQueuedReceiptNamesAnIDOnlyIfThatIsRecorded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		var promised []string
+		for range 2 {
+			for _, a := range []alert.Alert{
+				{Title: "t", Key: "plain"},
+				{Title: "t", Key: "once", IdempotencyKey: "once", Hash: 1},
+				{Title: "t", Key: "closed", OnlyIfOpen: true},
+				{Title: "t", Key: "repeated", Refreshes: true},
+			} {
+				got, err := s.standby().Push(t.Context(), []alert.Alert{a})
+				if err != nil || got[0].Effect != alert.EffectQueued || got[0].Key != a.Key {
+					t.Fatalf("%s got %+v, %v", a.Key, got, err)
+				}
+				if got[0].ID != "" {
+					promised = append(promised, got[0].ID)
+				}
+			}
+		}
+		_, stop := runWith(s, s.options())
+		synctest.Wait()
+		stop()
+		for _, id := range promised {
+			if !slices.ContainsFunc(s.alerts, func(r alert.Record) bool { return r.ID == id }) {
+				t.Errorf("alert %s was promised, and is not there", id)
+			}
+		}
+		if len(promised) != 2 {
+			t.Errorf("%d ids are named, and those of the two plain alerts are certain", len(promised))
+		}
+	})
+}
+
 func TestAnArrivalThatCannotBeDecidedHoldsUpNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShared()

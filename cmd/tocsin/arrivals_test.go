@@ -29,30 +29,32 @@ func TestWhatAStandbyHasQueuedIsShownOnceAndInOrderWhenTheActiveOneDies(t *testi
 		queued = append(queued, second.mustPush(one)...)
 	}
 	for _, receipt := range queued {
-		if receipt.ID == "" || receipt.Effect != alert.EffectQueued {
+		if receipt.ID != "" || receipt.Key == "" || receipt.Effect != alert.EffectQueued {
 			t.Errorf("without an active replica the receipt is %+v", receipt)
 		}
 	}
-	if said, err := second.tocsin("send", "four"); err != nil || !strings.Contains(said, "accepted: queued until a replica is active (alert ") {
+	if said, err := second.tocsin("send", "four"); err != nil || !strings.Contains(said, "accepted: queued until a replica is active") {
 		t.Errorf("tocsin send says %v, %s", err, said)
+	}
+	if said, err := second.tocsin("send", "--wait", "--timeout", "2s", "five"); err == nil || !strings.Contains(said, "no replica was active within 2s") {
+		t.Errorf("tocsin send --wait says %v, %s", err, said)
 	}
 	release()
 	active(t, all[1:])
-	second.settle(queued[0], queued[1], queued[3])
-	second.eventually("five accepted and none pending", func() bool {
+	second.eventually("six accepted and none pending", func() bool {
 		l := second.ledger()
-		return l.Total.Accepted == 5 && l.Total.Pending == 0
+		return l.Total.Accepted == 6 && l.Total.Pending == 0
 	})
 	var shown []string
 	top, _ := cards(s.Messages("#alerts"))
 	for _, m := range top {
-		for _, title := range []string{"zero", "one", "two", "three", "four"} {
+		for _, title := range []string{"zero", "one", "two", "three", "four", "five"} {
 			if strings.Contains(m.Text, title) {
 				shown = append(shown, title)
 			}
 		}
 	}
-	if !slices.Equal(shown, []string{"zero", "one", "two", "three", "four"}) {
+	if !slices.Equal(shown, []string{"zero", "one", "two", "three", "four", "five"}) {
 		t.Errorf("the channel shows %q", shown)
 	}
 }

@@ -192,7 +192,7 @@ func (c *sendCmd) run(ctx context.Context) error {
 	}
 	deadline, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
-	accepted, file, err := c.sendOne(deadline, daemon, a)
+	accepted, file, err := c.sendDecided(deadline, daemon, a)
 	switch {
 	case err != nil:
 		return err
@@ -212,7 +212,7 @@ func (c *sendCmd) run(ctx context.Context) error {
 func acceptedText(a alert.Accepted) string {
 	switch a.Effect {
 	case alert.EffectQueued:
-		return fmt.Sprintf("accepted: queued until a replica is active (alert %s)\n", a.ID)
+		return "accepted: queued until a replica is active\n"
 	case alert.EffectIgnored:
 		return "accepted: ignored, because nothing is open\n"
 	}
@@ -260,6 +260,19 @@ func (c *sendCmd) readText(a *alert.Alert) error {
 	}
 	a.Text = string(text)
 	return nil
+}
+
+// sendDecided is sendOne, which is repeated with --wait while the alert is queued: it counts
+// once, and a later receipt names the alert that does.
+func (c *sendCmd) sendDecided(ctx context.Context, daemon *client, a alert.Alert) (got alert.Accepted, file string, err error) {
+	got, file, err = c.sendOne(ctx, daemon, a)
+	for c.wait && got.Effect == alert.EffectQueued {
+		if !pause(ctx, time.Second) {
+			return got, "", fmt.Errorf("the alert is accepted and kept, but no replica was active within %s", c.timeout)
+		}
+		got, file, err = c.sendOne(ctx, daemon, a)
+	}
+	return got, file, err
 }
 
 // sendOne sends a. If no daemon accepts it, it waits in a file. The idempotency key keeps
