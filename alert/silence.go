@@ -13,6 +13,8 @@ type Silence struct {
 	ID        string    `json:"id"`
 	Matchers  Matchers  `json:"matchers"`
 	CreatedAt time.Time `json:"created_at"`
+	// UpdatedAt is when people made, changed or ended it last.
+	UpdatedAt time.Time `json:"-"`
 	// StartsAt is when it begins; zero for when it was created.
 	StartsAt time.Time `json:"starts_at,omitzero"`
 	EndsAt   time.Time `json:"ends_at"`

@@ -101,12 +101,9 @@ func (a *API) amSilence(r *http.Request) (any, error) {
 }
 
 func amSilenceOf(s alert.Silence, now time.Time) amSilence {
-	one := amSilence{UpdatedAt: s.CreatedAt, amPosted: amPosted{
+	one := amSilence{UpdatedAt: s.UpdatedAt, amPosted: amPosted{
 		ID: s.ID, StartsAt: s.Begins(), EndsAt: s.EndsAt, CreatedBy: cmp.Or(s.By.Name, s.By.ID), Comment: s.Why, Matchers: []amMatcher{},
 	}}
-	if s.EndedBy != (alert.Person{}) { // what else was changed is not known
-		one.UpdatedAt = s.EndsAt
-	}
 	switch one.Status.State = "pending"; {
 	case s.Over(now):
 		one.Status.State = "expired"

@@ -112,7 +112,7 @@ func (d *draft) applySilence(en *entry, s *silenceState) {
 // createSilence creates a silence and returns it.
 func (d *draft) createSilence(s alert.Silence) alert.Silence {
 	d.lastSilence = alert.NextSilenceID(d.lastSilence, d.rules.skip())
-	s.ID, s.CreatedAt = d.lastSilence, d.now
+	s.ID, s.CreatedAt, s.UpdatedAt = d.lastSilence, d.now, d.now
 	if !s.StartsAt.After(d.now) {
 		s.StartsAt = noTime
 	}
@@ -163,7 +163,7 @@ func (d *draft) changeSilence(s alert.Silence) (alert.Silence, error) {
 	if !q.EndsAt.Equal(s.EndsAt) { // members of groups say until when they are hidden
 		d.change.Woken = append(d.change.Woken, alert.Wake{By: q.ID, At: d.now})
 	}
-	q.EndsAt, q.By, q.Why = s.EndsAt, s.By, s.Why
+	q.EndsAt, q.By, q.Why, q.UpdatedAt = s.EndsAt, s.By, s.Why, d.now
 	d.silenceOpen(q)
 	return q.Silence, nil
 }
@@ -227,7 +227,7 @@ func (d *draft) endSilence(e endRequest) (alert.Silence, error) {
 	}
 	s := d.silences[n]
 	if !s.Over(d.now) {
-		s.EndsAt, s.EndedBy, s.changed = d.now, e.by, true
+		s.EndsAt, s.EndedBy, s.UpdatedAt, s.changed = d.now, e.by, d.now, true
 		d.change.History = append(d.change.History, alert.Event{Silence: s.ID, At: d.now, Verb: alert.VerbUnsilence, By: e.by})
 	}
 	return s.Silence, nil

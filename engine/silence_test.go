@@ -130,7 +130,7 @@ func TestASilenceHidesUntilItsEndAsItWasChanged(t *testing.T) {
 		d := w.decide(input{silence: &s})
 		wantDeliveries(t, d, "#alerts update")
 		i := w.incidents[0]
-		if d.err != nil || d.silence.ID != s.ID || i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) {
+		if d.err != nil || d.silence.ID != s.ID || i.Silence != s.ID || !i.SilencedUntil.Equal(s.EndsAt) || !i.DueAt.Equal(s.EndsAt) || !d.silence.UpdatedAt.Equal(w.now) {
 			t.Errorf("%v: it is %+v, and hides %+v", d.err, d.silence, i)
 		}
 		if last := w.history[len(w.history)-1]; last.Verb != alert.VerbSilence || last.By != bob || last.Text != s.Why {
@@ -237,7 +237,7 @@ func TestASilenceThatSomebodyEndsShowsWhatItHid(t *testing.T) {
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.now = noon.Add(time.Minute)
 	d := w.decide(input{unsilence: &endRequest{s.ID, bob}})
-	if d.err != nil || !d.silence.EndsAt.Equal(w.now) || d.silence.EndedBy != bob {
+	if d.err != nil || !d.silence.EndsAt.Equal(w.now) || !d.silence.UpdatedAt.Equal(w.now) || d.silence.EndedBy != bob {
 		t.Errorf("ending it gave %+v, %v", d.silence, d.err)
 	}
 	wantDeliveries(t, w.after(0), "#alerts post")

@@ -112,6 +112,26 @@ UPDATE incidents SET state = 16, severity = 18, resolved_at = 5000000, key = 'si
 	}
 }
 
+// Before schema 24 only the end of a silence said when people had changed it.
+func TestSilencesOfAnEarlierSchemaSayWhenTheyWereEnded(t *testing.T) {
+	const changes = `
+INSERT INTO silences (n, id, matchers, created_at, ends_at, by_whom, why, ended_by, hidden)
+	VALUES (1, 's-a', '', 5000000, 9000000, 'ann', '', '', 0), (2, 's-b', '', 6000000, 9000000, 'ann', '', 'bob', 0);`
+	for name, e := range engineTests() {
+		t.Run(name, func(t *testing.T) {
+			all, err := e.upgraded(t, firstRows, changes, 23).Silences(t.Context(), alert.SilenceFilter{})
+			must(t, err)
+			got := map[string]int64{}
+			for _, s := range all {
+				got[s.ID] = micros(s.UpdatedAt)
+			}
+			if want := map[string]int64{"s-a": 5000000, "s-b": 9000000}; !maps.Equal(got, want) {
+				t.Errorf("they were updated at %v, want %v", got, want)
+			}
+		})
+	}
+}
+
 // engineTest makes empty stores of one engine.
 type engineTest struct {
 	dialect goose.Dialect

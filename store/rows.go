@@ -31,7 +31,7 @@ const (
 		"d.created_at, d.next_at, d.started_at, d.done_at, d.plain, d.possible_duplicate, d.top_level, d.class, d.reason, " +
 		"d.conversation, d.ts, d.via"
 	historyColumns = "n, incident, silence, at, verb, by_whom, to_whom, text, once"
-	silenceColumns = "n, id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told, channel, reminded_of"
+	silenceColumns = "n, id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told, channel, reminded_of, updated_at"
 	countColumns   = "lane, pending, delivered, folded, silenced, dead, possible_duplicates"
 )
 
@@ -67,7 +67,8 @@ func newInsertions() insertions {
 		history: insertInto("history", historyColumns, ""),
 		silences: insertInto("silences", silenceColumns, `ON CONFLICT (id) DO UPDATE SET
 			matchers = excluded.matchers, starts_at = excluded.starts_at, ends_at = excluded.ends_at, by_whom = excluded.by_whom,
-			why = excluded.why, ended_by = excluded.ended_by, told = excluded.told, reminded_of = excluded.reminded_of`),
+			why = excluded.why, ended_by = excluded.ended_by, told = excluded.told, reminded_of = excluded.reminded_of,
+			updated_at = excluded.updated_at`),
 		heartbeats: insertInto("heartbeats", heartbeatColumns, `ON CONFLICT (name) DO UPDATE SET
 			configured = excluded.configured, began_at = excluded.began_at, last_at = excluded.last_at,
 			due_at = excluded.due_at, missing_at = excluded.missing_at, terms = excluded.terms`),

@@ -34,7 +34,7 @@ type ruleset struct {
 func (r *rules) forget() { r.forgotten.Add(1) }
 
 const (
-	silenceSelect     = `SELECT id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told, channel, reminded_of FROM silences`
+	silenceSelect     = `SELECT id, matchers, created_at, starts_at, ends_at, every, by_whom, why, ended_by, hidden, told, channel, reminded_of, updated_at FROM silences`
 	activeQuery       = silenceSelect + ` WHERE ends_at > ? ORDER BY created_at DESC, n DESC LIMIT ?`
 	silenceQuery      = silenceSelect + ` WHERE id = ?`
 	silencesQuery     = silenceSelect + ` ORDER BY n DESC LIMIT ?`
@@ -86,8 +86,8 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 	err := d.each(ctx, query, func(row scanner) error {
 		var s alert.Silence
 		var matchers, every, by, endedBy, told string
-		var created, starts, ends, reminded int64
-		err := row.Scan(&s.ID, &matchers, &created, &starts, &ends, &every, &by, &s.Why, &endedBy, &s.Hidden, &told, &s.Channel, &reminded)
+		var created, starts, ends, reminded, updated int64
+		err := row.Scan(&s.ID, &matchers, &created, &starts, &ends, &every, &by, &s.Why, &endedBy, &s.Hidden, &told, &s.Channel, &reminded, &updated)
 		if err == nil {
 			s.Matchers, err = parseMatchers(matchers)
 		}
@@ -98,7 +98,7 @@ func (d *DB) silences(ctx context.Context, query string, args ...any) ([]alert.S
 			err = parse(every, &s.Every)
 		}
 		s.AnnouncedIn = d.Aliases().Lanes(s.AnnouncedIn)
-		s.CreatedAt, s.StartsAt, s.EndsAt = fromMicros(created), fromMicros(starts), fromMicros(ends)
+		s.CreatedAt, s.UpdatedAt, s.StartsAt, s.EndsAt = fromMicros(created), fromMicros(updated), fromMicros(starts), fromMicros(ends)
 		s.Channel, s.RemindedOf = d.Aliases().Lane(s.Channel), fromMicros(reminded)
 		s.By, s.EndedBy = person(by), person(endedBy)
 		found = append(found, s)
@@ -234,7 +234,7 @@ func (c *changeWriter) writeSilence(ctx context.Context, s *alert.Silence, match
 		return fmt.Errorf("write hours: %w", err)
 	}
 	err = c.w.insert(ctx, c.w.into.silences, []any{c.w.silences, s.ID, matchers, micros(s.CreatedAt), micros(s.StartsAt), micros(s.EndsAt), every,
-		personText(s.By), s.Why, personText(s.EndedBy), 0, told, s.Channel, micros(s.RemindedOf)})
+		personText(s.By), s.Why, personText(s.EndedBy), 0, told, s.Channel, micros(s.RemindedOf), micros(s.UpdatedAt)})
 	if err != nil {
 		return err
 	}

@@ -200,7 +200,7 @@ func testSilences(t *testing.T, d *DB) {
 }
 
 func testSilenceChanged(t *testing.T, d *DB) {
-	odd := alert.Silence{ID: "s-odd", CreatedAt: at(1), StartsAt: at(2), EndsAt: at(9), By: alert.Person{Name: "root"}, Channel: "C1"}
+	odd := alert.Silence{ID: "s-odd", CreatedAt: at(1), UpdatedAt: at(1), StartsAt: at(2), EndsAt: at(9), By: alert.Person{Name: "root"}, Channel: "C1"}
 	for _, value := range []string{"it’s „odd“", "tab\tand\nline", `back\slash "quote"`, "", "a, b=c"} {
 		m, err := alert.NewMatcher("l’abel, x", "=", value)
 		must(t, err)
@@ -208,7 +208,7 @@ func testSilenceChanged(t *testing.T, d *DB) {
 	}
 	commit(t, d, alert.Change{Silences: []alert.Silence{odd, silence(t, "s-last", 9)}})
 	hide(t, d, incident("a", "#db", 1), "s-odd")
-	odd.StartsAt, odd.Why = at(3), "later"
+	odd.StartsAt, odd.UpdatedAt, odd.Why = at(3), at(3), "later"
 	odd.EndsAt, odd.EndedBy, odd.AnnouncedIn, odd.RemindedOf = at(3), alert.ParsePerson("U2|bob"), []string{"#db", "@ann"}, at(2)
 	commit(t, d, alert.Change{Silences: []alert.Silence{odd}})
 	got, err := d.Silences(t.Context(), alert.SilenceFilter{ID: "s-odd"})
