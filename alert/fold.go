@@ -31,6 +31,9 @@ func (n Note) Broadcasts() bool {
 // What a person wrote, a void acknowledgement, whatever got worse and a mention are
 // always kept. So are the latest texts of alerts, and how many more there were.
 func (n Note) Fold(next Note) (folded *Note, ok bool) {
+	if n.Topic == TopicMembers && next.Topic == TopicMembers {
+		return n.andMembers(next)
+	}
 	if !n.folds() || !next.folds() {
 		return nil, false
 	}
@@ -50,6 +53,16 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 		return nil, false
 	}
 	return together(said), true
+}
+
+// andMembers is a note about members of a group with what the next one says of them, if one
+// page can name them all. One that names all of the group since its beginning stays alone.
+func (n Note) andMembers(next Note) (both *Note, ok bool) {
+	if n.From == 0 || n.More > 0 || n.From+n.Count != next.From || n.Count+next.Count > MembersPage {
+		return nil, false
+	}
+	next.From, next.Count, next.Over, next.Again = n.From, n.Count+next.Count, n.Over+next.Over, n.Again+next.Again
+	return &next, true
 }
 
 // folds reports whether a note may share a reply with others. Pages have to follow what

@@ -2,6 +2,7 @@ package alert_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -101,6 +102,34 @@ func TestPendingNotesFoldIntoOneReply(t *testing.T) {
 	} {
 		if said := reply(test.notes...); !slices.Equal(said, test.want) {
 			t.Errorf("%s: %q, want %q", test.what, said, test.want)
+		}
+	}
+}
+
+func TestPendingNotesAboutMembersAreOneReplyAsLongAsAPageNamesThem(t *testing.T) {
+	members := func(from, count, over, again int) alert.Note {
+		return alert.Note{Topic: alert.TopicMembers, From: from, Count: count, Over: over, Again: again}
+	}
+	unnamed := members(10, 10, 0, 0)
+	unnamed.More = 5
+	for _, c := range []struct {
+		what          string
+		waiting, next alert.Note
+		want          alert.Note // empty for a reply of its own
+	}{
+		{"more of them", members(10, 3, 1, 0), members(13, 2, 2, 1), members(10, 5, 3, 1)},
+		{"resolved ones", members(10, 3, 0, 0), members(13, 0, 2, 0), members(10, 3, 2, 0)},
+		{"only numbers", members(10, 0, 1, 0), members(10, 0, 2, 3), members(10, 0, 3, 3)},
+		{"a page", members(10, 0, 1, 0), members(10, alert.MembersPage, 0, 0), members(10, alert.MembersPage, 1, 0)},
+		{"more than a page", members(10, 1, 0, 0), members(11, alert.MembersPage, 0, 0), alert.Note{}},
+		{"after all of the group", members(0, 12, 0, 0), members(12, 1, 1, 0), alert.Note{}},
+		{"after some that are not named", unnamed, members(25, 0, 1, 0), alert.Note{}},
+		{"after something else", alert.Note{Topic: alert.TopicAcked}, members(10, 1, 0, 0), alert.Note{}},
+		{"before something else", members(10, 1, 0, 0), alert.Note{Topic: alert.TopicResolved}, alert.Note{}},
+	} {
+		folded, ok := c.waiting.Fold(c.next)
+		if ok != (c.want.Topic != "") || ok && !reflect.DeepEqual(*folded, c.want) {
+			t.Errorf("%s: %+v, %v, want %+v", c.what, folded, ok, c.want)
 		}
 	}
 }
