@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -39,6 +40,48 @@ const (
 // ReplicaStates returns all states, for metrics.
 func ReplicaStates() []ReplicaState {
 	return []ReplicaState{ReplicaActive, ReplicaStandby, ReplicaLost}
+}
+
+// The Socket Mode connections of replicas. Slack allows an app ten, of which two are left to
+// replace others with.
+const (
+	socketsEach = 2
+	socketsAll  = 8
+)
+
+// Sockets is how many Socket Mode connections the one of these replicas that asks keeps: two,
+// one if there are more than four replicas, none after the first eight, of which the active one
+// is first. A replica of another version than the active one's keeps none, because that one may
+// not answer what others receive. Who has no list is alone.
+func Sockets(all []Replica) int {
+	if len(all) == 0 {
+		return socketsEach
+	}
+	self := slices.IndexFunc(all, func(r Replica) bool { return r.Self })
+	lead := slices.IndexFunc(all, func(r Replica) bool { return r.State == ReplicaActive })
+	if self < 0 {
+		return 0
+	}
+	if lead < 0 {
+		lead = self
+	}
+	peers, before := 1, 0
+	for n, r := range all {
+		if n == self || r.State == ReplicaLost || r.Version != all[lead].Version {
+			continue
+		}
+		peers++
+		if self != lead && (n == lead || n < self) {
+			before++
+		}
+	}
+	switch {
+	case all[self].Version != all[lead].Version || before >= socketsAll:
+		return 0
+	case peers*socketsEach > socketsAll:
+		return 1
+	}
+	return socketsEach
 }
 
 // ReplicaNotes are the notes that one of these replicas has about the others.

@@ -45,6 +45,11 @@ const (
 		SELECT pg_notify(` + channelName + `, '` + arrivedNotice + `')`
 	receiptsNotify = `SELECT pg_notify(` + channelName + `, part) FROM json_array_elements_text(?::json) AS part`
 	arrivedNotice  = "arrived"
+	// receiveQuery takes the time from the database, because replicas' clocks differ.
+	receiveQuery = `WITH received AS (INSERT INTO inbox (id, dedupe, type, payload, received_at, handled)
+			VALUES ($1, $2, $3, $4, extract(epoch FROM clock_timestamp()) * 1000000, 0) ON CONFLICT DO NOTHING RETURNING id)
+		SELECT pg_notify(` + channelName + `, '` + receivedNotice + `') FROM received`
+	receivedNotice = "received"
 )
 
 // arrivals is what passes requests on over PostgreSQL.
@@ -53,6 +58,8 @@ type arrivals struct {
 	writing chan *arriving
 	// arrived has room for one: somebody may have written an arrival.
 	arrived chan struct{}
+	// received has room for one: another replica may have received an envelope.
+	received chan struct{}
 	// hurry is closed once nobody waits for receipts any more.
 	hurry    chan struct{}
 	hurrying sync.Once
@@ -77,14 +84,14 @@ type awaitedReceipt struct {
 	whole chan []byte // has room for it
 }
 
-// errFront is why a standby writes nothing but arrivals.
+// errFront is why a standby writes nothing but arrivals and envelopes.
 var errFront = fmt.Errorf("%w: this replica is on standby", alert.ErrUnavailable)
 
 // stockEvery is how often a front reads what the writer of another replica changes.
 const stockEvery = 2 * time.Second
 
 // OpenFront opens a PostgreSQL store that another replica has: it reads, and what Arrive
-// gets it passes on. Everything else that writes is refused with alert.ErrUnavailable. It
+// and Receive get it passes on. Everything else that writes is refused with alert.ErrUnavailable. It
 // need not be reached now.
 func OpenFront(url string, o Options) (*DB, error) {
 	o.Replica = nil
@@ -145,7 +152,7 @@ func (d *DB) takeStock(w *writer) error {
 }
 
 func newArrivals(config *pgx.ConnConfig) *arrivals {
-	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
+	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), received: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
 }
 
 // Arrive writes a request down for the active replica. It returns once the request is durable
@@ -193,6 +200,15 @@ func (d *DB) Arrived() <-chan struct{} {
 		return nil
 	}
 	return d.arrivals.arrived
+}
+
+// Received tells that another replica may have received envelopes. It is nil for a store
+// that has none.
+func (d *DB) Received() <-chan struct{} {
+	if d.arrivals == nil {
+		return nil
+	}
+	return d.arrivals.received
 }
 
 // Arrivals lists the arrivals that are not decided, in the order they came, and most at most.
@@ -269,8 +285,12 @@ func (a *arrivals) await(id string) (whole <-chan []byte, leave func()) {
 
 // hear takes in a notification.
 func (a *arrivals) hear(notice string) {
-	if notice == arrivedNotice {
-		a.wake()
+	switch notice {
+	case arrivedNotice:
+		wake(a.arrived)
+		return
+	case receivedNotice:
+		wake(a.received)
 		return
 	}
 	id, rest, _ := strings.Cut(notice, " ")
@@ -291,9 +311,9 @@ func (a *arrivals) hear(notice string) {
 	}
 }
 
-func (a *arrivals) wake() {
+func wake(sleeper chan<- struct{}) {
 	select {
-	case a.arrived <- struct{}{}:
+	case sleeper <- struct{}{}:
 	default: // it is about to look
 	}
 }
@@ -310,7 +330,7 @@ func (d *DB) listen() {
 		if err := d.listenOnce(ctx); ctx.Err() == nil {
 			d.log.Warn("notifications are not heard, will try again", zap.Error(err))
 		}
-		d.lookForArrivals(ctx)
+		d.lookAround(ctx)
 		select {
 		case <-ctx.Done():
 		case <-time.After(pollEvery):
@@ -318,14 +338,20 @@ func (d *DB) listen() {
 	}
 }
 
-// lookForArrivals has arrivals decided if there are any. It looks for itself, because who
-// decides has pushes waiting, which a store that does not answer must not delay once more.
-func (d *DB) lookForArrivals(ctx context.Context) {
-	// An error says that the store can't be used, which is found out and reported without it.
-	_ = d.each(ctx, "SELECT 1 FROM arrivals LIMIT 1", func(scanner) error {
-		d.arrivals.wake()
-		return nil
-	})
+// lookAround has arrivals decided and envelopes handled if there are any. It looks for itself,
+// because who decides has pushes waiting, which a store that does not answer must not delay
+// once more.
+func (d *DB) lookAround(ctx context.Context) {
+	for query, sleeper := range map[string]chan<- struct{}{
+		"SELECT 1 FROM arrivals LIMIT 1":                d.arrivals.arrived,
+		"SELECT 1 FROM inbox WHERE handled = 0 LIMIT 1": d.arrivals.received,
+	} {
+		// An error says that the store can't be used, which is found out and reported without it.
+		_ = d.each(ctx, query, func(scanner) error {
+			wake(sleeper)
+			return nil
+		})
+	}
 }
 
 // listenOnce hears notifications over one connection until that fails, which it returns.
@@ -355,7 +381,7 @@ func (d *DB) listenOnce(ctx context.Context) error {
 		case err == nil:
 			d.arrivals.hear(notice.Payload)
 		case pgconn.Timeout(err) && ctx.Err() == nil:
-			d.lookForArrivals(ctx)
+			d.lookAround(ctx)
 		default:
 			return err
 		}
@@ -402,17 +428,24 @@ func (d *DB) writeArrivals(group []*arriving) error {
 	for n, one := range group {
 		ids[n], requests[n] = one.ID, string(one.Request)
 	}
-	ctx, cancel := d.dialect.limit(context.Background())
+	_, err := d.passOn(context.Background(), arriveQuery, ids, requests)
+	return err
+}
+
+// passOn writes something for the active replica, and returns how many rows there are. The
+// errors are as from Commit.
+func (d *DB) passOn(ctx context.Context, query string, args ...any) (int64, error) {
+	ctx, cancel := d.dialect.limit(ctx)
 	defer cancel()
-	_, err := d.readers.ExecContext(ctx, arriveQuery, ids, requests)
+	result, err := d.readers.ExecContext(ctx, query, args...)
 	switch {
 	case err == nil:
-		return nil
+		return result.RowsAffected()
 	case undefinedTable(err):
-		return fmt.Errorf("%w: the active replica is of an earlier version", alert.ErrUnavailable)
+		return 0, fmt.Errorf("%w: the active replica is of an earlier version", alert.ErrUnavailable)
 	}
 	if _, refused := errors.AsType[*pgconn.ConnectError](err); refused || pgconn.SafeToRetry(err) || d.dialect.aborted(err) {
-		return d.classify(err)
+		return 0, d.classify(err)
 	}
-	return doubt{d.classify(err)}
+	return 0, doubt{d.classify(err)}
 }

@@ -19,11 +19,18 @@ const (
 
 // Receive keeps an envelope until it is handled. fresh is false when it is
 // known already, by its id or by what its sender calls its content, whether or
-// not the first copy was handled.
+// not the first copy was handled. A front keeps it for the active replica, and wakes that one.
 func (d *DB) Receive(ctx context.Context, e alert.Envelope) (fresh bool, err error) {
 	payload := e.Payload
 	if payload == nil {
 		payload = []byte{}
+	}
+	if d.front {
+		n, err := d.passOn(ctx, receiveQuery, e.ID, e.Dedupe, e.Type, payload)
+		if err != nil {
+			return false, fmt.Errorf("receive envelope: %w", err)
+		}
+		return n > 0, nil
 	}
 	err = d.answerWrite(ctx, func(w *writer, ctx context.Context) error {
 		n, err := w.exec(ctx, `INSERT INTO inbox (id, dedupe, type, payload, received_at, handled)

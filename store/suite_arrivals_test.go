@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 )
@@ -117,6 +118,34 @@ func TestPostgresReceiptsComeBackWhole(t *testing.T) {
 		answered += len(all)
 	}
 	senders.Wait()
+}
+
+func TestPostgresWhatAStandbyReceivesWakesTheActiveReplicaOnce(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	standby := openFront(t, url)
+	received := func(by *DB, id, content string, want bool) {
+		t.Helper()
+		fresh, err := by.Receive(t.Context(), alert.Envelope{ID: id, Dedupe: content, Type: "interactive", Payload: []byte("payload " + id), ReceivedAt: at(1)})
+		if err != nil || fresh != want {
+			t.Errorf("%s is fresh: %v, %v", id, fresh, err)
+		}
+	}
+	received(standby, "a", "click 1", true)
+	<-d.Received()
+	received(standby, "a", "", false)
+	received(d, "a", "", false)
+	received(d, "b", "click 1", false)
+	received(d, "c", "click 2", true)
+	received(standby, "d", "click 2", false)
+	all, err := d.Unhandled(t.Context())
+	must(t, err)
+	if len(all) != 2 || all[0].ID != "a" || string(all[0].Payload) != "payload a" || all[0].Type != "interactive" || time.Since(all[0].ReceivedAt).Abs() > time.Hour || all[1].ID != "c" {
+		t.Errorf("to be handled are %+v", all)
+	}
+	must(t, d.Handled(t.Context(), "a"))
+	received(standby, "a", "", false)
+	mustBe(t, standby.Handled(t.Context(), "c"), alert.ErrUnavailable)
 }
 
 func TestPostgresWhatArrivesIsKeptInItsOrder(t *testing.T) {
