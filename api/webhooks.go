@@ -377,14 +377,15 @@ func (a *API) acknowledge(r *http.Request, in alert.Intake) error {
 	return err
 }
 
-// actsOn is an act on each incident in a state that has one of the keys.
+// actsOn is an act on each incident in a state that has one of the keys, or in whose group an
+// alert has it.
 func (a *API) actsOn(r *http.Request, keys []string, state alert.State, act alert.Act) (acts []alert.Act, err error) {
 	for _, key := range keys {
 		matcher, err := alert.NewMatcher("key", "=", key)
 		if err != nil {
 			continue // no alert has such a key
 		}
-		found, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{state}, Matchers: alert.Matchers{matcher}})
+		found, err := a.opts.Store.Incidents(r.Context(), alert.IncidentFilter{States: []alert.State{state}, Matchers: alert.Matchers{matcher}, Members: true})
 		if err != nil {
 			return nil, err
 		}

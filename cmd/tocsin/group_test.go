@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -200,6 +201,20 @@ func TestTheMembersOfAGroupAreSeenEverywhere(t *testing.T) {
 	if text := p.command("silence", "host=db-29", "--for", "1h"); !strings.Contains(text, "1 open incident") {
 		t.Errorf("silencing a member says %s", text)
 	}
+}
+
+func TestAnAcknowledgementByTheKeyOfOneAlertAcknowledgesItsGroup(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(groupedByCluster)
+	p.start()
+	p.mustPush(full("eu", "db-00", "error"), full("eu", "db-01", "error"))
+	card := wantGroup(t, s, "eu", "2 firing")
+	if got := p.webhook("/v2/enqueue", []byte(`{"event_action":"acknowledge","dedup_key":"eu/db-01"}`)); got.status != http.StatusAccepted {
+		t.Fatalf("answered %d %s", got.status, got.body)
+	}
+	showing(t, s, card.TS, "Acknowledged")
 }
 
 func TestAnAlertWhoseLabelsChangeLeavesTheCardOfItsGroup(t *testing.T) {
