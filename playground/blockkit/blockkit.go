@@ -6,6 +6,7 @@ package blockkit
 
 import (
 	"fmt"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,6 +27,7 @@ const (
 const (
 	maxMessageBlocks = 50
 	maxViewBlocks    = 100
+	maxAttachments   = 100
 	maxID            = 255
 	maxTextObject    = 3000
 	maxURL           = 3000
@@ -49,7 +51,9 @@ type checker struct {
 	messages []string
 	blockIDs map[string]bool
 	inputs   bool
+	flagged  map[string]bool
 	tables   int
+	cells    int
 	charts   int
 	rules    map[string]blockRule
 	elems    map[string]elementRule
@@ -64,7 +68,7 @@ type Options struct {
 }
 
 func newChecker(where Surface, opts Options) *checker {
-	return &checker{surface: where, opts: opts, blockIDs: map[string]bool{}, rules: blockRules(), elems: elementRules()}
+	return &checker{surface: where, opts: opts, blockIDs: map[string]bool{}, flagged: map[string]bool{}, rules: blockRules(), elems: elementRules()}
 }
 
 // Blocks returns what is wrong with the blocks argument of a message; nothing means that Slack would accept it.
@@ -77,6 +81,9 @@ func Blocks(where Surface, blocks []any, opts Options) []string {
 // Attachments returns what is wrong with the attachments of a message.
 func Attachments(attachments []any, opts Options) []string {
 	c := newChecker(Message, opts)
+	if len(attachments) > maxAttachments {
+		c.fail("/attachments", "no more than %d items allowed", maxAttachments)
+	}
 	for i, a := range attachments {
 		at := fmt.Sprintf("/attachments/%d", i)
 		fields, ok := a.(map[string]any)
@@ -155,13 +162,18 @@ func (c *checker) blockID(o object) {
 	c.blockIDs[id] = true
 }
 
-// properties refuses names that Slack does not know in an object. An empty list lets everything through.
+// flags are the names that are true or false wherever they are.
+const flags = "expand emoji verbatim optional dispatch_action multiline focus_on_load is_decimal_allowed response_url_enabled" +
+	" default_to_current_conversation exclude_external_shared_channels exclude_bot_users clear_on_close notify_on_close is_label_visible"
+
+// properties refuses names that Slack does not know in an object, and flags that are neither true nor false. An empty list
+// lets every name through.
 func (c *checker) properties(o object, known string) {
-	if known == "" {
-		return
-	}
-	for name := range o.fields {
-		if name != "type" && name != "block_id" && !containsWord(known, name) {
+	for name, v := range o.fields {
+		if _, isBool := v.(bool); !isBool && v != nil && containsWord(flags, name) {
+			c.fail(o.at+"/"+name, "must be a boolean")
+		}
+		if known != "" && name != "type" && name != "block_id" && !containsWord(known, name) {
 			c.fail(o.at, "invalid additional property: %s", name)
 		}
 	}
@@ -203,6 +215,14 @@ func (c *checker) need(o object, key string, most int) string {
 	}
 	text, _ := c.str(o, key, 1, most)
 	return text
+}
+
+// web is need for the address of something that Slack fetches.
+func (c *checker) web(o object, key string, schemes ...string) {
+	address := c.need(o, key, maxURL)
+	if u, err := url.Parse(address); address != "" && (err != nil || u.Host == "" || !slices.Contains(schemes, u.Scheme)) {
+		c.fail(o.at+"/"+key, "must be a valid url")
+	}
 }
 
 func (c *checker) missing(o object, key string) {
@@ -310,6 +330,11 @@ func View(where Surface, fields map[string]any, opts Options) []string {
 		c.fail("/view/type", "must be %s", where)
 		return c.messages
 	}
+	known := "title blocks private_metadata callback_id external_id clear_on_close notify_on_close"
+	if where == Modal {
+		known += " close submit submit_disabled"
+	}
+	c.properties(v, known)
 	c.str(v, "private_metadata", 0, 3000)
 	c.str(v, "callback_id", 0, maxID)
 	c.str(v, "external_id", 0, maxID)
@@ -321,11 +346,6 @@ func View(where Surface, fields map[string]any, opts Options) []string {
 // viewFrame checks what a view has in addition to its blocks: only a modal has a title and buttons, and one with inputs needs submit.
 func (c *checker) viewFrame(v object) {
 	if c.surface == Home {
-		for _, key := range []string{"submit", "close"} {
-			if v.fields[key] != nil {
-				c.fail("/view", "invalid additional property: %s", key)
-			}
-		}
 		return
 	}
 	c.text(v, "title", textRule{most: 24, plain: true, required: true})

@@ -69,6 +69,8 @@ func TestBlocksSlackTakes(t *testing.T) {
 		"bars":          chart(`{"type":"bar","axis_config":{"categories":["a","b"],"x_label":"` + xs(50) + `"},"series":[` + repeat(6, `{"name":"s%d","data":[{"label":"a","value":-1},{"label":"b","value":2.5}]}`) + `]}`),
 		"line":          chart(`{"type":"line","axis_config":{"categories":[` + repeat(20, `"%d"`) + `]},"series":[{"name":"s","data":[` + repeat(20, `{"label":"%d","value":%d}`) + `]}]}`),
 		"files":         `{"type":"input","label":` + plain("l") + `,"element":{"type":"file_input","max_files":3}}`,
+		"layout":        `{"type":"layout","label":"l","rows":[{"items":[{"block":{"type":"divider"}}]}],"fallback":[{"type":"divider"}]}`,
+		"empty value":   `{"type":"actions","elements":[{"type":"button","text":` + plain("b") + `,"value":"","visible_to_user_ids":["U0ANN"]}]}`,
 		"video":         `{"type":"video","title":` + plain("t") + `,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t","alt_text":"a"}`,
 	}
 	for name, block := range rows {
@@ -171,6 +173,35 @@ func TestBlocksSlackRefuses(t *testing.T) {
 		"21 columns":          {`{"type":"table","rows":[[` + repeat(21, `{"type":"raw_text","text":"c"}`) + `]]}`, "no more than 20 items allowed [json-pointer:/blocks/0/rows/0]"},
 		"number in a table":   {`{"type":"table","rows":[[{"type":"raw_number","value":1}]]}`, "unsupported type: raw_number [json-pointer:/blocks/0/rows/0/0/type]"},
 		"two tables":          {repeat(2, `{"type":"table","rows":[[]]}`), "only_one_table_allowed [json-pointer:/blocks/1]"},
+		"no fields":           {`{"type":"section","text":` + plain("x") + `,"fields":[]}`, "no fewer than 1 items allowed [json-pointer:/blocks/0/fields]"},
+		"flag as text":        {`{"type":"section","text":{"type":"plain_text","text":"x","emoji":"no"}}`, "must be a boolean [json-pointer:/blocks/0/text/emoji]"},
+		"no web address":      {`{"type":"image","alt_text":"a","image_url":"not a url"}`, "must be a valid url [json-pointer:/blocks/0/image_url]"},
+		"option with a link":  {actions(`{"type":"static_select","options":[{"text":` + plain("o") + `,"value":"v","url":"https://x.test"}]}`), "invalid additional property: url [json-pointer:/blocks/0/elements/0/options/0]"},
+		"options and groups":  {actions(`{"type":"static_select","options":[` + option + `],"option_groups":[{"label":` + plain("g") + `,"options":[` + option + `]}]}`), "only one of options and option_groups allowed [json-pointer:/blocks/0/elements/0]"},
+		"initial text":        {actions(`{"type":"static_select","options":[` + option + `],"initial_option":{"text":` + plain("other") + `,"value":"v%d"}}`), "initial option was not found in options [json-pointer:/blocks/0/elements/0]"},
+		"select nothing":      {actions(`{"type":"multi_users_select","max_selected_items":0}`), "must be between 1 and 2147483647 [json-pointer:/blocks/0/elements/0/max_selected_items]"},
+		"empty filter":        {actions(`{"type":"conversations_select","filter":{}}`), "must not be empty [json-pointer:/blocks/0/elements/0/filter]"},
+		"odd filter":          {actions(`{"type":"conversations_select","filter":{"include":["x"]}}`), "must be a valid enum value [json-pointer:/blocks/0/elements/0/filter/include/0]"},
+		"answer to a message": {actions(`{"type":"channels_select","response_url_enabled":true}`), "only allowed in modals [json-pointer:/blocks/0/elements/0/response_url_enabled]"},
+		"no such day":         {actions(`{"type":"datepicker","initial_date":"2026-02-30"}`), "must be a valid date [json-pointer:/blocks/0/elements/0/initial_date]"},
+		"no such hour":        {actions(`{"type":"timepicker","initial_time":"24:30"}`), "must be a valid time [json-pointer:/blocks/0/elements/0/initial_time]"},
+		"no such zone":        {actions(`{"type":"timepicker","timezone":"Mars/X"}`), "must be a valid timezone [json-pointer:/blocks/0/elements/0/timezone]"},
+		"unknown in element":  {input(`{"type":"plain_text_input","foo":1}`), "invalid additional property: foo [json-pointer:/blocks/0/element]"},
+		"numbers crossed":     {input(`{"type":"number_input","is_decimal_allowed":true,"min_value":"5","max_value":"4.5"}`), "must be less than or equal to max_value [json-pointer:/blocks/0/element/min_value]"},
+		"odd trigger":         {input(`{"type":"plain_text_input","dispatch_action_config":{"trigger_actions_on":["x"]}}`), "must be a valid enum value [json-pointer:/blocks/0/element/dispatch_action_config/trigger_actions_on/0]"},
+		"two in focus":        {repeat(2, input(`{"type":"plain_text_input","focus_on_load":true}`)), "only one element may have focus_on_load [json-pointer:/blocks/1/element/focus_on_load]"},
+		"button without icon": {`{"type":"context_actions","elements":[{"type":"icon_button","text":` + plain("x") + `}]}`, "missing required field: icon [json-pointer:/blocks/0/elements/0]"},
+		"long video title":    {`{"type":"video","title":` + plain(xs(200)) + `,"video_url":"https://x.test/v","thumbnail_url":"https://x.test/t","alt_text":"a"}`, "must be less than 200 characters [json-pointer:/blocks/0/title/text]"},
+		"long video author":   {`{"type":"video","author_name":"` + xs(51) + `"}`, "must be less than 51 characters [json-pointer:/blocks/0/author_name]"},
+		"video by http":       {`{"type":"video","video_url":"http://x.test/v"}`, "must be a valid url [json-pointer:/blocks/0/video_url]"},
+		"column on top":       {`{"type":"table","rows":[[]],"column_settings":[null,{"align":"top"}]}`, "must be a valid enum value [json-pointer:/blocks/0/column_settings/1/align]"},
+		"much in a table":     {`{"type":"table","rows":[` + repeat(2, `[{"type":"raw_text","text":"`+xs(5001)+`"}]`) + `]}`, "must have less than 10001 characters [json-pointer:/blocks/0/rows]"},
+		"rich heading":        {`{"type":"data_table","caption":"c","rows":[[{"type":"rich_text","elements":[]}],[]]}`, "unsupported type: rich_text [json-pointer:/blocks/0/rows/0/0/type]"},
+		"odd cell":            {`{"type":"data_table","caption":"c","rows":[[],[{"type":"nope"}]]}`, "unsupported type: nope [json-pointer:/blocks/0/rows/1/0/type]"},
+		"unknown on a card":   {`{"type":"card","foo":1}`, "invalid additional property: foo [json-pointer:/blocks/0]"},
+		"odd action of card":  {`{"type":"card","actions":[{"type":"nope"}]}`, "unsupported type: nope [json-pointer:/blocks/0/actions/0/type]"},
+		"carousel of lines":   {`{"type":"carousel","elements":[{"type":"divider"}]}`, "unsupported type: divider [json-pointer:/blocks/0/elements/0/type]"},
+		"odd block in layout": {`{"type":"layout","label":"l","rows":[{"items":[{"block":{"type":"nope"}}]}]}`, "unsupported type: nope [json-pointer:/blocks/0/rows/0/items/0/block/type]"},
 		"nested container":    {`{"type":"container","blocks":[{"type":"container"}]}`, "unsupported type: container [json-pointer:/blocks/0/blocks/0/type]"},
 	}
 	for name, row := range rows {
@@ -193,6 +224,25 @@ func TestAlertBlockIsForModalsOnly(t *testing.T) {
 	want := "must be a valid enum value [json-pointer:/view/blocks/0/level]"
 	if messages := View(Modal, view("loud"), Options{}); !slices.Contains(messages, want) {
 		t.Errorf("got %q, want %q", messages, want)
+	}
+}
+
+func TestViewsAndAttachmentsSlackRefuses(t *testing.T) {
+	inHome := func(fields string) []string {
+		return View(Home, decode[map[string]any](t, `{"type":"home",`+fields+`}`), Options{})
+	}
+	for _, row := range []struct {
+		got  []string
+		want string
+	}{
+		{inHome(`"blocks":[{"type":"divider"}],"foo":1`), "invalid additional property: foo [json-pointer:/view]"},
+		{inHome(`"blocks":[{"type":"divider"}],"submit":` + plain("s")), "invalid additional property: submit [json-pointer:/view]"},
+		{inHome(`"blocks":[{"type":"input","label":` + plain("l") + `,"element":{"type":"file_input"}}]`), "unsupported type: file_input [json-pointer:/view/blocks/0/element/type]"},
+		{Attachments(decode[[]any](t, `[`+repeat(101, `{"text":"x"}`)+`]`), Options{}), "no more than 100 items allowed [json-pointer:/attachments]"},
+	} {
+		if !slices.Contains(row.got, row.want) {
+			t.Errorf("got %q, want %q", row.got, row.want)
+		}
 	}
 }
 

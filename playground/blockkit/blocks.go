@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"unicode/utf8"
 )
 
 // blockRule is what Slack requires of one type of block.
@@ -24,7 +25,7 @@ func blockRules() map[string]blockRule {
 	return map[string]blockRule{
 		"actions":            {properties: "elements", check: (*checker).actionsBlock},
 		"alert":              {surfaces: modal, check: (*checker).alertBlock},
-		"card":               {check: (*checker).cardBlock},
+		"card":               {properties: "hero_image icon slack_icon title subtitle body subtext actions", check: (*checker).cardBlock},
 		"carousel":           {surfaces: noModal, check: (*checker).carouselBlock},
 		"container":          {surfaces: message, check: (*checker).containerBlock},
 		"context":            {properties: "elements", check: (*checker).contextBlock},
@@ -35,6 +36,7 @@ func blockRules() map[string]blockRule {
 		"header":             {properties: "text level", check: (*checker).headerBlock},
 		"image":              {properties: "image_url slack_file alt_text title", check: (*checker).imageBlock},
 		"input":              {properties: "label element dispatch_action hint optional", check: (*checker).inputBlock},
+		"layout":             {properties: "label rows is_label_visible grid_lines fallback", check: (*checker).layoutBlock},
 		"markdown":           {surfaces: message, properties: "text", check: (*checker).markdownBlock},
 		"plan":               {surfaces: message, check: (*checker).anyBlock},
 		"rich_text":          {properties: "elements", check: (*checker).richTextBlock},
@@ -49,8 +51,10 @@ func blockRules() map[string]blockRule {
 func (c *checker) anyBlock(object) {}
 
 func (c *checker) sectionBlock(o object) {
-	fields := c.list(o, "fields", 0, 10)
-	if o.fields["text"] == nil && len(fields) == 0 {
+	var fields []any
+	if o.fields["fields"] != nil {
+		fields = c.list(o, "fields", 1, 10)
+	} else if o.fields["text"] == nil {
 		c.missing(o, "text")
 	}
 	c.text(o, "text", textRule{most: maxTextObject})
@@ -80,7 +84,7 @@ func (c *checker) image(o object) {
 	file, ok := c.child(o, "slack_file")
 	switch {
 	case !ok && o.fields["slack_file"] == nil:
-		c.need(o, "image_url", maxURL)
+		c.web(o, "image_url", "http", "https")
 	case !ok:
 	case o.fields["image_url"] != nil:
 		c.fail(o.at, "only one of image_url and slack_file allowed")
@@ -122,18 +126,18 @@ func (c *checker) contextBlock(o object) {
 }
 
 func (c *checker) actionsBlock(o object) {
-	c.elements(o, c.list(o, "elements", 1, 25), placeActions)
+	c.elements(o, "elements", c.list(o, "elements", 1, 25), placeActions)
 }
 
 func (c *checker) contextActionsBlock(o object) {
-	c.elements(o, c.list(o, "elements", 1, 5), placeContextActions)
+	c.elements(o, "elements", c.list(o, "elements", 1, 5), placeContextActions)
 }
 
 // elements checks interactive elements, whose action_ids have to differ within the block.
-func (c *checker) elements(o object, list []any, where place) {
+func (c *checker) elements(o object, key string, list []any, where place) {
 	seen := map[string]bool{}
 	for i, e := range list {
-		at := fmt.Sprintf("%s/elements/%d", o.at, i)
+		at := fmt.Sprintf("%s/%s/%d", o.at, key, i)
 		el, ok := c.asObject(e, at)
 		if !ok {
 			continue
@@ -162,9 +166,10 @@ func (c *checker) inputBlock(o object) {
 func (c *checker) markdownBlock(o object) { c.need(o, "text", MaxMarkdown) }
 
 func (c *checker) videoBlock(o object) {
-	c.text(o, "title", textRule{most: 200, plain: true, required: true})
-	c.need(o, "video_url", maxURL)
-	c.need(o, "thumbnail_url", maxURL)
+	c.text(o, "title", textRule{most: 199, plain: true, required: true})
+	c.str(o, "author_name", 0, 50)
+	c.web(o, "video_url", "https")
+	c.web(o, "thumbnail_url", "http", "https")
 	c.need(o, "alt_text", 2000)
 }
 
@@ -182,14 +187,33 @@ func (c *checker) cardBlock(o object) {
 	c.text(o, "title", textRule{most: 150})
 	c.text(o, "subtitle", textRule{most: 150})
 	c.text(o, "body", textRule{most: 200})
+	c.elements(o, "actions", c.list(o, "actions", 0, 25), placeActions)
 }
 
 func (c *checker) carouselBlock(o object) {
 	for i, e := range c.list(o, "elements", 1, 10) {
-		if card, ok := c.asObject(e, fmt.Sprintf("%s/elements/%d", o.at, i)); ok {
-			c.cardBlock(card)
+		at := fmt.Sprintf("%s/elements/%d", o.at, i)
+		if card, ok := c.asObject(e, at); ok && card.fields["type"] != "card" {
+			c.fail(at+"/type", "unsupported type: %v", card.fields["type"])
+		} else if ok {
+			c.block(e, at)
 		}
 	}
+}
+
+// layoutBlock checks a grid of other blocks.
+func (c *checker) layoutBlock(o object) {
+	c.need(o, "label", 150)
+	for i, v := range c.list(o, "rows", 1, 5) {
+		row, _ := c.asObject(v, fmt.Sprintf("%s/rows/%d", o.at, i))
+		for j, v := range c.list(row, "items", 1, maxMessageBlocks) {
+			at := fmt.Sprintf("%s/items/%d", row.at, j)
+			if item, ok := c.asObject(v, at); ok {
+				c.block(item.fields["block"], at+"/block")
+			}
+		}
+	}
+	c.blocks(c.list(o, "fallback", 0, maxMessageBlocks), o.at+"/fallback", maxMessageBlocks)
 }
 
 func (c *checker) containerBlock(o object) {
@@ -211,17 +235,41 @@ func (c *checker) dataTableBlock(o object) {
 	if o.fields["caption"] == nil {
 		c.missing(o, "caption")
 	}
-	c.list(o, "rows", 2, 101)
+	c.rows(o, 2, 101, func(row int) string {
+		if row == 0 {
+			return "raw_text"
+		}
+		return "raw_text raw_number rich_text action_cell"
+	})
 	c.integer(o, "page_size", 1, 100)
 }
+
+// maxCells is how many characters the cells of all tables of a message may have.
+const maxCells = 10000
 
 // tableBlock checks a table: 100 rows of 20 cells, each raw_text or rich_text, and one table in a message.
 func (c *checker) tableBlock(o object) {
 	if c.tables++; c.tables > 1 {
 		c.fail(o.at, "only_one_table_allowed")
 	}
-	c.list(o, "column_settings", 0, 20)
-	for i, row := range c.list(o, "rows", 1, 100) {
+	for i, v := range c.list(o, "column_settings", 0, 20) {
+		if v == nil {
+			continue // a column without settings
+		}
+		column, _ := c.asObject(v, fmt.Sprintf("%s/column_settings/%d", o.at, i))
+		if align, given := c.str(column, "align", 0, 20); given && !containsWord("left center right", align) {
+			c.fail(column.at+"/align", "must be a valid enum value")
+		}
+	}
+	c.rows(o, 1, 100, func(int) string { return "raw_text rich_text" })
+	if c.cells > maxCells {
+		c.fail(o.at+"/rows", "must have less than %d characters", maxCells+1)
+	}
+}
+
+// rows checks the least..most rows of a table, whose cells are of the kinds that the row may have.
+func (c *checker) rows(o object, least, most int, kinds func(row int) string) {
+	for i, row := range c.list(o, "rows", least, most) {
 		at := fmt.Sprintf("%s/rows/%d", o.at, i)
 		cells, ok := row.([]any)
 		if !ok {
@@ -233,22 +281,23 @@ func (c *checker) tableBlock(o object) {
 			continue
 		}
 		for j, cell := range cells {
-			c.cell(cell, fmt.Sprintf("%s/%d", at, j))
+			c.cell(cell, fmt.Sprintf("%s/%d", at, j), kinds(i))
 		}
 	}
 }
 
-func (c *checker) cell(v any, at string) {
+func (c *checker) cell(v any, at, kinds string) {
 	o, ok := c.asObject(v, at)
 	if !ok {
 		return
 	}
-	switch kind, _ := o.fields["type"].(string); kind {
-	case "raw_text":
-		c.need(o, "text", maxTextObject)
-	case "rich_text":
-		c.richTextBlock(o)
-	default:
+	kind, _ := o.fields["type"].(string)
+	switch {
+	case !containsWord(kinds, kind):
 		c.fail(at+"/type", "unsupported type: %s", kind)
+	case kind == "raw_text":
+		c.cells += utf8.RuneCountInString(c.need(o, "text", maxCells))
+	case kind == "rich_text":
+		c.richTextBlock(o)
 	}
 }
