@@ -231,7 +231,7 @@ func (x explanation) text() string {
 	}
 	text += x.planned.text(hidden.String())
 	for _, other := range x.Also {
-		text += fmt.Sprintf("\nIt is also an incident of the route %s, which forms other groups. That one goes to:\n", other.Route) + other.text("")
+		text += fmt.Sprintf("\nIt is also an incident of the route %s. That one goes to:\n", other.Route) + other.text("")
 	}
 	return text
 }
