@@ -58,10 +58,11 @@ func (n Note) Fold(next Note) (folded *Note, ok bool) {
 // andMembers is a note about members of a group with what the next one says of them, if one
 // page can name them all. One that names all of the group since its beginning stays alone.
 func (n Note) andMembers(next Note) (both *Note, ok bool) {
-	if n.From == 0 || n.More > 0 || n.From+n.Count != next.From || n.Count+next.Count > MembersPage {
+	if n.From == 0 || n.More > 0 && next.Count > 0 || n.From+n.Count+n.More != next.From || n.Count+next.Count > MembersPage {
 		return nil, false
 	}
-	next.From, next.Count, next.Over, next.Again = n.From, n.Count+next.Count, n.Over+next.Over, n.Again+next.Again
+	next.From, next.Count, next.More = n.From, n.Count+next.Count, n.More+next.More
+	next.Over, next.Again = n.Over+next.Over, n.Again+next.Again
 	return &next, true
 }
 

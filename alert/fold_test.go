@@ -112,6 +112,8 @@ func TestPendingNotesAboutMembersAreOneReplyAsLongAsAPageNamesThem(t *testing.T)
 	}
 	unnamed := members(10, 10, 0, 0)
 	unnamed.More = 5
+	counted := unnamed
+	counted.Over = 1
 	for _, c := range []struct {
 		what          string
 		waiting, next alert.Note
@@ -123,7 +125,8 @@ func TestPendingNotesAboutMembersAreOneReplyAsLongAsAPageNamesThem(t *testing.T)
 		{"a page", members(10, 0, 1, 0), members(10, alert.MembersPage, 0, 0), members(10, alert.MembersPage, 1, 0)},
 		{"more than a page", members(10, 1, 0, 0), members(11, alert.MembersPage, 0, 0), alert.Note{}},
 		{"after all of the group", members(0, 12, 0, 0), members(12, 1, 1, 0), alert.Note{}},
-		{"after some that are not named", unnamed, members(25, 0, 1, 0), alert.Note{}},
+		{"named ones after some that are not", unnamed, members(25, 1, 0, 0), alert.Note{}},
+		{"only numbers after some that are not named", unnamed, members(25, 0, 1, 0), counted},
 		{"after something else", alert.Note{Topic: alert.TopicAcked}, members(10, 1, 0, 0), alert.Note{}},
 		{"before something else", members(10, 1, 0, 0), alert.Note{Topic: alert.TopicResolved}, alert.Note{}},
 	} {

@@ -443,6 +443,9 @@ func MemberNotes(from, total int) (notes []Note) {
 	for ; from < end; from += page {
 		notes = append(notes, Note{Topic: topic, From: from, Count: min(page, end-from)})
 	}
+	if len(notes) == 0 && from < total {
+		notes, end = []Note{{Topic: TopicMembers, From: from}}, from
+	}
 	if len(notes) > 0 {
 		notes[len(notes)-1].More = total - end
 	}

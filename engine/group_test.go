@@ -409,6 +409,34 @@ func TestTheThreadListsAllMembersIfTheCardCannot(t *testing.T) {
 	}
 }
 
+func TestTheThreadCountsMembersThatNoListNames(t *testing.T) {
+	w := newWorld(t, grouped())
+	w.push(diskFull("db-0", alert.Error))
+	w.after(30 * time.Second)
+	push := func(from, to int) {
+		t.Helper()
+		for n := from; n < to; n++ {
+			w.push(diskFull(fmt.Sprint("db-", n), alert.Error))
+		}
+	}
+	w.incidents[0].Group.Total, w.incidents[0].Group.Said = alert.MostListed-1, alert.MostListed-1
+	push(1, 4)
+	named := w.after(5 * time.Minute)
+	push(4, 6)
+	for _, got := range []struct {
+		d    decided
+		want alert.Note
+	}{
+		{named, alert.Note{From: alert.MostListed - 1, Count: 1, More: 2}},
+		{w.after(5 * time.Minute), alert.Note{From: alert.MostListed + 2, More: 2}},
+	} {
+		wantDeliveries(t, got.d, "#alerts reply members")
+		if n := got.d.change.Deliveries[0].Note; n.From != got.want.From || n.Count != got.want.Count || n.More != got.want.More {
+			t.Errorf("the thread says %+v, want %+v", n, got.want)
+		}
+	}
+}
+
 func TestAWorseMemberPingsOnceNoSilenceHidesIt(t *testing.T) {
 	w := newWorld(t, grouped())
 	w.silence(`host="db-2"`, time.Hour)

@@ -118,7 +118,7 @@ func memberWords(n alert.Note) string {
 	switch {
 	case n.From == 0 && n.Count > 0 && n.Over+n.Again == 0:
 		parts = append(parts, "*All of the group*, in order of arrival")
-	case n.From == 0 && n.Count > 0, n.Count > 0:
+	case n.Count+n.More > 0:
 		parts = append(parts, fmt.Sprintf("*%d more*", n.Count+n.More))
 	}
 	if n.Again > 0 {
@@ -142,7 +142,7 @@ func Members(i alert.Incident, n alert.Note, members []alert.GroupMember) Messag
 			break
 		}
 	}
-	if more := len(members) - len(l.all) + n.More; more > 0 {
+	if more := len(members) - len(l.all) + n.More; more > 0 && len(members) > 0 {
 		l.all = append(l.all, fmt.Sprintf("and %d more: Details lists them", more))
 	}
 	if len(l.all) == 0 {

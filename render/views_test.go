@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -274,6 +275,13 @@ func fullHome() HomeView {
 		Subscriptions: []alert.Subscription{{Person: "U0ANN", Matchers: must(`service="db"`)}},
 		Stats:         dayOfStats(), Chart: Chart{File: "F0CHART"},
 		Shell: Shell{Server: "http://127.0.0.1:8126"}, Version: "1.0.0", DrawnAt: at("14:06:07"),
+	}
+}
+
+func TestMembersThatNoListNamesAreCounted(t *testing.T) {
+	got, _ := read(t, Members(diskFull(), alert.Note{Topic: alert.TopicMembers, From: alert.MostListed + 2, More: 250, Over: 3}, nil))
+	if want := "250 more, 3 resolved"; !strings.Contains(got, want) || strings.Contains(got, "Details") {
+		t.Errorf("it says %q, want %q", got, want)
 	}
 }
 
