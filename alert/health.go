@@ -31,6 +31,8 @@ type Health struct {
 	Standby bool `json:"standby,omitempty"`
 	// Replicas are the daemons that share the store; none over SQLite.
 	Replicas []Replica `json:"replicas,omitempty"`
+	// Lag is what they have yet to decide; nil over SQLite.
+	Lag *Lag `json:"lag,omitempty"`
 	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
 	// Notes need a person, too, and say nothing against the daemon: a conversation that

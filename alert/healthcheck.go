@@ -64,6 +64,9 @@ func (h Health) Cluster() string {
 	if lost := count[ReplicaLost]; lost > 0 {
 		line += fmt.Sprintf(", lost: %d", lost)
 	}
+	if h.Lag != nil && h.Lag.Arrivals > 0 {
+		line += ", " + h.Lag.String()
+	}
 	return line
 }
 

@@ -27,6 +27,21 @@ type Replica struct {
 	Unseen float64 `json:"unseen_seconds,omitempty"`
 }
 
+// Lag is what standbys have accepted and no active replica has decided yet.
+type Lag struct {
+	Arrivals int64 `json:"arrivals_waiting"`
+	// Seconds is for how long the oldest of them has waited.
+	Seconds float64 `json:"lag_seconds"`
+}
+
+// String says how many wait, and for how long.
+func (l Lag) String() string {
+	if l.Arrivals == 0 {
+		return "no arrivals wait"
+	}
+	return fmt.Sprintf("arrivals that wait: %d, for up to %.0f s", l.Arrivals, l.Seconds)
+}
+
 // ReplicaState is what a replica does.
 type ReplicaState string
 

@@ -50,6 +50,7 @@ const (
 	forgetQuery   = `DELETE FROM replicas WHERE seen < clock_timestamp() - interval '10 minutes'`
 	replicasQuery = `SELECT r.id, r.host, r.version, r.config, r.workspace, r.sockets, r.since, extract(epoch FROM clock_timestamp() - r.seen)::float8, l.since
 		FROM replicas r LEFT JOIN leader l ON l.replica = r.id ORDER BY r.since, r.id`
+	lagQuery = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()) - min(arrived_at) / 1000000.0, 0)::float8 FROM arrivals`
 	// The holder's session promises to say something only where leader has its pid.
 	silentQuery = `SELECT a.pid, coalesce(a.state LIKE 'idle%' AND clock_timestamp() - a.state_change > make_interval(secs => $2)
 			AND a.pid = (SELECT pid FROM leader), false) ` + holderTables
@@ -136,7 +137,12 @@ func (d *DB) beat(ctx context.Context) error {
 	if err := d.each(ctx, replicasQuery, scanReplicas(&all, self.ID)); err != nil {
 		return err
 	}
+	var lag alert.Lag
+	if err := d.each(ctx, lagQuery, func(row scanner) error { return row.Scan(&lag.Arrivals, &lag.Seconds) }); err != nil {
+		return err
+	}
 	d.replicas.Store(&all)
+	d.lag.Store(&lag)
 	return foreign(all)
 }
 
@@ -186,6 +192,10 @@ func (d *DB) Replicas() []alert.Replica {
 	return nil
 }
 
+// Lag is what standbys have accepted and is not decided, as it was a moment ago; nil over
+// SQLite. It makes no query.
+func (d *DB) Lag() *alert.Lag { return d.lag.Load() }
+
 // Active waits until ctx ends, or until another replica is active or this one may not
 // be: it returns ErrSuperseded or ErrForeign, and the store has to be closed.
 func (d *DB) Active(ctx context.Context) error {
@@ -220,6 +230,7 @@ type Standby struct {
 	silent   time.Duration // silentFor
 	self     func() alert.Replica
 	replicas atomic.Pointer[[]alert.Replica]
+	lag      atomic.Pointer[alert.Lag]
 	trouble  atomic.Pointer[trouble]
 	beaten   time.Time // when it has said last that it lives
 	// denied: it may not end the session of a silent holder, which has been logged.
@@ -312,7 +323,15 @@ func (s *Standby) beat(ctx context.Context) error {
 		return err
 	}
 	s.replicas.Store(&all)
-	return foreign(all)
+	if err := foreign(all); err != nil {
+		return err
+	}
+	var lag alert.Lag
+	if err := s.db.QueryRowContext(ctx, lagQuery).Scan(&lag.Arrivals, &lag.Seconds); err != nil {
+		return err
+	}
+	s.lag.Store(&lag)
+	return nil
 }
 
 func (s *Standby) note(err error) {
@@ -343,6 +362,9 @@ func (s *Standby) Replicas() []alert.Replica {
 	}
 	return nil
 }
+
+// Lag is what standbys have accepted and is not decided, as it was a moment ago.
+func (s *Standby) Lag() *alert.Lag { return s.lag.Load() }
 
 // Leave removes the replica from the list; Close does not, so that one that becomes active
 // stays in it.

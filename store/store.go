@@ -91,6 +91,7 @@ type DB struct {
 	// deposed gets why another replica has to be active.
 	deposed  chan error
 	replicas atomic.Pointer[[]alert.Replica]
+	lag      atomic.Pointer[alert.Lag]
 	// confirmed is when the latest transaction began that the database has confirmed.
 	confirmed atomic.Pointer[time.Time]
 }

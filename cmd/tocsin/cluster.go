@@ -13,6 +13,7 @@ import (
 // cluster is what a daemon knows of those that share its store.
 type cluster struct {
 	Replicas []alert.Replica `json:"replicas"`
+	Lag      *alert.Lag      `json:"lag,omitempty"`
 	Notes    []alert.Problem `json:"notes,omitempty"`
 }
 
@@ -21,7 +22,8 @@ func newCluster(w world) *cobra.Command {
 		Use:   "cluster",
 		Short: "List the daemons that share the store, and say which one is active",
 		Long: `List the daemons that share a PostgreSQL store, and say which one is active. Any of them
-answers. Times are by the database's clock. A daemon over SQLite is alone.`,
+answers. How many requests standbys have accepted that are not decided yet is said, and for
+how long the oldest waits. Times are by the database's clock. A daemon over SQLite is alone.`,
 		Example: `  tocsin cluster
   tocsin cluster --json | jq -r '.replicas[] | select(.state == "active").host'`,
 		Args: noArgs,
@@ -43,7 +45,7 @@ func (c *statusCmd) cluster(ctx context.Context) (any, string, error) {
 	if err != nil && !errors.Is(err, errNotReady) {
 		return nil, "", err
 	}
-	found := cluster{Replicas: append([]alert.Replica{}, health.Replicas...), Notes: alert.ReplicaNotes(health.Replicas)}
+	found := cluster{Replicas: append([]alert.Replica{}, health.Replicas...), Lag: health.Lag, Notes: alert.ReplicaNotes(health.Replicas)}
 	return found, found.text(), nil
 }
 
@@ -65,6 +67,9 @@ func (c cluster) text() string {
 			line(host, r.State, ago(r.ActiveSince), ago(r.Since), unheard, r.Connections, r.Version, r.Config)
 		}
 	})
+	if c.Lag != nil {
+		text += "\n" + c.Lag.String() + "\n"
+	}
 	for _, p := range c.Notes {
 		text += "\n" + fields([][2]string{{"note", flat(p.What)}, {"what to do", flat(p.Fix)}})
 	}

@@ -38,7 +38,7 @@ func (d *daemon) health() alert.Health {
 		h.RequestsAt = d.requests.Addr().String()
 	}
 	d.connections.Store(int64(s.Connections))
-	h.Replicas = d.store.Replicas()
+	h.Replicas, h.Lag = d.store.Replicas(), d.store.Lag()
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
