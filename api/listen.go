@@ -75,6 +75,11 @@ func (l *unixListener) Close() error {
 	return l.err
 }
 
+// SetDeadline is that of a net.UnixListener.
+func (l *unixListener) SetDeadline(t time.Time) error {
+	return l.Listener.(*net.UnixListener).SetDeadline(t)
+}
+
 // clearSocket removes a socket file on which nobody listens.
 func clearSocket(ctx context.Context, path string) error {
 	info, err := os.Stat(path)

@@ -40,18 +40,26 @@ const (
 	stopIntake  = time.Second
 )
 
+// origin is what a daemon is made from, and the next one if it becomes a standby.
+type origin struct {
+	in    config.Input
+	log   *zap.Logger
+	level zap.AtomicLevel // of log
+	// reloads has a signal for each time that the configuration is to be read again.
+	reloads <-chan os.Signal
+	doors   *doors
+}
+
 // daemon holds the parts of Tocsin, wired together.
 type daemon struct {
+	origin
 	// cfg is the configuration that the daemon was started with; latest is the one as of the
 	// latest reload, in which the options that need a restart have no effect.
 	cfg       *config.Config
 	latest    atomic.Pointer[config.Config]
-	in        config.Input
 	reloading sync.Mutex
 	// rejected is why the latest configuration was not applied; nil if it was.
 	rejected atomic.Pointer[alert.Problem]
-	log      *zap.Logger
-	level    zap.AtomicLevel // of log
 	notifier systemd.Notifier
 
 	// self is what the other replicas know of this one from its start, identity knows the
@@ -102,12 +110,13 @@ type fromSlack interface {
 
 // newDaemon builds every part from the bottom up and binds the listeners. It
 // starts nothing; close releases what it holds.
-func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *zap.Logger) (*daemon, error) {
+func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, error) {
 	files, err := openFiles()
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{cfg: cfg, in: in, log: log, level: zap.NewAtomicLevel(), self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
+	in, log := o.in, o.log
+	d := &daemon{origin: o, cfg: cfg, self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)
 	registry := prometheus.NewRegistry()
 	d.registry, d.metrics, d.failedExpressions = registry, promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), failedExpressions(registry)
@@ -119,6 +128,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, in config.Input, log *za
 	if d.store, err = d.openStore(ctx, registry); err != nil {
 		return nil, err
 	}
+	cfg = d.latest.Load() // a standby may have read it again
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
 	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Log: log.Named("bot"), Metrics: registry})
@@ -208,9 +218,8 @@ func (d *daemon) close() error {
 }
 
 // run starts the parts, says READY, and returns once ctx has ended and all of
-// them have stopped; nil if that went well. For each signal of reload, the configuration is
-// read again.
-func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
+// them have stopped; nil if that went well.
+func (d *daemon) run(ctx context.Context) error {
 	parts := newStages(d.log)
 	parts.start("outbox", stopOutbox, d.outbox.Run)
 	select { // health must not be good before the outbox knows what is wrong
@@ -235,11 +244,12 @@ func (d *daemon) run(ctx context.Context, reload <-chan os.Signal) error {
 	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
 	d.answerBeforeStopping(parts)
 	err := d.ready()
-	parts.start("reload", time.Second, d.reloadOn(reload))
+	parts.start("reload", time.Second, d.reloadOn(d.reload))
 	if err == nil {
 		err = parts.wait(ctx)
 	}
 	d.stopping.Store(true)
+	d.doors.kept.Store(errors.Is(err, store.ErrSuperseded))
 	d.log.Info("stopping", zap.Error(err))
 	if untold := d.sayStopping(err); untold != nil {
 		d.log.Warn("can't say that it stops", zap.Error(untold))

@@ -39,8 +39,22 @@ func TestWhatAStandbyHasQueuedIsShownOnceAndInOrderWhenTheActiveOneDies(t *testi
 	if said, err := second.tocsin("send", "--wait", "--timeout", "2s", "five"); err == nil || !strings.Contains(said, "no replica was active within 2s") {
 		t.Errorf("tocsin send --wait says %v, %s", err, said)
 	}
+	second.eventually("what waits", func() bool {
+		h, err := second.health()
+		return err == nil && h.Lag != nil && h.Lag.Arrivals >= 6 && h.Lag.Seconds > 2 // for which send has waited
+	})
+	if said, err := second.tocsin("cluster"); err != nil || !strings.Contains(said, "arrivals that wait: ") {
+		t.Errorf("tocsin cluster says %v, %s", err, said)
+	}
+	if metrics := second.metrics(); strings.Contains(metrics, "tocsin_arrivals_waiting 0") || !strings.Contains(metrics, "tocsin_arrivals_waiting ") {
+		t.Errorf("the metrics are\n%s", metrics)
+	}
 	release()
 	active(t, all[1:])
+	second.eventually("nothing waits", func() bool {
+		said, err := second.tocsin("cluster")
+		return err == nil && strings.Contains(said, "no arrivals wait") && strings.Contains(second.metrics(), "tocsin_arrivals_lag_seconds 0\n")
+	})
 	second.eventually("six accepted and none pending", func() bool {
 		l := second.ledger()
 		return l.Total.Accepted == 6 && l.Total.Pending == 0

@@ -5,6 +5,7 @@ import (
 	"database/sql" //nolint:depguard // it asks PostgreSQL itself, and gives each test a schema of its own
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -175,6 +176,101 @@ func TestReplicasWithDifferentConfigurationsWarn(t *testing.T) {
 			t.Errorf("tocsin cluster says %v:\n%s", err, said)
 		}
 	}
+}
+
+func TestAStandbyReadsItsConfigurationAgain(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 1)
+	other := prepare(t, s, map[string]string{"TOCSIN_STORE": all[0].env["TOCSIN_STORE"], "TOCSIN_CONFIG": digestAboveAll(t)})
+	other.start()
+	all = append(all, other)
+	write := func(text string) {
+		if err := os.WriteFile(other.env["TOCSIN_CONFIG"], []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const first, second = "delivery:\n  digest_above: 1000\n", "delivery:\n  digest_above: 1000\n  max_pending: 10\n"
+	warned := func(want bool) {
+		for _, p := range all {
+			p.eventually("what the configurations are", func() bool {
+				h, err := p.health()
+				different := slices.ContainsFunc(h.Notes, func(n alert.Problem) bool { return n.Code == alert.ProblemReplicas })
+				return err == nil && h.Ready && len(h.Replicas) == 2 && different == want
+			})
+		}
+	}
+	warned(false)
+	write(second)
+	if said, err := other.tocsin("config", "reload"); err != nil || !strings.Contains(said, "max_pending") {
+		t.Errorf("tocsin config reload says %v, %s", err, said)
+	}
+	warned(true)
+	write("nonsense: 1\n")
+	if said, err := other.tocsin("config", "reload"); err == nil || !strings.Contains(said, "nonsense") {
+		t.Errorf("with a mistake tocsin config reload says %v, %s", err, said)
+	}
+	write(first)
+	if err := other.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	warned(false)
+	write(second)
+	if _, err := other.tocsin("config", "reload"); err != nil {
+		t.Error(err)
+	}
+	all[0].kill()
+	active(t, all[1:])
+	if said, err := other.tocsin("config", "reload"); err != nil || !strings.Contains(said, "nothing has changed") {
+		t.Errorf("after the takeover tocsin config reload says %v, %s", err, said)
+	}
+}
+
+// Whoever connects while a replica becomes active, or a standby, waits and is not refused.
+func TestNobodyIsRefusedWhileAReplicaBecomesActiveOrAStandby(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 1)
+	address := freeAddress(t.Context(), "127.0.0.1:0")
+	other := prepare(t, s, map[string]string{"TOCSIN_STORE": all[0].env["TOCSIN_STORE"], "TOCSIN_CONFIG": digestAboveAll(t), "TOCSIN_LISTEN": address})
+	other.start()
+	stop := make(chan struct{})
+	var callers sync.WaitGroup
+	defer callers.Wait()
+	defer close(stop)
+	for network, at := range map[string]string{"unix": other.env["TOCSIN_SOCKET"], "tcp": address} {
+		callers.Go(func() {
+			for tried := 0; ; tried++ {
+				conn, err := net.Dial(network, at)
+				if err != nil {
+					t.Errorf("after %d connections one to %s got %v", tried, network, err)
+					return
+				}
+				_ = conn.Close()
+				select {
+				case <-stop:
+					return
+				case <-time.After(time.Millisecond): // or those that wait would be too many
+				}
+			}
+		})
+	}
+	all[0].kill()
+	active(t, []*process{other})
+	other.settle(other.mustPush(firing("a", "after the takeover"))...)
+	db, err := sql.Open("pgx", other.env["TOCSIN_STORE"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	// As another replica does that is active for a moment.
+	if _, err := db.ExecContext(t.Context(), `WITH next AS (UPDATE leader SET term = term + 1, replica = 'another' RETURNING 1)
+		SELECT pg_terminate_backend(pid::int) FROM leader, next`); err != nil {
+		t.Fatal(err)
+	}
+	other.eventually("it is superseded", func() bool { return strings.Contains(other.log.String(), "another replica has become active") })
+	active(t, []*process{other})
+	other.settle(other.mustPush(firing("b", "after the second takeover"))...)
 }
 
 func TestAReplicaOfAnotherWorkspaceIsRefused(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"tocsin/alert"
@@ -101,7 +102,7 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 		cfg.Routing = c.routing
 		c.addConversations(slack)
 	}
-	d, err := newDaemon(ctx, cfg, in, buildLog(w.stderr, zapcore.WarnLevel, true, w.colour()))
+	d, err := newDaemon(ctx, cfg, origin{in: in, log: buildLog(w.stderr, zapcore.WarnLevel, true, w.colour()), level: zap.NewAtomicLevel(), doors: &doors{}})
 	if err != nil {
 		return err
 	}
@@ -119,7 +120,7 @@ func (c demoCmd) run(ctx context.Context, w world) (err error) {
 		}
 		return c.play(ctx, slack, socketClient(socket))
 	})
-	return errors.Join(d.run(ctx, nil), parts.stop())
+	return errors.Join(d.run(ctx), parts.stop())
 }
 
 // slack starts the playground, whose page pushes alerts to daemon.

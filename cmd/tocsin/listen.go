@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -42,6 +43,67 @@ func boundSockets() (_ map[string]config.Bound, err error) {
 	return bound, err
 }
 
+// doors are the listeners that this process has bound. While a daemon becomes active or a
+// standby they are kept, so that nobody is refused: who connects meanwhile waits.
+type doors struct {
+	unix, tcp, requests bound
+	kept                atomic.Bool
+}
+
+// bound is a listener whose Accept can be ended without closing it.
+type bound interface {
+	net.Listener
+	SetDeadline(t time.Time) error
+}
+
+// open returns a listener at one of the doors, which is bound unless it was kept.
+func (o *doors) open(at *bound, bind func() (net.Listener, error)) (net.Listener, error) {
+	if *at == nil || (*at).SetDeadline(time.Time{}) != nil {
+		l, err := bind()
+		if err != nil {
+			return nil, err
+		}
+		*at = l.(bound)
+	}
+	return &door{bound: *at, kept: &o.kept}, nil
+}
+
+// close closes all doors.
+func (o *doors) close() {
+	for _, l := range []bound{o.unix, o.tcp, o.requests} {
+		if l != nil {
+			_ = l.Close() // it may be closed
+		}
+	}
+}
+
+// door is what accepts at a listener until Close, which leaves it bound if the doors are kept.
+type door struct {
+	bound
+	kept   *atomic.Bool
+	closed atomic.Bool
+}
+
+// Accept accepts a connection.
+func (d *door) Accept() (net.Conn, error) {
+	conn, err := d.bound.Accept()
+	if err != nil && d.closed.Load() {
+		return nil, net.ErrClosed
+	}
+	return conn, err
+}
+
+// Close ends Accept.
+func (d *door) Close() error {
+	if d.closed.Swap(true) {
+		return net.ErrClosed
+	}
+	if d.kept.Load() {
+		return d.SetDeadline(time.Unix(1, 0))
+	}
+	return d.bound.Close()
+}
+
 // listen takes the sockets that systemd has bound, and binds those that the
 // configuration names besides.
 func (d *daemon) listen(ctx context.Context) error {
@@ -50,21 +112,25 @@ func (d *daemon) listen(ctx context.Context) error {
 		return err
 	}
 	d.unix, d.tcp = bound[unixSocket], bound[tcpSocket]
+	tcp := func(address string) func() (net.Listener, error) {
+		return func() (net.Listener, error) { return api.ListenTCP(ctx, address) }
+	}
 	if path := d.cfg.Listen.Socket; path != "" && d.unix == nil {
-		if d.unix, err = api.ListenUnix(ctx, path); err != nil {
+		if d.unix, err = d.doors.open(&d.doors.unix, func() (net.Listener, error) { return api.ListenUnix(ctx, path) }); err != nil {
 			return err
 		}
 	}
 	if address := d.cfg.Listen.TCP; address != "" && d.tcp == nil {
-		if d.tcp, err = api.ListenTCP(ctx, address); err != nil {
+		if d.tcp, err = d.doors.open(&d.doors.tcp, tcp(address)); err != nil {
 			return err
 		}
 	}
 	if d.cfg.Slack.Mode == config.HTTPMode {
-		if d.requests, err = api.ListenTCP(ctx, d.cfg.Slack.Listen); err != nil {
+		if d.requests, err = d.doors.open(&d.doors.requests, tcp(d.cfg.Slack.Listen)); err != nil {
 			return err
 		}
 	}
+	d.doors.kept.Store(false)
 	if d.unix != nil {
 		d.socketFile, err = os.Stat(d.cfg.Listen.Socket)
 	}

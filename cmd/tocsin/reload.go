@@ -97,9 +97,14 @@ func (d *daemon) handlerOptions(cfg *config.Config) handlers.Options {
 	}
 }
 
-// reload reads the configuration again and applies all of it, except for what needs a
-// restart, or nothing if there is a mistake in it. The error is an *alert.InputError.
+// reload reads the configuration again and applies it.
 func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
+	return d.reloadBy(ctx, d.apply, func() string { return statusLine(d.health()) })
+}
+
+// reloadBy reads the configuration again and applies all of it, except for what needs a
+// restart, or nothing if there is a mistake in it. The error is an *alert.InputError.
+func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *config.Config) error, status func() string) (api.Reloaded, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
 	if err := d.notifier.Reloading(); err != nil {
@@ -109,7 +114,7 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 	in.ReadFile = fromFiles(d.in.ReadFile)
 	cfg, err := config.Load(in)
 	if err == nil {
-		err = d.apply(ctx, cfg)
+		err = apply(ctx, cfg)
 	}
 	var done api.Reloaded
 	if err == nil {
@@ -117,7 +122,7 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 	} else {
 		err = d.reject(err)
 	}
-	if err := d.notifier.Ready(statusLine(d.health())); err != nil {
+	if err := d.notifier.Ready(status()); err != nil {
 		d.log.Warn("can't say that it has reloaded", zap.Error(err))
 	}
 	return done, err
@@ -142,35 +147,38 @@ func (d *daemon) apply(ctx context.Context, cfg *config.Config) error {
 	if err := d.changeTokens(ctx, cfg); err != nil {
 		return err
 	}
-	if err := d.level.UnmarshalText([]byte(cfg.Log.Level)); err != nil {
-		return err
-	}
 	d.store.Keep(cfg.Delivery.Retention, cfg.Delivery.DeadRetention)
 	d.outbox.Reload(d.outboxOptions(cfg))
 	d.engine.Reload(d.engineOptions(cfg))
 	d.people.Reload(d.handlerOptions(cfg))
 	d.bot.SetImageHosts(cfg.Ingest.ImageHosts)
+	return d.answerBy(cfg, next)
+}
+
+// answerBy lets what is the same on a standby follow cfg.
+func (d *daemon) answerBy(cfg *config.Config, next *front) error {
 	d.front.Store(next)
 	if files := cfg.Listen.TLS; d.certificates != nil && files.Certificate != nil {
 		d.certificates.use(files)
 	}
-	return nil
+	return d.level.UnmarshalText([]byte(cfg.Log.Level)) // which config has checked
 }
 
 // changeTokens uses the tokens of cfg once Slack has accepted those that are new.
 func (d *daemon) changeTokens(ctx context.Context, cfg *config.Config) error {
 	app, bot := d.tokens.changed(cfg.Slack)
-	if err := d.bot.Try(ctx, app, bot); err != nil {
+	slack := d.identity.Load()
+	if err := slack.Try(ctx, app, bot); err != nil {
 		d.tokens.refuse(app, bot)
 		return err
 	}
 	d.tokens.take(cfg)
 	if bot != "" {
-		if err := d.bot.Probe(ctx); err != nil { // it is repeated at the next failure
+		if err := slack.Probe(ctx); err != nil { // it is repeated at the next failure
 			d.log.Warn("slack authentication failed", zap.Error(err))
 		}
 	}
-	if app != "" {
+	if app != "" && d.slack != nil { // a standby has no connections
 		d.slack.Replace()
 	}
 	return nil
@@ -240,15 +248,15 @@ func (d *daemon) reject(err error) error {
 	return &alert.InputError{Message: err.Error(), Hint: unchanged}
 }
 
-// reloadOn reloads the configuration for each signal, until ctx ends.
-func (d *daemon) reloadOn(signals <-chan os.Signal) func(ctx context.Context) error {
+// reloadOn calls reload for each signal, until ctx ends.
+func (d *daemon) reloadOn(reload func(context.Context) (api.Reloaded, error)) func(ctx context.Context) error {
 	return func(ctx context.Context) error {
 		for {
 			select {
 			case <-ctx.Done():
 				return nil
-			case <-signals:
-				_, _ = d.reload(ctx) // it is logged
+			case <-d.reloads:
+				_, _ = reload(ctx) // it is logged
 			}
 		}
 	}

@@ -55,10 +55,11 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	if w.getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	d, err := newDaemon(ctx, cfg, in, log)
+	o := origin{in: in, log: log, level: level, reloads: reload, doors: &doors{}}
+	defer o.doors.close()
+	d, err := newDaemon(ctx, cfg, o)
 	for err == nil {
-		d.level = level
-		err = d.run(ctx, reload)
+		err = d.run(ctx)
 		if !errors.Is(err, store.ErrSuperseded) || ctx.Err() != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -14,6 +15,7 @@ import (
 	"tocsin/alert"
 	"tocsin/api"
 	"tocsin/bot"
+	"tocsin/config"
 	"tocsin/engine"
 	"tocsin/store"
 )
@@ -32,7 +34,10 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		return nil, errors.Join(err, s.Close())
 	}
 	health := func() alert.Health {
-		h := alert.Health{Standby: true, Replicas: s.Replicas(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: append(d.intake.notes(), alert.ReplicaNotes(s.Replicas())...)}
+		h := alert.Health{Standby: true, Replicas: s.Replicas(), Lag: s.Lag(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: append(d.intake.notes(), alert.ReplicaNotes(s.Replicas())...)}
+		if rejected := d.rejected.Load(); rejected != nil {
+			h.Notes = append(h.Notes, *rejected)
+		}
 		h.Checks = h.Judged()
 		return h
 	}
@@ -42,21 +47,50 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	}
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
-	failed := d.notifier.Ready("standby: another replica is active")
+	failed := d.notifier.Ready(standbyStatus)
 	db, err := d.takeOver(ctx, s)
 	if err != nil {
 		s.Leave()
 	}
 	shared.Hurry() // who could answer is this one
-	if err = errors.Join(failed, err, d.stopAnswering(parts), shared.Close(), s.Close()); err != nil && db != nil {
+	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil), shared.Close(), s.Close()); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
 }
 
+// standbyStatus is the status line of a standby.
+const standbyStatus = "standby: another replica is active"
+
 // acceptForOthers answers as the active replica does, which gets what is accepted here.
 func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack *bot.Bot, w waiting) (*stages, error) {
-	o, err := d.apiOptions(d.cfg)
+	rules := func(cfg *config.Config) engine.Options {
+		o := engineRules(cfg, shared.DB)
+		o.Front, o.Log = shared, d.log.Named("engine")
+		return o
+	}
+	decider, metrics := engine.New(shared, rules(d.cfg)), w.handler()
+	var reload func(context.Context) (api.Reloaded, error)
+	newFront := func(cfg *config.Config, before *api.API) (*front, error) {
+		o, err := d.apiOptions(cfg)
+		o.Engine, o.Store, o.Person, o.Health, o.Metrics, o.Reload, o.Before = decider, shared, slack.Person, w.health, metrics, reload, before
+		return frontOf(o), err
+	}
+	apply := func(ctx context.Context, cfg *config.Config) error {
+		next, err := newFront(cfg, d.front.Load().api)
+		if err == nil {
+			err = d.changeTokens(ctx, cfg)
+		}
+		if err != nil {
+			return err
+		}
+		decider.Reload(rules(cfg))
+		return d.answerBy(cfg, next)
+	}
+	reload = func(ctx context.Context) (api.Reloaded, error) {
+		return d.reloadBy(ctx, apply, func() string { return standbyStatus })
+	}
+	first, err := newFront(d.cfg, nil)
 	if err == nil {
 		err = d.listen(ctx)
 	}
@@ -64,14 +98,9 @@ func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack
 		return nil, errors.Join(err, d.close())
 	}
 	d.intake = newIntake(d.in.Spools(), d.unixHandler(), d.addresses(), d.log.Named("spool"))
-	rules := engineRules(d.cfg, shared.DB)
-	rules.Front, rules.Log = shared, d.log.Named("engine")
-	o.Engine, o.Store, o.Person, o.Health, o.Metrics = engine.New(shared, rules), shared, slack.Person, w.health, w.handler()
-	o.Reload = func(context.Context) (api.Reloaded, error) {
-		return api.Reloaded{}, fmt.Errorf("%w: a standby is restarted to read its configuration again", alert.ErrUnavailable)
-	}
-	parts := d.answer(frontOf(o))
+	parts := d.answer(first)
 	parts.start("spool", stopIntake, d.intake.run)
+	parts.start("reload", time.Second, d.reloadOn(reload))
 	return parts, nil
 }
 
@@ -118,8 +147,12 @@ func (d *daemon) takeOver(ctx context.Context, s *store.Standby) (*store.DB, err
 
 // again is a new daemon after another replica has become active in place of this one.
 func (d *daemon) again(ctx context.Context) (*daemon, error) {
+	cfg := d.latest.Load()
+	if slices.ContainsFunc(d.cfg.Changes(cfg), func(c config.Change) bool { return c.Restart }) {
+		d.doors.close() // it may listen elsewhere now
+	}
 	for {
-		next, err := newDaemon(ctx, d.latest.Load(), d.in, d.log)
+		next, err := newDaemon(ctx, cfg, d.origin)
 		if !store.Passes(err) || !pause(ctx, openAgain) {
 			return next, err
 		}
@@ -148,11 +181,18 @@ type replicaGauges struct{ health func() alert.Health }
 
 var (
 	replicasDesc = prometheus.NewDesc("tocsin_replicas", "Daemons that share the store, by state, as they were in the last seconds; none over SQLite.", []string{"state"}, nil)
+	arrivalsDesc = prometheus.NewDesc("tocsin_arrivals_waiting", "Requests that standbys have accepted and no active replica has decided, as they were in the last seconds.", nil, nil)
+	lagDesc      = prometheus.NewDesc("tocsin_arrivals_lag_seconds", "For how long the oldest of these has waited.", nil, nil)
 	activeDesc   = prometheus.NewDesc("tocsin_active", "1 if this daemon decides and delivers, 0 if it is on standby.", nil, nil)
 )
 
 // Describe implements prometheus.Collector.
-func (replicaGauges) Describe(all chan<- *prometheus.Desc) { all <- replicasDesc; all <- activeDesc }
+func (replicaGauges) Describe(all chan<- *prometheus.Desc) {
+	all <- replicasDesc
+	all <- arrivalsDesc
+	all <- lagDesc
+	all <- activeDesc
+}
 
 // Collect implements prometheus.Collector.
 func (g replicaGauges) Collect(all chan<- prometheus.Metric) {
@@ -167,6 +207,12 @@ func (g replicaGauges) Collect(all chan<- prometheus.Metric) {
 	for _, state := range alert.ReplicaStates() {
 		all <- prometheus.MustNewConstMetric(replicasDesc, prometheus.GaugeValue, float64(count[state]), string(state))
 	}
+	var lag alert.Lag
+	if h.Lag != nil {
+		lag = *h.Lag
+	}
+	all <- prometheus.MustNewConstMetric(arrivalsDesc, prometheus.GaugeValue, float64(lag.Arrivals))
+	all <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, lag.Seconds)
 	all <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
 }
 

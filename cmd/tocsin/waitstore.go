@@ -55,7 +55,7 @@ func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, ful
 	for err = full; failed == nil && errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
 		db, err = d.tryStore(ctx)
 	}
-	if err = errors.Join(failed, err, d.stopAnswering(parts)); err != nil && db != nil {
+	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil)); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
@@ -97,8 +97,10 @@ func (d *daemon) answer(f *front) *stages {
 	return parts
 }
 
-// stopAnswering stops what answer has begun, and closes the listeners.
-func (d *daemon) stopAnswering(parts *stages) error {
+// stopAnswering stops what answer has begun, and closes the listeners unless the store is
+// open: then the daemon goes on with them.
+func (d *daemon) stopAnswering(parts *stages, opened bool) error {
+	d.doors.kept.Store(opened)
 	err := parts.stop()
 	if d.requests != nil {
 		err = errors.Join(err, d.requests.Close())
@@ -112,8 +114,9 @@ func (d *daemon) tryStore(ctx context.Context) (*store.DB, error) {
 }
 
 func (d *daemon) storeOptions() store.Options {
+	cfg := d.latest.Load()
 	return store.Options{
-		Retention: d.cfg.Delivery.Retention, DeadRetention: d.cfg.Delivery.DeadRetention, AnswerWithin: d.cfg.Health.Store, Log: d.log.Named("store"),
+		Retention: cfg.Delivery.Retention, DeadRetention: cfg.Delivery.DeadRetention, AnswerWithin: cfg.Health.Store, Log: d.log.Named("store"),
 		Replica: d.replica,
 	}
 }
