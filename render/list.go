@@ -181,7 +181,7 @@ func eventLine(e alert.Event, who func(alert.Person) string) string {
 
 func eventWords(e alert.Event, who func(alert.Person) string) string {
 	line, known := map[alert.Verb]string{
-		alert.VerbOpen: "🔴 opened", alert.VerbReopen: "🔴 opened again", alert.VerbRefire: "🔴 fired again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
+		alert.VerbOpen: "🚨 opened", alert.VerbReopen: "🚨 opened again", alert.VerbRefire: "🚨 fired again", alert.VerbAck: "✋ acknowledged", alert.VerbResolve: "✅ resolved",
 		alert.VerbUnack: "↩️ no longer acknowledged", alert.VerbAssign: "👤 assigned", alert.VerbNote: "💬 note", alert.VerbSilence: "🔕 silenced", alert.VerbUnsilence: "🔔 silence ended",
 		alert.VerbEscalate: "⏰ not acknowledged, so others were notified", alert.VerbRemind: "⏰ reminded",
 		alert.VerbHold: "🌙 held back", alert.VerbShow: "📣 shown", alert.VerbExpire: "⌛ expired",
