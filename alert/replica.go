@@ -114,7 +114,7 @@ func ReplicaNotes(all []Replica) (notes []Problem) {
 		counts := "the configuration of the active one counts"
 		notes = append(notes, Problem{
 			Code: ProblemReplicas, What: fmt.Sprintf("the replica %s (%s) has another configuration than this one; %s", r.Host, r.State, counts),
-			Fix: "give all replicas the same configuration, and restart those that have another",
+			Fix: "give all replicas the same configuration, and have those that have another read it (tocsin config reload)",
 		})
 	}
 	return notes

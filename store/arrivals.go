@@ -56,6 +56,8 @@ const (
 type arrivals struct {
 	config  *pgx.ConnConfig
 	writing chan *arriving
+	// patience is how long somebody waits for a receipt: receiptPatience.
+	patience time.Duration
 	// arrived has room for one: somebody may have written an arrival.
 	arrived chan struct{}
 	// received has room for one: another replica may have received an envelope.
@@ -152,7 +154,7 @@ func (d *DB) takeStock(w *writer) error {
 }
 
 func newArrivals(config *pgx.ConnConfig) *arrivals {
-	return &arrivals{config: config, writing: make(chan *arriving), arrived: make(chan struct{}, 1), received: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
+	return &arrivals{config: config, patience: receiptPatience, writing: make(chan *arriving), arrived: make(chan struct{}, 1), received: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
 }
 
 // Arrive writes a request down for the active replica. It returns once the request is durable
@@ -165,7 +167,7 @@ func (d *DB) Arrive(ctx context.Context, request []byte) (receipt []byte, err er
 	if err := d.writeArrival(ctx, one); err != nil {
 		return nil, fmt.Errorf("write arrival: %w", err)
 	}
-	limit := time.NewTimer(receiptPatience)
+	limit := time.NewTimer(d.arrivals.patience)
 	defer limit.Stop()
 	select {
 	case receipt = <-whole:

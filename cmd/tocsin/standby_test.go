@@ -1,0 +1,63 @@
+package main
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+
+	"tocsin/playground"
+)
+
+// Whatever a sender speaks, a standby answers as the active replica does.
+func TestEverySenderIsAnsweredByAStandbyAsByTheActiveOne(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 2)
+	standby := all[1]
+	for _, r := range []struct{ path, body, shown string }{
+		{"/v1/webhooks/alertmanager", `{"version":"4","status":"firing","alerts":[{"status":"firing","labels":{"alertname":"ByAlertmanager"},"annotations":{"summary":"by a webhook"},"startsAt":"2026-11-28T10:00:00Z"}]}`, "by a webhook"},
+		{"/v2/enqueue", `{"routing_key":"r","event_action":"trigger","dedup_key":"d","payload":{"summary":"by PagerDuty","source":"db","severity":"error"}}`, "by PagerDuty"},
+		{"/api/v2/alerts", `[{"labels":{"alertname":"ByPrometheus"},"annotations":{"summary":"by Prometheus"}}]`, "by Prometheus"},
+		{"/slack/webhook/alerts", `{"text":"by Slack's webhook"}`, "by Slack's webhook"},
+	} {
+		if got := standby.webhook(r.path, []byte(r.body)); got.status/100 != 2 {
+			t.Errorf("%s is answered %d %s", r.path, got.status, got.body)
+		}
+		standby.eventually(r.shown, func() bool {
+			return slices.ContainsFunc(s.Messages("#alerts"), func(m playground.Message) bool { return strings.Contains(m.Text, r.shown) })
+		})
+	}
+	if got := standby.webhook("/v1/heartbeats/backup?every=1h", nil); got.status != http.StatusAccepted {
+		t.Errorf("a heartbeat is answered %d %s", got.status, got.body)
+	}
+	all[0].eventually("the heartbeat at the active one", func() bool {
+		var list struct{ Heartbeats []struct{ Name string } }
+		return all[0].ask("/v1/heartbeats", &list) == nil && len(list.Heartbeats) == 1 && list.Heartbeats[0].Name == "backup"
+	})
+}
+
+func TestAboveMaxPendingAStandbyAnswersAsTheActiveOneDoes(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	store := sharedStore(t)
+	var all []*process
+	for range 2 {
+		p := prepare(t, s, map[string]string{"SLACK_BOT_TOKEN": "", "TOCSIN_STORE": store})
+		p.configure("delivery:\n  max_pending: 2\n")
+		p.start()
+		all = append(all, p)
+	}
+	all[1].mustPush(firing("a", "a"), firing("b", "b"))
+	var said [2]*answerError
+	for n, p := range all { // a standby counts what is pending every few seconds
+		p.eventually("a refusal", func() bool {
+			_, err := p.push(firing("c", "c"))
+			return errors.As(err, &said[n])
+		})
+	}
+	if said[0].status != http.StatusTooManyRequests || said[0].Error() != said[1].Error() {
+		t.Errorf("the active one answers %+v, the standby %+v", said[0], said[1])
+	}
+}
