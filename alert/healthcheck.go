@@ -45,7 +45,7 @@ func (h Health) Link() string {
 	if h.RequestsAt != "" {
 		return "requests from Slack at " + h.RequestsAt
 	}
-	return fmt.Sprintf("%d of 2 connections to Slack", h.Connections)
+	return fmt.Sprintf("%d of %d connections to Slack", h.Connections, Sockets(h.Replicas))
 }
 
 // Cluster says which replicas there are, in one line; empty for one alone.

@@ -53,6 +53,9 @@ type Options struct {
 	// for it, and when a connection is up, with an empty one. It must not block. nil: nobody
 	// is told.
 	Answered func(accepted alert.Secret)
+	// Connections says how many Socket Mode connections to keep, at most two, and how many
+	// other replicas may have. nil: two, and none.
+	Connections func() (own, others int)
 	// Transport makes the calls of the Web API, by next, which is the usual one. nil: next alone.
 	Transport func(next http.RoundTripper) http.RoundTripper
 	Log       *zap.Logger
@@ -74,6 +77,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Answered == nil {
 		o.Answered = func(alert.Secret) {}
+	}
+	if o.Connections == nil {
+		o.Connections = func() (own, others int) { return slots, 0 }
 	}
 	if o.Transport == nil {
 		o.Transport = func(next http.RoundTripper) http.RoundTripper { return next }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -42,6 +43,10 @@ type dispatcher struct {
 	backlog   chan alert.Envelope // durable, and not taken by a worker yet
 	receiving chan struct{}
 	receivers sync.WaitGroup
+	// front is set where the active replica handles what is received; claims are nil where no
+	// other replica receives.
+	front  bool
+	claims *claims
 
 	envelopes  *prometheus.CounterVec
 	ackSeconds prometheus.Histogram
@@ -61,6 +66,14 @@ func newDispatcher(b *Bot, inbox Inbox, handler Handler, f promauto.Factory) *di
 // run handles what an earlier run left over and then what collect receives. When ctx ends
 // and collect has returned, the handlers get three seconds to finish.
 func (d *dispatcher) run(ctx context.Context, collect func()) {
+	if d.front {
+		collect()
+		d.receivers.Wait()
+		return
+	}
+	if d.inbox.Received() != nil {
+		d.claims = &claims{count: map[string]int{}}
+	}
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
 	pool := d.startWorkers(working)
@@ -108,7 +121,9 @@ func (d *dispatcher) work(ctx context.Context, e alert.Envelope) {
 	}
 	if err := d.inbox.Handled(limited, e.ID); err != nil {
 		d.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+		return
 	}
+	d.claims.end(e.ID)
 }
 
 // handle decodes one envelope and calls the handler; a panic becomes an error.
@@ -205,20 +220,119 @@ func (d *dispatcher) dialogErrors(r socketmode.Request) (errs map[string]string)
 	return errs
 }
 
-// requeue puts what an earlier run did not finish into the backlog. It reads the
-// inbox before the first connection opens, so that it finds no new envelopes.
+// requeue puts what an earlier run did not finish into the backlog, and then what other
+// replicas receive. It reads the inbox before the first connection opens, so that it finds no
+// new envelopes.
 func (d *dispatcher) requeue(ctx context.Context) {
-	left, err := d.inbox.Unhandled(ctx)
-	if err != nil {
-		d.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
-		return
-	}
+	left := d.unclaimed(ctx)
 	if len(left) > 0 {
 		d.log.Info("handling requests from before the start", zap.Int("count", len(left)))
 	}
 	d.receivers.Go(func() {
-		for _, e := range left {
-			d.backlog <- e
+		for {
+			for _, e := range left {
+				d.backlog <- e
+			}
+			select {
+			case <-d.inbox.Received():
+				left = d.unclaimed(ctx)
+			case <-ctx.Done():
+				return
+			}
 		}
 	})
+}
+
+// unclaimed lists, and claims, what is to be handled and not in the hands of this process.
+func (d *dispatcher) unclaimed(ctx context.Context) []alert.Envelope {
+	d.claims.look()
+	defer d.claims.looked()
+	left, err := d.inbox.Unhandled(ctx)
+	if err != nil && ctx.Err() == nil {
+		d.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
+	}
+	return slices.DeleteFunc(left, func(e alert.Envelope) bool { return !d.claims.first(e.ID) })
+}
+
+// claims are the envelopes that this process receives or handles, which it finds in the inbox
+// when it looks for those that other replicas received. A nil one claims nothing.
+type claims struct {
+	mu sync.Mutex
+	// count is how many copies of each are in hand; ended are those that were handled while the
+	// inbox was being read.
+	count   map[string]int
+	looking bool
+	ended   []string
+}
+
+// add claims an envelope before it is stored.
+func (c *claims) add(id string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count[id]++
+}
+
+// drop gives up the claim of one copy that was a duplicate.
+func (c *claims) drop(id string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count[id]--; c.count[id] <= 0 {
+		delete(c.count, id)
+	}
+}
+
+// end gives up the claim of an envelope that is marked as handled. A list that is being read
+// may still have it.
+func (c *claims) end(id string) {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.looking {
+		c.ended = append(c.ended, id)
+		return
+	}
+	delete(c.count, id)
+}
+
+func (c *claims) look() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.looking = true
+}
+
+func (c *claims) looked() {
+	if c == nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, id := range c.ended {
+		delete(c.count, id)
+	}
+	c.looking, c.ended = false, nil
+}
+
+// first claims an envelope unless it is claimed.
+func (c *claims) first(id string) bool {
+	if c == nil {
+		return true
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.count[id] > 0 {
+		return false
+	}
+	c.count[id] = 1
+	return true
 }

@@ -147,7 +147,11 @@ type memoryInbox struct {
 	left    []alert.Envelope
 	handled []string
 	broken  error
+	// received tells that left has more; nil for none.
+	received chan struct{}
 }
+
+func (i *memoryInbox) Received() <-chan struct{} { return i.received }
 
 func newMemoryInbox(left ...alert.Envelope) *memoryInbox {
 	return &memoryInbox{seen: map[string]bool{}, left: left}

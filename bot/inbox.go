@@ -19,6 +19,8 @@ type Inbox interface {
 	Receive(ctx context.Context, e alert.Envelope) (fresh bool, err error)
 	// Unhandled returns what was received and never handled, oldest first.
 	Unhandled(ctx context.Context) ([]alert.Envelope, error)
+	// Received tells that another replica may have received something; nil if there are none.
+	Received() <-chan struct{}
 	// Handled marks an envelope as done.
 	Handled(ctx context.Context, id string) error
 }
@@ -32,13 +34,15 @@ const (
 )
 
 // accept handles an envelope in a goroutine, so that its connection reads on. ack is
-// called once, with what Slack is to show, or nil.
-func (d *dispatcher) accept(ctx context.Context, r socketmode.Request, ack func(payload any)) {
+// called once, with what Slack is to show, or nil; by a front that can't store the envelope
+// not at all. done is called after that.
+func (d *dispatcher) accept(ctx context.Context, r socketmode.Request, ack func(payload any), done func()) {
 	d.receiving <- struct{}{}
 	d.receivers.Go(func() {
 		e, fresh := d.receive(ctx, r, ack)
+		done()
 		<-d.receiving
-		if fresh {
+		if fresh && !d.front {
 			d.backlog <- e
 		}
 	})
@@ -54,15 +58,27 @@ func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func
 		return e, false
 	}
 	e = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: d.bot.opts.Now()}
-	fresh = d.persist(ctx, e)
+	d.claims.add(e.ID)
+	fresh, err := d.persist(ctx, e)
+	if err != nil && d.front {
+		d.log.Error("inbox could not store an envelope, which is not acked", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		return e, false
+	}
+	if err != nil {
+		d.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		fresh = true
+	}
 	ack(nil)
+	if !fresh {
+		d.claims.drop(e.ID)
+	}
 	d.ackSeconds.Observe(time.Since(start).Seconds())
 	return e, fresh
 }
 
-// persist makes the envelope durable. If the inbox fails or does not answer, the envelope
-// is handled anyway: answering twice after a restart is better than not at all.
-func (d *dispatcher) persist(ctx context.Context, e alert.Envelope) (fresh bool) {
+// persist makes the envelope durable. If the inbox fails or does not answer, who has workers
+// handles the envelope anyway: answering twice after a restart is better than not at all.
+func (d *dispatcher) persist(ctx context.Context, e alert.Envelope) (fresh bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, inboxLimit)
 	defer cancel()
 	type result struct {
@@ -79,12 +95,7 @@ func (d *dispatcher) persist(ctx context.Context, e alert.Envelope) (fresh bool)
 	case got = <-received:
 	case <-ctx.Done(): // what is being written can't be cancelled
 	}
-	fresh, err := got.fresh, got.err
-	if err != nil {
-		d.log.Error("inbox could not store an envelope; handling it anyway", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
-		return true
-	}
-	return fresh
+	return got.fresh, got.err
 }
 
 // dedupeKey identifies the content of an envelope: Slack sends the same content

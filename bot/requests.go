@@ -164,7 +164,7 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 	}
 	got.EnvelopeID = alert.NewID()
 	acked := make(chan any, 1)
-	q.accept(context.WithoutCancel(r.Context()), got.Request, func(payload any) { acked <- payload })
+	q.accept(context.WithoutCancel(r.Context()), got.Request, func(payload any) { acked <- payload }, func() {})
 	writeAck(w, <-acked)
 }
 

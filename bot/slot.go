@@ -38,6 +38,14 @@ func (s *slot) run(ctx context.Context) {
 	var live *connection
 	pause := time.Duration(s.n) * s.socket.timing.stagger
 	for sleep(ctx, pause) {
+		if !s.wanted() {
+			if live != nil {
+				live.close()
+				live = nil
+			}
+			pause = lookEvery
+			continue
+		}
 		s.makeRoom()
 		s.tried, _ = s.socket.bot.opts.Tokens()
 		next, greeting, err := s.socket.connect(ctx, s.tried)
@@ -93,18 +101,38 @@ func (s *slot) retire(ctx context.Context, old *connection) {
 func (s *slot) use(ctx context.Context, c *connection, h hello) time.Duration {
 	rotate := time.NewTimer(s.rotateAfter(h))
 	defer rotate.Stop()
-	select {
-	case <-ctx.Done():
-		return 0
-	case <-rotate.C:
-		s.log.Debug("replacing the connection before slack does")
-		return 0
-	case <-s.socket.replace[s.n]:
-		s.log.Info("replacing the connection, because there is another app token")
-		return 0
-	case <-c.disconnecting:
-	case <-c.ended:
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for s.wanted() {
+		select {
+		case <-look.C:
+		case <-ctx.Done():
+			return 0
+		case <-rotate.C:
+			s.log.Debug("replacing the connection before slack does")
+			return 0
+		case <-s.socket.replace[s.n]:
+			s.log.Info("replacing the connection, because there is another app token")
+			return 0
+		case <-c.disconnecting:
+			return s.afterEnd(c, h)
+		case <-c.ended:
+			return s.afterEnd(c, h)
+		}
 	}
+	return 0
+}
+
+// lookEvery is how often a slot looks whether its connection is wanted.
+const lookEvery = time.Second
+
+func (s *slot) wanted() bool {
+	own, _ := s.socket.bot.opts.Connections()
+	return s.n < own
+}
+
+// afterEnd returns how long to wait after a connection has ended, or is about to.
+func (s *slot) afterEnd(c *connection, h hello) time.Duration {
 	s.backoff.connectedFor(time.Since(h.at))
 	if isClosed(c.disconnecting) {
 		return s.onDisconnect(c)

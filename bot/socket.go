@@ -93,6 +93,14 @@ func NewSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
 	return s
 }
 
+// NewFrontSocket returns a Socket of a standby, which stores and acks what people do, and leaves
+// it to the active replica. Of the handler it only has dialogs validated.
+func NewFrontSocket(b *Bot, inbox Inbox, handler Handler) *Socket {
+	s := NewSocket(b, inbox, handler)
+	s.front = true
+	return s
+}
+
 func (s *Socket) register(f promauto.Factory) socketMetrics {
 	f.NewGaugeFunc(prometheus.GaugeOpts{Name: "tocsin_slack_connections", Help: "Socket Mode connections that are up."},
 		func() float64 { return float64(s.Status().Connections) })
@@ -263,10 +271,7 @@ func (s *Socket) start(ctx context.Context, address string) (*connection, error)
 	}
 	detached := context.WithoutCancel(ctx)
 	c := newConnection(ws, s.log, s.timing.idle, func(c *connection, r socketmode.Request) {
-		s.accept(detached, r, func(payload any) {
-			s.ack(c, r.EnvelopeID, payload)
-			c.acked()
-		})
+		s.accept(detached, r, func(payload any) { s.ack(c, r.EnvelopeID, payload) }, c.acked)
 	})
 	s.mu.Lock()
 	s.open[c] = true
@@ -329,13 +334,14 @@ func (s *Socket) siblings(c *connection) []*connection {
 // ready records that a slot's connection is up, and how many Slack counts.
 func (s *Socket) ready(slot int, c *connection, h hello) {
 	s.metrics.registered.Set(float64(h.connections))
+	_, others := s.bot.opts.Connections()
 	s.mu.Lock()
 	if s.connected() == 0 {
 		s.usable, s.since = s.lastUsable(h.at), h.at
 	}
 	s.current[slot] = c
 	s.problem = alert.Problem{}
-	unknown := max(h.connections-s.sockets, 0)
+	unknown := max(h.connections-s.sockets-others, 0)
 	s.metrics.unknown.Set(float64(unknown))
 	changed := unknown != s.known.unknown
 	s.known = appState{app: h.app, unknown: unknown}

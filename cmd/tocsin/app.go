@@ -63,10 +63,12 @@ type daemon struct {
 	notifier systemd.Notifier
 
 	// self is what the other replicas know of this one from its start, identity knows the
-	// workspace, and connections are those to Slack.
-	self        alert.Replica
-	identity    atomic.Pointer[bot.Bot]
-	connections atomic.Int64
+	// workspace, and receiver has the connections to Slack.
+	self     alert.Replica
+	identity atomic.Pointer[bot.Bot]
+	receiver atomic.Pointer[fromSlack]
+	// before is what received as long as this daemon was a standby, until slack does; nil for none.
+	before *standbyReceiver
 
 	store  *store.DB
 	bot    *bot.Bot
@@ -131,7 +133,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	cfg = d.latest.Load() // a standby may have read it again
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Connections: d.connections, Log: log.Named("bot"), Metrics: registry})
 	d.identity.Store(d.bot)
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, attempts{d.bot}, d.outboxOptions(cfg))
@@ -150,6 +152,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	} else {
 		d.slack = bot.NewRequests(d.bot, d.store, d.people, d.requests, d.tokens.signing)
 	}
+	d.receiver.Store(&d.slack)
 	d.intake = newIntake(in.Spools(), d.unixHandler(), d.addresses(), log.Named("spool"))
 	return d, nil
 }
@@ -211,6 +214,7 @@ func (d *daemon) close() error {
 		}
 	}
 	d.tracer.Close()
+	err = errors.Join(err, d.before.close())
 	if d.store != nil {
 		err = errors.Join(err, d.store.Close())
 	}
@@ -231,6 +235,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("introduction", time.Second, d.intro.run)
 	parts.start("homes", time.Second, d.people.Run)
 	parts.start("slack", stopSocket, d.slack.Run)
+	parts.start("standby's slack", stopSocket, d.relieve)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, d.alive) })
 	parts.start("status", time.Second, d.updateStatus)
 	parts.start("outages", 2*time.Second, d.reportOutages)

@@ -37,7 +37,6 @@ func (d *daemon) health() alert.Health {
 	if d.requests != nil {
 		h.RequestsAt = d.requests.Addr().String()
 	}
-	d.connections.Store(int64(s.Connections))
 	h.Replicas, h.Lag = d.store.Replicas(), d.store.Lag()
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,18 +18,24 @@ import (
 	"tocsin/bot"
 	"tocsin/config"
 	"tocsin/engine"
+	"tocsin/handlers"
 	"tocsin/store"
 )
 
 // standBy accepts for the active replica while that one has the lock of a PostgreSQL store,
 // however long, and opens the store then.
 func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *store.DB, err error) {
-	slack := bot.New(bot.Options{APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot")})
-	d.identity.Store(slack)
 	s, err := store.Join(d.cfg.Store.Reveal(), d.storeOptions())
 	if err != nil {
 		return nil, err
 	}
+	slack := bot.New(bot.Options{APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot"), Connections: func() (own, others int) {
+		if all := s.Replicas(); len(all) > 0 {
+			own = alert.Sockets(all)
+		}
+		return own, slackConnections
+	}})
+	d.identity.Store(slack)
 	shared, err := store.OpenFront(d.cfg.Store.Reveal(), d.storeOptions())
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
@@ -38,6 +45,10 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		if rejected := d.rejected.Load(); rejected != nil {
 			h.Notes = append(h.Notes, *rejected)
 		}
+		if slack := d.receiver.Load(); slack != nil {
+			status := (*slack).Status()
+			h.Connections, h.ConnectedSince, h.Notes = status.Connections, status.Since, append(h.Notes, status.Problems...)
+		}
 		h.Checks = h.Judged()
 		return h
 	}
@@ -45,6 +56,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	if err != nil {
 		return nil, errors.Join(err, shared.Close(), s.Close())
 	}
+	receiver := d.receive(shared, slack)
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
 	failed := d.notifier.Ready(standbyStatus)
@@ -53,10 +65,63 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		s.Leave()
 	}
 	shared.Hurry() // who could answer is this one
-	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil), shared.Close(), s.Close()); err != nil && db != nil {
-		return nil, errors.Join(err, db.Close())
+	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil), s.Close()); err == nil {
+		d.before = receiver
+		return db, nil
 	}
-	return db, err
+	if err = errors.Join(err, receiver.close()); db != nil {
+		err = errors.Join(err, db.Close())
+	}
+	return nil, err
+}
+
+// standbyReceiver receives what people do, for the active replica.
+type standbyReceiver struct {
+	end func() error
+}
+
+// receive receives what people do over Socket Mode. Where Slack sends requests, they go to the
+// active replica.
+func (d *daemon) receive(shared *store.DB, slack *bot.Bot) *standbyReceiver {
+	parts := newStages(d.log)
+	if d.cfg.Slack.Mode != config.HTTPMode {
+		var socket fromSlack = bot.NewFrontSocket(slack, shared, handlers.New(handlers.Options{Log: d.log.Named("handlers")}))
+		d.receiver.Store(&socket)
+		parts.start("slack", stopSocket, socket.Run)
+	}
+	return &standbyReceiver{sync.OnceValue(func() error { return errors.Join(parts.stop(), shared.Close()) })}
+}
+
+func (r *standbyReceiver) close() error {
+	if r == nil {
+		return nil
+	}
+	return r.end()
+}
+
+// relieve ends what has received while this replica was a standby, once its own connections
+// do, so that people are heard all the time.
+func (d *daemon) relieve(ctx context.Context) error {
+	for d.before != nil && d.slack.Status().Connections == 0 && pause(ctx, relieveEvery) {
+	}
+	return d.before.close()
+}
+
+const (
+	// relieveEvery is how often it is looked whether the new connections are up.
+	relieveEvery = 50 * time.Millisecond
+	// slackConnections is how many connections Slack allows an app.
+	slackConnections = 10
+)
+
+// connections are how many connections the active replica keeps, and how many others may have.
+// Where there are replicas, or were, those that Slack counts can't be told from unknown ones.
+func (d *daemon) connections() (own, others int) {
+	all := d.store.Replicas()
+	if len(all) > 1 || d.before != nil {
+		others = slackConnections
+	}
+	return alert.Sockets(all), others
 }
 
 // standbyStatus is the status line of a standby.
@@ -169,7 +234,10 @@ func newReplica() alert.Replica {
 // replica is the daemon as the others see it now.
 func (d *daemon) replica() alert.Replica {
 	r := d.self
-	r.Config, r.Connections = d.latest.Load().Hash(), int(d.connections.Load())
+	r.Config = d.latest.Load().Hash()
+	if slack := d.receiver.Load(); slack != nil {
+		r.Connections = (*slack).Status().Connections
+	}
 	if slack := d.identity.Load(); slack != nil {
 		r.Workspace = slack.Identity().TeamID
 	}

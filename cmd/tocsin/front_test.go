@@ -1,0 +1,90 @@
+package main
+
+import (
+	"fmt"
+	"testing"
+
+	"tocsin/playground"
+)
+
+// sockets waits until Slack has n connections.
+func sockets(t *testing.T, s *playground.Server, n int) {
+	t.Helper()
+	until(t, s, fmt.Sprint(n, " connections"), func(sn *playground.Snapshot) bool {
+		live := 0
+		for _, k := range sn.Sockets() {
+			if k.State == "live" {
+				live++
+			}
+		}
+		return live == n && len(sn.Sockets()) == n
+	})
+}
+
+// typed has ann type n commands that each get an answer of their own.
+func typed(t *testing.T, s *playground.Server, n int) {
+	t.Helper()
+	for range n {
+		types(t, s, "ann", "silence team=db")
+	}
+}
+
+// answeredOnce waits until ann has n answers, and makes sure that there are no more once another
+// command is answered.
+func answeredOnce(t *testing.T, s *playground.Server, n int) {
+	t.Helper()
+	count := func(sn *playground.Snapshot) int {
+		return len(saying(sn.Ephemerals("ann", "#alerts"), "for how long?"))
+	}
+	until(t, s, fmt.Sprint(n, " answers"), func(sn *playground.Snapshot) bool { return count(sn) >= n })
+	typed(t, s, 1)
+	until(t, s, "the last answer", func(sn *playground.Snapshot) bool { return count(sn) > n })
+	until(t, s, "each answered once", func(sn *playground.Snapshot) bool { return count(sn) == n+1 })
+}
+
+func TestReplicasShareConnectionsToSlackAndEachCommandIsAnsweredOnce(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 1)
+	sockets(t, s, 2)
+	join := func(n int) {
+		for range n {
+			p := prepare(t, s, map[string]string{"TOCSIN_STORE": all[0].env["TOCSIN_STORE"], "TOCSIN_CONFIG": all[0].env["TOCSIN_CONFIG"]})
+			p.start()
+			all = append(all, p)
+		}
+	}
+	join(1)
+	sockets(t, s, 4)
+	typed(t, s, 20) // Slack sends each to one of the four
+	answeredOnce(t, s, 20)
+	all[0].mustPush(firing("a", "a click"))
+	card := cardOf(t, s, "a click")
+	press(t, s, "ann", card.TS, "ack")
+	showing(t, s, card.TS, "Acknowledged by ann")
+	all[1].eventually("two connections in the list", func() bool {
+		h, err := all[1].health()
+		return err == nil && h.Standby && h.Connections == 2
+	})
+	join(3)
+	sockets(t, s, 5)
+}
+
+func TestWhatAStandbyHasAckedIsAnsweredOnceAfterTheActiveOneDied(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 2)
+	sockets(t, s, 4)
+	all[0].mustPush(firing("a", "a click"))
+	card := cardOf(t, s, "a click")
+	all[0].eventually("nothing pending", func() bool { return all[0].ledger().Total.Pending == 0 })
+	release := nextActive(all[0])
+	all[0].kill()
+	sockets(t, s, 2) // those of the standby
+	typed(t, s, 5)
+	press(t, s, "ann", card.TS, "ack")
+	release()
+	active(t, all[1:])
+	showing(t, s, card.TS, "Acknowledged by ann")
+	answeredOnce(t, s, 5)
+}
