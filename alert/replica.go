@@ -73,30 +73,34 @@ func Sockets(all []Replica) int {
 		return socketsEach
 	}
 	self := slices.IndexFunc(all, func(r Replica) bool { return r.Self })
-	lead := slices.IndexFunc(all, func(r Replica) bool { return r.State == ReplicaActive })
 	if self < 0 {
 		return 0
 	}
-	if lead < 0 {
-		lead = self
-	}
-	peers, before := 1, 0
-	for n, r := range all {
-		if n == self || r.State == ReplicaLost || r.Version != all[lead].Version {
-			continue
-		}
-		peers++
-		if self != lead && (n == lead || n < self) {
-			before++
-		}
-	}
+	peers := peersOf(all, self)
+	place := slices.IndexFunc(peers, func(r Replica) bool { return r.Self })
 	switch {
-	case all[self].Version != all[lead].Version || before >= socketsAll:
+	case place < 0 || place >= socketsAll:
 		return 0
-	case peers*socketsEach > socketsAll:
+	case len(peers)*socketsEach > socketsAll:
 		return 1
 	}
 	return socketsEach
+}
+
+// peersOf lists the replicas that keep connections, the active one first. Without an active one
+// self is in its place.
+func peersOf(all []Replica, self int) (peers []Replica) {
+	lead := slices.IndexFunc(all, func(r Replica) bool { return r.State == ReplicaActive })
+	if lead < 0 {
+		lead = self
+	}
+	peers = append(peers, all[lead])
+	for n, r := range all {
+		if n != lead && (n == self || r.State != ReplicaLost) && r.Version == all[lead].Version {
+			peers = append(peers, r)
+		}
+	}
+	return peers
 }
 
 // ReplicaNotes are the notes that one of these replicas has about the others.
