@@ -13,7 +13,7 @@ import (
 func TestOnlyConnectionsThatStayUpAreUsable(t *testing.T) {
 	start := time.Now()
 	at := func(seconds int) time.Time { return start.Add(time.Duration(seconds) * time.Second) }
-	s := &Socket{dispatcher: &dispatcher{bot: &Bot{opts: Options{Log: zap.NewNop(), Answered: func(alert.Secret) {}}}, log: zap.NewNop()}}
+	s := &Socket{dispatcher: &dispatcher{bot: &Bot{opts: Options{Log: zap.NewNop(), Answered: func(alert.Secret) {}, Connections: func() (int, int) { return slots, 0 }}}, log: zap.NewNop()}}
 	s.metrics.registered, s.metrics.unknown = prometheus.NewGauge(prometheus.GaugeOpts{Name: "n"}), prometheus.NewGauge(prometheus.GaugeOpts{Name: "u"})
 	usable := func(now int) time.Duration {
 		s.mu.Lock()

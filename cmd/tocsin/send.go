@@ -266,11 +266,17 @@ func (c *sendCmd) readText(a *alert.Alert) error {
 // once, and a later receipt names the alert that does.
 func (c *sendCmd) sendDecided(ctx context.Context, daemon *client, a alert.Alert) (got alert.Accepted, file string, err error) {
 	got, file, err = c.sendOne(ctx, daemon, a)
+	again := *c
+	again.noSpool = true // it is kept already
 	for c.wait && got.Effect == alert.EffectQueued {
-		if !pause(ctx, time.Second) {
-			return got, "", fmt.Errorf("the alert is accepted and kept, but no replica was active within %s", c.timeout)
+		if pause(ctx, time.Second) {
+			var later alert.Accepted
+			if later, _, err = again.sendOne(ctx, daemon, a); err == nil {
+				got = later
+				continue
+			}
 		}
-		got, file, err = c.sendOne(ctx, daemon, a)
+		return got, "", fmt.Errorf("the alert is accepted and kept, but no replica was active within %s", c.timeout)
 	}
 	return got, file, err
 }
