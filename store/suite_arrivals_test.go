@@ -83,7 +83,7 @@ func TestPostgresAStandbyReadsAndWritesNothing(t *testing.T) {
 	mustBe(t, standby.Commit(t.Context(), fire(incident("b", "#db", 1))), alert.ErrUnavailable)
 	succeeds(t, func() error { // its stock is of a moment ago
 		if standby.Aliases() == nil || standby.Pending() != 0 {
-			return fmt.Errorf("%d alerts are pending", standby.Pending())
+			return fmt.Errorf("%d alerts are pending: %w", standby.Pending(), alert.ErrUnavailable) // tried again
 		}
 		return nil
 	})
