@@ -141,7 +141,9 @@ func (x *exhibit) linesOfGroup(s *groupStory) string {
 		}
 	}
 	for _, e := range x.cardsOf(s)[:min(1, len(x.cardsOf(s)))] {
-		b.WriteString(x.lines(shownKey.FindStringSubmatch(e.Message.Text)[1]))
+		if named := shownKey.FindStringSubmatch(e.Message.Text); named != nil {
+			b.WriteString(x.lines(named[1]))
+		}
 	}
 	return b.String() + x.loggedOf(s.incident)
 }
