@@ -117,6 +117,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	if err != nil {
 		return nil, err
 	}
+	o.in.ReadFile = fromFiles(o.in.ReadFile) // what may be a pipe has been read
 	in, log := o.in, o.log
 	d := &daemon{origin: o, cfg: cfg, self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)

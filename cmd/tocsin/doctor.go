@@ -130,6 +130,7 @@ func examine(ctx context.Context, in config.Input) []alert.Check {
 	if cfg == nil {
 		return append(checks, alert.Check{Name: "slack", Result: alert.CheckSkipped, Found: "the configuration has mistakes"})
 	}
+	in.ReadFile = fromFiles(in.ReadFile)
 	slack := bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: newTokens(cfg, in, zap.NewNop()).read})
 	checks = append(checks, slack.Examine(ctx, slackNeeds(cfg), nil)...)
 	checks = append(checks, examineDisk(cfg.Store)...)

@@ -235,7 +235,11 @@ func (p *process) kill() {
 	if p.cmd == nil {
 		return
 	}
-	_ = p.cmd.Process.Signal(syscall.SIGKILL) // it may be gone already
+	end := syscall.SIGKILL
+	if p.t.Failed() {
+		end = syscall.SIGQUIT // its log then says what each goroutine did
+	}
+	_ = p.cmd.Process.Signal(end) // it may be gone already
 	p.t.Logf("the daemon was ended: %v", <-p.exited)
 	p.cmd = nil
 }
@@ -318,6 +322,17 @@ func until(t testing.TB, s *playground.Server, what string, ok func(*playground.
 	if err := s.Wait(ctx, ok); err != nil {
 		t.Fatalf("waiting for %s: %v", what, err)
 	}
+}
+
+// mustReconnect cuts every connection, and waits for a new one.
+func mustReconnect(t testing.TB, s *playground.Server) {
+	t.Helper()
+	var before int
+	until(t, s, "nothing", func(sn *playground.Snapshot) bool { before = sn.Count(playground.KindHello); return true })
+	for _, socket := range s.Sockets() {
+		_ = s.Cut(socket.ID) // it may have gone by itself
+	}
+	until(t, s, "a new connection", func(sn *playground.Snapshot) bool { return sn.Count(playground.KindHello) > before })
 }
 
 // cards are the top-level messages of a channel; threads lists the others.

@@ -102,12 +102,12 @@ func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
 
 // take uses the tokens of cfg, where it has some, and logs its warnings.
 func (t *tokens) take(cfg *config.Config) {
-	warnings := t.in.Tokens().Warnings
+	now := t.in.Tokens()
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.app, t.bot = cmp.Or(cfg.Slack.AppToken, t.app), cmp.Or(cfg.Slack.BotToken, t.bot)
 	t.signs = cfg.Slack.SigningSecret
-	t.refusedApp, t.refusedBot, t.warnings, t.broken = "", "", warnings, false
+	t.refusedApp, t.refusedBot, t.warnings, t.broken = "", "", now.Warnings, now.Broken
 	for _, p := range cfg.Warnings { // also those that are not about tokens
 		t.warn(p)
 	}

@@ -124,6 +124,9 @@ func TestAConfigurationWithAMistakeChangesNothingAndIsShownUntilAGoodOne(t *test
 		if out, status := p.tryCommand("status"); status != exitOK || !strings.Contains(out, "the configuration was not reloaded") || !strings.Contains(out, c.says) {
 			t.Errorf("%s: the status ends with %d and says %q", name, status, out)
 		}
+		if name == "a pipe" {
+			mustReconnect(t, s)
+		}
 		if name == "no YAML" {
 			until(t, s, "a connection", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) > 0 })
 			p.mustTellPeople(s, alert.Problem{What: "the configuration was not reloaded", Fix: "tocsin config reload"})
