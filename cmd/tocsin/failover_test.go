@@ -2,11 +2,7 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
@@ -16,59 +12,23 @@ import (
 )
 
 // followed starts a second server that follows d, which from then on confirms only what
-// both have. Both listen at Unix sockets in their folders.
+// both have. It listens at a Unix socket in its folder and, at another port, over the same cables.
 func (d *database) followed() *database {
 	d.t.Helper()
-	f := &database{t: d.t, bin: d.bin, dir: d.folder()}
-	data := filepath.Join(f.dir, "data")
-	d.run("setpriv", d.asPostgres("pg_basebackup", "-D", data, "-h", d.dir, "-U", "tocsin", "-R", "--checkpoint=fast", "--no-sync")...)
-	f.serve(data)
-	d.run("setpriv", d.asPostgres("psql", "-h", d.dir, "-U", "tocsin", "-d", "postgres", "-c", "ALTER SYSTEM SET synchronous_standby_names = '*'", "-c", "SELECT pg_reload_conf()")...)
+	f := &database{t: d.t, bin: d.bin, dir: d.folder(), port: d.port, space: d.space, cables: d.cables}
+	if f.space != "" {
+		f.port = map[string]string{"5432": "5433", "5433": "5432"}[d.port]
+	}
+	d.run("setpriv", d.asPostgres("pg_basebackup", "-D", f.data(), "-h", d.dir, "-p", d.port, "-U", "tocsin", "-R", "--checkpoint=fast", "--no-sync")...)
+	f.start()
+	d.run("setpriv", d.asPostgres("psql", "-h", d.dir, "-p", d.port, "-U", "tocsin", "-d", "postgres", "-c", "ALTER SYSTEM SET synchronous_standby_names = '*'", "-c", "SELECT pg_reload_conf()")...)
 	return f
 }
 
-// serve runs the server in data, which ends with the test, until it takes connections.
-func (d *database) serve(data string) {
+// promote makes a server that follows another one take writes.
+func (d *database) promote() {
 	d.t.Helper()
-	log := &logBuffer{}
-	d.server = exec.Command("setpriv", d.asPostgres("postgres", "-D", data, "-k", d.dir, "-c", "listen_addresses=", "-c", "fsync=off")...)
-	d.server.Dir, d.server.Stdout, d.server.Stderr = "/", log, log
-	if err := d.server.Start(); err != nil {
-		d.t.Fatal(err)
-	}
-	d.t.Cleanup(func() {
-		_ = d.server.Process.Signal(syscall.SIGQUIT)
-		err := d.server.Wait()
-		if d.t.Failed() {
-			d.t.Logf("PostgreSQL ended with %v, its log:\n%s", err, log)
-		}
-	})
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	for exec.Command(filepath.Join(d.bin, "pg_isready"), "-h", d.dir, "-U", "tocsin").Run() != nil {
-		if !pause(ctx, 50*time.Millisecond) {
-			d.t.Fatalf("PostgreSQL does not start:\n%s", log)
-		}
-	}
-}
-
-// soloDatabase starts a server that is reached at a Unix socket alone.
-func soloDatabase(t testing.TB) *database {
-	t.Helper()
-	programs, err := filepath.Glob("/usr/lib/postgresql/*/bin")
-	if err != nil || len(programs) == 0 || os.Geteuid() != 0 {
-		const why = "needs root, and PostgreSQL in /usr/lib/postgresql"
-		if os.Getenv("TOCSIN_CI_STRICT") != "" {
-			t.Fatal(why + ", and no test may be skipped here")
-		}
-		t.Skip(why)
-	}
-	d := &database{t: t, bin: programs[len(programs)-1]}
-	d.dir = d.folder()
-	data := filepath.Join(d.dir, "data")
-	d.run("setpriv", d.asPostgres("initdb", "-D", data, "-U", "tocsin", "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync")...)
-	d.serve(data)
-	return d
+	d.run("setpriv", d.asPostgres("pg_ctl", "promote", "-w", "-D", d.data())...)
 }
 
 func TestAFailOverToAPromotedServerLosesNothing(t *testing.T) {
@@ -99,7 +59,7 @@ func TestAFailOverToAPromotedServerLosesNothing(t *testing.T) {
 		p.eventually("not ready without a database", func() bool { return p.ask("/readyz", &struct{}{}) != nil })
 	}
 	began := time.Now()
-	next.run("setpriv", next.asPostgres("pg_ctl", "promote", "-w", "-D", filepath.Join(next.dir, "data"))...)
+	next.promote()
 	promoted := time.Now()
 	p := active(t, all)
 	t.Logf("promoting took %s, until a replica was active it took %s more", promoted.Sub(began), time.Since(promoted))
