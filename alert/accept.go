@@ -30,8 +30,9 @@ const (
 	// CardRoom is how many characters the title, the first page of the text, and the
 	// addresses of links and images have together in a card.
 	CardRoom = 4900
-	// titleFromText is the longest title that is made from the text.
-	titleFromText = 150
+	// titleFromText is the longest title that is made from the text: a card's header has all
+	// of it, so that the card does not repeat it above the text.
+	titleFromText = 140
 )
 
 // Prepare repairs the alert, notes what it repaired, and fills in what the sender left

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"encoding/json"
 	"strings"
 	"time"
@@ -73,6 +74,36 @@ func (s Silence) CanBecome(to Silence, now time.Time) bool {
 	default:
 		return to.StartsAt.Unix() == begins.Unix()
 	}
+}
+
+// minExtension is by how much the end of a new silence must differ from that of an active one
+// with the same matchers: a double click must not create two.
+const minExtension = time.Minute
+
+// Renewing is the silence as a person means it who may have asked before, beside those that
+// are in effect: a change of the end of their own with the same matchers and times. held is
+// true if it is one of these as it is, because that hides the same for as long.
+func (s Silence) Renewing(holding []Silence) (meant Silence, held bool) {
+	for _, old := range holding {
+		if old.Matchers.String() != s.Matchers.String() || !old.sameTimes(s) {
+			continue
+		}
+		later := s.EndsAt.Sub(old.EndsAt)
+		if old.By.Is(s.By) && later.Abs() > minExtension {
+			s.ID, s.StartsAt, s.Why = old.ID, old.Begins(), cmp.Or(s.Why, old.Why)
+			return s, false
+		}
+		if later <= minExtension {
+			return old, true
+		}
+	}
+	return s, false
+}
+
+// sameTimes reports whether a new silence begins at the same time and recurs alike.
+func (s Silence) sameTimes(added Silence) bool {
+	begins := s.StartsAt.Equal(added.StartsAt) || added.StartsAt.IsZero() && s.Active(added.CreatedAt)
+	return begins && (s.Every == nil) == (added.Every == nil) && (s.Every == nil || s.Every.String() == added.Every.String())
 }
 
 // Until is when it stops hiding what it hides at now, for good or until it recurs; zero if

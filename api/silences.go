@@ -51,9 +51,11 @@ type silenceBody struct {
 	Every    *alert.Hours   `json:"every"`
 	Why      string         `json:"why"`
 	By       alert.Person   `json:"by"`
+	// Renew changes the end of the person's own silence with the same matchers, if there is one.
+	Renew bool `json:"renew"`
 }
 
-// createdSilence is a new silence with how many open incidents it matches.
+// createdSilence is a silence with how many open incidents it matches.
 type createdSilence struct {
 	Silence   alert.Silence `json:"silence"`
 	Incidents int           `json:"incidents"`
@@ -68,7 +70,7 @@ type endedSilence struct {
 
 // postSilence creates a silence and answers how many open incidents it matches.
 func (a *API) postSilence(r *http.Request) (any, error) {
-	s, err := a.readSilence(r)
+	s, held, err := a.readSilence(r)
 	if err != nil {
 		return nil, err
 	}
@@ -76,8 +78,10 @@ func (a *API) postSilence(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
-		return nil, err
+	if !held {
+		if s, err = a.opts.Engine.Silence(r.Context(), s); err != nil {
+			return nil, err
+		}
 	}
 	created := createdSilence{Silence: s, Incidents: matching}
 	if matching == 0 {
@@ -86,18 +90,24 @@ func (a *API) postSilence(r *http.Request) (any, error) {
 	return created, nil
 }
 
-func (a *API) readSilence(r *http.Request) (alert.Silence, error) {
+// readSilence reads a silence; held is true if it is in effect already.
+func (a *API) readSilence(r *http.Request) (s alert.Silence, held bool, err error) {
 	var body silenceBody
 	if err := readJSON(r, &body); err != nil {
-		return alert.Silence{}, err
+		return s, false, err
 	}
 	by, err := person("by", body.By)
 	if err != nil {
-		return alert.Silence{}, err
+		return s, false, err
 	}
-	s := alert.Silence{Matchers: body.Matchers, StartsAt: body.StartsAt, Every: body.Every, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
-	s.EndsAt, err = body.ends(a.opts.Now())
-	return s, err
+	now := a.opts.Now()
+	s = alert.Silence{CreatedAt: now, Matchers: body.Matchers, StartsAt: body.StartsAt, Every: body.Every, Why: strings.TrimSpace(body.Why), By: a.inSlack(r.Context(), orCaller(by, r))}
+	if s.EndsAt, err = body.ends(now); err != nil || !body.Renew {
+		return s, false, err
+	}
+	holding, err := a.opts.Store.Silences(r.Context(), alert.SilenceFilter{At: now})
+	s, held = s.Renewing(holding)
+	return s, held, err
 }
 
 // ends is when a silence that is made now ends.

@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -56,13 +55,8 @@ func (h *Handlers) zoneOf(ctx context.Context, by bot.Caller) (*time.Location, *
 	return zone, nil
 }
 
-// minExtension is by how much the end of a new silence must differ from that of an active one
-// with the same matchers: a double click must not create two.
-const minExtension = time.Minute
-
 // createSilence creates a person's silence, or changes the end of their own with the same
-// matchers, and reports whether one is active now. What somebody else has silenced for longer
-// stays as it is.
+// matchers, and reports whether one is active now.
 func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Caller) (m render.Message, holds bool) {
 	s.CreatedAt, s.By = h.opts.Now(), h.person(ctx, by)
 	if !strings.HasPrefix(by.Channel, "D") {
@@ -76,30 +70,15 @@ func (h *Handlers) createSilence(ctx context.Context, s alert.Silence, by bot.Ca
 	if err != nil {
 		return h.apology("I can't read what is open.", err), false
 	}
-	for _, old := range holding {
-		if old.Matchers.String() != s.Matchers.String() || !sameTimes(old, s) {
-			continue
-		}
-		later := s.EndsAt.Sub(old.EndsAt)
-		if old.By.ID == s.By.ID && later.Abs() > minExtension {
-			s.ID, s.StartsAt, s.Why = old.ID, old.Begins(), cmp.Or(s.Why, old.Why)
-			break
-		}
-		if later <= minExtension {
-			return render.AlreadySilenced(old, n), true
-		}
+	s, held := s.Renewing(holding)
+	if held {
+		return render.AlreadySilenced(s, n), true
 	}
 	made, err := h.opts.Engine.Silence(ctx, s)
 	if err != nil {
 		return h.refusal("Nothing was silenced", err), false
 	}
 	return render.Silenced(made, n), true
-}
-
-// sameTimes reports whether two silences begin at the same time and recur alike.
-func sameTimes(old, s alert.Silence) bool {
-	begins := old.StartsAt.Equal(s.StartsAt) || s.StartsAt.IsZero() && old.Active(s.CreatedAt)
-	return begins && (old.Every == nil) == (s.Every == nil) && (s.Every == nil || old.Every.String() == s.Every.String())
 }
 
 func (h *Handlers) matching(ctx context.Context, matchers alert.Matchers) (int, error) {

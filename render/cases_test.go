@@ -462,6 +462,13 @@ func TestACardSaysEverythingOnce(t *testing.T) {
 	if len(links) != 2 || strings.Count(string(body), `"overflow"`) != 1 || !strings.Contains(string(body), `"Details, 3 more links"`) {
 		t.Errorf("it links %q, and is %s", links, body)
 	}
+	long := alert.Alert{Text: "a line that is longer than " + strings.Repeat("it looks and ", 20) + "ends here"}
+	if err := long.Prepare(i.FirstAt); err != nil {
+		t.Fatal(err)
+	}
+	if words, _ := read(t, Card(alert.Incident{Title: long.Title, Text: long.Text, Severity: alert.Error}, "#ops")); strings.Count(words, "longer than") != 2 {
+		t.Errorf("a title that is the beginning of the text is in the header and in the text: %s", words)
+	}
 	acked, err := json.Marshal(Card(with(i, func(i *alert.Incident) { i.State = alert.Acked }), "#ops"))
 	if err != nil {
 		t.Fatal(err)

@@ -61,6 +61,9 @@ func cards() map[string]alert.Incident {
 			i.Fields = []alert.Field{{Name: "Host", Value: "db-3"}, {Name: "Runbook", Value: "https://wiki.example/disk-full"}, {Name: "a *b*", Value: "<!channel> `x`"},
 				{Name: "Why", Value: "a value that is too long for the line, as it goes on and on\nand has a second line"}}
 		}),
+		"long labels": with(diskFull(), func(i *alert.Incident) {
+			i.Labels = map[string]string{"host": "db-3", "image": "registry.example/shop/checkout:2026.11.28-0f3c2a1", "pod": "checkout-7d9c5f8b6d-x2x9k-in-the-second-zone"}
+		}),
 		"long title": with(diskFull(), func(i *alert.Incident) {
 			i.Title, i.Text = strings.Repeat("the same words over and over ", 12), ""
 		}),

@@ -119,7 +119,7 @@ func rank(name string) int {
 }
 
 // labelBlocks draws as many labels as fit: short ones in a line, addresses in a line
-// each, and the others in two columns.
+// each, and the others in two columns, or one alone in a line.
 func labelBlocks(all []label) []slack.Block {
 	var short []label
 	var lines, long []string
@@ -135,6 +135,9 @@ func labelBlocks(all []label) []slack.Block {
 		default:
 			long = append(long, l.field())
 		}
+	}
+	if len(long) == 1 {
+		lines, long = append(lines, strings.Replace(long[0], "\n", ": ", 1)), nil
 	}
 	if len(short) > 0 || left > 0 {
 		lines = append([]string{pairs(short, maxLabelLine, left)}, lines...)

@@ -112,7 +112,7 @@ func (c *actCmd) run(ctx context.Context, args []string) error {
 	body := map[string]string{"note": cmp.Or(c.note, o.Text), "by": c.by(), "to": o.To}
 	switch {
 	case c.verb == alert.VerbNote && body["note"] == "":
-		return &usageError{errors.New("there is no note: write it behind the id, as in tocsin note k7f2 'what you found'")}
+		return &usageError{errors.New("there is no note: write it behind the id, or behind words and a colon, as in tocsin note k7f2 'what you found' or tocsin note 'disk: what you found'")}
 	case o.To == "me" || o.To == "myself":
 		if body["to"] = cmp.Or(c.by(), c.user()); body["to"] == "" {
 			return &usageError{errors.New("this shell does not say who you are: name yourself with --as NAME")}

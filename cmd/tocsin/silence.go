@@ -127,7 +127,7 @@ func (c *clientCmd) silenceWords(ctx context.Context, command string, args []str
 			return err
 		}
 	}
-	return c.silence(ctx, map[string]any{"matchers": matchers.String(), "starts_at": s.StartsAt, "ends_at": s.EndsAt, "every": s.Every, "why": o.Text})
+	return c.silence(ctx, map[string]any{"matchers": matchers.String(), "starts_at": s.StartsAt, "ends_at": s.EndsAt, "every": s.Every, "why": o.Text, "renew": true})
 }
 
 // localZone is this machine's time zone under its own name, which a silence that recurs
