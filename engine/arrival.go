@@ -127,7 +127,7 @@ func decodeInput(request []byte, now time.Time) (in input, err error) {
 	if err := json.Unmarshal(request, &sent); err != nil {
 		return in, err
 	}
-	in = input{acts: sent.Acts, keys: sent.Keys, silence: sent.Silence, beats: sent.Beats, forget: sent.Forget}
+	in = input{queued: true, acts: sent.Acts, keys: sent.Keys, silence: sent.Silence, beats: sent.Beats, forget: sent.Forget}
 	for _, a := range sent.Alerts {
 		if a.At.Equal(a.AcceptedAt) {
 			a.At = now
@@ -183,6 +183,9 @@ func decodeResult(receipt []byte) (r result, err error) {
 // are not decided in time are queued, of anything else it is in doubt whether it was done.
 func (e *Engine) forward(ctx context.Context, in input) (result, error) {
 	request, err := encodeInput(in)
+	if err == nil {
+		err = e.refusal(ctx, in)
+	}
 	if err != nil {
 		return result{}, fmt.Errorf("pass on: %w", err)
 	}
@@ -213,6 +216,40 @@ func (e *Engine) forward(ctx context.Context, in input) (result, error) {
 	return r, nil
 }
 
+// refusal is why a request would be refused, as far as the store tells before it is decided:
+// what is queued is not refused later, because its sender may have been told that it is accepted.
+func (e *Engine) refusal(ctx context.Context, in input) error {
+	var q alert.Query
+	for _, a := range in.alerts {
+		if a.IdempotencyKey != "" {
+			q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
+		}
+	}
+	for _, b := range in.beats {
+		q.Heartbeats = append(q.Heartbeats, b.Name)
+	}
+	if len(q.IdempotencyKeys)+len(q.Heartbeats) == 0 {
+		return nil
+	}
+	snapshot, err := e.store.Load(ctx, q)
+	if err != nil {
+		return err // which says what was being read
+	}
+	d := &draft{seen: snapshot.Seen}
+	if reused := d.reusedKeys(in.alerts); len(reused) > 0 {
+		return reusedKeyError(in.alerts, reused[0])
+	}
+	d.loadHeartbeats(snapshot)
+	var refused []error
+	for _, b := range in.beats {
+		refused = append(refused, d.checkBeat(d.heartbeats[b.Name], b))
+	}
+	if slices.Contains(refused, nil) { // the others count
+		return nil
+	}
+	return errors.Join(refused...)
+}
+
 // recorded reports whether the alerts get records of their own, whatever else is accepted
 // before they are decided: none of them can be a duplicate, be ignored or only refresh.
 func (in input) recorded() bool {
@@ -236,34 +273,66 @@ func (e *Engine) takeSome(ctx context.Context) bool {
 		e.opts.Log.Debug("arrivals can't be read, will try again", zap.Error(err)) // health tells why
 		return false
 	}
-	more := len(arrived) == arrivalsAtOnce
+	more := len(arrived) > 0
 	var batch []*request
+	size := 0
 	for _, a := range arrived {
 		in, err := decodeInput(a.Request, e.now())
 		if err != nil {
-			more = e.settle(a.ID, fmt.Errorf("it can't be read: %w", err)) && more
+			more = e.settle(a, fmt.Errorf("it can't be read: %w", err)) && more
 			continue
 		}
-		r := &request{input: in, arrival: a.ID, done: make(chan result, 1)}
-		e.queued.Add(int64(r.size()))
+		r := &request{input: in, arrival: a, done: make(chan result, 1)}
 		batch = append(batch, r)
+		if size += r.size(); size < maxBatch {
+			continue
+		}
+		if !e.serveArrivals(batch) {
+			return false
+		}
+		batch, size = nil, 0
+	}
+	return e.serveArrivals(batch) && more
+}
+
+// serveArrivals reports whether those after these can be decided now.
+func (e *Engine) serveArrivals(batch []*request) bool {
+	for _, r := range batch {
+		e.queued.Add(int64(r.size()))
 	}
 	if len(batch) > 0 {
 		e.serve(batch)
 	}
+	failed := false
 	for _, r := range batch {
-		if got := <-r.done; got.err != nil && !lasting(got.err) {
-			more = false
+		got := <-r.done
+		failed = failed || got.err != nil && !lasting(got.err)
+	}
+	return !failed
+}
+
+// logArrivals logs what was decided otherwise than a standby may have told the sender.
+func (e *Engine) logArrivals(batch []*request, results []result) {
+	for n, r := range results {
+		if batch[n].arrival.ID == "" {
+			continue
+		}
+		for _, a := range r.accepted {
+			if len(a.Notes) > 0 {
+				e.opts.Log.Warn("an alert that a standby has accepted reuses an idempotency key", zap.String("note", a.Notes[0]), zap.String("alert", a.ID), zap.String("key", a.Key), zap.String("incident", a.Incident))
+			}
+		}
+		if len(batch[n].beats) > 0 && r.err != nil {
+			e.opts.Log.Warn("a sign of life that a standby has accepted does not count", zap.Error(r.err))
 		}
 	}
-	return more
 }
 
 // receipts answer the arrivals among the requests of a batch.
 func receipts(batch []*request, results []result) map[string][]byte {
 	var all map[string][]byte
 	for n, r := range batch {
-		if r.arrival == "" {
+		if r.arrival.ID == "" {
 			continue
 		}
 		receipt, err := encodeResult(results[n])
@@ -273,23 +342,41 @@ func receipts(batch []*request, results []result) map[string][]byte {
 		if all == nil {
 			all = make(map[string][]byte, len(batch))
 		}
-		all[r.arrival] = receipt
+		all[r.arrival.ID] = receipt
 	}
 	return all
 }
 
-// settle answers an arrival that can never be decided, so that it holds up no other. It
-// reports whether that was written.
-func (e *Engine) settle(arrival string, why error) bool {
-	e.opts.Log.Error("a request that another replica has accepted is lost", zap.String("arrival", arrival), zap.Error(why))
+// settle answers an arrival that can never be decided, so that it holds up no other, and has
+// people told what it was. It reports whether that was written.
+func (e *Engine) settle(a alert.Arrival, why error) bool {
+	e.opts.Log.Error("a request that another replica has accepted can't be decided", zap.String("arrival", a.ID), zap.Error(why))
 	receipt, err := encodeResult(result{err: why})
 	if err == nil {
-		err = e.store.Commit(context.Background(), alert.Change{Receipts: map[string][]byte{arrival: receipt}})
+		err = e.tellUndecided(a, why, receipt)
+	}
+	if lasting(err) {
+		e.opts.Log.Error("it is lost", zap.String("arrival", a.ID), zap.ByteString("request", a.Request), zap.Error(err))
+		err = e.store.Commit(context.Background(), alert.Change{Receipts: map[string][]byte{a.ID: receipt}})
 	}
 	if err != nil {
-		e.opts.Log.Warn("it will be tried again", zap.String("arrival", arrival), zap.Error(err))
+		e.opts.Log.Warn("it will be tried again", zap.String("arrival", a.ID), zap.Error(err))
 	}
 	return err == nil
+}
+
+// tellUndecided accepts an alert in place of an arrival.
+func (e *Engine) tellUndecided(a alert.Arrival, why error, receipt []byte) error {
+	told := alert.Alert{Title: "a request that a standby has accepted could not be decided", Text: why.Error() + "\n\n" + string(a.Request), Key: "arrival/" + a.ID}
+	if err := told.Prepare(e.now()); err != nil {
+		return err
+	}
+	inputs := []input{{alerts: []alert.Alert{told}}}
+	return e.commit(context.Background(), query(e.current.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) alert.Change {
+		c, _ := decide(e.rules(), now, snapshot, inputs)
+		c.Receipts = map[string][]byte{a.ID: receipt}
+		return c
+	})
 }
 
 // lasting reports whether an error of a commit comes again however often it is tried.

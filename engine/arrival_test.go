@@ -7,10 +7,14 @@ import (
 	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"tocsin/alert"
 )
@@ -241,6 +245,117 @@ func TestAnArrivalThatCannotBeDecidedHoldsUpNoOther(t *testing.T) {
 		}
 		if len(s.arrivals) > 0 {
 			t.Errorf("%d arrivals still wait", len(s.arrivals))
+		}
+		for _, said := range []string{`"Key":"bad"`, "not JSON"} {
+			if !slices.ContainsFunc(s.alerts, func(r alert.Record) bool { return strings.Contains(r.Text, said) }) {
+				t.Errorf("no alert tells people of %s", said)
+			}
+		}
+	})
+}
+
+// Accepted means stored: a standby may have answered 202 for all of them.
+func TestOfWhatIsQueuedNothingIsRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		core, log := observer.New(zap.WarnLevel)
+		standby := s.standby()
+		once := func(title string, hash int64) alert.Alert {
+			return alert.Alert{Title: title, IdempotencyKey: "once", Hash: hash}
+		}
+		for n, batch := range [][]alert.Alert{
+			{{Title: "a"}, once("first", 1), {Title: "b"}},
+			{{Title: "c"}, once("second", 2), {Title: "d"}},
+			{once("second", 2)}, // sent again
+			{{Title: "e", Channel: "#unknown"}, {Title: "f", Mention: "@nobody"}},
+		} {
+			got, err := standby.Push(t.Context(), batch)
+			if err != nil || got[0].Effect != alert.EffectQueued {
+				t.Fatalf("batch %d got %+v, %v", n, got, err)
+			}
+		}
+		within := []alert.Alert{once("one", 3), once("other", 4)}
+		var reused *alert.ReusedKeyError
+		if _, err := standby.Push(t.Context(), within); !errors.As(err, &reused) || reused.Item != 2 {
+			t.Errorf("a request that has one key for two alerts got %v", err)
+		}
+		opts := s.options()
+		opts.Log, opts.MaxPending, opts.Pending = zap.New(core), 1, func() int64 { return 1 << 20 }
+		_, stop := runWith(s, opts)
+		synctest.Wait()
+		stop()
+		var titles []string
+		for _, r := range s.alerts {
+			titles = append(titles, r.Title)
+		}
+		if want := []string{"a", "first", "b", "c", "second", "d", "e", "f"}; !slices.Equal(titles, want) {
+			t.Errorf("decided are %q, want %q", titles, want)
+		}
+		entries := log.FilterMessage("an alert that a standby has accepted reuses an idempotency key").All()
+		if len(entries) != 2 || !strings.Contains(fmt.Sprint(entries[0].ContextMap()["note"]), `alert 2: the idempotency key "once" was used`) || entries[0].ContextMap()["alert"] == "" {
+			t.Errorf("the log has %+v", entries)
+		}
+		if _, err := s.standby().Push(t.Context(), []alert.Alert{{Title: "g"}, once("third", 5)}); !errors.As(err, &reused) {
+			t.Errorf("a key that was used got %v", err)
+		}
+	})
+}
+
+func TestASignOfLifeThatCannotCountIsRefusedWhenItIsQueued(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		core, log := observer.New(zap.WarnLevel)
+		standby := s.standby()
+		var bad *alert.InputError
+		if _, err := standby.Beat(t.Context(), []alert.Beat{{Name: "unknown"}}); !errors.As(err, &bad) {
+			t.Errorf("a heartbeat of unknown period got %v", err)
+		}
+		for _, beats := range [][]alert.Beat{
+			{{Name: "unknown"}, {Name: "each", Terms: alert.Terms{Every: time.Hour}}}, // of which one counts
+			{{Name: "other", Terms: alert.Terms{Every: time.Hour}}},
+		} {
+			if _, err := standby.Beat(t.Context(), beats); err != nil {
+				t.Errorf("%+v got %v", beats, err)
+			}
+		}
+		opts := s.options()
+		opts.Log = zap.New(core)
+		_, stop := runWith(s, opts)
+		synctest.Wait()
+		stop()
+		if _, err := standby.Beat(t.Context(), []alert.Beat{{Name: "each"}}); err != nil {
+			t.Errorf("a known heartbeat got %v", err)
+		}
+		if len(s.heartbeats) != 2 || log.FilterMessage("a sign of life that a standby has accepted does not count").Len() != 1 {
+			t.Errorf("there are %d heartbeats, and the log has %+v", len(s.heartbeats), log.All())
+		}
+	})
+}
+
+// Whoever pushes to the active replica waits meanwhile, and a store limits how long a commit takes.
+func TestManyLargeArrivalsAreNotOneCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const arrivals, each = 6, maxBatch/2 + 1
+		s := newShared()
+		for n := range arrivals {
+			alerts := make([]alert.Alert, each)
+			for k := range alerts {
+				alerts[k] = alert.Alert{Title: "t", Key: fmt.Sprint(n, k)}
+			}
+			if _, err := s.standby().Push(t.Context(), alerts); err != nil {
+				t.Fatal(err)
+			}
+		}
+		most := 0
+		s.before(func(c alert.Change) error {
+			most = max(most, len(c.Alerts))
+			return nil
+		})
+		_, stop := runWith(s, s.options())
+		synctest.Wait()
+		stop()
+		if len(s.alerts) != arrivals*each || most != 2*each {
+			t.Errorf("%d of %d alerts were decided, at most %d at once", len(s.alerts), arrivals*each, most)
 		}
 	})
 }

@@ -83,6 +83,9 @@ func query(routing alert.Routing, inputs []input) alert.Query {
 			if a.IdempotencyKey != "" {
 				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
 			}
+			if a.IdempotencyKey != "" && in.queued {
+				q.IdempotencyKeys = append(q.IdempotencyKeys, otherKey(a))
+			}
 		}
 		for _, b := range in.beats {
 			q.Heartbeats = once(names, q.Heartbeats, b.Name)

@@ -19,7 +19,7 @@ type rules struct {
 	skip       func() int // the distance between the ids of two new incidents
 }
 
-// input is one request. Exactly one of its fields is set, apart from keys.
+// input is one request. Exactly one of its fields is set, apart from keys and queued.
 type input struct {
 	alerts []alert.Alert
 	acts   []alert.Act
@@ -29,6 +29,8 @@ type input struct {
 	unsilence *endRequest
 	beats     []alert.Beat
 	forget    string // the name of a heartbeat
+	// queued is set if a standby may have told the sender that the alerts are accepted.
+	queued bool
 }
 
 // named is the id of the silence that is to be changed or ended, or empty.
@@ -209,11 +211,8 @@ func decide(r rules, now time.Time, snapshot alert.Snapshot, inputs []input) (al
 
 func (d *draft) decideInput(in input) result {
 	var r result
-	if r.err = d.reusedKey(in.alerts); r.err != nil {
+	if r.accepted, r.err = d.acceptAll(in); r.err != nil {
 		return r
-	}
-	for _, a := range in.alerts {
-		r.accepted = append(r.accepted, d.accept(a))
 	}
 	r.failures, d.failures = d.failures, 0
 	for _, a := range in.acts {

@@ -123,8 +123,8 @@ type Engine struct {
 
 type request struct {
 	input
-	// arrival is the id of the arrival that it is, or empty.
-	arrival string
+	// arrival is the one that it is, or empty.
+	arrival alert.Arrival
 	done    chan result // has room for the one result
 }
 
@@ -206,7 +206,7 @@ func (e *Engine) Push(ctx context.Context, alerts []alert.Alert) ([]alert.Accept
 		return nil, fmt.Errorf("accept: %w", err)
 	}
 	for n := range prepared {
-		r.accepted[n].Notes = prepared[n].Notes
+		r.accepted[n].Notes = slices.Concat(prepared[n].Notes, r.accepted[n].Notes)
 	}
 	return r.accepted, nil
 }
@@ -403,7 +403,7 @@ func (e *Engine) serve(batch []*request) {
 		}
 		return
 	}
-	if lasting(err) && batch[0].arrival != "" { // which is alone by now
+	if lasting(err) && batch[0].arrival.ID != "" { // which is alone by now
 		e.settle(batch[0].arrival, err)
 	}
 	e.logPanic(err)
@@ -459,5 +459,6 @@ func (e *Engine) decideBatch(batch []*request) ([]result, error) {
 		return nil, err
 	}
 	e.metrics.committed(inputs, results)
+	e.logArrivals(batch, results)
 	return results, nil
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -79,9 +80,35 @@ func (d *draft) plans(a alert.Alert, subject alert.Subject) []alert.Plan {
 	return d.rules.routing.Plans(subject)
 }
 
-// reusedKey returns an *alert.ReusedKeyError if one of the alerts has the idempotency key of
-// another one, accepted or in the same request, that says something else.
-func (d *draft) reusedKey(alerts []alert.Alert) error {
+// acceptAll decides the alerts of an input: all or none, unless they are queued. Of those one
+// that reuses an idempotency key counts apart from the alert that had it.
+func (d *draft) acceptAll(in input) (all []alert.Accepted, err error) {
+	reused := d.reusedKeys(in.alerts)
+	if len(reused) > 0 && !in.queued {
+		return nil, reusedKeyError(in.alerts, reused[0])
+	}
+	for n, a := range in.alerts {
+		if len(reused) == 0 || reused[0] != n {
+			all = append(all, d.accept(a))
+			continue
+		}
+		note := reusedKeyError(in.alerts, n).Error() + "; this one counts by itself"
+		reused, a.IdempotencyKey = reused[1:], otherKey(a)
+		receipt := d.accept(a)
+		receipt.Notes = []string{note}
+		all = append(all, receipt)
+	}
+	return all, nil
+}
+
+// otherKey is the idempotency key of an alert that reuses the one of another.
+func otherKey(a alert.Alert) string {
+	return fmt.Sprintf("%s reused %x", a.IdempotencyKey, uint64(a.Hash))
+}
+
+// reusedKeys are the positions of the alerts that have the idempotency key of another one,
+// accepted or in the same request, that says something else.
+func (d *draft) reusedKeys(alerts []alert.Alert) (all []int) {
 	var sent map[string]int64
 	for n, a := range alerts {
 		if a.IdempotencyKey == "" || a.Hash == 0 {
@@ -92,18 +119,24 @@ func (d *draft) reusedKey(alerts []alert.Alert) error {
 			first, used = receipt.Hash, receipt.Hash != 0
 		}
 		if used && first != a.Hash {
-			reused := &alert.ReusedKeyError{Key: a.IdempotencyKey}
-			if len(alerts) > 1 {
-				reused.Item = n + 1
-			}
-			return reused
+			all = append(all, n)
+			continue
 		}
 		if sent == nil {
 			sent = make(map[string]int64, len(alerts))
 		}
 		sent[a.IdempotencyKey] = a.Hash
 	}
-	return nil
+	return all
+}
+
+// reusedKeyError is the error of the alert at n, which reuses an idempotency key.
+func reusedKeyError(alerts []alert.Alert, n int) error {
+	reused := &alert.ReusedKeyError{Key: alerts[n].IdempotencyKey}
+	if len(alerts) > 1 {
+		reused.Item = n + 1
+	}
+	return reused
 }
 
 // record adds the alert to the change and returns its receipt.

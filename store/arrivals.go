@@ -28,6 +28,8 @@ const (
 	receiptPatience = time.Second
 	// arrivalsTogether is how many arrivals share one transaction at most.
 	arrivalsTogether = 256
+	// arrivalsBytes is how many bytes of arrivals are read at once, and one arrival more.
+	arrivalsBytes = 4 << 20
 	// pollEvery is how often it is looked what has come, whatever was notified.
 	pollEvery = time.Second
 	// notifiedMost is how many characters of a receipt fit into one notification, whose
@@ -36,8 +38,9 @@ const (
 )
 
 const (
-	arrivalsQuery = `SELECT id, request FROM arrivals ORDER BY n LIMIT ?`
-	settleQuery   = `DELETE FROM arrivals WHERE id {oneof}`
+	arrivalsQuery = `SELECT id, request FROM (SELECT n, id, request, sum(octet_length(request)) OVER (ORDER BY n) - octet_length(request) AS earlier
+		FROM arrivals ORDER BY n LIMIT ?) AS oldest WHERE earlier < ? ORDER BY n`
+	settleQuery = `DELETE FROM arrivals WHERE id {oneof}`
 	// channelName is the channel of notifications, which all schemas of a database share.
 	channelName = `'tocsin_' || to_hex(hashtext(coalesce(current_schema(), '')))`
 	arriveQuery = `WITH arrived AS (INSERT INTO arrivals (id, request, arrived_at)
@@ -213,7 +216,8 @@ func (d *DB) Received() <-chan struct{} {
 	return d.arrivals.received
 }
 
-// Arrivals lists the arrivals that are not decided, in the order they came, and most at most.
+// Arrivals lists the first arrivals that are not decided, in the order they came, most at most
+// and some megabytes.
 func (d *DB) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error) {
 	var found []alert.Arrival
 	err := d.each(ctx, arrivalsQuery, func(s scanner) error {
@@ -221,7 +225,7 @@ func (d *DB) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error) {
 		err := s.Scan(&a.ID, &a.Request)
 		found = append(found, a)
 		return err
-	}, most)
+	}, most, arrivalsBytes)
 	if err != nil {
 		return nil, fmt.Errorf("list arrivals: %w", err)
 	}

@@ -36,6 +36,29 @@ func testArrivals(t *testing.T, d *DB) {
 	}
 }
 
+func testLargeArrivals(t *testing.T, d *DB) {
+	for n, size := range []int{arrivalsBytes - 1, 1, 1, arrivalsBytes + 1, 1} {
+		must(t, d.write(t.Context(), func(w *writer, ctx context.Context) error {
+			_, err := w.exec(ctx, "INSERT INTO arrivals (id, request, arrived_at) VALUES (?, ?, 0)", fmt.Sprint(n), strings.Repeat("x", size))
+			return err
+		}))
+	}
+	for _, want := range []string{"0 1", "2 3", "4", ""} {
+		all, err := d.Arrivals(t.Context(), 9)
+		must(t, err)
+		var ids []string
+		c := alert.Change{Receipts: map[string][]byte{}}
+		for _, a := range all {
+			ids = append(ids, a.ID)
+			c.Receipts[a.ID] = []byte("receipt")
+		}
+		if got := strings.Join(ids, " "); got != want {
+			t.Errorf("read at once are %q, want %q", got, want)
+		}
+		must(t, d.Commit(t.Context(), c))
+	}
+}
+
 func arrived(t *testing.T, d *DB, most int) string {
 	t.Helper()
 	all, err := d.Arrivals(t.Context(), most)

@@ -104,6 +104,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"waiting that ends tells the newest":                  testAwaitEndsWithTheNewest,
 		"an envelope is fresh once":                           testInbox,
 		"arrivals are decided once, in their order":           testArrivals,
+		"large arrivals are read some at a time":              testLargeArrivals,
 		"only old handled envelopes are pruned":               testPrune,
 		"a retried dead letter is owed in its old place":      testRetryDead,
 		"a retried one that may be shown is looked for":       testRetryUnsure,

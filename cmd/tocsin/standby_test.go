@@ -61,3 +61,32 @@ func TestAboveMaxPendingAStandbyAnswersAsTheActiveOneDoes(t *testing.T) {
 		t.Errorf("the active one answers %+v, the standby %+v", said[0], said[1])
 	}
 }
+
+// Accepted means stored, whatever the active replica would answer.
+func TestABatchThatAStandbyHasQueuedIsDecidedAlertByAlert(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 2)
+	first, second := all[0], all[1]
+	once := func(key, title string) map[string]any {
+		return map[string]any{"key": title, "title": title, "idempotency_key": key}
+	}
+	first.mustPush(once("known", "zero"))
+	release := nextActive(first)
+	first.kill()
+	var refused *answerError
+	if _, err := second.push(firing("lost", "lost"), once("known", "other")); !errors.As(err, &refused) || refused.status != http.StatusConflict {
+		t.Errorf("a key that the store knows is answered %v", err)
+	}
+	second.mustPush(once("new", "one"))
+	second.mustPush(firing("two", "two"), once("new", "three"), inChannel(firing("four", "four"), "#nowhere"))
+	release()
+	active(t, all[1:])
+	second.eventually("five accepted", func() bool { return second.ledger().Total.Accepted == 5 })
+	for _, title := range []string{"zero", "one", "two", "three"} {
+		cardOf(t, s, title)
+	}
+	if said := second.log.String(); !strings.Contains(said, "reuses an idempotency key") {
+		t.Error("the log does not say that a key was reused")
+	}
+}
