@@ -4,6 +4,7 @@
 package systemd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -29,48 +31,50 @@ func Managed() bool {
 	return err == nil && toJournal
 }
 
-// Notifier sends the service's state over $NOTIFY_SOCKET. The zero value is
-// ready to use; its methods may be called from several goroutines.
+// Notifier sends the service's state over $NOTIFY_SOCKET, and never waits for the manager to
+// read. The zero value is ready to use; its methods may be called from several goroutines.
+// They return an error if the manager did not get something, which Watch then repeats.
 type Notifier struct {
 	mu     sync.Mutex
 	status string // as shown while healthy
-	sick   bool   // the latest check failed, and status shows why
+	sick   string // the status line after a check that failed; empty while healthy
+	shown  string // the status line that the manager has
+	due    string // READY=1 that the manager did not get
 }
 
 // Ready says that the service is up (READY=1), with a status line for
 // systemctl status. Call it when every listener is bound.
 func (n *Notifier) Ready(status string) error {
-	return n.keep(daemon.SdNotifyReady, status)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status, n.due = status, daemon.SdNotifyReady
+	return n.send("")
 }
 
 // Reloading says that the service reads its configuration again (RELOADING=1, with the
 // time at which it began). Call Ready at the end.
 func (n *Notifier) Reloading() error {
-	return send(daemon.SdNotifyReloading+"\n"+strings.TrimSpace(daemon.SdNotifyMonotonicUsec()), "")
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.due = ""
+	return n.send(daemon.SdNotifyReloading + "\n" + strings.TrimSpace(daemon.SdNotifyMonotonicUsec()))
 }
 
 // Status replaces the status line. While Watch finds the daemon unhealthy, the
 // line is kept and shown once it has recovered.
 func (n *Notifier) Status(status string) error {
-	return n.keep("", status)
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.status = status
+	return n.send("")
 }
 
 // Stopping says that the service is going down (STOPPING=1).
 func (n *Notifier) Stopping(status string) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.status, n.sick = status, false
-	return send(daemon.SdNotifyStopping, n.status)
-}
-
-func (n *Notifier) keep(state, status string) error {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.status = status
-	if n.sick {
-		status = ""
-	}
-	return send(state, status)
+	n.status, n.sick, n.due = status, "", ""
+	return n.send(daemon.SdNotifyStopping)
 }
 
 // Interval returns how often a ping is due: half of the unit's WatchdogSec, as
@@ -83,32 +87,29 @@ func Interval() (time.Duration, error) {
 	return limit / 2, nil
 }
 
-// recheck is how many times as often health is checked while it is bad, so that a
-// short problem does not cost the ping that systemd waits for.
-const recheck = 5
+const (
+	// recheck is how many times as often health is checked while it is bad, so that a
+	// short problem does not cost the ping that systemd waits for.
+	recheck = 5
+	// repeat is how often what the manager did not get is sent again without a watchdog.
+	repeat = 5 * time.Second
+)
 
 // Watch pings the watchdog for as long as healthy returns nil, and blocks until
 // ctx is done. While healthy returns an error, or does not return, no ping is
 // sent, and systemd restarts the service when WatchdogSec has passed; the error
 // is the status line until then. It returns nil when ctx is done, and an error
-// only when systemd's variables are malformed or its socket is gone.
+// only when systemd's variables are malformed.
 func (n *Notifier) Watch(ctx context.Context, healthy func() error) error {
 	interval, err := Interval()
 	if err != nil {
 		return err
 	}
-	if interval == 0 {
-		<-ctx.Done()
-		return nil
-	}
 	for {
-		health := healthy()
-		late := n.ping(health)
-		if late != nil && !errors.Is(late, os.ErrDeadlineExceeded) {
-			return late
-		}
-		wait := interval
-		if health != nil || late != nil {
+		wait := cmp.Or(interval, repeat)
+		if interval == 0 {
+			_ = n.ping("", nil) // it is sent again
+		} else if health := healthy(); n.ping(daemon.SdNotifyWatchdog, health) != nil || health != nil {
 			wait /= recheck
 		}
 		select {
@@ -119,63 +120,57 @@ func (n *Notifier) Watch(ctx context.Context, healthy func() error) error {
 	}
 }
 
-func (n *Notifier) ping(health error) error {
+// ping sends state, unless health is bad, and what the manager did not get before.
+func (n *Notifier) ping(state string, health error) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	wasSick := n.sick
-	n.sick = health != nil
-	switch {
-	case n.sick && wasSick:
-		return nil
-	case n.sick:
-		return send("", "not healthy, no watchdog pings: "+health.Error())
-	case wasSick:
-		return send(daemon.SdNotifyWatchdog, n.status)
+	n.sick = ""
+	if health != nil {
+		state, n.sick = "", "not healthy, no watchdog pings: "+health.Error()
 	}
-	return send(daemon.SdNotifyWatchdog, "")
+	return n.send(state)
 }
 
-// sendLimit bounds how long sending waits for a manager that does not read: the queue
-// of its socket holds only a few datagrams. READY is sent once, so it may wait for a
-// manager that is busy while the machine starts.
-const (
-	sendLimit  = 2 * time.Second
-	readyLimit = time.Minute
-)
-
-// send sends a state, a status line or both in one datagram, one assignment per
-// line.
-func send(state, status string) error {
+// send sends a state, and what the manager does not have yet, in one datagram, one assignment
+// per line.
+func (n *Notifier) send(state string) error {
 	var lines []string
-	if state != "" {
-		lines = append(lines, state)
+	for _, line := range []string{n.due, state} {
+		if line != "" {
+			lines = append(lines, line)
+		}
 	}
-	if status != "" {
+	status := cmp.Or(n.sick, n.status)
+	if status != n.shown {
 		lines = append(lines, "STATUS="+strings.Join(strings.Fields(status), " "))
 	}
 	manager := os.Getenv("NOTIFY_SOCKET")
 	if len(lines) == 0 || manager == "" {
 		return nil
 	}
-	limit := sendLimit
-	if state == daemon.SdNotifyReady {
-		limit = readyLimit
-	}
-	if err := sendTo(manager, strings.Join(lines, "\n"), limit); err != nil {
+	if err := sendTo(manager, strings.Join(lines, "\n")); err != nil {
 		return fmt.Errorf("notify systemd: %w", err)
 	}
+	n.due, n.shown = "", status
 	return nil
 }
 
-func sendTo(manager, text string, limit time.Duration) (err error) {
+// sendTo sends a datagram if there is room for it: the queue of a manager that does not read
+// holds only a few.
+func sendTo(manager, text string) (err error) {
 	conn, err := net.DialUnix("unixgram", nil, &net.UnixAddr{Name: manager, Net: "unixgram"})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, conn.Close()) }()
-	if err := conn.SetWriteDeadline(time.Now().Add(limit)); err != nil {
+	raw, err := conn.SyscallConn()
+	if err != nil {
 		return err
 	}
-	_, err = conn.Write([]byte(text))
-	return err
+	var full error
+	err = raw.Write(func(fd uintptr) bool {
+		_, full = syscall.Write(int(fd), []byte(text))
+		return true // also if it would have to wait
+	})
+	return errors.Join(err, os.NewSyscallError("write", full))
 }

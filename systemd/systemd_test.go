@@ -131,17 +131,55 @@ func TestAManagerThatIsGoneIsAnError(t *testing.T) {
 	}
 }
 
-func TestAManagerThatDoesNotReadIsAnErrorAfterAWhile(t *testing.T) {
-	listen(t)
-	var n systemd.Notifier
-	for {
-		if err := n.Status("busy"); err != nil {
-			if !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Errorf("got %v", err)
-			}
-			return
-		}
+func TestAManagerThatDoesNotReadKeepsNobodyWaitingAndHearsLater(t *testing.T) {
+	for name, usec := range map[string]string{"watched": "30000000", "not watched": ""} {
+		t.Run(name, func(t *testing.T) {
+			m := listen(t)
+			t.Setenv("WATCHDOG_USEC", usec)
+			synctest.Test(t, func(t *testing.T) {
+				var n systemd.Notifier
+				var err error
+				for i := 0; err == nil; i++ { // until its queue is full
+					err = n.Status(strconv.Itoa(i))
+				}
+				for what, err := range map[string]error{"status": err, "reloading": n.Reloading(), "ready": n.Ready("reloaded"), "the next status": n.Status("up")} {
+					if !errors.Is(err, syscall.EAGAIN) {
+						t.Errorf("%s: %v", what, err)
+					}
+				}
+				ctx, cancel := context.WithCancel(t.Context())
+				done := make(chan error, 1)
+				go func() { done <- n.Watch(ctx, func() error { return nil }) }()
+				pass(time.Second)
+				m.received()
+				pass(6 * time.Second)
+				if heard := m.received(); len(heard) == 0 || !strings.HasPrefix(heard[0], "READY=1\n") || !strings.HasSuffix(heard[0], "\nSTATUS=up") {
+					t.Errorf("once it reads, systemd hears %q", heard)
+				}
+				cancel()
+				check(t, <-done)
+			})
+		})
 	}
+}
+
+func TestTheWatchdogGoesOnWhenTheManagerIsBack(t *testing.T) {
+	m := listen(t)
+	t.Setenv("WATCHDOG_USEC", "30000000")
+	path := os.Getenv("NOTIFY_SOCKET")
+	check(t, os.Rename(path, path+".away"))
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		var n systemd.Notifier
+		done := make(chan error, 1)
+		go func() { done <- n.Watch(ctx, func() error { return nil }) }()
+		pass(time.Second)
+		check(t, os.Rename(path+".away", path))
+		pass(3 * time.Second)
+		m.expect("WATCHDOG=1")
+		cancel()
+		check(t, <-done)
+	})
 }
 
 func TestTheWatchdogIsPingedOnlyWhileHealthy(t *testing.T) {

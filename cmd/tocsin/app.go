@@ -249,17 +249,13 @@ func (d *daemon) run(ctx context.Context) error {
 	}
 	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
 	d.answerBeforeStopping(parts)
-	err := d.ready()
+	d.ready()
 	parts.start("reload", time.Second, d.reloadOn(d.reload))
-	if err == nil {
-		err = parts.wait(ctx)
-	}
+	err := parts.wait(ctx)
 	d.stopping.Store(true)
 	d.doors.kept.Store(errors.Is(err, store.ErrSuperseded))
 	d.log.Info("stopping", zap.Error(err))
-	if untold := d.sayStopping(err); untold != nil {
-		d.log.Warn("can't say that it stops", zap.Error(untold))
-	}
+	d.sayStopping(err)
 	err = errors.Join(err, parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
@@ -267,14 +263,23 @@ func (d *daemon) run(ctx context.Context) error {
 
 // sayStopping tells the service manager that the process ends, unless it only becomes a
 // standby.
-func (d *daemon) sayStopping(why error) error {
+func (d *daemon) sayStopping(why error) {
 	if errors.Is(why, store.ErrSuperseded) {
-		return d.notifier.Status("another replica has become active: this one becomes a standby")
+		d.told(d.notifier.Status("another replica has become active: this one becomes a standby"))
+		return
 	}
-	return d.notifier.Stopping("finishing deliveries in progress")
+	d.told(d.notifier.Stopping("finishing deliveries in progress"))
 }
 
-func (d *daemon) ready() error {
+// told logs that the service manager did not get what it was sent, which is no reason to wait
+// or to end: the notifier repeats it.
+func (d *daemon) told(err error) {
+	if err != nil {
+		d.log.Warn("the service manager does not listen", zap.Error(err))
+	}
+}
+
+func (d *daemon) ready() {
 	fields := []zap.Field{zap.String("version", versionName()), zap.Stringer("store", d.cfg.Store), zap.String("default_channel", d.cfg.DefaultChannel)}
 	if d.unix != nil {
 		fields = append(fields, zap.String("socket", d.cfg.Listen.Socket))
@@ -286,7 +291,7 @@ func (d *daemon) ready() error {
 		fields = append(fields, zap.Stringer("requests", d.requests.Addr()))
 	}
 	d.log.Info("ready", fields...)
-	return d.notifier.Ready(statusLine(d.health()))
+	d.told(d.notifier.Ready(statusLine(d.health())))
 }
 
 // addresses are where clients find the daemon.

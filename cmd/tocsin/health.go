@@ -148,9 +148,7 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 		known = d.logProblems(known, h.Problems)
 		if line := statusLine(h); line != last {
 			last = line
-			if err := d.notifier.Status(line); err != nil {
-				d.log.Warn("status line not updated", zap.Error(err))
-			}
+			d.told(d.notifier.Status(line))
 		}
 	}
 }

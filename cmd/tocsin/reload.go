@@ -107,9 +107,7 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *config.Config) error, status func() string) (api.Reloaded, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	if err := d.notifier.Reloading(); err != nil {
-		d.log.Warn("can't say that it reloads", zap.Error(err))
-	}
+	d.told(d.notifier.Reloading())
 	cfg, err := config.Load(d.in)
 	if err == nil {
 		err = apply(ctx, cfg)
@@ -120,9 +118,7 @@ func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *conf
 	} else {
 		err = d.reject(err)
 	}
-	if err := d.notifier.Ready(status()); err != nil {
-		d.log.Warn("can't say that it has reloaded", zap.Error(err))
-	}
+	d.told(d.notifier.Ready(status()))
 	return done, err
 }
 

@@ -59,13 +59,13 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	receiver := d.receive(shared, slack)
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
-	failed := d.notifier.Ready(standbyStatus)
+	d.told(d.notifier.Ready(standbyStatus))
 	db, err := d.takeOver(ctx, s)
 	if err != nil {
 		s.Leave()
 	}
 	shared.Hurry() // who could answer is this one
-	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil), s.Close()); err == nil {
+	if err = errors.Join(err, d.stopAnswering(parts, db != nil), s.Close()); err == nil {
 		d.before = receiver
 		return db, nil
 	}

@@ -37,9 +37,10 @@ func TestSIGTERMEndsCleanlyAlthoughAClientNeverFinishesItsRequest(t *testing.T) 
 	}
 }
 
-func TestSIGTERMEndsCleanlyAlthoughTheServiceManagerReadsNothing(t *testing.T) {
+func TestReloadAndSIGTERMGoWellAlthoughTheServiceManagerReadsNothing(t *testing.T) {
 	t.Parallel()
-	p := prepare(t, slack(t, playground.Options{}), nil)
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
 	p.start()
 	conn, err := net.Dial("unixgram", p.env["NOTIFY_SOCKET"])
 	if err != nil {
@@ -55,6 +56,26 @@ func TestSIGTERMEndsCleanlyAlthoughTheServiceManagerReadsNothing(t *testing.T) {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatal(err)
 	}
+	if said := p.command("config", "reload"); !strings.Contains(said, "nothing has changed") {
+		t.Errorf("config reload says %q", said)
+	}
+	until(t, s, "both connections", func(sn *playground.Snapshot) bool { return len(sn.Sockets()) == 2 }) // the status line changes
+	if err := p.terminate(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+func TestTheDaemonRunsAlthoughItsServiceManagerIsGone(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.env["NOTIFY_SOCKET"] = filepath.Join(t.TempDir(), "gone")
+	p.launch()
+	for deadline, body := time.Now().Add(patience), (readyBody{}); p.ask("/readyz", &body) != nil; {
+		if !pause(t.Context(), 10*time.Millisecond) || time.Now().After(deadline) {
+			t.Fatal("it does not answer")
+		}
+	}
+	p.settle(p.mustPush(firing("a", "heard"))...)
 	if err := p.terminate(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}

@@ -51,11 +51,11 @@ func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, ful
 	if err != nil {
 		return nil, err
 	}
-	failed := d.notifier.Ready("nothing is accepted: " + full.Error())
-	for err = full; failed == nil && errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
+	d.told(d.notifier.Ready("nothing is accepted: " + full.Error()))
+	for err = full; errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
 		db, err = d.tryStore(ctx)
 	}
-	if err = errors.Join(failed, err, d.stopAnswering(parts, db != nil)); err != nil && db != nil {
+	if err = errors.Join(err, d.stopAnswering(parts, db != nil)); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
