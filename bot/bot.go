@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -56,6 +57,9 @@ type Options struct {
 	// Connections says how many Socket Mode connections to keep, at most two, and how many
 	// other replicas may have. nil: two, and none.
 	Connections func() (own, others int)
+	// Track bounds the connections on which Slack's requests come (http.Server.ConnState); nil for
+	// no bound.
+	Track func(net.Conn, http.ConnState)
 	// Transport makes the calls of the Web API, by next, which is the usual one. nil: next alone.
 	Transport func(next http.RoundTripper) http.RoundTripper
 	Log       *zap.Logger

@@ -33,6 +33,8 @@ const (
 	maxRequest = 1 << 20
 	// requestLimit is how long a request may take to arrive. Slack gives up after 3 s.
 	requestLimit = 5 * time.Second
+	// maxSignature is longer than v0= and 64 digits.
+	maxSignature = 100
 	// signatureLimit is how long a signature is valid, before and after its time.
 	signatureLimit = 5 * time.Minute
 )
@@ -48,10 +50,12 @@ type Requests struct {
 	stopping sync.RWMutex // held by each request, so that the last one is over before the workers end
 	stopped  bool
 
-	mu    sync.Mutex
-	since time.Time
-	seen  map[string]time.Time // by signature, until when it is valid
-	swept time.Time            // when those that are not were forgotten
+	mu       sync.Mutex
+	since    time.Time
+	seen     map[string]time.Time // by signature, until when it is valid
+	swept    time.Time            // when those that are not were forgotten
+	refused  int                  // requests since that was logged
+	loggedAt time.Time
 }
 
 // NewRequests returns a receiver of the requests that come to l. secret is the app's
@@ -75,7 +79,7 @@ func (q *Requests) Run(ctx context.Context) (err error) {
 }
 
 func (q *Requests) serve(ctx context.Context) error {
-	srv := &http.Server{Handler: q.routes(), ReadTimeout: requestLimit, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 16, ErrorLog: zap.NewStdLog(q.log)}
+	srv := &http.Server{Handler: q.routes(), ReadTimeout: requestLimit, IdleTimeout: time.Minute, MaxHeaderBytes: 1 << 16, ConnState: q.bot.opts.Track, ErrorLog: zap.NewStdLog(q.log)}
 	ended := make(chan error, 1)
 	go func() { ended <- srv.Serve(q.listener) }()
 	var err error
@@ -136,7 +140,12 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 		http.Error(w, "stopping", http.StatusServiceUnavailable)
 		return
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequest))
+	verifier, err := q.verifier(r.Header) // before what may be a large body
+	if err != nil {
+		q.refuse(w, r, err)
+		return
+	}
+	body, err := io.ReadAll(io.TeeReader(http.MaxBytesReader(w, r.Body, maxRequest), verifier))
 	if err != nil {
 		status := http.StatusBadRequest
 		if _, large := errors.AsType[*http.MaxBytesError](err); large {
@@ -145,11 +154,12 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 		http.Error(w, http.StatusText(status), status)
 		return
 	}
-	if err := q.verify(r.Header, body); err != nil {
-		// The error says nothing of the body, which anybody may have sent.
-		q.log.Warn("a request is not from Slack", zap.String("path", r.URL.Path), zap.String("from", r.RemoteAddr), zap.Error(err),
-			zap.String("hint", "if it is, slack.signing_secret is not that of the app: Basic Information > Signing Secret"))
-		http.Error(w, "not signed by Slack", http.StatusUnauthorized)
+	if err := verifier.Ensure(); err != nil {
+		q.refuse(w, r, err)
+		return
+	}
+	if err := q.once(strings.ToLower(r.Header.Get("X-Slack-Signature"))); err != nil {
+		q.refuse(w, r, err)
 		return
 	}
 	got, err := read(body)
@@ -168,6 +178,22 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 	writeAck(w, <-acked)
 }
 
+// refusedEvery is how often it is logged that requests are refused, which anybody may send.
+const refusedEvery = time.Minute
+
+// refuse answers 401. The error says nothing that came with the request.
+func (q *Requests) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	http.Error(w, "not signed by Slack", http.StatusUnauthorized)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.refused++
+	if now := time.Now(); now.Sub(q.loggedAt) >= refusedEvery {
+		q.log.Warn("a request is not from Slack", zap.String("path", r.URL.Path), zap.String("from", r.RemoteAddr), zap.Int("refused", q.refused), zap.Error(err),
+			zap.String("hint", "if it is, slack.signing_secret is not that of the app: Basic Information > Signing Secret"))
+		q.refused, q.loggedAt = 0, now
+	}
+}
+
 // writeAck answers 200, with what Slack is to show, or with nothing.
 func writeAck(w http.ResponseWriter, payload any) {
 	if payload == nil {
@@ -181,27 +207,24 @@ func writeAck(w http.ResponseWriter, payload any) {
 // The reasons to refuse a request that the library has no errors for.
 var (
 	errNoSecret = errors.New("there is no signing secret")
+	errHeaders  = errors.New("its headers are not as Slack writes them")
 	errReplayed = errors.New("its signature was used before")
 )
 
-// verify checks Slack's signature of a request: of this body, at most five minutes old, and
-// not used before.
-func (q *Requests) verify(header http.Header, body []byte) error {
+// verifier checks the signature of the body that is written to it. The signature has to be at
+// most five minutes old.
+func (q *Requests) verifier(header http.Header) (*slack.SecretsVerifier, error) {
 	secret := q.secret()
 	if secret == "" {
-		return errNoSecret
+		return nil, errNoSecret
+	}
+	for _, name := range []string{"X-Slack-Signature", "X-Slack-Request-Timestamp"} {
+		if values := header.Values(name); len(values) > 1 || len(values) == 1 && len(values[0]) > maxSignature {
+			return nil, errHeaders // the library's error would repeat it
+		}
 	}
 	verifier, err := slack.NewSecretsVerifier(header, string(secret))
-	if err != nil {
-		return err
-	}
-	if _, err := verifier.Write(body); err != nil {
-		return err
-	}
-	if err := verifier.Ensure(); err != nil {
-		return err
-	}
-	return q.once(strings.ToLower(header.Get("X-Slack-Signature")))
+	return &verifier, err
 }
 
 // once refuses a signature that was used before.

@@ -136,10 +136,14 @@ func TestARequestThatSlackDidNotSignIsRefused(t *testing.T) {
 	const body = "command=%2Fnotify&text=private-words&trigger_id=t.1"
 	now := time.Now()
 	for name, change := range map[string]func(*http.Request){
-		"without headers":           func(r *http.Request) { r.Header = http.Header{} },
-		"without a signature":       func(r *http.Request) { r.Header.Del("X-Slack-Signature") },
-		"without a time":            func(r *http.Request) { r.Header.Del("X-Slack-Request-Timestamp") },
-		"of another time":           func(r *http.Request) { r.Header.Set("X-Slack-Request-Timestamp", strconv.FormatInt(now.Unix()-1, 10)) },
+		"without headers":     func(r *http.Request) { r.Header = http.Header{} },
+		"without a signature": func(r *http.Request) { r.Header.Del("X-Slack-Signature") },
+		"without a time":      func(r *http.Request) { r.Header.Del("X-Slack-Request-Timestamp") },
+		"of another time":     func(r *http.Request) { r.Header.Set("X-Slack-Request-Timestamp", strconv.FormatInt(now.Unix()-1, 10)) },
+		"of a time that is long": func(r *http.Request) {
+			r.Header.Set("X-Slack-Request-Timestamp", strings.Repeat("private-words", 1000))
+		},
+		"twice":                     func(r *http.Request) { r.Header.Add("X-Slack-Signature", r.Header.Get("X-Slack-Signature")) },
 		"of a time that is none":    func(r *http.Request) { r.Header.Set("X-Slack-Request-Timestamp", "noon") },
 		"of another body":           func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader(body + "x")); r.ContentLength++ },
 		"of another version":        func(r *http.Request) { r.Header.Set("X-Slack-Signature", "v1="+r.Header.Get("X-Slack-Signature")[3:]) },

@@ -117,7 +117,6 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	if err != nil {
 		return nil, err
 	}
-	o.in.ReadFile = fromFiles(o.in.ReadFile) // what may be a pipe has been read
 	in, log := o.in, o.log
 	d := &daemon{origin: o, cfg: cfg, self: newReplica(), tokens: newTokens(cfg, in, log), examining: make(chan struct{}, 1), clients: api.NewConnections(files/2, log.Named("api"))}
 	d.latest.Store(cfg)
@@ -134,7 +133,7 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	cfg = d.latest.Load() // a standby may have read it again
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Connections: d.connections, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Connections: d.connections, Track: api.NewConnections(files/4, log.Named("bot")).Track, Log: log.Named("bot"), Metrics: registry})
 	d.identity.Store(d.bot)
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
 	d.outbox = outbox.New(d.store, attempts{d.bot}, d.outboxOptions(cfg))
@@ -243,12 +242,7 @@ func (d *daemon) run(ctx context.Context) error {
 	parts.start("images", time.Second, d.bot.FetchImages)
 	parts.start("names", time.Second, d.bot.LearnNames)
 	parts.start("spool", stopIntake, d.intake.run)
-	d.serve(parts, d.unix, d.unixHandler())
-	if d.certificates != nil {
-		parts.start("certificates", time.Second, d.certificates.run)
-	}
-	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
-	d.answerBeforeStopping(parts)
+	d.serveClients(parts)
 	d.ready()
 	parts.start("reload", time.Second, d.reloadOn(d.reload))
 	err := parts.wait(ctx)

@@ -75,6 +75,9 @@ func (c *certificates) read() {
 }
 
 func (c *certificates) problems() []alert.Problem {
+	if c == nil {
+		return nil
+	}
 	if p := c.problem.Load(); p != nil {
 		return []alert.Problem{*p}
 	}

@@ -21,6 +21,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"tocsin/api"
 	"tocsin/config"
 	"tocsin/playground"
 )
@@ -211,8 +212,8 @@ func TestAChangedCertificateIsUsedWithoutAReload(t *testing.T) {
 			t.Fatal(err)
 		}
 		c := newCertificates(in, loaded, zap.NewNop())
-		parts := newStages(zap.NewNop())
-		parts.start("certificates", time.Second, c.run)
+		d := &daemon{origin: origin{log: zap.NewNop(), doors: &doors{}}, certificates: c, clients: api.NewConnections(1, zap.NewNop())}
+		parts := d.answer(&front{}) // as a standby does
 		serves := func(pair keyPair) bool {
 			<-time.After(certificatesEvery + time.Second)
 			synctest.Wait()

@@ -13,7 +13,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
 	"os/user"
 	"regexp"
 	"strings"
@@ -82,7 +81,7 @@ func (c *clientCmd) find() (*config.Client, error) {
 	}
 	found.Server = cmp.Or(c.server, found.Server)
 	if path, ok := strings.CutPrefix(c.token, "@"); ok {
-		text, err := os.ReadFile(path)
+		text, err := readFile(path)
 		if err != nil {
 			return nil, &usageError{fmt.Errorf("read --token: %w", err)}
 		}

@@ -25,7 +25,7 @@ func newConfig(w world) *cobra.Command {
 
 // input is where this process reads its configuration from.
 func (w world) input(flags map[string]string) config.Input {
-	return config.Input{Getenv: w.getenv, ReadFile: os.ReadFile, Flags: flags, UID: os.Getuid(), Expressions: expressions()}
+	return config.Input{Getenv: w.getenv, ReadFile: readFile, Flags: flags, UID: os.Getuid(), Expressions: expressions()}
 }
 
 func newConfigCheck(w world) *cobra.Command {

@@ -51,9 +51,7 @@ func (d *daemon) health() alert.Health {
 	if rejected := d.rejected.Load(); rejected != nil {
 		h.Notes = append(h.Notes, *rejected)
 	}
-	if d.certificates != nil {
-		h.Notes = append(h.Notes, d.certificates.problems()...)
-	}
+	h.Notes = append(h.Notes, d.certificates.problems()...)
 	if h.DeadLetters > 0 {
 		// It is not a problem, because it delays nothing else.
 		h.Notes = append(h.Notes, alert.Problem{

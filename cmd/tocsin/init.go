@@ -263,7 +263,7 @@ func (c *initCmd) given(asked tokenAsked) (string, error) {
 	if asked.file == "" {
 		return c.getenv(asked.variable), nil
 	}
-	content, err := os.ReadFile(asked.file)
+	content, err := readFile(asked.file)
 	if err != nil {
 		return "", &usageError{fmt.Errorf("read the token: %w", err)}
 	}

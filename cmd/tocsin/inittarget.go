@@ -88,7 +88,7 @@ func (c *initCmd) target(ctx context.Context) (*target, error) {
 	if c.uid == 0 && c.hasUnit() && !named {
 		return t, t.useService(ctx)
 	}
-	in := config.Input{Getenv: c.getenv, ReadFile: os.ReadFile, Flags: map[string]string{"config": c.config}, UID: c.uid}
+	in := config.Input{Getenv: c.getenv, ReadFile: readFile, Flags: map[string]string{"config": c.config}, UID: c.uid}
 	path, err := filepath.Abs(in.FileToWrite())
 	if err != nil {
 		return nil, fmt.Errorf("find the configuration: %w", err)
@@ -124,7 +124,7 @@ func (t *target) useService(ctx context.Context) error {
 	t.env, files = t.unitEnvironment(ctx)
 	maps.Copy(t.env, map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin"})
 	for _, file := range files {
-		content, err := os.ReadFile(file)
+		content, err := readFile(file)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return fmt.Errorf("read the service's environment: %w", err)
 		}
@@ -253,7 +253,7 @@ func readChanged(path string, changes []fileChange) ([]byte, error) {
 			return c.content, nil
 		}
 	}
-	return os.ReadFile(path)
+	return readFile(path)
 }
 
 // encrypted is the file of an encrypted credential.

@@ -137,6 +137,16 @@ func (d *daemon) listen(ctx context.Context) error {
 	return err
 }
 
+// serveClients adds what answers clients.
+func (d *daemon) serveClients(parts *stages) {
+	d.serve(parts, d.unix, d.unixHandler())
+	if d.certificates != nil {
+		parts.start("certificates", time.Second, d.certificates.run)
+	}
+	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
+	d.answerBeforeStopping(parts)
+}
+
 // serve adds an HTTP server on l, unless l is nil.
 func (d *daemon) serve(parts *stages, l net.Listener, h http.Handler) {
 	if l == nil {

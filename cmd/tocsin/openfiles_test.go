@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/playground"
 )
@@ -32,6 +33,31 @@ func TestIdleClientsDoNotUseUpTheDescriptors(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { _ = conn.Close() })
+	}
+	p.settle(p.mustPush(firing("a", "disk full"))...)
+	if log := p.log.String(); strings.Contains(log, "too many open files") || !strings.Contains(log, "too many connections") {
+		t.Error("the descriptors ran out, or nothing was logged")
+	}
+}
+
+func TestRequestsThatNeverEndDoNotUseUpTheDescriptors(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, map[string]string{"SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": signingSecret})
+	p.limited("ulimit -n 256")
+	p.configure("slack: {mode: http, listen: \"127.0.0.1:0\"}")
+	p.start()
+	var body readyBody
+	if err := p.ask("/readyz", &body); err != nil {
+		t.Fatal(err)
+	}
+	for range 400 {
+		conn, err := net.Dial("tcp", body.RequestsAt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		_, _ = fmt.Fprintf(conn, "POST /slack/events HTTP/1.1\r\nHost: tocsin\r\nX-Slack-Signature: v0=%064d\r\nX-Slack-Request-Timestamp: %d\r\nContent-Length: 9\r\n\r\n{", 0, time.Now().Unix()) // it may be closed already
 	}
 	p.settle(p.mustPush(firing("a", "disk full"))...)
 	if log := p.log.String(); strings.Contains(log, "too many open files") || !strings.Contains(log, "too many connections") {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -120,16 +119,6 @@ func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *conf
 	}
 	d.told(d.notifier.Ready(status()))
 	return done, err
-}
-
-// fromFiles reads no pipe: one that nobody writes to would keep the daemon waiting.
-func fromFiles(read func(string) ([]byte, error)) func(string) ([]byte, error) {
-	return func(path string) ([]byte, error) {
-		if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
-			return nil, fmt.Errorf("%s is not a file", path)
-		}
-		return read(path)
-	}
 }
 
 // apply lets every part follow cfg. What can fail comes first.

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 	"tocsin/playground"
@@ -94,7 +95,7 @@ func TestAReloadChangesWhereAlertsGoAndSaysWhatIsDifferent(t *testing.T) {
 
 func TestAConfigurationWithAMistakeChangesNothingAndIsShownUntilAGoodOne(t *testing.T) {
 	t.Parallel()
-	s := slack(t, playground.Options{})
+	s := slack(t, playground.Options{GhostFor: time.Nanosecond}) // what is cut hears no command
 	p := reloading(t, s, nil)
 	missing := func() { _ = os.Remove(p.env["TOCSIN_CONFIG"]) }
 	for name, c := range map[string]struct {

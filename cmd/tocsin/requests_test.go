@@ -17,9 +17,11 @@ import (
 	"tocsin/playground"
 )
 
+const signingSecret = "0123456789abcdef0123456789abcdef"
+
 func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 	t.Parallel()
-	const secret = "0123456789abcdef0123456789abcdef"
+	const secret = signingSecret
 	s := slack(t, playground.Options{})
 	file := filepath.Join(t.TempDir(), "tocsin.yaml")
 	if err := os.WriteFile(file, []byte("slack:\n  mode: http\n  listen: 127.0.0.1:0\n"), 0o600); err != nil {

@@ -48,6 +48,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	if err != nil {
 		return err
 	}
+	in.ReadFile = fromFiles(in.ReadFile) // what may be a pipe has been read
 	log, level, err := newLog(w, cfg.Log)
 	if err != nil {
 		return err

@@ -45,6 +45,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		if rejected := d.rejected.Load(); rejected != nil {
 			h.Notes = append(h.Notes, *rejected)
 		}
+		h.Notes = append(h.Notes, d.certificates.problems()...)
 		if slack := d.receiver.Load(); slack != nil {
 			status := (*slack).Status()
 			h.Connections, h.ConnectedSince, h.Notes = status.Connections, status.Since, append(h.Notes, status.Problems...)

@@ -91,9 +91,7 @@ func (d *daemon) answer(f *front) *stages {
 	d.front.Store(f)
 	parts := newStages(d.log)
 	parts.start("watchdog", time.Second, func(ctx context.Context) error { return d.notifier.Watch(ctx, func() error { return nil }) })
-	d.serve(parts, d.unix, d.unixHandler())
-	d.serve(parts, d.encrypted(d.tcp), d.tcpHandler())
-	d.answerBeforeStopping(parts)
+	d.serveClients(parts)
 	return parts
 }
 
