@@ -159,7 +159,7 @@ func (g Group) Fires() int { return sum(g.Firing) }
 func (g Group) Hidden() int { return sum(g.Silenced) }
 
 // Shown is how many members cards and threads list and count: all but those that are
-// inhibited.
+// inhibited. Of a group that is inhibited as a whole they list all.
 func (g Group) Shown() int { return g.Total - g.Withdrawn }
 
 // All is how many members there are to list, also of those that are inhibited.
@@ -458,25 +458,28 @@ func (i Incident) Headline() string {
 	if i.Group == nil || i.Group.Total < 2 || i.Titled() {
 		return i.Title
 	}
-	g := *i.Group
-	if i.Silence != "" { // which may hide all of it
-		return i.Title + ": " + g.tell(0, g.Fires()+g.Hidden())
-	}
-	return i.Title + ": " + g.Tell()
+	return i.Title + ": " + i.Tell()
 }
 
 // Titled reports whether a template says what the title is.
 func (i Incident) Titled() bool { return i.SentTitle != "" }
 
-// Tell says in words how many members fire, are silenced and are resolved.
-func (g Group) Tell() string { return g.tell(g.Fires(), g.Hidden()) }
-
-func (g Group) tell(firing, silenced int) string {
+// Tell says in words how many members of the group fire, are silenced and are resolved. Those
+// that are inhibited count only if that hides the whole group.
+func (i Incident) Tell() string {
+	g := i.Group
+	firing, silenced, inhibited := g.Fires(), g.Hidden(), 0
+	switch {
+	case i.Silence != "": // which may hide all of it
+		firing, silenced = 0, firing+silenced
+	case i.InhibitedBy != "":
+		inhibited = g.Withdrawn
+	}
 	var parts []string
 	for _, p := range []struct {
 		n    int
 		word string
-	}{{firing, "firing"}, {silenced, "silenced"}, {g.Over(), "resolved"}} {
+	}{{firing, "firing"}, {silenced, "silenced"}, {inhibited, "inhibited"}, {g.Over(), "resolved"}} {
 		if p.n > 0 {
 			parts = append(parts, strconv.Itoa(p.n)+" "+p.word)
 		}

@@ -87,6 +87,9 @@ func cards() map[string]alert.Incident {
 			i.State, i.ResolvedAt = alert.StateResolved, at("15:00:00")
 		}),
 		"group silenced in part": diskGroup(member("warning", "db-1", ""), silencedMember("critical", "db-3"), member("warning", "db-7", "14:20:00")),
+		"group inhibited": with(diskGroup(inhibitedMember("critical", "db-3"), inhibitedMember("warning", "db-1"), member("warning", "db-7", "14:20:00")), func(i *alert.Incident) {
+			i.InhibitedBy = "m2m2"
+		}),
 		"group that templates word": with(diskGroup(member("critical", "db-3", ""), member("warning", "db-1", ""), member("warning", "db-7", "14:20:00")), func(i *alert.Incident) {
 			i.Title, i.SentTitle, i.Text = "[FIRING:2] DiskFull eu", "DiskFull (eu)", "Two disks are full."
 			i.Group.Plain = &alert.Wording{Title: i.SentTitle}
@@ -129,6 +132,13 @@ func member(severity alert.Severity, host, ended string) alert.GroupMember {
 func silencedMember(severity alert.Severity, host string) alert.GroupMember {
 	m := member(severity, host, "")
 	m.Silence, m.SilencedUntil = "s-b2b2", at("18:00:00")
+	return m
+}
+
+// inhibitedMember is one that was shown before.
+func inhibitedMember(severity alert.Severity, host string) alert.GroupMember {
+	m := member(severity, host, "")
+	m.InhibitedBy, m.N = "m2m2", 1
 	return m
 }
 

@@ -28,8 +28,11 @@ func topMembers(i alert.Incident, budget int) string {
 	if i.Group == nil || i.Group.Total < 2 || len(i.Group.Top) == 0 {
 		return ""
 	}
-	where := "in Details"
-	if i.Group.Shown() > alert.CardMembers {
+	listed, where := i.Group.Shown(), "in Details"
+	if i.InhibitedBy != "" {
+		listed = i.Group.Total
+	}
+	if listed > alert.CardMembers {
 		where = "in its thread and in Details"
 	}
 	const rest = " and 1000000 more, in its thread and in Details"
@@ -39,7 +42,7 @@ func topMembers(i alert.Incident, budget int) string {
 			break
 		}
 	}
-	if more := i.Group.Shown() - len(l.all); more > 0 && len(l.all) > 0 {
+	if more := listed - len(l.all); more > 0 && len(l.all) > 0 {
 		l.all = append(l.all, fmt.Sprintf("and %d more, %s", more, where))
 	}
 	return l.text()

@@ -26,12 +26,12 @@ const (
 	dueMembersQuery    = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.due_at <> 0 ORDER BY m.due_at LIMIT ?`
 	worstMembersQuery  = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND (+m.n > 0 OR m.rank = 4)
 		ORDER BY m.rank, m.n LIMIT ? OFFSET ?`
-	cardMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND +m.n > 0 AND m.rank <> 4
+	cardMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND +m.n > 0 AND m.rank <> ?
 		ORDER BY m.rank, m.n LIMIT ?`
 	firingOfQuery     = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 6`
 	listedFiringQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank < 4 ORDER BY m.rank, m.n LIMIT ?`
 	listedOverQuery   = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.rank = 6 AND +m.n > 0 ORDER BY m.n DESC LIMIT ?`
-	laterMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? AND m.n <= ? AND m.rank <> 4 ORDER BY m.n`
+	laterMembersQuery = memberSelect + ` WHERE m.incident = (SELECT n FROM incidents WHERE id = ?) AND m.n > ? AND m.n <= ? AND m.rank <> ? ORDER BY m.n`
 
 	closeMembersQuery = `UPDATE members SET rank = 6, closed = 1, ended_at = ?, silence = '', silenced_until = 0, due_at = 0
 		WHERE incident = ? AND rank < 6`
@@ -386,18 +386,28 @@ func (d *DB) loadSourceMembers(ctx context.Context, f *alert.Snapshot, sources [
 }
 
 // showMembers adds what a job shows of the members of a group, as they are now, which may
-// be newer than the claim.
+// be newer than the claim. Those that are inhibited are left out unless all that fire are: a
+// card or a list has to name something.
 func (d *DB) showMembers(ctx context.Context, job *alert.Job) (err error) {
 	if job.Incident.Group == nil {
 		return nil
 	}
+	const inhibited, nothing = 4, -1
+	leftOut := inhibited
+	if job.Incident.InhibitedBy != "" {
+		leftOut = nothing
+	}
 	switch {
 	case !job.Kind.InThread():
-		job.Incident.Group.Top, err = d.members(ctx, cardMembersQuery, job.Incident.ID, alert.CardMembers)
+		top := &job.Incident.Group.Top
+		*top, err = d.members(ctx, cardMembersQuery, job.Incident.ID, leftOut, alert.CardMembers)
+		if err == nil && len(*top) == 0 { // all have been inhibited since the claim
+			*top, err = d.members(ctx, cardMembersQuery, job.Incident.ID, nothing, alert.CardMembers)
+		}
 	case job.Note != nil && slices.Contains([]alert.Topic{alert.TopicMembers, alert.TopicMemberFile}, job.Note.Topic):
 		note := *job.Note
 		job.Members = func(ctx context.Context) ([]alert.GroupMember, error) {
-			return d.members(ctx, laterMembersQuery, job.Incident.ID, note.From, note.From+note.Count)
+			return d.members(ctx, laterMembersQuery, job.Incident.ID, note.From, note.From+note.Count, leftOut)
 		}
 	}
 	return err

@@ -213,6 +213,25 @@ func testInhibitedMembers(t *testing.T, d *DB) {
 	}
 }
 
+func testAnInhibitedGroupNamesItsMembers(t *testing.T, d *DB) {
+	for id, whole := range map[string]bool{"k1": true, "k2": false} {
+		i := groupOf(id, 1)
+		i.Lanes = []string{"#" + id}
+		if whole { // otherwise it was not yet when it was claimed
+			i.InhibitedBy = "k9"
+		}
+		a, b, never := memberOf(id, "a", 1), memberOf(id, "b", 2), memberOf(id, "c", 0)
+		a.InhibitedBy, b.InhibitedBy, never.InhibitedBy = "k9", "k9", "k9"
+		post := delivery(i, alert.Post, 1)
+		commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Members: []alert.GroupMember{a, b, never}, Deliveries: []alert.Delivery{post}})
+		job, _, err := d.Claim(t.Context(), alert.Claim{Lane: post.Lane, Now: at(20), Posts: true})
+		must(t, err)
+		if got := keysOf(job.Incident.Group.Top); got != "[a b]" {
+			t.Errorf("the card of %s lists %s", id, got)
+		}
+	}
+}
+
 func testSourceMembers(t *testing.T, d *DB) {
 	i, other := groupOf("k1", 1), groupOf("k2", 1)
 	other.Key = "{}"

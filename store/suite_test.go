@@ -165,6 +165,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"a person resolves all members of a group":            testTurnedGroup,
 		"a silence that ends wakes the members it hides":      testMembersWake,
 		"inhibited members are left out and found":            testInhibitedMembers,
+		"the card of an inhibited group names its members":    testAnInhibitedGroupNamesItsMembers,
 		"members that inhibit others are found":               testSourceMembers,
 		"the due members of one query are bounded":            testDueMembersAreBounded,
 		"members that templates see are few":                  testMembersThatTemplatesSee,

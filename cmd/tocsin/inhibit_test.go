@@ -128,3 +128,47 @@ func TestTheCardOfAGroupLeavesOutWhatAnotherAlertHides(t *testing.T) {
 	card("the card once the other ended", []string{"5 firing", "slow-db", "slow-disk"}, nil)
 	p.eventually("a ledger without anything pending", func() bool { total := p.ledger().Total; return total.Pending == 0 && total.Accepted == 8 })
 }
+
+// The first card of a group that Slack was too busy for is posted as the group is by then. It names the alerts also if none of them would be shown otherwise.
+func TestACardThatIsPostedOnceAllOfItsGroupAreHiddenNamesThem(t *testing.T) {
+	t.Parallel()
+	of := func(title, severity, status string) map[string]any {
+		a := inCluster(title, severity, "eu")
+		a["status"], a["labels"].(map[string]any)["kind"] = status, severity
+		return a
+	}
+	firing := []map[string]any{of("slow-db", "warning", "firing"), of("slow-web", "warning", "firing")}
+	for name, c := range map[string]struct {
+		hide func(p *process)
+		says []string
+	}{
+		"inhibited": {func(p *process) { p.mustPush(of("cluster-down", "critical", "firing")); p.mustPush(firing...) }, []string{"2 inhibited", "Inhibited by"}},
+		"silenced":  {func(p *process) { p.command("silence", "cluster=eu", "--for", "1h") }, []string{"2 silenced", "Silenced until"}},
+		"resolved": {func(p *process) {
+			p.mustPush(of("slow-db", "warning", "resolved"), of("slow-web", "warning", "resolved"))
+		}, []string{"2 resolved", "Resolved"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := slack(t, playground.Options{})
+			p := prepare(t, s, map[string]string{"TOCSIN_LISTEN": freeAddress(t.Context(), "127.0.0.1:0")})
+			p.configure(inhibitInGroups)
+			p.start()
+			fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage"})
+			p.mustPush(firing...)
+			until(t, s, "a first try to post the card", func(sn *playground.Snapshot) bool { return sn.CallCount("chat.postMessage") > 0 })
+			c.hide(p)
+			s.ClearFaults()
+			p.eventually("nothing to be pending", func() bool { return p.ledger().Total.Pending == 0 })
+			cards := saying(s.Messages("#alerts"), "kind=warning")
+			if len(cards) != 1 {
+				t.Fatalf("there are %d cards", len(cards))
+			}
+			for _, word := range append(c.says, "slow-db", "slow-web") {
+				if !strings.Contains(cards[0].Text, word) {
+					t.Errorf("the card does not say %q: %s", word, cards[0].Text)
+				}
+			}
+		})
+	}
+}

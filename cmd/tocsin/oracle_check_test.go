@@ -30,7 +30,6 @@ type exhibit struct {
 	journal  []playground.Entry
 	channels map[string]string             // lane to Slack's id
 	cards    map[string][]playground.Entry // key to the posts of its card, as they came
-	unnamed  map[string]playground.Entry   // spot to the post of a card that named no alert, because all were inhibited
 	digests  map[string]playground.Entry   // spot to the post of a digest
 	listed   map[string][]playground.Entry // key to the digests that list it
 	edits    map[string][]playground.Message
@@ -55,7 +54,7 @@ func (o *oracle) collect() *exhibit {
 	log := o.daemon.log.String()
 	x := &exhibit{
 		strangerID: o.strangerID, marks: o.marks, log: log, ids: o.ids, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
-		unnamed: map[string]playground.Entry{}, digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
+		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
 		now: map[string]playground.Message{}, posts: map[string][]int64{},
 	}
 	x.files = func(id string) []byte {
@@ -96,7 +95,6 @@ func (o *oracle) collect() *exhibit {
 			x.posted(e, m)
 		case playground.KindMessageChanged:
 			x.edits[spot(m)] = append(x.edits[spot(m)], m)
-			x.named(m)
 		}
 	}
 	return x
@@ -120,17 +118,6 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	}
 	if found := shownKey.FindStringSubmatch(m.Text); found != nil {
 		x.cards[found[1]] = append(x.cards[found[1]], e)
-	} else {
-		x.unnamed[spot(m)] = e
-	}
-}
-
-// named notes whose card a post was, if an edit is the first to say it.
-func (x *exhibit) named(edit playground.Message) {
-	e, unnamed := x.unnamed[spot(edit)]
-	if found := shownKey.FindStringSubmatch(edit.Text); unnamed && found != nil {
-		x.cards[found[1]] = append(x.cards[found[1]], e)
-		delete(x.unnamed, spot(edit))
 	}
 }
 

@@ -24,7 +24,7 @@ const (
 // linesAround is how much of the time around a finding's own lines is shown.
 const linesAround = 5 * time.Second
 
-// lines are the journal's entries about a key or a delivery, and what the
+// lines are the journal's entries about a key, an incident or a delivery, and what the
 // oracle did around them.
 func (x *exhibit) lines(about string) string {
 	deliveries := map[string]bool{}
@@ -73,17 +73,24 @@ func (x *exhibit) loggedOf(id string) string {
 	return b.String()
 }
 
-// mentions says whether a text is about a key.
-func mentions(text, key string) bool {
-	return slices.ContainsFunc(shownKey.FindAllStringSubmatch(text, -1), func(found []string) bool { return found[1] == key })
+// mentions says whether a text is about a key or an incident.
+func mentions(text, about string) bool {
+	return strings.Contains(text, "`"+about+"`") ||
+		slices.ContainsFunc(shownKey.FindAllStringSubmatch(text, -1), func(found []string) bool { return found[1] == about })
 }
 
+// journalLine is what an entry of the journal says about a key or an incident, or of one of the
+// deliveries; of a card as it was posted it is the whole text.
 func journalLine(e playground.Entry, about string, deliveries map[string]bool) string {
 	switch {
 	case e.Message != nil:
 		id := deliveryOf(*e.Message)
 		if deliveries[id] || mentions(e.Message.Text, about) {
-			return fmt.Sprintf("#%d %s %s ts=%s thread=%s delivery=%s %.80q", e.Seq, e.Kind, e.Channel, e.Message.TS, e.Message.ThreadTS, id, e.Message.Text)
+			text := e.Message.Text
+			if e.Kind != playground.KindMessage || e.Message.ThreadTS != "" {
+				text = text[:min(len(text), 80)]
+			}
+			return fmt.Sprintf("#%d %s %s ts=%s thread=%s delivery=%s %q", e.Seq, e.Kind, e.Channel, e.Message.TS, e.Message.ThreadTS, id, text)
 		}
 	case e.Call != nil:
 		c := e.Call

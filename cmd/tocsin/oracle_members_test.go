@@ -84,7 +84,11 @@ func (x *exhibit) group(g *grouper, s *groupStory) string {
 	if wrong := s.compare(card, want, may); wrong != "" {
 		return wrong + ": " + card.Text
 	}
-	return listsBackwards(append([]playground.Message{*cards[0].Message}, x.edits[spot(card)]...))
+	versions := append([]playground.Message{*cards[0].Message}, x.edits[spot(card)]...)
+	if n := slices.IndexFunc(versions, func(m playground.Message) bool { return len(listings(m)) == 0 }); n >= 0 {
+		return "NAMELESS: the card named no alert: " + versions[n].Text
+	}
+	return listsBackwards(versions)
 }
 
 // compare says how a card differs from the group's end. want are the alerts that it has to
@@ -140,12 +144,7 @@ func (x *exhibit) linesOfGroup(s *groupStory) string {
 			fmt.Fprintf(&b, "    %s %s %s\n", a.pushed.Format(clockFormat), a.status, a.title())
 		}
 	}
-	for _, e := range x.cardsOf(s)[:min(1, len(x.cardsOf(s)))] {
-		if named := shownKey.FindStringSubmatch(e.Message.Text); named != nil {
-			b.WriteString(x.lines(named[1]))
-		}
-	}
-	return b.String() + x.loggedOf(s.incident)
+	return b.String() + x.lines(s.incident) + x.loggedOf(s.incident)
 }
 
 // countGroups counts how the alerts of groups ended, and finds records that say otherwise.
