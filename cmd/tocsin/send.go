@@ -48,7 +48,7 @@ and so may one text that names a channel, as in Slack: 'to #ops: critical disk f
 With --file, each line of a file is an alert as in the HTTP API. Lines are sent in order; those
 that are refused are named, and the exit status is then 1. If it is interrupted, send the same
 file again: an alert's idempotency key is made from the file's content and the line, so that
-nothing counts twice.
+nothing counts twice. Alerts from a pipe that no daemon accepts wait in the spool.
 
 TRACEPARENT, as programs with OpenTelemetry set it, says in which trace the alert is sent.`,
 		Example: `  tocsin send 'disk full on db-3'

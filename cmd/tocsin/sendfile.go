@@ -43,6 +43,11 @@ type fileSender struct {
 	name   string // what the idempotency keys begin with
 	bar    progress
 
+	// once is set for what comes from a pipe, which can't be sent again: what no daemon accepts
+	// goes to the spool. away is why, once that is so.
+	once bool
+	away error
+
 	result fileResult
 	said   int // lines that were named
 }
@@ -53,6 +58,7 @@ type fileResult struct {
 	Accepted   int           `json:"accepted"`
 	Duplicates int           `json:"duplicates"` // accepted before
 	Ignored    int           `json:"ignored"`    // only_if_open, and nothing was open
+	Spooled    int           `json:"spooled"`    // no daemon accepts them yet
 	Refused    []refusedLine `json:"refused"`
 }
 
@@ -72,7 +78,7 @@ func fileArguments(cmd *cobra.Command, args []string) (err error) {
 	if len(args) > 0 {
 		return &usageError{errors.New("--file has the texts of its alerts: leave out TEXT")}
 	}
-	with := []string{"file", "strict", "timeout", "json", "server", "token", "socket", "config"}
+	with := []string{"file", "strict", "timeout", "json", "server", "token", "socket", "config", "no-spool"}
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if !slices.Contains(with, f.Name) && err == nil {
 			err = &usageError{fmt.Errorf("--file can't be combined with --%s: each line of the file is a whole alert", f.Name)}
@@ -83,7 +89,7 @@ func fileArguments(cmd *cobra.Command, args []string) (err error) {
 
 // sendFile sends the alerts of a file; - is standard input.
 func (c *sendCmd) sendFile(ctx context.Context) error {
-	file, err := c.openFile()
+	file, once, err := c.openFile()
 	if err != nil {
 		return &usageError{fmt.Errorf("read --file: %w", err)}
 	}
@@ -97,27 +103,33 @@ func (c *sendCmd) sendFile(ctx context.Context) error {
 		return err
 	}
 	f := fileSender{sendCmd: c, daemon: daemon, path: c.file, name: hash, bar: newProgress(c.world, size), result: fileResult{Refused: []refusedLine{}}}
+	if f.once = once && !c.noSpool; f.once && !c.timed {
+		f.timeout = sendFor
+	}
 	return f.finish(ctx, f.sendAll(ctx, file))
 }
 
-// openFile opens the file. What comes from a pipe is copied, because it is read twice.
-func (c *sendCmd) openFile() (*os.File, error) {
+// openFile opens the file. What comes from a pipe, and is there only once, is copied, because
+// it is read twice.
+func (c *sendCmd) openFile() (file *os.File, once bool, err error) {
+	stream := c.stdin
 	if c.file != "-" {
 		file, err := os.Open(c.file)
 		if err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-			return file, nil
+			return file, false, nil
 		}
 		defer func() { _ = file.Close() }() // it was only read
-		return spoolTo(file)
+		stream = file
 	}
-	return spoolTo(c.stdin)
+	file, err = copied(stream)
+	return file, true, err
 }
 
-// spoolTo copies a stream to a file without a name.
-func spoolTo(r io.Reader) (*os.File, error) {
+// copied copies a stream to a file without a name.
+func copied(r io.Reader) (*os.File, error) {
 	file, err := os.CreateTemp("", "tocsin-send-")
 	if err != nil {
 		return nil, err
@@ -222,12 +234,20 @@ func (f *fileSender) readAlert(line []byte, n int) (one []byte, flaw string) {
 // send sends a batch. Where it is refused, its halves are sent, down to the lines that are
 // wrong.
 func (f *fileSender) send(ctx context.Context, batch []numbered) error {
+	if f.away != nil {
+		return f.keepAll(ctx, batch)
+	}
 	answer, err := f.post(ctx, batch)
-	if err == nil {
+	switch {
+	case err == nil:
 		f.count(batch, answer)
 		return nil
-	}
-	if !isRefused(err) {
+	case f.once && !isFinal(err) && ctx.Err() == nil:
+		f.away = err
+		f.bar.clear()
+		f.say(fmt.Sprintf("%s; the alerts wait in the spool and will be sent", shortly(err)))
+		return f.keepAll(ctx, batch)
+	case !isRefused(err):
 		return err
 	}
 	if len(batch) == 1 {
@@ -239,6 +259,24 @@ func (f *fileSender) send(ctx context.Context, batch []numbered) error {
 		return err
 	}
 	return f.send(ctx, batch[half:])
+}
+
+// keepAll writes the alerts of a batch to the spool, each to a file.
+func (f *fileSender) keepAll(ctx context.Context, batch []numbered) error {
+	for _, one := range batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		var named struct{ Key string }
+		_ = json.Unmarshal(one.alert, &named) // one of another type is refused when it is sent
+		p := parcel{what: fmt.Sprintf("what begins with line %d", one.line), quiet: true, about: about{Thing: aboutAt(named.Key, f.daemon)},
+			spooled: spooled{Written: time.Now(), To: f.daemon.addresses, Path: f.target(), Traceparent: f.getenv("TRACEPARENT"), Body: one.alert}}
+		if _, err := f.keep(f.daemon.spools, p, f.away); err != nil {
+			return err
+		}
+		f.result.Spooled++
+	}
+	return nil
 }
 
 // onlyOne removes where in a request an alert is: it is the only one.
@@ -290,12 +328,17 @@ func (f *fileSender) request(batch []numbered) request {
 		body.Write(one.alert)
 		body.WriteByte('\n')
 	}
-	r := request{method: http.MethodPost, path: alertsPath, header: traceHeader(f.getenv("TRACEPARENT")), body: body.Bytes()}
+	r := request{method: http.MethodPost, path: f.target(), header: traceHeader(f.getenv("TRACEPARENT")), body: body.Bytes()}
 	r.header.Set("Content-Type", "application/x-ndjson")
-	if f.alert.Strict {
-		r.path += "?strict=1"
-	}
 	return r
+}
+
+// target is the path to which alerts go.
+func (f *fileSender) target() string {
+	if f.alert.Strict {
+		return alertsPath + "?strict=1"
+	}
+	return alertsPath
 }
 
 // try is one try, after what waits in the spool.
@@ -347,12 +390,12 @@ func (f *fileSender) sayOf(line int, what string) {
 func (f *fileSender) finish(ctx context.Context, err error) error {
 	f.bar.clear()
 	r := f.result
-	done := r.Accepted + r.Duplicates + r.Ignored + len(r.Refused)
+	done := r.Accepted + r.Duplicates + r.Ignored + r.Spooled + len(r.Refused)
 	text := fmt.Sprintf("%s: %d accepted", counted(done, "alert"), r.Accepted)
 	for _, more := range []struct {
 		n    int
 		what string
-	}{{r.Duplicates, "accepted before"}, {r.Ignored, "ignored, because nothing is open"}, {len(r.Refused), "refused"}} {
+	}{{r.Duplicates, "accepted before"}, {r.Ignored, "ignored, because nothing is open"}, {r.Spooled, "waiting in the spool"}, {len(r.Refused), "refused"}} {
 		if more.n > 0 {
 			text += fmt.Sprintf(", %d %s", more.n, more.what)
 		}

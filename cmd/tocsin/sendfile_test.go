@@ -155,3 +155,43 @@ func TestAFileIsAllThatIsSent(t *testing.T) {
 		t.Errorf("without a daemon: exit status %d: %s %s", status, out, said)
 	}
 }
+
+func TestWhatComesThroughAPipeWaitsInTheSpoolAndCountsOnce(t *testing.T) {
+	t.Parallel()
+	sl := slack(t, playground.Options{})
+	p := prepare(t, sl, nil)
+	sh := shellOf(t, p)
+	piped := func(args ...string) (status int, stdout, stderr string) {
+		content := strings.Repeat(`{"title":"a","key":"a"}`+"\n", batchLines) + "broken\n" + `{"title":"b","key":"b"}`
+		return sh.fed(content, append([]string{"send", "--file", "-", "--timeout", "1ms"}, args...)...)
+	}
+	if status, out, said := piped("--no-spool"); status != exitFailure || len(sh.files()) > 0 || !strings.Contains(said, "no daemon answers") {
+		t.Errorf("without a spool: exit status %d: %s %s", status, out, said)
+	}
+	status, out, said := piped()
+	if want := fmt.Sprintf("%d alerts: 0 accepted, %d waiting in the spool, 1 refused\n", batchLines+2, batchLines+1); status != exitFailure || out != want || !strings.Contains(said, "no daemon answers") {
+		t.Errorf("exit status %d, and it printed %q, want %q: %s", status, out, want, said)
+	}
+	if n := len(sh.files()); n != batchLines+1 {
+		t.Errorf("%d files wait", n)
+	}
+	p.start()
+	p.eventually("that the spool is empty", func() bool { return len(sh.files()) == 0 })
+	if status, out, said := piped("--timeout", "30s"); status != exitFailure || out != fmt.Sprintf("%d alerts: 0 accepted, %d accepted before, 1 refused\n", batchLines+2, batchLines+1) {
+		t.Errorf("again: exit status %d: %s %s", status, out, said)
+	}
+	if l := p.ledger().Total; l.Accepted != batchLines+1 {
+		t.Errorf("the ledger is %+v", l)
+	}
+}
+
+func TestOfAPipeThatIsMoreThanTheSpoolHoldsTheLineIsSaidWhereTheLossBegins(t *testing.T) {
+	t.Parallel()
+	sh := &shell{t: t, home: t.TempDir(), socket: filepath.Join(t.TempDir(), "none.sock")}
+	line := `{"text":"` + strings.Repeat("x", 900<<10) + `"}` + "\n"
+	const fit = spoolBytes / (901 << 10)
+	status, out, said := sh.fed(strings.Repeat(line, fit+2), "send", "--file", "-", "--timeout", "1ms")
+	if want := fmt.Sprintf("what begins with line %d is lost: the spool is full", fit+1); status != exitTempFail || !strings.Contains(said, want) || !strings.Contains(out, fmt.Sprintf("%d waiting in the spool", fit)) {
+		t.Errorf("exit status %d: %s %s", status, out, said)
+	}
+}

@@ -37,8 +37,14 @@ func (s *shell) spool() string { return filepath.Join(s.home, ".local", "state",
 // standard error.
 func (s *shell) tocsin(args ...string) (status int, stdout, stderr string) {
 	s.t.Helper()
+	return s.fed("", args...)
+}
+
+// fed is tocsin with something on standard input.
+func (s *shell) fed(input string, args ...string) (status int, stdout, stderr string) {
+	s.t.Helper()
 	var out, said strings.Builder
-	w := world{stdin: strings.NewReader(""), stdout: &out, stderr: &said, getenv: func(name string) string {
+	w := world{stdin: strings.NewReader(input), stdout: &out, stderr: &said, getenv: func(name string) string {
 		return map[string]string{"HOME": s.home, "TOCSIN_SOCKET": s.socket, "USER": "ann", "TOCSIN_SERVER": s.env["TOCSIN_SERVER"], "TOCSIN_LISTEN": "off"}[name]
 	}}
 	status = run(s.t.Context(), args, w)
