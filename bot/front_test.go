@@ -1,7 +1,8 @@
 package bot
 
 import (
-	"errors"
+	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -13,20 +14,79 @@ import (
 
 func TestAFrontAcksWhatItHasStoredAndAnswersNothing(t *testing.T) {
 	t.Parallel()
-	s := connect(t, playground.Options{}, func(s *stage) {
-		s.socket.front = true
-	})
+	s := connect(t, playground.Options{}, func(s *stage) { s.socket.front = true })
 	s.live(2)
 	s.command("left to the active replica")
-	s.inbox.mu.Lock()
-	s.inbox.broken = errors.New("no database")
-	s.inbox.mu.Unlock()
-	if run, err := s.slack.User("ann").Command(t.Context(), "#alerts", "/notify-test", "lost"); err != nil || run.Acked {
-		t.Errorf("what is not stored got %+v, %v", run, err)
-	}
 	s.stop()
 	if n := s.inbox.unhandled(); n != 1 || len(s.heard.commands) != 0 {
 		t.Errorf("%d commands are stored and %d were answered", n, len(s.heard.commands))
+	}
+}
+
+// unstored has the inbox fail.
+func (s *stage) unstored(why error) {
+	s.inbox.mu.Lock()
+	defer s.inbox.mu.Unlock()
+	s.inbox.broken = why
+}
+
+func TestAFrontTellsPeopleWhatItCannotStore(t *testing.T) {
+	t.Parallel()
+	s := connect(t, playground.Options{}, func(s *stage) {
+		s.socket.front = true
+		s.heard.submit = func(sub Submission) map[string]string {
+			if sub.Inputs["why"]["text"] == "no" {
+				return map[string]string{"why": "say more"}
+			}
+			return nil
+		}
+	})
+	s.live(2)
+	ann := s.slack.User("ann")
+	ts, err := s.bot.PostMessage(t.Context(), "#alerts", "", buttonOf("ack", "k7f2"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := 0
+	s.command("dialog")
+	var c Command
+	c, err = decodeCommand(s.inbox.left[0].Payload, s.bot.Identity())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.bot.OpenView(t.Context(), c.TriggerID, dialogOf("why")); err != nil {
+		t.Fatal(err)
+	}
+	submit := func(text, want string) {
+		t.Helper()
+		got, err := ann.Submit(t.Context(), map[string]map[string]any{"why": {"text": text}})
+		if err != nil || !strings.Contains(got.Errors["why"], want) || got.Closed {
+			t.Errorf("the dialog with %q got %+v, %v", text, got, err)
+		}
+	}
+	submit("no", "say more")
+	for _, r := range []struct {
+		why  error
+		says string
+	}{
+		{fmt.Errorf("%w: no database", alert.ErrUnavailable), "Nothing was done"},
+		{fmt.Errorf("%w: no answer", alert.ErrInDoubt), "I can't tell whether"},
+	} {
+		s.unstored(r.why)
+		s.command("lost")
+		if run, err := ann.Click(t.Context(), playground.AtMessage("#alerts", ts), "ack"); err != nil || !run.Acked {
+			t.Errorf("the click got %+v, %v", run, err)
+		}
+		told += 2
+		s.wait("both answers", func(sn *playground.Snapshot) bool {
+			all := sn.Ephemerals("ann", "#alerts")
+			return len(all) == told && strings.Contains(all[told-1].Text, r.says) && strings.Contains(all[told-2].Text, r.says)
+		})
+		submit("deploy", r.says)
+	}
+	s.unstored(nil)
+	if taken, err := ann.Submit(t.Context(), map[string]map[string]any{"why": {"text": "deploy"}}); err != nil || !taken.Closed {
+		t.Errorf("the dialog got %+v, %v", taken, err)
 	}
 }
 

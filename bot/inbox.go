@@ -3,12 +3,15 @@ package bot
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"strings"
 	"time"
 
 	"github.com/slack-go/slack/socketmode"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
+	"tocsin/render"
 )
 
 // Inbox stores what people asked for until it is done, so that a restart finishes
@@ -34,8 +37,8 @@ const (
 )
 
 // accept handles an envelope in a goroutine, so that its connection reads on. ack is
-// called once, with what Slack is to show, or nil; by a front that can't store the envelope
-// not at all. done is called after that.
+// called once, with what Slack is to show, or nil; by a front not at all for an event that it
+// can't store. done is called after that.
 func (d *dispatcher) accept(ctx context.Context, r socketmode.Request, ack func(payload any), done func()) {
 	d.receiving <- struct{}{}
 	d.receivers.Go(func() {
@@ -61,7 +64,8 @@ func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func
 	d.claims.add(e.ID)
 	fresh, err := d.persist(ctx, e)
 	if err != nil && d.front {
-		d.log.Error("inbox could not store an envelope, which is not acked", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		d.log.Error("inbox could not store an envelope", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		d.refuse(ctx, r, err, ack)
 		return e, false
 	}
 	if err != nil {
@@ -74,6 +78,53 @@ func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func
 	}
 	d.ackSeconds.Observe(time.Since(start).Seconds())
 	return e, fresh
+}
+
+// refuse acks what a front could not store and tells the person so. An event gets no ack: Slack
+// sends it again, perhaps to another replica.
+func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error, ack func(payload any)) {
+	what, hint := "Nothing was done, because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong."
+	if !errors.Is(why, alert.ErrUnavailable) {
+		what, hint = "I can't tell whether that will be done, because my store does not answer.", "Please look in a minute, and try again if it was not; the log says what is wrong."
+	}
+	to, dialog := d.asking(r)
+	if dialog != "" { // it stays open, with what was typed
+		ack(map[string]any{"response_action": "errors", "errors": map[string]string{dialog: what + " " + hint}})
+		return
+	}
+	if to.User == "" {
+		return
+	}
+	ack(nil)
+	ctx, cancel := context.WithTimeout(ctx, finishLimit)
+	defer cancel()
+	if err := d.bot.Respond(ctx, to, render.Refused(what, hint)); err != nil {
+		d.log.Error("nobody could be told", zap.String("envelope", r.EnvelopeID), zap.Error(err))
+	}
+}
+
+// asking is who typed a command or clicked a button that does something, or a field of the
+// dialog that was submitted.
+func (d *dispatcher) asking(r socketmode.Request) (to Caller, dialog string) {
+	switch r.Type {
+	case socketmode.RequestTypeSlashCommands:
+		c, err := decodeCommand(r.Payload, d.bot.Identity())
+		if err == nil {
+			to = c.Caller
+		}
+	case socketmode.RequestTypeInteractive:
+		i, err := decodeInteraction(r.Payload, d.bot.Identity())
+		switch {
+		case err != nil:
+		case i.submission != nil:
+			for block := range i.submission.Inputs {
+				dialog = max(dialog, block)
+			}
+		case len(i.actions) > 0 && !strings.HasPrefix(i.actions[0].ActionID, render.ActionLink):
+			to = i.actions[0].Caller
+		}
+	}
+	return to, dialog
 }
 
 // persist makes the envelope durable. If the inbox fails or does not answer, who has workers

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"syscall"
 	"testing"
 
 	"tocsin/playground"
@@ -87,4 +88,24 @@ func TestWhatAStandbyHasAckedIsAnsweredOnceAfterTheActiveOneDied(t *testing.T) {
 	active(t, all[1:])
 	showing(t, s, card.TS, "Acknowledged by ann")
 	answeredOnce(t, s, 5)
+}
+
+func TestEveryReplicaSaysThatTheDatabaseIsAway(t *testing.T) {
+	t.Parallel()
+	const commands = 8 // Slack sends each to one of four connections
+	s := slack(t, playground.Options{})
+	d := soloDatabase(t)
+	for range 2 {
+		prepare(t, s, map[string]string{"TOCSIN_STORE": d.local()}).start()
+	}
+	sockets(t, s, 4)
+	if err := d.server.Process.Signal(syscall.SIGQUIT); err != nil {
+		t.Fatal(err)
+	}
+	for range commands {
+		types(t, s, "ann", "silence team=db 1h")
+	}
+	until(t, s, "an answer to each", func(sn *playground.Snapshot) bool {
+		return len(saying(sn.Ephemerals("ann", "#alerts"), "the log says what")) == commands
+	})
 }
