@@ -2,7 +2,10 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"sync/atomic"
@@ -14,6 +17,7 @@ import (
 
 	"tocsin/alert"
 	"tocsin/store"
+	"tocsin/store/storetest"
 )
 
 // onDisk is the real store; what it has taken is in memory as well, for a test
@@ -44,6 +48,9 @@ func (d onDisk) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error)
 // openStore opens a store that is closed at the end of the test.
 func openStore(t *testing.T, path string) onDisk {
 	t.Helper()
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		storetest.Empty(t, path)
+	}
 	db, err := store.Open(context.Background(), "sqlite:"+path, store.Options{})
 	if err != nil {
 		t.Fatal(err)

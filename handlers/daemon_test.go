@@ -15,6 +15,7 @@ import (
 	"tocsin/outbox"
 	"tocsin/playground"
 	"tocsin/store"
+	"tocsin/store/storetest"
 )
 
 // daemon is the whole program without its HTTP API, with a playground for a Slack.
@@ -39,7 +40,9 @@ func newDaemon(t *testing.T, change ...func(*daemon)) *daemon {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = slack.Close() })
-	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "tocsin.db"), store.Options{})
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	storetest.Empty(t, path)
+	db, err := store.Open(t.Context(), "sqlite:"+path, store.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,18 +72,6 @@ func TestStoreAgreesWithASimpleModel(t *testing.T) {
 	})
 }
 
-// emptyStore is the file of a store that holds nothing yet, which is quicker
-// to copy than to make.
-func emptyStore(t *testing.T) []byte {
-	path := filepath.Join(t.TempDir(), "tocsin.db")
-	d, err := Open(t.Context(), "sqlite:"+path, Options{})
-	must(t, err)
-	must(t, d.Close())
-	file, err := os.ReadFile(path)
-	must(t, err)
-	return file
-}
-
 func (m *model) ok(err error) {
 	if err != nil {
 		m.t.Fatal(err)

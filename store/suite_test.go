@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -22,8 +24,36 @@ func TestSQLiteKeepsItsWord(t *testing.T) {
 // openTemp opens a new SQLite store that the test closes.
 func openTemp(t *testing.T) *DB {
 	t.Helper()
-	return reopen(t, "sqlite:"+filepath.Join(t.TempDir(), "tocsin.db"))
+	path := filepath.Join(t.TempDir(), "tocsin.db")
+	must(t, os.WriteFile(path, emptyStore(t), 0o600))
+	return reopen(t, "sqlite:"+path)
 }
+
+// emptyStore is the file of a store that holds nothing yet, which is much quicker to copy than
+// to make.
+func emptyStore(t *testing.T) []byte {
+	t.Helper()
+	file, err := makeEmptyStore()
+	must(t, err)
+	return file
+}
+
+var makeEmptyStore = sync.OnceValues(func() ([]byte, error) {
+	dir, err := os.MkdirTemp("", "tocsin-store-")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	path := filepath.Join(dir, "tocsin.db")
+	d, err := Open(context.Background(), "sqlite:"+path, Options{})
+	if err == nil {
+		err = d.Close()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return os.ReadFile(path)
+})
 
 // reopen opens a store that the test closes. It is patient: under the race detector, on a
 // busy machine, a large read takes longer than a daemon would wait.

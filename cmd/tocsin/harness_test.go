@@ -24,6 +24,7 @@ import (
 
 	"tocsin/alert"
 	"tocsin/playground"
+	"tocsin/store/storetest"
 )
 
 // beTocsin makes the test binary behave as tocsin itself, so that a test can
@@ -121,6 +122,9 @@ func prepare(t testing.TB, s *playground.Server, extra map[string]string) *proce
 		"SLACK_APP_TOKEN": s.AppToken(), "SLACK_BOT_TOKEN": s.BotToken(), "SLACK_CHANNEL_ID": "#alerts", "SLACK_API_URL": s.APIURL(),
 		"TOCSIN_SOCKET": filepath.Join(dir, "tocsin.sock"), "TOCSIN_LISTEN": "off", "TOCSIN_STORE": "sqlite:" + filepath.Join(dir, "tocsin.db"),
 	}}
+	if extra["TOCSIN_STORE"] == "" {
+		storetest.Empty(t, filepath.Join(dir, "tocsin.db"))
+	}
 	maps.Copy(p.env, extra)
 	t.Cleanup(p.cleanUp)
 	return p
