@@ -74,7 +74,7 @@ const (
 	ProblemStoreChanged = "store_changed" // the store's files are not those that were opened
 	ProblemListener     = "listener"      // clients can't connect to a listener
 	ProblemToken        = "token"         // a token is missing or can't work; as a note, it looks so and works
-	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent
+	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent; as a note, to one conversation
 	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
 	ProblemDelivery     = "delivery"      // deliveries fail or are overdue
 	ProblemLastResort   = "last_resort"   // the last resort fails

@@ -148,7 +148,7 @@ func (s *status) setRefusal(lane string, v verdict) {
 		if s.refused != nil {
 			since = s.refused.Since
 		}
-		s.refused = &alert.Problem{Code: alert.ProblemDestination, Lane: lane, Blocks: true, Since: since, What: "Slack refuses the app in " + lane + ": " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
+		s.refused = &alert.Problem{Code: alert.ProblemRefused, Lane: lane, Blocks: true, Since: since, What: "Slack refuses the app in " + lane + ": " + v.fail.Code, Fix: hint(v.fail, tokenHint)}
 	case v.State == alert.Delivered:
 		s.refused = nil
 	}

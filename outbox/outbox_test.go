@@ -238,7 +238,7 @@ func TestLaneThatIsRefusedWhileTheAppIsKnownWaitsAlone(t *testing.T) {
 		w.wantTimes(t, "a", 0)
 		pass(50*time.Second + time.Millisecond)
 		w.wantTimes(t, "s", 0, time.Minute)
-		if h := w.box.Health(); len(h.Problems) != 0 || len(h.Notes) != 1 || h.Notes[0].What != "Slack refuses the app in secret: ekm_access_denied" {
+		if h := w.box.Health(); len(h.Problems) != 0 || len(h.Notes) != 1 || h.Notes[0].Code != alert.ProblemRefused || h.Notes[0].What != "Slack refuses the app in secret: ekm_access_denied" {
 			t.Errorf("health %+v", h)
 		}
 	})
