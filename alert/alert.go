@@ -64,6 +64,8 @@ type Alert struct {
 	IdempotencyKey string    `json:"idempotency_key,omitempty"`
 	// Traceparent is the trace in which it was sent.
 	Traceparent Traceparent `json:"traceparent,omitempty"`
+	// Tracestate is what tracing systems say of that trace.
+	Tracestate Tracestate `json:"tracestate,omitempty"`
 	// TokenName is the name of the token that it was sent with; empty for none.
 	TokenName string `json:"token_name,omitempty"`
 	// Message is posted in place of a card; nil for a card.

@@ -32,6 +32,39 @@ func ParseTraceparent(header string) Traceparent {
 	return t
 }
 
+// Tracestate is what tracing systems add to a trace: the header of that name, which belongs to a
+// Traceparent. It is empty for none.
+type Tracestate string
+
+// longestTracestate is how long one is that has to be passed on, and mostTracestates how many
+// members it may have.
+const (
+	longestTracestate = 512
+	mostTracestates   = 32
+)
+
+var tracestateMember = regexp.MustCompile(`^[a-z0-9][a-z0-9_\-*/@]{0,255}=[ -+\--<>-~]{0,255}[!-+\--<>-~]$`)
+
+// ParseTracestate reads the header, which may come in parts. It is empty if that is longer than
+// has to be passed on, or not as the specification says.
+func ParseTracestate(headers []string) Tracestate {
+	var members []string
+	for member := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		if member = strings.Trim(member, " \t"); member == "" {
+			continue
+		}
+		if !tracestateMember.MatchString(member) {
+			return ""
+		}
+		members = append(members, member)
+	}
+	all := strings.Join(members, ",")
+	if len(all) > longestTracestate || len(members) > mostTracestates {
+		return ""
+	}
+	return Tracestate(all)
+}
+
 // TraceID is the id of the trace, 32 hexadecimal digits; empty for none.
 func (t Traceparent) TraceID() string {
 	if t == "" {

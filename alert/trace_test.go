@@ -47,6 +47,31 @@ func TestATraceparentIsReadAsTheSpecificationSays(t *testing.T) {
 	}
 }
 
+func TestATracestateIsReadAsTheSpecificationSays(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		headers []string
+		want    Tracestate
+	}{
+		{nil, ""},
+		{[]string{"rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"}, "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE"},
+		{[]string{"rojo=1", " congo=2 ,,\tfw529a3039@dt=FfAA=="}, ""}, // = in a value
+		{[]string{"rojo=1", " congo=2 ,,\tfw529a3039@dt=Ff A;"}, "rojo=1,congo=2,fw529a3039@dt=Ff A;"},
+		{[]string{"Rojo=1"}, ""},
+		{[]string{"rojo"}, ""},
+		{[]string{"rojo="}, ""},
+		{[]string{"rojo=\x00"}, ""},
+		{[]string{"rojo=é"}, ""},
+		{[]string{"a=" + strings.Repeat("x", 256), "b=" + strings.Repeat("x", 256)}, ""}, // too long
+		{[]string{strings.Repeat("a=1,", 32)}, Tracestate(strings.TrimSuffix(strings.Repeat("a=1,", 32), ","))},
+		{[]string{strings.Repeat("a=1,", 33)}, ""},
+	} {
+		if got := ParseTracestate(c.headers); got != c.want {
+			t.Errorf("%q is read as %q, want %q", c.headers, got, c.want)
+		}
+	}
+}
+
 func FuzzParseTraceparent(f *testing.F) {
 	f.Add("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
 	f.Add("cc-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01-x")

@@ -84,12 +84,15 @@ func (a *API) written(r *http.Request) time.Time {
 	return a.opts.Now().Add(-waited)
 }
 
-// traceparent is the trace in which a request was sent; empty for none, or for more than one.
-func traceparent(r *http.Request) alert.Traceparent {
+// traced is the trace in which a request was sent; empty for none, or for more than one.
+func traced(r *http.Request) (parent alert.Traceparent, state alert.Tracestate) {
 	if all := r.Header.Values("Traceparent"); len(all) == 1 {
-		return alert.ParseTraceparent(all[0])
+		parent = alert.ParseTraceparent(all[0])
 	}
-	return ""
+	if parent != "" {
+		state = alert.ParseTracestate(r.Header.Values("Tracestate"))
+	}
+	return parent, state
 }
 
 // notes are those of all alerts, in a batch with the alert's number.

@@ -322,10 +322,11 @@ func (a *API) push(r *http.Request, alerts []alert.Alert, noted []string) (accep
 	if err := a.sign(r, alerts); err != nil {
 		return accepted{}, err
 	}
-	written, trace := a.written(r), traceparent(r)
+	written := a.written(r)
+	parent, state := traced(r)
 	for n := range alerts {
 		one := &alerts[n]
-		one.Traceparent = trace
+		one.Traceparent, one.Tracestate = parent, state
 		if one.IdempotencyKey != "" && one.Hash == 0 {
 			one.Hash = one.ContentHash()
 		}

@@ -49,6 +49,7 @@ type sentAlert struct {
 	BeganAt        time.Time         `json:",omitzero"`
 	IdempotencyKey string            `json:",omitempty"`
 	Traceparent    alert.Traceparent `json:",omitempty"`
+	Tracestate     alert.Tracestate  `json:",omitempty"`
 	TokenName      string            `json:",omitempty"`
 	Message        *alert.Message    `json:",omitempty"`
 	Sender         *alert.Token      `json:"-"` // what it restricts was checked

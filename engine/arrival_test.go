@@ -387,7 +387,7 @@ func TestAnAlertIsPassedOnAsItIs(t *testing.T) {
 		ID: "i", Source: "s", Key: "k", Status: alert.Firing, Severity: alert.Critical, Title: "t", Text: "x", Format: alert.FormatMarkdown,
 		Labels: map[string]string{"a": "b"}, Links: []alert.Link{{Label: "l", URL: "https://x"}}, Images: []alert.Image{{URL: "https://x", Fetch: true}},
 		Annotations: map[string]string{}, Channel: "#c", Mention: "@m", At: at.Add(-time.Hour), BeganAt: at.Add(-2 * time.Hour), IdempotencyKey: "once",
-		Traceparent: "00-1", TokenName: "n", Message: &alert.Message{Text: "m", Blocks: []json.RawMessage{json.RawMessage(`{"type":"divider"}`)}},
+		Traceparent: "00-1", Tracestate: "v=1", TokenName: "n", Message: &alert.Message{Text: "m", Blocks: []json.RawMessage{json.RawMessage(`{"type":"divider"}`)}},
 		EndsAt: at.Add(time.Hour), ExpiresIn: time.Minute, Pings: []string{"U1"}, AcceptedAt: at, Hash: 7, Strict: true, OnlyIfOpen: true, Refreshes: true, Brief: true,
 	}
 	for n := range reflect.TypeFor[alert.Alert]().NumField() {

@@ -138,12 +138,13 @@ type alertBody struct {
 	Token   string            `json:"token,omitempty"` // its name
 	Message *alert.Message    `json:"message,omitempty"`
 	Trace   alert.Traceparent `json:"trace,omitempty"`
+	State   alert.Tracestate  `json:"tracestate,omitempty"`
 	// Annotations are not nil if Prometheus has sent the alert without any.
 	Annotations map[string]string `json:"annotations,omitzero"`
 }
 
 func encodeAlert(a *alert.Alert) (string, error) {
-	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message, a.Traceparent, a.Annotations})
+	text, err := document(false, alertBody{a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format, a.Mention, a.Channel, micros(a.At), a.Hash, a.TokenName, a.Message, a.Traceparent, a.Tracestate, a.Annotations})
 	if err != nil {
 		return "", fmt.Errorf("write alert: %w", err)
 	}
@@ -156,7 +157,7 @@ func decodeAlert(body string, a *alert.Alert) error {
 	err := parse(body, &b)
 	a.Title, a.Source, a.Labels, a.Links, a.Images, a.Format = b.Title, b.Source, b.Labels, b.Links, b.Images, b.Format
 	a.Mention, a.Channel, a.At, a.TokenName, a.Message = b.Mention, b.Channel, fromMicros(b.At), b.Token, b.Message
-	a.Annotations, a.Traceparent = b.Annotations, b.Trace
+	a.Annotations, a.Traceparent, a.Tracestate = b.Annotations, b.Trace, b.State
 	return err
 }
 

@@ -37,7 +37,7 @@ func newExporter(to target, log *zap.Logger) *exporter {
 
 // export sends spans, and tries until ctx ends. Those that are not taken by then are lost,
 // which is logged.
-func (e *exporter) export(ctx context.Context, about resource, spans []span) {
+func (e *exporter) export(ctx context.Context, about resource, spans []span) (taken bool) {
 	body, err := json.Marshal(exportRequest{[]resourceSpans{{about, []scopeSpans{{scope{"tocsin"}, spans}}}}})
 	if err == nil {
 		err = e.deliver(ctx, body)
@@ -49,6 +49,7 @@ func (e *exporter) export(ctx context.Context, about resource, spans []span) {
 		e.log.Info("traces can be sent again", zap.String("to", e.place()))
 	}
 	e.failing = err != nil
+	return err == nil
 }
 
 // The waits before tries again, unless the collector says how long.

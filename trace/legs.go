@@ -24,8 +24,8 @@ func (t *Tracer) Handler(next http.Handler) http.Handler {
 
 // alertAt is the place of the span that accepts an alert, which is the parent of all others
 // about it: in the sender's trace, or in one of its own.
-func (t *Tracer) alertAt(id string, sent alert.Traceparent) place {
-	return t.placeOf(id, t.sender(sent))
+func (t *Tracer) alertAt(a alert.Alert, id string) place {
+	return t.placeOf(id, t.sender(a))
 }
 
 // Pushed records that alerts were accepted: of a request with this context, or by a call that
@@ -39,7 +39,7 @@ func (t *Tracer) Pushed(ctx context.Context, began time.Time, alerts []alert.Ale
 	}
 	now := time.Now()
 	each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
-		accepted := t.begin(t.alertAt(receipt.ID, a.Traceparent), t.sender(a.Traceparent), "accept alert", kindServer, began)
+		accepted := t.begin(t.alertAt(a, receipt.ID), t.sender(a), "accept alert", kindServer, began)
 		accepted.set("tocsin.alert", receipt.ID)
 		accepted.set("tocsin.incident", receipt.Incident)
 		accepted.set("tocsin.effect", string(receipt.Effect))
@@ -54,7 +54,7 @@ func (t *Tracer) Committed(began time.Time, together int, alerts []alert.Alert, 
 	}
 	now := time.Now()
 	each(alerts, receipts, func(a alert.Alert, receipt alert.Accepted) {
-		commit := t.child(t.alertAt(receipt.ID, a.Traceparent), "commit", kindInternal, began)
+		commit := t.child(t.alertAt(a, receipt.ID), "commit", kindInternal, began)
 		commit.set("tocsin.commit.alerts", together)
 		commit.end(now)
 	})
@@ -74,7 +74,7 @@ func each(alerts []alert.Alert, receipts []alert.Accepted, record func(alert.Ale
 func (t *Tracer) deliver(job alert.Job, shows []alert.Record) *recording {
 	var parent place
 	if len(shows) > 0 && job.Digest == nil {
-		parent = t.alertAt(shows[0].ID, shows[0].Traceparent)
+		parent = t.alertAt(shows[0].Alert, shows[0].ID)
 	}
 	delivery := t.begin(t.placeOf(job.ID, parent), parent, "deliver "+string(job.Kind), kindProducer, job.CreatedAt)
 	delivery.set("tocsin.delivery", job.ID)
@@ -133,8 +133,8 @@ func (t *Tracer) linkAll(ctx context.Context, delivery *recording, id string) {
 		return
 	}
 	for _, shown := range t.shows(ctx, id) {
-		at := t.alertAt(shown.ID, shown.Traceparent)
-		delivery.span.Links = append(delivery.span.Links, link{at.trace, at.span, []keyValue{attribute("tocsin.alert", shown.ID)}})
+		at := t.alertAt(shown.Alert, shown.ID)
+		delivery.span.Links = append(delivery.span.Links, link{at.trace, at.span, at.state, []keyValue{attribute("tocsin.alert", shown.ID)}})
 	}
 }
 

@@ -3,6 +3,8 @@ package trace
 import (
 	"strconv"
 	"time"
+
+	"tocsin/alert"
 )
 
 // What follows is a request of OTLP as JSON
@@ -27,18 +29,19 @@ type (
 		Name string `json:"name"`
 	}
 	span struct {
-		TraceID           string     `json:"traceId"`
-		SpanID            string     `json:"spanId"`
-		ParentSpanID      string     `json:"parentSpanId,omitempty"`
-		Flags             int        `json:"flags"` // 1: sampled
-		Name              string     `json:"name"`
-		Kind              int        `json:"kind"`
-		StartTimeUnixNano string     `json:"startTimeUnixNano"`
-		EndTimeUnixNano   string     `json:"endTimeUnixNano"`
-		Attributes        []keyValue `json:"attributes,omitempty"`
-		Events            []event    `json:"events,omitempty"`
-		Links             []link     `json:"links,omitempty"`
-		Status            status     `json:"status"`
+		TraceID           string           `json:"traceId"`
+		SpanID            string           `json:"spanId"`
+		TraceState        alert.Tracestate `json:"traceState,omitempty"`
+		ParentSpanID      string           `json:"parentSpanId,omitempty"`
+		Flags             int              `json:"flags"` // 1: sampled
+		Name              string           `json:"name"`
+		Kind              int              `json:"kind"`
+		StartTimeUnixNano string           `json:"startTimeUnixNano"`
+		EndTimeUnixNano   string           `json:"endTimeUnixNano"`
+		Attributes        []keyValue       `json:"attributes,omitempty"`
+		Events            []event          `json:"events,omitempty"`
+		Links             []link           `json:"links,omitempty"`
+		Status            status           `json:"status"`
 	}
 	event struct {
 		TimeUnixNano string     `json:"timeUnixNano"`
@@ -46,9 +49,10 @@ type (
 		Attributes   []keyValue `json:"attributes,omitempty"`
 	}
 	link struct {
-		TraceID    string     `json:"traceId"`
-		SpanID     string     `json:"spanId"`
-		Attributes []keyValue `json:"attributes,omitempty"`
+		TraceID    string           `json:"traceId"`
+		SpanID     string           `json:"spanId"`
+		TraceState alert.Tracestate `json:"traceState,omitempty"`
+		Attributes []keyValue       `json:"attributes,omitempty"`
 	}
 	status struct {
 		Code    int    `json:"code,omitempty"`

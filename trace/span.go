@@ -13,12 +13,14 @@ import (
 	"tocsin/alert"
 )
 
-// place is where a span is: the ids of its trace and of itself, hexadecimal. The ids of the
+// place is where a span is: the ids of its trace and of itself, hexadecimal, and what the
+// sender's systems say of the trace. The ids of the
 // spans of alerts and deliveries follow from those of the alerts and deliveries, so that an
 // attempt after a restart is below the span that accepted the alert. The zero value is no
 // place.
 type place struct {
 	trace, span string
+	state       alert.Tracestate
 	sampled     bool
 }
 
@@ -26,7 +28,7 @@ type place struct {
 // a trace of its own.
 func (t *Tracer) placeOf(id string, in place) place {
 	sum := sha256.Sum256([]byte(id))
-	at := place{hex.EncodeToString(sum[:16]), hex.EncodeToString(sum[16:24]), in.sampled}
+	at := place{hex.EncodeToString(sum[:16]), hex.EncodeToString(sum[16:24]), in.state, in.sampled}
 	if in.trace != "" {
 		at.trace = in.trace
 	} else {
@@ -36,11 +38,12 @@ func (t *Tracer) placeOf(id string, in place) place {
 }
 
 // sender is the place of the sender's span; zero for none.
-func (t *Tracer) sender(sent alert.Traceparent) place {
+func (t *Tracer) sender(a alert.Alert) place {
+	sent := a.Traceparent
 	if sent == "" {
 		return place{}
 	}
-	at := place{sent.TraceID(), sent.Parent(), sent.Sampled()}
+	at := place{sent.TraceID(), sent.Parent(), a.Tracestate, sent.Sampled()}
 	if !t.parentBased {
 		at.sampled = t.samples(at.trace)
 	}
@@ -71,7 +74,7 @@ const (
 // begin begins a span at a place below parent, which is zero for none.
 func (t *Tracer) begin(at, parent place, name string, kind int, began time.Time) *recording {
 	return &recording{place: at, tracer: t, span: span{
-		TraceID: at.trace, SpanID: at.span, ParentSpanID: parent.span, Flags: 1, Name: name, Kind: kind, StartTimeUnixNano: nanos(began),
+		TraceID: at.trace, SpanID: at.span, TraceState: at.state, ParentSpanID: parent.span, Flags: 1, Name: name, Kind: kind, StartTimeUnixNano: nanos(began),
 	}}
 }
 
@@ -101,6 +104,7 @@ func (r *recording) end(at time.Time) {
 	select {
 	case r.tracer.queue <- r.span:
 	default: // the collector is too slow
+		r.tracer.dropped.Inc()
 	}
 }
 

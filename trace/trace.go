@@ -11,6 +11,8 @@ import (
 	"context"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promauto"
 	"go.uber.org/zap"
 
 	"tocsin/alert"
@@ -29,6 +31,7 @@ type Options struct {
 	// Version is Tocsin's.
 	Version string
 	Log     *zap.Logger
+	Metrics prometheus.Registerer
 }
 
 // Tracer records spans; a nil one records nothing. Its methods may be called from any
@@ -37,7 +40,8 @@ type Tracer struct {
 	settings
 	store Store
 	// queue has the spans that have ended. One that finds it full is dropped.
-	queue chan span
+	queue   chan span
+	dropped prometheus.Counter
 	// closing is closed once what is in the queue has to be sent, stop once sending has to
 	// end, and ended when it has.
 	closing, stop, ended chan struct{}
@@ -52,6 +56,9 @@ func New(opts Options) (*Tracer, error) {
 	}
 	t := &Tracer{
 		settings: s, store: opts.Store, queue: make(chan span, s.queueSize),
+		dropped: promauto.With(opts.Metrics).NewCounter(prometheus.CounterOpts{
+			Name: "tocsin_trace_spans_dropped_total", Help: "Spans of OpenTelemetry that the collector did not take in time.",
+		}),
 		closing: make(chan struct{}), stop: make(chan struct{}), ended: make(chan struct{}),
 	}
 	opts.Log.Info("traces are sent", zap.String("to", s.place()))
@@ -101,7 +108,9 @@ func (t *Tracer) send(to *exporter) {
 func (t *Tracer) export(ctx context.Context, to *exporter, batch []span) {
 	ctx, cancel := context.WithTimeout(ctx, t.exportTimeout)
 	defer cancel()
-	to.export(ctx, t.resource, batch)
+	if !to.export(ctx, t.resource, batch) {
+		t.dropped.Add(float64(len(batch)))
+	}
 }
 
 // gather waits for a full batch, or for as long as spans may wait. closing is true if there

@@ -54,7 +54,7 @@ func spools(found *config.Client) (all []spool) {
 // push sends what waits for the daemon, and then p. If the daemon does not accept it now,
 // it is written to the spool, and waits is the file. It must not overtake what waits.
 func (c *clientCmd) push(ctx context.Context, daemon *client, p parcel, into any) (waits string, err error) {
-	p.Written, p.To, p.Traceparent = time.Now(), daemon.addresses, c.getenv("TRACEPARENT")
+	p.Written, p.To, p.Traceparent, p.Tracestate = time.Now(), daemon.addresses, c.getenv("TRACEPARENT"), c.getenv("TRACESTATE")
 	p.about.Thing = aboutAt(p.about.Thing, daemon)
 	err = c.tryFor(ctx, daemon, p, into)
 	switch {

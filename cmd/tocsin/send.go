@@ -50,7 +50,8 @@ that are refused are named, and the exit status is then 1. If it is interrupted,
 file again: an alert's idempotency key is made from the file's content and the line, so that
 nothing counts twice. Alerts from a pipe that no daemon accepts wait in the spool.
 
-TRACEPARENT, as programs with OpenTelemetry set it, says in which trace the alert is sent.`,
+TRACEPARENT and TRACESTATE, as programs with OpenTelemetry set them, say in which trace the
+alert is sent.`,
 		Example: `  tocsin send 'disk full on db-3'
   tocsin send 'to #ops: rebooting db-3'
   tocsin send -s critical -k db-3/disk -l host=db-3 -l mount=/var 'disk full'

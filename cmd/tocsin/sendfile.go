@@ -328,7 +328,7 @@ func (f *fileSender) request(batch []numbered) request {
 		body.Write(one.alert)
 		body.WriteByte('\n')
 	}
-	r := request{method: http.MethodPost, path: f.target(), header: traceHeader(f.getenv("TRACEPARENT")), body: body.Bytes()}
+	r := request{method: http.MethodPost, path: f.target(), header: traceHeader(f.getenv("TRACEPARENT"), f.getenv("TRACESTATE")), body: body.Bytes()}
 	r.header.Set("Content-Type", "application/x-ndjson")
 	return r
 }

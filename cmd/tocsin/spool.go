@@ -54,8 +54,10 @@ type spooled struct {
 	To []string `json:"to"`
 	// Path and query of the request, which is a POST.
 	Path string `json:"path"`
-	// Traceparent is the header in which trace the request was made; empty for none.
+	// Traceparent and Tracestate are the headers in which trace the request was made; empty for
+	// none.
 	Traceparent string `json:"traceparent,omitempty"`
+	Tracestate  string `json:"tracestate,omitempty"`
 	// Reached has the daemon refuse an alert that would reach no conversation.
 	Reached bool            `json:"reached,omitempty"`
 	Body    json.RawMessage `json:"body,omitempty"`
@@ -357,7 +359,7 @@ func (e spooled) isFor(addresses []string) bool {
 // send sends the request. It says how long it has waited, so that it counts by its time of
 // writing.
 func (c *client) send(ctx context.Context, e spooled, into any) error {
-	header := traceHeader(e.Traceparent)
+	header := traceHeader(e.Traceparent, e.Tracestate)
 	if waited := time.Since(e.Written).Round(time.Second); waited > 0 {
 		header.Set("X-Tocsin-Waited", waited.String())
 	}
@@ -368,10 +370,13 @@ func (c *client) send(ctx context.Context, e spooled, into any) error {
 }
 
 // traceHeader says in which trace a request is made, if it is in one.
-func traceHeader(traceparent string) http.Header {
+func traceHeader(traceparent, tracestate string) http.Header {
 	header := http.Header{}
 	if trace := alert.ParseTraceparent(traceparent); trace != "" {
 		header.Set("Traceparent", string(trace))
+		if state := alert.ParseTracestate([]string{tracestate}); state != "" {
+			header.Set("Tracestate", string(state))
+		}
 	}
 	return header
 }

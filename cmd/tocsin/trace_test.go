@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -28,11 +29,11 @@ type collector struct {
 
 // sentSpan is a span with its attributes, and those of its events and links, as text.
 type sentSpan struct {
-	TraceID, SpanID, ParentSpanID, Name string
-	Kind                                int
-	StartTimeUnixNano, EndTimeUnixNano  json.Number
-	Attributes                          otlpAttributes
-	Events, Links                       []struct {
+	TraceID, SpanID, TraceState, ParentSpanID, Name string
+	Kind                                            int
+	StartTimeUnixNano, EndTimeUnixNano              json.Number
+	Attributes                                      otlpAttributes
+	Events, Links                                   []struct {
 		TraceID, SpanID, Name string
 		Attributes            otlpAttributes
 	}
@@ -124,7 +125,7 @@ func TestTheSpansOfAnAlertTellItsLegsThroughA429AndARestart(t *testing.T) {
 	p.start()
 	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", RetryAfter: 600, Times: 1})
 	const traceID, sender = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
-	receipt := p.pushWith("/v1/alerts", `{"title":"disk full"}`, http.Header{"Traceparent": {traceparentOf(traceID)}})[0]
+	receipt := p.pushWith("/v1/alerts", `{"title":"disk full"}`, http.Header{"Traceparent": {traceparentOf(traceID)}, "Tracestate": {"rojo=1", "congo=2"}})[0]
 	for _, name := range []string{"accept alert", "commit", "attempt"} {
 		c.await(p, name, 1)
 	}
@@ -142,6 +143,9 @@ func TestTheSpansOfAnAlertTellItsLegsThroughA429AndARestart(t *testing.T) {
 			}
 			if name == "chat.postMessage" {
 				parent = attempts[n].SpanID
+			}
+			if span.TraceState != "rojo=1,congo=2" {
+				t.Errorf("%s has the state %q", name, span.TraceState)
 			}
 			if span.TraceID != traceID || span.ParentSpanID != parent {
 				t.Errorf("%s is span %s below %s in trace %s, want it below %s in that of the sender", name, span.SpanID, span.ParentSpanID, span.TraceID, parent)
@@ -215,6 +219,9 @@ func TestACollectorThatNeverAnswersCostsNoAlert(t *testing.T) {
 	}
 	p.mustPush(batch...)
 	p.settle(append(first, p.mustPush(firing("last", "last"))...)...)
+	if !regexp.MustCompile(`\ntocsin_trace_spans_dropped_total [1-9]`).MatchString(p.metrics()) {
+		t.Error("no span is counted as dropped")
+	}
 	if err := p.terminate(); err != nil {
 		t.Errorf("it ended with %v", err)
 	}
