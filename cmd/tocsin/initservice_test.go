@@ -394,6 +394,10 @@ func TestRootSeesTheStoreAsTheServiceDoes(t *testing.T) {
 		}
 		return url.Reveal()
 	}
+	if err := os.Mkdir(filepath.Join(s.root, "srv"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("srv/other.yaml", "store: sqlite:/srv/file.db\n", 0o600)
 	backup := map[string]string{"STATE_DIRECTORY": "/var/lib/nightly", "HOME": "/root"}
 	for _, c := range []struct{ unit, env, want string }{
 		{"", "", "sqlite:/var/lib/tocsin/tocsin.db"},
@@ -401,6 +405,9 @@ func TestRootSeesTheStoreAsTheServiceDoes(t *testing.T) {
 		{"Environment=A=b \"C=d e\" TOCSIN_STORE=sqlite:/srv/drop-in.db", "", "sqlite:/srv/drop-in.db"},
 		{"Environment=\"TOCSIN_STORE=sqlite:/srv/drop in.db\"", "", "sqlite:/srv/drop in.db"},
 		{"Environment=TOCSIN_STORE=sqlite:/srv/drop-in.db\nEnvironmentFiles=/etc/tocsin/tocsin.env (ignore_errors=yes)", "TOCSIN_STORE=sqlite:/srv/env.db", "sqlite:/srv/env.db"},
+		{"ExecStart={ path=/usr/bin/tocsin ; argv[]=/usr/bin/tocsin serve --store sqlite:/srv/flag.db --log-level=debug ; ignore_errors=no ; pid=0 }", "", "sqlite:/srv/flag.db"},
+		{"ExecStart={ path=/usr/bin/tocsin ; argv[]=/usr/bin/tocsin serve --config=/srv/other.yaml ; ignore_errors=no }", "", "sqlite:/srv/file.db"},
+		{"Environment=TOCSIN_CONFIG=/srv/other.yaml", "", "sqlite:/srv/file.db"},
 		{"EnvironmentFiles=/etc/tocsin/other.env (ignore_errors=yes)", "TOCSIN_STORE=sqlite:/srv/env.db", "sqlite:/var/lib/tocsin/tocsin.db"},
 	} {
 		if c.unit == "" {
@@ -418,6 +425,24 @@ func TestRootSeesTheStoreAsTheServiceDoes(t *testing.T) {
 	}
 	if got := store(nil, map[string]string{"store": "sqlite:/tmp/flag.db"}); got != "sqlite:/tmp/flag.db" {
 		t.Errorf("with --store: %s", got)
+	}
+}
+
+// Tokens that LoadCredential= of a drop-in takes from elsewhere count for doctor too, and init
+// asks for none of them.
+func TestRootSeesTheTokensAsTheServiceDoes(t *testing.T) {
+	t.Parallel()
+	s := newPackaged(t, false)
+	if err := os.Mkdir(filepath.Join(s.root, "srv"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.write("srv/app", s.slack.AppToken(), 0o600)
+	s.write("environment", "LoadCredential=slack_app_token:/etc/tocsin/slack_app_token\nLoadCredential=slack_app_token:/srv/app slack_bot_token:/etc/tocsin/slack_bot_token\n", 0o644)
+	s.write("etc/tocsin/slack_bot_token", s.slack.BotToken(), 0o600)
+	c := &initCmd{root: s.root, systemctl: filepath.Join(s.root, "systemctl"), systemCreds: filepath.Join(s.root, "systemd-creds"), world: world{getenv: func(string) string { return "" }}}
+	tokens := c.asService(t.Context(), config.Input{Getenv: c.getenv, ReadFile: os.ReadFile}).Tokens()
+	if tokens.App.Reveal() != s.slack.AppToken() || tokens.Bot.Reveal() != s.slack.BotToken() {
+		t.Errorf("the service's tokens are not found: %v", tokens.Warnings)
 	}
 }
 

@@ -26,6 +26,8 @@ type target struct {
 	dir     string // of the credentials, for the service
 	dropIn  string // the file that has systemd decrypt the credentials
 	env     map[string]string
+	flags   map[string]string // of the service's command line
+	loads   map[string]string // the files of the service's credentials, by name
 	// was is how the service was before; nil if it is not known.
 	was *serviceState
 	// locked is the folder of the configuration, while no other setup may change it.
@@ -61,9 +63,9 @@ func (c *initCmd) asService(ctx context.Context, in config.Input) config.Input {
 	}
 	own, service := in.Getenv, t.input(nil)
 	decrypt := sync.OnceFunc(func() { _ = t.decrypt(ctx) }) // what can't be decrypted is missing, which is found
-	flags := map[string]string{"config": t.file}
+	flags := service.Flags
 	for name, value := range in.Flags {
-		flags[name] = cmp.Or(flags[name], value)
+		flags[name] = cmp.Or(value, flags[name])
 	}
 	in.Flags = flags
 	in.Getenv = func(name string) string {
@@ -116,12 +118,8 @@ func exists(path string) bool {
 // useService has everything written where the unit of the package reads it.
 func (t *target) useService(ctx context.Context) error {
 	t.service, t.dir = true, t.root+"/etc/tocsin"
-	t.file, t.dropIn = filepath.Join(t.dir, "tocsin.yaml"), t.root+"/etc/systemd/system/tocsin.service.d/init-credentials.conf"
-	if resolved, err := filepath.EvalSymlinks(t.file); err == nil {
-		t.file = resolved
-	}
-	var files []string
-	t.env, files = t.unitEnvironment(ctx)
+	t.dropIn = t.root + "/etc/systemd/system/tocsin.service.d/init-credentials.conf"
+	files := t.readUnit(ctx)
 	maps.Copy(t.env, map[string]string{"CONFIGURATION_DIRECTORY": t.dir, "CREDENTIALS_DIRECTORY": credentialsFolder, "STATE_DIRECTORY": "/var/lib/tocsin", "RUNTIME_DIRECTORY": t.root + "/run/tocsin"})
 	for _, file := range files {
 		content, err := readFile(file)
@@ -135,36 +133,70 @@ func (t *target) useService(ctx context.Context) error {
 			}
 		}
 	}
+	t.file = filepath.Join(t.dir, "tocsin.yaml")
+	if other := cmp.Or(t.flags["config"], t.env["TOCSIN_CONFIG"]); other != "" {
+		t.file = t.root + other
+	}
+	if resolved, err := filepath.EvalSymlinks(t.file); err == nil {
+		t.file = resolved
+	}
 	return nil
 }
 
-// unitEnvironment is what the unit has in Environment= and EnvironmentFile=, as systemd has
-// read it, with the drop-ins of systemctl edit. Where systemd does not run, it is what the
-// unit of the package has.
-func (t *target) unitEnvironment(ctx context.Context) (env map[string]string, files []string) {
-	packaged, packagedFiles := map[string]string{"TOCSIN_LISTEN": "off"}, []string{filepath.Join(t.dir, "tocsin.env")}
+// readUnit reads what the unit has in Environment=, ExecStart= and LoadCredential=, as systemd
+// has it, with the drop-ins of systemctl edit, and returns its EnvironmentFile=. Where systemd
+// does not run, it is what the unit of the package has.
+func (t *target) readUnit(ctx context.Context) (files []string) {
+	t.env, t.flags, t.loads = map[string]string{"TOCSIN_LISTEN": "off"}, map[string]string{}, map[string]string{}
+	packaged := []string{filepath.Join(t.dir, "tocsin.env")}
 	if !t.booted() {
-		return packaged, packagedFiles
+		return packaged
 	}
-	said, err := t.command(ctx, nil, t.systemctl, "show", "--property=Environment", "--property=EnvironmentFiles", "tocsin.service")
+	said, err := t.command(ctx, nil, t.systemctl, "show", "--property=Environment,EnvironmentFiles,ExecStart,LoadCredential", "tocsin.service")
 	if err != nil {
-		return packaged, packagedFiles
+		return packaged
 	}
-	env = map[string]string{}
+	t.env = map[string]string{}
 	for line := range strings.Lines(string(said)) {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		switch key {
 		case "Environment":
 			for _, word := range shellWords(value) {
 				name, value, _ := strings.Cut(word, "=")
-				env[name] = value
+				t.env[name] = value
+			}
+		case "ExecStart":
+			_, args, _ := strings.Cut(value, "argv[]=")
+			args, _, _ = strings.Cut(args, " ; ")
+			t.flags = settingsIn(strings.Fields(args))
+		case "LoadCredential":
+			for _, word := range strings.Fields(value) {
+				if name, path, ok := strings.Cut(word, ":"); ok && strings.HasPrefix(path, "/") {
+					t.loads[name] = path
+				}
 			}
 		case "EnvironmentFiles":
 			path, _, _ := strings.Cut(value, " (ignore_errors=")
 			files = append(files, t.root+path)
 		}
 	}
-	return env, files
+	return files
+}
+
+// settingsIn are the flags for settings among the arguments of a command.
+func settingsIn(args []string) map[string]string {
+	flags := map[string]string{}
+	for n, arg := range args {
+		name, value, ok := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+		if !strings.HasPrefix(arg, "--") || !slices.Contains(config.FlagNames(), name) {
+			continue
+		}
+		if !ok && n+1 < len(args) {
+			value = args[n+1]
+		}
+		flags[name] = value
+	}
+	return flags
 }
 
 // shellWords are the words of a line, in which those with blanks are in double quotes.
@@ -214,7 +246,10 @@ func (t *target) getenv(name string) string {
 
 // input is what the daemon reads, with these files in place of what is on disk.
 func (t *target) input(changes []fileChange) config.Input {
-	return config.Input{Getenv: t.getenv, UID: t.uid, Flags: map[string]string{"config": t.file}, Expressions: expressions(), ReadFile: func(path string) ([]byte, error) {
+	flags := map[string]string{}
+	maps.Copy(flags, t.flags)
+	flags["config"] = t.file
+	return config.Input{Getenv: t.getenv, UID: t.uid, Flags: flags, Expressions: expressions(), ReadFile: func(path string) ([]byte, error) {
 		if name, ok := strings.CutPrefix(path, credentialsFolder+"/"); ok && t.service {
 			return t.credential(name, changes)
 		}
@@ -239,7 +274,11 @@ func (t *target) credential(name string, changes []fileChange) ([]byte, error) {
 	if content, ok := t.sealed[name]; ok {
 		return content, nil
 	}
-	return readChanged(filepath.Join(t.dir, name), changes)
+	path := filepath.Join(t.dir, name)
+	if other := t.loads[name]; other != "" {
+		path = t.root + other
+	}
+	return readChanged(path, changes)
 }
 
 // readChanged reads a file as it will be.
