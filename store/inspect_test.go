@@ -1,9 +1,7 @@
 package store
 
 import (
-	"database/sql"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -112,24 +110,9 @@ func TestAnOldPostgresIsRefused(t *testing.T) {
 // The line has to name the right that is missing.
 func TestAMissingRightIsNamed(t *testing.T) {
 	owned := postgresSchema(t)
-	u, err := url.Parse(owned)
-	must(t, err)
-	schema := u.Query().Get("search_path")
-	db, err := sql.Open("pgx", owned)
-	must(t, err)
-	do := func(statement string) {
-		t.Helper()
-		_, err := db.Exec(strings.NewReplacer("ROLE_", schema+"_role", "SCHEMA_", schema).Replace(statement))
-		must(t, err)
-	}
-	do("CREATE ROLE ROLE_ LOGIN PASSWORD 'secret'")
-	t.Cleanup(func() {
-		do("DROP OWNED BY ROLE_ CASCADE; DROP ROLE ROLE_")
-		must(t, db.Close())
-	})
-	u.User = url.UserPassword(schema+"_role", "secret")
+	asRole, schema, do := anotherRole(t, owned)
 	open := func() error {
-		d, err := Open(t.Context(), u.String(), Options{})
+		d, err := Open(t.Context(), asRole, Options{})
 		if err == nil {
 			must(t, d.Close())
 		}

@@ -17,8 +17,16 @@ import (
 //go:embed migrations
 var migrations embed.FS
 
-// migrate brings the tables up to date and refuses a store that a newer
-// version wrote, before it changes anything.
+// ErrNewer is why a store is not opened whose tables a newer version has brought up to date.
+var ErrNewer = errors.New("a newer tocsin wrote it")
+
+// additive is how many migrations, at most, follow one that a version before it can't work with.
+// The number of such a migration is a multiple of it. Those between only add to the tables: the
+// version before goes on, which it does while replicas are replaced one after the other.
+const additive = 100
+
+// migrate brings the tables up to date and refuses a store with which this version can't work,
+// before it changes anything.
 func (d *DB) migrate(ctx context.Context, engine goose.Dialect, folder string) error {
 	p, err := migrator(d.writers, engine, folder)
 	if err != nil {
@@ -30,7 +38,7 @@ func (d *DB) migrate(ctx context.Context, engine goose.Dialect, folder string) e
 	if err != nil {
 		return fmt.Errorf("read schema version: %w", err)
 	}
-	if err := newerSchema(has, knows); err != nil || has == knows {
+	if err := workable(has, knows); err != nil || has >= knows {
 		return err
 	}
 	if _, err := p.Up(ctx); err != nil {
@@ -39,10 +47,19 @@ func (d *DB) migrate(ctx context.Context, engine goose.Dialect, folder string) e
 	return nil
 }
 
+// workable refuses a store to whose schema more has happened than additions to the one that
+// this program knows.
+func workable(has, knows int64) error {
+	if has/additive == knows/additive {
+		return nil
+	}
+	return newerSchema(has, knows)
+}
+
 // newerSchema refuses a store whose schema is later than the one that this program knows.
 func newerSchema(has, knows int64) error {
 	if has > knows {
-		return fmt.Errorf("a newer tocsin wrote it (schema %d, this one knows %d): run that version or a later one", has, knows)
+		return fmt.Errorf("%w (schema %d, this one knows %d): run that version or a later one", ErrNewer, has, knows)
 	}
 	return nil
 }

@@ -3,8 +3,11 @@ package store
 import (
 	"database/sql"
 	"fmt"
+	"io/fs"
 	"maps"
+	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -129,6 +132,67 @@ INSERT INTO silences (n, id, matchers, created_at, ends_at, by_whom, why, ended_
 				t.Errorf("they were updated at %v, want %v", got, want)
 			}
 		})
+	}
+}
+
+func TestAStoreToWhichANewerVersionHasOnlyAddedIsOpened(t *testing.T) {
+	for name, e := range engineTests() {
+		t.Run(name, func(t *testing.T) {
+			url, db := e.begin(t)
+			must(t, reopen(t, url).Close())
+			knows, err := knownSchema(e.folder)
+			must(t, err)
+			for _, n := range []int64{knows + 1, (knows/additive + 1) * additive} {
+				_, err := db.Exec("INSERT INTO goose_db_version (version_id, is_applied) VALUES (" + strconv.FormatInt(n, 10) + ", true)")
+				must(t, err)
+				d, err := Open(t.Context(), url, Options{})
+				if n == knows+1 {
+					must(t, err)
+					commit(t, d, fire(incident("a", "#db", 1)))
+					must(t, d.Close())
+				} else {
+					mustBe(t, err, ErrNewer)
+				}
+			}
+			must(t, db.Close())
+		})
+	}
+}
+
+// unlike says what of a migration a version before it can't work with, as far as that can be
+// seen: it names the columns that it inserts and reads, and relies on their indexes.
+func unlike(migration string) string {
+	up, _, _ := strings.Cut(migration, "-- +goose Down")
+	return regexp.MustCompile(`(?i)\b(DROP (TABLE|COLUMN|INDEX)|RENAME|ALTER COLUMN|ADD CONSTRAINT|CREATE UNIQUE|ADD COLUMN [^,;]* NOT NULL\b[^,;]*[,;])`).FindString(
+		regexp.MustCompile(`(?i)NOT NULL( GENERATED [^,;(]*)? DEFAULT`).ReplaceAllString(up, ""))
+}
+
+// Replicas are replaced one after the other, and the version before goes on meanwhile.
+func TestMigrationsOnlyAddUnlessTheirNumberSaysOtherwise(t *testing.T) {
+	for statement, bad := range map[string]bool{
+		"ALTER TABLE a ADD COLUMN b TEXT NOT NULL DEFAULT '';": false, "CREATE TABLE a (b TEXT NOT NULL UNIQUE);": false, "DROP VIEW a; CREATE VIEW a AS SELECT 1;": false,
+		"ALTER TABLE a ADD COLUMN b TEXT;": false, "CREATE INDEX a ON b (c);": false,
+		"ALTER TABLE a ADD COLUMN b TEXT NOT NULL;": true, "DROP TABLE a;": true, "ALTER TABLE a RENAME COLUMN b TO c;": true, "ALTER TABLE a DROP COLUMN b;": true,
+		"CREATE UNIQUE INDEX a ON b (c);": true, "drop index a;": true, "ALTER TABLE a ALTER COLUMN b TYPE TEXT;": true,
+	} {
+		if got := unlike(statement); (got != "") != bad {
+			t.Errorf("of %s it finds %q", statement, got)
+		}
+	}
+	const before = 24 // which no replicas have passed through
+	for _, folder := range []string{"postgres", "sqlite"} {
+		files, err := fs.Glob(migrations, "migrations/"+folder+"/*.sql")
+		must(t, err)
+		for _, file := range files {
+			content, err := fs.ReadFile(migrations, file)
+			must(t, err)
+			var n int
+			_, err = fmt.Sscanf(path.Base(file), "%d_", &n)
+			must(t, err)
+			if found := unlike(string(content)); found != "" && n > before && n%additive != 0 {
+				t.Errorf("%s: %s: an earlier version can't work with that: give it the next multiple of %d as its number, one release after the code has stopped to need it", file, found, additive)
+			}
+		}
 	}
 }
 

@@ -194,7 +194,7 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	if err == nil {
 		err = d.lockSchema(ctx, conn)
 	}
-	if err == nil {
+	if err == nil && d.term == 0 { // else whoever has migrated since was active, which lead finds
 		err = d.migrate(ctx, goose.DialectPostgres, "postgres")
 	}
 	if err == nil {

@@ -121,26 +121,34 @@ func BenchmarkPostgres(b *testing.B) {
 	b.Run("claim+finish", func(b *testing.B) { benchClaimFinish(b, openBenchAt(b, postgresSchema(b))) })
 }
 
-func TestPostgresThatRefusesReadersIsAProblemUntilItTakesThem(t *testing.T) {
-	store := postgresSchema(t)
+// anotherRole makes a role that may not do anything yet. do runs statements as the owner of the
+// store, in which ROLE_ and SCHEMA_ are names.
+func anotherRole(t *testing.T, store string) (asRole, schema string, do func(string)) {
+	t.Helper()
 	u, err := url.Parse(store)
 	must(t, err)
-	schema := u.Query().Get("search_path")
+	schema = u.Query().Get("search_path")
 	role := schema + "_role"
 	db, err := sql.Open("pgx", store)
 	must(t, err)
-	do := func(query string) {
+	do = func(statement string) {
 		t.Helper()
-		_, err := db.Exec(strings.ReplaceAll(strings.ReplaceAll(query, "ROLE_", role), "SCHEMA_", schema))
+		_, err := db.Exec(strings.NewReplacer("ROLE_", role, "SCHEMA_", schema).Replace(statement))
 		must(t, err)
 	}
-	do("CREATE ROLE ROLE_ LOGIN PASSWORD 'secret'; GRANT ALL ON SCHEMA SCHEMA_ TO ROLE_")
+	do("CREATE ROLE ROLE_ LOGIN PASSWORD 'secret'")
 	t.Cleanup(func() {
 		do("DROP OWNED BY ROLE_ CASCADE; DROP ROLE ROLE_")
 		must(t, db.Close())
 	})
 	u.User = url.UserPassword(role, "secret")
-	d := reopen(t, u.String())
+	return u.String(), schema, do
+}
+
+func TestPostgresThatRefusesReadersIsAProblemUntilItTakesThem(t *testing.T) {
+	asRole, _, do := anotherRole(t, postgresSchema(t))
+	do("GRANT ALL ON SCHEMA SCHEMA_ TO ROLE_")
+	d := reopen(t, asRole)
 	commit(t, d, fire(incident("a", "#db", 1)))
 	mustBeWell(t, d)
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -33,6 +34,9 @@ var (
 	ErrSuperseded = errors.New("another replica has become active")
 	// ErrForeign is why a replica can't stay: the others are of another workspace.
 	ErrForeign = errors.New("a replica of another workspace uses the same database")
+	// errDenied is why a standby would not notice that the active replica is silent, or not end
+	// its session.
+	errDenied = errors.New("the active replica logs in as another role, and if it were silent its session could not be ended")
 )
 
 const (
@@ -53,7 +57,8 @@ const (
 	lagQuery = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()) - min(arrived_at) / 1000000.0, 0)::float8 FROM arrivals`
 	// The holder's session promises to say something only where leader has its pid.
 	silentQuery = `SELECT a.pid, coalesce(a.state LIKE 'idle%' AND clock_timestamp() - a.state_change > make_interval(secs => $2)
-			AND a.pid = (SELECT pid FROM leader), false) ` + holderTables
+			AND a.pid = (SELECT pid FROM leader), false),
+		coalesce(pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE') AND pg_has_role('pg_read_all_stats', 'USAGE'), true) ` + holderTables
 )
 
 func beatArgs(r alert.Replica) []any {
@@ -233,8 +238,6 @@ type Standby struct {
 	lag      atomic.Pointer[alert.Lag]
 	trouble  atomic.Pointer[trouble]
 	beaten   time.Time // when it has said last that it lives
-	// denied: it may not end the session of a silent holder, which has been logged.
-	denied bool
 }
 
 // Join returns a standby of the store that Open could not open because of ErrHeld.
@@ -280,18 +283,33 @@ func (s *Standby) look(ctx context.Context) (free bool, err error) {
 		s.beaten = time.Now()
 	}
 	var pid int64
-	var silent bool
-	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, s.silent.Seconds()).Scan(&pid, &silent)
+	silent, endable := false, true
+	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, s.silent.Seconds()).Scan(&pid, &silent, &endable)
 	if undefinedTable(err) {
 		err = s.db.QueryRowContext(ctx, "SELECT a.pid "+holderTables, postgresLock).Scan(&pid)
 	}
 	if errors.Is(err, sql.ErrNoRows) {
-		return true, nil
+		err = s.knows(ctx)
+		return err == nil, err
 	}
 	if err == nil && silent {
 		err = s.end(ctx, pid)
 	}
+	if err == nil && !endable {
+		err = errDenied
+	}
 	return false, err
+}
+
+// knows returns ErrNewer if this version can't work with the tables as they are.
+func (s *Standby) knows(ctx context.Context) error {
+	var has int64
+	err := s.db.QueryRowContext(ctx, "SELECT max(version_id) FROM goose_db_version").Scan(&has)
+	if undefinedTable(err) {
+		return nil // the first one has ended before it made any
+	}
+	knows, unread := knownSchema("postgres")
+	return cmp.Or(err, unread, workable(has, knows))
 }
 
 // end ends the session of a holder that is stopped or cut off.
@@ -301,10 +319,7 @@ func (s *Standby) end(ctx context.Context, pid int64) error {
 	case err == nil:
 		s.log.Warn("the active replica is silent: its session is ended", zap.Int64("pid", pid))
 	case sqlState(err) == "42501":
-		if !s.denied {
-			s.log.Error("the active replica is silent, and its session can't be ended: let all replicas log in as one role", zap.Int64("pid", pid), zap.Error(err))
-		}
-		s.denied, err = true, nil
+		err = errDenied
 	}
 	return err
 }
@@ -339,17 +354,40 @@ func (s *Standby) note(err error) {
 		s.trouble.Store(nil)
 		return
 	}
-	t := &trouble{err, time.Now()}
-	if before := s.trouble.Load(); before != nil {
+	t, before := &trouble{err, time.Now()}, s.trouble.Load()
+	if before != nil {
 		t.since = before.since
+	}
+	if t.fix() != "" && (before == nil || before.fix() == "") {
+		s.log.Error("this standby can't take over", zap.Error(err), zap.String("hint", t.fix()))
 	}
 	s.trouble.Store(t)
 }
 
-// Problems are why the standby could not take over, as it was a moment ago.
+// fix is the remedy for what keeps a standby from taking over, and from nothing else.
+func (t *trouble) fix() string {
+	switch {
+	case errors.Is(t.err, ErrNewer):
+		return "start replicas of that version; what is accepted here waits for them"
+	case errors.Is(t.err, errDenied):
+		return "let all replicas log in as one role, or grant pg_signal_backend and pg_read_all_stats to this one's"
+	}
+	return ""
+}
+
+// Notes are why the standby, which accepts and passes on, can't take over.
+func (s *Standby) Notes() []alert.Problem {
+	t := s.trouble.Load()
+	if t == nil || t.fix() == "" {
+		return nil
+	}
+	return []alert.Problem{{Code: alert.ProblemStore, Since: t.since, What: "this standby can't take over: " + t.err.Error(), Fix: t.fix()}}
+}
+
+// Problems are why the standby could not reach the store, as it was a moment ago.
 func (s *Standby) Problems() []alert.Problem {
 	t := s.trouble.Load()
-	if t == nil {
+	if t == nil || t.fix() != "" {
 		return nil
 	}
 	return []alert.Problem{{Code: alert.ProblemStore, Since: t.since, What: "this standby can't reach the store: " + t.err.Error(), Fix: postgresRepair(t.err)}}

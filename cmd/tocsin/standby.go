@@ -41,7 +41,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		return nil, errors.Join(err, s.Close())
 	}
 	health := func() alert.Health {
-		h := alert.Health{Standby: true, Replicas: s.Replicas(), Lag: s.Lag(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: append(d.intake.notes(), alert.ReplicaNotes(s.Replicas())...)}
+		h := alert.Health{Standby: true, Replicas: s.Replicas(), Lag: s.Lag(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: slices.Concat(d.intake.notes(), s.Notes(), alert.ReplicaNotes(s.Replicas()))}
 		if rejected := d.rejected.Load(); rejected != nil {
 			h.Notes = append(h.Notes, *rejected)
 		}
@@ -205,7 +205,7 @@ func (d *daemon) takeOver(ctx context.Context, s *store.Standby) (*store.DB, err
 		if err == nil {
 			d.log.Info("this replica takes over", zap.Duration("store_opened_in", time.Since(began)))
 		}
-		if !store.Passes(err) || !pause(ctx, openAgain/10) {
+		if !store.Passes(err) && !errors.Is(err, store.ErrNewer) || !pause(ctx, openAgain/10) {
 			return db, err
 		}
 	}
