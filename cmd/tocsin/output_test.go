@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"tocsin/alert"
 	"tocsin/playground"
@@ -59,5 +60,17 @@ func TestTextFromOutsideCanNeitherSteerATerminalNorImitateOutput(t *testing.T) {
 	var same incidentDetail
 	if err := json.Unmarshal([]byte(cli("incidents", "show", id, "--json")), &same); err != nil || same.Title != trick {
 		t.Errorf("JSON readers get %q, %v", same.Title, err)
+	}
+}
+
+func TestASilenceWhoseTimeIsOverHasBeenEndedByNobody(t *testing.T) {
+	over := time.Date(2026, 11, 28, 14, 5, 0, 0, time.Local)
+	for want, s := range map[string]alert.Silence{
+		"s-k7f2 had ended at 2026-11-28 14:05:00; it hid 1 alert": {ID: "s-k7f2", EndsAt: over, Hidden: 1},
+		"s-k7f2 ended by ann; it hid 0 alerts":                    {ID: "s-k7f2", EndsAt: over, EndedBy: alert.Person{Name: "ann"}},
+	} {
+		if got := endedText(s); got != want {
+			t.Errorf("it says %q, want %q", got, want)
+		}
 	}
 }

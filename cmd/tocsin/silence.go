@@ -339,9 +339,16 @@ func newSilenceEnd(w world) *cobra.Command {
 			var answer silenceAnswer
 			err := c.call(cmd.Context(), http.MethodDelete, "/v1/silences/"+url.PathEscape(strings.ToLower(id))+query, nil, &answer)
 			return answer.Silence, err
-		}, func(s alert.Silence) string {
-			return fmt.Sprintf("%s ended by %s; it hid %s", s.ID, who(s.EndedBy), counted(s.Hidden, "alert"))
-		})
+		}, endedText)
 	}
 	return cmd
+}
+
+// endedText says who ended a silence, or when its time was over.
+func endedText(s alert.Silence) string {
+	how := "ended by " + who(s.EndedBy)
+	if s.EndedBy == (alert.Person{}) {
+		how = "had ended at " + clock(s.EndsAt)
+	}
+	return fmt.Sprintf("%s %s; it hid %s", s.ID, how, counted(s.Hidden, "alert"))
 }
