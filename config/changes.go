@@ -99,6 +99,10 @@ func (l *loader) states(shown []Setting) map[string]state {
 	for _, s := range shown {
 		one := state{shown: s.Value, items: map[string][sha256.Size]byte{}}
 		text := s.Value + "\n" + l.values[s.Key].value
+		if path := l.values[s.Key].value; path != "" && slices.Contains([]string{keyCertFile, keyKeyFile, keyClientCAFile, keyCAFile}, s.Key) {
+			content, _ := l.in.ReadFile(path) // one that can't be read is a mistake
+			text += "\n" + string(content)
+		}
 		for n, group := range l.doc.groups[s.Key] {
 			name, said := groupName(s.Key, n, group), group.said()
 			if s.Key == keyTokens { // the token itself may be in a file

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -144,7 +145,7 @@ func TestTCPIsEncryptedAndAnotherCertificateIsUsedUnlessItIsABadOne(t *testing.T
 	if err := os.WriteFile(ca, clients.cert, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p.configure("listen: {tls: {cert_file: " + p.dir + "/tls.crt, key_file: " + p.dir + "/tls.key, client_ca_file: " + ca + "}}\n")
+	p.configure("listen: {tls: {cert_file: " + p.dir + "/tls.crt, key_file: " + p.dir + "/tls.key, client_ca_file: " + ca + "}}\nslack: {ca_file: " + ca + "}\n")
 	p.start()
 	if shown, err := p.over(first.cert, &clients); err != nil || !bytes.Equal(shown, first.cert) {
 		t.Fatalf("the first certificate: %v", err)
@@ -167,17 +168,24 @@ func TestTCPIsEncryptedAndAnotherCertificateIsUsedUnlessItIsABadOne(t *testing.T
 		t.Errorf("after a bad pair: %v", err)
 	}
 	second.write(t, p.dir)
-	if out, status := p.tryCommand("config", "reload"); status != exitOK {
+	if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "changed:\n  listen.tls.cert_file: changed\n  listen.tls.key_file: changed\n") {
 		t.Errorf("with a good pair the reload ends with %d and says %s", status, out)
 	}
 	if shown, err := p.over(second.cert, &clients); err != nil || !bytes.Equal(shown, second.cert) {
 		t.Errorf("after a good pair: %v", err)
 	}
 
+	if err := os.WriteFile(ca, slices.Concat(clients.cert, second.cert), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "changed:\n  listen.tls.client_ca_file: changed\n") || !strings.Contains(out, "restarted:\n  slack.ca_file: changed\n") {
+		t.Errorf("with another authority the reload ends with %d and says %s", status, out)
+	}
+
 	third, moved := goodPair(t), t.TempDir()
 	third.write(t, moved)
 	p.configure("listen: {tls: {cert_file: " + moved + "/tls.crt, key_file: " + moved + "/tls.key}}\n")
-	if out, status := p.tryCommand("config", "reload"); status != exitOK || strings.Contains(out, "restarted") {
+	if out, status := p.tryCommand("config", "reload"); status != exitOK || strings.Contains(out, "restarted:\n  listen") {
 		t.Errorf("with other paths the reload ends with %d and says %s", status, out)
 	}
 	if shown, err := p.over(third.cert, nil); err != nil || !bytes.Equal(shown, third.cert) {
