@@ -233,12 +233,12 @@ func (e *Engine) refusal(ctx context.Context, in input) error {
 		return nil
 	}
 	snapshot, err := e.store.Load(ctx, q)
-	if errors.Is(err, alert.ErrUnavailable) {
-		return err // which says what was being read
+	if err != nil && !errors.Is(err, alert.ErrUnavailable) { // the tables may be those of an earlier version
+		e.opts.Log.Debug("what is known of a request can't be read", zap.Error(err))
+		in.beats, err = nil, nil
 	}
-	if err != nil { // the tables may be those of an earlier version
-		e.opts.Log.Debug("a request is passed on unread", zap.Error(err))
-		return nil
+	if err != nil {
+		return err // which says what was being read
 	}
 	d := &draft{seen: snapshot.Seen}
 	if reused := d.reusedKeys(in.alerts); len(reused) > 0 {

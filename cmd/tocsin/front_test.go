@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -65,7 +66,7 @@ func TestReplicasShareConnectionsToSlackAndEachCommandIsAnsweredOnce(t *testing.
 	showing(t, s, card.TS, "Acknowledged by ann")
 	all[1].eventually("two connections in the list", func() bool {
 		h, err := all[1].health()
-		return err == nil && h.Standby && h.Connections == 2
+		return err == nil && h.Standby && h.Connections == 2 && strings.Contains(all[1].metrics(), "\ntocsin_slack_connections 2\n")
 	})
 	join(3)
 	sockets(t, s, 5)

@@ -161,8 +161,8 @@ func (d *daemon) changeTokens(ctx context.Context, cfg *config.Config) error {
 			d.log.Warn("slack authentication failed", zap.Error(err))
 		}
 	}
-	if app != "" && d.slack != nil { // a standby has no connections
-		d.slack.Replace()
+	if receiver := d.receiver.Load(); app != "" && receiver != nil {
+		(*receiver).Replace()
 	}
 	return nil
 }

@@ -225,41 +225,77 @@ func TestReloadsUnderLoadLoseNothing(t *testing.T) {
 func TestAChangedTokenOfSlackIsCheckedBeforeItIsUsed(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
-	p := prepare(t, s, nil)
+	tokensChange(t, s, prepare(t, s, nil))
+}
+
+func TestAChangedTokenOfSlackIsCheckedBeforeAStandbyUsesIt(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	store := map[string]string{"TOCSIN_STORE": sharedStore(t)}
+	tokensChange(t, s, prepare(t, s, store), prepare(t, s, store))
+}
+
+// tokensChange starts daemons that share their configuration, and has each read other tokens.
+func tokensChange(t *testing.T, s *playground.Server, all ...*process) {
+	t.Helper()
+	last := all[len(all)-1]
 	tokens := map[string]string{"app": s.AppToken(), "bot": s.BotToken()}
-	file := func(kind string) string { return filepath.Join(p.dir, kind) }
+	file := func(kind string) string { return filepath.Join(last.dir, kind) }
 	for kind, token := range tokens {
 		if err := os.WriteFile(file(kind), []byte(token), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	p.env["SLACK_APP_TOKEN"], p.env["SLACK_BOT_TOKEN"] = "", ""
-	p.configure(fmt.Sprintf("slack: {app_token_file: %s, bot_token_file: %s}\n", file("app"), file("bot")))
-	p.start()
-	until(t, s, "two connections", func(s *playground.Snapshot) bool { return len(s.Sockets()) == 2 })
-
+	for _, p := range all {
+		p.env["SLACK_APP_TOKEN"], p.env["SLACK_BOT_TOKEN"] = "", ""
+		p.configure(fmt.Sprintf("slack: {app_token_file: %s, bot_token_file: %s}\n", file("app"), file("bot")))
+		p.start()
+	}
+	sockets(t, s, 2*len(all))
+	used := map[string]bool{}
+	until(t, s, "the connections", func(sn *playground.Snapshot) bool {
+		for _, k := range sn.Sockets() {
+			used[k.ID] = true
+		}
+		return true
+	})
 	for kind, old := range tokens {
 		wrong, right := strings.TrimRight(old, "0123456789abcdef")+"0000000000000000", strings.TrimRight(old, "0123456789abcdef")+"1111111111111111"
 		if err := os.WriteFile(file(kind), []byte(wrong), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		out, status := p.tryCommand("config", "reload")
-		if status != exitUsage || !strings.Contains(out, "check the "+kind+" token") || strings.Contains(out, wrong) {
-			t.Errorf("with a wrong %s token it ends with %d and says %q", kind, status, out)
+		for _, p := range all {
+			out, status := p.tryCommand("config", "reload")
+			if status != exitUsage || !strings.Contains(out, "check the "+kind+" token") || strings.Contains(out, wrong) {
+				t.Errorf("with a wrong %s token it ends with %d and says %q", kind, status, out)
+			}
 		}
-		p.settle(p.mustPush(firing(kind, "still by the old one"))...)
+		last.settle(last.mustPush(firing(kind, "still by the old one"))...)
 		s.Accept(right)
 		if err := os.WriteFile(file(kind), []byte(right), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "slack."+kind+"_token: another secret") {
-			t.Errorf("with another %s token it ends with %d and says %q", kind, status, out)
+		for _, p := range all {
+			if out, status := p.tryCommand("config", "reload"); status != exitOK || !strings.Contains(out, "slack."+kind+"_token: another secret") {
+				t.Errorf("with another %s token it ends with %d and says %q", kind, status, out)
+			}
 		}
 		s.Revoke(old)
-		p.settle(p.mustPush(firing("new "+kind, "by the new one"))...)
+		last.settle(last.mustPush(firing("new "+kind, "by the new one"))...)
 	}
-	if strings.Contains(p.log.String(), "refuse") {
-		t.Error("something was refused")
+	until(t, s, "other connections", func(sn *playground.Snapshot) bool {
+		live := 0
+		for _, k := range sn.Sockets() {
+			if k.State == "live" && !used[k.ID] {
+				live++
+			}
+		}
+		return live == 2*len(all)
+	})
+	for _, p := range all {
+		if strings.Contains(p.log.String(), "refuse") {
+			t.Error("something was refused")
+		}
 	}
 }
 

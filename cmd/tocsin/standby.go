@@ -29,7 +29,8 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	if err != nil {
 		return nil, err
 	}
-	slack := bot.New(bot.Options{APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot"), Connections: func() (own, others int) {
+	own := prometheus.NewRegistry()
+	slack := bot.New(bot.Options{Metrics: own, APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot"), Connections: func() (own, others int) {
 		if all := s.Replicas(); len(all) > 0 {
 			own = alert.Sockets(all)
 		}
@@ -53,7 +54,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		h.Checks = h.Judged()
 		return h
 	}
-	parts, err := d.acceptForOthers(ctx, standbyStore{shared, s.Replicas}, slack, waiting{health: health, metrics: metrics})
+	parts, err := d.acceptForOthers(ctx, standbyStore{shared, s.Replicas}, slack, waiting{health: health, metrics: prometheus.Gatherers{metrics, own}})
 	if err != nil {
 		return nil, errors.Join(err, shared.Close(), s.Close())
 	}
