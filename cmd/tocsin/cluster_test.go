@@ -336,7 +336,7 @@ func TestAStandbyTakesOverAndNothingIsLostOrShownTwice(t *testing.T) {
 
 // clusterUnderLoad is three replicas to which alerts are sent all the time.
 type clusterUnderLoad struct {
-	t        *testing.T
+	t        testing.TB
 	slack    *playground.Server
 	channels []string
 	all      []*process
@@ -346,7 +346,7 @@ type clusterUnderLoad struct {
 	accepted []map[string]any
 }
 
-func startCluster(t *testing.T) *clusterUnderLoad {
+func startCluster(t testing.TB) *clusterUnderLoad {
 	t.Helper()
 	s := slack(t, playground.Options{Limits: playground.Limits{PostsPerMinute: 1 << 20, Tier3: 1 << 20}})
 	c := &clusterUnderLoad{t: t, slack: s, channels: addChannels(s, 40), all: replicas(t, s, 3), stop: make(chan struct{})}
