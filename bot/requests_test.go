@@ -5,6 +5,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"io"
 	"net"
 	"net/http"
@@ -173,6 +174,23 @@ func TestARequestThatSlackDidNotSignIsRefused(t *testing.T) {
 	without := startRequests(t, "")
 	if status, _ := without.send(without.signed(CommandsPath, body, now)); status != http.StatusUnauthorized {
 		t.Errorf("a request while there is no signing secret: %d", status)
+	}
+}
+
+func TestARequestIsAckedAndAnsweredAlthoughTheStoreIsAwayOrDoesNotAnswer(t *testing.T) {
+	t.Parallel()
+	q := startRequests(t, signingSecret)
+	q.send(q.signed(EventsPath, `{"type":"url_verification"}`, time.Now())) // it has started
+	q.inbox.mu.Lock()                                                       // the store does not answer
+	status, _ := q.send(q.signed(CommandsPath, "command=%2Fnotify&text=slow&trigger_id=t.1", time.Now()))
+	if c := <-q.heard.commands; status != http.StatusOK || c.Text != "slow" {
+		t.Errorf("while it does not answer: %d, %+v", status, c)
+	}
+	q.inbox.broken = errors.New("it is away")
+	q.inbox.mu.Unlock()
+	status, _ = q.send(q.signed(CommandsPath, "command=%2Fnotify&text=away&trigger_id=t.2", time.Now()))
+	if c := <-q.heard.commands; status != http.StatusOK || c.Text != "away" {
+		t.Errorf("while it is away: %d, %+v", status, c)
 	}
 }
 

@@ -45,7 +45,7 @@ func TestACollectorOfAnotherAuthorityIsTrustedWithItsCertificate(t *testing.T) {
 				return collector.URL
 			}
 			return c.vars[name]
-		})
+		}, os.ReadFile)
 		if err == nil {
 			err = newExporter(to, zap.NewNop()).post(t.Context(), []byte("{}"))
 		}

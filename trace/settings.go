@@ -25,8 +25,8 @@ type settings struct {
 }
 
 // readSettings reads the variables. The endpoint is empty if there are to be no traces.
-func readSettings(getenv func(string) string, version string) (s settings, err error) {
-	if s.target, err = readTarget(getenv); err != nil || s.endpoint == "" {
+func readSettings(getenv func(string) string, readFile func(string) ([]byte, error), version string) (s settings, err error) {
+	if s.target, err = readTarget(getenv, readFile); err != nil || s.endpoint == "" {
 		return settings{}, err
 	}
 	if s.resource, err = readResource(getenv, version); err != nil {

@@ -28,7 +28,7 @@ func TestMistakesInTheSettingsSayWhatToWrite(t *testing.T) {
 				return "traceidratio"
 			}
 			return ""
-		}, "1")
+		}, nil, "1")
 		if err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "write") {
 			t.Errorf("%s=%s: the error is %v", name, vars, err)
 		}
@@ -48,7 +48,7 @@ func recorded(t *testing.T, sent alert.Traceparent, sampler, arg string) (alerts
 	t.Helper()
 	s, err := readSettings(func(name string) string {
 		return map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://c", "OTEL_TRACES_SAMPLER": sampler, "OTEL_TRACES_SAMPLER_ARG": arg}[name]
-	}, "1")
+	}, nil, "1")
 	if err != nil {
 		t.Fatal(err)
 	}

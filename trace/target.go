@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -38,7 +37,7 @@ const defaultTimeout = 10 * time.Second
 
 // readTarget reads OpenTelemetry's variables
 // (https://opentelemetry.io/docs/specs/otel/protocol/exporter/).
-func readTarget(getenv func(string) string) (t target, err error) {
+func readTarget(getenv func(string) string, readFile func(string) ([]byte, error)) (t target, err error) {
 	one := func(name string) string {
 		return strings.TrimSpace(cmp.Or(getenv("OTEL_EXPORTER_OTLP_TRACES_"+name), getenv("OTEL_EXPORTER_OTLP_"+name)))
 	}
@@ -63,7 +62,7 @@ func readTarget(getenv func(string) string) (t target, err error) {
 		}
 		t.timeout = time.Duration(millis) * time.Millisecond
 	}
-	if t.tls, err = readTLS(one); err != nil {
+	if t.tls, err = readTLS(one, readFile); err != nil {
 		return target{}, err
 	}
 	t.header, err = readHeaders(one("HEADERS"))
@@ -72,14 +71,14 @@ func readTarget(getenv func(string) string) (t target, err error) {
 
 // readTLS reads the files of the authorities that are trusted besides the system's, and of the
 // certificate that the collector wants to see.
-func readTLS(one func(name string) string) (*tls.Config, error) {
+func readTLS(one func(name string) string, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	authorities, certificate, key := one("CERTIFICATE"), one("CLIENT_CERTIFICATE"), one("CLIENT_KEY")
 	if authorities == "" && certificate == "" && key == "" {
 		return nil, nil
 	}
 	use := &tls.Config{MinVersion: tls.VersionTLS12}
 	if authorities != "" {
-		text, err := os.ReadFile(authorities)
+		text, err := readFile(authorities)
 		if err != nil {
 			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_CERTIFICATE: %w", err)
 		}
@@ -91,7 +90,12 @@ func readTLS(one func(name string) string) (*tls.Config, error) {
 		}
 	}
 	if certificate != "" || key != "" {
-		pair, err := tls.LoadX509KeyPair(certificate, key)
+		cert, err := readFile(certificate)
+		secret, failed := readFile(key)
+		var pair tls.Certificate
+		if err = errors.Join(err, failed); err == nil {
+			pair, err = tls.X509KeyPair(cert, secret)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("OTEL_EXPORTER_OTLP_CLIENT_CERTIFICATE and OTEL_EXPORTER_OTLP_CLIENT_KEY: %w", err)
 		}

@@ -36,7 +36,7 @@ func TestTheCollectorIsReadFromOpenTelemetrysVariables(t *testing.T) {
 		"a bad header":     {vars: vars{endpoint: "http://c", "OTEL_EXPORTER_OTLP_HEADERS": "secret%zz=1"}, err: "OTEL_EXPORTER_OTLP_HEADERS"},
 		"no header":        {vars: vars{endpoint: "http://c", "OTEL_EXPORTER_OTLP_HEADERS": "secret"}, err: "OTEL_EXPORTER_OTLP_HEADERS"},
 	} {
-		got, err := readTarget(func(name string) string { return c.vars[name] })
+		got, err := readTarget(func(name string) string { return c.vars[name] }, nil)
 		switch {
 		case c.err != "":
 			if err == nil || !strings.Contains(err.Error(), c.err) || strings.Contains(err.Error(), "secret") {

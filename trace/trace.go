@@ -27,7 +27,9 @@ type Store interface {
 type Options struct {
 	// Getenv returns a variable or the empty string.
 	Getenv func(string) string
-	Store  Store
+	// ReadFile reads the certificates that the variables name.
+	ReadFile func(string) ([]byte, error)
+	Store    Store
 	// Version is Tocsin's.
 	Version string
 	Log     *zap.Logger
@@ -50,7 +52,7 @@ type Tracer struct {
 // New returns a Tracer, or nil if the environment names no collector. It starts a goroutine
 // that ends with Close.
 func New(opts Options) (*Tracer, error) {
-	s, err := readSettings(opts.Getenv, opts.Version)
+	s, err := readSettings(opts.Getenv, opts.ReadFile, opts.Version)
 	if err != nil || s.endpoint == "" {
 		return nil, err
 	}

@@ -16,7 +16,7 @@ import (
 // the traces and no alert.
 func (d *daemon) newTracer() *trace.Tracer {
 	log := d.log.Named("trace")
-	t, err := trace.New(trace.Options{Getenv: d.in.Getenv, Store: d.store, Version: versionName(), Log: log, Metrics: d.registry})
+	t, err := trace.New(trace.Options{Getenv: d.in.Getenv, ReadFile: d.in.ReadFile, Store: d.store, Version: versionName(), Log: log, Metrics: d.registry})
 	if err != nil {
 		log.Error("there are no traces", zap.Error(err))
 	}
