@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -117,7 +118,7 @@ func TestPagesLoseNothingAndFitWhenEscaped(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		unit := rapid.SampledFrom([]string{"a", "&", "<b>", " ", "\n", "é", "🚨", "word "})
 		text := strings.Join(rapid.SliceOfN(unit, 0, 4000).Draw(t, "units"), "")
-		pages := alert.Pages(text)
+		pages := alert.Pages(text, math.MaxInt)
 		if strings.Join(pages, "") != text {
 			t.Fatal("the pages joined are not the text")
 		}
@@ -214,7 +215,7 @@ func TestAFenceThatSpansPagesIsClosedAndOpenedAgain(t *testing.T) {
 		"in a line": "Output of the deploy: ```" + strings.Repeat(row, 100) + "``` on db-3, please *look*.\nThen retry https://ci.example/1",
 		"moved":     strings.Repeat("prose\n", 450) + "prose ```word\n" + strings.Repeat(row, 10) + "end``` and more",
 	} {
-		pages := alert.Pages(text)
+		pages := alert.Pages(text, math.MaxInt)
 		var code, prose string
 		for at, page := range pages {
 			if alert.EscapedLen(page) > alert.PageSize {
@@ -258,7 +259,7 @@ func TestALineThatIsLongerThanAPageIsNotCutIntoFences(t *testing.T) {
 			"```" + strings.Repeat("see `a` ok ", n/11) + "```\n```\n``````\n```\nword\n",
 			"\n~~~\n" + strings.Repeat("see `a` ", n/8) + strings.Repeat("`", 32) + "\nmore " + strings.Repeat("`", 32),
 		} {
-			pages := alert.Pages(text)
+			pages := alert.Pages(text, math.MaxInt)
 			if got, want := readAs(pages...), readAs(text); got != want {
 				t.Fatalf("the %d pages of %.10q…%q say\n%q\nthe last of them is %q", len(pages), text, text[n-20:], got[max(0, len(got)-90):], pages[len(pages)-1])
 			}
@@ -279,7 +280,7 @@ func TestPagesSayWhatTheTextSays(t *testing.T) {
 			b.WriteString(strings.Repeat(filler.Draw(t, "filler"), rapid.IntRange(0, 400).Draw(t, "times")))
 		}
 		text := b.String()
-		pages := alert.Pages(text)
+		pages := alert.Pages(text, math.MaxInt)
 		for _, page := range pages {
 			if alert.EscapedLen(page) > alert.PageSize {
 				t.Fatalf("a page has %d characters", alert.EscapedLen(page))
@@ -341,5 +342,13 @@ func TestPreformattedTextIsFencedByMoreBackquotesThanItHas(t *testing.T) {
 		if got := alert.Preformatted(text); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
+	}
+}
+
+// BenchmarkFirstPage is the time for what a card shows of a log of nearly 1 MiB.
+func BenchmarkFirstPage(b *testing.B) {
+	text := alert.Preformatted(strings.Repeat("a line of a log\n", 1<<16))
+	for b.Loop() {
+		alert.Pages(text, 2)
 	}
 }

@@ -126,7 +126,7 @@ func (r *repair) room() {
 	for _, i := range r.Images {
 		needed += imageSize(i)
 	}
-	if needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText())[0]) {
+	if needed <= CardRoom-EscapedLen(r.Title)-EscapedLen(Pages(r.wholeText(), 1)[0]) {
 		return
 	}
 	title := EscapedLen(r.Title)

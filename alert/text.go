@@ -33,12 +33,13 @@ func escapedCost(r rune) int {
 // page. A card shows the first page, and its thread the others. The pages joined are
 // the text, except that a fenced block that spans pages is closed at the end of one
 // and opened again on the next, between fences in lines of their own. An empty text has one empty page.
-func Pages(text string) []string {
+// There are at most so many pages, because all of a long text take long.
+func Pages(text string, most int) []string {
 	if EscapedLen(text) <= PageSize {
 		return []string{text}
 	}
 	p := pager{rest: text, fences: fences(text)}
-	for p.rest != "" {
+	for p.rest != "" && len(p.pages) < most {
 		p.page()
 	}
 	return p.pages
@@ -50,7 +51,7 @@ const maxPages = 5
 // AfterFirstPage returns the notes that say what the first page of a text does not: one
 // for each further page, or the whole text as a file.
 func AfterFirstPage(text string) []Note {
-	pages := Pages(text)
+	pages := Pages(text, maxPages+1)
 	if len(pages) > maxPages {
 		return []Note{{Topic: TopicText, Text: text}}
 	}

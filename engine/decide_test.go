@@ -233,7 +233,7 @@ func TestLongTextContinuesInTheThread(t *testing.T) {
 		text += fmt.Sprintf("line %d of a long text\n", n)
 	}
 	d := w.push(alert.Alert{Key: "db", Title: "a", Text: text})
-	shown := alert.Pages(d.change.Incidents[0].Text)[0]
+	shown := alert.Pages(d.change.Incidents[0].Text, 1)[0]
 	for _, del := range d.change.Deliveries[1:] {
 		shown += del.Note.Text
 	}
@@ -359,7 +359,7 @@ func TestWhatTheEndSaysIsInTheThreadWhole(t *testing.T) {
 				if added.Note != nil {
 					said += added.Note.Text
 				}
-				if added.Note != nil && len(alert.Pages(added.Note.Text)) > 1 {
+				if added.Note != nil && len(alert.Pages(added.Note.Text, 2)) > 1 {
 					t.Error("a reply holds more than one page")
 				}
 			}

@@ -83,7 +83,7 @@ func (d *draft) addNote(en *entry, n alert.Note, pings map[string][]string) {
 	if n.At.IsZero() {
 		n.At = d.now
 	}
-	n.Text = alert.Pages(text)[0]
+	n.Text = alert.Pages(text, 1)[0]
 	for _, lane := range en.Lanes {
 		note := n
 		who, pinged := pings[lane]

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -191,7 +192,7 @@ func TestAFlappingIncidentSaysItsLastWordsAndPagesWhenItIsStable(t *testing.T) {
 	for _, d := range w.after(6 * time.Minute).change.Deliveries {
 		said += d.Note.Text
 	}
-	if want := strings.Join(alert.Pages(page(19))[1:], "") + strings.Join(alert.Pages("mended "+page(19)), ""); said != want {
+	if want := strings.Join(alert.Pages(page(19), math.MaxInt)[1:], "") + strings.Join(alert.Pages("mended "+page(19), math.MaxInt), ""); said != want {
 		t.Errorf("it says %d characters, want the further pages of the card's text and the last words, which are %d", len(said), len(want))
 	}
 }

@@ -30,7 +30,7 @@ func Card(i alert.Incident, lane string, aside ...string) Message {
 	}
 	head := top(directed(sign(i)+" "+title(i.Headline())), aside, i.Mentions[lane])
 	if i.Format == alert.FormatMarkdown {
-		head = append(head, textBlocks(alert.Pages(i.Text)[0], i.Format)...)
+		head = append(head, textBlocks(alert.Pages(i.Text, 1)[0], i.Format)...)
 	}
 	return Message{
 		Text:        PlainCard(i, lane, aside...).Text,
@@ -47,7 +47,7 @@ func cardBody(i alert.Incident, lane string) []slack.Block {
 		left -= alert.EscapedLen(name)
 		blocks = append(blocks, section(literal(directed(name))))
 	}
-	pages := alert.Pages(i.Text)
+	pages := alert.Pages(i.Text, 2)
 	left -= alert.EscapedLen(pages[0])
 	if i.Format != alert.FormatMarkdown {
 		blocks = append(blocks, textBlocks(pages[0], i.Format)...)

@@ -3,6 +3,7 @@ package render
 import (
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -150,7 +151,7 @@ func TestALongAddressIsNeverALinkThatLeadsElsewhere(t *testing.T) {
 			i := accepted(t, alert.Alert{Title: "a long address", Text: before + address + " and the end"})
 			var all string
 			_, links := read(t, Card(i, "#ops"))
-			for n, page := range alert.Pages(i.Text) {
+			for n, page := range alert.Pages(i.Text, math.MaxInt) {
 				if all += page; n == 0 {
 					continue
 				}
@@ -203,7 +204,7 @@ func TestALongAddressInMarkupIsNeverALinkThatLeadsElsewhere(t *testing.T) {
 				i := accepted(t, alert.Alert{Title: "a long address", Text: before + text, Format: format})
 				links := linked(t, Card(i, "#ops"))
 				var shown string
-				for n, page := range alert.Pages(i.Text) {
+				for n, page := range alert.Pages(i.Text, math.MaxInt) {
 					if n > 0 {
 						links = append(links, linked(t, Note(i, alert.Note{Topic: alert.TopicMore, Text: page}))...)
 					}
@@ -261,7 +262,7 @@ func TestEveryLinkIsOnTheCardInDetailsOrInTheText(t *testing.T) {
 
 func TestEveryPageOfAFencedTextIsCode(t *testing.T) {
 	i := incidentOf(t, "13-long-fence")
-	pages := alert.Pages(i.Text)
+	pages := alert.Pages(i.Text, math.MaxInt)
 	if len(pages) < 3 {
 		t.Fatalf("the text has %d pages", len(pages))
 	}

@@ -40,7 +40,7 @@ func Details(i alert.Incident, history []alert.Event) Modal {
 
 func detailText(i alert.Incident) []slack.Block {
 	var blocks []slack.Block
-	for at, text := range alert.Pages(i.Text) {
+	for at, text := range alert.Pages(i.Text, maxDetailPages+1) {
 		if at == maxDetailPages {
 			return append(blocks, small("The rest of the text is in the thread of its card."))
 		}

@@ -27,7 +27,7 @@ func PlainCard(i alert.Incident, lane string, aside ...string) Message {
 		tail = append(tail, who)
 	}
 	left := maxText - size(strings.Join(tail, "\n")) - len("\n\n")
-	text := shorter(page(alert.Pages(i.Text)[0]), min(alert.PageSize, left-minTitle))
+	text := shorter(page(alert.Pages(i.Text, 1)[0]), min(alert.PageSize, left-minTitle))
 	lines := newLines(left - alert.EscapedLen(text))
 	lines.add(fit(summary(i), lines.left))
 	if visible(text) {

@@ -30,7 +30,7 @@ func TextFile(i alert.Incident, n alert.Note) File {
 
 // unsharedText says where a text is that could not be shared as a file.
 func unsharedText(i alert.Incident, n alert.Note) string {
-	shown := strings.TrimRight(alert.Pages(n.Text)[0], "\n")
+	shown := strings.TrimRight(alert.Pages(n.Text, 1)[0], "\n")
 	more := max(strings.Count(n.Text, "\n")-strings.Count(shown, "\n"), 1)
 	return fmt.Sprintf("*%s*: %s", plural(more, "more line"), quoted(showCommand(i)))
 }
