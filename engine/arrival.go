@@ -26,6 +26,8 @@ const (
 	// arrivalsLimit is how long reading them may take. Pushes wait meanwhile, and have to be
 	// answered in time where the store does not answer at all.
 	arrivalsLimit = 2 * time.Second
+	// arrivalsFirst is how long those of before the start hold up others.
+	arrivalsFirst = 5 * time.Second
 )
 
 // sentAlert is an alert as it is passed on. Its conversion does not compile if a field of
@@ -261,14 +263,19 @@ func (in input) recorded() bool {
 	return !slices.ContainsFunc(in.alerts, func(a alert.Alert) bool { return a.IdempotencyKey != "" || a.OnlyIfOpen || a.Refreshes })
 }
 
-// takeArrivals decides what other replicas have accepted, in the order it came, until
-// nothing waits.
-func (e *Engine) takeArrivals(ctx context.Context) {
-	for e.takeSome(ctx) {
+// takeArrivals decides what other replicas have accepted before the start, in the order it came,
+// before what comes here, for which it takes some seconds at most. It reports whether there may
+// be more.
+func (e *Engine) takeArrivals(ctx context.Context) (more bool) {
+	for began := time.Now(); e.takeSome(ctx); {
+		if time.Since(began) > arrivalsFirst {
+			return true
+		}
 	}
+	return false
 }
 
-// takeSome decides the arrivals that came first. It reports whether there may be more that
+// takeSome decides the arrivals that came first, in one commit. It reports whether there may be more that
 // can be decided now.
 func (e *Engine) takeSome(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, arrivalsLimit)
@@ -289,13 +296,9 @@ func (e *Engine) takeSome(ctx context.Context) bool {
 		}
 		r := &request{input: in, arrival: a, done: make(chan result, 1)}
 		batch = append(batch, r)
-		if size += r.size(); size < maxBatch {
-			continue
+		if size += r.size(); size >= maxBatch {
+			break // the others are read again
 		}
-		if !e.serveArrivals(batch) {
-			return false
-		}
-		batch, size = nil, 0
 	}
 	return e.serveArrivals(batch) && more
 }

@@ -360,6 +360,34 @@ func TestManyLargeArrivalsAreNotOneCommit(t *testing.T) {
 	})
 }
 
+// Standbys accept faster than one replica decides.
+func TestArrivalsWithoutEndHoldUpNoPushForLong(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		arrive := func() {
+			request, err := encodeInput(input{alerts: []alert.Alert{{ID: alert.NewID(), Title: "t", Key: "k"}}})
+			if err != nil {
+				t.Error(err)
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.arrivals = append(s.arrivals, alert.Arrival{ID: alert.NewID(), Request: request})
+		}
+		arrive()
+		s.before(func(alert.Change) error {
+			arrive()
+			<-time.After(time.Second)
+			return nil
+		})
+		active, stop := runWith(s, s.options())
+		defer stop()
+		began := time.Now()
+		if _, err := active.Push(t.Context(), []alert.Alert{{Title: "t"}}); err != nil || time.Since(began) > time.Minute {
+			t.Errorf("a push took %s: %v", time.Since(began), err)
+		}
+	})
+}
+
 func TestArrivalsWaitForAStoreThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newShared()

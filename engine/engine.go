@@ -340,13 +340,18 @@ func (e *Engine) Run(ctx context.Context) error {
 	putBack := time.NewTicker(alert.ClockSlack)
 	defer putBack.Stop()
 	e.runDue(ctx) // before the first request, which may be about a heartbeat of the configuration
-	e.takeArrivals(ctx)
+	more, now := e.takeArrivals(ctx), make(chan struct{})
+	close(now)
 	for {
+		var arrived <-chan struct{} = e.opts.Arrived
+		if more {
+			arrived = now
+		}
 		select {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
-		case <-e.opts.Arrived:
-			e.takeArrivals(ctx)
+		case <-arrived:
+			more = e.takeSome(ctx)
 		case <-e.reloaded:
 			e.follow()
 		case <-clock.C:

@@ -29,7 +29,7 @@ const (
 	// arrivalsTogether is how many arrivals share one transaction at most.
 	arrivalsTogether = 256
 	// arrivalsBytes is how many bytes of arrivals are read at once, and one arrival more.
-	arrivalsBytes = 4 << 20
+	arrivalsBytes = 1 << 20
 	// pollEvery is how often it is looked what has come, whatever was notified.
 	pollEvery = time.Second
 	// notifiedMost is how many characters of a receipt fit into one notification, whose
@@ -217,7 +217,7 @@ func (d *DB) Received() <-chan struct{} {
 }
 
 // Arrivals lists the first arrivals that are not decided, in the order they came, most at most
-// and some megabytes.
+// and about a megabyte.
 func (d *DB) Arrivals(ctx context.Context, most int) ([]alert.Arrival, error) {
 	var found []alert.Arrival
 	err := d.each(ctx, arrivalsQuery, func(s scanner) error {

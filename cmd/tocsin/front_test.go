@@ -6,6 +6,7 @@ import (
 	"syscall"
 	"testing"
 
+	"tocsin/alert"
 	"tocsin/playground"
 )
 
@@ -108,5 +109,40 @@ func TestEveryReplicaSaysThatTheDatabaseIsAway(t *testing.T) {
 	}
 	until(t, s, "an answer to each", func(sn *playground.Snapshot) bool {
 		return len(saying(sn.Ephemerals("ann", "#alerts"), "the log says what")) == commands
+	})
+}
+
+func TestADialogIsCheckedByAStandbyAndDoneByTheNextActiveReplica(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 2)
+	sockets(t, s, 4)
+	all[0].settle(all[0].mustPush(labelled("disk full", "error", "db"))...)
+	press(t, s, "ann", cardOf(t, s, "disk full").TS, "silence")
+	all[0].eventually("the dialog", func() bool { _, open := s.User("ann").Modal(); return open })
+	release := nextActive(all[0])
+	all[0].kill()
+	sockets(t, s, 2) // those of the standby
+	submit := func(matchers string) *playground.SubmitResult {
+		t.Helper()
+		got, err := s.User("ann").Submit(t.Context(), map[string]map[string]any{
+			"matchers": {"matchers": matchers}, "duration": {"duration": "1h"}, "repeat": {"repeat": "never"},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	if got := submit("team"); got.Closed || got.Errors["matchers"] == "" {
+		t.Errorf("a mistake got %+v", got)
+	}
+	if got := submit("team=db"); !got.Closed || len(got.Errors) != 0 {
+		t.Errorf("the dialog got %+v", got)
+	}
+	release()
+	active(t, all[1:])
+	all[1].eventually("one silence", func() bool {
+		var page struct{ Silences []alert.Silence }
+		return all[1].ask("/v1/silences", &page) == nil && len(page.Silences) == 1
 	})
 }
