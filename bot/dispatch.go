@@ -43,8 +43,7 @@ type dispatcher struct {
 	backlog   chan alert.Envelope // durable, and not taken by a worker yet
 	receiving chan struct{}
 	receivers sync.WaitGroup
-	// front is set where the active replica handles what is received; claims are nil where no
-	// other replica receives.
+	// front is set where the active replica handles what is received; claims are nil then.
 	front  bool
 	claims *claims
 
@@ -71,9 +70,7 @@ func (d *dispatcher) run(ctx context.Context, collect func()) {
 		d.receivers.Wait()
 		return
 	}
-	if d.inbox.Received() != nil {
-		d.claims = &claims{count: map[string]int{}}
-	}
+	d.claims = &claims{count: map[string]int{}}
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
 	pool := d.startWorkers(working)
@@ -220,11 +217,15 @@ func (d *dispatcher) dialogErrors(r socketmode.Request) (errs map[string]string)
 	return errs
 }
 
+// lookAgain is when an inbox that could not be read is read again.
+const lookAgain = time.Second
+
 // requeue puts what an earlier run did not finish into the backlog, and then what other
-// replicas receive. It reads the inbox before the first connection opens, so that it finds no
-// new envelopes.
+// replicas receive. An inbox that does not answer at the start keeps no new request waiting.
 func (d *dispatcher) requeue(ctx context.Context) {
-	left := d.unclaimed(ctx)
+	limited, cancel := context.WithTimeout(ctx, inboxLimit)
+	defer cancel()
+	left, err := d.unclaimed(limited)
 	if len(left) > 0 {
 		d.log.Info("handling requests from before the start", zap.Int("count", len(left)))
 	}
@@ -233,29 +234,34 @@ func (d *dispatcher) requeue(ctx context.Context) {
 			for _, e := range left {
 				d.backlog <- e
 			}
+			var again <-chan time.Time
+			if err != nil {
+				again = time.After(lookAgain)
+			}
 			select {
 			case <-d.inbox.Received():
-				left = d.unclaimed(ctx)
+			case <-again:
 			case <-ctx.Done():
 				return
 			}
+			left, err = d.unclaimed(ctx)
 		}
 	})
 }
 
 // unclaimed lists, and claims, what is to be handled and not in the hands of this process.
-func (d *dispatcher) unclaimed(ctx context.Context) []alert.Envelope {
+func (d *dispatcher) unclaimed(ctx context.Context) ([]alert.Envelope, error) {
 	d.claims.look()
 	defer d.claims.looked()
 	left, err := d.inbox.Unhandled(ctx)
 	if err != nil && ctx.Err() == nil {
 		d.log.Error("inbox could not be read for unfinished requests", zap.Error(err))
 	}
-	return slices.DeleteFunc(left, func(e alert.Envelope) bool { return !d.claims.first(e.ID) })
+	return slices.DeleteFunc(left, func(e alert.Envelope) bool { return !d.claims.first(e.ID) }), err
 }
 
 // claims are the envelopes that this process receives or handles, which it finds in the inbox
-// when it looks for those that other replicas received. A nil one claims nothing.
+// when it looks for others. A nil one claims nothing.
 type claims struct {
 	mu sync.Mutex
 	// count is how many copies of each are in hand; ended are those that were handled while the

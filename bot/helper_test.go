@@ -174,7 +174,10 @@ func (i *memoryInbox) Receive(_ context.Context, e alert.Envelope) (bool, error)
 func (i *memoryInbox) Unhandled(context.Context) ([]alert.Envelope, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return append([]alert.Envelope(nil), i.left...), i.broken
+	if i.broken != nil {
+		return nil, i.broken
+	}
+	return append([]alert.Envelope(nil), i.left...), nil
 }
 
 func (i *memoryInbox) Handled(_ context.Context, id string) error {

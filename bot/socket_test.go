@@ -409,6 +409,28 @@ func TestWhatWasAckedBeforeARestartIsFinishedAfterIt(t *testing.T) {
 	}
 }
 
+func TestWhatWasAckedBeforeARestartIsFinishedAlthoughTheStoreIsAwayAtFirst(t *testing.T) {
+	t.Parallel()
+	payload := []byte(`{"command":"/notify-test","text":"again","user_id":"U0ANN","channel_id":"C0ALERTS"}`)
+	s := connect(t, playground.Options{}, func(s *stage) {
+		s.inbox.left = []alert.Envelope{{ID: "left-over", Type: "slash_commands", Payload: payload}}
+		s.inbox.broken = errors.New("away")
+	})
+	s.live(2)
+	s.command("new")
+	if c := next(t, s.heard.commands); c.Text != "new" {
+		t.Errorf("command: %+v", c)
+	}
+	s.unstored(nil)
+	if c := next(t, s.heard.commands); c.Text != "again" {
+		t.Errorf("command: %+v", c)
+	}
+	s.stop()
+	if n := s.inbox.unhandled(); n != 0 || len(s.heard.commands) != 0 {
+		t.Errorf("%d left unhandled, and %d were handled twice", n, len(s.heard.commands))
+	}
+}
+
 func TestAPanickingHandlerHarmsNobodyElse(t *testing.T) {
 	s := connect(t, playground.Options{}, func(s *stage) {
 		s.heard.command = func(c Command) error {
