@@ -65,12 +65,13 @@ func (r reachability) needsNewCard(job alert.Job) bool {
 	return newCard
 }
 
-// canEditAgain reports whether a card that was to be posted again, because nobody
-// could see it, can be edited after all. A card that was deleted is posted again,
-// and so is a post that was not tried yet or only throttled.
-func (r reachability) canEditAgain(job alert.Job) bool {
-	tried := job.Class != "" && job.Class != alert.ClassThrottled
-	return job.Kind == alert.Post && job.Class != alert.ClassGone && tried && !job.Unsure &&
+// canEdit reports whether a post would be a second card: another delivery has posted the
+// card meanwhile, or it was to be posted again, because nobody could see it, and can be
+// edited after all. A card that was deleted is posted again, also if Slack has throttled
+// that since.
+func (r reachability) canEdit(job alert.Job) bool {
+	deleted := job.Class == alert.ClassGone || job.Class == alert.ClassThrottled
+	return job.Kind == alert.Post && !deleted && !job.Unsure &&
 		job.Card.TS != "" && !job.Card.Digest && r.reachable(job.Card.Place())
 }
 
@@ -79,10 +80,10 @@ func (r reachability) canEditAgain(job alert.Job) bool {
 // before the attempt. If it may have been shown in the conversation that it
 // leaves, it is marked as a possible duplicate.
 func (r reachability) reroute(now time.Time, job alert.Job) (v verdict, ok bool) {
-	if r.canEditAgain(job) {
+	if r.canEdit(job) {
 		v = newVerdict(now, job)
 		v.Kind = alert.Update
-		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited again"), true
+		return v.again(nameMoved, now, "its card in "+job.Card.Place()+" can be edited"), true
 	}
 	via, newCard := r.route(job)
 	if !newCard && via == job.Via {

@@ -94,12 +94,17 @@ func TestACardThatCanBeEditedAgainIsNotPostedAgain(t *testing.T) {
 	if v, ok := withBroken("f").reroute(noon, lost); !ok || v.Kind != alert.Update {
 		t.Errorf("the lane is back and nothing is in the fallback, decided %+v %t", v, ok)
 	}
+	retried := post
+	retried.Class = "" // after it was given up, and another delivery has become the card
+	if v, ok := withBroken("f").reroute(noon, retried); !ok || v.Kind != alert.Update {
+		t.Errorf("another delivery has posted it, decided %+v %t", v, ok)
+	}
 	for name, change := range map[string]func(*alert.Job){
-		"it is gone":            func(j *alert.Job) { j.Class = alert.ClassGone },
-		"there is none":         func(j *alert.Job) { j.Card.TS = "" },
-		"it is a digest":        func(j *alert.Job) { j.Card.Digest = true },
-		"a post may be shown":   func(j *alert.Job) { j.Unsure = true },
-		"nobody was in its way": func(j *alert.Job) { j.Class = "" },
+		"it is gone":          func(j *alert.Job) { j.Class = alert.ClassGone },
+		"there is none":       func(j *alert.Job) { j.Card.TS = "" },
+		"it is a digest":      func(j *alert.Job) { j.Card.Digest = true },
+		"a post may be shown": func(j *alert.Job) { j.Unsure = true },
+		"that was throttled":  func(j *alert.Job) { j.Class = alert.ClassThrottled },
 	} {
 		job := post
 		change(&job)

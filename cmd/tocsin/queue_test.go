@@ -55,6 +55,28 @@ func (p *process) metrics() string {
 	return string(text)
 }
 
+func TestADeadLetterIsNoSecondCardOnceAnEditHasBecomeTheCard(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.start()
+	fault(t, s, playground.Fault{Kind: playground.FaultError, Method: "chat.postMessage", Error: "invalid_blocks"})
+	p.settle(p.mustPush(firing("disk", "disk full"))...)
+	p.eventually("a dead letter", func() bool { return p.ledger().Total.Dead == 1 })
+	s.ClearFaults()
+	p.settle(p.mustPush(firing("disk", "disk full again"))...)
+	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.update"})
+	p.mustPush(firing("disk", "disk full still"))
+	if err := p.client().call(t.Context(), http.MethodPost, "/v1/deliveries/retry?all=true", nil, &alert.RetryResult{}); err != nil {
+		t.Fatal(err)
+	}
+	s.ClearFaults()
+	p.eventually("nothing to be pending", func() bool { return p.ledger().Total.Pending == 0 })
+	if top, _ := cards(s.Messages("#alerts")); len(top) != 1 || !strings.Contains(top[0].Text, "disk full still") {
+		t.Errorf("there are %d cards", len(top))
+	}
+}
+
 func TestADeadLetterIsShownToProbesAndMetricsUntilAPersonDecides(t *testing.T) {
 	t.Parallel()
 	p := prepare(t, slack(t, playground.Options{}), nil)
