@@ -58,9 +58,14 @@ func sharedStore(t testing.TB) string {
 }
 
 // replicas starts daemons that share a store, the first of which is active.
-func replicas(t testing.TB, s *playground.Server, n int) (all []*process) {
+func replicas(t testing.TB, s *playground.Server, n int) []*process {
 	t.Helper()
-	store := sharedStore(t)
+	return replicasAt(t, s, sharedStore(t), n)
+}
+
+// replicasAt is replicas over the store of this URL.
+func replicasAt(t testing.TB, s *playground.Server, store string, n int) (all []*process) {
+	t.Helper()
 	for range n {
 		p := prepare(t, s, map[string]string{"TOCSIN_STORE": store, "TOCSIN_CONFIG": digestAboveAll(t)})
 		p.start()

@@ -37,14 +37,7 @@ func TestAFailOverToAPromotedServerLosesNothing(t *testing.T) {
 	next := primary.followed()
 	s := slack(t, playground.Options{})
 	channels := addChannels(s, 10)
-	var all []*process
-	for range 2 {
-		p := prepare(t, s, map[string]string{
-			"TOCSIN_STORE": fmt.Sprintf("postgres://tocsin@/postgres?host=%s,%s&port=5432,5432&target_session_attrs=read-write", primary.dir, next.dir),
-		})
-		p.start()
-		all = append(all, p)
-	}
+	all := replicasAt(t, s, fmt.Sprintf("postgres://tocsin@/postgres?host=%s,%s&port=5432,5432&target_session_attrs=read-write", primary.dir, next.dir), 2)
 	var accepted []alert.Accepted
 	send := func(p *process, title string) {
 		for _, ch := range channels {

@@ -408,14 +408,6 @@ func (p *process) mustRefuseStuck(a map[string]any) {
 	}
 }
 
-// psql runs SQL.
-func psql(t *testing.T, server, query string) {
-	t.Helper()
-	if said, err := exec.Command("psql", "-q", server, "-c", query).CombinedOutput(); err != nil {
-		t.Fatalf("psql: %v %s", err, said)
-	}
-}
-
 // pushUntilAccepted repeats what is refused: a store that gives up soon may do so on a
 // busy machine as well.
 func (p *process) pushUntilAccepted(key string) {
@@ -430,29 +422,6 @@ func (p *process) pushUntilAccepted(key string) {
 			p.t.Fatal(err)
 		}
 	}
-}
-
-// postgresSchema makes a schema that goes with the test, and returns the URL of the
-// server and of a store in the schema.
-func postgresSchema(t *testing.T) (server, schema, store string) {
-	t.Helper()
-	if server = os.Getenv("TOCSIN_TEST_POSTGRES"); server == "" {
-		if os.Getenv("TOCSIN_CI_STRICT") != "" {
-			t.Fatal("TOCSIN_TEST_POSTGRES is not set, and this run is to skip nothing")
-		}
-		t.Skip("needs PostgreSQL: set TOCSIN_TEST_POSTGRES to a postgres:// URL")
-	}
-	schema = "tocsin_" + strings.ReplaceAll(alert.NewID(), "-", "")
-	psql(t, server, "CREATE SCHEMA "+schema)
-	t.Cleanup(func() { psql(t, server, "SET client_min_messages = error; DROP SCHEMA "+schema+" CASCADE") })
-	u, err := url.Parse(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	q := u.Query()
-	q.Set("search_path", schema)
-	u.RawQuery = q.Encode()
-	return server, schema, u.String()
 }
 
 // lockTable keeps everybody from a table until release is called or the test ends.
@@ -485,7 +454,11 @@ func lockTable(t *testing.T, server, table string) (release func()) {
 
 func TestPostgreSQLReadersThatHangAreReportedAndRefuseUntilTheyAnswer(t *testing.T) {
 	t.Parallel()
-	server, schema, store := postgresSchema(t)
+	store := sharedStore(t)
+	at, err := url.Parse(store)
+	if err != nil {
+		t.Fatal(err)
+	}
 	s := slack(t, playground.Options{})
 	p := prepareShort(t, s, "store: 2s")
 	p.env["TOCSIN_STORE"] = store
@@ -494,7 +467,7 @@ func TestPostgreSQLReadersThatHangAreReportedAndRefuseUntilTheyAnswer(t *testing
 	p.untilReady()
 	p.pushUntilAccepted("a")
 
-	release := lockTable(t, server, schema+".incidents")
+	release := lockTable(t, os.Getenv("TOCSIN_TEST_POSTGRES"), at.Query().Get("search_path")+".incidents")
 	p.mustRefuseStuck(firing("b", "an alert"))
 	stuck := p.untilProblem(alert.ProblemStoreStuck)
 	p.mustRefuseStuck(firing("c", "an alert"))

@@ -94,7 +94,7 @@ func TestABackupMadeUnderLoadIsRestoredAndBalances(t *testing.T) {
 // its cards are edited where they are.
 func TestTheStoreMovesToPostgreSQLAndBack(t *testing.T) {
 	t.Parallel()
-	_, _, url := postgresSchema(t)
+	url := sharedStore(t)
 	s := slack(t, playground.Options{})
 	p := prepare(t, s, nil)
 	first := p.env["TOCSIN_STORE"]
