@@ -33,13 +33,13 @@ type aliasWorld struct {
 	alerts  []string
 	sending []alert.Job
 	version map[string]int64
-	// begun are the deliveries that were being sent when conversations got other names.
-	begun map[string]bool
-	// reposts: an edit that was begun in one lane posts its card in another one, where
-	// the incident's own post may wait, which is superseded then.
-	reposts bool
-	// died: a post was given up, so that a later edit and a retry may post its card.
-	died bool
+	// ahead are the deliveries that were being sent when an earlier one of the same incident
+	// came into their lane, each with that one.
+	ahead map[[2]string]bool
+	// spare are the posts of which the card may be there, or waits to be posted by another one:
+	// they were given up, or were edits without a card, or were being sent when their lane
+	// became one with that of the other, even if that had been given up.
+	spare map[string]bool
 }
 
 // TestAliasesLearntAtAnyMomentLoseNoAlert: whatever is learnt while deliveries wait, are
@@ -55,7 +55,7 @@ func TestAliasesLearntAtAnyMomentLoseNoAlert(t *testing.T) {
 		if err := os.WriteFile(path, empty, 0o600); err != nil {
 			rt.Fatal(err)
 		}
-		w := &aliasWorld{t: rt, url: "sqlite:" + path, version: map[string]int64{}, begun: map[string]bool{}}
+		w := &aliasWorld{t: rt, url: "sqlite:" + path, version: map[string]int64{}, ahead: map[[2]string]bool{}, spare: map[string]bool{}}
 		w.open()
 		defer func() { w.ok(w.d.Close()) }()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -159,18 +159,36 @@ func (w *aliasWorld) commit(c alert.Change) {
 
 // learn has Slack tell the id of a name.
 func (w *aliasWorld) learn(*rapid.T) {
-	w.noteBegun()
 	id := rapid.SampledFrom(slices.Sorted(maps.Keys(conversations))).Draw(w.t, "id")
-	w.ok(w.d.Learn(context.Background(), rapid.SampledFrom(conversations[id]).Draw(w.t, "name"), id))
+	w.naming(func() error {
+		return w.d.Learn(context.Background(), rapid.SampledFrom(conversations[id]).Draw(w.t, "name"), id)
+	})
 }
 
-// noteBegun is called before conversations may get other names.
-func (w *aliasWorld) noteBegun() {
-	sending, err := w.d.Deliveries(context.Background(), alert.DeliveryFilter{States: []alert.DeliveryState{alert.Sending}, Limit: 1000})
-	w.ok(err)
-	for _, d := range sending {
-		w.begun[d.ID] = true
+// naming does what may have two lanes become one, and notes what is ahead then.
+func (w *aliasWorld) naming(do func() error) {
+	states := []alert.DeliveryState{alert.Pending, alert.Sending, alert.Delivered, alert.Dead}
+	before := w.deliveries(states...)
+	w.ok(do())
+	now := map[string]string{}
+	for _, d := range w.deliveries(states...) {
+		now[d.ID] = d.Lane
 	}
+	for _, j := range before {
+		for _, d := range before {
+			if j.State != alert.Sending || d.Incident != j.Incident || d.Lane == j.Lane || now[d.ID] != now[j.ID] {
+				continue
+			}
+			w.spare[j.ID] = true
+			w.ahead[[2]string{j.ID, d.ID}] = d.Seq < j.Seq && d.State != alert.Dead
+		}
+	}
+}
+
+func (w *aliasWorld) deliveries(states ...alert.DeliveryState) []alert.Delivery {
+	all, err := w.d.Deliveries(context.Background(), alert.DeliveryFilter{States: states, Limit: 1000})
+	w.ok(err)
+	return all
 }
 
 // lose has Slack say that a conversation is not found.
@@ -211,13 +229,10 @@ func (w *aliasWorld) claim(*rapid.T) {
 // its own incident.
 func (w *aliasWorld) inOrder(j alert.Job, before []alert.Delivery) {
 	slices.SortFunc(before, func(a, b alert.Delivery) int { return cmp.Compare(a.Seq, b.Seq) })
-	begun, posts := map[string]bool{}, map[string]int{}
+	begun := map[string]bool{}
 	for _, d := range before {
 		if d.State == alert.Sending {
 			begun[d.Incident] = true
-		}
-		if d.Kind == alert.Post {
-			posts[d.Incident]++
 		}
 	}
 	for _, d := range before {
@@ -227,11 +242,8 @@ func (w *aliasWorld) inOrder(j alert.Job, before []alert.Delivery) {
 		if d.Incident == j.Incident.ID && d.Kind == alert.Update && j.Kind == alert.Post {
 			continue // an edit waits for its card, which another name's lane was posting
 		}
-		if d.Incident == j.Incident.ID && w.begun[j.ID] {
+		if w.ahead[[2]string{j.ID, d.ID}] {
 			continue // it was being sent before this one came into its lane, and stays first when the attempt fails
-		}
-		if w.died && d.Kind == alert.Post && posts[d.Incident] > 1 {
-			continue // given up and retried: it waits for the edit that is posting the card in its place
 		}
 		if !begun[d.Incident] && d.Priority <= j.Priority {
 			w.t.Fatalf("%s (%d) was claimed before %s %s (%d) of %s", j.ID, j.Seq, d.Kind, d.ID, d.Seq, d.Incident)
@@ -256,12 +268,19 @@ func (w *aliasWorld) end(j alert.Job, state alert.DeliveryState) {
 	if !j.Kind.InThread() && j.Card.TS != "" && j.Card.Version >= j.Incident.Version {
 		o.State = alert.Superseded
 	}
-	if j.Kind == alert.Update && j.Card.TS == "" {
+	switch {
+	case j.Kind == alert.Update && j.Card.TS == "":
 		o.State, o.Kind = alert.Pending, j.NewCardKind()
-		w.reposts = w.reposts || w.begun[j.ID]
+		w.spare[j.ID] = true
+	case o.State != alert.Superseded && j.Kind == alert.Post && j.Card.TS != "" && !j.Card.Digest:
+		if !w.spare[j.ID] {
+			w.t.Fatalf("%s would be a second card of %s", j.ID, j.Incident.ID)
+		}
+		if !j.Unsure { // as the outbox decides
+			o.State, o.Kind = alert.Pending, alert.Update
+		}
 	}
 	if o.State == alert.Delivered {
-		w.noteBegun() // a post tells the id of its conversation
 		w.posted++
 		o.Sent.TS = fmt.Sprintf("100.%06d", w.posted)
 		if j.Kind == alert.Update {
@@ -277,12 +296,18 @@ func (w *aliasWorld) end(j alert.Job, state alert.DeliveryState) {
 			w.t.Fatalf("%s is known as %s", j.Lane, j.Known)
 		}
 	}
-	w.died = w.died || o.State == alert.Dead
-	err := w.d.Finish(context.Background(), o)
-	if errors.Is(err, alert.ErrNotFound) && w.died {
-		return // a post that was retried before it is in a digest, which shows the same
+	w.naming(func() error { // a post tells the id of its conversation
+		err := w.d.Finish(context.Background(), o)
+		if errors.Is(err, alert.ErrNotFound) && len(w.spare) > 0 {
+			return nil // a post that was retried before it is in a digest, which shows the same
+		}
+		return err
+	})
+	if o.State == alert.Dead { // and with a digest all its posts
+		for _, d := range w.deliveries(alert.Dead) {
+			w.spare[d.ID] = true
+		}
 	}
-	w.ok(err)
 }
 
 // check compares the ledger with the rows, and has no incident shown twice.
@@ -309,11 +334,15 @@ func (w *aliasWorld) check(*rapid.T) {
 		}
 	}
 	posts := map[cardKey]int{}
-	w.ok(w.d.each(context.Background(), "SELECT incident, lane FROM deliveries WHERE stage IN (0, 1) AND kind = {post} AND state = {pending}",
+	w.ok(w.d.each(context.Background(), "SELECT id, incident, lane FROM deliveries WHERE stage IN (0, 1) AND kind = {post} AND state = {pending}",
 		func(s scanner) error {
 			var at cardKey
-			err := s.Scan(&at.incident, &at.lane)
-			if posts[at]++; posts[at] > 1 && !w.died && !w.reposts {
+			var id string
+			err := s.Scan(&id, &at.incident, &at.lane)
+			if w.spare[id] {
+				return err
+			}
+			if posts[at]++; posts[at] > 1 {
 				w.t.Fatalf("incident %d waits twice to be posted in lane %d", at.incident, at.lane)
 			}
 			return err
