@@ -51,7 +51,10 @@ func spot(m playground.Message) string { return m.Channel + " " + m.TS }
 
 func (o *oracle) collect() *exhibit {
 	s := o.slack
-	log := o.daemon.log.String()
+	var log string
+	for _, d := range o.all {
+		log += d.log.String()
+	}
 	x := &exhibit{
 		strangerID: o.strangerID, marks: o.marks, log: log, ids: o.ids, learnt: learntAt(log), journal: s.Journal(), channels: map[string]string{}, cards: map[string][]playground.Entry{},
 		digests: map[string]playground.Entry{}, listed: map[string][]playground.Entry{}, edits: map[string][]playground.Message{}, threads: map[string][]playground.Message{},
@@ -354,10 +357,12 @@ func learntAt(log string) map[string]time.Time {
 			Time      time.Time
 			Lane, Via string
 		}
-		if json.Unmarshal([]byte(line), &said) != nil || said.Via != "" || learnt[said.Lane] != (time.Time{}) {
+		if json.Unmarshal([]byte(line), &said) != nil || said.Via != "" {
 			continue // a kill may have cut the line
 		}
-		learnt[said.Lane] = said.Time
+		if before, known := learnt[said.Lane]; !known || said.Time.Before(before) {
+			learnt[said.Lane] = said.Time
+		}
 	}
 	return learnt
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"tocsin/playground"
@@ -90,7 +89,7 @@ func (x *exhibit) hasty() []string {
 			continue
 		}
 		before, asked := pauses[e.Channel]
-		if asked && e.Call.At.Before(pauseEnd(before)) && x.oneLane(e.Channel, before.Call.At) && !x.killedBetween(before.Call.At, e.Call.At) {
+		if asked && e.Call.At.Before(pauseEnd(before)) && x.oneLane(e.Channel, before.Call.At) && !x.outageBetween(before.Call.At, e.Call.At) {
 			all = append(all, fmt.Sprintf("HASTY: Slack asked at %s for %d s without posts to %s, call #%d came at %s",
 				before.Call.At.Format(clockFormat), before.Call.RetryAfter, e.Channel, e.Seq, e.Call.At.Format(clockFormat)))
 		}
@@ -117,9 +116,9 @@ func pauseEnd(e playground.Entry) time.Time {
 	return e.Call.At.Add(time.Duration(e.Call.RetryAfter) * time.Second)
 }
 
-func (x *exhibit) killedBetween(from, to time.Time) bool {
+func (x *exhibit) outageBetween(from, to time.Time) bool {
 	for _, m := range x.marks {
-		if strings.HasPrefix(m.what, killMark) && m.at.After(from) && m.at.Before(to) {
+		if m.until.After(from) && m.at.Before(to) {
 			return true
 		}
 	}

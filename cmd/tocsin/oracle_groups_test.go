@@ -32,14 +32,14 @@ inhibit:
     equal: [pool, zone]`
 )
 
-// groupConfig are the routes and rules for so many groupers.
-func groupConfig(groupers int) string {
+// groupConfig are the routes and rules for so many groupers, and more routes.
+func groupConfig(groupers int, more string) string {
 	var b strings.Builder
 	b.WriteString("routes:")
 	for n := range groupers {
 		fmt.Fprintf(&b, groupRoute, n)
 	}
-	return b.String() + groupRules + "\n"
+	return b.String() + more + groupRules + "\n"
 }
 
 // grouper sends alerts of groups, one request after the other, and knows what has to be
@@ -306,8 +306,12 @@ func (g *grouper) act(s *groupStory, verb alert.Verb) alert.ActEffect {
 }
 
 func newPusher(o *oracle, n int) *pusher {
-	return &pusher{
+	p := &pusher{
 		o: o, n: n, random: rand.New(rand.NewPCG(o.plan.seed, uint64(100+n))),
-		client: o.daemon.client(), every: o.plan.every, stories: map[string]*story{},
+		door: n, every: o.plan.every, stories: map[string]*story{},
 	}
+	for _, d := range o.all {
+		p.doors = append(p.doors, d.client())
+	}
+	return p
 }

@@ -13,12 +13,14 @@ import (
 // watchLedger looks at the ledger all the time and returns the first thing that
 // is wrong with it.
 func (o *oracle) watchLedger(ctx context.Context) error {
-	c := o.daemon.client()
 	var before alert.Counts
-	for pause(ctx, 50*time.Millisecond) {
+	for n := 0; pause(ctx, 50*time.Millisecond); n++ {
 		var l alert.Ledger
 		low := o.accepted.Load()
-		if err := c.call(ctx, "GET", "/v1/ledger", nil, &l); err != nil {
+		limited, cancel := context.WithTimeout(ctx, time.Second)
+		err := o.all[n%len(o.all)].client().call(limited, "GET", "/v1/ledger", nil, &l)
+		cancel()
+		if err != nil {
 			continue // it is dead at the moment
 		}
 		o.looks.Add(1)
@@ -80,6 +82,44 @@ func (o *oracle) compareLedger(x *exhibit, l alert.Ledger, groups alert.Counts) 
 	if l.Total.Accepted != accepted || l.Total.Delivered != delivered || l.Total.Silenced != groups.Silenced || l.Total.Folded != accepted-delivered-groups.Silenced {
 		o.t.Errorf("the ledger ends with %+v; %d alerts were accepted or shown, %d of them first on a card, %d silenced", l.Total, accepted, delivered, groups.Silenced)
 	}
+}
+
+// redeem finds out what has become of the alerts that were queued: sent again, they get the
+// receipts of duplicates.
+func (o *oracle) redeem() {
+	o.t.Helper()
+	for _, p := range o.pushers {
+		for _, s := range p.order {
+			for _, a := range s.alerts {
+				if a.receipt.Effect != alert.EffectQueued {
+					continue
+				}
+				if err := o.redeemOne(a); err != nil {
+					o.t.Errorf("alert %s of %s, which was queued: %v", a.tag, describe(s), err)
+				} else if first := s.opened().receipt.Incident; a.receipt.Incident != first {
+					o.t.Errorf("alert %s of %s, which was queued, went to incident %s", a.tag, describe(s), a.receipt.Incident)
+				}
+				o.accepted.Add(1)
+			}
+		}
+	}
+}
+
+func (o *oracle) redeemOne(a *sent) error {
+	if a.receipt.ID != "" {
+		var rec alert.Record
+		err := o.daemon.ask("/v1/alerts/"+a.receipt.ID, &rec)
+		a.receipt.Incident = rec.Incident
+		return err
+	}
+	got, err := o.daemon.push(a.body())
+	if err != nil {
+		return err
+	}
+	if a.receipt = got[0]; a.receipt.Effect != alert.EffectDuplicate {
+		return fmt.Errorf("LOST: sent again, it gets %+v", a.receipt)
+	}
+	return nil
 }
 
 // compareRecords compares each alert's record with how and where it is shown.

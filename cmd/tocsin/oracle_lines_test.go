@@ -13,6 +13,8 @@ import (
 type mark struct {
 	at   time.Time
 	what string
+	// until is when a daemon knew again what Slack says, where it did not from at on.
+	until time.Time
 }
 
 // killMark is the mark of a kill, clockFormat how times are shown.
@@ -39,7 +41,7 @@ func (x *exhibit) lines(about string) string {
 	var all []mark
 	for _, e := range x.journal {
 		if line := journalLine(e, about, deliveries); line != "" {
-			all = append(all, mark{e.At, line})
+			all = append(all, mark{at: e.At, what: line})
 		}
 	}
 	if len(all) == 0 {
@@ -48,7 +50,7 @@ func (x *exhibit) lines(about string) string {
 	from, to := all[0].at.Add(-linesAround), all[len(all)-1].at.Add(linesAround)
 	for _, m := range x.marks {
 		if m.at.After(from) && m.at.Before(to) {
-			all = append(all, mark{m.at, "-- " + m.what})
+			all = append(all, mark{at: m.at, what: "-- " + m.what})
 		}
 	}
 	slices.SortStableFunc(all, func(a, b mark) int { return a.at.Compare(b.at) })

@@ -14,7 +14,7 @@ import (
 func (p *pusher) person(ctx context.Context, key string) error {
 	verb := []alert.Verb{alert.VerbAck, alert.VerbAck, alert.VerbResolve, alert.VerbNote}[p.random.IntN(4)]
 	s := p.stories[key]
-	if s == nil || s.doubtful {
+	if s == nil || s.doubtful || s.opened().receipt.Incident == "" {
 		return nil
 	}
 	by := &sent{tag: fmt.Sprintf("%s %d of a person", verb, p.made), key: key, lane: s.lane}
@@ -37,6 +37,7 @@ func (p *pusher) insist(ctx context.Context, incident string, verb alert.Verb, b
 		if err == nil {
 			return got.Effect, nil
 		}
+		p.elsewhere()
 		if refusedForGood(err) || time.Since(began) > patience || !pause(ctx, 20*time.Millisecond) {
 			return "", fmt.Errorf("%s (%s): %w", by.tag, by.key, err)
 		}
@@ -49,15 +50,17 @@ func (p *pusher) act(ctx context.Context, incident string, verb alert.Verb, once
 	if verb == alert.VerbNote {
 		body = `{"by": "oracle", "note": "seen"}`
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client.base+incidentPath(incident)+"/"+string(verb), strings.NewReader(body))
+	ctx, cancel := context.WithTimeout(ctx, p.limit())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client().base+incidentPath(incident)+"/"+string(verb), strings.NewReader(body))
 	if err != nil {
 		return got, err
 	}
 	req.Header.Set("Idempotency-Key", once)
-	resp, err := p.client.http.Do(req)
+	resp, err := p.client().http.Do(req)
 	if err != nil {
 		return got, err
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
-	return got, p.client.answer(resp, &got)
+	return got, p.client().answer(resp, &got)
 }

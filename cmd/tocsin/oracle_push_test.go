@@ -20,7 +20,8 @@ type pusher struct {
 	n      int
 	random *rand.Rand
 	lanes  []string
-	client *client
+	doors  []*client     // the replicas
+	door   int           // the one that it uses
 	every  time.Duration // between two steps
 
 	made    int
@@ -49,9 +50,9 @@ func (p *pusher) step(ctx context.Context) error {
 	case dice < 33:
 		return p.send(ctx, p.alert(p.fresh(), lane, alert.Firing))
 	case dice < 52:
-		return p.send(ctx, p.alert(p.hot(lane), lane, alert.Firing))
+		return p.send(ctx, p.recurs(lane, alert.Firing))
 	case dice < 64:
-		return p.send(ctx, p.alert(p.hot(lane), lane, alert.Resolved))
+		return p.send(ctx, p.recurs(lane, alert.Resolved))
 	case dice < 68: // the end of what never began
 		return p.send(ctx, p.alert(p.fresh(), lane, alert.Resolved))
 	case dice < 80:
@@ -82,7 +83,7 @@ func (p *pusher) batch(lane string) []*sent {
 	if p.random.IntN(3) == 0 {
 		status = alert.Resolved
 	}
-	return append(all, p.alert(last.key, last.lane, status), p.alert(p.hot(lane), lane, alert.Firing))
+	return append(all, p.alert(last.key, last.lane, status), p.recurs(lane, alert.Firing))
 }
 
 // flood is more for one lane than anybody reads one by one.
@@ -96,6 +97,7 @@ func (p *pusher) flood(lane string) []*sent {
 
 // flap has one alert of a lane fire and resolve many times in one request.
 func (p *pusher) flap(ctx context.Context, lane string) error {
+	lane = p.hotLane(lane)
 	all := make([]*sent, 2*(4+p.random.IntN(12)))
 	for i := range all {
 		all[i] = p.alert(fmt.Sprintf("p%dflap%d", p.n, slices.Index(p.lanes, lane)), lane, []alert.Status{alert.Firing, alert.Resolved}[i%2])
@@ -110,7 +112,20 @@ func (p *pusher) flap(ctx context.Context, lane string) error {
 // and again: edits share one budget of the workspace, so only few may need them.
 func (p *pusher) fresh() string { return fmt.Sprintf("p%dn%d", p.n, p.made) }
 func (p *pusher) hot(lane string) string {
-	return fmt.Sprintf("p%dhot%d", p.n, slices.Index(p.lanes, lane))
+	return fmt.Sprintf("p%dhot%d", p.n, slices.Index(p.lanes, p.hotLane(lane)))
+}
+
+// hotLane is the one of a lane's hot key.
+func (p *pusher) hotLane(lane string) string {
+	if hot := p.o.plan.hot; hot > 0 {
+		return p.lanes[slices.Index(p.lanes, lane)%hot]
+	}
+	return lane
+}
+
+// recurs is an alert with the hot key of a lane.
+func (p *pusher) recurs(lane string, status alert.Status) *sent {
+	return p.alert(p.hot(lane), p.hotLane(lane), status)
 }
 
 func (p *pusher) alert(key, lane string, status alert.Status) *sent {
@@ -146,6 +161,44 @@ func (p *pusher) send(ctx context.Context, batch ...*sent) error {
 	return p.take(batch, got, again)
 }
 
+// client is the replica that the pusher uses. Where that does not answer as it should, it goes
+// elsewhere.
+func (p *pusher) client() *client { return p.doors[p.door%len(p.doors)] }
+func (p *pusher) elsewhere()      { p.door++ }
+
+// limit is how long a request may take. A replica that is stopped answers after that.
+func (p *pusher) limit() time.Duration {
+	if len(p.doors) > 1 {
+		return 3 * time.Second
+	}
+	return patience
+}
+
+// try makes a request once. A sender whose alerts are decided may go to another replica with
+// the next ones; those that are queued stay in their order at the one that has queued them.
+func (p *pusher) try(ctx context.Context, bodies []map[string]any) ([]alert.Accepted, error) {
+	ctx, cancel := context.WithTimeout(ctx, p.limit())
+	defer cancel()
+	got, err := push(ctx, p.client(), bodies)
+	if err != nil || !queued(got) {
+		p.elsewhere()
+	}
+	return got, err
+}
+
+// queued says whether a standby has accepted alerts without a decision.
+func queued(got []alert.Accepted) bool {
+	return slices.ContainsFunc(got, func(a alert.Accepted) bool { return a.Effect == alert.EffectQueued })
+}
+
+func (p *pusher) count(got []alert.Accepted) {
+	if queued(got) {
+		p.o.queued.Add(int64(len(got)))
+	} else {
+		p.o.accepted.Add(int64(len(got)))
+	}
+}
+
 // errNoAnswer is that of an alert without an idempotency key.
 var errNoAnswer = errors.New("there was no answer")
 
@@ -159,12 +212,12 @@ func (p *pusher) push(ctx context.Context, batch []*sent) (got []alert.Accepted,
 	}
 	p.o.tried.Add(int64(len(batch)))
 	for try := 0; ; try++ {
-		got, err := push(ctx, p.client, bodies)
+		got, err := p.try(ctx, bodies)
 		switch {
 		case err == nil && len(got) != len(batch):
 			return nil, false, fmt.Errorf("%d alerts from %s on got %d receipts", len(batch), batch[0].tag, len(got))
 		case err == nil:
-			p.o.accepted.Add(int64(len(batch)))
+			p.count(got)
 			return got, try > 0, nil
 		case ctx.Err() != nil:
 			return nil, false, ctx.Err()
@@ -189,13 +242,16 @@ func (p *pusher) take(batch []*sent, got []alert.Accepted, again bool) error {
 		a.receipt = got[i]
 		s := p.story(a)
 		want := s.add(a)
+		if a.receipt.Effect == alert.EffectQueued {
+			continue
+		}
 		if a.idempotency != "" {
 			p.keyed = append(p.keyed, a)
 		}
 		if effect := a.receipt.Effect; effect != want && (!again || effect != alert.EffectDuplicate) {
 			return fmt.Errorf("alert %s of %s in %s got the receipt %+v, want the effect %q", a.tag, a.key, a.lane, a.receipt, want)
 		}
-		if first := s.opened().receipt.Incident; a.receipt.Incident != first {
+		if first := s.opened().receipt.Incident; a.receipt.Incident != first && first != "" {
 			return fmt.Errorf("alert %s of %s in %s went to incident %s, the one before to %s", a.tag, a.key, a.lane, a.receipt.Incident, first)
 		}
 	}
@@ -210,12 +266,15 @@ func (p *pusher) again(ctx context.Context, pick int) error {
 	}
 	a, began := p.keyed[pick%len(p.keyed)], time.Now()
 	for {
-		got, err := push(ctx, p.client, []map[string]any{a.body()})
+		got, err := p.try(ctx, []map[string]any{a.body()})
 		if err != nil {
 			if refusedForGood(err) || time.Since(began) > patience || !pause(ctx, 20*time.Millisecond) {
 				return fmt.Errorf("%s (%s) sent again: %w", a.tag, a.key, err)
 			}
 			continue
+		}
+		if queued(got) {
+			return nil
 		}
 		if len(got) != 1 || got[0].ID != a.receipt.ID || got[0].Effect != alert.EffectDuplicate {
 			return fmt.Errorf("alert %s of %s was accepted as %+v and, sent again, as %+v", a.tag, a.key, a.receipt, got)

@@ -100,7 +100,7 @@ func TestTheOracleAcceptsARepeatedMessageOnlyIfItIsMarkedAndNobodyCouldKnow(t *t
 				Text: text, Metadata: &playground.Metadata{EventPayload: json.RawMessage(`{"delivery_id":"d-1"}`)},
 			}}
 		}
-		x := &exhibit{marks: []mark{{at(3), clockMark + c.turned}}, journal: []playground.Entry{
+		x := &exhibit{marks: []mark{{at: at(3), what: clockMark + c.turned}}, journal: []playground.Entry{
 			posted(1, "🟠 Error: oracle a0000001 of p0n1"), {Seq: 2, Kind: playground.KindFaults, Reason: c.fault}, posted(4, c.text),
 		}}
 		if got := x.replaced()[1]; got != c.want {

@@ -33,10 +33,10 @@ const (
 // which byte a kill strikes and which calls a fault meets.
 func TestCrashOracleLosesNothingKeepsOrderAndShowsNothingTwice(t *testing.T) {
 	t.Parallel()
-	o := newOracle(t, planFromEnvironment(t))
+	o := newOracle(t, planFromEnvironment(t, shortPlan, longPlan), nil)
 	t.Logf("seed %d: %d kills, %d pushers with %d steps into %d conversations; repeat it with %s=%d",
 		o.plan.seed, o.plan.kills, o.plan.pushers, o.plan.steps, o.plan.pushers*o.plan.lanes, soakSeed, o.plan.seed)
-	o.run()
+	o.run(o.chaos)
 }
 
 // plan is how much of everything.
@@ -48,8 +48,10 @@ type plan struct {
 	calm           time.Duration // without kills after the last one
 	patience       time.Duration // for all to be delivered at the end
 	pushers, lanes int           // lanes of each pusher
+	hot            int           // of these, those with a key that comes back again and again; 0 for all
 	groupers       int
-	steps          int // of each pusher and grouper
+	routes         string // more of them, as in the configuration
+	steps          int    // of each pusher and grouper
 	every          time.Duration
 	longPause      time.Duration // that Slack asks for now and then, on average
 	lag            time.Duration // of Slack's history; 0 for none
@@ -58,14 +60,15 @@ type plan struct {
 	clockJump      time.Duration // how much more now and then; below the 30 minutes in which an incident reopens
 }
 
-func planFromEnvironment(t *testing.T) plan {
-	p := shortPlan()
+// planFromEnvironment is the short plan, or one that takes as long as soakFor says.
+func planFromEnvironment(t *testing.T, short func() plan, long func(time.Duration) plan) plan {
+	p := short()
 	if s := os.Getenv(soakFor); s != "" {
 		d, err := time.ParseDuration(s)
 		if err != nil || d < 10*time.Second {
 			t.Fatalf("%s is %q: write a duration of 10s or more", soakFor, s)
 		}
-		p = longPlan(d)
+		p = long(d)
 	}
 	p.seed = uint64(time.Now().UnixNano()) % 1_000_000
 	if s := os.Getenv(soakSeed); s != "" {
@@ -109,7 +112,8 @@ type oracle struct {
 	t      *testing.T
 	plan   plan
 	slack  *playground.Server
-	daemon *process
+	daemon *process   // the first of all
+	all    []*process // replicas, if there are several
 	random *rand.Rand // of faults and kills
 
 	lanes           []string
@@ -117,6 +121,7 @@ type oracle struct {
 	groupers        []*grouper
 	steps           atomic.Int64
 	tried, accepted atomic.Int64 // alerts, each once
+	queued          atomic.Int64 // those of which only that was answered
 	marks           []mark
 	recorded        map[string]string // the timestamps of deliveries that the daemon was asked for
 	looks           atomic.Int64
@@ -129,11 +134,17 @@ type oracle struct {
 	ids map[string]string
 }
 
-func newOracle(t *testing.T, p plan) *oracle {
+// newOracle makes an oracle for a daemon, or for replicas, each of which has something in its
+// environment.
+func newOracle(t *testing.T, p plan, each ...map[string]string) *oracle {
 	// Slack would count the connections of each daemon that was killed for hours, and
 	// refuse more after the fifth.
 	s := slack(t, playground.Options{Limits: p.limits(), Seed: p.seed, GhostFor: 15 * time.Second})
-	o := &oracle{t: t, plan: p, slack: s, daemon: prepare(t, s, nil), random: rand.New(rand.NewPCG(p.seed, 1))}
+	o := &oracle{t: t, plan: p, slack: s, random: rand.New(rand.NewPCG(p.seed, 1))}
+	for _, env := range each {
+		o.all = append(o.all, prepare(t, s, env))
+	}
+	o.daemon = o.all[0]
 	o.lanes = append([]string{defaultLane}, laneNames(s, p.pushers*p.lanes-1)...)
 	s.AddChannel(playground.Channel{Name: strings.TrimPrefix(fallbackLane, "#"), IsMember: true})
 	o.strangerID = s.AddUser(playground.User{Name: stranger, TeamID: strangerTeam})
@@ -144,7 +155,9 @@ func newOracle(t *testing.T, p plan) *oracle {
 		}
 	}
 	// In a long run the clock is turned on by more than incidents stay the same by default.
-	o.daemon.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  reopen_within: 100h\n  info_expires_in: 100h\n  flapping:\n    within: %s\n%s", fallbackLane, p.stable, groupConfig(p.groupers)))
+	for _, d := range o.all {
+		d.configure(fmt.Sprintf("fallback_channel: '%s'\ndelivery:\n  probe_every: 500ms\n  reopen_within: 100h\n  info_expires_in: 100h\n  flapping:\n    within: %s\n%s", fallbackLane, p.stable, groupConfig(p.groupers, p.routes)))
+	}
 	for n := range p.pushers {
 		o.pushers = append(o.pushers, newPusher(o, n))
 		o.pushers[n].lanes = o.lanes[n*p.lanes : (n+1)*p.lanes]
@@ -177,11 +190,14 @@ func laneNames(s *playground.Server, n int) []string {
 	return names
 }
 
-func (o *oracle) run() {
+// run does all at once, and compares it at the end.
+func (o *oracle) run(chaos func(context.Context)) {
 	ctx, cancel := context.WithCancel(o.t.Context())
 	var work, watch sync.WaitGroup
 	defer func() { cancel(); work.Wait(); watch.Wait() }()
-	o.start()
+	for _, d := range o.all {
+		o.start(d)
+	}
 	watched := make(chan error, 1)
 	watch.Go(func() { watched <- o.watchLedger(ctx) })
 	for _, p := range o.pushers {
@@ -193,7 +209,7 @@ func (o *oracle) run() {
 	meddling, stop := context.WithCancel(ctx)
 	defer stop()
 	watch.Go(func() { o.meddle(meddling) })
-	o.chaos(ctx)
+	chaos(ctx)
 	if o.plan.calm > 0 && !o.t.Failed() {
 		o.live(ctx, o.plan.calm)
 	}
@@ -238,15 +254,20 @@ func (o *oracle) stories() (n int) {
 	return n
 }
 
-func (o *oracle) mark(what string) { o.marks = append(o.marks, mark{time.Now(), what}) }
+func (o *oracle) mark(what string) { o.marks = append(o.marks, mark{at: time.Now(), what: what}) }
 
-// start starts the daemon and looks at its ledger at once.
-func (o *oracle) start() {
+// outage marks that a daemon may not know what Slack has said since began.
+func (o *oracle) outage(began time.Time, what string) {
+	o.marks = append(o.marks, mark{began, what, time.Now()})
+}
+
+// start starts a daemon and looks at its ledger at once.
+func (o *oracle) start(d *process) {
 	o.t.Helper()
-	o.daemon.start()
+	d.start()
 	o.mark("ready")
 	low := o.accepted.Load()
-	l := o.daemon.ledger()
+	l := d.ledger()
 	if err := o.balanced(l, low); err != nil {
 		o.t.Errorf("right after a restart: %v", err)
 	}
@@ -272,7 +293,7 @@ func (o *oracle) chaos(ctx context.Context) {
 			o.turnClock()
 		}
 		pause(ctx, o.wait(100*time.Millisecond))
-		o.start()
+		o.start(o.daemon)
 		o.progress(kill+1, time.Since(began))
 		if o.t.Failed() {
 			return
@@ -282,8 +303,9 @@ func (o *oracle) chaos(ctx context.Context) {
 
 // kill marks the time when the daemon has gone: until then it may call Slack.
 func (o *oracle) kill(mark string) {
+	began := time.Now()
 	o.daemon.kill()
-	o.mark(mark)
+	o.outage(began, mark)
 }
 
 // wait is a random time of about d.
@@ -317,13 +339,16 @@ func (o *oracle) settle(ctx context.Context) {
 			return
 		}
 	}
+	o.redeem()
 	x := o.collect()
 	groups, found := o.countGroups(x)
 	o.tell(found)
 	o.compareLedger(x, l, groups)
 	o.compareRecords(x)
-	if err := o.daemon.terminate(); err != nil {
-		o.t.Errorf("it ended with %v", err)
+	for _, d := range o.all {
+		if err := d.terminate(); err != nil {
+			o.t.Errorf("it ended with %v", err)
+		}
 	}
 	o.tell(o.findings())
 }
