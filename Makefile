@@ -13,7 +13,7 @@ COMPILE := CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '-s -w -fu
 ARCH    ?= $(shell $(GO) env GOARCH)
 DIST    ?= dist
 
-.PHONY: help build man package release package-test systemd-test test race soak soak-service lint fmt bench demo
+.PHONY: help build man package release package-test systemd-test test race soak soak-cluster soak-service lint fmt bench demo
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ race: ## all tests under the race detector (needs a C compiler)
 
 soak: ## the crash oracle for minutes; SOAK=10m lasts longer, SEED=7 does the same again
 	TOCSIN_SOAK=$(or $(SOAK),3m) TOCSIN_SOAK_SEED=$(SEED) $(GO) test -run TestCrashOracle -count=1 -v -timeout 0 ./cmd/tocsin
+
+soak-cluster: ## the same for three replicas, more than 20,000 alerts into 200 conversations (as root, with PostgreSQL)
+	TOCSIN_SOAK=$(or $(SOAK),3m) TOCSIN_SOAK_SEED=$(SEED) $(GO) test -run TestClusterOracle -count=1 -v -timeout 0 ./cmd/tocsin
 
 soak-service: ## half an hour of a service's life in one daemon; SOAK=5m is shorter
 	TOCSIN_SOAK=$(or $(SOAK),$(TOCSIN_SOAK),30m) $(GO) test -run TestASoakedService -count=1 -v -timeout 0 ./cmd/tocsin

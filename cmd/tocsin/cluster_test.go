@@ -263,19 +263,34 @@ func TestNobodyIsRefusedWhileAReplicaBecomesActiveOrAStandby(t *testing.T) {
 	all[0].kill()
 	active(t, []*process{other})
 	other.settle(other.mustPush(firing("a", "after the takeover"))...)
-	db, err := sql.Open("pgx", other.env["TOCSIN_STORE"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = db.Close() }()
-	// As another replica does that is active for a moment.
-	if _, err := db.ExecContext(t.Context(), `WITH next AS (UPDATE leader SET term = term + 1, replica = 'another' RETURNING 1)
-		SELECT pg_terminate_backend(pid::int) FROM leader, next`); err != nil {
-		t.Fatal(err)
-	}
+	other.supersede()
 	other.eventually("it is superseded", func() bool { return strings.Contains(other.log.String(), "another replica has become active") })
 	active(t, []*process{other})
 	other.settle(other.mustPush(firing("b", "after the second takeover"))...)
+}
+
+// supersede does to the active replica what another one does that is active for a moment.
+func (p *process) supersede() {
+	p.t.Helper()
+	db, err := sql.Open("pgx", p.env["TOCSIN_STORE"])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer func() { _ = db.Close() }()
+	if _, err := db.ExecContext(p.t.Context(), `WITH next AS (UPDATE leader SET term = term + 1, replica = 'another' RETURNING 1)
+		SELECT pg_terminate_backend(pid::int) FROM leader, next`); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func TestAReplicaThatIsStoppedWhileItBecomesAStandbyEndsWithoutAnError(t *testing.T) {
+	t.Parallel()
+	p := replicas(t, slack(t, playground.Options{}), 1)[0]
+	p.supersede()
+	p.eventually("it becomes a standby", func() bool { return strings.Contains(p.log.String(), `"msg":"stopping"`) })
+	if err := p.terminate(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
 }
 
 func TestAReplicaOfAnotherWorkspaceIsRefused(t *testing.T) {

@@ -160,6 +160,15 @@ func (d *database) start() {
 	}
 }
 
+// end ends the server by a signal.
+func (d *database) end(by syscall.Signal) {
+	d.t.Helper()
+	if err := d.server.Process.Signal(by); err != nil {
+		d.t.Fatal(err)
+	}
+	_ = d.server.Wait() // however it ends
+}
+
 // asPostgres are the arguments with which setpriv becomes a program of PostgreSQL's,
 // which does not run as root.
 func (d *database) asPostgres(program string, args ...string) []string {

@@ -78,6 +78,7 @@ type process struct {
 	path   string // of the program
 	env    map[string]string
 	notify *net.UnixConn
+	reads  sync.WaitGroup // of readNotifications
 
 	cmd    *exec.Cmd
 	log    *logBuffer
@@ -171,6 +172,7 @@ func (p *process) launch() {
 	if p.stderr != nil {
 		p.cmd.Stderr = p.stderr
 	}
+	p.reads.Wait()
 	p.forget()
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -225,13 +227,13 @@ func (p *process) readNotifications() {
 	if err := p.notify.SetReadDeadline(time.Time{}); err != nil {
 		p.t.Fatal(err)
 	}
-	go func() {
+	p.reads.Go(func() {
 		for buf := make([]byte, 4096); ; {
 			if _, err := p.notify.Read(buf); err != nil {
 				return // it has ended
 			}
 		}
-	}()
+	})
 }
 
 // kill ends the daemon as a power cut would and waits until it is gone.

@@ -107,6 +107,9 @@ func (x *exhibit) posted(e playground.Entry, m playground.Message) {
 	for _, id := range deliveriesOf(m) {
 		x.posts[id] = append(x.posts[id], e.Seq)
 	}
+	if strings.HasPrefix(m.Channel, "D") {
+		return // an answer to a person
+	}
 	if m.ThreadTS != "" && m.ThreadTS != m.TS {
 		at := m.Channel + " " + m.ThreadTS
 		x.threads[at] = append(x.threads[at], m)
@@ -319,7 +322,7 @@ func (x *exhibit) disorder(p *pusher) []string {
 	byLane := map[string][]*story{}
 	for _, s := range p.order {
 		l, ok := x.first(s)
-		if !ok {
+		if !ok || s.doubtful && len(p.doors) > 1 { // a replica that was stopped may take it in later
 			continue
 		}
 		for _, earlier := range byLane[s.lane] {

@@ -52,6 +52,9 @@ func (p *pusher) act(ctx context.Context, incident string, verb alert.Verb, once
 	}
 	ctx, cancel := context.WithTimeout(ctx, p.limit())
 	defer cancel()
+	if err := p.mayGoOn(ctx); err != nil {
+		return got, err
+	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.client().base+incidentPath(incident)+"/"+string(verb), strings.NewReader(body))
 	if err != nil {
 		return got, err

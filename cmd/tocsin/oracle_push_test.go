@@ -20,9 +20,12 @@ type pusher struct {
 	n      int
 	random *rand.Rand
 	lanes  []string
-	doors  []*client     // the replicas
-	door   int           // the one that it uses
-	every  time.Duration // between two steps
+	doors  []*client // the replicas
+	door   int       // the one that it uses
+	// undecided are the last alerts that were queued, at the replica with the number queuedAt.
+	undecided []*sent
+	queuedAt  int
+	every     time.Duration // between two steps
 
 	made    int
 	stories map[string]*story
@@ -179,12 +182,42 @@ func (p *pusher) limit() time.Duration {
 func (p *pusher) try(ctx context.Context, bodies []map[string]any) ([]alert.Accepted, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.limit())
 	defer cancel()
-	got, err := push(ctx, p.client(), bodies)
+	got, err := []alert.Accepted(nil), p.mayGoOn(ctx)
+	if err == nil {
+		got, err = push(ctx, p.client(), bodies)
+	}
+	if err == nil && !queued(got) {
+		p.undecided = nil
+	}
 	if err != nil || !queued(got) {
 		p.elsewhere()
 	}
 	return got, err
 }
+
+// mayGoOn returns an error while something is queued at another replica than the one that the
+// pusher uses now: only what is sent to one replica stays in its order.
+func (p *pusher) mayGoOn(ctx context.Context) error {
+	if p.door == p.queuedAt {
+		return nil
+	}
+	for _, a := range p.undecided {
+		var got []alert.Accepted
+		var err error
+		if a.receipt.ID != "" {
+			err = p.client().call(ctx, http.MethodGet, "/v1/alerts/"+a.receipt.ID, nil, &alert.Record{})
+		} else {
+			got, err = push(ctx, p.client(), []map[string]any{a.body()})
+		}
+		if err != nil || queued(got) {
+			return errUndecided
+		}
+	}
+	p.undecided = nil
+	return nil
+}
+
+var errUndecided = errors.New("what was sent before is queued at another replica")
 
 // queued says whether a standby has accepted alerts without a decision.
 func queued(got []alert.Accepted) bool {
@@ -223,7 +256,7 @@ func (p *pusher) push(ctx context.Context, batch []*sent) (got []alert.Accepted,
 			return nil, false, ctx.Err()
 		case refusedForGood(err), time.Since(now) > patience:
 			return nil, false, fmt.Errorf("%s (%s) was refused, or not accepted in %s: %w", batch[0].tag, batch[0].key, patience, err)
-		case batch[0].idempotency == "":
+		case batch[0].idempotency == "" && !errors.Is(err, errUndecided):
 			return nil, false, errNoAnswer
 		}
 		pause(ctx, 20*time.Millisecond)
@@ -243,6 +276,7 @@ func (p *pusher) take(batch []*sent, got []alert.Accepted, again bool) error {
 		s := p.story(a)
 		want := s.add(a)
 		if a.receipt.Effect == alert.EffectQueued {
+			p.undecided, p.queuedAt = append(p.undecided, a), p.door
 			continue
 		}
 		if a.idempotency != "" {

@@ -120,6 +120,7 @@ type oracle struct {
 	pushers         []*pusher
 	groupers        []*grouper
 	steps           atomic.Int64
+	working         atomic.Int64 // pushers and groupers that are not done
 	tried, accepted atomic.Int64 // alerts, each once
 	queued          atomic.Int64 // those of which only that was answered
 	marks           []mark
@@ -200,11 +201,12 @@ func (o *oracle) run(chaos func(context.Context)) {
 	}
 	watched := make(chan error, 1)
 	watch.Go(func() { watched <- o.watchLedger(ctx) })
+	o.working.Store(int64(len(o.pushers) + len(o.groupers)))
 	for _, p := range o.pushers {
-		work.Go(func() { p.run(ctx, o.plan.steps) })
+		work.Go(func() { p.run(ctx, o.plan.steps); o.working.Add(-1) })
 	}
 	for _, g := range o.groupers {
-		work.Go(func() { g.run(ctx, o.plan.steps) })
+		work.Go(func() { g.run(ctx, o.plan.steps); o.working.Add(-1) })
 	}
 	meddling, stop := context.WithCancel(ctx)
 	defer stop()
@@ -265,6 +267,7 @@ func (o *oracle) outage(began time.Time, what string) {
 func (o *oracle) start(d *process) {
 	o.t.Helper()
 	d.start()
+	d.readNotifications()
 	o.mark("ready")
 	low := o.accepted.Load()
 	l := d.ledger()

@@ -109,7 +109,7 @@ func topicMarks() map[string]alert.Topic {
 		" Before": alert.TopicFormer, " said something else: ": alert.TopicOthers,
 		" Resolved": alert.TopicResolved, " Firing again": alert.TopicReopened, " Now ": alert.TopicEscalated, " Fired again": alert.TopicRefired,
 		" Acknowledged by oracle": alert.TopicAcked, " Note by oracle": alert.TopicNote,
-		" Flapping": alert.TopicFlapping, " Stable again": alert.TopicStable,
+		" Flapping": alert.TopicFlapping, " Stable again": alert.TopicStable, " Nobody has acknowledged this": alert.TopicUnanswered,
 	}
 }
 

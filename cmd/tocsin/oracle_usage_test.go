@@ -49,7 +49,6 @@ func usageNow(ctx context.Context, c *client) (usage, bool) {
 // reports whether its use of memory, goroutines and descriptors has grown.
 func (o *oracle) live(ctx context.Context, d time.Duration) {
 	o.t.Helper()
-	o.daemon.readNotifications()
 	c := o.daemon.client()
 	var all []usage
 	end, next := time.Now().Add(d), time.Now()

@@ -61,12 +61,14 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	d, err := newDaemon(ctx, cfg, o)
 	for err == nil {
 		err = d.run(ctx)
-		if !errors.Is(err, store.ErrSuperseded) || ctx.Err() != nil {
+		if !errors.Is(err, store.ErrSuperseded) {
 			return err
 		}
-		d, err = d.again(ctx)
+		if ctx.Err() == nil {
+			d, err = d.again(ctx)
+		}
 	}
-	if ctx.Err() != nil && (store.Passes(err) || errors.Is(err, ctx.Err())) { // it was stopped while it waited
+	if ctx.Err() != nil && (store.Passes(err) || errors.Is(err, ctx.Err())) { // it was stopped while it waited, or before
 		return nil
 	}
 	return err
