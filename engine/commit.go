@@ -80,12 +80,7 @@ func query(routing alert.Routing, inputs []input) alert.Query {
 				q.Keys = once(keys, q.Keys, group)
 				q.Members = append(q.Members, alert.MemberKey{Group: group, Key: a.Key})
 			}
-			if a.IdempotencyKey != "" {
-				q.IdempotencyKeys = append(q.IdempotencyKeys, a.IdempotencyKey)
-			}
-			if a.IdempotencyKey != "" && in.queued {
-				q.IdempotencyKeys = append(q.IdempotencyKeys, otherKey(a))
-			}
+			q.IdempotencyKeys = append(q.IdempotencyKeys, in.idempotencyKeys(a)...)
 		}
 		for _, b := range in.beats {
 			q.Heartbeats = once(names, q.Heartbeats, b.Name)
@@ -108,6 +103,17 @@ func query(routing alert.Routing, inputs []input) alert.Query {
 		}
 	}
 	return q
+}
+
+// idempotencyKeys are those by which an alert of the input may count.
+func (in input) idempotencyKeys(a alert.Alert) []string {
+	switch {
+	case a.IdempotencyKey == "":
+		return nil
+	case in.queued:
+		return []string{a.IdempotencyKey, otherKey(a)}
+	}
+	return []string{a.IdempotencyKey}
 }
 
 // once appends s to list unless it was seen before.

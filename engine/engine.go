@@ -343,7 +343,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	more, now := e.takeArrivals(ctx), make(chan struct{})
 	close(now)
 	for {
-		var arrived <-chan struct{} = e.opts.Arrived
+		arrived := e.opts.Arrived
 		if more {
 			arrived = now
 		}

@@ -142,12 +142,16 @@ func labelBlocks(all []label) []slack.Block {
 	if len(short) > 0 || left > 0 {
 		lines = append([]string{pairs(short, maxLabelLine, left)}, lines...)
 	}
-	var blocks []slack.Block
+	return drawn(lines, long)
+}
+
+// drawn draws lines of labels, and below them labels in columns.
+func drawn(lines, inColumns []string) (blocks []slack.Block) {
 	if len(lines) > 0 {
 		blocks = append(blocks, section(strings.Join(lines, "\n")))
 	}
-	if len(long) > 0 {
-		blocks = append(blocks, columns(long))
+	if len(inColumns) > 0 {
+		blocks = append(blocks, columns(inColumns))
 	}
 	return blocks
 }
