@@ -152,11 +152,11 @@ func (t *typist) disturbed(from, to time.Time) bool {
 // awaited waits until ok is content.
 func (c *clusterOracle) awaited(ctx context.Context, what string, ok func() bool) {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.plan.patience)
 	defer cancel()
 	for !ok() {
 		if !pause(ctx, 200*time.Millisecond) {
-			c.t.Errorf("%s did not come in %s: unanswered are %v", what, patience, c.typist.unanswered())
+			c.t.Errorf("%s did not come in %s: unanswered are %v", what, c.plan.patience, c.typist.unanswered())
 			return
 		}
 	}
