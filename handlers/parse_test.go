@@ -128,6 +128,19 @@ func TestWhatNobodyTypedIntoSlackIsReadAsItIs(t *testing.T) {
 	}
 }
 
+func TestOnlySeverityCanBeCompared(t *testing.T) {
+	for _, said := range []string{"list host<5", "mute latency_ms>500 1h", "ack a<b"} {
+		if o, err := Parse(Literal(said)); err == nil || !strings.Contains(fmt.Sprintf("%+v", err), "can't be compared with") {
+			t.Errorf("%s is read as %+v, %v", said, o.Target, err)
+		}
+	}
+	for _, said := range []string{"ack a->b", "ack <module>", "ack db-1->db-2", "ack <3"} {
+		if o, err := Parse(Literal(said)); err != nil || len(o.Target.Words) != 1 {
+			t.Errorf("%s is read as %+v, %v", said, o.Target, err)
+		}
+	}
+}
+
 func TestATextThatNamesItsChannelIsKnown(t *testing.T) {
 	for text, want := range map[string]bool{
 		"to #ops: rebooting now": true, "#ops critical db down": true, "rebooting to #ops": true, "to the #ops channel: rebooting": true, "in #ops: rebooting": true, "critical #ops: fire": true,

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 	"unicode"
 
@@ -96,8 +95,12 @@ func (m *matcherText) addMatcher(n int) bool {
 var webAddress = regexp.MustCompile(`^<?[A-Za-z][A-Za-z0-9+.-]*://`)
 
 func holdsOperator(word string) bool {
-	return comparesSeverity(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
+	return comparesSeverity(word) || compared.MatchString(word) || strings.Contains(word, "=") || strings.Contains(word, "!~") || strings.Trim(word, ",{}") == ""
 }
+
+// compared is a label that is compared with something, as only severity can be: host<5. An
+// arrow, a->b, is none.
+var compared = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*(?:&lt;|&gt;)[^&]`)
 
 // beginsTime reports whether a value is missing in front of the n-th cell, because that
 // begins a time or a reason: host= for 1h.
@@ -152,7 +155,7 @@ func (m *matcherText) severity(n int) bool {
 // severityOf knows the severities, in the plural too, and what other tools call them. A
 // number in a sentence is none.
 func severityOf(word string) (alert.Severity, bool) {
-	if _, err := strconv.Atoi(word); err == nil {
+	if !strings.ContainsFunc(word, unicode.IsLetter) {
 		return "", false
 	}
 	if s, ok := alert.ParseSeverity(word); ok {
