@@ -186,7 +186,8 @@ func (h *Handlers) refusal(what string, err error) render.Message {
 	h.opts.Log.Error("request failed", zap.String("answer", what), zap.Error(err))
 	switch {
 	case errors.Is(err, alert.ErrUnavailable):
-		return render.Refused(what+", because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong.")
+		// It is still in the inbox, and another replica may do it once the store is back.
+		return render.Refused(what+", because I can't write to my store at the moment.", "If I don't say within a minute that it was done after all, please try again; the log says what is wrong.")
 	case errors.Is(err, alert.ErrBacklog):
 		return render.Refused(what+", because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
 	case errors.Is(err, alert.ErrOverloaded):
