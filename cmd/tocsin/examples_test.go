@@ -293,7 +293,7 @@ func (p *process) asProgram() string {
 // writeScript writes a program of the shell.
 func writeScript(t testing.TB, path, text string) {
 	t.Helper()
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+	if err := writeProgram(path, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -121,7 +121,7 @@ func TestWhatAnArchivedChannelCannotTakeIsShownInTheFallbackUntilItIsOpenedAgain
 func (p *process) program(body string) (path string) {
 	p.t.Helper()
 	path = filepath.Join(p.dir, "last-resort")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
+	if err := writeProgram(path, []byte("#!/bin/sh\n"+body+"\n"), 0o700); err != nil {
 		p.t.Fatal(err)
 	}
 	return path

@@ -330,6 +330,14 @@ func until(t testing.TB, s *playground.Server, what string, ok func(*playground.
 	}
 }
 
+// writeProgram is os.WriteFile for what is run afterwards: as long as it is open, no process
+// may be started, which would have it open too, so that it could not be run.
+func writeProgram(path string, content []byte, mode os.FileMode) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, content, mode)
+}
+
 // mustReconnect cuts every connection, and waits for a new one.
 func mustReconnect(t testing.TB, s *playground.Server) {
 	t.Helper()

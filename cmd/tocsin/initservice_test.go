@@ -114,7 +114,7 @@ func (s *packaged) script(extra string) {
 func (s *packaged) write(name, content string, mode os.FileMode) {
 	s.t.Helper()
 	path := filepath.Join(s.root, name)
-	if err := os.WriteFile(path, []byte(content), mode); err != nil {
+	if err := writeProgram(path, []byte(content), mode); err != nil {
 		s.t.Fatal(err)
 	}
 }

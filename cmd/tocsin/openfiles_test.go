@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,7 +15,7 @@ import (
 func (p *process) limited(ulimit string) {
 	p.t.Helper()
 	script := filepath.Join(p.dir, "limited")
-	if err := os.WriteFile(script, fmt.Appendf(nil, "#!/bin/sh\n%s || exit 9\nexec %s \"$@\"\n", ulimit, p.path), 0o700); err != nil {
+	if err := writeProgram(script, fmt.Appendf(nil, "#!/bin/sh\n%s || exit 9\nexec %s \"$@\"\n", ulimit, p.path), 0o700); err != nil {
 		p.t.Fatal(err)
 	}
 	p.path = script
