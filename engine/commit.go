@@ -14,6 +14,7 @@ import (
 // commit loads, decides and commits, and starts again if what it loaded has changed
 // in the meantime.
 func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Time, alert.Snapshot) alert.Change) error {
+	var names *alert.Aliases
 	for try := 1; ; try++ {
 		if err := e.readInhibition(ctx); err != nil {
 			return err
@@ -22,6 +23,9 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		snapshot, err := e.store.Load(ctx, q)
 		if err != nil {
 			return err // which says what was being read
+		}
+		if snapshot.Aliases != names { // each is learnt once, so that there is an end to it
+			names, try = snapshot.Aliases, 1
 		}
 		e.dueBy(snapshot.NextDue)
 		c, err := recovered(func() alert.Change { return decide(q.Now, snapshot) })
@@ -44,14 +48,19 @@ func (e *Engine) commit(ctx context.Context, q alert.Query, decide func(time.Tim
 		if err != nil {
 			return err // which says that this was a commit
 		}
-		e.inhibition.follow(c)
-		if len(e.current.Routing.Inhibit) > 0 && slices.ContainsFunc(c.Turned, func(t alert.TurnedGroup) bool { return t.Status == alert.Firing }) {
-			e.inhibition.known = nil // members fire again that were not loaded
-		}
-		e.expectDue(c)
-		e.opts.Wake(c.Lanes()...)
+		e.committed(c)
 		return nil
 	}
+}
+
+// committed has the rest follow a change.
+func (e *Engine) committed(c alert.Change) {
+	e.inhibition.follow(c)
+	if len(e.current.Routing.Inhibit) > 0 && slices.ContainsFunc(c.Turned, func(t alert.TurnedGroup) bool { return t.Status == alert.Firing }) {
+		e.inhibition.known = nil // members fire again that were not loaded
+	}
+	e.expectDue(c)
+	e.opts.Wake(c.Lanes()...)
 }
 
 // empty reports whether there is nothing to write.

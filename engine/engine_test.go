@@ -131,6 +131,24 @@ func TestAChangeBySomebodyElseIsLoadedAgain(t *testing.T) {
 	}
 }
 
+// The first messages to many conversations tell their names one after the other.
+func TestNamesThatAreLearntMeanwhileRefuseNothing(t *testing.T) {
+	m := newMemory()
+	learnt := 0
+	m.enter = func(alert.Change) error {
+		if learnt++; learnt <= 5*maxTries {
+			m.aliases = alert.NewAliases(map[string]string{fmt.Sprint("C0", learnt): "#ops"})
+			return alert.ErrConflict
+		}
+		return nil
+	}
+	push, stop := running(m, nil)
+	defer stop()
+	if _, err := push(alert.Alert{Title: "t", Key: "k"}); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestADiskThatIsFullRefusesAndThenTakesAgain(t *testing.T) {
 	m := newMemory()
 	full := true
