@@ -14,11 +14,15 @@ import (
 // is wrong with it.
 func (o *oracle) watchLedger(ctx context.Context) error {
 	var before alert.Counts
+	var doors []*client // each keeps its connection
+	for _, d := range o.all {
+		doors = append(doors, d.client())
+	}
 	for n := 0; pause(ctx, 50*time.Millisecond); n++ {
 		var l alert.Ledger
 		low := o.accepted.Load()
 		limited, cancel := context.WithTimeout(ctx, time.Second)
-		err := o.all[n%len(o.all)].client().call(limited, "GET", "/v1/ledger", nil, &l)
+		err := doors[n%len(doors)].call(limited, "GET", "/v1/ledger", nil, &l)
 		cancel()
 		if err != nil {
 			continue // it is dead at the moment
