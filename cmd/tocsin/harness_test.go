@@ -161,7 +161,7 @@ func (p *process) launch() {
 	if len(p.bound) > 0 { // for the process that the shell becomes
 		p.cmd = exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ exec "$0" serve`, p.path)
 		p.cmd.ExtraFiles = p.bound
-		p.env["LISTEN_FDS"] = strconv.Itoa(len(p.bound))
+		p.cmd.Env = []string{"LISTEN_FDS=" + strconv.Itoa(len(p.bound))}
 	}
 	for k, v := range p.env {
 		if v != "" {

@@ -25,7 +25,9 @@ func (p *process) configure(yaml string) {
 	if err := os.WriteFile(path, []byte(yaml), 0o600); err != nil {
 		p.t.Fatal(err)
 	}
-	p.env["TOCSIN_CONFIG"] = path
+	if p.env["TOCSIN_CONFIG"] != path { // others may read the environment while it is written again
+		p.env["TOCSIN_CONFIG"] = path
+	}
 }
 
 // eventually asks until ok is content with the daemon.

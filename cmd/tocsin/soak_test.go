@@ -27,13 +27,13 @@ const (
 // service is a daemon in everyday use: tools push, people ask and press buttons, and what
 // happens to a service in months happens to it within minutes.
 type service struct {
-	t      *testing.T
-	slack  *playground.Server
-	daemon *process
-	tcp    place
-	began  time.Time
-	judged bool // a run that is long enough to say what it is like
-	keys   int  // of each tool; Slack lets through 50 edits of cards a minute
+	t       *testing.T
+	slack   *playground.Server
+	daemon  *process
+	listens map[string]place // by network
+	began   time.Time
+	judged  bool // a run that is long enough to say what it is like
+	keys    int  // of each tool; Slack lets through 50 edits of cards a minute
 
 	// sure counts the alerts that were answered as accepted, tried those that may have been.
 	// They differ by what Alertmanager's API takes, whose answer doesn't say what it has done.
@@ -88,7 +88,7 @@ func newService(t *testing.T) *service {
 	p := prepare(t, sl, map[string]string{"LISTEN_FDNAMES": "tcp:unix"})
 	address := p.bind("tcp", "127.0.0.1:0").String()
 	p.bind("unix", p.env["TOCSIN_SOCKET"])
-	s := &service{t: t, slack: sl, daemon: p, tcp: place{"tcp", address}, began: time.Now(), keys: 2}
+	s := &service{t: t, slack: sl, daemon: p, listens: map[string]place{"tcp": {"tcp", address}, "unix": {"unix", p.env["TOCSIN_SOCKET"]}}, began: time.Now(), keys: 2}
 	s.flip()
 	p.start()
 	s.reached()
@@ -320,8 +320,5 @@ func (s *service) refreshes() (n int) {
 
 // client is a tool's way to the daemon.
 func (s *service) client(network string) *client {
-	if network == "unix" {
-		return withoutKeepAlive(s.daemon.client())
-	}
-	return withoutKeepAlive(clientAt(s.tcp))
+	return withoutKeepAlive(clientAt(s.listens[network]))
 }
