@@ -181,6 +181,9 @@ func (x *examination) rotation() {
 		"switch it off under OAuth & Permissions and install the app again; if Slack does not offer that, make the app anew with tocsin manifest")
 }
 
+// clockHint is what to do about a clock that is wrong.
+const clockHint = "have the clock set by NTP (timedatectl set-ntp true)"
+
 // The differences of clocks that matter: findMargin is how long before an attempt Tocsin
 // looks for a message whose answer was lost.
 const clockWarning = 10 * time.Second
@@ -199,12 +202,11 @@ func (x *examination) clock(header http.Header, sent, received time.Time) {
 		off, direction = behind, "behind"
 	}
 	said := fmt.Sprintf("this machine is %s %s Slack", off.Round(time.Second), direction)
-	const fix = "have the clock set by NTP (timedatectl set-ntp true)"
 	switch {
 	case off > findMargin:
-		x.add(checkClock, "", alert.CheckError, said+": a message whose answer is lost may be posted twice, and times on cards are wrong", fix)
+		x.add(checkClock, "", alert.CheckError, said+": a message whose answer is lost may be posted twice, and times on cards are wrong", clockHint)
 	case off > clockWarning:
-		x.add(checkClock, "", alert.CheckWarning, said, fix)
+		x.add(checkClock, "", alert.CheckWarning, said, clockHint)
 	default:
 		x.ok(checkClock, "", "agrees with Slack's")
 	}

@@ -56,6 +56,16 @@ type Requests struct {
 	swept    time.Time            // when those that are not were forgotten
 	refused  int                  // requests since that was logged
 	loggedAt time.Time
+	unsigned unsigned
+}
+
+// unsigned are the requests that look like Slack's and that secret did not sign, since the
+// latest one that it did.
+type unsigned struct {
+	secret      alert.Secret
+	why         error // of the latest one
+	count       int
+	since, last time.Time
 }
 
 // NewRequests returns a receiver of the requests that come to l. secret is the app's
@@ -108,6 +118,9 @@ func (q *Requests) Status() Status {
 	s := Status{Since: q.since, Usable: q.bot.opts.Now()}
 	if !q.since.IsZero() {
 		s.Connections = 1
+	}
+	if q.unsigned.count > 0 && q.unsigned.secret == q.secret() {
+		s.Notes = []alert.Problem{q.unsigned.note()}
 	}
 	return s
 }
@@ -178,6 +191,20 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 	writeAck(w, <-acked)
 }
 
+// note says what is wrong if the requests are Slack's. Anybody can send such requests, so it is
+// not a problem.
+func (u unsigned) note() alert.Problem {
+	why, fix := "are not signed with the signing secret", "copy the secret from the app's settings, Basic Information > Signing Secret, to SLACK_SIGNING_SECRET or slack.signing_secret, and reload or restart"
+	if errors.Is(u.why, slack.ErrExpiredTimestamp) {
+		why, fix = "were signed more than five minutes before or after the time of this machine", clockHint
+	}
+	return alert.Problem{
+		Code: alert.ProblemConnection, Since: u.since,
+		What: fmt.Sprintf("requests from Slack are refused, because they %s: %d, the last at %s", why, u.count, u.last.Format(time.DateTime+" MST")),
+		Fix:  fix + "; if somebody else sends them, ignore this until Slack's next request, which ends it",
+	}
+}
+
 // refusedEvery is how often it is logged that requests are refused, which anybody may send.
 const refusedEvery = time.Minute
 
@@ -187,7 +214,15 @@ func (q *Requests) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.refused++
-	if now := time.Now(); now.Sub(q.loggedAt) >= refusedEvery {
+	now := time.Now()
+	if errors.Is(err, slack.ErrInvalidSignature) || errors.Is(err, slack.ErrExpiredTimestamp) {
+		if secret := q.secret(); q.unsigned.secret != secret || q.unsigned.count == 0 {
+			q.unsigned = unsigned{secret: secret, since: now}
+		}
+		q.unsigned.count++
+		q.unsigned.why, q.unsigned.last = err, now
+	}
+	if now.Sub(q.loggedAt) >= refusedEvery {
 		q.log.Warn("a request is not from Slack", zap.String("path", r.URL.Path), zap.String("from", r.RemoteAddr), zap.Int("refused", q.refused), zap.Error(err),
 			zap.String("hint", "if it is, slack.signing_secret is not that of the app: Basic Information > Signing Secret"))
 		q.refused, q.loggedAt = 0, now
@@ -227,10 +262,11 @@ func (q *Requests) verifier(header http.Header) (*slack.SecretsVerifier, error) 
 	return &verifier, err
 }
 
-// once refuses a signature that was used before.
+// once refuses a right signature that was used before.
 func (q *Requests) once(signature string) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.unsigned = unsigned{}
 	now := time.Now()
 	if _, used := q.seen[signature]; used {
 		return errReplayed

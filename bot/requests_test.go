@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,6 +29,9 @@ type requests struct {
 	heard *listener
 	inbox *memoryInbox
 	log   *logBook
+	// status is what the receiver says of itself, and secret what it verifies by.
+	status func() Status
+	secret atomic.Value
 	http.Client
 }
 
@@ -38,8 +42,10 @@ func startRequests(t *testing.T, secret string) *requests {
 		t.Fatal(err)
 	}
 	q := &requests{t: t, url: "http://" + l.Addr().String(), heard: newListener(), inbox: newMemoryInbox(), log: &logBook{}, Client: http.Client{Timeout: patience}}
+	q.secret.Store(alert.Secret(secret))
 	slack := startSlack(t, playground.Options{})
-	receiver := NewRequests(newBot(t, slack, q.log), q.inbox, q.heard, l, func() alert.Secret { return alert.Secret(secret) })
+	receiver := NewRequests(newBot(t, slack, q.log), q.inbox, q.heard, l, func() alert.Secret { return q.secret.Load().(alert.Secret) })
+	q.status = receiver.Status
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- receiver.Run(ctx) }()
@@ -175,6 +181,42 @@ func TestARequestThatSlackDidNotSignIsRefused(t *testing.T) {
 	if status, _ := without.send(without.signed(CommandsPath, body, now)); status != http.StatusUnauthorized {
 		t.Errorf("a request while there is no signing secret: %d", status)
 	}
+}
+
+func TestRequestsThatLookLikeSlacksAndHaveAnotherSignatureAreANote(t *testing.T) {
+	t.Parallel()
+	q := startRequests(t, "of another app")
+	says := func(when, what, fix string) {
+		t.Helper()
+		st := q.status()
+		if what == "" && len(st.Notes) == 0 {
+			return
+		}
+		if len(st.Notes) != 1 || len(st.Problems) != 0 || what == "" || !strings.Contains(st.Notes[0].What, what) || !strings.Contains(st.Notes[0].Fix, fix) || st.Notes[0].Since.IsZero() {
+			t.Errorf("%s: the notes are %+v, the problems %+v", when, st.Notes, st.Problems)
+		}
+	}
+	now := time.Now()
+	says("at the start", "", "")
+	junk := q.signed(CommandsPath, "text=junk", now)
+	junk.Header.Set("X-Slack-Signature", "v0=junk")
+	q.send(junk)
+	junk = q.signed(CommandsPath, "text=junk", now)
+	junk.Header = http.Header{}
+	q.send(junk)
+	says("after what no Slack sends", "", "")
+	for n := range 3 {
+		q.send(q.signed(CommandsPath, "text="+strconv.Itoa(n), now))
+	}
+	says("with the secret of another app", "not signed with the signing secret: 3, the last at ", "Basic Information > Signing Secret")
+	q.secret.Store(alert.Secret(signingSecret))
+	says("with another secret", "", "")
+	q.send(q.signed(CommandsPath, "text=old", now.Add(-time.Hour)))
+	says("with a clock that is wrong", "the time of this machine: 1, ", "NTP")
+	if status, _ := q.send(q.signed(EventsPath, `{"type":"url_verification"}`, now)); status != http.StatusOK {
+		t.Errorf("the right signature: %d", status)
+	}
+	says("after a right one", "", "")
 }
 
 func TestARequestIsAckedAndAnsweredAlthoughTheStoreIsAwayOrDoesNotAnswer(t *testing.T) {

@@ -162,6 +162,8 @@ type Status struct {
 	Unknown int
 	// Problems are what a person has to fix; none once a connection is up.
 	Problems []alert.Problem
+	// Notes are what a person should look at.
+	Notes []alert.Problem
 }
 
 // Status returns the current state of the connections.

@@ -57,7 +57,7 @@ type Config struct {
 
 // Slack is how to reach the workspace.
 type Slack struct {
-	// AppToken opens Socket Mode (xapp-…); empty when none was given.
+	// AppToken opens Socket Mode (xapp-…); empty when none was given, and in HTTPMode.
 	AppToken alert.Secret
 	// BotToken calls the Web API (xoxb-…); empty when none was given.
 	BotToken alert.Secret
@@ -171,7 +171,7 @@ func (l *loader) finish() *Config {
 	c.File, c.Warnings, c.settings = l.doc.path, inOrder(append(l.warnings, l.absent...)), l.settings()
 	c.states = l.states(c.settings)
 	// The check has removed quotes and blanks around the tokens.
-	c.Slack.AppToken, c.Slack.BotToken = alert.Secret(l.value(keyAppToken)), alert.Secret(l.value(keyBotToken))
+	c.Slack.AppToken, c.Slack.BotToken = l.appToken(), alert.Secret(l.value(keyBotToken))
 	c.Slack.SigningSecret = alert.Secret(l.value(keySigning))
 	for _, route := range l.routes {
 		c.Routing.Routes = append(c.Routing.Routes, route.Route)

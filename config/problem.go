@@ -19,6 +19,8 @@ type Problem struct {
 	Fix string `json:"fix"`
 	// Tolerated is set where everything works in spite of it.
 	Tolerated bool `json:"-"`
+	// Missing is set where a token is not there at all.
+	Missing bool `json:"-"`
 	// Token is what looks wrong, which Slack may accept all the same; empty for anything
 	// but a token.
 	Token alert.Secret `json:"-"`

@@ -31,11 +31,19 @@ func (in Input) Tokens() Tokens {
 		l.warnings = append(l.problems, l.warnings...)
 	}
 	return Tokens{
-		App:      alert.Secret(l.value(keyAppToken)),
+		App:      l.appToken(),
 		Bot:      alert.Secret(l.value(keyBotToken)),
 		Warnings: inOrder(append(l.warnings, l.absent...)),
 		Broken:   l.doc.broken,
 	}
+}
+
+// appToken is the app-level token where that has a use.
+func (l *loader) appToken() alert.Secret {
+	if l.value(keyMode) == HTTPMode {
+		return ""
+	}
+	return alert.Secret(l.value(keyAppToken))
 }
 
 // tokenKind is one of the tokens and secrets Tocsin needs. Those without a prefix have 32
@@ -86,6 +94,7 @@ func (l *loader) checkTokens() {
 		if g.value == "" {
 			l.absent = append(l.absent, Problem{
 				Where:   kind.env,
+				Missing: true,
 				Message: fmt.Sprintf("there is no %s: %s", kind, kind.without),
 				Fix:     fmt.Sprintf("set %s or %s_file; %s", kind.env, kind.key, kind.find),
 			})

@@ -251,19 +251,18 @@ func spoolChecks(spools []spoolState) (checks []alert.Check) {
 func examineConfig(in config.Input) (*config.Config, []alert.Check) {
 	cfg, err := config.Load(in)
 	if wrong, ok := errors.AsType[*config.Errors](err); ok {
-		tokens := in.Tokens()
-		for _, p := range tokens.Warnings {
+		for _, p := range in.Tokens().Warnings {
 			if !slices.Contains(wrong.Warnings, p) && !slices.Contains(wrong.Problems, p) {
 				wrong.Warnings = append(wrong.Warnings, p)
 			}
 		}
-		return nil, append(problemChecks(alert.CheckError, wrong.Problems), warningChecks(wrong.Warnings, tokens.App, tokens.Bot)...)
+		return nil, append(problemChecks(alert.CheckError, wrong.Problems), warningChecks(wrong.Warnings)...)
 	}
 	if err != nil {
 		return nil, []alert.Check{{Name: configCheck, Result: alert.CheckError, Found: err.Error()}}
 	}
 	if warnings := slices.Concat(cfg.Warnings, missingProgram(cfg.LastResort)); len(warnings) > 0 {
-		return cfg, warningChecks(warnings, cfg.Slack.AppToken, cfg.Slack.BotToken)
+		return cfg, warningChecks(warnings)
 	}
 	from := cmp.Or(cfg.File, "environment, flags and defaults")
 	return cfg, []alert.Check{{Name: configCheck, Result: alert.CheckOK, Found: "has no mistakes (" + from + ")"}}
@@ -280,10 +279,10 @@ func problemChecks(result alert.CheckResult, problems []config.Problem) []alert.
 }
 
 // warningChecks are those of warnings, of which that of a missing token is an error.
-func warningChecks(warnings []config.Problem, app, bot alert.Secret) []alert.Check {
+func warningChecks(warnings []config.Problem) []alert.Check {
 	checks := problemChecks(alert.CheckWarning, warnings)
-	for n, c := range checks {
-		if c.About == "SLACK_APP_TOKEN" && app == "" || c.About == "SLACK_BOT_TOKEN" && bot == "" {
+	for n, p := range warnings {
+		if p.Missing {
 			checks[n].Result = alert.CheckError
 		}
 	}

@@ -118,6 +118,15 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 			setUp: func(_ *playground.Server, env map[string]string) { delete(env, "SLACK_BOT_TOKEN") },
 			check: "configuration", about: "SLACK_BOT_TOKEN", result: alert.CheckError, found: "there is no bot token", fix: "Bot User OAuth Token",
 		},
+		"no signing secret where requests come by HTTP": {
+			file:  "default_channel: '#alerts'\nslack: {mode: http}\n",
+			check: "configuration", about: "SLACK_SIGNING_SECRET", result: alert.CheckError, found: "there is no signing secret", fix: "Basic Information",
+		},
+		"an app token where requests come by HTTP": {
+			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_SIGNING_SECRET"] = signingSecret },
+			file:  "default_channel: '#alerts'\nslack: {mode: http}\n",
+			check: "app token", result: alert.CheckSkipped, found: "there is no app-level token",
+		},
 		"the app token in the place of the bot token": {
 			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_BOT_TOKEN"] = env["SLACK_APP_TOKEN"] },
 			check: "configuration", about: "SLACK_BOT_TOKEN", result: alert.CheckWarning, found: "which belongs in SLACK_APP_TOKEN", fix: "OAuth & Permissions",

@@ -44,7 +44,7 @@ func (d *daemon) health() alert.Health {
 	}
 	h.Problems = d.progress(now, s, h.Problems).Problems(now, d.latest.Load().Health)
 	_, odd := d.tokens.problems()
-	h.Notes = append(h.Notes, odd...)
+	h.Notes = append(append(h.Notes, odd...), s.Notes...)
 	h.Spooled = d.intake.waiting()
 	h.Notes = append(h.Notes, d.intake.notes()...)
 	h.Notes = append(h.Notes, alert.ReplicaNotes(h.Replicas)...)

@@ -59,6 +59,16 @@ func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 	if status := send("another secret"); status != http.StatusUnauthorized {
 		t.Errorf("a request of somebody else: %d", status)
 	}
+	const refused = "requests from Slack are refused, because they are not signed with the signing secret: 1, the last at "
+	if said := p.command("status"); !strings.Contains(said, refused) || !strings.Contains(said, "Basic Information > Signing Secret") {
+		t.Errorf("tocsin status says\n%s", said)
+	}
+	if said, err := p.tocsin("doctor"); err == nil || !strings.Contains(said, "warning  connections") || !strings.Contains(said, refused) {
+		t.Errorf("tocsin doctor says %v\n%s", err, said)
+	}
+	if h, err := p.health(); err != nil || !h.Ready {
+		t.Errorf("a request of somebody else keeps it from being ready: %+v, %v", h.Problems, err)
+	}
 	if status := send(secret); status != http.StatusOK {
 		t.Errorf("Slack's request: %d", status)
 	}
@@ -66,7 +76,7 @@ func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 		top, _ := cards(sn.Messages("#alerts"))
 		return len(top) == 1
 	})
-	if status := p.command("status"); !strings.Contains(status, "requests from Slack at "+body.RequestsAt) {
+	if status := p.command("status"); !strings.Contains(status, "requests from Slack at "+body.RequestsAt) || strings.Contains(status, refused) {
 		t.Errorf("tocsin status says\n%s", status)
 	}
 	if n := len(s.Sockets()); n != 0 {
