@@ -18,7 +18,8 @@ import (
 
 // Handler answers people. Each method is called by one of several workers, with a
 // context that ends after 30 seconds. An error is logged and the request is not
-// repeated, unless the process was stopping: then it is, after the next start.
+// repeated, unless the process was stopping, or the error is one of the store and the request
+// is in the inbox: then it is done again when that is possible.
 type Handler interface {
 	// Command answers a slash command.
 	Command(ctx context.Context, c Command) error
@@ -40,21 +41,38 @@ type dispatcher struct {
 	inbox     Inbox
 	handler   Handler
 	log       *zap.Logger
-	backlog   chan alert.Envelope // durable, and not taken by a worker yet
+	backlog   chan received // not taken by a worker yet
 	receiving chan struct{}
 	receivers sync.WaitGroup
+	// pool are the workers, and what is postponed. Of that one at a time is in turn.
+	pool sync.WaitGroup
+	turn sync.Mutex
+	// ending is closed when the process stops.
+	ending <-chan struct{}
 	// front is set where the active replica handles what is received; claims are nil then.
 	front  bool
 	claims *claims
+	// again is after which time it is tried again to use the inbox: lookAgain.
+	again time.Duration
 
 	envelopes  *prometheus.CounterVec
 	ackSeconds prometheus.Histogram
 }
 
+// received is an envelope that was acked.
+type received struct {
+	alert.Envelope
+	// unstored is why the inbox could not store it; nil if it did.
+	unstored error
+}
+
+// lost reports whether it is not in the inbox for certain.
+func (r received) lost() bool { return errors.Is(r.unstored, alert.ErrUnavailable) }
+
 func newDispatcher(b *Bot, inbox Inbox, handler Handler, f promauto.Factory) *dispatcher {
 	return &dispatcher{
 		bot: b, inbox: inbox, handler: handler, log: b.opts.Log,
-		backlog: make(chan alert.Envelope), receiving: make(chan struct{}, receiveAtOnce),
+		backlog: make(chan received), again: lookAgain, receiving: make(chan struct{}, receiveAtOnce),
 		envelopes: f.NewCounterVec(prometheus.CounterOpts{Name: "tocsin_slack_envelopes_total",
 			Help: "Envelopes from Slack by type."}, []string{"type"}),
 		ackSeconds: f.NewHistogram(prometheus.HistogramOpts{Name: "tocsin_slack_ack_seconds",
@@ -73,12 +91,13 @@ func (d *dispatcher) run(ctx context.Context, collect func()) {
 	d.claims = &claims{count: map[string]int{}}
 	working, stop := outlive(ctx, finishLimit)
 	defer stop()
-	pool := d.startWorkers(working)
+	d.ending = ctx.Done()
+	d.startWorkers(working)
 	d.requeue(ctx)
 	collect()
 	d.receivers.Wait()
 	close(d.backlog)
-	pool.Wait()
+	d.pool.Wait()
 }
 
 const (
@@ -91,40 +110,81 @@ const (
 
 // startWorkers starts goroutines that handle the backlog until it is closed. They
 // discard what is left of it when ctx ends.
-func (d *dispatcher) startWorkers(ctx context.Context) *sync.WaitGroup {
-	var group sync.WaitGroup
+func (d *dispatcher) startWorkers(ctx context.Context) {
 	for range workers {
-		group.Go(func() {
+		d.pool.Go(func() {
 			for e := range d.backlog {
 				d.work(ctx, e)
 			}
 		})
 	}
-	return &group
 }
 
-func (d *dispatcher) work(ctx context.Context, e alert.Envelope) {
+func (d *dispatcher) work(ctx context.Context, e received) {
 	if ctx.Err() != nil {
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, workLimit)
 	defer cancel()
 	err := d.handle(limited, e)
-	if err != nil {
+	switch {
+	case err != nil && ctx.Err() != nil: // the process is stopping: the request is repeated after the next start
+		d.log.Warn("request from slack was interrupted", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		return
+	case (errors.Is(err, alert.ErrUnavailable) || errors.Is(err, alert.ErrInDoubt)) && !e.lost():
+		d.log.Warn("request from slack waits for the store", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		if to, _ := d.asking(e); e.unstored != nil && to.User != "" {
+			d.tell(limited, to, e)
+		}
+		d.postpone(ctx, e, d.work)
+		return
+	case err != nil:
 		d.log.Error("request from slack failed", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 	}
-	if err != nil && ctx.Err() != nil {
-		return // the process is stopping: the request is repeated after the next start
-	}
-	if err := d.inbox.Handled(limited, e.ID); err != nil {
-		d.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+	d.finish(ctx, e)
+}
+
+// finish marks an envelope as handled. It is tried until that is written: what stays in the
+// inbox is done again after the next start, and people are told of it once more.
+func (d *dispatcher) finish(ctx context.Context, e received) {
+	if e.lost() {
+		d.claims.drop(e.ID)
 		return
 	}
-	d.claims.end(e.ID)
+	limited, cancel := context.WithTimeout(ctx, workLimit)
+	defer cancel()
+	err := d.inbox.Handled(limited, e.ID)
+	if err == nil {
+		d.claims.end(e.ID)
+		return
+	}
+	d.log.Error("inbox could not mark an envelope as handled", zap.String("envelope", e.ID), zap.Error(err))
+	d.postpone(ctx, e, d.finish)
+}
+
+// postpone does something about an envelope once the inbox has it for certain.
+func (d *dispatcher) postpone(ctx context.Context, e received, do func(ctx context.Context, e received)) {
+	d.pool.Go(func() {
+		d.turn.Lock()
+		defer d.turn.Unlock()
+		for {
+			select {
+			case <-d.ending:
+				return
+			case <-time.After(d.again):
+			}
+			if _, err := d.inbox.Receive(ctx, e.Envelope); err == nil {
+				d.log.Info("inbox can be used again for an envelope", zap.String("envelope", e.ID))
+				e.unstored = nil
+				do(ctx, e)
+				return
+			}
+		}
+	})
 }
 
 // handle decodes one envelope and calls the handler; a panic becomes an error.
-func (d *dispatcher) handle(ctx context.Context, e alert.Envelope) (err error) {
+func (d *dispatcher) handle(ctx context.Context, e received) (err error) {
 	defer recovered(&err)
 	switch e.Type {
 	case socketmode.RequestTypeSlashCommands:
@@ -145,7 +205,7 @@ func recovered(err *error) {
 	}
 }
 
-func (d *dispatcher) command(ctx context.Context, e alert.Envelope) error {
+func (d *dispatcher) command(ctx context.Context, e received) error {
 	self, err := d.bot.identify(ctx)
 	if err != nil {
 		return err
@@ -154,16 +214,18 @@ func (d *dispatcher) command(ctx context.Context, e alert.Envelope) error {
 	if err != nil {
 		return err
 	}
+	c.Lost = e.lost()
 	d.bot.learnFromCommand(ctx, c)
 	return d.handler.Command(ctx, c)
 }
 
-func (d *dispatcher) event(ctx context.Context, e alert.Envelope) error {
+func (d *dispatcher) event(ctx context.Context, e received) error {
 	event, err := decodeEvent(e.Payload, d.bot.Identity())
 	switch {
 	case err != nil:
 		return err
 	case event.message != nil:
+		event.message.Lost = e.lost()
 		d.bot.learnDM(ctx, event.message.User, event.message.Channel)
 		return d.handler.Message(ctx, *event.message)
 	case event.home != nil:
@@ -179,17 +241,19 @@ func (d *dispatcher) event(ctx context.Context, e alert.Envelope) error {
 	return nil
 }
 
-func (d *dispatcher) interaction(ctx context.Context, e alert.Envelope) error {
+func (d *dispatcher) interaction(ctx context.Context, e received) error {
 	i, err := decodeInteraction(e.Payload, d.bot.Identity())
 	if err != nil {
 		return err
 	}
 	for _, a := range i.actions {
+		a.Lost = e.lost()
 		err = errors.Join(err, d.handler.Action(ctx, a))
 	}
 	if i.submission == nil {
 		return err
 	}
+	i.submission.Lost = e.lost()
 	if _, work := d.handler.Submit(*i.submission); work != nil {
 		return work(ctx)
 	}
@@ -217,7 +281,7 @@ func (d *dispatcher) dialogErrors(r socketmode.Request) (errs map[string]string)
 	return errs
 }
 
-// lookAgain is when an inbox that could not be read is read again.
+// lookAgain is when an inbox that could not be used is used again.
 const lookAgain = time.Second
 
 // requeue puts what an earlier run did not finish into the backlog, and then what other
@@ -232,11 +296,11 @@ func (d *dispatcher) requeue(ctx context.Context) {
 	d.receivers.Go(func() {
 		for {
 			for _, e := range left {
-				d.backlog <- e
+				d.backlog <- received{Envelope: e}
 			}
 			var again <-chan time.Time
 			if err != nil {
-				again = time.After(lookAgain)
+				again = time.After(d.again)
 			}
 			select {
 			case <-d.inbox.Received():

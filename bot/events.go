@@ -56,6 +56,7 @@ type Submission struct {
 	Name       string // the person's user name, or empty
 	Team       string
 	Outside    string // as a Caller's
+	Lost       bool   // as a Caller's
 	ViewID     string
 	CallbackID string
 	// Private is the view's private_metadata.

@@ -183,6 +183,9 @@ func (i *memoryInbox) Unhandled(context.Context) ([]alert.Envelope, error) {
 func (i *memoryInbox) Handled(_ context.Context, id string) error {
 	i.mu.Lock()
 	defer i.mu.Unlock()
+	if i.broken != nil {
+		return i.broken
+	}
 	for n, e := range i.left {
 		if e.ID == id {
 			i.left = append(i.left[:n], i.left[n+1:]...)
@@ -190,7 +193,7 @@ func (i *memoryInbox) Handled(_ context.Context, id string) error {
 		}
 	}
 	i.handled = append(i.handled, id)
-	return i.broken
+	return nil
 }
 
 func (i *memoryInbox) unhandled() int {

@@ -3,7 +3,6 @@ package bot
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 	"time"
 
@@ -53,16 +52,17 @@ func (d *dispatcher) accept(ctx context.Context, r socketmode.Request, ack func(
 
 // receive makes an envelope durable and acks it. The errors of a dialog are sent in the
 // ack, and then there is nothing left to do.
-func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func(payload any)) (e alert.Envelope, fresh bool) {
+func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func(payload any)) (e received, fresh bool) {
 	start := time.Now()
 	d.envelopes.WithLabelValues(metricType(r.Type)).Inc()
 	if errs := d.dialogErrors(r); len(errs) > 0 {
 		ack(map[string]any{"response_action": "errors", "errors": errs})
 		return e, false
 	}
-	e = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: d.bot.opts.Now()}
+	e.Envelope = alert.Envelope{ID: r.EnvelopeID, Dedupe: dedupeKey(r.Type, r.Payload), Type: r.Type, Payload: r.Payload, ReceivedAt: d.bot.opts.Now()}
 	d.claims.add(e.ID)
-	fresh, err := d.persist(ctx, e)
+	fresh, err := d.persist(ctx, e.Envelope)
+	e.unstored = err
 	if err != nil && d.front {
 		d.log.Error("inbox could not store an envelope", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
 		d.refuse(ctx, r, err, ack)
@@ -83,37 +83,46 @@ func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func
 // refuse acks what a front could not store and tells the person so. An event gets no ack: Slack
 // sends it again, perhaps to another replica.
 func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error, ack func(payload any)) {
-	what, hint := "Nothing was done, because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong."
-	if !errors.Is(why, alert.ErrUnavailable) {
-		what, hint = "I can't tell whether that will be done, because my store does not answer.", "Please look in a minute, and try again if it was not; the log says what is wrong."
-	}
-	to, dialog := d.asking(r)
+	e := received{alert.Envelope{ID: r.EnvelopeID, Type: r.Type, Payload: r.Payload}, why}
+	to, dialog := d.asking(e)
 	if dialog != "" { // it stays open, with what was typed
+		what, hint := e.outcome()
 		ack(map[string]any{"response_action": "errors", "errors": map[string]string{dialog: what + " " + hint}})
 		return
 	}
-	if to.User == "" {
-		return
+	if to.User != "" {
+		ack(nil)
+		d.tell(ctx, to, e)
 	}
-	ack(nil)
+}
+
+// tell tells a person what becomes of a request that is perhaps not in the inbox.
+func (d *dispatcher) tell(ctx context.Context, to Caller, e received) {
 	ctx, cancel := context.WithTimeout(ctx, finishLimit)
 	defer cancel()
-	if err := d.bot.Respond(ctx, to, render.Refused(what, hint)); err != nil {
-		d.log.Error("nobody could be told", zap.String("envelope", r.EnvelopeID), zap.Error(err))
+	if err := d.bot.Respond(ctx, to, render.Refused(e.outcome())); err != nil {
+		d.log.Error("nobody could be told", zap.String("envelope", e.ID), zap.Error(err))
 	}
+}
+
+func (e received) outcome() (what, hint string) {
+	if e.lost() {
+		return "Nothing was done, because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong."
+	}
+	return "I can't tell whether that will be done, because my store does not answer.", "Please look in a minute, and try again if it was not; the log says what is wrong."
 }
 
 // asking is who typed a command or clicked a button that does something, or a field of the
 // dialog that was submitted.
-func (d *dispatcher) asking(r socketmode.Request) (to Caller, dialog string) {
-	switch r.Type {
+func (d *dispatcher) asking(e received) (to Caller, dialog string) {
+	switch e.Type {
 	case socketmode.RequestTypeSlashCommands:
-		c, err := decodeCommand(r.Payload, d.bot.Identity())
+		c, err := decodeCommand(e.Payload, d.bot.Identity())
 		if err == nil {
 			to = c.Caller
 		}
 	case socketmode.RequestTypeInteractive:
-		i, err := decodeInteraction(r.Payload, d.bot.Identity())
+		i, err := decodeInteraction(e.Payload, d.bot.Identity())
 		switch {
 		case err != nil:
 		case i.submission != nil:

@@ -25,6 +25,8 @@ type Caller struct {
 	Team    string `json:"team_id"`
 	// Outside is the team of a person from another workspace; empty for our own people.
 	Outside string `json:"-"`
+	// Lost is set if the request is not in the inbox, so that nobody does it later.
+	Lost bool `json:"-"`
 	// ResponseURL takes up to 5 answers within 30 minutes (docs/slack.md §2.5).
 	ResponseURL alert.Secret `json:"response_url"`
 }

@@ -115,7 +115,7 @@ func (h *Handlers) performInList(ctx context.Context, a bot.Action, verb alert.V
 	if err == nil {
 		now, err = h.page(ctx, p)
 	}
-	if err != nil {
+	if err != nil || said.Waits != nil {
 		h.opts.Log.Warn("draw a list again", zap.Error(err))
 		return h.respond(ctx, a.Caller, said)
 	}
@@ -195,8 +195,8 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) err
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
 	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
 	left, more, err := h.activeSilences(ctx)
-	if err != nil || !private(a) {
-		return h.result(ctx, a, true, said)
+	if err != nil || said.Waits != nil || !private(a) {
+		return h.result(ctx, a, said.Waits == nil, said)
 	}
 	return h.inPlace(ctx, a, render.Silences(left, more))
 }

@@ -281,9 +281,49 @@ func TestAClickOnACardOffersToUndoItAndAnyOtherIsAnsweredWhereItWouldNotBeSeen(t
 	if got := d.clicks(t, h, bot.Action{ActionID: render.ActionAck, Value: "zzzz", MessageTS: "1.1"}); len(got) != 1 || !strings.Contains(got[0], "old and deleted") {
 		t.Errorf("a forgotten incident: %q", got)
 	}
-	d.pushErr = alert.ErrUnavailable
-	if got := d.clicks(t, h, card); len(got) != 1 || !strings.Contains(got[0], "Nothing was changed") {
-		t.Errorf("without a store: %q", got)
+}
+
+func TestWithoutTheStoreOnlyWhoseRequestIsLostIsAnswered(t *testing.T) {
+	dm := bot.Caller{User: "U0ANN", Channel: "D0ANN"}
+	for what, do := range map[string]func(h *handlers.Handlers, by bot.Caller) error{
+		"a command": func(h *handlers.Handlers, by bot.Caller) error {
+			return h.Command(t.Context(), bot.Command{Caller: by, Name: "/notify", Text: "ack k7f2", TriggerID: "t"})
+		},
+		"a message": func(h *handlers.Handlers, by bot.Caller) error {
+			return h.Message(t.Context(), bot.Message{Caller: by, Text: "resolve k7f2", TS: "1.2"})
+		},
+		"a dialog": func(h *handlers.Handlers, by bot.Caller) error {
+			_, work := h.Submit(bot.Submission{User: by.User, Lost: by.Lost, CallbackID: render.CallbackNote, Private: `{"i":"k7f2","c":"D0ANN"}`,
+				Inputs: map[string]map[string]string{render.InputText: {render.InputText: "seen"}}})
+			return work(t.Context())
+		},
+		"a card":   clickOf(t, bot.Action{ActionID: render.ActionAck, Value: "k7f2", MessageTS: "1.1"}),
+		"a list":   clickOf(t, bot.Action{ActionID: render.ActionResolve, Value: `k7f2 {"s":["open"]}`, MessageTS: "9.9"}),
+		"silences": clickOf(t, bot.Action{ActionID: render.ActionExpire, Value: "zzzz", MessageTS: "9.9"}),
+		"the Home": clickOf(t, bot.Action{ActionID: render.ActionExpire, Value: "zzzz", ViewID: "V1"}),
+		"a queue":  clickOf(t, bot.Action{ActionID: render.ActionDrop, Value: "d1", MessageTS: "9.9"}),
+	} {
+		for _, why := range []error{alert.ErrUnavailable, alert.ErrInDoubt} {
+			d := &desk{open: []alert.Incident{disk()}, pushErr: why}
+			h := d.handlers()
+			if err := do(h, dm); !errors.Is(err, why) || len(d.answers)+len(d.inPlace)+len(d.said) != 0 {
+				t.Errorf("%s with %v: %v, and the answers are %q, %q and %q", what, why, err, d.answers, d.inPlace, d.said)
+			}
+			lost := dm
+			lost.Lost = true
+			if err := do(h, lost); err != nil || len(d.answers)+len(d.inPlace)+len(d.said) != 1 {
+				t.Errorf("%s that is lost with %v: %v, and the answers are %q, %q and %q", what, why, err, d.answers, d.inPlace, d.said)
+			}
+		}
+	}
+}
+
+func clickOf(t *testing.T, a bot.Action) func(h *handlers.Handlers, by bot.Caller) error {
+	return func(h *handlers.Handlers, by bot.Caller) error {
+		if a.Caller, a.TriggerID = by, "t"; a.ViewID != "" { // which is in no conversation
+			a.Channel = ""
+		}
+		return h.Action(t.Context(), a)
 	}
 }
 

@@ -226,12 +226,21 @@ func (h *Handlers) test(ctx context.Context, a ask) render.Message {
 
 // respond sends an answer that only the person who asked sees.
 func (h *Handlers) respond(ctx context.Context, to bot.Caller, m render.Message) error {
-	return h.patiently(ctx, func() error { return h.opts.Slack.Respond(ctx, to, m) })
+	return h.say(ctx, to, m, func() error { return h.opts.Slack.Respond(ctx, to, m) })
 }
 
-func (h *Handlers) deliver(ctx context.Context, r reply, send func(m render.Message) error) error {
+// say sends an answer. A request that is in the inbox, and that the store could not do now, is
+// done again: whoever asked is answered then.
+func (h *Handlers) say(ctx context.Context, to bot.Caller, m render.Message, send func() error) error {
+	if m.Waits != nil && !to.Lost {
+		return m.Waits
+	}
+	return h.patiently(ctx, send)
+}
+
+func (h *Handlers) deliver(ctx context.Context, to bot.Caller, r reply, send func(m render.Message) error) error {
 	if r.chart == nil {
-		return h.patiently(ctx, func() error { return send(r.Message) })
+		return h.say(ctx, to, r.Message, func() error { return send(r.Message) })
 	}
 	return h.charted(ctx, *r.chart, &h.charts.message, func(c render.Chart) error {
 		return h.patiently(ctx, func() error { return send(render.Stats(r.chart.stats, c)) })

@@ -22,9 +22,9 @@ func (h *Handlers) Command(ctx context.Context, c bot.Command) error {
 	send := func(m render.Message) error { return h.opts.Slack.Respond(ctx, c.Caller, m) }
 	if strings.HasSuffix(c.Name, "-test") {
 		test, _ := commandOf("test")
-		return h.deliver(ctx, h.do(ctx, test, a), send)
+		return h.deliver(ctx, c.Caller, h.do(ctx, test, a), send)
 	}
-	return h.deliver(ctx, h.answer(ctx, a), send)
+	return h.deliver(ctx, c.Caller, h.answer(ctx, a), send)
 }
 
 type command struct {

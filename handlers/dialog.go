@@ -47,7 +47,7 @@ func openedFrom(s bot.Submission) bot.Action {
 	var o origin
 	_ = json.Unmarshal([]byte(s.Private), &o)
 	a := bot.Action{
-		Caller: bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Outside: s.Outside, Channel: o.Channel, Thread: o.Thread},
+		Caller: bot.Caller{User: s.User, Name: s.Name, Team: s.Team, Outside: s.Outside, Lost: s.Lost, Channel: o.Channel, Thread: o.Thread},
 		Value:  o.Incident, MessageTS: o.Message, TriggerID: s.TriggerID,
 	}
 	if o.Home {

@@ -186,14 +186,21 @@ func (h *Handlers) refusal(what string, err error) render.Message {
 	h.opts.Log.Error("request failed", zap.String("answer", what), zap.Error(err))
 	switch {
 	case errors.Is(err, alert.ErrUnavailable):
-		// It is still in the inbox, and another replica may do it once the store is back.
-		return render.Refused(what+", because I can't write to my store at the moment.", "If I don't say within a minute that it was done after all, please try again; the log says what is wrong.")
+		return waiting(render.Refused(what+", because I can't write to my store at the moment.", "Please try again in a minute; the log says what is wrong."), err)
 	case errors.Is(err, alert.ErrBacklog):
 		return render.Refused(what+", because too many wait for Slack already.", "`/notify status` says what keeps them from being delivered.")
 	case errors.Is(err, alert.ErrOverloaded):
 		return render.Refused(what+", because too many alerts are arriving right now.", "Please try again in a minute.")
 	}
-	return render.Refused("I can't tell whether that was done.", "Please look, and try again if it was not; the log says what went wrong.")
+	return waiting(render.Refused("I can't tell whether that was done.", "Please look, and try again if it was not; the log says what went wrong."), err)
+}
+
+// waiting says why an answer is given if that is the store.
+func waiting(m render.Message, err error) render.Message {
+	if errors.Is(err, alert.ErrUnavailable) || errors.Is(err, alert.ErrInDoubt) {
+		m.Waits = err
+	}
+	return m
 }
 
 func refused(bad *alert.InputError) render.Message { return render.Refused(bad.Message, bad.Hint) }
@@ -202,5 +209,5 @@ func refused(bad *alert.InputError) render.Message { return render.Refused(bad.M
 // error. what begins "I can't …".
 func (h *Handlers) apology(what string, err error) render.Message {
 	h.opts.Log.Error("answer failed", zap.String("answer", what), zap.Error(err))
-	return render.Refused(what, "Please try again in a minute; the log says what is wrong.")
+	return waiting(render.Refused(what, "Please try again in a minute; the log says what is wrong."), err)
 }

@@ -1,6 +1,7 @@
 package handlers_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"slices"
@@ -140,7 +141,7 @@ func (d *desk) Unsilence(_ context.Context, id string, by alert.Person) (alert.S
 			return s, nil
 		}
 	}
-	return alert.Silence{}, alert.ErrNotFound
+	return alert.Silence{}, cmp.Or(d.pushErr, alert.ErrNotFound)
 }
 
 // board are the incidents that a filter keeps.
@@ -357,7 +358,7 @@ func (d *desk) Drop(_ context.Context, l alert.DeadLetterSelector) (alert.RetryR
 			return alert.RetryResult{Deliveries: 1, Alerts: 1, Lanes: []string{one.Lane}}, nil
 		}
 	}
-	return alert.RetryResult{}, alert.ErrNotFound
+	return alert.RetryResult{}, cmp.Or(d.pushErr, alert.ErrNotFound)
 }
 
 func (d *desk) Check(_ context.Context, spelling string) error {
@@ -519,7 +520,9 @@ func TestATestThatWasNotAcceptedIsNotClaimedToBe(t *testing.T) {
 		&alert.InputError{Message: "the key is odd", Hint: "write another"}: "the key is odd",
 	} {
 		d := &desk{pushErr: err}
-		ok(t, d.handlers().Command(t.Context(), command("#ops")))
+		lost := command("#ops")
+		lost.Lost = true
+		ok(t, d.handlers().Command(t.Context(), lost))
 		d.wantAnswer(t, want)
 	}
 }

@@ -73,6 +73,7 @@ func (h *Handlers) serveHome(ctx context.Context, user string, wanted homeReques
 		h.opts.Log.Error("show the home", zap.String("user", user), zap.Error(err))
 		return 0
 	}
+	wanted.by.Lost = true // Homes are not shown later by themselves
 	if err := h.respond(limited, wanted.by, h.apology("I can't refresh the Home tab.", err)); err != nil {
 		h.opts.Log.Warn("answer a person", zap.String("user", user), zap.Error(err))
 	}

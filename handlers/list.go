@@ -139,7 +139,7 @@ func (h *Handlers) inPlace(ctx context.Context, a bot.Action, m render.Message) 
 	if !private(a) {
 		return h.respond(ctx, a.Caller, m)
 	}
-	return h.patiently(ctx, func() error { return h.opts.Slack.Replace(ctx, a.Caller, m) })
+	return h.say(ctx, a.Caller, m, func() error { return h.opts.Slack.Replace(ctx, a.Caller, m) })
 }
 
 // private reports whether nobody else sees the message that was clicked.

@@ -25,7 +25,7 @@ func (h *Handlers) Message(ctx context.Context, m bot.Message) error {
 	} else {
 		answer.Message = no
 	}
-	err := h.deliver(ctx, answer, func(r render.Message) error {
+	err := h.deliver(ctx, m.Caller, answer, func(r render.Message) error {
 		_, err := h.opts.Slack.PostMessage(ctx, m.Channel, thread, r)
 		return err
 	})

@@ -55,7 +55,7 @@ func (h *Handlers) dropDelivery(ctx context.Context, id string) render.Message {
 func (h *Handlers) drop(ctx context.Context, a bot.Action) error {
 	said := h.dropDelivery(ctx, a.Value)
 	list, err := h.queued(ctx)
-	if err != nil || !private(a) {
+	if err != nil || said.Waits != nil || !private(a) {
 		return h.respond(ctx, a.Caller, said)
 	}
 	return h.inPlace(ctx, a, list)

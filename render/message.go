@@ -22,6 +22,9 @@ type Message struct {
 	Passed []json.RawMessage `json:",omitempty"`
 	// Mrkdwn says that Text is mrkdwn. Otherwise it is shown as it is written.
 	Mrkdwn bool `json:",omitempty"`
+	// Waits is an error of the store because of which this is said, and need not be said if
+	// it is tried again; nil otherwise.
+	Waits error `json:"-"`
 }
 
 // HomeTab is a view of the Home tab, named here for packages that do not import

@@ -123,13 +123,11 @@ func (t *typist) refused(envelope string) bool {
 	})
 }
 
-// answeredTwice are commands with several answers, although no fault was between these. One
-// that could not be done without the database may be done, and answered, when that is back.
+// answeredTwice are commands with several answers, although no fault was between these.
 func (t *typist) answeredTwice() (all []string) {
 	for person, answers := range t.answers() {
 		for n := 1; n < len(answers); n++ {
-			withoutStore := strings.Contains(asJSON(answers[n-1]), "can't write to my store")
-			if !withoutStore && !t.disturbed(answers[n-1].At, answers[n].At) {
+			if !t.disturbed(answers[n-1].At, answers[n].At) {
 				all = append(all, person+": "+asJSON(answers))
 			}
 		}
@@ -196,8 +194,8 @@ func (c *clusterOracle) escalations() map[string]int {
 	return all
 }
 
-// click acknowledges an incident on its card, and does so again until it is acknowledged: where
-// the database is away, people are told that nothing was changed.
+// click acknowledges an incident on its card, and does so again until it is acknowledged: a
+// click that does not get into the inbox is answered with the word that nothing was changed.
 func (c *clusterOracle) click(ctx context.Context) error {
 	s, err := c.alert(ctx, c.clicker, clickedLane)
 	for err == nil && !s.acked && pause(ctx, 200*time.Millisecond) {
