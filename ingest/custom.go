@@ -47,8 +47,8 @@ type compiled struct {
 
 // Value is what an expression made of a request.
 type Value struct {
-	// Alert is the number of the element of each, from 1.
-	Alert      int    `json:"alert"`
+	// Item is the number of the element of each, from 1; 0 for each itself.
+	Item       int    `json:"item"`
 	Field      string `json:"field"`
 	Expression string `json:"expression"`
 	// Value is the value as text, and Error why there is none.
@@ -160,7 +160,7 @@ func (e *evaluation) note(item int, c compiled, value any, err error) {
 	if !e.explain {
 		return
 	}
-	v := Value{Alert: item, Field: c.field(), Expression: c.Source}
+	v := Value{Item: item, Field: c.field(), Expression: c.Source}
 	v.Value, _ = textFrom(value) // what is too long has an error already
 	if err != nil {
 		v.Error = err.Error()
@@ -197,7 +197,7 @@ func (e *evaluation) item(n int, item any) {
 			failed.add(c.field(), err)
 		}
 		if drop {
-			e.notes.Add("alert %d is dropped, as drop says", n+1)
+			e.notes.Add("item %d is dropped, as drop says", n+1)
 			return
 		}
 	}
@@ -205,10 +205,10 @@ func (e *evaluation) item(n int, item any) {
 	e.in.Alerts = append(e.in.Alerts, a)
 }
 
-// say notes something about an alert.
+// say notes something about an item.
 func (e *evaluation) say(n int, notes ...string) {
 	for _, note := range notes {
-		e.notes.Add("alert %d: %s", n+1, note)
+		e.notes.Add("item %d: %s", n+1, note)
 	}
 }
 

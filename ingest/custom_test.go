@@ -71,7 +71,7 @@ func TestExpressionsMakeAlertsOfABody(t *testing.T) {
 	if last := in.Alerts[1]; last.Status != alert.Resolved || !last.OnlyIfOpen || last.Key != "3" || last.IdempotencyKey != "mine/d1/3" || last.Title != "cpu is at 3%" {
 		t.Errorf("the last alert is %+v", last)
 	}
-	if !slices.Contains(in.Notes, "alert 2 is dropped, as drop says") {
+	if !slices.Contains(in.Notes, "item 2 is dropped, as drop says") {
 		t.Errorf("the notes are %q", in.Notes)
 	}
 }
@@ -162,18 +162,18 @@ func TestWhatExpressionsDropOrRepairIsInTheNotes(t *testing.T) {
 		body  string
 		notes []string
 	}{
-		{`{"status":"resolved"}`, []string{"alert 1: it is resolved, but title, text and key are empty"}},
-		{`{"status":"resolved","title":"x"}`, []string{"alert 1: it is resolved and has no key: it resolves only what has the same title and labels, and no key either"}},
+		{`{"status":"resolved"}`, []string{"item 1: it is resolved, but title, text and key are empty"}},
+		{`{"status":"resolved","title":"x"}`, []string{"item 1: it is resolved and has no key: it resolves only what has the same title and labels, and no key either"}},
 		{`{"title":"x","links":[5,"","/a",{"b":"c"},null,"https://example.com"],"images":true}`, []string{
-			`alert 1: links: "5" is not a web address: left out`, `alert 1: links: "/a" is not a web address: left out`,
-			`alert 1: links: "c" is not a web address: left out`, `alert 1: images: "true" is not a web address: left out`,
+			`item 1: links: "5" is not a web address: left out`, `item 1: links: "/a" is not a web address: left out`,
+			`item 1: links: "c" is not a web address: left out`, `item 1: images: "true" is not a web address: left out`,
 		}},
-		{`{"title":"x","labels":5}`, []string{"alert 1: labels is a number, and should be a map or a list: kept as the label tags"}},
-		{`{"title":"x","labels":{"":"y"}}`, []string{`alert 1: labels: "y" has no name: left out`}},
-		{`{"title":"x","at":"when"}`, []string{`alert 1: at is left out: "when" is not a time such as 2026-01-02T15:04:05Z, or seconds since 1970`}},
+		{`{"title":"x","labels":5}`, []string{"item 1: labels is a number, and should be a map or a list: kept as the label tags"}},
+		{`{"title":"x","labels":{"":"y"}}`, []string{`item 1: labels: "y" has no name: left out`}},
+		{`{"title":"x","at":"when"}`, []string{`item 1: at is left out: "when" is not a time such as 2026-01-02T15:04:05Z, or seconds since 1970`}},
 		{`hello`, []string{
-			"alert 1: title, key, status, severity, labels, links, images, at, mention are left out: body is a text, and has no members at 1:6",
-			"alert 1: title and text are empty",
+			"item 1: title, key, status, severity, labels, links, images, at, mention are left out: body is a text, and has no members at 1:6",
+			"item 1: title and text are empty",
 		}},
 		{`title=x&key=y`, nil},
 		{`{"title":"x","labels":[{"a":"b"},{"name":"c","value":1}],"who":["ann","bob"]}`, nil},
@@ -256,6 +256,7 @@ func TestAMistakeInAnExpressionHasItsPlace(t *testing.T) {
 		{strings.Repeat("1+", 1000) + "1", 0, 0, "exceeds"},
 		{strings.Repeat("(", 20_000), 1, 1, "longer than"},
 		{"mean(body)", 1, 1, "unknown name mean"},
+		{`"a" + int("x")`, 1, 7, "invalid"},
 	} {
 		var at *Mistake
 		err := CheckExpression(Expression{"title", "", c.source})

@@ -152,7 +152,7 @@ func call(name string, arguments ...ast.Node) ast.Node {
 	return &ast.CallNode{Callee: &ast.IdentifierNode{Value: name}, Arguments: arguments}
 }
 
-// run evaluates an expression.
+// run evaluates an expression. The error is a *Mistake if it has a place.
 func run(machine *vm.VM, program *vm.Program, env map[string]any, m *meter) (any, error) {
 	if err := m.check(); err != nil {
 		return nil, err
@@ -160,7 +160,7 @@ func run(machine *vm.VM, program *vm.Program, env map[string]any, m *meter) (any
 	value, err := machine.Run(program, env)
 	var at *file.Error
 	if errors.As(err, &at) {
-		return nil, fmt.Errorf("%s at %d:%d", inWords(at.Message), max(at.Line, 1), at.Column+1)
+		return nil, &Mistake{max(at.Line, 1), at.Column + 1, inWords(at.Message)}
 	}
 	return value, err
 }

@@ -21,10 +21,11 @@ func CheckExpression(e Expression) error {
 	if err != nil {
 		return err
 	}
-	if err := e.fits(program); err != nil {
-		return &Mistake{1, 1, err.Error()}
+	err = e.fits(program)
+	if _, placed := errors.AsType[*Mistake](err); err == nil || placed {
+		return err
 	}
-	return nil
+	return &Mistake{1, 1, err.Error()}
 }
 
 // fits says why the value of an expression can never be of use for its field: it is always

@@ -232,8 +232,8 @@ func (t triedWebhook) text() string {
 	var b strings.Builder
 	b.WriteString(table(func(line func(cells ...any)) {
 		for _, v := range t.Expressions {
-			number, value := fmt.Sprint(v.Alert), oneCell.Replace(v.Value)
-			if v.Alert == 0 {
+			number, value := fmt.Sprint(v.Item), oneCell.Replace(v.Value)
+			if v.Item == 0 {
 				number = ""
 			}
 			if v.Error != "" {
