@@ -75,7 +75,8 @@ func newImages(hosts alert.ImageHosts, now func() time.Time) *images {
 
 func (i *images) allow(u *url.URL) error {
 	if !i.hosts.Load().Allow(u) {
-		return fmt.Errorf("it is at %s, which ingest.image_hosts does not list", u.Host)
+		at := &url.URL{Scheme: u.Scheme, User: u.User, Host: u.Host}
+		return fmt.Errorf("it is at %s, which ingest.image_hosts does not list", at.Redacted())
 	}
 	return nil
 }

@@ -34,6 +34,7 @@ func imageServer(t *testing.T) (at *url.URL, release chan struct{}) {
 		_, _ = w.Write([]byte(onePixel + strings.Repeat("\x00", 5<<20)))
 	})
 	mux.Handle("/moved", http.RedirectHandler("http://169.254.169.254/latest/meta-data", http.StatusFound))
+	mux.Handle("/file", http.RedirectHandler("file:///etc/passwd", http.StatusFound))
 	mux.Handle("/moved-here", http.RedirectHandler("/img.png", http.StatusFound))
 	s := httptest.NewServer(mux)
 	t.Cleanup(s.Close)
@@ -86,6 +87,7 @@ func TestAnImageThatSlackCannotReachIsShownInTheThread(t *testing.T) {
 	}
 	for path, why := range map[string]string{
 		"login": "text/html", "big.png": "more than 4 MiB", "moved": "169.254.169.254, which ingest.image_hosts does not list", "missing": "answered 404",
+		"file": "it is at file:, which",
 	} {
 		send("not "+path, grafana.JoinPath(path).String())
 		inThread("not "+path, func(m playground.Message) bool {
@@ -96,5 +98,5 @@ func TestAnImageThatSlackCannotReachIsShownInTheThread(t *testing.T) {
 	if card := shown(cardOf(t, s, "elsewhere")); !strings.Contains(card, "http://localhost:"+grafana.Port()+"/img.png") {
 		t.Errorf("an image of a host that is not listed is no link: %s", card)
 	}
-	p.balanced(9)
+	p.balanced(10)
 }
