@@ -44,6 +44,8 @@ const (
 	VerbInhibit   Verb = "inhibit"
 	// VerbRefire is an alert that fires with another text while its incident is open.
 	VerbRefire Verb = "refire"
+	// VerbNothing is an act with a RequestID that changed nothing. No history shows it.
+	VerbNothing Verb = ""
 )
 
 // Act is what a person wants done with one incident.

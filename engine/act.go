@@ -10,7 +10,10 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	}
 	acted := alert.Acted{Incident: alert.Incident{ID: en.ID}, Effect: alert.ActDone}
 	key := actKey{a.RequestID, en.ID}
-	if a.RequestID != "" && d.done[key] {
+	if did, again := d.done[key]; again && a.RequestID != "" {
+		if did != a.Verb {
+			acted.Effect = alert.ActAlready
+		}
 		return acted
 	}
 	if newer := d.incidents[ref{en.Key, en.Route}]; a.Verb == alert.VerbReopen && newer != nil && later(newer.ID, en.ID) {
@@ -20,15 +23,19 @@ func (d *draft) act(a alert.Act) alert.Acted {
 	d.expireHolds(en)
 	switch line := (alert.Event{Verb: a.Verb, By: a.By, To: a.To, Text: a.Text, RequestID: a.RequestID}); {
 	case d.perform(en, line):
+		d.done[key] = a.Verb
 	case a.Text != "":
 		// Somebody else was first, but the text is worth keeping.
 		d.note(en, line)
-		acted.Effect = alert.ActAlready
+		acted.Effect, d.done[key] = alert.ActAlready, alert.VerbNote
+	case a.RequestID != "":
+		// It changes nothing either if it comes again when something could be changed.
+		line.Verb = alert.VerbNothing
+		d.addHistory(en, line)
+		acted.Effect, d.done[key] = alert.ActAlready, alert.VerbNothing
 	default:
 		acted.Effect = alert.ActAlready
-		return acted
 	}
-	d.done[key] = true
 	return acted
 }
 

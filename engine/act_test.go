@@ -108,6 +108,21 @@ func TestARequestThatComesTwiceIsDoneOnce(t *testing.T) {
 	}
 }
 
+func TestARequestThatChangedNothingChangesNothingWhenItComesAgain(t *testing.T) {
+	for _, text := range []string{"", "me too"} {
+		w := newWorld(t)
+		id := w.push(alert.Alert{Key: "db", Title: "disk full"}).receipts[0].Incident
+		w.act(alert.Act{Verb: alert.VerbAck, Incident: id, By: bob})
+		late := alert.Act{Verb: alert.VerbAck, Incident: id, By: ann, Text: text, RequestID: "trigger-1"}
+		w.act(late)
+		w.act(alert.Act{Verb: alert.VerbUnack, Incident: id, By: bob})
+		again := w.act(late)
+		if acted := again.acted[0]; acted.Effect != alert.ActAlready || acted.Incident.State != alert.Open || !empty(again.change) {
+			t.Errorf("with the text %q it was answered %+v and changed %+v", text, acted, again.change)
+		}
+	}
+}
+
 func TestAReturnBeginsAnew(t *testing.T) {
 	w := newWorld(t)
 	id := w.push(alert.Alert{Key: "db", Title: "a"}).receipts[0].Incident

@@ -78,7 +78,7 @@ type draft struct {
 	subscriptions []alert.Subscription
 	aliases       *alert.Aliases
 	seen          map[string]alert.Accepted
-	done          map[actKey]bool
+	done          map[actKey]alert.Verb
 	lastID        string // of the latest incident
 	lastSilence   string
 	// heartbeats are by name, heartbeatOrder all of them, also those that are deleted,
@@ -137,7 +137,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 	r.routing = snapshot.Aliases.Routing(r.routing)
 	d := &draft{
 		rules: r, now: now, incidents: map[ref]*entry{}, byKey: map[string][]*entry{}, byID: map[string]*entry{},
-		inhibition: r.inhibition.Above(), subscriptions: snapshot.Subscriptions, aliases: snapshot.Aliases, seen: map[string]alert.Accepted{}, done: map[actKey]bool{},
+		inhibition: r.inhibition.Above(), subscriptions: snapshot.Subscriptions, aliases: snapshot.Aliases, seen: map[string]alert.Accepted{}, done: map[actKey]alert.Verb{},
 		lastID: snapshot.LastID, lastSilence: snapshot.LastSilence,
 	}
 	for _, i := range snapshot.Incidents {
@@ -158,7 +158,7 @@ func newDraft(r rules, now time.Time, snapshot alert.Snapshot) *draft {
 		d.seen[k] = receipt
 	}
 	for _, line := range snapshot.Done {
-		d.done[actKey{line.RequestID, line.Incident}] = true
+		d.done[actKey{line.RequestID, line.Incident}] = line.Verb
 	}
 	return d
 }

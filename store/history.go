@@ -18,7 +18,7 @@ const eventSelect = `SELECT h.n, coalesce(i.id, ''), h.silence, h.at, h.verb, h.
 
 const (
 	doneQuery = eventSelect + ` WHERE h.once <> '' AND h.once {oneof} ORDER BY h.n`
-	ownEvents = eventSelect + ` WHERE h.incident = (SELECT n FROM incidents WHERE id = ?) ORDER BY h.n DESC LIMIT ?`
+	ownEvents = eventSelect + ` WHERE h.incident = (SELECT n FROM incidents WHERE id = ?) AND h.verb <> '' ORDER BY h.n DESC LIMIT ?`
 	// silenceEvents are the lines of the silences that concern an incident.
 	silenceEvents = eventSelect + ` WHERE h.incident IS NULL AND h.silence <> '' AND h.silence {oneof} ORDER BY h.n DESC LIMIT ?`
 )

@@ -319,7 +319,7 @@ func testHistory(t *testing.T, d *DB) {
 		{Incident: "a", At: at(4), Verb: alert.VerbAssign, By: ann, To: bob},
 	}
 	i.Version, i.State, i.Silence = 2, alert.Acked, "s-a"
-	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, History: append(lines, alert.Event{Incident: "b", At: at(2), Verb: alert.VerbNote})})
+	commit(t, d, alert.Change{Incidents: []alert.Incident{i}, History: append(lines, alert.Event{Incident: "b", At: at(2), Verb: alert.VerbNote}, alert.Event{Incident: "a", At: at(4), Verb: alert.VerbNothing, RequestID: "click-2"})})
 	commit(t, d, alert.Change{History: []alert.Event{{Silence: "s-b", At: at(3), Verb: alert.VerbSilence, By: bob}, {Silence: "s-b", At: at(5), Verb: alert.VerbUnsilence, By: ann}}})
 	got, err := d.History(t.Context(), "a")
 	must(t, err)
