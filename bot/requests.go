@@ -77,6 +77,14 @@ func NewRequests(b *Bot, inbox Inbox, handler Handler, l net.Listener, secret fu
 	}
 }
 
+// NewFrontRequests returns a receiver of a standby, which stores and acks what people do, and
+// leaves it to the active replica. Of the handler it only has dialogs validated.
+func NewFrontRequests(b *Bot, inbox Inbox, handler Handler, l net.Listener, secret func() alert.Secret) *Requests {
+	q := NewRequests(b, inbox, handler, l, secret)
+	q.front = true
+	return q
+}
+
 // Run answers requests until ctx ends. Then it finishes those that have arrived and gives
 // the handlers three seconds. What is not done by then is done after the next start. It
 // returns nil unless the listener fails.
@@ -187,8 +195,13 @@ func (q *Requests) answer(w http.ResponseWriter, r *http.Request, read func(body
 	}
 	got.EnvelopeID = alert.NewID()
 	acked := make(chan any, 1)
-	q.accept(context.WithoutCancel(r.Context()), got.Request, func(payload any) { acked <- payload }, func() {})
-	writeAck(w, <-acked)
+	q.accept(context.WithoutCancel(r.Context()), got.Request, func(payload any) { acked <- payload }, func() { close(acked) })
+	payload, ok := <-acked
+	if !ok { // Slack sends it again
+		http.Error(w, "not stored", http.StatusServiceUnavailable)
+		return
+	}
+	writeAck(w, payload)
 }
 
 // note says what is wrong if the requests are Slack's. Anybody can send such requests, so it is

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -35,7 +36,7 @@ type requests struct {
 	http.Client
 }
 
-func startRequests(t *testing.T, secret string) *requests {
+func startRequests(t *testing.T, secret string, change ...func(*Requests)) *requests {
 	t.Helper()
 	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -46,6 +47,9 @@ func startRequests(t *testing.T, secret string) *requests {
 	slack := startSlack(t, playground.Options{})
 	receiver := NewRequests(newBot(t, slack, q.log), q.inbox, q.heard, l, func() alert.Secret { return q.secret.Load().(alert.Secret) })
 	q.status = receiver.Status
+	for _, f := range change {
+		f(receiver)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- receiver.Run(ctx) }()
@@ -233,6 +237,20 @@ func TestARequestIsAckedAndAnsweredAlthoughTheStoreIsAwayOrDoesNotAnswer(t *test
 	status, _ = q.send(q.signed(CommandsPath, "command=%2Fnotify&text=away&trigger_id=t.2", time.Now()))
 	if c := <-q.heard.commands; status != http.StatusOK || c.Text != "away" {
 		t.Errorf("while it is away: %d, %+v", status, c)
+	}
+}
+
+func TestAFrontStoresRequestsAndHasEventsSentAgainThatItCannotStore(t *testing.T) {
+	t.Parallel()
+	q := startRequests(t, signingSecret, func(r *Requests) { r.front = true })
+	if status, _ := q.send(q.signed(CommandsPath, "command=%2Fnotify&trigger_id=t.1", time.Now())); status != http.StatusOK || q.inbox.unhandled() != 1 {
+		t.Errorf("a command: %d, and %d are stored", status, q.inbox.unhandled())
+	}
+	q.inbox.mu.Lock()
+	q.inbox.broken = fmt.Errorf("%w: no database", alert.ErrUnavailable)
+	q.inbox.mu.Unlock()
+	if status, _ := q.send(q.signed(EventsPath, `{"type":"event_callback","event_id":"Ev1","event":{"type":"app_home_opened","channel":"D1","user":"U0ANN","tab":"home"}}`, time.Now())); status != http.StatusServiceUnavailable {
+		t.Errorf("an event that can't be stored: %d", status)
 	}
 }
 

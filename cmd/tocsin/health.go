@@ -34,9 +34,7 @@ func (d *daemon) health() alert.Health {
 	h := d.outbox.Health()
 	s := d.slack.Status()
 	h.Connections, h.ConnectedSince, h.UnknownConnections = s.Connections, s.Since, s.Unknown
-	if d.requests != nil {
-		h.RequestsAt = d.requests.Addr().String()
-	}
+	h.RequestsAt = d.requestsAt()
 	h.Replicas, h.Lag = d.store.Replicas(), d.store.Lag()
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {
@@ -61,6 +59,14 @@ func (d *daemon) health() alert.Health {
 	}
 	h.Checks = h.Judged()
 	return h
+}
+
+// requestsAt is where Slack's requests come; empty in Socket Mode.
+func (d *daemon) requestsAt() string {
+	if d.requests == nil {
+		return ""
+	}
+	return d.requests.Addr().String()
 }
 
 // span is since when something has been true.

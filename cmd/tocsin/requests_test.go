@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"tocsin/alert"
 	"tocsin/playground"
 )
 
@@ -21,41 +22,14 @@ const signingSecret = "0123456789abcdef0123456789abcdef"
 
 func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 	t.Parallel()
-	const secret = signingSecret
 	s := slack(t, playground.Options{})
-	file := filepath.Join(t.TempDir(), "tocsin.yaml")
-	if err := os.WriteFile(file, []byte("slack:\n  mode: http\n  listen: 127.0.0.1:0\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := prepare(t, s, map[string]string{"TOCSIN_CONFIG": file, "SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": secret})
+	p := prepare(t, s, byHTTP(t))
 	p.start()
 	var body readyBody
 	if err := p.ask("/readyz", &body); err != nil || !body.Ready || body.RequestsAt == "" {
 		t.Fatalf("it is not ready: %s, %v", asJSON(body), err)
 	}
-	form := url.Values{
-		"command": {"/notify-test"}, "text": {"critical"}, "user_id": {"U0ANN"}, "user_name": {"ann"}, "team_id": {"T0PLAYGROUND"},
-		"channel_id": {"C0ALERTS"}, "channel_name": {"alerts"}, "trigger_id": {"1.2.3"}, "response_url": {s.URL() + "/nothing"},
-	}.Encode()
-	send := func(key string) int {
-		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+body.RequestsAt+"/slack/commands", strings.NewReader(form))
-		if err != nil {
-			t.Fatal(err)
-		}
-		stamp := strconv.FormatInt(time.Now().Unix(), 10)
-		mac := hmac.New(sha256.New, []byte(key))
-		mac.Write([]byte("v0:" + stamp + ":" + form))
-		r.Header.Set("X-Slack-Request-Timestamp", stamp)
-		r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
-		a, err := (&http.Client{Timeout: patience}).Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := a.Body.Close(); err != nil {
-			t.Error(err)
-		}
-		return a.StatusCode
-	}
+	send := func(key string) int { return p.signed(body.RequestsAt, testCommand(s), key) }
 	if status := send("another secret"); status != http.StatusUnauthorized {
 		t.Errorf("a request of somebody else: %d", status)
 	}
@@ -69,7 +43,7 @@ func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 	if h, err := p.health(); err != nil || !h.Ready {
 		t.Errorf("a request of somebody else keeps it from being ready: %+v, %v", h.Problems, err)
 	}
-	if status := send(secret); status != http.StatusOK {
+	if status := send(signingSecret); status != http.StatusOK {
 		t.Errorf("Slack's request: %d", status)
 	}
 	until(t, s, "the test alert", func(sn *playground.Snapshot) bool {
@@ -83,9 +57,90 @@ func TestWithoutSocketModeCommandsComeByHTTP(t *testing.T) {
 		t.Errorf("%d sockets were opened", n)
 	}
 	p.kill()
-	if log := p.log.String(); strings.Contains(log, secret) {
+	if log := p.log.String(); strings.Contains(log, signingSecret) {
 		t.Error("the log holds the signing secret")
 	}
+}
+
+// byHTTP are the variables of a daemon that Slack sends requests to.
+func byHTTP(t testing.TB) map[string]string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "tocsin.yaml")
+	if err := os.WriteFile(file, []byte("slack:\n  mode: http\n  listen: 127.0.0.1:0\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return map[string]string{"TOCSIN_CONFIG": file, "SLACK_APP_TOKEN": "", "SLACK_SIGNING_SECRET": signingSecret}
+}
+
+// testCommand is a slash command that posts a test alert.
+func testCommand(s *playground.Server) string {
+	return url.Values{
+		"command": {"/notify-test"}, "text": {"critical"}, "user_id": {"U0ANN"}, "user_name": {"ann"}, "team_id": {"T0PLAYGROUND"},
+		"channel_id": {"C0ALERTS"}, "channel_name": {"alerts"}, "trigger_id": {alert.NewID()}, "response_url": {s.URL() + "/nothing"},
+	}.Encode()
+}
+
+// signed sends a command as Slack does, signed with a secret.
+func (p *process) signed(address, form, secret string) (status int) {
+	p.t.Helper()
+	r, err := http.NewRequestWithContext(p.t.Context(), http.MethodPost, "http://"+address+"/slack/commands", strings.NewReader(form))
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	stamp := strconv.FormatInt(time.Now().Unix(), 10)
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("v0:" + stamp + ":" + form))
+	r.Header.Set("X-Slack-Request-Timestamp", stamp)
+	r.Header.Set("X-Slack-Signature", "v0="+hex.EncodeToString(mac.Sum(nil)))
+	a, err := (&http.Client{Timeout: patience}).Do(r)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := a.Body.Close(); err != nil {
+		p.t.Error(err)
+	}
+	return a.StatusCode
+}
+
+func TestAStandbyTakesSlacksRequestsForTheActiveReplica(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	env := byHTTP(t)
+	env["TOCSIN_STORE"] = sharedStore(t)
+	first, second := prepare(t, s, env), prepare(t, s, env)
+	first.start()
+	second.start()
+	h, err := second.health()
+	if err != nil || !h.Standby || h.RequestsAt == "" {
+		t.Fatalf("the standby says %s, %v", asJSON(h), err)
+	}
+	answered := 0
+	send := func(when string) {
+		t.Helper()
+		if status := second.signed(h.RequestsAt, testCommand(s), signingSecret); status != http.StatusOK {
+			t.Errorf("%s, Slack's request got %d", when, status)
+		}
+		answered++
+		until(t, s, "the answer to the command", func(sn *playground.Snapshot) bool {
+			top, _ := cards(sn.Messages("#alerts"))
+			return len(top) == answered
+		})
+	}
+	send("on standby")
+	if status := second.signed(h.RequestsAt, testCommand(s), "another secret"); status != http.StatusUnauthorized {
+		t.Errorf("a request of somebody else got %d", status)
+	}
+	if said := second.command("status"); !strings.Contains(said, "requests from Slack are refused") {
+		t.Errorf("tocsin status says\n%s", said)
+	}
+	first.kill()
+	send("while the other one is gone") // whoever connects meanwhile waits
+	active(t, []*process{second})
+	send("once it is active")
+	second.supersede()
+	second.eventually("it is superseded", func() bool { return strings.Contains(second.log.String(), "another replica has become active") })
+	active(t, []*process{second})
+	send("after it was a standby again")
 }
 
 func TestTheManifestForRequestsByHTTP(t *testing.T) {

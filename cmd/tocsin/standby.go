@@ -49,8 +49,9 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		h.Notes = append(h.Notes, d.certificates.problems()...)
 		if slack := d.receiver.Load(); slack != nil {
 			status := (*slack).Status()
-			h.Connections, h.ConnectedSince, h.Notes = status.Connections, status.Since, append(h.Notes, status.Problems...)
+			h.Connections, h.ConnectedSince, h.Notes = status.Connections, status.Since, slices.Concat(h.Notes, status.Problems, status.Notes)
 		}
+		h.RequestsAt = d.requestsAt()
 		h.Checks = h.Judged()
 		return h
 	}
@@ -58,7 +59,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	if err != nil {
 		return nil, errors.Join(err, shared.Close(), s.Close())
 	}
-	receiver := d.receive(shared, slack)
+	receiver := d.receive(parts, shared, slack)
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
 	d.told(d.notifier.Ready(standbyStatus))
@@ -82,15 +83,20 @@ type standbyReceiver struct {
 	end func() error
 }
 
-// receive receives what people do over Socket Mode. Where Slack sends requests, they go to the
-// active replica.
-func (d *daemon) receive(shared *store.DB, slack *bot.Bot) *standbyReceiver {
+// receive receives what people do. Requests end with answering, and who connects then waits for
+// the active replica; Socket Mode goes on until that one has connections of its own.
+func (d *daemon) receive(answering *stages, shared *store.DB, slack *bot.Bot) *standbyReceiver {
 	parts := newStages(d.log)
-	if d.cfg.Slack.Mode != config.HTTPMode {
-		var socket fromSlack = bot.NewFrontSocket(slack, shared, handlers.New(handlers.Options{Log: d.log.Named("handlers")}))
-		d.receiver.Store(&socket)
-		parts.start("slack", stopSocket, socket.Run)
+	dialogs := handlers.New(handlers.Options{Log: d.log.Named("handlers")})
+	var slackSide fromSlack
+	if d.requests != nil {
+		slackSide = bot.NewFrontRequests(slack, shared, dialogs, d.requests, d.tokens.signing)
+		answering.start("slack", stopSocket, slackSide.Run)
+	} else {
+		slackSide = bot.NewFrontSocket(slack, shared, dialogs)
+		parts.start("slack", stopSocket, slackSide.Run)
 	}
+	d.receiver.Store(&slackSide)
 	return &standbyReceiver{sync.OnceValue(func() error { return errors.Join(parts.stop(), shared.Close()) })}
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"time"
 
@@ -100,8 +101,10 @@ func (d *daemon) answer(f *front) *stages {
 func (d *daemon) stopAnswering(parts *stages, opened bool) error {
 	d.doors.kept.Store(opened)
 	err := parts.stop()
-	if d.requests != nil {
-		err = errors.Join(err, d.requests.Close())
+	if d.requests != nil { // whose receiver may have closed it
+		if e := d.requests.Close(); !errors.Is(e, net.ErrClosed) {
+			err = errors.Join(err, e)
+		}
 	}
 	d.unix, d.tcp, d.requests, d.servers = nil, nil, nil, nil
 	return err
