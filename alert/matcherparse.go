@@ -130,6 +130,9 @@ func checkedMatcher(name, op, value string) (Matcher, error) {
 	if m, ok := beginning(name, op, value); ok {
 		return NewMatcher(m.Name, m.Op, m.Value)
 	}
+	if several := severitiesIn(value); name == "severity" && len(several) > 1 {
+		return Matcher{}, severalSeverities(op, several)
+	}
 	value, err := fieldValue(name, value)
 	if err != nil {
 		return Matcher{}, err
@@ -244,6 +247,26 @@ func fieldValue(name, value string) (string, error) {
 		}
 	}
 	return value, nil
+}
+
+// severitiesIn are the severities of which a value is a list, as in critical,error.
+func severitiesIn(value string) (all []string) {
+	for _, word := range strings.FieldsFunc(value, func(r rune) bool { return strings.ContainsRune(" ,;/|", r) }) {
+		s, ok := ParseSeverity(word)
+		if !ok {
+			return nil
+		}
+		all = Union(all, []string{string(s)})
+	}
+	return all
+}
+
+func severalSeverities(op string, several []string) *InputError {
+	hint := "write severity" + op + several[0]
+	if op == "=" || op == "!=" {
+		hint = fmt.Sprintf("write severity%s~%q", op[:1], strings.Join(several, "|"))
+	}
+	return &InputError{Message: "no alert has several severities", Hint: hint}
 }
 
 func unknownSeverity(value string) *InputError {

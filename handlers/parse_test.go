@@ -75,6 +75,7 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		`title = "x" for 1h`:                                      {`title="x"`, "1h0m0s", ""},
 		`a =b c = d e!~f for 1h`:                                  {`a="b", c="d", e!~"f"`, "1h0m0s", ""},
 		`critical for 1h`:                                         {`severity="critical"`, "1h0m0s", ""},
+		`warnings and service=db infos crit warn for 1h`:          {`severity=~"warning|info|critical", service="db"`, "1h0m0s", ""},
 		`service=db for 2h severity=info reason: deploying`:       {`service="db", severity="info"`, "2h0m0s", "deploying"},
 		`service=db for 2h we are deploying a=b`:                  {`service="db"`, "2h0m0s", "we are deploying a=b"},
 		`host=<http://db-1.example.com|db-1.example.com> 2h`:      {`host="db-1.example.com"`, "2h0m0s", ""},
@@ -253,7 +254,7 @@ func TestASilenceMayBeginLaterOrRecur(t *testing.T) {
 func TestAListIsReadInAnyOrder(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "|", "open": "open|", "db-3": "||db-3", "the disk alerts on db-3": "||disk db-3", "service Disk": "||service disk", "all": "open acked resolved|", "RESOLVED service=db": `resolved|service="db"`, "service=db acked": `acked|service="db"`,
-		"critical": `|severity="critical"`, "<#C0OPS|ops>": `|channel="C0OPS"`, "open in #alerts": `open|channel="#alerts"`, "#4711": "||#4711", "<https://pay.example/x?y=1>": "||https://pay.example/x?y=1", "https://pay.example/x?y=1 open": "open||https://pay.example/x?y=1", "url = <https://pay.example/x>": `|url="https://pay.example/x"`, "critical alerts mine": `|severity="critical"|mine`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
+		"critical": `|severity="critical"`, "<#C0OPS|ops>": `|channel="C0OPS"`, "open in #alerts": `open|channel="#alerts"`, "#4711": "||#4711", "<https://pay.example/x?y=1>": "||https://pay.example/x?y=1", "https://pay.example/x?y=1 open": "open||https://pay.example/x?y=1", "url = <https://pay.example/x>": `|url="https://pay.example/x"`, "critical alerts mine": `|severity="critical"|mine`, "critical error": `|severity=~"critical|error"`, "errors or warnings on db-3": `|severity=~"error|warning"|db-3`, "critical crit": `|severity="critical"`, "warnings service=~“db-.*”": `|severity="warning", service=~"db-.*"`,
 	} {
 		got, bad := parseList(read(said))
 		var states []string
@@ -422,7 +423,7 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 		"list db-3": "list ~db-3", "show disk": "show ~disk", "mute db-3 for 1h": "mute ~db-3 for 1h0m0s", "silence postgres 2h": "silence ~postgres for 2h0m0s",
 		"ack last": "ack LAST", "ack the last one I look": "ack LAST : one I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "show me what is open": "list in open", "show what's open on db-3": "list ~db-3 in open", "What's open on db-3?": "list ~db-3 in open",
 		"snooze b22c": "mute b22c for 1h0m0s", "mute b22c 30m": "mute b22c for 30m0s", "show open": "list in open", "show me my critical alerts": `list MINE severity="critical"`,
-		"show all": "list in open in acked in resolved", "ack all": "ack ALL", "ack all critical": `ack ALL severity="critical"`, "resolve service=db": `resolve service="db"`,
+		"show all": "list in open in acked in resolved", "ack all": "ack ALL", "ack all critical": `ack ALL severity="critical"`, "ack all critical and error": `ack ALL severity=~"critical|error"`, "resolve service=db": `resolve service="db"`,
 		"ack disk on db-3": "ack ~disk ~db-3", "ack disk: looking into it": "ack ~disk : looking into it", "ack service=db because of the move": `ack service="db" : of the move`,
 		"ack all - planned": "ack ALL : planned", "assign last bob": "assign LAST to bob", "assign all critical to bob": `assign ALL severity="critical" to bob`, "assign disk bob can you look": "assign ~disk to bob : can you look",
 		"assign service=db bob": `assign service="db" to bob`, "give k7f2 to me": "assign k7f2 to me", "assign bob k7f2": "assign k7f2 to bob", "assign bob k7f2 k7f3": "assign k7f2 k7f3 to bob", "unack k7f2": "unack k7f2", "reopen last": "reopen LAST", "/ack K7F2 on it": "ack k7f2 : on it",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -70,6 +71,9 @@ type matcherText struct {
 	phrase
 	parts []string
 	last  int // the last cell that was added, -1 for none
+	// severities are those that were named by a bare word; their part is at severityPart.
+	severities   []string
+	severityPart int
 }
 
 func newMatcherText(p phrase) *matcherText {
@@ -143,13 +147,22 @@ func compares(word string) bool {
 	return strings.HasPrefix(word, "&gt;") || strings.HasPrefix(word, "&lt;")
 }
 
-// severity adds the matcher for a bare severity, if the n-th cell is one.
+// severity adds a bare severity, if the n-th cell is one. Of several, any may be that of
+// an alert.
 func (m *matcherText) severity(n int) bool {
 	s, ok := severityOf(m.words[n].key)
-	if ok {
-		m.parts, m.last = append(m.parts, "severity="+string(s)), n
+	if !ok { // or is between two
+		return m.words[n].key == "or" && m.severities != nil && n+1 < len(m.words) && m.severity(n+1)
 	}
-	return ok
+	if m.severities == nil {
+		m.parts, m.severityPart = append(m.parts, ""), len(m.parts)
+	}
+	m.severities, m.last = alert.Union(m.severities, []string{string(s)}), n
+	m.parts[m.severityPart] = "severity=~" + strconv.Quote(strings.Join(m.severities, "|"))
+	if len(m.severities) == 1 {
+		m.parts[m.severityPart] = "severity=" + string(s)
+	}
+	return true
 }
 
 // severityOf knows the severities, in the plural too, and what other tools call them. A
