@@ -245,7 +245,7 @@ func (f *fileSender) send(ctx context.Context, batch []numbered) error {
 	case f.once && !isFinal(err) && ctx.Err() == nil:
 		f.away = err
 		f.bar.clear()
-		f.say(fmt.Sprintf("%s; the alerts wait in the spool and will be sent", shortly(err)))
+		f.say(fmt.Sprintf("%s; the alerts go to the spool", shortly(err)))
 		return f.keepAll(ctx, batch)
 	case !isRefused(err):
 		return err
