@@ -30,25 +30,39 @@ type sender struct {
 	alertmanager string
 }
 
-// fromEach is how many alerts each sender sends.
-const fromEach = 6
+// fromEach is how many alerts each sender sends: one while the daemon runs, and the next
+// one when it has been killed.
+const (
+	killed   = 3
+	fromEach = 2 * killed
+)
 
 // TestRealSendersLoseNothingThroughAStormAndCrashes has Debian's Alertmanager, FastAPI, curl
-// and Python send while Slack throttles and the daemon is killed again and again: what a
-// sender calls sent is shown once, and in order.
+// and Python send while Slack throttles each channel and the daemon is killed again and
+// again: what a sender calls sent is shown once, and in order.
 func TestRealSendersLoseNothingThroughAStormAndCrashes(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})
 	channels := addChannels(s, 5)
 	p := overTCP(t, s, "delivery: {digest_above: 100, max_pending: 10}\n") // a card for each alert, and 429 for senders, too
+	for _, channel := range channels {
+		fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", Channel: channel, RetryAfter: 1, Times: 3})
+	}
 	fault(t, s, playground.Fault{Kind: playground.FaultThrottle, Method: "chat.postMessage", RetryAfter: 1, Percent: 50})
 	senders := append(p.alertmanagers(channels), p.scripts(channels[2:])...)
 
 	var accepted atomic.Int64
 	done := make(chan error, len(senders))
+	var dead [killed]chan struct{}
+	for n := range dead {
+		dead[n] = make(chan struct{})
+	}
 	for _, from := range senders {
 		go func() {
 			for n := range fromEach {
+				if n%2 == 1 {
+					<-dead[n/2]
+				}
 				if err := from.send(t.Context(), n); err != nil {
 					done <- fmt.Errorf("%s: alert %d: %w", from.name, n, err)
 					return
@@ -58,9 +72,10 @@ func TestRealSendersLoseNothingThroughAStormAndCrashes(t *testing.T) {
 			done <- nil
 		}()
 	}
-	for kills := range 3 {
-		p.eventually("more alerts", func() bool { return accepted.Load() >= int64((kills+1)*len(senders)) })
+	for kills := range killed {
+		p.eventually("more alerts", func() bool { return accepted.Load() > int64(2*kills*len(senders)+2) }) // Alertmanager accepts at once
 		p.kill()
+		close(dead[kills])
 		for _, from := range senders[:2] {
 			from.meetsNobody(t, fromEach+kills)
 		}
@@ -71,6 +86,9 @@ func TestRealSendersLoseNothingThroughAStormAndCrashes(t *testing.T) {
 			t.Error(err)
 		}
 	}
+	p.eventually("that Slack throttles each channel", func() bool {
+		return !slices.ContainsFunc(s.Faults(), func(f playground.Fault) bool { return f.Channel != "" })
+	})
 	s.ClearFaults()
 	for _, from := range senders {
 		p.hasShownOnceAndInOrder(s, from)
@@ -195,7 +213,7 @@ func (p *process) hasShownOnceAndInOrder(s *playground.Server, from sender) {
 		want = append(want, from.title(n))
 	}
 	if from.alertmanager != "" {
-		for kills := range 3 {
+		for kills := range killed {
 			want = append(want, from.title(fromEach+kills))
 		}
 	}
