@@ -258,7 +258,8 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		"broken":           {jsonKind, "/v1/alerts", `{"title": "a",}`, 400, "broken JSON at byte 15"},
 		"cut":              {jsonKind, "/v1/alerts", `{"title": "a"`, 400, "broken JSON at byte 13"},
 		"two objects":      {jsonKind, "/v1/alerts", `{"title":"a"}{"title":"b"}`, 400, "something follows the JSON value at byte 1"},
-		"no object":        {jsonKind, "/v1/alerts", `"disk"`, 400, "the JSON is a string"},
+		"string strictly":  {jsonKind, "/v1/alerts?strict=1", `["disk"]`, 400, "the JSON is a string"},
+		"no object":        {jsonKind, "/v1/alerts", `5`, 400, "the JSON is a number"},
 		"item of a batch":  {jsonKind, "/v1/alerts", `[{"title":"a"},{"title":""}]`, 400, "alert 2: "},
 		"line of a batch":  {lines, "/v1/alerts", "{\"title\":\"a\"}\n\n{oops}", 400, "alert 2, line 3: broken JSON at byte 2"},
 		"too long":         {"text/plain", "/v1/alerts", strings.Repeat("x", 1<<20+1), 413, "longer than 1048576 bytes"},
@@ -300,6 +301,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 	}{
 		"misspelt":            {jsonKind, "/v1/alerts", `{"title":"a","sevrity":"info"}`, "error/a//map[sevrity:info]/[]", `"sevrity" is no field of an alert: kept as a label`},
 		"wrong type":          {jsonKind, "/v1/alerts", `{"title":5,"severity":2}`, "error/5//map[severity:2]/[]", "title is a number: taken as text"},
+		"a string":            {jsonKind, "/v1/alerts", `"disk full"`, "error/disk full//map[]/[]", "the JSON is a string: taken as text"},
 		"nested text":         {jsonKind, "/v1/alerts", `{"title":"a","text":{"b": [1, 2]}}`, `error/a/{"b":[1,2]}/map[]/[]`, "text is an object: taken as text"},
 		"nothing":             {jsonKind, "/v1/alerts", `{"title":"a","labels":null,"links":null,"at":null,"severity":null}`, "error/a//map[]/[]", ""},
 		"another case":        {jsonKind, "/v1/alerts", `{"Title":"a","SEVERITY":"Warn"}`, "warning/a//map[]/[]", ""},

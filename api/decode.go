@@ -236,10 +236,14 @@ func decodeJSON(body []byte) ([]alert.Alert, error) {
 	return alerts, nil
 }
 
-// decodeAlert reads one alert.
+// decodeAlert reads one alert, of which a string is the text.
 func decodeAlert(b []byte) (alert.Alert, error) {
 	if a, ok := scanAlert(b); ok {
 		return a, nil
+	}
+	var text string
+	if json.Unmarshal(b, &text) == nil && text != "" {
+		return alert.Alert{Text: text, Notes: []string{"the JSON is a string: taken as text"}}, nil
 	}
 	return decodeFields(b)
 }

@@ -83,7 +83,7 @@ func newMatcherText(p phrase) *matcherText {
 // addMatcher adds the n-th cell if it belongs to a matcher, which may have blanks
 // around its operator.
 func (m *matcherText) addMatcher(n int) bool {
-	word := m.raw(n)
+	word := uncoded(m.raw(n))
 	before := m.last >= 0 && m.last == n-1 && endsInOperator(m.parts[len(m.parts)-1]) && !m.beginsTime(n)
 	behind := n+1 < len(m.words) && beginsWithOperator(m.raw(n+1))
 	after := m.last >= 0 && m.last == n-1 && beginsWithOperator(word)
@@ -93,6 +93,15 @@ func (m *matcherText) addMatcher(n int) bool {
 	}
 	m.parts, m.last = append(m.parts, word), n
 	return true
+}
+
+// uncoded is a cell without the backquotes that show it as code, which a client keeps when a
+// matcher is copied from a card. Inside of quotation marks they are part of a value.
+func uncoded(cell string) string {
+	if strings.ContainsFunc(cell, func(r rune) bool { return plainQuote(r) != 0 }) {
+		return strings.Trim(cell, "`")
+	}
+	return strings.ReplaceAll(cell, "`", "")
 }
 
 // webAddress is the beginning of a web address, in which a = is no operator.
