@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +32,9 @@ func readable(kind, charset string, body []byte) (clean []byte, notes []string) 
 	if strings.HasSuffix(kind, "json") && loneSurrogate(body) {
 		notes = append(notes, "half of a surrogate pair is shown as \ufffd")
 	}
-	return blankLines.ReplaceAll(bytes.TrimRight(body, " \t\r\n"), nil), notes
+	body = bytes.TrimRight(body, " \t\r\n")
+	blank := body[:len(body)-len(bytes.TrimLeft(body, " \t\r\n"))]
+	return body[bytes.LastIndexByte(blank, '\n')+1:], notes // the first line may be indented
 }
 
 // loneSurrogate reports whether JSON has an escaped half of a surrogate pair without the other.
@@ -121,9 +122,6 @@ func encodedAsUTF8(pairs string, enc encoding.Encoding, fine func(value string) 
 func isASCII(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r >= utf8.RuneSelf })
 }
-
-// blankLines are those in front of a body, whose first line may be indented.
-var blankLines = regexp.MustCompile(`^(?:[ \t\r]*\n)+`)
 
 // encodingOf returns the encoding of this name; nil for an unknown one.
 func encodingOf(charset string) encoding.Encoding {
