@@ -27,7 +27,7 @@ const (
 	KindAckDropped = "ack_dropped"
 	// KindTimedOut is an envelope without an ack in time.
 	KindTimedOut = "timed_out"
-	// KindLost is an envelope that nobody can have received: Reason is LostGhost or LostNoSocket.
+	// KindLost is an envelope that nobody has taken: Reason is LostGhost, LostNoSocket, or what was wrong with a request.
 	KindLost = "lost"
 	// KindAbandoned is an event after its last attempt.
 	KindAbandoned = "abandoned"
@@ -65,7 +65,8 @@ type envelope struct {
 	reason  string
 	socket  string
 	sent    time.Time
-	answer  chan ack // receives the one ack in time
+	answer  chan ack // receives the one ack in time, and is closed when the app refuses the envelope
+	refused bool     // by then
 }
 
 // ack is an acknowledgement in time.
@@ -113,18 +114,22 @@ func (env *envelope) frame() ws.Frame {
 	return ws.NewTextFrame(append(append(text, env.payload...), '}'))
 }
 
-// dispatchLocked sends an envelope to a random socket. It reports false when there is none. An envelope to a ghost counts as sent,
+// dispatchLocked sends an envelope to a random socket, or to the request URL. It reports false when there is none. An envelope to a ghost counts as sent,
 // because Slack does not know that the socket is lost.
 func (s *Server) dispatchLocked(env *envelope) bool {
 	entry := Entry{Kind: KindSent, Envelope: env.id, Type: env.kind, Text: env.label, Event: env.event, Attempt: env.attempt, Reason: env.reason}
+	if env.attempt > 0 {
+		entry.Kind = KindRedelivered
+	}
+	if s.opts.RequestURL != "" {
+		s.requestLocked(env, entry)
+		return true
+	}
 	k := s.chooseLocked()
 	if k == nil {
 		entry.Kind, entry.Reason = KindLost, LostNoSocket
 		s.recordLocked(entry)
 		return false
-	}
-	if env.attempt > 0 {
-		entry.Kind = KindRedelivered
 	}
 	s.handOverLocked(env, k, entry)
 	return true
@@ -144,13 +149,13 @@ func (s *Server) handOverLocked(env *envelope, k *socket, entry Entry) {
 	k.queueLocked(env.frame())
 }
 
-// awaitAck waits until the envelope is acknowledged. It reports false when its time is over or the playground ends.
+// awaitAck waits until the envelope is acknowledged. It reports false when it is refused, its time is over or the playground ends.
 func (s *Server) awaitAck(env *envelope) (ack, bool) {
 	timer := time.NewTimer(s.opts.AckTimeout)
 	defer timer.Stop()
 	select {
-	case a := <-env.answer:
-		return a, true
+	case a, ok := <-env.answer:
+		return a, ok
 	case <-s.done:
 		return ack{}, false
 	case <-timer.C:
@@ -158,7 +163,8 @@ func (s *Server) awaitAck(env *envelope) (ack, bool) {
 	if s.timeOut(env) {
 		return ack{}, false
 	}
-	return <-env.answer, true
+	a, ok := <-env.answer
+	return a, ok
 }
 
 // timeOut ends the wait for an ack. It reports false when the ack came first.
@@ -197,24 +203,24 @@ func (s *Server) ackFrameLocked(k *socket, f ws.Frame) {
 		s.recordLocked(Entry{Kind: KindAckDropped, Socket: k.id, Reason: reason})
 		return
 	}
-	s.ackLocked(k, body.EnvelopeID, body.Payload)
+	s.ackLocked(k.id, body.EnvelopeID, body.Payload)
 }
 
 // ackLocked records an ack. One that arrives on another socket than its envelope was sent on is accepted and marked.
-func (s *Server) ackLocked(k *socket, id string, payload json.RawMessage) {
-	entry := Entry{Kind: KindAckUnknown, Envelope: id, Socket: k.id, Payload: payload}
+func (s *Server) ackLocked(socket, id string, payload json.RawMessage) {
+	entry := Entry{Kind: KindAckUnknown, Envelope: id, Socket: socket, Payload: payload}
 	if env := s.sockets.pending[id]; env != nil {
 		delete(s.sockets.pending, id)
 		s.sockets.spent.add(env, false)
 		after := time.Since(env.sent)
 		entry.Kind, entry.Type, entry.Text, entry.Event = KindAcked, env.kind, env.label, env.event
-		entry.After, entry.Attempt, entry.Cross = after, env.attempt, env.socket != k.id
+		entry.After, entry.Attempt, entry.Cross = after, env.attempt, env.socket != socket
 		s.recordLocked(entry)
 		env.answer <- ack{after: after, payload: payload}
 		return
 	}
 	if old, ok := s.sockets.spent.byID[id]; ok {
-		entry.Kind, entry.After, entry.Cross = KindAckAgain, time.Since(old.sent), old.socket != k.id
+		entry.Kind, entry.After, entry.Cross = KindAckAgain, time.Since(old.sent), old.socket != socket
 		if old.timedOut {
 			entry.Kind = KindLate
 		}

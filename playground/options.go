@@ -35,6 +35,9 @@ type Options struct {
 	// FileScan is how long Slack checks an uploaded file, during which blocks that show it are refused (invalid slack file); 300 ms when
 	// zero. How long Slack takes is not documented; files.info shows when it is over.
 	FileScan time.Duration
+	// RequestURL is the app's address for requests by HTTP, to which /slack/events, /slack/commands and /slack/interactive are added; empty
+	// for Socket Mode.
+	RequestURL string
 	// Commands are the slash commands the app has registered, offered by the page's composer.
 	Commands []Command
 	// Push hands a sample alert (JSON) to the daemon under the page; nil means that there is none.

@@ -61,7 +61,7 @@ func (s *Server) stateLocked(r *http.Request) (json.RawMessage, error) {
 		"team": map[string]any{"id": s.ws.teamID, "name": s.ws.team}, "me": me, "users": s.ws.users, "groups": orEmpty(s.ws.groups),
 		"bot":  map[string]any{"id": s.ws.bot.ID, "name": s.ws.bot.Name, "app_id": s.ws.appID, "bot_id": s.ws.botID},
 		"home": s.ws.homes[me.ID], "modals": orEmpty(s.ws.modals[me.ID]), "commands": orEmpty(s.opts.Commands),
-		"sockets": s.liveSocketsLocked(), "faults": s.faultsLocked(), "channels": channels, "messages": messages,
+		"sockets": s.liveSocketsLocked(), "requests_to": s.opts.RequestURL, "faults": s.faultsLocked(), "channels": channels, "messages": messages,
 	}
 	return mustJSON(state), nil
 }

@@ -19,7 +19,7 @@ const KindCommand = "command"
 const (
 	// ErrTimeout is shown when there was no ack in time.
 	ErrTimeout = "operation_timeout"
-	// ErrDispatch is shown when the app has no socket open.
+	// ErrDispatch is shown when the app has no socket open, or does not answer a request with 200.
 	ErrDispatch = "dispatch_failed"
 	// ErrCommand is shown for a command that the app has not registered.
 	ErrCommand = "invalid_command"
@@ -218,6 +218,9 @@ func (s *Server) exchange(env *envelope, sent bool) Interaction {
 	a, ok := s.awaitAck(env)
 	if !ok {
 		out.Err = ErrTimeout
+		if env.refused {
+			out.Err = ErrDispatch
+		}
 		return out
 	}
 	out.Acked, out.AckAfter, out.AckPayload = true, a.after, a.payload

@@ -8,17 +8,19 @@ import (
 
 // tokens are the credentials the playground accepts and what the bot token may do.
 type tokens struct {
-	app, bot string
-	known    map[string]string
-	revoked  map[string]bool
-	scopes   []string
+	// signing is the secret of requests to Options.RequestURL.
+	app, bot, signing string
+
+	known   map[string]string
+	revoked map[string]bool
+	scopes  []string
 	// botApp is the app that the bot token is of (A…), and expires in how long the token ends; 0 for never.
 	botApp  string
 	expires time.Duration
 }
 
 func newTokens() tokens {
-	t := tokens{app: "xapp-1-A0TOCSIN-1-" + randomHex(secretLength), bot: "xoxb-1-1-" + randomHex(secretLength)}
+	t := tokens{app: "xapp-1-A0TOCSIN-1-" + randomHex(secretLength), bot: "xoxb-1-1-" + randomHex(secretLength), signing: randomHex(secretLength)}
 	t.known = map[string]string{t.app: "app", t.bot: "bot"}
 	t.revoked = map[string]bool{}
 	t.scopes = DefaultScopes()

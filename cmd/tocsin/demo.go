@@ -26,10 +26,12 @@ import (
 )
 
 type demoCmd struct {
-	listen    string
-	api       string
-	noBrowser bool
-	quiet     bool
+	listen string
+	api    string
+	// requestsTo is where the small Slack sends its requests; empty for Socket Mode.
+	requestsTo string
+	noBrowser  bool
+	quiet      bool
 	// shown are alerts that are pushed in place of the story, and routing is where they go.
 	shown   []alert.Alert
 	routing alert.Routing
@@ -130,7 +132,7 @@ func (c demoCmd) slack(ctx context.Context, daemon *client) (*playground.Server,
 		return nil, err
 	}
 	s, err := playground.New(playground.Options{
-		Listen: freeAddress(ctx, c.listen), Commands: commands,
+		Listen: freeAddress(ctx, c.listen), Commands: commands, RequestURL: c.requestsTo,
 		Push: func(ctx context.Context, alert []byte) error {
 			return daemon.call(ctx, http.MethodPost, "/v1/alerts", json.RawMessage(alert), &struct{}{})
 		},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 
 	"github.com/spf13/cobra"
 
@@ -21,11 +22,18 @@ yourself: to try your own configuration, or another version. It prints the varia
 tocsin serve use it. Give that daemon a store of its own with TOCSIN_STORE, so that what is
 tried does not get into the store of a real one. What happened in this Slack is gone at the end.`,
 		Example: `  tocsin playground
-  tocsin playground --no-browser --listen 127.0.0.1:9000`,
+  tocsin playground --no-browser --listen 127.0.0.1:9000
+  tocsin playground --url http://127.0.0.1:8128`,
 		Args: noArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return c.runSlack(cmd.Context(), w) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if u, err := url.Parse(c.requestsTo); c.requestsTo != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+				return &usageError{fmt.Errorf("--url %s is no address: write one such as http://127.0.0.1:8128", flat(c.requestsTo))}
+			}
+			return c.runSlack(cmd.Context(), w)
+		},
 	}
 	cmd.Flags().StringVar(&c.listen, "listen", demoAddress, "serve the page and Slack's API at this `ADDRESS`, or at another port if it is in use")
+	cmd.Flags().StringVar(&c.requestsTo, "url", "", "send what people do to this `URL` (slack.mode: http), in place of Socket Mode")
 	cmd.Flags().BoolVar(&c.noBrowser, "no-browser", false, "do not open the page in a browser")
 	return cmd
 }
@@ -42,7 +50,7 @@ func (c demoCmd) runSlack(ctx context.Context, w world) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, slack.Close()) }()
-	if err := greetDaemon(w, slack); err != nil {
+	if err := c.greetDaemon(w, slack); err != nil {
 		return err
 	}
 	if !c.noBrowser && isTerminal(w.stdout) {
@@ -53,17 +61,23 @@ func (c demoCmd) runSlack(ctx context.Context, w world) (err error) {
 }
 
 // greetDaemon says how a daemon uses the playground.
-func greetDaemon(w world, slack *playground.Server) error {
+func (c demoCmd) greetDaemon(w world, slack *playground.Server) error {
+	receives := "export SLACK_APP_TOKEN=" + slack.AppToken()
+	if u, err := url.Parse(c.requestsTo); c.requestsTo != "" && err == nil {
+		receives = fmt.Sprintf(`echo 'slack: {mode: http, listen: "%s"}' >playground.yaml
+  export TOCSIN_CONFIG=playground.yaml
+  export SLACK_SIGNING_SECRET=%s`, u.Host, slack.SigningSecret())
+	}
 	_, err := fmt.Fprintf(w.stdout, `A small Slack runs in this process until Ctrl-C. Its page: %s
 
 In another shell, for the daemon:
 
   export SLACK_API_URL=%s
-  export SLACK_APP_TOKEN=%s
+  %s
   export SLACK_BOT_TOKEN=%s
   export SLACK_CHANNEL_ID=alerts
   export TOCSIN_STORE=sqlite:playground.db
   tocsin serve
-`, slack.URL(), slack.APIURL(), slack.AppToken(), slack.BotToken())
+`, slack.URL(), slack.APIURL(), receives, slack.BotToken())
 	return err
 }

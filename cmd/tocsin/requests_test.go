@@ -102,6 +102,36 @@ func (p *process) signed(address, form, secret string) (status int) {
 	return a.StatusCode
 }
 
+func TestThePlaygroundSendsRequestsByHTTP(t *testing.T) {
+	t.Parallel()
+	address := freeAddress(t.Context(), "127.0.0.1:0")
+	s := slack(t, playground.Options{RequestURL: "http://" + address})
+	env := byHTTP(t)
+	env["SLACK_SIGNING_SECRET"] = s.SigningSecret()
+	if err := os.WriteFile(env["TOCSIN_CONFIG"], []byte("slack: {mode: http, listen: \""+address+"\"}"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := prepare(t, s, env)
+	p.start()
+	p.settle(p.mustPush(firing("disk", "disk full"))...)
+	ann := s.User("ann")
+	card := s.Messages("#alerts")[0]
+	clicked, err := ann.Click(t.Context(), playground.AtMessage("#alerts", card.TS), "ack")
+	if err != nil || !clicked.Acked {
+		t.Fatalf("the click got %+v, %v", clicked, err)
+	}
+	until(t, s, "the acknowledged card", func(sn *playground.Snapshot) bool {
+		return strings.Contains(shown(sn.Messages("#alerts")[0]), "cknowledged by")
+	})
+	if run, err := ann.Command(t.Context(), "#alerts", "/notify", "list"); err != nil || !run.Acked {
+		t.Errorf("the command got %+v, %v", run, err)
+	}
+	if err := ann.OpenHome(); err != nil {
+		t.Error(err)
+	}
+	p.eventually("the Home tab", func() bool { _, ok := ann.Home(); return ok })
+}
+
 func TestAStandbyTakesSlacksRequestsForTheActiveReplica(t *testing.T) {
 	t.Parallel()
 	s := slack(t, playground.Options{})

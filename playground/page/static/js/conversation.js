@@ -10,7 +10,7 @@ import { roveKeys } from "./menu.js";
 import { summary } from "./message.js";
 import { appBadge, author, avatar } from "./people.js";
 import { openPanel } from "./panel.js";
-import { botChannel, current, go, isReply, lastRead, listOf, markRead, on, state } from "./store.js";
+import { botChannel, current, go, isReply, lastRead, listOf, markRead, on, reachable, state } from "./store.js";
 import { say } from "./toast.js";
 
 let list;
@@ -133,7 +133,7 @@ function title(channel) {
 
 function chips(channel) {
   if (isBot(channel)) {
-    const up = state.sockets > 0;
+    const up = reachable();
     return h("span.chip", { class: up ? "chip-good" : "chip-warn" }, up ? "Connected" : "Not connected");
   }
   if (channel.is_archived) return h("span.chip", null, "Archived");

@@ -3,7 +3,7 @@
 import { perform } from "./context.js";
 import { h, icon, replace } from "./dom.js";
 import { answerText } from "./elements.js";
-import { current, on, state } from "./store.js";
+import { current, on, reachable, state } from "./store.js";
 import { toast } from "./toast.js";
 
 const SECOND = 1e9; // delays are in nanoseconds
@@ -110,8 +110,8 @@ export function socketsSection() {
   const count = h("p.socket-count", { role: "status", "data-testid": "sockets" });
   on("sockets", () => {
     count.dataset.count = state.sockets;
-    count.classList.toggle("none", state.sockets === 0);
-    replace(count, h("span.presence", { class: state.sockets ? "up" : "" }), state.sockets === 0 ? "No live socket" : `${state.sockets} live ${state.sockets === 1 ? "socket" : "sockets"}`);
+    count.classList.toggle("none", !reachable());
+    replace(count, h("span.presence", { class: reachable() ? "up" : "" }), state.requestsTo ? `Requests to ${state.requestsTo}` : state.sockets === 0 ? "No live socket" : `${state.sockets} live ${state.sockets === 1 ? "socket" : "sockets"}`);
   });
   const buttons = SOCKET.map(({ action, label, note }) => h("button.button.small", { type: "button", title: note, "data-testid": `fault-${action}`, onclick: async () => {
     const answer = await report(perform({ do: "socket", action }));

@@ -3,7 +3,7 @@
 import { h, icon, replace } from "./dom.js";
 import { menu, roveKeys } from "./menu.js";
 import { avatar, avatarOf } from "./people.js";
-import { botChannel, go, on, state, unreadOf } from "./store.js";
+import { botChannel, go, on, reachable, state, unreadOf } from "./store.js";
 
 const order = (a, b) => Boolean(a.is_archived) - Boolean(b.is_archived) || a.name.localeCompare(b.name);
 
@@ -35,7 +35,7 @@ function plainEntry(channel, name = channel.name) {
 
 function botEntry() {
   const channel = botChannel() ?? { id: state.bot.id };
-  const up = state.sockets > 0;
+  const up = reachable();
   const note = up ? "connected" : "not connected";
   return entry(channel, {
     name: state.bot.name ?? "app",

@@ -17,12 +17,16 @@ export const state = {
   channels: new Map(),
   commands: [],
   sockets: 0,
+  requestsTo: "",
   faults: [],
   home: null,
   modals: [],
   messages: new Map(),
   view: { channel: "", tab: "messages", thread: "" },
 };
+
+/** reachable tells whether what people do gets to the app. */
+export const reachable = () => state.sockets > 0 || state.requestsTo !== "";
 
 /** on calls fn whenever one of the topics (a space-separated list) changes. */
 export function on(topics, fn) {
@@ -67,6 +71,7 @@ export function load(data) {
     channels: new Map((data.channels ?? []).map((channel) => [channel.id, channel])),
     commands: data.commands ?? [],
     sockets: data.sockets ?? 0,
+    requestsTo: data.requests_to ?? "",
     faults: data.faults ?? [],
     home: data.home ?? null,
     modals: data.modals ?? [],
