@@ -12,12 +12,15 @@ type Aliases struct {
 	spellings map[string][]string // by lane
 }
 
-// NewAliases returns the aliases of a map from spellings to lanes.
+// NewAliases returns the aliases of a map from spellings to lanes, which nobody changes after
+// that.
 func NewAliases(lanes map[string]string) *Aliases {
-	a := &Aliases{lanes: maps.Clone(lanes), spellings: map[string][]string{}}
-	for _, spelling := range slices.Sorted(maps.Keys(lanes)) {
-		lane := lanes[spelling]
+	a := &Aliases{lanes: lanes, spellings: make(map[string][]string, len(lanes)/2)}
+	for spelling, lane := range lanes {
 		a.spellings[lane] = append(a.spellings[lane], spelling)
+	}
+	for _, spellings := range a.spellings {
+		slices.Sort(spellings)
 	}
 	return a
 }

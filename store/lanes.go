@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"tocsin/alert"
 )
@@ -67,7 +66,7 @@ func (l *laneNumbers) rollback() {
 // known returns the aliases as the open transaction leaves them.
 func (l *laneNumbers) known() *alert.Aliases {
 	if l.aliases == nil {
-		all := map[string]string{}
+		all := make(map[string]string, len(l.bySpelling))
 		for spelling, lane := range l.bySpelling {
 			if len(lane.Spellings) > 1 {
 				all[spelling] = lane.Lane
@@ -92,6 +91,14 @@ func (l *laneNumbers) of(spelling string) lane {
 		return *found
 	}
 	return lane{}
+}
+
+// orNew is the lane of a spelling, or one without a number that has that spelling alone.
+func (l *laneNumbers) orNew(spelling string) lane {
+	if found := l.bySpelling[spelling]; found != nil {
+		return *found
+	}
+	return lane{Naming: alert.Naming{Lane: spelling, Spellings: []string{spelling}}}
 }
 
 const spellingsQuery = `SELECT a.spelling, l.n, l.name, l.conversation FROM aliases a JOIN lanes l ON l.n = a.lane ORDER BY l.n, a.spelling`
@@ -143,9 +150,8 @@ const (
 
 // setNaming writes how a lane is called and found.
 func (w *writer) setNaming(ctx context.Context, l lane) error {
-	had := w.lanes.of(l.Lane)
 	for _, s := range l.Spellings {
-		if had.n == l.n && slices.Contains(had.Spellings, s) {
+		if w.lanes.of(s).n == l.n {
 			continue
 		}
 		if _, err := w.exec(ctx, addAlias, s, l.n); err != nil {

@@ -58,13 +58,13 @@ func (w *writer) learnStored(ctx context.Context, now time.Time) error {
 // learn merges the lanes of a spelling and an id, unless they are two conversations.
 // It reports whether anything has changed.
 func (w *writer) learn(ctx context.Context, spelling, id string, now time.Time) (bool, error) {
-	if _, err := w.lane(ctx, spelling); err != nil {
-		return false, err
+	if w.lanes.of(id).n == 0 {
+		if _, err := w.lane(ctx, spelling); err != nil {
+			return false, err
+		}
 	}
-	keep, gone := w.lanes.of(spelling), w.lanes.of(id)
-	if gone.n == 0 {
-		gone.Naming = alert.Naming{Lane: id, Spellings: []string{id}}
-	} else if gone.n < keep.n {
+	keep, gone := w.lanes.orNew(spelling), w.lanes.orNew(id)
+	if keep.n == 0 || gone.n != 0 && gone.n < keep.n {
 		keep, gone = gone, keep
 	}
 	merged, one := keep.with(gone, id)
