@@ -95,8 +95,11 @@ func decoded(kind, charset string, body []byte) (plain []byte, notes []string) {
 // queryOf is the query of an address. A value in it that is not UTF-8 has the charset of the
 // body.
 func queryOf(address *url.URL, charset string) url.Values {
+	if !strings.Contains(address.RawQuery, "%") {
+		return address.Query()
+	}
 	enc := encodingOf(charset)
-	if enc == nil || !strings.Contains(address.RawQuery, "%") {
+	if enc == nil {
 		return address.Query()
 	}
 	values, _ := url.ParseQuery(encodedAsUTF8(address.RawQuery, enc, utf8.ValidString)) // as Query does
@@ -147,7 +150,8 @@ func encodingOf(charset string) encoding.Encoding {
 	return nil
 }
 
-// plainName is a charset's name without what is written in different ways.
-func plainName(charset string) string {
-	return strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.ToLower(charset))
-}
+// spelling is what is written in different ways in the names of charsets.
+var spelling = strings.NewReplacer("-", "", "_", "", " ", "")
+
+// plainName is a charset's name without that.
+func plainName(charset string) string { return spelling.Replace(strings.ToLower(charset)) }
