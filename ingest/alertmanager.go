@@ -170,8 +170,12 @@ func silenceForm(externalURL string, of labels) string {
 
 // truncated says that the sender has left out alerts.
 func truncated(count text) string {
-	if n, err := strconv.Atoi(string(count)); err == nil && n > 0 {
-		return fmt.Sprintf("%d more alerts of this group were left out by the sender (max_alerts).", n)
+	n, err := strconv.Atoi(string(count))
+	switch {
+	case err != nil || n <= 0:
+		return ""
+	case n == 1:
+		return "1 more alert of this group was left out by the sender (max_alerts)."
 	}
-	return ""
+	return fmt.Sprintf("%d more alerts of this group were left out by the sender (max_alerts).", n)
 }

@@ -656,9 +656,23 @@ func TestAMessageOfSlackWithoutAParagraphIsPassedOn(t *testing.T) {
 }
 
 func TestDetailsOfPagerDutyThatAreATextAreTheText(t *testing.T) {
-	in, err := readPagerDuty(request([]byte(`{"event_action":"trigger","payload":{"summary":"x","custom_details":"a text"}}`)))
-	if err != nil || in.Alerts[0].Text != "a text" {
-		t.Errorf("%v, %+v", err, in)
+	for details, want := range map[string]string{
+		`"a text"`:                  "a text",
+		`{"n":1,"firing":"a\nb\n"}`: "firing:\na\nb", // as Alertmanager sends it
+		`{"n":1,"resolved":"\n"}`:   "",
+	} {
+		in, err := readPagerDuty(request([]byte(`{"event_action":"trigger","payload":{"summary":"x","custom_details":` + details + `}}`)))
+		if err != nil || in.Alerts[0].Text != want || in.Alerts[0].Labels["firing"]+in.Alerts[0].Labels["resolved"] != "" {
+			t.Errorf("%s: %v, %+v", details, err, in)
+		}
+	}
+}
+
+func TestAGroupSaysHowManyAlertsItsSenderHasLeftOut(t *testing.T) {
+	for n, want := range map[text]string{"0": "", "": "", "x": "", "1": "1 more alert of this group was left out", "12": "12 more alerts of this group were left out"} {
+		if got := truncated(n); (got == "") != (want == "") || !strings.HasPrefix(got, want) {
+			t.Errorf("%q: %s", n, got)
+		}
 	}
 }
 

@@ -100,7 +100,12 @@ func (b pagerdutyBody) alert() alert.Alert {
 		own.addSaid("client", or(b.Client))
 	}
 	for _, name := range p.Details.labels.names() {
-		own.addBeside("custom_details", name, p.Details.labels[name])
+		value := strings.TrimSpace(p.Details.labels[name])
+		if strings.Contains(value, "\n") { // nobody could match it, and a card would show it twice
+			a.Text = paragraphs(a.Text, name+":\n"+value)
+			continue
+		}
+		own.addBeside("custom_details", name, value)
 	}
 	a.Labels = own
 	return a
