@@ -64,6 +64,8 @@ func (p *page) usesTheKeyboard(url string) {
 	p.holds("a control of the card has the focus", `document.activeElement.closest("[data-rove]") !== document.activeElement && document.activeElement.closest("#messages") !== null`)
 	press(kb.ArrowLeft)
 	p.holds("the message has the focus again", `document.activeElement.matches("#messages > [data-rove]")`)
+	p.do("follow the link to the conversation", chromedp.Evaluate[chromedp.Void](`document.querySelector("[href='#conversation']").focus()`), pressEnter())
+	p.holds("the conversation has the focus, and a Tab leads to its messages", `document.activeElement.id === "conversation"`)
 	p.do("focus the skip link", chromedp.Evaluate[chromedp.Void](`document.querySelector("[data-testid=skip-composer]").focus()`))
 	p.holds("it is shown", `document.querySelector("[data-testid=skip-composer]").getBoundingClientRect().top >= 0`)
 	p.do("follow it", pressEnter())

@@ -102,8 +102,8 @@ function startSkipLinks() {
     link.addEventListener("click", (e) => {
       e.preventDefault();
       const place = document.querySelector(link.getAttribute("href"));
-      const field = place.querySelector("textarea");
-      (field?.checkVisibility() ? field : document.getElementById("conversation")).focus();
+      const field = place.matches(".composer") && place.querySelector("textarea");
+      (field && field.checkVisibility() ? field : document.getElementById("conversation")).focus();
     });
   }
 }
