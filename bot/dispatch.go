@@ -122,6 +122,7 @@ func (d *dispatcher) startWorkers(ctx context.Context) {
 
 func (d *dispatcher) work(ctx context.Context, e received) {
 	if ctx.Err() != nil {
+		d.tell(ctx, e)
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, workLimit)
@@ -130,12 +131,14 @@ func (d *dispatcher) work(ctx context.Context, e received) {
 	switch {
 	case err != nil && ctx.Err() != nil: // the process is stopping: the request is repeated after the next start
 		d.log.Warn("request from slack was interrupted", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
+		if e.lost() {
+			e.unstored = err // some of it may have been done
+		}
+		d.tell(ctx, e)
 		return
 	case (errors.Is(err, alert.ErrUnavailable) || errors.Is(err, alert.ErrInDoubt)) && !e.lost():
 		d.log.Warn("request from slack waits for the store", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
-		if to, _ := d.asking(e); e.unstored != nil && to.User != "" {
-			d.tell(limited, to, e)
-		}
+		d.tell(ctx, e)
 		d.postpone(ctx, e, d.work)
 		return
 	case err != nil:

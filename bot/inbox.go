@@ -92,13 +92,18 @@ func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error
 	}
 	if to.User != "" {
 		ack(nil)
-		d.tell(ctx, to, e)
+		d.tell(ctx, e)
 	}
 }
 
-// tell tells a person what becomes of a request that is perhaps not in the inbox.
-func (d *dispatcher) tell(ctx context.Context, to Caller, e received) {
-	ctx, cancel := context.WithTimeout(ctx, finishLimit)
+// tell tells a person what becomes of a request that is perhaps not in the inbox. It does so
+// also when the process is stopping.
+func (d *dispatcher) tell(ctx context.Context, e received) {
+	to, _ := d.asking(e)
+	if e.unstored == nil || to.User == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishLimit)
 	defer cancel()
 	if err := d.bot.Respond(ctx, to, render.Refused(e.outcome())); err != nil {
 		d.log.Error("nobody could be told", zap.String("envelope", e.ID), zap.Error(err))

@@ -1,6 +1,7 @@
 package bot
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -64,6 +65,54 @@ func TestARequestInTheInboxThatTheStoreCannotDoIsDoneLaterAndOneThatIsLostIsNot(
 			if n := s.inbox.unhandled(); n != 0 || len(s.heard.commands) != 0 || len(s.socket.claims.count) != 0 {
 				t.Errorf("%d are left, %d were done again and %d are claimed for ever", n, len(s.heard.commands), len(s.socket.claims.count))
 			}
+		})
+	}
+}
+
+// endless is a handler that needs as long as it may for each command.
+type endless struct{ *listener }
+
+func (e endless) Command(ctx context.Context, c Command) error {
+	e.commands <- c
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestWhoseRequestAnEndInterruptsIsToldSoUnlessItIsDoneAfterTheNextStart(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		unstored     error
+		nothing, may int // how many are told that nothing was done, and that it may be
+	}{
+		{nil, 0, 0},
+		{fmt.Errorf("away: %w", alert.ErrInDoubt), 0, workers + 1},
+		{fmt.Errorf("away: %w", alert.ErrUnavailable), 1, workers},
+	} {
+		t.Run(fmt.Sprint(c.unstored), func(t *testing.T) {
+			t.Parallel()
+			s := connect(t, playground.Options{}, func(s *stage) {
+				s.inbox.broken = c.unstored
+				s.socket.handler = endless{s.heard}
+			})
+			s.live(2)
+			for range workers {
+				s.command("deploy")
+				next(t, s.heard.commands)
+			}
+			s.command("deploy") // waits for a worker
+			s.stop()
+			s.wait("a word for each", func(sn *playground.Snapshot) bool {
+				nothing, may := 0, 0
+				for _, m := range sn.Ephemerals("ann", "#alerts") {
+					switch {
+					case strings.Contains(m.Text, "Nothing was done"):
+						nothing++
+					case strings.Contains(m.Text, "I can't tell whether"):
+						may++
+					}
+				}
+				return nothing == c.nothing && may == c.may
+			})
 		})
 	}
 }
