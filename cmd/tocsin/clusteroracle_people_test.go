@@ -41,7 +41,7 @@ func (c *clusterOracle) peopleAtWork(ctx context.Context) (finish func()) {
 		c.slack.AddChannel(playground.Channel{Name: strings.TrimPrefix(lane, "#"), IsMember: true})
 	}
 	c.typist = &typist{oracle: c.oracle, acked: map[string]string{}}
-	c.watcher, c.clicker = newPusher(c.oracle, c.plan.pushers), newPusher(c.oracle, c.plan.pushers+1)
+	c.watcher, c.clicker = newPusher(c.oracle, c.plan.pushers+c.plan.groupers), newPusher(c.oracle, c.plan.pushers+c.plan.groupers+1)
 	c.pushers = append(c.pushers, c.watcher, c.clicker)
 	var work sync.WaitGroup
 	for _, step := range []func(context.Context) error{c.typist.step, c.open, c.click} {

@@ -46,14 +46,14 @@ func TestClusterOracleLosesNothingKeepsOrderAndShowsNothingTwice(t *testing.T) {
 
 func shortClusterPlan() plan {
 	return plan{
-		cycle: time.Second, patience: 3 * patience, pushers: 5, lanes: 8, hot: 1, steps: 36, every: 250 * time.Millisecond,
+		cycle: time.Second, patience: 3 * patience, pushers: 5, lanes: 8, hot: 1, groupers: 1, steps: 36, every: 250 * time.Millisecond,
 		longPause: 2 * time.Second, stable: 5 * time.Second, routes: peopleRoutes,
 	}
 }
 
 func longClusterPlan(d time.Duration) plan {
 	return plan{
-		long: true, cycle: 2 * time.Second, patience: 30 * time.Minute, pushers: 20, lanes: 10, hot: 1, steps: int(d / (400 * time.Millisecond)), every: 200 * time.Millisecond,
+		long: true, cycle: 2 * time.Second, patience: 30 * time.Minute, pushers: 20, lanes: 10, hot: 1, groupers: 2, steps: int(d / (400 * time.Millisecond)), every: 200 * time.Millisecond,
 		longPause: 30 * time.Second, lag: 8 * time.Second, stable: 30 * time.Second, routes: peopleRoutes,
 	}
 }

@@ -179,9 +179,13 @@ func (g *grouper) tell(ctx context.Context, batch []*sent) error {
 	}
 	for i, a := range batch {
 		a.receipt = got[i]
-		g.keyed = append(g.keyed, a)
 		m := g.member(a.key)
 		want := g.add(m, a)
+		if a.receipt.Effect == alert.EffectQueued {
+			g.undecided, g.queuedAt = append(g.undecided, a), g.door
+			continue
+		}
+		g.keyed = append(g.keyed, a)
 		if effect := a.receipt.Effect; effect != want && (!again || effect != alert.EffectDuplicate) {
 			return fmt.Errorf("alert %s of %s got the receipt %+v, want the effect %q", a.tag, a.key, a.receipt, want)
 		}
@@ -203,7 +207,7 @@ func (g *grouper) member(key string) *memberStory {
 // add tells the story on and says what the receipt has to call it.
 func (g *grouper) add(m *memberStory, a *sent) alert.Effect {
 	s := m.group
-	first, open, fired := s.incident == "", s.open(), m.firing
+	first, open, fired := !s.begun(), s.open(), m.firing
 	m.alerts, m.closed = append(m.alerts, a), false
 	if a.status == alert.Resolved {
 		if m.firing = false; m.latest == nil {
@@ -255,6 +259,10 @@ func (g *grouper) inhibits(m *memberStory) (must, may []*memberStory) {
 
 func (s *groupStory) open() bool {
 	return slices.ContainsFunc(s.members, func(m *memberStory) bool { return m.firing })
+}
+
+func (s *groupStory) begun() bool {
+	return slices.ContainsFunc(s.members, func(m *memberStory) bool { return len(m.alerts) > 0 })
 }
 
 func (s *groupStory) hasClosed() bool {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -102,6 +103,21 @@ func (o *oracle) redeem() {
 					o.t.Errorf("alert %s of %s, which was queued: %v", a.tag, describe(s), err)
 				} else if first := s.opened().receipt.Incident; a.receipt.Incident != first {
 					o.t.Errorf("alert %s of %s, which was queued, went to incident %s", a.tag, describe(s), a.receipt.Incident)
+				}
+				o.accepted.Add(1)
+			}
+		}
+	}
+	for _, g := range o.groupers {
+		for _, m := range g.members() {
+			for _, a := range m.alerts {
+				if a.receipt.Effect != alert.EffectQueued {
+					continue
+				}
+				if err := o.redeemOne(a); err != nil {
+					o.t.Errorf("alert %s of %s, which was queued: %v", a.tag, m.key, err)
+				} else if m.group.incident = cmp.Or(m.group.incident, a.receipt.Incident); a.receipt.Incident != m.group.incident {
+					o.t.Errorf("alert %s of %s, which was queued, went to incident %s, the group's is %s", a.tag, m.key, a.receipt.Incident, m.group.incident)
 				}
 				o.accepted.Add(1)
 			}
