@@ -269,7 +269,7 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 	}
 	prepared := make([]alert.Alert, len(alerts))
 	for i, a := range alerts {
-		permitMention(&a, rules.Routing, rules.permits)
+		rules.permitMention(&a)
 		if link, ok := a.Traceparent.Link(rules.TraceURL); ok {
 			a.Links = append(slices.Clip(a.Links), link)
 		}
@@ -291,11 +291,13 @@ func prepare(rules *Options, now time.Time, alerts []alert.Alert) ([]alert.Alert
 	return prepared, nil
 }
 
-// permits reports whether senders may notify by a mention, or by another spelling of it.
+// permits reports whether senders may notify by a mention.
 func (opts *Options) permits(mention string) bool {
-	if opts.Routing.Permits(mention) {
-		return true
-	}
+	return opts.Routing.Permits(mention) || opts.lists(mention)
+}
+
+// lists reports whether a mention, or another spelling of it, is one of those permitted.
+func (opts *Options) lists(mention string) bool {
 	var known *alert.Aliases
 	if opts.Aliases != nil {
 		known = opts.Aliases()
@@ -303,14 +305,14 @@ func (opts *Options) permits(mention string) bool {
 	return slices.ContainsFunc(opts.Routing.Mentionable, func(who string) bool { return known.Lane(who) == known.Lane(mention) })
 }
 
-// permitMention lets those whom an alert mentions be notified if permits says so. The others
-// stay in Mention, and are noted.
-func permitMention(a *alert.Alert, routing alert.Routing, permits func(mention string) bool) {
+// permitMention lets those whom an alert mentions be notified if that is permitted. The
+// others stay in Mention, and are noted.
+func (opts *Options) permitMention(a *alert.Alert) {
 	mentions, unknown := alert.ParseMentions(a.Mention)
-	if name := "@" + strings.ToLower(a.Mention); len(mentions) == 0 && slices.Contains(routing.Mentionable, name) {
-		mentions, unknown = []string{name}, nil // bob is @bob where that is listed
+	if name := "@" + strings.ToLower(a.Mention); len(mentions) == 0 && opts.lists(name) {
+		mentions, unknown = []string{name}, nil // bob is @bob where he is listed
 	}
-	denied := slices.DeleteFunc(slices.Clone(mentions), permits)
+	denied := slices.DeleteFunc(slices.Clone(mentions), opts.permits)
 	a.Pings = slices.DeleteFunc(mentions, func(who string) bool { return slices.Contains(denied, who) })
 	if len(a.Pings) > 0 {
 		a.Mention = strings.Join(append(slices.Clone(denied), unknown...), ", ")

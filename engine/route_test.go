@@ -151,6 +151,7 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 		"channel":   {[]string{"here"}, "", true},
 		"@ann":      {[]string{"nobody"}, "", true},
 		"bob":       {[]string{"@bob"}, " @@bob", false},
+		"Bob":       {[]string{"U0BOB"}, " @@bob", false},
 		"bert":      {[]string{"@bob"}, "", true},
 		"everybody": {[]string{alert.Everyone}, "", true},
 		"two words": {[]string{alert.Everyone}, "", true},
@@ -180,7 +181,7 @@ func TestASendersMentionNotifiesWhereItIsPermitted(t *testing.T) {
 			Aliases: func() *alert.Aliases { return alert.NewAliases(map[string]string{"@bob": "@bob", "U0BOB": "@bob"}) },
 		})
 		a := alert.Alert{Key: "a", Title: "t", Mention: mention}
-		permitMention(&a, e.current.Routing, e.current.permits)
+		e.current.permitMention(&a)
 		if noted := len(a.Notes) > 0; noted != c.noted {
 			t.Errorf("%s with %q: notes are %q", mention, c.permitted, a.Notes)
 		}
