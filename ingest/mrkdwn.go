@@ -129,7 +129,7 @@ func (m *slackMessage) reference(s string) (said string, size int) {
 		return s[:size], size
 	}
 	if len(m.links) < alert.MaxLinks { // the text says them all
-		m.links = appendLink(m.links, unescape(unbold(cmp.Or(label, "Open"))), address)
+		m.links = appendLink(m.links, unescape(unbold(label)), address)
 	}
 	if named && label != target {
 		return label + " (" + target + ")", size

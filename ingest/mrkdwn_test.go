@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"tocsin/alert"
 )
 
 // FuzzMrkdwn compares how mrkdwn is read with the expressions that say what it is, which take
@@ -33,4 +35,12 @@ func FuzzMrkdwn(f *testing.F) {
 			t.Errorf("%q is read as %q with %d links, want %q with %d", s, said, len(got.links), unescape(inBold.ReplaceAllString(linked, "$1$2$3")), len(want.links))
 		}
 	})
+}
+
+func TestALinkOfSlackWithoutALabelIsCalledAfterItsHostOnACard(t *testing.T) {
+	in, err := readSlack(request([]byte(`{"attachments":[{"title":"Disk","title_link":"http://g.example/rule","text":"<http://g.example/silence> <http://d.example|Board>"}]}`)))
+	want := []alert.Link{{Label: "Open", URL: "http://g.example/rule"}, {URL: "http://g.example/silence"}, {Label: "Board", URL: "http://d.example"}}
+	if err != nil || !slices.Equal(in.Alerts[0].Links, want) {
+		t.Errorf("%v, %+v, want the links %+v", err, in, want)
+	}
 }
