@@ -306,6 +306,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"nothing":             {jsonKind, "/v1/alerts", `{"title":"a","labels":null,"links":null,"at":null,"severity":null}`, "error/a//map[]/[]", ""},
 		"another case":        {jsonKind, "/v1/alerts", `{"Title":"a","SEVERITY":"Warn"}`, "warning/a//map[]/[]", ""},
 		"labels of a list":    {jsonKind, "/v1/alerts", `{"title":"a","labels":["x", 1]}`, `error/a//map[labels:["x",1]]/[]`, "labels is an array, and should be an object: kept as one label"},
+		"a list of labels":    {jsonKind, "/v1/alerts", `{"title":"a","labels":["host=db-3","service=db"]}`, `error/a//map[host:db-3 service:db]/[]`, "labels is an array, and should be an object: read as name=value"},
 		"labels as text":      {jsonKind, "/v1/alerts", `{"title":"a","labels":"host=db-3, service=db"}`, `error/a//map[host:db-3 service:db]/[]`, "labels is text, and should be an object: read as name=value"},
 		"a label as text":     {jsonKind, "/v1/alerts", `{"title":"a","labels":"db-3"}`, `error/a//map[labels:db-3]/[]`, "labels is text, and should be an object: kept as one label"},
 		"nested label":        {jsonKind, "/v1/alerts", `{"title":"a","labels":{"x":{"y": [1]},"n":null,"b":true,"f":1.50}}`, `error/a//map[b:true f:1.50 n: x:{"y":[1]}]/[]`, ""},

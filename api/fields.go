@@ -123,11 +123,15 @@ func typeOf(value json.RawMessage) string {
 func (f *fields) labels(value json.RawMessage) {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(value, &members) != nil {
-		if pairs := labelPairs(alert.JSONText(value)); pairs != nil && value[0] == '"' {
+		text := alert.JSONText(value)
+		if value[0] == '[' {
+			text = joined(value)
+		}
+		if pairs := labelPairs(text); pairs != nil {
 			for _, name := range slices.Sorted(maps.Keys(pairs)) {
 				f.label(name, pairs[name])
 			}
-			f.note("labels is text, and should be an object: read as name=value")
+			f.note("labels is %s, and should be an object: read as name=value", typeOf(value))
 			return
 		}
 		f.label("labels", alert.JSONText(value))
