@@ -62,8 +62,17 @@ func restore(ctx context.Context, path, file string, now time.Time, p Progress) 
 	if _, err := source.copyTo(ctx, s.partial, source.copyPages, p); err != nil {
 		return r, err
 	}
-	r.Before, err = s.replace(ctx, s.claim.path+now.UTC().Format(".20060102T150405Z"))
+	r.Before, err = s.replace(ctx, unused(s.claim.path+now.UTC().Format(".20060102T150405Z")))
 	return r, err
+}
+
+// unused is name, with a number if there is a database of that name.
+func unused(name string) string {
+	free := name
+	for n := 2; exists(free) || exists(free+"-wal"); n++ {
+		free = fmt.Sprintf("%s-%d", name, n)
+	}
+	return free
 }
 
 func same(a, b string) bool {

@@ -52,6 +52,11 @@ func TestRestorePutsABackupInPlaceAndKeepsWhatWasThere(t *testing.T) {
 	if n := accepted(t, file); n != 1 {
 		t.Errorf("the backup has %d alerts", n)
 	}
+	again, err := Restore(t.Context(), "sqlite:"+path, file, at(0), noProgress)
+	must(t, err)
+	if n := accepted(t, r.Before); n != 3 || again.Before == r.Before {
+		t.Errorf("after a second one in the same moment, what was there at the first has %d alerts, and at the second is %s", n, again.Before)
+	}
 }
 
 func TestRestoreWhereThereIsNoStore(t *testing.T) {

@@ -183,7 +183,7 @@ func (s *Snapshot) Check(ctx context.Context) (Report, error) {
 			return r, fmt.Errorf("check store %s: %w", s.name, err)
 		}
 	}
-	err := s.checkLedger(ctx, &r)
+	err := cmp.Or(s.checkLedger(ctx, &r), s.checkRows(ctx, &r))
 	if err != nil && len(r.Problems) > 0 {
 		r.Problems, err = append(r.Problems, "the ledger can't be read: "+err.Error()), nil
 	}
@@ -255,6 +255,42 @@ func (s *Snapshot) checkLedger(ctx context.Context, r *Report) error {
 		r.Problems = append(r.Problems, fmt.Sprintf("the ledger has no line for %s, whose alerts are %s", lane, inWords(have)))
 	}
 	return nil
+}
+
+// missingRows count what refers to a row that is not there. What is forgotten after its
+// retention leaves none of these.
+func missingRows() map[string]string {
+	return map[string]string{
+		"incidents whose alert is missing": `SELECT count(*) FROM incidents i WHERE i.content IS NOT NULL AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.n = i.content)`,
+		"alerts whose delivery is missing": `SELECT count(*) FROM alerts a WHERE a.shown IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.n = a.shown)`,
+	}
+}
+
+// checkRows looks for rows that are missing although nothing forgets them. The last alert is
+// kept for ever, unless it is dead.
+func (s *Snapshot) checkRows(ctx context.Context, r *Report) error {
+	for what, query := range missingRows() {
+		err := s.each(ctx, query, func(row scanner) error {
+			var n int64
+			err := row.Scan(&n)
+			if n > 0 {
+				r.Problems = append(r.Problems, fmt.Sprintf("%s: %d", what, n))
+			}
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	rows := 0
+	err := s.each(ctx, "SELECT n FROM alerts LIMIT 1", func(scanner) error {
+		rows++
+		return nil
+	})
+	if rows == 0 && r.Ledger.Accepted > 0 && r.Ledger.Dead == 0 {
+		r.Problems = append(r.Problems, fmt.Sprintf("there are no alerts, of %d in the ledger", r.Ledger.Accepted))
+	}
+	return err
 }
 
 func inWords(c alert.Counts) string {
