@@ -19,7 +19,7 @@ type metrics struct {
 
 func newMetrics(reg prometheus.Registerer) *metrics {
 	auto := promauto.With(reg)
-	return &metrics{
+	m := &metrics{
 		deliveries: auto.NewCounterVec(prometheus.CounterOpts{
 			Name: "tocsin_deliveries_total",
 			Help: "Recorded attempts at deliveries by kind (post, update, reply, digest, list) and outcome.",
@@ -59,4 +59,8 @@ func newMetrics(reg prometheus.Registerer) *metrics {
 			Help: "Runs of the last resort by result (taken, failed).",
 		}, []string{"result"}),
 	}
+	for _, result := range []string{"taken", "failed"} { // so that the first one is an increase
+		m.rescues.WithLabelValues(result)
+	}
+	return m
 }

@@ -77,6 +77,15 @@ func (o *Outbox) rescueAll(stop context.Context, lanes []alert.Stranded, rescue 
 	return ok
 }
 
+// CountLastResort counts a run of the last resort, which failed if there is an error.
+func (o *Outbox) CountLastResort(err error) {
+	result := "taken"
+	if err != nil {
+		result = "failed"
+	}
+	o.metrics.rescues.WithLabelValues(result).Inc()
+}
+
 func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded, lastResort func(context.Context, alert.Stranded) error) bool {
 	var err error
 	if s.Jobs, err = o.queue.Stranded(calls, s.Lane, rescueAtOnce); err != nil {
@@ -87,7 +96,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded, lastResort 
 		return true
 	}
 	if err := lastResort(calls, s); err != nil {
-		o.metrics.rescues.WithLabelValues("failed").Inc()
+		o.CountLastResort(err)
 		o.lastResortError.again(time.Now(), err.Error())
 		o.log.Error("the last resort failed", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)), zap.Error(err))
 		return false
@@ -100,7 +109,7 @@ func (o *Outbox) rescueLane(calls context.Context, s alert.Stranded, lastResort 
 	if !o.retry(calls, "record rescued deliveries", func() error { return o.queue.Rescued(calls, ids) }, zap.String("lane", s.Lane)) {
 		return false
 	}
-	o.metrics.rescues.WithLabelValues("taken").Inc()
+	o.CountLastResort(nil)
 	o.log.Warn("the last resort has taken stranded deliveries", zap.String("lane", s.Lane), zap.Int("deliveries", len(s.Jobs)))
 	return true
 }

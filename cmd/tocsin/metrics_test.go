@@ -24,6 +24,23 @@ func documentedMetrics(t *testing.T) map[string][3]string {
 	return rows
 }
 
+// What a counter is when Prometheus first reads it is no increase.
+func TestWhatAlertRulesWaitForIsThereBeforeItHappens(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, slack(t, playground.Options{}), nil)
+	p.start()
+	text := p.metrics()
+	counters := regexp.MustCompile(`increase\((\w+(?:\{.*?\})?)\[`).FindAllStringSubmatch(read(t, "../../monitoring/tocsin.rules.yml"), -1)
+	for _, c := range counters {
+		if !strings.Contains(text, "\n"+c[1]+" 0\n") {
+			t.Errorf("%s is not 0 at the start:\n%s", c[1], text)
+		}
+	}
+	if len(counters) < 2 {
+		t.Errorf("the rules have %d counters", len(counters))
+	}
+}
+
 func TestEachMetricIsDocumentedAndPassesPromtool(t *testing.T) {
 	t.Parallel()
 	documented := documentedMetrics(t)

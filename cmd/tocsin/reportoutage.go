@@ -109,6 +109,7 @@ func (d *daemon) reportOutages(ctx context.Context) error {
 		limited, cancel := context.WithTimeout(ctx, lastResortTime)
 		err := runProgram(limited, cfg.LastResort, text, log)
 		cancel()
+		d.outbox.CountLastResort(err)
 		if err == nil {
 			o.done()
 			continue

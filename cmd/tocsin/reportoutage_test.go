@@ -78,3 +78,16 @@ func TestTheLastResortHearsThatSlackIsGoneAndThatItIsBack(t *testing.T) {
 		t.Errorf("it is told %s", got)
 	}
 }
+
+func TestALastResortThatDoesNotHearThatSlackIsGoneIsCounted(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	p := prepare(t, s, nil)
+	p.configure(fmt.Sprintf("health: {delivery: 1s}\ndelivery:\n  last_resort: [%q]\n", p.program("exit 1")))
+	p.start()
+	fault(t, s, playground.Fault{Kind: playground.FaultRefuse})
+	p.mustPush(firing("a", "the machine room is on fire"))
+	p.eventually("that it failed", func() bool {
+		return strings.Contains(p.metrics(), `tocsin_last_resort_total{result="failed"} 1`)
+	})
+}
