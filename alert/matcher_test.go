@@ -86,7 +86,10 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 		`severity!="error or critical"`:     `no alert has the severity "error or critical"`,
 		`severity!="crit|warn"`:             `no alert has several severities`,
 		`severity>="error critical"`:        `no alert has several severities`,
-		`severity=critical,error`:           `"error" is not a matcher`,
+		`severity=crit,err`:                 `no alert has several severities`,
+		`severity!=critical error`:          `no alert has several severities`,
+		`severity=critical, severity=error`: `no alert has several severities`,
+		`a=b, error`:                        `"error" is not a matcher`,
 		`severity=""`:                       `no alert has the severity ""`,
 		`severity=~"crit|banana"`:           `no alert has the severity "banana"`,
 		`severity=~"critical|"`:             `no alert has the severity ""`,
@@ -140,7 +143,7 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 }
 
 func TestTheMatcherThatARefusalSuggestsIsTaken(t *testing.T) {
-	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "team= for", "severity= error", "title= full", "a==b", "severity == error", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x", `severity="critical,error"`, `severity!="crit/warn"`} {
+	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "team= for", "severity= error", "title= full", "a==b", "severity == error", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x", `severity="critical,error"`, `severity!="crit/warn"`, "severity=crit,err", "severity!~crit, err"} {
 		_, err := alert.ParseMatchers(text)
 		var bad *alert.InputError
 		if !errors.As(err, &bad) {

@@ -54,7 +54,14 @@ func (p *matcherText) all() (Matchers, error) {
 	}
 	var all Matchers
 	for p.skip(","); p.rest != ""; p.skip(",") {
+		word, _, _ := strings.Cut(p.rest, ",")
 		m, err := p.next()
+		if s, ok := ParseSeverity(word); ok && err != nil && len(all) > 0 && all[len(all)-1].Name == "severity" {
+			err = severalSeverities(all[len(all)-1].Op, []string{all[len(all)-1].Value, string(s)})
+		}
+		if err == nil && !p.listed {
+			err = all.clash(m)
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -64,6 +71,16 @@ func (p *matcherText) all() (Matchers, error) {
 		}
 	}
 	return all, nil
+}
+
+// clash refuses severity=error behind severity=critical, as no alert has both.
+func (ms Matchers) clash(with Matcher) error {
+	for _, m := range ms {
+		if m.Name == "severity" && with.Name == m.Name && with.Op == m.Op && with.Value != m.Value && m.Op == "=" {
+			return severalSeverities(m.Op, []string{m.Value, with.Value})
+		}
+	}
+	return nil
 }
 
 // skip skips blanks and the characters in others, and reports whether there are any.
