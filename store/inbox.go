@@ -15,6 +15,8 @@ const inboxKept = 24 * time.Hour
 
 const (
 	unhandledQuery = `SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 ORDER BY n`
+	// ownUnhandledQuery finds nothing once another replica, which handles them, is active.
+	ownUnhandledQuery = `SELECT id, dedupe, type, payload, received_at FROM inbox WHERE handled = 0 AND (SELECT term FROM leader) = ? ORDER BY n`
 )
 
 // Receive keeps an envelope until it is handled. fresh is false when it is
@@ -49,7 +51,11 @@ func (d *DB) Receive(ctx context.Context, e alert.Envelope) (fresh bool, err err
 // order they came.
 func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
 	var found []alert.Envelope
-	err := d.each(ctx, unhandledQuery,
+	query, args := unhandledQuery, []any(nil)
+	if d.term != 0 {
+		query, args = ownUnhandledQuery, []any{d.term}
+	}
+	err := d.each(ctx, query,
 		func(s scanner) error {
 			var e alert.Envelope
 			var at int64
@@ -57,7 +63,7 @@ func (d *DB) Unhandled(ctx context.Context) ([]alert.Envelope, error) {
 			e.ReceivedAt = fromMicros(at)
 			found = append(found, e)
 			return err
-		})
+		}, args...)
 	if err != nil {
 		return nil, fmt.Errorf("list unhandled envelopes: %w", err)
 	}

@@ -200,6 +200,9 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	if err == nil {
 		err = d.lead(ctx, conn)
 	}
+	if errors.Is(err, ErrSuperseded) {
+		d.depose(err)
+	}
 	if err != nil {
 		return nil, errors.Join(explainPostgres(err), conn.Close())
 	}

@@ -112,7 +112,7 @@ func (d *DB) beatLoop() {
 	for {
 		err := d.beat(context.Background())
 		if errors.Is(err, ErrSuperseded) || errors.Is(err, ErrForeign) {
-			d.deposed <- err
+			d.depose(err)
 			return
 		}
 		if err != nil && !errors.Is(err, alert.ErrUnavailable) && !errors.Is(err, alert.ErrInDoubt) { // else health says so
@@ -209,6 +209,14 @@ func (d *DB) Active(ctx context.Context) error {
 		return nil
 	case err := <-d.deposed:
 		return err
+	}
+}
+
+// depose has Active return.
+func (d *DB) depose(why error) {
+	select {
+	case d.deposed <- why:
+	default: // it has a reason
 	}
 }
 

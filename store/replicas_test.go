@@ -30,6 +30,8 @@ func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T)
 	first, err := Open(t.Context(), url, replicaOptions("a"))
 	must(t, err)
 	defer func() { must(t, first.Close()) }()
+	_, err = first.Receive(t.Context(), alert.Envelope{ID: "e1", Type: "slash_commands"})
+	must(t, err)
 	var second *DB
 	for second == nil { // until it is faster than the first one
 		loseSession(t, first)
@@ -37,7 +39,20 @@ func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T)
 			t.Fatal(err)
 		}
 	}
+	for of, want := range map[*DB]int{first: 0, second: 1} {
+		left, err := of.Unhandled(t.Context())
+		must(t, err)
+		if len(left) != want {
+			t.Errorf("%d envelopes are to be handled by one of them, want %d", len(left), want)
+		}
+	}
 	must(t, second.Close())
+	for err == nil || !errors.Is(err, ErrSuperseded) {
+		err = first.Commit(t.Context(), alert.Change{})
+	}
+	if len(first.deposed) == 0 {
+		t.Error("it goes on although it knows of the other one")
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	mustBe(t, first.Active(ctx), ErrSuperseded)
