@@ -67,6 +67,7 @@ func newImages(hosts alert.ImageHosts, now func() time.Time) *images {
 			if len(via) > redirects {
 				return errors.New("it is redirected too often")
 			}
+			r.Header.Del("Referer") // the address may have a password in it
 			return i.allow(r.URL)
 		},
 	}

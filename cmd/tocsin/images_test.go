@@ -21,7 +21,12 @@ func imageServer(t *testing.T) (at *url.URL, release chan struct{}) {
 	t.Helper()
 	release = make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/img.png", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte(onePixel)) })
+	mux.HandleFunc("/img.png", func(w http.ResponseWriter, r *http.Request) {
+		if from := r.Referer(); from != "" {
+			t.Errorf("a redirect passes on the address, which may have a password in it: %s", from)
+		}
+		_, _ = w.Write([]byte(onePixel))
+	})
 	mux.HandleFunc("/slow.png", func(w http.ResponseWriter, r *http.Request) {
 		select {
 		case <-release:
