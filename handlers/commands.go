@@ -60,7 +60,7 @@ func commands() []command {
 		{name: "silence", needs: rightSilence, parse: parseSilence, here: true, do: plain((*Handlers).silence)},
 		{name: "mute", also: []string{"snooze"}, needs: rightSilence, parse: parseMute, here: true, do: plain((*Handlers).silence)},
 		{name: "silences", also: []string{"mutes"}, do: plain((*Handlers).silences)},
-		{name: "unsilence", also: []string{"unmute", "expire"}, needs: rightSilence, do: plain((*Handlers).unsilence)},
+		{name: "unsilence", also: []string{"unmute", "unsnooze", "expire"}, needs: rightSilence, do: plain((*Handlers).unsilence)},
 		{name: "send", also: []string{"post", "alert"}, needs: rightSend, do: plain((*Handlers).send)},
 		{name: "test", also: []string{"notify-test"}, needs: rightSend, do: plain((*Handlers).test)},
 		{name: "subscribe", also: []string{"subscriptions"}, do: plain((*Handlers).subscribe)},

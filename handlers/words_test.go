@@ -168,7 +168,7 @@ func TestMuteFindsTheLabelThatIsMeant(t *testing.T) {
 func TestWordsThatAreNoCommandsSayWhatToWrite(t *testing.T) {
 	for text, want := range map[string]string{
 		"help disk": "I don't understand `disk`. `/notify list disk` looks for it", "help me please": "I bring alerts to Slack", "help please": "I bring alerts to Slack",
-		"unmute all": "nothing is silenced", "mine": "Your unresolved incidents", "history k7f2": "disk", "history": "which incident?", "page @bob": "/notify assign", "fix k7f2": "/notify resolve",
+		"unmute all": "nothing is silenced", "unsnooze all": "nothing is silenced", "mine": "Your unresolved incidents", "history k7f2": "disk", "history": "which incident?", "page @bob": "/notify assign", "fix k7f2": "/notify resolve",
 		"fixed k7f2": "You resolved `k7f2`",
 	} {
 		d := &desk{open: two()}

@@ -259,7 +259,7 @@ func newSilences(w world) *cobra.Command {
 // newUnsilence is silence end under the word that Slack has for it.
 func newUnsilence(w world) *cobra.Command {
 	cmd := newSilenceEnd(w)
-	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...|WORDS...", []string{"unmute", "expire"}, "  tocsin unsilence s-k7f2\n  tocsin unmute db-3"
+	cmd.Use, cmd.Aliases, cmd.Example = "unsilence ID...|WORDS...", []string{"unmute", "unsnooze", "expire"}, "  tocsin unsilence s-k7f2\n  tocsin unmute db-3"
 	return cmd
 }
 
