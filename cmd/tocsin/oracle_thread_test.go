@@ -63,13 +63,13 @@ const mostForFlaps = 4
 // folds reports whether a thread says what it has to. Notes that were pending at the
 // same time may have become one reply: then what was undone or said again is left out,
 // but no note of a person, no page of what the end says and not how it ended. A text that
-// fires is left out for later ones. What the card said before may be said. While an incident flaps, its thread says neither that
+// fires is left out for later ones, and its pages come after what was said together with it. What the card said before may be said. While an incident flaps, its thread says neither that
 // it is resolved nor that it fires again, and nothing of what those that resolved it said
 // but the last. That it flaps may be left out for that it is stable again.
 func folds(want, said []alert.Topic) bool {
 	flaps := slices.ContainsFunc(said, ofFlapping)
 	said = slices.DeleteFunc(slices.Clone(said), func(t alert.Topic) bool {
-		return ofFlapping(t) || t == alert.TopicFormer || t == alert.TopicOthers
+		return ofFlapping(t) || t == alert.TopicFormer || t == alert.TopicOthers || t == alert.TopicText
 	})
 	rest := want
 	for _, topic := range said {
@@ -203,6 +203,7 @@ func TestTheOracleKnowsWhatAThreadMayLeaveOut(t *testing.T) {
 		{[]alert.Topic{resolved, reopened, note}, []alert.Topic{flapping}, false},
 		{[]alert.Topic{resolved, more, reopened, note, resolved}, []alert.Topic{note, stable, resolved}, true},
 		{[]alert.Topic{resolved, more, reopened, note, resolved}, []alert.Topic{note, resolved}, false},
+		{[]alert.Topic{reopened, alert.TopicText, note, resolved, reopened, alert.TopicText}, []alert.Topic{reopened, note, alert.TopicText, resolved, reopened}, true},
 		{[]alert.Topic{reopened, resolved}, nil, true},
 		{[]alert.Topic{resolved}, nil, false},
 	} {
