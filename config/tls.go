@@ -86,11 +86,45 @@ func (in Input) readTLS(t TLS) (TLS, *tlsError) {
 	return t, nil
 }
 
+// The variables that say what Go trusts in place of the system's certificates, and how long
+// those may take to read: Go itself would wait for a pipe for ever.
+const (
+	certFile         = "SSL_CERT_FILE"
+	certDir          = "SSL_CERT_DIR"
+	authoritiesLimit = 5 * time.Second
+)
+
+// systemAuthorities are those that the system trusts; nil if they can't be read in time.
+func systemAuthorities() *x509.CertPool {
+	read := make(chan *x509.CertPool, 1)
+	go func() {
+		all, err := x509.SystemCertPool()
+		if err != nil {
+			all = x509.NewCertPool()
+		}
+		read <- all
+	}()
+	select {
+	case all := <-read:
+		return all
+	case <-time.After(authoritiesLimit):
+		return nil
+	}
+}
+
 // checkAuthorities reads the certificates that Slack's addresses may have besides those that
 // the system trusts.
 func (l *loader) checkAuthorities() {
 	path := l.config.Slack.CAFile
-	if path == "" {
+	if path == "" && l.in.Getenv(certFile) == "" && l.in.Getenv(certDir) == "" {
+		return
+	}
+	all := systemAuthorities()
+	if all == nil {
+		l.fail(Problem{Where: certFile, Message: fmt.Sprintf("the authorities that the system trusts cannot be read within %s", authoritiesLimit),
+			Fix: "have " + certFile + " name a file and " + certDir + " a folder of files, with no pipe or device, on a file system that answers"})
+	}
+	if path == "" || all == nil {
 		return
 	}
 	at := l.values[keyCAFile].origin
@@ -98,10 +132,6 @@ func (l *loader) checkAuthorities() {
 	if err != nil {
 		l.fail(at.problem(keyCAFile+" "+printable(path)+" cannot be read: "+reason(err), "make it readable for the user Tocsin runs as"))
 		return
-	}
-	all, err := x509.SystemCertPool()
-	if err != nil {
-		all = x509.NewCertPool()
 	}
 	if !all.AppendCertsFromPEM(text) {
 		l.fail(at.problem(keyCAFile+" "+printable(path)+" has no certificate", "write the PEM file of the authority that signs what the proxy shows in place of Slack's certificate"))

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -122,6 +123,9 @@ func (f *files) own(endings ...string) error {
 func (f *files) claim() (err error) {
 	if f.database, err = f.open(f.path); err != nil {
 		return err
+	}
+	if info, err := f.database.Stat(); err != nil || !info.Mode().IsRegular() { // a pipe would be waited for
+		return cmp.Or(err, errNotAFile)
 	}
 	if f.path, err = filepath.EvalSymlinks(f.path); err != nil {
 		return folderRemedy(err)

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"tocsin/alert"
@@ -87,10 +88,13 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 	}
 	text := write("notes.txt", "these are my notes, not a database\n")
 	cut := write("cut.db", "SQLite format 3\x00"+strings.Repeat("\xff", 4080))
+	pipe := filepath.Join(dir, "pipe")
+	must(t, syscall.Mkfifo(pipe, 0o600))
 	for name, c := range map[string]struct {
 		url  string
 		want []string
 	}{
+		"a pipe":         {"sqlite:" + pipe, []string{pipe, "not a file", "TOCSIN_STORE"}},
 		"another kind":   {"mysql://x", []string{"sqlite:PATH"}},
 		"no path":        {"sqlite:", []string{"no file"}},
 		"no database":    {"sqlite:" + text, []string{text, "no SQLite database", "move it away"}},

@@ -86,6 +86,8 @@ func (s *Snapshot) checkAlone() error {
 	return nil
 }
 
+var errNotAFile = errors.New("it is not a file: set TOCSIN_STORE to another path")
+
 // checkFile refuses what can't be a SQLite database.
 func checkFile(path string) error {
 	info, err := os.Stat(path)
@@ -95,7 +97,7 @@ func checkFile(path string) error {
 	case err != nil:
 		return err
 	case !info.Mode().IsRegular():
-		return errors.New("it is not a file")
+		return errNotAFile
 	case info.Size() == 0:
 		return errors.New("it is empty")
 	}
