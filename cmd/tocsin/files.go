@@ -16,10 +16,32 @@ const (
 	largestFile = 4 << 20
 	// readLimit is how long a daemon that runs waits for a file.
 	readLimit = 5 * time.Second
+	// pipeLimit is how long a start or a command waits for one, which may be a pipe.
+	pipeLimit = 30 * time.Second
 )
 
-// readFile reads a file of the configuration.
-func readFile(path string) (content []byte, err error) {
+// readFile reads a file of the configuration. It may be a pipe, to which nobody may ever write.
+func readFile(path string) ([]byte, error) { return readWithin(path, pipeLimit) }
+
+func readWithin(path string, limit time.Duration) ([]byte, error) {
+	type result struct {
+		content []byte
+		err     error
+	}
+	done := make(chan result, 1)
+	go func() {
+		content, err := readWhole(path)
+		done <- result{content, err}
+	}()
+	select {
+	case r := <-done:
+		return r.content, r.err
+	case <-time.After(limit):
+		return nil, &fs.PathError{Op: "read", Path: path, Err: fmt.Errorf("it has had no end within %s; if it is a pipe, nobody writes to it", limit)}
+	}
+}
+
+func readWhole(path string) (content []byte, err error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

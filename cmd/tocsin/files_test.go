@@ -5,8 +5,10 @@ import (
 	"path/filepath"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 )
 
 func TestAFileWithoutEndIsAMistakeOfTheConfiguration(t *testing.T) {
@@ -35,6 +37,24 @@ func TestAFileWithoutEndIsAMistakeOfTheConfiguration(t *testing.T) {
 				t.Errorf("%s that is %s: status %d, %s", what, endless, code, &out)
 			}
 		}
+	}
+}
+
+func TestAPipeToWhichNobodyWritesIsNotWaitedForForEver(t *testing.T) {
+	t.Parallel()
+	pipe := filepath.Join(t.TempDir(), "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if content, err := readWithin(pipe, time.Millisecond); err == nil || !strings.Contains(err.Error(), "nobody writes to it") {
+		t.Errorf("it was read as %q, %v", content, err)
+	}
+	writer, err := os.OpenFile(pipe, os.O_WRONLY, 0) // ends what still reads
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Error(err)
 	}
 }
 
