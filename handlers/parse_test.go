@@ -430,7 +430,7 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 		"ack disk on db-3": "ack ~disk ~db-3", "ack disk: looking into it": "ack ~disk : looking into it", "ack service=db because of the move": `ack service="db" : of the move`,
 		"ack all - planned": "ack ALL : planned", "assign last bob": "assign LAST to bob", "assign all critical to bob": `assign ALL severity="critical" to bob`, "assign disk bob can you look": "assign ~disk to bob : can you look",
 		"assign service=db bob": `assign service="db" to bob`, "give k7f2 to me": "assign k7f2 to me", "assign bob k7f2": "assign k7f2 to bob", "assign bob k7f2 k7f3": "assign k7f2 k7f3 to bob", "unack k7f2": "unack k7f2", "reopen last": "reopen LAST", "/ack K7F2 on it": "ack k7f2 : on it",
-		"ack grpc": "ack ~grpc", "ack grpc checkout": "ack ~grpc ~checkout", "ack k7f2 hmmm let me see": "ack k7f2 : hmmm let me see", "ack zzzz": "ack ~zzzz", "silence grpc 1h": "silence ~grpc for 1h0m0s",
+		"ack failed backup": "ack ~failed ~backup", "mute page": "mute ~page for 1h0m0s", "list high urgent": "list ~high ~urgent", "ack fatal p2": `ack severity=~"critical|error"`, "ack grpc": "ack ~grpc", "ack grpc checkout": "ack ~grpc ~checkout", "ack k7f2 hmmm let me see": "ack k7f2 : hmmm let me see", "ack zzzz": "ack ~zzzz", "silence grpc 1h": "silence ~grpc for 1h0m0s",
 		"please list acked": "list in acked", "open critical": `list severity="critical" in open`, "take k7f2": "ack k7f2", "note disk: it is the backup": "note ~disk : it is the backup", "silence last 2h": "silence LAST for 2h0m0s",
 		"ack <http://db-1.example.com|db-1.example.com>": "ack ~db-1.example.com", "ack “disk full”": "ack ~disk full", "silence db-3 until 18:00 because disks": "silence ~db-3 for 0s : disks",
 	} {

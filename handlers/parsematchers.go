@@ -174,16 +174,12 @@ func (m *matcherText) severity(n int) bool {
 	return true
 }
 
-// severityOf knows the severities, in the plural too, and what other tools call them. A
-// number in a sentence is none.
+// severityOf is sendSeverity for a word among others, which may be in the plural.
 func severityOf(word string) (alert.Severity, bool) {
-	if !strings.ContainsFunc(word, unicode.IsLetter) {
-		return "", false
-	}
-	if s, ok := alert.ParseSeverity(word); ok {
+	if s, ok := sendSeverity(word); ok {
 		return s, true
 	}
-	return alert.ParseSeverity(strings.TrimSuffix(word, "s"))
+	return sendSeverity(strings.TrimSuffix(word, "s"))
 }
 
 func (m *matcherText) matchers() (alert.Matchers, *alert.InputError) {

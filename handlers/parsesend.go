@@ -25,7 +25,7 @@ type sendOrder struct {
 func parseSend(p phrase, known func(conversation string) bool) (sendOrder, *alert.InputError) {
 	var order sendOrder
 	for n := 0; n < len(p.words); {
-		severity, named := sendSeverity(p.words[n])
+		severity, named := sendSeverity(p.words[n].key)
 		to, after := addressee{}, 0
 		if order.channel == "" {
 			to, after = readAddressee(p, n)
@@ -172,13 +172,13 @@ func ReadTest(text string) (alert.Alert, error) {
 var shortSeverity = regexp.MustCompile(`^(crit|fatal|err|warn|(p|sev-?)[0-5])$`)
 
 // sendSeverity reads the severities and their usual short forms. Other words that tools
-// have for them, such as "page" and "high", may be the beginning of a sentence.
-func sendSeverity(word token) (s alert.Severity, ok bool) {
-	if s = alert.Severity(word.key); slices.Contains(alert.Severities(), s) {
+// have for them, such as "page", "high" and "failed", may be of a sentence or a title.
+func sendSeverity(word string) (s alert.Severity, ok bool) {
+	if s = alert.Severity(word); slices.Contains(alert.Severities(), s) {
 		return s, true
 	}
-	if shortSeverity.MatchString(word.key) {
-		return alert.ParseSeverity(word.key)
+	if shortSeverity.MatchString(word) {
+		return alert.ParseSeverity(word)
 	}
 	return "", false
 }

@@ -3,6 +3,7 @@ package handlers
 import (
 	"cmp"
 	"strings"
+	"unicode"
 
 	"tocsin/alert"
 )
@@ -76,8 +77,10 @@ func mailAddress(word string) string {
 }
 
 func parseSeverity(w token) (alert.Severity, *alert.InputError) {
-	if s, ok := severityOf(w.key); ok {
-		return s, nil
+	for _, word := range []string{w.key, strings.TrimSuffix(w.key, "s")} {
+		if s, ok := alert.ParseSeverity(word); ok && strings.ContainsFunc(word, unicode.IsLetter) {
+			return s, nil
+		}
 	}
 	bad := &alert.InputError{Message: "I don't know a severity " + w.raw, Hint: "It is one of critical, error, warning, info."}
 	near := nearest(w.key, []string{"critical", "error", "warning", "info"})
