@@ -54,6 +54,16 @@ func oneOf[T ~string](choices ...T) func(string) (T, *flaw) {
 	}
 }
 
+// oneSeverity is oneOf for severities, which may be in the words of any tool.
+func oneSeverity(choices ...alert.Severity) func(string) (alert.Severity, *flaw) {
+	return func(value string) (alert.Severity, *flaw) {
+		if s, ok := alert.ParseSeverity(value); ok {
+			value = string(s)
+		}
+		return oneOf(choices...)(value)
+	}
+}
+
 func parseDuration(value string) (time.Duration, *flaw) {
 	d, err := alert.ParseDuration(value)
 	if err != nil {

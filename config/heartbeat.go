@@ -26,7 +26,7 @@ func heartbeatOptions() []option[heartbeat] {
 		opt(spec{key: keyHeartbeats + ".name"}, parseHeartbeatName, func(h *heartbeat, v string) { h.name = v }),
 		opt(spec{key: keyHeartbeats + ".every"}, parsePeriod, func(h *heartbeat, v time.Duration) { h.Every = v }),
 		opt(spec{key: keyHeartbeats + ".grace"}, parsePeriod, func(h *heartbeat, v time.Duration) { h.Grace = v }),
-		opt(spec{key: keyHeartbeats + ".severity"}, oneOf(alert.Severities()...), func(h *heartbeat, v alert.Severity) { h.Severity = v }),
+		opt(spec{key: keyHeartbeats + ".severity"}, oneSeverity(alert.Severities()...), func(h *heartbeat, v alert.Severity) { h.Severity = v }),
 		opt(spec{key: keyHeartbeats + ".channel"}, parseChannel, func(h *heartbeat, v string) { h.Channel = v }),
 		opt(spec{key: keyHeartbeats + ".mention"}, parseMention, func(h *heartbeat, v string) { h.Mention = v }),
 		opt(spec{key: keyHeartbeatLabels, list: true, named: true, bare: true}, parseLabel, func(h *heartbeat, v [2]string) {

@@ -12,7 +12,7 @@ func TestHeartbeatsAreReadWithTheirTerms(t *testing.T) {
 	c := load(t, environment{files: map[string]string{etc: `
 ingest:
   heartbeats:
-    - {name: nightly-backup, every: 1d, grace: 1h, severity: error, channel: "#backups", labels: [team=db, "site = ham"]}
+    - {name: nightly-backup, every: 1d, grace: 1h, severity: P2, channel: "#backups", labels: [team=db, "site = ham"]}
     - {name: pump, every: 30s, labels: {team: water, "room": 7}}
     - name: fan
       every: 1m

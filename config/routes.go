@@ -66,7 +66,7 @@ func quietOptions() []option[alert.Quiet] {
 		opt(spec{key: "routes.quiet.zone"}, parseZone, func(q *quiet, v *time.Location) { q.Zone = v }),
 		opt(spec{key: "routes.quiet.days", list: true}, parseDay, func(q *quiet, v time.Weekday) { q.Days = with(q.Days, v) }),
 		opt(spec{key: keyQuietTimes, list: true}, anything, func(*quiet, string) {}),
-		opt(spec{key: "routes.quiet.below"}, oneOf(alert.Critical, alert.Error, alert.Warning), func(q *quiet, v alert.Severity) { q.Below = v }),
+		opt(spec{key: "routes.quiet.below"}, oneSeverity(alert.Critical, alert.Error, alert.Warning), func(q *quiet, v alert.Severity) { q.Below = v }),
 	}
 }
 

@@ -34,7 +34,7 @@ routes:
       - {after: 10m, mention: "@ann"}
       - {after: 1h30m, to: Ann@Example.com}
     remind: 4h
-    quiet: {from: 22:00, until: 7:30, zone: Europe/Berlin, days: [Monday, tue, mon], below: error}
+    quiet: {from: 22:00, until: 7:30, zone: Europe/Berlin, days: [Monday, tue, mon], below: err}
     thread: none
     broadcast: false
     when_unsure: resend

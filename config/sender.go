@@ -33,7 +33,7 @@ func senderOptions() []option[alert.Token] {
 		opt(spec{key: keySenderHash, secret: true}, parseHash, func(t *token, v [sha256.Size]byte) { t.Hash = v }),
 		opt(spec{key: keyTokens + ".channels", list: true}, parseChannel, func(t *token, v string) { t.Channels = with(t.Channels, v) }),
 		opt(spec{key: keyTokens + ".sources", list: true, bare: true}, anything, func(t *token, v string) { t.Sources = with(t.Sources, v) }),
-		opt(spec{key: keyTokens + ".severities", list: true}, oneOf(alert.Severities()...), func(t *token, v alert.Severity) { t.Severities = with(t.Severities, v) }),
+		opt(spec{key: keyTokens + ".severities", list: true}, oneSeverity(alert.Severities()...), func(t *token, v alert.Severity) { t.Severities = with(t.Severities, v) }),
 		opt(spec{key: keyTokens + ".rate"}, parseRate, func(t *token, v alert.Rate) { t.Rate = v }),
 		opt(spec{key: keyTokens + ".may", list: true}, oneOf(alert.MaySend, alert.MayRead, alert.MayAct), func(t *token, v alert.Power) { t.May = with(t.May, v) }),
 	}
