@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -124,8 +123,8 @@ func (f *files) claim() (err error) {
 	if f.database, err = f.open(f.path); err != nil {
 		return err
 	}
-	if info, err := f.database.Stat(); err != nil || !info.Mode().IsRegular() { // a pipe would be waited for
-		return cmp.Or(err, errNotAFile)
+	if info, err := f.database.Stat(); err == nil && !info.Mode().IsRegular() { // a pipe would be waited for
+		return fmt.Errorf("%w: set TOCSIN_STORE to another path", errNotAFile)
 	}
 	if f.path, err = filepath.EvalSymlinks(f.path); err != nil {
 		return folderRemedy(err)

@@ -86,7 +86,7 @@ func (s *Snapshot) checkAlone() error {
 	return nil
 }
 
-var errNotAFile = errors.New("it is not a file: set TOCSIN_STORE to another path")
+var errNotAFile = errors.New("it is not a file")
 
 // checkFile refuses what can't be a SQLite database.
 func checkFile(path string) error {
