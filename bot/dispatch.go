@@ -67,7 +67,7 @@ type received struct {
 }
 
 // lost reports whether it is not in the inbox for certain.
-func (r received) lost() bool { return errors.Is(r.unstored, alert.ErrUnavailable) }
+func (e received) lost() bool { return errors.Is(e.unstored, alert.ErrUnavailable) }
 
 func newDispatcher(b *Bot, inbox Inbox, handler Handler, f promauto.Factory) *dispatcher {
 	return &dispatcher{

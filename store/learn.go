@@ -58,14 +58,9 @@ func (w *writer) learnStored(ctx context.Context, now time.Time) error {
 // learn merges the lanes of a spelling and an id, unless they are two conversations.
 // It reports whether anything has changed.
 func (w *writer) learn(ctx context.Context, spelling, id string, now time.Time) (bool, error) {
-	if w.lanes.of(id).n == 0 {
-		if _, err := w.lane(ctx, spelling); err != nil {
-			return false, err
-		}
-	}
-	keep, gone := w.lanes.orNew(spelling), w.lanes.orNew(id)
-	if keep.n == 0 || gone.n != 0 && gone.n < keep.n {
-		keep, gone = gone, keep
+	keep, gone, err := w.pair(ctx, spelling, id)
+	if err != nil {
+		return false, err
 	}
 	merged, one := keep.with(gone, id)
 	merged.Naming = merged.Named(spelling)
@@ -78,6 +73,21 @@ func (w *writer) learn(ctx context.Context, spelling, id string, now time.Time) 
 		}
 	}
 	return true, w.setNaming(ctx, merged)
+}
+
+// pair returns the lanes of a spelling and an id. The first is kept: the older one where
+// both are stored. The second may not be.
+func (w *writer) pair(ctx context.Context, spelling, id string) (keep, gone lane, err error) {
+	if w.lanes.of(id).n == 0 {
+		if _, err := w.lane(ctx, spelling); err != nil {
+			return keep, gone, err
+		}
+	}
+	keep, gone = w.lanes.orNew(spelling), w.lanes.orNew(id)
+	if keep.n == 0 || gone.n != 0 && gone.n < keep.n {
+		keep, gone = gone, keep
+	}
+	return keep, gone, nil
 }
 
 // with is the lane that has the spellings of both and this id. It is false if they are
