@@ -201,7 +201,7 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 		err = d.lead(ctx, conn)
 	}
 	if errors.Is(err, ErrSuperseded) {
-		d.depose(err)
+		d.depose(fmt.Errorf("%w: %w", alert.ErrUnavailable, err))
 	}
 	if err != nil {
 		return nil, errors.Join(explainPostgres(err), conn.Close())

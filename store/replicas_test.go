@@ -55,7 +55,11 @@ func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	mustBe(t, first.Active(ctx), ErrSuperseded)
+	why := first.Active(ctx)
+	mustBe(t, why, ErrSuperseded)
+	if !Passes(why) {
+		t.Errorf("a daemon that is stopped meanwhile would end with the error %v", why)
+	}
 	mustBe(t, first.Commit(t.Context(), fire(incident("a", "#db", 1))), alert.ErrUnavailable)
 }
 
