@@ -20,6 +20,9 @@ type Input struct {
 	// Bound are the sockets that systemd has bound for the daemon, by the flags that say
 	// where it listens otherwise. They come before any other source.
 	Bound map[string]Bound
+	// Mode is the slack.mode of a daemon that runs, which no reload changes; empty before the
+	// start.
+	Mode string
 	// UID is the user's number, for the socket's folder under the temporary
 	// directory.
 	UID int

@@ -26,6 +26,9 @@ func (in Input) Tokens() Tokens {
 	l := newLoader(in)
 	l.readDocument()
 	l.resolveKeys(keyAppToken, keyBotToken, keySigning, keyMode)
+	if in.Mode != "" {
+		l.values[keyMode] = given{value: in.Mode}
+	}
 	l.checkTokens()
 	if l.doc.broken {
 		l.warnings = append(l.problems, l.warnings...)

@@ -103,6 +103,18 @@ func TestTokensPutRightOnDiskAreReadAgain(t *testing.T) {
 	}
 }
 
+func TestARunningDaemonNeedsTheTokensOfTheModeInUse(t *testing.T) {
+	e := environment{
+		vars:  map[string]string{"SLACK_APP_TOKEN": goodApp, "SLACK_BOT_TOKEN": goodBot},
+		files: map[string]string{etc: "slack: {mode: http}\n"},
+	}
+	in := e.input()
+	in.Mode = config.SocketMode
+	if now := in.Tokens(); now.App.Reveal() != goodApp || len(now.Warnings) != 0 {
+		t.Errorf("got %q, %v", now.App.Reveal(), now.Warnings)
+	}
+}
+
 func TestATokenThatIsNewerThanSystemdsCopyIsUsedIfItsFileCanBeRead(t *testing.T) {
 	e := environment{
 		vars:  map[string]string{"SLACK_APP_TOKEN": "", "SLACK_BOT_TOKEN": "", "CREDENTIALS_DIRECTORY": "/creds", "CONFIGURATION_DIRECTORY": "/etc/tocsin"},

@@ -95,6 +95,7 @@ type tokens struct {
 }
 
 func newTokens(cfg *config.Config, in config.Input, log *zap.Logger) *tokens {
+	in.Mode = cfg.Slack.Mode
 	t := &tokens{in: in, log: log, accepted: map[alert.Secret]bool{}}
 	t.take(cfg)
 	return t

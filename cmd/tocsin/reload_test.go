@@ -157,16 +157,17 @@ func TestWhatNeedsARestartIsNamedAndTheRestIsApplied(t *testing.T) {
 	}
 	p.configure(reloadConfig + was)
 	p.start()
-	p.configure(replaced(`default_channel: "#alerts"`, `default_channel: "#ops"`) + "listen: {tcp: 127.0.0.1:0}\nstore: sqlite:/nowhere/else.db\ndelivery: {max_pending: 10}\n")
+	p.configure(replaced(`default_channel: "#alerts"`, `default_channel: "#ops"`) + "listen: {tcp: 127.0.0.1:0}\nslack: {mode: http}\nstore: sqlite:/nowhere/else.db\ndelivery: {max_pending: 10}\n")
 	for range 2 { // it is still so the second time
 		out, status := p.tryCommand("config", "reload")
-		if status != exitOK || !strings.Contains(out, "restarted:\n  listen.tcp: off → 127.0.0.1:0\n  store: sqlite:") {
+		if status != exitOK || !strings.Contains(out, "restarted:\n  listen.tcp: off → 127.0.0.1:0\n  slack.mode: socket → http\n  store: sqlite:") {
 			t.Errorf("it ends with %d and says %s", status, out)
 		}
 	}
 	if !strings.Contains(p.log.String(), "these options change at the next start") {
 		t.Error("the log does not name them")
 	}
+	p.untilReady() // without a signing secret, which the next start needs
 	p.settle(p.mustPush(firing("x", "a title"))...)
 	if got := saying(s.Messages("#ops"), "a title"); len(got) != 1 {
 		t.Errorf("the new default conversation shows %d cards", len(got))
