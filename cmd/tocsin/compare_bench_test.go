@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -136,6 +137,9 @@ func newRival(b *testing.B, far *postbox, path string) *rival {
 func (r *rival) run(s *playground.Server, phase func(*rival)) {
 	r.p = prepare(r.b, s, map[string]string{"SLACK_API_URL": r.far.url})
 	r.p.path = r.path
+	if err := os.Remove(filepath.Join(r.p.dir, "tocsin.db")); err != nil { // each build makes its own
+		r.b.Fatal(err)
+	}
 	r.p.start()
 	phase(r)
 	r.p.kill()
