@@ -428,7 +428,9 @@ func (c *clusterUnderLoad) mustHaveShownAll() {
 	c.senders.Wait()
 	p := active(c.t, c.all)
 	p.eventually("everything that was accepted in the ledger", func() bool { return p.ledger().Total.Accepted == int64(len(c.accepted)) })
-	p.settle(p.mustPush(c.accepted...)...) // what is sent again counts once, and its receipts say which it is
+	for some := range slices.Chunk(c.accepted, 500) { // what is sent again counts once, and its receipts say which it is
+		p.settle(p.mustPush(some...)...)
+	}
 	shown := map[string]int{}
 	for _, channel := range c.channels {
 		top, _ := cards(c.slack.Messages(channel))
