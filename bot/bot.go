@@ -60,6 +60,9 @@ type Options struct {
 	// Track bounds the connections on which Slack's requests come (http.Server.ConnState); nil for
 	// no bound.
 	Track func(net.Conn, http.ConnState)
+	// Fenced is why this process may not do what it has taken from the store: another replica
+	// may have taken it since. It is asked before each call for that. nil: there is none.
+	Fenced func() error
 	// Transport makes the calls of the Web API, by next, which is the usual one. nil: next alone.
 	Transport func(next http.RoundTripper) http.RoundTripper
 	Log       *zap.Logger
@@ -81,6 +84,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Answered == nil {
 		o.Answered = func(alert.Secret) {}
+	}
+	if o.Fenced == nil {
+		o.Fenced = func() error { return nil }
 	}
 	if o.Connections == nil {
 		o.Connections = func() (own, others int) { return slots, 0 }

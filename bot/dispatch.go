@@ -127,7 +127,11 @@ func (d *dispatcher) work(ctx context.Context, e received) {
 	}
 	limited, cancel := context.WithTimeout(ctx, workLimit)
 	defer cancel()
-	err := d.handle(limited, e)
+	handling := limited
+	if !e.lost() {
+		handling = withTaken(limited)
+	}
+	err := d.handle(handling, e)
 	switch {
 	case err != nil && ctx.Err() != nil: // the process is stopping: the request is repeated after the next start
 		d.log.Warn("request from slack was interrupted", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))

@@ -150,7 +150,7 @@ func (b *Bot) upload(ctx context.Context, where string, f file) (string, error) 
 
 // send sends the bytes; the answer is plain text.
 func (b *Bot) send(req *http.Request) error {
-	resp, err := b.http.Do(req)
+	resp, err := b.do(req)
 	if err != nil {
 		return &alert.SendError{Class: alert.ClassTransient, Code: "upload", Err: withoutURL(err)}
 	}

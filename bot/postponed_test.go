@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"tocsin/alert"
 	"tocsin/playground"
+	"tocsin/render"
 )
 
 func TestARequestInTheInboxThatTheStoreCannotDoIsDoneLaterAndOneThatIsLostIsNot(t *testing.T) {
@@ -65,6 +67,52 @@ func TestARequestInTheInboxThatTheStoreCannotDoIsDoneLaterAndOneThatIsLostIsNot(
 			if n := s.inbox.unhandled(); n != 0 || len(s.heard.commands) != 0 || len(s.socket.claims.count) != 0 {
 				t.Errorf("%d are left, %d were done again and %d are claimed for ever", n, len(s.heard.commands), len(s.socket.claims.count))
 			}
+		})
+	}
+}
+
+// responder is a handler that answers each command.
+type responder struct {
+	*listener
+	bot *Bot
+}
+
+func (a responder) Command(ctx context.Context, c Command) error {
+	a.commands <- c
+	return a.bot.Respond(ctx, c.Caller, render.Message{Text: "deployed"})
+}
+
+// A process that was stopped for a while may have been replaced meanwhile.
+func TestWhatAnotherReplicaMayHaveAnsweredIsAnsweredOnlyOnceThatIsKnown(t *testing.T) {
+	t.Parallel()
+	for what, unstored := range map[string]error{"in the inbox": nil, "lost": fmt.Errorf("away: %w", alert.ErrUnavailable)} {
+		t.Run(what, func(t *testing.T) {
+			t.Parallel()
+			var replaced atomic.Bool
+			replaced.Store(true)
+			s := connect(t, playground.Options{}, func(s *stage) {
+				s.socket.again, s.inbox.broken = time.Millisecond, unstored
+				s.socket.handler = responder{s.heard, s.bot}
+				s.bot.opts.Fenced = func() error {
+					if replaced.Load() {
+						return fmt.Errorf("replaced: %w", alert.ErrUnavailable)
+					}
+					return nil
+				}
+			})
+			s.live(2)
+			if _, err := s.bot.identify(t.Context()); err != nil { // which is known once the bot has been used
+				t.Fatal(err)
+			}
+			s.command("deploy")
+			next(t, s.heard.commands)
+			answers := func(sn *playground.Snapshot) int { return len(sn.Ephemerals("ann", "#alerts")) }
+			if unstored == nil { // another one may have answered it
+				s.log.await(t, "waits for the store", 1)
+				s.wait("no answer", func(sn *playground.Snapshot) bool { return answers(sn) == 0 })
+				replaced.Store(false)
+			}
+			s.wait("one answer", func(sn *playground.Snapshot) bool { return answers(sn) == 1 })
 		})
 	}
 }

@@ -23,6 +23,7 @@ const updateLimit = 4000
 
 // Send makes one attempt at a delivery. Its error is an *alert.SendError.
 func (b *Bot) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
+	ctx = withTaken(ctx)
 	job = b.resolveMentions(ctx, job)
 	switch job.Kind {
 	case alert.Post, alert.Digest:

@@ -146,6 +146,22 @@ type exchange struct {
 	body   []byte
 }
 
+// taken marks the calls for a delivery or an envelope that was taken from the store.
+type taken struct{}
+
+func withTaken(ctx context.Context) context.Context { return context.WithValue(ctx, taken{}, true) }
+
+// do makes a request. If it is for what was taken from the store, this process may not have been
+// stopped for a while: another replica may have done it by now.
+func (b *Bot) do(req *http.Request) (*http.Response, error) {
+	if req.Context().Value(taken{}) != nil {
+		if err := b.opts.Fenced(); err != nil {
+			return nil, err
+		}
+	}
+	return b.http.Do(req)
+}
+
 // send makes the request and reads its whole answer.
 func (x *exchange) send(req *http.Request) {
 	trace := &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) {
@@ -154,7 +170,7 @@ func (x *exchange) send(req *http.Request) {
 		}
 	}}
 	x.token = alert.Secret(strings.TrimPrefix(req.Header.Get("Authorization"), "Bearer "))
-	resp, err := x.bot.http.Do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
+	resp, err := x.bot.do(req.WithContext(httptrace.WithClientTrace(req.Context(), trace)))
 	if err != nil {
 		x.err = withoutURL(err)
 		return

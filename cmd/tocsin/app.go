@@ -133,10 +133,10 @@ func newDaemon(ctx context.Context, cfg *config.Config, o origin) (*daemon, erro
 	cfg = d.latest.Load() // a standby may have read it again
 	d.tracer = d.newTracer()
 	d.registerHealth(registry)
-	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Transport: d.transport, Connections: d.connections, Track: api.NewConnections(files/4, log.Named("bot")).Track, Log: log.Named("bot"), Metrics: registry})
+	d.bot = bot.New(bot.Options{APIURL: cfg.Slack.APIURL, Authorities: cfg.Slack.Authorities, Tokens: d.tokens.read, ImageHosts: cfg.Ingest.ImageHosts, Learn: d.learn, Answered: func(accepted alert.Secret) { d.tokens.accept(accepted); d.outbox.SlackAnswered() }, Fenced: d.store.Fenced, Transport: d.tracer.Transport, Connections: d.connections, Track: api.NewConnections(files/4, log.Named("bot")).Track, Log: log.Named("bot"), Metrics: registry})
 	d.identity.Store(d.bot)
 	d.intro = &introduction{probe: d.bot.Probe, log: log.Named("bot")}
-	d.outbox = outbox.New(d.store, attempts{d.bot}, d.outboxOptions(cfg))
+	d.outbox = outbox.New(d.store, d.bot, d.outboxOptions(cfg))
 	d.engine = engine.New(d.store, d.engineOptions(cfg))
 	d.people = handlers.New(d.handlerOptions(cfg))
 	first, err := d.newFront(cfg, nil)
@@ -176,11 +176,6 @@ func alertmanagerInfo() prometheus.Collector {
 	})
 	info.Set(1)
 	return info
-}
-
-// transport makes the calls of Slack.
-func (d *daemon) transport(next http.RoundTripper) http.RoundTripper {
-	return d.tracer.Transport(fence{next, d.store.Fenced})
 }
 
 // learn keeps which id Slack has for a conversation, and has the outbox follow.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"os"
 	"slices"
 	"sync"
@@ -290,30 +289,4 @@ func (g replicaGauges) Collect(all chan<- prometheus.Metric) {
 	all <- prometheus.MustNewConstMetric(arrivalsDesc, prometheus.GaugeValue, float64(lag.Arrivals))
 	all <- prometheus.MustNewConstMetric(lagDesc, prometheus.GaugeValue, lag.Seconds)
 	all <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, active)
-}
-
-// attempts sends what the outbox has claimed. Its calls are marked, for fence.
-type attempts struct{ *bot.Bot }
-
-func (a attempts) Send(ctx context.Context, job alert.Job) (alert.Sent, error) {
-	return a.Bot.Send(context.WithValue(ctx, isAttempt{}, true), job)
-}
-
-type isAttempt struct{}
-
-// fence refuses, at the last moment, a post whose claim may be another replica's by now,
-// because this process was stopped for a while.
-type fence struct {
-	next   http.RoundTripper
-	fenced func() error
-}
-
-// RoundTrip implements http.RoundTripper.
-func (f fence) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Context().Value(isAttempt{}) != nil {
-		if err := f.fenced(); err != nil {
-			return nil, err
-		}
-	}
-	return f.next.RoundTrip(r)
 }
