@@ -205,6 +205,13 @@ func (p *process) forget() {
 // returns false if it ends before.
 func (p *process) awaitReady() bool {
 	p.t.Helper()
+	return p.awaitNotification(func(said string) bool { return strings.Contains(said, "READY=1") })
+}
+
+// awaitNotification reads what the daemon tells its service manager up to what is wanted, and
+// returns false if it ends before.
+func (p *process) awaitNotification(wanted func(said string) bool) bool {
+	p.t.Helper()
 	if err := p.notify.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		p.t.Fatal(err)
 	}
@@ -214,7 +221,7 @@ func (p *process) awaitReady() bool {
 		if err != nil {
 			return false
 		}
-		if strings.Contains(string(buf[:n]), "READY=1") {
+		if wanted(string(buf[:n])) {
 			return true
 		}
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"tocsin/alert"
 	"tocsin/playground"
 )
@@ -46,11 +48,20 @@ func (p *process) tryCommand(args ...string) (out string, status int) {
 // reloaded.
 func (p *process) hangUp() {
 	p.t.Helper()
-	p.forget()
+	var began unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &began); err != nil {
+		p.t.Fatal(err)
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
 		p.t.Fatal(err)
 	}
-	if !p.awaitReady() {
+	// What it says of an earlier reload may still be on its way.
+	reloads := func(said string) bool {
+		var at int64
+		_, err := fmt.Sscanf(said, "RELOADING=1\nMONOTONIC_USEC=%d", &at)
+		return err == nil && at >= began.Nano()/1000
+	}
+	if !p.awaitNotification(reloads) || !p.awaitReady() {
 		p.t.Fatal("the daemon did not say that it has reloaded")
 	}
 }
