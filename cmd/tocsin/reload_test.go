@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"golang.org/x/sys/unix"
+	"golang.org/x/sys/unix" //nolint:depguard // the clock of what systemd is told
 
 	"tocsin/alert"
 	"tocsin/playground"
