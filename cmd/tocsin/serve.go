@@ -48,7 +48,7 @@ func serve(ctx context.Context, w world, flags map[string]string) error {
 	if err != nil {
 		return err
 	}
-	in.ReadFile = fromFiles(in.ReadFile) // what may be a pipe has been read
+	in.ReadFile = fromFiles(readWhole) // a pipe has been read; one reader of a file that does not answer is enough
 	log, level, err := newLog(w, cfg.Log)
 	if err != nil {
 		return err
