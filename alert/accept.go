@@ -24,7 +24,7 @@ const (
 	CardLabelLink = 600
 	MaxLinks      = 7 // a card has two as buttons, Details all
 	MaxImages     = 5
-	// MaxAnnotations is how many bytes of annotations are kept besides the text.
+	// MaxAnnotations limits the annotations that are kept with an alert, in bytes.
 	MaxAnnotations = 64 << 10
 	MaxURL         = 3000 // bytes: what Slack takes as the address of a button or an image
 	// CardRoom is how many characters the title, the first page of the text, and the

@@ -76,7 +76,7 @@ type Alert struct {
 	// the same as a time from now; negative is never, and zero is what the routes say.
 	EndsAt    time.Time     `json:"-"`
 	ExpiresIn time.Duration `json:"-"`
-	// Pings are those of Mention who may be notified (see ParseMention).
+	// Pings are the mentions of Mention that the configuration permits (see ParseMention).
 	Pings      []string  `json:"-"`
 	AcceptedAt time.Time `json:"accepted_at"`
 	// Hash is the ContentHash of an alert with an idempotency key; 0 where it is not known,

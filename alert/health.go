@@ -75,7 +75,7 @@ const (
 	ProblemListener     = "listener"      // clients can't connect to a listener
 	ProblemToken        = "token"         // a token is missing or can't work; as a note, it looks so and works
 	ProblemRefused      = "refused"       // Slack refuses the app, so nothing is sent; as a note, to one conversation
-	ProblemConnection   = "connection"    // there is no usable Socket Mode connection
+	ProblemConnection   = "connection"    // no Socket Mode connection is up
 	ProblemDelivery     = "delivery"      // deliveries fail or are overdue
 	ProblemLastResort   = "last_resort"   // the last resort fails
 	ProblemBacklog      = "backlog"       // too many alerts wait for Slack

@@ -76,7 +76,7 @@ func (p *matcherText) all() (Matchers, error) {
 // clash refuses severity=error behind severity=critical, as no alert has both.
 func (ms Matchers) clash(with Matcher) error {
 	for _, m := range ms {
-		if m.Name == "severity" && with.Name == m.Name && with.Op == m.Op && with.Value != m.Value && m.Op == "=" {
+		if m.Name == "severity" && m.Op == "=" && with.Name == m.Name && with.Op == m.Op && with.Value != m.Value {
 			return severalSeverities(m.Op, []string{m.Value, with.Value})
 		}
 	}

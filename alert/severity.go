@@ -29,6 +29,9 @@ func (s Severity) Rank() int {
 	return len(Severities())
 }
 
+// unhyphenated joins the parts of a word.
+var unhyphenated = strings.NewReplacer("-", "", "_", "", " ", "")
+
 // aroundSeverity may stand around a severity, as in a line of a log.
 const aroundSeverity = " \t\r\n:;,.!\"'`[](){}<>"
 
@@ -47,7 +50,7 @@ func ParseSeverity(word string) (s Severity, ok bool) {
 		}
 	}
 	// As in "SEV-1", "Priority 1", "not_classified", "3.0" and "5 - Disaster".
-	plain := strings.NewReplacer("-", "", "_", "", " ", "").Replace(strings.TrimSuffix(word, ".0"))
+	plain := unhyphenated.Replace(strings.TrimSuffix(word, ".0"))
 	for _, prefix := range []string{"priority", "severity"} {
 		if digit, found := strings.CutPrefix(plain, prefix); found {
 			plain = "sev" + digit

@@ -80,9 +80,9 @@ func (s Silence) CanBecome(to Silence, now time.Time) bool {
 // with the same matchers: a double click must not create two.
 const minExtension = time.Minute
 
-// Renewing is the silence as a person means it who may have asked before, beside those that
-// are in effect: a change of the end of their own with the same matchers and times. held is
-// true if it is one of these as it is, because that hides the same for as long.
+// Renewing returns the silence to create or update when a person asks for s while others are in
+// effect. If one of their own has the same matchers and times, its end is changed. held is true
+// if an existing silence already lasts as long; that one is returned unchanged.
 func (s Silence) Renewing(holding []Silence) (meant Silence, held bool) {
 	for _, old := range holding {
 		if old.Matchers.String() != s.Matchers.String() || !old.sameTimes(s) {

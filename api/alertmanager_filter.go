@@ -42,8 +42,8 @@ func amFilterMatchers(q url.Values) (alert.Matchers, error) {
 // value that may be anything, possibly in quotes.
 var amOneMatcher = regexp.MustCompile(`^\s*("(?:[^"\\]|\\.)*"|[^\s"{},=!~<>]+)\s*(=~|!=|!~|=)\s*((?s).*?)\s*$`)
 
-// amParse reads a matcher as Alertmanager does; one is false if the text is no such or, by its
-// commas, may be several. It compares with the label severity as that was sent.
+// amParse reads one matcher as Alertmanager does. one is false if the text is not a matcher, or
+// has commas and may be several. A matcher on severity compares with the label as it was sent.
 func amParse(text string) (m alert.Matcher, one bool, err error) {
 	parts := amOneMatcher.FindStringSubmatch(text)
 	if parts == nil || !alert.ValidText(text) {

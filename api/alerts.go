@@ -153,8 +153,8 @@ func tooLong(most int64) error {
 	return &httpError{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is longer than %d bytes", most), "send fewer alerts in one request, or a shorter text"}
 }
 
-// readAlert answers the state of an accepted alert. With ?wait=30s it answers when
-// the alert is no longer pending, or after that time.
+// readAlert returns the state of an accepted alert. With ?wait=30s it waits until the alert
+// is no longer pending, but for 30 seconds at most.
 func (a *API) readAlert(r *http.Request) (any, error) {
 	wait, err := parseWait(r.URL.Query().Get("wait"))
 	if err != nil {

@@ -97,7 +97,7 @@ type Options struct {
 	Services map[alert.Secret]string
 	// Recognize returns the name of the webhook whose body this looks like, or "".
 	Recognize func(body []byte, header http.Header) string
-	// TrustLoopback lets TCP callers act although there is no token.
+	// TrustLoopback lets callers over TCP act without a token.
 	TrustLoopback bool
 	// Reload has the daemon read its configuration again; needed for that request alone.
 	Reload Reload
@@ -150,7 +150,7 @@ func New(opts Options) *API {
 	return a
 }
 
-// Handler serves the Unix socket, whose file mode decides who may connect.
+// Handler serves the Unix socket. The mode of its file decides who may connect.
 func (a *API) Handler() http.Handler {
 	return a.refuseBrowsers(withPage(false, withProfiles(a.routes(true))))
 }

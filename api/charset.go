@@ -95,10 +95,10 @@ func decoded(kind, charset string, body []byte) (plain []byte, notes []string) {
 // queryOf is the query of an address. A value in it that is not UTF-8 has the charset of the
 // body.
 func queryOf(address *url.URL, charset string) url.Values {
-	if !strings.Contains(address.RawQuery, "%") {
-		return address.Query()
+	var enc encoding.Encoding
+	if strings.Contains(address.RawQuery, "%") {
+		enc = encodingOf(charset)
 	}
-	enc := encodingOf(charset)
 	if enc == nil {
 		return address.Query()
 	}

@@ -151,8 +151,9 @@ type taken struct{}
 
 func withTaken(ctx context.Context) context.Context { return context.WithValue(ctx, taken{}, true) }
 
-// do makes a request. If it is for what was taken from the store, this process may not have been
-// stopped for a while: another replica may have done it by now.
+// do makes a request. One for a delivery or an envelope from the store is refused while this
+// process does not know that it is still the active replica, because it was stopped for a while
+// or the database does not answer: another one may have done it.
 func (b *Bot) do(req *http.Request) (*http.Response, error) {
 	if req.Context().Value(taken{}) != nil {
 		if err := b.opts.Fenced(); err != nil {

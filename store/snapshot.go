@@ -259,24 +259,24 @@ func (s *Snapshot) checkLedger(ctx context.Context, r *Report) error {
 	return nil
 }
 
-// missingRows count what refers to a row that is not there. What is forgotten after its
+// missingRows are queries that count what refers to a row that is not there. What is forgotten after its
 // retention leaves none of these.
-func missingRows() map[string]string {
-	return map[string]string{
-		"incidents whose alert is missing": `SELECT count(*) FROM incidents i WHERE i.content IS NOT NULL AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.n = i.content)`,
-		"alerts whose delivery is missing": `SELECT count(*) FROM alerts a WHERE a.shown IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.n = a.shown)`,
+func missingRows() [][2]string {
+	return [][2]string{
+		{"incidents whose alert is missing", `SELECT count(*) FROM incidents i WHERE i.content IS NOT NULL AND NOT EXISTS (SELECT 1 FROM alerts a WHERE a.n = i.content)`},
+		{"alerts whose delivery is missing", `SELECT count(*) FROM alerts a WHERE a.shown IS NOT NULL AND NOT EXISTS (SELECT 1 FROM deliveries d WHERE d.n = a.shown)`},
 	}
 }
 
 // checkRows looks for rows that are missing although nothing forgets them. The last alert is
 // kept for ever, unless it is dead.
 func (s *Snapshot) checkRows(ctx context.Context, r *Report) error {
-	for what, query := range missingRows() {
-		err := s.each(ctx, query, func(row scanner) error {
+	for _, rows := range missingRows() {
+		err := s.each(ctx, rows[1], func(row scanner) error {
 			var n int64
 			err := row.Scan(&n)
 			if n > 0 {
-				r.Problems = append(r.Problems, fmt.Sprintf("%s: %d", what, n))
+				r.Problems = append(r.Problems, fmt.Sprintf("%s: %d", rows[0], n))
 			}
 			return err
 		})

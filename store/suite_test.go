@@ -403,12 +403,12 @@ func balanced(t *testing.T, d *DB) alert.Ledger {
 	if len(rows) > 0 {
 		t.Errorf("the ledger misses %v", rows)
 	}
-	for what, query := range missingRows() {
-		must(t, d.each(t.Context(), query, func(s scanner) error {
+	for _, missing := range missingRows() {
+		must(t, d.each(t.Context(), missing[1], func(s scanner) error {
 			var n int64
 			err := s.Scan(&n)
 			if n > 0 {
-				t.Errorf("%s: %d", what, n)
+				t.Errorf("%s: %d", missing[0], n)
 			}
 			return err
 		}))
