@@ -30,6 +30,8 @@ type Inbox interface {
 const (
 	// inboxLimit bounds how long an ack waits for the inbox; Slack waits 3 s.
 	inboxLimit = time.Second
+	// tellLimit bounds how long an ack waits, after that, for a word to the person.
+	tellLimit = time.Second
 	// receiveAtOnce is how many envelopes are made durable at the same time. It is
 	// large so that the inbox can commit many with one write to the disk.
 	receiveAtOnce = 512
@@ -80,7 +82,8 @@ func (d *dispatcher) receive(ctx context.Context, r socketmode.Request, ack func
 	return e, fresh
 }
 
-// refuse acks what a front could not store and tells the person so. An event gets no ack: Slack
+// refuse tells a person that a front could not store a request, and acks it after that: if the
+// process is killed in between, Slack says that there was no answer. An event gets no ack: Slack
 // sends it again, perhaps to another replica.
 func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error, ack func(payload any)) {
 	e := received{alert.Envelope{ID: r.EnvelopeID, Type: r.Type, Payload: r.Payload}, why}
@@ -90,10 +93,19 @@ func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error
 		ack(map[string]any{"response_action": "errors", "errors": map[string]string{dialog: what + " " + hint}})
 		return
 	}
-	if to.User != "" {
-		ack(nil)
-		d.tell(ctx, e)
+	if to.User == "" {
+		return
 	}
+	told := make(chan struct{})
+	d.receivers.Go(func() {
+		defer close(told)
+		d.tell(ctx, e)
+	})
+	select {
+	case <-told:
+	case <-time.After(tellLimit):
+	}
+	ack(nil)
 }
 
 // tell tells a person what becomes of a request that is perhaps not in the inbox. It does so
