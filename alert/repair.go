@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -163,6 +164,10 @@ func (r *repair) words() {
 	if r.Severity == "" { // as in Alertmanager, where it is only a label
 		r.Severity = Severity(strings.TrimSpace(r.Labels["severity"]))
 	}
+	graded := GradedStatus(string(r.Status))
+	if r.Severity == "" {
+		r.Severity = graded
+	}
 	if r.Severity == "" {
 		r.Severity = Error
 	}
@@ -180,8 +185,8 @@ func (r *repair) words() {
 		r.Status = Firing
 	}
 	if sent := string(r.Status); r.Status != Firing && r.Status != Resolved {
-		status, ok := parseStatus(sent)
-		if r.Status = status; !ok {
+		status, ok := ParseStatus(sent)
+		if r.Status = status; !ok && (graded == "" || graded != r.Severity || !graded.sameWord(sent)) {
 			r.keepWord("status", sent, string(status), false)
 		}
 	}
@@ -220,13 +225,13 @@ func (r *repair) format() {
 
 // Resolves reports whether the status, also one in another tool's word, is resolved.
 func (a *Alert) Resolves() bool {
-	status, _ := parseStatus(string(a.Status))
+	status, _ := ParseStatus(string(a.Status))
 	return status == Resolved
 }
 
-// parseStatus reads a status in the words of any tool, in any case. ok is false for an
+// ParseStatus reads a status in the words of any tool, in any case. ok is false for an
 // unknown word, which is taken as Firing.
-func parseStatus(word string) (s Status, ok bool) {
+func ParseStatus(word string) (s Status, ok bool) {
 	word = strings.ToLower(strings.TrimSpace(word))
 	if s = Status(word); s == Firing || s == Resolved {
 		return s, true
@@ -237,10 +242,22 @@ func parseStatus(word string) (s Status, ok bool) {
 	return Firing, false
 }
 
+// GradedStatus is how bad a status says that it is, as Nagios' WARNING and CRITICAL do; empty
+// for one that is only on or off, or a number.
+func GradedStatus(word string) Severity {
+	if _, known := ParseStatus(word); known || !strings.ContainsFunc(word, unicode.IsLetter) {
+		return ""
+	}
+	s, _ := ParseSeverity(word)
+	return s
+}
+
 // statusWords are made once: an alert is asked for its status often.
 var statusWords = map[string]Status{
 	"resolve": Resolved, "recovered": Resolved, "recovery": Resolved, "ok": Resolved, "up": Resolved, "closed": Resolved, "close": Resolved,
 	"normal": Resolved, "inactive": Resolved, "success": Resolved, "done": Resolved,
+	"clear": Resolved, "cleared": Resolved, "fixed": Resolved, "passed": Resolved, "succeeded": Resolved, "successful": Resolved,
+	"healthy": Resolved, "recover": Resolved, "ended": Resolved, "solved": Resolved, "operational": Resolved, "deactivated": Resolved,
 	"fire": Firing, "alerting": Firing, "alert": Firing, "active": Firing, "problem": Firing, "trigger": Firing, "triggered": Firing,
 	"fired": Firing, "alarm": Firing, "open": Firing, "down": Firing, "failed": Firing, "failure": Firing, "error": Firing,
 }

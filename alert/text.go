@@ -1,6 +1,9 @@
 package alert
 
 import (
+	"cmp"
+	"mime"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -139,18 +142,60 @@ func roughEnd(text string, size int) int {
 // shortened to at most limit characters with an ellipsis, and whether it is the whole text.
 func firstLine(text string, limit int) (line string, whole bool) {
 	trimmed := strings.TrimSpace(text)
-	for _, p := range Passages(trimmed) {
-		lines := strings.Split(p.Text, "\n")
-		if n := slices.IndexFunc(lines, Visible); n >= 0 {
-			line = strings.TrimSpace(lines[n])
-			break
-		}
+	if line = mailSubject(trimmed); line == "" {
+		line = cmp.Or(lineThat(hasWord, trimmed), lineThat(Visible, trimmed))
 	}
 	whole = line == trimmed
 	if utf8.RuneCountInString(line) > limit {
 		return string([]rune(line)[:limit-1]) + "…", false
 	}
 	return line, whole
+}
+
+// lineThat returns the first line of a text that does something, without blanks around it.
+func lineThat(does func(string) bool, text string) string {
+	for _, p := range Passages(text) {
+		lines := strings.Split(p.Text, "\n")
+		if n := slices.IndexFunc(lines, does); n >= 0 {
+			return strings.TrimSpace(lines[n])
+		}
+	}
+	return ""
+}
+
+// hasWord reports whether a line has a letter, a digit or a picture in it: it is no ruler such
+// as ======.
+func hasWord(line string) bool {
+	return strings.ContainsFunc(line, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.So, r) })
+}
+
+// mailHeader is a line of a mail's head, or one that continues it.
+var mailHeader = regexp.MustCompile(`^(?:[A-Za-z][A-Za-z0-9-]*:|[ \t]+\S|From )`)
+
+// mailSubject is the subject of a text that is a mail with its head, such as what cron pipes to
+// a command; empty for others.
+func mailSubject(text string) (subject string) {
+	head := 0
+	for line := range strings.Lines(text) {
+		line = strings.TrimRight(line, "\r\n")
+		if line == "" {
+			break
+		}
+		if !mailHeader.MatchString(line) {
+			return ""
+		}
+		head++
+		if name, value, _ := strings.Cut(line, ":"); strings.EqualFold(name, "Subject") {
+			subject = strings.TrimSpace(value)
+		}
+	}
+	if head < 2 { // a text may begin like one line of it
+		return ""
+	}
+	if plain, err := new(mime.WordDecoder).DecodeHeader(subject); err == nil {
+		subject = plain
+	}
+	return subject
 }
 
 // Visible reports whether anything of s can be seen: it has more than blanks and characters

@@ -225,6 +225,7 @@ func (a *API) handleAll(mux router, mayAct bool) {
 		mux.Handle(pattern, a.handle(status, answer))
 	}
 	mux.Handle("POST /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts))
+	mux.Handle("PUT /v1/alerts", a.handle(http.StatusAccepted, a.postAlerts)) // as curl -T sends a file
 	a.handleHeartbeats(mux)
 	a.handleWebhooks(mux)
 	a.handleAlertmanager(mux, mayAct)

@@ -268,7 +268,8 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 		"too deep":         {jsonKind, "/v1/alerts", `{"title":` + strings.Repeat("[", 101) + strings.Repeat("]", 101) + "}", 400, "nested deeper than 100"},
 		"too many fields":  {jsonKind, "/v1/alerts", `{"title":"a"` + strings.Repeat(`,"a":1`, 5001) + "}", 400, "more than 5000 fields"},
 		"too many values":  {jsonKind, "/v1/alerts", `[{"title":"a","b":[` + strings.Repeat("1,", 20_020) + "1]}]", 400, "too many values"},
-		"strange type":     {"application/xml", "/v1/alerts", "<a/>", 415, "application/xml"},
+		"strange type":     {"image/png", "/v1/alerts", "PNG", 415, "image/png"},
+		"no text":          {"application/pdf", "/v1/alerts", "%PDF\x01", 415, "application/pdf"},
 		"strange strict":   {jsonKind, "/v1/alerts?strict=maybe", `{"title":"a"}`, 400, `strict is "maybe"`},
 		"broken strictly":  {jsonKind, "/v1/alerts?strict=1", `{"title":7,"severity":"banana","sevrity":"x"}`, 400, `"sevrity" is no field of an alert: kept as a label; title is a number: taken as text; severity "banana" is unknown`},
 		"message strictly": {jsonKind, "/v1/alerts?strict=1", `{"message":"m"}`, 400, `"message" is no field of an alert: taken as text`},
@@ -289,6 +290,32 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 				t.Error("something was accepted")
 			}
 		})
+	}
+}
+
+func TestWhatNtfysSendersSayInHeadersIsRead(t *testing.T) {
+	for name, c := range map[string]struct {
+		header map[string]string
+		want   string // severity/title/text/tags/links
+	}{
+		"all":                    {map[string]string{"Title": "disk", "Priority": "urgent", "Tags": "warning,db", "Click": "https://e.example/1", "Attach": "https://e.example/2"}, "critical/disk/full/warning,db/[{ https://e.example/1} { https://e.example/2}]"},
+		"with X- and encoded":    {map[string]string{"X-Title": "=?utf-8?B?R2Vyw6R0?=", "X-Priority": "1"}, "info/Gerät/full//[]"},
+		"the usual priority":     {map[string]string{"Priority": "default"}, "error/full///[]"},
+		"a browser's priority":   {map[string]string{"Priority": "u=1, i"}, "error/full///[]"},
+		"Outlook's X-Priority 3": {map[string]string{"X-Priority": "3"}, "error/full///[]"},
+	} {
+		e := &engine{}
+		req := httptest.NewRequest(http.MethodPut, "/v1/alerts", strings.NewReader("full"))
+		for name, value := range c.header {
+			req.Header.Set(name, value)
+		}
+		if got := ask(t, build(e, &reader{}).Handler(), req); got.status != http.StatusAccepted {
+			t.Fatalf("%s: answered %d %s", name, got.status, got.body)
+		}
+		a := e.got[0]
+		if got := fmt.Sprintf("%s/%s/%s/%s/%v", a.Severity, a.Title, a.Text, a.Labels["tags"], a.Links); got != c.want {
+			t.Errorf("%s: got %s, want %s", name, got, c.want)
+		}
 	}
 }
 
@@ -341,6 +368,30 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"an error of a title": {jsonKind, "/v1/alerts", `{"title":"a","error":"e"}`, "error/a//map[error:e]/[]", `"error" is no field of an alert: kept as a label`},
 		"labels in a form":    {"application/x-www-form-urlencoded", "/v1/alerts", "title=a&labels=host%3Ddb-3%2Cservice%3D%22db%22&labels=path%3D%2Fa%2C+b%3Dc", "error/a//map[b:c host:db-3 path:/a service:db]/[]", ""},
 		"a form in parts":     {"multipart/form-data; boundary=x", "/v1/alerts?severity=warn", "--x\r\nContent-Disposition: form-data; name=\"title\"\r\n\r\na&b\r\n--x\r\nContent-Disposition: form-data; name=\"text\"; filename=\"log\"\r\nContent-Type: application/octet-stream\r\n\r\nfull\nof it\r\n--x\r\nContent-Disposition: form-data; name=\"labels\"\r\n\r\nhost=db-3\r\n--x--\r\n", "warning/a&b/full\nof it/map[host:db-3]/[]", ""},
+		"a level":             {jsonKind, "/v1/alerts", `{"msg":"m","log.level":"FATAL","ts":"2026-01-02T03:04:05Z"}`, "critical/m//map[severity:FATAL]/[]", `"msg" is no field of an alert: taken as text; "log.level" is no field of an alert: taken as severity; "ts" is no field of an alert: taken as at`},
+		"a number as level":   {jsonKind, "/v1/alerts", `{"title":"a","priority":5}`, "error/a//map[priority:5]/[]", `"priority" is no field of an alert: kept as a label`},
+		"a normal priority":   {jsonKind, "/v1/alerts", `{"title":"a","priority":"normal"}`, "error/a//map[priority:normal]/[]", `"priority" is no field of an alert: kept as a label`},
+		"a state with level":  {jsonKind, "/v1/alerts", `{"title":"a","state":"WARNING"}`, "warning/a//map[]/[]", `"state" is no field of an alert: taken as status`},
+		"a status with level": {jsonKind, "/v1/alerts", `{"title":"a","status":"CRITICAL"}`, "critical/a//map[]/[]", ""},
+		"level of the labels": {jsonKind, "/v1/alerts", `{"title":"a","priority":"low","labels":{"severity":"critical"}}`, "critical/a//map[priority:low severity:critical]/[]", `"priority" is no field of an alert: kept as a label`},
+		"a state of a land":   {jsonKind, "/v1/alerts", `{"title":"a","state":"Texas"}`, "error/a//map[state:Texas]/[]", `"state" is no field of an alert: kept as a label`},
+		"a url":               {jsonKind, "/v1/alerts", `{"title":"a","url":"https://e.example/1"}`, "error/a//map[]/[{ https://e.example/1}]", `"url" is no field of an alert: taken as links`},
+		"a relative url":      {jsonKind, "/v1/alerts", `{"title":"a","url":"job/1"}`, "error/a//map[url:job/1]/[]", `"url" is no field of an alert: kept as a label`},
+		"another message":     {jsonKind, "/v1/alerts", `{"full_message":"a long one","short_message":"short","host":"h"}`, "error/short//map[full_message:a long one host:h]/[]", `"short_message" is no field of an alert: taken as text; "full_message" is no field of an alert: kept as a label`},
+		"an object in it":     {jsonKind, "/v1/alerts", `{"version":1,"data":{"attributes":{"title":"a","severity":"critical","version":2}}}`, "critical/a//map[attributes.version:2 version:1]/[]", `"data" is no field of an alert: its members are read; "attributes" is no field of an alert: its members are read`},
+		"an object beside it": {jsonKind, "/v1/alerts", `{"title":"a","build":{"number":5,"scm":{"branch":"x"}}}`, `error/a//map[build.number:5 build.scm:{"branch":"x"}]/[]`, `"build" is no field of an alert: kept as a label`},
+		"a list beside it":    {jsonKind, "/v1/alerts", `{"title":"a","tags":["x","y"],"none":[]}`, "error/a//map[none:[] tags:x, y]/[]", `"none" is no field of an alert: kept as a label; "tags" is no field`},
+		"lines beside it":     {jsonKind, "/v1/alerts", `{"msg":"boom","stack":"at a\n  at b\n","error":{"trace":"x\ny"}}`, "error/boom/error.trace:\nx\ny\n\nstack:\nat a\n  at b/map[]/[]", `"msg" is no field of an alert: taken as text; "error" is no field of an alert: kept as a label; "stack" is no field of an alert: put into the text`},
+		"JSON twice":          {jsonKind, "/v1/alerts", `"{\"title\":\"a\",\"severity\":\"warn\"}"`, "warning/a//map[]/[]", "the JSON is a string with JSON in it: read as an alert"},
+		"JSON as text":        {"text/plain; charset=UTF-8", "/v1/alerts", `{"Subject":"s","Message":"m"}`, "error/s/m/map[]/[]", `the body is JSON: read as an alert; "Subject" is no field`},
+		"JSON of a title":     {"text/plain", "/v1/alerts?title=T", `{"message":"m"}`, `error/T/{"message":"m"}/map[]/[]`, ""},
+		"JSON of no alert":    {"text/plain", "/v1/alerts", `{"disk":97}`, `error/{"disk":97}//map[]/[]`, ""},
+		"XML":                 {"application/xml", "/v1/alerts", "<alert>disk full</alert>", "error/<alert>disk full</alert>//map[]/[]", "the content type is application/xml: read as text"},
+		"a form of anything":  {"application/x-www-form-urlencoded", "/v1/alerts", "monitor=my+site&details=HTTP%20500", "error/HTTP 500//map[monitor:my site]/[]", `"details" is no field of an alert: taken as text`},
+		"a ruler":             {"text/plain", "/v1/alerts", "=======\ndisk full\n=======", "error/disk full/=======\ndisk full\n=======/map[]/[]", ""},
+		"a ruler alone":       {"text/plain", "/v1/alerts", "!!!", "error/!!!//map[]/[]", ""},
+		"a mail":              {"text/plain", "/v1/alerts", "From: root (Cron Daemon)\nSubject: =?utf-8?Q?f=C3=BCr?= backup\nX-Cron-Env: <HOME=/root>\n\ndisk full", "error/für backup/From: root (Cron Daemon)\nSubject: =?utf-8?Q?f=C3=BCr?= backup\nX-Cron-Env: <HOME=/root>\n\ndisk full/map[]/[]", ""},
+		"no mail":             {"text/plain", "/v1/alerts", "disk full\nSubject: x\n\ny", "error/disk full/disk full\nSubject: x\n\ny/map[]/[]", ""},
 		"only labels":         {jsonKind, "/v1/alerts", `{"labels":{"host":"db-3","alertname":"DiskFull"}}`, "error/DiskFull//map[alertname:DiskFull host:db-3]/[]", "the title is missing: the labels are taken for it"},
 		"only other fields":   {jsonKind, "/v1/alerts", `{"zone":"eu","disk":97}`, "error/disk=97, zone=eu//map[disk:97 zone:eu]/[]", `"disk" is no field of an alert: kept as a label; "zone" is no field of an alert: kept as a label; the title is missing: the labels are taken for it`},
 		"a message in a form": {"application/x-www-form-urlencoded", "/v1/alerts", "message=disk+full&host=db-3", "error/disk full//map[host:db-3]/[]", `"message" is no field of an alert: taken as text`},

@@ -150,8 +150,8 @@ func encodingOf(charset string) encoding.Encoding {
 	return nil
 }
 
-// spelling is what is written in different ways in the names of charsets.
-var spelling = strings.NewReplacer("-", "", "_", "", " ", "")
+// spelling is what is written in different ways in the names of charsets and fields.
+var spelling = strings.NewReplacer("-", "", "_", "", " ", "", ".", "", "@", "")
 
-// plainName is a charset's name without that.
-func plainName(charset string) string { return spelling.Replace(strings.ToLower(charset)) }
+// plainName is a name without that: started_at and startedAt are the same.
+func plainName(name string) string { return spelling.Replace(strings.ToLower(name)) }

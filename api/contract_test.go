@@ -235,6 +235,7 @@ const amSilenceBody = `{"matchers":[{"name":"team","value":"web","isRegex":false
 // usual are the requests that succeed, with every parameter that there is.
 var usual = map[string]request{
 	"POST /v1/alerts":                {target: "/v1/alerts?strict=false&title=a&severity=info&key=k&channel=ops&source=s&mention=ann", body: `{"title":"disk full"}`, kind: "application/json"},
+	"PUT /v1/alerts":                 {target: "/v1/alerts?strict=false&title=a&severity=info&key=k&channel=ops&source=s&mention=ann", body: `{"title":"disk full"}`, kind: "application/json"},
 	"POST /v1/webhooks/{name}":       {target: "/v1/webhooks/bell?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /v2/enqueue":               {target: "/v2/enqueue?strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},
 	"POST /slack/webhook/{channel}":  {target: "/slack/webhook/ops?as=card&strict=false&channel=ops&severity=info&mention=ann&token=" + rightToken, body: "ring disk"},

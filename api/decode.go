@@ -23,10 +23,14 @@ func decode(r *http.Request, body []byte) (alerts []alert.Alert, notes []string,
 	kind, charset := kindOf(r.Header.Get("Content-Type"))
 	body, notes = readable(kind, charset, body)
 	query := queryOf(r.URL, charset)
+	addHeaders(query, r.Header)
 	if kind == parts {
-		alerts, err = decodeParts(r, body)
+		alerts, err = decodeParts(query, r, body)
 	} else {
-		kind = sniff(kind, body)
+		var note string
+		if kind, note = readAs(kind, body, query.Has("title")); note != "" {
+			notes = append(notes, note)
+		}
 		alerts, err = decodeAs(kind, query, body)
 	}
 	if err != nil {
@@ -159,6 +163,21 @@ func kindOf(contentType string) (kind, charset string) {
 	return kind, params["charset"]
 }
 
+// readAs returns the type that a body is read as, and a note if that is not the type it has.
+// A text with a title of its own is a text, whatever is in it.
+func readAs(kind string, body []byte, titled bool) (read, note string) {
+	read = sniff(kind, body)
+	switch {
+	case read != text || kind == "" || kind == form || kind == "application/octet-stream":
+		return read, ""
+	case !titled && isAlert(body):
+		return object, "the body is JSON: read as an alert"
+	case !strings.HasPrefix(kind, "text/"):
+		return read, fmt.Sprintf("the content type is %.60s: read as text", kind)
+	}
+	return read, ""
+}
+
 // sniff returns the type that a body is read as. Some types say nothing, such as that of a
 // form, which curl -d always sends; then the body decides.
 func sniff(kind string, body []byte) string {
@@ -181,10 +200,28 @@ func sniff(kind string, body []byte) string {
 	switch {
 	case strings.HasSuffix(kind, "+json"):
 		return objectOrLines(body)
-	case strings.HasPrefix(kind, "text/"):
+	case strings.HasPrefix(kind, "text/"), strings.HasPrefix(kind, "application/") && !binary.Match(body):
 		return text
 	}
 	return kind
+}
+
+// binary matches what is no text: characters that nobody writes, or bytes that were not UTF-8.
+var binary = regexp.MustCompile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
+
+// isAlert reports whether a text is the JSON of an alert, with a title or a text by one of their
+// names. Some tools, such as Amazon's SNS, call it text/plain.
+func isAlert(body []byte) bool {
+	var members map[string]json.RawMessage
+	if !beginsJSON.Match(body) || checkShape(object, body) != nil || json.Unmarshal(body, &members) != nil {
+		return false
+	}
+	for name, value := range members {
+		if namesWords(name) && strings.TrimSpace(alert.JSONText(value)) != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // beginsJSON matches the beginning of alerts in JSON. [WARN] and {db-3} are text.
@@ -243,6 +280,11 @@ func decodeAlert(b []byte) (alert.Alert, error) {
 	}
 	var text string
 	if json.Unmarshal(b, &text) == nil && text != "" {
+		if isAlert([]byte(text)) { // encoded twice
+			a, err := decodeFields([]byte(text))
+			a.Notes = append([]string{"the JSON is a string with JSON in it: read as an alert"}, a.Notes...)
+			return a, err
+		}
 		return alert.Alert{Text: text, Notes: []string{"the JSON is a string: taken as text"}}, nil
 	}
 	return decodeFields(b)

@@ -1,12 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"tocsin/alert"
 )
@@ -16,6 +18,8 @@ import (
 type fields struct {
 	alert.Alert
 	notes alert.Notes
+	// more are paragraphs behind the text.
+	more []string
 }
 
 func (f *fields) note(format string, args ...any) { f.notes.Add(format, args...) }
@@ -23,6 +27,12 @@ func (f *fields) note(format string, args ...any) { f.notes.Add(format, args...)
 // read is the alert with its notes.
 func (f *fields) read() alert.Alert {
 	a := f.Alert
+	if len(f.more) > 0 {
+		if a.Title == "" && utf8.RuneCountInString(a.Text) <= alert.MaxTitle && !strings.Contains(a.Text, "\n") {
+			a.Title, a.Text = a.Text, ""
+		}
+		a.Text = strings.TrimLeft(strings.Join(append([]string{a.Text}, f.more...), "\n\n"), "\n")
+	}
 	a.Notes = f.notes.All()
 	return a
 }
@@ -55,7 +65,7 @@ func (f *fields) set(name string, value json.RawMessage) {
 	case known == "mention" && value[0] == '[':
 		f.Mention = joined(value)
 	case known == "text" && f.Text != "":
-		f.unknown(name, alert.JSONText(value))
+		f.unknown(name, value)
 	case field != nil:
 		*field = f.text(known, value)
 	case known == "labels":
@@ -66,14 +76,40 @@ func (f *fields) set(name string, value json.RawMessage) {
 		f.images(value)
 	case f.setOther(known, alert.JSONText(value)):
 	default:
-		f.unknown(name, alert.JSONText(value))
+		f.unknown(name, value)
 	}
 }
 
-// unknown keeps as a label what has no place in an alert.
-func (f *fields) unknown(name, value string) {
-	f.label(name, value)
+// unknown keeps as labels what has no place in an alert: of an object each member, and of a
+// list its texts. One of several lines continues the text: nobody could match it, and a label
+// shows the ends of its lines as \n.
+func (f *fields) unknown(name string, value json.RawMessage) {
+	var members map[string]json.RawMessage
+	text := alert.JSONText(value)
+	switch {
+	case value[0] == '{' && json.Unmarshal(value, &members) == nil && len(members) > 0:
+		for _, member := range slices.Sorted(maps.Keys(members)) {
+			f.keep(name+"."+member, alert.JSONText(members[member]))
+		}
+	case value[0] == '[' && len(value) > len("[]") && !bytes.ContainsAny(value, "{}") && bytes.Count(value, []byte("[")) == 1:
+		f.keep(name, joined(value))
+	default:
+		if !f.keep(name, text) {
+			f.note("%.60q is no field of an alert: put into the text", name)
+			return
+		}
+	}
 	f.note("%.60q is no field of an alert: kept as a label", name)
+}
+
+// keep keeps a label, or a paragraph of the text if it has several lines; then it returns false.
+func (f *fields) keep(name, value string) (short bool) {
+	if value = strings.TrimSpace(value); strings.Contains(value, "\n") {
+		f.more = append(f.more, name+":\n"+value)
+		return false
+	}
+	f.label(name, value)
+	return true
 }
 
 func (f *fields) label(name, value string) {

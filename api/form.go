@@ -2,6 +2,7 @@ package api
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,7 +41,7 @@ func decodeForm(q, values url.Values) []alert.Alert {
 }
 
 // decodeParts is decodeForm for the form that curl -F sends, whose fields may be files.
-func decodeParts(r *http.Request, body []byte) ([]alert.Alert, error) {
+func decodeParts(q url.Values, r *http.Request, body []byte) ([]alert.Alert, error) {
 	_, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	values, count := url.Values{}, 0
 	for reader := multipart.NewReader(bytes.NewReader(body), params["boundary"]); err == nil; {
@@ -59,7 +60,7 @@ func decodeParts(r *http.Request, body []byte) ([]alert.Alert, error) {
 	if !errors.Is(err, io.EOF) || len(values) == 0 {
 		return nil, &httpError{http.StatusBadRequest, "the body is not a form in parts, as its content type says", "send it with curl -F title=… -F text=@file, or as text/plain"}
 	}
-	return decodeForm(r.URL.Query(), values), nil
+	return decodeForm(q, values), nil
 }
 
 // fillFrom fills in what alerts leave out with what the query says. notes are about the query.
@@ -183,7 +184,7 @@ func formOf(body []byte) url.Values {
 		}
 		values.Add(name, value)
 	}
-	if !saysSomething(values) {
+	if !saysSomething(values) && (byHand || len(values) == 1) {
 		return nil
 	}
 	return values
@@ -195,9 +196,34 @@ func encodedInForms(r rune) bool { return r <= ' ' || r >= utf8.RuneSelf || r ==
 // saysSomething reports whether fields are those of an alert that is not empty.
 func saysSomething(values url.Values) bool {
 	for name := range values {
-		if slices.Contains(strings.Fields("title text "+titleNames+" "+textNames), strings.ToLower(name)) {
+		if namesWords(name) {
 			return true
 		}
 	}
 	return values.Has("key") && values.Has("status")
+}
+
+// Headers by which ntfy's senders say what is not in the body, and the fields that they are.
+var headerFields = [...][2]string{{"Title", "title"}, {"Priority", "severity"}, {"Tags", "tags"}, {"Click", "links"}, {"Attach", "links"}}
+
+// ntfyPriorities are the numbers and words of ntfy's that are not severities.
+var ntfyPriorities = map[string]string{"1": "low", "min": "low", "2": "low", "4": "high", "5": "urgent", "max": "urgent"}
+
+// addHeaders adds to a query what its sender says in headers, with or without X- before their
+// names. A priority that is none of ntfy's is the browser's own, and says nothing.
+func addHeaders(q url.Values, header http.Header) {
+	for _, known := range headerFields {
+		said := strings.TrimSpace(cmp.Or(header.Get(known[0]), header.Get("X-"+known[0])))
+		if plain, err := new(mime.WordDecoder).DecodeHeader(said); err == nil {
+			said = plain
+		}
+		if known[0] == "Priority" {
+			if said = cmp.Or(ntfyPriorities[strings.ToLower(said)], said); !isGrade(said) {
+				continue
+			}
+		}
+		if said != "" && (known[1] == "links" || !q.Has(known[1])) {
+			q.Add(known[1], said)
+		}
+	}
 }

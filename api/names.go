@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"tocsin/alert"
 )
@@ -20,30 +22,145 @@ const (
 	lastNames = "error reason details detail output log event alert alertname name"
 )
 
-// rename gives the title and the text their names if they have others.
+// otherNames are how other tools name the other fields: read as such where the field is
+// missing and the value is one that it can have. A value is seldom the same twice in some of
+// them, so that as labels they would keep a resolve from what it resolves.
+var otherNames = []struct {
+	field, names string
+	fits         func(string) bool
+}{
+	{"severity", "level loglevel severitytext alerttype priority urgency", isGrade},
+	{"status", "state", isState},
+	{"at", "timestamp time ts startedat startsat occurredat eventtime", isRecent},
+	{"key", "dedupkey dedupid incidentkey alias fingerprint", alert.Visible},
+	{"links", "url link click href weburl htmlurl", webAddress.MatchString},
+	{"images", "image imageurl", webAddress.MatchString},
+}
+
+// isGrade reports whether a text says how bad something is. Of numbers nobody knows which end
+// is worse, and a normal priority says nothing.
+func isGrade(text string) bool {
+	_, ok := alert.ParseSeverity(text)
+	return ok && strings.ContainsFunc(text, unicode.IsLetter) && !strings.EqualFold(strings.TrimSpace(text), "normal")
+}
+
+func isState(text string) bool {
+	_, ok := alert.ParseStatus(text)
+	return ok || alert.GradedStatus(text) != ""
+}
+
+// isRecent reports whether a text is a time of this age of the world: others are not when
+// something happened.
+func isRecent(text string) bool {
+	at, err := alert.ParseTime(text)
+	return err == nil && at.Year() > 2000
+}
+
+// namesWords reports whether a title or a text has this name.
+func namesWords(name string) bool {
+	return slices.Contains(strings.Fields("title text "+titleNames+" "+textNames), plainName(name))
+}
+
+// rename gives fields their names if they have those of other tools.
 func (f *fields) rename(members map[string]json.RawMessage) {
-	names := map[string]string{}
+	f.unwrap(members)
+	m := renamer{f, members, map[string]string{}}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
-		names[strings.ToLower(name)] = name
+		m.spelt[plainName(name)] = name
 	}
-	said := func(word string) bool { return strings.TrimSpace(alert.JSONText(members[names[word]])) != "" }
-	find := func(field, words string) bool {
-		if *f.TextField(field) != "" || said(field) {
+	titled, texted := m.find("title", titleNames, alert.Visible), m.find("text", textNames, alert.Visible)
+	if !titled && !texted && !m.says("key") {
+		_ = m.find("text", lastNames, alert.Visible) || m.find("text", m.endsLikeText(), alert.Visible)
+	}
+	for _, other := range otherNames {
+		if other.field != "severity" || !bytes.Contains(members["labels"], []byte(`"severity"`)) {
+			m.find(other.field, other.names, other.fits)
+		}
+	}
+}
+
+// renamer finds members of an object by their names in any spelling.
+type renamer struct {
+	*fields
+	members map[string]json.RawMessage
+	spelt   map[string]string
+}
+
+func (r renamer) says(word string) bool {
+	return strings.TrimSpace(alert.JSONText(r.members[r.spelt[plainName(word)]])) != ""
+}
+
+// find gives a field its name if it has one of these and a value that fits, and reports whether
+// the alert has the field.
+func (r renamer) find(field, words string, fits func(string) bool) bool {
+	if text := r.TextField(field); text != nil && *text != "" || r.says(field) {
+		return true
+	}
+	for word := range strings.FieldsSeq(words) {
+		if name := r.spelt[word]; r.says(word) && fits(alert.JSONText(r.members[name])) {
+			r.members[field] = r.members[name]
+			delete(r.members, name)
+			r.note("%q is no field of an alert: taken as %s", name, field)
 			return true
 		}
-		for word := range strings.FieldsSeq(words) {
-			if name := names[word]; said(word) {
-				members[field] = members[name]
-				delete(members, name)
-				f.note("%q is no field of an alert: taken as %s", name, field)
-				return true
+	}
+	return false
+}
+
+// endsLikeText are the names of members that end as a text's name does, such as short_message
+// and NewStateReason. The shortest value is first: it fits a title best.
+func (r renamer) endsLikeText() string {
+	var found []string
+	for _, name := range slices.Sorted(maps.Keys(r.members)) {
+		for end := range strings.FieldsSeq("title " + titleNames + " message msg description reason") {
+			if value := r.members[name]; value[0] == '"' && strings.HasSuffix(plainName(name), end) {
+				found = append(found, name)
+				break
 			}
 		}
-		return false
 	}
-	titled, texted := find("title", titleNames), find("text", textNames)
-	if !titled && !texted && !said("key") {
-		find("text", lastNames)
+	slices.SortStableFunc(found, func(x, y string) int { return cmp.Compare(len(r.members[x]), len(r.members[y])) })
+	for n := range found {
+		found[n] = plainName(found[n])
+	}
+	return strings.Join(found, " ")
+}
+
+// mostWrapped is how deep an alert is looked for in objects.
+const mostWrapped = 3
+
+// unwrap takes the members of the objects in an object that itself says nothing, as in
+// {"data": {"title": "…"}}.
+func (f *fields) unwrap(members map[string]json.RawMessage) {
+	for range mostWrapped {
+		var wrapped []string
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			plain, value := plainName(name), members[name]
+			if (namesWords(name) || plain == "key" || plain == "labels" || plain == "annotations") && strings.TrimSpace(alert.JSONText(value)) != "" {
+				return
+			}
+			if value[0] == '{' && plain != "links" && plain != "images" {
+				wrapped = append(wrapped, name)
+			}
+		}
+		for _, name := range wrapped {
+			f.note("%.60q is no field of an alert: its members are read", name)
+			unwrapMember(members, name)
+		}
+	}
+}
+
+// unwrapMember puts the members of an object in an object beside it. Where a name is taken, it
+// keeps that of the object before its own.
+func unwrapMember(members map[string]json.RawMessage, name string) {
+	var inner map[string]json.RawMessage
+	_ = json.Unmarshal(members[name], &inner) // it was valid JSON as a part of the object
+	delete(members, name)
+	for member, value := range inner {
+		if _, taken := members[member]; taken {
+			member = name + "." + member
+		}
+		members[member] = value
 	}
 }
 

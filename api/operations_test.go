@@ -103,18 +103,27 @@ const (
 	tagDaemon = "The daemon"
 )
 
+func alerts(method, summary string) Operation {
+	return Operation{
+		Pattern: method + " /v1/alerts", Tag: tagSend, Summary: summary,
+		Params: struct {
+			once
+			strictly
+			defaults
+		}{}, Body: alertBody{}, Types: []string{object, lines, text},
+		Status: http.StatusAccepted, Answer: accepted{}, Errors: append([]int{http.StatusUnsupportedMediaType}, refusals()...),
+	}
+}
+
+func refusals() []int {
+	return []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+}
+
 func sending() []Operation {
-	refusals := []int{http.StatusBadRequest, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	refusals := refusals()
 	return []Operation{
-		{
-			Pattern: "POST /v1/alerts", Tag: tagSend, Summary: "Send an alert or a batch. It is on disk when the answer comes.",
-			Params: struct {
-				once
-				strictly
-				defaults
-			}{}, Body: alertBody{}, Types: []string{object, lines, text},
-			Status: http.StatusAccepted, Answer: accepted{}, Errors: append([]int{http.StatusUnsupportedMediaType}, refusals...),
-		},
+		alerts("POST", "Send an alert or a batch. It is on disk when the answer comes."),
+		alerts("PUT", "The same, as curl -T sends a file."),
 		{
 			Pattern: "POST /v1/webhooks/{name}", Tag: tagSend, Summary: "Take what another tool sends, as it sends it (docs/webhooks.md lists the names).",
 			Params: struct {
