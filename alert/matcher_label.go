@@ -5,7 +5,7 @@ import "strings"
 // ParseLabelMatchers reads matchers as Alertmanager does: each name is that of a label, also
 // severity, and values are taken as they are. The error is an *InputError.
 func ParseLabelMatchers(s string) (Matchers, error) {
-	p := matcherText{rest: strings.TrimSpace(s), made: NewMatcher}
+	p := matcherText{rest: strings.TrimSpace(s), asIs: true, made: NewMatcher}
 	return p.all()
 }
 

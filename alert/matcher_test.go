@@ -143,7 +143,7 @@ func TestWhatIsNoMatcherIsRefusedWithARemedy(t *testing.T) {
 }
 
 func TestTheMatcherThatARefusalSuggestsIsTaken(t *testing.T) {
-	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "team= for", "severity= error", "title= full", "a==b", "severity == error", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x", `severity="critical,error"`, `severity!="crit/warn"`, "severity=crit,err", "severity!~crit, err"} {
+	for _, text := range []string{"a<b=x", "a>b=x", "service=>db", "service=!db", `foo=b"a"r`, "foo=", "severity=>error", "severity~=banana", "severity=!=banana", "severity= host=db", "team= for", "severity= error", "title= full", "a==b", "severity == error", "title=", "path=a=b", "service~=[", "service!=~(", "channel=<#x", "a=(b", "service=~a{", "Severity=banana", "Severity>=error", "TITLE=", "Key>x", "Title<=x", `severity="critical,error"`, `severity!="crit/warn"`, "severity=crit,err", "severity!~crit, err", "a=b*", "a=b|c", "a!=*", "a=b,c", `"a=b"`} {
 		_, err := alert.ParseMatchers(text)
 		var bad *alert.InputError
 		if !errors.As(err, &bad) {
@@ -194,6 +194,10 @@ func TestTheRefusalSaysWhatIsMeant(t *testing.T) {
 		"service~=db": `write service=~"db"`, "service~db": `write service=~"db"`, `service~="db"`: `write service=~"db"`,
 		"service=> db": `write service=">"`, "service=>web": `write service="web"`, "severity=>error": `write severity>="error"`, "severity=<P2": `write severity<="P2"`,
 		"team= web": `write team="web", or team="" if you mean`, "severity= error": `write severity="error"`, "a==b": `write a="b"`, "severity == crit": `write severity="crit"`,
+		"host=db-*": `write host=~"db-.*", or host="db-*" if you mean that very value`, "host!=db-*.example": `write host!~"db-.*\\.example"`, "host=db-.*": `write host=~"db-.*"`, "host=*": `write host=~".+"`,
+		"host=db-1|db-2": `write host=~"db-1|db-2"`, "host=db-1,db-2": `write host=~"db-1|db-2"`, "host!=db-1, db-2": `write host!~"db-1|db-2"`, "severity=crit|err": `write severity=~"crit|err"`,
+		`DiskFull{host="db-1", a=~"b"}`: `write alertname="DiskFull", host="db-1", a=~"b", or host="db-1", a=~"b" if DiskFull is a metric`, `up{}`: "the operators are",
+		`"host=db-1"`: `write host="db-1"`, `'host=db-1 a="b"'`: `write host="db-1", a="b"`, `"host"`: "the operators are",
 		"service=(db)": `write service="(db)"`, "SEVERITY=critical": `write severity="critical", or "SEVERITY"="critical"`, `service!~".*"`: "leave it out",
 	} {
 		_, err := alert.ParseMatchers(text)

@@ -2,6 +2,7 @@ package alert
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -9,6 +10,15 @@ import (
 func notMatcher(text, name, value string) error {
 	first, _, _ := strings.Cut(text, " ")
 	hint := `write label="value"; the operators are = != =~ !~`
+	if whole := unwrapped(text); len(whole) > 0 {
+		hint = "write " + whole.String()
+	}
+	if metric, selector, ok := strings.Cut(text, "{"); ok && plainName(metric) {
+		if ms, err := ParseMatchers("{" + selector); err == nil && len(ms) > 0 {
+			named := append(Matchers{{Name: "alertname", Op: "=", Value: metric}}, ms...)
+			hint = fmt.Sprintf("write %s, or %s if %s is a metric", named, ms, metric)
+		}
+	}
 	if isAddress(name) {
 		hint = `write the name of the label in front of it, as in url="https://…"`
 	}
@@ -20,6 +30,46 @@ func notMatcher(text, name, value string) error {
 		hint = "write " + m.String()
 	}
 	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", first), Hint: hint}
+}
+
+// unwrapped are the matchers of which somebody has put all between quotation marks, as for a
+// shell; none if these are no such.
+func unwrapped(text string) Matchers {
+	p := matcherText{rest: text}
+	inner, quoted, err := p.word(",")
+	if err != nil || !quoted || strings.Trim(p.rest, ", ") != "" {
+		return nil
+	}
+	ms, _ := ParseMatchers(inner)
+	return ms
+}
+
+// listOf is err with a better remedy if a word behind a matcher is another value of its
+// label, as in host=db-1,db-2.
+func (m Matcher) listOf(word string, err error) error {
+	if m.Op != "=" && m.Op != "!=" || m.Name == "severity" || !plainName(word) {
+		return err
+	}
+	several := Matcher{Name: m.Name, Op: m.Op, Value: m.Value + "|" + word}.asRegexp()
+	return &InputError{Message: fmt.Sprintf("%.60q is not a matcher", word), Hint: fmt.Sprintf("write %s if you mean either", several)}
+}
+
+// isPattern reports whether a value without quotes is a pattern for = or !=, which would be
+// compared as it is and so match nothing: host=db-*, host=a|b.
+func (m Matcher) isPattern() bool {
+	return (m.Op == "=" || m.Op == "!=") && strings.ContainsAny(m.Value, "*|")
+}
+
+// asRegexp is the matcher that somebody meant who wrote such a pattern.
+func (m Matcher) asRegexp() Matcher {
+	m.Op = m.Op[:1] + "~"
+	switch {
+	case m.Value == "*":
+		m.Value = ".+"
+	case !strings.Contains(m.Value, ".*"): // else it is a regular expression already
+		m.Value = strings.NewReplacer(`\*`, ".*", `\|`, "|").Replace(regexp.QuoteMeta(m.Value))
+	}
+	return m
 }
 
 // miswritten reports whether a name is that of a field in other capitals. Without quotes
@@ -95,6 +145,9 @@ func meant(name, op, value string) (m Matcher, hint string) {
 	}
 	if strings.HasPrefix(value, "<") && strings.HasSuffix(value, ">") { // brackets, no operator
 		return m, ""
+	}
+	if m.isPattern() && !unclear(op, value) {
+		return m.asRegexp(), fmt.Sprintf(", or %s if you mean that very value", m)
 	}
 	rest := strings.TrimLeft(value, "<>=!~")
 	other := intended(op + strings.TrimSuffix(value, rest))

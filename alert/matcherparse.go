@@ -43,6 +43,7 @@ func listedMatchers(s string) (Matchers, error) {
 type matcherText struct {
 	rest   string
 	listed bool // no person wrote it
+	asIs   bool // values are what Alertmanager takes them for
 	made   func(name, op, value string) (Matcher, error)
 }
 
@@ -61,6 +62,8 @@ func (p *matcherText) all() (Matchers, error) {
 		}
 		if err == nil && !p.listed {
 			err = all.clash(m)
+		} else if err != nil && len(all) > 0 {
+			err = all[len(all)-1].listOf(strings.TrimSpace(word), err)
 		}
 		if err != nil {
 			return nil, err
@@ -112,7 +115,7 @@ func (p *matcherText) next() (Matcher, error) {
 	case !quotedName && miswritten(name):
 		return Matcher{}, miswrittenField(name, op, value)
 	}
-	if err = checkValue(name, op, value, quoted, missing); err != nil {
+	if err = p.checkValue(Matcher{Name: name, Op: op, Value: value}, quoted, missing); err != nil {
 		return Matcher{}, err
 	}
 	return p.made(name, op, value)
@@ -125,12 +128,12 @@ func (p *matcherText) needsQuotes(name string) bool {
 
 // checkValue refuses a value that nobody can have meant: one that needs quotes, or the word
 // behind a value that is missing.
-func checkValue(name, op, value string, quoted, missing bool) error {
+func (p *matcherText) checkValue(m Matcher, quoted, missing bool) error {
 	switch {
-	case op == "==" || !quoted && unclear(op, value):
-		return unclearValue(name, op, value)
+	case m.Op == "==" || !quoted && (unclear(m.Op, m.Value) || !p.asIs && m.isPattern()):
+		return unclearValue(m.Name, m.Op, m.Value)
 	case !quoted && missing:
-		return missingValue(name, op, value)
+		return missingValue(m.Name, m.Op, m.Value)
 	}
 	return nil
 }

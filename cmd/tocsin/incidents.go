@@ -153,7 +153,7 @@ func who(p alert.Person) string { return cmp.Or(p.Name, p.ID) }
 
 // bareMatcher is one argument with a value of several words. A blank in front of it is only
 // meant where there is one in front of the operator too.
-var bareMatcher = regexp.MustCompile(`^([^=!~<>"'{},\s]+)(\s+(?:=~|!~|!=|=)\s*|=~|!~|!=|=)([^"'<>=!{}~,\s][^"'<>=!{}]*)$`)
+var bareMatcher = regexp.MustCompile(`^([^=!~<>"'{},\s]+)(\s+(?:=~|!~|!=|=)\s*|=~|!~|!=|=)([^"'<>=!{}~,\s*|][^"'<>=!{}*|]*)$`)
 
 // parseMatchers reads matchers as a shell leaves them: without their quotes.
 func parseMatchers(args []string) (alert.Matchers, error) {
