@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -102,6 +103,9 @@ func quantity(words []string) (amount float64, took int) {
 		}
 		return 0.5, 1
 	default:
+		if n := slices.Index(smallNumbers(), first); n >= 0 {
+			return float64(n + 2), 1
+		}
 		amount, err := strconv.ParseFloat(first, 64)
 		if err != nil || !plainNumber.MatchString(first) {
 			return 0, 0
@@ -110,13 +114,27 @@ func quantity(words []string) (amount float64, took int) {
 	}
 }
 
+// smallNumbers are the words for numbers, from 2 on.
+func smallNumbers() []string {
+	return strings.Fields("two three four five six seven eight nine ten eleven twelve")
+}
+
 var (
-	plainNumber   = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)$`)
-	compactPieces = regexp.MustCompile(`^(\d+\.?\d*|\.\d+)(\pL+)`)
+	plainNumber = regexp.MustCompile(`^(?:\d+\.?\d*|\.\d+)$`)
+	// hoursAndMinutes is 1h30, whose minutes are no hour and have two digits.
+	hoursAndMinutes = regexp.MustCompile(`^\d+h[0-5]\d$`)
+	iso8601         = regexp.MustCompile(`^p(\d+[dw])?(?:t(\d.*))?$`)
+	compactPieces   = regexp.MustCompile(`^(\d+\.?\d*|\.\d+)(\pL+)`)
 )
 
-// compactDuration reads 2h30m, 1d, 90min; and 0, which needs no unit.
+// compactDuration reads 2h30m, 1d, 90min, 1h30, ISO 8601's pt2h; and 0, which needs no unit.
 func compactDuration(word string) (d time.Duration, ok bool) {
+	if hoursAndMinutes.MatchString(word) {
+		word += "m"
+	}
+	if m := iso8601.FindStringSubmatch(word); m != nil {
+		word = m[1] + m[2]
+	}
 	for rest := word; rest != ""; {
 		m := compactPieces.FindStringSubmatch(rest)
 		if m == nil || durationUnits()[m[2]] == 0 {

@@ -24,7 +24,7 @@ func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
 		"until 18:00": "27 18:00", "until 9:30": "28 09:30", "until 6pm": "27 18:00", "until 6 p.m.": "27 18:00", "until 18.45": "27 18:45",
 		"until tomorrow": "28 09:00", "until tomorrow 9am": "28 09:00", "until tomorrow at 18:15": "28 18:15", "until 7am tomorrow": "28 07:00",
 		"until monday": "32 09:00", "until Mon 8:00": "32 08:00", "until next friday noon": "29 12:00", "until wednesday": "34 09:00", "until wed 18:00": "27 18:00",
-		"until midnight": "28 00:00", "until 24:00": "28 00:00", "until 2027-01-30": "30 09:00", "until 2027-01-30 08:00": "30 08:00", "until 2027-01-30T07:15": "30 07:15",
+		"until midnight": "28 00:00", "until 24:00": "28 00:00", "until 2027-01-30": "30 09:00", "until 30 jan": "30 09:00", "until January 30th 8am": "30 08:00", "until 18:00 on 1st feb": "32 18:00", "until 2 jan": "2 09:00", "until 2027-01-30 08:00": "30 08:00", "until 2027-01-30T07:15": "30 07:15",
 		"until 18:00 UTC": "27 19:00", "until 18:00 EST": "28 00:00", "until 18:00 gmt": "27 19:00", "until tomorrow 9am CEST": "28 08:00", "until 2027-01-30T12:00Z": "30 13:00", "until 2h": "27 17:30", "till 12am": "28 00:00", "until 12 pm": "28 12:00",
 	} {
 		w, n, bad := timing(read(said).words)
@@ -49,7 +49,7 @@ func TestATimeIsReadAsPeopleSayIt(t *testing.T) {
 func TestATimeThatCannotBeMeantIsAnsweredWithWhatToWrite(t *testing.T) {
 	now := time.Date(2027, 1, 27, 15, 30, 0, 0, time.UTC)
 	for said, want := range map[string]string{
-		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 25:00": "no 25:00 on a clock",
+		"for": "how long", "for 90": "90m", "for ever": "not a duration", "for 0h": "is zero", "until": "until 18:00", "until later": "called later", "until 6": "`until 6:00`", "until 32 jan": "called 32", "until 30 feb": "called 30", "until 25:00": "no 25:00 on a clock",
 		"until today 9am": "in the past", "until 2020-01-01": "in the past", "for 400d": "a year", "for 99999999d": "a year", "for 999999d": "a year", "until 18:00 CAT": "time zone",
 	} {
 		w, _, bad := timing(read(said).words)

@@ -25,6 +25,7 @@ type when struct {
 	ahead   int // days from today, -1 for none
 	weekday int // time.Weekday, -1 for none
 	date    time.Time
+	yearly  bool // the year of date is not named
 	clock   time.Duration  // since midnight, -1 for none
 	zone    *time.Location // nil for theirs
 }
@@ -60,6 +61,12 @@ func (w when) on(now time.Time) time.Time {
 	}
 	days, every := 0, 1
 	switch {
+	case w.yearly:
+		at := clockOn(now.Year(), w.date.Month(), w.date.Day(), clock, now.Location())
+		if !at.After(now) {
+			at = clockOn(now.Year()+1, w.date.Month(), w.date.Day(), clock, now.Location())
+		}
+		return at
 	case !w.date.IsZero():
 		return clockOn(w.date.Year(), w.date.Month(), w.date.Day(), clock, now.Location())
 	case w.ahead >= 0:
@@ -127,6 +134,8 @@ func (w *when) readPart(words []token) int {
 	switch {
 	case w.unnamed() && w.readDay(words[0]):
 		return 1
+	case w.unnamed() && len(words) > 1 && (w.readDate(words[0].key, words[1].key) || w.readDate(words[1].key, words[0].key)):
+		return 2
 	case w.clock < 0:
 		return w.readClock(words)
 	}
@@ -166,6 +175,21 @@ func (w *when) readDay(word token) bool {
 		}
 	}
 	return ok
+}
+
+// readDate reads 1 dec and 1st december: the next one.
+func (w *when) readDate(day, month string) bool {
+	n, err := strconv.Atoi(strings.TrimRight(day, "snrtdh"))
+	if err != nil || len(month) < 3 || n < 1 || n > 31 {
+		return false
+	}
+	for m := time.January; m <= time.December; m++ {
+		if strings.HasPrefix(strings.ToLower(m.String()), month) {
+			w.date, w.yearly = time.Date(0, m, n, 0, 0, 0, 0, time.UTC), true
+			return w.date.Day() == n
+		}
+	}
+	return false
 }
 
 // readClock reads a time of day: 18:00, 9am, 9 am, noon.
@@ -309,10 +333,11 @@ func until(words []token) (when, int, *alert.InputError) {
 	if len(words) > 1 {
 		what = words[1].raw
 	}
-	return w, 0, &alert.InputError{
-		Message: "I don't know a time called " + what,
-		Hint:    "Write `until 18:00`, `until tomorrow 9am`, `until monday`, or `for 2h`.",
+	hint := "Write `until 18:00`, `until tomorrow 9am`, `until monday`, `until 2027-01-31`, or `for 2h`."
+	if hour, err := strconv.Atoi(what); err == nil && 0 < hour && hour < 24 {
+		hint = fmt.Sprintf("Write `until %d:00`, or `for %dh`.", hour, hour)
 	}
+	return w, 0, &alert.InputError{Message: "I don't know a time called " + what, Hint: hint}
 }
 
 func checkDuration(d time.Duration) *alert.InputError {
