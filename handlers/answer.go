@@ -38,8 +38,8 @@ func (h *Handlers) answer(ctx context.Context, a ask) reply {
 	c, rest, near := commandIn(a.said)
 	if c.do == nil {
 		said := a.said.words[0]
-		if idShape.MatchString(said.key) {
-			if _, err := h.opts.Store.Incident(ctx, said.key); err == nil {
+		if id := strings.TrimPrefix(said.key, "#"); idShape.MatchString(id) {
+			if _, err := h.opts.Store.Incident(ctx, id); err == nil {
 				show, _ := commandOf("show")
 				return h.do(ctx, show, a)
 			}
@@ -177,7 +177,9 @@ func (c command) withoutThis(p phrase) phrase {
 
 func withoutThis(p phrase) phrase {
 	if len(p.words) > 0 && slices.Contains([]string{"this", "it", "that"}, p.words[0].key) {
-		return p.from(1)
+		if p = p.from(1); len(p.words) > 0 && p.words[0].key == "one" {
+			return p.from(1)
+		}
 	}
 	return p
 }

@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -77,15 +78,30 @@ func commands() []command {
 
 // commandOf finds the command for a word, or else the name of the most similar one.
 func commandOf(word string) (found command, near string) {
-	var names []string
+	names, also := []string{}, map[string]string{}
 	for _, c := range commands() {
 		if c.name == word || slices.Contains(c.also, word) {
 			return c, ""
 		}
 		names = append(names, c.name)
+		for _, other := range c.also {
+			also[other] = c.name
+		}
 	}
-	if meant := map[string]string{"page": "assign", "fix": "resolve"}[word]; meant != "" {
+	if meant := meantCommands()[word]; meant != "" {
 		return command{}, meant
 	}
-	return command{}, nearest(word, names)
+	if near = nearest(word, names); near == "" {
+		near = also[nearest(word, slices.Sorted(maps.Keys(also)))]
+	}
+	return command{}, near
+}
+
+// meantCommands are what words mean that are no commands, as they may mean something else.
+func meantCommands() map[string]string {
+	return map[string]string{
+		"page": "assign", "escalate": "assign", "reassign": "assign", "claim": "ack", "acked": "ack", "acking": "ack", "acknowledged": "ack",
+		"fix": "resolve", "solved": "resolve", "trigger": "send", "fire": "send", "raise": "send", "describe": "show", "wake": "unsilence",
+		"delete": "unsilence", "remove": "unsilence", "end": "unsilence", "cancel": "unsilence", "schedule": "oncall", "who's": "oncall", "who’s": "oncall",
+	}
 }

@@ -82,6 +82,9 @@ func Parse(text string) (Order, error) {
 	if c.do == nil {
 		return Order{Near: near, rest: rest}, nil
 	}
+	if c.parse == nil && c.name != "help" { // as in list silences
+		return Order{}, &alert.InputError{Message: "that is another command", Hint: "Write `" + strings.TrimSpace(c.name+" "+rest.text) + "`."}
+	}
 	o, bad := c.order(rest)
 	if bad != nil {
 		return o, bad
@@ -155,9 +158,7 @@ func (o Order) searching(id string) (Order, error) {
 // commandIn finds the command that a phrase begins with, and what follows it; or the name
 // of the most similar command. Questions such as "what is open" are lists.
 func commandIn(said phrase) (c command, rest phrase, near string) {
-	for len(said.words) > 0 && slices.Contains([]string{"notify", "/notify", "please"}, said.words[0].key) {
-		said = said.from(1)
-	}
+	said = inOurWords(said)
 	if len(said.words) == 0 {
 		c, _ = commandOf("help")
 		return c, said, ""
@@ -236,8 +237,11 @@ func parseAct(p phrase) (Order, *alert.InputError) {
 	if len(p.words) == 0 {
 		return Order{}, &alert.InputError{Message: "which incident?", Hint: "Name it by its id, for example k7f2, by a word of its title, or write `last`; `list` shows what is open."}
 	}
-	if slices.Contains([]string{"last", "latest", "newest"}, p.words[0].key) {
-		return Order{Target: Target{Last: true}, Text: noteFrom(p, 1)}, nil
+	switch first := p.words[0].key; {
+	case slices.Contains([]string{"last", "latest", "newest"}, first):
+		return parseLast(p.from(1))
+	case slices.Contains([]string{"it", "this", "one"}, first): // not in a thread, see settledIn
+		return parseAct(phrase{})
 	}
 	if _, isID := idsOf(p.words[0], 0); !isID {
 		return parseSearch(p)
@@ -248,6 +252,21 @@ func parseAct(p phrase) (Order, *alert.InputError) {
 		o.Target.IDs = alert.Union(o.Target.IDs, []string{c.id})
 	}
 	return o, bad
+}
+
+// parseLast reads what follows last: one, and a note. The last two are not the last one.
+func parseLast(rest phrase) (Order, *alert.InputError) {
+	if len(rest.words) > 0 && rest.words[0].key == "one" {
+		rest = rest.from(1)
+	}
+	if len(rest.words) > 0 && len(rest.words) < 3 {
+		_, isNumber := alert.LeadingDuration([]string{rest.words[0].key, "days"})
+		more := rest.from(1)
+		if isNumber == 2 && (len(more.words) == 0 || saysNothing(more.words[0].key)) {
+			return Order{}, &alert.InputError{Message: "`last` is one incident", Hint: "Name several by their ids, as in `ack k7f2 k7f3`; `list` shows what is open, and `all` asks about all of it."}
+		}
+	}
+	return Order{Target: Target{Last: true}, Text: noteFrom(rest, 0)}, nil
 }
 
 // maxWords is how many words a search may have.

@@ -91,6 +91,12 @@ func TestASilenceIsReadInManySpellings(t *testing.T) {
 		`channel != "<#C0OPS|ops>" owner=<@U0BOB|bob>, room=~“see <#C0OPS|ops> &amp; <@U0BOB|bob>” 1h`: {`channel!="C0OPS", owner="@bob", room=~"see #ops & @bob"`, "1h0m0s", ""},
 		`{room=<#C0OPS|ops>,channel=<#C0DEV|dev>} for 1h`:                                              {`room="#ops", channel="C0DEV"`, "1h0m0s", ""},
 		"service=db for=\"2h\" for 1h":                                                                 {`service="db", for="2h"`, "1h0m0s", ""},
+		`alertname=x -d 2h -c why`:                                                                     {`alertname="x"`, "2h0m0s", "why"},
+		`-c "disk swap" -d 2h host=db`:                                                                 {`host="db"`, "2h0m0s", "disk swap"},
+		`host=db --duration=2h --comment="disk swap, a=b"`:                                             {`host="db"`, "2h0m0s", "disk swap, a=b"},
+		`host=db —duration 90m —comment disk swap`:                                                     {`host="db"`, "1h30m0s", "disk swap"},
+		`host=db --comment=it is <http://x.example> -d 2h a=b`:                                         {`host="db", a="b"`, "2h0m0s", "it is http://x.example"},
+		`host=db --for 2h`:                                                                             {`host="db"`, "2h0m0s", ""},
 		"K7F2 for 1h":                                                                                  {"", "1h0m0s", ""},
 	} {
 		got, bad := parseSilence(read(said))
@@ -424,7 +430,7 @@ func spelled(o Order) string {
 func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 	for said, want := range map[string]string{
 		"list db-3": "list ~db-3", "show disk": "show ~disk", "mute db-3 for 1h": "mute ~db-3 for 1h0m0s", "silence postgres 2h": "silence ~postgres for 2h0m0s",
-		"ack last": "ack LAST", "ack the last one I look": "ack LAST : one I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "show me what is open": "list in open", "show what's open on db-3": "list ~db-3 in open", "What's open on db-3?": "list ~db-3 in open",
+		"ack last": "ack LAST", "ack the last one I look": "ack LAST : I look", "assign b22c bob": "assign b22c to bob", "what is open": "list in open", "show me what is open": "list in open", "show what's open on db-3": "list ~db-3 in open", "What's open on db-3?": "list ~db-3 in open",
 		"snooze b22c": "mute b22c for 1h0m0s", "mute b22c 30m": "mute b22c for 30m0s", "show open": "list in open", "show me my critical alerts": `list MINE severity="critical"`,
 		"show all": "list in open in acked in resolved", "ack all": "ack ALL", "ack all critical": `ack ALL severity="critical"`, "ack all critical and error": `ack ALL severity=~"critical|error"`, "resolve service=db": `resolve service="db"`,
 		"ack disk on db-3": "ack ~disk ~db-3", "ack disk: looking into it": "ack ~disk : looking into it", "ack service=db because of the move": `ack service="db" : of the move`,
@@ -432,6 +438,9 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 		"assign service=db bob": `assign service="db" to bob`, "give k7f2 to me": "assign k7f2 to me", "assign bob k7f2": "assign k7f2 to bob", "assign bob k7f2 k7f3": "assign k7f2 k7f3 to bob", "unack k7f2": "unack k7f2", "reopen last": "reopen LAST", "/ack K7F2 on it": "ack k7f2 : on it",
 		"ack failed backup": "ack ~failed ~backup", "mute page": "mute ~page for 1h0m0s", "list high urgent": "list ~high ~urgent", "ack fatal p2": `ack severity=~"critical|error"`, "ack grpc": "ack ~grpc", "ack grpc checkout": "ack ~grpc ~checkout", "ack k7f2 hmmm let me see": "ack k7f2 : hmmm let me see", "ack zzzz": "ack ~zzzz", "silence grpc 1h": "silence ~grpc for 1h0m0s",
 		"please list acked": "list in acked", "open critical": `list severity="critical" in open`, "take k7f2": "ack k7f2", "note disk: it is the backup": "note ~disk : it is the backup", "silence last 2h": "silence LAST for 2h0m0s",
+		"k7f2 ack": "ack k7f2", "K7F2: ack on it": "ack k7f2 : on it", "#k7f2, k7f3 resolve fixed": "resolve k7f2 k7f3 : fixed", "k7f2 note raid is rebuilding": "note k7f2 : raid is rebuilding", "k7f2 silence 2h": "silence k7f2 for 2h0m0s",
+		"can you ack k7f2": "ack k7f2", "pd incident ack k7f2": "ack k7f2", "incident list critical": `list severity="critical"`, "amtool alert query service=db": `list service="db"`, "status k7f2": "show k7f2", "ack last 2 disks are new": "ack LAST : 2 disks are new",
+		"amtool silence add service=db 2h": `silence service="db" for 2h0m0s`, "silence add db-3 2h": "silence ~db-3 for 2h0m0s",
 		"ack <http://db-1.example.com|db-1.example.com>": "ack ~db-1.example.com", "ack “disk full”": "ack ~disk full", "silence db-3 until 18:00 because disks": "silence ~db-3 for 0s : disks",
 	} {
 		o, err := Parse(said)
@@ -445,7 +454,15 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 			t.Errorf("%q: got %q, %v; want %q", said, have, err, want)
 		}
 	}
-	for said, want := range map[string]string{"dance": "", "stauts": "status", "what is this": "", "": ""} {
+	for said, want := range map[string]string{
+		"ack it": "which incident?", "ack this one": "which incident?", "ack last 2": "`last` is one incident", "resolve last two incidents": "`last` is one incident",
+		"list silences": "`silences`", "silence query": "`silences`", "silence expire s-k7f2": "`unsilence s-k7f2`", "delete silence s-k7f2": "`unsilence s-k7f2`", "silences rm s-k7f2": "`unsilence s-k7f2`", "get heartbeats": "`heartbeats`",
+	} {
+		if o, err := Parse(said); err == nil || !strings.Contains(err.Error()+inputError(err).Hint, want) {
+			t.Errorf("%q: %+v, %v; want %q", said, o, err, want)
+		}
+	}
+	for said, want := range map[string]string{"dance": "", "acknowlege": "ack", "wake k7f2": "unsilence", "stauts": "status", "what is this": "", "": ""} {
 		if o, err := Parse(said); err != nil || o.Near != want || said != "" && o.Do != "" {
 			t.Errorf("%q: %+v, %v", said, o, err)
 		}

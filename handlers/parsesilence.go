@@ -26,7 +26,7 @@ func parseMute(p phrase) (Order, *alert.InputError) { return parseSilenceFor(p, 
 // parseSilenceFor is parseSilence with a duration that holds if no time is named; 0 is none.
 func parseSilenceFor(p phrase, otherwise time.Duration) (Order, *alert.InputError) {
 	r := silenceReader{m: newMatcherText(p)}
-	r.m.words = apart(r.m.words)
+	r.m.words = flagged(apart(r.m.words))
 	for n := 0; n < len(r.m.words); {
 		took, bad := r.readPart(n)
 		if bad != nil {
@@ -51,8 +51,11 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	word, left := r.m.words[n], len(r.m.words)-n
 	label := n+1 < len(r.m.words) && strings.IndexAny(r.m.raw(n+1), "=!") == 0
 	reason := !label && slices.Contains([]string{"because", "reason", "cause"}, word.key)
-	if !reason && r.m.addMatcher(n) {
+	if !reason && !word.flag && r.m.addMatcher(n) {
 		return 1, nil
+	}
+	if reason && word.flag {
+		return r.readComment(n), nil
 	}
 	if reason {
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
@@ -69,6 +72,45 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 		return left, nil
 	}
 	return 1, r.readTarget(n)
+}
+
+// readComment reads the reason behind a flag, which ends before the next flag, and returns how
+// many cells that is.
+func (r *silenceReader) readComment(n int) int {
+	left := r.m.words[n+1:]
+	if len(left) == 0 {
+		return 1
+	}
+	end, took := len(r.m.text), slices.IndexFunc(left, func(w token) bool { return w.flag })
+	if took >= 0 {
+		end = left[took].at
+	} else {
+		took = len(left)
+	}
+	r.order.Text = strings.Trim(phrase{text: r.m.text[left[0].at:end]}.prose(), "\"'“”‘’ ")
+	return took + 1
+}
+
+// flagged are the cells with flags, as of amtool, as the words that they stand for: -d is for,
+// and --comment=x is because x.
+func flagged(words []token) (all []token) {
+	means := map[string]string{
+		"-d": "for", "--duration": "for", "--for": "for", "--until": "until", "--end": "until", "--from": "from", "--start": "from",
+		"-c": "because", "--comment": "because", "--because": "because", "--reason": "because", "-m": "because",
+	}
+	for _, w := range words {
+		name, value, glued := strings.Cut(w.raw, "=")
+		word := means[strings.Replace(name, "—", "--", 1)] // clients of Slack make one of two
+		if word == "" {
+			all = append(all, w)
+			continue
+		}
+		all = append(all, token{raw: word, key: word, at: w.at, flag: true})
+		if glued {
+			all = append(all, newToken(value, w.at+len(name)+1))
+		}
+	}
+	return all
 }
 
 // readTimes reads a beginning or an end, and returns how many cells it took; 0 if there is none.

@@ -10,7 +10,8 @@ import (
 // without the punctuation around them.
 type token struct {
 	raw, key string
-	at       int // where it begins in its phrase's text
+	at       int  // where it begins in its phrase's text
+	flag     bool // key is the word that a flag stands for
 }
 
 // phrase is what a person wrote: its text without what can't be seen, and the

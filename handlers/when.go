@@ -25,7 +25,7 @@ type when struct {
 	ahead   int // days from today, -1 for none
 	weekday int // time.Weekday, -1 for none
 	date    time.Time
-	yearly  bool // the year of date is not named
+	yearly  bool           // the year of date is not named
 	clock   time.Duration  // since midnight, -1 for none
 	zone    *time.Location // nil for theirs
 }

@@ -1,0 +1,56 @@
+package handlers
+
+import (
+	"slices"
+	"strings"
+)
+
+// Words of other tools, and of polite people.
+const (
+	beforeCommands = "notify /notify please pls plz kindly can could would you tocsin amtool pd"
+	wordsToEnd     = "end expire delete remove rm cancel stop lift"
+	wordsToList    = "list ls query show get all active"
+	otherLists     = "silences mutes heartbeats queue deliveries subscriptions oncall stats status"
+)
+
+func isOneOf(word, words string) bool { return slices.Contains(strings.Fields(words), word) }
+
+// inOurWords is what somebody said in the words of other tools, or with the incident first, as
+// a command begins here: amtool silence add service=db, delete silence s-k7f2, k7f2 ack.
+func inOurWords(said phrase) phrase {
+	for len(said.words) > 0 && isOneOf(said.words[0].key, beforeCommands) {
+		said = said.from(1)
+	}
+	if len(said.words) < 2 {
+		return said
+	}
+	first, second, behind := said.words[0].key, said.words[1].key, said.from(2)
+	noun, alone := strings.TrimSuffix(first, "s"), len(behind.words) == 0
+	switch c, _ := commandOf(second); {
+	case noun == "silence" && second == "add" && !alone:
+		return read("silence " + behind.text)
+	case noun == "silence" && isOneOf(second, wordsToEnd), strings.TrimSuffix(second, "s") == "silence" && isOneOf(first, wordsToEnd):
+		return read("unsilence " + behind.text)
+	case noun == "silence" && isOneOf(second, wordsToList) && alone:
+		return read("silences")
+	case isOneOf(first, wordsToList) && isOneOf(second, otherLists) && alone, noun == "incident" && c.parse != nil:
+		return said.from(1)
+	case noun == "alert" && isOneOf(second, wordsToList):
+		return read("list " + behind.text)
+	case first == "status" && idShape.MatchString(second) && alone:
+		return read("show " + second)
+	}
+	return idsLast(said)
+}
+
+// idsLast is a phrase in which the ids of incidents are behind the command: k7f2 ack.
+func idsLast(said phrase) phrase {
+	n := slices.IndexFunc(said.words, func(w token) bool { _, isID := idsOf(w, 0); return !isID })
+	if n < 1 {
+		return said
+	}
+	if c, _ := commandOf(said.words[n].key); !c.here {
+		return said
+	}
+	return read(said.words[n].key + " " + said.until(n).text + " " + said.from(n+1).text)
+}
