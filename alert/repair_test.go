@@ -164,6 +164,7 @@ func TestSeveritiesOfOtherToolsAreUnderstood(t *testing.T) {
 		want  alert.Severity
 		label string
 	}{
+		"🔥 critical": {alert.Critical, ""}, "⚠️ Warning": {alert.Warning, ""}, "Very High": {alert.Critical, "Very High"}, "red": {alert.Critical, "red"}, "yellow": {alert.Warning, "yellow"}, "60": {alert.Critical, "60"},
 		"": {alert.Error, ""}, "CRITICAL": {alert.Critical, ""}, "crit": {alert.Critical, ""}, "Warn": {alert.Warning, ""}, "[crit]": {alert.Critical, ""}, "WARNING:": {alert.Warning, ""}, "<P2>": {alert.Error, "<P2>"}, "fatal": {alert.Critical, "fatal"},
 		"SEV-1": {alert.Critical, "SEV-1"}, "Priority 2": {alert.Error, "Priority 2"}, "not_classified": {alert.Info, "not_classified"}, "3.0": {alert.Warning, "3.0"},
 		"5 - Disaster": {alert.Critical, "5 - Disaster"}, "4 - Error": {alert.Error, "4 - Error"},
@@ -265,6 +266,7 @@ func TestTimesAreReadAsToolsWriteThem(t *testing.T) {
 	for _, text := range []string{
 		"2026-11-27T03:00:00Z", "2026-11-27 03:00:00Z", "2026-11-27T03:00:00+0000", "2026-11-27 03:00:00 +0000", "2026-11-27T04:00:00+01:00",
 		"2026-11-27t03:00:00.000z", "2026-11-27 03:00:00 UTC", "2026-11-27 03:00:00", "2026-11-27T03:00", "1795748400", "1795748400000", "1795748400.0", "1795748400000000", "1795748400000000000",
+		"2026.11.27 03:00:00", "27.11.2026 03:00:00", "27.11.2026 03:00", "11/27/2026, 3:00:00 AM", "11/27/2026 03:00 AM", "Nov 27 2026 03:00:00", "Nov 27, 2026 3:00:00 AM", "/Date(1795748400000)/",
 		"Fri, 27 Nov 2026 03:00:00 GMT", "Fri, 27 Nov 2026 04:00:00 +0100", "27 Nov 2026 03:00:00 +0000", "27 Nov 26 03:00 UTC", "Thu, 26 Nov 2026 22:00:00 EST",
 		"Friday, 27-Nov-26 03:00:00 UTC", "Fri Nov 27 03:00:00 2026", "Fri Nov 27 03:00:00 UTC 2026", "Fri Nov 27 04:00:00 CET 2026", "Fri Nov 27 03:00:00 +0000 2026", "Fri Nov 27 03:00:00 AM UTC 2026",
 		"2026-11-27 03:00:00 +0000 UTC", "2026-11-27 04:00:00.000 +0100 CET m=+0.012", "2026-11-27 08:30:00 +0530 +0530", "2026-11-27T04:00:00+01:00[Europe/Berlin]",

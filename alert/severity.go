@@ -3,6 +3,7 @@ package alert
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Severity is how bad an alert is, from Info up to Critical.
@@ -32,15 +33,20 @@ func (s Severity) Rank() int {
 // unhyphenated joins the parts of a word.
 var unhyphenated = strings.NewReplacer("-", "", "_", "", " ", "")
 
-// aroundSeverity may stand around a severity, as in a line of a log.
-const aroundSeverity = " \t\r\n:;,.!\"'`[](){}<>"
+// bareWord is a severity in small letters, without what may stand around it, as in a line of a
+// log or behind a picture.
+func bareWord(word string) string {
+	return strings.ToLower(strings.TrimFunc(word, func(r rune) bool {
+		return unicode.IsSpace(r) || r > unicode.MaxASCII && !unicode.IsLetter(r) || strings.ContainsRune(":;,.!\"'`[](){}<>", r)
+	}))
+}
 
 // ParseSeverity reads a severity in the words of any tool, in any case: of syslog,
 // Prometheus, PagerDuty, Opsgenie (P1 to P5), Zabbix, Sentry and Python's logging. A
-// number from 0 to 7 is a priority, so that lower is worse; 10 to 50 are Python's levels.
+// number from 0 to 7 is a priority, so that lower is worse; 10 to 60 are Python's levels and Bunyan's.
 // ok is false for an unknown word.
 func ParseSeverity(word string) (s Severity, ok bool) {
-	word = strings.ToLower(strings.Trim(word, aroundSeverity))
+	word = bareWord(word)
 	if strings.HasPrefix(word, "-") { // -1 is not a priority
 		return "", false
 	}
@@ -92,10 +98,11 @@ func severityOfParts(word string) (worst Severity, ok bool) {
 var severityWords = map[string]Severity{
 	"crit": Critical, "fatal": Critical, "emergency": Critical, "emerg": Critical, "panic": Critical, "alert": Critical,
 	"page": Critical, "disaster": Critical, "blocker": Critical, "urgent": Critical, "high": Critical, "highest": Critical,
-	"severe": Critical, "s0": Critical, "s1": Critical, "p0": Critical, "p1": Critical, "sev0": Critical, "sev1": Critical, "0": Critical, "1": Critical, "50": Critical,
-	"err": Error, "major": Error, "danger": Error, "alarm": Error, "s2": Error, "average": Error, "failure": Error, "failed": Error, "p2": Error, "sev2": Error, "2": Error, "40": Error,
-	"warn": Warning, "minor": Warning, "medium": Warning, "moderate": Warning, "warnings": Warning, "s3": Warning, "p3": Warning, "sev3": Warning, "3": Warning, "30": Warning,
-	"information": Info, "informational": Info, "notice": Info, "debug": Info, "trace": Info, "verbose": Info, "low": Info, "lowest": Info,
+	"severe": Critical, "extreme": Critical, "veryhigh": Critical, "catastrophic": Critical, "max": Critical, "red": Critical, "60": Critical,
+	"s0": Critical, "s1": Critical, "p0": Critical, "p1": Critical, "sev0": Critical, "sev1": Critical, "0": Critical, "1": Critical, "50": Critical,
+	"err": Error, "fail": Error, "problem": Error, "orange": Error, "major": Error, "danger": Error, "alarm": Error, "s2": Error, "average": Error, "failure": Error, "failed": Error, "p2": Error, "sev2": Error, "2": Error, "40": Error,
+	"warn": Warning, "degraded": Warning, "yellow": Warning, "amber": Warning, "minor": Warning, "medium": Warning, "moderate": Warning, "warnings": Warning, "s3": Warning, "p3": Warning, "sev3": Warning, "3": Warning, "30": Warning,
+	"information": Info, "min": Info, "verylow": Info, "negligible": Info, "notify": Info, "maintenance": Info, "green": Info, "blue": Info, "informational": Info, "notice": Info, "debug": Info, "trace": Info, "verbose": Info, "low": Info, "lowest": Info,
 	"trivial": Info, "good": Info, "s4": Info, "s5": Info, "none": Info, "ok": Info, "okay": Info, "normal": Info, "success": Info, "notclassified": Info, "unclassified": Info,
 	"p4": Info, "p5": Info, "sev4": Info, "sev5": Info, "4": Info, "5": Info, "6": Info, "7": Info, "10": Info, "20": Info,
 }
@@ -103,6 +110,6 @@ var severityWords = map[string]Severity{
 // sameWord reports whether word is only another spelling of the severity, such as
 // crit or warn, so that nothing is lost when it is replaced.
 func (s Severity) sameWord(word string) bool {
-	word = strings.ToLower(strings.Trim(word, aroundSeverity))
+	word = bareWord(word)
 	return strings.HasPrefix(string(s), word) || strings.HasPrefix(word, string(s))
 }

@@ -15,7 +15,7 @@ var errTime = errors.New("not a time such as 2026-01-02T15:04:05Z, or seconds si
 
 // ParseTime reads a time as tools write it: RFC 3339, with a blank for the T, in ISO 8601's
 // compact form, with a zone as +0000 or UTC or none (which is UTC), a day alone; as mail,
-// HTTP, date, C and Go write it, with the zone as an offset or one of RFC 822's names; or the
+// HTTP, date, C, .NET and Go write it, with the zone as an offset or one of RFC 822's names; or the
 // seconds, milli-, micro- or nanoseconds since 1970. The zero time is what many tools write
 // for none; it is returned as time.Time{}.
 func ParseTime(text string) (time.Time, error) {
@@ -26,7 +26,8 @@ func ParseTime(text string) (time.Time, error) {
 		return time.Time{}, errTime
 	}
 	text = strings.ToUpper(strings.TrimSpace(text))
-	number, seconds := strings.CutPrefix(text, "@") // as date takes them
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "/DATE("), ")/") // as .NET writes it
+	number, seconds := strings.CutPrefix(text, "@")                     // as date takes them
 	if n, err := strconv.ParseFloat(number, 64); err == nil {
 		if day, ok := digits(text); ok && !seconds {
 			return day, nil
@@ -36,8 +37,9 @@ func ParseTime(text string) (time.Time, error) {
 	written := timeWords(text)
 	iso := strings.Join(written, " ")
 	if yearFirst.MatchString(iso) {
-		iso = strings.ReplaceAll(iso, "/", "-")
-		if at := len(time.DateOnly); strings.HasPrefix(iso[at:], " ") {
+		at := len(time.DateOnly)
+		iso = strings.NewReplacer("/", "-", ".", "-").Replace(iso[:at]) + iso[at:]
+		if strings.HasPrefix(iso[at:], " ") {
 			iso = iso[:at] + "T" + iso[at+1:]
 		}
 		iso = strings.ReplaceAll(iso, " ", "") // before a zone
@@ -51,7 +53,7 @@ func ParseTime(text string) (time.Time, error) {
 }
 
 var (
-	yearFirst  = regexp.MustCompile(`^[0-9]{4}[-/][0-9]{2}[-/][0-9]{2}`)
+	yearFirst  = regexp.MustCompile(`^[0-9]{4}[-/.][0-9]{2}[-/.][0-9]{2}`)
 	zoneOffset = regexp.MustCompile(`[+-][0-9]{2}(?::?[0-9]{2})?$`)
 	// timeRemark is what some tools write behind a time: the zone's name in brackets, or
 	// Go's monotonic clock.
@@ -67,7 +69,8 @@ func timeLayouts() []string {
 		"20060102T150405Z0700", "20060102T150405Z07:00", "20060102T150405Z07", "20060102T150405", "20060102T1504Z0700",
 		"2 Jan 2006 15:04:05 -0700", "2 Jan 2006 15:04:05 -07:00", "2 Jan 2006 15:04:05", "2 Jan 2006 15:04 -0700",
 		"2 Jan 06 15:04:05 -0700", "2 Jan 06 15:04 -0700", "2-Jan-06 15:04:05 -0700", "2-Jan-2006 15:04:05 -0700", "2/Jan/2006:15:04:05 -0700",
-		"Jan 2 15:04:05 2006", "Jan 2 15:04:05 -0700 2006", "Jan 2 03:04:05 PM -0700 2006", "Jan 2 2006 15:04:05 -0700",
+		"Jan 2 15:04:05 2006", "Jan 2 15:04:05 -0700 2006", "Jan 2 03:04:05 PM -0700 2006", "Jan 2 2006 15:04:05 -0700", "Jan 2 2006 15:04:05", "Jan 2 2006 3:04:05 PM",
+		"2.1.2006 15:04:05", "2.1.2006 15:04:05 -0700", "2.1.2006 15:04", "1/2/2006 3:04:05 PM", "1/2/2006 3:04 PM", // with AM or PM, the month is first
 	}
 }
 
@@ -83,8 +86,9 @@ func timeWords(text string) []string {
 		}
 	}
 	var all []string
-	for n, word := range words {
-		word = strings.TrimPrefix(strings.TrimPrefix(word, "GMT+"), "UTC+")
+	for n := range words {
+		words[n] = strings.TrimSuffix(words[n], ",")
+		word := strings.TrimPrefix(strings.TrimPrefix(words[n], "GMT+"), "UTC+")
 		if word != words[n] {
 			word = "+" + word
 		}

@@ -157,7 +157,7 @@ func kindOf(contentType string) (kind, charset string) {
 		return contentType, ""
 	}
 	kind, params, err := mime.ParseMediaType(contentType)
-	if err != nil {
+	if err != nil || !strings.Contains(kind, "/") {
 		return "", ""
 	}
 	return kind, params["charset"]
@@ -206,8 +206,8 @@ func sniff(kind string, body []byte) string {
 	return kind
 }
 
-// binary matches what is no text: characters that nobody writes, or bytes that were not UTF-8.
-var binary = regexp.MustCompile("[\x00-\x08\x0e-\x1a\x1c-\x1f\ufffd]")
+// binary matches what is no text: characters that nobody writes.
+var binary = regexp.MustCompile("[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 // isAlert reports whether a text is the JSON of an alert, with a title or a text by one of their
 // names. Some tools, such as Amazon's SNS, call it text/plain.

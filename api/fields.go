@@ -28,6 +28,9 @@ func (f *fields) note(format string, args ...any) { f.notes.Add(format, args...)
 func (f *fields) read() alert.Alert {
 	a := f.Alert
 	if len(f.more) > 0 {
+		if a.Title+a.Text == "" { // the name of what is all there is would be the title
+			_, f.more[0], _ = strings.Cut(f.more[0], "\n")
+		}
 		if a.Title == "" && utf8.RuneCountInString(a.Text) <= alert.MaxTitle && !strings.Contains(a.Text, "\n") {
 			a.Title, a.Text = a.Text, ""
 		}

@@ -50,8 +50,8 @@ func decodeParts(q url.Values, r *http.Request, body []byte) ([]alert.Alert, err
 		if part, err = reader.NextPart(); err != nil {
 			break
 		}
-		if value, err = io.ReadAll(part); err == nil && part.FormName() != "" {
-			values.Add(part.FormName(), string(value))
+		if value, err = io.ReadAll(part); err == nil {
+			addPart(values, part, value)
 		}
 		if count++; count > mostFields {
 			return nil, &httpError{http.StatusBadRequest, fmt.Sprintf("the alert has more than %d fields", mostFields), alertHint}
@@ -61,6 +61,22 @@ func decodeParts(q url.Values, r *http.Request, body []byte) ([]alert.Alert, err
 		return nil, &httpError{http.StatusBadRequest, "the body is not a form in parts, as its content type says", "send it with curl -F title=… -F text=@file, or as text/plain"}
 	}
 	return decodeForm(q, values), nil
+}
+
+// addPart adds a part of a form. A file is the text unless its field says something else, and one
+// that is no text is only named.
+func addPart(values url.Values, part *multipart.Part, value []byte) {
+	name, file := part.FormName(), part.FileName()
+	known := namesWords(name) || (&alert.Alert{}).TextField(strings.ToLower(name)) != nil
+	switch {
+	case name == "":
+	case file != "" && binary.Match(value):
+		values.Add(name, file+", which is not text")
+	case file != "" && !known:
+		values.Add("text", string(value))
+	default:
+		values.Add(name, string(value))
+	}
 }
 
 // fillFrom fills in what alerts leave out with what the query says. notes are about the query.
@@ -165,6 +181,10 @@ func labelPairs(text string) map[string]string {
 // curl -d gives to every text. What is not encoded, because somebody wrote it by hand, is
 // as it is written.
 func formOf(body []byte) url.Values {
+	if encodedText.Match(body) { // as curl --data-urlencode sends a text
+		text, _ := url.QueryUnescape(string(body)) // it is encoded well
+		return url.Values{"text": {text}}
+	}
 	if bytes.Count(body, []byte("&")) > mostFields {
 		return nil
 	}
@@ -189,6 +209,9 @@ func formOf(body []byte) url.Values {
 	}
 	return values
 }
+
+// encodedText matches a text that a program has encoded for a form.
+var encodedText = regexp.MustCompile(`^[\w.~*+-]*(?:%[0-9A-Fa-f]{2}[\w.~*+-]*)+$`)
 
 // encodedInForms reports whether a program encodes a character in the values of a form.
 func encodedInForms(r rune) bool { return r <= ' ' || r >= utf8.RuneSelf || r == '"' }
