@@ -19,6 +19,8 @@ type Needs struct {
 	// Mentions are who is mentioned (see alert.ParseMention), Permitted who has
 	// permissions: people, user groups and conversations.
 	Mentions, Permitted []string
+	// HTTP is set if requests come by HTTP, for which there is no app-level token.
+	HTTP bool
 }
 
 // The names of the checks of Examine.

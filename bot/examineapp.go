@@ -27,6 +27,9 @@ var errSocketModeOff = errors.New("Socket Mode is switched off in the app's sett
 func (x *examination) app(ctx context.Context, socket *Socket, reached bool) {
 	token, _ := x.bot.opts.Tokens()
 	switch {
+	case x.needs.HTTP:
+		x.ok(checkAppToken, "", "not needed: requests come by HTTP")
+		return
 	case token == "":
 		x.skip(checkAppToken, "", "there is no app-level token")
 		return

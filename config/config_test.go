@@ -506,3 +506,18 @@ func TestEveryFlagIsUnderstood(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
+
+func TestAProxyThatCannotBeParsedIsRefused(t *testing.T) {
+	for address, good := range map[string]bool{
+		"": true, "proxy:3128": true, "proxy": true, "http://ann:p%40ss@proxy:3128": true, "socks5://[::1]:1080": true,
+		"proxy:31 28": false, "http://proxy:port": false, "http://": false, "http://ann:50%@proxy": false, "http://ann:secret:@proxy\x01": false,
+	} {
+		for _, name := range []string{"HTTPS_PROXY", "https_proxy"} {
+			env := map[string]string{name: address, "SLACK_APP_TOKEN": "xapp-1-A1-1-a", "SLACK_BOT_TOKEN": "xoxb-1-1-a", "SLACK_CHANNEL_ID": "C0OPS1", "HOME": "/home/ann"}
+			_, err := config.Load(config.Input{Getenv: func(key string) string { return env[key] }, ReadFile: os.ReadFile})
+			if (err == nil) != good || !good && (!strings.Contains(err.Error(), name+": is not the address of a proxy") || strings.Contains(err.Error(), "secret")) {
+				t.Errorf("%s=%s: %v", name, address, err)
+			}
+		}
+	}
+}

@@ -257,6 +257,7 @@ func (l *loader) checkTogether() {
 	l.checkListeners()
 	l.checkTLS()
 	l.checkAuthorities()
+	l.checkProxy()
 	l.checkSenders()
 	l.checkRoutes()
 	l.checkTimes()

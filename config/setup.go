@@ -31,6 +31,7 @@ func LoadSetup(in Input) (*Setup, error) {
 	}
 	l.resolveKeys(keyAppToken, keyAppTokenFile, keyBotToken, keyBotTokenFile, keyMode, keyAPIURL, keyCAFile, keyDefaultChannel)
 	l.checkAuthorities()
+	l.checkProxy()
 	if len(l.problems) > 0 {
 		return nil, &Errors{Problems: inOrder(l.problems)}
 	}

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -109,6 +110,25 @@ func systemAuthorities() *x509.CertPool {
 		return all
 	case <-time.After(authoritiesLimit):
 		return nil
+	}
+}
+
+// checkProxy refuses the address of a proxy that Go would ignore or take for another. What is wrong with it is not
+// said, as that may be a password.
+func (l *loader) checkProxy() {
+	for _, name := range []string{"HTTPS_PROXY", "https_proxy"} { // in the order in which Go reads them
+		address := l.in.Getenv(name)
+		if address == "" {
+			continue
+		}
+		if !strings.Contains(address, "://") {
+			address = "http://" + address
+		}
+		if proxy, err := url.Parse(address); err != nil || proxy.Host == "" {
+			l.fail(Problem{Where: name, Message: "is not the address of a proxy, so Slack would not be called through it",
+				Fix: "write for example http://proxy.example:3128, with %-escapes in a password, or remove it"})
+		}
+		return
 	}
 }
 

@@ -295,6 +295,7 @@ func slackNeeds(cfg *config.Config) (n bot.Needs) {
 	mention := func(who ...string) {
 		n.Mentions = alert.Union(n.Mentions, without(who, "here", "channel", "everyone", "nobody"))
 	}
+	n.HTTP = cfg.Slack.Mode == config.HTTPMode
 	to(cfg.DefaultChannel, cfg.FallbackChannel)
 	for _, r := range cfg.Routing.Routes {
 		to(r.To...)

@@ -125,7 +125,13 @@ func TestDoctorFindsWhatIsSetUpWrong(t *testing.T) {
 		"an app token where requests come by HTTP": {
 			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_SIGNING_SECRET"] = signingSecret },
 			file:  "default_channel: '#alerts'\nslack: {mode: http}\n",
-			check: "app token", result: alert.CheckSkipped, found: "there is no app-level token",
+			check: "app token", result: alert.CheckOK, found: "not needed",
+		},
+		"a proxy that can't be parsed": {
+			setUp: func(_ *playground.Server, env map[string]string) {
+				env["https_proxy"] = "http://ann:secret@proxy:31 28"
+			},
+			check: "configuration", about: "https_proxy", result: alert.CheckError, found: "is not the address of a proxy", fix: "http://proxy.example:3128",
 		},
 		"the app token in the place of the bot token": {
 			setUp: func(_ *playground.Server, env map[string]string) { env["SLACK_BOT_TOKEN"] = env["SLACK_APP_TOKEN"] },
