@@ -124,6 +124,9 @@ func (h *Handlers) nothingFound(ctx context.Context, t Target, verb alert.Verb) 
 	if about := t.String(); about != "" {
 		what += " with " + about
 	}
+	if m := t.Labelled(); m != "" {
+		return render.Refused(what+".", "Did you mean the label `"+m+"`?")
+	}
 	return render.Refused(what+".", "`list` shows what is open; a note begins behind a colon, as in `ack disk: looking into it`.")
 }
 

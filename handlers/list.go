@@ -107,6 +107,9 @@ func (p page) view(rows []alert.Incident, total int) render.ListView {
 	if near := nearList(p.Words); total == 0 && near != "" {
 		view.Hint = "Did you mean " + near + "? The states are open, acked, resolved, all, and mine."
 	}
+	if m := (Target{Words: p.Words}).Labelled(); total == 0 && m != "" {
+		view.Hint = "Did you mean `list " + m + "`?"
+	}
 	return view
 }
 

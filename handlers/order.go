@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -65,6 +66,20 @@ func (t Target) Silence() string {
 func (t Target) named() bool {
 	return len(t.IDs) > 0 && len(t.Words) == 0 || len(t.Matchers) > 0 || t.Last || t.All || t.Mine
 }
+
+// Labelled is the matcher that may be meant by a word that was searched for in vain, such as
+// host:db-1; empty for none.
+func (t Target) Labelled() string {
+	for _, word := range t.Words {
+		name, value, ok := strings.Cut(word, ":")
+		if m := alert.LabelMatcher(name, value); ok && labelName.MatchString(name) && value != "" && !strings.HasPrefix(value, "/") {
+			return m.String()
+		}
+	}
+	return ""
+}
+
+var labelName = regexp.MustCompile(`^[a-z_][a-z0-9_]*$`)
 
 // Filter selects the incidents in states that a target without ids means.
 func (t Target) Filter(states ...alert.State) alert.IncidentFilter {

@@ -167,6 +167,7 @@ func TestAWrongSilenceIsAnsweredWithWhatToWrite(t *testing.T) {
 	for said, want := range map[string]string{
 		"": "which alerts", "for 2h": "which alerts", "service=db": "how long", `severity=~".*" for 2h`: "perhaps all", `severity>=info 1h`: "perhaps all",
 		"service=db fro 2h": "Did you mean for?", "fro service=db 2h": "Did you mean for?", "all for 2h": "which alerts", `service="db for 2h`: "never closed", `service=~"(" for 2h`: "not a regular expression",
+		"service=db or host=x 1h": "joined by and", "not service=db 1h": "`service!=db`", "service=db forever": "needs an end", "service=db 7200": "7200 of what?", "k7f2 15": "15 of what?",
 		"service=db for 90": "90m", "k7f2 a=b for 1h": "incident and matchers", "service=db 1h " + strings.Repeat("x", 1001): "1,000",
 	} {
 		if _, bad := parseSilence(read(said)); bad == nil || !strings.Contains(bad.Message+" "+bad.Hint, want) || bad.Hint == "" {

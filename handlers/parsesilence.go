@@ -185,6 +185,8 @@ func (r *silenceReader) named() int {
 func (r *silenceReader) complete() (Order, *alert.InputError) {
 	o, parts := r.order, len(r.m.parts)
 	switch one := len(o.Target.IDs) > 0 || o.Target.Last; {
+	case one && len(r.words) > 0 && parts == 0 && number.MatchString(r.words[0].raw):
+		return o, notADuration(r.words)
 	case one && parts+len(r.words) > 0:
 		return o, &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
 	case parts > 0 && len(r.words) > 0:
@@ -211,6 +213,16 @@ var idShape = regexp.MustCompile(`^[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxy
 var silenceShape = regexp.MustCompile(`^s-[bcdfghjkmnpqrstvwxyz][2-9bcdfghjkmnpqrstvwxyz]{3,11}$`)
 
 func noMatcher(word token) *alert.InputError {
+	switch {
+	case word.key == "or":
+		return &alert.InputError{Message: "matchers are joined by and, not by or", Hint: "Write a silence for each, or several values of one label as in `service=~\"db|web\"`."}
+	case word.key == "not":
+		return &alert.InputError{Message: "not is not a matcher", Hint: "Write `service!=db`, or `service!~\"db-.*\"` for a regular expression."}
+	case isOneOf(word.key, "forever indefinitely permanently always overnight"):
+		return &alert.InputError{Message: "a silence needs an end, at most a year ahead", Hint: "Write for example `for 30d`, `until monday` or `until 2027-01-31`."}
+	case number.MatchString(word.raw):
+		return notADuration([]token{word})
+	}
 	return suggest(word, "for until because critical error warning info", &alert.InputError{
 		Message: word.raw + " is not a matcher", Hint: "Write label=value, for example `service=db`; the operators are = != =~ !~.",
 	})

@@ -40,7 +40,7 @@ func (h *Handlers) silenceable(ctx context.Context, t Target) ([]alert.Matchers,
 		no = h.noIncident(ctx, t.IDs[0])
 		return nil, &no
 	case len(found) == 0:
-		no = render.Refused("I find no incident with "+cmp.Or(t.String(), "that")+".", "Say which alerts with a label, for example `silence host=\"db-3\" for 1h`.")
+		no = render.Refused("I find no incident with "+cmp.Or(t.String(), "that")+".", "Say which alerts with a label, for example `silence "+cmp.Or(t.Labelled(), `host="db-3"`)+" for 1h`.")
 		return nil, &no
 	}
 	if t.Last {

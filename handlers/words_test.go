@@ -169,7 +169,8 @@ func TestWordsThatAreNoCommandsSayWhatToWrite(t *testing.T) {
 	for text, want := range map[string]string{
 		"help disk": "I don't understand `disk`. `/notify list disk` looks for it", "help me please": "I bring alerts to Slack", "help please": "I bring alerts to Slack",
 		"unmute all": "nothing is silenced", "unsnooze all": "nothing is silenced", "mine": "Your unresolved incidents", "history k7f2": "disk", "history": "which incident?", "page @bob": "/notify assign", "fix k7f2": "/notify resolve",
-		"fixed k7f2": "You resolved `k7f2`",
+		"fixed k7f2": "You resolved `k7f2`", "k7f2: ack": "You acknowledged `k7f2`", "#k7f2": "disk", "list silences": "Nothing is silenced", "silence expire s-k7f2": "no silence s-k7f2",
+		"list host:db-1": "list host=\"db-1\"", "ack host:db-1": "host=\"db-1\"", "mute host:db-1": "silence host=\"db-1\" for 1h", "ack https://x.example:1": "I find no open incident",
 	} {
 		d := &desk{open: two()}
 		if got := d.types(t, d.handlers(), text); !strings.Contains(got, want) {
