@@ -113,8 +113,8 @@ type Change struct {
 	// Apart are the ids of those that say what an alert says which is recorded with another
 	// incident, because it is about several.
 	Apart []string
-	// Hushed are incidents that will not be shown: their alerts that are pending are silenced.
-	Hushed []Hushed
+	// NeverShown are incidents that end before a card of them: their pending alerts are silenced.
+	NeverShown []NeverShown
 	// Retold are incidents whose text is another one, each with since when: what pending
 	// replies say of an earlier one is cut (Note.Outdated) before Deliveries are added.
 	Retold map[string]time.Time
@@ -148,9 +148,9 @@ type Arrival struct {
 	Request []byte
 }
 
-// Hushed is an incident that ends hidden before it was shown: by the silence of this id, or for
+// NeverShown is an incident that ends hidden before it was shown: by the silence of this id, or for
 // the reason.
-type Hushed struct{ Incident, Silence, Reason string }
+type NeverShown struct{ Incident, Silence, Reason string }
 
 // Lanes lists the lanes of the new deliveries, each once.
 func (c Change) Lanes() []string {

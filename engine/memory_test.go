@@ -307,7 +307,7 @@ func (m *memory) write(c alert.Change) {
 	for _, name := range c.Forgotten {
 		delete(m.heartbeats, name)
 	}
-	for _, h := range c.Hushed {
+	for _, h := range c.NeverShown {
 		for n, a := range m.alerts {
 			if a.Incident == h.Incident && a.Standing == alert.StandPending {
 				m.alerts[n].Standing, m.alerts[n].Reason = alert.StandSilenced, h.Reason

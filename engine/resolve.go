@@ -159,7 +159,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.touch(en)
 	en.State, en.ResolvedAt, en.RemindAt, en.NotifyAt = alert.StateResolved, d.now, noTime, noTime
 	d.addHistory(en, line)
-	d.hush(en)
+	d.silenceUnshown(en)
 	d.update(en)
 	if !en.FlappingSince.IsZero() && en.ResolvedBy == (alert.Person{}) {
 		en.Unsaid = words
@@ -169,9 +169,9 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: en.Lasted(), By: line.By, Expired: en.Expired}, nil)
 }
 
-// hush has a group that is hidden while it waits for more alerts, and that ends so, never be
-// shown. Its alerts are silenced then.
-func (d *draft) hush(en *entry) {
+// silenceUnshown silences the alerts of a group that ends hidden while it still waits for more,
+// so that it is never shown.
+func (d *draft) silenceUnshown(en *entry) {
 	if en.Group == nil || !en.unshown || !en.Waiting || !en.Hidden() || !en.HeldUntil.Equal(d.gathersUntil(en)) {
 		return
 	}
@@ -183,7 +183,7 @@ func (d *draft) hush(en *entry) {
 			r.Standing, r.Silence, r.Reason = v.standing, v.silence, v.reason
 		}
 	}
-	d.change.Hushed = append(d.change.Hushed, alert.Hushed{Incident: en.ID, Silence: v.silence, Reason: v.reason})
+	d.change.NeverShown = append(d.change.NeverShown, alert.NeverShown{Incident: en.ID, Silence: v.silence, Reason: v.reason})
 }
 
 // expire resolves an incident that no alert has refreshed in time.

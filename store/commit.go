@@ -170,7 +170,7 @@ func (w *writer) commitChange(ctx context.Context, p *change) error {
 		return refusal{err}
 	}
 	for _, step := range []func(context.Context) error{
-		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.hush, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats, c.writeReceipts,
+		c.writeIncidents, c.writeHistory, c.dropTexts, c.loadQueues, c.writeDeliveries, c.moveToFront, c.silenceUnshown, c.writeAlerts, c.adopt, c.writeMembers, c.writeSilences, c.writeHeartbeats, c.writeReceipts,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -318,16 +318,16 @@ func (c *changeWriter) writeAlerts(ctx context.Context) error {
 	return c.w.insert(ctx, c.w.into.alerts, args)
 }
 
-// hushedAlerts silences the alerts of an incident that will not be shown.
-const hushedAlerts = `UPDATE alerts SET standing = {silenced}, reason = ?
+// silencedAlerts silences the alerts of an incident that will not be shown.
+const silencedAlerts = `UPDATE alerts SET standing = {silenced}, reason = ?
 	WHERE incident = ? AND standing = {pending} RETURNING lane`
 
-// hush silences the pending alerts of incidents that will not be shown, before those of the
+// silenceUnshown silences the pending alerts of incidents that will not be shown, before those of the
 // change are written.
-func (c *changeWriter) hush(ctx context.Context) error {
-	for _, h := range c.Hushed {
+func (c *changeWriter) silenceUnshown(ctx context.Context) error {
+	for _, h := range c.NeverShown {
 		incident, silenced := c.known[h.Incident].n, int64(0)
-		err := c.w.each(ctx, hushedAlerts, func(s scanner) error {
+		err := c.w.each(ctx, silencedAlerts, func(s scanner) error {
 			var lane int64
 			err := s.Scan(&lane)
 			silenced++

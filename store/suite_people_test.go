@@ -416,7 +416,7 @@ func testHushed(t *testing.T, d *DB) {
 	i.Version, i.State, i.ResolvedAt, i.HeldUntil = 2, alert.StateResolved, at(2), at(50)
 	end := record(i, "")
 	end.Standing, end.Silence, end.Reason = alert.StandSilenced, "s-a", "silence s-a"
-	ended := commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{end}, Hushed: []alert.Hushed{{Incident: "a", Silence: "s-a", Reason: "silence s-a"}}})
+	ended := commit(t, d, alert.Change{Incidents: []alert.Incident{i}, Alerts: []alert.Record{end}, NeverShown: []alert.NeverShown{{Incident: "a", Silence: "s-a", Reason: "silence s-a"}}})
 	wantStanding(t, d, opened, alert.StandSilenced)
 	wantStanding(t, d, ended, alert.StandSilenced)
 	wantStanding(t, d, other, alert.StandPending)
