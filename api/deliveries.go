@@ -71,7 +71,7 @@ func laneOf(s string) (string, error) {
 func (a *API) readDelivery(r *http.Request) (any, error) {
 	l, err := a.opts.Store.Delivery(r.Context(), r.PathValue("id"))
 	if err != nil {
-		return nil, explainLetter(err)
+		return nil, explainDeadLetter(err)
 	}
 	return l, nil
 }
@@ -90,7 +90,7 @@ func (a *API) decide(decide decision) answer {
 		}
 		moved, err := decide(r.Context(), selector)
 		a.opts.Wake(moved.Lanes...)
-		return moved, explainLetter(err)
+		return moved, explainDeadLetter(err)
 	}
 }
 
@@ -108,7 +108,7 @@ func deadLetters(r *http.Request) (alert.DeadLetterSelector, error) {
 	return alert.DeadLetterSelector{Lane: lane}, err
 }
 
-func explainLetter(err error) error {
+func explainDeadLetter(err error) error {
 	switch {
 	case errors.Is(err, alert.ErrNotFound):
 		return &httpError{http.StatusNotFound, err.Error(), "list what there is with GET /v1/deliveries?state=dead (tocsin queue list)"}

@@ -47,10 +47,10 @@ func (e *Engine) runDue(ctx context.Context) {
 	}
 }
 
-// catchUp corrects incidents whose times are in the future because the clock was put back
+// correctFutureTimes corrects incidents whose times are in the future because the clock was put back
 // (see decideAhead). It is called seldom, so that a clock that is wrong only for a moment,
 // while the machine starts, changes nothing.
-func (e *Engine) catchUp(ctx context.Context) {
+func (e *Engine) correctFutureTimes(ctx context.Context) {
 	for more := true; more; {
 		err := e.commit(ctx, alert.Query{Ahead: true}, func(now time.Time, snapshot alert.Snapshot) alert.Change {
 			c := decideAhead(e.rules(), now, snapshot)

@@ -207,7 +207,6 @@ func TestASilenceThatTakesOverLeavesNoTimeForAStep(t *testing.T) {
 	wantDeliveries(t, w.after(30*time.Minute), "#a update", "#a reply unsilenced")
 }
 
-// catchUp is what the engine does now and then about a clock that was put back.
 func TestAnIncidentThatNothingRefreshesExpires(t *testing.T) {
 	start := at(12, 0)
 	for name, c := range map[string]struct {
@@ -257,7 +256,7 @@ func TestFiringAgainRefreshesAndAClockThatWasPutBackKeepsNothingOpen(t *testing.
 	w.push(once)
 	wantDeliveries(t, w.until(at(13, 10)))
 	w.now = at(9, 0)
-	w.catchUp()
+	w.correctFutureTimes()
 	if i := w.incidents[0]; !i.DueAt.Equal(at(10, 0)) || !i.ExpiresAt.Equal(at(10, 0)) {
 		t.Errorf("it expires at %s and is due at %s", i.ExpiresAt, i.DueAt)
 	}
@@ -347,7 +346,8 @@ func TestEachEventCountsFromWhenItHappened(t *testing.T) {
 	}
 }
 
-func (w *world) catchUp() {
+// correctFutureTimes does once what the engine does now and then after a clock was put back.
+func (w *world) correctFutureTimes() {
 	w.t.Helper()
 	snapshot, _ := w.Load(context.Background(), alert.Query{Now: w.now, Ahead: true})
 	w.commit(decideAhead(w.rules, w.now, snapshot))
@@ -358,11 +358,11 @@ func TestAClockThatIsPutBackDelaysEscalationNoLongerThanFromTheBeginning(t *test
 	w.push(alert.Alert{Key: "db", Title: "a"})
 	w.after(9 * time.Minute)
 	w.now = w.now.Add(-time.Hour)
-	w.catchUp()
+	w.correctFutureTimes()
 	wantDeliveries(t, w.after(9*time.Minute))
 	wantDeliveries(t, w.after(time.Minute), "#a reply unanswered @U1 broadcast")
 	wantDeliveries(t, w.after(10*time.Minute), "#a reply unanswered @U2 broadcast", "#b post")
-	if w.catchUp(); w.incidents[0].Escalated != 2 {
+	if w.correctFutureTimes(); w.incidents[0].Escalated != 2 {
 		t.Errorf("looking again changed it: %+v", w.incidents[0])
 	}
 }
@@ -373,7 +373,7 @@ func TestAClockThatIsPutForwardTakesEachStepOnceInOrder(t *testing.T) {
 	wantDeliveries(t, w.after(time.Hour),
 		"#a reply unanswered @U1 broadcast", "#a reply unanswered @U2 broadcast", "#b post", "#a reply unanswered", "#b reply unanswered @here broadcast")
 	w.now = w.now.Add(-time.Hour) // and right again
-	w.catchUp()
+	w.correctFutureTimes()
 	wantDeliveries(t, w.after(100*time.Hour))
 }
 
@@ -383,7 +383,7 @@ func TestAClockThatIsPutBackDelaysAReminderNoLongerThanFromTheBeginning(t *testi
 	w.act(alert.Act{Verb: alert.VerbAck, Incident: w.incidents[0].ID, By: ann})
 	w.after(50 * time.Minute)
 	w.now = w.now.Add(-5 * time.Hour)
-	w.catchUp()
+	w.correctFutureTimes()
 	wantDeliveries(t, w.after(59*time.Minute))
 	if d := w.after(time.Minute); len(d.change.Deliveries) != 1 || d.change.Deliveries[0].Note.Topic != alert.TopicReminder {
 		t.Errorf("after the hour it is reminded by %v", kinds(d))
@@ -398,7 +398,7 @@ func TestASilenceEndsAtItsTimeWhicheverWayTheClockIsTurned(t *testing.T) {
 			ends := w.now.Add(time.Hour)
 			w.push(alert.Alert{Key: "db", Title: "a"})
 			w.now = w.now.Add(turned)
-			w.catchUp()
+			w.correctFutureTimes()
 			if w.now.Before(ends) {
 				wantDeliveries(t, w.until(ends.Add(-time.Microsecond)))
 				w.now = ends

@@ -361,7 +361,7 @@ func (e *Engine) Run(ctx context.Context) error {
 			e.runDue(ctx)
 			e.decideInhibited(ctx)
 		case <-putBack.C:
-			e.catchUp(ctx)
+			e.correctFutureTimes(ctx)
 		case <-ctx.Done():
 			e.drain()
 			return nil

@@ -183,14 +183,14 @@ func (w *writer) retry(ctx context.Context, l *deadLetter, now int64) error {
 // drop has nothing send a delivery any more. A digest that is pending is dropped with
 // all posts that it was made of.
 func (w *writer) drop(ctx context.Context, l *deadLetter, now int64) error {
-	letters := []int64{l.n}
+	deadLetters := []int64{l.n}
 	if l.state == alert.Pending {
 		var err error
-		if letters, err = w.giveUp(ctx, l, now); err != nil {
+		if deadLetters, err = w.giveUp(ctx, l, now); err != nil {
 			return err
 		}
 	}
-	for _, n := range letters {
+	for _, n := range deadLetters {
 		err := w.each(ctx, droppedAlerts, func(s scanner) error {
 			l.alerts++
 			return s.Scan(new(int64))
@@ -202,7 +202,7 @@ func (w *writer) drop(ctx context.Context, l *deadLetter, now int64) error {
 			return err
 		}
 	}
-	w.newDeadLetters -= int64(len(letters))
+	w.newDeadLetters -= int64(len(deadLetters))
 	return nil
 }
 
@@ -222,17 +222,17 @@ func (w *writer) giveUp(ctx context.Context, l *deadLetter, now int64) ([]int64,
 	case gathered:
 		return nil, refusal{fmt.Errorf("delivery %s waits in a digest, which can be dropped as a whole: %w", l.id, alert.ErrNotDead)}
 	}
-	letters := []int64{l.n}
+	deadLetters := []int64{l.n}
 	if kind == alert.Digest {
 		posts, err := w.gatheredPosts(ctx, l.at.incident)
 		if err != nil {
 			return nil, err
 		}
 		if len(posts) > 0 {
-			letters = posts
+			deadLetters = posts
 		}
 	}
-	return letters, w.finish(ctx, o)
+	return deadLetters, w.finish(ctx, o)
 }
 
 // gatheredPosts are the numbers of the posts that wait for a digest.

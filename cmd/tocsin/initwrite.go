@@ -196,7 +196,7 @@ func (t *target) folderMode() fs.FileMode {
 // writeBeside writes the content to a new file beside its place, with the owner and mode of
 // the one that it replaces.
 func (c fileChange) writeBeside() (path string, err error) {
-	path = besides(c.path, ".tocsin-init-new")
+	path = hiddenSibling(c.path, ".tocsin-init-new")
 	if err := removed(path); err != nil { // of one that was killed
 		return "", err
 	}
@@ -225,8 +225,8 @@ func (c fileChange) writeBeside() (path string, err error) {
 	return path, nil
 }
 
-// besides is a hidden file in the folder of another one.
-func besides(path, ending string) string {
+// hiddenSibling is a hidden file in the folder of another one.
+func hiddenSibling(path, ending string) string {
 	return filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+ending)
 }
 
@@ -242,7 +242,7 @@ func (u *undoList) keep(changes []fileChange) error {
 			file.Wrote = contentHash(c.content)
 		}
 		if exists(c.path) {
-			file.Copy = besides(c.path, ".tocsin-init-before")
+			file.Copy = hiddenSibling(c.path, ".tocsin-init-before")
 			if err := errors.Join(removed(file.Copy), os.Link(c.path, file.Copy)); err != nil {
 				return err
 			}
