@@ -23,7 +23,7 @@ type repair struct {
 
 func (r *repair) note(format string, args ...any) { r.notes.Add(format, args...) }
 
-// moved adds a note about what only stands in another place: that is not a repair.
+// moved adds a note about what only moved to another place: that is not a repair.
 func (r *repair) moved(format string, args ...any) {
 	if !r.Strict {
 		r.note(format, args...)

@@ -26,10 +26,10 @@ func (r *repair) labels() {
 			continue
 		case rest != "" || restOfName != "":
 			r.after = append(r.after, k+"="+v)
-			r.note("label %s shortened: it is longer than %d characters and stands whole in the text", brief(name), MaxLabel)
+			r.note("label %s shortened: it is longer than %d characters and is in the text in full", brief(name), MaxLabel)
 		case tooLongForCard(k, v) && !r.says(k, v):
 			r.after = append(r.after, k+"="+v)
-			r.moved("label %s is too long for the card and stands whole in the text", brief(name))
+			r.moved("label %s is too long for the card and is in the text in full", brief(name))
 		}
 		labels[name] = value
 	}

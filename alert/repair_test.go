@@ -67,7 +67,7 @@ func TestALabelThatACardHasNoRoomForStandsWholeInTheText(t *testing.T) {
 		t.Errorf("strict, it notes %q", a.Notes)
 	}
 	a = prepared(t, alert.Alert{Title: "x", Labels: map[string]string{"cmd": long}})
-	if notes := strings.Join(a.Notes, "; "); a.Text != "cmd="+long || notes != "label cmd is too long for the card and stands whole in the text" {
+	if notes := strings.Join(a.Notes, "; "); a.Text != "cmd="+long || notes != "label cmd is too long for the card and is in the text in full" {
 		t.Errorf("the text is %s, noted: %s", a.Text, notes)
 	}
 }

@@ -163,7 +163,7 @@ func lineThat(does func(string) bool, text string) string {
 	return ""
 }
 
-// hasWord reports whether a line has a letter, a digit or a picture in it: it is no ruler such
+// hasWord reports whether a line has a letter, a digit or a picture in it: it is not a ruler such
 // as ======.
 func hasWord(line string) bool {
 	return strings.ContainsFunc(line, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.Is(unicode.So, r) })

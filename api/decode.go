@@ -79,7 +79,7 @@ func Decode(body []byte) (alerts []alert.Alert, notes []string, err error) {
 	return alerts, notes, err
 }
 
-// The values of a request besides the usual fields of its alerts, and the fields of one
+// The values of a request other than the usual fields of its alerts, and the fields of one
 // alert: more take long to read and are shown to nobody.
 const (
 	mostValues = 20_000
@@ -206,7 +206,7 @@ func sniff(kind string, body []byte) string {
 	return kind
 }
 
-// binary matches what is no text: characters that nobody writes.
+// binary matches what is not text: characters that nobody writes.
 var binary = regexp.MustCompile("[\x00-\x06\x0e-\x1a\x1c-\x1f]")
 
 // isAlert reports whether a text is the JSON of an alert, with a title or a text by one of their

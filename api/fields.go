@@ -98,11 +98,11 @@ func (f *fields) unknown(name string, value json.RawMessage) {
 		f.keep(name, joined(value))
 	default:
 		if !f.keep(name, text) {
-			f.note("%.60q is no field of an alert: put into the text", name)
+			f.note("%.60q is not a field of an alert: put into the text", name)
 			return
 		}
 	}
-	f.note("%.60q is no field of an alert: kept as a label", name)
+	f.note("%.60q is not a field of an alert: kept as a label", name)
 }
 
 // keep keeps a label, or a paragraph of the text if it has several lines; then it returns false.

@@ -100,7 +100,7 @@ func (r renamer) find(field, words string, fits func(string) bool) bool {
 		if name := r.spelt[word]; r.says(word) && fits(alert.JSONText(r.members[name])) {
 			r.members[field] = r.members[name]
 			delete(r.members, name)
-			r.note("%q is no field of an alert: taken as %s", name, field)
+			r.note("%q is not a field of an alert: taken as %s", name, field)
 			return true
 		}
 	}
@@ -144,7 +144,7 @@ func (f *fields) unwrap(members map[string]json.RawMessage) {
 			}
 		}
 		for _, name := range wrapped {
-			f.note("%.60q is no field of an alert: its members are read", name)
+			f.note("%.60q is not a field of an alert: its members are read", name)
 			unwrapMember(members, name)
 		}
 	}

@@ -68,7 +68,7 @@ type strictly struct {
 	Strict bool `query:"strict" description:"Refuse what would be repaired."`
 }
 
-// defaults are what fills in what an alert leaves out, besides its other texts and times.
+// defaults are what fills in what an alert leaves out, apart from its other texts and times.
 type defaults struct {
 	Title    string `query:"title" description:"The title of what has none; like the fields below, and the others of an alert that are not lists or objects."`
 	Severity string `query:"severity" description:"The severity of what has none."`

@@ -180,7 +180,7 @@ func (x *examination) rotation() {
 	}
 	x.add(checkRotation, "", alert.CheckError,
 		fmt.Sprintf("is on: the bot token ends in %s, and then nothing is posted", time.Duration(x.id.ExpiresIn)*time.Second),
-		"switch it off under OAuth & Permissions and install the app again; if Slack does not offer that, make the app anew with tocsin manifest")
+		"switch it off under OAuth & Permissions and install the app again; if Slack does not offer that, create the app again with tocsin manifest")
 }
 
 // clockHint is what to do about a clock that is wrong.

@@ -332,7 +332,7 @@ func readInteractive(body []byte) (incoming, error) {
 	}
 	payload := []byte(form.Get("payload"))
 	if !json.Valid(payload) {
-		return incoming{}, errors.New("read interaction: its payload is no JSON")
+		return incoming{}, errors.New("read interaction: its payload is not JSON")
 	}
 	return incoming{Request: socketmode.Request{Type: socketmode.RequestTypeInteractive, Payload: payload, AcceptsResponsePayload: true}}, nil
 }

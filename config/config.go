@@ -71,7 +71,7 @@ type Slack struct {
 	APIURL string
 	// TraceURL is the address of a trace, with alert.TraceIDPlaceholder; empty for no links.
 	TraceURL string
-	// CAFile is the path of certificates that are trusted besides the system's; empty for none.
+	// CAFile is the path of certificates that are trusted in addition to the system's; empty for none.
 	CAFile string
 	// Authorities are the system's and those of CAFile; nil without CAFile.
 	Authorities *x509.CertPool

@@ -22,7 +22,7 @@ type Setup struct {
 }
 
 // LoadSetup reads only these settings. A YAML file that can't be read, or a mistake in one
-// of them, is an *Errors. Tokens that Slack will not accept are no mistakes.
+// of them, is an *Errors. Tokens that Slack will not accept are not mistakes.
 func LoadSetup(in Input) (*Setup, error) {
 	l := newLoader(in)
 	l.readDocument()

@@ -132,7 +132,7 @@ func (l *loader) checkProxy() {
 	}
 }
 
-// checkAuthorities reads the certificates that Slack's addresses may have besides those that
+// checkAuthorities reads the certificates that Slack's addresses may have in addition to those that
 // the system trusts.
 func (l *loader) checkAuthorities() {
 	path := l.config.Slack.CAFile

@@ -41,7 +41,7 @@ func (e *Engine) runDue(ctx context.Context) {
 	e.deaf = e.deaf || errors.Is(err, alert.ErrUnavailable)
 	e.logDue(ctx, err)
 	// A store that reports something as due but does not return it must not make
-	// this loop spin. What became due since it was asked is no such thing.
+	// this loop spin. What became due since it was asked is not that.
 	if err != nil || idle && !e.due.IsZero() && !e.due.After(looked) {
 		e.due = e.now().Add(duePause)
 	}

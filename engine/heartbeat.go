@@ -13,7 +13,7 @@ import (
 	"tocsin/alert"
 )
 
-// clockJump is the smallest step of the clock after which heartbeats count anew.
+// clockJump is the smallest step of the clock after which heartbeats start counting again.
 const clockJump = time.Second
 
 // heartbeatState is a heartbeat in a draft.

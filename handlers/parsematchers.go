@@ -104,7 +104,7 @@ func uncoded(cell string) string {
 	return strings.ReplaceAll(cell, "`", "")
 }
 
-// webAddress is the beginning of a web address, in which a = is no operator.
+// webAddress is the beginning of a web address, in which = is not an operator.
 var webAddress = regexp.MustCompile(`^<?[A-Za-z][A-Za-z0-9+.-]*://`)
 
 func holdsOperator(word string) bool {

@@ -51,7 +51,7 @@ func (h *Handlers) dropDelivery(ctx context.Context, id string) render.Message {
 	return render.Dropped(done)
 }
 
-// drop drops the delivery of a button, and draws its list anew.
+// drop drops the delivery of a button, and redraws its list.
 func (h *Handlers) drop(ctx context.Context, a bot.Action) error {
 	said := h.dropDelivery(ctx, a.Value)
 	list, err := h.queued(ctx)

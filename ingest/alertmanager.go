@@ -90,7 +90,7 @@ func (g group) prometheus(m member) alert.Alert {
 	if address := silenceForm(string(g.ExternalURL), m.Labels); address != "" {
 		a.Links = append(a.Links, alert.Link{Label: "Silence", URL: address})
 	}
-	// Whatever the annotations say besides is kept, under its name.
+	// Whatever else the annotations say is kept, under its name.
 	said := []string{m.Annotations.take("description", "message")}
 	for _, name := range m.Annotations.names() {
 		if value := m.Annotations[name]; strings.TrimSpace(value) != "" {

@@ -40,9 +40,9 @@ func outcomeWord(outcome string) string {
 // ignored says that a request is understood and no alert.
 func ignored(what, name string) string {
 	if name == "" {
-		return "this " + what + " is no alert: nothing was done"
+		return "this " + what + " is not an alert: nothing was done"
 	}
-	return "the " + what + " " + name + " is no alert: nothing was done"
+	return "the " + what + " " + name + " is not an alert: nothing was done"
 }
 
 // signedWith reports whether sum is the HMAC-SHA256 of a body in hexadecimal.

@@ -9,7 +9,7 @@ import (
 )
 
 // github is GitHub's webhook: workflow runs, check suites and deployments. Other events
-// are no alerts.
+// are not alerts.
 func github() Format {
 	return Format{
 		Name: "github", Tool: "GitHub", Path: webhooks + "github",

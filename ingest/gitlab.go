@@ -10,7 +10,7 @@ import (
 	"tocsin/alert"
 )
 
-// gitlab is GitLab's webhook: pipelines and jobs. Other events are no alerts.
+// gitlab is GitLab's webhook: pipelines and jobs. Other events are not alerts.
 func gitlab() Format {
 	return Format{
 		Name: "gitlab", Tool: "GitLab", Path: webhooks + "gitlab",

@@ -390,7 +390,7 @@ func TestWhatBecomesOfAnEvent(t *testing.T) {
 			got = "resolved if open"
 		case len(in.Alerts) > 0:
 			got = cmp.Or(string(in.Alerts[0].Status), "firing")
-		case !strings.Contains(strings.Join(in.Notes, ""), "is no alert: nothing was done"):
+		case !strings.Contains(strings.Join(in.Notes, ""), "is not an alert: nothing was done"):
 			t.Errorf("%s %s %s: nothing was done, and the notes are %q", c.format, c.event, c.body, in.Notes)
 		}
 		if got != c.want {

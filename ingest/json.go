@@ -209,7 +209,7 @@ func readLabels(value []byte) (labels, bool) {
 	}
 }
 
-// readText reads a value that is no list and no object, and returns what follows it in
+// readText reads a value that is neither a list nor an object, and returns what follows it in
 // its object.
 func readText(json []byte) (said string, rest []byte) {
 	end := bytes.IndexAny(json, ",}")

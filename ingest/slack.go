@@ -99,7 +99,7 @@ func readSlack(r Request) (alert.Intake, error) {
 		return alert.Intake{}, slackError("invalid_payload")
 	}
 	m := slackMessage{labels: labels{}, firing: b.fires()}
-	if m.firing { // what is resolved besides it doesn't name the incident
+	if m.firing { // what is also resolved doesn't name the incident
 		slices.SortStableFunc(b.Attachments, func(x, y slackAttachment) int { return cmp.Compare(x.resolved(), y.resolved()) })
 	}
 	if len(b.Blocks) == 0 { // with blocks, the text is only for notifications

@@ -200,7 +200,7 @@ func plainOf(v any, room *int) (any, error) {
 	case reflect.Map:
 		return plainMap(value, room)
 	case reflect.Func, reflect.Chan, reflect.Pointer, reflect.Struct:
-		return nil, errors.New("a function is no value")
+		return nil, errors.New("a function is not a value")
 	}
 	return v, nil
 }

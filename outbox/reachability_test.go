@@ -35,7 +35,7 @@ func TestWhereAJobGoes(t *testing.T) {
 		"the fallback itself is broken":           {withBroken("ops", "ops"), alert.Post, false, alert.Card{}, "", false},
 		"an edit goes where the card is":          {withBroken("f"), alert.Update, false, shown("f"), "f", false},
 		"a reply goes where the card is":          {withBroken("f"), alert.Reply, false, shown("f"), "f", false},
-		"a digest is posted anew":                 {withBroken("f", "ops"), alert.Digest, false, shown(""), "f", false},
+		"a digest is posted again":                {withBroken("f", "ops"), alert.Digest, false, shown(""), "f", false},
 		"an edit nobody would see":                {withBroken("f", "ops"), alert.Update, false, shown(""), "f", true},
 		"a reply nobody would see":                {withBroken("f", "ops"), alert.Reply, false, shown(""), "f", true},
 		"a list nobody would see":                 {withBroken("f", "ops"), alert.List, false, shown(""), "f", true},

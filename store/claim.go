@@ -174,7 +174,7 @@ func (h *head) job(names *alert.Aliases) (alert.Job, error) {
 }
 
 // The first delivery of a kind is one seek in deliveries_due, of either kind the
-// better of two. The stage is no parameter, because SQLite would plan the query
+// better of two. The stage is not a parameter, because SQLite would plan the query
 // again for every value that decides about a partial index.
 const (
 	headPost   = headSelect + ` WHERE d.n = (` + firstPost + `)`
@@ -191,7 +191,7 @@ const (
 	jobColumns = deliveryOf + ", " + incidentOf
 	jobTables  = ` FROM deliveries d JOIN lanes l ON l.n = d.lane JOIN incidents i ON i.n = d.incident` + incidentContent
 	// headSelect gives a row for each card of the incident. The first parameter is
-	// Claim.DigestAbove. It is no LIMIT, for which SQLite would plan the query again
+	// Claim.DigestAbove. It is not a LIMIT, for which SQLite would plan the query again
 	// each time.
 	headSelect = `SELECT ` + jobColumns + `, ` + cardOf + `,
 		EXISTS (SELECT 1 FROM deliveries f WHERE f.lane = d.lane AND f.stage = 1 AND f.priority = d.priority LIMIT 1 OFFSET ?)` +

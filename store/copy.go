@@ -336,5 +336,5 @@ func unfinishedCopy(ctx context.Context, w *writer) (of string, err error) {
 }
 
 func unfinishedError(of string) error {
-	return fmt.Errorf("it is an unfinished copy of %s: finish it with the same tocsin store copy, or begin anew with an empty one", of)
+	return fmt.Errorf("it is an unfinished copy of %s: finish it with the same tocsin store copy, or start again with an empty one", of)
 }

@@ -39,7 +39,7 @@ func (d *DB) Broken(ctx context.Context) ([]alert.Destination, error) {
 }
 
 // Mark keeps what a look at a destination found: that it is broken, or with a
-// zero Since that it is no more. Then what waited because of it is due at once,
+// zero Since that it no longer is. Then what waited because of it is due at once,
 // which is ProbeAt.
 func (d *DB) Mark(ctx context.Context, b alert.Destination) error {
 	err := d.write(ctx, func(w *writer, ctx context.Context) error {

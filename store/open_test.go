@@ -97,7 +97,7 @@ func TestOpenRefusesWhatItCannotUse(t *testing.T) {
 		"a pipe":         {"sqlite:" + pipe, []string{pipe, "not a file", "TOCSIN_STORE"}},
 		"another kind":   {"mysql://x", []string{"sqlite:PATH"}},
 		"no path":        {"sqlite:", []string{"no file"}},
-		"no database":    {"sqlite:" + text, []string{text, "no SQLite database", "move it away"}},
+		"no database":    {"sqlite:" + text, []string{text, "not a SQLite database", "move it away"}},
 		"a damaged one":  {"sqlite:" + cut, []string{cut, "damaged", "move it away"}},
 		"no folder":      {"sqlite:" + text + "/tocsin.db", []string{text, "TOCSIN_STORE"}},
 		"a folder":       {"sqlite:" + dir, []string{dir}},

@@ -180,13 +180,13 @@ func (s *place) close() error {
 	return errors.Join(removeFile(s.partial), s.claim.close())
 }
 
-// Vacuumed are the sizes in bytes of a database that Vacuum has written anew.
+// Vacuumed are the sizes in bytes of a database that Vacuum has rewritten.
 type Vacuumed struct {
 	Before int64 `json:"bytes_before"`
 	After  int64 `json:"bytes"`
 }
 
-// Vacuum writes the database of a SQLite store anew, so that it has no unused pages and its
+// Vacuum rewrites the database of a SQLite store, so that it has no unused pages and its
 // rows are in order. No daemon may use the store. It takes as much room on the disk as the
 // store has.
 func Vacuum(ctx context.Context, url string, p Progress) (Vacuumed, error) {

@@ -103,7 +103,7 @@ func TestRestoreRefuses(t *testing.T) {
 	_, err = newer.ExecContext(t.Context(), "INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, 1)")
 	must(t, errors.Join(err, newer.Close()))
 	for name, want := range map[string]string{
-		file("notes.txt"): "no SQLite database", file("empty.db"): "empty", file("places.db"): "tocsin has not written it", file("newer.db"): "newer tocsin",
+		file("notes.txt"): "not a SQLite database", file("empty.db"): "empty", file("places.db"): "tocsin has not written it", file("newer.db"): "newer tocsin",
 		file("none.db"): "there is none", dir: "not a file", damagedStore(t): "damaged", path: "the store itself",
 	} {
 		_, err := Restore(t.Context(), "sqlite:"+path, name, at(0), noProgress)

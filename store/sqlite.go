@@ -211,7 +211,7 @@ func assertPragma(conn driver.Conn, pragma, want string) error {
 
 const corruptRemedy = "move it away to begin with an empty store, or restore it from a backup (tocsin store restore)"
 
-var errNoDatabase = errors.New("it is no SQLite database")
+var errNoDatabase = errors.New("it is not a SQLite database")
 
 // checkHeader refuses a file that was never a SQLite database, before SQLite
 // has a chance to write to it.

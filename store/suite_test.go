@@ -166,7 +166,7 @@ func suite(t *testing.T, open func(t *testing.T) *DB) {
 		"what fires critical leaves a digest on its way":      testDigestLeftOnTheWay,
 		"a dead digest is a dead letter for each":             testDigestDies,
 		"a deleted digest is shown again":                     testDigestAnew,
-		"a digest shown anew leaves other cards alone":        testDigestLeavesCardsAlone,
+		"a digest shown again leaves other cards alone":       testDigestLeavesCardsAlone,
 		"a digest that dies later leaves other cards alone":   testDeadDigestLeavesCardsAlone,
 		"a long list is a file, or text where none is taken":  testDigestFile,
 		"a list that says much is complete, in several files": testDigestFiles,

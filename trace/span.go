@@ -81,7 +81,7 @@ func (t *Tracer) begin(at, parent place, name string, kind int, began time.Time)
 // child begins a span that nobody else needs to know.
 func (t *Tracer) child(parent place, name string, kind int, began time.Time) *recording {
 	at := parent
-	at.span = fmt.Sprintf("%016x", rand.Uint64()|1) // all zeros are no id
+	at.span = fmt.Sprintf("%016x", rand.Uint64()|1) // all zeros are not an id
 	return t.begin(at, parent, name, kind, began)
 }
 

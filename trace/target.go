@@ -69,7 +69,7 @@ func readTarget(getenv func(string) string, readFile func(string) ([]byte, error
 	return t, err
 }
 
-// readTLS reads the files of the authorities that are trusted besides the system's, and of the
+// readTLS reads the files of the authorities that are trusted in addition to the system's, and of the
 // certificate that the collector wants to see.
 func readTLS(one func(name string) string, readFile func(string) ([]byte, error)) (*tls.Config, error) {
 	authorities, certificate, key := one("CERTIFICATE"), one("CLIENT_CERTIFICATE"), one("CLIENT_KEY")

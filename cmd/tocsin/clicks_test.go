@@ -78,7 +78,7 @@ func (p *page) acknowledgesOnTheCard() {
 }
 
 // silencesByTheDialog is told at the field what is wrong, corrects it, has the
-// incidents counted anew, and sees the card say that it is quiet.
+// incidents counted again, and sees the card say that it is quiet.
 func (p *page) silencesByTheDialog() {
 	p.t.Helper()
 	p.click(inMessages("action-silence"))

@@ -175,7 +175,7 @@ func (c *client) place() string { return strings.Join(c.addresses, " or ") }
 type answerError struct {
 	status     int
 	retryAfter time.Duration
-	foreign    bool // it is no answer of Tocsin
+	foreign    bool // it is not Tocsin's answer
 	body       []byte
 	What       string `json:"error"`
 	Hint       string `json:"hint"`
@@ -259,7 +259,7 @@ func serverURL(text string) (string, error) {
 	}
 	u, err := url.Parse(text)
 	if err == nil && (u.Host == "" || (u.Scheme != "http" && u.Scheme != "https")) {
-		err = errors.New("it is no address of a server")
+		err = errors.New("it is not a server's address")
 	}
 	return strings.TrimRight(text, "/"), err
 }
@@ -268,7 +268,7 @@ func serverURL(text string) (string, error) {
 type place struct{ network, address string }
 
 // clientAt talks to the first of places where a daemon answers. Each connection
-// tries them anew, because a daemon that restarts is away for a moment.
+// tries them again, because a daemon that restarts is away for a moment.
 func clientAt(places ...place) *client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		var all error

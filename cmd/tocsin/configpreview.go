@@ -89,7 +89,7 @@ type previewed struct {
 
 type previewedCard struct {
 	alert.Incident
-	// Thread is what its thread says besides the text.
+	// Thread is what its thread says apart from the text.
 	Thread []string `json:"thread"`
 	// Message is the card as Slack gets it.
 	Message cardMessage `json:"message"`

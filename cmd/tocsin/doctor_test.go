@@ -58,7 +58,7 @@ func runDoctor(t *testing.T, opts playground.Options, file string, setUp func(*p
 	return found, status, stdout.String()
 }
 
-// sound reports whether a checkup finds nothing, besides how fast and how full the disk of the
+// sound reports whether a checkup finds nothing, apart from how fast and how full the disk of the
 // machine is that runs the test.
 func sound(found alert.Checkup) bool {
 	rest := slices.DeleteFunc(slices.Clone(found.Checks), func(c alert.Check) bool { return strings.HasPrefix(c.Name, "disk ") })

@@ -192,7 +192,7 @@ func TestInitRefusesWhatDoesNotWorkAndChangesNothing(t *testing.T) {
 		"no such file":                  {args: []string{"--bot-token-file", filepath.Join(s.dir, "none")}, status: exitUsage, says: "no such file"},
 		"a channel without the bot":     {args: []string{"--channel", "#random"}, status: exitFailure, says: "/invite @tocsin (it is in #alerts, #ops)"},
 		"a private channel by its id":   {args: []string{"--channel", "C0SECRET"}, status: exitFailure, says: "/invite @tocsin"},
-		"no channel's name":             {args: []string{"--channel", "two words"}, status: exitUsage, says: "is no conversation"},
+		"no channel's name":             {args: []string{"--channel", "two words"}, status: exitUsage, says: "is not a conversation"},
 		"a kind of credentials":         {args: []string{"--credentials", "paper"}, status: exitUsage, says: "auto, encrypted, plain"},
 		"a broken configuration":        {file: "default_channel: [\n", args: []string{"--channel", "#ops"}, status: exitUsage, says: "is not YAML"},
 		"requests by HTTP":              {file: "slack: {mode: http}\n", args: []string{"--channel", "#ops"}, status: exitUsage, says: "slack.mode: http"},

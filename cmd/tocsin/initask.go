@@ -216,7 +216,7 @@ func channelNames(joined []bot.Channel) string {
 func checkChannel(ctx context.Context, slack *bot.Bot, said string, joined []bot.Channel) (string, error) {
 	channel, err := alert.ParseConversation(said)
 	if err != nil {
-		return "", &usageError{fmt.Errorf("%s is no conversation: %w", flat(said), err)}
+		return "", &usageError{fmt.Errorf("%s is not a conversation: %w", flat(said), err)}
 	}
 	if name, ok := strings.CutPrefix(channel, "#"); ok {
 		if slices.ContainsFunc(joined, func(j bot.Channel) bool { return strings.EqualFold(j.Name, name) }) {

@@ -105,7 +105,7 @@ func (d *door) Close() error {
 }
 
 // listen takes the sockets that systemd has bound, and binds those that the
-// configuration names besides.
+// configuration also names.
 func (d *daemon) listen(ctx context.Context) error {
 	bound, err := systemd.Listeners()
 	if err != nil {

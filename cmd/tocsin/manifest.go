@@ -45,7 +45,7 @@ SLACK_SIGNING_SECRET.`,
 		if *address != "" {
 			u, err := url.Parse(*address)
 			if err != nil || u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" {
-				return &usageError{fmt.Errorf("--url %s is no https address: write one such as https://tocsin.example.com", flat(*address))}
+				return &usageError{fmt.Errorf("--url %s is not an https address: write one such as https://tocsin.example.com", flat(*address))}
 			}
 			asYAML = manifestFor(strings.TrimRight(u.String(), "/"))
 		}

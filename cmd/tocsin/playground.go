@@ -27,7 +27,7 @@ tried does not get into the store of a real one. What happened in this Slack is 
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if u, err := url.Parse(c.requestsTo); c.requestsTo != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-				return &usageError{fmt.Errorf("--url %s is no address: write one such as http://127.0.0.1:8128", flat(c.requestsTo))}
+				return &usageError{fmt.Errorf("--url %s is not an address: write one such as http://127.0.0.1:8128", flat(c.requestsTo))}
 			}
 			return c.runSlack(cmd.Context(), w)
 		},

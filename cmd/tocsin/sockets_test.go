@@ -89,7 +89,7 @@ func TestARestartUnderLoadRefusesNoRequestWhereSystemdHoldsTheSockets(t *testing
 	stop()
 	pushers.Wait()
 	if _, err := os.Stat(p.env["TOCSIN_SOCKET"]); err == nil {
-		t.Error("it bound a socket besides the one that it was given")
+		t.Error("it bound a socket other than the one that it was given")
 	}
 	var l alert.Ledger
 	if err := socketClient(path).call(t.Context(), http.MethodGet, "/v1/ledger", nil, &l); err != nil {

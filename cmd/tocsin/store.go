@@ -254,8 +254,8 @@ func some(bytes int64) string {
 func newStoreVacuum(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "vacuum",
-		Short: "Write the store's file anew, as small as it can be; the daemon must be stopped",
-		Long: `Write the file of a SQLite store anew, so that it is as small as it can be and its rows are
+		Short: "Rewrite the store's file as small as it can be; the daemon must be stopped",
+		Long: `Rewrite the file of a SQLite store, so that it is as small as it can be and its rows are
 in order. The daemon must be stopped, and the disk needs room for a second file. It is
 seldom worth it: every hour, a running daemon gives the space of what it forgets back to the
 disk. If it is interrupted, the store is as before.`,

@@ -11,7 +11,7 @@ import (
 type blockRule struct {
 	// surfaces is where the block may be shown; empty means everywhere.
 	surfaces []Surface
-	// properties are the names a block may have besides type and block_id; empty allows every name.
+	// properties are the names a block may have in addition to type and block_id; empty allows every name.
 	properties string
 	check      func(*checker, object)
 }
