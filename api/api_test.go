@@ -293,6 +293,29 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 	}
 }
 
+func TestAResolveInOtherWordsResolvesWhatFired(t *testing.T) {
+	for fires, resolves := range map[string]string{
+		`"state":"alerting","timestamp":1795748400`:              `"state":"ok","timestamp":1795748500`,
+		`"resolved":false`:                                       `"resolved":true`,
+		`"firing":"true"`:                                        `"firing":"false"`,
+		`"event_action":"trigger"`:                               `"event_action":"resolve"`,
+		`"alertTransition":"Triggered"`:                          `"alertTransition":"Recovered"`,
+		`"type":"PROBLEM"`:                                       `"type":"RECOVERY"`,
+		`"monitorCondition":"Fired","url":"https://e.example/1"`: `"monitorCondition":"Resolved","url":"https://e.example/2"`,
+		`"NewStateValue":"ALARM"`:                                `"NewStateValue":"OK"`,
+	} {
+		e := &engine{}
+		for _, said := range []string{fires, resolves} {
+			if got := post(t, e, "application/json", "/v1/alerts", `{"title":"disk full",`+said+`}`); got.status != http.StatusAccepted {
+				t.Fatalf("%s: answered %d %s", said, got.status, got.body)
+			}
+		}
+		if e.got[0].Status != alert.Firing || e.got[1].Status != alert.Resolved || e.got[0].Key != e.got[1].Key {
+			t.Errorf("%s is %s of %s, and %s is %s of %s", fires, e.got[0].Status, e.got[0].Key, resolves, e.got[1].Status, e.got[1].Key)
+		}
+	}
+}
+
 func TestWhatNtfysSendersSayInHeadersIsRead(t *testing.T) {
 	for name, c := range map[string]struct {
 		header map[string]string
@@ -382,6 +405,7 @@ func TestFormattingNeverCostsAnAlert(t *testing.T) {
 		"an object beside it": {jsonKind, "/v1/alerts", `{"title":"a","build":{"number":5,"scm":{"branch":"x"}}}`, `error/a//map[build.number:5 build.scm:{"branch":"x"}]/[]`, `"build" is not a field of an alert: kept as a label`},
 		"a list beside it":    {jsonKind, "/v1/alerts", `{"title":"a","tags":["x","y"],"none":[]}`, "error/a//map[none:[] tags:x, y]/[]", `"none" is not a field of an alert: kept as a label; "tags" is not a field`},
 		"lines beside it":     {jsonKind, "/v1/alerts", `{"msg":"boom","stack":"at a\n  at b\n","error":{"trace":"x\ny"}}`, "error/boom/error.trace:\nx\ny\n\nstack:\nat a\n  at b/map[]/[]", `"msg" is not a field of an alert: taken as text; "error" is not a field of an alert: kept as a label; "stack" is not a field of an alert: put into the text`},
+		"a switch":            {jsonKind, "/v1/alerts", `{"title":"a","firing":true,"type":"link"}`, "error/a//map[type:link]/[]", `"firing" is not a field of an alert: taken as status; "type" is not a field of an alert: kept as a label`},
 		"JSON twice":          {jsonKind, "/v1/alerts", `"{\"title\":\"a\",\"severity\":\"warn\"}"`, "warning/a//map[]/[]", "the JSON is a string with JSON in it: read as an alert"},
 		"JSON as text":        {"text/plain; charset=UTF-8", "/v1/alerts", `{"Subject":"s","Message":"m"}`, "error/s/m/map[]/[]", `the body is JSON: read as an alert; "Subject" is not a field`},
 		"JSON of a title":     {"text/plain", "/v1/alerts?title=T", `{"message":"m"}`, `error/T/{"message":"m"}/map[]/[]`, ""},

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -30,7 +31,7 @@ var otherNames = []struct {
 	fits         func(string) bool
 }{
 	{"severity", "level loglevel severitytext alerttype priority urgency", isGrade},
-	{"status", "state", isState},
+	{"status", "state currentstate newstate newstatevalue alertstate eventaction action event transition alerttransition monitorcondition eventtype messagetype notificationtype type", isState},
 	{"at", "timestamp time ts startedat startsat occurredat eventtime", isRecent},
 	{"key", "dedupkey dedupid incidentkey alias fingerprint", alert.Visible},
 	{"links", "url link click href weburl htmlurl", webAddress.MatchString},
@@ -73,6 +74,9 @@ func (f *fields) rename(members map[string]json.RawMessage) {
 		_ = m.find("text", lastNames, alert.Visible) || m.find("text", m.endsLikeText(), alert.Visible)
 	}
 	for _, other := range otherNames {
+		if other.field == "status" {
+			m.readSwitches()
+		}
 		if other.field != "severity" || !bytes.Contains(members["labels"], []byte(`"severity"`)) {
 			m.find(other.field, other.names, other.fits)
 		}
@@ -90,6 +94,24 @@ func (r renamer) says(word string) bool {
 	return strings.TrimSpace(alert.JSONText(r.members[r.spelt[plainName(word)]])) != ""
 }
 
+// readSwitches reads a status that is a switch, such as "resolved": true.
+func (r renamer) readSwitches() {
+	for word, on := range map[string]alert.Status{"resolved": alert.Resolved, "isresolved": alert.Resolved, "firing": alert.Firing, "isfiring": alert.Firing} {
+		name, found := r.spelt[word]
+		truth, err := strconv.ParseBool(alert.JSONText(r.members[name]))
+		if !found || err != nil || r.says("status") {
+			continue
+		}
+		status := on
+		if !truth {
+			status = map[alert.Status]alert.Status{alert.Resolved: alert.Firing, alert.Firing: alert.Resolved}[on]
+		}
+		delete(r.members, name)
+		r.spelt["status"], r.members["status"] = "status", json.RawMessage(strconv.Quote(string(status)))
+		r.note("%q is not a field of an alert: taken as status", name)
+	}
+}
+
 // find gives a field its name if it has one of these and a value that fits, and reports whether
 // the alert has the field.
 func (r renamer) find(field, words string, fits func(string) bool) bool {
@@ -98,7 +120,7 @@ func (r renamer) find(field, words string, fits func(string) bool) bool {
 	}
 	for word := range strings.FieldsSeq(words) {
 		if name := r.spelt[word]; r.says(word) && fits(alert.JSONText(r.members[name])) {
-			r.members[field] = r.members[name]
+			r.members[field], r.spelt[field] = r.members[name], field
 			delete(r.members, name)
 			r.note("%q is not a field of an alert: taken as %s", name, field)
 			return true

@@ -172,6 +172,9 @@ func TestWhatASlackMessageSaysIsKept(t *testing.T) {
 		{`{"attachments":[{"title":"[OK] A","color":"good"},{"title":"B","color":"danger"}]}`, "firing", "error", "B", "[OK] A"},
 		{`{"attachments":[{"title":"[RESOLVED] A","color":"danger"},{"title":"[RESOLVED] B","color":"good"}]}`, "resolved", "error", "A", "[RESOLVED] B"},
 		{`{"attachments":[{"title":"A","color":"good"},{"title":"B","color":"warning"},{"title":"C","color":"#d00000"}]}`, "firing", "error", "A", "B\n\nC"},
+		{`{"text":"x","attachments":"[{\"title\":\"A\",\"text\":\"encoded twice\",\"color\":\"danger\"}]"}`, "firing", "error", "A", "x\n\nencoded twice"},
+		{`{"blocks":[{"type":"header","text":"A"},{"type":"rich_text","elements":[{"type":"rich_text_list","style":"ordered","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"one"}]},{"type":"rich_text_section","elements":[{"type":"text","text":"two"}]}]},{"type":"rich_text_list","style":"bullet","indent":1,"elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"b"}]}]}]}]}`,
+			"firing", "error", "A", "1. one\n2. two\n\n  • b"},
 		{`{"text":"[PROD] A"}`, "firing", "error", "[PROD] A", ""},
 		{`{"attachments":[{"title":"A","author_name":"ann","footer":"host db-3","fields":[{"value":"no title"},{"title":"x","value":"y"}]}]}`, "firing", "error", "A", "ann\n\nno title\n\nhost db-3"},
 		{`{"text":"x","blocks":[{"type":"rich_text","elements":[{"type":"rich_text_section","elements":[{"type":"text","text":"A"},{"type":"text","text":"\n"},{"type":"user","user_id":"U1"},{"type":"usergroup","usergroup_id":"S1"},{"type":"channel","channel_id":"C1"},{"type":"broadcast","range":"here"},{"type":"color","value":"#fff"},{"type":"date","timestamp":1720710212,"fallback":"today"}]}]}]}`,
@@ -665,6 +668,14 @@ func TestDetailsOfPagerDutyThatAreATextAreTheText(t *testing.T) {
 		if err != nil || in.Alerts[0].Text != want || in.Alerts[0].Labels["firing"]+in.Alerts[0].Labels["resolved"] != "" {
 			t.Errorf("%s: %v, %+v", details, err, in)
 		}
+	}
+}
+
+func TestLinksOfPagerDutyMayBeAddressesAlone(t *testing.T) {
+	in, err := readPagerDuty(request([]byte(`{"event_action":"trigger","payload":{"summary":"x"},"links":["https://e.example/1",{"href":"https://e.example/2","text":"two"}]}`)))
+	want := []alert.Link{{URL: "https://e.example/1"}, {Label: "two", URL: "https://e.example/2"}}
+	if err != nil || !slices.Equal(in.Alerts[0].Links, want) || len(in.Notes) > 0 {
+		t.Errorf("%v: %+v", err, in)
 	}
 }
 

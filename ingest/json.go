@@ -8,6 +8,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -123,6 +124,28 @@ func says(r Request, names ...string) bool {
 		}
 	}
 	return false
+}
+
+// listInText matches a list that is encoded twice, as Slack's Web API takes it in a form.
+var listInText = regexp.MustCompile(`"(?:attachments|blocks)"\s*:\s*"\s*\[`)
+
+// withLists is a request whose lists are lists.
+func withLists(r Request) Request {
+	body := jsonOf(r)
+	var members map[string]json.RawMessage
+	if !listInText.Match(body) || checkJSON(body, mostItems) != nil || json.Unmarshal(body, &members) != nil {
+		return r
+	}
+	for _, name := range []string{"attachments", "blocks"} {
+		var list string
+		if json.Unmarshal(members[name], &list) == nil && json.Valid([]byte(list)) {
+			members[name] = json.RawMessage(list)
+		}
+	}
+	if read, err := json.Marshal(members); err == nil {
+		r.Body = read
+	}
+	return r
 }
 
 // skipped is a JSON value that is only checked.

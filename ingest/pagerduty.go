@@ -28,7 +28,7 @@ type pagerdutyBody struct {
 		Details                                                       pagerdutyDetails `json:"custom_details"`
 	}
 	Images    []struct{ Src, Href, Alt text }
-	Links     []struct{ Href, Text text }
+	Links     addresses
 	Client    text
 	ClientURL text `json:"client_url"`
 }
@@ -89,7 +89,7 @@ func (b pagerdutyBody) alert() alert.Alert {
 	happened(&a, "timestamp", p.Timestamp)
 	own := said("source", or(p.Source), "component", or(p.Component), "group", or(p.Group), "class", or(p.Class))
 	for _, l := range b.Links {
-		link(&a, or(l.Text), string(l.Href))
+		link(&a, l.Label, l.URL)
 	}
 	for _, i := range b.Images {
 		link(&a, or(i.Alt, "Image"), string(i.Href))

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"tocsin/alert"
@@ -83,6 +84,7 @@ type slackElement struct {
 	UsergroupID     text `json:"usergroup_id"`
 	ChannelID       text `json:"channel_id"`
 	Range, Value    text
+	Style, Indent   text
 	Timestamp       text
 	Fallback        text
 	Elements        []slackElement
@@ -93,6 +95,7 @@ type slackElement struct {
 }
 
 func readSlack(r Request) (alert.Intake, error) {
+	r = withLists(r)
 	var b slackBody
 	notes, err := readJSON(r, &b)
 	if err != nil {
@@ -131,6 +134,7 @@ const mostSlackText = 39_000
 // readSlackMessage returns the message as it is. It resolves at once: nobody has to
 // acknowledge it.
 func readSlackMessage(r Request) (alert.Intake, error) {
+	r = withLists(r)
 	in, err := readSlack(r)
 	if err != nil {
 		return in, err
@@ -391,12 +395,25 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 	default:
 		to.WriteString(cmp.Or(string(e.Text.Text), e.named()))
 	}
-	for _, part := range e.Elements {
+	for n, part := range e.Elements {
+		if or(e.Type) == "rich_text_list" {
+			to.WriteString(e.bullet(n))
+		}
 		part.write(to, m, nested-1)
 	}
 	if strings.HasPrefix(string(e.Type), "rich_text_") {
 		to.WriteString("\n")
 	}
+}
+
+// bullet begins an item of a list.
+func (e slackElement) bullet(n int) string {
+	depth, _ := strconv.Atoi(or(e.Indent))
+	blanks := strings.Repeat("  ", min(max(depth, 0), mostNested))
+	if or(e.Style) == "ordered" {
+		return blanks + strconv.Itoa(n+1) + ". "
+	}
+	return blanks + "• "
 }
 
 // named is what an element of rich text stands for: somebody, a conversation, a colour or
