@@ -296,6 +296,7 @@ func TestABadRequestIsAnsweredWithWhatIsWrongAndARemedy(t *testing.T) {
 func TestAResolveInOtherWordsResolvesWhatFired(t *testing.T) {
 	for fires, resolves := range map[string]string{
 		`"state":"alerting","timestamp":1795748400`:              `"state":"ok","timestamp":1795748500`,
+		`"state":"CRITICAL","output":"refused"`:                  `"state":"OK","output":"fine"`,
 		`"resolved":false`:                                       `"resolved":true`,
 		`"firing":"true"`:                                        `"firing":"false"`,
 		`"event_action":"trigger"`:                               `"event_action":"resolve"`,

@@ -18,9 +18,9 @@ import (
 // How other tools name the title and the text of an alert, in the order of preference.
 const (
 	titleNames = "subject summary"
-	textNames  = "message msg body description content"
+	textNames  = "message msg body description content output"
 	// lastNames are those that are a text only if an alert says nothing else.
-	lastNames = "error reason details detail output log event alert alertname name"
+	lastNames = "error reason details detail log event alert alertname name"
 )
 
 // otherNames are how other tools name the other fields: read as such where the field is
