@@ -191,7 +191,7 @@ func (t *Tally) Summary() Summary {
 			all.Label = name
 			s.Common = append(s.Common, all)
 		}
-		if score := tells(shares, s.Total-s.Own); score > best {
+		if score := informative(shares, s.Total-s.Own); score > best {
 			best = score
 			s.Label, s.Values = name, shares[:min(len(shares), topValues)]
 		}
@@ -217,12 +217,12 @@ func sharesOf(values map[string]int) []Share {
 	return shares
 }
 
-// tells is how much a label says about so many incidents. It is 0 when all have one
+// informative is how much a label says about so many incidents. It is 0 when all have one
 // value, or each its own. A label says most if few of many values have most of the
 // incidents: that is how far its values are from an even split, in bits. Next to nothing
 // is said by a value that almost all have. Of labels that split evenly, the one counts
 // for which more pairs of incidents differ in the values that are shown.
-func tells(shares []Share, total int) float64 {
+func informative(shares []Share, total int) float64 {
 	if len(shares) < 2 || shares[0].Count < 2 {
 		return 0
 	}

@@ -458,15 +458,15 @@ func (i Incident) Headline() string {
 	if i.Group == nil || i.Group.Total < 2 || i.Titled() {
 		return i.Title
 	}
-	return i.Title + ": " + i.Tell()
+	return i.Title + ": " + i.MemberCounts()
 }
 
 // Titled reports whether a template says what the title is.
 func (i Incident) Titled() bool { return i.SentTitle != "" }
 
-// Tell says in words how many members of the group fire, are silenced and are resolved. Those
+// MemberCounts says in words how many members of the group fire, are silenced and are resolved. Those
 // that are inhibited count only if that hides the whole group.
-func (i Incident) Tell() string {
+func (i Incident) MemberCounts() string {
 	g := i.Group
 	firing, silenced, inhibited := g.Fires(), g.Hidden(), 0
 	switch {

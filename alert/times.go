@@ -108,9 +108,9 @@ func on(all []Times, at time.Time) (names []string) {
 	return names
 }
 
-// turn returns when the times end that are on at a time, or when the next ones begin if none
+// nextChange returns when the times end that are on at a time, or when the next ones begin if none
 // is, in the zone of the first ones; limit if that is later.
-func turn(all []Times, at, limit time.Time) time.Time {
+func nextChange(all []Times, at, limit time.Time) time.Time {
 	was := len(on(all, at)) > 0
 	for at.Before(limit) {
 		next := limit
@@ -183,10 +183,10 @@ func (h Hold) At(now time.Time, severity Severity) (held Held, ok bool) {
 // not.
 func (h Hold) end(at time.Time, severity Severity, limit time.Time) (end time.Time, why string, muted bool) {
 	if names := on(h.Mute, at); len(names) > 0 {
-		return turn(h.Mute, at, limit), "muted by " + strings.Join(names, ", "), true
+		return nextChange(h.Mute, at, limit), "muted by " + strings.Join(names, ", "), true
 	}
 	if len(h.Active) > 0 && len(on(h.Active, at)) == 0 {
-		return turn(h.Active, at, limit), "not active outside of " + strings.Join(TimesNames(h.Active), ", "), true
+		return nextChange(h.Active, at, limit), "not active outside of " + strings.Join(TimesNames(h.Active), ", "), true
 	}
 	if h.Quiet == nil || severity.Rank() <= h.Quiet.Below.Rank() {
 		return at, "", false
@@ -195,7 +195,7 @@ func (h Hold) end(at time.Time, severity Severity, limit time.Time) (end time.Ti
 		return end, "quiet hours", false
 	}
 	if names := on(h.Quiet.Times, at); len(names) > 0 {
-		return turn(h.Quiet.Times, at, limit), "quiet times " + strings.Join(names, ", "), false
+		return nextChange(h.Quiet.Times, at, limit), "quiet times " + strings.Join(names, ", "), false
 	}
 	return at, "", false
 }

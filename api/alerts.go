@@ -45,7 +45,7 @@ func (a *API) postAlerts(r *http.Request) (any, error) {
 			if err != nil {
 				return nil, err
 			}
-			return a.take(r, in)
+			return a.submit(r, in)
 		}
 	}
 	if err == nil && a.opts.Unreachable != nil && r.Header.Get(reachedHeader) != "" {

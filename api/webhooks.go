@@ -172,7 +172,7 @@ func (a *API) receive(hook Webhook, r *http.Request) (accepted, error) {
 		}
 	}
 	in.Notes = append(repaired, in.Notes...)
-	return a.take(r, in)
+	return a.submit(r, in)
 }
 
 // readAs returns how a request is read that asks for a card or a message; empty is a card.
@@ -276,8 +276,8 @@ func (a *API) ofAnother(hook Webhook, r *http.Request, sent, body []byte) (in al
 	return other.read(r, sent, body, strict)
 }
 
-// take passes on what a request asks for.
-func (a *API) take(r *http.Request, in alert.Intake) (accepted, error) {
+// submit passes on what a request asks for.
+func (a *API) submit(r *http.Request, in alert.Intake) (accepted, error) {
 	query := r.URL.Query()
 	in.Notes, in.Refused = alert.FewNotes(in.Notes), alert.FewNotes(in.Refused)
 	for n := range in.Alerts {

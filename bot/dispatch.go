@@ -122,7 +122,7 @@ func (d *dispatcher) startWorkers(ctx context.Context) {
 
 func (d *dispatcher) work(ctx context.Context, e received) {
 	if ctx.Err() != nil {
-		d.tell(ctx, e)
+		d.respondUnstored(ctx, e)
 		return
 	}
 	limited, cancel := context.WithTimeout(ctx, workLimit)
@@ -138,11 +138,11 @@ func (d *dispatcher) work(ctx context.Context, e received) {
 		if e.lost() {
 			e.unstored = err // some of it may have been done
 		}
-		d.tell(ctx, e)
+		d.respondUnstored(ctx, e)
 		return
 	case (errors.Is(err, alert.ErrUnavailable) || errors.Is(err, alert.ErrInDoubt)) && !e.lost():
 		d.log.Warn("request from slack waits for the store", zap.String("envelope", e.ID), zap.String("type", e.Type), zap.Error(err))
-		d.tell(ctx, e)
+		d.respondUnstored(ctx, e)
 		d.postpone(ctx, e, d.work)
 		return
 	case err != nil:

@@ -99,7 +99,7 @@ func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error
 	told := make(chan struct{})
 	d.receivers.Go(func() {
 		defer close(told)
-		d.tell(ctx, e)
+		d.respondUnstored(ctx, e)
 	})
 	select {
 	case <-told:
@@ -108,9 +108,9 @@ func (d *dispatcher) refuse(ctx context.Context, r socketmode.Request, why error
 	ack(nil)
 }
 
-// tell tells a person what becomes of a request that is perhaps not in the inbox. It does so
+// respondUnstored tells a person what becomes of a request that is perhaps not in the inbox. It does so
 // also when the process is stopping.
-func (d *dispatcher) tell(ctx context.Context, e received) {
+func (d *dispatcher) respondUnstored(ctx context.Context, e received) {
 	to, _ := d.asking(e)
 	if e.unstored == nil || to.User == "" {
 		return

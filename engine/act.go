@@ -52,7 +52,7 @@ func (d *draft) perform(en *entry, line alert.Event) bool {
 			return false
 		}
 		en.ResolvedBy = line.By
-		d.turnMembers(en, alert.Resolved)
+		d.setMembers(en, alert.Resolved)
 		d.close(en, line, line.Text)
 		return true
 	case alert.VerbUnack:
@@ -105,7 +105,7 @@ func (d *draft) reopen(en *entry, line alert.Event) bool {
 		return false
 	}
 	d.touch(en)
-	d.turnMembers(en, alert.Firing)
+	d.setMembers(en, alert.Firing)
 	over := max(d.now.Sub(en.ResolvedAt), 0)
 	acked := en.AckedBy
 	if en.Expired { // whoever wants it open decides when it ends

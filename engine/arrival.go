@@ -263,11 +263,11 @@ func (in input) recorded() bool {
 	return !slices.ContainsFunc(in.alerts, func(a alert.Alert) bool { return a.IdempotencyKey != "" || a.OnlyIfOpen || a.Refreshes })
 }
 
-// takeArrivals decides what other replicas have accepted before the start, in the order it came,
+// decideArrivals decides what other replicas have accepted before the start, in the order it came,
 // before what comes here, for which it takes some seconds at most. It reports whether there may
 // be more.
-func (e *Engine) takeArrivals(ctx context.Context) (more bool) {
-	for began := time.Now(); e.takeSome(ctx); {
+func (e *Engine) decideArrivals(ctx context.Context) (more bool) {
+	for began := time.Now(); e.decideSomeArrivals(ctx); {
 		if time.Since(began) > arrivalsFirst {
 			return true
 		}
@@ -275,9 +275,9 @@ func (e *Engine) takeArrivals(ctx context.Context) (more bool) {
 	return false
 }
 
-// takeSome decides the arrivals that came first, in one commit. It reports whether there may be more that
+// decideSomeArrivals decides the arrivals that came first, in one commit. It reports whether there may be more that
 // can be decided now.
-func (e *Engine) takeSome(ctx context.Context) bool {
+func (e *Engine) decideSomeArrivals(ctx context.Context) bool {
 	limited, cancel := context.WithTimeout(ctx, arrivalsLimit)
 	defer cancel()
 	arrived, err := e.store.Arrivals(limited, arrivalsAtOnce)
@@ -361,7 +361,7 @@ func (e *Engine) settle(a alert.Arrival, why error) bool {
 	e.opts.Log.Error("a request that another replica has accepted can't be decided", zap.String("arrival", a.ID), zap.Error(why))
 	receipt, err := encodeResult(result{err: why})
 	if err == nil {
-		err = e.tellUndecided(a, why, receipt)
+		err = e.alertUndecided(a, why, receipt)
 	}
 	if lasting(err) {
 		e.opts.Log.Error("it is lost", zap.String("arrival", a.ID), zap.ByteString("request", a.Request), zap.Error(err))
@@ -373,13 +373,13 @@ func (e *Engine) settle(a alert.Arrival, why error) bool {
 	return err == nil
 }
 
-// tellUndecided accepts an alert in place of an arrival.
-func (e *Engine) tellUndecided(a alert.Arrival, why error, receipt []byte) error {
-	told := alert.Alert{Title: "a request that a standby has accepted could not be decided", Text: why.Error() + "\n\n" + string(a.Request), Key: "arrival/" + a.ID}
-	if err := told.Prepare(e.now()); err != nil {
+// alertUndecided accepts an alert in place of an arrival.
+func (e *Engine) alertUndecided(a alert.Arrival, why error, receipt []byte) error {
+	undecided := alert.Alert{Title: "a request that a standby has accepted could not be decided", Text: why.Error() + "\n\n" + string(a.Request), Key: "arrival/" + a.ID}
+	if err := undecided.Prepare(e.now()); err != nil {
 		return err
 	}
-	inputs := []input{{alerts: []alert.Alert{told}}}
+	inputs := []input{{alerts: []alert.Alert{undecided}}}
 	return e.commit(context.Background(), query(e.current.Routing, inputs), func(now time.Time, snapshot alert.Snapshot) alert.Change {
 		c, _ := decide(e.rules(), now, snapshot, inputs)
 		c.Receipts = map[string][]byte{a.ID: receipt}

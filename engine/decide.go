@@ -244,7 +244,7 @@ func (d *draft) decideInput(in input) result {
 func (d *draft) finish() {
 	for _, en := range d.order {
 		d.wordGroup(en)
-		d.sayNews(en)
+		d.announceMembers(en)
 		if next := d.nextDue(en); !en.woken(next) {
 			en.DueAt = next
 		}

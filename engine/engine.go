@@ -342,7 +342,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	putBack := time.NewTicker(alert.ClockSlack)
 	defer putBack.Stop()
 	e.runDue(ctx) // before the first request, which may be about a heartbeat of the configuration
-	more, now := e.takeArrivals(ctx), make(chan struct{})
+	more, now := e.decideArrivals(ctx), make(chan struct{})
 	close(now)
 	for {
 		arrived := e.opts.Arrived
@@ -353,7 +353,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case first := <-e.waiting:
 			e.serve(e.gather(first))
 		case <-arrived:
-			more = e.takeSome(ctx)
+			more = e.decideSomeArrivals(ctx)
 		case <-e.reloaded:
 			e.follow()
 		case <-clock.C:
@@ -415,7 +415,7 @@ func (e *Engine) serve(batch []*request) {
 	}
 	e.logPanic(err)
 	e.noteDeaf(batch, err)
-	e.tellCommitted(began, batch, results) // before the callers get their receipts, which they change
+	e.reportCommitted(began, batch, results) // before the callers get their receipts, which they change
 	for n, r := range batch {
 		got := result{err: err}
 		if err == nil {
@@ -426,9 +426,9 @@ func (e *Engine) serve(batch []*request) {
 	}
 }
 
-// tellCommitted tells Options.Committed what has become of a batch; results are none if it
+// reportCommitted passes to Options.Committed what has become of a batch; results are none if it
 // was not written.
-func (e *Engine) tellCommitted(began time.Time, batch []*request, results []result) {
+func (e *Engine) reportCommitted(began time.Time, batch []*request, results []result) {
 	if e.opts.Committed == nil {
 		return
 	}

@@ -369,7 +369,7 @@ func (d *draft) reveal(en *entry, effect alert.Effect) {
 	}
 	en.unhide()
 	en.OpenedAt = d.now
-	d.tellKept(en)
+	d.addKeptTexts(en)
 }
 
 // showChange shows what a firing alert has changed about an incident that has

@@ -342,8 +342,8 @@ func (d *draft) silenceOfMembers(en *entry) *silenceState {
 	return d.latestSilence(func(ms alert.Matchers) bool { _, some := en.Group.Match(ms, subject); return some })
 }
 
-// turnMembers resolves all members of a group with its incident, or undoes that.
-func (d *draft) turnMembers(en *entry, to alert.Status) {
+// setMembers resolves all members of a group with its incident, or undoes that.
+func (d *draft) setMembers(en *entry, to alert.Status) {
 	if en.Group == nil {
 		return
 	}

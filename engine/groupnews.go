@@ -38,12 +38,12 @@ func (d *draft) listMembers(en *entry) {
 	}
 	g.Ended, g.Again = 0, 0
 	en.Group = g
-	d.tellNews(en)
+	d.addMemberNotes(en)
 }
 
-// sayNews says in the threads which members are new and how many were resolved, or remembers
+// announceMembers says in the threads which members are new and how many were resolved, or remembers
 // to do so when it spoke too recently.
-func (d *draft) sayNews(en *entry) {
+func (d *draft) announceMembers(en *entry) {
 	if en.Group == nil || en.unshown {
 		return
 	}
@@ -52,7 +52,7 @@ func (d *draft) sayNews(en *entry) {
 		at = en.Group.SaidAt.Add(d.planOf(en).Group.Interval)
 	}
 	if !at.IsZero() && !at.After(d.now) {
-		d.tellNews(en)
+		d.addMemberNotes(en)
 		at = noTime
 	}
 	if !at.Equal(en.Group.SayAt) {
@@ -62,8 +62,8 @@ func (d *draft) sayNews(en *entry) {
 	}
 }
 
-// tellNews says in the threads what they have not said of the members.
-func (d *draft) tellNews(en *entry) {
+// addMemberNotes says in the threads what they have not said of the members.
+func (d *draft) addMemberNotes(en *entry) {
 	g := en.Group.Clone()
 	notes := alert.MemberNotes(g.Said, g.Total)
 	if len(notes) == 0 && g.Ended+g.Again > 0 {
@@ -79,16 +79,16 @@ func (d *draft) tellNews(en *entry) {
 	}
 }
 
-// tellUnnamed names in the threads the members that nothing has named yet, before they say
+// addUnnamedMembers names in the threads the members that nothing has named yet, before they say
 // that the group is resolved.
-func (d *draft) tellUnnamed(en *entry) {
+func (d *draft) addUnnamedMembers(en *entry) {
 	if en.Group == nil || en.unshown || en.Group.Total <= alert.CardMembers {
 		return
 	}
 	g := en.Group.Clone()
 	g.Ended, g.Again = 0, 0
 	en.Group = g
-	d.tellNews(en)
+	d.addMemberNotes(en)
 }
 
 // nextMember is when a member of the group may be due; zero for never.

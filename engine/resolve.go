@@ -165,7 +165,7 @@ func (d *draft) close(en *entry, line alert.Event, words string) {
 		en.Unsaid = words
 		return
 	}
-	d.tellUnnamed(en)
+	d.addUnnamedMembers(en)
 	d.addNote(en, alert.Note{Topic: alert.TopicResolved, Text: words, Count: en.Count, After: en.Lasted(), By: line.By, Expired: en.Expired}, nil)
 }
 

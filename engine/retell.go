@@ -80,9 +80,9 @@ func (en *entry) keepText(before *alert.Incident) {
 	}
 }
 
-// tellKept adds replies with what hidden alerts have said: up to four texts, of which the one
+// addKeptTexts adds replies with what hidden alerts have said: up to four texts, of which the one
 // that the card shows now is whole, and where the others are.
-func (d *draft) tellKept(en *entry) {
+func (d *draft) addKeptTexts(en *entry) {
 	if en.Untold == nil {
 		return
 	}

@@ -328,6 +328,6 @@ func (d *draft) showNow(en *entry, over alert.Topic) {
 	en.OpenedAt = d.now
 	d.update(en)
 	d.addNote(en, alert.Note{Topic: over, Severity: en.Severity, Count: en.Count}, nil)
-	d.tellKept(en)
+	d.addKeptTexts(en)
 	d.addHistory(en, alert.Event{Verb: alert.VerbShow})
 }

@@ -213,7 +213,7 @@ func linkButtons(links []alert.Link, budget int) (buttons []slack.BlockElement, 
 func facts(i alert.Incident, who func(alert.Person) string) []string {
 	var parts []string
 	if i.Group != nil && i.Group.Total > 1 && i.Titled() {
-		parts = append(parts, i.Tell())
+		parts = append(parts, i.MemberCounts())
 	}
 	if i.State == alert.StateResolved {
 		parts = append(parts, ending(i, who))

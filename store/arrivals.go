@@ -122,7 +122,7 @@ func (d *DB) stockLoop() {
 	ticker := time.NewTicker(stockEvery)
 	defer ticker.Stop()
 	for {
-		if err := d.takeStock(w); err != nil {
+		if err := d.readTally(w); err != nil {
 			d.log.Debug("stock not taken, will try again", zap.Error(err)) // reads that fail are reported
 		}
 		select {
@@ -133,7 +133,7 @@ func (d *DB) stockLoop() {
 	}
 }
 
-func (d *DB) takeStock(w *writer) error {
+func (d *DB) readTally(w *writer) error {
 	ctx, cancel := d.dialect.limit(context.Background())
 	defer cancel()
 	if w.conn == nil {
@@ -143,7 +143,7 @@ func (d *DB) takeStock(w *writer) error {
 		}
 		w.conn, w.stmts = conn, map[string]*sql.Stmt{}
 	}
-	if err := w.takeStock(ctx); err != nil {
+	if err := w.readTally(ctx); err != nil {
 		w.close()
 		return err
 	}

@@ -51,7 +51,7 @@ func restore(ctx context.Context, path, file string, now time.Time, p Progress) 
 	if !r.OK {
 		return r, fmt.Errorf("it is damaged: %s", strings.Join(r.Problems, "; "))
 	}
-	s, err := takePlace(path, ".restoring")
+	s, err := lockPlace(path, ".restoring")
 	if err != nil {
 		return r, err
 	}
@@ -90,8 +90,8 @@ type place struct {
 	fresh bool
 }
 
-// takePlace locks the store at path. suffix ends the name of the new database.
-func takePlace(path, suffix string) (*place, error) {
+// lockPlace locks the store at path. suffix ends the name of the new database.
+func lockPlace(path, suffix string) (*place, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, err
@@ -205,7 +205,7 @@ func vacuum(ctx context.Context, path string, p Progress) (v Vacuumed, err error
 	if err := checkFile(path); err != nil {
 		return v, err
 	}
-	s, err := takePlace(path, ".vacuuming")
+	s, err := lockPlace(path, ".vacuuming")
 	if errors.Is(err, errInUse) {
 		err = fmt.Errorf("%w; while it runs, it gives unused pages back to the disk every hour", err)
 	}

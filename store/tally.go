@@ -19,7 +19,7 @@ func (d *DB) DeadLetters() int64 { return d.tally.deadLetters.Load() }
 
 // readAgain reads what the writer and the tally remember of the tables.
 func (w *writer) readAgain(ctx context.Context) error {
-	if err := w.takeStock(ctx); err != nil {
+	if err := w.readTally(ctx); err != nil {
 		return err
 	}
 	if err := w.readKeys(ctx); err != nil {
@@ -29,15 +29,15 @@ func (w *writer) readAgain(ctx context.Context) error {
 	return nil
 }
 
-// takeStock reads what others know of the tables without a query.
-func (w *writer) takeStock(ctx context.Context) error {
+// readTally reads what others know of the tables without a query.
+func (w *writer) readTally(ctx context.Context) error {
 	for into, query := range map[*atomic.Int64]string{
 		&w.tally.pending:     "SELECT CAST(coalesce(sum(pending), 0) AS BIGINT) FROM counts",
 		&w.tally.deadLetters: "SELECT count(*) FROM deliveries WHERE state = {dead}",
 	} {
 		var n int64
 		if err := w.each(ctx, query, func(s scanner) error { return s.Scan(&n) }); err != nil {
-			return fmt.Errorf("take stock: %w", err)
+			return fmt.Errorf("read the tally: %w", err)
 		}
 		into.Store(n)
 	}

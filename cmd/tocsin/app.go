@@ -244,25 +244,25 @@ func (d *daemon) run(ctx context.Context) error {
 	d.stopping.Store(true)
 	d.doors.kept.Store(errors.Is(err, store.ErrSuperseded))
 	d.log.Info("stopping", zap.Error(err))
-	d.sayStopping(err)
+	d.notifyStopping(err)
 	err = errors.Join(err, parts.stop(), d.close())
 	d.log.Info("stopped", zap.Error(err))
 	return err
 }
 
-// sayStopping tells the service manager that the process ends, unless it only becomes a
+// notifyStopping tells the service manager that the process ends, unless it only becomes a
 // standby.
-func (d *daemon) sayStopping(why error) {
+func (d *daemon) notifyStopping(why error) {
 	if errors.Is(why, store.ErrSuperseded) {
-		d.told(d.notifier.Status("another replica has become active: this one becomes a standby"))
+		d.logNotify(d.notifier.Status("another replica has become active: this one becomes a standby"))
 		return
 	}
-	d.told(d.notifier.Stopping("finishing deliveries in progress"))
+	d.logNotify(d.notifier.Stopping("finishing deliveries in progress"))
 }
 
-// told logs that the service manager did not get what it was sent, which is no reason to wait
+// logNotify logs that the service manager did not get what it was sent, which is no reason to wait
 // or to end: the notifier repeats it.
-func (d *daemon) told(err error) {
+func (d *daemon) logNotify(err error) {
 	if err != nil {
 		d.log.Warn("the service manager does not listen", zap.Error(err))
 	}
@@ -280,7 +280,7 @@ func (d *daemon) ready() {
 		fields = append(fields, zap.Stringer("requests", d.requests.Addr()))
 	}
 	d.log.Info("ready", fields...)
-	d.told(d.notifier.Ready(statusLine(d.health())))
+	d.logNotify(d.notifier.Ready(statusLine(d.health())))
 }
 
 // addresses are where clients find the daemon.

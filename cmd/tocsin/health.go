@@ -152,7 +152,7 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 		known = d.logProblems(known, h.Problems)
 		if line := statusLine(h); line != last {
 			last = line
-			d.told(d.notifier.Status(line))
+			d.logNotify(d.notifier.Status(line))
 		}
 	}
 }

@@ -281,7 +281,7 @@ func (c *initCmd) token(ctx context.Context, asked tokenAsked, want wanted) (ale
 		return "", err
 	}
 	if given != "" || !c.ask.asks() {
-		return c.takeToken(ctx, asked, given, want)
+		return c.checkedToken(ctx, asked, given, want)
 	}
 	prompt := "   Paste it (it is not shown): "
 	if asked.was != "" {
@@ -292,7 +292,7 @@ func (c *initCmd) token(ctx context.Context, asked tokenAsked, want wanted) (ale
 		if err != nil {
 			return "", err
 		}
-		token, err := c.takeToken(ctx, asked, pasted, want)
+		token, err := c.checkedToken(ctx, asked, pasted, want)
 		if err == nil || ctx.Err() != nil {
 			return token, err
 		}
@@ -300,8 +300,8 @@ func (c *initCmd) token(ctx context.Context, asked tokenAsked, want wanted) (ale
 	}
 }
 
-// takeToken checks a token that was given, or else the present one.
-func (c *initCmd) takeToken(ctx context.Context, asked tokenAsked, given string, want wanted) (alert.Secret, error) {
+// checkedToken checks a token that was given, or else the present one.
+func (c *initCmd) checkedToken(ctx context.Context, asked tokenAsked, given string, want wanted) (alert.Secret, error) {
 	token := asked.was
 	switch {
 	case strings.TrimSpace(given) != "":

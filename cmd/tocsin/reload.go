@@ -106,7 +106,7 @@ func (d *daemon) reload(ctx context.Context) (api.Reloaded, error) {
 func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *config.Config) error, status func() string) (api.Reloaded, error) {
 	d.reloading.Lock()
 	defer d.reloading.Unlock()
-	d.told(d.notifier.Reloading())
+	d.logNotify(d.notifier.Reloading())
 	cfg, err := config.Load(d.in)
 	if err == nil {
 		err = apply(ctx, cfg)
@@ -117,7 +117,7 @@ func (d *daemon) reloadBy(ctx context.Context, apply func(context.Context, *conf
 	} else {
 		err = d.reject(err)
 	}
-	d.told(d.notifier.Ready(status()))
+	d.logNotify(d.notifier.Ready(status()))
 	return done, err
 }
 

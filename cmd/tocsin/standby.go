@@ -61,7 +61,7 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	receiver := d.receive(parts, shared, slack)
 	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
 	d.log.Info("standby")
-	d.told(d.notifier.Ready(standbyStatus))
+	d.logNotify(d.notifier.Ready(standbyStatus))
 	db, err := d.takeOver(ctx, s)
 	if err != nil {
 		s.Leave()

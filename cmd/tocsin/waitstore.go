@@ -52,7 +52,7 @@ func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, ful
 	if err != nil {
 		return nil, err
 	}
-	d.told(d.notifier.Ready("nothing is accepted: " + full.Error()))
+	d.logNotify(d.notifier.Ready("nothing is accepted: " + full.Error()))
 	for err = full; errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
 		db, err = d.tryStore(ctx)
 	}
