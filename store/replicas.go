@@ -55,9 +55,13 @@ const (
 	replicasQuery = `SELECT r.id, r.host, r.version, r.config, r.workspace, r.sockets, r.since, extract(epoch FROM clock_timestamp() - r.seen)::float8, l.since
 		FROM replicas r LEFT JOIN leader l ON l.replica = r.id ORDER BY r.since, r.id`
 	lagQuery = `SELECT count(*), coalesce(extract(epoch FROM clock_timestamp()) - min(arrived_at) / 1000000.0, 0)::float8 FROM arrivals`
-	// The holder's session promises to say something only where leader has its pid.
-	silentQuery = `SELECT a.pid, coalesce(a.state LIKE 'idle%' AND clock_timestamp() - a.state_change > make_interval(secs => $2)
-			AND a.pid = (SELECT pid FROM leader), false),
+	// The holder's session promises to say something only where leader has its pid. Where
+	// track_activities is off nobody can see what a session does, and three beats that are not
+	// in the list say the same, if later.
+	silentQuery = `SELECT a.pid, coalesce((SELECT clock_timestamp() - CASE
+				WHEN a.state LIKE 'idle%' THEN a.state_change + make_interval(secs => $2)
+				WHEN a.state = 'disabled' THEN greatest(a.backend_start, l.since, r.seen) + make_interval(secs => $3) END > interval '0'
+			FROM leader l LEFT JOIN replicas r ON r.id = l.replica WHERE l.pid = a.pid), false),
 		coalesce(pg_has_role(a.usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE') AND pg_has_role('pg_read_all_stats', 'USAGE'), true) ` + holderTables
 )
 
@@ -241,6 +245,7 @@ type Standby struct {
 	db       *sql.DB
 	patience time.Duration
 	silent   time.Duration // silentFor
+	lost     time.Duration // lostAfter
 	self     func() alert.Replica
 	replicas atomic.Pointer[[]alert.Replica]
 	lag      atomic.Pointer[alert.Lag]
@@ -254,7 +259,7 @@ func Join(url string, o Options) (*Standby, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Standby{log: o.Log, self: o.Replica, db: openPool(config, postgresReaders), patience: postgresDial, silent: silentFor}
+	s := &Standby{log: o.Log, self: o.Replica, db: openPool(config, postgresReaders), patience: postgresDial, silent: silentFor, lost: lostAfter}
 	if s.log == nil {
 		s.log = zap.NewNop()
 	}
@@ -292,7 +297,7 @@ func (s *Standby) look(ctx context.Context) (free bool, err error) {
 	}
 	var pid int64
 	silent, endable := false, true
-	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, s.silent.Seconds()).Scan(&pid, &silent, &endable)
+	err = s.db.QueryRowContext(ctx, silentQuery, postgresLock, s.silent.Seconds(), s.lost.Seconds()).Scan(&pid, &silent, &endable)
 	if undefinedTable(err) {
 		err = s.db.QueryRowContext(ctx, "SELECT a.pid "+holderTables, postgresLock).Scan(&pid)
 	}

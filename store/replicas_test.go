@@ -64,30 +64,43 @@ func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T)
 }
 
 func TestPostgresStandbyEndsTheSessionOfASilentHolderAlone(t *testing.T) {
-	url := postgresSchema(t)
-	command := reopen(t, url) // it says nothing, as while it copies
-	s, err := Join(url, replicaOptions("b"))
-	must(t, err)
-	defer func() { must(t, s.Close()) }()
-	s.silent = 50 * time.Millisecond
-	idle := func(pid int64) {
-		t.Helper()
-		for long := false; !long; {
-			must(t, s.db.QueryRowContext(t.Context(), "SELECT state = 'idle' AND clock_timestamp() - state_change > interval '100 ms' FROM pg_stat_activity WHERE pid = $1", pid).Scan(&long))
-		}
+	for name, option := range map[string]string{"its session is seen": "", "track_activities is off": "&track_activities=off"} {
+		t.Run(name, func(t *testing.T) {
+			url := postgresSchema(t)
+			command := reopen(t, url+option) // it says nothing, as while it copies
+			s, err := Join(url, replicaOptions("b"))
+			must(t, err)
+			defer func() { must(t, s.Close()) }()
+			s.silent, s.lost = 50*time.Millisecond, 50*time.Millisecond
+			do := func(query string, args ...any) {
+				t.Helper()
+				_, err := s.db.ExecContext(t.Context(), query, args...)
+				must(t, err)
+			}
+			var pid int64
+			must(t, s.db.QueryRowContext(t.Context(), "SELECT a.pid "+holderTables, postgresLock).Scan(&pid))
+			goesOn := func() {
+				t.Helper()
+				for long := false; !long; {
+					must(t, s.db.QueryRowContext(t.Context(), `SELECT clock_timestamp() - greatest(backend_start, state_change, (SELECT since FROM leader)) > interval '100 ms'
+						AND state IN ('idle', 'disabled') FROM pg_stat_activity WHERE pid = $1`, pid).Scan(&long))
+				}
+				if free, err := s.look(t.Context()); free || err != nil {
+					t.Fatalf("the lock is free: %v, %v", free, err)
+				}
+				must(t, command.Ping(t.Context()))
+			}
+			goesOn()
+			// From now on it counts as a daemon.
+			do("UPDATE leader SET pid = $1, replica = 'a'", pid)
+			if option != "" {
+				do("INSERT INTO replicas (id, host, version, config, workspace, sockets, since, seen) VALUES ('a', '', '', '', '', 0, now(), now() + interval '1 hour')")
+				goesOn()
+				do("DELETE FROM replicas")
+			}
+			must(t, s.Wait(t.Context()))
+		})
 	}
-	var pid int64
-	must(t, s.db.QueryRowContext(t.Context(), "SELECT a.pid "+holderTables, postgresLock).Scan(&pid))
-	idle(pid)
-	if free, err := s.look(t.Context()); free || err != nil {
-		t.Fatalf("the lock is free: %v, %v", free, err)
-	}
-	must(t, command.Ping(t.Context()))
-	// From now on it counts as a daemon.
-	_, err = s.db.ExecContext(t.Context(), "UPDATE leader SET pid = $1", pid)
-	must(t, err)
-	idle(pid)
-	must(t, s.Wait(t.Context()))
 }
 
 func TestPostgresStandbySaysThatItCannotTakeOver(t *testing.T) {
