@@ -111,24 +111,24 @@ func TestPostgresStandbySaysThatItCannotTakeOver(t *testing.T) {
 	for _, by := range []string{owned, asRole} {
 		s, err := Join(by, replicaOptions("b"))
 		must(t, err)
-		look := func(wantFree bool, want error, hint string) {
+		look := func(want error, hint string) {
 			t.Helper()
 			free, err := s.look(t.Context())
 			s.note(err)
 			notes := s.Notes()
-			if free != wantFree || !errors.Is(err, want) || len(s.Problems()) != 0 || (len(notes) == 1) != (want != nil) || want != nil && !strings.Contains(notes[0].Fix, hint) {
+			if free || !errors.Is(err, want) || len(s.Problems()) != 0 || (len(notes) == 1) != (want != nil) || want != nil && !strings.Contains(notes[0].Fix, hint) {
 				t.Errorf("the store is free: %v, %v; the notes are %+v, the problems %+v", free, err, notes, s.Problems())
 			}
 		}
 		if by == asRole {
-			look(false, errDenied, "as one role")
+			look(errDenied, "as one role")
 			do("GRANT pg_signal_backend, pg_read_all_stats TO ROLE_")
 		}
-		look(false, nil, "")
+		look(nil, "")
 		must(t, d.Close())
-		look(true, nil, "")
+		must(t, s.Wait(t.Context())) // PostgreSQL takes a moment to end the session
 		do("INSERT INTO goose_db_version (version_id, is_applied) VALUES (900, true)")
-		look(false, ErrNewer, "replicas of that version")
+		look(ErrNewer, "replicas of that version")
 		do("DELETE FROM goose_db_version WHERE version_id = 900")
 		must(t, s.Close())
 		d = reopen(t, owned)
