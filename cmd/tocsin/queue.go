@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,28 +41,56 @@ column, so the columns add up to what was accepted since the store was created.`
 			if err := c.get(ctx, "/v1/ledger", &l); err != nil {
 				return nil, "", err
 			}
-			return l, ledgerText(l), nil
+			return l, ledgerText(l, c.screen().width), nil
 		})
 	}
 	return cmd
 }
 
-func ledgerText(l alert.Ledger) string {
-	var duplicates []string
-	text := table(func(line func(cells ...any)) {
-		line("LANE", "ACCEPTED", "PENDING", "DELIVERED", "FOLDED", "SILENCED", "DEAD")
-		for _, lane := range l.Lanes {
-			line(lane.Lane, lane.Accepted, lane.Pending, lane.Delivered, lane.Folded, lane.Silenced, lane.Dead)
-			if lane.PossibleDuplicates > 0 {
-				duplicates = append(duplicates, fmt.Sprintf("%s (%d)", lane.Lane, lane.PossibleDuplicates))
-			}
+// ledgerText shows the ledger on a screen of a width; 0 for any. A narrow one would leave out
+// a column, and they add up to what was accepted: there, each conversation has a sentence.
+func ledgerText(l alert.Ledger, width int) string {
+	all := append(slices.Clone(l.Lanes), alert.LaneCounts{Lane: "total", Counts: l.Total})
+	text := texts(func(line func(cells ...any)) {
+		for _, lane := range all {
+			line(lane.Lane, stateCounts(lane.Counts))
 		}
-		line("total", l.Total.Accepted, l.Total.Pending, l.Total.Delivered, l.Total.Folded, l.Total.Silenced, l.Total.Dead)
 	})
+	if width == 0 || width >= wideQueue {
+		text = table(func(line func(cells ...any)) {
+			line("LANE", "ACCEPTED", "PENDING", "DELIVERED", "FOLDED", "SILENCED", "DEAD")
+			for _, lane := range all {
+				line(lane.Lane, lane.Accepted, lane.Pending, lane.Delivered, lane.Folded, lane.Silenced, lane.Dead)
+			}
+		})
+	}
+	var duplicates []string
+	for _, lane := range l.Lanes {
+		if lane.PossibleDuplicates > 0 {
+			duplicates = append(duplicates, fmt.Sprintf("%s (%d)", lane.Lane, lane.PossibleDuplicates))
+		}
+	}
 	if l.PossibleDuplicates > 0 {
 		text += fmt.Sprintf("\n%s may be shown twice in %s\n", counted(l.PossibleDuplicates, "message"), strings.Join(duplicates, ", "))
 	}
 	return text
+}
+
+// stateCounts says in which states alerts are: 13 accepted: 5 delivered, 8 folded.
+func stateCounts(n alert.Counts) string {
+	var parts []string
+	for _, state := range []struct {
+		name string
+		n    int64
+	}{{"pending", n.Pending}, {"delivered", n.Delivered}, {"folded", n.Folded}, {"silenced", n.Silenced}, {"dead", n.Dead}} {
+		if state.n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", state.n, state.name))
+		}
+	}
+	if len(parts) == 0 {
+		return "0 accepted"
+	}
+	return fmt.Sprintf("%d accepted: %s", n.Accepted, strings.Join(parts, ", "))
 }
 
 type deliveryPage struct {

@@ -67,7 +67,7 @@ func TestNoLineOfAListIsWiderThanTheTerminal(t *testing.T) {
 			20: "s-k7f2\n  in 2h (",
 		}},
 		"silences with reasons": {silencePage{[]alert.Silence{long}}.text(), map[int]string{60: "s-k7f2  " + until + "  service=~\"postgres-.*\"\n"}},
-		"ledger":                {ledgerText(alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#a-channel-with-a-name"}}}), map[int]string{50: "PENDING  DEAD\n#a-channel-with-a-name  "}},
+		"ledger":                {ledgerText(alert.Ledger{Lanes: []alert.LaneCounts{{Lane: "#a-channel-with-a-name", Counts: alert.Counts{Accepted: 13, Delivered: 5, Silenced: 8}}}}, 60), map[int]string{60: "#a-channel-with-a-name  13 accepted: 5 delivered, 8 silenced\ntotal                   0 accepted"}},
 		"on call": {onCall.text(now), map[int]string{
 			80: "          after 15m  #ops       @ann      while nobody acknowledges\n",
 			40: "payments  at once  #payments  @bob\n  service=payments\n  after 15m  #ops  @ann\n  while nobody acknowledges\n",
