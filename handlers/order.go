@@ -98,7 +98,7 @@ func Parse(text string) (Order, error) {
 		return Order{Near: near, rest: rest}, nil
 	}
 	if c.parse == nil && c.name != "help" { // as in list silences
-		return Order{}, &alert.InputError{Message: "that is another command", Hint: "Write `" + strings.TrimSpace(c.name+" "+rest.text) + "`."}
+		return Order{}, &alert.InputError{Message: "that is another command", Hint: "Write `" + strings.TrimSpace("tocsin "+c.name+" "+rest.text) + "`."}
 	}
 	o, bad := c.order(rest)
 	if bad != nil {

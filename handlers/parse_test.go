@@ -457,7 +457,7 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 	}
 	for said, want := range map[string]string{
 		"ack it": "which incident?", "ack this one": "which incident?", "ack last 2": "`last` is one incident", "resolve last two incidents": "`last` is one incident",
-		"list silences": "`silences`", "silence query": "`silences`", "silence expire s-k7f2": "`unsilence s-k7f2`", "delete silence s-k7f2": "`unsilence s-k7f2`", "silences rm s-k7f2": "`unsilence s-k7f2`", "get heartbeats": "`heartbeats`",
+		"list silences": "`tocsin silences`", "silence query": "`tocsin silences`", "silence expire s-k7f2": "`tocsin unsilence s-k7f2`", "delete silence s-k7f2": "`tocsin unsilence s-k7f2`", "silences rm s-k7f2": "`tocsin unsilence s-k7f2`", "get heartbeats": "`tocsin heartbeats`",
 	} {
 		if o, err := Parse(said); err == nil || !strings.Contains(err.Error()+inputError(err).Hint, want) {
 			t.Errorf("%q: %+v, %v; want %q", said, o, err, want)

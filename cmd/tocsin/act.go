@@ -97,6 +97,7 @@ func newAct(w world, verb alert.Verb, cmd *cobra.Command) *cobra.Command {
 	c := &actCmd{clientCmd: newClientCmd(w, cmd), verb: verb}
 	c.addAs(cmd)
 	cmd.Flags().StringVarP(&c.note, "note", "m", "", "add a note with this `TEXT` to the thread and the history")
+	alsoCalled(cmd, map[string]string{"comment": "note", "because": "note", "message": "note"})
 	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "do not ask when words mean several incidents")
 	cmd.Args = arguments(1, manyArguments, "which incidents? give their ids (tocsin incidents lists them)")
 	cmd.ValidArgsFunction = c.complete(manyArguments, incidentIDs(joined(handlers.StatesFor(verb), ",")))

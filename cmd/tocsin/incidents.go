@@ -23,6 +23,7 @@ import (
 // newIncidents lists incidents itself, as its command list does.
 func newIncidents(w world) *cobra.Command {
 	cmd := newIncidentsList(w)
+	cmd.Aliases = nil
 	cmd.Use = "incidents [MATCHER...]"
 	cmd.Short = "List incidents, or show one with its history"
 	cmd.AddCommand(newIncidentsList(w), newIncidentsShow(w))
@@ -55,7 +56,7 @@ type incidentPage struct {
 
 func newIncidentsList(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "list [WHICH...]",
+		Use: "list [WHICH...]", Aliases: []string{"ls"},
 		Short: "List incidents, the worst first",
 		Long: `List incidents, the worst first: those that match every matcher in Alertmanager's syntax
 (team=web, severity!=info, service=~'db-.*') and contain every other word in their title, key
@@ -109,6 +110,9 @@ func noIncident(state string, t handlers.Target) string {
 	what := "no incident"
 	if about := t.String(); about != "" {
 		what += " with " + about
+	}
+	if m := t.Labelled(); m != "" {
+		return what + "; did you mean the label " + m + "?"
 	}
 	if state == "all" || state == "" {
 		return what + " exists"

@@ -14,6 +14,7 @@ import (
 func newOnCall(w world) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "oncall",
+		Aliases: []string{"on-call"},
 		Short:   "Say who is notified of which alerts, and who works on what",
 		Example: "  tocsin oncall --json",
 		Args:    noArgs,

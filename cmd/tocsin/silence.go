@@ -21,7 +21,7 @@ import (
 // newSilence creates a silence itself, as its command new does.
 func newSilence(w world) *cobra.Command {
 	cmd := newSilenceNew(w)
-	cmd.Use = "silence WHICH..."
+	cmd.Use, cmd.Aliases = "silence WHICH...", nil
 	cmd.Short = "Silence matching alerts for a time; list or end silences"
 	cmd.AddCommand(newSilenceNew(w), newSilenceList(w), newSilenceEnd(w))
 	return cmd
@@ -36,8 +36,9 @@ type silenceAnswer struct {
 
 func newSilenceNew(w world) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "new WHICH...",
-		Short: "Silence matching alerts for a time",
+		Use:     "new WHICH...",
+		Aliases: []string{"add"},
+		Short:   "Silence matching alerts for a time",
 		Long: `Silence the alerts that match every matcher, in Alertmanager's syntax (team=web,
 severity!=critical, service=~'db-.*'), for a time. WHICH may also be an id, last, or words of
 an incident's labels. They are accepted, kept and counted as silenced, but not shown in Slack.
@@ -53,12 +54,13 @@ alert is hidden.`,
 	}
 	c := newClientCmd(w, cmd)
 	c.addAs(cmd)
-	length := cmd.Flags().String("for", "", "silence for this `DURATION`: 90m, 2h, 7d")
-	until := cmd.Flags().String("until", "", "silence until this `TIME`: 18:00, 2026-01-02 18:00, or 2026-01-02T18:00:00Z")
-	because := cmd.Flags().String("because", "", "`REASON` for other people to see")
+	length := cmd.Flags().StringP("for", "d", "", "silence for this `DURATION`: 90m, 2h, 7d")
+	until := cmd.Flags().String("until", "", "silence until this `TIME`: 18:00, tomorrow 9am, friday, or 2026-01-02 18:00")
+	because := cmd.Flags().StringP("because", "c", "", "`REASON` for other people to see")
+	alsoCalled(cmd, map[string]string{"duration": "for", "comment": "because", "note": "because", "reason": "because", "end": "until"})
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		matchers, err := parseMatchers(args)
-		if err != nil {
+		if _, other := parseUntil(*until, time.Now()); err != nil || *until != "" && *length == "" && other != nil && len(args) > 0 {
 			args = slices.Concat(args, timeWords(*length, *until), becauseOf(*because))
 			if err = c.silenceWords(cmd.Context(), "silence", args); err != nil {
 				return orMistyped(cmd, args, err)

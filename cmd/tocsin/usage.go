@@ -117,9 +117,22 @@ func subcommands(cmd *cobra.Command) []string {
 	return names
 }
 
+// alsoCalled gives flags of a command the names that other tools have for them.
+func alsoCalled(cmd *cobra.Command, names map[string]string) {
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if known, ok := names[name]; ok {
+			name = known
+		}
+		return pflag.NormalizedName(name)
+	})
+}
+
 // flagError says what is wrong with a flag, once and with the remedy.
 func flagError(cmd *cobra.Command, err error) error {
 	unknown, ok := errors.AsType[*pflag.NotExistError](err)
+	if args := cmd.Flags().Args(); ok && !cmd.HasParent() && len(args) > 0 { // of no command
+		return unknownCommand(cmd, args[0])
+	}
 	if ok && unknown.GetSpecifiedShortnames() != "" {
 		return &usageError{fmt.Errorf("unknown flag -%s", unknown.GetSpecifiedName())}
 	}
@@ -127,7 +140,11 @@ func flagError(cmd *cobra.Command, err error) error {
 		var flags []string
 		cmd.Flags().VisitAll(func(f *pflag.Flag) { flags = append(flags, "--"+f.Name) })
 		name := "--" + unknown.GetSpecifiedName()
-		return &usageError{fmt.Errorf("unknown flag %s%s", name, didYouMean(name, flags))}
+		remedy := didYouMean(name, flags)
+		if remedy == "" && !cmd.HasParent() {
+			remedy = "; flags are behind a command, as in tocsin list --json"
+		}
+		return &usageError{fmt.Errorf("unknown flag %s%s", name, remedy)}
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		return &usageError{fmt.Errorf("--%s needs a value", missing.GetFlag().Name)}
