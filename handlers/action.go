@@ -190,10 +190,19 @@ func (h *Handlers) mute(ctx context.Context, a bot.Action, i alert.Incident) err
 	return h.result(ctx, a, holds, m)
 }
 
-// expire ends the silence of the button. The list of silences is updated; where that
-// is not possible, the person gets an answer.
+// expire ends the silence of the button. A notice about it says so to everybody then, also if
+// it has ended before. The list of silences is updated; where that is not possible, the person
+// gets an answer.
 func (h *Handlers) expire(ctx context.Context, a bot.Action) error {
-	said := h.endSilence(ctx, a.Value, h.person(ctx, a.Caller))
+	id, notice := strings.CutSuffix(a.Value, render.NoticeOfSilence)
+	said := h.endSilence(ctx, id, h.person(ctx, a.Caller))
+	if notice && said.Waits == nil {
+		found, err := h.opts.Store.Silences(ctx, alert.SilenceFilter{ID: id})
+		if err == nil && len(found) == 1 && found[0].Over(h.opts.Now()) {
+			m := render.SilenceOver(found[0])
+			return h.say(ctx, a.Caller, m, func() error { return h.opts.Slack.Replace(ctx, a.Caller, m) })
+		}
+	}
 	left, more, err := h.activeSilences(ctx)
 	if err != nil || said.Waits != nil || !private(a) {
 		return h.result(ctx, a, said.Waits == nil, said)

@@ -108,7 +108,7 @@ func otherTexts(n alert.Note) string {
 // text is the silence's id, and its reason behind a colon.
 func hiding(i alert.Incident, n alert.Note, about string) Message {
 	id, why, _ := strings.Cut(oneLine(n.Text), ": ")
-	end := expire(alert.Silence{ID: id}, "End silence")
+	end := endingNotice(alert.Silence{ID: id})
 	from := quoted(id)
 	if end == nil {
 		from, why = "silence", oneLine(n.Text)

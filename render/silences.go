@@ -107,6 +107,30 @@ func expire(s alert.Silence, label string) *slack.Accessory {
 	return slack.NewAccessory(valued(ActionExpire, label, s.ID).WithConfirm(ask))
 }
 
+// NoticeOfSilence ends the value of a button in a message that is about its silence alone: once
+// it has ended, SilenceOver takes the place of that message.
+const NoticeOfSilence = " notice"
+
+// endingNotice is expire in such a message.
+func endingNotice(s alert.Silence) *slack.Accessory {
+	end := expire(s, "End silence")
+	if end != nil {
+		end.ButtonElement.Value += NoticeOfSilence
+	}
+	return end
+}
+
+// SilenceOver tells everybody who saw a notice that its silence has ended, and by whom.
+func SilenceOver(s alert.Silence) Message {
+	by := ""
+	if !nobody(s.EndedBy) {
+		by = " by " + called(s.EndedBy)
+	}
+	m := answer("🔔 *A silence was ended" + by + "*: " + matchers(s.Matchers, 1000) + " (" + quoted(orDash(s.ID)) + ", " + hidden(s) + ").")
+	m.Attachments = unnamed(s.EndedBy, alert.Person{})
+	return m
+}
+
 // Silenced tells a person that their silence is active, with a button that ends it; n is
 // how many open incidents it hides.
 func Silenced(s alert.Silence, n int) Message { return nowSilenced("🔕 ", s, n) }
@@ -155,7 +179,7 @@ func silenceBegins(b alert.Beginning, aside []string) Message {
 		line += ": " + fit(why, MaxReason)
 	}
 	m := answer(append([]string{line + ")"}, asides(aside)...)...)
-	if end := expire(alert.Silence{ID: b.Silence}, "End silence"); end != nil {
+	if end := endingNotice(alert.Silence{ID: b.Silence}); end != nil {
 		m.Blocks = append(m.Blocks, slack.NewActionBlock("", end.ButtonElement))
 	}
 	m.Attachments = unnamed(b.By, alert.Person{})

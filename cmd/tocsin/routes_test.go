@@ -175,7 +175,12 @@ func TestWhatASilenceHidesIsCountedAndShownWhenItEnds(t *testing.T) {
 	if err := p.ask("/v1/alerts/"+hidden[0].ID, &rec); err != nil || rec.Standing != alert.StandSilenced || !strings.Contains(rec.Reason, "by ann: moving house") {
 		t.Errorf("the hidden alert stands as %+v, %v", rec, err)
 	}
-	press(t, s, "bob", saying(s.Messages("#alerts"), "hides a critical alert")[0].TS, "expire")
+	notice := saying(s.Messages("#alerts"), "hides a critical alert")[0].TS
+	press(t, s, "bob", notice, "expire")
+	until(t, s, "the notice without its button", func(sn *playground.Snapshot) bool {
+		over := saying(sn.Messages("#alerts"), "A silence was ended by bob")
+		return len(over) == 1 && over[0].TS == notice && !strings.Contains(shown(over[0]), "expire")
+	})
 	until(t, s, "the critical one", func(sn *playground.Snapshot) bool {
 		top, _ := cards(sn.Messages("#alerts"))
 		return len(saying(top, "Critical: long")) == 1
