@@ -356,16 +356,17 @@ func receipts(batch []*request, results []result) map[string][]byte {
 }
 
 // settle answers an arrival that can never be decided, so that it holds up no other, and has
-// people told what it was. It reports whether that was written.
+// people told what it was. It reports whether that was written. An arrival of which nobody can
+// be told stays: it may be the store that takes nothing.
 func (e *Engine) settle(a alert.Arrival, why error) bool {
 	e.opts.Log.Error("a request that another replica has accepted can't be decided", zap.String("arrival", a.ID), zap.Error(why))
 	receipt, err := encodeResult(result{err: why})
 	if err == nil {
-		err = e.alertUndecided(a, why, receipt)
+		err = e.alertUndecided(a, why.Error()+"\n\n"+string(a.Request), receipt)
 	}
-	if lasting(err) {
-		e.opts.Log.Error("it is lost", zap.String("arrival", a.ID), zap.ByteString("request", a.Request), zap.Error(err))
-		err = e.store.Commit(context.Background(), alert.Change{Receipts: map[string][]byte{a.ID: receipt}})
+	if lasting(err) { // perhaps because of what is in it
+		e.opts.Log.Error("what was in it can't be stored", zap.String("arrival", a.ID), zap.ByteString("request", a.Request), zap.Error(err))
+		err = e.alertUndecided(a, "What was in it can't be stored: look for the arrival "+a.ID+" in the log.", receipt)
 	}
 	if err != nil {
 		e.opts.Log.Warn("it will be tried again", zap.String("arrival", a.ID), zap.Error(err))
@@ -374,8 +375,8 @@ func (e *Engine) settle(a alert.Arrival, why error) bool {
 }
 
 // alertUndecided accepts an alert in place of an arrival.
-func (e *Engine) alertUndecided(a alert.Arrival, why error, receipt []byte) error {
-	undecided := alert.Alert{Title: "a request that a standby has accepted could not be decided", Text: why.Error() + "\n\n" + string(a.Request), Key: "arrival/" + a.ID}
+func (e *Engine) alertUndecided(a alert.Arrival, text string, receipt []byte) error {
+	undecided := alert.Alert{Title: "a request that a standby has accepted could not be decided", Text: text, Key: "arrival/" + a.ID}
 	if err := undecided.Prepare(e.now()); err != nil {
 		return err
 	}

@@ -254,6 +254,39 @@ func TestAnArrivalThatCannotBeDecidedHoldsUpNoOther(t *testing.T) {
 	})
 }
 
+func TestAnArrivalThatNobodyCanBeToldOfWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShared()
+		refuses := func(what func(alert.Record) bool) {
+			s.before(func(c alert.Change) error {
+				if slices.ContainsFunc(c.Alerts, what) {
+					return errors.New("no such row")
+				}
+				return nil
+			})
+		}
+		refuses(func(alert.Record) bool { return true })
+		for n := range 2 {
+			if _, err := s.standby().Push(t.Context(), []alert.Alert{{Title: fmt.Sprint("bad ", n), Key: fmt.Sprint(n)}}); err != nil {
+				t.Fatal(err) // queued
+			}
+		}
+		_, stop := runWith(s, s.options())
+		defer stop()
+		synctest.Wait()
+		if len(s.arrivals) != 2 {
+			t.Errorf("%d of 2 arrivals wait while the store takes nothing", len(s.arrivals))
+		}
+		refuses(func(r alert.Record) bool { return strings.Contains(r.Title+r.Text, "bad 0") })
+		s.wake()
+		synctest.Wait()
+		told := slices.ContainsFunc(s.alerts, func(r alert.Record) bool { return strings.Contains(r.Text, "in the log") })
+		if len(s.arrivals) > 0 || len(s.alerts) != 2 || !told {
+			t.Errorf("%d arrivals wait, and of %d alerts one says where the other is: %t", len(s.arrivals), len(s.alerts), told)
+		}
+	})
+}
+
 // Accepted means stored: a standby may have answered 202 for all of them.
 func TestOfWhatIsQueuedNothingIsRefused(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

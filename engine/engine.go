@@ -410,8 +410,8 @@ func (e *Engine) serve(batch []*request) {
 		}
 		return
 	}
-	if lasting(err) && batch[0].arrival.ID != "" { // which is alone by now
-		e.settle(batch[0].arrival, err)
+	if lasting(err) && batch[0].arrival.ID != "" && !e.settle(batch[0].arrival, err) { // it is alone by now
+		err = fmt.Errorf("%w: it waits: %w", alert.ErrUnavailable, err)
 	}
 	e.logPanic(err)
 	e.noteDeaf(batch, err)

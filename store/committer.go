@@ -147,13 +147,16 @@ func (d *DB) writeLoop(w *writer) {
 // itself, so that one bad op does not fail the others.
 func (d *DB) writeGroup(w *writer, group []*op, more func() *op) {
 	group, err := d.transact(w, group, more)
+	var unknown unknownOutcome
+	for tries := 1; tries < mostTries && d.mayTryAgain(err) && !errors.As(err, &unknown); tries++ {
+		group, err = d.transact(w, group, nothing)
+	}
 	if err != nil && len(group) > 1 && !d.hopeless(err) {
 		for _, o := range group {
 			d.writeGroup(w, []*op{o}, nothing)
 		}
 		return
 	}
-	var unknown unknownOutcome
 	inDoubt := errors.As(err, &unknown)
 	err = d.classify(err)
 	d.note(w, err)

@@ -36,6 +36,9 @@ type dialect struct {
 	beforeCopy, afterCopy []string
 	// unavailable: the store is at fault, not the request.
 	unavailable func(error) bool
+	// again: a transaction that failed in this way, or a query, may be done when it is tried again
+	// at once. nil for an engine that has no such errors.
+	again func(error) bool
 	// remedy says what to do about an error that is unavailable.
 	remedy func(error) string
 	// notify sends the texts of a JSON array to who listens; empty where nobody can.
@@ -138,7 +141,7 @@ func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, a
 	answer := make(chan error, 1)
 	go func() {
 		defer d.reads.end(begun)
-		answer <- d.ask(limited, query, guard.during(scan), args)
+		answer <- d.askAgain(limited, query, guard.during(scan), args)
 	}()
 	var err error
 	select {
@@ -155,6 +158,29 @@ func (d *DB) each(ctx context.Context, query string, scan func(scanner) error, a
 		d.reads.refuse(query, args, err)
 	}
 	return err
+}
+
+// askAgain runs a query, on another connection if that of the first has ended, unless it has
+// brought rows.
+func (d *DB) askAgain(ctx context.Context, query string, scan func(scanner) error, args []any) (err error) {
+	scanned := false
+	for range mostTries {
+		err = d.ask(ctx, query, func(s scanner) error {
+			scanned = true
+			return scan(s)
+		}, args)
+		if scanned || !d.mayTryAgain(err) {
+			break
+		}
+	}
+	return err
+}
+
+// mostTries is more than there are connections for reading, of which each may have ended.
+const mostTries = 8
+
+func (d *DB) mayTryAgain(err error) bool {
+	return err != nil && d.dialect.again != nil && d.dialect.again(err)
 }
 
 // ask runs a query. A panic in scan fails it.

@@ -67,7 +67,8 @@ func postgresDialect(answerWithin time.Duration) dialect {
 			"SELECT setval(pg_get_serial_sequence('arrivals', 'n'), (SELECT coalesce(max(n), 0) + 1 FROM arrivals), false)",
 		},
 		notify:      receiptsNotify,
-		unavailable: postgresUnavailable,
+		unavailable: func(err error) bool { return postgresPasses(err) || postgresDenies(err) },
+		again:       postgresAgain,
 		remedy:      postgresRepair,
 		aborted: func(err error) bool {
 			var e *pgconn.PgError
@@ -242,27 +243,47 @@ func (d *DB) lockSchema(ctx context.Context, conn *sql.Conn) error {
 // Passes reports whether an error of Open may pass by itself: the disk is full, another
 // session has the lock, or the database can't be reached.
 func Passes(err error) bool {
-	return errors.Is(err, ErrFull) || errors.Is(err, ErrHeld) || errors.Is(err, alert.ErrUnavailable) || err != nil && postgresUnavailable(err)
+	return errors.Is(err, ErrFull) || errors.Is(err, ErrHeld) || err != nil && postgresPasses(err) || errors.Is(err, alert.ErrUnavailable) && !postgresDenies(err)
 }
 
-// postgresUnavailable: the connection is gone, or the server is out of disk or
-// memory, shutting down or read-only. See
+// postgresPasses: the connection is gone, another session is in the way, or the server is out
+// of disk or memory, shutting down or read-only. See
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
-func postgresUnavailable(err error) bool {
+func postgresPasses(err error) bool {
 	var e *pgconn.PgError
 	if errors.As(err, &e) {
-		for _, class := range []string{"08", "53", "57", "58", "25006", "XX"} {
-			if strings.HasPrefix(e.Code, class) {
-				return true
-			}
-		}
-		return false
+		return hasClass(e, "08", "25", "40", "53", "55", "57", "58", "XX")
 	}
 	var connect *pgconn.ConnectError
+	return errors.As(err, &connect) || pgconn.Timeout(err) || connectionLost(err)
+}
+
+// postgresDenies: the role has lost a right, its password or its database, which is no fault of
+// what is written, and somebody has to give it back.
+func postgresDenies(err error) bool {
+	var e *pgconn.PgError
+	return errors.As(err, &e) && hasClass(e, "28", "3D", "42501")
+}
+
+func hasClass(e *pgconn.PgError, classes ...string) bool {
+	return slices.ContainsFunc(classes, func(class string) bool { return strings.HasPrefix(e.Code, class) })
+}
+
+func connectionLost(err error) bool {
 	var network net.Error
-	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.Timeout(err) ||
-		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
+}
+
+// postgresAgain: the transaction was rolled back for the sake of another one, or its connection
+// has ended and another one can be made at once, as after pg_terminate_backend.
+func postgresAgain(err error) bool {
+	var e *pgconn.PgError
+	if errors.As(err, &e) {
+		return hasClass(e, "40001", "40P01", "57P01", "57P02")
+	}
+	var connect *pgconn.ConnectError
+	return !errors.As(err, &connect) && !pgconn.Timeout(err) && connectionLost(err)
 }
 
 // postgresRepair says what to do about an error of an open store.
@@ -275,7 +296,9 @@ func postgresRepair(err error) string {
 		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+3) + continues
 	case errors.As(err, &e) && e.Code == "25006":
 		return "make PostgreSQL take writes (it is read-only, perhaps a standby), or name another server in TOCSIN_STORE" + continues
-	case errors.As(err, &e) && e.Code == "57014", pgconn.Timeout(err):
+	case postgresDenies(err):
+		return "give Tocsin's role the right that PostgreSQL names (GRANT), or the password and database of TOCSIN_STORE" + continues
+	case errors.As(err, &e) && hasClass(e, "57014", "55P03", "40"), pgconn.Timeout(err):
 		return "check that PostgreSQL runs and can be reached, and who holds locks there (pg_locks)" + continues
 	}
 	return "check that PostgreSQL runs, can be reached and has room" + continues
