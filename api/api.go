@@ -82,7 +82,7 @@ type Options struct {
 	Wake func(lanes ...string)
 	// Health returns the state of the daemon; it must be quick.
 	Health func() alert.Health
-	// Doctor looks at everything that may be wrong; nil for nothing. It may take minutes.
+	// Doctor looks at everything that may be wrong. It may take minutes.
 	Doctor func(ctx context.Context) alert.Checkup
 	// Metrics serves /metrics; nil for none.
 	Metrics http.Handler

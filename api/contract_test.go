@@ -354,7 +354,7 @@ func contractOptions(r request) api.Options {
 		health.Problems = nil
 	}
 	return api.Options{
-		Engine: daemon, Store: daemon, Token: rightToken, Now: func() time.Time { return noon }, Health: func() alert.Health { return health },
+		Engine: daemon, Store: daemon, Token: rightToken, Now: func() time.Time { return noon }, Health: func() alert.Health { return health }, Doctor: func(context.Context) alert.Checkup { return alert.NewCheckup(health.Judged()) },
 		Routing:  alert.Routing{Routes: []alert.Route{filled[alert.Route]()}, Default: "#ops"},
 		Services: map[alert.Secret]string{"T0/B0/word": "#ops"},
 		Reload:   func(context.Context) (api.Reloaded, error) { return filled[api.Reloaded](), r.err },

@@ -18,9 +18,6 @@ func (a *API) readLedger(r *http.Request) (any, error) {
 }
 
 func (a *API) readDoctor(r *http.Request) (any, error) {
-	if a.opts.Doctor == nil {
-		return alert.NewCheckup([]alert.Check{}), nil
-	}
 	return a.opts.Doctor(r.Context()), nil
 }
 

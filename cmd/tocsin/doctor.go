@@ -137,30 +137,36 @@ func examine(ctx context.Context, in config.Input) []alert.Check {
 	return append(checks, examineSnapshot(ctx, cfg.Store))
 }
 
-// doctor looks at everything, once at a time.
+// doctor looks at everything.
 func (d *daemon) doctor(ctx context.Context) alert.Checkup {
+	return d.checkup(ctx, d.health, d.store)
+}
+
+// checkup looks at what every replica can see, once at a time. db is nil on a standby, which
+// says of the store only what health does.
+func (d *daemon) checkup(ctx context.Context, health func() alert.Health, db *store.DB) alert.Checkup {
 	select {
 	case d.examining <- struct{}{}:
 		defer func() { <-d.examining }()
 	case <-ctx.Done():
 		return alert.NewCheckup([]alert.Check{{Name: "daemon", Result: alert.CheckSkipped, Found: "still looks for somebody else"}})
 	}
-	_, checks := examineConfig(d.in)   // as it is on disk now
-	socket, _ := d.slack.(*bot.Socket) // nil where requests come by HTTP
-	checks = append(checks, d.bot.Examine(ctx, slackNeeds(d.latest.Load()), socket)...)
+	_, checks := examineConfig(d.in) // as it is on disk now
+	var socket *bot.Socket           // nil where requests come by HTTP
+	if receiver := d.receiver.Load(); receiver != nil {
+		socket, _ = (*receiver).(*bot.Socket)
+	}
+	checks = append(checks, d.identity.Load().Examine(ctx, slackNeeds(d.latest.Load()), socket)...)
 	checks = append(checks, examineDisk(d.cfg.Store)...)
-	checks = append(checks, d.examineStore(ctx))
+	if db != nil {
+		checks = append(checks, storeContent(ctx, db.Intact))
+	}
 	checks = append(checks, d.examineSocket()...)
-	return alert.NewCheckup(append(checks, d.health().Checks...))
+	return alert.NewCheckup(append(checks, health().Checks...))
 }
 
 // longestRead is how long the whole store may take to read.
 const longestRead = 20 * time.Second
-
-// examineStore reads the whole store.
-func (d *daemon) examineStore(ctx context.Context) alert.Check {
-	return storeContent(ctx, d.store.Intact)
-}
 
 // storeContent is the check of what read says about the whole store.
 func storeContent(ctx context.Context, read func(ctx context.Context) error) alert.Check {

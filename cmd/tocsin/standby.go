@@ -146,6 +146,7 @@ func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack
 	newFront := func(cfg *config.Config, before *api.API) (*front, error) {
 		o, err := d.apiOptions(cfg)
 		o.Engine, o.Store, o.Person, o.Health, o.Metrics, o.Reload, o.Before = decider, shared, slack.Person, w.health, metrics, reload, before
+		o.Doctor = func(ctx context.Context) alert.Checkup { return d.checkup(ctx, w.health, nil) }
 		return frontOf(o), err
 	}
 	apply := func(ctx context.Context, cfg *config.Config) error {

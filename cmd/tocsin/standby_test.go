@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"tocsin/alert"
 	"tocsin/playground"
 )
 
@@ -88,5 +89,33 @@ func TestABatchThatAStandbyHasQueuedIsDecidedAlertByAlert(t *testing.T) {
 	}
 	if said := second.log.String(); !strings.Contains(said, "reuses an idempotency key") {
 		t.Error("the log does not say that a key was reused")
+	}
+}
+
+func TestDoctorAtAStandbyLooksAtAllThatAStandbyCanSee(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 2)
+	sockets(t, s, 4)
+	var found, atActive alert.Checkup
+	for p, into := range map[*process]*alert.Checkup{all[0]: &atActive, all[1]: &found} {
+		if err := p.ask("/v1/doctor", into); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if found.Result != alert.CheckOK {
+		t.Errorf("it finds %+v", found)
+	}
+	for _, name := range []string{"configuration", "bot token", "app token", "scopes", "clock", "socket mode", "conversation", "socket", "store", "replicas"} {
+		if !slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == name }) {
+			t.Errorf("it does not look at the %s: %+v", name, found.Checks)
+		}
+	}
+	if slices.ContainsFunc(found.Checks, func(c alert.Check) bool { return c.Name == "store content" }) {
+		t.Error("it says of the content of a store that it does not have that it is intact")
+	}
+	s.SetScopes(slices.DeleteFunc(playground.DefaultScopes(), func(scope string) bool { return scope == "chat:write" }))
+	if err := all[1].ask("/v1/doctor", &found); err != nil || found.Result != alert.CheckError {
+		t.Errorf("without chat:write it finds %+v, %v", found, err)
 	}
 }
