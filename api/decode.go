@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -216,6 +217,11 @@ func isAlert(body []byte) bool {
 	if !beginsJSON.Match(body) || checkShape(object, body) != nil || json.Unmarshal(body, &members) != nil {
 		return false
 	}
+	return namesItsWords(members)
+}
+
+// namesItsWords reports whether an object has a title or a text by one of their names.
+func namesItsWords(members map[string]json.RawMessage) bool {
 	for name, value := range members {
 		if namesWords(name) && strings.TrimSpace(alert.JSONText(value)) != "" {
 			return true
@@ -256,6 +262,11 @@ func decodeJSON(body []byte) ([]alert.Alert, error) {
 		if err != nil {
 			return nil, jsonError("", err, alertHint)
 		}
+		if len(a.Notes) > 0 {
+			if list := decodeList(body); list != nil {
+				return list, nil
+			}
+		}
 		return []alert.Alert{a}, nil
 	}
 	var raw []json.RawMessage
@@ -288,6 +299,45 @@ func decodeAlert(b []byte) (alert.Alert, error) {
 		return alert.Alert{Text: text, Notes: []string{"the JSON is a string: taken as text"}}, nil
 	}
 	return decodeFields(b)
+}
+
+// decodeList reads the alerts of an object that is none and has a list of them, as in
+// {"alerts": [{"title": "…"}]}. What is beside the list holds for each of them. It returns nil
+// for any other object.
+func decodeList(body []byte) []alert.Alert {
+	var members map[string]json.RawMessage
+	var list []map[string]json.RawMessage
+	var of string
+	if isAlert(body) || json.Unmarshal(body, &members) != nil {
+		return nil
+	}
+	for name, value := range members {
+		var all []map[string]json.RawMessage
+		if json.Unmarshal(value, &all) != nil || len(all) == 0 || !slices.ContainsFunc(all, namesItsWords) {
+			continue
+		}
+		if list != nil { // which of them are the alerts?
+			return nil
+		}
+		list, of = all, name
+	}
+	if list == nil {
+		return nil
+	}
+	delete(members, of)
+	alerts := make([]alert.Alert, 0, len(list))
+	for _, one := range list {
+		f := fields{}
+		f.note("the alerts are those of %.60q", of)
+		for name, value := range members {
+			if _, has := one[name]; !has && one != nil {
+				one[name] = value
+			}
+		}
+		f.setAll(one)
+		alerts = append(alerts, f.read())
+	}
+	return alerts
 }
 
 // decodeLines reads one object per line and skips blank lines.

@@ -33,7 +33,7 @@ var otherNames = []struct {
 	{"severity", "level loglevel severitytext alerttype priority urgency", isGrade},
 	{"status", "state currentstate newstate newstatevalue alertstate eventaction action event transition alerttransition monitorcondition eventtype messagetype notificationtype type", isState},
 	{"at", "timestamp time ts startedat startsat occurredat eventtime", isRecent},
-	{"key", "dedupkey dedupid incidentkey alias fingerprint", alert.Visible},
+	{"key", "dedupkey dedupid incidentkey alias fingerprint", isKey},
 	{"links", "url link click href weburl htmlurl", webAddress.MatchString},
 	{"images", "image imageurl", webAddress.MatchString},
 }
@@ -44,6 +44,10 @@ func isGrade(text string) bool {
 	_, ok := alert.ParseSeverity(text)
 	return ok && strings.ContainsFunc(text, unicode.IsLetter) && !strings.EqualFold(strings.TrimSpace(text), "normal")
 }
+
+// isKey reports whether a text can be a key. A list or an object, as the fingerprint of an event
+// of Sentry's, is no such name, and often the same for all.
+func isKey(text string) bool { return alert.Visible(text) && !strings.ContainsAny(text[:1], "[{") }
 
 func isState(text string) bool {
 	_, ok := alert.ParseStatus(text)
