@@ -55,16 +55,7 @@ func (p *matcherText) all() (Matchers, error) {
 	}
 	var all Matchers
 	for p.skip(","); p.rest != ""; p.skip(",") {
-		word, _, _ := strings.Cut(p.rest, ",")
-		m, err := p.next()
-		if s, ok := ParseSeverity(word); ok && err != nil && len(all) > 0 && all[len(all)-1].Name == "severity" {
-			err = severalSeverities(all[len(all)-1].Op, []string{all[len(all)-1].Value, string(s)})
-		}
-		if err == nil && !p.listed {
-			err = all.clash(m)
-		} else if err != nil && len(all) > 0 {
-			err = all[len(all)-1].listOf(strings.TrimSpace(word), err)
-		}
+		m, err := p.behind(all)
 		if err != nil {
 			return nil, err
 		}
@@ -74,6 +65,23 @@ func (p *matcherText) all() (Matchers, error) {
 		}
 	}
 	return all, nil
+}
+
+// behind reads the matcher behind others, which it has to go with.
+func (p *matcherText) behind(all Matchers) (Matcher, error) {
+	word, _, _ := strings.Cut(p.rest, ",")
+	m, err := p.next()
+	switch {
+	case err != nil && len(all) > 0:
+		last := all[len(all)-1]
+		if s, ok := ParseSeverity(word); ok && last.Name == "severity" {
+			return m, severalSeverities(last.Op, []string{last.Value, string(s)})
+		}
+		return m, last.listOf(strings.TrimSpace(word), err)
+	case err == nil && !p.listed:
+		return m, all.clash(m)
+	}
+	return m, err
 }
 
 // clash refuses severity=error behind severity=critical, as no alert has both.

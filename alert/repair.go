@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"maps"
@@ -161,16 +162,9 @@ func titleOf(labels map[string]string) string {
 // words understands the severity and the status in other tools' words. One that is
 // unknown, or says more than ours, is kept as a label.
 func (r *repair) words() {
-	if r.Severity == "" { // as in Alertmanager, where it is only a label
-		r.Severity = Severity(strings.TrimSpace(r.Labels["severity"]))
-	}
 	graded := GradedStatus(string(r.Status))
-	if r.Severity == "" {
-		r.Severity = graded
-	}
-	if r.Severity == "" {
-		r.Severity = Error
-	}
+	fromLabel := Severity(strings.TrimSpace(r.Labels["severity"])) // as in Alertmanager, where it is only a label
+	r.Severity = cmp.Or(r.Severity, fromLabel, graded, Error)
 	if sent := string(r.Severity); !slices.Contains(Severities(), r.Severity) {
 		severity, ok := ParseSeverity(sent)
 		if !ok {
@@ -181,12 +175,11 @@ func (r *repair) words() {
 		}
 		r.Severity = severity
 	}
-	if r.Status == "" {
-		r.Status = Firing
-	}
+	r.Status = cmp.Or(r.Status, Firing)
 	if sent := string(r.Status); r.Status != Firing && r.Status != Resolved {
 		status, ok := ParseStatus(sent)
-		if r.Status = status; !ok && (graded == "" || graded != r.Severity || !graded.sameWord(sent)) {
+		shown := graded != "" && graded == r.Severity && graded.sameWord(sent)
+		if r.Status = status; !ok && !shown {
 			r.keepWord("status", sent, string(status), false)
 		}
 	}

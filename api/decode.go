@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -306,38 +307,36 @@ func decodeAlert(b []byte) (alert.Alert, error) {
 // for any other object.
 func decodeList(body []byte) []alert.Alert {
 	var members map[string]json.RawMessage
-	var list []map[string]json.RawMessage
-	var of string
 	if isAlert(body) || json.Unmarshal(body, &members) != nil {
 		return nil
 	}
-	for name, value := range members {
-		var all []map[string]json.RawMessage
-		if json.Unmarshal(value, &all) != nil || len(all) == 0 || !slices.ContainsFunc(all, namesItsWords) {
-			continue
-		}
-		if list != nil { // which of them are the alerts?
-			return nil
-		}
-		list, of = all, name
-	}
-	if list == nil {
-		return nil
-	}
-	delete(members, of)
-	alerts := make([]alert.Alert, 0, len(list))
+	name, list := onlyList(members)
+	delete(members, name)
+	var alerts []alert.Alert
 	for _, one := range list {
 		f := fields{}
-		f.note("the alerts are those of %.60q", of)
-		for name, value := range members {
-			if _, has := one[name]; !has && one != nil {
-				one[name] = value
-			}
-		}
-		f.setAll(one)
+		f.note("the alerts are those of %.60q", name)
+		all := maps.Clone(members)
+		maps.Copy(all, one)
+		f.setAll(all)
 		alerts = append(alerts, f.read())
 	}
 	return alerts
+}
+
+// onlyList finds the list of objects with titles or texts in an object, if it has just one.
+func onlyList(members map[string]json.RawMessage) (name string, list []map[string]json.RawMessage) {
+	for member, value := range members {
+		var all []map[string]json.RawMessage
+		if json.Unmarshal(value, &all) != nil || !slices.ContainsFunc(all, namesItsWords) {
+			continue
+		}
+		if list != nil { // which of them are the alerts?
+			return "", nil
+		}
+		name, list = member, all
+	}
+	return name, list
 }
 
 // decodeLines reads one object per line and skips blank lines.

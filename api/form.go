@@ -193,6 +193,15 @@ func formOf(body []byte) url.Values {
 	if byHand && len(pairs) == 1 && anotherPair.MatchString(pairs[0]) {
 		return nil
 	}
+	values := fieldsOf(pairs, byHand)
+	if !saysSomething(values) && (byHand || len(values) <= 1) {
+		return nil
+	}
+	return values
+}
+
+// fieldsOf reads the fields of a form. It returns nil if one of them is not a field.
+func fieldsOf(pairs []string, byHand bool) url.Values {
 	values := url.Values{}
 	for _, pair := range pairs {
 		name, value, ok := strings.Cut(pair, "=")
@@ -203,9 +212,6 @@ func formOf(body []byte) url.Values {
 			value = plain
 		}
 		values.Add(name, value)
-	}
-	if !saysSomething(values) && (byHand || len(values) == 1) {
-		return nil
 	}
 	return values
 }

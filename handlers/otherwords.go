@@ -18,22 +18,20 @@ func isOneOf(word, words string) bool { return slices.Contains(strings.Fields(wo
 // inOurWords is what somebody said in the words of other tools, or with the incident first, as
 // a command begins here: amtool silence add service=db, delete silence s-k7f2, k7f2 ack.
 func inOurWords(said phrase) phrase {
-	for len(said.words) > 0 && isOneOf(said.words[0].key, beforeCommands) {
-		said = said.from(1)
-	}
+	said = afterGreeting(said)
 	if len(said.words) < 2 {
 		return said
 	}
+	if silences, ok := aboutSilences(said); ok {
+		return silences
+	}
 	first, second, behind := said.words[0].key, said.words[1].key, said.from(2)
 	noun, alone := strings.TrimSuffix(first, "s"), len(behind.words) == 0
-	switch c, _ := commandOf(second); {
-	case noun == "silence" && second == "add" && !alone:
-		return read("silence " + behind.text)
-	case noun == "silence" && isOneOf(second, wordsToEnd), strings.TrimSuffix(second, "s") == "silence" && isOneOf(first, wordsToEnd):
-		return read("unsilence " + behind.text)
-	case noun == "silence" && isOneOf(second, wordsToList) && alone:
-		return read("silences")
-	case isOneOf(first, wordsToList) && isOneOf(second, otherLists) && alone, noun == "incident" && c.parse != nil:
+	if c, _ := commandOf(second); noun == "incident" && c.parse != nil {
+		return said.from(1)
+	}
+	switch {
+	case isOneOf(first, wordsToList) && isOneOf(second, otherLists) && alone:
 		return said.from(1)
 	case noun == "alert" && isOneOf(second, wordsToList):
 		return read("list " + behind.text)
@@ -41,6 +39,28 @@ func inOurWords(said phrase) phrase {
 		return read("show " + second)
 	}
 	return idsLast(said)
+}
+
+func afterGreeting(said phrase) phrase {
+	for len(said.words) > 0 && isOneOf(said.words[0].key, beforeCommands) {
+		said = said.from(1)
+	}
+	return said
+}
+
+// aboutSilences reads what amtool's users say of silences: silence add, expire and query.
+func aboutSilences(said phrase) (phrase, bool) {
+	first, second, behind := said.words[0].key, said.words[1].key, said.from(2)
+	isSilence, alone := strings.TrimSuffix(first, "s") == "silence", len(behind.words) == 0
+	switch {
+	case isSilence && second == "add" && !alone:
+		return read("silence " + behind.text), true
+	case isSilence && isOneOf(second, wordsToEnd), strings.TrimSuffix(second, "s") == "silence" && isOneOf(first, wordsToEnd):
+		return read("unsilence " + behind.text), true
+	case isSilence && isOneOf(second, wordsToList) && alone:
+		return read("silences"), true
+	}
+	return said, false
 }
 
 // idsLast is a phrase in which the ids of incidents are behind the command: k7f2 ack.

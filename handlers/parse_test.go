@@ -463,7 +463,7 @@ func TestPeopleWriteWordsInsteadOfSyntax(t *testing.T) {
 			t.Errorf("%q: %+v, %v; want %q", said, o, err, want)
 		}
 	}
-	for said, want := range map[string]string{"dance": "", "acknowlege": "ack", "wake k7f2": "unsilence", "stauts": "status", "what is this": "", "": ""} {
+	for said, want := range map[string]string{"dance": "", "aknowledge": "ack", "wake k7f2": "unsilence", "stauts": "status", "what is this": "", "": ""} {
 		if o, err := Parse(said); err != nil || o.Near != want || said != "" && o.Do != "" {
 			t.Errorf("%q: %+v, %v", said, o, err)
 		}

@@ -51,16 +51,20 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	word, left := r.m.words[n], len(r.m.words)-n
 	label := n+1 < len(r.m.words) && strings.IndexAny(r.m.raw(n+1), "=!") == 0
 	reason := !label && slices.Contains([]string{"because", "reason", "cause"}, word.key)
-	if !reason && !word.flag && r.m.addMatcher(n) {
-		return 1, nil
-	}
-	if reason && word.flag {
+	switch {
+	case reason && word.flag:
 		return r.readComment(n), nil
-	}
-	if reason {
+	case reason:
 		r.order.Text = strings.TrimSpace(strings.TrimPrefix(r.m.from(n+1).prose()+" ", "of "))
 		return left, nil
+	case !word.flag && r.m.addMatcher(n):
+		return 1, nil
 	}
+	return r.readOther(n)
+}
+
+// readOther reads a time, a target, or the reason behind the last of both.
+func (r *silenceReader) readOther(n int) (took int, bad *alert.InputError) {
 	if took, bad = r.readTimes(r.m.words[n:]); took > 0 || bad != nil {
 		return took, bad
 	}
@@ -69,7 +73,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	}
 	if r.order.Timed && r.named() > 0 {
 		r.order.Text = r.m.from(n).prose()
-		return left, nil
+		return len(r.m.words) - n, nil
 	}
 	return 1, r.readTarget(n)
 }
@@ -182,20 +186,14 @@ func (r *silenceReader) named() int {
 	return n
 }
 
-func (r *silenceReader) complete() (Order, *alert.InputError) {
-	o, parts := r.order, len(r.m.parts)
-	switch one := len(o.Target.IDs) > 0 || o.Target.Last; {
-	case one && len(r.words) > 0 && parts == 0 && number.MatchString(r.words[0].raw):
-		return o, notADuration(r.words)
-	case one && parts+len(r.words) > 0:
-		return o, &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
-	case parts > 0 && len(r.words) > 0:
-		return o, noMatcher(r.words[0])
-	case !one && len(r.words) == 0:
-		var bad *alert.InputError
-		if o.Target.Matchers, bad = r.m.wanted(silenceUsage + "."); bad != nil {
-			return o, bad
-		}
+func (r *silenceReader) complete() (o Order, bad *alert.InputError) {
+	o = r.order
+	one := len(o.Target.IDs) > 0 || o.Target.Last
+	if bad = r.misfit(one); bad == nil && !one && len(r.words) == 0 {
+		o.Target.Matchers, bad = r.m.wanted(silenceUsage + ".")
+	}
+	if bad != nil {
+		return o, bad
 	}
 	if !o.Timed {
 		return o, &alert.InputError{Message: "for how long?", Hint: "Add for example `for 2h` or `until tomorrow 9am`."}
@@ -204,6 +202,21 @@ func (r *silenceReader) complete() (Order, *alert.InputError) {
 		return o, &alert.InputError{Message: "the reason is longer than 1,000 characters", Hint: "Write one sentence."}
 	}
 	return o, nil
+}
+
+// misfit refuses words that are neither matchers nor do they go with what else there is. one: an
+// incident is named.
+func (r *silenceReader) misfit(one bool) *alert.InputError {
+	parts := len(r.m.parts)
+	switch {
+	case one && len(r.words) > 0 && parts == 0 && number.MatchString(r.words[0].raw):
+		return notADuration(r.words)
+	case one && parts+len(r.words) > 0:
+		return &alert.InputError{Message: "that is an incident and matchers", Hint: "Write either the id or matchers."}
+	case parts > 0 && len(r.words) > 0:
+		return noMatcher(r.words[0])
+	}
+	return nil
 }
 
 // idShape is the form of an incident's id, see alert.NextShortID.

@@ -372,29 +372,15 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 	if nested == 0 {
 		return
 	}
-	switch or(e.Type) {
-	case "link":
-		to.WriteString(or(e.Text.Text, e.URL))
-		m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
-	case "emoji":
-		to.WriteString(":" + or(e.Name) + ":")
-	case "mrkdwn":
-		to.WriteString(m.plain(string(e.Text.Text)))
-	case "plain_text":
-		to.WriteString(unescape(string(e.Text.Text)))
-	case "rich_text_preformatted":
+	if or(e.Type) == "rich_text_preformatted" {
 		var code strings.Builder
 		for _, part := range e.Elements {
 			part.write(&code, m, nested-1)
 		}
 		to.WriteString(alert.Preformatted(code.String()) + "\n")
 		return
-	case "user", "usergroup", "broadcast":
-		m.mention(or(e.UserID, e.UsergroupID, e.Range))
-		to.WriteString(e.named())
-	default:
-		to.WriteString(cmp.Or(string(e.Text.Text), e.named()))
 	}
+	to.WriteString(e.own(m))
 	for n, part := range e.Elements {
 		if or(e.Type) == "rich_text_list" {
 			to.WriteString(e.bullet(n))
@@ -404,6 +390,25 @@ func (e slackElement) write(to *strings.Builder, m *slackMessage, nested int) {
 	if strings.HasPrefix(string(e.Type), "rich_text_") {
 		to.WriteString("\n")
 	}
+}
+
+// own are the words of an element without those in it. Its links and mentions are added to m.
+func (e slackElement) own(m *slackMessage) string {
+	switch or(e.Type) {
+	case "link":
+		m.links = addLink(m.links, or(e.Text.Text, "Open"), string(e.URL))
+		return or(e.Text.Text, e.URL)
+	case "emoji":
+		return ":" + or(e.Name) + ":"
+	case "mrkdwn":
+		return m.plain(string(e.Text.Text))
+	case "plain_text":
+		return unescape(string(e.Text.Text))
+	case "user", "usergroup", "broadcast":
+		m.mention(or(e.UserID, e.UsergroupID, e.Range))
+		return e.named()
+	}
+	return cmp.Or(string(e.Text.Text), e.named())
 }
 
 // bullet begins an item of a list.
