@@ -180,6 +180,7 @@ const (
 	latestQuery = `SELECT ` + withCards + ` FROM latest t JOIN incidents i ON i.n = t.incident` + incidentCards +
 		`WHERE t.key {oneofnumbers} ORDER BY i.n`
 	numberedQuery = `SELECT ` + withCards + ` FROM incidents i` + incidentCards + `WHERE i.n {oneofnumbers} ORDER BY i.n`
+	newerQuery    = `SELECT max(n) FROM incidents WHERE n > (SELECT incident FROM latest_upto) AND state <> {digest} AND key {oneof} GROUP BY key, route`
 	seenQuery     = `SELECT a.idempotency_key, a.id, a.key, coalesce(i.id, ''),
 			CASE WHEN a.status = {resolved} THEN 'resolved' WHEN a.delivery IS NOT NULL THEN 'opened' ELSE 'folded' END, a.body
 		FROM alerts a LEFT JOIN incidents i ON i.n = a.incident WHERE a.idempotency_key {oneof}`
@@ -217,15 +218,37 @@ func (d *DB) latest(ctx context.Context, keys []string) ([]alert.Incident, error
 		asked[key], hashes[n] = true, keyHash(key)
 	}
 	// What is in memory is looked up first: it leaves only for the table.
-	var newer []int64
-	for _, l := range d.keys.find(hashes) {
-		newer = append(newer, l.incident)
+	newer, err := d.newer(ctx, keys, hashes)
+	if err != nil {
+		return nil, err
 	}
 	found, err := d.numbered(ctx, latestQuery, hashes)
 	if err == nil && len(newer) > 0 {
 		found, err = d.replace(ctx, found, newer)
 	}
 	return slices.DeleteFunc(found, func(i alert.Incident) bool { return !asked[i.Key] }), err
+}
+
+// newer finds the latest incidents that are not in the table latest yet. For a front, whose
+// active replica has them in memory, the database does.
+func (d *DB) newer(ctx context.Context, keys []string, hashes []int64) (newer []int64, err error) {
+	if !d.front {
+		for _, l := range d.keys.find(hashes) {
+			newer = append(newer, l.incident)
+		}
+		return newer, nil
+	}
+	list, err := json.Marshal(keys)
+	if err != nil {
+		return nil, err
+	}
+	err = d.each(ctx, newerQuery, func(s scanner) error {
+		var n int64
+		err := s.Scan(&n)
+		newer = append(newer, n)
+		return err
+	}, string(list))
+	return newer, err
 }
 
 // replace puts newer incidents in the place of those of the same keys and routes.

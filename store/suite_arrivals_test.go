@@ -112,6 +112,30 @@ func TestPostgresAStandbyReadsAndWritesNothing(t *testing.T) {
 	})
 }
 
+// The active replica keeps in memory which incident is the latest of a key.
+func TestPostgresAStandbyFindsTheLatestIncidentOfEachKey(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	standby := openFront(t, url)
+	commit(t, d, fire(incident("old", "#db", 1)))
+	must(t, d.write(t.Context(), (*writer).flushKeys)) // as a commit does once there are many
+	for _, id := range []string{"new", "newest"} {
+		i := incident(id, "#db", 1)
+		i.Key = "key-old"
+		commit(t, d, fire(i))
+	}
+	f, err := standby.Load(t.Context(), alert.Query{Keys: []string{"key-old"}})
+	must(t, err)
+	if len(f.Incidents) != 1 || f.Incidents[0].ID != "newest" {
+		t.Errorf("the standby finds %+v, want the newest incident alone", f.Incidents)
+	}
+	s, err := standby.Stats(t.Context(), []time.Time{at(-10), at(10)})
+	must(t, err)
+	if len(s.Noisiest) != 1 || s.Noisiest[0].Incident != "newest" || s.Noisiest[0].Title == "" {
+		t.Errorf("the standby counts %+v, want the newest incident with its title", s.Noisiest)
+	}
+}
+
 func TestPostgresReceiptsComeBackWhole(t *testing.T) {
 	url := postgresSchema(t)
 	d := reopen(t, url)
