@@ -25,20 +25,25 @@ func inOurWords(said phrase) phrase {
 	if silences, ok := aboutSilences(said); ok {
 		return silences
 	}
-	first, second, behind := said.words[0].key, said.words[1].key, said.from(2)
-	noun, alone := strings.TrimSuffix(first, "s"), len(behind.words) == 0
-	if c, _ := commandOf(second); noun == "incident" && c.parse != nil {
-		return said.from(1)
-	}
-	switch {
-	case isOneOf(first, wordsToList) && isOneOf(second, otherLists) && alone:
-		return said.from(1)
-	case noun == "alert" && isOneOf(second, wordsToList):
-		return read("list " + behind.text)
-	case first == "status" && idShape.MatchString(second) && alone:
-		return read("show " + second)
+	if incidents, ok := aboutIncidents(said); ok {
+		return incidents
 	}
 	return idsLast(said)
+}
+
+// aboutIncidents reads a kind of thing and what is to be done: incident ack k7f2, alert query.
+func aboutIncidents(said phrase) (phrase, bool) {
+	first, second, behind := said.words[0].key, said.words[1].key, said.from(2)
+	noun, alone := strings.TrimSuffix(first, "s"), len(behind.words) == 0
+	switch c, _ := commandOf(second); {
+	case noun == "incident" && c.parse != nil, alone && isOneOf(first, wordsToList) && isOneOf(second, otherLists):
+		return said.from(1), true
+	case noun == "alert" && isOneOf(second, wordsToList):
+		return read("list " + behind.text), true
+	case alone && first == "status" && idShape.MatchString(second):
+		return read("show " + second), true
+	}
+	return said, false
 }
 
 func afterGreeting(said phrase) phrase {
