@@ -246,6 +246,14 @@ func Passes(err error) bool {
 	return errors.Is(err, ErrFull) || errors.Is(err, ErrHeld) || err != nil && postgresPasses(err) || errors.Is(err, alert.ErrUnavailable) && !postgresDenies(err)
 }
 
+// Remedy says what to do about an error of which Passes is true.
+func Remedy(err error) string {
+	if errors.Is(err, ErrFull) {
+		return "make room on the disk" + continues
+	}
+	return postgresRepair(err)
+}
+
 // postgresPasses: the connection is gone, another session is in the way, or the server is out
 // of disk or memory, shutting down or read-only. See
 // https://www.postgresql.org/docs/current/errcodes-appendix.html.
@@ -294,7 +302,7 @@ func postgresRepair(err error) string {
 		return "make room on PostgreSQL's disk" + continues
 	case errors.As(err, &e) && e.Code == "53300":
 		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+3) + continues
-	case errors.As(err, &e) && e.Code == "25006":
+	case errors.Is(err, errReadOnly), errors.As(err, &e) && e.Code == "25006":
 		return "make PostgreSQL take writes (it is read-only, perhaps a standby), or name another server in TOCSIN_STORE" + continues
 	case postgresDenies(err):
 		return "give Tocsin's role the right that PostgreSQL names (GRANT), or the password and database of TOCSIN_STORE" + continues

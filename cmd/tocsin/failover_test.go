@@ -1,8 +1,8 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -71,18 +71,53 @@ func TestAFailOverToAPromotedServerLosesNothing(t *testing.T) {
 	}
 }
 
-// What is found is a server that takes no writes: whoever reads the line has to know why.
-func TestAServerThatOnlyFollowsIsRefusedWithTheRemedy(t *testing.T) {
+// What is found is a server that takes no writes, and later one that does not run: whoever
+// looks has to know which, and nobody has to start the daemon again.
+func TestADaemonThatStartsWithoutAWritableDatabaseWaitsAndSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	primary := soloDatabase(t)
 	next := primary.followed()
 	p := prepare(t, slack(t, playground.Options{}), map[string]string{"TOCSIN_STORE": next.local()})
-	p.launch()
-	if err := <-p.exited; err == nil {
-		t.Error("it ended without an error")
+	p.start()
+	p.mustRefuse()
+	says := func(what string) {
+		t.Helper()
+		p.eventually(what+" in /readyz", func() bool {
+			h := p.readyz()
+			return !h.Ready && len(h.Problems) == 1 && strings.Contains(h.Problems[0].What+h.Problems[0].Fix, what)
+		})
+		if said := p.log.String(); strings.Count(said, what) != 1 {
+			t.Errorf("the log does not say once %q:\n%s", what, said)
+		}
 	}
-	p.cmd = nil
-	if said := []byte(p.log.String()); !bytes.Contains(said, []byte("target_session_attrs=read-write")) || bytes.Count(said, []byte("\n")) != 1 {
-		t.Errorf("it says\n%s", said)
+	says("make PostgreSQL take writes")
+	next.end(syscall.SIGQUIT)
+	says("check that PostgreSQL runs")
+	next.start()
+	next.promote()
+	p.eventually("ready", func() bool { return p.readyz().Ready })
+	p.settle(p.mustPush(firing("a", "accepted"))...)
+	if err := p.terminate(); err != nil {
+		t.Error(err)
+	}
+}
+
+// What does not pass by itself ends the daemon with one line.
+func TestADaemonWhoseDatabaseRefusesItEndsWithTheReason(t *testing.T) {
+	t.Parallel()
+	d := soloDatabase(t)
+	for url, want := range map[string]string{
+		"postgres://nobody@/postgres?host=" + d.dir: `role "nobody" does not exist`,
+		"postgres://tocsin@/nothing?host=" + d.dir:  `database "nothing" does not exist`,
+	} {
+		p := prepare(t, slack(t, playground.Options{}), map[string]string{"TOCSIN_STORE": url})
+		p.launch()
+		if err := <-p.exited; err == nil {
+			t.Error("it ended without an error")
+		}
+		p.cmd = nil
+		if said := p.log.String(); !strings.Contains(said, want) || strings.Count(said, "\n") != 1 {
+			t.Errorf("it says\n%s\nwant %s", said, want)
+		}
 	}
 }

@@ -224,13 +224,7 @@ func (d *daemon) again(ctx context.Context) (*daemon, error) {
 	if slices.ContainsFunc(d.cfg.Changes(cfg), func(c config.Change) bool { return c.Restart }) {
 		d.doors.close() // it may listen elsewhere now
 	}
-	for {
-		next, err := newDaemon(ctx, cfg, d.origin)
-		if !store.Passes(err) || !pause(ctx, openAgain) {
-			return next, err
-		}
-		d.log.Warn("can't be a standby yet", zap.Error(err))
-	}
+	return newDaemon(ctx, cfg, d.origin)
 }
 
 // newReplica is what the others know of a daemon from its start.

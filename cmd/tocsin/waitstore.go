@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	// openAgain is the time between two attempts to open a store whose disk is full.
+	// openAgain is the time between two attempts to open a store that can't be opened now.
 	openAgain = 2 * time.Second
 	// endingFor is how long PostgreSQL may take to end the session of a daemon that has ended,
 	// so that one that is restarted does not become a standby for a moment.
@@ -25,59 +25,72 @@ const (
 )
 
 // openStore opens the store. While another replica has it this one is a standby, and while
-// its disk is full it waits. Clients are answered 503: a daemon that ended would refuse them
-// without a reason. metrics are those that need no store.
+// its disk is full or its server is away it waits. Clients are answered 503: a daemon that
+// ended would refuse them without a reason. metrics are those that need no store.
 func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*store.DB, error) {
 	db, err := d.tryStore(ctx)
 	for began := time.Now(); errors.Is(err, store.ErrHeld) && time.Since(began) < endingFor && pause(ctx, endingFor/10); {
 		db, err = d.tryStore(ctx)
 	}
-	switch {
-	case errors.Is(err, store.ErrHeld):
+	if waits(err) {
+		db, err = d.awaitStore(ctx, metrics, err)
+	}
+	if errors.Is(err, store.ErrHeld) {
 		return d.standBy(ctx, metrics)
-	case errors.Is(err, store.ErrFull):
-		return d.awaitRoom(ctx, metrics, err)
 	}
 	return db, err
 }
 
-// awaitRoom opens the store once its disk is not full, which is why it can't be opened now.
-func (d *daemon) awaitRoom(ctx context.Context, metrics prometheus.Gatherer, full error) (db *store.DB, err error) {
-	d.log.Error("nothing is accepted", zap.Error(full))
-	h := alert.Health{Problems: []alert.Problem{{
-		Code: alert.ProblemStore, Since: time.Now(), What: "nothing is accepted: " + full.Error(), Fix: "Tocsin continues by itself once there is room",
-	}}}
-	h.Checks = h.Judged()
-	parts, err := d.refuse(ctx, waiting{reason: full, health: func() alert.Health { return h }, metrics: metrics})
-	if err != nil {
-		return nil, err
+// waits reports whether the store can't be opened now, and perhaps later without a restart.
+func waits(err error) bool { return store.Passes(err) && !errors.Is(err, store.ErrHeld) }
+
+// awaitStore opens the store as soon as it can be, or another replica has it, and refuses
+// everything until then. why is the reason for now.
+func (d *daemon) awaitStore(ctx context.Context, metrics prometheus.Gatherer, why error) (db *store.DB, err error) {
+	if err := d.listen(ctx); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
-	d.logNotify(d.notifier.Ready("nothing is accepted: " + full.Error()))
-	for err = full; errors.Is(err, store.ErrFull) && pause(ctx, openAgain); {
-		db, err = d.tryStore(ctx)
+	since, hint := time.Now(), ""
+	refuse := func() *front {
+		hint = store.Remedy(why)
+		d.log.Error("nothing is accepted", zap.Error(why), zap.String("hint", hint))
+		return d.refusing(why, waiting{metrics: metrics, health: unopened(since, why)})
 	}
-	if err = errors.Join(err, d.stopAnswering(parts, db != nil)); err != nil && db != nil {
+	parts := d.answer(refuse())
+	d.logNotify(d.notifier.Ready("nothing is accepted: " + why.Error()))
+	for waits(why) && pause(ctx, openAgain) {
+		if db, why = d.tryStore(ctx); waits(why) && store.Remedy(why) != hint {
+			d.front.Store(refuse())
+			d.logNotify(d.notifier.Status("nothing is accepted: " + why.Error()))
+		}
+	}
+	if err = errors.Join(why, d.stopAnswering(parts, db != nil || errors.Is(why, store.ErrHeld))); err != nil && db != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, err
 }
 
-// waiting is why there is no store yet, and what is known meanwhile.
+// unopened is the health of a daemon without a store.
+func unopened(since time.Time, why error) func() alert.Health {
+	h := alert.Health{Problems: []alert.Problem{{
+		Code: alert.ProblemStore, Since: since, What: "nothing is accepted: " + why.Error(), Fix: store.Remedy(why),
+	}}}
+	h.Checks = h.Judged()
+	return func() alert.Health { return h }
+}
+
+// waiting is what is known while there is no store.
 type waiting struct {
-	reason  error
 	health  func() alert.Health
 	metrics prometheus.Gatherer
 }
 
-// refuse answers everything but questions about health with 503, until stopAnswering.
-func (d *daemon) refuse(ctx context.Context, w waiting) (*stages, error) {
-	if err := d.listen(ctx); err != nil {
-		return nil, errors.Join(err, d.close())
-	}
+// refusing answers everything but questions about health with 503.
+func (d *daemon) refusing(why error, w waiting) *front {
 	refuse := api.New(api.Options{
 		Token: d.cfg.Listen.Token, Tokens: d.cfg.Listen.Tokens, Log: d.log.Named("api"), Health: w.health, Metrics: w.handler(),
 	})
-	return d.answer(&front{api: refuse, unix: refuse.RefusingHandler(w.reason), tcp: refuse.RefusingTCPHandler(w.reason)}), nil
+	return &front{api: refuse, unix: refuse.RefusingHandler(why), tcp: refuse.RefusingTCPHandler(why)}
 }
 
 // handler serves the metrics while there is no store.
