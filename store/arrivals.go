@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -53,6 +54,9 @@ const (
 			VALUES ($1, $2, $3, $4, extract(epoch FROM clock_timestamp()) * 1000000, 0) ON CONFLICT DO NOTHING RETURNING id)
 		SELECT pg_notify(` + channelName + `, '` + receivedNotice + `') FROM received`
 	receivedNotice = "received"
+	// clockNotify tells the others the active replica's clock, in microseconds.
+	clockNotify = `SELECT pg_notify(` + channelName + `, '` + clockNotice + `' || $1::bigint)`
+	clockNotice = "clock "
 )
 
 // arrivals is what passes requests on over PostgreSQL.
@@ -71,6 +75,10 @@ type arrivals struct {
 	// heard is closed once notifications are heard for the first time.
 	heard   chan struct{}
 	hearing sync.Once
+	// now is this replica's clock, and ahead how far the active one's is ahead of it; nil
+	// until anything is known of that.
+	now   func() time.Time
+	ahead atomic.Pointer[time.Duration]
 
 	mu sync.Mutex
 	// waiting are those who wait for a receipt, by the arrival's id.
@@ -109,8 +117,12 @@ func OpenFront(url string, o Options) (*DB, error) {
 	d.front, d.writers = true, d.readers
 	d.aliases.Store(alert.NewAliases(nil))
 	d.tasks.Go(d.listen)
-	d.tasks.Go(d.arriveLoop)
 	d.tasks.Go(d.stockLoop)
+	select { // a receipt that comes before notifications are heard is lost, and the clock is not known
+	case <-d.arrivals.heard:
+	case <-time.After(pollEvery):
+	}
+	d.tasks.Go(d.arriveLoop)
 	return d, nil
 }
 
@@ -156,8 +168,8 @@ func (d *DB) readTally(w *writer) error {
 	return nil
 }
 
-func newArrivals(config *pgx.ConnConfig) *arrivals {
-	return &arrivals{config: config, patience: receiptPatience, writing: make(chan *arriving), arrived: make(chan struct{}, 1), received: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
+func newArrivals(config *pgx.ConnConfig, now func() time.Time) *arrivals {
+	return &arrivals{config: config, now: now, patience: receiptPatience, writing: make(chan *arriving), arrived: make(chan struct{}, 1), received: make(chan struct{}, 1), hurry: make(chan struct{}), heard: make(chan struct{}), waiting: map[string]*awaitedReceipt{}}
 }
 
 // Arrive writes a request down for the active replica. It returns once the request is durable
@@ -299,6 +311,13 @@ func (a *arrivals) hear(notice string) {
 		wake(a.received)
 		return
 	}
+	if clock, ok := strings.CutPrefix(notice, clockNotice); ok {
+		if at, err := strconv.ParseInt(clock, 10, 64); err == nil {
+			ahead := fromMicros(at).Sub(a.now())
+			a.ahead.Store(&ahead)
+		}
+		return
+	}
 	id, rest, _ := strings.Cut(notice, " ")
 	more, part, _ := strings.Cut(rest, " ")
 	a.mu.Lock()
@@ -315,6 +334,17 @@ func (a *arrivals) hear(notice string) {
 		one.whole <- receipt
 		delete(a.waiting, id)
 	}
+}
+
+// Now is the time by which a front checks requests: that of the active replica's clock, which
+// decides them, or of the database's until the first is heard.
+func (d *DB) Now() time.Time {
+	if d.front {
+		if ahead := d.arrivals.ahead.Load(); ahead != nil {
+			return d.now().Add(*ahead)
+		}
+	}
+	return d.now()
 }
 
 func wake(sleeper chan<- struct{}) {
@@ -372,9 +402,12 @@ func (d *DB) listenOnce(ctx context.Context) error {
 		_ = conn.Close(end) // it may be lost
 	}()
 	var channel string
-	if err := conn.QueryRow(ctx, "SELECT "+channelName).Scan(&channel); err != nil {
+	var clock time.Time
+	if err := conn.QueryRow(ctx, "SELECT "+channelName+", clock_timestamp()").Scan(&channel, &clock); err != nil {
 		return err
 	}
+	ahead := clock.Sub(d.now())
+	d.arrivals.ahead.CompareAndSwap(nil, &ahead)
 	if _, err := conn.Exec(ctx, "LISTEN "+pgx.Identifier{channel}.Sanitize()); err != nil {
 		return err
 	}
@@ -397,11 +430,6 @@ func (d *DB) listenOnce(ctx context.Context) error {
 // arriveLoop writes arrivals, those that come during one transaction in the next one, until
 // the store closes.
 func (d *DB) arriveLoop() {
-	select { // a receipt that comes before notifications are heard is lost
-	case <-d.arrivals.heard:
-	case <-time.After(pollEvery):
-	case <-d.closing:
-	}
 	for {
 		select {
 		case first := <-d.arrivals.writing:

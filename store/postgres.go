@@ -175,7 +175,7 @@ func (d *DB) asPostgres(config *pgx.ConnConfig) {
 	// and the answer is certain.
 	d.answerWithin = d.answerWithin * 7 / 10
 	d.release = func() error { return nil }
-	d.readers, d.arrivals = openPool(config, postgresReaders), newArrivals(config)
+	d.readers, d.arrivals = openPool(config, postgresReaders), newArrivals(config, d.now)
 }
 
 func (d *DB) postgresWriter() *writer {

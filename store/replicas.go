@@ -142,6 +142,9 @@ func (d *DB) beat(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if _, err := d.passOn(ctx, clockNotify, micros(d.now())); err != nil {
+		return err
+	}
 	var all []alert.Replica
 	if err := d.each(ctx, replicasQuery, scanReplicas(&all, self.ID)); err != nil {
 		return err

@@ -136,6 +136,42 @@ func TestPostgresAStandbyFindsTheLatestIncidentOfEachKey(t *testing.T) {
 	}
 }
 
+func TestPostgresAStandbyGoesByTheClockOfTheActiveReplica(t *testing.T) {
+	url := postgresSchema(t)
+	d := reopen(t, url)
+	clock := func() (at time.Time) {
+		t.Helper()
+		must(t, d.each(t.Context(), "SELECT clock_timestamp()", func(s scanner) error { return s.Scan(&at) }))
+		return at
+	}
+	before := clock()
+	standby, err := OpenFront(url, Options{Now: func() time.Time { return at(1) }})
+	must(t, err)
+	defer func() { must(t, standby.Close()) }()
+	<-standby.arrivals.heard
+	if now := standby.Now(); now.Before(before) || now.After(clock()) {
+		t.Errorf("before it has heard of another replica it is %s, and by the database %s", now, before)
+	}
+	must(t, d.Close())
+	for _, now := range []time.Time{at(100), at(-100)} {
+		o := replicaOptions("a")
+		o.Now = func() time.Time { return now }
+		active, err := Open(t.Context(), url, o)
+		must(t, err)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		for !standby.Now().Equal(now) && standby.again(ctx) {
+		}
+		cancel()
+		if got := standby.Now(); !got.Equal(now) {
+			t.Errorf("it is %s, and by the active replica %s", got, now)
+		}
+		if got := active.Now(); !got.Equal(now) {
+			t.Errorf("by the active one's clock it is %s, want %s", got, now)
+		}
+		must(t, active.Close())
+	}
+}
+
 func TestPostgresReceiptsComeBackWhole(t *testing.T) {
 	url := postgresSchema(t)
 	d := reopen(t, url)

@@ -86,7 +86,7 @@ type standbyReceiver struct {
 // the active replica; Socket Mode goes on until that one has connections of its own.
 func (d *daemon) receive(answering *stages, shared *store.DB, slack *bot.Bot) *standbyReceiver {
 	parts := newStages(d.log)
-	dialogs := handlers.New(handlers.Options{Log: d.log.Named("handlers")})
+	dialogs := handlers.New(handlers.Options{Now: shared.Now, Log: d.log.Named("handlers")})
 	var slackSide fromSlack
 	if d.requests != nil {
 		slackSide = bot.NewFrontRequests(slack, shared, dialogs, d.requests, d.tokens.signing)
@@ -138,14 +138,14 @@ const standbyStatus = "standby: another replica is active"
 func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack *bot.Bot, w waiting) (*stages, error) {
 	rules := func(cfg *config.Config) engine.Options {
 		o := engineRules(cfg, shared.DB)
-		o.Front, o.Log = shared, d.log.Named("engine")
+		o.Front, o.Now, o.Log = shared, shared.Now, d.log.Named("engine")
 		return o
 	}
 	decider, metrics := engine.New(shared, rules(d.cfg)), w.handler()
 	var reload func(context.Context) (api.Reloaded, error)
 	newFront := func(cfg *config.Config, before *api.API) (*front, error) {
 		o, err := d.apiOptions(cfg)
-		o.Engine, o.Store, o.Person, o.Health, o.Metrics, o.Reload, o.Before = decider, shared, slack.Person, w.health, metrics, reload, before
+		o.Engine, o.Store, o.Now, o.Person, o.Health, o.Metrics, o.Reload, o.Before = decider, shared, shared.Now, slack.Person, w.health, metrics, reload, before
 		o.Doctor = func(ctx context.Context) alert.Checkup { return d.checkup(ctx, w.health, nil) }
 		return frontOf(o), err
 	}

@@ -131,6 +131,6 @@ func (d *daemon) storeOptions() store.Options {
 	cfg := d.latest.Load()
 	return store.Options{
 		Retention: cfg.Delivery.Retention, DeadRetention: cfg.Delivery.DeadRetention, AnswerWithin: cfg.Health.Store, Log: d.log.Named("store"),
-		Replica: d.replica,
+		Now: d.in.Now, Replica: d.replica,
 	}
 }
