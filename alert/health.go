@@ -33,6 +33,8 @@ type Health struct {
 	Replicas []Replica `json:"replicas,omitempty"`
 	// Lag is what they have yet to decide; nil over SQLite.
 	Lag *Lag `json:"lag,omitempty"`
+	// ReplicasAsOf is when both were read, if that is some time ago because the store can't be.
+	ReplicasAsOf time.Time `json:"replicas_as_of,omitzero"`
 	// Problems keep the daemon from being ready, each with its remedy.
 	Problems []Problem `json:"problems,omitempty"`
 	// Notes need a person, too, and say nothing against the daemon: a conversation that
@@ -85,7 +87,16 @@ const (
 	ProblemConfig       = "config"        // another configuration has a mistake and is not used; only a note
 	ProblemSpool        = "spool"         // a file of the spool can't be used; only a note
 	ProblemReplicas     = "replicas"      // replicas have different configurations; only a note
+	ProblemLeaderless   = "leaderless"    // no replica is active, or the active one doesn't decide what others accept; only a note
 )
+
+// NoteCodes returns all codes of notes.
+func NoteCodes() []string {
+	return []string{
+		ProblemStore, ProblemToken, ProblemRefused, ProblemConnection, ProblemDestination, ProblemThrottled, ProblemDeadLetters,
+		ProblemConfig, ProblemSpool, ProblemReplicas, ProblemLeaderless,
+	}
+}
 
 // ProblemCodes returns all codes of problems that keep the daemon from being ready, the
 // most serious first.

@@ -36,7 +36,7 @@ func healthChecks() []healthCheck {
 			}
 			return fmt.Sprintf("requests that wait: %d", h.Spooled)
 		}},
-		{"replicas", []string{ProblemReplicas}, Health.Cluster},
+		{"replicas", []string{ProblemReplicas, ProblemLeaderless}, Health.Cluster},
 	}
 }
 
@@ -52,6 +52,9 @@ func (h Health) Link() string {
 func (h Health) Cluster() string {
 	if len(h.Replicas) < 2 {
 		return ""
+	}
+	if !h.ReplicasAsOf.IsZero() {
+		return "not known since " + h.ReplicasAsOf.UTC().Format("15:04:05 UTC") + ", because the store can't be read"
 	}
 	count, active := map[ReplicaState]int{}, "none"
 	for _, r := range h.Replicas {
@@ -102,12 +105,12 @@ func (h Health) Judged() []Check {
 }
 
 // judges reports whether there is anything to judge: a daemon that is alone has no replicas,
-// and a standby no connections.
+// and what is sent only the active one knows.
 func (h Health) judges(kind healthCheck) bool {
 	switch kind.name {
 	case "replicas":
 		return len(h.Replicas) > 1
-	case "connections":
+	case "deliveries", "conversations", "last resort", "dead letters":
 		return !h.Standby
 	}
 	return true

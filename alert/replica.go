@@ -42,6 +42,42 @@ func (l Lag) String() string {
 	return fmt.Sprintf("arrivals that wait: %d, for up to %.0f s", l.Arrivals, l.Seconds)
 }
 
+// Cluster is what one daemon knows of those that share its store.
+type Cluster struct {
+	Replicas []Replica
+	Lag      *Lag
+	// At is when that was read, Leaderless since when none has been active; zero if one is.
+	At, Leaderless time.Time
+}
+
+const (
+	// clusterStale is after what time what was read says nothing about now.
+	clusterStale = 10 * time.Second
+	// leaderlessFor is how long none may be active. One that is lost counts as active for ten
+	// seconds, and a takeover takes less than two.
+	leaderlessFor = 5 * time.Second
+	// lagMost is how many seconds an arrival may wait for its decision.
+	lagMost = 15
+)
+
+// Share adds what is known of the replicas, and the notes about them.
+func (h *Health) Share(c Cluster, now time.Time) {
+	h.Replicas, h.Lag = c.Replicas, c.Lag
+	if len(c.Replicas) > 0 && now.Sub(c.At) > clusterStale {
+		h.ReplicasAsOf = c.At
+		return
+	}
+	h.Notes = append(h.Notes, replicaNotes(c.Replicas)...)
+	const look = "tocsin status and the log of each replica say what is wrong there (tocsin cluster lists them); what is accepted meanwhile is kept"
+	switch {
+	case !c.Leaderless.IsZero() && now.Sub(c.Leaderless) > leaderlessFor:
+		h.Notes = append(h.Notes, Problem{Code: ProblemLeaderless, Since: c.Leaderless, What: "no replica is active: alerts are accepted, and nothing is decided or sent", Fix: look})
+	case c.Lag != nil && c.Lag.Seconds > lagMost:
+		waits := now.Add(-time.Duration(c.Lag.Seconds * float64(time.Second)))
+		h.Notes = append(h.Notes, Problem{Code: ProblemLeaderless, Since: waits, What: "the active replica does not decide what others have accepted: " + c.Lag.String(), Fix: look})
+	}
+}
+
 // ReplicaState is what a replica does.
 type ReplicaState string
 
@@ -103,8 +139,8 @@ func peersOf(all []Replica, self int) (peers []Replica) {
 	return peers
 }
 
-// ReplicaNotes are the notes that one of these replicas has about the others.
-func ReplicaNotes(all []Replica) (notes []Problem) {
+// replicaNotes are the notes that one of these replicas has about the others.
+func replicaNotes(all []Replica) (notes []Problem) {
 	var self Replica
 	for _, r := range all {
 		if r.Self {

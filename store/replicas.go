@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -153,8 +154,7 @@ func (d *DB) beat(ctx context.Context) error {
 	if err := d.each(ctx, lagQuery, func(row scanner) error { return row.Scan(&lag.Arrivals, &lag.Seconds) }); err != nil {
 		return err
 	}
-	d.replicas.Store(&all)
-	d.lag.Store(&lag)
+	keep(&d.cluster, all, &lag)
 	return foreign(all)
 }
 
@@ -195,18 +195,28 @@ func foreign(all []alert.Replica) error {
 	return nil
 }
 
-// Replicas are the daemons that share the store, as they were a moment ago; none over
-// SQLite. It makes no query.
-func (d *DB) Replicas() []alert.Replica {
-	if all := d.replicas.Load(); all != nil {
-		return *all
+// keep keeps what was read just now.
+func keep(known *atomic.Pointer[alert.Cluster], all []alert.Replica, lag *alert.Lag) {
+	next := &alert.Cluster{Replicas: all, Lag: lag, At: time.Now()}
+	if !slices.ContainsFunc(all, func(r alert.Replica) bool { return r.State == alert.ReplicaActive }) {
+		next.Leaderless = next.At
+		if before := known.Load(); before != nil && !before.Leaderless.IsZero() {
+			next.Leaderless = before.Leaderless
+		}
 	}
-	return nil
+	known.Store(next)
 }
 
-// Lag is what standbys have accepted and is not decided, as it was a moment ago; nil over
-// SQLite. It makes no query.
-func (d *DB) Lag() *alert.Lag { return d.lag.Load() }
+// Cluster is what is known of the daemons that share the store, as it was read last; nothing
+// over SQLite. It makes no query.
+func (d *DB) Cluster() alert.Cluster { return known(&d.cluster) }
+
+func known(c *atomic.Pointer[alert.Cluster]) alert.Cluster {
+	if c := c.Load(); c != nil {
+		return *c
+	}
+	return alert.Cluster{}
+}
 
 // Active waits until ctx ends, or until another replica is active or this one may not
 // be: it returns ErrSuperseded or ErrForeign, and the store has to be closed.
@@ -250,8 +260,7 @@ type Standby struct {
 	silent   time.Duration // silentFor
 	lost     time.Duration // lostAfter
 	self     func() alert.Replica
-	replicas atomic.Pointer[[]alert.Replica]
-	lag      atomic.Pointer[alert.Lag]
+	cluster  atomic.Pointer[alert.Cluster]
 	trouble  atomic.Pointer[trouble]
 	beaten   time.Time // when it has said last that it lives
 }
@@ -353,16 +362,12 @@ func (s *Standby) beat(ctx context.Context) error {
 	if err := scanAll(rows, scanReplicas(&all, self.ID)); err != nil {
 		return err
 	}
-	s.replicas.Store(&all)
-	if err := foreign(all); err != nil {
-		return err
-	}
 	var lag alert.Lag
-	if err := s.db.QueryRowContext(ctx, lagQuery).Scan(&lag.Arrivals, &lag.Seconds); err != nil {
-		return err
+	err = s.db.QueryRowContext(ctx, lagQuery).Scan(&lag.Arrivals, &lag.Seconds)
+	if err == nil {
+		keep(&s.cluster, all, &lag)
 	}
-	s.lag.Store(&lag)
-	return nil
+	return cmp.Or(foreign(all), err)
 }
 
 func (s *Standby) note(err error) {
@@ -409,16 +414,8 @@ func (s *Standby) Problems() []alert.Problem {
 	return []alert.Problem{{Code: alert.ProblemStore, Since: t.since, What: "this standby can't reach the store: " + t.err.Error(), Fix: postgresRepair(t.err)}}
 }
 
-// Replicas are the daemons that share the store, as they were a moment ago.
-func (s *Standby) Replicas() []alert.Replica {
-	if all := s.replicas.Load(); all != nil {
-		return *all
-	}
-	return nil
-}
-
-// Lag is what standbys have accepted and is not decided, as it was a moment ago.
-func (s *Standby) Lag() *alert.Lag { return s.lag.Load() }
+// Cluster is what is known of the daemons that share the store, as it was read last.
+func (s *Standby) Cluster() alert.Cluster { return known(&s.cluster) }
 
 // Leave removes the replica from the list; Close does not, so that one that becomes active
 // stays in it.

@@ -89,9 +89,8 @@ type DB struct {
 	self func() alert.Replica
 	term int64
 	// deposed gets why another replica has to be active.
-	deposed  chan error
-	replicas atomic.Pointer[[]alert.Replica]
-	lag      atomic.Pointer[alert.Lag]
+	deposed chan error
+	cluster atomic.Pointer[alert.Cluster]
 	// confirmed is when the latest transaction began that the database has confirmed.
 	confirmed atomic.Pointer[time.Time]
 }

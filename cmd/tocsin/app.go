@@ -82,6 +82,7 @@ type daemon struct {
 	intro  *introduction
 	intake *intake
 	full   span // the backlog
+	hears  span // a standby keeps connections
 	// heartbeats counts them by status, as they were at the last look.
 	heartbeats *prometheus.GaugeVec
 	stored     storedGauges

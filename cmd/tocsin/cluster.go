@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -14,6 +16,9 @@ import (
 type cluster struct {
 	Replicas []alert.Replica `json:"replicas"`
 	Lag      *alert.Lag      `json:"lag,omitempty"`
+	// AsOf is when that was read, if the store can't be read now.
+	AsOf     time.Time       `json:"as_of,omitzero"`
+	Problems []alert.Problem `json:"problems,omitempty"`
 	Notes    []alert.Problem `json:"notes,omitempty"`
 }
 
@@ -45,15 +50,29 @@ func (c *statusCmd) cluster(ctx context.Context) (any, string, error) {
 	if err != nil && !errors.Is(err, errNotReady) {
 		return nil, "", err
 	}
-	found := cluster{Replicas: append([]alert.Replica{}, health.Replicas...), Lag: health.Lag, Notes: alert.ReplicaNotes(health.Replicas)}
-	return found, found.text(), nil
+	only := func(all []alert.Problem, codes ...string) []alert.Problem {
+		return slices.DeleteFunc(slices.Clone(all), func(p alert.Problem) bool { return !slices.Contains(codes, p.Code) })
+	}
+	found := cluster{
+		Replicas: append([]alert.Replica{}, health.Replicas...), Lag: health.Lag, AsOf: health.ReplicasAsOf,
+		Problems: only(health.Problems, alert.ProblemStore, alert.ProblemStoreStuck),
+		Notes:    only(health.Notes, alert.ProblemReplicas, alert.ProblemLeaderless),
+	}
+	if len(found.Problems) == 0 {
+		err = nil // the list is what was asked for
+	}
+	return found, found.text(), err
 }
 
 func (c cluster) text() string {
-	if len(c.Replicas) == 0 {
+	if len(c.Replicas) == 0 && len(c.Problems) == 0 {
 		return "the daemon is alone: replicas need a PostgreSQL store\n"
 	}
-	text := table(func(line func(cells ...any)) {
+	text := ""
+	if !c.AsOf.IsZero() {
+		text = "as of " + ago(c.AsOf) + ": the store can't be reached\n\n"
+	}
+	text += table(func(line func(cells ...any)) {
 		line("HOST", "STATE", "ACTIVE SINCE", "UP SINCE", "NOT HEARD", "SLACK", "VERSION", "CONFIG")
 		for _, r := range c.Replicas {
 			host := r.Host
@@ -70,8 +89,5 @@ func (c cluster) text() string {
 	if c.Lag != nil {
 		text += "\n" + c.Lag.String() + "\n"
 	}
-	for _, p := range c.Notes {
-		text += "\n" + fields([][2]string{{"note", flat(p.What)}, {"what to do", flat(p.Fix)}})
-	}
-	return text
+	return text + problemsText("problem", c.Problems) + problemsText("note", c.Notes)
 }

@@ -180,6 +180,37 @@ func TestReplicasWithDifferentConfigurationsWarn(t *testing.T) {
 		if said, err := p.tocsin("cluster"); err != nil || !strings.Contains(said, "has another configuration than this one; the configuration of the active one counts") {
 			t.Errorf("tocsin cluster says %v:\n%s", err, said)
 		}
+		if metrics := p.metrics(); !strings.Contains(metrics, `tocsin_note{problem="replicas"} 1`) {
+			t.Errorf("the metrics are\n%s", metrics)
+		}
+		p.eventually("a line in the log", func() bool { return strings.Contains(p.log.String(), `has another configuration than this one`) })
+	}
+}
+
+func TestWhileTheStoreIsAwayNobodySaysWhichReplicaIsActive(t *testing.T) {
+	t.Parallel()
+	server := soloDatabase(t)
+	all := replicasAt(t, slack(t, playground.Options{}), server.local(), 2)
+	for _, p := range all {
+		p.eventually("both in the list", func() bool { return len(p.readyz().Replicas) == 2 })
+	}
+	server.end(syscall.SIGINT)
+	for n, p := range all {
+		p.eventually("an old list", func() bool { return !p.readyz().ReplicasAsOf.IsZero() })
+		if metrics := p.metrics(); strings.Contains(metrics, "tocsin_replicas{") || !strings.Contains(metrics, "tocsin_active 0") {
+			t.Errorf("the metrics of replica %d are\n%s", n, metrics)
+		}
+		said, err := p.tocsin("cluster")
+		if err == nil || !strings.HasPrefix(said, "as of ") || !strings.Contains(said, "the store can't be reached") {
+			t.Errorf("tocsin cluster at replica %d says %v:\n%s", n, err, said)
+		}
+		if said, _ := p.tocsin("cluster", "--json"); !strings.Contains(said, `"as_of"`) {
+			t.Errorf("as JSON replica %d says %s", n, said)
+		}
+	}
+	server.start()
+	for _, p := range all {
+		p.eventually("the list as it is", func() bool { return p.readyz().ReplicasAsOf.IsZero() })
 	}
 }
 

@@ -35,7 +35,7 @@ func (d *daemon) health() alert.Health {
 	s := d.slack.Status()
 	h.Connections, h.ConnectedSince, h.UnknownConnections = s.Connections, s.Since, s.Unknown
 	h.RequestsAt = d.requestsAt()
-	h.Replicas, h.Lag = d.store.Replicas(), d.store.Lag()
+	h.Share(d.store.Cluster(), now)
 	h.DeadLetters = d.store.DeadLetters()
 	if s.LastErrorAt.After(h.LastErrorAt) {
 		h.LastError, h.LastErrorAt = s.LastError, s.LastErrorAt
@@ -45,7 +45,6 @@ func (d *daemon) health() alert.Health {
 	h.Notes = append(append(h.Notes, odd...), s.Notes...)
 	h.Spooled = d.intake.waiting()
 	h.Notes = append(h.Notes, d.intake.notes()...)
-	h.Notes = append(h.Notes, alert.ReplicaNotes(h.Replicas)...)
 	if rejected := d.rejected.Load(); rejected != nil {
 		h.Notes = append(h.Notes, *rejected)
 	}
@@ -129,9 +128,22 @@ func (d *daemon) lostSocket() []alert.Problem {
 	}}
 }
 
-// updateStatus keeps systemd's status line up to date, and logs when a problem begins
-// and when it is over.
+// updateStatus has the store and what is counted in it looked at, and follows what health says.
 func (d *daemon) updateStatus(ctx context.Context) error {
+	return d.follow(ctx, d.health, func(ctx context.Context) {
+		// The store remembers that it can't be used, which else only the next push would find out.
+		if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {
+			d.log.Warn("store not checked", zap.Error(err))
+		} else if err == nil {
+			d.countHeartbeats(ctx)
+			d.countStored(ctx)
+		}
+	})
+}
+
+// follow keeps systemd's status line up to date, and logs when a problem begins and when it
+// is over. It looks first.
+func (d *daemon) follow(ctx context.Context, health func() alert.Health, look func(context.Context)) error {
 	ticker := time.NewTicker(statusEvery)
 	defer ticker.Stop()
 	last, known := "", map[string]bool{}
@@ -141,15 +153,9 @@ func (d *daemon) updateStatus(ctx context.Context) error {
 			return nil
 		case <-ticker.C:
 		}
-		// The store remembers that it can't be used, which else only the next push would find out.
-		if err := d.store.Ping(ctx); err != nil && !errors.Is(err, alert.ErrUnavailable) && ctx.Err() == nil {
-			d.log.Warn("store not checked", zap.Error(err))
-		} else if err == nil {
-			d.countHeartbeats(ctx)
-			d.countStored(ctx)
-		}
-		h := d.health()
-		known = d.logProblems(known, h.Problems)
+		look(ctx)
+		h := health()
+		known = d.logProblems(known, h)
 		if line := statusLine(h); line != last {
 			last = line
 			d.logNotify(d.notifier.Status(line))
@@ -207,10 +213,20 @@ func (d *daemon) countStored(ctx context.Context) {
 	}
 }
 
-// logProblems logs which kinds of problems are new or over, and returns those there are.
-func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) map[string]bool {
+// logProblems logs which kinds of problems, and of notes about replicas, are new or over, and
+// returns those there are.
+func (d *daemon) logProblems(known map[string]bool, h alert.Health) map[string]bool {
 	now := map[string]bool{}
-	for _, p := range problems {
+	for _, p := range h.Notes {
+		if p.Code != alert.ProblemReplicas && p.Code != alert.ProblemLeaderless {
+			continue
+		}
+		if !known[p.Code] && !now[p.Code] {
+			d.log.Warn(p.What, zap.String("problem", p.Code), zap.String("hint", p.Fix))
+		}
+		now[p.Code] = true
+	}
+	for _, p := range h.Problems {
 		if !known[p.Code] && !now[p.Code] {
 			d.log.Error("not ready", zap.String("problem", p.Code), zap.String("error", p.What), zap.String("hint", p.Fix))
 		}
@@ -226,8 +242,11 @@ func (d *daemon) logProblems(known map[string]bool, problems []alert.Problem) ma
 
 func statusLine(h alert.Health) string {
 	line := fmt.Sprintf("%s, %d conversations waiting", h.Link(), h.Waiting)
+	if h.Standby {
+		line = standbyStatus + ", " + h.Link()
+	}
 	for _, p := range slices.Concat(h.Problems, h.Notes) {
-		if p.Blocks || p.Code == alert.ProblemConfig || slices.Contains(alert.ProblemCodes(), p.Code) {
+		if p.Blocks || p.Code == alert.ProblemConfig || p.Code == alert.ProblemLeaderless || slices.Contains(alert.ProblemCodes(), p.Code) {
 			line += "; " + p.What + ": " + p.Fix
 		}
 	}
@@ -283,21 +302,29 @@ type storedGauges struct {
 // problemGauges count the problems of each kind.
 type problemGauges struct{ health func() alert.Health }
 
-func (problemGauges) desc() *prometheus.Desc {
-	return prometheus.NewDesc("tocsin_problem", "Problems that keep the daemon from being ready, by kind; /readyz says what to do.", []string{"problem"}, nil)
-}
+var (
+	problemDesc = prometheus.NewDesc("tocsin_problem", "Problems that keep the daemon from being ready, by kind; /readyz says what to do.", []string{"problem"}, nil)
+	noteDesc    = prometheus.NewDesc("tocsin_note", "What a person has to look at and does not keep the daemon from being ready, by kind; /readyz says what to do.", []string{"problem"}, nil)
+)
 
 // Describe implements prometheus.Collector.
-func (g problemGauges) Describe(all chan<- *prometheus.Desc) { all <- g.desc() }
+func (problemGauges) Describe(all chan<- *prometheus.Desc) {
+	all <- problemDesc
+	all <- noteDesc
+}
 
 // Collect implements prometheus.Collector.
 func (g problemGauges) Collect(all chan<- prometheus.Metric) {
-	count := map[string]int{}
-	for _, p := range g.health().Problems {
-		count[p.Code]++
+	h := g.health()
+	collect := func(desc *prometheus.Desc, codes []string, problems []alert.Problem) {
+		count := map[string]int{}
+		for _, p := range problems {
+			count[p.Code]++
+		}
+		for _, code := range codes {
+			all <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(count[code]), code)
+		}
 	}
-	desc := g.desc()
-	for _, code := range alert.ProblemCodes() {
-		all <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(count[code]), code)
-	}
+	collect(problemDesc, alert.ProblemCodes(), h.Problems)
+	collect(noteDesc, alert.NoteCodes(), h.Notes)
 }

@@ -30,36 +30,22 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 	}
 	own := prometheus.NewRegistry()
 	slack := bot.New(bot.Options{Metrics: own, APIURL: d.cfg.Slack.APIURL, Authorities: d.cfg.Slack.Authorities, Tokens: d.tokens.read, Log: d.log.Named("bot"), Connections: func() (own, others int) {
-		if all := s.Replicas(); len(all) > 0 {
-			own = alert.Sockets(all)
-		}
-		return own, slackConnections
+		return standbySockets(s.Cluster().Replicas), slackConnections
 	}})
 	d.identity.Store(slack)
 	shared, err := store.OpenFront(d.cfg.Store.Reveal(), d.storeOptions())
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	health := func() alert.Health {
-		h := alert.Health{Standby: true, Replicas: s.Replicas(), Lag: s.Lag(), Spooled: d.intake.waiting(), Problems: s.Problems(), Notes: slices.Concat(d.intake.notes(), s.Notes(), alert.ReplicaNotes(s.Replicas()))}
-		if rejected := d.rejected.Load(); rejected != nil {
-			h.Notes = append(h.Notes, *rejected)
-		}
-		h.Notes = append(h.Notes, d.certificates.problems()...)
-		if slack := d.receiver.Load(); slack != nil {
-			status := (*slack).Status()
-			h.Connections, h.ConnectedSince, h.Notes = status.Connections, status.Since, slices.Concat(h.Notes, status.Problems, status.Notes)
-		}
-		h.RequestsAt = d.requestsAt()
-		h.Checks = h.Judged()
-		return h
-	}
-	parts, err := d.acceptForOthers(ctx, standbyStore{shared, s.Replicas}, slack, waiting{health: health, metrics: prometheus.Gatherers{metrics, own}})
+	intro := &introduction{probe: slack.Probe, log: d.log.Named("bot")}
+	health := func() alert.Health { return d.standbyHealth(s, intro) }
+	parts, err := d.acceptForOthers(ctx, standbyStore{shared, s.Cluster}, slack, waiting{health: health, metrics: prometheus.Gatherers{metrics, own}})
 	if err != nil {
 		return nil, errors.Join(err, shared.Close(), s.Close())
 	}
 	receiver := d.receive(parts, shared, slack)
-	parts.start("introduction", time.Second, (&introduction{probe: slack.Probe, log: d.log.Named("bot")}).run)
+	parts.start("introduction", time.Second, intro.run)
+	parts.start("status", time.Second, func(ctx context.Context) error { return d.follow(ctx, health, func(context.Context) {}) })
 	d.log.Info("standby")
 	d.logNotify(d.notifier.Ready(standbyStatus))
 	db, err := d.takeOver(ctx, s)
@@ -75,6 +61,50 @@ func (d *daemon) standBy(ctx context.Context, metrics prometheus.Gatherer) (_ *s
 		err = errors.Join(err, db.Close())
 	}
 	return nil, err
+}
+
+// standbySockets is how many connections a standby keeps: none until it knows the others.
+func standbySockets(all []alert.Replica) int {
+	if len(all) == 0 {
+		return 0
+	}
+	return alert.Sockets(all)
+}
+
+// standbyHealth is the state of a standby, without what only the active replica knows.
+func (d *daemon) standbyHealth(s *store.Standby, intro *introduction) alert.Health {
+	now := time.Now()
+	h := alert.Health{Standby: true, Spooled: d.intake.waiting(), RequestsAt: d.requestsAt(), Notes: slices.Concat(d.intake.notes(), s.Notes(), d.certificates.problems())}
+	h.Share(s.Cluster(), now)
+	if rejected := d.rejected.Load(); rejected != nil {
+		h.Notes = append(h.Notes, *rejected)
+	}
+	wrong, odd := d.tokens.problems()
+	p := alert.Progress{Connected: now, Reported: slices.Concat(s.Problems(), wrong, intro.problems())}
+	if slack := d.receiver.Load(); slack != nil {
+		status := (*slack).Status()
+		h.Connections, h.ConnectedSince = status.Connections, status.Since
+		p.Reported, odd = append(p.Reported, status.Problems...), append(odd, status.Notes...)
+		if since := d.hears.note(standbySockets(h.Replicas) > 0, now); !since.IsZero() {
+			p.Connected, p.ConnectionError = status.Usable, status.LastError
+			if since.After(p.Connected) {
+				p.Connected = since
+			}
+		}
+	}
+	h.Notes = append(h.Notes, odd...)
+	// What is wrong here alone takes this replica out of service. If nobody has a connection,
+	// standbys go on with what needs none: to accept.
+	heard := slices.ContainsFunc(h.Replicas, func(r alert.Replica) bool { return !r.Self && r.State != alert.ReplicaLost && r.Connections > 0 })
+	for _, problem := range p.Problems(now, d.latest.Load().Health) {
+		if heard || problem.Code == alert.ProblemStore {
+			h.Problems = append(h.Problems, problem)
+		} else {
+			h.Notes = append(h.Notes, problem)
+		}
+	}
+	h.Checks = h.Judged()
+	return h
 }
 
 // standbyReceiver receives what people do, for the active replica.
@@ -124,7 +154,7 @@ const (
 // connections are how many connections the active replica keeps, and how many others may have.
 // Where there are replicas, or were, those that Slack counts can't be told from unknown ones.
 func (d *daemon) connections() (own, others int) {
-	all := d.store.Replicas()
+	all := d.store.Cluster().Replicas
 	if len(all) > 1 || d.before != nil {
 		others = slackConnections
 	}
@@ -180,7 +210,7 @@ func (d *daemon) acceptForOthers(ctx context.Context, shared standbyStore, slack
 // standbyStore is what a standby answers from. What it can't pass on it refuses.
 type standbyStore struct {
 	*store.DB
-	replicas func() []alert.Replica
+	cluster func() alert.Cluster
 }
 
 func (s standbyStore) Retry(context.Context, alert.DeadLetterSelector) (alert.RetryResult, error) {
@@ -193,7 +223,7 @@ func (s standbyStore) Drop(context.Context, alert.DeadLetterSelector) (alert.Ret
 
 func (s standbyStore) refusal() error {
 	where := "the active one (tocsin cluster lists them)"
-	for _, r := range s.replicas() {
+	for _, r := range s.cluster().Replicas {
 		if r.State == alert.ReplicaActive {
 			where = "the active one, on " + r.Host
 		}
@@ -250,7 +280,7 @@ func (d *daemon) replica() alert.Replica {
 type replicaGauges struct{ health func() alert.Health }
 
 var (
-	replicasDesc = prometheus.NewDesc("tocsin_replicas", "Daemons that share the store, by state, as they were in the last seconds; none over SQLite.", []string{"state"}, nil)
+	replicasDesc = prometheus.NewDesc("tocsin_replicas", "Daemons that share the store, by state, as they were in the last seconds; none over SQLite, and missing while the store can't be read.", []string{"state"}, nil)
 	arrivalsDesc = prometheus.NewDesc("tocsin_arrivals_waiting", "Requests that standbys have accepted and no active replica has decided, as they were in the last seconds.", nil, nil)
 	lagDesc      = prometheus.NewDesc("tocsin_arrivals_lag_seconds", "For how long the oldest of these has waited.", nil, nil)
 	activeDesc   = prometheus.NewDesc("tocsin_active", "1 if this daemon decides and delivers, 0 if it is on standby.", nil, nil)
@@ -273,6 +303,10 @@ func (g replicaGauges) Collect(all chan<- prometheus.Metric) {
 	}
 	for _, r := range h.Replicas {
 		count[r.State]++
+	}
+	if !h.ReplicasAsOf.IsZero() { // it is not known who is
+		all <- prometheus.MustNewConstMetric(activeDesc, prometheus.GaugeValue, 0)
+		return
 	}
 	for _, state := range alert.ReplicaStates() {
 		all <- prometheus.MustNewConstMetric(replicasDesc, prometheus.GaugeValue, float64(count[state]), string(state))

@@ -119,3 +119,44 @@ func TestDoctorAtAStandbyLooksAtAllThatAStandbyCanSee(t *testing.T) {
 		t.Errorf("without chat:write it finds %+v, %v", found, err)
 	}
 }
+
+// What keeps one replica alone from Slack takes it out of service. If it is all of them,
+// those that are not active go on, because they accept.
+func TestAStandbyWithoutSlackIsNotReadyUnlessNoReplicaHasIt(t *testing.T) {
+	t.Parallel()
+	const away = "http://127.0.0.1:1/api/"
+	for name, c := range map[string]struct {
+		first string
+		ready bool
+	}{"another one has it": {"", false}, "nobody has it": {away, true}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := slack(t, playground.Options{})
+			store := sharedStore(t)
+			first := prepare(t, s, map[string]string{"TOCSIN_STORE": store})
+			if c.first != "" {
+				first.env["SLACK_API_URL"] = c.first
+			}
+			first.start()
+			second := prepare(t, s, map[string]string{"TOCSIN_STORE": store, "SLACK_API_URL": away})
+			second.start()
+			second.eventually("it says that it has no Slack", func() bool {
+				h := second.readyz()
+				said := h.Problems
+				if c.ready {
+					said = h.Notes
+				}
+				return h.Standby && h.Ready == c.ready && slices.ContainsFunc(said, func(p alert.Problem) bool { return p.Code == alert.ProblemConnection })
+			})
+			kind := map[bool]string{true: "tocsin_note", false: "tocsin_problem"}[c.ready]
+			if metrics := second.metrics(); !strings.Contains(metrics, kind+`{problem="connection"} 1`) {
+				t.Errorf("the metrics do not say so:\n%s", metrics)
+			}
+			said, _ := second.tocsin("status")
+			if !strings.Contains(said, "authentication with Slack failed") || strings.Contains(said, "dead letters") || strings.Contains(said, "out of reach") {
+				t.Errorf("tocsin status says\n%s", said)
+			}
+			second.mustPush(firing("a", "accepted all the same"))
+		})
+	}
+}

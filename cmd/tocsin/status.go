@@ -125,22 +125,26 @@ func statusText(r readyBody, beats heartbeatPage) string {
 	if blocked := slices.ContainsFunc(r.Notes, func(p alert.Problem) bool { return p.Blocks }); r.Ready && blocked {
 		state = "ready, but not every conversation can be reached"
 	}
+	waiting, dead := counted(r.Waiting, "conversation"), fmt.Sprint(r.DeadLetters)
+	if r.Standby { // the active replica says it
+		waiting, dead = "", ""
+	}
 	text := fields([][2]string{
 		{"state", state}, {"Slack", r.Link()}, {"connected since", ago(r.ConnectedSince)},
-		{"waiting", counted(r.Waiting, "conversation")}, {"held", brief(r.Held)}, {"replicas", r.Cluster()}, {"dead letters", fmt.Sprint(r.DeadLetters)}, {"in its spool", spooledText(r.Spooled)},
+		{"waiting", waiting}, {"held", brief(r.Held)}, {"replicas", r.Cluster()}, {"dead letters", dead}, {"in its spool", spooledText(r.Spooled)},
 		{"heartbeats", beats.summary()},
 		{"last error", brief(r.LastError)}, {"at", ago(r.LastErrorAt)},
 	})
 	if len(r.Checks) > 0 {
 		text += "\n" + checksText(r.Checks)
 	}
-	for _, list := range []struct {
-		name string
-		all  []alert.Problem
-	}{{"problem", r.Problems}, {"note", r.Notes}} {
-		for _, p := range list.all {
-			text += "\n" + fields([][2]string{{list.name, flat(p.What)}, {"since", ago(p.Since)}, {"what to do", flat(p.Fix)}})
-		}
+	return text + problemsText("problem", r.Problems) + problemsText("note", r.Notes)
+}
+
+// problemsText is each problem with its remedy.
+func problemsText(name string, all []alert.Problem) (text string) {
+	for _, p := range all {
+		text += "\n" + fields([][2]string{{name, flat(p.What)}, {"since", ago(p.Since)}, {"what to do", flat(p.Fix)}})
 	}
 	return text
 }
