@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -8,9 +9,13 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"tocsin/alert"
 )
+
+// lockFunction takes the store's lock.
+const lockFunction = "pg_try_advisory_lock"
 
 // oldestPostgres is the earliest version that a store works with.
 const oldestPostgres = 13
@@ -108,14 +113,28 @@ func checkRights(ctx context.Context, conn *sql.Conn) error {
 }
 
 // explainPostgres adds what to do to an error of connecting or of updating the tables.
-func explainPostgres(err error) error {
-	switch {
-	case sqlState(err) == "08P01" && strings.Contains(err.Error(), "startup parameter"):
+func explainPostgres(err error, config *pgx.ConnConfig) error {
+	role, database := pgx.Identifier{config.User}.Sanitize(), pgx.Identifier{cmp.Or(config.Database, config.User)}.Sanitize()
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	switch code := sqlState(err); {
+	case code == "08P01" && strings.Contains(err.Error(), "startup parameter"):
 		return fmt.Errorf("a pooler such as PgBouncer is between and refuses the settings of a session: name PostgreSQL itself in TOCSIN_STORE (%w)", err)
-	case sqlState(err) == "25006":
+	case code == "25006":
 		return fmt.Errorf("%w (%w)", errReadOnly, err)
-	case sqlState(err) == "42501":
+	case code == "42501" && connecting:
+		return fmt.Errorf("%w: GRANT CONNECT ON DATABASE %s TO %s", err, database, role)
+	case code == "42501" && strings.Contains(err.Error(), lockFunction):
+		return fmt.Errorf("%w: GRANT EXECUTE ON FUNCTION %s(int, int) TO %s", err, lockFunction, role)
+	case code == "42501":
 		return fmt.Errorf("%w: make the role of TOCSIN_STORE the owner of the tables, or bring them up to date as their owner", err)
+	case code == "28P01":
+		return fmt.Errorf("%w: correct the password in TOCSIN_STORE, PGPASSFILE or ~/.pgpass", err)
+	case code == "3D000":
+		return fmt.Errorf("%w: CREATE DATABASE %s OWNER %s, or correct its name in TOCSIN_STORE", err, database, role)
+	case code == "53300":
+		return fmt.Errorf("%w: %s", err, postgresRepair(err))
+	case connecting:
+		return fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", err)
 	}
 	return err
 }

@@ -1,11 +1,15 @@
 package store
 
 import (
+	"database/sql"
+	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgproto3"
 )
@@ -94,7 +98,7 @@ func TestAPoolerInTransactionModeIsRefusedWithTheRemedy(t *testing.T) {
 }
 
 func TestAPoolerThatRefusesSettingsIsRefusedWithTheRemedy(t *testing.T) {
-	err := explainPostgres(&pgconn.PgError{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: enable_seqscan"})
+	err := explainPostgres(&pgconn.PgError{Severity: "FATAL", Code: "08P01", Message: "unsupported startup parameter: enable_seqscan"}, &pgx.ConnConfig{})
 	if !strings.Contains(err.Error(), "name PostgreSQL itself in TOCSIN_STORE") {
 		t.Errorf("it says %v", err)
 	}
@@ -126,4 +130,68 @@ func TestAMissingRightIsNamed(t *testing.T) {
 	mustSay(t, open(), "lacks the right DELETE on alerts", "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES")
 	do("GRANT DELETE ON SCHEMA_.alerts TO ROLE_; GRANT SELECT ON SCHEMA_.goose_db_version TO ROLE_")
 	must(t, open())
+}
+
+// Each line has to say what a person types then.
+func TestARefusalByPostgresComesWithTheStatementThatEndsIt(t *testing.T) {
+	asRole, schema, do := anotherRole(t, postgresSchema(t))
+	role := pgx.Identifier{schema + "_role"}.Sanitize()
+	do("CREATE DATABASE SCHEMA__db")
+	t.Cleanup(func() { do("DROP DATABASE SCHEMA__db") })
+	do("REVOKE CONNECT ON DATABASE SCHEMA__db FROM PUBLIC")
+	for database, want := range map[string]string{
+		schema + "_db":      "GRANT CONNECT ON DATABASE %s TO " + role,
+		schema + "_nowhere": "CREATE DATABASE %s OWNER " + role,
+	} {
+		u, err := url.Parse(asRole)
+		must(t, err)
+		u.Path = "/" + database
+		_, err = Open(t.Context(), u.String(), Options{})
+		mustSay(t, err, fmt.Sprintf(want, pgx.Identifier{database}.Sanitize()))
+	}
+	do("ALTER ROLE ROLE_ CONNECTION LIMIT 1; GRANT ALL ON SCHEMA SCHEMA_ TO ROLE_")
+	_, err := Open(t.Context(), asRole, Options{})
+	mustSay(t, err, "allow Tocsin's role 14 connections for each replica")
+
+	config, err := pgx.ParseConfig(asRole)
+	must(t, err)
+	for message, want := range map[string]string{
+		"permission denied for function pg_try_advisory_lock": "GRANT EXECUTE ON FUNCTION pg_try_advisory_lock(int, int) TO " + role,
+		"must be owner of table alerts":                       "the owner of the tables",
+	} {
+		if err := explainPostgres(&pgconn.PgError{Code: "42501", Message: message}, config); !strings.Contains(err.Error(), want) {
+			t.Errorf("it says %v, want %s", err, want)
+		}
+	}
+}
+
+// An administrator sets them for people.
+func TestPostgresSessionsHaveTheirOwnLimits(t *testing.T) {
+	asRole, _, do := anotherRole(t, postgresSchema(t))
+	do("GRANT ALL ON SCHEMA SCHEMA_ TO ROLE_")
+	for name, value := range map[string]string{
+		"idle_session_timeout": "200", "idle_in_transaction_session_timeout": "1", "lock_timeout": "1", "statement_timeout": "1000",
+		"default_transaction_isolation": "'serializable'", "default_transaction_deferrable": "on",
+	} {
+		do("ALTER ROLE ROLE_ SET " + name + " = " + value)
+	}
+	d := reopen(t, asRole)
+	for name, want := range sessionSettings {
+		for _, sessions := range []*sql.DB{d.readers, d.writers} {
+			var got sql.NullString
+			must(t, sessions.QueryRowContext(t.Context(), "SELECT current_setting($1, true)", name).Scan(&got))
+			if got.Valid && got.String != want {
+				t.Errorf("%s is %s, want %s", name, got.String, want)
+			}
+		}
+	}
+	named, err := parsePostgres(asRole + "&statement_timeout=5s")
+	must(t, err)
+	var got string
+	own := openPool(named, 1)
+	must(t, own.QueryRowContext(t.Context(), "SHOW statement_timeout").Scan(&got))
+	must(t, own.Close())
+	if got != "5s" {
+		t.Errorf("the URL says 5s, and the session %s", got)
+	}
 }

@@ -23,6 +23,9 @@ import (
 
 const (
 	postgresReaders = 4
+	// postgresSessions is how many sessions a replica may need: those of the readers, the
+	// writer and its successor, and the listener, twice while a standby takes over.
+	postgresSessions = 2 * (postgresReaders + 3)
 	// postgresDial bounds an attempt to connect, for which writers wait.
 	postgresDial = 3 * time.Second
 	// postgresPause is how long nothing is tried after an attempt that failed.
@@ -91,6 +94,7 @@ func configurePostgres(config *pgx.ConnConfig) {
 	// tables were empty would go on reading them whole until the next ANALYZE.
 	config.RuntimeParams["enable_seqscan"] = "off"
 	config.RuntimeParams["jit"] = "off"
+	config.AfterConnect = func(ctx context.Context, conn *pgconn.PgConn) error { return settle(ctx, conn, config.RuntimeParams) }
 	for name, value := range map[string]int64{ // without effect on a Unix socket
 		"tcp_keepalives_idle":     int64(tcpIdle.Seconds()),
 		"tcp_keepalives_interval": int64(tcpInterval.Seconds()),
@@ -101,6 +105,34 @@ func configurePostgres(config *pgx.ConnConfig) {
 			config.RuntimeParams[name] = strconv.FormatInt(value, 10)
 		}
 	}
+}
+
+// sessionSettings are those that an administrator may have changed for people, by whose limits
+// a session that listens would be ended again and again, and writes would fail.
+var sessionSettings = map[string]string{
+	"default_transaction_deferrable":      "off",
+	"default_transaction_isolation":       "read committed",
+	"idle_in_transaction_session_timeout": "0",
+	"idle_session_timeout":                "0", // since PostgreSQL 14
+	"lock_timeout":                        "0",
+	"statement_timeout":                   "0",
+	"transaction_timeout":                 "0", // since PostgreSQL 17
+}
+
+// settle gives a session those that the server has and the URL does not name.
+func settle(ctx context.Context, conn *pgconn.PgConn, named map[string]string) error {
+	var all []string
+	for name, value := range sessionSettings {
+		if named[name] == "" {
+			all = append(all, "('"+name+"', '"+value+"')")
+		}
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	// A simple query, because there may be a pooler, which is found out later.
+	_, err := conn.Exec(ctx, "SELECT set_config(s.name, v.value, false) FROM (VALUES "+strings.Join(all, ", ")+") v (name, value) JOIN pg_settings s ON s.name = v.name").ReadAll()
+	return err
 }
 
 func postgresDialer() *net.Dialer {
@@ -187,7 +219,7 @@ func (d *DB) postgresWriter() *writer {
 func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 	conn, err := d.writers.Conn(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%w: check that the server runs and that the URL in TOCSIN_STORE is right", explainPostgres(err))
+		return nil, explainPostgres(err, d.arrivals.config)
 	}
 	if d.term == 0 {
 		err = d.inspect(ctx, conn)
@@ -205,13 +237,13 @@ func (d *DB) lockPostgres(ctx context.Context) (*sql.Conn, error) {
 		d.depose(fmt.Errorf("%w: %w", alert.ErrUnavailable, err))
 	}
 	if err != nil {
-		return nil, errors.Join(explainPostgres(err), conn.Close())
+		return nil, errors.Join(explainPostgres(err, d.arrivals.config), conn.Close())
 	}
 	return conn, nil
 }
 
 const (
-	lockQuery = `SELECT pg_try_advisory_lock($1::int, hashtext(coalesce(current_schema(), '')))`
+	lockQuery = `SELECT ` + lockFunction + `($1::int, hashtext(coalesce(current_schema(), '')))`
 	// holderTables have one row while a session has the lock.
 	holderTables = `FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid
 		WHERE l.locktype = 'advisory' AND l.granted AND a.datname = current_database() AND l.classid = $1::int::oid
@@ -301,7 +333,7 @@ func postgresRepair(err error) string {
 	case errors.As(err, &e) && e.Code == "53100":
 		return "make room on PostgreSQL's disk" + continues
 	case errors.As(err, &e) && e.Code == "53300":
-		return fmt.Sprintf("allow Tocsin's role %d connections (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresReaders+3) + continues
+		return fmt.Sprintf("allow Tocsin's role %d connections for each replica (max_connections, ALTER ROLE, ALTER DATABASE), or end others", postgresSessions) + continues
 	case errors.Is(err, errReadOnly), errors.As(err, &e) && e.Code == "25006":
 		return "make PostgreSQL take writes (it is read-only, perhaps a standby), or name another server in TOCSIN_STORE" + continues
 	case postgresDenies(err):

@@ -156,7 +156,7 @@ func TestPostgresThatRefusesReadersIsAProblemUntilItTakesThem(t *testing.T) {
 		AND pid NOT IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')`)
 	succeeds(t, func() error { // the first read may find a session that has been ended
 		_, err := d.Load(t.Context(), alert.Query{Keys: []string{"key-a"}})
-		if p := d.Problems(); len(p) == 1 && strings.Contains(p[0].Fix, "role 7 connections") {
+		if p := d.Problems(); len(p) == 1 && strings.Contains(p[0].Fix, "role 14 connections for each replica") {
 			return nil
 		}
 		return fmt.Errorf("the problems are %+v after %w", d.Problems(), err)
