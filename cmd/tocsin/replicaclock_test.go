@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"sync"
 	"testing"
@@ -27,8 +28,12 @@ func startStandbyAt(t *testing.T, s *playground.Server, active *process, now fun
 	ctx, cancel := context.WithCancel(t.Context())
 	var running sync.WaitGroup
 	running.Go(func() {
-		if _, err := newDaemon(ctx, cfg, origin{in: in, log: zap.NewNop(), doors: &doors{}}); ctx.Err() == nil {
-			t.Errorf("the standby is none any more: %v", err)
+		d, err := newDaemon(ctx, cfg, origin{in: in, log: zap.NewNop(), doors: &doors{}})
+		if err == nil { // it became active as the test ended
+			err = d.close()
+		}
+		if err != nil && ctx.Err() == nil {
+			t.Error(err)
 		}
 	})
 	t.Cleanup(running.Wait)
@@ -89,5 +94,26 @@ func TestAStandbyWhoseClockIsWrongAnswersByThatOfTheActiveOne(t *testing.T) {
 				t.Error(err)
 			}
 		}
+	}
+}
+
+func TestADialogIsCheckedByTheClockOfTheActiveReplica(t *testing.T) {
+	t.Parallel()
+	s := slack(t, playground.Options{})
+	all := replicas(t, s, 1)
+	all[0].settle(all[0].mustPush(firing("a", "disk full"))...)
+	startStandbyAt(t, s, all[0], func() time.Time { return time.Now().Add(10 * time.Minute) })
+	sockets(t, s, 4)
+	press(t, s, "ann", cardOf(t, s, "disk full").TS, "silence")
+	all[0].eventually("the dialog", func() bool { _, open := s.User("ann").Modal(); return open })
+	release := nextActive(all[0]) // the standby stays one
+	defer release()
+	all[0].kill()
+	sockets(t, s, 2)
+	got, err := s.User("ann").Submit(t.Context(), map[string]map[string]any{
+		"matchers": {"matchers": "team=db"}, "begins": {"begins": fmt.Sprint(time.Now().Add(5 * time.Minute).Unix())}, "duration": {"duration": "1h"}, "repeat": {"repeat": "never"},
+	})
+	if err != nil || !got.Closed || len(got.Errors) != 0 {
+		t.Errorf("a silence that begins in five minutes gets %+v, %v", got, err)
 	}
 }
