@@ -24,7 +24,7 @@ func (d *DB) Commit(ctx context.Context, c alert.Change) error {
 	if err == nil {
 		return nil
 	}
-	if d.dialect.duplicate(err, "idempotency") || d.dialect.duplicate(err, "history_once") || d.dialect.duplicate(err, "incidents.id") {
+	if d.dialect.conflicts(err) {
 		err = alert.ErrConflict
 	}
 	return fmt.Errorf("commit change: %w", err)
@@ -44,6 +44,11 @@ type change struct {
 	silences, terms []string
 	// memberTexts are the JSON of each member.
 	memberTexts []string
+}
+
+// conflicts reports whether another decision was committed first.
+func (d dialect) conflicts(err error) bool {
+	return d.duplicate(err, "idempotency") || d.duplicate(err, "history_once") || d.duplicate(err, "incidents.id")
 }
 
 func prepareChange(c alert.Change) (*change, error) {

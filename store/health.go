@@ -15,17 +15,22 @@ import (
 // latest writes and reads found it: Ping tries both. It asks neither the database nor the
 // disk, which may hang.
 func (d *DB) Problems() []alert.Problem {
-	what := "nothing is accepted or sent: "
+	what, fix := "nothing is accepted or sent: ", d.dialect.remedy
 	since, err := d.reads.refusal()
 	if t := d.trouble.Load(); t != nil {
 		since, err = t.since, t.err
 	} else if err != nil {
 		what = "not everything is accepted or sent, because the store can't be read: "
+	} else {
+		what = "not everything is accepted or sent, because a statement fails again and again: "
+		if since, err = d.failing.refusal(time.Now()); !postgresDenies(err) {
+			fix = func(error) string { return failingFix }
+		}
 	}
 	if err == nil {
 		return nil
 	}
-	p := alert.Problem{Code: alert.ProblemStore, Since: since, What: what + err.Error(), Fix: d.dialect.remedy(err)}
+	p := alert.Problem{Code: alert.ProblemStore, Since: since, What: what + err.Error(), Fix: fix(err)}
 	switch {
 	case errors.Is(err, ErrReplaced):
 		p.Code = alert.ProblemStoreChanged

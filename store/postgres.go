@@ -211,7 +211,7 @@ func (d *DB) asPostgres(config *pgx.ConnConfig) {
 }
 
 func (d *DB) postgresWriter() *writer {
-	return &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
+	return &writer{dialect: d.dialect, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases, failing: &d.failing}
 }
 
 // lockPostgres connects for writing. The lock belongs to the connection: when

@@ -224,3 +224,35 @@ func TestPostgresRightThatIsLostIsAProblemUntilItIsGivenBack(t *testing.T) {
 	succeeds(t, func() error { return d.Commit(t.Context(), fire(incident("c", "#db", 1))) })
 	mustBeWell(t, d)
 }
+
+// Other statements succeed meanwhile, those of Ping among them.
+func TestPostgresStatementThatFailsAgainAndAgainIsAProblemUntilItSucceeds(t *testing.T) {
+	for name, c := range map[string]struct{ without, with, fix string }{
+		"a right":      {"REVOKE INSERT ON SCHEMA_.alerts FROM ROLE_", "GRANT INSERT ON SCHEMA_.alerts TO ROLE_", "GRANT"},
+		"a constraint": {"ALTER TABLE SCHEMA_.alerts ADD CONSTRAINT never CHECK (false) NOT VALID", "ALTER TABLE SCHEMA_.alerts DROP CONSTRAINT never", "change the database back"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			owned := postgresSchema(t)
+			must(t, reopen(t, owned).Close())
+			asRole, _, do := anotherRole(t, owned)
+			do("GRANT USAGE ON SCHEMA SCHEMA_ TO ROLE_; GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA SCHEMA_ TO ROLE_")
+			d := reopen(t, asRole)
+			commit(t, d, fire(incident("a", "#db", 1)))
+			do(c.without)
+			for n := range failingTimes {
+				if c.fix != "GRANT" {
+					mustBeWell(t, d)
+				}
+				if err := d.Commit(t.Context(), fire(incident(fmt.Sprint("b", n), "#db", 1))); err == nil {
+					t.Fatal("it is committed")
+				}
+			}
+			must(t, d.Ping(t.Context()))
+			must(t, d.Ping(t.Context()))
+			mustSayFix(t, d, c.fix)
+			do(c.with)
+			succeeds(t, func() error { return d.Commit(t.Context(), fire(incident("c", "#db", 1))) })
+			mustBeWell(t, d)
+		})
+	}
+}

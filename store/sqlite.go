@@ -112,7 +112,7 @@ func (d *DB) startSQLite(ctx context.Context, path string) (*writer, error) {
 	d.readers = sql.OpenDB(sqliteConnector{dsn: sqliteDSN(path, true), reader: true, files: d.files})
 	d.readers.SetMaxOpenConns(sqliteReaders)
 	d.readers.SetMaxIdleConns(sqliteReaders)
-	w := &writer{dialect: d.dialect, dial: d.writers.Conn, files: d.files, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases}
+	w := &writer{dialect: d.dialect, dial: d.writers.Conn, files: d.files, into: newInsertions(), tally: &d.tally, rules: &d.rules, grouped: &d.grouped, keys: &d.keys, aliases: &d.aliases, failing: &d.failing}
 	return w, w.connect(ctx)
 }
 

@@ -91,6 +91,7 @@ type DB struct {
 	// deposed gets why another replica has to be active.
 	deposed chan error
 	cluster atomic.Pointer[alert.Cluster]
+	failing failing
 	// confirmed is when the latest transaction began that the database has confirmed.
 	confirmed atomic.Pointer[time.Time]
 }

@@ -54,6 +54,8 @@ type writer struct {
 	// sick: a transaction failed, and none that tried all tables has succeeded since; the
 	// open transaction does if tried.
 	sick, tried bool
+	// failing are the statements that fail for a reason of their own.
+	failing *failing
 }
 
 // rollbackPatience is how long a broken connection gets to say so.
@@ -275,11 +277,12 @@ func (w *writer) prepare(ctx context.Context, query string) (*sql.Stmt, error) {
 func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, error) {
 	ctx, cancel := w.dialect.limit(ctx)
 	defer cancel()
+	var result sql.Result
 	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
-	if err != nil {
-		return 0, err
+	if err == nil {
+		result, err = s.ExecContext(ctx, args...)
 	}
-	result, err := s.ExecContext(ctx, args...)
+	w.failing.note(query, err, w.dialect)
 	if err != nil {
 		return 0, err
 	}
@@ -290,11 +293,12 @@ func (w *writer) exec(ctx context.Context, query string, args ...any) (int64, er
 func (w *writer) each(ctx context.Context, query string, scan func(scanner) error, args ...any) error {
 	ctx, cancel := w.dialect.limit(ctx)
 	defer cancel()
+	var rows *sql.Rows
 	s, err := w.prepare(ctx, query) //nolint:sqlclosecheck // kept until close
-	if err != nil {
-		return err
+	if err == nil {
+		rows, err = s.QueryContext(ctx, args...)
 	}
-	rows, err := s.QueryContext(ctx, args...)
+	w.failing.note(query, err, w.dialect)
 	if err != nil {
 		return err
 	}
