@@ -105,6 +105,9 @@ type Standing string
 
 // The standings. Folded means that a card or digest that counts it has been shown.
 const (
+	// StandQueued is not in the ledger: a standby has stored the alert, and the active
+	// replica has not decided what it does. Nothing but its id is known of it.
+	StandQueued    Standing = "queued"
 	StandPending   Standing = "pending"
 	StandDelivered Standing = "delivered"
 	StandFolded    Standing = "folded"

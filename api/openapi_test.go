@@ -37,7 +37,7 @@ var words = map[reflect.Type][]any{
 	reflect.TypeFor[alert.State]():         anys(alert.Open, alert.Acked, alert.StateResolved, alert.StateDigest, alert.StateNotice),
 	reflect.TypeFor[alert.DeliveryState](): anys(alert.DeliveryStates()...),
 	reflect.TypeFor[alert.Kind]():          anys(alert.Post, alert.Update, alert.Reply, alert.Digest, alert.List),
-	reflect.TypeFor[alert.Standing]():      anys(alert.StandPending, alert.StandDelivered, alert.StandFolded, alert.StandSilenced, alert.StandDead),
+	reflect.TypeFor[alert.Standing]():      anys(alert.StandQueued, alert.StandPending, alert.StandDelivered, alert.StandFolded, alert.StandSilenced, alert.StandDead),
 	reflect.TypeFor[alert.Effect]():        anys(alert.EffectOpened, alert.EffectFolded, alert.EffectReopened, alert.EffectResolved, alert.EffectDuplicate, alert.EffectIgnored, alert.EffectRefreshed, alert.EffectQueued),
 	reflect.TypeFor[alert.ActEffect]():     anys(alert.ActDone, alert.ActAlready, alert.ActNewer),
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"time"
 
@@ -18,6 +19,9 @@ func (d *DB) Await(ctx context.Context, id string) (alert.Record, error) {
 	for queued := d.arrivals != nil; errors.Is(err, alert.ErrNotFound) && queued; {
 		queued = d.queued(ctx) && d.again(ctx)
 		r, at, err = d.record(ctx, id) // which may have been decided before it was looked what is queued
+	}
+	if errors.Is(err, alert.ErrNotFound) && d.arrivals != nil {
+		r, at, err = d.arrived(ctx, id)
 	}
 	if err == nil && r.Standing == alert.StandPending {
 		r, err = d.awaitAt(ctx, r, at)
@@ -81,6 +85,22 @@ func (d *DB) queued(ctx context.Context) (some bool) {
 		return nil
 	})
 	return some && err == nil
+}
+
+// arrived is the record of an alert that is not decided yet. A request has the ids of its
+// alerts somewhere. Like record it reads even when ctx has ended.
+func (d *DB) arrived(ctx context.Context, id string) (alert.Record, cardKey, error) {
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordLimit)
+	defer cancel()
+	waits := false
+	err := d.each(limited, "SELECT 1 FROM arrivals WHERE strpos(request, ?) > 0 LIMIT 1", func(scanner) error {
+		waits = true
+		return nil
+	}, strconv.Quote(id))
+	if err != nil || !waits { // it may have been decided meanwhile
+		return d.record(ctx, id)
+	}
+	return alert.Record{Alert: alert.Alert{ID: id}, Standing: alert.StandQueued, Reason: "a standby has stored it, and it waits for the active replica"}, cardKey{}, nil
 }
 
 // again waits for a moment. It reports whether ctx has not ended by then.

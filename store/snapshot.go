@@ -171,9 +171,15 @@ type Report struct {
 	Schema int64        `json:"schema"`
 	OK     bool         `json:"ok"`
 	Ledger alert.Counts `json:"ledger"`
+	// Arrivals are the requests that standbys have accepted and that are not in the ledger
+	// yet, because no active replica has decided them.
+	Arrivals int64 `json:"arrivals"`
 	// Problems are one line each, for people.
 	Problems []string `json:"problems"`
 }
+
+// arrivalsSince is the schema that has the table.
+const arrivalsSince = 23
 
 // Check reads everything: it looks for damage in a SQLite file, for rows that refer to none,
 // and for a ledger that does not agree with the alerts. A million alerts take some ten
@@ -186,6 +192,9 @@ func (s *Snapshot) Check(ctx context.Context) (Report, error) {
 		}
 	}
 	err := cmp.Or(s.checkLedger(ctx, &r), s.checkRows(ctx, &r))
+	if err == nil && s.schema >= arrivalsSince {
+		err = s.each(ctx, "SELECT count(*) FROM arrivals", func(row scanner) error { return row.Scan(&r.Arrivals) })
+	}
 	if err != nil && len(r.Problems) > 0 {
 		r.Problems, err = append(r.Problems, "the ledger can't be read: "+err.Error()), nil
 	}

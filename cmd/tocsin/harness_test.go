@@ -321,8 +321,8 @@ func (p *process) settle(receipts ...alert.Accepted) {
 		if err := p.ask("/v1/alerts/"+r.ID+"?wait=60s", &rec); err != nil {
 			p.t.Fatal(err)
 		}
-		if rec.Standing == alert.StandPending {
-			p.t.Fatalf("alert %s is still pending", r.ID)
+		if rec.Standing == alert.StandPending || rec.Standing == alert.StandQueued {
+			p.t.Fatalf("alert %s is still %s", r.ID, rec.Standing)
 		}
 	}
 }

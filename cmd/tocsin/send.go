@@ -350,7 +350,7 @@ func (c *sendCmd) waitFor(ctx context.Context, daemon *client, got alert.Accepte
 	}
 	text := ""
 	switch rec.Standing {
-	case alert.StandPending:
+	case alert.StandPending, alert.StandQueued:
 		err = fmt.Errorf("the alert is accepted and kept (incident %s), but Slack has not shown it within %s: %s",
 			got.Incident, c.timeout, cmp.Or(rec.Reason, "tocsin status says why"))
 	case alert.StandDead:
@@ -372,7 +372,7 @@ func (c *sendCmd) await(ctx context.Context, daemon *client, got alert.Accepted)
 		err := daemon.call(ctx, http.MethodGet, "/v1/alerts/"+url.PathEscape(got.ID)+"?wait="+wait.String(), nil, &rec)
 		refusal, refused := errors.AsType[*answerError](err)
 		switch {
-		case err == nil && rec.Standing != alert.StandPending, refused && refusal.status == http.StatusNotFound:
+		case err == nil && rec.Standing != alert.StandPending && rec.Standing != alert.StandQueued, refused && refusal.status == http.StatusNotFound:
 			return rec, err
 		case err != nil && !pause(ctx, time.Second):
 			return rec, err

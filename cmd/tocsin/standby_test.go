@@ -160,3 +160,31 @@ func TestAStandbyWithoutSlackIsNotReadyUnlessNoReplicaHasIt(t *testing.T) {
 		})
 	}
 }
+
+func TestAnAlertThatAStandbyHasQueuedIsKnownByItsIDBeforeItIsDecided(t *testing.T) {
+	t.Parallel()
+	all := replicas(t, slack(t, playground.Options{}), 2)
+	release := nextActive(all[0])
+	all[0].kill()
+	standby := all[1]
+	queued := standby.mustPush(firing("a", "queued"))[0]
+	var rec alert.Record
+	if err := standby.ask("/v1/alerts/"+queued.ID, &rec); err != nil || queued.Effect != alert.EffectQueued || rec.ID != queued.ID || rec.Standing != alert.StandQueued {
+		t.Errorf("of the alert with the receipt %+v it says %+v, %v", queued, rec, err)
+	}
+	var unknown *answerError
+	if err := standby.ask("/v1/alerts/"+alert.NewID(), &rec); !errors.As(err, &unknown) || unknown.status != http.StatusNotFound {
+		t.Errorf("of an alert that nobody has sent it says %+v, %v", rec, err)
+	}
+	checked := func(want bool) {
+		t.Helper()
+		if said, err := standby.tocsin("store", "check"); err != nil || strings.Contains(said, "queued for the active replica: 1 request") != want {
+			t.Errorf("store check says %s, %v", said, err)
+		}
+	}
+	checked(true)
+	release()
+	active(t, all[1:])
+	standby.settle(queued)
+	checked(false)
+}

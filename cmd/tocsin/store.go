@@ -119,8 +119,12 @@ backed up with pg_dump.`,
 
 // ledgerWords says what a store has.
 func ledgerWords(r store.Report) string {
-	return fmt.Sprintf("schema %d and %s: %d pending, %d delivered, %d folded, %d silenced, %d dead", r.Schema,
+	words := fmt.Sprintf("schema %d and %s: %d pending, %d delivered, %d folded, %d silenced, %d dead", r.Schema,
 		counted(r.Ledger.Accepted, "alert"), r.Ledger.Pending, r.Ledger.Delivered, r.Ledger.Folded, r.Ledger.Silenced, r.Ledger.Dead)
+	if r.Arrivals > 0 {
+		words += "; queued for the active replica: " + counted(r.Arrivals, "request")
+	}
+	return words
 }
 
 func newStoreRestore(w world) *cobra.Command {
