@@ -112,6 +112,18 @@ func checkRights(ctx context.Context, conn *sql.Conn) error {
 	return nil
 }
 
+// missingRight says how a role gets the right that it lacks by an error.
+func missingRight(err error, role, database string) string {
+	_, connecting := errors.AsType[*pgconn.ConnectError](err)
+	switch {
+	case connecting:
+		return "GRANT CONNECT ON DATABASE " + database + " TO " + role
+	case strings.Contains(err.Error(), lockFunction):
+		return "GRANT EXECUTE ON FUNCTION " + lockFunction + "(int, int) TO " + role
+	}
+	return "make the role of TOCSIN_STORE the owner of the tables, or bring them up to date as their owner"
+}
+
 // explainPostgres adds what to do to an error of connecting or of updating the tables.
 func explainPostgres(err error, config *pgx.ConnConfig) error {
 	role, database := pgx.Identifier{config.User}.Sanitize(), pgx.Identifier{cmp.Or(config.Database, config.User)}.Sanitize()
@@ -121,12 +133,8 @@ func explainPostgres(err error, config *pgx.ConnConfig) error {
 		return fmt.Errorf("a pooler such as PgBouncer is between and refuses the settings of a session: name PostgreSQL itself in TOCSIN_STORE (%w)", err)
 	case code == "25006":
 		return fmt.Errorf("%w (%w)", errReadOnly, err)
-	case code == "42501" && connecting:
-		return fmt.Errorf("%w: GRANT CONNECT ON DATABASE %s TO %s", err, database, role)
-	case code == "42501" && strings.Contains(err.Error(), lockFunction):
-		return fmt.Errorf("%w: GRANT EXECUTE ON FUNCTION %s(int, int) TO %s", err, lockFunction, role)
 	case code == "42501":
-		return fmt.Errorf("%w: make the role of TOCSIN_STORE the owner of the tables, or bring them up to date as their owner", err)
+		return fmt.Errorf("%w: %s", err, missingRight(err, role, database))
 	case code == "28P01":
 		return fmt.Errorf("%w: correct the password in TOCSIN_STORE, PGPASSFILE or ~/.pgpass", err)
 	case code == "3D000":
