@@ -59,3 +59,19 @@ func (e *InputError) Error() string {
 	}
 	return e.Message
 }
+
+// ElsewhereError is why a standby refuses what only the active replica can do. Nothing was changed.
+type ElsewhereError struct {
+	// Host is where the active one runs; empty if that is not known.
+	Host string
+}
+
+func (e *ElsewhereError) Error() string { return "this replica is on standby" }
+
+// Hint says where it can be done.
+func (e *ElsewhereError) Hint() string {
+	if e.Host == "" {
+		return "send it to the active replica, once there is one (tocsin cluster lists them)"
+	}
+	return "send it to the active replica, on " + e.Host
+}

@@ -107,11 +107,14 @@ func explain(err error) *httpError {
 	var bad *alert.InputError
 	var reused *alert.ReusedKeyError
 	var forbidden *alert.ForbiddenError
+	var elsewhere *alert.ElsewhereError
 	switch {
 	case errors.As(err, &known):
 		return known
 	case errors.As(err, &forbidden):
 		return &httpError{http.StatusForbidden, forbidden.Error(), forbidden.Hint}
+	case errors.As(err, &elsewhere):
+		return &httpError{http.StatusServiceUnavailable, "nothing was changed: " + elsewhere.Error(), elsewhere.Hint()}
 	case errors.As(err, &reused):
 		return &httpError{http.StatusConflict, "nothing was accepted: " + reused.Error(), "give each alert an Idempotency-Key of its own, and use it again only to send the same alert again"}
 	case errors.As(err, &bad):

@@ -35,6 +35,8 @@ func (d *DB) Problems() []alert.Problem {
 	case errors.Is(err, ErrReplaced):
 		p.Code = alert.ProblemStoreChanged
 		p.Fix = "put the store's files back if they were moved, then Tocsin continues by itself; else restart it to begin with what is there now"
+	case errors.Is(err, ErrSuperseded):
+		p.Fix = "nothing: this one becomes a standby by itself"
 	case errors.Is(err, ErrHeld):
 		p.Fix = "stop the other tocsin, then this one continues by itself; or give it a database of its own with TOCSIN_STORE"
 	}

@@ -411,7 +411,11 @@ func (s *Standby) Problems() []alert.Problem {
 	if t == nil || t.fix() != "" {
 		return nil
 	}
-	return []alert.Problem{{Code: alert.ProblemStore, Since: t.since, What: "this standby can't reach the store: " + t.err.Error(), Fix: postgresRepair(t.err)}}
+	what := "this standby can't reach the store: "
+	if sqlState(t.err) != "" || errors.Is(t.err, errReadOnly) { // there was an answer
+		what = "this standby can't use the store: "
+	}
+	return []alert.Problem{{Code: alert.ProblemStore, Since: t.since, What: what + t.err.Error(), Fix: postgresRepair(t.err)}}
 }
 
 // Cluster is what is known of the daemons that share the store, as it was read last.

@@ -61,6 +61,7 @@ func TestPostgresStoreThatMissedAnotherReplicaWritesNothingAnyMore(t *testing.T)
 		t.Errorf("a daemon that is stopped meanwhile would end with the error %v", why)
 	}
 	mustBe(t, first.Commit(t.Context(), fire(incident("a", "#db", 1))), alert.ErrUnavailable)
+	mustSayFix(t, first, "nothing: this one becomes a standby")
 }
 
 func TestPostgresStandbyEndsTheSessionOfASilentHolderAlone(t *testing.T) {
@@ -145,4 +146,22 @@ func TestPostgresStoreThatHasHeardNothingForLongIsFenced(t *testing.T) {
 	mustBe(t, d.Fenced(), alert.ErrUnavailable)
 	must(t, d.Ping(t.Context()))
 	must(t, d.Fenced())
+}
+
+func TestPostgresStandbySaysWhetherTheStoreIsAwayOrRefusesIt(t *testing.T) {
+	url := postgresSchema(t)
+	reopen(t, url)
+	for at, want := range map[string]string{
+		url + "&default_transaction_read_only=on":         "this standby can't use the store: ",
+		"postgres://tocsin@127.0.0.1:1/x?sslmode=disable": "this standby can't reach the store: ",
+	} {
+		s, err := Join(at, replicaOptions("b"))
+		must(t, err)
+		_, err = s.look(t.Context())
+		s.note(err)
+		if p := s.Problems(); len(p) != 1 || !strings.HasPrefix(p[0].What, want) {
+			t.Errorf("the problems are %+v, want one that says %q", p, want)
+		}
+		must(t, s.Close())
+	}
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"sync"
@@ -222,13 +221,13 @@ func (s standbyStore) Drop(context.Context, alert.DeadLetterSelector) (alert.Ret
 }
 
 func (s standbyStore) refusal() error {
-	where := "the active one (tocsin cluster lists them)"
+	var elsewhere alert.ElsewhereError
 	for _, r := range s.cluster().Replicas {
 		if r.State == alert.ReplicaActive {
-			where = "the active one, on " + r.Host
+			elsewhere.Host = r.Host
 		}
 	}
-	return fmt.Errorf("%w for this: this replica is on standby, send it to %s", alert.ErrUnavailable, where)
+	return &elsewhere
 }
 
 // takeOver opens the store as soon as nobody else has it.
