@@ -31,7 +31,13 @@ const (
 	failingFix = "if somebody has changed Tocsin's tables, change the database back; else please report it with the daemon's log"
 )
 
-// note notes how a statement ended. What concerns the whole store is known otherwise.
+// expected reports whether an error is no surprise, or concerns the whole store, which is known
+// otherwise.
+func expected(err error, in dialect) bool {
+	return in.conflicts(err) || in.unavailable(err) && !postgresDenies(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)
+}
+
+// note notes how a statement ended.
 func (f *failing) note(query string, err error, in dialect) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -42,8 +48,7 @@ func (f *failing) note(query string, err error, in dialect) {
 	switch {
 	case err == nil:
 		delete(f.by, query)
-	case in.conflicts(err) || in.unavailable(err) && !postgresDenies(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded):
-	default:
+	case !expected(err, in):
 		now, one := time.Now(), f.by[query]
 		if one == nil || now.Sub(one.at) > failingFor {
 			one = &failed{since: now}
