@@ -119,6 +119,13 @@ func explain(err error) *httpError {
 		return &httpError{http.StatusConflict, "nothing was accepted: " + reused.Error(), "give each alert an Idempotency-Key of its own, and use it again only to send the same alert again"}
 	case errors.As(err, &bad):
 		return &httpError{http.StatusBadRequest, bad.Error(), bad.Hint}
+	}
+	return explainKind(err)
+}
+
+// explainKind explains an error of a kind that says all.
+func explainKind(err error) *httpError {
+	switch {
 	case errors.Is(err, alert.ErrNotFound):
 		return &httpError{http.StatusNotFound, err.Error(), "list incidents with GET /v1/incidents (tocsin incidents)"}
 	case errors.Is(err, alert.ErrBacklog):
