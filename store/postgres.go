@@ -311,7 +311,11 @@ func hasClass(e *pgconn.PgError, classes ...string) bool {
 
 func connectionLost(err error) bool {
 	var network net.Error
-	return errors.As(err, &network) || errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+	if errors.As(err, &network) {
+		_, isFile := network.(syscall.Errno) // that of a file; a connection's is in a net.OpError
+		return !isFile
+	}
+	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
 		strings.Contains(err.Error(), "conn closed") || strings.Contains(err.Error(), "unexpected EOF")
 }
 
