@@ -154,7 +154,7 @@ func tooLong(most int64) error {
 }
 
 // readAlert returns the state of an accepted alert. With ?wait=30s it waits until the alert
-// is no longer pending, but for 30 seconds at most.
+// is no longer pending, for at most 30 seconds.
 func (a *API) readAlert(r *http.Request) (any, error) {
 	wait, err := parseWait(r.URL.Query().Get("wait"))
 	if err != nil {

@@ -63,8 +63,8 @@ func decodeParts(q url.Values, r *http.Request, body []byte) ([]alert.Alert, err
 	return decodeForm(q, values), nil
 }
 
-// addPart adds a part of a form. A file is the text unless its field says something else, and one
-// that is no text is only named.
+// addPart adds a part of a form. A file is the text unless its field is another one. Of a file
+// that is not text only the name is kept.
 func addPart(values url.Values, part *multipart.Part, value []byte) {
 	name, file := part.FormName(), part.FileName()
 	known := namesWords(name) || (&alert.Alert{}).TextField(strings.ToLower(name)) != nil

@@ -45,8 +45,8 @@ func isGrade(text string) bool {
 	return ok && strings.ContainsFunc(text, unicode.IsLetter) && !strings.EqualFold(strings.TrimSpace(text), "normal")
 }
 
-// isKey reports whether a text can be a key. A list or an object, as the fingerprint of an event
-// of Sentry's, is no such name, and often the same for all.
+// isKey reports whether a text can be a key. A list or an object can't, such as Sentry's
+// fingerprint, which is often the same for all events.
 func isKey(text string) bool { return alert.Visible(text) && !strings.ContainsAny(text[:1], "[{") }
 
 func isState(text string) bool {
@@ -54,8 +54,8 @@ func isState(text string) bool {
 	return ok || alert.GradedStatus(text) != ""
 }
 
-// isRecent reports whether a text is a time of this age of the world: others are not when
-// something happened.
+// isRecent reports whether a text is a time since 2000. An earlier one is not when something
+// happened.
 func isRecent(text string) bool {
 	at, err := alert.ParseTime(text)
 	return err == nil && at.Year() > 2000

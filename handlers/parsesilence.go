@@ -63,7 +63,7 @@ func (r *silenceReader) readPart(n int) (took int, bad *alert.InputError) {
 	return r.readOther(n)
 }
 
-// readOther reads a time, a target, or the reason behind the last of both.
+// readOther reads a time, a target, or the reason, which follows both.
 func (r *silenceReader) readOther(n int) (took int, bad *alert.InputError) {
 	if took, bad = r.readTimes(r.m.words[n:]); took > 0 || bad != nil {
 		return took, bad
@@ -204,7 +204,7 @@ func (r *silenceReader) complete() (o Order, bad *alert.InputError) {
 	return o, nil
 }
 
-// misfit refuses words that are neither matchers nor do they go with what else there is. one: an
+// misfit refuses words that are not matchers, and matchers beside an incident. one is set if an
 // incident is named.
 func (r *silenceReader) misfit(one bool) *alert.InputError {
 	parts := len(r.m.parts)

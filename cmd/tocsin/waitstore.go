@@ -45,7 +45,7 @@ func (d *daemon) openStore(ctx context.Context, metrics prometheus.Gatherer) (*s
 func waits(err error) bool { return store.Passes(err) && !errors.Is(err, store.ErrHeld) }
 
 // awaitStore opens the store as soon as it can be, or another replica has it, and refuses
-// everything until then. why is the reason for now.
+// everything until then. why is the first reason.
 func (d *daemon) awaitStore(ctx context.Context, metrics prometheus.Gatherer, why error) (db *store.DB, err error) {
 	if err := d.listen(ctx); err != nil {
 		return nil, errors.Join(err, d.close())
